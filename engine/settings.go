@@ -1,0 +1,96 @@
+package engine
+
+import "time"
+
+// Rate is a number of events in a length of time, written as "30/m" in the configuration.
+type Rate struct {
+	Count int
+	Per   time.Duration
+}
+
+// Bucket sets a token bucket: Burst tokens at most, refilled at Rate.
+type Bucket struct {
+	// How fast tokens come back.
+	Rate Rate `toml:"rate"`
+	// How many alerts may leave at once.
+	Burst int `toml:"burst"`
+}
+
+// Limits bounds what leaves the engine and what it remembers.
+type Limits struct {
+	// One token bucket for each container, over all its rules. A rate of "0/s" turns it off.
+	PerContainer Bucket `toml:"per_container"`
+	// How many cooldown keys are remembered at most. When full, the key unused for longest is forgotten: its next hit alerts.
+	MaxKeys int `toml:"max_keys"`
+}
+
+// RuleSettings says what to look for and what to make of it. At least one of pattern, keywords, any, all, none and where is set.
+type RuleSettings struct {
+	// Names the rule; unique among the global rules, and within a workload.
+	Name string `toml:"name"`
+	// A regular expression (RE2 syntax) that must match the line. Its named groups become captures.
+	Pattern string `toml:"pattern"`
+	// Literal texts in any case, one of which must occur in the line.
+	Keywords []string `toml:"keywords"`
+	// Regular expressions, one of which must match.
+	Any []string `toml:"any"`
+	// Regular expressions, all of which must match.
+	All []string `toml:"all"`
+	// Regular expressions, none of which may match.
+	None []string `toml:"none"`
+	// The stream to look at: stdout, stderr or both.
+	Stream string `toml:"stream"`
+	// The severity of the alert. Unset: that of the record when it carries one, else warning.
+	Severity Severity `toml:"severity"`
+	// How long further hits of the same key are held back after an alert. "0s" holds nothing back.
+	Cooldown time.Duration `toml:"cooldown"`
+	// What makes a cooldown key beside the rule: container, workload, host, stream, tag, capture.NAME, field.PATH.
+	CooldownBy []string `toml:"cooldown_by"`
+	// Conditions on fields of the record, or of the line itself when it is a JSON object: a text to equal, "/regexp/", or a comparison
+	// such as ">=500" (also <=, >, <, !=).
+	Where map[string]string `toml:"where"`
+	// Globs of the workloads that the rule is for. Empty: all.
+	Workloads []string `toml:"workloads"`
+	// Globs of the workloads that the rule is not for.
+	ExcludeWorkloads []string `toml:"exclude_workloads"`
+	// A template (Go text/template) of the alert's one-line summary.
+	Summary string `toml:"summary"`
+	// Labels that the alert carries.
+	Labels map[string]string `toml:"labels"`
+	// A link to what to do.
+	Runbook string `toml:"runbook"`
+	// Counts what the rule would have done, and alerts nobody.
+	DryRun bool `toml:"dry_run"`
+}
+
+// Override changes some settings of a global rule for the workloads of its block.
+type Override struct {
+	Rule     string       // the global rule's name
+	Keys     []string     // the settings that it changes, by their names in the configuration
+	Settings RuleSettings // their values; the rest is ignored
+}
+
+// WorkloadSettings changes the rules for the workloads that a glob matches.
+type WorkloadSettings struct {
+	Match     string         // glob over workload names
+	Disable   []string       // names of global rules that do not apply
+	Overrides []Override     // changes to global rules
+	Rules     []RuleSettings // rules of its own
+}
+
+// Settings is all that the engine runs by.
+type Settings struct {
+	Limits    Limits
+	Rules     []RuleSettings
+	Workloads []WorkloadSettings
+}
+
+// DefaultRule returns the settings of a rule that sets none.
+func DefaultRule() RuleSettings {
+	return RuleSettings{Stream: "both", Cooldown: 5 * time.Minute, CooldownBy: []string{"container"}}
+}
+
+// DefaultLimits returns the limits in force when none are set.
+func DefaultLimits() Limits {
+	return Limits{PerContainer: Bucket{Rate: Rate{Count: 30, Per: time.Minute}, Burst: 30}, MaxKeys: 100_000}
+}
