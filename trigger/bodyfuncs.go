@@ -1,0 +1,97 @@
+package trigger
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"text/template"
+	"time"
+	"unicode/utf8"
+)
+
+// TemplateData is what a body template sees: the fields of the first alert, and the group.
+type TemplateData struct {
+	Alert            // the first alert, or the only one
+	Alerts   []Alert // at most max_alerts of them
+	Total    int     // alerts in the group
+	More     int     // alerts of the group that Alerts does not hold
+	HeldBack string  // "+312 since 14:02 (cooldown 300, rate limit 12)", or ""
+	Group    bool    // whether there is more than one
+}
+
+// templateFuncs are the functions of body templates. None reads anything but its arguments, none waits.
+func templateFuncs() template.FuncMap {
+	return template.FuncMap{
+		"json":     jsonText,
+		"upper":    strings.ToUpper,
+		"lower":    strings.ToLower,
+		"trim":     strings.TrimSpace,
+		"trunc":    func(n int, s string) string { return cutRunes(s, n) },
+		"replace":  func(old, with, s string) string { return boundedReplace(s, old, with) },
+		"join":     func(separator string, list []string) string { return strings.Join(list, separator) },
+		"default":  defaultValue,
+		"rfc3339":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"date":     func(layout string, t time.Time) string { return t.UTC().Format(layout) },
+		"unix":     func(t time.Time) int64 { return t.Unix() },
+		"heldBack": func(a Alert) string { return heldBack(&a) },
+	}
+}
+
+// jsonText encodes a value, for text bodies and for JSON within a string.
+func jsonText(value any) (string, error) {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return "", fmt.Errorf("json: %w", err)
+	}
+	return string(text), nil
+}
+
+// boundedReplace leaves the text alone where replacing could multiply it beyond what a body may hold.
+func boundedReplace(s, old, with string) string {
+	if old == "" || len(s)/len(old)*len(with) > maxRendered {
+		return s
+	}
+	return strings.ReplaceAll(s, old, with)
+}
+
+// defaultValue returns value, or fallback where value is empty. The order lets a pipeline end in it: {{ .Runbook | default "none" }}.
+func defaultValue(fallback, value string) string {
+	if value == "" {
+		return fallback
+	}
+	return value
+}
+
+// cutRunes returns at most n runes of a text; where it cuts, the last is "…". It never splits a UTF-8 sequence.
+func cutRunes(s string, n int) string {
+	if n <= 0 {
+		return ""
+	}
+	if len(s) <= n || utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	runes := 0
+	for i := range s {
+		if runes == n-1 {
+			return s[:i] + "…"
+		}
+		runes++
+	}
+	return s
+}
+
+// cutBytes returns at most n bytes of a text, "…" included where it cuts. It never splits a UTF-8 sequence.
+func cutBytes(s string, n int) string {
+	const mark = "…"
+	if len(s) <= n {
+		return s
+	}
+	if n < len(mark) {
+		return ""
+	}
+	end := n - len(mark)
+	for end > 0 && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end] + mark
+}

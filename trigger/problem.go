@@ -1,0 +1,83 @@
+package trigger
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Problem is one fault of the settings.
+type Problem struct {
+	Field   string // the setting's name in the configuration, such as "tls.min_version"
+	Value   string // its value; "••••" for a secret, "" when there is none to show
+	Message string // what is wrong, lower case: `must be positive`
+	Hint    string // what to do, or ""
+}
+
+// String gives the problem on one line: `format "slak": unknown format (slack?)`.
+func (p Problem) String() string {
+	var b strings.Builder
+	b.WriteString(p.Field)
+	if p.Value != "" {
+		b.WriteString(" \"" + p.Value + "\"")
+	}
+	b.WriteString(": " + p.Message)
+	if p.Hint != "" {
+		b.WriteString(" (" + p.Hint + ")")
+	}
+	return b.String()
+}
+
+// problems collects faults.
+type problems []Problem
+
+func (ps *problems) add(field, value, message, hint string) {
+	*ps = append(*ps, Problem{Field: field, Value: value, Message: message, Hint: hint})
+}
+
+// word reports a value that is none of the words, with the nearest of them as the hint.
+func (ps *problems) word(field, value string, words []string) {
+	if slices.Contains(words, value) {
+		return
+	}
+	hint := "one of " + strings.Join(words, ", ")
+	if near := nearest(value, words); near != "" {
+		hint = near + "?"
+	}
+	ps.add(field, value, "is not a known word", hint)
+}
+
+// nearest returns the word within two edits of the value, or "".
+func nearest(value string, words []string) string {
+	best, bestDistance := "", 3
+	for _, w := range words {
+		if d := editDistance(strings.ToLower(value), w); d < bestDistance {
+			best, bestDistance = w, d
+		}
+	}
+	return best
+}
+
+// editDistance is Levenshtein's, over bytes: the words it is for are ASCII.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// sortedKeys returns a map's keys in order, so that what is made of a map is the same each time.
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,65 @@
+package trigger
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+)
+
+// Placeholder is what is shown in place of a secret.
+const Placeholder = "••••"
+
+// Secret is a text that cannot be printed: every way of formatting or encoding it gives Placeholder, or nothing when it is empty. The text
+// sits behind a pointer because fmt ignores methods on unexported fields: a struct that holds a Secret prints an address, never the text.
+// The zero value is the empty secret.
+type Secret struct {
+	text *string
+}
+
+// NewSecret wraps a text.
+func NewSecret(text string) Secret {
+	if text == "" {
+		return Secret{}
+	}
+	return Secret{&text}
+}
+
+// Reveal returns the text. Its result must reach neither a log line nor an error.
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
+
+// IsZero reports whether the secret is empty.
+func (s Secret) IsZero() bool { return s.text == nil }
+
+// Equal reports whether two secrets hold the same text.
+func (s Secret) Equal(other Secret) bool { return s.Reveal() == other.Reveal() }
+
+// String returns Placeholder, or "" for the empty secret.
+func (s Secret) String() string {
+	if s.IsZero() {
+		return ""
+	}
+	return Placeholder
+}
+
+// GoString does as String.
+func (s Secret) GoString() string { return s.String() }
+
+// Format writes what String returns, whatever the verb.
+func (s Secret) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, s.String()) }
+
+// MarshalText does as String; it covers JSON and TOML.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// LogValue does as String.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// UnmarshalText takes the text over as it is.
+func (s *Secret) UnmarshalText(text []byte) error {
+	*s = NewSecret(string(text))
+	return nil
+}

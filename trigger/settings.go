@@ -1,0 +1,232 @@
+package trigger
+
+import "time"
+
+// The formats of a payload.
+const (
+	FormatGeneric      = "generic"
+	FormatCloudEvents  = "cloudevents"
+	FormatSlack        = "slack"
+	FormatDiscord      = "discord"
+	FormatTeams        = "teams"
+	FormatPagerDuty    = "pagerduty"
+	FormatNtfy         = "ntfy"
+	FormatGotify       = "gotify"
+	FormatTelegram     = "telegram"
+	FormatAlertmanager = "alertmanager"
+)
+
+// Formats lists the words that the format setting accepts.
+func Formats() []string {
+	return []string{
+		FormatGeneric, FormatCloudEvents, FormatSlack, FormatDiscord, FormatTeams,
+		FormatPagerDuty, FormatNtfy, FormatGotify, FormatTelegram, FormatAlertmanager,
+	}
+}
+
+// Rate is a number of events in a length of time, written as "1/s" in the configuration.
+type Rate struct {
+	Count int
+	Per   time.Duration
+}
+
+// TLS sets how a trigger's connection is secured.
+type TLS struct {
+	// A PEM file of the certificate authorities to trust instead of the system's.
+	CAFile string `toml:"ca_file"`
+	// A PEM file of the client certificate, for receivers that ask for one.
+	CertFile string `toml:"cert_file"`
+	// A PEM file of the client certificate's key.
+	KeyFile string `toml:"key_file"`
+	// The name to expect in the receiver's certificate, when it is not the host of the URL.
+	ServerName string `toml:"server_name"`
+	// The lowest protocol version to accept: 1.2 or 1.3.
+	MinVersion string `toml:"min_version"`
+}
+
+// Settings says where alerts go, which ones, and in what shape. Filters are ANDed; an empty filter lets everything pass. Of a secret and
+// its _file and _env forms at most one is set; files are read again at every reload.
+type Settings struct {
+	// Names the trigger; unique. It is what logs, metrics and dead letters call it.
+	Name string `toml:"name"`
+
+	// The address to send to, http or https. It may hold tokens and is never shown. Required, here or as url_file or url_env, for all
+	// formats but pagerduty and telegram, which know their own. For gotify and alertmanager the address of the server is enough, for ntfy
+	// the address of the topic.
+	URL Secret `toml:"url"`
+	// A file that holds the url.
+	URLFile string `toml:"url_file"`
+	// The environment variable that holds the url.
+	URLEnv string `toml:"url_env"`
+	// The HTTP method: POST, PUT or PATCH.
+	Method string `toml:"method"`
+	// The shape of the payload: generic, cloudevents, slack, discord, teams, pagerduty, ntfy, gotify, telegram or alertmanager.
+	Format string `toml:"format"`
+
+	// Severities to let through: debug, info, warning, error, critical.
+	Severity []string `toml:"severity"`
+	// Kinds of source to let through, such as log or container.
+	Source []string `toml:"source"`
+	// Globs of workloads to let through. "*" stands for any text, slashes included, "?" for one character.
+	Workload []string `toml:"workload"`
+	// Globs of rule names to let through.
+	Rule []string `toml:"rule"`
+	// A regular expression (RE2 syntax) that the alert's message or summary must match.
+	Message string `toml:"message"`
+
+	// Headers to add to each request. Their values are never shown.
+	Headers map[string]Secret `toml:"headers"`
+	// Headers whose values are read from files: name and path.
+	HeaderFiles map[string]string `toml:"header_files"`
+	// Headers whose values are read from the environment: name and variable.
+	HeaderEnv map[string]string `toml:"header_env"`
+	// The user of HTTP basic authentication.
+	Username string `toml:"username"`
+	// The password of HTTP basic authentication.
+	Password Secret `toml:"password"`
+	// A file that holds the password.
+	PasswordFile string `toml:"password_file"`
+	// The environment variable that holds the password.
+	PasswordEnv string `toml:"password_env"`
+	// The receiver's token: the bot token of telegram, the application key of gotify, for any other format a bearer token.
+	Token Secret `toml:"token"`
+	// A file that holds the token.
+	TokenFile string `toml:"token_file"`
+	// The environment variable that holds the token.
+	TokenEnv string `toml:"token_env"`
+
+	// The integration key of pagerduty (Events API v2).
+	RoutingKey Secret `toml:"routing_key"`
+	// A file that holds the routing_key.
+	RoutingKeyFile string `toml:"routing_key_file"`
+	// The environment variable that holds the routing_key.
+	RoutingKeyEnv string `toml:"routing_key_env"`
+	// The chat of telegram: a number, or "@channel".
+	ChatID string `toml:"chat_id"`
+	// The topic of a telegram forum; 0 is none.
+	ThreadID int `toml:"thread_id"`
+	// The topic of ntfy. Unset: the last part of the url's path.
+	Topic string `toml:"topic"`
+	// A link back, for alertmanager (generatorURL), pagerduty and ntfy. Unset: the rule's runbook.
+	GeneratorURL string `toml:"generator_url"`
+	// How long an alert counts as firing in alertmanager. "0s": its resolve_timeout, and 30 days for absences, which a recovery ends.
+	ResolveAfter time.Duration `toml:"resolve_after"`
+
+	// A template of the whole payload, instead of the format's. JSON with a Go text/template in each string, or one template for a content
+	// type text/….
+	Body string `toml:"body"`
+	// The content type of body.
+	ContentType string `toml:"content_type"`
+
+	// Signs each request by Standard Webhooks 1.0.0: a key "whsec_…" (base64), or several separated by spaces while keys are rotated.
+	SigningSecret Secret `toml:"signing_secret"`
+	// A file that holds the signing_secret, several keys on a line each.
+	SigningSecretFile string `toml:"signing_secret_file"`
+	// The environment variable that holds the signing_secret.
+	SigningSecretEnv string `toml:"signing_secret_env"`
+	// Signs each request by X-Hub-Signature-256 with this key, taken as it is.
+	HubSecret Secret `toml:"hub_secret"`
+	// A file that holds the hub_secret.
+	HubSecretFile string `toml:"hub_secret_file"`
+	// The environment variable that holds the hub_secret.
+	HubSecretEnv string `toml:"hub_secret_env"`
+
+	// How long one attempt may take, from the dial to the end of the answer.
+	Timeout time.Duration `toml:"timeout"`
+	// Attempts at once after a failed one: 0 to 2. Later ones follow from the store, for max_age.
+	Retries int `toml:"retries"`
+	// A proxy to send through (http, https or socks5), with user and password if it wants them. The environment's is never used.
+	ProxyURL Secret `toml:"proxy_url"`
+	// A file that holds the proxy_url.
+	ProxyURLFile string `toml:"proxy_url_file"`
+	// The environment variable that holds the proxy_url.
+	ProxyURLEnv string `toml:"proxy_url_env"`
+	// How the connection is secured.
+	TLS TLS `toml:"tls"`
+
+	// How many requests may leave, such as "1/s". Unset: "1/s" for slack, discord, teams and telegram, no bound for others. "0/s": no bound.
+	Rate Rate `toml:"rate"`
+	// How many requests may be under way at once.
+	Concurrency int `toml:"concurrency"`
+	// Sends alerts that agree in all of these as one message: rule, workload, severity, kind, source, host, container, stream, tag,
+	// label.NAME, capture.NAME. Empty: each alert on its own.
+	GroupBy []string `toml:"group_by"`
+	// How long the first alert of a group waits for others.
+	GroupWait time.Duration `toml:"group_wait"`
+	// How long after a message of a group the next one may follow.
+	GroupInterval time.Duration `toml:"group_interval"`
+	// How many alerts of a group a message shows. The rest is counted.
+	MaxAlerts int `toml:"max_alerts"`
+	// How long an alert is tried before it becomes a dead letter.
+	MaxAge time.Duration `toml:"max_age"`
+}
+
+// Egress sets which addresses triggers may reach. It holds for what a name resolves to at the moment of each dial.
+type Egress struct {
+	// default: public and private networks (RFC 1918, ULA), but not loopback, link-local, multicast and reserved addresses. public: public
+	// addresses only. allowlist: what allow names, nothing else.
+	Mode string `toml:"mode"`
+	// What is allowed beyond the mode: "127.0.0.1/32:2586", "10.1.0.0/16", "[fd00::1]:80", "gotify:80". A host entry admits what that very
+	// name resolves to, for requests to that name alone. The metadata services of clouds stay denied.
+	Allow []string `toml:"allow"`
+}
+
+// The modes of Egress.
+const (
+	EgressDefault   = "default"
+	EgressPublic    = "public"
+	EgressAllowlist = "allowlist"
+)
+
+// EgressModes lists the words that the mode setting accepts.
+func EgressModes() []string { return []string{EgressDefault, EgressPublic, EgressAllowlist} }
+
+// DefaultSettings returns the settings of a trigger that sets none.
+func DefaultSettings() Settings {
+	return Settings{
+		Method:        "POST",
+		Format:        FormatGeneric,
+		ContentType:   "application/json",
+		Timeout:       15 * time.Second,
+		Retries:       1,
+		TLS:           TLS{MinVersion: "1.2"},
+		Concurrency:   1,
+		GroupWait:     10 * time.Second,
+		GroupInterval: time.Minute,
+		MaxAlerts:     10,
+		MaxAge:        24 * time.Hour,
+	}
+}
+
+// DefaultEgress returns the policy in force when none is set.
+func DefaultEgress() Egress { return Egress{Mode: EgressDefault} }
+
+// SendRate returns the bound on requests that is in force; a Count of 0 is no bound.
+func (s *Settings) SendRate() Rate {
+	if s.Rate != (Rate{}) {
+		return s.Rate
+	}
+	switch s.Format {
+	case FormatSlack, FormatDiscord, FormatTeams, FormatTelegram:
+		return Rate{Count: 1, Per: time.Second}
+	default:
+		return Rate{}
+	}
+}
+
+// Files lists the files that the settings name, so that a change of any of them counts as a change of the configuration.
+func (s *Settings) Files() []string {
+	var files []string
+	for _, f := range []string{
+		s.URLFile, s.PasswordFile, s.TokenFile, s.RoutingKeyFile, s.SigningSecretFile, s.HubSecretFile, s.ProxyURLFile,
+		s.TLS.CAFile, s.TLS.CertFile, s.TLS.KeyFile,
+	} {
+		if f != "" {
+			files = append(files, f)
+		}
+	}
+	for _, name := range sortedKeys(s.HeaderFiles) {
+		files = append(files, s.HeaderFiles[name])
+	}
+	return files
+}

@@ -1,0 +1,78 @@
+package trigger
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Bounds of a Standard Webhooks key, in bytes.
+const (
+	minKey      = 24
+	maxKey      = 64
+	maxKeyCount = 5
+)
+
+// signer adds the signatures of a request: those of Standard Webhooks 1.0.0 (https://www.standardwebhooks.com), one for each key, and
+// X-Hub-Signature-256 as GitHub sends it.
+type signer struct {
+	keys [][]byte
+	hub  []byte // nil: none
+}
+
+// parseSigningKeys reads the keys of signing_secret. Its errors hold no part of them.
+func parseSigningKeys(secret Secret) ([][]byte, error) {
+	words := strings.Fields(secret.Reveal())
+	if len(words) > maxKeyCount {
+		return nil, fmt.Errorf("holds %d keys, more than %d", len(words), maxKeyCount)
+	}
+	var keys [][]byte
+	for i, word := range words {
+		text, ok := strings.CutPrefix(word, "whsec_")
+		if !ok {
+			return nil, fmt.Errorf("key %d does not begin with whsec_", i+1)
+		}
+		key, err := base64.StdEncoding.DecodeString(text)
+		if err != nil {
+			return nil, fmt.Errorf("key %d is not base64 after whsec_", i+1)
+		}
+		if len(key) < minKey || len(key) > maxKey {
+			return nil, fmt.Errorf("key %d has %d bytes, not %d to %d", i+1, len(key), minKey, maxKey)
+		}
+		keys = append(keys, key)
+	}
+	if len(keys) == 0 {
+		return nil, errors.New("holds no key")
+	}
+	return keys, nil
+}
+
+// sign sets the identity and the signatures of one attempt. The id stays the same over all attempts, the time does not.
+func (s *signer) sign(header http.Header, id string, at time.Time, body []byte) {
+	header.Set("Idempotency-Key", id)
+	if len(s.keys) > 0 {
+		stamp := strconv.FormatInt(at.Unix(), 10)
+		signatures := make([]string, len(s.keys))
+		for i, key := range s.keys {
+			mac := hmac.New(sha256.New, key)
+			mac.Write([]byte(id + "." + stamp + "."))
+			mac.Write(body)
+			signatures[i] = "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
+		}
+		header.Set("Webhook-Id", id)
+		header.Set("Webhook-Timestamp", stamp)
+		header.Set("Webhook-Signature", strings.Join(signatures, " "))
+	}
+	if s.hub != nil {
+		mac := hmac.New(sha256.New, s.hub)
+		mac.Write(body)
+		header.Set("X-Hub-Signature-256", "sha256="+hex.EncodeToString(mac.Sum(nil)))
+	}
+}

@@ -1,0 +1,180 @@
+package trigger
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// fault is what is wrong with a value that must not be shown.
+type fault struct{ message, hint string }
+
+func (f *fault) Error() string {
+	if f.hint == "" {
+		return f.message
+	}
+	return f.message + " (" + f.hint + ")"
+}
+
+// defaultURL returns the address of the services that have one for everybody.
+func defaultURL(format string) string {
+	switch format {
+	case FormatPagerDuty:
+		return "https://events.pagerduty.com/v2/enqueue"
+	case FormatTelegram:
+		return "https://api.telegram.org"
+	}
+	return ""
+}
+
+// parseTarget reads the URL of a trigger. It accepts less than net/url does: only what every resolver and every proxy reads alike.
+func parseTarget(raw string, p *policy) (*url.URL, *fault) {
+	u, f := parseURL(raw, "http", "https")
+	if f != nil {
+		return nil, f
+	}
+	if u.User != nil {
+		return nil, &fault{"must not hold a user or password", "set username and password"}
+	}
+	return u, p.checkURL(u)
+}
+
+// parseProxy reads proxy_url. Unlike a target's, it may hold a user and password.
+func parseProxy(raw string, p *policy) (*url.URL, *fault) {
+	u, f := parseURL(raw, "http", "https", "socks5")
+	if f != nil {
+		return nil, f
+	}
+	if (u.Path != "" && u.Path != "/") || u.RawQuery != "" {
+		return nil, &fault{"must not hold a path or a query", ""}
+	}
+	return u, p.checkURL(u)
+}
+
+// checkURL refuses a host that is denied as it is written.
+func (p *policy) checkURL(u *url.URL) *fault {
+	r := p.judgeName(u.Hostname(), urlPort(u))
+	if r == nil {
+		return nil
+	}
+	return &fault{r.Error(), "see egress.mode and egress.allow"}
+}
+
+// parseURL never shows the URL or net/url's error, which holds it.
+func parseURL(raw string, schemes ...string) (*url.URL, *fault) {
+	if strings.ContainsFunc(raw, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '\\' }) {
+		return nil, &fault{"holds a space, a backslash or a control character", ""}
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		return nil, &fault{"is not a URL", "such as https://example.com/hook"}
+	}
+	known := false
+	for _, s := range schemes {
+		known = known || u.Scheme == s
+	}
+	switch {
+	case !known:
+		return nil, &fault{"must begin with " + strings.Join(schemes, ":// or ") + "://", ""}
+	case u.Opaque != "" || u.Host == "":
+		return nil, &fault{"names no host", "such as https://example.com/hook"}
+	case u.Fragment != "":
+		return nil, &fault{"must not hold a # fragment", "no request carries it"}
+	case strings.HasSuffix(u.Host, ":"):
+		return nil, &fault{"has an empty port", ""}
+	}
+	if text := u.Port(); text != "" {
+		if _, ok := parsePort(text); !ok || strings.HasPrefix(text, "0") {
+			return nil, &fault{"has no port from 1 to 65535", ""}
+		}
+	}
+	bracketed := strings.HasPrefix(u.Host, "[")
+	isIP6, f := checkHost(u.Hostname())
+	if f == nil && bracketed != isIP6 {
+		f = &fault{"has brackets around something else than an IPv6 address", ""}
+	}
+	if f != nil {
+		return nil, f
+	}
+	return u, nil
+}
+
+// checkHost accepts a DNS name in ASCII, a dotted decimal IPv4 address and an IPv6 address without a zone. The other ways to write an IPv4
+// address (decimal, octal, hexadecimal, fewer parts) are refused: resolvers disagree on them. By the URL standard of the WHATWG a host
+// whose last label is a number is an address.
+func checkHost(host string) (isIP6 bool, f *fault) {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		if addr.Zone() != "" {
+			return false, &fault{"holds an address with a zone", ""}
+		}
+		return addr.Is6(), nil
+	}
+	name := strings.TrimSuffix(host, ".")
+	labels := strings.Split(name, ".")
+	last := strings.ToLower(labels[len(labels)-1])
+	switch {
+	case name == "":
+		return false, &fault{"names no host", ""}
+	case strings.ContainsFunc(host, func(r rune) bool { return r > 0x7e }):
+		return false, &fault{"has a host that is not ASCII", "write it in its xn-- form"}
+	case strings.ContainsRune(host, '%'):
+		return false, &fault{"has a host with a percent sign", ""}
+	case len(name) > 253:
+		return false, &fault{"has a host of more than 253 characters", ""}
+	case strings.Trim(last, "0123456789") == "", numberPattern().MatchString(last):
+		return false, &fault{"has an address in an unusual form", "write IPv4 as four decimal numbers"}
+	}
+	for _, l := range labels {
+		if !labelPattern().MatchString(l) {
+			return false, &fault{"has a host that is not a DNS name", ""}
+		}
+	}
+	return false, nil
+}
+
+func numberPattern() *regexp.Regexp { return regexp.MustCompile(`^0x[0-9a-f]*$`) }
+func labelPattern() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$`)
+}
+
+// normalHost returns the form of a host in which two are compared.
+func normalHost(host string) string { return strings.ToLower(strings.TrimSuffix(host, ".")) }
+
+func isLocalhost(host string) bool {
+	host = normalHost(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
+}
+
+// urlPort returns the port that a request to the URL goes to.
+func urlPort(u *url.URL) uint16 {
+	if port, ok := parsePort(u.Port()); ok {
+		return port
+	}
+	switch u.Scheme {
+	case "https":
+		return 443
+	case "socks5":
+		return 1080
+	}
+	return 80
+}
+
+// hostPort returns "host:port" of where a request to the URL goes.
+func hostPort(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"https": "443", "socks5": "1080"}[u.Scheme]
+	}
+	if port == "" {
+		port = "80"
+	}
+	return net.JoinHostPort(u.Hostname(), port)
+}
+
+// isWebURL reports whether a text is a link that a message may carry.
+func isWebURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil
+}
