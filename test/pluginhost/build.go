@@ -1,0 +1,84 @@
+package pluginhost
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// ErrNoCompiler tells that gcc, which host and plugin are built with, is not on PATH.
+var ErrNoCompiler = errors.New("gcc is not on PATH: the plugin and its host cannot be built")
+
+// Root returns the folder of go.mod, from the working directory upwards.
+func Root() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", errors.New("no go.mod in the working directory or above it")
+		}
+		dir = parent
+	}
+}
+
+// BuildHost compiles the host into dir and returns its path.
+func BuildHost(dir string) (string, error) {
+	root, err := Root()
+	if err != nil {
+		return "", err
+	}
+	sources, err := filepath.Glob(filepath.Join(root, "test", "host", "*.c"))
+	if err != nil || len(sources) == 0 {
+		return "", fmt.Errorf("no sources of the host in %s", root)
+	}
+	out := filepath.Join(dir, "plugin-host")
+	return out, compile(append(sources, "-o", out, "-ldl", "-pthread"))
+}
+
+// BuildProbe compiles the plugin without Go that the host's own tests use.
+func BuildProbe(dir string) (string, error) {
+	root, err := Root()
+	if err != nil {
+		return "", err
+	}
+	out := filepath.Join(dir, "probe.so")
+	return out, compile([]string{"-shared", "-fPIC", filepath.Join(root, "test", "host", "testdata", "probe.c"), "-o", out})
+}
+
+// BuildPlugin compiles the plugin into dir, with build tags when there are any, and returns the path of the shared object.
+func BuildPlugin(dir string, tags string) (string, error) {
+	root, err := Root()
+	if err != nil {
+		return "", err
+	}
+	if _, err := exec.LookPath("gcc"); err != nil {
+		return "", ErrNoCompiler
+	}
+	out := filepath.Join(dir, "out_trigger.so")
+	cmd := exec.Command("go", "build", "-buildmode=c-shared", "-tags", tags, "-o", out, "./plugin")
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=1")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build ./plugin: %w\n%s", err, text)
+	}
+	return out, nil
+}
+
+func compile(arguments []string) error {
+	if _, err := exec.LookPath("gcc"); err != nil {
+		return ErrNoCompiler
+	}
+	arguments = append([]string{"-std=c11", "-O1", "-g", "-Wall", "-Wextra", "-Werror"}, arguments...)
+	if text, err := exec.Command("gcc", arguments...).CombinedOutput(); err != nil {
+		return fmt.Errorf("gcc: %w\n%s", err, text)
+	}
+	return nil
+}
