@@ -70,7 +70,9 @@ func New(o Options) *Handler {
 }
 
 // Enabled reports whether lines of the level are written.
-func (h *Handler) Enabled(_ context.Context, level slog.Level) bool { return level >= h.out.Level.Level() }
+func (h *Handler) Enabled(_ context.Context, level slog.Level) bool {
+	return level >= h.out.Level.Level()
+}
 
 // Handle writes one record, unless its message has used up its rate.
 func (h *Handler) Handle(_ context.Context, r slog.Record) error {
