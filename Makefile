@@ -1,0 +1,78 @@
+# make help lists the targets. Everything needs Go, gcc and make; what else a target uses it looks for, and says so when it is not there.
+
+GO         ?= go
+CC         ?= gcc
+VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS    := -s -w -X main.version=$(VERSION)
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
+BENCHTIME  ?= 0.5s
+COUNT      ?= 1
+FUZZTIME   ?= 10s
+export CGO_ENABLED = 1
+
+# Every fuzz target there is, as package:name, found in the sources.
+FUZZ_TARGETS = $(shell grep -rnoE --include='*_test.go' '^func (Fuzz[A-Za-z0-9]+)' . | sed -E 's|^\./(.*)/[^/]+:[0-9]+:func (.*)|./\1:\2|')
+
+.PHONY: help build demo test race check vuln bench bench-peers fuzz soak ci clean
+
+help: ## List the targets.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 16
+
+build: bin/out_trigger.so bin/docker-fluentbit ## Build bin/out_trigger.so and bin/docker-fluentbit.
+
+# Go knows best what is out of date.
+.PHONY: bin/out_trigger.so bin/docker-fluentbit
+bin/out_trigger.so:
+	$(GO) build -buildmode=c-shared -trimpath -ldflags '$(LDFLAGS)' -o $@ ./plugin
+	@rm -f bin/out_trigger.h
+bin/docker-fluentbit:
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./docker-fluentbit
+
+bin/plugin-host: $(wildcard test/host/*.c test/host/*.h)
+	@mkdir -p bin
+	$(CC) -std=c11 -O1 -g -Wall -Wextra -Werror -o $@ $(filter %.c,$^) -ldl -pthread
+
+demo: bin/out_trigger.so bin/plugin-host ## Run container logs through the plugin and show the alerts arriving.
+	@$(GO) run ./test/demo
+
+test: ## Run all tests. What needs Fluent Bit or Docker is skipped, with a line, where they are absent.
+	$(GO) test -timeout 20m ./...
+
+race: ## Run all tests with the race detector.
+	$(GO) test -race -timeout 30m ./...
+
+check: ## Format, vet, lint, modules, generated files.
+	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "gofmt would change:"; echo "$$out"; exit 1; }
+	$(GO) vet ./...
+	$(GO) vet -tags noasm,faultinject ./engine/... ./plugin/... ./internal/pipeline/...
+	$(GO) run $(STATICCHECK) ./...
+	$(GO) mod tidy -diff
+	$(GO) mod verify
+	$(GO) generate ./...
+	@git diff --exit-code -- docs engine internal || { echo "generated files are out of step: commit what 'go generate ./...' made"; exit 1; }
+
+vuln: ## Look for known vulnerabilities, where their database can be reached.
+	@$(GO) run $(GOVULNCHECK) ./... || { [ $$? -eq 1 ] && echo "govulncheck: the database cannot be reached, nothing was checked"; }
+
+bench: ## Run the benchmarks. BENCHTIME and COUNT set how long; compare two runs with benchstat.
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -count $(COUNT) -timeout 60m ./engine/... ./internal/...
+
+bench-peers: bin/out_trigger.so ## Print ratios to other matchers, and to Fluent Bit where it is on PATH, in one run.
+	cd test/peers && $(GO) run .
+
+fuzz: ## Run each fuzz target for FUZZTIME.
+	@for t in $(FUZZ_TARGETS); do \
+		echo "fuzz $${t#*:} in $${t%%:*}"; \
+		$(GO) test -run '^$$' -fuzz "^$${t#*:}\$$" -fuzztime $(FUZZTIME) "$${t%%:*}" || exit 1; \
+	done
+
+soak: bin/out_trigger.so bin/plugin-host ## Ten minutes of faults and kills, with an account of every alert.
+	FLUENTBIT_TRIGGER_SOAK=10m $(GO) test -count=1 -timeout 30m -run 'Drill|Soak' -v ./test/... ./internal/delivery/...
+
+ci: check race ## What CI runs: check, tests with the race detector, the demo, a short fuzz run.
+	$(MAKE) build demo
+	$(MAKE) fuzz FUZZTIME=5s
+
+clean: ## Remove what was built.
+	rm -rf bin
