@@ -1,0 +1,267 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+)
+
+// scope is the part of the configuration that is bound, for the words of its problems.
+type scope struct {
+	path   string // Problem.Path
+	prefix string // of field names: "per_container."
+	root   string // full key of a table that exists once, such as "limits."; "" elsewhere
+	once   bool   // the table exists once, over all sources: a key that is set again is a problem
+	hide   bool   // values may be secrets: none is shown but those of plain words
+}
+
+// binder sets settings structs from nodes, by their toml tags, and collects what does not fit.
+type binder struct {
+	problems []Problem
+	set      map[string]position // keys of tables that exist once, with the place that set them
+}
+
+func (b *binder) add(p Problem) { b.problems = append(b.problems, p) }
+
+// fail adds a problem with a value.
+func (b *binder) fail(sc scope, n *node, field string, hidden bool, r *refusal) {
+	p := Problem{
+		File: n.at.file, Line: n.at.line, Column: n.at.column,
+		Path: sc.path, Field: strings.TrimSuffix(sc.prefix+field, "."), Message: r.message, Hint: r.hint,
+	}
+	if !hidden {
+		p.Value = n.literal()
+	}
+	b.add(p)
+}
+
+// handler binds a key by hand.
+type handler func(n *node)
+
+// table sets the fields of the struct dst from a table, and reports whether all of it fitted. Keys in by hand take precedence.
+func (b *binder) table(sc scope, n *node, dst reflect.Value, byHand map[string]handler) bool {
+	if n.table == nil {
+		b.fail(sc, n, "", true, refuse("", "want a table, not %s", n.kind()))
+		return false
+	}
+	before := len(b.problems)
+	fields := structFields(dst.Type())
+	for _, key := range n.keys() {
+		child := n.table[key]
+		if h := byHand[key]; h != nil {
+			h(child)
+			continue
+		}
+		f, known := fields[key]
+		if !known {
+			b.unknownKey(sc, child, key, slices.Concat(slices.Sorted(maps.Keys(byHand)), slices.Sorted(maps.Keys(fields))))
+			continue
+		}
+		b.field(sc, child, key, dst.FieldByIndex(f.Index))
+	}
+	return len(b.problems) == before
+}
+
+func (b *binder) unknownKey(sc scope, n *node, key string, known []string) {
+	slices.Sort(known)
+	hint := didYouMean(key, known)
+	if hint == "" {
+		hint = "known are " + strings.Join(known, ", ")
+	}
+	p := Problem{File: n.at.file, Line: n.at.line, Column: n.keyColumn, Path: sc.path, Field: sc.prefix + key, Message: "unknown key", Hint: hint}
+	if nearest(key, known) == strings.ToLower(key) {
+		p.Hint = "keys are written in lower case: " + strings.ToLower(key)
+	}
+	b.add(p)
+}
+
+// field sets one field from its node.
+func (b *binder) field(sc scope, n *node, key string, dst reflect.Value) {
+	t := dst.Type()
+	if t.Kind() == reflect.Struct && !isScalar(t) {
+		inner := sc
+		inner.prefix, inner.root = sc.prefix+key+".", sc.root+key+"."
+		b.table(inner, n, dst, nil)
+		return
+	}
+	if sc.once {
+		if first, twice := b.set[sc.root+key]; twice {
+			r := refuse("", "is already set at %s", first)
+			b.fail(sc, n, key, true, r)
+			return
+		}
+		b.set[sc.root+key] = n.at
+	}
+	hidden := sc.hide && secretKey(key) || isSecret(t)
+	if r, ok := n.value.(*refusal); ok {
+		b.fail(sc, n, key, true, r)
+		return
+	}
+	switch {
+	case isScalar(t):
+		if n.table != nil || n.list {
+			b.fail(sc, n, key, true, wrongShape(n, t))
+			return
+		}
+		if r := setScalar(n, dst); r != nil {
+			b.fail(sc, n, key, hidden, withWords(r, n, t))
+		}
+	case t.Kind() == reflect.Slice && isScalar(t.Elem()):
+		b.list(sc, n, key, dst, hidden)
+	case t.Kind() == reflect.Map && isScalar(t.Elem()):
+		b.mapping(sc, n, key, dst, hidden)
+	default:
+		panic(fmt.Sprintf("config: no binding for the type %s of %s", t, sc.prefix+key))
+	}
+}
+
+// wrongShape says what a list or table in place of one value should have been.
+func wrongShape(n *node, t reflect.Type) *refusal {
+	want := "want one value"
+	switch {
+	case t == durationType:
+		want = `want a duration such as "5m"`
+	case isRate(t):
+		want = `want a rate such as "30/m"`
+	case t.Kind() == reflect.String || t.Kind() != reflect.Bool && reflect.PointerTo(t).Implements(textUnmarshaler):
+		want = "want a text in quotes"
+	case t.Kind() == reflect.Bool:
+		want = "want true or false"
+	case t.Kind() == reflect.Int || t.Kind() == reflect.Int64:
+		want = "want a whole number"
+	}
+	return refuse("", "%s, not %s", want, n.kind())
+}
+
+// withWords adds the nearest valid word of a type whose words are known.
+func withWords(r *refusal, n *node, t reflect.Type) *refusal {
+	if text, ok := n.text(); ok && t == severityType {
+		r.message = "unknown severity: want one of " + strings.Join(engine.SeverityNames(), ", ")
+		r.hint = didYouMean(severityWord(text), engine.SeverityNames())
+	}
+	return r
+}
+
+// severityWord returns our word for a severity that other programs know by another one.
+func severityWord(text string) string {
+	switch strings.ToLower(text) {
+	case "trace":
+		return "debug"
+	case "notice", "information", "informational":
+		return "info"
+	case "warn":
+		return "warning"
+	case "err":
+		return "error"
+	case "fatal", "crit", "alert", "emerg", "emergency", "panic":
+		return "critical"
+	default:
+		return text
+	}
+}
+
+var (
+	severityType = reflect.TypeFor[engine.Severity]()
+	secretType   = reflect.TypeFor[trigger.Secret]()
+)
+
+// isSecret reports whether values of the type must never be shown.
+func isSecret(t reflect.Type) bool {
+	if t.Kind() == reflect.Map || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	return t == secretType
+}
+
+// secretKey reports whether the value of a trigger's key may be a secret, or be one by mistake, such as a url given as url_env.
+func secretKey(key string) bool {
+	for _, part := range []string{"url", "header", "secret", "token", "password", "key", "user", "env", "body"} {
+		if strings.Contains(key, part) {
+			return true
+		}
+	}
+	return false
+}
+
+// list sets a slice from a list of scalars.
+func (b *binder) list(sc scope, n *node, key string, dst reflect.Value, hidden bool) {
+	if !n.list {
+		hint := ""
+		if s, ok := n.text(); ok && !hidden && len(s) <= maxShown {
+			hint = fmt.Sprintf("%s = [%s]", key, n.literal())
+		}
+		b.fail(sc, n, key, hidden, refuse(hint, "want a list, not %s", n.kind()))
+		return
+	}
+	out := reflect.MakeSlice(dst.Type(), 0, len(n.items))
+	for i, item := range n.items {
+		e := reflect.New(dst.Type().Elem()).Elem()
+		switch {
+		case item.table != nil || item.list:
+			b.fail(sc, item, fmt.Sprintf("%s[%d]", key, i), true, wrongShape(item, e.Type()))
+		default:
+			if r := setScalar(item, e); r != nil {
+				b.fail(sc, item, key, hidden, withWords(r, item, e.Type()))
+				continue
+			}
+			out = reflect.Append(out, e)
+		}
+	}
+	dst.Set(out)
+}
+
+// mapping sets a map from a table of scalars. Tables inside it are dotted keys: a.b = "x" and "a.b" = "x" mean the same.
+func (b *binder) mapping(sc scope, n *node, key string, dst reflect.Value, hidden bool) {
+	if n.table == nil {
+		b.fail(sc, n, key, hidden, refuse("", "want a table such as { name = \"value\" }, not %s", n.kind()))
+		return
+	}
+	out := reflect.MakeMap(dst.Type())
+	var fill func(n *node, prefix string)
+	fill = func(n *node, prefix string) {
+		for _, k := range n.keys() {
+			item, name := n.table[k], prefix+k
+			field := key + "." + name
+			e := reflect.New(dst.Type().Elem()).Elem()
+			switch {
+			case item.table != nil:
+				fill(item, name+".")
+				continue
+			case item.list:
+				b.fail(sc, item, field, true, wrongShape(item, e.Type()))
+				continue
+			case out.MapIndex(reflect.ValueOf(name)).IsValid():
+				b.fail(sc, item, field, true, refuse("", "is set twice"))
+				continue
+			}
+			if r := setScalar(item, e); r != nil {
+				if item.literal() != "" && !hidden {
+					if _, text := item.text(); !text {
+						r.hint = fmt.Sprintf("in quotes: %q", item.literal())
+					}
+				}
+				b.fail(sc, item, field, hidden, withWords(r, item, e.Type()))
+			}
+			out.SetMapIndex(reflect.ValueOf(name), e)
+		}
+	}
+	fill(n, "")
+	dst.Set(out)
+}
+
+// structFields returns the fields of a settings struct by their keys. Fields of embedded structs count as the struct's own.
+func structFields(t reflect.Type) map[string]reflect.StructField {
+	fields := map[string]reflect.StructField{}
+	for _, f := range reflect.VisibleFields(t) {
+		key, _, _ := strings.Cut(f.Tag.Get("toml"), ",")
+		if key != "" && key != "-" && f.IsExported() {
+			fields[key] = f
+		}
+	}
+	return fields
+}

@@ -1,0 +1,287 @@
+package config
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+)
+
+// result checks what the parts mean, by themselves and together, and assembles those without a problem.
+func (l *loader) result() *Result {
+	l.singles()
+	res := &Result{Files: l.files}
+	globals := l.globals()
+	for _, r := range l.rules {
+		if r.ok {
+			l.settings.Rules = append(l.settings.Rules, r.settings)
+		}
+	}
+	l.checkWorkloads(globals)
+	l.checkTriggers()
+	for _, t := range l.triggers {
+		for _, f := range t.settings.Files() {
+			if !slices.Contains(res.SecretFiles, f) {
+				res.SecretFiles = append(res.SecretFiles, f)
+			}
+		}
+	}
+	res.Broken = l.resetBroken()
+	res.Settings = l.settings
+	sortProblems(l.problems)
+	res.Problems = l.problems
+	return res
+}
+
+// report adds what the owner of some settings found wrong with them, and reports whether it was nothing. The problem stands at the value
+// that is meant. Where the part has problems already, a complaint about something that is not set is dropped: it follows from them.
+func (l *loader) report(p *part, field, value, message, hint string) {
+	problem := Problem{File: p.node.at.file, Line: p.node.at.line, Column: p.node.at.column, Path: p.path, Field: field, Message: message, Hint: hint}
+	if value != "" {
+		problem.Value = quoted(value)
+	}
+	n := p.node.find(field, value)
+	switch {
+	case n == nil && !p.ok:
+		return
+	case n != nil:
+		problem.File, problem.Line, problem.Column = n.at.file, n.at.line, n.at.column
+		if n.value != nil && value != "" && value != trigger.Placeholder {
+			problem.Value = n.literal()
+		}
+		problem.Column += n.regexpOffset()
+	}
+	for _, q := range l.problems {
+		if q.Path == p.path && q.Field == field && q.File == problem.File && q.Line == problem.Line && q.Column == problem.Column {
+			return // the value did not even fit its type
+		}
+	}
+	l.add(problem)
+}
+
+// reportRule adds what is wrong with a rule.
+func (l *loader) reportRule(p *part, errs []engine.FieldError) {
+	for _, e := range errs {
+		hint := e.Hint
+		switch {
+		case hint != "":
+		case e.Field == "stream":
+			hint = didYouMean(e.Value, engine.StreamNames())
+		case e.Field == "cooldown_by":
+			hint = didYouMean(e.Value, engine.CooldownByNames())
+		}
+		l.report(p, e.Field, e.Value, e.Message, hint)
+	}
+	p.ok = p.ok && len(errs) == 0
+}
+
+// triggerHint puts a word that was probably meant in the form that all hints have.
+func triggerHint(hint string) string {
+	if word, ok := strings.CutSuffix(hint, "?"); ok && !strings.Contains(word, " ") {
+		return "did you mean " + quoted(word) + "?"
+	}
+	return hint
+}
+
+// singles checks the settings that exist once.
+func (l *loader) singles() {
+	if v := l.settings.Verbosity; !slices.Contains(verbosities(), v) {
+		l.single("verbosity", v, "unknown verbosity: want one of "+strings.Join(verbosities(), ", "), didYouMean(severityWord(v), verbosities()))
+	}
+	for _, e := range l.settings.Limits.Validate() {
+		l.single("limits."+e.Field, e.Value, e.Message, e.Hint)
+	}
+	for _, e := range l.settings.Egress.Validate() {
+		l.single("egress."+strings.TrimPrefix(e.Field, "egress."), e.Value, e.Message, triggerHint(e.Hint))
+	}
+}
+
+// single adds a problem of a setting that exists once, at the place that set it.
+func (l *loader) single(field, value, message, hint string) {
+	at, ok := l.set[field]
+	if !ok {
+		// A setting that is not written itself, but conflicts with one beside it: the nearest written one is the place.
+		head, _, _ := strings.Cut(field, ".")
+		for _, key := range slices.Sorted(maps.Keys(l.set)) {
+			if strings.HasPrefix(key, head) {
+				at = l.set[key]
+				break
+			}
+		}
+	}
+	l.add(Problem{
+		File: at.file, Line: at.line, Column: at.column, Field: field, Value: quoted(value), Message: message, Hint: hint,
+	})
+}
+
+// globals checks the global rules and returns them by name, the broken ones too, so that a reference to them is no second problem.
+func (l *loader) globals() map[string]*rulePart {
+	byName := map[string]*rulePart{}
+	for _, r := range l.rules {
+		l.reportRule(&r.part, r.settings.Validate())
+		l.unique(&r.part, byName, r.settings.Name, r)
+	}
+	return byName
+}
+
+// unique notes a named rule, or reports that its name is taken. The first keeps the name.
+func (l *loader) unique(p *part, byName map[string]*rulePart, name string, r *rulePart) {
+	if name == "" {
+		return
+	}
+	if first := byName[name]; first != nil {
+		l.taken(p, "name", name, first.node.find("name", "").at)
+		return
+	}
+	byName[name] = r
+}
+
+// taken reports a name that is in use.
+func (l *loader) taken(p *part, field, name string, first position) {
+	n := p.node.find(field, "")
+	l.add(Problem{
+		File: n.at.file, Line: n.at.line, Column: n.at.column, Path: p.path, Field: field, Value: quoted(name),
+		Message: "is already used at " + first.String(),
+	})
+	p.ok = false
+}
+
+func (l *loader) checkWorkloads(globals map[string]*rulePart) {
+	names := slices.Sorted(maps.Keys(globals))
+	own := map[string]map[string]*rulePart{}       // rules by match and name
+	overridden := map[string]map[string]position{} // overrides by match and rule
+	for _, w := range l.workloads {
+		match := w.table.Match
+		if own[match] == nil {
+			own[match], overridden[match] = map[string]*rulePart{}, map[string]position{}
+		}
+		ws := engine.WorkloadSettings{Match: match}
+		if match == "" {
+			l.report(&w.part, "match", "", "must be set", `a glob such as "shop/*"`)
+			w.ok = false
+		} else {
+			l.reportRule(&w.part, ws.Validate())
+		}
+		ws.Disable = l.disabled(w, globals, names)
+		for _, o := range w.overrides {
+			l.checkOverride(o, globals, names, overridden[match])
+			if o.ok {
+				ws.Overrides = append(ws.Overrides, o.settings)
+			}
+		}
+		for _, r := range w.rules {
+			l.reportRule(&r.part, r.settings.Validate())
+			l.unique(&r.part, own[match], r.settings.Name, r)
+			if r.ok {
+				ws.Rules = append(ws.Rules, r.settings)
+			}
+		}
+		if w.ok {
+			l.settings.Workloads = append(l.settings.Workloads, ws)
+		}
+	}
+}
+
+// disabled returns the names of the rules that the workload disables and that run.
+func (l *loader) disabled(w *workloadPart, globals map[string]*rulePart, names []string) []string {
+	var out []string
+	for _, name := range w.table.Disable {
+		switch r := globals[name]; {
+		case r == nil:
+			l.unknownRule(&w.part, "disable", name, names)
+		case r.ok:
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// unknownRule reports a reference to a rule that does not exist. It does not break the part that it stands in.
+func (l *loader) unknownRule(p *part, field, name string, names []string) {
+	hint := didYouMean(name, names)
+	if hint == "" && len(names) > 0 {
+		hint = "the global rules are " + strings.Join(names[:min(len(names), 10)], ", ")
+	}
+	if len(names) == 0 {
+		hint = "there are no global rules"
+	}
+	l.report(p, field, name, "there is no global rule of this name", hint)
+}
+
+func (l *loader) checkOverride(o *overridePart, globals map[string]*rulePart, names []string, overridden map[string]position) {
+	name := o.settings.Rule
+	base := globals[name]
+	switch {
+	case name == "":
+		l.report(&o.part, "rule", "", "must be set", "the name of the global rule that is meant")
+		o.ok = false
+		return
+	case base == nil:
+		l.unknownRule(&o.part, "rule", name, names)
+		o.ok = false
+		return
+	case len(o.settings.Keys) == 0:
+		l.report(&o.part, "", "", "changes nothing", "name the settings that are different here")
+		o.ok = false
+		return
+	}
+	if first, twice := overridden[name]; twice {
+		l.taken(&o.part, "rule", name, first)
+		return
+	}
+	overridden[name] = o.node.find("rule", "").at
+	if base.ok {
+		changed := o.settings.Apply(base.settings)
+		l.reportRule(&o.part, changed.Validate())
+	}
+	o.ok = o.ok && base.ok
+}
+
+func (l *loader) checkTriggers() {
+	seen := map[string]position{}
+	for _, t := range l.triggers {
+		p := &t.part
+		problems := t.settings.Validate(l.settings.Egress)
+		for _, e := range problems {
+			l.report(p, e.Field, e.Value, e.Message, triggerHint(e.Hint))
+		}
+		t.ok = t.ok && len(problems) == 0
+		if name := t.settings.Name; name != "" {
+			if first, twice := seen[name]; twice {
+				l.taken(p, "name", name, first)
+			} else {
+				seen[name] = p.node.find("name", "").at
+			}
+		}
+		if t.ok {
+			l.settings.Triggers = append(l.settings.Triggers, t.settings)
+		}
+	}
+}
+
+// resetBroken gives settings that exist once and have a problem their defaults, and returns their keys.
+func (l *loader) resetBroken() []string {
+	var broken []string
+	defaults := DefaultSettings()
+	from, to := reflect.ValueOf(&defaults).Elem(), reflect.ValueOf(&l.settings).Elem()
+	for key, f := range structFields(to.Type()) {
+		if key == "rule" || key == "workload" || key == "trigger" {
+			continue
+		}
+		if !slices.ContainsFunc(l.problems, func(p Problem) bool {
+			return p.Path == "" && (p.Field == key || strings.HasPrefix(p.Field, key+"."))
+		}) {
+			continue
+		}
+		broken = append(broken, key)
+		to.FieldByIndex(f.Index).Set(from.FieldByIndex(f.Index))
+		if key == "egress" {
+			l.settings.Egress = trigger.Egress{Mode: trigger.EgressAllowlist}
+		}
+	}
+	slices.Sort(broken)
+	return broken
+}

@@ -1,0 +1,133 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+)
+
+// maxDocument bounds one TOML document, in bytes.
+const maxDocument = 4 << 20
+
+// parseDocument reads a TOML document into nodes that know their places. A document that is not TOML yields one unusable problem.
+func parseDocument(file, src string) (*node, *Problem) {
+	if len(src) > maxDocument {
+		return nil, &Problem{File: file, Unusable: true, Message: fmt.Sprintf("is %d bytes long: at most %d", len(src), maxDocument)}
+	}
+	src = strings.TrimPrefix(src, "\ufeff")
+	l := newLines(src)
+	root, tooDeep := indexDocument(src)
+	if tooDeep >= 0 {
+		p := &Problem{File: file, Unusable: true, Message: fmt.Sprintf("arrays or tables nest more than %d deep", maxDepth)}
+		p.Line, p.Column = l.position(tooDeep)
+		return nil, p
+	}
+	var values map[string]any
+	if err := decode(src, &values); err != nil {
+		return nil, syntaxProblem(file, l, err)
+	}
+	b := builder{file: file, lines: l}
+	return b.node(values, root, position{file: file, line: 1, column: 1}), nil
+}
+
+// decode is toml.Decode with its internal panics turned into errors, which the host must survive.
+func decode(src string, into *map[string]any) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = errors.New("the TOML decoder failed on this document")
+		}
+	}()
+	_, err = toml.Decode(src, into)
+	return err
+}
+
+// syntaxProblem tells where the decoder stopped and why, without the text of the source, which may hold secrets.
+func syntaxProblem(file string, l *lines, err error) *Problem {
+	p := &Problem{File: file, Unusable: true, Message: "not a TOML document"}
+	var pe toml.ParseError
+	if !errors.As(err, &pe) {
+		p.Message += ": " + err.Error()
+		return p
+	}
+	p.Line, p.Column = l.position(pe.Position.Start)
+	if pe.Position.Line > 0 && pe.Position.Line < p.Line {
+		// The error is an end of line or of the file: it belongs to the line before.
+		p.Line, p.Column = pe.Position.Line, 0
+	}
+	message := pe.Message
+	if !strings.HasPrefix(message, "Key ") {
+		message = sourceText.ReplaceAllStringFunc(message, func(piece string) string {
+			if len(piece) <= len(`'\n'`) || strings.Trim(piece, `"'`) == "" {
+				return piece
+			}
+			return "this"
+		})
+		message = outOfRange.ReplaceAllString(message, "this number$1")
+	}
+	p.Message += ": " + strings.ToLower(message[:1]) + strings.TrimSuffix(message[1:], ".")
+	switch {
+	case strings.HasPrefix(message, "invalid escape"):
+		p.Hint = `regular expressions stand in single quotes: '\d+'`
+	case strings.HasPrefix(message, "strings cannot contain newlines"):
+		p.Hint = "the closing quote is missing"
+	case strings.HasPrefix(message, "expected value but found"):
+		p.Hint = "texts stand in quotes"
+	}
+	if pe.LastKey != "" {
+		p.Message += fmt.Sprintf(", after the key %s", quoted(pe.LastKey))
+	}
+	return p
+}
+
+var (
+	// sourceText finds what a decoder's message quotes: single characters, and longer pieces of the source.
+	sourceText = regexp.MustCompile(`'(?:\\[^xuU]|[^'\\])'|"(?:[^"\\]|\\.)*"|'[^']*'`)
+	outOfRange = regexp.MustCompile(`^\S+( is out of range)`)
+)
+
+// builder joins decoded values with their places.
+type builder struct {
+	file  string
+	lines *lines
+}
+
+// node returns the node of a value. A value without a place of its own stands where its parent does.
+func (b *builder) node(v any, p *place, parent position) *node {
+	n := &node{at: parent}
+	if p == nil {
+		p = newPlace()
+	}
+	if first := p.first(); first >= 0 {
+		n.at.line, n.at.column = b.lines.position(first)
+		n.keyColumn = n.at.column
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		n.table = make(map[string]*node, len(v))
+		for k, e := range v {
+			n.table[k] = b.node(e, p.table[k], n.at)
+		}
+	case []map[string]any:
+		n.list = true
+		for i, e := range v {
+			n.items = append(n.items, b.node(e, p.item(i), n.at))
+		}
+	case []any:
+		n.list = true
+		for i, e := range v {
+			n.items = append(n.items, b.node(e, p.item(i), n.at))
+		}
+	default:
+		n.value = v
+		if p.value >= 0 {
+			n.at.line, n.at.column = b.lines.position(p.value)
+			if text, ok := v.(string); ok && p.value < len(b.lines.src) {
+				n.verbatim = strings.HasPrefix(b.lines.src[p.value+1:], text)
+			}
+		}
+	}
+	return n
+}

@@ -1,0 +1,209 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+)
+
+// Result is what Load made of its sources.
+type Result struct {
+	// Settings holds everything that is usable: what has a problem is left out, or has its default where something must be in force. A
+	// broken egress policy is the exception: it is replaced by one that allows nothing.
+	Settings Settings
+	// Problems lists all problems, by file, line and column.
+	Problems []Problem
+	// Broken names the settings that exist once and had a problem, such as "limits" or "store", so that their defaults stand in.
+	Broken []string
+	// Files lists the files that were read, and SecretFiles those that triggers name. A Watcher looks at all of them.
+	Files, SecretFiles []string
+}
+
+// Unusable reports whether nothing at all could be read of some source. The settings then lack everything that it holds, and a program
+// that runs already had better keep what it has.
+func (r *Result) Unusable() bool {
+	return slices.ContainsFunc(r.Problems, func(p Problem) bool { return p.Unusable })
+}
+
+// Keep takes the settings named in Broken from the previous ones, which are better than defaults for a program that runs already.
+func (r *Result) Keep(previous *Settings) {
+	from, to := reflect.ValueOf(previous).Elem(), reflect.ValueOf(&r.Settings).Elem()
+	fields := structFields(to.Type())
+	for _, key := range r.Broken {
+		to.FieldByIndex(fields[key].Index).Set(from.FieldByIndex(fields[key].Index))
+	}
+}
+
+// Load reads all sources. It never fails as a whole: what is wrong is in the problems of the result, and what is right in its settings.
+func Load(src Sources) *Result {
+	l := loader{binder: binder{set: map[string]position{}}, settings: DefaultSettings()}
+	files, problems := expand(src.Files)
+	l.problems = append(l.problems, problems...)
+	for _, file := range files {
+		text, err := readFile(file, maxDocument)
+		if err != nil {
+			l.add(Problem{File: file, Unusable: true, Message: err.Error()})
+			continue
+		}
+		l.files = append(l.files, file)
+		l.document(file, string(text))
+	}
+	if strings.TrimSpace(src.Inline) != "" {
+		l.document(inlineName, src.Inline)
+	}
+	if src.Params != nil {
+		p := params{get: src.Params}
+		root := p.root()
+		l.problems = append(l.problems, p.problems...)
+		l.bind(root)
+	}
+	return l.result()
+}
+
+// loader collects the parts of all sources.
+type loader struct {
+	binder
+	settings  Settings
+	rules     []*rulePart
+	workloads []*workloadPart
+	triggers  []*triggerPart
+	files     []string
+}
+
+// part is a table that there can be many of.
+type part struct {
+	node *node
+	path string
+	ok   bool // no problem so far
+}
+
+type rulePart struct {
+	part
+	settings engine.RuleSettings
+}
+
+type overridePart struct {
+	part
+	settings engine.Override
+}
+
+type workloadPart struct {
+	part
+	table     workloadTable
+	overrides []*overridePart
+	rules     []*rulePart
+}
+
+type triggerPart struct {
+	part
+	settings trigger.Settings
+}
+
+func (l *loader) document(file, text string) {
+	root, problem := parseDocument(file, text)
+	if problem != nil {
+		l.add(*problem)
+		return
+	}
+	l.bind(root)
+}
+
+// bind takes over everything that one source sets.
+func (l *loader) bind(root *node) {
+	l.table(scope{once: true}, root, reflect.ValueOf(&l.settings).Elem(), map[string]handler{
+		"rule": func(n *node) {
+			l.each("", "rule", "name", n, func(p part) { l.rules = append(l.rules, l.rule(p)) })
+		},
+		"workload": func(n *node) {
+			l.each("", "workload", "match", n, func(p part) { l.workloads = append(l.workloads, l.workload(p)) })
+		},
+		"trigger": func(n *node) {
+			l.each("", "trigger", "name", n, func(p part) {
+				t := &triggerPart{part: p, settings: trigger.DefaultSettings()}
+				t.ok = l.table(scope{path: p.path, hide: true}, p.node, reflect.ValueOf(&t.settings).Elem(), nil)
+				l.triggers = append(l.triggers, t)
+			})
+		},
+	})
+}
+
+// each calls bind for each table of an array of tables; nameKey is the key that tells them apart.
+func (l *loader) each(parent, key, nameKey string, n *node, bind func(part)) {
+	if !n.list {
+		header := key
+		if parent != "" {
+			header = "workload." + key
+		}
+		p := Problem{
+			File: n.at.file, Line: n.at.line, Column: n.at.column, Path: parent, Field: key,
+			Message: "want an array of tables, not " + n.kind(), Hint: fmt.Sprintf("write [[%s]]", header),
+		}
+		l.add(p)
+		return
+	}
+	for i, item := range n.items {
+		path := fmt.Sprintf("%s #%d", key, i+1)
+		if name := item.table[nameKey]; name != nil {
+			if text, ok := name.text(); ok && text != "" {
+				path = key + " " + quoted(text)
+				if key == "override" {
+					path = "override of " + quoted(text)
+				}
+			}
+		}
+		if parent != "" {
+			path = parent + ": " + path
+		}
+		bind(part{node: item, path: path})
+	}
+}
+
+func (l *loader) rule(p part) *rulePart {
+	r := &rulePart{part: p, settings: engine.DefaultRule()}
+	r.ok = l.table(scope{path: p.path}, p.node, reflect.ValueOf(&r.settings).Elem(), nil)
+	return r
+}
+
+func (l *loader) workload(p part) *workloadPart {
+	w := &workloadPart{part: p}
+	inner := 0 // problems of the tables inside, which do not hurt the block
+	counted := func(bind func(part)) func(part) {
+		return func(p part) {
+			before := len(l.problems)
+			bind(p)
+			inner += len(l.problems) - before
+		}
+	}
+	before := len(l.problems)
+	l.table(scope{path: p.path}, p.node, reflect.ValueOf(&w.table).Elem(), map[string]handler{
+		"override": func(n *node) {
+			l.each(p.path, "override", "rule", n, counted(func(p part) { w.overrides = append(w.overrides, l.override(p)) }))
+		},
+		"rule": func(n *node) {
+			l.each(p.path, "rule", "name", n, counted(func(p part) { w.rules = append(w.rules, l.rule(p)) }))
+		},
+	})
+	w.ok = len(l.problems)-before == inner
+	return w
+}
+
+func (l *loader) override(p part) *overridePart {
+	var table overrideTable
+	o := &overridePart{part: p}
+	o.ok = l.table(scope{path: p.path}, p.node, reflect.ValueOf(&table).Elem(), map[string]handler{
+		"name": func(n *node) {
+			l.fail(scope{path: p.path}, n, "name", false, refuse(`rule = "NAME" says which rule is meant`, "an override cannot rename a rule"))
+		},
+	})
+	o.settings = engine.Override{Rule: table.Rule, Settings: table.RuleSettings}
+	for _, key := range p.node.keys() {
+		if key != "rule" {
+			o.settings.Keys = append(o.settings.Keys, key)
+		}
+	}
+	return o
+}

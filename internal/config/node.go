@@ -1,0 +1,156 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"regexp/syntax"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// node is one value of a source with the place where it stands. Exactly one of table, items and value is set.
+type node struct {
+	at position
+	// keyColumn is where the key of the value stands, on the same line.
+	keyColumn int
+	// verbatim marks a text that stands in the source as it is, behind one quote.
+	verbatim bool
+
+	table map[string]*node
+	items []*node
+	value any // string, bool, int64, float64, time.Time, flat, or *refusal for a parameter that could not be read
+	list  bool
+}
+
+// position is where a node stands. Line and column are 0 in a source without lines.
+type position struct {
+	file         string
+	line, column int
+}
+
+// String returns the file with the line, as in "rules.toml:12".
+func (p position) String() string {
+	if p.line == 0 {
+		return p.file
+	}
+	return p.file + ":" + strconv.Itoa(p.line)
+}
+
+// flat is the value of a flat parameter: text, whose type the setting decides.
+type flat string
+
+// keys returns the keys of a table in the order in which they stand in the source.
+func (n *node) keys() []string {
+	keys := make([]string, 0, len(n.table))
+	for k := range n.table {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b string) int {
+		p, q := n.table[a].at, n.table[b].at
+		switch {
+		case p.line != q.line:
+			return p.line - q.line
+		case p.column != q.column:
+			return p.column - q.column
+		case a < b:
+			return -1
+		default:
+			return 1
+		}
+	})
+	return keys
+}
+
+// text returns the text of a string value.
+func (n *node) text() (string, bool) {
+	switch v := n.value.(type) {
+	case string:
+		return v, true
+	case flat:
+		return string(v), true
+	default:
+		return "", false
+	}
+}
+
+// literal returns the value as the source writes it, for a message; "" for tables and lists.
+func (n *node) literal() string {
+	switch v := n.value.(type) {
+	case nil, *refusal, time.Time:
+		return ""
+	case string:
+		return quoted(v)
+	case flat:
+		return quoted(string(v))
+	default:
+		return fmt.Sprint(v)
+	}
+}
+
+// kind names the type of the value in words.
+func (n *node) kind() string {
+	switch n.value.(type) {
+	case string, flat:
+		return "a text"
+	case bool:
+		return "true or false"
+	case int64:
+		return "a whole number"
+	case float64:
+		return "a number"
+	case time.Time:
+		return "a date"
+	}
+	if n.list {
+		return "a list"
+	}
+	return "a table"
+}
+
+// find returns the node nearest to a field such as "where.level": of a list, the element with the text when there is one; nil when the
+// field is not set here.
+func (n *node) find(field, text string) *node {
+	for c := n; c != nil; {
+		if next := c.table[field]; next != nil {
+			for _, item := range next.items {
+				if s, ok := item.text(); ok && s == text {
+					return item
+				}
+			}
+			return next
+		}
+		head, rest, ok := cutPath(field, c.table)
+		if !ok {
+			return nil
+		}
+		c, field = c.table[head], rest
+	}
+	return nil
+}
+
+// regexpOffset returns how far behind the node's place the fault of a regular expression stands, in characters; 0 where the text is none,
+// or has no fault, or the fault is all of it.
+func (n *node) regexpOffset() int {
+	text, _ := n.text()
+	if !n.verbatim {
+		return 0
+	}
+	var fault *syntax.Error
+	if _, err := syntax.Parse(text, syntax.Perl); !errors.As(err, &fault) || fault.Expr == text {
+		return 0
+	}
+	return 1 + utf8.RuneCountInString(text[:max(0, strings.Index(text, fault.Expr))])
+}
+
+// cutPath splits the longest key of the table off a dotted path.
+func cutPath(path string, table map[string]*node) (head, rest string, ok bool) {
+	for i := len(path) - 1; i > 0; i-- {
+		if path[i] == '.' && table[path[:i]] != nil {
+			return path[:i], path[i+1:], true
+		}
+	}
+	return "", "", false
+}

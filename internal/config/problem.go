@@ -1,0 +1,72 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Problem is one thing that is wrong with the configuration.
+type Problem struct {
+	// File is the file, "parameter config" for the inline document, or the flat parameter, such as "parameter rule.oom.cooldown".
+	File string
+	// Line and Column count from 1, in characters; both are 0 where the source has no lines.
+	Line, Column int
+	// Path names the part, such as `rule "oom"` or `workload "shop/api": override of "oom"`; "" at the top level.
+	Path string
+	// Field is the setting within the part, such as "cooldown" or "where.level"; "" when the part as a whole is meant.
+	Field string
+	// Value is what was given, as the source writes it and cut to a readable length; "" where it is secret or does not help.
+	Value string
+	// Message says what is wrong, Hint what was probably meant.
+	Message, Hint string
+	// Unusable marks a source of which nothing at all could be read.
+	Unusable bool
+}
+
+// Error returns the problem on one line: file:line: path: field: value: message (hint).
+func (p Problem) Error() string {
+	var b strings.Builder
+	b.WriteString(p.File)
+	if p.Line > 0 {
+		fmt.Fprintf(&b, ":%d", p.Line)
+	}
+	for _, part := range []string{p.Path, p.Field, p.Value, p.Message} {
+		if part == "" {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteString(": ")
+		}
+		b.WriteString(part)
+	}
+	if p.Hint != "" {
+		b.WriteString(" (" + p.Hint + ")")
+	}
+	return b.String()
+}
+
+// sortProblems orders problems by file, line and column; those of one place stay as they are found.
+func sortProblems(ps []Problem) {
+	slices.SortStableFunc(ps, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+}
+
+// maxShown bounds how much of a value a problem shows, in bytes.
+const maxShown = 80
+
+// quoted returns the text in quotes, cut to a readable length.
+func quoted(s string) string {
+	if len(s) > maxShown {
+		cut := maxShown
+		for cut > 0 && !utf8.RuneStart(s[cut]) {
+			cut--
+		}
+		s = s[:cut] + "…"
+	}
+	return strconv.Quote(s)
+}

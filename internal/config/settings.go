@@ -1,0 +1,51 @@
+package config
+
+import (
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+)
+
+// Settings is the whole configuration. Tables that a source does not set hold their defaults.
+type Settings struct {
+	// The path of the database that keeps deliveries over restarts. Unset: /var/lib/fluentbit-trigger/ID.db, ID being the instance's.
+	Store string `toml:"store"`
+	// How much is logged: debug, info, warning or error.
+	Verbosity string `toml:"verbosity"`
+	// What bounds the alerts that leave, and the memory that is kept.
+	Limits engine.Limits `toml:"limits"`
+	// Which addresses triggers may reach.
+	Egress trigger.Egress `toml:"egress"`
+	// The global rules, in the order of their sources.
+	Rules []engine.RuleSettings `toml:"rule"`
+	// What is different for some workloads.
+	Workloads []engine.WorkloadSettings `toml:"workload"`
+	// The destinations.
+	Triggers []trigger.Settings `toml:"trigger"`
+}
+
+// DefaultSettings returns the settings in force when no source sets any.
+func DefaultSettings() Settings {
+	return Settings{
+		Verbosity: "info",
+		Limits:    engine.DefaultLimits(),
+		Egress:    trigger.DefaultEgress(),
+	}
+}
+
+// verbosities lists the words of verbosity.
+func verbosities() []string { return []string{"debug", "info", "warning", "error"} }
+
+// workloadTable is a [[workload]] block as the sources write it.
+type workloadTable struct {
+	// A glob of the workloads that the block is for: * stands for any text, slashes included, ? for one character.
+	Match string `toml:"match"`
+	// Names of global rules that do not apply to these workloads.
+	Disable []string `toml:"disable"`
+}
+
+// overrideTable is a [[workload.override]] block: the name of a global rule, and any of its settings anew.
+type overrideTable struct {
+	// The name of the global rule whose settings change.
+	Rule string `toml:"rule"`
+	engine.RuleSettings
+}

@@ -1,0 +1,137 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// inlineName is what problems call the inline document.
+const inlineName = "parameter config"
+
+// Sources says where the configuration comes from. All sources are combined; a name or a key that two of them set is a problem.
+type Sources struct {
+	// Files names TOML files: each entry is a file, a folder (its *.toml files, sorted, hidden ones left out), a glob, or several of them
+	// separated by commas.
+	Files []string
+	// Inline is a whole TOML document, as a YAML block scalar carries it.
+	Inline string
+	// Params looks up a flat parameter, "" when it is not set. The look-up ignores case. Nil when there are none.
+	Params func(key string) string
+}
+
+// expand returns the files that the entries name, each once, and what is wrong with the entries.
+func expand(entries []string) (files []string, problems []Problem) {
+	seen := map[string]bool{}
+	for _, entry := range splitEntries(entries) {
+		found, err := expandEntry(entry)
+		if err != nil {
+			problems = append(problems, Problem{File: entry, Unusable: true, Message: err.Error()})
+		}
+		for _, f := range found {
+			if f = filepath.Clean(f); !seen[f] {
+				seen[f] = true
+				files = append(files, f)
+			}
+		}
+	}
+	return files, problems
+}
+
+func splitEntries(entries []string) []string {
+	var out []string
+	for _, entry := range entries {
+		for _, e := range strings.Split(entry, ",") {
+			if e = strings.TrimSpace(e); e != "" {
+				out = append(out, e)
+			}
+		}
+	}
+	return out
+}
+
+func expandEntry(entry string) ([]string, error) {
+	info, err := os.Stat(entry)
+	switch {
+	case err == nil && info.IsDir():
+		return folder(entry)
+	case err == nil:
+		return []string{entry}, nil
+	case !strings.ContainsAny(entry, "*?["):
+		return nil, reason(err)
+	}
+	matches, err := filepath.Glob(entry)
+	if err != nil {
+		return nil, errors.New("not a glob: *, ? and [a-z] are known")
+	}
+	var files []string
+	for _, m := range matches {
+		if info, err := os.Stat(m); err == nil && !info.IsDir() {
+			files = append(files, m)
+		}
+	}
+	if len(files) == 0 {
+		return nil, errors.New("no file matches")
+	}
+	return files, nil
+}
+
+// folder returns the TOML files of a folder. Links are followed, because a Kubernetes ConfigMap is mounted as links.
+func folder(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir) // sorted by name
+	if err != nil {
+		return nil, reason(err)
+	}
+	var files []string
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") || filepath.Ext(e.Name()) != ".toml" {
+			continue
+		}
+		path := filepath.Join(dir, e.Name())
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			continue
+		}
+		files = append(files, path)
+	}
+	if len(files) == 0 {
+		return nil, errors.New("the folder holds no *.toml file")
+	}
+	return files, nil
+}
+
+// readFile reads a regular file of at most limit bytes. A pipe or a device is refused, because it could block for ever.
+func readFile(path string, limit int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, reason(err)
+	case !info.Mode().IsRegular():
+		return nil, errors.New("is not a regular file")
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, reason(err)
+	}
+	defer func() { _ = f.Close() }() // opened for reading only
+	text, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, reason(err)
+	}
+	if int64(len(text)) > limit {
+		return nil, fmt.Errorf("is longer than %d bytes", limit)
+	}
+	return text, nil
+}
+
+// reason drops the path from an error of the file system: the problem names it already.
+func reason(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return fmt.Errorf("cannot be read: %w", pe.Err)
+	}
+	return err
+}

@@ -1,0 +1,244 @@
+package config
+
+import (
+	"encoding"
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// refusal is why a value was not accepted.
+type refusal struct{ message, hint string }
+
+func refuse(hint, format string, args ...any) *refusal {
+	return &refusal{message: fmt.Sprintf(format, args...), hint: hint}
+}
+
+var durationType = reflect.TypeFor[time.Duration]()
+
+// isRate reports whether the type is a number of events in a length of time, which is written as "30/m".
+func isRate(t reflect.Type) bool {
+	return t.Kind() == reflect.Struct && t.NumField() == 2 &&
+		t.Field(0).Name == "Count" && t.Field(0).Type.Kind() == reflect.Int &&
+		t.Field(1).Name == "Per" && t.Field(1).Type == durationType
+}
+
+// isScalar reports whether values of the type are written as one word, number or text.
+func isScalar(t reflect.Type) bool {
+	if t == durationType || isRate(t) || reflect.PointerTo(t).Implements(textUnmarshaler) {
+		return true
+	}
+	switch t.Kind() {
+	case reflect.String, reflect.Bool, reflect.Int, reflect.Int64, reflect.Float64:
+		return true
+	default:
+		return false
+	}
+}
+
+var textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
+
+// setScalar sets dst, whose type isScalar accepts, from a value.
+func setScalar(n *node, dst reflect.Value) *refusal {
+	text, isText := n.text()
+	switch {
+	case dst.Type() == durationType:
+		if !isText {
+			return refuse(bareNumber(n), `want a duration such as "5m"`)
+		}
+		d, r := parseDuration(text)
+		dst.SetInt(int64(d))
+		return r
+	case isRate(dst.Type()):
+		if !isText {
+			return refuse("", `want a rate such as "30/m"`)
+		}
+		count, per, r := parseRate(text)
+		dst.Field(0).SetInt(int64(count))
+		dst.Field(1).SetInt(int64(per))
+		return r
+	}
+	if u, ok := dst.Addr().Interface().(encoding.TextUnmarshaler); ok {
+		if !isText {
+			return refuse("", "want a text in quotes, not %s", n.kind())
+		}
+		if err := u.UnmarshalText([]byte(text)); err != nil {
+			return refuse("", "%v", err)
+		}
+		return nil
+	}
+	_, isFlat := n.value.(flat)
+	switch dst.Kind() {
+	case reflect.String:
+		if !isText {
+			return refuse("", "want a text in quotes, not %s", n.kind())
+		}
+		dst.SetString(text)
+	case reflect.Bool:
+		return setBool(n, isFlat, text, dst)
+	case reflect.Int, reflect.Int64:
+		return setInt(n, isFlat, text, dst)
+	case reflect.Float64:
+		return setFloat(n, isFlat, text, dst)
+	}
+	return nil
+}
+
+func bareNumber(n *node) string {
+	switch n.value.(type) {
+	case int64, float64:
+		return "a bare number has no unit"
+	default:
+		return ""
+	}
+}
+
+func setBool(n *node, isFlat bool, text string, dst reflect.Value) *refusal {
+	v, ok := n.value.(bool)
+	if isFlat {
+		// The words that Fluent Bit itself accepts.
+		switch strings.ToLower(text) {
+		case "true", "on", "yes":
+			v, ok = true, true
+		case "false", "off", "no":
+			v, ok = false, true
+		}
+	}
+	if !ok {
+		hint := ""
+		if s, isString := n.value.(string); isString && (s == "true" || s == "false") {
+			hint = "without quotes"
+		}
+		return refuse(hint, "want true or false")
+	}
+	dst.SetBool(v)
+	return nil
+}
+
+func setInt(n *node, isFlat bool, text string, dst reflect.Value) *refusal {
+	v, ok := n.value.(int64)
+	if isFlat {
+		parsed, err := strconv.ParseInt(text, 10, 64)
+		v, ok = parsed, err == nil
+	}
+	if !ok {
+		hint := ""
+		if s, isString := n.value.(string); isString {
+			if _, err := strconv.Atoi(s); err == nil {
+				hint = "without quotes"
+			}
+		}
+		return refuse(hint, "want a whole number")
+	}
+	if dst.OverflowInt(v) {
+		return refuse("", "the number is too large")
+	}
+	dst.SetInt(v)
+	return nil
+}
+
+func setFloat(n *node, isFlat bool, text string, dst reflect.Value) *refusal {
+	v, ok := n.value.(float64)
+	if i, isInt := n.value.(int64); isInt {
+		v, ok = float64(i), true
+	}
+	if isFlat {
+		parsed, err := strconv.ParseFloat(text, 64)
+		v, ok = parsed, err == nil
+	}
+	if !ok || math.IsNaN(v) || math.IsInf(v, 0) {
+		return refuse("", "want a number")
+	}
+	dst.SetFloat(v)
+	return nil
+}
+
+// parseDuration reads a length of time, zero or more: Go's form with days besides, as in "5m", "1h30m", "36h" and "2d12h".
+func parseDuration(text string) (time.Duration, *refusal) {
+	const want = `want a duration such as "5m"`
+	s := strings.TrimSpace(text)
+	if strings.HasPrefix(s, "-") {
+		return 0, refuse("", "must not be negative")
+	}
+	var days time.Duration
+	if head, rest, ok := strings.Cut(s, "d"); ok {
+		n, err := strconv.ParseFloat(head, 64)
+		if err != nil || !(n >= 0) || strings.ContainsAny(head, "eExXiInN_+") {
+			return 0, refuse(durationHint(s), want)
+		}
+		if n > math.MaxInt64/float64(24*time.Hour)/2 {
+			return 0, refuse("", "the duration is too long")
+		}
+		days, s = time.Duration(n*float64(24*time.Hour)), rest
+		if s == "" {
+			return days, nil
+		}
+	}
+	d, err := time.ParseDuration(s)
+	switch {
+	case err != nil || s == "0" || strings.HasPrefix(s, "+"):
+		return 0, refuse(durationHint(s), want)
+	case d < 0:
+		return 0, refuse("", "must not be negative")
+	case d > math.MaxInt64-days:
+		return 0, refuse("", "the duration is too long")
+	}
+	return days + d, nil
+}
+
+// durationHint says what is wrong with a text that is no duration, for the slips that people make.
+func durationHint(s string) string {
+	if _, err := strconv.ParseFloat(s, 64); err == nil {
+		return "a bare number has no unit"
+	}
+	digits := strings.TrimLeft(s, "0123456789. ")
+	if digits == s {
+		return ""
+	}
+	switch strings.ToLower(digits) {
+	case "s", "m", "h", "d", "ms":
+		return "without a space, in lower case"
+	case "sec", "secs", "second", "seconds":
+		return `the unit of seconds is "s"`
+	case "min", "mins", "minute", "minutes":
+		return `the unit of minutes is "m"`
+	case "hour", "hours", "hr", "hrs":
+		return `the unit of hours is "h"`
+	case "day", "days":
+		return `the unit of days is "d"`
+	case "w", "week", "weeks":
+		return `weeks are written in days: "7d"`
+	}
+	return ""
+}
+
+// parseRate reads a number of events in a length of time: "30/m", "5/10s", "0/s".
+func parseRate(text string) (count int, per time.Duration, r *refusal) {
+	const want = `want a rate such as "30/m": a number, a slash and a length of time`
+	head, unit, ok := strings.Cut(strings.TrimSpace(text), "/")
+	if !ok {
+		return 0, 0, refuse("", want)
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(head))
+	switch {
+	case errors.Is(err, strconv.ErrRange) || n > math.MaxInt32:
+		return 0, 0, refuse("", "the number is too large")
+	case err != nil:
+		return 0, 0, refuse("", want)
+	case n < 0:
+		return 0, 0, refuse("", "must not be negative")
+	}
+	unit = strings.TrimSpace(unit)
+	if unit != "" && unit[0] >= 'a' && unit[0] <= 'z' {
+		unit = "1" + unit
+	}
+	per, r = parseDuration(unit)
+	if r != nil || per <= 0 {
+		return 0, 0, refuse(`as in "30/m", "5/10s" or "100/d"`, "the length of time of a rate is s, m, h, d or a duration above zero")
+	}
+	return n, per, nil
+}
