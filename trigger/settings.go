@@ -71,7 +71,7 @@ type Settings struct {
 	Workload []string `toml:"workload"`
 	// Globs of rule names to let through.
 	Rule []string `toml:"rule"`
-	// A regular expression (RE2 syntax) that the alert's message or summary must match.
+	// A regular expression (RE2 syntax) that the alert's message must match, or its summary where it has no message.
 	Message string `toml:"message"`
 
 	// Headers to add to each request. Their values are never shown.

@@ -123,21 +123,21 @@ func checkHost(host string) (isIP6 bool, f *fault) {
 		return false, &fault{"has a host with a percent sign", ""}
 	case len(name) > 253:
 		return false, &fault{"has a host of more than 253 characters", ""}
-	case strings.Trim(last, "0123456789") == "", numberPattern().MatchString(last):
+	case numberPattern.MatchString(last):
 		return false, &fault{"has an address in an unusual form", "write IPv4 as four decimal numbers"}
 	}
 	for _, l := range labels {
-		if !labelPattern().MatchString(l) {
+		if !labelPattern.MatchString(l) {
 			return false, &fault{"has a host that is not a DNS name", ""}
 		}
 	}
 	return false, nil
 }
 
-func numberPattern() *regexp.Regexp { return regexp.MustCompile(`^0x[0-9a-f]*$`) }
-func labelPattern() *regexp.Regexp {
-	return regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$`)
-}
+var (
+	numberPattern = regexp.MustCompile(`^([0-9]*|0x[0-9a-f]*)$`)
+	labelPattern  = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$`)
+)
 
 // normalHost returns the form of a host in which two are compared.
 func normalHost(host string) string { return strings.ToLower(strings.TrimSuffix(host, ".")) }

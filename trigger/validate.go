@@ -129,13 +129,13 @@ func (s *Settings) validateFormat(ps *problems) {
 			ps.add("chat_id", "", "is required for telegram", "")
 		}
 	}
-	if s.ChatID != "" && !chatIDPattern().MatchString(s.ChatID) {
+	if s.ChatID != "" && !chatIDPattern.MatchString(s.ChatID) {
 		ps.add("chat_id", s.ChatID, "must be a number or @channel", "")
 	}
 	if s.ThreadID < 0 {
 		ps.add("thread_id", strconv.Itoa(s.ThreadID), "must not be negative", "")
 	}
-	if s.Topic != "" && !topicPattern().MatchString(s.Topic) {
+	if s.Topic != "" && !topicPattern.MatchString(s.Topic) {
 		ps.add("topic", s.Topic, "must be 1 to 64 letters, digits, - or _", "")
 	}
 	if s.GeneratorURL != "" && !isWebURL(s.GeneratorURL) {
@@ -146,10 +146,10 @@ func (s *Settings) validateFormat(ps *problems) {
 	}
 }
 
-func chatIDPattern() *regexp.Regexp {
-	return regexp.MustCompile(`^(-?[0-9]{1,19}|@[A-Za-z0-9_]{1,64})$`)
-}
-func topicPattern() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`) }
+var (
+	chatIDPattern = regexp.MustCompile(`^(-?[0-9]{1,19}|@[A-Za-z0-9_]{1,64})$`)
+	topicPattern  = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+)
 
 func (s *Settings) validateFilter(ps *problems) {
 	for _, w := range s.Severity {
@@ -246,6 +246,9 @@ func (s *Settings) validateGrouping(ps *problems) {
 			continue
 		}
 		ps.word("group_by", key, words)
+	}
+	if s.Format == FormatPagerDuty && len(s.GroupBy) > 0 && (!slices.Contains(s.GroupBy, "rule") || !slices.Contains(s.GroupBy, "workload")) {
+		ps.add("group_by", strings.Join(s.GroupBy, ", "), "must hold rule and workload for pagerduty", "an event belongs to one incident")
 	}
 	between(ps, "group_wait", s.GroupWait, 0, maxGroupWait)
 	between(ps, "group_interval", s.GroupInterval, 0, 24*time.Hour)

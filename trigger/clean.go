@@ -1,0 +1,126 @@
+package trigger
+
+import (
+	"html"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// zeroWidth parts characters that a receiver would otherwise read together as markup. It shows as nothing.
+const zeroWidth = "\u200b"
+
+// plain returns a text as a person should read it: valid UTF-8, without terminal colours, control characters (but line breaks and tabs) and
+// characters that turn the direction of writing.
+func plain(s string) string {
+	if isPlain(s) {
+		return s
+	}
+	var b strings.Builder
+	b.Grow(len(s))
+	for i := 0; i < len(s); {
+		if n := escapeSequence(s[i:]); n > 0 {
+			i += n
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		i += size
+		switch {
+		case r == utf8.RuneError && size == 1:
+			b.WriteRune(utf8.RuneError)
+		case r == '\r':
+			if i >= len(s) || s[i] != '\n' {
+				b.WriteByte('\n')
+			}
+		case isUnseen(r):
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+func isPlain(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return r == '\r' || isUnseen(r) })
+}
+
+// isUnseen reports whether a character changes how others show, and shows nothing itself.
+func isUnseen(r rune) bool {
+	switch {
+	case r == '\n' || r == '\t':
+		return false
+	case r < ' ', 0x7f <= r && r < 0xa0: // C0, C1
+		return true
+	case 0x200e <= r && r <= 0x200f, 0x202a <= r && r <= 0x202e, 0x2066 <= r && r <= 0x2069, r == 0x061c: // direction
+		return true
+	case r == 0x2028 || r == 0x2029 || r == 0xfeff: // line and paragraph separators, byte order mark
+		return true
+	case 0xe0000 <= r && r <= 0xe007f: // tags
+		return true
+	}
+	return false
+}
+
+// escapeSequence returns the length of the terminal control sequence (ECMA-48 CSI) that a text begins with, or 0.
+func escapeSequence(s string) int {
+	if !strings.HasPrefix(s, "\x1b[") {
+		return 0
+	}
+	for i := 2; i < len(s) && i < 32; i++ {
+		if s[i] >= 0x40 && s[i] <= 0x7e {
+			return i + 1
+		}
+		if s[i] < 0x20 {
+			return 0
+		}
+	}
+	return 0
+}
+
+// oneLine returns a plain text with each run of white space as one space.
+func oneLine(s string) string { return strings.Join(strings.Fields(plain(s)), " ") }
+
+// muteAt parts every "@" from the name that follows, for text outside of code.
+func muteAt(s string) string { return strings.ReplaceAll(s, "@", "@"+zeroWidth) }
+
+// broadcast finds what some chat service reads as a mention of many.
+var broadcast = regexp.MustCompile(`(?i)@(everyone|here|channel|all|room|group|team|online)`)
+
+// maskCode makes a text safe within a fence of backticks: no run of backticks, no broadcast mention.
+func maskCode(s string) string {
+	s = broadcast.ReplaceAllString(s, "@"+zeroWidth+"$1")
+	for strings.Contains(s, "``") {
+		s = strings.ReplaceAll(s, "``", "`"+zeroWidth+"`")
+	}
+	return s
+}
+
+// escapeSlack escapes what Slack's mrkdwn reads as control characters; "<!channel>" becomes text by it.
+func escapeSlack(s string) string {
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s)
+}
+
+// escapeMarkdown puts a backslash before every character that Discord's Markdown may read as markup.
+func escapeMarkdown(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if strings.ContainsRune("\\`*_{}[]()<>#-|~!:", r) {
+			b.WriteByte('\\')
+		}
+		b.WriteRune(r)
+	}
+	return muteAt(b.String())
+}
+
+// escapeTelegram escapes text for Telegram's HTML parse mode, which knows &lt; &gt; &amp; and &quot; only.
+func escapeTelegram(s string) string {
+	return strings.ReplaceAll(html.EscapeString(s), "&#39;", "'")
+}
+
+// escapeTeams parts the braces by which Adaptive Cards mark dates and expressions.
+func escapeTeams(s string) string {
+	for strings.Contains(s, "{{") {
+		s = strings.ReplaceAll(s, "{{", "{"+zeroWidth+"{")
+	}
+	return strings.ReplaceAll(muteAt(s), "${", "$"+zeroWidth+"{")
+}

@@ -1,0 +1,52 @@
+package trigger
+
+import (
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// A measure says how long a text is in the unit that a receiver counts in.
+type measure func(string) int
+
+func runesOf(s string) int { return utf8.RuneCountInString(s) }
+func bytesOf(s string) int { return len(s) }
+
+// utf16Of counts UTF-16 code units, as Telegram does.
+func utf16Of(s string) int {
+	n := 0
+	for _, r := range s {
+		n += utf16.RuneLen(r)
+	}
+	return n
+}
+
+// fit cuts a text so that it is within the limit once escaped, and returns it escaped. It cuts before it escapes: no escape is split.
+func fit(s string, limit int, size measure, escape func(string) string) string {
+	for n := limit; n > 0; {
+		text := escape(cutRunes(s, n))
+		got := size(text)
+		if got <= limit {
+			return text
+		}
+		n = min(n-1, n*limit/got)
+	}
+	return ""
+}
+
+// same is the escape of receivers that read no markup.
+func same(s string) string { return s }
+
+// shorten renders a message of several alerts with ever shorter texts, then with ever fewer alerts, until it fits. The last try shows none
+// and is taken as it comes: titles are short.
+func shorten[T any](shown, runes int, render func(shown, runes int) (message T, fits bool)) T {
+	const least = 50
+	for ; shown > 0; shown /= 2 {
+		for n := runes; n >= least; n = n * 2 / 3 {
+			if message, fits := render(shown, n); fits {
+				return message
+			}
+		}
+	}
+	message, _ := render(0, least)
+	return message
+}

@@ -1,0 +1,113 @@
+package trigger
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// absenceFires is how long an absence fires when resolve_after is not set: a recovery ends it, not Alertmanager's resolve_timeout.
+const absenceFires = 30 * 24 * time.Hour
+
+// alertmanagerAlert is an alert of POST /api/v2/alerts
+// (https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml).
+type alertmanagerAlert struct {
+	Labels       map[string]string `json:"labels"`
+	Annotations  map[string]string `json:"annotations"`
+	StartsAt     *time.Time        `json:"startsAt,omitempty"`
+	EndsAt       *time.Time        `json:"endsAt,omitempty"`
+	GeneratorURL string            `json:"generatorURL,omitempty"`
+}
+
+// alertmanager sends one alert for each set of labels, the latest: Alertmanager knows an alert by its labels alone. They hold nothing that
+// changes from line to line, so that alerts of one rule and workload are one there, and a recovery resolves it.
+func (r *renderer) alertmanager(v *view) []alertmanagerAlert {
+	place := map[string]int{}
+	var list []alertmanagerAlert
+	for i := range v.all {
+		a := r.alertmanagerAlert(&v.all[i])
+		key := labelKey(a.Labels)
+		if at, known := place[key]; known {
+			list[at] = a
+			continue
+		}
+		place[key] = len(list)
+		list = append(list, a)
+	}
+	return list
+}
+
+func (r *renderer) alertmanagerAlert(a *Alert) alertmanagerAlert {
+	labels := map[string]string{}
+	for _, name := range sortedKeys(a.Labels) {
+		setLabel(labels, labelName(name), a.Labels[name])
+	}
+	setLabel(labels, "alertname", firstOf(a.Rule, "fluentbit-trigger"))
+	setLabel(labels, "severity", a.Severity)
+	setLabel(labels, "workload", a.Source.Workload)
+	annotations := map[string]string{}
+	for _, note := range []fact{
+		{"summary", summaryLine(a, 500)}, {"description", codeBlock(a, 4000)}, {"held_back", heldBack(a)},
+		{"runbook_url", link(&Settings{}, a)}, {"host", oneLine(a.Source.Host)}, {"container", oneLine(a.Source.Container.Name)},
+		{"kind", a.Kind}, {"id", a.ID}, {"hits", strconv.Itoa(a.Count)},
+	} {
+		if note.value != "" {
+			annotations[note.name] = note.value
+		}
+	}
+	out := alertmanagerAlert{Labels: labels, Annotations: annotations, GeneratorURL: link(r.settings, a)}
+	if !a.Time.IsZero() {
+		at := a.Time.UTC()
+		out.StartsAt = &at
+	}
+	out.EndsAt = r.endsAt(a)
+	return out
+}
+
+// endsAt is now or before for a recovery; nil leaves the end to Alertmanager.
+func (r *renderer) endsAt(a *Alert) *time.Time {
+	now := r.now().UTC()
+	end := now.Add(r.settings.ResolveAfter)
+	switch {
+	case a.Kind == KindRecovered:
+		end = now
+		if !a.Time.IsZero() && a.Time.Before(now) {
+			end = a.Time.UTC()
+		}
+	case r.settings.ResolveAfter > 0:
+	case a.Kind == KindAbsence:
+		end = now.Add(absenceFires)
+	default:
+		return nil
+	}
+	return &end
+}
+
+// setLabel leaves empty values out, as Alertmanager does.
+func setLabel(labels map[string]string, name, value string) {
+	if value = cutRunes(oneLine(value), 500); value != "" && name != "" {
+		labels[name] = value
+	}
+}
+
+// labelName makes a name that every version of Alertmanager takes.
+func labelName(name string) string {
+	var b strings.Builder
+	for i, r := range cutRunes(name, 100) {
+		switch {
+		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', r == '_', i > 0 && '0' <= r && r <= '9':
+			b.WriteRune(r)
+		default:
+			b.WriteByte('_')
+		}
+	}
+	return b.String()
+}
+
+func labelKey(labels map[string]string) string {
+	var b strings.Builder
+	for _, name := range sortedKeys(labels) {
+		b.WriteString(strconv.Quote(name) + "=" + strconv.Quote(labels[name]) + ",")
+	}
+	return b.String()
+}

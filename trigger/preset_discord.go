@@ -1,0 +1,86 @@
+package trigger
+
+import "time"
+
+// Discord's limits (https://discord.com/developers/docs/resources/message#embed-object), in characters.
+const (
+	discordContent     = 2000
+	discordEmbeds      = 10
+	discordTotal       = 6000
+	discordTitle       = 256
+	discordDescription = 4096
+	discordFooter      = 2048
+)
+
+type discordMessage struct {
+	Content         string          `json:"content"`
+	Embeds          []discordEmbed  `json:"embeds"`
+	AllowedMentions discordMentions `json:"allowed_mentions"`
+}
+
+// discordMentions with an empty list keeps every mention from notifying anyone.
+type discordMentions struct {
+	Parse []string `json:"parse"`
+}
+
+type discordEmbed struct {
+	Title       string             `json:"title"`
+	URL         string             `json:"url,omitempty"`
+	Description string             `json:"description,omitempty"`
+	Color       int                `json:"color"`
+	Footer      *discordFooterText `json:"footer,omitempty"`
+	Timestamp   *time.Time         `json:"timestamp,omitempty"`
+}
+
+type discordFooterText struct {
+	Text string `json:"text"`
+}
+
+func (r *renderer) discord(v *view) discordMessage {
+	shown := v.shown[:min(len(v.shown), discordEmbeds)]
+	content := v.mark() + " " + v.title()
+	if rest := v.rest(len(shown)); rest != "" {
+		content += ", " + rest
+	}
+	message := discordMessage{
+		Content:         fit(content, discordContent, runesOf, escapeMarkdown),
+		AllowedMentions: discordMentions{Parse: []string{}},
+	}
+	share := discordTotal / len(shown)
+	for i := range shown {
+		a := &shown[i]
+		embed := discordEmbed{Color: discordColor(a), URL: link(r.settings, a)}
+		embed.Title = fit(headline(a), min(discordTitle, share/4), runesOf, escapeMarkdown)
+		if line := fit(factLine(facts(a, 200)), min(discordFooter, share/4), runesOf, muteAt); line != "" {
+			embed.Footer = &discordFooterText{line}
+		}
+		embed.Description = fit(summaryLine(a, 1000), min(discordDescription/4, share/8), runesOf, escapeMarkdown)
+		if code := fit(codeBlock(a, discordDescription), min(discordDescription/2, share*3/8-10), runesOf, maskCode); code != "" {
+			embed.Description += "\n```\n" + code + "\n```"
+		}
+		if !a.Time.IsZero() {
+			at := a.Time.UTC()
+			embed.Timestamp = &at
+		}
+		message.Embeds = append(message.Embeds, embed)
+	}
+	return message
+}
+
+// discordColor returns the colour of an embed as RGB.
+func discordColor(a *Alert) int {
+	if a.Kind == KindRecovered {
+		return 0x2eb67d
+	}
+	switch a.Severity {
+	case "critical":
+		return 0xd7263d
+	case "error":
+		return 0xf46036
+	case "warning":
+		return 0xecb22e
+	case "info":
+		return 0x2e86de
+	}
+	return 0x95a5a6
+}

@@ -1,0 +1,74 @@
+package trigger
+
+// Slack's limits (https://docs.slack.dev/reference/block-kit/blocks), in characters.
+const (
+	slackBlocks  = 50
+	slackHeader  = 150
+	slackSection = 3000
+	slackTotal   = 12_000
+	slackAlerts  = (slackBlocks - 3) / 3 // a header and the rest beside three blocks for each alert
+)
+
+type slackMessage struct {
+	Text   string       `json:"text"` // what notifications show, and services that copy Slack's webhooks
+	Mrkdwn bool         `json:"mrkdwn"`
+	Blocks []slackBlock `json:"blocks"`
+}
+
+type slackBlock struct {
+	Type     string      `json:"type"`
+	Text     *slackText  `json:"text,omitempty"`
+	Elements []slackText `json:"elements,omitempty"`
+}
+
+type slackText struct {
+	Type     string `json:"type"`
+	Text     string `json:"text"`
+	Verbatim bool   `json:"verbatim,omitempty"` // no mention, channel or link is made of the text
+}
+
+// slackProse escapes text outside of code.
+func slackProse(s string) string { return muteAt(escapeSlack(s)) }
+
+// slackCode escapes text within a fence of backticks.
+func slackCode(s string) string { return maskCode(escapeSlack(s)) }
+
+// slack puts prose in plain_text objects, where no markup is read, and the log line in a fence.
+func (r *renderer) slack(v *view) slackMessage {
+	plainText := func(s string, limit int) slackText {
+		return slackText{Type: "plain_text", Text: fit(s, limit, runesOf, slackProse)}
+	}
+	title := plainText(v.mark()+" "+v.title(), slackHeader)
+	message := slackMessage{
+		Text:   fit(v.title()+": "+summaryLine(v.first(), 300), 600, runesOf, slackProse),
+		Blocks: []slackBlock{{Type: "header", Text: &title}},
+	}
+	shown := v.shown[:min(len(v.shown), slackAlerts)]
+	share := (slackTotal - 1000) / len(shown)
+	for i := range shown {
+		a := &shown[i]
+		prose := summaryLine(a, 1000)
+		if len(v.all) > 1 {
+			prose = headline(a) + "\n" + prose
+		}
+		summary := plainText(prose, share*2/5)
+		message.Blocks = append(message.Blocks, slackBlock{Type: "section", Text: &summary})
+		code := fit(codeBlock(a, slackSection), min(slackSection, share*2/5)-10, runesOf, slackCode)
+		if code != "" {
+			message.Blocks = append(message.Blocks, slackBlock{
+				Type: "section", Text: &slackText{Type: "mrkdwn", Text: "```\n" + code + "\n```", Verbatim: true},
+			})
+		}
+		if line := factLine(facts(a, 200)); line != "" {
+			context := slackBlock{Type: "context", Elements: []slackText{plainText(line, min(2000, share/5))}}
+			if address := link(r.settings, a); address != "" && len(address) < 1000 && len(shown) == 1 {
+				context.Elements = append(context.Elements, slackText{Type: "mrkdwn", Text: "<" + escapeSlack(address) + "|Runbook>"})
+			}
+			message.Blocks = append(message.Blocks, context)
+		}
+	}
+	if rest := v.rest(len(shown)); rest != "" {
+		message.Blocks = append(message.Blocks, slackBlock{Type: "context", Elements: []slackText{plainText(rest, 200)}})
+	}
+	return message
+}

@@ -1,0 +1,105 @@
+package trigger
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+// teamsBytes bounds a message for a Teams workflow, which takes about 28 KB
+// (https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using).
+const teamsBytes = 28_000
+
+type teamsMessage struct {
+	Type        string            `json:"type"`
+	Attachments []teamsAttachment `json:"attachments"`
+}
+
+type teamsAttachment struct {
+	ContentType string    `json:"contentType"`
+	ContentURL  *string   `json:"contentUrl"`
+	Content     teamsCard `json:"content"`
+}
+
+type teamsCard struct {
+	Schema  string         `json:"$schema"`
+	Type    string         `json:"type"`
+	Version string         `json:"version"`
+	Body    []teamsBlock   `json:"body"`
+	Actions []teamsAction  `json:"actions,omitempty"`
+	MSTeams map[string]any `json:"msteams"`
+}
+
+// teamsBlock is a RichTextBlock: unlike a TextBlock it reads no Markdown.
+type teamsBlock struct {
+	Type      string     `json:"type"`
+	Inlines   []teamsRun `json:"inlines"`
+	Separator bool       `json:"separator,omitempty"`
+	Spacing   string     `json:"spacing,omitempty"`
+}
+
+type teamsRun struct {
+	Type     string `json:"type"`
+	Text     string `json:"text"`
+	Size     string `json:"size,omitempty"`
+	Weight   string `json:"weight,omitempty"`
+	FontType string `json:"fontType,omitempty"`
+	IsSubtle bool   `json:"isSubtle,omitempty"`
+}
+
+type teamsAction struct {
+	Type  string `json:"type"`
+	Title string `json:"title"`
+	URL   string `json:"url"`
+}
+
+func (r *renderer) teams(v *view) teamsMessage {
+	return shorten(len(v.shown), 8000, func(shown, runes int) (teamsMessage, bool) {
+		message := r.teamsMessage(v, shown, runes)
+		body, err := json.Marshal(message)
+		return message, err == nil && len(body) <= teamsBytes
+	})
+}
+
+func (r *renderer) teamsMessage(v *view, shown, runes int) teamsMessage {
+	block := func(run teamsRun) teamsBlock {
+		run.Type = "TextRun"
+		run.Text = escapeTeams(run.Text)
+		return teamsBlock{Type: "RichTextBlock", Inlines: []teamsRun{run}}
+	}
+	card := teamsCard{
+		Schema: "http://adaptivecards.io/schemas/adaptive-card.json", Type: "AdaptiveCard", Version: "1.2",
+		MSTeams: map[string]any{"width": "Full"},
+		Body:    []teamsBlock{block(teamsRun{Text: v.mark() + " " + v.title(), Size: "Large", Weight: "Bolder"})},
+	}
+	for i := range shown {
+		a := &v.shown[i]
+		if len(v.all) > 1 {
+			title := block(teamsRun{Text: headline(a), Weight: "Bolder"})
+			title.Separator = true
+			card.Body = append(card.Body, title)
+		}
+		if summary := summaryLine(a, min(1000, runes)); summary != "" {
+			card.Body = append(card.Body, block(teamsRun{Text: summary}))
+		}
+		for line := range strings.Lines(codeBlock(a, runes)) {
+			code := block(teamsRun{Text: strings.TrimRight(line, "\n"), FontType: "Monospace"})
+			code.Spacing = "None"
+			if code.Inlines[0].Text != "" {
+				card.Body = append(card.Body, code)
+			}
+		}
+		if line := factLine(facts(a, 200)); line != "" {
+			card.Body = append(card.Body, block(teamsRun{Text: cutRunes(line, max(200, runes/4)), IsSubtle: true}))
+		}
+	}
+	if rest := v.rest(shown); rest != "" {
+		card.Body = append(card.Body, block(teamsRun{Text: rest, IsSubtle: true}))
+	}
+	if address := link(r.settings, v.first()); address != "" {
+		card.Actions = []teamsAction{{Type: "Action.OpenUrl", Title: "Runbook", URL: address}}
+	}
+	return teamsMessage{
+		Type:        "message",
+		Attachments: []teamsAttachment{{ContentType: "application/vnd.microsoft.card.adaptive", Content: card}},
+	}
+}

@@ -1,0 +1,68 @@
+package trigger
+
+import "strings"
+
+// telegramLimit bounds a message (https://core.telegram.org/bots/api#sendmessage), in UTF-16 code units. Telegram counts after it has read
+// the markup; counting before is on the safe side.
+const telegramLimit = 4096
+
+type telegramMessage struct {
+	ChatID              string              `json:"chat_id"`
+	ThreadID            int                 `json:"message_thread_id,omitempty"`
+	Text                string              `json:"text"`
+	ParseMode           string              `json:"parse_mode"`
+	LinkPreview         telegramLinkPreview `json:"link_preview_options"`
+	DisableNotification bool                `json:"disable_notification,omitempty"`
+}
+
+type telegramLinkPreview struct {
+	IsDisabled bool `json:"is_disabled"`
+}
+
+// telegramProse escapes text outside of code.
+func telegramProse(s string) string { return muteAt(escapeTelegram(s)) }
+
+func (r *renderer) telegram(v *view) telegramMessage {
+	return telegramMessage{
+		ChatID: r.settings.ChatID, ThreadID: r.settings.ThreadID,
+		Text: r.telegramText(v), ParseMode: "HTML", LinkPreview: telegramLinkPreview{true},
+		DisableNotification: grade(v, [5]int{0, 0, 1, 1, 1}) == 0,
+	}
+}
+
+// telegramText never cuts markup: it cuts what is escaped and marked up afterwards.
+func (r *renderer) telegramText(v *view) string {
+	return shorten(len(v.shown), telegramLimit, func(shown, runes int) (string, bool) {
+		parts := []string{"<b>" + telegramProse(cutRunes(v.mark()+" "+v.title(), 200)) + "</b>"}
+		for i := range shown {
+			parts = append(parts, telegramAlert(&v.shown[i], runes, len(v.all) > 1))
+		}
+		if rest := v.rest(shown); rest != "" {
+			parts = append(parts, rest)
+		}
+		if address := escapeTelegram(link(r.settings, v.first())); address != "" && len(address) < 500 {
+			parts = append(parts, "<a href=\""+address+"\">Runbook</a>")
+		}
+		separator := "\n"
+		if len(v.all) > 1 {
+			separator = "\n\n"
+		}
+		text := strings.Join(parts, separator)
+		return text, utf16Of(text) <= telegramLimit
+	})
+}
+
+func telegramAlert(a *Alert, runes int, titled bool) string {
+	var lines []string
+	if titled {
+		lines = append(lines, "<b>"+telegramProse(cutRunes(headline(a), runes))+"</b>")
+	}
+	lines = append(lines, telegramProse(summaryLine(a, min(500, runes))))
+	if code := codeBlock(a, runes); code != "" {
+		lines = append(lines, "<pre>"+maskCode(escapeTelegram(code))+"</pre>")
+	}
+	if line := factLine(facts(a, 200)); line != "" {
+		lines = append(lines, telegramProse(cutRunes(line, max(120, min(600, runes)))))
+	}
+	return strings.Join(lines, "\n")
+}
