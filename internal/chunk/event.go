@@ -1,0 +1,160 @@
+package chunk
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math"
+)
+
+// event is one decoded event: positions in the chunk.
+type event struct {
+	start, end int
+	time       int64 // nanoseconds; meaningless when marker is set
+	meta       int   // position of the metadata map, -1 for the two-element form and when it is empty
+	body       int
+	marker     marker
+}
+
+// marker tells the events that open and close a group of OTLP records from log lines.
+type marker uint8
+
+const (
+	markerNone marker = iota
+	markerStart
+	markerEnd
+)
+
+// The seconds of an event time that mark the start and the end of a group.
+const (
+	groupStartSeconds = 0xffffffff
+	groupEndSeconds   = 0xfffffffe
+)
+
+// maxSeconds is the last second whose nanoseconds fit in an int64, in the year 2262.
+const maxSeconds = math.MaxInt64/1_000_000_000 - 1
+
+// header reads everything of an event but its body, which begins at ev.body: [[time, metadata], body] or [time, body]. reached is how far
+// the reading came, also when it failed.
+func header(b []byte, i int, now int64) (ev event, reached int, ok bool) {
+	ev = event{start: i, meta: -1}
+	values, at, ok := arrayAt(b, i)
+	if !ok || values != 2 || at >= len(b) {
+		return ev, at, false
+	}
+	inner, first, isArray := arrayAt(b, at)
+	if !isArray {
+		ev.time, ev.marker, ev.body, ok = eventTime(b, at, now)
+		return ev, max(at, ev.body), ok
+	}
+	if inner != 2 {
+		return ev, first, false
+	}
+	ev.time, ev.marker, at, ok = eventTime(b, first, now)
+	if !ok {
+		return ev, first, false
+	}
+	pairs, next, isMap := mapAt(b, at)
+	switch {
+	case isMap && pairs == 0:
+		ev.body = next
+	case isMap || at < len(b) && b[at] == mpNil:
+		ev.meta = at
+		if ev.body, ok = skip(b, at); !ok {
+			return ev, ev.body, false
+		}
+	default:
+		return ev, at, false
+	}
+	return ev, ev.body, true
+}
+
+// eventTime reads a time: Fluent Bit's extension of type 0 (seconds and nanoseconds, 32 bits each), an integer or a floating-point number
+// of seconds. A number that is no time since 1970 that fits in nanoseconds gives now.
+func eventTime(b []byte, i int, now int64) (ns int64, m marker, next int, ok bool) {
+	if i >= len(b) {
+		return 0, markerNone, i, false
+	}
+	at := -1
+	switch b[i] {
+	case mpFixext8:
+		if len(b)-i < 10 || b[i+1] != 0 {
+			return 0, markerNone, i, false
+		}
+		at = i + 2
+	case mpExt8:
+		if len(b)-i < 11 || b[i+1] != 8 || b[i+2] != 0 {
+			return 0, markerNone, i, false
+		}
+		at = i + 3
+	case mpFloat32, mpFloat64:
+		f, ok := float(b, i)
+		if !ok {
+			return 0, markerNone, i, false
+		}
+		return floatTime(f, now), markerNone, i + int(widths[b[i]]), true
+	default:
+		n, ok := integer(b, i)
+		if !ok {
+			return 0, markerNone, i, false
+		}
+		if n < 0 || n > maxSeconds {
+			return now, markerNone, i + int(widths[b[i]]), true
+		}
+		return n * 1e9, markerNone, i + int(widths[b[i]]), true
+	}
+	seconds, nanoseconds := binary.BigEndian.Uint32(b[at:]), binary.BigEndian.Uint32(b[at+4:])
+	switch seconds {
+	case groupStartSeconds:
+		m = markerStart
+	case groupEndSeconds:
+		m = markerEnd
+	}
+	return int64(seconds)*1e9 + int64(nanoseconds), m, at + 8, true
+}
+
+func floatTime(f float64, now int64) int64 {
+	if !(f >= 0 && f < maxSeconds) { // false for a NaN too
+		return now
+	}
+	whole, fraction := math.Modf(f)
+	return int64(whole)*1e9 + int64(math.Round(fraction*1e9))
+}
+
+// plausible reports whether an event may begin at i: a two-element array, a time, and a map where one must follow. It is used to find the
+// next event behind bytes that are none, so it is stricter than header: text seldom looks like this.
+func plausible(b []byte, i int) bool {
+	if len(b)-i < 4 || b[i] != mpFixarray|2 {
+		return false
+	}
+	i++
+	nested := b[i] == mpFixarray|2
+	if nested {
+		i++
+	}
+	switch b[i] {
+	case mpFixext8, mpExt8, mpFloat32, mpFloat64, mpUint32, mpUint64, mpInt32, mpInt64:
+	default:
+		return false
+	}
+	_, _, next, ok := eventTime(b, i, 0)
+	if !ok || next >= len(b) {
+		return false
+	}
+	t := b[next]
+	return t&0xf0 == mpFixmap || t == mpMap16 || t == mpMap32 || !nested && (t&0xe0 == mpFixstr || t >= mpStr8 && t <= mpStr32)
+}
+
+// nextPlausible returns the first position from i on, and before end, where an event may begin; end when there is none.
+func nextPlausible(b []byte, i, end int) int {
+	for i < end {
+		n := bytes.IndexByte(b[i:end], mpFixarray|2)
+		if n < 0 {
+			return end
+		}
+		if i += n; plausible(b, i) {
+			return i
+		}
+		i++
+	}
+	return end
+}

@@ -1,0 +1,143 @@
+package chunk
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+)
+
+// fields reads a record's fields from its bytes when they are asked for; nothing is decoded before. A path is looked up in the body, then
+// in the metadata ("otlp.severity_number"), then in the group's resource and scope ("resource.attributes.service.name", for short
+// "resource.service.name").
+type fields struct {
+	b       []byte // the bytes that the positions refer to; nil after the call that the record was passed to
+	body    int
+	meta    int // -1 when there is none
+	group   []byte
+	textKey string // the key of the text, of a joined line
+	text    []byte // a joined line
+}
+
+var _ engine.Fields = (*fields)(nil)
+
+// AppendField implements engine.Fields.
+func (f *fields) AppendField(dst []byte, path string) ([]byte, bool) {
+	if f.b == nil || path == "" {
+		return dst, false
+	}
+	if f.textKey != "" && path == f.textKey {
+		return append(dst, f.text...), true
+	}
+	if value, ok := lookup(f.b, f.body, path); ok {
+		return appendScalar(dst, f.b, value)
+	}
+	if f.meta >= 0 {
+		if value, ok := lookup(f.b, f.meta, path); ok {
+			return appendScalar(dst, f.b, value)
+		}
+	}
+	if f.group == nil {
+		return dst, false
+	}
+	if value, ok := lookup(f.group, 0, path); ok {
+		return appendScalar(dst, f.group, value)
+	}
+	if name, ok := strings.CutPrefix(path, "resource."); ok {
+		if at, ok := child(f.group, 0, "resource"); ok {
+			if at, ok := child(f.group, at, "attributes"); ok {
+				if value, ok := lookup(f.group, at, name); ok {
+					return appendScalar(dst, f.group, value)
+				}
+			}
+		}
+	}
+	return dst, false
+}
+
+// lookup finds the scalar at a dotted path below the map at i. At each level it takes the longest key that is the whole path, or a first
+// part of it and holds a map.
+func lookup(b []byte, i int, path string) (value int, ok bool) {
+	for {
+		pairs, at, isMap := mapAt(b, i)
+		if !isMap {
+			return 0, false
+		}
+		longest, whole := -1, false
+		for ; pairs > 0; pairs-- {
+			start, end, isText := text(b, at)
+			if !isText {
+				if end, ok = skip(b, at); !ok {
+					return 0, false
+				}
+			}
+			v := end
+			if at, ok = skip(b, v); !ok {
+				return 0, false
+			}
+			if n := end - start; isText && n > longest && n <= len(path) && string(b[start:end]) == path[:n] {
+				switch {
+				case n == len(path):
+					longest, whole, value = n, scalar(b[v]), v
+				case path[n] == '.' && isMapFormat(b[v]):
+					longest, whole, value = n, false, v
+				}
+			}
+		}
+		if longest < 0 {
+			return 0, false
+		}
+		if longest == len(path) {
+			return value, whole
+		}
+		i, path = value, path[longest+1:]
+	}
+}
+
+func isMapFormat(t byte) bool { return t&0xf0 == mpFixmap || t == mpMap16 || t == mpMap32 }
+
+// scalar reports whether a value of the format is text, a number or a boolean.
+func scalar(t byte) bool {
+	switch {
+	case t < mpFixmap, t >= 0xe0, t&0xe0 == mpFixstr, t == mpFalse, t == mpTrue:
+		return true
+	case t >= mpBin8 && t <= mpBin32, t >= mpFloat32 && t <= mpInt64, t >= mpStr8 && t <= mpStr32:
+		return true
+	}
+	return false
+}
+
+// appendScalar appends the text form of the scalar at i.
+func appendScalar(dst, b []byte, i int) ([]byte, bool) {
+	if start, end, ok := text(b, i); ok {
+		return append(dst, b[start:end]...), true
+	}
+	switch t := b[i]; t {
+	case mpTrue:
+		return append(dst, "true"...), true
+	case mpFalse:
+		return append(dst, "false"...), true
+	case mpFloat32:
+		f, ok := float(b, i)
+		if !ok {
+			return dst, false
+		}
+		return strconv.AppendFloat(dst, f, 'f', -1, 32), true
+	case mpFloat64:
+		f, ok := float(b, i)
+		if !ok {
+			return dst, false
+		}
+		return strconv.AppendFloat(dst, f, 'f', -1, 64), true
+	case mpUint64:
+		if len(b)-i >= 9 {
+			return strconv.AppendUint(dst, be64(b[i+1:]), 10), true
+		}
+		return dst, false
+	}
+	n, ok := integer(b, i)
+	if !ok {
+		return dst, false
+	}
+	return strconv.AppendInt(dst, n, 10), true
+}

@@ -1,0 +1,90 @@
+package chunk
+
+import (
+	"encoding/binary"
+	"math"
+	"strconv"
+	"unicode/utf8"
+)
+
+func be64(b []byte) uint64 { return binary.BigEndian.Uint64(b) }
+
+// maxJSONDepth bounds the nesting that is written out; what lies deeper is null.
+const maxJSONDepth = 32
+
+// appendJSON appends the well-formed value at i as JSON on one line, keys in their order. It is the text of a record that has no key for
+// one: a structured OTLP body, a line that a parser took apart. next is the position after the value.
+func appendJSON(dst, b []byte, i, depth int) (out []byte, next int) {
+	end, ok := skip(b, i)
+	if !ok {
+		return append(dst, "null"...), len(b)
+	}
+	if depth > maxJSONDepth {
+		return append(dst, "null"...), end
+	}
+	if pairs, at, isMap := mapAt(b, i); isMap {
+		dst = append(dst, '{')
+		for n := range pairs {
+			if n > 0 {
+				dst = append(dst, ',')
+			}
+			if start, stop, isText := text(b, at); isText {
+				dst, at = appendQuoted(dst, b[start:stop]), stop
+			} else { // JSON has no other keys than strings
+				dst = append(dst, '"')
+				dst, _ = appendScalar(dst, b, at)
+				dst = append(dst, '"')
+				at, _ = skip(b, at)
+			}
+			dst = append(dst, ':')
+			dst, at = appendJSON(dst, b, at, depth+1)
+		}
+		return append(dst, '}'), end
+	}
+	if values, at, isArray := arrayAt(b, i); isArray {
+		dst = append(dst, '[')
+		for n := range values {
+			if n > 0 {
+				dst = append(dst, ',')
+			}
+			dst, at = appendJSON(dst, b, at, depth+1)
+		}
+		return append(dst, ']'), end
+	}
+	if start, stop, isText := text(b, i); isText {
+		return appendQuoted(dst, b[start:stop]), end
+	}
+	if f, isFloat := float(b, i); isFloat && (math.IsNaN(f) || math.IsInf(f, 0)) || !scalar(b[i]) {
+		return append(dst, "null"...), end
+	}
+	dst, _ = appendScalar(dst, b, i)
+	return dst, end
+}
+
+// appendQuoted appends a JSON string; bytes that are not UTF-8 become U+FFFD.
+func appendQuoted(dst, s []byte) []byte {
+	dst = append(dst, '"')
+	for len(s) > 0 {
+		r, n := utf8.DecodeRune(s)
+		switch {
+		case r == '"' || r == '\\':
+			dst = append(dst, '\\', byte(r))
+		case r == '\n':
+			dst = append(dst, '\\', 'n')
+		case r == '\t':
+			dst = append(dst, '\\', 't')
+		case r == '\r':
+			dst = append(dst, '\\', 'r')
+		case r < 0x20:
+			dst = append(dst, `\u00`...)
+			if r < 0x10 {
+				dst = append(dst, '0')
+			}
+			dst = strconv.AppendUint(dst, uint64(r), 16)
+		default:
+			dst = utf8.AppendRune(dst, r)
+		}
+		s = s[n:]
+	}
+	return append(dst, '"')
+}

@@ -1,0 +1,159 @@
+package chunk
+
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+)
+
+// origin is where records come from: the Source that they share, and the lines that it has not finished.
+type origin struct {
+	source   engine.Source
+	excluded bool
+	// held counts the streams with an unfinished line, so that a record of an origin without one needs no lock.
+	held  atomic.Int32
+	lines [3]*line // by stream; guarded by the joiner's mutex
+}
+
+// originKey names an origin by two independent 64-bit hashes of all the bytes that tell where a record comes from. The seeds are random, so
+// that no log line can be made to collide.
+type originKey [2]uint64
+
+// originValue makes records that tell the same in other words share an origin.
+type originValue struct {
+	source   engine.Source
+	excluded bool
+}
+
+// origins remembers a bounded number of origins. It is safe for concurrent use.
+type origins struct {
+	host    string
+	seeds   [2]maphash.Seed
+	evicted atomic.Int64
+
+	mu      sync.Mutex
+	byKey   *simplelru.LRU[originKey, *origin]
+	byValue *simplelru.LRU[originValue, *origin]
+}
+
+func newOrigins(s Settings) (*origins, error) {
+	o := &origins{host: s.Host, seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
+	var err error
+	if o.byKey, err = simplelru.NewLRU[originKey, *origin](s.MaxOrigins, nil); err != nil {
+		return nil, err
+	}
+	o.byValue, err = simplelru.NewLRU[originValue, *origin](s.MaxOrigins, nil)
+	return o, err
+}
+
+// find returns the origin of a record with the given spans.
+func (o *origins) find(b []byte, spans []span, tag string) *origin {
+	var key originKey
+	for n, seed := range o.seeds {
+		var h maphash.Hash
+		h.SetSeed(seed)
+		_, _ = h.WriteString(tag) // never fails
+		for _, sp := range spans {
+			var head [9]byte
+			head[0] = byte(sp.role)
+			binary.LittleEndian.PutUint64(head[1:], uint64(sp.end-sp.start))
+			_, _ = h.Write(head[:])
+			_, _ = h.Write(b[sp.start:sp.end])
+		}
+		key[n] = h.Sum64()
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if known, ok := o.byKey.Get(key); ok {
+		return known
+	}
+	value := describe(b, spans, tag, o.host)
+	known, ok := o.byValue.Get(value)
+	if !ok {
+		known = &origin{source: value.source, excluded: value.excluded}
+		o.byValue.Add(value, known)
+	}
+	if o.byKey.Add(key, known) {
+		o.evicted.Add(1)
+	}
+	return known
+}
+
+// memoSize is how many origins of one chunk are found without a lock; a power of two.
+const memoSize = 64
+
+// memo remembers the origins of the records of one chunk, by the bytes in that chunk. It belongs to one goroutine.
+type memo struct {
+	generation uint64
+	last       *memoEntry
+	entries    [memoSize]memoEntry
+}
+
+type memoEntry struct {
+	generation uint64
+	count      int
+	spans      [maxSpans]span
+	origin     *origin
+}
+
+// forget makes the memo ready for another chunk.
+func (m *memo) forget() {
+	m.generation++
+	m.last = nil
+}
+
+// find returns the origin of the record whose spans s holds: without more than a comparison when it is that of the record before, without
+// a lock when an earlier record of this chunk had it.
+func (m *memo) find(b []byte, s *scan, o *origins, tag string) *origin {
+	if m.last != nil && m.last.same(b, s) {
+		return m.last.origin
+	}
+	e := &m.entries[sample(b, s)%memoSize]
+	if e.generation != m.generation || !e.same(b, s) {
+		e.generation, e.count, e.origin = m.generation, s.count, o.find(b, s.spans[:s.count], tag)
+		copy(e.spans[:], s.spans[:s.count])
+	}
+	m.last = e
+	return e.origin
+}
+
+func (e *memoEntry) same(b []byte, s *scan) bool {
+	if e.count != s.count {
+		return false
+	}
+	for i := range s.count {
+		x, y := &e.spans[i], &s.spans[i]
+		if x.role != y.role || x.start != y.start && !bytes.Equal(b[x.start:x.end], b[y.start:y.end]) {
+			return false
+		}
+	}
+	return true
+}
+
+// sample is a cheap hash of the spans: of a few words of each, since same compares them all anyway.
+func sample(b []byte, s *scan) uint64 {
+	h := uint64(s.count)
+	for i := range s.count {
+		v := b[s.spans[i].start:s.spans[i].end]
+		n := len(v)
+		h = (h ^ uint64(n)) * 0x9e3779b97f4a7c15
+		if n < 8 {
+			for _, c := range v {
+				h = (h ^ uint64(c)) * 0x9e3779b97f4a7c15
+			}
+			continue
+		}
+		for _, at := range [...]int{n - 8, n / 2 &^ 7, n / 4, n / 8} {
+			if at+8 <= n {
+				h = (h ^ binary.LittleEndian.Uint64(v[at:])) * 0x9e3779b97f4a7c15
+			}
+		}
+	}
+	return h >> 32
+}

@@ -1,0 +1,114 @@
+package chunk
+
+import "github.com/tinyforge/fluentbit-trigger/engine"
+
+// form is the way in which a source tells that a record is a part of a line.
+type form uint8
+
+const (
+	formNone     form = iota
+	formFluentd       // Docker's fluentd driver: partial_message, partial_id, partial_ordinal, partial_last
+	formCRI           // the parser "cri": logtag, P or F
+	formCRIMulti      // multiline.parser cri: _p, of the first part that Fluent Bit joined itself
+	formJournald      // Docker's journald driver: CONTAINER_PARTIAL_MESSAGE on all parts but the last
+	formJSONFile      // Docker's json-file driver: the last part alone ends in a line feed
+)
+
+// part says what a record is of a line.
+type part struct {
+	form    form
+	more    bool   // the line goes on in another record
+	id      []byte // partial_id
+	ordinal int64  // partial_ordinal, 0 when not told
+}
+
+// dockerPart is where Docker (for every driver but few) and containerd cut a long line.
+const dockerPart = 16 << 10
+
+// partOf tells whether a record is a part of a line, by the rules of the form that its keys show. A whole line is never taken for a part:
+//
+//   - fluentd driver, parser "cri" and journald driver say so themselves.
+//   - multiline.parser cri joins the parts itself and keeps the keys of the first, so that _p is P on every long line that is whole. A part
+//     is left only when Fluent Bit's flush timer cuts the line (every 4 s): then it consists of whole parts, of 16 KiB each.
+//   - json-file puts a line feed at the end of every line but one: what a container wrote last without one. That, and lines of parsers that
+//     strip line feeds, must not wait, so only what is as long as Docker's parts is a part: 16 KiB, up to three times that because bytes that
+//     are not UTF-8 grow to U+FFFD. Only records that hold the line in "log" and the stream in "stream", and show no other form, come from
+//     json-file.
+func (s *scan) partOf(b []byte) part {
+	switch {
+	case s.partialMessage != 0 && isTrue(b, s.partialMessage):
+		p := part{form: formFluentd, more: !isTrue(b, s.partialLast)}
+		if start, end, ok := text(b, s.partialID); ok && s.partialID != 0 {
+			p.id = b[start:end]
+		}
+		if s.partialOrdinal != 0 {
+			p.ordinal, _ = smallNumber(b, s.partialOrdinal)
+		}
+		return p
+	case s.logtag != 0:
+		if tag := tagAt(b, s.logtag); tag != 0 {
+			return part{form: formCRI, more: tag == 'P'}
+		}
+	case s.flag != 0:
+		if tag := tagAt(b, s.flag); tag != 0 {
+			n := s.textEnd - s.textStart
+			return part{form: formCRIMulti, more: tag == 'P' && n > 0 && n%dockerPart == 0}
+		}
+	case s.journal:
+		return part{form: formJournald, more: s.journalPartial != 0 && isTrue(b, s.journalPartial)}
+	case s.keyIsStream && s.textKey != nil && s.textKey.name == "log":
+		n := s.textEnd - s.textStart
+		return part{form: formJSONFile, more: n >= dockerPart && n <= 3*dockerPart && b[s.textEnd-1] != '\n'}
+	}
+	return part{}
+}
+
+// isTrue reports whether the value at i is true, as a boolean or as text.
+func isTrue(b []byte, i int) bool {
+	if i == 0 || i >= len(b) {
+		return false
+	}
+	start, end, ok := text(b, i)
+	return b[i] == mpTrue || ok && string(b[start:end]) == "true"
+}
+
+// tagAt returns 'P' or 'F' for a tag of the container runtime interface, which may have further tags behind a colon; 0 for anything else.
+func tagAt(b []byte, i int) byte {
+	start, end, ok := text(b, i)
+	if !ok || start == end || end-start > 1 && b[start+1] != ':' {
+		return 0
+	}
+	if t := b[start]; t == 'P' || t == 'F' {
+		return t
+	}
+	return 0
+}
+
+// line is an unfinished line: the text so far, and the event of its first part, whose time and fields the line takes.
+type line struct {
+	next, prev *line // the joiner's list
+	origin     *origin
+	stream     engine.Stream
+	severity   engine.Severity
+	form       form
+	since      int64
+	time       int64
+	text       []byte
+	id         []byte
+	ordinal    int64
+	cut        bool // longer than a line may be: what follows is dropped
+	gap        bool // a part is missing
+	timedOut   bool // handed over without its end
+	event      []byte
+	body, meta int // positions in event
+	group      []byte
+	textKey    string
+}
+
+// size is what the line counts against the bound of all unfinished lines.
+func (l *line) size() int { return cap(l.text) + len(l.event) + len(l.group) + len(l.id) + 256 }
+
+// continues reports whether the part belongs to this line.
+func (l *line) continues(p part) bool {
+	return l.form == p.form && (p.form != formFluentd || string(l.id) == string(p.id))
+}

@@ -1,0 +1,76 @@
+package chunk
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Settings says where in a record to find what.
+type Settings struct {
+	// Keys that may hold the line, the first that holds a text counts. A record with none of them is matched as one line of JSON.
+	LogKeys []string `toml:"log_keys"`
+	// Keys that may hold the severity, as a word (error, WARN, …) or a number (syslog's 0 to 7, pino's 10 to 60); the first that is there counts.
+	LevelKeys []string `toml:"level_keys"`
+	// Keys that may hold the path of the log file (path_key of the tail input), from which the container is read. Only values that hold
+	// ".log" are looked at.
+	PathKeys []string `toml:"path_keys"`
+	// The host's name for records that tell none.
+	Host string `toml:"host"`
+	// How many containers and other origins are remembered at most. When full, the one unused for longest is forgotten.
+	MaxOrigins int `toml:"max_origins"`
+}
+
+// Bounds of Settings.
+const (
+	maxKeys      = 32
+	maxKeyLength = 128
+	maxOrigins   = 1_000_000
+)
+
+// DefaultSettings returns the settings in force when none are set.
+func DefaultSettings() Settings {
+	return Settings{
+		LogKeys:    []string{"log", "message", "MESSAGE", "msg"},
+		LevelKeys:  []string{"level", "severity", "lvl", "loglevel", "log_level", "levelname", "log.level"},
+		PathKeys:   []string{"filename", "path", "file", "log_path", "filepath", "file_path", "log.file.path"},
+		MaxOrigins: 10_000,
+	}
+}
+
+// Validate returns all errors in the settings, joined; nil when there are none.
+func (s Settings) Validate() error {
+	var errs []error
+	if len(s.LogKeys) == 0 {
+		errs = append(errs, errors.New("log_keys must not be empty"))
+	}
+	for _, list := range []struct {
+		name string
+		keys []string
+	}{{"log_keys", s.LogKeys}, {"level_keys", s.LevelKeys}, {"path_keys", s.PathKeys}} {
+		if len(list.keys) > maxKeys {
+			errs = append(errs, fmt.Errorf("%s: %d keys, at most %d are possible", list.name, len(list.keys), maxKeys))
+		}
+		seen := map[string]bool{}
+		for _, key := range list.keys {
+			switch {
+			case key == "":
+				errs = append(errs, fmt.Errorf("%s: a key must not be empty", list.name))
+			case len(key) > maxKeyLength:
+				errs = append(errs, fmt.Errorf("%s: key %.20q… is longer than %d bytes", list.name, key, maxKeyLength))
+			case seen[key]:
+				errs = append(errs, fmt.Errorf("%s: key %q is given twice", list.name, key))
+			}
+			seen[key] = true
+		}
+	}
+	builtin := builtinKeys()
+	for _, key := range s.PathKeys {
+		if builtin[key] != roleNone {
+			errs = append(errs, fmt.Errorf("path_keys: key %q has a fixed meaning and cannot hold a path", key))
+		}
+	}
+	if s.MaxOrigins < 1 || s.MaxOrigins > maxOrigins {
+		errs = append(errs, fmt.Errorf("max_origins: %d is not between 1 and %d", s.MaxOrigins, maxOrigins))
+	}
+	return errors.Join(errs...)
+}
