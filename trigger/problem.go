@@ -1,6 +1,7 @@
 package trigger
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -77,6 +78,15 @@ func editDistance(a, b string) int {
 		}
 	}
 	return row[len(b)]
+}
+
+// problemsError tells all problems as one error.
+func problemsError(ps []Problem) error {
+	errs := make([]error, len(ps))
+	for i, p := range ps {
+		errs[i] = errors.New(p.String())
+	}
+	return errors.Join(errs...)
 }
 
 // sortedKeys returns a map's keys in order, so that what is made of a map is the same each time.

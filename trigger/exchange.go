@@ -1,0 +1,76 @@
+package trigger
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+)
+
+// exchange is the state of one Send over its attempts. It travels in the context of the request, for go-retryablehttp's hooks belong to the
+// client and are given no more than that.
+type exchange struct {
+	client   *Client
+	id       string
+	body     []byte
+	attempts int
+	result   Result // of the last attempt
+}
+
+type exchangeKey struct{}
+
+var errRefused = errors.New("egress refused")
+
+func withExchange(ctx context.Context, x *exchange) context.Context {
+	return context.WithValue(ctx, exchangeKey{}, x)
+}
+
+func exchangeOf(ctx context.Context) *exchange {
+	x, _ := ctx.Value(exchangeKey{}).(*exchange)
+	return x
+}
+
+// check judges an attempt, of which it reads the answer, and reports whether another is due.
+func (x *exchange) check(ctx context.Context, answer *http.Response, err error) bool {
+	x.attempts++
+	if err != nil {
+		x.result = errorResult(ctx, err)
+		return ctx.Err() == nil && retriesNow(&x.result)
+	}
+	x.result = statusResult(answer.StatusCode)
+	text, _ := io.ReadAll(io.LimitReader(answer.Body, maxAnswer)) // the status is enough where the rest fails
+	_ = answer.Body.Close()
+	answer.Body = http.NoBody // go-retryablehttp would read on
+	if x.result.Outcome == Delivered {
+		return false
+	}
+	x.result.Detail = cutRunes(x.client.redactor.Redact(oneLine(string(text))), 300)
+	if x.result.Outcome == RetryLater {
+		x.result.RetryAfter = retryAfter(answer.Header, text, x.client.format, x.client.now())
+	}
+	return ctx.Err() == nil && retriesNow(&x.result)
+}
+
+// prepare signs the next attempt. The header map is shared with the attempt before, which net/http may still be reading.
+func (x *exchange) prepare(request *http.Request) error {
+	if refused := x.checkTarget(request.Context()); refused != nil {
+		x.result = *refused
+		return errRefused
+	}
+	request.Header = request.Header.Clone()
+	x.client.signer.sign(request.Header, x.id, x.client.now(), x.body)
+	return nil
+}
+
+// checkTarget judges a target behind a proxy. Without one, the dial does.
+func (x *exchange) checkTarget(ctx context.Context) *Result {
+	if !x.client.proxied {
+		return nil
+	}
+	err := x.client.guard.checkProxied(ctx, x.client.target)
+	if err == nil {
+		return nil
+	}
+	result := errorResult(ctx, err)
+	return &result
+}

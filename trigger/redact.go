@@ -1,0 +1,174 @@
+package trigger
+
+import (
+	"cmp"
+	"encoding/base64"
+	"encoding/json"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// leastSecret is the length in bytes from which a text is looked for: shorter ones occur everywhere.
+const leastSecret = 4
+
+// Redactor replaces known secrets in any text by Placeholder. It is immutable and safe for concurrent use. The nil Redactor knows none.
+type Redactor struct {
+	replacer *strings.Replacer
+}
+
+// NewRedactor returns a redactor of the secrets: their texts, and where one is a URL, its user and password, its path, its query, and each
+// part of them that looks like a token; all of it also percent-encoded, and as it stands in JSON.
+func NewRedactor(secrets ...Secret) *Redactor {
+	var b redactorBuilder
+	for _, s := range secrets {
+		if strings.Contains(s.Reveal(), "://") {
+			b.addURL(s.Reveal())
+		} else {
+			b.addHeader(s.Reveal())
+		}
+	}
+	return b.build()
+}
+
+// Redact returns the text without the secrets.
+func (r *Redactor) Redact(text string) string {
+	if r == nil || r.replacer == nil {
+		return text
+	}
+	return r.replacer.Replace(text)
+}
+
+// redactorBuilder collects what to look for.
+type redactorBuilder struct {
+	texts map[string]bool
+}
+
+func (b *redactorBuilder) addText(text string) {
+	for _, form := range []string{text, strings.TrimSpace(text), url.QueryEscape(text), url.PathEscape(text), jsonForm(text)} {
+		b.add(form)
+		b.add(lowerEscapes(form))
+	}
+}
+
+func (b *redactorBuilder) add(form string) {
+	if len(form) < leastSecret {
+		return
+	}
+	if b.texts == nil {
+		b.texts = map[string]bool{}
+	}
+	b.texts[form] = true
+}
+
+// addHeader adds a value, and what follows a scheme such as Bearer.
+func (b *redactorBuilder) addHeader(value string) {
+	b.addText(value)
+	if _, rest, found := strings.Cut(value, " "); found {
+		b.addText(rest)
+	}
+}
+
+func (b *redactorBuilder) addURL(raw string) {
+	b.addText(raw)
+	u, err := url.Parse(raw)
+	if err != nil {
+		return
+	}
+	if u.User != nil {
+		b.addText(u.User.String())
+		if password, set := u.User.Password(); set {
+			b.addText(password)
+			b.addText(base64.StdEncoding.EncodeToString([]byte(u.User.Username() + ":" + password)))
+		} else {
+			b.addText(u.User.Username())
+		}
+	}
+	if len(strings.Trim(u.Path, "/")) >= leastSecret {
+		b.addText(u.Path)
+		b.addText(u.EscapedPath())
+		b.addText(strings.Trim(u.Path, "/"))
+	}
+	b.addText(u.RequestURI())
+	for _, segment := range strings.Split(u.Path, "/") {
+		if looksSecret(segment) {
+			b.addText(segment)
+		}
+		if token, ok := strings.CutPrefix(segment, "bot"); ok { // Telegram's
+			b.addText(token)
+		}
+	}
+	b.addText(u.RawQuery)
+	for _, values := range u.Query() {
+		for _, value := range values {
+			b.addText(value)
+		}
+	}
+}
+
+// addKeys adds the signing keys, decoded and as they were written.
+func (b *redactorBuilder) addKeys(s signer) {
+	for _, key := range s.keys {
+		b.add(string(key))
+		text := base64.StdEncoding.EncodeToString(key)
+		b.addText(text)
+		b.addText("whsec_" + text)
+	}
+	b.addText(string(s.hub))
+}
+
+// build prefers the longest text where several begin at one place.
+func (b *redactorBuilder) build() *Redactor {
+	texts := make([]string, 0, len(b.texts))
+	for text := range b.texts {
+		texts = append(texts, text)
+	}
+	if len(texts) == 0 {
+		return &Redactor{}
+	}
+	slices.SortFunc(texts, func(x, y string) int {
+		return cmp.Or(cmp.Compare(len(y), len(x)), strings.Compare(x, y))
+	})
+	pairs := make([]string, 0, 2*len(texts))
+	for _, text := range texts {
+		pairs = append(pairs, text, Placeholder)
+	}
+	return &Redactor{strings.NewReplacer(pairs...)}
+}
+
+// looksSecret tells a token in a path from a plain word such as "services". It errs towards secrets.
+func looksSecret(segment string) bool {
+	plainWord := !strings.ContainsFunc(segment, func(r rune) bool { return !unicode.IsLower(r) })
+	return len(segment) >= 12 || (len(segment) >= leastSecret && !plainWord)
+}
+
+// jsonForm is a text as it stands within JSON's quotes.
+func jsonForm(text string) string {
+	form, err := json.Marshal(text)
+	if err != nil || len(form) < 2 {
+		return text
+	}
+	return string(form[1 : len(form)-1])
+}
+
+// lowerEscapes writes percent escapes with lower case digits.
+func lowerEscapes(text string) string {
+	if !strings.Contains(text, "%") {
+		return text
+	}
+	b := []byte(text)
+	for i := 0; i+2 < len(b); i++ {
+		if b[i] == '%' {
+			b[i+1], b[i+2] = lowerByte(b[i+1]), lowerByte(b[i+2])
+		}
+	}
+	return string(b)
+}
+
+func lowerByte(c byte) byte {
+	if 'A' <= c && c <= 'F' {
+		return c + 'a' - 'A'
+	}
+	return c
+}

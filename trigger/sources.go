@@ -1,0 +1,157 @@
+package trigger
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"strings"
+)
+
+// maxSecretFile bounds a file that holds a secret, in bytes.
+const maxSecretFile = 64 << 10
+
+// credentials are the secrets of a trigger as they were when its client was built.
+type credentials struct {
+	target     *url.URL
+	proxy      *url.URL // nil: none
+	token      Secret
+	password   Secret
+	routingKey Secret
+	headers    map[string]Secret
+	signer     signer
+}
+
+// readCredentials gathers the secrets from the settings, the files and the environment. Its errors name settings, files and variables, never
+// what they hold.
+func readCredentials(s *Settings, p *policy, lookupEnv func(string) (string, bool)) (*credentials, error) {
+	var errs []error
+	get := func(field string, plain Secret, file, env string) Secret {
+		secret, err := readSecret(plain, file, env, lookupEnv)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", field, err))
+		}
+		return secret
+	}
+	c := &credentials{
+		token:      get("token", s.Token, s.TokenFile, s.TokenEnv),
+		password:   get("password", s.Password, s.PasswordFile, s.PasswordEnv),
+		routingKey: get("routing_key", s.RoutingKey, s.RoutingKeyFile, s.RoutingKeyEnv),
+		headers:    map[string]Secret{},
+	}
+	target := get("url", s.URL, s.URLFile, s.URLEnv)
+	proxy := get("proxy_url", s.ProxyURL, s.ProxyURLFile, s.ProxyURLEnv)
+	signing := get("signing_secret", s.SigningSecret, s.SigningSecretFile, s.SigningSecretEnv)
+	hub := get("hub_secret", s.HubSecret, s.HubSecretFile, s.HubSecretEnv)
+	for _, name := range sortedKeys(s.Headers) {
+		c.headers[name] = s.Headers[name]
+	}
+	for _, name := range sortedKeys(s.HeaderFiles) {
+		c.headers[name] = get("header_files."+name, Secret{}, s.HeaderFiles[name], "")
+	}
+	for _, name := range sortedKeys(s.HeaderEnv) {
+		c.headers[name] = get("header_env."+name, Secret{}, "", s.HeaderEnv[name])
+	}
+	for _, name := range sortedKeys(c.headers) {
+		if !isHeaderValue(c.headers[name].Reveal()) {
+			errs = append(errs, fmt.Errorf("header %s: the value holds a control character or is too long", name))
+		}
+	}
+	if !isHeaderValue(c.token.Reveal()) {
+		errs = append(errs, errors.New("token: holds a control character or is too long"))
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	return c, c.parse(s, p, target, proxy, signing, hub)
+}
+
+func (c *credentials) parse(s *Settings, p *policy, target, proxy, signing, hub Secret) error {
+	if target.IsZero() {
+		target = NewSecret(defaultURL(s.Format))
+	}
+	u, fault := parseTarget(target.Reveal(), p)
+	if fault != nil {
+		return fmt.Errorf("url: %w", fault)
+	}
+	c.target = u
+	if !proxy.IsZero() {
+		if c.proxy, fault = parseProxy(proxy.Reveal(), p); fault != nil {
+			return fmt.Errorf("proxy_url: %w", fault)
+		}
+	}
+	if !signing.IsZero() {
+		keys, err := parseSigningKeys(signing)
+		if err != nil {
+			return fmt.Errorf("signing_secret: %w", err)
+		}
+		c.signer.keys = keys
+	}
+	if !hub.IsZero() {
+		c.signer.hub = []byte(hub.Reveal())
+	}
+	return nil
+}
+
+// readSecret returns the text from where it is given, without white space around it where it was read. Nothing given is the empty secret; a
+// file or variable that is missing or empty is an error.
+func readSecret(plain Secret, file, env string, lookupEnv func(string) (string, bool)) (Secret, error) {
+	switch {
+	case file != "":
+		content, err := readBounded(file, maxSecretFile)
+		if err != nil {
+			return Secret{}, err
+		}
+		text := strings.TrimSpace(string(content))
+		if text == "" {
+			return Secret{}, fmt.Errorf("file %s is empty", file)
+		}
+		return NewSecret(text), nil
+	case env != "":
+		text, _ := lookupEnv(env)
+		if text = strings.TrimSpace(text); text == "" {
+			return Secret{}, fmt.Errorf("environment variable %s is not set", env)
+		}
+		return NewSecret(text), nil
+	}
+	return plain, nil
+}
+
+// readBounded reads a file of at most so many bytes.
+func readBounded(name string, limit int64) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // only read from
+	content, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(content)) > limit {
+		return nil, fmt.Errorf("file %s is larger than %d bytes", name, limit)
+	}
+	return content, nil
+}
+
+// redactor knows all that must not leave the client in words.
+func (c *credentials) redactor(s *Settings, endpoint *url.URL) *Redactor {
+	var r redactorBuilder
+	r.addURL(c.target.String())
+	r.addURL(endpoint.String())
+	if c.proxy != nil {
+		r.addURL(c.proxy.String())
+	}
+	for _, secret := range []Secret{c.token, c.password, c.routingKey} {
+		r.addText(secret.Reveal())
+	}
+	if !c.password.IsZero() {
+		r.addText(basicAuth(s.Username, c.password))
+	}
+	for _, value := range c.headers {
+		r.addHeader(value.Reveal())
+	}
+	r.addKeys(c.signer)
+	return r.build()
+}

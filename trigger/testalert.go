@@ -1,0 +1,24 @@
+package trigger
+
+import (
+	"context"
+	"crypto/rand"
+	"time"
+)
+
+// TestAlert returns an alert of kind test: what a receiver is sent to show that all is well.
+func TestAlert(now time.Time) Alert {
+	return Alert{
+		Version: AlertVersion, ID: "al_test_" + rand.Text(), Kind: KindTest, Severity: "info", Rule: "test",
+		Summary: "This is a test from fluentbit-trigger.",
+		Message: "If you can read this, alerts arrive here.",
+		Time:    now, FirstSeen: now, LastSeen: now, Count: 1,
+		Source: Source{Kind: KindTest, Workload: "fluentbit-trigger"},
+	}
+}
+
+// Test sends a TestAlert by the very same way as any other and tells how it went.
+func (c *Client) Test(ctx context.Context) Result {
+	alert := TestAlert(c.now().UTC())
+	return c.Send(ctx, alert.ID, []Alert{alert})
+}

@@ -1,0 +1,84 @@
+package trigger
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// Bounds of an answer.
+const (
+	maxAnswer       = 4 << 10
+	maxAnswerHeader = 64 << 10
+	headerTimeout   = 10 * time.Second
+	handshakeLimit  = 10 * time.Second
+)
+
+// maxPEM bounds a file of certificates, in bytes. That of all public authorities has a quarter of a megabyte.
+const maxPEM = 4 << 20
+
+// newTransport returns the transport of one trigger. It dials through the guard alone, takes no proxy from the environment, asks for no
+// compression (an answer's size is what it says) and keeps few connections.
+func newTransport(s *Settings, c *credentials, g *guard) (*http.Transport, error) {
+	secured, err := tlsConfig(s.TLS)
+	if err != nil {
+		return nil, err
+	}
+	t := &http.Transport{
+		DialContext:            g.dialContext,
+		TLSClientConfig:        secured,
+		TLSHandshakeTimeout:    handshakeLimit,
+		ResponseHeaderTimeout:  min(headerTimeout, s.Timeout),
+		MaxResponseHeaderBytes: maxAnswerHeader,
+		DisableCompression:     true,
+		ForceAttemptHTTP2:      true,
+		MaxConnsPerHost:        max(1, s.Concurrency),
+		MaxIdleConns:           max(1, s.Concurrency),
+		MaxIdleConnsPerHost:    max(1, s.Concurrency),
+		IdleConnTimeout:        30 * time.Second,
+		WriteBufferSize:        4 << 10,
+		ReadBufferSize:         4 << 10,
+	}
+	if c.proxy != nil {
+		t.Proxy = http.ProxyURL(c.proxy)
+	}
+	return t, nil
+}
+
+// tlsConfig reads the files that the settings name.
+func tlsConfig(s TLS) (*tls.Config, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: s.ServerName}
+	if s.MinVersion == "1.3" {
+		config.MinVersion = tls.VersionTLS13
+	}
+	if s.CAFile != "" {
+		pem, err := readBounded(s.CAFile, maxPEM)
+		if err != nil {
+			return nil, fmt.Errorf("tls.ca_file: %w", err)
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("tls.ca_file: %s holds no certificate", s.CAFile)
+		}
+	}
+	if s.CertFile == "" {
+		return config, nil
+	}
+	cert, err := readBounded(s.CertFile, maxPEM)
+	if err != nil {
+		return nil, fmt.Errorf("tls.cert_file: %w", err)
+	}
+	key, err := readBounded(s.KeyFile, maxPEM)
+	if err != nil {
+		return nil, fmt.Errorf("tls.key_file: %w", err)
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return nil, errors.New("tls.cert_file and tls.key_file are not a certificate and its key")
+	}
+	config.Certificates = []tls.Certificate{pair}
+	return config, nil
+}
