@@ -1,0 +1,240 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// core is one open database, shared by its handles. One connection serves reads and writes: SQLite has one writer anyway, and each
+// connection costs memory within the host. Its statements live as long as the connection.
+type core struct {
+	path  string
+	mode  Mode
+	set   Settings
+	now   func() time.Time
+	log   *slog.Logger
+	users int // guarded by the registry
+
+	busy   chan struct{} // holds one token; whoever took it owns everything down to the next blank line
+	db     *sql.DB
+	conn   *sql.Conn
+	stmts  map[string]*sql.Stmt
+	opened os.FileInfo      // the file as it was opened, so that a file put there by another process is told apart
+	ids    map[string]int64 // target name → id; an id never changes
+	last   map[string]Counts
+	used   pages
+	closed bool
+
+	changes   atomic.Uint64
+	refuse    atomic.Bool // the file is nearly full
+	recovered atomic.Int64
+	lost      atomic.Int64
+	fault     fault
+}
+
+// fault remembers the last error of the store, until something works again.
+type fault struct {
+	mu    sync.Mutex
+	err   error
+	aside string
+}
+
+func (f *fault) set(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.err = err
+}
+
+func (f *fault) get() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}
+
+// acquire waits for the connection, for as long as ctx lasts.
+func (c *core) acquire(ctx context.Context) error {
+	select {
+	case <-c.busy:
+		return nil
+	default:
+	}
+	select {
+	case <-c.busy:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (c *core) release() { c.busy <- struct{}{} }
+
+// write runs fn in one transaction. When the file proves to be damaged it is put aside and fn runs once more, on a fresh one; so fn must
+// set all its results anew. The context bounds the wait for the connection, not the transaction, which is short and all or nothing.
+func (c *core) write(ctx context.Context, op string, now time.Time, fn func(*tx) error) error {
+	return c.run(ctx, op, func() error {
+		t := &tx{core: c, now: now.UnixNano(), deltas: make(map[int64]*Counts)}
+		err := c.transact(func() error {
+			if err := fn(t); err != nil {
+				return err
+			}
+			return t.settle()
+		})
+		if err != nil {
+			// A target that this transaction was to create does not exist after all.
+			clear(c.ids)
+			return err
+		}
+		for name, counts := range t.settled {
+			c.last[name] = counts
+		}
+		return nil
+	})
+}
+
+// read runs fn outside of a transaction.
+func (c *core) read(ctx context.Context, op string, fn func() error) error { return c.run(ctx, op, fn) }
+
+func (c *core) run(ctx context.Context, op string, fn func() error) (err error) {
+	if err := c.acquire(ctx); err != nil {
+		return wrap(op, err)
+	}
+	defer c.release()
+	defer func() {
+		if cause := recover(); cause != nil {
+			if c.mode == ModeFile {
+				c.disconnect() // whatever state the connection is in, the next call begins with a new one
+			}
+			err = fmt.Errorf("store: %s: panic: %v", op, cause)
+			c.fault.set(err)
+		}
+	}()
+	if c.closed {
+		return wrap(op, ErrClosed)
+	}
+	err = c.attempt(fn)
+	if errors.Is(err, ErrCorrupt) || kindOf(err) == ErrCorrupt {
+		if aside := c.replace(err); aside != nil {
+			err = errors.Join(err, aside)
+		} else {
+			err = c.attempt(fn)
+		}
+	}
+	err = wrap(op, err)
+	if err == nil || isFault(err) {
+		c.fault.set(err)
+	}
+	return err
+}
+
+// attempt connects again first when an earlier failure left no connection.
+func (c *core) attempt(fn func() error) error {
+	if c.conn == nil {
+		if err := c.connect(); err != nil {
+			return err
+		}
+	}
+	return fn()
+}
+
+// transact runs fn between BEGIN IMMEDIATE and COMMIT, and rolls back when any of them fails.
+func (c *core) transact(fn func() error) error {
+	if _, err := c.exec("BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	done := false
+	defer func() {
+		if !done { // an error, or a panic on its way up
+			// SQLite may have rolled back by itself, which makes this fail; either way nothing is left open.
+			_, _ = c.exec("ROLLBACK")
+		}
+	}()
+	if err := fn(); err != nil {
+		return err
+	}
+	if _, err := c.exec("COMMIT"); err != nil {
+		return err
+	}
+	done = true
+	return nil
+}
+
+// prepared returns the statement of query, which must be a constant text: it is kept with the connection.
+func (c *core) prepared(query string) (*sql.Stmt, error) {
+	if s := c.stmts[query]; s != nil {
+		return s, nil
+	}
+	s, err := c.conn.PrepareContext(context.Background(), query)
+	if err != nil {
+		return nil, err
+	}
+	c.stmts[query] = s
+	return s, nil
+}
+
+// exec runs a constant statement and returns the number of rows that it changed.
+func (c *core) exec(query string, args ...any) (int64, error) {
+	s, err := c.prepared(query)
+	if err != nil {
+		return 0, err
+	}
+	result, err := s.Exec(args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// script runs several statements, not kept.
+func (c *core) script(text string) error {
+	_, err := c.conn.ExecContext(context.Background(), text)
+	return err
+}
+
+// scanner is a row, or the error in its place.
+type scanner struct {
+	row *sql.Row
+	err error
+}
+
+// Scan copies the row's columns, or returns sql.ErrNoRows.
+func (s scanner) Scan(dest ...any) error {
+	if s.err != nil {
+		return s.err
+	}
+	return s.row.Scan(dest...)
+}
+
+// row runs a constant query that gives at most one row.
+func (c *core) row(query string, args ...any) scanner {
+	s, err := c.prepared(query)
+	if err != nil {
+		return scanner{err: err}
+	}
+	return scanner{row: s.QueryRow(args...)}
+}
+
+// each runs a constant query and calls fn for every row. fn must not use the connection.
+func (c *core) each(query string, args []any, fn func(*sql.Rows) error) error {
+	s, err := c.prepared(query)
+	if err != nil {
+		return err
+	}
+	rows, err := s.Query(args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := fn(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}

@@ -1,0 +1,139 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+)
+
+// Letter is a dead letter: a delivery that is not tried any more.
+type Letter struct {
+	AlertID  string
+	Target   string
+	Reason   string
+	Attempts int
+	Accepted time.Time
+	Died     time.Time
+	Expires  time.Time // when it is dropped
+	Payload  []byte    // only from Letter
+}
+
+// Select says which dead letters are meant: those of an alert, of a target, of both, or, when it is zero, all.
+type Select struct {
+	AlertID string
+	Target  string
+}
+
+const selectDead = ` FROM deliveries d JOIN targets t ON t.id = d.target JOIN alerts a ON a.seq = d.seq >> 16
+	WHERE d.state = 2 AND (?1 = '' OR a.id = ?1) AND (?2 = '' OR t.name = ?2)`
+
+// Letters lists up to limit dead letters, the newest first, without payloads.
+func (s *Store) Letters(ctx context.Context, which Select, limit int) ([]Letter, error) {
+	var all []Letter
+	err := s.read(ctx, "dead letters", func(c *core) error {
+		all = nil
+		return c.each(`SELECT a.id, t.name, d.reason, d.attempts, a.at, d.at, d.expires`+selectDead+` ORDER BY d.at DESC, d.seq DESC LIMIT ?3`,
+			[]any{which.AlertID, which.Target, limit}, func(rows *sql.Rows) error {
+				var l Letter
+				var accepted, died, expires int64
+				if err := rows.Scan(&l.AlertID, &l.Target, &l.Reason, &l.Attempts, &accepted, &died, &expires); err != nil {
+					return err
+				}
+				l.Accepted, l.Died, l.Expires = timeOf(accepted), timeOf(died), timeOf(expires)
+				all = append(all, l)
+				return nil
+			})
+	})
+	return all, err
+}
+
+// Letter returns one dead letter with its payload. ok is false when there is none.
+func (s *Store) Letter(ctx context.Context, alertID, target string) (letter Letter, ok bool, err error) {
+	err = s.read(ctx, "dead letter", func(c *core) error {
+		var accepted, died, expires int64
+		err := c.row(`SELECT a.id, t.name, d.reason, d.attempts, a.at, d.at, d.expires, a.payload`+selectDead, alertID, target).
+			Scan(&letter.AlertID, &letter.Target, &letter.Reason, &letter.Attempts, &accepted, &died, &expires, &letter.Payload)
+		letter.Accepted, letter.Died, letter.Expires = timeOf(accepted), timeOf(died), timeOf(expires)
+		ok = err == nil
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		return err
+	})
+	return letter, ok, err
+}
+
+// defaultMaxAge is for deliveries of targets that no configuration named yet.
+const defaultMaxAge = 24 * time.Hour
+
+// Redeliver makes dead letters pending again, due at once, on their own and with their attempts forgotten. As many come back as the bound
+// on pending deliveries has room for, the oldest first; left is how many stayed.
+func (s *Store) Redeliver(ctx context.Context, now time.Time, which Select) (back, left int, err error) {
+	err = s.write(ctx, "redeliver", now, func(t *tx) error {
+		back, left = 0, 0
+		return t.ofSelect(which, func(target int64, rows []int64) error {
+			var pending, maxAge int64
+			if err := t.row("SELECT pending, max_age FROM targets WHERE id = ?", target).Scan(&pending, &maxAge); err != nil {
+				return err
+			}
+			if maxAge == 0 {
+				maxAge = int64(defaultMaxAge)
+			}
+			room := min(len(rows), max(0, t.set.MaxPending-int(pending)))
+			for _, row := range rows[:room] {
+				if _, err := t.exec(`UPDATE deliveries SET state = 0, due = ?1, expires = ?1 + ?2, attempts = 0, owner = 0, grp = NULL, message = ''
+					WHERE seq = ?3`, t.now, maxAge, row); err != nil {
+					return err
+				}
+			}
+			d := t.delta(target)
+			d.Dead -= int64(room)
+			d.Pending += int64(room)
+			back, left = back+room, left+len(rows)-room
+			return nil
+		})
+	})
+	s.core.changes.Add(1)
+	return back, left, err
+}
+
+// Remove drops dead letters for good, and returns how many.
+func (s *Store) Remove(ctx context.Context, now time.Time, which Select) (int, error) {
+	var removed int
+	err := s.write(ctx, "remove", now, func(t *tx) error {
+		removed = 0
+		return t.ofSelect(which, func(target int64, rows []int64) error {
+			for _, row := range rows {
+				if _, err := t.exec("UPDATE deliveries SET state = 4, at = ?, reason = 'removed (' || reason || ')' WHERE seq = ?", t.now, row); err != nil {
+					return err
+				}
+			}
+			d := t.delta(target)
+			d.Dead -= int64(len(rows))
+			d.Removed += int64(len(rows))
+			removed += len(rows)
+			return t.forgetOf(rows)
+		})
+	})
+	return removed, err
+}
+
+// ofSelect calls fn with the selected dead letters of each target, oldest first.
+func (t *tx) ofSelect(which Select, fn func(target int64, rows []int64) error) error {
+	rows, err := t.numbers("SELECT d.seq"+selectDead+" ORDER BY d.target, d.at, d.seq", which.AlertID, which.Target)
+	if err != nil {
+		return err
+	}
+	for len(rows) > 0 {
+		target, n := rows[0]&maxTargets, 1
+		for n < len(rows) && rows[n]&maxTargets == target {
+			n++
+		}
+		if err := fn(target, rows[:n]); err != nil {
+			return err
+		}
+		rows = rows[n:]
+	}
+	return nil
+}

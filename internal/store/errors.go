@@ -1,0 +1,87 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// What can go wrong with a store. Every error that a method returns wraps at most one of these.
+var (
+	// ErrFull: the file reached its bound, or the disk has no space left.
+	ErrFull = errors.New("store is full")
+	// ErrReadOnly: the file or its file system cannot be written.
+	ErrReadOnly = errors.New("store is read-only")
+	// ErrFolder: the folder of the file does not exist and cannot be made, or may not be entered.
+	ErrFolder = errors.New("store folder is not usable")
+	// ErrCorrupt: the file is damaged, and could not be put aside either.
+	ErrCorrupt = errors.New("store is corrupt")
+	// ErrBusy: another process held the file for too long.
+	ErrBusy = errors.New("store is busy")
+	// ErrNewer: the file was written by a newer version of this program.
+	ErrNewer = errors.New("store was written by a newer version")
+	// ErrClosed: the store was closed.
+	ErrClosed = errors.New("store is closed")
+)
+
+// kindOf returns which of the errors above err stands for, or nil for any other.
+func kindOf(err error) error {
+	for _, kind := range []error{ErrFull, ErrReadOnly, ErrFolder, ErrCorrupt, ErrBusy, ErrNewer, ErrClosed} {
+		if errors.Is(err, kind) {
+			return kind
+		}
+	}
+	var failure *sqlite.Error
+	if errors.As(err, &failure) {
+		return kindOfCode(failure.Code())
+	}
+	switch {
+	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
+		return ErrReadOnly
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return ErrFull
+	}
+	return nil
+}
+
+func kindOfCode(code int) error {
+	switch code {
+	case sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS, sqlite3.SQLITE_IOERR_DATA:
+		return ErrCorrupt
+	case sqlite3.SQLITE_IOERR_SHMSIZE: // the index of the log cannot grow
+		return ErrFull
+	}
+	switch code & 0xff {
+	case sqlite3.SQLITE_FULL:
+		return ErrFull
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN:
+		return ErrReadOnly
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		return ErrCorrupt
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return ErrBusy
+	}
+	return nil
+}
+
+// wrap names the operation and the kind of an error. Errors of a context and of a closed store are no faults of the store.
+func wrap(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	kind := kindOf(err)
+	if kind == nil || errors.Is(err, kind) {
+		return fmt.Errorf("store: %s: %w", op, err)
+	}
+	return fmt.Errorf("store: %s: %w: %w", op, kind, err)
+}
+
+// isFault reports whether err means that the store does not work, as opposed to a caller that gave up or a store that was closed.
+func isFault(err error) bool {
+	return err != nil && !errors.Is(err, ErrClosed) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
+}

@@ -1,0 +1,260 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"time"
+)
+
+// Owner names one dispatcher among all that use a file. It is not 0.
+type Owner int64
+
+// LeaseTime is how long a lease holds without Renew. After it, deliveries of an owner that died are anyone's.
+const LeaseTime = 15 * time.Second
+
+// The bounds of one message of a group.
+const (
+	maxGroup      = 500
+	maxGroupBytes = 1 << 20
+)
+
+// Message is what leaves as one request: one alert, or those of a group.
+type Message struct {
+	// ID is the same at every attempt: the alert's id, or a hash over the ids of a group.
+	ID       string
+	Target   string
+	Alerts   []Stored
+	Attempts int    // those made so far
+	group    []byte // nil for an alert on its own
+}
+
+// Stored is one alert as it was accepted.
+type Stored struct {
+	ID       string
+	Payload  []byte // nil when the file lost it
+	Accepted time.Time
+	row      int64
+}
+
+// free is the condition that nobody is sending a delivery. ?2 is the time.
+const free = "(owner = 0 OR owner NOT IN (SELECT id FROM owners WHERE until > ?2))"
+
+const (
+	nextFree = "SELECT due FROM deliveries INDEXED BY pending_due WHERE state = 0 AND target = ?1 AND " + free + " ORDER BY due LIMIT 1"
+
+	dueRows = "SELECT seq, grp, message FROM deliveries INDEXED BY pending_due WHERE state = 0 AND target = ?1 AND due <= ?2 AND " + free +
+		" ORDER BY due, seq LIMIT ?3"
+
+	groupRows = "SELECT d.seq, length(a.payload) FROM deliveries d INDEXED BY pending_group JOIN alerts a ON a.seq = d.seq >> 16" +
+		" WHERE d.state = 0 AND d.target = ?1 AND d.grp = ?3 AND d.message = ?4 AND d.due <= ?2 AND " + free + " ORDER BY d.due, d.seq LIMIT ?5"
+)
+
+// Lease takes up to limit messages for a target that are due, in order of due time, so that nobody else sends them until LeaseTime after
+// the last Lease or Renew of the owner. next is when the first of the others becomes due, zero when there is none.
+func (s *Store) Lease(ctx context.Context, owner Owner, now time.Time, target string, limit int) (messages []Message, next time.Time, err error) {
+	var due int64
+	var known bool
+	err = s.read(ctx, "lease", func(c *core) error {
+		due, known, err = c.nextDue(target, owner, now.UnixNano())
+		return err
+	})
+	if err != nil || !known || due > now.UnixNano() || limit < 1 {
+		return nil, timeOf(due), err
+	}
+	err = s.write(ctx, "lease", now, func(t *tx) error {
+		messages = nil
+		if err := t.renew(owner); err != nil {
+			return err
+		}
+		id, err := t.target(target)
+		if err != nil {
+			return err
+		}
+		if messages, err = t.lease(owner, id, limit); err != nil {
+			return err
+		}
+		for i := range messages {
+			messages[i].Target = target
+			if err := t.load(&messages[i]); err != nil {
+				return err
+			}
+		}
+		due, _, err = t.nextDue(target, owner, t.now)
+		return err
+	})
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	return messages, timeOf(due), nil
+}
+
+// nextDue returns when the next delivery of a target that is not being sent becomes due, or may be taken over from its owner.
+func (c *core) nextDue(target string, owner Owner, now int64) (due int64, known bool, err error) {
+	id, known := c.ids[target]
+	if !known {
+		err := c.row("SELECT id FROM targets WHERE name = ?", target).Scan(&id)
+		if errors.Is(err, sql.ErrNoRows) {
+			return 0, false, nil
+		}
+		if err != nil {
+			return 0, false, err
+		}
+	}
+	err = c.row(nextFree, id, now).Scan(&due)
+	if !errors.Is(err, sql.ErrNoRows) {
+		return due, err == nil, err
+	}
+	var until sql.NullInt64
+	err = c.row(`SELECT min(until) FROM owners WHERE until > ?2 AND id <> ?3 AND id IN (
+		SELECT owner FROM deliveries INDEXED BY pending_due WHERE state = 0 AND target = ?1)`, id, now, int64(owner)).Scan(&until)
+	return until.Int64, until.Valid, err
+}
+
+// lease marks messages as taken and returns them without their alerts' payloads.
+func (t *tx) lease(owner Owner, target int64, limit int) ([]Message, error) {
+	type row struct {
+		seq     int64
+		group   []byte
+		message string
+	}
+	var rows []row
+	err := t.each(dueRows, []any{target, t.now, limit}, func(r *sql.Rows) error {
+		var one row
+		if err := r.Scan(&one.seq, &one.group, &one.message); err != nil {
+			return err
+		}
+		rows = append(rows, one)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	var messages []Message
+	for _, r := range rows {
+		m := Message{group: r.group, Alerts: []Stored{{row: r.seq}}}
+		if r.group != nil {
+			if taken(messages, r.seq) {
+				continue
+			}
+			if m.Alerts, err = t.groupRows(target, r.group, r.message); err != nil {
+				return nil, err
+			}
+			if len(m.Alerts) == 0 {
+				continue
+			}
+		}
+		if m.ID = r.message; m.ID == "" {
+			if m.ID, err = t.messageID(m.Alerts); err != nil {
+				return nil, err
+			}
+		}
+		for _, a := range m.Alerts {
+			if err := t.take(owner, a.row, m.ID); err != nil {
+				return nil, err
+			}
+		}
+		messages = append(messages, m)
+	}
+	return messages, nil
+}
+
+func taken(messages []Message, row int64) bool {
+	for _, m := range messages {
+		for _, a := range m.Alerts {
+			if a.row == row {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (t *tx) take(owner Owner, row int64, message string) error {
+	_, err := t.exec("UPDATE deliveries SET owner = ?1, message = CASE WHEN grp IS NULL THEN '' ELSE ?2 END WHERE seq = ?3", int64(owner), message, row)
+	return err
+}
+
+// groupRows returns the deliveries that leave together: those of the message, or as many of a group that has none yet as one message holds.
+func (t *tx) groupRows(target int64, group []byte, message string) ([]Stored, error) {
+	var alerts []Stored
+	total := 0
+	err := t.each(groupRows, []any{target, t.now, group, message, maxGroup}, func(r *sql.Rows) error {
+		var row int64
+		var size sql.NullInt64
+		if err := r.Scan(&row, &size); err != nil {
+			return err
+		}
+		total += int(size.Int64)
+		if len(alerts) == 0 || message != "" || total <= maxGroupBytes {
+			alerts = append(alerts, Stored{row: row})
+		}
+		return nil
+	})
+	return alerts, err
+}
+
+// messageID returns the id of a new message: that of its only alert, or a hash over the ids of all.
+func (t *tx) messageID(alerts []Stored) (string, error) {
+	var ids bytes.Buffer
+	for _, a := range alerts {
+		var id string
+		if err := t.row("SELECT id FROM alerts WHERE seq = ?", a.row>>targetBits).Scan(&id); err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return "", err
+		}
+		if len(alerts) == 1 {
+			return id, nil
+		}
+		ids.WriteString(id)
+		ids.WriteByte(0)
+	}
+	sum := sha256.Sum256(ids.Bytes())
+	return "gr_" + hex.EncodeToString(sum[:16]), nil
+}
+
+// load fills in the alerts of a message.
+func (t *tx) load(m *Message) error {
+	for i := range m.Alerts {
+		a := &m.Alerts[i]
+		var at int64
+		err := t.row("SELECT id, payload, at FROM alerts WHERE seq = ?", a.row>>targetBits).Scan(&a.ID, &a.Payload, &at)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		a.Accepted = timeOf(at)
+	}
+	return t.row("SELECT attempts FROM deliveries WHERE seq = ?", m.Alerts[0].row).Scan(&m.Attempts)
+}
+
+// renew prolongs the leases of an owner.
+func (t *tx) renew(owner Owner) error {
+	_, err := t.exec("INSERT INTO owners (id, until) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET until = excluded.until",
+		int64(owner), t.now+int64(LeaseTime))
+	return err
+}
+
+// Renew prolongs all leases of an owner by LeaseTime.
+func (s *Store) Renew(ctx context.Context, owner Owner, now time.Time) error {
+	return s.write(ctx, "renew leases", now, func(t *tx) error { return t.renew(owner) })
+}
+
+// Release ends all leases of an owner: others may take its deliveries at once.
+func (s *Store) Release(ctx context.Context, owner Owner, now time.Time) error {
+	err := s.write(ctx, "release leases", now, func(t *tx) error {
+		_, err := t.exec("DELETE FROM owners WHERE id = ?", int64(owner))
+		return err
+	})
+	s.core.changes.Add(1)
+	return err
+}
+
+// timeOf turns a column into a time; 0 is the zero time.
+func timeOf(ns int64) time.Time {
+	if ns == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, ns).UTC()
+}

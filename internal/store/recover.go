@@ -1,0 +1,65 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+)
+
+// replace puts a damaged file aside as NAME.corrupt-TIME and opens a fresh one. What the file held is counted as lost, and the counts of
+// each target go on in the fresh file, with what was pending or dead moved to dropped.
+//
+// A file that is no longer the one opened was put there by another process that did the same: it is left alone and opened.
+func (c *core) replace(cause error) error {
+	c.disconnect()
+	if c.mode == ModeFile {
+		info, err := os.Stat(c.path)
+		if err == nil && (c.opened == nil || os.SameFile(info, c.opened)) {
+			aside := c.path + ".corrupt-" + c.now().UTC().Format("20060102T150405.000000000Z")
+			if err := c.moveAside(aside); err != nil {
+				return fmt.Errorf("putting the damaged file aside: %w", err)
+			}
+			c.recovered.Add(1)
+			c.fault.mu.Lock()
+			c.fault.aside = aside
+			c.fault.mu.Unlock()
+			c.log.Error("the store's file was damaged: it was put aside and a fresh one begun; what was pending in it is lost",
+				"path", c.path, "aside", aside, "error", cause)
+		} else if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	before := c.last
+	if err := c.connect(); err != nil {
+		return err
+	}
+	for _, n := range before {
+		c.lost.Add(n.Pending + n.Dead)
+	}
+	return c.transact(func() error { return c.carry(before) })
+}
+
+// moveAside renames the file and the two that SQLite keeps beside it. The log must not stay: SQLite would apply it to the fresh file.
+func (c *core) moveAside(aside string) error {
+	for _, suffix := range []string{"-wal", "-shm"} {
+		if err := os.Rename(c.path+suffix, aside+suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return os.Rename(c.path, aside)
+}
+
+// carry adds the counts of a lost file to the fresh one.
+func (c *core) carry(before map[string]Counts) error {
+	for name, n := range before {
+		id, err := c.target(name)
+		if err != nil {
+			return err
+		}
+		if _, err := c.exec(`UPDATE targets SET accepted = accepted + ?, delivered = delivered + ?, dropped = dropped + ?,
+			removed = removed + ? WHERE id = ?`, n.Accepted, n.Delivered, n.Dropped+n.Pending+n.Dead, n.Removed, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}

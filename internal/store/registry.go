@@ -1,0 +1,116 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// Registry holds the open stores of a process, one for each file, however many instances use it. Fluent Bit keeps the process, and with it
+// this plugin's memory, over a hot reload, so a main package owns one Registry for the life of the process and hands it to every instance:
+// two instances with one path then share one connection instead of two that wait for each other, and a store in memory is still there
+// after the reload. The zero value is ready to use.
+type Registry struct {
+	mu    sync.Mutex
+	cores map[string]*core
+}
+
+// Options says how to open a store.
+type Options struct {
+	Settings Settings
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+	// Log is told what an operator must know: a store in memory, a file put aside. nil tells nobody.
+	Log *slog.Logger
+}
+
+// Open opens or creates the store, or returns one more handle of it when the process already has it open; then the settings of the first
+// Open stay in force. Every handle must be closed.
+//
+// When the folder or the file cannot be created, the store lives in memory and a warning is logged; see Mode. A file that exists but
+// cannot be used is an error: ErrReadOnly, ErrFull, ErrNewer, ErrBusy. A damaged file is put aside and replaced; see Health.
+func (r *Registry) Open(ctx context.Context, o Options) (*Store, error) {
+	if err := o.Settings.Validate(); err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Settings.Path == "" {
+		o.Settings.Path = DefaultPath("")
+	}
+	path, err := canonical(o.Settings.Path)
+	if err != nil {
+		return nil, wrap("open", err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c := r.cores[path]
+	if c == nil {
+		if c, err = openCore(ctx, path, o); err != nil {
+			return nil, wrap("open", err)
+		}
+		if r.cores == nil {
+			r.cores = make(map[string]*core)
+		}
+		r.cores[path] = c
+	}
+	c.users++
+	return &Store{core: c, registry: r}, nil
+}
+
+// release gives a handle back. The last one closes the file; a store in memory stays, since closing it would lose what it holds.
+func (r *Registry) release(c *core) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c.users--
+	if c.users > 0 || c.mode == ModeMemory {
+		return nil
+	}
+	delete(r.cores, c.path)
+	return c.close()
+}
+
+// Close closes every store, used or not. A process that ends calls it once no instance runs any more.
+func (r *Registry) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var errs []error
+	for path, c := range r.cores {
+		delete(r.cores, path)
+		errs = append(errs, c.close())
+	}
+	return errors.Join(errs...)
+}
+
+// canonical returns the one name of the file that path leads to, so that two spellings of it share a store.
+func canonical(path string) (string, error) {
+	if path == MemoryPath {
+		return path, nil
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	if real, err := filepath.EvalSymlinks(abs); err == nil {
+		return real, nil
+	}
+	// The file, and perhaps some of its folders, does not exist yet: what does exist is resolved.
+	dir, rest := filepath.Dir(abs), filepath.Base(abs)
+	for {
+		if real, err := filepath.EvalSymlinks(dir); err == nil {
+			return filepath.Join(real, rest), nil
+		} else if !errors.Is(err, os.ErrNotExist) || dir == filepath.Dir(dir) {
+			return abs, nil
+		}
+		dir, rest = filepath.Dir(dir), filepath.Join(filepath.Base(dir), rest)
+	}
+}

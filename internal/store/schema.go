@@ -1,0 +1,129 @@
+package store
+
+import (
+	"fmt"
+)
+
+// A delivery's rowid is its alert's number and its target's: seq<<targetBits | target. So the deliveries of one alert lie side by side,
+// and neither a column nor an index is needed to go from one to the other.
+const (
+	targetBits = 16
+	maxTargets = 1<<targetBits - 1
+)
+
+// The states of a delivery. Finished rows stay for as long as their alert is in the event log.
+const (
+	statePending   = 0
+	stateDelivered = 1
+	stateDead      = 2
+	stateDropped   = 3 // by a bound
+	stateRemoved   = 4 // by an operator
+)
+
+// migrations brings a file of version n to version n+1, each step in the transaction that also raises PRAGMA user_version. A step, once
+// released, is never changed.
+//
+// All times are nanoseconds since 1970-01-01 UTC.
+var migrations = [...]string{
+	// 1: alerts, deliveries, targets and who is sending. A row of alerts loses its payload when nothing refers to it any more and it has
+	// left the event log; what remains is its id, until it leaves the window of ids, too.
+	`CREATE TABLE alerts (
+		seq INTEGER PRIMARY KEY,
+		id TEXT NOT NULL UNIQUE,
+		at INTEGER NOT NULL,
+		payload BLOB
+	);
+	CREATE TABLE targets (
+		id INTEGER PRIMARY KEY,
+		name TEXT NOT NULL UNIQUE,
+		revision TEXT NOT NULL DEFAULT '',
+		max_age INTEGER NOT NULL DEFAULT 0,
+		not_before INTEGER NOT NULL DEFAULT 0,
+		failures INTEGER NOT NULL DEFAULT 0,
+		hold INTEGER NOT NULL DEFAULT 0,
+		reason TEXT NOT NULL DEFAULT '',
+		accepted INTEGER NOT NULL DEFAULT 0,
+		delivered INTEGER NOT NULL DEFAULT 0,
+		pending INTEGER NOT NULL DEFAULT 0,
+		dead INTEGER NOT NULL DEFAULT 0,
+		dropped INTEGER NOT NULL DEFAULT 0,
+		removed INTEGER NOT NULL DEFAULT 0
+	);
+	CREATE TABLE deliveries (
+		seq INTEGER PRIMARY KEY,
+		target INTEGER NOT NULL,
+		state INTEGER NOT NULL,
+		due INTEGER NOT NULL,
+		expires INTEGER NOT NULL,
+		owner INTEGER NOT NULL DEFAULT 0,
+		attempts INTEGER NOT NULL DEFAULT 0,
+		at INTEGER NOT NULL DEFAULT 0,
+		reason TEXT NOT NULL DEFAULT ''
+	);
+	CREATE INDEX pending_due ON deliveries (target, due) WHERE state = 0;
+	CREATE INDEX pending_expires ON deliveries (target, expires) WHERE state = 0;
+	CREATE INDEX dead_expires ON deliveries (target, expires) WHERE state = 2;
+	CREATE TABLE owners (
+		id INTEGER PRIMARY KEY,
+		until INTEGER NOT NULL
+	);`,
+	// 2: the engine's limiter state.
+	`CREATE TABLE state (
+		key TEXT PRIMARY KEY,
+		at INTEGER NOT NULL,
+		value BLOB NOT NULL
+	);`,
+	// 3: groups. message is the id under which several deliveries leave together; it is set before the first attempt.
+	`ALTER TABLE deliveries ADD COLUMN grp BLOB;
+	ALTER TABLE deliveries ADD COLUMN message TEXT NOT NULL DEFAULT '';
+	CREATE INDEX pending_group ON deliveries (target, grp, message, due) WHERE state = 0 AND grp IS NOT NULL;
+	CREATE TABLE groups (
+		target INTEGER NOT NULL,
+		key BLOB NOT NULL,
+		flush INTEGER NOT NULL,
+		sent INTEGER NOT NULL DEFAULT 0,
+		keep INTEGER NOT NULL,
+		PRIMARY KEY (target, key)
+	) WITHOUT ROWID;
+	CREATE INDEX groups_keep ON groups (keep);`,
+}
+
+// schemaVersion is the version that this program writes.
+const schemaVersion = len(migrations)
+
+// migrate brings the open database to schemaVersion. A file of a newer version is left as it is.
+func (c *core) migrate() error {
+	for {
+		var version int
+		if err := c.row("PRAGMA user_version").Scan(&version); err != nil {
+			return err
+		}
+		if version > schemaVersion {
+			return fmt.Errorf("%w: the file is of version %d, this program knows versions up to %d; use the newer program or another file",
+				ErrNewer, version, schemaVersion)
+		}
+		if version == schemaVersion {
+			return nil
+		}
+		if version < 0 {
+			return fmt.Errorf("%w: schema version %d", ErrCorrupt, version)
+		}
+		if err := c.step(version); err != nil {
+			return fmt.Errorf("migrating from version %d: %w", version, err)
+		}
+	}
+}
+
+// step applies one migration. Another process may have done it since version was read; then it does nothing.
+func (c *core) step(version int) error {
+	return c.transact(func() error {
+		var now int
+		if err := c.row("PRAGMA user_version").Scan(&now); err != nil || now != version {
+			return err
+		}
+		if err := c.script(migrations[version]); err != nil {
+			return err
+		}
+		return c.script(fmt.Sprintf("PRAGMA user_version = %d", version+1))
+	})
+}

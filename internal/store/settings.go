@@ -1,0 +1,139 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// MemoryPath is the path that asks for a store in memory.
+const MemoryPath = "memory"
+
+// defaultFolder is where stores live when no path is set.
+const defaultFolder = "/var/lib/fluentbit-trigger"
+
+// Settings says where the store lives and what bounds it. Its keys stand at the top level of the configuration.
+type Settings struct {
+	// The file that keeps alerts until they are delivered. "memory" keeps them in memory only: a restart forgets them. Unset:
+	// /var/lib/fluentbit-trigger/ID.db, where ID names the instance. When that folder cannot be made, memory is used, and said loudly.
+	Path string `toml:"store"`
+	// How large the file may become. When it is nearly full, the log of past alerts and the oldest dead letters make room; after that,
+	// new chunks are refused and wait in the host's own buffer.
+	MaxSize Size `toml:"store_max_size"`
+	// How many alerts may wait for one trigger. Beyond that the oldest are dropped, counted, and told in an alert of kind system.
+	MaxPending int `toml:"store_max_pending"`
+	// How many dead letters are kept for one trigger. Beyond that the oldest are dropped and counted.
+	MaxDead int `toml:"store_max_dead"`
+	// How long dead letters are kept.
+	DeadMaxAge time.Duration `toml:"store_dead_max_age"`
+	// How many of the last alerts are kept to look at, delivered or not.
+	Events int `toml:"store_events"`
+	// How many alert ids are remembered, so that a line that comes twice alerts once. At least store_events.
+	IDs int `toml:"store_ids"`
+}
+
+// DefaultSettings returns the settings in force when none are set. Path is left empty: see DefaultPath.
+func DefaultSettings() Settings {
+	return Settings{
+		MaxSize:    256 << 20,
+		MaxPending: 10_000,
+		MaxDead:    10_000,
+		DeadMaxAge: 30 * 24 * time.Hour,
+		Events:     10_000,
+		IDs:        100_000,
+	}
+}
+
+// DefaultPath returns the file of the instance id when no path is set. Characters that could leave the folder are replaced.
+func DefaultPath(id string) string {
+	name := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_', r == '.':
+			return r
+		}
+		return '_'
+	}, id)
+	if strings.Trim(name, ".") == "" {
+		name = "default"
+	}
+	return defaultFolder + "/" + name + ".db"
+}
+
+// The least values that leave the store workable.
+const (
+	minSize   = 1 << 20
+	maxWindow = 10_000_000
+)
+
+// Validate reports every setting that is out of its bounds.
+func (s Settings) Validate() error {
+	var errs []error
+	if s.MaxSize < minSize {
+		errs = append(errs, fmt.Errorf("store_max_size %s must be at least %s", s.MaxSize, Size(minSize)))
+	}
+	for _, n := range []struct {
+		name       string
+		value, min int
+	}{
+		{"store_max_pending", s.MaxPending, 1},
+		{"store_max_dead", s.MaxDead, 1},
+		{"store_events", s.Events, 0},
+		{"store_ids", s.IDs, 1},
+	} {
+		if n.value < n.min || n.value > maxWindow {
+			errs = append(errs, fmt.Errorf("%s %d must be between %d and %d", n.name, n.value, n.min, maxWindow))
+		}
+	}
+	if s.IDs < s.Events {
+		errs = append(errs, fmt.Errorf("store_ids %d must be at least store_events %d", s.IDs, s.Events))
+	}
+	if s.DeadMaxAge < time.Minute {
+		errs = append(errs, fmt.Errorf("store_dead_max_age %s must be at least 1m", s.DeadMaxAge))
+	}
+	return errors.Join(errs...)
+}
+
+// Size is a number of bytes, written as "256M", "256MB", "256MiB" (all powers of 1024) or a plain number of bytes.
+type Size int64
+
+var sizeUnits = []struct {
+	letter string
+	bytes  int64
+}{{"t", 1 << 40}, {"g", 1 << 30}, {"m", 1 << 20}, {"k", 1 << 10}}
+
+// UnmarshalText accepts what String returns and the other forms that Size describes.
+func (s *Size) UnmarshalText(text []byte) error {
+	word := strings.ToLower(strings.TrimSpace(string(text)))
+	number := strings.TrimSuffix(strings.TrimSuffix(word, "b"), "i")
+	factor := int64(1)
+	for _, u := range sizeUnits {
+		if rest, ok := strings.CutSuffix(number, u.letter); ok {
+			number, factor = rest, u.bytes
+			break
+		}
+	}
+	if factor == 1 && strings.HasSuffix(word, "ib") {
+		return fmt.Errorf("size %q: want a number with K, M, G or T, such as \"256M\"", text)
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(number), 10, 64)
+	if err != nil || n < 0 || n > (1<<62)/factor {
+		return fmt.Errorf("size %q: want a number with K, M, G or T, such as \"256M\"", text)
+	}
+	*s = Size(n * factor)
+	return nil
+}
+
+// MarshalText does as String.
+func (s Size) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// String returns the size in the largest unit that divides it, such as "256MiB".
+func (s Size) String() string {
+	for _, u := range sizeUnits {
+		if s != 0 && int64(s)%u.bytes == 0 {
+			return strconv.FormatInt(int64(s)/u.bytes, 10) + strings.ToUpper(u.letter) + "iB"
+		}
+	}
+	return strconv.FormatInt(int64(s), 10)
+}

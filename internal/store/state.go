@@ -1,0 +1,50 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// maxState bounds one value of SaveState.
+const maxState = 16 << 20
+
+// SaveState keeps values by key, all of them or none; nil removes a key. The values are opaque.
+func (s *Store) SaveState(ctx context.Context, now time.Time, values map[string][]byte) error {
+	for key, value := range values {
+		if len(value) > maxState {
+			return fmt.Errorf("store: state %q: %d bytes must be at most %d", key, len(value), maxState)
+		}
+	}
+	return s.write(ctx, "save state", now, func(t *tx) error {
+		for key, value := range values {
+			var err error
+			if value == nil {
+				_, err = t.exec("DELETE FROM state WHERE key = ?", key)
+			} else {
+				_, err = t.exec(`INSERT INTO state (key, at, value) VALUES (?, ?, ?)
+					ON CONFLICT (key) DO UPDATE SET at = excluded.at, value = excluded.value`, key, t.now, value)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return t.measure()
+	})
+}
+
+// LoadState returns the value of a key and when it was saved; nil when there is none.
+func (s *Store) LoadState(ctx context.Context, key string) (value []byte, saved time.Time, err error) {
+	err = s.read(ctx, "load state", func(c *core) error {
+		var at int64
+		err := c.row("SELECT value, at FROM state WHERE key = ?", key).Scan(&value, &at)
+		saved = timeOf(at)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		return err
+	})
+	return value, saved, err
+}
