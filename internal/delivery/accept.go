@@ -1,0 +1,202 @@
+package delivery
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/store"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+)
+
+// Item is one alert and the names of the targets that want it.
+type Item struct {
+	Alert   trigger.Alert
+	Targets []string
+}
+
+// ErrBacklog: the store does not work, and memory holds as many alerts as it may.
+var ErrBacklog = errors.New("the backlog in memory is full")
+
+// unknownMaxAge is for deliveries to a target that is not configured.
+const unknownMaxAge = 24 * time.Hour
+
+// Room returns nil when a new chunk may be evaluated, and otherwise why not. It touches neither file nor network.
+func (d *Dispatcher) Room() error {
+	d.mu.Lock()
+	stopping := d.stopping
+	d.mu.Unlock()
+	if stopping {
+		return fmt.Errorf("delivery: %w", ErrStopped)
+	}
+	if err := d.opt.Store.Room(); err != nil {
+		return err
+	}
+	if n := d.backlog.size(); n > 0 {
+		return fmt.Errorf("delivery: %d alerts wait in memory for the store", n)
+	}
+	return nil
+}
+
+// Accept takes alerts for good: all are on disk when it returns, in one transaction, unless the store fails; then they are in bounded
+// memory, in order, and go to the store when it works again. An alert whose id is known is dropped and counted. ctx bounds the wait for
+// the store. An error means that alerts were lost: memory was full, or delivery has stopped.
+func (d *Dispatcher) Accept(ctx context.Context, items []Item) error {
+	if len(items) == 0 {
+		return nil
+	}
+	rows, err := d.rows(items)
+	if err != nil {
+		return err
+	}
+	if d.backlog.size() > 0 {
+		return d.postpone(rows, nil)
+	}
+	if err := d.keep(ctx, rows); err != nil {
+		return d.postpone(rows, err)
+	}
+	return nil
+}
+
+// rows turns alerts into what the store keeps.
+func (d *Dispatcher) rows(items []Item) ([]store.Item, error) {
+	d.mu.Lock()
+	targets := d.targets
+	d.mu.Unlock()
+	rows := make([]store.Item, len(items))
+	for i := range items {
+		alert := &items[i].Alert
+		payload, err := json.Marshal(alert)
+		if err != nil {
+			return nil, fmt.Errorf("delivery: alert %q: %w", alert.ID, err)
+		}
+		row := store.Item{ID: alert.ID, Payload: payload, Routes: make([]store.Route, 0, len(items[i].Targets))}
+		for _, name := range items[i].Targets {
+			row.Routes = append(row.Routes, route(name, targets, alert))
+		}
+		rows[i] = row
+	}
+	return rows, nil
+}
+
+func route(name string, targets map[string]Target, alert *trigger.Alert) store.Route {
+	t, known := targets[name]
+	if !known {
+		return store.Route{Target: name, MaxAge: unknownMaxAge}
+	}
+	r := store.Route{Target: name, MaxAge: t.MaxAge}
+	if len(t.GroupBy) > 0 {
+		key := sha256.Sum256([]byte(trigger.GroupKey(t.GroupBy, alert)))
+		r.Group, r.Wait, r.Interval = key[:16], t.GroupWait, t.GroupInterval
+	}
+	return r
+}
+
+// keep puts rows into the store and wakes those concerned.
+func (d *Dispatcher) keep(ctx context.Context, rows []store.Item) error {
+	done, err := d.opt.Store.Accept(ctx, d.opt.Now(), rows)
+	if err != nil {
+		return err
+	}
+	d.count.accepted.Add(int64(done.New))
+	d.count.duplicates.Add(int64(done.Duplicate))
+	d.count.addDropped(done.Dropped)
+	d.notes.addAll(noteDropped, done.Dropped)
+	woken := make(map[string]bool)
+	for _, row := range rows {
+		for _, r := range row.Routes {
+			if !woken[r.Target] {
+				woken[r.Target] = true
+				d.nudge(r.Target)
+			}
+		}
+	}
+	return nil
+}
+
+// postpone keeps rows in memory after the store failed with cause, or because earlier ones still wait.
+func (d *Dispatcher) postpone(rows []store.Item, cause error) error {
+	if cause != nil {
+		d.opt.Log.Error("the store failed: alerts are kept in memory, and new chunks refused, until it works again",
+			"alerts", len(rows), "error", cause)
+	}
+	if lost := d.backlog.push(rows); lost > 0 {
+		d.count.lost.Add(int64(lost))
+		d.notes.add("", noteLost, int64(lost))
+		return errors.Join(fmt.Errorf("delivery: %d of %d alerts are lost: %w", lost, len(rows), ErrBacklog), cause)
+	}
+	return nil
+}
+
+// drainBacklog moves what waits in memory to the store, in order, until it is empty or the store fails.
+func (d *Dispatcher) drainBacklog(ctx context.Context) error {
+	d.backlog.draining.Lock()
+	defer d.backlog.draining.Unlock()
+	for {
+		rows := d.backlog.peek()
+		if len(rows) == 0 {
+			return nil
+		}
+		if err := d.keep(ctx, rows); err != nil {
+			return err
+		}
+		d.backlog.drop(len(rows))
+	}
+}
+
+// backlogChunk is how many rows go to the store at once.
+const backlogChunk = 256
+
+// maxBacklogBytes bounds the memory of the backlog beside the number of its rows.
+const maxBacklogBytes = 32 << 20
+
+// backlog is the rows that the store did not take yet, oldest first.
+type backlog struct {
+	max      int
+	draining sync.Mutex
+
+	mu    sync.Mutex
+	rows  []store.Item
+	bytes int
+}
+
+func (b *backlog) size() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.rows)
+}
+
+// push appends rows, and returns how many of them had no room.
+func (b *backlog) push(rows []store.Item) (lost int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i, row := range rows {
+		if len(b.rows) >= b.max || b.bytes+len(row.Payload) > maxBacklogBytes {
+			return len(rows) - i
+		}
+		b.rows = append(b.rows, row)
+		b.bytes += len(row.Payload)
+	}
+	return 0
+}
+
+func (b *backlog) peek() []store.Item {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return append([]store.Item(nil), b.rows[:min(len(b.rows), backlogChunk)]...)
+}
+
+func (b *backlog) drop(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, row := range b.rows[:n] {
+		b.bytes -= len(row.Payload)
+	}
+	if b.rows = b.rows[n:]; len(b.rows) == 0 {
+		b.rows = nil
+	}
+}

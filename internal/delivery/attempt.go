@@ -1,0 +1,119 @@
+package delivery
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/store"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+)
+
+// maxAfter bounds the wait that a receiver may ask for.
+const maxAfter = 24 * time.Hour
+
+// attempt sends one message and passes on what became of it.
+func (w *worker) attempt(ctx context.Context, ref *senderRef, message *store.Message) {
+	alerts, result := decode(message)
+	if alerts != nil {
+		var panicked bool
+		begun := w.d.opt.Now()
+		if result, panicked = safeSend(ctx, ref.Sender, message.ID, alerts); panicked {
+			w.d.count.panics.Add(1)
+			w.d.opt.Log.Error("a sender panicked", "trigger", w.name)
+		}
+		w.d.count.observe(w.d.opt.Now().Sub(begun))
+	}
+	kept := w.judge(ctx, message, result)
+	w.d.results <- finished{Result: kept, at: w.d.opt.Now()}
+	w.mu.Lock()
+	w.inFlight--
+	w.mu.Unlock()
+	w.nudge()
+}
+
+// decode reads the alerts of a message. An alert that the store lost or that does not parse can never be sent.
+func decode(m *store.Message) ([]trigger.Alert, Result) {
+	alerts := make([]trigger.Alert, len(m.Alerts))
+	for i, stored := range m.Alerts {
+		if err := json.Unmarshal(stored.Payload, &alerts[i]); err != nil {
+			return nil, Result{Verdict: Refused, Reason: fmt.Sprintf("alert %q cannot be read from the store", stored.ID)}
+		}
+	}
+	return alerts, Result{}
+}
+
+// judge turns the result of an attempt into what the store keeps, and moves the target's state on.
+func (w *worker) judge(ctx context.Context, message *store.Message, r Result) store.Result {
+	if r.Verdict != Delivered && ctx.Err() != nil {
+		return store.Result{Message: message, Outcome: store.Returned} // the attempt was cancelled, not refused
+	}
+	now := w.d.opt.Now()
+	set := &w.d.opt.Settings
+	kept := store.Result{Message: message, Reason: r.Reason}
+	n := int64(len(message.Alerts))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	before := w.state
+	switch r.Verdict {
+	case Delivered:
+		kept.Outcome = store.Delivered
+		w.state = store.TargetState{}
+	case Refused:
+		// The receiver works, it just does not want this one.
+		kept.Outcome = store.Dead
+		w.state = store.TargetState{}
+	case Held, Gone:
+		kept.Outcome, kept.Due = store.Retry, now
+		w.state = store.TargetState{
+			NotBefore: now.Add(max(set.ProbeInterval, clampAfter(r.After))), Failures: before.Failures + 1, Hold: store.HoldProbing, Reason: r.Reason,
+		}
+		if r.Verdict == Gone {
+			w.state.Hold = store.HoldDisabled
+		}
+	default:
+		after := clampAfter(r.After)
+		kept.Outcome = store.Retry
+		kept.Due = now.Add(max(after, backoff(message.Attempts+1, set.RetryMin, set.RetryMax, w.d.opt.Random())))
+		w.state.Failures++
+		w.state.Reason = r.Reason
+		pause := max(after, backoff(w.state.Failures, set.RetryMin, set.RetryMax, w.d.opt.Random()))
+		if at := now.Add(pause); at.After(w.state.NotBefore) {
+			w.state.NotBefore = at
+		}
+	}
+	if w.state != before {
+		state := w.state
+		kept.State = &state
+	}
+	w.tell(before, r, n)
+	return kept
+}
+
+// tell counts and logs an outcome. The caller holds w.mu.
+func (w *worker) tell(before store.TargetState, r Result, alerts int64) {
+	count, log := &w.d.count, w.d.opt.Log
+	switch r.Verdict {
+	case Delivered:
+		if before.Failures > 0 {
+			log.Info("a trigger works again", "trigger", w.name, "failures", before.Failures)
+		}
+		count.delivered.Add(alerts)
+		return
+	case Refused:
+		count.refused.Add(alerts)
+		log.Warn("a trigger's receiver refused an alert for good: it is a dead letter now", "trigger", w.name, "reason", r.Reason)
+		w.d.notes.add(w.name, noteRefused, alerts)
+		return
+	case Held, Gone:
+		count.held.Add(alerts)
+	default:
+		count.retried.Add(alerts)
+	}
+	if w.state.Hold != before.Hold || before.Failures == 0 {
+		log.Warn("a trigger fails", "trigger", w.name, "state", w.state.Hold.String(), "next", w.state.NotBefore, "reason", r.Reason)
+	}
+}
+
+func clampAfter(after time.Duration) time.Duration { return min(max(after, 0), maxAfter) }

@@ -1,0 +1,208 @@
+package delivery
+
+import (
+	"context"
+	cryptorand "crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/store"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+)
+
+// Options says what a dispatcher works with.
+type Options struct {
+	// Store keeps the alerts. The dispatcher does not close it.
+	Store    *store.Store
+	Settings Settings
+	// Route names the targets that take an alert of kind system; nil is all of them. The target that such an alert is about is left out.
+	Route func(*trigger.Alert) []string
+	// Host is named as the source of alerts of kind system.
+	Host string
+	// Now is the clock; nil is time.Now. Timers follow the runtime's clock.
+	Now func() time.Time
+	// Random gives numbers in [0,1) for the jitter; nil is math/rand.
+	Random func() float64
+	Log    *slog.Logger
+}
+
+// Dispatcher takes alerts and delivers them. Its methods may be called from any goroutine.
+type Dispatcher struct {
+	opt   Options
+	owner store.Owner
+
+	mu       sync.Mutex
+	workers  map[string]*worker
+	targets  map[string]Target // replaced, never changed
+	started  bool
+	stopping bool
+	endKeep  context.CancelFunc
+
+	quit     chan struct{} // closed when Stop begins
+	results  chan finished
+	finishes chan struct{} // closed when the last result was recorded
+	tasks    sync.WaitGroup
+	stopOnce sync.Once
+	stopped  error
+
+	backlog  backlog
+	notes    notes
+	inFlight atomic.Int64
+	renewed  atomic.Int64 // when the leases were last prolonged
+	count    counters
+}
+
+// ErrStopped is returned once Stop was called.
+var ErrStopped = errors.New("delivery has stopped")
+
+// New checks the options and starts nothing.
+func New(o Options) (*Dispatcher, error) {
+	if o.Store == nil {
+		return nil, errors.New("delivery: a store is needed")
+	}
+	if err := o.Settings.Validate(); err != nil {
+		return nil, fmt.Errorf("delivery: %w", err)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Random == nil {
+		o.Random = rand.Float64
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	var seed [8]byte
+	if _, err := cryptorand.Read(seed[:]); err != nil {
+		return nil, fmt.Errorf("delivery: %w", err)
+	}
+	return &Dispatcher{
+		opt: o, owner: store.Owner(binary.LittleEndian.Uint64(seed[:])>>1 | 1),
+		workers: make(map[string]*worker), targets: make(map[string]Target),
+		quit: make(chan struct{}), results: make(chan finished, finishBatch), finishes: make(chan struct{}),
+		backlog: backlog{max: o.Settings.Backlog}, notes: newNotes(),
+	}, nil
+}
+
+// Start begins to deliver, first of all what the store still holds. It may be called once.
+func (d *Dispatcher) Start() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.started || d.stopping {
+		return errors.New("delivery: already started")
+	}
+	d.started = true
+	go d.guard("finisher", d.finisher)
+	ctx, cancel := context.WithCancel(context.Background())
+	d.endKeep = cancel
+	d.tasks.Add(1)
+	go func() {
+		defer d.tasks.Done()
+		d.guard("keeper", func() { d.keeper(ctx) })
+	}()
+	for _, w := range d.workers {
+		d.launch(w)
+	}
+	return nil
+}
+
+// launch starts a worker. The caller holds d.mu.
+func (d *Dispatcher) launch(w *worker) {
+	ctx, cancel := context.WithCancel(context.Background())
+	w.end = cancel
+	d.tasks.Add(1)
+	go func() {
+		defer d.tasks.Done()
+		d.guard("worker of "+w.name, func() { w.loop(ctx) })
+	}()
+}
+
+// guard runs a loop and starts it again after a panic, a second later, so that a defect never ends the host or stops deliveries.
+func (d *Dispatcher) guard(what string, loop func()) {
+	for d.survives(what, loop) {
+		timer := time.NewTimer(time.Second)
+		select {
+		case <-timer.C:
+		case <-d.quit:
+			timer.Stop()
+		}
+	}
+}
+
+func (d *Dispatcher) survives(what string, loop func()) (panicked bool) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			panicked = true
+			d.count.panics.Add(1)
+			d.opt.Log.Error("delivery: a goroutine panicked and starts again", "goroutine", what, "panic", fmt.Sprint(cause))
+		}
+	}()
+	loop()
+	return false
+}
+
+// Stop ends all deliveries: attempts are cancelled, what they were about is given back, and leases are released. It returns when that is
+// done or ctx ends, whichever is first, and may be called more than once. What the store took stays there for the next start.
+func (d *Dispatcher) Stop(ctx context.Context) error {
+	d.stopOnce.Do(func() { d.stopped = d.stop(ctx) })
+	return d.stopped
+}
+
+func (d *Dispatcher) stop(ctx context.Context) error {
+	d.mu.Lock()
+	d.stopping = true
+	started := d.started
+	close(d.quit)
+	if started {
+		d.endKeep()
+	}
+	for _, w := range d.workers {
+		w.retire()
+	}
+	d.mu.Unlock()
+	var errs []error
+	if started {
+		go func() {
+			d.tasks.Wait()
+			close(d.results)
+		}()
+		select {
+		case <-d.finishes:
+		case <-ctx.Done():
+			errs = append(errs, fmt.Errorf("delivery: stop: %d messages are still under way: %w", d.inFlight.Load(), ctx.Err()))
+		}
+	}
+	if err := d.drainBacklog(ctx); err != nil {
+		errs = append(errs, fmt.Errorf("delivery: stop: %d alerts in memory are lost: %w", d.backlog.size(), err))
+	}
+	if err := d.opt.Store.Release(ctx, d.owner, d.opt.Now()); err != nil {
+		errs = append(errs, fmt.Errorf("delivery: stop: %w", err))
+	}
+	return errors.Join(errs...)
+}
+
+// Test sends an alert to a target at once, through the same sender as any other, and returns the outcome. Nothing is kept.
+func (d *Dispatcher) Test(ctx context.Context, target string, alert trigger.Alert) (Result, error) {
+	d.mu.Lock()
+	w := d.workers[target]
+	d.mu.Unlock()
+	if w == nil {
+		return Result{}, fmt.Errorf("delivery: no target %q", target)
+	}
+	ref := w.sender()
+	if !ref.acquire() {
+		return Result{}, fmt.Errorf("delivery: target %q: %w", target, ErrStopped)
+	}
+	defer ref.release()
+	result, panicked := safeSend(ctx, ref.Sender, alert.ID, []trigger.Alert{alert})
+	if panicked {
+		d.count.panics.Add(1)
+	}
+	return result, nil
+}

@@ -1,0 +1,101 @@
+package delivery
+
+import (
+	"context"
+	"time"
+)
+
+const (
+	// keepEvery is how often the keeper looks around.
+	keepEvery = time.Second
+	// watchEvery is how often it asks whether another process changed the store.
+	watchEvery = 2 * time.Second
+	// sweepEvery is how often it looks for what is too old.
+	sweepEvery = 15 * time.Second
+	// renewEvery is a third of the time that a lease holds.
+	renewEvery = 5 * time.Second
+)
+
+// keeper does what no target's worker does: it moves the backlog to the store, prolongs leases, removes what is too old, notices what the
+// command line changed, and tells of losses.
+func (d *Dispatcher) keeper(ctx context.Context) {
+	ticker := time.NewTicker(keepEvery)
+	defer ticker.Stop()
+	var watched, swept time.Time
+	var changes uint64
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		now := d.opt.Now()
+		if !d.revive(ctx) {
+			continue
+		}
+		d.renew(ctx, now)
+		if now.Sub(watched) >= watchEvery {
+			watched = now
+			if latest, err := d.opt.Store.Changes(ctx); err == nil && latest != changes {
+				changes = latest
+				d.nudgeAll()
+			}
+		}
+		if now.Sub(swept) >= sweepEvery {
+			swept = now
+			d.sweep(ctx, now)
+		}
+		d.announce(ctx, now)
+	}
+}
+
+// revive brings a store that failed, or is full, back to work, and reports whether it works.
+func (d *Dispatcher) revive(ctx context.Context) bool {
+	if d.backlog.size() > 0 {
+		if err := d.drainBacklog(ctx); err != nil {
+			return false
+		}
+		d.opt.Log.Info("the store works again; the alerts kept in memory are in it")
+	}
+	if d.opt.Store.Room() == nil {
+		return true
+	}
+	return d.opt.Store.Probe(ctx, d.opt.Now()) == nil
+}
+
+// renew prolongs the leases while something is under way.
+func (d *Dispatcher) renew(ctx context.Context, now time.Time) {
+	if d.inFlight.Load() == 0 || now.UnixNano()-d.renewed.Load() < int64(renewEvery) {
+		return
+	}
+	if err := d.opt.Store.Renew(ctx, d.owner, now); err == nil {
+		d.renewed.Store(now.UnixNano())
+	}
+}
+
+func (d *Dispatcher) sweep(ctx context.Context, now time.Time) {
+	for ctx.Err() == nil {
+		done, err := d.opt.Store.Sweep(ctx, now)
+		if err != nil {
+			return
+		}
+		for name, n := range done.Expired {
+			d.count.expired.Add(n)
+			d.notes.add(name, noteExpired, n)
+			d.opt.Log.Warn("alerts were tried for too long: they are dead letters now", "trigger", name, "number", n)
+		}
+		d.count.addDropped(done.Dropped)
+		d.notes.addAll(noteDropped, done.Dropped)
+		if !done.More {
+			return
+		}
+	}
+}
+
+func (d *Dispatcher) nudgeAll() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, w := range d.workers {
+		w.nudge()
+	}
+}

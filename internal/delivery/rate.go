@@ -1,0 +1,52 @@
+package delivery
+
+import (
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+)
+
+// window bounds events exactly: never more than Count in any stretch of time as long as Per. It remembers the last Count times.
+type window struct {
+	rate  trigger.Rate
+	times []time.Time // a ring once it is full
+	next  int
+}
+
+// set changes the bound. The times remembered so far are forgotten when it differs.
+func (w *window) set(rate trigger.Rate) {
+	if w.rate != rate {
+		*w = window{rate: rate}
+	}
+}
+
+// wait returns how long it takes until one more event is allowed; 0 is now.
+func (w *window) wait(now time.Time) time.Duration {
+	if w.rate.Count == 0 || len(w.times) < w.rate.Count {
+		return 0
+	}
+	return max(0, w.times[w.next].Add(w.rate.Per).Sub(now))
+}
+
+// add counts an event.
+func (w *window) add(now time.Time) {
+	if w.rate.Count == 0 {
+		return
+	}
+	if len(w.times) < w.rate.Count {
+		w.times = append(w.times, now)
+		return
+	}
+	w.times[w.next] = now
+	w.next = (w.next + 1) % len(w.times)
+}
+
+// backoff returns the wait after the given number of failures in a row: full jitter, a random part of a limit that doubles from least to
+// most. It is never below a tenth of least, so that nothing spins.
+func backoff(failures int, least, most time.Duration, random float64) time.Duration {
+	limit := most
+	if shift := max(failures, 1) - 1; shift < 40 && least<<shift < most && least<<shift > 0 {
+		limit = least << shift
+	}
+	return max(least/10, time.Duration(random*float64(limit)))
+}
