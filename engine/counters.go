@@ -1,0 +1,55 @@
+package engine
+
+import "sync/atomic"
+
+// Reason says why a hit made no alert of its own.
+type Reason uint8
+
+// The reasons.
+const (
+	ReasonCooldown Reason = iota
+	ReasonRateLimit
+	ReasonThreshold
+	ReasonSilence
+	ReasonDryRun
+	NumReasons
+)
+
+var reasonNames = [NumReasons]string{"cooldown", "rate_limit", "threshold", "silence", "dry_run"}
+
+// String returns the reason's word, as alerts and metrics show it.
+func (r Reason) String() string { return reasonNames[r] }
+
+// RuleCounters counts what became of a rule's hits. At every moment in which no record is being processed,
+// hits = alerts + the sum of suppressed + pending.
+type RuleCounters struct {
+	hits, alerts, pending atomic.Int64
+	suppressed            [NumReasons]atomic.Int64
+}
+
+// RuleCounts is a copy of a rule's counters.
+type RuleCounts struct {
+	Hits, Alerts, Pending int64
+	Suppressed            [NumReasons]int64
+}
+
+// Accounted returns the hits whose fate is told: alerts, suppressed and pending.
+func (c *RuleCounts) Accounted() int64 {
+	n := c.Alerts + c.Pending
+	for _, s := range c.Suppressed {
+		n += s
+	}
+	return n
+}
+
+func (c *RuleCounters) load() RuleCounts {
+	out := RuleCounts{Hits: c.hits.Load(), Alerts: c.alerts.Load(), Pending: c.pending.Load()}
+	for i := range c.suppressed {
+		out.Suppressed[i] = c.suppressed[i].Load()
+	}
+	return out
+}
+
+func (c *RuleCounters) alert() { c.alerts.Add(1) }
+
+func (c *RuleCounters) suppress(why Reason) { c.suppressed[why].Add(1) }

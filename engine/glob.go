@@ -1,0 +1,31 @@
+package engine
+
+import (
+	"errors"
+
+	"github.com/tidwall/match"
+)
+
+var errEmptyGlob = errors.New("an empty glob matches nothing: * stands for any text, slashes included, and ? for one character")
+
+// checkGlob reports a glob that can match nothing.
+func checkGlob(glob string) error {
+	if glob == "" {
+		return errEmptyGlob
+	}
+	return nil
+}
+
+// globMatches reports whether a workload's name matches a glob: * stands for any text, slashes included, ? for one character, and \ takes
+// the meaning from either.
+func globMatches(glob, name string) bool { return match.Match(name, glob) }
+
+// anyGlobMatches reports whether one of the globs matches the name.
+func anyGlobMatches(globs []string, name string) bool {
+	for _, g := range globs {
+		if globMatches(g, name) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,248 @@
+package engine
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"text/template"
+
+	"github.com/tinyforge/fluentbit-trigger/engine/match"
+)
+
+// noLead marks a rule without any text that the line must hold: only its fields and exclusions decide.
+const noLead = -1
+
+// rule is one rule, compiled: everything but the texts of its lead, which the snapshot's match.Set holds.
+type rule struct {
+	id       string
+	index    int // its place in the snapshot, for the member bit sets; -1 for a variant made by overrides
+	order    int // its place in the configuration: hits of one record are judged in this order
+	settings RuleSettings
+
+	lead     int32            // id in the match.Set of the expression that must match first, or noLead
+	rest     []*regexp.Regexp // further expressions that must match
+	none     []*regexp.Regexp // expressions of which none may match
+	pattern  *regexp.Regexp   // for captures; nil without pattern or without named groups
+	stream   Stream           // StreamUnknown: both
+	where    []condition
+	by       []keyPart
+	captured bool // a key part needs the captures
+	summary  *template.Template
+	counters *RuleCounters
+}
+
+// keyPart is one part of a cooldown key.
+type keyPart struct {
+	kind keyKind
+	name string // of the capture, or path of the field
+}
+
+type keyKind uint8
+
+const (
+	keyContainer keyKind = iota
+	keyWorkload
+	keyHost
+	keyStream
+	keyTag
+	keyCapture
+	keyField
+)
+
+var keyKinds = map[string]keyKind{
+	"container": keyContainer, "workload": keyWorkload, "host": keyHost, "stream": keyStream, "tag": keyTag,
+}
+
+func parseKeyPart(word string) keyPart {
+	if name, ok := strings.CutPrefix(word, "capture."); ok {
+		return keyPart{keyCapture, name}
+	}
+	if path, ok := strings.CutPrefix(word, "field."); ok {
+		return keyPart{keyField, path}
+	}
+	return keyPart{kind: keyKinds[word]}
+}
+
+// texts returns the expressions that must all match for the rule to hit: the pattern, the keywords as one, any as one, and each of all.
+func texts(s *RuleSettings) []string {
+	var out []string
+	if s.Pattern != "" {
+		out = append(out, s.Pattern)
+	}
+	if len(s.Keywords) > 0 {
+		out = append(out, match.LiteralExpr(s.Keywords, true))
+	}
+	if len(s.Any) > 0 {
+		out = append(out, "(?:"+strings.Join(s.Any, ")|(?:")+")")
+	}
+	return append(out, s.All...)
+}
+
+// rarest returns the index of the expression that the fewest lines are candidates for.
+func rarest(exprs []string, rarity func(string) float64) int {
+	best, bestShare := 0, rarity(exprs[0])
+	for i, e := range exprs[1:] {
+		if share := rarity(e); share < bestShare {
+			best, bestShare = i+1, share
+		}
+	}
+	return best
+}
+
+// ruleCompiler compiles rules that share expressions: equal texts become one *regexp.Regexp and one id of the match.Set.
+type ruleCompiler struct {
+	ids     map[string]int32 // expression → id in the set
+	exprs   []string         // id → expression
+	regexps map[string]*regexp.Regexp
+	shares  map[string]float64
+	sealed  bool // the set is built: no expression can be added
+}
+
+func newRuleCompiler() *ruleCompiler {
+	return &ruleCompiler{ids: map[string]int32{}, regexps: map[string]*regexp.Regexp{}, shares: map[string]float64{}}
+}
+
+func (c *ruleCompiler) rarity(expr string) float64 {
+	share, ok := c.shares[expr]
+	if !ok {
+		share = match.Rarity(expr)
+		c.shares[expr] = share
+	}
+	return share
+}
+
+// want makes an expression part of the set and returns its id, or noLead when the set is built without it.
+func (c *ruleCompiler) want(expr string) int32 {
+	id, ok := c.ids[expr]
+	if !ok {
+		if c.sealed {
+			return noLead
+		}
+		id = int32(len(c.exprs))
+		c.ids[expr] = id
+		c.exprs = append(c.exprs, expr)
+	}
+	return id
+}
+
+func (c *ruleCompiler) regexp(expr string) (*regexp.Regexp, error) {
+	if re, ok := c.regexps[expr]; ok {
+		return re, nil
+	}
+	re, err := regexp.Compile(expr)
+	if err != nil {
+		message, _ := explainRegexp(err)
+		return nil, fmt.Errorf("%s", message)
+	}
+	c.regexps[expr] = re
+	return re, nil
+}
+
+// compile compiles validated settings. A rule whose lead is not in a set that is built already is tried on every line.
+func (c *ruleCompiler) compile(id string, s RuleSettings) (*rule, error) {
+	r := &rule{id: id, index: -1, settings: s, lead: noLead}
+	exprs := texts(&s)
+	if len(exprs) > 0 {
+		lead := rarest(exprs, c.rarity)
+		r.lead = c.want(exprs[lead])
+		for i, e := range exprs {
+			if i == lead && r.lead != noLead {
+				continue
+			}
+			re, err := c.regexp(e)
+			if err != nil {
+				return nil, err
+			}
+			r.rest = append(r.rest, re)
+		}
+	}
+	for _, e := range s.None {
+		re, err := c.regexp(e)
+		if err != nil {
+			return nil, err
+		}
+		r.none = append(r.none, re)
+	}
+	if s.Pattern != "" {
+		re, err := c.regexp(s.Pattern)
+		if err != nil {
+			return nil, err
+		}
+		if hasNamedGroup(re) {
+			r.pattern = re
+		}
+	}
+	switch s.Stream {
+	case "stdout":
+		r.stream = Stdout
+	case "stderr":
+		r.stream = Stderr
+	}
+	var err error
+	if r.where, err = conditions(s.Where); err != nil {
+		return nil, fmt.Errorf("where: %w", err)
+	}
+	if r.summary, err = parseSummary(s.Summary); err != nil {
+		return nil, fmt.Errorf("summary: %w", err)
+	}
+	for _, word := range s.CooldownBy {
+		part := parseKeyPart(word)
+		r.captured = r.captured || part.kind == keyCapture
+		r.by = append(r.by, part)
+	}
+	return r, nil
+}
+
+func hasNamedGroup(re *regexp.Regexp) bool {
+	for _, name := range re.SubexpNames() {
+		if name != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// confirms reports whether a record whose line the lead expression matches hits the rule. scratch is grown and returned for reuse.
+func (r *rule) confirms(rec *Record, line []byte, scratch []byte) (hit bool, _ []byte) {
+	if r.stream != StreamUnknown && rec.Stream != r.stream {
+		return false, scratch
+	}
+	for i := range r.where {
+		value, ok := appendField(scratch[:0], rec, r.where[i].path)
+		if ok {
+			scratch = value
+		}
+		if !r.where[i].holds(value, ok) {
+			return false, scratch
+		}
+	}
+	for _, re := range r.rest {
+		if !re.Match(line) {
+			return false, scratch
+		}
+	}
+	for _, re := range r.none {
+		if re.Match(line) {
+			return false, scratch
+		}
+	}
+	return true, scratch
+}
+
+// captures returns the pattern's named groups that took part in the match, or nil.
+func (r *rule) captures(line []byte) map[string]string {
+	if r.pattern == nil {
+		return nil
+	}
+	loc := r.pattern.FindSubmatchIndex(line)
+	if loc == nil {
+		return nil
+	}
+	out := make(map[string]string)
+	for i, name := range r.pattern.SubexpNames() {
+		if name != "" && loc[2*i] >= 0 {
+			out[name], _ = validText(line[loc[2*i]:loc[2*i+1]], maxCapture)
+		}
+	}
+	return out
+}

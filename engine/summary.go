@@ -1,0 +1,102 @@
+package engine
+
+import (
+	"errors"
+	"strings"
+	"text/template"
+	"unicode/utf8"
+)
+
+// Bounds of what an alert carries, in bytes.
+const (
+	maxMatched = 64 << 10 // of a line, looked at
+	maxMessage = 8 << 10  // of a line, told
+	maxSummary = 512
+	maxCapture = 1 << 10
+	shortLine  = 200 // of the line, in the default summary
+)
+
+// summaryData is what a summary template sees.
+type summaryData struct {
+	Rule, Severity, Message, Stream, Workload, Host, Tag string
+	Container                                            Container
+	Captures, Labels                                     map[string]string
+}
+
+// errSummaryFull ends the execution of a template whose output is long enough.
+var errSummaryFull = errors.New("summary is long enough")
+
+// parseSummary parses a summary template and tries it on an empty alert, so that an unknown field is found before an alert needs it.
+// An empty text is no template: nil.
+func parseSummary(text string) (*template.Template, error) {
+	if text == "" {
+		return nil, nil
+	}
+	t, err := template.New("summary").Option("missingkey=zero").Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.Execute(&cappedBuilder{limit: maxSummary}, summaryData{}); err != nil && !errors.Is(err, errSummaryFull) {
+		return nil, err
+	}
+	return t, nil
+}
+
+// renderSummary returns one line: that of the template, or where there is none, or it fails, of the rule, the workload and the line.
+func renderSummary(t *template.Template, data *summaryData) string {
+	if t != nil {
+		b := cappedBuilder{limit: maxSummary}
+		if err := t.Execute(&b, data); err == nil || errors.Is(err, errSummaryFull) {
+			return oneLine(b.String(), maxSummary)
+		}
+	}
+	return oneLine(data.Rule+" in "+data.Workload+": "+cutUTF8(data.Message, shortLine), maxSummary)
+}
+
+// oneLine returns the text with its line ends and other control characters turned into spaces, cut to limit bytes.
+func oneLine(s string, limit int) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r == '\u2028' || r == '\u2029' {
+			return ' '
+		}
+		return r
+	}, s)
+	return cutUTF8(strings.TrimSpace(s), limit)
+}
+
+// cutUTF8 cuts s to at most limit bytes without breaking a UTF-8 sequence.
+func cutUTF8(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	for limit > 0 && !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return s[:limit]
+}
+
+// validText copies a line's bytes into a valid UTF-8 string of at most limit bytes. cut tells whether something was left out.
+func validText(b []byte, limit int) (s string, cut bool) {
+	if len(b) > limit+utf8.UTFMax {
+		b, cut = b[:limit+utf8.UTFMax], true
+	}
+	s = strings.ToValidUTF8(string(b), "\uFFFD")
+	if len(s) > limit {
+		return cutUTF8(s, limit), true
+	}
+	return s, cut
+}
+
+// cappedBuilder is a strings.Builder that refuses what goes beyond its limit.
+type cappedBuilder struct {
+	strings.Builder
+	limit int
+}
+
+func (b *cappedBuilder) Write(p []byte) (int, error) {
+	if room := b.limit - b.Len(); len(p) > room {
+		b.Builder.Write(p[:room])
+		return room, errSummaryFull
+	}
+	return b.Builder.Write(p)
+}

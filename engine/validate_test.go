@@ -1,0 +1,112 @@
+package engine
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestRuleValidate(t *testing.T) {
+	ok := RuleSettings{Name: "r", Pattern: "(?P<x>a)", CooldownBy: []string{"container", "capture.x", "field.a.b"}, Stream: "stderr"}
+	if errs := ok.Validate(); errs != nil {
+		t.Fatalf("a sound rule: %v", errs)
+	}
+	cases := []struct {
+		change func(*RuleSettings)
+		want   string
+	}{
+		{func(r *RuleSettings) { r.Name = "" }, "name: must be set"},
+		{func(r *RuleSettings) { r.Name = "a\nb" }, "control characters"},
+		{func(r *RuleSettings) { r.Name = strings.Repeat("n", 200) }, "200 bytes long: at most 128"},
+		{func(r *RuleSettings) { r.Pattern, r.CooldownBy = "", nil }, "needs at least one of pattern"},
+		{func(r *RuleSettings) { r.Pattern = "(" }, "pattern \"(\": not a regular expression: missing closing ): `(`"},
+		{func(r *RuleSettings) { r.Pattern = "a(?!b)" }, "RE2 has no look-around"},
+		{func(r *RuleSettings) { r.Pattern = `(a)\1` }, "RE2 has no back-references"},
+		{func(r *RuleSettings) { r.Any = []string{"a", "a**"} }, `any "a**"`},
+		{func(r *RuleSettings) { r.None = []string{""} }, "matches every line"},
+		{func(r *RuleSettings) { r.Keywords = []string{""} }, "an empty keyword"},
+		{func(r *RuleSettings) { r.Where = map[string]string{"status": ">=x"} }, `where.status ">=x"`},
+		{func(r *RuleSettings) { r.Stream = "out" }, `stream "out": unknown stream: want one of stdout, stderr, both`},
+		{func(r *RuleSettings) { r.Cooldown = -time.Second }, `cooldown "-1s": must not be negative`},
+		{func(r *RuleSettings) { r.Cooldown = 10000 * time.Hour }, "must be at most"},
+		{func(r *RuleSettings) { r.CooldownBy = []string{"pod"} }, `cooldown_by "pod": unknown key: want container, workload`},
+		{func(r *RuleSettings) { r.CooldownBy = []string{"capture.y"} }, `the pattern has no group named "y"`},
+		{func(r *RuleSettings) { r.CooldownBy = []string{"field."} }, "names no field"},
+		{func(r *RuleSettings) { r.Workloads = []string{""} }, "workloads: an empty glob"},
+		{func(r *RuleSettings) { r.Summary = "{{ .Nothing }}" }, "summary"},
+		{func(r *RuleSettings) { r.Summary = "{{" }, "summary"},
+		{func(r *RuleSettings) { r.Labels = map[string]string{"": "x"} }, "a label's name must not be empty"},
+		{func(r *RuleSettings) { r.Pattern = strings.Repeat("a", maxPatternLen+1) }, "at most 65536"},
+	}
+	for _, c := range cases {
+		r := ok
+		c.change(&r)
+		errs := r.Validate()
+		if len(errs) == 0 {
+			t.Errorf("no error, want %q", c.want)
+			continue
+		}
+		if got := errs[0].Error(); !strings.Contains(got, c.want) {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
+}
+
+func TestValidateReportsEverything(t *testing.T) {
+	r := RuleSettings{Pattern: "(", Stream: "x", Cooldown: -1, Severity: 99}
+	if errs := r.Validate(); len(errs) != 5 {
+		t.Errorf("%d errors, want 5 (name, pattern, stream, cooldown, severity): %v", len(errs), errs)
+	}
+}
+
+func TestLimitsValidate(t *testing.T) {
+	def := DefaultLimits()
+	if errs := def.Validate(); errs != nil {
+		t.Errorf("the defaults: %v", errs)
+	}
+	for want, l := range map[string]Limits{
+		"per_container.burst \"0\": must be from 1": {PerContainer: Bucket{Rate: Rate{1, time.Second}}, MaxKeys: 1},
+		"per_container.rate \"-1/1s\"":              {PerContainer: Bucket{Rate: Rate{-1, time.Second}, Burst: 1}, MaxKeys: 1},
+		"needs a length of time":                    {PerContainer: Bucket{Rate: Rate{1, 0}, Burst: 1}, MaxKeys: 1},
+		"max_keys \"0\": must be from 1":            {MaxKeys: 0},
+	} {
+		errs := l.Validate()
+		if len(errs) != 1 || !strings.Contains(errs[0].Error(), want) {
+			t.Errorf("%+v: %v, want %q", l, errs, want)
+		}
+	}
+	off := Limits{MaxKeys: 1}
+	if errs := off.Validate(); errs != nil {
+		t.Errorf("a limit that is off: %v", errs)
+	}
+}
+
+func TestSeverityWords(t *testing.T) {
+	for i, name := range SeverityNames() {
+		var s Severity
+		if err := s.UnmarshalText([]byte(name)); err != nil || s != Severity(i+1) || s.String() != name {
+			t.Errorf("%q: %v, %v", name, s, err)
+		}
+	}
+	var s Severity
+	for _, bad := range []string{"", "fatal", "Error"} {
+		if err := s.UnmarshalText([]byte(bad)); err == nil || !strings.Contains(err.Error(), "debug, info, warning, error, critical") {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
+func TestTextHelpers(t *testing.T) {
+	if got := cutUTF8("aé", 2); got != "a" {
+		t.Errorf("cutUTF8 broke a sequence: %q", got)
+	}
+	if s, cut := validText([]byte("a\xffb"), 100); s != "a\uFFFDb" || cut {
+		t.Errorf("validText: %q, %v", s, cut)
+	}
+	if s, cut := validText([]byte(strings.Repeat("é", maxMessage)), maxMessage); len(s) > maxMessage || !cut || strings.Contains(s, "\uFFFD") {
+		t.Errorf("validText: %d bytes, cut %v", len(s), cut)
+	}
+	if got := oneLine("a\nb\u2028c\x7f", 100); got != "a b c" {
+		t.Errorf("oneLine: %q", got)
+	}
+}

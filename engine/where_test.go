@@ -1,0 +1,126 @@
+package engine
+
+import (
+	"strings"
+	"testing"
+)
+
+// fieldMap is a Fields of a flat map.
+type fieldMap map[string]string
+
+var _ Fields = fieldMap(nil)
+
+func (m fieldMap) AppendField(dst []byte, path string) ([]byte, bool) {
+	v, ok := m[path]
+	if !ok {
+		return dst, false
+	}
+	return append(dst, v...), true
+}
+
+func TestConditions(t *testing.T) {
+	const line = `{"level":"error","status":503,"ok":true,"gone":null,"http":{"path":"/x","code":"500"},"a.b":"dotted","a":{"b":"nested","c.d":{"e":1.5}},"list":[1]}`
+	fields := fieldMap{"stream": "stderr", "level2": "warn"}
+	cases := []struct {
+		path, value string
+		want        bool
+	}{
+		{"level", "error", true},
+		{"level", "Error", false},
+		{"level", "/(?i)ERR/", true},
+		{"level", "/^warn/", false},
+		{"level", "!=info", true},
+		{"level", "!=error", false},
+		{"stream", "stderr", true},
+		{"level2", "warn", true},
+		{"status", "503", true},
+		{"status", ">=500", true},
+		{"status", ">= 503", true},
+		{"status", ">503", false},
+		{"status", "<504", true},
+		{"status", "<=502", false},
+		{"http.code", ">=500", true},
+		{"http.path", "/x", true},
+		{"ok", "true", true},
+		{"gone", "", false},
+		{"gone", "!=x", true},
+		{"missing", "x", false},
+		{"missing", "!=x", true},
+		{"missing", ">1", false},
+		{"level", ">1", false},
+		{"a.b", "dotted", true},
+		{"a.c.d.e", "1.5", true},
+		{"http", "", false},
+		{"list", "[1]", false},
+	}
+	for _, c := range cases {
+		cond, err := parseCondition(c.path, c.value)
+		if err != nil {
+			t.Fatalf("%s %q: %v", c.path, c.value, err)
+		}
+		value, ok := appendField(nil, &Record{Text: []byte(line), Fields: fields}, c.path)
+		if got := cond.holds(value, ok); got != c.want {
+			t.Errorf("where %s = %q on %q (present %v): %v, want %v", c.path, c.value, value, ok, got, c.want)
+		}
+	}
+}
+
+func TestConditionErrors(t *testing.T) {
+	for value, want := range map[string]string{
+		">=abc": `">=" compares numbers, and "abc" is none`,
+		"/(/":   "missing closing )",
+		"<":     `"<" compares numbers`,
+	} {
+		if _, err := parseCondition("f", value); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("parseCondition(%q) = %v, want an error with %q", value, err, want)
+		}
+	}
+	if _, err := parseCondition("", "x"); err == nil {
+		t.Error("an empty field name is accepted")
+	}
+}
+
+func TestLineIsParsedOnlyWhenItIsAnObject(t *testing.T) {
+	for _, text := range []string{"", "plain", ` {"level":"error"}`, `["level"]`, `{`, `{"level"`, `{"level":}`} {
+		if v, ok := appendField(nil, &Record{Text: []byte(text)}, "level"); ok {
+			t.Errorf("field of %q: %q", text, v)
+		}
+	}
+}
+
+func FuzzJSONField(f *testing.F) {
+	f.Add([]byte(`{"a":{"b":1}}`), "a.b")
+	f.Add([]byte(`{"a.b":"x","*":{"?":2}}`), "*.?")
+	f.Fuzz(func(t *testing.T, line []byte, path string) {
+		dst := []byte("kept")
+		got, ok := appendField(dst, &Record{Text: line}, path)
+		if !strings.HasPrefix(string(got), "kept") {
+			t.Fatalf("the destination was lost: %q", got)
+		}
+		if !ok && len(got) != len(dst) {
+			t.Fatalf("absent, and yet %q", got)
+		}
+	})
+}
+
+func TestGlobs(t *testing.T) {
+	cases := []struct {
+		glob, name string
+		want       bool
+	}{
+		{"*", "shop/api", true}, {"shop/*", "shop/api", true}, {"shop/*", "shop", false}, {"shop/*", "shop/a/b", true},
+		{"*api*", "shop/api-2", true}, {"shop/a?i", "shop/api", true}, {"web", "web", true}, {"web", "web2", false}, {"web*", "web2", true},
+		{`\*`, "x", false}, {`\*`, "*", true}, {"[a", "[a", true},
+	}
+	for _, c := range cases {
+		if err := checkGlob(c.glob); err != nil {
+			t.Errorf("glob %q: %v", c.glob, err)
+		}
+		if got := globMatches(c.glob, c.name); got != c.want {
+			t.Errorf("glob %q on %q: %v, want %v", c.glob, c.name, got, c.want)
+		}
+	}
+	if checkGlob("") == nil {
+		t.Error("an empty glob is accepted")
+	}
+}
