@@ -34,19 +34,19 @@ func (w *worker) attempt(ctx context.Context, ref *senderRef, message *store.Mes
 }
 
 // decode reads the alerts of a message. An alert that the store lost or that does not parse can never be sent.
-func decode(m *store.Message) ([]trigger.Alert, Result) {
+func decode(m *store.Message) ([]trigger.Alert, trigger.Result) {
 	alerts := make([]trigger.Alert, len(m.Alerts))
 	for i, stored := range m.Alerts {
 		if err := json.Unmarshal(stored.Payload, &alerts[i]); err != nil {
-			return nil, Result{Verdict: Refused, Reason: fmt.Sprintf("alert %q cannot be read from the store", stored.ID)}
+			return nil, trigger.Result{Outcome: trigger.Dead, Reason: fmt.Sprintf("alert %q cannot be read from the store", stored.ID)}
 		}
 	}
-	return alerts, Result{}
+	return alerts, trigger.Result{}
 }
 
 // judge turns the result of an attempt into what the store keeps, and moves the target's state on.
-func (w *worker) judge(ctx context.Context, message *store.Message, r Result) store.Result {
-	if r.Verdict != Delivered && ctx.Err() != nil {
+func (w *worker) judge(ctx context.Context, message *store.Message, r trigger.Result) store.Result {
+	if r.Outcome != trigger.Delivered && ctx.Err() != nil {
 		return store.Result{Message: message, Outcome: store.Returned} // the attempt was cancelled, not refused
 	}
 	now := w.d.opt.Now()
@@ -56,24 +56,24 @@ func (w *worker) judge(ctx context.Context, message *store.Message, r Result) st
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	before := w.state
-	switch r.Verdict {
-	case Delivered:
+	switch r.Outcome {
+	case trigger.Delivered:
 		kept.Outcome = store.Delivered
 		w.state = store.TargetState{}
-	case Refused:
+	case trigger.Dead:
 		// The receiver works, it just does not want this one.
 		kept.Outcome = store.Dead
 		w.state = store.TargetState{}
-	case Held, Gone:
+	case trigger.Hold, trigger.Disabled:
 		kept.Outcome, kept.Due = store.Retry, now
 		w.state = store.TargetState{
-			NotBefore: now.Add(max(set.ProbeInterval, clampAfter(r.After))), Failures: before.Failures + 1, Hold: store.HoldProbing, Reason: r.Reason,
+			NotBefore: now.Add(max(set.ProbeInterval, clampAfter(r.RetryAfter))), Failures: before.Failures + 1, Hold: store.HoldProbing, Reason: r.Reason,
 		}
-		if r.Verdict == Gone {
+		if r.Outcome == trigger.Disabled {
 			w.state.Hold = store.HoldDisabled
 		}
 	default:
-		after := clampAfter(r.After)
+		after := clampAfter(r.RetryAfter)
 		kept.Outcome = store.Retry
 		kept.Due = now.Add(max(after, backoff(message.Attempts+1, set.RetryMin, set.RetryMax, w.d.opt.Random())))
 		w.state.Failures++
@@ -92,21 +92,21 @@ func (w *worker) judge(ctx context.Context, message *store.Message, r Result) st
 }
 
 // tell counts and logs an outcome. The caller holds w.mu.
-func (w *worker) tell(before store.TargetState, r Result, alerts int64) {
+func (w *worker) tell(before store.TargetState, r trigger.Result, alerts int64) {
 	count, log := &w.d.count, w.d.opt.Log
-	switch r.Verdict {
-	case Delivered:
+	switch r.Outcome {
+	case trigger.Delivered:
 		if before.Failures > 0 {
 			log.Info("a trigger works again", "trigger", w.name, "failures", before.Failures)
 		}
 		count.delivered.Add(alerts)
 		return
-	case Refused:
+	case trigger.Dead:
 		count.refused.Add(alerts)
 		log.Warn("a trigger's receiver refused an alert for good: it is a dead letter now", "trigger", w.name, "reason", r.Reason)
 		w.d.notes.add(w.name, noteRefused, alerts)
 		return
-	case Held, Gone:
+	case trigger.Hold, trigger.Disabled:
 		count.held.Add(alerts)
 	default:
 		count.retried.Add(alerts)

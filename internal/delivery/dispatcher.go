@@ -90,12 +90,12 @@ func New(o Options) (*Dispatcher, error) {
 	}, nil
 }
 
-// Start begins to deliver, first of all what the store still holds. It may be called once.
-func (d *Dispatcher) Start() error {
+// Start begins to deliver, first of all what the store still holds. Called again, or after Stop, it does nothing.
+func (d *Dispatcher) Start() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.started || d.stopping {
-		return errors.New("delivery: already started")
+		return
 	}
 	d.started = true
 	go d.guard("finisher", d.finisher)
@@ -109,7 +109,6 @@ func (d *Dispatcher) Start() error {
 	for _, w := range d.workers {
 		d.launch(w)
 	}
-	return nil
 }
 
 // launch starts a worker. The caller holds d.mu.
@@ -188,16 +187,16 @@ func (d *Dispatcher) stop(ctx context.Context) error {
 }
 
 // Test sends an alert to a target at once, through the same sender as any other, and returns the outcome. Nothing is kept.
-func (d *Dispatcher) Test(ctx context.Context, target string, alert trigger.Alert) (Result, error) {
+func (d *Dispatcher) Test(ctx context.Context, target string, alert trigger.Alert) (trigger.Result, error) {
 	d.mu.Lock()
 	w := d.workers[target]
 	d.mu.Unlock()
 	if w == nil {
-		return Result{}, fmt.Errorf("delivery: no target %q", target)
+		return trigger.Result{}, fmt.Errorf("delivery: no target %q", target)
 	}
 	ref := w.sender()
 	if !ref.acquire() {
-		return Result{}, fmt.Errorf("delivery: target %q: %w", target, ErrStopped)
+		return trigger.Result{}, fmt.Errorf("delivery: target %q: %w", target, ErrStopped)
 	}
 	defer ref.release()
 	result, panicked := safeSend(ctx, ref.Sender, alert.ID, []trigger.Alert{alert})

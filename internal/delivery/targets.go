@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"sync"
+	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
@@ -50,10 +51,13 @@ func (r *senderRef) release() {
 	}
 }
 
+// useTimeout bounds how long SetTargets waits for the store.
+const useTimeout = 2 * time.Second
+
 // SetTargets replaces the targets. Those that stay go on without a pause, with their new sender and settings; their rate, and unless their
 // revision changed their hold, goes on too. What is pending for a target that was left out stays pending, is not sent, and is delivered
 // when the target comes back, or becomes a dead letter at its age. On an error nothing has changed.
-func (d *Dispatcher) SetTargets(ctx context.Context, targets []Target) error {
+func (d *Dispatcher) SetTargets(targets []Target) error {
 	next := make(map[string]Target, len(targets))
 	var errs []error
 	for _, t := range targets {
@@ -71,6 +75,8 @@ func (d *Dispatcher) SetTargets(ctx context.Context, targets []Target) error {
 	if d.stopping {
 		return fmt.Errorf("delivery: %w", ErrStopped)
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), useTimeout)
+	defer cancel()
 	for _, t := range targets {
 		// A store that fails just now does not stop the target: its hold is learnt at the next reload or attempt.
 		state, err := d.opt.Store.Use(ctx, d.opt.Now(), t.Name, t.Revision, t.MaxAge)

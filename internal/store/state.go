@@ -48,3 +48,22 @@ func (s *Store) LoadState(ctx context.Context, key string) (value []byte, saved 
 	})
 	return value, saved, err
 }
+
+// LoadStates returns all values whose key begins with prefix, by key.
+func (s *Store) LoadStates(ctx context.Context, prefix string) (map[string][]byte, error) {
+	var all map[string][]byte
+	err := s.read(ctx, "load states", func(c *core) error {
+		all = make(map[string][]byte)
+		// The range is on the key's bytes: no character of the prefix has a meaning of its own.
+		return c.each("SELECT key, value FROM state WHERE key >= ?1 AND substr(key, 1, length(?1)) = ?1", []any{prefix}, func(rows *sql.Rows) error {
+			var key string
+			var value []byte
+			if err := rows.Scan(&key, &value); err != nil {
+				return err
+			}
+			all[key] = value
+			return nil
+		})
+	})
+	return all, err
+}
