@@ -1,0 +1,289 @@
+package match
+
+import (
+	"regexp/syntax"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	// maxStates bounds one expression's nfa. An expression that needs more even with its counted repetitions loosened has
+	// none, and runs always.
+	maxStates = 20_000
+	// maxUTF8 is how many runes outside ASCII a class spells out; larger ones become "any bytes outside ASCII".
+	maxUTF8 = 4
+)
+
+// repeatLimits are tried in turn: a counted repetition beyond the limit becomes an open one (x{1000} → x{64,}), which
+// keeps automata small at the price of exactness.
+var repeatLimits = [...]struct{ copies, states int }{{64, 2000}, {8, 4000}, {1, maxStates}}
+
+// node is a part of an expression together with the nfa state at which a run arrives there. Every match passes through
+// entry, and from there on what is left of it is a run of the nfa started at entry: that is what makes a node a place
+// to look for candidates.
+type node struct {
+	kind  nodeKind
+	entry int32
+	// last, of a loop over one rune: the entry of a copy of the body that goes straight on to what follows. 0: none.
+	last int32
+	subs []*node
+}
+
+type nodeKind uint8
+
+const (
+	leaf     nodeKind = iota // nothing inside that every match passes
+	sequence                 // every match passes all subs
+	text                     // likewise; the subs are the runes of a literal
+	choice                   // every match passes one of the subs
+	loop                     // every match passes the only sub at least once
+)
+
+// build makes the automaton of re and the tree of its places; nil when it would be too large.
+func build(re *syntax.Regexp) (*nfa, *node) {
+	for _, l := range repeatLimits {
+		b := &builder{nfa: &nfa{exact: true}, index: map[byteSet]uint32{}, copies: l.copies, limit: l.states}
+		b.add(state{op: opFail}) // state 0
+		root := b.build(re, b.add(state{op: opMatch}))
+		if !b.full {
+			b.nfa.starts = []int32{root.entry}
+			b.nfa.anchored = anchoredAtStart(re)
+			b.nfa.classify()
+			return b.nfa, root
+		}
+	}
+	return nil, nil
+}
+
+// builder makes states from the end of the expression to its beginning, so that what follows is known at every point.
+type builder struct {
+	nfa    *nfa
+	index  map[byteSet]uint32
+	copies int // of a repetition
+	limit  int
+	full   bool
+}
+
+func (b *builder) add(s state) int32 {
+	if len(b.nfa.states) >= b.limit {
+		b.full = true
+		return 0
+	}
+	b.nfa.states = append(b.nfa.states, s)
+	return int32(len(b.nfa.states) - 1)
+}
+
+func (b *builder) split(out, alt int32) int32 { return b.add(state{op: opSplit, out: out, alt: alt}) }
+
+func (b *builder) bytes(s byteSet, next int32) int32 {
+	return b.add(state{op: opBytes, out: next, arg: intern(&b.nfa.sets, b.index, s)})
+}
+
+func (b *builder) build(re *syntax.Regexp, next int32) *node {
+	if b.full {
+		return &node{}
+	}
+	switch re.Op {
+	case syntax.OpEmptyMatch:
+		return &node{entry: next}
+	case syntax.OpLiteral:
+		if len(re.Rune) == 1 {
+			return &node{entry: b.rune(re.Rune[0], re.Flags&syntax.FoldCase != 0, next)}
+		}
+		n := &node{kind: text, entry: next, subs: make([]*node, len(re.Rune))}
+		for i := len(re.Rune) - 1; i >= 0; i-- {
+			n.entry = b.rune(re.Rune[i], re.Flags&syntax.FoldCase != 0, n.entry)
+			n.subs[i] = &node{entry: n.entry}
+		}
+		return n
+	case syntax.OpCharClass:
+		return &node{entry: b.class(re.Rune, next)}
+	case syntax.OpAnyChar:
+		return &node{entry: b.class([]rune{0, unicode.MaxRune}, next)}
+	case syntax.OpAnyCharNotNL:
+		return &node{entry: b.class([]rune{0, '\n' - 1, '\n' + 1, unicode.MaxRune}, next)}
+	case syntax.OpBeginLine, syntax.OpEndLine, syntax.OpBeginText, syntax.OpEndText, syntax.OpWordBoundary, syntax.OpNoWordBoundary:
+		return &node{entry: b.add(state{op: opAssert, out: next, arg: uint32(emptyOp(re.Op))})}
+	case syntax.OpCapture:
+		return b.build(re.Sub[0], next)
+	case syntax.OpStar:
+		return b.star(re.Sub[0], next)
+	case syntax.OpPlus:
+		return b.plus(re.Sub[0], next)
+	case syntax.OpQuest:
+		return &node{entry: b.split(b.build(re.Sub[0], next).entry, next)}
+	case syntax.OpRepeat:
+		return b.repeat(re.Sub[0], re.Min, re.Max, next)
+	case syntax.OpConcat:
+		n := &node{kind: sequence, entry: next, subs: make([]*node, len(re.Sub))}
+		for i := len(re.Sub) - 1; i >= 0; i-- {
+			n.subs[i] = b.build(re.Sub[i], n.entry)
+			n.entry = n.subs[i].entry
+		}
+		return n
+	case syntax.OpAlternate:
+		n := &node{kind: choice, subs: make([]*node, len(re.Sub))}
+		for i := len(re.Sub) - 1; i >= 0; i-- {
+			n.subs[i] = b.build(re.Sub[i], next)
+			if i == len(re.Sub)-1 {
+				n.entry = n.subs[i].entry
+			} else {
+				n.entry = b.split(n.subs[i].entry, n.entry)
+			}
+		}
+		return n
+	}
+	return &node{entry: 0} // OpNoMatch
+}
+
+func (b *builder) star(sub *syntax.Regexp, next int32) *node {
+	s := b.split(0, next)
+	body := b.build(sub, s)
+	b.nfa.states[s].out = body.entry
+	return &node{entry: s}
+}
+
+func (b *builder) plus(sub *syntax.Regexp, next int32) *node {
+	s := b.split(0, next)
+	body := b.build(sub, s)
+	b.nfa.states[s].out = body.entry
+	n := &node{kind: loop, entry: body.entry, subs: []*node{body}}
+	switch sub.Op {
+	case syntax.OpCharClass, syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		n.last = b.build(sub, next).entry
+	}
+	return n
+}
+
+// repeat spells x{lo,hi} out: lo copies, then nested optional ones, or a loop. hi -1 is no bound.
+func (b *builder) repeat(sub *syntax.Regexp, lo, hi int, next int32) *node {
+	if lo > b.copies {
+		lo, hi = b.copies, -1
+		b.nfa.exact = false
+	}
+	if hi > b.copies {
+		hi = -1
+		b.nfa.exact = false
+	}
+	n := &node{kind: sequence, entry: next}
+	put := func(s *node) {
+		n.subs = append(n.subs, s)
+		n.entry = s.entry
+	}
+	switch {
+	case hi < 0 && lo == 0:
+		return b.star(sub, next)
+	case hi < 0:
+		put(b.plus(sub, next))
+		lo--
+	default:
+		for range hi - lo {
+			if b.full {
+				return n
+			}
+			put(&node{entry: b.split(b.build(sub, n.entry).entry, next)})
+		}
+	}
+	for range lo {
+		if b.full {
+			return n
+		}
+		put(b.build(sub, n.entry))
+	}
+	for i, j := 0, len(n.subs)-1; i < j; i, j = i+1, j-1 {
+		n.subs[i], n.subs[j] = n.subs[j], n.subs[i]
+	}
+	return n
+}
+
+// rune matches r, or with fold every rune that simple case folding makes equal to it.
+func (b *builder) rune(r rune, fold bool, next int32) int32 {
+	ranges := []rune{r, r}
+	if fold {
+		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+			ranges = append(ranges, f, f)
+		}
+	}
+	return b.class(ranges, next)
+}
+
+// class matches one rune of the ranges (pairs of first and last).
+func (b *builder) class(ranges []rune, next int32) int32 {
+	var ascii byteSet
+	var high []rune
+	any := false
+	for i := 0; i < len(ranges); i += 2 {
+		lo, hi := ranges[i], ranges[i+1]
+		if lo < utf8.RuneSelf {
+			ascii.addRange(byte(lo), byte(min(hi, utf8.RuneSelf-1)))
+		}
+		for r := max(lo, utf8.RuneSelf); r <= hi && !any; r++ {
+			high = append(high, r)
+			// An invalid byte counts as U+FFFD, so that rune cannot be spelled out.
+			any = len(high) > maxUTF8 || r == utf8.RuneError || !utf8.ValidRune(r)
+		}
+	}
+	entry := int32(0)
+	either := func(s int32) {
+		if entry == 0 {
+			entry = s
+		} else {
+			entry = b.split(entry, s)
+		}
+	}
+	if ascii != (byteSet{}) {
+		either(b.bytes(ascii, next))
+	}
+	if any {
+		either(b.anyHigh(next))
+	} else {
+		for _, r := range high {
+			s := b.utf8(r, next)
+			if isExotic(r) && (ascii.has('k') || ascii.has('s')) {
+				b.nfa.states[s].exotic = true
+				b.nfa.exotic = true
+			}
+			either(s)
+		}
+	}
+	return entry
+}
+
+// anyHigh matches one or more bytes outside ASCII: at least what any rune, or any invalid byte, is made of.
+func (b *builder) anyHigh(next int32) int32 {
+	var high byteSet
+	high.addRange(utf8.RuneSelf, 0xff)
+	more := b.split(next, 0)
+	h := b.bytes(high, more)
+	b.nfa.states[more].alt = h
+	return h
+}
+
+func (b *builder) utf8(r rune, next int32) int32 {
+	enc := utf8.AppendRune(nil, r)
+	for i := len(enc) - 1; i >= 0; i-- {
+		var s byteSet
+		s.add(enc[i])
+		next = b.bytes(s, next)
+	}
+	return next
+}
+
+// isExotic: the two runes outside ASCII that fold to an ASCII letter.
+func isExotic(r rune) bool { return r == '\u212a' || r == '\u017f' }
+
+func emptyOp(op syntax.Op) syntax.EmptyOp {
+	switch op {
+	case syntax.OpBeginLine:
+		return syntax.EmptyBeginLine
+	case syntax.OpEndLine:
+		return syntax.EmptyEndLine
+	case syntax.OpBeginText:
+		return syntax.EmptyBeginText
+	case syntax.OpEndText:
+		return syntax.EmptyEndText
+	case syntax.OpWordBoundary:
+		return syntax.EmptyWordBoundary
+	}
+	return syntax.EmptyNoWordBoundary
+}

@@ -1,0 +1,56 @@
+package match
+
+import "math/bits"
+
+// byteSet is a set of byte values.
+type byteSet [4]uint64
+
+func (s *byteSet) add(b byte)      { s[b>>6] |= 1 << (b & 63) }
+func (s *byteSet) has(b byte) bool { return s[b>>6]>>(b&63)&1 != 0 }
+
+func (s *byteSet) addRange(lo, hi byte) {
+	for b := int(lo); b <= int(hi); b++ {
+		s.add(byte(b))
+	}
+}
+
+func (s *byteSet) union(o *byteSet) {
+	for i := range s {
+		s[i] |= o[i]
+	}
+}
+
+func (s *byteSet) len() int {
+	return bits.OnesCount64(s[0]) + bits.OnesCount64(s[1]) + bits.OnesCount64(s[2]) + bits.OnesCount64(s[3])
+}
+
+// each calls yield for every byte of the set, ascending.
+func (s *byteSet) each(yield func(b byte)) {
+	for i, w := range s {
+		for ; w != 0; w &= w - 1 {
+			yield(byte(i<<6 | bits.TrailingZeros64(w)))
+		}
+	}
+}
+
+// foldSet holds both cases of an ASCII letter, or just b.
+func foldSet(b byte) (s byteSet) {
+	s.add(b)
+	if l := lower(b); 'a' <= l && l <= 'z' {
+		s.add(l)
+		s.add(l - 'a' + 'A')
+	}
+	return s
+}
+
+// lower folds ASCII letters and leaves every other byte alone.
+func lower(b byte) byte {
+	if 'A' <= b && b <= 'Z' {
+		return b + 'a' - 'A'
+	}
+	return b
+}
+
+func isWordByte(b byte) bool {
+	return b == '_' || '0' <= b && b <= '9' || 'a' <= lower(b) && lower(b) <= 'z'
+}

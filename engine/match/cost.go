@@ -1,0 +1,139 @@
+package match
+
+import (
+	"fmt"
+	"math"
+	"regexp/syntax"
+	"strings"
+)
+
+// Filter is the way in which candidates of an expression are found.
+type Filter uint8
+
+const (
+	Literal  Filter = iota // by literals of which every match holds one
+	Window                 // by a short sequence of byte classes
+	Anchored               // by the shared automaton of those that match at the start of a line only
+	Union                  // by the shared automaton of those that nothing else can filter
+	Always                 // not at all: the standard regexp runs on every line
+)
+
+// String is the filter's name in lower case.
+func (f Filter) String() string {
+	return [...]string{"literal", "window", "anchored", "union", "always"}[f]
+}
+
+// Cost is what an expression costs on lines that it does not match.
+type Cost struct {
+	Filter Filter
+	// Detail says what is looked for: the literals, the byte classes of the window.
+	Detail string
+	// EstimatedNsPerLine is a rough figure for an ordinary line, to compare expressions with.
+	EstimatedNsPerLine float64
+}
+
+// What the estimates are made of: nanoseconds on a machine of today, bytes of an ordinary line.
+const (
+	lineBytes      = 167
+	nsCandidate    = 25
+	nsDFAByte      = 1.4
+	nsRegexpByte   = 35
+	nsAnchored     = 15
+	nsFilterShare  = 0.5
+	detailLiterals = 4
+)
+
+// Cost says how the expression is filtered and what that costs.
+func (s *Set) Cost(id int) Cost {
+	e := &s.exprs[id]
+	c := Cost{Filter: e.filter}
+	switch e.filter {
+	case Literal, Window:
+		c.Detail = e.plan.describe()
+		c.EstimatedNsPerLine = nsFilterShare + e.plan.rate*lineBytes*nsCandidate
+	case Anchored:
+		c.Detail = "anchored to the start of the line"
+		c.EstimatedNsPerLine = nsAnchored / float64(len(s.anchored.ids))
+	case Union:
+		c.Detail = "no literal, no rare sequence of bytes"
+		c.EstimatedNsPerLine = nsDFAByte * lineBytes / float64(len(s.union.ids))
+	case Always:
+		c.Detail = "no filter: too large for an automaton"
+		c.EstimatedNsPerLine = nsRegexpByte * lineBytes
+	}
+	return c
+}
+
+func (p plan) describe() string {
+	var b strings.Builder
+	for i, n := range p.needs {
+		if i == detailLiterals {
+			fmt.Fprintf(&b, " or %d more", len(p.needs)-i)
+			break
+		}
+		if i > 0 {
+			b.WriteString(" or ")
+		}
+		if n.literal != "" {
+			fmt.Fprintf(&b, "%q", n.literal)
+			continue
+		}
+		for k, c := range n.window {
+			if k > 0 {
+				b.WriteByte(' ')
+			}
+			b.WriteString(describeClass(c))
+		}
+	}
+	return b.String()
+}
+
+// describeClass writes a class the way an expression would, bytes outside ASCII left out.
+func describeClass(s byteSet) string {
+	negate := s.len() > 128
+	var out strings.Builder
+	n := 0
+	for from := 0; from < 128; from++ {
+		if s.has(byte(from)) == negate {
+			continue
+		}
+		to := from
+		for to+1 < 128 && s.has(byte(to+1)) != negate {
+			to++
+		}
+		fmt.Fprintf(&out, "%s", strings.Trim(fmt.Sprintf("%q", rune(from)), "'"))
+		if to > from {
+			fmt.Fprintf(&out, "-%s", strings.Trim(fmt.Sprintf("%q", rune(to)), "'"))
+		}
+		n += to - from + 1
+		from = to
+	}
+	switch {
+	case negate && n == 0:
+		return "any"
+	case negate:
+		return "[^" + out.String() + "]"
+	case n == 1:
+		return out.String()
+	}
+	return "[" + out.String() + "]"
+}
+
+// Rarity estimates the share of lines, 0 to 1, that are candidates for the expression: of several expressions that must
+// all match, the rarest should lead. 1 for what nothing can filter, and for what does not compile.
+func Rarity(expr string) float64 {
+	tree, err := syntax.Parse(expr, syntax.Perl)
+	if err != nil {
+		return 1
+	}
+	n, root := build(tree)
+	if n == nil {
+		return 1
+	}
+	p := newPlanner(n, newModel())
+	b := better(p.literals(root, 4), p.windows(root))
+	if !b.ok() {
+		return 1
+	}
+	return 1 - math.Pow(1-min(b.rate, 1), lineBytes)
+}

@@ -1,0 +1,142 @@
+package match
+
+import (
+	_ "embed"
+	"math/bits"
+	"sync"
+)
+
+// sampleText is what container logs look like, in small: it decides which literal or window of an expression is rare.
+//
+//go:embed sample.log
+var sampleText []byte
+
+// sample is built once and never changes.
+var sample = sync.OnceValue(func() *textIndex { return newTextIndex(sampleText) })
+
+// positions has a bit for each byte of the sample.
+type positions []uint64
+
+func (p positions) count() (n int) {
+	for _, w := range p {
+		n += bits.OnesCount64(w)
+	}
+	return n
+}
+
+// andNext keeps the positions of p that stand k before one of q.
+func (p positions) andNext(q positions, k int) {
+	word, bit := k>>6, uint(k&63)
+	for i := range p {
+		var v uint64
+		if j := i + word; j < len(q) {
+			v = q[j] >> bit
+			if bit != 0 && j+1 < len(q) {
+				v |= q[j+1] << (64 - bit)
+			}
+		}
+		p[i] &= v
+	}
+}
+
+// textIndex knows at which positions of a text each byte value stands.
+type textIndex struct {
+	size int
+	at   [256]positions
+}
+
+func newTextIndex(text []byte) *textIndex {
+	t := &textIndex{size: len(text)}
+	words := (len(text) + 63) / 64
+	for i, b := range text {
+		if t.at[b] == nil {
+			t.at[b] = make(positions, words)
+		}
+		t.at[b][i>>6] |= 1 << (i & 63)
+	}
+	return t
+}
+
+// model estimates how often sequences of byte classes occur in log text. One for each compilation: it remembers classes.
+type model struct {
+	text    *textIndex
+	classes map[byteSet]*classStat
+	pairs   map[[2]*classStat]float64
+	work    positions
+}
+
+type classStat struct {
+	at    positions
+	count int
+}
+
+func newModel() *model {
+	t := sample()
+	return &model{
+		text:    t,
+		classes: map[byteSet]*classStat{},
+		pairs:   map[[2]*classStat]float64{},
+		work:    make(positions, (t.size+63)/64),
+	}
+}
+
+func (m *model) class(s byteSet) *classStat {
+	c, ok := m.classes[s]
+	if !ok {
+		c = &classStat{at: make(positions, len(m.work))}
+		s.each(func(b byte) {
+			for i, w := range m.text.at[b] {
+				c.at[i] |= w
+			}
+		})
+		c.count = c.at.count()
+		m.classes[s] = c
+	}
+	return c
+}
+
+// follows estimates the probability of b directly after a.
+func (m *model) follows(a, b *classStat) float64 {
+	k := [2]*classStat{a, b}
+	p, ok := m.pairs[k]
+	if !ok {
+		copy(m.work, a.at)
+		m.work.andNext(b.at, 1)
+		p = (float64(m.work.count()) + 0.05) / (float64(a.count) + 1)
+		m.pairs[k] = p
+	}
+	return p
+}
+
+// rate estimates the share of positions at which the classes stand in sequence: what the sample shows, and below its
+// resolution the product of what it shows of pairs.
+func (m *model) rate(seq []byteSet) float64 {
+	if len(seq) == 0 {
+		return 1
+	}
+	size := float64(m.text.size)
+	prev := m.class(seq[0])
+	chain := (float64(prev.count) + 0.05) / size
+	for _, s := range seq[1:] {
+		c := m.class(s)
+		chain *= m.follows(prev, c)
+		prev = c
+	}
+	copy(m.work, m.class(seq[0]).at)
+	for i, s := range seq[1:] {
+		m.work.andNext(m.class(s).at, i+1)
+	}
+	if n := m.work.count(); n > 0 {
+		return float64(n) / size
+	}
+	return min(chain, 0.5/size)
+}
+
+// literalRate is rate for a literal of which case does not matter.
+func (m *model) literalRate(lit string) float64 {
+	seq := make([]byteSet, len(lit))
+	for i := range seq {
+		seq[i] = foldSet(lit[i])
+	}
+	return m.rate(seq)
+}

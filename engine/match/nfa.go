@@ -1,0 +1,161 @@
+package match
+
+import "regexp/syntax"
+
+// stateOp says what a state of an nfa does.
+type stateOp uint8
+
+const (
+	opFail   stateOp = iota // leads nowhere
+	opBytes                 // consumes one byte of sets[arg], goes on at out
+	opSplit                 // goes on at out and at alt
+	opAssert                // goes on at out where the conditions in arg (syntax.EmptyOp) hold
+	opMatch                 // the expression numbered arg has matched
+)
+
+type state struct {
+	op stateOp
+	// exotic: consumes the first byte of U+212A or U+017F where the expression means a folded k or s.
+	exotic   bool
+	out, alt int32
+	arg      uint32
+}
+
+// nfa is a byte automaton of one or several expressions. Each of its runs over-approximates the expression, never the
+// other way round: what the expression matches, the nfa accepts. On ASCII text an exact nfa accepts nothing else.
+// Immutable once built.
+type nfa struct {
+	states []state
+	sets   []byteSet
+	starts []int32 // one for each expression
+	// anchored: no expression can match anywhere but at the start of the text.
+	anchored bool
+	exact    bool
+	exotic   bool // some state is exotic
+	class    [256]uint8
+	reps     []byte // a byte of each class; the end of the text is class len(reps)
+}
+
+// classify computes the classes of bytes that no state and no assertion tells apart.
+func (n *nfa) classify() {
+	distinct := make([]byteSet, 0, len(n.sets)+2)
+	distinct = append(distinct, n.sets...)
+	var word, newline byteSet
+	for b := range 256 {
+		if isWordByte(byte(b)) {
+			word.add(byte(b))
+		}
+	}
+	newline.add('\n')
+	distinct = append(distinct, word, newline)
+
+	// Partition refinement: each set splits the classes it cuts.
+	count := 1
+	for i := range distinct {
+		var split [256]int // class → class of its members inside the set, +1
+		var inside, outside [256]bool
+		for b := range 256 {
+			if distinct[i].has(byte(b)) {
+				inside[n.class[b]] = true
+			} else {
+				outside[n.class[b]] = true
+			}
+		}
+		for b := range 256 {
+			c := n.class[b]
+			if !distinct[i].has(byte(b)) || !inside[c] || !outside[c] {
+				continue
+			}
+			if split[c] == 0 {
+				split[c] = count + 1
+				count++
+			}
+			n.class[b] = uint8(split[c] - 1)
+		}
+	}
+	n.reps = make([]byte, count)
+	for b := 255; b >= 0; b-- {
+		n.reps[n.class[b]] = byte(b)
+	}
+}
+
+// merge joins automata into one that tells which of them match: id(i) is the number the i-th reports.
+func merge(parts []*nfa, id func(i int) int32) *nfa {
+	m := &nfa{anchored: true, exact: true}
+	index := map[byteSet]uint32{}
+	for i, p := range parts {
+		base := int32(len(m.states))
+		for _, s := range p.states {
+			s.out += base
+			s.alt += base
+			switch s.op {
+			case opBytes:
+				s.arg = intern(&m.sets, index, p.sets[s.arg])
+			case opMatch:
+				s.arg = uint32(id(i))
+			}
+			m.states = append(m.states, s)
+		}
+		for _, s := range p.starts {
+			m.starts = append(m.starts, s+base)
+		}
+		m.anchored = m.anchored && p.anchored
+		m.exact = m.exact && p.exact
+		m.exotic = m.exotic || p.exotic
+	}
+	m.classify()
+	return m
+}
+
+func intern(sets *[]byteSet, index map[byteSet]uint32, s byteSet) uint32 {
+	i, ok := index[s]
+	if !ok {
+		i = uint32(len(*sets))
+		index[s] = i
+		*sets = append(*sets, s)
+	}
+	return i
+}
+
+// unconditional marks the states that a run reaches from the start without consuming or asserting anything: whatever
+// matches from one of them matches as a whole.
+func (n *nfa) unconditional() map[int32]bool {
+	seen := map[int32]bool{}
+	stack := append([]int32(nil), n.starts...)
+	for len(stack) > 0 {
+		i := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		if seen[i] {
+			continue
+		}
+		seen[i] = true
+		if s := n.states[i]; s.op == opSplit {
+			stack = append(stack, s.out, s.alt)
+		}
+	}
+	return seen
+}
+
+func (n *nfa) memory() int {
+	return len(n.states)*16 + len(n.sets)*32 + len(n.starts)*4 + len(n.reps) + 384
+}
+
+// anchoredAtStart reports whether re can match at the start of the text only.
+func anchoredAtStart(re *syntax.Regexp) bool {
+	switch re.Op {
+	case syntax.OpBeginText:
+		return true
+	case syntax.OpConcat, syntax.OpCapture, syntax.OpPlus:
+		return len(re.Sub) > 0 && anchoredAtStart(re.Sub[0])
+	case syntax.OpRepeat:
+		return re.Min > 0 && anchoredAtStart(re.Sub[0])
+	case syntax.OpAlternate:
+		for _, s := range re.Sub {
+			if !anchoredAtStart(s) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}

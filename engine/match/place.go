@@ -1,0 +1,215 @@
+package match
+
+import "sort"
+
+// This file finds where to look for candidates of an expression: the places that every match passes (see node), and for
+// each place the literals or the window of byte classes that a match shows there.
+
+const (
+	maxLiteral  = 24   // bytes of a literal; what is longer adds nothing
+	maxVariants = 16   // literals at one place
+	maxNeeds    = 1024 // literals or windows of one expression
+	windowLen   = 4
+	// minRate is what no estimate goes below: rarer is not better.
+	minRate = 1e-7
+)
+
+// need is one of several things of which a match has at least one: a literal or a window that stands at entry.
+type need struct {
+	literal string    // ASCII letters in lower case
+	window  []byteSet // used when literal is empty; at most windowLen classes
+	entry   int32
+}
+
+// plan is an any-of set of needs and the estimated share of positions in log text where one of them stands.
+type plan struct {
+	needs []need
+	rate  float64
+}
+
+func (p plan) ok() bool { return len(p.needs) > 0 }
+
+// better prefers the rarer plan, and of two equal ones the first: it stands before zero-width conditions, which then
+// count.
+func better(a, b plan) plan {
+	if !a.ok() || b.ok() && b.rate < a.rate {
+		return b
+	}
+	return a
+}
+
+// planner finds the best plan of one expression.
+type planner struct {
+	nfa   *nfa
+	model *model
+	mark  []bool
+}
+
+func newPlanner(n *nfa, m *model) *planner {
+	return &planner{nfa: n, model: m, mark: make([]bool, len(n.states))}
+}
+
+// literals is the best plan made of literals of minLen bytes and more.
+func (p *planner) literals(root *node, minLen int) plan {
+	return p.best(root, 16, func(entry int32) plan { return p.literalsAt(entry, minLen) })
+}
+
+// windows is the best plan made of windows.
+func (p *planner) windows(root *node) plan {
+	return p.best(root, 1, p.windowAt)
+}
+
+// best tries the places of the tree; of the runes of a text every step-th.
+func (p *planner) best(n *node, step int, at func(entry int32) plan) plan {
+	b := at(n.entry)
+	switch n.kind {
+	case sequence:
+		for _, s := range n.subs {
+			b = better(b, p.best(s, step, at))
+		}
+	case text:
+		for i := step; i < len(n.subs); i += step {
+			b = better(b, at(n.subs[i].entry))
+		}
+	case choice:
+		var all plan
+		for _, s := range n.subs {
+			x := p.best(s, step, at)
+			if !x.ok() || len(all.needs)+len(x.needs) > maxNeeds {
+				return b
+			}
+			all.needs = append(all.needs, x.needs...)
+			all.rate += x.rate
+		}
+		b = better(b, all)
+	case loop:
+		b = better(b, p.best(n.subs[0], step, at))
+		if n.last != 0 {
+			b = better(b, at(n.last))
+		}
+	}
+	return b
+}
+
+// front is a set of states that consume a byte; done: a match may be complete here.
+type front struct {
+	states []int32
+	done   bool
+}
+
+// reach gives the front that a run finds from the states. Conditions are taken to hold, exotic states are left out
+// (lines with those runes are candidates anyway).
+func (p *planner) reach(from []int32) (f front) {
+	var visited []int32
+	stack := append([]int32(nil), from...)
+	for len(stack) > 0 {
+		i := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		if p.mark[i] {
+			continue
+		}
+		p.mark[i] = true
+		visited = append(visited, i)
+		switch s := &p.nfa.states[i]; s.op {
+		case opBytes:
+			if !s.exotic {
+				f.states = append(f.states, i)
+			}
+		case opSplit:
+			stack = append(stack, s.alt, s.out)
+		case opAssert:
+			stack = append(stack, s.out)
+		case opMatch:
+			f.done = true
+		}
+	}
+	for _, i := range visited {
+		p.mark[i] = false
+	}
+	return f
+}
+
+// windowAt is the sequence of classes a match shows from entry on.
+func (p *planner) windowAt(entry int32) plan {
+	w := make([]byteSet, 0, windowLen)
+	f := p.reach([]int32{entry})
+	for len(w) < windowLen && !f.done && len(f.states) > 0 {
+		var class byteSet
+		next := make([]int32, 0, len(f.states))
+		for _, i := range f.states {
+			s := &p.nfa.states[i]
+			class.union(&p.nfa.sets[s.arg])
+			next = append(next, s.out)
+		}
+		w = append(w, class)
+		f = p.reach(next)
+	}
+	if len(w) == 0 {
+		return plan{}
+	}
+	return plan{needs: []need{{window: w, entry: entry}}, rate: max(p.model.rate(w), minRate)}
+}
+
+// variant is one of the texts that a match may begin with from a place on.
+type variant struct {
+	text string
+	front
+}
+
+// literalsAt is the best set of literals, each of minLen bytes and more, one of which a match shows from entry on.
+func (p *planner) literalsAt(entry int32, minLen int) (b plan) {
+	cur := []variant{{front: p.reach([]int32{entry})}}
+	for n := 0; ; n++ {
+		var next []variant
+		if n < maxLiteral {
+			next = p.extend(cur)
+		}
+		// Judge only when it is the last word, or before it branches.
+		if n >= minLen && len(next) != len(cur) {
+			x := plan{}
+			for _, v := range cur {
+				x.needs = append(x.needs, need{literal: v.text, entry: entry})
+				x.rate += max(p.model.literalRate(v.text), minRate)
+			}
+			b = better(b, x)
+		}
+		if next == nil {
+			return b
+		}
+		cur = next
+	}
+}
+
+// extend gives the variants one byte longer; nil when one of them ends here or there would be too many.
+func (p *planner) extend(cur []variant) []variant {
+	type key struct {
+		v int
+		b byte
+	}
+	next := map[key][]int32{}
+	for v := range cur {
+		if cur[v].done || len(cur[v].states) == 0 {
+			return nil
+		}
+		for _, i := range cur[v].states {
+			s := &p.nfa.states[i]
+			set := &p.nfa.sets[s.arg]
+			if set.len() > 2*maxVariants {
+				return nil
+			}
+			set.each(func(b byte) {
+				k := key{v, lower(b)}
+				next[k] = append(next[k], s.out)
+			})
+		}
+		if len(next) > maxVariants {
+			return nil
+		}
+	}
+	out := make([]variant, 0, len(next))
+	for k, states := range next {
+		out = append(out, variant{cur[k.v].text + string([]byte{k.b}), p.reach(states)})
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].text < out[j].text })
+	return out
+}

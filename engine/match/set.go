@@ -1,0 +1,305 @@
+package match
+
+import (
+	"fmt"
+	"regexp"
+	"regexp/syntax"
+)
+
+// Options change how a Set works, never what it finds. The zero value is the best for production; the rest is there to
+// compare the variants.
+type Options struct {
+	NoASM      bool // plain Go only
+	NoLiterals bool // without stage A
+	NoWindows  bool // without stage B
+	NoDFA      bool // without stage C and the shared automata
+	// Stride of stage A: 1, 2 or 4; 0 chooses.
+	Stride int
+	// CacheBytes bounds what the automata of one Matcher hold; 0 is 16 MiB.
+	CacheBytes int
+}
+
+const (
+	defaultCacheBytes = 16 << 20
+	// maxShortLiterals: with more expressions whose literals are too short for stride 4, stride 1 is cheaper than so many
+	// windows.
+	maxShortLiterals = 48
+	// commonLiteral is the rate from which a much rarer window is preferred to a literal.
+	commonLiteral = 1e-4
+	// commonWindow is the rate from which the shared automaton is cheaper than checking every candidate.
+	commonWindow = 8e-3
+	// maxShared bounds the nfa states of a shared automaton; expressions beyond run on their own.
+	maxShared = 50_000
+)
+
+// Set is an immutable compiled set of expressions, safe for concurrent use.
+type Set struct {
+	options  Options
+	exprs    []expression
+	grams    *gramIndex
+	windows  *windowIndex
+	anchored *shared
+	union    *shared
+	always   []int32
+	exotic   []int32 // match U+212A or U+017F for a folded k or s, which A and B do not see
+	all      []uint64
+	largest  int // nfa states
+}
+
+// expression is one of a Set.
+type expression struct {
+	re     *regexp.Regexp
+	nfa    *nfa // nil: too large
+	places int  // that candidates start from
+	exact  bool // the automaton's yes is certain on ASCII text
+	filter Filter
+	plan   plan
+}
+
+// shared is an automaton of several expressions.
+type shared struct {
+	nfa *nfa
+	ids []int32
+}
+
+// Compile makes a Set of expressions in the syntax of regexp.Compile. The number of an expression is its index.
+func Compile(exprs []string, opt Options) (*Set, error) {
+	switch opt.Stride {
+	case 0, 1, 2, 4:
+	default:
+		return nil, fmt.Errorf("stride %d is none of 0, 1, 2, 4", opt.Stride)
+	}
+	if opt.CacheBytes == 0 {
+		opt.CacheBytes = defaultCacheBytes
+	}
+	s := &Set{options: opt, exprs: make([]expression, len(exprs)), all: make([]uint64, (len(exprs)+63)/64)}
+	c := &compiler{set: s, model: newModel(), windowIndex: map[string]int{}, literalIndex: map[string]int{}}
+	for i, text := range exprs {
+		if err := c.parse(i, text); err != nil {
+			return nil, fmt.Errorf("expression %d: %w", i, err)
+		}
+		s.all[i>>6] |= 1 << (i & 63)
+	}
+	c.assign()
+	return s, nil
+}
+
+// compiler holds what is needed only while a Set is made.
+type compiler struct {
+	set          *Set
+	model        *model
+	drafts       []draft
+	literals     []literal
+	literalIndex map[string]int
+	windows      []window
+	windowIndex  map[string]int
+}
+
+// draft is what can be said of an expression on its own.
+type draft struct {
+	long, short plan // literals of 7, of 4 bytes and more
+	window      plan
+}
+
+func (c *compiler) parse(i int, text string) error {
+	re, err := regexp.Compile(text)
+	if err != nil {
+		return err
+	}
+	tree, err := syntax.Parse(text, syntax.Perl)
+	if err != nil {
+		return err
+	}
+	e := &c.set.exprs[i]
+	e.re = re
+	var root *node
+	e.nfa, root = build(tree)
+	if e.nfa == nil {
+		c.drafts = append(c.drafts, draft{})
+		return nil
+	}
+	c.set.largest = max(c.set.largest, len(e.nfa.states))
+	e.exact = e.nfa.exact
+	c.drafts = append(c.drafts, newDraft(e.nfa, root, c.model, c.set.options))
+	return nil
+}
+
+func newDraft(n *nfa, root *node, m *model, opt Options) (d draft) {
+	p := newPlanner(n, m)
+	if !opt.NoLiterals {
+		d.long = p.literals(root, longStride+3)
+		if !d.long.ok() {
+			d.short = p.literals(root, 4)
+		}
+	}
+	if !opt.NoWindows && (!d.long.ok() || d.long.rate > commonLiteral) {
+		d.window = p.windows(root)
+	}
+	return d
+}
+
+// assign chooses the filter of each expression and builds the indexes.
+func (c *compiler) assign() {
+	s := c.set
+	stride := s.options.Stride
+	if stride == 0 {
+		stride = longStride
+		short := 0
+		for i := range c.drafts {
+			if c.drafts[i].short.ok() {
+				short++
+			}
+		}
+		if short > maxShortLiterals {
+			stride = 1
+		}
+	}
+	var anchored, union []int32
+	for i := range s.exprs {
+		e, id := &s.exprs[i], int32(i)
+		e.filter, e.plan = c.drafts[i].choose(e.nfa, stride, s.options)
+		switch e.filter {
+		case Literal:
+			c.addLiterals(id)
+		case Window:
+			c.addWindows(id)
+		case Anchored:
+			anchored = append(anchored, id)
+		case Union:
+			union = append(union, id)
+		}
+		if e.nfa != nil && e.nfa.exotic && (e.filter == Literal || e.filter == Window) {
+			s.exotic = append(s.exotic, id)
+		}
+	}
+	s.anchored = s.share(anchored)
+	s.union = s.share(union)
+	for i := range s.exprs {
+		if s.exprs[i].filter == Always {
+			s.always = append(s.always, int32(i))
+		}
+	}
+	if len(c.literals) > 0 {
+		s.grams = buildGrams(c.literals, stride, c.model)
+	}
+	if len(c.windows) > 0 {
+		s.windows = buildWindows(c.windows)
+	}
+}
+
+func (d *draft) choose(n *nfa, stride int, opt Options) (Filter, plan) {
+	if n == nil {
+		return Always, plan{}
+	}
+	lit := d.long
+	if !lit.ok() && stride == 1 {
+		lit = d.short
+	}
+	switch {
+	case lit.ok() && (lit.rate <= commonLiteral || !d.window.ok() || d.window.rate > lit.rate/6):
+		return Literal, lit
+	case n.anchored && !opt.NoDFA:
+		return Anchored, plan{}
+	case d.window.ok() && (d.window.rate <= commonWindow || opt.NoDFA):
+		return Window, d.window
+	case !opt.NoDFA:
+		return Union, plan{}
+	}
+	return Always, plan{}
+}
+
+func (c *compiler) addLiterals(id int32) {
+	places := c.newPlaces(id)
+	for _, n := range c.set.exprs[id].plan.needs {
+		i, ok := c.literalIndex[n.literal]
+		if !ok {
+			i = len(c.literals)
+			c.literalIndex[n.literal] = i
+			c.literals = append(c.literals, literal{text: n.literal})
+		}
+		c.literals[i].targets = append(c.literals[i].targets, places(n.entry))
+	}
+}
+
+func (c *compiler) addWindows(id int32) {
+	places := c.newPlaces(id)
+	for _, n := range c.set.exprs[id].plan.needs {
+		key := fmt.Sprint(n.window)
+		i, ok := c.windowIndex[key]
+		if !ok {
+			i = len(c.windows)
+			c.windowIndex[key] = i
+			c.windows = append(c.windows, window{classes: n.window})
+		}
+		c.windows[i].targets = append(c.windows[i].targets, places(n.entry))
+	}
+}
+
+// newPlaces numbers the places of an expression.
+func (c *compiler) newPlaces(id int32) func(entry int32) target {
+	e := &c.set.exprs[id]
+	free := e.nfa.unconditional()
+	slots := map[int32]int32{}
+	return func(entry int32) target {
+		if slots[entry] == 0 {
+			e.places++
+			slots[entry] = int32(e.places)
+		}
+		return target{id: id, slot: slots[entry], entry: entry, whole: free[entry]}
+	}
+}
+
+// share joins the expressions into one automaton; those that are too much for it are run always.
+func (s *Set) share(ids []int32) *shared {
+	var parts []*nfa
+	a := &shared{}
+	states := 0
+	for _, id := range ids {
+		e := &s.exprs[id]
+		if states += len(e.nfa.states); states > maxShared {
+			e.filter = Always
+			continue
+		}
+		parts = append(parts, e.nfa)
+		a.ids = append(a.ids, id)
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	a.nfa = merge(parts, func(i int) int32 { return a.ids[i] })
+	s.largest = max(s.largest, len(a.nfa.states))
+	return a
+}
+
+// Len is the number of expressions.
+func (s *Set) Len() int { return len(s.exprs) }
+
+// Regexp is the compiled expression, for captures.
+func (s *Set) Regexp(id int) *regexp.Regexp { return s.exprs[id].re }
+
+// MemoryBytes estimates what the indexes and automata of the set hold, the compiled regexps left out. A Matcher adds at
+// most Options.CacheBytes and a little for each expression.
+func (s *Set) MemoryBytes() int {
+	n := len(s.all)*8 + (len(s.always)+len(s.exotic))*4
+	for i := range s.exprs {
+		n += 120
+		if a := s.exprs[i].nfa; a != nil {
+			n += a.memory()
+		}
+		for _, x := range s.exprs[i].plan.needs {
+			n += 48 + len(x.literal) + len(x.window)*32
+		}
+	}
+	if s.grams != nil {
+		n += s.grams.memory()
+	}
+	if s.windows != nil {
+		n += s.windows.memory()
+	}
+	for _, a := range []*shared{s.anchored, s.union} {
+		if a != nil {
+			n += a.nfa.memory() + len(a.ids)*4
+		}
+	}
+	return n
+}
