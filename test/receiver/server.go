@@ -28,17 +28,22 @@ type Request struct {
 	Time   time.Time
 	// Accepted tells that the reply was one that the sender may take as delivered. It is known from the arrival on.
 	Accepted bool
+
+	alerts    []trigger.Alert
+	alertsErr error
 }
 
-// Alerts reads the body as the generic webhook's JSON: one alert, or a list of them. Other bodies are an error.
-func (r Request) Alerts() ([]trigger.Alert, error) {
+// Alerts returns what the body says as the generic webhook's JSON: one alert, or a list of them. Other bodies are an error.
+func (r Request) Alerts() ([]trigger.Alert, error) { return r.alerts, r.alertsErr }
+
+func decode(body []byte) ([]trigger.Alert, error) {
 	var many []trigger.Alert
-	if len(r.Body) > 0 && r.Body[0] == '[' {
-		err := json.Unmarshal(r.Body, &many)
+	if len(body) > 0 && body[0] == '[' {
+		err := json.Unmarshal(body, &many)
 		return many, err
 	}
 	var one trigger.Alert
-	if err := json.Unmarshal(r.Body, &one); err != nil {
+	if err := json.Unmarshal(body, &one); err != nil {
 		return nil, err
 	}
 	if one.ID == "" || one.Version == "" {
@@ -209,9 +214,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, stopped chan stru
 	if err != nil {
 		return
 	}
-	reply := s.record(Request{
-		Method: r.Method, Path: r.URL.RequestURI(), Header: r.Header.Clone(), Body: body, Time: time.Now(),
-	})
+	request := Request{Method: r.Method, Path: r.URL.RequestURI(), Header: r.Header.Clone(), Body: body, Time: time.Now()}
+	request.alerts, request.alertsErr = decode(body)
+	reply := s.record(request)
 	if reply.Hang {
 		wait(r.Context(), stopped, nil)
 		panic(http.ErrAbortHandler)

@@ -1,0 +1,82 @@
+package e2e
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"os/exec"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/test/pluginhost"
+)
+
+// soak is how long the drill that kills the host takes.
+var soak = flag.Duration("soak", 12*time.Second, "how long the kill -9 drill goes on")
+
+// once builds something at its first use, for all tests.
+type once struct {
+	sync.Once
+	path string
+	err  error
+}
+
+func (o *once) get(t *testing.T, build func(dir string) (string, error)) string {
+	t.Helper()
+	o.Do(func() {
+		var dir string
+		if dir, o.err = os.MkdirTemp(scratch, "build"); o.err == nil {
+			o.path, o.err = build(dir)
+		}
+	})
+	if errors.Is(o.err, pluginhost.ErrNoCompiler) {
+		t.Skip(o.err)
+	}
+	if o.err != nil {
+		t.Fatal(o.err)
+	}
+	return o.path
+}
+
+// What the test run builds. The plugin with faults is another shared object, made with the build tag faultinject.
+var (
+	scratch                      string
+	hostOnce, soOnce, faultyOnce once
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	var err error
+	if scratch, err = os.MkdirTemp("", "fluentbit-trigger-e2e"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(scratch)
+	os.Exit(code)
+}
+
+func hostBinary(t *testing.T) string {
+	t.Helper()
+	return hostOnce.get(t, pluginhost.BuildHost)
+}
+
+func plugin(t *testing.T) string {
+	t.Helper()
+	return soOnce.get(t, func(dir string) (string, error) { return pluginhost.BuildPlugin(dir, "") })
+}
+
+func faultyPlugin(t *testing.T) string {
+	t.Helper()
+	return faultyOnce.get(t, func(dir string) (string, error) { return pluginhost.BuildPlugin(dir, "faultinject") })
+}
+
+// fluentBitBinary skips the test when there is no Fluent Bit.
+func fluentBitBinary(t *testing.T) string {
+	t.Helper()
+	path, err := exec.LookPath("fluent-bit")
+	if err != nil {
+		t.Skip("fluent-bit is not on PATH: the scenario ran in the plugin host only")
+	}
+	return path
+}
