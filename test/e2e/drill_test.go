@@ -35,7 +35,7 @@ type drill struct {
 	attempts int
 }
 
-// TestKillDrill accounts for every line that was acknowledged: its alert was received, or is in the store. -soak sets how long it goes on.
+// TestKillDrill accounts for every line that was acknowledged: its alert was received, or is in the store. FLUENTBIT_TRIGGER_SOAK sets how long it goes on.
 func TestKillDrill(t *testing.T) {
 	server := receiver.New(t)
 	server.SetBehaviour(receiver.Hostile(11))
@@ -43,7 +43,7 @@ func TestKillDrill(t *testing.T) {
 	s.instances[0]["verbosity"] = "warning"
 	d := &drill{t: t, setup: s, server: server, random: rand.New(rand.NewPCG(3, 5)), binary: hostBinary(t)}
 	d.prepare()
-	for end := time.Now().Add(*soak); time.Now().Before(end); {
+	for end := time.Now().Add(soakTime(t)); time.Now().Before(end); {
 		d.life(end)
 	}
 	server.SetBehaviour(receiver.Status(200))
@@ -97,7 +97,7 @@ func (d *drill) waitForRoom(h *inHost) bool {
 // settle gives a last life to deliver what is due, until everything arrived or a bound has passed, and ends it in good order.
 func (d *drill) settle() {
 	h := startHost(d.t, d.binary, d.setup)
-	ctx, cancel := context.WithTimeout(d.t.Context(), patience+*soak/4)
+	ctx, cancel := context.WithTimeout(d.t.Context(), patience+soakTime(d.t)/4)
 	defer cancel()
 	ticker := time.NewTicker(500 * time.Millisecond)
 	defer ticker.Stop()

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"errors"
-	"flag"
 	"os"
 	"os/exec"
 	"sync"
@@ -12,8 +11,19 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/test/pluginhost"
 )
 
-// soak is how long the drill that kills the host takes.
-var soak = flag.Duration("soak", 12*time.Second, "how long the kill -9 drill goes on")
+// soakTime is how long the drill that kills the host goes on: 12 s, or what FLUENTBIT_TRIGGER_SOAK says, such as 10m.
+func soakTime(t *testing.T) time.Duration {
+	t.Helper()
+	text := os.Getenv("FLUENTBIT_TRIGGER_SOAK")
+	if text == "" {
+		return 12 * time.Second
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		t.Fatalf("FLUENTBIT_TRIGGER_SOAK: %v", err)
+	}
+	return d
+}
 
 // once builds something at its first use, for all tests.
 type once struct {
@@ -46,7 +56,6 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	flag.Parse()
 	var err error
 	if scratch, err = os.MkdirTemp("", "fluentbit-trigger-e2e"); err != nil {
 		panic(err)
