@@ -254,12 +254,21 @@ func (b *binder) mapping(sc scope, n *node, key string, dst reflect.Value, hidde
 	dst.Set(out)
 }
 
-// structFields returns the fields of a settings struct by their keys. Fields of embedded structs count as the struct's own.
+// structFields returns the fields of a settings struct by their keys. The fields of an embedded struct, and of one whose tag says "inline",
+// count as the struct's own.
 func structFields(t reflect.Type) map[string]reflect.StructField {
 	fields := map[string]reflect.StructField{}
-	for _, f := range reflect.VisibleFields(t) {
-		key, _, _ := strings.Cut(f.Tag.Get("toml"), ",")
-		if key != "" && key != "-" && f.IsExported() {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		key, option, _ := strings.Cut(f.Tag.Get("toml"), ",")
+		switch {
+		case !f.IsExported():
+		case f.Anonymous || option == "inline":
+			for k, inner := range structFields(f.Type) {
+				inner.Index = append(slices.Clone(f.Index), inner.Index...)
+				fields[k] = inner
+			}
+		case key != "" && key != "-":
 			fields[key] = f
 		}
 	}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"maps"
 	"reflect"
 	"slices"
@@ -94,27 +95,55 @@ func (l *loader) singles() {
 	for _, e := range l.settings.Limits.Validate() {
 		l.single("limits."+e.Field, e.Value, e.Message, e.Hint)
 	}
+	l.singleErrors("", l.settings.Store.Validate())
+	l.singleErrors("records.", l.settings.Records.Validate())
 	for _, e := range l.settings.Egress.Validate() {
 		l.single("egress."+strings.TrimPrefix(e.Field, "egress."), e.Value, e.Message, triggerHint(e.Hint))
 	}
 }
 
+// singleErrors adds each of joined errors; each begins with the key that it is about.
+func (l *loader) singleErrors(prefix string, err error) {
+	if err == nil {
+		return
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range joined.Unwrap() {
+			l.singleErrors(prefix, e)
+		}
+		return
+	}
+	key, message, _ := strings.Cut(err.Error(), " ")
+	l.single(prefix+strings.TrimSuffix(key, ":"), "", message, "")
+}
+
 // single adds a problem of a setting that exists once, at the place that set it.
 func (l *loader) single(field, value, message, hint string) {
-	at, ok := l.set[field]
-	if !ok {
-		// A setting that is not written itself, but conflicts with one beside it: the nearest written one is the place.
-		head, _, _ := strings.Cut(field, ".")
-		for _, key := range slices.Sorted(maps.Keys(l.set)) {
-			if strings.HasPrefix(key, head) {
-				at = l.set[key]
-				break
-			}
+	at := l.placeOf(field, message)
+	p := Problem{File: at.file, Line: at.line, Column: at.column, Field: field, Message: message, Hint: hint}
+	if value != "" {
+		p.Value = quoted(value)
+	}
+	l.add(p)
+}
+
+// placeOf returns where a setting that exists once was set. One that is not set itself conflicts with another that is: the one that the
+// message names, or one beside it.
+func (l *loader) placeOf(field, message string) position {
+	if at, ok := l.set[field]; ok {
+		return at
+	}
+	table := field[:strings.LastIndex(field, ".")+1]
+	named, beside := "", ""
+	for _, key := range slices.Sorted(maps.Keys(l.set)) {
+		if name := strings.TrimPrefix(key, table); len(name) > len(named) && strings.Contains(message, name) {
+			named = key
+		}
+		if beside == "" || strings.HasPrefix(key, table) {
+			beside = key
 		}
 	}
-	l.add(Problem{
-		File: at.file, Line: at.line, Column: at.column, Field: field, Value: quoted(value), Message: message, Hint: hint,
-	})
+	return l.set[cmp.Or(named, beside)]
 }
 
 // globals checks the global rules and returns them by name, the broken ones too, so that a reference to them is no second problem.
@@ -155,15 +184,17 @@ func (l *loader) checkWorkloads(globals map[string]*rulePart) {
 	overridden := map[string]map[string]position{} // overrides by match and rule
 	for _, w := range l.workloads {
 		match := w.table.Match
+		usable := true // what a block says is good or bad by itself; without its glob nobody knows for whom
 		if own[match] == nil {
 			own[match], overridden[match] = map[string]*rulePart{}, map[string]position{}
 		}
 		ws := engine.WorkloadSettings{Match: match}
 		if match == "" {
 			l.report(&w.part, "match", "", "must be set", `a glob such as "shop/*"`)
-			w.ok = false
-		} else {
-			l.reportRule(&w.part, ws.Validate())
+			usable = false
+		} else if errs := ws.Validate(); len(errs) > 0 {
+			l.reportRule(&w.part, errs)
+			usable = false
 		}
 		ws.Disable = l.disabled(w, globals, names)
 		for _, o := range w.overrides {
@@ -179,7 +210,7 @@ func (l *loader) checkWorkloads(globals map[string]*rulePart) {
 				ws.Rules = append(ws.Rules, r.settings)
 			}
 		}
-		if w.ok {
+		if usable {
 			l.settings.Workloads = append(l.settings.Workloads, ws)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/BurntSushi/toml"
 )
@@ -17,8 +18,13 @@ func parseDocument(file, src string) (*node, *Problem) {
 	if len(src) > maxDocument {
 		return nil, &Problem{File: file, Unusable: true, Message: fmt.Sprintf("is %d bytes long: at most %d", len(src), maxDocument)}
 	}
-	src = strings.TrimPrefix(src, "\ufeff")
+	src = trimMark(src)
 	l := newLines(src)
+	if i := firstInvalid(src); i >= 0 {
+		p := &Problem{File: file, Unusable: true, Message: "not a TOML document: it is not UTF-8 here"}
+		p.Line, p.Column = l.position(i)
+		return nil, p
+	}
 	root, tooDeep := indexDocument(src)
 	if tooDeep >= 0 {
 		p := &Problem{File: file, Unusable: true, Message: fmt.Sprintf("arrays or tables nest more than %d deep", maxDepth)}
@@ -31,6 +37,21 @@ func parseDocument(file, src string) (*node, *Problem) {
 	}
 	b := builder{file: file, lines: l}
 	return b.node(values, root, position{file: file, line: 1, column: 1}), nil
+}
+
+// trimMark drops byte order marks from the front, all of them because the decoder would drop one more.
+func trimMark(src string) string { return strings.TrimLeft(src, "\ufeff") }
+
+// firstInvalid returns where a text stops being UTF-8, or -1.
+func firstInvalid(src string) int {
+	for i := 0; i < len(src); {
+		r, n := utf8.DecodeRuneInString(src[i:])
+		if r == utf8.RuneError && n == 1 {
+			return i
+		}
+		i += n
+	}
+	return -1
 }
 
 // decode is toml.Decode with its internal panics turned into errors, which the host must survive.

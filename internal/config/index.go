@@ -203,7 +203,7 @@ func (x *indexer) readValue(p *place) bool {
 	for x.i < len(x.src) && !strings.ContainsRune(",]}#\r\n", rune(x.src[x.i])) {
 		x.i++
 	}
-	return true
+	return x.i > p.value
 }
 
 // nested reads the elements of an array or inline table up to its end.

@@ -26,9 +26,11 @@ var trickyDocuments = []string{
 	"a = {\n  x = 1, # one\n  y = 2,\n}\nb = 1",
 	"a = {}\nb = []\nc = [[], [[]]]\nd = 1",
 	"\ufeffa = 1\nb = 2",
+	"\ufeff\ufeffa = 1",
 	"[x]\n[x.y]\n[[z]]\n[[z]]\n",
 	"[[w]]\n[w.a.b]\nc = 1\n[[w]]\na.b.d = 1\n",
 	"é = 1",
+	"a = [}\nb = {]",
 	`"\x41" = 1` + "\n" + `"\e\\\"\U0001F600" = 2`,
 }
 
@@ -56,7 +58,10 @@ func FuzzIndex(f *testing.F) {
 
 func checkIndex(t *testing.T, doc string) {
 	t.Helper()
-	doc = strings.TrimPrefix(doc, "\ufeff")
+	doc = trimMark(doc)
+	if firstInvalid(doc) >= 0 {
+		return
+	}
 	root, tooDeep := indexDocument(doc)
 	if tooDeep >= 0 {
 		return

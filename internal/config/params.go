@@ -108,7 +108,7 @@ func (p *params) table(prefix string, t reflect.Type) *node {
 		case ft.Kind() == reflect.Slice && isScalar(ft.Elem()):
 			child = p.list(prefix+key, isTextList(key))
 		case ft.Kind() == reflect.Map:
-			child = p.mapping(prefix + key)
+			child = p.mapping(prefix+key, isSecret(ft) || secretKey(key))
 		}
 		if child != nil {
 			n.table[key] = child
@@ -175,7 +175,8 @@ func beginsArray(value string) bool {
 }
 
 // mapping reads a table of texts: a TOML inline table, or the names of its entries, each of which has a parameter of its own.
-func (p *params) mapping(key string) *node {
+// A word that names no entry is not shown where it could be a secret in the wrong place.
+func (p *params) mapping(key string, hidden bool) *node {
 	value := strings.TrimSpace(p.get(key))
 	if value == "" {
 		return nil
@@ -187,7 +188,10 @@ func (p *params) mapping(key string) *node {
 	for _, name := range splitWords(value) {
 		k := key + "." + name
 		text := p.get(k)
-		if text == "" {
+		switch {
+		case text == "" && hidden:
+			return unreadable(key, refuse(`names of entries, or { name = "value" }`, "names an entry that has no parameter of its own"))
+		case text == "":
 			return unreadable(k, refuse("", "is not set, but named in %s", key))
 		}
 		n.table[name] = &node{at: at(k), value: flat(text)}

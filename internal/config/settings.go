@@ -2,17 +2,21 @@ package config
 
 import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
+	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
 // Settings is the whole configuration. Tables that a source does not set hold their defaults.
 type Settings struct {
-	// The path of the database that keeps deliveries over restarts. Unset: /var/lib/fluentbit-trigger/ID.db, ID being the instance's.
-	Store string `toml:"store"`
+	// Where alerts are kept until they are delivered, and what bounds that.
+	Store store.Settings `toml:",inline"`
 	// How much is logged: debug, info, warning or error.
 	Verbosity string `toml:"verbosity"`
 	// What bounds the alerts that leave, and the memory that is kept.
 	Limits engine.Limits `toml:"limits"`
+	// Where in a record to find what.
+	Records chunk.Settings `toml:"records"`
 	// Which addresses triggers may reach.
 	Egress trigger.Egress `toml:"egress"`
 	// The global rules, in the order of their sources.
@@ -26,7 +30,9 @@ type Settings struct {
 // DefaultSettings returns the settings in force when no source sets any.
 func DefaultSettings() Settings {
 	return Settings{
+		Store:     store.DefaultSettings(),
 		Verbosity: "info",
+		Records:   chunk.DefaultSettings(),
 		Limits:    engine.DefaultLimits(),
 		Egress:    trigger.DefaultEgress(),
 	}

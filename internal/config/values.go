@@ -67,7 +67,11 @@ func setScalar(n *node, dst reflect.Value) *refusal {
 			return refuse("", "want a text in quotes, not %s", n.kind())
 		}
 		if err := u.UnmarshalText([]byte(text)); err != nil {
-			return refuse("", "%v", err)
+			message := err.Error()
+			if _, rest, ok := strings.Cut(message, strconv.Quote(text)+": "); ok {
+				message = rest // the problem gives the value itself
+			}
+			return refuse("", "%s", message)
 		}
 		return nil
 	}

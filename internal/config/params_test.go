@@ -1,0 +1,244 @@
+package config
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+)
+
+// TestParamsEqualTOML loads the same configuration as a document and as flat parameters.
+func TestParamsEqualTOML(t *testing.T) {
+	document := `
+store = "memory"
+verbosity = "debug"
+limits.max_keys = 500
+limits.per_container = { rate = "5/10s", burst = 7 }
+records.log_keys = ["log", "text"]
+egress.allow = ["gotify:80", "127.0.0.1/32:2586"]
+[[rule]]
+name = "panic"
+pattern = '^panic: (?P<reason>.+)'
+severity = "critical"
+cooldown = "1h"
+cooldown_by = ["container", "capture.reason"]
+workloads = ["shop/*", "ops"]
+where = { level = "error", "kubernetes.namespace_name" = "shop" }
+labels = { team = "payments", Tier = "1" }
+summary = "{{ .Workload }} panicked"
+dry_run = true
+[[rule]]
+name = "oom"
+keywords = ["out of memory, killed", "[oom]"]
+any = ['["x]', 'b c']
+none = ["[Dd]ebug"]
+[[workload]]
+match = "shop/api"
+disable = ["oom"]
+[[workload.override]]
+rule = "panic"
+cooldown = "30m"
+[[workload.rule]]
+name = "slow"
+pattern = 'duration=\d{4,}'
+[[trigger]]
+name = "ops"
+url = "https://example.com/hook"
+format = "slack"
+severity = ["error", "critical"]
+headers = { X-Team = "a b", Authorization = "Bearer x" }
+tls = { min_version = "1.3" }
+retries = 0
+`
+	params := map[string]string{
+		"Store": "memory", "VERBOSITY": "debug",
+		"limits.max_keys": "500", "limits.per_container.rate": "5/10s", "limits.per_container.burst": "7",
+		"records.log_keys":       "log text",
+		"egress.allow":           "gotify:80, 127.0.0.1/32:2586",
+		"Rules":                  "panic, oom",
+		"rule.panic.pattern":     "^panic: (?P<reason>.+)",
+		"rule.panic.severity":    "critical",
+		"rule.panic.cooldown":    "1h",
+		"rule.panic.workloads":   "shop/* ops",
+		"rule.panic.where":       `{ level = "error", kubernetes.namespace_name = "shop" }`,
+		"rule.panic.labels":      "team Tier",
+		"rule.panic.labels.tier": "1", "rule.panic.labels.team": "payments",
+		"rule.panic.summary":                   "{{ .Workload }} panicked",
+		"rule.panic.dry_run":                   "On",
+		"rule.panic.cooldown_by":               "container capture.reason",
+		"rule.oom.keywords":                    `["out of memory, killed", '[oom]']`,
+		"rule.oom.any.1":                       `["x]`,
+		"rule.oom.any.2":                       `b c`,
+		"rule.oom.none":                        `[Dd]ebug`,
+		"workloads":                            "api",
+		"workload.api.match":                   "shop/api",
+		"workload.api.disable":                 "oom",
+		"workload.api.overrides":               "panic",
+		"workload.api.override.panic.cooldown": "30m",
+		"workload.api.rules":                   "slow",
+		"workload.api.rule.slow.pattern":       `duration=\d{4,}`,
+		"triggers":                             "ops",
+		"Trigger.ops.Url":                      "https://example.com/hook",
+		"trigger.ops.format":                   "slack",
+		"trigger.ops.severity":                 "error,critical",
+		"trigger.ops.headers":                  "X-Team Authorization",
+		"trigger.ops.headers.x-team":           "a b", "trigger.ops.headers.authorization": "Bearer x",
+		"trigger.ops.tls.min_version": "1.3",
+		"trigger.ops.retries":         "0",
+	}
+	want := Load(Sources{Inline: document})
+	got := Load(Sources{Params: lookUp(params)})
+	for _, p := range append(want.Problems, got.Problems...) {
+		t.Error(p)
+	}
+	g, w := plain(got.Settings), plain(want.Settings)
+	if !reflect.DeepEqual(g, w) {
+		t.Errorf("the parameters give\n%+v\nthe document\n%+v", g, w)
+	}
+}
+
+// plain returns the settings with their secrets comparable.
+func plain(s Settings) Settings {
+	for i := range s.Triggers {
+		t := &s.Triggers[i]
+		t.Username = t.URL.Reveal() // it is unused here
+		t.URL = trigger.Secret{}
+		t.HeaderEnv = map[string]string{}
+		for name, secret := range t.Headers {
+			t.HeaderEnv[name] = secret.Reveal()
+		}
+		t.Headers = nil
+	}
+	return s
+}
+
+// TestParamsProblems checks what is said of parameters that do not fit.
+func TestParamsProblems(t *testing.T) {
+	for name, c := range map[string]struct {
+		params map[string]string
+		want   string
+	}{
+		"duration": {
+			map[string]string{"rules": "x", "rule.x.pattern": "a", "rule.x.cooldown": "5"},
+			`parameter rule.x.cooldown: rule "x": cooldown: "5": want a duration such as "5m" (a bare number has no unit)`,
+		},
+		"nothing set": {
+			map[string]string{"rules": "x"},
+			`parameter rules: rule "x": pattern: a rule needs at least one of pattern, keywords, any, all, none and where`,
+		},
+		"named twice": {
+			map[string]string{"rules": "x X", "rule.x.pattern": "a"},
+			`parameter rules: "X": is named twice (the keys of parameters ignore case)`,
+		},
+		"number": {
+			map[string]string{"limits.max_keys": "many"},
+			`parameter limits.max_keys: limits.max_keys: "many": want a whole number`,
+		},
+		"switch": {
+			map[string]string{"rules": "x", "rule.x.pattern": "a", "rule.x.dry_run": "maybe"},
+			`parameter rule.x.dry_run: rule "x": dry_run: "maybe": want true or false`,
+		},
+		"array": {
+			map[string]string{"rules": "x", "rule.x.any": `["a", "b]`},
+			`parameter rule.x.any: rule "x": any: want a list such as ["a", "b"]; a text that begins so can stand in rule.x.any.1`,
+		},
+		"array injects a key": {
+			map[string]string{"rules": "x", "rule.x.any": "['a']\nw = 1"},
+			`parameter rule.x.any: rule "x": any: want a list such as ["a", "b"]; a text that begins so can stand in rule.x.any.1`,
+		},
+		"array and numbers": {
+			map[string]string{"rules": "x", "rule.x.any": "a", "rule.x.any.1": "b"},
+			`parameter rule.x.any: rule "x": any: is set together with rule.x.any.1 (a list is given in one parameter or in numbered ones)`,
+		},
+		"gap": {
+			map[string]string{"rules": "x", "rule.x.any.1": "b", "rule.x.any.3": "c"},
+			`parameter rule.x.any.2: rule "x": any: is missing, but the next number is set`,
+		},
+		"table": {
+			map[string]string{"rules": "x", "rule.x.where": "{ level = error }"},
+			`parameter rule.x.where: rule "x": where: want a table such as { name = "value" }`,
+		},
+		"entry": {
+			map[string]string{"rules": "x", "rule.x.where": "level"},
+			`parameter rule.x.where.level: rule "x": where: is not set, but named in rule.x.where`,
+		},
+		"regexp in a list": {
+			map[string]string{"rules": "x", "rule.x.any.1": "ok", "rule.x.any.2": "("},
+			"parameter rule.x.any.2: rule \"x\": any: \"(\": not a regular expression: missing closing ): `(`",
+		},
+		"match": {
+			map[string]string{"workloads": "api"},
+			`parameter workloads: workload #1: match: must be set (a glob such as "shop/*")`,
+		},
+		"override": {
+			map[string]string{
+				"rules": "oom", "rule.oom.pattern": "x", "workloads": "api", "workload.api.match": "a",
+				"workload.api.overrides": "om", "workload.api.override.om.cooldown": "1m",
+			},
+			`parameter workload.api.overrides: workload "a": override of "om": rule: "om": there is no global rule of this name (did you mean "oom"?)`,
+		},
+		"secret": {
+			map[string]string{"triggers": "t", "trigger.t.url": "gopher://S3CR3T", "trigger.t.url_file": "/run/x"},
+			"parameter trigger.t.url: trigger \"t\": url: \"••••\": must begin with http:// or https://\n" +
+				`parameter trigger.t.url_file: trigger "t": url_file: is set together with url (exactly one of them says where url comes from)`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			res := Load(Sources{Params: lookUp(c.params)})
+			if got := strings.TrimSuffix(errorText(res.Problems, "-"), "\n"); got != c.want {
+				t.Errorf("got\n%s\nwant\n%s", got, c.want)
+			}
+			if len(res.Settings.Rules) > 0 && res.Settings.Rules[0].Name == "x" && name != "named twice" {
+				t.Error("a broken rule is in the settings")
+			}
+		})
+	}
+}
+
+// TestScalars checks durations and rates at their edges, as texts of a document.
+func TestScalars(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"5m": 5 * time.Minute, "0s": 0, "1d": 24 * time.Hour, "1d12h": 36 * time.Hour, "0.5d": 12 * time.Hour, "250ms": 250 * time.Millisecond,
+		" 1h ": time.Hour,
+	} {
+		if got, r := parseDuration(text); r != nil || got != want {
+			t.Errorf("%q is %s (%v), want %s", text, got, r, want)
+		}
+	}
+	for _, text := range []string{
+		"", "5", "0", "-1s", "+1s", "5 m", "1w", "d", "1d1d", "1d-5h", "-1d", "NaNd", "Infd", "1_0d", "0x1d", "1e3d", "106751d23h59m", "106752d", "9999999h",
+		"1d 2h", "1d5",
+	} {
+		if got, r := parseDuration(text); r == nil {
+			t.Errorf("%q is accepted as %s", text, got)
+		}
+	}
+	for text, want := range map[string]engine.Rate{
+		"30/m": {Count: 30, Per: time.Minute}, "5/10s": {Count: 5, Per: 10 * time.Second}, "0/s": {Count: 0, Per: time.Second},
+		"1/1d": {Count: 1, Per: 24 * time.Hour}, " 2 / h ": {Count: 2, Per: time.Hour}, "7/d": {Count: 7, Per: 24 * time.Hour},
+	} {
+		if n, per, r := parseRate(text); r != nil || n != want.Count || per != want.Per {
+			t.Errorf("%q is %d in %s (%v), want %v", text, n, per, r, want)
+		}
+	}
+	for _, text := range []string{"", "30", "/m", "30/", "x/m", "1.5/m", "-1/m", "1/-m", "1/0s", "1/x", "99999999999/s", "1/m/s"} {
+		if n, per, r := parseRate(text); r == nil {
+			t.Errorf("%q is accepted as %d in %s", text, n, per)
+		}
+	}
+}
+
+func TestNearest(t *testing.T) {
+	words := []string{"pattern", "keywords", "cooldown", "cooldown_by", "any", "all", "none", "name", "url", "url_env"}
+	for text, want := range map[string]string{
+		"patern": "pattern", "Pattern": "pattern", "cool_down": "cooldown", "cooldownby": "cooldown_by", "nmae": "name", "al": "all",
+		"zzz": "", "timeout": "", "": "", strings.Repeat("x", 100): "", "uri": "url",
+	} {
+		if got := nearest(text, words); got != want {
+			t.Errorf("the nearest to %q is %q, want %q", text, got, want)
+		}
+	}
+}
