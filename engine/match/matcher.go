@@ -36,6 +36,7 @@ type Matcher struct {
 	gen     uint32
 	states  []progress
 	hits    []int32
+	blocks  blocks
 }
 
 // progress of one expression on the line of generation gen.
@@ -66,10 +67,19 @@ func (m *Matcher) Match(line []byte, enabled []uint64, dst []int32) []int32 {
 			m.found(id)
 		}
 	}
-	if s.grams != nil {
+	fast := s.kernels && len(line) >= blockRead
+	switch {
+	case s.grams == nil:
+	case fast:
+		m.scanLiteralsFast()
+	default:
 		m.scanLiterals()
 	}
-	if s.windows != nil {
+	switch {
+	case s.windows == nil:
+	case fast:
+		m.scanWindowsFast()
+	default:
 		m.scanWindows()
 	}
 	m.scanShared(s.anchored, &m.anchored)

@@ -44,6 +44,7 @@ type Set struct {
 	exotic   []int32 // match U+212A or U+017F for a folded k or s, which A and B do not see
 	all      []uint64
 	largest  int // nfa states
+	kernels  bool
 }
 
 // expression is one of a Set.
@@ -72,7 +73,8 @@ func Compile(exprs []string, opt Options) (*Set, error) {
 	if opt.CacheBytes == 0 {
 		opt.CacheBytes = defaultCacheBytes
 	}
-	s := &Set{options: opt, exprs: make([]expression, len(exprs)), all: make([]uint64, (len(exprs)+63)/64)}
+	s := &Set{options: opt, exprs: make([]expression, len(exprs)), all: make([]uint64, (len(exprs)+63)/64),
+		kernels: haveKernels() && !opt.NoASM}
 	c := &compiler{set: s, model: newModel(), windowIndex: map[string]int{}, literalIndex: map[string]int{}}
 	for i, text := range exprs {
 		if err := c.parse(i, text); err != nil {
