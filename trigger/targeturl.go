@@ -1,7 +1,6 @@
 package trigger
 
 import (
-	"net"
 	"net/netip"
 	"net/url"
 	"regexp"
@@ -159,18 +158,6 @@ func urlPort(u *url.URL) uint16 {
 		return 1080
 	}
 	return 80
-}
-
-// hostPort returns "host:port" of where a request to the URL goes.
-func hostPort(u *url.URL) string {
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"https": "443", "socks5": "1080"}[u.Scheme]
-	}
-	if port == "" {
-		port = "80"
-	}
-	return net.JoinHostPort(u.Hostname(), port)
 }
 
 // isWebURL reports whether a text is a link that a message may carry.

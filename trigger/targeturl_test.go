@@ -1,6 +1,8 @@
 package trigger
 
 import (
+	"net"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -66,7 +68,7 @@ func TestUsualURLsAreAccepted(t *testing.T) {
 			t.Errorf("%s: %v", raw, fault)
 			continue
 		}
-		if got := hostPort(u); got != want {
+		if got := net.JoinHostPort(u.Hostname(), strconv.Itoa(int(urlPort(u)))); got != want {
 			t.Errorf("%s goes to %s, want %s", raw, got, want)
 		}
 	}

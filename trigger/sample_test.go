@@ -1,0 +1,28 @@
+package trigger
+
+import "time"
+
+// Keys of 24 and 32 bytes for signatures.
+const (
+	testKey1 = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"
+	testKey2 = "whsec_YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXowMTIzNDU="
+)
+
+var sampleTime = time.Date(2026, 11, 22, 14, 5, 6, 789_000_000, time.UTC)
+
+func sampleAlert() Alert {
+	since := sampleTime.Add(-3 * time.Minute)
+	return Alert{
+		Version: AlertVersion, ID: "al_0123456789abcdef", Kind: KindLog, Severity: "critical", Rule: "go-panic",
+		Summary: "shop/api panicked: nil map", Message: "panic: assignment to entry in nil map",
+		Time: sampleTime, FirstSeen: sampleTime, LastSeen: sampleTime, Count: 1,
+		Captures: map[string]string{"reason": "assignment to entry in nil map"},
+		Source: Source{
+			Kind: "log", Stream: "stderr", Workload: "shop/api", Host: "node-1", Tag: "docker.web",
+			Container: Container{ID: "0123456789ab", Name: "shop-api-1", Image: "shop/api:1.2"},
+		},
+		Suppressed: Suppressed{Total: 312, Since: &since, By: map[string]int64{"cooldown": 300, "rate_limit": 12}},
+		Context:    &Context{Before: []string{"GET /cart 200"}, After: []string{"goroutine 1 [running]:"}},
+		Labels:     map[string]string{"team": "payments"}, Runbook: "https://runbooks.example.com/go-panic?x=1&y=2",
+	}
+}
