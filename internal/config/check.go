@@ -96,6 +96,7 @@ func (l *loader) singles() {
 		l.single("limits."+e.Field, e.Value, e.Message, e.Hint)
 	}
 	l.singleErrors("", l.settings.Store.Validate())
+	l.singleErrors("delivery.", l.settings.Delivery.Validate())
 	l.singleErrors("records.", l.settings.Records.Validate())
 	for _, e := range l.settings.Egress.Validate() {
 		l.single("egress."+strings.TrimPrefix(e.Field, "egress."), e.Value, e.Message, triggerHint(e.Hint))

@@ -93,7 +93,7 @@ type overridePart struct {
 
 type workloadPart struct {
 	part
-	table     workloadTable
+	table     WorkloadTable
 	overrides []*overridePart
 	rules     []*rulePart
 }
@@ -192,7 +192,7 @@ func (l *loader) workload(p part) *workloadPart {
 }
 
 func (l *loader) override(p part) *overridePart {
-	var table overrideTable
+	var table OverrideTable
 	o := &overridePart{part: p}
 	o.ok = l.table(scope{path: p.path}, p.node, reflect.ValueOf(&table).Elem(), map[string]handler{
 		"name": func(n *node) {

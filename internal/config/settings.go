@@ -3,6 +3,7 @@ package config
 import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
+	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
@@ -17,6 +18,8 @@ type Settings struct {
 	Limits engine.Limits `toml:"limits"`
 	// Where in a record to find what.
 	Records chunk.Settings `toml:"records"`
+	// How alerts are tried again, for all triggers.
+	Delivery delivery.Settings `toml:"delivery"`
 	// Which addresses triggers may reach.
 	Egress trigger.Egress `toml:"egress"`
 	// The global rules, in the order of their sources.
@@ -34,6 +37,7 @@ func DefaultSettings() Settings {
 		Verbosity: "info",
 		Records:   chunk.DefaultSettings(),
 		Limits:    engine.DefaultLimits(),
+		Delivery:  delivery.DefaultSettings(),
 		Egress:    trigger.DefaultEgress(),
 	}
 }
@@ -41,16 +45,16 @@ func DefaultSettings() Settings {
 // verbosities lists the words of verbosity.
 func verbosities() []string { return []string{"debug", "info", "warning", "error"} }
 
-// workloadTable is a [[workload]] block as the sources write it.
-type workloadTable struct {
+// WorkloadTable is a [[workload]] block as the sources write it.
+type WorkloadTable struct {
 	// A glob of the workloads that the block is for: * stands for any text, slashes included, ? for one character.
 	Match string `toml:"match"`
 	// Names of global rules that do not apply to these workloads.
 	Disable []string `toml:"disable"`
 }
 
-// overrideTable is a [[workload.override]] block: the name of a global rule, and any of its settings anew.
-type overrideTable struct {
+// OverrideTable is a [[workload.override]] block: the name of a global rule, and any of its settings anew.
+type OverrideTable struct {
 	// The name of the global rule whose settings change.
 	Rule string `toml:"rule"`
 	engine.RuleSettings
