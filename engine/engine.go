@@ -258,11 +258,14 @@ func (w *Worker) hit(r *rule, rec *Record, line []byte, cut bool, now int64, dst
 // maxKeyPart bounds what one part, a field or a capture, adds to a cooldown key.
 const maxKeyPart = 256
 
-// appendKey appends the rule's cooldown key for a record: the rule's id, then its parts, each after a NUL.
+// keySeparator stands between the parts of a key. Names hold no control characters, so a rule's id cannot run into what follows.
+const keySeparator = 0x1f
+
+// appendKey appends the rule's cooldown key for a record: the rule's id, then its parts, each after a separator.
 func (w *Worker) appendKey(key []byte, r *rule, rec *Record, captures map[string]string) []byte {
 	key = append(key, r.id...)
 	for _, part := range r.by {
-		key = append(key, 0)
+		key = append(key, keySeparator)
 		start := len(key)
 		switch part.kind {
 		case keyContainer:
@@ -295,6 +298,6 @@ func appendContainer(dst []byte, s *Source) []byte {
 		return append(dst, s.Container.Name...)
 	}
 	dst = append(dst, s.Workload...)
-	dst = append(dst, 1)
+	dst = append(dst, keySeparator)
 	return append(dst, s.Host...)
 }

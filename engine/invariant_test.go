@@ -64,7 +64,7 @@ func TestEveryHitIsAccountedFor(t *testing.T) {
 // cellRule returns the rule id that a cooldown key begins with.
 func cellRule(key string) string {
 	for i := range len(key) {
-		if key[i] == 0 {
+		if key[i] == keySeparator {
 			return key[:i]
 		}
 	}
@@ -209,7 +209,7 @@ func TestEvictedStateIsForgotten(t *testing.T) {
 	for _, e := range r.e.TakeState() {
 		got[e.Key] = e.Value != nil
 	}
-	if want := map[string]bool{"cooldown/r\x001": false, "cooldown/r\x002": true}; fmt.Sprint(got) != fmt.Sprint(want) {
+	if want := map[string]bool{"cooldown/r\x1f1": false, "cooldown/r\x1f2": true}; fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("entries %v, want %v", got, want)
 	}
 }

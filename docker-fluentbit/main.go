@@ -1,0 +1,87 @@
+// Package main is docker-fluentbit, the command line of fluentbit-trigger: it checks configurations, tests triggers, and looks after the
+// dead letters of a running plugin.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/alecthomas/kong"
+)
+
+// The exit codes.
+const (
+	exitFine     = 0
+	exitFindings = 1 // what was asked for was done, and the answer is bad: a delivery failed, there is no such letter
+	exitRules    = 2 // rules or triggers have problems
+	exitUsage    = 3 // the command line or the configuration cannot be used
+)
+
+// version is set by the linker.
+var version = "unknown"
+
+// console is where a command writes.
+type console struct {
+	out, err io.Writer
+}
+
+func (c *console) printf(format string, args ...any) { _, _ = fmt.Fprintf(c.out, format, args...) }
+
+// codeError is an error that ends the program with a code of its own. An empty text says that everything was told already.
+type codeError struct {
+	code int
+	text string
+}
+
+func (e *codeError) Error() string { return e.text }
+
+type commands struct {
+	Check   checkCommand   `cmd:"" help:"Check rules, workloads and triggers, and report everything that is wrong with them."`
+	Trigger triggerCommand `cmd:"" help:"Work with triggers."`
+	Queue   queueCommand   `cmd:"" help:"Look after deliveries and dead letters, also while the plugin runs."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+type versionCommand struct{}
+
+// Run prints the version.
+func (versionCommand) Run(c *console) error {
+	c.printf("docker-fluentbit %s\n", version)
+	return nil
+}
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// run runs one command line and returns its exit code.
+func run(args []string, out, errOut io.Writer) int {
+	c := &console{out: out, err: errOut}
+	exit := -1
+	parser, err := kong.New(&commands{}, kong.Name("docker-fluentbit"), kong.Writers(out, errOut),
+		kong.Description("Alerts straight from container logs.\n\nExit codes: 0 fine, 1 a bad answer, 2 broken rules or triggers, 3 unusable arguments or configuration."),
+		kong.UsageOnError(), kong.Exit(func(code int) { exit = code }), kong.Bind(c))
+	if err != nil {
+		_, _ = fmt.Fprintln(errOut, err)
+		return exitUsage
+	}
+	ctx, err := parser.Parse(args)
+	if exit >= 0 { // --help was asked for
+		return exit
+	}
+	if err != nil {
+		_, _ = fmt.Fprintln(errOut, "docker-fluentbit:", err)
+		return exitUsage
+	}
+	if err := ctx.Run(); err != nil {
+		var coded *codeError
+		if !errors.As(err, &coded) {
+			coded = &codeError{exitUsage, err.Error()}
+		}
+		if coded.text != "" {
+			_, _ = fmt.Fprintln(errOut, "docker-fluentbit:", coded.text)
+		}
+		return coded.code
+	}
+	return exitFine
+}

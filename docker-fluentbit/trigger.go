@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+)
+
+type triggerCommand struct {
+	Test triggerTestCommand `cmd:"" help:"Send a test alert through a trigger, and tell how it went."`
+}
+
+type triggerTestCommand struct {
+	Name  string   `arg:"" help:"The trigger's name."`
+	Files []string `short:"c" name:"config" required:"" help:"TOML files, folders or globs."`
+}
+
+// Help gives an example.
+func (triggerTestCommand) Help() string {
+	return "Example: docker-fluentbit trigger test ops -c /etc/fluent-bit/rules.toml\n\nThe payload is real, of kind test, and takes the very way of any alert: the same client, signature and egress guard."
+}
+
+// Run sends the test alert.
+func (cmd *triggerTestCommand) Run(c *console) error {
+	result := config.Load(config.Sources{Files: cmd.Files})
+	for i := range result.Problems {
+		_, _ = fmt.Fprintln(c.err, result.Problems[i].Error())
+	}
+	s := &result.Settings
+	at := slices.IndexFunc(s.Triggers, func(t trigger.Settings) bool { return t.Name == cmd.Name })
+	if at < 0 {
+		var names []string
+		for i := range s.Triggers {
+			names = append(names, s.Triggers[i].Name)
+		}
+		return &codeError{exitUsage, fmt.Sprintf("no usable trigger is named %q: there are %s", cmd.Name, strings.Join(names, ", "))}
+	}
+	client, err := trigger.New(s.Triggers[at], trigger.Deps{Egress: s.Egress, UserAgent: "fluentbit-trigger/" + version})
+	if err != nil {
+		return &codeError{exitRules, err.Error()}
+	}
+	defer client.Close()
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	sent := client.Test(ctx)
+	c.printf("trigger %q: %s\n", cmd.Name, sent)
+	if sent.Outcome != trigger.Delivered {
+		return &codeError{code: exitFindings}
+	}
+	return nil
+}

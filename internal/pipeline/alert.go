@@ -1,0 +1,74 @@
+package pipeline
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/binary"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+)
+
+// identity makes the ids of the alerts of one chunk. An id is a digest of what the alert is about, so that a record that the host hands
+// over twice makes one alert, while two equal lines of one chunk that both alert make two.
+type identity struct {
+	instance string
+	seen     map[[sha256.Size]byte]uint64 // digest without ordinal → alerts of the chunk that had it
+}
+
+func (id *identity) begin() { clear(id.seen) }
+
+// next returns the id of an alert: SHA-256 over rule, instance, tag, the record's time in ns, the record's bytes, and its ordinal among
+// the alerts of the chunk that agree in all of these; 26 characters of it.
+func (id *identity) next(a *engine.Alert, raw []byte) string {
+	h := sha256.New()
+	for _, part := range []string{a.RuleID, id.instance, a.Source.Tag} {
+		h.Write(binary.AppendUvarint(nil, uint64(len(part))))
+		h.Write([]byte(part))
+	}
+	h.Write(binary.BigEndian.AppendUint64(nil, uint64(a.Time)))
+	h.Write(raw)
+	var sum [sha256.Size]byte
+	h.Sum(sum[:0])
+	n := id.seen[sum]
+	if id.seen == nil {
+		id.seen = map[[sha256.Size]byte]uint64{}
+	}
+	id.seen[sum] = n + 1
+	if n > 0 {
+		sum = sha256.Sum256(binary.BigEndian.AppendUint64(sum[:], n))
+	}
+	return "al_" + idEncoding.EncodeToString(sum[:16])
+}
+
+var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
+
+// event turns what the engine tells into what receivers are told.
+func event(a *engine.Alert, id string) trigger.Alert {
+	at := time.Unix(0, a.Time).UTC()
+	out := trigger.Alert{
+		Version: trigger.AlertVersion, ID: id, Kind: trigger.KindLog,
+		Severity: a.Severity.String(), Rule: a.Rule, Summary: a.Summary, Message: a.Message, Truncated: a.Truncated,
+		Time: at, FirstSeen: at, LastSeen: at, Count: 1,
+		Captures: a.Captures, Labels: a.Labels, Runbook: a.Runbook,
+		Source: trigger.Source{
+			Kind: a.Source.Kind, Stream: a.Stream.String(), Workload: a.Source.Workload, Host: a.Source.Host, Tag: a.Source.Tag,
+			Container: trigger.Container(a.Source.Container),
+		},
+	}
+	for why, n := range a.Suppressed {
+		if n > 0 {
+			if out.Suppressed.By == nil {
+				out.Suppressed.By = map[string]int64{}
+			}
+			out.Suppressed.By[engine.Reason(why).String()] = n
+			out.Suppressed.Total += n
+		}
+	}
+	if out.Suppressed.Total > 0 && a.Since != 0 {
+		since := time.Unix(0, a.Since).UTC()
+		out.Suppressed.Since = &since
+	}
+	return out
+}

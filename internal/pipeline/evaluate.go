@@ -1,0 +1,176 @@
+package pipeline
+
+import (
+	"bytes"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
+)
+
+// Verdict is the answer to a chunk.
+type Verdict uint8
+
+// The verdicts.
+const (
+	// Accepted: every line was evaluated, and every alert is kept. The chunk must not come again.
+	Accepted Verdict = iota
+	// Refused: no line was evaluated, because there is no room for alerts. The chunk is to come again later.
+	Refused
+)
+
+// String returns the verdict's word.
+func (v Verdict) String() string {
+	if v == Refused {
+		return "refused"
+	}
+	return "accepted"
+}
+
+// job is one chunk on its way to an evaluator.
+type job struct {
+	chunk []byte
+	tag   string
+	done  chan struct{}
+}
+
+// Flush evaluates a chunk and keeps its alerts. The chunk's memory is not used after it returns. It never waits for the network; it may be
+// called concurrently. The work is done on another goroutine, because Fluent Bit calls on the small stack of a coroutine, which code that
+// the Go runtime runs on the caller's stack would overflow.
+func (p *Pipeline) Flush(chunk []byte, tag string) Verdict {
+	if err := p.delivery.Room(); err != nil {
+		p.counters.refused.Add(1)
+		p.log.Warn("chunk refused until there is room for alerts", "error", err)
+		return Refused
+	}
+	j := job{chunk: chunk, tag: tag, done: make(chan struct{})}
+	select {
+	case p.jobs <- j:
+	case <-p.stopping:
+		p.counters.refused.Add(1)
+		return Refused
+	}
+	<-j.done
+	p.counters.chunks.Add(1)
+	return Accepted
+}
+
+// evaluator evaluates chunks until the pipeline stops.
+func (p *Pipeline) evaluator() {
+	b := p.newBatch()
+	for {
+		select {
+		case j := <-p.jobs:
+			p.evaluate(b, j)
+		case <-p.stopping:
+			return
+		}
+	}
+}
+
+// evaluate evaluates one chunk. A panic costs the lines that were not evaluated by then; the alerts made so far are kept.
+func (p *Pipeline) evaluate(b *batch, j job) {
+	defer close(j.done)
+	b.run(func() { p.decoder.Load().Decode(j.chunk, j.tag, b.now, b.line) })
+}
+
+// expire evaluates the partial lines that waited for too long, or all of them.
+func (p *Pipeline) expire(b *batch, all bool) {
+	b.run(func() {
+		if d := p.decoder.Load(); all {
+			d.Drain(b.line)
+		} else {
+			d.Expire(b.now, b.line)
+		}
+	})
+}
+
+// batch evaluates lines and keeps their alerts in one transaction. It belongs to one goroutine.
+type batch struct {
+	p      *Pipeline
+	worker *engine.Worker
+	now    int64
+	ids    identity
+	alerts []engine.Alert
+	items  []delivery.Item
+}
+
+func (p *Pipeline) newBatch() *batch { return &batch{p: p, ids: identity{instance: p.id}} }
+
+// run evaluates the lines that decode hands to b.line, with the rules in force at its start, and then keeps the alerts.
+func (b *batch) run(decode func()) {
+	b.now = b.p.now().UnixNano()
+	b.ids.begin()
+	b.worker = b.p.engine.Worker()
+	defer func() {
+		b.worker.Release()
+		b.keep()
+	}()
+	defer b.p.recovered("evaluating a chunk")
+	decode()
+}
+
+// line evaluates one line. A panic costs this line alone.
+func (b *batch) line(rec *engine.Record, raw []byte) {
+	defer b.p.recovered("evaluating a line")
+	if isOwn(rec.Text) {
+		b.p.counters.own.Add(1)
+		return
+	}
+	b.alerts = b.worker.Process(rec, b.now, b.alerts[:0])
+	for i := range b.alerts {
+		a := event(&b.alerts[i], b.ids.next(&b.alerts[i], raw))
+		b.items = append(b.items, delivery.Item{Alert: a, Targets: b.p.targets.Load().of(&a)})
+	}
+}
+
+// keep hands the alerts to delivery, which holds them in memory when the store does not take them.
+func (b *batch) keep() {
+	defer b.p.recovered("keeping alerts")
+	if len(b.items) == 0 {
+		return
+	}
+	if err := b.p.delivery.Accept(b.p.ctx, b.items); err != nil {
+		b.p.log.Error("alerts are not on disk yet", "alerts", len(b.items), "error", err)
+	}
+	clear(b.items)
+	b.items = b.items[:0]
+}
+
+// recovered ends a panic, counts it and logs where it came from. It is deferred.
+func (p *Pipeline) recovered(doing string) {
+	if reason := recover(); reason != nil {
+		p.counters.panics.Add(1)
+		p.log.Error("panic", "while", doing, "reason", fmt.Sprint(reason), "stack", string(debug.Stack()))
+	}
+}
+
+// ownMark is what stands in this program's own log lines behind the time and the level: a line that holds it is not evaluated, since an
+// alert about the plugin's own words would make it speak again.
+var ownMark = []byte("[output:trigger:")
+
+// isOwn reports whether a line is one of this program's own log lines, as internal/logging writes them.
+func isOwn(line []byte) bool {
+	const at = len("[2006/01/02 15:04:05.000] [ info] ")
+	return len(line) > at+len(ownMark) && line[0] == '[' && bytes.HasPrefix(line[at:], ownMark)
+}
+
+// expireEvery is how often partial lines are looked at.
+const expireEvery = time.Second
+
+// expirer hands over partial lines that waited for too long, until the pipeline stops.
+func (p *Pipeline) expirer() {
+	b := p.newBatch()
+	tick := time.NewTicker(expireEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			p.expire(b, false)
+		case <-p.stopping:
+			return
+		}
+	}
+}

@@ -1,0 +1,208 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
+	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
+	"github.com/tinyforge/fluentbit-trigger/internal/logging"
+	"github.com/tinyforge/fluentbit-trigger/internal/store"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+)
+
+// Options says what a pipeline runs on.
+type Options struct {
+	// ID names the instance: in log lines, in alert ids and in the default path of the store.
+	ID string
+	// Sources says where the configuration comes from.
+	Sources config.Sources
+	// Lenient starts with what is usable of a broken configuration instead of refusing it.
+	Lenient bool
+	// Previous is the configuration that ran last under this id. A lenient start falls back to it when nothing can be read. May be nil.
+	Previous *config.Settings
+	// Stores is the process's registry of open stores.
+	Stores *store.Registry
+	// LogTo and Origin say where log lines go and what stands in their brackets.
+	LogTo  io.Writer
+	Origin string
+	// Now is the clock; nil: time.Now.
+	Now func() time.Time
+}
+
+// Pipeline is one running instance. It is safe for concurrent use.
+type Pipeline struct {
+	id      string
+	sources config.Sources
+	log     *slog.Logger
+	level   *slog.LevelVar
+	now     func() time.Time
+
+	engine   *engine.Engine
+	decoder  atomic.Pointer[chunk.Decoder]
+	targets  atomic.Pointer[targets]
+	store    *store.Store
+	delivery *delivery.Dispatcher
+	counters counters
+
+	applying sync.Mutex // keeps reloads apart, and guards settings
+	settings *config.Settings
+	watcher  *config.Watcher
+
+	saving  sync.Mutex        // guards unsaved
+	unsaved map[string][]byte // limiter state on its way to the store
+
+	jobs     chan job
+	ctx      context.Context // of what the pipeline's own goroutines do; ends with Stop
+	cancel   context.CancelFunc
+	stopping chan struct{}
+	stopOnce sync.Once
+	running  sync.WaitGroup
+}
+
+// New validates the configuration and wires everything up; it starts no goroutine. Unless the start is lenient, any problem of the
+// configuration is an error, which names all of them.
+func New(o Options) (*Pipeline, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	p := &Pipeline{
+		id: o.ID, sources: o.Sources, now: o.Now, level: &slog.LevelVar{},
+		engine: engine.New(), jobs: make(chan job), stopping: make(chan struct{}),
+	}
+	p.log = slog.New(logging.New(logging.Options{
+		Writer: o.LogTo, Origin: o.Origin, Level: p.level, Redact: p.redact, Now: o.Now,
+	}))
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p.watcher = config.NewWatcher(config.WatcherOptions{Files: o.Sources.Files, Secrets: p.secretFiles})
+	settings, err := p.firstSettings(o)
+	if err != nil {
+		return nil, err
+	}
+	next, err := p.prepare(settings)
+	if err != nil && !o.Lenient {
+		next.close()
+		return nil, err
+	}
+	if err != nil {
+		p.log.Error("a part of the configuration is left out", "error", err)
+	}
+	if err := p.openStore(o.Stores, settings); err != nil {
+		next.close()
+		return nil, err
+	}
+	if err := p.apply(next); err != nil {
+		return nil, errors.Join(err, p.store.Close())
+	}
+	return p, nil
+}
+
+// openStore opens the store, builds the delivery on it and puts the saved limiter state back.
+func (p *Pipeline) openStore(stores *store.Registry, s *config.Settings) error {
+	set := s.Store
+	if set.Path == "" {
+		set.Path = store.DefaultPath(p.id)
+	}
+	opened, err := stores.Open(p.ctx, store.Options{Settings: set, Now: p.now, Log: p.log})
+	if err != nil {
+		return fmt.Errorf("the store cannot be opened: %w", err)
+	}
+	p.store = opened
+	p.delivery, err = delivery.New(delivery.Options{
+		Store: opened, Settings: s.Delivery, Now: p.now, Log: p.log, Host: hostName(),
+		Route: func(a *trigger.Alert) []string { return p.targets.Load().of(a) },
+	})
+	if err != nil {
+		return errors.Join(err, opened.Close())
+	}
+	p.restoreState()
+	return nil
+}
+
+// hostName returns the machine's name, "" when it does not tell.
+func hostName() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return ""
+	}
+	return name
+}
+
+// Start launches the pipeline's goroutines. It is called once.
+func (p *Pipeline) Start() {
+	p.delivery.Start()
+	for range runtime.GOMAXPROCS(0) {
+		p.running.Go(p.evaluator)
+	}
+	p.running.Go(p.expirer)
+	p.running.Go(p.stateKeeper)
+	p.running.Go(p.watch)
+	s := p.Settings()
+	p.log.Info("started", "rules", len(s.Rules), "workloads", len(s.Workloads), "triggers", len(s.Triggers),
+		"store", string(p.store.Mode()))
+}
+
+// Stop evaluates the partial lines that are still held, saves the limiter's state, stops the delivery and closes the store. What was
+// accepted and not delivered is in the store. It is idempotent, and returns an error that names the steps that failed or did not end in
+// the time that ctx leaves.
+func (p *Pipeline) Stop(ctx context.Context) error {
+	var err error
+	p.stopOnce.Do(func() { err = p.stop(ctx) })
+	return err
+}
+
+func (p *Pipeline) stop(ctx context.Context) error {
+	close(p.stopping)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		p.running.Wait()
+	}()
+	var errs []error
+	select {
+	case <-ended:
+		p.expire(p.newBatch(), true)
+	case <-ctx.Done():
+		errs = append(errs, fmt.Errorf("evaluation did not end: %w", ctx.Err()))
+	}
+	if err := p.saveState(ctx); err != nil {
+		errs = append(errs, fmt.Errorf("the limiter's state was not saved: %w", err))
+	}
+	if err := p.delivery.Stop(ctx); err != nil {
+		errs = append(errs, fmt.Errorf("the delivery did not stop: %w", err))
+	}
+	p.cancel()
+	if err := p.store.Close(); err != nil {
+		errs = append(errs, fmt.Errorf("the store was not closed: %w", err))
+	}
+	p.logTotals()
+	return errors.Join(errs...)
+}
+
+// ID returns the instance's name.
+func (p *Pipeline) ID() string { return p.id }
+
+// Settings returns the configuration in force. It is not to be modified.
+func (p *Pipeline) Settings() *config.Settings {
+	p.applying.Lock()
+	defer p.applying.Unlock()
+	return p.settings
+}
+
+// redact removes the secrets of the triggers in force from a log line.
+func (p *Pipeline) redact(line string) string {
+	if t := p.targets.Load(); t != nil {
+		return t.redact(line)
+	}
+	return line
+}

@@ -1,0 +1,160 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
+	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/logging"
+)
+
+// ConfigError is a configuration that was refused.
+type ConfigError struct{ Problems []config.Problem }
+
+// Error names all problems, one a line.
+func (e *ConfigError) Error() string {
+	lines := make([]string, len(e.Problems))
+	for i := range e.Problems {
+		lines[i] = e.Problems[i].Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// firstSettings loads the configuration for the start.
+func (p *Pipeline) firstSettings(o Options) (*config.Settings, error) {
+	result := config.Load(o.Sources)
+	if len(result.Problems) == 0 {
+		return &result.Settings, nil
+	}
+	if !o.Lenient {
+		return nil, &ConfigError{result.Problems}
+	}
+	p.logProblems(result.Problems)
+	if result.Unusable() && o.Previous != nil {
+		p.log.Error("the configuration cannot be read: what ran before runs on")
+		return o.Previous, nil
+	}
+	if o.Previous != nil {
+		result.Keep(o.Previous)
+	}
+	return &result.Settings, nil
+}
+
+func (p *Pipeline) logProblems(problems []config.Problem) {
+	for i := range problems {
+		p.log.Error("configuration problem: " + problems[i].Error())
+	}
+}
+
+// prepared is everything of a configuration that can fail, made before anything changes.
+type prepared struct {
+	settings *config.Settings
+	snapshot *engine.Snapshot
+	decoder  *chunk.Decoder // nil: the one in force fits
+	targets  *targets
+}
+
+func (n *prepared) close() {
+	if n != nil && n.targets != nil {
+		n.targets.close()
+	}
+}
+
+// prepare compiles rules and builds clients. Triggers and rules that cannot be made are left out, and the error names them.
+func (p *Pipeline) prepare(s *config.Settings) (*prepared, error) {
+	n := &prepared{settings: s}
+	var errs []error
+	var err error
+	if n.snapshot, err = p.engine.Compile(engine.Settings{Limits: s.Limits, Rules: s.Rules, Workloads: s.Workloads}); err != nil {
+		errs = append(errs, err)
+		n.snapshot = p.engine.Snapshot()
+	}
+	for _, broken := range n.snapshot.Broken() {
+		errs = append(errs, errors.New(broken.Error()))
+	}
+	if n.decoder, err = chunk.New(s.Records); err != nil {
+		errs = append(errs, err)
+	}
+	n.targets, err = newTargets(s, p.now)
+	return n, errors.Join(append(errs, err)...)
+}
+
+// apply puts a prepared configuration in force. It fails only when the pipeline has stopped, or the first time.
+func (p *Pipeline) apply(n *prepared) error {
+	p.applying.Lock()
+	defer p.applying.Unlock()
+	if level, err := logging.ParseLevel(n.settings.Verbosity); err == nil {
+		p.level.Set(level)
+	}
+	if err := p.delivery.SetTargets(n.targets.delivery()); err != nil {
+		n.close()
+		return err
+	}
+	p.targets.Store(n.targets)
+	change := p.engine.Apply(n.snapshot)
+	if n.decoder != nil && p.decoderChanges(n.settings) {
+		if old := p.decoder.Swap(n.decoder); old != nil {
+			b := p.newBatch()
+			b.run(func() { old.Drain(b.line) })
+		}
+	}
+	if p.settings != nil {
+		p.log.Info("configuration applied", "added", names(change.Added), "removed", names(change.Removed), "changed", names(change.Changed),
+			"kept", len(change.Kept), "triggers", len(n.settings.Triggers))
+	}
+	p.settings = n.settings
+	return nil
+}
+
+// decoderChanges reports whether the settings of the decoder differ from those in force. A decoder that is kept keeps the partial lines
+// that it holds.
+func (p *Pipeline) decoderChanges(s *config.Settings) bool {
+	return p.settings == nil || fmt.Sprintf("%+v", p.settings.Records) != fmt.Sprintf("%+v", s.Records)
+}
+
+// maxNamed bounds how many rules a log line names.
+const maxNamed = 10
+
+func names(ids []string) string {
+	if len(ids) > maxNamed {
+		return strings.Join(ids[:maxNamed], ",") + fmt.Sprintf(",… (%d)", len(ids))
+	}
+	return strings.Join(ids, ",")
+}
+
+// watch reloads when the configuration's files change, until the pipeline stops.
+func (p *Pipeline) watch() {
+	p.watcher.Run(p.ctx, p.reload)
+}
+
+// Reload reads the configuration anew, now.
+func (p *Pipeline) Reload() { p.reload() }
+
+// reload reads the configuration anew and puts what is usable of it in force. When some source cannot be read at all, nothing changes.
+func (p *Pipeline) reload() {
+	defer p.recovered("reloading the configuration")
+	result := config.Load(p.sources)
+	p.logProblems(result.Problems)
+	if result.Unusable() {
+		p.log.Error("the configuration cannot be read: what runs, runs on")
+		return
+	}
+	result.Keep(p.Settings())
+	n, err := p.prepare(&result.Settings)
+	if err != nil {
+		p.log.Error("a part of the configuration is left out", "error", err)
+	}
+	if err := p.apply(n); err != nil {
+		p.log.Error("the configuration was not applied", "error", err)
+	}
+}
+
+func (p *Pipeline) secretFiles() []string {
+	if t := p.targets.Load(); t != nil {
+		return t.files
+	}
+	return nil
+}

@@ -1,0 +1,61 @@
+package pipeline
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
+	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
+)
+
+// counters counts what the pipeline itself does.
+type counters struct {
+	chunks, refused, own, panics atomic.Int64
+}
+
+// Stats is a copy of all counters.
+type Stats struct {
+	Chunks   int64 // accepted
+	Refused  int64 // chunks
+	Own      int64 // lines of this program's own, not evaluated
+	Panics   int64 // recovered
+	Records  chunk.Stats
+	Engine   engine.Stats
+	Delivery delivery.Stats
+}
+
+// Stats copies the counters. ctx bounds the look into the store.
+func (p *Pipeline) Stats(ctx context.Context) Stats {
+	s := Stats{
+		Chunks: p.counters.chunks.Load(), Refused: p.counters.refused.Load(), Own: p.counters.own.Load(), Panics: p.counters.panics.Load(),
+		Engine: p.engine.Stats(), Delivery: p.delivery.Stats(ctx),
+	}
+	if d := p.decoder.Load(); d != nil {
+		s.Records = d.Stats()
+	}
+	return s
+}
+
+// logTotals tells at the end what was done. The sums over all rules hold hits = alerts + suppressed + pending.
+func (p *Pipeline) logTotals() {
+	var sum engine.RuleCounts
+	e := p.engine.Stats()
+	for _, c := range e.Rules {
+		sum.Hits += c.Hits
+		sum.Alerts += c.Alerts
+		sum.Pending += c.Pending
+		for i, n := range c.Suppressed {
+			sum.Suppressed[i] += n
+		}
+	}
+	args := []any{"lines", e.Lines, "hits", sum.Hits, "alerts", sum.Alerts, "pending", sum.Pending}
+	for i, n := range sum.Suppressed {
+		if n > 0 {
+			args = append(args, "suppressed_"+engine.Reason(i).String(), n)
+		}
+	}
+	records := p.decoder.Load().Stats()
+	p.log.Info("stopped", append(args, "broken_events", records.Broken, "refused_chunks", p.counters.refused.Load(),
+		"panics", p.counters.panics.Load())...)
+}

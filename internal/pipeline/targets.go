@@ -1,0 +1,82 @@
+package pipeline
+
+import (
+	"errors"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+)
+
+// targets are the triggers in force: who wants an alert, and who sends it. Immutable.
+type targets struct {
+	all   []target
+	files []string // that hold their secrets
+}
+
+type target struct {
+	settings *trigger.Settings
+	filter   *trigger.Filter
+	client   *trigger.Client
+}
+
+// newTargets builds filters and clients. Those that cannot be built are left out, and the error names each.
+func newTargets(s *config.Settings, now func() time.Time) (*targets, error) {
+	t := &targets{}
+	regexps := &trigger.Regexps{}
+	var errs []error
+	for i := range s.Triggers {
+		set := &s.Triggers[i]
+		t.files = append(t.files, set.Files()...)
+		filter, err := trigger.NewFilter(set, regexps)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		client, err := trigger.New(*set, trigger.Deps{Egress: s.Egress, Now: now, UserAgent: userAgent})
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		t.all = append(t.all, target{set, filter, client})
+	}
+	return t, errors.Join(errs...)
+}
+
+const userAgent = "fluentbit-trigger"
+
+// of returns the names of the triggers that want an alert.
+func (t *targets) of(a *trigger.Alert) []string {
+	var names []string
+	for i := range t.all {
+		if t.all[i].filter.Match(a) {
+			names = append(names, t.all[i].settings.Name)
+		}
+	}
+	return names
+}
+
+// delivery returns the targets as the dispatcher takes them. From then on the dispatcher closes the clients.
+func (t *targets) delivery() []delivery.Target {
+	out := make([]delivery.Target, len(t.all))
+	for i, one := range t.all {
+		out[i] = delivery.NewTarget(one.settings, one.client, one.client.Revision())
+	}
+	return out
+}
+
+// redact removes the secrets of all triggers from a text.
+func (t *targets) redact(text string) string {
+	for i := range t.all {
+		text = t.all[i].client.Redactor().Redact(text)
+	}
+	return text
+}
+
+// close closes the clients of targets that never came into force.
+func (t *targets) close() {
+	for i := range t.all {
+		t.all[i].client.Close()
+	}
+}
