@@ -29,16 +29,21 @@ type Client struct {
 	name     string
 	format   string
 	method   string
-	url      *url.URL
-	target   *url.URL // as it is judged when a proxy dials it
 	proxied  bool
-	header   http.Header
-	signer   signer
+	wire     *wire
 	renderer *renderer
 	redactor *Redactor
 	guard    *guard
 	http     *retryablehttp.Client
 	now      func() time.Time
+}
+
+// wire is what goes over the wire and is secret. It sits behind a pointer, so that even a printed copy of a Client shows an address only.
+type wire struct {
+	url    *url.URL    // where requests go
+	target *url.URL    // the same as it was configured, which is what is judged when a proxy dials
+	header http.Header // of each request, but for its identity and signatures
+	signer signer
 }
 
 // New builds the client of a trigger. It reads the files and variables that hold secrets; a file that changes later counts when the next
@@ -77,9 +82,9 @@ func newClient(s *Settings, deps Deps) (*Client, error) {
 		}
 	}
 	c := &Client{
-		name: s.Name, format: s.Format, method: s.Method, url: address, target: creds.target, proxied: creds.proxy != nil,
-		header: creds.header(s, deps.UserAgent), signer: creds.signer, renderer: render, redactor: creds.redactor(s, address),
-		guard: dials, now: deps.Now,
+		name: s.Name, format: s.Format, method: s.Method, proxied: creds.proxy != nil,
+		wire:     &wire{address, creds.target, creds.header(s, deps.UserAgent), creds.signer},
+		renderer: render, redactor: creds.redactor(s, address), guard: dials, now: deps.Now,
 	}
 	c.http = c.retrying(&http.Client{
 		Transport:     transport,
@@ -171,13 +176,13 @@ func (c *Client) send(ctx context.Context, id string, alerts []Alert) (result Re
 	if refused := x.checkTarget(ctx); refused != nil {
 		return *refused
 	}
-	request, err := retryablehttp.NewRequestWithContext(withExchange(ctx, x), c.method, c.url.String(), message.body)
+	request, err := retryablehttp.NewRequestWithContext(withExchange(ctx, x), c.method, c.wire.url.String(), message.body)
 	if err != nil { // its text may hold the URL
 		return Result{Outcome: Dead, Failure: FailureClient, Reason: "no request can be made"}
 	}
-	request.Header = c.header.Clone()
+	request.Header = c.wire.header.Clone()
 	request.Header.Set("Content-Type", message.contentType)
-	c.signer.sign(request.Header, id, c.now(), message.body)
+	c.wire.signer.sign(request.Header, id, c.now(), message.body)
 	answer, err := c.http.Do(request)
 	if answer != nil {
 		_ = answer.Body.Close() // read and replaced by the exchange

@@ -58,7 +58,7 @@ func (x *exchange) prepare(request *http.Request) error {
 		return errRefused
 	}
 	request.Header = request.Header.Clone()
-	x.client.signer.sign(request.Header, x.id, x.client.now(), x.body)
+	x.client.wire.signer.sign(request.Header, x.id, x.client.now(), x.body)
 	return nil
 }
 
@@ -67,7 +67,7 @@ func (x *exchange) checkTarget(ctx context.Context) *Result {
 	if !x.client.proxied {
 		return nil
 	}
-	err := x.client.guard.checkProxied(ctx, x.client.target)
+	err := x.client.guard.checkProxied(ctx, x.client.wire.target)
 	if err == nil {
 		return nil
 	}
