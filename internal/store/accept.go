@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"time"
@@ -47,14 +48,17 @@ func (s *Store) Accept(ctx context.Context, now time.Time, items []Item) (Accept
 		}
 		seq := first
 		for _, item := range items {
-			n, err := t.exec("INSERT INTO alerts (seq, id, at, payload) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-				seq+1, item.ID, t.now, item.Payload)
+			hash := sha256.Sum256([]byte(item.ID))
+			n, err := t.exec("INSERT INTO ids (seq, hash) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING", seq+1, hash[:16])
 			if err != nil {
 				return err
 			}
 			if n == 0 {
 				done.Duplicate++
 				continue
+			}
+			if _, err := t.exec("INSERT INTO alerts (seq, id, at, payload) VALUES (?, ?, ?, ?)", seq+1, item.ID, t.now, item.Payload); err != nil {
+				return err
 			}
 			seq++
 			done.New++
@@ -92,7 +96,7 @@ func (s *Store) Accept(ctx context.Context, now time.Time, items []Item) (Accept
 // that was lost since never names a row of the file in its place. (2^47 numbers: 16 for each millisecond until the year 2248.)
 func (t *tx) tip() (int64, error) {
 	var seq sql.NullInt64
-	if err := t.row("SELECT max(seq) FROM alerts").Scan(&seq); err != nil {
+	if err := t.row("SELECT max(seq) FROM ids").Scan(&seq); err != nil {
 		return 0, err
 	}
 	if !seq.Valid {

@@ -66,7 +66,7 @@ func (t *tx) relieveLog(n int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	seqs, err := t.numbers(`SELECT seq FROM alerts WHERE seq > ? AND payload IS NOT NULL AND NOT EXISTS (
+	seqs, err := t.numbers(`SELECT seq FROM alerts WHERE seq > ? AND NOT EXISTS (
 			SELECT 1 FROM deliveries d WHERE d.seq BETWEEN alerts.seq << 16 AND alerts.seq << 16 | 65535 AND d.state IN (0, 2)
 		) ORDER BY seq LIMIT ?`, tip-int64(t.set.Events), n)
 	for _, seq := range seqs {
@@ -148,16 +148,11 @@ func (t *tx) forgetOf(deliveries []int64) error {
 				return err
 			}
 		}
-		if seq <= tip-int64(t.set.IDs) {
-			if err := t.forgetIDs(seq, seq); err != nil {
-				return err
-			}
-		}
 	}
 	return nil
 }
 
-// forgetRange removes the finished deliveries of the alerts from first to last, and the payloads of those that have no other.
+// forgetRange removes the finished deliveries of the alerts from first to last, and of these alerts those that have no other.
 func (t *tx) forgetRange(first, last int64) error {
 	if first > last || last <= 0 {
 		return nil
@@ -166,17 +161,17 @@ func (t *tx) forgetRange(first, last int64) error {
 		max(first, 0)<<targetBits, last<<targetBits|maxTargets); err != nil {
 		return err
 	}
-	_, err := t.exec(`UPDATE alerts SET payload = NULL WHERE seq BETWEEN ? AND ? AND payload IS NOT NULL AND NOT EXISTS (
+	_, err := t.exec(`DELETE FROM alerts WHERE seq BETWEEN ? AND ? AND NOT EXISTS (
 		SELECT 1 FROM deliveries d WHERE d.seq BETWEEN alerts.seq << 16 AND alerts.seq << 16 | 65535)`, first, last)
 	return err
 }
 
-// forgetIDs removes the ids of the alerts from first to last, as far as nothing else of them is left.
+// forgetIDs removes the ids of the alerts from first to last.
 func (t *tx) forgetIDs(first, last int64) error {
 	if first > last || last <= 0 {
 		return nil
 	}
-	_, err := t.exec("DELETE FROM alerts WHERE seq BETWEEN ? AND ? AND payload IS NULL", first, last)
+	_, err := t.exec("DELETE FROM ids WHERE seq BETWEEN ? AND ?", first, last)
 	return err
 }
 

@@ -36,7 +36,7 @@ func (s *Store) Events(ctx context.Context, before int64, limit int) ([]Event, e
 		if before <= 0 {
 			before = 1<<(63-targetBits) - 1
 		}
-		err := c.each("SELECT seq, id, at, payload FROM alerts WHERE seq < ? AND payload IS NOT NULL ORDER BY seq DESC LIMIT ?",
+		err := c.each("SELECT seq, id, at, payload FROM alerts WHERE seq < ? ORDER BY seq DESC LIMIT ?",
 			[]any{before, limit}, func(rows *sql.Rows) error {
 				var e Event
 				var at int64

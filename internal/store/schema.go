@@ -25,13 +25,17 @@ const (
 //
 // All times are nanoseconds since 1970-01-01 UTC.
 var migrations = [...]string{
-	// 1: alerts, deliveries, targets and who is sending. A row of alerts loses its payload when nothing refers to it any more and it has
-	// left the event log; what remains is its id, until it leaves the window of ids, too.
+	// 1: alerts, their ids, deliveries, targets and who is sending. Ids stand apart from alerts, as hashes, because they are kept for longer:
+	// rows that only lost their payload would leave pages that are nearly empty.
 	`CREATE TABLE alerts (
 		seq INTEGER PRIMARY KEY,
-		id TEXT NOT NULL UNIQUE,
+		id TEXT NOT NULL,
 		at INTEGER NOT NULL,
-		payload BLOB
+		payload BLOB NOT NULL
+	);
+	CREATE TABLE ids (
+		seq INTEGER PRIMARY KEY,
+		hash BLOB NOT NULL UNIQUE
 	);
 	CREATE TABLE targets (
 		id INTEGER PRIMARY KEY,

@@ -1,0 +1,45 @@
+package store
+
+import (
+	"fmt"
+	"testing"
+)
+
+// BenchmarkAccept keeps alerts of 450 bytes for one target whose receiver is down, so that the bounds are at work, too.
+func BenchmarkAccept(b *testing.B) {
+	for _, n := range []int{1, 16, 256} {
+		b.Run(fmt.Sprint("alerts=", n), func(b *testing.B) {
+			bench := newBench(b)
+			s := bench.open()
+			next := 0
+			for b.Loop() {
+				bench.accept(s, items(next, n, "a"))
+				next += n
+			}
+			b.ReportMetric(float64(next)/b.Elapsed().Seconds(), "alerts/s")
+		})
+	}
+}
+
+// BenchmarkDrain leases and finishes what is pending, in batches as the dispatcher does.
+func BenchmarkDrain(b *testing.B) {
+	for _, n := range []int{1, 16, 64} {
+		b.Run(fmt.Sprint("batch=", n), func(b *testing.B) {
+			bench := newBench(b, func(s *Settings) { s.MaxPending = 1_000_000 })
+			s := bench.open()
+			next, done := 0, 0
+			for b.Loop() {
+				b.StopTimer()
+				for next < done+n {
+					bench.accept(s, items(next, 1024, "a"))
+					next += 1024
+				}
+				b.StartTimer()
+				messages := bench.lease(s, 1, "a", n)
+				bench.finish(s, 1, Delivered, messages...)
+				done += len(messages)
+			}
+			b.ReportMetric(float64(done)/b.Elapsed().Seconds(), "alerts/s")
+		})
+	}
+}
