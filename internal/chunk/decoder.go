@@ -118,8 +118,10 @@ func (r *reading) run() {
 			if i = nextPlausible(r.b, i, end); i >= end || budget < 0 {
 				break
 			}
-			if reached, ok = r.event(i); ok {
-				break
+			if reached, ok = likely(r.b, i); ok {
+				if reached, ok = r.event(i); ok {
+					break
+				}
 			}
 			budget -= reached - i
 		}

@@ -1,5 +1,10 @@
 package chunk
 
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
 // role says what a key of a record means to us.
 type role uint8
 
@@ -75,17 +80,47 @@ func builtinKeys() map[string]role {
 // key is one entry of a keyTable. A rank is the place in the list of the settings, from 1; 0 means that the key is not in it.
 type key struct {
 	name      string
+	words     keyWords
 	role      role
 	logRank   uint8
 	levelRank uint8
 }
 
-// keyTable finds the few keys that matter among all keys of a record. Most keys of a record are in no table: they are told apart by
-// length, first and last byte, mostly without comparing them.
+// keyWords is the first eight bytes of a key and, of a longer one, the last eight. Up to a length of sixteen they are the whole key.
+type keyWords struct{ first, last uint64 }
+
+// wordsOf returns the words of the key b[start:end].
+func wordsOf(b []byte, start, end int) (w keyWords) {
+	n := end - start
+	if n >= 8 {
+		w.first = binary.LittleEndian.Uint64(b[start:])
+		if n > 8 {
+			w.last = binary.LittleEndian.Uint64(b[end-8:])
+		}
+		return w
+	}
+	if start+8 <= len(b) {
+		w.first = binary.LittleEndian.Uint64(b[start:]) & (1<<(8*uint(n)) - 1)
+		return w
+	}
+	for i, c := range b[start:end] {
+		w.first |= uint64(c) << (8 * i)
+	}
+	return w
+}
+
+func (w keyWords) hash(n int) uint64 {
+	return ((w.first ^ bits.RotateLeft64(w.last, 29) ^ uint64(n)) * 0x9e3779b97f4a7c15) >> (64 - slotBits)
+}
+
+// keyTable finds the few keys that matter among all keys of a record. Most keys of a record are in no table: their slot is empty. Keys are
+// compared by their words, so that a short one costs no call.
 type keyTable struct {
-	slots [1024]uint8 // index into keys, from 1
+	slots [1 << slotBits]uint8 // index into keys, from 1
 	keys  []key
 }
+
+const slotBits = 10
 
 func newKeyTable(s Settings) *keyTable {
 	byName := map[string]*key{}
@@ -114,32 +149,27 @@ func newKeyTable(s Settings) *keyTable {
 		if k.name == "" {
 			continue
 		}
+		k.words = wordsOf([]byte(k.name), 0, len(k.name))
 		t.keys = append(t.keys, *k)
-		h := keyHash([]byte(k.name))
+		h := k.words.hash(len(k.name))
 		for t.slots[h] != 0 {
-			h = (h + 1) % uint(len(t.slots))
+			h = (h + 1) % uint64(len(t.slots))
 		}
 		t.slots[h] = uint8(len(t.keys))
 	}
 	return t
 }
 
-// keyHash must not be given an empty name.
-func keyHash(name []byte) uint {
-	return (uint(len(name)) + uint(name[0])<<3 + uint(name[len(name)-1])<<5) % 1024
-}
-
-// find returns the entry of the key, nil when it means nothing to us.
-func (t *keyTable) find(name []byte) *key {
-	if len(name) == 0 {
-		return nil
-	}
-	for h := keyHash(name); ; h = (h + 1) % uint(len(t.slots)) {
-		n := t.slots[h]
-		if n == 0 {
+// find returns the entry of the key b[start:end], nil when it means nothing to us.
+func (t *keyTable) find(b []byte, start, end int) *key {
+	w, n := wordsOf(b, start, end), end-start
+	for h := w.hash(n); ; h++ {
+		slot := t.slots[h%uint64(len(t.slots))]
+		if slot == 0 {
 			return nil
 		}
-		if k := &t.keys[n-1]; k.name == string(name) {
+		k := &t.keys[slot-1]
+		if k.words == w && len(k.name) == n && (n <= 16 || k.name[8:n-8] == string(b[start+8:end-8])) {
 			return k
 		}
 	}

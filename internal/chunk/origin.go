@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"hash/maphash"
+	"math/bits"
 	"sync"
 	"sync/atomic"
 
@@ -85,8 +86,11 @@ func (o *origins) find(b []byte, spans []span, tag string) *origin {
 	return known
 }
 
-// memoSize is how many origins of one chunk are found without a lock; a power of two.
-const memoSize = 64
+// memoSize is how many origins of one chunk are found without a lock at most, memoProbes at how many places one is looked for.
+const (
+	memoSize   = 128
+	memoProbes = 8
+)
 
 // memo remembers the origins of the records of one chunk, by the bytes in that chunk. It belongs to one goroutine.
 type memo struct {
@@ -114,11 +118,21 @@ func (m *memo) find(b []byte, s *scan, o *origins, tag string) *origin {
 	if m.last != nil && m.last.same(b, s) {
 		return m.last.origin
 	}
-	e := &m.entries[sample(b, s)%memoSize]
-	if e.generation != m.generation || !e.same(b, s) {
-		e.generation, e.count, e.origin = m.generation, s.count, o.find(b, s.spans[:s.count], tag)
-		copy(e.spans[:], s.spans[:s.count])
+	home := sample(b, s)
+	e := &m.entries[home%memoSize]
+	for n := range uint64(memoProbes) {
+		at := &m.entries[(home+n)%memoSize]
+		if at.generation != m.generation {
+			e = at
+			break
+		}
+		if at.same(b, s) {
+			m.last = at
+			return at.origin
+		}
 	}
+	e.generation, e.count, e.origin = m.generation, s.count, o.find(b, s.spans[:s.count], tag)
+	copy(e.spans[:], s.spans[:s.count])
 	m.last = e
 	return e.origin
 }
@@ -142,18 +156,23 @@ func sample(b []byte, s *scan) uint64 {
 	for i := range s.count {
 		v := b[s.spans[i].start:s.spans[i].end]
 		n := len(v)
-		h = (h ^ uint64(n)) * 0x9e3779b97f4a7c15
+		h = mix(h, uint64(n))
 		if n < 8 {
 			for _, c := range v {
-				h = (h ^ uint64(c)) * 0x9e3779b97f4a7c15
+				h = mix(h, uint64(c))
 			}
 			continue
 		}
 		for _, at := range [...]int{n - 8, n / 2 &^ 7, n / 4, n / 8} {
 			if at+8 <= n {
-				h = (h ^ binary.LittleEndian.Uint64(v[at:])) * 0x9e3779b97f4a7c15
+				h = mix(h, binary.LittleEndian.Uint64(v[at:]))
 			}
 		}
 	}
-	return h >> 32
+	return h
+}
+
+func mix(h, word uint64) uint64 {
+	high, low := bits.Mul64(h^word, 0x9e3779b97f4a7c15)
+	return high ^ low
 }

@@ -15,9 +15,16 @@ type span struct {
 	start, end int
 }
 
-// scan is what one pass over a record's body finds. Values are kept as positions and read when they are needed; 0 is "not there", since no
-// value of an event can begin at position 0.
+// scan is what one pass over a record's body finds.
 type scan struct {
+	found
+	count int // of spans
+	spans [maxSpans]span
+}
+
+// found is the part of a scan that is cleared for each record. Values are kept as positions and read when they are needed; 0 is "not
+// there", since no value of an event can begin at position 0.
+type found struct {
 	textStart, textEnd int
 	textKey            *key // nil when the body itself is the text, or there is none
 	textRank           uint8
@@ -27,63 +34,50 @@ type scan struct {
 	stream             engine.Stream
 	level              int
 	pri, priority      int
+	pairs              int // of the body, when it is a map
 
 	partialMessage, partialID, partialOrdinal, partialLast int
 	logtag, flag, journalPartial                           int
-
-	pairs int // of the body, when it is a map
-	count int // of spans
-	spans [maxSpans]span
 }
 
-// reset forgets the last record, but not the spans' memory, which is overwritten.
-func (s *scan) reset() {
-	s.textStart, s.textEnd, s.textKey, s.textRank, s.levelRank = 0, 0, nil, 0, 0
-	s.keyIsStream, s.journal, s.stream = false, false, engine.StreamUnknown
-	s.level, s.pri, s.priority = 0, 0, 0
-	s.partialMessage, s.partialID, s.partialOrdinal, s.partialLast = 0, 0, 0, 0
-	s.logtag, s.flag, s.journalPartial = 0, 0, 0
-	s.pairs, s.count = 0, 0
-}
+// reset forgets the last record.
+func (s *scan) reset() { s.found, s.count = found{}, 0 }
 
 // hasText reports whether the record holds a text, be it empty.
 func (s *scan) hasText() bool { return s.textStart != 0 }
 
-// body walks the value at i, a record's body, once. next is its end, or how far the walk came.
+// body walks the value at i, a record's body, once. next is its end, or how far the walk came. A body is a map, a text or nil. Anything else,
+// or a map or an array as a key, is no record, but what an event that was cut short has taken of the next one.
 func (s *scan) body(b []byte, i int, keys *keyTable, last *span) (next int, ok bool) {
 	if i >= len(b) {
 		return i, false
 	}
-	pairs, i, isMap := mapAt(b, i)
+	pairs, first, isMap := mapAt(b, i)
 	if !isMap {
 		if start, end, isText := text(b, i); isText {
 			s.textStart, s.textEnd = start, end
 			return end, true
 		}
-		return skip(b, i)
+		return i + 1, b[i] == mpNil
 	}
 	s.pairs = pairs
-	for ; pairs > 0; pairs-- {
+	for i = first; pairs > 0; pairs-- {
 		if i >= len(b) {
 			return i, false
 		}
-		var name []byte
+		var k *key
 		if t := b[i]; t&0xe0 == mpFixstr {
-			end := i + 1 + int(t&0x1f)
-			if end > len(b) {
+			start := i + 1
+			if i = start + int(t&0x1f); i >= len(b) {
 				return len(b), false
 			}
-			name, i = b[i+1:end], end
-		} else if start, end, isText := text(b, i); isText {
-			name, i = b[start:end], end
-		} else if i, ok = skip(b, i); !ok {
-			return i, false
-		}
-		if i >= len(b) {
+			k = keys.find(b, start, i)
+		} else if start, end, isText := text(b, i); isText && end < len(b) {
+			k, i = keys.find(b, start, end), end
+		} else if i, ok = skip(b, i); !ok || i >= len(b) || !scalar(t) && t != mpNil {
 			return i, false
 		}
 		value := i
-		k := keys.find(name)
 		if k != nil && k.role == roleKubernetes {
 			// The map is the same for all records of a pod: comparing it with the last one is far cheaper than walking it.
 			if n := last.end - last.start; n > 0 && n <= len(b)-i && bytes.Equal(b[i:i+n], b[last.start:last.end]) {
@@ -93,8 +87,11 @@ func (s *scan) body(b []byte, i int, keys *keyTable, last *span) (next int, ok b
 			}
 		}
 		if t := b[i]; t&0xe0 == mpFixstr {
-			i += 1 + int(t&0x1f)
-			if i > len(b) {
+			if i += 1 + int(t&0x1f); i > len(b) {
+				return len(b), false
+			}
+		} else if t == mpStr8 && i+1 < len(b) {
+			if i += 2 + int(b[i+1]); i > len(b) {
 				return len(b), false
 			}
 		} else if i, ok = skip(b, i); !ok {

@@ -118,7 +118,7 @@ func skip(b []byte, i int) (next int, ok bool) {
 			i += head + length
 		}
 	}
-	return i, i <= len(b)
+	return min(i, len(b)), i <= len(b)
 }
 
 // be8, be16 and be32 read a big-endian length, -1 when it is cut off or greater than the slice could hold.
