@@ -40,6 +40,7 @@ const (
 	nsRegexpByte   = 35
 	nsAnchored     = 15
 	nsFilterShare  = 0.5
+	nsUnionMember  = 1.5
 	detailLiterals = 4
 )
 

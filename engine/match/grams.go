@@ -78,7 +78,8 @@ func buildGrams(literals []literal, stride int, m *model) *gramIndex {
 		for o := 0; o+stride+3 <= len(l.text); o++ {
 			sum := 0.0
 			for k := range stride {
-				sum += rate(l.text[o+k:])
+				// A gram that others use as well costs them a comparison, too.
+				sum += rate(l.text[o+k:]) * float64(1+len(uses[foldGram(l.text[o+k:])]))
 			}
 			if sum < best {
 				best, at = sum, o
@@ -126,30 +127,33 @@ func (g *gramIndex) slot(gram uint32) uint32 {
 	return gram * gramFactor >> 7 & uint32(len(g.slots)-1)
 }
 
-// lookup calls yield for each literal that stands around the gram at line[pos:], with the place where it begins.
-func (g *gramIndex) lookup(line []byte, pos int, yield func(l *literal, pos int)) {
+// at gives the uses of the gram at line[pos:].
+func (g *gramIndex) at(line []byte, pos int) []gramUse {
 	gram := binary.LittleEndian.Uint32(line[pos:]) | gramFold
-	i := g.slot(gram)
-	for g.slots[i].gram != gram || g.slots[i].from == g.slots[i].to {
-		if g.slots[i].from == g.slots[i].to {
-			return
+	for i := g.slot(gram); ; i = (i + 1) & uint32(len(g.slots)-1) {
+		s := &g.slots[i]
+		if s.from == s.to {
+			return nil
 		}
-		i = (i + 1) & uint32(len(g.slots)-1)
-	}
-	uses := g.uses[g.slots[i].from:g.slots[i].to]
-	for k := range uses {
-		u := &uses[k]
-		if at := pos - int(u.lead); at >= 0 && at+8 <= len(line) {
-			if (binary.LittleEndian.Uint64(line[at:])|gramFold<<32|gramFold)&u.mask != u.want {
-				continue
-			}
-		}
-		l := &g.literals[u.literal]
-		begin := pos - int(u.off)
-		if begin >= 0 && begin+len(l.text) <= len(line) && equalFold(line[begin:begin+len(l.text)], l.text) {
-			yield(l, begin)
+		if s.gram == gram {
+			return g.uses[s.from:s.to]
 		}
 	}
+}
+
+// standsAt reports whether the literal text stands in line around the gram at pos, and where it begins.
+func (u *gramUse) standsAt(line []byte, pos int, text string) (begin int, ok bool) {
+	begin = pos - int(u.off)
+	if begin < 0 || begin+len(text) > len(line) {
+		return 0, false
+	}
+	return begin, equalFold(line[begin:begin+len(text)], text)
+}
+
+// mayStandAt tells most false hits by one comparison.
+func (u *gramUse) mayStandAt(line []byte, pos int) bool {
+	at := pos - int(u.lead)
+	return at < 0 || at+8 > len(line) || (binary.LittleEndian.Uint64(line[at:])|gramFold<<32|gramFold)&u.mask == u.want
 }
 
 // equalFold compares with a literal in lower case, folding ASCII.

@@ -123,7 +123,18 @@ func (m *Matcher) scanLiterals() {
 }
 
 func (m *Matcher) literalsAt(pos int) {
-	m.set.grams.lookup(m.line, pos, func(l *literal, begin int) { m.candidates(l.targets, begin) })
+	g := m.set.grams
+	uses := g.at(m.line, pos)
+	for i := range uses {
+		u := &uses[i]
+		if !u.mayStandAt(m.line, pos) {
+			continue
+		}
+		l := &g.literals[u.literal]
+		if begin, ok := u.standsAt(m.line, pos, l.text); ok {
+			m.candidates(l.targets, begin)
+		}
+	}
 }
 
 func (m *Matcher) scanWindows() {

@@ -11,7 +11,7 @@ const (
 	maxNeeds    = 1024 // literals or windows of one expression
 	windowLen   = 4
 	// minRate is what no estimate goes below: rarer is not better.
-	minRate = 1e-7
+	minRate = 1e-9
 )
 
 // need is one of several things of which a match has at least one: a literal or a window that stands at entry.

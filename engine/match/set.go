@@ -1,9 +1,11 @@
 package match
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"regexp/syntax"
+	"slices"
 )
 
 // Options change how a Set works, never what it finds. The zero value is the best for production; the rest is there to
@@ -28,6 +30,8 @@ const (
 	commonLiteral = 1e-4
 	// commonWindow is the rate from which the shared automaton is cheaper than checking every candidate.
 	commonWindow = 8e-3
+	// maxCommon bounds the nfa states that common windows bring to the union, whose states multiply.
+	maxCommon = 500
 	// maxShared bounds the nfa states of a shared automaton; expressions beyond run on their own.
 	maxShared = 50_000
 )
@@ -163,10 +167,18 @@ func (c *compiler) assign() {
 		switch e.filter {
 		case Literal:
 			c.addLiterals(id)
-		case Window:
-			c.addWindows(id)
 		case Anchored:
 			anchored = append(anchored, id)
+		}
+	}
+	if !s.options.NoDFA {
+		c.moveCommonWindows()
+	}
+	for i := range s.exprs {
+		e, id := &s.exprs[i], int32(i)
+		switch e.filter {
+		case Window:
+			c.addWindows(id)
 		case Union:
 			union = append(union, id)
 		}
@@ -186,6 +198,37 @@ func (c *compiler) assign() {
 	}
 	if len(c.windows) > 0 {
 		s.windows = buildWindows(c.windows)
+	}
+}
+
+// moveCommonWindows moves the expressions with the most common windows to the shared automaton where that is cheaper: it
+// costs the same for one as for many, so it pays when there is one anyway, or when their candidates cost more.
+func (c *compiler) moveCommonWindows() {
+	s := c.set
+	var common []int32
+	sum, states := 0.0, 0
+	for i := range s.exprs {
+		switch e := &s.exprs[i]; e.filter {
+		case Union:
+			sum += nsDFAByte * lineBytes
+			states += len(e.nfa.states)
+		case Window:
+			if ns := e.plan.rate * lineBytes * nsCandidate; ns > nsUnionMember {
+				sum += ns
+				common = append(common, int32(i))
+			}
+		}
+	}
+	if sum < nsDFAByte*lineBytes {
+		return
+	}
+	slices.SortStableFunc(common, func(a, b int32) int { return cmp.Compare(s.exprs[b].plan.rate, s.exprs[a].plan.rate) })
+	for _, id := range common {
+		e := &s.exprs[id]
+		if states += len(e.nfa.states); states > maxCommon {
+			return
+		}
+		e.filter, e.plan = Union, plan{}
 	}
 }
 
