@@ -194,5 +194,9 @@ func startSink(ctx context.Context, o options, dir, rules string) (sink, error) 
 			return nil, err
 		}
 	}
-	return startHost(host, plugin, dir, rules)
+	reason := "as asked for"
+	if o.runner == "auto" {
+		reason = "fluent-bit is not on PATH"
+	}
+	return startHost(host, plugin, dir, rules, reason)
 }

@@ -32,16 +32,17 @@ var (
 
 // hostSink is the plugin host of test/host.
 type hostSink struct {
-	host *pluginhost.Host
-	part string
+	host   *pluginhost.Host
+	part   string
+	reason string
 }
 
-func startHost(path, plugin, dir, rules string) (*hostSink, error) {
+func startHost(path, plugin, dir, rules, reason string) (*hostSink, error) {
 	host, err := pluginhost.Start(path, pluginhost.Options{})
 	if err != nil {
 		return nil, err
 	}
-	s := &hostSink{host: host, part: filepath.Join(dir, "part.log")}
+	s := &hostSink{host: host, part: filepath.Join(dir, "part.log"), reason: reason}
 	for _, command := range [][]string{
 		{"load", plugin},
 		{"register"},

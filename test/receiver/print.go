@@ -14,7 +14,7 @@ import (
 )
 
 // maxMessage is how many characters of a message are printed.
-const maxMessage = 200
+const maxMessage = 140
 
 // Printer writes alerts for people. It may be used by several goroutines.
 type Printer struct {
@@ -66,7 +66,7 @@ func (p *Printer) Print(a trigger.Alert) error {
 	if a.Kind != trigger.KindLog {
 		fmt.Fprintf(&b, " (%s)", clean(a.Kind))
 	}
-	if a.Summary != "" && a.Summary != a.Message {
+	if a.Summary != "" && !tells(a.Summary, a.Message) {
 		fmt.Fprintf(&b, "\n         %s", cut(clean(a.Summary)))
 	}
 	if a.Message != "" {
@@ -124,6 +124,12 @@ func Reasons(by map[string]int64) []string {
 		return reasons[i] < reasons[j]
 	})
 	return reasons
+}
+
+// tells is whether a summary only repeats the message, whole or as much of it as fits, behind a few words.
+func tells(summary, message string) bool {
+	begin := message[:min(len(message), 60)]
+	return begin != "" && strings.Contains(summary, begin)
 }
 
 func place(a trigger.Alert) string {

@@ -81,6 +81,7 @@ func (d *day) run() []containerlog.Line {
 	// The last of each kind comes after the cooldowns, so that it tells what was held back.
 	d.gatewayErrors(585, 1)
 	d.paymentStorm(590, 1)
+	d.slowQuery(595, 1210.3, 1004)
 	sort.SliceStable(d.lines, func(i, j int) bool { return d.lines[i].After < d.lines[j].After })
 	return d.lines
 }
@@ -160,7 +161,7 @@ func (d *day) gatewayErrors(from float64, count int) {
 	for i := range count {
 		at := from + float64(i)*0.5
 		d.access(at, pick(d.random, 502, 502, 502, 504), pick(d.random, "GET /cart", "POST /cart/items", "GET /checkout"))
-		if i%10 == 0 && count > 1 {
+		if i%10 == 0 {
 			d.add(at, d.web, "stderr", `%s [error] 29#29: *%d connect() failed (111: Connection refused) while connecting to upstream, `+
 				`client: 203.0.113.7, server: shop.example, request: "GET /cart HTTP/1.1", upstream: "http://172.20.0.4:8080/cart"`,
 				d.clock(at, "2006/01/02 15:04:05"), 1000+i)
@@ -206,13 +207,17 @@ func (d *day) traceback(at float64) {
 
 func (d *day) database(at float64) {
 	for i, ms := range []float64{1840.221, 312.009, 4120.554, 2911.870} {
-		d.add(at+float64(i)*3, d.db, "stderr", "%s [%d] LOG:  duration: %.3f ms  statement: SELECT * FROM orders WHERE customer_id = %d ORDER BY created_at",
-			d.clock(at+float64(i)*3, pgTime), 88+i, ms, 1000+i)
+		d.slowQuery(at+float64(i)*3, ms, 1000+i)
 	}
 	d.add(at+14, d.db, "stderr", "%s [91] ERROR:  deadlock detected", d.clock(at+14, pgTime))
 	d.add(at+14.001, d.db, "stderr", "%s [91] DETAIL:  Process 91 waits for ShareLock on transaction 7731; blocked by process 93.", d.clock(at+14, pgTime))
 	d.add(at+14.002, d.db, "stderr", "%s [91] STATEMENT:  UPDATE stock SET reserved = reserved + 1 WHERE product_id = 1500", d.clock(at+14, pgTime))
 	d.add(at+20, d.db, "stderr", "%s [97] FATAL:  sorry, too many clients already", d.clock(at+20, pgTime))
+}
+
+func (d *day) slowQuery(at, ms float64, customer int) {
+	d.add(at, d.db, "stderr", "%s [%d] LOG:  duration: %.3f ms  statement: SELECT * FROM orders WHERE customer_id = %d ORDER BY created_at",
+		d.clock(at, pgTime), customer-912, ms, customer)
 }
 
 func (d *day) outOfMemory(at float64) {
