@@ -18,8 +18,9 @@ type span struct {
 // scan is what one pass over a record's body finds.
 type scan struct {
 	found
-	count int // of spans
-	spans [maxSpans]span
+	layout layout
+	count  int // of spans
+	spans  [maxSpans]span
 }
 
 // found is the part of a scan that is cleared for each record. Values are kept as positions and read when they are needed; 0 is "not
@@ -66,15 +67,21 @@ func (s *scan) body(b []byte, i int, keys *keyTable, last *span) (next int, ok b
 			return i, false
 		}
 		var k *key
-		if t := b[i]; t&0xe0 == mpFixstr {
-			start := i + 1
-			if i = start + int(t&0x1f); i >= len(b) {
+		place := s.pairs - pairs
+		if place < maxLayout && s.layout[place].match(b, i) {
+			k, i = s.layout[place].key, i+s.layout[place].length
+			if i >= len(b) {
 				return len(b), false
 			}
-			k = keys.find(b, start, i)
 		} else if start, end, isText := text(b, i); isText && end < len(b) {
-			k, i = keys.find(b, start, end), end
-		} else if i, ok = skip(b, i); !ok || i >= len(b) || !scalar(t) && t != mpNil {
+			k = keys.find(b, start, end)
+			if place < maxLayout {
+				s.layout[place].note(b, i, end, k)
+			}
+			i = end
+		} else if t := b[i]; isText || !scalar(t) && t != mpNil {
+			return i, false
+		} else if i, ok = skip(b, i); !ok || i >= len(b) {
 			return i, false
 		}
 		value := i
