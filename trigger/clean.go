@@ -88,7 +88,11 @@ var broadcast = regexp.MustCompile(`(?i)@(everyone|here|channel|all|room|group|t
 
 // maskCode makes a text safe within a fence of backticks: no run of backticks, no broadcast mention.
 func maskCode(s string) string {
-	s = broadcast.ReplaceAllString(s, "@"+zeroWidth+"$1")
+	return partBackticks(broadcast.ReplaceAllString(s, "@"+zeroWidth+"$1"))
+}
+
+// partBackticks leaves no run of backticks, so that no fence begins or ends.
+func partBackticks(s string) string {
 	for strings.Contains(s, "``") {
 		s = strings.ReplaceAll(s, "``", "`"+zeroWidth+"`")
 	}

@@ -251,6 +251,9 @@ func TestNothingLeaksSecrets(t *testing.T) {
 	deps.Resolver = dns.resolver(t)
 	for name, base := range receivers {
 		for _, format := range Formats() {
+			if name == "hang" && format != FormatGeneric && format != FormatTelegram {
+				continue // each takes its whole timeout, and the formats differ by where the token is
+			}
 			t.Run(name+"/"+format, func(t *testing.T) {
 				t.Parallel()
 				s := testSettings(base + "/services/T0k3nInThePath?token=qu3ryt0ken")

@@ -28,7 +28,7 @@ type slackText struct {
 }
 
 // slackProse escapes text outside of code.
-func slackProse(s string) string { return muteAt(escapeSlack(s)) }
+func slackProse(s string) string { return muteAt(partBackticks(escapeSlack(s))) }
 
 // slackCode escapes text within a fence of backticks.
 func slackCode(s string) string { return maskCode(escapeSlack(s)) }
@@ -51,8 +51,9 @@ func (r *renderer) slack(v *view) slackMessage {
 		if len(v.all) > 1 {
 			prose = headline(a) + "\n" + prose
 		}
-		summary := plainText(prose, share*2/5)
-		message.Blocks = append(message.Blocks, slackBlock{Type: "section", Text: &summary})
+		if summary := plainText(prose, share*2/5); summary.Text != "" {
+			message.Blocks = append(message.Blocks, slackBlock{Type: "section", Text: &summary})
+		}
 		code := fit(codeBlock(a, slackSection), min(slackSection, share*2/5)-10, runesOf, slackCode)
 		if code != "" {
 			message.Blocks = append(message.Blocks, slackBlock{
