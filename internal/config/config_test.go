@@ -3,8 +3,12 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
 // fixtures returns the files of a pattern; a pattern that finds none fails the test.
@@ -89,5 +93,39 @@ func TestBad(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestFullExampleIsFull wants every key of the configuration in examples/full.toml.
+func TestFullExampleIsFull(t *testing.T) {
+	const file = "../../examples/full.toml"
+	root, problem := parseDocument(file, readString(t, file))
+	if problem != nil {
+		t.Fatal(problem)
+	}
+	var missing func(what string, tables []*node, typ reflect.Type)
+	missing = func(what string, tables []*node, typ reflect.Type) {
+		for key, f := range structFields(typ) {
+			var set []*node
+			for _, table := range tables {
+				if n := table.table[key]; n != nil {
+					set = append(set, n)
+				}
+			}
+			if len(set) == 0 {
+				t.Errorf("%s: the key %s %s is not shown", file, what, key)
+			}
+			if f.Type.Kind() == reflect.Struct && !isScalar(f.Type) {
+				missing(what+" "+key, set, f.Type)
+			}
+		}
+	}
+	missing("top level", []*node{root}, reflect.TypeFor[Settings]())
+	missing("rule", root.table["rule"].items, reflect.TypeFor[engine.RuleSettings]())
+	missing("workload", root.table["workload"].items, reflect.TypeFor[WorkloadTable]())
+	missing("trigger", root.table["trigger"].items, reflect.TypeFor[trigger.Settings]())
+	workload := root.table["workload"].items[0].table
+	if workload["override"] == nil || workload["rule"] == nil {
+		t.Errorf("%s: a workload has no override or no rule", file)
 	}
 }

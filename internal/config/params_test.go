@@ -242,3 +242,30 @@ func TestNearest(t *testing.T) {
 		}
 	}
 }
+
+// FuzzParams holds for any values of parameters: no panic, and every problem names its parameter.
+func FuzzParams(f *testing.F) {
+	f.Add("panic oom", `["a", 'b']`, `{ level = "error" }`, "5m")
+	f.Add("x", "[Ee]rror", "level", "5")
+	f.Add(",", "['", "{", "-")
+	f.Fuzz(func(t *testing.T, names, list, table, scalar string) {
+		res := Load(Sources{Params: func(key string) string {
+			switch {
+			case strings.HasSuffix(key, "s") && !strings.Contains(key, "."):
+				return names
+			case strings.HasSuffix(key, ".any") || strings.HasSuffix(key, ".disable") || strings.HasSuffix(key, ".2"):
+				return list
+			case strings.HasSuffix(key, ".where") || strings.HasSuffix(key, ".headers"):
+				return table
+			case strings.HasSuffix(key, "cooldown") || strings.HasSuffix(key, "rate") || strings.HasSuffix(key, "level") || strings.HasSuffix(key, "any.1"):
+				return scalar
+			}
+			return ""
+		}})
+		for _, p := range res.Problems {
+			if !strings.HasPrefix(p.File, "parameter ") || p.Line != 0 || p.Message == "" {
+				t.Errorf("%#v", p)
+			}
+		}
+	})
+}
