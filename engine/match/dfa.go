@@ -134,21 +134,11 @@ func (d *dfa) mode() uint8 {
 func (d *dfa) run(b *budget, text []byte, pos int, s uint32) (v verdict, steps int) {
 	i := pos
 	for s > refused {
-		next, class := d.next, &d.nfa.class
-		t := s
-		for i < len(text) {
-			t = next[s+uint32(class[text[i]])]
-			if t <= refused {
-				break
-			}
-			s = t
-			i++
-		}
-		if i == len(text) {
+		if s, i = d.skip(text, i, s); i == len(text) {
 			s = d.transition(b, s, uint32(len(d.nfa.reps)))
 			break
 		}
-		s = d.transition(b, s, uint32(class[text[i]]))
+		s = d.transition(b, s, uint32(d.nfa.class[text[i]]))
 		i++
 	}
 	switch s {
@@ -183,14 +173,32 @@ func (d *dfa) all(b *budget, text []byte, yield func(id int32)) bool {
 			s &^= reports
 			d.report(s, yield)
 		}
+		if i > len(text) {
+			return true
+		}
+		if i < len(text) {
+			s, i = d.skip(text, i, s)
+		}
 		c := uint32(len(d.nfa.reps))
 		if i < len(text) {
 			c = uint32(d.nfa.class[text[i]])
-		} else if i > len(text) {
-			return true
 		}
 		s = d.transition(b, s, c)
 	}
+}
+
+// skip follows transitions from text[i] on until one leads nowhere yet, to no state, or to a report.
+func (d *dfa) skip(text []byte, i int, s uint32) (uint32, int) {
+	next, class := d.next, &d.nfa.class
+	for i < len(text) {
+		t := next[s+uint32(class[text[i]])]
+		if t-refused-1 >= reports-refused-1 {
+			break
+		}
+		s = t
+		i++
+	}
+	return s, i
 }
 
 func (d *dfa) report(s uint32, yield func(id int32)) {

@@ -12,6 +12,9 @@ const (
 	windowLen   = 4
 	// minRate is what no estimate goes below: rarer is not better.
 	minRate = 1e-9
+	// innerCost is how much more a candidate costs inside the expression than one at its beginning: the whole line has to
+	// be read when the rest matches.
+	innerCost = 4
 )
 
 // need is one of several things of which a match has at least one: a literal or a window that stands at entry.
@@ -25,14 +28,16 @@ type need struct {
 type plan struct {
 	needs []need
 	rate  float64
+	// cost weighs the rate by the work that a candidate makes.
+	cost float64
 }
 
 func (p plan) ok() bool { return len(p.needs) > 0 }
 
-// better prefers the rarer plan, and of two equal ones the first: it stands before zero-width conditions, which then
+// better prefers the cheaper plan, and of two equal ones the first: it stands before zero-width conditions, which then
 // count.
 func better(a, b plan) plan {
-	if !a.ok() || b.ok() && b.rate < a.rate {
+	if !a.ok() || b.ok() && b.cost < a.cost {
 		return b
 	}
 	return a
@@ -43,10 +48,11 @@ type planner struct {
 	nfa   *nfa
 	model *model
 	mark  []bool
+	first map[int32]bool // states where the expression begins
 }
 
 func newPlanner(n *nfa, m *model) *planner {
-	return &planner{nfa: n, model: m, mark: make([]bool, len(n.states))}
+	return &planner{nfa: n, model: m, mark: make([]bool, len(n.states)), first: n.unconditional()}
 }
 
 // literals is the best plan made of literals of minLen bytes and more.
@@ -80,6 +86,7 @@ func (p *planner) best(n *node, step int, at func(entry int32) plan) plan {
 			}
 			all.needs = append(all.needs, x.needs...)
 			all.rate += x.rate
+			all.cost += x.cost
 		}
 		b = better(b, all)
 	case loop:
@@ -89,6 +96,15 @@ func (p *planner) best(n *node, step int, at func(entry int32) plan) plan {
 		}
 	}
 	return b
+}
+
+// weigh sets the cost of a plan for one place.
+func (p *planner) weigh(entry int32, x plan) plan {
+	x.cost = x.rate
+	if !p.first[entry] {
+		x.cost *= innerCost
+	}
+	return x
 }
 
 // front is a set of states that consume a byte; done: a match may be complete here.
@@ -147,7 +163,7 @@ func (p *planner) windowAt(entry int32) plan {
 	if len(w) == 0 {
 		return plan{}
 	}
-	return plan{needs: []need{{window: w, entry: entry}}, rate: max(p.model.rate(w), minRate)}
+	return p.weigh(entry, plan{needs: []need{{window: w, entry: entry}}, rate: max(p.model.rate(w), minRate)})
 }
 
 // variant is one of the texts that a match may begin with from a place on.
@@ -171,7 +187,7 @@ func (p *planner) literalsAt(entry int32, minLen int) (b plan) {
 				x.needs = append(x.needs, need{literal: v.text, entry: entry})
 				x.rate += max(p.model.literalRate(v.text), minRate)
 			}
-			b = better(b, x)
+			b = better(b, p.weigh(entry, x))
 		}
 		if next == nil {
 			return b
