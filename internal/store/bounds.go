@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"sync/atomic"
 	"time"
 )
@@ -33,13 +34,16 @@ func (c *core) measure() error {
 	return nil
 }
 
+// barrenTime is how long a search for rows to remove is not repeated after it found none: it looks at the whole event log.
+const barrenTime = time.Second
+
 // relieve removes up to n rows when the file is nearly full: the oldest of the event log first, then the oldest dead letters of the target
 // that has most of them. Pending deliveries are never touched: when only they are left, the store is full.
 func (t *tx) relieve(n int) error {
 	if err := t.measure(); err != nil {
 		return err
 	}
-	if t.used.Load() < t.tightPages() {
+	if t.used.Load() < t.tightPages() || t.now < t.barren {
 		return nil
 	}
 	gone, err := t.relieveLog(n)
@@ -48,7 +52,8 @@ func (t *tx) relieve(n int) error {
 	}
 	var target int64
 	err = t.row("SELECT id FROM targets WHERE dead > 0 ORDER BY dead DESC LIMIT 1").Scan(&target)
-	if err == sql.ErrNoRows {
+	if errors.Is(err, sql.ErrNoRows) {
+		t.barren = t.now + int64(barrenTime)
 		return nil
 	}
 	if err != nil {

@@ -30,6 +30,7 @@ type core struct {
 	ids    map[string]int64 // target name → id; an id never changes
 	last   map[string]Counts
 	used   pages
+	barren int64 // until when a nearly full file is known to hold nothing but what is pending
 	closed bool
 
 	changes   atomic.Uint64

@@ -72,7 +72,7 @@ func TestFullMakesRoomFromTheLogAndDeadLetters(t *testing.T) {
 	b := newBench(t, func(s *Settings) { s.MaxSize = 1 << 20 })
 	s := b.open()
 	var dropped int64
-	for n := range 2000 {
+	for n := range 600 {
 		must(t, s.Room())
 		list := items(n, 1, "a", "b")
 		list[0].Payload = make([]byte, 4000)
@@ -81,7 +81,7 @@ func TestFullMakesRoomFromTheLogAndDeadLetters(t *testing.T) {
 		b.finish(s, 1, Delivered, b.lease(s, 1, "b", 1)...)
 	}
 	got := b.counts(s, "a")
-	if dropped == 0 || got.Dropped != dropped || got.Dead+got.Dropped != 2000 {
+	if dropped == 0 || got.Dropped != dropped || got.Dead+got.Dropped != 600 {
 		t.Errorf("%d reported as dropped, %+v", dropped, got)
 	}
 }
@@ -243,9 +243,11 @@ func TestDamageWhileRunning(t *testing.T) {
 
 func TestDamageAtOpen(t *testing.T) {
 	for name, spoil := range map[string]func(path string) error{
-		"not a database": func(path string) error { return os.WriteFile(path, []byte(strings.Repeat("no database ", 1000)), 0o600) },
-		"zeroes":         func(path string) error { return os.WriteFile(path, make([]byte, 40960), 0o600) },
-		"cut":            func(path string) error { return os.Truncate(path, 3*pageSize+17) },
+		"not a database": func(path string) error {
+			return os.WriteFile(path, []byte(strings.Repeat("no database ", 1000)), 0o600)
+		},
+		"zeroes": func(path string) error { return os.WriteFile(path, make([]byte, 40960), 0o600) },
+		"cut":    func(path string) error { return os.Truncate(path, 3*pageSize+17) },
 		"a page zeroed": func(path string) error {
 			file, err := os.OpenFile(path, os.O_RDWR, 0)
 			if err != nil {
