@@ -3,7 +3,6 @@ package chunk
 import (
 	"fmt"
 	"sync"
-	"sync/atomic"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 )
@@ -296,69 +295,4 @@ func (d *Decoder) flush(done []*line, fn Func) {
 	for _, l := range done {
 		r.hand(l)
 	}
-}
-
-// Stats returns what was counted since the decoder was made.
-func (d *Decoder) Stats() Stats {
-	s := d.stats.load()
-	s.OriginsEvicted = d.origins.evicted.Load()
-	held, bytes, dropped := d.joiner.state()
-	s.HeldLines, s.HeldBytes, s.DroppedBytes = int64(held), int64(bytes), dropped
-	return s
-}
-
-// Stats counts events and what became of them. When no call is under way and no line is held,
-//
-//	Events  = Markers + Textless + Excluded + Parts + lines that came in one event
-//	Records = Joined + Cut + lines that came in one event
-type Stats struct {
-	Events         int64 // that could be read, group markers included
-	Markers        int64 // starts and ends of groups
-	Broken         int64 // places where there was no event where one had to be
-	LostBytes      int64 // passed over at those places
-	Textless       int64 // events without text: empty, or no map and no text
-	Excluded       int64 // lines of containers with the label fluentbit-trigger.enable=false
-	Records        int64 // handed to the caller
-	Parts          int64 // events that are parts of a line
-	Joined         int64 // lines made of parts
-	Cut            int64 // lines handed over without their end
-	Overlong       int64 // lines longer than 1 MiB
-	DroppedBytes   int64 // of those lines
-	HeldLines      int64 // unfinished lines now
-	HeldBytes      int64 // what they take
-	OriginsEvicted int64 // origins forgotten for want of room
-}
-
-// counters is the part of Stats that readings add to.
-type counters struct {
-	events, markers, broken, lostBytes, textless, excluded, records, parts, joined, cut, overlong atomic.Int64
-}
-
-func (c *counters) pairs(s *Stats) [11]struct {
-	sum  *atomic.Int64
-	term *int64
-} {
-	return [11]struct {
-		sum  *atomic.Int64
-		term *int64
-	}{
-		{&c.events, &s.Events}, {&c.markers, &s.Markers}, {&c.broken, &s.Broken}, {&c.lostBytes, &s.LostBytes},
-		{&c.textless, &s.Textless}, {&c.excluded, &s.Excluded}, {&c.records, &s.Records}, {&c.parts, &s.Parts},
-		{&c.joined, &s.Joined}, {&c.cut, &s.Cut}, {&c.overlong, &s.Overlong},
-	}
-}
-
-func (c *counters) add(s *Stats) {
-	for _, p := range c.pairs(s) {
-		if *p.term != 0 {
-			p.sum.Add(*p.term)
-		}
-	}
-}
-
-func (c *counters) load() (s Stats) {
-	for _, p := range c.pairs(&s) {
-		*p.term = p.sum.Load()
-	}
-	return s
 }

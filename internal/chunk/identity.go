@@ -23,16 +23,15 @@ type identity struct {
 	ident                        string
 }
 
-// describe makes the Source of a record out of the bytes that tell where it comes from. What the record says itself goes before what its
-// path says, and that before what the tag says.
+// describe makes the Source of a record out of the bytes that tell where it comes from. What the record's own keys say goes before the
+// kubernetes map, that before the resource of the group, and these before the path and the tag.
 func describe(b []byte, spans []span, tag, defaultHost string) originValue {
 	var id identity
-	for _, sp := range spans {
-		id.take(b, sp)
-	}
-	for _, sp := range spans {
-		if sp.role == rolePath {
-			id.takePath(textAt(b, sp.start))
+	for _, wanted := range [...]role{roleNone, roleKubernetes, roleResource, rolePath} {
+		for _, sp := range spans {
+			if sp.role == wanted || wanted == roleNone && sp.role != roleKubernetes && sp.role != roleResource && sp.role != rolePath {
+				id.take(b, sp)
+			}
 		}
 	}
 	id.takeTag(tag)
@@ -89,6 +88,8 @@ func (id *identity) take(b []byte, sp span) {
 		if at, ok := child(b, sp.start, "attributes"); ok {
 			id.takeResource(b, at)
 		}
+	case rolePath:
+		id.takePath(textAt(b, sp.start))
 	case roleLabels:
 		eachPair(b, sp.start, id.takeLabel)
 	case roleWorkload:

@@ -94,6 +94,9 @@ func TestIdentity(t *testing.T) {
 		{"OTLP Kubernetes", "t", ct.M(), ct.M("service.name", "x", "k8s.namespace.name", "shop", "k8s.deployment.name", "api", "k8s.pod.name", "p",
 			"k8s.container.name", "c", "k8s.node.name", "n"), source{Workload: "shop/api", Host: "n", Container: container("", "c", "")}},
 		{"OTLP label", "t", ct.M(), ct.M("service.name", "x", "fluentbit-trigger.workload", "mine"), source{Workload: "mine"}},
+		{"record before Kubernetes before OTLP", "t", ct.M("kubernetes", kube("container_name", "k", "host", "k"), "container_name", "r"),
+			ct.M("container.name", "o", "host.name", "o", "container.id", otherID),
+			source{Workload: "shop/k", Host: "k", Container: container(otherID, "r", "")}},
 		{"id with a scheme", "t", ct.M("kubernetes", ct.M("container_id", "containerd://"+fullID)), nil, source{Workload: "t", Container: container(fullID, "", "")}},
 		{"odd values", "t", ct.M("container_id", 5, "container_name", nil, "kubernetes", "x", "_SYSTEMD_UNIT", ct.M()), nil, source{Workload: "t"}},
 	} {
