@@ -20,13 +20,44 @@ type scope struct {
 	hide   bool   // values may be secrets: none is shown but those of plain words
 }
 
+// maxProblems bounds the problems that are kept. Further ones are counted, and hurt their parts all the same.
+const maxProblems = 1000
+
 // binder sets settings structs from nodes, by their toml tags, and collects what does not fit.
 type binder struct {
 	problems []Problem
+	count    int                 // of all problems, kept or not
+	told     map[spot]bool       // where a problem was found
+	broken   map[string]bool     // top-level keys with a problem
 	set      map[string]position // keys of tables that exist once, with the place that set them
 }
 
-func (b *binder) add(p Problem) { b.problems = append(b.problems, p) }
+func newBinder() binder {
+	return binder{told: map[spot]bool{}, broken: map[string]bool{}, set: map[string]position{}}
+}
+
+// spot is a field at a place.
+type spot struct {
+	at          position
+	path, field string
+}
+
+func (p *Problem) spot() spot {
+	return spot{position{p.File, p.Line, p.Column}, p.Path, p.Field}
+}
+
+// add counts a problem and keeps it within the bound. Sources of which nothing could be read are always kept.
+func (b *binder) add(p Problem) {
+	b.count++
+	if p.Path == "" && p.Field != "" {
+		head, _, _ := strings.Cut(p.Field, ".")
+		b.broken[head] = true
+	}
+	if b.count <= maxProblems || p.Unusable {
+		b.told[p.spot()] = true
+		b.problems = append(b.problems, p)
+	}
+}
 
 // fail adds a problem with a value.
 func (b *binder) fail(sc scope, n *node, field string, hidden bool, r *refusal) {
@@ -49,7 +80,7 @@ func (b *binder) table(sc scope, n *node, dst reflect.Value, byHand map[string]h
 		b.fail(sc, n, "", true, refuse("", "want a table, not %s", n.kind()))
 		return false
 	}
-	before := len(b.problems)
+	before := b.count
 	fields := structFields(dst.Type())
 	for _, key := range n.keys() {
 		child := n.table[key]
@@ -64,18 +95,23 @@ func (b *binder) table(sc scope, n *node, dst reflect.Value, byHand map[string]h
 		}
 		b.field(sc, child, key, dst.FieldByIndex(f.Index))
 	}
-	return len(b.problems) == before
+	return b.count == before
 }
 
 func (b *binder) unknownKey(sc scope, n *node, key string, known []string) {
-	slices.Sort(known)
-	hint := didYouMean(key, known)
-	if hint == "" {
-		hint = "known are " + strings.Join(known, ", ")
+	p := Problem{File: n.at.file, Line: n.at.line, Column: n.keyColumn, Path: sc.path, Field: sc.prefix + key, Message: "unknown key"}
+	if b.count >= maxProblems {
+		b.add(p) // not shown: the search for a hint would be in vain
+		return
 	}
-	p := Problem{File: n.at.file, Line: n.at.line, Column: n.keyColumn, Path: sc.path, Field: sc.prefix + key, Message: "unknown key", Hint: hint}
-	if nearest(key, known) == strings.ToLower(key) {
-		p.Hint = "keys are written in lower case: " + strings.ToLower(key)
+	slices.Sort(known)
+	switch word := nearest(key, known); word {
+	case "":
+		p.Hint = "known are " + strings.Join(known, ", ")
+	case strings.ToLower(key):
+		p.Hint = "keys are written in lower case: " + word
+	default:
+		p.Hint = "did you mean " + quoted(word) + "?"
 	}
 	b.add(p)
 }

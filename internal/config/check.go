@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -34,6 +35,12 @@ func (l *loader) result() *Result {
 	res.Settings = l.settings
 	sortProblems(l.problems)
 	res.Problems = l.problems
+	if l.count > maxProblems {
+		last := l.problems[len(l.problems)-1]
+		res.Problems = append(res.Problems, Problem{
+			File: last.File, Message: fmt.Sprintf("%d problems in all: only the first are shown", l.count),
+		})
+	}
 	return res
 }
 
@@ -53,12 +60,10 @@ func (l *loader) report(p *part, field, value, message, hint string) {
 		if n.value != nil && value != "" && value != trigger.Placeholder {
 			problem.Value = n.literal()
 		}
-		problem.Column += n.regexpOffset()
-	}
-	for _, q := range l.problems {
-		if q.Path == p.path && q.Field == field && q.File == problem.File && q.Line == problem.Line && q.Column == problem.Column {
+		if l.told[problem.spot()] {
 			return // the value did not even fit its type
 		}
+		problem.Column += n.regexpOffset()
 	}
 	l.add(problem)
 }
@@ -300,12 +305,7 @@ func (l *loader) resetBroken() []string {
 	defaults := DefaultSettings()
 	from, to := reflect.ValueOf(&defaults).Elem(), reflect.ValueOf(&l.settings).Elem()
 	for key, f := range structFields(to.Type()) {
-		if key == "rule" || key == "workload" || key == "trigger" {
-			continue
-		}
-		if !slices.ContainsFunc(l.problems, func(p Problem) bool {
-			return p.Path == "" && (p.Field == key || strings.HasPrefix(p.Field, key+"."))
-		}) {
+		if key == "rule" || key == "workload" || key == "trigger" || !l.broken[key] {
 			continue
 		}
 		broken = append(broken, key)

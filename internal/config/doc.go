@@ -3,8 +3,8 @@
 // It promises:
 //   - Strictness. An unknown key, a wrong type, a bare number as a duration, an unknown word, a name given twice and a reference to what
 //     does not exist are problems; nothing is guessed or passed over.
-//   - Whole reports. All problems of all sources are reported together, each with its file, line, column, rule, field, value and, where
-//     there is a likely one, the word that was meant.
+//   - Whole reports. All problems of all sources (the first thousand) are reported together, each with its file, line, column, rule, field,
+//     value and, where there is a likely one, the word that was meant.
 //   - That a problem hurts only its own part: the settings of a Result hold everything else, ready to run.
 //   - Secrecy. No problem shows a secret, the value of an unknown key or a line of the source.
 //

@@ -374,11 +374,18 @@ func newLines(src string) *lines {
 	return l
 }
 
+// longLine is how far into a line characters are counted, in bytes. Beyond, columns count bytes: a document may be one line.
+const longLine = 4096
+
 // position returns the line and the column of an offset, both from 1; the column counts characters.
 func (l *lines) position(offset int) (line, column int) {
 	offset = min(max(offset, 0), len(l.src))
 	line = sort.SearchInts(l.starts, offset+1)
-	return line, utf8.RuneCountInString(l.src[l.starts[line-1]:offset]) + 1
+	before := l.src[l.starts[line-1]:offset]
+	if len(before) > longLine {
+		return line, len(before) + 1
+	}
+	return line, utf8.RuneCountInString(before) + 1
 }
 
 // item returns the place of an element, or nil.

@@ -40,9 +40,11 @@ func (r *Result) Keep(previous *Settings) {
 
 // Load reads all sources. It never fails as a whole: what is wrong is in the problems of the result, and what is right in its settings.
 func Load(src Sources) *Result {
-	l := loader{binder: binder{set: map[string]position{}}, settings: DefaultSettings()}
+	l := loader{binder: newBinder(), settings: DefaultSettings()}
 	files, problems := expand(src.Files)
-	l.problems = append(l.problems, problems...)
+	for _, p := range problems {
+		l.add(p)
+	}
 	for _, file := range files {
 		text, err := readFile(file, maxDocument)
 		if err != nil {
@@ -58,7 +60,9 @@ func Load(src Sources) *Result {
 	if src.Params != nil {
 		p := params{get: src.Params}
 		root := p.root()
-		l.problems = append(l.problems, p.problems...)
+		for _, problem := range p.problems {
+			l.add(problem)
+		}
 		l.bind(root)
 	}
 	return l.result()
@@ -173,12 +177,12 @@ func (l *loader) workload(p part) *workloadPart {
 	inner := 0 // problems of the tables inside, which do not hurt the block
 	counted := func(bind func(part)) func(part) {
 		return func(p part) {
-			before := len(l.problems)
+			before := l.count
 			bind(p)
-			inner += len(l.problems) - before
+			inner += l.count - before
 		}
 	}
-	before := len(l.problems)
+	before := l.count
 	l.table(scope{path: p.path}, p.node, reflect.ValueOf(&w.table).Elem(), map[string]handler{
 		"override": func(n *node) {
 			l.each(p.path, "override", "rule", n, counted(func(p part) { w.overrides = append(w.overrides, l.override(p)) }))
@@ -187,7 +191,7 @@ func (l *loader) workload(p part) *workloadPart {
 			l.each(p.path, "rule", "name", n, counted(func(p part) { w.rules = append(w.rules, l.rule(p)) }))
 		},
 	})
-	w.ok = len(l.problems)-before == inner
+	w.ok = l.count-before == inner
 	return w
 }
 

@@ -279,3 +279,23 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// TestManyProblems shows that a document with very many problems is judged in full, and reported within a bound.
+func TestManyProblems(t *testing.T) {
+	var doc strings.Builder
+	for i := range 3 * maxProblems {
+		fmt.Fprintf(&doc, "unknown%d = 1\n", i)
+	}
+	doc.WriteString("limits = { max_keys = -1 }\n[[rule]]\nname = 'x'\npattern = '('\n[[rule]]\nname = 'y'\npattern = 'y'\nz = 1\n")
+	fmt.Fprintf(&doc, "[many]\nlist = [%s]\n", strings.Repeat("{ a = 'é' },", 50_000))
+	res := Load(Sources{Inline: doc.String()})
+	if n := len(res.Problems); n != maxProblems+1 {
+		t.Errorf("%d problems are kept", n)
+	}
+	if last := res.Problems[len(res.Problems)-1]; last.Message != fmt.Sprintf("%d problems in all: only the first are shown", 3*maxProblems+4) {
+		t.Errorf("the last is %v", last)
+	}
+	if len(res.Settings.Rules) != 0 || !slices.Equal(res.Broken, []string{"limits"}) || res.Settings.Limits != engine.DefaultLimits() {
+		t.Errorf("what is broken is in the settings: %+v", res.Settings)
+	}
+}
