@@ -221,7 +221,11 @@ func (t *table) markdown(keys []string) (string, error) {
 			if value != "" {
 				value = "`" + value + "`"
 			}
-			fmt.Fprintf(&b, "| `%s` | %s | %s | %s | `%s%s` |\n", e.key, e.kind, cell(value), cell(e.meaning), t.flat, e.key)
+			parameter := t.flat + e.key
+			if list, ok := strings.CutSuffix(t.flat, ".NAME."); ok && e.key == "name" {
+				parameter = list + "s" // names are listed there
+			}
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s | `%s` |\n", e.key, e.kind, cell(value), cell(e.meaning), parameter)
 		}
 		if !found {
 			return "", fmt.Errorf("there is no key %s", key)
