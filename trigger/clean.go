@@ -99,10 +99,10 @@ func partBackticks(s string) string {
 	return s
 }
 
+var slackEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+
 // escapeSlack escapes what Slack's mrkdwn reads as control characters; "<!channel>" becomes text by it.
-func escapeSlack(s string) string {
-	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s)
-}
+func escapeSlack(s string) string { return slackEscapes.Replace(s) }
 
 // escapeMarkdown puts a backslash before every character that Discord's Markdown may read as markup.
 func escapeMarkdown(s string) string {

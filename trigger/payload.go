@@ -46,8 +46,13 @@ func (r *renderer) render(id string, alerts []Alert) (payload, error) {
 func (r *renderer) preset(v *view) (document any, contentType string) {
 	const jsonType = "application/json"
 	switch r.settings.Format {
+	case FormatGeneric:
+		return genericDocument(v), jsonType
 	case FormatCloudEvents:
 		return cloudEvent(v), "application/cloudevents+json; charset=utf-8"
+	}
+	v = v.readable()
+	switch r.settings.Format {
 	case FormatSlack:
 		return r.slack(v), jsonType
 	case FormatDiscord:
@@ -62,10 +67,8 @@ func (r *renderer) preset(v *view) (document any, contentType string) {
 		return r.gotify(v), jsonType
 	case FormatTelegram:
 		return r.telegram(v), jsonType
-	case FormatAlertmanager:
-		return r.alertmanager(v), jsonType
 	default:
-		return genericDocument(v), jsonType
+		return r.alertmanager(v), jsonType
 	}
 }
 

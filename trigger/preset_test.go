@@ -327,7 +327,7 @@ func FuzzPresets(f *testing.F) {
 		a.Rule, a.Summary, a.Message, a.Severity, a.Source.Workload, a.Source.Host = text, text, text, severity, text, text
 		a.Labels, a.Captures, a.Runbook = map[string]string{text: text}, map[string]string{text: text}, text
 		a.Context = &Context{Before: []string{text, text}, After: []string{text}}
-		alerts := slices.Repeat([]Alert{a}, 1+abs(n)%15)
+		alerts := slices.Repeat([]Alert{a}, 1+abs(n)%4)
 		for _, format := range Formats() {
 			got, err := testRenderer(format).render("id", alerts)
 			if err != nil {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // view is one message as the presets for people see it: an alert, or the alerts of a group with the list cut. Its texts are plain; each
@@ -21,6 +22,37 @@ func newView(id string, alerts []Alert, maxAlerts int) *view {
 
 // fact is a line such as "host: node-1".
 type fact struct{ name, value string }
+
+// Bounds of the texts that people are shown, in runes, before any receiver's own.
+const (
+	maxSummary = 1000
+	maxLine    = 16_000
+	maxContext = 8_000
+)
+
+// readable returns the view with the long texts of its alerts plain and bounded, once for all that is made of them.
+func (v *view) readable() *view {
+	out := &view{id: v.id, all: make([]Alert, len(v.all))}
+	for i, a := range v.all {
+		a.Rule, a.Source.Workload = cutRunes(oneLine(a.Rule), maxSummary), cutRunes(oneLine(a.Source.Workload), maxSummary)
+		a.Summary = cutRunes(oneLine(a.Summary), maxSummary)
+		a.Message = cutRunes(strings.TrimRight(plain(a.Message), "\n\t "), maxLine)
+		if a.Context != nil {
+			a.Context = &Context{Before: boundLines(a.Context.Before), After: boundLines(a.Context.After)}
+		}
+		out.all[i] = a
+	}
+	out.shown = out.all[:len(v.shown)]
+	return out
+}
+
+// boundLines returns lines as one text.
+func boundLines(lines []string) []string {
+	if len(lines) == 0 {
+		return nil
+	}
+	return []string{cutRunes(joinPlain(lines), maxContext)}
+}
 
 // first is the alert that stands for the message.
 func (v *view) first() *Alert { return &v.all[0] }
@@ -119,11 +151,11 @@ func summaryLine(a *Alert, runes int) string {
 
 // codeBlock is the log line with the lines around it, in at most so many runes. The line itself has first claim on them.
 func codeBlock(a *Alert, runes int) string {
-	line := cutRunes(strings.TrimRight(plain(a.Message), "\n\t "), runes)
+	line := cutRunes(plain(a.Message), runes)
 	if a.Context == nil {
 		return line
 	}
-	left := (runes - len([]rune(line))) / 2
+	left := (runes - utf8.RuneCountInString(line)) / 2
 	before, after := a.Context.Before, a.Context.After
 	var lines []string
 	if text := cutRunes(joinPlain(before), left); text != "" {

@@ -1,0 +1,20 @@
+package trigger
+
+import "testing"
+
+func BenchmarkRender(b *testing.B) {
+	all := cases()
+	for _, name := range []string{"single", "flood"} {
+		for _, format := range Formats() {
+			b.Run(name+"/"+format, func(b *testing.B) {
+				r := testRenderer(format)
+				b.ReportAllocs()
+				for b.Loop() {
+					if _, err := r.render("id", all[name]); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,94 @@
+package trigger
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"testing"
+
+	"github.com/BurntSushi/toml"
+
+	"github.com/tinyforge/fluentbit-trigger/trigger/triggertest"
+)
+
+func TestSecretCannotBePrinted(t *testing.T) {
+	t.Parallel()
+	type holder struct {
+		Public  Secret
+		private Secret
+		nested  map[string]Secret
+		list    []Secret
+	}
+	s := NewSecret("s3cr3t-token")
+	h := holder{s, s, map[string]Secret{"a": s}, []Secret{s}}
+	var texts []string
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T", "%p", "%t"} {
+		texts = append(texts, fmt.Sprintf(verb, s), fmt.Sprintf(verb, &s), fmt.Sprintf(verb, h), fmt.Sprintf(verb, &h), fmt.Sprintf(verb, []any{h}))
+	}
+	encoded, err := json.Marshal(map[string]any{"a": s, "b": h, "c": map[Secret]int{s: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text bytes.Buffer
+	if err := toml.NewEncoder(&text).Encode(map[string]any{"a": s, "b": Settings{URL: s, Headers: map[string]Secret{"x": s}}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, handler := range []slog.Handler{slog.NewTextHandler(&text, nil), slog.NewJSONHandler(&text, nil)} {
+		slog.New(handler).Info("x", "secret", s, "holder", h, "pointer", &s, "list", []Secret{s}, "settings", Settings{URL: s})
+	}
+	texts = append(texts, string(encoded), text.String(), fmt.Errorf("x: %w %v", fmt.Errorf("%s", s), s).Error(), fmt.Sprint(s), s.String(), s.GoString())
+	triggertest.AssertNoSecret(t, []string{"s3cr3t-token"}, texts...)
+	if s.Reveal() != "s3cr3t-token" || s.String() != Placeholder || (Secret{}).String() != "" || !(Secret{}).IsZero() || NewSecret("").IsZero() != true {
+		t.Error("a secret does not hold what it should")
+	}
+	var read Secret
+	if err := read.UnmarshalText([]byte("s3cr3t-token")); err != nil || !read.Equal(s) {
+		t.Errorf("read %v", err)
+	}
+}
+
+func TestRedactor(t *testing.T) {
+	t.Parallel()
+	const raw = "https://user:p%40ss-w0rd@hooks.example.com/services/T0AB12/B0CD34/s3cretT0ken?key=qu3ry%2Bvalue&flag=1#f"
+	r := NewRedactor(NewSecret(raw), NewSecret("Bearer abc-def-123"), NewSecret("a\"b\\c d/e"), NewSecret("x"))
+	secrets := []string{"s3cretT0ken", "p@ss-w0rd", "p%40ss-w0rd", "qu3ry+value", "qu3ry%2bvalue", "abc-def-123", "T0AB12", "/services/T0AB12"}
+	for _, text := range []string{
+		raw, `Post "` + raw + `": dial tcp`, url.QueryEscape(raw), "/services/T0AB12/B0CD34/s3cretT0ken", "s3cretT0ken", "token s3cretT0ken!", "p@ss-w0rd",
+		"user:p@ss-w0rd", "key=qu3ry%2Bvalue", "qu3ry+value", "qu3ry%2bvalue", "Authorization: Bearer abc-def-123", "abc-def-123", "%2Fservices%2FT0AB12",
+		`a"b\c d/e`, `a\"b\\c d/e`, url.PathEscape(`a"b\c d/e`), url.QueryEscape(`a"b\c d/e`),
+	} {
+		got := r.Redact(text)
+		triggertest.AssertNoSecret(t, append(secrets, `a"b\c d/e`), got)
+		if got == text {
+			t.Errorf("%q is left as it is", text)
+		}
+	}
+	for _, text := range []string{"", "hooks.example.com refused", "services are down", "x", "answered 503 Service Unavailable"} {
+		if got := r.Redact(text); got != text {
+			t.Errorf("%q became %q", text, got)
+		}
+	}
+	var none *Redactor
+	if none.Redact("a") != "a" || NewRedactor().Redact("a") != "a" {
+		t.Error("a redactor of nothing changes text")
+	}
+}
+
+func FuzzRedactor(f *testing.F) {
+	f.Add("s3cr3t-token", "before ", " after")
+	f.Add("a%b+c d", "x", "y")
+	f.Fuzz(func(t *testing.T, secret, before, after string) {
+		if len(secret) < leastSecret {
+			return
+		}
+		got := NewRedactor(NewSecret(secret)).Redact(before + secret + after)
+		if len(got) > len(before)+len(after)+len(Placeholder)*(1+len(before)+len(after)+len(secret)) {
+			t.Fatal("grew")
+		}
+		if before == "" && after == "" && got == secret {
+			t.Fatalf("%q is left as it is", secret)
+		}
+	})
+}
