@@ -79,19 +79,3 @@ func cutRunes(s string, n int) string {
 	}
 	return s
 }
-
-// cutBytes returns at most n bytes of a text, "…" included where it cuts. It never splits a UTF-8 sequence.
-func cutBytes(s string, n int) string {
-	const mark = "…"
-	if len(s) <= n {
-		return s
-	}
-	if n < len(mark) {
-		return ""
-	}
-	end := n - len(mark)
-	for end > 0 && !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return s[:end] + mark
-}

@@ -208,7 +208,7 @@ func (s *Settings) validateHeaders(ps *problems) {
 }
 
 func (s *Settings) validateBody(ps *problems) {
-	if _, _, err := mime.ParseMediaType(s.ContentType); err != nil {
+	if media, _, err := mime.ParseMediaType(s.ContentType); err != nil || !strings.Contains(media, "/") {
 		ps.add("content_type", s.ContentType, "is not a media type", "such as application/json or text/plain")
 		return
 	}

@@ -1,0 +1,96 @@
+package trigger
+
+import (
+	"io"
+	"net/http"
+	"testing"
+)
+
+func TestEndpoints(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ format, url, want, topic string }{
+		{FormatGeneric, "https://example.com/a%2Fb?c=d", "https://example.com/a%2Fb?c=d", ""},
+		{FormatTelegram, "", "https://api.telegram.org/bot1:t/sendMessage", ""},
+		{FormatTelegram, "http://tg:8081/", "http://tg:8081/bot1:t/sendMessage", ""},
+		{FormatTelegram, "http://tg/bot2:u/sendMessage", "http://tg/bot2:u/sendMessage", ""},
+		{FormatPagerDuty, "", "https://events.pagerduty.com/v2/enqueue", ""},
+		{FormatPagerDuty, "https://events.eu.pagerduty.com/v2/enqueue", "https://events.eu.pagerduty.com/v2/enqueue", ""},
+		{FormatGotify, "http://gotify", "http://gotify/message", ""},
+		{FormatGotify, "http://gotify/sub/", "http://gotify/sub/message", ""},
+		{FormatGotify, "http://gotify/message?x=y", "http://gotify/message?x=y", ""},
+		{FormatAlertmanager, "http://am:9093", "http://am:9093/api/v2/alerts", ""},
+		{FormatAlertmanager, "http://am:9093/am/api/v2/alerts", "http://am:9093/am/api/v2/alerts", ""},
+		{FormatNtfy, "https://ntfy.sh/my-alerts", "https://ntfy.sh/", "my-alerts"},
+		{FormatNtfy, "https://example.com/ntfy/my-alerts/", "https://example.com/ntfy/", "my-alerts"},
+	} {
+		s := testSettings(c.url)
+		s.Format, s.Token, s.RoutingKey, s.ChatID = c.format, NewSecret("1:t"), NewSecret("k"), "1"
+		client, err := New(s, Deps{})
+		if err != nil {
+			t.Errorf("%s %s: %v", c.format, c.url, err)
+			continue
+		}
+		if got := client.wire.url.String(); got != c.want || client.renderer.topic != c.topic {
+			t.Errorf("%s %s: requests go to %s with topic %q, want %s with %q", c.format, c.url, got, client.renderer.topic, c.want, c.topic)
+		}
+	}
+	s := testSettings("https://ntfy.sh")
+	s.Format = FormatNtfy
+	if _, err := New(s, Deps{}); err == nil {
+		t.Error("ntfy without a topic is accepted")
+	}
+	s.Topic = "t"
+	if c := mustNew(t, s, Deps{}); c.renderer.topic != "t" || c.wire.url.String() != "https://ntfy.sh" {
+		t.Errorf("topic %q at %s", c.renderer.topic, c.wire.url)
+	}
+}
+
+func TestRequest(t *testing.T) {
+	t.Parallel()
+	for _, format := range Formats() {
+		arrived := make(chan *http.Request, 1)
+		server := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			if int64(len(body)) != r.ContentLength {
+				t.Errorf("%s: %d bytes of %d", format, len(body), r.ContentLength)
+			}
+			checkPayload(t, format, body)
+			arrived <- r
+		})
+		s := testSettings(server.URL + "/hook")
+		s.Format, s.Token, s.RoutingKey, s.ChatID = format, NewSecret("1:t"), NewSecret("k"), "1"
+		s.Headers = map[string]Secret{"x-custom": NewSecret("v")}
+		if got := mustNew(t, s, loopback()).Test(t.Context()); got.Outcome != Delivered {
+			t.Errorf("%s: %s", format, got)
+			continue
+		}
+		r := <-arrived
+		for name, want := range map[string]string{
+			"User-Agent": "fluentbit-trigger", "X-Custom": "v",
+			"Content-Type":  map[bool]string{true: "application/cloudevents+json; charset=utf-8", false: "application/json"}[format == FormatCloudEvents],
+			"Authorization": map[bool]string{true: "", false: "Bearer 1:t"}[format == FormatTelegram || format == FormatGotify],
+			"X-Gotify-Key":  map[bool]string{true: "1:t"}[format == FormatGotify],
+		} {
+			if got := r.Header.Get(name); got != want {
+				t.Errorf("%s: %s is %q, want %q", format, name, got, want)
+			}
+		}
+		if r.Method != "POST" || r.Header.Get("Idempotency-Key") == "" {
+			t.Errorf("%s: %s %v", format, r.Method, r.Header)
+		}
+	}
+}
+
+func TestBasicAuthentication(t *testing.T) {
+	t.Parallel()
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if user, password, _ := r.BasicAuth(); user != "me" || password != "pa:ss" {
+			w.WriteHeader(401)
+		}
+	})
+	s := testSettings(server.URL)
+	s.Username, s.Password = "me", NewSecret("pa:ss")
+	if got := mustNew(t, s, loopback()).Test(t.Context()); got.Outcome != Delivered {
+		t.Error(got)
+	}
+}

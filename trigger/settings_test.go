@@ -1,0 +1,195 @@
+package trigger
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/trigger/triggertest"
+)
+
+func TestValidate(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		field string // of the only problem; "" for none
+		set   func(*Settings)
+	}{
+		{"", func(*Settings) {}},
+		{"name", func(s *Settings) { s.Name = "" }},
+		{"url", func(s *Settings) { s.URL = Secret{} }},
+		{"", func(s *Settings) { s.URL, s.URLFile = Secret{}, "/run/secrets/x" }},
+		{"url_file", func(s *Settings) { s.URLFile = "/run/secrets/x" }},
+		{"url_env", func(s *Settings) { s.URLEnv = "X" }},
+		{"url", func(s *Settings) { s.URL = NewSecret("http://127.0.0.1/s3cr3t-token") }},
+		{"proxy_url", func(s *Settings) { s.ProxyURL = NewSecret("ftp://u:s3cr3t-token@x") }},
+		{"format", func(s *Settings) { s.Format = "slak" }},
+		{"method", func(s *Settings) { s.Method = "GET" }},
+		{"severity", func(s *Settings) { s.Severity = []string{"fatal"} }},
+		{"source", func(s *Settings) { s.Source = []string{""} }},
+		{"workload", func(s *Settings) { s.Workload = []string{""} }},
+		{"rule", func(s *Settings) { s.Rule = []string{""} }},
+		{"message", func(s *Settings) { s.Message = "(" }},
+		{"headers", func(s *Settings) { s.Headers = map[string]Secret{"a b": NewSecret("x")} }},
+		{"headers", func(s *Settings) { s.Headers = map[string]Secret{"content-length": NewSecret("9")} }},
+		{"headers", func(s *Settings) { s.Headers = map[string]Secret{"Webhook-Signature": NewSecret("x")} }},
+		{"headers.X-A", func(s *Settings) { s.Headers = map[string]Secret{"X-A": NewSecret("s3cr3t-token\r\nX: y")} }},
+		{"header_files", func(s *Settings) {
+			s.Headers, s.HeaderFiles = map[string]Secret{"X-A": NewSecret("x")}, map[string]string{"x-a": "f"}
+		}},
+		{"header_env.X-A", func(s *Settings) { s.HeaderEnv = map[string]string{"X-A": ""} }},
+		{"username", func(s *Settings) { s.Password = NewSecret("s3cr3t-token") }},
+		{"token", func(s *Settings) { s.Username, s.Token = "me", NewSecret("s3cr3t-token") }},
+		{"token", func(s *Settings) { s.Format = FormatGotify }},
+		{"routing_key", func(s *Settings) { s.Format = FormatPagerDuty }},
+		{"chat_id", func(s *Settings) { s.Format, s.TokenEnv = FormatTelegram, "T" }},
+		{"chat_id", func(s *Settings) { s.ChatID = "x y" }},
+		{"topic", func(s *Settings) { s.Topic = "a/b" }},
+		{"generator_url", func(s *Settings) { s.GeneratorURL = "javascript:x" }},
+		{"body", func(s *Settings) { s.Body = "{" }},
+		{"content_type", func(s *Settings) { s.ContentType = "json" }},
+		{"signing_secret", func(s *Settings) { s.SigningSecret = NewSecret("s3cr3t-token") }},
+		{"timeout", func(s *Settings) { s.Timeout = 0 }},
+		{"retries", func(s *Settings) { s.Retries = 3 }},
+		{"concurrency", func(s *Settings) { s.Concurrency = 0 }},
+		{"max_alerts", func(s *Settings) { s.MaxAlerts = 101 }},
+		{"max_age", func(s *Settings) { s.MaxAge = time.Second }},
+		{"rate", func(s *Settings) { s.Rate = Rate{Count: -1, Per: time.Second} }},
+		{"", func(s *Settings) { s.Rate = Rate{Per: time.Second} }},
+		{"group_by", func(s *Settings) { s.GroupBy = []string{"workloads"} }},
+		{"group_by", func(s *Settings) { s.GroupBy = []string{"label."} }},
+		{"", func(s *Settings) { s.GroupBy = []string{"label.team", "capture.x", "rule"} }},
+		{"group_by", func(s *Settings) { s.Format, s.RoutingKeyEnv, s.GroupBy = FormatPagerDuty, "K", []string{"rule"} }},
+		{"group_wait", func(s *Settings) { s.GroupWait = -1 }},
+		{"tls.min_version", func(s *Settings) { s.TLS.MinVersion = "1.1" }},
+		{"tls.cert_file", func(s *Settings) { s.TLS.CertFile = "x" }},
+		{"tls.server_name", func(s *Settings) { s.TLS.ServerName = "a b" }},
+	} {
+		s := testSettings("https://example.com/s3cr3t-token")
+		c.set(&s)
+		problems := s.Validate(DefaultEgress())
+		var fields []string
+		for _, p := range problems {
+			fields = append(fields, p.Field)
+			triggertest.AssertNoSecret(t, []string{"s3cr3t-token"}, p.String(), p.Value, p.Message, p.Hint)
+		}
+		want := []string{c.field}
+		if c.field == "" {
+			want = nil
+		}
+		if !slices.Equal(fields, want) {
+			t.Errorf("problems %v, want %v", problems, want)
+		}
+	}
+}
+
+func TestProblemInWords(t *testing.T) {
+	t.Parallel()
+	s := testSettings("https://example.com/")
+	s.Format = "slak"
+	got := s.Validate(DefaultEgress())
+	if want := `format "slak": is not a known word (slack?)`; len(got) != 1 || got[0].String() != want {
+		t.Errorf("got %v, want %s", got, want)
+	}
+}
+
+// Every format works with the fewest settings that it asks for.
+func TestFewestSettings(t *testing.T) {
+	t.Parallel()
+	for _, format := range Formats() {
+		s := testSettings("https://example.com/hook")
+		s.Format = format
+		switch format {
+		case FormatPagerDuty:
+			s.URL, s.RoutingKey = Secret{}, NewSecret("k")
+		case FormatTelegram:
+			s.URL, s.Token, s.ChatID = Secret{}, NewSecret("1:t"), "-100"
+		case FormatGotify:
+			s.Token = NewSecret("t")
+		}
+		if _, err := New(s, Deps{}); err != nil {
+			t.Errorf("%s: %v", format, err)
+		}
+	}
+}
+
+// Each setting has a name in the configuration and lies in one place only.
+func TestSettingsAreTagged(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []reflect.Type{reflect.TypeFor[Settings](), reflect.TypeFor[TLS](), reflect.TypeFor[Egress]()} {
+		seen := map[string]bool{}
+		for i := range kind.NumField() {
+			tag := kind.Field(i).Tag.Get("toml")
+			if tag == "" || seen[tag] || tag != strings.ToLower(tag) {
+				t.Errorf("%s.%s has tag %q", kind.Name(), kind.Field(i).Name, tag)
+			}
+			seen[tag] = true
+		}
+	}
+}
+
+func TestFilesAndSources(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	s := testSettings("")
+	s.URLFile = write("url", "  https://example.com/hook\n")
+	s.HeaderFiles = map[string]string{"X-Key": write("key", "abc\n"), "X-Other": write("other", "def")}
+	s.HeaderEnv = map[string]string{"X-Env": "KEY"}
+	s.SigningSecretFile = write("signing", testKey1+"\n"+testKey2+"\n")
+	s.TokenEnv = "TOKEN"
+	want := []string{s.URLFile, s.SigningSecretFile, s.HeaderFiles["X-Key"], s.HeaderFiles["X-Other"]}
+	if got := s.Files(); !slices.Equal(got, want) {
+		t.Errorf("files %v, want %v", got, want)
+	}
+	env := map[string]string{"TOKEN": "t0ken\n", "KEY": "env"}
+	deps := Deps{LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok }}
+	c := mustNew(t, s, deps)
+	if h := c.wire.header; h.Get("X-Key") != "abc" || h.Get("X-Other") != "def" || h.Get("X-Env") != "env" || h.Get("Authorization") != "Bearer t0ken" {
+		t.Errorf("header %v", h)
+	}
+	if len(c.wire.signer.keys) != 2 || c.wire.url.String() != "https://example.com/hook" {
+		t.Errorf("%d keys, url %s", len(c.wire.signer.keys), c.wire.url)
+	}
+	for name, change := range map[string]func(*Settings){
+		"a missing file":     func(s *Settings) { s.URLFile += "x" },
+		"an empty file":      func(s *Settings) { s.URLFile = write("empty", " \n") },
+		"a folder":           func(s *Settings) { s.URLFile = dir },
+		"a large file":       func(s *Settings) { s.URLFile = write("large", strings.Repeat("x", maxSecretFile+1)) },
+		"a missing variable": func(s *Settings) { s.TokenEnv = "NONE" },
+		"two lines":          func(s *Settings) { s.HeaderFiles = map[string]string{"X-Key": write("two", "a\nb")} },
+		"a missing ca":       func(s *Settings) { s.TLS.CAFile = "/nonexistent" },
+		"an empty ca":        func(s *Settings) { s.TLS.CAFile = write("ca", "x") },
+	} {
+		changed := s
+		change(&changed)
+		if _, err := New(changed, deps); err == nil || !strings.Contains(err.Error(), `trigger "ops"`) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestSendRate(t *testing.T) {
+	t.Parallel()
+	s := DefaultSettings()
+	if s.SendRate() != (Rate{}) {
+		t.Error("generic is bounded")
+	}
+	s.Format = FormatSlack
+	if s.SendRate() != (Rate{1, time.Second}) {
+		t.Error("slack is not bounded")
+	}
+	s.Rate = Rate{0, time.Second}
+	if s.SendRate().Count != 0 {
+		t.Error("0/s is a bound")
+	}
+}
