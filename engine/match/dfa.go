@@ -44,9 +44,12 @@ const restart = 1 << 7
 const (
 	// stateOverhead is what a state costs besides its row and its key.
 	stateOverhead = 80
-	// thrash: an automaton that was flushed this often without having read maxBuilt bytes for each state is given up.
-	maxFlushes  = 8
-	readPerItem = 16
+	// dfaOverhead is what an empty automaton holds.
+	dfaOverhead = 300
+	// An automaton that was full maxFlushes times and read fewer than readPerState bytes for each state it built is given
+	// up: the regexp is no slower.
+	maxFlushes   = 8
+	readPerState = 16
 )
 
 // dfa holds the states built so far. Not safe for concurrent use.
@@ -67,12 +70,13 @@ type dfa struct {
 }
 
 // newDFA makes an automaton of n with room for first states at entries places besides the start.
-func newDFA(n *nfa, entries, limit int, multi bool) *dfa {
+func newDFA(b *budget, n *nfa, entries, limit int, multi bool) *dfa {
 	d := &dfa{nfa: n, multi: multi, limit: limit, begins: make([]uint32, (entries+1)*int(contexts))}
 	for 1<<d.shift < len(n.reps)+1 || d.shift < 2 {
 		d.shift++
 	}
 	d.index = map[string]uint32{}
+	b.bytes += dfaOverhead + 4*len(d.begins)
 	return d
 }
 
@@ -93,7 +97,7 @@ func (d *dfa) ready(b *budget, text int) bool {
 	}
 	if d.full {
 		if d.flushes++; d.flushes >= maxFlushes {
-			if d.read < readPerItem*d.flushes*len(d.keys) {
+			if d.read < readPerState*d.flushes*len(d.keys) {
 				d.hopeless = true
 			}
 			d.flushes, d.read = 0, 0

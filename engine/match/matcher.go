@@ -17,6 +17,7 @@ const (
 	buildPerByte = 16
 	readPerLine  = 512
 	readPerByte  = 2
+	readPerStart = 16 // what starting the automaton counts for
 )
 
 // Matcher matches lines against a Set. It holds the automata built so far and is not safe for concurrent use: give each
@@ -158,7 +159,7 @@ func (m *Matcher) scanShared(a *shared, d **dfa) {
 		return
 	}
 	if *d == nil {
-		*d = newDFA(a.nfa, 0, sharedBytes, true)
+		*d = newDFA(&m.budget, a.nfa, 0, sharedBytes, true)
 	}
 	if !(*d).all(&m.budget, m.line, m.report) {
 		for _, id := range a.ids {
@@ -211,7 +212,7 @@ func (m *Matcher) candidates(targets []target, pos int) {
 			continue
 		}
 		v, read := d.from(&m.budget, m.line, pos, int(t.slot), t.entry)
-		p.read += int32(read)
+		p.read += int32(read) + readPerStart
 		switch {
 		case v == no:
 		case v == yes && t.whole && m.certain(t.id):
@@ -276,7 +277,7 @@ func (m *Matcher) automaton(id int32) *dfa {
 		if e.nfa == nil || m.set.options.NoDFA {
 			return nil
 		}
-		d = newDFA(e.nfa, e.places, ownBytes, false)
+		d = newDFA(&m.budget, e.nfa, e.places, ownBytes, false)
 		m.own[id] = d
 	}
 	return d

@@ -47,7 +47,6 @@ type Set struct {
 	always   []int32
 	exotic   []int32 // match U+212A or U+017F for a folded k or s, which A and B do not see
 	all      []uint64
-	largest  int // nfa states
 	kernels  bool
 }
 
@@ -124,7 +123,6 @@ func (c *compiler) parse(i int, text string) error {
 		c.drafts = append(c.drafts, draft{})
 		return nil
 	}
-	c.set.largest = max(c.set.largest, len(e.nfa.states))
 	e.exact = e.nfa.exact
 	c.drafts = append(c.drafts, newDraft(e.nfa, root, c.model, c.set.options))
 	return nil
@@ -312,7 +310,6 @@ func (s *Set) share(ids []int32) *shared {
 		return nil
 	}
 	a.nfa = merge(parts, func(i int) int32 { return a.ids[i] })
-	s.largest = max(s.largest, len(a.nfa.states))
 	return a
 }
 

@@ -1,0 +1,84 @@
+package match
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func TestCost(t *testing.T) {
+	tests := []struct {
+		expr   string
+		filter Filter
+		detail string
+	}{
+		{`connection refused`, Literal, `"connection refused"`},
+		{`(?i)Out of Memory|oom-killer`, Literal, `"oom-killer" or "out of mem"`},
+		{`\b[45]\d\d\b`, Window, `[4-5] [0-9] [0-9]`},
+		{`pq: \d`, Window, `p q :  `},
+		{`^\d+ \w`, Anchored, ``},
+		{`\w+\s\w+`, Union, ``},
+		{`.*`, Union, ``},
+		{manyKeywords(3000), Always, ``},
+	}
+	for _, tt := range tests {
+		s, err := Compile([]string{tt.expr}, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := s.Cost(0)
+		if c.Filter != tt.filter || tt.detail != "" && c.Detail != tt.detail || c.Detail == "" || c.EstimatedNsPerLine <= 0 {
+			t.Errorf("%.50q: %+v, want %v %q", tt.expr, c, tt.filter, tt.detail)
+		}
+	}
+}
+
+func TestRarity(t *testing.T) {
+	// From rare to common.
+	order := []string{`java\.lang\.OutOfMemoryError`, `\b[45]\d\d\b`, `\d`, `.*`}
+	last := -1.0
+	for _, expr := range order {
+		r := Rarity(expr)
+		if r < 0 || r > 1 || r <= last {
+			t.Errorf("%q: %v after %v", expr, r, last)
+		}
+		last = r
+	}
+	if r := Rarity(`(`); r != 1 {
+		t.Errorf("an expression that does not compile: %v", r)
+	}
+}
+
+func TestLiteralExpr(t *testing.T) {
+	words := []string{`a.b`, `C:\dir`, `ключ`, `Kelvin`, ` x `, `{`}
+	for _, anyCase := range []bool{false, true} {
+		re := regexp.MustCompile(LiteralExpr(words, anyCase))
+		for _, w := range words {
+			if !re.MatchString("<" + w + ">") {
+				t.Errorf("any case %v: %q is not found", anyCase, w)
+			}
+			if up := strings.ToUpper(w); up != w && re.MatchString(up) != anyCase {
+				t.Errorf("any case %v: %q found %v", anyCase, up, !anyCase)
+			}
+		}
+		if re.MatchString("aXb") {
+			t.Error("a dot matches any byte")
+		}
+	}
+	if !regexp.MustCompile(LiteralExpr([]string{"Kelvin"}, true)).MatchString("\u212aelvin") {
+		t.Error("U+212A is no k in any case")
+	}
+	for _, text := range []string{"", "x", "\xff"} {
+		if regexp.MustCompile(LiteralExpr(nil, false)).MatchString(text) {
+			t.Errorf("no keywords match %q", text)
+		}
+	}
+}
+
+func TestFilterString(t *testing.T) {
+	for f, want := range map[Filter]string{Literal: "literal", Window: "window", Anchored: "anchored", Union: "union", Always: "always"} {
+		if got := f.String(); got != want {
+			t.Errorf("%d: %q, want %q", f, got, want)
+		}
+	}
+}
