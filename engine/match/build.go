@@ -9,7 +9,7 @@ import (
 const (
 	// maxStates bounds one expression's nfa. An expression that needs more even with its counted repetitions loosened has
 	// none, and runs always.
-	maxStates = 20_000
+	maxStates = 60_000
 	// maxUTF8 is how many runes outside ASCII a class spells out; larger ones become "any bytes outside ASCII".
 	maxUTF8 = 4
 )

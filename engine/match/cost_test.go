@@ -19,7 +19,7 @@ func TestCost(t *testing.T) {
 		{`^\d+ \w`, Anchored, ``},
 		{`\w+\s\w+`, Union, ``},
 		{`.*`, Union, ``},
-		{manyKeywords(3000), Always, ``},
+		{manyKeywords(12000), Always, ``},
 	}
 	for _, tt := range tests {
 		s, err := Compile([]string{tt.expr}, Options{})

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"testing"
+
+	"github.com/tinyforge/fluentbit-trigger/engine/match/matchtest"
 )
 
 // variants are all the ways in which a Set can work; each must find the same.
@@ -133,6 +135,31 @@ func mutate(rng *rand.Rand) []byte {
 		}
 	}
 	return line
+}
+
+// TestSameOnRules: rules and lines as they are met, mutated.
+func TestSameOnRules(t *testing.T) {
+	rules := matchtest.Rules(240)
+	o := newOracle(t, rules)
+	delete(o.matchers, "nothing") // the loop itself
+	rng := rand.New(rand.NewSource(2))
+	lines := matchtest.Lines(600, 0.7, rules)
+	for i, line := range lines {
+		line = slices.Clone(line)
+		for n := rng.Intn(4); n > 0 && len(line) > 0; n-- {
+			at := rng.Intn(len(line))
+			switch rng.Intn(3) {
+			case 0:
+				line[at] = byte(rng.Intn(256))
+			case 1:
+				line[at] ^= 0x20
+			case 2:
+				other := lines[rng.Intn(i+1)]
+				line = append(line[:at:at], other[rng.Intn(len(other)+1):]...)
+			}
+		}
+		o.check(t, line, []uint64{rng.Uint64(), rng.Uint64(), rng.Uint64()})
+	}
 }
 
 func TestSameAsRegexp(t *testing.T) {

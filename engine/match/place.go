@@ -8,7 +8,7 @@ import "sort"
 const (
 	maxLiteral  = 24   // bytes of a literal; what is longer adds nothing
 	maxVariants = 16   // literals at one place
-	maxNeeds    = 1024 // literals or windows of one expression
+	maxNeeds    = 4096 // literals or windows of one expression
 	windowLen   = 4
 	// minRate is what no estimate goes below: rarer is not better.
 	minRate = 1e-9

@@ -23,8 +23,7 @@ type Options struct {
 
 const (
 	defaultCacheBytes = 16 << 20
-	// maxShortLiterals: with more expressions whose literals are too short for stride 4, stride 1 is cheaper than so many
-	// windows.
+	// maxShortLiterals: with more literals that are too short for stride 4, stride 1 is cheaper than so many windows.
 	maxShortLiterals = 48
 	// commonLiteral is the rate from which a much rarer window is preferred to a literal.
 	commonLiteral = 1e-4
@@ -33,7 +32,7 @@ const (
 	// maxCommon bounds the nfa states that common windows bring to the union, whose states multiply.
 	maxCommon = 500
 	// maxShared bounds the nfa states of a shared automaton; expressions beyond run on their own.
-	maxShared = 50_000
+	maxShared = 2 * maxStates
 )
 
 // Set is an immutable compiled set of expressions, safe for concurrent use.
@@ -150,9 +149,7 @@ func (c *compiler) assign() {
 		stride = longStride
 		short := 0
 		for i := range c.drafts {
-			if c.drafts[i].short.ok() {
-				short++
-			}
+			short += len(c.drafts[i].short.needs)
 		}
 		if short > maxShortLiterals {
 			stride = 1
