@@ -28,14 +28,21 @@ const (
 	maxSummary = 1000
 	maxLine    = 16_000
 	maxContext = 8_000
+	maxLabel   = 500
 )
 
 // readable returns the view with the long texts of its alerts plain and bounded, once for all that is made of them.
 func (v *view) readable() *view {
 	out := &view{id: v.id, all: make([]Alert, len(v.all))}
 	for i, a := range v.all {
-		a.Rule, a.Source.Workload = cutRunes(oneLine(a.Rule), maxSummary), cutRunes(oneLine(a.Source.Workload), maxSummary)
-		a.Summary = cutRunes(oneLine(a.Summary), maxSummary)
+		for _, text := range []*string{&a.Rule, &a.Summary, &a.Source.Workload, &a.Source.Host, &a.Source.Container.Name} {
+			*text = cutRunes(oneLine(*text), maxSummary)
+		}
+		labels := make(map[string]string, len(a.Labels))
+		for name, value := range a.Labels {
+			labels[cutRunes(oneLine(name), maxLabel)] = cutRunes(oneLine(value), maxLabel)
+		}
+		a.Labels = labels
 		a.Message = cutRunes(strings.TrimRight(plain(a.Message), "\n\t "), maxLine)
 		if a.Context != nil {
 			a.Context = &Context{Before: boundLines(a.Context.Before), After: boundLines(a.Context.After)}
