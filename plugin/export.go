@@ -31,6 +31,8 @@ import (
 	"unsafe"
 
 	"github.com/fluent/fluent-bit-go/output"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/fault"
 )
 
 // The exported functions are called by Fluent Bit; what it promises of each stands in docs/decisions. Every one of them restores the
@@ -39,6 +41,7 @@ import (
 //export FLBPluginPreRegister
 func FLBPluginPreRegister(hotReload C.int) (rc C.int) {
 	defer plugin.enter("FLBPluginPreRegister", func() { rc = rcOK })()
+	fault.Inject("preregister")
 	plugin.preRegister(hotReload != 0)
 	return rcOK
 }
@@ -46,12 +49,14 @@ func FLBPluginPreRegister(hotReload C.int) (rc C.int) {
 //export FLBPluginRegister
 func FLBPluginRegister(def unsafe.Pointer) (rc C.int) {
 	defer plugin.enter("FLBPluginRegister", func() { rc = rcError })()
+	fault.Inject("register")
 	return C.int(output.FLBPluginRegister(def, "trigger", "Alerts straight from container logs"))
 }
 
 //export FLBPluginInit
 func FLBPluginInit(instance unsafe.Pointer) (rc C.int) {
 	defer plugin.enter("FLBPluginInit", func() { rc = plugin.failedInit() })()
+	fault.Inject("init")
 	key, ok := plugin.init(func(name string) string { return output.FLBPluginConfigKey(instance, name) })
 	if !ok {
 		return rcError
@@ -65,6 +70,7 @@ func FLBPluginInit(instance unsafe.Pointer) (rc C.int) {
 func FLBPluginFlushCtx(ctx, data unsafe.Pointer, length C.int, tag *C.char) (rc C.int) {
 	// After a panic the chunk is not handed over again: part of it may have been evaluated, and no line may count twice.
 	defer plugin.enter("FLBPluginFlushCtx", func() { rc = rcOK })()
+	fault.Inject("flush")
 	key, ok := output.FLBPluginGetContext(ctx).(instanceKey)
 	if !ok || data == nil || length <= 0 {
 		return rcOK
@@ -78,12 +84,14 @@ func FLBPluginFlushCtx(ctx, data unsafe.Pointer, length C.int, tag *C.char) (rc 
 //export FLBPluginOutputPreExit
 func FLBPluginOutputPreExit(hotReload C.int) (rc C.int) {
 	defer plugin.enter("FLBPluginOutputPreExit", func() { rc = rcOK })()
+	fault.Inject("preexit")
 	return rcOK
 }
 
 //export FLBPluginExitCtx
 func FLBPluginExitCtx(ctx unsafe.Pointer) (rc C.int) {
 	defer plugin.enter("FLBPluginExitCtx", func() { rc = rcOK })()
+	fault.Inject("exit")
 	// A dry run exits without Init: there is no context then.
 	if key, ok := output.FLBPluginGetContext(ctx).(instanceKey); ok {
 		plugin.exit(key)
@@ -94,6 +102,7 @@ func FLBPluginExitCtx(ctx unsafe.Pointer) (rc C.int) {
 //export FLBPluginExit
 func FLBPluginExit() (rc C.int) {
 	defer plugin.enter("FLBPluginExit", func() { rc = rcOK })()
+	fault.Inject("exit")
 	plugin.exitAll()
 	return rcOK
 }
@@ -101,6 +110,7 @@ func FLBPluginExit() (rc C.int) {
 //export FLBPluginUnregister
 func FLBPluginUnregister(def unsafe.Pointer) {
 	defer plugin.enter("FLBPluginUnregister", func() {})()
+	fault.Inject("unregister")
 	output.FLBPluginUnregister(def)
 }
 

@@ -30,26 +30,32 @@ type host struct {
 	log    *os.File
 	stores *store.Registry
 
-	mu        sync.Mutex
-	instances map[instanceKey]*pipeline.Pipeline
-	nextKey   instanceKey
-	ids       map[string]bool             // of the running instances
-	previous  map[string]*config.Settings // by id: what ran before a hot reload
-	started   int                         // instances since the last PreRegister
-	reloading bool                        // the host starts instances because of a hot reload
-	guard     chan struct{}               // closed to end the goroutine that keeps the signal handlers; nil when it does not run
+	mu         sync.Mutex
+	instances  map[instanceKey]instance
+	nextKey    instanceKey
+	previous   map[string]*config.Settings // by id: what ran before a hot reload
+	generation int                         // counts PreRegister
+	started    int                         // instances of this generation
+	reloading  bool                        // the host starts instances because of a hot reload
+	guard      chan struct{}               // closed to end the goroutine that keeps the signal handlers; nil when it does not run
 
+	starting     sync.Mutex // keeps starts apart
 	saveHandlers sync.Once
+}
+
+// instance is one running output.
+type instance struct {
+	*pipeline.Pipeline
+	generation int
 }
 
 func newHost(log *os.File) *host {
 	return &host{
-		log: log, stores: &store.Registry{}, instances: map[instanceKey]*pipeline.Pipeline{},
-		ids: map[string]bool{}, previous: map[string]*config.Settings{},
+		log: log, stores: &store.Registry{}, instances: map[instanceKey]instance{}, previous: map[string]*config.Settings{},
 	}
 }
 
-// enter begins an exported function, and returns what it defers: a recovery that logs the panic and calls failed.
+// enter begins an exported function or a goroutine, and returns what it defers: a recovery that logs the panic and calls failed.
 func (h *host) enter(function string, failed func()) func() {
 	h.saveHandlers.Do(saveHandlers)
 	restoreHandlers()
@@ -68,6 +74,7 @@ func (h *host) logger(id string) *slog.Logger {
 func (h *host) preRegister(hotReload bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.generation++
 	h.reloading, h.started = hotReload, 0
 }
 
@@ -84,18 +91,16 @@ func (h *host) failedInit() (rc cInt) {
 // init starts an instance. At first start a configuration with a problem is refused; at a hot reload, which Fluent Bit would not survive,
 // the broken parts are left out, and when nothing can be read, what ran before runs on.
 func (h *host) init(param func(string) string) (instanceKey, bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	id := param("id")
-	if id == "" {
-		id = fmt.Sprintf("trigger.%d", h.started)
-	}
-	h.started++
+	h.starting.Lock()
+	defer h.starting.Unlock()
+	id, ok := h.chooseID(param("id"))
 	log := h.logger(id)
-	if h.ids[id] {
-		log.Error("the id is taken by another instance: give each output an id of its own", "id", id)
+	if !ok {
+		log.Error("the id is taken by another output: give each an id of its own", "id", id)
 		return 0, false
 	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	p, err := pipeline.New(pipeline.Options{
 		ID: id, Stores: h.stores, LogTo: h.log, Origin: "output:trigger:" + id,
 		Sources:  config.Sources{Files: []string{param("config_file")}, Inline: param("config"), Params: param},
@@ -108,33 +113,77 @@ func (h *host) init(param func(string) string) (instanceKey, bool) {
 	}
 	p.Start()
 	h.nextKey++
-	h.instances[h.nextKey], h.ids[id] = p, true
+	h.instances[h.nextKey] = instance{p, h.generation}
 	h.keepHandlers()
 	return h.nextKey, true
+}
+
+// chooseID returns the id of an instance that is about to start. Without one of its own it is called as Fluent Bit calls it. An instance of
+// an earlier generation that holds the id still, because its exit failed, is stopped. When another output has it, ok is false; but not at
+// a hot reload, where a number is added instead.
+func (h *host) chooseID(wanted string) (id string, ok bool) {
+	h.mu.Lock()
+	if wanted == "" {
+		wanted = fmt.Sprintf("trigger.%d", h.started)
+	}
+	h.started++
+	id = wanted
+	var stale instanceKey
+	for n := 2; ; n++ {
+		key, holder, taken := h.holder(id)
+		if !taken {
+			break
+		}
+		if holder.generation < h.generation {
+			stale = key
+			break
+		}
+		if !h.reloading {
+			h.mu.Unlock()
+			return id, false
+		}
+		id = fmt.Sprintf("%s-%d", wanted, n)
+	}
+	h.mu.Unlock()
+	if id != wanted {
+		h.logger(id).Error("the id is taken by another output: give each an id of its own", "id", wanted, "used_instead", id)
+	}
+	if stale != 0 {
+		h.exit(stale)
+	}
+	return id, true
+}
+
+// holder returns the instance that has an id. The caller holds the lock.
+func (h *host) holder(id string) (instanceKey, instance, bool) {
+	for key, i := range h.instances {
+		if i.ID() == id {
+			return key, i, true
+		}
+	}
+	return 0, instance{}, false
 }
 
 // flush hands a chunk to its instance. It returns false when the host is to hand it over again later.
 func (h *host) flush(key instanceKey, chunk []byte, tag string) bool {
 	h.mu.Lock()
-	p := h.instances[key]
+	p, ok := h.instances[key]
 	h.mu.Unlock()
-	return p == nil || p.Flush(chunk, tag) == pipeline.Accepted
+	return !ok || p.Flush(chunk, tag) == pipeline.Accepted
 }
 
 // exit stops an instance and forgets it.
 func (h *host) exit(key instanceKey) {
 	h.mu.Lock()
-	p := h.instances[key]
-	delete(h.instances, key)
-	if p != nil {
-		delete(h.ids, p.ID())
-		h.previous[p.ID()] = p.Settings()
-	}
-	h.keepHandlers()
-	h.mu.Unlock()
-	if p == nil {
+	p, ok := h.instances[key]
+	if !ok {
+		h.mu.Unlock()
 		return
 	}
+	delete(h.instances, key)
+	h.previous[p.ID()] = p.Settings()
+	h.keepHandlers()
+	h.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), exitWithin)
 	defer cancel()
 	if err := p.Stop(ctx); err != nil {
@@ -169,6 +218,7 @@ func (h *host) keepHandlers() {
 	done := make(chan struct{})
 	h.guard = done
 	go func() {
+		defer h.enter("signal handlers", func() {})()
 		tick := time.NewTicker(time.Second)
 		defer tick.Stop()
 		for {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
+	"github.com/tinyforge/fluentbit-trigger/internal/fault"
 )
 
 // Verdict is the answer to a chunk.
@@ -109,6 +110,7 @@ func (b *batch) run(decode func()) {
 		b.keep()
 	}()
 	defer b.p.recovered("evaluating a chunk")
+	fault.Inject("goroutine")
 	decode()
 }
 

@@ -65,7 +65,9 @@ type Pipeline struct {
 	jobs     chan job
 	ctx      context.Context // of what the pipeline's own goroutines do; ends with Stop
 	cancel   context.CancelFunc
-	stopping chan struct{}
+	watching context.Context // ends when Stop begins
+	endWatch context.CancelFunc
+	stopping chan struct{} // closed when Stop begins
 	stopOnce sync.Once
 	running  sync.WaitGroup
 }
@@ -84,6 +86,7 @@ func New(o Options) (*Pipeline, error) {
 		Writer: o.LogTo, Origin: o.Origin, Level: p.level, Redact: p.redact, Now: o.Now,
 	}))
 	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p.watching, p.endWatch = context.WithCancel(p.ctx)
 	p.watcher = config.NewWatcher(config.WatcherOptions{Files: o.Sources.Files, Secrets: p.secretFiles})
 	settings, err := p.firstSettings(o)
 	if err != nil {
@@ -163,6 +166,7 @@ func (p *Pipeline) Stop(ctx context.Context) error {
 
 func (p *Pipeline) stop(ctx context.Context) error {
 	close(p.stopping)
+	p.endWatch()
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)

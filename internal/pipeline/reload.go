@@ -127,7 +127,8 @@ func names(ids []string) string {
 
 // watch reloads when the configuration's files change, until the pipeline stops.
 func (p *Pipeline) watch() {
-	p.watcher.Run(p.ctx, p.reload)
+	defer p.recovered("watching the configuration's files")
+	p.watcher.Run(p.watching, p.reload)
 }
 
 // Reload reads the configuration anew, now.

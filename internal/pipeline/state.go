@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/fault"
 )
 
 // saveEvery is how old the saved limiter state gets at most while the program runs, and so what a kill can lose of it.
@@ -21,12 +22,18 @@ func (p *Pipeline) stateKeeper() {
 	for {
 		select {
 		case <-tick.C:
-			if err := p.saveState(p.ctx); err != nil {
-				p.log.Warn("the limiter's state was not saved", "error", err)
-			}
+			p.saveTick()
 		case <-p.stopping:
 			return
 		}
+	}
+}
+
+func (p *Pipeline) saveTick() {
+	defer p.recovered("saving the limiter's state")
+	fault.Inject("goroutine")
+	if err := p.saveState(p.ctx); err != nil {
+		p.log.Warn("the limiter's state was not saved", "error", err)
 	}
 }
 
