@@ -27,10 +27,7 @@ const unknownMaxAge = 24 * time.Hour
 
 // Room returns nil when a new chunk may be evaluated, and otherwise why not. It touches neither file nor network.
 func (d *Dispatcher) Room() error {
-	d.mu.Lock()
-	stopping := d.stopping
-	d.mu.Unlock()
-	if stopping {
+	if d.hasStopped() {
 		return fmt.Errorf("delivery: %w", ErrStopped)
 	}
 	if err := d.opt.Store.Room(); err != nil {
@@ -42,9 +39,18 @@ func (d *Dispatcher) Room() error {
 	return nil
 }
 
+func (d *Dispatcher) hasStopped() bool {
+	select {
+	case <-d.quit:
+		return true
+	default:
+		return false
+	}
+}
+
 // Accept takes alerts for good: all are on disk when it returns, in one transaction, unless the store fails; then they are in bounded
 // memory, in order, and go to the store when it works again. An alert whose id is known is dropped and counted. ctx bounds the wait for
-// the store. An error means that alerts were lost: memory was full, or delivery has stopped.
+// the store. An error means that alerts were lost: memory was full, or, after Stop, the store failed.
 func (d *Dispatcher) Accept(ctx context.Context, items []Item) error {
 	if len(items) == 0 {
 		return nil
@@ -120,6 +126,10 @@ func (d *Dispatcher) keep(ctx context.Context, rows []store.Item) error {
 
 // postpone keeps rows in memory after the store failed with cause, or because earlier ones still wait.
 func (d *Dispatcher) postpone(rows []store.Item, cause error) error {
+	if cause != nil && d.hasStopped() {
+		d.count.lost.Add(int64(len(rows)))
+		return fmt.Errorf("delivery: %d alerts are lost: %w: %w", len(rows), ErrStopped, cause)
+	}
 	if cause != nil {
 		d.opt.Log.Error("the store failed: alerts are kept in memory, and new chunks refused, until it works again",
 			"alerts", len(rows), "error", cause)

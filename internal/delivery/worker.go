@@ -169,7 +169,10 @@ func (w *worker) fetch(ctx context.Context, slots int) (more bool, wait time.Dur
 		if next.IsZero() {
 			return false, forever
 		}
-		return false, min(forever, max(time.Millisecond, next.Sub(now)))
+		if wait = next.Sub(now); wait <= 0 { // somebody else took it between the two looks
+			wait = storeRetry
+		}
+		return false, min(forever, wait)
 	}
 	w.d.renewed.Store(now.UnixNano())
 	w.d.inFlight.Add(int64(len(messages)))

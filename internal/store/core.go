@@ -20,7 +20,8 @@ type core struct {
 	set   Settings
 	now   func() time.Time
 	log   *slog.Logger
-	users int // guarded by the registry
+	wait  time.Duration // for another process
+	users int           // guarded by the registry
 
 	busy   chan struct{} // holds one token; whoever took it owns everything down to the next blank line
 	db     *sql.DB

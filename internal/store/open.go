@@ -24,7 +24,9 @@ const (
 
 const (
 	pageSize    = 4096
-	busyTimeout = 2 * time.Second
+	defaultWait = 2 * time.Second
+	// closeTimeout bounds the wait for an operation that is under way when the store is closed.
+	closeTimeout = 2 * time.Second
 	// checkUpTo is the size up to which a file is checked whole when it is opened. Damage in a larger one shows when it is met.
 	checkUpTo = 32 << 20
 )
@@ -32,7 +34,7 @@ const (
 // openCore opens the database, or one in memory when its file cannot be made.
 func openCore(ctx context.Context, path string, o Options) (*core, error) {
 	c := &core{
-		path: path, mode: ModeFile, set: o.Settings, now: o.Now, log: o.Log,
+		path: path, mode: ModeFile, set: o.Settings, now: o.Now, log: o.Log, wait: o.Wait,
 		busy: make(chan struct{}, 1), last: make(map[string]Counts),
 	}
 	if path == MemoryPath {
@@ -80,7 +82,7 @@ func makeFile(path string) error {
 func (c *core) dsn() string {
 	params := url.Values{"_dqs": {"0"}, "_defensive": {"1"}, "_error_rc": {"1"}}
 	for _, pragma := range []string{
-		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
+		fmt.Sprintf("busy_timeout(%d)", c.wait.Milliseconds()),
 		fmt.Sprintf("page_size(%d)", pageSize),
 		"cache_size(-2000)", // KiB: it is the host's memory
 		"mmap_size(0)",      // a file that shrinks under a mapping is a SIGBUS
@@ -191,7 +193,7 @@ func (c *core) disconnect() {
 
 // close waits for what is under way and closes the database for good.
 func (c *core) close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), busyTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	if err := c.acquire(ctx); err != nil {
 		return wrap("close", err)

@@ -25,6 +25,8 @@ type Options struct {
 	Settings Settings
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
+	// Wait is how long an operation waits for another process that holds the file; 0 is two seconds.
+	Wait time.Duration
 	// Log is told what an operator must know: a store in memory, a file put aside. nil tells nobody.
 	Log *slog.Logger
 }
@@ -43,6 +45,9 @@ func (r *Registry) Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Wait == 0 {
+		o.Wait = defaultWait
 	}
 	if o.Settings.Path == "" {
 		o.Settings.Path = DefaultPath("")

@@ -1,0 +1,179 @@
+package delivery
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/store"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+)
+
+// block holds the file's write lock, as another process would that hangs in a transaction, until the returned function is called.
+func block(t *testing.T, path string) (unblock func()) {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+path)
+	must(t, err)
+	conn, err := db.Conn(context.Background())
+	must(t, err)
+	_, err = conn.ExecContext(context.Background(), "BEGIN IMMEDIATE")
+	must(t, err)
+	return func() {
+		_, err := conn.ExecContext(context.Background(), "ROLLBACK")
+		must(t, err)
+		must(t, conn.Close())
+		must(t, db.Close())
+	}
+}
+
+func TestAFailingStoreKeepsAlertsInMemory(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.opt.Settings.Backlog = 30
+		r := &receiver{}
+		w.start(target("a", r))
+		w.accept(alert(0, "a"))
+		unblock := block(t, w.set.Path)
+		w.accept(alerts(1, 10, "a")...)
+		if err := w.d.Room(); !errors.Is(err, store.ErrBusy) {
+			t.Errorf("room: %v, want %v", err, store.ErrBusy)
+		}
+		w.accept(alerts(11, 10, "a")...) // evaluated before it was refused
+		if s := w.d.Stats(t.Context()); s.Backlog != 20 || s.Lost != 0 || r.count() != 1 {
+			t.Errorf("stats %+v", s)
+		}
+		if err := w.d.Accept(context.Background(), alerts(21, 15, "a")); !errors.Is(err, ErrBacklog) || !strings.Contains(err.Error(), "5 of 15") {
+			t.Errorf("beyond the bound: %v", err)
+		}
+		unblock()
+		w.pass(5 * time.Second)
+		must(t, w.d.Room())
+		got := r.all()
+		if len(got) != 32 { // the last one tells of the loss
+			t.Fatalf("%d delivered, want 32", len(got))
+		}
+		for i, s := range got[:31] {
+			if want := alert(i).Alert.ID; s.id != want {
+				t.Errorf("message %d is %s, want %s: in order", i, s.id, want)
+			}
+		}
+		if s := w.d.Stats(t.Context()); s.Accepted != 32 || s.Lost != 5 || s.Backlog != 0 {
+			t.Errorf("stats %+v", s)
+		}
+	})
+}
+
+// TestOutcomesWaitForTheStore: what was delivered while the store failed is recorded when it works again, and not sent twice.
+func TestOutcomesWaitForTheStore(t *testing.T) {
+	inWorld(t, func(w *world) {
+		r := &receiver{}
+		answer := make(chan struct{})
+		r.set(func(context.Context, string, []trigger.Alert) trigger.Result {
+			<-answer
+			return trigger.Result{Outcome: trigger.Delivered}
+		})
+		w.start(target("a", r))
+		w.accept(alert(0, "a"))
+		unblock := block(t, w.set.Path)
+		close(answer)
+		w.pass(time.Minute)
+		unblock()
+		w.pass(10 * time.Second)
+		if n := w.counts("a"); n.Delivered != 1 || r.count() != 1 {
+			t.Errorf("%+v after %d messages", n, r.count())
+		}
+	})
+}
+
+func TestStopMovesTheBacklogToTheStore(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.start(target("a", &receiver{}))
+		unblock := block(t, w.set.Path)
+		w.accept(alerts(0, 10, "gone")...)
+		unblock()
+		w.stop()
+		w.start(target("a", &receiver{}))
+		if n := w.counts("gone"); n.Pending != 10 {
+			t.Errorf("%+v, want 10 pending", n)
+		}
+		unblock = block(t, w.set.Path)
+		w.accept(alerts(10, 10, "gone")...)
+		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+		defer cancel()
+		if err := w.d.Stop(ctx); !errors.Is(err, store.ErrBusy) || !strings.Contains(err.Error(), "10 alerts in memory are lost") {
+			t.Errorf("stopping with a store that fails: %v", err)
+		}
+		unblock()
+		must(t, w.store.Close())
+		w.d = nil
+	})
+}
+
+// TestLossesAreTold: one alert of kind system goes to the other targets, at most one in each interval.
+func TestLossesAreTold(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.set.MaxPending = 10
+		down, up := &receiver{}, &receiver{}
+		down.says(trigger.Result{Outcome: trigger.RetryLater})
+		var told []trigger.Alert
+		up.set(func(_ context.Context, _ string, alerts []trigger.Alert) trigger.Result {
+			told = append(told, alerts...)
+			return trigger.Result{Outcome: trigger.Delivered}
+		})
+		w.opt.Host = "node-1"
+		w.start(target("down", down), target("up", up))
+		w.accept(alerts(0, 25, "down")...)
+		w.pass(2 * time.Second)
+		if len(told) != 1 {
+			t.Fatalf("%d alerts of kind system", len(told))
+		}
+		a := told[0]
+		if a.Kind != trigger.KindSystem || a.Source.Host != "node-1" || a.Count != 15 || !strings.HasPrefix(a.ID, "al_") ||
+			a.Summary != `trigger "down": alerts were not delivered: 15 dropped because too many were waiting` {
+			t.Errorf("%+v", a)
+		}
+		for n := range 9 {
+			w.accept(alert(100+n, "down"))
+			w.pass(time.Minute)
+		}
+		if len(told) != 1 {
+			t.Errorf("%d alerts of kind system within ten minutes", len(told))
+		}
+		w.pass(time.Minute)
+		if len(told) != 2 || told[1].Count != 9 {
+			t.Errorf("%+v", told)
+		}
+		for _, s := range down.all() {
+			if s.id == a.ID {
+				t.Error("a target was told of its own loss")
+			}
+		}
+	})
+}
+
+func TestADamagedStoreIsTold(t *testing.T) {
+	inWorld(t, func(w *world) {
+		r := &receiver{}
+		r.says(trigger.Result{Outcome: trigger.Hold})
+		w.start(target("a", r))
+		w.accept(alerts(0, 10, "a")...)
+		w.stop()
+		must(t, truncate(w.set.Path))
+		// Without the counts of a running process the number is not known, so nothing is claimed; the file and the log tell.
+		r.set(nil)
+		w.start(target("a", r))
+		w.pass(5 * time.Second)
+		if h := w.store.Health(); h.Recovered != 1 || !strings.Contains(w.logged.String()+h.Aside, "corrupt-") {
+			t.Errorf("%+v", h)
+		}
+		must(t, w.d.Room())
+		w.accept(alert(0, "a"))
+		synctest.Wait()
+		if n := w.counts("a"); n.Delivered < 1 {
+			t.Errorf("%+v", n)
+		}
+	})
+}

@@ -1,0 +1,217 @@
+package delivery
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/store"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+)
+
+// TestOutcomes is the table of what an answer means for the alert and for its target.
+func TestOutcomes(t *testing.T) {
+	for name, test := range map[string]struct {
+		result trigger.Result
+		want   store.Counts
+		hold   store.Hold
+		wait   time.Duration // until the next attempt at the target
+	}{
+		"delivered":   {trigger.Result{Outcome: trigger.Delivered}, store.Counts{Accepted: 2, Delivered: 2}, store.HoldNone, 0},
+		"retry later": {trigger.Result{Outcome: trigger.RetryLater}, store.Counts{Accepted: 2, Pending: 2}, store.HoldNone, time.Second},
+		"dead":        {trigger.Result{Outcome: trigger.Dead}, store.Counts{Accepted: 2, Dead: 2}, store.HoldNone, 0},
+		"hold":        {trigger.Result{Outcome: trigger.Hold}, store.Counts{Accepted: 2, Pending: 2}, store.HoldProbing, 15 * time.Minute},
+		"disabled":    {trigger.Result{Outcome: trigger.Disabled}, store.Counts{Accepted: 2, Pending: 2}, store.HoldDisabled, 15 * time.Minute},
+		"asked to wait": {trigger.Result{Outcome: trigger.RetryLater, RetryAfter: time.Hour}, store.Counts{Accepted: 2, Pending: 2},
+			store.HoldNone, time.Hour},
+		"asked for ever": {trigger.Result{Outcome: trigger.RetryLater, RetryAfter: 1 << 62}, store.Counts{Accepted: 2, Pending: 2},
+			store.HoldNone, 24 * time.Hour},
+		"asked for the past": {trigger.Result{Outcome: trigger.RetryLater, RetryAfter: -time.Hour}, store.Counts{Accepted: 2, Pending: 2},
+			store.HoldNone, time.Second},
+		"no outcome": {trigger.Result{}, store.Counts{Accepted: 2, Pending: 2}, store.HoldNone, time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				r := &receiver{}
+				r.says(test.result)
+				w.start(target("a", r))
+				begun := time.Now()
+				w.accept(alerts(0, 2, "a")...)
+				if got := w.counts("a"); got != test.want {
+					t.Errorf("%+v, want %+v", got, test.want)
+				}
+				state := w.state("a")
+				if state.Hold != test.hold {
+					t.Errorf("target is %s, want %s", state.Hold, test.hold)
+				}
+				if test.wait == 0 {
+					return
+				}
+				if wait := state.NotBefore.Sub(begun); wait != test.wait {
+					t.Errorf("next attempt after %s, want %s", wait, test.wait)
+				}
+				if r.count() != 1 {
+					t.Errorf("%d attempts although the first failed", r.count())
+				}
+				w.pass(test.wait - time.Nanosecond)
+				if r.count() != 1 {
+					t.Errorf("%d attempts before the wait was over", r.count())
+				}
+				w.pass(time.Second)
+				if want := map[bool]int{true: 2, false: 1}[test.hold != store.HoldDisabled]; r.count() != want {
+					t.Errorf("%d attempts after the wait, want %d", r.count(), want)
+				}
+			})
+		})
+	}
+}
+
+func TestBackoffDoublesUpToItsMost(t *testing.T) {
+	inWorld(t, func(w *world) {
+		r := &receiver{}
+		r.says(trigger.Result{Outcome: trigger.RetryLater, Reason: "answered 503"})
+		w.start(target("a", r))
+		w.accept(alert(0, "a"))
+		w.pass(2 * time.Hour)
+		got := r.all()
+		want := []time.Duration{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900}
+		for i, seconds := range want {
+			if gap := got[i+1].at.Sub(got[i].at); gap != seconds*time.Second {
+				t.Errorf("wait %d was %s, want %s", i, gap, seconds*time.Second)
+			}
+		}
+		r.says(trigger.Result{Outcome: trigger.Delivered})
+		w.pass(15 * time.Minute)
+		if n := w.counts("a"); n.Delivered != 1 {
+			t.Errorf("%+v", n)
+		}
+		if state := w.state("a"); state != (store.TargetState{}) {
+			t.Errorf("after a success %+v", state)
+		}
+	})
+}
+
+func TestJitterIsFull(t *testing.T) {
+	for _, test := range []struct {
+		failures int
+		random   float64
+		want     time.Duration
+	}{
+		{1, 0, 100 * time.Millisecond}, {1, 0.5, 500 * time.Millisecond}, {4, 0.5, 4 * time.Second},
+		{11, 1, 15 * time.Minute}, {1000, 0.5, 450 * time.Second}, {0, 1, time.Second},
+	} {
+		if got := backoff(test.failures, time.Second, 15*time.Minute, test.random); got != test.want {
+			t.Errorf("backoff(%d, random %g) = %s, want %s", test.failures, test.random, got, test.want)
+		}
+	}
+}
+
+// TestOneBadAlertDoesNotBlock: a message that always fails waits longer and longer, the others go on.
+func TestOneBadAlertDoesNotBlock(t *testing.T) {
+	inWorld(t, func(w *world) {
+		r := &receiver{}
+		r.set(func(_ context.Context, id string, _ []trigger.Alert) trigger.Result {
+			if id == "al_000000" {
+				return trigger.Result{Outcome: trigger.RetryLater, Reason: "answered 500"}
+			}
+			return trigger.Result{Outcome: trigger.Delivered}
+		})
+		w.start(target("a", r))
+		w.accept(alerts(0, 50, "a")...)
+		w.pass(10 * time.Second)
+		if n := w.counts("a"); n.Delivered != 49 || n.Pending != 1 {
+			t.Errorf("%+v, want all but one delivered", n)
+		}
+	})
+}
+
+func TestHoldProbesWithOneAndSurvivesARestart(t *testing.T) {
+	inWorld(t, func(w *world) {
+		r := &receiver{}
+		r.says(trigger.Result{Outcome: trigger.Hold, Reason: "answered 403 Forbidden"})
+		many := target("a", r)
+		many.Concurrency = 8
+		w.start(many)
+		w.accept(alert(0, "a"))
+		w.accept(alerts(1, 20, "a")...)
+		w.pass(5 * time.Minute)
+		w.stop()
+		w.start(many)
+		w.pass(9 * time.Minute)
+		if r.count() != 1 {
+			t.Fatalf("%d attempts within the hold, over a restart", r.count())
+		}
+		w.pass(2 * time.Minute)
+		if r.count() != 2 {
+			t.Fatalf("%d attempts after the hold, want one probe more", r.count())
+		}
+		r.says(trigger.Result{Outcome: trigger.Delivered})
+		w.pass(15 * time.Minute)
+		if n := w.counts("a"); n.Delivered != 21 || r.count() != 23 {
+			t.Errorf("%+v with %d attempts; want all 21 delivered after two failures", n, r.count())
+		}
+		if !strings.Contains(w.logged.String(), "works again") {
+			t.Errorf("log: %s", w.logged)
+		}
+	})
+}
+
+func TestDisabledUntilItsRevisionChangesAndAgesOut(t *testing.T) {
+	inWorld(t, func(w *world) {
+		r := &receiver{}
+		r.says(trigger.Result{Outcome: trigger.Disabled, Reason: "answered 410 Gone"})
+		w.start(target("a", r))
+		w.accept(alert(0, "a"))
+		w.pass(12 * time.Hour)
+		w.accept(alert(1, "a"))
+		w.stop()
+		w.start(target("a", r))
+		w.pass(12*time.Hour + sweepEvery)
+		if n := w.counts("a"); r.count() != 1 || n.Dead != 1 || n.Pending != 1 {
+			t.Fatalf("%d attempts, %+v; want one of each", r.count(), n)
+		}
+		letters, err := w.store.Letters(context.Background(), store.Select{}, 10)
+		if err != nil || len(letters) != 1 || letters[0].Reason != "expired: answered 410 Gone" {
+			t.Errorf("%+v %v", letters, err)
+		}
+		r.says(trigger.Result{Outcome: trigger.Delivered})
+		mended := target("a", r)
+		mended.Revision = "2"
+		must(t, w.d.SetTargets([]Target{mended}))
+		w.pass(time.Second)
+		if n := w.counts("a"); n.Delivered != 1 || n.Dead != 1 {
+			t.Errorf("under new settings %+v", n)
+		}
+	})
+}
+
+func TestRefusedForGoodIsADeadLetterThatCanBeSentAgain(t *testing.T) {
+	inWorld(t, func(w *world) {
+		r := &receiver{}
+		r.says(trigger.Result{Outcome: trigger.Dead, Reason: "answered 422 Unprocessable Entity"})
+		w.start(target("a", r))
+		w.accept(alerts(0, 3, "a")...)
+		r.says(trigger.Result{Outcome: trigger.Delivered})
+		w.pass(time.Minute)
+		if r.count() != 3 {
+			t.Fatalf("%d attempts, want 3", r.count())
+		}
+		// The command line: another process, with a connection of its own.
+		var registry store.Registry
+		other, err := registry.Open(context.Background(), store.Options{Settings: w.set})
+		must(t, err)
+		back, _, err := other.Redeliver(context.Background(), time.Now(), store.Select{AlertID: "al_000001"})
+		if err != nil || back != 1 {
+			t.Fatalf("%d redelivered, %v", back, err)
+		}
+		must(t, registry.Close())
+		w.pass(4 * time.Second)
+		if n := w.counts("a"); n.Delivered != 1 || n.Dead != 2 {
+			t.Errorf("%+v, want the one delivered within seconds", n)
+		}
+		if last := r.all()[3]; last.id != "al_000001" {
+			t.Errorf("sent as %q, want its own id", last.id)
+		}
+	})
+}
