@@ -154,7 +154,7 @@ func TestMemory(t *testing.T) {
 // TestCacheIsFlushed: a matcher that learns without end stays within its bytes, and right.
 func TestCacheIsFlushed(t *testing.T) {
 	rules := matchtest.Rules(200)
-	const limit = 16 << 10
+	const limit = 4 << 10
 	s, err := Compile(rules, Options{CacheBytes: limit})
 	if err != nil {
 		t.Fatal(err)

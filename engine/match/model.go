@@ -132,11 +132,35 @@ func (m *model) rate(seq []byteSet) float64 {
 	return min(chain, 0.5/size)
 }
 
-// literalRate is rate for a literal of which case does not matter.
+// The sample knows few words, and pairs of bytes make every word look rare. So a word is taken to be no rarer than this,
+// and each further word in the same literal to make it that much rarer.
+const (
+	wordRate    = 3e-6
+	furtherWord = 1e-2
+	wordLen     = 3
+)
+
+// literalRate is the rate of a literal of an expression.
 func (m *model) literalRate(lit string) float64 {
-	seq := make([]byteSet, len(lit))
+	least, run := wordRate/furtherWord, 0
+	for i := range len(lit) {
+		if lit[i] < 'a' || 'z' < lit[i] {
+			run = 0
+		} else if run++; run == wordLen {
+			least *= furtherWord
+		}
+	}
+	if least > wordRate {
+		least = 0 // no word at all
+	}
+	return max(m.foldedRate(lit), least)
+}
+
+// foldedRate is rate for a text of which case does not matter.
+func (m *model) foldedRate(text string) float64 {
+	seq := make([]byteSet, len(text))
 	for i := range seq {
-		seq[i] = foldSet(lit[i])
+		seq[i] = foldSet(text[i])
 	}
 	return m.rate(seq)
 }
