@@ -156,18 +156,19 @@ func TestRulesChangeWithoutTheHost(t *testing.T) {
 // TestPanics has the plugin panic in each place where it can. The process lives on, and says what happened.
 func TestPanics(t *testing.T) {
 	each(t, func(t *testing.T, start func(setup) running) {
-		for _, place := range []string{"flush", "exit", "goroutine"} {
+		for _, place := range []string{"preregister", "preexit", "exit", "unregister", "flush", "goroutine"} {
 			t.Run(place, func(t *testing.T) {
 				server := receiver.New(t)
 				s := single(t, document(server, simple("boom", "boom")))
 				s.plugin, s.env = faultyPlugin(t), []string{"FLUENTBIT_TRIGGER_TEST_PANIC=" + place}
 				r := start(s)
 				r.feed("boom 1")
-				if place == "exit" {
-					r.reload()
-				}
+				r.reload()
 				eventually(t, r, "the panic is logged", func() bool { return r.log().Count("panic") > 0 })
 				r.feed("boom 2")
+				if place != "flush" {
+					expect(t, r, server, []string{"boom 1", "boom 2"})
+				}
 				if !r.alive() {
 					t.Fatalf("the process is gone\n%s", tail(r.log()))
 				}
