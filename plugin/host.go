@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -107,7 +108,15 @@ func (h *host) init(param func(string) string) (instanceKey, bool) {
 		Lenient:  h.reloading,
 		Previous: h.previous[id],
 	})
-	if err != nil {
+	var refused *pipeline.ConfigError
+	switch {
+	case errors.As(err, &refused):
+		for i := range refused.Problems {
+			log.Error("configuration problem: " + refused.Problems[i].Error())
+		}
+		log.Error("the instance does not start", "problems", len(refused.Problems))
+		return 0, false
+	case err != nil:
 		log.Error("the instance does not start", "error", err)
 		return 0, false
 	}

@@ -1,0 +1,352 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/chunk/chunktest"
+	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/store"
+	"github.com/tinyforge/fluentbit-trigger/test/receiver"
+)
+
+// patience bounds every wait of these tests.
+const patience = 20 * time.Second
+
+// logBuffer collects log lines.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// bench is a pipeline on a receiver, with its files.
+type bench struct {
+	t      *testing.T
+	dir    string
+	server *receiver.Server
+	log    *logBuffer
+	stores *store.Registry
+}
+
+func newBench(t *testing.T) *bench {
+	return &bench{t: t, dir: t.TempDir(), server: receiver.New(t), log: &logBuffer{}, stores: &store.Registry{}}
+}
+
+const secretPath = "hook/s3cr3t-t0ken"
+
+// document returns a configuration with one trigger to the receiver and the rules.
+func (b *bench) document(rules string) string {
+	return fmt.Sprintf("store = %q\n[egress]\nallow = [\"127.0.0.1/32\"]\n[limits]\nper_container = { rate = \"0/s\", burst = 1 }\n"+
+		"[[trigger]]\nname = \"ops\"\nurl = %q\n%s", filepath.Join(b.dir, "store.db"), b.server.URL("/"+secretPath), rules)
+}
+
+func rule(name, pattern string) string {
+	return fmt.Sprintf("[[rule]]\nname = %q\npattern = %q\ncooldown = \"0s\"\n", name, pattern)
+}
+
+func (b *bench) write(text string) string {
+	b.t.Helper()
+	path := filepath.Join(b.dir, "rules.toml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+	return path
+}
+
+func (b *bench) options(text string) Options {
+	return Options{
+		ID: "t", Sources: config.Sources{Files: []string{b.write(text)}}, Stores: b.stores, LogTo: b.log, Origin: "output:trigger:t",
+	}
+}
+
+// start starts a pipeline that ends with the test.
+func (b *bench) start(o Options) *Pipeline {
+	b.t.Helper()
+	p, err := New(o)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	p.Start()
+	b.t.Cleanup(func() { b.stop(p) })
+	return p
+}
+
+func (b *bench) stop(p *Pipeline) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := p.Stop(ctx); err != nil {
+		b.t.Errorf("stop: %v", err)
+	}
+}
+
+func lines(texts ...string) []byte { return chunktest.Docker(chunktest.Lines(texts...)...) }
+
+// messages waits until n alerts arrived and returns their messages, in order of arrival.
+func (b *bench) messages(n int) []string {
+	b.t.Helper()
+	var out []string
+	b.eventually(fmt.Sprintf("%d alerts arrive", n), func() bool { return b.server.Len() >= n })
+	for _, a := range b.server.Alerts() {
+		out = append(out, a.Message)
+	}
+	return out
+}
+
+// eventually polls until the condition holds.
+func (b *bench) eventually(what string, holds func() bool) {
+	b.t.Helper()
+	deadline := time.After(patience)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			b.t.Fatalf("not so within %s: %s\n%s", patience, what, b.log)
+		}
+	}
+}
+
+func TestChunkToWebhook(t *testing.T) {
+	b := newBench(t)
+	p := b.start(b.options(b.document(rule("boom", "^boom"))))
+	if v := p.Flush(lines("quiet", "boom 1", "not a boom", "boom 2"), "docker.web"); v != Accepted {
+		t.Fatalf("the chunk was %s", v)
+	}
+	got := b.messages(2)
+	if len(got) != 2 {
+		t.Errorf("alerts %q, want two", got)
+	}
+	s := p.Stats(t.Context())
+	if s.Engine.Lines != 4 || s.Engine.Rules["boom"].Alerts != 2 || s.Chunks != 1 || s.Records.Records != 4 || s.Delivery.Accepted != 2 {
+		t.Errorf("stats %+v", s)
+	}
+	if strings.Contains(b.log.String(), "boom 1") || strings.Contains(b.log.String(), "s3cr3t") {
+		t.Errorf("the log tells a matched line or a secret:\n%s", b.log)
+	}
+}
+
+func TestTheSameChunkTwiceIsOneAlert(t *testing.T) {
+	b := newBench(t)
+	p := b.start(b.options(b.document(rule("boom", "boom"))))
+	chunk := lines("boom 1", "boom 2")
+	p.Flush(chunk, "docker.web")
+	p.Flush(chunk, "docker.web")
+	p.Flush(lines("boom last"), "docker.web")
+	b.eventually("the last alert arrives", func() bool { return strings.Contains(strings.Join(b.messages(1), " "), "boom last") })
+	if got := b.messages(3); len(got) != 3 {
+		t.Errorf("alerts %q, want three", got)
+	}
+	if d := p.Stats(t.Context()).Delivery; d.Duplicates != 2 {
+		t.Errorf("%d duplicates counted, want 2", d.Duplicates)
+	}
+}
+
+func TestBrokenConfigurationStopsTheStart(t *testing.T) {
+	b := newBench(t)
+	_, err := New(b.options(b.document(rule("bad", "a(b") + "[[rule]]\nname = \"worse\"\npatern = \"x\"\n")))
+	if err == nil {
+		t.Fatal("a broken configuration starts")
+	}
+	for _, want := range []string{"rules.toml:11", `rule "bad"`, "a(b", "patern"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("the error does not name %q:\n%v", want, err)
+		}
+	}
+	if strings.Contains(err.Error(), "s3cr3t") {
+		t.Errorf("the error tells a secret: %v", err)
+	}
+}
+
+func TestLenientStart(t *testing.T) {
+	b := newBench(t)
+	o := b.options(b.document(rule("bad", "a(b") + rule("good", "boom")))
+	o.Lenient = true
+	p := b.start(o)
+	p.Flush(lines("boom"), "t")
+	b.messages(1)
+	if !strings.Contains(b.log.String(), `rule "bad"`) {
+		t.Errorf("the broken rule is not reported:\n%s", b.log)
+	}
+	previous := p.Settings()
+	b.stop(p)
+
+	o = b.options("this is no toml")
+	o.Lenient, o.Previous = true, previous
+	p = b.start(o)
+	p.Flush(lines("boom again"), "t")
+	b.messages(2)
+}
+
+func TestReload(t *testing.T) {
+	b := newBench(t)
+	p := b.start(b.options(b.document(rule("old", "old"))))
+	p.Flush(lines("old 1"), "t")
+	b.messages(1)
+
+	b.write(b.document(rule("new", "new") + rule("bad", "(")))
+	p.Reload()
+	p.Flush(lines("old 2", "new 1"), "t")
+	if got := b.messages(2); got[1] != "new 1" {
+		t.Errorf("after the reload %q, want new 1", got)
+	}
+	if !strings.Contains(b.log.String(), `rule "bad"`) {
+		t.Errorf("the broken rule is not reported:\n%s", b.log)
+	}
+
+	b.write("broken = [")
+	p.Reload()
+	p.Flush(lines("new 2"), "t")
+	if got := b.messages(3); got[2] != "new 2" {
+		t.Errorf("after a failed reload %q, want new 2", got)
+	}
+}
+
+func TestChangedFileIsApplied(t *testing.T) {
+	b := newBench(t)
+	p := b.start(b.options(b.document(rule("old", "old"))))
+	b.write(b.document(rule("new", "new")))
+	n := 0
+	b.eventually("the new rule is in force", func() bool {
+		n++
+		p.Flush(lines(fmt.Sprintf("new %d", n)), "t")
+		return len(b.server.Requests()) > 0
+	})
+}
+
+func TestLimitsSurviveARestart(t *testing.T) {
+	b := newBench(t)
+	text := b.document("[[rule]]\nname = \"r\"\npattern = \"boom\"\ncooldown = \"1h\"\n")
+	p := b.start(b.options(text))
+	p.Flush(lines("boom 1", "boom 2"), "t")
+	b.messages(1)
+	b.stop(p)
+	p = b.start(b.options(text))
+	p.Flush(lines("boom 3"), "t")
+	if c := p.Stats(t.Context()).Engine.Rules["r"]; c.Alerts != 0 || c.Hits != 1 {
+		t.Errorf("the cooldown did not survive the restart: %+v", c)
+	}
+}
+
+func TestDeadReceiverNeitherDelaysFlushNorLosesAlerts(t *testing.T) {
+	b := newBench(t)
+	b.server.SetBehaviour(receiver.Always(receiver.Reply{Hang: true}))
+	p := b.start(b.options(b.document(rule("boom", "boom"))))
+	for i := range 20 {
+		if v := p.Flush(lines(fmt.Sprintf("boom %d", i)), "t"); v != Accepted {
+			t.Fatalf("chunk %d was %s", i, v)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	if err := p.Stop(ctx); err != nil {
+		t.Fatalf("stop with a hanging receiver: %v", err)
+	}
+	b.server.SetBehaviour(receiver.Status(200))
+	b.start(b.options(b.document(rule("boom", "boom"))))
+	b.eventually("every alert arrives after the restart", func() bool {
+		got := map[string]bool{}
+		for _, message := range b.messages(0) {
+			got[message] = true
+		}
+		return len(got) == 20
+	})
+}
+
+func TestFlushAfterStopIsRefused(t *testing.T) {
+	b := newBench(t)
+	p := b.start(b.options(b.document(rule("boom", "boom"))))
+	b.stop(p)
+	if v := p.Flush(lines("boom"), "t"); v != Refused {
+		t.Errorf("a chunk after Stop is %s", v)
+	}
+	b.stop(p)
+}
+
+func TestOwnLinesAreSkipped(t *testing.T) {
+	b := newBench(t)
+	p := b.start(b.options(b.document(rule("any", "."))))
+	p.Flush(lines("[2026/11/22 14:02:03.045] [error] [output:trigger:t] boom", "boom"), "t")
+	if got := b.messages(1); len(got) != 1 || got[0] != "boom" {
+		t.Errorf("alerts %q, want boom alone", got)
+	}
+	if n := p.Stats(t.Context()).Own; n != 1 {
+		t.Errorf("%d own lines counted, want 1", n)
+	}
+}
+
+func TestPartialLinesAreHandedOverAtTheEnd(t *testing.T) {
+	b := newBench(t)
+	p := b.start(b.options(b.document(rule("boom", "boom"))))
+	line := chunktest.Lines("boom and no end")[0]
+	line.More = true
+	p.Flush(chunktest.Docker(line), "t")
+	if n := p.Stats(t.Context()).Engine.Lines; n != 0 {
+		t.Fatalf("%d lines evaluated before the line ended", n)
+	}
+	b.stop(p)
+	if c := p.engine.Stats().Rules["boom"]; c.Alerts != 1 {
+		t.Errorf("the partial line was lost at the end: %+v", c)
+	}
+	b.start(b.options(b.document(rule("boom", "boom"))))
+	b.messages(1)
+}
+
+func TestConcurrentFlushes(t *testing.T) {
+	b := newBench(t)
+	p := b.start(b.options(b.document(rule("boom", "boom"))))
+	var wg sync.WaitGroup
+	for g := range 8 {
+		wg.Go(func() {
+			for i := range 10 {
+				if v := p.Flush(lines(fmt.Sprintf("boom %d/%d", g, i), "quiet"), "t"); v != Accepted {
+					t.Errorf("a chunk was %s", v)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	b.messages(80)
+	if s := p.Stats(t.Context()); s.Engine.Lines != 160 || s.Engine.Rules["boom"].Alerts != 80 {
+		t.Errorf("stats %+v", s.Engine)
+	}
+}
+
+// TestNothingIsLeftBehind starts and stops many times and looks for goroutines that stay.
+func TestNothingIsLeftBehind(t *testing.T) {
+	b := newBench(t)
+	text := b.document(rule("boom", "boom"))
+	cycle := func(n int) {
+		p := b.start(b.options(text))
+		p.Flush(lines(fmt.Sprintf("boom %d", n)), "t")
+		b.messages(n + 1)
+		b.stop(p)
+	}
+	cycle(0)
+	before := runtime.NumGoroutine()
+	for n := range 50 {
+		cycle(n + 1)
+	}
+	b.eventually("goroutines are as before", func() bool { return runtime.NumGoroutine() <= before+2 })
+}
