@@ -1,0 +1,120 @@
+package trigger
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// A real Alertmanager (Debian's package prometheus-alertmanager) takes every payload, holds an absence as one active alert, and resolves it
+// by the recovery. Without the program on PATH the test is skipped.
+func TestRealAlertmanager(t *testing.T) {
+	t.Parallel()
+	program, err := exec.LookPath("prometheus-alertmanager")
+	if err != nil {
+		if program, err = exec.LookPath("alertmanager"); err != nil {
+			t.Skip("no Alertmanager on PATH")
+		}
+	}
+	address := startAlertmanager(t, program)
+	s := testSettings(address)
+	s.Format = FormatAlertmanager
+	c := mustNew(t, s, loopback())
+	send := func(alerts []Alert) {
+		t.Helper()
+		if got := c.Send(t.Context(), "al_1", alerts); got.Outcome != Delivered {
+			t.Fatalf("got %s: %s", got, got.Detail)
+		}
+	}
+	for name, alerts := range cases() {
+		if name != "absence" && name != "recovered" {
+			send(alerts)
+		}
+	}
+	absence, recovered := cases()["absence"], cases()["recovered"]
+	absence[0].Rule, recovered[0].Rule = "backup-missing", "backup-missing"
+	absence[0].Time = time.Now().Add(-time.Minute)
+	recovered[0].Time = time.Now()
+	send(absence)
+	poll(t, "the absence fires", func() bool { return activeAlerts(t, address) == 1 })
+	send(absence)
+	send(recovered)
+	poll(t, "the recovery resolves it", func() bool { return activeAlerts(t, address) == 0 })
+}
+
+func startAlertmanager(t *testing.T, program string) (address string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	host := listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	config := filepath.Join(dir, "alertmanager.yml")
+	if err := os.WriteFile(config, []byte("route:\n  receiver: none\nreceivers:\n- name: none\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	command := exec.CommandContext(ctx, program, "--config.file="+config, "--storage.path="+dir, "--web.listen-address="+host, "--cluster.listen-address=")
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	command.Stdout, command.Stderr = log, log
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cancel()
+		_ = command.Wait() // killed, so it fails
+		_ = log.Close()
+		if text, err := os.ReadFile(log.Name()); err == nil && t.Failed() {
+			t.Logf("Alertmanager said:\n%s", text)
+		}
+	})
+	address = "http://" + host
+	poll(t, "Alertmanager is ready", func() bool {
+		answer, err := http.Get(address + "/-/ready")
+		if err != nil {
+			return false
+		}
+		_ = answer.Body.Close()
+		return answer.StatusCode == 200
+	})
+	return address
+}
+
+// activeAlerts counts what fires for the rule backup-missing.
+func activeAlerts(t *testing.T, address string) int {
+	t.Helper()
+	answer, err := http.Get(address + "/api/v2/alerts?active=true&filter=alertname%3Dbackup-missing")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	var list []json.RawMessage
+	if err := json.NewDecoder(answer.Body).Decode(&list); err != nil {
+		t.Fatal(err)
+	}
+	return len(list)
+}
+
+func poll(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for deadline := time.Now().Add(20 * time.Second); !done(); <-ticker.C {
+		if time.Now().After(deadline) {
+			t.Fatalf("timed out: %s", what)
+		}
+	}
+}
