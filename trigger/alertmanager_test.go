@@ -3,11 +3,11 @@ package trigger
 import (
 	"context"
 	"encoding/json"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"testing"
 	"time"
 )
@@ -50,21 +50,13 @@ func TestRealAlertmanager(t *testing.T) {
 
 func startAlertmanager(t *testing.T, program string) (address string) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	host := listener.Addr().String()
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
 	dir := t.TempDir()
 	config := filepath.Join(dir, "alertmanager.yml")
 	if err := os.WriteFile(config, []byte("route:\n  receiver: none\nreceivers:\n- name: none\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	command := exec.CommandContext(ctx, program, "--config.file="+config, "--storage.path="+dir, "--web.listen-address="+host, "--cluster.listen-address=")
+	command := exec.CommandContext(ctx, program, "--config.file="+config, "--storage.path="+dir, "--web.listen-address=127.0.0.1:0", "--cluster.listen-address=")
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +73,17 @@ func startAlertmanager(t *testing.T, program string) (address string) {
 			t.Logf("Alertmanager said:\n%s", text)
 		}
 	})
-	address = "http://" + host
+	listening := regexp.MustCompile(`msg="Listening on" address=([0-9.:]+)`)
+	poll(t, "Alertmanager says where it listens", func() bool {
+		text, err := os.ReadFile(log.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := listening.FindSubmatch(text); found != nil {
+			address = "http://" + string(found[1])
+		}
+		return address != ""
+	})
 	poll(t, "Alertmanager is ready", func() bool {
 		answer, err := http.Get(address + "/-/ready")
 		if err != nil {
