@@ -159,7 +159,7 @@ func TestStopIsBounded(t *testing.T) {
 			t.Errorf("room after Stop: %v", err)
 		}
 		w.accept(alert(99, "stubborn")) // evaluated already: it is kept for the next start
-		close(release) // its answer comes late, and counts
+		close(release)                  // its answer comes late, and counts
 		synctest.Wait()
 		if n := w.counts("stubborn"); n.Delivered != 1 || n.Pending != 3 {
 			t.Errorf("%+v", n)

@@ -21,6 +21,7 @@ type core struct {
 	now   func() time.Time
 	log   *slog.Logger
 	wait  time.Duration // for another process
+	guest bool          // see Options
 	users int           // guarded by the registry
 
 	busy   chan struct{} // holds one token; whoever took it owns everything down to the next blank line
@@ -121,7 +122,7 @@ func (c *core) run(ctx context.Context, op string, fn func() error) (err error) 
 		return wrap(op, ErrClosed)
 	}
 	err = c.attempt(fn)
-	if errors.Is(err, ErrCorrupt) || kindOf(err) == ErrCorrupt {
+	if !c.guest && (errors.Is(err, ErrCorrupt) || kindOf(err) == ErrCorrupt) {
 		if aside := c.replace(err); aside != nil {
 			err = errors.Join(err, aside)
 		} else {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -34,10 +35,14 @@ const (
 // openCore opens the database, or one in memory when its file cannot be made.
 func openCore(ctx context.Context, path string, o Options) (*core, error) {
 	c := &core{
-		path: path, mode: ModeFile, set: o.Settings, now: o.Now, log: o.Log, wait: o.Wait,
+		path: path, mode: ModeFile, set: o.Settings, now: o.Now, log: o.Log, wait: o.Wait, guest: o.Guest,
 		busy: make(chan struct{}, 1), last: make(map[string]Counts),
 	}
-	if path == MemoryPath {
+	if o.Guest {
+		if err := isStore(path); err != nil {
+			return nil, err
+		}
+	} else if path == MemoryPath {
 		c.mode = ModeMemory
 	} else if err := makeFile(path); errors.Is(err, errCannotMake) {
 		c.mode = ModeMemory
@@ -47,7 +52,7 @@ func openCore(ctx context.Context, path string, o Options) (*core, error) {
 		return nil, err
 	}
 	err := c.connect()
-	if kindOf(err) == ErrCorrupt {
+	if kindOf(err) == ErrCorrupt && !o.Guest {
 		err = c.replace(err)
 	}
 	if err != nil {
@@ -78,6 +83,21 @@ func makeFile(path string) error {
 	return file.Close()
 }
 
+// isStore returns nil when the file begins as SQLite's do, so that a guest given any other file leaves it alone.
+func isStore(path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }() // only read from
+	const magic = "SQLite format 3\x00"
+	begin := make([]byte, len(magic))
+	if _, err := io.ReadFull(file, begin); err != nil || string(begin) != magic {
+		return fmt.Errorf("%s is not a store", path)
+	}
+	return nil
+}
+
 // dsn holds what every connection needs. An immediate lock at BEGIN is written out in transact.
 func (c *core) dsn() string {
 	params := url.Values{"_dqs": {"0"}, "_defensive": {"1"}, "_error_rc": {"1"}}
@@ -96,7 +116,9 @@ func (c *core) dsn() string {
 	}
 	name := "file::memory:"
 	if c.mode == ModeFile {
-		params.Add("_pragma", "journal_mode(WAL)")
+		if !c.guest {
+			params.Add("_pragma", "journal_mode(WAL)")
+		}
 		name = (&url.URL{Scheme: "file", Path: c.path, OmitHost: true}).String()
 	}
 	return name + "?" + params.Encode()
@@ -110,8 +132,10 @@ func (c *core) connect() (err error) {
 		}
 	}()
 	if c.mode == ModeFile {
-		if err := makeFile(c.path); err != nil {
-			return err
+		if !c.guest {
+			if err := makeFile(c.path); err != nil {
+				return err
+			}
 		}
 		if c.opened, err = os.Stat(c.path); err != nil {
 			return err
@@ -142,6 +166,9 @@ func (c *core) connect() (err error) {
 	}
 	if err := c.migrate(); err != nil {
 		return err
+	}
+	if c.guest {
+		return c.loadTargets()
 	}
 	// The bound comes after the migration, so that a file already larger can still be opened, read and emptied.
 	if err := c.script(fmt.Sprintf("PRAGMA max_page_count = %d", c.hardPages())); err != nil {

@@ -27,6 +27,9 @@ type Options struct {
 	Now func() time.Time
 	// Wait is how long an operation waits for another process that holds the file; 0 is two seconds.
 	Wait time.Duration
+	// Guest opens a file that another process owns, as the command line does: nothing is created, migrated, trimmed or put aside, and of the
+	// settings only MaxPending counts.
+	Guest bool
 	// Log is told what an operator must know: a store in memory, a file put aside. nil tells nobody.
 	Log *slog.Logger
 }
@@ -35,7 +38,8 @@ type Options struct {
 // Open stay in force. Every handle must be closed.
 //
 // When the folder or the file cannot be created, the store lives in memory and a warning is logged; see Mode. A file that exists but
-// cannot be used is an error: ErrReadOnly, ErrFull, ErrNewer, ErrBusy. A damaged file is put aside and replaced; see Health.
+// cannot be used is an error: ErrReadOnly, ErrFull, ErrNewer, ErrBusy. A damaged file is put aside and replaced; see Health. For a guest, a
+// file that is missing, damaged, or not of this program's version is an error, and stays as it is.
 func (r *Registry) Open(ctx context.Context, o Options) (*Store, error) {
 	if err := o.Settings.Validate(); err != nil {
 		return nil, fmt.Errorf("store: %w", err)

@@ -109,6 +109,9 @@ func (c *core) migrate() error {
 		if version == schemaVersion {
 			return nil
 		}
+		if c.guest {
+			return fmt.Errorf("the file is of version %d, this program's is %d: only the program that owns it migrates it", version, schemaVersion)
+		}
 		if version < 0 {
 			return fmt.Errorf("%w: schema version %d", ErrCorrupt, version)
 		}
