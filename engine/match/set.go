@@ -29,6 +29,9 @@ const (
 	commonLiteral = 1e-4
 	// commonWindow is the rate from which the shared automaton is cheaper than checking every candidate.
 	commonWindow = 8e-3
+	// rareWindow is the rate up to which a window is preferred to the automaton of the anchored expressions, which may
+	// have to read the whole line.
+	rareWindow = 2e-4
 	// maxCommon bounds the nfa states that common windows bring to the union, whose states multiply.
 	maxCommon = 500
 	// maxShared bounds the nfa states of a shared automaton; expressions beyond run on their own.
@@ -238,6 +241,8 @@ func (d *draft) choose(n *nfa, stride int, opt Options) (Filter, plan) {
 	switch {
 	case lit.ok() && (lit.rate <= commonLiteral || !d.window.ok() || d.window.rate > lit.rate/6):
 		return Literal, lit
+	case d.window.ok() && d.window.rate <= rareWindow:
+		return Window, d.window
 	case n.anchored && !opt.NoDFA:
 		return Anchored, plan{}
 	case d.window.ok() && (d.window.rate <= commonWindow || opt.NoDFA):
