@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -23,6 +24,45 @@ func TestLineBecomesAlert(t *testing.T) {
 		if n := len(arrived(server)); n != 2 {
 			t.Errorf("%d lines became alerts, want 2", n)
 		}
+	})
+}
+
+// TestFlatParameters has no file: every setting is a parameter of the output.
+func TestFlatParameters(t *testing.T) {
+	each(t, func(t *testing.T, start func(setup) running) {
+		server := receiver.New(t)
+		s := single(t, "")
+		delete(s.instances[0], "config_file")
+		for key, value := range map[string]string{
+			"rules": "boom", "rule.boom.pattern": `^boom \d{1,3}$`, "rule.boom.cooldown": "0s", "rule.boom.severity": "critical",
+			"triggers": "hook", "trigger.hook.url": server.URL("/"), "egress.allow": fmt.Sprintf("127.0.0.1/32:%d", server.Port()),
+		} {
+			s.instances[0][key] = value
+		}
+		r := start(s)
+		r.feed("boom 1", "boom 1000", "boom 2")
+		expect(t, r, server, []string{"boom 1", "boom 2"})
+		r.stop()
+		if n := len(arrived(server)); n != 2 {
+			t.Errorf("%d lines became alerts, want 2", n)
+		}
+	})
+}
+
+// TestInlineDocument gives the whole configuration in one parameter; in Fluent Bit that is a block scalar of YAML.
+func TestInlineDocument(t *testing.T) {
+	each(t, func(t *testing.T, start func(setup) running) {
+		server := receiver.New(t)
+		s := single(t, "")
+		delete(s.instances[0], "config_file")
+		s.instances[0]["config"] = document(server, simple("boom", `^boom "\d{1,3}"$`))
+		r := start(s)
+		r.feed(`boom "1"`, `boom "1000"`, `boom "2"`)
+		expect(t, r, server, []string{`boom "1"`, `boom "2"`})
+		r.reload()
+		r.feed(`boom "3"`)
+		expect(t, r, server, []string{`boom "3"`})
+		r.stop()
 	})
 }
 

@@ -33,6 +33,13 @@ const reloaded = "successful reload done"
 func configuration(t *testing.T, s setup) (config, input string) {
 	t.Helper()
 	input = filepath.Join(s.dir, "in.log")
+	for _, parameters := range s.instances {
+		for _, value := range parameters {
+			if strings.Contains(value, "\n") {
+				return yaml(t, s, input), input
+			}
+		}
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "[SERVICE]\n    Flush 0.2\n    Grace 2\n    Log_Level info\n    Hot_Reload On\n%s\n", s.service)
 	if s.inputs != "" {
@@ -48,6 +55,26 @@ func configuration(t *testing.T, s setup) (config, input string) {
 		}
 	}
 	return writeFile(t, s.dir, "fluent-bit.conf", b.String()), input
+}
+
+// yaml writes fluent-bit.yaml, in which a value may have several lines.
+func yaml(t *testing.T, s setup, input string) string {
+	t.Helper()
+	var b strings.Builder
+	fmt.Fprintf(&b, "service:\n  flush: 0.2\n  grace: 2\n  log_level: info\n  hot_reload: on\npipeline:\n  inputs:\n")
+	fmt.Fprintf(&b, "    - name: tail\n      tag: e2e\n      path: %s\n      db: %s\n      read_from_head: on\n      refresh_interval: 1\n",
+		input, filepath.Join(s.dir, "tail.db"))
+	b.WriteString("  outputs:\n")
+	for _, parameters := range s.instances {
+		b.WriteString("    - name: trigger\n      match: '*'\n      workers: 0\n")
+		for _, key := range sortedKeys(parameters) {
+			fmt.Fprintf(&b, "      %s: |\n", key)
+			for line := range strings.Lines(parameters[key]) {
+				fmt.Fprintf(&b, "        %s\n", strings.TrimRight(line, "\n"))
+			}
+		}
+	}
+	return writeFile(t, s.dir, "fluent-bit.yaml", b.String())
 }
 
 // launchFluentBit starts Fluent Bit and does not ask whether it lives.
