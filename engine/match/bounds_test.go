@@ -27,7 +27,7 @@ var pathological = map[string]string{
 	"counted gap":          `a.{500}b`,
 	"nested stars":         `(?:(?:a*)*)*b`,
 	"empty loops":          `(?:(?:|a)+)+$`,
-	"keywords":             manyKeywords(3000),
+	"keywords":             manyKeywords(1500),
 	"any case":             `(?i)` + manyKeywords(500),
 	"optional":             strings.Repeat(`a?`, 200) + strings.Repeat(`a`, 200),
 }

@@ -51,7 +51,7 @@ func (s *Set) Cost(id int) Cost {
 	switch e.filter {
 	case Literal, Window:
 		c.Detail = e.plan.describe()
-		c.EstimatedNsPerLine = nsFilterShare + e.plan.rate*lineBytes*nsCandidate
+		c.EstimatedNsPerLine = e.plan.nanoseconds()
 	case Anchored:
 		c.Detail = "anchored to the start of the line"
 		c.EstimatedNsPerLine = nsAnchored / float64(len(s.anchored.ids))
@@ -63,6 +63,11 @@ func (s *Set) Cost(id int) Cost {
 		c.EstimatedNsPerLine = nsRegexpByte * lineBytes
 	}
 	return c
+}
+
+// nanoseconds estimates what the plan costs for an ordinary line: its share of the scan, and its candidates.
+func (p plan) nanoseconds() float64 {
+	return float64(len(p.needs))*nsFilterShare + p.rate*lineBytes*nsCandidate
 }
 
 func (p plan) describe() string {

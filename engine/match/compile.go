@@ -1,0 +1,250 @@
+package match
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"regexp/syntax"
+	"slices"
+)
+
+// Where one filter is cheaper than another; measured, not derived.
+const (
+	// maxShortLiterals: with more literals that are too short for stride 4, stride 1 is cheaper than so many windows.
+	maxShortLiterals = 48
+	// commonLiteral is the rate from which a much rarer window is preferred to a literal.
+	commonLiteral = 1e-4
+	// commonWindow is the rate from which the shared automaton is cheaper than checking every candidate.
+	commonWindow = 8e-3
+	// rareWindow is the rate up to which a window is preferred to the automaton of the anchored expressions, which may
+	// have to read the whole line.
+	rareWindow = 2e-4
+	// maxCommon bounds the nfa states that common windows bring to the union, whose states multiply.
+	maxCommon = 500
+	// maxShared bounds the nfa states of a shared automaton; expressions beyond run on their own.
+	maxShared = 2 * maxStates
+)
+
+// compiler holds what is needed only while a Set is made.
+type compiler struct {
+	set          *Set
+	model        *model
+	drafts       []draft
+	literals     []literal
+	literalIndex map[string]int
+	windows      []window
+	windowIndex  map[string]int
+}
+
+// draft is what can be said of an expression on its own.
+type draft struct {
+	long, short plan // literals of 7, of 4 bytes and more
+	window      plan
+}
+
+func (c *compiler) parse(i int, text string) error {
+	re, err := regexp.Compile(text)
+	if err != nil {
+		return err
+	}
+	tree, err := syntax.Parse(text, syntax.Perl)
+	if err != nil {
+		return err
+	}
+	e := &c.set.exprs[i]
+	e.re = re
+	var root *node
+	e.nfa, root = build(tree)
+	if e.nfa == nil {
+		c.drafts = append(c.drafts, draft{})
+		return nil
+	}
+	e.exact = e.nfa.exact
+	c.drafts = append(c.drafts, newDraft(e.nfa, root, c.model, c.set.options))
+	return nil
+}
+
+func newDraft(n *nfa, root *node, m *model, opt Options) (d draft) {
+	p := newPlanner(n, m)
+	if !opt.NoLiterals {
+		d.long = p.literals(root, longStride+3)
+		if !d.long.ok() {
+			d.short = p.literals(root, 4)
+		}
+	}
+	if !opt.NoWindows && (!d.long.ok() || d.long.rate > commonLiteral) {
+		d.window = p.windows(root)
+	}
+	return d
+}
+
+// assign chooses the filter of each expression and builds the indexes.
+func (c *compiler) assign() {
+	s := c.set
+	stride := s.options.Stride
+	if stride == 0 {
+		stride = longStride
+		short := 0
+		for i := range c.drafts {
+			short += len(c.drafts[i].short.needs)
+		}
+		if short > maxShortLiterals {
+			stride = 1
+		}
+	}
+	var anchored, union []int32
+	for i := range s.exprs {
+		e, id := &s.exprs[i], int32(i)
+		e.filter, e.plan = c.drafts[i].choose(e.nfa, stride, s.options)
+		switch e.filter {
+		case Literal:
+			c.addLiterals(id)
+		case Anchored:
+			anchored = append(anchored, id)
+		}
+	}
+	if !s.options.NoDFA {
+		c.moveCommonWindows()
+	}
+	for i := range s.exprs {
+		e, id := &s.exprs[i], int32(i)
+		switch e.filter {
+		case Window:
+			c.addWindows(id)
+		case Union:
+			union = append(union, id)
+		}
+		if e.nfa != nil && e.nfa.exotic && (e.filter == Literal || e.filter == Window) {
+			s.exotic = append(s.exotic, id)
+		}
+	}
+	s.anchored = s.share(anchored)
+	s.union = s.share(union)
+	for i := range s.exprs {
+		if s.exprs[i].filter == Always {
+			s.always = append(s.always, int32(i))
+		}
+	}
+	if len(c.literals) > 0 {
+		s.grams = buildGrams(c.literals, stride, c.model)
+	}
+	if len(c.windows) > 0 {
+		s.windows = buildWindows(c.windows)
+	}
+}
+
+// moveCommonWindows moves the expressions with the most common windows to the shared automaton where that is cheaper: it
+// costs the same for one as for many, so it pays when there is one anyway, or when their candidates cost more.
+func (c *compiler) moveCommonWindows() {
+	s := c.set
+	var common []int32
+	sum, states := 0.0, 0
+	for i := range s.exprs {
+		switch e := &s.exprs[i]; e.filter {
+		case Union:
+			sum += nsDFAByte * lineBytes
+			states += len(e.nfa.states)
+		case Window:
+			if ns := e.plan.nanoseconds(); ns > nsUnionMember {
+				sum += ns
+				common = append(common, int32(i))
+			}
+		}
+	}
+	if sum < nsDFAByte*lineBytes {
+		return
+	}
+	slices.SortStableFunc(common, func(a, b int32) int { return cmp.Compare(s.exprs[b].plan.nanoseconds(), s.exprs[a].plan.nanoseconds()) })
+	for _, id := range common {
+		e := &s.exprs[id]
+		if states += len(e.nfa.states); states > maxCommon {
+			return
+		}
+		e.filter, e.plan = Union, plan{}
+	}
+}
+
+func (d *draft) choose(n *nfa, stride int, opt Options) (Filter, plan) {
+	if n == nil {
+		return Always, plan{}
+	}
+	lit := d.long
+	if !lit.ok() && stride == 1 {
+		lit = d.short
+	}
+	switch {
+	case lit.ok() && (lit.rate <= commonLiteral || !d.window.ok() || d.window.rate > lit.rate/6):
+		return Literal, lit
+	case d.window.ok() && d.window.rate <= rareWindow:
+		return Window, d.window
+	case n.anchored && !opt.NoDFA:
+		return Anchored, plan{}
+	case d.window.ok() && (d.window.rate <= commonWindow || opt.NoDFA):
+		return Window, d.window
+	case !opt.NoDFA:
+		return Union, plan{}
+	}
+	return Always, plan{}
+}
+
+func (c *compiler) addLiterals(id int32) {
+	places := c.newPlaces(id)
+	for _, n := range c.set.exprs[id].plan.needs {
+		i, ok := c.literalIndex[n.literal]
+		if !ok {
+			i = len(c.literals)
+			c.literalIndex[n.literal] = i
+			c.literals = append(c.literals, literal{text: n.literal})
+		}
+		c.literals[i].targets = append(c.literals[i].targets, places(n.entry))
+	}
+}
+
+func (c *compiler) addWindows(id int32) {
+	places := c.newPlaces(id)
+	for _, n := range c.set.exprs[id].plan.needs {
+		key := fmt.Sprint(n.window)
+		i, ok := c.windowIndex[key]
+		if !ok {
+			i = len(c.windows)
+			c.windowIndex[key] = i
+			c.windows = append(c.windows, window{classes: n.window})
+		}
+		c.windows[i].targets = append(c.windows[i].targets, places(n.entry))
+	}
+}
+
+// newPlaces numbers the places of an expression.
+func (c *compiler) newPlaces(id int32) func(entry int32) target {
+	e := &c.set.exprs[id]
+	free := e.nfa.unconditional()
+	slots := map[int32]int32{}
+	return func(entry int32) target {
+		if slots[entry] == 0 {
+			e.places++
+			slots[entry] = int32(e.places)
+		}
+		return target{id: id, slot: slots[entry], entry: entry, whole: free[entry]}
+	}
+}
+
+// share joins the expressions into one automaton; those that are too much for it are run always.
+func (s *Set) share(ids []int32) *shared {
+	var parts []*nfa
+	a := &shared{}
+	states := 0
+	for _, id := range ids {
+		e := &s.exprs[id]
+		if states += len(e.nfa.states); states > maxShared {
+			e.filter = Always
+			continue
+		}
+		parts = append(parts, e.nfa)
+		a.ids = append(a.ids, id)
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	a.nfa = merge(parts, func(i int) int32 { return a.ids[i] })
+	return a
+}
