@@ -62,10 +62,33 @@ func (d *Dispatcher) Accept(ctx context.Context, items []Item) error {
 	if d.backlog.size() > 0 {
 		return d.postpone(rows, nil)
 	}
-	if err := d.keep(ctx, rows); err != nil {
+	err = d.keep(ctx, rows)
+	switch {
+	case err == nil:
+		return nil
+	case store.IsTemporary(err):
 		return d.postpone(rows, err)
 	}
-	return nil
+	return d.keepEach(ctx, rows)
+}
+
+// keepEach keeps the alerts of a chunk that the store refused for a reason that time does not heal, one by one, so that one that cannot be
+// kept takes no other with it.
+func (d *Dispatcher) keepEach(ctx context.Context, rows []store.Item) error {
+	var errs []error
+	for i := range rows {
+		err := d.keep(ctx, rows[i:i+1])
+		switch {
+		case err == nil:
+		case store.IsTemporary(err):
+			return errors.Join(append(errs, d.postpone(rows[i:], err))...)
+		default:
+			d.count.lost.Add(1)
+			d.notes.add("", noteLost, 1)
+			errs = append(errs, fmt.Errorf("delivery: alert %q is lost: %w", rows[i].ID, err))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // rows turns alerts into what the store keeps.
@@ -151,8 +174,19 @@ func (d *Dispatcher) drainBacklog(ctx context.Context) error {
 		if len(rows) == 0 {
 			return nil
 		}
-		if err := d.keep(ctx, rows); err != nil {
+		err := d.keep(ctx, rows)
+		if err != nil && !store.IsTemporary(err) && len(rows) > 1 {
+			rows = rows[:1]
+			err = d.keep(ctx, rows)
+		}
+		switch {
+		case err == nil:
+		case store.IsTemporary(err), d.hasStopped():
 			return err
+		default:
+			d.count.lost.Add(1)
+			d.notes.add("", noteLost, 1)
+			d.opt.Log.Error("the store cannot keep an alert; it is lost", "alert", rows[0].ID, "error", err)
 		}
 		d.backlog.drop(len(rows))
 	}

@@ -177,3 +177,56 @@ func TestADamagedStoreIsTold(t *testing.T) {
 		}
 	})
 }
+
+// TestAnAlertThatCannotBeKeptTakesNoOtherWithIt: the store knows as many targets as it ever can.
+func TestAnAlertThatCannotBeKeptTakesNoOtherWithIt(t *testing.T) {
+	inWorld(t, func(w *world) {
+		r := &receiver{}
+		w.start(target("a", r))
+		db, err := sql.Open("sqlite", "file:"+w.set.Path)
+		must(t, err)
+		_, err = db.Exec("INSERT INTO targets (id, name) VALUES (65535, 'last')")
+		must(t, err)
+		must(t, db.Close())
+		err = w.d.Accept(context.Background(), []Item{alert(0, "a"), alert(1, "one more"), alert(2, "a")})
+		if err == nil || !strings.Contains(err.Error(), `"al_000001" is lost`) || strings.Contains(err.Error(), "al_000002") {
+			t.Errorf("accepting: %v", err)
+		}
+		synctest.Wait()
+		if r.count() != 2 || w.d.Stats(t.Context()).Lost != 1 {
+			t.Errorf("%d delivered, %d lost", r.count(), w.d.Stats(t.Context()).Lost)
+		}
+		unblock := block(t, w.set.Path)
+		w.accept(alert(3, "a"), alert(4, "one more"), alert(5, "a")) // in memory: nothing is known against it yet
+		unblock()
+		w.pass(2 * time.Second)
+		if s := w.d.Stats(t.Context()); s.Delivered != 5 || s.Lost != 2 || s.Backlog != 0 { // with the alert that tells of the first loss
+			t.Errorf("stats %+v", s)
+		}
+	})
+}
+
+// TestLeasesAreGivenBackEvenWhenResultsPileUp fills the way to the finisher, which does not run.
+func TestLeasesAreGivenBackEvenWhenResultsPileUp(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.start()
+		idle, err := New(w.opt)
+		must(t, err)
+		n := finishBatch + 20
+		w.accept(alerts(0, n, "a")...)
+		messages, _, err := w.store.Lease(context.Background(), idle.owner, time.Now(), "a", n)
+		must(t, err)
+		for i := range messages {
+			idle.inFlight.Add(1)
+			idle.returned(&messages[i])
+		}
+		if len(messages) != n || len(idle.back) != 20 {
+			t.Fatalf("%d leased, %d beside the channel", len(messages), len(idle.back))
+		}
+		idle.giveBack(context.Background())
+		again, _, err := w.store.Lease(context.Background(), 1, time.Now(), "a", n)
+		if err != nil || len(again) != 20 || idle.inFlight.Load() != finishBatch {
+			t.Errorf("%d can be leased, %d under way, %v", len(again), idle.inFlight.Load(), err)
+		}
+	})
+}

@@ -26,7 +26,15 @@ func (w *worker) attempt(ctx context.Context, ref *senderRef, message *store.Mes
 		w.d.count.observe(w.d.opt.Now().Sub(begun))
 	}
 	kept := w.judge(ctx, message, result)
-	w.d.results <- finished{Result: kept, at: w.d.opt.Now()}
+	w.d.results <- finished{kept}
+}
+
+// run makes an attempt, and frees its place whatever happens in it.
+func (w *worker) run(ctx context.Context, ref *senderRef, message *store.Message) {
+	if w.d.survives("attempt of "+w.name, func() { w.attempt(ctx, ref, message) }) {
+		w.d.returned(message)
+	}
+	ref.release()
 	w.mu.Lock()
 	w.inFlight--
 	w.mu.Unlock()

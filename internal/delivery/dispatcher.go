@@ -51,6 +51,8 @@ type Dispatcher struct {
 	stopOnce sync.Once
 	stopped  error
 
+	backMu   sync.Mutex
+	back     []store.Result // leases to give back that the finisher had no room for
 	backlog  backlog
 	notes    notes
 	inFlight atomic.Int64

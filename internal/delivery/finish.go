@@ -11,20 +11,36 @@ import (
 const finishBatch = 64
 
 // finished is a result on its way to the store.
-type finished struct {
-	store.Result
-	at time.Time
-}
+type finished struct{ store.Result }
 
-// returned passes a lease back when there is room to; otherwise it runs out by itself.
+// returned gives a lease back without waiting: by way of the finisher when that keeps up, else the keeper sees to it.
 func (d *Dispatcher) returned(m *store.Message) {
-	d.inFlight.Add(-1)
 	copied := *m
 	select {
-	case d.results <- finished{Result: store.Result{Message: &copied, Outcome: store.Returned}}:
-		d.inFlight.Add(1)
+	case d.results <- finished{store.Result{Message: &copied, Outcome: store.Returned}}:
 	default:
+		d.backMu.Lock()
+		d.back = append(d.back, store.Result{Message: &copied, Outcome: store.Returned})
+		d.backMu.Unlock()
 	}
+}
+
+// giveBack returns the leases that the finisher had no room for. Their number is bounded by what workers lease in advance.
+func (d *Dispatcher) giveBack(ctx context.Context) {
+	d.backMu.Lock()
+	batch := d.back
+	d.back = nil
+	d.backMu.Unlock()
+	if len(batch) == 0 {
+		return
+	}
+	if _, err := d.opt.Store.Finish(ctx, d.owner, d.opt.Now(), batch); err != nil {
+		d.backMu.Lock()
+		d.back = append(batch, d.back...)
+		d.backMu.Unlock()
+		return
+	}
+	d.settled(batch)
 }
 
 // finisher records results, as many as have come together, until the channel is closed.
@@ -70,6 +86,11 @@ func (d *Dispatcher) record(batch []store.Result) {
 		}
 		break
 	}
+	d.settled(batch)
+}
+
+// settled counts messages that are not under way any more, and wakes the workers of those that may be sent again.
+func (d *Dispatcher) settled(batch []store.Result) {
 	d.inFlight.Add(-int64(len(batch)))
 	for _, r := range batch {
 		if r.Outcome == store.Returned || r.Outcome == store.Retry {

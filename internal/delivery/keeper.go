@@ -33,6 +33,7 @@ func (d *Dispatcher) keeper(ctx context.Context) {
 		if !d.revive(ctx) {
 			continue
 		}
+		d.giveBack(ctx)
 		d.renew(ctx, now)
 		if now.Sub(watched) >= watchEvery {
 			watched = now

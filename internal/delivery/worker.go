@@ -198,8 +198,7 @@ func (w *worker) begin(ctx context.Context, message store.Message) time.Duration
 	w.d.tasks.Add(1)
 	go func() {
 		defer w.d.tasks.Done()
-		defer ref.release()
-		w.attempt(ctx, ref, &message)
+		w.run(ctx, ref, &message)
 	}()
 	return 0
 }
@@ -211,8 +210,7 @@ func (w *worker) giveBack() {
 	w.returnQueue()
 }
 
-// returnQueue gives leases back. The caller holds w.mu. It does not wait: when results pile up because the store fails, the leases run out
-// by themselves.
+// returnQueue gives leases back. The caller holds w.mu.
 func (w *worker) returnQueue() {
 	for i := range w.queue {
 		w.d.returned(&w.queue[i])

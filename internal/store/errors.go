@@ -85,3 +85,23 @@ func wrap(op string, err error) error {
 func isFault(err error) bool {
 	return err != nil && !errors.Is(err, ErrClosed) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
 }
+
+// IsTemporary reports whether the operation that failed with err may succeed when it is tried again later: the store or its disk is in
+// trouble, not the data.
+func IsTemporary(err error) bool {
+	if err == nil {
+		return false
+	}
+	switch kindOf(err) {
+	case ErrFull, ErrReadOnly, ErrFolder, ErrCorrupt, ErrBusy:
+		return true
+	case ErrNewer, ErrClosed:
+		return false
+	}
+	var failure *sqlite.Error
+	if errors.As(err, &failure) {
+		code := failure.Code() & 0xff
+		return code == sqlite3.SQLITE_IOERR || code == sqlite3.SQLITE_NOMEM || code == sqlite3.SQLITE_INTERRUPT || code == sqlite3.SQLITE_PROTOCOL
+	}
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}

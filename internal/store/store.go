@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"sync/atomic"
 	"time"
 )
@@ -96,9 +95,4 @@ func (s *Store) read(ctx context.Context, op string, fn func(*core) error) error
 		return wrap(op, ErrClosed)
 	}
 	return s.core.run(ctx, op, func() error { return fn(s.core) })
-}
-
-// IsTemporary reports whether the operation that failed with err may succeed when it is tried again.
-func IsTemporary(err error) bool {
-	return err != nil && !errors.Is(err, ErrClosed) && !errors.Is(err, ErrNewer)
 }
