@@ -2,11 +2,13 @@
  * A host for Fluent Bit output plugins written in Go. It does to a plugin what Fluent Bit does, so that the real shared object is tested
  * where Fluent Bit is not installed, and it is stricter: memory that the plugin must not touch any more cannot be read or written.
  *
- *   proxy.c    loads a plugin, registers it, initialises instances, flushes, reloads
- *   memory.c   buffers that fault when they are read past their end, written to, or used after they were given back
- *   threads.c  the pipeline thread, and calls on a coroutine's small stack
- *   records.c  text logs to chunks
- *   host.c     the commands
+ *   proxy.c       loads a plugin, registers it, initialises instances, flushes, reloads
+ *   properties.c  the parameters of an instance
+ *   memory.c      buffers that fault when they are read past their end, written to, or used after they were given back
+ *   threads.c     the pipeline thread, and calls on a coroutine's small stack
+ *   records.c     text logs to chunks
+ *   host.c        the commands
+ *   flags.c       the command line
  */
 #ifndef HOST_H
 #define HOST_H
@@ -15,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "abi.h"
 
@@ -46,6 +49,20 @@ void pipeline_start(void);
 void pipeline_stop(void);
 void pipeline_run(void (*work)(void *), void *argument);
 void on_small_stack(void (*work)(void *), void *argument);
+
+/* properties.c */
+struct property {
+    char *key, *value;
+    struct property *next;
+};
+
+const char *properties_get(const struct property *p, const char *key);
+const char *properties_read(struct property **list, char **words, int count);
+void properties_free(struct property *p);
+
+/* host.c and flags.c: both answer the exit code. */
+int run_commands(FILE *input, bool script);
+int run_flags(int argc, char **argv);
 
 /* proxy.c: every function returns NULL, or the reason why it failed. */
 struct flush_options {

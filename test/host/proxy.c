@@ -8,16 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "host.h"
 
 enum { MAX_INSTANCES = 32, NAME_SIZE = 64, CANARY_SIZE = 96, CANARY = 0xA5 };
-
-struct property {
-    char *key, *value;
-    struct property *next;
-};
 
 /* One [OUTPUT] section. next_properties are those of the configuration that the next Init reads. */
 struct instance {
@@ -61,45 +55,13 @@ static const char *fail(const char *format, ...)
     return reason;
 }
 
-/* Keys that Fluent Bit takes for itself and never shows to a plugin. */
-static bool reserved(const char *key)
-{
-    static const char *const words[] = {"match", "match_regex", "alias", "log_level", "log_suppress_interval", "host", "port", "ipv6",
-                                        "retry_limit", "workers", "storage.total_limit_size", "name", "routes", "processors"};
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        if (strcasecmp(key, words[i]) == 0) {
-            return true;
-        }
-    }
-    return strncasecmp(key, "tls", 3) == 0 || strncasecmp(key, "net.", 4) == 0 || strncasecmp(key, "oauth2", 6) == 0;
-}
-
 static const char *get_property(const char *key, struct instance *instance)
 {
     if (instance == NULL) {
         __atomic_add_fetch(&totals.late_reads, 1, __ATOMIC_RELAXED);
         return NULL;
     }
-    if (reserved(key)) {
-        return NULL;
-    }
-    for (struct property *p = instance->properties; p != NULL; p = p->next) {
-        if (strcasecmp(p->key, key) == 0) {
-            return p->value;
-        }
-    }
-    return NULL;
-}
-
-static void properties_free(struct property *p)
-{
-    while (p != NULL) {
-        struct property *next = p->next;
-        free(p->key);
-        free(p->value);
-        free(p);
-        p = next;
-    }
+    return properties_get(instance->properties, key);
 }
 
 static struct instance *find(const char *name)
@@ -226,19 +188,8 @@ const char *proxy_set(const char *name, char **properties, int count)
     }
     properties_free(instance->next_properties);
     instance->next_properties = NULL;
-    struct property **end = &instance->next_properties;
-    for (int i = 0; i < count; i++) {
-        char *equal = strchr(properties[i], '=');
-        if (equal == NULL) {
-            return fail("want key=value, not %s", properties[i]);
-        }
-        struct property *p = must(calloc(1, sizeof(*p)));
-        p->key = must(strndup(properties[i], (size_t)(equal - properties[i])));
-        p->value = must(strdup(equal + 1));
-        *end = p;
-        end = &p->next;
-    }
-    return NULL;
+    const char *bad = properties_read(&instance->next_properties, properties, count);
+    return bad == NULL ? NULL : fail("want key=value, not %s", bad);
 }
 
 /* The configuration in force becomes the one set last; without a new one it is read again. */
