@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/engine/match"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
@@ -41,10 +39,10 @@ func (cmd *checkCommand) Run(c *console) error {
 	}
 	switch {
 	case result.Unusable():
-		return &codeError{exitUsage, fmt.Sprintf("%d problems, and not everything could be read", len(result.Problems))}
+		return &codeError{exitUsage, plural(len(result.Problems), "problem") + ", and not everything could be read"}
 	case len(result.Problems) > 0:
-		return &codeError{exitRules, fmt.Sprintf("%d problems", len(result.Problems))}
+		return &codeError{exitRules, plural(len(result.Problems), "problem")}
 	}
-	c.printf("fine: %d rules, %d workloads, %d triggers\n", len(s.Rules), len(s.Workloads), len(s.Triggers))
+	c.printf("fine: %s, %s, %s\n", plural(len(s.Rules), "rule"), plural(len(s.Workloads), "workload"), plural(len(s.Triggers), "trigger"))
 	return nil
 }

@@ -29,6 +29,14 @@ type console struct {
 
 func (c *console) printf(format string, args ...any) { _, _ = fmt.Fprintf(c.out, format, args...) }
 
+// plural gives a number with its noun.
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
 // codeError is an error that ends the program with a code of its own. An empty text says that everything was told already.
 type codeError struct {
 	code int
@@ -60,7 +68,7 @@ func run(args []string, out, errOut io.Writer) int {
 	exit := -1
 	parser, err := kong.New(&commands{}, kong.Name("docker-fluentbit"), kong.Writers(out, errOut),
 		kong.Description("Alerts straight from container logs.\n\nExit codes: 0 fine, 1 a bad answer, 2 broken rules or triggers, 3 unusable arguments or configuration."),
-		kong.UsageOnError(), kong.Exit(func(code int) { exit = code }), kong.Bind(c))
+		kong.Exit(func(code int) { exit = code }), kong.Bind(c))
 	if err != nil {
 		_, _ = fmt.Fprintln(errOut, err)
 		return exitUsage
@@ -70,7 +78,7 @@ func run(args []string, out, errOut io.Writer) int {
 		return exit
 	}
 	if err != nil {
-		_, _ = fmt.Fprintln(errOut, "docker-fluentbit:", err)
+		_, _ = fmt.Fprintf(errOut, "docker-fluentbit: %s; --help tells more\n", err)
 		return exitUsage
 	}
 	if err := ctx.Run(); err != nil {

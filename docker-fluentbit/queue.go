@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"text/tabwriter"
 	"time"
 
@@ -42,16 +41,13 @@ func (w *which) selected() (store.Select, error) {
 	return store.Select{AlertID: w.ID, Target: w.Trigger}, nil
 }
 
-// with opens the store that the command line names and runs fn. A file that is not there is not created.
+// with opens the store that the command line names and runs fn. A file that is not a whole store is left as it is.
 func (q *queueCommand) with(fn func(context.Context, *store.Store) error) error {
-	if _, err := os.Stat(q.Store); err != nil {
-		return fmt.Errorf("there is no store: %w", err)
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	set := store.DefaultSettings()
 	set.Path = q.Store
-	opened, err := (&store.Registry{}).Open(ctx, store.Options{Settings: set})
+	opened, err := (&store.Registry{}).Open(ctx, store.Options{Settings: set, Guest: true})
 	if err != nil {
 		return err
 	}
@@ -76,8 +72,9 @@ func (cmd *queueListCommand) Run(c *console, cli *commands) error {
 		}
 		table := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
 		_, _ = fmt.Fprintln(table, "TRIGGER\tPENDING\tDELIVERED\tDEAD\tDROPPED\tSTATE")
-		for _, t := range targets {
-			_, _ = fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%s\n", t.Name, t.Counts.Pending, t.Counts.Delivered, t.Counts.Dead, t.Counts.Dropped, t.State.Hold)
+		for i := range targets {
+			t, n := &targets[i], &targets[i].Counts
+			_, _ = fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%s\n", t.Name, n.Pending, n.Delivered, n.Dead, n.Dropped, stateWords(&t.State))
 		}
 		if len(letters) > 0 {
 			_, _ = fmt.Fprintln(table, "\nDEAD LETTER\tTRIGGER\tDIED\tATTEMPTS\tREASON")
@@ -87,6 +84,19 @@ func (cmd *queueListCommand) Run(c *console, cli *commands) error {
 		}
 		return table.Flush()
 	})
+}
+
+// stateWords tells how a trigger is.
+func stateWords(s *store.TargetState) string {
+	switch {
+	case s.Hold == store.HoldDisabled:
+		return s.Hold.String() + ": " + s.Reason
+	case s.Failures == 0 && s.Hold == store.HoldNone:
+		return "works"
+	case s.Hold == store.HoldNone:
+		return fmt.Sprintf("fails (%d), next attempt %s: %s", s.Failures, s.NotBefore.Local().Format(time.TimeOnly), s.Reason)
+	}
+	return fmt.Sprintf("%s, next attempt %s: %s", s.Hold, s.NotBefore.Local().Format(time.TimeOnly), s.Reason)
 }
 
 type queueShowCommand struct {
@@ -108,8 +118,8 @@ func (cmd *queueShowCommand) Run(c *console, cli *commands) error {
 		if err := json.Indent(&alert, l.Payload, "", "  "); err != nil {
 			return fmt.Errorf("the alert cannot be read: %w", err)
 		}
-		c.printf("trigger   %s\naccepted  %s\ndied      %s, after %d attempts: %s\nkept until %s\n%s\n", l.Target, l.Accepted.Local().Format(time.DateTime),
-			l.Died.Local().Format(time.DateTime), l.Attempts, l.Reason, l.Expires.Local().Format(time.DateTime), alert.String())
+		c.printf("trigger     %s\naccepted    %s\ndied        %s, after %s: %s\nkept until  %s\n%s\n", l.Target, l.Accepted.Local().Format(time.DateTime),
+			l.Died.Local().Format(time.DateTime), plural(l.Attempts, "attempt"), l.Reason, l.Expires.Local().Format(time.DateTime), alert.String())
 		return nil
 	})
 }
@@ -127,9 +137,9 @@ func (cmd *queueRedeliverCommand) Run(c *console, cli *commands) error {
 		if err != nil {
 			return err
 		}
-		c.printf("%d dead letters are pending again\n", back)
+		c.printf("pending again: %s\n", plural(back, "dead letter"))
 		if left > 0 {
-			c.printf("%d stay, since no more may be pending\n", left)
+			c.printf("left as they are, since no more may be pending: %d\n", left)
 		}
 		if back+left == 0 {
 			return &codeError{exitFindings, "no dead letter was meant"}
@@ -151,7 +161,7 @@ func (cmd *queueDropCommand) Run(c *console, cli *commands) error {
 		if err != nil {
 			return err
 		}
-		c.printf("%d dead letters dropped\n", n)
+		c.printf("dropped: %s\n", plural(n, "dead letter"))
 		if n == 0 {
 			return &codeError{exitFindings, "no dead letter was meant"}
 		}

@@ -35,11 +35,7 @@ func (cmd *triggerTestCommand) Run(c *console) error {
 	s := &result.Settings
 	at := slices.IndexFunc(s.Triggers, func(t trigger.Settings) bool { return t.Name == cmd.Name })
 	if at < 0 {
-		var names []string
-		for i := range s.Triggers {
-			names = append(names, s.Triggers[i].Name)
-		}
-		return &codeError{exitUsage, fmt.Sprintf("no usable trigger is named %q: there are %s", cmd.Name, strings.Join(names, ", "))}
+		return &codeError{exitUsage, fmt.Sprintf("no usable trigger is named %q: %s", cmd.Name, named(s.Triggers))}
 	}
 	client, err := trigger.New(s.Triggers[at], trigger.Deps{Egress: s.Egress, UserAgent: "fluentbit-trigger/" + version})
 	if err != nil {
@@ -50,8 +46,23 @@ func (cmd *triggerTestCommand) Run(c *console) error {
 	defer stop()
 	sent := client.Test(ctx)
 	c.printf("trigger %q: %s\n", cmd.Name, sent)
+	if sent.Detail != "" {
+		c.printf("the answer begins with %q\n", sent.Detail)
+	}
 	if sent.Outcome != trigger.Delivered {
 		return &codeError{code: exitFindings}
 	}
 	return nil
+}
+
+// named tells which triggers there are.
+func named(triggers []trigger.Settings) string {
+	if len(triggers) == 0 {
+		return "there are none"
+	}
+	names := make([]string, len(triggers))
+	for i := range triggers {
+		names[i] = triggers[i].Name
+	}
+	return "there is " + strings.Join(names, ", ")
 }
