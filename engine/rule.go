@@ -78,8 +78,12 @@ func texts(s *RuleSettings) []string {
 	return append(out, s.All...)
 }
 
-// rarest returns the index of the expression that the fewest lines are candidates for.
+// rarest returns the index of the expression that the fewest lines are candidates for. Rarity is not asked for where there is no choice: it
+// costs more than the rest of compiling a rule.
 func rarest(exprs []string, rarity func(string) float64) int {
+	if len(exprs) == 1 {
+		return 0
+	}
 	best, bestShare := 0, rarity(exprs[0])
 	for i, e := range exprs[1:] {
 		if share := rarity(e); share < bestShare {
