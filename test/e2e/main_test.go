@@ -65,19 +65,35 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// The binaries are built by the tests, or, where there is neither Go nor gcc, as in Fluent Bit's images, taken from where these variables
+// of the environment say. TestDemo runs go itself and skips there.
+const (
+	hostVariable   = "FLUENTBIT_TRIGGER_HOST"
+	pluginVariable = "FLUENTBIT_TRIGGER_PLUGIN"
+	faultyVariable = "FLUENTBIT_TRIGGER_FAULTY_PLUGIN"
+)
+
 func hostBinary(t *testing.T) string {
 	t.Helper()
-	return hostOnce.get(t, pluginhost.BuildHost)
+	return hostOnce.get(t, given(hostVariable, pluginhost.BuildHost))
 }
 
 func plugin(t *testing.T) string {
 	t.Helper()
-	return soOnce.get(t, func(dir string) (string, error) { return pluginhost.BuildPlugin(dir, "") })
+	return soOnce.get(t, given(pluginVariable, func(dir string) (string, error) { return pluginhost.BuildPlugin(dir, "") }))
 }
 
 func faultyPlugin(t *testing.T) string {
 	t.Helper()
-	return faultyOnce.get(t, func(dir string) (string, error) { return pluginhost.BuildPlugin(dir, "faultinject") })
+	return faultyOnce.get(t, given(faultyVariable, func(dir string) (string, error) { return pluginhost.BuildPlugin(dir, "faultinject") }))
+}
+
+// given returns what the variable names in place of building it.
+func given(variable string, build func(dir string) (string, error)) func(dir string) (string, error) {
+	if path := os.Getenv(variable); path != "" {
+		return func(string) (string, error) { return path, nil }
+	}
+	return build
 }
 
 // fluentBitBinary skips the test when there is no Fluent Bit.
