@@ -249,6 +249,20 @@ func TestLimitsSurviveARestart(t *testing.T) {
 	}
 }
 
+// TestLimitsAreSavedWhileRunning reads the store beside a running pipeline: what a kill would leave there.
+func TestLimitsAreSavedWhileRunning(t *testing.T) {
+	b := newBench(t)
+	p := b.start(b.options(b.document("[[rule]]\nname = \"r\"\npattern = \"boom\"\ncooldown = \"1h\"\n")))
+	p.Flush(lines("boom"), "t")
+	b.eventually("the limiter's state is saved", func() bool {
+		saved, err := p.store.LoadStates(t.Context(), p.statePrefix())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(saved) > 0
+	})
+}
+
 func TestDeadReceiverNeitherDelaysFlushNorLosesAlerts(t *testing.T) {
 	b := newBench(t)
 	b.server.SetBehaviour(receiver.Always(receiver.Reply{Hang: true}))
