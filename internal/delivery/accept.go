@@ -19,7 +19,7 @@ type Item struct {
 	Targets []string
 }
 
-// ErrBacklog: the store does not work, and memory holds as many alerts as it may.
+// ErrBacklog is returned when the store does not work and memory holds as many alerts as it may.
 var ErrBacklog = errors.New("the backlog in memory is full")
 
 // unknownMaxAge is for deliveries to a target that is not configured.

@@ -82,6 +82,18 @@ func (r *receiver) all() []sent {
 
 func (r *receiver) count() int { return len(r.all()) }
 
+func (r *receiver) closes() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.closed
+}
+
+func (r *receiver) peak() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.most
+}
+
 // world is one store with a dispatcher on it.
 type world struct {
 	t        *testing.T

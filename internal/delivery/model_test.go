@@ -29,11 +29,11 @@ type model struct {
 	targets  []string
 }
 
-// TestModel interleaves accepting, all outcomes, time, reloads, the command line's work, orderly restarts and crashes at random. In the end
+// TestDrillByModel interleaves accepting, all outcomes, time, reloads, the command line's work, orderly restarts and crashes at random. In the end
 // every accepted pair of alert and target was received, or is a dead letter, dropped or removed, and counted as such; and nothing was sent
 // to a target after the store had recorded it as delivered.
-func TestModel(t *testing.T) {
-	seeds := uint64(5)
+func TestDrillByModel(t *testing.T) {
+	seeds := uint64(4)
 	if os.Getenv(soak) != "" {
 		seeds = 200
 	}

@@ -64,8 +64,8 @@ func TestConcurrencyIsBounded(t *testing.T) {
 		w.start(three)
 		w.accept(alerts(0, 30, "a")...)
 		w.pass(10 * time.Second)
-		if n := w.counts("a"); r.most != 3 || n.Delivered != 30 {
-			t.Errorf("%d at once, %+v after ten rounds of three", r.most, n)
+		if n := w.counts("a"); r.peak() != 3 || n.Delivered != 30 {
+			t.Errorf("%d at once, %+v after ten rounds of three", r.peak(), n)
 		}
 	})
 }
@@ -214,12 +214,12 @@ func TestReloadKeepsWhatStaysAndHoldsWhatGoes(t *testing.T) {
 		w.accept(alerts(0, 3, "stays", "goes")...)
 		must(t, w.d.SetTargets([]Target{target("stays", next)}))
 		synctest.Wait()
-		if stays.closed != 0 || goes.closed != 1 {
-			t.Errorf("closed %d and %d times; a sender is closed after its last attempt", stays.closed, goes.closed)
+		if stays.closes() != 0 || goes.closes() != 1 {
+			t.Errorf("closed %d and %d times; a sender is closed after its last attempt", stays.closes(), goes.closes())
 		}
 		w.pass(time.Hour)
-		if stays.count() != 1 || next.count() != 2 || stays.closed != 1 || goes.count() != 1 {
-			t.Errorf("%d, %d, %d attempts; closed %d times", stays.count(), next.count(), goes.count(), stays.closed)
+		if stays.count() != 1 || next.count() != 2 || stays.closes() != 1 || goes.count() != 1 {
+			t.Errorf("%d, %d, %d attempts; closed %d times", stays.count(), next.count(), goes.count(), stays.closes())
 		}
 		w.accept(alert(3, "goes")) // filters that were not reloaded yet
 		if n := w.counts("goes"); n.Pending != 4 {
@@ -236,7 +236,7 @@ func TestReloadKeepsWhatStaysAndHoldsWhatGoes(t *testing.T) {
 			}
 		}
 		w.accept(alert(4, "stays"))
-		if next.count() != 3 || next.closed != 0 {
+		if next.count() != 3 || next.closes() != 0 {
 			t.Error("a failed reload changed something")
 		}
 		back := &receiver{}

@@ -101,9 +101,8 @@ func (c *core) write(ctx context.Context, op string, now time.Time, fn func(*tx)
 	})
 }
 
-// read runs fn outside of a transaction.
-func (c *core) read(ctx context.Context, op string, fn func() error) error { return c.run(ctx, op, fn) }
-
+// run calls fn with the connection, and tries to keep the store alive: it connects again after a failure, replaces a damaged file, and turns
+// a panic into an error.
 func (c *core) run(ctx context.Context, op string, fn func() error) (err error) {
 	if err := c.acquire(ctx); err != nil {
 		return wrap(op, err)
