@@ -100,7 +100,7 @@ func New(o Options) (*Pipeline, error) {
 	if err != nil {
 		p.log.Error("a part of the configuration is left out", "error", err)
 	}
-	if err := p.openStore(o.Stores, settings); err != nil {
+	if err := p.openStore(o, next); err != nil {
 		next.close()
 		return nil, err
 	}
@@ -111,12 +111,9 @@ func New(o Options) (*Pipeline, error) {
 }
 
 // openStore opens the store, builds the delivery on it and puts the saved limiter state back.
-func (p *Pipeline) openStore(stores *store.Registry, s *config.Settings) error {
-	set := s.Store
-	if set.Path == "" {
-		set.Path = store.DefaultPath(p.id)
-	}
-	opened, err := stores.Open(p.ctx, store.Options{Settings: set, Now: p.now, Log: p.log})
+func (p *Pipeline) openStore(o Options, n *prepared) error {
+	s := n.settings
+	opened, err := p.chooseStore(o, s.Store, n.targets.revisions())
 	if err != nil {
 		return fmt.Errorf("the store cannot be opened: %w", err)
 	}
@@ -130,6 +127,39 @@ func (p *Pipeline) openStore(stores *store.Registry, s *config.Settings) error {
 	}
 	p.restoreState()
 	return nil
+}
+
+// chooseStore opens the store that the settings name. One that cannot be used, or that another instance uses for other receivers of the
+// same names, is an error, or, in a lenient start, replaced by memory.
+func (p *Pipeline) chooseStore(o Options, set store.Settings, revisions map[string]string) (*store.Store, error) {
+	switch set.Path {
+	case "":
+		set.Path = store.DefaultPath(p.id)
+	case store.MemoryPath:
+		set.Path = store.MemoryPathOf(p.id)
+	}
+	open := func() (*store.Store, error) {
+		return o.Stores.Open(p.ctx, store.Options{Settings: set, Now: p.now, Log: p.log, OrMemory: o.Lenient})
+	}
+	opened, err := open()
+	if err != nil {
+		return nil, err
+	}
+	clashing := opened.Claim(revisions)
+	if len(clashing) == 0 {
+		return opened, nil
+	}
+	err = fmt.Errorf("%s is the store of another output, too, whose trigger %q has another receiver or other credentials: give each output "+
+		"a store of its own, or the trigger another name", set.Path, clashing[0])
+	if !o.Lenient {
+		return nil, errors.Join(err, opened.Close())
+	}
+	p.log.Error("ALERTS ARE KEPT IN MEMORY ONLY until this is mended", "error", errors.Join(err, opened.Close()))
+	set.Path = store.MemoryPathOf(p.id)
+	if opened, err = open(); err == nil {
+		opened.Claim(revisions)
+	}
+	return opened, err
 }
 
 // hostName returns the machine's name, "" when it does not tell.

@@ -93,6 +93,10 @@ func (p *Pipeline) apply(n *prepared) error {
 		n.close()
 		return err
 	}
+	if clashing := p.store.Claim(n.targets.revisions()); len(clashing) > 0 {
+		p.log.Warn("another output shares the store, and its trigger of this name differs: until both are equal, either may send the other's alerts",
+			"trigger", clashing[0], "store", p.store.Health().Path)
+	}
 	p.targets.Store(n.targets)
 	change := p.engine.Apply(n.snapshot)
 	if n.decoder != nil && p.decoderChanges(n.settings) {

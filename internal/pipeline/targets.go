@@ -66,6 +66,15 @@ func (t *targets) delivery() []delivery.Target {
 	return out
 }
 
+// revisions returns what the store is told of the targets.
+func (t *targets) revisions() map[string]string {
+	revisions := make(map[string]string, len(t.all))
+	for i := range t.all {
+		revisions[t.all[i].settings.Name] = t.all[i].client.Revision()
+	}
+	return revisions
+}
+
 // redact removes the secrets of all triggers from a text.
 func (t *targets) redact(text string) string {
 	for i := range t.all {

@@ -15,14 +15,14 @@ import (
 // core is one open database, shared by its handles. One connection serves reads and writes: SQLite has one writer anyway, and each
 // connection costs memory within the host. Its statements live as long as the connection.
 type core struct {
-	path  string
-	mode  Mode
-	set   Settings
-	now   func() time.Time
-	log   *slog.Logger
-	wait  time.Duration // for another process
-	guest bool          // see Options
-	users int           // guarded by the registry
+	path    string
+	mode    Mode
+	set     Settings
+	now     func() time.Time
+	log     *slog.Logger
+	wait    time.Duration                // for another process
+	guest   bool                         // see Options
+	handles map[*Store]map[string]string // with what each claims; guarded by the registry
 
 	busy   chan struct{} // holds one token; whoever took it owns everything down to the next blank line
 	db     *sql.DB

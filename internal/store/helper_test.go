@@ -22,6 +22,7 @@ type bench struct {
 	mu       sync.Mutex
 	at       time.Time
 	logged   bytes.Buffer
+	orMemory bool
 }
 
 func newBench(tb testing.TB, change ...func(*Settings)) *bench {
@@ -51,7 +52,7 @@ func (b *bench) pass(d time.Duration) {
 }
 
 func (b *bench) tryOpen() (*Store, error) {
-	return b.registry.Open(context.Background(), Options{Settings: b.set, Now: b.now, Log: slog.New(slog.NewTextHandler(&b.logged, nil))})
+	return b.registry.Open(context.Background(), Options{Settings: b.set, Now: b.now, OrMemory: b.orMemory, Log: slog.New(slog.NewTextHandler(&b.logged, nil))})
 }
 
 func (b *bench) open() *Store {

@@ -36,30 +36,44 @@ const (
 func openCore(ctx context.Context, path string, o Options) (*core, error) {
 	c := &core{
 		path: path, mode: ModeFile, set: o.Settings, now: o.Now, log: o.Log, wait: o.Wait, guest: o.Guest,
-		busy: make(chan struct{}, 1), last: make(map[string]Counts),
+		busy: make(chan struct{}, 1), last: make(map[string]Counts), handles: make(map[*Store]map[string]string),
 	}
-	if o.Guest {
-		if err := isStore(path); err != nil {
-			return nil, err
-		}
-	} else if path == MemoryPath {
-		c.mode = ModeMemory
-	} else if err := makeFile(path); errors.Is(err, errCannotMake) {
-		c.mode = ModeMemory
-		o.Log.Warn("the store's file cannot be made: ALERTS ARE KEPT IN MEMORY ONLY and will not survive a restart; "+
-			"make the folder writable or set another path", "path", path, "error", err)
-	} else if err != nil {
-		return nil, err
+	err := c.find(o)
+	if err == nil {
+		err = c.connect()
 	}
-	err := c.connect()
 	if kindOf(err) == ErrCorrupt && !o.Guest {
 		err = c.replace(err)
+	}
+	if err != nil && c.mode == ModeFile && o.OrMemory {
+		o.Log.Error("the store's file cannot be used: ALERTS ARE KEPT IN MEMORY ONLY until this process is started anew", "path", path, "error", err)
+		c.mode = ModeMemory
+		err = c.connect()
 	}
 	if err != nil {
 		return nil, err
 	}
 	c.release()
 	return c, ctx.Err()
+}
+
+// find makes sure that there is a file, or decides for memory.
+func (c *core) find(o Options) error {
+	if o.Guest {
+		return isStore(c.path)
+	}
+	if isMemory(c.path) {
+		c.mode = ModeMemory
+		return nil
+	}
+	err := makeFile(c.path)
+	if !errors.Is(err, errCannotMake) {
+		return err
+	}
+	c.mode = ModeMemory
+	o.Log.Warn("the store's file cannot be made: ALERTS ARE KEPT IN MEMORY ONLY and will not survive a restart; "+
+		"make the folder writable or set another path", "path", c.path, "error", err)
+	return nil
 }
 
 // errCannotMake marks a file that does not exist and cannot be created.

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 )
@@ -30,6 +32,9 @@ type Options struct {
 	// Guest opens a file that another process owns, as the command line does: nothing is created, migrated, trimmed or put aside, and of the
 	// settings only MaxPending counts.
 	Guest bool
+	// OrMemory keeps alerts in memory, and says so loudly, where a file that cannot be used would be an error. The file is tried again when
+	// the process is started anew.
+	OrMemory bool
 	// Log is told what an operator must know: a store in memory, a file put aside. nil tells nobody.
 	Log *slog.Logger
 }
@@ -72,16 +77,40 @@ func (r *Registry) Open(ctx context.Context, o Options) (*Store, error) {
 		}
 		r.cores[path] = c
 	}
-	c.users++
-	return &Store{core: c, registry: r}, nil
+	s := &Store{core: c, registry: r}
+	c.handles[s] = nil
+	return s, nil
+}
+
+// Claim says which targets, by name, the deliveries of this handle go to: revisions has for each a text that changes with the destination or
+// the credentials. It returns the names, sorted, that another handle of the process claims with another revision. Sharing the store, each
+// would send the other's alerts to its own receiver.
+func (s *Store) Claim(revisions map[string]string) (clashing []string) {
+	r := s.registry
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s.closed.Load() {
+		return nil
+	}
+	s.core.handles[s] = maps.Clone(revisions)
+	for _, name := range slices.Sorted(maps.Keys(revisions)) {
+		for _, claimed := range s.core.handles {
+			if other, known := claimed[name]; known && other != revisions[name] {
+				clashing = append(clashing, name)
+				break
+			}
+		}
+	}
+	return clashing
 }
 
 // release gives a handle back. The last one closes the file; a store in memory stays, since closing it would lose what it holds.
-func (r *Registry) release(c *core) error {
+func (r *Registry) release(s *Store) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	c.users--
-	if c.users > 0 || c.mode == ModeMemory {
+	c := s.core
+	delete(c.handles, s)
+	if len(c.handles) > 0 || c.mode == ModeMemory {
 		return nil
 	}
 	delete(r.cores, c.path)
@@ -102,7 +131,7 @@ func (r *Registry) Close() error {
 
 // canonical returns the one name of the file that path leads to, so that two spellings of it share a store.
 func canonical(path string) (string, error) {
-	if path == MemoryPath {
+	if isMemory(path) {
 		return path, nil
 	}
 	abs, err := filepath.Abs(path)

@@ -8,8 +8,13 @@ import (
 	"time"
 )
 
-// MemoryPath is the path that asks for a store in memory.
+// MemoryPath is the path that asks for a store in memory. MemoryPathOf gives each instance one of its own.
 const MemoryPath = "memory"
+
+// MemoryPathOf returns the path of the store in memory of one instance.
+func MemoryPathOf(id string) string { return MemoryPath + ":" + id }
+
+func isMemory(path string) bool { return path == MemoryPath || strings.HasPrefix(path, MemoryPath+":") }
 
 // defaultFolder is where stores live when no path is set.
 const defaultFolder = "/var/lib/fluentbit-trigger"

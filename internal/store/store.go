@@ -18,7 +18,7 @@ func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
-	return s.registry.release(s.core)
+	return s.registry.release(s)
 }
 
 // Mode says whether the store lives in a file or in memory.
