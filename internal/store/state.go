@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -33,20 +32,6 @@ func (s *Store) SaveState(ctx context.Context, now time.Time, values map[string]
 		}
 		return t.measure()
 	})
-}
-
-// LoadState returns the value of a key and when it was saved; nil when there is none.
-func (s *Store) LoadState(ctx context.Context, key string) (value []byte, saved time.Time, err error) {
-	err = s.read(ctx, "load state", func(c *core) error {
-		var at int64
-		err := c.row("SELECT value, at FROM state WHERE key = ?", key).Scan(&value, &at)
-		saved = timeOf(at)
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil
-		}
-		return err
-	})
-	return value, saved, err
 }
 
 // LoadStates returns all values whose key begins with prefix, by key.
