@@ -30,23 +30,31 @@ func (v Verdict) String() string {
 	return "accepted"
 }
 
-// job is one chunk on its way to an evaluator.
+// job is a number of lines on their way to an evaluator.
 type job struct {
-	chunk []byte
-	tag   string
+	lines func(b *batch) // hands each to b.line
 	done  chan struct{}
 }
 
-// Flush evaluates a chunk and keeps its alerts. The chunk's memory is not used after it returns. It never waits for the network; it may be
-// called concurrently. The work is done on another goroutine, because Fluent Bit calls on the small stack of a coroutine, which code that
-// the Go runtime runs on the caller's stack would overflow.
+// Flush evaluates a chunk of Fluent Bit's and keeps its alerts. The chunk's memory is not used after it returns. It never waits for the
+// network; it may be called concurrently. The work is done on another goroutine, because Fluent Bit calls on the small stack of a
+// coroutine, which code that the Go runtime runs on the caller's stack would overflow.
 func (p *Pipeline) Flush(chunk []byte, tag string) Verdict {
+	v := p.submit(func(b *batch) { p.decoder.Load().Decode(chunk, tag, b.now, b.line) })
+	if v == Accepted {
+		p.counters.chunks.Add(1)
+	}
+	return v
+}
+
+// submit has an evaluator evaluate lines, and returns when their alerts are kept, or at once when there is no room for alerts.
+func (p *Pipeline) submit(lines func(*batch)) Verdict {
 	if err := p.delivery.Room(); err != nil {
 		p.counters.refused.Add(1)
 		p.log.Warn("chunk refused until there is room for alerts", "error", err)
 		return Refused
 	}
-	j := job{chunk: chunk, tag: tag, done: make(chan struct{})}
+	j := job{lines: lines, done: make(chan struct{})}
 	select {
 	case p.jobs <- j:
 	case <-p.stopping:
@@ -54,11 +62,10 @@ func (p *Pipeline) Flush(chunk []byte, tag string) Verdict {
 		return Refused
 	}
 	<-j.done
-	p.counters.chunks.Add(1)
 	return Accepted
 }
 
-// evaluator evaluates chunks until the pipeline stops.
+// evaluator evaluates jobs until the pipeline stops.
 func (p *Pipeline) evaluator() {
 	b := p.newBatch()
 	for {
@@ -71,10 +78,10 @@ func (p *Pipeline) evaluator() {
 	}
 }
 
-// evaluate evaluates one chunk. A panic costs the lines that were not evaluated by then; the alerts made so far are kept.
+// evaluate does one job. A panic costs the lines that were not evaluated by then; the alerts made so far are kept.
 func (p *Pipeline) evaluate(b *batch, j job) {
 	defer close(j.done)
-	b.run(func() { p.decoder.Load().Decode(j.chunk, j.tag, b.now, b.line) })
+	b.run(func() { j.lines(b) })
 }
 
 // expire evaluates the partial lines that waited for too long, or all of them.
