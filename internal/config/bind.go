@@ -99,9 +99,14 @@ func (b *binder) table(sc scope, n *node, dst reflect.Value, byHand map[string]h
 }
 
 func (b *binder) unknownKey(sc scope, n *node, key string, known []string) {
-	p := Problem{File: n.at.file, Line: n.at.line, Column: n.keyColumn, Path: sc.path, Field: sc.prefix + key, Message: "unknown key"}
+	p := Problem{File: n.at.file, Line: n.at.line, Column: n.keyColumn, Path: sc.path, Field: sc.prefix + shownKey(key), Message: "unknown key"}
 	if b.count >= maxProblems {
 		b.add(p) // not shown: the search for a hint would be in vain
+		return
+	}
+	if shownKey(key) != key {
+		p.Hint = "not shown, since it looks like a value; keys stand to the left of the ="
+		b.add(p)
 		return
 	}
 	slices.Sort(known)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -97,7 +98,7 @@ func syntaxProblem(file string, l *lines, err error) *Problem {
 	case strings.HasPrefix(message, "expected value but found"):
 		p.Hint = "texts stand in quotes"
 	}
-	if pe.LastKey != "" {
+	if pe.LastKey != "" && !slices.ContainsFunc(strings.Split(pe.LastKey, "."), func(key string) bool { return shownKey(key) != key }) {
 		p.Message += fmt.Sprintf(", after the key %s", quoted(pe.LastKey))
 	}
 	return p

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
 // Problem is one thing that is wrong with the configuration.
@@ -58,6 +60,21 @@ func sortProblems(ps []Problem) {
 
 // maxShown bounds how much of a value a problem shows, in bytes.
 const maxShown = 80
+
+// maxKey bounds the keys that are shown. No key of ours is that long.
+const maxKey = 40
+
+// shownKey returns a key as problems show it. One that is too long, or that only quotes make possible, may be a value that slipped to the
+// left of its "=", and so a secret.
+func shownKey(key string) string {
+	foreign := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '-'
+	}
+	if len(key) > maxKey || strings.ContainsFunc(key, foreign) {
+		return trigger.Placeholder
+	}
+	return key
+}
 
 // quoted returns the text in quotes, cut to a readable length.
 func quoted(s string) string {
