@@ -1,0 +1,111 @@
+package examples
+
+import (
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/chunk/chunktest"
+)
+
+// TestComposeFileIsOne has the file read by Compose itself.
+func TestComposeFileIsOne(t *testing.T) {
+	t.Parallel()
+	command := []string{"docker", "compose"}
+	if exec.Command("docker", "compose", "version").Run() != nil {
+		command = []string{"docker-compose"}
+	}
+	if _, err := exec.LookPath(command[0]); err != nil {
+		t.Skip("no Compose here: the file was read by the other test alone")
+	}
+	command = append(command, "-f", filepath.Join(root, "examples/compose/compose.yaml"), "config", "-q")
+	if out, err := exec.CommandContext(t.Context(), command[0], command[1:]...).CombinedOutput(); err != nil {
+		t.Errorf("%v: %v\n%s", command, err, out)
+	}
+}
+
+// composeFile is what the tests look at in the compose file.
+type composeFile struct {
+	Services map[string]struct {
+		Entrypoint []string
+		Ports      []string
+		Volumes    []string
+		Build      struct{ Context, Dockerfile, Target string }
+		Logging    struct {
+			Driver  string
+			Options map[string]string
+		}
+	}
+	Volumes map[string]any
+}
+
+func TestCompose(t *testing.T) {
+	t.Parallel()
+	var file composeFile
+	if err := yaml.Unmarshal([]byte(read(t, "examples/compose/compose.yaml")), &file); err != nil {
+		t.Fatal(err)
+	}
+	fluentBit := file.Services["fluent-bit"]
+	api := file.Services["api"].Logging
+	for key, want := range map[string]string{"fluentd-async": "true", "fluentd-request-ack": "true", "fluentd-sub-second-precision": "true"} {
+		if api.Options[key] != want {
+			t.Errorf("%s is %q", key, api.Options[key])
+		}
+	}
+	if api.Driver != "fluentd" || len(fluentBit.Ports) != 1 || !strings.HasPrefix(fluentBit.Ports[0], api.Options["fluentd-address"]+":") {
+		t.Errorf("the services log to %s at %q, Fluent Bit listens at %v", api.Driver, api.Options["fluentd-address"], fluentBit.Ports)
+	}
+	build := fluentBit.Build
+	dockerfile := read(t, filepath.Join("examples/compose", build.Context, build.Dockerfile))
+	if !strings.Contains(dockerfile, " AS "+build.Target+"\n") || !strings.Contains(dockerfile, " "+installed+"\n") {
+		t.Errorf("the Dockerfile has no target %s that installs %s", build.Target, installed)
+	}
+
+	// The mounts say where the files of this folder are in the container.
+	configs := map[string]string{}
+	for _, volume := range fluentBit.Volumes {
+		from, rest, _ := strings.Cut(volume, ":")
+		to, _, _ := strings.Cut(rest, ":")
+		if !strings.HasPrefix(from, "./") {
+			if _, known := file.Volumes[from]; !known || to != state {
+				t.Errorf("volume %s", volume)
+			}
+			continue
+		}
+		paths, err := filepath.Glob(filepath.Join(root, "examples/compose", from, "*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range paths {
+			configs[filepath.Join(to, filepath.Base(path))] = read(t, filepath.Join("examples/compose", from, filepath.Base(path)))
+		}
+	}
+	name := fluentBit.Entrypoint[len(fluentBit.Entrypoint)-1]
+	if configs[name] == "" {
+		t.Fatalf("the entry point reads %s, which is not mounted", name)
+	}
+	s := ship(t, strings.TrimPrefix(name, "/"), map[string]string{})
+	for path, text := range configs {
+		s.files[strings.TrimPrefix(path, "/")] = text
+	}
+	s.replace(t, installed, plugin(t))
+	s.replace(t, state, s.dir)
+	s.replace(t, "config_file: /", "config_file: "+s.dir+"/")
+	s.replace(t, "24224", fmt.Sprint(s.port))
+	s.replace(t, "listen: 0.0.0.0", "listen: 127.0.0.1")
+	s.replace(t, "http://ntfy/", s.server.URL("/"))
+	s.write(t)
+	s.load(t)
+	s.run(t, s.listening, func() {
+		s.forward(t,
+			line("chatter", "stderr", "panic: only joking", chunktest.Pair{Key: "fluentbit-trigger.enable", Value: "false"}),
+			line("api", "stderr", "panic: no connection to the database"))
+	}, bodyHolds(`"topic":"alerts"`, "shop/api panicked: no connection to the database"))
+	if n := s.server.Len(); n != 1 {
+		t.Errorf("%d messages, want one: the container with the label is left out", n)
+	}
+}
