@@ -131,6 +131,9 @@ func (s *shipped) load(t *testing.T) {
 	if len(result.Settings.Rules) == 0 || len(result.Settings.Triggers) == 0 {
 		t.Errorf("%s: %d rules, %d triggers", s.name, len(result.Settings.Rules), len(result.Settings.Triggers))
 	}
+	if t.Failed() {
+		t.FailNow() // it would not start
+	}
 }
 
 // run starts Fluent Bit with the configuration, waits until ready says so, feeds it, and waits until a request arrives that wanted likes.
