@@ -41,7 +41,8 @@ type drill struct {
 // TestKillDrill accounts for every line that was acknowledged: its alert was received, or is in the store. FLUENTBIT_TRIGGER_SOAK sets how long it goes on.
 func TestKillDrill(t *testing.T) {
 	server := receiver.New(t)
-	s := single(t, document(server, "timeout = \"1s\"\nretries = 0\n"+simple("drill", `^drill \d+ `)))
+	s := single(t, document(server, "timeout = \"1s\"\nretries = 0\n"+simple("drill", `^drill \d+ `)+
+		"\n[delivery]\nretry_min = \"100ms\"\nretry_max = \"2s\"\n"))
 	s.instances[0]["verbosity"] = "warning"
 	d := &drill{t: t, setup: s, server: server, random: rand.New(rand.NewPCG(3, 5)), binary: hostBinary(t), unique: map[string]bool{}}
 	server.Observe(d.observe)
@@ -131,9 +132,10 @@ func (d *drill) waitForRoom(h *inHost) bool {
 // settle gives a last life to deliver what is due, until everything arrived or a bound has passed, and ends it in good order.
 func (d *drill) settle() {
 	h := startHost(d.t, d.binary, d.setup)
-	ctx, cancel := context.WithTimeout(d.t.Context(), patience+soakTime(d.t)/4)
+	ctx, cancel := context.WithTimeout(d.t.Context(), soakTime(d.t)/4)
 	defer cancel()
-	// What has not arrived in time must be in the store, which account looks at.
+	// What has not arrived in time must be in the store, which account looks at: in a short drill what the last killed process had in hand,
+	// which nobody else may send while its leases last.
 	_ = d.server.WaitUntil(ctx, func([]receiver.Request) bool { return len(d.unique) >= d.next })
 	h.stop()
 }

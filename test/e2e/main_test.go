@@ -11,12 +11,12 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/test/pluginhost"
 )
 
-// soakTime is how long the drill that kills the host goes on: 12 s, or what FLUENTBIT_TRIGGER_SOAK says, such as 10m.
+// soakTime is how long the drill that kills the host goes on: 10 s, or what FLUENTBIT_TRIGGER_SOAK says, such as 10m.
 func soakTime(t *testing.T) time.Duration {
 	t.Helper()
 	text := os.Getenv("FLUENTBIT_TRIGGER_SOAK")
 	if text == "" {
-		return 12 * time.Second
+		return 10 * time.Second
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil {
