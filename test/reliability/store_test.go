@@ -294,3 +294,44 @@ func TestReloadWithPendingDeliveries(t *testing.T) {
 		t.Errorf("210 alerts were accepted %d times", n)
 	}
 }
+
+// TestFileDamagedWhileRunning: what the file held is lost, counted and told; everything goes on in a fresh one.
+func TestFileDamagedWhileRunning(t *testing.T) {
+	server := receiver.New(t)
+	server.Stop()
+	r := newRig(t)
+	path := filepath.Join(r.dir, "one.db")
+	r.start(r.write("rules.toml", document(server)), path)
+	r.feed("one", numbered("boom %d", 0, 500)...)
+	for _, name := range []string{path, path + "-wal"} {
+		info, err := os.Stat(name)
+		must(t, err)
+		file, err := os.OpenFile(name, os.O_RDWR, 0)
+		must(t, err)
+		_, err = file.Write(bytes.Repeat([]byte{0xa5}, int(info.Size())))
+		must(t, err)
+		must(t, file.Close())
+	}
+	must(t, server.Resume())
+	next := 1000
+	r.until("the damage is met", func() bool {
+		r.feed("one", numbered("boom %d", next, next+50)...)
+		next += 50
+		return strings.Contains(r.host.Log().String(), "was damaged")
+	})
+	r.feed("one", "boom after")
+	r.until("a new alert arrives, and one that tells what is lost", func() bool {
+		after, told := false, false
+		for _, a := range server.Alerts() {
+			after = after || a.Message == "boom after"
+			told = told || a.Kind == "system" && strings.Contains(a.Message, "lost with a damaged store")
+		}
+		return after && told
+	})
+	aside, err := filepath.Glob(path + ".corrupt-*")
+	must(t, err)
+	if len(aside) == 0 {
+		t.Error("no file was put aside")
+	}
+	r.stop()
+}
