@@ -228,6 +228,15 @@ func (b *backlog) push(rows []store.Item) (lost int) {
 	return 0
 }
 
+// take empties the backlog.
+func (b *backlog) take() []store.Item {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	rows := b.rows
+	b.rows, b.bytes = nil, 0
+	return rows
+}
+
 func (b *backlog) peek() []store.Item {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -237,6 +246,7 @@ func (b *backlog) peek() []store.Item {
 func (b *backlog) drop(n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	n = min(n, len(b.rows)) // fewer, when they were taken meanwhile
 	for _, row := range b.rows[:n] {
 		b.bytes -= len(row.Payload)
 	}

@@ -103,12 +103,21 @@ func TestStopMovesTheBacklogToTheStore(t *testing.T) {
 		w.accept(alerts(10, 10, "gone")...)
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 		defer cancel()
-		if err := w.d.Stop(ctx); !errors.Is(err, store.ErrBusy) || !strings.Contains(err.Error(), "10 alerts in memory are lost") {
+		if err := w.d.Stop(ctx); !errors.Is(err, store.ErrBusy) || !strings.Contains(err.Error(), "10 alerts are in memory only") {
 			t.Errorf("stopping with a store that fails: %v", err)
 		}
 		unblock()
 		must(t, w.store.Close())
-		w.d = nil
+		// A hot reload starts the next dispatcher in the same process.
+		w.start(target("a", &receiver{}))
+		if err := w.d.Room(); err == nil {
+			t.Error("room for new alerts before the old ones are in the store")
+		}
+		w.pass(2 * time.Second)
+		if n := w.counts("gone"); n.Pending != 20 {
+			t.Errorf("%+v, want 20 pending", n)
+		}
+		must(t, w.d.Room())
 	})
 }
 

@@ -100,6 +100,7 @@ func (d *Dispatcher) Start() {
 		return
 	}
 	d.started = true
+	d.resume()
 	go d.guard("finisher", d.finisher)
 	ctx, cancel := context.WithCancel(context.Background())
 	d.endKeep = cancel
@@ -110,6 +111,18 @@ func (d *Dispatcher) Start() {
 	}()
 	for _, w := range d.workers {
 		d.launch(w)
+	}
+}
+
+// resume takes over what an instance before, in this process, could not bring to the store.
+func (d *Dispatcher) resume() {
+	rows := d.opt.Store.Left()
+	if lost := d.backlog.push(rows); lost > 0 {
+		d.count.lost.Add(int64(lost))
+		d.notes.add("", noteLost, int64(lost))
+	}
+	if len(rows) > 0 {
+		d.opt.Log.Info("alerts that were in memory only before the reload go on", "alerts", len(rows))
 	}
 }
 
@@ -180,7 +193,10 @@ func (d *Dispatcher) stop(ctx context.Context) error {
 		}
 	}
 	if err := d.drainBacklog(ctx); err != nil {
-		errs = append(errs, fmt.Errorf("delivery: stop: %d alerts in memory are lost: %w", d.backlog.size(), err))
+		rows := d.backlog.take()
+		d.opt.Store.Leave(rows)
+		errs = append(errs, fmt.Errorf("delivery: stop: %d alerts are in memory only; they go on after a hot reload, and are lost when the process ends: %w",
+			len(rows), err))
 	}
 	if err := d.opt.Store.Release(ctx, d.owner, d.opt.Now()); err != nil {
 		errs = append(errs, fmt.Errorf("delivery: stop: %w", err))

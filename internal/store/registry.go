@@ -20,6 +20,7 @@ import (
 type Registry struct {
 	mu    sync.Mutex
 	cores map[string]*core
+	left  map[string][]Item // by path: what the file did not take
 }
 
 // Options says how to open a store.
@@ -127,6 +128,31 @@ func (r *Registry) Close() error {
 		errs = append(errs, c.close())
 	}
 	return errors.Join(errs...)
+}
+
+// Leave keeps, in memory, alerts that the store did not take, for the next handle of the same path in this process: what a hot reload would
+// lose otherwise. The caller bounds them.
+func (s *Store) Leave(items []Item) {
+	if len(items) == 0 {
+		return
+	}
+	r := s.registry
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.left == nil {
+		r.left = make(map[string][]Item)
+	}
+	r.left[s.core.path] = append(r.left[s.core.path], items...)
+}
+
+// Left returns what was left, oldest first, and forgets it.
+func (s *Store) Left() []Item {
+	r := s.registry
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	items := r.left[s.core.path]
+	delete(r.left, s.core.path)
+	return items
 }
 
 // canonical returns the one name of the file that path leads to, so that two spellings of it share a store.
