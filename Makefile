@@ -58,8 +58,12 @@ vuln: ## Look for known vulnerabilities, where their database can be reached.
 bench: ## Run the benchmarks. BENCHTIME and COUNT set how long; compare two runs with benchstat.
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -count $(COUNT) -timeout 60m ./engine/... ./internal/...
 
+# Hyperscan and RE2 as C++ are compared where Debian's libhyperscan-dev and libre2-dev are. PEERS hands flags on, such as -only match.
 bench-peers: bin/out_trigger.so ## Print ratios to other matchers, and to Fluent Bit where it is on PATH, in one run.
-	cd test/peers && $(GO) run .
+	@rm -f bin/peers-re2
+	@! pkg-config --exists re2 2>/dev/null || $(GO) -C test/peers build -tags re2_cgo -o ../../bin/peers-re2 .
+	$(GO) -C test/peers build $(shell pkg-config --exists libhs 2>/dev/null && echo -tags hyperscan) -o ../../bin/peers .
+	@bin/peers -plugin bin/out_trigger.so -plot docs/performance.svg $$(! test -x bin/peers-re2 || echo -re2-cgo bin/peers-re2) $(PEERS)
 
 fuzz: ## Run each fuzz target for FUZZTIME.
 	@for t in $(FUZZ_TARGETS); do \

@@ -1,18 +1,101 @@
 package main
-import ("bufio";"bytes";"fmt";"os";"math/rand"
-"github.com/tinyforge/fluentbit-trigger/engine/match"
-"github.com/tinyforge/fluentbit-trigger/engine/match/matchtest")
-func main(){
- f,_:=os.Create("/tmp/t/wp/in.log"); w:=bufio.NewWriter(f)
- rng:=rand.New(rand.NewSource(7))
- s,_:=match.Compile(matchtest.Rules(1000),match.Options{}); m:=s.NewMatcher()
- hits:=matchtest.Lines(400,1,matchtest.Rules(100))
- nh:=0
- for _,h:=range hits { if len(m.Match(h,nil,nil))>0 {nh++}}
- fmt.Println(nh)
- for i:=0;i<400000;{ 
-  l:=[]byte(matchtest.Line(rng))
-  if i%100==0 { l=hits[rng.Intn(len(hits))] } else if len(m.Match(l,nil,nil))>0 {continue}
-  w.Write(bytes.ReplaceAll(l,[]byte("\n"),[]byte(" "))); w.WriteByte('\n');i++}
- w.Flush(); f.Close()
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+type options struct {
+	cpu, rounds, lines, runs, fileLines int
+	rules                               string
+	only, plot, re2, plugin             string
+	serve                               bool
+}
+
+func main() {
+	var o options
+	flag.IntVar(&o.cpu, "cpu", -1, "the processor to run on; -1: the last one")
+	flag.IntVar(&o.rounds, "rounds", 7, "rounds of the matchers and decoders")
+	flag.IntVar(&o.lines, "lines", 8000, "lines that the matchers go over")
+	flag.StringVar(&o.rules, "rules", "1,10,100,100L,1000,1000L,2000", "numbers of rules; L leaves out those without fixed text")
+	flag.IntVar(&o.runs, "runs", 5, "runs of each whole process")
+	flag.IntVar(&o.fileLines, "file-lines", 400_000, "lines that a whole process reads")
+	flag.StringVar(&o.only, "only", "match,decode,process", "what to measure")
+	flag.StringVar(&o.plot, "plot", "", "file for the plot (SVG)")
+	flag.StringVar(&o.re2, "re2-cgo", "", "this program, built with the tag re2_cgo")
+	flag.StringVar(&o.plugin, "plugin", "../../bin/out_trigger.so", "the plugin")
+	flag.BoolVar(&o.serve, "serve", false, "be the RE2 matcher of another run, over standard input and output")
+	flag.Parse()
+	if err := run(o); err != nil {
+		fmt.Fprintln(os.Stderr, "peers:", err)
+		os.Exit(1)
+	}
+}
+
+func run(o options) error {
+	if o.serve {
+		return serveRE2(os.Stdin, os.Stdout)
+	}
+	if err := pin(o.cpu); err != nil {
+		return err
+	}
+	fmt.Println(machine())
+	results := &results{}
+	for _, part := range strings.Split(o.only, ",") {
+		var err error
+		switch part {
+		case "match":
+			err = measureMatchers(o, results)
+		case "decode":
+			err = measureDecoders(o)
+		case "process":
+			err = measureProcesses(o, results)
+		default:
+			err = fmt.Errorf("-only %q is none of match, decode, process", part)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", part, err)
+		}
+	}
+	if o.plot != "" {
+		return os.WriteFile(o.plot, []byte(results.svg()), 0o644)
+	}
+	return nil
+}
+
+// pinned is set in the environment of a process that runs on one processor already.
+const pinned = "PEERS_PINNED"
+
+// pin puts the program on one processor. It starts itself anew, so that the Go runtime counts one processor from the beginning.
+func pin(cpu int) error {
+	if os.Getenv(pinned) != "" {
+		return nil
+	}
+	var allowed, set unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &allowed); err != nil {
+		return fmt.Errorf("processors: %w", err)
+	}
+	if cpu < 0 {
+		for i := range len(allowed) * 64 {
+			if allowed.IsSet(i) {
+				cpu = i
+			}
+		}
+	}
+	set.Set(cpu)
+	if err := unix.SchedSetaffinity(0, &set); err != nil {
+		return fmt.Errorf("processor %d: %w", cpu, err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	// The call changed the thread that it ran on, and exec goes on with the program on that thread.
+	return syscall.Exec(self, os.Args, append(os.Environ(), pinned+"="+strconv.Itoa(cpu)))
 }
