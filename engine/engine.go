@@ -242,7 +242,7 @@ func (w *Worker) hit(r *rule, rec *Record, line []byte, cut bool, now int64, dst
 		Captures: captures, Suppressed: v.suppressed, Since: v.since, Labels: r.settings.Labels, Runbook: r.settings.Runbook,
 	}
 	if a.Severity == SeverityUnknown {
-		a.Severity = cmp.Or(rec.Severity, SeverityWarning)
+		a.Severity = cmp.Or(rec.Severity, jsonSeverity(line), SeverityWarning)
 	}
 	var shortened bool
 	a.Message, shortened = validText(line, maxMessage)

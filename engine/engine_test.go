@@ -164,6 +164,21 @@ func TestAlertSeverityFallsBackToTheRecords(t *testing.T) {
 	}
 }
 
+func TestAlertSeverityFallsBackToTheLines(t *testing.T) {
+	r := newRun(t, Settings{Rules: []RuleSettings{{Name: "r", Pattern: "x"}}})
+	for line, want := range map[string]Severity{
+		`{"level":"ERROR","m":"x"}`: SeverityError, `{"level":50,"m":"x"}`: SeverityError, `{"log.level":"info","m":"x"}`: SeverityInfo,
+		`{"level":{"x":1}}`: SeverityWarning, `{"m":"x"}`: SeverityWarning, `level=error x`: SeverityWarning,
+	} {
+		if a := r.line(line); a[0].Severity != want {
+			t.Errorf("%s: alert of %q, want %q", line, a[0].Severity, want)
+		}
+	}
+	if a := r.record(Record{Text: []byte(`{"level":"error","m":"x"}`), Severity: SeverityInfo}); a[0].Severity != SeverityInfo {
+		t.Errorf("the line's level %q counts more than the record's severity", a[0].Severity)
+	}
+}
+
 func TestLongLines(t *testing.T) {
 	r := newRun(t, Settings{Rules: []RuleSettings{{Name: "r", Pattern: "needle"}}})
 	inside := strings.Repeat("é", (maxMatched-len("needle"))/2) + "needle" + strings.Repeat("z", 100)

@@ -40,7 +40,7 @@ type RuleSettings struct {
 	None []string `toml:"none"`
 	// The stream to look at: stdout, stderr or both.
 	Stream string `toml:"stream"`
-	// The severity of the alert. Unset: that of the record when it carries one, else warning.
+	// The severity of the alert. Unset: that of the record, or of the line when it is a JSON object with a level; else warning.
 	Severity Severity `toml:"severity"`
 	// How long further hits of the same key are held back after an alert. "0s" holds nothing back.
 	Cooldown time.Duration `toml:"cooldown"`

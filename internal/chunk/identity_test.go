@@ -47,6 +47,8 @@ func TestIdentity(t *testing.T) {
 		{"swarm", "t", ct.M("container_name", "x", "labels", ct.M("com.docker.swarm.service.name", "stack_web")), nil,
 			source{Workload: "stack_web", Container: container("", "x", "")}},
 		{"workload label", "t", ct.M("fluentbit-trigger.workload", "mine", "com.docker.compose.service", "web"), nil, source{Workload: "mine"}},
+		{"the attrs of docker's json-file", "t", ct.M("attrs", ct.M("tag", "x", "com.docker.compose.project", "shop", "com.docker.compose.service", "api")), nil,
+			source{Workload: "shop/api"}},
 		{"workload label in a labels map", "t", ct.M("labels", ct.M("fluentbit-trigger.workload", "mine")), nil, source{Workload: "mine"}},
 		{"workload label in Kubernetes labels", "t", ct.M("kubernetes", kube("labels", ct.M("app", "a", "fluentbit-trigger.workload", "mine"))), nil,
 			source{Workload: "mine"}},

@@ -68,7 +68,7 @@ func builtinKeys() map[string]role {
 		"_HOSTNAME": roleHost, "hostname": roleHost, "host": roleSyslogHost, "ident": roleSyslogIdent,
 		"_SYSTEMD_UNIT": roleUnit, "SYSLOG_IDENTIFIER": roleIdentifier,
 		"CONTAINER_ID": roleJournalID, "CONTAINER_ID_FULL": roleJournalIDFull, "CONTAINER_NAME": roleJournalName,
-		"kubernetes": roleKubernetes, "labels": roleLabels, "container_labels": roleLabels,
+		"kubernetes": roleKubernetes, "labels": roleLabels, "container_labels": roleLabels, "attrs": roleLabels,
 		labelWorkload: roleWorkload, "FLUENTBIT_TRIGGER_WORKLOAD": roleWorkload,
 		labelEnable: roleEnable, "FLUENTBIT_TRIGGER_ENABLE": roleEnable,
 		labelComposeProject: roleComposeProject, "COM_DOCKER_COMPOSE_PROJECT": roleComposeProject,

@@ -1,6 +1,10 @@
 package chunk
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+)
 
 const (
 	fullIDLength  = 64
@@ -119,7 +123,7 @@ func podOwner(pod string) string {
 	if !ok || rest == "" {
 		return pod
 	}
-	if _, isNumber := decimal([]byte(last)); isNumber {
+	if _, isNumber := engine.ParseDecimal([]byte(last)); isNumber {
 		return rest
 	}
 	if len(last) != 5 || !isRandom(last) {

@@ -221,7 +221,7 @@ func (s *scan) settle(b []byte, meta int) (severity engine.Severity) {
 		case !ok:
 		case !s.journal:
 			if severity == engine.SeverityUnknown {
-				severity = syslogSeverity(n)
+				severity = engine.SyslogSeverity(n)
 			}
 		case s.stream == engine.StreamUnknown && n == 3:
 			s.stream = engine.Stderr
@@ -231,7 +231,7 @@ func (s *scan) settle(b []byte, meta int) (severity engine.Severity) {
 	}
 	if severity == engine.SeverityUnknown && s.pri != 0 {
 		if n, ok := smallNumber(b, s.pri); ok {
-			severity = syslogSeverity(n % 8)
+			severity = engine.SyslogSeverity(n % 8)
 		}
 	}
 	if severity == engine.SeverityUnknown && s.level != 0 {

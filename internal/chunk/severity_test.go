@@ -3,26 +3,8 @@ package chunk
 import (
 	"testing"
 
-	"github.com/tinyforge/fluentbit-trigger/engine"
 	ct "github.com/tinyforge/fluentbit-trigger/internal/chunk/chunktest"
 )
-
-func TestParseLevel(t *testing.T) {
-	for want, words := range map[engine.Severity][]string{
-		engine.SeverityDebug:    {"trace", "TRACE", "debug", "Debug", "verbose", "DBG", "fine", "d", "T", "10", "20", "7", "TRACE4", "debug2"},
-		engine.SeverityInfo:     {"info", "INFO", "information", "notice", "log", "I", "30", "5", "6", "INFO2", " info ", "[info]"},
-		engine.SeverityWarning:  {"warn", "WARNING", "Warning", "w", "40", "4", "WARN3"},
-		engine.SeverityError:    {"error", "ERROR", "err", "SEVERE", "e", "50", "3", "ERROR4"},
-		engine.SeverityCritical: {"crit", "CRITICAL", "fatal", "Panic", "alert", "emerg", "emergency", "F", "60", "0", "1", "2", "FATAL"},
-		engine.SeverityUnknown:  {"", " ", "loud", "8", "9", "70", "999999999999", "4x", "-1", "errorerrorerrorerror", "1e1", "error5"},
-	} {
-		for _, word := range words {
-			if got := ParseLevel([]byte(word)); got != want {
-				t.Errorf("ParseLevel(%q) = %q, want %q", word, got, want)
-			}
-		}
-	}
-}
 
 func TestSeverityAndStream(t *testing.T) {
 	otlp := func(kv ...any) ct.Map { return ct.M("otlp", ct.M(kv...)) }
