@@ -33,9 +33,6 @@ func fit(s string, limit int, size measure, escape func(string) string) string {
 	return ""
 }
 
-// same is the escape of receivers that read no markup.
-func same(s string) string { return s }
-
 // shorten renders a message of several alerts with ever shorter texts, then with ever fewer alerts, until it fits. The last try shows none
 // and is taken as it comes: titles are short.
 func shorten[T any](shown, runes int, render func(shown, runes int) (message T, fits bool)) T {

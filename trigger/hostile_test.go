@@ -236,7 +236,7 @@ func TestNothingLeaksSecrets(t *testing.T) {
 	}
 	receivers := map[string]string{
 		"echo":     serve(t, echo).URL,
-		"redirect": serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://other"+r.URL.String(), 302) }).URL,
+		"redirect": serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://other"+r.URL.String(), http.StatusFound) }).URL,
 		"gone":     serve(t, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(410); _, _ = fmt.Fprint(w, r.URL) }).URL,
 		"garbage":  rawServer(t, func(conn net.Conn) { readRequest(conn); _, _ = conn.Write([]byte("T0k3nInThePath\r\n\r\n")) }),
 		"hang":     rawServer(t, untilClosed),
