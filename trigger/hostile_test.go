@@ -235,16 +235,18 @@ func TestNothingLeaksSecrets(t *testing.T) {
 		_, _ = fmt.Fprintf(w, "%s %s %v", r.URL.RequestURI(), r.URL.Path, r.Header)
 	}
 	receivers := map[string]string{
-		"echo":     serve(t, echo).URL,
-		"redirect": serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://other"+r.URL.String(), http.StatusFound) }).URL,
-		"gone":     serve(t, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(410); _, _ = fmt.Fprint(w, r.URL) }).URL,
-		"garbage":  rawServer(t, func(conn net.Conn) { readRequest(conn); _, _ = conn.Write([]byte("T0k3nInThePath\r\n\r\n")) }),
-		"hang":     rawServer(t, untilClosed),
-		"close":    rawServer(t, func(net.Conn) {}),
-		"refused":  "http://127.0.0.1:1",
-		"egress":   "http://egress.example.com",
-		"dns":      "http://nowhere.example.com",
-		"tls":      strings.Replace(rawServer(t, func(conn net.Conn) { readRequest(conn); _, _ = conn.Write([]byte("T0k3nInThePath")) }), "http:", "https:", 1),
+		"echo": serve(t, echo).URL,
+		"redirect": serve(t, func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://other"+r.URL.String(), http.StatusFound)
+		}).URL,
+		"gone":    serve(t, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(410); _, _ = fmt.Fprint(w, r.URL) }).URL,
+		"garbage": rawServer(t, func(conn net.Conn) { readRequest(conn); _, _ = conn.Write([]byte("T0k3nInThePath\r\n\r\n")) }),
+		"hang":    rawServer(t, untilClosed),
+		"close":   rawServer(t, func(net.Conn) {}),
+		"refused": "http://127.0.0.1:1",
+		"egress":  "http://egress.example.com",
+		"dns":     "http://nowhere.example.com",
+		"tls":     strings.Replace(rawServer(t, func(conn net.Conn) { readRequest(conn); _, _ = conn.Write([]byte("T0k3nInThePath")) }), "http:", "https:", 1),
 	}
 	dns := &fakeDNS{answers: map[string][]string{"egress.example.com": {"169.254.169.254"}}}
 	deps := loopback()
