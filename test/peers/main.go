@@ -63,8 +63,8 @@ func run(o options) error {
 			return fmt.Errorf("%s: %w", part, err)
 		}
 	}
-	if o.plot != "" {
-		return os.WriteFile(o.plot, []byte(results.svg()), 0o644)
+	if plot := results.svg(); o.plot != "" && plot != "" {
+		return os.WriteFile(o.plot, []byte(plot), 0o644)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -58,7 +59,7 @@ func (r *results) svg() string {
 	}
 	for _, n := range numbers {
 		fmt.Fprintf(&b, `<line class="grid" x1="%.1f" x2="%.1f" y1="%d" y2="%d"/>`+"\n", x(n), x(n), plotTop, plotTop+plotHeight)
-		text(x(n), plotTop+plotHeight+18, "middle", figure(float64(n)))
+		text(x(n), plotTop+plotHeight+18, "middle", strconv.Itoa(n))
 	}
 	text(plotLeft+plotWidth/2, plotTop+plotHeight+40, "middle", "rules")
 

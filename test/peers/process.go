@@ -95,12 +95,12 @@ func (b *bench) run(out *results) error {
 			return err
 		}
 		rules := b.rules(n)
-		ours = append(ours, &process{name: fmt.Sprintf("%d rules", n), config: b.config("all.log", "", "trigger", rules), plugin: true, hits: hits, lines: len(lines)})
+		ours = append(ours, &process{name: fmt.Sprintf("plugin, rules: %d", n), config: b.config("all.log", "", "trigger", rules), plugin: true, hits: hits, lines: len(lines)})
 		one, err := hitsOf(matchtest.Rules(n), lines[:1])
 		if err != nil {
 			return err
 		}
-		starts = append(starts, &process{name: fmt.Sprintf("%d rules, one line", n), config: b.config("one.log", "", "trigger", rules), plugin: true, hits: one, lines: 1})
+		starts = append(starts, &process{name: fmt.Sprintf("plugin, rules: %d, one line", n), config: b.config("one.log", "", "trigger", rules), plugin: true, hits: one, lines: 1})
 	}
 	processes = append(append(processes, ours...), starts...)
 	if err := b.inTurns(b.runs, processes); err != nil {
@@ -111,7 +111,7 @@ func (b *bench) run(out *results) error {
 	}
 	perLine := median(null.cpu) / float64(len(lines))
 	out.host = perLine
-	fmt.Printf("\nFluent Bit's tail of %d lines, user and system time; starting up is measured over one line:\n\n", len(lines))
+	fmt.Printf("\nFluent Bit's tail of %s lines, user and system time; starting up is measured over one line:\n\n", figure(float64(len(lines))))
 	fmt.Println("| | CPU s | × null | ns a line | of the start, ms | ns a line over null, start left out | RSS MB | over null |\n|---|---|---|---|---|---|---|---|")
 	row := func(p, start *process) {
 		cpu, base := median(p.cpu), median(null.cpu)
