@@ -1,0 +1,65 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+)
+
+// API is what is needed of a container engine. Every call may block for as long as its context lasts.
+type API interface {
+	// Ping reports whether the engine answers.
+	Ping(ctx context.Context) error
+	// Info tells what the engine is, and its time.
+	Info(ctx context.Context) (Info, error)
+	// List lists all containers, stopped ones too.
+	List(ctx context.Context) ([]Listed, error)
+	// Inspect tells about one container. A container that is not there is an ErrNotFound.
+	Inspect(ctx context.Context, id string) (Container, error)
+	// Logs opens the log of a container: both streams, with time stamps. ErrNotFound and ErrUnreadable are told apart. With Follow it may
+	// return only when there is something to read.
+	Logs(ctx context.Context, id string, o LogOptions) (io.ReadCloser, error)
+	// Events calls each for each event of a container, until ctx or the connection ends; subscribed is called before the first.
+	Events(ctx context.Context, subscribed func(), each func(Event)) error
+}
+
+// The errors that an API tells apart.
+var (
+	// ErrNotFound: there is no such container (any more).
+	ErrNotFound = errors.New("no such container")
+	// ErrUnreadable: the container's log driver keeps nothing that could be read.
+	ErrUnreadable = errors.New("the log driver keeps nothing to read")
+)
+
+// Info tells what an engine is.
+type Info struct {
+	Name    string // of its machine
+	Version string
+	Time    time.Time // on its clock
+}
+
+// Listed is a line of the list of containers.
+type Listed struct{ ID, Name, State string }
+
+// Container is what inspect tells of a container.
+type Container struct {
+	ID, Name, Image string // Name without the leading slash
+	Labels          map[string]string
+	TTY             bool
+	Running         bool // or about to be started again
+	Started         bool // at least once
+	Created         time.Time
+	Driver          string            // of the log
+	LogOptions      map[string]string // of the driver
+}
+
+// LogOptions says which part of a log is wanted.
+type LogOptions struct {
+	Follow bool
+	Tail   int   // the last so many records; 0: all
+	Since  int64 // ns since 1970, inclusive; 0: all
+}
+
+// Event is something that happened to a container.
+type Event struct{ ID, Name, Action string }

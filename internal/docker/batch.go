@@ -1,0 +1,86 @@
+package docker
+
+import (
+	"context"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+)
+
+// The bounds of a batch. One line may exceed maxBatchBytes by its own length.
+const (
+	maxBatchLines = 512
+	maxBatchBytes = 256 << 10
+)
+
+// Batch is a number of lines of one container, in order. It is valid during the call that it is passed to.
+type Batch struct {
+	Source *engine.Source
+	Lines  []Line
+}
+
+// batch gathers lines until they are handed over.
+type batch struct {
+	lines []Line
+	ends  []int // of each line's text in text
+	text  []byte
+	keys  []key // of the records that the lines were made of
+}
+
+func (b *batch) add(l Line, keys []key) {
+	b.text = append(b.text, l.Text...)
+	b.ends = append(b.ends, len(b.text))
+	l.Text = nil // the memory moves while it grows
+	b.lines = append(b.lines, l)
+	b.keys = append(b.keys, keys...)
+}
+
+func (b *batch) full() bool { return len(b.lines) >= maxBatchLines || len(b.text) >= maxBatchBytes }
+
+// settle puts the texts into the lines.
+func (b *batch) settle() []Line {
+	start := 0
+	for i, end := range b.ends {
+		b.lines[i].Text = b.text[start:end:end]
+		start = end
+	}
+	return b.lines
+}
+
+func (b *batch) reset() {
+	if cap(b.text) > 2*maxBatchBytes {
+		b.text = nil
+	}
+	b.lines, b.ends, b.text, b.keys = b.lines[:0], b.ends[:0], b.text[:0], b.keys[:0]
+}
+
+// count returns how many records of the batch have the key.
+func (b *batch) count(k key) (n uint64) {
+	for _, other := range b.keys {
+		if other == k {
+			n++
+		}
+	}
+	return n
+}
+
+// deliver hands the batch over and notes its records in the cursor. The caller holds t.mu.
+func (t *tail) deliver(ctx context.Context) error {
+	if len(t.batch.lines) == 0 {
+		return nil
+	}
+	defer t.batch.reset()
+	lines := t.batch.settle()
+	if err := t.m.opt.Sink(ctx, &Batch{Source: t.source.Load(), Lines: lines}); err != nil {
+		return err
+	}
+	t.m.counters.lines.Add(int64(len(lines)))
+	t.place.Lock()
+	defer t.place.Unlock()
+	for _, k := range t.batch.keys {
+		t.cursor.add(k)
+	}
+	t.limit = noLimit
+	t.join.held(func(k key) { t.limit = min(t.limit, k.time-1) })
+	t.dirty = true
+	return nil
+}

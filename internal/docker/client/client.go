@@ -1,0 +1,164 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/events"
+	"github.com/docker/docker/api/types/filters"
+	sdk "github.com/docker/docker/client"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+)
+
+// Client talks to one engine. It is safe for concurrent use.
+type Client struct{ sdk *sdk.Client }
+
+var _ docker.API = (*Client)(nil)
+
+// New returns a client of the engine at host: unix://, tcp:// (with TLS as DOCKER_TLS_VERIFY and DOCKER_CERT_PATH say), npipe:// or
+// ssh://[user@]host[:port]. Without a host, DOCKER_HOST says where, and without that the platform's usual socket. It connects to nothing
+// yet; the version of the API is agreed upon with the first call.
+func New(host string) (*Client, error) {
+	if host == "" {
+		host = os.Getenv(sdk.EnvOverrideHost)
+	}
+	options := []sdk.Opt{sdk.WithTLSClientConfigFromEnv(), sdk.WithVersionFromEnv(), sdk.WithAPIVersionNegotiation()}
+	switch {
+	case strings.HasPrefix(host, "ssh://"):
+		dial, err := dialSSH(host)
+		if err != nil {
+			return nil, err
+		}
+		transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }}
+		options = []sdk.Opt{sdk.WithHTTPClient(&http.Client{Transport: transport}), sdk.WithHost("http://docker.example.com"),
+			sdk.WithDialContext(func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }), sdk.WithAPIVersionNegotiation()}
+	case host != "":
+		options = append(options, sdk.WithHost(host))
+	}
+	c, err := sdk.NewClientWithOpts(options...)
+	if err != nil {
+		return nil, fmt.Errorf("docker client: %w", err)
+	}
+	return &Client{c}, nil
+}
+
+// Close closes idle connections.
+func (c *Client) Close() error { return c.sdk.Close() }
+
+// Ping reports whether the engine answers.
+func (c *Client) Ping(ctx context.Context) error {
+	_, err := c.sdk.Ping(ctx)
+	return translate(err)
+}
+
+// Info tells what the engine is.
+func (c *Client) Info(ctx context.Context) (docker.Info, error) {
+	i, err := c.sdk.Info(ctx)
+	if err != nil {
+		return docker.Info{}, translate(err)
+	}
+	at, err := time.Parse(time.RFC3339Nano, i.SystemTime)
+	if err != nil {
+		at = time.Now() // Podman's older versions tell no time: it is this machine's
+	}
+	return docker.Info{Name: i.Name, Version: i.ServerVersion, Time: at}, nil
+}
+
+// List lists all containers, stopped ones too.
+func (c *Client) List(ctx context.Context) ([]docker.Listed, error) {
+	all, err := c.sdk.ContainerList(ctx, container.ListOptions{All: true})
+	if err != nil {
+		return nil, translate(err)
+	}
+	out := make([]docker.Listed, len(all))
+	for i := range all {
+		out[i] = docker.Listed{ID: all[i].ID, State: string(all[i].State)}
+		if len(all[i].Names) > 0 {
+			out[i].Name = strings.TrimPrefix(all[i].Names[0], "/")
+		}
+	}
+	return out, nil
+}
+
+// Inspect tells all about one container.
+func (c *Client) Inspect(ctx context.Context, id string) (docker.Container, error) {
+	i, err := c.sdk.ContainerInspect(ctx, id)
+	if err != nil {
+		return docker.Container{}, translate(err)
+	}
+	if i.ContainerJSONBase == nil || i.Config == nil {
+		return docker.Container{}, fmt.Errorf("container %s: the engine's answer to inspect lacks its main parts", id)
+	}
+	out := docker.Container{
+		ID: i.ID, Name: strings.TrimPrefix(i.Name, "/"), Image: i.Config.Image, Labels: i.Config.Labels, TTY: i.Config.Tty,
+	}
+	if i.Created != "" {
+		if out.Created, err = time.Parse(time.RFC3339Nano, i.Created); err != nil {
+			return docker.Container{}, fmt.Errorf("container %s: created: %w", id, err)
+		}
+	}
+	if i.State != nil {
+		out.Running = i.State.Running || i.State.Restarting
+		out.Started = i.State.StartedAt != "" && !strings.HasPrefix(i.State.StartedAt, "0001-")
+	}
+	if i.HostConfig != nil {
+		out.Driver, out.LogOptions = i.HostConfig.LogConfig.Type, i.HostConfig.LogConfig.Config
+	}
+	return out, nil
+}
+
+// Logs opens the log of a container, with time stamps.
+func (c *Client) Logs(ctx context.Context, id string, o docker.LogOptions) (io.ReadCloser, error) {
+	options := container.LogsOptions{ShowStdout: true, ShowStderr: true, Timestamps: true, Follow: o.Follow, Tail: "all"}
+	if o.Tail > 0 {
+		options.Tail = fmt.Sprint(o.Tail)
+	}
+	if o.Since > 0 {
+		options.Since = fmt.Sprintf("%d.%09d", o.Since/1e9, o.Since%1e9)
+	}
+	body, err := c.sdk.ContainerLogs(ctx, id, options)
+	return body, translate(err)
+}
+
+// Events hands over the events of containers until ctx ends or the connection does. Subscribed is called once the engine has taken the
+// subscription, as far as the protocol tells.
+func (c *Client) Events(ctx context.Context, subscribed func(), each func(docker.Event)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	messages, errs := c.sdk.Events(ctx, events.ListOptions{Filters: filters.NewArgs(filters.Arg("type", string(events.ContainerEventType)))})
+	subscribed()
+	for {
+		select {
+		case m := <-messages:
+			each(docker.Event{ID: m.Actor.ID, Action: string(m.Action), Name: m.Actor.Attributes["name"]})
+		case err := <-errs:
+			if err == nil || errors.Is(err, io.EOF) {
+				return io.ErrUnexpectedEOF
+			}
+			return translate(err)
+		}
+	}
+}
+
+// translate gives the errors that the caller tells apart their names.
+func translate(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errdefs.IsNotFound(err):
+		return fmt.Errorf("%w: %w", docker.ErrNotFound, err)
+	case errdefs.IsNotImplemented(err):
+		return fmt.Errorf("%w: %w", docker.ErrUnreadable, err)
+	}
+	return err
+}

@@ -1,0 +1,162 @@
+package docker
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// ringSize is how many records a cursor remembers one by one.
+const ringSize = 512
+
+// clockStep is how far a container's time must go back to be taken for a set clock instead of two streams that overtake each other.
+const clockStep = 5e9
+
+// cursor knows which records of a container were handed over. Its place is not a time, since records share times and clocks are set: it is
+// the last records themselves, and the newest time of those that are older. The zero value knows nothing.
+type cursor struct {
+	since   int64 // ns; the log before it is of no interest; 0: all of it is
+	ring    []key // in the order of the log; from head on
+	head    int
+	count   map[key]int
+	evicted int64 // the newest time of the records that left the ring; 0: none did
+	stepped int   // how many further records have to come until a clock that was set back is out of the ring
+}
+
+// known reports whether the cursor knows any record.
+func (c *cursor) known() bool { return len(c.ring) > 0 }
+
+// add notes a record that was handed over.
+func (c *cursor) add(k key) {
+	if c.count == nil {
+		c.count = make(map[key]int, ringSize)
+	}
+	if c.stepped > 0 {
+		c.stepped--
+	}
+	switch {
+	case !c.known():
+		c.since = max(c.since, k.time) // what is older was not asked for
+	case k.time < c.newest().time-clockStep:
+		c.stepped = 2 * ringSize
+	}
+	c.count[k]++
+	if len(c.ring) < ringSize {
+		c.ring = append(c.ring, k)
+		return
+	}
+	old := c.ring[c.head]
+	c.ring[c.head] = k
+	c.head = (c.head + 1) % ringSize
+	if c.count[old]--; c.count[old] == 0 {
+		delete(c.count, old)
+	}
+	c.evicted = max(c.evicted, old.time)
+}
+
+// newest returns the last record.
+func (c *cursor) newest() key { return c.ring[(c.head+len(c.ring)-1)%len(c.ring)] }
+
+// oldest returns the first record in the ring.
+func (c *cursor) oldest() key { return c.ring[c.head%len(c.ring)] }
+
+// forget makes the cursor know nothing but the time from which on the log is of interest.
+func (c *cursor) forget(since int64) { *c = cursor{since: since} }
+
+// replay compares the records of a log that is read again with a cursor.
+type replay struct {
+	remaining map[key]int // those of the ring, and those held in partial lines, that did not come yet
+	evicted   int64
+	bySet     bool // a clock was set back: times tell nothing, and records count as done until the first one of the ring
+	met       bool // a record of the ring came: what is not in the ring now is new
+}
+
+func (c *cursor) replay(held func(func(key))) *replay {
+	r := &replay{remaining: make(map[key]int, len(c.ring)), evicted: max(c.evicted, c.since-1), bySet: c.stepped > 0}
+	for k, n := range c.count {
+		r.remaining[k] = n
+	}
+	held(func(k key) { r.remaining[k]++ })
+	return r
+}
+
+// done reports whether a record was handed over before. Once it was the last that the cursor knows, over is true, and nothing is asked any
+// more: whatever comes is new.
+func (r *replay) done(k key) (done, over bool) {
+	if n := r.remaining[k]; n > 0 {
+		if n == 1 {
+			delete(r.remaining, k)
+		} else {
+			r.remaining[k] = n - 1
+		}
+		r.met = true
+		return true, len(r.remaining) == 0
+	}
+	return !r.met && (r.bySet || r.evicted > 0 && k.time <= r.evicted), false
+}
+
+// cursorVersion is the first byte of a saved cursor.
+const cursorVersion = 1
+
+// encode returns the cursor as bytes. Nothing from the time limit on counts as evicted: records of that time are held in partial lines.
+func (c *cursor) encode(limit int64) []byte {
+	b := make([]byte, 0, 32+len(c.ring)*13)
+	b = append(b, cursorVersion)
+	b = binary.AppendVarint(b, c.since)
+	b = binary.AppendVarint(b, min(c.evicted, limit))
+	b = binary.AppendUvarint(b, uint64(c.stepped))
+	b = binary.AppendUvarint(b, uint64(len(c.ring)))
+	var last int64
+	for i := range c.ring {
+		k := c.ring[(c.head+i)%len(c.ring)]
+		b = binary.AppendVarint(b, k.time-last)
+		b = binary.BigEndian.AppendUint64(b, k.hash)
+		last = k.time
+	}
+	return b
+}
+
+var errCursor = errors.New("not a saved cursor")
+
+// decodeCursor reads what encode wrote.
+func decodeCursor(b []byte) (*cursor, error) {
+	if len(b) == 0 || b[0] != cursorVersion {
+		return nil, fmt.Errorf("%w: unknown version", errCursor)
+	}
+	b = b[1:]
+	ok := true
+	signed := func() int64 {
+		v, n := binary.Varint(b)
+		if n <= 0 {
+			ok, b = false, nil
+			return 0
+		}
+		b = b[n:]
+		return v
+	}
+	unsigned := func() uint64 {
+		v, n := binary.Uvarint(b)
+		if n <= 0 {
+			ok, b = false, nil
+			return 0
+		}
+		b = b[n:]
+		return v
+	}
+	c, since := &cursor{}, signed()
+	evicted, stepped, size := signed(), unsigned(), unsigned()
+	if !ok || size > ringSize || stepped > 2*ringSize {
+		return nil, fmt.Errorf("%w: out of bounds", errCursor)
+	}
+	var at int64
+	for range size {
+		at += signed()
+		if len(b) < 8 {
+			return nil, fmt.Errorf("%w: too short", errCursor)
+		}
+		c.add(key{at, binary.BigEndian.Uint64(b)})
+		b = b[8:]
+	}
+	c.since, c.evicted, c.stepped = since, evicted, int(stepped)
+	return c, nil
+}

@@ -1,0 +1,357 @@
+// Package dockertest is a container engine of its own, on a unix socket, as far as following logs needs one. It behaves as Docker does, and
+// fails as tests ask it to.
+package dockertest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Daemon is the engine. It is safe for concurrent use.
+type Daemon struct {
+	t      testing.TB
+	Socket string
+
+	mu         sync.Mutex
+	changed    *sync.Cond // whenever anything below does
+	containers map[string]*Container
+	streams    map[*stream]bool
+	listeners  map[chan event]bool
+	clock      time.Time // of the next record
+	faults     Faults
+	version    string
+	server     *http.Server
+	requests   []string // of logs
+	down       bool
+}
+
+// Faults says how the daemon misbehaves. The zero value behaves.
+type Faults struct {
+	Chop      int  // writes bodies in pieces of so many bytes; 0: as they are
+	HangTail  bool // tail=N never answers, as after an external truncate
+	HangSince bool // since and tail=all never answer
+	NoEvents  bool // events are not told
+	Deaf      bool // follows get nothing new
+	CutEvery  int  // ends each follow after so many records; 0: never
+	OldSince  bool // since filters every record, as engines before 24 do, not only until the first that matches
+}
+
+// Container is a container of the daemon. Its fields are not to be changed once it is there.
+type Container struct {
+	ID, Name, Image, Driver string
+	Labels, Options         map[string]string
+	TTY                     bool
+	d                       *Daemon
+	running, started        bool
+	created                 time.Time
+	records                 []entry
+}
+
+type entry struct {
+	stream  byte
+	time    time.Time
+	payload string
+}
+
+type event struct {
+	Type, Action string
+	Actor        struct {
+		ID         string
+		Attributes map[string]string
+	}
+}
+
+// Start starts a daemon that ends with the test.
+func Start(t testing.TB) *Daemon {
+	d := &Daemon{
+		t: t, Socket: filepath.Join(t.TempDir(), "docker.sock"), containers: map[string]*Container{}, streams: map[*stream]bool{},
+		listeners: map[chan event]bool{}, clock: time.Now().UTC(), version: "28.5.2",
+	}
+	d.changed = sync.NewCond(&d.mu)
+	d.Up()
+	t.Cleanup(d.Down)
+	return d
+}
+
+// Host returns what DOCKER_HOST would be.
+func (d *Daemon) Host() string { return "unix://" + d.Socket }
+
+// Up lets the daemon listen.
+func (d *Daemon) Up() {
+	listener, err := net.Listen("unix", d.Socket)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.mu.Lock()
+	d.down = false
+	d.server = &http.Server{Handler: d.handler(), ReadHeaderTimeout: time.Minute}
+	server := d.server
+	d.mu.Unlock()
+	go func() { _ = server.Serve(listener) }() // ends with Down
+}
+
+// Down ends all connections and stops listening, as when the daemon is killed. Containers are as they were.
+func (d *Daemon) Down() {
+	d.mu.Lock()
+	d.down = true
+	d.changed.Broadcast()
+	server := d.server
+	d.mu.Unlock()
+	_ = server.Close()
+}
+
+// Misbehave sets the faults.
+func (d *Daemon) Misbehave(f Faults) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.faults = f
+	d.changed.Broadcast()
+}
+
+// SetVersion sets what the engine says its version is.
+func (d *Daemon) SetVersion(v string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.version = v
+}
+
+// StepClock moves the clock that stamps records.
+func (d *Daemon) StepClock(by time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.clock = d.clock.Add(by)
+}
+
+// LogRequests returns the queries of all requests for logs.
+func (d *Daemon) LogRequests() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.requests)
+}
+
+// Follows returns how many streams are open.
+func (d *Daemon) Follows() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.streams)
+}
+
+// CutFollows ends all streams.
+func (d *Daemon) CutFollows() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for s := range d.streams {
+		s.cut = true
+	}
+	d.changed.Broadcast()
+}
+
+// Create adds a container, which does not run yet. The id is made of the name.
+func (d *Daemon) Create(c Container) *Container {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if c.ID == "" {
+		c.ID = fmt.Sprintf("%x", c.Name)
+		for len(c.ID) < 64 {
+			c.ID += "0"
+		}
+	}
+	if c.Driver == "" {
+		c.Driver = "json-file"
+	}
+	c.d, c.created = d, d.tick()
+	d.containers[c.ID] = &c
+	d.tell(&c, "create")
+	return &c
+}
+
+// Run adds a container that runs.
+func (d *Daemon) Run(c Container) *Container {
+	created := d.Create(c)
+	created.Start()
+	return created
+}
+
+// tick returns the time of something that happens now, which is later than anything before, unless the clock was set. The caller holds the
+// lock.
+func (d *Daemon) tick() time.Time {
+	d.clock = d.clock.Add(time.Microsecond)
+	return d.clock
+}
+
+// tell sends an event. The caller holds the lock.
+func (d *Daemon) tell(c *Container, action string) {
+	if d.faults.NoEvents {
+		return
+	}
+	e := event{Type: "container", Action: action}
+	e.Actor.ID, e.Actor.Attributes = c.ID, map[string]string{"name": c.Name}
+	for l := range d.listeners {
+		select {
+		case l <- e:
+		default:
+		}
+	}
+}
+
+// Start starts the container.
+func (c *Container) Start() { c.set(true, "start") }
+
+// Die ends the container; open streams end.
+func (c *Container) Die() { c.set(false, "die") }
+
+func (c *Container) set(running bool, action string) {
+	c.d.mu.Lock()
+	defer c.d.mu.Unlock()
+	c.running, c.started = running, c.started || running
+	c.d.tell(c, action)
+	c.d.changed.Broadcast()
+}
+
+// Remove removes the container with its log.
+func (c *Container) Remove() {
+	c.d.mu.Lock()
+	defer c.d.mu.Unlock()
+	c.running = false
+	delete(c.d.containers, c.ID)
+	c.d.tell(c, "destroy")
+	c.d.changed.Broadcast()
+}
+
+// Rename gives the container another name.
+func (c *Container) Rename(name string) {
+	c.d.mu.Lock()
+	defer c.d.mu.Unlock()
+	c.Name = name
+	c.d.tell(c, "rename")
+}
+
+// Stdout and Stderr write records, each with a time of its own and a line end.
+func (c *Container) Stdout(lines ...string) { c.write(1, lines) }
+func (c *Container) Stderr(lines ...string) { c.write(2, lines) }
+
+func (c *Container) write(stream byte, lines []string) {
+	for _, l := range lines {
+		c.Long(stream, l+c.lineEnd())
+	}
+}
+
+func (c *Container) lineEnd() string {
+	if c.TTY {
+		return "\r\n"
+	}
+	return "\n"
+}
+
+// Long writes a text as the engine does: in records of 16 KiB, which share a time, except with journald. A text without a line end is a line
+// that has not ended.
+func (c *Container) Long(stream byte, text string) {
+	const size = 16384
+	c.d.mu.Lock()
+	defer c.d.mu.Unlock()
+	at := c.d.tick()
+	for len(text) > size {
+		c.records = append(c.records, entry{stream, at, text[:size]})
+		text = text[size:]
+		if c.Driver == "journald" {
+			at = c.d.tick()
+		}
+	}
+	c.records = append(c.records, entry{stream, at, text})
+	c.d.changed.Broadcast()
+}
+
+// Same writes a record with the time of the one before it.
+func (c *Container) Same(stream byte, text string) {
+	c.d.mu.Lock()
+	defer c.d.mu.Unlock()
+	c.records = append(c.records, entry{stream, c.records[len(c.records)-1].time, text})
+	c.d.changed.Broadcast()
+}
+
+// Rotate removes all but the last records from the log, as rotation does. Open streams go on where they are.
+func (c *Container) Rotate(keep int) {
+	c.d.mu.Lock()
+	defer c.d.mu.Unlock()
+	drop := max(len(c.records)-keep, 0)
+	c.records = c.records[drop:]
+	for s := range c.d.streams {
+		if s.c == c {
+			s.next = max(s.next-drop, 0)
+		}
+	}
+}
+
+var versioned = regexp.MustCompile(`^/v[0-9.]+/`)
+
+func (d *Daemon) handler() http.Handler {
+	mux := http.NewServeMux()
+	answer := func(w http.ResponseWriter, value any) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(value) // the client is gone, or it is not
+	}
+	mux.HandleFunc("/_ping", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Api-Version", "1.51") })
+	mux.HandleFunc("/info", func(w http.ResponseWriter, _ *http.Request) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		answer(w, map[string]any{"Name": "fake", "ServerVersion": d.version, "SystemTime": d.tick().Format(time.RFC3339Nano)})
+	})
+	mux.HandleFunc("/containers/json", func(w http.ResponseWriter, _ *http.Request) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		list := []map[string]any{}
+		for _, c := range d.containers {
+			list = append(list, map[string]any{"Id": c.ID, "Names": []string{"/" + c.Name}, "State": c.state()})
+		}
+		answer(w, list)
+	})
+	mux.HandleFunc("/containers/{id}/json", func(w http.ResponseWriter, r *http.Request) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		c := d.containers[r.PathValue("id")]
+		if c == nil {
+			missing(w, r.PathValue("id"))
+			return
+		}
+		startedAt := "0001-01-01T00:00:00Z"
+		if c.started {
+			startedAt = c.created.Format(time.RFC3339Nano)
+		}
+		answer(w, map[string]any{
+			"Id": c.ID, "Name": "/" + c.Name, "Created": c.created.Format(time.RFC3339Nano),
+			"State":      map[string]any{"Running": c.running, "Status": c.state(), "StartedAt": startedAt},
+			"Config":     map[string]any{"Image": c.Image, "Labels": c.Labels, "Tty": c.TTY},
+			"HostConfig": map[string]any{"LogConfig": map[string]any{"Type": c.Driver, "Config": c.Options}},
+		})
+	})
+	mux.HandleFunc("/containers/{id}/logs", d.logs)
+	mux.HandleFunc("/events", d.tellAll)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.URL.Path = versioned.ReplaceAllString(r.URL.Path, "/")
+		mux.ServeHTTP(w, r)
+	})
+}
+
+func (c *Container) state() string {
+	switch {
+	case c.running:
+		return "running"
+	case c.started:
+		return "exited"
+	}
+	return "created"
+}
+
+func missing(w http.ResponseWriter, id string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusNotFound)
+	_, _ = fmt.Fprintf(w, `{"message":"No such container: %s"}`, id)
+}

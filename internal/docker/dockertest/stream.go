@@ -1,0 +1,186 @@
+package dockertest
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// stream is one request for logs.
+type stream struct {
+	c    *Container
+	next int // the record to send next; guarded by the daemon's lock
+	cut  bool
+}
+
+// logs answers a request for logs.
+func (d *Daemon) logs(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	d.mu.Lock()
+	d.requests = append(d.requests, r.URL.RawQuery)
+	c, faults := d.containers[r.PathValue("id")], d.faults
+	d.mu.Unlock()
+	if c == nil {
+		missing(w, r.PathValue("id"))
+		return
+	}
+	if c.Driver == "none" {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusNotImplemented)
+		_, _ = w.Write([]byte(`{"message":"configured logging driver does not support reading"}`))
+		return
+	}
+	tail, isTail := query.Get("tail"), query.Get("tail") != "all"
+	if isTail && faults.HangTail || !isTail && faults.HangSince {
+		<-r.Context().Done()
+		return
+	}
+	context.AfterFunc(r.Context(), func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.changed.Broadcast()
+	})
+	s := &stream{c: c}
+	d.mu.Lock()
+	if isTail {
+		n, _ := strconv.Atoi(tail)
+		s.next = max(len(c.records)-n, 0)
+	}
+	follow := query.Get("follow") == "1" && c.running
+	if follow {
+		d.streams[s] = true
+	}
+	existing := len(c.records)
+	d.mu.Unlock()
+	defer func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		delete(d.streams, s)
+	}()
+	out := &writer{w: w, chop: faults.Chop}
+	for sent, since := 0, parseSince(query.Get("since")); ; {
+		e, ok := d.await(r.Context(), s, follow, existing)
+		if !ok {
+			return
+		}
+		if e.time.UnixNano() < since {
+			continue
+		}
+		if !faults.OldSince {
+			since = 0
+		}
+		if out.send(e, c.TTY, query.Get("timestamps") == "1") != nil {
+			return
+		}
+		if sent++; follow && faults.CutEvery > 0 && sent >= faults.CutEvery {
+			return
+		}
+	}
+}
+
+// await waits for the next record of a stream; ok is false when the stream is over. existing is how many records there were at its start,
+// which is as much as a stream gets that does not follow.
+func (d *Daemon) await(ctx context.Context, s *stream, follow bool, existing int) (e entry, ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for {
+		deaf := d.faults.Deaf && s.next >= existing
+		switch {
+		case ctx.Err() != nil || s.cut || d.down:
+			return entry{}, false
+		case s.next < len(s.c.records) && !deaf && (follow || s.next < existing):
+			s.next++
+			return s.c.records[s.next-1], true
+		case !follow || !s.c.running:
+			return entry{}, false
+		}
+		d.changed.Wait()
+	}
+}
+
+// parseSince reads SECONDS.NANOSECONDS.
+func parseSince(text string) int64 {
+	if text == "" {
+		return 0
+	}
+	seconds, fraction, _ := strings.Cut(text, ".")
+	s, _ := strconv.ParseInt(seconds, 10, 64)
+	n, _ := strconv.ParseInt((fraction + "000000000")[:9], 10, 64)
+	return s*1e9 + n
+}
+
+// writer writes records as the engine does.
+type writer struct {
+	w    http.ResponseWriter
+	chop int
+}
+
+func (o *writer) send(e entry, tty, stamps bool) error {
+	payload := e.payload
+	if stamps {
+		payload = e.time.Format("2006-01-02T15:04:05.000000000Z07:00") + " " + payload
+	}
+	bytes := []byte(payload)
+	if !tty {
+		header := [8]byte{e.stream}
+		binary.BigEndian.PutUint32(header[4:], uint32(len(payload)))
+		bytes = append(header[:], bytes...)
+	}
+	size := o.chop
+	if size == 0 {
+		size = len(bytes)
+	}
+	for len(bytes) > 0 {
+		n := min(size, len(bytes))
+		if _, err := o.w.Write(bytes[:n]); err != nil {
+			return err
+		}
+		if err := http.NewResponseController(o.w).Flush(); err != nil {
+			return fmt.Errorf("flush: %w", err)
+		}
+		bytes = bytes[n:]
+	}
+	return nil
+}
+
+// tellAll answers a request for events.
+func (d *Daemon) tellAll(w http.ResponseWriter, r *http.Request) {
+	events := make(chan event, 256)
+	d.mu.Lock()
+	d.listeners[events] = true
+	d.mu.Unlock()
+	defer func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		delete(d.listeners, events)
+	}()
+	w.Header().Set("Content-Type", "application/json")
+	flush := http.NewResponseController(w).Flush
+	if flush() != nil {
+		return
+	}
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case e := <-events:
+			if json.NewEncoder(w).Encode(e) != nil || flush() != nil {
+				return
+			}
+		case <-tick.C:
+			d.mu.Lock()
+			down := d.down
+			d.mu.Unlock()
+			if down {
+				return
+			}
+		case <-r.Context().Done():
+			return
+		}
+	}
+}

@@ -1,0 +1,255 @@
+package docker_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+	"github.com/tinyforge/fluentbit-trigger/internal/docker/dockertest"
+)
+
+func TestFollowsFromNowOn(t *testing.T) {
+	b := newBench(t)
+	c := b.daemon.Run(web())
+	c.Stdout("old")
+	b.run(b.options())
+	c.Stdout("new 1")
+	c.Stderr("new 2")
+	b.wants("web", "new 1", "new 2")
+	later := b.daemon.Create(dockertest.Container{Name: "later"})
+	later.Start()
+	later.Stdout("first")
+	later.Die()
+	b.wants("later", "first")
+	if b.full[0].Stream != engine.Stdout || b.full[1].Stream != engine.Stderr {
+		t.Errorf("streams %v, %v", b.full[0].Stream, b.full[1].Stream)
+	}
+}
+
+func TestFirstStart(t *testing.T) {
+	for name, set := range map[string]func(*docker.Options, time.Time){
+		"tail":  func(o *docker.Options, _ time.Time) { o.Tail = 2 },
+		"since": func(o *docker.Options, at time.Time) { o.Since = at.UnixNano() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			c, ended := b.daemon.Run(web()), b.daemon.Run(dockertest.Container{Name: "ended"})
+			c.Stdout("1")
+			ended.Stdout("1")
+			b.daemon.StepClock(time.Hour)
+			at := time.Now().Add(30 * time.Minute)
+			c.Stdout("2", "3")
+			ended.Stdout("2", "3")
+			ended.Die()
+			o := b.options()
+			set(&o, at)
+			m := b.run(o)
+			b.wants("web", "2", "3")
+			b.wants("ended", "2", "3")
+			c.Stdout("4")
+			b.wants("web", "2", "3", "4")
+			b.stop(m)
+			c.Stdout("5")
+			o = b.options()
+			set(&o, at)
+			b.run(o)
+			b.wants("web", "2", "3", "4", "5")
+			b.wants("ended", "2", "3")
+		})
+	}
+}
+
+// TestEveryBreakKeepsEveryLine writes numbered lines while everything that can break breaks.
+func TestEveryBreakKeepsEveryLine(t *testing.T) {
+	for _, shape := range []dockertest.Container{
+		{Name: "web", Driver: "json-file"}, {Name: "web", Driver: "local", TTY: true}, {Name: "web", Driver: "journald"},
+	} {
+		for _, faults := range []dockertest.Faults{{}, {CutEvery: 7}, {Chop: 3}, {NoEvents: true}, {OldSince: true, CutEvery: 100}} {
+			t.Run(fmt.Sprintf("%s/tty=%t/%+v", shape.Driver, shape.TTY, faults), func(t *testing.T) {
+				t.Parallel()
+				b := newBench(t)
+				b.daemon.Misbehave(faults)
+				c := b.daemon.Run(shape)
+				m := b.run(b.options())
+				n := 0
+				write := func() {
+					for range 20 {
+						n++
+						c.Stdout(fmt.Sprintf("line %d", n))
+					}
+				}
+				for round := range 4 {
+					write()
+					switch round {
+					case 0:
+						b.daemon.CutFollows()
+					case 1:
+						c.Die()
+						c.Start()
+					case 2:
+						b.daemon.Down()
+						write()
+						b.daemon.Up()
+					}
+					write()
+					b.stop(m)
+					write()
+					m = b.start(b.options())
+				}
+				c.Die()
+				b.wants("web", numbered("line", 1, n)...)
+			})
+		}
+	}
+}
+
+// TestAKillDoublesOnlyWithTheSameID starts again from an old save.
+func TestAKillDoublesOnlyWithTheSameID(t *testing.T) {
+	b := newBench(t)
+	c := b.daemon.Run(web())
+	m := b.run(b.options())
+	c.Stdout(numbered("line", 1, 700)...)
+	c.Same(1, "line 700\n") // agrees with the one before in everything
+	b.eventually("701 lines came", func() bool { return len(b.got("web")) == 701 })
+	b.eventually("they are saved", func() bool { return m.Stats().Lines == 701 })
+	b.stop(m)
+	old := b.options().Saved
+	m = b.run(b.options())
+	c.Same(1, "line 700\n")
+	c.Stdout(numbered("line", 701, 900)...)
+	b.eventually("902 lines came", func() bool { return len(b.got("web")) == 902 })
+	b.stop(m)
+	o := b.options()
+	o.Saved = old
+	b.start(o)
+	c.Stdout("last")
+	b.eventually("the last line came", func() bool { return slices.Contains(b.got("web"), "last") })
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.full) != 902+201+1 || len(b.ids) != 903 {
+		t.Errorf("%d lines with %d ids, want 1104 with 903", len(b.full), len(b.ids))
+	}
+}
+
+func TestBehindByMore(t *testing.T) {
+	for _, behind := range []int{999, 1000, 1001, 12_000} {
+		t.Run(fmt.Sprint(behind), func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			c := b.daemon.Run(web())
+			m := b.run(b.options())
+			c.Stdout(numbered("line", 1, 600)...)
+			b.wants("web", numbered("line", 1, 600)...)
+			b.stop(m)
+			c.Stdout(numbered("line", 601, 600+behind)...)
+			b.start(b.options())
+			b.wants("web", numbered("line", 1, 600+behind)...)
+			if told := b.told(); told != nil {
+				t.Errorf("notices %v", told)
+			}
+		})
+	}
+}
+
+func TestAGapIsTold(t *testing.T) {
+	b := newBench(t)
+	c := b.daemon.Run(web())
+	m := b.run(b.options())
+	c.Stdout(numbered("line", 1, 10)...)
+	b.wants("web", numbered("line", 1, 10)...)
+	b.stop(m)
+	c.Stdout(numbered("line", 11, 40)...)
+	c.Rotate(20)
+	m = b.start(b.options())
+	b.wants("web", append(numbered("line", 1, 10), numbered("line", 21, 40)...)...)
+	c.Stdout("more")
+	b.eventually("the next line comes", func() bool { return len(b.got("web")) == 31 })
+	if told := b.told(); !slices.Equal(told, []docker.NoticeKind{docker.NoticeGap}) || m.Stats().Gaps != 1 {
+		t.Errorf("notices %v, stats %+v", told, m.Stats())
+	}
+	if !strings.Contains(b.notices[0].Text, "container web") {
+		t.Errorf("the notice says %q", b.notices[0].Text)
+	}
+}
+
+// TestTailThatHangs is a log that was truncated from outside: tail=N never answers, since does.
+func TestTailThatHangs(t *testing.T) {
+	b := newBench(t)
+	c := b.daemon.Run(web())
+	o := b.options()
+	m := b.run(o)
+	c.Stdout(numbered("line", 1, 600)...)
+	b.wants("web", numbered("line", 1, 600)...)
+	b.stop(m)
+	c.Stdout("line 601")
+	b.daemon.Misbehave(dockertest.Faults{HangTail: true})
+	o = b.options()
+	o.Timing = docker.FastTiming()
+	m = b.start(o)
+	b.wants("web", numbered("line", 1, 601)...)
+	if m.Stats().Gaps != 0 {
+		t.Errorf("stats %+v", m.Stats())
+	}
+}
+
+// TestAClockThatIsSetBack writes lines whose times are older than those before.
+func TestAClockThatIsSetBack(t *testing.T) {
+	for _, before := range []int{5, 600} {
+		t.Run(fmt.Sprint(before), func(t *testing.T) {
+			b := newBench(t)
+			c := b.daemon.Run(web())
+			m := b.run(b.options())
+			c.Stdout(numbered("line", 1, before)...)
+			b.daemon.StepClock(-time.Hour)
+			c.Stdout(numbered("line", before+1, before+20)...)
+			b.wants("web", numbered("line", 1, before+20)...)
+			b.stop(m)
+			c.Stdout(numbered("line", before+21, before+40)...)
+			m = b.start(b.options())
+			b.wants("web", numbered("line", 1, before+40)...)
+			b.daemon.CutFollows()
+			c.Stdout("line " + fmt.Sprint(before+41))
+			b.wants("web", numbered("line", 1, before+41)...)
+			if m.Stats().Gaps != 0 {
+				t.Errorf("stats %+v", m.Stats())
+			}
+		})
+	}
+}
+
+func TestAStallIsFound(t *testing.T) {
+	b := newBench(t)
+	c := b.daemon.Run(web())
+	o := b.options()
+	o.Timing = docker.FastTiming()
+	m := b.run(o)
+	c.Stdout("heard")
+	b.wants("web", "heard")
+	b.daemon.Misbehave(dockertest.Faults{Deaf: true})
+	c.Stdout("not heard")
+	b.wants("web", "heard", "not heard")
+	if m.Stats().Stalls == 0 {
+		t.Error("no stall was counted")
+	}
+}
+
+// TestALiveTailSurvivesRotation rotates under an open stream.
+func TestALiveTailSurvivesRotation(t *testing.T) {
+	b := newBench(t)
+	c := b.daemon.Run(web())
+	b.run(b.options())
+	for i := range 10 {
+		c.Stdout(numbered("line", i*100+1, i*100+100)...)
+		b.eventually("lines came", func() bool { return len(b.got("web")) == i*100+100 })
+		c.Rotate(50)
+		b.daemon.CutFollows()
+	}
+	b.wants("web", numbered("line", 1, 1000)...)
+	if told := b.told(); told != nil {
+		t.Errorf("notices %v", told)
+	}
+}

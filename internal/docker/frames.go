@@ -1,0 +1,104 @@
+package docker
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+)
+
+// records reads the records of one log stream.
+type records interface {
+	// next returns the next record. It is valid until the next call.
+	next() (record, error)
+	// ready reports whether the next record is in memory already, so that next does not wait.
+	ready() bool
+}
+
+// headerSize is the size of a frame's header: the stream, three zeros, the length of the payload.
+const headerSize = 8
+
+// frames reads the multiplexed form, that of containers without a terminal.
+type frames struct {
+	in      *bufio.Reader
+	slots   chan struct{} // held while a frame above maxLine is read: bounds how many are in memory
+	buf     []byte
+	last    int64 // the time of the last record with a valid time stamp
+	invalid func()
+}
+
+var _ records = (*frames)(nil)
+
+func (f *frames) ready() bool {
+	if f.in.Buffered() < headerSize {
+		return false
+	}
+	header, err := f.in.Peek(headerSize)
+	return err == nil && int64(f.in.Buffered()-headerSize) >= int64(binary.BigEndian.Uint32(header[4:]))
+}
+
+func (f *frames) next() (record, error) {
+	var header [headerSize]byte
+	if _, err := io.ReadFull(f.in, header[:]); err != nil {
+		return record{}, ended(err)
+	}
+	size := binary.BigEndian.Uint32(header[4:])
+	if header[0] > 3 || header[1]|header[2]|header[3] != 0 || size > maxFrame {
+		return record{}, fmt.Errorf("%w: header % x", errFrame, header)
+	}
+	payload, err := f.payload(int(size))
+	if err != nil {
+		return record{}, err
+	}
+	if header[0] == 3 {
+		return record{}, fmt.Errorf("%w: %.200q", errDaemon, bytes.TrimSpace(payload))
+	}
+	r := record{stream: engine.Stdout}
+	if header[0] == 2 {
+		r.stream = engine.Stderr
+	}
+	ns, rest, ok := stamp(payload)
+	if !ok {
+		f.invalid()
+		ns, rest = f.last, payload
+	}
+	f.last = ns
+	r.time, r.data = ns, rest
+	return r, nil
+}
+
+// payload reads a payload. Memory is taken as bytes arrive, not as the header claims.
+func (f *frames) payload(size int) ([]byte, error) {
+	if size > maxLine+maxStamp+1 {
+		f.slots <- struct{}{}
+		defer func() { <-f.slots }()
+	}
+	if cap(f.buf) > 4*splitSize && size <= 2*splitSize {
+		f.buf = nil // a giant went through
+	}
+	f.buf = f.buf[:0]
+	for len(f.buf) < size {
+		n := len(f.buf)
+		step := min(size-n, max(64<<10, n))
+		if cap(f.buf)-n < step {
+			f.buf = append(make([]byte, 0, n+step), f.buf...)
+		}
+		f.buf = f.buf[:n+step]
+		if _, err := io.ReadFull(f.in, f.buf[n:]); err != nil {
+			return nil, ended(err)
+		}
+	}
+	return f.buf, nil
+}
+
+// ended makes the end of a stream one error, whether it came between two records or within one.
+func ended(err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return io.EOF
+	}
+	return err
+}

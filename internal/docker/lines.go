@@ -1,0 +1,152 @@
+package docker
+
+import (
+	"bytes"
+	"sync/atomic"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+)
+
+// Line is one line of a container's log. Text is valid during the call that it is passed to.
+type Line struct {
+	Time      int64 // ns, by the engine's clock; of the line's first record
+	Stream    engine.Stream
+	Text      []byte // without its line end
+	Truncated bool   // it is a part of a longer line
+	// Ordinal counts the lines before it that agree with it in stream, time and text. It is the same whenever the line is read again.
+	Ordinal uint64
+}
+
+// budget bounds the bytes of all partial lines.
+type budget struct{ used atomic.Int64 }
+
+// take asks for n bytes.
+func (b *budget) take(n int) bool {
+	if b.used.Add(int64(n)) > maxPartials {
+		b.used.Add(int64(-n))
+		return false
+	}
+	return true
+}
+
+func (b *budget) give(n int) { b.used.Add(int64(-n)) }
+
+// partial is a line whose end was not read yet.
+type partial struct {
+	time    int64
+	text    []byte
+	keys    []key // of the records in text
+	ordinal uint64
+	cut     bool // parts of the line were handed over already
+	ended   bool // by a line end, of which a carriage return may stand in text: an engine splits between the two, too
+}
+
+// joiner joins the records of one container to lines. The rules are those of the log drivers: a record that ends in a line end ends a line.
+// One without is a part of a longer line if it has the size at which engines split; a record of another time then begins a new line,
+// except with journald, where every part has a time of its own.
+type joiner struct {
+	journal  bool // the driver gives every part a time of its own
+	budget   *budget
+	partials [3]partial // by stream
+	emit     func(l Line, keys []key)
+}
+
+// add takes a record. keys and lines reach emit in the order in which lines end.
+func (j *joiner) add(r *record, k key, ordinal uint64) {
+	p := &j.partials[r.stream]
+	if len(p.keys) > 0 && r.time != p.time && !j.journal {
+		j.flush(r.stream, false)
+	}
+	text, ended := lineEnd(r.data)
+	whole := ended || len(r.data) < splitSize && !j.journal
+	if len(p.keys) == 0 && whole && len(text) <= maxLine { // by far the most
+		one := [1]key{k}
+		j.emit(Line{Time: r.time, Stream: r.stream, Text: text, Truncated: p.cut, Ordinal: ordinal}, one[:])
+		p.cut = false
+		return
+	}
+	if len(p.keys) == 0 {
+		p.time, p.ordinal = r.time, ordinal
+	}
+	for len(text) > 0 {
+		n := min(len(text), maxLine-len(p.text))
+		if n == 0 || !j.budget.take(n) {
+			j.piece(r.stream)
+			if n == 0 {
+				continue
+			}
+			n = min(len(text), splitSize)
+			if !j.budget.take(n) { // others hold all of it
+				j.emit(Line{Time: r.time, Stream: r.stream, Text: text[:n], Truncated: true, Ordinal: ordinal}, nil)
+				text, p.cut = text[n:], true
+				continue
+			}
+		}
+		p.text = append(p.text, text[:n]...)
+		text = text[n:]
+	}
+	p.keys = append(p.keys, k)
+	if p.ended = ended; whole {
+		j.flush(r.stream, false)
+	}
+}
+
+// piece hands over what there is of a line that goes on. The keys of its records stay until the line is over, or a piece ends with one.
+func (j *joiner) piece(s engine.Stream) {
+	p := &j.partials[s]
+	if len(p.text) == 0 {
+		return
+	}
+	j.emit(Line{Time: p.time, Stream: s, Text: p.text, Truncated: true, Ordinal: p.ordinal}, p.keys)
+	j.budget.give(len(p.text))
+	p.text, p.keys, p.cut = p.text[:0], p.keys[:0], true
+}
+
+// flush ends the line of a stream. unfinished says that its end is not known.
+func (j *joiner) flush(s engine.Stream, unfinished bool) {
+	p := &j.partials[s]
+	if len(p.keys) > 0 {
+		text := p.text
+		if p.ended {
+			text = bytes.TrimSuffix(text, []byte("\r"))
+		}
+		j.emit(Line{Time: p.time, Stream: s, Text: text, Truncated: p.cut || unfinished, Ordinal: p.ordinal}, p.keys)
+	}
+	j.budget.give(len(p.text))
+	*p = partial{}
+}
+
+// flushAll ends the lines of all streams.
+func (j *joiner) flushAll(unfinished bool) {
+	for s := range j.partials {
+		j.flush(engine.Stream(s), unfinished)
+	}
+}
+
+// holds reports whether there is a partial line.
+func (j *joiner) holds() bool {
+	for s := range j.partials {
+		if len(j.partials[s].keys) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// held calls fn with the key of every record that is held in a partial line.
+func (j *joiner) held(fn func(key)) {
+	for s := range j.partials {
+		for _, k := range j.partials[s].keys {
+			fn(k)
+		}
+	}
+}
+
+// lineEnd takes a line end, \n or \r\n, from a text, and reports whether there was one.
+func lineEnd(b []byte) ([]byte, bool) {
+	text, ok := bytes.CutSuffix(b, []byte("\n"))
+	if ok {
+		text = bytes.TrimSuffix(text, []byte("\r"))
+	}
+	return text, ok
+}

@@ -1,0 +1,246 @@
+package docker_test
+
+import (
+	"fmt"
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+	"github.com/tinyforge/fluentbit-trigger/internal/docker/dockertest"
+)
+
+func labelled(name string, labels ...string) dockertest.Container {
+	c := dockertest.Container{Name: name, Image: "registry/" + name + ":1", Labels: map[string]string{}}
+	for i := 0; i < len(labels); i += 2 {
+		c.Labels[labels[i]] = labels[i+1]
+	}
+	return c
+}
+
+func TestWhichContainersAndWhoseTheyAre(t *testing.T) {
+	b := newBench(t)
+	var all []*dockertest.Container
+	for _, c := range []dockertest.Container{
+		labelled("plain"),
+		labelled("shop-api-1", "com.docker.compose.project", "shop", "com.docker.compose.service", "api"),
+		labelled("shop-db-1", "com.docker.compose.project", "shop", "com.docker.compose.service", "db"),
+		labelled("task.1", "com.docker.swarm.service.name", "task"),
+		labelled("named", "fluentbit-trigger.workload", "ops/backup", "com.docker.compose.service", "x"),
+		labelled("off", "fluentbit-trigger.enable", "false"),
+		labelled("test-1"), labelled("noisy", "tier", "noise"),
+		{ID: strings.Repeat("ab", 32), Name: "self"},
+	} {
+		all = append(all, b.daemon.Run(c))
+	}
+	o := b.options()
+	o.Own = strings.Repeat("ab", 6)
+	o.Settings.Exclude = []string{"test-*", "tier=noise", "shop/db"}
+	m := b.run(o)
+	for _, c := range all {
+		c.Stdout("here")
+	}
+	want := []string{"ops/backup", "plain", "shop/api", "task"}
+	workloads := func() []string {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return slices.Sorted(maps.Keys(b.lines))
+	}
+	b.eventually("four lines came", func() bool { return len(workloads()) >= 4 })
+	if got := workloads(); !slices.Equal(got, want) {
+		t.Errorf("workloads %q, want %q", got, want)
+	}
+	if err := m.SetSettings(t.Context(), docker.Settings{Containers: []string{"registry/test-*", "shop"}}); err != nil {
+		t.Fatal(err)
+	}
+	b.eventually("other containers are followed", func() bool { return m.Stats().States[docker.Live]+m.Stats().States[docker.CatchingUp] == 3 })
+	for _, c := range all {
+		c.Stdout("there")
+	}
+	b.eventually("their lines came", func() bool {
+		return slices.Contains(b.got("test-1"), "there") && slices.Contains(b.got("shop/db"), "there") && slices.Contains(b.got("shop/api"), "there")
+	})
+	if slices.Contains(b.got("plain"), "there") {
+		t.Error("plain is followed still")
+	}
+	if err := m.SetSettings(t.Context(), docker.Settings{Exclude: []string{""}}); err == nil {
+		t.Error("an empty glob was taken")
+	}
+}
+
+func TestRename(t *testing.T) {
+	b := newBench(t)
+	c := b.daemon.Run(web())
+	b.run(b.options())
+	c.Stdout("as web")
+	b.wants("web", "as web")
+	c.Rename("www")
+	i := 0
+	b.eventually("the new name is known", func() bool {
+		i++
+		c.Stdout(fmt.Sprint("as www ", i))
+		return len(b.got("www")) > 0
+	})
+}
+
+func TestRemovedContainersAreForgotten(t *testing.T) {
+	b := newBench(t)
+	c := b.daemon.Run(web())
+	m := b.run(b.options())
+	c.Stdout("1")
+	b.wants("web", "1")
+	b.eventually("its place is saved", func() bool { return b.options().Saved[c.ID] != nil })
+	c.Remove()
+	b.eventually("its place is removed", func() bool { return b.options().Saved[c.ID] == nil && m.Stats().States == docker.Stats{}.States })
+	gone := b.daemon.Run(dockertest.Container{Name: "gone"})
+	gone.Stdout("1")
+	b.wants("gone", "1")
+	b.stop(m)
+	gone.Remove()
+	b.start(b.options())
+	b.eventually("its place is removed at the next start", func() bool { return b.options().Saved[gone.ID] == nil })
+}
+
+// TestCreatedWhileWeWereAway is read from its first line on.
+func TestCreatedWhileWeWereAway(t *testing.T) {
+	b := newBench(t)
+	m := b.run(b.options())
+	b.stop(m)
+	b.daemon.StepClock(10e9)
+	c := b.daemon.Run(web())
+	c.Stdout("1", "2")
+	c.Die()
+	b.start(b.options())
+	b.wants("web", "1", "2")
+}
+
+func TestUnreadableAndCompressedLogsAreTold(t *testing.T) {
+	b := newBench(t)
+	b.daemon.SetVersion("20.10.24+dfsg1")
+	b.daemon.Run(dockertest.Container{Name: "silent", Driver: "none"})
+	m := b.run(b.options())
+	b.eventually("it is told", func() bool { return len(b.told()) > 0 })
+	for range 3 {
+		b.daemon.Run(dockertest.Container{Name: fmt.Sprint("zip", len(b.told())), Options: map[string]string{"compress": "true"}})
+	}
+	b.eventually("compression is told", func() bool { return len(b.told()) > 1 })
+	if got := b.told(); !slices.Equal(got, []docker.NoticeKind{docker.NoticeUnreadable, docker.NoticeCompress}) {
+		t.Errorf("notices %v", got)
+	}
+	if m.Stats().States[docker.Unreadable] != 1 {
+		t.Errorf("stats %+v", m.Stats())
+	}
+}
+
+// TestBackPressure closes the sink: the engine's records stay with the engine, and nothing is lost.
+func TestBackPressure(t *testing.T) {
+	b := newBench(t)
+	c, other := b.daemon.Run(web()), b.daemon.Run(dockertest.Container{Name: "other"})
+	m := b.run(b.options())
+	open := make(chan struct{})
+	b.mu.Lock()
+	b.closed = open
+	b.mu.Unlock()
+	payload := strings.Repeat("x", 1000)
+	var want []string
+	for i := range 5000 {
+		want = append(want, fmt.Sprint(i, payload))
+	}
+	c.Stdout(want...)
+	other.Stdout("waits, too")
+	if n := m.Stats().Lines; n != 0 {
+		t.Errorf("%d lines were taken", n)
+	}
+	b.stop(m) // with the sink closed
+	b.mu.Lock()
+	b.closed = nil
+	b.mu.Unlock()
+	m = b.start(b.options())
+	b.wants("web", want...)
+	b.wants("other", "waits, too")
+	if n := m.Stats().Lines; n > 5001 {
+		t.Errorf("%d lines were taken", n)
+	}
+}
+
+// TestTheStoreIsAway saves what could not be saved once it can.
+func TestTheStoreIsAway(t *testing.T) {
+	b := newBench(t)
+	c := b.daemon.Run(web())
+	m := b.run(b.options())
+	b.mu.Lock()
+	saved := b.saved
+	b.saved = nil
+	b.mu.Unlock()
+	c.Stdout("1")
+	b.eventually("saves fail", func() bool { return m.Stats().Unsaved > 1 })
+	b.mu.Lock()
+	b.saved = saved
+	b.mu.Unlock()
+	b.stop(m)
+	c.Stdout("2")
+	b.start(b.options())
+	b.wants("web", "1", "2")
+}
+
+// TestManyContainers bounds the goroutines for each, and loses nothing.
+func TestManyContainers(t *testing.T) {
+	const number = 200
+	b := newBench(t)
+	var all []*dockertest.Container
+	for i := range number {
+		all = append(all, b.daemon.Run(dockertest.Container{Name: fmt.Sprint("c", i)}))
+	}
+	before := runtime.NumGoroutine()
+	m := b.run(b.options())
+	for _, c := range all {
+		c.Stdout("1")
+	}
+	total := func() int64 { return m.Stats().Lines }
+	b.eventually("all have spoken", func() bool { return total() == number })
+	// Here, the daemon's goroutines count, too: about as many as ours.
+	if n := runtime.NumGoroutine() - before; n > number*10 {
+		t.Errorf("%d goroutines for %d containers", n, number)
+	}
+	b.daemon.CutFollows()
+	for _, c := range all {
+		c.Stdout("2")
+		c.Die()
+	}
+	b.eventually("all have spoken again", func() bool { return total() == 2*number && m.Stats().States[docker.Parked] == number })
+}
+
+func TestNewChecksItsOptions(t *testing.T) {
+	if _, err := docker.New(docker.Options{}); err == nil {
+		t.Error("no options were taken")
+	}
+	b := newBench(t)
+	o := b.options()
+	o.Settings.Containers = []string{""}
+	if _, err := docker.New(o); err == nil || !strings.Contains(err.Error(), "containers") {
+		t.Errorf("an empty glob: %v", err)
+	}
+	o.Settings = docker.DefaultSettings()
+	o.Saved = map[string][]byte{"": {99}, "x": nil}
+	m := b.start(o)
+	b.stop(m)
+	b.stop(m)
+}
+
+// TestTheEngineComesLater starts before the engine does.
+func TestTheEngineComesLater(t *testing.T) {
+	b := newBench(t)
+	b.daemon.Down()
+	b.start(b.options())
+	b.eventually("it was tried", func() bool { return strings.Contains(b.log.String(), "does not answer") })
+	b.daemon.Up()
+	c := b.daemon.Run(web())
+	i := 0
+	b.eventually("lines come", func() bool {
+		i++
+		c.Stdout(fmt.Sprint(i))
+		return len(b.got("web")) > 3
+	})
+}

@@ -1,0 +1,151 @@
+package docker
+
+import (
+	"context"
+	"maps"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// reconcile compares the containers with the tails. It makes up for events that were missed. With all set, every tail looks at its
+// container: what happened before the subscription to events is not known.
+func (m *Manager) reconcile(ctx context.Context, all bool) {
+	since := m.opt.Now().Add(m.engineOffset()).Add(-clockMargin).UnixNano()
+	call, cancel := context.WithTimeout(ctx, m.timing.call)
+	defer cancel()
+	list, err := m.opt.API.List(call)
+	if err != nil {
+		m.opt.Log.Debug("the containers cannot be listed", "error", err)
+		return
+	}
+	listed := make(map[string]bool, len(list))
+	for _, c := range list {
+		listed[c.ID] = true
+		t := m.meet(ctx, c.ID)
+		if t != nil && (all || t.rests() && (c.State == "running" || c.State == "restarting")) {
+			t.nudge()
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for id, t := range m.tails {
+		if !listed[id] {
+			t.nudge() // it finds out itself, and reads to the end first
+		}
+	}
+	maps.DeleteFunc(m.ignored, func(id string, _ bool) bool { return !listed[id] })
+	for id := range m.saved {
+		if !listed[id] {
+			delete(m.saved, id)
+			m.removed = append(m.removed, id)
+		}
+	}
+	if since > m.since {
+		m.since = since // all that exist at that time have a tail, and with it a place of their own
+	}
+	m.reconciled.Store(true)
+}
+
+// clockMargin is by how much the estimate of the engine's clock may be wrong.
+const clockMargin = 2e9
+
+func (m *Manager) engineOffset() time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.offset
+}
+
+// rests reports whether the tail waits for its container to be started.
+func (t *tail) rests() bool { return State(t.state.Load()) == Parked }
+
+// wanted reports whether a container is followed, by the settings in force.
+func (m *Manager) wanted(c *Container) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.settings.wants(c, m.opt.Own)
+}
+
+// ignore notes that a container is not followed, so that it is not inspected again and again.
+func (m *Manager) ignore(id string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ignored[id] = true
+}
+
+// started returns when this run began, by the engine's clock.
+func (m *Manager) started() int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.began
+}
+
+// SetSettings puts other settings in force: containers that they leave out are followed no more, others are followed from now on.
+func (m *Manager) SetSettings(ctx context.Context, s Settings) error {
+	if err := s.Validate(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	m.settings = s
+	clear(m.ignored)
+	tails := make([]*tail, 0, len(m.tails))
+	for _, t := range m.tails {
+		tails = append(tails, t)
+	}
+	m.mu.Unlock()
+	for _, t := range tails {
+		m.reconsider(ctx, t)
+	}
+	m.reconcileNow()
+	return nil
+}
+
+// reconsider inspects a container whose name, or the settings for it, changed.
+func (m *Manager) reconsider(ctx context.Context, t *tail) {
+	m.running.Go(func() {
+		m.guarded("inspecting a container again", func() {
+			c, err := t.inspect(ctx)
+			switch {
+			case err != nil: // it is gone, or the engine is: the tail finds out itself
+			case !m.wanted(&c):
+				m.ignore(t.id)
+				t.over.Store(true)
+				t.end()
+			default:
+				t.source.Store(source(&c, m.opt.Host))
+			}
+		})
+	})
+}
+
+// notify counts and tells a notice.
+func (m *Manager) notify(n Notice) {
+	m.counters.notices.Add(1)
+	m.opt.Log.Warn("log lines cannot be had", "kind", string(n.Kind), "container", n.Source.Container.Name)
+	m.opt.Notice(n)
+}
+
+// judge tells, once for the engine, of a log that it is known to lose lines of: engines before 23 do when they compress rotated files.
+func (m *Manager) judge(t *tail) {
+	m.mu.Lock()
+	major, err := strconv.Atoi(strings.SplitN(m.version, ".", 2)[0])
+	told := m.compress || err != nil || major >= 23 || !compresses(&t.info)
+	m.compress = m.compress || !told
+	version := m.version
+	m.mu.Unlock()
+	if !told {
+		m.notify(Notice{Kind: NoticeCompress, Source: t.source.Load(), Text: "container " + t.info.Name + " compresses its rotated logs, and engine " +
+			version + " loses lines when it does: version 23 does not"})
+	}
+}
+
+// compresses reports whether rotated files of a log are compressed.
+func compresses(c *Container) bool {
+	switch on := c.LogOptions["compress"]; c.Driver {
+	case "json-file":
+		return on == "true"
+	case "local":
+		return on != "false" && c.LogOptions["max-file"] != "1"
+	}
+	return false
+}

@@ -1,0 +1,94 @@
+package docker
+
+import (
+	"bytes"
+	"errors"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+)
+
+// The bounds of what is read.
+const (
+	maxFrame    = 16 << 20 // of one frame; a greater one is an error of the stream
+	maxLine     = 1 << 20  // of one line; a longer one is cut into lines that are marked
+	maxPartials = 64 << 20 // of all partial lines together
+	splitSize   = 16384    // engines split longer lines into records of this size
+	readBuffer  = 32 << 10 // of one connection
+)
+
+// record is one entry of a container's log: a line, or a part of a long one.
+type record struct {
+	time   int64 // ns
+	stream engine.Stream
+	data   []byte // without time stamp; with its line end, if it has one; valid until the next record is read
+	cut    bool   // a part of data had to be left out
+}
+
+// The errors of a stream.
+var (
+	errFrame  = errors.New("the stream is no sequence of frames")
+	errDaemon = errors.New("the engine reports an error")
+)
+
+// key identifies a record in a cursor: what it says and when. Equal records have equal keys.
+type key struct {
+	time int64
+	hash uint64
+}
+
+// hashOf hashes stream and bytes with FNV-1a, which is the same in every process: cursors are saved.
+func hashOf(s engine.Stream, data []byte) uint64 {
+	h := (uint64(14695981039346656037) ^ uint64(s)) * 1099511628211
+	for _, c := range data {
+		h = (h ^ uint64(c)) * 1099511628211
+	}
+	return h
+}
+
+func (r *record) key() key { return key{r.time, hashOf(r.stream, r.data)} }
+
+// maxStamp is the longest RFC3339Nano time stamp: with nine digits and a numeric zone.
+const maxStamp = len("2006-01-02T15:04:05.000000000+00:00")
+
+// stamp splits a payload into its time stamp and the rest. ok is false when it does not begin with a valid one.
+func stamp(b []byte) (ns int64, rest []byte, ok bool) {
+	end := bytes.IndexByte(b[:min(len(b), maxStamp+1)], ' ')
+	if end < len("2006-01-02T15:04:05Z") {
+		return 0, nil, false
+	}
+	text := b[:end]
+	if ns, ok = fastStamp(text); ok {
+		return ns, b[end+1:], true
+	}
+	t, err := time.Parse(time.RFC3339Nano, string(text))
+	if err != nil {
+		return 0, nil, false
+	}
+	return t.UnixNano(), b[end+1:], true
+}
+
+// fastStamp reads the one form that engines write, 2006-01-02T15:04:05.000000000Z, without allocating. Anything else, and any date that
+// has to be looked at twice, is left to time.Parse.
+func fastStamp(b []byte) (int64, bool) {
+	const form = "dddd-dd-ddTdd:dd:dd.dddddddddZ"
+	if len(b) != len(form) {
+		return 0, false
+	}
+	for i := range len(form) {
+		if c := b[i]; form[i] == 'd' && (c < '0' || c > '9') || form[i] != 'd' && c != form[i] {
+			return 0, false
+		}
+	}
+	n := func(from, to int) (v int) {
+		for _, c := range b[from:to] {
+			v = v*10 + int(c-'0')
+		}
+		return v
+	}
+	month, day, hour, minute, second := n(5, 7), n(8, 10), n(11, 13), n(14, 16), n(17, 19)
+	if month < 1 || month > 12 || day < 1 || day > 28 || hour > 23 || minute > 59 || second > 59 {
+		return 0, false
+	}
+	return time.Date(n(0, 4), time.Month(month), day, hour, minute, second, n(20, 29), time.UTC).UnixNano(), true
+}

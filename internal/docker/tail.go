@@ -1,0 +1,275 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"math/rand/v2"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+)
+
+// State is what the follower of a container does.
+type State int32
+
+// The states, in the order in which a container goes through them.
+const (
+	Discovered State = iota // not inspected yet
+	CatchingUp              // what is in the log is read, and what was handed over before is left out
+	Live                    // new lines are waited for
+	Backoff                 // the engine refused, or ended the stream: it is tried again
+	Parked                  // the container does not run, and its log was read to the end
+	Unreadable              // its log driver keeps nothing to read
+	Gone                    // removed, or not to be followed any more
+	states
+)
+
+// String returns the state's word.
+func (s State) String() string {
+	return [...]string{"discovered", "catching up", "live", "backoff", "parked", "unreadable", "gone"}[s]
+}
+
+// noLimit is the limit of a cursor when no record is held in a partial line.
+const noLimit = math.MaxInt64
+
+// tail follows one container. Its goroutine alone changes what has no lock.
+type tail struct {
+	m     *Manager
+	id    string
+	log   *slog.Logger
+	wake  chan struct{} // holds one wish to look at the container now
+	end   context.CancelFunc
+	state atomic.Int32
+	met   atomic.Bool // the cursor says where the log is of interest from
+	over  atomic.Bool // the container is gone, or not wanted: the cursor is of no use any more
+
+	source  atomic.Pointer[engine.Source]
+	info    Container
+	first   LogOptions // of a log that nothing is known of
+	replay  *replay    // nil: all that comes is new
+	fresh   int        // new records since the stream was opened
+	newest  int64      // the newest time of all records
+	told    bool       // that there is nothing to read
+	since   int64      // the manager's since when the container was discovered
+	early   bool       // the container was there when the manager started
+	rewound bool       // the cursor was restored: the log has to be looked at, even of a container that does not run
+
+	mu    sync.Mutex // held while records are joined and handed over
+	join  joiner
+	batch batch
+
+	place  sync.Mutex // guards the cursor and what belongs to it; never held while something is waited for
+	cursor cursor
+	limit  int64
+	dirty  bool
+}
+
+// nudge makes the tail look at its container now.
+func (t *tail) nudge() {
+	select {
+	case t.wake <- struct{}{}:
+	default: // there is a wish already
+	}
+}
+
+func (t *tail) is(s State) { t.state.Store(int32(s)) }
+
+// run follows the container until it is gone or ctx ends.
+func (t *tail) run(ctx context.Context) {
+	defer t.is(Gone)
+	failures := 0
+	for ctx.Err() == nil {
+		fresh, err := t.attempt(ctx)
+		if fresh > 0 {
+			failures = 0
+		}
+		switch {
+		case errors.Is(err, errGone):
+			t.over.Store(true)
+			return
+		case errors.Is(err, errRest):
+			failures = 0
+			t.sleep(ctx, -1)
+		case errors.Is(err, errAgain):
+		default:
+			t.log.Debug("log stream ended", "error", err)
+			t.is(Backoff)
+			t.sleep(ctx, t.m.timing.backoff(failures))
+			failures++
+		}
+	}
+}
+
+// The outcomes of an attempt that are no errors.
+var (
+	errGone  = errors.New("gone")
+	errRest  = errors.New("nothing to do until woken")
+	errAgain = errors.New("look again at once")
+	errPanic = errors.New("panic")
+)
+
+// recovered ends a panic, counts it and logs where it came from. It is deferred.
+func (t *tail) recovered(doing string) {
+	if reason := recover(); reason != nil {
+		t.m.counters.panics.Add(1)
+		t.log.Error("panic", "while", doing, "reason", fmt.Sprint(reason), "stack", string(debug.Stack()))
+	}
+}
+
+// sleep waits for a wish, and for d at most unless it is negative.
+func (t *tail) sleep(ctx context.Context, d time.Duration) {
+	var timeout <-chan time.Time
+	if d >= 0 {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		timeout = timer.C
+	}
+	select {
+	case <-t.wake:
+	case <-timeout:
+	case <-ctx.Done():
+	}
+}
+
+// attempt does the next step. A panic is an error of it.
+func (t *tail) attempt(ctx context.Context) (fresh int, err error) {
+	err = errPanic // unless something else is returned
+	defer t.recovered("following a container")
+	if t.info.ID == "" {
+		if err := t.meet(ctx); err != nil {
+			return 0, err
+		}
+	}
+	t.fresh = 0
+	remnant, err := t.follow(ctx)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		t.finish(ctx)
+		return t.fresh, errGone
+	case errors.Is(err, ErrUnreadable):
+		return t.fresh, t.unreadable()
+	case !errors.Is(err, io.EOF):
+		return t.fresh, err
+	case t.fresh > 0:
+		return t.fresh, errAgain
+	}
+	now, err := t.inspect(ctx)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		t.finish(ctx)
+		return 0, errGone
+	case err != nil:
+		return 0, err
+	case now.Running:
+		return 0, io.EOF
+	}
+	if remnant != nil {
+		if err := t.take(ctx, remnant); err != nil {
+			return 0, err
+		}
+	}
+	t.finish(ctx)
+	t.is(Parked)
+	return 0, errRest
+}
+
+// finish ends partial lines: nothing follows.
+func (t *tail) finish(ctx context.Context) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.join.flushAll(false)
+	if err := t.deliver(ctx); err != nil {
+		t.log.Debug("lines were not taken", "error", err)
+	}
+}
+
+// inspect asks for the container, a bounded number of containers at a time.
+func (t *tail) inspect(ctx context.Context) (Container, error) {
+	select {
+	case t.m.inspecting <- struct{}{}:
+		defer func() { <-t.m.inspecting }()
+	case <-ctx.Done():
+		return Container{}, ctx.Err()
+	}
+	ctx, cancel := context.WithTimeout(ctx, t.m.timing.call)
+	defer cancel()
+	return t.m.opt.API.Inspect(ctx, t.id)
+}
+
+// meet learns what the container is, and where its log is of interest from.
+func (t *tail) meet(ctx context.Context) error {
+	c, err := t.inspect(ctx)
+	if errors.Is(err, ErrNotFound) {
+		return errGone
+	}
+	if err != nil {
+		return err
+	}
+	if !t.m.wanted(&c) {
+		t.m.ignore(t.id)
+		return errGone
+	}
+	t.info = c
+	t.log = t.log.With("container", c.Name)
+	t.source.Store(source(&c, t.m.opt.Host))
+	t.join.journal = c.Driver == "journald"
+	rest := !t.rewound && !t.beginning(&c)
+	t.m.judge(t)
+	if c.Driver == "none" {
+		return t.unreadable()
+	}
+	if rest && !c.Running || !c.Started {
+		t.is(Parked)
+		return errRest
+	}
+	return nil
+}
+
+// beginning decides where a log begins that nothing is known of, and reports whether anything can be in it already.
+func (t *tail) beginning(c *Container) bool {
+	since, tail := t.start(c)
+	t.place.Lock()
+	defer t.place.Unlock()
+	t.cursor.forget(since)
+	t.first, t.dirty = LogOptions{Follow: true, Tail: tail, Since: since}, true
+	t.met.Store(true)
+	return tail > 0 || since == 0 || since < t.m.started()
+}
+
+// start returns where a log begins that nothing is known of: at what a first start is told, for containers that are older than this run; at
+// the first line, for those that were created since all containers were known; else at the time when they were.
+func (t *tail) start(c *Container) (since int64, tail int) {
+	o, created := &t.m.opt, c.Created.UnixNano()
+	switch {
+	case t.early && t.m.first && o.Since > 0:
+		return o.Since, 0
+	case t.early && t.m.first && o.Tail > 0 && created <= t.m.started():
+		return 0, o.Tail
+	case created > t.since:
+		return 0, 0
+	}
+	return t.since, 0
+}
+
+// unreadable notes that there is nothing to read, once.
+func (t *tail) unreadable() error {
+	t.is(Unreadable)
+	if !t.told {
+		t.told = true
+		t.m.notify(Notice{Kind: NoticeUnreadable, Source: t.source.Load(),
+			Text: fmt.Sprintf("the log of container %s cannot be read: its log driver %q keeps nothing to read", t.info.Name, t.info.Driver)})
+	}
+	return errRest
+}
+
+// jitter spreads waits by a quarter to either side.
+func jitter(d time.Duration) time.Duration {
+	return d*3/4 + time.Duration(rand.Int64N(int64(d)/2+1))
+}

@@ -1,0 +1,80 @@
+package docker
+
+import (
+	"bufio"
+	"bytes"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+)
+
+// terminal reads the raw form, that of containers with a terminal: records follow each other as "time stamp, space, text, line end", all
+// on stdout. A part of a long line has no line end: the next part's time stamp stands right behind it, where it is told from text by being
+// the part's own, at the very place where engines split.
+type terminal struct {
+	in      *bufio.Reader // its buffer holds terminalNeed bytes at least
+	used    int           // bytes in the buffer that the last record was made of
+	last    int64
+	inside  bool // the next bytes belong to a record whose time stamp was read before
+	invalid func()
+}
+
+var _ records = (*terminal)(nil)
+
+// terminalNeed is how many bytes decide where a record without a line end ends.
+const terminalNeed = splitSize + 2*(maxStamp+1)
+
+func (t *terminal) ready() bool {
+	buffered, err := t.in.Peek(t.in.Buffered())
+	return err == nil && bytes.IndexByte(buffered[t.used:], '\n') >= 0
+}
+
+func (t *terminal) next() (record, error) {
+	_, _ = t.in.Discard(t.used) // it is in the buffer
+	t.used = 0
+	for want := 1; ; want++ {
+		_, err := t.in.Peek(want)
+		want = t.in.Buffered()
+		b, _ := t.in.Peek(want) // all of it is in the buffer
+		if end := bytes.IndexByte(b, '\n') + 1; end > 0 {
+			return t.cut(b[:end]), nil
+		}
+		if want >= terminalNeed {
+			return t.cut(b), nil
+		}
+		if err != nil {
+			return record{}, ended(err)
+		}
+	}
+}
+
+// remnant returns what the stream ended with instead of a line end. It is a record of its own only when the container ended, too.
+func (t *terminal) remnant() (record, bool) {
+	_, _ = t.in.Discard(t.used)
+	t.used = 0
+	b, _ := t.in.Peek(t.in.Buffered())
+	if len(b) == 0 {
+		return record{}, false
+	}
+	return t.cut(b), true
+}
+
+// cut makes a record of the first bytes of raw, which end at a line end or hold more than one record's.
+func (t *terminal) cut(raw []byte) record {
+	text := raw
+	if ns, rest, ok := stamp(raw); ok && !t.inside {
+		t.last, text = ns, rest
+	} else if !t.inside {
+		t.invalid()
+	}
+	start := len(raw) - len(text)
+	if len(text) > splitSize {
+		if next, _, ok := stamp(text[splitSize:]); ok && next == t.last {
+			text, t.inside = text[:splitSize], false
+			t.used = start + len(text)
+			return record{time: t.last, stream: engine.Stdout, data: text}
+		}
+	}
+	t.inside = len(text) > 0 && text[len(text)-1] != '\n'
+	t.used = start + len(text)
+	return record{time: t.last, stream: engine.Stdout, data: text}
+}

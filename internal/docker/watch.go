@@ -1,0 +1,124 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// idle looks after a stream while the engine is waited for: it ends partial lines that wait for too long, and asks the engine whether it
+// forgot to send something. Between begin and end, its timer runs; no goroutine does.
+type idle struct {
+	t      *tail
+	cancel context.CancelCauseFunc
+	timer  *time.Timer
+	first  *time.Timer // ends the wait for the first byte
+
+	on   bool   // the engine is waited for; guarded by the tail's lock
+	wait uint64 // counts the waits; guarded by the tail's lock
+}
+
+// watch makes the idle of a stream, which ctx and cancel are of.
+func (t *tail) watch(ctx context.Context, cancel context.CancelCauseFunc) *idle {
+	i := &idle{t: t, cancel: cancel}
+	i.timer = time.AfterFunc(time.Hour, func() { i.due(ctx) })
+	i.timer.Stop()
+	return i
+}
+
+// begin says that the engine is waited for from now on.
+func (i *idle) begin() {
+	i.t.mu.Lock()
+	defer i.t.mu.Unlock()
+	i.on = true
+	i.wait++
+	i.arm()
+}
+
+// arm sets the timer. The caller holds the tail's lock.
+func (i *idle) arm() {
+	if i.t.join.holds() {
+		i.timer.Reset(i.t.m.timing.partial)
+		return
+	}
+	i.timer.Reset(jitter(i.t.m.timing.probe))
+}
+
+// end says that something came, or that the stream ended.
+func (i *idle) end() {
+	i.timer.Stop()
+	if i.first != nil {
+		i.first.Stop()
+		i.first = nil
+	}
+	i.t.mu.Lock()
+	i.on = false
+	i.t.mu.Unlock()
+}
+
+// due runs in the timer's goroutine.
+func (i *idle) due(ctx context.Context) {
+	t := i.t
+	defer t.recovered("looking after an idle log")
+	wait, ask := i.expire(ctx)
+	if !ask {
+		return
+	}
+	err := t.probe(ctx)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case !i.on || i.wait != wait || ctx.Err() != nil:
+	case err != nil:
+		t.m.counters.stalls.Add(1)
+		i.cancel(err)
+	default:
+		i.arm()
+	}
+}
+
+// expire ends the partial lines, if there are any. Otherwise the engine is to be asked, if it is still waited for.
+func (i *idle) expire(ctx context.Context) (wait uint64, ask bool) {
+	i.t.mu.Lock()
+	defer i.t.mu.Unlock()
+	if !i.on || ctx.Err() != nil {
+		return 0, false
+	}
+	if !i.t.join.holds() {
+		return i.wait, true
+	}
+	i.t.join.flushAll(true)
+	if err := i.t.deliver(ctx); err != nil {
+		i.cancel(err)
+	}
+	i.arm()
+	return 0, false
+}
+
+// probe asks for the last record of the log, and fails when it is none that was handed over, or does not come.
+func (t *tail) probe(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, t.m.timing.probeWithin)
+	defer cancel()
+	body, err := t.m.opt.API.Logs(ctx, t.id, LogOptions{Tail: 1})
+	if err != nil {
+		return fmt.Errorf("%w: %w", errStalled, err)
+	}
+	defer func() { _ = body.Close() }()
+	r, err := t.reader(body).next()
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil // the log is empty
+	case err != nil:
+		return fmt.Errorf("%w: %w", errStalled, err)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.place.Lock()
+	defer t.place.Unlock()
+	if done, _ := t.cursor.replay(t.join.held).done(r.key()); !done {
+		return errStalled
+	}
+	return nil
+}
