@@ -1,5 +1,5 @@
-// Package main is docker-fluentbit, the command line of fluentbit-trigger: it checks configurations, tests triggers, and looks after the
-// dead letters of a running plugin.
+// Package main is docker-fluentbit, the command line of fluentbit-trigger: it follows the containers of a Docker engine without Fluent Bit, checks
+// configurations, tests triggers, and looks after dead letters.
 package main
 
 import (
@@ -46,6 +46,7 @@ type codeError struct {
 func (e *codeError) Error() string { return e.text }
 
 type commands struct {
+	Run     runCommand     `cmd:"" help:"Follow the containers of a Docker engine, and send alerts."`
 	Check   checkCommand   `cmd:"" help:"Check rules, workloads and triggers, and report everything that is wrong with them."`
 	Trigger triggerCommand `cmd:"" help:"Work with triggers."`
 	Queue   queueCommand   `cmd:"" help:"Look after deliveries and dead letters, also while the plugin runs."`

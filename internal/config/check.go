@@ -103,6 +103,7 @@ func (l *loader) singles() {
 	l.singleErrors("", l.settings.Store.Validate())
 	l.singleErrors("delivery.", l.settings.Delivery.Validate())
 	l.singleErrors("records.", l.settings.Records.Validate())
+	l.singleErrors("docker.", l.settings.Docker.Validate())
 	for _, e := range l.settings.Egress.Validate() {
 		l.single("egress."+strings.TrimPrefix(e.Field, "egress."), e.Value, e.Message, triggerHint(e.Hint))
 	}

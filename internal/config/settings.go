@@ -4,6 +4,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
 	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
+	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
@@ -18,6 +19,8 @@ type Settings struct {
 	Limits engine.Limits `toml:"limits"`
 	// Where in a record to find what.
 	Records chunk.Settings `toml:"records"`
+	// Which containers the standalone program follows.
+	Docker docker.Settings `toml:"docker"`
 	// How alerts are tried again, for all triggers.
 	Delivery delivery.Settings `toml:"delivery"`
 	// Which addresses triggers may reach.
@@ -37,6 +40,7 @@ func DefaultSettings() Settings {
 		Verbosity: "info",
 		Records:   chunk.DefaultSettings(),
 		Limits:    engine.DefaultLimits(),
+		Docker:    docker.DefaultSettings(),
 		Delivery:  delivery.DefaultSettings(),
 		Egress:    trigger.DefaultEgress(),
 	}

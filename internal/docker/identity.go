@@ -32,7 +32,7 @@ func (s *Settings) Validate() error {
 	}{{"containers", s.Containers}, {"exclude", s.Exclude}} {
 		for i, g := range list.globs {
 			if g == "" {
-				errs = append(errs, fmt.Errorf("%s: entry %d is empty, which matches nothing: write * for any text", list.field, i+1))
+				errs = append(errs, fmt.Errorf("%s entry %d is empty, which matches nothing: write * for any text", list.field, i+1))
 			}
 		}
 	}

@@ -123,6 +123,11 @@ func (b *batch) run(decode func()) {
 
 // line evaluates one line. A panic costs this line alone.
 func (b *batch) line(rec *engine.Record, raw []byte) {
+	b.identified(rec, func(a *engine.Alert) string { return b.ids.next(a, raw) })
+}
+
+// identified evaluates one line, whose alerts get their ids from id.
+func (b *batch) identified(rec *engine.Record, id func(*engine.Alert) string) {
 	defer b.p.recovered("evaluating a line")
 	if isOwn(rec.Text) {
 		b.p.counters.own.Add(1)
@@ -130,7 +135,7 @@ func (b *batch) line(rec *engine.Record, raw []byte) {
 	}
 	b.alerts = b.worker.Process(rec, b.now, b.alerts[:0])
 	for i := range b.alerts {
-		a := event(&b.alerts[i], b.ids.next(&b.alerts[i], raw))
+		a := event(&b.alerts[i], id(&b.alerts[i]))
 		b.items = append(b.items, delivery.Item{Alert: a, Targets: b.p.targets.Load().of(&a)})
 	}
 }
@@ -158,12 +163,18 @@ func (p *Pipeline) recovered(doing string) {
 
 // ownMark is what stands in this program's own log lines behind the time and the level: a line that holds it is not evaluated, since an
 // alert about the plugin's own words would make it speak again.
-var ownMark = []byte("[output:trigger:")
+var (
+	ownMark        = []byte("[output:trigger:")
+	standaloneMark = []byte("[" + StandaloneOrigin + "] ")
+)
+
+// StandaloneOrigin is what stands in the brackets of the standalone program's log lines.
+const StandaloneOrigin = "docker-fluentbit"
 
 // isOwn reports whether a line is one of this program's own log lines, as internal/logging writes them.
 func isOwn(line []byte) bool {
 	const at = len("[2006/01/02 15:04:05.000] [ info] ")
-	return len(line) > at+len(ownMark) && line[0] == '[' && bytes.HasPrefix(line[at:], ownMark)
+	return len(line) > at && line[0] == '[' && (bytes.HasPrefix(line[at:], ownMark) || bytes.HasPrefix(line[at:], standaloneMark))
 }
 
 // expireEvery is how often partial lines are looked at.

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/mattn/go-isatty"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+	"github.com/tinyforge/fluentbit-trigger/internal/docker/client"
+	"github.com/tinyforge/fluentbit-trigger/internal/logging"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+	"github.com/tinyforge/fluentbit-trigger/internal/store"
+)
+
+type runCommand struct {
+	Files []string `short:"c" name:"config" required:"" env:"FLUENTBIT_TRIGGER_CONFIG" help:"TOML files, folders or globs."`
+	Host  string   `short:"H" env:"DOCKER_HOST" placeholder:"URL" help:"The engine: unix://, tcp://, or ssh:// as the Docker CLI takes it."`
+	ID    string   `default:"docker" help:"Names this instance: in alert ids and in the default path of the store."`
+	Since string   `placeholder:"TIME" xor:"begin" help:"Where a first start begins: RFC 3339, seconds since 1970, or a length of time such as 10m ago. Default: now."`
+	Tail  int      `placeholder:"N" xor:"begin" help:"Where a first start begins: so many lines before the end of each log."`
+}
+
+// Help gives examples.
+func (runCommand) Help() string {
+	return "Follows all containers of the engine until SIGTERM. SIGHUP reads the configuration anew; so does a change of its files. What was read is kept in " +
+		"the store: the next start goes on there, and --since and --tail are for the first alone.\n\nExamples:\n" +
+		"  docker-fluentbit run -c /etc/fluentbit-trigger\n  docker-fluentbit run -c rules.toml --since 10m\n  docker-fluentbit run -c rules.toml -H ssh://me@server"
+}
+
+// stopWithin bounds how long the end takes.
+const stopWithin = 20 * time.Second
+
+// Run follows the engine's containers.
+func (cmd *runCommand) Run(c *console) error {
+	since, err := parseSince(cmd.Since, time.Now())
+	if err != nil {
+		return err
+	}
+	if cmd.Tail < 0 {
+		return fmt.Errorf("--tail: %d must not be negative", cmd.Tail)
+	}
+	api, err := client.New(cmd.Host)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = api.Close() }() // it was read from only
+	status := newStatusLine(c.err)
+	p, err := pipeline.New(pipeline.Options{
+		ID: cmd.ID, Sources: config.Sources{Files: cmd.Files}, Stores: &store.Registry{}, LogTo: status, Origin: pipeline.StandaloneOrigin,
+	})
+	if err != nil {
+		var refused *pipeline.ConfigError
+		if errors.As(err, &refused) {
+			return &codeError{exitRules, err.Error()}
+		}
+		return err
+	}
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	p.Start()
+	log := slog.New(logging.New(logging.Options{Writer: status, Origin: pipeline.StandaloneOrigin}))
+	err = follow(p, docker.Options{
+		API: api, Settings: p.Settings().Docker, Own: docker.OwnContainer(), Since: since, Tail: cmd.Tail,
+		Save: p.SavePlaces, Sink: p.Take, Notice: p.Tell, Log: log,
+	}, signals, status)
+	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+	defer cancel()
+	return errors.Join(err, p.Stop(ctx))
+}
+
+// follow runs a manager until a signal ends it. The pipeline runs on.
+func follow(p *pipeline.Pipeline, o docker.Options, signals <-chan os.Signal, status *statusLine) error {
+	var err error
+	if o.Saved, err = p.Places(context.Background()); err != nil {
+		return fmt.Errorf("the places in the logs cannot be read from the store: %w", err)
+	}
+	m, err := docker.New(o)
+	if err != nil {
+		return err
+	}
+	m.Start()
+	settings := p.Settings()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case s := <-signals:
+			if s != syscall.SIGHUP {
+				status.clear()
+				o.Log.Info("stopping", "signal", s.String())
+				ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+				defer cancel()
+				return m.Stop(ctx)
+			}
+			p.Reload()
+		case <-tick.C:
+			status.show(statusText(m.Stats(), p))
+		}
+		if now := p.Settings(); now != settings { // SIGHUP, or the files changed
+			settings = now
+			if err := m.SetSettings(context.Background(), now.Docker); err != nil {
+				o.Log.Error("the containers to follow are as before", "error", err)
+			}
+		}
+	}
+}
+
+// parseSince reads RFC 3339, seconds since 1970 with a fraction, or a length of time before now. "" is 0.
+func parseSince(text string, now time.Time) (int64, error) {
+	if text == "" {
+		return 0, nil
+	}
+	if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
+		return at.UnixNano(), nil
+	}
+	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
+		return now.Add(-ago).UnixNano(), nil
+	}
+	if seconds, err := strconv.ParseFloat(text, 64); err == nil && seconds > 0 && seconds < 1e10 {
+		return int64(seconds * 1e9), nil
+	}
+	return 0, fmt.Errorf("--since: %q is no time: want RFC 3339, seconds since 1970, or a length of time such as 10m", text)
+}
+
+// isTerminal reports whether a writer is a terminal.
+func isTerminal(w any) bool {
+	f, ok := w.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd())
+}

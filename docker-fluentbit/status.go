@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+)
+
+// statusLine writes log lines, and on a terminal one line below them that tells how things are. It is safe for concurrent use.
+type statusLine struct {
+	mu    sync.Mutex
+	out   io.Writer
+	live  bool // out is a terminal
+	shown string
+}
+
+func newStatusLine(out io.Writer) *statusLine { return &statusLine{out: out, live: isTerminal(out)} }
+
+// eraseLine takes back the line that the cursor stands on.
+const eraseLine = "\r\x1b[2K"
+
+// Write writes whole log lines above the status.
+func (s *statusLine) Write(line []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.shown == "" {
+		return s.out.Write(line)
+	}
+	if _, err := io.WriteString(s.out, eraseLine); err != nil {
+		return 0, err
+	}
+	n, err := s.out.Write(line)
+	if err == nil {
+		_, err = io.WriteString(s.out, s.shown)
+	}
+	return n, err
+}
+
+// show replaces the status. Off a terminal it does nothing.
+func (s *statusLine) show(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.live || text == s.shown {
+		return
+	}
+	s.shown = text
+	_, _ = io.WriteString(s.out, eraseLine+text) // the next one may fare better
+}
+
+// clear takes the status back.
+func (s *statusLine) clear() {
+	s.show("")
+}
+
+// statusText tells in one line what is followed and what came of it.
+func statusText(d docker.Stats, p *pipeline.Pipeline) string {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	s := p.Stats(ctx)
+	var hits, alerts int64
+	for _, c := range s.Engine.Rules {
+		hits += c.Hits
+		alerts += c.Alerts
+	}
+	followed := 0
+	for _, n := range d.States {
+		followed += n
+	}
+	text := fmt.Sprintf("%s (%d live), %s, %s, %s", plural(followed, "container"), d.States[docker.Live], plural(int(s.Engine.Lines), "line"),
+		plural(int(hits), "hit"), plural(int(alerts), "alert"))
+	if d.Gaps > 0 {
+		text += ", " + plural(int(d.Gaps), "gap")
+	}
+	return text
+}

@@ -1,0 +1,106 @@
+package pipeline
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"strings"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
+	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+)
+
+// Take evaluates lines of a container and keeps their alerts before it returns. A line that comes again makes alerts with the ids that they
+// had before. While there is no room for alerts it waits, until ctx ends: then no line was evaluated. It is a docker.Options.Sink.
+func (p *Pipeline) Take(ctx context.Context, lines *docker.Batch) error {
+	wait := roomMin
+	for p.submit(func(b *batch) { b.container(lines) }) == Refused {
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+		wait = min(2*wait, roomMax)
+	}
+	p.counters.chunks.Add(1)
+	return nil
+}
+
+// How long Take waits for room before it asks again.
+const (
+	roomMin = 50 * time.Millisecond
+	roomMax = time.Second
+)
+
+// container evaluates lines of a container.
+func (b *batch) container(lines *docker.Batch) {
+	for i := range lines.Lines {
+		l := &lines.Lines[i]
+		rec := engine.Record{Time: l.Time, Text: l.Text, Stream: l.Stream, Truncated: l.Truncated, Source: lines.Source}
+		b.identified(&rec, func(a *engine.Alert) string { return b.ids.ofLine(a.RuleID, lines.Source.Container.ID, l) })
+	}
+}
+
+// ofLine returns the id of a rule's alert about a container's line: SHA-256 over rule, instance, container, stream, time, ordinal and text.
+func (id *identity) ofLine(rule, container string, l *docker.Line) string {
+	h := sha256.New()
+	for _, part := range []string{"docker", rule, id.instance, container, l.Stream.String()} {
+		h.Write(binary.AppendUvarint(nil, uint64(len(part))))
+		h.Write([]byte(part))
+	}
+	h.Write(binary.BigEndian.AppendUint64(nil, uint64(l.Time)))
+	h.Write(binary.BigEndian.AppendUint64(nil, l.Ordinal))
+	h.Write(l.Text)
+	return "al_" + idEncoding.EncodeToString(h.Sum(nil)[:16])
+}
+
+// placePrefix is what the keys of the places in containers' logs begin with in the store.
+func (p *Pipeline) placePrefix() string { return "docker/" + p.id + "/" }
+
+// SavePlaces keeps the places that container logs were read up to; nil removes one. It is a docker.Options.Save.
+func (p *Pipeline) SavePlaces(ctx context.Context, changed map[string][]byte) error {
+	values := make(map[string][]byte, len(changed))
+	for key, value := range changed {
+		values[p.placePrefix()+key] = value
+	}
+	return p.store.SaveState(ctx, p.now(), values)
+}
+
+// Places returns what SavePlaces kept.
+func (p *Pipeline) Places(ctx context.Context) (map[string][]byte, error) {
+	saved, err := p.store.LoadStates(ctx, p.placePrefix())
+	if err != nil {
+		return nil, err
+	}
+	places := make(map[string][]byte, len(saved))
+	for key, value := range saved {
+		places[strings.TrimPrefix(key, p.placePrefix())] = value
+	}
+	return places, nil
+}
+
+// Tell makes an alert of kind system of a notice. It is a docker.Options.Notice.
+func (p *Pipeline) Tell(n docker.Notice) {
+	defer p.recovered("telling a notice")
+	now := p.now().UTC()
+	h := sha256.New()
+	for _, part := range []string{"notice", p.id, string(n.Kind), n.Source.Container.ID, now.String(), n.Text} {
+		h.Write(binary.AppendUvarint(nil, uint64(len(part))))
+		h.Write([]byte(part))
+	}
+	alert := trigger.Alert{
+		Version: trigger.AlertVersion, ID: "al_" + idEncoding.EncodeToString(h.Sum(nil)[:16]), Kind: trigger.KindSystem, Severity: "error",
+		Rule: "docker-" + string(n.Kind), Summary: n.Text, Message: n.Text, Time: now, FirstSeen: now, LastSeen: now, Count: 1,
+		Source: trigger.Source{
+			Kind: trigger.KindSystem, Workload: n.Source.Workload, Host: n.Source.Host, Container: trigger.Container(n.Source.Container),
+		},
+	}
+	if err := p.delivery.Accept(p.ctx, []delivery.Item{{Alert: alert, Targets: p.targets.Load().of(&alert)}}); err != nil {
+		p.log.Error("an alert about lost lines is not on disk yet", "error", err)
+	}
+}
