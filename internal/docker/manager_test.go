@@ -55,7 +55,20 @@ func TestWhichContainersAndWhoseTheyAre(t *testing.T) {
 	if err := m.SetSettings(t.Context(), docker.Settings{Containers: []string{"registry/test-*", "shop"}}); err != nil {
 		t.Fatal(err)
 	}
-	b.eventually("other containers are followed", func() bool { return m.Stats().States[docker.Live]+m.Stats().States[docker.CatchingUp] == 3 })
+	n := 0
+	b.eventually("the wanted containers are followed, and no others", func() bool {
+		n++
+		for _, c := range all {
+			c.Stdout(fmt.Sprint("again ", n))
+		}
+		spoken := 0
+		for _, w := range []string{"test-1", "shop/db", "shop/api"} {
+			if slices.ContainsFunc(b.got(w), func(l string) bool { return strings.HasPrefix(l, "again") }) {
+				spoken++
+			}
+		}
+		return spoken == 3 && m.Stats().States[docker.Live]+m.Stats().States[docker.CatchingUp] == 3
+	})
 	for _, c := range all {
 		c.Stdout("there")
 	}
