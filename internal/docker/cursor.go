@@ -57,9 +57,6 @@ func (c *cursor) add(k key) {
 // newest returns the last record.
 func (c *cursor) newest() key { return c.ring[(c.head+len(c.ring)-1)%len(c.ring)] }
 
-// oldest returns the first record in the ring.
-func (c *cursor) oldest() key { return c.ring[c.head%len(c.ring)] }
-
 // forget makes the cursor know nothing but the time from which on the log is of interest.
 func (c *cursor) forget(since int64) { *c = cursor{since: since} }
 

@@ -22,7 +22,6 @@ type record struct {
 	time   int64 // ns
 	stream engine.Stream
 	data   []byte // without time stamp; with its line end, if it has one; valid until the next record is read
-	cut    bool   // a part of data had to be left out
 }
 
 // The errors of a stream.
