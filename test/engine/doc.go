@@ -1,2 +1,0 @@
-// Package engine tests docker-fluentbit against the Docker engine of this machine, where there is one.
-package engine
