@@ -29,7 +29,7 @@ struct registration {
 
 static struct {
     char *path;
-    void *library;
+    void *object;
     int (*pre_register)(int);
     int (*register_)(struct plugin_definition *);
     int (*unregister)(struct plugin_definition *);
@@ -76,7 +76,7 @@ static struct instance *find(const char *name)
 
 static void *symbol(const char *name)
 {
-    return dlsym(proxy.library, name);
+    return dlsym(proxy.object, name);
 }
 
 /* ISO C has no conversion from an object pointer to a function pointer; POSIX promises that copying the bytes works. */
@@ -88,11 +88,11 @@ static void *symbol(const char *name)
 
 const char *proxy_load(const char *path)
 {
-    if (proxy.library != NULL) {
+    if (proxy.object != NULL) {
         return fail("a plugin is loaded already");
     }
-    proxy.library = dlopen(path, RTLD_LAZY);
-    if (proxy.library == NULL) {
+    proxy.object = dlopen(path, RTLD_LAZY);
+    if (proxy.object == NULL) {
         return fail("%s", dlerror());
     }
     RESOLVE(proxy.pre_register, "FLBPluginPreRegister");
@@ -162,7 +162,7 @@ static void unregister(struct registration *r)
 
 const char *proxy_register(int hot)
 {
-    if (proxy.library == NULL) {
+    if (proxy.object == NULL) {
         return fail("no plugin is loaded");
     }
     if (proxy.registration != NULL) {
@@ -458,7 +458,7 @@ const char *proxy_exit(long *exit_ms)
 /* What `fluent-bit --dry-run` does: the end of an instance that never began. */
 const char *proxy_dry_run(void)
 {
-    if (proxy.library == NULL) {
+    if (proxy.object == NULL) {
         return fail("no plugin is loaded");
     }
     struct registration *r;
