@@ -105,7 +105,7 @@ func startFluentBit(ctx context.Context, binary, plugin, config, dir, rules stri
 		return nil, err
 	}
 	f := &fluentBit{
-		version: first, cmd: exec.Command(binary, "-e", plugin, "-c", config), log: pluginhost.NewLog(nil), input: input,
+		version: first, cmd: exec.Command(binary, "-e", plugin, "-c", config), log: pluginhost.NewLog(), input: input,
 		exited: make(chan struct{}),
 	}
 	f.cmd.Env = append(os.Environ(), "DEMO_LOG="+input.Name(), "DEMO_RULES="+rules, "DEMO_STORE="+filepath.Join(dir, "demo.db"))

@@ -86,7 +86,7 @@ func launchFluentBit(t *testing.T, binary string, s setup, flags ...string) *inF
 		t.Fatal(err)
 	}
 	f := &inFluentBit{
-		t: t, output: pluginhost.NewLog(nil), input: file, exited: make(chan struct{}),
+		t: t, output: pluginhost.NewLog(), input: file, exited: make(chan struct{}),
 		cmd: exec.Command(binary, append([]string{"-e", s.plugin, "-c", config}, flags...)...),
 	}
 	f.cmd.Env = append(os.Environ(), s.env...)

@@ -144,7 +144,7 @@ func (s *shipped) run(t *testing.T, ready func(*pluginhost.Log) bool, feed func(
 	if err != nil {
 		t.Skip("fluent-bit is not on PATH: the configuration was loaded, not run")
 	}
-	log := pluginhost.NewLog(nil)
+	log := pluginhost.NewLog()
 	cmd := exec.Command(binary, "-c", s.name)
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), s.env...)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"strconv"
@@ -47,17 +48,20 @@ func (e *ErrFailed) Error() string { return fmt.Sprintf("%s: %s", e.Command, e.R
 
 // Options for Start.
 type Options struct {
-	Env    []string  // added to the environment
-	Stderr io.Writer // receives the plugin's log lines as well; may be nil
+	Env []string // added to the environment
 	// Limit bounds a command; a host that does not answer within it is killed. Default: one minute.
 	Limit time.Duration
 }
 
 // Start runs the host at path.
 func Start(path string, o Options) (*Host, error) {
-	h := &Host{cmd: exec.Command(path), stderr: NewLog(o.Stderr), limit: cmp.Or(o.Limit, time.Minute), exited: make(chan struct{})}
+	log, file, err := newFileLog()
+	if err != nil {
+		return nil, err
+	}
+	h := &Host{cmd: exec.Command(path), stderr: log, limit: cmp.Or(o.Limit, time.Minute), exited: make(chan struct{})}
 	h.cmd.Env = append(os.Environ(), o.Env...)
-	h.cmd.Stderr = h.stderr
+	h.cmd.Stderr = file
 	stdin, err := h.cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -162,24 +166,39 @@ func Quote(word string) string {
 type Log struct {
 	mu   sync.Mutex
 	text bytes.Buffer
-	also io.Writer
+	file *os.File // what is kept in place of text
 }
 
-// NewLog returns an empty log that copies to also, unless that is nil.
-func NewLog(also io.Writer) *Log { return &Log{also: also} }
+// NewLog returns an empty log, to be written to.
+func NewLog() *Log { return &Log{} }
+
+// newFileLog returns a log of what is written to file, which has no name any more. A process writes there itself: what it wrote before an
+// answer is in the log when the answer is, which a pipe and its reader would not promise.
+func newFileLog() (log *Log, file *os.File, err error) {
+	if file, err = os.CreateTemp("", "plugin-host-*.log"); err != nil {
+		return nil, nil, err
+	}
+	if err := os.Remove(file.Name()); err != nil {
+		return nil, nil, errors.Join(err, file.Close())
+	}
+	return &Log{file: file}, file, nil
+}
 
 func (l *Log) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.text.Write(p)
-	if l.also != nil {
-		return l.also.Write(p)
-	}
-	return len(p), nil
+	return l.text.Write(p)
 }
 
 // String returns all that was written so far.
 func (l *Log) String() string {
+	if l.file != nil {
+		text, err := io.ReadAll(io.NewSectionReader(l.file, 0, math.MaxInt64))
+		if err != nil {
+			return "the log cannot be read: " + err.Error()
+		}
+		return string(text)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
