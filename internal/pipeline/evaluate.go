@@ -161,8 +161,8 @@ func (p *Pipeline) recovered(doing string) {
 	}
 }
 
-// ownMark is what stands in this program's own log lines behind the time and the level: a line that holds it is not evaluated, since an
-// alert about the plugin's own words would make it speak again.
+// One of these stands in this program's own log lines behind the time and the level: a line that holds it there is not evaluated, since an
+// alert about the program's own words would make it speak again.
 var (
 	ownMark        = []byte("[output:trigger:")
 	standaloneMark = []byte("[" + StandaloneOrigin + "] ")
