@@ -59,6 +59,31 @@ func setSomething(v reflect.Value) {
 	}
 }
 
+// TestWorkloadsAreBounded meets more workloads than are remembered, many of them with rules of a kind of their own.
+func TestWorkloadsAreBounded(t *testing.T) {
+	s := Settings{Limits: DefaultLimits(), Rules: []RuleSettings{{Name: "r", Pattern: "x"}}}
+	for i := range 10 {
+		s.Workloads = append(s.Workloads, WorkloadSettings{Match: fmt.Sprintf("*%d*", i), Overrides: []Override{
+			{Rule: "r", Keys: []string{"cooldown"}, Settings: RuleSettings{Cooldown: time.Duration(i) * time.Second}},
+		}})
+	}
+	n, err := New().Compile(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range maxWorkloads {
+		n.effectiveFor(fmt.Sprint(i))
+	}
+	before := len(n.sets)
+	n.effectiveFor("one too many")
+	if n.known.Load() != 1 || len(n.variants) != 0 || before < 100 {
+		t.Errorf("%d workloads known, %d variants; %d sets before: want 1, 0 and more than 100", n.known.Load(), len(n.variants), before)
+	}
+	if e := n.effectiveFor("7"); len(e.over) != 1 {
+		t.Error("the override of a workload is lost once the caches were emptied")
+	}
+}
+
 func TestEffective(t *testing.T) {
 	s := &Settings{
 		Rules: []RuleSettings{

@@ -185,6 +185,8 @@ func (n *Snapshot) effectiveFor(workload string) *effective {
 	e := n.resolve(Effective(&n.settings, workload))
 	if n.known.Add(1) > maxWorkloads {
 		n.known.Store(1)
+		clear(n.sets)
+		clear(n.variants)
 		cache = &sync.Map{}
 		n.workloads.Store(cache)
 	}

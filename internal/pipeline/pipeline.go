@@ -55,9 +55,10 @@ type Pipeline struct {
 	delivery *delivery.Dispatcher
 	counters counters
 
-	applying sync.Mutex // keeps reloads apart, and guards settings
-	settings *config.Settings
-	watcher  *config.Watcher
+	reloading sync.Mutex // keeps reloads apart, from loading to applying
+	applying  sync.Mutex // guards settings
+	settings  *config.Settings
+	watcher   *config.Watcher
 
 	saving  sync.Mutex        // guards unsaved
 	unsaved map[string][]byte // limiter state on its way to the store

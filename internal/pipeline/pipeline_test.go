@@ -223,6 +223,22 @@ func TestReload(t *testing.T) {
 	}
 }
 
+// TestReloadsAtOnce reloads from several goroutines, as a signal and the watcher may: each is whole, and no rule loses its counters.
+func TestReloadsAtOnce(t *testing.T) {
+	b := newBench(t)
+	p := b.start(b.options(b.document(rule("old", "old"))))
+	b.write(b.document(rule("new", "new")))
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(p.Reload)
+	}
+	wg.Wait()
+	p.Flush(lines("new 1", "old 1"), "t")
+	if rules := p.Stats(t.Context()).Engine.Rules; len(rules) != 1 || rules["new"].Alerts != 1 {
+		t.Errorf("counters %+v, want one alert of new", rules)
+	}
+}
+
 func TestChangedFileIsApplied(t *testing.T) {
 	b := newBench(t)
 	p := b.start(b.options(b.document(rule("old", "old"))))

@@ -141,6 +141,8 @@ func (p *Pipeline) Reload() { p.reload() }
 // reload reads the configuration anew and puts what is usable of it in force. When some source cannot be read at all, nothing changes.
 func (p *Pipeline) reload() {
 	defer p.recovered("reloading the configuration")
+	p.reloading.Lock()
+	defer p.reloading.Unlock()
 	result := config.Load(p.sources)
 	p.logProblems(result.Problems)
 	if result.Unusable() {
