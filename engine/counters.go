@@ -7,15 +7,20 @@ type Reason uint8
 
 // The reasons.
 const (
-	ReasonCooldown Reason = iota
-	ReasonRateLimit
-	ReasonThreshold
-	ReasonSilence
-	ReasonDryRun
+	ReasonCooldown  Reason = iota // the key alerted not long before
+	ReasonRateLimit               // the container's token bucket was empty
+	ReasonThreshold               // not enough hits came yet
+	ReasonSilence                 // a silence is in force
+	ReasonInhibited               // an alert of another rule stands for it
+	ReasonKnown                   // first_seen: the template was seen before
+	ReasonExpected                // absent: the line that the rule waits for came
+	ReasonDryRun                  // the rule alerts nobody
 	NumReasons
 )
 
-var reasonNames = [NumReasons]string{"cooldown", "rate_limit", "threshold", "silence", "dry_run"}
+var reasonNames = [NumReasons]string{
+	"cooldown", "rate_limit", "threshold", "silence", "inhibited", "known", "expected", "dry_run",
+}
 
 // String returns the reason's word, as alerts and metrics show it.
 func (r Reason) String() string { return reasonNames[r] }

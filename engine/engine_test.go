@@ -155,6 +155,50 @@ func TestAlertTellsTheHit(t *testing.T) {
 	}
 }
 
+// TestFindAndJudgeAreProcess takes the steps of Process one by one.
+func TestFindAndJudgeAreProcess(t *testing.T) {
+	r := newRun(t, Settings{Rules: []RuleSettings{
+		{Name: "a", Pattern: "x", Cooldown: time.Minute, Severity: SeverityError}, {Name: "b", Keywords: []string{"x"}}, {Name: "c", Pattern: "y"},
+	}})
+	w := r.e.Worker()
+	defer w.Release()
+	rec := Record{Text: []byte("x"), Source: &Source{Kind: "container", Workload: "shop/web"}, Time: 7}
+	hits := w.Find(&rec, nil)
+	if len(hits) != 2 || hits[0].RuleID() != "a" || hits[1].Rule().Name != "b" || hits[0].Severity() != SeverityError {
+		t.Fatalf("hits %+v", hits)
+	}
+	if c := r.counts()["a"]; c.Hits != 0 {
+		t.Errorf("a search counts: %+v", c)
+	}
+	got := w.Judge(&hits[0], t0, nil)
+	if len(got) != 1 || got[0].Kind != KindContainer || got[0].Count != 1 || got[0].First != 7 || got[0].Last != 7 {
+		t.Errorf("alerts %+v", got)
+	}
+	if again := w.Judge(&hits[0], t0+1, nil); len(again) != 0 {
+		t.Errorf("the cooldown holds nothing back: %+v", again)
+	}
+	if c := r.counts()["a"]; c.Hits != 2 || c.Alerts != 1 {
+		t.Errorf("counts %+v", c)
+	}
+}
+
+func TestKindsAndReasonsHaveWords(t *testing.T) {
+	seen := map[string]bool{"": true}
+	for k := range NumKinds {
+		if seen[k.String()] {
+			t.Errorf("kind %d: the word %q is empty or used twice", k, k)
+		}
+		seen[k.String()] = true
+	}
+	clear(seen)
+	for r := range NumReasons {
+		if seen[r.String()] {
+			t.Errorf("reason %d: the word %q is empty or used twice", r, r)
+		}
+		seen[r.String()] = true
+	}
+}
+
 func TestAlertSeverityFallsBackToTheRecords(t *testing.T) {
 	r := newRun(t, Settings{Rules: []RuleSettings{{Name: "r", Pattern: "x"}}})
 	for given, want := range map[Severity]Severity{SeverityUnknown: SeverityWarning, SeverityError: SeverityError} {

@@ -42,15 +42,26 @@ func (id *identity) next(a *engine.Alert, raw []byte) string {
 	return "al_" + idEncoding.EncodeToString(sum[:16])
 }
 
+// ofTime returns the id of an alert that time made: SHA-256 over rule, instance, kind, key and the moment at which it was due. After a restart
+// the same alert has the same id.
+func (id *identity) ofTime(a *engine.Alert) string {
+	h := sha256.New()
+	for _, part := range []string{"time", a.RuleID, id.instance, a.Kind.String(), a.Key} {
+		h.Write(binary.AppendUvarint(nil, uint64(len(part))))
+		h.Write([]byte(part))
+	}
+	h.Write(binary.BigEndian.AppendUint64(nil, uint64(a.Due)))
+	return "al_" + idEncoding.EncodeToString(h.Sum(nil)[:16])
+}
+
 var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 
 // event turns what the engine tells into what receivers are told.
 func event(a *engine.Alert, id string) trigger.Alert {
-	at := time.Unix(0, a.Time).UTC()
 	out := trigger.Alert{
-		Version: trigger.AlertVersion, ID: id, Kind: trigger.KindLog,
+		Version: trigger.AlertVersion, ID: id, Kind: a.Kind.String(),
 		Severity: a.Severity.String(), Rule: a.Rule, Summary: a.Summary, Message: a.Message, Truncated: a.Truncated,
-		Time: at, FirstSeen: at, LastSeen: at, Count: 1,
+		Time: utc(a.Time), FirstSeen: utc(a.First), LastSeen: utc(a.Last), Count: int(a.Count),
 		Captures: a.Captures, Labels: a.Labels, Runbook: a.Runbook,
 		Source: trigger.Source{
 			Kind: a.Source.Kind, Stream: a.Stream.String(), Workload: a.Source.Workload, Host: a.Source.Host, Tag: a.Source.Tag,
@@ -67,8 +78,10 @@ func event(a *engine.Alert, id string) trigger.Alert {
 		}
 	}
 	if out.Suppressed.Total > 0 && a.Since != 0 {
-		since := time.Unix(0, a.Since).UTC()
+		since := utc(a.Since)
 		out.Suppressed.Since = &since
 	}
 	return out
 }
+
+func utc(ns int64) time.Time { return time.Unix(0, ns).UTC() }

@@ -134,8 +134,20 @@ func (b *batch) identified(rec *engine.Record, id func(*engine.Alert) string) {
 		return
 	}
 	b.alerts = b.worker.Process(rec, b.now, b.alerts[:0])
+	b.route(id)
+}
+
+// route adds the alerts to those that are to be kept, each with the triggers that want it. Those that a record made get their ids from id.
+func (b *batch) route(id func(*engine.Alert) string) {
 	for i := range b.alerts {
-		a := event(&b.alerts[i], id(&b.alerts[i]))
+		made := &b.alerts[i]
+		var name string
+		if made.Due != 0 {
+			name = b.ids.ofTime(made)
+		} else {
+			name = id(made)
+		}
+		a := event(made, name)
 		b.items = append(b.items, delivery.Item{Alert: a, Targets: b.p.targets.Load().of(&a)})
 	}
 }

@@ -179,6 +179,7 @@ func (p *Pipeline) Start() {
 		p.running.Go(p.evaluator)
 	}
 	p.running.Go(p.expirer)
+	p.running.Go(p.timekeeper)
 	p.running.Go(p.stateKeeper)
 	p.running.Go(p.watch)
 	s := p.Settings()

@@ -1,0 +1,106 @@
+package engine
+
+import "cmp"
+
+// Kind says what an alert tells of.
+type Kind uint8
+
+// The kinds.
+const (
+	KindLog       Kind = iota // a line matched
+	KindThreshold             // enough lines matched
+	KindAbsence               // no line matched for too long
+	KindRecovered             // what was absent is back
+	KindRollup                // what was held back in a window that closed
+	KindContainer             // an event of the container engine matched
+	NumKinds
+)
+
+var kindNames = [NumKinds]string{"log", "threshold", "absence", "recovered", "rollup", "container"}
+
+// String returns the kind's word, as alerts and metrics show it.
+func (k Kind) String() string { return kindNames[k] }
+
+// Alert is what the engine tells. It owns all its memory. Count and the sum of Suppressed are the hits that it stands for: over all alerts
+// of a rule, with what is held back and not told yet, they add up to the rule's hits.
+type Alert struct {
+	Kind       Kind
+	RuleID     string // as in Resolved.ID
+	Rule       string // the rule's name
+	Severity   Severity
+	Summary    string // one line
+	Message    string // the line: valid UTF-8, at most 8 KiB
+	Truncated  bool   // the message or the line that was matched is not whole
+	Time       int64  // of the record, or the moment at which an alert that time makes was due; ns since 1970-01-01 UTC
+	Count      int64  // hits that the alert stands for itself, without the suppressed ones: 1, or 0 for what time makes
+	First      int64  // when the first of all hits that it stands for came, ns
+	Last       int64  // when the last of them came, ns
+	Stream     Stream
+	Source     *Source
+	Captures   map[string]string
+	Suppressed [NumReasons]int64 // held back since the last alert of the key
+	Since      int64             // when the first of them came, ns; 0 = none
+	Labels     map[string]string // the rule's; not to be modified
+	Runbook    string
+	// Due and Key tell an alert that time made from every other one, over restarts: when it was due, ns, and what of. Due is 0 for an alert
+	// that a record made.
+	Due int64
+	Key string
+}
+
+// alert makes the alert of a hit. suppressed and since are what it tells of the hits held back before it.
+func (h *Hit) alert(suppressed [NumReasons]int64, since int64) Alert {
+	r, rec := h.rule, h.Record
+	a := Alert{
+		Kind: KindLog, RuleID: r.id, Rule: r.settings.Name, Severity: h.Severity(), Time: rec.Time, Count: 1, First: rec.Time, Last: rec.Time,
+		Stream: rec.Stream, Source: rec.Source, Captures: h.captured(), Suppressed: suppressed, Since: since,
+		Labels: r.settings.Labels, Runbook: r.settings.Runbook,
+	}
+	if rec.Source.Kind == "container" {
+		a.Kind = KindContainer
+	}
+	if since != 0 {
+		a.First = min(since, rec.Time)
+	}
+	var shortened bool
+	a.Message, shortened = validText(h.line, maxMessage)
+	a.Truncated = h.cut || shortened || rec.Truncated
+	a.Summary = renderSummary(r.summary, &summaryData{
+		Rule: a.Rule, Severity: a.Severity.String(), Message: a.Message, Stream: a.Stream.String(),
+		Workload: a.Source.Workload, Host: a.Source.Host, Tag: a.Source.Tag, Container: a.Source.Container,
+		Captures: a.Captures, Labels: a.Labels,
+	})
+	return a
+}
+
+// Hit is a record that a rule matched. It borrows the record's memory.
+type Hit struct {
+	Record   *Record
+	rule     *rule
+	line     []byte // the part of the line that was looked at
+	cut      bool   // the line is longer
+	captures map[string]string
+	searched bool // captures is known
+}
+
+// RuleID returns the id of the rule, as in Resolved.ID.
+func (h *Hit) RuleID() string { return h.rule.id }
+
+// Rule returns the settings of the rule, with the overrides of the record's workload. They are not to be modified.
+func (h *Hit) Rule() *RuleSettings { return &h.rule.settings }
+
+// Severity returns the severity of an alert about the hit: the rule's, else the record's, else the line's, else warning.
+func (h *Hit) Severity() Severity {
+	if s := h.rule.settings.Severity; s != SeverityUnknown {
+		return s
+	}
+	return cmp.Or(h.Record.Severity, jsonSeverity(h.line), SeverityWarning)
+}
+
+// captured returns the pattern's named groups, or nil.
+func (h *Hit) captured() map[string]string {
+	if !h.searched {
+		h.captures, h.searched = h.rule.captures(h.line), true
+	}
+	return h.captures
+}

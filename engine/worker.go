@@ -1,0 +1,122 @@
+package engine
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/tinyforge/fluentbit-trigger/engine/match"
+)
+
+// sourceCache bounds how many sources a worker remembers the effective rules of. Beyond it, all are forgotten and found anew.
+const sourceCache = 1024
+
+// Worker processes records against the rules that were in force when it was handed out. It belongs to one goroutine.
+type Worker struct {
+	engine   *Engine
+	snapshot *Snapshot
+	matcher  *match.Matcher
+	sources  map[*Source]*effective
+	last     *Source // the last record's, and its rules
+	rules    *effective
+	lines    int64
+	leads    []int32
+	hits     []Hit
+	key      []byte
+	field    []byte
+	bucket   []byte
+}
+
+// Worker hands out a worker. Release it when the batch of records is done, so that its memory is used again.
+func (e *Engine) Worker() *Worker {
+	n := e.snapshot.Load()
+	select {
+	case w := <-n.workers:
+		return w
+	default:
+		return &Worker{engine: e, snapshot: n, matcher: n.set.NewMatcher(), sources: map[*Source]*effective{}}
+	}
+}
+
+// Release ends the use of the worker.
+func (w *Worker) Release() {
+	w.engine.lines.Add(w.lines)
+	w.lines = 0
+	clear(w.hits[:cap(w.hits)]) // they hold records that are not the worker's
+	select {
+	case w.snapshot.workers <- w:
+	default: // as many as can run at once are kept; this one is left to the garbage collector
+	}
+}
+
+// effective returns the rules for the records of a source, and whether the worker meets it for the first time.
+func (w *Worker) effective(s *Source) (rules *effective, first bool) {
+	if s == w.last {
+		return w.rules, false
+	}
+	rules, ok := w.sources[s]
+	if !ok {
+		if len(w.sources) >= sourceCache {
+			clear(w.sources)
+		}
+		rules = w.snapshot.effectiveFor(s.Workload)
+		w.sources[s] = rules
+	}
+	w.last, w.rules = s, rules
+	return rules, !ok
+}
+
+// Process applies the rules to one record and appends its alerts to dst: it meets a source that is new, finds the hits and judges each.
+// now, in ns, is what everything is measured by: the time of arrival live, the record's own in a replay. A record that hits nothing costs
+// no allocation and no lock.
+func (w *Worker) Process(rec *Record, now int64, dst []Alert) []Alert {
+	if _, first := w.effective(rec.Source); first {
+		w.Meet(rec.Source, now)
+	}
+	w.hits = w.Find(rec, w.hits[:0])
+	for i := range w.hits {
+		dst = w.Judge(&w.hits[i], now, dst)
+	}
+	return dst
+}
+
+// Meet notes that records of a source come in, from which absence is measured. It may be called again for a source.
+func (w *Worker) Meet(*Source, int64) {}
+
+// Find appends the record's hits to dst, in the order of the rules. It neither uses nor changes what the engine remembers, and takes no lock.
+// The hits are valid as long as the record's memory is.
+func (w *Worker) Find(rec *Record, dst []Hit) []Hit {
+	w.lines++
+	rules, _ := w.effective(rec.Source)
+	line, cut := rec.Text, false
+	if len(line) > maxMatched {
+		line, cut = line[:maxMatched], true
+	}
+	found := len(dst)
+	w.leads = w.matcher.Match(line, rules.enabled, w.leads[:0])
+	for _, lead := range w.leads {
+		for _, r := range w.snapshot.byLead[lead] {
+			if rules.has(r.index) && w.confirms(r, rec, line) {
+				dst = append(dst, Hit{Record: rec, rule: r, line: line, cut: cut})
+			}
+		}
+		for _, r := range rules.over[lead] {
+			if w.confirms(r, rec, line) {
+				dst = append(dst, Hit{Record: rec, rule: r, line: line, cut: cut})
+			}
+		}
+	}
+	for _, r := range rules.always {
+		if w.confirms(r, rec, line) {
+			dst = append(dst, Hit{Record: rec, rule: r, line: line, cut: cut})
+		}
+	}
+	if len(dst)-found > 1 {
+		slices.SortFunc(dst[found:], func(a, b Hit) int { return cmp.Compare(a.rule.order, b.rule.order) })
+	}
+	return dst
+}
+
+func (w *Worker) confirms(r *rule, rec *Record, line []byte) (ok bool) {
+	ok, w.field = r.confirms(rec, line, w.field)
+	return ok
+}
