@@ -156,6 +156,8 @@ func (b *binder) field(sc scope, n *node, key string, dst reflect.Value) {
 		b.list(sc, n, key, dst, hidden)
 	case t.Kind() == reflect.Map && isScalar(t.Elem()):
 		b.mapping(sc, n, key, dst, hidden)
+	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct:
+		b.tables(sc, n, key, dst)
 	default:
 		panic(fmt.Sprintf("config: no binding for the type %s of %s", t, sc.prefix+key))
 	}
@@ -254,6 +256,52 @@ func (b *binder) list(sc scope, n *node, key string, dst reflect.Value, hidden b
 		}
 	}
 	dst.Set(out)
+}
+
+// tables sets a slice of structs from an array of tables.
+func (b *binder) tables(sc scope, n *node, key string, dst reflect.Value) {
+	b.each(sc.path, key, "name", n, func(p part) {
+		e := reflect.New(dst.Type().Elem()).Elem()
+		b.table(scope{path: p.path}, p.node, e, nil)
+		dst.Set(reflect.Append(dst, e))
+	})
+}
+
+// each calls bind for each table of an array of tables; nameKey is the key that tells them apart.
+func (b *binder) each(parent, key, nameKey string, n *node, bind func(part)) {
+	if !n.list {
+		header := key
+		if parent != "" {
+			kind, _, _ := strings.Cut(parent, " ")
+			header = kind + "." + key
+		}
+		p := Problem{
+			File: n.at.file, Line: n.at.line, Column: n.at.column, Path: parent, Field: key,
+			Message: "want an array of tables, not " + n.kind(), Hint: fmt.Sprintf("write [[%s]]", header),
+		}
+		b.add(p)
+		return
+	}
+	for i, item := range n.items {
+		bind(part{node: item, path: elementPath(parent, key, nameKey, i, item)})
+	}
+}
+
+// elementPath names element i of an array of tables: by its name where it has one, else by its number.
+func elementPath(parent, key, nameKey string, i int, item *node) string {
+	path := fmt.Sprintf("%s #%d", key, i+1)
+	if name := item.table[nameKey]; name != nil {
+		if text, ok := name.text(); ok && text != "" {
+			path = key + " " + quoted(text)
+			if key == "override" {
+				path = "override of " + quoted(text)
+			}
+		}
+	}
+	if parent != "" {
+		path = parent + ": " + path
+	}
+	return path
 }
 
 // mapping sets a map from a table of scalars. Tables inside it are dotted keys: a.b = "x" and "a.b" = "x" mean the same.

@@ -20,6 +20,7 @@ func (l *loader) result() *Result {
 	for _, r := range l.rules {
 		if r.ok {
 			l.settings.Rules = append(l.settings.Rules, r.settings)
+			l.parts.Rules = append(l.parts.Rules, r.shown())
 		}
 	}
 	l.checkWorkloads(globals)
@@ -32,8 +33,9 @@ func (l *loader) result() *Result {
 		}
 	}
 	res.Broken = l.resetBroken()
-	res.Settings = l.settings
-	sortProblems(l.problems)
+	res.Settings, res.Parts = l.settings, l.parts
+	res.Parts.singles = l.set
+	SortProblems(l.problems)
 	res.Problems = l.problems
 	if l.count > maxProblems {
 		last := l.problems[len(l.problems)-1]
@@ -196,6 +198,7 @@ func (l *loader) checkWorkloads(globals map[string]*rulePart) {
 			own[match], overridden[match] = map[string]*rulePart{}, map[string]position{}
 		}
 		ws := engine.WorkloadSettings{Match: match}
+		block := WorkloadPart{Part: w.shown()}
 		if match == "" {
 			l.report(&w.part, "match", "", "must be set", `a glob such as "shop/*"`)
 			usable = false
@@ -208,6 +211,7 @@ func (l *loader) checkWorkloads(globals map[string]*rulePart) {
 			l.checkOverride(o, globals, names, overridden[match])
 			if o.ok {
 				ws.Overrides = append(ws.Overrides, o.settings)
+				block.Overrides = append(block.Overrides, o.shown())
 			}
 		}
 		for _, r := range w.rules {
@@ -215,10 +219,12 @@ func (l *loader) checkWorkloads(globals map[string]*rulePart) {
 			l.unique(&r.part, own[match], r.settings.Name, r)
 			if r.ok {
 				ws.Rules = append(ws.Rules, r.settings)
+				block.Rules = append(block.Rules, r.shown())
 			}
 		}
 		if usable {
 			l.settings.Workloads = append(l.settings.Workloads, ws)
+			l.parts.Workloads = append(l.parts.Workloads, block)
 		}
 	}
 }
@@ -296,6 +302,7 @@ func (l *loader) checkTriggers() {
 		}
 		if t.ok {
 			l.settings.Triggers = append(l.settings.Triggers, t.settings)
+			l.parts.Triggers = append(l.parts.Triggers, t.shown())
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -15,6 +14,8 @@ type Result struct {
 	// Settings holds everything that is usable: what has a problem is left out, or has its default where something must be in force. A
 	// broken egress policy is the exception: it is replaced by one that allows nothing.
 	Settings Settings
+	// Parts says where the parts of the settings stand.
+	Parts Parts
 	// Problems lists all problems, by file, line and column.
 	Problems []Problem
 	// Broken names the settings that exist once and had a problem, such as "limits" or "store", so that their defaults stand in.
@@ -76,6 +77,7 @@ type loader struct {
 	workloads []*workloadPart
 	triggers  []*triggerPart
 	files     []string
+	parts     Parts
 }
 
 // part is a table that there can be many of.
@@ -133,37 +135,6 @@ func (l *loader) bind(root *node) {
 			})
 		},
 	})
-}
-
-// each calls bind for each table of an array of tables; nameKey is the key that tells them apart.
-func (l *loader) each(parent, key, nameKey string, n *node, bind func(part)) {
-	if !n.list {
-		header := key
-		if parent != "" {
-			header = "workload." + key
-		}
-		p := Problem{
-			File: n.at.file, Line: n.at.line, Column: n.at.column, Path: parent, Field: key,
-			Message: "want an array of tables, not " + n.kind(), Hint: fmt.Sprintf("write [[%s]]", header),
-		}
-		l.add(p)
-		return
-	}
-	for i, item := range n.items {
-		path := fmt.Sprintf("%s #%d", key, i+1)
-		if name := item.table[nameKey]; name != nil {
-			if text, ok := name.text(); ok && text != "" {
-				path = key + " " + quoted(text)
-				if key == "override" {
-					path = "override of " + quoted(text)
-				}
-			}
-		}
-		if parent != "" {
-			path = parent + ": " + path
-		}
-		bind(part{node: item, path: path})
-	}
 }
 
 func (l *loader) rule(p part) *rulePart {

@@ -51,8 +51,8 @@ func (p Problem) Error() string {
 	return b.String()
 }
 
-// sortProblems orders problems by file, line and column; those of one place stay as they are found.
-func sortProblems(ps []Problem) {
+// SortProblems orders problems by file, line and column; those of one place stay as they are found.
+func SortProblems(ps []Problem) {
 	slices.SortStableFunc(ps, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})

@@ -15,7 +15,7 @@ const inlineName = "parameter config"
 
 // Sources says where the configuration comes from. All sources are combined; a name or a key that two of them set is a problem.
 type Sources struct {
-	// Files names TOML files: each entry is a file, a folder (its *.toml files, sorted, hidden ones left out), a glob, or several of them
+	// Files names TOML files: each entry is a file, a folder (its *.toml files, sorted; hidden ones and *.test.toml, which test rules, left out), a glob, or several of them
 	// separated by commas.
 	Files []string
 	// Inline is a whole TOML document, as a YAML block scalar carries it.
@@ -70,7 +70,7 @@ func expandEntry(entry string) ([]string, error) {
 	}
 	var files []string
 	for _, m := range matches {
-		if info, err := os.Stat(m); err == nil && !info.IsDir() {
+		if info, err := os.Stat(m); err == nil && !info.IsDir() && !IsTest(m) {
 			files = append(files, m)
 		}
 	}
@@ -80,6 +80,10 @@ func expandEntry(entry string) ([]string, error) {
 	return files, nil
 }
 
+// IsTest reports whether a file's name says that it tests rules. Such files lie beside the rules, and are no part of the configuration: folders
+// and globs leave them out.
+func IsTest(name string) bool { return strings.HasSuffix(name, ".test.toml") }
+
 // folder returns the TOML files of a folder. Links are followed, because a Kubernetes ConfigMap is mounted as links.
 func folder(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir) // sorted by name
@@ -88,7 +92,7 @@ func folder(dir string) ([]string, error) {
 	}
 	var files []string
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), ".") || filepath.Ext(e.Name()) != ".toml" {
+		if strings.HasPrefix(e.Name(), ".") || filepath.Ext(e.Name()) != ".toml" || IsTest(e.Name()) {
 			continue
 		}
 		path := filepath.Join(dir, e.Name())

@@ -1,0 +1,62 @@
+package config
+
+// Parts says where the parts of the settings stand: its lists are as long as those of the settings, and in the same order.
+type Parts struct {
+	Rules     []Part
+	Workloads []WorkloadPart
+	Triggers  []Part
+
+	singles map[string]position
+}
+
+// WorkloadPart is a [[workload]] block, with the overrides and rules in it.
+type WorkloadPart struct {
+	Part
+	Overrides []Part
+	Rules     []Part
+}
+
+// Part is one rule, workload, override or trigger.
+type Part struct {
+	// Path names it, as Problem.Path does.
+	Path string
+	node *node
+}
+
+// Place is where something stands. Line and Column count from 1, in characters; both are 0 where the source has no lines.
+type Place struct {
+	File         string
+	Line, Column int
+}
+
+func (p position) place() Place { return Place{p.file, p.line, p.column} }
+
+// shown is the part as the result tells of it.
+func (p *part) shown() Part { return Part{Path: p.path, node: p.node} }
+
+// Place returns where a setting of the part stands, such as "cooldown" or "where.level": of a list, the element with the text when there is
+// one. A setting that is not set stands where the part does.
+func (p Part) Place(field, text string) Place {
+	if n := p.node.find(field, text); field != "" && n != nil {
+		return n.at.place()
+	}
+	return p.node.at.place()
+}
+
+// Sets reports whether the part sets the setting itself.
+func (p Part) Sets(field string) bool { return p.node.find(field, "") != nil }
+
+// Literal returns a setting as its source writes it, cut to a readable length; "" where it is not set, and for lists and tables. It is not
+// for settings that may be secret.
+func (p Part) Literal(field, text string) string {
+	if n := p.node.find(field, text); n != nil {
+		return n.literal()
+	}
+	return ""
+}
+
+// Single returns where a setting that exists once is set, such as "limits.max_keys"; false when no source sets it.
+func (p *Parts) Single(field string) (Place, bool) {
+	at, ok := p.singles[field]
+	return at.place(), ok
+}

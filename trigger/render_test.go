@@ -1,0 +1,71 @@
+package trigger
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestRenderIsWhatIsSent compares what Render makes of each format with what a client's renderer makes, but for the secrets.
+func TestRenderIsWhatIsSent(t *testing.T) {
+	for _, format := range Formats() {
+		s := DefaultSettings()
+		s.Name, s.Format, s.URL = "x", format, NewSecret("https://hooks.example.com/S3CR3T")
+		s.RoutingKey, s.Token, s.ChatID = NewSecret("S3CR3T"), NewSecret("S3CR3T"), "1"
+		r := &renderer{settings: &s, routingKey: NewSecret(Placeholder), topic: Placeholder, now: Deps{}.withDefaults().Now}
+		want, err := r.render("al_0123456789abcdef", []Alert{sampleAlert()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, contentType, err := Render(s, []Alert{sampleAlert()}, sampleTime)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if format != FormatAlertmanager && string(got) != string(want.body) || contentType != want.contentType {
+			t.Errorf("%s: %s %s\nwant %s %s", format, contentType, got, want.contentType, want.body)
+		}
+		if strings.Contains(string(got), "S3CR3T") {
+			t.Errorf("%s shows a secret: %s", format, got)
+		}
+	}
+}
+
+func TestRenderUsesTheBody(t *testing.T) {
+	s := DefaultSettings()
+	s.Name, s.Body = "x", `{"text": "{{ .Alert.Rule }}"}`
+	got, _, err := Render(s, []Alert{sampleAlert()}, sampleTime)
+	if err != nil || string(got) != `{"text":"go-panic"}` {
+		t.Errorf("%s, %v", got, err)
+	}
+	if _, _, err := Render(s, nil, sampleTime); err == nil {
+		t.Error("no alert makes a payload")
+	}
+	s.Body = `{`
+	if _, _, err := Render(s, []Alert{sampleAlert()}, sampleTime); err == nil || !strings.HasPrefix(err.Error(), "body: ") {
+		t.Errorf("a broken body: %v", err)
+	}
+}
+
+func TestInClear(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*Settings)
+		want   string
+	}{
+		{"plain address", func(s *Settings) { s.URL = NewSecret("https://hooks.example.com/ops") }, ""},
+		{"files", func(s *Settings) { s.URLFile, s.TokenFile, s.PasswordEnv = "a", "b", "C" }, ""},
+		{"slack", func(s *Settings) { s.Format, s.URL = FormatSlack, NewSecret("https://hooks.slack.com/x") }, "url"},
+		{"token in the path", func(s *Settings) { s.URL = NewSecret("https://a.example/hooks/0123456789abcdef0123") }, "url"},
+		{"query", func(s *Settings) { s.URL = NewSecret("https://a.example/?key=x") }, "url"},
+		{"proxy", func(s *Settings) { s.ProxyURL = NewSecret("http://u:p@proxy:3128") }, "proxy_url"},
+		{"plain proxy", func(s *Settings) { s.ProxyURL = NewSecret("http://proxy:3128") }, ""},
+		{"rest", func(s *Settings) {
+			s.Token, s.HubSecret, s.Headers = NewSecret("a"), NewSecret("b"), map[string]Secret{"X-Key": NewSecret("c")}
+		}, "headers.X-Key token hub_secret"},
+	} {
+		s := DefaultSettings()
+		c.change(&s)
+		if got := strings.Join(s.InClear(), " "); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
