@@ -1,0 +1,171 @@
+package engine
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/engine/match"
+)
+
+// Explanation says why one rule did or did not match a record, and what would become of the hit.
+type Explanation struct {
+	RuleID string `json:"rule_id"` // as in Resolved.ID
+	Rule   string `json:"rule"`
+	Hit    bool   `json:"hit"`
+	// Checks are the conditions of the rule, each with its outcome; the record is a hit when all of them passed.
+	Checks   []Check           `json:"checks"`
+	Captures map[string]string `json:"captures,omitempty"`
+	// Standing says what would become of the hit now; nil where there is no hit.
+	Standing *Standing `json:"standing,omitempty"`
+	// Alert is what the hit would tell, or would if nothing held it back; nil where there is no hit.
+	Alert *Alert `json:"-"`
+}
+
+// Check is one condition of a rule, tried on a record.
+type Check struct {
+	Field  string `json:"field"`         // the setting: stream, where.PATH, pattern, keywords, any, all or none
+	Want   string `json:"want"`          // what it asks for
+	Got    string `json:"got,omitempty"` // what there is instead, or for an exclusion what it found
+	Passed bool   `json:"passed"`
+	// Missing is the first text that every match must hold and the line does not, where there is one.
+	Missing string `json:"missing,omitempty"`
+}
+
+// String returns the check in words.
+func (c *Check) String() string {
+	switch {
+	case c.Field == "none" && c.Passed:
+		return "none " + c.Want + " does not match"
+	case c.Field == "none":
+		return fmt.Sprintf("none %s excludes the line: it matches %q", c.Want, c.Got)
+	case c.Field == "stream" && c.Got == "":
+		return "stream is to be " + c.Want + ", and the record tells none"
+	case c.Field == "stream":
+		return "stream is " + c.Got + verdictWord(c.Passed) + c.Want
+	case strings.HasPrefix(c.Field, "where.") && c.Got == "":
+		return c.Field + " = " + c.Want + ": the record has no such field" + map[bool]string{true: ", which is as good"}[c.Passed]
+	case strings.HasPrefix(c.Field, "where."):
+		return fmt.Sprintf("%s = %s: it is %s", c.Field, c.Want, c.Got)
+	case c.Passed:
+		return c.Field + " " + c.Want + " matches"
+	case c.Missing != "":
+		return c.Field + " " + c.Want + " does not match: the line does not hold " + c.Missing
+	default:
+		return c.Field + " " + c.Want + " does not match"
+	}
+}
+
+func verdictWord(passed bool) string {
+	if passed {
+		return ", as wanted: "
+	}
+	return ", and is to be "
+}
+
+// Failed returns the first check that did not pass; nil for a hit.
+func (x *Explanation) Failed() *Check {
+	for i := range x.Checks {
+		if !x.Checks[i].Passed {
+			return &x.Checks[i]
+		}
+	}
+	return nil
+}
+
+// Explain tells for each effective rule of the record's workload, in the order of the configuration, why it did or did not match, and what
+// would become of the hit if it came now. It changes nothing that the engine remembers or counts, and agrees with Process: the same rules hit,
+// and the same hits alert or are held back for the same reason. It is slow: it tries every condition.
+func (e *Engine) Explain(rec *Record, now int64) []Explanation {
+	w := e.Worker()
+	defer w.Release()
+	found := map[*rule]*Hit{}
+	hits := w.Find(rec, nil)
+	w.lines-- // it is no line that came in
+	for i := range hits {
+		found[hits[i].rule] = &hits[i]
+	}
+	line := rec.Text[:min(len(rec.Text), maxMatched)]
+	rules := w.snapshot.rulesOf(rec.Source.Workload)
+	out := make([]Explanation, 0, len(rules))
+	trial := e.limiter.trial(len(hits))
+	for _, r := range rules {
+		x := Explanation{RuleID: r.id, Rule: r.settings.Name, Checks: r.checks(rec, line)}
+		if h := found[r]; h != nil {
+			x.Hit, x.Captures = true, h.captured()
+			x.Standing, x.Alert = w.standing(trial, h, now)
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+// rulesOf returns the compiled rules of a workload, in the order of the configuration.
+func (n *Snapshot) rulesOf(workload string) []*rule {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	own := n.ownIndexes()
+	resolved := Effective(&n.settings, workload)
+	out := make([]*rule, 0, len(resolved))
+	for i := range resolved {
+		if r := n.ruleFor(&resolved[i], own); r != nil {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// checks tries each condition of the rule on a record.
+func (r *rule) checks(rec *Record, line []byte) []Check {
+	var out []Check
+	s := &r.settings
+	if r.stream != StreamUnknown {
+		out = append(out, Check{Field: "stream", Want: s.Stream, Got: rec.Stream.String(), Passed: rec.Stream == r.stream})
+	}
+	for i := range r.where {
+		c := &r.where[i]
+		value, ok := appendField(nil, rec, c.path)
+		check := Check{Field: "where." + c.path, Want: fmt.Sprintf("%q", s.Where[c.path]), Passed: c.holds(value, ok)}
+		if ok {
+			text, _ := validText(value, maxCapture)
+			check.Got = fmt.Sprintf("%q", text)
+		}
+		out = append(out, check)
+	}
+	if s.Pattern != "" {
+		out = append(out, textCheck("pattern", "/"+s.Pattern+"/", s.Pattern, line))
+	}
+	if len(s.Keywords) > 0 {
+		out = append(out, textCheck("keywords", fmt.Sprintf("%q", s.Keywords), match.LiteralExpr(s.Keywords, true), line))
+	}
+	if len(s.Any) > 0 {
+		out = append(out, textCheck("any", "/"+strings.Join(s.Any, "/ or /")+"/", "(?:"+strings.Join(s.Any, ")|(?:")+")", line))
+	}
+	for _, expr := range s.All {
+		out = append(out, textCheck("all", "/"+expr+"/", expr, line))
+	}
+	for _, expr := range s.None {
+		c := textCheck("none", "/"+expr+"/", expr, line)
+		if c.Passed = !c.Passed; !c.Passed {
+			c.Got, _ = validText(regexp.MustCompile(expr).Find(line), maxCapture)
+		}
+		c.Missing = ""
+		out = append(out, c)
+	}
+	return out
+}
+
+// textCheck tries an expression on a line. The rule is compiled, so the expression is sound.
+func textCheck(field, want, expr string, line []byte) Check {
+	c := Check{Field: field, Want: want, Passed: regexp.MustCompile(expr).Match(line)}
+	if c.Passed {
+		return c
+	}
+	for _, r := range match.RequiredTexts(expr) {
+		if !r.In(line) {
+			c.Missing = r.String()
+			break
+		}
+	}
+	return c
+}

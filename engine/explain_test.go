@@ -1,0 +1,173 @@
+package engine
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// explain explains a record as record processes it.
+func (r *run) explain(rec Record) []Explanation {
+	if rec.Source == nil {
+		rec.Source = web("c1")
+	}
+	if rec.Time == 0 {
+		rec.Time = r.now
+	}
+	return r.e.Explain(&rec, r.now)
+}
+
+func TestExplainNamesWhatFails(t *testing.T) {
+	r := newRun(t, Settings{
+		Rules: []RuleSettings{
+			{Name: "panic", Pattern: `^panic: (?P<reason>.+)`, Stream: "stderr"},
+			{Name: "failed", Keywords: []string{"failed", "broken"}, None: []string{"retry in \\d+s"}},
+			{Name: "status", Where: map[string]string{"status": ">=500", "level": "error"}, Stream: "both"},
+			{Name: "pair", All: []string{"out of (?:memory|disk)", `\d+ MB`}, Any: []string{"kernel", "oom"}},
+			{Name: "elsewhere", Pattern: "x", Workloads: []string{"ops/*"}},
+		},
+		Workloads: []WorkloadSettings{{
+			Match:     "shop/*",
+			Overrides: []Override{{Rule: "panic", Keys: []string{"stream"}, Settings: RuleSettings{Stream: "stdout"}}},
+			Rules:     []RuleSettings{{Name: "own", Pattern: `duration=(?P<ms>\d{4,})ms`}},
+		}},
+	})
+	for _, c := range []struct {
+		rec  Record
+		want []string
+	}{
+		{Record{Text: []byte("panic: nil map"), Stream: Stderr}, []string{
+			"panic: stream is stderr, and is to be stdout",
+			`failed: keywords ["failed" "broken"] does not match: the line does not hold "failed" or "broken" in any case`,
+			`status: where.level = "error": the record has no such field`,
+			`pair: any /kernel/ or /oom/ does not match: the line does not hold "kernel" or "oom"`,
+			`own: pattern /duration=(?P<ms>\d{4,})ms/ does not match: the line does not hold "duration="`,
+		}},
+		{Record{Text: []byte(`{"level":"error","status":404,"msg":"charge FAILED, retry in 5s"}`), Stream: Stdout}, []string{
+			`panic: pattern /^panic: (?P<reason>.+)/ does not match: the line does not hold "panic: "`,
+			`failed: none /retry in \d+s/ excludes the line: it matches "retry in 5s"`,
+			`status: where.status = ">=500": it is "404"`,
+			`pair: any /kernel/ or /oom/ does not match: the line does not hold "kernel" or "oom"`,
+			`own: pattern /duration=(?P<ms>\d{4,})ms/ does not match: the line does not hold "duration="`,
+		}},
+		{Record{Text: []byte("oom: out of memory, broken, duration=99999ms")}, []string{
+			"panic: stream is to be stdout, and the record tells none",
+			"failed: hit",
+			`status: where.level = "error": the record has no such field`,
+			`pair: all /\d+ MB/ does not match: the line does not hold " MB"`,
+			"own: hit",
+		}},
+	} {
+		var got []string
+		for _, x := range r.explain(c.rec) {
+			if failed := x.Failed(); failed != nil {
+				got = append(got, x.Rule+": "+failed.String())
+			} else {
+				got = append(got, x.Rule+": hit")
+			}
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s:\n%s\nwant:\n%s", c.rec.Text, strings.Join(got, "\n"), strings.Join(c.want, "\n"))
+		}
+	}
+}
+
+func TestExplainTellsWhereAHitStands(t *testing.T) {
+	r := newRun(t, Settings{
+		Limits: Limits{MaxKeys: 100, PerContainer: Bucket{Rate: Rate{Count: 1, Per: time.Minute}, Burst: 2}},
+		Rules: []RuleSettings{
+			{Name: "a", Pattern: `a(?P<x>\d)`, Cooldown: 5 * time.Minute, CooldownBy: []string{"container", "capture.x"}, Severity: SeverityError},
+			{Name: "b", Pattern: "b"},
+		},
+	})
+	line := Record{Text: []byte("a1")}
+	fresh := r.explain(line)[0].Standing
+	if !fresh.Alerts || fresh.Reason != "" || fresh.Tokens != 2 || fresh.Burst != 2 || !fresh.LastAlert.IsZero() || !slices.Equal(fresh.Key, []string{"c1", "1"}) {
+		t.Errorf("a fresh engine: %+v", fresh)
+	}
+	r.record(line)
+	r.pass(30 * time.Second)
+	r.record(line)
+	held := r.explain(line)[0]
+	if s := held.Standing; s.Alerts || s.Reason != "cooldown" || s.CooldownLeft != 270 || s.HeldBack != 1 || s.Tokens != 1 || s.TokenIn != 30 {
+		t.Errorf("in the cooldown: %+v", s)
+	}
+	r.record(Record{Text: []byte("b")})
+	other := r.explain(Record{Text: []byte("a2")})[0]
+	if s := other.Standing; s.Alerts || s.Reason != "rate_limit" || s.Tokens != 0 || s.TokenIn != 30 || s.CooldownLeft != 0 {
+		t.Errorf("with an empty bucket: %+v", s)
+	}
+	if a := other.Alert; a == nil || a.Severity != SeverityError || a.Message != "a2" || a.Captures["x"] != "2" {
+		t.Errorf("the alert that is held back: %+v", a)
+	}
+	r.pass(5 * time.Minute)
+	if a := r.explain(line)[0].Alert; a.Suppressed[ReasonCooldown] != 1 {
+		t.Errorf("the alert tells of %v held back, want 1", a.Suppressed)
+	}
+	text, err := json.Marshal(held)
+	if err != nil || !strings.Contains(string(text), `"cooldown_left_seconds":270`) {
+		t.Errorf("as JSON: %s, %v", text, err)
+	}
+}
+
+// TestExplainAgreesWithProcess explains every record before it is processed: the hits, the alerts and the reasons of those held back are the
+// same, and explaining changes nothing.
+func TestExplainAgreesWithProcess(t *testing.T) {
+	for seed := range uint64(40) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			rnd := rand.New(rand.NewPCG(seed, 7))
+			settings := randomSettings(rnd)
+			settings.Limits.MaxKeys = 10_000
+			r := newRun(t, settings)
+			for range 500 {
+				r.pass(time.Duration(rnd.Int64N(int64(20 * time.Second))))
+				rec := randomRecord(rnd)
+				before := r.counts()
+				explained := r.explain(rec)
+				if fmt.Sprint(r.counts()) != fmt.Sprint(before) {
+					t.Fatal("explaining counted something")
+				}
+				want := map[string]RuleCounts{}
+				alerts := map[string]string{}
+				for _, x := range explained {
+					if x.Hit != (x.Failed() == nil) {
+						t.Fatalf("%s on %q: hit %v, and the checks say %v", x.Rule, rec.Text, x.Hit, x.Failed())
+					}
+					if !x.Hit {
+						continue
+					}
+					c := want[x.RuleID]
+					c.Hits++
+					if x.Standing.Alerts {
+						c.Alerts++
+						alerts[x.RuleID] = fmt.Sprintf("%+v", *x.Alert)
+					}
+					for i := range c.Suppressed {
+						if Reason(i).String() == x.Standing.Reason {
+							c.Suppressed[i]++
+						}
+					}
+					want[x.RuleID] = c
+				}
+				for _, a := range r.record(rec) {
+					if alerts[a.RuleID] != fmt.Sprintf("%+v", a) {
+						t.Errorf("%s on %q told %+v, explained was %s", a.RuleID, rec.Text, a, alerts[a.RuleID])
+					}
+				}
+				for id, after := range r.counts() {
+					got := RuleCounts{Hits: after.Hits - before[id].Hits, Alerts: after.Alerts - before[id].Alerts}
+					for i := range got.Suppressed {
+						got.Suppressed[i] = after.Suppressed[i] - before[id].Suppressed[i]
+					}
+					if got != want[id] {
+						t.Fatalf("%s on %q did %+v, explained was %+v", id, rec.Text, got, want[id])
+					}
+				}
+			}
+		})
+	}
+}
