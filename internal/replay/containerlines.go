@@ -1,0 +1,93 @@
+package replay
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+)
+
+// containerLines reads the form of test/containerlog: containers are declared as @NAME id=… LABEL=VALUE…, lines are SECONDS NAME STREAM TEXT.
+// Seconds are since the start of the log, which clock.ref holds.
+type containerLines struct {
+	*state
+	containers map[string]*engine.Source
+}
+
+// containerRecord is a line of a container.
+type containerRecord struct {
+	after        int64 // ns
+	name, stream string
+	text         []byte
+}
+
+func containerLine(line []byte) (r containerRecord, ok bool) {
+	parts := bytes.SplitN(line, []byte(" "), 4)
+	if len(parts) < 4 {
+		return r, false
+	}
+	seconds, rest, _ := bytes.Cut(parts[0], []byte("."))
+	whole, ok := number(seconds)
+	if !ok || len(seconds) == 0 || len(seconds) > 9 {
+		return r, false
+	}
+	if len(rest) > 0 && !isDigits(rest) {
+		return r, false
+	}
+	ns, _ := fraction(parts[0][len(seconds):])
+	r = containerRecord{int64(whole)*1e9 + int64(ns), string(parts[1]), string(parts[2]), parts[3]}
+	return r, true
+}
+
+func (c *containerLines) piece(b *Block, in *piece) {
+	in.each(func(line []byte, number int, cut bool) {
+		switch {
+		case cut:
+			c.problem(number, true, "longer than %d MiB", maxObject>>20)
+			return
+		case len(line) == 0 || line[0] == '#':
+			return
+		case line[0] == '@':
+			if s := declared(string(line[1:])); s == nil {
+				c.problem(number, false, "not of the form @NAME KEY=VALUE…")
+			} else {
+				c.containers[s.Container.Name] = s
+			}
+			return
+		}
+		r, ok := containerLine(line)
+		source := c.containers[r.name]
+		switch {
+		case !ok:
+			c.problem(number, false, "not of the form SECONDS NAME STREAM TEXT")
+		case source == nil:
+			c.problem(number, false, "a container that was not declared")
+		default:
+			b.add(engine.Record{Time: c.at(c.clock.ref+r.after, true), Text: r.text, Stream: streamOf(r.stream), Source: source}, number)
+		}
+	})
+}
+
+func (*containerLines) end(*Block) {}
+
+// declared reads a declaration behind its @; nil when it is none.
+func declared(text string) *engine.Source {
+	words := strings.Fields(text)
+	if len(words) == 0 {
+		return nil
+	}
+	d := docker.Container{Name: words[0], Labels: map[string]string{}}
+	for _, word := range words[1:] {
+		key, value, ok := strings.Cut(word, "=")
+		switch {
+		case !ok:
+			return nil
+		case key == "id":
+			d.ID = value
+		default:
+			d.Labels[key] = value
+		}
+	}
+	return docker.SourceOf(&d, "")
+}

@@ -1,0 +1,151 @@
+package replay
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+)
+
+// maxText bounds a line of text, as it is live.
+const maxText = docker.MaxLine
+
+// dockerInput reports whether an input is the log of a container, and of which.
+func dockerInput(input string) (name string, ok bool) { return strings.CutPrefix(input, "docker://") }
+
+// sourceOf tells whose log a file is: by the container's description that lies beside it, else by its path.
+func (s *Set) sourceOf(log, path, tag string) *engine.Source {
+	if d, ok := described(log, path); ok {
+		return docker.SourceOf(&d, "")
+	}
+	source := sourceOfPath(s.decoder, filepath.ToSlash(log), tag)
+	if source.Tag != "" || s.opt.Container != "" {
+		own := *source
+		own.Tag = "" // it was lent to name the workload
+		if own.Container == (engine.Container{}) {
+			own.Container.Name = s.opt.Container
+		}
+		source = &own
+	}
+	return source
+}
+
+var jsonFileName = regexp.MustCompile(`^([0-9a-f]{64})-json\.log$`)
+
+// maxDescription bounds the description of a container that is read.
+const maxDescription = 4 << 20
+
+// described reads config.v2.json, in which Docker keeps what it knows of a container, beside the container's log.
+func described(log, path string) (docker.Container, bool) {
+	m := jsonFileName.FindStringSubmatch(filepath.Base(log))
+	if m == nil {
+		return docker.Container{}, false
+	}
+	f, err := os.Open(filepath.Join(filepath.Dir(path), "config.v2.json"))
+	if err != nil {
+		return docker.Container{}, false
+	}
+	defer func() { _ = f.Close() }() // it was read from only
+	var d struct {
+		Name   string
+		Config struct {
+			Image  string
+			Labels map[string]string
+		}
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxDescription))
+	if err != nil || json.Unmarshal(text, &d) != nil {
+		return docker.Container{}, false
+	}
+	return docker.Container{ID: m[1], Name: strings.TrimPrefix(d.Name, "/"), Image: d.Config.Image, Labels: d.Config.Labels}, true
+}
+
+// addContainer makes a series of the log of a container, as the engine has it.
+func (s *Set) addContainer(ctx context.Context, name string) error {
+	if name == "" {
+		return errors.New("names no container: docker://NAME")
+	}
+	if s.opt.Engine == nil {
+		return errors.New("there is no container engine to ask")
+	}
+	if s.api == nil {
+		api, err := s.opt.Engine()
+		if err != nil {
+			return err
+		}
+		s.api = api
+	}
+	c, err := s.api.Inspect(ctx, name)
+	if err != nil {
+		return err
+	}
+	s.unsized = true
+	st := &state{set: s, source: docker.SourceOf(&c, ""), file: "docker://" + name, last: s.opt.Now.UnixNano()}
+	r := &engineReader{state: st, container: c}
+	s.series = append(s.series, &Series{Name: st.file, first: earliest, state: st, reader: r})
+	return nil
+}
+
+// engineReader reads a log that an engine sends. The context of its first block is that of the request.
+type engineReader struct {
+	*state
+	container docker.Container
+	body      io.ReadCloser
+	log       *docker.LogReader
+	block     *Block
+	bytes     int
+	over      bool
+}
+
+func (r *engineReader) next(ctx context.Context, b *Block, size int) error {
+	if r.over {
+		return io.EOF
+	}
+	if r.body == nil {
+		body, err := r.set.api.Logs(ctx, r.container.ID, docker.LogOptions{Since: r.set.opt.Since})
+		if err != nil {
+			return r.end(err)
+		}
+		r.body = body
+		r.log = docker.NewLogReader(counted{body, &r.set.read}, r.container.TTY, r.line)
+	}
+	b.File = r.file
+	r.block, r.bytes = b, 0
+	for r.bytes < size {
+		if err := r.log.Next(); err != nil {
+			return r.end(err)
+		}
+	}
+	return nil
+}
+
+func (r *engineReader) line(l docker.Line) {
+	r.bytes += len(l.Text) + 64
+	r.block.add(engine.Record{
+		Time: r.at(l.Time, true), Text: r.block.keep(l.Text), Stream: l.Stream, Truncated: l.Truncated, Source: r.source,
+	}, 0)
+}
+
+func (r *engineReader) end(err error) error {
+	r.over = true
+	if failed(err) {
+		r.set.problems.add(r.file, 0, "the log cannot be read, or not to its end: %v", err)
+	}
+	return errors.Join(io.EOF, r.close())
+}
+
+func (r *engineReader) close() error {
+	if r.body == nil {
+		return nil
+	}
+	body := r.body
+	r.body = nil
+	return body.Close()
+}

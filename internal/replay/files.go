@@ -1,0 +1,179 @@
+package replay
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// finder gathers the files that inputs mean, each once.
+type finder struct {
+	files   []found
+	seen    map[string]bool // by their real paths
+	folders []string        // that nothing was found in
+}
+
+// found is a file to be read.
+type found struct {
+	path  string
+	named bool // given itself, not by a folder or a glob
+}
+
+// add takes a file, a folder or a glob.
+func (f *finder) add(input string) error {
+	info, err := os.Stat(input)
+	switch {
+	case err == nil && info.IsDir():
+		return f.addFolder(input)
+	case err == nil:
+		return f.addFile(input, true)
+	case !errors.Is(err, fs.ErrNotExist) || !strings.ContainsAny(input, "*?["):
+		return unwrapped(err)
+	}
+	matches, err := filepath.Glob(input)
+	if err != nil {
+		return fmt.Errorf("not a glob: %w", err)
+	}
+	if len(matches) == 0 {
+		return errors.New("no file matches")
+	}
+	for _, path := range matches {
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			err = f.addFolder(path)
+			if err != nil {
+				return err
+			}
+		} else if err := f.addFile(path, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addFolder takes all files below a folder but those that are known to be no logs.
+func (f *finder) addFolder(root string) error {
+	before := len(f.files)
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil && path == root:
+			return unwrapped(err)
+		case err != nil: // a folder below that may not be read: its files are not found
+			return fs.SkipDir
+		case d.IsDir() && path != root && strings.HasPrefix(d.Name(), "."):
+			return fs.SkipDir
+		case d.IsDir() || !isLogName(path):
+			return nil
+		}
+		if d.Type()&fs.ModeSymlink != 0 {
+			if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+				return nil
+			}
+		} else if !d.Type().IsRegular() {
+			return nil
+		}
+		return f.addFile(path, false)
+	})
+	if len(f.files) == before {
+		f.folders = append(f.folders, root)
+	}
+	return err
+}
+
+func (f *finder) addFile(path string, named bool) error {
+	real, err := filepath.EvalSymlinks(path)
+	if err == nil {
+		real, err = filepath.Abs(real)
+	}
+	if err != nil {
+		return unwrapped(err)
+	}
+	if f.seen[real] {
+		return nil
+	}
+	if f.seen == nil {
+		f.seen = map[string]bool{}
+	}
+	f.seen[real] = true
+	f.files = append(f.files, found{path, named})
+	return nil
+}
+
+// said tells what nothing was found in.
+func (f *finder) said() string {
+	if len(f.folders) > 0 {
+		return "there is none in " + strings.Join(f.folders, ", ")
+	}
+	return "all are empty or cannot be read"
+}
+
+// unwrapped takes the path from an error: the caller names the input.
+func unwrapped(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
+
+// notLogs are files that lie beside the logs of containers and systems.
+var notLogs = []string{"config.v2.json", "hostconfig.json", "hostname", "hosts", "resolv.conf", "resolv.conf.hash", "wtmp", "btmp", "lastlog", "faillog"}
+
+func isLogName(path string) bool {
+	name := filepath.Base(path)
+	if strings.HasPrefix(name, ".") || slices.Contains(notLogs, name) {
+		return false
+	}
+	switch filepath.Ext(name) {
+	case ".db", ".sqlite", ".pos", ".tar", ".zip", ".journal", ".xz", ".bz2", ".toml", ".md":
+		return false
+	}
+	return true
+}
+
+// rotation is what the name of a file tells about its place among the files of one log.
+type rotation struct {
+	log    string // the path without what rotating and compressing appended
+	number int    // of the rotation, the greater the older; 0: the newest, or one with a date
+	date   string // of the rotation, as it stands in the name
+}
+
+var (
+	compressedName = regexp.MustCompile(`\.(gz|zst|zstd)$`)
+	numberedName   = regexp.MustCompile(`\.(\d{1,4})$`)
+	datedName      = regexp.MustCompile(`[._-](\d{8}(?:[-T_.]?\d{2,6})?|\d{4}-\d{2}-\d{2}(?:[-T_.]\d{2}(?:[-:.]?\d{2}){0,2})?)(\.log)?$`)
+)
+
+func rotationOf(path string) rotation {
+	name := compressedName.ReplaceAllString(path, "")
+	if m := numberedName.FindStringSubmatchIndex(name); m != nil {
+		n, err := strconv.Atoi(name[m[2]:m[3]])
+		if err == nil && m[0] > 0 && name[m[0]-1] != '/' {
+			return rotation{log: name[:m[0]], number: n + 1}
+		}
+	}
+	if m := datedName.FindStringSubmatch(name); m != nil {
+		if base := strings.TrimSuffix(name, m[0]); base != "" && !strings.HasSuffix(base, "/") {
+			return rotation{log: base + m[2], date: m[1]}
+		}
+	}
+	return rotation{log: name}
+}
+
+// before orders the files of one log by their names, the oldest first: dates, then numbers from the greatest on, then the newest.
+func (r rotation) before(o rotation) int {
+	switch {
+	case r.date != "" && o.date != "":
+		return strings.Compare(r.date, o.date)
+	case r.date != "":
+		return -1
+	case o.date != "":
+		return 1
+	}
+	return o.number - r.number
+}

@@ -1,0 +1,74 @@
+package replay
+
+import (
+	"math"
+
+	"github.com/tidwall/gjson"
+)
+
+// timeKeys are the keys that hold the time in lines of JSON, the first that can be read counts.
+var timeKeys = [...]string{
+	"time", "ts", "timestamp", "@timestamp", "time_local", "time_iso8601", "t", "asctime", "datetime", "date", "eventTime", "log_time",
+}
+
+// timePaths are the same as gjson's paths.
+var timePaths = func() (paths [len(timeKeys)]string) {
+	for i, key := range timeKeys {
+		paths[i] = gjson.Escape(key)
+	}
+	return paths
+}()
+
+// jsonTime reads the time of a JSON object.
+func jsonTime(c *clock, line []byte) (int64, bool) {
+	for _, path := range timePaths {
+		if v := gjson.GetBytes(line, path); v.Exists() {
+			if ns, ok := timeOf(c, &v); ok {
+				return ns, true
+			}
+		}
+	}
+	return 0, false
+}
+
+// timeOf reads a value: a text in any of the forms that lines begin with, or a number since 1970 in seconds, ms, µs or ns, told apart by its size.
+func timeOf(c *clock, v *gjson.Result) (int64, bool) {
+	switch v.Type {
+	case gjson.String:
+		text := []byte(v.Str)
+		if len(text) < 10 {
+			return 0, false
+		}
+		if ns, ok := c.iso(text); ok {
+			return ns, true
+		}
+		if text[2] == '/' && len(text) > 15 {
+			return c.bracketed(text)
+		}
+		if ns, ok := unixTime(c, text); ok {
+			return ns, true
+		}
+		if isDigits(text) {
+			return unixNumber(gjson.Parse(v.Str).Num)
+		}
+		return c.ctime(text)
+	case gjson.Number:
+		if n := v.Num; n > 1e17 { // ns have more digits than a float64 tells
+			return v.Int(), v.Int() > 0
+		}
+		return unixNumber(v.Num)
+	}
+	return 0, false
+}
+
+// unixNumber reads a number since 1970. The sizes do not overlap between 1980 and 2200.
+func unixNumber(n float64) (int64, bool) {
+	const first, last = 3.1e8, 7.26e9
+	for scale := 1e9; scale >= 1; scale /= 1e3 {
+		if n*scale >= first*1e9 && n*scale <= last*1e9 {
+			whole, part := math.Modf(n)
+			return int64(whole)*int64(scale) + int64(math.Round(part*scale)), true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,363 @@
+package replay
+
+import (
+	"bufio"
+	"cmp"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+)
+
+// opened is a file that is being read, decompressed.
+type opened struct {
+	*bufio.Reader
+	closers []func() error
+}
+
+func (o *opened) close() error {
+	var errs []error
+	for _, fn := range slices.Backward(o.closers) {
+		errs = append(errs, fn())
+	}
+	return errors.Join(errs...)
+}
+
+// counted counts what is read.
+type counted struct {
+	in io.Reader
+	n  *atomic.Int64
+}
+
+func (c counted) Read(p []byte) (int, error) {
+	n, err := c.in.Read(p)
+	c.n.Add(int64(n))
+	return n, err
+}
+
+// maxWindow bounds the memory that a zstd file may ask for.
+const maxWindow = 128 << 20
+
+// decompressed reads what r holds, as gzip or zstd when it begins so. Bytes that are read of r itself count in n.
+func decompressed(r io.Reader, n *atomic.Int64) (*opened, error) {
+	raw := bufio.NewReaderSize(counted{r, n}, sniffBytes)
+	magic, err := raw.Peek(4)
+	if failed(err) {
+		return nil, err
+	}
+	switch {
+	case len(magic) >= 2 && magic[0] == 0x1f && magic[1] == 0x8b:
+		z, err := gzip.NewReader(raw)
+		if err != nil {
+			return nil, fmt.Errorf("gzip: %w", err)
+		}
+		return &opened{bufio.NewReaderSize(z, sniffBytes), []func() error{z.Close}}, nil
+	case string(magic) == "\x28\xb5\x2f\xfd":
+		z, err := zstd.NewReader(raw, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
+		if err != nil {
+			return nil, fmt.Errorf("zstd: %w", err)
+		}
+		return &opened{bufio.NewReaderSize(z, sniffBytes), []func() error{func() error { z.Close(); return nil }}}, nil
+	}
+	return &opened{Reader: raw}, nil
+}
+
+func openFile(path string, n *atomic.Int64) (*opened, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, unwrapped(err)
+	}
+	o, err := decompressed(f, n)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	o.closers = append([]func() error{f.Close}, o.closers...)
+	return o, nil
+}
+
+// head returns how a file begins.
+func (o *opened) head() ([]byte, error) {
+	head, err := o.Peek(sniffBytes)
+	if failed(err) {
+		return nil, err
+	}
+	return head, nil
+}
+
+// file is a file of a log with what was found out about it.
+type file struct {
+	path     string
+	rotation rotation
+	form     Form
+	size     int64
+	changed  int64 // ns
+	first    int64 // the time of the first line that has one, or of the change
+	timed    bool
+}
+
+// errEmpty and errBinary are the reasons to leave a file out.
+var (
+	errEmpty  = errors.New("empty")
+	errBinary = errors.New("no text")
+)
+
+// look finds out about a file.
+func (s *Set) look(path string) (*file, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, unwrapped(err)
+	}
+	f := &file{path: path, rotation: rotationOf(path), size: info.Size(), changed: info.ModTime().UnixNano()}
+	var ignored atomic.Int64
+	o, err := openFile(path, &ignored)
+	if err != nil {
+		return nil, err
+	}
+	head, err := o.head()
+	if err == nil {
+		f.form, f.first, f.timed, err = s.sniff(head, f.changed)
+	}
+	return f, errors.Join(err, o.close())
+}
+
+// sniff tells form and first time of a log by how it begins.
+func (s *Set) sniff(head []byte, changed int64) (form Form, first int64, timed bool, err error) {
+	switch {
+	case len(head) == 0:
+		return 0, 0, false, errEmpty
+	case isBinary(head):
+		return 0, 0, false, errBinary
+	}
+	if form = s.opt.Form; form == FormAuto {
+		form = detect(head)
+	}
+	c := clock{zone: s.opt.Zone, ref: changed}
+	if form == FormContainerLog {
+		return form, startOf(&c, head), true, nil
+	}
+	first = changed
+	eachLine(head, func(line []byte) {
+		if timed {
+			return
+		}
+		var ns int64
+		switch form {
+		case FormDocker:
+			var e entry
+			if e, timed = dockerEntry(line); timed {
+				ns, timed = c.iso(e.time)
+			}
+		case FormCRI:
+			var r criRecord
+			r, timed = criEntry(&c, line)
+			ns = r.time
+		default:
+			ns, timed = c.read(line)
+		}
+		if timed = timed && ns <= s.latest; timed {
+			first = ns
+		}
+	})
+	return form, first, timed, nil
+}
+
+// startOf tells when a log of the form of test/containerlog began: by the first line with a time of its own, else 1970.
+func startOf(c *clock, head []byte) (start int64) {
+	known := false
+	eachLine(head, func(line []byte) {
+		if r, ok := containerLine(line); ok && !known {
+			var ns int64
+			if ns, known = c.read(r.text); known {
+				start = ns - r.after
+			}
+		}
+	})
+	return start
+}
+
+// addFiles makes series of the files that were found.
+func (s *Set) addFiles(f *finder) error {
+	logs := map[string][]*file{}
+	var order []string
+	for _, one := range f.files {
+		looked, err := s.look(one.path)
+		switch {
+		case errors.Is(err, errEmpty):
+			continue
+		case err != nil && one.named:
+			return fmt.Errorf("input %s: %w", one.path, err)
+		case err != nil:
+			s.problems.add(one.path, 0, "left out: %v", err)
+			continue
+		}
+		key := looked.rotation.log
+		if logs[key] == nil {
+			order = append(order, key)
+		}
+		logs[key] = append(logs[key], looked)
+		s.size += looked.size
+	}
+	for _, key := range order {
+		files := logs[key]
+		sortParts(files)
+		s.series = append(s.series, s.newFileSeries(key, files))
+	}
+	return nil
+}
+
+// sortParts puts the files of one log in the order in which they were written: by their names, and by their first times where all have one.
+func sortParts(files []*file) {
+	slices.SortStableFunc(files, func(a, b *file) int { return a.rotation.before(b.rotation) })
+	if !slices.ContainsFunc(files, func(f *file) bool { return !f.timed }) {
+		slices.SortStableFunc(files, func(a, b *file) int { return cmp.Compare(a.first, b.first) })
+	}
+}
+
+func (s *Set) newFileSeries(log string, files []*file) *Series {
+	newest := files[len(files)-1]
+	st := &state{set: s, stream: s.opt.Stream, tag: s.tag(log), clock: clock{zone: s.opt.Zone}, last: files[0].first}
+	for _, f := range files {
+		if f.timed {
+			st.last = f.first
+			break
+		}
+	}
+	st.source = s.sourceOf(log, newest.path, st.tag)
+	return &Series{Name: newest.path, first: st.last, state: st, reader: &fileReader{state: st, files: files}}
+}
+
+// tag names the workload of a log whose lines and path tell none.
+func (s *Set) tag(log string) string {
+	switch {
+	case s.opt.Workload != "":
+		return s.opt.Workload
+	case s.opt.Container != "":
+		return s.opt.Container
+	}
+	name := filepath.Base(log)
+	if cut := name[:len(name)-len(filepath.Ext(name))]; cut != "" {
+		name = cut
+	}
+	return name
+}
+
+// fileReader reads the files of a log one after the other.
+type fileReader struct {
+	*state
+	files  []*file
+	at     int // the file that is open, or comes next
+	in     *opened
+	pieces pieces
+	parser parser
+	form   Form
+	over   bool
+}
+
+func (r *fileReader) next(_ context.Context, b *Block, size int) error {
+	for r.in == nil {
+		if r.at >= len(r.files) {
+			if !r.over && r.parser != nil {
+				r.over = true
+				r.parser.end(b)
+			}
+			return io.EOF
+		}
+		r.open(b)
+	}
+	p, err := r.pieces.next(b, size)
+	b.File = r.file
+	if err != nil {
+		closed := r.in.close()
+		r.in = nil
+		r.at++
+		if failed(err) {
+			r.set.problems.add(r.file, 0, "the rest, from line %d on, cannot be read: %v", r.pieces.line+1, err)
+		} else if closed != nil {
+			r.set.problems.add(r.file, 0, "%v", closed)
+		}
+		return nil
+	}
+	r.parser.piece(b, &p)
+	return nil
+}
+
+// open opens the next file. A parser goes on from file to file, so that a line whose parts lie in two of them is whole.
+func (r *fileReader) open(b *Block) {
+	f := r.files[r.at]
+	in, err := openFile(f.path, &r.set.read)
+	if err != nil {
+		r.set.problems.add(f.path, 0, "cannot be read: %v", err)
+		r.at++
+		return
+	}
+	r.begin(b, in, f)
+}
+
+// begin makes what was opened the file that is read.
+func (r *fileReader) begin(b *Block, in *opened, f *file) {
+	r.in, r.file, r.broken = in, f.path, false
+	r.clock.ref = f.changed
+	if f.form == FormContainerLog {
+		r.clock.ref = f.first
+	}
+	if !f.timed && f.first > r.last {
+		r.last = f.first
+	}
+	if r.parser == nil || f.form != r.form {
+		if r.parser != nil {
+			r.parser.end(b)
+		}
+		r.parser, r.form = r.state.parser(f.form), f.form
+	}
+	limit := maxObject
+	if f.form == FormPlain {
+		limit = maxText
+	}
+	r.pieces = pieces{in: in, limit: limit}
+}
+
+func (r *fileReader) close() error {
+	if r.in == nil {
+		return nil
+	}
+	in := r.in
+	r.in, r.at = nil, len(r.files)
+	return in.close()
+}
+
+// addStdin makes a series of the standard input.
+func (s *Set) addStdin() error {
+	if s.opt.Stdin == nil {
+		return errors.New("there is no standard input")
+	}
+	in, err := decompressed(s.opt.Stdin, &s.read)
+	if err != nil {
+		return err
+	}
+	head, err := in.head()
+	if err != nil {
+		return err
+	}
+	now := s.opt.Now.UnixNano()
+	f := &file{path: "stdin", changed: now}
+	if f.form, f.first, f.timed, err = s.sniff(head, now); err != nil {
+		return err
+	}
+	s.unsized = true
+	st := &state{set: s, stream: s.opt.Stream, tag: s.tag("stdin"), clock: clock{zone: s.opt.Zone}, last: f.first}
+	st.source = &engine.Source{Kind: "log", Workload: st.tag, Container: engine.Container{Name: s.opt.Container}}
+	r := &fileReader{state: st}
+	var none Block
+	r.begin(&none, in, f)
+	s.series = append(s.series, &Series{Name: "stdin", first: f.first, state: st, reader: r})
+	return nil
+}

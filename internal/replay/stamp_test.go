@@ -1,0 +1,142 @@
+package replay
+
+import (
+	"encoding/json"
+	"math/rand"
+	"testing"
+	"time"
+	"unicode/utf8"
+)
+
+func TestClockReadsTheFormsOfTime(t *testing.T) {
+	for _, c := range []struct{ line, want string }{
+		{"2026-11-26T11:00:01.5Z GET /", "2026-11-26T11:00:01.5Z"},
+		{"2026-11-26T11:00:01.123456789+02:00 x", "2026-11-26T09:00:01.123456789Z"},
+		{"2026-11-26T11:00:01-0530 x", "2026-11-26T16:30:01Z"},
+		{"2026-11-26 11:00:01,123 ERROR app: x", "2026-11-26T11:00:01.123Z"},
+		{"2026-11-26 11:00:01.123 UTC [42] FATAL:  x", "2026-11-26T11:00:01.123Z"},
+		{"2026/11/26 11:00:01 [error] 7#7: *1 x", "2026-11-26T11:00:01Z"},
+		{"2026/11/26 11:00:01.000042 main.go:1: x", "2026-11-26T11:00:01.000042Z"},
+		{"[2026/11/26 11:00:01] [error] [input] x", "2026-11-26T11:00:01Z"},
+		{"[2026-11-26T11:00:01Z INFO  app] x", "2026-11-26T11:00:01Z"},
+		{"\x1b[2m2026-11-26T11:00:01Z\x1b[0m INFO x", "2026-11-26T11:00:01Z"},
+		{`203.0.113.1 - - [26/Nov/2026:12:00:01 +0100] "GET / HTTP/1.1" 200 1`, "2026-11-26T11:00:01Z"},
+		{"[26/Nov/2026:11:00:01 +0000] x", "2026-11-26T11:00:01Z"},
+		{"Nov 26 11:00:01 host app[1]: x", "2026-11-26T11:00:01Z"},
+		{"Nov  6 11:00:01 host app[1]: x", "2026-11-06T11:00:01Z"},
+		{"Dec 31 23:59:59 host app[1]: of last year", "2025-12-31T23:59:59Z"},
+		{"<34>Nov 26 11:00:01 host su: x", "2026-11-26T11:00:01Z"},
+		{"<165>1 2026-11-26T11:00:01.003Z host app - - - x", "2026-11-26T11:00:01.003Z"},
+		{"E1126 11:00:01.000042       1 main.go:1] x", "2026-11-26T11:00:01.000042Z"},
+		{`time="2026-11-26T11:00:01Z" level=error msg=x`, "2026-11-26T11:00:01Z"},
+		{"level=info ts=2026-11-26T11:00:01.5Z caller=x", "2026-11-26T11:00:01.5Z"},
+		{"ts=1795690801.250 level=info", "2026-11-26T11:00:01.25Z"},
+		{"1:M 26 Nov 2026 11:00:01.042 * Ready", "2026-11-26T11:00:01.042Z"},
+		{"[Thu Nov 26 11:00:01.123456 2026] [core:error] x", "2026-11-26T11:00:01.123456Z"},
+		{"Thu Nov 26 11:00:01 UTC 2026 x", "2026-11-26T11:00:01Z"},
+		{"26-Nov-2026 11:00:01.123 SEVERE [main] x", "2026-11-26T11:00:01.123Z"},
+		{"1795690801.123     45 10.0.0.1 TCP_MISS/200", "2026-11-26T11:00:01.123Z"},
+		{`{"level":"info","ts":1795690801.25,"msg":"x"}`, "2026-11-26T11:00:01.25Z"},
+		{`{"time":1795690801123,"msg":"pino"}`, "2026-11-26T11:00:01.123Z"},
+		{`{"timestamp":"1795690801123456","msg":"µs"}`, "2026-11-26T11:00:01.123456Z"},
+		{`{"@timestamp":"2026-11-26T11:00:01.000Z","message":"x"}`, "2026-11-26T11:00:01Z"},
+		{`{"time_local":"26/Nov/2026:11:00:01 +0000","status":200}`, "2026-11-26T11:00:01Z"},
+		{"\tat com.example.Main(Main.java:1)", ""},
+		{"2026-13-26T11:00:01Z no such month", ""},
+		{"1234567890123456 1:2:3", ""},
+		{"Nov 26 of a year that we do not know", ""},
+		{"", ""},
+	} {
+		clock := clock{ref: testNow.UnixNano()}
+		for range 2 { // the second time with the form that the first found
+			ns, ok := clock.read([]byte(c.line))
+			got := ""
+			if ok {
+				got = time.Unix(0, ns).UTC().Format(time.RFC3339Nano)
+			}
+			if got != c.want {
+				t.Errorf("%q: %q, want %q", c.line, got, c.want)
+			}
+		}
+	}
+}
+
+func TestClockTakesTheZoneThatIsGiven(t *testing.T) {
+	zone := time.FixedZone("", 2*3600)
+	c := clock{zone: zone, ref: testNow.UnixNano()}
+	for line, want := range map[string]string{
+		"2026-11-26 11:00:01 x":  "2026-11-26T09:00:01Z",
+		"2026-11-26T11:00:01Z x": "2026-11-26T11:00:01Z",
+		"Nov 26 11:00:01 host x": "2026-11-26T09:00:01Z",
+	} {
+		ns, ok := c.read([]byte(line))
+		if got := time.Unix(0, ns).UTC().Format(time.RFC3339); !ok || got != want {
+			t.Errorf("%q: %s, want %s", line, got, want)
+		}
+	}
+}
+
+// TestDaysAgreeWithTheCalendar compares the arithmetic with package time's, for every day of 230 years.
+func TestDaysAgreeWithTheCalendar(t *testing.T) {
+	for at := time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC); at.Year() < 2200; at = at.AddDate(0, 0, 1) {
+		if got, want := days(at.Year(), int(at.Month()), at.Day()), at.Unix()/86400; got != want {
+			t.Fatalf("%s: day %d, want %d", at.Format(time.DateOnly), got, want)
+		}
+	}
+}
+
+// FuzzClock: whatever the line, reading it neither panics nor depends on how often it is read; RFC 3339 is read as package time reads it.
+func FuzzClock(f *testing.F) {
+	f.Add([]byte("2026-11-26T11:00:01.5+01:00 x"))
+	f.Add([]byte("<34>Nov 26 11:00:01 host x"))
+	f.Add([]byte("1:M 26 Nov 2026 11:00:01.042 * x"))
+	f.Add([]byte(`{"ts":1e9}`))
+	f.Fuzz(func(t *testing.T, line []byte) {
+		c := clock{ref: testNow.UnixNano()}
+		first, ok := c.read(line)
+		again, ok2 := c.read(line)
+		if first != again || ok != ok2 {
+			t.Fatalf("%q: %d %t, then %d %t", line, first, ok, again, ok2)
+		}
+		if want, err := time.Parse(time.RFC3339Nano, string(line)); err == nil && want.Year() >= 1970 && want.Year() < 2200 && ok {
+			if first != want.UnixNano() {
+				t.Fatalf("%q: %d, want %d", line, first, want.UnixNano())
+			}
+		}
+	})
+}
+
+// FuzzUnescape: the text of a string that encoding/json takes is what encoding/json makes of it.
+func FuzzUnescape(f *testing.F) {
+	for _, s := range []string{`a\nb`, `\u00e4\ud83d\ude00`, `\ud83d`, `\ud83dx`, `\"\\\/\b\f\r\t`, `\x`, `\`, `\u12`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if !utf8.Valid(raw) { // encoding/json replaces it; the line keeps its bytes
+			return
+		}
+		var want string
+		err := json.Unmarshal([]byte(`"`+string(raw)+`"`), &want)
+		got, ok := unescape(append([]byte(nil), raw...))
+		if err == nil && (!ok || string(got) != want) {
+			t.Fatalf("%q: %q %t, want %q", raw, got, ok, want)
+		}
+	})
+}
+
+func TestUnescapeOfAnyTextIsTheText(t *testing.T) {
+	rng := rand.New(rand.NewSource(1))
+	for range 20_000 {
+		text := make([]rune, rng.Intn(20))
+		for i := range text {
+			text[i] = []rune("aä\"\\\n\t\u2028\U0001F600\x01")[rng.Intn(9)]
+		}
+		quoted, err := json.Marshal(string(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, ok := unescape(quoted[1 : len(quoted)-1]); !ok || string(got) != string(text) {
+			t.Fatalf("%s: %q %t", quoted, got, ok)
+		}
+	}
+}
