@@ -1,0 +1,213 @@
+// Package client speaks to the administration API of a running instance, plugin or standalone, over TCP or a unix socket. It is what the command line uses.
+//
+// Errors say what to do: an *Unreachable that nothing answered, a *Problem what the answer was. No error holds the token.
+package client
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// DefaultURL is where the standalone mode listens unless it is configured otherwise.
+const DefaultURL = "http://127.0.0.1:2021"
+
+// maxAnswer bounds what is read of an answer, in bytes.
+const maxAnswer = 64 << 20
+
+// Options say whom to speak to.
+type Options struct {
+	URL      string // http://, https:// or unix:///path/of/socket; DefaultURL when empty
+	Token    string // sent as a bearer token when it is not empty
+	Instance string // the instance that is meant; the only one, or the first, when empty
+	CAFile   string // PEM certificates that an https:// server is checked against instead of the system's
+	Agent    string // the User-Agent header
+	Timeout  time.Duration
+}
+
+// Client speaks to one listener. It is safe for concurrent use.
+type Client struct {
+	options Options
+	base    *url.URL
+	http    *http.Client
+}
+
+// New checks the options. It does not connect.
+func New(o Options) (*Client, error) {
+	if o.URL == "" {
+		o.URL = DefaultURL
+	}
+	if strings.ContainsAny(o.Token, "\r\n") {
+		return nil, errors.New("the token must be one line")
+	}
+	base, err := url.Parse(o.URL)
+	if err != nil {
+		return nil, fmt.Errorf("url %q: %w", o.URL, errors.Unwrap(err))
+	}
+	if base.User != nil || base.RawQuery != "" || base.Fragment != "" {
+		return nil, errors.New("url: must not hold a user, a query or a fragment; the token goes into a file or the environment")
+	}
+	transport := &http.Transport{
+		Proxy: nil, MaxIdleConns: 4, IdleConnTimeout: 30 * time.Second, TLSHandshakeTimeout: 10 * time.Second, ForceAttemptHTTP2: true,
+		MaxResponseHeaderBytes: 1 << 16,
+	}
+	dialer := &net.Dialer{Timeout: 5 * time.Second}
+	transport.DialContext = dialer.DialContext
+	switch {
+	case base.Scheme == "unix" && base.Host == "" && filepath.IsAbs(base.Path):
+		socket := base.Path
+		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "unix", socket)
+		}
+		base = &url.URL{Scheme: "http", Host: "localhost"}
+	case base.Scheme == "unix":
+		return nil, fmt.Errorf("url %q: want unix:// and an absolute path, such as unix:///run/fluentbit-trigger.sock", o.URL)
+	case base.Scheme != "http" && base.Scheme != "https", base.Host == "":
+		return nil, fmt.Errorf("url %q: want http://HOST:PORT, https://HOST:PORT or unix:///PATH", o.URL)
+	}
+	base.Path = strings.TrimSuffix(base.Path, "/")
+	if o.CAFile != "" {
+		pem, err := os.ReadFile(o.CAFile)
+		if err != nil {
+			return nil, err
+		}
+		roots := x509.NewCertPool()
+		if !roots.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("%s: holds no PEM certificate", o.CAFile)
+		}
+		transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	}
+	return &Client{options: o, base: base, http: &http.Client{
+		Transport: transport,
+		// A listener of ours redirects nowhere, and the token is for it alone.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}, nil
+}
+
+// Close lets go of idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Request is one call. The zero value of every field but Path may be used.
+type Request struct {
+	Method string // GET when empty
+	Path   string // below the listener's address, with escaped segments; see Path
+	Query  url.Values
+	Body   any    // marshalled to JSON; a json.RawMessage is sent as it is
+	Match  string // the ETag that must still hold, as If-Match
+	Patch  bool   // the body is a JSON merge patch (RFC 7396)
+}
+
+// Answer is what came back beside the body.
+type Answer struct {
+	Status int
+	ETag   string
+	Body   []byte
+}
+
+// Path joins segments, each escaped.
+func Path(segments ...string) string {
+	var b strings.Builder
+	for _, s := range segments {
+		b.WriteByte('/')
+		b.WriteString(url.PathEscape(s))
+	}
+	return b.String()
+}
+
+// Do makes one call and decodes the JSON of a good answer into out, unless out is nil.
+func (c *Client) Do(ctx context.Context, r Request, out any) (Answer, error) {
+	if c.options.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.options.Timeout)
+		defer cancel()
+	}
+	resp, err := c.send(ctx, r, "application/json", "")
+	if err != nil {
+		return Answer{}, err
+	}
+	defer func() { _ = resp.Body.Close() }() // it was read, or is given up
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	switch {
+	case err != nil:
+		return Answer{}, fmt.Errorf("the answer of %s broke off: %w", c.options.URL, err)
+	case len(body) > maxAnswer:
+		return Answer{}, fmt.Errorf("the answer of %s is longer than %d MiB", c.options.URL, maxAnswer>>20)
+	}
+	answer := Answer{Status: resp.StatusCode, ETag: resp.Header.Get("ETag"), Body: body}
+	if out == nil || len(body) == 0 {
+		return answer, nil
+	}
+	if err := json.Unmarshal(body, out); err != nil {
+		return answer, fmt.Errorf("the answer of %s is not what was expected, is it a fluentbit-trigger of another version? %w", c.options.URL, err)
+	}
+	return answer, nil
+}
+
+// send sends a request and returns a good answer, whose body the caller closes.
+func (c *Client) send(ctx context.Context, r Request, accept, lastID string) (*http.Response, error) {
+	if r.Method == "" {
+		r.Method = http.MethodGet
+	}
+	query := url.Values{}
+	for key, values := range r.Query {
+		query[key] = values
+	}
+	if c.options.Instance != "" {
+		query.Set("instance", c.options.Instance)
+	}
+	address := c.base.String() + r.Path
+	if len(query) > 0 {
+		address += "?" + query.Encode()
+	}
+	var body io.Reader
+	if r.Body != nil {
+		text, err := json.Marshal(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		body = bytes.NewReader(text)
+	}
+	req, err := http.NewRequestWithContext(ctx, r.Method, address, body)
+	if err != nil {
+		return nil, err
+	}
+	set := func(key, value string) {
+		if value != "" {
+			req.Header.Set(key, value)
+		}
+	}
+	set("Accept", accept)
+	set("User-Agent", c.options.Agent)
+	set("If-Match", r.Match)
+	set("Last-Event-ID", lastID)
+	if r.Body != nil {
+		set("Content-Type", "application/json")
+		if r.Patch {
+			set("Content-Type", "application/merge-patch+json")
+		}
+	}
+	if c.options.Token != "" {
+		set("Authorization", "Bearer "+c.options.Token)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, c.unreachable(ctx, err)
+	}
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		defer func() { _ = resp.Body.Close() }() // only a beginning of it is read
+		return nil, problemOf(resp, c.options.Token != "")
+	}
+	return resp, nil
+}

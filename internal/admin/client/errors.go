@@ -1,0 +1,133 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+)
+
+// Unreachable says that nothing answered, and what may help.
+type Unreachable struct {
+	URL  string
+	Hint string
+	Err  error
+}
+
+func (e *Unreachable) Error() string {
+	text := fmt.Sprintf("cannot reach %s: %v", e.URL, e.Err)
+	if e.Hint != "" {
+		text += "; " + e.Hint
+	}
+	return text
+}
+
+func (e *Unreachable) Unwrap() error { return e.Err }
+
+// unreachable explains a request that failed without an answer. The end of ctx stays what it is.
+func (c *Client) unreachable(ctx context.Context, err error) error {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		err = wrapped.Err // it repeats the address
+	}
+	if cause := ctx.Err(); cause != nil && errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	e := &Unreachable{URL: c.options.URL, Err: err}
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist):
+		e.Hint = "is it running, and does its [admin] listen there? --url says another place"
+	case errors.Is(err, fs.ErrPermission):
+		e.Hint = "this user may not open that socket"
+	case errors.Is(err, context.DeadlineExceeded):
+		e.Err = errors.New("no answer in time")
+	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
+		e.Hint = "it speaks http://"
+	case strings.Contains(err.Error(), "x509:"):
+		e.Hint = "--ca-file names the certificates to check it against"
+	case strings.Contains(err.Error(), "malformed HTTP response"):
+		e.Hint = "it may speak https://"
+	}
+	return e
+}
+
+// Problem is an answer that is none of 2xx, told as problem details (RFC 9457) when the server did.
+type Problem struct {
+	Type   string         `json:"type,omitempty"`
+	Title  string         `json:"title"`
+	Status int            `json:"status"`
+	Detail string         `json:"detail,omitempty"`
+	Errors []ProblemField `json:"errors,omitempty"`
+
+	hint string
+}
+
+// ProblemField is one of several things that are wrong.
+type ProblemField struct {
+	Field  string `json:"field,omitempty"`
+	Detail string `json:"detail"`
+}
+
+func (p *Problem) Error() string {
+	text := p.Title
+	if p.Detail != "" {
+		text = p.Detail
+	}
+	for _, e := range p.Errors {
+		if e.Detail == p.Detail {
+			continue
+		}
+		text += "\n  "
+		if e.Field != "" && !strings.Contains(e.Detail, e.Field) {
+			text += e.Field + ": "
+		}
+		text += e.Detail
+	}
+	if p.hint != "" {
+		text += "; " + p.hint
+	}
+	return text
+}
+
+// problemOf reads the beginning of a bad answer.
+func problemOf(resp *http.Response, withToken bool) error {
+	p := &Problem{}
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20)) // what came is told
+	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if kind == "application/problem+json" || kind == "application/json" {
+		if json.Unmarshal(text, p) != nil {
+			p = &Problem{}
+		}
+	}
+	p.Status = resp.StatusCode
+	if p.Title == "" && p.Detail == "" {
+		p.Title = fmt.Sprintf("the answer was %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
+		if kind == "text/plain" {
+			p.Detail = p.Title + ": " + firstLine(string(text))
+		}
+	}
+	switch {
+	case resp.StatusCode == http.StatusUnauthorized && withToken:
+		p.hint = "the token is not the one that it wants"
+	case resp.StatusCode == http.StatusUnauthorized:
+		p.hint = "give the token with --token-file FILE or in FLUENTBIT_TRIGGER_TOKEN"
+	case resp.StatusCode/100 == 3:
+		p.Detail = p.Title + ": this is no fluentbit-trigger"
+	}
+	return p
+}
+
+func firstLine(text string) string {
+	text, _, _ = strings.Cut(strings.TrimSpace(text), "\n")
+	if len(text) > 200 {
+		text = strings.ToValidUTF8(text[:200], "") + "…"
+	}
+	return text
+}

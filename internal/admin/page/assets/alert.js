@@ -1,0 +1,54 @@
+// How one alert looks: a row, and what opens below it.
+
+import { h, toast } from './dom.js';
+import { ago, clock, count, plural, reasons, words } from './format.js';
+
+const states = { delivered: '✓', pending: '…', dead: '✕', dropped: '✕', removed: '–' };
+
+/** The row is a button: Enter and Space open it. */
+export function row(alert, { opened, id, onclick }) {
+  return h('button', { type: 'button', class: 'alert-row', 'data-key': alert.id, tabindex: -1, 'aria-expanded': String(opened), 'aria-controls': opened ? id : undefined, onclick },
+    h('time', { datetime: new Date(alert.at).toISOString() }, clock(alert.at)),
+    h('span', { class: `severity ${alert.severity}` }, alert.severity),
+    h('span', { class: 'what' }, h('span', { class: 'rule' }, alert.rule), alert.kind !== 'log' && h('span', { class: 'kind' }, words(alert.kind))),
+    h('span', { class: 'where' }, alert.workload, alert.container && alert.container !== alert.workload && h('span', { class: 'minor' }, ` ${alert.container}`)),
+    alert.summary ? h('span', { class: 'summary' }, alert.summary) : h('code', { class: 'summary' }, alert.message),
+    h('span', { class: 'held' }, alert.suppressed.total > 0 && h('span', { title: reasons(alert.suppressed.by) }, `+${count(alert.suppressed.total)}`, h('span', { class: 'unseen' }, ' held back'))));
+}
+
+const pair = (name, ...value) => value.some(Boolean) && [h('dt', null, name), h('dd', null, value)];
+
+/** Everything about an alert: the line with those around it, what was held back, where it came from, where it went. */
+export function detail(alert, id, { silence, tryLine }) {
+  const lines = [
+    ...alert.before.map((text) => h('span', { class: 'line' }, text)),
+    alert.message && h('mark', { class: 'line' }, alert.message),
+    ...alert.after.map((text) => h('span', { class: 'line' }, text)),
+  ];
+  return h('div', { class: 'detail', id, role: 'group', 'aria-label': `Alert ${alert.rule}` },
+    h('pre', { class: 'lines', tabindex: 0, role: 'region', 'aria-label': alert.before.length + alert.after.length > 0 ? 'The line, with the lines around it' : 'The line' }, lines),
+    alert.truncated && h('p', { class: 'hint' }, 'The line was longer.'),
+    h('dl', { class: 'facts' },
+      pair('Raised', `${clock(alert.at)}, ${ago(alert.at)}`),
+      alert.count > 1 && pair('Stands for', `${plural(alert.count, 'hit')}, ${clock(alert.first)} to ${clock(alert.last)}`),
+      alert.suppressed.total > 0 && pair('Held back', `${count(alert.suppressed.total)} before it (${reasons(alert.suppressed.by)})${alert.suppressed.since ? `, since ${clock(alert.suppressed.since)}` : ''}`),
+      pair('From', [alert.workload, alert.container, alert.stream, alert.host, alert.image].filter(Boolean).join(' · ')),
+      Object.entries(alert.captures).map(([name, value]) => pair(h('code', null, name), h('code', null, value))),
+      Object.keys(alert.labels).length > 0 && pair('Labels', Object.entries(alert.labels).map(([name, value]) => h('span', { class: 'label' }, `${name}=${value}`))),
+      alert.runbook && pair('Runbook', link(alert.runbook)),
+      alert.deliveries.length > 0 && pair('Sent to', alert.deliveries.map((d) => h('span', { class: `delivery ${d.state}`, title: d.reason || undefined },
+        `${states[d.state] ?? '?'} ${d.target}`, h('span', { class: 'minor' }, ` ${d.state}${d.attempts > 1 ? `, ${plural(d.attempts, 'attempt')}` : ''}${d.reason && d.state !== 'delivered' ? `: ${d.reason}` : ''}`)))),
+      pair('Id', h('code', null, alert.id))),
+    h('div', { class: 'buttons left' },
+      h('button', { type: 'button', 'data-key': `${alert.id}-silence`, 'aria-keyshortcuts': 's', onclick: silence }, 'Silence…'),
+      alert.message && h('button', { type: 'button', 'data-key': `${alert.id}-try`, 'aria-keyshortcuts': 't', onclick: tryLine }, 'Try this line'),
+      navigator.clipboard && h('button', { type: 'button', 'data-key': `${alert.id}-copy`, onclick: async () => {
+        try { await navigator.clipboard.writeText(alert.message || alert.summary); toast('Copied'); } catch { toast('The browser does not allow that.', true); }
+      } }, 'Copy line')));
+}
+
+/** A link only to the web: an address of another kind is shown, and leads nowhere. */
+function link(address) {
+  if (!/^https?:\/\//i.test(address)) return h('code', null, address);
+  return h('a', { href: address, rel: 'noopener noreferrer', target: '_blank' }, address);
+}

@@ -1,0 +1,142 @@
+// The way to the API: the token, errors as problem details, and streams that come back by themselves.
+
+const tokenKey = 'fluentbit-trigger.token';
+
+export class Problem extends Error {
+  constructor(status, title, detail, errors) {
+    super(detail || title || `the answer was ${status}`);
+    this.status = status;
+    this.errors = errors ?? [];
+  }
+}
+
+/** Everything that is wrong, one text a line. */
+export const told = (error) => [error.message, ...(error.errors ?? []).map((e) => [e.field, e.detail].filter(Boolean).join(': ')).filter((t) => t !== error.message)];
+
+const state = { ask: undefined, asking: undefined, instance: '' };
+
+/** ask(wrong) shows a dialog and resolves to a token, or to undefined when there will be none. */
+export function setAsk(ask) { state.ask = ask; }
+export function setInstance(id) { state.instance = id; }
+export const instance = () => state.instance;
+
+// A browser that keeps nothing for the page still works: the token is then kept until the page is left.
+let memory = '';
+function token() {
+  try { return sessionStorage.getItem(tokenKey) ?? memory; } catch { return memory; }
+}
+function keep(value) {
+  memory = value;
+  try { sessionStorage.setItem(tokenKey, value); } catch { /* memory has it */ }
+}
+
+/** Asks for a token once, however many calls want one. */
+function authorize() {
+  state.asking ??= state.ask(token() !== '').then((given) => {
+    if (given === undefined) return false;
+    keep(given);
+    return true;
+  }).finally(() => { state.asking = undefined; });
+  return state.asking;
+}
+
+function address(path, query) {
+  const all = new URLSearchParams();
+  for (const [name, value] of Object.entries(query ?? {})) if (value !== undefined && value !== '') all.set(name, value);
+  if (state.instance) all.set('instance', state.instance);
+  const text = all.toString();
+  return text ? `${path}?${text}` : path;
+}
+
+async function send(path, options) {
+  for (;;) {
+    const used = token();
+    const headers = { ...options.headers };
+    if (used) headers.Authorization = `Bearer ${used}`;
+    const response = await fetch(path, { ...options, headers, cache: 'no-store', credentials: 'omit', redirect: 'error' });
+    if (response.status !== 401) return response;
+    if (used === token() && !(await authorize())) throw await problemOf(response);
+  }
+}
+
+async function problemOf(response) {
+  let p = {};
+  try { p = await response.json(); } catch { /* not ours */ }
+  return new Problem(response.status, p.title ?? `the answer was ${response.status} ${response.statusText}`, p.detail, p.errors);
+}
+
+/** Makes one call, and resolves to what came back: {body, etag}. */
+export async function call(method, path, { query, body, match, patch } = {}) {
+  const headers = { Accept: 'application/json' };
+  if (body !== undefined) headers['Content-Type'] = patch ? 'application/merge-patch+json' : 'application/json';
+  if (match) headers['If-Match'] = match;
+  let response;
+  try {
+    response = await send(address(path, query), { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+  } catch (error) {
+    if (error instanceof Problem) throw error;
+    throw new Problem(0, 'The program does not answer. Is it running?');
+  }
+  if (!response.ok) throw await problemOf(response);
+  const text = await response.text();
+  return { body: text ? JSON.parse(text) : undefined, etag: response.headers.get('ETag') };
+}
+
+export const get = async (path, query) => (await call('GET', path, { query })).body;
+
+const maxEvent = 1 << 20;
+
+/**
+ * Reads server-sent events until the signal aborts. EventSource cannot send a token, hence this. onState is told "live" or "reconnecting"; a lost
+ * connection is made anew after 1 to 30 seconds, from the last event that came.
+ */
+export async function stream(path, { query, onEvent, onState, signal }) {
+  let lastID = '', wait = 1000;
+  while (!signal.aborted) {
+    try {
+      const headers = { Accept: 'text/event-stream' };
+      if (lastID) headers['Last-Event-ID'] = lastID;
+      const response = await send(address(path, query), { headers, signal });
+      if (!response.ok) throw await problemOf(response);
+      onState('live');
+      wait = 1000;
+      await read(response.body, (event) => {
+        if (event.id) lastID = event.id;
+        if (event.data) onEvent(event);
+      }, (ms) => { wait = ms; });
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error.status === 401 || error.status === 403) { onState('refused', error); return; }
+    }
+    if (signal.aborted) return;
+    onState('reconnecting');
+    await new Promise((resolve) => {
+      const timer = setTimeout(resolve, wait);
+      signal.addEventListener('abort', () => { clearTimeout(timer); resolve(); }, { once: true });
+    });
+    wait = Math.min(wait * 2, 30000);
+  }
+}
+
+async function read(body, onEvent, onRetry) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = '', event = {};
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    rest += value;
+    if (rest.length > maxEvent) throw new Error('an event is too long');
+    const lines = rest.split(/\r\n|\n|\r(?!$)/);
+    rest = lines.pop();
+    for (const line of lines) {
+      const cut = line.indexOf(':');
+      const name = cut < 0 ? line : line.slice(0, cut);
+      const text = cut < 0 ? '' : line.slice(cut + 1).replace(/^ /, '');
+      if (line === '') { onEvent(event); event = {}; }
+      else if (name === 'data') event.data = event.data === undefined ? text : `${event.data}\n${text}`;
+      else if (name === 'id') event.id = text;
+      else if (name === 'event') event.name = text;
+      else if (name === 'retry' && /^\d+$/.test(text)) onRetry(Math.min(Number(text), 30000));
+    }
+  }
+}

@@ -1,0 +1,136 @@
+// The start of the page: sections, keys, the one stream of alerts, and what all views share.
+
+import { call, get, instance, setAsk, setInstance, stream } from './api.js';
+import { askToken, openHelp } from './dialogs.js';
+import { h, replace } from './dom.js';
+import { keys } from './keys.js';
+import { alertOf, instancesOf } from './model.js';
+import * as now from './now.js';
+import * as rules from './rules.js';
+import * as silences from './silences.js';
+import * as targets from './targets.js';
+import * as line from './try.js';
+import * as watched from './watched.js';
+
+const views = { now, watched, rules, try: line, targets, silences };
+const refreshEvery = 5000;
+
+const main = document.getElementById('main');
+const live = document.getElementById('live');
+const trouble = document.getElementById('trouble');
+
+/** What views are handed: where to draw, and what outlives them. */
+const context = { main, name: '', view: undefined, data: {}, go, refresh, fail, well };
+let timer, streaming;
+
+function go(name, argument) {
+  if (argument !== undefined) context.data[`${name}-argument`] = argument;
+  if (location.hash === `#${name}`) show();
+  else location.hash = name;
+}
+
+/** Tells of a failure above the view, which stays as it was. */
+function fail(error) {
+  trouble.hidden = false;
+  if (trouble.textContent !== error.message) trouble.textContent = error.message;
+}
+
+function well() {
+  if (!trouble.hidden) { trouble.hidden = true; trouble.textContent = ''; }
+}
+
+async function refresh() {
+  clearTimeout(timer);
+  const asked = context.name;
+  if (!document.hidden) {
+    try {
+      await context.view.load(context);
+      if (asked === context.name) well();
+    } catch (error) {
+      if (asked === context.name) fail(error);
+    }
+  }
+  if (asked === context.name) {
+    clearTimeout(timer);
+    timer = setTimeout(refresh, refreshEvery);
+  }
+}
+
+/** Shows the view that the address names. */
+function show(event) {
+  const wanted = location.hash.slice(1);
+  if (wanted === 'main') return; // the skip link
+  const name = Object.hasOwn(views, wanted) ? wanted : 'now';
+  context.view?.leave?.(context);
+  context.name = name;
+  context.view = views[name];
+  document.title = `${context.view.title} · fluentbit-trigger`;
+  for (const link of document.querySelectorAll('nav [data-view]')) {
+    if (link.dataset.view === name) { link.setAttribute('aria-current', 'page'); link.scrollIntoView({ block: 'nearest', inline: 'nearest' }); }
+    else link.removeAttribute('aria-current');
+  }
+  main.className = `view-${name}`;
+  replace(main, h('h1', { class: context.view.plainTitle ? 'unseen' : undefined }, context.view.title));
+  context.view.show(context);
+  if (event) main.focus({ preventScroll: true });
+  window.scrollTo(0, 0);
+  refresh();
+}
+
+function setLive(state, error) {
+  live.dataset.state = state;
+  const words = { live: 'live', connecting: 'connecting', reconnecting: 'reconnecting', refused: 'no alerts: not allowed' };
+  if (live.textContent !== words[state]) live.textContent = words[state];
+  live.title = error?.message ?? '';
+}
+
+function follow() {
+  streaming?.abort();
+  streaming = new AbortController();
+  setLive('connecting');
+  stream('/api/v1/alerts/stream', {
+    signal: streaming.signal,
+    onState: setLive,
+    onEvent: (event) => {
+      let alert;
+      try { alert = alertOf(JSON.parse(event.data), event.id); } catch { return; }
+      if (alert) now.arrived(context, alert);
+    },
+  });
+}
+
+/** Fills the choice of instances, which is shown when there are several. */
+async function instances() {
+  const list = instancesOf(await get('/api/v1/instances'));
+  const choice = document.getElementById('instance');
+  choice.replaceChildren(...list.map((i) => h('option', { value: i.id }, i.id)));
+  choice.closest('label').hidden = list.length < 2;
+  if (list.length > 1) setInstance(list[0].id);
+  choice.addEventListener('change', () => {
+    setInstance(choice.value);
+    now.forget(context);
+    follow();
+    show();
+  });
+}
+
+setAsk(askToken);
+document.getElementById('help').addEventListener('click', () => openHelp(context.view));
+window.addEventListener('hashchange', show);
+document.addEventListener('visibilitychange', () => { if (!document.hidden) refresh(); });
+keys(context, Object.keys(views));
+
+async function start() {
+  try {
+    await instances();
+    well();
+  } catch (error) {
+    fail(error);
+    if (error.status === 0) setTimeout(start, 3000);
+  }
+}
+
+context.call = call;
+context.instance = instance;
+show();
+start().then(follow);

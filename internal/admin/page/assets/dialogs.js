@@ -1,0 +1,99 @@
+// The dialogs. They are the browser's own: focus stays inside, Escape closes, and focus returns to where it was.
+
+import { told } from './api.js';
+import { field, h, replace, unique } from './dom.js';
+import { everywhere } from './keys.js';
+
+/** Opens a dialog and resolves to what close(value) was given, or to undefined when it was left. */
+function open(title, build) {
+  return new Promise((resolve) => {
+    const id = unique('dialog');
+    let result;
+    const from = document.activeElement, key = from?.dataset?.key; // what is drawn meanwhile replaces the element
+    const dialog = h('dialog', { 'aria-labelledby': id });
+    const close = (value) => { result = value; dialog.close(); };
+    dialog.append(h('h2', { id }, title), build(close));
+    dialog.addEventListener('close', () => {
+      dialog.remove();
+      if (!from?.isConnected && key) document.querySelector(`main [data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
+      resolve(result);
+    });
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}
+
+/** A form that calls save on Enter, and shows what is wrong instead of closing. */
+export function form(children, { submit, cancel, save, danger }) {
+  const wrong = h('div', { class: 'wrong', role: 'alert' });
+  const button = h('button', { type: 'submit', class: danger ? 'danger' : 'primary' }, submit);
+  const element = h('form', { novalidate: true, onsubmit: async (event) => {
+    event.preventDefault();
+    button.disabled = true;
+    replace(wrong);
+    try {
+      await save();
+    } catch (error) {
+      replace(wrong, told(error).map((line) => h('p', null, line)));
+    } finally {
+      button.disabled = false;
+    }
+  } }, children, wrong, h('div', { class: 'buttons' }, cancel && h('button', { type: 'button', onclick: cancel }, 'Cancel'), button));
+  return element;
+}
+
+/** Asks for the bearer token. */
+export function askToken(wrong) {
+  return open('Token', (close) => {
+    const input = h('input', { type: 'password', autocomplete: 'off', spellcheck: 'false', autofocus: true, required: true });
+    return form([
+      h('p', null, wrong ? 'That token is not the one. ' : '', 'This page shows what the API tells, and the API wants its bearer token: what ', h('code', null, 'token_file'),
+        ' in ', h('code', null, '[admin]'), ' holds.'),
+      field('Token', input, 'Kept in this tab until it is closed, and sent nowhere else.'),
+    ], { submit: 'Go on', cancel: () => close(undefined), save: async () => {
+      const value = input.value.trim();
+      if (!value) throw new Error('There is no token without a character.');
+      close(value);
+    } });
+  });
+}
+
+/** Asks before something that cannot be taken back. */
+export const confirm = (title, text, action) => open(title, (close) => form([h('p', null, text)], {
+  submit: action, danger: true, cancel: () => close(false), save: async () => close(true),
+}));
+
+const lengths = [['15 minutes', 15], ['1 hour', 60], ['4 hours', 240], ['1 day', 1440], ['1 week', 10080]];
+
+/** Edits the matchers and the length of a silence, and creates it. Resolves to true when it was. */
+export function openSilence(start, create) {
+  return open('Silence', (close) => {
+    const input = (name, extra) => h('input', { type: 'text', value: start[name] ?? '', spellcheck: 'false', autocomplete: 'off', ...extra });
+    const fields = { rule: input('rule', { autofocus: true }), workload: input('workload'), container: input('container'), message: input('message'), comment: input('comment') };
+    const boxes = ['info', 'warning', 'error', 'critical'].map((name) => h('input', { type: 'checkbox', id: unique('severity'), value: name, checked: start.severity?.includes(name) }));
+    const choice = h('select', null, lengths.map(([words, minutes]) => h('option', { value: String(minutes), selected: minutes === 60 }, words)));
+    return form([
+      h('p', null, 'Hits that all of these match make no alert until the silence ends. They are counted, and the next alert tells how many there were.'),
+      h('div', { class: 'pair' }, field('Rule', fields.rule, 'a glob, such as http-*'), field('Workload', fields.workload, 'a glob, such as shop/*')),
+      h('div', { class: 'pair' }, field('Container', fields.container, 'a glob over names'), field('Message', fields.message, 'a regular expression')),
+      h('fieldset', null, h('legend', null, 'Severity'), boxes.map((box) => h('span', { class: 'check' }, box, h('label', { for: box.id }, box.value))),
+        h('span', { class: 'hint' }, 'none chosen: all')),
+      h('div', { class: 'pair' }, field('For', choice), field('Comment', fields.comment, 'for those who find it')),
+    ], { submit: 'Silence', cancel: () => close(false), save: async () => {
+      const wish = { severity: boxes.filter((b) => b.checked).map((b) => b.value), minutes: Number(choice.value) };
+      for (const [name, control] of Object.entries(fields)) wish[name] = control.value.trim();
+      if (!['rule', 'workload', 'container', 'message'].some((name) => wish[name]) && wish.severity.length === 0) {
+        throw new Error('Say what to silence: at least one of rule, workload, container, message and severity.');
+      }
+      await create(wish);
+      close(true);
+    } });
+  });
+}
+
+const list = (pairs) => h('dl', { class: 'keys' }, pairs.map(([key, words]) => [h('dt', null, key.split(' ').map((k) => (k === '…' ? ' … ' : h('kbd', null, k)))), h('dd', null, words)]));
+
+export const openHelp = (view) => open('Keys', (close) => h('div', null,
+  view.keyHelp && [h('h3', null, view.title), list(view.keyHelp)],
+  h('h3', null, 'Everywhere'), list(everywhere),
+  h('div', { class: 'buttons' }, h('button', { type: 'button', autofocus: true, onclick: () => close() }, 'Close'))));

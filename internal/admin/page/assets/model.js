@@ -1,0 +1,94 @@
+// What the API answers, as the views want it. Only this file knows the names of the API's fields.
+
+const time = (text) => (text ? new Date(text).getTime() : undefined);
+
+/** One alert, in the form that webhooks get, perhaps with its deliveries. Undefined when it is none. */
+export function alertOf(a, seq, deliveries) {
+  if (!a?.id) return undefined;
+  const source = a.source ?? {}, container = source.container ?? {};
+  const alert = {
+    id: a.id, seq, kind: a.kind ?? 'log', severity: a.severity ?? 'info', rule: a.rule || a.kind || '', summary: a.summary ?? '', message: a.message ?? '', truncated: a.truncated,
+    at: time(a.time) ?? Date.now(), first: a.first_seen, last: a.last_seen, count: a.count ?? 1, captures: a.captures ?? {}, labels: a.labels ?? {}, runbook: a.runbook,
+    workload: source.workload ?? '', container: container.name || (container.id ?? '').slice(0, 12), image: container.image, stream: source.stream, host: source.host,
+    suppressed: { total: a.suppressed?.total ?? 0, by: a.suppressed?.by ?? {}, since: a.suppressed?.since },
+    before: a.context?.before ?? [], after: a.context?.after ?? [], deliveries: deliveries ?? [],
+  };
+  alert.search = [alert.rule, alert.workload, alert.container, alert.summary, alert.message, alert.severity, alert.kind].join('\n').toLowerCase();
+  return alert;
+}
+
+export function eventsOf(page) {
+  return { alerts: (page.events ?? []).map((e) => alertOf(e.alert, e.seq, e.deliveries)).filter(Boolean), next: page.next || undefined };
+}
+
+export const instancesOf = (answer) => (answer.instances ?? []).map((i) => ({ id: i.id, kind: i.kind ?? '', version: i.version ?? '', started: i.started, ready: i.ready, state: i.state }));
+
+const sum = (by) => Object.values(by ?? {}).reduce((n, v) => n + v, 0);
+
+export function statsOf(answer) {
+  const s = answer;
+  return {
+    lines: s.lines ?? 0, hits: s.hits ?? 0, alerts: s.alerts ?? 0, pending: s.pending ?? 0, suppressed: s.suppressed ?? {}, held: sum(s.suppressed),
+    drops: s.drops ?? {}, lost: sum(s.drops), evicted: s.evicted ?? 0, tails: s.tails ?? {}, store: s.store ?? {}, broken: s.problems ?? [],
+    waiting: (s.targets ?? []).reduce((n, t) => n + (t.pending ?? 0), 0), dead: (s.targets ?? []).reduce((n, t) => n + (t.dead ?? 0), 0), holds: (s.targets ?? []).filter((t) => t.hold).length,
+    rules: s.rules ?? [], targets: s.targets ?? [],
+  };
+}
+
+export const workloadsOf = (answer) => (answer.workloads ?? []).map((w) => ({ name: w.name, lines: w.lines ?? 0, hits: w.hits ?? 0, alerts: w.alerts ?? 0, seen: time(w.last_seen),
+  containers: (w.containers ?? []).map((c) => ({ name: c.name || (c.id ?? '').slice(0, 12), id: c.id, image: c.image, state: c.state })) }));
+
+const ruleKey = (name, workload) => `${workload ?? ''}\n${name}`;
+
+export function rulesOf(answer, stats) {
+  const counts = new Map(stats.rules.map((r) => [ruleKey(r.name, r.workload), r]));
+  return (answer.rules ?? []).map((r) => {
+    const c = counts.get(ruleKey(r.name, r.workload)) ?? {};
+    return { name: r.name, workload: r.workload, severity: r.severity ?? '', dryRun: r.dry_run, source: r.file ?? (r.managed ? 'the API' : ''), pattern: patternOf(r),
+      hits: c.hits ?? 0, alerts: c.alerts ?? 0, pending: c.pending ?? 0, suppressed: c.suppressed ?? {}, held: sum(c.suppressed), nanos: c.nanos ?? 0 };
+  });
+}
+
+function patternOf(r) {
+  const where = Object.entries(r.where ?? {}).map(([k, v]) => `${k} ${v}`);
+  return [r.pattern, ...(r.keywords ?? []).map((k) => `“${k}”`), ...(r.any ?? []), ...(r.all ?? []), ...where].filter(Boolean).join('  ');
+}
+
+export const explainBody = ({ line, workload, stream }) => ({ line, workload, stream });
+export const explanationOf = (answer) => ({ note: answer.note, rules: (answer.rules ?? []).map((r) => ({ name: r.rule, matched: r.matched, severity: r.severity ?? '', summary: r.summary, captures: r.captures ?? {},
+  template: r.template, why: r.why, steps: r.steps ?? [] })) });
+
+export function targetsOf(triggers, stats) {
+  const known = new Map((stats.targets ?? []).map((t) => [t.name, t]));
+  const configured = new Map((triggers.triggers ?? []).map((t) => [t.name, t]));
+  return [...new Set([...configured.keys(), ...known.keys()])].sort().map((name) => {
+    const t = known.get(name) ?? {}, c = configured.get(name);
+    const [state, level] = t.hold ? [t.hold.replaceAll('_', ' '), 'bad'] : t.failures > 0 ? [`fails (${t.failures})`, 'warn'] : c ? ['works', 'good'] : ['not configured', ''];
+    return { name, configured: Boolean(c), format: c?.format, source: c?.file ?? (c?.managed ? 'the API' : ''), state, level, reason: t.reason, next: t.failures || t.hold ? t.next_attempt : undefined,
+      pending: t.pending ?? 0, delivered: t.delivered ?? 0, dead: t.dead ?? 0, dropped: t.dropped ?? 0, oldest: t.oldest };
+  });
+}
+
+export function testOf(answer, nanos) {
+  return { good: answer.outcome === 'delivered', text: `${answer.outcome}${answer.detail ? `: ${answer.detail}` : ''} (${answer.attempts} attempt${answer.attempts === 1 ? '' : 's'}, ${nanos(answer.took_ms * 1e6)})` };
+}
+
+export const lettersOf = (answer) => (answer.dead_letters ?? []).map((l) => ({ id: l.alert_id, target: l.target, reason: l.reason, attempts: l.attempts, died: l.died, expires: l.expires, rule: l.rule, summary: l.summary ?? '' }));
+
+const selection = (letter) => (letter ? { alert_id: letter.id, target: letter.target } : { all: true });
+export const redeliverCall = (call, letter) => call('POST', '/api/v1/dead-letters/redeliver', { body: selection(letter) });
+export const dropCall = (call, letter) => call('POST', '/api/v1/dead-letters/drop', { body: selection(letter) });
+
+export function silenceBody({ rule, workload, container, message, severity, comment, minutes }) {
+  const matchers = {};
+  for (const [name, value] of Object.entries({ rule, workload, container, message })) if (value) matchers[name] = value;
+  if (severity.length > 0) matchers.severity = severity;
+  return { matchers, until: new Date(Date.now() + minutes * 60000).toISOString(), comment };
+}
+
+export const silencesOf = (answer) => (answer.silences ?? []).map((s) => {
+  const now = Date.now();
+  return { id: s.id, from: s.from, until: s.until, comment: s.comment ?? '', author: s.author, hits: s.hits,
+    state: time(s.until) <= now ? 'expired' : time(s.from) > now ? 'pending' : 'active',
+    matchers: Object.entries(s.matchers ?? {}).filter(([, v]) => v?.length > 0).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : value]) };
+});

@@ -1,0 +1,237 @@
+// What happens now: totals, a timeline, and alerts as they come.
+
+import { get, told } from './api.js';
+import { detail, row } from './alert.js';
+import { openSilence } from './dialogs.js';
+import { empty, h, replace, toast } from './dom.js';
+import { count, plural, rate, reasons, severities, short } from './format.js';
+import { roving } from './keys.js';
+import { eventsOf, silenceBody, statsOf } from './model.js';
+import { Timeline } from './timeline.js';
+
+export const title = 'Now';
+export const plainTitle = true;
+export const keyHelp = [
+  ['j k', 'next and previous alert; arrows too'],
+  ['Enter', 'open or close the alert'],
+  ['s', 'silence what the alert is about'],
+  ['t', 'try the alert’s line'],
+  ['p', 'hold new alerts back, or show them'],
+  ['← →', 'in the timeline: from bar to bar; Enter shows its alerts alone'],
+];
+
+const kept = 1000; // alerts
+const pageSize = 200;
+
+const state = (context) => (context.data.now ??= { alerts: [], known: new Set(), open: new Set(), waiting: [], paused: false, loaded: false, text: '', least: 'debug', bin: undefined });
+
+/** Forgets everything, as another instance is looked at. */
+export function forget(context) { delete context.data.now; delete context.data.previous; }
+
+export function show(context) {
+  const st = state(context);
+  const ui = (context.ui = {
+    tiles: h('dl', { class: 'tiles', 'aria-label': 'Totals' }),
+    list: h('ol', { class: 'alerts', 'aria-label': 'Alerts, the newest first' }),
+    more: h('div', { class: 'more' }),
+    note: h('p', { class: 'note', role: 'status' }),
+    pending: h('button', { type: 'button', class: 'show-new', hidden: true, onclick: () => resume(context, true) }),
+  });
+  ui.timeline = new Timeline((bin) => { st.bin = bin; draw(context); });
+  ui.roving = roving(ui.list, '.alert-row');
+  const search = h('input', { type: 'search', 'data-filter': true, placeholder: 'Filter by rule, workload or text', 'aria-label': 'Filter alerts', 'aria-keyshortcuts': '/', value: st.text,
+    oninput: () => { st.text = search.value; draw(context); } });
+  const least = h('select', { 'aria-label': 'Least severity', onchange: () => { st.least = least.value; draw(context); } },
+    severities.map((s) => h('option', { value: s, selected: s === st.least }, s === 'debug' ? 'any severity' : s === 'critical' ? 'critical' : `${s} and worse`)));
+  ui.pause = h('button', { type: 'button', 'aria-keyshortcuts': 'p', onclick: () => (st.paused ? resume(context) : pause(context)) });
+  context.main.append(
+    ui.tiles, ui.timeline.element,
+    h('section', { 'aria-labelledby': 'alerts-title' },
+      h('div', { class: 'tools' }, h('h2', { id: 'alerts-title' }, 'Alerts'), ui.note, search, least, ui.pause),
+      ui.pending, ui.list, ui.more));
+  draw(context);
+}
+
+export async function load(context) {
+  const st = state(context);
+  const [stats, page] = await Promise.all([get('/api/v1/stats'), st.loaded ? undefined : get('/api/v1/events', { limit: pageSize })]);
+  if (page) {
+    const events = eventsOf(page);
+    st.cursor = events.next;
+    st.loaded = true;
+    for (const alert of events.alerts) add(st, alert);
+  }
+  const previous = context.data.previous;
+  context.data.previous = { at: Date.now(), stats: statsOf(stats) };
+  if (context.name !== 'now') return;
+  drawTiles(context, previous);
+  if (page) draw(context);
+  else context.ui.timeline.draw(st.alerts, st.bin);
+}
+
+function add(st, alert) {
+  if (st.known.has(alert.id)) return false;
+  st.known.add(alert.id);
+  const at = st.alerts.findIndex((other) => other.at <= alert.at);
+  if (at < 0) st.alerts.push(alert);
+  else st.alerts.splice(at, 0, alert);
+  for (const old of st.alerts.splice(kept)) { st.known.delete(old.id); st.open.delete(old.id); }
+  return true;
+}
+
+let unsaid = 0, tellTimer;
+/** An alert came by the stream. */
+export function arrived(context, alert) {
+  const st = state(context);
+  if (st.known.has(alert.id) || st.waiting.some((w) => w.id === alert.id)) return;
+  announce(alert);
+  const busy = context.name === 'now' && (window.scrollY > 300 || context.ui.list.contains(document.activeElement));
+  if (st.paused || busy) {
+    st.waiting.unshift(alert);
+    st.waiting.splice(kept);
+  } else add(st, alert);
+  drawSoon(context);
+}
+
+let drawing;
+/** Draws at most four times a second, so that a storm of alerts does not keep the browser from anything else. */
+function drawSoon(context) {
+  drawing ??= setTimeout(() => {
+    drawing = undefined;
+    if (context.name === 'now') draw(context);
+  }, 250);
+}
+
+/** Tells screen readers, at most every three seconds: a storm of alerts is one sentence. */
+function announce(alert) {
+  unsaid++;
+  const say = () => {
+    const text = `${alert.severity}: ${alert.rule}, ${alert.workload}. ${alert.summary}`;
+    document.getElementById('news').textContent = unsaid === 1 ? `New alert, ${text}` : `${unsaid} new alerts. The last: ${text}`;
+    unsaid = 0;
+    tellTimer = setTimeout(() => { tellTimer = undefined; if (unsaid > 0) say(); }, 3000);
+  };
+  if (!tellTimer) say();
+}
+
+function pause(context) {
+  state(context).paused = true;
+  draw(context);
+}
+
+function resume(context, top) {
+  const st = state(context);
+  st.paused = false;
+  for (const alert of st.waiting.splice(0).reverse()) add(st, alert);
+  draw(context);
+  if (top) {
+    window.scrollTo(0, 0);
+    context.ui.list.querySelector('.alert-row')?.focus({ preventScroll: true });
+  }
+}
+
+function matches(st, alert) {
+  if (severities.indexOf(alert.severity) < severities.indexOf(st.least)) return false;
+  if (st.bin && (alert.at < st.bin.from || alert.at >= st.bin.to)) return false;
+  const text = st.text.trim().toLowerCase();
+  return !text || alert.search.includes(text);
+}
+
+function draw(context) {
+  const st = state(context), ui = context.ui;
+  const shown = st.alerts.filter((a) => matches(st, a));
+  ui.timeline.draw(st.alerts, st.bin);
+  ui.note.textContent = !st.loaded ? 'loading' : shown.length === st.alerts.length ? count(shown.length) : `${count(shown.length)} of ${count(st.alerts.length)}`;
+  ui.pause.textContent = st.paused ? 'Resume' : 'Pause';
+  ui.pause.setAttribute('aria-pressed', String(st.paused));
+  ui.pending.hidden = st.waiting.length === 0;
+  ui.pending.textContent = `Show ${plural(st.waiting.length, 'new alert')}`;
+  replace(ui.list, shown.map((alert) => item(context, alert)));
+  ui.roving.drawn();
+  const filtered = st.text || st.bin || st.least !== 'debug';
+  replace(ui.more, !st.loaded ? null
+    : shown.length === 0 && filtered ? h('div', { class: 'empty' }, h('p', { class: 'empty-title' }, 'No alert is like that'), h('button', { type: 'button', onclick: () => clear(context) }, 'Show all'))
+      : shown.length === 0 ? empty('No alerts yet', 'They appear here the moment they are raised.')
+        : st.cursor && h('button', { type: 'button', onclick: () => older(context) }, 'Older alerts'));
+}
+
+function clear(context) {
+  const st = state(context);
+  Object.assign(st, { text: '', bin: undefined, least: 'debug' });
+  context.go('now');
+}
+
+async function older(context) {
+  const st = state(context);
+  try {
+    const events = eventsOf(await get('/api/v1/events', { limit: pageSize, cursor: st.cursor }));
+    st.cursor = st.alerts.length + events.alerts.length >= kept ? undefined : events.next;
+    for (const alert of events.alerts) add(st, alert);
+    draw(context);
+  } catch (error) { toast(error.message, true); }
+}
+
+function item(context, alert) {
+  const st = state(context);
+  const opened = st.open.has(alert.id);
+  const id = `detail-${alert.id}`;
+  const button = row(alert, { opened, id, onclick: () => {
+    if (!st.open.delete(alert.id)) st.open.add(alert.id);
+    draw(context);
+  } });
+  return h('li', { class: `alert ${alert.severity}` }, button, opened && detail(alert, id, {
+    silence: () => silence(context, alert),
+    tryLine: () => context.go('try', { line: alert.message, workload: alert.workload, stream: alert.stream }),
+  }));
+}
+
+/** Silences from an alert: rule and workload are filled in. */
+async function silence(context, alert) {
+  const start = { rule: alert.rule, workload: alert.workload };
+  const done = await openSilence(start, (wish) => context.call('POST', '/api/v1/silences', { body: silenceBody(wish) }));
+  if (done) toast(`Silenced: ${alert.rule} in ${alert.workload}`);
+}
+
+/** The alert that has the focus, or whose detail has it. */
+function focused(context) {
+  const button = document.activeElement?.closest?.('.alert')?.querySelector('.alert-row');
+  return state(context).alerts.find((a) => a.id === button?.dataset.key);
+}
+
+export function key(context, event) {
+  const st = state(context);
+  switch (event.key) {
+    case 'j': context.ui.roving.move(1); return true;
+    case 'k': context.ui.roving.move(-1); return true;
+    case 'p': if (st.paused) resume(context); else pause(context); return true;
+    case 's': case 't': {
+      const alert = focused(context);
+      if (!alert) { toast('Choose an alert first, with j and k.'); return true; }
+      if (event.key === 's') silence(context, alert).catch((error) => toast(told(error).join(' '), true));
+      else context.go('try', { line: alert.message, workload: alert.workload, stream: alert.stream });
+      return true;
+    }
+    case 'Escape':
+      if (!st.bin) return false;
+      st.bin = undefined;
+      draw(context);
+      return true;
+  }
+  return false;
+}
+
+function drawTiles(context, previous) {
+  const { stats } = context.data.previous;
+  const seconds = previous ? (Date.now() - previous.at) / 1000 : 0;
+  const perSecond = (name) => (seconds > 0.5 && stats[name] >= previous.stats[name] ? rate((stats[name] - previous.stats[name]) / seconds) : '');
+  const tile = (name, value, more, level) => h('div', { class: `tile ${level ?? ''}` }, h('dt', null, name), h('dd', null, value, h('span', { class: 'tile-more' }, more)));
+  replace(context.ui.tiles,
+    tile('Lines', short(stats.lines), perSecond('lines')),
+    tile('Hits', short(stats.hits), perSecond('hits')),
+    tile('Alerts', short(stats.alerts), perSecond('alerts')),
+    tile('Held back', short(stats.held), reasons(stats.suppressed), ''),
+    tile('Waiting', short(stats.waiting), stats.pending ? `${plural(stats.pending, 'hit')} not yet told` : 'deliveries', stats.holds ? 'warn' : ''),
+    tile('Dead letters', short(stats.dead), stats.dead ? 'see Targets' : 'none', stats.dead ? 'bad' : ''),
+    tile('Lost', short(stats.lost), stats.lost ? reasons(stats.drops) : 'nothing', stats.lost ? 'bad' : ''),
+    stats.broken.length > 0 && tile('Broken rules', count(stats.broken.length), 'see Rules', 'bad'));
+}

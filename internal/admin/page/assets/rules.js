@@ -1,0 +1,72 @@
+// The rules: what they hit, what of it was held back, and what they cost.
+
+import { get } from './api.js';
+import { empty, h, replace, table } from './dom.js';
+import { count, nanos, percent, plural, reasons, short, words } from './format.js';
+import { rulesOf, statsOf } from './model.js';
+import { sortable, sorted } from './sort.js';
+
+export const title = 'Rules';
+export const keyHelp = [];
+
+const sorting = { key: 'hits', down: true };
+const heldBack = ['cooldown', 'rate_limit', 'threshold', 'silence', 'inhibited', 'known', 'dry_run'];
+
+const columns = [
+  { key: 'name', name: 'Rule', wide: true, value: (r) => r.name },
+  { key: 'severity', name: 'Severity', value: (r) => r.severity },
+  { key: 'hits', name: 'Hits', num: true, value: (r) => r.hits },
+  { key: 'alerts', name: 'Alerts', num: true, value: (r) => r.alerts },
+  { key: 'held', name: 'Held back', num: true, value: (r) => r.held },
+  { key: 'why', name: 'Because of' },
+  { key: 'cost', name: 'Time', num: true, value: (r) => r.nanos },
+  { key: 'source', name: 'From', value: (r) => r.source },
+];
+
+export function show(context) {
+  const ui = (context.ui = { broken: h('div'), rules: h('div'), text: '' });
+  const search = h('input', { type: 'search', 'data-filter': true, placeholder: 'Filter rules', 'aria-label': 'Filter rules', oninput: () => { ui.text = search.value.trim().toLowerCase(); draw(context); } });
+  context.main.append(ui.broken, h('section', { 'aria-labelledby': 'rules-title' }, h('div', { class: 'tools' }, h('h2', { id: 'rules-title' }, 'In force'), search), ui.rules));
+  if (context.data.rules) draw(context);
+}
+
+export async function load(context) {
+  const [rules, stats] = await Promise.all([get('/api/v1/rules', { limit: 1000 }), get('/api/v1/stats')]);
+  context.data.rules = { rules: rulesOf(rules, statsOf(stats)), stats: statsOf(stats) };
+  if (context.name === 'rules') draw(context);
+}
+
+function draw(context) {
+  const { rules, stats } = context.data.rules;
+  const { ui } = context;
+  replace(ui.broken, stats.broken.length > 0 && h('section', { class: 'panel bad', 'aria-labelledby': 'broken-title' },
+    h('h2', { id: 'broken-title' }, `${plural(stats.broken.length, 'rule')} left out`),
+    h('p', null, 'Each of these has a problem and does not run. The others are not affected.'),
+    h('ul', { class: 'plain' }, stats.broken.map((b) => h('li', null, h('code', null, b))))));
+  if (rules.length === 0) {
+    replace(ui.rules, empty('There are no rules', 'They come from the configuration, or are made with ', h('code', null, 'docker-fluentbit rules add'), '.'));
+    return;
+  }
+  const found = rules.filter((r) => !ui.text || r.name.toLowerCase().includes(ui.text) || r.pattern.toLowerCase().includes(ui.text) || (r.workload ?? '').toLowerCase().includes(ui.text));
+  const all = rules.reduce((n, r) => n + r.nanos, 0);
+  replace(ui.rules, table('Rules', sortable(columns, sorting, () => draw(context)), sorted(found, columns, sorting).map((r) => h('tr', null,
+    h('th', { scope: 'row', class: 'wide' }, h('span', { class: 'rule' }, r.name), r.workload && h('span', { class: 'label' }, r.workload), r.dryRun && h('span', { class: 'kind' }, 'dry run'),
+      r.pattern && h('code', { class: 'pattern', title: r.pattern }, r.pattern)),
+    h('td', null, h('span', { class: `severity ${r.severity}` }, r.severity || 'the line’s')),
+    h('td', { class: 'num' }, short(r.hits)), h('td', { class: 'num' }, short(r.alerts)),
+    h('td', { class: 'num' }, short(r.held), r.pending > 0 && h('span', { class: 'minor block' }, `${count(r.pending)} pending`)),
+    h('td', null, bar(r)),
+    h('td', { class: 'num' }, nanos(r.nanos), all > 0 && h('span', { class: 'minor block' }, percent(r.nanos, all))),
+    h('td', { class: 'minor' }, r.source)))));
+}
+
+/** What held hits back, as a bar of shares; the words are there for everybody. */
+function bar(r) {
+  if (r.held === 0) return h('span', { class: 'minor' }, '–');
+  const parts = heldBack.filter((why) => r.suppressed[why] > 0).map((why) => {
+    const part = h('i', { class: `why ${why}` });
+    part.style.flexGrow = String(r.suppressed[why]);
+    return part;
+  });
+  return [h('span', { class: 'shares', 'aria-hidden': 'true' }, parts), h('span', { class: 'minor block' }, words(reasons(r.suppressed)))];
+}

@@ -1,0 +1,84 @@
+// Where alerts go: targets with their state, test deliveries, and dead letters to send again or to drop.
+
+import { get } from './api.js';
+import { confirm } from './dialogs.js';
+import { empty, h, replace, table, toast } from './dom.js';
+import { ago, clock, count, nanos, plural, until, words } from './format.js';
+import { lettersOf, redeliverCall, dropCall, targetsOf, testOf } from './model.js';
+
+export const title = 'Targets';
+export const keyHelp = [];
+
+export function show(context) {
+  const ui = (context.ui = { targets: h('div'), letters: h('div'), tools: h('div', { class: 'buttons left' }) });
+  context.data.tests ??= {};
+  context.main.append(
+    h('section', { 'aria-labelledby': 'targets-title' }, h('h2', { id: 'targets-title' }, 'Where alerts go'), ui.targets),
+    h('section', { 'aria-labelledby': 'letters-title' }, h('div', { class: 'tools' }, h('h2', { id: 'letters-title' }, 'Dead letters'), ui.tools), ui.letters));
+  if (context.data.targets) draw(context);
+}
+
+export async function load(context) {
+  const [triggers, stats, letters] = await Promise.all([get('/api/v1/triggers', { limit: 1000 }), get('/api/v1/stats'), get('/api/v1/dead-letters', { limit: 200 })]);
+  context.data.targets = { targets: targetsOf(triggers, stats), letters: lettersOf(letters) };
+  if (context.name === 'targets') draw(context);
+}
+
+function draw(context) {
+  const { targets, letters } = context.data.targets;
+  const { ui } = context;
+  replace(ui.targets, targets.length === 0
+    ? empty('There are no targets', 'Alerts are stored, and shown here, but sent nowhere.')
+    : table('Targets', [{ name: 'Target', wide: true }, { name: 'State' }, { name: 'Waiting', num: true }, { name: 'Oldest', num: true }, { name: 'Delivered', num: true }, { name: 'Dead', num: true }, { name: 'Dropped', num: true }, { name: 'Test' }],
+      targets.map((t) => h('tr', null,
+        h('th', { scope: 'row' }, h('span', { class: 'rule' }, t.name), t.format && h('span', { class: 'label' }, t.format), t.source && h('span', { class: 'minor block' }, t.source)),
+        h('td', { class: 'wide' }, h('span', { class: `state ${t.level}` }, t.state), t.reason && h('span', { class: 'minor block' }, t.reason), t.next && h('span', { class: 'minor block' }, `next attempt ${until(t.next)}`)),
+        h('td', { class: 'num' }, count(t.pending)), h('td', { class: 'num' }, t.oldest ? ago(t.oldest) : '–'), h('td', { class: 'num' }, count(t.delivered)),
+        h('td', { class: t.dead > 0 ? 'num bad' : 'num' }, count(t.dead)), h('td', { class: t.dropped > 0 ? 'num bad' : 'num' }, count(t.dropped)),
+        h('td', null, t.configured && h('button', { type: 'button', 'data-key': `test-${t.name}`, disabled: context.data.tests[t.name]?.running, 'aria-label': `Send a test to ${t.name}`, onclick: () => test(context, t.name) }, context.data.tests[t.name]?.running ? 'Sending' : 'Send a test'),
+          context.data.tests[t.name]?.text && h('span', { class: `block ${context.data.tests[t.name].good ? 'good' : 'bad'}` }, context.data.tests[t.name].text))))));
+  replace(ui.tools, letters.length > 1 && [
+    h('button', { type: 'button', 'data-key': 'resend-all', onclick: () => resend(context) }, 'Resend all'),
+    h('button', { type: 'button', 'data-key': 'drop-all', onclick: () => drop(context) }, 'Drop all…')]);
+  replace(ui.letters, letters.length === 0
+    ? empty('There are none', 'An alert that a target refused, or that could not be sent for too long, is kept here.')
+    : table('Dead letters', [{ name: 'Died' }, { name: 'Target' }, { name: 'Alert', wide: true }, { name: 'Attempts', num: true }, { name: 'Because' }, { name: 'What to do' }],
+      letters.map((l) => h('tr', null,
+        h('td', null, h('time', { datetime: l.died }, clock(l.died))), h('td', { class: 'rule' }, l.target),
+        h('th', { scope: 'row', class: 'wide' }, l.rule ? [h('span', { class: 'rule' }, l.rule), h('span', { class: 'minor' }, ` ${l.summary}`)] : h('code', null, l.id)),
+        h('td', { class: 'num' }, count(l.attempts)), h('td', null, l.reason, l.expires && h('span', { class: 'minor block' }, `kept ${until(l.expires).replace(/^in /, 'for ')}`)),
+        h('td', { class: 'actions' },
+          h('button', { type: 'button', 'data-key': `resend-${l.id}-${l.target}`, 'aria-label': `Resend ${l.rule || l.id} to ${l.target}`, onclick: () => resend(context, l) }, 'Resend'),
+          h('button', { type: 'button', 'data-key': `drop-${l.id}-${l.target}`, 'aria-label': `Drop ${l.rule || l.id} for ${l.target}`, onclick: () => drop(context, l) }, 'Drop…'))))));
+}
+
+async function test(context, name) {
+  const run = (context.data.tests[name] = { running: true });
+  draw(context);
+  try {
+    Object.assign(run, testOf((await context.call('POST', `/api/v1/triggers/${encodeURIComponent(name)}/test`, { body: {} })).body, nanos));
+  } catch (error) {
+    Object.assign(run, { good: false, text: error.message });
+  }
+  run.running = false;
+  toast(`Test to ${name}: ${words(run.text)}`, !run.good);
+  if (context.name === 'targets') draw(context);
+}
+
+async function resend(context, letter) {
+  try {
+    const { body } = await redeliverCall(context.call, letter);
+    toast(`${plural(body?.redelivered ?? 1, 'dead letter')} on the way again${body?.left ? `, ${count(body.left)} left for want of room` : ''}`);
+  } catch (error) { toast(error.message, true); }
+  await context.refresh();
+}
+
+async function drop(context, letter) {
+  const text = letter ? `The alert ${letter.rule || letter.id} will not reach ${letter.target} any more.` : 'No alert among the dead letters will reach its target any more.';
+  if (!await confirm(letter ? 'Drop this dead letter?' : 'Drop all dead letters?', text, 'Drop')) return;
+  try {
+    const { body } = await dropCall(context.call, letter);
+    toast(`${plural(body?.dropped ?? 1, 'dead letter')} dropped`);
+  } catch (error) { toast(error.message, true); }
+  await context.refresh();
+}

@@ -1,0 +1,62 @@
+// Try a line: what each rule in force for a workload says of it. Nothing is sent, and nothing is counted.
+
+import { get } from './api.js';
+import { form } from './dialogs.js';
+import { empty, field, h, replace, table } from './dom.js';
+import { plural } from './format.js';
+import { explanationOf, explainBody, workloadsOf } from './model.js';
+
+export const title = 'Try a line';
+export const keyHelp = [['Ctrl Enter', 'in the line: try it']];
+
+export function show(context) {
+  const st = (context.data.try ??= { line: '', workload: '', stream: 'stdout' });
+  const given = context.data['try-argument'];
+  if (given) Object.assign(st, { line: given.line ?? st.line, workload: given.workload ?? st.workload, stream: given.stream || st.stream });
+  delete context.data['try-argument'];
+  const ui = (context.ui = { result: h('div', { 'aria-live': 'polite' }), workloads: h('datalist', { id: 'workloads' }) });
+  ui.line = h('textarea', { rows: 4, spellcheck: 'false', class: 'code', 'data-filter': true, value: st.line, placeholder: 'panic: runtime error: index out of range [5] with length 3',
+    oninput: () => { st.line = ui.line.value; }, onkeydown: (e) => { if (e.key === 'Enter' && (e.ctrlKey || e.metaKey)) { e.preventDefault(); ui.form.requestSubmit(); } } });
+  ui.workload = h('input', { type: 'text', list: 'workloads', spellcheck: 'false', autocomplete: 'off', value: st.workload, oninput: () => { st.workload = ui.workload.value; } });
+  ui.stream = h('select', { onchange: () => { st.stream = ui.stream.value; } }, ['stdout', 'stderr'].map((name) => h('option', { value: name, selected: st.stream === name }, name)));
+  ui.form = form([
+    field('Line', ui.line, 'as the container writes it; what is a JSON object is read as one'),
+    h('div', { class: 'pair' }, field('Workload', ui.workload, 'whose rules, overrides and all, are asked'), field('Stream', ui.stream)), ui.workloads,
+  ], { submit: 'Try', save: () => explain(context) });
+  ui.form.classList.add('panel');
+  context.main.append(h('p', { class: 'lead' }, 'What do the rules say of a line? The answer comes from the rules that run now. Nothing is sent, and nothing is counted.'), ui.form, ui.result);
+  if (st.line && given) ui.form.requestSubmit();
+}
+
+export async function load(context) {
+  if (context.data.tryLoaded) return;
+  const list = workloadsOf(await get('/api/v1/workloads'));
+  context.data.tryLoaded = true;
+  if (context.name === 'try') replace(context.ui.workloads, list.map((w) => h('option', { value: w.name })));
+}
+
+export function leave(context) { context.data.tryLoaded = false; }
+
+async function explain(context) {
+  const st = context.data.try;
+  if (!st.line) throw new Error('There is no line yet.');
+  const answer = await context.call('POST', '/api/v1/explain', { body: explainBody(st) });
+  const { rules, note } = explanationOf(answer.body);
+  const hits = rules.filter((r) => r.matched);
+  if (rules.length === 0) {
+    replace(context.ui.result, empty('No rule is in force for that workload'));
+    return;
+  }
+  replace(context.ui.result, h('section', { 'aria-labelledby': 'verdict' },
+    h('h2', { id: 'verdict' }, hits.length > 0 ? `${plural(hits.length, 'rule')} of ${rules.length} would be hit` : `None of ${plural(rules.length, 'rule')} is hit`),
+    note && h('p', { class: 'note' }, note),
+    table('Verdicts', [{ name: 'Rule' }, { name: 'Verdict' }, { name: 'Why', wide: true }], [...hits, ...rules.filter((r) => !r.matched)].map((r) => h('tr', { class: r.matched ? 'hit' : 'miss' },
+      h('th', { scope: 'row' }, h('span', { class: 'rule' }, r.name)),
+      h('td', null, r.matched ? h('span', { class: `severity ${r.severity}` }, r.severity || 'hit') : h('span', { class: 'minor' }, 'no hit')),
+      h('td', null, r.summary && h('p', { class: 'would' }, r.summary),
+        Object.keys(r.captures).length > 0 && h('p', null, Object.entries(r.captures).map(([name, value]) => h('span', { class: 'label' }, `${name} = ${value}`))),
+        r.template && h('p', null, h('span', { class: 'minor' }, 'template '), h('code', null, r.template)),
+        r.why && h('p', { class: 'minor' }, r.why),
+        r.steps.length > 0 && h('details', null, h('summary', null, 'Step by step'), h('ol', { class: 'steps' }, r.steps.map((step) => h('li', null, step))))))))));
+}
+

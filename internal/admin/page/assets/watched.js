@@ -1,0 +1,68 @@
+// What is being watched: instances, and workloads with their containers.
+
+import { get } from './api.js';
+import { empty, h, replace, table } from './dom.js';
+import { ago, bytes, count, plural, reasons, short, words } from './format.js';
+import { instancesOf, statsOf, workloadsOf } from './model.js';
+import { sortable, sorted } from './sort.js';
+
+export const title = 'Watched';
+export const keyHelp = [];
+
+const sorting = { key: 'hits', down: true };
+
+const columns = [
+  { key: 'name', name: 'Workload', wide: true, value: (w) => w.name },
+  { key: 'containers', name: 'Containers', value: (w) => w.containers.length },
+  { key: 'lines', name: 'Lines', num: true, value: (w) => w.lines },
+  { key: 'hits', name: 'Hits', num: true, value: (w) => w.hits },
+  { key: 'alerts', name: 'Alerts', num: true, value: (w) => w.alerts },
+  { key: 'seen', name: 'Last line', num: true, value: (w) => w.seen ?? 0 },
+];
+
+export function show(context) {
+  const ui = (context.ui = { instances: h('div'), workloads: h('div'), text: '' });
+  const search = h('input', { type: 'search', 'data-filter': true, placeholder: 'Filter workloads and containers', 'aria-label': 'Filter workloads', oninput: () => { ui.text = search.value.trim().toLowerCase(); draw(context); } });
+  context.main.append(
+    h('section', { 'aria-labelledby': 'instances-title' }, h('h2', { id: 'instances-title' }, 'Instances'), ui.instances),
+    h('section', { 'aria-labelledby': 'workloads-title' }, h('div', { class: 'tools' }, h('h2', { id: 'workloads-title' }, 'Workloads'), search), ui.workloads));
+  if (context.data.watched) draw(context);
+}
+
+export async function load(context) {
+  const [instances, workloads, stats] = await Promise.all([get('/api/v1/instances'), get('/api/v1/workloads'), get('/api/v1/stats')]);
+  context.data.watched = { instances: instancesOf(instances), workloads: workloadsOf(workloads), stats: statsOf(stats) };
+  if (context.name === 'watched') draw(context);
+}
+
+function draw(context) {
+  const { instances, workloads, stats } = context.data.watched;
+  const { ui } = context;
+  const tails = Object.entries(stats.tails).filter(([, n]) => n > 0).map(([state, n]) => `${n} ${words(state)}`).join(', ');
+  replace(ui.instances, table('Instances', [{ name: 'Instance', wide: true }, { name: 'Kind' }, { name: 'Version' }, { name: 'Started' }, { name: 'State' }],
+    instances.map((i) => h('tr', null, h('th', { scope: 'row' }, i.id), h('td', null, i.kind), h('td', null, i.version), h('td', null, i.started ? ago(i.started) : '–'),
+      h('td', null, i.ready === false ? h('span', { class: 'state bad' }, i.state || 'not ready') : h('span', { class: 'state good' }, i.state || 'ready'))))),
+  h('dl', { class: 'facts wide' },
+    fact('Store', [stats.store.mode, stats.store.max ? `${bytes(stats.store.used)} of ${bytes(stats.store.max)}` : bytes(stats.store.used), stats.store.error].filter(Boolean).join(', ')),
+    tails && fact('Logs followed', tails),
+    fact('Evicted', stats.evicted ? `${plural(stats.evicted, 'key')}: their next hit alerts` : 'nothing'),
+    stats.lost > 0 && fact('Lost', reasons(stats.drops))));
+  const found = workloads.filter((w) => !ui.text || w.name.toLowerCase().includes(ui.text) || w.containers.some((c) => c.name.toLowerCase().includes(ui.text)));
+  if (workloads.length === 0) {
+    replace(ui.workloads, empty('Nothing was seen yet', 'A workload appears with the first line of one of its containers.'));
+    return;
+  }
+  replace(ui.workloads, table('Workloads', sortable(columns, sorting, () => draw(context)), sorted(found, columns, sorting).map((w) => h('tr', null,
+    h('th', { scope: 'row' }, h('button', { type: 'button', class: 'linkish', 'data-key': `workload-${w.name}`, onclick: () => context.go('try', { workload: w.name }), title: 'Try a line against its rules' }, w.name)),
+    h('td', { class: 'wide' }, containers(w.containers)),
+    h('td', { class: 'num' }, short(w.lines)), h('td', { class: 'num' }, short(w.hits)), h('td', { class: 'num' }, short(w.alerts)),
+    h('td', { class: 'num' }, w.seen ? ago(w.seen) : '–')))));
+}
+
+const fact = (name, value) => [h('dt', null, name), h('dd', null, value)];
+
+function containers(list) {
+  if (list.length === 0) return h('span', { class: 'minor' }, '–');
+  const shown = list.slice(0, 6).map((c) => h('span', { class: 'label', title: [c.image, c.id].filter(Boolean).join(' ') || undefined }, c.name, c.state && c.state !== 'live' ? h('span', { class: 'minor' }, ` ${words(c.state)}`) : null));
+  return [shown, list.length > 6 && h('span', { class: 'minor' }, `and ${count(list.length - 6)} more`)];
+}

@@ -1,0 +1,53 @@
+package browser
+
+import (
+	"testing"
+
+	"github.com/chromedp/chromedp/kb"
+)
+
+// TestLooks takes pictures of every section, light, dark and narrow, with much to tell and with nothing, and holds them to what can be measured: nothing is
+// wider than the window, and every control has a name.
+func TestLooks(t *testing.T) {
+	sections := []string{"now", "watched", "rules", "try", "targets", "silences"}
+	for _, look := range []struct {
+		name          string
+		width, height int
+		dark, empty   bool
+	}{
+		{"light", 1360, 900, false, false}, {"dark", 1360, 900, true, false}, {"narrow", 390, 844, false, false}, {"empty", 1360, 700, true, true},
+	} {
+		t.Run(look.name, func(t *testing.T) {
+			a := startAPI(t, "")
+			if look.empty {
+				a.empty()
+			} else {
+				a.fill()
+			}
+			b := openTab(t, look.width, look.height, look.dark)
+			b.visit(a, "now")
+			b.shows("#live", "live")
+			for i, section := range sections {
+				b.press(string(rune('1' + i)))
+				b.until(`document.querySelector('main').className === 'view-` + section + `'`)
+				if section != "try" {
+					b.until(`document.querySelector('main .empty, main table, main .alert') !== null`)
+				}
+				if section == "now" && !look.empty {
+					b.press("j", kb.Enter)
+					b.shows(".detail", "Sent to")
+				}
+				if b.is(`document.documentElement.scrollWidth > window.innerWidth`) {
+					t.Errorf("%s is wider than the window", section)
+				}
+				if nameless := b.text(`[...document.querySelectorAll('button, input, select, textarea, a')].filter(e => !(e.innerText.trim() || e.getAttribute('aria-label') || e.labels?.length)).map(e => e.outerHTML).join('\n')`); nameless != "" {
+					t.Errorf("%s has controls without a name:\n%s", section, nameless)
+				}
+				b.shot(section)
+			}
+			b.press("?")
+			b.shows("dialog[open]", "Everywhere")
+			b.shot("help")
+		})
+	}
+}

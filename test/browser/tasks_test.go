@@ -1,0 +1,313 @@
+package browser
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// open starts an API that has much to tell and a tab that shows a section of it.
+func open(t *testing.T, section string) (*api, *tab) {
+	t.Helper()
+	a := startAPI(t, "")
+	a.fill()
+	b := openTab(t, 1280, 900, false)
+	b.visit(a, section)
+	b.shows("#live", "live")
+	b.until(`document.querySelector('main table, main .alert, main form') !== null`)
+	return a, b
+}
+
+// TestAskForToken gives a wrong token, then the right one, and wants it asked for once, and in no storage that outlives the tab.
+func TestAskForToken(t *testing.T) {
+	a := startAPI(t, "s3cr3t")
+	a.fill()
+	b := openTab(t, 1280, 900, false)
+	b.allow("401")
+	b.visit(a, "now")
+	b.shows("dialog[open]", "bearer token")
+	b.shot("token")
+	b.press("n", "o", kb.Enter)
+	b.shows("dialog[open]", "That token is not the one")
+	b.press("s", "3", "c", "r", "3", "t", kb.Enter)
+	b.shows("#live", "live")
+	b.shows(".alert", "go-panic")
+	b.until(`document.querySelector('dialog') === null`)
+	if b.is(`JSON.stringify(localStorage).includes('s3cr3t') || document.cookie.includes('s3cr3t') || location.href.includes('s3cr3t')`) {
+		t.Error("the token is kept where it outlives the tab")
+	}
+	b.run(chromedp.Reload())
+	b.shows(".alert", "go-panic")
+	if b.is(`document.querySelector('dialog')`) {
+		t.Error("the token is asked for again in the same tab")
+	}
+}
+
+// TestAlertsComeAndComeBack reads alerts of the stream, over a connection that breaks: nothing is missing, nothing is there twice.
+func TestAlertsComeAndComeBack(t *testing.T) {
+	a, b := open(t, "now")
+	a.send(alertAt(2001, 0, "critical", "fresh-one", "shop/api", "panic: one"))
+	b.shows(".alert:first-child", "fresh-one")
+	b.shows("#news", "New alert, critical: fresh-one, shop/api")
+	a.cutStreams()
+	a.send(alertAt(2002, 0, "error", "fresh-two", "shop/api", "two")) // nobody listens
+	b.shows(".alert:first-child", "fresh-two")
+	b.shows("#live", "live")
+	a.mu.Lock()
+	last := a.lastIDs[len(a.lastIDs)-1]
+	a.mu.Unlock()
+	if last != "1" {
+		t.Errorf("the stream came back with Last-Event-ID %q, want 1", last)
+	}
+	a.send(alertAt(2001, 0, "critical", "fresh-one", "shop/api", "panic: one")) // again
+	a.send(alertAt(2003, 0, "error", "fresh-three", "shop/api", "three"))
+	b.shows(".alert:first-child", "fresh-three")
+	if n := b.text(`document.querySelectorAll('[data-key="` + alertAt(2001, 0, "", "", "", "")["id"].(string) + `"]').length`); n != "1" {
+		t.Errorf("an alert that came twice is shown %s times", n)
+	}
+	// Who reads is not disturbed: what comes waits behind a button.
+	b.press("j", kb.Enter)
+	a.send(alertAt(2004, 0, "error", "fresh-four", "shop/api", "four"))
+	b.shows(".show-new", "Show 1 new alert")
+	b.press("p", "p")
+	b.shows(".alert:first-child", "fresh-four")
+}
+
+// TestHostileLines shows lines that would be markup, in every place where they appear.
+func TestHostileLines(t *testing.T) {
+	a, b := open(t, "now")
+	bad := with(alertAt(3001, 0, "critical", hostile, hostile, hostile), "summary", hostile, "captures", object{hostile: hostile}, "labels", object{hostile: hostile},
+		"runbook", "javascript:document.title='owned'", "context", object{"before": []string{hostile}, "after": []string{hostile}})
+	a.send(bad)
+	b.until(`document.querySelector('.alert:first-child').innerText.includes('<img src=x')`)
+	b.press("j", kb.Enter)
+	b.shows(".detail", "<script>document.title='owned'</script>")
+	b.shot("hostile")
+	if b.is(`document.querySelector('main img, main script, main style') || document.title.includes('owned')`) {
+		t.Error("a line became markup")
+	}
+	if link := b.text(`document.querySelector('.detail a')?.href`); link != "undefined" {
+		t.Errorf("a runbook that is no web address is a link: %s", link)
+	}
+	b.press("t") // try this line
+	b.shows("main", "1 rule of 2 would be hit")
+	b.shows("table", "<img src=x")
+	if got := a.called("POST /api/v1/explain"); len(got) == 0 || got[0]["line"] != hostile || got[0]["workload"] != hostile {
+		t.Errorf("the line that is tried is not the alert's: %v", got)
+	}
+	if b.is(`document.querySelector('main img, main script, main style') || document.title.includes('owned')`) {
+		t.Error("a line became markup")
+	}
+}
+
+// TestFilterAndTimeline narrows the list by text, and by a bar of the timeline.
+func TestFilterAndTimeline(t *testing.T) {
+	a, b := open(t, "now")
+	b.press("/", "p", "o", "s", "t", "g")
+	b.until(`[...document.querySelectorAll('.alert')].every(e => e.innerText.includes('slow-query')) && document.querySelectorAll('.alert').length > 1`)
+	b.press("x", "x", "x")
+	b.shows("main .empty", "No alert is like that")
+	b.press(kb.Escape)
+	b.tabTo(".empty button")
+	b.press(kb.Enter)
+	b.until(`document.querySelectorAll('.alert').length === 60`)
+	for n := range 3 {
+		a.send(alertAt(4001+n, 30*time.Minute, "critical", "half-an-hour-ago", "shop/api", fmt.Sprint("line ", n)))
+	}
+	b.until(`document.querySelectorAll('.alert').length === 63`)
+	b.tabTo(".plot")
+	for range 61 {
+		b.press(kb.ArrowLeft)
+		if b.is(`/: [34] alerts \(3 critical/.test(document.querySelector('.readout').innerText)`) {
+			break
+		}
+	}
+	b.shows(".readout", "3 critical")
+	b.press(kb.Enter)
+	b.until(`document.querySelectorAll('.alert').length <= 4 && document.querySelectorAll('.alert').length >= 3`)
+	b.shows(".readout", "Esc shows all")
+	b.press(kb.Escape)
+	b.until(`document.querySelectorAll('.alert').length === 63`)
+}
+
+// TestSilenceFromAlert silences what an alert is about: rule and workload are filled in, the length is chosen.
+func TestSilenceFromAlert(t *testing.T) {
+	a, b := open(t, "now")
+	b.press("j", "j", "s")
+	b.shows("dialog[open]", "Silence")
+	b.shot("silence")
+	b.tabTo("dialog select")
+	b.press("4") // "4 hours"
+	b.press(kb.Tab, "n", "o", "i", "s", "y", kb.Enter)
+	b.shows("#toast", "Silenced: http-5xx in shop/web")
+	got := a.called("POST /api/v1/silences")
+	if len(got) != 1 {
+		t.Fatalf("%d silences were made", len(got))
+	}
+	matchers, _ := got[0]["matchers"].(object)
+	until, err := time.Parse(time.RFC3339, got[0]["until"].(string))
+	if matchers["rule"] != "http-5xx" || matchers["workload"] != "shop/web" || got[0]["comment"] != "noisy" || err != nil {
+		t.Errorf("the silence is not of the alert: %v", got[0])
+	}
+	if left := time.Until(until); left < 3*time.Hour+50*time.Minute || left > 4*time.Hour+time.Minute {
+		t.Errorf("the silence ends in %s, want 4 hours", left)
+	}
+	if !b.is(`document.activeElement?.matches('.alert-row')`) {
+		t.Error("focus did not return to the alert")
+	}
+	// What the server refuses is told in the dialog, which stays.
+	b.allow("400")
+	a.set("POST /api/v1/silences", failure{400, "bad silence", `silence: message: error parsing regexp: missing closing )`})
+	b.press("s")
+	b.shows("dialog[open]", "Silence")
+	b.press(kb.Enter)
+	b.shows("dialog .wrong", "missing closing )")
+	b.press(kb.Escape)
+	b.until(`document.querySelector('dialog') === null`)
+}
+
+// TestExpireSilence ends a silence after asking.
+func TestExpireSilence(t *testing.T) {
+	a, b := open(t, "silences")
+	b.tabTo("[data-key=expire-si_1]")
+	b.press(kb.Enter)
+	b.shows("dialog[open]", "End this silence now?")
+	b.tabTo("dialog [type=submit]")
+	b.press(kb.Enter)
+	b.shows("#toast", "The silence ended")
+	if n := len(a.called("DELETE /api/v1/silences/si_1")); n != 1 {
+		t.Errorf("the silence was ended %d times", n)
+	}
+	if b.is(`document.querySelector('[data-key=expire-si_2]')`) {
+		t.Error("a silence that ended can be ended")
+	}
+}
+
+// TestDeadLetters sends one again, drops one after asking, and does not drop when the question is left.
+func TestDeadLetters(t *testing.T) {
+	a, b := open(t, "targets")
+	b.tabTo("[data-key=resend-al_1-pager]")
+	b.press(kb.Enter)
+	b.shows("#toast", "1 dead letter on the way again")
+	if got := a.called("POST /api/v1/dead-letters/redeliver"); len(got) != 1 || got[0]["alert_id"] != "al_1" || got[0]["target"] != "pager" {
+		t.Errorf("sent again: %v", got)
+	}
+	b.tabTo("[data-key=drop-al_2-pager]")
+	b.press(kb.Enter)
+	b.shows("dialog[open]", "http-5xx will not reach pager")
+	b.press(kb.Escape)
+	b.until(`document.querySelector('dialog') === null`)
+	if n := len(a.called("POST /api/v1/dead-letters/drop")); n != 0 {
+		t.Fatalf("%d letters were dropped without a yes", n)
+	}
+	b.press(kb.Enter)
+	b.tabTo("dialog [type=submit]")
+	b.press(kb.Enter)
+	b.shows("#toast", "1 dead letter dropped")
+	if got := a.called("POST /api/v1/dead-letters/drop"); len(got) != 1 || got[0]["alert_id"] != "al_2" {
+		t.Errorf("dropped: %v", got)
+	}
+}
+
+// TestTestDelivery sends a test through a target that works and through one that does not.
+func TestTestDelivery(t *testing.T) {
+	_, b := open(t, "targets")
+	b.tabTo("[data-key=test-ops]")
+	b.press(kb.Enter)
+	b.shows("table", "delivered: answered 200 OK (1 attempt, 41.0 ms)")
+	b.tabTo("[data-key=test-pager]")
+	b.press(kb.Enter)
+	b.shows("table .bad", "retry later: answered 503 Service Unavailable (2 attempts, 640 ms)")
+	b.shot("tested")
+}
+
+// TestTryALine writes a line, and reads the verdict.
+func TestTryALine(t *testing.T) {
+	a, b := open(t, "try")
+	b.press("/")
+	b.run(chromedp.KeyEvent("panic: oh no"))
+	b.chord(kb.Enter, chromedp.KeyModifiers(input.ModifierCtrl))
+	b.shows("main", "1 rule of 2 would be hit")
+	b.shows("table", "pattern: no match")
+	b.tabTo("summary")
+	b.press(kb.Enter)
+	b.shows(".steps", "would be held back until 14:05:12")
+	b.shot("tried")
+	if got := a.called("POST /api/v1/explain"); len(got) != 1 || got[0]["line"] != "panic: oh no" {
+		t.Errorf("tried: %v", got)
+	}
+}
+
+// TestSortRules sorts by a header, which tells the order to screen readers.
+func TestSortRules(t *testing.T) {
+	_, b := open(t, "rules")
+	b.tabTo("[data-key=sort-cost]")
+	b.press(kb.Enter)
+	if got := b.text(`document.querySelector('th[aria-sort]').innerText + document.querySelector('th[aria-sort]').getAttribute('aria-sort') + document.querySelector('tbody th').innerText`); !strings.HasPrefix(got, "Time") || !strings.Contains(got, "descendinghttp-5xx") {
+		t.Errorf("sorted by time: %q", got)
+	}
+	b.press(kb.Enter)
+	b.until(`document.querySelector('tbody th').innerText.startsWith('cert-renewed') && document.activeElement.dataset.key === 'sort-cost'`)
+}
+
+// TestKeyboardFindsItsWay skips to the content, opens help, and comes back to where it was.
+func TestKeyboardFindsItsWay(t *testing.T) {
+	_, b := open(t, "now")
+	b.run(chromedp.Evaluate(`document.activeElement.blur()`, nil))
+	b.press(kb.Tab)
+	if !b.is(`document.activeElement.matches('.skip') && getComputedStyle(document.activeElement).top === '0px'`) {
+		t.Error("the first stop is not the skip link, or it cannot be seen")
+	}
+	b.press(kb.Enter)
+	b.until(`document.activeElement.id === 'main'`)
+	b.tabTo(".alert-row")
+	if n := b.text(`document.querySelectorAll('.alert-row[tabindex="0"]').length`); n != "1" {
+		t.Errorf("%s alerts can be reached by Tab, want 1", n)
+	}
+	first := b.text(`document.activeElement.dataset.key`)
+	b.press(kb.ArrowDown, kb.ArrowDown, kb.ArrowUp, kb.Home)
+	if got := b.text(`document.activeElement.dataset.key`); got != first {
+		t.Errorf("Home leads to %s, want %s", got, first)
+	}
+	b.press("?")
+	b.shows("dialog[open]", "silence what the alert is about")
+	b.press(kb.Escape)
+	b.until(`document.querySelector('dialog') === null && document.activeElement.dataset.key === '` + first + `'`)
+	if outline := b.text(`getComputedStyle(document.activeElement).outlineStyle`); outline != "solid" {
+		t.Errorf("what has the focus shows %q", outline)
+	}
+}
+
+// TestTroubleIsTold breaks the API: what was shown stays, with a line that says what is wrong, which goes when it is over.
+func TestTroubleIsTold(t *testing.T) {
+	a, b := open(t, "now")
+	b.allow("500")
+	a.set("GET /api/v1/stats", failure{500, "the store cannot be read", "store: disk I/O error"})
+	b.press("r")
+	b.shows("#trouble", "store: disk I/O error")
+	b.shows(".alert", "go-panic")
+	b.shot("trouble")
+	a.fill()
+	b.press("r")
+	b.until(`document.getElementById('trouble').hidden`)
+}
+
+// TestSeveralInstances chooses one, and asks for that one from then on.
+func TestSeveralInstances(t *testing.T) {
+	a := startAPI(t, "")
+	a.fill()
+	a.set("GET /api/v1/instances", object{"instances": []object{{"id": "one", "kind": "plugin"}, {"id": "two", "kind": "plugin"}}})
+	b := openTab(t, 1280, 900, false)
+	b.visit(a, "now")
+	b.shows("#live", "live")
+	b.tabTo("#instance")
+	b.press("t")
+	b.until(`performance.getEntriesByType('resource').some(e => e.name.includes('/api/v1/stats?instance=two'))`)
+	b.until(`performance.getEntriesByType('resource').some(e => e.name.includes('/api/v1/events?limit=200&instance=two'))`)
+	b.shows(".alert", "go-panic")
+}
