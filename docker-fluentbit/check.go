@@ -23,7 +23,7 @@ func (cmd *checkCommand) Run(c *console) error {
 		c.printf("%s\n", result.Problems[i].Error())
 	}
 	s := &result.Settings
-	snapshot, err := engine.New().Compile(engine.Settings{Limits: s.Limits, Rules: s.Rules, Workloads: s.Workloads})
+	snapshot, err := engine.New().Compile(s.Engine())
 	if err != nil {
 		return err
 	}

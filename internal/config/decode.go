@@ -1,6 +1,10 @@
 package config
 
-import "reflect"
+import (
+	"errors"
+	"reflect"
+	"time"
+)
 
 // Decode sets the struct that dst points to from a TOML document that is no configuration, such as rule tests, with the strictness of the
 // configuration: by the toml tags of its fields, with all problems together. Structs in slices are arrays of tables, named by their key
@@ -38,3 +42,12 @@ func ReadFile(path string) ([]byte, error) { return readFile(path, maxDocument) 
 
 // DidYouMean returns the hint that names the word that a text was probably meant to be, or "" when none is near.
 func DidYouMean(text string, words []string) string { return didYouMean(text, words) }
+
+// ParseDuration reads a length of time as the configuration writes it, as in "5m", "36h" and "2d12h".
+func ParseDuration(text string) (time.Duration, error) {
+	d, r := parseDuration(text)
+	if r != nil {
+		return 0, errors.New(r.message)
+	}
+	return d, nil
+}
