@@ -1,0 +1,86 @@
+package backtest
+
+import (
+	"slices"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+)
+
+// comparer notes on which lines two sets of rules alert differently.
+type comparer struct {
+	now, old *side
+	samples  int
+	out      Comparison
+	changes  map[string]*RuleChange
+}
+
+func newComparer(now, old *side, samples int) *comparer {
+	return &comparer{now: now, old: old, samples: samples, changes: map[string]*RuleChange{}}
+}
+
+func (c *comparer) change(id string) *RuleChange {
+	out := c.changes[id]
+	if out == nil {
+		out = &RuleChange{ID: id}
+		c.changes[id] = out
+	}
+	return out
+}
+
+// record notes what the two sets said to one record.
+func (c *comparer) record(now, old []engine.Alert, at place) {
+	switch {
+	case len(old) == 0:
+		c.out.OnlyNew++
+	case len(now) == 0:
+		c.out.OnlyOld++
+	}
+	for i := range now {
+		if a := &now[i]; !alerted(old, a.RuleID) {
+			one := c.change(a.RuleID)
+			one.OnlyNew++
+			if len(one.NewSamples) < c.samples {
+				one.NewSamples = append(one.NewSamples, alertSample(a, at))
+			}
+		}
+	}
+	for i := range old {
+		if a := &old[i]; !alerted(now, a.RuleID) {
+			one := c.change(a.RuleID)
+			one.OnlyOld++
+			if len(one.OldSamples) < c.samples {
+				one.OldSamples = append(one.OldSamples, alertSample(a, at))
+			}
+		}
+	}
+}
+
+func alerted(alerts []engine.Alert, id string) bool {
+	return slices.ContainsFunc(alerts, func(a engine.Alert) bool { return a.RuleID == id })
+}
+
+// finish tells of all rules of both sets: the new ones in their order, then those that are gone.
+func (c *comparer) finish() *Comparison {
+	for _, a := range c.now.rules {
+		one := c.change(a.rule.ID)
+		one.New = &a.rule
+		switch before := c.old.byID[a.rule.ID]; {
+		case before == nil:
+			one.Change = ChangeAdded
+		default:
+			one.Old = &before.rule
+			if one.Change = ChangeSame; before.text != a.text {
+				one.Change = ChangeChanged
+			}
+		}
+		c.out.Rules = append(c.out.Rules, *one)
+	}
+	for _, a := range c.old.rules {
+		if c.now.byID[a.rule.ID] == nil {
+			one := c.change(a.rule.ID)
+			one.Change, one.Old = ChangeRemoved, &a.rule
+			c.out.Rules = append(c.out.Rules, *one)
+		}
+	}
+	return &c.out
+}

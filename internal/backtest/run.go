@@ -1,0 +1,213 @@
+package backtest
+
+import (
+	"cmp"
+	"container/heap"
+	"context"
+	"errors"
+	"runtime"
+	"sync/atomic"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/replay"
+)
+
+// Options says what is tried on what.
+type Options struct {
+	Logs    *replay.Set
+	New     RuleSet
+	Against *RuleSet // nil: nothing is compared
+	Samples int      // lines that are kept for each rule, of each sort
+	Workers int      // that match; 0: as many as there are processors
+	// Lines counts the lines that were judged while the run goes on; may be nil.
+	Lines *atomic.Int64
+}
+
+// Run tries rules on logs. A rule that does not run is a BrokenError, and then nothing is read.
+func Run(ctx context.Context, o Options) (*Result, error) {
+	r := &run{opt: o}
+	if err := r.begin(); err != nil {
+		return nil, err
+	}
+	series := o.Logs.Series()
+	workers := o.Workers
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	engines := make([]*engine.Engine, len(r.sides))
+	for i, s := range r.sides {
+		engines[i] = s.engine
+	}
+	s := newScanner(ctx, engines, workers, len(series))
+	err := r.merge(s, series)
+	s.stop()
+	if err != nil {
+		return nil, err
+	}
+	return r.finish(), nil
+}
+
+// run is a run in progress. It belongs to one goroutine.
+type run struct {
+	opt         Options
+	axis        axis
+	all         *row
+	sides       []*side
+	compare     *comparer
+	lines, own  int64
+	first, last int64
+	begun       bool
+}
+
+func (r *run) begin() error {
+	r.all = r.axis.newRow()
+	sets := []*RuleSet{&r.opt.New}
+	if r.opt.Against != nil {
+		sets = append(sets, r.opt.Against)
+	}
+	for i, set := range sets {
+		s, err := newSide(set, &r.axis, r.opt.Samples)
+		if err != nil {
+			if i > 0 {
+				err = errors.Join(errors.New("the rules to compare with"), err)
+			}
+			return err
+		}
+		r.sides = append(r.sides, s)
+	}
+	if len(r.sides) == 2 {
+		r.compare = newComparer(r.sides[0], r.sides[1], r.opt.Samples)
+	}
+	return nil
+}
+
+// merge judges all logs in the order of time. A log is opened when the others have come to its first line.
+func (r *run) merge(s *scanner, series []*replay.Series) error {
+	var open streams
+	next := 0
+	for {
+		for next < len(series) && (len(open) == 0 || series[next].First() <= open[0].key()) {
+			st := s.open(next, series[next])
+			next++
+			more, err := s.advance(st, r.passed)
+			if err != nil {
+				return err
+			}
+			if more {
+				heap.Push(&open, st)
+			}
+		}
+		if len(open) == 0 {
+			break
+		}
+		st := open[0]
+		r.event(st)
+		st.next++
+		more, err := s.advance(st, r.passed)
+		switch {
+		case err != nil:
+			return err
+		case more:
+			heap.Fix(&open, 0)
+		default:
+			heap.Pop(&open)
+		}
+	}
+	if r.begun {
+		for _, one := range r.sides {
+			one.tick(r.last)
+		}
+	}
+	return nil
+}
+
+// passed accounts for a block that comes to be judged.
+func (r *run) passed(t *task) {
+	r.lines += t.lines
+	r.own += t.own
+	if r.opt.Lines != nil {
+		r.opt.Lines.Add(t.lines)
+	}
+	for _, one := range t.tally {
+		r.axis.add(r.all, one.second, one.lines)
+	}
+	for i := range t.block.Records {
+		at := t.block.Records[i].Time
+		if !r.begun {
+			r.first, r.last, r.begun = at, at, true
+		}
+		r.first, r.last = min(r.first, at), max(r.last, at)
+	}
+}
+
+// event judges what there is to do about one record.
+func (r *run) event(st *stream) {
+	t := st.task
+	e := &t.events[st.next]
+	rec := &t.block.Records[e.at]
+	at := place{t.block.File, t.block.Numbers[e.at]}
+	if e.meet && !st.met.add(rec.Source) {
+		e.meet = false
+	}
+	var alerts [2][]engine.Alert
+	for i, one := range r.sides {
+		one.tick(rec.Time)
+		if e.meet {
+			one.worker.Meet(rec.Source, rec.Time)
+		}
+		if hits := t.hits[i][e.lo[i]:e.hi[i]]; len(hits) > 0 {
+			alerts[i] = one.judge(hits, at)
+		}
+	}
+	if r.compare != nil && len(alerts[0])+len(alerts[1]) > 0 {
+		r.compare.record(alerts[0], alerts[1], at)
+	}
+}
+
+func (r *run) finish() *Result {
+	for _, one := range r.sides {
+		one.finish()
+	}
+	now := r.sides[0]
+	st := r.opt.Logs.Stats()
+	out := &Result{
+		Lines: r.lines, Own: r.own, Bad: st.BadLines, BadFiles: st.BadFiles, Problems: st.Problems, Unwanted: now.unwanted, Rules: []Rule{},
+	}
+	for _, p := range st.Problems {
+		out.Told = append(out.Told, p.String())
+	}
+	for _, one := range r.opt.Logs.Series() {
+		out.Inputs = append(out.Inputs, one.Name)
+	}
+	if r.begun {
+		out.First, out.Last = utc(r.first), utc(r.last)
+		out.Timeline = Timeline{Start: utc(r.axis.start * 1e9), Seconds: r.axis.width, Lines: r.axis.values(r.all)}
+	}
+	for _, a := range now.rules {
+		out.Rules = append(out.Rules, a.rule)
+	}
+	for i := range now.triggers {
+		out.Triggers = append(out.Triggers, now.triggers[i].out)
+	}
+	if r.compare != nil {
+		out.Against = r.compare.finish()
+	}
+	return out
+}
+
+// streams is a heap of the logs that are open, by their next event and, where those are of one time, by the order of the logs.
+type streams []*stream
+
+func (s streams) Len() int { return len(s) }
+func (s streams) Less(i, j int) bool {
+	return cmp.Or(cmp.Compare(s[i].key(), s[j].key()), cmp.Compare(s[i].index, s[j].index)) < 0
+}
+func (s streams) Swap(i, j int) { s[i], s[j] = s[j], s[i] }
+func (s *streams) Push(x any)   { *s = append(*s, x.(*stream)) }
+func (s *streams) Pop() any {
+	last := len(*s) - 1
+	st := (*s)[last]
+	(*s)[last] = nil
+	*s = (*s)[:last]
+	return st
+}

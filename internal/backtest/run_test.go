@@ -1,0 +1,308 @@
+package backtest
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+	"github.com/tinyforge/fluentbit-trigger/internal/replay"
+	"github.com/tinyforge/fluentbit-trigger/internal/store"
+)
+
+func asJSON(t testing.TB, v any) string {
+	t.Helper()
+	out, err := json.MarshalIndent(v, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+// TestWorkersDoNotMatter: with one worker or many, however they come to run, the whole result is the same.
+func TestWorkersDoNotMatter(t *testing.T) {
+	for seed := range int64(4) {
+		dir := writeLogs(t, seed, 20_000, 7)
+		old := ruleSet(t, strings.Replace(testRules, `cooldown = "30s"`, `cooldown = "10m"`, 1))
+		want := ""
+		for _, workers := range []int{1, 2, 5, 16} {
+			r := backtest(t, Options{Logs: openLogs(t, dir), New: ruleSet(t, testRules), Against: &old, Samples: 3, Workers: workers})
+			accounted(t, r)
+			got := asJSON(t, r)
+			if want == "" {
+				want = got
+			}
+			if got != want {
+				t.Fatalf("seed %d: the result of %d workers is another than that of one", seed, workers)
+			}
+		}
+	}
+}
+
+// merged returns all records of the logs in the order in which they are to be judged, as plainly as can be.
+func merged(t testing.TB, logs *replay.Set) []engine.Record {
+	type keyed struct {
+		engine.Record
+		key          int64
+		series, line int
+	}
+	var all []keyed
+	for i, s := range logs.Series() {
+		latest := int64(math.MinInt64)
+		for {
+			b := &replay.Block{}
+			err := s.Next(context.Background(), b, 1<<16)
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range b.Records {
+				latest = max(latest, r.Time)
+				all = append(all, keyed{r, latest, i, len(all)})
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b keyed) int {
+		return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.series, b.series), cmp.Compare(a.line, b.line))
+	})
+	out := make([]engine.Record, len(all))
+	for i := range all {
+		out[i] = all[i].Record
+	}
+	return out
+}
+
+// TestParallelIsSequential: what is read, matched and judged in pieces is what one worker does, line by line.
+func TestParallelIsSequential(t *testing.T) {
+	for seed := range int64(4) {
+		dir := writeLogs(t, seed, 20_000, 5)
+		set := ruleSet(t, testRules)
+		e := engine.New()
+		snapshot, err := e.Compile(set.Engine)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Apply(snapshot)
+		w := e.Worker()
+		var last int64
+		var alerts []engine.Alert
+		records := merged(t, openLogs(t, dir))
+		for i := range records {
+			now := records[i].Time
+			if at, ok := e.NextDue(); ok && at <= now {
+				alerts = e.Tick(now, alerts)
+			}
+			alerts = w.Process(&records[i], now, alerts)
+			last = max(last, now)
+		}
+		w.Release()
+		alerts = e.Tick(last, alerts)
+		sent := map[string]int64{}
+		for i := range alerts {
+			sent[alerts[i].RuleID+" "+alerts[i].Kind.String()]++
+		}
+		r := backtest(t, Options{Logs: openLogs(t, dir), New: set, Workers: 3})
+		compareCounts(t, r, e.Stats().Rules)
+		for i := range r.Rules {
+			for kind, n := range r.Rules[i].Sent {
+				if key := r.Rules[i].ID + " " + kind; sent[key] != n {
+					t.Errorf("seed %d: %s: %d alerts, want %d", seed, key, n, sent[key])
+				}
+			}
+		}
+		if r.Lines != int64(len(records)) {
+			t.Errorf("seed %d: %d lines, want %d", seed, r.Lines, len(records))
+		}
+	}
+}
+
+// compareCounts compares what a backtest says of each rule with an engine's counters.
+func compareCounts(t testing.TB, r *Result, want map[string]engine.RuleCounts) {
+	t.Helper()
+	hits := int64(0)
+	for i := range r.Rules {
+		one, c := &r.Rules[i], want[r.Rules[i].ID]
+		hits += one.Hits
+		if one.Hits != c.Hits || one.Alerts != c.Alerts || one.Pending != c.Pending {
+			t.Errorf("rule %s: %d hits, %d alerts, %d pending; want %d, %d, %d", one.ID, one.Hits, one.Alerts, one.Pending, c.Hits, c.Alerts, c.Pending)
+		}
+		for why, n := range c.Suppressed {
+			if reason := engine.Reason(why).String(); one.Suppressed[reason] != n {
+				t.Errorf("rule %s: %d held back by %s, want %d", one.ID, one.Suppressed[reason], reason, n)
+			}
+		}
+	}
+	if len(r.Rules) < 5 || hits < r.Lines/20 {
+		t.Errorf("%d rules had %d hits in %d lines: they show nothing", len(r.Rules), hits, r.Lines)
+	}
+	accounted(t, r)
+}
+
+// TestCountsAreThoseOfTheLivePipeline feeds the lines that a backtest reads to the live pipeline, at the times that they were written at, and
+// compares all counts. FLUENTBIT_TRIGGER_BACKTEST_LINES says how many lines there are.
+func TestCountsAreThoseOfTheLivePipeline(t *testing.T) {
+	n := 30_000
+	if text := os.Getenv("FLUENTBIT_TRIGGER_BACKTEST_LINES"); text != "" {
+		var err error
+		if n, err = strconv.Atoi(text); err != nil {
+			t.Fatalf("FLUENTBIT_TRIGGER_BACKTEST_LINES: %v", err)
+		}
+	}
+	dir := writeLogs(t, 42, n, 8)
+	var clock atomic.Int64
+	clock.Store(testStart.UnixNano())
+	rules, _, _ := strings.Cut(testRules, "[[trigger]]") // alerts go nowhere: that is another test's
+	p, err := pipeline.New(pipeline.Options{
+		ID: "backtest", Sources: config.Sources{Inline: "store = \"memory\"\n" + rules},
+		Stores: &store.Registry{}, LogTo: io.Discard, Origin: "test", Now: func() time.Time { return time.Unix(0, clock.Load()) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Start()
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := p.Stop(ctx); err != nil {
+			t.Error(err)
+		}
+	}()
+	logs := openLogs(t, dir)
+	records := merged(t, logs)
+	if len(records) != n {
+		t.Fatalf("%d records, want %d", len(records), n)
+	}
+	for i := range records {
+		r := &records[i]
+		clock.Store(r.Time)
+		batch := docker.Batch{Source: r.Source, Lines: []docker.Line{{Time: r.Time, Stream: r.Stream, Text: r.Text, Truncated: r.Truncated, Ordinal: uint64(i)}}}
+		if err := p.Take(context.Background(), &batch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	live := p.Stats(context.Background())
+	start := time.Now()
+	r := backtest(t, Options{Logs: openLogs(t, dir), New: ruleSet(t, testRules)})
+	if r.Lines != live.Engine.Lines {
+		t.Errorf("%d lines, live %d", r.Lines, live.Engine.Lines)
+	}
+	compareCounts(t, r, live.Engine.Rules)
+	var b strings.Builder
+	for i := range r.Rules {
+		one := &r.Rules[i]
+		fmt.Fprintf(&b, "\n%-12s %7d hits = %6d alerts + %v + %d pending", one.ID, one.Hits, one.Alerts, one.Suppressed, one.Pending)
+	}
+	t.Logf("%d lines in %s:%s", r.Lines, time.Since(start).Round(time.Millisecond), b.String())
+}
+
+func TestARunOverAPlainLog(t *testing.T) {
+	path := logOf(t,
+		"2026-11-25 10:00:00 boom 1", "2026-11-25 10:00:01 boom 2", "\tat trace boom", "2026-11-25 10:06:00 boom 3",
+		"[2026/11/25 10:07:00.000] [error] [docker-fluentbit] boom of our own", "2026-11-25 10:08:00 fine")
+	set := ruleSet(t, `
+[[rule]]
+name = "boom"
+keywords = ["boom"]
+severity = "error"
+[[rule]]
+name = "never"
+keywords = ["nothing holds this"]
+[[trigger]]
+name = "ops"
+url = "https://example.com"
+severity = ["critical"]
+`)
+	r := backtest(t, Options{Logs: openLogs(t, path), New: set, Samples: 2})
+	accounted(t, r)
+	boom := &r.Rules[0]
+	if r.Lines != 6 || r.Own != 1 || boom.Hits != 4 || boom.Alerts != 2 || boom.Suppressed["cooldown"] != 2 {
+		t.Errorf("%s", asJSON(t, r))
+	}
+	if len(boom.Samples) == 0 || boom.Samples[0].Line != 1 || boom.Samples[0].File != path || len(boom.Held) != 2 || boom.Held[1].Text != "\tat trace boom" {
+		t.Errorf("%s", asJSON(t, boom))
+	}
+	if r.Triggers[0].Alerts != 0 || r.Unwanted != boom.SentTotal() {
+		t.Errorf("%+v, %d unwanted", r.Triggers, r.Unwanted)
+	}
+	if !r.First.Equal(time.Date(2026, 11, 25, 10, 0, 0, 0, time.UTC)) || r.Rules[1].Hits != 0 {
+		t.Errorf("%s", asJSON(t, r))
+	}
+}
+
+func TestWhatChangesBetweenTwoSets(t *testing.T) {
+	path := logOf(t, "2026-11-25 10:00:00 error one", "2026-11-25 10:00:01 warning two", "2026-11-25 10:10:00 error three healthz")
+	rules := func(none string) string {
+		return `
+[[rule]]
+name = "error"
+keywords = ["error"]
+` + none + "\n"
+	}
+	old := ruleSet(t, rules("")+"[[rule]]\nname = \"gone\"\nkeywords = [\"two\"]\n")
+	r := backtest(t, Options{Logs: openLogs(t, path), New: ruleSet(t, rules("none = ['healthz']")+"[[rule]]\nname = \"new\"\nkeywords = [\"one\"]\n"), Against: &old, Samples: 5})
+	c := r.Against
+	if c.OnlyNew != 0 || c.OnlyOld != 2 || len(c.Rules) != 3 {
+		t.Fatalf("%s", asJSON(t, c))
+	}
+	for i, want := range []struct {
+		id, change       string
+		onlyNew, onlyOld int64
+	}{{"error", ChangeChanged, 0, 1}, {"new", ChangeAdded, 1, 0}, {"gone", ChangeRemoved, 0, 1}} {
+		if got := &c.Rules[i]; got.ID != want.id || got.Change != want.change || got.OnlyNew != want.onlyNew || got.OnlyOld != want.onlyOld || !got.Differs() {
+			t.Errorf("%s, want %+v", asJSON(t, got), want)
+		}
+	}
+	if s := c.Rules[0].OldSamples; len(s) != 1 || s[0].Line != 3 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestABrokenRuleIsAnError(t *testing.T) {
+	var broken *BrokenError
+	_, err := Run(context.Background(), Options{Logs: openLogs(t, logOf(t, "x")), New: RuleSet{Engine: engine.Settings{
+		Limits: engine.DefaultLimits(), Rules: []engine.RuleSettings{{Name: "a", Pattern: "("}},
+	}}})
+	if !errors.As(err, &broken) || !strings.Contains(err.Error(), `rule "a"`) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestARunThatIsGivenUpEnds(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := Run(ctx, Options{Logs: openLogs(t, writeLogs(t, 1, 1000, 3)), New: ruleSet(t, testRules)}); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestManyLogsThatDoNotOverlap: a log is opened when its time has come, and closed at its end.
+func TestManyLogsThatDoNotOverlap(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 300 {
+		text := testStart.Add(time.Duration(i)*time.Hour).Format(time.RFC3339) + " job failed\n"
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("app%03d.log", i)), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := backtest(t, Options{Logs: openLogs(t, dir), New: ruleSet(t, testRules)})
+	if r.Lines != 300 || r.Rules[1].Alerts != 300 {
+		t.Errorf("%d lines, %d alerts", r.Lines, r.Rules[1].Alerts)
+	}
+}

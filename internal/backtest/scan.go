@@ -1,0 +1,252 @@
+package backtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"sync"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+	"github.com/tinyforge/fluentbit-trigger/internal/replay"
+)
+
+// The bounds of what is read ahead of what is judged.
+const (
+	aheadBytes = 48 << 20 // by all logs that are open
+	aheadLeast = 8 << 10  // by a block, however many logs are open
+	aheadMost  = 256 << 10
+	depth      = 3 // blocks of a log: one is read, one is matched, one is judged
+)
+
+// blockSize returns how much of each log is read at once when so many may be open.
+func blockSize(logs int) int { return max(aheadLeast, min(aheadMost, aheadBytes/depth/max(1, logs))) }
+
+// task is a block on its way: read, matched, judged.
+type task struct {
+	block  replay.Block
+	events []event
+	hits   [2][]engine.Hit // by rule set; events refer to them
+	tally  []tally
+	lines  int64
+	own    int64
+	last   int64 // the latest time of the block
+	found  chan struct{}
+}
+
+// event is a record that something is to be done about.
+type event struct {
+	at     int   // the record's index
+	key    int64 // the latest time of its log up to it
+	meet   bool  // it is the block's first of its source
+	lo, hi [2]int
+}
+
+// tally counts lines of one second.
+type tally struct {
+	second int64
+	lines  int64
+}
+
+// scanner reads and matches logs ahead of the judge. Its goroutines end with its context.
+type scanner struct {
+	ctx     context.Context // of the goroutines, which end before Run does
+	fail    context.CancelCauseFunc
+	engines []*engine.Engine
+	size    int
+	work    chan *task
+	running sync.WaitGroup
+}
+
+func newScanner(ctx context.Context, engines []*engine.Engine, workers, logs int) *scanner {
+	s := &scanner{engines: engines, size: blockSize(logs), work: make(chan *task, workers)}
+	s.ctx, s.fail = context.WithCancelCause(ctx)
+	for range workers {
+		s.start(s.match)
+	}
+	return s
+}
+
+// stop ends all goroutines and waits for them.
+func (s *scanner) stop() {
+	s.fail(nil)
+	s.running.Wait()
+}
+
+// start runs fn on a goroutine. A panic of it ends the whole run with an error.
+func (s *scanner) start(fn func()) {
+	s.running.Add(1)
+	go func() {
+		defer s.running.Done()
+		defer func() {
+			if reason := recover(); reason != nil {
+				s.fail(fmt.Errorf("panic: %v\n%s", reason, debug.Stack()))
+			}
+		}()
+		fn()
+	}()
+}
+
+// match finds the hits of blocks until the run is over.
+func (s *scanner) match() {
+	workers := make([]*engine.Worker, len(s.engines))
+	for i, e := range s.engines {
+		workers[i] = e.Worker()
+		defer workers[i].Release()
+	}
+	for {
+		select {
+		case t := <-s.work:
+			t.find(workers)
+			close(t.found)
+		case <-s.ctx.Done():
+			return
+		}
+	}
+}
+
+// find fills in what there is to do about the records of the block.
+func (t *task) find(workers []*engine.Worker) {
+	t.events, t.tally, t.lines, t.own = t.events[:0], t.tally[:0], 0, 0
+	for i := range t.hits {
+		clear(t.hits[i])
+		t.hits[i] = t.hits[i][:0]
+	}
+	latest := t.block.Before
+	var met sources
+	for i := range t.block.Records {
+		rec := &t.block.Records[i]
+		latest = max(latest, rec.Time)
+		if second := rec.Time / 1e9; len(t.tally) > 0 && t.tally[len(t.tally)-1].second == second {
+			t.tally[len(t.tally)-1].lines++
+		} else {
+			t.tally = append(t.tally, tally{second, 1})
+		}
+		t.lines++
+		if pipeline.IsOwn(rec.Text) {
+			t.own++
+			continue
+		}
+		e := event{at: i, key: latest, meet: met.add(rec.Source)}
+		hit := e.meet
+		for side, w := range workers {
+			e.lo[side] = len(t.hits[side])
+			t.hits[side] = w.Find(rec, t.hits[side])
+			e.hi[side] = len(t.hits[side])
+			hit = hit || e.hi[side] > e.lo[side]
+		}
+		if hit {
+			t.events = append(t.events, e)
+		}
+	}
+	t.last = latest
+}
+
+// sources is a bounded set of sources. What it forgets is met again, which changes nothing.
+type sources struct {
+	last *engine.Source
+	all  map[*engine.Source]struct{}
+}
+
+const maxSources = 10_000
+
+// add reports whether the source is new.
+func (s *sources) add(source *engine.Source) bool {
+	if source == s.last {
+		return false
+	}
+	s.last = source
+	if _, ok := s.all[source]; ok {
+		return false
+	}
+	if s.all == nil || len(s.all) >= maxSources {
+		s.all = map[*engine.Source]struct{}{}
+	}
+	s.all[source] = struct{}{}
+	return true
+}
+
+// stream is an open log: its blocks come in order, matched.
+type stream struct {
+	index  int // among the logs, by which equal times are ordered
+	series *replay.Series
+	free   chan *task
+	queue  chan *task
+	task   *task // that is being judged
+	next   int   // its next event
+	met    sources
+}
+
+// open begins to read a log.
+func (s *scanner) open(index int, series *replay.Series) *stream {
+	st := &stream{index: index, series: series, free: make(chan *task, depth), queue: make(chan *task, depth)}
+	for range depth {
+		st.free <- &task{}
+	}
+	s.start(func() { s.read(st) })
+	return st
+}
+
+// read reads a log to its end. The queue is closed only when all of it was handed over.
+func (s *scanner) read(st *stream) {
+	for {
+		select {
+		case t := <-st.free:
+			err := st.series.Next(s.ctx, &t.block, s.size)
+			switch {
+			case errors.Is(err, io.EOF):
+				if err := st.series.Close(); err != nil {
+					s.fail(err)
+					return
+				}
+				close(st.queue)
+				return
+			case err != nil:
+				s.fail(err)
+				return
+			}
+			t.found = make(chan struct{})
+			st.queue <- t // there is room for all tasks of the log
+			select {
+			case s.work <- t:
+			case <-s.ctx.Done():
+				return
+			}
+		case <-s.ctx.Done():
+			return
+		}
+	}
+}
+
+// advance moves to the next event, over blocks without any, each of which it hands to passed. ok is false at the end of the log.
+func (s *scanner) advance(st *stream, passed func(*task)) (ok bool, err error) {
+	for {
+		if st.task != nil && st.next < len(st.task.events) {
+			return true, nil
+		}
+		if st.task != nil {
+			st.free <- st.task // as before
+			st.task = nil
+		}
+		select {
+		case t, open := <-st.queue:
+			if !open {
+				return false, nil
+			}
+			select {
+			case <-t.found:
+			case <-s.ctx.Done():
+				return false, context.Cause(s.ctx)
+			}
+			st.task, st.next = t, 0
+			passed(t)
+		case <-s.ctx.Done():
+			return false, context.Cause(s.ctx)
+		}
+	}
+}
+
+// key is the time by which the stream's next event is ordered among those of others.
+func (st *stream) key() int64 { return st.task.events[st.next].key }

@@ -1,0 +1,258 @@
+package backtest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+)
+
+// RuleSet is a configuration, as far as it decides which lines alert whom.
+type RuleSet struct {
+	Engine   engine.Settings
+	Triggers []trigger.Settings
+}
+
+// BrokenError says that rules do not run.
+type BrokenError struct{ Rules []engine.RuleError }
+
+// Error names each rule with what is wrong with it.
+func (e *BrokenError) Error() string {
+	all := make([]string, len(e.Rules))
+	for i := range e.Rules {
+		all[i] = e.Rules[i].Error()
+	}
+	return strings.Join(all, "; ")
+}
+
+// side is one of the rule sets at work.
+type side struct {
+	engine   *engine.Engine
+	worker   *engine.Worker // that judges
+	rules    []*ruleAccount
+	byID     map[string]*ruleAccount
+	triggers []triggerAccount
+	unwanted int64
+	alerts   []engine.Alert
+	samples  int
+	axis     *axis
+}
+
+// ruleAccount is what is kept about a rule while the run goes on.
+type ruleAccount struct {
+	rule         Rule
+	text         string // of its settings, to be compared
+	first, last  int64
+	hit          bool
+	hits, alerts *row
+}
+
+type triggerAccount struct {
+	filter *trigger.Filter
+	out    Trigger
+}
+
+func newSide(s *RuleSet, a *axis, samples int) (*side, error) {
+	out := &side{engine: engine.New(), byID: map[string]*ruleAccount{}, axis: a, samples: samples}
+	snapshot, err := out.engine.Compile(s.Engine)
+	if err != nil {
+		return nil, err
+	}
+	if broken := snapshot.Broken(); len(broken) > 0 {
+		return nil, &BrokenError{broken}
+	}
+	out.engine.Apply(snapshot)
+	for i := range s.Engine.Rules {
+		out.addRule(s.Engine.Rules[i].Name, &s.Engine.Rules[i])
+	}
+	for i := range s.Engine.Workloads {
+		w := &s.Engine.Workloads[i]
+		for j := range w.Rules {
+			out.addRule(w.Rules[j].Name+"@"+w.Match, &w.Rules[j])
+		}
+	}
+	regexps := &trigger.Regexps{}
+	for i := range s.Triggers {
+		filter, err := trigger.NewFilter(&s.Triggers[i], regexps)
+		if err != nil {
+			return nil, fmt.Errorf("trigger %q: %w", s.Triggers[i].Name, err)
+		}
+		out.triggers = append(out.triggers, triggerAccount{filter, Trigger{Name: s.Triggers[i].Name, Rules: map[string]int64{}}})
+	}
+	for _, a := range out.rules {
+		a.text += changedBy(&s.Engine, a.rule.ID)
+	}
+	out.worker = out.engine.Worker()
+	return out, nil
+}
+
+func (s *side) addRule(id string, settings *engine.RuleSettings) {
+	a := &ruleAccount{
+		rule: Rule{ID: id, Severity: settings.Severity.String(), Sent: map[string]int64{}, Suppressed: map[string]int64{}},
+		text: fmt.Sprintf("%+v", *settings),
+		hits: s.axis.newRow(), alerts: s.axis.newRow(),
+	}
+	s.rules = append(s.rules, a)
+	s.byID[id] = a
+}
+
+// changedBy tells what else than a rule's own settings decides about it, as a text to be compared.
+func changedBy(s *engine.Settings, id string) string {
+	text := fmt.Sprintf("%+v", s.Limits.PerContainer)
+	for i := range s.Workloads {
+		w := &s.Workloads[i]
+		if slices.Contains(w.Disable, id) {
+			text += " disabled:" + w.Match
+		}
+		for j := range w.Overrides {
+			if w.Overrides[j].Rule == id {
+				text += fmt.Sprintf(" %s:%+v", w.Match, w.Overrides[j])
+			}
+		}
+	}
+	return text
+}
+
+// place is where a record was read.
+type place struct {
+	file   string
+	number int
+}
+
+// judge decides about the hits of one record, and returns the alerts; they are valid until the next call.
+func (s *side) judge(hits []engine.Hit, at place) []engine.Alert {
+	s.alerts = s.alerts[:0]
+	for i := range hits {
+		h := &hits[i]
+		a := s.byID[h.RuleID()]
+		t := h.Record.Time
+		if !a.hit || t < a.first {
+			a.first = t
+		}
+		if !a.hit || t > a.last {
+			a.last = t
+		}
+		a.hit = true
+		s.axis.add(a.hits, floorDiv(t, 1e9), 1)
+		before := len(s.alerts)
+		s.alerts = s.worker.Judge(h, t, s.alerts)
+		if len(s.alerts) == before && len(a.rule.Held) < s.samples {
+			a.rule.Held = append(a.rule.Held, sampleOf(h.Record, at))
+		}
+	}
+	for i := range s.alerts {
+		s.tell(&s.alerts[i], at)
+	}
+	return s.alerts
+}
+
+// tick makes the alerts that are due up to now, each at its time.
+func (s *side) tick(now int64) {
+	for {
+		at, ok := s.engine.NextDue()
+		if !ok || at > now {
+			return
+		}
+		s.alerts = s.engine.Tick(at, s.alerts[:0])
+		for i := range s.alerts {
+			s.tell(&s.alerts[i], place{})
+		}
+		if next, ok := s.engine.NextDue(); !ok || next <= at { // it is done, or would be asked for ever
+			return
+		}
+	}
+}
+
+// tell accounts for an alert.
+func (s *side) tell(alert *engine.Alert, at place) {
+	a := s.byID[alert.RuleID]
+	if a == nil {
+		return
+	}
+	a.rule.Sent[alert.Kind.String()]++
+	s.axis.add(a.alerts, floorDiv(alert.Time, 1e9), 1)
+	if len(a.rule.Samples) < s.samples {
+		a.rule.Samples = append(a.rule.Samples, alertSample(alert, at))
+	}
+	if len(s.triggers) == 0 {
+		return
+	}
+	event := pipeline.Event(alert, "")
+	wanted := false
+	for i := range s.triggers {
+		if t := &s.triggers[i]; t.filter.Match(&event) {
+			t.out.Alerts++
+			t.out.Rules[alert.RuleID]++
+			wanted = true
+		}
+	}
+	if !wanted {
+		s.unwanted++
+	}
+}
+
+// finish fills in what the engine counted.
+func (s *side) finish() {
+	s.worker.Release()
+	counts := s.engine.Stats().Rules
+	for _, a := range s.rules {
+		c := counts[a.rule.ID]
+		a.rule.Hits, a.rule.Alerts, a.rule.Pending = c.Hits, c.Alerts, c.Pending
+		for why, n := range c.Suppressed {
+			if n > 0 {
+				a.rule.Suppressed[engine.Reason(why).String()] = n
+			}
+		}
+		if a.hit {
+			first, last := utc(a.first), utc(a.last)
+			a.rule.First, a.rule.Last = &first, &last
+		}
+		if c.Hits > 0 || a.rule.SentTotal() > 0 {
+			a.rule.HitsAt, a.rule.AlertsAt = s.axis.values(a.hits), s.axis.values(a.alerts)
+		}
+	}
+}
+
+// maxSample bounds the text of a sample.
+const maxSample = 500
+
+func sampleOf(rec *engine.Record, at place) Sample {
+	return Sample{
+		Time: utc(rec.Time), Workload: rec.Source.Workload, Container: rec.Source.Container.Name, Stream: rec.Stream.String(),
+		File: at.file, Line: at.number, Text: shown(string(rec.Text[:min(len(rec.Text), 2*maxSample)])),
+	}
+}
+
+func alertSample(a *engine.Alert, at place) Sample {
+	out := Sample{
+		Time: utc(a.Time), Kind: a.Kind.String(), Workload: a.Source.Workload, Container: a.Source.Container.Name, Stream: a.Stream.String(),
+		File: at.file, Line: at.number, Text: shown(a.Message),
+	}
+	if a.Message == "" {
+		out.Text = shown(a.Summary)
+	}
+	for _, n := range a.Suppressed {
+		out.Told += n
+	}
+	return out
+}
+
+// shown returns a text as valid UTF-8 of bounded length.
+func shown(s string) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) <= maxSample {
+		return s
+	}
+	end := maxSample
+	for !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end] + "…"
+}
+
+func utc(ns int64) time.Time { return time.Unix(0, ns).UTC() }
