@@ -205,8 +205,13 @@ func (t *tail) take(ctx context.Context, r *record) error {
 			return nil
 		}
 	}
+	n := t.ordinal(k)
+	if n > 0 && t.again(r) {
+		t.m.counters.replayed.Add(1)
+		return nil
+	}
 	t.fresh++
-	t.join.add(r, k, t.ordinal(k))
+	t.join.add(r, k, n)
 	if t.batch.full() {
 		return t.deliver(ctx)
 	}
@@ -228,6 +233,16 @@ func (t *tail) ordinal(k key) uint64 {
 	t.place.Lock()
 	defer t.place.Unlock()
 	return n + uint64(t.cursor.count[k])
+}
+
+// again reports whether a record of a stream that is followed, which agrees in everything with one that came before, is that one: engines read
+// a part of a file twice when they rotate it. The parts of a long line are told apart from that by being parts, whose time is that of the line;
+// lines, by a time that is over, or by an engine that is known to do it and gives no time to two lines. The caller holds t.mu.
+func (t *tail) again(r *record) bool {
+	if p := &t.join.partials[r.stream]; len(p.keys) > 0 && p.time == r.time {
+		return false
+	}
+	return r.time < t.newest || t.doubles
 }
 
 // contains reads the whole log for any record that the cursor knows.

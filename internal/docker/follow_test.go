@@ -253,3 +253,28 @@ func TestALiveTailSurvivesRotation(t *testing.T) {
 		t.Errorf("notices %v", told)
 	}
 }
+
+// TestRecordsThatComeTwice are what engines send when they rotate a file: once they are handed over. Equal parts of a line are no such.
+func TestRecordsThatComeTwice(t *testing.T) {
+	for version, last := range map[string]int{"20.10.24+dfsg1": 1, "28.5.2": 2} {
+		t.Run(version, func(t *testing.T) {
+			b := newBench(t)
+			b.daemon.SetVersion(version)
+			c := b.daemon.Run(web())
+			m := b.run(b.options())
+			part := strings.Repeat("p", 16384)
+			c.Stdout("1", "2", part+part+"end", "3", "4")
+			b.eventually("they came", func() bool { return len(b.got("web")) == 5 })
+			c.Reread(last) // the last one alone may be a line of its own where two can have one time
+			c.Reread(7)
+			c.Stdout("5")
+			b.eventually("the last one came", func() bool { return slices.Contains(b.got("web"), "5") })
+			b.stop(m)
+			got := slices.DeleteFunc(b.got("web"), func(l string) bool { return last == 2 && l == "4" })
+			want := slices.DeleteFunc([]string{"1", "2", part + part + "end", "3", "4", "5"}, func(l string) bool { return last == 2 && l == "4" })
+			if !slices.Equal(got, want) {
+				t.Errorf("%d lines, want %d: %s", len(got), len(want), difference(got, want))
+			}
+		})
+	}
+}

@@ -58,6 +58,7 @@ type tail struct {
 	newest  int64      // the newest time of all records
 	told    bool       // that there is nothing to read
 	since   int64      // the manager's since when the container was discovered
+	doubles bool       // the engine reads records twice when it rotates the log
 	early   bool       // the container was there when the manager started
 	rewound bool       // the cursor was restored: the log has to be looked at, even of a container that does not run
 
@@ -220,6 +221,7 @@ func (t *tail) meet(ctx context.Context) error {
 	t.log = t.log.With("container", c.Name)
 	t.source.Store(source(&c, t.m.opt.Host))
 	t.join.journal = c.Driver == "journald"
+	t.doubles = t.m.before(23) && (c.Driver == "json-file" || c.Driver == "local")
 	rest := !t.rewound && !t.beginning(&c)
 	t.m.judge(t)
 	if c.Driver == "none" {

@@ -290,6 +290,18 @@ func (c *Container) Rotate(keep int) {
 	}
 }
 
+// Reread lets open streams send the last records once more, as engines before 23 do when they rotate a log.
+func (c *Container) Reread(records int) {
+	c.d.mu.Lock()
+	defer c.d.mu.Unlock()
+	for s := range c.d.streams {
+		if s.c == c {
+			s.next = max(s.next-records, 0)
+		}
+	}
+	c.d.changed.Broadcast()
+}
+
 var versioned = regexp.MustCompile(`^/v[0-9.]+/`)
 
 func (d *Daemon) handler() http.Handler {
