@@ -13,7 +13,8 @@ import (
 var (
 	errBehind  = errors.New("more of the log has to be read")
 	errNoBytes = errors.New("the engine sends nothing")
-	errStalled = errors.New("the engine has records that it did not send")
+	errStalled = errors.New("the engine does not say whether it has records that it did not send")
+	errUnseen  = errors.New("the engine has records that it did not send")
 )
 
 // tails are how many records are asked for, one after the other, until the first is known.
@@ -159,10 +160,13 @@ func reason(ctx context.Context, err error) error {
 
 // begins looks at the first record of a stream: whether what comes before it is known.
 func (t *tail) begins(r *record, last bool) error {
+	k := r.key()
+	if t.expected != nil && *t.expected != k {
+		return errMoved
+	}
 	if t.replay == nil {
 		return nil
 	}
-	k := r.key()
 	if t.replay.remaining[k] > 0 || t.replay.bySet || k.time <= t.replay.evicted {
 		return nil
 	}
@@ -186,7 +190,7 @@ func (t *tail) gap() {
 	t.dirty = true
 	t.place.Unlock()
 	t.m.notify(Notice{Kind: NoticeGap, Source: t.source.Load(), Text: fmt.Sprintf("lines of container %s are lost: those behind %s were "+
-		"removed from its log before they could be read", t.info.Name, time.Unix(0, newest).UTC().Format(time.RFC3339Nano))})
+		"removed from its log before they could be read, or its engine cannot read them", t.info.Name, time.Unix(0, newest).UTC().Format(time.RFC3339Nano))})
 }
 
 // take joins a record to lines, unless it was handed over before.

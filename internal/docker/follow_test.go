@@ -278,3 +278,55 @@ func TestRecordsThatComeTwice(t *testing.T) {
 		})
 	}
 }
+
+// TestARecordThatCannotBeRead ends every stream that comes by: what stands behind it is read nevertheless, and the gap is told once.
+func TestARecordThatCannotBeRead(t *testing.T) {
+	for _, shape := range []dockertest.Container{web(), {Name: "web", TTY: true}} {
+		for i, behind := range []int{1, 2, 3, 1200, 3, 1200} {
+			t.Run(fmt.Sprintf("tty=%t/hang=%t/%d", shape.TTY, i > 3, behind), func(t *testing.T) {
+				t.Parallel()
+				b := newBench(t)
+				b.daemon.Misbehave(dockertest.Faults{HangCorrupt: i > 3})
+				c := b.daemon.Run(shape)
+				o := b.options()
+				if i > 3 {
+					o.Timing = docker.FastTiming()
+				}
+				b.run(o)
+				n := 0
+				write := func(lines int) {
+					c.Stdout(numbered("line", n+1, n+lines)...)
+					n += lines
+				}
+				write(700)
+				b.wants("web", numbered("line", 1, n)...)
+				c.Corrupt()
+				write(behind)
+				b.wants("web", numbered("line", 1, n)...)
+				b.daemon.CutFollows()
+				write(3)
+				b.wants("web", numbered("line", 1, n)...)
+				c.Die()
+				c.Start()
+				write(5)
+				c.Die()
+				b.wants("web", numbered("line", 1, n)...)
+				if told := b.told(); !slices.Equal(told, []docker.NoticeKind{docker.NoticeGap}) {
+					t.Errorf("notices %v", told)
+				}
+			})
+		}
+	}
+}
+
+// TestARecordThatCannotBeReadBeforeAll is in the log when nothing of it is known.
+func TestARecordThatCannotBeReadBeforeAll(t *testing.T) {
+	b := newBench(t)
+	c := b.daemon.Run(web())
+	c.Stdout("old")
+	c.Corrupt()
+	c.Stdout("not so old")
+	b.run(b.options())
+	c.Stdout("1", "2")
+	b.wants("web", "1", "2")
+}

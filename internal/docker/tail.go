@@ -50,17 +50,18 @@ type tail struct {
 	met   atomic.Bool // the cursor says where the log is of interest from
 	over  atomic.Bool // the container is gone, or not wanted: the cursor is of no use any more
 
-	source  atomic.Pointer[engine.Source]
-	info    Container
-	first   LogOptions // of a log that nothing is known of
-	replay  *replay    // nil: all that comes is new
-	fresh   int        // new records since the stream was opened
-	newest  int64      // the newest time of all records
-	told    bool       // that there is nothing to read
-	since   int64      // the manager's since when the container was discovered
-	doubles bool       // the engine reads records twice when it rotates the log
-	early   bool       // the container was there when the manager started
-	rewound bool       // the cursor was restored: the log has to be looked at, even of a container that does not run
+	source   atomic.Pointer[engine.Source]
+	info     Container
+	first    LogOptions // of a log that nothing is known of
+	replay   *replay    // nil: all that comes is new
+	fresh    int        // new records since the stream was opened
+	newest   int64      // the newest time of all records
+	told     bool       // that there is nothing to read
+	since    int64      // the manager's since when the container was discovered
+	expected *key       // the record that the next stream has to begin with
+	doubles  bool       // the engine reads records twice when it rotates the log
+	early    bool       // the container was there when the manager started
+	rewound  bool       // the cursor was restored: the log has to be looked at, even of a container that does not run
 
 	mu    sync.Mutex // held while records are joined and handed over
 	join  joiner
@@ -150,6 +151,9 @@ func (t *tail) attempt(ctx context.Context) (fresh int, err error) {
 	}
 	t.fresh = 0
 	remnant, err := t.follow(ctx)
+	if errors.Is(err, errUnseen) || errors.Is(err, io.EOF) && t.fresh == 0 && errors.Is(t.probe(ctx), errUnseen) {
+		remnant, err = t.salvage(ctx)
+	}
 	switch {
 	case errors.Is(err, ErrNotFound):
 		t.finish(ctx)

@@ -16,6 +16,8 @@ type idle struct {
 	timer  *time.Timer
 	first  *time.Timer // ends the wait for the first byte
 
+	doubted bool // the engine was, or will be, asked early; guarded by the tail's lock
+
 	on   bool   // the engine is waited for; guarded by the tail's lock
 	wait uint64 // counts the waits; guarded by the tail's lock
 }
@@ -41,6 +43,11 @@ func (i *idle) begin() {
 func (i *idle) arm() {
 	if i.t.join.holds() {
 		i.timer.Reset(i.t.m.timing.partial)
+		return
+	}
+	if i.t.replay != nil && !i.doubted { // the engine has records that are known, and does not send them
+		i.doubted = true
+		i.timer.Reset(min(i.t.m.timing.firstByte, i.t.m.timing.probe))
 		return
 	}
 	i.timer.Reset(jitter(i.t.m.timing.probe))
@@ -113,12 +120,8 @@ func (t *tail) probe(ctx context.Context) error {
 	case err != nil:
 		return fmt.Errorf("%w: %w", errStalled, err)
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.place.Lock()
-	defer t.place.Unlock()
-	if done, _ := t.cursor.replay(t.join.held).done(r.key()); !done {
-		return errStalled
+	if !t.knows(r.key()) {
+		return errUnseen
 	}
 	return nil
 }

@@ -35,13 +35,14 @@ type Daemon struct {
 
 // Faults says how the daemon misbehaves. The zero value behaves.
 type Faults struct {
-	Chop      int  // writes bodies in pieces of so many bytes; 0: as they are
-	HangTail  bool // tail=N never answers, as after an external truncate
-	HangSince bool // since and tail=all never answer
-	NoEvents  bool // events are not told
-	Deaf      bool // follows get nothing new
-	CutEvery  int  // ends each follow after so many records; 0: never
-	OldSince  bool // since filters every record, as engines before 24 do, not only until the first that matches
+	Chop        int  // writes bodies in pieces of so many bytes; 0: as they are
+	HangTail    bool // tail=N never answers, as after an external truncate
+	HangSince   bool // since and tail=all never answer
+	NoEvents    bool // events are not told
+	Deaf        bool // follows get nothing new
+	CutEvery    int  // ends each follow after so many records; 0: never
+	HangCorrupt bool // a follow waits at a record that cannot be read, instead of ending
+	OldSince    bool // since filters every record, as engines before 24 do, not only until the first that matches
 }
 
 // Container is a container of the daemon. Its fields are not to be changed once it is there.
@@ -59,6 +60,7 @@ type entry struct {
 	stream  byte
 	time    time.Time
 	payload string
+	corrupt bool // cannot be read: a stream that comes by ends, or waits there while the container runs
 }
 
 type event struct {
@@ -259,13 +261,13 @@ func (c *Container) Long(stream byte, text string) {
 	defer c.d.mu.Unlock()
 	at := c.d.tick()
 	for len(text) > size {
-		c.records = append(c.records, entry{stream, at, text[:size]})
+		c.records = append(c.records, entry{stream: stream, time: at, payload: text[:size]})
 		text = text[size:]
 		if c.Driver == "journald" {
 			at = c.d.tick()
 		}
 	}
-	c.records = append(c.records, entry{stream, at, text})
+	c.records = append(c.records, entry{stream: stream, time: at, payload: text})
 	c.d.changed.Broadcast()
 }
 
@@ -273,7 +275,15 @@ func (c *Container) Long(stream byte, text string) {
 func (c *Container) Same(stream byte, text string) {
 	c.d.mu.Lock()
 	defer c.d.mu.Unlock()
-	c.records = append(c.records, entry{stream, c.records[len(c.records)-1].time, text})
+	c.records = append(c.records, entry{stream: stream, time: c.records[len(c.records)-1].time, payload: text})
+	c.d.changed.Broadcast()
+}
+
+// Corrupt writes a record that cannot be read.
+func (c *Container) Corrupt() {
+	c.d.mu.Lock()
+	defer c.d.mu.Unlock()
+	c.records = append(c.records, entry{corrupt: true, time: c.d.tick()})
 	c.d.changed.Broadcast()
 }
 

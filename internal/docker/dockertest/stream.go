@@ -89,13 +89,14 @@ func (d *Daemon) await(ctx context.Context, s *stream, follow bool, existing int
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for {
-		deaf := d.faults.Deaf && s.next >= existing
+		deaf := d.faults.Deaf && s.next >= existing || follow && s.next < len(s.c.records) && s.c.records[s.next].corrupt && d.faults.HangCorrupt
 		switch {
 		case ctx.Err() != nil || s.cut || d.down:
 			return entry{}, false
 		case s.next < len(s.c.records) && !deaf && (follow || s.next < existing):
 			s.next++
-			return s.c.records[s.next-1], true
+			e := s.c.records[s.next-1]
+			return e, !e.corrupt
 		case !follow || !s.c.running:
 			return entry{}, false
 		}

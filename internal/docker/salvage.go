@@ -1,0 +1,108 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"io"
+)
+
+// The bounds of a search behind a record that an engine cannot read.
+const (
+	maxSalvage   = 1 << 22 // records behind it
+	salvageTries = 3
+)
+
+// errMoved: the log grew while it was searched.
+var errMoved = errors.New("the log grew meanwhile")
+
+// salvage follows the log from behind the last record that the engine cannot read: there, it ends every stream that comes by as if the log
+// were over, while the last records can be had when fewer are asked for.
+func (t *tail) salvage(ctx context.Context) (remnant *record, err error) {
+	t.place.Lock()
+	since := t.cursor.since
+	if t.cursor.known() {
+		since = 0
+	}
+	t.place.Unlock()
+	for try := 1; ; try++ {
+		n, first, err := t.readable(ctx)
+		if err != nil {
+			return nil, err
+		}
+		t.expected = nil
+		if try < salvageTries {
+			t.expected = &first
+		}
+		remnant, err = t.stream(ctx, LogOptions{Follow: true, Tail: n, Since: since}, true)
+		t.expected = nil
+		if !errors.Is(err, errMoved) {
+			return remnant, err
+		}
+	}
+}
+
+// readable finds out how many of the last records can be read, or as many of them as reach back to those that were handed over, and which the
+// first of them is.
+func (t *tail) readable(ctx context.Context) (n int, first key, err error) {
+	good, bad := 0, 0
+	for n := 1; bad == 0 || bad-good > 1; {
+		begins, all, err := t.reads(ctx, n)
+		switch {
+		case err != nil:
+			return 0, key{}, err
+		case all && t.knows(begins): // and with it what is before it
+			return n, begins, nil
+		case n > maxSalvage:
+			return 0, key{}, io.EOF
+		case all:
+			good, first = n, begins
+		default:
+			bad = n
+		}
+		if n *= 2; bad > 0 {
+			n = (good + bad) / 2
+		}
+	}
+	if good == 0 {
+		return 0, key{}, io.EOF // the last record is the one: more has to come
+	}
+	return good, first, nil
+}
+
+// reads reports whether the last n records can be read, and which is the first.
+func (t *tail) reads(ctx context.Context, n int) (first key, all bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, t.m.timing.call)
+	defer cancel()
+	body, err := t.m.opt.API.Logs(ctx, t.id, LogOptions{Tail: n})
+	if err != nil {
+		return key{}, false, err
+	}
+	defer func() { _ = body.Close() }() // it was read only
+	in := t.reader(body)
+	for i := range n {
+		r, err := in.next()
+		if errors.Is(err, io.EOF) {
+			if tty, ok := in.(*terminal); ok && i == n-1 {
+				_, all = tty.remnant()
+			}
+			return first, all, nil
+		}
+		if err != nil {
+			return key{}, false, err
+		}
+		if i == 0 {
+			first = r.key()
+		}
+	}
+	return first, true, nil
+}
+
+// knows reports whether a record was handed over, or is older than what is of interest.
+func (t *tail) knows(k key) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.place.Lock()
+	defer t.place.Unlock()
+	done, _ := t.cursor.replay(t.join.held).done(k)
+	return done
+}
