@@ -46,12 +46,13 @@ type codeError struct {
 func (e *codeError) Error() string { return e.text }
 
 type commands struct {
-	Run     runCommand     `cmd:"" help:"Follow the containers of a Docker engine, and send alerts."`
-	Check   checkCommand   `cmd:"" help:"Check rules, workloads and triggers, and report everything that is wrong with them."`
-	Test    testCommand    `cmd:"" help:"Run the tests of rules."`
-	Trigger triggerCommand `cmd:"" help:"Work with triggers."`
-	Queue   queueCommand   `cmd:"" help:"Look after deliveries and dead letters, also while the plugin runs."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Run      runCommand      `cmd:"" help:"Follow the containers of a Docker engine, and send alerts."`
+	Check    checkCommand    `cmd:"" help:"Check rules, workloads and triggers, and report everything that is wrong with them."`
+	Test     testCommand     `cmd:"" help:"Run the tests of rules."`
+	Backtest backtestCommand `cmd:"" help:"Tell what rules would have done with old logs."`
+	Trigger  triggerCommand  `cmd:"" help:"Work with triggers."`
+	Queue    queueCommand    `cmd:"" help:"Look after deliveries and dead letters, also while the plugin runs."`
+	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 
 type versionCommand struct{}

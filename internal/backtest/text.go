@@ -1,0 +1,386 @@
+package backtest
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode/utf8"
+)
+
+// TextOptions says how a result is shown on a terminal.
+type TextOptions struct {
+	Width   int  // of the terminal, in characters
+	Quiet   bool // rules without hits are left out
+	Samples int  // for each rule, of each sort
+}
+
+// WriteText shows a result as text. Nothing of a log line can steer the terminal.
+func (r *Result) WriteText(w io.Writer, o TextOptions) error {
+	var b bytes.Buffer
+	t := &textReport{Buffer: &b, r: r, opt: o}
+	t.head()
+	t.rules()
+	t.timeline()
+	t.triggers()
+	t.samples()
+	if r.Against != nil {
+		t.comparison()
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+type textReport struct {
+	*bytes.Buffer
+	r   *Result
+	opt TextOptions
+}
+
+func (t *textReport) printf(format string, args ...any) { fmt.Fprintf(t, format, args...) }
+
+func (t *textReport) head() {
+	r := t.r
+	t.printf("%s lines of %s", grouped(r.Lines), plural(len(r.Inputs), "log"))
+	if r.Lines > 0 {
+		t.printf(", from %s to %s (%s)", stamped(r.First), stamped(r.Last), span(r.Last.Sub(r.First)))
+	}
+	t.printf("\n")
+	for _, p := range []struct {
+		n    int64
+		text string
+	}{{r.Bad, "%s lines could not be read\n"}, {r.BadFiles, "%s files could not be read, or not to their ends\n"},
+		{r.Own, "%s lines of this program's own were not evaluated\n"}} {
+		if p.n > 0 {
+			t.printf(p.text, grouped(p.n))
+		}
+	}
+}
+
+func (t *textReport) rules() {
+	t.printf("\n")
+	table := tabwriter.NewWriter(t, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(table, "RULE\tHITS\tALERTS\tBY TIME\tHELD BACK\tPENDING\tFIRST\tLAST")
+	silent := 0
+	for i := range t.r.Rules {
+		one := &t.r.Rules[i]
+		if one.Hits == 0 && one.SentTotal() == 0 && t.opt.Quiet {
+			silent++
+			continue
+		}
+		first, last := "-", "-"
+		if one.First != nil {
+			first, last = stamped(*one.First), stamped(*one.Last)
+		}
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", clean(one.ID), grouped(one.Hits), grouped(one.Alerts), words(one.byTime()),
+			words(one.Suppressed), grouped(one.Pending), first, last)
+	}
+	_ = table.Flush() // into memory
+	if silent > 0 {
+		t.printf("%s without a hit\n", plural(silent, "rule"))
+	}
+}
+
+// byTime returns the alerts that time made, by kind.
+func (r *Rule) byTime() map[string]int64 {
+	out := maps.Clone(r.Sent)
+	for _, kind := range []string{"log", "threshold", "container"} {
+		delete(out, kind)
+	}
+	return out
+}
+
+// timeline shows the lines, and the hits and alerts of each rule, over time.
+func (t *textReport) timeline() {
+	line := &t.r.Timeline
+	if len(line.Lines) < 2 {
+		return
+	}
+	label := len("lines")
+	for i := range t.r.Rules {
+		if one := &t.r.Rules[i]; len(one.HitsAt) > 0 {
+			label = max(label, min(utf8.RuneCountInString(clean(one.ID)), 30))
+		}
+	}
+	columns := min(t.opt.Width-label-12, len(line.Lines))
+	if columns < 10 {
+		return
+	}
+	each := time.Duration(line.Seconds) * time.Second * time.Duration(len(line.Lines)) / time.Duration(columns)
+	t.printf("\n%-*s  %s\n", label, "", axisLabels(line, columns))
+	row := func(name string, counts []int64, suffix string) {
+		t.printf("%s  %s  %s\n", padded(name, label), bars(resample(counts, columns)), suffix)
+	}
+	row("lines", line.Lines, "")
+	for i := range t.r.Rules {
+		one := &t.r.Rules[i]
+		if len(one.HitsAt) == 0 {
+			continue
+		}
+		row(clean(one.ID), one.HitsAt, "hits "+grouped(one.Hits))
+		if one.SentTotal() > 0 {
+			t.printf("%-*s  %s  alerts %s\n", label, "", dots(resample(one.AlertsAt, columns)), grouped(one.SentTotal()))
+		}
+	}
+	t.printf("%-*s  a column is %s\n", label, "", span(each))
+}
+
+func (t *textReport) triggers() {
+	if len(t.r.Triggers) == 0 {
+		return
+	}
+	t.printf("\n")
+	table := tabwriter.NewWriter(t, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(table, "TRIGGER\tALERTS\tBY RULE")
+	for i := range t.r.Triggers {
+		one := &t.r.Triggers[i]
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", clean(one.Name), grouped(one.Alerts), words(one.Rules))
+	}
+	_ = table.Flush() // into memory
+	if t.r.Unwanted > 0 {
+		t.printf("%s that no trigger wants\n", plural(int(t.r.Unwanted), "alert"))
+	}
+}
+
+func (t *textReport) samples() {
+	for i := range t.r.Rules {
+		one := &t.r.Rules[i]
+		if t.opt.Samples <= 0 || len(one.Samples)+len(one.Held) == 0 {
+			continue
+		}
+		t.printf("\n%s\n", clean(one.ID))
+		t.lines(one.Samples, "")
+		t.lines(one.Held, "held")
+	}
+}
+
+func (t *textReport) lines(samples []Sample, kind string) {
+	for i := range samples[:min(len(samples), t.opt.Samples)] {
+		s := &samples[i]
+		head := fmt.Sprintf("  %-9s %s %s", orElse(kind, s.Kind), stamped(s.Time), clean(s.Workload))
+		if s.Line > 0 {
+			head += fmt.Sprintf(" %s:%d", clean(s.File), s.Line)
+		}
+		if s.Told > 0 {
+			head += fmt.Sprintf(" (+%s held back before)", grouped(s.Told))
+		}
+		t.printf("%s\n            %s\n", head, cut(clean(s.Text), max(40, t.opt.Width-12)))
+	}
+}
+
+func (t *textReport) comparison() {
+	c := t.r.Against
+	t.printf("\ncompared with the other rules: lines that alert now and did not: %s; lines that did and do not now: %s\n",
+		grouped(c.OnlyNew), grouped(c.OnlyOld))
+	table := tabwriter.NewWriter(t, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(table, "RULE\tSETTINGS\tHITS\tALERTS\tHELD BACK\tNEW LINES\tLOST LINES")
+	same := 0
+	for i := range c.Rules {
+		one := &c.Rules[i]
+		if !one.Differs() {
+			same++
+			continue
+		}
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t+%s\t-%s\n", clean(one.ID), one.Change,
+			change(one, func(r *Rule) int64 { return r.Hits }), change(one, (*Rule).SentTotal), change(one, (*Rule).SuppressedTotal),
+			grouped(one.OnlyNew), grouped(one.OnlyOld))
+	}
+	_ = table.Flush() // into memory
+	if same > 0 {
+		t.printf("%s did the same\n", plural(same, "rule"))
+	}
+	for i := range c.Rules {
+		one := &c.Rules[i]
+		if t.opt.Samples <= 0 || len(one.NewSamples)+len(one.OldSamples) == 0 {
+			continue
+		}
+		t.printf("\n%s\n", clean(one.ID))
+		t.lines(one.NewSamples, "+ new")
+		t.lines(one.OldSamples, "- lost")
+	}
+}
+
+// change tells a number of the old and the new rule.
+func change(c *RuleChange, of func(*Rule) int64) string {
+	var before, after int64
+	if c.Old != nil {
+		before = of(c.Old)
+	}
+	if c.New != nil {
+		after = of(c.New)
+	}
+	if before == after {
+		return grouped(after)
+	}
+	return grouped(before) + " → " + grouped(after)
+}
+
+// WriteOutcomes tells what became of expectations.
+func WriteOutcomes(w io.Writer, all []Outcome) error {
+	for i := range all {
+		o := &all[i]
+		word := "ok  "
+		if !o.Met {
+			word = "FAIL"
+		}
+		if _, err := fmt.Fprintf(w, "%s  %s: got %s (%s)\n", word, clean(o.Expectation), grouped(o.Got), clean(o.Place)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resample brings counts to a number of columns, of which each is the sum of what falls into it.
+func resample(counts []int64, columns int) []int64 {
+	out := make([]int64, columns)
+	for i, n := range counts {
+		out[i*columns/len(counts)] += n
+	}
+	return out
+}
+
+var blocks = []rune("▁▂▃▄▅▆▇█")
+
+// bars draws counts as bars against the greatest of them. What is not zero is seen.
+func bars(counts []int64) string {
+	most := max(1, slices.Max(counts))
+	var b strings.Builder
+	for _, n := range counts {
+		if n == 0 {
+			b.WriteByte(' ')
+			continue
+		}
+		b.WriteRune(blocks[(n*int64(len(blocks))-1)/most])
+	}
+	return b.String()
+}
+
+// dots marks where there is anything.
+func dots(counts []int64) string {
+	var b strings.Builder
+	for _, n := range counts {
+		switch {
+		case n == 0:
+			b.WriteByte(' ')
+		case n == 1:
+			b.WriteRune('·')
+		default:
+			b.WriteRune('•')
+		}
+	}
+	return b.String()
+}
+
+// axisLabels writes times above the columns, as many as there is room for.
+func axisLabels(t *Timeline, columns int) string {
+	whole := time.Duration(t.Seconds) * time.Second * time.Duration(len(t.Lines))
+	layout := "15:04:05"
+	switch {
+	case whole > 48*time.Hour:
+		layout = "01-02 15:04"
+	case whole > 10*time.Minute:
+		layout = "15:04"
+	}
+	var b strings.Builder
+	for at := 0; at+len(layout) <= columns; {
+		text := t.Start.Add(whole * time.Duration(at) / time.Duration(columns)).Format(layout)
+		b.WriteString(text)
+		next := at + max(20, len(layout)+2)
+		if next+len(layout) > columns {
+			break
+		}
+		b.WriteString(strings.Repeat(" ", next-at-len(text)))
+		at = next
+	}
+	return b.String()
+}
+
+// words writes numbers by name, the greatest first: "cooldown 300, rate_limit 12".
+func words(counts map[string]int64) string {
+	names := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		if counts[a] != counts[b] {
+			return int(max(-1, min(1, counts[b]-counts[a])))
+		}
+		return strings.Compare(a, b)
+	})
+	if len(names) == 0 {
+		return "-"
+	}
+	for i, name := range names {
+		names[i] = clean(name) + " " + grouped(counts[name])
+	}
+	return strings.Join(names, ", ")
+}
+
+// grouped writes a number with commas between its thousands.
+func grouped(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return grouped(int64(n)) + " " + noun + "s"
+}
+
+func stamped(t time.Time) string { return t.Format(time.DateTime) }
+
+// span writes a length of time with its two greatest units.
+func span(d time.Duration) string {
+	switch {
+	case d >= 24*time.Hour:
+		return fmt.Sprintf("%dd%dh", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
+	case d >= time.Hour:
+		return fmt.Sprintf("%dh%dm", d/time.Hour, d%time.Hour/time.Minute)
+	case d >= time.Minute:
+		return fmt.Sprintf("%dm%ds", d/time.Minute, d%time.Minute/time.Second)
+	}
+	return d.Round(10 * time.Millisecond).String()
+}
+
+// clean makes a text one line that is safe on a terminal: control characters, and those that turn the direction of text, are shown as escapes.
+func clean(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case r == '\t':
+			b.WriteString("  ")
+		case r < ' ' || r >= 0x7f && r < 0xa0:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		case r >= 0x2028 && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0xfeff:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+func cut(s string, width int) string {
+	if utf8.RuneCountInString(s) <= width {
+		return s
+	}
+	return string([]rune(s)[:width-1]) + "…"
+}
+
+func padded(s string, width int) string {
+	s = cut(s, width)
+	return s + strings.Repeat(" ", width-utf8.RuneCountInString(s))
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
