@@ -17,6 +17,8 @@ import (
 type Item struct {
 	Alert   trigger.Alert
 	Targets []string
+	// NotBefore, when set, is when the alert leaves as it is unless Complete is called before.
+	NotBefore time.Time
 }
 
 // ErrBacklog is returned when the store does not work and memory holds as many alerts as it may.
@@ -103,7 +105,7 @@ func (d *Dispatcher) rows(items []Item) ([]store.Item, error) {
 		if err != nil {
 			return nil, fmt.Errorf("delivery: alert %q: %w", alert.ID, err)
 		}
-		row := store.Item{ID: alert.ID, Payload: payload, Routes: make([]store.Route, 0, len(items[i].Targets))}
+		row := store.Item{ID: alert.ID, Payload: payload, Routes: make([]store.Route, 0, len(items[i].Targets)), NotBefore: items[i].NotBefore}
 		for _, name := range items[i].Targets {
 			row.Routes = append(row.Routes, route(name, targets, alert))
 		}
@@ -135,6 +137,12 @@ func (d *Dispatcher) keep(ctx context.Context, rows []store.Item) error {
 	d.count.duplicates.Add(int64(done.Duplicate))
 	d.count.addDropped(done.Dropped)
 	d.notes.addAll(noteDropped, done.Dropped)
+	d.nudgeFor(rows)
+	return nil
+}
+
+// nudgeFor wakes the workers of the targets that rows go to.
+func (d *Dispatcher) nudgeFor(rows []store.Item) {
 	woken := make(map[string]bool)
 	for _, row := range rows {
 		for _, r := range row.Routes {
@@ -144,7 +152,6 @@ func (d *Dispatcher) keep(ctx context.Context, rows []store.Item) error {
 			}
 		}
 	}
-	return nil
 }
 
 // postpone keeps rows in memory after the store failed with cause, or because earlier ones still wait.
@@ -235,6 +242,20 @@ func (b *backlog) take() []store.Item {
 	rows := b.rows
 	b.rows, b.bytes = nil, 0
 	return rows
+}
+
+// replace puts a row in the place of the one with its id, and reports whether there is one. The caller holds draining.
+func (b *backlog) replace(row store.Item) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range b.rows {
+		if b.rows[i].ID == row.ID {
+			b.bytes += len(row.Payload) - len(b.rows[i].Payload)
+			b.rows[i] = row
+			return true
+		}
+	}
+	return false
 }
 
 func (b *backlog) peek() []store.Item {

@@ -13,6 +13,8 @@ type Item struct {
 	ID      string
 	Payload []byte
 	Routes  []Route // none: the alert only enters the event log
+	// NotBefore, when set, is when the deliveries become due unless Complete is called before.
+	NotBefore time.Time
 }
 
 // Route sends an alert to one target.
@@ -63,7 +65,7 @@ func (s *Store) Accept(ctx context.Context, now time.Time, items []Item) (Accept
 			seq++
 			done.New++
 			for _, route := range item.Routes {
-				if err := t.route(seq, route); err != nil {
+				if err := t.route(seq, route, item.NotBefore); err != nil {
 					return err
 				}
 			}
@@ -105,18 +107,23 @@ func (t *tx) tip() (int64, error) {
 	return seq.Int64, nil
 }
 
-// route adds one delivery.
-func (t *tx) route(seq int64, r Route) error {
+// route adds one delivery. One that is not due before a time joins its group only when it is complete.
+func (t *tx) route(seq int64, r Route, notBefore time.Time) error {
 	target, err := t.target(r.Target)
 	if err != nil {
 		return err
 	}
 	due := t.now
+	if !notBefore.IsZero() {
+		due = max(due, notBefore.UnixNano())
+	}
 	var group any
 	if len(r.Group) > 0 {
 		group = r.Group
-		if due, err = t.flushTime(target, r); err != nil {
-			return err
+		if due == t.now {
+			if due, err = t.flushTime(target, r); err != nil {
+				return err
+			}
 		}
 	}
 	n, err := t.exec("INSERT INTO deliveries (seq, target, state, due, expires, grp) VALUES (?, ?, 0, ?, ?, ?) ON CONFLICT (seq) DO NOTHING",

@@ -1,0 +1,51 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/store"
+)
+
+// Complete gives alerts that were accepted with a NotBefore their final form, under the same ids, and sends them now. An error means that they
+// leave at their NotBefore, as they were accepted: none is lost by it. ctx bounds the wait for the store.
+func (d *Dispatcher) Complete(ctx context.Context, items []Item) error {
+	if len(items) == 0 {
+		return nil
+	}
+	rows, err := d.rows(items)
+	if err != nil {
+		return err
+	}
+	stored := d.completeBacklog(rows)
+	if len(stored) == 0 {
+		return nil
+	}
+	err = d.opt.Store.Complete(ctx, d.opt.Now(), stored)
+	if err == nil || store.IsTemporary(err) {
+		d.nudgeFor(stored)
+		return err
+	}
+	var errs []error
+	for i := range stored { // one that cannot be kept takes no other with it
+		errs = append(errs, d.opt.Store.Complete(ctx, d.opt.Now(), stored[i:i+1]))
+	}
+	d.nudgeFor(stored)
+	return errors.Join(errs...)
+}
+
+// completeBacklog completes the rows that wait in memory for the store, and returns the others. What is on its way from memory to the store
+// is in one or the other.
+func (d *Dispatcher) completeBacklog(rows []store.Item) (stored []store.Item) {
+	if d.backlog.size() == 0 {
+		return rows
+	}
+	d.backlog.draining.Lock()
+	defer d.backlog.draining.Unlock()
+	for _, row := range rows {
+		if !d.backlog.replace(row) {
+			stored = append(stored, row)
+		}
+	}
+	return stored
+}
