@@ -46,6 +46,10 @@ type Alert struct {
 	// that a record made.
 	Due int64
 	Key string
+	// Before and After are the lines around the hit, oldest first: valid UTF-8, each at most 1 KiB and a mark that it was cut.
+	Before, After []string
+	// Ticket tells an alert that waited for lines from every other one of this engine: see Worker.OnWait. It is 0 for one that did not wait.
+	Ticket uint64
 }
 
 // alert makes the alert of a hit. suppressed and since are what it tells of the hits held back before it.

@@ -1,7 +1,10 @@
 package engine
 
 import (
+	"cmp"
+	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -10,7 +13,11 @@ import (
 type Engine struct {
 	snapshot atomic.Pointer[Snapshot]
 	limiter  *limiter
+	contexts *contexts
 	lines    atomic.Int64
+
+	silences  atomic.Pointer[silences] // nil: none
+	inhibitor *inhibitor
 
 	mu       sync.Mutex // guards counters, and keeps Apply calls apart
 	counters map[string]*RuleCounters
@@ -18,7 +25,9 @@ type Engine struct {
 
 // New returns an engine without rules.
 func New() *Engine {
-	e := &Engine{limiter: newLimiter(DefaultLimits()), counters: map[string]*RuleCounters{}}
+	e := &Engine{
+		limiter: newLimiter(DefaultLimits()), contexts: newContexts(), inhibitor: newInhibitor(), counters: map[string]*RuleCounters{},
+	}
 	empty, err := compile(Settings{Limits: DefaultLimits()}, 1, e.countersOf)
 	if err != nil {
 		panic("engine: no rules do not compile: " + err.Error())
@@ -77,6 +86,12 @@ type Stats struct {
 	Keys    int                   // cooldown keys and buckets in memory
 	Evicted int64                 // keys forgotten because the limiter was full
 	Rules   map[string]RuleCounts // by rule id
+
+	Waiting           int   // alerts that wait for lines after them
+	Hurried           int64 // alerts that went without, because too many waited
+	ContextBytes      int64 // of lines kept for alerts to come
+	ContextsForgotten int64 // containers' streams whose lines were forgotten because there were too many
+	InhibitsForgotten int64 // inhibiting alerts forgotten because there were too many
 }
 
 // Stats copies the counters. While records are being processed, a hit may be counted and its fate not yet.
@@ -85,6 +100,13 @@ func (e *Engine) Stats() Stats {
 	e.limiter.mu.Lock()
 	s.Keys, s.Evicted = e.limiter.cells.Len()+e.limiter.buckets.Len(), e.limiter.evicted
 	e.limiter.mu.Unlock()
+	e.inhibitor.mu.Lock()
+	s.InhibitsForgotten = e.inhibitor.evicted
+	e.inhibitor.mu.Unlock()
+	e.contexts.mu.Lock()
+	s.Waiting = e.contexts.waiting.Len()
+	e.contexts.mu.Unlock()
+	s.Hurried, s.ContextBytes, s.ContextsForgotten = e.contexts.hurried.Load(), e.contexts.bytes.Load(), e.contexts.evicted.Load()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for id, c := range e.counters {
@@ -94,17 +116,37 @@ func (e *Engine) Stats() Stats {
 }
 
 // TakeState returns the limiter state that changed since the last call, to be saved.
-func (e *Engine) TakeState() []StateEntry { return e.limiter.takeChanges() }
+func (e *Engine) TakeState() []StateEntry {
+	return append(e.limiter.takeChanges(), e.inhibitor.takeChanges()...)
+}
 
 // RestoreState puts saved state back, before the first record. now is in ns. Entries that mean nothing any more are dropped, and come
 // back from TakeState as forgotten. An error names the first entry that does not parse; the others are restored all the same.
 func (e *Engine) RestoreState(entries []StateEntry, now int64) (restored int, err error) {
-	return e.limiter.restore(entries, now, maxCooldown)
+	own := make([]StateEntry, 0, len(entries))
+	for _, entry := range entries {
+		if !strings.HasPrefix(entry.Key, inhibitPrefix) {
+			own = append(own, entry)
+			continue
+		}
+		kept, bad := e.inhibitor.restore(entry, now)
+		if kept {
+			restored++
+		}
+		if bad != nil && err == nil {
+			err = fmt.Errorf("inhibition %q: %w", entry.Key, bad)
+		}
+	}
+	n, bad := e.limiter.restore(own, now, maxCooldown)
+	return restored + n, cmp.Or(err, bad)
 }
 
 // Tick appends the alerts that time has made by now, in ns, to dst. What the engine tells does not depend on how often it is called: a hit
 // settles first what is due by its time.
-func (e *Engine) Tick(_ int64, dst []Alert) []Alert { return dst }
+func (e *Engine) Tick(now int64, dst []Alert) []Alert { return e.contexts.tick(now, dst) }
 
 // NextDue returns the time, in ns, at which Tick has something to do; ok is false when nothing is due.
-func (e *Engine) NextDue() (at int64, ok bool) { return 0, false }
+func (e *Engine) NextDue() (at int64, ok bool) { return e.contexts.nextDue() }
+
+// ReleaseWaiting appends the alerts that wait for lines after them to dst, with the lines that have come: no more will come.
+func (e *Engine) ReleaseWaiting(dst []Alert) []Alert { return e.contexts.flush(dst) }

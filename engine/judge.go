@@ -11,12 +11,16 @@ func (w *Worker) Judge(h *Hit, now int64, dst []Alert) []Alert {
 	w.bucket = appendContainer(w.bucket[:0], h.Record.Source)
 	why, muted := w.muted(h, now)
 	suppressed, since, alert := w.engine.limiter.judge(&attempt{
-		rule: h.rule, key: w.key, container: w.bucket, muted: muted, why: why,
+		rule: h.rule, key: w.key, container: w.bucket, muted: muted, why: why, waits: w.waits(h),
 	}, now)
 	if !alert {
 		return dst
 	}
-	return append(dst, h.alert(suppressed, since))
+	if len(w.snapshot.inhibits) > 0 {
+		s := h.subject()
+		w.engine.inhibitor.alerted(w.snapshot.inhibits, &s, now, false)
+	}
+	return w.withContext(h, h.alert(suppressed, since), now, dst)
 }
 
 // attempt is a hit as the limiter sees it.
@@ -26,6 +30,7 @@ type attempt struct {
 	container []byte // the key of the token bucket
 	muted     bool   // held back by a silence or an inhibition: why
 	why       Reason
+	waits     bool // its alert waits for lines: it is counted as pending
 }
 
 // judge decides about one hit of a rule. When it makes an alert, it returns what was held back since the last one of the key, and since
@@ -50,7 +55,11 @@ func (l *limiter) judge(a *attempt, now int64) (suppressed [NumReasons]int64, si
 	suppressed, since = c.suppressed, c.since
 	c.lastAlert, c.since, c.suppressed = now, 0, [NumReasons]int64{}
 	l.touch(cellPrefix + c.key)
-	r.counters.alert()
+	if a.waits {
+		r.counters.pending.Add(1)
+	} else {
+		r.counters.alert()
+	}
 	return suppressed, since, true
 }
 

@@ -2,4 +2,35 @@ package engine
 
 // muted reports whether something outside of the rule holds a hit back, and why: a silence, then an inhibition. It is asked before the
 // limiter is locked.
-func (w *Worker) muted(*Hit, int64) (why Reason, muted bool) { return 0, false }
+func (w *Worker) muted(h *Hit, now int64) (why Reason, muted bool) {
+	set, inhibits := w.engine.silences.Load(), w.snapshot.inhibits
+	if set == nil && len(inhibits) == 0 {
+		return 0, false
+	}
+	s := h.subject()
+	return w.engine.mutes(set, inhibits, &s, now)
+}
+
+// mutes reports whether a hit, or an alert that is made without one, is held back, and why.
+func (e *Engine) mutes(set *silences, inhibits []*inhibit, s *subject, now int64) (why Reason, muted bool) {
+	switch {
+	case set.holding(s, now) != nil:
+		return ReasonSilence, true
+	case len(inhibits) > 0 && e.inhibitor.holds(inhibits, s, now):
+		return ReasonInhibited, true
+	}
+	return 0, false
+}
+
+func (h *Hit) subject() subject {
+	return subject{rule: h.rule, source: h.Record.Source, line: h.line, recorded: h.Record.Severity}
+}
+
+// SilenceOf returns the silence that holds a hit back at a time, in ns; ok is false when none does.
+func (e *Engine) SilenceOf(h *Hit, now int64) (held Silence, ok bool) {
+	s := h.subject()
+	if one := e.silences.Load().holding(&s, now); one != nil {
+		return one.Silence, true
+	}
+	return Silence{}, false
+}

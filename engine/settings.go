@@ -53,6 +53,9 @@ type RuleSettings struct {
 	Workloads []string `toml:"workloads"`
 	// Globs of the workloads that the rule is not for.
 	ExcludeWorkloads []string `toml:"exclude_workloads"`
+	// How many of the lines around the hit the alert carries, at most 50 of each, such as { before = 5, after = 3 }. An alert waits for the
+	// lines after its hit for at most 5 seconds.
+	Context Context `toml:"context"`
 	// A template (Go text/template) of the alert's one-line summary.
 	Summary string `toml:"summary"`
 	// Labels that the alert carries.
@@ -83,6 +86,7 @@ type Settings struct {
 	Limits    Limits
 	Rules     []RuleSettings
 	Workloads []WorkloadSettings
+	Inhibits  []InhibitSettings
 }
 
 // DefaultRule returns the settings of a rule that sets none.

@@ -35,9 +35,10 @@ type Snapshot struct {
 	settings Settings // without the broken rules
 	broken   []RuleError
 	set      *match.Set
-	rules    []*rule      // the globals as they stand, then the workloads' own; rule.index is the place here
-	byLead   [][]*rule    // id in set → rules that it leads
-	always   []*rule      // rules without a lead
+	rules    []*rule   // the globals as they stand, then the workloads' own; rule.index is the place here
+	byLead   [][]*rule // id in set → rules that it leads
+	always   []*rule   // rules without a lead
+	inhibits []*inhibit
 	workers  chan *Worker // idle ones
 
 	workloads atomic.Pointer[sync.Map] // workload name → *effective
@@ -56,6 +57,9 @@ type effective struct {
 	member  []uint64          // indexes of rules
 	over    map[int32][]*rule // lead → variants
 	always  []*rule           // rules without a lead, variants included
+
+	contexts bool // some rule asks for a context
+	before   int  // the most lines before a hit that one asks for
 }
 
 func (e *effective) has(index int) bool { return e.member[index/64]>>(index%64)&1 != 0 }
@@ -71,6 +75,7 @@ func compile(s Settings, maxWorkers int, counters func(id string) *RuleCounters)
 	n.workloads.Store(&sync.Map{})
 	n.settings.Limits = s.Limits
 	n.keepSound(s)
+	n.addInhibits(s.Inhibits)
 	for i := range n.settings.Rules {
 		if err := n.addRule(n.settings.Rules[i].Name, n.settings.Rules[i]); err != nil {
 			return nil, err
@@ -140,6 +145,22 @@ func (n *Snapshot) keepSound(s Settings) {
 			}
 		}
 		n.settings.Workloads = append(n.settings.Workloads, kept)
+	}
+}
+
+// addInhibits compiles the inhibitions that are sound, and notes why the others are left out.
+func (n *Snapshot) addInhibits(all []InhibitSettings) {
+	for i := range all {
+		errs := all[i].Validate()
+		if len(errs) == 0 {
+			one, err := all[i].compile()
+			if err == nil {
+				n.inhibits = append(n.inhibits, one)
+				continue
+			}
+			errs = []FieldError{{Field: "inhibit", Message: err.Error()}}
+		}
+		n.broken = append(n.broken, RuleError{ID: fmt.Sprintf("inhibit #%d", i+1), Errors: errs})
 	}
 }
 
@@ -225,6 +246,9 @@ func (n *Snapshot) resolve(rules []Resolved) *effective {
 		}
 		if r.lead != noLead {
 			e.enabled[r.lead/64] |= 1 << (r.lead % 64)
+		}
+		if want := r.settings.Context; want != (Context{}) {
+			e.contexts, e.before = true, max(e.before, want.Before)
 		}
 	}
 	n.sets[string(key)] = e

@@ -160,6 +160,7 @@ func (p *problems) cooldownBy(r *RuleSettings, by string) {
 
 // output checks what the alert is made of.
 func (p *problems) output(r *RuleSettings) {
+	r.Context.check(p)
 	if r.Severity > SeverityCritical {
 		p.add("severity", r.Severity.String(), "unknown severity: want one of %s", strings.Join(SeverityNames(), ", "))
 	}

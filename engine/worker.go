@@ -24,6 +24,13 @@ type Worker struct {
 	key      []byte
 	field    []byte
 	bucket   []byte
+	rings    rings
+	seen     *Record // the last one that See noted, and where
+	at       place
+
+	// OnWait, when set, is called for each alert that begins to wait for the lines after it, before it can be released: it comes out of a later
+	// Process, See or Tick, or of ReleaseWaiting, of whichever worker, with the same Ticket. Release unsets it.
+	OnWait func(*Alert)
 }
 
 // Worker hands out a worker. Release it when the batch of records is done, so that its memory is used again.
@@ -41,6 +48,7 @@ func (e *Engine) Worker() *Worker {
 func (w *Worker) Release() {
 	w.engine.lines.Add(w.lines)
 	w.lines = 0
+	w.OnWait, w.seen, w.at = nil, nil, place{}
 	clear(w.hits[:cap(w.hits)]) // they hold records that are not the worker's
 	select {
 	case w.snapshot.workers <- w:
@@ -65,12 +73,16 @@ func (w *Worker) effective(s *Source) (rules *effective, first bool) {
 	return rules, !ok
 }
 
-// Process applies the rules to one record and appends its alerts to dst: it meets a source that is new, finds the hits and judges each.
+// Process applies the rules to one record and appends its alerts to dst: it meets a source that is new, sees the record, finds the hits and judges each.
 // now, in ns, is what everything is measured by: the time of arrival live, the record's own in a replay. A record that hits nothing costs
 // no allocation and no lock.
 func (w *Worker) Process(rec *Record, now int64, dst []Alert) []Alert {
-	if _, first := w.effective(rec.Source); first {
+	rules, first := w.effective(rec.Source)
+	if first {
 		w.Meet(rec.Source, now)
+	}
+	if rules.contexts {
+		dst = w.see(rec, rules.before, now, dst)
 	}
 	w.hits = w.Find(rec, w.hits[:0])
 	for i := range w.hits {

@@ -171,6 +171,8 @@ func wrongShape(n *node, t reflect.Type) *refusal {
 		want = `want a duration such as "5m"`
 	case isRate(t):
 		want = `want a rate such as "30/m"`
+	case t == timeType:
+		want = wantTime
 	case t.Kind() == reflect.String || t.Kind() != reflect.Bool && reflect.PointerTo(t).Implements(textUnmarshaler):
 		want = "want a text in quotes"
 	case t.Kind() == reflect.Bool:
@@ -342,6 +344,9 @@ func (b *binder) mapping(sc scope, n *node, key string, dst reflect.Value, hidde
 	fill(n, "")
 	dst.Set(out)
 }
+
+// isTables reports whether values of the type are written as an array of tables.
+func isTables(t reflect.Type) bool { return t.Kind() == reflect.Slice && !isScalar(t.Elem()) }
 
 // structFields returns the fields of a settings struct by their keys. The fields of an embedded struct, and of one whose tag says "inline",
 // count as the struct's own.

@@ -24,6 +24,7 @@ func (l *loader) result() *Result {
 		}
 	}
 	l.checkWorkloads(globals)
+	l.checkMuting()
 	l.checkTriggers()
 	for _, t := range l.triggers {
 		for _, f := range t.settings.Files() {
@@ -80,6 +81,8 @@ func (l *loader) reportRule(p *part, errs []engine.FieldError) {
 			hint = didYouMean(e.Value, engine.StreamNames())
 		case e.Field == "cooldown_by":
 			hint = didYouMean(e.Value, engine.CooldownByNames())
+		case e.Field == "equal":
+			hint = didYouMean(e.Value, engine.EqualNames())
 		}
 		l.report(p, e.Field, e.Value, e.Message, hint)
 	}
@@ -313,7 +316,7 @@ func (l *loader) resetBroken() []string {
 	defaults := DefaultSettings()
 	from, to := reflect.ValueOf(&defaults).Elem(), reflect.ValueOf(&l.settings).Elem()
 	for key, f := range structFields(to.Type()) {
-		if key == "rule" || key == "workload" || key == "trigger" || !l.broken[key] {
+		if !l.broken[key] || isTables(f.Type) {
 			continue
 		}
 		broken = append(broken, key)

@@ -123,6 +123,8 @@ func TestFullExampleIsFull(t *testing.T) {
 	missing("top level", []*node{root}, reflect.TypeFor[Settings]())
 	missing("rule", root.table["rule"].items, reflect.TypeFor[engine.RuleSettings]())
 	missing("workload", root.table["workload"].items, reflect.TypeFor[WorkloadTable]())
+	missing("silence", root.table["silence"].items, reflect.TypeFor[engine.SilenceSettings]())
+	missing("inhibit", root.table["inhibit"].items, reflect.TypeFor[engine.InhibitSettings]())
 	missing("trigger", root.table["trigger"].items, reflect.TypeFor[trigger.Settings]())
 	workload := root.table["workload"].items[0].table
 	if workload["override"] == nil || workload["rule"] == nil {

@@ -76,6 +76,8 @@ type loader struct {
 	rules     []*rulePart
 	workloads []*workloadPart
 	triggers  []*triggerPart
+	silences  []*silencePart
+	inhibits  []*inhibitPart
 	files     []string
 	parts     Parts
 }
@@ -127,6 +129,8 @@ func (l *loader) bind(root *node) {
 		"workload": func(n *node) {
 			l.each("", "workload", "match", n, func(p part) { l.workloads = append(l.workloads, l.workload(p)) })
 		},
+		"silence": func(n *node) { l.each("", "silence", "name", n, l.silence) },
+		"inhibit": func(n *node) { l.each("", "inhibit", "", n, l.inhibit) },
 		"trigger": func(n *node) {
 			l.each("", "trigger", "name", n, func(p part) {
 				t := &triggerPart{part: p, settings: trigger.DefaultSettings()}

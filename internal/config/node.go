@@ -79,8 +79,18 @@ func (n *node) text() (string, bool) {
 // literal returns the value as the source writes it, for a message; "" for tables and lists.
 func (n *node) literal() string {
 	switch v := n.value.(type) {
-	case nil, *refusal, time.Time:
+	case nil, *refusal:
 		return ""
+	case time.Time:
+		switch v.Location().String() {
+		case "datetime-local":
+			return v.Format("2006-01-02T15:04:05")
+		case "date-local":
+			return v.Format(time.DateOnly)
+		case "time-local":
+			return v.Format(time.TimeOnly)
+		}
+		return v.Format(time.RFC3339)
 	case string:
 		return quoted(v)
 	case flat:

@@ -36,6 +36,8 @@ func (p *params) root() *node {
 	}
 	p.elements(root, "", "rule", "name", reflect.TypeFor[engine.RuleSettings](), nil)
 	p.elements(root, "", "trigger", "name", reflect.TypeFor[trigger.Settings](), nil)
+	p.elements(root, "", "silence", "name", reflect.TypeFor[engine.SilenceSettings](), nil)
+	p.elements(root, "", "inhibit", "", reflect.TypeFor[engine.InhibitSettings](), nil)
 	p.elements(root, "", "workload", "", reflect.TypeFor[WorkloadTable](), func(w *node, prefix string) {
 		p.elements(w, prefix, "override", "rule", reflect.TypeFor[engine.RuleSettings](), nil)
 		p.elements(w, prefix, "rule", "name", reflect.TypeFor[engine.RuleSettings](), nil)

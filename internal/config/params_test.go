@@ -44,6 +44,19 @@ cooldown = "30m"
 [[workload.rule]]
 name = "slow"
 pattern = 'duration=\d{4,}'
+context = { before = 2, after = 1 }
+[[silence]]
+name = "move"
+workload = "shop/*"
+severity = ["warning", "error"]
+from = 2026-12-24T22:00:00Z
+until = "2026-12-25T00:00:00+01:00"
+comment = "we move"
+[[inhibit]]
+source = { rule = "panic" }
+target = { workload = "shop/*", message = "a b" }
+for = "1m"
+equal = ["host", "workload"]
 [[trigger]]
 name = "ops"
 url = "https://example.com/hook"
@@ -66,26 +79,31 @@ retries = 0
 		"rule.panic.where":       `{ level = "error", kubernetes.namespace_name = "shop" }`,
 		"rule.panic.labels":      "team Tier",
 		"rule.panic.labels.tier": "1", "rule.panic.labels.team": "payments",
-		"rule.panic.summary":                   "{{ .Workload }} panicked",
-		"rule.panic.dry_run":                   "On",
-		"rule.panic.cooldown_by":               "container capture.reason",
-		"rule.oom.keywords":                    `["out of memory, killed", '[oom]']`,
-		"rule.oom.any.1":                       `["x]`,
-		"rule.oom.any.2":                       `b c`,
-		"rule.oom.none":                        `[Dd]ebug`,
-		"workloads":                            "api",
-		"workload.api.match":                   "shop/api",
-		"workload.api.disable":                 "oom",
-		"workload.api.overrides":               "panic",
-		"workload.api.override.panic.cooldown": "30m",
-		"workload.api.rules":                   "slow",
-		"workload.api.rule.slow.pattern":       `duration=\d{4,}`,
-		"triggers":                             "ops",
-		"Trigger.ops.Url":                      "https://example.com/hook",
-		"trigger.ops.format":                   "slack",
-		"trigger.ops.severity":                 "error,critical",
-		"trigger.ops.headers":                  "X-Team Authorization",
-		"trigger.ops.headers.x-team":           "a b", "trigger.ops.headers.authorization": "Bearer x",
+		"rule.panic.summary":                    "{{ .Workload }} panicked",
+		"rule.panic.dry_run":                    "On",
+		"rule.panic.cooldown_by":                "container capture.reason",
+		"rule.oom.keywords":                     `["out of memory, killed", '[oom]']`,
+		"rule.oom.any.1":                        `["x]`,
+		"rule.oom.any.2":                        `b c`,
+		"rule.oom.none":                         `[Dd]ebug`,
+		"workloads":                             "api",
+		"workload.api.match":                    "shop/api",
+		"workload.api.disable":                  "oom",
+		"workload.api.overrides":                "panic",
+		"workload.api.override.panic.cooldown":  "30m",
+		"workload.api.rules":                    "slow",
+		"workload.api.rule.slow.pattern":        `duration=\d{4,}`,
+		"workload.api.rule.slow.context.before": "2", "workload.api.rule.slow.context.after": "1",
+		"silences": "move", "silence.move.workload": "shop/*", "silence.move.severity": "warning error",
+		"silence.move.from": "2026-12-24T22:00:00Z", "silence.move.until": "2026-12-24T23:00:00Z", "silence.move.comment": "we move",
+		"inhibits": "panics", "inhibit.panics.source.rule": "panic", "inhibit.panics.target.workload": "shop/*",
+		"inhibit.panics.target.message": "a b", "inhibit.panics.for": "1m", "inhibit.panics.equal": "host workload",
+		"triggers":                   "ops",
+		"Trigger.ops.Url":            "https://example.com/hook",
+		"trigger.ops.format":         "slack",
+		"trigger.ops.severity":       "error,critical",
+		"trigger.ops.headers":        "X-Team Authorization",
+		"trigger.ops.headers.x-team": "a b", "trigger.ops.headers.authorization": "Bearer x",
 		"trigger.ops.tls.min_version": "1.3",
 		"trigger.ops.retries":         "0",
 	}

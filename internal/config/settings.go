@@ -29,6 +29,10 @@ type Settings struct {
 	Rules []engine.RuleSettings `toml:"rule"`
 	// What is different for some workloads.
 	Workloads []engine.WorkloadSettings `toml:"workload"`
+	// What keeps quiet for a time.
+	Silences []engine.SilenceSettings `toml:"silence"`
+	// Which alerts keep others quiet.
+	Inhibits []engine.InhibitSettings `toml:"inhibit"`
 	// The destinations.
 	Triggers []trigger.Settings `toml:"trigger"`
 }

@@ -18,7 +18,12 @@ func refuse(hint, format string, args ...any) *refusal {
 	return &refusal{message: fmt.Sprintf(format, args...), hint: hint}
 }
 
-var durationType = reflect.TypeFor[time.Duration]()
+var (
+	durationType = reflect.TypeFor[time.Duration]()
+	timeType     = reflect.TypeFor[time.Time]()
+)
+
+const wantTime = "want a moment such as 2026-12-24T22:00:00Z"
 
 // isRate reports whether the type is a number of events in a length of time, which is written as "30/m".
 func isRate(t reflect.Type) bool {
@@ -60,6 +65,11 @@ func setScalar(n *node, dst reflect.Value) *refusal {
 		count, per, r := parseRate(text)
 		dst.Field(0).SetInt(int64(count))
 		dst.Field(1).SetInt(int64(per))
+		return r
+	}
+	if dst.Type() == timeType {
+		at, r := parseTime(n)
+		dst.Set(reflect.ValueOf(at))
 		return r
 	}
 	if u, ok := dst.Addr().Interface().(encoding.TextUnmarshaler); ok {
@@ -218,6 +228,28 @@ func durationHint(s string) string {
 		return `weeks are written in days: "7d"`
 	}
 	return ""
+}
+
+// isLocal reports whether a date, a time or a moment was written without its offset from UTC: the decoder marks it so.
+func isLocal(at time.Time) bool { return strings.HasSuffix(at.Location().String(), "-local") }
+
+// parseTime reads a moment: TOML's own form, or a text of RFC 3339. Its offset from UTC must be there, so that it means the same everywhere.
+func parseTime(n *node) (time.Time, *refusal) {
+	if at, ok := n.value.(time.Time); ok {
+		if isLocal(at) {
+			return time.Time{}, refuse("write its offset, such as Z for UTC, or +01:00", "a moment without its offset from UTC is another one elsewhere")
+		}
+		return at.UTC(), nil
+	}
+	text, ok := n.text()
+	if !ok {
+		return time.Time{}, refuse("", "%s, not %s", wantTime, n.kind())
+	}
+	at, err := time.Parse(time.RFC3339, strings.TrimSpace(text))
+	if err != nil {
+		return time.Time{}, refuse("the form is that of RFC 3339, with the offset from UTC", wantTime)
+	}
+	return at.UTC(), nil
 }
 
 // parseRate reads a number of events in a length of time: "30/m", "5/10s", "0/s".

@@ -40,6 +40,8 @@ func generate(root string) ([]byte, error) {
 		"top":      r.table("", reflect.ValueOf(settings)),
 		"rule":     r.table("rule.NAME.", reflect.ValueOf(rule)),
 		"workload": r.table("workload.NAME.", reflect.ValueOf(workload)),
+		"silence":  r.table("silence.NAME.", reflect.ValueOf(engine.SilenceSettings{})),
+		"inhibit":  r.table("inhibit.NAME.", reflect.ValueOf(engine.DefaultInhibit())),
 		"trigger":  r.table("trigger.NAME.", reflect.ValueOf(target)),
 	}
 	if r.err != nil {
@@ -112,6 +114,8 @@ func kindOf(t reflect.Type) string {
 	switch t {
 	case reflect.TypeFor[time.Duration]():
 		return "duration"
+	case reflect.TypeFor[time.Time]():
+		return "moment"
 	case reflect.TypeFor[engine.Rate](), reflect.TypeFor[trigger.Rate]():
 		return "rate"
 	case reflect.TypeFor[trigger.Secret]():
@@ -145,6 +149,8 @@ func kindOf(t reflect.Type) string {
 // defaultOf returns a default as TOML writes it; "" for what is unset.
 func defaultOf(v reflect.Value) string {
 	switch x := v.Interface().(type) {
+	case time.Time:
+		return ""
 	case time.Duration:
 		return strconv.Quote(duration(x))
 	case engine.Rate:

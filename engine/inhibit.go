@@ -1,0 +1,247 @@
+package engine
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+)
+
+// InhibitSettings says which alerts keep others from leaving: while an alert that the source matches is not older than For, hits that the
+// target matches are held back and counted with the reason inhibited. What both match is never held back by what both match, so that no
+// alert inhibits itself.
+type InhibitSettings struct {
+	// Which alerts hold others back.
+	Source Matchers `toml:"source"`
+	// Which hits are held back.
+	Target Matchers `toml:"target"`
+	// For how long after an alert of the source.
+	For time.Duration `toml:"for"`
+	// In what source and target must agree: workload, host, container, tag. Empty: in nothing.
+	Equal []string `toml:"equal"`
+}
+
+var equalWords = []string{"workload", "host", "container", "tag"}
+
+// EqualNames lists the words that the equal of an inhibition accepts.
+func EqualNames() []string { return slices.Clone(equalWords) }
+
+// DefaultInhibit returns the settings of an inhibition that sets none.
+func DefaultInhibit() InhibitSettings { return InhibitSettings{For: 5 * time.Minute} }
+
+// maxInhibit bounds how long an alert holds others back.
+const maxInhibit = 24 * time.Hour
+
+// Validate returns everything that is wrong with the settings, in their order.
+func (s *InhibitSettings) Validate() []FieldError {
+	var p problems
+	s.Source.check(&p, "source.")
+	s.Target.check(&p, "target.")
+	switch {
+	case s.For <= 0:
+		p.add("for", s.For.String(), "must be above zero")
+	case s.For > maxInhibit:
+		p.add("for", s.For.String(), "must be at most %s", maxInhibit)
+	}
+	for _, word := range s.Equal {
+		if !slices.Contains(equalWords, word) {
+			p.add("equal", word, "unknown word: want %s", strings.Join(equalWords, ", "))
+		}
+	}
+	return p
+}
+
+// inhibit is one inhibition, compiled.
+type inhibit struct {
+	id             string // a digest of source, target and equal: state is kept under it
+	source, target matcher
+	lasts          int64 // ns
+	equal          []string
+}
+
+func (s *InhibitSettings) compile() (*inhibit, error) {
+	i := &inhibit{lasts: int64(s.For), equal: append([]string{}, s.Equal...)}
+	slices.Sort(i.equal)
+	i.equal = slices.Compact(i.equal)
+	text, err := json.Marshal([]any{s.Source, s.Target, i.equal})
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(text)
+	i.id = hex.EncodeToString(sum[:8])
+	if i.source, err = s.Source.compile(); err != nil {
+		return nil, fmt.Errorf("source.message: %w", err)
+	}
+	if i.target, err = s.Target.compile(); err != nil {
+		return nil, fmt.Errorf("target.message: %w", err)
+	}
+	return i, nil
+}
+
+// appendKey appends what the state of the inhibition is kept under for a source.
+func (i *inhibit) appendKey(key []byte, s *Source) []byte {
+	key = append(key, i.id...)
+	for _, word := range i.equal {
+		key = append(key, keySeparator)
+		start := len(key)
+		switch word {
+		case "workload":
+			key = append(key, s.Workload...)
+		case "host":
+			key = append(key, s.Host...)
+		case "container":
+			key = appendContainer(key, s)
+		case "tag":
+			key = append(key, s.Tag...)
+		}
+		key = key[:min(len(key), start+maxKeyPart)]
+	}
+	return key
+}
+
+// fired is when alerts of a source last left, in ns; 0 = never.
+type fired struct {
+	Source int64 `json:"source,omitempty"` // that the target does not match
+	Both   int64 `json:"both,omitempty"`   // that it matches as well
+}
+
+// inhibitor remembers the alerts that hold others back. It is bounded; when full, what was used last the longest ago is forgotten and
+// counted, so that what it held back alerts rather than hides. Safe for concurrent use.
+type inhibitor struct {
+	mu       sync.Mutex
+	fired    *simplelru.LRU[string, *fired]
+	changed  map[string]struct{} // keys that are to be saved or forgotten
+	tracking bool                // changed is kept
+	evicted  int64
+	key      []byte
+}
+
+// maxInhibitions bounds how many sources are remembered.
+const maxInhibitions = 10_000
+
+func newInhibitor() *inhibitor {
+	h := &inhibitor{changed: map[string]struct{}{}}
+	// NewLRU fails only for a size below one.
+	h.fired, _ = simplelru.NewLRU(maxInhibitions, func(key string, _ *fired) { h.touch(key) })
+	return h
+}
+
+func (h *inhibitor) touch(key string) {
+	if h.tracking {
+		h.changed[key] = struct{}{}
+	}
+}
+
+// holds reports whether one of the inhibitions holds a hit back. A clock that steps back ends what seems to lie in the future.
+func (h *inhibitor) holds(all []*inhibit, s *subject, now int64) bool {
+	for _, i := range all {
+		if !i.target.holds(s) {
+			continue
+		}
+		f, ok := h.last(i, s.source)
+		if !ok {
+			continue
+		}
+		if i.covers(f.Source, now) || i.covers(f.Both, now) && !i.source.holds(s) {
+			return true
+		}
+	}
+	return false
+}
+
+func (i *inhibit) covers(at, now int64) bool { return at != 0 && at <= now && now-at < i.lasts }
+
+func (h *inhibitor) last(i *inhibit, s *Source) (fired, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.key = i.appendKey(h.key[:0], s)
+	f, ok := h.fired.Get(string(h.key))
+	if !ok {
+		return fired{}, false
+	}
+	return *f, true
+}
+
+// alerted notes that an alert leaves. One that says that all is well again ends what its kind began.
+func (h *inhibitor) alerted(all []*inhibit, s *subject, now int64, over bool) {
+	for _, i := range all {
+		if i.source.holds(s) {
+			h.note(i, s.source, i.target.holds(s), now, over)
+		}
+	}
+}
+
+func (h *inhibitor) note(i *inhibit, s *Source, both bool, now int64, over bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.key = i.appendKey(h.key[:0], s)
+	f, ok := h.fired.Get(string(h.key))
+	if !ok {
+		if over {
+			return
+		}
+		f = &fired{}
+		key := string(h.key)
+		if h.fired.Add(key, f) {
+			h.evicted++
+		}
+	}
+	h.touch(string(h.key))
+	at := &f.Source
+	if both {
+		at = &f.Both
+	}
+	if *at = now; over {
+		*at = 0
+	}
+}
+
+// inhibitPrefix is what the keys of saved inhibitions begin with.
+const inhibitPrefix = "inhibit/"
+
+// takeChanges returns the entries that changed since the last call, and from the first call on keeps track of further changes.
+func (h *inhibitor) takeChanges() []StateEntry {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.tracking {
+		h.tracking = true
+		for _, key := range h.fired.Keys() {
+			h.touch(key)
+		}
+	}
+	out := make([]StateEntry, 0, len(h.changed))
+	for key := range h.changed {
+		entry := StateEntry{Key: inhibitPrefix + key}
+		if f, ok := h.fired.Peek(key); ok {
+			entry.Value, _ = json.Marshal(f) // integers always marshal
+		}
+		out = append(out, entry)
+	}
+	clear(h.changed)
+	return out
+}
+
+// restore puts a saved entry back. One that can hold nothing back any more is left out, and comes back from takeChanges as forgotten.
+func (h *inhibitor) restore(e StateEntry, now int64) (kept bool, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.tracking = true
+	key := strings.TrimPrefix(e.Key, inhibitPrefix)
+	f := &fired{}
+	if err := json.Unmarshal(e.Value, f); err != nil {
+		h.touch(key)
+		return false, err
+	}
+	if now-max(f.Source, f.Both) >= int64(maxInhibit) {
+		h.touch(key)
+		return false, nil
+	}
+	h.fired.Add(key, f)
+	return true, nil
+}

@@ -1,0 +1,122 @@
+package engine
+
+import (
+	"cmp"
+	"regexp"
+	"strings"
+)
+
+// Matchers says which hits and alerts a silence or an inhibition is about. All that are set must hold, and at least one is set.
+type Matchers struct {
+	// A glob over the names of rules: * stands for any text, ? for one character.
+	Rule string `toml:"rule" json:"rule,omitempty"`
+	// A glob over the names of workloads.
+	Workload string `toml:"workload" json:"workload,omitempty"`
+	// A glob over the names and ids of containers.
+	Container string `toml:"container" json:"container,omitempty"`
+	// The severities, one of which the alert has or would have.
+	Severity []Severity `toml:"severity" json:"severity,omitempty"`
+	// A regular expression (RE2 syntax) that the line matches. What is told without a line, such as an absence, has none that matches.
+	Message string `toml:"message" json:"message,omitempty"`
+}
+
+// maxGlobLen bounds a glob of a matcher, in bytes.
+const maxGlobLen = 1 << 10
+
+// maxMessageLen bounds the regular expression of a matcher, in bytes.
+const maxMessageLen = 8 << 10
+
+func (m *Matchers) empty() bool {
+	return m.Rule == "" && m.Workload == "" && m.Container == "" && len(m.Severity) == 0 && m.Message == ""
+}
+
+// check adds what is wrong with the matchers; prefix stands before the names of their fields.
+func (m *Matchers) check(p *problems, prefix string) {
+	if m.empty() {
+		p.add(strings.TrimSuffix(prefix, "."), "", "needs at least one of rule, workload, container, severity and message")
+		return
+	}
+	for _, g := range []struct{ field, glob string }{{"rule", m.Rule}, {"workload", m.Workload}, {"container", m.Container}} {
+		if len(g.glob) > maxGlobLen {
+			p.add(prefix+g.field, g.glob[:32]+"…", "is %d bytes long: at most %d", len(g.glob), maxGlobLen)
+		}
+	}
+	for _, s := range m.Severity {
+		if s == SeverityUnknown || s > SeverityCritical {
+			p.add(prefix+"severity", s.String(), "unknown severity: want one of %s", strings.Join(SeverityNames(), ", "))
+		}
+	}
+	switch {
+	case m.Message == "":
+	case len(m.Message) > maxMessageLen:
+		p.add(prefix+"message", m.Message[:32]+"…", "is %d bytes long: at most %d", len(m.Message), maxMessageLen)
+	default:
+		p.regexp(prefix+"message", m.Message)
+	}
+}
+
+// matcher is Matchers, compiled.
+type matcher struct {
+	rule, workload, container string // globs; "": any
+	severities                uint8  // a bit for each; 0: any
+	message                   *regexp.Regexp
+}
+
+func (m *Matchers) compile() (matcher, error) {
+	c := matcher{rule: m.Rule, workload: m.Workload, container: m.Container}
+	for _, s := range m.Severity {
+		c.severities |= 1 << s
+	}
+	if m.Message == "" {
+		return c, nil
+	}
+	var err error
+	c.message, err = regexp.Compile(m.Message)
+	return c, err
+}
+
+// subject is what matchers look at: a hit, or an alert that is made without one.
+type subject struct {
+	rule     *rule
+	source   *Source
+	line     []byte   // nil where there is none
+	recorded Severity // the record's own
+	severity Severity // of the alert; unknown until a matcher asks for it
+}
+
+// grade returns the severity that the alert has or would have.
+func (s *subject) grade() Severity {
+	if s.severity == SeverityUnknown {
+		s.severity = s.rule.grade(s.recorded, s.line)
+	}
+	return s.severity
+}
+
+// holds reports whether all matchers hold. What costs most is looked at last: a regular expression is tried only where all else holds.
+func (m *matcher) holds(s *subject) bool {
+	if r := s.rule; m.rule != "" && !globMatches(m.rule, r.settings.Name) && (r.id == r.settings.Name || !globMatches(m.rule, r.id)) {
+		return false
+	}
+	if m.workload != "" && !globMatches(m.workload, s.source.Workload) {
+		return false
+	}
+	if c := &s.source.Container; m.container != "" &&
+		!(c.Name != "" && globMatches(m.container, c.Name)) && !(c.ID != "" && globMatches(m.container, c.ID)) {
+		return false
+	}
+	if m.severities != 0 && m.severities>>s.grade()&1 == 0 {
+		return false
+	}
+	return m.message == nil || s.line != nil && m.message.Match(s.line)
+}
+
+// grade returns the severity of an alert about a line: the rule's, else the record's or the line's own, else warning.
+func (r *rule) grade(recorded Severity, line []byte) Severity {
+	if r.settings.Severity != SeverityUnknown {
+		return r.settings.Severity
+	}
+	return cmp.Or(recorded, jsonSeverity(line), SeverityWarning)
+}
+
+// isLiteral reports whether a glob stands for exactly one text: itself.
+func isLiteral(glob string) bool { return glob != "" && !strings.ContainsAny(glob, `*?\`) }

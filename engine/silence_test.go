@@ -1,0 +1,200 @@
+package engine
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+func (r *run) silence(list ...Silence) {
+	r.t.Helper()
+	if err := r.e.SetSilences(list); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// during is a silence from t0 on for an hour.
+func during(m Matchers) Silence {
+	return Silence{ID: "s", Matchers: m, From: t0, Until: t0 + int64(time.Hour)}
+}
+
+// TestASilenceHoldsBackAndIsTold by the next alert after it.
+func TestASilenceHoldsBackAndIsTold(t *testing.T) {
+	r := newRun(t, Settings{Rules: []RuleSettings{{Name: "r", Pattern: "boom", Cooldown: time.Minute}}})
+	s := during(Matchers{Rule: "r"})
+	s.From += int64(time.Minute)
+	r.silence(s)
+	if got := r.line("boom"); len(got) != 1 {
+		t.Fatal("held back before it begins")
+	}
+	r.pass(time.Minute)
+	for range 3 {
+		if got := r.line("boom"); len(got) != 0 {
+			t.Fatal("not held back")
+		}
+		r.pass(10 * time.Minute)
+	}
+	r.pass(29 * time.Minute)
+	got := r.line("boom")
+	if len(got) != 1 || got[0].Suppressed[ReasonSilence] != 3 || got[0].Since != t0+int64(time.Minute) {
+		t.Fatalf("after its end: %+v", got)
+	}
+	if c := r.counts()["r"]; c.Suppressed[ReasonSilence] != 3 || c.Alerts != 2 {
+		t.Errorf("%+v", c)
+	}
+}
+
+// TestASilencedHitConsumesNothing: neither the cooldown nor the container's tokens.
+func TestASilencedHitConsumesNothing(t *testing.T) {
+	r := newRun(t, Settings{
+		Limits: Limits{MaxKeys: 10, PerContainer: Bucket{Rate: Rate{Count: 1, Per: time.Hour}, Burst: 1}},
+		Rules:  []RuleSettings{{Name: "r", Pattern: "boom", Cooldown: time.Hour}},
+	})
+	r.silence(during(Matchers{Workload: "shop/*"}))
+	r.line("boom")
+	r.silence()
+	if got := r.line("boom"); len(got) != 1 || got[0].Suppressed[ReasonSilence] != 1 {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestWhatASilenceMatches(t *testing.T) {
+	r := newRun(t, Settings{
+		Rules:     []RuleSettings{{Name: "go-panic", Pattern: "boom", Severity: SeverityError}, {Name: "graded", Pattern: "level"}},
+		Workloads: []WorkloadSettings{{Match: "shop/web", Rules: []RuleSettings{{Name: "own", Pattern: "mine"}}}},
+	})
+	cases := []struct {
+		matchers Matchers
+		line     string
+		held     bool
+	}{
+		{Matchers{Rule: "go-panic"}, "boom", true},
+		{Matchers{Rule: "go-*"}, "boom", true},
+		{Matchers{Rule: "go"}, "boom", false},
+		{Matchers{Rule: "own"}, "mine", true},
+		{Matchers{Rule: "own@shop/web"}, "mine", true},
+		{Matchers{Rule: "own@*"}, "mine", true},
+		{Matchers{Rule: "own@shop/api"}, "mine", false},
+		{Matchers{Workload: "shop/web"}, "boom", true},
+		{Matchers{Workload: "shop/?eb"}, "boom", true},
+		{Matchers{Workload: "ops/*"}, "boom", false},
+		{Matchers{Container: "web-c1"}, "boom", true},
+		{Matchers{Container: "c1"}, "boom", true},
+		{Matchers{Container: "web-*"}, "boom", true},
+		{Matchers{Container: "web-c2"}, "boom", false},
+		{Matchers{Severity: []Severity{SeverityCritical, SeverityError}}, "boom", true},
+		{Matchers{Severity: []Severity{SeverityCritical}}, "boom", false},
+		{Matchers{Severity: []Severity{SeverityWarning}}, "level?", true},
+		{Matchers{Severity: []Severity{SeverityCritical}}, `{"level":"fatal"}`, true},
+		{Matchers{Message: "^bo+m"}, "boom", true},
+		{Matchers{Message: "^om"}, "boom", false},
+		{Matchers{Rule: "go-*", Workload: "shop/*", Container: "*", Severity: []Severity{SeverityError}, Message: "."}, "boom", true},
+		{Matchers{Rule: "go-*", Workload: "shop/*", Message: "x"}, "boom", false},
+	}
+	for _, c := range cases {
+		r.silence(during(c.matchers))
+		r.pass(time.Nanosecond)
+		if held := len(r.line(c.line)) == 0; held != c.held {
+			t.Errorf("%+v of %q: held back: %v", c.matchers, c.line, held)
+		}
+	}
+	if s := r.e.Silences(); len(s) != 1 || s[0].ID != "s" {
+		t.Errorf("in force: %+v", s)
+	}
+	r.counts()
+}
+
+func TestBrokenSilencesAreNamedAndTheOthersHold(t *testing.T) {
+	r := newRun(t, Settings{Rules: []RuleSettings{{Name: "r", Pattern: "boom"}}})
+	bad := during(Matchers{Message: "("})
+	bad.ID = "bad"
+	err := r.e.SetSilences([]Silence{bad, during(Matchers{Rule: "r"})})
+	if err == nil || !strings.Contains(err.Error(), `"bad": message`) {
+		t.Errorf("%v", err)
+	}
+	if got := r.line("boom"); len(got) != 0 {
+		t.Error("the good one does not hold")
+	}
+}
+
+func TestSilenceValidate(t *testing.T) {
+	hour := int64(time.Hour)
+	for _, c := range []struct {
+		s    Silence
+		want string
+	}{
+		{Silence{Until: hour}, "needs at least one of rule, workload, container, severity and message"},
+		{Silence{Matchers: Matchers{Rule: "r"}}, "until: must be set"},
+		{Silence{Matchers: Matchers{Rule: "r"}, From: 2 * hour, Until: hour}, `until "1970-01-01T01:00:00Z": must be after from, 1970-01-01T02:00:00Z`},
+		{Silence{Matchers: Matchers{Rule: "r"}, From: -1, Until: hour}, "must not be before 1970"},
+		{Silence{Matchers: Matchers{Rule: "r"}, From: t0, Until: t0 + 9000*hour}, "at most 366 days after from"},
+		{Silence{Matchers: Matchers{Rule: strings.Repeat("r", 2000)}, Until: hour}, "is 2000 bytes long: at most 1024"},
+		{Silence{Matchers: Matchers{Message: strings.Repeat("r", 9000)}, Until: hour}, "is 9000 bytes long: at most 8192"},
+		{Silence{Matchers: Matchers{Message: "(?=x)"}, Until: hour}, "RE2 has no look-around"},
+		{Silence{Matchers: Matchers{Severity: []Severity{0}}, Until: hour}, "unknown severity"},
+		{Silence{Matchers: Matchers{Rule: "r"}, Until: hour, Comment: strings.Repeat("x", 5000)}, "comment"},
+		{Silence{Matchers: Matchers{Rule: "r"}, Until: hour, Author: strings.Repeat("x", 300)}, "is 300 bytes long: at most 256"},
+	} {
+		errs := c.s.Validate()
+		if len(errs) != 1 || !strings.Contains(errs[0].Error(), c.want) {
+			t.Errorf("%v, want %q", errs, c.want)
+		}
+	}
+}
+
+// TestSilencesAgree compares the indexed set with each silence asked by itself.
+func TestSilencesAgree(t *testing.T) {
+	names := []string{"", "a", "b", "a*", "?"}
+	var list []Silence
+	for i, rule := range names {
+		for j, workload := range names {
+			for k, container := range names {
+				s := Silence{
+					ID: fmt.Sprint(i, j, k), Matchers: Matchers{Rule: rule, Workload: workload, Container: container},
+					From: int64(i + 1), Until: int64(10 + j + k),
+				}
+				if !s.empty() {
+					list = append(list, s)
+				}
+			}
+		}
+	}
+	set, err := newSilences(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"a", "b", "c", "ab"} {
+		for _, workload := range []string{"a", "b", "ccc"} {
+			for _, container := range []string{"a", "ab", ""} {
+				s := &subject{
+					rule:   &rule{id: name + "@x", settings: RuleSettings{Name: name}},
+					source: &Source{Workload: workload, Container: Container{ID: container, Name: workload}},
+				}
+				for now := range int64(20) {
+					want := false
+					for i := range list {
+						m, err := list[i].compile()
+						want = want || err == nil && list[i].From <= now && now < list[i].Until && m.holds(s)
+					}
+					if got := set.holding(s, now) != nil; got != want {
+						t.Fatalf("rule %s, workload %s, container %q at %d: %v, want %v", name, workload, container, now, got, want)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestSilenceAsJSON(t *testing.T) {
+	s := during(Matchers{Rule: "r", Severity: []Severity{SeverityError}})
+	text, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back Silence
+	if err := json.Unmarshal(text, &back); err != nil || fmt.Sprint(back) != fmt.Sprint(s) {
+		t.Errorf("%s comes back as %+v, %v", text, back, err)
+	}
+}
