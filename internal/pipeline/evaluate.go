@@ -101,8 +101,12 @@ type batch struct {
 	worker *engine.Worker
 	now    int64
 	ids    identity
+	id     func(*engine.Alert) string // names an alert of the line that is evaluated
 	alerts []engine.Alert
 	items  []delivery.Item
+
+	begun     []*wait         // alerts that began to wait for lines
+	completed []delivery.Item // alerts kept before that have all their lines now
 }
 
 func (p *Pipeline) newBatch() *batch { return &batch{p: p, ids: identity{instance: p.id}} }
@@ -112,6 +116,7 @@ func (b *batch) run(decode func()) {
 	b.now = b.p.now().UnixNano()
 	b.ids.begin()
 	b.worker = b.p.engine.Worker()
+	b.worker.OnWait = b.begin
 	defer func() {
 		b.worker.Release()
 		b.keep()
@@ -133,6 +138,7 @@ func (b *batch) identified(rec *engine.Record, id func(*engine.Alert) string) {
 		b.p.counters.own.Add(1)
 		return
 	}
+	b.id = id
 	b.alerts = b.worker.Process(rec, b.now, b.alerts[:0])
 	b.route(id)
 }
@@ -141,6 +147,9 @@ func (b *batch) identified(rec *engine.Record, id func(*engine.Alert) string) {
 func (b *batch) route(id func(*engine.Alert) string) {
 	for i := range b.alerts {
 		made := &b.alerts[i]
+		if made.Ticket != 0 && b.release(made) {
+			continue
+		}
 		var name string
 		if made.Due != 0 {
 			name = b.ids.ofTime(made)
@@ -155,12 +164,14 @@ func (b *batch) route(id func(*engine.Alert) string) {
 // keep hands the alerts to delivery, which holds them in memory when the store does not take them.
 func (b *batch) keep() {
 	defer b.p.recovered("keeping alerts")
-	if len(b.items) == 0 {
-		return
+	b.addBegun()
+	if len(b.items) > 0 {
+		if err := b.p.delivery.Accept(b.p.ctx, b.items); err != nil {
+			b.p.log.Error("alerts are not on disk yet", "alerts", len(b.items), "error", err)
+		}
 	}
-	if err := b.p.delivery.Accept(b.p.ctx, b.items); err != nil {
-		b.p.log.Error("alerts are not on disk yet", "alerts", len(b.items), "error", err)
-	}
+	b.settleBegun()
+	b.sendCompleted()
 	clear(b.items)
 	b.items = b.items[:0]
 }

@@ -54,6 +54,9 @@ type Pipeline struct {
 	store    *store.Store
 	delivery *delivery.Dispatcher
 	counters counters
+	waits    *waits
+
+	silencing silencing
 
 	reloading sync.Mutex // keeps reloads apart, from loading to applying
 	applying  sync.Mutex // guards settings
@@ -81,7 +84,7 @@ func New(o Options) (*Pipeline, error) {
 	}
 	p := &Pipeline{
 		id: o.ID, sources: o.Sources, now: o.Now, level: &slog.LevelVar{},
-		engine: engine.New(), jobs: make(chan job), stopping: make(chan struct{}),
+		engine: engine.New(), waits: newWaits(), jobs: make(chan job), stopping: make(chan struct{}),
 	}
 	p.log = slog.New(logging.New(logging.Options{
 		Writer: o.LogTo, Origin: o.Origin, Level: p.level, Redact: p.redact, Now: o.Now,
@@ -127,6 +130,7 @@ func (p *Pipeline) openStore(o Options, n *prepared) error {
 		return errors.Join(err, opened.Close())
 	}
 	p.restoreState()
+	p.restoreSilences()
 	return nil
 }
 
@@ -207,7 +211,9 @@ func (p *Pipeline) stop(ctx context.Context) error {
 	var errs []error
 	select {
 	case <-ended:
-		p.expire(p.newBatch(), true)
+		b := p.newBatch()
+		p.expire(b, true)
+		p.releaseWaiting(b)
 	case <-ctx.Done():
 		errs = append(errs, fmt.Errorf("evaluation did not end: %w", ctx.Err()))
 	}

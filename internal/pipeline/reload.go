@@ -98,6 +98,7 @@ func (p *Pipeline) apply(n *prepared) error {
 			"trigger", clashing[0], "store", p.store.Health().Path)
 	}
 	p.targets.Store(n.targets)
+	p.configureSilences(n.settings)
 	change := p.engine.Apply(n.snapshot)
 	if n.decoder != nil && p.decoderChanges(n.settings) {
 		if old := p.decoder.Swap(n.decoder); old != nil {

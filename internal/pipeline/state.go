@@ -35,6 +35,9 @@ func (p *Pipeline) saveTick() {
 	if err := p.saveState(p.ctx); err != nil {
 		p.log.Warn("the limiter's state was not saved", "error", err)
 	}
+	if err := p.sweepSilences(p.ctx); err != nil {
+		p.log.Warn("ended silences were not removed", "error", err)
+	}
 }
 
 // saveState saves what changed since the last time. What could not be saved is saved with the next change.
