@@ -83,6 +83,8 @@ func (l *loader) reportRule(p *part, errs []engine.FieldError) {
 			hint = didYouMean(e.Value, engine.CooldownByNames())
 		case e.Field == "equal":
 			hint = didYouMean(e.Value, engine.EqualNames())
+		case e.Field == "event":
+			hint = didYouMean(e.Value, engine.EventNames())
 		}
 		l.report(p, e.Field, e.Value, e.Message, hint)
 	}
