@@ -77,7 +77,7 @@ func (l *loader) reportRule(p *part, errs []engine.FieldError) {
 		hint := e.Hint
 		switch {
 		case hint != "":
-		case e.Field == "stream":
+		case e.Field == "stream" && !slices.Contains(engine.StreamNames(), e.Value):
 			hint = didYouMean(e.Value, engine.StreamNames())
 		case e.Field == "cooldown_by":
 			hint = didYouMean(e.Value, engine.CooldownByNames())

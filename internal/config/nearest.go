@@ -25,7 +25,7 @@ func nearest(text string, words []string) string {
 
 // didYouMean returns the hint for the nearest word, or "".
 func didYouMean(text string, words []string) string {
-	if w := nearest(text, words); w != "" && w != text {
+	if w := nearest(text, words); w != "" {
 		return "did you mean " + quoted(w) + "?"
 	}
 	return ""
