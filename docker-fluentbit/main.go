@@ -50,6 +50,7 @@ type commands struct {
 	Check    checkCommand    `cmd:"" help:"Check rules, workloads and triggers, and report everything that is wrong with them."`
 	Test     testCommand     `cmd:"" help:"Run the tests of rules."`
 	Backtest backtestCommand `cmd:"" help:"Tell what rules would have done with old logs."`
+	Suggest  suggestCommand  `cmd:"" help:"Find the noisiest lines of old logs, with a rule and an exclusion for each."`
 	Trigger  triggerCommand  `cmd:"" help:"Work with triggers."`
 	Queue    queueCommand    `cmd:"" help:"Look after deliveries and dead letters, also while the plugin runs."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
