@@ -216,6 +216,13 @@ func event(n int, alert object, deliveries ...object) object {
 // fill sets the answers of an instance that has much to tell.
 func (a *api) fill() {
 	now := time.Now().UTC()
+	deliveries := []object{
+		{"target": "ops", "state": "delivered", "attempts": 1, "at": now},
+		{"target": "pager", "state": "pending", "attempts": 3, "reason": "answered 503 Service Unavailable"},
+	}
+	a.mu.Lock()
+	a.deliveries = deliveries
+	a.mu.Unlock()
 	var events []object
 	kinds := []struct {
 		severity, rule, workload, message, summary string
@@ -240,7 +247,7 @@ func (a *api) fill() {
 			alert["context"] = object{"before": []string{"handling GET /cart/9041", "loading cart 9041"},
 				"after": []string{"", "goroutine 37 [running]:", "main.(*Cart).Item(0xc000012345, 0x5)", "\t/src/cart.go:41 +0x1d"}}
 		}
-		events = append(events, event(1000-i, alert, object{"target": "ops", "state": "delivered", "attempts": 1, "at": now}, object{"target": "pager", "state": "pending", "attempts": 3, "reason": "answered 503 Service Unavailable"}))
+		events = append(events, event(1000-i, alert, deliveries...))
 	}
 	a.set("GET /api/v1/events", object{"events": events, "next": ""})
 	a.set("GET /api/v1/instances", object{"instances": []object{{"id": "ops", "kind": "plugin", "version": "1.0.0", "started": now.Add(-50 * time.Hour), "ready": true}}})
