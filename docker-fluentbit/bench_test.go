@@ -27,7 +27,6 @@ type bench struct {
 	server *receiver.Server
 	host   *pluginhost.Host
 	fed    int
-	api    *playedAPI
 }
 
 type benchKey struct{}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/mattn/go-isatty"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/admin"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker/client"
@@ -68,10 +69,11 @@ func (cmd *runCommand) Run(c *console) error {
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer signal.Stop(signals)
 	p.Start()
+	doors := admin.NewRegistry(admin.Options{Program: "docker-fluentbit", Version: version, Default: "127.0.0.1:2021"})
 	log := slog.New(logging.New(logging.Options{Writer: status, Origin: pipeline.StandaloneOrigin}))
-	err = follow(p, docker.Options{
+	err = follow(p, doors, docker.Options{
 		API: api, Settings: p.Settings().Docker, Own: docker.OwnContainer(), Since: since, Tail: cmd.Tail,
-		Save: p.SavePlaces, Sink: p.Take, Happened: p.Happened, Notice: p.Tell, Log: log,
+		Save: p.SavePlaces, Sink: p.Take, Notice: p.Tell, Log: log,
 	}, signals, status)
 	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
 	defer cancel()
@@ -79,7 +81,7 @@ func (cmd *runCommand) Run(c *console) error {
 }
 
 // follow runs a manager until a signal ends it. The pipeline runs on.
-func follow(p *pipeline.Pipeline, o docker.Options, signals <-chan os.Signal, status *statusLine) error {
+func follow(p *pipeline.Pipeline, doors *admin.Registry, o docker.Options, signals <-chan os.Signal, status *statusLine) error {
 	var err error
 	if o.Saved, err = p.Places(context.Background()); err != nil {
 		return fmt.Errorf("the places in the logs cannot be read from the store: %w", err)
@@ -89,6 +91,14 @@ func follow(p *pipeline.Pipeline, o docker.Options, signals <-chan os.Signal, st
 		return err
 	}
 	m.Start()
+	administered := &admin.Instance{Pipeline: p, Tails: m.Stats}
+	if err := doors.Attach(administered); err != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+		defer cancel()
+		return errors.Join(fmt.Errorf("the administration does not listen: %w", err), m.Stop(ctx))
+	}
+	defer doors.Close()
+	defer doors.Detach(administered)
 	settings := p.Settings()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/admin"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker/client"
@@ -84,7 +85,7 @@ func TestFollow(t *testing.T) {
 		p.Start()
 		signals, ended = make(chan os.Signal, 1), make(chan error, 1)
 		go func() {
-			err := follow(p, docker.Options{
+			err := follow(p, admin.NewRegistry(admin.Options{}), docker.Options{
 				API: api, Settings: p.Settings().Docker, Sink: p.Take, Save: p.SavePlaces, Notice: p.Tell,
 				Log: slog.New(logging.New(logging.Options{Writer: t.Output(), Origin: pipeline.StandaloneOrigin})),
 			}, signals, newStatusLine(t.Output()))

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/admin"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/logging"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
@@ -18,6 +19,9 @@ import (
 
 // instanceKey stands for an instance in the context that Fluent Bit keeps for it. It is never used twice.
 type instanceKey int
+
+// version is set by the linker.
+var version = "unknown"
 
 // exitWithin bounds how long Fluent Bit waits for an instance to stop.
 const exitWithin = 3 * time.Second
@@ -30,6 +34,7 @@ var plugin = newHost(os.Stderr)
 type host struct {
 	log    *os.File
 	stores *store.Registry
+	doors  *admin.Registry
 
 	mu         sync.Mutex
 	instances  map[instanceKey]instance
@@ -48,11 +53,12 @@ type host struct {
 type instance struct {
 	*pipeline.Pipeline
 	generation int
+	admin      *admin.Instance
 }
 
 func newHost(log *os.File) *host {
 	return &host{
-		log: log, stores: &store.Registry{}, instances: map[instanceKey]instance{}, previous: map[string]*config.Settings{},
+		log: log, stores: &store.Registry{}, doors: admin.NewRegistry(admin.Options{Program: "out_trigger", Version: version}), instances: map[instanceKey]instance{}, previous: map[string]*config.Settings{},
 	}
 }
 
@@ -121,8 +127,17 @@ func (h *host) init(param func(string) string) (instanceKey, bool) {
 		return 0, false
 	}
 	p.Start()
+	administered := &admin.Instance{Pipeline: p}
+	if err := h.doors.Attach(administered); err != nil {
+		log.Error("the administration does not listen", "error", err)
+		if !h.reloading {
+			log.Error("the instance does not start")
+			h.stop(p, administered)
+			return 0, false
+		}
+	}
 	h.nextKey++
-	h.instances[h.nextKey] = instance{p, h.generation}
+	h.instances[h.nextKey] = instance{p, h.generation, administered}
 	h.keepHandlers()
 	return h.nextKey, true
 }
@@ -193,11 +208,18 @@ func (h *host) exit(key instanceKey) {
 	h.previous[p.ID()] = p.Settings()
 	h.keepHandlers()
 	h.mu.Unlock()
+	h.stop(p.Pipeline, p.admin)
+}
+
+// stop stops a pipeline and its administration.
+func (h *host) stop(p *pipeline.Pipeline, administered *admin.Instance) {
+	h.doors.Detach(administered)
 	ctx, cancel := context.WithTimeout(context.Background(), exitWithin)
 	defer cancel()
 	if err := p.Stop(ctx); err != nil {
 		h.logger(p.ID()).Error("the instance did not stop in order", "error", err)
 	}
+	h.doors.Close()
 }
 
 // exitAll stops every instance, for hosts that know no contexts.

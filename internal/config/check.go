@@ -77,14 +77,12 @@ func (l *loader) reportRule(p *part, errs []engine.FieldError) {
 		hint := e.Hint
 		switch {
 		case hint != "":
-		case e.Field == "stream" && !slices.Contains(engine.StreamNames(), e.Value):
+		case e.Field == "stream":
 			hint = didYouMean(e.Value, engine.StreamNames())
 		case e.Field == "cooldown_by":
 			hint = didYouMean(e.Value, engine.CooldownByNames())
 		case e.Field == "equal":
 			hint = didYouMean(e.Value, engine.EqualNames())
-		case e.Field == "event":
-			hint = didYouMean(e.Value, engine.EventNames())
 		}
 		l.report(p, e.Field, e.Value, e.Message, hint)
 	}
@@ -111,6 +109,7 @@ func (l *loader) singles() {
 	l.singleErrors("delivery.", l.settings.Delivery.Validate())
 	l.singleErrors("records.", l.settings.Records.Validate())
 	l.singleErrors("docker.", l.settings.Docker.Validate())
+	l.singleErrors("admin.", l.settings.Admin.Validate())
 	for _, e := range l.settings.Egress.Validate() {
 		l.single("egress."+strings.TrimPrefix(e.Field, "egress."), e.Value, e.Message, triggerHint(e.Hint))
 	}

@@ -5,6 +5,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
 	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+	"github.com/tinyforge/fluentbit-trigger/internal/listen"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
@@ -23,6 +24,8 @@ type Settings struct {
 	Docker docker.Settings `toml:"docker"`
 	// How alerts are tried again, for all triggers.
 	Delivery delivery.Settings `toml:"delivery"`
+	// Where the administration listens, and who may enter.
+	Admin listen.Settings `toml:"admin"`
 	// Which addresses triggers may reach.
 	Egress trigger.Egress `toml:"egress"`
 	// The global rules, in the order of their sources.

@@ -107,6 +107,7 @@ type batch struct {
 
 	begun     []*wait         // alerts that began to wait for lines
 	completed []delivery.Item // alerts kept before that have all their lines now
+	met       meeting
 }
 
 func (p *Pipeline) newBatch() *batch { return &batch{p: p, ids: identity{instance: p.id}} }
@@ -117,8 +118,11 @@ func (b *batch) run(decode func()) {
 	b.ids.begin()
 	b.worker = b.p.engine.Worker()
 	b.worker.OnWait = b.begin
+	begun := time.Now()
 	defer func() {
 		b.worker.Release()
+		b.met.flush(b.now)
+		b.p.counters.nanos.Add(int64(time.Since(begun)))
 		b.keep()
 	}()
 	defer b.p.recovered("evaluating a chunk")
@@ -139,7 +143,9 @@ func (b *batch) identified(rec *engine.Record, id func(*engine.Alert) string) {
 		return
 	}
 	b.id = id
+	waiting := len(b.begun)
 	b.alerts = b.worker.Process(rec, b.now, b.alerts[:0])
+	b.met.note(&b.p.met, rec.Source, b.now, len(b.alerts)+len(b.begun)-waiting)
 	b.route(id)
 }
 
@@ -169,6 +175,9 @@ func (b *batch) keep() {
 		if err := b.p.delivery.Accept(b.p.ctx, b.items); err != nil {
 			b.p.log.Error("alerts are not on disk yet", "alerts", len(b.items), "error", err)
 		}
+	}
+	if len(b.items) > 0 {
+		b.p.announced.tell()
 	}
 	b.settleBegun()
 	b.sendCompleted()

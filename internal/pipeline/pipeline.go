@@ -57,10 +57,15 @@ type Pipeline struct {
 	waits    *waits
 
 	silencing silencing
+	met       met
+	announced announcements
+	born      time.Time
 
 	reloading sync.Mutex // keeps reloads apart, from loading to applying
 	applying  sync.Mutex // guards settings
 	settings  *config.Settings
+	onApply   func(*config.Settings) // guarded by applying
+	loaded    atomic.Pointer[config.Result]
 	watcher   *config.Watcher
 
 	saving  sync.Mutex        // guards unsaved
@@ -83,7 +88,7 @@ func New(o Options) (*Pipeline, error) {
 		o.Now = time.Now
 	}
 	p := &Pipeline{
-		id: o.ID, sources: o.Sources, now: o.Now, level: &slog.LevelVar{},
+		id: o.ID, sources: o.Sources, now: o.Now, born: o.Now(), level: &slog.LevelVar{},
 		engine: engine.New(), waits: newWaits(), jobs: make(chan job), stopping: make(chan struct{}),
 	}
 	p.log = slog.New(logging.New(logging.Options{
@@ -108,7 +113,7 @@ func New(o Options) (*Pipeline, error) {
 		next.close()
 		return nil, err
 	}
-	if err := p.apply(next); err != nil {
+	if _, err := p.apply(next); err != nil {
 		return nil, errors.Join(err, p.store.Close())
 	}
 	return p, nil
@@ -230,6 +235,34 @@ func (p *Pipeline) stop(ctx context.Context) error {
 	p.logTotals()
 	return errors.Join(errs...)
 }
+
+// Store returns the store of the pipeline, which closes it.
+func (p *Pipeline) Store() *store.Store { return p.store }
+
+// Log returns the pipeline's log, which takes out the secrets of the triggers in force.
+func (p *Pipeline) Log() *slog.Logger { return p.log }
+
+// Now returns the time by the pipeline's clock.
+func (p *Pipeline) Now() time.Time { return p.now() }
+
+// Rules returns the rules in force.
+func (p *Pipeline) Rules() *engine.Snapshot { return p.engine.Snapshot() }
+
+// Explain tells for a record what each rule of its workload makes of it, now, without consequences.
+func (p *Pipeline) Explain(rec *engine.Record) []engine.Explanation {
+	return p.engine.Explain(rec, p.now().UnixNano())
+}
+
+// TestTrigger sends a test alert through a trigger, by the way of any other, and tells how it went.
+func (p *Pipeline) TestTrigger(ctx context.Context, name string) (trigger.Result, error) {
+	return p.delivery.Test(ctx, name, trigger.TestAlert(p.now().UTC()))
+}
+
+// Started returns when the pipeline was made.
+func (p *Pipeline) Started() time.Time { return p.born }
+
+// Ready returns nil when records are taken, and otherwise why they are not.
+func (p *Pipeline) Ready() error { return p.delivery.Room() }
 
 // ID returns the instance's name.
 func (p *Pipeline) ID() string { return p.id }

@@ -230,7 +230,7 @@ func TestReloadsAtOnce(t *testing.T) {
 	b.write(b.document(rule("new", "new")))
 	var wg sync.WaitGroup
 	for range 8 {
-		wg.Go(p.Reload)
+		wg.Go(func() { p.Reload() })
 	}
 	wg.Wait()
 	p.Flush(lines("new 1", "old 1"), "t")

@@ -26,6 +26,7 @@ func (e *ConfigError) Error() string {
 // firstSettings loads the configuration for the start.
 func (p *Pipeline) firstSettings(o Options) (*config.Settings, error) {
 	result := config.Load(o.Sources)
+	p.loaded.Store(result)
 	if len(result.Problems) == 0 {
 		return &result.Settings, nil
 	}
@@ -83,7 +84,7 @@ func (p *Pipeline) prepare(s *config.Settings) (*prepared, error) {
 }
 
 // apply puts a prepared configuration in force. It fails only when the pipeline has stopped, or the first time.
-func (p *Pipeline) apply(n *prepared) error {
+func (p *Pipeline) apply(n *prepared) (engine.Change, error) {
 	p.applying.Lock()
 	defer p.applying.Unlock()
 	if level, err := logging.ParseLevel(n.settings.Verbosity); err == nil {
@@ -91,7 +92,7 @@ func (p *Pipeline) apply(n *prepared) error {
 	}
 	if err := p.delivery.SetTargets(n.targets.delivery()); err != nil {
 		n.close()
-		return err
+		return engine.Change{}, err
 	}
 	if clashing := p.store.Claim(n.targets.revisions()); len(clashing) > 0 {
 		p.log.Warn("another output shares the store, and its trigger of this name differs: until both are equal, either may send the other's alerts",
@@ -111,7 +112,7 @@ func (p *Pipeline) apply(n *prepared) error {
 			"kept", len(change.Kept), "triggers", len(n.settings.Triggers))
 	}
 	p.settings = n.settings
-	return nil
+	return change, nil
 }
 
 // decoderChanges reports whether the settings of the decoder differ from those in force. A decoder that is kept keeps the partial lines
@@ -133,32 +134,73 @@ func names(ids []string) string {
 // watch reloads when the configuration's files change, until the pipeline stops.
 func (p *Pipeline) watch() {
 	defer p.recovered("watching the configuration's files")
-	p.watcher.Run(p.watching, p.reload)
+	p.watcher.Run(p.watching, func() { p.reload() })
+}
+
+// ReloadReport tells what a reload did.
+type ReloadReport struct {
+	// Applied is false when what ran before runs on, unchanged.
+	Applied bool
+	Change  engine.Change
+	// Problems are those of the sources, LeftOut the rules and triggers that could not be made, or nil.
+	Problems []config.Problem
+	LeftOut  error
 }
 
 // Reload reads the configuration anew, now.
-func (p *Pipeline) Reload() { p.reload() }
+func (p *Pipeline) Reload() ReloadReport { return p.reload() }
 
 // reload reads the configuration anew and puts what is usable of it in force. When some source cannot be read at all, nothing changes.
-func (p *Pipeline) reload() {
+func (p *Pipeline) reload() (report ReloadReport) {
 	defer p.recovered("reloading the configuration")
 	p.reloading.Lock()
 	defer p.reloading.Unlock()
-	result := config.Load(p.sources)
+	return p.use(config.Load(p.sources))
+}
+
+// use puts what is usable of a loaded configuration in force. The caller holds p.reloading.
+func (p *Pipeline) use(result *config.Result) (report ReloadReport) {
 	p.logProblems(result.Problems)
+	report.Problems = result.Problems
 	if result.Unusable() {
 		p.log.Error("the configuration cannot be read: what runs, runs on")
-		return
+		return report
 	}
 	result.Keep(p.Settings())
 	n, err := p.prepare(&result.Settings)
 	if err != nil {
 		p.log.Error("a part of the configuration is left out", "error", err)
+		report.LeftOut = err
 	}
-	if err := p.apply(n); err != nil {
+	if report.Change, err = p.apply(n); err != nil {
 		p.log.Error("the configuration was not applied", "error", err)
+		report.LeftOut = errors.Join(report.LeftOut, err)
+		return report
+	}
+	p.loaded.Store(result)
+	report.Applied = true
+	p.tellApplied(&result.Settings)
+	return report
+}
+
+// OnApply has fn called with the settings after each reload that was applied, until the pipeline stops. fn must not reload.
+func (p *Pipeline) OnApply(fn func(*config.Settings)) {
+	p.applying.Lock()
+	defer p.applying.Unlock()
+	p.onApply = fn
+}
+
+func (p *Pipeline) tellApplied(s *config.Settings) {
+	p.applying.Lock()
+	fn := p.onApply
+	p.applying.Unlock()
+	if fn != nil {
+		fn(s)
 	}
 }
+
+// Loaded returns what the last load made of the sources: the settings with their places, and the problems. It is not to be modified.
+func (p *Pipeline) Loaded() *config.Result { return p.loaded.Load() }
 
 func (p *Pipeline) secretFiles() []string {
 	if t := p.targets.Load(); t != nil {

@@ -11,25 +11,30 @@ import (
 
 // counters counts what the pipeline itself does.
 type counters struct {
-	chunks, refused, own, panics atomic.Int64
+	chunks, refused, own, panics, nanos atomic.Int64
 }
 
 // Stats is a copy of all counters.
 type Stats struct {
-	Chunks   int64 // accepted
-	Refused  int64 // chunks
-	Own      int64 // lines of this program's own, not evaluated
-	Panics   int64 // recovered
-	Records  chunk.Stats
-	Engine   engine.Stats
-	Delivery delivery.Stats
+	Chunks  int64 // accepted
+	Refused int64 // chunks
+	Own     int64 // lines of this program's own, not evaluated
+	Panics  int64 // recovered
+	Nanos   int64 // spent on lines, from decoding to judging
+	// RuleNanos is what was spent on each rule beside what all share, by the rule's id.
+	RuleNanos map[string]int64
+	// TapDropped counts tapped records that there was no room or time for.
+	TapDropped int64
+	Records    chunk.Stats
+	Engine     engine.Stats
+	Delivery   delivery.Stats
 }
 
 // Stats copies the counters. ctx bounds the look into the store.
 func (p *Pipeline) Stats(ctx context.Context) Stats {
 	s := Stats{
 		Chunks: p.counters.chunks.Load(), Refused: p.counters.refused.Load(), Own: p.counters.own.Load(), Panics: p.counters.panics.Load(),
-		Engine: p.engine.Stats(), Delivery: p.delivery.Stats(ctx),
+		Nanos: p.counters.nanos.Load(), RuleNanos: map[string]int64{}, Engine: p.engine.Stats(), Delivery: p.delivery.Stats(ctx),
 	}
 	if d := p.decoder.Load(); d != nil {
 		s.Records = d.Stats()

@@ -16,7 +16,7 @@ type Letter struct {
 	Accepted time.Time
 	Died     time.Time
 	Expires  time.Time // when it is dropped
-	Payload  []byte    // only from Letter
+	Payload  []byte
 }
 
 // Select says which dead letters are meant: those of an alert, of a target, of both, or, when it is zero, all.
@@ -28,16 +28,16 @@ type Select struct {
 const selectDead = ` FROM deliveries d JOIN targets t ON t.id = d.target JOIN alerts a ON a.seq = d.seq >> 16
 	WHERE d.state = 2 AND (?1 = '' OR a.id = ?1) AND (?2 = '' OR t.name = ?2)`
 
-// Letters lists up to limit dead letters, the newest first, without payloads.
+// Letters lists up to limit dead letters, the newest first.
 func (s *Store) Letters(ctx context.Context, which Select, limit int) ([]Letter, error) {
 	var all []Letter
 	err := s.read(ctx, "dead letters", func(c *core) error {
 		all = nil
-		return c.each(`SELECT a.id, t.name, d.reason, d.attempts, a.at, d.at, d.expires`+selectDead+` ORDER BY d.at DESC, d.seq DESC LIMIT ?3`,
+		return c.each(`SELECT a.id, t.name, d.reason, d.attempts, a.at, d.at, d.expires, a.payload`+selectDead+` ORDER BY d.at DESC, d.seq DESC LIMIT ?3`,
 			[]any{which.AlertID, which.Target, limit}, func(rows *sql.Rows) error {
 				var l Letter
 				var accepted, died, expires int64
-				if err := rows.Scan(&l.AlertID, &l.Target, &l.Reason, &l.Attempts, &accepted, &died, &expires); err != nil {
+				if err := rows.Scan(&l.AlertID, &l.Target, &l.Reason, &l.Attempts, &accepted, &died, &expires, &l.Payload); err != nil {
 					return err
 				}
 				l.Accepted, l.Died, l.Expires = timeOf(accepted), timeOf(died), timeOf(expires)
@@ -48,7 +48,7 @@ func (s *Store) Letters(ctx context.Context, which Select, limit int) ([]Letter,
 	return all, err
 }
 
-// Letter returns one dead letter with its payload. ok is false when there is none.
+// Letter returns one dead letter. ok is false when there is none.
 func (s *Store) Letter(ctx context.Context, alertID, target string) (letter Letter, ok bool, err error) {
 	err = s.read(ctx, "dead letter", func(c *core) error {
 		var accepted, died, expires int64

@@ -57,6 +57,25 @@ func (s *Store) Events(ctx context.Context, before int64, limit int) ([]Event, e
 	return all, err
 }
 
+// EventsAfter lists up to limit alerts with a number above after, the oldest first, without their deliveries.
+func (s *Store) EventsAfter(ctx context.Context, after int64, limit int) ([]Event, error) {
+	var all []Event
+	err := s.read(ctx, "events", func(c *core) error {
+		all = nil
+		return c.each("SELECT seq, id, at, payload FROM alerts WHERE seq > ? ORDER BY seq LIMIT ?", []any{after, limit}, func(rows *sql.Rows) error {
+			var e Event
+			var at int64
+			if err := rows.Scan(&e.Seq, &e.AlertID, &at, &e.Payload); err != nil {
+				return err
+			}
+			e.Accepted = timeOf(at)
+			all = append(all, e)
+			return nil
+		})
+	})
+	return all, err
+}
+
 func (c *core) deliveriesOf(e *Event) error {
 	return c.each(`SELECT t.name, d.state, d.attempts, d.at, d.due, d.reason, d.message FROM deliveries d JOIN targets t ON t.id = d.target
 		WHERE d.seq BETWEEN ? AND ? ORDER BY t.name`, []any{e.Seq << targetBits, e.Seq<<targetBits | maxTargets}, func(rows *sql.Rows) error {

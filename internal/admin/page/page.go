@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"time"
 )
@@ -93,4 +94,16 @@ func load() map[string]file {
 		panic("page: the embedded files cannot be read: " + err.Error()) // the compiler put them there
 	}
 	return files
+}
+
+// Files lists the paths that Handler serves beside "/".
+func Files() []string {
+	var paths []string
+	for at := range load() {
+		if at != "/" {
+			paths = append(paths, at)
+		}
+	}
+	slices.Sort(paths)
+	return paths
 }

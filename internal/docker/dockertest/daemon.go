@@ -5,13 +5,11 @@ package dockertest
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -32,7 +30,6 @@ type Daemon struct {
 	version    string
 	server     *http.Server
 	requests   []string // of logs
-	history    []event  // the last events; a restart forgets them
 	down       bool
 }
 
@@ -55,9 +52,6 @@ type Container struct {
 	TTY                     bool
 	d                       *Daemon
 	running, started        bool
-	finished                time.Time
-	exitCode                int
-	health                  string
 	created                 time.Time
 	records                 []entry
 }
@@ -71,8 +65,6 @@ type entry struct {
 
 type event struct {
 	Type, Action string
-	Time         int64 `json:"time"`
-	TimeNano     int64 `json:"timeNano"`
 	Actor        struct {
 		ID         string
 		Attributes map[string]string
@@ -112,7 +104,6 @@ func (d *Daemon) Up() {
 func (d *Daemon) Down() {
 	d.mu.Lock()
 	d.down = true
-	d.history = nil
 	d.changed.Broadcast()
 	server := d.server
 	d.mu.Unlock()
@@ -199,20 +190,12 @@ func (d *Daemon) tick() time.Time {
 }
 
 // tell sends an event. The caller holds the lock.
-func (d *Daemon) tell(c *Container, action string, attributes ...string) {
-	if d.faults.NoEvents || d.down {
+func (d *Daemon) tell(c *Container, action string) {
+	if d.faults.NoEvents {
 		return
 	}
-	at := d.tick().UnixNano()
-	e := event{Type: "container", Action: action, Time: at / 1e9, TimeNano: at}
-	e.Actor.ID, e.Actor.Attributes = c.ID, map[string]string{"name": c.Name, "image": c.Image}
-	maps.Copy(e.Actor.Attributes, c.Labels)
-	for i := 0; i < len(attributes); i += 2 {
-		e.Actor.Attributes[attributes[i]] = attributes[i+1]
-	}
-	if d.history = append(d.history, e); len(d.history) > 256 {
-		d.history = d.history[1:]
-	}
+	e := event{Type: "container", Action: action}
+	e.Actor.ID, e.Actor.Attributes = c.ID, map[string]string{"name": c.Name}
 	for l := range d.listeners {
 		select {
 		case l <- e:
@@ -225,39 +208,14 @@ func (d *Daemon) tell(c *Container, action string, attributes ...string) {
 func (c *Container) Start() { c.set(true, "start") }
 
 // Die ends the container; open streams end.
-func (c *Container) Die() { c.Exit(0) }
+func (c *Container) Die() { c.set(false, "die") }
 
-// Exit ends the container with a code; open streams end.
-func (c *Container) Exit(code int) { c.set(false, "die", "exitCode", strconv.Itoa(code)) }
-
-func (c *Container) set(running bool, action string, attributes ...string) {
+func (c *Container) set(running bool, action string) {
 	c.d.mu.Lock()
 	defer c.d.mu.Unlock()
-	if c.running && !running {
-		c.finished = c.d.tick()
-		c.exitCode, _ = strconv.Atoi(attributes[1])
-	}
-	if running {
-		c.exitCode = 0
-	}
 	c.running, c.started = running, c.started || running
-	c.d.tell(c, action, attributes...)
+	c.d.tell(c, action)
 	c.d.changed.Broadcast()
-}
-
-// Health sets what the container's health check says.
-func (c *Container) Health(status string) {
-	c.d.mu.Lock()
-	defer c.d.mu.Unlock()
-	c.health = status
-	c.d.tell(c, "health_status: "+status)
-}
-
-// Happens tells an event that changes nothing.
-func (c *Container) Happens(action string, attributes ...string) {
-	c.d.mu.Lock()
-	defer c.d.mu.Unlock()
-	c.d.tell(c, action, attributes...)
 }
 
 // Remove removes the container with its log.
@@ -274,9 +232,8 @@ func (c *Container) Remove() {
 func (c *Container) Rename(name string) {
 	c.d.mu.Lock()
 	defer c.d.mu.Unlock()
-	old := c.Name
 	c.Name = name
-	c.d.tell(c, "rename", "oldName", "/"+old)
+	c.d.tell(c, "rename")
 }
 
 // Stdout and Stderr write records, each with a time of its own and a line end.
@@ -392,8 +349,7 @@ func (d *Daemon) handler() http.Handler {
 		}
 		answer(w, map[string]any{
 			"Id": c.ID, "Name": "/" + c.Name, "Created": c.created.Format(time.RFC3339Nano),
-			"State": map[string]any{"Running": c.running, "Status": c.state(), "StartedAt": startedAt, "ExitCode": c.exitCode,
-				"FinishedAt": c.finished.Format(time.RFC3339Nano), "Health": map[string]any{"Status": c.health}},
+			"State":      map[string]any{"Running": c.running, "Status": c.state(), "StartedAt": startedAt},
 			"Config":     map[string]any{"Image": c.Image, "Labels": c.Labels, "Tty": c.TTY},
 			"HostConfig": map[string]any{"LogConfig": map[string]any{"Type": c.Driver, "Config": c.Options}},
 		})

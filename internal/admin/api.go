@@ -1,0 +1,269 @@
+package admin
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/page"
+	"github.com/tinyforge/fluentbit-trigger/internal/listen"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+	"github.com/tinyforge/fluentbit-trigger/internal/store"
+)
+
+// api serves the requests of one door.
+type api struct {
+	registry *Registry
+	door     *door
+	mux      *http.ServeMux
+	routes   []route
+	streams  chan struct{} // a place for each stream that may be open
+}
+
+// maxStreams bounds the streams that are open at once.
+const maxStreams = 32
+
+func newAPI(r *Registry, d *door) *api {
+	a := &api{registry: r, door: d, mux: http.NewServeMux(), routes: routes(), streams: make(chan struct{}, maxStreams)}
+	methods := map[string][]string{}
+	for i := range a.routes {
+		rt := &a.routes[i]
+		methods[rt.path] = append(methods[rt.path], rt.method)
+		a.mux.HandleFunc(rt.method+" "+rt.path, func(w http.ResponseWriter, q *http.Request) { a.serve(rt, w, q) })
+	}
+	for path, allowed := range methods {
+		slices.Sort(allowed)
+		a.mux.HandleFunc(path, func(w http.ResponseWriter, q *http.Request) {
+			w.Header().Set("Allow", strings.Join(allowed, ", "))
+			a.answer(w, q, problem(http.StatusMethodNotAllowed, "%s does not know %s: it knows %s", q.URL.Path, q.Method, strings.Join(allowed, ", ")))
+		})
+	}
+	a.mux.Handle("GET /{$}", page.Handler())
+	for _, name := range page.Files() {
+		a.mux.Handle("GET "+name, page.Handler())
+	}
+	a.mux.HandleFunc("/", func(w http.ResponseWriter, q *http.Request) {
+		a.answer(w, q, problem(http.StatusNotFound, "there is no such path; /api/v1/openapi.json lists those that there are"))
+	})
+	return a
+}
+
+// isOpen reports whether a path may be read without a token.
+func isOpen(path string) bool { return path == "/healthz" || path == "/readyz" }
+
+// ServeHTTP answers a request. A panic ends it alone.
+func (a *api) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	defer func() {
+		cause := recover()
+		if cause == nil {
+			return
+		}
+		if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+			panic(cause) // the way to end a stream in the middle
+		}
+		a.registry.panics.Add(1)
+		for _, i := range a.door.all() {
+			i.Pipeline.Log().Error("panic", "while", "answering a request", "reason", fmt.Sprint(cause), "stack", string(debug.Stack()))
+			break
+		}
+		a.answer(w, q, problem(http.StatusInternalServerError, "this request made the program fail; the log tells how"))
+	}()
+	h := w.Header()
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	a.mux.ServeHTTP(w, q)
+}
+
+// answer writes a body as JSON, a *Problem as what it is.
+func (a *api) answer(w http.ResponseWriter, _ *http.Request, body any) {
+	status, kind := http.StatusOK, "application/json"
+	if p, ok := body.(*Problem); ok {
+		status, kind = p.Status, "application/problem+json"
+	}
+	a.write(w, status, kind, body)
+}
+
+func (a *api) write(w http.ResponseWriter, status int, kind string, body any) {
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(body); err != nil {
+		status, kind = http.StatusInternalServerError, "application/problem+json"
+		text.Reset()
+		_ = enc.Encode(problem(status, "the answer cannot be written as JSON")) // plain texts always can
+	}
+	w.Header().Set("Content-Type", kind)
+	w.WriteHeader(status)
+	_, _ = w.Write(text.Bytes()) // a client that is gone hears nothing
+}
+
+// call is one request to a route.
+type call struct {
+	api      *api
+	w        http.ResponseWriter
+	r        *http.Request
+	query    url.Values
+	instance *Instance
+	p        *pipeline.Pipeline
+	who      string
+	status   int // of a good answer
+}
+
+// errAnswered says that the handler wrote the answer itself.
+var errAnswered = errors.New("answered")
+
+func (a *api) serve(rt *route, w http.ResponseWriter, q *http.Request) {
+	c := &call{api: a, w: w, r: q, who: listen.Caller(q.Context()), status: rt.status}
+	body, err := c.run(rt)
+	switch {
+	case errors.Is(err, errAnswered):
+	case err != nil:
+		a.answer(w, q, c.problemOf(err))
+	case body == nil:
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		a.write(w, max(c.status, http.StatusOK), "application/json", body)
+	}
+}
+
+func (c *call) run(rt *route) (any, error) {
+	var err error
+	if c.query, err = url.ParseQuery(c.r.URL.RawQuery); err != nil {
+		return nil, problem(http.StatusBadRequest, "the query is not well formed")
+	}
+	for key := range c.query {
+		if key != "instance" && !slices.ContainsFunc(rt.params, func(p param) bool { return p.name == key }) {
+			return nil, problem(http.StatusBadRequest, "the parameter %s is not known here: known are %s", shown(key), rt.paramNames())
+		}
+	}
+	if !rt.global {
+		var why string
+		if c.instance, why = c.api.door.choose(c.query.Get("instance")); c.instance == nil {
+			return nil, problem(http.StatusNotFound, "%s", why)
+		}
+		c.p = c.instance.Pipeline
+	}
+	return rt.handle(c)
+}
+
+// problemOf turns an error into what the client is told.
+func (c *call) problemOf(err error) *Problem {
+	var p *Problem
+	switch {
+	case errors.As(err, &p):
+		return p
+	case store.IsTemporary(err):
+		c.w.Header().Set("Retry-After", "1")
+		return problem(http.StatusServiceUnavailable, "%v", err)
+	default:
+		return problem(http.StatusInternalServerError, "%v", err)
+	}
+}
+
+// shown is a text of the client as an answer repeats it.
+func shown(text string) string {
+	const most = 60
+	if len(text) > most {
+		text = text[:most] + "…"
+	}
+	return strconv.Quote(strings.ToValidUTF8(text, "�"))
+}
+
+// Bounds of lists.
+const (
+	defaultLimit = 100
+	maxLimit     = 1000
+)
+
+// limit reads how many items are wanted.
+func (c *call) limit() (int, error) {
+	text := c.query.Get("limit")
+	if text == "" {
+		return defaultLimit, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > maxLimit {
+		return 0, problem(http.StatusBadRequest, "limit %s: must be a number from 1 to %d", shown(text), maxLimit)
+	}
+	return n, nil
+}
+
+// number reads a parameter that is a number above zero; 0 when it is not given.
+func (c *call) number(name string) (int64, error) {
+	text := c.query.Get(name)
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 1 {
+		return 0, problem(http.StatusBadRequest, "%s %s: must be a number above 0", name, shown(text))
+	}
+	return n, nil
+}
+
+// instant reads a parameter that is a time, or a length of time before now; the zero time when it is not given.
+func (c *call) instant(name string) (time.Time, error) {
+	text := c.query.Get(name)
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
+		return at, nil
+	}
+	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
+		return c.p.Now().Add(-ago), nil
+	}
+	return time.Time{}, problem(http.StatusBadRequest, "%s %s: must be a time (RFC 3339), or a length of time before now such as 10m", name, shown(text))
+}
+
+// body reads a JSON object. Keys given twice are refused, since one of them would be lost.
+func (c *call) body() (map[string]any, error) {
+	if text := c.r.Header.Get("Content-Type"); text != "" {
+		kind, _, err := mime.ParseMediaType(text)
+		if err != nil || kind != "application/json" && kind != "application/merge-patch+json" {
+			return nil, problem(http.StatusUnsupportedMediaType, "the body must be application/json, not %s", shown(text))
+		}
+	}
+	text, err := io.ReadAll(c.r.Body)
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return nil, problem(http.StatusRequestEntityTooLarge, "the body must be at most %d bytes", large.Limit)
+	case err != nil:
+		return nil, problem(http.StatusBadRequest, "the body broke off")
+	}
+	object, err := parseObject(text)
+	if err != nil {
+		return nil, problem(http.StatusBadRequest, "the body is not a JSON object: %v", err)
+	}
+	return object, nil
+}
+
+// bodyInto reads a JSON object into a struct; keys that it does not know are refused.
+func (c *call) bodyInto(dst any) error {
+	object, err := c.body()
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(object)
+	if err != nil {
+		return problem(http.StatusBadRequest, "the body cannot be read")
+	}
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(dst); err != nil {
+		return problem(http.StatusBadRequest, "the body does not fit: %s", strings.TrimPrefix(err.Error(), "json: "))
+	}
+	return nil
+}

@@ -1,0 +1,249 @@
+package admin
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tidwall/match"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/store"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+)
+
+type eventsAnswer struct {
+	Events []eventAnswer `json:"events"`
+	Next   string        `json:"next"` // cursor of what is older; "" at the end
+}
+
+type eventAnswer struct {
+	Seq        int64            `json:"seq"`
+	Accepted   time.Time        `json:"accepted"`
+	Alert      json.RawMessage  `json:"alert"` // as the generic webhook gets it
+	Deliveries []deliveryAnswer `json:"deliveries"`
+}
+
+type deliveryAnswer struct {
+	Target   string     `json:"target"`
+	State    string     `json:"state"`
+	Attempts int        `json:"attempts"`
+	At       *time.Time `json:"at,omitempty"`
+	Due      *time.Time `json:"due,omitempty"`
+	Reason   string     `json:"reason,omitempty"`
+	Message  string     `json:"message,omitempty"` // the id of the message of a group
+}
+
+func eventOf(e *store.Event) eventAnswer {
+	out := eventAnswer{Seq: e.Seq, Accepted: e.Accepted.UTC(), Alert: e.Payload, Deliveries: []deliveryAnswer{}}
+	if !json.Valid(e.Payload) {
+		out.Alert = json.RawMessage(`null`)
+	}
+	for i := range e.Deliveries {
+		d := &e.Deliveries[i]
+		out.Deliveries = append(out.Deliveries, deliveryAnswer{
+			Target: d.Target, State: d.State, Attempts: d.Attempts, At: timeOrNil(d.At), Due: timeOrNil(d.Due), Reason: d.Reason, Message: d.Message,
+		})
+	}
+	return out
+}
+
+// eventFilter chooses events.
+type eventFilter struct {
+	rule, workload, container, text string
+	severity, kind, state           []string
+	target                          string
+	since, until                    time.Time
+}
+
+func (c *call) eventFilter() (f eventFilter, err error) {
+	q := c.query
+	f = eventFilter{
+		rule: q.Get("rule"), workload: q.Get("workload"), container: q.Get("container"), text: strings.ToLower(q.Get("text")),
+		severity: words(q.Get("severity")), kind: words(q.Get("kind")), state: words(q.Get("state")), target: q.Get("target"),
+	}
+	for _, s := range f.severity {
+		if !slices.Contains(trigger.Severities(), s) {
+			return f, problem(http.StatusBadRequest, "severity %s: want some of %s", shown(s), strings.Join(trigger.Severities(), ", "))
+		}
+	}
+	if f.since, err = c.instant("since"); err != nil {
+		return f, err
+	}
+	f.until, err = c.instant("until")
+	return f, err
+}
+
+func words(text string) []string {
+	var out []string
+	for _, w := range strings.Split(text, ",") {
+		if w = strings.TrimSpace(w); w != "" {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+// takes reports whether an event is chosen. ended is true when no older one is either.
+func (f *eventFilter) takes(e *store.Event) (taken, ended bool) {
+	if !f.since.IsZero() && e.Accepted.Before(f.since) {
+		return false, true
+	}
+	if !f.until.IsZero() && !e.Accepted.Before(f.until) {
+		return false, false
+	}
+	if f.rule+f.workload+f.container+f.text == "" && len(f.severity)+len(f.kind) == 0 {
+		return true, false
+	}
+	var a trigger.Alert
+	if json.Unmarshal(e.Payload, &a) != nil {
+		return false, false
+	}
+	return f.takesAlert(&a), false
+}
+
+func (f *eventFilter) takesAlert(a *trigger.Alert) bool {
+	return (f.rule == "" || glob(f.rule, a.Rule)) && (f.workload == "" || glob(f.workload, a.Source.Workload)) &&
+		(f.container == "" || glob(f.container, a.Source.Container.Name) || strings.HasPrefix(a.Source.Container.ID, f.container)) &&
+		(len(f.severity) == 0 || slices.Contains(f.severity, a.Severity)) && (len(f.kind) == 0 || slices.Contains(f.kind, a.Kind)) &&
+		(f.text == "" || strings.Contains(strings.ToLower(a.Message), f.text) || strings.Contains(strings.ToLower(a.Summary), f.text))
+}
+
+// maxGlobWork bounds what a glob of many stars may cost.
+const maxGlobWork = 100_000
+
+func glob(pattern, text string) bool {
+	ok, _ := match.MatchLimit(text, pattern, maxGlobWork)
+	return ok
+}
+
+// The bounds of one look into the log of events: what does not fit is for the next page.
+const (
+	eventPage = 250
+	maxLooked = 5000
+)
+
+// eachEvent calls fn for the chosen events behind the cursor, newest first, until fn returns false. next is the cursor to go on with.
+func (c *call) eachEvent(f *eventFilter, fn func(*store.Event) bool) (next string, err error) {
+	before, err := c.number("cursor")
+	if err != nil {
+		return "", err
+	}
+	for looked := 0; looked < maxLooked; {
+		page, err := c.p.Store().Events(c.r.Context(), before, eventPage)
+		if err != nil {
+			return "", err
+		}
+		for i := range page {
+			before = page[i].Seq
+			taken, ended := f.takes(&page[i])
+			if ended {
+				return "", nil
+			}
+			if taken && !fn(&page[i]) {
+				return strconv.FormatInt(before, 10), nil
+			}
+		}
+		if len(page) < eventPage {
+			return "", nil
+		}
+		looked += len(page)
+	}
+	return strconv.FormatInt(before, 10), nil
+}
+
+func events(c *call) (any, error) {
+	limit, err := c.limit()
+	if err != nil {
+		return nil, err
+	}
+	f, err := c.eventFilter()
+	if err != nil {
+		return nil, err
+	}
+	out := eventsAnswer{Events: []eventAnswer{}}
+	out.Next, err = c.eachEvent(&f, func(e *store.Event) bool {
+		out.Events = append(out.Events, eventOf(e))
+		return len(out.Events) < limit
+	})
+	return out, err
+}
+
+// oneEvent finds an event by its number, or by its id among the last ones.
+func oneEvent(c *call) (any, error) {
+	id := c.r.PathValue("id")
+	if seq, err := strconv.ParseInt(id, 10, 64); err == nil && seq > 0 && seq < 1<<47 {
+		page, err := c.p.Store().Events(c.r.Context(), seq+1, 1)
+		if err != nil {
+			return nil, err
+		}
+		if len(page) == 1 && page[0].Seq == seq {
+			return eventOf(&page[0]), nil
+		}
+	}
+	var found *eventAnswer
+	for before, end := int64(0), false; found == nil && !end; {
+		page, err := c.p.Store().Events(c.r.Context(), before, eventPage)
+		if err != nil {
+			return nil, err
+		}
+		for i := range page {
+			before = page[i].Seq
+			if page[i].AlertID == id {
+				e := eventOf(&page[i])
+				found = &e
+			}
+		}
+		end = len(page) < eventPage
+	}
+	if found == nil {
+		return nil, problem(http.StatusNotFound, "no alert %s is kept", shown(id))
+	}
+	return *found, nil
+}
+
+type deliveriesAnswer struct {
+	Deliveries []deliveryItem `json:"deliveries"`
+	Next       string         `json:"next"`
+}
+
+type deliveryItem struct {
+	Seq      int64     `json:"seq"`
+	AlertID  string    `json:"alert_id"`
+	Rule     string    `json:"rule"`
+	Accepted time.Time `json:"accepted"`
+	deliveryAnswer
+}
+
+func deliveries(c *call) (any, error) {
+	limit, err := c.limit()
+	if err != nil {
+		return nil, err
+	}
+	f, err := c.eventFilter()
+	if err != nil {
+		return nil, err
+	}
+	out := deliveriesAnswer{Deliveries: []deliveryItem{}}
+	out.Next, err = c.eachEvent(&f, func(e *store.Event) bool {
+		one := eventOf(e)
+		for _, d := range one.Deliveries {
+			if (f.target == "" || d.Target == f.target) && (len(f.state) == 0 || slices.Contains(f.state, d.State)) {
+				out.Deliveries = append(out.Deliveries, deliveryItem{e.Seq, e.AlertID, ruleOf(e.Payload), one.Accepted, d})
+			}
+		}
+		return len(out.Deliveries) < limit
+	})
+	return out, err
+}
+
+// ruleOf returns the rule of a stored alert.
+func ruleOf(payload []byte) string {
+	var a struct {
+		Rule string `json:"rule"`
+	}
+	_ = json.Unmarshal(payload, &a) // one that cannot be read has no rule to show
+	return a.Rule
+}

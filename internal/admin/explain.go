@@ -1,0 +1,142 @@
+package admin
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+)
+
+// lineRequest is a line as if it had come.
+type lineRequest struct {
+	Line      string            `json:"line"`
+	Workload  string            `json:"workload,omitempty"`
+	Stream    string            `json:"stream,omitempty"` // stdout or stderr
+	Severity  string            `json:"severity,omitempty"`
+	Host      string            `json:"host,omitempty"`
+	Tag       string            `json:"tag,omitempty"`
+	Container string            `json:"container,omitempty"` // its name, or its id
+	Time      *time.Time        `json:"time,omitempty"`
+	Fields    map[string]string `json:"fields,omitempty"` // by dotted path
+}
+
+type explainRequest struct{ lineRequest }
+
+type explainAnswer struct {
+	Note  string            `json:"note,omitempty"`
+	Rules []explanationItem `json:"rules"`
+}
+
+type explanationItem struct {
+	ID       string            `json:"rule_id"`
+	Rule     string            `json:"rule"`
+	Matched  bool              `json:"matched"`
+	Severity string            `json:"severity,omitempty"`
+	Summary  string            `json:"summary,omitempty"`
+	Captures map[string]string `json:"captures,omitempty"`
+	Template string            `json:"template,omitempty"` // the line with what differs from line to line masked
+	Why      string            `json:"why,omitempty"`      // why it did not match, or what holds the hit back
+	Steps    []string          `json:"steps"`              // each condition with its outcome
+	Standing *engine.Standing  `json:"standing,omitempty"`
+}
+
+// record makes the engine's record of a line.
+func (l *lineRequest) record(now time.Time) (*engine.Record, error) {
+	rec := &engine.Record{Time: now.UnixNano(), Text: []byte(strings.TrimRight(l.Line, "\r\n"))}
+	if l.Time != nil {
+		rec.Time = l.Time.UnixNano()
+	}
+	switch l.Stream {
+	case "", "both":
+	case "stdout":
+		rec.Stream = engine.Stdout
+	case "stderr":
+		rec.Stream = engine.Stderr
+	default:
+		return nil, problem(http.StatusBadRequest, "stream %s: want stdout or stderr", shown(l.Stream))
+	}
+	if l.Severity != "" {
+		if err := rec.Severity.UnmarshalText([]byte(l.Severity)); err != nil {
+			return nil, problem(http.StatusBadRequest, "severity %s: want one of %s", shown(l.Severity), strings.Join(engine.SeverityNames(), ", "))
+		}
+	}
+	if l.Workload == "" {
+		l.Workload = "unknown"
+	}
+	rec.Source = &engine.Source{
+		Kind: "log", Workload: l.Workload, Host: l.Host, Tag: l.Tag, Container: engine.Container{ID: l.Container, Name: l.Container},
+	}
+	if len(l.Fields) > 0 {
+		rec.Fields = fieldMap(l.Fields)
+	}
+	return rec, nil
+}
+
+// fieldMap is fields by their dotted paths.
+type fieldMap map[string]string
+
+// AppendField appends a field.
+func (f fieldMap) AppendField(dst []byte, path string) ([]byte, bool) {
+	value, ok := f[path]
+	return append(dst, value...), ok
+}
+
+var _ engine.Fields = fieldMap(nil)
+
+func explain(c *call) (any, error) {
+	var q explainRequest
+	if err := c.bodyInto(&q); err != nil {
+		return nil, err
+	}
+	rec, err := q.record(c.p.Now())
+	if err != nil {
+		return nil, err
+	}
+	out := explainAnswer{Rules: explanations(c.p.Explain(rec), rec)}
+	if len(out.Rules) == 0 {
+		out.Note = "no rule is for this workload"
+	} else if !slices.ContainsFunc(out.Rules, func(x explanationItem) bool { return x.Matched }) {
+		out.Note = "no rule matches"
+	}
+	return out, nil
+}
+
+func explanations(all []engine.Explanation, rec *engine.Record) []explanationItem {
+	out := []explanationItem{}
+	for i := range all {
+		out = append(out, explanationOf(&all[i], rec))
+	}
+	return out
+}
+
+func explanationOf(x *engine.Explanation, rec *engine.Record) explanationItem {
+	item := explanationItem{ID: x.RuleID, Rule: x.Rule, Matched: x.Hit, Captures: x.Captures, Standing: x.Standing, Steps: []string{}}
+	for j := range x.Checks {
+		item.Steps = append(item.Steps, x.Checks[j].String())
+	}
+	if !x.Hit {
+		if failed := x.Failed(); failed != nil {
+			item.Why = failed.String()
+		}
+		return item
+	}
+	item.Template = strings.ToValidUTF8(string(engine.AppendTemplate(nil, rec.Text[:min(len(rec.Text), maxTemplated)])), "�")
+	if x.Alert != nil {
+		item.Severity, item.Summary = x.Alert.Severity.String(), x.Alert.Summary
+	}
+	if x.Standing == nil {
+		return item
+	}
+	if x.Standing.Alerts {
+		item.Steps = append(item.Steps, "it would alert now")
+	} else {
+		item.Why = "held back: " + x.Standing.Reason
+		item.Steps = append(item.Steps, "it would be held back now: "+x.Standing.Reason)
+	}
+	return item
+}
+
+// maxTemplated bounds how much of a line its template is made of.
+const maxTemplated = 8 << 10

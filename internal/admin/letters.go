@@ -1,0 +1,78 @@
+package admin
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/store"
+)
+
+type lettersAnswer struct {
+	DeadLetters []letterAnswer `json:"dead_letters"`
+	More        bool           `json:"more"` // there are further ones
+}
+
+type letterAnswer struct {
+	AlertID  string          `json:"alert_id"`
+	Target   string          `json:"target"`
+	Rule     string          `json:"rule,omitempty"`
+	Summary  string          `json:"summary,omitempty"`
+	Reason   string          `json:"reason"`
+	Attempts int             `json:"attempts"`
+	Accepted time.Time       `json:"accepted"`
+	Died     time.Time       `json:"died"`
+	Expires  time.Time       `json:"expires"`
+	Alert    json.RawMessage `json:"alert,omitempty"`
+}
+
+func letterOf(l *store.Letter) letterAnswer {
+	out := letterAnswer{
+		AlertID: l.AlertID, Target: l.Target, Reason: l.Reason, Attempts: l.Attempts, Accepted: l.Accepted.UTC(), Died: l.Died.UTC(), Expires: l.Expires.UTC(),
+	}
+	var a struct {
+		Rule    string `json:"rule"`
+		Summary string `json:"summary"`
+		Message string `json:"message"`
+	}
+	if json.Unmarshal(l.Payload, &a) == nil {
+		out.Rule, out.Summary = a.Rule, a.Summary
+		if out.Summary == "" {
+			out.Summary = a.Message
+		}
+	}
+	return out
+}
+
+func letters(c *call) (any, error) {
+	limit, err := c.limit()
+	if err != nil {
+		return nil, err
+	}
+	which := store.Select{AlertID: c.query.Get("alert_id"), Target: c.query.Get("target")}
+	all, err := c.p.Store().Letters(c.r.Context(), which, limit+1)
+	if err != nil {
+		return nil, err
+	}
+	out := lettersAnswer{DeadLetters: []letterAnswer{}, More: len(all) > limit}
+	for i := range all[:min(len(all), limit)] {
+		out.DeadLetters = append(out.DeadLetters, letterOf(&all[i]))
+	}
+	return out, nil
+}
+
+func oneLetter(c *call) (any, error) {
+	id, target := c.r.PathValue("alert"), c.r.PathValue("target")
+	l, ok, err := c.p.Store().Letter(c.r.Context(), id, target)
+	switch {
+	case err != nil:
+		return nil, err
+	case !ok:
+		return nil, problem(http.StatusNotFound, "there is no dead letter of the alert %s for the trigger %s", shown(id), shown(target))
+	}
+	out := letterOf(&l)
+	if json.Valid(l.Payload) {
+		out.Alert = l.Payload
+	}
+	return out, nil
+}

@@ -1,0 +1,311 @@
+package admin
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/tinyforge/fluentbit-trigger/test/receiver"
+)
+
+func TestEveryPathButHealthWantsAToken(t *testing.T) {
+	b := newBench(t, "")
+	b.token = ""
+	for _, rt := range routes() {
+		path := regexp.MustCompile(`\{[^}]*\}`).ReplaceAllString(rt.path, "x")
+		want := http.StatusUnauthorized
+		if path == "/healthz" || path == "/readyz" {
+			want = http.StatusOK
+		}
+		r := b.do(rt.method, path, nil)
+		if r.status != want {
+			t.Errorf("%s %s without a token: %d, want %d", rt.method, path, r.status, want)
+		}
+		if want == http.StatusUnauthorized && r.header.Get("WWW-Authenticate") == "" {
+			t.Errorf("%s %s: no challenge", rt.method, path)
+		}
+	}
+	for _, path := range []string{"/", "/app.js", "/nowhere", "/api/v1", "/healthz/x", "//healthz", "/metrics/"} {
+		if r := b.do("GET", path, nil); r.status != http.StatusUnauthorized {
+			t.Errorf("GET %s without a token: %d", path, r.status)
+		}
+	}
+	if r := b.do("POST", "/healthz", nil); r.status != http.StatusUnauthorized {
+		t.Errorf("POST /healthz without a token: %d", r.status)
+	}
+}
+
+func TestUnknownPathsMethodsAndParameters(t *testing.T) {
+	b := newBench(t, "")
+	b.want(404, "GET", "/api/v1/nothing", nil)
+	if r := b.want(405, "DELETE", "/api/v1/stats", nil); r.header.Get("Allow") != "GET" {
+		t.Errorf("Allow: %q", r.header.Get("Allow"))
+	}
+	if r := b.want(400, "GET", "/api/v1/stats?limt=5", nil); !strings.Contains(r.text, "limt") {
+		t.Errorf("the answer does not name the parameter: %s", r.text)
+	}
+	b.want(404, "GET", "/api/v1/stats?instance=nobody", nil)
+	b.want(200, "GET", "/api/v1/stats?instance=t", nil)
+	for _, path := range []string{"limit=0", "limit=x", "limit=1001", "cursor=x", "severity=loud", "since=yesterday"} {
+		b.want(400, "GET", "/api/v1/events?"+path, nil)
+	}
+	if r := b.want(200, "GET", "/", nil); !strings.Contains(r.text, "<html") {
+		t.Errorf("the page: %.100s", r.text)
+	}
+}
+
+func TestStatsAddUp(t *testing.T) {
+	b := newBench(t, "[[rule]]\nname = \"often\"\nkeywords = [\"boom\"]\ncooldown = \"1h\"\n")
+	b.flush("boom 1", "quiet", "boom 2")
+	s := b.get("/api/v1/stats")
+	sum := s["alerts"].(float64) + s["pending"].(float64)
+	for _, n := range s["suppressed"].(map[string]any) {
+		sum += n.(float64)
+	}
+	if s["lines"] != 3.0 || s["hits"] != 4.0 || s["alerts"] != 3.0 || sum != s["hits"] {
+		t.Errorf("lines %v, hits %v, alerts %v, all fates %v", s["lines"], s["hits"], s["alerts"], sum)
+	}
+	rules := listOf(s, "rules")
+	if len(rules) != 2 || rules[1]["name"] != "often" || rules[1]["suppressed"].(map[string]any)["cooldown"] != 1.0 {
+		t.Errorf("rules %v", rules)
+	}
+	b.eventually("the alerts are delivered", func() bool {
+		targets := listOf(b.get("/api/v1/stats"), "targets")
+		return len(targets) == 1 && targets[0]["delivered"] == 3.0 && targets[0]["name"] == "ops"
+	})
+	i := listOf(b.get("/api/v1/instances"), "instances")
+	if len(i) != 1 || i[0]["id"] != "t" || i[0]["version"] != "1.2.3" || i[0]["ready"] != true || i[0]["kind"] != "plugin" {
+		t.Errorf("instances %v", i)
+	}
+}
+
+func TestEvents(t *testing.T) {
+	b := newBench(t, "[[rule]]\nname = \"bang\"\nkeywords = [\"bang\"]\ncooldown = \"0s\"\nseverity = \"info\"\n")
+	for i := range 30 {
+		b.flush(fmt.Sprintf("boom %d", i), fmt.Sprintf("BANG %d", i))
+	}
+	seen := map[string]bool{}
+	pages, cursor := 0, ""
+	for {
+		r := b.get("/api/v1/events?limit=7&cursor=" + cursor)
+		for _, e := range listOf(r, "events") {
+			seen[e["alert"].(map[string]any)["message"].(string)] = true
+		}
+		pages++
+		if cursor = r["next"].(string); cursor == "" {
+			break
+		}
+	}
+	if len(seen) != 60 || pages < 9 {
+		t.Errorf("%d events on %d pages, want 60 on 9 or more", len(seen), pages)
+	}
+	for query, want := range map[string]int{
+		"rule=bang": 30, "rule=b*": 60, "severity=error": 30, "severity=error,info": 60, "kind=log": 60, "kind=absence": 0, "text=bang%207": 1,
+		"workload=nothing*": 0, "since=1h": 60, "until=1h": 0, "since=2000-01-01T00:00:00Z": 60,
+	} {
+		if got := len(listOf(b.get("/api/v1/events?limit=1000&"+query), "events")); got != want {
+			t.Errorf("%s: %d events, want %d", query, got, want)
+		}
+	}
+	e := listOf(b.get("/api/v1/events?limit=1"), "events")[0]
+	id := e["alert"].(map[string]any)["id"].(string)
+	for _, name := range []string{id, fmt.Sprintf("%.0f", e["seq"])} {
+		if got := b.get("/api/v1/events/" + name); got["seq"] != e["seq"] {
+			t.Errorf("event %s: %v", name, got)
+		}
+	}
+	b.want(404, "GET", "/api/v1/events/al_nothing", nil)
+	b.eventually("deliveries are listed", func() bool {
+		return len(listOf(b.get("/api/v1/deliveries?limit=1000&target=ops&state=delivered"), "deliveries")) == 60
+	})
+	if n := len(listOf(b.get("/api/v1/deliveries?state=dead"), "deliveries")); n != 0 {
+		t.Errorf("%d dead deliveries", n)
+	}
+}
+
+func TestDeadLetters(t *testing.T) {
+	b := newBench(t, "")
+	b.server.SetBehaviour(receiver.Always(receiver.Reply{Status: 400}))
+	b.flush("boom 1", "boom 2")
+	b.eventually("both are dead letters", func() bool { return len(listOf(b.get("/api/v1/dead-letters"), "dead_letters")) == 2 })
+	r := b.get("/api/v1/dead-letters?limit=1")
+	l := listOf(r, "dead_letters")[0]
+	if r["more"] != true || l["rule"] != "boom" || !strings.HasPrefix(l["summary"].(string), "boom") || l["target"] != "ops" {
+		t.Errorf("%v", r)
+	}
+	one := b.get("/api/v1/dead-letters/ops/" + l["alert_id"].(string))
+	if one["alert"].(map[string]any)["id"] != l["alert_id"] {
+		t.Errorf("%v", one)
+	}
+	b.want(404, "GET", "/api/v1/dead-letters/ops/al_x", nil)
+}
+
+func TestWorkloads(t *testing.T) {
+	b := newBench(t, "[[workload]]\nmatch = \"shop/*\"\ndisable = [\"boom\"]\n[[workload.rule]]\nname = \"own\"\nkeywords = [\"own\"]\n")
+	b.flush("boom 1", "quiet")
+	r := b.get("/api/v1/workloads")
+	met := listOf(r, "workloads")
+	if len(met) != 1 || met[0]["lines"] != 2.0 || len(listOf(met[0], "containers")) != 1 {
+		t.Errorf("met %v", met)
+	}
+	configured := listOf(r, "configured")
+	if len(configured) != 1 || configured[0]["match"] != "shop/*" || !strings.Contains(configured[0]["file"].(string), "rules.toml:") {
+		t.Errorf("configured %v", configured)
+	}
+	rules := func(workload string) (ids []string) {
+		for _, x := range listOf(b.get("/api/v1/workloads/"+workload+"/effective-rules"), "rules") {
+			ids = append(ids, x["id"].(string))
+		}
+		return ids
+	}
+	if got := fmt.Sprint(rules("shop%2Fapi"), rules("other")); got != "[own@shop/*] [boom]" {
+		t.Errorf("effective rules %s", got)
+	}
+}
+
+func TestExplainChangesNothing(t *testing.T) {
+	b := newBench(t, "[[rule]]\nname = \"errors\"\nstream = \"stderr\"\nkeywords = [\"boom\"]\n")
+	x := b.want(200, "POST", "/api/v1/explain", map[string]any{"line": "boom 42", "stream": "stdout", "workload": "shop/api"})
+	rules := x.list("rules")
+	if len(rules) != 2 || rules[0]["matched"] != true || rules[0]["captures"].(map[string]any)["n"] != "42" || rules[1]["matched"] != false ||
+		!strings.Contains(rules[1]["why"].(string), "stream") || !strings.HasPrefix(rules[0]["template"].(string), "boom") {
+		t.Errorf("%s", x.text)
+	}
+	b.want(400, "POST", "/api/v1/explain", map[string]any{"line": "x", "stream": "stdwhat"})
+	b.want(400, "POST", "/api/v1/explain", map[string]any{"lien": "x"})
+	b.want(400, "POST", "/api/v1/explain", `{"line":"a","line":"b"}`)
+	b.want(400, "POST", "/api/v1/explain", `[]`)
+	b.want(415, "POST", "/api/v1/explain", `x=1`, "Content-Type", "application/x-www-form-urlencoded")
+	if s := b.get("/api/v1/stats"); s["lines"] != 0.0 || s["hits"] != 0.0 {
+		t.Errorf("explaining was counted: %v lines, %v hits", s["lines"], s["hits"])
+	}
+}
+
+func TestReload(t *testing.T) {
+	b := newBench(t, "")
+	b.writeRules("[[rule]]\nname = \"new\"\nkeywords = [\"new\"]\n[[rule]]\nname = \"bad\"\npattern = 'a(b'\n")
+	r := b.want(200, "POST", "/-/reload", nil)
+	if fmt.Sprint(r.body["added"]) != "[new]" || len(r.body["problems"].([]any)) != 1 || r.body["applied"] != true {
+		t.Errorf("%s", r.text)
+	}
+	b.write(b.rulesFile(), "this is not TOML")
+	b.want(409, "POST", "/-/reload", nil)
+	if n := len(listOf(b.get("/api/v1/stats"), "rules")); n != 2 {
+		t.Errorf("%d rules run after a reload that failed, want 2", n)
+	}
+}
+
+// sse reads a stream.
+type sse struct {
+	lines  *bufio.Scanner
+	cancel context.CancelFunc
+}
+
+func (b *bench) stream(path string, header ...string) *sse {
+	b.t.Helper()
+	ctx, cancel := context.WithCancel(b.t.Context())
+	r, err := http.NewRequestWithContext(ctx, "GET", b.url+path, nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	resp, err := b.client.Do(r)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() {
+		cancel()
+		_ = resp.Body.Close()
+	})
+	if resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "text/event-stream" {
+		b.t.Fatalf("%s: %d %s", path, resp.StatusCode, resp.Header.Get("Content-Type"))
+	}
+	return &sse{bufio.NewScanner(resp.Body), cancel}
+}
+
+// next returns the next event.
+func (s *sse) next(t *testing.T) (id, name, data string) {
+	t.Helper()
+	for s.lines.Scan() {
+		field, value, _ := strings.Cut(s.lines.Text(), ": ")
+		switch {
+		case s.lines.Text() == "" && name != "":
+			return id, name, data
+		case field == "id":
+			id = value
+		case field == "event":
+			name = value
+		case field == "data":
+			data = value
+		}
+	}
+	t.Fatalf("the stream ended: %v", s.lines.Err())
+	return "", "", ""
+}
+
+func TestAlertsAreStreamedAndResumed(t *testing.T) {
+	b := newBench(t, "")
+	b.flush("boom before")
+	s := b.stream("/api/v1/alerts/stream")
+	b.flush("boom 1")
+	first, name, data := s.next(t)
+	if name != "alert" || !strings.Contains(data, `"boom 1"`) {
+		t.Fatalf("%s %s", name, data)
+	}
+	s.cancel()
+	b.flush("boom 2", "boom 3")
+	s = b.stream("/api/v1/alerts/stream", "Last-Event-ID", first)
+	for _, want := range []string{"boom 2", "boom 3"} {
+		if _, _, data := s.next(t); !strings.Contains(data, want) {
+			t.Errorf("%s, want %s", data, want)
+		}
+	}
+	if _, name, _ := b.stream("/api/v1/alerts/stream?after=1").next(t); name != "gap" {
+		t.Errorf("begin of what is no longer kept: %s", name)
+	}
+	b.want(400, "GET", "/api/v1/alerts/stream", nil, "Last-Event-ID", "x")
+	var open []*sse
+	b.eventually("the ended stream gave its place back", func() bool { return b.get("/api/v1/stats")["streams"] == 2.0 })
+	for range maxStreams - 2 {
+		open = append(open, b.stream("/api/v1/alerts/stream"))
+	}
+	b.want(503, "GET", "/api/v1/alerts/stream", nil)
+	for _, s := range open {
+		s.cancel()
+	}
+}
+
+func TestStreamsEndWithTheInstance(t *testing.T) {
+	b := newBench(t, "")
+	s := b.stream("/api/v1/alerts/stream")
+	b.stop()
+	for s.lines.Scan() {
+		continue
+	}
+	if s.lines.Err() != nil {
+		t.Logf("the stream ended with %v", s.lines.Err())
+	}
+	b.start()
+	b.want(200, "GET", "/readyz", nil)
+}
+
+func TestReadiness(t *testing.T) {
+	b := newBench(t, "")
+	b.token = ""
+	b.want(200, "GET", "/healthz", nil)
+	b.want(200, "GET", "/readyz", nil)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := b.p.Stop(ctx); err != nil {
+		t.Error(err)
+	}
+	b.want(503, "GET", "/readyz", nil)
+	b.want(200, "GET", "/healthz", nil)
+}

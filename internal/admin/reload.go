@@ -1,0 +1,40 @@
+package admin
+
+import (
+	"net/http"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+)
+
+type reloadAnswer struct {
+	Applied  bool     `json:"applied"`
+	Added    []string `json:"added"` // rules, by id
+	Removed  []string `json:"removed"`
+	Changed  []string `json:"changed"`
+	Kept     int      `json:"kept"`
+	Problems []string `json:"problems"`
+}
+
+func reloadOf(r *pipeline.ReloadReport) reloadAnswer {
+	list := func(ids []string) []string { return append([]string{}, ids[:min(len(ids), maxProblemsShown)]...) }
+	out := reloadAnswer{
+		Applied: r.Applied, Added: list(r.Change.Added), Removed: list(r.Change.Removed), Changed: list(r.Change.Changed), Kept: len(r.Change.Kept),
+		Problems: []string{},
+	}
+	for _, p := range r.Problems {
+		out.Problems = append(out.Problems, p.Error())
+	}
+	if r.LeftOut != nil {
+		out.Problems = append(out.Problems, r.LeftOut.Error())
+	}
+	return out
+}
+
+// reload answers 409 when nothing changed because a source cannot be read.
+func reload(c *call) (any, error) {
+	report := c.p.Reload()
+	if !report.Applied {
+		return nil, invalid(http.StatusConflict, report.Problems)
+	}
+	return reloadOf(&report), nil
+}

@@ -1,0 +1,284 @@
+package admin
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+	"github.com/tinyforge/fluentbit-trigger/internal/store"
+)
+
+type healthAnswer struct {
+	Status string `json:"status"`
+}
+
+func health(*call) (any, error) { return healthAnswer{"ok"}, nil }
+
+// ready answers 503 while some instance refuses records. It says no more than that, for everybody may ask.
+func ready(c *call) (any, error) {
+	all := c.api.door.all()
+	if len(all) == 0 {
+		return nil, problem(http.StatusServiceUnavailable, "no instance runs")
+	}
+	for _, i := range all {
+		if i.Pipeline.Ready() != nil {
+			return nil, problem(http.StatusServiceUnavailable, "an instance does not take records just now")
+		}
+	}
+	return healthAnswer{"ready"}, nil
+}
+
+type instancesAnswer struct {
+	Instances []instanceItem `json:"instances"`
+}
+
+type instanceItem struct {
+	ID      string    `json:"id"`
+	Kind    string    `json:"kind"` // plugin or standalone
+	Program string    `json:"program"`
+	Version string    `json:"version"`
+	Started time.Time `json:"started"`
+	Ready   bool      `json:"ready"`
+	State   string    `json:"state,omitempty"` // why it is not ready
+}
+
+func instances(c *call) (any, error) {
+	out := instancesAnswer{Instances: []instanceItem{}}
+	for _, i := range c.api.door.all() {
+		item := instanceItem{
+			ID: i.Pipeline.ID(), Kind: "plugin", Program: c.api.registry.opt.Program, Version: c.api.registry.opt.Version,
+			Started: i.Pipeline.Started().UTC(), Ready: true,
+		}
+		if i.Tails != nil {
+			item.Kind = "standalone"
+		}
+		if err := i.Pipeline.Ready(); err != nil {
+			item.Ready, item.State = false, err.Error()
+		}
+		out.Instances = append(out.Instances, item)
+	}
+	return out, nil
+}
+
+type statsAnswer struct {
+	Instance   string           `json:"instance"`
+	Started    time.Time        `json:"started"`
+	Chunks     int64            `json:"chunks"`
+	Refused    int64            `json:"refused"` // chunks
+	Own        int64            `json:"own"`     // lines of the program's own, left out
+	Panics     int64            `json:"panics"`
+	Lines      int64            `json:"lines"`
+	Hits       int64            `json:"hits"`
+	Alerts     int64            `json:"alerts"`
+	Pending    int64            `json:"pending"`
+	Suppressed map[string]int64 `json:"suppressed"` // by reason
+	Drops      map[string]int64 `json:"drops"`      // by what dropped it
+	Keys       int              `json:"keys"`       // cooldown keys and buckets in memory
+	Evicted    int64            `json:"evicted"`
+	Tails      map[string]int   `json:"tails,omitempty"` // containers by state, in the standalone program
+	Store      storeStats       `json:"store"`
+	Delivery   deliveryStats    `json:"delivery"`
+	Problems   []string         `json:"problems"` // of the configuration in force
+	Evaluation evaluationStats  `json:"evaluation"`
+	Rules      []ruleStats      `json:"rules"`
+	Targets    []targetStats    `json:"targets"`
+	Streams    int              `json:"streams"` // that are open at this listener
+}
+
+type storeStats struct {
+	Mode      string `json:"mode"`
+	Path      string `json:"path"`
+	Used      int64  `json:"used"`
+	Max       int64  `json:"max"`
+	Error     string `json:"error,omitempty"`
+	Recovered int64  `json:"recovered"`
+	Aside     string `json:"aside,omitempty"`
+	Lost      int64  `json:"lost"`
+}
+
+type deliveryStats struct {
+	Accepted   int64 `json:"accepted"`
+	Duplicates int64 `json:"duplicates"`
+	Backlog    int64 `json:"backlog"`
+	Delivered  int64 `json:"delivered"`
+	Retried    int64 `json:"retried"`
+	Held       int64 `json:"held"`
+	Refused    int64 `json:"refused"`
+	Expired    int64 `json:"expired"`
+	InFlight   int64 `json:"in_flight"`
+}
+
+type evaluationStats struct {
+	Nanos int64 `json:"nanos"` // spent on records, from decoding to judging
+}
+
+type ruleStats struct {
+	ID         string           `json:"id"`
+	Name       string           `json:"name"`
+	Workload   string           `json:"workload,omitempty"` // the glob of the block that it is of
+	Hits       int64            `json:"hits"`
+	Alerts     int64            `json:"alerts"`
+	Pending    int64            `json:"pending"`
+	Suppressed map[string]int64 `json:"suppressed"`
+	Nanos      int64            `json:"nanos"`                 // spent on the rule beside what all share; from samples
+	Estimate   float64          `json:"estimate_ns,omitempty"` // what the filter of its text costs a line, roughly
+	Filter     string           `json:"filter,omitempty"`
+}
+
+type targetStats struct {
+	Name       string     `json:"name"`
+	Configured bool       `json:"configured"`
+	Accepted   int64      `json:"accepted"`
+	Delivered  int64      `json:"delivered"`
+	Pending    int64      `json:"pending"`
+	Dead       int64      `json:"dead"`
+	Dropped    int64      `json:"dropped"`
+	Removed    int64      `json:"removed"`
+	Failures   int        `json:"failures"`
+	Hold       string     `json:"hold,omitempty"`
+	Reason     string     `json:"reason,omitempty"`
+	Next       *time.Time `json:"next_attempt,omitempty"`
+	Oldest     *time.Time `json:"oldest,omitempty"`
+}
+
+func stats(c *call) (any, error) {
+	s := c.p.Stats(c.r.Context())
+	out := statsAnswer{
+		Instance: c.p.ID(), Started: c.p.Started().UTC(), Chunks: s.Chunks, Refused: s.Refused, Own: s.Own,
+		Panics: s.Panics + s.Delivery.Panics + c.api.registry.panics.Load(), Lines: s.Engine.Lines, Suppressed: map[string]int64{},
+		Keys: s.Engine.Keys, Evicted: s.Engine.Evicted, Drops: drops(&s), Problems: problemsOf(c.p), Rules: rulesStats(c.p, &s), Targets: []targetStats{},
+		Evaluation: evaluationStats{Nanos: s.Nanos}, Streams: len(c.api.streams),
+		Store: storeStats{
+			Mode: string(s.Delivery.Store.Mode), Path: s.Delivery.Store.Path, Used: int64(s.Delivery.Store.Used), Max: int64(s.Delivery.Store.Max),
+			Recovered: s.Delivery.Store.Recovered, Aside: s.Delivery.Store.Aside, Lost: s.Delivery.Store.Lost,
+		},
+		Delivery: deliveryStats{
+			Accepted: s.Delivery.Accepted, Duplicates: s.Delivery.Duplicates, Backlog: s.Delivery.Backlog, Delivered: s.Delivery.Delivered,
+			Retried: s.Delivery.Retried, Held: s.Delivery.Held, Refused: s.Delivery.Refused, Expired: s.Delivery.Expired, InFlight: s.Delivery.InFlight,
+		},
+	}
+	if err := s.Delivery.Store.Err; err != nil {
+		out.Store.Error = err.Error()
+	}
+	for i := range out.Rules {
+		r := &out.Rules[i]
+		out.Hits, out.Alerts, out.Pending = out.Hits+r.Hits, out.Alerts+r.Alerts, out.Pending+r.Pending
+		for why, n := range r.Suppressed {
+			out.Suppressed[why] += n
+		}
+	}
+	for i := range s.Delivery.Targets {
+		out.Targets = append(out.Targets, targetOf(s.Delivery.Targets[i].TargetInfo, s.Delivery.Targets[i].Configured))
+	}
+	if c.instance.Tails != nil {
+		tails := c.instance.Tails()
+		out.Tails = tailsOf(&tails)
+		out.Drops["gaps"] = tails.Gaps
+	}
+	return out, nil
+}
+
+// drops says what was dropped, by what dropped it.
+func drops(s *pipeline.Stats) map[string]int64 {
+	return map[string]int64{
+		"delivery_bound": s.Delivery.Dropped, "backlog": s.Delivery.Lost, "damaged_store": s.Delivery.Store.Lost, "broken_events": s.Records.Broken,
+		"overlong_bytes": s.Records.DroppedBytes, "tap": s.TapDropped,
+	}
+}
+
+func tailsOf(s *docker.Stats) map[string]int {
+	out := map[string]int{}
+	for state, n := range s.States {
+		out[docker.State(state).String()] = n
+	}
+	return out
+}
+
+func targetOf(info store.TargetInfo, configured bool) targetStats {
+	t := targetStats{
+		Name: info.Name, Configured: configured, Accepted: info.Counts.Accepted, Delivered: info.Counts.Delivered, Pending: info.Counts.Pending,
+		Dead: info.Counts.Dead, Dropped: info.Counts.Dropped, Removed: info.Counts.Removed, Failures: info.State.Failures, Reason: info.State.Reason,
+		Next: timeOrNil(info.State.NotBefore), Oldest: timeOrNil(info.Oldest),
+	}
+	if info.State.Hold != store.HoldNone {
+		t.Hold = info.State.Hold.String()
+	}
+	return t
+}
+
+func timeOrNil(at time.Time) *time.Time {
+	if at.IsZero() {
+		return nil
+	}
+	at = at.UTC()
+	return &at
+}
+
+// maxProblemsShown bounds the problems in the stats.
+const maxProblemsShown = 100
+
+// problemsOf tells what of the configuration is not in force, and why.
+func problemsOf(p *pipeline.Pipeline) []string {
+	out := []string{}
+	for _, one := range p.Loaded().Problems {
+		out = append(out, one.Error())
+	}
+	for _, broken := range p.Rules().Broken() {
+		out = append(out, broken.Error())
+	}
+	return out[:min(len(out), maxProblemsShown)]
+}
+
+// ruleName is a rule as people call it.
+type ruleName struct{ name, workload string }
+
+// ruleNames returns the names of the rules in force by their ids.
+func ruleNames(s *config.Settings) map[string]ruleName {
+	out := map[string]ruleName{}
+	for i := range s.Rules {
+		out[s.Rules[i].Name] = ruleName{s.Rules[i].Name, ""}
+	}
+	for i := range s.Workloads {
+		w := &s.Workloads[i]
+		for j := range w.Rules {
+			out[w.Rules[j].Name+"@"+w.Match] = ruleName{w.Rules[j].Name, w.Match}
+		}
+	}
+	return out
+}
+
+func rulesStats(p *pipeline.Pipeline, s *pipeline.Stats) []ruleStats {
+	names, costs := ruleNames(p.Settings()), p.Rules().Costs()
+	out := make([]ruleStats, 0, len(s.Engine.Rules))
+	for _, id := range slices.Sorted(maps.Keys(s.Engine.Rules)) {
+		n, known := names[id]
+		if !known { // it was removed a moment ago
+			n.name = id
+		}
+		counts := s.Engine.Rules[id]
+		r := ruleStats{
+			ID: id, Name: n.name, Workload: n.workload, Hits: counts.Hits, Alerts: counts.Alerts, Pending: counts.Pending,
+			Suppressed: suppressedOf(counts.Suppressed), Nanos: s.RuleNanos[id],
+		}
+		if cost, ok := costs[id]; ok {
+			r.Estimate, r.Filter = cost.EstimatedNsPerLine, cost.Filter.String()
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+func suppressedOf(counts [engine.NumReasons]int64) map[string]int64 {
+	out := map[string]int64{}
+	for why, n := range counts {
+		if n > 0 {
+			out[engine.Reason(why).String()] = n
+		}
+	}
+	return out
+}

@@ -1,0 +1,66 @@
+package listen
+
+import (
+	"bytes"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+const maxPEM = 1 << 20
+
+// certificate is a certificate with its key in two files, read again when they change. While new ones do not fit, the last that did stay.
+type certificate struct {
+	certFile, keyFile string
+	now               func() time.Time
+	log               *slog.Logger
+
+	mu        sync.Mutex
+	looked    time.Time
+	cert, key []byte
+	pair      *tls.Certificate
+}
+
+func newCertificate(certFile, keyFile string, now func() time.Time, log *slog.Logger) (*certificate, error) {
+	c := &certificate{certFile: certFile, keyFile: keyFile, now: now, log: log, looked: now()}
+	if err := c.read(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// read takes the files over when they changed.
+func (c *certificate) read() error {
+	cert, err := readBounded(c.certFile, maxPEM)
+	if err != nil {
+		return fmt.Errorf("cert_file %s: %w", c.certFile, err)
+	}
+	key, err := readBounded(c.keyFile, maxPEM)
+	if err != nil {
+		return fmt.Errorf("key_file %s: %w", c.keyFile, err)
+	}
+	if c.pair != nil && bytes.Equal(cert, c.cert) && bytes.Equal(key, c.key) {
+		return nil
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return fmt.Errorf("cert_file %s and key_file %s: %w", c.certFile, c.keyFile, err)
+	}
+	c.cert, c.key, c.pair = cert, key, &pair
+	return nil
+}
+
+// get is a tls.Config.GetCertificate.
+func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now := c.now(); now.Sub(c.looked) >= lookEvery || now.Before(c.looked) {
+		c.looked = now
+		if err := c.read(); err != nil {
+			c.log.Error("the administration keeps its old certificate", "error", err)
+		}
+	}
+	return c.pair, nil
+}

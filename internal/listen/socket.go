@@ -1,0 +1,115 @@
+package listen
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+)
+
+// bind opens the address of the settings.
+func bind(address string) (net.Listener, error) {
+	if path, ok := strings.CutPrefix(address, socketScheme); ok {
+		return bindSocket(path)
+	}
+	return net.Listen("tcp", address)
+}
+
+// bindSocket makes a unix socket that only this user may use. It is made in a folder of its own and moved to its place then, so that there is
+// no moment in which others may. What a process that died left in the place is replaced; a socket that somebody serves is not.
+func bindSocket(path string) (net.Listener, error) {
+	if info, err := os.Lstat(path); err == nil {
+		if info.Mode().Type() != os.ModeSocket {
+			return nil, fmt.Errorf("%s is there, and is no socket", path)
+		}
+		if c, err := net.Dial("unix", path); err == nil {
+			return nil, errors.Join(fmt.Errorf("%s is served by another process", path), c.Close())
+		}
+	}
+	dir, err := os.MkdirTemp(filepath.Dir(path), ".fbt")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }() // empty by then, or of no use
+	made := filepath.Join(dir, "s")
+	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: made, Net: "unix"})
+	if err != nil {
+		return nil, err
+	}
+	ln.SetUnlinkOnClose(false)
+	err = os.Chmod(made, 0o600)
+	var info os.FileInfo
+	if err == nil {
+		info, err = os.Lstat(made)
+	}
+	if err == nil {
+		err = os.Rename(made, path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, ln.Close())
+	}
+	return &socket{UnixListener: ln, path: path, made: info}, nil
+}
+
+// socket removes its file when it is closed, unless another took its place.
+type socket struct {
+	*net.UnixListener
+	path string
+	made os.FileInfo
+	once sync.Once
+}
+
+func (s *socket) Close() error {
+	s.once.Do(func() {
+		if info, err := os.Lstat(s.path); err == nil && os.SameFile(info, s.made) {
+			_ = os.Remove(s.path) // one that stays is replaced by the next start
+		}
+	})
+	return s.UnixListener.Close()
+}
+
+// limited bounds the connections that are open at once: further ones wait to be accepted.
+type limited struct {
+	net.Listener
+	slots  chan struct{}
+	closed chan struct{}
+	once   sync.Once
+}
+
+func limit(ln net.Listener, n int) net.Listener {
+	return &limited{Listener: ln, slots: make(chan struct{}, n), closed: make(chan struct{})}
+}
+
+func (l *limited) Accept() (net.Conn, error) {
+	select {
+	case l.slots <- struct{}{}:
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+	c, err := l.Listener.Accept()
+	if err != nil {
+		<-l.slots
+		return nil, err
+	}
+	return &slotConn{Conn: c, free: func() { <-l.slots }}, nil
+}
+
+func (l *limited) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return l.Listener.Close()
+}
+
+type slotConn struct {
+	net.Conn
+	once sync.Once
+	free func()
+}
+
+func (c *slotConn) Close() error {
+	err := c.Conn.Close()
+	c.once.Do(c.free)
+	return err
+}
