@@ -27,6 +27,7 @@ type bench struct {
 	server *receiver.Server
 	host   *pluginhost.Host
 	fed    int
+	api    *playedAPI
 }
 
 type benchKey struct{}

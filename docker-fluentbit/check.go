@@ -1,48 +1,115 @@
 package main
 
 import (
-	"github.com/tinyforge/fluentbit-trigger/engine"
-	"github.com/tinyforge/fluentbit-trigger/engine/match"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/lint"
 )
 
 type checkCommand struct {
-	Files []string `arg:"" help:"TOML files, folders or globs, combined as config_file does."`
-	Costs bool     `help:"Show how each rule is filtered, and what it costs a line."`
+	Files  []string `arg:"" help:"TOML files, folders or globs, combined as config_file does; configurations of Fluent Bit (*.conf, *.yaml)."`
+	Costs  bool     `help:"Show how each rule is filtered, and what it costs a line."`
+	Strict bool     `help:"Warnings count: exit with 1 when there are any."`
+	Ignore []string `placeholder:"CODE" help:"Warnings that are not wanted, by the code in brackets behind them."`
+	Output string   `short:"o" enum:"text,json" default:"text" help:"text or json."`
 }
 
-// Help gives an example.
+// Help gives an example, and lists the codes.
 func (checkCommand) Help() string {
-	return "Example: docker-fluentbit check /etc/fluent-bit/rules.d\n\nEvery problem is one line: file, line, rule, field, value, and what is wrong."
+	var b strings.Builder
+	b.WriteString("Example: docker-fluentbit check /etc/fluent-bit/rules.d /etc/fluent-bit/fluent-bit.conf\n\nEvery finding is one line: file, line, column, rule, " +
+		"field, value, and what is wrong. Errors do not run; warnings run and are probably not meant. A comment \"# check: ignore CODE\" above or behind " +
+		"what it is about switches a warning off.\n\nCodes:\n")
+	for _, c := range lint.Codes() {
+		fmt.Fprintf(&b, "\n  %-20s %s", c[0], c[1])
+	}
+	return b.String()
+}
+
+// checkReport is the JSON form of what check found.
+type checkReport struct {
+	Findings  []lint.Finding `json:"findings"`
+	Errors    int            `json:"errors"`
+	Warnings  int            `json:"warnings"`
+	Rules     int            `json:"rules"`
+	Workloads int            `json:"workloads"`
+	Triggers  int            `json:"triggers"`
 }
 
 // Run checks the files with the code that the plugin loads them with.
 func (cmd *checkCommand) Run(c *console) error {
-	result := config.Load(config.Sources{Files: cmd.Files})
-	for i := range result.Problems {
-		c.printf("%s\n", result.Problems[i].Error())
-	}
-	s := &result.Settings
-	snapshot, err := engine.New().Compile(s.Engine())
-	if err != nil {
+	if err := knownCodes(cmd.Ignore); err != nil {
 		return err
 	}
-	costs := snapshot.Costs()
-	for i := range s.Rules {
-		cost, filtered := costs[s.Rules[i].Name]
-		switch {
-		case filtered && (cmd.Costs || cost.Filter == match.Always):
-			c.printf("rule %q: filter %s, about %.0f ns a line: %s\n", s.Rules[i].Name, cost.Filter, cost.EstimatedNsPerLine, cost.Detail)
-		case !filtered && cmd.Costs:
-			c.printf("rule %q: no text to filter by: its fields are looked at in every line\n", s.Rules[i].Name)
+	report := lint.Files(cmd.Files, lint.Options{Ignore: cmd.Ignore})
+	errors := report.Errors()
+	warnings := len(report.Findings) - errors
+	if cmd.Output == "json" {
+		e := json.NewEncoder(c.out)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		if err := e.Encode(&checkReport{
+			Findings: report.Findings, Errors: errors, Warnings: warnings, Rules: report.Rules, Workloads: report.Workloads, Triggers: report.Triggers,
+		}); err != nil {
+			return err
 		}
+	} else {
+		cmd.tell(c, report)
 	}
 	switch {
-	case result.Unusable():
-		return &codeError{exitUsage, plural(len(result.Problems), "problem") + ", and not everything could be read"}
-	case len(result.Problems) > 0:
-		return &codeError{exitRules, plural(len(result.Problems), "problem")}
+	case report.Unusable():
+		return &codeError{exitUsage, plural(errors, "problem") + ", and not everything could be read"}
+	case errors > 0:
+		return &codeError{exitRules, plural(errors, "problem")}
+	case cmd.Strict && warnings > 0:
+		return &codeError{exitFindings, plural(warnings, "warning")}
 	}
-	c.printf("fine: %s, %s, %s\n", plural(len(s.Rules), "rule"), plural(len(s.Workloads), "workload"), plural(len(s.Triggers), "trigger"))
+	if cmd.Output != "json" {
+		with := ""
+		if warnings > 0 {
+			with = "; " + plural(warnings, "warning")
+		}
+		c.printf("fine: %s, %s, %s%s\n", plural(report.Rules, "rule"), plural(report.Workloads, "workload"), plural(report.Triggers, "trigger"), with)
+	}
 	return nil
+}
+
+// knownCodes refuses a code that there is not.
+func knownCodes(codes []string) error {
+	var known []string
+	for _, c := range lint.Codes() {
+		known = append(known, c[0])
+	}
+	for _, code := range codes {
+		if slices.Contains(known, code) {
+			continue
+		}
+		hint := config.DidYouMean(code, known)
+		if hint != "" {
+			hint = " (" + hint + ")"
+		}
+		return &codeError{exitUsage, fmt.Sprintf("--ignore %q is no code of a warning%s; check --help lists them", code, hint)}
+	}
+	return nil
+}
+
+// tell writes the findings, and the costs where they are asked for.
+func (cmd *checkCommand) tell(c *console, r *lint.Report) {
+	for i := range r.Findings {
+		c.printf("%s\n", r.Findings[i].String())
+	}
+	if !cmd.Costs {
+		return
+	}
+	for _, cost := range r.Costs {
+		if !cost.Filtered {
+			c.printf("rule %q: no text to filter by: its fields are looked at in every line\n", cost.Rule)
+			continue
+		}
+		c.printf("rule %q: filter %s, about %.0f ns a line: %s\n", cost.Rule, cost.Filter, cost.EstimatedNsPerLine, cost.Detail)
+	}
 }

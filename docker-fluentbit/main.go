@@ -50,9 +50,18 @@ type commands struct {
 	Check    checkCommand    `cmd:"" help:"Check rules, workloads and triggers, and report everything that is wrong with them."`
 	Test     testCommand     `cmd:"" help:"Run the tests of rules."`
 	Backtest backtestCommand `cmd:"" help:"Tell what rules would have done with old logs."`
-	Trigger  triggerCommand  `cmd:"" help:"Work with triggers."`
+	Suggest  suggestCommand  `cmd:"" help:"Find the noisiest lines of old logs, with a rule and an exclusion for each."`
+	Trigger  triggerCommand  `cmd:"" help:"Try triggers of files, without an instance."`
 	Queue    queueCommand    `cmd:"" help:"Look after deliveries and dead letters, also while the plugin runs."`
-	Version  versionCommand  `cmd:"" help:"Print the version."`
+
+	Status   overviewCommand `cmd:"" help:"Show what a running instance does, and what wants attention."`
+	Top      topCommand      `cmd:"" help:"Show the busiest rules of a running instance, as it happens."`
+	Tap      tapCommand      `cmd:"" help:"Watch records pass through a running instance, each with what was decided."`
+	Silence  silenceCommand  `cmd:"" help:"Hold alerts of a running instance back for a time."`
+	Rules    rulesCommand    `cmd:"" help:"Work with the rules of a running instance."`
+	Triggers triggersCommand `cmd:"" help:"Work with the triggers of a running instance."`
+
+	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
 type versionCommand struct{}

@@ -21,6 +21,8 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"api":      apiCommand,
+			"asked":    askedCommand,
 			"receiver": receiverCommand,
 			"arrived":  arrivedCommand,
 			"plugin":   pluginCommand,

@@ -23,7 +23,8 @@ type triggerTestCommand struct {
 
 // Help gives an example.
 func (triggerTestCommand) Help() string {
-	return "Example: docker-fluentbit trigger test ops -c /etc/fluent-bit/rules.toml\n\nThe payload is real, of kind test, and takes the very way of any alert: the same client, signature and egress guard."
+	return "Example: docker-fluentbit trigger test ops -c /etc/fluent-bit/rules.toml\n\nThe payload is real, of kind test, and takes the very way of any alert: the same client, signature and egress guard. " +
+		"It is sent from here, with what the files say; \"docker-fluentbit triggers test\" has a running instance send it instead."
 }
 
 // Run sends the test alert.

@@ -60,7 +60,7 @@ func (h *Hit) alert(suppressed [NumReasons]int64, since int64) Alert {
 		Stream: rec.Stream, Source: rec.Source, Captures: h.captured(), Suppressed: suppressed, Since: since,
 		Labels: r.settings.Labels, Runbook: r.settings.Runbook,
 	}
-	if rec.Source.Kind == "container" {
+	if rec.Source.isEvent() {
 		a.Kind = KindContainer
 	}
 	if since != 0 {
@@ -105,6 +105,9 @@ func (h *Hit) Severity() Severity {
 func (h *Hit) captured() map[string]string {
 	if !h.searched {
 		h.captures, h.searched = h.rule.captures(h.line), true
+		if h.Record.Source.isEvent() {
+			h.captures = eventCaptures(h.captures, h.Record)
+		}
 	}
 	return h.captures
 }

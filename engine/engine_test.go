@@ -162,7 +162,7 @@ func TestFindAndJudgeAreProcess(t *testing.T) {
 	}})
 	w := r.e.Worker()
 	defer w.Release()
-	rec := Record{Text: []byte("x"), Source: &Source{Kind: "container", Workload: "shop/web"}, Time: 7}
+	rec := Record{Text: []byte("x"), Source: &Source{Kind: "log", Workload: "shop/web"}, Time: 7}
 	hits := w.Find(&rec, nil)
 	if len(hits) != 2 || hits[0].RuleID() != "a" || hits[1].Rule().Name != "b" || hits[0].Severity() != SeverityError {
 		t.Fatalf("hits %+v", hits)
@@ -171,7 +171,7 @@ func TestFindAndJudgeAreProcess(t *testing.T) {
 		t.Errorf("a search counts: %+v", c)
 	}
 	got := w.Judge(&hits[0], t0, nil)
-	if len(got) != 1 || got[0].Kind != KindContainer || got[0].Count != 1 || got[0].First != 7 || got[0].Last != 7 {
+	if len(got) != 1 || got[0].Kind != KindLog || got[0].Count != 1 || got[0].First != 7 || got[0].Last != 7 {
 		t.Errorf("alerts %+v", got)
 	}
 	if again := w.Judge(&hits[0], t0+1, nil); len(again) != 0 {

@@ -24,7 +24,7 @@ type Explanation struct {
 
 // Check is one condition of a rule, tried on a record.
 type Check struct {
-	Field  string `json:"field"`         // the setting: stream, where.PATH, pattern, keywords, any, all or none
+	Field  string `json:"field"`         // the setting: event, stream, where.PATH, pattern, keywords, any, all or none
 	Want   string `json:"want"`          // what it asks for
 	Got    string `json:"got,omitempty"` // what there is instead, or for an exclusion what it found
 	Passed bool   `json:"passed"`
@@ -43,6 +43,10 @@ func (c *Check) String() string {
 		return "stream is to be " + c.Want + ", and the record tells none"
 	case c.Field == "stream":
 		return "stream is " + c.Got + verdictWord(c.Passed) + c.Want
+	case c.Field == "event" && c.Got == "":
+		return "event is to be one of " + c.Want + ", and the record is a line"
+	case c.Field == "event":
+		return "event is " + c.Got + ", the rule's: " + c.Want
 	case strings.HasPrefix(c.Field, "where.") && c.Got == "":
 		return c.Field + " = " + c.Want + ": the record has no such field" + map[bool]string{true: ", which is as good"}[c.Passed]
 	case strings.HasPrefix(c.Field, "where."):
@@ -119,6 +123,9 @@ func (n *Snapshot) rulesOf(workload string) []*rule {
 func (r *rule) checks(rec *Record, line []byte) []Check {
 	var out []Check
 	s := &r.settings
+	if events := len(s.Event) > 0; events || rec.Source.isEvent() {
+		out = append(out, eventCheck(s.Event, rec))
+	}
 	if r.stream != StreamUnknown {
 		out = append(out, Check{Field: "stream", Want: s.Stream, Got: rec.Stream.String(), Passed: rec.Stream == r.stream})
 	}
@@ -153,6 +160,19 @@ func (r *rule) checks(rec *Record, line []byte) []Check {
 		out = append(out, c)
 	}
 	return out
+}
+
+// eventCheck compares the event that a record is, if it is one, with those that a rule is about, if it is about any.
+func eventCheck(names []string, rec *Record) Check {
+	c := Check{Field: "event", Want: fmt.Sprintf("%q", names)}
+	if len(names) == 0 {
+		c.Want = "none: the rule looks at lines"
+	}
+	if value, ok := appendField(nil, rec, EventField); ok && rec.Source.isEvent() {
+		text, _ := validText(value, maxCapture)
+		c.Got, c.Passed = fmt.Sprintf("%q", text), happened(names, text)
+	}
+	return c
 }
 
 // textCheck tries an expression on a line. The rule is compiled, so the expression is sound.

@@ -6,9 +6,13 @@ const maxKeyPart = 256
 // keySeparator stands between the parts of a key. Names hold no control characters, so a rule's id cannot run into what follows.
 const keySeparator = 0x1f
 
-// appendKey appends the rule's cooldown key for a record: the rule's id, then its parts, each after a separator.
+// appendKey appends the rule's cooldown key for a record: the rule's id, for an event its name, then its parts, each after a separator.
 func (w *Worker) appendKey(key []byte, r *rule, rec *Record, captures map[string]string) []byte {
 	key = append(key, r.id...)
+	if len(r.settings.Event) > 0 && rec.Fields != nil { // one event holds back no other
+		key = append(key, keySeparator)
+		key, _ = rec.Fields.AppendField(key, EventField)
+	}
 	for _, part := range r.by {
 		key = append(key, keySeparator)
 		start := len(key)

@@ -77,7 +77,7 @@ type Container struct {
 // Source says where a record came from. A Source is immutable and shared by all records of one origin, so that a decoder hands out one
 // pointer for each origin and the engine can compare pointers.
 type Source struct {
-	Kind      string // "log"; "container" for events of the container engine
+	Kind      string // "log"; SourceContainer for events of the container engine
 	Workload  string // what the container belongs to, never empty
 	Host      string
 	Tag       string // Fluent Bit's tag; "" in the standalone mode

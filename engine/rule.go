@@ -148,7 +148,9 @@ func (c *ruleCompiler) compile(id string, s RuleSettings) (*rule, error) {
 	exprs := texts(&s)
 	if len(exprs) > 0 {
 		lead := rarest(exprs, c.rarity)
-		r.lead = c.want(exprs[lead])
+		if len(s.Event) == 0 { // events are few: they are not searched with the lines
+			r.lead = c.want(exprs[lead])
+		}
 		for i, e := range exprs {
 			if i == lead && r.lead != noLead {
 				continue
@@ -208,6 +210,15 @@ func hasNamedGroup(re *regexp.Regexp) bool {
 
 // confirms reports whether a record whose line the lead expression matches hits the rule. scratch is grown and returned for reuse.
 func (r *rule) confirms(rec *Record, line []byte, scratch []byte) (hit bool, _ []byte) {
+	if len(r.settings.Event) > 0 {
+		value, ok := appendField(scratch[:0], rec, EventField)
+		if ok {
+			scratch = value
+		}
+		if !ok || !happened(r.settings.Event, string(value)) {
+			return false, scratch
+		}
+	}
 	if r.stream != StreamUnknown && rec.Stream != r.stream {
 		return false, scratch
 	}

@@ -24,7 +24,7 @@ type Limits struct {
 	MaxKeys int `toml:"max_keys"`
 }
 
-// RuleSettings says what to look for and what to make of it. At least one of pattern, keywords, any, all, none and where is set.
+// RuleSettings says what to look for and what to make of it. At least one of pattern, keywords, any, all, none, event and where is set.
 type RuleSettings struct {
 	// Names the rule; unique among the global rules, and within a workload.
 	Name string `toml:"name"`
@@ -38,6 +38,9 @@ type RuleSettings struct {
 	All []string `toml:"all"`
 	// Regular expressions, none of which may match.
 	None []string `toml:"none"`
+	// Events of the container engine, such as "die", "oom" or "health_status: unhealthy". A rule with this looks at such events instead of at
+	// lines; pattern and the like then look at the event's text, and where at its fields event, exit_code, signal and old_name.
+	Event []string `toml:"event"`
 	// The stream to look at: stdout, stderr or both.
 	Stream string `toml:"stream"`
 	// The severity of the alert. Unset: that of the record, or of the line when it is a JSON object with a level; else warning.

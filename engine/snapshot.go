@@ -57,6 +57,7 @@ type effective struct {
 	member  []uint64          // indexes of rules
 	over    map[int32][]*rule // lead → variants
 	always  []*rule           // rules without a lead, variants included
+	events  []*rule           // those that look at events instead of lines
 
 	contexts bool // some rule asks for a context
 	before   int  // the most lines before a hit that one asks for
@@ -98,9 +99,11 @@ func compile(s Settings, maxWorkers int, counters func(id string) *RuleCounters)
 	n.compiler.sealed = true
 	n.byLead = make([][]*rule, set.Len())
 	for _, r := range n.rules {
-		if r.lead == noLead {
+		switch {
+		case len(r.settings.Event) > 0:
+		case r.lead == noLead:
 			n.always = append(n.always, r)
-		} else {
+		default:
 			n.byLead[r.lead] = append(n.byLead[r.lead], r)
 		}
 	}
@@ -233,6 +236,9 @@ func (n *Snapshot) resolve(rules []Resolved) *effective {
 			continue
 		}
 		switch {
+		case len(r.settings.Event) > 0:
+			e.events = append(e.events, r)
+			continue
 		case r.lead == noLead:
 			e.always = append(e.always, r)
 		case r.index < 0:

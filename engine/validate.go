@@ -83,8 +83,8 @@ func (p *problems) name(name string) {
 
 // text checks what the line must look like.
 func (p *problems) text(r *RuleSettings) {
-	if r.Pattern == "" && len(r.Keywords)+len(r.Any)+len(r.All)+len(r.None)+len(r.Where) == 0 {
-		p.add("pattern", "", "a rule needs at least one of pattern, keywords, any, all, none and where")
+	if r.Pattern == "" && len(r.Keywords)+len(r.Any)+len(r.All)+len(r.None)+len(r.Where)+len(r.Event) == 0 {
+		p.add("pattern", "", "a rule needs at least one of pattern, keywords, any, all, none, event and where")
 	}
 	if r.Pattern != "" {
 		p.regexp("pattern", r.Pattern)
@@ -110,6 +110,15 @@ func (p *problems) text(r *RuleSettings) {
 			fe.Message, fe.Hint = explainRegexp(err)
 			*p = append(*p, fe)
 		}
+	}
+	for _, name := range r.Event {
+		if !slices.Contains(eventNames, name) {
+			p.add("event", name, "no event of a container: want one of %s", strings.Join(eventNames, ", "))
+		}
+	}
+	p.listLen("event", len(r.Event))
+	if len(r.Event) > 0 && (r.Stream == "stdout" || r.Stream == "stderr") {
+		p.add("stream", r.Stream, "an event belongs to no stream")
 	}
 	if r.Stream != "" && !slices.Contains(streamWords, r.Stream) {
 		p.add("stream", r.Stream, "unknown stream: want one of %s", strings.Join(streamWords, ", "))

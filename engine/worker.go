@@ -104,6 +104,15 @@ func (w *Worker) Find(rec *Record, dst []Hit) []Hit {
 		line, cut = line[:maxMatched], true
 	}
 	found := len(dst)
+	if rec.Source.isEvent() {
+		for _, r := range rules.events {
+			if w.confirms(r, rec, line) {
+				dst = append(dst, Hit{Record: rec, rule: r, line: line, cut: cut})
+			}
+		}
+		slices.SortFunc(dst[found:], byOrder)
+		return dst
+	}
 	w.leads = w.matcher.Match(line, rules.enabled, w.leads[:0])
 	for _, lead := range w.leads {
 		for _, r := range w.snapshot.byLead[lead] {
@@ -123,10 +132,12 @@ func (w *Worker) Find(rec *Record, dst []Hit) []Hit {
 		}
 	}
 	if len(dst)-found > 1 {
-		slices.SortFunc(dst[found:], func(a, b Hit) int { return cmp.Compare(a.rule.order, b.rule.order) })
+		slices.SortFunc(dst[found:], byOrder)
 	}
 	return dst
 }
+
+func byOrder(a, b Hit) int { return cmp.Compare(a.rule.order, b.rule.order) }
 
 func (w *Worker) confirms(r *rule, rec *Record, line []byte) (ok bool) {
 	ok, w.field = r.confirms(rec, line, w.field)

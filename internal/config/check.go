@@ -77,12 +77,14 @@ func (l *loader) reportRule(p *part, errs []engine.FieldError) {
 		hint := e.Hint
 		switch {
 		case hint != "":
-		case e.Field == "stream":
+		case e.Field == "stream" && !slices.Contains(engine.StreamNames(), e.Value):
 			hint = didYouMean(e.Value, engine.StreamNames())
 		case e.Field == "cooldown_by":
 			hint = didYouMean(e.Value, engine.CooldownByNames())
 		case e.Field == "equal":
 			hint = didYouMean(e.Value, engine.EqualNames())
+		case e.Field == "event":
+			hint = didYouMean(e.Value, engine.EventNames())
 		}
 		l.report(p, e.Field, e.Value, e.Message, hint)
 	}

@@ -145,7 +145,7 @@ func TestParamsProblems(t *testing.T) {
 		},
 		"nothing set": {
 			map[string]string{"rules": "x"},
-			`parameter rules: rule "x": pattern: a rule needs at least one of pattern, keywords, any, all, none and where`,
+			`parameter rules: rule "x": pattern: a rule needs at least one of pattern, keywords, any, all, none, event and where`,
 		},
 		"named twice": {
 			map[string]string{"rules": "x X", "rule.x.pattern": "a"},

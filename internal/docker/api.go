@@ -20,8 +20,9 @@ type API interface {
 	// Logs opens the log of a container: both streams, with time stamps. ErrNotFound and ErrUnreadable are told apart. With Follow it may
 	// return only when there is something to read.
 	Logs(ctx context.Context, id string, o LogOptions) (io.ReadCloser, error)
-	// Events calls each for each event of a container, until ctx or the connection ends; subscribed is called before the first.
-	Events(ctx context.Context, subscribed func(), each func(Event)) error
+	// Events calls each for each event of a container, until ctx or the connection ends; subscribed is called before the first. Events since
+	// a time, in ns and inclusive, come first, as far as the engine still has them; 0: none.
+	Events(ctx context.Context, since int64, subscribed func(), each func(Event)) error
 }
 
 // The errors that an API tells apart.
@@ -52,6 +53,10 @@ type Container struct {
 	Created         time.Time
 	Driver          string            // of the log
 	LogOptions      map[string]string // of the driver
+	Finished        time.Time         // when it ended last; the year 1: never
+	ExitCode        int               // of its last end; 0 while it runs
+	OOMKilled       bool              // it ended because it took too much memory
+	Health          string            // "healthy", "unhealthy", "starting", "none" or ""
 }
 
 // LogOptions says which part of a log is wanted.
@@ -62,4 +67,8 @@ type LogOptions struct {
 }
 
 // Event is something that happened to a container.
-type Event struct{ ID, Name, Action string }
+type Event struct {
+	ID, Name, Action string
+	Time             int64             // ns, by the engine's clock
+	Attributes       map[string]string // of the event, and the container's labels
+}

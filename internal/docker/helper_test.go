@@ -33,6 +33,7 @@ type bench struct {
 	ids     map[string]int      // what alert ids are made of
 	saved   map[string][]byte
 	notices []docker.Notice
+	events  []docker.Occurrence
 	closed  chan struct{} // while open, the sink takes nothing; nil: it takes everything
 	onTake  func()
 }
@@ -70,7 +71,7 @@ func (b *bench) options() docker.Options {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return docker.Options{
-		API: c, Sink: b.take, Save: b.save, Saved: maps.Clone(b.saved), Notice: b.notice, Timing: docker.Patient(),
+		API: c, Sink: b.take, Save: b.save, Saved: maps.Clone(b.saved), Notice: b.notice, Happened: b.happened, Timing: docker.Patient(),
 		Log: slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 }
@@ -152,6 +153,29 @@ func (b *bench) notice(n docker.Notice) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.notices = append(b.notices, n)
+}
+
+func (b *bench) happened(_ context.Context, o *docker.Occurrence) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.events = append(b.events, *o)
+	return nil
+}
+
+// occurred returns the texts of the events of a kind, with a mark for those that were found later.
+func (b *bench) occurred(names ...string) (texts []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range b.events {
+		o := &b.events[i]
+		if text := o.Text(); slices.Contains(names, o.Event) {
+			if o.Recovered {
+				text += " (found)"
+			}
+			texts = append(texts, text)
+		}
+	}
+	return texts
 }
 
 func (b *bench) told() []docker.NoticeKind {

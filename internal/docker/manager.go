@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -46,6 +47,8 @@ type Options struct {
 	// Sink takes lines. It returns when they are taken for good, or with an error when ctx ended before: then none of them was taken. It is
 	// called for many containers at once, but for each container one call at a time.
 	Sink func(ctx context.Context, b *Batch) error
+	// Happened takes what happens to containers, as Sink takes lines, one at a time. nil: nobody wants to know.
+	Happened func(ctx context.Context, o *Occurrence) error
 	// Notice is told of lines that cannot be had. It must not wait.
 	Notice func(Notice)
 	Log    *slog.Logger
@@ -64,12 +67,18 @@ type Manager struct {
 	budget     budget        // of partial lines
 	events     chan Event
 	look       chan struct{} // holds one wish to reconcile now
+	happenings chan Event    // on their way to Options.Happened
+	heard      atomic.Int64  // the newest event's time, ns
+	told       atomic.Int64  // the newest time of an event that was taken, ns
+	recover    atomic.Bool   // events may have been missed: the next look at all containers is to find out
+	known      atomic.Int64  // up to when events were known when that began, ns
 
 	mu       sync.Mutex
 	tails    map[string]*tail
 	ignored  map[string]bool
 	settings Settings
 	saved    map[string][]byte // cursors of containers that were not met yet
+	deaths   map[string]int64  // when containers ended last, as far as it was told
 	removed  []string          // whose cursors are to be removed from what is saved
 	version  string
 	offset   time.Duration // from this machine's clock to the engine's
@@ -81,6 +90,7 @@ type Manager struct {
 	reconciled atomic.Bool // all containers that were there at the start have tails
 	saving     sync.Mutex  // keeps saves apart, and guards kept
 	kept       int64       // since, as it was saved last
+	toldSaved  int64       // told, as it was saved last
 
 	cancel   context.CancelFunc
 	tailing  sync.WaitGroup // the tails
@@ -120,8 +130,8 @@ func New(o Options) (*Manager, error) {
 	}
 	m := &Manager{
 		opt: o, timing: timing, settings: o.Settings, inspecting: make(chan struct{}, maxInspecting), slots: make(chan struct{}, maxGiants),
-		events: make(chan Event, maxEvents), look: make(chan struct{}, 1), tails: map[string]*tail{}, ignored: map[string]bool{},
-		saved: map[string][]byte{}, first: true,
+		events: make(chan Event, maxEvents), happenings: make(chan Event, maxEvents), look: make(chan struct{}, 1), tails: map[string]*tail{}, ignored: map[string]bool{},
+		saved: map[string][]byte{}, deaths: map[string]int64{}, first: true,
 	}
 	for id, value := range o.Saved {
 		if id == placeKey {
@@ -131,6 +141,13 @@ func New(o Options) (*Manager, error) {
 				continue
 			}
 			m.first, m.since = false, c.since
+			continue
+		}
+		if id == eventsKey {
+			if told, n := binary.Varint(value); n > 0 {
+				m.told.Store(told)
+				m.heard.Store(told)
+			}
 			continue
 		}
 		m.saved[id] = value
@@ -198,6 +215,9 @@ func (m *Manager) work(ctx context.Context) {
 		}
 	}
 	m.running.Go(func() { m.listen(ctx) })
+	if m.opt.Happened != nil {
+		m.running.Go(func() { m.tell(ctx) })
+	}
 	tick := time.NewTicker(m.timing.reconcile)
 	defer tick.Stop()
 	for {
@@ -206,6 +226,7 @@ func (m *Manager) work(ctx context.Context) {
 			m.guarded("handling an event", func() { m.handle(ctx, e) })
 		case <-tick.C:
 			m.guarded("reconciling", func() { m.reconcile(ctx, false) })
+			m.findMissed(ctx)
 		case <-m.look:
 			m.guarded("reconciling", func() { m.reconcile(ctx, true) })
 		case <-ctx.Done():
@@ -243,6 +264,9 @@ func (m *Manager) connect(ctx context.Context) error {
 	if m.opt.Host == "" {
 		m.opt.Host = info.Name
 	}
+	if m.told.Load() == 0 {
+		m.told.Store(m.began)
+	}
 	if m.first {
 		m.since = m.began
 		if m.opt.Since > 0 {
@@ -259,9 +283,16 @@ func (m *Manager) listen(ctx context.Context) {
 	for failures := 0; ctx.Err() == nil; failures++ {
 		began := m.opt.Now()
 		err := errPanic
+		m.lapse()
 		late := time.AfterFunc(m.timing.firstByte, m.reconcileNow) // an engine may answer only with the first event
 		m.guarded("listening to events", func() {
-			err = m.opt.API.Events(ctx, m.reconcileNow, func(e Event) {
+			since := m.heard.Load()
+			if since > 0 {
+				since++
+			}
+			err = m.opt.API.Events(ctx, since, m.reconcileNow, func(e Event) {
+				m.heard.Store(max(m.heard.Load(), e.Time))
+				m.happened(e)
 				select {
 				case m.events <- e:
 				default: // the next reconciliation makes up for it

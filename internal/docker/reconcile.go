@@ -35,6 +35,7 @@ func (m *Manager) reconcile(ctx context.Context, all bool) {
 		}
 	}
 	maps.DeleteFunc(m.ignored, func(id string, _ bool) bool { return !listed[id] })
+	maps.DeleteFunc(m.deaths, func(id string, _ int64) bool { return !listed[id] })
 	for id := range m.saved {
 		if !listed[id] {
 			delete(m.saved, id)

@@ -39,13 +39,14 @@ func (t *Timing) backoff(failures int) time.Duration {
 
 // counters counts what the manager does.
 type counters struct {
-	lines, replayed, gaps, notices, stalls, broken, invalid, missed, panics, unsaved atomic.Int64
+	events, lines, replayed, gaps, notices, stalls, broken, invalid, missed, panics, unsaved atomic.Int64
 }
 
 // Stats is a copy of all counters.
 type Stats struct {
 	States   [states]int // containers by State
 	Lines    int64       // handed over
+	Events   int64       // handed over
 	Replayed int64       // records that came again and were left out
 	Gaps     int64       // logs of which a part was lost
 	Notices  int64       // given
@@ -61,7 +62,7 @@ type Stats struct {
 func (m *Manager) Stats() Stats {
 	c := &m.counters
 	s := Stats{
-		Lines: c.lines.Load(), Replayed: c.replayed.Load(), Gaps: c.gaps.Load(), Notices: c.notices.Load(), Stalls: c.stalls.Load(),
+		Events: c.events.Load(), Lines: c.lines.Load(), Replayed: c.replayed.Load(), Gaps: c.gaps.Load(), Notices: c.notices.Load(), Stalls: c.stalls.Load(),
 		Broken: c.broken.Load(), Invalid: c.invalid.Load(), Missed: c.missed.Load(), Unsaved: c.unsaved.Load(), Panics: c.panics.Load(),
 	}
 	m.mu.Lock()
@@ -109,6 +110,9 @@ func (m *Manager) save(ctx context.Context) error {
 			changed[t.id] = value
 		}
 	}
+	if told := m.takeTold(); told != nil {
+		changed[eventsKey] = told
+	}
 	if len(changed) == 0 {
 		return nil
 	}
@@ -120,6 +124,7 @@ func (m *Manager) save(ctx context.Context) error {
 		return nil
 	}
 	m.counters.unsaved.Add(1)
+	m.toldSaved = 0
 	for _, t := range tails {
 		if changed[t.id] != nil {
 			t.place.Lock()

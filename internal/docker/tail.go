@@ -63,6 +63,8 @@ type tail struct {
 	early    bool       // the container was there when the manager started
 	rewound  bool       // the cursor was restored: the log has to be looked at, even of a container that does not run
 
+	health atomic.Pointer[string] // as it was told or seen last
+
 	mu    sync.Mutex // held while records are joined and handed over
 	join  joiner
 	batch batch

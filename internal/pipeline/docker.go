@@ -16,8 +16,13 @@ import (
 // Take evaluates lines of a container and keeps their alerts before it returns. A line that comes again makes alerts with the ids that they
 // had before. While there is no room for alerts it waits, until ctx ends: then no line was evaluated. It is a docker.Options.Sink.
 func (p *Pipeline) Take(ctx context.Context, lines *docker.Batch) error {
+	return p.untilRoom(ctx, func(b *batch) { b.container(lines) })
+}
+
+// untilRoom has an evaluator evaluate lines, as soon as there is room for alerts.
+func (p *Pipeline) untilRoom(ctx context.Context, lines func(*batch)) error {
 	wait := roomMin
-	for p.submit(func(b *batch) { b.container(lines) }) == Refused {
+	for p.submit(lines) == Refused {
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
@@ -44,6 +49,25 @@ func (b *batch) container(lines *docker.Batch) {
 		rec := engine.Record{Time: l.Time, Text: l.Text, Stream: l.Stream, Truncated: l.Truncated, Source: lines.Source}
 		b.identified(&rec, func(a *engine.Alert) string { return b.ids.ofLine(a.RuleID, lines.Source.Container.ID, l) })
 	}
+}
+
+// Happened evaluates an event of a container, as Take does lines. It is a docker.Options.Happened.
+func (p *Pipeline) Happened(ctx context.Context, o *docker.Occurrence) error {
+	return p.untilRoom(ctx, func(b *batch) {
+		rec := engine.Record{Time: o.Time, Text: []byte(o.Text()), Source: o.Source, Fields: o}
+		b.identified(&rec, func(a *engine.Alert) string { return b.ids.ofEvent(a.RuleID, o) })
+	})
+}
+
+// ofEvent returns the id of a rule's alert about an event: SHA-256 over rule, instance, container, event and time.
+func (id *identity) ofEvent(rule string, o *docker.Occurrence) string {
+	h := sha256.New()
+	for _, part := range []string{"event", rule, id.instance, o.Source.Container.ID, o.Event} {
+		h.Write(binary.AppendUvarint(nil, uint64(len(part))))
+		h.Write([]byte(part))
+	}
+	h.Write(binary.BigEndian.AppendUint64(nil, uint64(o.Time)))
+	return "al_" + idEncoding.EncodeToString(h.Sum(nil)[:16])
 }
 
 // ofLine returns the id of a rule's alert about a container's line: SHA-256 over rule, instance, container, stream, time, ordinal and text.

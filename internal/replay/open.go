@@ -134,7 +134,7 @@ func (s *Set) sniff(head []byte, changed int64) (form Form, first int64, timed b
 	switch {
 	case len(head) == 0:
 		return 0, 0, false, errEmpty
-	case isBinary(head):
+	case s.opt.Form == FormAuto && isBinary(head):
 		return 0, 0, false, errBinary
 	}
 	if form = s.opt.Form; form == FormAuto {

@@ -28,7 +28,8 @@ type api struct {
 	streams map[chan string]bool
 	sent    []string // events that were sent, for those who come back
 	lastIDs []string
-	cut     int // streams to end at once
+	// Of every alert that is asked for by itself.
+	deliveries []object
 }
 
 type apiCall struct {
@@ -92,6 +93,9 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
 	a.calls = append(a.calls, apiCall{what, body})
 	answer, ok := a.answers[what]
+	if id, one := strings.CutPrefix(what, "GET /api/v1/events/"); one {
+		answer, ok = object{"alert": object{"id": id}, "deliveries": a.deliveries}, true
+	}
 	a.mu.Unlock()
 	if !ok {
 		problem(w, failure{http.StatusNotFound, "there is no such thing", what})
@@ -212,6 +216,13 @@ func event(n int, alert object, deliveries ...object) object {
 // fill sets the answers of an instance that has much to tell.
 func (a *api) fill() {
 	now := time.Now().UTC()
+	deliveries := []object{
+		{"target": "ops", "state": "delivered", "attempts": 1, "at": now},
+		{"target": "pager", "state": "pending", "attempts": 3, "reason": "answered 503 Service Unavailable"},
+	}
+	a.mu.Lock()
+	a.deliveries = deliveries
+	a.mu.Unlock()
 	var events []object
 	kinds := []struct {
 		severity, rule, workload, message, summary string
@@ -236,13 +247,13 @@ func (a *api) fill() {
 			alert["context"] = object{"before": []string{"handling GET /cart/9041", "loading cart 9041"},
 				"after": []string{"", "goroutine 37 [running]:", "main.(*Cart).Item(0xc000012345, 0x5)", "\t/src/cart.go:41 +0x1d"}}
 		}
-		events = append(events, event(1000-i, alert, object{"target": "ops", "state": "delivered", "attempts": 1, "at": now}, object{"target": "pager", "state": "pending", "attempts": 3, "reason": "answered 503 Service Unavailable"}))
+		events = append(events, event(1000-i, alert, deliveries...))
 	}
 	a.set("GET /api/v1/events", object{"events": events, "next": ""})
 	a.set("GET /api/v1/instances", object{"instances": []object{{"id": "ops", "kind": "plugin", "version": "1.0.0", "started": now.Add(-50 * time.Hour), "ready": true}}})
 	a.set("GET /api/v1/stats", object{
 		"lines": 48211734, "hits": 20412, "alerts": 1311, "pending": 41, "suppressed": object{"cooldown": 17210, "rate_limit": 1203, "silence": 512, "dry_run": 135},
-		"drops": object{"gaps": 2, "queue": 11}, "evicted": 3, "tails": object{"live": 14, "catching_up": 1}, "store": object{"mode": "disk", "used": 14680064, "max": 268435456},
+		"drops": object{"gaps": 2, "delivery_bound": 11, "tap": 40, "overlong_bytes": 9000}, "evicted": 3, "tails": object{"live": 14, "catching_up": 1}, "store": object{"mode": "disk", "used": 14680064, "max": 268435456},
 		"problems": []string{`rules.toml:41: rule "oops": pattern: error parsing regexp: missing closing ): ` + "`(oops`"},
 		"rules": []object{
 			{"name": "go-panic", "hits": 412, "alerts": 61, "pending": 0, "suppressed": object{"cooldown": 351}, "nanos": 412000000},
@@ -280,8 +291,8 @@ func (a *api) fill() {
 		{"alert_id": "al_3", "target": "pager", "rule": "http-5xx", "summary": "500 for POST /cart", "reason": "answered 400 Bad Request", "attempts": 1, "died": now.Add(-5 * time.Hour), "expires": now.Add(5 * 24 * time.Hour)},
 	}})
 	a.set("GET /api/v1/silences", object{"silences": []object{
-		{"id": "si_1", "matchers": object{"rule": "failed-charge", "workload": "staging/*"}, "from": now.Add(-time.Hour), "until": now.Add(3 * time.Hour), "comment": "load test", "author": "ops", "hits": 512},
-		{"id": "si_2", "matchers": object{"rule": "slow-query"}, "from": now.Add(-30 * time.Hour), "until": now.Add(-26 * time.Hour), "comment": "migration", "author": "api", "hits": 12},
+		{"id": "si_1", "rule": "failed-charge", "workload": "staging/*", "from": now.Add(-time.Hour), "until": now.Add(3 * time.Hour), "comment": "load test", "author": "ops"},
+		{"id": "si_2", "rule": "slow-query", "from": now.Add(-30 * time.Hour), "until": now.Add(-26 * time.Hour), "comment": "migration", "author": "api"},
 	}})
 	a.set("POST /api/v1/silences", object{"id": "si_3"})
 	a.set("DELETE /api/v1/silences/si_1", object{})

@@ -111,7 +111,9 @@ func (e *engine) signal(s syscall.Signal) {
 	}
 	if s == syscall.SIGTERM || s == syscall.SIGKILL {
 		_ = e.run.Wait() // ended by a signal
+		// What a killed engine leaves names processes that are gone, though perhaps nobody has asked for their status.
 		_ = os.Remove(filepath.Join(e.dir, "pid"))
+		_ = os.Remove(filepath.Join(e.dir, "exec/containerd/containerd.pid"))
 	}
 }
 

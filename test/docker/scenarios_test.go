@@ -229,8 +229,9 @@ func sorted(lines []string) []string {
 }
 
 // rmBursts starts containers that end at once and are removed with their logs. How many are seen depends on the machine; none is seen twice.
-func rmBursts(t *testing.T, e *engine, f *follower) {
-	const number = 24
+func rmBursts(t *testing.T, e *engine, f *follower) { rmBurst(t, e, f, 24) }
+
+func rmBurst(t *testing.T, e *engine, f *follower, number int) {
 	f.start()
 	var all []*exec.Cmd
 	for i := range number {

@@ -101,12 +101,13 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // Request is one call. The zero value of every field but Path may be used.
 type Request struct {
-	Method string // GET when empty
-	Path   string // below the listener's address, with escaped segments; see Path
-	Query  url.Values
-	Body   any    // marshalled to JSON; a json.RawMessage is sent as it is
-	Match  string // the ETag that must still hold, as If-Match
-	Patch  bool   // the body is a JSON merge patch (RFC 7396)
+	Method     string // GET when empty
+	Path       string // below the listener's address, with escaped segments; see Path
+	Query      url.Values
+	Body       any    // marshalled to JSON; a json.RawMessage is sent as it is
+	Match      string // the ETag that must still hold, as If-Match
+	Everywhere bool   // it is of no instance
+	Patch      bool   // the body is a JSON merge patch (RFC 7396)
 }
 
 // Answer is what came back beside the body.
@@ -164,7 +165,7 @@ func (c *Client) send(ctx context.Context, r Request, accept, lastID string) (*h
 	for key, values := range r.Query {
 		query[key] = values
 	}
-	if c.options.Instance != "" {
+	if c.options.Instance != "" && !r.Everywhere {
 		query.Set("instance", c.options.Instance)
 	}
 	address := c.base.String() + r.Path

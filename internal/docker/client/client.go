@@ -111,6 +111,15 @@ func (c *Client) Inspect(ctx context.Context, id string) (docker.Container, erro
 		out.Running = i.State.Running || i.State.Restarting
 		out.Started = i.State.StartedAt != "" && !strings.HasPrefix(i.State.StartedAt, "0001-")
 	}
+	if i.State != nil {
+		out.ExitCode, out.OOMKilled = i.State.ExitCode, i.State.OOMKilled
+		if at, err := time.Parse(time.RFC3339Nano, i.State.FinishedAt); err == nil {
+			out.Finished = at
+		}
+		if i.State.Health != nil {
+			out.Health = string(i.State.Health.Status)
+		}
+	}
 	if i.HostConfig != nil {
 		out.Driver, out.LogOptions = i.HostConfig.LogConfig.Type, i.HostConfig.LogConfig.Config
 	}
@@ -124,23 +133,30 @@ func (c *Client) Logs(ctx context.Context, id string, o docker.LogOptions) (io.R
 		options.Tail = fmt.Sprint(o.Tail)
 	}
 	if o.Since > 0 {
-		options.Since = fmt.Sprintf("%d.%09d", o.Since/1e9, o.Since%1e9)
+		options.Since = moment(o.Since)
 	}
 	body, err := c.sdk.ContainerLogs(ctx, id, options)
 	return body, translate(err)
 }
 
+// moment writes a time in ns as the engine takes it.
+func moment(ns int64) string { return fmt.Sprintf("%d.%09d", ns/1e9, ns%1e9) }
+
 // Events hands over the events of containers until ctx ends or the connection does. Subscribed is called once the engine has taken the
 // subscription, as far as the protocol tells.
-func (c *Client) Events(ctx context.Context, subscribed func(), each func(docker.Event)) error {
+func (c *Client) Events(ctx context.Context, since int64, subscribed func(), each func(docker.Event)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	messages, errs := c.sdk.Events(ctx, events.ListOptions{Filters: filters.NewArgs(filters.Arg("type", string(events.ContainerEventType)))})
+	options := events.ListOptions{Filters: filters.NewArgs(filters.Arg("type", string(events.ContainerEventType)))}
+	if since > 0 {
+		options.Since = moment(since)
+	}
+	messages, errs := c.sdk.Events(ctx, options)
 	subscribed()
 	for {
 		select {
 		case m := <-messages:
-			each(docker.Event{ID: m.Actor.ID, Action: string(m.Action), Name: m.Actor.Attributes["name"]})
+			each(docker.Event{ID: m.Actor.ID, Action: string(m.Action), Name: m.Actor.Attributes["name"], Time: m.TimeNano, Attributes: m.Actor.Attributes})
 		case err := <-errs:
 			if err == nil || errors.Is(err, io.EOF) {
 				return io.ErrUnexpectedEOF

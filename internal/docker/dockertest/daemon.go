@@ -5,11 +5,13 @@ package dockertest
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -30,6 +32,7 @@ type Daemon struct {
 	version    string
 	server     *http.Server
 	requests   []string // of logs
+	history    []event  // the last events; a restart forgets them
 	down       bool
 }
 
@@ -52,6 +55,9 @@ type Container struct {
 	TTY                     bool
 	d                       *Daemon
 	running, started        bool
+	finished                time.Time
+	exitCode                int
+	health                  string
 	created                 time.Time
 	records                 []entry
 }
@@ -65,6 +71,8 @@ type entry struct {
 
 type event struct {
 	Type, Action string
+	Time         int64 `json:"time"`
+	TimeNano     int64 `json:"timeNano"`
 	Actor        struct {
 		ID         string
 		Attributes map[string]string
@@ -104,6 +112,7 @@ func (d *Daemon) Up() {
 func (d *Daemon) Down() {
 	d.mu.Lock()
 	d.down = true
+	d.history = nil
 	d.changed.Broadcast()
 	server := d.server
 	d.mu.Unlock()
@@ -190,12 +199,20 @@ func (d *Daemon) tick() time.Time {
 }
 
 // tell sends an event. The caller holds the lock.
-func (d *Daemon) tell(c *Container, action string) {
-	if d.faults.NoEvents {
+func (d *Daemon) tell(c *Container, action string, attributes ...string) {
+	if d.faults.NoEvents || d.down {
 		return
 	}
-	e := event{Type: "container", Action: action}
-	e.Actor.ID, e.Actor.Attributes = c.ID, map[string]string{"name": c.Name}
+	at := d.tick().UnixNano()
+	e := event{Type: "container", Action: action, Time: at / 1e9, TimeNano: at}
+	e.Actor.ID, e.Actor.Attributes = c.ID, map[string]string{"name": c.Name, "image": c.Image}
+	maps.Copy(e.Actor.Attributes, c.Labels)
+	for i := 0; i < len(attributes); i += 2 {
+		e.Actor.Attributes[attributes[i]] = attributes[i+1]
+	}
+	if d.history = append(d.history, e); len(d.history) > 256 {
+		d.history = d.history[1:]
+	}
 	for l := range d.listeners {
 		select {
 		case l <- e:
@@ -208,14 +225,39 @@ func (d *Daemon) tell(c *Container, action string) {
 func (c *Container) Start() { c.set(true, "start") }
 
 // Die ends the container; open streams end.
-func (c *Container) Die() { c.set(false, "die") }
+func (c *Container) Die() { c.Exit(0) }
 
-func (c *Container) set(running bool, action string) {
+// Exit ends the container with a code; open streams end.
+func (c *Container) Exit(code int) { c.set(false, "die", "exitCode", strconv.Itoa(code)) }
+
+func (c *Container) set(running bool, action string, attributes ...string) {
 	c.d.mu.Lock()
 	defer c.d.mu.Unlock()
+	if c.running && !running {
+		c.finished = c.d.tick()
+		c.exitCode, _ = strconv.Atoi(attributes[1])
+	}
+	if running {
+		c.exitCode = 0
+	}
 	c.running, c.started = running, c.started || running
-	c.d.tell(c, action)
+	c.d.tell(c, action, attributes...)
 	c.d.changed.Broadcast()
+}
+
+// Health sets what the container's health check says.
+func (c *Container) Health(status string) {
+	c.d.mu.Lock()
+	defer c.d.mu.Unlock()
+	c.health = status
+	c.d.tell(c, "health_status: "+status)
+}
+
+// Happens tells an event that changes nothing.
+func (c *Container) Happens(action string, attributes ...string) {
+	c.d.mu.Lock()
+	defer c.d.mu.Unlock()
+	c.d.tell(c, action, attributes...)
 }
 
 // Remove removes the container with its log.
@@ -232,8 +274,9 @@ func (c *Container) Remove() {
 func (c *Container) Rename(name string) {
 	c.d.mu.Lock()
 	defer c.d.mu.Unlock()
+	old := c.Name
 	c.Name = name
-	c.d.tell(c, "rename")
+	c.d.tell(c, "rename", "oldName", "/"+old)
 }
 
 // Stdout and Stderr write records, each with a time of its own and a line end.
@@ -349,7 +392,8 @@ func (d *Daemon) handler() http.Handler {
 		}
 		answer(w, map[string]any{
 			"Id": c.ID, "Name": "/" + c.Name, "Created": c.created.Format(time.RFC3339Nano),
-			"State":      map[string]any{"Running": c.running, "Status": c.state(), "StartedAt": startedAt},
+			"State": map[string]any{"Running": c.running, "Status": c.state(), "StartedAt": startedAt, "ExitCode": c.exitCode,
+				"FinishedAt": c.finished.Format(time.RFC3339Nano), "Health": map[string]any{"Status": c.health}},
 			"Config":     map[string]any{"Image": c.Image, "Labels": c.Labels, "Tty": c.TTY},
 			"HostConfig": map[string]any{"LogConfig": map[string]any{"Type": c.Driver, "Config": c.Options}},
 		})

@@ -151,8 +151,14 @@ func (o *writer) send(e entry, tty, stamps bool) error {
 
 // tellAll answers a request for events.
 func (d *Daemon) tellAll(w http.ResponseWriter, r *http.Request) {
-	events := make(chan event, 256)
+	events := make(chan event, 512)
+	since := parseSince(r.URL.Query().Get("since"))
 	d.mu.Lock()
+	for _, e := range d.history {
+		if since > 0 && e.TimeNano >= since {
+			events <- e
+		}
+	}
 	d.listeners[events] = true
 	d.mu.Unlock()
 	defer func() {

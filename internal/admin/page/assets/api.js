@@ -13,7 +13,7 @@ export class Problem extends Error {
 /** Everything that is wrong, one text a line. */
 export const told = (error) => [error.message, ...(error.errors ?? []).map((e) => [e.field, e.detail].filter(Boolean).join(': ')).filter((t) => t !== error.message)];
 
-const state = { ask: undefined, asking: undefined, instance: '' };
+const state = { ask: undefined, asking: undefined, instance: '', guarded: undefined };
 
 /** ask(wrong) shows a dialog and resolves to a token, or to undefined when there will be none. */
 export function setAsk(ask) { state.ask = ask; }
@@ -48,13 +48,27 @@ function address(path, query) {
   return text ? `${path}?${text}` : path;
 }
 
+/**
+ * Whether the page itself wants a token. Then the browser asked for it and has it, and sends it along with calls; asking again would be once too often.
+ * Otherwise it is asked for here, and the browser must not ask as well.
+ */
+async function guarded() {
+  if (state.guarded === undefined) {
+    const response = await fetch('/', { method: 'HEAD', cache: 'no-store', credentials: 'omit', redirect: 'error' });
+    state.guarded = response.status === 401;
+  }
+  return state.guarded;
+}
+
 async function send(path, options) {
   for (;;) {
     const used = token();
     const headers = { ...options.headers };
     if (used) headers.Authorization = `Bearer ${used}`;
-    const response = await fetch(path, { ...options, headers, cache: 'no-store', credentials: 'omit', redirect: 'error' });
+    const lent = !used && state.guarded === true;
+    const response = await fetch(path, { ...options, headers, cache: 'no-store', credentials: lent ? 'same-origin' : 'omit', redirect: 'error' });
     if (response.status !== 401) return response;
+    if (!used && !lent && await guarded()) continue;
     if (used === token() && !(await authorize())) throw await problemOf(response);
   }
 }

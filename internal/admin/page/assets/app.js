@@ -90,8 +90,12 @@ function follow() {
   setLive('connecting');
   stream('/api/v1/alerts/stream', {
     signal: streaming.signal,
-    onState: setLive,
+    onState: (state, error) => {
+      setLive(state, error);
+      if (state === 'live') now.caughtUp(context); // what came between the list and the stream
+    },
     onEvent: (event) => {
+      if (event.name === 'gap') { now.caughtUp(context); return; }
       let alert;
       try { alert = alertOf(JSON.parse(event.data), event.id); } catch { return; }
       if (alert) now.arrived(context, alert);

@@ -23,19 +23,23 @@ export function eventsOf(page) {
 
 export const instancesOf = (answer) => (answer.instances ?? []).map((i) => ({ id: i.id, kind: i.kind ?? '', version: i.version ?? '', started: i.started, ready: i.ready, state: i.state }));
 
+// What is no loss: what was left out of somebody's tap, and what was cut off a line.
+const harmless = ['tap', 'overlong_bytes'];
+const losses = (drops) => Object.fromEntries(Object.entries(drops ?? {}).filter(([why]) => !harmless.includes(why)));
+
 const sum = (by) => Object.values(by ?? {}).reduce((n, v) => n + v, 0);
 
 export function statsOf(answer) {
   const s = answer;
   return {
     lines: s.lines ?? 0, hits: s.hits ?? 0, alerts: s.alerts ?? 0, pending: s.pending ?? 0, suppressed: s.suppressed ?? {}, held: sum(s.suppressed),
-    drops: s.drops ?? {}, lost: sum(s.drops), evicted: s.evicted ?? 0, tails: s.tails ?? {}, store: s.store ?? {}, broken: s.problems ?? [],
+    drops: losses(s.drops), lost: sum(losses(s.drops)), evicted: s.evicted ?? 0, tails: s.tails ?? {}, store: s.store ?? {}, broken: s.problems ?? [],
     waiting: (s.targets ?? []).reduce((n, t) => n + (t.pending ?? 0), 0), dead: (s.targets ?? []).reduce((n, t) => n + (t.dead ?? 0), 0), holds: (s.targets ?? []).filter((t) => t.hold).length,
     rules: s.rules ?? [], targets: s.targets ?? [],
   };
 }
 
-export const workloadsOf = (answer) => (answer.workloads ?? []).map((w) => ({ name: w.name, lines: w.lines ?? 0, hits: w.hits ?? 0, alerts: w.alerts ?? 0, seen: time(w.last_seen),
+export const workloadsOf = (answer) => (answer.workloads ?? []).map((w) => ({ name: w.name, lines: w.lines ?? 0, hits: w.hits, alerts: w.alerts ?? 0, seen: time(w.last_seen),
   containers: (w.containers ?? []).map((c) => ({ name: c.name || (c.id ?? '').slice(0, 12), id: c.id, image: c.image, state: c.state })) }));
 
 const ruleKey = (name, workload) => `${workload ?? ''}\n${name}`;
@@ -80,15 +84,15 @@ export const redeliverCall = (call, letter) => call('POST', '/api/v1/dead-letter
 export const dropCall = (call, letter) => call('POST', '/api/v1/dead-letters/drop', { body: selection(letter) });
 
 export function silenceBody({ rule, workload, container, message, severity, comment, minutes }) {
-  const matchers = {};
-  for (const [name, value] of Object.entries({ rule, workload, container, message })) if (value) matchers[name] = value;
-  if (severity.length > 0) matchers.severity = severity;
-  return { matchers, until: new Date(Date.now() + minutes * 60000).toISOString(), comment };
+  const body = { until: new Date(Date.now() + minutes * 60000).toISOString() };
+  for (const [name, value] of Object.entries({ rule, workload, container, message, comment })) if (value) body[name] = value;
+  if (severity.length > 0) body.severity = severity;
+  return body;
 }
 
 export const silencesOf = (answer) => (answer.silences ?? []).map((s) => {
   const now = Date.now();
   return { id: s.id, from: s.from, until: s.until, comment: s.comment ?? '', author: s.author, hits: s.hits,
     state: time(s.until) <= now ? 'expired' : time(s.from) > now ? 'pending' : 'active',
-    matchers: Object.entries(s.matchers ?? {}).filter(([, v]) => v?.length > 0).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : value]) };
+    configured: s.configured, matchers: ['rule', 'workload', 'container', 'severity', 'message'].filter((name) => s[name]?.length > 0).map((name) => [name, Array.isArray(s[name]) ? s[name].join(', ') : s[name]]) };
 });

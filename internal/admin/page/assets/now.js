@@ -57,8 +57,8 @@ export async function load(context) {
   const [stats, page] = await Promise.all([get('/api/v1/stats'), st.loaded ? undefined : get('/api/v1/events', { limit: pageSize })]);
   if (page) {
     const events = eventsOf(page);
-    st.cursor = events.next;
-    st.loaded = true;
+    if (!st.begun) st.cursor = events.next;
+    st.loaded = st.begun = true;
     for (const alert of events.alerts) add(st, alert);
   }
   const previous = context.data.previous;
@@ -69,8 +69,20 @@ export async function load(context) {
   else context.ui.timeline.draw(st.alerts, st.bin);
 }
 
+/** Reads the last alerts once more: some may have come while nobody listened. */
+export function caughtUp(context) {
+  const st = state(context);
+  if (!st.loaded) return;
+  st.loaded = false;
+  if (context.name === 'now') context.refresh();
+}
+
 function add(st, alert) {
-  if (st.known.has(alert.id)) return false;
+  if (st.known.has(alert.id)) {
+    const known = st.alerts.find((a) => a.id === alert.id);
+    if (known && alert.deliveries.length > 0) known.deliveries = alert.deliveries;
+    return false;
+  }
   st.known.add(alert.id);
   const at = st.alerts.findIndex((other) => other.at <= alert.at);
   if (at < 0) st.alerts.push(alert);
@@ -141,7 +153,7 @@ function draw(context) {
   const st = state(context), ui = context.ui;
   const shown = st.alerts.filter((a) => matches(st, a));
   ui.timeline.draw(st.alerts, st.bin);
-  ui.note.textContent = !st.loaded ? 'loading' : shown.length === st.alerts.length ? count(shown.length) : `${count(shown.length)} of ${count(st.alerts.length)}`;
+  ui.note.textContent = !st.begun ? 'loading' : shown.length === st.alerts.length ? count(shown.length) : `${count(shown.length)} of ${count(st.alerts.length)}`;
   ui.pause.textContent = st.paused ? 'Resume' : 'Pause';
   ui.pause.setAttribute('aria-pressed', String(st.paused));
   ui.pending.hidden = st.waiting.length === 0;
@@ -149,7 +161,7 @@ function draw(context) {
   replace(ui.list, shown.map((alert) => item(context, alert)));
   ui.roving.drawn();
   const filtered = st.text || st.bin || st.least !== 'debug';
-  replace(ui.more, !st.loaded ? null
+  replace(ui.more, !st.begun ? null
     : shown.length === 0 && filtered ? h('div', { class: 'empty' }, h('p', { class: 'empty-title' }, 'No alert is like that'), h('button', { type: 'button', onclick: () => clear(context) }, 'Show all'))
       : shown.length === 0 ? empty('No alerts yet', 'They appear here the moment they are raised.')
         : st.cursor && h('button', { type: 'button', onclick: () => older(context) }, 'Older alerts'));
@@ -176,13 +188,26 @@ function item(context, alert) {
   const opened = st.open.has(alert.id);
   const id = `detail-${alert.id}`;
   const button = row(alert, { opened, id, onclick: () => {
-    if (!st.open.delete(alert.id)) st.open.add(alert.id);
+    if (!st.open.delete(alert.id)) {
+      st.open.add(alert.id);
+      follow(context, alert);
+    }
     draw(context);
   } });
   return h('li', { class: `alert ${alert.severity}` }, button, opened && detail(alert, id, {
     silence: () => silence(context, alert),
     tryLine: () => context.go('try', { line: alert.message, workload: alert.workload, stream: alert.stream }),
   }));
+}
+
+/** Reads where an alert that was opened has gone by now. */
+async function follow(context, alert) {
+  try {
+    const [now] = eventsOf({ events: [await get(`/api/v1/events/${encodeURIComponent(alert.id)}`)] }).alerts;
+    if (!now) return;
+    alert.deliveries = now.deliveries;
+    if (context.name === 'now') draw(context);
+  } catch { /* it is not kept any more: what is known stays */ }
 }
 
 /** Silences from an alert: rule and workload are filled in. */

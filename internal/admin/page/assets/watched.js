@@ -9,9 +9,9 @@ import { sortable, sorted } from './sort.js';
 export const title = 'Watched';
 export const keyHelp = [];
 
-const sorting = { key: 'hits', down: true };
+const sorting = { key: 'alerts', down: true };
 
-const columns = [
+const allColumns = [
   { key: 'name', name: 'Workload', wide: true, value: (w) => w.name },
   { key: 'containers', name: 'Containers', value: (w) => w.containers.length },
   { key: 'lines', name: 'Lines', num: true, value: (w) => w.lines },
@@ -19,6 +19,9 @@ const columns = [
   { key: 'alerts', name: 'Alerts', num: true, value: (w) => w.alerts },
   { key: 'seen', name: 'Last line', num: true, value: (w) => w.seen ?? 0 },
 ];
+
+/** An API that does not count hits by workload has no column for them. */
+const columnsFor = (workloads) => allColumns.filter((c) => c.key !== 'hits' || workloads.some((w) => w.hits !== undefined));
 
 export function show(context) {
   const ui = (context.ui = { instances: h('div'), workloads: h('div'), text: '' });
@@ -43,6 +46,7 @@ function draw(context) {
     instances.map((i) => h('tr', null, h('th', { scope: 'row' }, i.id), h('td', null, i.kind), h('td', null, i.version), h('td', null, i.started ? ago(i.started) : '–'),
       h('td', null, i.ready === false ? h('span', { class: 'state bad' }, i.state || 'not ready') : h('span', { class: 'state good' }, i.state || 'ready'))))),
   h('dl', { class: 'facts wide' },
+    fact('Here', `${plural(stats.lines, 'line')}, ${plural(stats.hits, 'hit')}, ${plural(stats.alerts, 'alert')}`),
     fact('Store', [stats.store.mode, stats.store.max ? `${bytes(stats.store.used)} of ${bytes(stats.store.max)}` : bytes(stats.store.used), stats.store.error].filter(Boolean).join(', ')),
     tails && fact('Logs followed', tails),
     fact('Evicted', stats.evicted ? `${plural(stats.evicted, 'key')}: their next hit alerts` : 'nothing'),
@@ -52,11 +56,12 @@ function draw(context) {
     replace(ui.workloads, empty('Nothing was seen yet', 'A workload appears with the first line of one of its containers.'));
     return;
   }
+  const columns = columnsFor(workloads);
+  const cells = { lines: (w) => short(w.lines), hits: (w) => short(w.hits), alerts: (w) => short(w.alerts), seen: (w) => (w.seen ? ago(w.seen) : '–') };
   replace(ui.workloads, table('Workloads', sortable(columns, sorting, () => draw(context)), sorted(found, columns, sorting).map((w) => h('tr', null,
     h('th', { scope: 'row' }, h('button', { type: 'button', class: 'linkish', 'data-key': `workload-${w.name}`, onclick: () => context.go('try', { workload: w.name }), title: 'Try a line against its rules' }, w.name)),
     h('td', { class: 'wide' }, containers(w.containers)),
-    h('td', { class: 'num' }, short(w.lines)), h('td', { class: 'num' }, short(w.hits)), h('td', { class: 'num' }, short(w.alerts)),
-    h('td', { class: 'num' }, w.seen ? ago(w.seen) : '–')))));
+    columns.filter((c) => c.num).map((c) => h('td', { class: 'num' }, cells[c.key](w)))))));
 }
 
 const fact = (name, value) => [h('dt', null, name), h('dd', null, value)];

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
+)
+
+// kind is a kind of things that the API manages: rules or triggers.
+type kind struct {
+	noun string // as the configuration names its tables: rule, trigger
+	path string // of the list
+}
+
+var (
+	ruleKind    = kind{"rule", "/api/v1/rules"}
+	triggerKind = kind{"trigger", "/api/v1/triggers"}
+)
+
+// placeholder is what the API shows for a secret, and takes for "as it is".
+const placeholder = "••••"
+
+// readSettings reads what a file, or "-" for the standard input, holds of a kind: a TOML document with [[rule]] tables, the keys of one alone, or JSON.
+func (k kind) readSettings(path string) ([]map[string]any, error) {
+	var text []byte
+	var err error
+	if path == "-" {
+		text, err = io.ReadAll(io.LimitReader(os.Stdin, 16<<20))
+	} else {
+		text, err = os.ReadFile(path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	document := map[string]any{}
+	if trimmed := bytes.TrimSpace(text); len(trimmed) > 0 && trimmed[0] == '{' {
+		decoder := json.NewDecoder(bytes.NewReader(trimmed))
+		decoder.UseNumber()
+		err = decoder.Decode(&document)
+	} else {
+		_, err = toml.Decode(string(text), &document)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	list, ok := document[k.noun].([]map[string]any)
+	switch {
+	case ok && len(document) > 1:
+		others := slices.DeleteFunc(slices.Sorted(maps.Keys(document)), func(key string) bool { return key == k.noun })
+		return nil, fmt.Errorf("%s: holds %s beside [[%s]]: the API takes %ss alone", path, strings.Join(others, ", "), k.noun, k.noun)
+	case ok:
+		return list, nil
+	case len(document) == 0:
+		return nil, fmt.Errorf("%s: holds no %s", path, k.noun)
+	}
+	return []map[string]any{document}, nil
+}
+
+// put sets KEY=VALUE in settings; a key with dots is one of a table. A value is TOML where it can be, otherwise a text.
+func put(settings map[string]any, assignment string) error {
+	key, text, found := strings.Cut(assignment, "=")
+	key = strings.TrimSpace(key)
+	if !found || key == "" {
+		return fmt.Errorf("--set %q: want KEY=VALUE, such as cooldown=10m or 'workloads=[\"shop/*\"]'", assignment)
+	}
+	var parsed struct{ V any }
+	var value any = text
+	if _, err := toml.Decode("v = "+text, &parsed); err == nil {
+		value = parsed.V
+	}
+	return place(settings, key, value)
+}
+
+func place(settings map[string]any, key string, value any) error {
+	parts := strings.Split(key, ".")
+	for _, part := range parts[:len(parts)-1] {
+		inner, ok := settings[part].(map[string]any)
+		if !ok {
+			inner = map[string]any{}
+			settings[part] = inner
+		}
+		settings = inner
+	}
+	settings[parts[len(parts)-1]] = value
+	return nil
+}
+
+// add creates everything that files and flags describe, in their order, and stops at the first that is refused.
+func (k kind) add(c *console, r *remote, files []string, name string, set []string) error {
+	var all []map[string]any
+	for _, path := range files {
+		list, err := k.readSettings(path)
+		if err != nil {
+			return err
+		}
+		all = append(all, list...)
+	}
+	if len(files) == 0 {
+		all = []map[string]any{{}}
+	}
+	if len(all) > 1 && (name != "" || len(set) > 0) {
+		return fmt.Errorf("a name and --set are for one %s, and the files hold %d", k.noun, len(all))
+	}
+	if name != "" {
+		all[0]["name"] = name
+	}
+	for _, assignment := range set {
+		if err := put(all[0], assignment); err != nil {
+			return err
+		}
+	}
+	return r.with(func(ctx context.Context, api *client.Client) error {
+		for _, settings := range all {
+			answer, err := api.Do(ctx, client.Request{Method: http.MethodPost, Path: k.path, Body: settings}, nil)
+			if err != nil {
+				return k.of(settings, err)
+			}
+			if r.Output == "json" {
+				if err := c.json(answer.Body); err != nil {
+					return err
+				}
+				continue
+			}
+			c.printf("%s %q is in force\n", k.noun, settings["name"])
+		}
+		return nil
+	})
+}
+
+// of names what an error is about, where it does not do so itself.
+func (k kind) of(settings map[string]any, err error) error {
+	name, _ := settings["name"].(string)
+	var problem *client.Problem
+	if name == "" || !errors.As(err, &problem) || strings.Contains(err.Error(), fmt.Sprintf("%q", name)) {
+		return err
+	}
+	return fmt.Errorf("%s %q: %w", k.noun, name, err)
+}
+
+// edit changes some settings of one: those of --set to a value, those of --unset to their defaults. What was changed by another since it was read is refused.
+func (k kind) edit(c *console, r *remote, name string, set, unset []string) error {
+	patch := map[string]any{}
+	for _, assignment := range set {
+		if err := put(patch, assignment); err != nil {
+			return err
+		}
+	}
+	for _, key := range unset {
+		if err := place(patch, key, nil); err != nil {
+			return err
+		}
+	}
+	if len(patch) == 0 {
+		return errors.New("say what to change: --set KEY=VALUE or --unset KEY")
+	}
+	return r.with(func(ctx context.Context, api *client.Client) error {
+		path := k.path + client.Path(name)
+		current, err := api.Do(ctx, client.Request{Path: path}, nil)
+		if err != nil {
+			return err
+		}
+		answer, err := api.Do(ctx, client.Request{Method: http.MethodPatch, Path: path, Body: patch, Patch: true, Match: current.ETag}, nil)
+		if err != nil {
+			return err
+		}
+		if r.Output == "json" {
+			return c.json(answer.Body)
+		}
+		c.printf("%s %q is changed, and in force\n", k.noun, name)
+		return nil
+	})
+}
+
+// remove deletes one, as it is now.
+func (k kind) remove(c *console, r *remote, name string) error {
+	return r.with(func(ctx context.Context, api *client.Client) error {
+		path := k.path + client.Path(name)
+		current, err := api.Do(ctx, client.Request{Path: path}, nil)
+		if err != nil {
+			return err
+		}
+		if _, err := api.Do(ctx, client.Request{Method: http.MethodDelete, Path: path, Match: current.ETag}, nil); err != nil {
+			return err
+		}
+		if r.Output != "json" {
+			c.printf("%s %q is deleted\n", k.noun, name)
+		}
+		return nil
+	})
+}
+
+// toml writes settings as a table of the configuration.
+func (k kind) toml(settings map[string]any) (string, error) {
+	var text strings.Builder
+	encoder := toml.NewEncoder(&text)
+	encoder.Indent = ""
+	if err := encoder.Encode(settings); err != nil {
+		return "", err
+	}
+	return "[[" + k.noun + "]]\n" + text.String(), nil
+}

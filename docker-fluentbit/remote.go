@@ -1,0 +1,172 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
+)
+
+// remote are the flags of the commands that speak to a running instance.
+type remote struct {
+	URL       string        `default:"http://127.0.0.1:2021" env:"FLUENTBIT_TRIGGER_URL" placeholder:"URL" help:"Where its [admin] listens: http://, https:// or unix:///PATH. Default: ${default}."`
+	TokenFile string        `env:"FLUENTBIT_TRIGGER_TOKEN_FILE" placeholder:"FILE" help:"A file that holds the token. FLUENTBIT_TRIGGER_TOKEN may hold the token itself."`
+	CAFile    string        `name:"ca-file" placeholder:"FILE" help:"Certificates that an https:// server is checked against."`
+	Instance  string        `env:"FLUENTBIT_TRIGGER_INSTANCE" placeholder:"ID" help:"Which instance, where several listen at one place."`
+	Timeout   time.Duration `default:"15s" help:"How long an answer may take."`
+	Output    string        `short:"o" enum:"text,json" default:"text" help:"text, or json: the answer of the API."`
+}
+
+// tokenVariable holds a token. It is no flag, since others can read a command line.
+const tokenVariable = "FLUENTBIT_TRIGGER_TOKEN"
+
+// with makes a client and runs fn, until it is done or a signal ends it.
+func (r *remote) with(fn func(context.Context, *client.Client) error) error {
+	token := strings.TrimSpace(os.Getenv(tokenVariable))
+	if r.TokenFile != "" {
+		text, err := os.ReadFile(r.TokenFile)
+		if err != nil {
+			return fmt.Errorf("--token-file: %w", err)
+		}
+		token = tokenOf(string(text))
+		if token == "" {
+			return fmt.Errorf("--token-file: %s holds no token", r.TokenFile)
+		}
+	}
+	api, err := client.New(client.Options{URL: r.URL, Token: token, Instance: r.Instance, CAFile: r.CAFile, Agent: "docker-fluentbit/" + version, Timeout: r.Timeout})
+	if err != nil {
+		return err
+	}
+	defer api.Close()
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	err = fn(ctx, api)
+	var problem *client.Problem
+	switch {
+	case err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled): // the user has enough
+		return nil
+	case errors.As(err, &problem):
+		return &codeError{codeOf(problem), err.Error()}
+	}
+	return err
+}
+
+// codeOf is the exit code for an answer of the API: what cannot be found, or has changed meanwhile, is a bad answer; what is refused as it is, a broken
+// rule or trigger; the rest is about how it was asked.
+func codeOf(p *client.Problem) int {
+	switch p.Status {
+	case http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed:
+		return exitFindings
+	case http.StatusUnprocessableEntity:
+		return exitRules
+	}
+	if len(p.Errors) > 0 {
+		return exitRules
+	}
+	return exitUsage
+}
+
+// ask makes one call and shows its answer: as it is for -o json, otherwise by show.
+func ask[T any](c *console, r *remote, request client.Request, show func(*T) error) error {
+	return r.with(func(ctx context.Context, api *client.Client) error {
+		var out T
+		answer, err := api.Do(ctx, request, &out)
+		if err != nil {
+			return err
+		}
+		if r.Output == "json" {
+			return c.json(answer.Body)
+		}
+		return show(&out)
+	})
+}
+
+// json writes an answer of the API, indented.
+func (c *console) json(body []byte) error {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil
+	}
+	var text bytes.Buffer
+	if err := json.Indent(&text, body, "", "  "); err != nil {
+		return err
+	}
+	c.printf("%s\n", bytes.TrimSpace(text.Bytes()))
+	return nil
+}
+
+// table writes rows below a header; a row is one text with tabs.
+func (c *console) table(header string, rows []string) error {
+	t := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(t, header)
+	for _, row := range rows {
+		_, _ = fmt.Fprintln(t, row)
+	}
+	return t.Flush()
+}
+
+// clean takes out of a text what moves the cursor, changes colours or ends the line: log lines are not trusted with a terminal.
+func clean(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t':
+			return ' '
+		case r < ' ', r >= 0x7f && r < 0xa0:
+			return '·'
+		case r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0x2028, r == 0x2029:
+			return '·'
+		}
+		return r
+	}, strings.ToValidUTF8(text, "�"))
+}
+
+// shorten cuts a text to a number of characters.
+func shorten(text string, most int) string {
+	if most <= 0 {
+		return text
+	}
+	n := 0
+	for i := range text {
+		if n == most-1 && len(text[i:]) > 1 {
+			return text[:i] + "…"
+		}
+		n++
+	}
+	return text
+}
+
+// when gives a time as the tables show it: the clock alone for today.
+func when(at time.Time) string {
+	if at.IsZero() {
+		return "-"
+	}
+	local := at.Local()
+	if local.Format(time.DateOnly) == time.Now().Format(time.DateOnly) {
+		return local.Format(time.TimeOnly)
+	}
+	return local.Format(time.DateTime)
+}
+
+// tokenOf returns the first token of a file of tokens, of which a line is TOKEN or NAME:TOKEN.
+func tokenOf(text string) string {
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		if _, token, named := strings.Cut(line, ":"); named {
+			return strings.TrimSpace(token)
+		}
+		return line
+	}
+	return ""
+}

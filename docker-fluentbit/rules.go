@@ -1,0 +1,298 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
+)
+
+type rulesCommand struct {
+	List   rulesListCommand   `cmd:"" help:"List the rules in force, with what they did."`
+	Show   rulesShowCommand   `cmd:"" help:"Show a rule as it would stand in a file."`
+	Add    rulesAddCommand    `cmd:"" help:"Make a rule, in force at once."`
+	Edit   rulesEditCommand   `cmd:"" help:"Change settings of a rule that was made here."`
+	Delete rulesDeleteCommand `cmd:"" help:"Delete a rule that was made here, with its overrides."`
+	Test   rulesTestCommand   `cmd:"" help:"Try lines against a rule; nothing is sent and nothing is counted."`
+}
+
+// Help says what these are for.
+func (rulesCommand) Help() string {
+	return "These commands speak to a running instance. Rules of files are shown, and changed in their files alone; rules made here are kept in the instance's store. " +
+		"To check files before they are used, see \"docker-fluentbit check\"."
+}
+
+type rulesListCommand struct {
+	remote
+}
+
+// ruleItem is a rule of a list: its settings, and what the API tells of it beside them.
+type ruleItem struct {
+	Name     string `json:"name"`
+	Workload string `json:"workload"`
+	Severity string `json:"severity"`
+	DryRun   bool   `json:"dry_run"`
+	File     string `json:"file"`
+	Managed  bool   `json:"managed"`
+}
+
+// listLimit is how many items one page holds at most.
+const listLimit = "1000"
+
+// Run lists rules.
+func (cmd *rulesListCommand) Run(c *console) error {
+	return cmd.with(func(ctx context.Context, api *client.Client) error {
+		var list struct{ Rules []ruleItem }
+		answer, err := api.Do(ctx, client.Request{Path: ruleKind.path, Query: url.Values{"limit": {listLimit}}}, &list)
+		if err != nil {
+			return err
+		}
+		if cmd.Output == "json" {
+			return c.json(answer.Body)
+		}
+		var stats client.Stats
+		if _, err := api.Do(ctx, client.Request{Path: statsPath}, &stats); err != nil {
+			return err
+		}
+		counts := map[string]*client.RuleStats{}
+		for i := range stats.Rules {
+			counts[stats.Rules[i].Workload+"\x00"+stats.Rules[i].Name] = &stats.Rules[i]
+		}
+		if len(list.Rules) == 0 {
+			c.printf("there are no rules\n")
+			return nil
+		}
+		var rows []string
+		for _, r := range list.Rules {
+			n := counts[r.Workload+"\x00"+r.Name]
+			if n == nil {
+				n = &client.RuleStats{}
+			}
+			from := r.File
+			if r.Managed {
+				from = "made here"
+			}
+			if r.DryRun {
+				from += ", dry run"
+			}
+			rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%d\t%d\t%d\t%s", clean(r.Name), orDash(clean(r.Workload)), orDash(r.Severity), n.Hits, n.Alerts, n.Held(), clean(from)))
+		}
+		return c.table("RULE\tWORKLOAD\tSEVERITY\tHITS\tALERTS\tHELD BACK\tFROM", rows)
+	})
+}
+
+func orDash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}
+
+type rulesShowCommand struct {
+	remote
+	Name string `arg:"" help:"The rule's name."`
+}
+
+// Run shows a rule.
+func (cmd *rulesShowCommand) Run(c *console) error {
+	return ask(c, &cmd.remote, client.Request{Path: ruleKind.path + client.Path(cmd.Name)}, func(o *client.Object) error { return c.settings(ruleKind, *o) })
+}
+
+type rulesAddCommand struct {
+	remote
+	Name  string   `arg:"" optional:"" help:"The rule's name, when no file gives it."`
+	Files []string `short:"f" name:"file" placeholder:"FILE" help:"TOML with [[rule]] tables, or JSON; - is the standard input."`
+	Set   []string `short:"s" placeholder:"KEY=VALUE" sep:"none" help:"A setting, as in a file; a text needs no quotes."`
+}
+
+// Help gives examples.
+func (rulesAddCommand) Help() string {
+	return "Keys are those of docs/configuration.md. A name that is taken is refused.\n\n" +
+		"Examples:\n  docker-fluentbit rules add go-panic -s 'pattern=^panic: (?P<reason>.+)' -s severity=critical -s cooldown=10m\n" +
+		"  docker-fluentbit rules add -f rules.toml\n  docker-fluentbit rules show go-panic | docker-fluentbit rules add --url http://node-2:2021 -f -"
+}
+
+// Run adds rules.
+func (cmd *rulesAddCommand) Run(c *console) error {
+	if cmd.Name == "" && len(cmd.Files) == 0 {
+		return errors.New("say which rule: a name with --set, or --file")
+	}
+	return ruleKind.add(c, &cmd.remote, cmd.Files, cmd.Name, cmd.Set)
+}
+
+type rulesEditCommand struct {
+	remote
+	Name  string   `arg:"" help:"The rule's name."`
+	Set   []string `short:"s" placeholder:"KEY=VALUE" sep:"none" help:"A setting, as in a file; a text needs no quotes. A dot leads into a table: labels.team=shop."`
+	Unset []string `short:"u" placeholder:"KEY" help:"A setting that gets its default."`
+}
+
+// Help gives examples.
+func (rulesEditCommand) Help() string {
+	return "What is not named stays as it is. A rule that somebody else changed at the same moment is left alone.\n\n" +
+		"Example: docker-fluentbit rules edit go-panic -s cooldown=30m -s 'workloads=[\"shop/*\"]' -u runbook"
+}
+
+// Run changes a rule.
+func (cmd *rulesEditCommand) Run(c *console) error {
+	return ruleKind.edit(c, &cmd.remote, cmd.Name, cmd.Set, cmd.Unset)
+}
+
+type rulesDeleteCommand struct {
+	remote
+	Name string `arg:"" help:"The rule's name."`
+}
+
+// Run deletes a rule.
+func (cmd *rulesDeleteCommand) Run(c *console) error {
+	return ruleKind.remove(c, &cmd.remote, cmd.Name)
+}
+
+type rulesTestCommand struct {
+	remote
+	Name     string   `arg:"" optional:"" help:"The name of a rule in force; or none, with --file or --set."`
+	File     string   `short:"f" placeholder:"FILE" help:"A rule of a file, TOML or JSON, that need not be in force."`
+	Set      []string `short:"s" placeholder:"KEY=VALUE" sep:"none" help:"A setting of a rule that need not be in force."`
+	Line     []string `short:"l" sep:"none" placeholder:"TEXT" help:"A line. Default: those of the standard input."`
+	Workload string   `placeholder:"NAME" help:"The workload that the lines are of."`
+	Stream   string   `enum:"stdout,stderr" default:"stdout" help:"The stream that the lines are of."`
+}
+
+// Help gives examples.
+func (rulesTestCommand) Help() string {
+	return "The exit code is 1 when no line is a hit.\n\n" +
+		"Examples:\n  docker-fluentbit rules test go-panic -l 'panic: oh no'\n  docker logs shop-api-1 2>&1 | tail -100 | docker-fluentbit rules test -s 'pattern=timeout after (?P<ms>\\d+)ms'"
+}
+
+// maxTestLines bounds how many lines are tried at once.
+const maxTestLines = 1000
+
+// ruleTest is the answer of a test.
+type ruleTest struct {
+	Results []ruleTestResult `json:"results"`
+}
+
+type ruleTestResult struct {
+	Line     string            `json:"line"`
+	Matched  bool              `json:"matched"`
+	Captures map[string]string `json:"captures"`
+	Template string            `json:"template"`
+	Summary  string            `json:"summary"`
+	Why      string            `json:"why"`
+}
+
+// Run tries lines.
+func (cmd *rulesTestCommand) Run(c *console) error {
+	body := map[string]any{"workload": cmd.Workload, "stream": cmd.Stream}
+	switch given := cmd.File != "" || len(cmd.Set) > 0; {
+	case given == (cmd.Name != ""):
+		return errors.New("say which rule: the name of one in force, or --file or --set for one that is not")
+	case cmd.Name != "":
+		body["name"] = cmd.Name
+	default:
+		settings := map[string]any{"name": "test"}
+		if cmd.File != "" {
+			list, err := ruleKind.readSettings(cmd.File)
+			if err != nil {
+				return err
+			}
+			if len(list) != 1 {
+				return fmt.Errorf("%s: holds %d rules: one can be tried at a time", cmd.File, len(list))
+			}
+			settings = list[0]
+		}
+		for _, assignment := range cmd.Set {
+			if err := put(settings, assignment); err != nil {
+				return err
+			}
+		}
+		body["rule"] = settings
+	}
+	lines := cmd.Line
+	if len(lines) == 0 {
+		if cmd.File == "-" {
+			return errors.New("--file - leaves no standard input for lines: give them with --line")
+		}
+		var err error
+		if lines, err = readLines(os.Stdin); err != nil {
+			return err
+		}
+	}
+	body["lines"] = lines
+	hits := 0
+	err := ask(c, &cmd.remote, client.Request{Method: http.MethodPost, Path: ruleKind.path + "/test", Body: body}, func(t *ruleTest) error {
+		for i := range t.Results {
+			r := &t.Results[i]
+			verdict := "no hit"
+			if r.Matched {
+				verdict = "hit   "
+				hits++
+			}
+			c.printf("%s  %s\n", verdict, clean(r.Line))
+			for _, name := range sortedKeys(r.Captures) {
+				c.printf("        %s = %s\n", clean(name), clean(r.Captures[name]))
+			}
+			for _, more := range [][2]string{{"summary", r.Summary}, {"template", r.Template}, {"because", r.Why}} {
+				if more[1] != "" {
+					c.printf("        %s: %s\n", more[0], clean(more[1]))
+				}
+			}
+		}
+		c.printf("%s of %s\n", plural(hits, "hit"), plural(len(t.Results), "line"))
+		return nil
+	})
+	if err == nil && hits == 0 && cmd.Output != "json" {
+		return &codeError{code: exitFindings}
+	}
+	return err
+}
+
+// readLines reads lines to try.
+func readLines(from io.Reader) ([]string, error) {
+	var lines []string
+	scanner := bufio.NewScanner(from)
+	scanner.Buffer(nil, 1<<20)
+	for scanner.Scan() {
+		if len(lines) == maxTestLines {
+			return nil, fmt.Errorf("more than %d lines: that many can be tried at once; see \"docker-fluentbit backtest\" for whole logs", maxTestLines)
+		}
+		lines = append(lines, strings.TrimSuffix(scanner.Text(), "\r"))
+	}
+	if err := scanner.Err(); err != nil {
+		return nil, fmt.Errorf("standard input: %w", err)
+	}
+	if len(lines) == 0 {
+		return nil, errors.New("there is no line to try")
+	}
+	return lines, nil
+}
+
+// settings writes what the API tells of one thing as it would stand in a file.
+func (c *console) settings(k kind, o client.Object) error {
+	settings := map[string]any{}
+	text := o["settings"]
+	if text == nil {
+		whole, err := json.Marshal(o)
+		if err != nil {
+			return err
+		}
+		text = whole
+	}
+	if err := json.Unmarshal(text, &settings); err != nil {
+		return err
+	}
+	written, err := k.toml(settings)
+	if err != nil {
+		return err
+	}
+	c.printf("%s", written)
+	return nil
+}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+)
+
+type triggersCommand struct {
+	List   triggersListCommand   `cmd:"" help:"List the triggers in force, with their state."`
+	Show   triggersShowCommand   `cmd:"" help:"Show a trigger as it would stand in a file, without its secrets."`
+	Add    triggersAddCommand    `cmd:"" help:"Make a trigger, in force at once."`
+	Edit   triggersEditCommand   `cmd:"" help:"Change settings of a trigger that was made here."`
+	Delete triggersDeleteCommand `cmd:"" help:"Delete a trigger that was made here."`
+	Test   triggersTestCommand   `cmd:"" help:"Have the instance send a test alert, and tell how it went."`
+}
+
+// Help says what these are for, and what "trigger test" is.
+func (triggersCommand) Help() string {
+	return "These commands speak to a running instance: a test is sent by it, from where it runs, with the settings in force. \"docker-fluentbit trigger test\" needs no " +
+		"instance: it reads files, and sends from here."
+}
+
+type triggersListCommand struct {
+	remote
+}
+
+type triggerItem struct {
+	Name    string `json:"name"`
+	Format  string `json:"format"`
+	File    string `json:"file"`
+	Managed bool   `json:"managed"`
+}
+
+// Run lists triggers.
+func (cmd *triggersListCommand) Run(c *console) error {
+	return cmd.with(func(ctx context.Context, api *client.Client) error {
+		var list struct{ Triggers []triggerItem }
+		answer, err := api.Do(ctx, client.Request{Path: triggerKind.path, Query: url.Values{"limit": {listLimit}}}, &list)
+		if err != nil {
+			return err
+		}
+		if cmd.Output == "json" {
+			return c.json(answer.Body)
+		}
+		var stats client.Stats
+		if _, err := api.Do(ctx, client.Request{Path: statsPath}, &stats); err != nil {
+			return err
+		}
+		states := map[string]*client.TargetStats{}
+		for i := range stats.Targets {
+			states[stats.Targets[i].Name] = &stats.Targets[i]
+		}
+		if len(list.Triggers) == 0 {
+			c.printf("there are no triggers\n")
+			return nil
+		}
+		var rows []string
+		for _, t := range list.Triggers {
+			s := states[t.Name]
+			if s == nil {
+				s = &client.TargetStats{}
+			}
+			from := t.File
+			if t.Managed {
+				from = "made here"
+			}
+			rows = append(rows, fmt.Sprintf("%s\t%s\t%d\t%d\t%d\t%s\t%s", clean(t.Name), orDash(t.Format), s.Pending, s.Delivered, s.Dead, targetWords(s), clean(from)))
+		}
+		return c.table("TRIGGER\tFORMAT\tPENDING\tDELIVERED\tDEAD\tSTATE\tFROM", rows)
+	})
+}
+
+type triggersShowCommand struct {
+	remote
+	Name string `arg:"" help:"The trigger's name."`
+}
+
+// Run shows a trigger.
+func (cmd *triggersShowCommand) Run(c *console) error {
+	return ask(c, &cmd.remote, client.Request{Path: triggerKind.path + client.Path(cmd.Name)}, func(o *client.Object) error { return c.settings(triggerKind, *o) })
+}
+
+type triggersAddCommand struct {
+	remote
+	Name  string   `arg:"" optional:"" help:"The trigger's name, when no file gives it."`
+	Files []string `short:"f" name:"file" placeholder:"FILE" help:"TOML with [[trigger]] tables, or JSON; - is the standard input."`
+	Set   []string `short:"s" placeholder:"KEY=VALUE" sep:"none" help:"A setting, as in a file; a text needs no quotes."`
+}
+
+// Help gives examples.
+func (triggersAddCommand) Help() string {
+	return "Others on this machine can read a command line: an address that is a secret belongs into a file, or is named by url_file or url_env.\n\n" +
+		"Examples:\n  docker-fluentbit triggers add ops -s url_file=/run/secrets/slack_url -s format=slack -s 'severity=[\"error\", \"critical\"]'\n" +
+		"  docker-fluentbit triggers add -f triggers.toml"
+}
+
+// Run adds triggers.
+func (cmd *triggersAddCommand) Run(c *console) error {
+	if cmd.Name == "" && len(cmd.Files) == 0 {
+		return errors.New("say which trigger: a name with --set, or --file")
+	}
+	return triggerKind.add(c, &cmd.remote, cmd.Files, cmd.Name, cmd.Set)
+}
+
+type triggersEditCommand struct {
+	remote
+	Name  string   `arg:"" help:"The trigger's name."`
+	Set   []string `short:"s" placeholder:"KEY=VALUE" sep:"none" help:"A setting, as in a file; a text needs no quotes. A dot leads into a table: headers.X-Team=shop."`
+	Unset []string `short:"u" placeholder:"KEY" help:"A setting that gets its default."`
+}
+
+// Help gives an example.
+func (triggersEditCommand) Help() string {
+	return "What is not named stays as it is, secrets too. A trigger that somebody else changed at the same moment is left alone.\n\n" +
+		"Example: docker-fluentbit triggers edit ops -s 'severity=[\"critical\"]' -u group_by"
+}
+
+// Run changes a trigger.
+func (cmd *triggersEditCommand) Run(c *console) error {
+	return triggerKind.edit(c, &cmd.remote, cmd.Name, cmd.Set, cmd.Unset)
+}
+
+type triggersDeleteCommand struct {
+	remote
+	Name string `arg:"" help:"The trigger's name."`
+}
+
+// Run deletes a trigger.
+func (cmd *triggersDeleteCommand) Run(c *console) error {
+	return triggerKind.remove(c, &cmd.remote, cmd.Name)
+}
+
+type triggersTestCommand struct {
+	remote
+	Name string `arg:"" help:"The trigger's name."`
+}
+
+// Help says how it differs from trigger test.
+func (triggersTestCommand) Help() string {
+	return "The running instance sends the alert: its network, its secrets, its settings in force. To try files before they are used, from here and without an instance, " +
+		"see \"docker-fluentbit trigger test\".\n\nExample: docker-fluentbit triggers test ops --timeout 1m"
+}
+
+// Run has a test alert sent.
+func (cmd *triggersTestCommand) Run(c *console) error {
+	delivered := true
+	request := client.Request{Method: http.MethodPost, Path: triggerKind.path + client.Path(cmd.Name) + "/test"}
+	err := ask(c, &cmd.remote, request, func(t *client.Test) error {
+		delivered = t.Outcome == trigger.Delivered.String()
+		c.printf("trigger %q: %s", cmd.Name, clean(t.Outcome))
+		if t.Detail != "" {
+			c.printf(": %s", clean(t.Detail))
+		}
+		took := time.Duration(t.TookMS * float64(time.Millisecond)).Round(time.Millisecond)
+		c.printf(" (%s, %s)\n", plural(t.Attempts, "attempt"), took)
+		return nil
+	})
+	if err == nil && !delivered {
+		return &codeError{code: exitFindings}
+	}
+	return err
+}
+
+func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }

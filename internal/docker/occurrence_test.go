@@ -1,0 +1,97 @@
+package docker_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/docker/dockertest"
+)
+
+func TestEventsAreTold(t *testing.T) {
+	b := newBench(t)
+	c := b.daemon.Run(labelled("shop-api-1", "com.docker.compose.project", "shop", "com.docker.compose.service", "api"))
+	off := b.daemon.Run(labelled("off", "fluentbit-trigger.enable", "false"))
+	b.run(b.options())
+	off.Exit(1)
+	c.Health("unhealthy")
+	c.Happens("kill", "signal", "9")
+	c.Exit(137)
+	c.Rename("other")
+	c.Remove()
+	b.eventually("the last one came", func() bool { return len(b.occurred("destroy")) > 0 })
+	want := []string{
+		"container shop-api-1: health_status: unhealthy", "container shop-api-1: kill, signal 9", "container shop-api-1: die, exit code 137",
+		"container other: rename, was shop-api-1", "container other: destroy",
+	}
+	if got := b.occurred("health_status: unhealthy", "kill", "die", "rename", "destroy"); !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+	for _, o := range b.events {
+		if o.Source.Kind != engine.SourceContainer || o.Source.Workload != "shop/api" || o.Source.Container.ID != c.ID || o.Time == 0 {
+			t.Errorf("source %+v", o.Source)
+		}
+	}
+}
+
+// TestMissedEventsAreFound is what happens while the engine cannot be listened to: each end is told once, whoever tells it.
+func TestMissedEventsAreFound(t *testing.T) {
+	b := newBench(t)
+	c, again, sick := b.daemon.Run(web()), b.daemon.Run(dockertest.Container{Name: "again"}), b.daemon.Run(dockertest.Container{Name: "sick"})
+	old := b.daemon.Run(dockertest.Container{Name: "old"})
+	old.Exit(1)
+	sick.Health("healthy")
+	m := b.run(b.options())
+	c.Exit(2)
+	c.Start()
+	b.eventually("the first end is told", func() bool { return len(b.occurred("die")) == 1 })
+	// The engine restarts, and forgets what it had to tell.
+	b.daemon.Down()
+	c.Exit(3)
+	again.Exit(4)
+	again.Start()
+	b.daemon.Up()
+	b.eventually("the ends are found", func() bool { return len(b.occurred("die")) == 3 })
+	// This program restarts: the engine still knows.
+	b.stop(m)
+	again.Exit(5)
+	m = b.run(b.options())
+	b.eventually("what the engine kept is told", func() bool { return len(b.occurred("die")) == 4 })
+	// Both do.
+	b.stop(m)
+	b.daemon.Down()
+	c.Start()
+	c.Exit(6)
+	b.daemon.Up()
+	b.run(b.options())
+	b.eventually("the end is found", func() bool { return len(b.occurred("die")) == 5 })
+	last := b.daemon.Run(dockertest.Container{Name: "last"})
+	last.Exit(7)
+	b.eventually("a later end is told", func() bool { return len(b.occurred("die")) >= 6 })
+	got := b.occurred("die")
+	slices.Sort(got[1:3])
+	want := []string{
+		"container web: die, exit code 2", "container again: die (found)", "container web: die, exit code 3 (found)", "container again: die, exit code 5",
+		"container web: die, exit code 6 (found)", "container last: die, exit code 7",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q\nwant %q", got, want)
+	}
+	_ = old
+}
+
+// TestAHealthThatChangedUnheard is found by comparing.
+func TestAHealthThatChangedUnheard(t *testing.T) {
+	b := newBench(t)
+	c := b.daemon.Run(web())
+	b.run(b.options())
+	c.Health("healthy")
+	b.eventually("it is told", func() bool { return len(b.occurred("health_status: healthy")) == 1 })
+	b.daemon.Down()
+	c.Health("unhealthy")
+	b.daemon.Up()
+	b.eventually("it is found", func() bool { return len(b.occurred("health_status: unhealthy")) == 1 })
+	if got := b.occurred("health_status: unhealthy"); got[0] != "container web: health_status: unhealthy (found)" {
+		t.Errorf("%q", got)
+	}
+}

@@ -1,0 +1,80 @@
+package lint
+
+import (
+	"slices"
+
+	"github.com/tinyforge/fluentbit-trigger/engine/match"
+	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/fluentbitconf"
+)
+
+// Report is what Files found.
+type Report struct {
+	Findings []Finding
+	// Rules, Workloads and Triggers count what runs.
+	Rules, Workloads, Triggers int
+	// Costs tells how each rule is filtered, in the order of the configuration.
+	Costs []Cost
+}
+
+// Cost is how a rule is filtered.
+type Cost struct {
+	Rule     string // as in engine.Resolved.ID
+	Filtered bool   // there is a text to filter by
+	match.Cost
+}
+
+// Errors counts the findings that are errors.
+func (r *Report) Errors() int {
+	n := 0
+	for i := range r.Findings {
+		if r.Findings[i].Severity == Error {
+			n++
+		}
+	}
+	return n
+}
+
+// Unusable reports whether nothing at all could be read of some source.
+func (r *Report) Unusable() bool {
+	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.unusable })
+}
+
+// Files checks configurations: the TOML files, folders and globs among the entries together, as config_file combines them, and each
+// configuration of Fluent Bit (*.conf, *.yaml) by itself, with the outputs of this plugin in it. Findings that a comment or an option switches
+// off are left out.
+func Files(entries []string, options Options) *Report {
+	options = options.withDefaults()
+	r := &Report{}
+	var toml []string
+	for _, e := range entries {
+		if fluentbitconf.IsYAML(e) || fluentbitconf.IsClassic(e) {
+			r.fluentBit(e, options)
+		} else {
+			toml = append(toml, e)
+		}
+	}
+	if len(toml) > 0 {
+		result := config.Load(config.Sources{Files: toml})
+		r.count(result)
+		r.Findings = append(r.Findings, Check(result, options)...)
+	}
+	r.Findings = wanted(r.Findings, options.Ignore)
+	sortFindings(r.Findings)
+	return r
+}
+
+// count adds what runs of a configuration.
+func (r *Report) count(result *config.Result) {
+	s := &result.Settings
+	r.Rules, r.Workloads, r.Triggers = r.Rules+len(s.Rules), r.Workloads+len(s.Workloads), r.Triggers+len(s.Triggers)
+	l := linter{result: result}
+	l.collect()
+	for i := range l.rules {
+		if l.rules[i].override {
+			continue
+		}
+		cost, ok := l.costs[l.rules[i].id]
+		r.Costs = append(r.Costs, Cost{Rule: l.rules[i].id, Filtered: ok, Cost: cost})
+	}
+}

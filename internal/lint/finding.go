@@ -1,0 +1,149 @@
+package lint
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/config"
+)
+
+// Severity says whether what a finding is about runs.
+type Severity string
+
+// The severities.
+const (
+	Error   Severity = "error"   // it does not run
+	Warning Severity = "warning" // it runs, and is probably not meant
+)
+
+// Finding is one thing that is wrong or doubtful. Its JSON form is stable.
+type Finding struct {
+	File     string   `json:"file"`
+	Line     int      `json:"line"`   // from 1; 0 where the source has no lines
+	Column   int      `json:"column"` // likewise, in characters
+	Severity Severity `json:"severity"`
+	Code     string   `json:"code"`
+	Path     string   `json:"path"`  // the part, such as `rule "oom"`; "" at the top level
+	Field    string   `json:"field"` // the setting; "" when the part as a whole is meant
+	Value    string   `json:"value"` // as the source writes it; "" where it is secret or does not help
+	Message  string   `json:"message"`
+	Hint     string   `json:"hint"`
+
+	head     int  // line at which the part begins, for comments
+	unusable bool // of a source nothing could be read
+}
+
+// String returns the finding on one line: file:line:column: path: field: value: message (hint) [code].
+func (f *Finding) String() string {
+	var b strings.Builder
+	b.WriteString(f.File)
+	if f.Line > 0 {
+		fmt.Fprintf(&b, ":%d", f.Line)
+		if f.Column > 0 {
+			fmt.Fprintf(&b, ":%d", f.Column)
+		}
+	}
+	parts := []string{f.Path, f.Field, f.Value, f.Message}
+	if f.Severity == Warning {
+		parts = append([]string{"warning"}, parts...)
+	}
+	for _, part := range parts {
+		if part != "" {
+			b.WriteString(": " + part)
+		}
+	}
+	if f.Hint != "" {
+		b.WriteString(" (" + f.Hint + ")")
+	}
+	if f.Severity == Warning {
+		b.WriteString(" [" + f.Code + "]")
+	}
+	return b.String()
+}
+
+// The codes of errors.
+const (
+	CodeUnreadable = "unreadable"
+	CodeInvalid    = "invalid"
+)
+
+// The codes of warnings.
+const (
+	CodeEverything    = "matches-everything"
+	CodeNothing       = "matches-nothing"
+	CodeNeverHits     = "never-hits"
+	CodeNoLiteral     = "no-literal"
+	CodeCapture       = "unknown-capture"
+	CodeDuplicate     = "duplicate-rule"
+	CodeShadowed      = "shadowed-rule"
+	CodeUnreachable   = "unreachable-trigger"
+	CodeUnwanted      = "unwanted-alert"
+	CodeNoTrigger     = "no-trigger"
+	CodeUnboundedKey  = "unbounded-key"
+	CodeLabelTemplate = "label-template"
+
+	CodeNoEffect   = "no-effect"
+	CodeSecret     = "secret-in-clear"
+	CodeParameter  = "unknown-parameter"
+	CodeWorkers    = "workers"
+	CodeDaemon     = "daemon"
+	CodeRetryLimit = "retry-limit"
+	CodeTwice      = "set-twice"
+	CodeList       = "yaml-list"
+	CodeTab        = "tab"
+	CodeQuotes     = "quotes"
+	CodeVariable   = "unset-variable"
+	CodeNoOutput   = "no-output"
+)
+
+// Codes lists the codes of warnings, each with what it is about, in the order of the documentation.
+func Codes() [][2]string {
+	return [][2]string{
+		{CodeEverything, "a pattern matches every line, by an empty alternative or by `.*`"},
+		{CodeNothing, "a pattern can match no line, as `a^b`"},
+		{CodeNeverHits, "what a rule asks for is what its none excludes"},
+		{CodeNoLiteral, "nothing finds the lines that are worth trying, so the pattern is tried on each; with what that costs here"},
+		{CodeCapture, "a summary names a capture that the pattern has not"},
+		{CodeDuplicate, "two rules ask for the same"},
+		{CodeShadowed, "a rule can only hit where an earlier one, of the same key and no lower severity, hits too"},
+		{CodeUnreachable, "no alert passes a trigger's filters"},
+		{CodeUnwanted, "no trigger wants a rule's alerts"},
+		{CodeNoTrigger, "a Fluent Bit output has rules, and no trigger"},
+		{CodeUnboundedKey, "a part of cooldown_by is different for nearly every line, so that the cooldown holds nothing back"},
+		{CodeLabelTemplate, "a label holds a template, which labels are not"},
+
+		{CodeNoEffect, "a workload block changes nothing"},
+		{CodeSecret, "a secret stands in a file that everyone may read"},
+		{CodeParameter, "a parameter of the output is none of the plugin's, which Fluent Bit passes over"},
+		{CodeWorkers, "workers is not 0"},
+		{CodeDaemon, "daemon is on, which hangs after a Go plugin was loaded"},
+		{CodeRetryLimit, "retry_limit is not no_limits, so that Fluent Bit drops chunks that are refused for a while"},
+		{CodeTwice, "a parameter is set twice, of which the first counts"},
+		{CodeList, "a parameter is a list, of which Fluent Bit passes the first element only"},
+		{CodeTab, "a tab stands behind a key, which Fluent Bit takes for a part of it"},
+		{CodeQuotes, "quotes stand around a value, of which they are a part"},
+		{CodeVariable, "a variable is not set here, which reads as empty"},
+		{CodeNoOutput, "a Fluent Bit configuration has no output of this plugin"},
+	}
+}
+
+// sortFindings orders findings by place; those of one place stay as they are found.
+func sortFindings(all []Finding) {
+	slices.SortStableFunc(all, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+}
+
+// problem turns a problem of the configuration into a finding.
+func problem(p *config.Problem) Finding {
+	code := CodeInvalid
+	if p.Unusable {
+		code = CodeUnreadable
+	}
+	return Finding{
+		File: p.File, Line: p.Line, Column: p.Column, Severity: Error, Code: code, Path: p.Path, Field: p.Field, Value: p.Value,
+		Message: p.Message, Hint: p.Hint, unusable: p.Unusable,
+	}
+}

@@ -1,0 +1,154 @@
+package lint
+
+import (
+	"regexp/syntax"
+	"slices"
+	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/engine/match"
+)
+
+// literal returns the text of an expression that is nothing but a text.
+func literal(expr string) (text string, fold, ok bool) {
+	tree, err := syntax.Parse(expr, syntax.Perl)
+	if err != nil || tree.Op != syntax.OpLiteral {
+		return "", false, false
+	}
+	return string(tree.Rune), tree.Flags&syntax.FoldCase != 0, true
+}
+
+// implies reports whether every line that matches the expression a certainly matches b: they are the same, or b is a text that every match of
+// a holds.
+func implies(a, b string) bool {
+	if a == b {
+		return true
+	}
+	text, fold, ok := literal(b)
+	if !ok {
+		return false
+	}
+	for _, r := range match.RequiredTexts(a) {
+		if holdAll(r, text, fold) {
+			return true
+		}
+	}
+	return false
+}
+
+// holdAll reports whether each alternative of a required text holds a text.
+func holdAll(r match.Required, text string, fold bool) bool {
+	if r.Fold && !fold {
+		return false
+	}
+	return !slices.ContainsFunc(r.Alternatives, func(a string) bool {
+		if fold && isASCII(a) && isASCII(text) {
+			return !strings.Contains(strings.ToLower(a), strings.ToLower(text))
+		}
+		return !strings.Contains(a, text)
+	})
+}
+
+func isASCII(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r >= 0x80 })
+}
+
+// condition is one of the expressions that a line must match: one of the alternatives.
+type condition struct {
+	field        string
+	alternatives []string
+}
+
+// conditions returns what a line must match to be a hit.
+func conditions(s *engine.RuleSettings) []condition {
+	var out []condition
+	if s.Pattern != "" {
+		out = append(out, condition{"pattern", []string{s.Pattern}})
+	}
+	if len(s.Keywords) > 0 {
+		c := condition{field: "keywords"}
+		for _, k := range s.Keywords {
+			c.alternatives = append(c.alternatives, match.LiteralExpr([]string{k}, true))
+		}
+		out = append(out, c)
+	}
+	if len(s.Any) > 0 {
+		out = append(out, condition{"any", s.Any})
+	}
+	for _, e := range s.All {
+		out = append(out, condition{"all", []string{e}})
+	}
+	return out
+}
+
+// narrower reports whether every line that meets the condition c certainly meets other.
+func (c *condition) narrower(other *condition) bool {
+	return !slices.ContainsFunc(c.alternatives, func(a string) bool {
+		return !slices.ContainsFunc(other.alternatives, func(b string) bool { return implies(a, b) })
+	})
+}
+
+// within reports whether every hit of a rule is certainly a hit of another one too.
+func within(rule, other *engine.RuleSettings) bool {
+	if other.Stream != "both" && other.Stream != "" && other.Stream != rule.Stream {
+		return false
+	}
+	for path, want := range other.Where {
+		if rule.Where[path] != want {
+			return false
+		}
+	}
+	if len(other.Workloads) > 0 && !subset(rule.Workloads, other.Workloads) || len(other.Workloads) > 0 && len(rule.Workloads) == 0 {
+		return false
+	}
+	if !subset(other.ExcludeWorkloads, rule.ExcludeWorkloads) || !subset(other.None, rule.None) {
+		return false
+	}
+	mine := conditions(rule)
+	for _, o := range conditions(other) {
+		if !slices.ContainsFunc(mine, func(c condition) bool { return c.narrower(&o) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// subset reports whether all texts of a list are in another.
+func subset(list, of []string) bool {
+	return !slices.ContainsFunc(list, func(s string) bool { return !slices.Contains(of, s) })
+}
+
+// globsMeet reports whether some name matches both globs: * stands for any text, ? for one character. A glob that holds \ counts as one that
+// may match anything.
+func globsMeet(globA, globB string) bool {
+	if strings.Contains(globA+globB, `\`) {
+		return true
+	}
+	a, b := []rune(globA), []rune(globB)
+	meet := make([][]bool, len(a)+1)
+	for i := range meet {
+		meet[i] = make([]bool, len(b)+1)
+	}
+	for i := len(a); i >= 0; i-- {
+		for j := len(b); j >= 0; j-- {
+			switch {
+			case i == len(a) && j == len(b):
+				meet[i][j] = true
+			case i < len(a) && a[i] == '*':
+				meet[i][j] = meet[i+1][j] || j < len(b) && meet[i][j+1]
+			case j < len(b) && b[j] == '*':
+				meet[i][j] = meet[i][j+1] || i < len(a) && meet[i+1][j]
+			case i < len(a) && j < len(b):
+				meet[i][j] = (a[i] == b[j] || a[i] == '?' || b[j] == '?') && meet[i+1][j+1]
+			}
+		}
+	}
+	return meet[0][0]
+}
+
+// anyMeet reports whether two lists of globs can match one name; an empty list is all names.
+func anyMeet(a, b []string) bool {
+	return len(a) == 0 || len(b) == 0 || slices.ContainsFunc(a, func(x string) bool {
+		return slices.ContainsFunc(b, func(y string) bool { return globsMeet(x, y) })
+	})
+}

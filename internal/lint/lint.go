@@ -1,0 +1,123 @@
+package lint
+
+import (
+	"io/fs"
+	"os"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/engine/match"
+	"github.com/tinyforge/fluentbit-trigger/internal/config"
+)
+
+// Options change what Check looks at. The zero value is the usual.
+type Options struct {
+	// Ignore lists codes of warnings that are not wanted.
+	Ignore []string
+	// Measure returns what a rule costs on lines that it does not match, in ns a line. Nil: it is measured, on a built-in sample.
+	Measure func(engine.RuleSettings) float64
+	// Mode returns a file's permissions. Nil: those of the file system.
+	Mode func(path string) (fs.FileMode, error)
+	// LookupEnv is where the variables of a Fluent Bit configuration come from. Nil: the environment.
+	LookupEnv func(name string) (string, bool)
+}
+
+func (o Options) withDefaults() Options {
+	if o.Measure == nil {
+		o.Measure = measure
+	}
+	if o.Mode == nil {
+		o.Mode = func(path string) (fs.FileMode, error) {
+			info, err := os.Stat(path)
+			if err != nil {
+				return 0, err
+			}
+			return info.Mode(), nil
+		}
+	}
+	if o.LookupEnv == nil {
+		o.LookupEnv = os.LookupEnv
+	}
+	return o
+}
+
+// rule is a rule as it applies somewhere: a global one, a workload's own, or a global one with an override.
+type rule struct {
+	id       string
+	settings engine.RuleSettings
+	part     config.Part
+	override bool     // part is an override, which sets only some of the settings
+	globs    []string // of the block that the rule is in; nil for a global one
+	block    int      // of the workload, or -1
+}
+
+// linter collects the warnings about one configuration.
+type linter struct {
+	options  Options
+	result   *config.Result
+	rules    []rule
+	costs    map[string]match.Cost
+	findings []Finding
+}
+
+// warn adds a warning about a setting of a part; text names the element where the setting is a list.
+func (l *linter) warn(p config.Part, code, field, text, message, hint string) {
+	at, head := p.Place(field, text), p.Place("", "")
+	l.findings = append(l.findings, Finding{
+		File: at.File, Line: at.Line, Column: at.Column, Severity: Warning, Code: code, Path: p.Path, Field: field, Value: p.Literal(field, text),
+		Message: message, Hint: hint, head: head.Line,
+	})
+}
+
+// Check returns everything that is wrong or doubtful about a configuration, sorted by place. Comments that switch warnings off are not
+// looked at: Files does that.
+func Check(result *config.Result, options Options) []Finding {
+	l := &linter{options: options.withDefaults(), result: result}
+	for i := range result.Problems {
+		l.findings = append(l.findings, problem(&result.Problems[i]))
+	}
+	l.collect()
+	for i := range l.rules {
+		l.text(&l.rules[i])
+		l.output(&l.rules[i])
+	}
+	l.overlaps()
+	l.workloads()
+	l.triggers()
+	l.secrets()
+	sortFindings(l.findings)
+	return l.findings
+}
+
+// collect lists the rules in all their forms.
+func (l *linter) collect() {
+	s, parts := &l.result.Settings, &l.result.Parts
+	for i := range s.Rules {
+		l.rules = append(l.rules, rule{id: s.Rules[i].Name, settings: s.Rules[i], part: parts.Rules[i], block: -1})
+	}
+	globals := len(l.rules)
+	for i := range s.Workloads {
+		w := &s.Workloads[i]
+		for j := range w.Overrides {
+			o := &w.Overrides[j]
+			for _, base := range l.rules[:globals] {
+				if base.settings.Name == o.Rule {
+					l.rules = append(l.rules, rule{
+						id: o.Rule, settings: o.Apply(base.settings), part: parts.Workloads[i].Overrides[j], override: true, globs: []string{w.Match}, block: i,
+					})
+				}
+			}
+		}
+		for j := range w.Rules {
+			l.rules = append(l.rules, rule{
+				id: w.Rules[j].Name + "@" + w.Match, settings: w.Rules[j], part: parts.Workloads[i].Rules[j], globs: []string{w.Match}, block: i,
+			})
+		}
+	}
+	l.costs = map[string]match.Cost{}
+	if snapshot, err := engine.New().Compile(s.Engine()); err == nil { // what does not compile is a problem already
+		l.costs = snapshot.Costs()
+	}
+}
+
+// sets reports whether a setting is the part's own doing, rather than that of the rule below an override.
+func (r *rule) sets(field string) bool { return !r.override || r.part.Sets(field) }

@@ -1,0 +1,192 @@
+package lint
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tidwall/match"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+)
+
+// options are those of tests: nothing depends on the machine.
+func options() Options {
+	return Options{
+		Measure: func(engine.RuleSettings) float64 { return 123 },
+		Mode: func(path string) (fs.FileMode, error) {
+			if strings.Contains(path, "reach") {
+				return 0o644, nil
+			}
+			return 0o640, nil
+		},
+		LookupEnv: func(string) (string, bool) { return "", false },
+	}
+}
+
+// TestFindings compares what is found in every file with what is written beside it. UPDATE=1 writes it. Every code is found somewhere, and no
+// secret is shown.
+func TestFindings(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.*")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no files: %v", err)
+	}
+	found := map[string]bool{}
+	for _, file := range files {
+		if filepath.Ext(file) == ".want" {
+			continue
+		}
+		var b strings.Builder
+		r := Files([]string{file}, options())
+		for i := range r.Findings {
+			f := &r.Findings[i]
+			found[f.Code] = true
+			b.WriteString(strings.ReplaceAll(f.String(), "testdata/", "") + "\n")
+			if f.Line == 0 || f.Column == 0 || f.Code == "" || f.Severity == "" {
+				t.Errorf("%s has no place, code or severity: %+v", f, f)
+			}
+		}
+		got := b.String()
+		if strings.Contains(got, "S3CR3T") {
+			t.Errorf("a secret is shown:\n%s", got)
+		}
+		if os.Getenv("UPDATE") != "" {
+			if err := os.WriteFile(file+".want", []byte(got), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(file + ".want")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got != string(want) {
+			t.Errorf("%s:\n%s\nwant:\n%s", file, got, want)
+		}
+	}
+	for _, c := range Codes() {
+		if !found[c[0]] {
+			t.Errorf("no file shows %s", c[0])
+		}
+	}
+}
+
+// TestIgnoredByOption switches each code off that a file has.
+func TestIgnoredByOption(t *testing.T) {
+	all := Files([]string{"testdata/rules.toml"}, options()).Findings
+	for i := range all {
+		o := options()
+		o.Ignore = []string{all[i].Code}
+		for _, f := range Files([]string{"testdata/rules.toml"}, o).Findings {
+			if f.Code == all[i].Code {
+				t.Errorf("%s is found all the same", f.Code)
+			}
+		}
+	}
+}
+
+func TestUnreadableIsTold(t *testing.T) {
+	for _, file := range []string{"missing.toml", "missing.conf", "missing.yaml", "none-*.toml"} {
+		r := Files([]string{filepath.Join("testdata", file)}, options())
+		if !r.Unusable() || r.Errors() != 1 || r.Findings[0].Code != CodeUnreadable {
+			t.Errorf("%s: %v", file, r.Findings)
+		}
+	}
+}
+
+// TestRulePackIsClean checks the rules that are shipped, each file by itself and all together: nothing is found.
+func TestRulePackIsClean(t *testing.T) {
+	files, err := filepath.Glob("../../examples/rules/*.toml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no rules: %v", err)
+	}
+	for _, entry := range append(files, "../../examples/rules") {
+		if strings.HasSuffix(entry, ".test.toml") {
+			continue
+		}
+		for _, f := range Files([]string{entry}, options()).Findings {
+			t.Error(f.String())
+		}
+	}
+}
+
+// TestMeasureMeasures wants a figure that is one.
+func TestMeasureMeasures(t *testing.T) {
+	s := engine.DefaultRule()
+	s.Name, s.Pattern = "x", `\d+\s*\w+`
+	if ns := measure(s); ns <= 0 {
+		t.Errorf("%v ns a line", ns)
+	}
+}
+
+// FuzzExpressions holds what is said of expressions against regexp itself.
+func FuzzExpressions(f *testing.F) {
+	for _, e := range []string{`a^b`, `(?m)a$\n^b`, `\bx\B`, `.*`, `a|`, `(?i)k`, `^$`, `\b\b`, `[^\x00-\x{10FFFF}]`, `(?s).`, `é\b`, `panic: .+`, `PANIC`} {
+		for _, line := range []string{"a\nb", "panic: PANIC", "5$ é", "\u212a\xff"} {
+			f.Add(e, `(?i)panic`, line)
+		}
+	}
+	f.Fuzz(func(t *testing.T, a, b, line string) {
+		ra, err := regexp.Compile(a)
+		if err != nil || len(a)+len(b)+len(line) > 500 {
+			return
+		}
+		if matchesNothing(a) && ra.MatchString(line) {
+			t.Errorf("%q matches %q, and is said to match nothing", a, line)
+		}
+		if matchesNothing(a) && matchesEverything(a) {
+			t.Errorf("%q is said to match nothing and everything", a)
+		}
+		if rb, err := regexp.Compile(b); err == nil && implies(a, b) && ra.MatchString(line) && !rb.MatchString(line) {
+			t.Errorf("%q matches %q, and %q does not, though it is implied", a, line, b)
+		}
+	})
+}
+
+// FuzzGlobs holds that two globs which match one name meet.
+func FuzzGlobs(f *testing.F) {
+	f.Add("shop/*", "*/api", "shop/api")
+	f.Add("a?c", "a*", "aéc")
+	f.Add("", "*", "")
+	f.Fuzz(func(t *testing.T, a, b, name string) {
+		if len(a)+len(b) < 100 && match.Match(name, a) && match.Match(name, b) && !globsMeet(a, b) {
+			t.Errorf("%q matches both %q and %q, which are said not to meet", name, a, b)
+		}
+	})
+}
+
+func TestGlobsThatDoNotMeet(t *testing.T) {
+	for _, pair := range [][2]string{{"shop/*", "ops/*"}, {"a?", "a"}, {"*x", "*y"}, {"", "?"}} {
+		if globsMeet(pair[0], pair[1]) {
+			t.Errorf("%q and %q are said to meet", pair[0], pair[1])
+		}
+	}
+}
+
+// TestNothingAndEverything lists expressions that are neither.
+func TestNothingAndEverything(t *testing.T) {
+	for _, e := range []string{`^a$`, `\w`, `a|b`, `(?m)a$.^b`, `[[:alpha:]]`, `^.$`, `\bx`, `^\s*$`, `..`} {
+		if matchesEverything(e) || matchesNothing(e) && e != `(?m)a$.^b` {
+			t.Errorf("%s: everything %v, nothing %v", e, matchesEverything(e), matchesNothing(e))
+		}
+	}
+	if !slices.ContainsFunc([]string{`.+`, `^`, `$`, `(?s).`, `x*`, `.`}, matchesEverything) {
+		t.Error("what matches everything is not seen")
+	}
+}
+
+// TestCodesAreDocumented wants each code in the document, with the words of Codes.
+func TestCodesAreDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/testing.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range Codes() {
+		if !strings.Contains(string(text), "| `"+c[0]+"` | "+c[1]+" |\n") {
+			t.Errorf("docs/testing.md does not list %s as %q", c[0], c[1])
+		}
+	}
+}

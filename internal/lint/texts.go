@@ -1,0 +1,208 @@
+package lint
+
+import (
+	"fmt"
+	"regexp"
+	"regexp/syntax"
+	"slices"
+	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/engine/match"
+)
+
+// text checks what a rule asks of the line.
+func (l *linter) text(r *rule) {
+	s := &r.settings
+	for _, c := range conditions(s) {
+		if !r.sets(c.field) {
+			continue
+		}
+		for i, expr := range c.alternatives {
+			l.expression(r, c.field, l.source(s, c.field, i, expr), expr)
+		}
+	}
+	for _, expr := range s.None {
+		switch {
+		case !r.sets("none"):
+		case matchesEverything(expr):
+			l.warn(r.part, CodeNeverHits, "none", expr, "excludes every line: the rule is never hit", "")
+		case matchesNothing(expr):
+			l.warn(r.part, CodeNothing, "none", expr, "can match no line, and so excludes none", "")
+		}
+	}
+	l.contradiction(r)
+	l.filter(r)
+}
+
+// source returns the text that an expression of a rule stands as in the configuration.
+func (l *linter) source(s *engine.RuleSettings, field string, i int, expr string) string {
+	if field == "keywords" {
+		return s.Keywords[i]
+	}
+	return expr
+}
+
+func (l *linter) expression(r *rule, field, text, expr string) {
+	switch {
+	case matchesEverything(expr):
+		message := "matches every line"
+		switch {
+		case field == "any":
+			message += ", so that the others do not matter"
+		case len(conditions(&r.settings)) > 1 || len(r.settings.Where) > 0:
+			message += ", and so asks for nothing"
+		}
+		l.warn(r.part, CodeEverything, field, text, message, everythingHint(expr))
+	case matchesNothing(expr):
+		message := "can match no line"
+		if field != "any" {
+			message += ": the rule is never hit"
+		}
+		l.warn(r.part, CodeNothing, field, text, message, nothingHint(expr))
+	}
+}
+
+func everythingHint(expr string) string {
+	tree, err := syntax.Parse(expr, syntax.Perl)
+	switch {
+	case err != nil:
+		return ""
+	case emptyBranch(tree):
+		return "an alternative of it is empty: a | too many?"
+	case strings.Contains(expr, "*"):
+		return "* also stands for nothing"
+	}
+	return ""
+}
+
+// emptyBranch reports whether an expression has an alternative that is empty.
+func emptyBranch(re *syntax.Regexp) bool {
+	if re.Op == syntax.OpAlternate && slices.ContainsFunc(re.Sub, func(sub *syntax.Regexp) bool { return sub.Op == syntax.OpEmptyMatch }) {
+		return true
+	}
+	if re.Op == syntax.OpQuest && re.Sub[0].Op != syntax.OpQuest { // a|b| is parsed as (?:a|b)?
+		return true
+	}
+	return slices.ContainsFunc(re.Sub, emptyBranch)
+}
+
+func nothingHint(expr string) string {
+	switch {
+	case strings.Contains(expr, "^"):
+		return `^ is the start of the line; \^ is the character`
+	case strings.Contains(expr, "$"):
+		return `$ is the end of the line; \$ is the character`
+	}
+	return ""
+}
+
+// contradiction looks for an exclusion that every line which the rule asks for meets.
+func (l *linter) contradiction(r *rule) {
+	for _, none := range r.settings.None {
+		for _, c := range conditions(&r.settings) {
+			if !r.sets("none") && !r.sets(c.field) {
+				continue
+			}
+			certain := !slices.ContainsFunc(c.alternatives, func(a string) bool { return !implies(a, none) })
+			if certain && !matchesEverything(none) {
+				field, text := "none", none
+				if !r.sets("none") {
+					field, text = c.field, ""
+				}
+				l.warn(r.part, CodeNeverHits, field, text, "excludes every line that "+c.field+" asks for: the rule is never hit", "")
+				return
+			}
+		}
+	}
+}
+
+// filter looks for rules whose expression is tried on every line.
+func (l *linter) filter(r *rule) {
+	cost, ok := l.costs[r.id]
+	if !ok || r.override || cost.Filter != match.Union && cost.Filter != match.Always {
+		return
+	}
+	c := conditions(&r.settings)
+	told := func(expr string) bool { return matchesEverything(expr) || matchesNothing(expr) }
+	if slices.ContainsFunc(c, func(c condition) bool { return slices.ContainsFunc(c.alternatives, told) }) {
+		return
+	}
+	text := ""
+	if c[0].field == "pattern" {
+		text = r.settings.Pattern
+	}
+	l.warn(r.part, CodeNoLiteral, c[0].field, text,
+		fmt.Sprintf("has no literal to look for, so that it is tried on every line: %.0f ns a line here", l.options.Measure(r.settings)),
+		"a word that each match holds makes it cheap")
+}
+
+var captureName = regexp.MustCompile(`\.Captures\.(\w+)`)
+
+// output checks what an alert is made of.
+func (l *linter) output(r *rule) {
+	s := &r.settings
+	if r.sets("summary") || r.sets("pattern") {
+		re, err := regexp.Compile(s.Pattern)
+		for _, m := range captureName.FindAllStringSubmatch(s.Summary, -1) {
+			if err != nil || re.SubexpIndex(m[1]) >= 0 {
+				continue
+			}
+			hint := "the rule has no pattern"
+			if s.Pattern != "" {
+				hint = "its groups are named (?P<NAME>…)"
+			}
+			field := "summary"
+			if !r.sets(field) {
+				field = "pattern"
+			}
+			l.warn(r.part, CodeCapture, field, "", fmt.Sprintf("the pattern has no group named %q: the summary stays empty there", m[1]), hint)
+		}
+	}
+	if r.sets("labels") {
+		for _, name := range sortedKeys(s.Labels) {
+			if strings.Contains(s.Labels[name], "{{") {
+				l.warn(r.part, CodeLabelTemplate, "labels."+name, "", "is no template: the text is sent as it is", "summary is one")
+			}
+		}
+	}
+	if r.sets("cooldown_by") {
+		for _, key := range s.CooldownBy {
+			l.key(r, key)
+		}
+	}
+}
+
+// key checks a part of a cooldown key.
+func (l *linter) key(r *rule, key string) {
+	const hint = "what differs from hit to hit makes each hit a key of its own, which no cooldown holds back"
+	if name, ok := strings.CutPrefix(key, "capture."); ok {
+		tree, err := syntax.Parse(r.settings.Pattern, syntax.Perl)
+		if err != nil {
+			return
+		}
+		switch g := group(tree, name); {
+		case g == nil:
+		case numbers(g):
+			l.warn(r.part, CodeUnboundedKey, "cooldown_by", key, "is a number or an id without a bound", hint)
+		case anything(g):
+			l.warn(r.part, CodeUnboundedKey, "cooldown_by", key, "is any text", hint)
+		}
+		return
+	}
+	if path, ok := strings.CutPrefix(key, "field."); ok && isID(path) {
+		l.warn(r.part, CodeUnboundedKey, "cooldown_by", key, "is an id, a time or a number by its name", hint)
+	}
+}
+
+var idWords = []string{
+	"id", "uuid", "guid", "traceid", "spanid", "requestid", "sessionid", "timestamp", "time", "ts", "duration", "latency", "elapsed", "bytes", "size",
+	"ip", "addr", "address", "port", "offset", "seq", "nonce",
+}
+
+// isID reports whether the name of a field says that it is different for nearly every record.
+func isID(path string) bool {
+	last := strings.ToLower(path[strings.LastIndexByte(path, '.')+1:])
+	words := strings.FieldsFunc(last, func(r rune) bool { return r == '_' || r == '-' })
+	return slices.Contains(idWords, last) || len(words) > 0 && slices.Contains(idWords, words[len(words)-1])
+}

@@ -1,0 +1,215 @@
+package suggest
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// mask is what stands in a template for what differs from line to line.
+var mask = regexp.MustCompile(`<(?:num|uuid|ip|time|str)>`)
+
+// piece is a part of a template: a text that all its lines hold, or a mask.
+type piece struct {
+	text string
+	mask bool
+}
+
+func pieces(template string) (out []piece) {
+	at := 0
+	for _, m := range mask.FindAllStringIndex(template, -1) {
+		if m[0] > at {
+			out = append(out, piece{text: template[at:m[0]]})
+		}
+		out = append(out, piece{text: template[m[0]:m[1]], mask: true})
+		at = m[1]
+	}
+	if at < len(template) {
+		out = append(out, piece{text: template[at:]})
+	}
+	return out
+}
+
+// maxPattern bounds a pattern that is written. The rest of a longer template is left out.
+const maxPattern = 300
+
+// candidates returns regular expressions for the lines of a template, the most readable first: from its first word on, then all of it, then
+// with wider gaps. All that a template holds is taken literally, so that none matches more than its gaps allow.
+func candidates(template string, cut bool) (out []string) {
+	all := pieces(template)
+	core := all
+	for len(core) > 0 && (core[0].mask || !wordy(core[0].text)) {
+		core = core[1:]
+	}
+	for len(core) > 0 && core[len(core)-1].mask {
+		core = core[:len(core)-1]
+	}
+	for _, gap := range []string{`\S+`, `.+?`, `.*?`} {
+		if letters(core) >= 4 {
+			text, _ := expression(trimmed(core), gap)
+			out = append(out, text)
+		}
+		if text, whole := expression(all, gap); whole && !cut {
+			out = append(out, `^`+text+`$`)
+		} else {
+			out = append(out, `^`+text)
+		}
+	}
+	if text := longest(all); text != "" {
+		out = append(out, quoted(text))
+	}
+	return out
+}
+
+// expression joins pieces to a regular expression. whole is false when it became too long for all of them.
+func expression(all []piece, gap string) (text string, whole bool) {
+	var b strings.Builder
+	for _, p := range all {
+		next := gap
+		if !p.mask {
+			next = quoted(p.text)
+			if len(next) > maxPattern {
+				next = quoted(cutText(p.text, maxPattern/2))
+			}
+		} else if strings.HasSuffix(b.String(), gap) {
+			continue
+		}
+		if b.Len()+len(next) > maxPattern {
+			return strings.TrimSuffix(b.String(), gap), false
+		}
+		b.WriteString(next)
+		if !p.mask && len(next) < len(quoted(p.text)) {
+			return b.String(), false
+		}
+	}
+	return b.String(), true
+}
+
+// trimmed takes spaces and opening punctuation from the ends of what a pattern begins and ends with.
+func trimmed(all []piece) []piece {
+	out := append([]piece(nil), all...)
+	out[0].text = strings.TrimLeftFunc(out[0].text, func(r rune) bool { return !unicode.IsLetter(r) && r != '"' })
+	last := len(out) - 1
+	out[last].text = strings.TrimRight(out[last].text, ` "'=:[({`)
+	return out
+}
+
+// wordy reports whether a text holds a word.
+func wordy(s string) bool {
+	run := 0
+	for _, r := range s {
+		if unicode.IsLetter(r) {
+			if run++; run >= 3 {
+				return true
+			}
+		} else {
+			run = 0
+		}
+	}
+	return false
+}
+
+func letters(all []piece) (n int) {
+	for _, p := range all {
+		if !p.mask {
+			for _, r := range p.text {
+				if unicode.IsLetter(r) {
+					n++
+				}
+			}
+		}
+	}
+	return n
+}
+
+// longest returns the longest text that all lines hold.
+func longest(all []piece) (text string) {
+	for _, p := range all {
+		if t := strings.TrimSpace(p.text); !p.mask && len(t) > len(text) {
+			text = t
+		}
+	}
+	return cutText(text, maxPattern/2)
+}
+
+// quoted takes a text literally in a regular expression. Control characters become escapes, which any editor shows.
+func quoted(s string) string {
+	s = regexp.QuoteMeta(s)
+	if !strings.ContainsFunc(s, isControl) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if isControl(r) {
+			fmt.Fprintf(&b, `\x{%x}`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+func isControl(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 || r >= 0x2028 && r <= 0x202e }
+
+// cutText cuts a text to at most limit bytes, between characters.
+func cutText(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	for limit > 0 && !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return s[:limit]
+}
+
+// tomlString writes a string of TOML, literal where that is possible.
+func tomlString(s string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool { return r == '\'' || isControl(r) || r == utf8.RuneError }) {
+		return "'" + s + "'"
+	}
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		case isControl(r):
+			fmt.Fprintf(&b, `\u%04X`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}
+
+// maxNameWords is how many words make a rule's name.
+const maxNameWords = 5
+
+// plainWords tell nothing of what a line is about.
+var plainWords = []string{
+	"level", "severity", "time", "ts", "timestamp", "msg", "message", "log", "trace", "debug", "info", "warn", "warning", "error", "fatal", "utc",
+}
+
+// nameOf makes a rule's name of the words that all lines of a template hold.
+func nameOf(template string) string {
+	var words []string
+	for _, p := range pieces(template) {
+		if p.mask {
+			continue
+		}
+		for _, w := range strings.FieldsFunc(strings.ToLower(p.text), func(r rune) bool { return r < 'a' || r > 'z' }) {
+			if len(w) > 1 && len(words) < maxNameWords && !slices.Contains(plainWords, w) {
+				words = append(words, w[:min(len(w), 20)])
+			}
+		}
+	}
+	if len(words) == 0 {
+		return "lines"
+	}
+	return strings.Join(words, "-")
+}
