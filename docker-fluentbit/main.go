@@ -51,6 +51,7 @@ type commands struct {
 	Test     testCommand     `cmd:"" help:"Run the tests of rules."`
 	Backtest backtestCommand `cmd:"" help:"Tell what rules would have done with old logs."`
 	Suggest  suggestCommand  `cmd:"" help:"Find the noisiest lines of old logs, with a rule and an exclusion for each."`
+	Explain  explainCommand  `cmd:"" help:"Tell why a line hits rules or not, and what becomes of it."`
 	Trigger  triggerCommand  `cmd:"" help:"Try triggers of files, without an instance."`
 	Queue    queueCommand    `cmd:"" help:"Look after deliveries and dead letters, also while the plugin runs."`
 

@@ -18,6 +18,8 @@ type Explanation struct {
 	Captures map[string]string `json:"captures,omitempty"`
 	// Standing says what would become of the hit now; nil where there is no hit.
 	Standing *Standing `json:"standing,omitempty"`
+	// Silence is the id of the silence that holds the hit back; "" where none does.
+	Silence string `json:"silence,omitempty"`
 	// Alert is what the hit would tell, or would if nothing held it back; nil where there is no hit.
 	Alert *Alert `json:"-"`
 }
@@ -41,8 +43,10 @@ func (c *Check) String() string {
 		return fmt.Sprintf("none %s excludes the line: it matches %q", c.Want, c.Got)
 	case c.Field == "stream" && c.Got == "":
 		return "stream is to be " + c.Want + ", and the record tells none"
+	case c.Field == "stream" && c.Passed:
+		return "stream is " + c.Got
 	case c.Field == "stream":
-		return "stream is " + c.Got + verdictWord(c.Passed) + c.Want
+		return "stream is " + c.Got + ", and is to be " + c.Want
 	case c.Field == "event" && c.Got == "":
 		return "event is to be one of " + c.Want + ", and the record is a line"
 	case c.Field == "event":
@@ -58,13 +62,6 @@ func (c *Check) String() string {
 	default:
 		return c.Field + " " + c.Want + " does not match"
 	}
-}
-
-func verdictWord(passed bool) string {
-	if passed {
-		return ", as wanted: "
-	}
-	return ", and is to be "
 }
 
 // Failed returns the first check that did not pass; nil for a hit.
@@ -98,6 +95,9 @@ func (e *Engine) Explain(rec *Record, now int64) []Explanation {
 		if h := found[r]; h != nil {
 			x.Hit, x.Captures = true, h.captured()
 			x.Standing, x.Alert = w.standing(trial, h, now)
+			if silence, held := e.SilenceOf(h, now); held {
+				x.Silence = silence.ID
+			}
 		}
 		out = append(out, x)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"regexp"
 	"regexp/syntax"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -21,7 +22,7 @@ func (r Required) String() string {
 		if r.Fold {
 			a = strings.ToLower(a)
 		}
-		quoted[i] = strings.ReplaceAll(strings.ReplaceAll(`"`+a+`"`, "\n", `\n`), "\t", `\t`)
+		quoted[i] = strconv.Quote(a)
 	}
 	s := strings.Join(quoted, " or ")
 	if r.Fold {

@@ -169,7 +169,7 @@ func (r *runner) fresh() error {
 		return err
 	}
 	r.engine.Apply(snapshot)
-	return nil
+	return r.engine.SetSilences(pipeline.ConfiguredSilences(s))
 }
 
 // texts tries each text by itself on the rule that the test names.

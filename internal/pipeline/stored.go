@@ -1,0 +1,83 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/store"
+)
+
+// Recall puts an engine into the state that an instance saved in a store, silences included, with the configuration's silences. It changes
+// nothing in the store. An empty id stands for the only instance that saved anything. now is in ns.
+func Recall(ctx context.Context, e *engine.Engine, s *config.Settings, from *store.Store, id string, now int64) error {
+	saved, err := from.LoadStates(ctx, "limiter/")
+	if err != nil {
+		return err
+	}
+	silences, err := from.LoadStates(ctx, "silence/")
+	if err != nil {
+		return err
+	}
+	if id, err = onlyInstance(saved, silences, id); err != nil {
+		return err
+	}
+	own := Pipeline{id: id}
+	var entries []engine.StateEntry
+	for key, value := range saved {
+		if key, ok := strings.CutPrefix(key, own.statePrefix()); ok {
+			entries = append(entries, engine.StateEntry{Key: key, Value: value})
+		}
+	}
+	if _, err := e.RestoreState(entries, now); err != nil {
+		return err
+	}
+	all := ConfiguredSilences(s)
+	for key, value := range silences {
+		if !strings.HasPrefix(key, own.silencePrefix()) {
+			continue
+		}
+		var one engine.Silence
+		if err := json.Unmarshal(value, &one); err != nil {
+			return fmt.Errorf("silence %q: %w", key, err)
+		}
+		all = append(all, one)
+	}
+	return e.SetSilences(all)
+}
+
+// ConfiguredSilences returns the silences of a configuration.
+func ConfiguredSilences(s *config.Settings) []engine.Silence {
+	var all []engine.Silence
+	for i := range s.Silences {
+		all = append(all, s.Silences[i].Silence())
+	}
+	return all
+}
+
+// onlyInstance returns the id of the instance that is meant.
+func onlyInstance(saved, silences map[string][]byte, id string) (string, error) {
+	var ids []string
+	for _, m := range []map[string][]byte{saved, silences} {
+		for key := range m {
+			if parts := strings.SplitN(key, "/", 3); len(parts) == 3 && !slices.Contains(ids, parts[1]) {
+				ids = append(ids, parts[1])
+			}
+		}
+	}
+	slices.Sort(ids)
+	switch {
+	case id == "" && len(ids) <= 1:
+		return strings.Join(ids, ""), nil
+	case id == "":
+		return "", errors.New("several instances share the store: say which is meant: " + strings.Join(ids, ", "))
+	case !slices.Contains(ids, id):
+		return "", fmt.Errorf("no instance %q has saved anything in the store, only %q", id, ids)
+	}
+	return id, nil
+}
