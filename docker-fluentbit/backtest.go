@@ -53,13 +53,14 @@ func (cmd *backtestCommand) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	o := backtest.Options{New: backtest.RuleSet{Engine: now.Engine(), Triggers: now.Triggers}, Samples: cmd.Samples, Lines: &atomic.Int64{}}
+	o := backtest.Options{New: backtest.RuleSetOf(now), Samples: cmd.Samples, Lines: &atomic.Int64{}}
 	if len(cmd.Against) > 0 {
 		old, err := rulesOf(c, cmd.Against)
 		if err != nil {
 			return err
 		}
-		o.Against = &backtest.RuleSet{Engine: old.Engine(), Triggers: old.Triggers}
+		against := backtest.RuleSetOf(old)
+		o.Against = &against
 	}
 	expected, err := cmd.expectations(c, now)
 	if err != nil {

@@ -63,6 +63,17 @@ name = "own"
 pattern = 'denied$'
 cooldown = "1s"
 
+[[silence]]
+name = "maintenance"
+from = "2026-11-25T00:20:00Z"
+until = "2026-11-25T00:40:00Z"
+workload = "shop/c2"
+
+[[inhibit]]
+source = { rule = "panic" }
+target = { rule = "by-user" }
+for = "10s"
+
 [[trigger]]
 name = "all"
 url = "https://example.com/all"
@@ -83,8 +94,7 @@ func settings(t testing.TB, text string) *config.Settings {
 }
 
 func ruleSet(t testing.TB, text string) RuleSet {
-	s := settings(t, text)
-	return RuleSet{Engine: s.Engine(), Triggers: s.Triggers}
+	return RuleSetOf(settings(t, text))
 }
 
 var testStart = time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC)

@@ -100,6 +100,9 @@ func TestParallelIsSequential(t *testing.T) {
 			t.Fatal(err)
 		}
 		e.Apply(snapshot)
+		if err := e.SetSilences(set.Silences); err != nil {
+			t.Fatal(err)
+		}
 		w := e.Worker()
 		var last int64
 		var alerts []engine.Alert

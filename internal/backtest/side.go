@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
@@ -15,7 +16,17 @@ import (
 // RuleSet is a configuration, as far as it decides which lines alert whom.
 type RuleSet struct {
 	Engine   engine.Settings
+	Silences []engine.Silence
 	Triggers []trigger.Settings
+}
+
+// RuleSetOf returns what of a configuration decides which lines alert whom.
+func RuleSetOf(s *config.Settings) RuleSet {
+	out := RuleSet{Engine: s.Engine(), Triggers: s.Triggers}
+	for i := range s.Silences {
+		out.Silences = append(out.Silences, s.Silences[i].Silence())
+	}
+	return out
 }
 
 // BrokenError says that rules do not run.
@@ -67,6 +78,9 @@ func newSide(s *RuleSet, a *axis, samples int) (*side, error) {
 		return nil, &BrokenError{broken}
 	}
 	out.engine.Apply(snapshot)
+	if err := out.engine.SetSilences(s.Silences); err != nil {
+		return nil, err
+	}
 	for i := range s.Engine.Rules {
 		out.addRule(s.Engine.Rules[i].Name, &s.Engine.Rules[i])
 	}
