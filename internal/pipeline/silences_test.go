@@ -1,0 +1,197 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/store"
+)
+
+func untilHour(c *clock, rule string) engine.Silence {
+	return engine.Silence{Matchers: engine.Matchers{Rule: rule}, Until: c.now().Add(time.Hour).UnixNano(), Comment: "we move", Author: "ada"}
+}
+
+func TestASilenceAtRunTime(t *testing.T) {
+	b := newBench(t)
+	c := newClock()
+	document := b.document(rule("boom", "^boom"))
+	o := b.options(document)
+	o.Now = c.now
+	p, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Start()
+	s, err := p.AddSilence(t.Context(), untilHour(c, "boom"))
+	if err != nil || !strings.HasPrefix(s.ID, "si_") || s.From != c.now().UnixNano() || s.Configured {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	p.Flush(lines("boom 1", "boom 2"), "docker.web")
+	if n := p.Stats(t.Context()).Engine.Rules["boom"].Suppressed[engine.ReasonSilence]; n != 2 {
+		t.Errorf("%d hits are held back, want 2", n)
+	}
+	b.stop(p)
+
+	o.Stores = &store.Registry{}
+	p = b.start(o)
+	p.Flush(lines("boom 3"), "docker.web")
+	if got := p.Silences(); len(got) != 1 || got[0].ID != s.ID || got[0].Comment != "we move" {
+		t.Fatalf("after a restart: %+v", got)
+	}
+	if n := p.Stats(t.Context()).Engine.Rules["boom"].Suppressed[engine.ReasonSilence]; n != 1 {
+		t.Errorf("%d hits are held back after a restart, want 1", n)
+	}
+	c.pass(time.Second)
+	if err := p.ExpireSilence(t.Context(), s.ID); err != nil {
+		t.Fatal(err)
+	}
+	p.Flush(lines("boom 4"), "docker.web")
+	if got := b.messages(1); got[0] != "boom 4" {
+		t.Errorf("%q", got)
+	}
+	if a := b.server.Alerts()[0]; a.Suppressed.By["silence"] != 3 {
+		t.Errorf("the next alert tells of %v", a.Suppressed)
+	}
+	if err := p.ExpireSilence(t.Context(), s.ID); err != nil {
+		t.Errorf("ending it again: %v", err)
+	}
+	if strings.Contains(b.log.String(), "we move") {
+		t.Error("the log tells the comment")
+	}
+}
+
+func TestSilencesAreChangedAndRefused(t *testing.T) {
+	b := newBench(t)
+	c := newClock()
+	configured := fmt.Sprintf("[[silence]]\nname = \"move\"\nrule = \"boom\"\nuntil = %s\n", c.now().Add(time.Hour).UTC().Format(time.RFC3339))
+	o := b.options(b.document(rule("boom", "^boom")) + configured)
+	o.Now = c.now
+	p := b.start(o)
+	if got := p.Silences(); len(got) != 1 || got[0].ID != "config:move" || !got[0].Configured {
+		t.Fatalf("%+v", got)
+	}
+	s, err := p.AddSilence(t.Context(), untilHour(c, "other"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Rule = "boom"
+	if changed, err := p.AddSilence(t.Context(), s); err != nil || changed.ID != s.ID || changed.Rule != "boom" {
+		t.Errorf("%+v, %v", changed, err)
+	}
+	future := untilHour(c, "boom")
+	future.From = c.now().Add(time.Minute).UnixNano()
+	if future, err = p.AddSilence(t.Context(), future); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.ExpireSilence(t.Context(), future.ID); err != nil || len(p.Silences()) != 2 {
+		t.Errorf("%v; one that has not begun is removed: %+v", err, p.Silences())
+	}
+	past := untilHour(c, "boom")
+	past.From, past.Until = 1, 2
+	named := func(s engine.Silence, id string) engine.Silence { s.ID = id; return s }
+	for _, refused := range []struct {
+		s    engine.Silence
+		want string
+	}{
+		{past, `until "1970-01-01T00:00:00Z": has passed`},
+		{engine.Silence{Until: c.now().Add(time.Hour).UnixNano()}, "needs at least one of"},
+		{named(s, "config:move"), ErrConfiguredSilence.Error()},
+		{named(s, "si_unknown"), ErrNoSilence.Error()},
+	} {
+		if _, err := p.AddSilence(t.Context(), refused.s); err == nil || !strings.Contains(err.Error(), refused.want) {
+			t.Errorf("%v, want %s", err, refused.want)
+		}
+	}
+	if err := p.ExpireSilence(t.Context(), "config:move"); !errors.Is(err, ErrConfiguredSilence) {
+		t.Error(err)
+	}
+	if err := p.ExpireSilence(t.Context(), "si_unknown"); !errors.Is(err, ErrNoSilence) {
+		t.Error(err)
+	}
+	if n := len(p.Silences()); n != 2 {
+		t.Errorf("%d silences", n)
+	}
+	// A reload without the configured one ends it, and leaves the other.
+	b.write(b.document(rule("boom", "^boom")))
+	p.Reload()
+	if got := p.Silences(); len(got) != 1 || got[0].ID != s.ID {
+		t.Errorf("after the reload: %+v", got)
+	}
+}
+
+func TestEndedSilencesAreForgotten(t *testing.T) {
+	b := newBench(t)
+	c := newClock()
+	o := b.options(b.document(rule("boom", "^boom")))
+	o.Now = c.now
+	p := b.start(o)
+	if _, err := p.AddSilence(t.Context(), untilHour(c, "boom")); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		pass time.Duration
+		want int
+	}{{silenceKept, 1}, {2 * time.Hour, 0}} {
+		c.pass(step.pass)
+		if err := p.sweepSilences(t.Context()); err != nil || len(p.Silences()) != step.want {
+			t.Errorf("after %s: %+v, %v", step.pass, p.Silences(), err)
+		}
+	}
+	saved, err := p.store.LoadStates(t.Context(), p.silencePrefix())
+	if err != nil || len(saved) != 0 {
+		t.Errorf("%d silences are still in the store, %v", len(saved), err)
+	}
+}
+
+func TestSilencesAreBounded(t *testing.T) {
+	b := newBench(t)
+	c := newClock()
+	o := b.options(b.document(rule("boom", "^boom")))
+	o.Now = c.now
+	p := b.start(o)
+	p.silencing.mu.Lock()
+	for i := range maxSilences {
+		s := untilHour(c, "boom")
+		s.ID = fmt.Sprint("si_", i)
+		p.silencing.added[s.ID] = s
+	}
+	p.silencing.mu.Unlock()
+	if _, err := p.AddSilence(t.Context(), untilHour(c, "boom")); !errors.Is(err, ErrTooManySilences) {
+		t.Error(err)
+	}
+	if err := p.ExpireSilence(t.Context(), "si_0"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestInhibitionsOfTheConfiguration(t *testing.T) {
+	b := newBench(t)
+	text := `inhibit = [{ source = { rule = "down" }, target = { rule = "failed" }, for = "1h" }]` + "\n"
+	document := text + b.document(rule("down", "^down")+rule("failed", "^failed"))
+	p, err := New(b.options(document))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Start()
+	p.Flush(lines("down", "failed 1"), "docker.web")
+	b.stop(p)
+	p = b.start(b.options(document))
+	p.Flush(lines("failed 2"), "docker.web")
+	if n := p.Stats(t.Context()).Engine.Rules["failed"].Suppressed[engine.ReasonInhibited]; n != 1 {
+		t.Errorf("%d hits are held back after a restart, want 1", n)
+	}
+	// A reload without it lets go at once, and the next alert tells.
+	b.write(b.document(rule("down", "^down") + rule("failed", "^failed")))
+	p.Reload()
+	p.Flush(lines("failed 3"), "docker.web")
+	b.messages(2)
+	for _, a := range b.server.Alerts() {
+		if a.Rule == "failed" && (a.Message != "failed 3" || a.Suppressed.By["inhibited"] != 2) {
+			t.Errorf("%s tells of %v", a.Message, a.Suppressed)
+		}
+	}
+}
