@@ -33,17 +33,26 @@ func fit(s string, limit int, size measure, escape func(string) string) string {
 	return ""
 }
 
-// shorten renders a message of several alerts with ever shorter texts, then with ever fewer alerts, until it fits. The last try shows none
-// and is taken as it comes: titles are short.
-func shorten[T any](shown, runes int, render func(shown, runes int) (message T, fits bool)) T {
+// shorten renders a message of several alerts with ever fewer lines around those of the alerts, then with ever shorter texts, then with ever
+// fewer alerts, until it fits. The last try shows none and is taken as it comes: titles are short.
+func shorten[T any](v *view, runes int, render func(v *view, shown, runes int) (message T, fits bool)) T {
 	const least = 50
+	shown := len(v.shown)
+	if v.hasContext() {
+		for n := maxContext; n >= least; n /= 2 {
+			if message, fits := render(v.withContext(n), shown, runes); fits {
+				return message
+			}
+		}
+		v = v.withContext(0)
+	}
 	for ; shown > 0; shown /= 2 {
 		for n := runes; n >= least; n = n * 2 / 3 {
-			if message, fits := render(shown, n); fits {
+			if message, fits := render(v, shown, n); fits {
 				return message
 			}
 		}
 	}
-	message, _ := render(0, least)
+	message, _ := render(v, 0, least)
 	return message
 }

@@ -55,7 +55,7 @@ func (r *renderer) discord(v *view) discordMessage {
 			embed.Footer = &discordFooterText{line}
 		}
 		embed.Description = fit(summaryLine(a, 1000), min(discordDescription/4, share/8), runesOf, escapeMarkdown)
-		if code := fit(codeBlock(a, discordDescription), min(discordDescription/2, share*3/8-10), runesOf, maskCode); code != "" {
+		if code := fitCode(a, min(discordDescription/2, share*3/8-10), runesOf, maskCode); code != "" {
 			embed.Description += "\n```\n" + code + "\n```"
 		}
 		if !a.Time.IsZero() {

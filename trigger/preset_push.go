@@ -79,7 +79,7 @@ func grade(v *view, numbers [5]int) int {
 
 // textMessage gives a message as plain text within the limit. What was held back stands before the log line, which is cut first.
 func textMessage(v *view, limit int, size measure) string {
-	return shorten(len(v.shown), limit, func(shown, runes int) (string, bool) {
+	return shorten(v, limit, func(v *view, shown, runes int) (string, bool) {
 		var parts []string
 		for i := range shown {
 			parts = append(parts, textOf(&v.shown[i], runes, len(v.all) > 1))

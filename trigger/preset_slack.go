@@ -54,7 +54,7 @@ func (r *renderer) slack(v *view) slackMessage {
 		if summary := plainText(prose, share*2/5); summary.Text != "" {
 			message.Blocks = append(message.Blocks, slackBlock{Type: "section", Text: &summary})
 		}
-		code := fit(codeBlock(a, slackSection), min(slackSection, share*2/5)-10, runesOf, slackCode)
+		code := fitCode(a, min(slackSection, share*2/5)-10, runesOf, slackCode)
 		if code != "" {
 			message.Blocks = append(message.Blocks, slackBlock{
 				Type: "section", Text: &slackText{Type: "mrkdwn", Text: "```\n" + code + "\n```", Verbatim: true},

@@ -53,7 +53,7 @@ type teamsAction struct {
 }
 
 func (r *renderer) teams(v *view) teamsMessage {
-	return shorten(len(v.shown), 8000, func(shown, runes int) (teamsMessage, bool) {
+	return shorten(v, 8000, func(v *view, shown, runes int) (teamsMessage, bool) {
 		message := r.teamsMessage(v, shown, runes)
 		body, err := json.Marshal(message)
 		return message, err == nil && len(body) <= teamsBytes

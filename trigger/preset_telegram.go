@@ -32,7 +32,7 @@ func (r *renderer) telegram(v *view) telegramMessage {
 
 // telegramText never cuts markup: it cuts what is escaped and marked up afterwards.
 func (r *renderer) telegramText(v *view) string {
-	return shorten(len(v.shown), telegramLimit, func(shown, runes int) (string, bool) {
+	return shorten(v, telegramLimit, func(v *view, shown, runes int) (string, bool) {
 		parts := []string{"<b>" + telegramProse(cutRunes(v.mark()+" "+v.title(), 200)) + "</b>"}
 		for i := range shown {
 			parts = append(parts, telegramAlert(&v.shown[i], runes, len(v.all) > 1))

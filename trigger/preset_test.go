@@ -59,6 +59,14 @@ func cases() map[string][]Alert {
 		"group":   group,
 		"hostile": with(hostile),
 		"huge":    with(huge),
+		"context": with(func(a *Alert) {
+			a.Message = "panic: the message stays whole " + strings.Repeat("m", 500)
+			a.Context = &Context{}
+			for i := range 12 {
+				a.Context.Before = append(a.Context.Before, fmt.Sprintf("before %d <&> %s", 12-i, strings.Repeat("<", 400)))
+				a.Context.After = append(a.Context.After, fmt.Sprintf("after %d", i+1))
+			}
+		}),
 		"flood":   flood,
 		"recovered": with(func(a *Alert) {
 			a.Kind, a.Message, a.Context = KindRecovered, "", nil

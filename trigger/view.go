@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 // view is one message as the presets for people see it: an alert, or the alerts of a group with the list cut. Its texts are plain; each
@@ -45,20 +44,12 @@ func (v *view) readable() *view {
 		a.Labels = labels
 		a.Message = cutRunes(strings.TrimRight(plain(a.Message), "\n\t "), maxLine)
 		if a.Context != nil {
-			a.Context = &Context{Before: boundLines(a.Context.Before), After: boundLines(a.Context.After)}
+			a.Context = a.Context.readable()
 		}
 		out.all[i] = a
 	}
 	out.shown = out.all[:len(v.shown)]
 	return out
-}
-
-// boundLines returns lines as one text.
-func boundLines(lines []string) []string {
-	if len(lines) == 0 {
-		return nil
-	}
-	return []string{cutRunes(joinPlain(lines), maxContext)}
 }
 
 // first is the alert that stands for the message.
@@ -154,35 +145,6 @@ func summaryLine(a *Alert, runes int) string {
 		text = oneLine(a.Message)
 	}
 	return cutRunes(text, runes)
-}
-
-// codeBlock is the log line with the lines around it, in at most so many runes. The line itself has first claim on them.
-func codeBlock(a *Alert, runes int) string {
-	line := cutRunes(plain(a.Message), runes)
-	if a.Context == nil {
-		return line
-	}
-	left := (runes - utf8.RuneCountInString(line)) / 2
-	before, after := a.Context.Before, a.Context.After
-	var lines []string
-	if text := cutRunes(joinPlain(before), left); text != "" {
-		lines = append(lines, text)
-	}
-	if line != "" {
-		lines = append(lines, line)
-	}
-	if text := cutRunes(joinPlain(after), left); text != "" {
-		lines = append(lines, text)
-	}
-	return cutRunes(strings.Join(lines, "\n"), runes)
-}
-
-func joinPlain(lines []string) string {
-	out := make([]string, len(lines))
-	for i, l := range lines {
-		out[i] = plain(l)
-	}
-	return strings.Join(out, "\n")
 }
 
 // facts lists what else is known of an alert, what was held back first, each value in at most so many runes.

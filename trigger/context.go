@@ -1,0 +1,121 @@
+package trigger
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// readable returns the lines as one plain text each side, bounded.
+func (c *Context) readable() *Context {
+	return (&Context{Before: plainLines(c.Before), After: plainLines(c.After)}).within(maxContext)
+}
+
+func plainLines(lines []string) []string {
+	out := make([]string, len(lines))
+	for i, l := range lines {
+		out[i] = strings.TrimRight(plain(l), "\n\t ")
+	}
+	return out
+}
+
+// within returns the lines nearest to the alert's own that have room in so many runes, half of them for each side; nil when none has.
+func (c *Context) within(runes int) *Context {
+	if c == nil || runes <= 0 {
+		return nil
+	}
+	before, after := linesOf(c.Before), linesOf(c.After)
+	out := &Context{Before: nearestLines(before, runes/2, true), After: nearestLines(after, runes/2, false)}
+	if len(out.Before)+len(out.After) == 0 {
+		return nil
+	}
+	return out
+}
+
+// linesOf returns each line by itself.
+func linesOf(texts []string) []string {
+	if len(texts) == 0 {
+		return nil
+	}
+	return strings.Split(strings.Join(texts, "\n"), "\n")
+}
+
+// nearestLines returns as many whole lines as have room in so many runes, from the end or from the begin. Where the nearest line alone has none,
+// it is cut, unless hardly anything would be left of it.
+func nearestLines(lines []string, runes int, fromEnd bool) []string {
+	const least = 20
+	n, used := 0, 0
+	for n < len(lines) {
+		i := n
+		if fromEnd {
+			i = len(lines) - 1 - n
+		}
+		size := utf8.RuneCountInString(lines[i]) + 1
+		if used+size > runes+1 {
+			break
+		}
+		n, used = n+1, used+size
+	}
+	switch {
+	case n == 0 && len(lines) > 0 && runes >= least && fromEnd:
+		return []string{cutRunes(lines[len(lines)-1], runes)}
+	case n == 0 && len(lines) > 0 && runes >= least:
+		return []string{cutRunes(lines[0], runes)}
+	case fromEnd:
+		return lines[len(lines)-n:]
+	}
+	return lines[:n]
+}
+
+// codeBlock is the log line with the lines around it, in at most so many runes. The line itself has first claim on them: those around it are
+// cut first, the farthest first.
+func codeBlock(a *Alert, runes int) string {
+	line := cutRunes(plain(a.Message), runes)
+	around := a.Context.within(runes - utf8.RuneCountInString(line) - 2)
+	if around == nil {
+		return line
+	}
+	lines := around.Before
+	if line != "" {
+		lines = append(lines[:len(lines):len(lines)], line)
+	}
+	lines = append(lines[:len(lines):len(lines)], around.After...)
+	return strings.Trim(strings.Join(lines, "\n"), "\n")
+}
+
+// fitCode is codeBlock, cut so that it is within the limit once escaped. The lines around the log line are cut before it is.
+func fitCode(a *Alert, limit int, size measure, escape func(string) string) string {
+	whole := utf8.RuneCountInString(plain(a.Message))
+	for n := limit; n > 0; {
+		text := escape(codeBlock(a, n))
+		got := size(text)
+		if got <= limit {
+			return text
+		}
+		next := min(n-1, n*limit/got)
+		if n > whole && next < whole {
+			next = whole // without any line around it, it may well fit
+		}
+		n = next
+	}
+	return ""
+}
+
+// withContext returns the view with the lines around each alert's own within so many runes.
+func (v *view) withContext(runes int) *view {
+	out := &view{id: v.id, all: append([]Alert(nil), v.all...)}
+	for i := range out.all {
+		out.all[i].Context = out.all[i].Context.within(runes)
+	}
+	out.shown = out.all[:len(v.shown)]
+	return out
+}
+
+// hasContext reports whether an alert that is shown carries lines around its own.
+func (v *view) hasContext() bool {
+	for i := range v.shown {
+		if v.shown[i].Context != nil {
+			return true
+		}
+	}
+	return false
+}

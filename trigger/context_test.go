@@ -1,0 +1,96 @@
+package trigger
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
+
+// TestTheMessageIsNeverCutForItsContext: a message that a preset shows whole without the lines around it is whole with them, whatever they hold.
+func TestTheMessageIsNeverCutForItsContext(t *testing.T) {
+	t.Parallel()
+	rnd := rand.New(rand.NewPCG(1, 2))
+	pieces := []string{"<", "&", "`", "ä", "🔥", "x", "*", "\\", " ", "\""}
+	text := func(n int) string {
+		var b strings.Builder
+		for range n {
+			b.WriteString(pieces[rnd.IntN(len(pieces))])
+		}
+		return b.String()
+	}
+	for _, format := range Formats() {
+		shown := 0
+		for i := range 40 {
+			a := sampleAlert()
+			a.Message = "begin " + text(rnd.IntN(1+i*60)) + " the-end"
+			a.Context = nil
+			without, err := testRenderer(format).render("id_1", []Alert{a})
+			if err != nil {
+				t.Fatal(err)
+			}
+			a.Context = &Context{}
+			for range 1 + rnd.IntN(50) {
+				a.Context.Before = append(a.Context.Before, text(rnd.IntN(300)))
+				a.Context.After = append(a.Context.After, text(rnd.IntN(300)))
+			}
+			with, err := testRenderer(format).render("id_1", []Alert{a})
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkPayload(t, format, with.body)
+			if !strings.Contains(string(without.body), "the-end") {
+				continue
+			}
+			shown++
+			if !strings.Contains(string(with.body), "the-end") {
+				t.Errorf("%s: the message is cut for the lines around it", format)
+			}
+		}
+		if shown == 0 {
+			t.Errorf("%s: no message is shown whole", format)
+		}
+	}
+}
+
+// TestTheNearestLinesStay: where there is not room for all, those far from the message go first.
+func TestTheNearestLinesStay(t *testing.T) {
+	a := Alert{Message: "here", Context: &Context{}}
+	for i := range 9 {
+		a.Context.Before = append(a.Context.Before, fmt.Sprint("b", 9-i))
+		a.Context.After = append(a.Context.After, fmt.Sprint("a", i+1))
+	}
+	for _, c := range []struct {
+		runes int
+		want  string
+	}{
+		{1000, "b9 b8 b7 b6 b5 b4 b3 b2 b1 here a1 a2 a3 a4 a5 a6 a7 a8 a9"},
+		{22, "b3 b2 b1 here a1 a2 a3"},
+		{11, "b1 here a1"},
+		{6, "here"},
+		{3, "he…"},
+	} {
+		if got := strings.ReplaceAll(codeBlock(&a, c.runes), "\n", " "); got != c.want {
+			t.Errorf("%d runes: %q, want %q", c.runes, got, c.want)
+		}
+	}
+	long := Alert{Message: "here", Context: &Context{Before: []string{strings.Repeat("x", 100)}, After: []string{strings.Repeat("y", 100)}}}
+	if got := codeBlock(&long, 80); !strings.HasPrefix(got, "xxx") || !strings.Contains(got, "x…\nhere\nyyy") || len([]rune(got)) > 80 {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestGenericTellsAllLines as they are.
+func TestGenericTellsAllLines(t *testing.T) {
+	a := sampleAlert()
+	a.Context = &Context{Before: []string{"", "<a>"}, After: []string{"b\tc"}}
+	got, err := testRenderer(FormatGeneric).render("id_1", []Alert{a})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back Alert
+	if err := json.Unmarshal(got.body, &back); err != nil || fmt.Sprintf("%q", back.Context) != fmt.Sprintf("%q", a.Context) {
+		t.Errorf("%q, %v", back.Context, err)
+	}
+}
