@@ -228,6 +228,8 @@ func (r *runner) play() {
 		}
 	}
 	r.tick(max(at, r.test.Until))
+	r.alerts = r.engine.ReleaseWaiting(r.alerts[:0]) // no further line comes
+	r.keep(max(at, r.test.Until))
 	for id, c := range r.engine.Stats().Rules {
 		if c.Hits > 0 {
 			r.hit[id] = true
