@@ -67,7 +67,7 @@ func cases() map[string][]Alert {
 				a.Context.After = append(a.Context.After, fmt.Sprintf("after %d", i+1))
 			}
 		}),
-		"flood":   flood,
+		"flood": flood,
 		"recovered": with(func(a *Alert) {
 			a.Kind, a.Message, a.Context = KindRecovered, "", nil
 			a.Summary = "shop/api: the line is back"
