@@ -98,6 +98,12 @@ export async function call(method, path, { query, body, match, patch } = {}) {
 
 export const get = async (path, query) => (await call('GET', path, { query })).body;
 
+/** Like get, for what an older program does not have: then it is empty. */
+export const getIfAny = (path, query) => get(path, query).catch((error) => {
+  if (error.status === 404) return {};
+  throw error;
+});
+
 const maxEvent = 1 << 20;
 
 /**

@@ -46,7 +46,7 @@ const ruleKey = (name, workload) => `${workload ?? ''}\n${name}`;
 
 export function rulesOf(answer, stats) {
   const counts = new Map(stats.rules.map((r) => [ruleKey(r.name, r.workload), r]));
-  return (answer.rules ?? []).map((r) => {
+  return (answer.rules ?? stats.rules).map((r) => {
     const c = counts.get(ruleKey(r.name, r.workload)) ?? {};
     return { name: r.name, workload: r.workload, severity: r.severity ?? '', dryRun: r.dry_run, source: r.file ?? (r.managed ? 'the API' : ''), pattern: patternOf(r),
       hits: c.hits ?? 0, alerts: c.alerts ?? 0, pending: c.pending ?? 0, suppressed: c.suppressed ?? {}, held: sum(c.suppressed), nanos: c.nanos ?? 0 };
@@ -67,8 +67,8 @@ export function targetsOf(triggers, stats) {
   const configured = new Map((triggers.triggers ?? []).map((t) => [t.name, t]));
   return [...new Set([...configured.keys(), ...known.keys()])].sort().map((name) => {
     const t = known.get(name) ?? {}, c = configured.get(name);
-    const [state, level] = t.hold ? [t.hold.replaceAll('_', ' '), 'bad'] : t.failures > 0 ? [`fails (${t.failures})`, 'warn'] : c ? ['works', 'good'] : ['not configured', ''];
-    return { name, configured: Boolean(c), format: c?.format, source: c?.file ?? (c?.managed ? 'the API' : ''), state, level, reason: t.reason, next: t.failures || t.hold ? t.next_attempt : undefined,
+    const [state, level] = t.hold ? [t.hold.replaceAll('_', ' '), 'bad'] : t.failures > 0 ? [`fails (${t.failures})`, 'warn'] : c || t.configured ? ['works', 'good'] : ['not configured', ''];
+    return { name, configured: Boolean(c) || Boolean(t.configured), format: c?.format, source: c?.file ?? (c?.managed ? 'the API' : ''), state, level, reason: t.reason, next: t.failures || t.hold ? t.next_attempt : undefined,
       pending: t.pending ?? 0, delivered: t.delivered ?? 0, dead: t.dead ?? 0, dropped: t.dropped ?? 0, oldest: t.oldest };
   });
 }

@@ -3,7 +3,7 @@
 import { get, told } from './api.js';
 import { detail, row } from './alert.js';
 import { openSilence } from './dialogs.js';
-import { empty, h, replace, toast } from './dom.js';
+import { empty, h, replace, toast, visible } from './dom.js';
 import { count, plural, rate, reasons, severities, short } from './format.js';
 import { roving } from './keys.js';
 import { eventsOf, silenceBody, statsOf } from './model.js';
@@ -118,7 +118,7 @@ function drawSoon(context) {
 function announce(alert) {
   unsaid++;
   const say = () => {
-    const text = `${alert.severity}: ${alert.rule}, ${alert.workload}. ${alert.summary}`;
+    const text = visible(`${alert.severity}: ${alert.rule}, ${alert.workload}. ${alert.summary}`);
     document.getElementById('news').textContent = unsaid === 1 ? `New alert, ${text}` : `${unsaid} new alerts. The last: ${text}`;
     unsaid = 0;
     tellTimer = setTimeout(() => { tellTimer = undefined; if (unsaid > 0) say(); }, 3000);

@@ -1,6 +1,6 @@
 // The rules: what they hit, what of it was held back, and what they cost.
 
-import { get } from './api.js';
+import { get, getIfAny } from './api.js';
 import { empty, h, replace, table } from './dom.js';
 import { count, nanos, percent, plural, reasons, short, words } from './format.js';
 import { rulesOf, statsOf } from './model.js';
@@ -31,7 +31,7 @@ export function show(context) {
 }
 
 export async function load(context) {
-  const [rules, stats] = await Promise.all([get('/api/v1/rules', { limit: 1000 }), get('/api/v1/stats')]);
+  const [rules, stats] = await Promise.all([getIfAny('/api/v1/rules', { limit: 1000 }), get('/api/v1/stats')]);
   context.data.rules = { rules: rulesOf(rules, statsOf(stats)), stats: statsOf(stats) };
   if (context.name === 'rules') draw(context);
 }

@@ -1,6 +1,6 @@
 // Where alerts go: targets with their state, test deliveries, and dead letters to send again or to drop.
 
-import { get } from './api.js';
+import { get, getIfAny } from './api.js';
 import { confirm } from './dialogs.js';
 import { empty, h, replace, table, toast } from './dom.js';
 import { ago, clock, count, nanos, plural, until, words } from './format.js';
@@ -19,7 +19,7 @@ export function show(context) {
 }
 
 export async function load(context) {
-  const [triggers, stats, letters] = await Promise.all([get('/api/v1/triggers', { limit: 1000 }), get('/api/v1/stats'), get('/api/v1/dead-letters', { limit: 200 })]);
+  const [triggers, stats, letters] = await Promise.all([getIfAny('/api/v1/triggers', { limit: 1000 }), get('/api/v1/stats'), get('/api/v1/dead-letters', { limit: 200 })]);
   context.data.targets = { targets: targetsOf(triggers, stats), letters: lettersOf(letters) };
   if (context.name === 'targets') draw(context);
 }
