@@ -73,7 +73,7 @@ func (cmd *runCommand) Run(c *console) error {
 	log := slog.New(logging.New(logging.Options{Writer: status, Origin: pipeline.StandaloneOrigin}))
 	err = follow(p, doors, docker.Options{
 		API: api, Settings: p.Settings().Docker, Own: docker.OwnContainer(), Since: since, Tail: cmd.Tail,
-		Save: p.SavePlaces, Sink: p.Take, Happened: p.Happened, Notice: p.Tell, Log: log,
+		Save: p.SavePlaces, Sink: p.Take, Happened: p.Happened, Meet: p.Meet, Leave: p.Leave, Notice: p.Tell, Log: log,
 	}, signals, status)
 	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
 	defer cancel()

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/match"
@@ -26,7 +27,7 @@ type Explanation struct {
 
 // Check is one condition of a rule, tried on a record.
 type Check struct {
-	Field  string `json:"field"`         // the setting: event, stream, where.PATH, pattern, keywords, any, all or none
+	Field  string `json:"field"`         // the setting: container, event, stream, where.PATH, pattern, keywords, any, all or none
 	Want   string `json:"want"`          // what it asks for
 	Got    string `json:"got,omitempty"` // what there is instead, or for an exclusion what it found
 	Passed bool   `json:"passed"`
@@ -47,6 +48,8 @@ func (c *Check) String() string {
 		return "stream is " + c.Got
 	case c.Field == "stream":
 		return "stream is " + c.Got + ", and is to be " + c.Want
+	case c.Field == "container":
+		return "the rule comes from labels of " + c.Want + ", and the container is " + c.Got
 	case c.Field == "event" && c.Got == "":
 		return "event is to be one of " + c.Want + ", and the record is a line"
 	case c.Field == "event":
@@ -123,6 +126,10 @@ func (n *Snapshot) rulesOf(workload string) []*rule {
 func (r *rule) checks(rec *Record, line []byte) []Check {
 	var out []Check
 	s := &r.settings
+	if len(s.OnlyContainers) > 0 {
+		id := rec.Source.Container.ID
+		out = append(out, Check{Field: "container", Want: fmt.Sprintf("%q", s.OnlyContainers), Got: id, Passed: slices.Contains(s.OnlyContainers, id)})
+	}
 	if events := len(s.Event) > 0; events || rec.Source.isEvent() {
 		out = append(out, eventCheck(s.Event, rec))
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"text/template"
 
@@ -210,6 +211,9 @@ func hasNamedGroup(re *regexp.Regexp) bool {
 
 // confirms reports whether a record whose line the lead expression matches hits the rule. scratch is grown and returned for reuse.
 func (r *rule) confirms(rec *Record, line []byte, scratch []byte) (hit bool, _ []byte) {
+	if only := r.settings.OnlyContainers; len(only) > 0 && !slices.Contains(only, rec.Source.Container.ID) {
+		return false, scratch
+	}
 	if len(r.settings.Event) > 0 {
 		value, ok := appendField(scratch[:0], rec, EventField)
 		if ok {

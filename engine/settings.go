@@ -67,6 +67,8 @@ type RuleSettings struct {
 	Runbook string `toml:"runbook"`
 	// Counts what the rule would have done, and alerts nobody.
 	DryRun bool `toml:"dry_run"`
+	// OnlyContainers holds the ids of the containers that the rule is for; none: all. No configuration sets it.
+	OnlyContainers []string `toml:"-"`
 }
 
 // Override changes some settings of a global rule for the workloads of its block.

@@ -22,6 +22,8 @@ type Settings struct {
 	Records chunk.Settings `toml:"records"`
 	// Which containers the standalone program follows.
 	Docker docker.Settings `toml:"docker"`
+	// What containers may bring along in their labels.
+	Labels docker.LabelSettings `toml:"labels"`
 	// How alerts are tried again, for all triggers.
 	Delivery delivery.Settings `toml:"delivery"`
 	// Where the administration listens, and who may enter.

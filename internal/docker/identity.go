@@ -20,6 +20,13 @@ type Settings struct {
 	Exclude []string `toml:"exclude"`
 }
 
+// LabelSettings says what containers may bring along in their labels.
+type LabelSettings struct {
+	// Labels such as fluentbit-trigger.rule.NAME.pattern make rules for their container: any setting of a rule, in the form of flat parameters.
+	// Who may start containers may then write rules. The standalone program alone looks at labels so.
+	Rules bool `toml:"rules"`
+}
+
 // DefaultSettings returns the settings in force when none are set: all containers are followed.
 func DefaultSettings() Settings { return Settings{} }
 

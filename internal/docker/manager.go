@@ -49,6 +49,9 @@ type Options struct {
 	Sink func(ctx context.Context, b *Batch) error
 	// Happened takes what happens to containers, as Sink takes lines, one at a time. nil: nobody wants to know.
 	Happened func(ctx context.Context, o *Occurrence) error
+	// Meet is told of a container before its log is read, and may wait until ctx ends; Leave, when it is followed no more. nil: nobody is told.
+	Meet  func(ctx context.Context, c *Container, s *engine.Source)
+	Leave func(id string)
 	// Notice is told of lines that cannot be had. It must not wait.
 	Notice func(Notice)
 	Log    *slog.Logger
@@ -393,6 +396,9 @@ func (m *Manager) newTail(id string) *tail {
 // forget removes a tail that ended. While the manager runs, that is because its container is gone or not wanted.
 func (m *Manager) forget(t *tail) {
 	t.end()
+	if m.opt.Leave != nil {
+		m.opt.Leave(t.id)
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if t.over.Load() && m.tails[t.id] == t {

@@ -226,6 +226,9 @@ func (t *tail) meet(ctx context.Context) error {
 	t.info = c
 	t.log = t.log.With("container", c.Name)
 	t.source.Store(source(&c, t.m.opt.Host))
+	if t.m.opt.Meet != nil {
+		t.m.opt.Meet(ctx, &c, t.source.Load())
+	}
 	t.join.journal = c.Driver == "journald"
 	t.doubles = t.m.before(23) && (c.Driver == "json-file" || c.Driver == "local")
 	rest := !t.rewound && !t.beginning(&c)

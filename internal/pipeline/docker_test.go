@@ -3,6 +3,9 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
@@ -74,5 +77,109 @@ func TestANoticeIsAnAlert(t *testing.T) {
 	b.messages(1)
 	if a := b.server.Alerts()[0]; a.Kind != "system" || a.Rule != "docker-gap" || a.Source.Container.Name != "api" {
 		t.Errorf("alert %+v", a)
+	}
+}
+
+func TestAnEventIsAnAlert(t *testing.T) {
+	b := newBench(t)
+	p := b.start(b.options(b.document("[[rule]]\nname = \"ended\"\nevent = [\"die\"]\nwhere = { exit_code = \">0\" }\nsummary = \"code {{ .Captures.exit_code }}\"\n")))
+	o := docker.Occurrence{
+		Source: &engine.Source{Kind: engine.SourceContainer, Workload: "shop/api", Container: engine.Container{ID: "c1", Name: "api"}},
+		Time:   1700000000e9, Event: "die", ExitCode: "0",
+	}
+	for _, code := range []string{"0", "137", "137"} {
+		o.ExitCode = code
+		if err := p.Happened(t.Context(), &o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.messages(1)
+	a := b.server.Alerts()[0]
+	if a.Kind != "container" || a.Source.Kind != "container" || a.Summary != "code 137" || a.Message != "container api: die, exit code 137" ||
+		a.Captures["event"] != "die" || a.Source.Stream != "" {
+		t.Errorf("alert %+v", a)
+	}
+}
+
+// TestRulesOfLabels come and go with their containers, and are for them alone.
+func TestRulesOfLabels(t *testing.T) {
+	b := newBench(t)
+	document := b.document(rule("boom", "^boom") + "[labels]\nrules = true\n")
+	p := b.start(b.options(document))
+	container := func(id string, labels ...string) *docker.Container {
+		c := &docker.Container{ID: id, Name: "api-" + id, Labels: map[string]string{}}
+		for i := 0; i < len(labels); i += 2 {
+			c.Labels["fluentbit-trigger.rule."+labels[i]] = labels[i+1]
+		}
+		return c
+	}
+	source := func(id string) *engine.Source {
+		return &engine.Source{Kind: "log", Workload: "shop/api*", Container: engine.Container{ID: id, Name: "api-" + id}}
+	}
+	hits := func() (n int64) {
+		for id, c := range p.engine.Stats().Rules {
+			if id == `slow@shop/api\*` {
+				n = c.Hits
+			}
+		}
+		return n
+	}
+	say := func(id string) {
+		t.Helper()
+		if err := p.Take(t.Context(), &docker.Batch{Source: source(id), Lines: []docker.Line{{Time: 1, Text: []byte("slow")}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for id, c := range map[string]*docker.Container{
+		"c1": container("c1", "slow.pattern", "slow"), "c2": container("c2", "slow.pattern", "slow", "bad.patern", "x"), "c3": container("c3"),
+	} {
+		p.Meet(t.Context(), c, source(id))
+	}
+	for _, id := range []string{"c1", "c2", "c3"} {
+		say(id)
+	}
+	if n := hits(); n != 2 {
+		t.Errorf("%d hits, want 2", n)
+	}
+	p.Meet(t.Context(), container("c4", "slow.pattern", "other"), source("c4"))
+	if log := b.log.String(); !strings.Contains(log, "bad.patern") || !strings.Contains(log, "has a rule of this name with other settings") {
+		t.Errorf("the log tells no problem:\n%s", log)
+	}
+	applied := func() int { return strings.Count(b.log.String(), "rules of labels applied") }
+	before := applied()
+	p.Leave("c1")
+	b.eventually("the rules are compiled anew", func() bool { return applied() > before })
+	p.Reload() // it does not lose them
+	say("c1")
+	say("c2")
+	if n := hits(); n != 3 {
+		t.Errorf("%d hits, want 3", n)
+	}
+}
+
+// TestManyContainersWithRules are compiled together.
+func TestManyContainersWithRules(t *testing.T) {
+	b := newBench(t)
+	p := b.start(b.options(b.document(rule("boom", "^boom") + "[labels]\nrules = true\n")))
+	var met sync.WaitGroup
+	for i := range 1200 {
+		met.Go(func() {
+			id := fmt.Sprint("c", i)
+			p.Meet(t.Context(), &docker.Container{ID: id, Name: id, Labels: map[string]string{"fluentbit-trigger.rule.r.keywords": id}},
+				&engine.Source{Kind: "log", Workload: id, Container: engine.Container{ID: id}})
+		})
+	}
+	met.Wait()
+	if n := strings.Count(b.log.String(), "rules of labels applied"); n > 10 {
+		t.Errorf("the rules were compiled %d times", n)
+	}
+	n := 0
+	for id := range p.engine.Stats().Rules {
+		if strings.HasPrefix(id, "r@") {
+			n++
+		}
+	}
+	if n != maxLabelRules {
+		t.Errorf("%d rules, want %d", n, maxLabelRules)
 	}
 }

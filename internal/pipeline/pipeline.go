@@ -55,6 +55,7 @@ type Pipeline struct {
 	delivery *delivery.Dispatcher
 	counters counters
 	waits    *waits
+	labels   *labelRules
 
 	silencing silencing
 	met       met
@@ -89,7 +90,7 @@ func New(o Options) (*Pipeline, error) {
 	}
 	p := &Pipeline{
 		id: o.ID, sources: o.Sources, now: o.Now, born: o.Now(), level: &slog.LevelVar{},
-		engine: engine.New(), waits: newWaits(), jobs: make(chan job), stopping: make(chan struct{}),
+		engine: engine.New(), waits: newWaits(), labels: newLabelRules(), jobs: make(chan job), stopping: make(chan struct{}),
 	}
 	p.log = slog.New(logging.New(logging.Options{
 		Writer: o.LogTo, Origin: o.Origin, Level: p.level, Redact: p.redact, Now: o.Now,
@@ -188,6 +189,7 @@ func (p *Pipeline) Start() {
 		p.running.Go(p.evaluator)
 	}
 	p.running.Go(p.expirer)
+	p.running.Go(p.labelKeeper)
 	p.running.Go(p.timekeeper)
 	p.running.Go(p.stateKeeper)
 	p.running.Go(p.watch)

@@ -69,7 +69,7 @@ func (p *Pipeline) prepare(s *config.Settings) (*prepared, error) {
 	n := &prepared{settings: s}
 	var errs []error
 	var err error
-	if n.snapshot, err = p.engine.Compile(s.Engine()); err != nil {
+	if n.snapshot, err = p.engine.Compile(p.withLabels(s)); err != nil {
 		errs = append(errs, err)
 		n.snapshot = p.engine.Snapshot()
 	}

@@ -93,6 +93,7 @@ func (r *reader) walk(t *table, prefix string, v reflect.Value) {
 		f, fv := v.Type().Field(i), v.Field(i)
 		key, option, _ := strings.Cut(f.Tag.Get("toml"), ",")
 		switch kind := kindOf(f.Type); {
+		case key == "-": // no configuration sets it
 		case f.Anonymous || option == "inline":
 			r.walk(t, prefix, fv)
 		case key == "" || f.Type.Kind() == reflect.Slice && kind == "":

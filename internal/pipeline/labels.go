@@ -1,0 +1,203 @@
+package pipeline
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+)
+
+// maxLabelRules bounds the rules that the labels of all containers make together. Equal rules of containers of one workload are one.
+const maxLabelRules = 1000
+
+// labelWait is how long containers are waited for, once one with rules came or went, before the rules are compiled anew.
+const labelWait = 300 * time.Millisecond
+
+// labelRules holds the rules that containers bring along.
+type labelRules struct {
+	changed chan struct{} // holds one wish to compile anew
+
+	mu         sync.Mutex
+	containers map[string]*labelled // by id
+	waiting    []chan struct{}      // closed once what there is now is in force
+}
+
+// labelled is a container that brings rules along.
+type labelled struct {
+	id, name, workload string
+	labels             map[string]string // those that make rules
+	rules              []engine.RuleSettings
+	parsed             bool
+}
+
+func newLabelRules() *labelRules {
+	return &labelRules{changed: make(chan struct{}, 1), containers: map[string]*labelled{}}
+}
+
+func (l *labelRules) wish() {
+	select {
+	case l.changed <- struct{}{}:
+	default: // there is a wish already
+	}
+}
+
+// Meet takes the rules that a container's labels make, and returns when they are in force, or ctx ends. It is a docker.Options.Meet.
+func (p *Pipeline) Meet(ctx context.Context, c *docker.Container, s *engine.Source) {
+	labels := map[string]string{}
+	for k, v := range c.Labels {
+		if strings.HasPrefix(k, config.LabelPrefix) {
+			labels[k] = v
+		}
+	}
+	if len(labels) == 0 {
+		return
+	}
+	done := make(chan struct{})
+	l := p.labels
+	l.mu.Lock()
+	known := l.containers[c.ID]
+	if known != nil && known.workload == s.Workload && maps.Equal(known.labels, labels) {
+		l.mu.Unlock()
+		return
+	}
+	l.containers[c.ID] = &labelled{id: c.ID, name: c.Name, workload: s.Workload, labels: labels}
+	l.waiting = append(l.waiting, done)
+	l.mu.Unlock()
+	l.wish()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	case <-p.stopping:
+	}
+}
+
+// Leave drops the rules of a container that is followed no more. It is a docker.Options.Leave.
+func (p *Pipeline) Leave(id string) {
+	l := p.labels
+	l.mu.Lock()
+	known := l.containers[id] != nil
+	delete(l.containers, id)
+	l.mu.Unlock()
+	if known {
+		l.wish()
+	}
+}
+
+// labelKeeper compiles the rules anew when containers with rules come or go, once for all that do so within labelWait.
+func (p *Pipeline) labelKeeper() {
+	for {
+		select {
+		case <-p.labels.changed:
+		case <-p.stopping:
+			return
+		}
+		timer := time.NewTimer(labelWait)
+		select {
+		case <-timer.C:
+		case <-p.stopping:
+			timer.Stop()
+			return
+		}
+		p.applyLabels()
+	}
+}
+
+// applyLabels puts the rules of all containers in force, beside those of the configuration.
+func (p *Pipeline) applyLabels() {
+	defer p.recovered("compiling the rules of labels")
+	p.reloading.Lock()
+	defer p.reloading.Unlock()
+	l := p.labels
+	l.mu.Lock()
+	waiting := l.waiting
+	l.waiting = nil
+	l.mu.Unlock()
+	defer func() {
+		for _, done := range waiting {
+			close(done)
+		}
+	}()
+	settings := p.Settings()
+	if !settings.Labels.Rules {
+		return
+	}
+	snapshot, err := p.engine.Compile(p.withLabels(settings))
+	if err != nil {
+		p.log.Error("the rules of labels are left out", "error", err)
+		return
+	}
+	p.applying.Lock()
+	defer p.applying.Unlock()
+	change := p.engine.Apply(snapshot)
+	p.log.Info("rules of labels applied", "added", names(change.Added), "removed", names(change.Removed), "changed", names(change.Changed))
+}
+
+// withLabels returns the engine's settings with the rules of labels, if they are wanted.
+func (p *Pipeline) withLabels(s *config.Settings) engine.Settings {
+	out := s.Engine()
+	if !s.Labels.Rules {
+		return out
+	}
+	l := p.labels
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	type key struct{ workload, rule string }
+	blocks, at := map[string]*engine.WorkloadSettings{}, map[key]int{}
+	number := 0
+	for _, c := range slices.SortedFunc(maps.Values(l.containers), func(a, b *labelled) int { return cmp.Compare(a.id, b.id) }) {
+		first := !c.parsed
+		if first {
+			var problems []config.Problem
+			c.rules, problems = config.LabelRules(c.name, c.labels)
+			c.parsed = true
+			p.logProblems(problems)
+		}
+		for _, r := range c.rules {
+			block := blocks[c.workload]
+			if block == nil {
+				block = &engine.WorkloadSettings{Match: literalGlob(c.workload)}
+				blocks[c.workload] = block
+			}
+			r.OnlyContainers = []string{c.id}
+			if i, ok := at[key{c.workload, r.Name}]; ok {
+				same := block.Rules[i]
+				same.OnlyContainers = r.OnlyContainers
+				if fmt.Sprintf("%+v", same) == fmt.Sprintf("%+v", r) {
+					block.Rules[i].OnlyContainers = append(block.Rules[i].OnlyContainers, c.id)
+				} else if first {
+					p.log.Error("configuration problem: container " + c.name + ": label " + config.LabelPrefix + r.Name +
+						": another container of the workload " + c.workload + " has a rule of this name with other settings, which is in force")
+				}
+				continue
+			}
+			if number == maxLabelRules {
+				if first {
+					p.log.Error("configuration problem: container " + c.name + ": label " + config.LabelPrefix + r.Name + fmt.Sprintf(
+						": the labels of all containers make at most %d rules", maxLabelRules))
+				}
+				continue
+			}
+			number++
+			at[key{c.workload, r.Name}] = len(block.Rules)
+			block.Rules = append(block.Rules, r)
+		}
+	}
+	out.Workloads = slices.Clone(out.Workloads)
+	for _, workload := range slices.Sorted(maps.Keys(blocks)) {
+		out.Workloads = append(out.Workloads, *blocks[workload])
+	}
+	return out
+}
+
+var globEscaper = strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`)
+
+// literalGlob returns a glob that matches one text alone.
+func literalGlob(text string) string { return globEscaper.Replace(text) }
