@@ -42,12 +42,14 @@ func (l *loader) checkMuting() {
 		}
 		if s.ok {
 			l.settings.Silences = append(l.settings.Silences, s.settings)
+			l.parts.Silences = append(l.parts.Silences, s.shown())
 		}
 	}
 	for _, i := range l.inhibits {
 		l.reportRule(&i.part, i.settings.Validate())
 		if i.ok {
 			l.settings.Inhibits = append(l.settings.Inhibits, i.settings)
+			l.parts.Inhibits = append(l.parts.Inhibits, i.shown())
 		}
 	}
 }

@@ -5,6 +5,8 @@ type Parts struct {
 	Rules     []Part
 	Workloads []WorkloadPart
 	Triggers  []Part
+	Silences  []Part
+	Inhibits  []Part
 
 	singles map[string]position
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine/match"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/fluentbitconf"
+	"github.com/tinyforge/fluentbit-trigger/internal/ruletest"
 )
 
 // Report is what Files found.
@@ -41,16 +42,23 @@ func (r *Report) Unusable() bool {
 }
 
 // Files checks configurations: the TOML files, folders and globs among the entries together, as config_file combines them, and each
-// configuration of Fluent Bit (*.conf, *.yaml) by itself, with the outputs of this plugin in it. Findings that a comment or an option switches
+// configuration of Fluent Bit (*.conf, *.yaml) by itself, with the outputs of this plugin in it. Of a file of tests that is named itself, its
+// form is checked. Findings that a comment or an option switches
 // off are left out.
 func Files(entries []string, options Options) *Report {
 	options = options.withDefaults()
 	r := &Report{}
 	var toml []string
 	for _, e := range entries {
-		if fluentbitconf.IsYAML(e) || fluentbitconf.IsClassic(e) {
+		switch {
+		case fluentbitconf.IsYAML(e) || fluentbitconf.IsClassic(e):
 			r.fluentBit(e, options)
-		} else {
+		case config.IsTest(e):
+			_, problems := ruletest.Load(e)
+			for i := range problems {
+				r.Findings = append(r.Findings, problem(&problems[i]))
+			}
+		default:
 			toml = append(toml, e)
 		}
 	}

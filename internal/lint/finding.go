@@ -114,7 +114,7 @@ func Codes() [][2]string {
 		{CodeUnboundedKey, "a part of cooldown_by is different for nearly every line, so that the cooldown holds nothing back"},
 		{CodeLabelTemplate, "a label holds a template, which labels are not"},
 
-		{CodeNoEffect, "a workload block changes nothing"},
+		{CodeNoEffect, "a workload block changes nothing, or a silence or an inhibition is about no rule"},
 		{CodeSecret, "a secret stands in a file that everyone may read"},
 		{CodeParameter, "a parameter of the output is none of the plugin's, which Fluent Bit passes over"},
 		{CodeWorkers, "workers is not 0"},

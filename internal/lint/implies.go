@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"reflect"
 	"regexp/syntax"
 	"slices"
 	"strings"
@@ -88,8 +89,28 @@ func (c *condition) narrower(other *condition) bool {
 	})
 }
 
+// compared are the settings that within and overlap look at one by one, and those that change only what an alert says.
+var compared = []string{
+	"name", "pattern", "keywords", "any", "all", "none", "stream", "severity", "cooldown", "cooldown_by", "where", "workloads", "exclude_workloads",
+	"context", "summary", "labels", "runbook", "dry_run", "rollup",
+}
+
+// sameKind reports whether two rules agree in everything else, such as what they count, and what they look at.
+func sameKind(a, b *engine.RuleSettings) bool {
+	x, y := reflect.ValueOf(a).Elem(), reflect.ValueOf(b).Elem()
+	for i := range x.NumField() {
+		if !slices.Contains(compared, x.Type().Field(i).Tag.Get("toml")) && !reflect.DeepEqual(x.Field(i).Interface(), y.Field(i).Interface()) {
+			return false
+		}
+	}
+	return true
+}
+
 // within reports whether every hit of a rule is certainly a hit of another one too.
 func within(rule, other *engine.RuleSettings) bool {
+	if !sameKind(rule, other) {
+		return false
+	}
 	if other.Stream != "both" && other.Stream != "" && other.Stream != rule.Stream {
 		return false
 	}

@@ -82,6 +82,7 @@ func Check(result *config.Result, options Options) []Finding {
 	}
 	l.overlaps()
 	l.workloads()
+	l.muting()
 	l.triggers()
 	l.secrets()
 	sortFindings(l.findings)

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
@@ -48,6 +49,49 @@ func (l *linter) workloads() {
 			}
 		}
 	}
+}
+
+// muting looks for silences and inhibitions that are about no rule.
+func (l *linter) muting() {
+	if len(l.rules) == 0 || l.half() {
+		return
+	}
+	s, parts := &l.result.Settings, &l.result.Parts
+	for i := range s.Silences {
+		l.matchers(parts.Silences[i], "", &s.Silences[i].Matchers)
+	}
+	for i := range s.Inhibits {
+		l.matchers(parts.Inhibits[i], "source.", &s.Inhibits[i].Source)
+		l.matchers(parts.Inhibits[i], "target.", &s.Inhibits[i].Target)
+	}
+}
+
+// matchers warns of a rule, a workload or a severity that there is not.
+func (l *linter) matchers(p config.Part, prefix string, m *engine.Matchers) {
+	none := func(holds func(r *rule) bool) bool {
+		return !slices.ContainsFunc(l.rules, func(r rule) bool { return holds(&r) })
+	}
+	switch {
+	case m.Rule != "" && none(func(r *rule) bool { return globsMeet(m.Rule, r.settings.Name) }):
+		l.warn(p, CodeNoEffect, prefix+"rule", "", "there is no rule of such a name", config.DidYouMean(m.Rule, l.names()))
+	case m.Workload != "" && none(func(r *rule) bool {
+		return anyMeet(r.settings.Workloads, []string{m.Workload}) && anyMeet(r.globs, []string{m.Workload})
+	}):
+		l.warn(p, CodeNoEffect, prefix+"workload", "", "no rule is for such a workload", "")
+	case len(m.Severity) > 0 && none(func(r *rule) bool {
+		return slices.ContainsFunc(m.Severity, func(s engine.Severity) bool { return slices.Contains(severities(&r.settings), s.String()) })
+	}):
+		l.warn(p, CodeNoEffect, prefix+"severity", "", "no rule has such a severity", "")
+	}
+}
+
+// names lists the names of all rules.
+func (l *linter) names() []string {
+	var out []string
+	for i := range l.rules {
+		out = append(out, l.rules[i].settings.Name)
+	}
+	return out
 }
 
 // triggers compares what the triggers want with what the rules make. Where there are only rules, or only triggers, the other half of the
