@@ -52,19 +52,19 @@ type Alert struct {
 	Ticket uint64
 }
 
-// alert makes the alert of a hit. suppressed and since are what it tells of the hits held back before it.
-func (h *Hit) alert(suppressed [NumReasons]int64, since int64) Alert {
+// alert makes the alert of a hit.
+func (h *Hit) alert(v *verdict) Alert {
 	r, rec := h.rule, h.Record
 	a := Alert{
-		Kind: KindLog, RuleID: r.id, Rule: r.settings.Name, Severity: h.Severity(), Time: rec.Time, Count: 1, First: rec.Time, Last: rec.Time,
-		Stream: rec.Stream, Source: rec.Source, Captures: h.captured(), Suppressed: suppressed, Since: since,
+		Kind: v.kind, RuleID: r.id, Rule: r.settings.Name, Severity: max(h.Severity(), v.severity), Time: rec.Time, Count: 1, First: rec.Time,
+		Last: rec.Time, Stream: rec.Stream, Source: rec.Source, Captures: h.captured(), Suppressed: v.suppressed, Since: v.since,
 		Labels: r.settings.Labels, Runbook: r.settings.Runbook,
 	}
-	if rec.Source.isEvent() {
+	if a.Kind == KindLog && rec.Source.isEvent() {
 		a.Kind = KindContainer
 	}
-	if since != 0 {
-		a.First = min(since, rec.Time)
+	if v.since != 0 {
+		a.First = min(v.since, rec.Time)
 	}
 	var shortened bool
 	a.Message, shortened = validText(h.line, maxMessage)
@@ -74,6 +74,9 @@ func (h *Hit) alert(suppressed [NumReasons]int64, since int64) Alert {
 		Workload: a.Source.Workload, Host: a.Source.Host, Tag: a.Source.Tag, Container: a.Source.Container,
 		Captures: a.Captures, Labels: a.Labels,
 	})
+	if a.Kind == KindRecovered {
+		a.recovered(r, v)
+	}
 	return a
 }
 

@@ -30,12 +30,18 @@ func (r Reason) String() string { return reasonNames[r] }
 type RuleCounters struct {
 	hits, alerts, pending atomic.Int64
 	suppressed            [NumReasons]atomic.Int64
+
+	rollups, absences, forgotten atomic.Int64
 }
 
 // RuleCounts is a copy of a rule's counters.
 type RuleCounts struct {
 	Hits, Alerts, Pending int64
 	Suppressed            [NumReasons]int64
+	// Alerts that time made, which stand for no hit of their own.
+	Rollups, Absences int64
+	// Suppressed hits that no alert will tell of, since their key was forgotten before.
+	Forgotten int64
 }
 
 // Accounted returns the hits whose fate is told: alerts, suppressed and pending.
@@ -49,6 +55,7 @@ func (c *RuleCounts) Accounted() int64 {
 
 func (c *RuleCounters) load() RuleCounts {
 	out := RuleCounts{Hits: c.hits.Load(), Alerts: c.alerts.Load(), Pending: c.pending.Load()}
+	out.Rollups, out.Absences, out.Forgotten = c.rollups.Load(), c.absences.Load(), c.forgotten.Load()
 	for i := range c.suppressed {
 		out.Suppressed[i] = c.suppressed[i].Load()
 	}

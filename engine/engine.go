@@ -28,6 +28,7 @@ func New() *Engine {
 	e := &Engine{
 		limiter: newLimiter(DefaultLimits()), contexts: newContexts(), inhibitor: newInhibitor(), counters: map[string]*RuleCounters{},
 	}
+	e.limiter.engine = e
 	empty, err := compile(Settings{Limits: DefaultLimits()}, 1, e.countersOf)
 	if err != nil {
 		panic("engine: no rules do not compile: " + err.Error())
@@ -57,7 +58,7 @@ func (e *Engine) Compile(s Settings) (*Snapshot, error) {
 // kept their id is carried over: their cooldown is measured from the last alert with the new length, so a shortened one applies at once.
 func (e *Engine) Apply(n *Snapshot) Change {
 	before := e.snapshot.Swap(n)
-	e.limiter.setLimits(n.settings.Limits)
+	e.limiter.adopt(n)
 	e.forgetCounters(n)
 	return changes(before, n)
 }
@@ -82,10 +83,12 @@ func (e *Engine) Snapshot() *Snapshot { return e.snapshot.Load() }
 
 // Stats is a copy of the engine's counters.
 type Stats struct {
-	Lines   int64                 // records processed
-	Keys    int                   // cooldown keys and buckets in memory
-	Evicted int64                 // keys forgotten because the limiter was full
-	Rules   map[string]RuleCounts // by rule id
+	Lines   int64 // records processed
+	Keys    int   // cooldown keys, buckets, watches and templates seen, in memory
+	Evicted int64 // keys forgotten because the limiter was full
+	// Overflow counts hits that were sent because their rule had met too many templates in their container.
+	Overflow int64
+	Rules    map[string]RuleCounts // by rule id
 
 	Waiting           int   // alerts that wait for lines after them
 	Hurried           int64 // alerts that went without, because too many waited
@@ -98,7 +101,9 @@ type Stats struct {
 func (e *Engine) Stats() Stats {
 	s := Stats{Lines: e.lines.Load(), Rules: map[string]RuleCounts{}}
 	e.limiter.mu.Lock()
-	s.Keys, s.Evicted = e.limiter.cells.Len()+e.limiter.buckets.Len(), e.limiter.evicted
+	l := e.limiter
+	s.Keys = l.cells.Len() + l.buckets.Len() + l.watches.Len() + l.sightings.Len()
+	s.Evicted, s.Overflow = l.evicted, l.overflow
 	e.limiter.mu.Unlock()
 	e.inhibitor.mu.Lock()
 	s.InhibitsForgotten = e.inhibitor.evicted
@@ -140,13 +145,6 @@ func (e *Engine) RestoreState(entries []StateEntry, now int64) (restored int, er
 	n, bad := e.limiter.restore(own, now, maxCooldown)
 	return restored + n, cmp.Or(err, bad)
 }
-
-// Tick appends the alerts that time has made by now, in ns, to dst. What the engine tells does not depend on how often it is called: a hit
-// settles first what is due by its time.
-func (e *Engine) Tick(now int64, dst []Alert) []Alert { return e.contexts.tick(now, dst) }
-
-// NextDue returns the time, in ns, at which Tick has something to do; ok is false when nothing is due.
-func (e *Engine) NextDue() (at int64, ok bool) { return e.contexts.nextDue() }
 
 // ReleaseWaiting appends the alerts that wait for lines after them to dst, with the lines that have come: no more will come.
 func (e *Engine) ReleaseWaiting(dst []Alert) []Alert { return e.contexts.flush(dst) }

@@ -46,7 +46,7 @@ func TestEveryHitIsAccountedFor(t *testing.T) {
 				}
 				var waiting int64
 				for _, cell := range r.e.limiter.cells.Values() {
-					if cellRule(cell.key) == id {
+					if ruleID(cell.key) == id {
 						for _, n := range cell.suppressed {
 							waiting += n
 						}
@@ -59,16 +59,6 @@ func TestEveryHitIsAccountedFor(t *testing.T) {
 			}
 		})
 	}
-}
-
-// cellRule returns the rule id that a cooldown key begins with.
-func cellRule(key string) string {
-	for i := range len(key) {
-		if key[i] == keySeparator {
-			return key[:i]
-		}
-	}
-	return key
 }
 
 func randomSettings(rnd *rand.Rand) Settings {

@@ -34,3 +34,20 @@ func (e *Engine) SilenceOf(h *Hit, now int64) (held Silence, ok bool) {
 	}
 	return Silence{}, false
 }
+
+// mutes reports whether a silence or an inhibition holds back an alert that time makes, as of the moment at which it is due. It is asked with the
+// limiter locked.
+func (l *limiter) mutes(s *subject, at int64) bool {
+	if l.engine == nil || l.rules == nil {
+		return false
+	}
+	_, muted := l.engine.mutes(l.engine.silences.Load(), l.rules.inhibits, s, at)
+	return muted
+}
+
+// leaves notes an alert that time made, for the inhibitions that it is the source of.
+func (l *limiter) leaves(s *subject, at int64) {
+	if l.engine != nil && !l.trying && l.rules != nil && len(l.rules.inhibits) > 0 {
+		l.engine.inhibitor.alerted(l.rules.inhibits, s, at, false)
+	}
+}

@@ -49,10 +49,10 @@ func setSomething(v reflect.Value) {
 	case reflect.Bool:
 		v.SetBool(true)
 	case reflect.Slice:
-		v.Set(reflect.ValueOf([]string{"x"}))
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
 	case reflect.Map:
 		v.Set(reflect.ValueOf(map[string]string{"x": "y"}))
-	case reflect.Int64:
+	case reflect.Int, reflect.Int64:
 		v.SetInt(5)
 	case reflect.Uint8:
 		v.SetUint(2)

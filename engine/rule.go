@@ -20,16 +20,20 @@ type rule struct {
 	order    int // its place in the configuration: hits of one record are judged in this order
 	settings RuleSettings
 
-	lead     int32            // id in the match.Set of the expression that must match first, or noLead
-	rest     []*regexp.Regexp // further expressions that must match
-	none     []*regexp.Regexp // expressions of which none may match
-	pattern  *regexp.Regexp   // for captures; nil without pattern or without named groups
-	stream   Stream           // StreamUnknown: both
-	where    []condition
-	by       []keyPart
-	captured bool // a key part needs the captures
-	summary  *template.Template
-	counters *RuleCounters
+	lead      int32            // id in the match.Set of the expression that must match first, or noLead
+	rest      []*regexp.Regexp // further expressions that must match
+	none      []*regexp.Regexp // expressions of which none may match
+	pattern   *regexp.Regexp   // for captures; nil without pattern or without named groups
+	stream    Stream           // StreamUnknown: both
+	where     []condition
+	by        []keyPart
+	distinct  *keyPart // what a threshold counts the different values of; nil: every hit
+	captured  bool     // a key part, or distinct, needs the captures
+	grouped   bool     // a key part is the template
+	templated bool     // a key part is the template, or the rule asks for new ones
+	summary   *template.Template
+	counters  *RuleCounters
+	home      *Snapshot
 }
 
 // keyPart is one part of a cooldown key.
@@ -46,12 +50,14 @@ const (
 	keyHost
 	keyStream
 	keyTag
+	keyTemplate
 	keyCapture
 	keyField
 )
 
 var keyKinds = map[string]keyKind{
 	"container": keyContainer, "workload": keyWorkload, "host": keyHost, "stream": keyStream, "tag": keyTag,
+	"template": keyTemplate,
 }
 
 func parseKeyPart(word string) keyPart {
@@ -195,8 +201,15 @@ func (c *ruleCompiler) compile(id string, s RuleSettings) (*rule, error) {
 	for _, word := range s.CooldownBy {
 		part := parseKeyPart(word)
 		r.captured = r.captured || part.kind == keyCapture
+		r.grouped = r.grouped || part.kind == keyTemplate
 		r.by = append(r.by, part)
 	}
+	if s.Distinct != "" {
+		part := parseKeyPart(s.Distinct)
+		r.captured = r.captured || part.kind == keyCapture
+		r.distinct = &part
+	}
+	r.templated = r.grouped || s.FirstSeen > 0
 	return r, nil
 }
 

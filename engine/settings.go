@@ -47,8 +47,27 @@ type RuleSettings struct {
 	Severity Severity `toml:"severity"`
 	// How long further hits of the same key are held back after an alert. "0s" holds nothing back.
 	Cooldown time.Duration `toml:"cooldown"`
-	// What makes a cooldown key beside the rule: container, workload, host, stream, tag, capture.NAME, field.PATH.
+	// What makes a cooldown key beside the rule: container, workload, host, stream, tag, capture.NAME, field.PATH, and template: the line with
+	// its numbers, ids, addresses, quoted values and times masked, so that an error of another kind alerts at once.
 	CooldownBy []string `toml:"cooldown_by"`
+	// When a cooldown ends with hits held back, an alert of kind rollup tells their number, and the next cooldown begins. Off: the next alert of the
+	// key tells.
+	Rollup bool `toml:"rollup"`
+	// Alerts only when so many hits of a key came within the time of within. Every hit counts, whatever becomes of it; an alert begins the count
+	// anew.
+	Count int `toml:"count"`
+	// The length of time that count is about: a window that slides.
+	Within time.Duration `toml:"within"`
+	// Counts different values only: capture.NAME or field.PATH.
+	Distinct string `toml:"distinct"`
+	// Alerts once when no hit came for so long, for each workload, and again, as recovered, when one comes. A hit makes no other alert.
+	Absent time.Duration `toml:"absent"`
+	// Waits from the first record of a workload on (record), or at once (start): for the workloads that the rule names, else for all together.
+	AbsentFrom string `toml:"absent_from"`
+	// Alerts only when the line's template was not seen in the workload for so long.
+	FirstSeen time.Duration `toml:"first_seen"`
+	// Raises the severity while it goes on: so long after the first alert, as long as hits of the key come in each cooldown.
+	Escalate []Escalation `toml:"escalate"`
 	// Conditions on fields of the record, or of the line itself when it is a JSON object: a text to equal, "/regexp/", or a comparison
 	// such as ">=500" (also <=, >, <, !=).
 	Where map[string]string `toml:"where"`
@@ -70,6 +89,20 @@ type RuleSettings struct {
 	// OnlyContainers holds the ids of the containers that the rule is for; none: all. No configuration sets it.
 	OnlyContainers []string `toml:"-"`
 }
+
+// Escalation is one step of what happens while hits keep coming.
+type Escalation struct {
+	// How long after the first alert.
+	After time.Duration `toml:"after"`
+	// The severity of alerts from then on.
+	Severity Severity `toml:"severity"`
+}
+
+// The words of absent_from.
+const (
+	absentFromRecord = "record"
+	absentFromStart  = "start"
+)
 
 // Override changes some settings of a global rule for the workloads of its block.
 type Override struct {
@@ -96,7 +129,7 @@ type Settings struct {
 
 // DefaultRule returns the settings of a rule that sets none.
 func DefaultRule() RuleSettings {
-	return RuleSettings{Stream: "both", Cooldown: 5 * time.Minute, CooldownBy: []string{"container"}}
+	return RuleSettings{Stream: "both", Cooldown: 5 * time.Minute, CooldownBy: []string{"container"}, Rollup: true, AbsentFrom: absentFromRecord}
 }
 
 // DefaultLimits returns the limits in force when none are set.

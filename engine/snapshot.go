@@ -35,9 +35,10 @@ type Snapshot struct {
 	settings Settings // without the broken rules
 	broken   []RuleError
 	set      *match.Set
-	rules    []*rule   // the globals as they stand, then the workloads' own; rule.index is the place here
-	byLead   [][]*rule // id in set → rules that it leads
-	always   []*rule   // rules without a lead
+	rules    []*rule        // the globals as they stand, then the workloads' own; rule.index is the place here
+	byID     map[string]int // id → place in rules
+	byLead   [][]*rule      // id in set → rules that it leads
+	always   []*rule        // rules without a lead
 	inhibits []*inhibit
 	workers  chan *Worker // idle ones
 
@@ -58,6 +59,7 @@ type effective struct {
 	over    map[int32][]*rule // lead → variants
 	always  []*rule           // rules without a lead, variants included
 	events  []*rule           // those that look at events instead of lines
+	absent  []*rule           // rules that wait for lines
 
 	contexts bool // some rule asks for a context
 	before   int  // the most lines before a hit that one asks for
@@ -68,7 +70,7 @@ func (e *effective) has(index int) bool { return e.member[index/64]>>(index%64)&
 // compile builds a snapshot of all rules that are sound, and tells of the others.
 func compile(s Settings, maxWorkers int, counters func(id string) *RuleCounters) (*Snapshot, error) {
 	n := &Snapshot{
-		compiler: newRuleCompiler(),
+		compiler: newRuleCompiler(), byID: map[string]int{},
 		variants: map[string]*rule{}, sets: map[string]*effective{},
 		counters: counters,
 		workers:  make(chan *Worker, maxWorkers),
@@ -143,6 +145,9 @@ func (n *Snapshot) keepSound(s Settings) {
 			}
 		}
 		for _, r := range w.Rules {
+			if r.AbsentFrom == absentFromStart && len(r.Workloads) == 0 && isLiteral(w.Match) {
+				r.Workloads = []string{w.Match} // the block names it
+			}
 			if sound(ownID(r.Name, w.Match), &r) {
 				kept.Rules = append(kept.Rules, r)
 			}
@@ -172,7 +177,10 @@ func (n *Snapshot) addRule(id string, s RuleSettings) error {
 	if err != nil {
 		return fmt.Errorf("rule %q: %w", id, err)
 	}
-	r.index, r.order, r.counters = len(n.rules), len(n.rules), n.counters(id)
+	r.index, r.order, r.counters, r.home = len(n.rules), len(n.rules), n.counters(id), n
+	if _, taken := n.byID[id]; !taken {
+		n.byID[id] = r.index
+	}
 	n.rules = append(n.rules, r)
 	return nil
 }
@@ -235,6 +243,9 @@ func (n *Snapshot) resolve(rules []Resolved) *effective {
 		if r == nil {
 			continue
 		}
+		if r.settings.Absent > 0 {
+			e.absent = append(e.absent, r)
+		}
 		switch {
 		case len(r.settings.Event) > 0:
 			e.events = append(e.events, r)
@@ -289,7 +300,7 @@ func (n *Snapshot) ruleFor(r *Resolved, own []int) *rule {
 		n.broken = append(n.broken, RuleError{ID: r.ID, Errors: []FieldError{{Field: "override", Message: err.Error()}}})
 		v = nil
 	} else {
-		v.order, v.counters = r.base, n.counters(r.ID)
+		v.order, v.counters, v.home = r.base, n.counters(r.ID), n
 	}
 	n.variants[key] = v
 	return v

@@ -1,6 +1,9 @@
 package engine
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Standing says what would become of a hit, and where the state that decides it stands.
 type Standing struct {
@@ -15,6 +18,9 @@ type Standing struct {
 	Burst        int       `json:"burst"`                  // at most; 0: there is no bucket
 	TokenIn      float64   `json:"next_token_in_seconds"`  // until the bucket holds one more; 0 when it is full
 	Key          []string  `json:"cooldown_key,omitempty"` // the parts of the key, behind the rule
+	Counted      int       `json:"counted,omitempty"`      // hits, or different values, that count for the threshold, this one included
+	Needed       int       `json:"needed,omitempty"`       // for the threshold; 0: there is none
+	Template     string    `json:"template,omitempty"`     // of the line, where the rule goes by it
 }
 
 // trial returns a limiter without state, by the limits in force, on which a record's hits are judged without consequences, one after another
@@ -23,45 +29,101 @@ func (l *limiter) trial(hits int) *limiter {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	limits := l.limits
-	limits.MaxKeys = max(1, hits)
-	return newLimiter(limits)
+	limits.MaxKeys = max(1, hits+len(l.due.heap))
+	trial := newLimiter(limits)
+	trial.engine, trial.trying = l.engine, true
+	return trial
 }
 
 // standing judges a hit on a trial limiter, which is given a copy of the state that decides, and returns what the alert would be.
 func (w *Worker) standing(trial *limiter, h *Hit, now int64) (*Standing, *Alert) {
-	key := w.appendKey(nil, h.rule, h.Record, h.captured())
-	container := appendContainer(nil, h.Record.Source)
-	w.engine.limiter.copyTo(trial, key, container)
-	s := trial.look(key, container, time.Duration(h.rule.settings.Cooldown), now)
-	s.Key = keyParts(key)
 	r := *h.rule
 	r.counters = &RuleCounters{}
-	a := attempt{rule: &r, key: key, container: container}
-	a.why, a.muted = w.muted(h, now)
-	suppressed, since, alerts := trial.judge(&a, now)
+	mine := *h
+	mine.rule = &r
+	a := w.attempt(&mine, now)
+	keys := []string{
+		cellPrefix + string(a.key), bucketPrefix + string(a.container), watchPrefix + watchKey(&r, h.Record.Source.Workload), a.template.stateKey(),
+	}
+	w.engine.limiter.copyTo(trial, keys, now, w.snapshot)
+	s := trial.look(a.key, a.container, r.settings.Cooldown, now)
+	s.Key = keyParts(a.key)
+	if r.templated {
+		s.Template, _ = validText(w.template, maxCapture)
+	}
+	_, v := trial.judge(a, now, nil)
+	if r.settings.Count > 0 {
+		s.Needed = r.settings.Count
+		if c, ok := trial.cells.Peek(trial.hash(a.key)); ok {
+			s.Counted = len(c.marks)
+		}
+		if v.alert || r.counters.suppressed[ReasonDryRun].Load() > 0 {
+			s.Counted = s.Needed // the count begins anew
+		}
+	}
 	for why, n := range r.counters.load().Suppressed {
 		if n > 0 {
 			s.Reason = Reason(why).String()
 		}
 	}
-	s.Alerts = alerts
-	alert := h.alert(suppressed, since)
+	s.Alerts = v.alert
+	alert := mine.alert(&v)
 	return s, &alert
 }
 
-// copyTo gives another limiter this one's state of a cooldown key and of a container's bucket, in the form in which it is saved. What the other
-// has already stays.
-func (l *limiter) copyTo(other *limiter, key, container []byte) {
-	for _, name := range []string{cellPrefix + string(key), bucketPrefix + string(container)} {
-		l.mu.Lock()
-		value := l.saved(name)
-		l.mu.Unlock()
-		other.mu.Lock()
-		if value != nil && other.saved(name) == nil {
-			_, _ = other.restoreOne(StateEntry{Key: name, Value: value}, 0, maxCooldown) // what was saved parses
+// copyTo gives another limiter, that goes by the same rules, this one's state of some keys, and of what is due by now, in the form in which it is
+// saved. What the other has already stays.
+func (l *limiter) copyTo(other *limiter, keys []string, now int64, rules *Snapshot) {
+	var entries []StateEntry
+	l.mu.Lock()
+	for _, t := range l.due.heap {
+		if t.due > now {
+			continue
 		}
-		other.mu.Unlock()
+		if t.watch != nil {
+			keys = append(keys, watchPrefix+t.watch.key)
+		} else if t.cell.sample != nil {
+			keys = append(keys, cellPrefix+t.cell.key, bucketPrefix+string(appendContainer(nil, t.cell.sample.source)))
+		}
 	}
+	for _, key := range keys {
+		entries = append(entries, StateEntry{Key: key, Value: l.saved(key)})
+	}
+	l.mu.Unlock()
+	other.mu.Lock()
+	defer other.mu.Unlock()
+	other.rules = rules
+	r := restoring{limiter: other, now: 0, stopped: 1, oldest: int64(maxCooldown)}
+	for _, e := range entries {
+		if e.Value == nil || other.saved(e.Key) != nil {
+			continue
+		}
+		if _, err := r.one(e); err != nil { // what was saved parses
+			continue
+		}
+		if key, ok := strings.CutPrefix(e.Key, cellPrefix); ok {
+			if c, ok := other.cells.Peek(other.hash([]byte(key))); ok && c.sample != nil {
+				c.rule = trialRule(rules, key, c.sample.source.Workload)
+				other.due.set(&c.timer, c.deadline())
+			}
+		} else if key, ok := strings.CutPrefix(e.Key, watchPrefix); ok {
+			if w, ok := other.watches.Peek(key); ok {
+				w.rule, w.until = trialRule(rules, key, w.workload()), 0
+				other.due.set(&w.timer, w.deadline())
+			}
+		}
+	}
+}
+
+// trialRule returns a rule that counts for nobody.
+func trialRule(rules *Snapshot, key, workload string) *rule {
+	found := rules.find(ruleID(key), workload)
+	if found == nil {
+		return nil
+	}
+	r := *found
+	r.counters = &RuleCounters{}
+	return &r
 }
 
 // look tells of the state as it stands.

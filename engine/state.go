@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"encoding/json"
 	"fmt"
 	"hash/maphash"
 	"strings"
@@ -14,21 +13,14 @@ type StateEntry struct {
 	Value []byte // JSON
 }
 
+// What the keys of the entries begin with.
 const (
-	cellPrefix   = "cooldown/"
-	bucketPrefix = "bucket/"
+	cellPrefix     = "cooldown/"
+	bucketPrefix   = "bucket/"
+	watchPrefix    = "absence/"
+	sightingPrefix = "seen/"
+	clockKey       = "clock"
 )
-
-// savedCell and savedBucket are the JSON forms; times are ns since 1970.
-type savedCell struct {
-	LastAlert  int64            `json:"last_alert,omitempty"`
-	Since      int64            `json:"since,omitempty"`
-	Suppressed map[string]int64 `json:"suppressed,omitempty"`
-}
-
-type savedBucket struct {
-	Arrival int64 `json:"arrival"`
-}
 
 // takeChanges returns the entries that changed since the last call, and from the first call on keeps track of further changes.
 func (l *limiter) takeChanges() []StateEntry {
@@ -37,11 +29,21 @@ func (l *limiter) takeChanges() []StateEntry {
 	if !l.tracking {
 		l.tracking = true
 		for _, c := range l.cells.Values() {
-			l.touch(cellPrefix + c.key)
+			l.touchCell(c)
 		}
 		for _, b := range l.buckets.Values() {
 			l.touch(bucketPrefix + b.key)
 		}
+		for _, w := range l.watches.Values() {
+			l.touch(watchPrefix + w.key)
+		}
+		for _, id := range l.sightings.Keys() {
+			l.touch(id.stateKey())
+		}
+	}
+	if l.watches.Len() > 0 && l.latest != l.clocked {
+		l.touch(clockKey) // so that a restart knows for how long nobody watched
+		l.clocked = l.latest
 	}
 	out := make([]StateEntry, 0, len(l.changed))
 	for key := range l.changed {
@@ -53,47 +55,47 @@ func (l *limiter) takeChanges() []StateEntry {
 
 // saved returns the JSON form of a key's state, or nil when it was forgotten.
 func (l *limiter) saved(stateKey string) []byte {
-	var value any
+	if stateKey == clockKey {
+		return marshal(savedClock{l.latest})
+	}
 	if key, ok := strings.CutPrefix(stateKey, cellPrefix); ok {
-		c, ok := l.cells.Peek(maphash.String(l.seed, key))
-		if !ok || c.key != key {
-			return nil
+		if c, ok := l.cells.Peek(maphash.String(l.seed, key)); ok && c.key == key {
+			return marshal(saveCell(c))
 		}
-		s := savedCell{LastAlert: c.lastAlert, Since: c.since}
-		for i, n := range c.suppressed {
-			if n > 0 {
-				if s.Suppressed == nil {
-					s.Suppressed = map[string]int64{}
-				}
-				s.Suppressed[Reason(i).String()] = n
-			}
-		}
-		value = s
 	} else if key, ok := strings.CutPrefix(stateKey, bucketPrefix); ok {
-		b, ok := l.buckets.Peek(maphash.String(l.seed, key))
-		if !ok || b.key != key {
-			return nil
+		if b, ok := l.buckets.Peek(maphash.String(l.seed, key)); ok && b.key == key {
+			return marshal(savedBucket{b.arrival})
 		}
-		value = savedBucket{b.arrival}
-	} else {
-		return nil
+	} else if key, ok := strings.CutPrefix(stateKey, watchPrefix); ok {
+		if w, ok := l.watches.Peek(key); ok {
+			return marshal(saveWatch(w))
+		}
+	} else if id, ok := parseTemplateID(stateKey); ok {
+		if s, ok := l.sightings.Peek(id); ok {
+			return marshal(savedSighting{s.last})
+		}
 	}
-	out, err := json.Marshal(value)
-	if err != nil { // structs of integers and strings always marshal
-		return nil
-	}
-	return out
+	return nil
 }
 
-// restore puts saved entries back. A bucket that is full again by now, and a key that has nothing to tell and is older than oldest, are
-// left out and come back from takeChanges as forgotten. It returns an error that names the first entry that does not parse; the others
-// are restored all the same.
+// restore puts saved entries back. What means nothing any more is left out and comes back from takeChanges as forgotten: a bucket that is full
+// again by now, and what is older than oldest and has nothing to tell. It returns an error that names the first entry that does not parse; the
+// others are restored all the same.
 func (l *limiter) restore(entries []StateEntry, now int64, oldest time.Duration) (restored int, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.tracking = true
+	r := restoring{limiter: l, now: now, oldest: int64(oldest)}
 	for _, e := range entries {
-		kept, bad := l.restoreOne(e, now, oldest)
+		if e.Key == clockKey {
+			var s savedClock
+			if unmarshal(e.Value, &s) == nil {
+				r.stopped = s.Now
+			}
+		}
+	}
+	for _, e := range entries {
+		kept, bad := r.one(e)
 		if bad != nil && err == nil {
 			err = fmt.Errorf("limiter state %q: %w", e.Key, bad)
 		}
@@ -103,34 +105,66 @@ func (l *limiter) restore(entries []StateEntry, now int64, oldest time.Duration)
 			l.touch(e.Key)
 		}
 	}
+	l.latest = max(l.latest, now)
 	return restored, err
 }
 
-func (l *limiter) restoreOne(e StateEntry, now int64, oldest time.Duration) (kept bool, err error) {
+// restoring puts state back at a time.
+type restoring struct {
+	*limiter
+	now     int64
+	oldest  int64
+	stopped int64 // when the state was last known to be watched; 0 = unknown
+}
+
+func (r *restoring) one(e StateEntry) (kept bool, err error) {
+	l := r.limiter
+	if e.Key == clockKey {
+		var s savedClock
+		return true, unmarshal(e.Value, &s)
+	}
 	if key, ok := strings.CutPrefix(e.Key, cellPrefix); ok {
 		var s savedCell
-		if err := json.Unmarshal(e.Value, &s); err != nil {
+		if err := unmarshal(e.Value, &s); err != nil {
 			return false, err
 		}
-		if len(s.Suppressed) == 0 && now-s.LastAlert > int64(oldest) {
+		if len(s.Suppressed) == 0 && r.now-s.LastAlert > r.oldest && len(s.Marks) == 0 {
 			return false, nil
 		}
-		c := &cell{key: key, lastAlert: s.LastAlert, since: s.Since}
-		for i := range NumReasons {
-			c.suppressed[i] = s.Suppressed[i.String()]
-		}
+		c := s.cell(key)
+		l.marks += len(c.marks)
 		l.cells.Add(maphash.String(l.seed, key), c)
 		return true, nil
 	}
 	if key, ok := strings.CutPrefix(e.Key, bucketPrefix); ok {
 		var s savedBucket
-		if err := json.Unmarshal(e.Value, &s); err != nil {
+		if err := unmarshal(e.Value, &s); err != nil {
 			return false, err
 		}
-		if s.Arrival <= now {
+		if s.Arrival <= r.now {
 			return false, nil
 		}
 		l.buckets.Add(maphash.String(l.seed, key), &bucket{key: key, arrival: s.Arrival})
+		return true, nil
+	}
+	if key, ok := strings.CutPrefix(e.Key, watchPrefix); ok && strings.ContainsRune(key, keySeparator) {
+		var s savedWatch
+		if err := unmarshal(e.Value, &s); err != nil {
+			return false, err
+		}
+		l.watches.Add(key, s.watch(key, r.now, r.stopped))
+		l.touch(e.Key) // the wait goes on from elsewhere
+		return true, nil
+	}
+	if id, ok := parseTemplateID(e.Key); ok {
+		var s savedSighting
+		if err := unmarshal(e.Value, &s); err != nil {
+			return false, err
+		}
+		if r.now-s.Last > r.oldest {
+			return false, nil
+		}
+		l.sightings.Add(id, &sighting{last: s.Last, saved: s.Last})
 		return true, nil
 	}
 	return false, fmt.Errorf("unknown kind of entry")

@@ -44,11 +44,15 @@ const (
 
 var (
 	streamWords     = []string{"stdout", "stderr", "both"}
-	cooldownByWords = []string{"container", "workload", "host", "stream", "tag"}
+	cooldownByWords = []string{"container", "workload", "host", "stream", "tag", "template"}
+	absentFromWords = []string{absentFromRecord, absentFromStart}
 )
 
 // StreamNames lists the words that a rule's stream accepts.
 func StreamNames() []string { return slices.Clone(streamWords) }
+
+// AbsentFromNames lists the words that a rule's absent_from accepts.
+func AbsentFromNames() []string { return slices.Clone(absentFromWords) }
 
 // CooldownByNames lists the words that a rule's cooldown_by accepts beside capture.NAME and field.PATH.
 func CooldownByNames() []string { return slices.Clone(cooldownByWords) }
@@ -66,6 +70,7 @@ func (r *RuleSettings) Validate() []FieldError {
 	p.name(r.Name)
 	p.text(r)
 	p.identity(r)
+	p.counting(r)
 	p.output(r)
 	return p
 }
@@ -148,18 +153,24 @@ func (p *problems) identity(r *RuleSettings) {
 	}
 }
 
-func (p *problems) cooldownBy(r *RuleSettings, by string) {
-	if name, ok := strings.CutPrefix(by, "capture."); ok {
+// value checks a capture.NAME or a field.PATH, and reports whether it is one.
+func (p *problems) value(r *RuleSettings, field, word string) bool {
+	if name, ok := strings.CutPrefix(word, "capture."); ok {
 		re, err := regexp.Compile(r.Pattern)
 		if err == nil && (name == "" || re.SubexpIndex(name) < 0) {
-			p.add("cooldown_by", by, "the pattern has no group named %q", name)
+			p.add(field, word, "the pattern has no group named %q", name)
 		}
-		return
+		return true
 	}
-	if path, ok := strings.CutPrefix(by, "field."); ok {
-		if path == "" {
-			p.add("cooldown_by", by, "names no field")
-		}
+	path, ok := strings.CutPrefix(word, "field.")
+	if ok && path == "" {
+		p.add(field, word, "names no field")
+	}
+	return ok
+}
+
+func (p *problems) cooldownBy(r *RuleSettings, by string) {
+	if p.value(r, "cooldown_by", by) {
 		return
 	}
 	if !slices.Contains(cooldownByWords, by) {

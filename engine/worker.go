@@ -24,6 +24,8 @@ type Worker struct {
 	key      []byte
 	field    []byte
 	bucket   []byte
+	template []byte
+	judged   attempt
 	rings    rings
 	seen     *Record // the last one that See noted, and where
 	at       place
@@ -50,6 +52,7 @@ func (w *Worker) Release() {
 	w.lines = 0
 	w.OnWait, w.seen, w.at = nil, nil, place{}
 	clear(w.hits[:cap(w.hits)]) // they hold records that are not the worker's
+	w.judged = attempt{}
 	select {
 	case w.snapshot.workers <- w:
 	default: // as many as can run at once are kept; this one is left to the garbage collector
@@ -90,9 +93,6 @@ func (w *Worker) Process(rec *Record, now int64, dst []Alert) []Alert {
 	}
 	return dst
 }
-
-// Meet notes that records of a source come in, from which absence is measured. It may be called again for a source.
-func (w *Worker) Meet(*Source, int64) {}
 
 // Find appends the record's hits to dst, in the order of the rules. It neither uses nor changes what the engine remembers, and takes no lock.
 // The hits are valid as long as the record's memory is.
