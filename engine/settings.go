@@ -66,7 +66,8 @@ type RuleSettings struct {
 	AbsentFrom string `toml:"absent_from"`
 	// Alerts only when the line's template was not seen in the workload for so long.
 	FirstSeen time.Duration `toml:"first_seen"`
-	// Raises the severity while it goes on: so long after the first alert, as long as hits of the key come in each cooldown.
+	// Raises the severity while it goes on: after so long, as long as hits of the key come in each cooldown. Each step has after, measured from
+	// the first alert, and severity, as in [{ after = "10m", severity = "critical" }].
 	Escalate []Escalation `toml:"escalate"`
 	// Conditions on fields of the record, or of the line itself when it is a JSON object: a text to equal, "/regexp/", or a comparison
 	// such as ">=500" (also <=, >, <, !=).

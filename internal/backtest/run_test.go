@@ -235,7 +235,7 @@ severity = ["critical"]
 	r := backtest(t, Options{Logs: openLogs(t, path), New: set, Samples: 2})
 	accounted(t, r)
 	boom := &r.Rules[0]
-	if r.Lines != 6 || r.Own != 1 || boom.Hits != 4 || boom.Alerts != 2 || boom.Suppressed["cooldown"] != 2 {
+	if r.Lines != 6 || r.Own != 1 || boom.Hits != 4 || boom.Alerts != 1 || boom.Suppressed["cooldown"] != 3 || boom.RollUps() != 1 {
 		t.Errorf("%s", asJSON(t, r))
 	}
 	if len(boom.Samples) == 0 || boom.Samples[0].Line != 1 || boom.Samples[0].File != path || len(boom.Held) != 2 || boom.Held[1].Text != "\tat trace boom" {

@@ -109,6 +109,10 @@ func (p *params) table(prefix string, t reflect.Type) *node {
 			child = p.table(prefix+key+".", ft)
 		case ft.Kind() == reflect.Slice && isScalar(ft.Elem()):
 			child = p.list(prefix+key, isTextList(key))
+		case ft.Kind() == reflect.Slice && ft.Elem().Kind() == reflect.Struct && prefix != "":
+			if text := strings.TrimSpace(p.get(prefix + key)); text != "" {
+				child = literal(prefix+key, text, "a list of tables such as [{ … }]")
+			}
 		case ft.Kind() == reflect.Map:
 			child = p.mapping(prefix+key, isSecret(ft) || secretKey(key))
 		}

@@ -35,6 +35,11 @@ name = "oom"
 keywords = ["out of memory, killed", "[oom]"]
 any = ['["x]', 'b c']
 none = ["[Dd]ebug"]
+count = 5
+within = "1m"
+distinct = "field.user"
+rollup = false
+escalate = [{ after = "10m", severity = "error" }, { after = "1h", severity = "critical" }]
 [[workload]]
 match = "shop/api"
 disable = ["oom"]
@@ -79,13 +84,15 @@ retries = 0
 		"rule.panic.where":       `{ level = "error", kubernetes.namespace_name = "shop" }`,
 		"rule.panic.labels":      "team Tier",
 		"rule.panic.labels.tier": "1", "rule.panic.labels.team": "payments",
-		"rule.panic.summary":                    "{{ .Workload }} panicked",
-		"rule.panic.dry_run":                    "On",
-		"rule.panic.cooldown_by":                "container capture.reason",
-		"rule.oom.keywords":                     `["out of memory, killed", '[oom]']`,
-		"rule.oom.any.1":                        `["x]`,
-		"rule.oom.any.2":                        `b c`,
-		"rule.oom.none":                         `[Dd]ebug`,
+		"rule.panic.summary":     "{{ .Workload }} panicked",
+		"rule.panic.dry_run":     "On",
+		"rule.panic.cooldown_by": "container capture.reason",
+		"rule.oom.keywords":      `["out of memory, killed", '[oom]']`,
+		"rule.oom.any.1":         `["x]`,
+		"rule.oom.any.2":         `b c`,
+		"rule.oom.none":          `[Dd]ebug`,
+		"rule.oom.count":         "5", "rule.oom.within": "1m", "rule.oom.distinct": "field.user", "rule.oom.rollup": "off",
+		"rule.oom.escalate":                     `[{ after = "10m", severity = "error" }, { after = "1h", severity = "critical" }]`,
 		"workloads":                             "api",
 		"workload.api.match":                    "shop/api",
 		"workload.api.disable":                  "oom",

@@ -96,11 +96,14 @@ func (r *reader) walk(t *table, prefix string, v reflect.Value) {
 		case key == "-": // no configuration sets it
 		case f.Anonymous || option == "inline":
 			r.walk(t, prefix, fv)
-		case key == "" || f.Type.Kind() == reflect.Slice && kind == "":
+		case key == "" || f.Type.Kind() == reflect.Slice && kind == "" && t.flat == "":
 			// Arrays of tables have sections of their own.
-		case kind == "":
+		case kind == "" && f.Type.Kind() != reflect.Slice:
 			r.walk(t, prefix+key+".", fv)
 		default:
+			if kind == "" {
+				kind = "list of tables"
+			}
 			meaning, err := r.comments.of(v.Type(), f)
 			if err != nil && r.err == nil {
 				r.err = err
