@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -28,6 +29,64 @@ var (
 	ruleKind    = kind{"rule", "/api/v1/rules"}
 	triggerKind = kind{"trigger", "/api/v1/triggers"}
 )
+
+const workloadsPath = "/api/v1/workloads"
+
+// managedRules is the rules of the workloads of a glob alone; those of all when it is empty.
+func managedRules(workload string) kind {
+	if workload == "" {
+		return ruleKind
+	}
+	return kind{"rule", workloadsPath + client.Path(workload, "rules")}
+}
+
+// all reads a list whole, page by page, into items of a type; with -o json it is shown as one answer, and items is nil.
+func all[T any](ctx context.Context, c *console, r *remote, api *client.Client, k kind) (items []T, err error) {
+	key := k.noun + "s"
+	var raw []json.RawMessage
+	query := url.Values{"limit": {"1000"}}
+	for {
+		page := client.Object{}
+		if _, err := api.Do(ctx, client.Request{Path: k.path, Query: query}, &page); err != nil {
+			return nil, err
+		}
+		var part []json.RawMessage
+		var next string
+		if err := errors.Join(decode(page[key], &part), decode(page["next"], &next)); err != nil {
+			return nil, fmt.Errorf("the list of %s cannot be read: %w", key, err)
+		}
+		raw = append(raw, part...)
+		if next == "" || len(part) == 0 {
+			break
+		}
+		query.Set("cursor", next)
+	}
+	if r.Output == "json" {
+		if raw == nil {
+			raw = []json.RawMessage{}
+		}
+		text, err := json.Marshal(map[string]any{key: raw})
+		if err != nil {
+			return nil, err
+		}
+		return nil, c.json(text)
+	}
+	items = make([]T, len(raw))
+	for i := range raw {
+		if err := json.Unmarshal(raw[i], &items[i]); err != nil {
+			return nil, fmt.Errorf("the list of %s cannot be read: %w", key, err)
+		}
+	}
+	return items, nil
+}
+
+// decode reads a part of an answer, which may be missing.
+func decode(text json.RawMessage, out any) error {
+	if len(text) == 0 {
+		return nil
+	}
+	return json.Unmarshal(text, out)
+}
 
 // placeholder is what the API shows for a secret, and takes for "as it is".
 const placeholder = "••••"

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"strings"
 
@@ -16,12 +15,15 @@ import (
 )
 
 type rulesCommand struct {
-	List   rulesListCommand   `cmd:"" help:"List the rules in force, with what they did."`
-	Show   rulesShowCommand   `cmd:"" help:"Show a rule as it would stand in a file."`
-	Add    rulesAddCommand    `cmd:"" help:"Make a rule, in force at once."`
-	Edit   rulesEditCommand   `cmd:"" help:"Change settings of a rule that was made here."`
-	Delete rulesDeleteCommand `cmd:"" help:"Delete a rule that was made here, with its overrides."`
-	Test   rulesTestCommand   `cmd:"" help:"Try lines against a rule; nothing is sent and nothing is counted."`
+	List     rulesListCommand     `cmd:"" help:"List the rules in force, with what they did."`
+	Show     rulesShowCommand     `cmd:"" help:"Show a rule as it would stand in a file."`
+	Add      rulesAddCommand      `cmd:"" help:"Make a rule, in force at once."`
+	Edit     rulesEditCommand     `cmd:"" help:"Change settings of a rule that was made here."`
+	Delete   rulesDeleteCommand   `cmd:"" help:"Delete a rule that was made here, with its overrides."`
+	Override rulesOverrideCommand `cmd:"" help:"Change settings of a global rule for some workloads."`
+	Disable  rulesDisableCommand  `cmd:"" help:"Turn a global rule off for some workloads."`
+	Enable   rulesEnableCommand   `cmd:"" help:"Take back that a global rule is off for some workloads."`
+	Test     rulesTestCommand     `cmd:"" help:"Try lines against a rule; nothing is sent and nothing is counted."`
 }
 
 // Help says what these are for.
@@ -32,6 +34,7 @@ func (rulesCommand) Help() string {
 
 type rulesListCommand struct {
 	remote
+	Workload string `placeholder:"GLOB" help:"Rules of the workloads of this glob alone. Default: all rules."`
 }
 
 // ruleItem is a rule of a list: its settings, and what the API tells of it beside them.
@@ -44,19 +47,12 @@ type ruleItem struct {
 	Managed  bool   `json:"managed"`
 }
 
-// listLimit is how many items one page holds at most.
-const listLimit = "1000"
-
 // Run lists rules.
 func (cmd *rulesListCommand) Run(c *console) error {
 	return cmd.with(func(ctx context.Context, api *client.Client) error {
-		var list struct{ Rules []ruleItem }
-		answer, err := api.Do(ctx, client.Request{Path: ruleKind.path, Query: url.Values{"limit": {listLimit}}}, &list)
-		if err != nil {
+		list, err := all[ruleItem](ctx, c, &cmd.remote, api, managedRules(cmd.Workload))
+		if err != nil || cmd.Output == "json" {
 			return err
-		}
-		if cmd.Output == "json" {
-			return c.json(answer.Body)
 		}
 		var stats client.Stats
 		if _, err := api.Do(ctx, client.Request{Path: statsPath}, &stats); err != nil {
@@ -66,12 +62,12 @@ func (cmd *rulesListCommand) Run(c *console) error {
 		for i := range stats.Rules {
 			counts[stats.Rules[i].Workload+"\x00"+stats.Rules[i].Name] = &stats.Rules[i]
 		}
-		if len(list.Rules) == 0 {
+		if len(list) == 0 {
 			c.printf("there are no rules\n")
 			return nil
 		}
 		var rows []string
-		for _, r := range list.Rules {
+		for _, r := range list {
 			n := counts[r.Workload+"\x00"+r.Name]
 			if n == nil {
 				n = &client.RuleStats{}
@@ -98,19 +94,21 @@ func orDash(text string) string {
 
 type rulesShowCommand struct {
 	remote
-	Name string `arg:"" help:"The rule's name."`
+	Workload string `placeholder:"GLOB" help:"The rule is of the workloads of this glob alone."`
+	Name     string `arg:"" help:"The rule's name."`
 }
 
 // Run shows a rule.
 func (cmd *rulesShowCommand) Run(c *console) error {
-	return ask(c, &cmd.remote, client.Request{Path: ruleKind.path + client.Path(cmd.Name)}, func(o *client.Object) error { return c.settings(ruleKind, *o) })
+	return ask(c, &cmd.remote, client.Request{Path: managedRules(cmd.Workload).path + client.Path(cmd.Name)}, func(o *client.Object) error { return c.settings(ruleKind, *o) })
 }
 
 type rulesAddCommand struct {
 	remote
-	Name  string   `arg:"" optional:"" help:"The rule's name, when no file gives it."`
-	Files []string `short:"f" name:"file" placeholder:"FILE" help:"TOML with [[rule]] tables, or JSON; - is the standard input."`
-	Set   []string `short:"s" placeholder:"KEY=VALUE" sep:"none" help:"A setting, as in a file; a text needs no quotes."`
+	Workload string   `placeholder:"GLOB" help:"The rule is for the workloads of this glob alone, as in a [[workload]] block."`
+	Name     string   `arg:"" optional:"" help:"The rule's name, when no file gives it."`
+	Files    []string `short:"f" name:"file" placeholder:"FILE" help:"TOML with [[rule]] tables, or JSON; - is the standard input."`
+	Set      []string `short:"s" placeholder:"KEY=VALUE" sep:"none" help:"A setting, as in a file; a text needs no quotes."`
 }
 
 // Help gives examples.
@@ -125,14 +123,15 @@ func (cmd *rulesAddCommand) Run(c *console) error {
 	if cmd.Name == "" && len(cmd.Files) == 0 {
 		return errors.New("say which rule: a name with --set, or --file")
 	}
-	return ruleKind.add(c, &cmd.remote, cmd.Files, cmd.Name, cmd.Set)
+	return managedRules(cmd.Workload).add(c, &cmd.remote, cmd.Files, cmd.Name, cmd.Set)
 }
 
 type rulesEditCommand struct {
 	remote
-	Name  string   `arg:"" help:"The rule's name."`
-	Set   []string `short:"s" placeholder:"KEY=VALUE" sep:"none" help:"A setting, as in a file; a text needs no quotes. A dot leads into a table: labels.team=shop."`
-	Unset []string `short:"u" placeholder:"KEY" help:"A setting that gets its default."`
+	Workload string   `placeholder:"GLOB" help:"The rule is of the workloads of this glob alone."`
+	Name     string   `arg:"" help:"The rule's name."`
+	Set      []string `short:"s" placeholder:"KEY=VALUE" sep:"none" help:"A setting, as in a file; a text needs no quotes. A dot leads into a table: labels.team=shop."`
+	Unset    []string `short:"u" placeholder:"KEY" help:"A setting that gets its default."`
 }
 
 // Help gives examples.
@@ -143,17 +142,18 @@ func (rulesEditCommand) Help() string {
 
 // Run changes a rule.
 func (cmd *rulesEditCommand) Run(c *console) error {
-	return ruleKind.edit(c, &cmd.remote, cmd.Name, cmd.Set, cmd.Unset)
+	return managedRules(cmd.Workload).edit(c, &cmd.remote, cmd.Name, cmd.Set, cmd.Unset)
 }
 
 type rulesDeleteCommand struct {
 	remote
-	Name string `arg:"" help:"The rule's name."`
+	Workload string `placeholder:"GLOB" help:"The rule is of the workloads of this glob alone."`
+	Name     string `arg:"" help:"The rule's name."`
 }
 
 // Run deletes a rule.
 func (cmd *rulesDeleteCommand) Run(c *console) error {
-	return ruleKind.remove(c, &cmd.remote, cmd.Name)
+	return managedRules(cmd.Workload).remove(c, &cmd.remote, cmd.Name)
 }
 
 type rulesTestCommand struct {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"time"
 
@@ -43,13 +42,9 @@ type triggerItem struct {
 // Run lists triggers.
 func (cmd *triggersListCommand) Run(c *console) error {
 	return cmd.with(func(ctx context.Context, api *client.Client) error {
-		var list struct{ Triggers []triggerItem }
-		answer, err := api.Do(ctx, client.Request{Path: triggerKind.path, Query: url.Values{"limit": {listLimit}}}, &list)
-		if err != nil {
+		list, err := all[triggerItem](ctx, c, &cmd.remote, api, triggerKind)
+		if err != nil || cmd.Output == "json" {
 			return err
-		}
-		if cmd.Output == "json" {
-			return c.json(answer.Body)
 		}
 		var stats client.Stats
 		if _, err := api.Do(ctx, client.Request{Path: statsPath}, &stats); err != nil {
@@ -59,12 +54,12 @@ func (cmd *triggersListCommand) Run(c *console) error {
 		for i := range stats.Targets {
 			states[stats.Targets[i].Name] = &stats.Targets[i]
 		}
-		if len(list.Triggers) == 0 {
+		if len(list) == 0 {
 			c.printf("there are no triggers\n")
 			return nil
 		}
 		var rows []string
-		for _, t := range list.Triggers {
+		for _, t := range list {
 			s := states[t.Name]
 			if s == nil {
 				s = &client.TargetStats{}

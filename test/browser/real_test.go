@@ -117,6 +117,7 @@ func TestRealProgram(t *testing.T) {
 	r := startReal(t, false)
 	r.receiver.SetBehaviour(receiver.Always(receiver.Reply{Status: 400}))
 	b := openTab(t, 1280, 900, false)
+	b.allow("404 (Not Found)")
 	b.run(chromedp.Navigate(r.url+"/"), chromedp.WaitVisible("main h1", chromedp.ByQuery))
 	b.shows("#live", "live")
 	b.shows("main .empty", "No alerts yet")
