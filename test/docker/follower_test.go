@@ -232,9 +232,11 @@ func (f *follower) agrees(workload, container string) {
 	f.wants(workload, texts(all, f.e.must("inspect", "--format", "{{.Config.Tty}}", container) == "true")...)
 }
 
-func (f *follower) id(container string) string {
-	f.t.Helper()
-	return f.e.must("inspect", "--format", "{{.Id}}", container)
+func (f *follower) id(container string) string { return f.e.id(container) }
+
+func (e *engine) id(container string) string {
+	e.t.Helper()
+	return e.must("inspect", "--format", "{{.Id}}", container)
 }
 
 // texts splits a log whose lines are short, and takes its frames and time stamps off.

@@ -3,8 +3,11 @@
 package dockertest
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
+	"io"
+	"log"
 	"maps"
 	"net"
 	"net/http"
@@ -106,6 +109,18 @@ func (d *Daemon) Up() {
 	server := d.server
 	d.mu.Unlock()
 	go func() { _ = server.Serve(listener) }() // ends with Down
+}
+
+// ListenTLS lets the daemon listen on a port of its own, too, until the test ends, and returns what DOCKER_HOST would be.
+func (d *Daemon) ListenTLS(c *tls.Config) string {
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", c)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	server := &http.Server{Handler: d.handler(), ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0)}
+	d.t.Cleanup(func() { _ = server.Close() })
+	go func() { _ = server.Serve(listener) }() // ends with the test
+	return "tcp://" + listener.Addr().String()
 }
 
 // Down ends all connections and stops listening, as when the daemon is killed. Containers are as they were.

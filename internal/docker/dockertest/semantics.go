@@ -1,0 +1,345 @@
+package dockertest
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+)
+
+// Subject is an engine whose behaviour is compared with what internal/docker relies on: this package's, or a real one.
+type Subject struct {
+	API docker.API
+	// Create makes a container that writes the texts when it is started, in turn on stdout and stderr, and then ends with the code, or, when that
+	// is negative, runs on. It returns the id.
+	Create func(name string, tty bool, driver string, code int, texts ...string) string
+	// Do starts, waits for the end of, kills, renames to NAME-2, or removes a container.
+	Do func(id, action string)
+}
+
+// Semantics is the table of what internal/docker relies on. The fake engine and real ones are held to the same.
+func Semantics(t *testing.T, s *Subject) {
+	for _, row := range []struct {
+		name string
+		test func(*testing.T, *Subject)
+	}{
+		{"frames", frames}, {"terminal", terminal}, {"long lines", longLines}, {"since", since}, {"tail", tail}, {"errors", missingAndNone},
+		{"never started", neverStarted}, {"follow", follow}, {"inspect", inspect}, {"events", events}, {"events that were kept", kept},
+	} {
+		t.Run(row.name, func(t *testing.T) { row.test(t, s) })
+	}
+}
+
+// ran returns a container that wrote its texts and ended.
+func (s *Subject) ran(name string, tty bool, driver string, texts ...string) string {
+	id := s.Create(name, tty, driver, 0, texts...)
+	s.Do(id, "start")
+	s.Do(id, "wait")
+	return id
+}
+
+// read returns all bytes of a log.
+func (s *Subject) read(t *testing.T, id string, o docker.LogOptions) []byte {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	body, err := s.API.Logs(ctx, id, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = body.Close() }() // it was read only
+	all, err := io.ReadAll(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// frame is one record of a log of a container without a terminal.
+type frame struct {
+	stream byte
+	at     time.Time
+	text   string
+}
+
+func split(t *testing.T, log []byte) (all []frame) {
+	t.Helper()
+	for len(log) > 0 {
+		if len(log) < 8 || log[1]|log[2]|log[3] != 0 {
+			t.Fatalf("no header: % x", log[:min(8, len(log))])
+		}
+		n := int(binary.BigEndian.Uint32(log[4:]))
+		stampText, text, ok := strings.Cut(string(log[8:8+n]), " ")
+		at, err := time.Parse(time.RFC3339Nano, stampText)
+		if err != nil || !ok || len(stampText) != len("2006-01-02T15:04:05.000000000Z") {
+			t.Fatalf("no time stamp of 30 characters: %.40q", log[8:8+n])
+		}
+		all = append(all, frame{log[0], at, text})
+		log = log[8+n:]
+	}
+	return all
+}
+
+func said(all []frame) (texts []string) {
+	for _, f := range all {
+		texts = append(texts, f.text)
+	}
+	return texts
+}
+
+func frames(t *testing.T, s *Subject) {
+	for _, driver := range []string{"json-file", "local"} {
+		got := split(t, s.read(t, s.ran("frames-"+driver, false, driver, "one\n", "two\r\n", "\n", "a\x00b\n"), docker.LogOptions{}))
+		if want := []string{"one\n", "two\r\n", "\n", "a\x00b\n"}; !slices.Equal(said(got), want) {
+			t.Fatalf("%s: %q, want %q", driver, said(got), want)
+		}
+		for i, f := range got {
+			if f.stream != byte(1+i%2) || i > 0 && !f.at.After(got[i-1].at) {
+				t.Errorf("%s: record %d on stream %d at %s", driver, i, f.stream, f.at)
+			}
+		}
+	}
+}
+
+// terminal logs have no frames, and one stream.
+func terminal(t *testing.T, s *Subject) {
+	log := s.read(t, s.ran("terminal", true, "json-file", "one\n", "\x01\x00\x00\x00\x00\x00\x00\x05hello\n"), docker.LogOptions{})
+	var texts []string
+	for line := range bytes.Lines(log) {
+		stampText, text, _ := strings.Cut(string(line), " ")
+		if _, err := time.Parse(time.RFC3339Nano, stampText); err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, text)
+	}
+	if want := []string{"one\r\n", "\x01\x00\x00\x00\x00\x00\x00\x05hello\r\n"}; !slices.Equal(texts, want) {
+		t.Errorf("%q", texts)
+	}
+}
+
+// longLines come in parts of 16 KiB that share a time; each has its time stamp.
+func longLines(t *testing.T, s *Subject) {
+	got := split(t, s.read(t, s.ran("long", false, "json-file", strings.Repeat("x", 40000)+"\n"), docker.LogOptions{}))
+	var sizes []int
+	for _, f := range got {
+		sizes = append(sizes, len(f.text))
+		if !f.at.Equal(got[0].at) {
+			t.Errorf("a part at %s, the first at %s", f.at, got[0].at)
+		}
+	}
+	if !slices.Equal(sizes, []int{16384, 16384, 7233}) {
+		t.Errorf("parts of %v bytes", sizes)
+	}
+}
+
+// since is inclusive and exact to the nanosecond.
+func since(t *testing.T, s *Subject) {
+	for _, driver := range []string{"json-file", "local"} {
+		id := s.ran("since-"+driver, false, driver, "1\n", "2\n", "3\n", "4\n")
+		all := split(t, s.read(t, id, docker.LogOptions{}))
+		for after, want := range map[int64]int{0: 3, 1: 2} {
+			got := split(t, s.read(t, id, docker.LogOptions{Since: all[1].at.UnixNano() + after}))
+			if len(got) != want || got[want-1].text != "4\n" {
+				t.Errorf("%s: %d ns after the second: %q", driver, after, said(got))
+			}
+		}
+		if got := s.read(t, id, docker.LogOptions{Since: all[3].at.UnixNano() + 1}); len(got) > 0 {
+			t.Errorf("%s: behind the last: %q", driver, got)
+		}
+	}
+}
+
+// tail counts records, and is the whole log when there are fewer; with since, both hold.
+func tail(t *testing.T, s *Subject) {
+	id := s.ran("tail", false, "json-file", "1\n", "2\n", "3\n", "4\n")
+	all := split(t, s.read(t, id, docker.LogOptions{}))
+	for n, want := range map[int]int{1: 1, 3: 3, 4: 4, 1000: 4} {
+		for _, follow := range []bool{false, true} {
+			if got := split(t, s.read(t, id, docker.LogOptions{Tail: n, Follow: follow})); len(got) != want || got[want-1].text != "4\n" {
+				t.Errorf("the last %d, follow %t: %q", n, follow, said(got))
+			}
+		}
+	}
+	if got := split(t, s.read(t, id, docker.LogOptions{Tail: 3, Since: all[2].at.UnixNano()})); len(got) != 2 {
+		t.Errorf("the last 3 since the third: %q", said(got))
+	}
+}
+
+func missingAndNone(t *testing.T, s *Subject) {
+	gone := strings.Repeat("0", 64)
+	if _, err := s.API.Logs(t.Context(), gone, docker.LogOptions{}); !errors.Is(err, docker.ErrNotFound) {
+		t.Errorf("logs of no container: %v", err)
+	}
+	if _, err := s.API.Inspect(t.Context(), gone); !errors.Is(err, docker.ErrNotFound) {
+		t.Errorf("no container: %v", err)
+	}
+	id := s.ran("none", false, "none", "x\n")
+	if _, err := s.API.Logs(t.Context(), id, docker.LogOptions{}); !errors.Is(err, docker.ErrUnreadable) {
+		t.Errorf("logs of the driver none: %v", err)
+	}
+}
+
+// neverStarted logs are empty, and a follow of them ends at once.
+func neverStarted(t *testing.T, s *Subject) {
+	id := s.Create("never", false, "json-file", 0, "x\n")
+	for _, follow := range []bool{false, true} {
+		if got := s.read(t, id, docker.LogOptions{Follow: follow}); len(got) > 0 {
+			t.Errorf("%q", got)
+		}
+	}
+	if c, err := s.API.Inspect(t.Context(), id); err != nil || c.Started || c.Running {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+// follow ends with the container, and begins anew with its next start.
+func follow(t *testing.T, s *Subject) {
+	id := s.Create("follow", false, "json-file", -1, "one\n")
+	s.Do(id, "start")
+	body, err := s.API.Logs(t.Context(), id, docker.LogOptions{Follow: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = body.Close() }()
+	first := make([]byte, 8+31+4)
+	if _, err := io.ReadFull(body, first); err != nil || said(split(t, first))[0] != "one\n" {
+		t.Fatalf("%q, %v", first, err)
+	}
+	s.Do(id, "kill")
+	if rest, err := io.ReadAll(body); err != nil || len(rest) > 0 {
+		t.Errorf("at the end: %q, %v", rest, err)
+	}
+}
+
+func inspect(t *testing.T, s *Subject) {
+	id := s.Create("inspect", true, "local", 3, "x\n")
+	s.Do(id, "start")
+	s.Do(id, "wait")
+	c, err := s.API.Inspect(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.ID != id || !strings.HasSuffix(c.Name, "inspect") || strings.HasPrefix(c.Name, "/") || !c.TTY || c.Driver != "local" || c.Running || !c.Started ||
+		c.ExitCode != 3 || c.Finished.Before(c.Created) || c.OOMKilled {
+		t.Errorf("%+v", c)
+	}
+}
+
+// listener gathers events of one container.
+type listener struct {
+	mu  sync.Mutex
+	all []docker.Event
+}
+
+func (l *listener) add(e docker.Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, e)
+}
+
+// of returns the events of a container with the actions, in order.
+func (l *listener) of(id string, actions ...string) (out []docker.Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range l.all {
+		if e.ID == id && slices.Contains(actions, e.Action) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// listen subscribes to events until the test ends.
+func (s *Subject) listen(t *testing.T, since int64) *listener {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	l, subscribed, ended := &listener{}, make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = s.API.Events(ctx, since, sync.OnceFunc(func() { close(subscribed) }), l.add) // ends with the test
+	}()
+	t.Cleanup(func() { cancel(); <-ended })
+	<-subscribed
+	return l
+}
+
+func events(t *testing.T, s *Subject) {
+	l := s.listen(t, 0)
+	var id string
+	// An engine takes a subscription a moment before it listens: containers are made until one is heard of.
+	poll(t, "an event comes", func() bool {
+		if id == "" || len(l.of(id, "create")) == 0 {
+			id = s.Create(fmt.Sprint("events-", time.Now().UnixNano()), false, "json-file", 3, "x\n")
+		}
+		return len(l.of(id, "create")) > 0
+	})
+	s.Do(id, "start")
+	s.Do(id, "wait")
+	s.Do(id, "rename")
+	s.Do(id, "remove")
+	poll(t, "the last event comes", func() bool { return len(l.of(id, "destroy")) > 0 })
+	got := l.of(id, "create", "start", "die", "rename", "destroy")
+	var actions []string
+	for i, e := range got {
+		actions = append(actions, e.Action)
+		if e.Time == 0 || i > 0 && e.Time < got[i-1].Time || e.Name == "" || e.Attributes["image"] == "" {
+			t.Errorf("event %+v", e)
+		}
+	}
+	if want := []string{"create", "start", "die", "rename", "destroy"}; !slices.Equal(actions, want) {
+		t.Fatalf("%q", actions)
+	}
+	if got[2].Attributes["exitCode"] != "3" || got[3].Attributes["oldName"] == "" || got[3].Name == got[2].Name {
+		t.Errorf("die %+v, rename %+v", got[2], got[3])
+	}
+}
+
+// kept events come first when they are asked for: since is inclusive and exact. An end is told behind the time that inspect tells.
+func kept(t *testing.T, s *Subject) {
+	info, err := s.API.Info(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := s.ran("kept", false, "json-file", "x\n")
+	c, err := s.API.Inspect(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := s.listen(t, info.Time.UnixNano())
+	poll(t, "kept events come", func() bool { return len(l.of(id, "die")) > 0 })
+	die := l.of(id, "die")[0]
+	if len(l.of(id, "create", "start")) != 2 || die.Time < c.Finished.UnixNano() {
+		t.Errorf("events %+v, ended %s", l.of(id, "create", "start", "die"), c.Finished)
+	}
+	for after, want := range map[int64]int{0: 1, 1: 0} {
+		l := s.listen(t, die.Time+after)
+		last := s.ran(fmt.Sprint("kept-", after), false, "json-file", "x\n")
+		poll(t, "later events come", func() bool { return len(l.of(last, "die")) > 0 })
+		if n := len(l.of(id, "die")); n != want {
+			t.Errorf("%d ns behind an event: it comes %d times", after, n)
+		}
+	}
+}
+
+func poll(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.After(time.Minute)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("not so within a minute: %s", what)
+		}
+	}
+}

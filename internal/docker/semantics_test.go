@@ -1,0 +1,19 @@
+package docker_test
+
+import (
+	"testing"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/docker/client"
+	"github.com/tinyforge/fluentbit-trigger/internal/docker/dockertest"
+)
+
+// TestTheFakeEngineIsLikeARealOne holds the fake engine to the table that test/docker holds real ones to.
+func TestTheFakeEngineIsLikeARealOne(t *testing.T) {
+	d := dockertest.Start(t)
+	c, err := client.New(d.Host())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	dockertest.Semantics(t, d.Subject(c))
+}
