@@ -1,0 +1,353 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// later returns what time has made after a while.
+func (r *run) later(d time.Duration) []Alert {
+	r.pass(d)
+	return r.e.Tick(r.now, nil)
+}
+
+// restart returns a run whose engine was stopped, and started again after a while.
+func (r *run) restart(s Settings, gap time.Duration) *run {
+	r.t.Helper()
+	entries := r.e.TakeState()
+	next := newRun(r.t, Settings{})
+	next.now = r.now
+	next.pass(gap)
+	if _, err := next.e.RestoreState(entries, next.now); err != nil {
+		r.t.Fatal(err)
+	}
+	next.apply(s)
+	return next
+}
+
+func TestAStormMakesOneAlertForEachWindow(t *testing.T) {
+	r := newRun(t, Settings{Rules: []RuleSettings{{Name: "r", Pattern: "x", Cooldown: time.Minute, Rollup: true, Summary: "oh {{ .Message }}"}}})
+	var all []Alert
+	for range 150 { // every second, for two and a half minutes
+		all = append(all, r.line("x")...)
+		r.pass(time.Second)
+	}
+	all = append(all, r.e.Tick(r.now+int64(time.Hour), nil)...)
+	r.sums(all)
+	if len(all) != 4 || all[0].Kind != KindLog {
+		t.Fatalf("%d alerts, want one and three roll-ups", len(all))
+	}
+	for i, want := range []int64{59, 60, 30} {
+		a := all[i+1]
+		at := t0 + int64(i+1)*int64(time.Minute)
+		if a.Kind != KindRollup || a.Suppressed[ReasonCooldown] != want || a.Count != 0 || a.Time != at || a.Due != at || a.Source.Workload != "shop/web" {
+			t.Errorf("roll-up %d: %+v", i, a)
+		}
+	}
+	if a := all[1]; a.First != t0+1e9 || a.Last != t0+59e9 || a.Message != "x" || a.Summary != "59 more in 59s: oh x" {
+		t.Errorf("%+v", a)
+	}
+}
+
+func TestARollUpNeedsAToken(t *testing.T) {
+	r := newRun(t, Settings{
+		Limits: Limits{MaxKeys: 100, PerContainer: Bucket{Rate: Rate{Count: 1, Per: 90 * time.Second}, Burst: 1}},
+		Rules:  []RuleSettings{{Name: "r", Pattern: "x", Cooldown: time.Minute, Rollup: true}},
+	})
+	r.line("x")
+	r.pass(time.Second)
+	r.line("x")
+	if got := r.later(time.Minute); len(got) != 0 {
+		t.Fatalf("without a token: %+v", got)
+	}
+	r.pass(10 * time.Second)
+	if got := r.line("x"); len(got) != 0 {
+		t.Fatalf("the window does not stay open: %+v", got)
+	}
+	got := r.later(time.Minute)
+	if len(got) != 1 || got[0].Suppressed[ReasonCooldown] != 2 || got[0].Time != t0+90e9 || got[0].Due != t0+60e9 {
+		t.Errorf("with a token: %+v", got)
+	}
+}
+
+func TestWhatARollUpIsMadeOf(t *testing.T) {
+	for name, c := range map[string]struct {
+		rule RuleSettings
+		want int
+	}{
+		"off":       {RuleSettings{Cooldown: time.Minute}, 0},
+		"dry run":   {RuleSettings{Cooldown: time.Minute, Rollup: true, DryRun: true}, 0},
+		"threshold": {RuleSettings{Cooldown: time.Minute, Rollup: true, Count: 9, Within: time.Minute}, 0},
+		"known":     {RuleSettings{Rollup: true, FirstSeen: time.Hour}, 0},
+		"cooldown":  {RuleSettings{Cooldown: time.Minute, Rollup: true}, 1},
+	} {
+		c.rule.Name, c.rule.Pattern = "r", "x"
+		r := newRun(t, Settings{Rules: []RuleSettings{c.rule}})
+		r.line("x")
+		r.line("x")
+		if got := r.later(time.Hour); len(got) != c.want {
+			t.Errorf("%s: %d roll-ups, want %d", name, len(got), c.want)
+		}
+	}
+}
+
+func TestWhatTheBucketHeldBackIsRolledUpWithoutACooldown(t *testing.T) {
+	r := newRun(t, Settings{
+		Limits: Limits{MaxKeys: 100, PerContainer: Bucket{Rate: Rate{Count: 1, Per: 10 * time.Second}, Burst: 1}},
+		Rules:  []RuleSettings{{Name: "r", Pattern: "x", Rollup: true}},
+	})
+	r.line("x")
+	r.pass(time.Second)
+	r.line("x")
+	got := r.later(time.Hour)
+	if len(got) != 1 || got[0].Suppressed[ReasonRateLimit] != 1 || got[0].Time != t0+60e9 {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestAnOpenWindowSurvivesARestart(t *testing.T) {
+	s := Settings{Rules: []RuleSettings{{Name: "r", Pattern: "(?P<v>x)", Cooldown: time.Minute, Rollup: true, Severity: SeverityError}}}
+	r := newRun(t, s)
+	rec := Record{Text: []byte("x"), Stream: Stderr}
+	r.record(rec)
+	r.record(rec)
+	want := r.e.limiter.cells.Values()[0].timer.due
+	r = r.restart(s, time.Hour)
+	got := r.e.Tick(r.now, nil)
+	if len(got) != 1 || got[0].Due != want || got[0].Suppressed[ReasonCooldown] != 1 || got[0].Stream != Stderr || got[0].Source.Host != "node-1" ||
+		got[0].Severity != SeverityError || got[0].Captures["v"] != "x" {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestAReloadMovesDeadlines(t *testing.T) {
+	rule := RuleSettings{Name: "r", Pattern: "x", Cooldown: time.Hour, Rollup: true}
+	r := newRun(t, Settings{Rules: []RuleSettings{rule}})
+	r.line("x")
+	r.line("x")
+	rule.Cooldown = time.Minute
+	r.apply(Settings{Rules: []RuleSettings{rule}})
+	if got := r.later(time.Minute); len(got) != 1 || got[0].Time != t0+60e9 {
+		t.Errorf("a shortened cooldown: %+v", got)
+	}
+	r.line("x")
+	r.apply(Settings{Rules: []RuleSettings{{Name: "other", Pattern: "y"}}})
+	if got := r.later(time.Hour); len(got) != 0 {
+		t.Errorf("a rule that is gone tells: %+v", got)
+	}
+}
+
+func TestThresholds(t *testing.T) {
+	r := newRun(t, Settings{Rules: []RuleSettings{{Name: "r", Pattern: "x", Count: 3, Within: 10 * time.Second}}})
+	told := ""
+	for range 8 {
+		r.pass(4 * time.Second)
+		told += fmt.Sprint(len(r.line("x")))
+	}
+	if told != "00100100" {
+		t.Errorf("alerts %s, want every third", told)
+	}
+	r.pass(6 * time.Second)
+	if got := r.line("x"); len(got) != 0 {
+		t.Errorf("two within the window, and yet an alert: %+v", got)
+	}
+	r.pass(3 * time.Second)
+	got := r.line("x")
+	if len(got) != 1 || got[0].Kind != KindThreshold || got[0].Count != 1 || got[0].Suppressed[ReasonThreshold] != 3 {
+		t.Errorf("%+v", got)
+	}
+	r.counts()
+}
+
+func TestThresholdsOfDifferentValues(t *testing.T) {
+	r := newRun(t, Settings{Rules: []RuleSettings{{Name: "r", Pattern: `x(?P<v>\d)?`, Count: 3, Within: 10 * time.Second, Distinct: "capture.v"}}})
+	told := ""
+	for _, line := range []string{"x1", "x1", "x", "x2", "x", "x1", "x2", "x3"} {
+		r.pass(time.Second)
+		told += fmt.Sprint(len(r.line(line)))
+	}
+	if told != "00000001" {
+		t.Errorf("alerts %s, want the third value's", told)
+	}
+}
+
+func TestEveryHitCountsForAThreshold(t *testing.T) {
+	s := Settings{Rules: []RuleSettings{{Name: "r", Pattern: "x", Count: 3, Within: time.Minute, Cooldown: 30 * time.Second}}}
+	r := newRun(t, s)
+	told := ""
+	for i := range 10 {
+		if i == 5 {
+			r = r.restart(s, 0)
+		}
+		told += fmt.Sprint(len(r.line("x")))
+		r.pass(5 * time.Second)
+	}
+	// The third alerts; the sixth is the next of three, and in the cooldown, as are those after it until the window closes.
+	if told != "0010000010" {
+		t.Errorf("alerts %s", told)
+	}
+}
+
+func TestAbsence(t *testing.T) {
+	s := Settings{Rules: []RuleSettings{{Name: "backup", Pattern: "done", Absent: time.Hour, Severity: SeverityError}}}
+	r := newRun(t, s)
+	r.line("hello") // arms it
+	if got := r.later(time.Hour - 1); len(got) != 0 {
+		t.Fatalf("too early: %+v", got)
+	}
+	got := r.later(1)
+	if len(got) != 1 || got[0].Kind != KindAbsence || got[0].Severity != SeverityError || got[0].Source.Workload != "shop/web" || got[0].Count != 0 ||
+		got[0].Summary != "no line of backup in shop/web for 1h" {
+		t.Fatalf("%+v", got)
+	}
+	if got := r.later(24 * time.Hour); len(got) != 0 {
+		t.Fatalf("told twice: %+v", got)
+	}
+	r = r.restart(s, time.Minute)
+	got = r.line("done")
+	if len(got) != 1 || got[0].Kind != KindRecovered || got[0].Count != 1 || got[0].Severity != SeverityError || !strings.Contains(got[0].Summary, "is back in shop/web") {
+		t.Fatalf("%+v", got)
+	}
+	for range 3 {
+		r.pass(30 * time.Minute)
+		if got := r.line("done"); len(got) != 0 {
+			t.Fatalf("a line that was to be expected alerts: %+v", got)
+		}
+	}
+	got = r.later(time.Hour)
+	if len(got) != 1 || got[0].Suppressed[ReasonExpected] != 3 || got[0].Last != r.now-int64(time.Hour) {
+		t.Errorf("%+v", got)
+	}
+	if c := r.counts()["backup"]; c.Hits != 4 || c.Alerts != 1 || c.Absences != 1 {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestAbsenceFromTheStart(t *testing.T) {
+	r := newRun(t, Settings{
+		Rules: []RuleSettings{
+			{Name: "named", Pattern: "x", Absent: time.Hour, AbsentFrom: "start", Workloads: []string{"a", "b"}},
+			{Name: "any", Pattern: "x", Absent: time.Hour, AbsentFrom: "start"},
+		},
+		Workloads: []WorkloadSettings{{Match: "c", Rules: []RuleSettings{{Name: "own", Pattern: "x", Absent: time.Hour, AbsentFrom: "start"}}}},
+	})
+	if at, ok := r.e.NextDue(); !ok || at > r.now {
+		t.Error("the waits are not begun as soon as time is told")
+	}
+	r.later(0)
+	r.record(Record{Text: []byte("x"), Source: &Source{Workload: "b"}})
+	var got []string
+	for _, a := range r.later(time.Hour) {
+		got = append(got, a.RuleID+" in "+a.Source.Workload)
+	}
+	if want := "[any in  named in a named in b own@c in c]"; fmt.Sprint(got) != want {
+		t.Errorf("absent: %q, want %s", got, want)
+	}
+	back := r.record(Record{Text: []byte("x"), Source: &Source{Workload: "d"}})
+	if len(back) != 1 || back[0].RuleID != "any" || back[0].Source.Workload != "" {
+		t.Errorf("the recovery is not about what the absence was about: %+v", back)
+	}
+}
+
+func TestAStopIsNoAbsence(t *testing.T) {
+	s := Settings{Rules: []RuleSettings{{Name: "r", Pattern: "x", Absent: time.Hour}}}
+	for gap, want := range map[time.Duration]time.Duration{
+		time.Minute: 11 * time.Minute,    // 50 minutes were waited for, and the minute does not count
+		time.Hour:   2 * time.Hour,       // anew
+		10:          10*time.Minute + 10, // on
+	} {
+		r := newRun(t, s)
+		r.line("x")
+		r.later(50 * time.Minute)
+		r = r.restart(s, gap)
+		due, ok := r.e.NextDue()
+		if at := time.Duration(due - t0 - int64(50*time.Minute)); !ok || at != want {
+			t.Errorf("a stop of %s: absent after another %s, want %s", gap, at, want)
+		}
+	}
+	r := newRun(t, s)
+	r.line("x")
+	r.later(59 * time.Minute)
+	r = r.restart(s, 2*time.Minute)
+	if due, _ := r.e.NextDue(); due != r.now+int64(absenceGrace) {
+		t.Errorf("told %s after the start, before what came meanwhile is read", time.Duration(due-r.now))
+	}
+}
+
+func TestFirstSeen(t *testing.T) {
+	s := Settings{Rules: []RuleSettings{{Name: "r", Pattern: "error", FirstSeen: 24 * time.Hour}}}
+	r := newRun(t, s)
+	told := ""
+	for _, line := range []string{"error 1", "error 2", "other error", "error 3"} {
+		told += fmt.Sprint(len(r.line(line)))
+	}
+	r = r.restart(s, 23*time.Hour)
+	told += fmt.Sprint(len(r.line("error 4")))
+	r.pass(24 * time.Hour)
+	told += fmt.Sprint(len(r.line("error 5")))
+	if told != "101001" {
+		t.Errorf("alerts %s", told)
+	}
+	if got := r.record(Record{Text: []byte("error 5"), Source: &Source{Workload: "elsewhere"}}); len(got) != 1 {
+		t.Error("known in another workload")
+	}
+}
+
+func TestEscalation(t *testing.T) {
+	r := newRun(t, Settings{Rules: []RuleSettings{{
+		Name: "r", Pattern: "x", Cooldown: 5 * time.Minute, Rollup: true, Severity: SeverityWarning,
+		Escalate: []Escalation{{3 * time.Minute, SeverityError}, {12 * time.Minute, SeverityCritical}},
+	}}})
+	var got []string
+	note := func(alerts []Alert) {
+		for _, a := range alerts {
+			got = append(got, fmt.Sprintf("%d:%s", (a.Time-t0)/int64(time.Minute), a.Severity))
+		}
+	}
+	for range 15 {
+		note(r.line("x"))
+		r.pass(time.Minute)
+	}
+	r.pass(time.Hour)
+	note(r.line("x"))
+	if want := "[0:warning 3:error 8:error 12:critical 17:critical 75:warning]"; fmt.Sprint(got) != want {
+		t.Errorf("alerts %v, want %s", got, want)
+	}
+}
+
+func TestTemplatesAreBounded(t *testing.T) {
+	r := newRun(t, Settings{
+		Limits: Limits{MaxKeys: 100_000},
+		Rules:  []RuleSettings{{Name: "r", Pattern: "x", Cooldown: time.Hour, CooldownBy: []string{"template"}, Rollup: true}},
+	})
+	word := func(i int) string {
+		b := []byte("x ")
+		for ; i > 0; i /= 20 {
+			b = append(b, byte('g'+i%20))
+		}
+		return string(b)
+	}
+	for i := range maxTemplates {
+		if len(r.line(word(i))) != 1 || len(r.line(word(i))) != 0 {
+			t.Fatalf("template %d does not have a cooldown of its own", i)
+		}
+	}
+	if s := r.e.Stats(); s.Overflow != 0 || s.Keys != maxTemplates {
+		t.Fatalf("%d overflows, %d keys", s.Overflow, s.Keys)
+	}
+	before := r.e.Stats().Overflow
+	if len(r.line("x abc")) != 1 || len(r.line("x abc")) != 1 || r.e.Stats().Overflow != before+2 {
+		t.Error("one template too many is held back, or not counted")
+	}
+	if got := r.record(Record{Text: []byte("x abc"), Source: web("c2")}); len(got) != 1 || r.e.Stats().Overflow != before+2 {
+		t.Error("another container has no room")
+	}
+	r.later(2 * time.Hour) // the roll-ups
+	r.later(2 * time.Hour)
+	if len(r.line("x abc")) != 1 || len(r.line("x abc")) != 0 {
+		t.Error("templates that say nothing any more are in the way")
+	}
+	r.counts()
+}
