@@ -5,35 +5,55 @@ import (
 	"unicode/utf8"
 )
 
-// classic reads the classic format: [SECTION], then indented lines of a key, a space and a value; @SET and @INCLUDE.
+// classic reads the classic format: [SECTION], then lines of a key, a space and a value, all indented alike; @SET and @INCLUDE.
 func (r *reader) classic(path, text string) {
+	c := classicFile{reader: r}
 	for i, line := range strings.Split(strings.TrimPrefix(text, "\ufeff"), "\n") {
-		r.line(Place{File: path, Line: i + 1, Column: 1}, strings.TrimRight(line, "\r"))
+		c.line(Place{File: path, Line: i + 1, Column: 1}, strings.TrimRight(line, "\r"))
 	}
 }
 
-func (r *reader) line(at Place, line string) {
+// classicFile is one file as it is read.
+type classicFile struct {
+	*reader
+	indent int  // of all indented lines; 0 = none came yet
+	group  bool // the lines indented twice belong to a group within the section
+}
+
+func (c *classicFile) line(at Place, line string) {
 	body := strings.TrimLeft(line, " \t")
-	indent := line[:len(line)-len(body)]
-	at.Column += utf8.RuneCountInString(indent)
-	body = strings.TrimRight(body, " \t")
+	indent := len(line) - len(body)
+	at.Column += indent
+	if body = strings.TrimRight(body, " \t"); body == "" {
+		return
+	}
+	if c.indent == 0 {
+		c.indent = indent
+	}
 	switch {
-	case body == "" || body[0] == '#':
-	case body[0] == '@':
-		r.meta(at, body)
-	case body[0] == '[' && indent == "":
+	case indent != 0 && indent != c.indent && indent != 2*c.indent:
+		c.problem(at, "comments too", "is indented by %d, and lines before by %d: Fluent Bit wants one indentation in a file", indent, c.indent)
+	case body[0] == '#':
+	case body[0] == '@' && indent == 0:
+		c.meta(at, body)
+	case body[0] == '[' && indent == 0:
 		name, ok := strings.CutSuffix(body[1:], "]")
 		if name = strings.ToLower(strings.TrimSpace(name)); !ok || name == "" {
-			r.problem(at, "", "a section is written as [NAME]")
+			c.problem(at, "", "a section is written as [NAME]")
 			return
 		}
-		r.conf.Sections = append(r.conf.Sections, Section{Name: name, Place: at})
-	case len(r.conf.Sections) == 0:
-		r.problem(at, "", "stands before the first section")
-	case indent == "":
-		r.problem(at, "", "must be indented: it belongs to a section")
+		c.group = false
+		c.conf.Sections = append(c.conf.Sections, Section{Name: name, Place: at})
+	case len(c.conf.Sections) == 0:
+		c.problem(at, "", "stands before the first section")
+	case indent == 0:
+		c.problem(at, "", "must be indented: it belongs to a section")
+	case body[0] == '[':
+		c.group = true
+	case c.group && indent > c.indent: // no output of ours has groups
 	default:
-		r.entry(at, body)
+		c.group = false
+		c.entry(at, body)
 	}
 }
 
@@ -55,26 +75,23 @@ func (r *reader) meta(at Place, body string) {
 			r.problem(at, "", "@INCLUDE names no file that is known here")
 			return
 		}
-		r.include(pattern, at)
+		r.include(pattern, r.conf.Files[0], at)
 	}
 }
 
 func (r *reader) entry(at Place, body string) {
 	key, raw, ok := strings.Cut(body, " ")
-	e := Entry{Key: key, Place: at}
-	if i := strings.IndexByte(key, '\t'); i >= 0 {
-		e.Tab = true
+	if !ok {
+		hint := ""
+		if strings.Contains(key, "\t") {
+			hint = "a key ends at a space, not at a tab"
+		}
+		r.problem(at, hint, "has no value")
+		return
 	}
 	value := strings.TrimLeft(raw, " \t")
-	e.Text = at
+	e := Entry{Key: key, Place: at, Text: at, Tab: strings.Contains(key, "\t")}
 	e.Text.Column += utf8.RuneCountInString(key) + 1 + utf8.RuneCountInString(raw[:len(raw)-len(value)])
-	if !ok {
-		e.Text = at
-		if !e.Tab {
-			r.problem(at, "", "has no value")
-			return
-		}
-	}
 	e.Value, e.Unset = r.expand(value)
 	section := &r.conf.Sections[len(r.conf.Sections)-1]
 	section.Entries = append(section.Entries, e)

@@ -124,10 +124,10 @@ func (r *reader) file(path string, from Place) {
 	}
 }
 
-// include reads the files that a pattern names, relative to the file that it stands in.
-func (r *reader) include(pattern string, from Place) {
+// include reads the files that a pattern names, from the folder of the file beside.
+func (r *reader) include(pattern, beside string, from Place) {
 	if !filepath.IsAbs(pattern) {
-		pattern = filepath.Join(filepath.Dir(from.File), pattern)
+		pattern = filepath.Join(filepath.Dir(beside), pattern)
 	}
 	if !strings.ContainsAny(pattern, "*?[") {
 		r.file(pattern, from)

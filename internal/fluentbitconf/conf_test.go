@@ -3,6 +3,7 @@ package fluentbitconf
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -74,6 +75,56 @@ func TestShippedConfigurationsRead(t *testing.T) {
 		if outputs == 0 {
 			t.Errorf("%s has no output of ours", file)
 		}
+	}
+}
+
+// TestFluentBitAgrees has Fluent Bit itself try the form of configurations: what it refuses has a problem, what it takes has none.
+func TestFluentBitAgrees(t *testing.T) {
+	fluentBit, err := exec.LookPath("fluent-bit")
+	if err != nil {
+		t.Skip("fluent-bit is not on PATH: nothing to compare with")
+	}
+	const output = "[OUTPUT]\n    Name null\n    Match *\n"
+	for name, text := range map[string]string{
+		"plain":              "[INPUT]\n    Name dummy\n" + output,
+		"lower case":         "[input]\n    name dummy\n" + output,
+		"tabs to indent":     "[INPUT]\n\tName dummy\n[OUTPUT]\n\tName null\n\tMatch *\n",
+		"variable":           "@SET kind=dummy\n[INPUT]\n    Name ${kind}\n" + output,
+		"set within":         "[INPUT]\n    Name dummy\n@SET a=b\n    Tag ${a}\n" + output,
+		"include":            "@INCLUDE more/a*.inc\n[INPUT]\n    Name dummy\n",
+		"comments":           "# a\n[INPUT]\n# b\n    # c\n\n    Name dummy\n" + output,
+		"not indented":       "[INPUT]\n    Name dummy\nTag x\n" + output,
+		"less indented":      "[INPUT]\n    Name dummy\n  Tag x\n" + output,
+		"more indented":      "[INPUT]\n    Name dummy\n      Tag x\n" + output,
+		"comment indented":   "[INPUT]\n    Name dummy\n  # x\n" + output,
+		"indented twice":     "[INPUT]\n  Name dummy\n" + output,
+		"less in a section":  "[INPUT]\n      Name dummy\n" + output,
+		"nested include":     "@INCLUDE more/b.inc\n[INPUT]\n    Name dummy\n",
+		"no value":           "[INPUT]\n    Name dummy\n    Tag\n" + output,
+		"tab for a space":    "[INPUT]\n    Name dummy\n    Tag\tx\n" + output,
+		"before a section":   "    Name dummy\n" + output,
+		"open section":       "[INPUT\n    Name dummy\n" + output,
+		"missing include":    "@INCLUDE missing.conf\n[INPUT]\n    Name dummy\n" + output,
+		"include of nothing": "@INCLUDE missing*.conf\n[INPUT]\n    Name dummy\n" + output,
+		"include twice":      "@INCLUDE more/a.inc\n@INCLUDE more/a.inc\n[INPUT]\n    Name dummy\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			if err := os.Mkdir(filepath.Join(dir, "more"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(dir, "x.conf")
+			for file, text := range map[string]string{path: text, filepath.Join(dir, "more", "a.inc"): output, filepath.Join(dir, "more", "b.inc"): "@INCLUDE more/a.inc\n"} {
+				if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			said, err := exec.CommandContext(t.Context(), fluentBit, "--dry-run", "-c", path).CombinedOutput()
+			if c := Read(path, noEnv); (err != nil) != (len(c.Problems) > 0) {
+				t.Errorf("%v: %s\nread here as\n%s", err, said, dump(c))
+			}
+		})
 	}
 }
 

@@ -35,7 +35,7 @@ func (r *reader) yaml(path string, text []byte) {
 		switch strings.ToLower(key.Value) {
 		case "includes":
 			for _, item := range value.Content {
-				r.include(item.Value, y.place(item))
+				r.include(item.Value, path, y.place(item))
 			}
 		case "service":
 			r.conf.Sections = append(r.conf.Sections, y.section("service", value))

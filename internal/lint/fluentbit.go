@@ -9,6 +9,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/fluentbitconf"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
 // pluginName is what an output of this plugin is called.
@@ -49,9 +50,19 @@ func (r *Report) fluentBit(path string, options Options) {
 // entry adds a warning about an entry.
 func (r *Report) entry(s *fluentbitconf.Section, e *fluentbitconf.Entry, severity Severity, code, message, hint string) {
 	r.Findings = append(r.Findings, Finding{
-		File: e.Place.File, Line: e.Place.Line, Column: e.Place.Column, Severity: severity, Code: code, Path: sectionPath(s), Field: e.Key,
+		File: e.Place.File, Line: e.Place.Line, Column: e.Place.Column, Severity: severity, Code: code, Path: sectionPath(s), Field: shownKey(e.Key),
 		Message: message, Hint: hint, head: s.Place.Line,
 	})
+}
+
+// shownKey returns a key as findings show it: what stands behind a tab belongs to the value, and what no key looks like may be one that slipped
+// to the left, and so a secret.
+func shownKey(key string) string {
+	key, _, _ = strings.Cut(key, "\t")
+	if len(key) > 80 || strings.ContainsAny(key, ":/=") {
+		return trigger.Placeholder
+	}
+	return key
 }
 
 func sectionPath(s *fluentbitconf.Section) string {
