@@ -27,6 +27,7 @@ type api struct {
 	door     *door
 	mux      *http.ServeMux
 	routes   []route
+	metrics  http.Handler
 	streams  chan struct{} // a place for each stream that may be open
 }
 
@@ -35,27 +36,36 @@ const maxStreams = 32
 
 func newAPI(r *Registry, d *door) *api {
 	a := &api{registry: r, door: d, mux: http.NewServeMux(), routes: routes(), streams: make(chan struct{}, maxStreams)}
-	methods := map[string][]string{}
+	a.metrics = newMetrics(a)
 	for i := range a.routes {
 		rt := &a.routes[i]
-		methods[rt.path] = append(methods[rt.path], rt.method)
 		a.mux.HandleFunc(rt.method+" "+rt.path, func(w http.ResponseWriter, q *http.Request) { a.serve(rt, w, q) })
-	}
-	for path, allowed := range methods {
-		slices.Sort(allowed)
-		a.mux.HandleFunc(path, func(w http.ResponseWriter, q *http.Request) {
-			w.Header().Set("Allow", strings.Join(allowed, ", "))
-			a.answer(w, q, problem(http.StatusMethodNotAllowed, "%s does not know %s: it knows %s", q.URL.Path, q.Method, strings.Join(allowed, ", ")))
-		})
 	}
 	a.mux.Handle("GET /{$}", page.Handler())
 	for _, name := range page.Files() {
 		a.mux.Handle("GET "+name, page.Handler())
 	}
 	a.mux.HandleFunc("/", func(w http.ResponseWriter, q *http.Request) {
+		if allowed := a.allowed(q); len(allowed) > 0 {
+			w.Header().Set("Allow", strings.Join(allowed, ", "))
+			a.answer(w, q, problem(http.StatusMethodNotAllowed, "this path does not know %s: it knows %s", shown(q.Method), strings.Join(allowed, ", ")))
+			return
+		}
 		a.answer(w, q, problem(http.StatusNotFound, "there is no such path; /api/v1/openapi.json lists those that there are"))
 	})
 	return a
+}
+
+// allowed returns the methods that the path of a request knows.
+func (a *api) allowed(q *http.Request) (methods []string) {
+	for _, method := range []string{"DELETE", "GET", "PATCH", "POST", "PUT"} {
+		other := q.Clone(q.Context())
+		other.Method = method
+		if _, pattern := a.mux.Handler(other); pattern != "/" {
+			methods = append(methods, method)
+		}
+	}
+	return methods
 }
 
 // isOpen reports whether a path may be read without a token.
@@ -256,6 +266,11 @@ func (c *call) bodyInto(dst any) error {
 	if err != nil {
 		return err
 	}
+	return into(object, dst)
+}
+
+// into sets a struct from a JSON object; keys that it does not know are refused.
+func into(object map[string]any, dst any) error {
 	text, err := json.Marshal(object)
 	if err != nil {
 		return problem(http.StatusBadRequest, "the body cannot be read")

@@ -246,3 +246,6 @@ func (b *bench) eventually(what string, holds func() bool) {
 		}
 	}
 }
+
+// alwaysRefuses is a receiver that takes nothing, for good.
+var alwaysRefuses = receiver.Always(receiver.Reply{Status: 400})

@@ -58,6 +58,7 @@ func routes() []route {
 	all := []route{
 		{method: "GET", path: "/healthz", summary: "The program runs.", answer: healthAnswer{}, global: true, handle: health},
 		{method: "GET", path: "/readyz", summary: "All instances take records.", answer: healthAnswer{}, global: true, problems: []int{503}, handle: ready},
+		{method: "GET", path: "/metrics", summary: "All counters, for Prometheus.", answer: schema{}, kind: "text/plain", global: true, handle: serveMetrics},
 		{method: "GET", path: "/api/v1/openapi.json", summary: "This document.", answer: schema{"type": "object"}, global: true, handle: openAPI},
 		{method: "GET", path: "/api/v1/instances", summary: "The instances behind this listener.", answer: instancesAnswer{}, global: true, handle: instances},
 		{method: "GET", path: "/api/v1/stats", summary: "All counters.", answer: statsAnswer{}, handle: stats},
@@ -94,6 +95,37 @@ func routes() []route {
 			body: explainRequest{}, answer: explainAnswer{}, handle: explain,
 		},
 	}
+	all = append(all,
+		route{
+			method: "POST", path: "/api/v1/rules/test", summary: "Tries a rule, given or named, on lines. Nothing is counted or sent.",
+			body: ruleTestRequest{}, answer: ruleTestAnswer{}, problems: []int{422}, handle: testRule,
+		},
+		route{
+			method: "POST", path: "/api/v1/triggers/{name}/test", summary: "Sends a test alert through a trigger, and tells how it went.",
+			answer: testAnswer{}, handle: testTrigger,
+		},
+		route{method: "PUT", path: "/api/v1/workloads/{workload}/disabled/{rule}", summary: "Turns a global rule off for the workloads of a glob.", problems: []int{409, 422}, handle: disable},
+		route{method: "DELETE", path: "/api/v1/workloads/{workload}/disabled/{rule}", summary: "Takes that back.", handle: enable},
+		route{method: "POST", path: "/api/v1/dead-letters/redeliver", summary: "Makes dead letters pending again.", body: selectRequest{}, answer: redeliverAnswer{}, handle: redeliver},
+		route{method: "POST", path: "/api/v1/dead-letters/drop", summary: "Drops dead letters for good.", body: selectRequest{}, answer: dropAnswer{}, handle: dropLetters},
+		route{method: "GET", path: "/api/v1/silences", summary: "The silences.", answer: silencesAnswer{}, handle: silences},
+		route{method: "POST", path: "/api/v1/silences", summary: "Makes a silence, or changes the one of the id.", body: silenceBody{}, answer: silenceBody{}, problems: []int{409, 422}, handle: addSilence},
+		route{method: "DELETE", path: "/api/v1/silences/{id}", summary: "Ends a silence now.", answer: schema{"type": "object"}, problems: []int{409}, handle: expireSilence},
+		route{method: "GET", path: "/api/v1/audit", summary: "The changes that were made here, newest first.", params: []param{limitParam, cursorParam}, answer: auditAnswer{}, handle: audit},
+		route{
+			method: "GET", path: "/api/v1/tap", summary: "Records as they are evaluated, with the decision for each: server-sent events record, and missed.",
+			params: []param{
+				{"workload", "string", "A glob of the workload."}, {"container", "string", "A glob of the container's name, or the beginning of its id."},
+				{"stream", "string", "stdout or stderr."}, {"rule", "string", "A glob of a rule that the record hits."},
+				{"match", "string", "A regular expression that the line matches."}, {"hits", "boolean", "Only records that some rule hits."},
+			},
+			kind: "text/event-stream", answer: schema{}, handle: tap,
+		},
+	)
+	all = append(all, globalRules.routes("/api/v1/rules")...)
+	all = append(all, triggers.routes("/api/v1/triggers")...)
+	all = append(all, ownRules.routes("/api/v1/workloads/{workload}/rules")...)
+	all = append(all, overrides.routes("/api/v1/workloads/{workload}/overrides")...)
 	for i := range all {
 		if all[i].method == http.MethodPost && all[i].body != nil {
 			all[i].problems = append(all[i].problems, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)

@@ -66,6 +66,7 @@ func Load(src Sources) *Result {
 		}
 		l.bind(root)
 	}
+	l.managed(src.Managed)
 	return l.result()
 }
 

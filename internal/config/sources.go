@@ -22,6 +22,8 @@ type Sources struct {
 	Inline string
 	// Params looks up a flat parameter, "" when it is not set. The look-up ignores case. Nil when there are none.
 	Params func(key string) string
+	// Managed are objects that were made at run time.
+	Managed []Managed
 }
 
 // expand returns the files that the entries name, each once, and what is wrong with the entries.

@@ -20,6 +20,7 @@ type counters struct {
 	delivered, retried, held, refused, expired atomic.Int64
 	dropped, panics                            atomic.Int64
 	latency                                    [len(latencyBounds) + 1]atomic.Int64
+	latencySum                                 atomic.Int64
 }
 
 func (c *counters) addDropped(numbers map[string]int64) {
@@ -34,6 +35,7 @@ func (c *counters) observe(took time.Duration) {
 		i++
 	}
 	c.latency[i].Add(1)
+	c.latencySum.Add(int64(max(took, 0)))
 }
 
 // Stats is a snapshot. The counts are of alerts, or of pairs of alert and target, since New; those of Targets are since the store began.
@@ -55,7 +57,9 @@ type Stats struct {
 	// Latency counts attempts by how long they took; Latency[i] is those up to LatencyBounds()[i], the last one those above.
 	Latency []int64
 	Store   store.Health
-	Targets []TargetStats
+	// LatencySum is how long all attempts took together.
+	LatencySum time.Duration
+	Targets    []TargetStats
 }
 
 // TargetStats is one target, configured or only known to the store.
@@ -74,7 +78,7 @@ func (d *Dispatcher) Stats(ctx context.Context) Stats {
 		Accepted: c.accepted.Load(), Duplicates: c.duplicates.Load(), Lost: c.lost.Load(), Backlog: int64(d.backlog.size()),
 		Delivered: c.delivered.Load(), Retried: c.retried.Load(), Held: c.held.Load(), Refused: c.refused.Load(), Expired: c.expired.Load(),
 		Dropped: c.dropped.Load(), InFlight: d.inFlight.Load(), Panics: c.panics.Load(),
-		Latency: make([]int64, len(c.latency)), Store: d.opt.Store.Health(),
+		Latency: make([]int64, len(c.latency)), Store: d.opt.Store.Health(), LatencySum: time.Duration(c.latencySum.Load()),
 	}
 	for i := range c.latency {
 		s.Latency[i] = c.latency[i].Load()

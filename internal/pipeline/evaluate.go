@@ -142,6 +142,9 @@ func (b *batch) identified(rec *engine.Record, id func(*engine.Alert) string) {
 		b.p.counters.own.Add(1)
 		return
 	}
+	if taps := b.p.taps.list.Load(); taps != nil {
+		b.p.offer(*taps, rec, b.now)
+	}
 	b.id = id
 	waiting := len(b.begun)
 	b.alerts = b.worker.Process(rec, b.now, b.alerts[:0])

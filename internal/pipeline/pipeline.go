@@ -60,6 +60,8 @@ type Pipeline struct {
 	silencing silencing
 	met       met
 	announced announcements
+	managing  managing
+	taps      taps
 	born      time.Time
 
 	reloading sync.Mutex // keeps reloads apart, from loading to applying
@@ -114,6 +116,7 @@ func New(o Options) (*Pipeline, error) {
 		next.close()
 		return nil, err
 	}
+	next = p.addManaged(next)
 	if _, err := p.apply(next); err != nil {
 		return nil, errors.Join(err, p.store.Close())
 	}

@@ -155,7 +155,7 @@ func (p *Pipeline) reload() (report ReloadReport) {
 	defer p.recovered("reloading the configuration")
 	p.reloading.Lock()
 	defer p.reloading.Unlock()
-	return p.use(config.Load(p.sources))
+	return p.use(config.Load(p.withManaged(p.managing.objects())))
 }
 
 // use puts what is usable of a loaded configuration in force. The caller holds p.reloading.

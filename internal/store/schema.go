@@ -90,6 +90,29 @@ var migrations = [...]string{
 		PRIMARY KEY (target, key)
 	) WITHOUT ROWID;
 	CREATE INDEX groups_keep ON groups (keep);`,
+	// 4: rules, overrides and triggers made at run time, and the audit of changes.
+	`CREATE TABLE managed (
+		instance TEXT NOT NULL,
+		kind TEXT NOT NULL,
+		scope TEXT NOT NULL,
+		name TEXT NOT NULL,
+		revision INTEGER NOT NULL,
+		at INTEGER NOT NULL,
+		value BLOB NOT NULL,
+		PRIMARY KEY (instance, kind, scope, name)
+	) WITHOUT ROWID;
+	CREATE TABLE audit (
+		seq INTEGER PRIMARY KEY AUTOINCREMENT,
+		instance TEXT NOT NULL,
+		at INTEGER NOT NULL,
+		who TEXT NOT NULL,
+		action TEXT NOT NULL,
+		kind TEXT NOT NULL,
+		scope TEXT NOT NULL,
+		name TEXT NOT NULL,
+		before BLOB,
+		after BLOB
+	);`,
 }
 
 // schemaVersion is the version that this program writes.

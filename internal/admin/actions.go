@@ -1,0 +1,221 @@
+package admin
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+	"github.com/tinyforge/fluentbit-trigger/internal/store"
+)
+
+func pathEscape(name string) string { return url.PathEscape(name) }
+
+// note adds something that was done to the audit. What was done stays done when the audit cannot be written.
+func (c *call) note(action, kind, name string, after any) {
+	var text []byte
+	if after != nil {
+		text, _ = json.Marshal(after) // of plain structs
+	}
+	if err := c.p.Note(c.r.Context(), store.Entry{Who: c.who, Action: action, Kind: kind, Name: name, After: text}); err != nil {
+		c.p.Log().Error("a change through the administration is not in the audit", "who", c.who, "action", action, "kind", kind, "name", name, "error", err)
+	}
+}
+
+// selectRequest chooses dead letters: those of an alert, of a target, of both, or all.
+type selectRequest struct {
+	AlertID string `json:"alert_id,omitempty"`
+	Target  string `json:"target,omitempty"`
+	All     bool   `json:"all,omitempty"`
+}
+
+func (c *call) selected() (store.Select, selectRequest, error) {
+	var q selectRequest
+	if err := c.bodyInto(&q); err != nil {
+		return store.Select{}, q, err
+	}
+	if (q.AlertID == "" && q.Target == "") != q.All {
+		return store.Select{}, q, problem(http.StatusBadRequest, "say which: alert_id, target or both, or all for all")
+	}
+	return store.Select{AlertID: q.AlertID, Target: q.Target}, q, nil
+}
+
+type redeliverAnswer struct {
+	Redelivered int `json:"redelivered"`
+	Left        int `json:"left"` // for which there was no room
+}
+
+func redeliver(c *call) (any, error) {
+	which, q, err := c.selected()
+	if err != nil {
+		return nil, err
+	}
+	back, left, err := c.p.Store().Redeliver(c.r.Context(), c.p.Now(), which)
+	if err != nil {
+		return nil, err
+	}
+	c.note("redeliver", "dead letter", q.AlertID, q)
+	return redeliverAnswer{back, left}, nil
+}
+
+type dropAnswer struct {
+	Dropped int `json:"dropped"`
+}
+
+func dropLetters(c *call) (any, error) {
+	which, q, err := c.selected()
+	if err != nil {
+		return nil, err
+	}
+	n, err := c.p.Store().Remove(c.r.Context(), c.p.Now(), which)
+	if err != nil {
+		return nil, err
+	}
+	c.note("drop", "dead letter", q.AlertID, q)
+	return dropAnswer{n}, nil
+}
+
+type testAnswer struct {
+	Outcome  string  `json:"outcome"`
+	Detail   string  `json:"detail"`
+	Answer   string  `json:"answer,omitempty"` // the begin of a failing answer
+	Failure  string  `json:"failure,omitempty"`
+	Status   int     `json:"status,omitempty"` // of HTTP
+	Attempts int     `json:"attempts"`
+	TookMS   float64 `json:"took_ms"`
+}
+
+// testTrigger sends a test alert through the client in force.
+func testTrigger(c *call) (any, error) {
+	name := c.r.PathValue("name")
+	r, err := c.p.TestTrigger(c.r.Context(), name)
+	if err != nil {
+		return nil, problem(http.StatusNotFound, "there is no trigger %s in force", shown(name))
+	}
+	c.note("test", "trigger", name, nil)
+	return testAnswer{
+		Outcome: r.Outcome.String(), Detail: r.Reason, Answer: r.Detail, Failure: string(r.Failure), Status: r.Status, Attempts: r.Attempts,
+		TookMS: float64(r.Elapsed) / float64(time.Millisecond),
+	}, nil
+}
+
+// silenceBody is a silence. The matchers stand in it or in matchers; answers have them in both.
+type silenceBody struct {
+	ID string `json:"id,omitempty"`
+	silenceMatchers
+	Matchers   *silenceMatchers `json:"matchers,omitempty"`
+	From       *time.Time       `json:"from,omitempty"`
+	Until      time.Time        `json:"until"`
+	Comment    string           `json:"comment,omitempty"`
+	Author     string           `json:"author,omitempty"`
+	Configured bool             `json:"configured,omitempty"` // it stands in a file, and is changed there
+}
+
+type silenceMatchers struct {
+	Rule      string   `json:"rule,omitempty"`
+	Workload  string   `json:"workload,omitempty"`
+	Container string   `json:"container,omitempty"`
+	Severity  []string `json:"severity,omitempty"`
+	Message   string   `json:"message,omitempty"`
+}
+
+type silencesAnswer struct {
+	Silences []silenceBody `json:"silences"`
+}
+
+func silenceOf(s *engine.Silence) silenceBody {
+	m := silenceMatchers{Rule: s.Rule, Workload: s.Workload, Container: s.Container, Message: s.Message}
+	for _, severity := range s.Severity {
+		m.Severity = append(m.Severity, severity.String())
+	}
+	out := silenceBody{
+		ID: s.ID, silenceMatchers: m, Matchers: &m, Until: time.Unix(0, s.Until).UTC(), Comment: s.Comment, Author: s.Author, Configured: s.Configured,
+	}
+	if s.From != 0 {
+		from := time.Unix(0, s.From).UTC()
+		out.From = &from
+	}
+	return out
+}
+
+func silences(c *call) (any, error) {
+	out := silencesAnswer{Silences: []silenceBody{}}
+	all := c.p.Silences()
+	for i := range all {
+		out.Silences = append(out.Silences, silenceOf(&all[i]))
+	}
+	return out, nil
+}
+
+func addSilence(c *call) (any, error) {
+	var q silenceBody
+	if err := c.bodyInto(&q); err != nil {
+		return nil, err
+	}
+	m := q.silenceMatchers
+	if q.Matchers != nil {
+		m = *q.Matchers
+	}
+	s := engine.Silence{ID: q.ID, Comment: q.Comment, Author: q.Author}
+	s.Rule, s.Workload, s.Container, s.Message = m.Rule, m.Workload, m.Container, m.Message
+	for _, word := range m.Severity {
+		var severity engine.Severity
+		if err := severity.UnmarshalText([]byte(word)); err != nil {
+			return nil, problem(http.StatusUnprocessableEntity, "severity: %v", err)
+		}
+		s.Severity = append(s.Severity, severity)
+	}
+	if year := q.Until.Year(); !q.Until.IsZero() && (year < 1971 || year > 2261) {
+		return nil, problem(http.StatusUnprocessableEntity, "until: the year %d is out of bounds", year)
+	}
+	if !q.Until.IsZero() {
+		s.Until = q.Until.UnixNano()
+	}
+	if q.From != nil {
+		if year := q.From.Year(); year < 1971 || year > 2261 {
+			return nil, problem(http.StatusUnprocessableEntity, "from: the year %d is out of bounds", year)
+		}
+		s.From = q.From.UnixNano()
+	}
+	if s.Author == "" {
+		s.Author = c.who
+	}
+	made, err := c.p.AddSilence(c.r.Context(), s)
+	if err != nil {
+		return nil, silenceRefusal(err)
+	}
+	out := silenceOf(&made)
+	c.note("create", "silence", made.ID, out)
+	return out, nil
+}
+
+func silenceRefusal(err error) error {
+	var bad *pipeline.SilenceError
+	switch {
+	case errors.As(err, &bad):
+		p := problem(http.StatusUnprocessableEntity, "%v", err)
+		for i := range bad.Fields {
+			p.Errors = append(p.Errors, ProblemField{Field: bad.Fields[i].Field, Detail: bad.Fields[i].Error(), Hint: bad.Fields[i].Hint})
+		}
+		return p
+	case errors.Is(err, pipeline.ErrNoSilence):
+		return problem(http.StatusNotFound, "%v", err)
+	case errors.Is(err, pipeline.ErrConfiguredSilence):
+		return problem(http.StatusConflict, "%v", err)
+	case errors.Is(err, pipeline.ErrTooManySilences):
+		return problem(http.StatusInsufficientStorage, "%v", err)
+	}
+	return err
+}
+
+func expireSilence(c *call) (any, error) {
+	id := c.r.PathValue("id")
+	if err := c.p.ExpireSilence(c.r.Context(), id); err != nil {
+		return nil, silenceRefusal(err)
+	}
+	c.note("expire", "silence", id, nil)
+	return struct{}{}, nil
+}

@@ -1,0 +1,56 @@
+package admin
+
+import (
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// FuzzBodies sends any text as the body of every route that takes one. No answer is a failure of the program, and none shows a secret.
+func FuzzBodies(f *testing.F) {
+	for i, seed := range []string{
+		`{"name":"a","pattern":"x"}`, `{"rule":"boom","cooldown":"1m"}`, `{"line":"boom 1"}`, `{"name":"boom","lines":["boom"]}`, `{"all":true}`,
+		`{"rule":"x","until":"2099-01-01T00:00:00Z"}`, `{"name":"t","url":"http://192.0.2.1/x"}`, `{"url":"••••","headers":{"a":"••••"}}`, `{"a":{"a":{"a":{}}}}`,
+		`{"rule":null}`, `[]`, `{`, `{"a":1e999}`, "\xff", `{"cooldown":5,"where":{"a":{"b":1}},"labels":[1]}`, `{"name":"","workloads":[null]}`,
+	} {
+		for n := range 3 {
+			f.Add(5*i+7*n, seed)
+		}
+	}
+	var b *bench
+	var targets []route
+	parameter := regexp.MustCompile(`\{[^}]*\}`)
+	for _, rt := range routes() {
+		if rt.method != http.MethodGet {
+			targets = append(targets, rt)
+		}
+	}
+	f.Fuzz(func(t *testing.T, n int, body string) {
+		if b == nil || b.p == nil {
+			b = newBench(t, "")
+		}
+		b.t = t
+		rt := targets[uint(n)%uint(len(targets))]
+		r := b.do(rt.method, parameter.ReplaceAllString(rt.path, "x"), body, "If-Match", "*")
+		if r.status >= 500 && r.status != http.StatusInsufficientStorage || !utf8.ValidString(r.text) || strings.Contains(r.text, "made the program fail") {
+			t.Errorf("%s %s with %q: %d %s", rt.method, rt.path, body, r.status, r.text)
+		}
+		b.stop()
+	})
+}
+
+// FuzzObject wants what is read of a body to be what encoding/json reads.
+func FuzzObject(f *testing.F) {
+	f.Add([]byte(`{"a":[1,{"b":null}],"c":"d"}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		object, err := parseObject(text)
+		if err == nil && object == nil {
+			t.Error("neither an object nor an error")
+		}
+		if err != nil && len(err.Error()) > 300 {
+			t.Errorf("a long error: %v", err)
+		}
+	})
+}

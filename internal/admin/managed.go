@@ -1,0 +1,472 @@
+package admin
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+)
+
+// collection is the objects of one kind, global or of the workload that the path names.
+type collection struct {
+	kind   config.ManagedKind
+	key    string // of the answer's list
+	noun   string
+	scoped bool
+}
+
+var (
+	globalRules = collection{config.ManagedRule, "rules", "rule", false}
+	triggers    = collection{config.ManagedTrigger, "triggers", "trigger", false}
+	ownRules    = collection{config.ManagedRule, "rules", "rule", true}
+	overrides   = collection{config.ManagedOverride, "overrides", "override", true}
+)
+
+// item is one object of a collection, of a file or managed.
+type item struct {
+	scope, name string
+	place       string // in a file; "" when managed
+	settings    func() map[string]any
+	managed     *pipeline.Managed
+}
+
+// items lists the objects: of files those that are in force, of the managed ones all. Sorted by scope and name.
+func (col collection) items(p *pipeline.Pipeline, scope string, all bool) []item {
+	loaded := p.Loaded()
+	s, parts := &loaded.Settings, &loaded.Parts
+	var out []item
+	add := func(scope, name string, list []config.Part, i int, settings func() map[string]any) {
+		place := "the configuration"
+		if i < len(list) {
+			place = placeText(list[i].Place("", ""))
+		}
+		if !strings.HasPrefix(place, "managed ") {
+			out = append(out, item{scope: scope, name: name, place: place, settings: settings})
+		}
+	}
+	if col.kind == config.ManagedTrigger {
+		for i := range s.Triggers {
+			add("", s.Triggers[i].Name, parts.Triggers, i, func() map[string]any { return config.Encode(&s.Triggers[i]) })
+		}
+	}
+	if col.kind == config.ManagedRule && !col.scoped {
+		for i := range s.Rules {
+			add("", s.Rules[i].Name, parts.Rules, i, func() map[string]any { return config.Encode(&s.Rules[i]) })
+		}
+	}
+	for i := range s.Workloads {
+		w := &s.Workloads[i]
+		var part config.WorkloadPart
+		if i < len(parts.Workloads) {
+			part = parts.Workloads[i]
+		}
+		if !all && (!col.scoped || w.Match != scope) {
+			continue
+		}
+		if col.kind == config.ManagedRule {
+			for j := range w.Rules {
+				add(w.Match, w.Rules[j].Name, part.Rules, j, func() map[string]any { return config.Encode(&w.Rules[j]) })
+			}
+		}
+		if col.kind == config.ManagedOverride {
+			for j := range w.Overrides {
+				o := &w.Overrides[j]
+				add(w.Match, o.Rule, part.Overrides, j, func() map[string]any {
+					settings := config.Encode(&o.Settings, o.Keys...)
+					for key := range settings {
+						if !slices.Contains(o.Keys, key) {
+							delete(settings, key)
+						}
+					}
+					return settings
+				})
+			}
+		}
+	}
+	for key, o := range p.Managed() {
+		if key.Kind == col.kind && (key.Scope == scope || all) {
+			out = append(out, item{scope: key.Scope, name: key.Name, managed: &o, settings: func() map[string]any {
+				if key.Kind == config.ManagedTrigger {
+					return config.MaskSecrets(o.Value)
+				}
+				return o.Value
+			}})
+		}
+	}
+	slices.SortFunc(out, func(a, b item) int {
+		return strings.Compare(a.scope+"\x00"+a.name, b.scope+"\x00"+b.name)
+	})
+	return out
+}
+
+// body is an item as the API shows it: its settings, and beside them where it is from.
+func (col collection) body(it *item, problems map[string][]string) map[string]any {
+	settings := it.settings()
+	out := make(map[string]any, len(settings)+6)
+	for key, v := range settings {
+		out[key] = v
+	}
+	key := "name"
+	if col.kind == config.ManagedOverride {
+		key = "rule"
+	}
+	out[key] = it.name
+	if it.scope != "" {
+		out["match"] = it.scope
+		if col.kind == config.ManagedRule {
+			out["workload"] = it.scope // what the counters of the rule call it
+		}
+	}
+	own := make(map[string]any, len(settings)+1)
+	for k, v := range settings {
+		own[k] = v
+	}
+	own[key] = it.name
+	out["settings"] = own
+	out["managed"] = it.managed != nil
+	if it.managed == nil {
+		out["file"] = it.place
+		return out
+	}
+	out["etag"] = etagOf(it.managed)
+	out["changed"] = it.managed.Changed.UTC()
+	m := config.Managed{Kind: col.kind, Scope: it.scope, Name: it.name}
+	if wrong := problems[m.Place()]; len(wrong) > 0 {
+		out["problems"] = wrong
+	}
+	return out
+}
+
+func etagOf(m *pipeline.Managed) string { return fmt.Sprintf("\"m%d\"", m.Revision) }
+
+// managedProblems returns what is wrong with managed objects, by their places.
+func managedProblems(p *pipeline.Pipeline) map[string][]string {
+	out := map[string][]string{}
+	for _, problem := range p.Loaded().Problems {
+		if strings.HasPrefix(problem.File, "managed ") {
+			out[problem.File] = append(out[problem.File], problem.Error())
+		}
+	}
+	return out
+}
+
+func (col collection) scope(c *call) string {
+	if col.scoped {
+		return c.r.PathValue("workload")
+	}
+	return ""
+}
+
+func (col collection) list(c *call) (any, error) {
+	limit, err := c.limit()
+	if err != nil {
+		return nil, err
+	}
+	cursor := c.query.Get("cursor")
+	list, next := []map[string]any{}, ""
+	problems := managedProblems(c.p)
+	all := col.items(c.p, col.scope(c), !col.scoped)
+	for i := range all {
+		position := all[i].scope + "\x1f" + all[i].name
+		if cursor != "" && strings.Compare(all[i].scope+"\x00"+all[i].name, strings.Replace(cursor, "\x1f", "\x00", 1)) <= 0 {
+			continue
+		}
+		if len(list) == limit {
+			break
+		}
+		list = append(list, col.body(&all[i], problems))
+		if next = position; i == len(all)-1 {
+			next = ""
+		}
+	}
+	return map[string]any{col.key: list, "next": next}, nil
+}
+
+// find returns the item that the path names.
+func (col collection) find(c *call) (*item, error) {
+	scope, name := col.scope(c), c.r.PathValue("name")
+	if o, ok := c.p.Managed()[pipeline.ManagedKey{Kind: col.kind, Scope: scope, Name: name}]; ok {
+		return &item{scope: scope, name: name, managed: &o, settings: func() map[string]any {
+			if col.kind == config.ManagedTrigger {
+				return config.MaskSecrets(o.Value)
+			}
+			return o.Value
+		}}, nil
+	}
+	all := col.items(c.p, scope, false)
+	for i := range all {
+		if all[i].scope == scope && all[i].name == name {
+			return &all[i], nil
+		}
+	}
+	return nil, problem(http.StatusNotFound, "there is no %s %s", col.noun, shown(name))
+}
+
+func (col collection) get(c *call) (any, error) {
+	it, err := col.find(c)
+	if err != nil {
+		return nil, err
+	}
+	if it.managed != nil {
+		c.w.Header().Set("ETag", etagOf(it.managed))
+	}
+	return col.body(it, managedProblems(c.p)), nil
+}
+
+func (col collection) create(c *call) (any, error) {
+	value, err := c.body()
+	if err != nil {
+		return nil, err
+	}
+	key := "name"
+	if col.kind == config.ManagedOverride {
+		key = "rule"
+	}
+	name, ok := value[key].(string)
+	if !ok || name == "" {
+		p := problem(http.StatusUnprocessableEntity, "%s: must be set", key)
+		p.Errors = []ProblemField{{Field: key, Detail: "must be set"}}
+		return nil, p
+	}
+	delete(value, key)
+	value = mergePatch(nil, value) // without what is null
+	return col.change(c, name, 0, "create", http.StatusCreated, func(map[string]any) (map[string]any, error) {
+		return col.withSecrets(value, nil)
+	})
+}
+
+// withSecrets resolves the placeholders of a trigger's secrets.
+func (col collection) withSecrets(value, current map[string]any) (map[string]any, error) {
+	if col.kind != config.ManagedTrigger {
+		return value, nil
+	}
+	kept, wrong := config.KeepSecrets(value, current)
+	if wrong != nil {
+		return nil, invalid(http.StatusUnprocessableEntity, []config.Problem{*wrong})
+	}
+	return kept, nil
+}
+
+func (col collection) patch(c *call) (any, error) {
+	change, err := c.body()
+	if err != nil {
+		return nil, err
+	}
+	name := c.r.PathValue("name")
+	key := "name"
+	if col.kind == config.ManagedOverride {
+		key = "rule"
+	}
+	if given, ok := change[key]; ok && given != name {
+		return nil, problem(http.StatusUnprocessableEntity, "%s: a %s is not renamed: make a new one, and delete this one", key, col.noun)
+	}
+	delete(change, key)
+	revision, err := col.matched(c)
+	if err != nil {
+		return nil, err
+	}
+	return col.change(c, name, revision, "change", http.StatusOK, func(current map[string]any) (map[string]any, error) {
+		kept, err := col.withSecrets(change, current)
+		if err != nil {
+			return nil, err
+		}
+		return mergePatch(current, kept), nil
+	})
+}
+
+func (col collection) remove(c *call) (any, error) {
+	revision, err := col.matched(c)
+	if err != nil {
+		return nil, err
+	}
+	_, err = col.change(c, c.r.PathValue("name"), revision, "delete", 0, func(map[string]any) (map[string]any, error) { return nil, nil })
+	return nil, err
+}
+
+// matched reads the revision that a change is based on. What a file says is not changed here, whatever it is based on.
+func (col collection) matched(c *call) (int64, error) {
+	it, err := col.find(c)
+	if err != nil {
+		return 0, err
+	}
+	if it.managed == nil {
+		return 0, problem(http.StatusConflict, "the %s %s is of %s: it is changed there", col.noun, shown(it.name), it.place)
+	}
+	header := strings.TrimSpace(c.r.Header.Get("If-Match"))
+	switch text, ok := strings.CutPrefix(strings.Trim(header, `"`), "m"); {
+	case header == "":
+		return 0, problem(http.StatusPreconditionRequired, "a change names the ETag that it is based on in If-Match, or *")
+	case header == "*":
+		return pipeline.AnyRevision, nil
+	case ok:
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil && n > 0 {
+			return n, nil
+		}
+	}
+	return 0, problem(http.StatusPreconditionFailed, "If-Match: the %s is not as it was", col.noun)
+}
+
+// change makes a change, and answers with what there is then.
+func (col collection) change(c *call, name string, revision int64, action string, status int, fn func(map[string]any) (map[string]any, error)) (any, error) {
+	key := pipeline.ManagedKey{Kind: col.kind, Scope: col.scope(c), Name: name}
+	o, err := c.p.Manage(pipeline.ManagedChange{ManagedKey: key, Who: c.who, Action: action, Revision: revision, Make: fn})
+	if err != nil {
+		return nil, col.refusal(name, err)
+	}
+	if action == "delete" {
+		return nil, nil
+	}
+	c.status = status
+	c.w.Header().Set("ETag", etagOf(&o))
+	if action == "create" {
+		c.w.Header().Set("Location", c.r.URL.EscapedPath()+"/"+pathEscape(name))
+	}
+	it := item{scope: key.Scope, name: name, managed: &o, settings: func() map[string]any {
+		if col.kind == config.ManagedTrigger {
+			return config.MaskSecrets(o.Value)
+		}
+		return o.Value
+	}}
+	return col.body(&it, nil), nil
+}
+
+func (col collection) refusal(name string, err error) error {
+	var bad *pipeline.ConfigError
+	switch {
+	case errors.Is(err, pipeline.ErrManagedSources) && errors.As(err, &bad):
+		p := invalid(http.StatusServiceUnavailable, bad.Problems)
+		p.Detail = pipeline.ErrManagedSources.Error()
+		return p
+	case errors.As(err, &bad):
+		status := http.StatusUnprocessableEntity
+		for i := range bad.Problems {
+			if !strings.HasPrefix(bad.Problems[i].File, "managed ") || strings.HasPrefix(bad.Problems[i].Message, "is already used at") {
+				status = http.StatusConflict // with something else, which the problem names
+			}
+		}
+		return invalid(status, bad.Problems)
+	case errors.Is(err, pipeline.ErrManagedExists):
+		return problem(http.StatusConflict, "the %s %s: %v", col.noun, shown(name), err)
+	case errors.Is(err, pipeline.ErrManagedMissing):
+		return problem(http.StatusNotFound, "the %s %s: %v", col.noun, shown(name), err)
+	case errors.Is(err, pipeline.ErrManagedRevision):
+		return problem(http.StatusPreconditionFailed, "the %s %s: %v", col.noun, shown(name), err)
+	case errors.Is(err, pipeline.ErrManagedMany):
+		return problem(http.StatusInsufficientStorage, "%v", err)
+	}
+	return err
+}
+
+// disable turns a global rule off for the workloads of a glob.
+func disable(c *call) (any, error) {
+	key := pipeline.ManagedKey{Kind: config.ManagedDisable, Scope: c.r.PathValue("workload"), Name: c.r.PathValue("rule")}
+	if _, there := c.p.Managed()[key]; there {
+		return nil, nil
+	}
+	_, err := c.p.Manage(pipeline.ManagedChange{
+		ManagedKey: key, Who: c.who, Action: "create", Make: func(map[string]any) (map[string]any, error) { return map[string]any{}, nil },
+	})
+	if err != nil && !errors.Is(err, pipeline.ErrManagedExists) {
+		return nil, collection{noun: "exception from"}.refusal(key.Name, err)
+	}
+	return nil, nil
+}
+
+// enable takes back what disable did.
+func enable(c *call) (any, error) {
+	key := pipeline.ManagedKey{Kind: config.ManagedDisable, Scope: c.r.PathValue("workload"), Name: c.r.PathValue("rule")}
+	_, err := c.p.Manage(pipeline.ManagedChange{
+		ManagedKey: key, Who: c.who, Action: "delete", Revision: pipeline.AnyRevision, Make: func(map[string]any) (map[string]any, error) { return nil, nil },
+	})
+	if err != nil {
+		return nil, collection{noun: "exception from"}.refusal(key.Name, err)
+	}
+	return nil, nil
+}
+
+// object is the schema of settings, of which the configuration reference tells.
+func object(more schema) schema {
+	properties := schema{"name": schema{"type": "string"}}
+	for key, v := range more {
+		properties[key] = v
+	}
+	return schema{"type": "object", "description": "Settings as docs/configuration.md has them.", "properties": properties}
+}
+
+var shownObject = object(schema{
+	"managed": schema{"type": "boolean"}, "file": schema{"type": "string"}, "etag": schema{"type": "string"}, "changed": schema{"type": "string", "format": "date-time"},
+	"settings": schema{"type": "object"}, "problems": schema{"type": "array", "items": schema{"type": "string"}},
+})
+
+// routes are those of a collection, below a path.
+func (col collection) routes(path string) []route {
+	list := schema{
+		"type": "object", "required": []string{col.key, "next"}, "additionalProperties": false,
+		"properties": schema{col.key: schema{"type": "array", "items": shownObject}, "next": schema{"type": "string"}},
+	}
+	of := ""
+	if col.scoped {
+		of = " of a workload, which is named by its glob"
+	}
+	change := []int{http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity}
+	return []route{
+		{method: "GET", path: path, summary: "The " + col.key + of + ".", params: []param{limitParam, cursorParam}, answer: list, handle: col.list},
+		{method: "POST", path: path, summary: "Makes a " + col.noun + of + ".", body: object(nil), answer: shownObject, status: 201, problems: change, handle: col.create},
+		{method: "GET", path: path + "/{name}", summary: "One " + col.noun + of + ".", answer: shownObject, handle: col.get},
+		{
+			method: "PATCH", path: path + "/{name}", summary: "Changes a " + col.noun + of + ": what is not named stays, null is the default.",
+			body: object(nil), answer: shownObject, match: true, problems: change, handle: col.patch,
+		},
+		{method: "DELETE", path: path + "/{name}", summary: "Deletes a " + col.noun + of + ".", match: true, problems: change, handle: col.remove},
+	}
+}
+
+// auditAnswer lists changes.
+type auditAnswer struct {
+	Audit []auditItem `json:"audit"`
+	Next  string      `json:"next"`
+}
+
+type auditItem struct {
+	Seq      int64           `json:"seq"`
+	Time     string          `json:"time"`
+	Who      string          `json:"who"`
+	Action   string          `json:"action"`
+	Kind     string          `json:"kind"`
+	Workload string          `json:"workload,omitempty"`
+	Name     string          `json:"name"`
+	Before   json.RawMessage `json:"before,omitempty"`
+	After    json.RawMessage `json:"after,omitempty"`
+}
+
+func audit(c *call) (any, error) {
+	limit, err := c.limit()
+	if err != nil {
+		return nil, err
+	}
+	before, err := c.number("cursor")
+	if err != nil {
+		return nil, err
+	}
+	all, err := c.p.Audit(c.r.Context(), before, limit)
+	if err != nil {
+		return nil, err
+	}
+	out := auditAnswer{Audit: []auditItem{}}
+	for i := range all {
+		e := &all[i]
+		out.Audit = append(out.Audit, auditItem{
+			e.Seq, e.Time.UTC().Format("2006-01-02T15:04:05.000Z"), e.Who, e.Action, e.Kind, e.Scope, e.Name, e.Before, e.After,
+		})
+	}
+	if len(all) == limit {
+		out.Next = strconv.FormatInt(all[len(all)-1].Seq, 10)
+	}
+	return out, nil
+}

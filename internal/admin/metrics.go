@@ -1,0 +1,244 @@
+package admin
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"net/http"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
+	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+)
+
+const namespace = "fluentbit_trigger_"
+
+// The bounds of labels: what is beyond is summed up under otherLabel.
+const (
+	maxRuleLabels   = 200
+	maxTargetLabels = 100
+	otherLabel      = "other"
+)
+
+// metrics collects the counters of the instances of a door. The label id names the instance.
+type metrics struct {
+	api   *api
+	descs map[string]*prometheus.Desc
+}
+
+// metric is the description of one metric.
+type metric struct {
+	name, help string
+	labels     []string
+}
+
+func metricList() []metric {
+	return []metric{
+		{"build_info", "The program, as labels.", []string{"program", "version", "go"}},
+		{"start_time_seconds", "When the instance was started, in seconds since 1970.", nil},
+		{"ready", "Whether the instance takes records.", nil},
+		{"chunks_total", "Chunks of records that were accepted.", nil},
+		{"chunks_refused_total", "Chunks that were refused until there is room.", nil},
+		{"lines_total", "Lines that were evaluated.", nil},
+		{"own_lines_total", "Lines of the program's own, which are left out.", nil},
+		{"evaluation_seconds_total", "Time spent on evaluating lines.", nil},
+		{"hits_total", "Hits by rule. Of many rules the busiest have labels of their own.", []string{"rule"}},
+		{"alerts_total", "Alerts by rule.", []string{"rule"}},
+		{"pending_hits", "Hits whose fate is not told yet, by rule.", []string{"rule"}},
+		{"suppressed_total", "Hits that made no alert of their own, by reason.", []string{"reason"}},
+		{"rules", "Rules in force.", nil},
+		{"keys", "Cooldown keys and buckets in memory.", nil},
+		{"evicted_total", "Keys that were forgotten for want of room.", nil},
+		{"config_problems", "Problems of the configuration in force.", nil},
+		{"panics_total", "Panics that were recovered.", nil},
+		{"dropped_total", "What was dropped, by what dropped it.", []string{"what"}},
+		{"tails", "Containers that are followed, by state.", []string{"state"}},
+		{"alerts_kept_total", "Alerts that were kept for delivery.", nil},
+		{"alerts_duplicate_total", "Alerts that came again and were left out.", nil},
+		{"backlog", "Alerts that wait in memory for the store.", nil},
+		{"deliveries_total", "Deliveries that ended, and attempts that did not, by outcome.", []string{"outcome"}},
+		{"deliveries_in_flight", "Messages under way, or about to be.", nil},
+		{"deliveries_pending", "Deliveries that wait, by target.", []string{"target"}},
+		{"delivered_total", "Alerts that arrived, by target, since the store began.", []string{"target"}},
+		{"dead_letters", "Deliveries that are not tried any more, by target.", []string{"target"}},
+		{"target_failures", "Failures in a row, by target.", []string{"target"}},
+		{"target_on_hold", "Whether a target is on hold.", []string{"target"}},
+		{"delivery_duration_seconds", "How long attempts took.", nil},
+		{"store_used_bytes", "What the store holds.", nil},
+		{"store_max_bytes", "What the store may hold.", nil},
+		{"store_up", "Whether the store's last operation worked.", nil},
+		{"store_recovered_total", "How often a damaged file was replaced.", nil},
+		{"streams", "Streams that are open at the listener.", nil},
+	}
+}
+
+// newMetrics returns the handler of /metrics, with a registry of its own.
+func newMetrics(a *api) http.Handler {
+	m := &metrics{api: a, descs: map[string]*prometheus.Desc{}}
+	for _, d := range metricList() {
+		m.descs[d.name] = prometheus.NewDesc(namespace+d.name, d.help, append([]string{"id"}, d.labels...), nil)
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(m, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second, DisableCompression: true})
+}
+
+// Describe lists the metrics.
+func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
+	for _, name := range slices.Sorted(maps.Keys(m.descs)) {
+		ch <- m.descs[name]
+	}
+}
+
+// Collect reads all instances. A panic costs what was not collected by then.
+func (m *metrics) Collect(ch chan<- prometheus.Metric) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			m.api.registry.panics.Add(1)
+		}
+	}()
+	for _, i := range m.api.door.all() {
+		m.instance(ch, i)
+	}
+}
+
+// sink sends the metrics of one instance.
+type sink struct {
+	*metrics
+	ch chan<- prometheus.Metric
+	id string
+}
+
+func (s *sink) add(kind prometheus.ValueType, name string, value float64, labels ...string) {
+	s.ch <- prometheus.MustNewConstMetric(s.descs[name], kind, value, append([]string{s.id}, labels...)...)
+}
+
+func (s *sink) counter(name string, value int64, labels ...string) {
+	s.add(prometheus.CounterValue, name, float64(value), labels...)
+}
+
+func (s *sink) gauge(name string, value float64, labels ...string) {
+	s.add(prometheus.GaugeValue, name, value, labels...)
+}
+
+func (m *metrics) instance(ch chan<- prometheus.Metric, i *Instance) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	p := i.Pipeline
+	stats := p.Stats(ctx)
+	s := &sink{m, ch, p.ID()}
+	opt := &m.api.registry.opt
+	s.gauge("build_info", 1, opt.Program, opt.Version, runtime.Version())
+	s.gauge("start_time_seconds", float64(p.Started().UnixNano())/1e9)
+	s.gauge("ready", boolValue(p.Ready() == nil))
+	s.counter("chunks_total", stats.Chunks)
+	s.counter("chunks_refused_total", stats.Refused)
+	s.counter("lines_total", stats.Engine.Lines)
+	s.counter("own_lines_total", stats.Own)
+	s.add(prometheus.CounterValue, "evaluation_seconds_total", float64(stats.Nanos)/1e9)
+	s.rules(&stats)
+	s.gauge("keys", float64(stats.Engine.Keys))
+	s.counter("evicted_total", stats.Engine.Evicted)
+	s.gauge("config_problems", float64(len(p.Loaded().Problems)+len(p.Rules().Broken())))
+	s.counter("panics_total", stats.Panics+stats.Delivery.Panics+m.api.registry.panics.Load())
+	gone := drops(&stats)
+	if i.Tails != nil {
+		tails := i.Tails()
+		gone["gaps"] = tails.Gaps
+		for state, n := range tails.States {
+			s.gauge("tails", float64(n), docker.State(state).String())
+		}
+	}
+	for _, what := range slices.Sorted(maps.Keys(gone)) {
+		s.counter("dropped_total", gone[what], what)
+	}
+	s.delivery(&stats.Delivery)
+	s.gauge("streams", float64(len(m.api.streams)))
+}
+
+// rules tells of the busiest rules by name, and of the others together.
+func (s *sink) rules(stats *pipeline.Stats) {
+	ids := slices.SortedFunc(maps.Keys(stats.Engine.Rules), func(a, b string) int {
+		return cmp.Or(cmp.Compare(stats.Engine.Rules[b].Hits, stats.Engine.Rules[a].Hits), cmp.Compare(a, b))
+	})
+	var suppressed [engine.NumReasons]int64
+	var other engine.RuleCounts
+	for n, id := range ids {
+		c := stats.Engine.Rules[id]
+		for why, held := range c.Suppressed {
+			suppressed[why] += held
+		}
+		if n >= maxRuleLabels || id == otherLabel {
+			other.Hits, other.Alerts, other.Pending = other.Hits+c.Hits, other.Alerts+c.Alerts, other.Pending+c.Pending
+			continue
+		}
+		s.rule(id, c)
+	}
+	s.rule(otherLabel, other)
+	for why, n := range suppressed {
+		s.counter("suppressed_total", n, engine.Reason(why).String())
+	}
+	s.gauge("rules", float64(len(ids)))
+}
+
+func (s *sink) rule(name string, c engine.RuleCounts) {
+	s.counter("hits_total", c.Hits, name)
+	s.counter("alerts_total", c.Alerts, name)
+	s.gauge("pending_hits", float64(c.Pending), name)
+}
+
+func (s *sink) delivery(d *delivery.Stats) {
+	s.counter("alerts_kept_total", d.Accepted)
+	s.counter("alerts_duplicate_total", d.Duplicates)
+	s.gauge("backlog", float64(d.Backlog))
+	for _, o := range []struct {
+		word string
+		n    int64
+	}{{"delivered", d.Delivered}, {"retried", d.Retried}, {"held", d.Held}, {"refused", d.Refused}, {"expired", d.Expired}, {"dropped", d.Dropped}} {
+		s.counter("deliveries_total", o.n, o.word)
+	}
+	s.gauge("deliveries_in_flight", float64(d.InFlight))
+	for n := range d.Targets {
+		if n == maxTargetLabels { // those beyond are in the sums above
+			break
+		}
+		t := &d.Targets[n]
+		s.gauge("deliveries_pending", float64(t.Counts.Pending), t.Name)
+		s.counter("delivered_total", t.Counts.Delivered, t.Name)
+		s.gauge("dead_letters", float64(t.Counts.Dead), t.Name)
+		s.gauge("target_failures", float64(t.State.Failures), t.Name)
+		s.gauge("target_on_hold", boolValue(t.State.Hold != 0), t.Name)
+	}
+	buckets, count := map[float64]uint64{}, uint64(0)
+	for n, bound := range delivery.LatencyBounds() {
+		count += uint64(d.Latency[n])
+		buckets[bound.Seconds()] = count
+	}
+	count += uint64(d.Latency[len(d.Latency)-1])
+	s.ch <- prometheus.MustNewConstHistogram(s.descs["delivery_duration_seconds"], count, d.LatencySum.Seconds(), buckets, s.id)
+	s.gauge("store_used_bytes", float64(d.Store.Used))
+	s.gauge("store_max_bytes", float64(d.Store.Max))
+	s.gauge("store_up", boolValue(d.Store.Err == nil))
+	s.counter("store_recovered_total", d.Store.Recovered)
+}
+
+func boolValue(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// serveMetrics answers in the format that Prometheus reads.
+func serveMetrics(c *call) (any, error) {
+	c.api.metrics.ServeHTTP(c.w, c.r)
+	return nil, errAnswered
+}

@@ -1,0 +1,117 @@
+package admin
+
+import (
+	"net/http"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/config"
+)
+
+// ruleTestRequest is a rule, given or named, and lines to try it on.
+type ruleTestRequest struct {
+	Name  string         `json:"name,omitempty"`
+	Rule  map[string]any `json:"rule,omitempty"`
+	Lines []string       `json:"lines"`
+	lineRequest
+}
+
+type ruleTestAnswer struct {
+	Results []ruleTestResult `json:"results"`
+}
+
+type ruleTestResult struct {
+	Line string `json:"line"`
+	explanationItem
+}
+
+// maxTestLines bounds the lines of one test.
+const maxTestLines = 1000
+
+// testRule tries a rule on lines, in an engine of its own: nothing is counted, and every line is the first.
+func testRule(c *call) (any, error) {
+	var q ruleTestRequest
+	object, err := c.body()
+	if err != nil {
+		return nil, err
+	}
+	rule, _ := object["rule"].(map[string]any)
+	if object["rule"] != nil && rule == nil {
+		return nil, problem(http.StatusBadRequest, "rule: must be an object")
+	}
+	delete(object, "rule")
+	if err := into(object, &q); err != nil {
+		return nil, err
+	}
+	switch {
+	case (q.Name == "") == (rule == nil):
+		return nil, problem(http.StatusBadRequest, "say which rule: the name of one in force, or rule with its settings")
+	case len(q.Lines) == 0 || len(q.Lines) > maxTestLines:
+		return nil, problem(http.StatusBadRequest, "lines: %d given: 1 to %d can be tried", len(q.Lines), maxTestLines)
+	case q.Line != "":
+		return nil, problem(http.StatusBadRequest, "line: lines are given in lines")
+	}
+	settings, err := c.ruleToTest(&q, rule)
+	if err != nil {
+		return nil, err
+	}
+	if q.Workload == "" { // which workload is meant is not known: any
+		settings.Workloads, settings.ExcludeWorkloads = nil, nil
+	}
+	e := engine.New()
+	snapshot, err := e.Compile(engine.Settings{Limits: engine.DefaultLimits(), Rules: []engine.RuleSettings{settings}})
+	if err != nil {
+		return nil, problem(http.StatusUnprocessableEntity, "%v", err)
+	}
+	if broken := snapshot.Broken(); len(broken) > 0 {
+		return nil, problem(http.StatusUnprocessableEntity, "%s", broken[0].Error())
+	}
+	e.Apply(snapshot)
+	out := ruleTestAnswer{Results: []ruleTestResult{}}
+	now := c.p.Now()
+	for _, line := range q.Lines {
+		q.Line = line
+		rec, err := q.record(now)
+		if err != nil {
+			return nil, err
+		}
+		result := ruleTestResult{Line: line}
+		if x := e.Explain(rec, now.UnixNano()); len(x) > 0 {
+			result.explanationItem = explanationOf(&x[0], rec)
+		} else {
+			result.explanationItem = explanationItem{Rule: settings.Name, Why: "the rule is not for this workload", Steps: []string{}}
+		}
+		out.Results = append(out.Results, result)
+	}
+	return out, nil
+}
+
+func (c *call) ruleToTest(q *ruleTestRequest, rule map[string]any) (engine.RuleSettings, error) {
+	if rule != nil {
+		settings, problems := config.CheckRule(mergePatch(nil, rule))
+		if len(problems) > 0 {
+			return settings, invalid(http.StatusUnprocessableEntity, problems)
+		}
+		return settings, nil
+	}
+	s := c.p.Settings()
+	if q.Workload != "" {
+		for _, r := range engine.Effective(&engine.Settings{Rules: s.Rules, Workloads: s.Workloads}, q.Workload) {
+			if r.Settings.Name == q.Name || r.ID == q.Name {
+				return r.Settings, nil
+			}
+		}
+	}
+	for i := range s.Rules {
+		if s.Rules[i].Name == q.Name {
+			return s.Rules[i], nil
+		}
+	}
+	for i := range s.Workloads {
+		for _, r := range s.Workloads[i].Rules {
+			if r.Name == q.Name {
+				return r, nil
+			}
+		}
+	}
+	return engine.RuleSettings{}, problem(http.StatusNotFound, "no rule %s is in force", shown(q.Name))
+}

@@ -1,0 +1,146 @@
+package admin
+
+import (
+	"encoding/json"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+)
+
+// tappedRecord is an event "record" of a tap.
+type tappedRecord struct {
+	Time      time.Time        `json:"time"`
+	Workload  string           `json:"workload"`
+	Container string           `json:"container"`
+	Host      string           `json:"host,omitempty"`
+	Stream    string           `json:"stream"`
+	Text      string           `json:"text"`
+	Decisions []tappedDecision `json:"decisions"`
+}
+
+type tappedDecision struct {
+	RuleID  string `json:"rule_id"`
+	Rule    string `json:"rule"`
+	Outcome string `json:"outcome"` // alert, or why it was held back
+}
+
+// maxTapExpr bounds the expression of a tap.
+const maxTapExpr = 4 << 10
+
+// tapFilter chooses records by what the request names.
+type tapFilter struct {
+	workload, container, stream, rule string
+	match                             *regexp.Regexp
+	hits                              bool
+}
+
+func (c *call) tapFilter() (*tapFilter, error) {
+	q := c.query
+	f := &tapFilter{workload: q.Get("workload"), container: q.Get("container"), stream: q.Get("stream"), rule: q.Get("rule")}
+	if f.stream != "" && f.stream != "stdout" && f.stream != "stderr" {
+		return nil, problem(http.StatusBadRequest, "stream %s: want stdout or stderr", shown(f.stream))
+	}
+	switch q.Get("hits") {
+	case "", "false":
+	case "true":
+		f.hits = true
+	default:
+		return nil, problem(http.StatusBadRequest, "hits %s: want true or false", shown(q.Get("hits")))
+	}
+	if text := q.Get("match"); text != "" {
+		re, err := regexp.Compile(text)
+		if err != nil || len(text) > maxTapExpr {
+			return nil, problem(http.StatusBadRequest, "match %s: want a regular expression (RE2 syntax) of at most %d bytes", shown(text), maxTapExpr)
+		}
+		f.match = re
+	}
+	return f, nil
+}
+
+// wants judges a record before it is evaluated.
+func (f *tapFilter) wants(rec *engine.Record) bool {
+	return (f.workload == "" || glob(f.workload, rec.Source.Workload)) &&
+		(f.container == "" || glob(f.container, rec.Source.Container.Name) || strings.HasPrefix(rec.Source.Container.ID, f.container)) &&
+		(f.stream == "" || rec.Stream.String() == f.stream) && (f.match == nil || f.match.Match(rec.Text))
+}
+
+// shows judges it by what was decided.
+func (f *tapFilter) shows(t *pipeline.Tapped) bool {
+	if f.hits && len(t.Decisions) == 0 {
+		return false
+	}
+	if f.rule == "" {
+		return true
+	}
+	for i := range t.Decisions {
+		if glob(f.rule, t.Decisions[i].Rule) {
+			return true
+		}
+	}
+	return false
+}
+
+// tap streams records as they are evaluated: events "record", and "missed" with the number of those left out since the one before.
+func tap(c *call) (any, error) {
+	f, err := c.tapFilter()
+	if err != nil {
+		return nil, err
+	}
+	s, done, err := c.openStream()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	t, closeTap := c.p.OpenTap(f.wants)
+	defer closeTap()
+	if s.send([]byte("retry: 1000\n\n: here\n\n")) != nil {
+		return nil, errAnswered
+	}
+	look, beat := time.NewTicker(streamLook), time.NewTicker(streamBeat)
+	defer look.Stop()
+	defer beat.Stop()
+	told := int64(0)
+	for {
+		var text []byte
+		select {
+		case <-c.r.Context().Done():
+			return nil, errAnswered
+		case one := <-t.Records:
+			text = f.append(text, &one)
+			for range len(t.Records) { // what is there already leaves together
+				one = <-t.Records
+				text = f.append(text, &one)
+			}
+		case <-look.C:
+		case <-beat.C:
+			text = []byte(": still here\n\n")
+		}
+		if missed := t.Missed.Load(); missed > told {
+			data, _ := json.Marshal(map[string]int64{"missed": missed - told}) // of numbers
+			told = missed
+			text = appendEvent(text, "", "missed", data)
+		}
+		if len(text) > 0 && s.send(text) != nil {
+			return nil, errAnswered
+		}
+	}
+}
+
+func (f *tapFilter) append(dst []byte, t *pipeline.Tapped) []byte {
+	if !f.shows(t) {
+		return dst
+	}
+	out := tappedRecord{t.Time, t.Workload, t.Container, t.Host, t.Stream, t.Text, []tappedDecision{}}
+	for _, d := range t.Decisions {
+		out.Decisions = append(out.Decisions, tappedDecision(d))
+	}
+	data, err := json.Marshal(out)
+	if err != nil {
+		return dst
+	}
+	return appendEvent(dst, "", "record", data)
+}

@@ -1,0 +1,105 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"time"
+)
+
+// Object is a rule, override or trigger that was made at run time. Value is opaque here.
+type Object struct {
+	Kind, Scope, Name string
+	Revision          int64 // differs after each change
+	Changed           time.Time
+	Value             []byte // nil in Manage: the object is removed
+}
+
+// Entry is one change that somebody made, as the audit keeps it. Before and After are JSON, or nil.
+type Entry struct {
+	Seq           int64
+	Time          time.Time
+	Who           string
+	Action        string // create, change, delete, …
+	Kind          string // of what was changed
+	Scope, Name   string
+	Before, After []byte
+}
+
+// maxAudit bounds the entries that are kept for all instances together.
+const maxAudit = 10_000
+
+// Managed returns the objects of an instance, in the order of their kinds, scopes and names.
+func (s *Store) Managed(ctx context.Context, instance string) ([]Object, error) {
+	var all []Object
+	err := s.read(ctx, "managed", func(c *core) error {
+		all = nil
+		return c.each("SELECT kind, scope, name, revision, at, value FROM managed WHERE instance = ? ORDER BY kind, scope, name", []any{instance},
+			func(rows *sql.Rows) error {
+				var o Object
+				var at int64
+				if err := rows.Scan(&o.Kind, &o.Scope, &o.Name, &o.Revision, &at, &o.Value); err != nil {
+					return err
+				}
+				o.Changed = timeOf(at)
+				all = append(all, o)
+				return nil
+			})
+	})
+	return all, err
+}
+
+// Manage keeps and removes objects of an instance and adds to the audit, all of it or nothing.
+func (s *Store) Manage(ctx context.Context, now time.Time, instance string, objects []Object, audit []Entry) error {
+	return s.write(ctx, "manage", now, func(t *tx) error {
+		for i := range objects {
+			o := &objects[i]
+			var err error
+			if o.Value == nil {
+				_, err = t.exec("DELETE FROM managed WHERE instance = ? AND kind = ? AND scope = ? AND name = ?", instance, o.Kind, o.Scope, o.Name)
+			} else {
+				_, err = t.exec(`INSERT INTO managed (instance, kind, scope, name, revision, at, value) VALUES (?, ?, ?, ?, ?, ?, ?)
+					ON CONFLICT (instance, kind, scope, name) DO UPDATE SET revision = excluded.revision, at = excluded.at, value = excluded.value`,
+					instance, o.Kind, o.Scope, o.Name, o.Revision, o.Changed.UnixNano(), o.Value)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		for i := range audit {
+			e := &audit[i]
+			if _, err := t.exec("INSERT INTO audit (instance, at, who, action, kind, scope, name, before, after) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+				instance, t.now, e.Who, e.Action, e.Kind, e.Scope, e.Name, e.Before, e.After); err != nil {
+				return err
+			}
+		}
+		if len(audit) > 0 {
+			if _, err := t.exec("DELETE FROM audit WHERE seq <= (SELECT max(seq) FROM audit) - ?", maxAudit); err != nil {
+				return err
+			}
+		}
+		return t.measure()
+	})
+}
+
+// Audit lists up to limit entries of an instance with a number below before (0: from the newest), the newest first.
+func (s *Store) Audit(ctx context.Context, instance string, before int64, limit int) ([]Entry, error) {
+	var all []Entry
+	err := s.read(ctx, "audit", func(c *core) error {
+		all = nil
+		if before <= 0 {
+			before = 1<<63 - 1
+		}
+		return c.each(`SELECT seq, at, who, action, kind, scope, name, before, after FROM audit WHERE instance = ? AND seq < ? ORDER BY seq DESC LIMIT ?`,
+			[]any{instance, before, limit}, func(rows *sql.Rows) error {
+				var e Entry
+				var at int64
+				if err := rows.Scan(&e.Seq, &at, &e.Who, &e.Action, &e.Kind, &e.Scope, &e.Name, &e.Before, &e.After); err != nil {
+					return err
+				}
+				e.Time = timeOf(at)
+				all = append(all, e)
+				return nil
+			})
+	})
+	return all, err
+}
