@@ -1,0 +1,53 @@
+package docker
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"testing"
+
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+)
+
+// TestEventsAndLabels has the program tell of containers that end, one of them while it is away, and of lines by rules of their labels.
+func TestEventsAndLabels(t *testing.T) {
+	b := newBench(t)
+	path := filepath.Join(b.dir, "rules.toml")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = append(text, "[[rule]]\nname = \"ended\"\nevent = [\"die\"]\nwhere = { exit_code = \"!=0\" }\n[labels]\nrules = true\n"...)
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fails, away, fine := b.script("fails", nil, "exit 3"), b.script("away", nil, "exit 4"), b.script("fine", nil, "exit 0")
+	label := "fluentbit-trigger.rule.slow."
+	labelled := b.script("labelled", []string{"--label", label + "pattern=^took (?P<ms>\\d+)", "--label", label + "cooldown=0s"}, "echo took 5; echo took 6")
+	other := b.script("other", nil, "echo took 7")
+	got := func() (all []string) {
+		for _, a := range b.server.Alerts() {
+			switch {
+			case a.Kind == trigger.KindContainer:
+				all = append(all, a.Source.Workload+" "+a.Captures["exit_code"])
+			case a.Rule == "slow":
+				all = append(all, a.Source.Workload+" "+a.Captures["ms"])
+			}
+		}
+		slices.Sort(all)
+		return slices.Compact(all)
+	}
+	cmd := b.start()
+	b.runs(fails, fine, labelled, other)
+	eventually(t, "the first alerts come", func() bool { return len(got()) >= 3 })
+	b.end(cmd, syscall.SIGTERM)
+	b.runs(away)
+	cmd = b.start()
+	want := []string{"away 4", "fails 3", "labelled 5", "labelled 6"}
+	eventually(t, "all alerts come", func() bool { return len(got()) >= len(want) })
+	b.end(cmd, syscall.SIGTERM)
+	if all := got(); !slices.Equal(all, want) {
+		t.Errorf("%q, want %q", all, want)
+	}
+}
