@@ -258,6 +258,12 @@ func tellHit(c *console, r *explainedRule) {
 	for i := range r.Checks {
 		c.printf("       %s\n", r.Checks[i].String())
 	}
+	if s.Template != "" {
+		c.printf("       template %s\n", s.Template)
+	}
+	if s.Needed > 0 {
+		c.printf("       threshold: %d of %d\n", s.Counted, s.Needed)
+	}
 	last := "never alerted"
 	if !s.LastAlert.IsZero() {
 		last = "last alerted at " + s.LastAlert.Format(time.RFC3339)

@@ -92,12 +92,12 @@ func (e *Engine) Explain(rec *Record, now int64) []Explanation {
 	line := rec.Text[:min(len(rec.Text), maxMatched)]
 	rules := w.snapshot.rulesOf(rec.Source.Workload)
 	out := make([]Explanation, 0, len(rules))
-	trial := e.limiter.trial(len(hits))
+	trial, fired := e.limiter.trial(len(hits)), newInhibitor()
 	for _, r := range rules {
 		x := Explanation{RuleID: r.id, Rule: r.settings.Name, Checks: r.checks(rec, line)}
 		if h := found[r]; h != nil {
 			x.Hit, x.Captures = true, h.captured()
-			x.Standing, x.Alert = w.standing(trial, h, now)
+			x.Standing, x.Alert = w.standing(trial, fired, h, now)
 			if silence, held := e.SilenceOf(h, now); held {
 				x.Silence = silence.ID
 			}

@@ -171,3 +171,22 @@ func TestExplainAgreesWithProcess(t *testing.T) {
 		})
 	}
 }
+
+// TestExplainKnowsWhatARecordInhibitsItself explains and processes a record that hits two rules, one of which holds the other back.
+func TestExplainKnowsWhatARecordInhibitsItself(t *testing.T) {
+	r := newRun(t, Settings{
+		Rules:    []RuleSettings{{Name: "cause", Pattern: "down"}, {Name: "effect", Pattern: "timeout", Cooldown: time.Minute}},
+		Inhibits: []InhibitSettings{{Source: Matchers{Rule: "cause"}, Target: Matchers{Rule: "effect"}, For: time.Minute}},
+	})
+	line := Record{Text: []byte("timeout: the database is down")}
+	for range 2 { // explaining changes nothing
+		x := r.explain(line)
+		if !x[0].Standing.Alerts || x[1].Standing.Alerts || x[1].Standing.Reason != "inhibited" {
+			t.Errorf("explained: %+v and %+v", x[0].Standing, x[1].Standing)
+		}
+	}
+	r.record(line)
+	if c := r.counts()["effect"]; c.Suppressed[ReasonInhibited] != 1 {
+		t.Errorf("processed: %+v", c)
+	}
+}

@@ -35,13 +35,18 @@ func (l *limiter) trial(hits int) *limiter {
 	return trial
 }
 
-// standing judges a hit on a trial limiter, which is given a copy of the state that decides, and returns what the alert would be.
-func (w *Worker) standing(trial *limiter, h *Hit, now int64) (*Standing, *Alert) {
+// standing judges a hit on a trial limiter, which is given a copy of the state that decides, and returns what the alert would be. fired holds the
+// alerts of the same record that inhibit others.
+func (w *Worker) standing(trial *limiter, fired *inhibitor, h *Hit, now int64) (*Standing, *Alert) {
 	r := *h.rule
 	r.counters = &RuleCounters{}
 	mine := *h
 	mine.rule = &r
 	a := w.attempt(&mine, now)
+	about := h.subject()
+	if !a.muted && fired.holds(w.snapshot.inhibits, &about, now) {
+		a.muted, a.why = true, ReasonInhibited
+	}
 	keys := []string{
 		cellPrefix + string(a.key), bucketPrefix + string(a.container), watchPrefix + watchKey(&r, h.Record.Source.Workload), a.template.stateKey(),
 	}
@@ -66,7 +71,9 @@ func (w *Worker) standing(trial *limiter, h *Hit, now int64) (*Standing, *Alert)
 			s.Reason = Reason(why).String()
 		}
 	}
-	s.Alerts = v.alert
+	if s.Alerts = v.alert; v.alert {
+		fired.alerted(w.snapshot.inhibits, &about, now, false)
+	}
 	alert := mine.alert(&v)
 	return s, &alert
 }

@@ -84,18 +84,19 @@ const (
 	CodeUnboundedKey  = "unbounded-key"
 	CodeLabelTemplate = "label-template"
 
-	CodeNoEffect   = "no-effect"
-	CodeSecret     = "secret-in-clear"
-	CodeParameter  = "unknown-parameter"
-	CodeWorkers    = "workers"
-	CodeDaemon     = "daemon"
-	CodeRetryLimit = "retry-limit"
-	CodeTwice      = "set-twice"
-	CodeList       = "yaml-list"
-	CodeTab        = "tab"
-	CodeQuotes     = "quotes"
-	CodeVariable   = "unset-variable"
-	CodeNoOutput   = "no-output"
+	CodeShortCooldown = "short-cooldown"
+	CodeNoEffect      = "no-effect"
+	CodeSecret        = "secret-in-clear"
+	CodeParameter     = "unknown-parameter"
+	CodeWorkers       = "workers"
+	CodeDaemon        = "daemon"
+	CodeRetryLimit    = "retry-limit"
+	CodeTwice         = "set-twice"
+	CodeList          = "yaml-list"
+	CodeTab           = "tab"
+	CodeQuotes        = "quotes"
+	CodeVariable      = "unset-variable"
+	CodeNoOutput      = "no-output"
 )
 
 // Codes lists the codes of warnings, each with what it is about, in the order of the documentation.
@@ -114,6 +115,7 @@ func Codes() [][2]string {
 		{CodeUnboundedKey, "a part of cooldown_by is different for nearly every line, so that the cooldown holds nothing back"},
 		{CodeLabelTemplate, "a label holds a template, which labels are not"},
 
+		{CodeShortCooldown, "a cooldown is shorter than the window of the threshold, so that one burst alerts several times"},
 		{CodeNoEffect, "a workload block changes nothing, or a silence or an inhibition is about no rule"},
 		{CodeSecret, "a secret stands in a file that everyone may read"},
 		{CodeParameter, "a parameter of the output is none of the plugin's, which Fluent Bit passes over"},

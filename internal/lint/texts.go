@@ -166,6 +166,10 @@ func (l *linter) output(r *rule) {
 			}
 		}
 	}
+	if s.Count > 0 && s.Cooldown < s.Within && (r.sets("cooldown") || r.sets("within")) {
+		l.warn(r.part, CodeShortCooldown, "cooldown", "",
+			fmt.Sprintf("%s is shorter than within, %s: one burst alerts several times", s.Cooldown, s.Within), "")
+	}
 	if r.sets("cooldown_by") {
 		for _, key := range s.CooldownBy {
 			l.key(r, key)

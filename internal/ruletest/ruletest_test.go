@@ -60,6 +60,19 @@ func TestGoodTestsPass(t *testing.T) {
 	}
 }
 
+// TestTimeMakesAlerts runs tests of what time makes: thresholds, roll-ups, absences.
+func TestTimeMakesAlerts(t *testing.T) {
+	report := run(t, load(t, "testdata/counting.test.toml"), "")
+	if got := texts(report.Results); got != "" {
+		t.Error(got)
+	}
+	for rule, hit := range report.Rules {
+		if !hit {
+			t.Errorf("no test hits %s", rule)
+		}
+	}
+}
+
 // texts is a report as the command line shows it.
 func texts(results []Result) string {
 	var b strings.Builder

@@ -204,6 +204,8 @@ func (r *runner) texts(field string, texts []string, want bool) {
 // play hands the lines to the engine, each at its time, and has it do in between and afterwards what time makes.
 func (r *runner) play() {
 	at := time.Duration(0)
+	r.alerts = r.engine.Tick(r.test.start.UnixNano(), r.alerts[:0]) // what is waited for from the start on is from now on
+	r.keep(at)
 	sources := map[string]*engine.Source{}
 	for i := range r.test.Lines {
 		l := &r.test.Lines[i]
