@@ -108,6 +108,8 @@ func execute(t *testing.T, s *config.Settings, lines string) (alerts string, rul
 			rec.Stream = engine.Stdout
 		case "stderr":
 			rec.Stream = engine.Stderr
+		case "event": // of the container engine, with its fields
+			rec.Source.Kind = engine.SourceContainer
 		}
 		if object, rest, ok := strings.Cut(parts[2], " | "); ok {
 			fields := jsonFields{}
