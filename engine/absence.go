@@ -167,8 +167,7 @@ func (w *watch) absence(at int64) Alert {
 		a.First, a.Last, a.Due = w.lastHit, w.lastHit, w.lastHit+int64(r.settings.Absent)
 		what += ", the last at " + time.Unix(0, w.lastHit).UTC().Format("2006-01-02 15:04:05 UTC")
 	}
-	a.Summary = oneLine(what, maxSummary)
-	a.Message = a.Summary
+	a.Summary = oneLine(what, maxSummary) // and no message: there is no line
 	return a
 }
 

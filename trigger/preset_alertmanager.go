@@ -49,7 +49,7 @@ func (r *renderer) alertmanagerAlert(a *Alert) alertmanagerAlert {
 	for _, note := range []fact{
 		{"summary", summaryLine(a, 500)}, {"description", codeBlock(a, 4000)}, {"held_back", heldBack(a)},
 		{"runbook_url", link(&Settings{}, a)}, {"host", oneLine(a.Source.Host)}, {"container", oneLine(a.Source.Container.Name)},
-		{"kind", a.Kind}, {"id", a.ID}, {"hits", strconv.Itoa(a.Count)},
+		{"kind", a.Kind}, {"id", a.ID}, {"hits", hits(a)},
 	} {
 		if note.value != "" {
 			annotations[note.name] = note.value
@@ -62,6 +62,14 @@ func (r *renderer) alertmanagerAlert(a *Alert) alertmanagerAlert {
 	}
 	out.EndsAt = r.endsAt(a)
 	return out
+}
+
+// hits is how many hits an alert stands for itself; "" for what time makes.
+func hits(a *Alert) string {
+	if a.Count == 0 {
+		return ""
+	}
+	return strconv.Itoa(a.Count)
 }
 
 // endsAt is now or before for a recovery; nil leaves the end to Alertmanager.

@@ -72,10 +72,19 @@ func cases() map[string][]Alert {
 			a.Kind, a.Message, a.Context = KindRecovered, "", nil
 			a.Summary = "shop/api: the line is back"
 		}),
-		"absence": with(func(a *Alert) { a.Kind, a.Message, a.Context = KindAbsence, "", nil; a.Summary = "no line for 26h" }),
-		"rollup":  with(func(a *Alert) { a.Kind, a.Severity, a.Count = KindRollup, "warning", 0 }),
-		"test":    {TestAlert(sampleTime)},
-		"empty":   {{}},
+		"absence": with(func(a *Alert) {
+			a.Kind, a.Count, a.Captures, a.Context = KindAbsence, 0, nil, nil
+			a.Source.Stream, a.Source.Container = "", Container{}
+			a.Summary = "no line of backup-missing in shop/api for 26h, the last at 2026-01-01 01:04:05 UTC"
+			a.Message = ""
+		}),
+		"rollup": with(func(a *Alert) {
+			a.Kind, a.Severity, a.Count = KindRollup, "warning", 0
+			a.Summary = "312 more in 5m: " + a.Summary
+		}),
+		"threshold": with(func(a *Alert) { a.Kind = KindThreshold }),
+		"test":      {TestAlert(sampleTime)},
+		"empty":     {{}},
 	}
 }
 

@@ -155,7 +155,11 @@ func facts(a *Alert, runes int) []fact {
 			list = append(list, fact{name, value})
 		}
 	}
-	add("held back", heldBack(a))
+	if a.Kind == KindAbsence {
+		add("came before", heldBack(a)) // what was to be expected
+	} else {
+		add("held back", heldBack(a))
+	}
 	if a.Count > 1 {
 		add("hits", strconv.Itoa(a.Count))
 	}
