@@ -50,6 +50,9 @@ func (p *Pipeline) logTotals() {
 		sum.Hits += c.Hits
 		sum.Alerts += c.Alerts
 		sum.Pending += c.Pending
+		sum.Rollups += c.Rollups
+		sum.Absences += c.Absences
+		sum.Forgotten += c.Forgotten
 		for i, n := range c.Suppressed {
 			sum.Suppressed[i] += n
 		}
@@ -58,6 +61,14 @@ func (p *Pipeline) logTotals() {
 	for i, n := range sum.Suppressed {
 		if n > 0 {
 			args = append(args, "suppressed_"+engine.Reason(i).String(), n)
+		}
+	}
+	for _, more := range []struct {
+		name string
+		n    int64
+	}{{"rollups", sum.Rollups}, {"absences", sum.Absences}, {"forgotten", sum.Forgotten}, {"template_overflow", e.Overflow}} {
+		if more.n > 0 {
+			args = append(args, more.name, more.n)
 		}
 	}
 	records := p.decoder.Load().Stats()
