@@ -12,6 +12,8 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk/chunktest"
 )
 
+const composePath = "docker-fluentbit/compose.yaml"
+
 // TestComposeFileIsOne has the file read by Compose itself.
 func TestComposeFileIsOne(t *testing.T) {
 	t.Parallel()
@@ -22,7 +24,7 @@ func TestComposeFileIsOne(t *testing.T) {
 	if _, err := exec.LookPath(command[0]); err != nil {
 		t.Skip("no Compose here: the file was read by the other test alone")
 	}
-	command = append(command, "-f", filepath.Join(root, "examples/compose/compose.yaml"), "config", "-q")
+	command = append(command, "-f", filepath.Join(root, composePath), "config", "-q")
 	if out, err := exec.CommandContext(t.Context(), command[0], command[1:]...).CombinedOutput(); err != nil {
 		t.Errorf("%v: %v\n%s", command, err, out)
 	}
@@ -31,11 +33,10 @@ func TestComposeFileIsOne(t *testing.T) {
 // composeFile is what the tests look at in the compose file.
 type composeFile struct {
 	Services map[string]struct {
-		Entrypoint []string
-		Ports      []string
-		Volumes    []string
-		Build      struct{ Context, Dockerfile, Target string }
-		Logging    struct {
+		Ports   []string
+		Volumes []string
+		Build   struct{ Context, Dockerfile, Target string }
+		Logging struct {
 			Driver  string
 			Options map[string]string
 		}
@@ -46,7 +47,7 @@ type composeFile struct {
 func TestCompose(t *testing.T) {
 	t.Parallel()
 	var file composeFile
-	if err := yaml.Unmarshal([]byte(read(t, "examples/compose/compose.yaml")), &file); err != nil {
+	if err := yaml.Unmarshal([]byte(read(t, composePath)), &file); err != nil {
 		t.Fatal(err)
 	}
 	fluentBit := file.Services["fluent-bit"]
@@ -60,7 +61,7 @@ func TestCompose(t *testing.T) {
 		t.Errorf("the services log to %s at %q, Fluent Bit listens at %v", api.Driver, api.Options["fluentd-address"], fluentBit.Ports)
 	}
 	build := fluentBit.Build
-	dockerfile := read(t, filepath.Join("examples/compose", build.Context, build.Dockerfile))
+	dockerfile := read(t, filepath.Join(filepath.Dir(composePath), build.Context, build.Dockerfile))
 	if !strings.Contains(dockerfile, " AS "+build.Target+"\n") || !strings.Contains(dockerfile, " "+installed+"\n") {
 		t.Errorf("the Dockerfile has no target %s that installs %s", build.Target, installed)
 	}
@@ -76,35 +77,42 @@ func TestCompose(t *testing.T) {
 			}
 			continue
 		}
-		paths, err := filepath.Glob(filepath.Join(root, "examples/compose", from, "*"))
+		from = filepath.Join(filepath.Dir(composePath), from)
+		if filepath.Ext(from) != "" {
+			configs[to] = read(t, from)
+			continue
+		}
+		paths, err := filepath.Glob(filepath.Join(root, from, "*"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, path := range paths {
-			configs[filepath.Join(to, filepath.Base(path))] = read(t, filepath.Join("examples/compose", from, filepath.Base(path)))
+			configs[filepath.Join(to, filepath.Base(path))] = read(t, filepath.Join(from, filepath.Base(path)))
 		}
 	}
-	name := fluentBit.Entrypoint[len(fluentBit.Entrypoint)-1]
-	if configs[name] == "" {
-		t.Fatalf("the entry point reads %s, which is not mounted", name)
+	const name = "/fluent-bit/etc/fluent-bit.conf"
+	if configs[name] == "" || !strings.Contains(dockerfile, `CMD ["-c", "`+name+`"]`+"\n") {
+		t.Fatalf("the image reads not %s, or it is not mounted", name)
 	}
-	s := ship(t, strings.TrimPrefix(name, "/"), map[string]string{})
+	s := ship(t, "fluent-bit.conf", map[string]string{"fluent-bit.conf": configs[name], "plugins.conf": read(t, "docker-fluentbit/plugins.conf")})
 	for path, text := range configs {
-		s.files[strings.TrimPrefix(path, "/")] = text
+		if rules, ok := strings.CutPrefix(path, "/etc/fluentbit-trigger/"); ok {
+			s.files["rules/"+rules] = text
+		}
 	}
 	s.replace(t, installed, plugin(t))
 	s.replace(t, state, s.dir)
-	s.replace(t, "config_file: /", "config_file: "+s.dir+"/")
+	s.replace(t, "Config_File /etc/fluentbit-trigger", "Config_File "+filepath.Join(s.dir, "rules"))
 	s.replace(t, "24224", fmt.Sprint(s.port))
-	s.replace(t, "listen: 0.0.0.0", "listen: 127.0.0.1")
-	s.replace(t, "http://ntfy/", s.server.URL("/"))
+	s.replace(t, "0.0.0.0", "127.0.0.1")
+	s.replace(t, "http://receiver:8080/", s.server.URL("/"))
 	s.write(t)
 	s.load(t)
 	s.run(t, s.listening, func() {
 		s.forward(t,
 			line("chatter", "stderr", "panic: only joking", chunktest.Pair{Key: "fluentbit-trigger.enable", Value: "false"}),
 			line("api", "stderr", "panic: no connection to the database"))
-	}, bodyHolds(`"topic":"alerts"`, "shop/api panicked: no connection to the database"))
+	}, alertOf("go-panic", "shop/api", "shop/api panicked: no connection to the database"))
 	if n := s.server.Len(); n != 1 {
 		t.Errorf("%d messages, want one: the container with the label is left out", n)
 	}
