@@ -3,10 +3,12 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 
 	"github.com/alecthomas/kong"
 )
@@ -62,13 +64,26 @@ type commands struct {
 	Rules    rulesCommand    `cmd:"" help:"Work with the rules of a running instance."`
 	Triggers triggersCommand `cmd:"" help:"Work with the triggers of a running instance."`
 
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Events      eventsCommand      `cmd:"" help:"Show the last alerts in a store, with what became of them."`
+	Healthcheck healthcheckCommand `cmd:"" help:"Tell by the exit code whether run is at work, for HEALTHCHECK."`
+	Completion  completionCommand  `cmd:"" help:"Print a script that completes the command line in a shell."`
+	Version     versionCommand     `cmd:"" help:"Print the version."`
 }
 
-type versionCommand struct{}
+type versionCommand struct {
+	Output string `short:"o" enum:"text,json" default:"text" help:"text or json."`
+}
+
+// Help gives examples.
+func (versionCommand) Help() string {
+	return "Examples:\n  docker-fluentbit version\n  docker-fluentbit version -o json"
+}
 
 // Run prints the version.
-func (versionCommand) Run(c *console) error {
+func (cmd versionCommand) Run(c *console) error {
+	if cmd.Output == "json" {
+		return json.NewEncoder(c.out).Encode(map[string]string{"version": version, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH})
+	}
 	c.printf("docker-fluentbit %s\n", version)
 	return nil
 }
@@ -78,13 +93,35 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 // run runs one command line and returns its exit code.
 func run(args []string, out, errOut io.Writer) int {
 	c := &console{out: out, err: errOut}
-	exit := -1
-	parser, err := kong.New(&commands{}, kong.Name("docker-fluentbit"), kong.Writers(out, errOut),
+	name, exit := "docker-fluentbit", -1
+	if len(args) == 1 && args[0] == metadataWord {
+		if printMetadata(out) != nil {
+			return exitUsage
+		}
+		return exitFine
+	}
+	args, flags, byDocker, err := fromDocker(args, os.Getenv)
+	if err == nil {
+		err = flags.apply(os.Setenv)
+	}
+	if err != nil {
+		_, _ = fmt.Fprintln(errOut, "docker-fluentbit:", err)
+		return exitUsage
+	}
+	if byDocker {
+		name = "docker fluentbit"
+		endWithDocker(errOut)
+	}
+	parser, err := kong.New(&commands{}, kong.Name(name), kong.Writers(out, errOut),
 		kong.Description("Alerts straight from container logs.\n\nExit codes: 0 fine, 1 a bad answer, 2 broken rules or triggers, 3 unusable arguments or configuration."),
 		kong.Exit(func(code int) { exit = code }), kong.Bind(c))
 	if err != nil {
 		_, _ = fmt.Fprintln(errOut, err)
 		return exitUsage
+	}
+	if isComplete(args) {
+		complete(parser.Model, args, out)
+		return exitFine
 	}
 	ctx, err := parser.Parse(args)
 	if exit >= 0 { // --help was asked for

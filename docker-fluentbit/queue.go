@@ -41,22 +41,33 @@ func (w *which) selected() (store.Select, error) {
 	return store.Select{AlertID: w.ID, Target: w.Trigger}, nil
 }
 
-// with opens the store that the command line names and runs fn. A file that is not a whole store is left as it is.
+// with opens the store that the command line names and runs fn.
 func (q *queueCommand) with(fn func(context.Context, *store.Store) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
+	return withStore(ctx, q.Store, func(s *store.Store) error { return fn(ctx, s) })
+}
+
+// withStore opens a store beside the program that it belongs to, and runs fn. A file that is not a whole store is left as it is.
+func withStore(ctx context.Context, path string, fn func(*store.Store) error) error {
 	set := store.DefaultSettings()
-	set.Path = q.Store
+	set.Path = path
 	opened, err := (&store.Registry{}).Open(ctx, store.Options{Settings: set, Guest: true})
 	if err != nil {
 		return err
 	}
-	return errors.Join(fn(ctx, opened), opened.Close())
+	return errors.Join(fn(opened), opened.Close())
 }
 
 type queueListCommand struct {
 	Trigger string `help:"Dead letters of this trigger."`
 	Limit   int    `default:"50" help:"How many dead letters to list, the newest first."`
+	Output  string `short:"o" enum:"text,json" default:"text" help:"text or json."`
+}
+
+// Help gives examples.
+func (queueListCommand) Help() string {
+	return "Examples:\n  docker-fluentbit queue list --store /var/lib/fluentbit-trigger/ops.db\n  docker-fluentbit queue list --store FILE --trigger ops -o json"
 }
 
 // Run lists triggers and dead letters.
@@ -69,6 +80,9 @@ func (cmd *queueListCommand) Run(c *console, cli *commands) error {
 		letters, err := s.Letters(ctx, store.Select{Target: cmd.Trigger}, cmd.Limit)
 		if err != nil {
 			return err
+		}
+		if cmd.Output == "json" {
+			return writeQueue(c, targets, letters)
 		}
 		table := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
 		_, _ = fmt.Fprintln(table, "TRIGGER\tPENDING\tDELIVERED\tDEAD\tDROPPED\tSTATE")
@@ -102,6 +116,12 @@ func stateWords(s *store.TargetState) string {
 type queueShowCommand struct {
 	ID      string `arg:"" help:"The alert's id."`
 	Trigger string `help:"The letter of this trigger."`
+	Output  string `short:"o" enum:"text,json" default:"text" help:"text or json."`
+}
+
+// Help gives examples.
+func (queueShowCommand) Help() string {
+	return "Examples:\n  docker-fluentbit queue show --store FILE al_0123…\n  docker-fluentbit queue show --store FILE al_0123… -o json | jq .alert"
 }
 
 // Run shows one letter.
@@ -113,6 +133,9 @@ func (cmd *queueShowCommand) Run(c *console, cli *commands) error {
 		}
 		if !ok {
 			return &codeError{exitFindings, fmt.Sprintf("no dead letter has the id %q", cmd.ID)}
+		}
+		if cmd.Output == "json" {
+			return writeJSON(c, asLetter(&l))
 		}
 		var alert bytes.Buffer
 		if err := json.Indent(&alert, l.Payload, "", "  "); err != nil {

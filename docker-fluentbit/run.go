@@ -24,7 +24,7 @@ import (
 
 type runCommand struct {
 	Files []string `short:"c" name:"config" required:"" env:"FLUENTBIT_TRIGGER_CONFIG" help:"TOML files, folders or globs."`
-	Host  string   `short:"H" env:"DOCKER_HOST" placeholder:"URL" help:"The engine: unix://, tcp://, or ssh:// as the Docker CLI takes it."`
+	Host  string   `short:"H" env:"DOCKER_HOST" placeholder:"URL" help:"The engine: unix://, tcp://, or ssh:// as the Docker CLI takes it. Default: that of the Docker context in use."`
 	ID    string   `default:"docker" help:"Names this instance: in alert ids and in the default path of the store."`
 	Since string   `placeholder:"TIME" xor:"begin" help:"Where a first start begins: RFC 3339, seconds since 1970, or a length of time such as 10m ago. Default: now."`
 	Tail  int      `placeholder:"N" xor:"begin" help:"Where a first start begins: so many lines before the end of each log."`
@@ -48,6 +48,16 @@ func (cmd *runCommand) Run(c *console) error {
 	}
 	if cmd.Tail < 0 {
 		return fmt.Errorf("--tail: %d must not be negative", cmd.Tail)
+	}
+	if cmd.Host == "" {
+		engine, err := contextEndpoint(os.Getenv)
+		if err == nil {
+			err = engine.apply(os.Setenv)
+		}
+		if err != nil {
+			return err
+		}
+		cmd.Host = engine.host
 	}
 	api, err := client.New(cmd.Host)
 	if err != nil {
@@ -102,6 +112,7 @@ func follow(p *pipeline.Pipeline, doors *admin.Registry, o docker.Options, signa
 	settings := p.Settings()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
+	var marked time.Time
 	for {
 		select {
 		case s := <-signals:
@@ -113,8 +124,16 @@ func follow(p *pipeline.Pipeline, doors *admin.Registry, o docker.Options, signa
 				return m.Stop(ctx)
 			}
 			p.Reload()
-		case <-tick.C:
+		case now := <-tick.C:
 			status.show(statusText(m.Stats(), p))
+			if now.Sub(marked) >= markEvery {
+				ctx, cancel := context.WithTimeout(context.Background(), markEvery)
+				if err := p.MarkAlive(ctx); err != nil { // healthcheck tells by the mark that grows old
+					o.Log.Debug("the mark for healthcheck was not left", "error", err)
+				}
+				cancel()
+				marked = now
+			}
 		}
 		if now := p.Settings(); now != settings { // SIGHUP, or the files changed
 			settings = now

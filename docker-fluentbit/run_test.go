@@ -47,13 +47,19 @@ func TestStatusLine(t *testing.T) {
 		t.Errorf("off a terminal: %q", out.String())
 	}
 	out.Reset()
-	s.live = true
+	s.live, s.width = true, func() int { return 80 }
 	s.show("1 line")
 	s.show("1 line")
 	_, _ = s.Write([]byte("log\n"))
 	s.clear()
 	if want := eraseLine + "1 line" + eraseLine + "log\n1 line" + eraseLine; out.String() != want {
 		t.Errorf("on a terminal: %q, want %q", out.String(), want)
+	}
+	out.Reset()
+	s.width = func() int { return 8 }
+	s.show("12 containers")
+	if want := eraseLine + "12 con…"; out.String() != want {
+		t.Errorf("on a narrow terminal: %q, want %q", out.String(), want)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"sync"
 	"time"
 
@@ -15,11 +16,14 @@ import (
 type statusLine struct {
 	mu    sync.Mutex
 	out   io.Writer
-	live  bool // out is a terminal
+	live  bool // out is a terminal that knows how to erase a line
+	width func() int
 	shown string
 }
 
-func newStatusLine(out io.Writer) *statusLine { return &statusLine{out: out, live: isTerminal(out)} }
+func newStatusLine(out io.Writer) *statusLine {
+	return &statusLine{out: out, live: isTerminal(out) && os.Getenv("TERM") != "dumb", width: func() int { return width(out) }}
+}
 
 // eraseLine takes back the line that the cursor stands on.
 const eraseLine = "\r\x1b[2K"
@@ -45,7 +49,12 @@ func (s *statusLine) Write(line []byte) (int, error) {
 func (s *statusLine) show(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.live || text == s.shown {
+	if !s.live {
+		return
+	}
+	// A line that wraps could not be taken back.
+	text = shorten(text, max(s.width()-1, 1))
+	if text == s.shown {
 		return
 	}
 	s.shown = text

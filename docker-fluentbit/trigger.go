@@ -17,7 +17,7 @@ type triggerCommand struct {
 }
 
 type triggerTestCommand struct {
-	Name  string   `arg:"" help:"The trigger's name."`
+	Name  string   `arg:"" complete:"trigger" help:"The trigger's name."`
 	Files []string `short:"c" name:"config" required:"" help:"TOML files, folders or globs."`
 }
 

@@ -86,6 +86,15 @@ func (id *identity) ofLine(rule, container string, l *docker.Line) string {
 // placePrefix is what the keys of the places in containers' logs begin with in the store.
 func (p *Pipeline) placePrefix() string { return "docker/" + p.id + "/" }
 
+// AliveKey is the key of the mark of an instance in its store, which MarkAlive leaves.
+func AliveKey(id string) string { return "alive/" + id }
+
+// MarkAlive leaves the time in the store, as RFC 3339: whoever finds it fresh knows that the instance is at work, and that its store is.
+func (p *Pipeline) MarkAlive(ctx context.Context) error {
+	now := p.now()
+	return p.store.SaveState(ctx, now, map[string][]byte{AliveKey(p.id): now.UTC().AppendFormat(nil, time.RFC3339)})
+}
+
 // SavePlaces keeps the places that container logs were read up to; nil removes one. It is a docker.Options.Save.
 func (p *Pipeline) SavePlaces(ctx context.Context, changed map[string][]byte) error {
 	values := make(map[string][]byte, len(changed))
