@@ -25,6 +25,11 @@ func NewJoiner(emit func(Line)) *Joiner {
 
 // Add takes a record: its time in ns, its stream, and its data with the line end, if it has one.
 func (j *Joiner) Add(time int64, stream engine.Stream, data []byte) {
+	text, ended := lineEnd(data)
+	if p := &j.j.partials[stream]; ended && len(p.keys) == 0 && !p.cut && len(text) <= maxLine {
+		j.j.emit(Line{Time: time, Stream: stream, Text: text}, nil) // as add does, without the keys that only a cursor needs
+		return
+	}
 	j.j.add(&record{time: time, stream: stream, data: data}, key{}, 0)
 }
 
