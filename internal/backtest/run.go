@@ -57,6 +57,7 @@ type run struct {
 	lines, own  int64
 	first, last int64
 	begun       bool
+	now         int64 // when the line came, by which all is measured: never before the lines judged so far
 }
 
 func (r *run) begin() error {
@@ -149,14 +150,15 @@ func (r *run) event(st *stream) {
 	if e.meet && !st.met.add(rec.Source) {
 		e.meet = false
 	}
+	r.now = max(r.now, e.key)
 	var alerts [2][]engine.Alert
 	for i, one := range r.sides {
-		one.tick(rec.Time)
+		one.tick(r.now)
 		if e.meet {
-			one.worker.Meet(rec.Source, rec.Time)
+			one.worker.Meet(rec.Source, r.now)
 		}
 		if hits := t.hits[i][e.lo[i]:e.hi[i]]; len(hits) > 0 {
-			alerts[i] = one.judge(hits, at)
+			alerts[i] = one.judge(hits, r.now, at)
 		}
 	}
 	if r.compare != nil && len(alerts[0])+len(alerts[1]) > 0 {

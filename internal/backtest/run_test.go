@@ -54,13 +54,15 @@ func TestWorkersDoNotMatter(t *testing.T) {
 	}
 }
 
+// keyed is a record with what orders it among all: when it came, which is no earlier than what stands before it in its log.
+type keyed struct {
+	engine.Record
+	key          int64
+	series, line int
+}
+
 // merged returns all records of the logs in the order in which they are to be judged, as plainly as can be.
-func merged(t testing.TB, logs *replay.Set) []engine.Record {
-	type keyed struct {
-		engine.Record
-		key          int64
-		series, line int
-	}
+func merged(t testing.TB, logs *replay.Set) []keyed {
 	var all []keyed
 	for i, s := range logs.Series() {
 		latest := int64(math.MinInt64)
@@ -82,11 +84,7 @@ func merged(t testing.TB, logs *replay.Set) []engine.Record {
 	slices.SortFunc(all, func(a, b keyed) int {
 		return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.series, b.series), cmp.Compare(a.line, b.line))
 	})
-	out := make([]engine.Record, len(all))
-	for i := range all {
-		out[i] = all[i].Record
-	}
-	return out
+	return all
 }
 
 // TestParallelIsSequential: what is read, matched and judged in pieces is what one worker does, line by line.
@@ -108,12 +106,12 @@ func TestParallelIsSequential(t *testing.T) {
 		var alerts []engine.Alert
 		records := merged(t, openLogs(t, dir))
 		for i := range records {
-			now := records[i].Time
+			now := records[i].key
 			if at, ok := e.NextDue(); ok && at <= now {
 				alerts = e.Tick(now, alerts)
 			}
-			alerts = w.Process(&records[i], now, alerts)
-			last = max(last, now)
+			alerts = w.Process(&records[i].Record, now, alerts)
+			last = now
 		}
 		w.Release()
 		alerts = e.Tick(last, alerts)
@@ -194,7 +192,7 @@ func TestCountsAreThoseOfTheLivePipeline(t *testing.T) {
 	}
 	for i := range records {
 		r := &records[i]
-		clock.Store(r.Time)
+		clock.Store(r.key)
 		batch := docker.Batch{Source: r.Source, Lines: []docker.Line{{Time: r.Time, Stream: r.Stream, Text: r.Text, Truncated: r.Truncated, Ordinal: uint64(i)}}}
 		if err := p.Take(context.Background(), &batch); err != nil {
 			t.Fatal(err)

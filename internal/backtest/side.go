@@ -138,8 +138,8 @@ type place struct {
 	number int
 }
 
-// judge decides about the hits of one record, and returns the alerts; they are valid until the next call.
-func (s *side) judge(hits []engine.Hit, at place) []engine.Alert {
+// judge decides about the hits of one record, which came at now, and returns the alerts; they are valid until the next call.
+func (s *side) judge(hits []engine.Hit, now int64, at place) []engine.Alert {
 	s.alerts = s.alerts[:0]
 	for i := range hits {
 		h := &hits[i]
@@ -154,7 +154,7 @@ func (s *side) judge(hits []engine.Hit, at place) []engine.Alert {
 		a.hit = true
 		s.axis.add(a.hits, floorDiv(t, 1e9), 1)
 		before := len(s.alerts)
-		s.alerts = s.worker.Judge(h, t, s.alerts)
+		s.alerts = s.worker.Judge(h, now, s.alerts)
 		if len(s.alerts) == before && len(a.rule.Held) < s.samples {
 			a.rule.Held = append(a.rule.Held, sampleOf(h.Record, at))
 		}
