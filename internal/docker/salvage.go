@@ -9,7 +9,7 @@ import (
 // The bounds of a search behind a record that an engine cannot read.
 const (
 	maxSalvage   = 1 << 22 // records behind it
-	salvageTries = 3
+	salvageTries = 12      // on a log that grows all the while, with longer and longer waits in between: half a minute in all
 )
 
 // errMoved: the log grew while it was searched.
@@ -35,7 +35,7 @@ func (t *tail) salvage(ctx context.Context) (remnant *record, err error) {
 		}
 		remnant, err = t.stream(ctx, LogOptions{Follow: true, Tail: n, Since: since}, true)
 		t.expected = nil
-		if !errors.Is(err, errMoved) {
+		if !errors.Is(err, errMoved) || !wait(ctx, t.m.timing.backoff(try-1)) {
 			return remnant, err
 		}
 	}
