@@ -88,9 +88,6 @@ func decode(text json.RawMessage, out any) error {
 	return json.Unmarshal(text, out)
 }
 
-// placeholder is what the API shows for a secret, and takes for "as it is".
-const placeholder = "••••"
-
 // readSettings reads what a file, or "-" for the standard input, holds of a kind: a TOML document with [[rule]] tables, the keys of one alone, or JSON.
 func (k kind) readSettings(path string) ([]map[string]any, error) {
 	var text []byte

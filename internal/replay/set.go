@@ -151,8 +151,8 @@ type reader interface {
 // First returns the time of the first line, in ns. Where it could not be found out beforehand it is the smallest number.
 func (s *Series) First() int64 { return s.first }
 
-// Next, which gets the same context every time, fills a block with the next records: so many as are in size bytes of the log, one at least. At the end it returns io.EOF. What cannot be
-// read is a problem of the set, and no error.
+// Next fills a block with the next records: so many as are in size bytes of the log, one at least. It gets the same context every time. At the end
+// it returns io.EOF. What cannot be read is a problem of the set, and no error.
 func (s *Series) Next(ctx context.Context, b *Block, size int) error {
 	for {
 		if err := ctx.Err(); err != nil {

@@ -49,7 +49,6 @@ type engine struct {
 	t     *testing.T
 	host  string // as DOCKER_HOST; "": that of this machine
 	label string
-	names []string
 
 	dir   string // of an engine of the test's own
 	flags []string
