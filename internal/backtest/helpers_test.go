@@ -33,7 +33,7 @@ name = "by-template"
 keywords = ["failed"]
 none = ['healthz']
 cooldown = "1m"
-cooldown_by = ["container", "stream"]
+cooldown_by = ["container", "template"]
 
 [[rule]]
 name = "by-user"
@@ -51,6 +51,39 @@ name = "tried"
 keywords = ["timeout"]
 stream = "stderr"
 dry_run = true
+
+[[rule]]
+name = "many"
+keywords = ["denied"]
+count = 5
+within = "2m"
+cooldown = "1m"
+
+[[rule]]
+name = "users"
+pattern = 'user=(?P<user>\w+) denied'
+count = 3
+within = "5m"
+distinct = "capture.user"
+rollup = false
+
+[[rule]]
+name = "gone"
+keywords = ["panic"]
+workloads = ["shop/c3"]
+absent = "90s"
+
+[[rule]]
+name = "news"
+keywords = ["failed", "reading"]
+first_seen = "1h"
+
+[[rule]]
+name = "grows"
+keywords = ["broken pipe"]
+severity = "warning"
+cooldown = "5m"
+escalate = [{ after = "10m", severity = "critical" }]
 
 [[workload]]
 match = "shop/c1"
