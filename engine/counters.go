@@ -30,6 +30,7 @@ func (r Reason) String() string { return reasonNames[r] }
 type RuleCounters struct {
 	hits, alerts, pending atomic.Int64
 	suppressed            [NumReasons]atomic.Int64
+	nanos                 atomic.Int64 // see Engine.SetClock
 
 	rollups, absences, forgotten atomic.Int64
 }

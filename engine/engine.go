@@ -18,6 +18,7 @@ type Engine struct {
 
 	silences  atomic.Pointer[silences] // nil: none
 	inhibitor *inhibitor
+	clock     func() int64 // see SetClock; nil: nothing is measured
 
 	mu       sync.Mutex // guards counters, and keeps Apply calls apart
 	counters map[string]*RuleCounters

@@ -19,6 +19,7 @@ type Worker struct {
 	last     *Source // the last record's, and its rules
 	rules    *effective
 	lines    int64
+	tried    int // checks and hits, for samples
 	leads    []int32
 	hits     []Hit
 	key      []byte
@@ -89,7 +90,13 @@ func (w *Worker) Process(rec *Record, now int64, dst []Alert) []Alert {
 	}
 	w.hits = w.Find(rec, w.hits[:0])
 	for i := range w.hits {
+		if !w.timed() {
+			dst = w.Judge(&w.hits[i], now, dst)
+			continue
+		}
+		begun := w.engine.clock()
 		dst = w.Judge(&w.hits[i], now, dst)
+		w.spent(w.hits[i].rule, begun)
 	}
 	return dst
 }
@@ -140,6 +147,12 @@ func (w *Worker) Find(rec *Record, dst []Hit) []Hit {
 func byOrder(a, b Hit) int { return cmp.Compare(a.rule.order, b.rule.order) }
 
 func (w *Worker) confirms(r *rule, rec *Record, line []byte) (ok bool) {
+	if !w.timed() {
+		ok, w.field = r.confirms(rec, line, w.field)
+		return ok
+	}
+	begun := w.engine.clock()
 	ok, w.field = r.confirms(rec, line, w.field)
+	w.spent(r, begun)
 	return ok
 }

@@ -52,6 +52,7 @@ func metricList() []metric {
 		{"evaluation_seconds_total", "Time spent on evaluating lines.", nil},
 		{"hits_total", "Hits by rule. Of many rules the busiest have labels of their own.", []string{"rule"}},
 		{"alerts_total", "Alerts by rule.", []string{"rule"}},
+		{"rule_seconds_total", "Time spent on a rule beside what all share, estimated from samples.", []string{"rule"}},
 		{"pending_hits", "Hits whose fate is not told yet, by rule.", []string{"rule"}},
 		{"suppressed_total", "Hits that made no alert of their own, by reason.", []string{"reason"}},
 		{"rules", "Rules in force.", nil},
@@ -171,25 +172,28 @@ func (s *sink) rules(stats *pipeline.Stats) {
 	})
 	var suppressed [engine.NumReasons]int64
 	var other engine.RuleCounts
+	var otherNanos int64
 	for n, id := range ids {
 		c := stats.Engine.Rules[id]
 		for why, held := range c.Suppressed {
 			suppressed[why] += held
 		}
 		if n >= maxRuleLabels || id == otherLabel {
+			otherNanos += stats.RuleNanos[id]
 			other.Hits, other.Alerts, other.Pending = other.Hits+c.Hits, other.Alerts+c.Alerts, other.Pending+c.Pending
 			continue
 		}
-		s.rule(id, c)
+		s.rule(id, c, stats.RuleNanos[id])
 	}
-	s.rule(otherLabel, other)
+	s.rule(otherLabel, other, otherNanos)
 	for why, n := range suppressed {
 		s.counter("suppressed_total", n, engine.Reason(why).String())
 	}
 	s.gauge("rules", float64(len(ids)))
 }
 
-func (s *sink) rule(name string, c engine.RuleCounts) {
+func (s *sink) rule(name string, c engine.RuleCounts, nanos int64) {
+	s.add(prometheus.CounterValue, "rule_seconds_total", float64(nanos)/1e9, name)
 	s.counter("hits_total", c.Hits, name)
 	s.counter("alerts_total", c.Alerts, name)
 	s.gauge("pending_hits", float64(c.Pending), name)

@@ -128,7 +128,11 @@ func (r *Registry) enter(i *Instance, set listen.Settings) error {
 		}
 		d.server = server
 		r.doors[set.Listen] = d
-		log.Info("the administration listens", "address", server.Address().String(), "tokens", set.TokenFile != "", "tls", set.CertFile != "")
+		address := set.Listen
+		if server.Address().Network() == "tcp" {
+			address = server.Address().String() // with the port that was chosen
+		}
+		log.Info("the administration listens", "address", address, "tokens", set.TokenFile != "", "tls", set.CertFile != "")
 	case !reflect.DeepEqual(d.set, set):
 		return fmt.Errorf("listen %q: another output listens there with other settings of [admin]", set.Listen)
 	}

@@ -97,6 +97,8 @@ func New(o Options) (*Pipeline, error) {
 	p.log = slog.New(logging.New(logging.Options{
 		Writer: o.LogTo, Origin: o.Origin, Level: p.level, Redact: p.redact, Now: o.Now,
 	}))
+	begun := time.Now()
+	p.engine.SetClock(func() int64 { return int64(time.Since(begun)) })
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.watching, p.endWatch = context.WithCancel(p.ctx)
 	p.watcher = config.NewWatcher(config.WatcherOptions{Files: o.Sources.Files, Secrets: p.secretFiles})

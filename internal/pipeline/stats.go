@@ -34,7 +34,7 @@ type Stats struct {
 func (p *Pipeline) Stats(ctx context.Context) Stats {
 	s := Stats{
 		Chunks: p.counters.chunks.Load(), Refused: p.counters.refused.Load(), Own: p.counters.own.Load(), Panics: p.counters.panics.Load(),
-		TapDropped: p.taps.dropped.Load(), Nanos: p.counters.nanos.Load(), RuleNanos: map[string]int64{}, Engine: p.engine.Stats(), Delivery: p.delivery.Stats(ctx),
+		TapDropped: p.taps.dropped.Load(), Nanos: p.counters.nanos.Load(), RuleNanos: p.engine.RuleNanos(), Engine: p.engine.Stats(), Delivery: p.delivery.Stats(ctx),
 	}
 	if d := p.decoder.Load(); d != nil {
 		s.Records = d.Stats()

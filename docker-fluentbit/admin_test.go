@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/admin"
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
+	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+	dockerclient "github.com/tinyforge/fluentbit-trigger/internal/docker/client"
+	"github.com/tinyforge/fluentbit-trigger/internal/docker/dockertest"
+	"github.com/tinyforge/fluentbit-trigger/internal/logging"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+	"github.com/tinyforge/fluentbit-trigger/internal/store"
+)
+
+// follower runs the standalone program's loop on an engine that is played, until the test ends.
+func follower(t *testing.T, listen string, o admin.Options) *pipeline.Pipeline {
+	t.Helper()
+	daemon, dir := dockertest.Start(t), t.TempDir()
+	path := filepath.Join(dir, "rules.toml")
+	text := fmt.Sprintf("store = %q\n%s\n[[rule]]\nname = \"boom\"\nkeywords = [\"boom\"]\n", filepath.Join(dir, "store.db"), listen)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	daemon.Run(dockertest.Container{Name: "web"})
+	api, err := dockerclient.New(daemon.Host())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := pipeline.New(pipeline.Options{
+		ID: "docker", Sources: config.Sources{Files: []string{path}}, Stores: &store.Registry{}, LogTo: t.Output(), Origin: pipeline.StandaloneOrigin,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Start()
+	signals, ended := make(chan os.Signal, 1), make(chan error, 1)
+	go func() {
+		ended <- follow(p, admin.NewRegistry(o), docker.Options{
+			API: api, Settings: p.Settings().Docker, Sink: p.Take, Save: p.SavePlaces, Notice: p.Tell,
+			Log: slog.New(logging.New(logging.Options{Writer: t.Output(), Origin: pipeline.StandaloneOrigin})),
+		}, signals, newStatusLine(t.Output()))
+	}()
+	t.Cleanup(func() {
+		signals <- syscall.SIGTERM
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := p.Stop(ctx); err != nil {
+			t.Error(err)
+		}
+		_ = api.Close()
+	})
+	return p
+}
+
+// TestStandaloneIsAdministered asks over a unix socket how many containers are followed.
+func TestStandaloneIsAdministered(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "admin.sock")
+	follower(t, fmt.Sprintf("[admin]\nlisten = \"unix://%s\"", socket), admin.Options{Program: "docker-fluentbit", Version: "1"})
+	c, err := client.New(client.Options{URL: "unix://" + socket})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	deadline, tick := time.After(patience), time.NewTicker(10*time.Millisecond)
+	defer tick.Stop()
+	for {
+		var stats client.Stats
+		_, err := c.Do(t.Context(), client.Request{Path: "/api/v1/stats"}, &stats)
+		followed := int64(0)
+		for _, n := range stats.Tails {
+			followed += n
+		}
+		if err == nil && followed == 1 {
+			break
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("the container is not told of: %v, %v", stats.Tails, err)
+		}
+	}
+	var list client.Instances
+	if _, err := c.Do(t.Context(), client.Request{Path: "/api/v1/instances"}, &list); err != nil || list.Find("docker").Kind != "standalone" {
+		t.Errorf("%v, %v", list, err)
+	}
+}
+
+// TestATakenDefaultAddressStopsNothing has another program at the default address.
+func TestATakenDefaultAddressStopsNothing(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	p := follower(t, "", admin.Options{Program: "docker-fluentbit", Default: taken.Addr().String()})
+	deadline, tick := time.After(patience), time.NewTicker(10*time.Millisecond)
+	defer tick.Stop()
+	for p.Ready() != nil || len(p.Settings().Rules) != 1 {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatal("it does not run")
+		}
+	}
+}
