@@ -32,12 +32,12 @@ export function show(context) {
 
 export async function load(context) {
   const [rules, stats] = await Promise.all([getIfAny('/api/v1/rules', { limit: 1000 }), get('/api/v1/stats')]);
-  context.data.rules = { rules: rulesOf(rules, statsOf(stats)), stats: statsOf(stats) };
+  context.data.rules = { rules: rulesOf(rules, statsOf(stats)), stats: statsOf(stats), more: Boolean(rules.next) };
   if (context.name === 'rules') draw(context);
 }
 
 function draw(context) {
-  const { rules, stats } = context.data.rules;
+  const { rules, stats, more } = context.data.rules;
   const { ui } = context;
   replace(ui.broken, stats.broken.length > 0 && h('section', { class: 'panel bad', 'aria-labelledby': 'broken-title' },
     h('h2', { id: 'broken-title' }, `${plural(stats.broken.length, 'rule')} left out`),
@@ -49,7 +49,7 @@ function draw(context) {
   }
   const found = rules.filter((r) => !ui.text || r.name.toLowerCase().includes(ui.text) || r.pattern.toLowerCase().includes(ui.text) || (r.workload ?? '').toLowerCase().includes(ui.text));
   const all = rules.reduce((n, r) => n + r.nanos, 0);
-  replace(ui.rules, table('Rules', sortable(columns, sorting, () => draw(context)), sorted(found, columns, sorting).map((r) => h('tr', null,
+  replace(ui.rules, more && h('p', { class: 'note' }, `The first ${count(rules.length)}; docker-fluentbit rules list shows all.`), table('Rules', sortable(columns, sorting, () => draw(context)), sorted(found, columns, sorting).map((r) => h('tr', null,
     h('th', { scope: 'row', class: 'wide' }, h('span', { class: 'rule' }, r.name), r.workload && h('span', { class: 'label' }, r.workload), r.dryRun && h('span', { class: 'kind' }, 'dry run'),
       r.pattern && h('code', { class: 'pattern', title: r.pattern }, r.pattern)),
     h('td', null, h('span', { class: `severity ${r.severity}` }, r.severity || 'the line’s')),
