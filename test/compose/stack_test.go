@@ -6,9 +6,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
+
+// layer is a line of the classic builder that names what it made.
+var layer = regexp.MustCompile(`(?m)^ ---> ([0-9a-f]{12})$`)
 
 // TestImages builds every target of the Dockerfile, tries what is in it, and runs the stack of compose.yaml with the images: a line of a service goes
 // through the fluentd driver, Fluent Bit and the plugin to the receiver. It compiles everything three times, which takes minutes.
@@ -21,24 +26,30 @@ func TestImages(t *testing.T) {
 	standIns(t)
 	name := label()
 	image := func(target string) string { return name + ":" + target }
+	var made [][]byte // by the builder, one below the other
+	t.Cleanup(func() {
+		for _, id := range slices.Backward(made) {
+			tags, err := exec.Command("docker", "inspect", "-f", "{{len .RepoTags}}", string(id)).Output()
+			if err == nil && strings.TrimSpace(string(tags)) == "0" { // not one that was there before
+				_ = exec.Command("docker", "rmi", string(id)).Run()
+			}
+		}
+	})
 	for _, target := range []string{"standalone", "receiver", "plugin", "fluent-bit"} {
 		build := exec.Command("docker", "build", "--force-rm", "--network", "none", "-f", "docker-fluentbit/Dockerfile", "--target", target,
-			"--build-arg", "VERSION=v9.8.7", "--label", "test="+name, "-t", image(target), ".")
+			"--build-arg", "VERSION=v9.8.7", "-t", image(target), ".")
 		build.Dir = root
 		// The classic builder is in every engine; what it builds, BuildKit builds too.
 		build.Env = append(os.Environ(), "DOCKER_BUILDKIT=0")
 		out, err := build.CombinedOutput()
+		for _, m := range layer.FindAllSubmatch(out, -1) {
+			made = append(made, m[1])
+		}
 		if err != nil {
 			t.Fatalf("%s: %v\n%s", target, err, tail(out))
 		}
 		t.Cleanup(func() { _ = exec.Command("docker", "rmi", "-f", image(target)).Run() })
 	}
-	t.Cleanup(func() { // the stages
-		ids, _ := exec.Command("docker", "images", "-q", "--filter", "dangling=true", "--filter", "label=test="+name).Output()
-		for _, id := range strings.Fields(string(ids)) {
-			_ = exec.Command("docker", "rmi", id).Run()
-		}
-	})
 	t.Run("standalone", func(t *testing.T) { tryStandalone(t, image("standalone")) })
 	t.Run("plugin", func(t *testing.T) { tryPlugin(t, image("plugin")) })
 	t.Run("stack", func(t *testing.T) { tryStack(t, compose, name, image) })
