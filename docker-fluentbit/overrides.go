@@ -78,6 +78,11 @@ type rulesDisableCommand struct {
 	Workload string `required:"" placeholder:"GLOB" help:"For the workloads of this glob."`
 }
 
+// Help gives an example.
+func (rulesDisableCommand) Help() string {
+	return "Example: docker-fluentbit rules disable go-panic --workload 'staging/*'"
+}
+
 // Run turns a rule off.
 func (cmd *rulesDisableCommand) Run(c *console) error {
 	return cmd.disabled(c, http.MethodPut, cmd.Workload, cmd.Name, "off")
@@ -87,6 +92,11 @@ type rulesEnableCommand struct {
 	remote
 	Name     string `arg:"" help:"The global rule's name."`
 	Workload string `required:"" placeholder:"GLOB" help:"For the workloads of this glob."`
+}
+
+// Help gives an example.
+func (rulesEnableCommand) Help() string {
+	return "Example: docker-fluentbit rules enable go-panic --workload 'staging/*'"
 }
 
 // Run takes back that a rule is off.

@@ -149,6 +149,11 @@ func (cmd *queueShowCommand) Run(c *console, cli *commands) error {
 
 type queueRedeliverCommand struct{ which }
 
+// Help gives examples.
+func (queueRedeliverCommand) Help() string {
+	return "Examples:\n  docker-fluentbit queue redeliver --store FILE al_0123…\n  docker-fluentbit queue redeliver --store FILE --trigger ops"
+}
+
 // Run makes letters pending.
 func (cmd *queueRedeliverCommand) Run(c *console, cli *commands) error {
 	selected, err := cmd.selected()
@@ -172,6 +177,11 @@ func (cmd *queueRedeliverCommand) Run(c *console, cli *commands) error {
 }
 
 type queueDropCommand struct{ which }
+
+// Help gives examples.
+func (queueDropCommand) Help() string {
+	return "Examples:\n  docker-fluentbit queue drop --store FILE al_0123…\n  docker-fluentbit queue drop --store FILE --all"
+}
 
 // Run drops letters.
 func (cmd *queueDropCommand) Run(c *console, cli *commands) error {

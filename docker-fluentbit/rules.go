@@ -37,6 +37,9 @@ type rulesListCommand struct {
 	Workload string `placeholder:"GLOB" help:"Rules of the workloads of this glob alone. Default: all rules."`
 }
 
+// Help gives an example.
+func (rulesListCommand) Help() string { return "Example: docker-fluentbit rules list -o json" }
+
 // ruleItem is a rule of a list: its settings, and what the API tells of it beside them.
 type ruleItem struct {
 	Name     string `json:"name"`
@@ -98,6 +101,9 @@ type rulesShowCommand struct {
 	Name     string `arg:"" help:"The rule's name."`
 }
 
+// Help gives an example.
+func (rulesShowCommand) Help() string { return "Example: docker-fluentbit rules show go-panic" }
+
 // Run shows a rule.
 func (cmd *rulesShowCommand) Run(c *console) error {
 	return ask(c, &cmd.remote, client.Request{Path: managedRules(cmd.Workload).path + client.Path(cmd.Name)}, func(o *client.Object) error { return c.settings(ruleKind, *o) })
@@ -150,6 +156,9 @@ type rulesDeleteCommand struct {
 	Workload string `placeholder:"GLOB" help:"The rule is of the workloads of this glob alone."`
 	Name     string `arg:"" help:"The rule's name."`
 }
+
+// Help gives an example.
+func (rulesDeleteCommand) Help() string { return "Example: docker-fluentbit rules delete slow-query" }
 
 // Run deletes a rule.
 func (cmd *rulesDeleteCommand) Run(c *console) error {

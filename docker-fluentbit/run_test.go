@@ -58,7 +58,7 @@ func TestStatusLine(t *testing.T) {
 	out.Reset()
 	s.width = func() int { return 8 }
 	s.show("12 containers")
-	if want := eraseLine + "12 con…"; out.String() != want {
+	if want := eraseLine + "12 c…"; out.String() != want {
 		t.Errorf("on a narrow terminal: %q, want %q", out.String(), want)
 	}
 }

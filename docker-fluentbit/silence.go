@@ -79,6 +79,9 @@ type silenceListCommand struct {
 	All bool `short:"a" help:"Also those that ended."`
 }
 
+// Help gives an example.
+func (silenceListCommand) Help() string { return "Example: docker-fluentbit silence list --all" }
+
 // Run lists silences.
 func (cmd *silenceListCommand) Run(c *console) error {
 	return ask(c, &cmd.remote, client.Request{Path: silencesPath}, func(list *struct{ Silences []client.Silence }) error {
@@ -118,6 +121,11 @@ func matcherWords(m *client.SilenceMatchers) string {
 type silenceExpireCommand struct {
 	remote
 	IDs []string `arg:"" name:"id" help:"Ids, as list shows them."`
+}
+
+// Help gives an example.
+func (silenceExpireCommand) Help() string {
+	return "Example: docker-fluentbit silence expire si_0123…"
 }
 
 // Run ends silences.

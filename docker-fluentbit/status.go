@@ -52,8 +52,8 @@ func (s *statusLine) show(text string) {
 	if !s.live {
 		return
 	}
-	// A line that wraps could not be taken back.
-	text = shorten(text, max(s.width()-1, 1))
+	// A line that wraps could not be taken back, not even by the two characters that Ctrl-C leaves.
+	text = shorten(text, max(s.width()-3, 1))
 	if text == s.shown {
 		return
 	}

@@ -32,6 +32,9 @@ type triggersListCommand struct {
 	remote
 }
 
+// Help gives an example.
+func (triggersListCommand) Help() string { return "Example: docker-fluentbit triggers list" }
+
 type triggerItem struct {
 	Name    string `json:"name"`
 	Format  string `json:"format"`
@@ -78,6 +81,9 @@ type triggersShowCommand struct {
 	remote
 	Name string `arg:"" help:"The trigger's name."`
 }
+
+// Help gives an example.
+func (triggersShowCommand) Help() string { return "Example: docker-fluentbit triggers show ops" }
 
 // Run shows a trigger.
 func (cmd *triggersShowCommand) Run(c *console) error {
@@ -128,6 +134,9 @@ type triggersDeleteCommand struct {
 	remote
 	Name string `arg:"" help:"The trigger's name."`
 }
+
+// Help gives an example.
+func (triggersDeleteCommand) Help() string { return "Example: docker-fluentbit triggers delete ops" }
 
 // Run deletes a trigger.
 func (cmd *triggersDeleteCommand) Run(c *console) error {
