@@ -1,7 +1,10 @@
 package examples
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -10,6 +13,14 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/admin"
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
+	"github.com/tinyforge/fluentbit-trigger/internal/chunk/chunktest"
+	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+	"github.com/tinyforge/fluentbit-trigger/internal/store"
+	"github.com/tinyforge/fluentbit-trigger/test/receiver"
 )
 
 const monitoring = "examples/monitoring"
@@ -160,4 +171,57 @@ func usedMetrics(t *testing.T) map[string][]string {
 		t.Fatalf("only %d metrics are used", len(used))
 	}
 	return used
+}
+
+// TestMonitoringAsksForWhatThereIs compares the metrics that rules and dashboard use with those that a running instance tells.
+func TestMonitoringAsksForWhatThereIs(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	socket := filepath.Join(dir, "a.sock")
+	hooks := receiver.New(t)
+	stores := &store.Registry{}
+	p, err := pipeline.New(pipeline.Options{
+		ID: "one", Stores: stores, LogTo: t.Output(), Origin: "output:trigger:one",
+		Sources: config.Sources{Inline: fmt.Sprintf("store = %q\n[admin]\nlisten = \"unix://%s\"\n[egress]\nallow = [\"127.0.0.1/32\"]\n[[rule]]\nname = \"boom\"\npattern = \"^boom\"\n[[trigger]]\nname = \"ops\"\nurl = %q\n",
+			filepath.Join(dir, "one.db"), socket, hooks.URL("/"))},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Start()
+	registry := admin.NewRegistry(admin.Options{Program: "test", Version: "1"})
+	instance := &admin.Instance{Pipeline: p}
+	if err := registry.Attach(instance); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		registry.Detach(instance)
+		registry.Close()
+		if err := errors.Join(p.Stop(context.Background()), stores.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	if v := p.Flush(chunktest.Docker(chunktest.Lines("boom 1", "boom 2")...), "docker.web"); v != pipeline.Accepted {
+		t.Fatalf("a chunk was %s", v)
+	}
+	api, err := client.New(client.Options{URL: "unix://" + socket})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer api.Close()
+	answer, err := api.Do(t.Context(), client.Request{Path: "/metrics"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := map[string]bool{}
+	for line := range strings.Lines(string(answer.Body)) {
+		if end := strings.IndexAny(line, "{ "); end > 0 && line[0] != '#' {
+			there[line[:end]] = true
+		}
+	}
+	for name, who := range usedMetrics(t) {
+		if !there[name] {
+			t.Errorf("%s is no metric: %s ask for it", name, strings.Join(who, ", "))
+		}
+	}
 }
