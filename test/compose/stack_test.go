@@ -2,6 +2,7 @@ package compose
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/tinyforge/fluentbit-trigger/test/pluginhost"
 )
 
 // layer is a line of the classic builder that names what it made.
@@ -53,6 +56,43 @@ func TestImages(t *testing.T) {
 	t.Run("standalone", func(t *testing.T) { tryStandalone(t, image("standalone")) })
 	t.Run("plugin", func(t *testing.T) { tryPlugin(t, image("plugin")) })
 	t.Run("stack", func(t *testing.T) { tryStack(t, compose, name, image) })
+}
+
+// TestStack runs the stack with images that hold what the Dockerfile would copy into them, built here.
+func TestStack(t *testing.T) {
+	needEngine(t)
+	compose := need(t, "docker-compose", "the stack was not started")
+	busybox := need(t, "busybox", "install busybox-static for a stand-in of its image")
+	fluentBit := need(t, "fluent-bit", "no stand-in for its image can be made")
+	name, dir := label(), t.TempDir()
+	plugin, err := pluginhost.BuildPlugin(dir, "")
+	if errors.Is(err, pluginhost.ErrNoCompiler) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	build := func(binary, folder string) string {
+		path := filepath.Join(dir, binary)
+		cmd := exec.Command("go", "build", "-o", path, folder)
+		cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", folder, err, out)
+		}
+		return path
+	}
+	busyboxTree(t, busybox).image(t, busyboxImage)
+	host := fluentBitTree(t, fluentBit)
+	host["/usr/local/lib/fluent-bit/out_trigger.so"] = plugin
+	host["/usr/local/bin/docker-fluentbit"] = build("docker-fluentbit", "./docker-fluentbit")
+	for _, file := range []string{"fluent-bit.conf", "plugins.conf"} {
+		host["/fluent-bit/etc/"+file] = filepath.Join(root, "docker-fluentbit", file)
+	}
+	host.image(t, name+":fluent-bit", "ENV PATH=/usr/local/bin:/usr/bin", `ENTRYPOINT ["/fluent-bit/bin/fluent-bit"]`, `CMD ["-c", "/fluent-bit/etc/fluent-bit.conf"]`)
+	printer := staticTree(t)
+	printer["/usr/local/bin/receiver"] = build("receiver", "./test/receiver/cmd/receiver")
+	printer.image(t, name+":receiver", "USER 65532", `ENTRYPOINT ["/usr/local/bin/receiver"]`, `CMD ["-listen", "0.0.0.0:8080"]`)
+	tryStack(t, compose, name, func(target string) string { return name + ":" + target })
 }
 
 // tryStandalone looks at what the image says of itself, and runs it: on the engine's socket, without rights, until it is healthy.

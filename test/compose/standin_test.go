@@ -182,8 +182,16 @@ func standIns(t *testing.T) {
 	build["/tmp"] = "/tmp"
 	build.image(t, "golang:1.26-bookworm", "ENV PATH=/usr/local/go/bin:/usr/bin:/bin GOPATH=/go GOTOOLCHAIN=local GOPROXY=file:///modules GONOSUMDB=* GOSUMDB=off")
 
-	box := tree{}
-	box["/bin/busybox"] = busybox
+	busyboxTree(t, busybox).image(t, busyboxImage)
+	fluentBitTree(t, fluentBit).image(t, "fluent/fluent-bit:"+fluentBitVersion(t))
+	staticTree(t).image(t, "gcr.io/distroless/static-debian12:nonroot", "USER 65532", "WORKDIR /home/nonroot")
+}
+
+const busyboxImage = "busybox:1.37"
+
+func busyboxTree(t *testing.T, busybox string) tree {
+	t.Helper()
+	box := tree{"/bin/busybox": busybox}
 	links := t.TempDir()
 	for _, applet := range []string{"sh", "cp", "cat", "ls", "sleep", "echo", "id", "stat"} {
 		if err := os.Symlink("busybox", filepath.Join(links, applet)); err != nil {
@@ -191,9 +199,12 @@ func standIns(t *testing.T) {
 		}
 		box["/bin/"+applet] = filepath.Join(links, applet)
 	}
-	box.image(t, "busybox:1.37")
+	return box
+}
 
-	host := tree{}
+func fluentBitTree(t *testing.T, fluentBit string) tree {
+	t.Helper()
+	host := tree{"/tmp": "/tmp"}
 	host.program(t, fluentBit, "/fluent-bit/bin/fluent-bit")
 	// A resolver of names, which the C library loads when it is asked for one.
 	for _, pattern := range []string{"/usr/lib/*/libnss_dns.so.2", "/usr/lib/*/libnss_files.so.2", "/usr/lib/*/libresolv.so.2"} {
@@ -205,18 +216,18 @@ func standIns(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty")
 	write(t, empty, "")
 	host["/fluent-bit/etc/parsers.conf"] = empty
-	host["/tmp"] = "/tmp"
-	host.image(t, "fluent/fluent-bit:"+fluentBitVersion(t))
+	return host
+}
 
-	static := tree{}
+func staticTree(t *testing.T) tree {
+	t.Helper()
 	users := filepath.Join(t.TempDir(), "passwd")
 	write(t, users, "root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n")
-	static["/etc/passwd"] = users
+	static := tree{"/etc/passwd": users, "/tmp": "/tmp"}
 	if _, err := os.Stat("/etc/ssl/certs/ca-certificates.crt"); err == nil {
 		static.add("/etc/ssl/certs/ca-certificates.crt")
 	}
-	static["/tmp"] = "/tmp"
-	static.image(t, "gcr.io/distroless/static-debian12:nonroot", "USER 65532", "WORKDIR /home/nonroot")
+	return static
 }
 
 var fluentBitArgument = regexp.MustCompile(`(?m)^ARG FLUENT_BIT=(\S+)$`)
