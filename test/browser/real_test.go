@@ -155,6 +155,8 @@ func TestRealProgram(t *testing.T) {
 	// A silence from an alert holds back what would have alerted, and can be ended.
 	b.press("1")
 	b.until(`document.querySelector('.alert') !== null`)
+	b.press("/", "t", "w", "o", kb.Escape) // the program also tells that alerts were refused, by an alert of its own
+	b.until(`document.querySelectorAll('.alert').length === 1`)
 	b.press("j", "s")
 	b.shows("dialog[open]", "Silence")
 	b.press(kb.Enter)
@@ -172,7 +174,7 @@ func TestRealProgram(t *testing.T) {
 	b.press(kb.Enter)
 	b.shows("#toast", "The silence ended")
 	r.flush("panic: four")
-	b.press("1")
+	b.press("1", "/", kb.Backspace, kb.Escape)
 	b.shows(".alert", "panic: four")
 }
 
