@@ -1,0 +1,104 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/test/receiver"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+)
+
+// socketClient speaks HTTP over a unix socket.
+func socketClient(path string) *http.Client {
+	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", path)
+	}}}
+}
+
+// TestAdministration asks the plugin in its host over a unix socket: a rule made there alerts, and is there after a hot reload, which finds the
+// address free, and leaves one listener.
+func TestAdministration(t *testing.T) {
+	each(t, func(t *testing.T, start func(setup) running) {
+		server := receiver.New(t)
+		s := single(t, document(server, simple("boom", "boom")))
+		socket := filepath.Join(s.dir, "admin.sock")
+		s.instances[0]["admin.listen"] = "unix://" + socket
+		h := start(s)
+		client := socketClient(socket)
+		ask := func(method, path, body string, header ...string) (int, map[string]any) {
+			t.Helper()
+			r, err := http.NewRequestWithContext(t.Context(), method, "http://admin"+path, strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := 0; i < len(header); i += 2 {
+				r.Header.Set(header[i], header[i+1])
+			}
+			resp, err := client.Do(r)
+			if err != nil {
+				t.Fatalf("%s %s: %v\n%s", method, path, err, tail(h.log()))
+			}
+			defer func() { _ = resp.Body.Close() }()
+			text, err := io.ReadAll(resp.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out := map[string]any{}
+			_ = json.Unmarshal(text, &out) // metrics are no JSON
+			return resp.StatusCode, out
+		}
+		arrived := func(message string) {
+			t.Helper()
+			deadline, tick := time.After(time.Minute), time.NewTicker(10*time.Millisecond)
+			defer tick.Stop()
+			for !slices.ContainsFunc(server.Alerts(), func(a trigger.Alert) bool { return a.Message == message }) {
+				select {
+				case <-tick.C:
+				case <-deadline:
+					t.Fatalf("no alert %q\n%s", message, tail(h.log()))
+				}
+			}
+		}
+		for _, path := range []string{"/healthz", "/readyz", "/metrics", "/", "/api/v1/openapi.json", "/api/v1/instances", "/api/v1/rules", "/api/v1/triggers"} {
+			if status, _ := ask("GET", path, ""); status != 200 {
+				t.Errorf("GET %s: %d", path, status)
+			}
+		}
+		if status, answer := ask("POST", "/api/v1/rules", `{"name":"made","keywords":["made"],"cooldown":"0s"}`); status != 201 {
+			t.Fatalf("making a rule: %d %v", status, answer)
+		}
+		h.feed("boom 1", "made 1")
+		arrived("boom 1")
+		arrived("made 1")
+		for n := range 3 {
+			h.reload()
+			if status, answer := ask("GET", "/api/v1/rules/made", ""); status != 200 || answer["managed"] != true {
+				t.Fatalf("after hot reload %d: %d %v", n+1, status, answer)
+			}
+			h.feed(fmt.Sprint("made after reload ", n))
+			arrived(fmt.Sprint("made after reload ", n))
+		}
+		if _, answer := ask("GET", "/api/v1/stats", ""); len(answer["problems"].([]any)) != 0 || answer["instance"] != "one" {
+			t.Errorf("stats: %v", answer)
+		}
+		if status, _ := ask("DELETE", "/api/v1/rules/made", "", "If-Match", "*"); status != 204 {
+			t.Errorf("deleting the rule: %d", status)
+		}
+		if took := h.stop(); took > 3*time.Second {
+			t.Errorf("the exit took %s", took)
+		}
+		if resp, err := client.Get("http://admin/healthz"); err == nil {
+			_ = resp.Body.Close()
+			t.Error("the administration answers after the end")
+		}
+	})
+}
