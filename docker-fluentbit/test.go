@@ -73,6 +73,11 @@ func watchFiles(ctx context.Context, tick <-chan time.Time, run func() []string)
 		if now := contents(files); !maps.Equal(now, known) {
 			files = run()
 			known = contents(files)
+			for f := range known { // what changed during the run was perhaps read before: it is run again
+				if before, ok := now[f]; ok {
+					known[f] = before
+				}
+			}
 		}
 	}
 }
