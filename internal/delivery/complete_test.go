@@ -2,6 +2,8 @@ package delivery
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -9,16 +11,23 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
-// remember makes the receiver keep the messages of what it is sent.
-func remember(r *receiver) *[]string {
+// remember makes the receiver keep the messages of what it is sent. The function returns them.
+func remember(r *receiver) func() []string {
+	var mu sync.Mutex
 	var got []string
 	r.set(func(_ context.Context, _ string, alerts []trigger.Alert) trigger.Result {
+		mu.Lock()
+		defer mu.Unlock()
 		for _, a := range alerts {
 			got = append(got, a.Message)
 		}
 		return trigger.Result{Outcome: trigger.Delivered}
 	})
-	return &got
+	return func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(got)
+	}
 }
 
 func held(n int, targets ...string) Item {
@@ -44,12 +53,12 @@ func TestAHeldAlertLeavesWhenItIsComplete(t *testing.T) {
 		}
 		must(t, w.d.Complete(context.Background(), []Item{complete(held(0, "a"))}))
 		synctest.Wait()
-		if len(*got) != 2 || (*got)[1] != "whole" {
-			t.Fatalf("%q", *got)
+		if len(got()) != 2 || got()[1] != "whole" {
+			t.Fatalf("%q", got())
 		}
 		w.pass(time.Minute)
-		if len(*got) != 3 || (*got)[2] != "m" || w.counts("a").Delivered != 3 {
-			t.Errorf("what nobody completes does not leave as it was accepted, once: %q", *got)
+		if len(got()) != 3 || got()[2] != "m" || w.counts("a").Delivered != 3 {
+			t.Errorf("what nobody completes does not leave as it was accepted, once: %q", got())
 		}
 	})
 }
@@ -65,12 +74,12 @@ func TestAHeldAlertInTheBacklog(t *testing.T) {
 		must(t, w.d.Complete(context.Background(), []Item{complete(held(1, "a"))}))
 		release()
 		w.pass(5 * time.Second)
-		if len(*got) != 1 || (*got)[0] != "whole" {
-			t.Fatalf("%q", *got)
+		if len(got()) != 1 || got()[0] != "whole" {
+			t.Fatalf("%q", got())
 		}
 		w.pass(time.Minute)
-		if len(*got) != 2 || w.counts("a").Delivered != 2 {
-			t.Errorf("%q", *got)
+		if len(got()) != 2 || w.counts("a").Delivered != 2 {
+			t.Errorf("%q", got())
 		}
 	})
 }

@@ -60,8 +60,8 @@ func (r tree) image(t *testing.T, name string, changes ...string) {
 		args = append(args, "--change", change)
 	}
 	imported := exec.Command("docker", append(args, "-", name)...)
-	var said bytes.Buffer
-	imported.Stdout, imported.Stderr, archive.Stderr = &said, &said, &said
+	var said, archived bytes.Buffer
+	imported.Stdout, imported.Stderr, archive.Stderr = &said, &said, &archived
 	var err error
 	if imported.Stdin, err = archive.StdoutPipe(); err != nil {
 		t.Fatal(err)
@@ -71,7 +71,7 @@ func (r tree) image(t *testing.T, name string, changes ...string) {
 	}
 	t.Cleanup(func() { _ = exec.Command("docker", "rmi", name).Run() }) // it may be gone
 	if err := archive.Run(); err != nil {
-		t.Fatalf("tar: %v\n%s", err, &said)
+		t.Fatalf("tar: %v\n%s", err, &archived)
 	}
 	if err := imported.Wait(); err != nil {
 		t.Fatalf("docker import %s: %v\n%s", name, err, &said)

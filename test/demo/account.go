@@ -61,6 +61,7 @@ type account struct {
 	by         map[string]int64
 	seen       map[string]bool
 	alerts     int
+	rollups    int // of the alerts
 	duplicates int
 	problems   []string
 }
@@ -106,6 +107,9 @@ func (a *account) receive(r receiver.Request, printer *receiver.Printer) {
 
 func (a *account) count(alert trigger.Alert) {
 	a.alerts++
+	if alert.Kind == trigger.KindRollup {
+		a.rollups++
+	}
 	t := a.rules[alert.Rule]
 	if t == nil {
 		a.problems = append(a.problems, fmt.Sprintf("an alert of rule %q was not expected", alert.Rule))
@@ -189,7 +193,7 @@ func (a *account) print(w io.Writer, took time.Duration) {
 	for _, reason := range receiver.Reasons(a.by) {
 		reasons = append(reasons, fmt.Sprintf("%s %d", strings.ReplaceAll(reason, "_", " "), a.by[reason]))
 	}
-	fmt.Fprintf(w, "\n%d lines in %.1f s, %d alerts, %d held back (%s)", a.lines, took.Seconds(), a.alerts, sum.suppressed, strings.Join(reasons, ", "))
+	fmt.Fprintf(w, "\n%d lines in %.1f s, %d alerts and %d roll-ups, %d held back (%s)", a.lines, took.Seconds(), a.alerts-a.rollups, a.rollups, sum.suppressed, strings.Join(reasons, ", "))
 	if a.duplicates > 0 {
 		fmt.Fprintf(w, ", %d arrived twice", a.duplicates)
 	}
