@@ -97,9 +97,12 @@ func (h *host) failedInit() (rc cInt) {
 
 // init starts an instance. At first start a configuration with a problem is refused; at a hot reload, which Fluent Bit would not survive,
 // the broken parts are left out, and when nothing can be read, what ran before runs on.
-func (h *host) init(param func(string) string) (instanceKey, bool) {
+func (h *host) init(get func(string) string) (instanceKey, bool) {
 	h.starting.Lock()
 	defer h.starting.Unlock()
+	params := newParameters(get)
+	defer params.seal()
+	param := params.lookup
 	id, ok := h.chooseID(param("id"))
 	log := h.logger(id)
 	if !ok {

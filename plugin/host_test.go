@@ -70,6 +70,24 @@ func TestInstancesAreCalledAsFluentBitCallsThem(t *testing.T) {
 	}
 }
 
+// TestParametersAreReadInInitAlone reloads an instance with flat parameters: Fluent Bit's pointer is not used, and the parameters are as they were.
+func TestParametersAreReadInInitAlone(t *testing.T) {
+	h, log := newTestHost(t)
+	h.preRegister(false)
+	get, over := params(t, "id", "a", "rule.boom.severity", "critical"), false
+	p := h.instances[start(t, h, func(key string) string {
+		if over {
+			t.Errorf("the parameter %q is read after Init", key)
+		}
+		return get(key)
+	})]
+	over = true
+	p.Reload()
+	if s := p.Settings(); len(s.Rules) != 1 || s.Rules[0].Name != "boom" || s.Rules[0].Severity.String() != "critical" {
+		t.Errorf("after a reload the rules are %+v\n%s", s.Rules, log())
+	}
+}
+
 func TestIDGivenTwice(t *testing.T) {
 	h, log := newTestHost(t)
 	h.preRegister(false)

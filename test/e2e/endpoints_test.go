@@ -1,0 +1,199 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/test/receiver"
+)
+
+// endpoint is one call of the administration: a route of its document, and what stands in it.
+type endpoint struct {
+	route   string // method and path, as in the document
+	path    string // with what stands for the parameters; "": as in the route
+	body    string
+	missing bool // what is asked for is not there: 404
+}
+
+// endpoints calls every route of the document, in an order in which what is made is there when it is asked for.
+func endpoints(target string) []endpoint {
+	all := []endpoint{
+		{route: "GET /healthz"}, {route: "GET /readyz"}, {route: "GET /metrics"}, {route: "GET /api/v1/openapi.json"},
+		{route: "GET /api/v1/instances"}, {route: "GET /api/v1/stats"}, {route: "POST /-/reload"},
+		{route: "GET /api/v1/events"}, {route: "GET /api/v1/events/{id}", path: "/api/v1/events/al_none", missing: true},
+		{route: "GET /api/v1/deliveries"}, {route: "GET /api/v1/dead-letters"},
+		{route: "GET /api/v1/dead-letters/{target}/{alert}", path: "/api/v1/dead-letters/hook/al_none", missing: true},
+		{route: "GET /api/v1/alerts/stream"}, {route: "GET /api/v1/tap"},
+		{route: "GET /api/v1/workloads"}, {route: "GET /api/v1/workloads/{workload}/effective-rules", path: "/api/v1/workloads/shop%2Fapi/effective-rules"},
+		{route: "POST /api/v1/explain", body: `{"line":"boom","workload":"shop/api"}`},
+		{route: "POST /api/v1/rules/test", body: `{"name":"boom","lines":["boom 1","all is well"]}`},
+		{route: "POST /api/v1/triggers/{name}/test", path: "/api/v1/triggers/hook/test"},
+		{route: "PUT /api/v1/workloads/{workload}/disabled/{rule}", path: "/api/v1/workloads/shop%2F*/disabled/boom"},
+		{route: "DELETE /api/v1/workloads/{workload}/disabled/{rule}", path: "/api/v1/workloads/shop%2F*/disabled/boom"},
+		{route: "POST /api/v1/dead-letters/redeliver", body: `{"all":true}`}, {route: "POST /api/v1/dead-letters/drop", body: `{"all":true}`},
+		{route: "POST /api/v1/silences", body: fmt.Sprintf(`{"rule":"none","until":%q}`, time.Now().Add(time.Hour).Format(time.RFC3339))}, {route: "GET /api/v1/silences"},
+		{route: "DELETE /api/v1/silences/{id}", path: "/api/v1/silences/{id}"},
+	}
+	for _, c := range []struct{ route, path, name, create, change string }{
+		{"/api/v1/rules", "/api/v1/rules", "tour", `{"name":"tour","keywords":["tour"]}`, `{"cooldown":"1h"}`},
+		{"/api/v1/triggers", "/api/v1/triggers", "tour", fmt.Sprintf(`{"name":"tour","url":%q}`, target), `{"severity":["critical"]}`},
+		{"/api/v1/workloads/{workload}/rules", "/api/v1/workloads/shop%2F*/rules", "own", `{"name":"own","keywords":["own"]}`, `{"cooldown":"1h"}`},
+		{"/api/v1/workloads/{workload}/overrides", "/api/v1/workloads/shop%2F*/overrides", "boom", `{"rule":"boom","cooldown":"1h"}`, `{"cooldown":"2h"}`},
+	} {
+		one, route := c.path+"/"+c.name, c.route+"/{name}"
+		all = append(all, endpoint{route: "POST " + c.route, path: c.path, body: c.create}, endpoint{route: "GET " + c.route, path: c.path},
+			endpoint{route: "GET " + route, path: one}, endpoint{route: "PATCH " + route, path: one, body: c.change},
+			endpoint{route: "DELETE " + route, path: one})
+	}
+	return append(all, endpoint{route: "GET /api/v1/audit"})
+}
+
+// tour calls every route that the document of an administration lists, with and without the token.
+func tour(t *testing.T, socket, token, target string) {
+	t.Helper()
+	client := socketClient(socket)
+	call := func(e endpoint, path, token string) (int, map[string]any) {
+		method, route, _ := strings.Cut(e.route, " ")
+		if path == "" {
+			path = route
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel() // which ends a stream
+		r, err := http.NewRequestWithContext(ctx, method, "http://admin"+path, strings.NewReader(e.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.body != "" {
+			r.Header.Set("Content-Type", "application/json")
+		}
+		if method == http.MethodPatch || method == http.MethodDelete {
+			r.Header.Set("If-Match", "*")
+		}
+		if token != "" {
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
+		resp, err := client.Do(r)
+		if err != nil {
+			t.Fatalf("%s: %v", e.route, err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		out := map[string]any{}
+		if kind := resp.Header.Get("Content-Type"); strings.HasSuffix(kind, "json") {
+			text, err := io.ReadAll(resp.Body)
+			if err == nil {
+				err = json.Unmarshal(text, &out)
+			}
+			if err != nil {
+				t.Errorf("%s: %v", e.route, err)
+			}
+		}
+		return resp.StatusCode, out
+	}
+	_, document := call(endpoint{route: "GET /api/v1/openapi.json"}, "", token)
+	called := map[string]bool{}
+	id := ""
+	for _, e := range endpoints(target) {
+		called[e.route] = true
+		path := strings.ReplaceAll(e.path, "{id}", id)
+		want := http.StatusUnauthorized
+		if strings.HasSuffix(e.route, "z") { // health
+			want = http.StatusOK
+		}
+		if status, _ := call(e, path, ""); status != want {
+			t.Errorf("%s without a token: %d, want %d", e.route, status, want)
+		}
+		status, answer := call(e, path, token)
+		if e.missing && status != http.StatusNotFound || !e.missing && status/100 != 2 {
+			t.Errorf("%s: %d %v", e.route, status, answer)
+		}
+		if text, ok := answer["id"].(string); ok {
+			id = text
+		}
+	}
+	paths, _ := document["paths"].(map[string]any)
+	if len(paths) == 0 {
+		t.Fatal("the document lists no paths")
+	}
+	for path, methods := range paths {
+		for method := range methods.(map[string]any) {
+			if route := strings.ToUpper(method) + " " + path; method != "parameters" && !called[route] {
+				t.Errorf("%s is in the document and was not called", route)
+			}
+		}
+	}
+}
+
+// TestEveryEndpoint calls every route of the administration in the plugin's hosts.
+func TestEveryEndpoint(t *testing.T) {
+	each(t, func(t *testing.T, start func(setup) running) {
+		server := receiver.New(t)
+		s := single(t, document(server, simple("boom", "boom")))
+		socket := filepath.Join(s.dir, "admin.sock")
+		s.instances[0]["admin.listen"] = "unix://" + socket
+		s.instances[0]["admin.token_file"] = writeFile(t, s.dir, "tokens", "ops:a-token-of-the-tests\n")
+		h := start(s)
+		t.Cleanup(func() {
+			if t.Failed() {
+				t.Log(tail(h.log()))
+			}
+		})
+		tour(t, socket, "a-token-of-the-tests", server.URL("/tour"))
+		h.stop()
+	})
+}
+
+// TestEveryEndpointStandalone calls every route of docker-fluentbit run. No engine answers it meanwhile.
+func TestEveryEndpointStandalone(t *testing.T) {
+	server, dir := receiver.New(t), t.TempDir()
+	socket, binary := filepath.Join(dir, "admin.sock"), filepath.Join(dir, "docker-fluentbit")
+	if out, err := exec.Command("go", "build", "-o", binary, "../../docker-fluentbit").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	top := fmt.Sprintf("store = %q\n[admin]\nlisten = %q\ntoken_file = %q\n", filepath.Join(dir, "store.db"), "unix://"+socket,
+		writeFile(t, dir, "tokens", "ops:a-token-of-the-tests\n"))
+	config := writeFile(t, dir, "rules.toml", top+document(server, simple("boom", "boom")))
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = log.Close() }() // it is read by name
+	cmd := exec.Command(binary, "run", "-c", config, "-H", "unix://"+filepath.Join(dir, "no-engine.sock"))
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() }) // it has ended where all is well
+	client := socketClient(socket)
+	deadline, tick := time.After(patience), time.NewTicker(20*time.Millisecond)
+	defer tick.Stop()
+	for {
+		if resp, err := client.Get("http://admin/healthz"); err == nil {
+			_ = resp.Body.Close()
+			break
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			text, _ := os.ReadFile(log.Name())
+			t.Fatalf("the administration does not answer\n%s", text)
+		}
+	}
+	tour(t, socket, "a-token-of-the-tests", server.URL("/tour"))
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		text, _ := os.ReadFile(log.Name())
+		t.Errorf("it ended badly: %v\n%s", err, text)
+	}
+}
