@@ -64,6 +64,7 @@ type tail struct {
 	rewound  bool       // the cursor was restored: the log has to be looked at, even of a container that does not run
 
 	health atomic.Pointer[string] // as it was told or seen last
+	twice  bool                   // what an ended container wrote last is looked for once more
 
 	mu    sync.Mutex // held while records are joined and handed over
 	join  joiner
@@ -177,6 +178,12 @@ func (t *tail) attempt(ctx context.Context) (fresh int, err error) {
 	case now.Running:
 		return 0, io.EOF
 	}
+	// A stream that a broken record ended says nothing of what was written until the container ended.
+	if !t.twice && errors.Is(t.probe(ctx), errUnseen) {
+		t.twice = true
+		return 0, errAgain
+	}
+	t.twice = false
 	if remnant != nil {
 		if err := t.take(ctx, remnant); err != nil {
 			return 0, err
