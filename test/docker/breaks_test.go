@@ -84,6 +84,9 @@ func TestLongScenarios(t *testing.T) {
 	}{
 		{"behind-500k", behind(500_000)},
 		{"corrupt-record", corruptRecord},
+		{"behind-50k", behind(50_000)},
+		{"rotation-100k-x3", rotation("json-file", 4000, "max-size=100k", "max-file=3")},
+		{"rotation-local-100k-x3", rotation("local", 4000, "max-size=100k", "max-file=3", "compress=false")},
 		{"rotation-100k-x1", rotation("json-file", 4000, "max-size=100k", "max-file=1")},
 		{"rotation-1m-x5-compressed", compressedRotation},
 		{"writes-faster-than-it-is-read", floods},

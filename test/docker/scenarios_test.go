@@ -29,13 +29,9 @@ func TestScenarios(t *testing.T) {
 		{"quiet", quiet},
 		{"drivers", drivers},
 		{"removed-renamed-recreated", removed},
-		{"rm-bursts", rmBursts},
 		{"truncated-from-outside", truncated},
 		{"proxy-cuts", proxyCuts},
-		{"rotation-100k-x3", rotation("json-file", 4000, "max-size=100k", "max-file=3")},
-		{"rotation-local-100k-x3", rotation("local", 4000, "max-size=100k", "max-file=3", "compress=false")},
 		{"behind-5k", behind(5_000)},
-		{"behind-50k", behind(50_000)},
 		{"compose", compose},
 	} {
 		t.Run(s.name, func(t *testing.T) {
@@ -226,9 +222,7 @@ func sorted(lines []string) []string {
 	return lines
 }
 
-// rmBursts starts containers that end at once and are removed with their logs. How many are seen depends on the machine; none is seen twice.
-func rmBursts(t *testing.T, e *engine, f *follower) { rmBurst(t, e, f, 24) }
-
+// rmBurst starts containers that end at once and are removed with their logs. How many are seen depends on the machine; none is seen twice.
 func rmBurst(t *testing.T, e *engine, f *follower, number int) {
 	f.start()
 	var all []*exec.Cmd
