@@ -174,7 +174,9 @@ func TestRealProgram(t *testing.T) {
 	b.press(kb.Enter)
 	b.shows("#toast", "The silence ended")
 	r.flush("panic: four")
-	b.press("1", "/", kb.Backspace, kb.Escape)
+	b.press("1")
+	b.until(`document.querySelector('.alert') !== null`) // the view is there, and with it the field
+	b.press("/", kb.Backspace, kb.Backspace, kb.Backspace, kb.Escape)
 	b.shows(".alert", "panic: four")
 }
 
