@@ -351,3 +351,78 @@ func TestTemplatesAreBounded(t *testing.T) {
 	}
 	r.counts()
 }
+
+func TestARollUpIsNeverOlderThanWhatItTells(t *testing.T) {
+	bucket := Limits{PerContainer: Bucket{Rate: Rate{Count: 1, Per: time.Hour}, Burst: 1}, MaxKeys: 100}
+	r := newRun(t, Settings{Limits: bucket, Rules: []RuleSettings{
+		{Name: "other", Pattern: "y"},
+		{Name: "r", Pattern: "x", Cooldown: time.Minute, Rollup: true, Count: 2, Within: time.Second},
+	}})
+	r.line("y") // takes the token
+	r.line("x") // held back by the threshold: no roll-up is made for it
+	r.pass(time.Hour - 30*time.Second)
+	r.line("x")
+	r.line("x") // held back by the bucket
+	if got := r.later(59 * time.Second); len(got) != 0 {
+		t.Errorf("a roll-up before a cooldown has passed: %+v", got)
+	}
+	if got := r.later(time.Second); len(got) != 1 || got[0].Time != r.now || got[0].Last != t0+int64(time.Hour-30*time.Second) {
+		t.Errorf("want a roll-up one cooldown after what the bucket held back: %+v", got)
+	}
+
+	rule := RuleSettings{Name: "r", Pattern: "x", Cooldown: time.Hour, Rollup: true}
+	r = newRun(t, Settings{Rules: []RuleSettings{rule}})
+	r.line("x")
+	r.pass(30 * time.Second)
+	r.line("x")
+	r.later(570 * time.Second)
+	rule.Cooldown = time.Minute
+	r.apply(Settings{Rules: []RuleSettings{rule}})
+	if got := r.later(time.Second); len(got) != 1 || got[0].Time != t0+int64(10*time.Minute) {
+		t.Errorf("want the roll-up of a window that a reload closes at the reload: %+v", got)
+	}
+}
+
+func TestAnEscalationGoesOnByHitsThatAreSilenced(t *testing.T) {
+	r := newRun(t, Settings{Rules: []RuleSettings{{
+		Name: "r", Pattern: "x", Cooldown: time.Minute, Escalate: []Escalation{{After: 100 * time.Second, Severity: SeverityCritical}},
+	}}})
+	r.line("x")
+	r.pass(30 * time.Second)
+	r.line("x")
+	r.silence(Silence{ID: "s", Matchers: Matchers{Rule: "r"}, From: r.now + int64(20*time.Second), Until: r.now + int64(40*time.Second)})
+	r.pass(30 * time.Second)
+	r.line("x")
+	if got := r.later(40 * time.Second); len(got) != 1 || got[0].Kind != KindRollup || got[0].Severity != SeverityCritical || got[0].Time != r.now {
+		t.Errorf("want the step to be told: %+v", got)
+	}
+}
+
+func TestWhatAForgottenWaitHadToTellIsCounted(t *testing.T) {
+	r := newRun(t, Settings{Limits: Limits{MaxKeys: 1}, Rules: []RuleSettings{{Name: "r", Pattern: "x", Absent: time.Hour}}})
+	for _, workload := range []string{"a", "b"} {
+		r.record(Record{Text: []byte("x"), Source: &Source{Workload: workload}})
+	}
+	if c := r.counts()["r"]; c.Hits != 2 || c.Forgotten != 1 {
+		t.Errorf("%+v: want one of two hits forgotten", c)
+	}
+}
+
+func TestAWindowThatStaysOpenDoesNotOutlastAStepBack(t *testing.T) {
+	r := newRun(t, Settings{
+		Limits: Limits{PerContainer: Bucket{Rate: Rate{Count: 1, Per: time.Hour}, Burst: 1}, MaxKeys: 100},
+		Rules:  []RuleSettings{{Name: "r", Pattern: "x", Cooldown: 4 * time.Minute, Rollup: true}},
+	})
+	r.line("x")
+	r.line("x")
+	r.later(4 * time.Minute) // no token: it stays open for a minute
+	r.pass(-time.Hour)
+	r.line("x")
+	if got := r.later(time.Minute); len(got) != 0 {
+		t.Errorf("a roll-up without a token: %+v", got)
+	}
+	r.pass(3*time.Minute + time.Second)
+	if got := r.later(time.Hour); len(got) != 1 || got[0].Suppressed[ReasonCooldown] != 2 {
+		t.Errorf("want what was held back over a step back told: %+v", got)
+	}
+}

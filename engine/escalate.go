@@ -21,7 +21,7 @@ func (c *cell) nextStep() int64 {
 	if c.began == 0 || c.escalated >= len(steps) {
 		return 0
 	}
-	at := max(c.began+int64(steps[c.escalated].After), c.since)
+	at := max(c.began+int64(steps[c.escalated].After), c.sample.at)
 	if at-c.lastHit >= c.rule.window() {
 		return 0
 	}
@@ -34,7 +34,7 @@ func (c *cell) escalate(r *rule, at int64) Severity {
 	if len(steps) == 0 {
 		return SeverityUnknown
 	}
-	if c.began == 0 {
+	if c.began == 0 || at-c.lastHit >= r.window() { // what went on is over, when its roll-up could leave only now
 		c.began, c.escalated = at, 0
 	}
 	for c.escalated < len(steps) && c.began+int64(steps[c.escalated].After) <= at {

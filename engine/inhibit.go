@@ -168,7 +168,7 @@ func (h *inhibitor) last(i *inhibit, s *Source) (fired, bool) {
 	return *f, true
 }
 
-// alerted notes that an alert leaves. One that says that all is well again ends what its kind began.
+// alerted notes that an alert leaves. One that says that all is well again ends what is kept for its source, whichever alert began that.
 func (h *inhibitor) alerted(all []*inhibit, s *subject, now int64, over bool) {
 	for _, i := range all {
 		if i.source.holds(s) {
@@ -193,12 +193,13 @@ func (h *inhibitor) note(i *inhibit, s *Source, both bool, now int64, over bool)
 		}
 	}
 	h.touch(string(h.key))
-	at := &f.Source
-	if both {
-		at = &f.Both
-	}
-	if *at = now; over {
-		*at = 0
+	switch {
+	case over:
+		*f = fired{}
+	case both:
+		f.Both = now
+	default:
+		f.Source = now
 	}
 }
 

@@ -149,3 +149,44 @@ func TestBrokenInhibitionsAreLeftOut(t *testing.T) {
 		t.Errorf("%v, %v", n.Broken(), err)
 	}
 }
+
+func TestARaisedSeverityInhibits(t *testing.T) {
+	r := newRun(t, Settings{
+		Rules: []RuleSettings{
+			{Name: "source", Pattern: "a", Escalate: []Escalation{{After: 30 * time.Second, Severity: SeverityCritical}}},
+			{Name: "target", Pattern: "b"},
+		},
+		Inhibits: []InhibitSettings{{Source: Matchers{Severity: []Severity{SeverityCritical}}, Target: Matchers{Rule: "target"}, For: time.Minute}},
+	})
+	r.line("a")
+	if len(r.line("b")) != 1 {
+		t.Error("a warning inhibits")
+	}
+	r.pass(40 * time.Second)
+	if got := r.line("a"); len(got) != 1 || got[0].Severity != SeverityCritical {
+		t.Fatalf("want it raised: %+v", got)
+	}
+	if len(r.line("b")) != 0 {
+		t.Error("the raised alert does not inhibit")
+	}
+}
+
+func TestARecoveryEndsAnInhibitionWhateverItsLine(t *testing.T) {
+	r := newRun(t, Settings{
+		Rules: []RuleSettings{{Name: "beat", Pattern: "beat", Absent: time.Minute}, {Name: "r", Pattern: "boom"}},
+		Inhibits: []InhibitSettings{{
+			Source: Matchers{Rule: "beat", Severity: []Severity{SeverityWarning}}, Target: Matchers{Message: "boom"}, For: time.Hour,
+		}},
+	})
+	r.line("quiet")
+	r.pass(2 * time.Minute)
+	if got := r.line("boom"); len(got) != 1 || got[0].Kind != KindAbsence {
+		t.Fatalf("want the absence, which inhibits: %+v", got)
+	}
+	if got := r.record(Record{Text: []byte("beat"), Severity: SeverityInfo}); len(got) != 1 || got[0].Kind != KindRecovered {
+		t.Fatalf("want the recovery: %+v", got)
+	}
+	if got := r.line("boom"); len(got) != 1 {
+		t.Errorf("what recovered still inhibits: %+v", got)
+	}
+}

@@ -11,11 +11,13 @@ func (w *Worker) Judge(h *Hit, now int64, dst []Alert) []Alert {
 	if !v.alert {
 		return dst
 	}
+	alert := h.alert(&v)
 	if len(w.snapshot.inhibits) > 0 {
 		s := h.subject()
+		s.source, s.severity = alert.Source, alert.Severity
 		w.engine.inhibitor.alerted(w.snapshot.inhibits, &s, now, v.kind == KindRecovered)
 	}
-	return w.withContext(h, h.alert(&v), now, dst)
+	return w.withContext(h, alert, now, dst)
 }
 
 // attempt is a hit as the limiter sees it.
@@ -98,9 +100,7 @@ func (l *limiter) judge(a *attempt, now int64, dst []Alert) ([]Alert, verdict) {
 	if c.rule == nil || c.sample == nil {
 		c.rule = r
 	}
-	if now < c.lastAlert {
-		c.lastAlert = now
-	}
+	c.stepBack(now)
 	a.crossed = l.mark(a, c, now)
 	a.known = l.sighted(a, now)
 	c.goesOn(r, now)
@@ -145,10 +145,19 @@ func (l *limiter) verdict(a *attempt, c *cell, now int64) (why Reason, held bool
 
 // cooling reports whether the key's window is open.
 func (c *cell) cooling(r *rule, now int64) bool {
-	if r.settings.Cooldown <= 0 || c.lastAlert == 0 {
+	if r.settings.Cooldown <= 0 {
 		return false
 	}
-	return now-c.lastAlert < int64(r.settings.Cooldown) || now < c.until
+	return c.lastAlert != 0 && now-c.lastAlert < int64(r.settings.Cooldown) || now < c.until
+}
+
+// stepBack makes what seems to lie in the future, since the clock stepped back, of now.
+func (c *cell) stepBack(now int64) {
+	c.lastAlert, c.since, c.last = min(c.lastAlert, now), min(c.since, now), min(c.last, now)
+	c.until = min(c.until, now+int64(maxProlonged))
+	if c.sample != nil {
+		c.sample.at = min(c.sample.at, now)
+	}
 }
 
 // hold counts a hit that makes no alert of its own.
@@ -160,7 +169,9 @@ func (l *limiter) hold(a *attempt, c *cell, why Reason, now int64) {
 	c.suppressed[why]++
 	a.rule.counters.suppress(why)
 	if why == ReasonCooldown || why == ReasonRateLimit {
-		l.owe(a, c)
+		l.owe(a, c, now)
+	} else if c.sample != nil { // what goes on does so because of this hit, too
+		l.due.set(&c.timer, c.deadline())
 	}
 	l.touchCell(c)
 }

@@ -61,6 +61,9 @@ func newLimiter(limits Limits) *limiter {
 	l.buckets, _ = simplelru.NewLRU(size, func(_ uint64, b *bucket) { l.forgotten(bucketPrefix + b.key) })
 	l.watches, _ = simplelru.NewLRU(size, func(_ string, w *watch) {
 		l.due.set(&w.timer, 0)
+		if w.rule != nil {
+			w.rule.counters.forgotten.Add(untold(&w.suppressed))
+		}
 		l.forgotten(watchPrefix + w.key)
 	})
 	l.sightings, _ = simplelru.NewLRU(size, func(id templateID, _ *sighting) { l.forgotten(id.stateKey()) })
@@ -136,9 +139,10 @@ func (l *limiter) dropCell(c *cell) {
 }
 
 // untold returns how many hits the next alert of the key will tell of beside its own.
-func (c *cell) untold() int64 {
-	var n int64
-	for _, k := range c.suppressed {
+func (c *cell) untold() int64 { return untold(&c.suppressed) }
+
+func untold(suppressed *[NumReasons]int64) (n int64) {
+	for _, k := range suppressed {
 		n += k
 	}
 	return n

@@ -20,6 +20,7 @@ const (
 
 // sample is one of the hits that a key holds back, for the roll-up that tells of them.
 type sample struct {
+	at        int64 // when it came
 	source    *Source
 	stream    Stream
 	severity  Severity
@@ -30,10 +31,10 @@ type sample struct {
 }
 
 // sample copies what a roll-up needs of a hit.
-func (h *Hit) sample() *sample {
+func (h *Hit) sample(now int64) *sample {
 	a := h.alert(&verdict{})
 	s := &sample{
-		source: a.Source, stream: a.Stream, severity: a.Severity, message: cutUTF8(a.Message, maxSample), summary: a.Summary, captures: a.Captures,
+		at: now, source: a.Source, stream: a.Stream, severity: a.Severity, message: cutUTF8(a.Message, maxSample), summary: a.Summary, captures: a.Captures,
 	}
 	s.truncated = a.Truncated || len(s.message) < len(a.Message)
 	if s.truncated {
@@ -62,24 +63,24 @@ func (r *rule) window() int64 {
 func (c *cell) owed() int64 { return c.suppressed[ReasonCooldown] + c.suppressed[ReasonRateLimit] }
 
 // owe notes that a hit was held back which a roll-up, or a step of an escalation, is to tell of.
-func (l *limiter) owe(a *attempt, c *cell) {
+func (l *limiter) owe(a *attempt, c *cell, now int64) {
 	set := &a.rule.settings
 	if set.DryRun || !set.Rollup && len(set.Escalate) == 0 {
 		return
 	}
 	if c.sample == nil {
-		c.sample, c.rule = a.hit.sample(), a.rule
+		c.sample, c.rule = a.hit.sample(now), a.rule
 	}
 	l.due.set(&c.timer, c.deadline())
 }
 
-// closes returns when the key's window closes by its settings: counted from the last alert, or where what is held back began to be so later, from
-// there.
+// closes returns when the key's window closes by its settings: counted from the last alert, or where no window was open when the sample was held back,
+// from there.
 func (c *cell) closes() int64 {
-	if at := c.lastAlert + c.rule.window(); c.lastAlert != 0 && c.since < at {
+	if at := c.lastAlert + c.rule.window(); c.lastAlert != 0 && c.sample.at < at {
 		return at
 	}
-	return c.since + c.rule.window()
+	return c.sample.at + c.rule.window()
 }
 
 // deadline returns when the key next has something to tell by itself; 0 = never, as things stand.
@@ -119,6 +120,7 @@ func (l *limiter) cellDue(c *cell, at int64, dst []Alert) []Alert {
 	c.rule.counters.rollups.Add(1)
 	l.told(c, at)
 	a.Severity = max(a.Severity, c.escalate(c.rule, at))
+	about.severity = a.Severity
 	l.leaves(&about, at)
 	return append(dst, a)
 }

@@ -61,7 +61,8 @@ func (l *limiter) current(r *rule, key, workload string) *rule {
 }
 
 // adopt puts the rules of a snapshot in force for what time makes, and their limits. Deadlines are measured anew, so that what a rule changed
-// applies at once. What a rule that is gone waited for is forgotten.
+// applies at once: from now on, for a moment before would be one at which it was not so. What was restored is due when it was. What a rule that is
+// gone waited for is forgotten.
 func (l *limiter) adopt(n *Snapshot) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -69,21 +70,31 @@ func (l *limiter) adopt(n *Snapshot) {
 	l.rules = n
 	for _, c := range l.cells.Values() {
 		if c.sample != nil {
+			live := c.rule != nil
 			c.rule = l.current(c.rule, c.key, c.sample.source.Workload)
-			l.due.set(&c.timer, c.deadline())
+			l.due.set(&c.timer, l.fromNow(c.deadline(), live))
 		}
 	}
 	l.dropping = true
 	for _, w := range l.watches.Values() {
+		live := w.rule != nil
 		w.rule = l.current(w.rule, w.key, w.workload())
 		if w.rule == nil || w.rule.settings.Absent <= 0 || watchKey(w.rule, w.workload()) != w.key {
 			l.watches.Remove(w.key)
 			continue
 		}
-		l.due.set(&w.timer, w.deadline())
+		l.due.set(&w.timer, l.fromNow(w.deadline(), live))
 	}
 	l.dropping = false
 	l.arming = n.watchedFromStart()
+}
+
+// fromNow returns a deadline that is not before what was looked at already.
+func (l *limiter) fromNow(due int64, live bool) int64 {
+	if due == 0 || !live {
+		return due
+	}
+	return max(due, l.latest)
 }
 
 // find returns the rule of an id as it applies to a workload, or nil. An empty workload stands for all of them.

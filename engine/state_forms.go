@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
@@ -24,6 +25,7 @@ type (
 		Escalated  int              `json:"escalated,omitempty"`
 	}
 	savedSample struct {
+		At        int64             `json:"at,omitempty"`
 		Source    savedSource       `json:"source"`
 		Stream    string            `json:"stream,omitempty"`
 		Severity  Severity          `json:"severity"`
@@ -113,7 +115,7 @@ func saveCell(c *cell) *savedCell {
 	}
 	if p := c.sample; p != nil {
 		s.Sample = &savedSample{
-			Source: saveSource(p.source), Stream: p.stream.String(), Severity: p.severity, Message: p.message, Truncated: p.truncated,
+			At: p.at, Source: saveSource(p.source), Stream: p.stream.String(), Severity: p.severity, Message: p.message, Truncated: p.truncated,
 			Summary: p.summary, Captures: p.captures,
 		}
 	}
@@ -129,7 +131,7 @@ func (s *savedCell) cell(key string) *cell {
 	c.timer.cell = c
 	if p := s.Sample; p != nil {
 		c.sample = &sample{
-			source: p.Source.source(), severity: p.Severity, message: p.Message, truncated: p.Truncated, summary: p.Summary, captures: p.Captures,
+			at: cmp.Or(p.At, s.Since), source: p.Source.source(), severity: p.Severity, message: p.Message, truncated: p.Truncated, summary: p.Summary, captures: p.Captures,
 		}
 		switch p.Stream {
 		case Stdout.String():

@@ -1,0 +1,223 @@
+package engine
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// The second half of the reference: absence, what is held back from outside, and the lines after a hit.
+
+// waitFor returns the wait of a rule for a workload, or for all together; it begins where there is none.
+func (m *reference) waitFor(r *RuleSettings, workload string, s *Source, now int64) *refWait {
+	if r.AbsentFrom == absentFromStart && len(r.Workloads) == 0 {
+		workload = ""
+	}
+	name := r.Name + "\x1f" + workload
+	w := refUse(m.waits, func(w *refWait) bool { return w.name == name })
+	if w == nil {
+		w = &refWait{name: name, workload: workload, rule: r, began: now}
+		m.waits, _ = refAdd(m, m.waits, w)
+	}
+	if w.source == nil {
+		w.source = s
+	}
+	return w
+}
+
+// last is when the last hit came, or the wait began.
+func (w *refWait) last() int64 {
+	if n := len(w.hits); n > 0 {
+		return w.hits[n-1].at
+	}
+	return w.began
+}
+
+// due returns when the absence is told; 0 = it is already.
+func (w *refWait) due() int64 {
+	if w.absent {
+		return 0
+	}
+	return max(w.last()+int64(w.rule.Absent), w.putOff)
+}
+
+// grade is the severity of an absence and of its end.
+func (w *refWait) grade() Severity {
+	if w.rule.Severity != SeverityUnknown {
+		return w.rule.Severity
+	}
+	return SeverityWarning
+}
+
+func (w *refWait) tell(a *refAlert) {
+	for _, h := range w.hits {
+		if h.fate == refAlerted || h.told {
+			continue
+		}
+		if a.Since == 0 {
+			a.Since = h.at
+			a.First = min(a.First, h.at)
+		}
+		h.told = true
+		a.Suppressed[h.fate]++
+	}
+}
+
+// absence tells that nothing came for too long, or waits until nothing holds that back: it is looked at once a minute.
+func (m *reference) absence(w *refWait, at int64) {
+	a := refAlert{Kind: KindAbsence, Time: at, First: w.last(), Last: w.last(), Severity: w.grade()}
+	source := &Source{Workload: w.workload}
+	if w.source != nil {
+		source.Host, source.Tag = w.source.Host, w.source.Tag
+	}
+	about := refAbout{rule: w.rule.Name, source: source, severity: a.Severity}
+	if _, muted := m.muted(about, at); muted {
+		w.putOff = at + int64(time.Minute)
+		return
+	}
+	if w.absent = true; w.rule.DryRun {
+		return
+	}
+	first := a.First
+	w.tell(&a)
+	a.First = first // of the last line, or of the beginning of the wait
+	m.counts[w.rule.Name].Absences++
+	m.away(&a, w.rule, about)
+	m.out = append(m.out, a)
+}
+
+// heard is a hit of a rule that waits for it.
+func (m *reference) heard(h *refHit) {
+	w := m.waitFor(h.rule, h.source.Workload, h.source, h.at)
+	back := w.absent
+	w.absent, w.putOff, w.source = false, 0, h.source
+	why, muted := m.muted(h.about(), h.at)
+	switch {
+	case !back:
+		h.fate = ReasonExpected
+	case muted:
+		h.fate = why
+	case h.rule.DryRun:
+		h.fate = ReasonDryRun
+	default:
+		h.fate = refAlerted
+		a := refAlert{Kind: KindRecovered, Time: h.at, Count: 1, First: h.at, Last: h.at, Severity: w.grade()}
+		w.tell(&a)
+		w.hits = append(w.hits, h)
+		told := *h
+		source := *h.source
+		source.Workload = w.workload
+		told.source = &source
+		m.leave(&a, &told)
+		return
+	}
+	w.hits = append(w.hits, h)
+	m.counts[h.rule.Name].Suppressed[h.fate]++
+}
+
+func (h *refHit) about() refAbout { return refAbout{h.rule.Name, h.source, h.line, true, h.severity} }
+
+// muted says whether a silence or an inhibition holds something back.
+func (m *reference) muted(about refAbout, now int64) (Reason, bool) {
+	for i := range m.silences {
+		if s := &m.silences[i]; s.From <= now && now < s.Until && about.match(&s.Matchers) {
+			return ReasonSilence, true
+		}
+	}
+	for _, f := range m.fired {
+		i := &m.settings.Inhibits[f.inhibit]
+		if about.match(&i.Target) && f.equal == about.equal(i) && now-f.at < int64(i.For) && !(f.both && about.match(&i.Source)) {
+			return ReasonInhibited, true
+		}
+	}
+	return 0, false
+}
+
+// match reports whether all matchers hold that are set. Globs of the tests have a star at their end, or none.
+func (about *refAbout) match(m *Matchers) bool {
+	glob := func(glob, name string) bool {
+		prefix, star := strings.CutSuffix(glob, "*")
+		return glob == name || star && strings.HasPrefix(name, prefix)
+	}
+	return (m.Rule == "" || glob(m.Rule, about.rule)) &&
+		(m.Workload == "" || glob(m.Workload, about.source.Workload)) &&
+		(m.Container == "" || about.source.Container.ID != "" && glob(m.Container, about.source.Container.ID)) &&
+		(len(m.Severity) == 0 || slices.Contains(m.Severity, about.severity)) &&
+		(m.Message == "" || about.lined && regexp.MustCompile(m.Message).MatchString(about.line))
+}
+
+// equal is what source and target must have in common.
+func (about *refAbout) equal(i *InhibitSettings) string {
+	text := ""
+	for _, word := range i.Equal {
+		switch word {
+		case "workload":
+			text += about.source.Workload + "\n"
+		case "host":
+			text += about.source.Host + "\n"
+		}
+	}
+	return text
+}
+
+// leave has an alert about a hit leave: at once, or when the lines after it came.
+func (m *reference) leave(a *refAlert, h *refHit) {
+	about := refAbout{h.rule.Name, h.source, h.line, true, a.Severity}
+	m.away(a, h.rule, about)
+	a.Message, a.Container, a.stream = h.line, h.source.Container.ID, h.stream
+	if a.Kind == KindRollup {
+		m.out = append(m.out, *a)
+		return
+	}
+	if h.rule.Context.After > 0 {
+		a.lines, a.until = h.rule.Context.After, h.at+int64(5*time.Second)
+		m.open = append(m.open, a)
+		m.counts[h.rule.Name].Pending++
+		return
+	}
+	m.out = append(m.out, *a)
+	m.counts[h.rule.Name].Alerts++
+}
+
+// away notes what an alert says of its source, and what it inhibits from now on, or, when it is an end, no longer.
+func (m *reference) away(a *refAlert, r *RuleSettings, about refAbout) {
+	a.Rule, a.Workload, a.Host, a.Tag = r.Name, about.source.Workload, about.source.Host, about.source.Tag
+	for n := range m.settings.Inhibits {
+		i := &m.settings.Inhibits[n]
+		if !about.match(&i.Source) {
+			continue
+		}
+		f := refFired{n, about.equal(i), a.Time, about.match(&i.Target)}
+		if a.Kind != KindRecovered {
+			m.fired = append(m.fired, f)
+			continue
+		}
+		m.fired = slices.DeleteFunc(m.fired, func(other refFired) bool { return other.inhibit == f.inhibit && other.equal == f.equal })
+	}
+}
+
+// follow gives a line to the alerts of its container and stream that wait for one.
+func (m *reference) follow(rec *Record, now int64) {
+	for _, a := range slices.Clone(m.open) {
+		if a.Container != rec.Source.Container.ID || a.stream != rec.Stream {
+			continue
+		}
+		if now < a.until {
+			a.lines--
+			a.After++
+		}
+		if a.lines == 0 || now >= a.until {
+			m.close(a)
+		}
+	}
+}
+
+// close has an alert leave that waited.
+func (m *reference) close(a *refAlert) {
+	m.open = slices.DeleteFunc(m.open, func(other *refAlert) bool { return other == a })
+	m.out = append(m.out, *a)
+	c := m.counts[a.Rule]
+	c.Pending--
+	c.Alerts++
+}

@@ -1,0 +1,330 @@
+package engine
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// choices makes what is random: from a seed, or from the bytes of a fuzzer, behind which everything is the first choice.
+type choices struct {
+	rnd   *rand.Rand
+	bytes []byte
+}
+
+func (c *choices) below(n int) int {
+	if c.rnd != nil {
+		return c.rnd.IntN(n)
+	}
+	if len(c.bytes) == 0 {
+		return 0
+	}
+	b := c.bytes[0]
+	c.bytes = c.bytes[1:]
+	return int(b) % n
+}
+
+func pick[T any](c *choices, of ...T) T { return of[c.below(len(of))] }
+
+// seconds chooses a length of time in whole seconds, so that moments meet.
+func (c *choices) seconds(of ...int) time.Duration {
+	return time.Duration(pick(c, of...)) * time.Second
+}
+
+// referenceSettings makes rules of all that is counted, in all mixtures that validate. With few keys, state is forgotten.
+func referenceSettings(c *choices) Settings {
+	s := Settings{Limits: Limits{MaxKeys: 1000}}
+	few := c.below(4) == 0
+	if few {
+		s.Limits.MaxKeys = 1 + c.below(6)
+	}
+	if c.below(3) > 0 {
+		s.Limits.PerContainer = Bucket{Rate: Rate{Count: 1 + c.below(6), Per: time.Minute}, Burst: 1 + c.below(4)}
+	}
+	for i := range 1 + c.below(4) {
+		r := RuleSettings{
+			Name: fmt.Sprint("r", i), Severity: pick(c, SeverityUnknown, SeverityInfo, SeverityWarning),
+			Pattern:    pick(c, `disk|net`, `(?P<x>disk|net|auth)`, `user=(?P<x>\w*)`, `code (?P<x>\d+)`),
+			Cooldown:   c.seconds(0, 10, 60, 150),
+			CooldownBy: pick(c, nil, []string{"container"}, []string{"workload"}, []string{"template"}, []string{"container", "template"}, []string{"capture.x"}),
+			Rollup:     c.below(4) > 0, DryRun: c.below(6) == 0, AbsentFrom: absentFromRecord,
+		}
+		if strings.HasPrefix(r.Pattern, "disk") && len(r.CooldownBy) > 0 && r.CooldownBy[0] == "capture.x" {
+			r.CooldownBy = nil
+		}
+		if c.below(4) == 0 {
+			r.Workloads = []string{pick(c, "shop/web", "ops/db")}
+		}
+		switch what := c.below(6); {
+		case what == 0:
+			r.Count, r.Within = 2+c.below(3), c.seconds(10, 30, 120)
+			if strings.Contains(r.Pattern, "<x>") && c.below(2) == 0 {
+				r.Distinct = "capture.x"
+			}
+		case what == 1 && !few: // what is forgotten of waits depends on which sources are met again
+			r.Absent, r.AbsentFrom = c.seconds(20, 60, 200), pick(c, absentFromRecord, absentFromStart)
+		case what == 2:
+			r.FirstSeen = c.seconds(15, 90, 600)
+		}
+		if r.Absent == 0 && c.below(3) == 0 {
+			r.Escalate = []Escalation{{c.seconds(10, 60), SeverityError}, {c.seconds(100, 200), SeverityCritical}}
+		}
+		if c.below(4) == 0 {
+			r.Context.After = 1 + c.below(3)
+		}
+		s.Rules = append(s.Rules, r)
+	}
+	for range c.below(3) {
+		s.Inhibits = append(s.Inhibits, InhibitSettings{
+			Source: referenceMatchers(c), Target: referenceMatchers(c), For: c.seconds(10, 60),
+			Equal: pick(c, nil, []string{"workload"}, []string{"host", "workload"}),
+		})
+	}
+	return s
+}
+
+func referenceMatchers(c *choices) (m Matchers) {
+	for m.empty() {
+		m = Matchers{
+			Rule: pick(c, "", "", "r0", "r1", "r*"), Workload: pick(c, "", "", "shop/*", "ops/db"), Container: pick(c, "", "", "c1", "c*"),
+			Severity: pick(c, nil, nil, nil, []Severity{SeverityWarning, SeverityError}, []Severity{SeverityCritical}),
+			Message:  pick(c, "", "", "", "disk", "1$"),
+		}
+		if c.rnd == nil && len(c.bytes) == 0 {
+			m.Rule = "r0"
+		}
+	}
+	return m
+}
+
+func referenceSilences(c *choices, now int64) []Silence {
+	var list []Silence
+	for i := range c.below(4) {
+		from := now + int64(c.seconds(0, 5, 60))
+		list = append(list, Silence{ID: fmt.Sprint(i), Matchers: referenceMatchers(c), From: from, Until: from + int64(c.seconds(5, 40, 120))})
+	}
+	return list
+}
+
+// referenceSources are few, so that their records meet in keys and buckets.
+func referenceSources() []*Source {
+	var all []*Source
+	for i, workload := range []string{"shop/web", "shop/web", "shop/api", "ops/db"} {
+		all = append(all, &Source{
+			Kind: "log", Workload: workload, Host: fmt.Sprint("node-", i%2), Tag: "docker", Container: Container{ID: fmt.Sprint("c", i)},
+		})
+	}
+	return all
+}
+
+// versus plays one run of settings, lines, looks at the clock and silences to the engine and to the reference, and holds after every step that both
+// told the same and count the same.
+type versus struct {
+	*run
+	c       *choices
+	m       *reference
+	sources []*Source
+	steps   []string // for the report
+	kinds   map[Kind]int
+	told    map[string]int64
+}
+
+func newVersus(t *testing.T, c *choices) *versus {
+	s := referenceSettings(c)
+	m := newReference(s)
+	v := &versus{run: newRun(t, m.copied()), c: c, m: m, sources: referenceSources(), kinds: map[Kind]int{}, told: map[string]int64{}}
+	for i := range s.Rules {
+		v.steps = append(v.steps, fmt.Sprintf("%+v", s.Rules[i]))
+	}
+	v.steps = append(v.steps, fmt.Sprintf("%+v %+v", s.Limits, s.Inhibits))
+	v.m.start(v.now)
+	v.m.tick(v.now)
+	v.same(v.e.Tick(v.now, nil))
+	return v
+}
+
+func (v *versus) step() {
+	v.pass(v.c.seconds(0, 0, 1, 2, 3, 5, 10, 15, 30, 30, 60, 200))
+	if v.c.below(40) == 0 {
+		list := referenceSilences(v.c, v.now)
+		v.note("silences %+v", list)
+		v.m.silences = list
+		v.silence(list...)
+	}
+	if v.c.below(80) == 0 {
+		v.reload()
+	}
+	if v.c.below(3) == 0 {
+		v.note("tick")
+		v.m.tick(v.now)
+		v.same(v.e.Tick(v.now, nil))
+	}
+	text := pick(v.c, "disk", "net", "auth", "quiet")
+	text += pick(v.c, "", "", " user=", " user=ann", " user=bob") + pick(v.c, "", " code 1", " code 2", " code 31")
+	rec := Record{
+		Time: v.now, Text: []byte(text), Source: pick(v.c, v.sources...), Stream: pick(v.c, Stdout, Stderr),
+		Severity: pick(v.c, SeverityUnknown, SeverityUnknown, SeverityInfo, SeverityCritical),
+	}
+	v.note("%q of %s, %s, severity %s", text, rec.Source.Container.ID, rec.Stream, rec.Severity)
+	v.m.record(&rec, v.now)
+	v.same(v.record(rec))
+}
+
+// reload changes lengths of time of a rule. Of escalations and thresholds the past is not judged anew, so theirs stay.
+func (v *versus) reload() {
+	r := &v.m.settings.Rules[v.c.below(len(v.m.settings.Rules))]
+	if len(r.Escalate) > 0 {
+		return
+	}
+	r.Cooldown = v.c.seconds(0, 10, 60, 150)
+	if r.Absent > 0 {
+		r.Absent = v.c.seconds(20, 60, 200)
+	}
+	if r.FirstSeen > 0 {
+		r.FirstSeen = v.c.seconds(15, 90, 600)
+	}
+	v.m.reloaded = v.m.looked
+	v.note("%s has a cooldown of %v, absent %v, first_seen %v", r.Name, r.Cooldown, r.Absent, r.FirstSeen)
+	v.apply(v.m.copied())
+}
+
+// copied returns the settings as they are now: the engine keeps those that it was given.
+func (m *reference) copied() Settings {
+	s := m.settings
+	s.Rules = slices.Clone(s.Rules)
+	return s
+}
+
+func (v *versus) note(format string, args ...any) {
+	v.steps = append(v.steps, fmt.Sprintf("%v: ", time.Duration(v.now-t0))+fmt.Sprintf(format, args...))
+}
+
+// same compares what both told since the last comparison, and all counters.
+func (v *versus) same(alerts []Alert) {
+	v.t.Helper()
+	var got, want []string
+	for i := range alerts {
+		a := &alerts[i]
+		v.kinds[a.Kind]++
+		v.told[a.RuleID] += a.Count
+		for _, n := range a.Suppressed {
+			v.told[a.RuleID] += n
+		}
+		one := refAlert{
+			Kind: a.Kind, Rule: a.Rule, Severity: a.Severity, Time: a.Time, Count: a.Count, First: a.First, Last: a.Last, Since: a.Since,
+			Suppressed: a.Suppressed, Workload: a.Source.Workload, Host: a.Source.Host, Tag: a.Source.Tag, Container: a.Source.Container.ID,
+			Message: a.Message, After: len(a.After),
+		}
+		got = append(got, one.text())
+		if a.First > a.Last || a.Last > a.Time {
+			v.fail("an alert about times that are not before it: %+v", *a)
+		}
+	}
+	for _, a := range v.m.left() {
+		want = append(want, a.text())
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		v.fail("the engine tells\n  %s\nthe reference tells\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
+	}
+	untold := v.untold()
+	for id, c := range v.counts() {
+		if c != *v.m.counts[id] {
+			v.fail("rule %s: the engine counts %+v, the reference %+v", id, c, *v.m.counts[id])
+		}
+		if waiting := c.Pending; v.told[id]+untold[id]+c.Forgotten+v.pendingTold(id) != c.Hits {
+			v.fail("rule %s: %d hits; %d told, %d to be told, %d forgotten, %d wait", id, c.Hits, v.told[id], untold[id], c.Forgotten, waiting)
+		}
+	}
+	if n := v.e.Stats().Evicted; n != v.m.evicted {
+		v.fail("the engine forgot %d keys, the reference %d", n, v.m.evicted)
+	}
+}
+
+// pendingTold is what the alerts that wait for lines will tell.
+func (v *versus) pendingTold(id string) (n int64) {
+	for _, a := range v.m.open {
+		if a.Rule != id {
+			continue
+		}
+		n += a.Count
+		for _, held := range a.Suppressed {
+			n += held
+		}
+	}
+	return n
+}
+
+func (a *refAlert) text() string {
+	since := "never"
+	if a.Since != 0 {
+		since = time.Duration(a.Since - t0).String()
+	}
+	return fmt.Sprintf("%v %s %s %s +%d %v %v..%v since %s of %s %s %s %s: %s, %d after", time.Duration(a.Time-t0), a.Kind, a.Rule, a.Severity, a.Count,
+		a.Suppressed, time.Duration(a.First-t0), time.Duration(a.Last-t0), since, a.Workload, a.Host, a.Tag, a.Container, a.Message, a.After)
+}
+
+func (v *versus) fail(format string, args ...any) {
+	v.t.Helper()
+	settings := len(v.m.settings.Rules) + 1
+	last := v.steps[max(settings, len(v.steps)-25):]
+	v.t.Fatalf("%s\nafter\n%s\n…\n%s", fmt.Sprintf(format, args...), strings.Join(v.steps[:settings], "\n"), strings.Join(last, "\n"))
+}
+
+func TestTheEngineCountsAsTheReferenceDoes(t *testing.T) {
+	kinds, evicted := map[Kind]int{}, int64(0)
+	var reasons [NumReasons]int64
+	for seed := range uint64(150) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			v := newVersus(t, &choices{rnd: rand.New(rand.NewPCG(seed, 31))})
+			for range 200 {
+				v.step()
+			}
+			for k, n := range v.kinds {
+				kinds[k] += n
+			}
+			for _, c := range v.m.counts {
+				for why, n := range c.Suppressed {
+					reasons[why] += n
+				}
+			}
+			evicted += v.m.evicted
+		})
+	}
+	for _, k := range []Kind{KindLog, KindThreshold, KindAbsence, KindRecovered, KindRollup} {
+		if kinds[k] == 0 {
+			t.Errorf("no alert of kind %s was made", k)
+		}
+	}
+	for why, n := range reasons {
+		if n == 0 {
+			t.Errorf("no hit was held back for the reason %s", Reason(why))
+		}
+	}
+	if evicted == 0 {
+		t.Error("nothing was forgotten")
+	}
+}
+
+// FuzzCounting lets a fuzzer choose rules, lines and times.
+func FuzzCounting(f *testing.F) {
+	for seed := range uint64(8) {
+		rnd := rand.New(rand.NewPCG(seed, 32))
+		script := make([]byte, 400)
+		for i := range script {
+			script[i] = byte(rnd.Uint32())
+		}
+		f.Add(script)
+	}
+	f.Fuzz(func(t *testing.T, script []byte) {
+		c := &choices{bytes: script[:min(len(script), 1500)]}
+		v := newVersus(t, c)
+		for len(c.bytes) > 0 {
+			v.step()
+		}
+	})
+}
