@@ -73,6 +73,17 @@ func TestTimeMakesAlerts(t *testing.T) {
 	}
 }
 
+// TestWhatIsHeldBackFromOutside runs tests under silences and inhibitions of the configuration, at the time of the test, and of the lines around a hit.
+func TestWhatIsHeldBackFromOutside(t *testing.T) {
+	report := run(t, load(t, "testdata/muted.test.toml"), "")
+	if got := texts(report.Results); got != "" {
+		t.Error(got)
+	}
+	if len(report.Results) != 6 {
+		t.Errorf("%d tests ran", len(report.Results))
+	}
+}
+
 // texts is a report as the command line shows it.
 func texts(results []Result) string {
 	var b strings.Builder
