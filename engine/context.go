@@ -384,6 +384,12 @@ func (w *Worker) See(rec *Record, now int64, dst []Alert) []Alert {
 	return dst
 }
 
+// Sees reports whether rules for a source ask for contexts, so that its records are to be handed to See.
+func (w *Worker) Sees(s *Source) bool {
+	rules, _ := w.effective(s)
+	return rules.contexts
+}
+
 // see is See for a source whose rules ask for contexts.
 func (w *Worker) see(rec *Record, before int, now int64, dst []Alert) []Alert {
 	of := w.rings[rec.Source]

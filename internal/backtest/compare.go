@@ -40,7 +40,7 @@ func (c *comparer) record(now, old []engine.Alert, at place) {
 			one := c.change(a.RuleID)
 			one.OnlyNew++
 			if len(one.NewSamples) < c.samples {
-				one.NewSamples = append(one.NewSamples, alertSample(a, at))
+				one.NewSamples = append(one.NewSamples, bareSample(a, at))
 			}
 		}
 	}
@@ -49,10 +49,17 @@ func (c *comparer) record(now, old []engine.Alert, at place) {
 			one := c.change(a.RuleID)
 			one.OnlyOld++
 			if len(one.OldSamples) < c.samples {
-				one.OldSamples = append(one.OldSamples, alertSample(a, at))
+				one.OldSamples = append(one.OldSamples, bareSample(a, at))
 			}
 		}
 	}
+}
+
+// bareSample is an alert without the lines around it: those after it are not known yet.
+func bareSample(a *engine.Alert, at place) Sample {
+	out := alertSample(a, at)
+	out.Before, out.After = nil, nil
+	return out
 }
 
 func alerted(alerts []engine.Alert, id string) bool {

@@ -14,8 +14,8 @@ import (
 const hostile = "2026-11-25 10:00:00 boom </pre><script>alert(1)</script><img src=x onerror=\"alert(1)\"> \x1b[2J\x1b]0;title\x07 \xff\u202e {{.Lines}}"
 
 func hostileResult(t *testing.T) *Result {
-	path := logOf(t, hostile, "2026-11-25 10:00:01 boom", "2026-11-25 10:20:00 boom three")
-	rules := "[[rule]]\nname = \"<b>boom</b>\"\nkeywords = [\"boom\"]\n"
+	path := logOf(t, strings.ReplaceAll(hostile, "boom", "before"), hostile, "2026-11-25 10:00:01 boom", "2026-11-25 10:20:00 boom three")
+	rules := "[[rule]]\nname = \"<b>boom</b>\"\nkeywords = [\"boom\"]\ncontext = { before = 1, after = 1 }\n"
 	old := ruleSet(t, rules+"none = ['script']\n")
 	return backtest(t, Options{Logs: openLogs(t, path), New: ruleSet(t, rules), Against: &old, Samples: 3})
 }
@@ -27,10 +27,13 @@ func TestAReportIsSafeWhateverLinesHold(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := b.String()
-	for _, bad := range []string{"<script", "<img", "<b>", "\x1b"} {
+	for _, bad := range []string{"<script", "<img", "<b>boom", "\x1b"} {
 		if strings.Contains(page, bad) {
 			t.Errorf("the page holds %q", bad)
 		}
+	}
+	if !strings.Contains(page, `<span class="around">2026-11-25 10:00:00 before &lt;/pre&gt;`) || !strings.Contains(page, `<span class="around">2026-11-25 10:00:01 boom</span></pre>`) {
+		t.Error("the page does not show the lines around the line")
 	}
 	if !strings.Contains(page, "&lt;script&gt;alert(1)&lt;/script&gt;") || !strings.Contains(page, "{{.Lines}}") {
 		t.Error("the page does not show the line")
@@ -54,7 +57,7 @@ func TestTextDoesNotSteerTheTerminal(t *testing.T) {
 			t.Fatalf("the text holds %q: %s", c, b.String())
 		}
 	}
-	for _, want := range []string{"3 lines of 1 log, from 2026-11-25 10:00:00 to 2026-11-25 10:20:00 (20m0s)", "cooldown 1", `\x1b[2J`, "+ new", "alert now and did not: 1;"} {
+	for _, want := range []string{"4 lines of 1 log, from 2026-11-25 10:00:00 to 2026-11-25 10:20:00 (20m0s)", "cooldown 1", `\x1b[2J`, "          │ 2026-11-25 10:00:00 before", "+ new", "alert now and did not: 1;"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("the text lacks %q:\n%s", want, b.String())
 		}

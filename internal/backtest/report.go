@@ -72,7 +72,9 @@ type Sample struct {
 	Stream    string    `json:"stream,omitempty"`
 	File      string    `json:"file,omitempty"`
 	Line      int       `json:"line,omitempty"`
+	Before    []string  `json:"before,omitempty"` // the lines around it, where the alert carries them
 	Text      string    `json:"text"`
+	After     []string  `json:"after,omitempty"`
 	Told      int64     `json:"suppressed_before,omitempty"` // what the alert tells of hits held back before
 }
 

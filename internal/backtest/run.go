@@ -38,7 +38,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	for i, s := range r.sides {
 		engines[i] = s.engine
 	}
-	s := newScanner(ctx, engines, workers, len(series))
+	s := newScanner(ctx, engines, o.Samples > 0, workers, len(series))
 	err := r.merge(s, series)
 	s.stop()
 	if err != nil {
@@ -157,6 +157,7 @@ func (r *run) event(st *stream) {
 		if e.meet {
 			one.worker.Meet(rec.Source, r.now)
 		}
+		one.see(rec, r.now)
 		if hits := t.hits[i][e.lo[i]:e.hi[i]]; len(hits) > 0 {
 			alerts[i] = one.judge(hits, r.now, at)
 		}

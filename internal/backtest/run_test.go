@@ -38,10 +38,11 @@ func asJSON(t testing.TB, v any) string {
 func TestWorkersDoNotMatter(t *testing.T) {
 	for seed := range int64(4) {
 		dir := writeLogs(t, seed, 20_000, 7)
-		old := ruleSet(t, strings.Replace(testRules, `cooldown = "30s"`, `cooldown = "10m"`, 1))
+		rules := withContexts(t)
+		old := ruleSet(t, strings.Replace(rules, `cooldown = "30s"`, `cooldown = "10m"`, 1))
 		want := ""
 		for _, workers := range []int{1, 2, 5, 16} {
-			r := backtest(t, Options{Logs: openLogs(t, dir), New: ruleSet(t, testRules), Against: &old, Samples: 3, Workers: workers})
+			r := backtest(t, Options{Logs: openLogs(t, dir), New: ruleSet(t, rules), Against: &old, Samples: 3, Workers: workers})
 			accounted(t, r)
 			got := asJSON(t, r)
 			if want == "" {
@@ -52,6 +53,70 @@ func TestWorkersDoNotMatter(t *testing.T) {
 			}
 		}
 	}
+}
+
+// withContexts is testRules with lines around the hits of some.
+func withContexts(t testing.TB) string {
+	rules := testRules
+	for _, change := range [][2]string{
+		{`cooldown = "30s"`, `cooldown = "30s"` + "\ncontext = { before = 4, after = 5 }"},
+		{`cooldown = "20s"`, `cooldown = "20s"` + "\ncontext = { before = 2 }"},
+		{`cooldown = "5m"` + "\n[[workload.rule]]", `cooldown = "5m"` + "\ncontext = { after = 50 }\n[[workload.rule]]"},
+	} {
+		changed := strings.Replace(rules, change[0], change[1], 1)
+		if changed == rules {
+			t.Fatalf("the rules do not hold %q", change[0])
+		}
+		rules = changed
+	}
+	return rules
+}
+
+// TestSamplesShowTheLinesAroundThem: they are those of the alerts that one worker makes of the same lines, one after another; and a run that shows no
+// samples counts the same.
+func TestSamplesShowTheLinesAroundThem(t *testing.T) {
+	dir := writeLogs(t, 3, 20_000, 5)
+	set := ruleSet(t, withContexts(t))
+	e := engine.New()
+	snapshot, err := e.Compile(set.Engine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Apply(snapshot)
+	if err := e.SetSilences(set.Silences); err != nil {
+		t.Fatal(err)
+	}
+	w := e.Worker()
+	var alerts []engine.Alert
+	records := merged(t, openLogs(t, dir))
+	for i := range records {
+		alerts = e.Tick(records[i].key, alerts)
+		alerts = w.Process(&records[i].Record, records[i].key, alerts)
+	}
+	w.Release()
+	alerts = e.ReleaseWaiting(alerts)
+	want := map[string]string{}
+	for i := range alerts {
+		a := &alerts[i]
+		want[fmt.Sprintf("%s %s %s %s", a.RuleID, utc(a.Time), a.Kind, a.Message)] = fmt.Sprintf("%q %q", a.Before, a.After)
+	}
+	r := backtest(t, Options{Logs: openLogs(t, dir), New: set, Samples: 20, Workers: 3})
+	compareCounts(t, r, e.Stats().Rules)
+	before, after := 0, 0
+	for i := range r.Rules {
+		for _, s := range r.Rules[i].Samples {
+			key := fmt.Sprintf("%s %s %s %s", r.Rules[i].ID, s.Time, s.Kind, s.Text)
+			if s.Kind != "absence" && want[key] != fmt.Sprintf("%q %q", s.Before, s.After) {
+				t.Fatalf("%s: %q %q, want %s", key, s.Before, s.After, want[key])
+			}
+			before, after = before+len(s.Before), after+len(s.After)
+		}
+	}
+	if before == 0 || after == 0 {
+		t.Errorf("%d lines before samples, %d after: they show nothing", before, after)
+	}
+	bare := backtest(t, Options{Logs: openLogs(t, dir), New: set})
+	compareCounts(t, bare, e.Stats().Rules)
 }
 
 // keyed is a record with what orders it among all: when it came, which is no earlier than what stands before it in its log.

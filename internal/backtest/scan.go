@@ -55,13 +55,14 @@ type scanner struct {
 	ctx     context.Context // of the goroutines, which end before Run does
 	fail    context.CancelCauseFunc
 	engines []*engine.Engine
+	see     bool // records are handed over for contexts, too
 	size    int
 	work    chan *task
 	running sync.WaitGroup
 }
 
-func newScanner(ctx context.Context, engines []*engine.Engine, workers, logs int) *scanner {
-	s := &scanner{engines: engines, size: blockSize(logs), work: make(chan *task, workers)}
+func newScanner(ctx context.Context, engines []*engine.Engine, see bool, workers, logs int) *scanner {
+	s := &scanner{engines: engines, see: see, size: blockSize(logs), work: make(chan *task, workers)}
 	s.ctx, s.fail = context.WithCancelCause(ctx)
 	for range workers {
 		s.start(s.match)
@@ -99,7 +100,7 @@ func (s *scanner) match() {
 	for {
 		select {
 		case t := <-s.work:
-			t.find(workers)
+			t.find(workers, s.see)
 			close(t.found)
 		case <-s.ctx.Done():
 			return
@@ -107,8 +108,8 @@ func (s *scanner) match() {
 	}
 }
 
-// find fills in what there is to do about the records of the block.
-func (t *task) find(workers []*engine.Worker) {
+// find fills in what there is to do about the records of the block; with see, the lines around hits are wanted as well.
+func (t *task) find(workers []*engine.Worker, see bool) {
 	t.events, t.tally, t.lines, t.own = t.events[:0], t.tally[:0], 0, 0
 	for i := range t.hits {
 		clear(t.hits[i])
@@ -135,7 +136,7 @@ func (t *task) find(workers []*engine.Worker) {
 			e.lo[side] = len(t.hits[side])
 			t.hits[side] = w.Find(rec, t.hits[side])
 			e.hi[side] = len(t.hits[side])
-			hit = hit || e.hi[side] > e.lo[side]
+			hit = hit || e.hi[side] > e.lo[side] || see && w.Sees(rec.Source)
 		}
 		if hit {
 			t.events = append(t.events, e)

@@ -50,14 +50,25 @@ type side struct {
 	triggers []triggerAccount
 	unwanted int64
 	alerts   []engine.Alert
+	fresh    []engine.Alert // those of them that are not told yet
+	begun    []engine.Alert // by the hit that is judged, and wait for lines
+	waiting  map[uint64]sampleRef
+	open     int // rules with contexts that have not all of their samples
 	samples  int
 	axis     *axis
+}
+
+// sampleRef says which sample waits for the lines after its hit.
+type sampleRef struct {
+	account *ruleAccount
+	index   int
 }
 
 // ruleAccount is what is kept about a rule while the run goes on.
 type ruleAccount struct {
 	rule         Rule
 	text         string // of its settings, to be compared
+	context      bool   // alerts may have lines around them
 	first, last  int64
 	hit          bool
 	hits, alerts *row
@@ -69,7 +80,7 @@ type triggerAccount struct {
 }
 
 func newSide(s *RuleSet, a *axis, samples int) (*side, error) {
-	out := &side{engine: engine.New(), byID: map[string]*ruleAccount{}, axis: a, samples: samples}
+	out := &side{engine: engine.New(), byID: map[string]*ruleAccount{}, waiting: map[uint64]sampleRef{}, axis: a, samples: samples}
 	snapshot, err := out.engine.Compile(s.Engine)
 	if err != nil {
 		return nil, err
@@ -100,8 +111,12 @@ func newSide(s *RuleSet, a *axis, samples int) (*side, error) {
 	}
 	for _, a := range out.rules {
 		a.text += changedBy(&s.Engine, a.rule.ID)
+		if a.context = a.context || contextOverridden(&s.Engine, a.rule.ID); a.context && samples > 0 {
+			out.open++
+		}
 	}
 	out.worker = out.engine.Worker()
+	out.worker.OnWait = func(a *engine.Alert) { out.begun = append(out.begun, *a) }
 	return out, nil
 }
 
@@ -109,7 +124,7 @@ func (s *side) addRule(id string, settings *engine.RuleSettings) {
 	a := &ruleAccount{
 		rule: Rule{ID: id, Severity: settings.Severity.String(), Sent: map[string]int64{}, Suppressed: map[string]int64{}},
 		text: fmt.Sprintf("%+v", *settings),
-		hits: s.axis.newRow(), alerts: s.axis.newRow(),
+		hits: s.axis.newRow(), alerts: s.axis.newRow(), context: settings.Context != engine.Context{},
 	}
 	s.rules = append(s.rules, a)
 	s.byID[id] = a
@@ -132,15 +147,49 @@ func changedBy(s *engine.Settings, id string) string {
 	return text
 }
 
+// contextOverridden reports whether an override gives a rule a context.
+func contextOverridden(s *engine.Settings, id string) bool {
+	for i := range s.Workloads {
+		for j := range s.Workloads[i].Overrides {
+			if o := &s.Workloads[i].Overrides[j]; o.Rule == id && o.Settings.Context != (engine.Context{}) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // place is where a record was read.
 type place struct {
 	file   string
 	number int
 }
 
+// see notes a record for the lines around hits, as long as a sample may want it. It changes nothing but what samples show.
+func (s *side) see(rec *engine.Record, now int64) {
+	if s.open > 0 || len(s.waiting) > 0 {
+		s.alerts = s.worker.See(rec, now, s.alerts[:0])
+		s.sort()
+	}
+}
+
+// sort takes what the engine made apart: alerts that waited for lines were told when they began to, and their samples get the lines; all others are
+// fresh.
+func (s *side) sort() {
+	for i := range s.alerts {
+		a := &s.alerts[i]
+		if a.Ticket == 0 {
+			s.fresh = append(s.fresh, *a)
+		} else if ref, ok := s.waiting[a.Ticket]; ok {
+			ref.account.rule.Samples[ref.index].After = shownLines(a.After)
+			delete(s.waiting, a.Ticket)
+		}
+	}
+}
+
 // judge decides about the hits of one record, which came at now, and returns the alerts; they are valid until the next call.
 func (s *side) judge(hits []engine.Hit, now int64, at place) []engine.Alert {
-	s.alerts = s.alerts[:0]
+	s.fresh = s.fresh[:0]
 	for i := range hits {
 		h := &hits[i]
 		a := s.byID[h.RuleID()]
@@ -153,16 +202,19 @@ func (s *side) judge(hits []engine.Hit, now int64, at place) []engine.Alert {
 		}
 		a.hit = true
 		s.axis.add(a.hits, floorDiv(t, 1e9), 1)
-		before := len(s.alerts)
-		s.alerts = s.worker.Judge(h, now, s.alerts)
-		if len(s.alerts) == before && len(a.rule.Held) < s.samples {
+		before := len(s.fresh)
+		s.begun = s.begun[:0]
+		s.alerts = s.worker.Judge(h, now, s.alerts[:0])
+		s.sort()
+		s.fresh = append(s.fresh, s.begun...)
+		if len(s.fresh) == before && len(a.rule.Held) < s.samples {
 			a.rule.Held = append(a.rule.Held, sampleOf(h.Record, at))
 		}
 	}
-	for i := range s.alerts {
-		s.tell(&s.alerts[i], at)
+	for i := range s.fresh {
+		s.tell(&s.fresh[i], at)
 	}
-	return s.alerts
+	return s.fresh
 }
 
 // tick makes the alerts that are due up to now, each at its time.
@@ -172,9 +224,11 @@ func (s *side) tick(now int64) {
 		if !ok || at > now {
 			return
 		}
+		s.fresh = s.fresh[:0]
 		s.alerts = s.engine.Tick(at, s.alerts[:0])
-		for i := range s.alerts {
-			s.tell(&s.alerts[i], place{})
+		s.sort()
+		for i := range s.fresh {
+			s.tell(&s.fresh[i], place{})
 		}
 		if next, ok := s.engine.NextDue(); !ok || next <= at { // it is done, or would be asked for ever
 			return
@@ -192,6 +246,12 @@ func (s *side) tell(alert *engine.Alert, at place) {
 	s.axis.add(a.alerts, floorDiv(alert.Time, 1e9), 1)
 	if len(a.rule.Samples) < s.samples {
 		a.rule.Samples = append(a.rule.Samples, alertSample(alert, at))
+		if alert.Ticket != 0 {
+			s.waiting[alert.Ticket] = sampleRef{a, len(a.rule.Samples) - 1}
+		}
+		if a.context && len(a.rule.Samples) == s.samples {
+			s.open--
+		}
 	}
 	if len(s.triggers) == 0 {
 		return
@@ -213,6 +273,8 @@ func (s *side) tell(alert *engine.Alert, at place) {
 // finish fills in what the engine counted.
 func (s *side) finish() {
 	s.worker.Release()
+	s.alerts = s.engine.ReleaseWaiting(s.alerts[:0]) // no further line comes
+	s.sort()
 	counts := s.engine.Stats().Rules
 	for _, a := range s.rules {
 		c := counts[a.rule.ID]
@@ -245,7 +307,7 @@ func sampleOf(rec *engine.Record, at place) Sample {
 func alertSample(a *engine.Alert, at place) Sample {
 	out := Sample{
 		Time: utc(a.Time), Kind: a.Kind.String(), Workload: a.Source.Workload, Container: a.Source.Container.Name, Stream: a.Stream.String(),
-		File: at.file, Line: at.number, Text: shown(a.Message),
+		File: at.file, Line: at.number, Text: shown(a.Message), Before: shownLines(a.Before), After: shownLines(a.After),
 	}
 	if a.Message == "" {
 		out.Text = shown(a.Summary)
@@ -267,6 +329,14 @@ func shown(s string) string {
 		end--
 	}
 	return s[:end] + "…"
+}
+
+func shownLines(lines []string) []string {
+	var out []string
+	for _, l := range lines {
+		out = append(out, shown(l))
+	}
+	return out
 }
 
 func utc(ns int64) time.Time { return time.Unix(0, ns).UTC() }

@@ -169,7 +169,15 @@ func (t *textReport) lines(samples []Sample, kind string) {
 		if s.Told > 0 {
 			head += fmt.Sprintf(" (+%s held back before)", grouped(s.Told))
 		}
-		t.printf("%s\n            %s\n", head, cut(clean(s.Text), max(40, t.opt.Width-12)))
+		t.printf("%s\n", head)
+		width := max(40, t.opt.Width-12)
+		for _, line := range s.Before {
+			t.printf("          │ %s\n", cut(clean(line), width))
+		}
+		t.printf("            %s\n", cut(clean(s.Text), width))
+		for _, line := range s.After {
+			t.printf("          │ %s\n", cut(clean(line), width))
+		}
 	}
 }
 
