@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os/signal"
 	"slices"
@@ -20,6 +21,7 @@ type eventsCommand struct {
 	Store    string   `required:"" type:"path" env:"FLUENTBIT_TRIGGER_STORE" placeholder:"FILE" help:"The store's file: what the store parameter names, or /var/lib/fluentbit-trigger/ID.db."`
 	Rule     string   `placeholder:"GLOB" help:"Alerts of these rules."`
 	Workload string   `placeholder:"GLOB" help:"Alerts of these workloads."`
+	Kind     []string `placeholder:"NAME" enum:"log,threshold,absence,recovered,rollup,container,system,audit" help:"Alerts of these kinds; or audit alone: the changes made through the administration, with who made each, before and after."`
 	Severity []string `placeholder:"NAME" enum:"debug,info,warning,error,critical" help:"Alerts of these severities: debug, info, warning, error, critical."`
 	Since    string   `placeholder:"TIME" help:"Alerts since then: RFC 3339, seconds since 1970, or a length of time such as 10m ago."`
 	Limit    int      `short:"n" default:"50" placeholder:"N" help:"How many alerts at most, the newest of them. Default: ${default}."`
@@ -29,18 +31,32 @@ type eventsCommand struct {
 
 // Help gives examples.
 func (eventsCommand) Help() string {
-	return "Shows the last alerts that the store holds, the newest below, each with what became of it. It reads the store's file, also while the plugin or run uses it.\n\n" +
+	return "Shows the last alerts that the store holds, or with --kind audit the last changes, the newest below, each with what became of it. It reads the store's file, also while the plugin or run uses it.\n\n" +
 		"Examples:\n  docker-fluentbit events --store /var/lib/fluentbit-trigger/ops.db\n  docker-fluentbit events --store FILE --severity error,critical --since 1h\n" +
-		"  docker-fluentbit events --store FILE --workload 'shop/*' --follow -o json"
+		"  docker-fluentbit events --store FILE --workload 'shop/*' --follow -o json\n" +
+		"  docker-fluentbit events --store FILE --kind audit --since 24h"
 }
 
-// event is an alert of the log as it is shown.
+// event is an alert of the log, or a change of the audit, as it is shown.
 type event struct {
 	Seq        int64           `json:"seq"`
 	Accepted   time.Time       `json:"accepted"`
-	Alert      json.RawMessage `json:"alert"`
-	Deliveries []sent          `json:"deliveries"`
+	Alert      json.RawMessage `json:"alert,omitempty"`
+	Audit      *change         `json:"audit,omitempty"`
+	Deliveries []sent          `json:"deliveries,omitzero"`
 	alert      trigger.Alert
+}
+
+// change is what somebody changed through the administration.
+type change struct {
+	Instance string          `json:"instance"`
+	Who      string          `json:"who"`
+	Action   string          `json:"action"`
+	Kind     string          `json:"kind"`
+	Workload string          `json:"workload,omitempty"`
+	Name     string          `json:"name"`
+	Before   json.RawMessage `json:"before,omitempty"`
+	After    json.RawMessage `json:"after,omitempty"`
 }
 
 // sent is what became of an alert at one trigger.
@@ -67,6 +83,9 @@ func (cmd *eventsCommand) Run(c *console) error {
 	}
 	if cmd.Limit < 1 {
 		return fmt.Errorf("--limit: %d must be 1 or more", cmd.Limit)
+	}
+	if cmd.audit() && (len(cmd.Kind) > 1 || cmd.Rule != "" || len(cmd.Severity) > 0) {
+		return errors.New("--kind audit: goes with no other kind, and with no --rule or --severity")
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -95,12 +114,19 @@ func (cmd *eventsCommand) Run(c *console) error {
 	})
 }
 
-// show writes the wanted alerts with numbers above after, at most limit of them unless it is 0, and returns the newest number there is.
+// audit reports whether changes are wanted, not alerts.
+func (cmd *eventsCommand) audit() bool { return slices.Contains(cmd.Kind, "audit") }
+
+// show writes the wanted events with numbers above after, at most limit of them unless it is 0, and returns the newest number there is.
 func (cmd *eventsCommand) show(ctx context.Context, c *console, s *store.Store, after, since int64, limit int) (newest int64, err error) {
+	read := cmd.alerts
+	if cmd.audit() {
+		read = cmd.changes
+	}
 	newest = after
 	var wanted []event
 	for before := int64(0); ; {
-		page, err := s.Events(ctx, before, eventsPage)
+		page, err := read(ctx, s, before)
 		if err != nil {
 			return after, err
 		}
@@ -112,8 +138,8 @@ func (cmd *eventsCommand) show(ctx context.Context, c *console, s *store.Store, 
 				done = true
 				break
 			}
-			if shown := asEvent(e); cmd.wants(&shown.alert) {
-				wanted = append(wanted, shown)
+			if cmd.wants(e) {
+				wanted = append(wanted, *e)
 			}
 			if limit > 0 && len(wanted) == limit {
 				done = true
@@ -133,8 +159,33 @@ func (cmd *eventsCommand) show(ctx context.Context, c *console, s *store.Store, 
 	return newest, nil
 }
 
-func (cmd *eventsCommand) wants(a *trigger.Alert) bool {
-	return (cmd.Rule == "" || match.Match(a.Rule, cmd.Rule)) && (cmd.Workload == "" || match.Match(a.Source.Workload, cmd.Workload)) &&
+// alerts reads alerts with numbers below before, the newest first.
+func (cmd *eventsCommand) alerts(ctx context.Context, s *store.Store, before int64) ([]event, error) {
+	page, err := s.Events(ctx, before, eventsPage)
+	out := make([]event, len(page))
+	for i := range page {
+		out[i] = asEvent(&page[i])
+	}
+	return out, err
+}
+
+// changes reads changes likewise.
+func (cmd *eventsCommand) changes(ctx context.Context, s *store.Store, before int64) ([]event, error) {
+	page, err := s.Audit(ctx, "", before, eventsPage)
+	out := make([]event, len(page))
+	for i := range page {
+		e := &page[i]
+		out[i] = event{Seq: e.Seq, Accepted: e.Time.UTC(), Audit: &change{e.Instance, e.Who, e.Action, e.Kind, e.Scope, e.Name, e.Before, e.After}}
+	}
+	return out, err
+}
+
+func (cmd *eventsCommand) wants(e *event) bool {
+	if e.Audit != nil {
+		return cmd.Workload == "" || match.Match(e.Audit.Workload, cmd.Workload)
+	}
+	a := &e.alert
+	return (len(cmd.Kind) == 0 || slices.Contains(cmd.Kind, a.Kind)) && (cmd.Rule == "" || match.Match(a.Rule, cmd.Rule)) && (cmd.Workload == "" || match.Match(a.Source.Workload, cmd.Workload)) &&
 		(len(cmd.Severity) == 0 || slices.Contains(cmd.Severity, a.Severity))
 }
 
@@ -160,15 +211,35 @@ func asEvent(e *store.Event) event {
 	return shown
 }
 
-// print writes one alert: as an object in a line, or as a line with what became of it.
+// print writes one event: as an object in a line, or as a line with what became of it, or was changed, below.
 func (cmd *eventsCommand) print(c *console, e *event) error {
 	if cmd.Output == "json" {
 		return json.NewEncoder(c.out).Encode(e)
+	}
+	if e.Audit != nil {
+		_, err := fmt.Fprint(c.out, e.Accepted.Local().Format(time.DateTime), "  ", e.Audit.words(), "\n")
+		return err
 	}
 	a := &e.alert
 	_, err := fmt.Fprintf(c.out, "%s  %-8s  %s  %s  %s  %s\n    %s\n", e.Accepted.Local().Format(time.DateTime), a.Severity, clean(a.Rule), clean(a.Source.Workload),
 		a.ID, clean(a.Summary), e.outcome())
 	return err
+}
+
+// words tell a change.
+func (e *change) words() string {
+	text := strings.Join(slices.DeleteFunc([]string{e.Instance, e.Who, e.Action + " " + e.Kind, e.Workload, e.Name}, func(s string) bool { return s == "" }), "  ")
+	if e.Before != nil {
+		text += "\n    before  " + string(e.Before)
+	}
+	if e.After != nil {
+		text += "\n    after   " + string(e.After)
+	}
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = clean(lines[i])
+	}
+	return strings.Join(lines, "\n")
 }
 
 // outcome tells what became of an alert.

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -13,17 +12,6 @@ import (
 )
 
 func pathEscape(name string) string { return url.PathEscape(name) }
-
-// note adds something that was done to the audit. What was done stays done when the audit cannot be written.
-func (c *call) note(action, kind, name string, after any) {
-	var text []byte
-	if after != nil {
-		text, _ = json.Marshal(after) // of plain structs
-	}
-	if err := c.p.Note(c.r.Context(), store.Entry{Who: c.who, Action: action, Kind: kind, Name: name, After: text}); err != nil {
-		c.p.Log().Error("a change through the administration is not in the audit", "who", c.who, "action", action, "kind", kind, "name", name, "error", err)
-	}
-}
 
 // selectRequest chooses dead letters: those of an alert, of a target, of both, or all.
 type selectRequest struct {
@@ -53,12 +41,18 @@ func redeliver(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	before := c.lettersBefore(which)
 	back, left, err := c.p.Store().Redeliver(c.r.Context(), c.p.Now(), which)
 	if err != nil {
 		return nil, err
 	}
-	c.note("redeliver", "dead letter", q.AlertID, q)
-	return redeliverAnswer{back, left}, nil
+	before.DeadLetters = back + left
+	out := redeliverAnswer{back, left}
+	c.note("redeliver", "dead letter", q.AlertID, before, struct {
+		selectRequest
+		redeliverAnswer
+	}{q, out})
+	return out, nil
 }
 
 type dropAnswer struct {
@@ -70,12 +64,45 @@ func dropLetters(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	before := c.lettersBefore(which)
 	n, err := c.p.Store().Remove(c.r.Context(), c.p.Now(), which)
 	if err != nil {
 		return nil, err
 	}
-	c.note("drop", "dead letter", q.AlertID, q)
-	return dropAnswer{n}, nil
+	before.DeadLetters = n
+	out := dropAnswer{n}
+	c.note("drop", "dead letter", q.AlertID, before, struct {
+		selectRequest
+		dropAnswer
+	}{q, out})
+	return out, nil
+}
+
+// maxLettersNoted bounds the dead letters that the audit names of those that one request was about.
+const maxLettersNoted = 20
+
+// lettersNoted is what the audit tells of dead letters before they were sent again or dropped.
+type lettersNoted struct {
+	DeadLetters int           `json:"dead_letters"` // that were meant
+	Newest      []letterNoted `json:"newest"`
+}
+
+type letterNoted struct {
+	AlertID string `json:"alert_id"`
+	Target  string `json:"target"`
+	Reason  string `json:"reason"`
+}
+
+func (c *call) lettersBefore(which store.Select) lettersNoted {
+	out := lettersNoted{Newest: []letterNoted{}}
+	all, err := c.p.Store().Letters(c.r.Context(), which, maxLettersNoted)
+	if err != nil {
+		return out // the change itself tells what is wrong with the store
+	}
+	for i := range all {
+		out.Newest = append(out.Newest, letterNoted{all[i].AlertID, all[i].Target, all[i].Reason})
+	}
+	return out
 }
 
 type testAnswer struct {
@@ -95,11 +122,14 @@ func testTrigger(c *call) (any, error) {
 	if err != nil {
 		return nil, problem(http.StatusNotFound, "there is no trigger %s in force", shown(name))
 	}
-	c.note("test", "trigger", name, nil)
-	return testAnswer{
+	out := testAnswer{
 		Outcome: r.Outcome.String(), Detail: r.Reason, Answer: r.Detail, Failure: string(r.Failure), Status: r.Status, Attempts: r.Attempts,
 		TookMS: float64(r.Elapsed) / float64(time.Millisecond),
-	}, nil
+	}
+	kept := out
+	kept.Answer = "" // the receiver's words are not ours to keep
+	c.note("test", "trigger", name, nil, kept)
+	return out, nil
 }
 
 // silenceBody is a silence. The matchers stand in it or in matchers; answers have them in both.
@@ -183,12 +213,16 @@ func addSilence(c *call) (any, error) {
 	if s.Author == "" {
 		s.Author = c.who
 	}
-	made, err := c.p.AddSilence(c.r.Context(), s)
+	made, before, err := c.p.AddSilence(c.r.Context(), s)
 	if err != nil {
 		return nil, silenceRefusal(err)
 	}
 	out := silenceOf(&made)
-	c.note("create", "silence", made.ID, out)
+	action := "create"
+	if before != nil {
+		action = "change"
+	}
+	c.note(action, "silence", made.ID, noted(before), out)
 	return out, nil
 }
 
@@ -211,11 +245,22 @@ func silenceRefusal(err error) error {
 	return err
 }
 
+// noted gives a silence as the audit keeps it: nil for none.
+func noted(s *engine.Silence) any {
+	if s == nil {
+		return nil
+	}
+	return silenceOf(s)
+}
+
 func expireSilence(c *call) (any, error) {
 	id := c.r.PathValue("id")
-	if err := c.p.ExpireSilence(c.r.Context(), id); err != nil {
+	before, after, err := c.p.ExpireSilence(c.r.Context(), id)
+	if err != nil {
 		return nil, silenceRefusal(err)
 	}
-	c.note("expire", "silence", id, nil)
+	if before != nil { // otherwise it had ended
+		c.note("expire", "silence", id, noted(before), noted(after))
+	}
 	return struct{}{}, nil
 }

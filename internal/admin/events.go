@@ -22,7 +22,8 @@ type eventsAnswer struct {
 type eventAnswer struct {
 	Seq        int64            `json:"seq"`
 	Accepted   time.Time        `json:"accepted"`
-	Alert      json.RawMessage  `json:"alert"` // as the generic webhook gets it
+	Alert      json.RawMessage  `json:"alert,omitempty"` // as the generic webhook gets it
+	Audit      *auditChange     `json:"audit,omitempty"` // instead of an alert, with kind=audit
 	Deliveries []deliveryAnswer `json:"deliveries"`
 }
 
@@ -162,6 +163,9 @@ func events(c *call) (any, error) {
 	f, err := c.eventFilter()
 	if err != nil {
 		return nil, err
+	}
+	if slices.Contains(f.kind, auditKind) {
+		return c.audits(&f, limit)
 	}
 	out := eventsAnswer{Events: []eventAnswer{}}
 	out.Next, err = c.eachEvent(&f, func(e *store.Event) bool {

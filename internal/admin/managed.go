@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -425,48 +424,4 @@ func (col collection) routes(path string) []route {
 		},
 		{method: "DELETE", path: path + "/{name}", summary: "Deletes a " + col.noun + of + ".", match: true, problems: change, handle: col.remove},
 	}
-}
-
-// auditAnswer lists changes.
-type auditAnswer struct {
-	Audit []auditItem `json:"audit"`
-	Next  string      `json:"next"`
-}
-
-type auditItem struct {
-	Seq      int64           `json:"seq"`
-	Time     string          `json:"time"`
-	Who      string          `json:"who"`
-	Action   string          `json:"action"`
-	Kind     string          `json:"kind"`
-	Workload string          `json:"workload,omitempty"`
-	Name     string          `json:"name"`
-	Before   json.RawMessage `json:"before,omitempty"`
-	After    json.RawMessage `json:"after,omitempty"`
-}
-
-func audit(c *call) (any, error) {
-	limit, err := c.limit()
-	if err != nil {
-		return nil, err
-	}
-	before, err := c.number("cursor")
-	if err != nil {
-		return nil, err
-	}
-	all, err := c.p.Audit(c.r.Context(), before, limit)
-	if err != nil {
-		return nil, err
-	}
-	out := auditAnswer{Audit: []auditItem{}}
-	for i := range all {
-		e := &all[i]
-		out.Audit = append(out.Audit, auditItem{
-			e.Seq, e.Time.UTC().Format("2006-01-02T15:04:05.000Z"), e.Who, e.Action, e.Kind, e.Scope, e.Name, e.Before, e.After,
-		})
-	}
-	if len(all) == limit {
-		out.Next = strconv.FormatInt(all[len(all)-1].Seq, 10)
-	}
-	return out, nil
 }

@@ -90,7 +90,7 @@ func TestManagedRules(t *testing.T) {
 	for _, e := range listOf(b.get("/api/v1/audit"), "audit") {
 		did = append(did, fmt.Sprintf("%v %v %v %v", e["who"], e["action"], e["kind"], e["name"]))
 	}
-	if got := strings.Join(did, ", "); got != "operator delete rule oom, operator change rule oom, operator create rule oom" {
+	if got := strings.Join(did, ", "); got != "operator delete rule oom, operator reload configuration , operator change rule oom, operator create rule oom" {
 		t.Errorf("audit: %s", got)
 	}
 }

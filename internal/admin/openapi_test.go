@@ -92,6 +92,7 @@ func TestDocumentAgreesWithTheHandlers(t *testing.T) {
 			t.Errorf("GET %s: %d %s", path, r.status, r.text)
 		}
 	}
+	check("GET", "/api/v1/events", 200, "application/json", b.want(200, "GET", "/api/v1/events?kind=audit", nil).text)
 	if checked < 12 {
 		t.Errorf("only %d answers were checked", checked)
 	}

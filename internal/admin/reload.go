@@ -21,7 +21,7 @@ func reloadOf(r *pipeline.ReloadReport) reloadAnswer {
 		Applied: r.Applied, Added: list(r.Change.Added), Removed: list(r.Change.Removed), Changed: list(r.Change.Changed), Kept: len(r.Change.Kept),
 		Problems: []string{},
 	}
-	for _, p := range r.Problems {
+	for _, p := range r.Problems[:min(len(r.Problems), maxProblemsShown)] {
 		out.Problems = append(out.Problems, p.Error())
 	}
 	if r.LeftOut != nil {
@@ -30,11 +30,18 @@ func reloadOf(r *pipeline.ReloadReport) reloadAnswer {
 	return out
 }
 
-// reload answers 409 when nothing changed because a source cannot be read.
+// reload answers 409 when nothing changed because a source cannot be read. The audit tells of both.
 func reload(c *call) (any, error) {
 	report := c.p.Reload()
+	out, now := reloadOf(&report), extentOf(report.After)
+	c.note("reload", "configuration", "", extentOf(report.Before), struct {
+		Rules     int `json:"rules"`
+		Workloads int `json:"workloads"`
+		Triggers  int `json:"triggers"`
+		reloadAnswer
+	}{now.Rules, now.Workloads, now.Triggers, out})
 	if !report.Applied {
 		return nil, invalid(http.StatusConflict, report.Problems)
 	}
-	return reloadOf(&report), nil
+	return out, nil
 }

@@ -38,15 +38,15 @@ var (
 	cursorParam = param{"cursor", "string", "Where to go on: next of the answer before."}
 )
 
-// eventParams choose events.
-func eventParams() []param {
+// eventParams choose events. kinds is what they may be of beside alerts.
+func eventParams(kinds string) []param {
 	return []param{
 		limitParam, cursorParam,
 		{"rule", "string", "A glob of the rule's name."},
 		{"workload", "string", "A glob of the workload."},
 		{"container", "string", "A glob of the container's name, or the beginning of its id."},
 		{"severity", "string", "Severities, separated by commas."},
-		{"kind", "string", "Kinds of alert, separated by commas."},
+		{"kind", "string", "Kinds of alert, separated by commas" + kinds + "."},
 		{"text", "string", "A text that message or summary hold, in any case."},
 		{"since", "string", "A time (RFC 3339), or a length of time before now such as 10m."},
 		{"until", "string", "Likewise: the time before which."},
@@ -64,11 +64,11 @@ func routes() []route {
 		{method: "GET", path: "/api/v1/stats", summary: "All counters.", answer: statsAnswer{}, handle: stats},
 		{method: "POST", path: "/-/reload", summary: "Reads the configuration anew.", answer: reloadAnswer{}, problems: []int{409}, handle: reload},
 
-		{method: "GET", path: "/api/v1/events", summary: "The last alerts, newest first.", params: eventParams(), answer: eventsAnswer{}, handle: events},
+		{method: "GET", path: "/api/v1/events", summary: "The last alerts, newest first.", params: eventParams("; or audit alone, for the changes that were made here"), answer: eventsAnswer{}, handle: events},
 		{method: "GET", path: "/api/v1/events/{id}", summary: "One of the last alerts, by its id or number.", answer: eventAnswer{}, problems: []int{404}, handle: oneEvent},
 		{
 			method: "GET", path: "/api/v1/deliveries", summary: "Deliveries of the last alerts, newest first.",
-			params: append(eventParams(), param{"target", "string", "The trigger's name."}, param{"state", "string", "States, separated by commas: pending, delivered, dead, dropped, removed."}),
+			params: append(eventParams(""), param{"target", "string", "The trigger's name."}, param{"state", "string", "States, separated by commas: pending, delivered, dead, dropped, removed."}),
 			answer: deliveriesAnswer{}, handle: deliveries,
 		},
 		{

@@ -340,7 +340,7 @@ func (p *Pipeline) planOne(j *managedJob, plan *managedPlan, now time.Time) erro
 		j.result = current
 		plan.remove(c.ManagedKey)
 		if c.Kind == config.ManagedRule && c.Scope == "" {
-			plan.removeOf(c.Name)
+			plan.removeOf(c)
 		}
 		return nil
 	}
@@ -356,10 +356,13 @@ func (plan *managedPlan) remove(key ManagedKey) {
 	plan.rows = append(plan.rows, store.Object{Kind: string(key.Kind), Scope: key.Scope, Name: key.Name})
 }
 
-// removeOf removes the overrides of a global rule, and the exceptions from it.
-func (plan *managedPlan) removeOf(rule string) {
+// removeOf removes what goes with a global rule that is deleted: its overrides, and the exceptions from it. Each is in the audit.
+func (plan *managedPlan) removeOf(c *ManagedChange) {
 	for _, key := range sortedKeys(plan.objects) {
-		if key.Name == rule && (key.Kind == config.ManagedOverride || key.Kind == config.ManagedDisable) {
+		if key.Name == c.Name && (key.Kind == config.ManagedOverride || key.Kind == config.ManagedDisable) {
+			plan.audit = append(plan.audit, store.Entry{
+				Who: c.Who, Action: c.Action, Kind: string(key.Kind), Scope: key.Scope, Name: key.Name, Before: masked(key.Kind, plan.objects[key].Value),
+			})
 			plan.remove(key)
 		}
 	}

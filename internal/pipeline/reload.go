@@ -145,6 +145,8 @@ type ReloadReport struct {
 	// Problems are those of the sources, LeftOut the rules and triggers that could not be made, or nil.
 	Problems []config.Problem
 	LeftOut  error
+	// Before and After are what was loaded, and is. They are not to be modified.
+	Before, After *config.Result
 }
 
 // Reload reads the configuration anew, now.
@@ -155,7 +157,10 @@ func (p *Pipeline) reload() (report ReloadReport) {
 	defer p.recovered("reloading the configuration")
 	p.reloading.Lock()
 	defer p.reloading.Unlock()
-	return p.use(config.Load(p.withManaged(p.managing.objects())))
+	before := p.Loaded()
+	report = p.use(config.Load(p.withManaged(p.managing.objects())))
+	report.Before, report.After = before, p.Loaded()
+	return report
 }
 
 // use puts what is usable of a loaded configuration in force. The caller holds p.reloading.

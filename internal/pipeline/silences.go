@@ -60,66 +60,71 @@ func (p *Pipeline) silencePrefix() string { return "silence/" + p.id + "/" }
 // days after their end.
 func (p *Pipeline) Silences() []engine.Silence { return p.engine.Silences() }
 
-// AddSilence makes a silence, or changes the one made at run time that has its id, and returns it as it is in force. One without From begins
-// now. When it returns nil, the silence holds from the next line on, and is kept over restarts. The error is a *SilenceError, one of those
+// AddSilence makes a silence, or changes the one made at run time that has its id, and returns it as it is in force, and as it was before. One
+// without From begins now. When it returns nil, the silence holds from the next line on, and is kept over restarts. The error is a *SilenceError, one of those
 // above, or the store's; then nothing has changed.
-func (p *Pipeline) AddSilence(ctx context.Context, s engine.Silence) (engine.Silence, error) {
+func (p *Pipeline) AddSilence(ctx context.Context, s engine.Silence) (made engine.Silence, before *engine.Silence, err error) {
 	now := p.now()
 	s.Configured = false
 	if s.From == 0 {
 		s.From = now.UnixNano()
 	}
 	if bad := s.Validate(); len(bad) > 0 {
-		return engine.Silence{}, &SilenceError{bad}
+		return engine.Silence{}, nil, &SilenceError{bad}
 	}
 	if s.Until <= now.UnixNano() {
 		ended := engine.FieldError{
 			Field: "until", Value: time.Unix(0, s.Until).UTC().Format(time.RFC3339), Message: "has passed: it is " + now.UTC().Format(time.RFC3339),
 		}
-		return engine.Silence{}, &SilenceError{[]engine.FieldError{ended}}
+		return engine.Silence{}, nil, &SilenceError{[]engine.FieldError{ended}}
 	}
 	p.silencing.mu.Lock()
 	defer p.silencing.mu.Unlock()
-	switch _, known := p.silencing.added[s.ID]; {
+	old, known := p.silencing.added[s.ID]
+	switch {
 	case s.ID == "" && len(p.silencing.added) >= maxSilences:
-		return engine.Silence{}, ErrTooManySilences
+		return engine.Silence{}, nil, ErrTooManySilences
 	case s.ID == "":
 		s.ID = newSilenceID()
 	case engine.ConfiguredSilence(s.ID):
-		return engine.Silence{}, ErrConfiguredSilence
+		return engine.Silence{}, nil, ErrConfiguredSilence
 	case !known:
-		return engine.Silence{}, ErrNoSilence
+		return engine.Silence{}, nil, ErrNoSilence
 	}
 	if err := p.saveSilence(ctx, s.ID, &s); err != nil {
-		return engine.Silence{}, err
+		return engine.Silence{}, nil, err
+	}
+	if known {
+		before = &old
 	}
 	p.log.Info("silence made", "id", s.ID, "until", time.Unix(0, s.Until).UTC().Format(time.RFC3339), "author", s.Author)
-	return s, nil
+	return s, before, nil
 }
 
-// ExpireSilence ends a silence made at run time now, or removes it when it has not begun. One that has ended stays as it is.
-func (p *Pipeline) ExpireSilence(ctx context.Context, id string) error {
+// ExpireSilence ends a silence made at run time now, or removes it when it has not begun, and returns it as it was and as it is, nil when it is
+// gone. One that has ended stays as it is: then both are nil.
+func (p *Pipeline) ExpireSilence(ctx context.Context, id string) (before, after *engine.Silence, err error) {
 	now := p.now().UnixNano()
 	p.silencing.mu.Lock()
 	defer p.silencing.mu.Unlock()
 	s, known := p.silencing.added[id]
 	switch {
 	case engine.ConfiguredSilence(id):
-		return ErrConfiguredSilence
+		return nil, nil, ErrConfiguredSilence
 	case !known:
-		return ErrNoSilence
+		return nil, nil, ErrNoSilence
 	case s.Until <= now:
-		return nil
+		return nil, nil, nil
 	}
-	changed := &s
-	if s.Until = now; s.From >= now {
-		changed = nil
+	was := s
+	if s.Until = now; s.From < now {
+		after = &s
 	}
-	if err := p.saveSilence(ctx, id, changed); err != nil {
-		return err
+	if err := p.saveSilence(ctx, id, after); err != nil {
+		return nil, nil, err
 	}
 	p.log.Info("silence ended", "id", id)
-	return nil
+	return &was, after, nil
 }
 
 // newSilenceID returns an id that no silence has.

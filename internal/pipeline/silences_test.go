@@ -26,7 +26,7 @@ func TestASilenceAtRunTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.Start()
-	s, err := p.AddSilence(t.Context(), untilHour(c, "boom"))
+	s, _, err := p.AddSilence(t.Context(), untilHour(c, "boom"))
 	if err != nil || !strings.HasPrefix(s.ID, "si_") || s.From != c.now().UnixNano() || s.Configured {
 		t.Fatalf("%+v, %v", s, err)
 	}
@@ -46,7 +46,7 @@ func TestASilenceAtRunTime(t *testing.T) {
 		t.Errorf("%d hits are held back after a restart, want 1", n)
 	}
 	c.pass(time.Second)
-	if err := p.ExpireSilence(t.Context(), s.ID); err != nil {
+	if _, _, err := p.ExpireSilence(t.Context(), s.ID); err != nil {
 		t.Fatal(err)
 	}
 	p.Flush(lines("boom 4"), "docker.web")
@@ -56,7 +56,7 @@ func TestASilenceAtRunTime(t *testing.T) {
 	if a := b.server.Alerts()[0]; a.Suppressed.By["silence"] != 3 {
 		t.Errorf("the next alert tells of %v", a.Suppressed)
 	}
-	if err := p.ExpireSilence(t.Context(), s.ID); err != nil {
+	if _, _, err := p.ExpireSilence(t.Context(), s.ID); err != nil {
 		t.Errorf("ending it again: %v", err)
 	}
 	if strings.Contains(b.log.String(), "we move") {
@@ -74,20 +74,20 @@ func TestSilencesAreChangedAndRefused(t *testing.T) {
 	if got := p.Silences(); len(got) != 1 || got[0].ID != "config:move" || !got[0].Configured {
 		t.Fatalf("%+v", got)
 	}
-	s, err := p.AddSilence(t.Context(), untilHour(c, "other"))
+	s, _, err := p.AddSilence(t.Context(), untilHour(c, "other"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.Rule = "boom"
-	if changed, err := p.AddSilence(t.Context(), s); err != nil || changed.ID != s.ID || changed.Rule != "boom" {
+	if changed, _, err := p.AddSilence(t.Context(), s); err != nil || changed.ID != s.ID || changed.Rule != "boom" {
 		t.Errorf("%+v, %v", changed, err)
 	}
 	future := untilHour(c, "boom")
 	future.From = c.now().Add(time.Minute).UnixNano()
-	if future, err = p.AddSilence(t.Context(), future); err != nil {
+	if future, _, err = p.AddSilence(t.Context(), future); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.ExpireSilence(t.Context(), future.ID); err != nil || len(p.Silences()) != 2 {
+	if _, _, err := p.ExpireSilence(t.Context(), future.ID); err != nil || len(p.Silences()) != 2 {
 		t.Errorf("%v; one that has not begun is removed: %+v", err, p.Silences())
 	}
 	past := untilHour(c, "boom")
@@ -102,14 +102,14 @@ func TestSilencesAreChangedAndRefused(t *testing.T) {
 		{named(s, "config:move"), ErrConfiguredSilence.Error()},
 		{named(s, "si_unknown"), ErrNoSilence.Error()},
 	} {
-		if _, err := p.AddSilence(t.Context(), refused.s); err == nil || !strings.Contains(err.Error(), refused.want) {
+		if _, _, err := p.AddSilence(t.Context(), refused.s); err == nil || !strings.Contains(err.Error(), refused.want) {
 			t.Errorf("%v, want %s", err, refused.want)
 		}
 	}
-	if err := p.ExpireSilence(t.Context(), "config:move"); !errors.Is(err, ErrConfiguredSilence) {
+	if _, _, err := p.ExpireSilence(t.Context(), "config:move"); !errors.Is(err, ErrConfiguredSilence) {
 		t.Error(err)
 	}
-	if err := p.ExpireSilence(t.Context(), "si_unknown"); !errors.Is(err, ErrNoSilence) {
+	if _, _, err := p.ExpireSilence(t.Context(), "si_unknown"); !errors.Is(err, ErrNoSilence) {
 		t.Error(err)
 	}
 	if n := len(p.Silences()); n != 2 {
@@ -129,7 +129,7 @@ func TestEndedSilencesAreForgotten(t *testing.T) {
 	o := b.options(b.document(rule("boom", "^boom")))
 	o.Now = c.now
 	p := b.start(o)
-	if _, err := p.AddSilence(t.Context(), untilHour(c, "boom")); err != nil {
+	if _, _, err := p.AddSilence(t.Context(), untilHour(c, "boom")); err != nil {
 		t.Fatal(err)
 	}
 	for _, step := range []struct {
@@ -160,10 +160,10 @@ func TestSilencesAreBounded(t *testing.T) {
 		p.silencing.added[s.ID] = s
 	}
 	p.silencing.mu.Unlock()
-	if _, err := p.AddSilence(t.Context(), untilHour(c, "boom")); !errors.Is(err, ErrTooManySilences) {
+	if _, _, err := p.AddSilence(t.Context(), untilHour(c, "boom")); !errors.Is(err, ErrTooManySilences) {
 		t.Error(err)
 	}
-	if err := p.ExpireSilence(t.Context(), "si_0"); err != nil {
+	if _, _, err := p.ExpireSilence(t.Context(), "si_0"); err != nil {
 		t.Error(err)
 	}
 }

@@ -18,6 +18,7 @@ type Object struct {
 type Entry struct {
 	Seq           int64
 	Time          time.Time
+	Instance      string // where it was made; Manage goes by its own argument
 	Who           string
 	Action        string // create, change, delete, …
 	Kind          string // of what was changed
@@ -81,7 +82,7 @@ func (s *Store) Manage(ctx context.Context, now time.Time, instance string, obje
 	})
 }
 
-// Audit lists up to limit entries of an instance with a number below before (0: from the newest), the newest first.
+// Audit lists up to limit entries of an instance, or with "" of all, with a number below before (0: from the newest), the newest first.
 func (s *Store) Audit(ctx context.Context, instance string, before int64, limit int) ([]Entry, error) {
 	var all []Entry
 	err := s.read(ctx, "audit", func(c *core) error {
@@ -89,11 +90,12 @@ func (s *Store) Audit(ctx context.Context, instance string, before int64, limit 
 		if before <= 0 {
 			before = 1<<63 - 1
 		}
-		return c.each(`SELECT seq, at, who, action, kind, scope, name, before, after FROM audit WHERE instance = ? AND seq < ? ORDER BY seq DESC LIMIT ?`,
+		return c.each(`SELECT seq, at, instance, who, action, kind, scope, name, before, after FROM audit WHERE (?1 = '' OR instance = ?1) AND seq < ?2
+			ORDER BY seq DESC LIMIT ?3`,
 			[]any{instance, before, limit}, func(rows *sql.Rows) error {
 				var e Entry
 				var at int64
-				if err := rows.Scan(&e.Seq, &at, &e.Who, &e.Action, &e.Kind, &e.Scope, &e.Name, &e.Before, &e.After); err != nil {
+				if err := rows.Scan(&e.Seq, &at, &e.Instance, &e.Who, &e.Action, &e.Kind, &e.Scope, &e.Name, &e.Before, &e.After); err != nil {
 					return err
 				}
 				e.Time = timeOf(at)
