@@ -61,7 +61,7 @@ func withStore(ctx context.Context, path string, fn func(*store.Store) error) er
 
 type queueListCommand struct {
 	Trigger string `help:"Dead letters of this trigger."`
-	Limit   int    `default:"50" help:"How many dead letters to list, the newest first."`
+	Limit   int    `default:"50" help:"How many dead letters to list, the newest first; 0 is all."`
 	Output  string `short:"o" enum:"text,json" default:"text" help:"text or json."`
 }
 
@@ -72,12 +72,15 @@ func (queueListCommand) Help() string {
 
 // Run lists triggers and dead letters.
 func (cmd *queueListCommand) Run(c *console, cli *commands) error {
+	if cmd.Limit < 0 {
+		return fmt.Errorf("--limit: %d must not be negative", cmd.Limit)
+	}
 	return cli.Queue.with(func(ctx context.Context, s *store.Store) error {
 		targets, err := s.Targets(ctx)
 		if err != nil {
 			return err
 		}
-		letters, err := s.Letters(ctx, store.Select{Target: cmd.Trigger}, cmd.Limit)
+		letters, err := newestLetters(ctx, s, store.Select{Target: cmd.Trigger}, cmd.Limit)
 		if err != nil {
 			return err
 		}
@@ -98,6 +101,29 @@ func (cmd *queueListCommand) Run(c *console, cli *commands) error {
 		}
 		return table.Flush()
 	})
+}
+
+// lettersPage is how many dead letters are read at once: the alerts of thousands are more than is to be held.
+const lettersPage = 500
+
+// newestLetters returns the newest dead letters, at most limit unless it is 0, without their alerts.
+func newestLetters(ctx context.Context, s *store.Store, which store.Select, limit int) (all []store.Letter, err error) {
+	for last := (store.LetterMark{}); ; {
+		want := lettersPage
+		if limit > 0 {
+			want = min(want, limit-len(all))
+		}
+		page, err := s.Letters(ctx, which, last, want)
+		if err != nil {
+			return nil, err
+		}
+		for i := range page {
+			page[i].Payload, last = nil, page[i].Mark
+		}
+		if all = append(all, page...); len(page) < want || len(all) == limit {
+			return all, nil
+		}
+	}
 }
 
 // stateWords tells how a trigger is.

@@ -95,7 +95,7 @@ type letterNoted struct {
 
 func (c *call) lettersBefore(which store.Select) lettersNoted {
 	out := lettersNoted{Newest: []letterNoted{}}
-	all, err := c.p.Store().Letters(c.r.Context(), which, maxLettersNoted)
+	all, err := c.p.Store().Letters(c.r.Context(), which, store.LetterMark{}, maxLettersNoted)
 	if err != nil {
 		return out // the change itself tells what is wrong with the store
 	}

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -124,14 +125,12 @@ func glob(pattern, text string) bool {
 const (
 	eventPage = 250
 	maxLooked = 5000
+	maxSeq    = 1 << 47 // of an alert
 )
 
-// eachEvent calls fn for the chosen events behind the cursor, newest first, until fn returns false. next is the cursor to go on with.
-func (c *call) eachEvent(f *eventFilter, fn func(*store.Event) bool) (next string, err error) {
-	before, err := c.number("cursor")
-	if err != nil {
-		return "", err
-	}
+// eachEvent calls fn for the chosen events with numbers below before (0: from the newest), newest first, until fn returns false. next is the cursor to
+// go on with.
+func (c *call) eachEvent(f *eventFilter, before int64, fn func(*store.Event) bool) (next string, err error) {
 	for looked := 0; looked < maxLooked; {
 		page, err := c.p.Store().Events(c.r.Context(), before, eventPage)
 		if err != nil {
@@ -167,8 +166,12 @@ func events(c *call) (any, error) {
 	if slices.Contains(f.kind, auditKind) {
 		return c.audits(&f, limit)
 	}
+	before, err := c.number("cursor")
+	if err != nil {
+		return nil, err
+	}
 	out := eventsAnswer{Events: []eventAnswer{}}
-	out.Next, err = c.eachEvent(&f, func(e *store.Event) bool {
+	out.Next, err = c.eachEvent(&f, before, func(e *store.Event) bool {
 		out.Events = append(out.Events, eventOf(e))
 		return len(out.Events) < limit
 	})
@@ -178,7 +181,7 @@ func events(c *call) (any, error) {
 // oneEvent finds an event by its number, or by its id among the last ones.
 func oneEvent(c *call) (any, error) {
 	id := c.r.PathValue("id")
-	if seq, err := strconv.ParseInt(id, 10, 64); err == nil && seq > 0 && seq < 1<<47 {
+	if seq, err := strconv.ParseInt(id, 10, 64); err == nil && seq > 0 && seq < maxSeq {
 		page, err := c.p.Store().Events(c.r.Context(), seq+1, 1)
 		if err != nil {
 			return nil, err
@@ -230,17 +233,50 @@ func deliveries(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	behind, err := c.deliveryMark()
+	if err != nil {
+		return nil, err
+	}
+	before := behind.seq
+	if behind.target != "" {
+		before++ // the rest of its deliveries
+	}
 	out := deliveriesAnswer{Deliveries: []deliveryItem{}}
-	out.Next, err = c.eachEvent(&f, func(e *store.Event) bool {
+	stopped := ""
+	next, err := c.eachEvent(&f, before, func(e *store.Event) bool {
 		one := eventOf(e)
 		for _, d := range one.Deliveries {
-			if (f.target == "" || d.Target == f.target) && (len(f.state) == 0 || slices.Contains(f.state, d.State)) {
-				out.Deliveries = append(out.Deliveries, deliveryItem{e.Seq, e.AlertID, ruleOf(e.Payload), one.Accepted, d})
+			if e.Seq == behind.seq && d.Target <= behind.target || f.target != "" && d.Target != f.target || len(f.state) > 0 && !slices.Contains(f.state, d.State) {
+				continue
+			}
+			if out.Deliveries = append(out.Deliveries, deliveryItem{e.Seq, e.AlertID, ruleOf(e.Payload), one.Accepted, d}); len(out.Deliveries) == limit {
+				stopped = strconv.FormatInt(e.Seq, 10) + "." + d.Target
+				return false
 			}
 		}
-		return len(out.Deliveries) < limit
+		return true
 	})
+	out.Next = cmp.Or(stopped, next)
 	return out, err
+}
+
+// deliveryMark is where a page of deliveries ended: behind an alert's delivery to a target, or with "" behind all of them.
+type deliveryMark struct {
+	seq    int64
+	target string
+}
+
+func (c *call) deliveryMark() (mark deliveryMark, err error) {
+	text := c.query.Get("cursor")
+	if text == "" {
+		return mark, nil
+	}
+	seq, target, _ := strings.Cut(text, ".")
+	mark.target = target
+	if mark.seq, err = strconv.ParseInt(seq, 10, 64); err != nil || mark.seq < 1 || mark.seq > maxSeq {
+		return mark, problem(http.StatusBadRequest, "cursor %s: must be next of an answer", shown(text))
+	}
+	return mark, nil
 }
 
 // ruleOf returns the rule of a stored alert.

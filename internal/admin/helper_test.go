@@ -104,6 +104,15 @@ func (b *bench) write(path, text string) {
 	}
 }
 
+func (b *bench) read(path string) string {
+	b.t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return string(text)
+}
+
 func (b *bench) start() {
 	b.t.Helper()
 	p, err := pipeline.New(pipeline.Options{

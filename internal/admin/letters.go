@@ -2,7 +2,10 @@ package admin
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
@@ -10,7 +13,7 @@ import (
 
 type lettersAnswer struct {
 	DeadLetters []letterAnswer `json:"dead_letters"`
-	More        bool           `json:"more"` // there are further ones
+	Next        string         `json:"next"` // cursor of what is older; "" at the end
 }
 
 type letterAnswer struct {
@@ -50,15 +53,40 @@ func letters(c *call) (any, error) {
 		return nil, err
 	}
 	which := store.Select{AlertID: c.query.Get("alert_id"), Target: c.query.Get("target")}
-	all, err := c.p.Store().Letters(c.r.Context(), which, limit+1)
+	behind, err := c.letterMark()
 	if err != nil {
 		return nil, err
 	}
-	out := lettersAnswer{DeadLetters: []letterAnswer{}, More: len(all) > limit}
-	for i := range all[:min(len(all), limit)] {
+	all, err := c.p.Store().Letters(c.r.Context(), which, behind, limit+1)
+	if err != nil {
+		return nil, err
+	}
+	out := lettersAnswer{DeadLetters: []letterAnswer{}}
+	if len(all) > limit {
+		all = all[:limit]
+		last := &all[limit-1].Mark
+		out.Next = fmt.Sprintf("%d.%d", last.Died, last.Row)
+	}
+	for i := range all {
 		out.DeadLetters = append(out.DeadLetters, letterOf(&all[i]))
 	}
 	return out, nil
+}
+
+// letterMark reads the cursor of dead letters.
+func (c *call) letterMark() (mark store.LetterMark, err error) {
+	text := c.query.Get("cursor")
+	if text == "" {
+		return mark, nil
+	}
+	died, row, _ := strings.Cut(text, ".")
+	if mark.Died, err = strconv.ParseInt(died, 10, 64); err == nil {
+		mark.Row, err = strconv.ParseInt(row, 10, 64)
+	}
+	if err != nil || mark.Died < 0 || mark.Row < 1 {
+		return mark, problem(http.StatusBadRequest, "cursor %s: must be next of an answer", shown(text))
+	}
+	return mark, nil
 }
 
 func oneLetter(c *call) (any, error) {

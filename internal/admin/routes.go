@@ -73,7 +73,7 @@ func routes() []route {
 		},
 		{
 			method: "GET", path: "/api/v1/dead-letters", summary: "Deliveries that are not tried any more, newest first.",
-			params: []param{limitParam, {"target", "string", "The trigger's name."}, {"alert_id", "string", "The alert's id."}}, answer: lettersAnswer{}, handle: letters,
+			params: []param{limitParam, cursorParam, {"target", "string", "The trigger's name."}, {"alert_id", "string", "The alert's id."}}, answer: lettersAnswer{}, handle: letters,
 		},
 		{
 			method: "GET", path: "/api/v1/dead-letters/{target}/{alert}", summary: "One dead letter, with its alert.",

@@ -171,7 +171,7 @@ func TestDisabledUntilItsRevisionChangesAndAgesOut(t *testing.T) {
 		if n := w.counts("a"); r.count() != 1 || n.Dead != 1 || n.Pending != 1 {
 			t.Fatalf("%d attempts, %+v; want one of each", r.count(), n)
 		}
-		letters, err := w.store.Letters(context.Background(), store.Select{}, 10)
+		letters, err := w.store.Letters(context.Background(), store.Select{}, store.LetterMark{}, 10)
 		if err != nil || len(letters) != 1 || letters[0].Reason != "expired: answered 410 Gone" {
 			t.Errorf("%+v %v", letters, err)
 		}

@@ -152,7 +152,7 @@ func TestDeadLetters(t *testing.T) {
 	b.finish(s, 1, Dead, b.lease(s, 1, "a", 4)...)
 	b.pass(time.Minute)
 	b.finish(s, 1, Dead, b.lease(s, 1, "b", 2)...)
-	letters, err := s.Letters(ctx, Select{}, 100)
+	letters, err := s.Letters(ctx, Select{}, LetterMark{}, 100)
 	must(t, err)
 	if len(letters) != 6 || letters[0].Target != "b" || letters[5].Target != "a" || letters[0].Reason != "because" || letters[0].Attempts != 1 {
 		t.Fatalf("%+v", letters)

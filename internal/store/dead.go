@@ -17,7 +17,12 @@ type Letter struct {
 	Died     time.Time
 	Expires  time.Time // when it is dropped
 	Payload  []byte
+	// Mark is where the letter stands in the list of all.
+	Mark LetterMark
 }
+
+// LetterMark is a place in the list of dead letters, which has the newest first. The zero value is its beginning.
+type LetterMark struct{ Died, Row int64 }
 
 // Select says which dead letters are meant: those of an alert, of a target, of both, or, when it is zero, all.
 type Select struct {
@@ -28,21 +33,32 @@ type Select struct {
 const selectDead = ` FROM deliveries d JOIN targets t ON t.id = d.target JOIN alerts a ON a.seq = d.seq >> 16
 	WHERE d.state = 2 AND (?1 = '' OR a.id = ?1) AND (?2 = '' OR t.name = ?2)`
 
-// Letters lists up to limit dead letters, the newest first.
-func (s *Store) Letters(ctx context.Context, which Select, limit int) ([]Letter, error) {
+// letterColumns are those that scanLetter reads.
+const letterColumns = `SELECT a.id, t.name, d.reason, d.attempts, a.at, d.at, d.expires, a.payload, d.seq`
+
+func scanLetter(scan func(...any) error) (Letter, error) {
+	var l Letter
+	var accepted, expires int64
+	err := scan(&l.AlertID, &l.Target, &l.Reason, &l.Attempts, &accepted, &l.Mark.Died, &expires, &l.Payload, &l.Mark.Row)
+	l.Accepted, l.Died, l.Expires = timeOf(accepted), timeOf(l.Mark.Died), timeOf(expires)
+	return l, err
+}
+
+// Letters lists up to limit dead letters behind a mark, the newest first.
+func (s *Store) Letters(ctx context.Context, which Select, behind LetterMark, limit int) ([]Letter, error) {
 	var all []Letter
 	err := s.read(ctx, "dead letters", func(c *core) error {
 		all = nil
-		return c.each(`SELECT a.id, t.name, d.reason, d.attempts, a.at, d.at, d.expires, a.payload`+selectDead+` ORDER BY d.at DESC, d.seq DESC LIMIT ?3`,
-			[]any{which.AlertID, which.Target, limit}, func(rows *sql.Rows) error {
-				var l Letter
-				var accepted, died, expires int64
-				if err := rows.Scan(&l.AlertID, &l.Target, &l.Reason, &l.Attempts, &accepted, &died, &expires, &l.Payload); err != nil {
-					return err
+		if behind == (LetterMark{}) {
+			behind.Died = 1<<63 - 1
+		}
+		return c.each(letterColumns+selectDead+` AND (d.at, d.seq) < (?3, ?4) ORDER BY d.at DESC, d.seq DESC LIMIT ?5`,
+			[]any{which.AlertID, which.Target, behind.Died, behind.Row, limit}, func(rows *sql.Rows) error {
+				l, err := scanLetter(rows.Scan)
+				if err == nil {
+					all = append(all, l)
 				}
-				l.Accepted, l.Died, l.Expires = timeOf(accepted), timeOf(died), timeOf(expires)
-				all = append(all, l)
-				return nil
+				return err
 			})
 	})
 	return all, err
@@ -51,10 +67,8 @@ func (s *Store) Letters(ctx context.Context, which Select, limit int) ([]Letter,
 // Letter returns one dead letter. ok is false when there is none.
 func (s *Store) Letter(ctx context.Context, alertID, target string) (letter Letter, ok bool, err error) {
 	err = s.read(ctx, "dead letter", func(c *core) error {
-		var accepted, died, expires int64
-		err := c.row(`SELECT a.id, t.name, d.reason, d.attempts, a.at, d.at, d.expires, a.payload`+selectDead, alertID, target).
-			Scan(&letter.AlertID, &letter.Target, &letter.Reason, &letter.Attempts, &accepted, &died, &expires, &letter.Payload)
-		letter.Accepted, letter.Died, letter.Expires = timeOf(accepted), timeOf(died), timeOf(expires)
+		var err error
+		letter, err = scanLetter(c.row(letterColumns+selectDead, alertID, target).Scan)
 		ok = err == nil
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil

@@ -93,6 +93,9 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
 	a.calls = append(a.calls, apiCall{what, body})
 	answer, ok := a.answers[what]
+	if cursor := r.URL.Query().Get("cursor"); cursor != "" {
+		answer, ok = a.answers[what+" behind "+cursor]
+	}
 	if id, one := strings.CutPrefix(what, "GET /api/v1/events/"); one {
 		answer, ok = object{"alert": object{"id": id}, "deliveries": a.deliveries}, true
 	}

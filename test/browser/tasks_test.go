@@ -214,6 +214,28 @@ func TestDeadLetters(t *testing.T) {
 	}
 }
 
+// TestOlderDeadLetters asks for a second page, which stays when the view is read anew.
+func TestOlderDeadLetters(t *testing.T) {
+	a, b := open(t, "targets")
+	letter := func(id string) object {
+		return object{"alert_id": id, "target": "pager", "rule": "go-panic", "reason": "answered 400 Bad Request", "attempts": 1, "died": time.Now()}
+	}
+	a.set("GET /api/v1/dead-letters behind 7.1", object{"dead_letters": []object{letter("al_old")}, "next": ""})
+	a.set("GET /api/v1/dead-letters", object{"dead_letters": []object{letter("al_new")}, "next": "7.1"})
+	b.until(`document.querySelector('[data-key=older-letters]')`)
+	if b.is(`document.querySelector('[data-key=drop-al_old-pager]')`) {
+		t.Error("the second page is there unasked")
+	}
+	b.tabTo("[data-key=older-letters]")
+	b.press(kb.Enter)
+	b.until(`document.querySelector('[data-key=drop-al_old-pager]') && document.querySelector('[data-key=drop-al_new-pager]') && !document.querySelector('[data-key=older-letters]')`)
+	read := len(a.called("GET /api/v1/dead-letters"))
+	b.poll("the view is read anew", func() bool { return len(a.called("GET /api/v1/dead-letters")) > read+2 })
+	if !b.is(`document.querySelector('[data-key=drop-al_old-pager]')`) {
+		t.Error("the second page is gone")
+	}
+}
+
 // TestTestDelivery sends a test through a target that works and through one that does not.
 func TestTestDelivery(t *testing.T) {
 	_, b := open(t, "targets")

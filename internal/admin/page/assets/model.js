@@ -77,7 +77,8 @@ export function testOf(answer, nanos) {
   return { good: answer.outcome === 'delivered', text: `${answer.outcome}${answer.detail ? `: ${answer.detail}` : ''} (${answer.attempts} attempt${answer.attempts === 1 ? '' : 's'}, ${nanos(answer.took_ms * 1e6)})` };
 }
 
-export const lettersOf = (answer) => (answer.dead_letters ?? []).map((l) => ({ id: l.alert_id, target: l.target, reason: l.reason, attempts: l.attempts, died: l.died, expires: l.expires, rule: l.rule, summary: l.summary ?? '' }));
+export const lettersOf = (answer) => ({ next: answer.next || undefined,
+  list: (answer.dead_letters ?? []).map((l) => ({ id: l.alert_id, target: l.target, reason: l.reason, attempts: l.attempts, died: l.died, expires: l.expires, rule: l.rule, summary: l.summary ?? '' })) });
 
 const selection = (letter) => (letter ? { alert_id: letter.id, target: letter.target } : { all: true });
 export const redeliverCall = (call, letter) => call('POST', '/api/v1/dead-letters/redeliver', { body: selection(letter) });

@@ -18,14 +18,32 @@ export function show(context) {
   if (context.data.targets) draw(context);
 }
 
+const pageSize = 200;
+
 export async function load(context) {
-  const [triggers, stats, letters] = await Promise.all([getIfAny('/api/v1/triggers', { limit: 1000 }), get('/api/v1/stats'), get('/api/v1/dead-letters', { limit: 200 })]);
-  context.data.targets = { targets: targetsOf(triggers, stats), letters: lettersOf(letters) };
+  const [triggers, stats, letters] = await Promise.all([getIfAny('/api/v1/triggers', { limit: 1000 }), get('/api/v1/stats'), readLetters(context.data.letterPages ??= 1)]);
+  context.data.targets = { targets: targetsOf(triggers, stats), letters: letters.list, next: letters.next };
   if (context.name === 'targets') draw(context);
 }
 
+/** As many pages as were asked for: they stay when the view is read anew. */
+async function readLetters(pages) {
+  const all = { list: [], next: undefined };
+  for (let n = 0; n < pages && (n === 0 || all.next); n++) {
+    const page = lettersOf(await get('/api/v1/dead-letters', { limit: pageSize, cursor: all.next }));
+    all.list.push(...page.list);
+    all.next = page.next;
+  }
+  return all;
+}
+
+async function older(context) {
+  context.data.letterPages++;
+  await context.refresh();
+}
+
 function draw(context) {
-  const { targets, letters } = context.data.targets;
+  const { targets, letters, next } = context.data.targets;
   const { ui } = context;
   replace(ui.targets, targets.length === 0
     ? empty('There are no targets', 'Alerts are stored, and shown here, but sent nowhere.')
@@ -42,14 +60,15 @@ function draw(context) {
     h('button', { type: 'button', 'data-key': 'drop-all', onclick: () => drop(context) }, 'Drop all…')]);
   replace(ui.letters, letters.length === 0
     ? empty('There are none', 'An alert that a target refused, or that could not be sent for too long, is kept here.')
-    : table('Dead letters', [{ name: 'Died' }, { name: 'Target' }, { name: 'Alert', wide: true }, { name: 'Attempts', num: true }, { name: 'Because' }, { name: 'What to do' }],
+    : [table('Dead letters', [{ name: 'Died' }, { name: 'Target' }, { name: 'Alert', wide: true }, { name: 'Attempts', num: true }, { name: 'Because' }, { name: 'What to do' }],
       letters.map((l) => h('tr', null,
         h('td', null, h('time', { datetime: l.died }, clock(l.died))), h('td', { class: 'rule' }, l.target),
         h('th', { scope: 'row', class: 'wide' }, l.rule ? [h('span', { class: 'rule' }, l.rule), h('span', { class: 'minor' }, ` ${l.summary}`)] : h('code', null, l.id)),
         h('td', { class: 'num' }, count(l.attempts)), h('td', null, l.reason, l.expires && h('span', { class: 'minor block' }, `kept ${until(l.expires).replace(/^in /, 'for ')}`)),
         h('td', { class: 'actions' },
           h('button', { type: 'button', 'data-key': `resend-${l.id}-${l.target}`, 'aria-label': `Resend ${l.rule || l.id} to ${l.target}`, onclick: () => resend(context, l) }, 'Resend'),
-          h('button', { type: 'button', 'data-key': `drop-${l.id}-${l.target}`, 'aria-label': `Drop ${l.rule || l.id} for ${l.target}`, onclick: () => drop(context, l) }, 'Drop…'))))));
+          h('button', { type: 'button', 'data-key': `drop-${l.id}-${l.target}`, 'aria-label': `Drop ${l.rule || l.id} for ${l.target}`, onclick: () => drop(context, l) }, 'Drop…'))))),
+      next && h('button', { type: 'button', 'data-key': 'older-letters', onclick: () => older(context) }, 'Show older ones')]);
 }
 
 async function test(context, name) {
