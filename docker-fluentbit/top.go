@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -17,8 +18,8 @@ import (
 
 type topCommand struct {
 	remote
-	Sort     string        `enum:"hits,alerts,held,time" default:"hits" help:"Which rules come first: by hits, alerts, held or time. Since the last look on a terminal, since the start otherwise."`
-	Rows     int           `short:"n" default:"0" placeholder:"N" help:"How many rules to show. Default: as many as fit, or all."`
+	Sort     string        `enum:"hits,alerts,held,time" default:"hits" help:"Which rules and workloads come first: by hits, alerts, held or time, which workloads have none of. Since the last look on a terminal, since the start otherwise."`
+	Rows     int           `short:"n" default:"0" placeholder:"N" help:"How many rules, and how many workloads, to show. Default: as many as fit, or all."`
 	Interval time.Duration `default:"2s" help:"How often to look, on a terminal."`
 }
 
@@ -30,7 +31,7 @@ func (topCommand) Help() string {
 // minInterval keeps top from being what the rules wait for.
 const minInterval = 200 * time.Millisecond
 
-// Run shows the busiest rules.
+// Run shows the busiest rules and workloads.
 func (cmd *topCommand) Run(c *console) error {
 	if cmd.Interval < minInterval {
 		return fmt.Errorf("--interval: %s is below %s", cmd.Interval, minInterval)
@@ -40,7 +41,8 @@ func (cmd *topCommand) Run(c *console) error {
 	}
 	if cmd.Output == "json" || !isTerminal(c.out) {
 		return ask(c, &cmd.remote, client.Request{Path: statsPath}, func(s *client.Stats) error {
-			return c.top(s, nil, 0, cmd.Sort, cmd.Rows, 0)
+			v := view{stats: s, by: cmd.Sort, rules: cmd.Rows, workloads: cmd.Rows}
+			return c.top(&v)
 		})
 	}
 	return cmd.with(func(ctx context.Context, api *client.Client) error { return cmd.watch(ctx, c, api) })
@@ -71,12 +73,10 @@ func (cmd *topCommand) watch(ctx context.Context, c *console, api *client.Client
 	var elapsed time.Duration
 	for {
 		height, width := size(c.out)
-		rows := height - 5
-		if cmd.Rows > 0 {
-			rows = min(rows, cmd.Rows)
-		}
+		v := view{stats: &shown, before: before, elapsed: elapsed, by: cmd.Sort, width: width}
+		v.fit(height, cmd.Rows)
 		var text bytes.Buffer
-		if err := (&console{out: &text, err: c.err}).top(&shown, before, elapsed, cmd.Sort, max(rows, 1), width); err != nil {
+		if err := (&console{out: &text, err: c.err}).top(&v); err != nil {
 			return err
 		}
 		if trouble != "" {
@@ -112,13 +112,59 @@ func size(w io.Writer) (lines, columns int) {
 	return 24, 80
 }
 
-// top writes a summary and the busiest rules. With a look before, rates are told, and the order is by what was done since; most 0 is all, width 0 is any.
-func (c *console) top(s, before *client.Stats, elapsed time.Duration, by string, most, width int) error {
+// view is what top shows at a time.
+type view struct {
+	stats, before    *client.Stats // before: at the look before; nil at the first
+	elapsed          time.Duration // since then
+	by               string
+	rules, workloads int // how many at most; 0 is all
+	width            int // of a line; 0 is any
+}
+
+// fit divides the lines of a terminal among rules and workloads, which get a third when there are many of both. Headers and a word about trouble take
+// the rest.
+func (v *view) fit(height, most int) {
+	room := max(height-5, 2)
+	v.rules, v.workloads = room, len(v.stats.Workloads.Busiest)
+	if v.workloads > 0 {
+		v.workloads = max(1, min(v.workloads, room/3))
+		v.rules = max(1, room-v.workloads-2)
+	}
+	if most > 0 {
+		v.rules, v.workloads = min(v.rules, most), min(v.workloads, most)
+	}
+}
+
+// rates reports whether there is a look before, so that rates are told, and the order is by what was done since.
+func (v *view) rates() bool { return v.before != nil && v.elapsed > 0 }
+
+func (v *view) perSecond(n int64) string { return fmt.Sprintf("%.1f", float64(n)/v.elapsed.Seconds()) }
+
+// byWeight orders what has more weight first, then what has more hits, then by name.
+func byWeight(a, b, aHits, bHits int64, aName, bName string) int {
+	return cmp.Or(cmp.Compare(b, a), cmp.Compare(bHits, aHits), strings.Compare(aName, bName))
+}
+
+// top writes a summary, the busiest rules, and the busiest workloads.
+func (c *console) top(v *view) error {
+	s, before := v.stats, v.before
+	head := fmt.Sprintf("%s: %s, %s, %s, %d held back", clean(s.Instance), plural(int(s.Lines), "line"), plural(int(s.Hits), "hit"), plural(int(s.Alerts), "alert"), s.Held())
+	if v.rates() && s.Lines >= before.Lines && s.Hits >= before.Hits {
+		head = fmt.Sprintf("%s: %s/s lines, %s/s hits, %s/s alerts", clean(s.Instance), v.perSecond(s.Lines-before.Lines), v.perSecond(s.Hits-before.Hits),
+			v.perSecond(s.Alerts-before.Alerts))
+	}
+	c.printf("%s\n\n", shorten(head, v.width))
+	if err := c.topRules(v); err != nil {
+		return err
+	}
+	return c.topWorkloads(v)
+}
+
+func (c *console) topRules(v *view) error {
 	old := map[string]*client.RuleStats{}
-	rates := before != nil && elapsed > 0
-	if rates {
-		for i := range before.Rules {
-			old[before.Rules[i].Workload+"\x00"+before.Rules[i].Name] = &before.Rules[i]
+	if v.rates() {
+		for i := range v.before.Rules {
+			old[v.before.Rules[i].Workload+"\x00"+v.before.Rules[i].Name] = &v.before.Rules[i]
 		}
 	}
 	type line struct {
@@ -128,39 +174,27 @@ func (c *console) top(s, before *client.Stats, elapsed time.Duration, by string,
 	}
 	var lines []line
 	var nanos int64
-	for i := range s.Rules {
-		r := &s.Rules[i]
+	for i := range v.stats.Rules {
+		r := &v.stats.Rules[i]
 		was := &client.RuleStats{}
 		if o := old[r.Workload+"\x00"+r.Name]; o != nil && o.Hits <= r.Hits {
 			was = o
 		}
 		l := line{rule: r, hits: r.Hits - was.Hits, nanos: max(0, r.Nanos-was.Nanos)}
-		l.weighted = map[string]int64{"hits": l.hits, "alerts": r.Alerts - was.Alerts, "held": r.Held() - was.Held(), "time": l.nanos}[by]
+		l.weighted = map[string]int64{"hits": l.hits, "alerts": r.Alerts - was.Alerts, "held": r.Held() - was.Held(), "time": l.nanos}[v.by]
 		nanos += l.nanos
 		lines = append(lines, l)
 	}
 	slices.SortStableFunc(lines, func(a, b line) int {
-		if a.weighted != b.weighted {
-			return int(max(-1, min(1, b.weighted-a.weighted)))
-		}
-		if a.rule.Hits != b.rule.Hits {
-			return int(max(-1, min(1, b.rule.Hits-a.rule.Hits)))
-		}
-		return strings.Compare(a.rule.Name, b.rule.Name)
+		return byWeight(a.weighted, b.weighted, a.rule.Hits, b.rule.Hits, a.rule.Name, b.rule.Name)
 	})
-	perSecond := func(n int64) string { return fmt.Sprintf("%.1f/s", float64(n)/elapsed.Seconds()) }
-	head := fmt.Sprintf("%s: %s, %s, %s, %d held back", clean(s.Instance), plural(int(s.Lines), "line"), plural(int(s.Hits), "hit"), plural(int(s.Alerts), "alert"), s.Held())
-	if rates && s.Lines >= before.Lines && s.Hits >= before.Hits {
-		head = fmt.Sprintf("%s: %s lines, %s hits, %s alerts", clean(s.Instance), perSecond(s.Lines-before.Lines), perSecond(s.Hits-before.Hits), perSecond(s.Alerts-before.Alerts))
-	}
-	c.printf("%s\n\n", shorten(head, width))
 	header := "RULE\tHITS\tALERTS\tHELD BACK\tTIME\tSHARE\tBECAUSE OF"
-	if rates {
+	if v.rates() {
 		header = "RULE\tHITS\tHITS/S\tALERTS\tHELD BACK\tTIME\tSHARE\tBECAUSE OF"
 	}
 	var rows []string
 	for i, l := range lines {
-		if most > 0 && i == most {
+		if v.rules > 0 && i == v.rules {
 			break
 		}
 		name := clean(l.rule.Name)
@@ -172,12 +206,78 @@ func (c *console) top(s, before *client.Stats, elapsed time.Duration, by string,
 			share = fmt.Sprintf("%.0f%%", 100*float64(l.nanos)/float64(nanos))
 		}
 		cells := []string{shorten(name, 40), fmt.Sprint(l.rule.Hits)}
-		if rates {
-			cells = append(cells, fmt.Sprintf("%.1f", float64(l.hits)/elapsed.Seconds()))
+		if v.rates() {
+			cells = append(cells, v.perSecond(l.hits))
 		}
 		cells = append(cells, fmt.Sprint(l.rule.Alerts), fmt.Sprint(l.rule.Held()), time.Duration(l.rule.Nanos).Round(time.Microsecond).String(), share, sums(l.rule.Suppressed))
 		rows = append(rows, strings.Join(cells, "\t"))
 	}
+	return c.fitted(header, rows, v.width)
+}
+
+// topWorkloads writes the workloads below the rules, those that there is no room for as one. A server that does not tell of any has none.
+func (c *console) topWorkloads(v *view) error {
+	old := map[string]*client.WorkloadStats{}
+	if v.rates() {
+		for i := range v.before.Workloads.Busiest {
+			old[v.before.Workloads.Busiest[i].Name] = &v.before.Workloads.Busiest[i]
+		}
+	}
+	type line struct {
+		workload              *client.WorkloadStats
+		lines, hits, weighted int64
+	}
+	since := func(w, was *client.WorkloadStats) line {
+		if was == nil || was.Lines > w.Lines || was.Hits > w.Hits {
+			was = &client.WorkloadStats{}
+		}
+		l := line{workload: w, lines: w.Lines - was.Lines, hits: w.Hits - was.Hits}
+		l.weighted = map[string]int64{"alerts": w.Alerts - was.Alerts, "held": w.Held() - was.Held()}[v.by]
+		if v.by == "hits" || v.by == "time" {
+			l.weighted = l.hits
+		}
+		return l
+	}
+	all := v.stats.Workloads.Busiest
+	lines := make([]line, len(all))
+	for i := range all {
+		lines[i] = since(&all[i], old[all[i].Name])
+	}
+	slices.SortStableFunc(lines, func(a, b line) int {
+		return byWeight(a.weighted, b.weighted, a.workload.Hits, b.workload.Hits, a.workload.Name, b.workload.Name)
+	})
+	if v.workloads > 0 && len(lines) > v.workloads {
+		lines = lines[:v.workloads]
+	} else if other := v.stats.Workloads.Other; other.Lines > 0 {
+		other.Name = "(others)"
+		var was *client.WorkloadStats
+		if v.rates() {
+			was = &v.before.Workloads.Other
+		}
+		lines = append(lines, since(&other, was))
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	header := "WORKLOAD\tLINES\tHITS\tALERTS\tHELD BACK\tBECAUSE OF"
+	if v.rates() {
+		header = "WORKLOAD\tLINES\tLINES/S\tHITS\tHITS/S\tALERTS\tHELD BACK\tBECAUSE OF"
+	}
+	var rows []string
+	for _, l := range lines {
+		w := l.workload
+		cells := []string{shorten(clean(w.Name), 40), fmt.Sprint(w.Lines), fmt.Sprint(w.Hits)}
+		if v.rates() {
+			cells = []string{cells[0], cells[1], v.perSecond(l.lines), cells[2], v.perSecond(l.hits)}
+		}
+		rows = append(rows, strings.Join(append(cells, fmt.Sprint(w.Alerts), fmt.Sprint(w.Held()), sums(w.Suppressed)), "\t"))
+	}
+	c.printf("\n")
+	return c.fitted(header, rows, v.width)
+}
+
+// fitted writes a table whose lines are cut to a width.
+func (c *console) fitted(header string, rows []string, width int) error {
 	var text bytes.Buffer
 	if err := (&console{out: &text}).table(header, rows); err != nil {
 		return err

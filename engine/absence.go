@@ -115,7 +115,7 @@ func (l *limiter) heard(a *attempt, now int64) verdict {
 	}
 	w.suppressed[why]++
 	r.counters.suppress(why)
-	return verdict{}
+	return verdict{why: why}
 }
 
 // workload returns the workload that is watched, "" for all together.

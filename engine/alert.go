@@ -88,6 +88,7 @@ type Hit struct {
 	cut      bool   // the line is longer
 	captures map[string]string
 	searched bool // captures is known
+	outcome  Outcome
 }
 
 // RuleID returns the id of the rule, as in Resolved.ID.

@@ -9,8 +9,10 @@ func (w *Worker) Judge(h *Hit, now int64, dst []Alert) []Alert {
 	a := w.attempt(h, now)
 	dst, v := w.engine.limiter.judge(a, now, dst)
 	if !v.alert {
+		h.outcome = v.why.outcome()
 		return dst
 	}
+	h.outcome = Alerted
 	alert := h.alert(&v)
 	if len(w.snapshot.inhibits) > 0 {
 		s := h.subject()
@@ -78,6 +80,7 @@ func (a *attempt) count() {
 // verdict is what became of a hit, and what its alert tells.
 type verdict struct {
 	alert      bool
+	why        Reason // it is held back, when there is no alert
 	kind       Kind
 	severity   Severity // at least
 	suppressed [NumReasons]int64
@@ -111,7 +114,7 @@ func (l *limiter) judge(a *attempt, now int64, dst []Alert) ([]Alert, verdict) {
 			l.clearMarks(c)
 		}
 		l.hold(a, c, why, now)
-		return dst, verdict{}
+		return dst, verdict{why: why}
 	}
 	v := verdict{alert: true, suppressed: c.suppressed, since: c.since}
 	if r.settings.Count > 0 {

@@ -66,12 +66,9 @@ func (w *Worker) standing(trial *limiter, fired *inhibitor, h *Hit, now int64) (
 			s.Counted = s.Needed // the count begins anew
 		}
 	}
-	for why, n := range r.counters.load().Suppressed {
-		if n > 0 {
-			s.Reason = Reason(why).String()
-		}
-	}
-	if s.Alerts = v.alert; v.alert {
+	if s.Alerts = v.alert; !v.alert {
+		s.Reason = v.why.String()
+	} else {
 		fired.alerted(w.snapshot.inhibits, &about, now, false)
 	}
 	alert := mine.alert(&v)

@@ -273,6 +273,17 @@ func TestTap(t *testing.T) {
 	for _, bad := range []string{"match=(", "stream=x", "hits=perhaps"} {
 		b.want(400, "GET", "/api/v1/tap?"+bad, nil)
 	}
+	// What a tap does not want is not what it misses.
+	only := b.stream("/api/v1/tap?rule=sel*")
+	b.eventually("the second tap is open", func() bool { return b.get("/api/v1/stats")["streams"] == 2.0 })
+	quiet := make([]string, 2000)
+	for i := range quiet {
+		quiet[i] = "quiet"
+	}
+	b.flush(append(quiet, "boom 3")...)
+	if _, name, data := only.next(t); name != "record" || !strings.Contains(data, `"text":"boom 3"`) {
+		t.Errorf("%s %s", name, data)
+	}
 	flood := make([]string, 2000)
 	for i := range flood {
 		flood[i] = fmt.Sprint("b", i)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 	"github.com/tinyforge/fluentbit-trigger/test/receiver"
 )
 
@@ -73,6 +74,11 @@ func TestStatsAddUp(t *testing.T) {
 	rules := listOf(s, "rules")
 	if len(rules) != 2 || rules[1]["name"] != "often" || rules[1]["suppressed"].(map[string]any)["cooldown"] != 1.0 {
 		t.Errorf("rules %v", rules)
+	}
+	for _, w := range [][]map[string]any{listOf(b.get("/api/v1/workloads"), "workloads"), listOf(s["workloads"].(map[string]any), "busiest")} {
+		if len(w) != 1 || w[0]["lines"] != 3.0 || w[0]["hits"] != 4.0 || w[0]["alerts"] != 3.0 || w[0]["suppressed"].(map[string]any)["cooldown"] != 1.0 {
+			t.Errorf("workloads %v", w)
+		}
 	}
 	b.eventually("the alerts are delivered", func() bool {
 		targets := listOf(b.get("/api/v1/stats"), "targets")
@@ -207,11 +213,19 @@ func TestDeadLettersAndDeliveriesArePaged(t *testing.T) {
 
 func TestWorkloads(t *testing.T) {
 	b := newBench(t, "[[workload]]\nmatch = \"shop/*\"\ndisable = [\"boom\"]\n[[workload.rule]]\nname = \"own\"\nkeywords = [\"own\"]\n")
-	b.flush("boom 1", "quiet")
+	b.flush("own 1", "boom", "own 2", "own 3")
 	r := b.get("/api/v1/workloads")
 	met := listOf(r, "workloads")
-	if len(met) != 1 || met[0]["lines"] != 2.0 || len(listOf(met[0], "containers")) != 1 {
+	if len(met) != 1 || met[0]["lines"] != 4.0 || met[0]["hits"] != 3.0 || met[0]["alerts"] != 1.0 || fmt.Sprint(met[0]["suppressed"]) != "map[cooldown:2]" ||
+		len(listOf(met[0], "containers")) != 1 {
 		t.Errorf("met %v", met)
+	}
+	if other := r["other"].(map[string]any); other["lines"] != 0.0 {
+		t.Errorf("other %v", other)
+	}
+	busiest := listOf(b.get("/api/v1/stats")["workloads"].(map[string]any), "busiest")
+	if len(busiest) != 1 || busiest[0]["name"] != met[0]["name"] || busiest[0]["hits"] != 3.0 || busiest[0]["lines"] != 4.0 {
+		t.Errorf("busiest %v", busiest)
 	}
 	configured := listOf(r, "configured")
 	if len(configured) != 1 || configured[0]["match"] != "shop/*" || !strings.Contains(configured[0]["file"].(string), "rules.toml:") {
@@ -257,6 +271,19 @@ func TestReload(t *testing.T) {
 	b.want(409, "POST", "/-/reload", nil)
 	if n := len(listOf(b.get("/api/v1/stats"), "rules")); n != 2 {
 		t.Errorf("%d rules run after a reload that failed, want 2", n)
+	}
+}
+
+// TestTheBusiestWorkloadsAreInTheStats has more workloads than the stats tell of by name.
+func TestTheBusiestWorkloadsAreInTheStats(t *testing.T) {
+	var all []pipeline.Met
+	for i := range maxBusiest + 3 {
+		n := pipeline.MetCounts{Lines: 10, Hits: int64(i), Alerts: int64(i)}
+		all = append(all, pipeline.Met{Workload: fmt.Sprint("w", i), MetCounts: n})
+	}
+	got := busiestOf(all, pipeline.MetCounts{Lines: 5, Hits: 4, Alerts: 3})
+	if len(got.Busiest) != maxBusiest || got.Busiest[0].Name != fmt.Sprint("w", maxBusiest+2) || got.Other.Lines != 35 || got.Other.Hits != 0+1+2+4 {
+		t.Errorf("%d by name, the first is %+v; %+v", len(got.Busiest), got.Busiest[0], got.Other)
 	}
 }
 

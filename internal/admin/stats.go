@@ -86,6 +86,7 @@ type statsAnswer struct {
 	Problems   []string         `json:"problems"` // of the configuration in force
 	Evaluation evaluationStats  `json:"evaluation"`
 	Rules      []ruleStats      `json:"rules"`
+	Workloads  busiestWorkloads `json:"workloads"`
 	Targets    []targetStats    `json:"targets"`
 	Streams    int              `json:"streams"` // that are open at this listener
 }
@@ -151,7 +152,7 @@ func stats(c *call) (any, error) {
 	out := statsAnswer{
 		Instance: c.p.ID(), Started: c.p.Started().UTC(), Chunks: s.Chunks, Refused: s.Refused, Own: s.Own,
 		Panics: s.Panics + s.Delivery.Panics + c.api.registry.panics.Load(), Lines: s.Engine.Lines, Suppressed: map[string]int64{},
-		Keys: s.Engine.Keys, Evicted: s.Engine.Evicted, Drops: drops(&s), Problems: problemsOf(c.p), Rules: rulesStats(c.p, &s), Targets: []targetStats{},
+		Keys: s.Engine.Keys, Evicted: s.Engine.Evicted, Drops: drops(&s), Problems: problemsOf(c.p), Rules: rulesStats(c.p, &s), Workloads: busiestOf(c.p.Met()), Targets: []targetStats{},
 		Evaluation: evaluationStats{Nanos: s.Nanos}, Streams: len(c.api.streams),
 		Store: storeStats{
 			Mode: string(s.Delivery.Store.Mode), Path: s.Delivery.Store.Path, Used: int64(s.Delivery.Store.Used), Max: int64(s.Delivery.Store.Max),

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -61,27 +62,18 @@ func (c *call) tapFilter() (*tapFilter, error) {
 	return f, nil
 }
 
-// wants judges a record before it is evaluated.
-func (f *tapFilter) wants(rec *engine.Record) bool {
-	return (f.workload == "" || glob(f.workload, rec.Source.Workload)) &&
+// wants judges a record with what was decided about it.
+func (f *tapFilter) wants(rec *engine.Record, decisions []pipeline.TapDecision) bool {
+	return f.decided(decisions) && (f.workload == "" || glob(f.workload, rec.Source.Workload)) &&
 		(f.container == "" || glob(f.container, rec.Source.Container.Name) || strings.HasPrefix(rec.Source.Container.ID, f.container)) &&
 		(f.stream == "" || rec.Stream.String() == f.stream) && (f.match == nil || f.match.Match(rec.Text))
 }
 
-// shows judges it by what was decided.
-func (f *tapFilter) shows(t *pipeline.Tapped) bool {
-	if f.hits && len(t.Decisions) == 0 {
-		return false
-	}
+func (f *tapFilter) decided(decisions []pipeline.TapDecision) bool {
 	if f.rule == "" {
-		return true
+		return !f.hits || len(decisions) > 0
 	}
-	for i := range t.Decisions {
-		if glob(f.rule, t.Decisions[i].Rule) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(decisions, func(d pipeline.TapDecision) bool { return glob(f.rule, d.Rule) })
 }
 
 // tap streams records as they are evaluated: events "record", and "missed" with the number of those left out since the one before.
@@ -110,10 +102,10 @@ func tap(c *call) (any, error) {
 		case <-c.r.Context().Done():
 			return nil, errAnswered
 		case one := <-t.Records:
-			text = f.append(text, &one)
+			text = appendTapped(text, &one)
 			for range len(t.Records) { // what is there already leaves together
 				one = <-t.Records
-				text = f.append(text, &one)
+				text = appendTapped(text, &one)
 			}
 		case <-look.C:
 		case <-beat.C:
@@ -130,10 +122,7 @@ func tap(c *call) (any, error) {
 	}
 }
 
-func (f *tapFilter) append(dst []byte, t *pipeline.Tapped) []byte {
-	if !f.shows(t) {
-		return dst
-	}
+func appendTapped(dst []byte, t *pipeline.Tapped) []byte {
 	out := tappedRecord{t.Time, t.Workload, t.Container, t.Host, t.Stream, t.Text, []tappedDecision{}}
 	for _, d := range t.Decisions {
 		out.Decisions = append(out.Decisions, tappedDecision(d))

@@ -1,26 +1,70 @@
 package admin
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 )
 
 type workloadsAnswer struct {
 	Workloads  []workloadItem `json:"workloads"`  // that records came from
+	Other      workloadCounts `json:"other"`      // those that there is no room for, together
 	Configured []blockItem    `json:"configured"` // the blocks, by their globs
 	Next       string         `json:"next"`
 }
 
 type workloadItem struct {
-	Name       string          `json:"name"`
-	Lines      int64           `json:"lines"`
-	Alerts     int64           `json:"alerts"`
+	Name string `json:"name"`
+	workloadCounts
 	LastSeen   time.Time       `json:"last_seen"`
 	Containers []containerItem `json:"containers"`
+}
+
+// workloadCounts is what came from a workload: hits are alerts and what was suppressed, by reason.
+type workloadCounts struct {
+	Lines      int64            `json:"lines"`
+	Hits       int64            `json:"hits"`
+	Alerts     int64            `json:"alerts"`
+	Suppressed map[string]int64 `json:"suppressed"`
+}
+
+func workloadCountsOf(n *pipeline.MetCounts) workloadCounts {
+	return workloadCounts{n.Lines, n.Hits, n.Alerts, suppressedOf(n.Suppressed)}
+}
+
+// maxBusiest bounds the workloads in the stats.
+const maxBusiest = 100
+
+// busiestWorkloads is the workloads with the most hits, and all others together.
+type busiestWorkloads struct {
+	Busiest []busiestWorkload `json:"busiest"`
+	Other   workloadCounts    `json:"other"`
+}
+
+type busiestWorkload struct {
+	Name string `json:"name"`
+	workloadCounts
+}
+
+func busiestOf(all []pipeline.Met, other pipeline.MetCounts) busiestWorkloads {
+	slices.SortFunc(all, func(a, b pipeline.Met) int {
+		return cmp.Or(cmp.Compare(b.Hits, a.Hits), cmp.Compare(b.Lines, a.Lines), cmp.Compare(a.Workload, b.Workload))
+	})
+	out := busiestWorkloads{Busiest: []busiestWorkload{}}
+	for i := range all {
+		if i < maxBusiest {
+			out.Busiest = append(out.Busiest, busiestWorkload{all[i].Workload, workloadCountsOf(&all[i].MetCounts)})
+		} else {
+			other.Add(&all[i].MetCounts)
+		}
+	}
+	out.Other = workloadCountsOf(&other)
+	return out
 }
 
 type containerItem struct {
@@ -44,8 +88,10 @@ func workloads(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := workloadsAnswer{Workloads: []workloadItem{}, Configured: blocks(c.p.Loaded())}
-	for _, m := range c.p.Met() {
+	met, other := c.p.Met()
+	out := workloadsAnswer{Workloads: []workloadItem{}, Other: workloadCountsOf(&other), Configured: blocks(c.p.Loaded())}
+	for i := range met {
+		m := &met[i]
 		if m.Workload <= c.query.Get("cursor") && c.query.Has("cursor") {
 			continue
 		}
@@ -53,7 +99,7 @@ func workloads(c *call) (any, error) {
 			out.Next = out.Workloads[limit-1].Name
 			break
 		}
-		w := workloadItem{Name: m.Workload, Lines: m.Lines, Alerts: m.Alerts, LastSeen: m.Last, Containers: []containerItem{}}
+		w := workloadItem{Name: m.Workload, workloadCounts: workloadCountsOf(&m.MetCounts), LastSeen: m.Last, Containers: []containerItem{}}
 		for _, k := range m.Containers {
 			w.Containers = append(w.Containers, containerItem{k.ID, k.Name, k.Image, k.Host, k.Met})
 		}

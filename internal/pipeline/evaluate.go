@@ -121,7 +121,7 @@ func (b *batch) run(decode func()) {
 	begun := time.Now()
 	defer func() {
 		b.worker.Release()
-		b.met.flush(b.now)
+		b.met.flush(&b.p.met, b.now)
 		b.p.counters.nanos.Add(int64(time.Since(begun)))
 		b.keep()
 	}()
@@ -142,13 +142,13 @@ func (b *batch) identified(rec *engine.Record, id func(*engine.Alert) string) {
 		b.p.counters.own.Add(1)
 		return
 	}
-	if taps := b.p.taps.list.Load(); taps != nil {
-		b.p.offer(*taps, rec, b.now)
-	}
 	b.id = id
-	waiting := len(b.begun)
 	b.alerts = b.worker.Process(rec, b.now, b.alerts[:0])
-	b.met.note(&b.p.met, rec.Source, b.now, len(b.alerts)+len(b.begun)-waiting)
+	hits := b.worker.Hits()
+	b.met.note(&b.p.met, rec.Source, b.now, hits)
+	if taps := b.p.taps.list.Load(); taps != nil {
+		b.p.offer(*taps, rec, hits, b.now)
+	}
 	b.route(id)
 }
 

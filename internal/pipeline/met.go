@@ -23,12 +23,14 @@ const (
 type met struct {
 	mu        sync.Mutex
 	workloads map[string]*metWorkload
-	unknown   metWorkload // the sum of those that there was no room for
+	other     metWorkload // the sum of those that there was no room for, and of those that made room
 }
 
-// metWorkload is one workload. lines, alerts and last are written by evaluators at once.
+// metWorkload is one workload. What is atomic is written by evaluators at once.
 type metWorkload struct {
-	lines, alerts, last atomic.Int64
+	metCounters
+	last atomic.Int64
+	gone atomic.Bool // it made room: what is counted here belongs to the sum of the others
 
 	mu         sync.Mutex
 	containers map[string]metContainer // by id, or by name
@@ -40,11 +42,62 @@ type metContainer struct {
 	last int64
 }
 
+// metCounters counts what came from a workload.
+type metCounters struct {
+	lines, hits, alerts atomic.Int64
+	suppressed          [engine.NumReasons]atomic.Int64
+}
+
+func (c *metCounters) add(n *MetCounts) {
+	c.lines.Add(n.Lines)
+	if n.Hits == 0 {
+		return
+	}
+	c.hits.Add(n.Hits)
+	c.alerts.Add(n.Alerts)
+	for why, held := range n.Suppressed {
+		if held > 0 {
+			c.suppressed[why].Add(held)
+		}
+	}
+}
+
+func (c *metCounters) load() MetCounts {
+	n := MetCounts{Lines: c.lines.Load(), Hits: c.hits.Load(), Alerts: c.alerts.Load()}
+	for why := range c.suppressed {
+		n.Suppressed[why] = c.suppressed[why].Load()
+	}
+	return n
+}
+
+// take returns the counts, and begins anew. What several take adds up to what was added.
+func (c *metCounters) take() MetCounts {
+	n := MetCounts{Lines: c.lines.Swap(0), Hits: c.hits.Swap(0), Alerts: c.alerts.Swap(0)}
+	for why := range c.suppressed {
+		n.Suppressed[why] = c.suppressed[why].Swap(0)
+	}
+	return n
+}
+
+// MetCounts is what came from a workload, and what became of it: hits = alerts + the sum of suppressed, once they are judged. An alert that waits for
+// lines is counted; alerts that time makes stand for no hit of their own, and are not.
+type MetCounts struct {
+	Lines, Hits, Alerts int64
+	Suppressed          [engine.NumReasons]int64
+}
+
+// Add adds other counts.
+func (n *MetCounts) Add(more *MetCounts) {
+	n.Lines, n.Hits, n.Alerts = n.Lines+more.Lines, n.Hits+more.Hits, n.Alerts+more.Alerts
+	for why := range n.Suppressed {
+		n.Suppressed[why] += more.Suppressed[why]
+	}
+}
+
 // Met is what is known of a workload that records came from.
 type Met struct {
-	Workload   string
-	Lines      int64
-	Alerts     int64
+	Workload string
+	MetCounts
 	Last       time.Time // when its last record came, within a batch of records
 	Containers []MetContainer
 }
@@ -66,7 +119,7 @@ func (m *met) of(s *engine.Source, now int64) *metWorkload {
 		}
 		if len(m.workloads) >= maxMet {
 			m.mu.Unlock()
-			return &m.unknown
+			return &m.other
 		}
 		if m.workloads == nil {
 			m.workloads = map[string]*metWorkload{}
@@ -79,15 +132,21 @@ func (m *met) of(s *engine.Source, now int64) *metWorkload {
 	return w
 }
 
-// makeRoom forgets the workloads that nothing was heard of for long. Their lines stay in the sum. The caller holds the lock.
+// makeRoom forgets the workloads that nothing was heard of for long. What they counted stays in the sum. The caller holds the lock.
 func (m *met) makeRoom(now int64) {
 	for name, w := range m.workloads {
 		if now-w.last.Load() > metIdle {
-			m.unknown.lines.Add(w.lines.Load())
-			m.unknown.alerts.Add(w.alerts.Load())
 			delete(m.workloads, name)
+			w.gone.Store(true)
+			m.inherit(w)
 		}
 	}
+}
+
+// inherit adds what a workload that is gone has counted to the sum of the others.
+func (m *met) inherit(w *metWorkload) {
+	n := w.take()
+	m.other.add(&n)
 }
 
 // meet notes a container. The one met longest ago makes room.
@@ -113,8 +172,8 @@ func (w *metWorkload) meet(s *engine.Source, now int64) {
 	w.containers[key] = metContainer{s.Container, s.Host, now}
 }
 
-// Met lists the workloads that records came from, by name.
-func (p *Pipeline) Met() []Met {
+// Met lists the workloads that records came from, by name, and tells what came from all others together, which there is no room for.
+func (p *Pipeline) Met() (all []Met, other MetCounts) {
 	m := &p.met
 	m.mu.Lock()
 	out := make([]Met, 0, len(m.workloads))
@@ -125,7 +184,7 @@ func (p *Pipeline) Met() []Met {
 	}
 	m.mu.Unlock()
 	for i, w := range entries {
-		out[i].Lines, out[i].Alerts, out[i].Last = w.lines.Load(), w.alerts.Load(), utc(w.last.Load())
+		out[i].MetCounts, out[i].Last = w.load(), utc(w.last.Load())
 		w.mu.Lock()
 		for _, c := range w.containers {
 			out[i].Containers = append(out[i].Containers, MetContainer{c.Container, c.host, utc(c.last)})
@@ -134,22 +193,23 @@ func (p *Pipeline) Met() []Met {
 		slices.SortFunc(out[i].Containers, func(a, b MetContainer) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
 	}
 	slices.SortFunc(out, func(a, b Met) int { return cmp.Compare(a.Workload, b.Workload) })
-	return out
+	return out, m.other.load()
 }
 
 // meeting is what one evaluator notes of the records of a batch. A run of records of one source costs one look-up.
 type meeting struct {
-	known         map[*engine.Source]*metWorkload
-	source        *engine.Source
-	entry         *metWorkload
-	lines, alerts int64
+	known  map[*engine.Source]*metWorkload
+	source *engine.Source
+	entry  *metWorkload
+	counts MetCounts
 }
 
-func (b *meeting) note(m *met, s *engine.Source, now int64, alerts int) {
+// note counts a record and its hits. A record without hits costs an addition.
+func (b *meeting) note(m *met, s *engine.Source, now int64, hits []engine.Hit) {
 	if s != b.source {
-		b.flush(now)
+		b.flush(m, now)
 		w, ok := b.known[s]
-		if !ok {
+		if !ok || w.gone.Load() {
 			if b.known == nil || len(b.known) >= metCache {
 				b.known = make(map[*engine.Source]*metWorkload)
 			}
@@ -158,17 +218,26 @@ func (b *meeting) note(m *met, s *engine.Source, now int64, alerts int) {
 		}
 		b.source, b.entry = s, w
 	}
-	b.lines++
-	b.alerts += int64(alerts)
+	b.counts.Lines++
+	for i := range hits {
+		b.counts.Hits++
+		if why, held := hits[i].Outcome().Held(); held {
+			b.counts.Suppressed[why]++
+		} else {
+			b.counts.Alerts++
+		}
+	}
 }
 
 // flush adds what was noted. The next record is looked up.
-func (b *meeting) flush(now int64) {
+func (b *meeting) flush(m *met, now int64) {
 	if b.entry == nil {
 		return
 	}
-	b.entry.lines.Add(b.lines)
-	b.entry.alerts.Add(b.alerts)
+	b.entry.add(&b.counts)
 	b.entry.last.Store(now)
-	b.lines, b.alerts, b.source, b.entry = 0, 0, nil, nil
+	if b.entry.gone.Load() { // since it was looked up
+		m.inherit(b.entry)
+	}
+	b.counts, b.source, b.entry = MetCounts{}, nil, nil
 }

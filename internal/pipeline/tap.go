@@ -14,7 +14,7 @@ import (
 const (
 	maxTapText   = 4 << 10
 	tapQueue     = 256
-	tapPerSecond = 500 // records that are explained for one tap in a second: explaining is slow, and the host must not suffer
+	tapPerSecond = 500 // records that are copied for one tap in a second: the host must not suffer
 )
 
 // Tapped is a record with what was decided about it.
@@ -39,7 +39,7 @@ type Tap struct {
 	Missed  atomic.Int64 // since the tap was opened
 
 	records chan Tapped
-	wants   func(*engine.Record) bool
+	wants   func(*engine.Record, []TapDecision) bool
 	second  atomic.Int64
 	taken   atomic.Int64 // in that second
 }
@@ -51,9 +51,9 @@ type taps struct {
 	dropped atomic.Int64
 }
 
-// OpenTap opens a tap on the records that wants chooses. wants is called on the goroutines that evaluate: it must be quick, and keep nothing of
-// the record.
-func (p *Pipeline) OpenTap(wants func(*engine.Record) bool) (t *Tap, closeTap func()) {
+// OpenTap opens a tap on the records that wants chooses, by what was decided about them, too. wants is called on the goroutines that evaluate: it
+// must be quick, and keep nothing of the record.
+func (p *Pipeline) OpenTap(wants func(*engine.Record, []TapDecision) bool) (t *Tap, closeTap func()) {
 	ch := make(chan Tapped, tapQueue)
 	t = &Tap{Records: ch, records: ch, wants: wants}
 	p.taps.change(func(all []*Tap) []*Tap { return append(all, t) })
@@ -76,12 +76,17 @@ func (t *taps) change(fn func([]*Tap) []*Tap) {
 	t.list.Store(&all)
 }
 
-// offer hands a record to the taps that want it, before it is evaluated: what is told of it is what Explain says will be decided.
-func (p *Pipeline) offer(all []*Tap, rec *engine.Record, now int64) {
+// offer hands a record that was evaluated to the taps that want it, with what became of its hits.
+func (p *Pipeline) offer(all []*Tap, rec *engine.Record, hits []engine.Hit, now int64) {
 	defer p.recovered("tapping a record")
+	var decisions []TapDecision
+	for i := range hits {
+		h := &hits[i]
+		decisions = append(decisions, TapDecision{RuleID: h.RuleID(), Rule: h.Rule().Name, Outcome: h.Outcome().String()})
+	}
 	var tapped *Tapped
 	for _, t := range all {
-		if !t.wants(rec) {
+		if !t.wants(rec, decisions) {
 			continue
 		}
 		if !t.admit(now) {
@@ -90,7 +95,7 @@ func (p *Pipeline) offer(all []*Tap, rec *engine.Record, now int64) {
 			continue
 		}
 		if tapped == nil {
-			tapped = p.tapped(rec, now)
+			tapped = tappedOf(rec, decisions)
 		}
 		select {
 		case t.records <- *tapped:
@@ -110,22 +115,9 @@ func (t *Tap) admit(now int64) bool {
 	return t.taken.Add(1) <= tapPerSecond
 }
 
-func (p *Pipeline) tapped(rec *engine.Record, now int64) *Tapped {
-	out := &Tapped{
+func tappedOf(rec *engine.Record, decisions []TapDecision) *Tapped {
+	return &Tapped{
 		Time: utc(rec.Time), Workload: rec.Source.Workload, Container: rec.Source.Container.Name, Host: rec.Source.Host, Stream: rec.Stream.String(),
-		Text: strings.ToValidUTF8(string(rec.Text[:min(len(rec.Text), maxTapText)]), "�"),
+		Text: strings.ToValidUTF8(string(rec.Text[:min(len(rec.Text), maxTapText)]), "�"), Decisions: decisions,
 	}
-	all := p.engine.Explain(rec, now)
-	for i := range all {
-		x := &all[i]
-		if !x.Hit || x.Standing == nil {
-			continue
-		}
-		d := TapDecision{RuleID: x.RuleID, Rule: x.Rule, Outcome: x.Standing.Reason}
-		if x.Standing.Alerts {
-			d.Outcome = "alert"
-		}
-		out.Decisions = append(out.Decisions, d)
-	}
-	return out
 }

@@ -273,11 +273,11 @@ func (a *api) fill() {
 	})
 	a.set("GET /api/v1/workloads", object{"workloads": []object{
 		{"name": "shop/api", "lines": 12000311, "hits": 412, "alerts": 61, "last_seen": now.Add(-2 * time.Second), "containers": []object{{"name": "shop-api-1", "id": "3f9a", "image": "shop/api:2.4"}, {"name": "shop-api-2", "id": "77aa", "state": "catching_up"}}},
-		{"name": "shop/web", "lines": 30100200, "hits": 15100, "alerts": 940, "last_seen": now.Add(-time.Second), "containers": []object{{"name": "shop-web-1"}}},
+		{"name": "shop/web", "lines": 30100200, "hits": 15100, "alerts": 940, "suppressed": object{"cooldown": 13119, "rate_limit": 1041}, "last_seen": now.Add(-time.Second), "containers": []object{{"name": "shop-web-1"}}},
 		{"name": "shop/payments", "lines": 4000111, "hits": 3200, "alerts": 210, "last_seen": now.Add(-4 * time.Second), "containers": []object{{"name": "shop-payments-1"}}},
 		{"name": "shop/postgres", "lines": 1800000, "hits": 1565, "alerts": 100, "last_seen": now.Add(-70 * time.Second), "containers": []object{{"name": "shop-postgres-1"}}},
 		{"name": "edge/caddy", "lines": 311112, "hits": 135, "alerts": 0, "last_seen": now.Add(-time.Hour), "containers": []object{}},
-	}})
+	}, "other": object{"lines": 1234567, "hits": 21, "alerts": 1, "suppressed": object{"cooldown": 20}}})
 	a.set("GET /api/v1/rules", object{"rules": []object{
 		{"name": "go-panic", "severity": "critical", "pattern": "^panic: (?P<reason>.+)", "file": "rules.toml"},
 		{"name": "http-5xx", "severity": "error", "pattern": `" (?P<status>5\d\d) `, "file": "rules.toml"},

@@ -236,6 +236,16 @@ func TestOlderDeadLetters(t *testing.T) {
 	}
 }
 
+// TestWorkloads wants what became of each workload's lines, and the sum of those that there is no room for; sorted by what was held back.
+func TestWorkloads(t *testing.T) {
+	_, b := open(t, "watched")
+	b.shows("main", "Workloads that there is no room for: 1,234,567 lines, 21 hits, 1 alert, 20 held back.")
+	b.tabTo("[data-key=sort-held]")
+	b.press(kb.Enter)
+	b.until(`document.querySelector('[data-key^=workload-]').textContent === 'shop/web'`)
+	b.until(`document.querySelector('[data-key="workload-shop/web"]').closest('tr').querySelector('[title="cooldown 13,119, rate limit 1,041"]').textContent === '14.2k'`)
+}
+
 // TestTestDelivery sends a test through a target that works and through one that does not.
 func TestTestDelivery(t *testing.T) {
 	_, b := open(t, "targets")

@@ -47,6 +47,7 @@ type Stats struct {
 	Problems   []string         `json:"problems"`
 	Store      StoreStats       `json:"store"`
 	Rules      []RuleStats      `json:"rules"`
+	Workloads  Workloads        `json:"workloads"`
 	Targets    []TargetStats    `json:"targets"`
 }
 
@@ -68,6 +69,24 @@ type RuleStats struct {
 	Suppressed map[string]int64 `json:"suppressed"`
 	Nanos      int64            `json:"nanos"`
 }
+
+// Workloads is the busiest workloads, and all others together.
+type Workloads struct {
+	Busiest []WorkloadStats `json:"busiest"`
+	Other   WorkloadStats   `json:"other"`
+}
+
+// WorkloadStats is what came from one workload, and what became of it.
+type WorkloadStats struct {
+	Name       string           `json:"name"`
+	Lines      int64            `json:"lines"`
+	Hits       int64            `json:"hits"`
+	Alerts     int64            `json:"alerts"`
+	Suppressed map[string]int64 `json:"suppressed"`
+}
+
+// Held is how many hits were held back.
+func (w *WorkloadStats) Held() int64 { return total(w.Suppressed) }
 
 // Held is how many hits were held back.
 func (r *RuleStats) Held() int64 { return total(r.Suppressed) }

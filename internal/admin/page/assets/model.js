@@ -39,7 +39,9 @@ export function statsOf(answer) {
   };
 }
 
-export const workloadsOf = (answer) => (answer.workloads ?? []).map((w) => ({ name: w.name, lines: w.lines ?? 0, hits: w.hits, alerts: w.alerts ?? 0, seen: time(w.last_seen),
+const workloadCounts = (w) => ({ lines: w?.lines ?? 0, hits: w?.hits ?? 0, alerts: w?.alerts ?? 0, suppressed: w?.suppressed ?? {}, held: sum(w?.suppressed) });
+export const otherWorkloadsOf = (answer) => workloadCounts(answer.other);
+export const workloadsOf = (answer) => (answer.workloads ?? []).map((w) => ({ name: w.name, ...workloadCounts(w), seen: time(w.last_seen),
   containers: (w.containers ?? []).map((c) => ({ name: c.name || (c.id ?? '').slice(0, 12), id: c.id, image: c.image, state: c.state })) }));
 
 const ruleKey = (name, workload) => `${workload ?? ''}\n${name}`;

@@ -1,9 +1,9 @@
-// What is being watched: instances, and workloads with their containers.
+// What is being watched: instances, and workloads with their containers and what became of their lines.
 
 import { get } from './api.js';
 import { empty, h, replace, table } from './dom.js';
 import { ago, bytes, count, plural, reasons, short, words } from './format.js';
-import { instancesOf, statsOf, workloadsOf } from './model.js';
+import { instancesOf, otherWorkloadsOf, statsOf, workloadsOf } from './model.js';
 import { sortable, sorted } from './sort.js';
 
 export const title = 'Watched';
@@ -11,17 +11,15 @@ export const keyHelp = [];
 
 const sorting = { key: 'alerts', down: true };
 
-const allColumns = [
+const columns = [
   { key: 'name', name: 'Workload', wide: true, value: (w) => w.name },
   { key: 'containers', name: 'Containers', value: (w) => w.containers.length },
   { key: 'lines', name: 'Lines', num: true, value: (w) => w.lines },
   { key: 'hits', name: 'Hits', num: true, value: (w) => w.hits },
   { key: 'alerts', name: 'Alerts', num: true, value: (w) => w.alerts },
+  { key: 'held', name: 'Held back', num: true, value: (w) => w.held },
   { key: 'seen', name: 'Last line', num: true, value: (w) => w.seen ?? 0 },
 ];
-
-/** An API that does not count hits by workload has no column for them. */
-const columnsFor = (workloads) => allColumns.filter((c) => c.key !== 'hits' || workloads.some((w) => w.hits !== undefined));
 
 export function show(context) {
   const ui = (context.ui = { instances: h('div'), workloads: h('div'), text: '' });
@@ -34,12 +32,12 @@ export function show(context) {
 
 export async function load(context) {
   const [instances, workloads, stats] = await Promise.all([get('/api/v1/instances'), get('/api/v1/workloads'), get('/api/v1/stats')]);
-  context.data.watched = { instances: instancesOf(instances), workloads: workloadsOf(workloads), stats: statsOf(stats) };
+  context.data.watched = { instances: instancesOf(instances), workloads: workloadsOf(workloads), other: otherWorkloadsOf(workloads), stats: statsOf(stats) };
   if (context.name === 'watched') draw(context);
 }
 
 function draw(context) {
-  const { instances, workloads, stats } = context.data.watched;
+  const { instances, workloads, other, stats } = context.data.watched;
   const { ui } = context;
   const tails = Object.entries(stats.tails).filter(([, n]) => n > 0).map(([state, n]) => `${n} ${words(state)}`).join(', ');
   replace(ui.instances, table('Instances', [{ name: 'Instance', wide: true }, { name: 'Kind' }, { name: 'Version' }, { name: 'Started' }, { name: 'State' }],
@@ -56,12 +54,12 @@ function draw(context) {
     replace(ui.workloads, empty('Nothing was seen yet', 'A workload appears with the first line of one of its containers.'));
     return;
   }
-  const columns = columnsFor(workloads);
-  const cells = { lines: (w) => short(w.lines), hits: (w) => short(w.hits), alerts: (w) => short(w.alerts), seen: (w) => (w.seen ? ago(w.seen) : '–') };
+  const cells = { lines: (w) => short(w.lines), hits: (w) => short(w.hits), alerts: (w) => short(w.alerts), held: (w) => h('span', { title: reasons(w.suppressed) || undefined }, short(w.held)), seen: (w) => (w.seen ? ago(w.seen) : '–') };
   replace(ui.workloads, table('Workloads', sortable(columns, sorting, () => draw(context)), sorted(found, columns, sorting).map((w) => h('tr', null,
     h('th', { scope: 'row' }, h('button', { type: 'button', class: 'linkish', 'data-key': `workload-${w.name}`, onclick: () => context.go('try', { workload: w.name }), title: 'Try a line against its rules' }, w.name)),
     h('td', { class: 'wide' }, containers(w.containers)),
-    columns.filter((c) => c.num).map((c) => h('td', { class: 'num' }, cells[c.key](w)))))));
+    columns.filter((c) => c.num).map((c) => h('td', { class: 'num' }, cells[c.key](w)))))),
+  other.lines > 0 && h('p', { class: 'minor' }, `Workloads that there is no room for: ${plural(other.lines, 'line')}, ${plural(other.hits, 'hit')}, ${plural(other.alerts, 'alert')}, ${count(other.held)} held back.`));
 }
 
 const fact = (name, value) => [h('dt', null, name), h('dd', null, value)];

@@ -1,0 +1,39 @@
+package engine
+
+// Outcome is what Judge made of a hit.
+type Outcome uint8
+
+// The outcomes that stand for no Reason. Those that do follow them.
+const (
+	Unjudged Outcome = iota
+	Alerted          // it made an alert, which may wait for the lines after it
+	heldBack
+)
+
+func (r Reason) outcome() Outcome { return heldBack + Outcome(r) }
+
+// Held returns why the hit was held back; ok is false when it was not.
+func (o Outcome) Held() (why Reason, ok bool) {
+	if o < heldBack {
+		return 0, false
+	}
+	return Reason(o - heldBack), true
+}
+
+// String returns alert, or the word of the reason.
+func (o Outcome) String() string {
+	switch why, held := o.Held(); {
+	case held:
+		return why.String()
+	case o == Alerted:
+		return "alert"
+	}
+	return "unjudged"
+}
+
+// Outcome returns what became of the hit when it was judged.
+func (h *Hit) Outcome() Outcome { return h.outcome }
+
+// Hits returns the hits of the record that was processed last, each with what became of it. They are valid until the next record, as long as the
+// record's memory is.
+func (w *Worker) Hits() []Hit { return w.hits }
