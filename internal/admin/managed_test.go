@@ -305,7 +305,7 @@ func TestMetricsPassPromtool(t *testing.T) {
 	r := b.want(http.StatusOK, "GET", "/metrics", nil)
 	for _, want := range []string{
 		`fluentbit_trigger_lines_total{id="t"} 2`, `fluentbit_trigger_alerts_total{id="t",rule="boom"} 1`, `fluentbit_trigger_suppressed_total{id="t",reason="cooldown"} 0`,
-		`version="1.2.3"`, "go_goroutines", "fluentbit_trigger_delivery_duration_seconds_bucket{",
+		`version="1.2.3"`, "go_goroutines", `fluentbit_trigger_delivery_duration_seconds_bucket{id="t",target="ops",le="+Inf"}`,
 	} {
 		if !strings.Contains(r.text, want) {
 			t.Errorf("no %s in the metrics", want)

@@ -72,7 +72,7 @@ func metricList() []metric {
 		{"dead_letters", "Deliveries that are not tried any more, by target.", []string{"target"}},
 		{"target_failures", "Failures in a row, by target.", []string{"target"}},
 		{"target_on_hold", "Whether a target is on hold.", []string{"target"}},
-		{"delivery_duration_seconds", "How long attempts took.", nil},
+		{"delivery_duration_seconds", "How long attempts took, by target.", []string{"target"}},
 		{"store_used_bytes", "What the store holds.", nil},
 		{"store_max_bytes", "What the store may hold.", nil},
 		{"store_up", "Whether the store's last operation worked.", nil},
@@ -210,28 +210,44 @@ func (s *sink) delivery(d *delivery.Stats) {
 		s.counter("deliveries_total", o.n, o.word)
 	}
 	s.gauge("deliveries_in_flight", float64(d.InFlight))
+	var others delivery.Latency
 	for n := range d.Targets {
-		if n == maxTargetLabels { // those beyond are in the sums above
-			break
-		}
 		t := &d.Targets[n]
+		if n >= maxTargetLabels { // those beyond are in the sums above
+			others.Add(&t.Latency)
+			continue
+		}
+		if t.Name == otherLabel {
+			others.Add(&t.Latency)
+		} else if t.Configured {
+			s.latency(t.Name, &t.Latency)
+		}
 		s.gauge("deliveries_pending", float64(t.Counts.Pending), t.Name)
 		s.counter("delivered_total", t.Counts.Delivered, t.Name)
 		s.gauge("dead_letters", float64(t.Counts.Dead), t.Name)
 		s.gauge("target_failures", float64(t.State.Failures), t.Name)
 		s.gauge("target_on_hold", boolValue(t.State.Hold != 0), t.Name)
 	}
-	buckets, count := map[float64]uint64{}, uint64(0)
-	for n, bound := range delivery.LatencyBounds() {
-		count += uint64(d.Latency[n])
-		buckets[bound.Seconds()] = count
+	if others.Counts != nil {
+		s.latency(otherLabel, &others)
 	}
-	count += uint64(d.Latency[len(d.Latency)-1])
-	s.ch <- prometheus.MustNewConstHistogram(s.descs["delivery_duration_seconds"], count, d.LatencySum.Seconds(), buckets, s.id)
 	s.gauge("store_used_bytes", float64(d.Store.Used))
 	s.gauge("store_max_bytes", float64(d.Store.Max))
 	s.gauge("store_up", boolValue(d.Store.Err == nil))
 	s.counter("store_recovered_total", d.Store.Recovered)
+}
+
+func (s *sink) latency(target string, l *delivery.Latency) {
+	if len(l.Counts) == 0 { // it is configured, and not set up yet
+		return
+	}
+	buckets, count := map[float64]uint64{}, uint64(0)
+	for n, bound := range delivery.LatencyBounds() {
+		count += uint64(l.Counts[n])
+		buckets[bound.Seconds()] = count
+	}
+	count += uint64(l.Counts[len(l.Counts)-1])
+	s.ch <- prometheus.MustNewConstHistogram(s.descs["delivery_duration_seconds"], count, l.Sum.Seconds(), buckets, s.id, target)
 }
 
 func boolValue(b bool) float64 {

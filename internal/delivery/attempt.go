@@ -23,7 +23,7 @@ func (w *worker) attempt(ctx context.Context, ref *senderRef, message *store.Mes
 			w.d.count.panics.Add(1)
 			w.d.opt.Log.Error("a sender panicked", "trigger", w.name)
 		}
-		w.d.count.observe(w.d.opt.Now().Sub(begun))
+		w.latency.observe(w.d.opt.Now().Sub(begun))
 	}
 	kept := w.judge(ctx, message, result)
 	w.d.results <- finished{kept}

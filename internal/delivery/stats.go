@@ -19,8 +19,12 @@ type counters struct {
 	accepted, duplicates, lost                 atomic.Int64
 	delivered, retried, held, refused, expired atomic.Int64
 	dropped, panics                            atomic.Int64
-	latency                                    [len(latencyBounds) + 1]atomic.Int64
-	latencySum                                 atomic.Int64
+}
+
+// latency counts the attempts of one target by how long they took.
+type latency struct {
+	counts [len(latencyBounds) + 1]atomic.Int64
+	sum    atomic.Int64
 }
 
 func (c *counters) addDropped(numbers map[string]int64) {
@@ -29,13 +33,39 @@ func (c *counters) addDropped(numbers map[string]int64) {
 	}
 }
 
-func (c *counters) observe(took time.Duration) {
+func (l *latency) observe(took time.Duration) {
 	i := 0
 	for i < len(latencyBounds) && took > latencyBounds[i] {
 		i++
 	}
-	c.latency[i].Add(1)
-	c.latencySum.Add(int64(max(took, 0)))
+	l.counts[i].Add(1)
+	l.sum.Add(int64(max(took, 0)))
+}
+
+func (l *latency) load() Latency {
+	out := Latency{Counts: make([]int64, len(l.counts)), Sum: time.Duration(l.sum.Load())}
+	for i := range l.counts {
+		out.Counts[i] = l.counts[i].Load()
+	}
+	return out
+}
+
+// Latency counts attempts by how long they took: Counts[i] is those up to LatencyBounds()[i], the last one those above. Sum is how long all of them
+// took together.
+type Latency struct {
+	Counts []int64
+	Sum    time.Duration
+}
+
+// Add adds the attempts of another target.
+func (l *Latency) Add(more *Latency) {
+	if l.Counts == nil {
+		l.Counts = make([]int64, len(latencyBounds)+1)
+	}
+	for i, n := range more.Counts {
+		l.Counts[i] += n
+	}
+	l.Sum += more.Sum
 }
 
 // Stats is a snapshot. The counts are of alerts, or of pairs of alert and target, since New; those of Targets are since the store began.
@@ -54,21 +84,19 @@ type Stats struct {
 	InFlight  int64 // leased, under way or about to be
 	Panics    int64
 
-	// Latency counts attempts by how long they took; Latency[i] is those up to LatencyBounds()[i], the last one those above.
-	Latency []int64
 	Store   store.Health
-	// LatencySum is how long all attempts took together.
-	LatencySum time.Duration
-	Targets    []TargetStats
+	Targets []TargetStats
 }
 
 // TargetStats is one target, configured or only known to the store.
 type TargetStats struct {
 	store.TargetInfo
 	Configured bool
+	// Latency is of the attempts since the target is configured; it is empty for one that is not.
+	Latency Latency
 }
 
-// LatencyBounds returns the upper bounds of Stats.Latency, which has one more element.
+// LatencyBounds returns the upper bounds of Latency.Counts, which has one more element.
 func LatencyBounds() []time.Duration { return append([]time.Duration(nil), latencyBounds[:]...) }
 
 // Stats returns a snapshot. Targets is empty when the store cannot be read before ctx ends.
@@ -78,21 +106,21 @@ func (d *Dispatcher) Stats(ctx context.Context) Stats {
 		Accepted: c.accepted.Load(), Duplicates: c.duplicates.Load(), Lost: c.lost.Load(), Backlog: int64(d.backlog.size()),
 		Delivered: c.delivered.Load(), Retried: c.retried.Load(), Held: c.held.Load(), Refused: c.refused.Load(), Expired: c.expired.Load(),
 		Dropped: c.dropped.Load(), InFlight: d.inFlight.Load(), Panics: c.panics.Load(),
-		Latency: make([]int64, len(c.latency)), Store: d.opt.Store.Health(), LatencySum: time.Duration(c.latencySum.Load()),
-	}
-	for i := range c.latency {
-		s.Latency[i] = c.latency[i].Load()
+		Store: d.opt.Store.Health(),
 	}
 	known, err := d.opt.Store.Targets(ctx)
 	if err != nil {
 		return s
 	}
 	d.mu.Lock()
-	targets := d.targets
-	d.mu.Unlock()
+	defer d.mu.Unlock()
 	for _, info := range known {
-		_, configured := targets[info.Name]
-		s.Targets = append(s.Targets, TargetStats{TargetInfo: info, Configured: configured})
+		_, configured := d.targets[info.Name]
+		t := TargetStats{TargetInfo: info, Configured: configured}
+		if w := d.workers[info.Name]; w != nil {
+			t.Latency = w.latency.load()
+		}
+		s.Targets = append(s.Targets, t)
 	}
 	return s
 }

@@ -19,10 +19,11 @@ const (
 
 // worker delivers to one target.
 type worker struct {
-	d    *Dispatcher
-	name string
-	wake chan struct{}
-	end  context.CancelFunc // ends the loop and cancels attempts; set when the loop starts, guarded by the dispatcher
+	d       *Dispatcher
+	name    string
+	wake    chan struct{}
+	latency latency
+	end     context.CancelFunc // ends the loop and cancels attempts; set when the loop starts, guarded by the dispatcher
 
 	mu       sync.Mutex
 	target   Target

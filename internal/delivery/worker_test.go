@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -29,8 +30,8 @@ func TestDeliversOnceAndDropsDuplicates(t *testing.T) {
 		if r.count() != 4 {
 			t.Errorf("%d messages, want 4", r.count())
 		}
-		if s := w.d.Stats(t.Context()); s.Accepted != 4 || s.Duplicates != 2 || s.Delivered != 4 || s.InFlight != 0 || s.Latency[0] != 4 ||
-			len(s.Targets) != 1 || !s.Targets[0].Configured {
+		if s := w.d.Stats(t.Context()); s.Accepted != 4 || s.Duplicates != 2 || s.Delivered != 4 || s.InFlight != 0 ||
+			len(s.Targets) != 1 || !s.Targets[0].Configured || s.Targets[0].Latency.Counts[0] != 4 {
 			t.Errorf("stats %+v", s)
 		}
 	})
@@ -48,6 +49,34 @@ func TestASlowTargetDelaysNoOther(t *testing.T) {
 		}
 		if n := w.counts("slow"); n.Pending != 100 || slow.count() != 1 {
 			t.Errorf("%+v", n)
+		}
+	})
+}
+
+// TestLatencyIsOfEachTarget has one target take three seconds, and another no time.
+func TestLatencyIsOfEachTarget(t *testing.T) {
+	inWorld(t, func(w *world) {
+		slow, fast := &receiver{}, &receiver{}
+		slow.set(func(context.Context, string, []trigger.Alert) trigger.Result {
+			time.Sleep(3 * time.Second)
+			return trigger.Result{Outcome: trigger.Delivered}
+		})
+		w.start(target("slow", slow), target("fast", fast))
+		w.accept(alerts(0, 2, "slow", "fast")...)
+		w.pass(time.Minute)
+		var all Latency
+		for _, s := range w.d.Stats(t.Context()).Targets {
+			all.Add(&s.Latency)
+			bucket, sum := 0, time.Duration(0)
+			if s.Name == "slow" {
+				bucket, sum = slices.Index(LatencyBounds(), 5*time.Second), 6*time.Second
+			}
+			if s.Latency.Counts[bucket] != 2 || s.Latency.Sum != sum {
+				t.Errorf("%s: %+v", s.Name, s.Latency)
+			}
+		}
+		if all.Sum != 6*time.Second || all.Counts[0] != 2 {
+			t.Errorf("both: %+v", all)
 		}
 	})
 }
