@@ -7,13 +7,14 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
 )
 
-// Func receives one line. The record's text and fields, and raw, the bytes of the line's event (of the first one for a joined line), are
+// Func receives one line, or one event of a container, whose record has the fields of a *docker.Occurrence. The record's text and fields, and raw, the bytes of the line's event (of the first one for a joined line), are
 // valid only until it returns; the record's Source stays valid.
 type Func = func(rec *engine.Record, raw []byte)
 
 // Decoder turns chunks into records. It is safe for concurrent use; chunks of one origin that are decoded at the same time are in no order.
 type Decoder struct {
 	keys    *keyTable
+	events  []string // globs of the tags of docker_events
 	origins *origins
 	joiner  *joiner
 	scratch sync.Pool // *reading
@@ -29,7 +30,7 @@ func New(s Settings) (*Decoder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("records: %w", err)
 	}
-	return &Decoder{keys: newKeyTable(s), origins: found, joiner: newJoiner()}, nil
+	return &Decoder{keys: newKeyTable(s), events: s.EventTags, origins: found, joiner: newJoiner()}, nil
 }
 
 // reading is the state of one call of Decode.
@@ -39,6 +40,8 @@ type reading struct {
 	b   []byte
 	tag string
 	now int64
+
+	happens bool // the records are those of docker_events
 
 	ev       event
 	scan     scan
@@ -66,7 +69,7 @@ func (d *Decoder) Decode(chunk []byte, tag string, now int64, fn Func) {
 	if r == nil {
 		r = &reading{}
 	}
-	r.d, r.fn, r.b, r.tag, r.now = d, fn, chunk, tag, now
+	r.d, r.fn, r.b, r.tag, r.now, r.happens = d, fn, chunk, tag, now, d.tellsEvents(tag)
 	r.memo.forget()
 	defer r.release()
 	r.run()
@@ -200,6 +203,9 @@ func (r *reading) line() {
 	}
 	r.severity = s.settle(b, r.ev.meta)
 	p := s.partOf(b)
+	if r.happens {
+		p = r.eventPart()
+	}
 	if p.more || r.origin.held.Load() != 0 {
 		if r.join(p) {
 			return
@@ -210,6 +216,13 @@ func (r *reading) line() {
 	rec.Time, rec.Text, rec.Stream, rec.Severity = r.ev.time, trimLineEnd(r.text()), s.stream, r.severity
 	rec.Truncated = p.form == formFluentd && p.ordinal > 1 // the parts before it are lost
 	rec.Source, rec.Fields = &r.origin.source, f
+	if r.happens {
+		if s.textKey != nil {
+			f.textKey = s.textKey.name
+		}
+		r.eachEvent(b[r.ev.start:r.ev.end])
+		return
+	}
 	r.stats.Records++
 	r.fn(rec, b[r.ev.start:r.ev.end])
 }
@@ -244,7 +257,6 @@ func (r *reading) join(p part) bool {
 
 // hand hands on a line that left the joiner.
 func (r *reading) hand(l *line) {
-	r.stats.Records++
 	if l.timedOut {
 		r.stats.Cut++
 	} else {
@@ -254,6 +266,11 @@ func (r *reading) hand(l *line) {
 		r.stats.Overlong++
 	}
 	l.record(&r.rec, &r.fields)
+	if l.form == formEvents {
+		r.eachEvent(l.event)
+		return
+	}
+	r.stats.Records++
 	r.fn(&r.rec, l.event)
 }
 

@@ -16,6 +16,9 @@
 // come from. The line is the first of Settings.LogKeys that holds a text, or the body itself when it is one; a record with neither is one
 // line of JSON, so that rules on fields apply to it too.
 //
+// Records whose tag is among Settings.EventTags are those of the input docker_events, which makes one of whatever it reads at once. Each line of
+// them that docker.ParseEvent knows is handed on as an event of a container, and any other as a line.
+//
 // # Where a record comes from
 //
 // For each name, what stands further up wins. What the record says goes before the path of its file, and that before the tag.

@@ -12,6 +12,7 @@ const (
 	formCRIMulti      // multiline.parser cri: _p, of the first part that Fluent Bit joined itself
 	formJournald      // Docker's journald driver: CONTAINER_PARTIAL_MESSAGE on all parts but the last
 	formJSONFile      // Docker's json-file driver: the last part alone ends in a line feed
+	formEvents        // Fluent Bit's docker_events: what was read from the engine at once, any number of events and parts of them
 )
 
 // part says what a record is of a line.

@@ -168,6 +168,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add(chunk[:len(chunk)-3])
 		f.Add(chunk[3:])
 	}
+	f.Add(one(ct.M("message", happens("web", "die", "")+happens("web", "create", "")[:99])))
 	good := ct.Docker(ct.Lines("one", "two")...)
 	paths := []string{"log", "a.b", "kubernetes.labels.app", "otlp.severity_number", "resource.service.name"}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -195,6 +196,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		d.Decode(chunk, "tag", 100e9, check)
 		d.Decode(data, "tag", 105e9, check)
+		d.Decode(data, eventTag, 106e9, check)
 		d.Expire(112e9, check)
 		d.Drain(check)
 		if n < 2 {

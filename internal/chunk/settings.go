@@ -14,6 +14,9 @@ type Settings struct {
 	// Keys that may hold the path of the log file (path_key of the tail input), from which the container is read. Only values that hold
 	// ".log" are looked at.
 	PathKeys []string `toml:"path_keys"`
+	// Tags (globs) of records of Fluent Bit's input docker_events. The events of containers among them are met by rules with event, and by no
+	// others; all else of them is lines. The input's own tag is docker_events.0, docker_events.1 and so on; none: all records are lines.
+	EventTags []string `toml:"event_tags"`
 	// The host's name for records that tell none.
 	Host string `toml:"host"`
 	// How many containers and other origins are remembered at most. When full, the one unused for longest is forgotten.
@@ -33,6 +36,7 @@ func DefaultSettings() Settings {
 		LogKeys:    []string{"log", "message", "MESSAGE", "msg"},
 		LevelKeys:  []string{"level", "severity", "lvl", "loglevel", "log_level", "levelname", "log.level"},
 		PathKeys:   []string{"filename", "path", "file", "log_path", "filepath", "file_path", "log.file.path"},
+		EventTags:  []string{"docker_events.*"},
 		MaxOrigins: 10_000,
 	}
 }
@@ -44,21 +48,21 @@ func (s Settings) Validate() error {
 		errs = append(errs, errors.New("log_keys must not be empty"))
 	}
 	for _, list := range []struct {
-		name string
-		keys []string
-	}{{"log_keys", s.LogKeys}, {"level_keys", s.LevelKeys}, {"path_keys", s.PathKeys}} {
+		name, word string
+		keys       []string
+	}{{"log_keys", "key", s.LogKeys}, {"level_keys", "key", s.LevelKeys}, {"path_keys", "key", s.PathKeys}, {"event_tags", "tag", s.EventTags}} {
 		if len(list.keys) > maxKeys {
-			errs = append(errs, fmt.Errorf("%s: %d keys, at most %d are possible", list.name, len(list.keys), maxKeys))
+			errs = append(errs, fmt.Errorf("%s: %d %ss, at most %d are possible", list.name, len(list.keys), list.word, maxKeys))
 		}
 		seen := map[string]bool{}
 		for _, key := range list.keys {
 			switch {
 			case key == "":
-				errs = append(errs, fmt.Errorf("%s: a key must not be empty", list.name))
+				errs = append(errs, fmt.Errorf("%s: a %s must not be empty", list.name, list.word))
 			case len(key) > maxKeyLength:
-				errs = append(errs, fmt.Errorf("%s: key %.20q… is longer than %d bytes", list.name, key, maxKeyLength))
+				errs = append(errs, fmt.Errorf("%s: %s %.20q… is longer than %d bytes", list.name, list.word, key, maxKeyLength))
 			case seen[key]:
-				errs = append(errs, fmt.Errorf("%s: key %q is given twice", list.name, key))
+				errs = append(errs, fmt.Errorf("%s: %s %q is given twice", list.name, list.word, key))
 			}
 			seen[key] = true
 		}

@@ -17,6 +17,7 @@ func TestValidate(t *testing.T) {
 		"level_keys: a key must not be empty":                     func(s *Settings) { s.LevelKeys = []string{""} },
 		"path_keys: 33 keys, at most 32 are possible":             func(s *Settings) { s.PathKeys = make([]string, 33) },
 		"is longer than 128 bytes":                                func(s *Settings) { s.LogKeys = []string{strings.Repeat("k", 129)} },
+		"event_tags: a tag must not be empty":                     func(s *Settings) { s.EventTags = []string{""} },
 		"max_origins: 0 is not between 1 and 1000000":             func(s *Settings) { s.MaxOrigins = 0 },
 		`path_keys: key "source" has a fixed meaning and cannot`:  func(s *Settings) { s.PathKeys = []string{"source"} },
 		"max_origins: 1000001 is not between 1 and 1000000":       func(s *Settings) { s.MaxOrigins = 1_000_001 },

@@ -13,16 +13,16 @@ func (d *Decoder) Stats() Stats {
 
 // Stats counts events and what became of them. When no call is under way and no line is held,
 //
-//	Events  = Markers + Textless + Excluded + Parts + lines that came in one event
-//	Records = Joined + Cut + lines that came in one event
+//	Events + Joined + Cut + Split = Markers + Textless + Excluded + Parts + Records
 type Stats struct {
 	Events         int64 // that could be read, group markers included
 	Markers        int64 // starts and ends of groups
 	Broken         int64 // places where there was no event where one had to be
 	LostBytes      int64 // passed over at those places
 	Textless       int64 // events without text: empty, or no map and no text
-	Excluded       int64 // lines of containers with the label fluentbit-trigger.enable=false
+	Excluded       int64 // lines and events of containers with the label fluentbit-trigger.enable=false
 	Records        int64 // handed to the caller
+	Split          int64 // further events of containers, or lines, that stood in one record of docker_events
 	Parts          int64 // events that are parts of a line
 	Joined         int64 // lines made of parts
 	Cut            int64 // lines handed over without their end
@@ -35,19 +35,19 @@ type Stats struct {
 
 // counters is the part of Stats that readings add to.
 type counters struct {
-	events, markers, broken, lostBytes, textless, excluded, records, parts, joined, cut, overlong atomic.Int64
+	events, markers, broken, lostBytes, textless, excluded, records, split, parts, joined, cut, overlong atomic.Int64
 }
 
-func (c *counters) pairs(s *Stats) [11]struct {
+func (c *counters) pairs(s *Stats) [12]struct {
 	sum  *atomic.Int64
 	term *int64
 } {
-	return [11]struct {
+	return [12]struct {
 		sum  *atomic.Int64
 		term *int64
 	}{
 		{&c.events, &s.Events}, {&c.markers, &s.Markers}, {&c.broken, &s.Broken}, {&c.lostBytes, &s.LostBytes},
-		{&c.textless, &s.Textless}, {&c.excluded, &s.Excluded}, {&c.records, &s.Records}, {&c.parts, &s.Parts},
+		{&c.textless, &s.Textless}, {&c.excluded, &s.Excluded}, {&c.records, &s.Records}, {&c.split, &s.Split}, {&c.parts, &s.Parts},
 		{&c.joined, &s.Joined}, {&c.cut, &s.Cut}, {&c.overlong, &s.Overlong},
 	}
 }

@@ -92,10 +92,13 @@ func (s *Settings) wants(c *Container, own string) bool {
 	if len(own) >= 12 && strings.HasPrefix(c.ID, own) {
 		return false
 	}
-	if on, err := strconv.ParseBool(strings.ToLower(c.Labels[labelEnable])); err == nil && !on {
-		return false
-	}
-	return (len(s.Containers) == 0 || anyMatches(s.Containers, c)) && !anyMatches(s.Exclude, c)
+	return enabled(c.Labels) && (len(s.Containers) == 0 || anyMatches(s.Containers, c)) && !anyMatches(s.Exclude, c)
+}
+
+// enabled reports whether a container's labels leave it in.
+func enabled(labels map[string]string) bool {
+	on, err := strconv.ParseBool(strings.ToLower(labels[labelEnable]))
+	return err != nil || on
 }
 
 // anyMatches reports whether one of the globs matches one of the container's names.

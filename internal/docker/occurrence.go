@@ -53,6 +53,11 @@ func (o *Occurrence) Text() string {
 	return text
 }
 
+// Record is the occurrence as the engine evaluates it.
+func (o *Occurrence) Record() engine.Record {
+	return engine.Record{Time: o.Time, Text: []byte(o.Text()), Source: o.Source, Fields: o}
+}
+
 // eventsKey is under what the time is saved up to which events were taken. No container has such an id.
 const eventsKey = "events"
 
@@ -83,21 +88,11 @@ func (m *Manager) tell(ctx context.Context) {
 }
 
 func (m *Manager) tellOne(ctx context.Context, e *Event) {
-	c := Container{ID: e.ID, Name: e.Name, Image: e.Attributes["image"], Labels: e.Attributes}
-	if !m.wanted(&c) {
+	if !m.wanted(e.container()) {
 		m.told.Store(max(m.told.Load(), e.Time))
 		return
 	}
-	m.occurs(ctx, &Occurrence{
-		Source: m.eventSource(&c), Time: e.Time, Event: e.Action, ExitCode: e.Attributes["exitCode"], Signal: e.Attributes["signal"],
-		OldName: strings.TrimPrefix(e.Attributes["oldName"], "/"),
-	})
-}
-
-func (m *Manager) eventSource(c *Container) *engine.Source {
-	s := source(c, m.opt.Host)
-	s.Kind = engine.SourceContainer
-	return s
+	m.occurs(ctx, e.Occurrence(m.opt.Host))
 }
 
 // occurs hands an occurrence over, and notes that it was taken.
@@ -179,7 +174,7 @@ func (m *Manager) recoverEvents(ctx context.Context, known int64) {
 
 // compare tells what a look at a container shows to have happened since the time up to which events are known.
 func (t *tail) compare(ctx context.Context, c *Container, known int64) {
-	o := Occurrence{Source: t.m.eventSource(c), Recovered: true}
+	o := Occurrence{Source: eventSource(c, t.m.opt.Host), Recovered: true}
 	if ended := c.Finished.UnixNano(); c.Finished.Year() > 1 && t.m.ended(c.ID, ended, known) {
 		o.Time, o.Event = ended, "die"
 		if !c.Running { // a start forgets the code

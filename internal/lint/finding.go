@@ -96,6 +96,8 @@ const (
 	CodeTab           = "tab"
 	CodeQuotes        = "quotes"
 	CodeVariable      = "unset-variable"
+	CodeEventParser   = "event-parser"
+	CodeEventTag      = "event-tag"
 	CodeNoOutput      = "no-output"
 )
 
@@ -127,6 +129,8 @@ func Codes() [][2]string {
 		{CodeTab, "a tab stands behind a key, which Fluent Bit takes for a part of it"},
 		{CodeQuotes, "quotes stand around a value, of which they are a part"},
 		{CodeVariable, "a variable is not set here, which reads as empty"},
+		{CodeEventParser, "an input docker_events has a parser, so that Fluent Bit gives up events that it reads at once"},
+		{CodeEventTag, "an input docker_events has a tag that is not in records.event_tags, so that rules with event do not see it"},
 		{CodeNoOutput, "a Fluent Bit configuration has no output of this plugin"},
 	}
 }

@@ -28,7 +28,7 @@ func (r *Report) fluentBit(path string, options Options) {
 			unusable: p.Unusable,
 		})
 	}
-	outputs := 0
+	outputs, events := 0, &eventRules{}
 	for i := range conf.Sections {
 		s := &conf.Sections[i]
 		name := s.Find("name")
@@ -37,9 +37,10 @@ func (r *Report) fluentBit(path string, options Options) {
 			r.service(s)
 		case s.Name == "output" && name != nil && strings.EqualFold(name.Value, pluginName):
 			outputs++
-			r.output(s, options)
+			events.add(r.output(s, options))
 		}
 	}
+	r.inputs(conf, events)
 	if outputs == 0 && len(conf.Problems) == 0 {
 		r.Findings = append(r.Findings, Finding{
 			File: path, Line: 1, Column: 1, Severity: Warning, Code: CodeNoOutput, Message: "holds no output whose name is " + pluginName,
@@ -84,8 +85,8 @@ func isOn(value string) bool {
 	return slices.Contains([]string{"on", "true", "yes", "1"}, strings.ToLower(value))
 }
 
-// output checks an output of this plugin, by the code that the plugin itself reads its parameters with.
-func (r *Report) output(s *fluentbitconf.Section, options Options) {
+// output checks an output of this plugin, by the code that the plugin itself reads its parameters with, and returns its settings.
+func (r *Report) output(s *fluentbitconf.Section, options Options) *config.Settings {
 	asked := map[string]bool{}
 	get := func(key string) string {
 		asked[strings.ToLower(key)] = true
@@ -117,6 +118,7 @@ func (r *Report) output(s *fluentbitconf.Section, options Options) {
 			Message: "has rules and no trigger: nobody is told of their alerts", head: s.Place.Line,
 		})
 	}
+	return &result.Settings
 }
 
 // beside returns config_file's entries as they are meant: Fluent Bit takes them from the folder that it is started in. Where they are not

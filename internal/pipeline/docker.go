@@ -54,9 +54,14 @@ func (b *batch) container(lines *docker.Batch) {
 // Happened evaluates an event of a container, as Take does lines. It is a docker.Options.Happened.
 func (p *Pipeline) Happened(ctx context.Context, o *docker.Occurrence) error {
 	return p.untilRoom(ctx, func(b *batch) {
-		rec := engine.Record{Time: o.Time, Text: []byte(o.Text()), Source: o.Source, Fields: o}
-		b.identified(&rec, func(a *engine.Alert) string { return b.ids.ofEvent(a.RuleID, o) })
+		rec := o.Record()
+		b.event(&rec, o)
 	})
+}
+
+// event evaluates an event of a container, wherever it came from.
+func (b *batch) event(rec *engine.Record, o *docker.Occurrence) {
+	b.identified(rec, func(a *engine.Alert) string { return b.ids.ofEvent(a.RuleID, o) })
 }
 
 // ofEvent returns the id of a rule's alert about an event: SHA-256 over rule, instance, container, event and time.

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/chunk/chunktest"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 )
 
@@ -181,5 +183,50 @@ func TestManyContainersWithRules(t *testing.T) {
 	}
 	if n != maxLabelRules {
 		t.Errorf("%d rules, want %d", n, maxLabelRules)
+	}
+}
+
+// TestEventsInAChunk are met by rules with event alone, and are one alert each, however often the chunk comes, also after a restart.
+func TestEventsInAChunk(t *testing.T) {
+	b := newBench(t)
+	o := b.options(b.document("[[rule]]\nname = \"ended\"\nevent = [\"die\"]\ncooldown = \"0s\"\nwhere = { exit_code = \">0\" }\n" + rule("line", "exitCode|exit code|^boom")))
+	event := func(name, code string, at int64) string {
+		return fmt.Sprintf(`{"Type":"container","Action":"die","Actor":{"ID":%q,"Attributes":{"exitCode":%q,"name":%q}},"timeNano":%d}`+"\n",
+			strings.Repeat("0a", 32), code, name, at)
+	}
+	chunk := func(texts ...string) (out []byte) {
+		for i, text := range texts {
+			out = chunktest.Event(out, chunktest.FirstTime+int64(i), chunktest.M(), chunktest.M("message", text))
+		}
+		return out
+	}
+	same := chunk(event("a", "0", 1e18)+event("b", "137", 1e18+1)+event("c", "3", 1e18+2), "boom")
+	p := b.start(o)
+	for range 2 {
+		if v := p.Flush(same, "docker_events.0"); v != Accepted {
+			t.Fatal(v)
+		}
+	}
+	b.messages(3)
+	b.stop(p)
+	p = b.start(o)
+	p.Flush(same, "docker_events.0")
+	p.Flush(chunk(event("d", "4", 1e18+3)), "docker_events.0")
+	p.Flush(chunk(event("e", "5", 1e18+4)), "another.tag")
+	want := []string{
+		"boom", "container b: die, exit code 137", "container c: die, exit code 3", "container d: die, exit code 4", strings.TrimSpace(event("e", "5", 1e18+4)),
+	}
+	got := b.messages(len(want))
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("%q\nwant %q", got, want)
+	}
+	for _, a := range b.server.Alerts() {
+		switch event := a.Rule == "ended"; {
+		case event != (a.Kind == "container") || event != (a.Source.Kind == "container"):
+			t.Errorf("%+v", a)
+		case event && (a.Source.Tag != "docker_events.0" || a.Captures["exit_code"] == "" || a.Time.UnixNano() < 1e18):
+			t.Errorf("%+v", a)
+		}
 	}
 }

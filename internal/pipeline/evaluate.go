@@ -8,6 +8,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
+	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/internal/fault"
 )
 
@@ -130,8 +131,12 @@ func (b *batch) run(decode func()) {
 	decode()
 }
 
-// line evaluates one line. A panic costs this line alone.
+// line evaluates one line, or one event of a container. A panic costs this one alone.
 func (b *batch) line(rec *engine.Record, raw []byte) {
+	if o, ok := rec.Fields.(*docker.Occurrence); ok {
+		b.event(rec, o)
+		return
+	}
 	b.identified(rec, func(a *engine.Alert) string { return b.ids.next(a, raw) })
 }
 

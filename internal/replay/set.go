@@ -120,9 +120,11 @@ func (s *Set) Close() error {
 	return errors.Join(errs...)
 }
 
-// newDecoder returns a decoder of records of JSON. Open validated the settings.
+// newDecoder returns a decoder of records of JSON, which are all lines: the tag is a path here. Open validated the settings.
 func (s *Set) newDecoder() *chunk.Decoder {
-	d, err := chunk.New(s.opt.Records)
+	settings := s.opt.Records
+	settings.EventTags = nil
+	d, err := chunk.New(settings)
 	if err != nil {
 		panic("replay: settings that were validated are refused: " + err.Error())
 	}

@@ -2,6 +2,7 @@ package examples
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -107,6 +108,39 @@ func TestYAMLWithInlineRules(t *testing.T) {
 	s.load(t)
 	s.run(t, s.listening, func() { s.forward(t, line("api", "stderr", "panic: nil map")) },
 		alertOf("go-panic", "shop/api", "shop/api panicked: nil map"))
+}
+
+// TestContainerEvents stands in for the engine, which tells of a container that ends.
+func TestContainerEvents(t *testing.T) {
+	t.Parallel()
+	s := ship(t, "fluent-bit-events.yaml", map[string]string{"fluent-bit-events.yaml": read(t, "examples/fluent-bit/fluent-bit-events.yaml")})
+	l, err := net.Listen("unix", filepath.Join(s.dir, "engine"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	connected, event := make(chan net.Conn, 1), `{"Type":"container","Action":"die","Actor":{"ID":"`+strings.Repeat("0a", 32)+
+		`","Attributes":{"com.docker.compose.project":"shop","com.docker.compose.service":"api","exitCode":"137","name":"shop-api-1"}},"timeNano":1767323045000000000}`
+	go func() {
+		if c, err := l.Accept(); err == nil {
+			_, _ = c.Write([]byte("HTTP/1.0 200 OK\r\n\r\n")) // what goes wrong shows below
+			connected <- c
+		}
+	}()
+	s.replace(t, installed, plugin(t))
+	s.replace(t, state, s.dir)
+	s.replace(t, "/var/run/docker.sock", l.Addr().String())
+	s.replace(t, "24224", fmt.Sprint(s.port))
+	s.env = []string{"OPS_WEBHOOK_URL=" + s.server.URL("/ops")}
+	s.write(t)
+	s.load(t)
+	s.run(t, s.listening, func() {
+		c := <-connected
+		t.Cleanup(func() { _ = c.Close() })
+		if _, err := c.Write([]byte(event + "\n")); err != nil {
+			t.Error(err)
+		}
+	}, alertOf("container-failed", "shop/api", "shop/api: container shop-api-1: die, exit code 137"))
 }
 
 func TestRulesInFiles(t *testing.T) {

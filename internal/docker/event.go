@@ -1,0 +1,61 @@
+package docker
+
+import (
+	"strings"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+)
+
+// ParseEvent reads an event as engines write it, one message of GET /events. It is strict, so that nothing else is taken for one: ok is false
+// unless the message is of type container and has an action, the whole id of a container, attributes that are texts, and a time.
+func ParseEvent(message []byte) (e Event, ok bool) {
+	if len(message) == 0 || message[0] != '{' || !gjson.ValidBytes(message) {
+		return Event{}, false
+	}
+	m := gjson.ParseBytes(message)
+	kind, action, id, attributes := m.Get("Type"), m.Get("Action"), m.Get("Actor.ID"), m.Get("Actor.Attributes")
+	if kind.Str != "container" || action.Str == "" || !isID(id.Str) || !attributes.IsObject() {
+		return Event{}, false
+	}
+	e = Event{ID: strings.Clone(id.Str), Action: strings.Clone(action.Str), Attributes: map[string]string{}}
+	if e.Time = m.Get("timeNano").Int(); e.Time <= 0 {
+		e.Time = m.Get("time").Int() * 1e9
+	}
+	ok = e.Time > 0
+	attributes.ForEach(func(key, value gjson.Result) bool {
+		ok = ok && value.Type == gjson.String
+		e.Attributes[strings.Clone(key.Str)] = strings.Clone(value.Str)
+		return ok
+	})
+	e.Name = e.Attributes["name"]
+	return e, ok
+}
+
+// isID reports whether s is the whole id of a container: 64 hexadecimal digits.
+func isID(s string) bool {
+	return len(s) == 64 && !strings.ContainsFunc(s, func(c rune) bool { return (c < '0' || c > '9') && (c < 'a' || c > 'f') })
+}
+
+// Enabled reports whether the container's labels leave it in.
+func (e *Event) Enabled() bool { return enabled(e.Attributes) }
+
+// container returns what an event tells of its container. The labels are among the attributes.
+func (e *Event) container() *Container {
+	return &Container{ID: e.ID, Name: e.Name, Image: e.Attributes["image"], Labels: e.Attributes}
+}
+
+// Occurrence makes of an event what rules look at. host is the name of the engine's machine.
+func (e *Event) Occurrence(host string) *Occurrence {
+	return &Occurrence{
+		Source: eventSource(e.container(), host), Time: e.Time, Event: e.Action, ExitCode: e.Attributes["exitCode"],
+		Signal: e.Attributes["signal"], OldName: strings.TrimPrefix(e.Attributes["oldName"], "/"),
+	}
+}
+
+func eventSource(c *Container, host string) *engine.Source {
+	s := source(c, host)
+	s.Kind = engine.SourceContainer
+	return s
+}
