@@ -152,7 +152,7 @@ func (w *watch) absence(at int64) Alert {
 	r := w.rule
 	a := Alert{
 		Kind: KindAbsence, RuleID: r.id, Rule: r.settings.Name, Severity: r.absenceSeverity(), Time: at, First: w.began, Last: w.began,
-		Source: &Source{Kind: "log", Workload: w.workload()}, Suppressed: w.suppressed, Since: w.since, Labels: r.settings.Labels,
+		Source: &Source{Kind: r.kind(), Workload: w.workload()}, Suppressed: w.suppressed, Since: w.since, Labels: r.settings.Labels,
 		Runbook: r.settings.Runbook, Due: w.began + int64(r.settings.Absent), Key: w.key,
 	}
 	if s := w.source; s != nil {
@@ -162,7 +162,11 @@ func (w *watch) absence(at int64) Alert {
 	if a.Source.Workload != "" {
 		where = " in " + a.Source.Workload
 	}
-	what := fmt.Sprintf("no line of %s%s for %s", r.settings.Name, where, roughly(at-w.from))
+	expected := "line"
+	if r.kind() == SourceContainer {
+		expected = "event"
+	}
+	what := fmt.Sprintf("no %s of %s%s for %s", expected, r.settings.Name, where, roughly(at-w.from))
 	if w.lastHit != 0 {
 		a.First, a.Last, a.Due = w.lastHit, w.lastHit, w.lastHit+int64(r.settings.Absent)
 		what += ", the last at " + time.Unix(0, w.lastHit).UTC().Format("2006-01-02 15:04:05 UTC")

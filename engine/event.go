@@ -32,10 +32,37 @@ func EventNames() []string { return slices.Clone(eventNames) }
 // isEvent reports whether a record is an event of the container engine.
 func (s *Source) isEvent() bool { return s.Kind == SourceContainer }
 
+// kind is the kind of the sources whose records the rule looks at.
+func (r *rule) kind() string {
+	if len(r.settings.Event) > 0 {
+		return SourceContainer
+	}
+	return "log"
+}
+
 // happened reports whether an event is one of those that a rule names.
 func happened(names []string, event string) bool {
 	kind, _, _ := strings.Cut(event, ": ")
 	return slices.Contains(names, event) || slices.Contains(names, kind)
+}
+
+// appendTemplate appends the template of the hit's line. That of an event is what happened, with the exit code and the signal: they tell kinds of
+// ends apart, and are no numbers like others.
+func (h *Hit) appendTemplate(dst []byte) []byte {
+	if !h.Record.Source.isEvent() || h.Record.Fields == nil {
+		return AppendTemplate(dst, h.line[:min(len(h.line), maxTemplated)])
+	}
+	for i, name := range [...]string{EventField, ExitCodeField, SignalField} {
+		before := len(dst)
+		if i > 0 {
+			dst = append(dst, ", "...)
+		}
+		var ok bool
+		if dst, ok = h.Record.Fields.AppendField(dst, name); !ok {
+			dst = dst[:before]
+		}
+	}
+	return dst
 }
 
 // eventCaptures adds the event's fields to what the pattern captured.

@@ -51,7 +51,7 @@ func (w *Worker) attempt(h *Hit, now int64) *attempt {
 		captures = h.captured()
 	}
 	if r.templated {
-		w.template = AppendTemplate(w.template[:0], h.line[:min(len(h.line), maxTemplated)])
+		w.template = h.appendTemplate(w.template[:0])
 	}
 	w.key = w.appendKey(w.key[:0], r, h.Record, captures)
 	w.bucket = appendContainer(w.bucket[:0], h.Record.Source)

@@ -158,7 +158,11 @@ func (p *problems) value(r *RuleSettings, field, word string) bool {
 	if name, ok := strings.CutPrefix(word, "capture."); ok {
 		re, err := regexp.Compile(r.Pattern)
 		if err == nil && (name == "" || re.SubexpIndex(name) < 0) {
-			p.add(field, word, "the pattern has no group named %q", name)
+			hint := ""
+			if len(r.Event) > 0 && slices.Contains(eventFields[:], name) {
+				hint = "it is a field of the event: field." + name
+			}
+			p.hint(field, word, fmt.Sprintf("the pattern has no group named %q", name), hint)
 		}
 		return true
 	}
@@ -181,6 +185,9 @@ func (p *problems) cooldownBy(r *RuleSettings, by string) {
 // output checks what the alert is made of.
 func (p *problems) output(r *RuleSettings) {
 	r.Context.check(p)
+	if len(r.Event) > 0 && r.Context != (Context{}) {
+		p.hint("context", "", "an event belongs to no stream: there are no lines before and after it", "a rule about lines can have one")
+	}
 	if r.Severity > SeverityCritical {
 		p.add("severity", r.Severity.String(), "unknown severity: want one of %s", strings.Join(SeverityNames(), ", "))
 	}

@@ -85,7 +85,7 @@ func (w *Worker) Process(rec *Record, now int64, dst []Alert) []Alert {
 	if first {
 		w.Meet(rec.Source, now)
 	}
-	if rules.contexts {
+	if rules.contexts && !rec.Source.isEvent() {
 		dst = w.see(rec, rules.before, now, dst)
 	}
 	w.hits = w.Find(rec, w.hits[:0])
