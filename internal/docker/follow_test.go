@@ -2,8 +2,10 @@ package docker_test
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -329,4 +331,40 @@ func TestARecordThatCannotBeReadBeforeAll(t *testing.T) {
 	b.run(b.options())
 	c.Stdout("1", "2")
 	b.wants("web", "1", "2")
+}
+
+// TestTheLastWordsBehindARecordThatCannotBeRead are written, and the container ends, after the stream ended at the record and before that is
+// found out: while the container is asked for, or its last record.
+func TestTheLastWordsBehindARecordThatCannotBeRead(t *testing.T) {
+	for name, asked := range map[string]func(*http.Request) bool{
+		"container": func(r *http.Request) bool {
+			return strings.HasSuffix(r.URL.Path, "/json") && strings.Count(r.URL.Path, "/") > 2
+		},
+		"last record": func(r *http.Request) bool { return r.URL.Query().Get("tail") == "1" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			c := b.daemon.Run(web())
+			b.run(b.options())
+			c.Stdout("1", "2")
+			b.wants("web", "1", "2")
+			b.daemon.Misbehave(dockertest.Faults{NoEvents: true}) // nobody says that the container ended
+			for range 2 {                                         // the second has the tail take the wish that an earlier event left
+				before := len(b.daemon.LogRequests())
+				b.daemon.CutFollows()
+				b.eventually("the log is followed anew", func() bool { return len(b.daemon.LogRequests()) > before && b.daemon.Follows() == 1 })
+			}
+			var ends sync.Once
+			b.daemon.Meanwhile(func(r *http.Request) {
+				if asked(r) {
+					ends.Do(func() {
+						c.Stdout("3", "4")
+						c.Die()
+					})
+				}
+			})
+			c.Corrupt()
+			b.wants("web", "1", "2", "3", "4")
+		})
+	}
 }

@@ -64,7 +64,6 @@ type tail struct {
 	rewound  bool       // the cursor was restored: the log has to be looked at, even of a container that does not run
 
 	health atomic.Pointer[string] // as it was told or seen last
-	twice  bool                   // what an ended container wrote last is looked for once more
 
 	mu    sync.Mutex // held while records are joined and handed over
 	join  joiner
@@ -153,8 +152,18 @@ func (t *tail) attempt(ctx context.Context) (fresh int, err error) {
 		}
 	}
 	t.fresh = 0
+	ended := false
 	remnant, err := t.follow(ctx)
-	if errors.Is(err, errUnseen) || errors.Is(err, io.EOF) && t.fresh == 0 && errors.Is(t.probe(ctx), errUnseen) {
+	if errors.Is(err, io.EOF) && t.fresh == 0 {
+		// The container is looked at first: nothing comes behind the last record of one that has ended.
+		now, failed := t.inspect(ctx)
+		if ended = failed == nil && !now.Running; failed != nil {
+			err = failed
+		} else if errors.Is(t.probe(ctx), errUnseen) {
+			err = errUnseen
+		}
+	}
+	if errors.Is(err, errUnseen) {
 		remnant, err = t.salvage(ctx)
 	}
 	switch {
@@ -167,23 +176,9 @@ func (t *tail) attempt(ctx context.Context) (fresh int, err error) {
 		return t.fresh, err
 	case t.fresh > 0:
 		return t.fresh, errAgain
-	}
-	now, err := t.inspect(ctx)
-	switch {
-	case errors.Is(err, ErrNotFound):
-		t.finish(ctx)
-		return 0, errGone
-	case err != nil:
+	case !ended:
 		return 0, err
-	case now.Running:
-		return 0, io.EOF
 	}
-	// A stream that a broken record ended says nothing of what was written until the container ended.
-	if !t.twice && errors.Is(t.probe(ctx), errUnseen) {
-		t.twice = true
-		return 0, errAgain
-	}
-	t.twice = false
 	if remnant != nil {
 		if err := t.take(ctx, remnant); err != nil {
 			return 0, err

@@ -33,6 +33,7 @@ type Daemon struct {
 	clock      time.Time // of the next record
 	faults     Faults
 	version    string
+	meanwhile  func(*http.Request)
 	server     *http.Server
 	requests   []string // of logs
 	history    []event  // the last events; a restart forgets them
@@ -140,6 +141,13 @@ func (d *Daemon) Misbehave(f Faults) {
 	defer d.mu.Unlock()
 	d.faults = f
 	d.changed.Broadcast()
+}
+
+// Meanwhile has fn called before each request is answered, and what it does to containers done by then. It may be called concurrently.
+func (d *Daemon) Meanwhile(fn func(r *http.Request)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.meanwhile = fn
 }
 
 // SetVersion sets what the engine says its version is.
@@ -417,6 +425,12 @@ func (d *Daemon) handler() http.Handler {
 	mux.HandleFunc("/events", d.tellAll)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.URL.Path = versioned.ReplaceAllString(r.URL.Path, "/")
+		d.mu.Lock()
+		meanwhile := d.meanwhile
+		d.mu.Unlock()
+		if meanwhile != nil {
+			meanwhile(r)
+		}
 		mux.ServeHTTP(w, r)
 	})
 }
