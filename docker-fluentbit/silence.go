@@ -98,13 +98,13 @@ func (cmd *silenceListCommand) Run(c *console) error {
 			if state == "expired" && !cmd.All {
 				continue
 			}
-			rows = append(rows, strings.Join([]string{s.ID, state, when(s.Until), clean(matcherWords(&s.SilenceMatchers)), clean(s.Author), clean(s.Comment)}, "\t"))
+			rows = append(rows, strings.Join([]string{s.ID, state, when(s.Until), fmt.Sprint(s.Held), clean(matcherWords(&s.SilenceMatchers)), clean(s.Author), clean(s.Comment)}, "\t"))
 		}
 		if len(rows) == 0 {
 			c.printf("nothing is silenced\n")
 			return nil
 		}
-		return c.table("ID\tSTATE\tUNTIL\tWHAT\tBY\tCOMMENT", rows)
+		return c.table("ID\tSTATE\tUNTIL\tHELD BACK\tWHAT\tBY\tCOMMENT", rows)
 	})
 }
 

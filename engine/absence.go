@@ -114,7 +114,7 @@ func (l *limiter) heard(a *attempt, now int64) verdict {
 		w.since = now
 	}
 	w.suppressed[why]++
-	r.counters.suppress(why)
+	l.suppress(a, why)
 	return verdict{why: why}
 }
 

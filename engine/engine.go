@@ -20,7 +20,7 @@ type Engine struct {
 	inhibitor *inhibitor
 	clock     func() int64 // see SetClock; nil: nothing is measured
 
-	mu       sync.Mutex // guards counters, and keeps Apply calls apart
+	mu       sync.Mutex // guards counters, and keeps calls of SetSilences apart
 	counters map[string]*RuleCounters
 }
 

@@ -34,7 +34,8 @@ type attempt struct {
 	valued    bool    // there is one
 	muted     bool    // held back by a silence or an inhibition: why
 	why       Reason
-	waits     bool // its alert waits for lines: it is counted as pending
+	silence   *silence // that is it
+	waits     bool     // its alert waits for lines: it is counted as pending
 
 	crossed  bool // enough hits came
 	known    bool // the template was seen before
@@ -63,7 +64,7 @@ func (w *Worker) attempt(h *Hit, now int64) *attempt {
 		w.field = w.appendPart(w.field[:0], *r.distinct, h.Record, captures)
 		a.value, a.valued = newValueID(w.field), len(w.field) > 0
 	}
-	a.why, a.muted = w.muted(h, now)
+	a.silence, a.why, a.muted = w.muted(h, now)
 	a.waits = w.waits(h)
 	return a
 }
@@ -170,13 +171,21 @@ func (l *limiter) hold(a *attempt, c *cell, why Reason, now int64) {
 	}
 	c.last = max(c.last, now)
 	c.suppressed[why]++
-	a.rule.counters.suppress(why)
+	l.suppress(a, why)
 	if why == ReasonCooldown || why == ReasonRateLimit {
 		l.owe(a, c, now)
 	} else if c.sample != nil { // what goes on does so because of this hit, too
 		l.due.set(&c.timer, c.deadline())
 	}
 	l.touchCell(c)
+}
+
+// suppress counts a hit that makes no alert of its own, for its rule and for the silence that held it back.
+func (l *limiter) suppress(a *attempt, why Reason) {
+	a.rule.counters.suppress(why)
+	if why == ReasonSilence && !l.trying {
+		a.silence.held.Add(1)
+	}
 }
 
 // told clears what an alert made at a time tells of.

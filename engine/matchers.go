@@ -93,17 +93,22 @@ func (s *subject) grade() Severity {
 }
 
 // holds reports whether all matchers hold. What costs most is looked at last: a regular expression is tried only where all else holds.
-func (m *matcher) holds(s *subject) bool {
-	if r := s.rule; m.rule != "" && !globMatches(m.rule, r.settings.Name) && (r.id == r.settings.Name || !globMatches(m.rule, r.id)) {
+func (m *matcher) holds(s *subject) bool { return m.about(s.rule, s.source) && m.says(s) }
+
+// about reports whether the globs hold: what depends neither on the line nor on the severity.
+func (m *matcher) about(r *rule, s *Source) bool {
+	if m.rule != "" && !globMatches(m.rule, r.settings.Name) && (r.id == r.settings.Name || !globMatches(m.rule, r.id)) {
 		return false
 	}
-	if m.workload != "" && !globMatches(m.workload, s.source.Workload) {
+	if m.workload != "" && !globMatches(m.workload, s.Workload) {
 		return false
 	}
-	if c := &s.source.Container; m.container != "" &&
-		!(c.Name != "" && globMatches(m.container, c.Name)) && !(c.ID != "" && globMatches(m.container, c.ID)) {
-		return false
-	}
+	c := &s.Container
+	return m.container == "" || c.Name != "" && globMatches(m.container, c.Name) || c.ID != "" && globMatches(m.container, c.ID)
+}
+
+// says reports whether the other matchers hold.
+func (m *matcher) says(s *subject) bool {
 	if m.severities != 0 && m.severities>>s.grade()&1 == 0 {
 		return false
 	}

@@ -2,24 +2,19 @@ package engine
 
 // muted reports whether something outside of the rule holds a hit back, and why: a silence, then an inhibition. It is asked before the
 // limiter is locked.
-func (w *Worker) muted(h *Hit, now int64) (why Reason, muted bool) {
+func (w *Worker) muted(h *Hit, now int64) (by *silence, why Reason, muted bool) {
 	set, inhibits := w.engine.silences.Load(), w.snapshot.inhibits
 	if set == nil && len(inhibits) == 0 {
-		return 0, false
+		return nil, 0, false
 	}
 	s := h.subject()
-	return w.engine.mutes(set, inhibits, &s, now)
-}
-
-// mutes reports whether a hit, or an alert that is made without one, is held back, and why.
-func (e *Engine) mutes(set *silences, inhibits []*inhibit, s *subject, now int64) (why Reason, muted bool) {
-	switch {
-	case set.holding(s, now) != nil:
-		return ReasonSilence, true
-	case len(inhibits) > 0 && e.inhibitor.holds(inhibits, s, now):
-		return ReasonInhibited, true
+	if by = w.silenced.holding(set, &s, now); by != nil {
+		return by, ReasonSilence, true
 	}
-	return 0, false
+	if len(inhibits) > 0 && w.engine.inhibitor.holds(inhibits, &s, now) {
+		return nil, ReasonInhibited, true
+	}
+	return nil, 0, false
 }
 
 func (h *Hit) subject() subject {
@@ -41,8 +36,10 @@ func (l *limiter) mutes(s *subject, at int64) bool {
 	if l.engine == nil || l.rules == nil {
 		return false
 	}
-	_, muted := l.engine.mutes(l.engine.silences.Load(), l.rules.inhibits, s, at)
-	return muted
+	if l.engine.silences.Load().holding(s, at) != nil {
+		return true
+	}
+	return len(l.rules.inhibits) > 0 && l.engine.inhibitor.holds(l.rules.inhibits, s, at)
 }
 
 // leaves notes an alert that time made, for the inhibitions that it is the source of.

@@ -130,6 +130,7 @@ type versus struct {
 	steps   []string // for the report
 	kinds   map[Kind]int
 	told    map[string]int64
+	gone    int64 // hits that silences held back which are no more
 }
 
 func newVersus(t *testing.T, c *choices) *versus {
@@ -152,6 +153,11 @@ func (v *versus) step() {
 		list := referenceSilences(v.c, v.now)
 		v.note("silences %+v", list)
 		v.m.silences = list
+		for _, s := range v.e.Silences() {
+			if !slices.ContainsFunc(list, func(other Silence) bool { return other.ID == s.ID }) {
+				v.gone += s.Held
+			}
+		}
 		v.silence(list...)
 	}
 	if v.c.below(80) == 0 {
@@ -239,6 +245,16 @@ func (v *versus) same(alerts []Alert) {
 		if waiting := c.Pending; v.told[id]+untold[id]+c.Forgotten+v.pendingTold(id) != c.Hits {
 			v.fail("rule %s: %d hits; %d told, %d to be told, %d forgotten, %d wait", id, c.Hits, v.told[id], untold[id], c.Forgotten, waiting)
 		}
+	}
+	silenced := v.gone
+	for _, s := range v.e.Silences() {
+		silenced += s.Held
+	}
+	for _, c := range v.m.counts {
+		silenced -= c.Suppressed[ReasonSilence]
+	}
+	if silenced != 0 {
+		v.fail("the silences count %d hits more than were silenced", silenced)
 	}
 	if n := v.e.Stats().Evicted; n != v.m.evicted {
 		v.fail("the engine forgot %d keys, the reference %d", n, v.m.evicted)

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,6 +21,8 @@ type Silence struct {
 	Author  string `json:"author,omitempty"`
 	// Configured says that it stands in the configuration: it is not changed at run time.
 	Configured bool `json:"configured,omitempty"`
+	// Held counts the hits that it held back since the engine knows it. A hit that several hold back counts for one of them.
+	Held int64 `json:"-"`
 }
 
 // Bounds of a silence.
@@ -106,6 +109,7 @@ func (s *SilenceSettings) Validate() []FieldError {
 type silence struct {
 	Silence
 	matcher matcher
+	held    *atomic.Int64 // kept by the silence of the same id that takes its place
 }
 
 // silences is an immutable set of silences, indexed by what most of them name, so that thousands cost a hit little.
@@ -118,8 +122,14 @@ type silences struct {
 	others      []*silence
 }
 
-// newSilences compiles those that are sound; the error names the others.
-func newSilences(list []Silence) (*silences, error) {
+// newSilences compiles those that are sound; the error names the others. What was counted before goes on for those that are still there.
+func newSilences(list []Silence, before *silences) (*silences, error) {
+	counted := map[string]*atomic.Int64{}
+	if before != nil {
+		for _, one := range before.all {
+			counted[one.ID] = one.held
+		}
+	}
 	set := &silences{
 		from: math.MaxInt64, until: math.MinInt64,
 		byRule: map[string][]*silence{}, byWorkload: map[string][]*silence{}, byContainer: map[string][]*silence{},
@@ -136,7 +146,10 @@ func newSilences(list []Silence) (*silences, error) {
 			continue
 		}
 		s.Severity = slices.Clone(s.Severity)
-		one := &silence{Silence: s, matcher: m}
+		one := &silence{Silence: s, matcher: m, held: counted[s.ID]}
+		if one.held == nil {
+			one.held = &atomic.Int64{}
+		}
 		set.all = append(set.all, one)
 		set.from, set.until = min(set.from, s.From), max(set.until, s.Until)
 		switch {
@@ -154,41 +167,82 @@ func newSilences(list []Silence) (*silences, error) {
 	return set, errors.Join(errs...)
 }
 
+// idle reports that no silence holds anything back at a time.
+func (set *silences) idle(now int64) bool { return set == nil || now < set.from || now >= set.until }
+
 // holding returns the silence that holds a hit or an alert back at a time, or nil.
 func (set *silences) holding(s *subject, now int64) *silence {
-	if set == nil || now < set.from || now >= set.until {
+	if set.idle(now) {
 		return nil
 	}
-	if one := firstHolding(set.others, s, now); one != nil {
-		return one
-	}
-	if len(set.byRule) > 0 {
-		if one := firstHolding(set.byRule[s.rule.settings.Name], s, now); one != nil {
-			return one
-		}
-		if s.rule.id != s.rule.settings.Name {
-			if one := firstHolding(set.byRule[s.rule.id], s, now); one != nil {
+	for _, list := range set.lists(s.rule, s.source) {
+		for _, one := range list {
+			if one.From <= now && now < one.Until && one.matcher.holds(s) {
 				return one
 			}
 		}
 	}
-	if len(set.byWorkload) > 0 {
-		if one := firstHolding(set.byWorkload[s.source.Workload], s, now); one != nil {
-			return one
-		}
-	}
-	if len(set.byContainer) > 0 {
-		if one := firstHolding(set.byContainer[s.source.Container.Name], s, now); one != nil {
-			return one
-		}
-		return firstHolding(set.byContainer[s.source.Container.ID], s, now)
-	}
 	return nil
 }
 
-func firstHolding(list []*silence, s *subject, now int64) *silence {
-	for _, one := range list {
-		if one.From <= now && now < one.Until && one.matcher.holds(s) {
+// lists returns those that may be about a rule and a source, in the order in which they are asked.
+func (set *silences) lists(r *rule, s *Source) (lists [6][]*silence) {
+	lists[0] = set.others
+	lists[1] = set.byRule[r.settings.Name]
+	if r.id != r.settings.Name {
+		lists[2] = set.byRule[r.id]
+	}
+	lists[3] = set.byWorkload[s.Workload]
+	lists[4] = set.byContainer[s.Container.Name]
+	if s.Container.ID != s.Container.Name {
+		lists[5] = set.byContainer[s.Container.ID]
+	}
+	return lists
+}
+
+// silenceMemo remembers, for one worker, which silences are about a rule and a source, so that thousands of globs are looked through once for both
+// rather than for each hit.
+type silenceMemo struct {
+	set   *silences
+	about map[ruleSource][]*silence
+}
+
+type ruleSource struct {
+	rule   string // its id
+	source *Source
+}
+
+// fewGlobs is how many silences are looked through in less time than it takes to remember.
+const fewGlobs = 8
+
+// maxMemo bounds how much is remembered. Beyond it, all is forgotten and found anew.
+const maxMemo = 4096
+
+// holding is holding of the set.
+func (m *silenceMemo) holding(set *silences, s *subject, now int64) *silence {
+	if set.idle(now) {
+		return nil
+	}
+	if len(set.others) <= fewGlobs {
+		return set.holding(s, now)
+	}
+	if m.set != set || len(m.about) >= maxMemo {
+		*m = silenceMemo{set: set, about: map[ruleSource][]*silence{}}
+	}
+	key := ruleSource{s.rule.id, s.source}
+	about, ok := m.about[key]
+	if !ok {
+		for _, list := range set.lists(s.rule, s.source) {
+			for _, one := range list {
+				if one.matcher.about(s.rule, s.source) {
+					about = append(about, one)
+				}
+			}
+		}
+		m.about[key] = about
+	}
+	for _, one := range about {
+		if one.From <= now && now < one.Until && one.matcher.says(s) {
 			return one
 		}
 	}
@@ -198,7 +252,9 @@ func firstHolding(list []*silence, s *subject, now int64) *silence {
 // SetSilences puts silences in force in place of those before, from the next hit on. One that does not validate is left out, and named by the
 // error; all others hold.
 func (e *Engine) SetSilences(list []Silence) error {
-	set, err := newSilences(list)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	set, err := newSilences(list, e.silences.Load())
 	if len(set.all) == 0 {
 		set = nil
 	}
@@ -216,6 +272,7 @@ func (e *Engine) Silences() []Silence {
 	for i, one := range set.all {
 		out[i] = one.Silence
 		out[i].Severity = slices.Clone(one.Severity)
+		out[i].Held = one.held.Load()
 	}
 	return out
 }

@@ -144,7 +144,7 @@ func TestSilenceValidate(t *testing.T) {
 	}
 }
 
-// TestSilencesAgree compares the indexed set with each silence asked by itself.
+// TestSilencesAgree compares the indexed set, and what a worker remembers of it, with each silence asked by itself.
 func TestSilencesAgree(t *testing.T) {
 	names := []string{"", "a", "b", "a*", "?"}
 	var list []Silence
@@ -161,10 +161,11 @@ func TestSilencesAgree(t *testing.T) {
 			}
 		}
 	}
-	set, err := newSilences(list)
+	set, err := newSilences(list, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	memo := &silenceMemo{}
 	for _, name := range []string{"a", "b", "c", "ab"} {
 		for _, workload := range []string{"a", "b", "ccc"} {
 			for _, container := range []string{"a", "ab", ""} {
@@ -178,12 +179,74 @@ func TestSilencesAgree(t *testing.T) {
 						m, err := list[i].compile()
 						want = want || err == nil && list[i].From <= now && now < list[i].Until && m.holds(s)
 					}
-					if got := set.holding(s, now) != nil; got != want {
+					one := set.holding(s, now)
+					if got := one != nil; got != want {
 						t.Fatalf("rule %s, workload %s, container %q at %d: %v, want %v", name, workload, container, now, got, want)
+					}
+					if got := memo.holding(set, s, now); got != one {
+						t.Fatalf("rule %s, workload %s, container %q at %d: remembered %v, want %v", name, workload, container, now, got, one)
 					}
 				}
 			}
 		}
+	}
+}
+
+func TestASilenceCountsWhatItHeldBack(t *testing.T) {
+	s := Settings{Rules: []RuleSettings{
+		{Name: "r", Pattern: "x", Cooldown: time.Minute, Rollup: true}, {Name: "beat", Pattern: "x", Absent: time.Hour},
+	}}
+	r := newRun(t, s)
+	held := func() string {
+		var all []string
+		for _, one := range r.e.Silences() {
+			all = append(all, fmt.Sprintf("%s:%d", one.ID, one.Held))
+		}
+		return strings.Join(all, " ")
+	}
+	first, second := during(Matchers{Rule: "r"}), during(Matchers{Workload: "shop/*", Message: "x"})
+	first.ID, second.ID = "a", "b"
+	r.silence(first, second)
+	r.line("x") // r is silenced by both, and counted for one; beat gets what it expects
+	r.line("x")
+	if got := held(); got != "a:0 b:2" && got != "a:2 b:0" {
+		t.Errorf("%s: want two hits, each at one silence", got)
+	}
+	r.silence(first)
+	r.line("x")
+	before := held()
+	r.apply(s)
+	rec := Record{Text: []byte("x"), Source: web("c1"), Time: r.now}
+	r.e.Explain(&rec, r.now)
+	first.Until += int64(time.Minute)
+	r.silence(first)
+	if got := held(); got != before || got != "a:1" && got != "a:3" {
+		t.Errorf("%s, before %s: a change, a reload and an explanation change no count", got, before)
+	}
+	r.silence()
+	r.silence(first)
+	if got := held(); got != "a:0" {
+		t.Errorf("%s: want one that was away to begin anew", got)
+	}
+}
+
+func TestASilenceMemoIsBounded(t *testing.T) {
+	r := newRun(t, Settings{Rules: []RuleSettings{{Name: "r", Pattern: "x"}}})
+	list := make([]Silence, fewGlobs+1)
+	for i := range list {
+		list[i] = during(Matchers{Rule: "r*"})
+	}
+	r.silence(list...)
+	w := r.e.Worker()
+	defer w.Release()
+	for i := range 3 * maxMemo {
+		rec := Record{Text: []byte("x"), Source: web(fmt.Sprint(i)), Time: r.now}
+		if got := w.Process(&rec, r.now, nil); len(got) != 0 {
+			t.Fatalf("not silenced: %+v", got)
+		}
+	}
+	if n := len(w.silenced.about); n > maxMemo {
+		t.Errorf("%d remembered, at most %d", n, maxMemo)
 	}
 }
 

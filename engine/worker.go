@@ -28,6 +28,7 @@ type Worker struct {
 	template []byte
 	judged   attempt
 	rings    rings
+	silenced silenceMemo
 	seen     *Record // the last one that See noted, and where
 	at       place
 

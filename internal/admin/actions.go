@@ -142,6 +142,7 @@ type silenceBody struct {
 	Comment    string           `json:"comment,omitempty"`
 	Author     string           `json:"author,omitempty"`
 	Configured bool             `json:"configured,omitempty"` // it stands in a file, and is changed there
+	Held       *int64           `json:"held,omitempty"`       // hits that it held back since this program runs; in lists
 }
 
 type silenceMatchers struct {
@@ -175,7 +176,9 @@ func silences(c *call) (any, error) {
 	out := silencesAnswer{Silences: []silenceBody{}}
 	all := c.p.Silences()
 	for i := range all {
-		out.Silences = append(out.Silences, silenceOf(&all[i]))
+		one := silenceOf(&all[i])
+		one.Held = &all[i].Held
+		out.Silences = append(out.Silences, one)
 	}
 	return out, nil
 }

@@ -226,7 +226,7 @@ func TestSilences(t *testing.T) {
 	if got := b.get("/api/v1/stats")["suppressed"].(map[string]any)["silence"]; got != 1.0 {
 		t.Errorf("%v hits were silenced", got)
 	}
-	if list := listOf(b.get("/api/v1/silences"), "silences"); len(list) != 1 || list[0]["id"] != s.body["id"] {
+	if list := listOf(b.get("/api/v1/silences"), "silences"); len(list) != 1 || list[0]["id"] != s.body["id"] || list[0]["held"] != 1.0 {
 		t.Errorf("%v", list)
 	}
 	b.want(422, "POST", "/api/v1/silences", map[string]any{"rule": "boom"})

@@ -15,7 +15,7 @@ const hostile = "2026-11-25 10:00:00 boom </pre><script>alert(1)</script><img sr
 
 func hostileResult(t *testing.T) *Result {
 	path := logOf(t, strings.ReplaceAll(hostile, "boom", "before"), hostile, "2026-11-25 10:00:01 boom", "2026-11-25 10:20:00 boom three")
-	rules := "[[rule]]\nname = \"<b>boom</b>\"\nkeywords = [\"boom\"]\ncontext = { before = 1, after = 1 }\n"
+	rules := "[[silence]]\nname = \"night\"\nworkload = \"api\"\nmessage = \"three\"\nuntil = 2026-11-26T00:00:00Z\n[[rule]]\nname = \"<b>boom</b>\"\nkeywords = [\"boom\"]\ncontext = { before = 1, after = 1 }\n"
 	old := ruleSet(t, rules+"none = ['script']\n")
 	return backtest(t, Options{Logs: openLogs(t, path), New: ruleSet(t, rules), Against: &old, Samples: 3})
 }
@@ -57,7 +57,7 @@ func TestTextDoesNotSteerTheTerminal(t *testing.T) {
 			t.Fatalf("the text holds %q: %s", c, b.String())
 		}
 	}
-	for _, want := range []string{"4 lines of 1 log, from 2026-11-25 10:00:00 to 2026-11-25 10:20:00 (20m0s)", "cooldown 1", `\x1b[2J`, "          │ 2026-11-25 10:00:00 before", "+ new", "alert now and did not: 1;"} {
+	for _, want := range []string{"4 lines of 1 log, from 2026-11-25 10:00:00 to 2026-11-25 10:20:00 (20m0s)", "cooldown 1", "silence 1", "config:night  2026-11-26 00:00:00  1", `\x1b[2J`, "          │ 2026-11-25 10:00:00 before", "+ new", "alert now and did not: 1;"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("the text lacks %q:\n%s", want, b.String())
 		}

@@ -23,6 +23,7 @@ type Result struct {
 	// Unwanted counts alerts that no trigger wants, where there are triggers.
 	Unwanted int64       `json:"unwanted_alerts"`
 	Timeline Timeline    `json:"timeline"`
+	Silences []Silence   `json:"silences,omitempty"` // of the configuration
 	Against  *Comparison `json:"against,omitempty"`
 }
 
@@ -83,6 +84,13 @@ type Trigger struct {
 	Name   string           `json:"name"`
 	Alerts int64            `json:"alerts"`
 	Rules  map[string]int64 `json:"rules,omitempty"` // alerts by rule id
+}
+
+// Silence is what a silence of the configuration held back.
+type Silence struct {
+	ID    string    `json:"id"`
+	Until time.Time `json:"until"`
+	Held  int64     `json:"held"` // hits; one that several hold back counts for one of them
 }
 
 // Comparison is what changes from one set of rules to another.

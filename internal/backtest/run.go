@@ -189,6 +189,9 @@ func (r *run) finish() *Result {
 	for _, a := range now.rules {
 		out.Rules = append(out.Rules, a.rule)
 	}
+	for _, one := range now.engine.Silences() {
+		out.Silences = append(out.Silences, Silence{ID: one.ID, Until: utc(one.Until), Held: one.Held})
+	}
 	for i := range now.triggers {
 		out.Triggers = append(out.Triggers, now.triggers[i].out)
 	}

@@ -193,6 +193,13 @@ func TestParallelIsSequential(t *testing.T) {
 				}
 			}
 		}
+		var silenced int64
+		for i := range r.Rules {
+			silenced += r.Rules[i].Suppressed["silence"]
+		}
+		if len(r.Silences) != 1 || r.Silences[0].ID != "config:maintenance" || r.Silences[0].Held != silenced || silenced == 0 {
+			t.Errorf("seed %d: %+v, %d hits were silenced", seed, r.Silences, silenced)
+		}
 		if r.Lines != int64(len(records)) {
 			t.Errorf("seed %d: %d lines, want %d", seed, r.Lines, len(records))
 		}

@@ -28,6 +28,7 @@ func (r *Result) WriteText(w io.Writer, o TextOptions) error {
 	t.rules()
 	t.timeline()
 	t.triggers()
+	t.silences()
 	t.samples()
 	if r.Against != nil {
 		t.comparison()
@@ -145,6 +146,19 @@ func (t *textReport) triggers() {
 	if t.r.Unwanted > 0 {
 		t.printf("%s that no trigger wants\n", plural(int(t.r.Unwanted), "alert"))
 	}
+}
+
+func (t *textReport) silences() {
+	if len(t.r.Silences) == 0 {
+		return
+	}
+	t.printf("\n")
+	table := tabwriter.NewWriter(t, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(table, "SILENCE\tUNTIL\tHELD BACK")
+	for _, one := range t.r.Silences {
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", clean(one.ID), stamped(one.Until), grouped(one.Held))
+	}
+	_ = table.Flush() // into memory
 }
 
 func (t *textReport) samples() {

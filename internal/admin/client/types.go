@@ -127,6 +127,7 @@ type Silence struct {
 	Until   time.Time  `json:"until"`
 	Comment string     `json:"comment,omitempty"`
 	Author  string     `json:"author,omitempty"`
+	Held    int64      `json:"held,omitempty"` // hits that it held back since the instance runs; of answers
 }
 
 // SilenceMatchers say which hits: all that are set must match.
