@@ -83,6 +83,25 @@ func (w *watch) deadline() int64 {
 	return max(w.from+int64(w.rule.settings.Absent), w.until)
 }
 
+// Skip tells that the clock moved by so many ns, back when negative, that did not pass: it was set, or the machine slept. Nothing was waited for in
+// them. All else goes by the clock.
+func (e *Engine) Skip(ns int64) {
+	l := e.limiter
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, w := range l.watches.Values() {
+		if w.absent {
+			continue
+		}
+		w.from += ns
+		if w.until != 0 {
+			w.until += ns
+		}
+		l.due.set(&w.timer, w.deadline())
+		l.touch(watchPrefix + w.key)
+	}
+}
+
 // heard is judge for a rule that waits for lines: a hit is what was to be expected, or ends an absence.
 func (l *limiter) heard(a *attempt, now int64) verdict {
 	r := a.rule

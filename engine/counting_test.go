@@ -276,6 +276,27 @@ func TestAStopIsNoAbsence(t *testing.T) {
 	}
 }
 
+func TestAClockThatIsSetIsNoAbsence(t *testing.T) {
+	s := Settings{Rules: []RuleSettings{
+		{Name: "r", Pattern: "x", Absent: time.Hour}, {Name: "gone", Pattern: "gone", Absent: time.Minute}, {Name: "limits", Pattern: "x", Cooldown: 2 * time.Hour},
+	}}
+	for _, step := range []time.Duration{24 * time.Hour, 30 * time.Minute, -10 * time.Hour} {
+		r := newRun(t, s)
+		r.line("x")
+		if got := r.later(20 * time.Minute); rules(got) != "gone" {
+			t.Fatalf("%+v", got)
+		}
+		r.e.Skip(int64(step))
+		if got := r.later(step + 40*time.Minute - 1); len(got) != 0 {
+			t.Errorf("a clock set by %s: absent after %s", step, time.Duration(r.now-t0)-step)
+		}
+		got := r.later(1)
+		if rules(got) != "r" || !strings.Contains(got[0].Summary, "for 1h,") {
+			t.Errorf("a clock set by %s: want the absence after an hour: %+v", step, got)
+		}
+	}
+}
+
 func TestFirstSeen(t *testing.T) {
 	s := Settings{Rules: []RuleSettings{{Name: "r", Pattern: "error", FirstSeen: 24 * time.Hour}}}
 	r := newRun(t, s)

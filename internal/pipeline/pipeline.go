@@ -38,6 +38,8 @@ type Options struct {
 	Origin string
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
+	// Passed is the time that passed since some moment, however the clock is set meanwhile; nil: the system's, or by Now where that is set.
+	Passed func() time.Duration
 }
 
 // Pipeline is one running instance. It is safe for concurrent use.
@@ -47,6 +49,7 @@ type Pipeline struct {
 	log     *slog.Logger
 	level   *slog.LevelVar
 	now     func() time.Time
+	arrival *arrival // by which lines are evaluated
 
 	engine   *engine.Engine
 	decoder  atomic.Pointer[chunk.Decoder]
@@ -89,6 +92,9 @@ type Pipeline struct {
 func New(o Options) (*Pipeline, error) {
 	if o.Now == nil {
 		o.Now = time.Now
+		if begun := time.Now(); o.Passed == nil {
+			o.Passed = func() time.Duration { return time.Since(begun) }
+		}
 	}
 	p := &Pipeline{
 		id: o.ID, sources: o.Sources, now: o.Now, born: o.Now(), level: &slog.LevelVar{},
@@ -97,6 +103,7 @@ func New(o Options) (*Pipeline, error) {
 	p.log = slog.New(logging.New(logging.Options{
 		Writer: o.LogTo, Origin: o.Origin, Level: p.level, Redact: p.redact, Now: o.Now,
 	}))
+	p.arrival = newArrival(&o, p.engine.Skip)
 	begun := time.Now()
 	p.engine.SetClock(func() int64 { return int64(time.Since(begun)) })
 	p.ctx, p.cancel = context.WithCancel(context.Background())
