@@ -17,7 +17,7 @@ var reportText string
 // WriteHTML writes a result, and what became of expectations, as one page. It loads nothing, runs no script, and whatever log lines hold is text.
 func (r *Result) WriteHTML(w io.Writer, outcomes []Outcome) error {
 	t, err := template.New("report").Funcs(template.FuncMap{
-		"grouped": grouped, "plural": plural, "words": words, "plot": plot, "clean": clean,
+		"grouped": grouped, "plural": plural, "count": func(n int64, noun string) string { return plural(int(n), noun) }, "words": words, "plot": plot, "clean": clean,
 		"stamped": func(t time.Time) string { return stamped(t) },
 		"span":    func(from, to time.Time) string { return span(to.Sub(from)) },
 		"byTime":  func(r Rule) string { return words(r.byTime()) },
@@ -75,13 +75,13 @@ func plot(p page, name string, counts, alerts []int64) template.HTML {
 		}
 		height := max(1.5, float64(n)/float64(most)*(plotHeight-12))
 		at := line.Start.Add(time.Duration(int64(i)*line.Seconds) * time.Second)
-		fmt.Fprintf(&b, `<rect class="%s" x="%.2f" y="%.2f" width="%.2f" height="%.2f"><title>%s: %s %s</title></rect>`, class,
-			float64(i)*step, plotHeight-height, max(0.8, step-0.4), height, stamped(at), grouped(n), noun)
+		fmt.Fprintf(&b, `<rect class="%s" x="%.2f" y="%.2f" width="%.2f" height="%.2f"><title>%s: %s</title></rect>`, class,
+			float64(i)*step, plotHeight-height, max(0.8, step-0.4), height, stamped(at), plural(int(n), noun))
 	}
 	for i, n := range counts {
-		bar(i, n, class, map[string]string{"all": "lines", "hit": "hits"}[class])
+		bar(i, n, class, map[string]string{"all": "line", "hit": "hit"}[class])
 		if i < len(alerts) {
-			bar(i, alerts[i], "alert", "alerts")
+			bar(i, alerts[i], "alert", "alert")
 		}
 	}
 	fmt.Fprintf(&b, `<line class="axis" x1="0" x2="%d" y1="%d" y2="%d"/>`, plotWidth, plotHeight, plotHeight)
