@@ -1,100 +1,42 @@
 package main
 
 import (
-	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/tinyforge/fluentbit-trigger/internal/docker/dockertest"
 )
 
-// screen is what a terminal of some width shows of what is written to it: the little of ECMA-48 that the status line needs.
-type screen struct {
-	mu      sync.Mutex
-	width   int
-	rows    [][]rune
-	wrapped []bool // the row goes on in the next one
-	column  int
-	escape  []byte
-	strange string // a sequence that no status line needs
-}
-
-func newScreen(width int) *screen {
-	return &screen{width: width, rows: [][]rune{nil}, wrapped: []bool{false}}
-}
-
-// Write draws. No character of these tests is cut by a read: all are ASCII but the … of a status, which begins no read.
-func (s *screen) Write(b []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, r := range string(b) {
-		switch {
-		case len(s.escape) > 0 || r == 0x1b:
-			s.escape = append(s.escape, byte(r))
-			if len(s.escape) > 2 && r >= '@' {
-				if text := string(s.escape); text == "\x1b[2K" {
-					s.rows[len(s.rows)-1] = nil
-				} else {
-					s.strange = text
-				}
-				s.escape = s.escape[:0]
-			}
-		case r == '\r':
-			s.column = 0
-		case r == '\n':
-			s.next(false)
-		default:
-			if s.column == s.width {
-				s.next(true)
-				s.column = 0
-			}
-			row := s.rows[len(s.rows)-1]
-			for len(row) <= s.column {
-				row = append(row, ' ')
-			}
-			row[s.column] = r
-			s.rows[len(s.rows)-1] = row
-			s.column++
-		}
+// program returns a command that runs this program in a process of its own.
+func program(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
 	}
-	return len(b), nil
+	ctx, cancel := context.WithTimeout(context.Background(), 2*patience) // what hangs is killed
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Args[0] = "docker-fluentbit"
+	return cmd
 }
 
-func (s *screen) next(wraps bool) {
-	s.wrapped[len(s.rows)-1] = wraps
-	s.rows, s.wrapped = append(s.rows, nil), append(s.wrapped, false)
-}
-
-// lines are the lines that were ended, whole, and the row that the cursor stands on.
-func (s *screen) lines() (ended []string, last string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var line string
-	for i, row := range s.rows[:len(s.rows)-1] {
-		if line += string(row); !s.wrapped[i] {
-			ended = append(ended, line)
-			line = ""
-		}
-	}
-	return ended, line + string(s.rows[len(s.rows)-1])
-}
-
-// terminal opens a pseudo-terminal. What is written to its file is drawn on the screen.
-func terminal(t *testing.T, width int) (*screen, *os.File) {
+// openTerminal opens a pseudo terminal: the side of the screen, and that of the program.
+func openTerminal(t *testing.T) (master, slave *os.File) {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
-		t.Skipf("no pseudo-terminal can be opened here: %v", err)
+		t.Skipf("no pseudo terminal can be opened here: %v", err)
 	}
 	if err := unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0); err != nil {
 		t.Fatal(err)
@@ -103,190 +45,215 @@ func terminal(t *testing.T, width int) (*screen, *os.File) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	slave, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
+	slave, err = os.OpenFile("/dev/pts/"+strconv.Itoa(n), os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newScreen(width)
-	resize(t, s, slave, width)
-	drawn := make(chan struct{})
+	return master, slave
+}
+
+func resizeTerminal(t *testing.T, side *os.File, lines, columns int) {
+	t.Helper()
+	if err := unix.IoctlSetWinsize(int(side.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: uint16(lines), Col: uint16(columns)}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// terminal is a pseudo terminal with a screen that a program draws on.
+type terminal struct {
+	t      *testing.T
+	master *os.File
+	cmd    *exec.Cmd
+	ended  chan error
+
+	mu     sync.Mutex
+	screen *screen
+}
+
+// onTerminal starts this program on a terminal of a size.
+func onTerminal(t *testing.T, lines, columns int, args ...string) *terminal {
+	t.Helper()
+	master, slave := openTerminal(t)
+	x := &terminal{t: t, master: master, cmd: program(t, args...), ended: make(chan error, 1)}
+	x.resize(lines, columns)
+	x.cmd.Stdin, x.cmd.Stdout, x.cmd.Stderr = slave, slave, slave
+	x.cmd.Env = append(os.Environ(), "TERM=xterm")
+	x.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true} // so that Ctrl-C reaches it
+	if err := x.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = slave.Close()
+	read := make(chan struct{})
 	go func() {
-		defer close(drawn)
-		buffer := make([]byte, 64<<10)
+		defer close(read)
+		buf := make([]byte, 64<<10)
 		for {
-			n, err := master.Read(buffer)
-			if err != nil {
-				return // nobody has the other side open any more
+			n, err := master.Read(buf)
+			x.mu.Lock()
+			x.screen.write(buf[:n])
+			x.mu.Unlock()
+			if err != nil { // EIO: nobody has the terminal any more
+				return
 			}
-			_, _ = s.Write(buffer[:n]) // never fails
 		}
 	}()
+	go func() {
+		err := x.cmd.Wait()
+		<-read
+		x.ended <- err
+	}()
 	t.Cleanup(func() {
-		_ = slave.Close()
-		<-drawn
+		_ = x.cmd.Process.Kill()
 		_ = master.Close()
 	})
-	return s, slave
+	return x
 }
 
-func resize(t *testing.T, s *screen, terminal *os.File, width int) {
-	t.Helper()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.width = width
-	if err := unix.IoctlSetWinsize(int(terminal.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: uint16(width)}); err != nil {
-		t.Fatal(err)
+// resize gives the terminal another size, and a blank screen. The program is told.
+func (x *terminal) resize(lines, columns int) {
+	x.t.Helper()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	was := x.screen
+	x.screen = &screen{lines: lines, columns: columns, cells: make([][]rune, lines)}
+	if was != nil {
+		x.screen.alternate, x.screen.hidden, x.screen.rest = was.alternate, was.hidden, was.rest
 	}
+	resizeTerminal(x.t, x.master, lines, columns)
 }
 
-// following is the program that follows a container of a fake engine.
-type following struct {
-	t         *testing.T
-	cmd       *exec.Cmd
-	config    string
-	container *dockertest.Container
-}
-
-func startFollowing(t *testing.T, stderr any, environment ...string) *following {
-	t.Helper()
-	daemon, dir := dockertest.Start(t), t.TempDir()
-	f := &following{t: t, config: filepath.Join(dir, "rules.toml"), container: daemon.Run(dockertest.Container{Name: "web"})}
-	text := fmt.Sprintf("store = %q\n[admin]\nlisten = \"off\"\n[[rule]]\nname = \"boom\"\nkeywords = [\"boom\"]\ncooldown = \"0s\"\n", filepath.Join(dir, "store.db"))
-	if err := os.WriteFile(f.config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+// look returns the screen as it is now.
+func (x *terminal) look() screen {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	s := *x.screen
+	s.cells = make([][]rune, len(x.screen.cells))
+	for i, line := range x.screen.cells {
+		s.cells[i] = slices.Clone(line)
 	}
-	f.cmd = exec.Command("docker-fluentbit", "run", "-H", daemon.Host(), "-c", f.config)
-	f.cmd.Env = append(os.Environ(), environment...)
-	switch w := stderr.(type) {
-	case *os.File:
-		f.cmd.Stderr = w
-	case *bytes.Buffer:
-		f.cmd.Stderr = w
-	}
-	if err := f.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = f.cmd.Process.Kill() }) // it has ended, unless the test failed
-	return f
+	return s
 }
 
-func (f *following) signal(s os.Signal) {
-	f.t.Helper()
-	if err := f.cmd.Process.Signal(s); err != nil {
-		f.t.Fatal(err)
-	}
-}
-
-func (f *following) end() {
-	f.t.Helper()
-	f.signal(syscall.SIGTERM)
-	if err := f.cmd.Wait(); err != nil {
-		f.t.Errorf("it ended badly: %v", err)
-	}
-}
-
-// looked waits until the program has told how things are, if it does: then it leaves the mark that healthcheck finds.
-func (f *following) looked() {
-	f.t.Helper()
-	awaited(f.t, "the mark is left", func() bool { return exec.Command("docker-fluentbit", "healthcheck", "-c", f.config).Run() == nil })
-}
-
-func awaited(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	deadline, tick := time.After(time.Minute), time.NewTicker(20*time.Millisecond)
+// until waits until the screen is as it should.
+func (x *terminal) until(what string, holds func(*screen) bool) {
+	x.t.Helper()
+	deadline, tick := time.After(patience), time.NewTicker(10*time.Millisecond)
 	defer tick.Stop()
-	for !holds() {
+	for {
+		s := x.look()
+		if len(s.faults) > 0 {
+			x.t.Fatalf("%q\n%s", s.faults, s.text())
+		}
+		if holds(&s) {
+			return
+		}
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("not so within a minute: %s", what)
+			x.t.Fatalf("not in time: %s\n%s", what, s.text())
 		}
 	}
 }
 
-var logLine = regexp.MustCompile(`^\[\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{3}\] \[ ?\w+\] \[docker-fluentbit\] `)
+// screen is what a terminal shows, as far as this program draws. Whatever it does not know, and what would scroll or wrap, is a fault.
+type screen struct {
+	lines, columns    int
+	cells             [][]rune
+	row, column       int
+	alternate, hidden bool
+	drawn             int // how often it was drawn from the top
+	rest              []byte
+	faults            []string
+}
 
-// TestStatusOnATerminal: the status is drawn in place below the log lines, fits a narrow terminal, and is gone in the end.
-func TestStatusOnATerminal(t *testing.T) {
-	screen, tty := terminal(t, 100)
-	f := startFollowing(t, tty, "TERM=xterm")
-	status := func(want string) {
-		t.Helper()
-		defer func() {
-			if t.Failed() {
-				ended, last := screen.lines()
-				t.Logf("the screen: %q, %q", ended, last)
-			}
-		}()
-		awaited(t, "the status is "+want, func() bool { _, last := screen.lines(); return last == want })
+func (s *screen) text() string {
+	lines := make([]string, len(s.cells))
+	for i, line := range s.cells {
+		lines[i] = strings.TrimRight(string(line), " ")
 	}
-	clean := func(atLeast int) {
-		t.Helper()
-		ended, _ := screen.lines()
-		if len(ended) < atLeast {
-			t.Errorf("%d log lines, want %d at least: %q", len(ended), atLeast, ended)
+	return strings.TrimRight(strings.Join(lines, "\n"), "\n")
+}
+
+func (s *screen) write(text []byte) {
+	s.rest = append(s.rest, text...)
+	for len(s.rest) > 0 {
+		n := s.one()
+		if n == 0 {
+			return // the rest of it comes later
 		}
-		for _, line := range ended {
-			if !logLine.MatchString(line) || len(logLine.FindAllString(line, -1)) != 1 || strings.Contains(line, "live)") {
-				t.Errorf("no log line by itself: %q", line)
-			}
-		}
-	}
-	status("1 container (0 live), 0 lines, 0 hits, 0 alerts") // the engine has nothing to send yet
-	before, _ := screen.lines()
-	f.container.Stdout("boom 1", "quiet")
-	status("1 container (1 live), 2 lines, 1 hit, 1 alert")
-	if after, _ := screen.lines(); len(after) != len(before) {
-		t.Errorf("the status was not drawn in place: %q", after[len(before):])
-	}
-	f.signal(syscall.SIGHUP)
-	awaited(t, "a log line stands above", func() bool { after, _ := screen.lines(); return len(after) > len(before) })
-	status("1 container (1 live), 2 lines, 1 hit, 1 alert")
-	clean(len(before) + 1)
-	resize(t, screen, tty, 20)
-	f.container.Stdout("boom 2")
-	status("1 container (1 l…")
-	f.container.Rename("a-name")
-	f.signal(syscall.SIGHUP)
-	more, _ := screen.lines()
-	awaited(t, "another log line stands above", func() bool { after, _ := screen.lines(); return len(after) > len(more) })
-	status("1 container (1 l…")
-	f.end()
-	awaited(t, "the log tells of the end", func() bool {
-		ended, last := screen.lines()
-		return last == "" && strings.Contains(strings.Join(ended, "\n"), "stopped")
-	})
-	clean(len(more) + 1)
-	if screen.strange != "" {
-		t.Errorf("it wrote %q", screen.strange)
+		s.rest = s.rest[n:]
 	}
 }
 
-// TestNoStatusElsewhere: nothing but log lines where there is no terminal, or none that can erase a line.
-func TestNoStatusElsewhere(t *testing.T) {
-	t.Run("buffer", func(t *testing.T) {
-		var out bytes.Buffer
-		f := startFollowing(t, &out, "TERM=xterm")
-		f.looked()
-		f.end()
-		for line := range strings.Lines(out.String()) {
-			if !logLine.MatchString(line) || strings.Contains(line, "live)") || strings.ContainsAny(line, "\x1b\r") {
-				t.Errorf("no log line: %q", line)
+// one takes what is next: a sequence, or a character. It returns 0 when it is not whole.
+func (s *screen) one() int {
+	switch c := s.rest[0]; {
+	case c == '\r':
+		s.column = 0
+		return 1
+	case c == '\n':
+		if s.row++; s.row == s.lines {
+			s.row--
+			s.fault("it scrolls")
+		}
+		return 1
+	case c == '^' && strings.HasPrefix(string(s.rest), "^C"): // the terminal's echo
+		return 2
+	case c == 0x1b:
+		for i := 2; i < len(s.rest); i++ {
+			if b := s.rest[i]; b >= '@' && b <= '~' {
+				s.sequence(string(s.rest[1 : i+1]))
+				return i + 1
 			}
 		}
-		if !strings.Contains(out.String(), "stopped") {
-			t.Errorf("%q", out.String())
+		return 0
+	}
+	if !utf8.FullRune(s.rest) {
+		return 0
+	}
+	r, n := utf8.DecodeRune(s.rest)
+	if s.column == s.columns {
+		s.fault("it wraps")
+		return n
+	}
+	line := s.cells[s.row]
+	for len(line) <= s.column {
+		line = append(line, ' ')
+	}
+	line[s.column] = r
+	s.cells[s.row] = line
+	s.column++
+	return n
+}
+
+func (s *screen) sequence(text string) {
+	switch text {
+	case "[?1049h":
+		s.alternate = true
+	case "[?1049l":
+		s.alternate = false
+	case "[?25l":
+		s.hidden = true
+	case "[?25h":
+		s.hidden = false
+	case "[H":
+		s.row, s.column = 0, 0
+		s.drawn++
+	case "[K":
+		s.cells[s.row] = s.cells[s.row][:min(len(s.cells[s.row]), s.column)]
+	case "[J":
+		s.cells[s.row] = s.cells[s.row][:min(len(s.cells[s.row]), s.column)]
+		for i := s.row + 1; i < s.lines; i++ {
+			s.cells[i] = nil
 		}
-	})
-	t.Run("dumb", func(t *testing.T) {
-		screen, tty := terminal(t, 100)
-		f := startFollowing(t, tty, "TERM=dumb")
-		f.looked()
-		f.end()
-		awaited(t, "the log tells of the end", func() bool { ended, _ := screen.lines(); return strings.Contains(strings.Join(ended, "\n"), "stopped") })
-		ended, last := screen.lines()
-		if screen.strange != "" || last != "" || strings.Contains(strings.Join(ended, "\n"), "live)") {
-			t.Errorf("%q, %q", ended, last)
-		}
-	})
+	default:
+		s.fault(fmt.Sprintf("it writes %q", text))
+	}
+}
+
+// fault notes what is wrong. Right after a change of size the program may still draw for the size before.
+func (s *screen) fault(text string) {
+	if s.drawn > 1 {
+		s.faults = append(s.faults, text)
+	}
 }

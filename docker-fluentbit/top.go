@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"golang.org/x/term"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
 )
@@ -82,7 +82,9 @@ func (cmd *topCommand) watch(ctx context.Context, c *console, api *client.Client
 		if trouble != "" {
 			text.WriteString("\n" + shorten(clean(trouble), width))
 		}
-		c.printf("%s%s%s", screenHome, strings.ReplaceAll(text.String(), "\n", eraseToEnd+"\r\n"), eraseToEnd+eraseBelow)
+		lines := strings.Split(text.String(), "\n")
+		lines = lines[:min(len(lines), height)] // one more would scroll
+		c.printf("%s%s%s", screenHome, strings.Join(lines, eraseToEnd+"\r\n"), eraseToEnd+eraseBelow)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -105,8 +107,8 @@ func (cmd *topCommand) watch(ctx context.Context, c *console, api *client.Client
 // size returns the lines and columns of a terminal, 24 and 80 when it does not tell.
 func size(w io.Writer) (lines, columns int) {
 	if f, ok := w.(*os.File); ok {
-		if s, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ); err == nil && s.Row > 0 && s.Col > 0 {
-			return int(s.Row), int(s.Col)
+		if columns, lines, err := term.GetSize(int(f.Fd())); err == nil && lines > 0 && columns > 0 {
+			return lines, columns
 		}
 	}
 	return 24, 80
@@ -121,15 +123,20 @@ type view struct {
 	width            int // of a line; 0 is any
 }
 
-// fit divides the lines of a terminal among rules and workloads, which get a third when there are many of both. Headers and a word about trouble take
+// fit divides the lines of a terminal among rules and workloads, which get a third when there are many of both. Headers, and a word about trouble, take
 // the rest.
 func (v *view) fit(height, most int) {
-	room := max(height-5, 2)
-	v.rules, v.workloads = room, len(v.stats.Workloads.Busiest)
-	if v.workloads > 0 {
-		v.workloads = max(1, min(v.workloads, room/3))
-		v.rules = max(1, room-v.workloads-2)
+	room := height - 5
+	n := len(v.stats.Workloads.Busiest)
+	if v.stats.Workloads.Other.Lines > 0 {
+		room--
+		n = max(n, 1)
 	}
+	if n > 0 {
+		room -= 2
+		v.workloads = max(1, min(n, max(room/3, room-len(v.stats.Rules))))
+	}
+	v.rules = max(1, room-v.workloads)
 	if most > 0 {
 		v.rules, v.workloads = min(v.rules, most), min(v.workloads, most)
 	}
