@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -34,7 +35,7 @@ const (
 
 // bench is a pipeline on a receiver, with its administration.
 type bench struct {
-	t        *testing.T
+	t        testing.TB
 	dir      string
 	server   *receiver.Server
 	log      *syncBuffer
@@ -65,7 +66,7 @@ func (b *syncBuffer) String() string {
 }
 
 // newBench starts a pipeline with a rule "boom" and a trigger "ops" in a file, and more of the configuration.
-func newBench(t *testing.T, more string) *bench {
+func newBench(t testing.TB, more string) *bench {
 	b := &bench{
 		t: t, dir: t.TempDir(), server: receiver.New(t), log: &syncBuffer{}, stores: &store.Registry{}, token: token,
 		registry: NewRegistry(Options{Program: "test", Version: "1.2.3"}), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}},
@@ -83,6 +84,12 @@ func newBench(t *testing.T, more string) *bench {
 	b.writeRules(more)
 	b.start()
 	return b
+}
+
+// inMemory has the store in memory from the next start on.
+func (b *bench) inMemory() {
+	b.t.Helper()
+	b.write(b.rulesFile(), regexp.MustCompile(`(?m)^store = .*$`).ReplaceAllString(b.read(b.rulesFile()), `store = "memory"`))
 }
 
 func (b *bench) rulesFile() string { return filepath.Join(b.dir, "rules.toml") }

@@ -30,10 +30,13 @@ type binder struct {
 	told     map[spot]bool       // where a problem was found
 	broken   map[string]bool     // top-level keys with a problem
 	set      map[string]position // keys of tables that exist once, with the place that set them
+	fields   map[reflect.Type]map[string]reflect.StructField
 }
 
 func newBinder() binder {
-	return binder{told: map[spot]bool{}, broken: map[string]bool{}, set: map[string]position{}}
+	return binder{
+		told: map[spot]bool{}, broken: map[string]bool{}, set: map[string]position{}, fields: map[reflect.Type]map[string]reflect.StructField{},
+	}
 }
 
 // spot is a field at a place.
@@ -81,7 +84,11 @@ func (b *binder) table(sc scope, n *node, dst reflect.Value, byHand map[string]h
 		return false
 	}
 	before := b.count
-	fields := structFields(dst.Type())
+	fields := b.fields[dst.Type()]
+	if fields == nil { // there may be thousands of rules
+		fields = structFields(dst.Type())
+		b.fields[dst.Type()] = fields
+	}
 	for _, key := range n.keys() {
 		child := n.table[key]
 		if h := byHand[key]; h != nil {
