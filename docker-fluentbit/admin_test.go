@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin"
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
@@ -20,6 +19,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/logging"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
+	"github.com/tinyforge/fluentbit-trigger/test/await"
 )
 
 // follower runs the standalone program's loop on an engine that is played, until the test ends.
@@ -74,24 +74,15 @@ func TestStandaloneIsAdministered(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	deadline, tick := time.After(patience), time.NewTicker(10*time.Millisecond)
-	defer tick.Stop()
-	for {
+	await.That(t, patience, "the container is told of", func() bool {
 		var stats client.Stats
-		_, err := c.Do(t.Context(), client.Request{Path: "/api/v1/stats"}, &stats)
+		_, err := c.Do(t.Context(), client.Request{Path: statsPath}, &stats)
 		followed := int64(0)
 		for _, n := range stats.Tails {
 			followed += n
 		}
-		if err == nil && followed == 1 {
-			break
-		}
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("the container is not told of: %v, %v", stats.Tails, err)
-		}
-	}
+		return err == nil && followed == 1
+	})
 	var list client.Instances
 	if _, err := c.Do(t.Context(), client.Request{Path: "/api/v1/instances"}, &list); err != nil || list.Find("docker").Kind != "standalone" {
 		t.Errorf("%v, %v", list, err)
@@ -106,13 +97,5 @@ func TestATakenDefaultAddressStopsNothing(t *testing.T) {
 	}
 	defer func() { _ = taken.Close() }()
 	p := follower(t, "", admin.Options{Program: "docker-fluentbit", Default: taken.Addr().String()})
-	deadline, tick := time.After(patience), time.NewTicker(10*time.Millisecond)
-	defer tick.Stop()
-	for p.Ready() != nil || len(p.Settings().Rules) != 1 {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatal("it does not run")
-		}
-	}
+	await.That(t, patience, "it runs", func() bool { return p.Ready() == nil && len(p.Settings().Rules) == 1 })
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/logging"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
+	"github.com/tinyforge/fluentbit-trigger/test/await"
 	"github.com/tinyforge/fluentbit-trigger/test/receiver"
 )
 
@@ -111,16 +112,12 @@ func TestFollow(t *testing.T) {
 		return false
 	}
 	speak := func(c *dockertest.Container) {
-		deadline, tick := time.After(patience), time.NewTicker(10*time.Millisecond)
-		defer tick.Stop()
-		for n := 0; !heard(c.Name); n++ {
+		n := 0
+		await.That(t, patience, "there is an alert about "+c.Name, func() bool {
+			n++
 			c.Stdout(fmt.Sprint("boom ", n))
-			select {
-			case <-tick.C:
-			case <-deadline:
-				t.Fatalf("no alert about %s", c.Name)
-			}
-		}
+			return heard(c.Name)
+		})
 	}
 	signals, ended := run()
 	speak(web)
@@ -138,15 +135,7 @@ func TestFollow(t *testing.T) {
 	daemon.StepClock(time.Second)
 	late.Stdout("boom while away")
 	signals, ended = run()
-	deadline, tick := time.After(patience), time.NewTicker(10*time.Millisecond)
-	defer tick.Stop()
-	for !heard("late") {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatal("what was written while the program was away was not read")
-		}
-	}
+	await.That(t, patience, "what was written while the program was away is read", func() bool { return heard("late") })
 	signals <- syscall.SIGTERM
 	if err := <-ended; err != nil {
 		t.Fatal(err)

@@ -10,10 +10,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker/dockertest"
+	"github.com/tinyforge/fluentbit-trigger/test/await"
 )
 
 // standalone runs "docker-fluentbit run" in a process of its own, on an engine that is played, and returns the address of its administration.
@@ -47,20 +47,17 @@ func awaitStats(t *testing.T, url, what string, holds func(*standaloneStats) boo
 		t.Fatal(err)
 	}
 	defer c.Close()
-	deadline, tick := time.After(patience), time.NewTicker(10*time.Millisecond)
-	defer tick.Stop()
-	for {
-		var stats standaloneStats
+	var stats standaloneStats
+	defer func() {
+		if t.Failed() {
+			t.Logf("the counters: %+v", stats)
+		}
+	}()
+	await.That(t, patience, what, func() bool {
+		stats = standaloneStats{}
 		_, err := c.Do(t.Context(), client.Request{Path: statsPath}, &stats)
-		if err == nil && holds(&stats) {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("not in time: %s: %+v, %v", what, stats, err)
-		}
-	}
+		return err == nil && holds(&stats)
+	})
 }
 
 type standaloneStats struct {

@@ -11,10 +11,11 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tinyforge/fluentbit-trigger/test/await"
 )
 
 // program returns a command that runs this program in a process of its own.
@@ -137,21 +138,18 @@ func (x *terminal) look() screen {
 // until waits until the screen is as it should.
 func (x *terminal) until(what string, holds func(*screen) bool) {
 	x.t.Helper()
-	deadline, tick := time.After(patience), time.NewTicker(10*time.Millisecond)
-	defer tick.Stop()
-	for {
-		s := x.look()
-		if len(s.faults) > 0 {
-			x.t.Fatalf("%q\n%s", s.faults, s.text())
+	var s screen
+	defer func() {
+		if x.t.Failed() {
+			x.t.Logf("%q\n%s", s.faults, s.text())
 		}
-		if holds(&s) {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-deadline:
-			x.t.Fatalf("not in time: %s\n%s", what, s.text())
-		}
+	}()
+	await.That(x.t, patience, what, func() bool {
+		s = x.look()
+		return len(s.faults) > 0 || holds(&s)
+	})
+	if len(s.faults) > 0 {
+		x.t.Fatal("the screen is not drawn in place")
 	}
 }
 

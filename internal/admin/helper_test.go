@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
+	"github.com/tinyforge/fluentbit-trigger/test/await"
 	"github.com/tinyforge/fluentbit-trigger/test/receiver"
 )
 
@@ -38,7 +38,7 @@ type bench struct {
 	t        testing.TB
 	dir      string
 	server   *receiver.Server
-	log      *syncBuffer
+	log      *await.Log
 	stores   *store.Registry
 	registry *Registry
 	p        *pipeline.Pipeline
@@ -48,27 +48,10 @@ type bench struct {
 	client   *http.Client
 }
 
-type syncBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
-
 // newBench starts a pipeline with a rule "boom" and a trigger "ops" in a file, and more of the configuration.
 func newBench(t testing.TB, more string) *bench {
 	b := &bench{
-		t: t, dir: t.TempDir(), server: receiver.New(t), log: &syncBuffer{}, stores: &store.Registry{}, token: token,
+		t: t, dir: t.TempDir(), server: receiver.New(t), log: &await.Log{}, stores: &store.Registry{}, token: token,
 		registry: NewRegistry(Options{Program: "test", Version: "1.2.3"}), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}},
 	}
 	t.Cleanup(func() {
@@ -251,16 +234,7 @@ func listOf(body map[string]any, key string) []map[string]any {
 // eventually polls until the condition holds.
 func (b *bench) eventually(what string, holds func() bool) {
 	b.t.Helper()
-	deadline := time.After(patience)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			b.t.Fatalf("not so within %s: %s\n%s", patience, what, b.log)
-		}
-	}
+	await.That(b.t, patience, what, holds, b.log)
 }
 
 // alwaysRefuses is a receiver that takes nothing, for good.

@@ -1,7 +1,6 @@
 package docker_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +15,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker/client"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker/dockertest"
+	"github.com/tinyforge/fluentbit-trigger/test/await"
 )
 
 // patience bounds every wait of these tests.
@@ -25,7 +25,7 @@ const patience = 30 * time.Second
 type bench struct {
 	t      *testing.T
 	daemon *dockertest.Daemon
-	log    *logBuffer
+	log    *await.Log
 
 	mu      sync.Mutex
 	lines   map[string][]string // by workload
@@ -38,26 +38,9 @@ type bench struct {
 	onTake  func()
 }
 
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
-
 func newBench(t *testing.T) *bench {
 	return &bench{
-		t: t, daemon: dockertest.Start(t), log: &logBuffer{}, lines: map[string][]string{}, ids: map[string]int{}, saved: map[string][]byte{},
+		t: t, daemon: dockertest.Start(t), log: &await.Log{}, lines: map[string][]string{}, ids: map[string]int{}, saved: map[string][]byte{},
 	}
 }
 
@@ -220,17 +203,7 @@ func difference(got, want []string) string {
 
 func (b *bench) eventually(what string, holds func() bool) {
 	b.t.Helper()
-	deadline := time.After(patience)
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			log := b.log.String()
-			b.t.Fatalf("not so within %s: %s\n%s", patience, what, log[max(0, len(log)-4000):])
-		}
-	}
+	await.That(b.t, patience, what, holds, b.log)
 }
 
 // numbered returns lines "PREFIX FROM" to "PREFIX TO".

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -15,41 +14,24 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk/chunktest"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
+	"github.com/tinyforge/fluentbit-trigger/test/await"
 	"github.com/tinyforge/fluentbit-trigger/test/receiver"
 )
 
 // patience bounds every wait of these tests.
 const patience = 20 * time.Second
 
-// logBuffer collects log lines.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
-
 // bench is a pipeline on a receiver, with its files.
 type bench struct {
 	t      *testing.T
 	dir    string
 	server *receiver.Server
-	log    *logBuffer
+	log    *await.Log
 	stores *store.Registry
 }
 
 func newBench(t *testing.T) *bench {
-	return &bench{t: t, dir: t.TempDir(), server: receiver.New(t), log: &logBuffer{}, stores: &store.Registry{}}
+	return &bench{t: t, dir: t.TempDir(), server: receiver.New(t), log: &await.Log{}, stores: &store.Registry{}}
 }
 
 const secretPath = "hook/s3cr3t-t0ken"
@@ -116,16 +98,7 @@ func (b *bench) messages(n int) []string {
 // eventually polls until the condition holds.
 func (b *bench) eventually(what string, holds func() bool) {
 	b.t.Helper()
-	deadline := time.After(patience)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			b.t.Fatalf("not so within %s: %s\n%s", patience, what, b.log)
-		}
-	}
+	await.That(b.t, patience, what, holds, b.log)
 }
 
 func TestChunkToWebhook(t *testing.T) {

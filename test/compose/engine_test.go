@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/test/await"
 )
 
 // root is the checkout, as seen from this folder.
@@ -54,16 +56,7 @@ func label() string { return fmt.Sprintf("fluentbit-trigger-compose-%d", time.No
 
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.After(patience)
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("not so within %s: %s", patience, what)
-		}
-	}
+	await.That(t, patience, what, holds)
 }
 
 func write(t *testing.T, path, text string) {

@@ -16,6 +16,7 @@ import (
 
 	sdk "github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker/client"
+	"github.com/tinyforge/fluentbit-trigger/test/await"
 )
 
 // patience bounds every wait. The machine may be busy with other things.
@@ -275,16 +276,7 @@ func (e *engine) logPath(name string) string {
 
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.After(patience)
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("not so within %s: %s", patience, what)
-		}
-	}
+	await.That(t, patience, what, holds)
 }
 
 // program builds docker-fluentbit once for all tests.
