@@ -40,6 +40,32 @@ func managedRules(workload string) kind {
 	return kind{"rule", workloadsPath + client.Path(workload, "rules")}
 }
 
+// origin says where one is from, as the API tells it.
+type origin struct {
+	File    string `json:"file"`
+	Managed bool   `json:"managed"`
+}
+
+func (o *origin) from() string {
+	if o.Managed {
+		return "made here"
+	}
+	return o.File
+}
+
+// addition is the arguments that describe what is made.
+type addition struct {
+	Name  string   `arg:"" optional:"" help:"The name, when no file gives it."`
+	Files []string `short:"f" name:"file" placeholder:"FILE" help:"TOML with [[rule]] or [[trigger]] tables, or JSON; - is the standard input."`
+	Set   []string `short:"s" placeholder:"KEY=VALUE" sep:"none" help:"A setting, as in a file; a text needs no quotes."`
+}
+
+// edition is the flags that describe a change.
+type edition struct {
+	Set   []string `short:"s" placeholder:"KEY=VALUE" sep:"none" help:"A setting, as in a file; a text needs no quotes. A dot leads into a table: labels.team=shop, headers.X-Team=shop."`
+	Unset []string `short:"u" placeholder:"KEY" help:"A setting that gets its default."`
+}
+
 // all reads a list whole, page by page, into items of a type; with -o json it is shown as one answer, and items is nil.
 func all[T any](ctx context.Context, c *console, r *remote, api *client.Client, k kind) (items []T, err error) {
 	key := k.noun + "s"
@@ -154,25 +180,28 @@ func place(settings map[string]any, key string, value any) error {
 }
 
 // add creates everything that files and flags describe, in their order, and stops at the first that is refused.
-func (k kind) add(c *console, r *remote, files []string, name string, set []string) error {
+func (k kind) add(c *console, r *remote, a *addition) error {
+	if a.Name == "" && len(a.Files) == 0 {
+		return fmt.Errorf("say which %s: a name with --set, or --file", k.noun)
+	}
 	var all []map[string]any
-	for _, path := range files {
+	for _, path := range a.Files {
 		list, err := k.readSettings(path)
 		if err != nil {
 			return err
 		}
 		all = append(all, list...)
 	}
-	if len(files) == 0 {
+	if len(a.Files) == 0 {
 		all = []map[string]any{{}}
 	}
-	if len(all) > 1 && (name != "" || len(set) > 0) {
+	if len(all) > 1 && (a.Name != "" || len(a.Set) > 0) {
 		return fmt.Errorf("a name and --set are for one %s, and the files hold %d", k.noun, len(all))
 	}
-	if name != "" {
-		all[0]["name"] = name
+	if a.Name != "" {
+		all[0]["name"] = a.Name
 	}
-	for _, assignment := range set {
+	for _, assignment := range a.Set {
 		if err := put(all[0], assignment); err != nil {
 			return err
 		}
@@ -183,13 +212,9 @@ func (k kind) add(c *console, r *remote, files []string, name string, set []stri
 			if err != nil {
 				return k.of(settings, err)
 			}
-			if r.Output == "json" {
-				if err := c.json(answer.Body); err != nil {
-					return err
-				}
-				continue
+			if err := r.done(c, answer, "%s %q is in force", k.noun, settings["name"]); err != nil {
+				return err
 			}
-			c.printf("%s %q is in force\n", k.noun, settings["name"])
 		}
 		return nil
 	})
@@ -206,14 +231,14 @@ func (k kind) of(settings map[string]any, err error) error {
 }
 
 // edit changes some settings of one: those of --set to a value, those of --unset to their defaults. What was changed by another since it was read is refused.
-func (k kind) edit(c *console, r *remote, name string, set, unset []string) error {
+func (k kind) edit(c *console, r *remote, name string, e *edition) error {
 	patch := map[string]any{}
-	for _, assignment := range set {
+	for _, assignment := range e.Set {
 		if err := put(patch, assignment); err != nil {
 			return err
 		}
 	}
-	for _, key := range unset {
+	for _, key := range e.Unset {
 		if err := place(patch, key, nil); err != nil {
 			return err
 		}
@@ -231,11 +256,7 @@ func (k kind) edit(c *console, r *remote, name string, set, unset []string) erro
 		if err != nil {
 			return err
 		}
-		if r.Output == "json" {
-			return c.json(answer.Body)
-		}
-		c.printf("%s %q is changed, and in force\n", k.noun, name)
-		return nil
+		return r.done(c, answer, "%s %q is changed, and in force", k.noun, name)
 	})
 }
 
@@ -247,13 +268,11 @@ func (k kind) remove(c *console, r *remote, name string) error {
 		if err != nil {
 			return err
 		}
-		if _, err := api.Do(ctx, client.Request{Method: http.MethodDelete, Path: path, Match: current.ETag}, nil); err != nil {
+		answer, err := api.Do(ctx, client.Request{Method: http.MethodDelete, Path: path, Match: current.ETag}, nil)
+		if err != nil {
 			return err
 		}
-		if r.Output != "json" {
-			c.printf("%s %q is deleted\n", k.noun, name)
-		}
-		return nil
+		return r.done(c, answer, "%s %q is deleted", k.noun, name)
 	})
 }
 

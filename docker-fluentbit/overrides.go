@@ -46,7 +46,7 @@ func (cmd *rulesOverrideCommand) Run(c *console) error {
 	case err != nil:
 		return err
 	case there:
-		return k.edit(c, &cmd.remote, cmd.Name, cmd.Set, cmd.Unset)
+		return k.edit(c, &cmd.remote, cmd.Name, &edition{cmd.Set, cmd.Unset})
 	}
 	return cmd.create(c, k)
 }
@@ -64,11 +64,7 @@ func (cmd *rulesOverrideCommand) create(c *console, k kind) error {
 		if err != nil {
 			return err
 		}
-		if cmd.Output == "json" {
-			return c.json(answer.Body)
-		}
-		c.printf("rule %q is overridden for %s\n", cmd.Name, cmd.Workload)
-		return nil
+		return cmd.done(c, answer, "rule %q is overridden for %s", cmd.Name, cmd.Workload)
 	})
 }
 
@@ -110,10 +106,6 @@ func (r *remote) disabled(c *console, method, workload, name, now string) error 
 		if err != nil {
 			return err
 		}
-		if r.Output == "json" {
-			return c.json(answer.Body)
-		}
-		c.printf("rule %q is %s for %s\n", name, now, workload)
-		return nil
+		return r.done(c, answer, "rule %q is %s for %s", name, now, workload)
 	})
 }

@@ -91,6 +91,15 @@ func ask[T any](c *console, r *remote, request client.Request, show func(*T) err
 	})
 }
 
+// done tells that something was done: the answer of the API for -o json, otherwise in words.
+func (r *remote) done(c *console, answer client.Answer, format string, args ...any) error {
+	if r.Output == "json" {
+		return c.json(answer.Body)
+	}
+	c.printf(format+"\n", args...)
+	return nil
+}
+
 // json writes an answer of the API, indented.
 func (c *console) json(body []byte) error {
 	if len(bytes.TrimSpace(body)) == 0 {

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
@@ -46,8 +48,7 @@ type ruleItem struct {
 	Workload string `json:"workload"`
 	Severity string `json:"severity"`
 	DryRun   bool   `json:"dry_run"`
-	File     string `json:"file"`
-	Managed  bool   `json:"managed"`
+	origin
 }
 
 // Run lists rules.
@@ -75,10 +76,7 @@ func (cmd *rulesListCommand) Run(c *console) error {
 			if n == nil {
 				n = &client.RuleStats{}
 			}
-			from := r.File
-			if r.Managed {
-				from = "made here"
-			}
+			from := r.from()
 			if r.DryRun {
 				from += ", dry run"
 			}
@@ -111,10 +109,8 @@ func (cmd *rulesShowCommand) Run(c *console) error {
 
 type rulesAddCommand struct {
 	remote
-	Workload string   `placeholder:"GLOB" help:"The rule is for the workloads of this glob alone, as in a [[workload]] block."`
-	Name     string   `arg:"" optional:"" help:"The rule's name, when no file gives it."`
-	Files    []string `short:"f" name:"file" placeholder:"FILE" help:"TOML with [[rule]] tables, or JSON; - is the standard input."`
-	Set      []string `short:"s" placeholder:"KEY=VALUE" sep:"none" help:"A setting, as in a file; a text needs no quotes."`
+	Workload string `placeholder:"GLOB" help:"The rule is for the workloads of this glob alone, as in a [[workload]] block."`
+	addition
 }
 
 // Help gives examples.
@@ -126,18 +122,14 @@ func (rulesAddCommand) Help() string {
 
 // Run adds rules.
 func (cmd *rulesAddCommand) Run(c *console) error {
-	if cmd.Name == "" && len(cmd.Files) == 0 {
-		return errors.New("say which rule: a name with --set, or --file")
-	}
-	return managedRules(cmd.Workload).add(c, &cmd.remote, cmd.Files, cmd.Name, cmd.Set)
+	return managedRules(cmd.Workload).add(c, &cmd.remote, &cmd.addition)
 }
 
 type rulesEditCommand struct {
 	remote
-	Workload string   `placeholder:"GLOB" help:"The rule is of the workloads of this glob alone."`
-	Name     string   `arg:"" help:"The rule's name."`
-	Set      []string `short:"s" placeholder:"KEY=VALUE" sep:"none" help:"A setting, as in a file; a text needs no quotes. A dot leads into a table: labels.team=shop."`
-	Unset    []string `short:"u" placeholder:"KEY" help:"A setting that gets its default."`
+	Workload string `placeholder:"GLOB" help:"The rule is of the workloads of this glob alone."`
+	Name     string `arg:"" help:"The rule's name."`
+	edition
 }
 
 // Help gives examples.
@@ -148,7 +140,7 @@ func (rulesEditCommand) Help() string {
 
 // Run changes a rule.
 func (cmd *rulesEditCommand) Run(c *console) error {
-	return managedRules(cmd.Workload).edit(c, &cmd.remote, cmd.Name, cmd.Set, cmd.Unset)
+	return managedRules(cmd.Workload).edit(c, &cmd.remote, cmd.Name, &cmd.edition)
 }
 
 type rulesDeleteCommand struct {
@@ -246,7 +238,7 @@ func (cmd *rulesTestCommand) Run(c *console) error {
 				hits++
 			}
 			c.printf("%s  %s\n", verdict, clean(r.Line))
-			for _, name := range sortedKeys(r.Captures) {
+			for _, name := range slices.Sorted(maps.Keys(r.Captures)) {
 				c.printf("        %s = %s\n", clean(name), clean(r.Captures[name]))
 			}
 			for _, more := range [][2]string{{"summary", r.Summary}, {"template", r.Template}, {"because", r.Why}} {

@@ -136,13 +136,9 @@ func (cmd *silenceExpireCommand) Run(c *console) error {
 			if err != nil {
 				return err
 			}
-			if cmd.Output == "json" {
-				if err := c.json(answer.Body); err != nil {
-					return err
-				}
-				continue
+			if err := cmd.done(c, answer, "%s ended", id); err != nil {
+				return err
 			}
-			c.printf("%s ended\n", id)
 		}
 		return nil
 	})

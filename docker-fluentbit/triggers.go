@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"maps"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
@@ -36,10 +33,9 @@ type triggersListCommand struct {
 func (triggersListCommand) Help() string { return "Example: docker-fluentbit triggers list" }
 
 type triggerItem struct {
-	Name    string `json:"name"`
-	Format  string `json:"format"`
-	File    string `json:"file"`
-	Managed bool   `json:"managed"`
+	Name   string `json:"name"`
+	Format string `json:"format"`
+	origin
 }
 
 // Run lists triggers.
@@ -67,11 +63,7 @@ func (cmd *triggersListCommand) Run(c *console) error {
 			if s == nil {
 				s = &client.TargetStats{}
 			}
-			from := t.File
-			if t.Managed {
-				from = "made here"
-			}
-			rows = append(rows, fmt.Sprintf("%s\t%s\t%d\t%d\t%d\t%s\t%s", clean(t.Name), orDash(t.Format), s.Pending, s.Delivered, s.Dead, targetWords(s), clean(from)))
+			rows = append(rows, fmt.Sprintf("%s\t%s\t%d\t%d\t%d\t%s\t%s", clean(t.Name), orDash(t.Format), s.Pending, s.Delivered, s.Dead, targetWords(s), clean(t.from())))
 		}
 		return c.table("TRIGGER\tFORMAT\tPENDING\tDELIVERED\tDEAD\tSTATE\tFROM", rows)
 	})
@@ -92,9 +84,7 @@ func (cmd *triggersShowCommand) Run(c *console) error {
 
 type triggersAddCommand struct {
 	remote
-	Name  string   `arg:"" optional:"" help:"The trigger's name, when no file gives it."`
-	Files []string `short:"f" name:"file" placeholder:"FILE" help:"TOML with [[trigger]] tables, or JSON; - is the standard input."`
-	Set   []string `short:"s" placeholder:"KEY=VALUE" sep:"none" help:"A setting, as in a file; a text needs no quotes."`
+	addition
 }
 
 // Help gives examples.
@@ -106,17 +96,13 @@ func (triggersAddCommand) Help() string {
 
 // Run adds triggers.
 func (cmd *triggersAddCommand) Run(c *console) error {
-	if cmd.Name == "" && len(cmd.Files) == 0 {
-		return errors.New("say which trigger: a name with --set, or --file")
-	}
-	return triggerKind.add(c, &cmd.remote, cmd.Files, cmd.Name, cmd.Set)
+	return triggerKind.add(c, &cmd.remote, &cmd.addition)
 }
 
 type triggersEditCommand struct {
 	remote
-	Name  string   `arg:"" help:"The trigger's name."`
-	Set   []string `short:"s" placeholder:"KEY=VALUE" sep:"none" help:"A setting, as in a file; a text needs no quotes. A dot leads into a table: headers.X-Team=shop."`
-	Unset []string `short:"u" placeholder:"KEY" help:"A setting that gets its default."`
+	Name string `arg:"" help:"The trigger's name."`
+	edition
 }
 
 // Help gives an example.
@@ -127,7 +113,7 @@ func (triggersEditCommand) Help() string {
 
 // Run changes a trigger.
 func (cmd *triggersEditCommand) Run(c *console) error {
-	return triggerKind.edit(c, &cmd.remote, cmd.Name, cmd.Set, cmd.Unset)
+	return triggerKind.edit(c, &cmd.remote, cmd.Name, &cmd.edition)
 }
 
 type triggersDeleteCommand struct {
@@ -173,5 +159,3 @@ func (cmd *triggersTestCommand) Run(c *console) error {
 	}
 	return err
 }
-
-func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }

@@ -80,7 +80,7 @@ func audit(c *call) (any, error) {
 const auditKind = "audit"
 
 // audits is events for ?kind=audit.
-func (c *call) audits(f *eventFilter, limit int) (any, error) {
+func (c *call) audits(f *eventFilter) (any, error) {
 	if len(f.kind) != 1 || f.rule+f.container != "" || len(f.severity) != 0 {
 		return nil, problem(http.StatusBadRequest, "kind audit: goes with no other kind, and with no rule, container or severity")
 	}
@@ -105,7 +105,7 @@ func (c *call) audits(f *eventFilter, limit int) (any, error) {
 			}
 			change := changeOf(e)
 			out.Events = append(out.Events, eventAnswer{Seq: e.Seq, Accepted: e.Time.UTC(), Audit: &change, Deliveries: []deliveryAnswer{}})
-			if len(out.Events) == limit {
+			if len(out.Events) == f.limit {
 				out.Next = strconv.FormatInt(before, 10)
 				return out, nil
 			}

@@ -52,8 +52,9 @@ func eventOf(e *store.Event) eventAnswer {
 	return out
 }
 
-// eventFilter chooses events.
+// eventFilter chooses events, and how many at most.
 type eventFilter struct {
+	limit                           int
 	rule, workload, container, text string
 	severity, kind, state           []string
 	target                          string
@@ -70,6 +71,9 @@ func (c *call) eventFilter() (f eventFilter, err error) {
 		if !slices.Contains(trigger.Severities(), s) {
 			return f, problem(http.StatusBadRequest, "severity %s: want some of %s", shown(s), strings.Join(trigger.Severities(), ", "))
 		}
+	}
+	if f.limit, err = c.limit(); err != nil {
+		return f, err
 	}
 	if f.since, err = c.instant("since"); err != nil {
 		return f, err
@@ -128,43 +132,50 @@ const (
 	maxSeq    = 1 << 47 // of an alert
 )
 
-// eachEvent calls fn for the chosen events with numbers below before (0: from the newest), newest first, until fn returns false. next is the cursor to
-// go on with.
-func (c *call) eachEvent(f *eventFilter, before int64, fn func(*store.Event) bool) (next string, err error) {
-	for looked := 0; looked < maxLooked; {
+// walk calls fn for the events with numbers below before (0: from the newest), newest first, until fn returns false.
+func (c *call) walk(before int64, fn func(*store.Event) bool) error {
+	for {
 		page, err := c.p.Store().Events(c.r.Context(), before, eventPage)
 		if err != nil {
-			return "", err
+			return err
 		}
 		for i := range page {
-			before = page[i].Seq
-			taken, ended := f.takes(&page[i])
-			if ended {
-				return "", nil
-			}
-			if taken && !fn(&page[i]) {
-				return strconv.FormatInt(before, 10), nil
+			if before = page[i].Seq; !fn(&page[i]) {
+				return nil
 			}
 		}
 		if len(page) < eventPage {
-			return "", nil
+			return nil
 		}
-		looked += len(page)
 	}
-	return strconv.FormatInt(before, 10), nil
+}
+
+// eachEvent calls fn for the chosen events with numbers below before (0: from the newest), newest first, until fn returns false. next is the cursor to
+// go on with.
+func (c *call) eachEvent(f *eventFilter, before int64, fn func(*store.Event) bool) (next string, err error) {
+	looked := 0
+	err = c.walk(before, func(e *store.Event) bool {
+		taken, ended := f.takes(e)
+		if ended {
+			return false
+		}
+		goOn := !taken || fn(e)
+		if looked++; !goOn || looked == maxLooked {
+			next = strconv.FormatInt(e.Seq, 10)
+			return false
+		}
+		return true
+	})
+	return next, err
 }
 
 func events(c *call) (any, error) {
-	limit, err := c.limit()
-	if err != nil {
-		return nil, err
-	}
 	f, err := c.eventFilter()
 	if err != nil {
 		return nil, err
 	}
 	if slices.Contains(f.kind, auditKind) {
-		return c.audits(&f, limit)
+		return c.audits(&f)
 	}
 	before, err := c.number("cursor")
 	if err != nil {
@@ -173,7 +184,7 @@ func events(c *call) (any, error) {
 	out := eventsAnswer{Events: []eventAnswer{}}
 	out.Next, err = c.eachEvent(&f, before, func(e *store.Event) bool {
 		out.Events = append(out.Events, eventOf(e))
-		return len(out.Events) < limit
+		return len(out.Events) < f.limit
 	})
 	return out, err
 }
@@ -191,19 +202,15 @@ func oneEvent(c *call) (any, error) {
 		}
 	}
 	var found *eventAnswer
-	for before, end := int64(0), false; found == nil && !end; {
-		page, err := c.p.Store().Events(c.r.Context(), before, eventPage)
-		if err != nil {
-			return nil, err
+	err := c.walk(0, func(e *store.Event) bool {
+		if e.AlertID == id {
+			one := eventOf(e)
+			found = &one
 		}
-		for i := range page {
-			before = page[i].Seq
-			if page[i].AlertID == id {
-				e := eventOf(&page[i])
-				found = &e
-			}
-		}
-		end = len(page) < eventPage
+		return found == nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	if found == nil {
 		return nil, problem(http.StatusNotFound, "no alert %s is kept", shown(id))
@@ -225,10 +232,6 @@ type deliveryItem struct {
 }
 
 func deliveries(c *call) (any, error) {
-	limit, err := c.limit()
-	if err != nil {
-		return nil, err
-	}
 	f, err := c.eventFilter()
 	if err != nil {
 		return nil, err
@@ -249,7 +252,7 @@ func deliveries(c *call) (any, error) {
 			if e.Seq == behind.seq && d.Target <= behind.target || f.target != "" && d.Target != f.target || len(f.state) > 0 && !slices.Contains(f.state, d.State) {
 				continue
 			}
-			if out.Deliveries = append(out.Deliveries, deliveryItem{e.Seq, e.AlertID, ruleOf(e.Payload), one.Accepted, d}); len(out.Deliveries) == limit {
+			if out.Deliveries = append(out.Deliveries, deliveryItem{e.Seq, e.AlertID, ruleOf(e.Payload), one.Accepted, d}); len(out.Deliveries) == f.limit {
 				stopped = strconv.FormatInt(e.Seq, 10) + "." + d.Target
 				return false
 			}
