@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/docker/dockertest"
+	"github.com/tinyforge/fluentbit-trigger/test/await"
 )
 
 // scroll is what a terminal of some width shows of what is written to it: the little of ECMA-48 that the status line needs.
@@ -170,20 +171,7 @@ func (f *following) end() {
 // looked waits until the program has told how things are, if it does: then it leaves the mark that healthcheck finds.
 func (f *following) looked() {
 	f.t.Helper()
-	awaited(f.t, "the mark is left", func() bool { return exec.Command("docker-fluentbit", "healthcheck", "-c", f.config).Run() == nil })
-}
-
-func awaited(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	deadline, tick := time.After(time.Minute), time.NewTicker(20*time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("not so within a minute: %s", what)
-		}
-	}
+	await.That(f.t, time.Minute, "the mark is left", func() bool { return exec.Command("docker-fluentbit", "healthcheck", "-c", f.config).Run() == nil })
 }
 
 var logLine = regexp.MustCompile(`^\[\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{3}\] \[ ?\w+\] \[docker-fluentbit\] `)
@@ -200,7 +188,7 @@ func TestStatusOnATerminal(t *testing.T) {
 				t.Logf("the screen: %q, %q", ended, last)
 			}
 		}()
-		awaited(t, "the status is "+want, func() bool { _, last := screen.lines(); return last == want })
+		await.That(t, time.Minute, "the status is "+want, func() bool { _, last := screen.lines(); return last == want })
 	}
 	clean := func(atLeast int) {
 		t.Helper()
@@ -222,7 +210,7 @@ func TestStatusOnATerminal(t *testing.T) {
 		t.Errorf("the status was not drawn in place: %q", after[len(before):])
 	}
 	f.signal(syscall.SIGHUP)
-	awaited(t, "a log line stands above", func() bool { after, _ := screen.lines(); return len(after) > len(before) })
+	await.That(t, time.Minute, "a log line stands above", func() bool { after, _ := screen.lines(); return len(after) > len(before) })
 	status("1 container (1 live), 2 lines, 1 hit, 1 alert")
 	clean(len(before) + 1)
 	resize(t, screen, tty, 20)
@@ -231,10 +219,10 @@ func TestStatusOnATerminal(t *testing.T) {
 	f.container.Rename("a-name")
 	f.signal(syscall.SIGHUP)
 	more, _ := screen.lines()
-	awaited(t, "another log line stands above", func() bool { after, _ := screen.lines(); return len(after) > len(more) })
+	await.That(t, time.Minute, "another log line stands above", func() bool { after, _ := screen.lines(); return len(after) > len(more) })
 	status("1 container (1 l…")
 	f.end()
-	awaited(t, "the log tells of the end", func() bool {
+	await.That(t, time.Minute, "the log tells of the end", func() bool {
 		ended, last := screen.lines()
 		return last == "" && strings.Contains(strings.Join(ended, "\n"), "stopped")
 	})
@@ -265,7 +253,7 @@ func TestNoStatusElsewhere(t *testing.T) {
 		f := startFollowing(t, tty, "TERM=dumb")
 		f.looked()
 		f.end()
-		awaited(t, "the log tells of the end", func() bool { ended, _ := screen.lines(); return strings.Contains(strings.Join(ended, "\n"), "stopped") })
+		await.That(t, time.Minute, "the log tells of the end", func() bool { ended, _ := screen.lines(); return strings.Contains(strings.Join(ended, "\n"), "stopped") })
 		ended, last := screen.lines()
 		if screen.strange != "" || last != "" || strings.Contains(strings.Join(ended, "\n"), "live)") {
 			t.Errorf("%q, %q", ended, last)
