@@ -294,7 +294,7 @@ func (v *versus) fail(format string, args ...any) {
 func TestTheEngineCountsAsTheReferenceDoes(t *testing.T) {
 	kinds, evicted := map[Kind]int{}, int64(0)
 	var reasons [NumReasons]int64
-	for seed := range uint64(150) {
+	for seed := range uint64(100) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			v := newVersus(t, &choices{rnd: rand.New(rand.NewPCG(seed, 31))})
 			for range 200 {
