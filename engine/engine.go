@@ -30,7 +30,7 @@ func New() *Engine {
 		limiter: newLimiter(DefaultLimits()), contexts: newContexts(), inhibitor: newInhibitor(), counters: map[string]*RuleCounters{},
 	}
 	e.limiter.engine = e
-	empty, err := compile(Settings{Limits: DefaultLimits()}, 1, e.countersOf)
+	empty, err := compile(Settings{Limits: DefaultLimits()}, 1, e.countersOf, nil)
 	if err != nil {
 		panic("engine: no rules do not compile: " + err.Error())
 	}
@@ -52,7 +52,7 @@ func (e *Engine) countersOf(id string) *RuleCounters {
 // Compile compiles settings for Apply. Rules that do not validate are left out and told by Snapshot.Broken; all others run. It is slow
 // (up to a second for 1,000 rules) and may run while records are processed. An error means that nothing can be compiled.
 func (e *Engine) Compile(s Settings) (*Snapshot, error) {
-	return compile(s, runtime.GOMAXPROCS(0), e.countersOf)
+	return compile(s, runtime.GOMAXPROCS(0), e.countersOf, e.snapshot.Load().set)
 }
 
 // Apply puts a snapshot of Compile in force for the workers that begin from now on, and reports what changed. The state of rules that

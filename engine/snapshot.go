@@ -67,8 +67,8 @@ type effective struct {
 
 func (e *effective) has(index int) bool { return e.member[index/64]>>(index%64)&1 != 0 }
 
-// compile builds a snapshot of all rules that are sound, and tells of the others.
-func compile(s Settings, maxWorkers int, counters func(id string) *RuleCounters) (*Snapshot, error) {
+// compile builds a snapshot of all rules that are sound, and tells of the others. Expressions that the set before has are taken over from it.
+func compile(s Settings, maxWorkers int, counters func(id string) *RuleCounters, before *match.Set) (*Snapshot, error) {
 	n := &Snapshot{
 		compiler: newRuleCompiler(), byID: map[string]int{},
 		variants: map[string]*rule{}, sets: map[string]*effective{},
@@ -93,7 +93,7 @@ func compile(s Settings, maxWorkers int, counters func(id string) *RuleCounters)
 		}
 	}
 	n.wantOverridden()
-	set, err := match.Compile(n.compiler.exprs, match.Options{})
+	set, err := match.Recompile(n.compiler.exprs, match.Options{}, before)
 	if err != nil {
 		return nil, fmt.Errorf("compile rules: %w", err)
 	}

@@ -34,6 +34,8 @@ type compiler struct {
 	literalIndex map[string]int
 	windows      []window
 	windowIndex  map[string]int
+	before       *Set           // whose expressions are taken over; may be nil
+	known        map[string]int // their numbers
 }
 
 // draft is what can be said of an expression on its own.
@@ -43,6 +45,12 @@ type draft struct {
 }
 
 func (c *compiler) parse(i int, text string) error {
+	if known, ok := c.known[text]; ok {
+		was := &c.before.exprs[known]
+		c.set.exprs[i] = expression{re: was.re, nfa: was.nfa, exact: was.exact}
+		c.drafts = append(c.drafts, c.before.drafts[known])
+		return nil
+	}
 	re, err := regexp.Compile(text)
 	if err != nil {
 		return err
