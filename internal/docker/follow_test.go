@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -334,33 +335,44 @@ func TestARecordThatCannotBeReadBeforeAll(t *testing.T) {
 }
 
 // TestTheLastWordsBehindARecordThatCannotBeRead are written, and the container ends, after the stream ended at the record and before that is
-// found out: while the container is asked for, or its last record.
+// found out: while the container is asked for, or its last record, which an engine that is busy does not tell at once.
 func TestTheLastWordsBehindARecordThatCannotBeRead(t *testing.T) {
-	for name, asked := range map[string]func(*http.Request) bool{
-		"container": func(r *http.Request) bool {
-			return strings.HasSuffix(r.URL.Path, "/json") && strings.Count(r.URL.Path, "/") > 2
-		},
-		"last record": func(r *http.Request) bool { return r.URL.Query().Get("tail") == "1" },
-	} {
+	container := func(r *http.Request) bool {
+		return strings.HasSuffix(r.URL.Path, "/json") && strings.Count(r.URL.Path, "/") > 2
+	}
+	lastRecord := func(r *http.Request) bool { return r.URL.Query().Get("tail") == "1" }
+	for name, asked := range map[string]func(*http.Request) bool{"container": container, "last record": lastRecord, "busy": container} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
 			c := b.daemon.Run(web())
 			b.run(b.options())
 			c.Stdout("1", "2")
 			b.wants("web", "1", "2")
-			b.daemon.Misbehave(dockertest.Faults{NoEvents: true}) // nobody says that the container ended
-			for range 2 {                                         // the second has the tail take the wish that an earlier event left
-				before := len(b.daemon.LogRequests())
-				b.daemon.CutFollows()
-				b.eventually("the log is followed anew", func() bool { return len(b.daemon.LogRequests()) > before && b.daemon.Follows() == 1 })
+			follows := func() (n int) {
+				for _, query := range b.daemon.LogRequests() {
+					n += strings.Count(query, "follow=1")
+				}
+				return n
 			}
-			var ends sync.Once
+			// Nobody says that the container ended, and the tail takes the wish that an earlier event left when it is cut for the second time.
+			b.daemon.Misbehave(dockertest.Faults{NoEvents: true})
+			for range 2 {
+				before := follows()
+				b.daemon.CutFollows()
+				b.eventually("the log is followed anew", func() bool { return follows() > before && b.daemon.Follows() == 1 })
+			}
+			var ends, hangs sync.Once
+			var ended atomic.Bool
 			b.daemon.Meanwhile(func(r *http.Request) {
 				if asked(r) {
 					ends.Do(func() {
 						c.Stdout("3", "4")
 						c.Die()
+						ended.Store(true)
 					})
+				}
+				if name == "busy" && ended.Load() && lastRecord(r) {
+					hangs.Do(func() { <-r.Context().Done() })
 				}
 			})
 			c.Corrupt()

@@ -36,6 +36,10 @@ func (s State) String() string {
 	return [...]string{"discovered", "catching up", "live", "backoff", "parked", "unreadable", "gone"}[s]
 }
 
+// maxStalls is how often an engine is asked again for the last record of a container that has ended. It may be busy, or never answer, as for a
+// log that was truncated from outside.
+const maxStalls = 3
+
 // noLimit is the limit of a cursor when no record is held in a partial line.
 const noLimit = math.MaxInt64
 
@@ -62,6 +66,7 @@ type tail struct {
 	doubles  bool       // the engine reads records twice when it rotates the log
 	early    bool       // the container was there when the manager started
 	rewound  bool       // the cursor was restored: the log has to be looked at, even of a container that does not run
+	failures int        // attempts one after the other that failed
 
 	health atomic.Pointer[string] // as it was told or seen last
 
@@ -88,25 +93,24 @@ func (t *tail) is(s State) { t.state.Store(int32(s)) }
 // run follows the container until it is gone or ctx ends.
 func (t *tail) run(ctx context.Context) {
 	defer t.is(Gone)
-	failures := 0
 	for ctx.Err() == nil {
 		fresh, err := t.attempt(ctx)
 		if fresh > 0 {
-			failures = 0
+			t.failures = 0
 		}
 		switch {
 		case errors.Is(err, errGone):
 			t.over.Store(true)
 			return
 		case errors.Is(err, errRest):
-			failures = 0
+			t.failures = 0
 			t.sleep(ctx, -1)
 		case errors.Is(err, errAgain):
 		default:
 			t.log.Debug("log stream ended", "error", err)
 			t.is(Backoff)
-			t.sleep(ctx, t.m.timing.backoff(failures))
-			failures++
+			t.sleep(ctx, t.m.timing.backoff(t.failures))
+			t.failures++
 		}
 	}
 }
@@ -157,10 +161,11 @@ func (t *tail) attempt(ctx context.Context) (fresh int, err error) {
 	if errors.Is(err, io.EOF) && t.fresh == 0 {
 		// The container is looked at first: nothing comes behind the last record of one that has ended.
 		now, failed := t.inspect(ctx)
-		if ended = failed == nil && !now.Running; failed != nil {
+		ended = failed == nil && !now.Running
+		if failed != nil {
 			err = failed
-		} else if errors.Is(t.probe(ctx), errUnseen) {
-			err = errUnseen
+		} else if unseen := t.probe(ctx); errors.Is(unseen, errUnseen) || ended && unseen != nil && t.failures < maxStalls {
+			err = unseen
 		}
 	}
 	if errors.Is(err, errUnseen) {
