@@ -184,7 +184,7 @@ func isNumber(v *kong.Value) bool {
 func (l *line) names(kind string) (names []string) {
 	files := l.configs
 	if len(files) == 0 {
-		files = []string{os.Getenv("FLUENTBIT_TRIGGER_CONFIG")}
+		files = strings.Split(os.Getenv("FLUENTBIT_TRIGGER_CONFIG"), ",")
 	}
 	if files[0] == "" {
 		return nil
@@ -194,7 +194,13 @@ func (l *line) names(kind string) (names []string) {
 		for i := range settings.Rules {
 			names = append(names, settings.Rules[i].Name)
 		}
-		return names
+		for i := range settings.Workloads {
+			for j := range settings.Workloads[i].Rules {
+				names = append(names, settings.Workloads[i].Rules[j].Name)
+			}
+		}
+		slices.Sort(names)
+		return slices.Compact(names)
 	}
 	for i := range settings.Triggers {
 		names = append(names, settings.Triggers[i].Name)

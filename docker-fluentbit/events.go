@@ -19,7 +19,7 @@ import (
 
 type eventsCommand struct {
 	Store    string   `required:"" type:"path" env:"FLUENTBIT_TRIGGER_STORE" placeholder:"FILE" help:"The store's file: what the store parameter names, or /var/lib/fluentbit-trigger/ID.db."`
-	Rule     string   `placeholder:"GLOB" help:"Alerts of these rules."`
+	Rule     string   `complete:"rule" placeholder:"GLOB" help:"Alerts of these rules."`
 	Workload string   `placeholder:"GLOB" help:"Alerts of these workloads."`
 	Kind     []string `placeholder:"NAME" enum:"log,threshold,absence,recovered,rollup,container,system,audit" help:"Alerts of these kinds; or audit alone: the changes made through the administration, with who made each, before and after."`
 	Severity []string `placeholder:"NAME" enum:"debug,info,warning,error,critical" help:"Alerts of these severities: debug, info, warning, error, critical."`

@@ -10,7 +10,7 @@ import (
 
 type rulesOverrideCommand struct {
 	remote
-	Name     string   `arg:"" help:"The global rule's name."`
+	Name     string   `arg:"" complete:"rule" help:"The global rule's name."`
 	Workload string   `required:"" placeholder:"GLOB" help:"For the workloads of this glob."`
 	Set      []string `short:"s" placeholder:"KEY=VALUE" sep:"none" help:"A setting, as in a file; a text needs no quotes."`
 	Unset    []string `short:"u" placeholder:"KEY" help:"A setting that is the global rule's again."`
@@ -70,7 +70,7 @@ func (cmd *rulesOverrideCommand) create(c *console, k kind) error {
 
 type rulesDisableCommand struct {
 	remote
-	Name     string `arg:"" help:"The global rule's name."`
+	Name     string `arg:"" complete:"rule" help:"The global rule's name."`
 	Workload string `required:"" placeholder:"GLOB" help:"For the workloads of this glob."`
 }
 
@@ -86,7 +86,7 @@ func (cmd *rulesDisableCommand) Run(c *console) error {
 
 type rulesEnableCommand struct {
 	remote
-	Name     string `arg:"" help:"The global rule's name."`
+	Name     string `arg:"" complete:"rule" help:"The global rule's name."`
 	Workload string `required:"" placeholder:"GLOB" help:"For the workloads of this glob."`
 }
 

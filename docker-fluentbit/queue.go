@@ -29,7 +29,7 @@ func (queueCommand) Help() string {
 // which are the arguments that say which dead letters are meant.
 type which struct {
 	ID      string `arg:"" optional:"" help:"The alert's id."`
-	Trigger string `help:"Letters of this trigger."`
+	Trigger string `complete:"trigger" help:"Letters of this trigger."`
 	All     bool   `help:"All dead letters."`
 }
 
@@ -60,7 +60,7 @@ func withStore(ctx context.Context, path string, fn func(*store.Store) error) er
 }
 
 type queueListCommand struct {
-	Trigger string `help:"Dead letters of this trigger."`
+	Trigger string `complete:"trigger" help:"Dead letters of this trigger."`
 	Limit   int    `default:"50" help:"How many dead letters to list, the newest first; 0 is all."`
 	Output  string `short:"o" enum:"text,json" default:"text" help:"text or json."`
 }
@@ -141,7 +141,7 @@ func stateWords(s *store.TargetState) string {
 
 type queueShowCommand struct {
 	ID      string `arg:"" help:"The alert's id."`
-	Trigger string `help:"The letter of this trigger."`
+	Trigger string `complete:"trigger" help:"The letter of this trigger."`
 	Output  string `short:"o" enum:"text,json" default:"text" help:"text or json."`
 }
 

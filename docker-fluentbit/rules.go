@@ -96,7 +96,7 @@ func orDash(text string) string {
 type rulesShowCommand struct {
 	remote
 	Workload string `placeholder:"GLOB" help:"The rule is of the workloads of this glob alone."`
-	Name     string `arg:"" help:"The rule's name."`
+	Name     string `arg:"" complete:"rule" help:"The rule's name."`
 }
 
 // Help gives an example.
@@ -128,7 +128,7 @@ func (cmd *rulesAddCommand) Run(c *console) error {
 type rulesEditCommand struct {
 	remote
 	Workload string `placeholder:"GLOB" help:"The rule is of the workloads of this glob alone."`
-	Name     string `arg:"" help:"The rule's name."`
+	Name     string `arg:"" complete:"rule" help:"The rule's name."`
 	edition
 }
 
@@ -146,7 +146,7 @@ func (cmd *rulesEditCommand) Run(c *console) error {
 type rulesDeleteCommand struct {
 	remote
 	Workload string `placeholder:"GLOB" help:"The rule is of the workloads of this glob alone."`
-	Name     string `arg:"" help:"The rule's name."`
+	Name     string `arg:"" complete:"rule" help:"The rule's name."`
 }
 
 // Help gives an example.
@@ -159,7 +159,7 @@ func (cmd *rulesDeleteCommand) Run(c *console) error {
 
 type rulesTestCommand struct {
 	remote
-	Name     string   `arg:"" optional:"" help:"The name of a rule in force; or none, with --file or --set."`
+	Name     string   `arg:"" optional:"" complete:"rule" help:"The name of a rule in force; or none, with --file or --set."`
 	File     string   `short:"f" placeholder:"FILE" help:"A rule of a file, TOML or JSON, that need not be in force."`
 	Set      []string `short:"s" placeholder:"KEY=VALUE" sep:"none" help:"A setting of a rule that need not be in force."`
 	Line     []string `short:"l" sep:"none" placeholder:"TEXT" help:"A line. Default: those of the standard input."`

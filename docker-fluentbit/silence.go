@@ -25,7 +25,7 @@ const silencesPath = "/api/v1/silences"
 
 type silenceAddCommand struct {
 	remote
-	Rule      string        `placeholder:"GLOB" help:"Rules by name."`
+	Rule      string        `complete:"rule" placeholder:"GLOB" help:"Rules by name."`
 	Workload  string        `placeholder:"GLOB" help:"Workloads by name."`
 	Container string        `placeholder:"GLOB" help:"Containers by name."`
 	Severity  []string      `placeholder:"NAME" help:"Severities: debug, info, warning, error, critical."`

@@ -17,7 +17,7 @@ type tapCommand struct {
 	Workload  string `placeholder:"GLOB" help:"Records of these workloads."`
 	Container string `placeholder:"GLOB" help:"Records of these containers."`
 	Stream    string `placeholder:"NAME" help:"Records of stdout, or of stderr."`
-	Rule      string `placeholder:"GLOB" help:"Records that these rules hit."`
+	Rule      string `complete:"rule" placeholder:"GLOB" help:"Records that these rules hit."`
 	Match     string `placeholder:"REGEXP" help:"Records whose line matches."`
 	Hits      bool   `help:"Records that some rule hits."`
 	Limit     int    `short:"n" placeholder:"N" help:"End after so many records."`

@@ -71,7 +71,7 @@ func (cmd *triggersListCommand) Run(c *console) error {
 
 type triggersShowCommand struct {
 	remote
-	Name string `arg:"" help:"The trigger's name."`
+	Name string `arg:"" complete:"trigger" help:"The trigger's name."`
 }
 
 // Help gives an example.
@@ -101,7 +101,7 @@ func (cmd *triggersAddCommand) Run(c *console) error {
 
 type triggersEditCommand struct {
 	remote
-	Name string `arg:"" help:"The trigger's name."`
+	Name string `arg:"" complete:"trigger" help:"The trigger's name."`
 	edition
 }
 
@@ -118,7 +118,7 @@ func (cmd *triggersEditCommand) Run(c *console) error {
 
 type triggersDeleteCommand struct {
 	remote
-	Name string `arg:"" help:"The trigger's name."`
+	Name string `arg:"" complete:"trigger" help:"The trigger's name."`
 }
 
 // Help gives an example.
@@ -131,7 +131,7 @@ func (cmd *triggersDeleteCommand) Run(c *console) error {
 
 type triggersTestCommand struct {
 	remote
-	Name string `arg:"" help:"The trigger's name."`
+	Name string `arg:"" complete:"trigger" help:"The trigger's name."`
 }
 
 // Help says how it differs from trigger test.
