@@ -2,8 +2,10 @@ package docker
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/docker/dockertest"
 )
@@ -36,6 +38,16 @@ func TestSemantics(t *testing.T) {
 				fmt.Fprintf(&script, "exit %d", code)
 			}
 			return e.id(e.script(name, options, script.String()))
+		},
+		Append: func(id string, at time.Time, text string) bool {
+			file, err := os.OpenFile(e.must("inspect", "--format", "{{.LogPath}}", id), os.O_APPEND|os.O_WRONLY, 0)
+			if err != nil {
+				return false
+			}
+			if _, err = fmt.Fprintf(file, "{\"log\":%q,\"stream\":\"stdout\",\"time\":%q}\n", text, at.Format(time.RFC3339Nano)); err != nil {
+				t.Error(err)
+			}
+			return file.Close() == nil
 		},
 		Do: func(id, action string) {
 			switch action {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +25,9 @@ type Subject struct {
 	Create func(name string, tty bool, driver string, code int, texts ...string) string
 	// Do starts, waits for the end of, kills, renames to NAME-2, or removes a container.
 	Do func(id, action string)
+	// Append adds a record to the log of a json-file container that has ended, at a time that may lie before the last one's. It reports whether it
+	// could.
+	Append func(id string, at time.Time, text string) bool
 }
 
 // Semantics is the table of what internal/docker relies on. The fake engine and real ones are held to the same.
@@ -32,7 +36,7 @@ func Semantics(t *testing.T, s *Subject) {
 		name string
 		test func(*testing.T, *Subject)
 	}{
-		{"frames", frames}, {"terminal", terminal}, {"long lines", longLines}, {"since", since}, {"tail", tail}, {"errors", missingAndNone},
+		{"frames", frames}, {"terminal", terminal}, {"long lines", longLines}, {"since", since}, {"since, when times go back", sinceBack}, {"tail", tail}, {"errors", missingAndNone},
 		{"never started", neverStarted}, {"follow", follow}, {"inspect", inspect}, {"events", events}, {"events that were kept", kept},
 	} {
 		t.Run(row.name, func(t *testing.T) { row.test(t, s) })
@@ -155,6 +159,32 @@ func since(t *testing.T, s *Subject) {
 		if got := s.read(t, id, docker.LogOptions{Since: all[3].at.UnixNano() + 1}); len(got) > 0 {
 			t.Errorf("%s: behind the last: %q", driver, got)
 		}
+	}
+}
+
+// sinceBack is how engines differ where a clock was set back: before 24 since leaves every older record out, from then on those before the
+// first that is not older.
+func sinceBack(t *testing.T, s *Subject) {
+	info, err := s.API.Info(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	major, _, _ := strings.Cut(info.Version, ".")
+	version, err := strconv.Atoi(major)
+	if err != nil {
+		t.Skipf("an engine of version %q", info.Version)
+	}
+	id := s.ran("since-back", false, "json-file", "1\n", "2\n")
+	all := split(t, s.read(t, id, docker.LogOptions{}))
+	if !s.Append(id, all[0].at, "older\n") || !s.Append(id, all[1].at.Add(time.Second), "newer\n") {
+		t.Skip("the engine's files cannot be reached here")
+	}
+	want := []string{"2\n", "older\n", "newer\n"}
+	if version < 24 {
+		want = []string{"2\n", "newer\n"}
+	}
+	if got := said(split(t, s.read(t, id, docker.LogOptions{Since: all[1].at.UnixNano()}))); !slices.Equal(got, want) {
+		t.Errorf("version %s: %q, want %q", info.Version, got, want)
 	}
 }
 

@@ -1,6 +1,8 @@
 package dockertest
 
 import (
+	"time"
+
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 )
 
@@ -18,6 +20,13 @@ func (d *Daemon) Subject(api docker.API) *Subject {
 			c := d.Create(Container{Name: name, Image: "image:1", TTY: tty, Driver: driver})
 			all[c.ID] = &script{c, code, texts}
 			return c.ID
+		},
+		Append: func(id string, at time.Time, text string) bool {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			c := all[id].c
+			c.records = append(c.records, entry{stream: 1, time: at, payload: text})
+			return true
 		},
 		Do: func(id, action string) {
 			s := all[id]
