@@ -334,6 +334,25 @@ func TestARecordThatCannotBeReadBeforeAll(t *testing.T) {
 	b.wants("web", "1", "2")
 }
 
+// TestALogThatGrowsWhileItIsSearched has more records behind a broken one than could be read when the search began: none is passed over.
+func TestALogThatGrowsWhileItIsSearched(t *testing.T) {
+	b := newBench(t)
+	c := b.daemon.Run(web())
+	c.Stdout(numbered("line", 1, 2)...)
+	c.Corrupt()
+	c.Stdout(numbered("line", 3, 42)...) // 48 cannot be read, then 40 can
+	var grows sync.Once
+	b.daemon.Meanwhile(func(r *http.Request) {
+		if r.URL.Query().Get("tail") == "40" {
+			grows.Do(func() { c.Stdout(numbered("line", 43, 52)...) }) // and now 48 could be
+		}
+	})
+	o := b.options()
+	o.Since = 1
+	b.run(o)
+	b.wants("web", numbered("line", 1, 52)...)
+}
+
 // TestTheLastWordsBehindARecordThatCannotBeRead are written, and the container ends, after the stream ended at the record and before that is
 // found out: while the container is asked for, or its last record, which an engine that is busy does not tell at once.
 func TestTheLastWordsBehindARecordThatCannotBeRead(t *testing.T) {

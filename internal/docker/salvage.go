@@ -26,15 +26,14 @@ func (t *tail) salvage(ctx context.Context) (remnant *record, err error) {
 	t.place.Unlock()
 	for try := 1; ; try++ {
 		n, first, err := t.readable(ctx)
-		if err != nil {
-			return nil, err
+		last := try == salvageTries
+		if err == nil || last && errors.Is(err, errMoved) {
+			if !last {
+				t.expected = &first
+			}
+			remnant, err = t.stream(ctx, LogOptions{Follow: true, Tail: n, Since: since}, true)
+			t.expected = nil
 		}
-		t.expected = nil
-		if try < salvageTries {
-			t.expected = &first
-		}
-		remnant, err = t.stream(ctx, LogOptions{Follow: true, Tail: n, Since: since}, true)
-		t.expected = nil
 		if !errors.Is(err, errMoved) || !wait(ctx, t.m.timing.backoff(try-1)) {
 			return remnant, err
 		}
@@ -42,7 +41,7 @@ func (t *tail) salvage(ctx context.Context) (remnant *record, err error) {
 }
 
 // readable finds out how many of the last records can be read, or as many of them as reach back to those that were handed over, and which the
-// first of them is.
+// first of them is. With errMoved, more can be read by now.
 func (t *tail) readable(ctx context.Context) (n int, first key, err error) {
 	good, bad := 0, 0
 	for n := 1; bad == 0 || bad-good > 1; {
@@ -66,7 +65,11 @@ func (t *tail) readable(ctx context.Context) (n int, first key, err error) {
 	if good == 0 {
 		return 0, key{}, io.EOF // the last record is the one: more has to come
 	}
-	return good, first, nil
+	// One more could not be read at some time. Only if that is so after the others were, is there nothing between them and the broken record.
+	if _, all, err := t.reads(ctx, bad); err != nil || !all {
+		return good, first, err
+	}
+	return good, first, errMoved
 }
 
 // reads reports whether the last n records can be read, and which is the first.
