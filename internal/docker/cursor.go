@@ -66,6 +66,7 @@ type replay struct {
 	evicted   int64
 	bySet     bool // a clock was set back: times tell nothing, and records count as done until the first one of the ring
 	met       bool // a record of the ring came: what is not in the ring now is new
+	renews    bool // the cursor begins anew: records that are known are added to it again
 }
 
 func (c *cursor) replay(held func(func(key))) *replay {
@@ -75,6 +76,16 @@ func (c *cursor) replay(held func(func(key))) *replay {
 	}
 	held(func(k key) { r.remaining[k]++ })
 	return r
+}
+
+// behind has the replay begin behind a record: those up to its time are done, and only newer ones are to come.
+func (r *replay) behind(k key) {
+	for known := range r.remaining {
+		if known.time <= k.time {
+			delete(r.remaining, known)
+		}
+	}
+	r.evicted = k.time
 }
 
 // done reports whether a record was handed over before. Once it was the last that the cursor knows, over is true, and nothing is asked any

@@ -15,10 +15,19 @@ var (
 	errNoBytes = errors.New("the engine sends nothing")
 	errStalled = errors.New("the engine does not say whether it has records that it did not send")
 	errUnseen  = errors.New("the engine has records that it did not send")
+	errPassed  = errors.New("the engine passed over records")
 )
 
 // tails are how many records are asked for, one after the other, until the first is known.
 var tails = [...]int{1000, 10_000, 100_000, 0}
+
+// part is a part of a log that a stream is opened for.
+type part struct {
+	LogOptions
+	last     bool // no other part can be had: when its first record is unknown, records before it are missing
+	mends    bool // it begins with what an earlier stream passed over; what stands before it is known
+	expected *key // the record that it has to begin with; nil: any
+}
 
 // follow opens the log where the cursor stands and hands over what is new, until the stream ends. The error is never nil. A record that
 // the stream ended in is returned.
@@ -34,7 +43,7 @@ func (t *tail) follow(ctx context.Context) (remnant *record, err error) {
 	t.place.Unlock()
 	if !known {
 		t.replay = nil
-		return t.stream(ctx, options, true)
+		return t.stream(ctx, part{LogOptions: options, last: true})
 	}
 	if set {
 		since = 0
@@ -44,48 +53,56 @@ func (t *tail) follow(ctx context.Context) (remnant *record, err error) {
 		}
 		if !found {
 			t.gap()
-			return t.stream(ctx, LogOptions{Follow: true}, true)
+			return t.stream(ctx, part{LogOptions: LogOptions{Follow: true}, last: true})
 		}
 	}
 	for i, n := range tails {
 		if set && n > 0 {
 			continue // only the whole log is sure to hold what is known
 		}
-		remnant, err = t.stream(ctx, LogOptions{Follow: true, Tail: n}, i == len(tails)-1)
+		remnant, err = t.stream(ctx, part{LogOptions: LogOptions{Follow: true, Tail: n}, last: i == len(tails)-1})
 		switch {
 		case errors.Is(err, errBehind):
 			continue
 		case errors.Is(err, errNoBytes):
-			return t.stream(ctx, LogOptions{Follow: true, Since: since}, true)
+			return t.stream(ctx, part{LogOptions: LogOptions{Follow: true, Since: since}, last: true})
 		}
 		return remnant, err
 	}
 	return remnant, err
 }
 
-// stream opens the log and hands over what is new. last says that no other part of the log can be had: when its first record is unknown, a
-// part is missing.
-func (t *tail) stream(ctx context.Context, o LogOptions, last bool) (*record, error) {
+// stream opens a part of the log and hands over what is new.
+func (t *tail) stream(ctx context.Context, p part) (*record, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	t.mu.Lock()
 	t.place.Lock()
 	t.replay = nil
+	checks := 0 // of whether the new records follow at once on those that are known
 	if t.cursor.known() {
 		t.replay = t.cursor.replay(t.join.held)
+		if p.mends {
+			t.replay.behind(t.anchor)
+		} else {
+			t.anchor = t.cursor.newest()
+			if !t.replay.bySet {
+				checks = maxChecks
+			}
+		}
 	}
 	t.place.Unlock()
 	t.mu.Unlock()
 
 	idle := t.watch(ctx, cancel)
 	defer idle.end()
-	if t.replay != nil && !(last && o.Since > 0) {
+	if t.replay != nil && !(p.last && p.Since > 0) {
 		first := time.AfterFunc(t.m.timing.firstByte, func() { cancel(errNoBytes) })
 		defer first.Stop()
 		idle.first = first
 	}
 	idle.begin()
-	body, err := t.m.opt.API.Logs(ctx, t.id, o)
+	body, err := t.m.opt.API.Logs(ctx, t.id, p.LogOptions)
 	if err != nil {
 		return nil, reason(ctx, err)
 	}
@@ -99,6 +116,16 @@ func (t *tail) stream(ctx context.Context, o LogOptions, last bool) (*record, er
 			if err != nil {
 				return nil, err
 			}
+			if checks > 0 && t.fresh > 0 {
+				checks--
+				certain, err := t.adjoins(ctx)
+				if err != nil {
+					return nil, err
+				}
+				if certain {
+					checks = 0
+				}
+			}
 			if t.replay == nil || t.replay.met {
 				t.is(Live)
 			}
@@ -110,10 +137,11 @@ func (t *tail) stream(ctx context.Context, o LogOptions, last bool) (*record, er
 			return t.ending(ctx, in, reason(ctx, err))
 		}
 		if n == 0 {
-			if err := t.begins(&r, last); err != nil {
+			if err := t.begins(&r, &p); err != nil {
 				return nil, err
 			}
 		}
+		t.last = r.key()
 		if err := t.take(ctx, &r); err != nil {
 			return nil, err
 		}
@@ -159,9 +187,9 @@ func reason(ctx context.Context, err error) error {
 }
 
 // begins looks at the first record of a stream: whether what comes before it is known.
-func (t *tail) begins(r *record, last bool) error {
+func (t *tail) begins(r *record, p *part) error {
 	k := r.key()
-	if t.expected != nil && *t.expected != k {
+	if p.expected != nil && *p.expected != k {
 		return errMoved
 	}
 	if t.replay == nil {
@@ -170,27 +198,74 @@ func (t *tail) begins(r *record, last bool) error {
 	if t.replay.remaining[k] > 0 || t.replay.bySet || k.time <= t.replay.evicted {
 		return nil
 	}
-	if !last {
+	switch {
+	case !p.last:
 		return errBehind
+	case p.mends:
+		t.renew()
+	default:
+		t.gap()
 	}
-	t.gap()
 	return nil
+}
+
+// maxChecks bounds how often a stream is looked at by adjoins, on a log that grows all the while.
+const maxChecks = 8
+
+// adjoins fails when the new records of a stream do not follow at once on those that were known: an engine whose decoder stumbles over a broken record
+// drops what it read of those behind it, and goes on with what is written later. It is not certain when the log grew meanwhile, or the engine is busy.
+func (t *tail) adjoins(ctx context.Context) (certain bool, err error) {
+	first, all, err := t.reads(ctx, t.fresh+1)
+	switch {
+	case err != nil:
+		return false, nil // the engine is not in doubt: it sent what is new
+	case !all || first.time <= t.anchor.time: // or the broken record itself
+		return true, nil
+	case first.time < t.last.time && !t.knows(first): // it stands before what came, not behind it
+		return true, errPassed
+	}
+	return false, nil
+}
+
+// endedEarly reports whether a stream that ended had come to records that are known, and not to the newest of them.
+func (t *tail) endedEarly() bool {
+	if t.replay == nil || !t.replay.met {
+		return false
+	}
+	t.place.Lock()
+	defer t.place.Unlock()
+	return t.replay.remaining[t.cursor.newest()] > 0
 }
 
 // gap notes that records were lost before they could be read, and begins anew.
 func (t *tail) gap() {
-	t.m.counters.gaps.Add(1)
 	t.mu.Lock()
 	t.join.flushAll(true)
 	t.mu.Unlock()
 	t.replay = nil
 	t.place.Lock()
-	newest := t.cursor.newest().time
+	newest := t.cursor.newest()
 	t.cursor.forget(0)
 	t.dirty = true
 	t.place.Unlock()
+	t.tellGap(newest)
+}
+
+// renew has the cursor begin anew with what was passed over, so that it has the order of the log. What is known stays known.
+func (t *tail) renew() {
+	t.place.Lock()
+	t.cursor.forget(0)
+	t.dirty = true
+	t.place.Unlock()
+	t.replay.renews = true
+	t.tellGap(t.anchor)
+}
+
+// tellGap tells that lines behind a record are lost.
+func (t *tail) tellGap(behind key) {
+	t.m.counters.gaps.Add(1)
 	t.m.notify(Notice{Kind: NoticeGap, Source: t.source.Load(), Text: fmt.Sprintf("lines of container %s are lost: those behind %s were "+
-		"removed from its log before they could be read, or its engine cannot read them", t.info.Name, time.Unix(0, newest).UTC().Format(time.RFC3339Nano))})
+		"removed from its log before they could be read, or its engine cannot read them", t.info.Name, time.Unix(0, behind.time).UTC().Format(time.RFC3339Nano))})
 }
 
 // take joins a record to lines, unless it was handed over before.
@@ -200,17 +275,23 @@ func (t *tail) take(ctx context.Context, r *record) error {
 	k := r.key()
 	if t.replay != nil {
 		done, over := t.replay.done(k)
+		renews := t.replay.renews
 		if over {
 			t.replay = nil
 		}
 		if done {
+			if renews {
+				if err := t.recall(ctx, k); err != nil {
+					return err
+				}
+			}
 			t.m.counters.replayed.Add(1)
 			t.newest = max(t.newest, k.time)
 			return nil
 		}
 	}
 	n := t.ordinal(k)
-	if n > 0 && t.again(r) {
+	if n > 0 && t.repeats(r) {
 		t.m.counters.replayed.Add(1)
 		return nil
 	}
@@ -219,6 +300,17 @@ func (t *tail) take(ctx context.Context, r *record) error {
 	if t.batch.full() {
 		return t.deliver(ctx)
 	}
+	return nil
+}
+
+// recall notes a record in the cursor that was handed over before, behind those that come before it. The caller holds t.mu.
+func (t *tail) recall(ctx context.Context, k key) error {
+	if err := t.deliver(ctx); err != nil {
+		return err
+	}
+	t.place.Lock()
+	defer t.place.Unlock()
+	t.cursor.add(k)
 	return nil
 }
 
@@ -239,10 +331,10 @@ func (t *tail) ordinal(k key) uint64 {
 	return n + uint64(t.cursor.count[k])
 }
 
-// again reports whether a record of a stream that is followed, which agrees in everything with one that came before, is that one: engines read
+// repeats reports whether a record of a stream that is followed, which agrees in everything with one that came before, is that one: engines read
 // a part of a file twice when they rotate it. The parts of a long line are told apart from that by being parts, whose time is that of the line;
 // lines, by a time that is over, or by an engine that is known to do it and gives no time to two lines. The caller holds t.mu.
-func (t *tail) again(r *record) bool {
+func (t *tail) repeats(r *record) bool {
 	if p := &t.join.partials[r.stream]; len(p.keys) > 0 && p.time == r.time {
 		return false
 	}

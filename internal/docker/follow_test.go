@@ -353,6 +353,56 @@ func TestALogThatGrowsWhileItIsSearched(t *testing.T) {
 	b.wants("web", numbered("line", 1, 52)...)
 }
 
+// TestRecordsThatTheEnginePassesOver stand behind a record that it cannot read, and were written before it was asked: it goes on with what comes
+// later. They are read when that is seen, by what comes later or by the end of the container, and the gap is told once.
+func TestRecordsThatTheEnginePassesOver(t *testing.T) {
+	for _, shape := range []dockertest.Container{web(), {Name: "web", TTY: true}} {
+		for _, passed := range []int{1, 8, 1200} {
+			for _, ends := range []bool{false, true} {
+				t.Run(fmt.Sprintf("tty=%t/%d/ends=%t", shape.TTY, passed, ends), func(t *testing.T) {
+					t.Parallel()
+					b := newBench(t)
+					b.daemon.Misbehave(dockertest.Faults{SkipCorrupt: true})
+					c := b.daemon.Run(shape)
+					m := b.run(b.options())
+					c.Stdout(numbered("line", 1, 20)...)
+					b.wants("web", numbered("line", 1, 20)...)
+					n := 20 + passed
+					var once sync.Once
+					b.daemon.Meanwhile(func(r *http.Request) {
+						if r.URL.Query().Get("follow") == "1" {
+							once.Do(func() {
+								c.Corrupt()
+								c.Stdout(numbered("line", 21, n)...)
+							})
+						}
+					})
+					b.daemon.CutFollows()
+					b.eventually("the log is followed anew", func() bool { return b.daemon.Follows() == 1 && b.daemon.Passed() > 0 })
+					c.Stdout(numbered("line", n+1, n+2)...)
+					if ends {
+						c.Die()
+					}
+					want := numbered("line", 1, n+2)
+					if !ends {
+						b.eventually("what was passed over came", func() bool { return len(b.got("web")) >= n+2 })
+						c.Stdout("more")
+						c.Die()
+						want = append(want, "more")
+					}
+					b.eventually("the log was read to the end", func() bool { return len(b.got("web")) >= len(want) && m.Stats().States[docker.Parked] == 1 })
+					if got := slices.Sorted(slices.Values(b.got("web"))); !slices.Equal(got, slices.Sorted(slices.Values(want))) {
+						t.Errorf("%d lines, want each of %d once", len(got), len(want))
+					}
+					if told := b.told(); !slices.Equal(told, []docker.NoticeKind{docker.NoticeGap}) {
+						t.Errorf("notices %v", told)
+					}
+				})
+			}
+		}
+	}
+}
+
 // TestTheLastWordsBehindARecordThatCannotBeRead are written, and the container ends, after the stream ended at the record and before that is
 // found out: while the container is asked for, or its last record, which an engine that is busy does not tell at once.
 func TestTheLastWordsBehindARecordThatCannotBeRead(t *testing.T) {

@@ -16,23 +16,23 @@ const (
 var errMoved = errors.New("the log grew meanwhile")
 
 // salvage follows the log from behind the last record that the engine cannot read: there, it ends every stream that comes by as if the log
-// were over, while the last records can be had when fewer are asked for.
-func (t *tail) salvage(ctx context.Context) (remnant *record, err error) {
+// were over, or passes over what it read of the records behind it, while the last records can be had when fewer are asked for. known says of a record
+// that it and all before it were handed over.
+func (t *tail) salvage(ctx context.Context, p part, known func(key) bool) (remnant *record, err error) {
+	p.last, p.Follow = true, true
 	t.place.Lock()
-	since := t.cursor.since
-	if t.cursor.known() {
-		since = 0
+	if !t.cursor.known() {
+		p.Since = t.cursor.since
 	}
 	t.place.Unlock()
 	for try := 1; ; try++ {
-		n, first, err := t.readable(ctx)
+		n, first, err := t.readable(ctx, known)
 		last := try == salvageTries
 		if err == nil || last && errors.Is(err, errMoved) {
-			if !last {
-				t.expected = &first
+			if p.Tail, p.expected = n, &first; last {
+				p.expected = nil
 			}
-			remnant, err = t.stream(ctx, LogOptions{Follow: true, Tail: n, Since: since}, true)
-			t.expected = nil
+			remnant, err = t.stream(ctx, p)
 		}
 		if !errors.Is(err, errMoved) || !wait(ctx, t.m.timing.backoff(try-1)) {
 			return remnant, err
@@ -42,14 +42,14 @@ func (t *tail) salvage(ctx context.Context) (remnant *record, err error) {
 
 // readable finds out how many of the last records can be read, or as many of them as reach back to those that were handed over, and which the
 // first of them is. With errMoved, more can be read by now.
-func (t *tail) readable(ctx context.Context) (n int, first key, err error) {
+func (t *tail) readable(ctx context.Context, known func(key) bool) (n int, first key, err error) {
 	good, bad := 0, 0
 	for n := 1; bad == 0 || bad-good > 1; {
 		begins, all, err := t.reads(ctx, n)
 		switch {
 		case err != nil:
 			return 0, key{}, err
-		case all && t.knows(begins): // and with it what is before it
+		case all && known(begins):
 			return n, begins, nil
 		case n > maxSalvage:
 			return 0, key{}, io.EOF

@@ -62,7 +62,8 @@ type tail struct {
 	newest   int64      // the newest time of all records
 	told     bool       // that there is nothing to read
 	since    int64      // the manager's since when the container was discovered
-	expected *key       // the record that the next stream has to begin with
+	last     key        // the last record of the stream
+	anchor   key        // of errPassed: up to there, all was handed over
 	doubles  bool       // the engine reads records twice when it rotates the log
 	early    bool       // the container was there when the manager started
 	rewound  bool       // the cursor was restored: the log has to be looked at, even of a container that does not run
@@ -166,10 +167,15 @@ func (t *tail) attempt(ctx context.Context) (fresh int, err error) {
 			err = failed
 		} else if unseen := t.probe(ctx); errors.Is(unseen, errUnseen) || ended && unseen != nil && t.failures < maxStalls {
 			err = unseen
+		} else if ended && t.endedEarly() {
+			t.anchor, err = t.last, errPassed
 		}
 	}
-	if errors.Is(err, errUnseen) {
-		remnant, err = t.salvage(ctx)
+	switch {
+	case errors.Is(err, errUnseen):
+		remnant, err = t.salvage(ctx, part{}, t.knows)
+	case errors.Is(err, errPassed):
+		remnant, err = t.salvage(ctx, part{mends: true}, func(k key) bool { return k.time <= t.anchor.time })
 	}
 	switch {
 	case errors.Is(err, ErrNotFound):

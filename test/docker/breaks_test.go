@@ -84,6 +84,7 @@ func TestLongScenarios(t *testing.T) {
 	}{
 		{"behind-500k", behind(500_000)},
 		{"corrupt-record", corruptRecord},
+		{"corrupt-record-of-the-running", corruptRecordOfTheRunning},
 		{"behind-50k", behind(50_000)},
 		{"rotation-100k-x3", rotation("json-file", 4000, "max-size=100k", "max-file=3")},
 		{"rotation-local-100k-x3", rotation("local", 4000, "max-size=100k", "max-file=3", "compress=false")},

@@ -265,6 +265,41 @@ func corruptRecord(t *testing.T, e *engine, f *follower) {
 	path := e.logPath(name)
 	eventually(t, "the first run came", func() bool { return len(f.got("web")) >= 40 })
 	f.stop()
+	breakRecord(t, path)
+	e.runs(name)
+	f.start()
+	e.runs(name)
+	f.wants("web", generated(3, 40)...)
+}
+
+// corruptRecordOfTheRunning breaks a record while the follower is away and the container goes on: what was written behind it meanwhile is read, although the
+// engine passes over it and goes on with what is written later.
+func corruptRecordOfTheRunning(t *testing.T, e *engine, f *follower) {
+	const lines = 400
+	name := e.create("web", []string{"--log-driver", "json-file"}, "/bin/sh", "/generate", strconv.Itoa(lines), "10", "0.1")
+	f.start()
+	e.must("start", name)
+	path := e.logPath(name)
+	eventually(t, "lines come", func() bool { return len(f.got("web")) >= 50 })
+	f.stop()
+	breakRecord(t, path)
+	size := func() int64 {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Size()
+	}
+	behind := size()
+	eventually(t, "more is written", func() bool { return size() > behind+5000 })
+	f.start()
+	e.must("wait", name)
+	f.wants("web", generated(1, lines)...)
+}
+
+// breakRecord adds the half of a record to a log.
+func breakRecord(t *testing.T, path string) {
+	t.Helper()
 	file, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -272,11 +307,9 @@ func corruptRecord(t *testing.T, e *engine, f *follower) {
 	if _, err := file.WriteString(`{"log":"half of a rec` + "\n"); err != nil {
 		t.Fatal(err)
 	}
-	_ = file.Close()
-	e.runs(name)
-	f.start()
-	e.runs(name)
-	f.wants("web", generated(3, 40)...)
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // truncated empties the engine's file: a gap, told as such, and what comes later is read.

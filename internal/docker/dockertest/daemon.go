@@ -38,6 +38,7 @@ type Daemon struct {
 	requests   []string // of logs
 	history    []event  // the last events; a restart forgets them
 	down       bool
+	passed     int
 }
 
 // Faults says how the daemon misbehaves. The zero value behaves.
@@ -49,6 +50,7 @@ type Faults struct {
 	Deaf        bool // follows get nothing new
 	CutEvery    int  // ends each follow after so many records; 0: never
 	HangCorrupt bool // a follow waits at a record that cannot be read, instead of ending
+	SkipCorrupt bool // a follow passes over such a record and over what stands behind it by then, while the container runs
 	OldSince    bool // since filters every record, as engines before 24 do, not only until the first that matches
 }
 
@@ -176,6 +178,13 @@ func (d *Daemon) Follows() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return len(d.streams)
+}
+
+// Passed counts how often a follow passed over records, see Faults.SkipCorrupt.
+func (d *Daemon) Passed() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.passed
 }
 
 // CutFollows ends all streams.
