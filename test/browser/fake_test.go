@@ -294,8 +294,8 @@ func (a *api) fill() {
 		{"alert_id": "al_3", "target": "pager", "rule": "http-5xx", "summary": "500 for POST /cart", "reason": "answered 400 Bad Request", "attempts": 1, "died": now.Add(-5 * time.Hour), "expires": now.Add(5 * 24 * time.Hour)},
 	}})
 	a.set("GET /api/v1/silences", object{"silences": []object{
-		{"id": "si_1", "rule": "failed-charge", "workload": "staging/*", "from": now.Add(-time.Hour), "until": now.Add(3 * time.Hour), "comment": "load test", "author": "ops"},
-		{"id": "si_2", "rule": "slow-query", "from": now.Add(-30 * time.Hour), "until": now.Add(-26 * time.Hour), "comment": "migration", "author": "api"},
+		{"id": "si_1", "rule": "failed-charge", "workload": "staging/*", "from": now.Add(-time.Hour), "until": now.Add(3 * time.Hour), "comment": "load test", "author": "ops", "held": 512},
+		{"id": "si_2", "rule": "slow-query", "from": now.Add(-30 * time.Hour), "until": now.Add(-26 * time.Hour), "comment": "migration", "author": "api", "held": 0},
 	}})
 	a.set("POST /api/v1/silences", object{"id": "si_3"})
 	a.set("DELETE /api/v1/silences/si_1", object{})

@@ -166,6 +166,7 @@ func TestRealProgram(t *testing.T) {
 	b.shows(".tiles", "silence 1")
 	b.press("6")
 	b.shows("main table", "rule = go-panic")
+	b.shows("main tbody td.num", "1") // held back
 	b.shot("silences")
 	b.tabTo("[data-key^=expire-]")
 	b.press(kb.Enter)

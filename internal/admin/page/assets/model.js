@@ -95,7 +95,7 @@ export function silenceBody({ rule, workload, container, message, severity, comm
 
 export const silencesOf = (answer) => (answer.silences ?? []).map((s) => {
   const now = Date.now();
-  return { id: s.id, from: s.from, until: s.until, comment: s.comment ?? '', author: s.author, hits: s.hits,
+  return { id: s.id, from: s.from, until: s.until, comment: s.comment ?? '', author: s.author, held: s.held,
     state: time(s.until) <= now ? 'expired' : time(s.from) > now ? 'pending' : 'active',
     configured: s.configured, matchers: ['rule', 'workload', 'container', 'severity', 'message'].filter((name) => s[name]?.length > 0).map((name) => [name, Array.isArray(s[name]) ? s[name].join(', ') : s[name]]) };
 });
