@@ -17,6 +17,7 @@ import (
 	"time"
 
 	sdk "github.com/tinyforge/fluentbit-trigger/internal/docker"
+	"github.com/tinyforge/fluentbit-trigger/test/await"
 )
 
 // follower is a docker.Manager on an engine, with its default timing, and what it handed over and saved.
@@ -25,7 +26,7 @@ type follower struct {
 	e    *engine
 	host string // a proxy; "": the engine itself
 	m    *sdk.Manager
-	log  lockedBuffer
+	log  await.Log
 
 	mu      sync.Mutex
 	lines   map[string][]line // by workload
@@ -42,22 +43,11 @@ type line struct {
 	stderr    bool
 }
 
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
 func newFollower(t *testing.T, e *engine) *follower {
 	f := &follower{t: t, e: e, lines: map[string][]line{}, ids: map[string]int{}, saved: map[string][]byte{}}
 	t.Cleanup(func() {
 		f.stop()
-		if text := f.log.buf.String(); t.Failed() {
+		if text := f.log.String(); t.Failed() {
 			t.Logf("the follower: %s", text[max(0, len(text)-6000):])
 		}
 	})
