@@ -72,11 +72,9 @@ func withContexts(t testing.TB) string {
 	return rules
 }
 
-// TestSamplesShowTheLinesAroundThem: they are those of the alerts that one worker makes of the same lines, one after another; and a run that shows no
-// samples counts the same.
-func TestSamplesShowTheLinesAroundThem(t *testing.T) {
-	dir := writeLogs(t, 3, 20_000, 5)
-	set := ruleSet(t, withContexts(t))
+// engineOf returns an engine with the rules and silences of a set in force.
+func engineOf(t *testing.T, set *RuleSet) *engine.Engine {
+	t.Helper()
 	e := engine.New()
 	snapshot, err := e.Compile(set.Engine)
 	if err != nil {
@@ -86,6 +84,15 @@ func TestSamplesShowTheLinesAroundThem(t *testing.T) {
 	if err := e.SetSilences(set.Silences); err != nil {
 		t.Fatal(err)
 	}
+	return e
+}
+
+// TestSamplesShowTheLinesAroundThem: they are those of the alerts that one worker makes of the same lines, one after another; and a run that shows no
+// samples counts the same.
+func TestSamplesShowTheLinesAroundThem(t *testing.T) {
+	dir := writeLogs(t, 3, 20_000, 5)
+	set := ruleSet(t, withContexts(t))
+	e := engineOf(t, &set)
 	w := e.Worker()
 	var alerts []engine.Alert
 	records := merged(t, openLogs(t, dir))
@@ -157,15 +164,7 @@ func TestParallelIsSequential(t *testing.T) {
 	for seed := range int64(4) {
 		dir := writeLogs(t, seed, 20_000, 5)
 		set := ruleSet(t, testRules)
-		e := engine.New()
-		snapshot, err := e.Compile(set.Engine)
-		if err != nil {
-			t.Fatal(err)
-		}
-		e.Apply(snapshot)
-		if err := e.SetSilences(set.Silences); err != nil {
-			t.Fatal(err)
-		}
+		e := engineOf(t, &set)
 		w := e.Worker()
 		var last int64
 		var alerts []engine.Alert
