@@ -68,10 +68,15 @@ bench-peers: bin/out_trigger.so ## Print ratios to other matchers, and to Fluent
 	$(GO) -C test/peers build $(shell pkg-config --exists libhs 2>/dev/null && echo -tags hyperscan) -o ../../bin/peers .
 	@bin/peers -plugin bin/out_trigger.so -plot docs/performance.svg $$(! test -x bin/peers-re2 || echo -re2-cgo bin/peers-re2) $(PEERS)
 
+# Go 1.26 fails a target, now and then, that found nothing until its time was over, with "context deadline exceeded" alone
+# (golang/go#75804). Such an end, and no other, counts as the end of the time: whatever is found prints more than that.
 fuzz: ## Run each fuzz target for FUZZTIME.
+	@mkdir -p bin
 	@for t in $(FUZZ_TARGETS); do \
 		echo "fuzz $${t#*:} in $${t%%:*}"; \
-		$(GO) test -run '^$$' -fuzz "^$${t#*:}\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x "$${t%%:*}" || exit 1; \
+		{ $(GO) test -run '^$$' -fuzz "^$${t#*:}\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x "$${t%%:*}" 2>&1 || echo failed; } | tee bin/fuzz.log; \
+		! tail -n 1 bin/fuzz.log | grep -qx failed || \
+			grep -A 2 '^--- FAIL: ' bin/fuzz.log | tr -d '\n' | grep -q ')    context deadline exceededFAIL$$' || exit 1; \
 	done
 
 soak: bin/out_trigger.so bin/plugin-host ## Ten minutes of faults and kills, with an account of every alert.
