@@ -42,6 +42,7 @@ test: ## Run all tests. What needs Fluent Bit, Docker or Chromium is skipped, wi
 
 race: ## Run all tests with the race detector.
 	$(GO) test -race -timeout 30m ./...
+	$(GO) -C test/browser test -race -timeout 10m ./...
 
 check: ## Format, vet, lint, modules, generated files.
 	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "gofmt would change:"; echo "$$out"; exit 1; }
