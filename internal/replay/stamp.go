@@ -95,7 +95,6 @@ func (c *clock) isoRest(b []byte) (ns int64, rest []byte, ok bool) {
 
 // bracketed reads [02/Jan/2006:15:04:05 -0700], which access logs have behind the client's address.
 func (c *clock) bracketed(b []byte) (int64, bool) {
-	const form = "02/Jan/2006:15:04:05"
 	if !(len(b) > 3 && b[2] == '/') { // else the line began with it
 		i := bytes.IndexByte(b[:min(len(b), 256)], '[')
 		if i < 0 {
@@ -103,20 +102,7 @@ func (c *clock) bracketed(b []byte) (int64, bool) {
 		}
 		b = b[i+1:]
 	}
-	if len(b) < len(form) || b[2] != '/' || b[6] != '/' || b[11] != ':' {
-		return 0, false
-	}
-	var at moment
-	var ok1, ok2, ok3 bool
-	at.day, ok1 = number(b[:2])
-	at.month, ok2 = month(b[3:6])
-	at.year, ok3 = number(b[7:11])
-	rest, ok := at.clockTime(b[12:])
-	if !ok || !ok1 || !ok2 || !ok3 {
-		return 0, false
-	}
-	at.zoneOf(rest)
-	return c.ns(&at)
+	return c.dayMonthYear(b, '/', ':')
 }
 
 // syslog reads Jan _2 15:04:05 (RFC 3164).
@@ -182,14 +168,15 @@ func (c *clock) redis(b []byte) (int64, bool) {
 	if colon < 1 || !isDigits(b[:colon]) || len(b) < colon+len(":M 02 Jan 2006 15:04:05") || b[colon+2] != ' ' {
 		return 0, false
 	}
-	return c.dayMonthYear(b[colon+3:], ' ')
+	return c.dayMonthYear(b[colon+3:], ' ', ' ')
 }
 
 // tomcat reads 02-Jan-2006 15:04:05.000.
-func (c *clock) tomcat(b []byte) (int64, bool) { return c.dayMonthYear(b, '-') }
+func (c *clock) tomcat(b []byte) (int64, bool) { return c.dayMonthYear(b, '-', ' ') }
 
-func (c *clock) dayMonthYear(b []byte, separator byte) (int64, bool) {
-	if len(b) < len("02 Jan 2006 15:04:05") || b[2] != separator || b[6] != separator || b[11] != ' ' {
+// dayMonthYear reads 02 Jan 2006 15:04:05 with other bytes between the parts of the date, and behind it.
+func (c *clock) dayMonthYear(b []byte, within, behind byte) (int64, bool) {
+	if len(b) < len("02 Jan 2006 15:04:05") || b[2] != within || b[6] != within || b[11] != behind {
 		return 0, false
 	}
 	var at moment
