@@ -10,7 +10,12 @@ import (
 	"regexp"
 	"testing"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/test/await"
 )
+
+// patience bounds every wait for a real Alertmanager.
+const patience = 20 * time.Second
 
 // A real Alertmanager (Debian's package prometheus-alertmanager) takes every payload, holds an absence as one active alert, and resolves it
 // by the recovery. Without the program on PATH the test is skipped.
@@ -42,10 +47,10 @@ func TestRealAlertmanager(t *testing.T) {
 	absence[0].Time = time.Now().Add(-time.Minute)
 	recovered[0].Time = time.Now()
 	send(absence)
-	poll(t, "the absence fires", func() bool { return activeAlerts(t, address) == 1 })
+	await.That(t, patience, "the absence fires", func() bool { return activeAlerts(t, address) == 1 })
 	send(absence)
 	send(recovered)
-	poll(t, "the recovery resolves it", func() bool { return activeAlerts(t, address) == 0 })
+	await.That(t, patience, "the recovery resolves it", func() bool { return activeAlerts(t, address) == 0 })
 }
 
 func startAlertmanager(t *testing.T, program string) (address string) {
@@ -74,7 +79,7 @@ func startAlertmanager(t *testing.T, program string) (address string) {
 		}
 	})
 	listening := regexp.MustCompile(`msg="Listening on" address=([0-9.:]+)`)
-	poll(t, "Alertmanager says where it listens", func() bool {
+	await.That(t, patience, "Alertmanager says where it listens", func() bool {
 		text, err := os.ReadFile(log.Name())
 		if err != nil {
 			t.Fatal(err)
@@ -84,7 +89,7 @@ func startAlertmanager(t *testing.T, program string) (address string) {
 		}
 		return address != ""
 	})
-	poll(t, "Alertmanager is ready", func() bool {
+	await.That(t, patience, "Alertmanager is ready", func() bool {
 		answer, err := http.Get(address + "/-/ready")
 		if err != nil {
 			return false
@@ -108,15 +113,4 @@ func activeAlerts(t *testing.T, address string) int {
 		t.Fatal(err)
 	}
 	return len(list)
-}
-
-func poll(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	ticker := time.NewTicker(20 * time.Millisecond)
-	defer ticker.Stop()
-	for deadline := time.Now().Add(20 * time.Second); !done(); <-ticker.C {
-		if time.Now().After(deadline) {
-			t.Fatalf("timed out: %s", what)
-		}
-	}
 }

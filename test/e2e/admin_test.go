@@ -58,15 +58,9 @@ func TestAdministration(t *testing.T) {
 		}
 		arrived := func(message string) {
 			t.Helper()
-			deadline, tick := time.After(time.Minute), time.NewTicker(10*time.Millisecond)
-			defer tick.Stop()
-			for !slices.ContainsFunc(server.Alerts(), func(a trigger.Alert) bool { return a.Message == message }) {
-				select {
-				case <-tick.C:
-				case <-deadline:
-					t.Fatalf("no alert %q\n%s", message, tail(h.log()))
-				}
-			}
+			eventually(t, h, "an alert of "+message, func() bool {
+				return slices.ContainsFunc(server.Alerts(), func(a trigger.Alert) bool { return a.Message == message })
+			})
 		}
 		for _, path := range []string{"/healthz", "/readyz", "/metrics", "/", "/api/v1/openapi.json", "/api/v1/instances", "/api/v1/rules", "/api/v1/triggers"} {
 			if status, _ := ask("GET", path, ""); status != 200 {

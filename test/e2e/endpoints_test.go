@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/test/await"
 	"github.com/tinyforge/fluentbit-trigger/test/receiver"
 )
 
@@ -162,11 +162,7 @@ func TestEveryEndpointStandalone(t *testing.T) {
 	top := fmt.Sprintf("store = %q\n[admin]\nlisten = %q\ntoken_file = %q\n", filepath.Join(dir, "store.db"), "unix://"+socket,
 		writeFile(t, dir, "tokens", "ops:a-token-of-the-tests\n"))
 	config := writeFile(t, dir, "rules.toml", top+document(server, simple("boom", "boom")))
-	log, err := os.Create(filepath.Join(dir, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = log.Close() }() // it is read by name
+	log := &await.Log{}
 	cmd := exec.Command(binary, "run", "-c", config, "-H", "unix://"+filepath.Join(dir, "no-engine.sock"))
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
@@ -174,26 +170,15 @@ func TestEveryEndpointStandalone(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill() }) // it has ended where all is well
 	client := socketClient(socket)
-	deadline, tick := time.After(patience), time.NewTicker(20*time.Millisecond)
-	defer tick.Stop()
-	for {
-		if resp, err := client.Get("http://admin/healthz"); err == nil {
-			_ = resp.Body.Close()
-			break
-		}
-		select {
-		case <-tick.C:
-		case <-deadline:
-			text, _ := os.ReadFile(log.Name())
-			t.Fatalf("the administration does not answer\n%s", text)
-		}
-	}
+	await.That(t, patience, "the administration answers", func() bool {
+		resp, err := client.Get("http://admin/healthz")
+		return err == nil && resp.Body.Close() == nil
+	}, log)
 	tour(t, socket, "a-token-of-the-tests", server.URL("/tour"))
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	if err := cmd.Wait(); err != nil {
-		text, _ := os.ReadFile(log.Name())
-		t.Errorf("it ended badly: %v\n%s", err, text)
+		t.Errorf("it ended badly: %v\n%s", err, log)
 	}
 }

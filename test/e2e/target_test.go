@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/test/await"
 	"github.com/tinyforge/fluentbit-trigger/test/pluginhost"
 	"github.com/tinyforge/fluentbit-trigger/test/receiver"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
@@ -111,17 +111,7 @@ func numbered(format string, begin, end int) []string {
 // eventually waits until done is true, and fails with what and the log otherwise.
 func eventually(t *testing.T, r running, what string, done func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	ticker := time.NewTicker(20 * time.Millisecond)
-	defer ticker.Stop()
-	for !done() {
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			t.Fatalf("%s: did not come true within %s; the log:\n%s", what, patience, tail(r.log()))
-		}
-	}
+	await.That(t, patience, what, done, r.log())
 }
 
 // arrived is the accepted alerts of a server, each id once, by message.

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/test/await"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
@@ -69,16 +70,7 @@ func startAlertmanager(t *testing.T) *alertmanager {
 
 func (a *alertmanager) until(what string, done func() bool) {
 	a.t.Helper()
-	ticker := time.NewTicker(20 * time.Millisecond)
-	defer ticker.Stop()
-	deadline := time.After(patience)
-	for !done() {
-		select {
-		case <-ticker.C:
-		case <-deadline:
-			a.t.Fatalf("Alertmanager: %s: did not come true within %s", what, patience)
-		}
-	}
+	await.That(a.t, patience, "Alertmanager: "+what, done)
 }
 
 func (a *alertmanager) get(path string, into any) {

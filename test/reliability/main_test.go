@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/test/await"
 	"github.com/tinyforge/fluentbit-trigger/test/pluginhost"
 	"github.com/tinyforge/fluentbit-trigger/test/receiver"
 )
@@ -182,16 +183,7 @@ func totalsOf(t *testing.T, log string) totals {
 // until waits until done is true.
 func (r *rig) until(what string, done func() bool) {
 	r.t.Helper()
-	ticker := time.NewTicker(20 * time.Millisecond)
-	defer ticker.Stop()
-	deadline := time.After(patience)
-	for !done() {
-		select {
-		case <-ticker.C:
-		case <-deadline:
-			r.t.Fatalf("%s: did not come true within %s; the log:\n%s", what, patience, r.log())
-		}
-	}
+	await.That(r.t, patience, what, done, r.host.Log())
 }
 
 // says waits until the log holds all texts.
