@@ -140,18 +140,46 @@ func (b *tab) run(actions ...chromedp.Action) {
 			b.t.Fatal(err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
-	defer cancel()
-	if err := chromedp.Run(ctx, actions...); err != nil {
+	if err := b.try(actions...); err != nil {
 		b.shot("failure")
 		b.t.Fatal(err)
 	}
 }
 
-// visit opens a section of the page.
-func (b *tab) visit(a *api, section string) {
+func (b *tab) try(actions ...chromedp.Action) error {
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	return chromedp.Run(ctx, actions...)
+}
+
+// networkChanged is why a browser ends what it is loading when a network interface of the machine comes or goes, as with each container.
+const networkChanged = "net::ERR_NETWORK_CHANGED"
+
+// visit opens a section of the page, and again as often as its loading is ended by a change of the machine's network.
+func (b *tab) visit(url, section string) {
 	b.t.Helper()
-	b.run(chromedp.Navigate(a.server.URL+"/#"+section), chromedp.WaitVisible("main h1", chromedp.ByQuery))
+	load := chromedp.Navigate(url + "/#" + section)
+	for range 4 {
+		err := b.try(load, chromedp.WaitVisible("main h1", chromedp.ByQuery))
+		if err == nil {
+			return
+		}
+		if !b.forgive(networkChanged) && !strings.Contains(err.Error(), networkChanged) {
+			b.shot("failure")
+			b.t.Fatal(err)
+		}
+		load = chromedp.Reload()
+	}
+	b.t.Fatal("the machine's network changed whenever the page was opened")
+}
+
+// forgive forgets the faults that have a text, and reports whether there were any.
+func (b *tab) forgive(text string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := len(b.faults)
+	b.faults = slices.DeleteFunc(b.faults, func(f string) bool { return strings.Contains(f, text) })
+	return len(b.faults) < n
 }
 
 // press presses keys, one after the other: texts of one character, or constants of kb. A character is typed with its key down, as a keyboard does, so that

@@ -25,7 +25,7 @@ func TestLooks(t *testing.T) {
 				a.fill()
 			}
 			b := openTab(t, look.width, look.height, look.dark)
-			b.visit(a, "now")
+			b.visit(a.server.URL, "now")
 			b.shows("#live", "live")
 			for i, section := range sections {
 				b.press(string(rune('1' + i)))

@@ -117,7 +117,7 @@ func TestRealProgram(t *testing.T) {
 	r := startReal(t, false)
 	r.receiver.SetBehaviour(receiver.Always(receiver.Reply{Status: 400}))
 	b := openTab(t, 1280, 900, false)
-	b.run(chromedp.Navigate(r.url+"/"), chromedp.WaitVisible("main h1", chromedp.ByQuery))
+	b.visit(r.url, "")
 	b.shows("#live", "live")
 	b.shows("main .empty", "No alerts yet")
 	r.flush("panic: one "+hostile, "panic: one "+hostile, "panic: two", "all is well")
@@ -201,7 +201,8 @@ func TestRealProgramWithToken(t *testing.T) {
 			}()
 		}
 	})
-	b.run(fetch.Enable().WithHandleAuthRequests(true), chromedp.Navigate(r.url+"/"), chromedp.WaitVisible("main h1", chromedp.ByQuery))
+	b.run(fetch.Enable().WithHandleAuthRequests(true))
+	b.visit(r.url, "")
 	b.shows("#live", "live")
 	r.flush("panic: one")
 	b.shows(".alert", "panic: one")
