@@ -209,23 +209,19 @@ func (t *tail) begins(r *record, p *part) error {
 	return nil
 }
 
-// The bounds of adjoins.
-const (
-	maxChecks  = 8      // how often a stream is looked at, on a log that grows all the while
-	maxAdjoins = 10_000 // new records: more are not read twice for it
-)
+// maxChecks bounds how often a stream is looked at by adjoins, on a log that grows all the while.
+const maxChecks = 8
 
 // adjoins fails when the new records of a stream do not follow at once on those that were known: an engine whose decoder stumbles over a broken record
 // drops what it read of those behind it, and goes on with what is written later. It is not certain when the log grew meanwhile, or the engine is busy.
 func (t *tail) adjoins(ctx context.Context) (certain bool, err error) {
-	if t.fresh > maxAdjoins {
-		return true, nil
-	}
-	first, all, err := t.reads(ctx, t.fresh+1)
+	ctx, cancel := context.WithTimeout(ctx, t.m.timing.firstByte) // lines wait meanwhile
+	defer cancel()
+	first, found, err := t.reads(ctx, t.fresh+1, 1)
 	switch {
 	case err != nil:
 		return false, nil // the engine is not in doubt: it sent what is new
-	case !all || first.time <= t.anchor.time: // or the broken record itself
+	case !found || first.time <= t.anchor.time: // the broken record itself, or one that is known
 		return true, nil
 	case first.time < t.last.time && !t.knows(first): // it stands before what came, not behind it
 		return true, errPassed

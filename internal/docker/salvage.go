@@ -45,7 +45,7 @@ func (t *tail) salvage(ctx context.Context, p part, known func(key) bool) (remna
 func (t *tail) readable(ctx context.Context, known func(key) bool) (n int, first key, err error) {
 	good, bad := 0, 0
 	for n := 1; bad == 0 || bad-good > 1; {
-		begins, all, err := t.reads(ctx, n)
+		begins, all, err := t.reads(ctx, n, n)
 		switch {
 		case err != nil:
 			return 0, key{}, err
@@ -66,14 +66,14 @@ func (t *tail) readable(ctx context.Context, known func(key) bool) (n int, first
 		return 0, key{}, io.EOF // the last record is the one: more has to come
 	}
 	// One more could not be read at some time. Only if that is so after the others were, is there nothing between them and the broken record.
-	if _, all, err := t.reads(ctx, bad); err != nil || !all {
+	if _, all, err := t.reads(ctx, bad, bad); err != nil || !all {
 		return good, first, err
 	}
 	return good, first, errMoved
 }
 
-// reads reports whether the last n records can be read, and which is the first.
-func (t *tail) reads(ctx context.Context, n int) (first key, all bool, err error) {
+// reads asks for the last n records and reads the first so many of them. It reports whether they can be read, and which is the first.
+func (t *tail) reads(ctx context.Context, n, many int) (first key, all bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, t.m.timing.call)
 	defer cancel()
 	body, err := t.m.opt.API.Logs(ctx, t.id, LogOptions{Tail: n})
@@ -82,10 +82,10 @@ func (t *tail) reads(ctx context.Context, n int) (first key, all bool, err error
 	}
 	defer func() { _ = body.Close() }() // it was read only
 	in := t.reader(body)
-	for i := range n {
+	for i := range many {
 		r, err := in.next()
 		if errors.Is(err, io.EOF) {
-			if tty, ok := in.(*terminal); ok && i == n-1 {
+			if tty, ok := in.(*terminal); ok && i == many-1 {
 				_, all = tty.remnant()
 			}
 			return first, all, nil
