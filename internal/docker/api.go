@@ -17,8 +17,8 @@ type API interface {
 	List(ctx context.Context) ([]Listed, error)
 	// Inspect tells about one container. A container that is not there is an ErrNotFound.
 	Inspect(ctx context.Context, id string) (Container, error)
-	// Logs opens the log of a container: both streams, with time stamps. ErrNotFound and ErrUnreadable are told apart. With Follow it may
-	// return only when there is something to read.
+	// Logs opens the log of a container: both streams, with time stamps. ErrNotFound, ErrUnreadable and ErrDead are told apart. With Follow it
+	// may return only when there is something to read.
 	Logs(ctx context.Context, id string, o LogOptions) (io.ReadCloser, error)
 	// Events calls each for each event of a container, until ctx or the connection ends; subscribed is called before the first. Events since
 	// a time, in ns and inclusive, come first, as far as the engine still has them; 0: none.
@@ -31,6 +31,8 @@ var (
 	ErrNotFound = errors.New("no such container")
 	// ErrUnreadable: the container's log driver keeps nothing that could be read.
 	ErrUnreadable = errors.New("the log driver keeps nothing to read")
+	// ErrDead: the container is being removed, or was in part. The engine does not read its log any more.
+	ErrDead = errors.New("the container is dead or being removed")
 )
 
 // Info tells what an engine is.

@@ -449,3 +449,30 @@ func TestTheLastWordsBehindARecordThatCannotBeRead(t *testing.T) {
 		})
 	}
 }
+
+// TestADeadContainer is one whose removal failed: nothing of its log can be had, and it is waited for in peace until it is gone.
+func TestADeadContainer(t *testing.T) {
+	b := newBench(t)
+	c := b.daemon.Run(web())
+	m := b.run(b.options())
+	c.Stdout("1", "2")
+	b.wants("web", "1", "2")
+	c.Spoil()
+	b.eventually("it is parked", func() bool { return m.Stats().States[docker.Parked] == 1 })
+	var asked atomic.Int64
+	b.daemon.Meanwhile(func(r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, c.ID+"/logs") {
+			asked.Add(1)
+		}
+	})
+	b.daemon.Run(dockertest.Container{Name: "other"}).Stdout("3")
+	b.wants("other", "3")
+	if n := asked.Load(); n > 0 {
+		t.Errorf("its log is asked for again: %d times", n)
+	}
+	c.Remove()
+	b.eventually("it is followed no more", func() bool { return m.Stats().States[docker.Parked] == 0 })
+	if told := b.told(); len(told) > 0 {
+		t.Errorf("notices %v", told)
+	}
+}

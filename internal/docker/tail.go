@@ -183,6 +183,10 @@ func (t *tail) attempt(ctx context.Context) (fresh int, err error) {
 		return t.fresh, errGone
 	case errors.Is(err, ErrUnreadable):
 		return t.fresh, t.unreadable()
+	case errors.Is(err, ErrDead): // until it is gone
+		t.finish(ctx)
+		t.is(Parked)
+		return t.fresh, errRest
 	case !errors.Is(err, io.EOF):
 		return t.fresh, err
 	case t.fresh > 0:

@@ -3,6 +3,8 @@ package docker
 import (
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +50,17 @@ func TestSemantics(t *testing.T) {
 				t.Error(err)
 			}
 			return file.Close() == nil
+		},
+		Spoil: func(id string) bool {
+			held := filepath.Join(filepath.Dir(e.must("inspect", "--format", "{{.LogPath}}", id)), "held")
+			if os.WriteFile(held, nil, 0o600) != nil || exec.Command("chattr", "+i", held).Run() != nil {
+				return false
+			}
+			failed := e.docker("rm", id).Run() != nil
+			if err := exec.Command("chattr", "-i", held).Run(); err != nil {
+				t.Error(err)
+			}
+			return failed
 		},
 		Do: func(id, action string) {
 			switch action {

@@ -175,6 +175,8 @@ func translate(err error) error {
 		return fmt.Errorf("%w: %w", docker.ErrNotFound, err)
 	case errdefs.IsNotImplemented(err):
 		return fmt.Errorf("%w: %w", docker.ErrUnreadable, err)
+	case errdefs.IsConflict(err):
+		return fmt.Errorf("%w: %w", docker.ErrDead, err)
 	}
 	return err
 }

@@ -60,7 +60,7 @@ type Container struct {
 	Labels, Options         map[string]string
 	TTY                     bool
 	d                       *Daemon
-	running, started        bool
+	running, started, dead  bool
 	finished                time.Time
 	exitCode                int
 	health                  string
@@ -302,6 +302,14 @@ func (c *Container) Remove() {
 	c.d.changed.Broadcast()
 }
 
+// Spoil ends the container and removes it halfway: it is there, and its log is not.
+func (c *Container) Spoil() {
+	c.d.mu.Lock()
+	defer c.d.mu.Unlock()
+	c.running, c.dead = false, true
+	c.d.changed.Broadcast()
+}
+
 // Rename gives the container another name.
 func (c *Container) Rename(name string) {
 	c.d.mu.Lock()
@@ -455,7 +463,11 @@ func (c *Container) state() string {
 }
 
 func missing(w http.ResponseWriter, id string) {
+	refuse(w, http.StatusNotFound, "No such container: "+id)
+}
+
+func refuse(w http.ResponseWriter, status int, message string) {
 	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(http.StatusNotFound)
-	_, _ = fmt.Fprintf(w, `{"message":"No such container: %s"}`, id)
+	w.WriteHeader(status)
+	_, _ = fmt.Fprintf(w, `{"message":%q}`, message)
 }

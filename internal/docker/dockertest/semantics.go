@@ -28,6 +28,8 @@ type Subject struct {
 	// Append adds a record to the log of a json-file container that has ended, at a time that may lie before the last one's. It reports whether it
 	// could.
 	Append func(id string, at time.Time, text string) bool
+	// Spoil removes a container that has ended halfway. It reports whether it could.
+	Spoil func(id string) bool
 }
 
 // Semantics is the table of what internal/docker relies on. The fake engine and real ones are held to the same.
@@ -36,7 +38,7 @@ func Semantics(t *testing.T, s *Subject) {
 		name string
 		test func(*testing.T, *Subject)
 	}{
-		{"frames", frames}, {"terminal", terminal}, {"long lines", longLines}, {"since", since}, {"since, when times go back", sinceBack}, {"tail", tail}, {"errors", missingAndNone},
+		{"frames", frames}, {"terminal", terminal}, {"long lines", longLines}, {"since", since}, {"since, when times go back", sinceBack}, {"tail", tail}, {"errors", missingAndNone}, {"dead", dead},
 		{"never started", neverStarted}, {"follow", follow}, {"inspect", inspect}, {"events", events}, {"events that were kept", kept},
 	} {
 		t.Run(row.name, func(t *testing.T) { row.test(t, s) })
@@ -215,6 +217,26 @@ func missingAndNone(t *testing.T, s *Subject) {
 	id := s.ran("none", false, "none", "x\n")
 	if _, err := s.API.Logs(t.Context(), id, docker.LogOptions{}); !errors.Is(err, docker.ErrUnreadable) {
 		t.Errorf("logs of the driver none: %v", err)
+	}
+}
+
+// dead containers, whose removal failed, are still there, and their logs are not.
+func dead(t *testing.T, s *Subject) {
+	id := s.ran("dead", false, "json-file", "x\n")
+	if !s.Spoil(id) {
+		t.Skip("no removal can be made to fail here")
+	}
+	for _, o := range []docker.LogOptions{{}, {Follow: true}, {Tail: 1}} {
+		if _, err := s.API.Logs(t.Context(), id, o); !errors.Is(err, docker.ErrDead) {
+			t.Errorf("%+v: %v", o, err)
+		}
+	}
+	if c, err := s.API.Inspect(t.Context(), id); err != nil || c.Running {
+		t.Errorf("%+v, %v", c, err)
+	}
+	all, err := s.API.List(t.Context())
+	if err != nil || !slices.ContainsFunc(all, func(c docker.Listed) bool { return c.ID == id }) {
+		t.Errorf("it is not in the list: %v", err)
 	}
 }
 

@@ -24,15 +24,18 @@ func (d *Daemon) logs(w http.ResponseWriter, r *http.Request) {
 	d.mu.Lock()
 	d.requests = append(d.requests, r.URL.RawQuery)
 	c, faults := d.containers[r.PathValue("id")], d.faults
+	dead := c != nil && c.dead
 	d.mu.Unlock()
 	if c == nil {
 		missing(w, r.PathValue("id"))
 		return
 	}
 	if c.Driver == "none" {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusNotImplemented)
-		_, _ = w.Write([]byte(`{"message":"configured logging driver does not support reading"}`))
+		refuse(w, http.StatusNotImplemented, "configured logging driver does not support reading")
+		return
+	}
+	if dead {
+		refuse(w, http.StatusConflict, "can not get logs from container which is dead or marked for removal")
 		return
 	}
 	tail, isTail := query.Get("tail"), query.Get("tail") != "all"

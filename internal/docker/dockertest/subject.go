@@ -28,6 +28,10 @@ func (d *Daemon) Subject(api docker.API) *Subject {
 			c.records = append(c.records, entry{stream: 1, time: at, payload: text})
 			return true
 		},
+		Spoil: func(id string) bool {
+			all[id].c.Spoil()
+			return true
+		},
 		Do: func(id, action string) {
 			s := all[id]
 			switch action {
