@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,7 +27,8 @@ type Registry struct {
 	mu      sync.Mutex
 	doors   map[string]*door // by address as the settings write it
 	at      map[string]*door // by id of the instance
-	closing sync.WaitGroup   // doors that are closed while requests end
+	waiting map[*Instance]listen.Settings
+	closing sync.WaitGroup // doors that are closed while requests end
 
 	panics atomic.Int64
 }
@@ -55,7 +57,7 @@ func NewRegistry(o Options) *Registry {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Registry{opt: o, doors: map[string]*door{}, at: map[string]*door{}}
+	return &Registry{opt: o, doors: map[string]*door{}, at: map[string]*door{}, waiting: map[*Instance]listen.Settings{}}
 }
 
 // closeWithin bounds how long requests under way hold a door that is closed.
@@ -64,9 +66,9 @@ const closeWithin = time.Second
 // Attach lets an instance be administered where its settings say, and follows its settings through reloads. An address that cannot be had is an
 // error, unless it is the program's default: then it is logged, and the instance does without.
 func (r *Registry) Attach(i *Instance) error {
-	err := r.place(i, i.Pipeline.Settings().Admin)
+	err := r.place(i, i.Pipeline.Settings().Admin, false)
 	i.Pipeline.OnApply(func(s *config.Settings) {
-		if err := r.place(i, s.Admin); err != nil {
+		if err := r.place(i, s.Admin, true); err != nil {
 			i.Pipeline.Log().Error("the administration does not listen", "error", err)
 		}
 	})
@@ -79,14 +81,17 @@ func (r *Registry) Detach(i *Instance) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	i.gone = true
+	delete(r.waiting, i)
 	r.leave(i)
+	r.enterWaiting()
 }
 
 // Close waits until the doors that were closed are.
 func (r *Registry) Close() { r.closing.Wait() }
 
-// place puts an instance at the address of its settings.
-func (r *Registry) place(i *Instance, set listen.Settings) error {
+// place puts an instance at the address of its settings. Outputs that share a file are reloaded one after the other: with waits, the first to have new
+// settings gets in when the last to have old ones has left.
+func (r *Registry) place(i *Instance, set listen.Settings, waits bool) error {
 	isDefault := set.Listen == ""
 	if isDefault {
 		set.Listen = r.opt.Default
@@ -99,16 +104,31 @@ func (r *Registry) place(i *Instance, set listen.Settings) error {
 	if d := r.at[i.Pipeline.ID()]; d != nil && reflect.DeepEqual(d.set, set) {
 		return nil
 	}
+	delete(r.waiting, i)
 	r.leave(i)
+	defer r.enterWaiting()
 	if set.Listen == "" || set.Listen == listen.Off {
 		return nil
 	}
 	err := r.enter(i, set)
+	if err != nil && waits {
+		r.waiting[i] = set
+	}
 	if err != nil && isDefault {
 		i.Pipeline.Log().Warn("the administration is not available: another address for it is [admin] listen, and \"off\" does without", "error", err)
 		return nil
 	}
 	return err
+}
+
+// enterWaiting lets those in that found no place before. The caller holds the lock.
+func (r *Registry) enterWaiting() {
+	for _, i := range slices.SortedFunc(maps.Keys(r.waiting), func(a, b *Instance) int { return strings.Compare(a.Pipeline.ID(), b.Pipeline.ID()) }) {
+		if err := r.enter(i, r.waiting[i]); err == nil {
+			i.Pipeline.Log().Info("the administration listens now", "listen", r.waiting[i].Listen)
+			delete(r.waiting, i)
+		}
+	}
 }
 
 // enter opens the door of an address, or joins the instances behind it. The caller holds the lock.
