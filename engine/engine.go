@@ -20,8 +20,9 @@ type Engine struct {
 	inhibitor *inhibitor
 	clock     func() int64 // see SetClock; nil: nothing is measured
 
-	mu       sync.Mutex // guards counters, and keeps calls of SetSilences apart
+	mu       sync.Mutex // guards counters and gone, and keeps calls of SetSilences apart
 	counters map[string]*RuleCounters
+	gone     [NumReasons]int64 // what rules that are gone suppressed
 }
 
 // New returns an engine without rules.
@@ -72,8 +73,11 @@ func (e *Engine) forgetCounters(n *Snapshot) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for id := range e.counters {
+	for id, c := range e.counters {
 		if !kept[id] {
+			for why := range c.suppressed {
+				e.gone[why] += c.suppressed[why].Load()
+			}
 			delete(e.counters, id)
 		}
 	}
@@ -90,6 +94,8 @@ type Stats struct {
 	// Overflow counts hits that were sent because their rule had met too many templates in their container.
 	Overflow int64
 	Rules    map[string]RuleCounts // by rule id
+	// Gone is what rules that are no longer in force suppressed: with it, the sum over all rules never goes down.
+	Gone [NumReasons]int64
 
 	Waiting           int   // alerts that wait for lines after them
 	Hurried           int64 // alerts that went without, because too many waited
@@ -115,6 +121,7 @@ func (e *Engine) Stats() Stats {
 	s.Hurried, s.ContextBytes, s.ContextsForgotten = e.contexts.hurried.Load(), e.contexts.bytes.Load(), e.contexts.evicted.Load()
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	s.Gone = e.gone
 	for id, c := range e.counters {
 		s.Rules[id] = c.load()
 	}

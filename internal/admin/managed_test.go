@@ -299,6 +299,19 @@ func TestTap(t *testing.T) {
 	}
 }
 
+func TestSuppressedNeverGoesDown(t *testing.T) {
+	b := newBench(t, "")
+	b.want(201, "POST", rulesPath, map[string]any{"name": "often", "pattern": "bang", "cooldown": "1h"})
+	b.flush("bang 1", "bang 2", "bang 3")
+	const want = `fluentbit_trigger_suppressed_total{id="t",reason="cooldown"} 2`
+	for _, when := range []string{"while the rule is there", "when it is gone"} {
+		if text := b.want(200, "GET", "/metrics", nil).text; !strings.Contains(text, want) {
+			t.Errorf("%s: no %s", when, want)
+		}
+		b.do("DELETE", rulesPath+"/often", nil, "If-Match", "*")
+	}
+}
+
 func TestMetricsPassPromtool(t *testing.T) {
 	b := newBench(t, "")
 	b.flush("boom 1", "quiet")

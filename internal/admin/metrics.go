@@ -170,7 +170,7 @@ func (s *sink) rules(stats *pipeline.Stats) {
 	ids := slices.SortedFunc(maps.Keys(stats.Engine.Rules), func(a, b string) int {
 		return cmp.Or(cmp.Compare(stats.Engine.Rules[b].Hits, stats.Engine.Rules[a].Hits), cmp.Compare(a, b))
 	})
-	var suppressed [engine.NumReasons]int64
+	suppressed := stats.Engine.Gone
 	var other engine.RuleCounts
 	var otherNanos int64
 	for n, id := range ids {
