@@ -276,13 +276,13 @@ func (k kind) remove(c *console, r *remote, name string) error {
 	})
 }
 
-// toml writes settings as a table of the configuration.
+// toml writes settings as a table of the configuration, with the tables in it. Numbers are json.Number, so that whole ones stay whole.
 func (k kind) toml(settings map[string]any) (string, error) {
 	var text strings.Builder
 	encoder := toml.NewEncoder(&text)
 	encoder.Indent = ""
-	if err := encoder.Encode(settings); err != nil {
+	if err := encoder.Encode(map[string]any{k.noun: []map[string]any{settings}}); err != nil {
 		return "", err
 	}
-	return "[[" + k.noun + "]]\n" + text.String(), nil
+	return text.String(), nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -287,7 +288,9 @@ func (c *console) settings(k kind, o client.Object) error {
 		}
 		text = whole
 	}
-	if err := json.Unmarshal(text, &settings); err != nil {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	if err := decoder.Decode(&settings); err != nil {
 		return err
 	}
 	written, err := k.toml(settings)
