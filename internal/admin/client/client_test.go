@@ -92,6 +92,19 @@ func TestOptionsThatCannotBe(t *testing.T) {
 	}
 }
 
+func TestProblemsTellEachFaultOnceWithItsHint(t *testing.T) {
+	one := &Problem{Detail: `rule "x": severity: "crit": unknown severity (did you mean "critical"?)`, Errors: []ProblemField{
+		{Field: "severity", Detail: `"crit": unknown severity`, Hint: `did you mean "critical"?`},
+	}}
+	if one.Error() != one.Detail {
+		t.Errorf("one fault: %s", one)
+	}
+	two := &Problem{Detail: "2 problems", Errors: []ProblemField{{Field: "cooldwn", Detail: "unknown key", Hint: `did you mean "cooldown"?`}, {Field: "pattern", Detail: "missing )"}}}
+	if want := "2 problems\n  cooldwn: unknown key (did you mean \"cooldown\"?)\n  pattern: missing )"; two.Error() != want {
+		t.Errorf("two faults: %s", two)
+	}
+}
+
 func TestErrorsSayWhatToDo(t *testing.T) {
 	answer := func(status int, kind, body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {

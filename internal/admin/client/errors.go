@@ -73,6 +73,7 @@ type Problem struct {
 type ProblemField struct {
 	Field  string `json:"field,omitempty"`
 	Detail string `json:"detail"`
+	Hint   string `json:"hint,omitempty"`
 }
 
 func (p *Problem) Error() string {
@@ -81,7 +82,7 @@ func (p *Problem) Error() string {
 		text = p.Detail
 	}
 	for _, e := range p.Errors {
-		if e.Detail == p.Detail {
+		if strings.Contains(p.Detail, e.Detail) { // of one problem, the detail tells all
 			continue
 		}
 		text += "\n  "
@@ -89,6 +90,9 @@ func (p *Problem) Error() string {
 			text += e.Field + ": "
 		}
 		text += e.Detail
+		if e.Hint != "" {
+			text += " (" + e.Hint + ")"
+		}
 	}
 	if p.hint != "" {
 		text += "; " + p.hint
