@@ -1,17 +1,22 @@
 package admin
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
 
+// noteWithin bounds how long the audit is waited for.
+const noteWithin = 10 * time.Second
+
 // note adds something that was done to the audit, with what there was before and is after; nil: there is nothing to tell. What was done stays done
-// when the audit cannot be written.
+// when the audit cannot be written, and is told there also when the client is gone.
 func (c *call) note(action, kind, name string, before, after any) {
 	e := store.Entry{Who: c.who, Action: action, Kind: kind, Name: name}
 	if before != nil {
@@ -20,7 +25,9 @@ func (c *call) note(action, kind, name string, before, after any) {
 	if after != nil {
 		e.After, _ = json.Marshal(after)
 	}
-	if err := c.p.Note(c.r.Context(), e); err != nil {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), noteWithin)
+	defer cancel()
+	if err := c.p.Note(ctx, e); err != nil {
 		c.p.Log().Error("a change through the administration is not in the audit", "who", c.who, "action", action, "kind", kind, "name", name, "error", err)
 	}
 }

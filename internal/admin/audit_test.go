@@ -1,10 +1,13 @@
 package admin
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -111,6 +114,46 @@ func TestAReloadIsAuditedWithItsErrors(t *testing.T) {
 }
 
 // TestWhatChangesNothingIsNotAudited asks for what is so already, and for what is refused.
+func TestAChangeIsAuditedWhenItsClientIsGone(t *testing.T) {
+	b := newBench(t, "")
+	b.server.SetBehaviour(receiver.Always(receiver.Reply{Hang: true}))
+	busy, idle := context.WithCancel(t.Context())
+	var readers sync.WaitGroup
+	defer readers.Wait()
+	defer idle()
+	for range 4 { // so that the store is waited for
+		readers.Go(func() {
+			for busy.Err() == nil {
+				_, _ = b.p.Store().Events(busy, 0, 1)
+			}
+		})
+	}
+	for n := 1; n <= 8; n++ {
+		ctx, leave := context.WithCancel(t.Context())
+		defer leave()
+		r, err := http.NewRequestWithContext(ctx, "POST", b.url+"/api/v1/triggers/ops/test", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+token)
+		left := make(chan struct{})
+		go func() {
+			defer close(left)
+			if resp, err := b.client.Do(r); err == nil {
+				_ = resp.Body.Close()
+				t.Error("the test was answered")
+			}
+		}()
+		b.eventually("the receiver has the request", func() bool { return b.server.Len() == n })
+		leave()
+		<-left
+		b.eventually("the test is in the audit", func() bool {
+			all := auditEvents(b, "")
+			return len(all) == n && all[0].what() == "test trigger  ops"
+		})
+	}
+}
+
 func TestWhatChangesNothingIsNotAudited(t *testing.T) {
 	b := newBench(t, "")
 	s := b.want(200, "POST", "/api/v1/silences", map[string]any{"rule": "x", "until": time.Now().Add(time.Hour).Format(time.RFC3339)}).body["id"].(string)
