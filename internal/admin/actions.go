@@ -46,8 +46,11 @@ func redeliver(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	before.DeadLetters = back + left
 	out := redeliverAnswer{back, left}
+	if back == 0 {
+		return out, nil
+	}
+	before.DeadLetters = back + left
 	c.note("redeliver", "dead letter", q.AlertID, before, struct {
 		selectRequest
 		redeliverAnswer
@@ -69,8 +72,11 @@ func dropLetters(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	before.DeadLetters = n
 	out := dropAnswer{n}
+	if n == 0 {
+		return out, nil
+	}
+	before.DeadLetters = n
 	c.note("drop", "dead letter", q.AlertID, before, struct {
 		selectRequest
 		dropAnswer

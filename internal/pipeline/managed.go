@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -331,6 +332,10 @@ func (p *Pipeline) planOne(j *managedJob, plan *managedPlan, now time.Time) erro
 	value, err := c.Make(current.Value)
 	if err != nil {
 		return err
+	}
+	if there && reflect.DeepEqual(value, current.Value) { // a change that changes nothing
+		j.result = current
+		return nil
 	}
 	entry := store.Entry{
 		Who: c.Who, Action: c.Action, Kind: string(c.Kind), Scope: c.Scope, Name: c.Name, Before: masked(c.Kind, current.Value), After: masked(c.Kind, value),
