@@ -117,6 +117,7 @@ func (b *binder) unknownKey(sc scope, n *node, key string, known []string) {
 		return
 	}
 	slices.Sort(known)
+	known = slices.Compact(known) // a list of the binder's own has a field, too
 	switch word := nearest(key, known); word {
 	case "":
 		p.Hint = "known are " + strings.Join(known, ", ")
