@@ -138,7 +138,7 @@ func TestSilenceValidate(t *testing.T) {
 		{Silence{Matchers: Matchers{Rule: "r"}, Until: hour, Author: strings.Repeat("x", 300)}, "is 300 bytes long: at most 256"},
 	} {
 		errs := c.s.Validate()
-		if len(errs) != 1 || !strings.Contains(errs[0].Error(), c.want) {
+		if len(errs) != 1 || !strings.Contains(errs[0].Error(), c.want) || strings.HasPrefix(errs[0].Error(), ":") {
 			t.Errorf("%v, want %q", errs, c.want)
 		}
 	}

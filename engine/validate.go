@@ -25,7 +25,10 @@ func (e *FieldError) Error() string {
 	if e.Value != "" {
 		s += fmt.Sprintf(" %q", e.Value)
 	}
-	s += ": " + e.Message
+	if s != "" { // it is about no field alone otherwise
+		s += ": "
+	}
+	s += e.Message
 	if e.Hint != "" {
 		s += " (" + e.Hint + ")"
 	}
