@@ -36,6 +36,11 @@ func TestEveryPathButHealthWantsAToken(t *testing.T) {
 			t.Errorf("GET %s without a token: %d", path, r.status)
 		}
 	}
+	for _, path := range []string{"/healthz", "/readyz"} {
+		if r := b.do("HEAD", path, nil); r.status != http.StatusOK {
+			t.Errorf("HEAD %s without a token: %d", path, r.status)
+		}
+	}
 	if r := b.do("POST", "/healthz", nil); r.status != http.StatusUnauthorized {
 		t.Errorf("POST /healthz without a token: %d", r.status)
 	}

@@ -32,7 +32,7 @@ type guard struct {
 
 // ServeHTTP lets a request in, or answers why not.
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method == http.MethodGet && g.open(r.URL.Path) {
+	if (r.Method == http.MethodGet || r.Method == http.MethodHead) && g.open(r.URL.Path) {
 		g.next.ServeHTTP(w, r)
 		return
 	}
