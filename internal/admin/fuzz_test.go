@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
@@ -10,7 +11,8 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
 
-// FuzzBodies sends any text as the body of every route that takes one. No answer is a failure of the program, and none shows a secret.
+// FuzzBodies sends any text as the body of every route that takes one. No answer is a failure of the program, none shows a secret, and each has a
+// status that the document names.
 func FuzzBodies(f *testing.F) {
 	for i, seed := range []string{
 		`{"name":"a","pattern":"x"}`, `{"rule":"boom","cooldown":"1m"}`, `{"line":"boom 1"}`, `{"name":"boom","lines":["boom"]}`, `{"all":true}`,
@@ -31,6 +33,7 @@ func FuzzBodies(f *testing.F) {
 			targets = append(targets, rt)
 		}
 	}
+	responses := documented(b)
 	f.Fuzz(func(t *testing.T, n int, body string) {
 		b.t = t
 		if asked++; asked%freshEvery == 1 { // so that what was made by then does not pile up
@@ -42,11 +45,34 @@ func FuzzBodies(f *testing.F) {
 			b.start()
 		}
 		rt := targets[uint(n)%uint(len(targets))]
-		r := b.do(rt.method, parameter.ReplaceAllString(rt.path, "x"), body, "If-Match", "*")
+		path := parameter.ReplaceAllString(rt.path, "x")
+		if rt.method == http.MethodPatch { // there must be something to change, or the body is not read to its end
+			b.do("POST", rulesPath, map[string]any{"name": "x", "pattern": "x"})
+			for _, made := range []map[string]any{{"name": "x", "pattern": "x"}, {"name": "x", "url": "http://192.0.2.1/x"}, {"rule": "x"}} {
+				b.do("POST", strings.TrimSuffix(path, "/x"), made)
+			}
+		}
+		r := b.do(rt.method, path, body, "If-Match", "*")
+		if !responses[fmt.Sprintf("%s %s %d", rt.method, rt.path, r.status)] {
+			t.Errorf("%s %s with %q: the document has no %d", rt.method, rt.path, body, r.status)
+		}
 		if r.status >= 500 && r.status != http.StatusInsufficientStorage || !utf8.ValidString(r.text) || strings.Contains(r.text, "made the program fail") {
 			t.Errorf("%s %s with %q: %d %s", rt.method, rt.path, body, r.status, r.text)
 		}
 	})
+}
+
+// documented returns the responses of the document, each as "METHOD path status".
+func documented(b *bench) map[string]bool {
+	all := map[string]bool{}
+	for path, item := range b.get("/api/v1/openapi.json")["paths"].(map[string]any) {
+		for method, op := range item.(map[string]any) {
+			for status := range op.(map[string]any)["responses"].(map[string]any) {
+				all[strings.ToUpper(method)+" "+path+" "+status] = true
+			}
+		}
+	}
+	return all
 }
 
 // freshEvery is after how many bodies FuzzBodies begins anew.

@@ -413,7 +413,7 @@ func (col collection) routes(path string) []route {
 	if col.scoped {
 		of = " of a workload, which is named by its glob"
 	}
-	change := []int{http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity}
+	change := []int{http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusInsufficientStorage}
 	return []route{
 		{method: "GET", path: path, summary: "The " + col.key + of + ".", params: []param{limitParam, cursorParam}, answer: list, handle: col.list},
 		{method: "POST", path: path, summary: "Makes a " + col.noun + of + ".", body: object(nil), answer: shownObject, status: 201, problems: change, handle: col.create},

@@ -104,12 +104,12 @@ func routes() []route {
 			method: "POST", path: "/api/v1/triggers/{name}/test", summary: "Sends a test alert through a trigger, and tells how it went.",
 			answer: testAnswer{}, handle: testTrigger,
 		},
-		route{method: "PUT", path: "/api/v1/workloads/{workload}/disabled/{rule}", summary: "Turns a global rule off for the workloads of a glob.", problems: []int{409, 422}, handle: disable},
+		route{method: "PUT", path: "/api/v1/workloads/{workload}/disabled/{rule}", summary: "Turns a global rule off for the workloads of a glob.", problems: []int{409, 422, 507}, handle: disable},
 		route{method: "DELETE", path: "/api/v1/workloads/{workload}/disabled/{rule}", summary: "Takes that back.", handle: enable},
 		route{method: "POST", path: "/api/v1/dead-letters/redeliver", summary: "Makes dead letters pending again.", body: selectRequest{}, answer: redeliverAnswer{}, handle: redeliver},
 		route{method: "POST", path: "/api/v1/dead-letters/drop", summary: "Drops dead letters for good.", body: selectRequest{}, answer: dropAnswer{}, handle: dropLetters},
 		route{method: "GET", path: "/api/v1/silences", summary: "The silences.", answer: silencesAnswer{}, handle: silences},
-		route{method: "POST", path: "/api/v1/silences", summary: "Makes a silence, or changes the one of the id.", body: silenceBody{}, answer: silenceBody{}, problems: []int{409, 422}, handle: addSilence},
+		route{method: "POST", path: "/api/v1/silences", summary: "Makes a silence, or changes the one of the id.", body: silenceBody{}, answer: silenceBody{}, problems: []int{409, 422, 507}, handle: addSilence},
 		route{method: "DELETE", path: "/api/v1/silences/{id}", summary: "Ends a silence now.", answer: schema{"type": "object"}, problems: []int{409}, handle: expireSilence},
 		route{method: "GET", path: "/api/v1/audit", summary: "The changes that were made here, newest first.", params: []param{limitParam, cursorParam}, answer: auditAnswer{}, handle: audit},
 		route{
@@ -127,7 +127,7 @@ func routes() []route {
 	all = append(all, ownRules.routes("/api/v1/workloads/{workload}/rules")...)
 	all = append(all, overrides.routes("/api/v1/workloads/{workload}/overrides")...)
 	for i := range all {
-		if all[i].method == http.MethodPost && all[i].body != nil {
+		if all[i].body != nil {
 			all[i].problems = append(all[i].problems, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 		}
 	}
