@@ -142,6 +142,9 @@ func TestSilenceFromAlert(t *testing.T) {
 	b.press("j", "j", "s")
 	b.shows("dialog[open]", "Silence")
 	b.shot("silence")
+	if got := b.text(`[...document.querySelectorAll('dialog [type=checkbox]')].map(box => box.value).join()`); got != "debug,info,warning,error,critical" {
+		t.Errorf("the severities to choose are %s", got)
+	}
 	b.tabTo("dialog select")
 	b.press("4") // "4 hours"
 	b.press(kb.Tab, "n", "o", "i", "s", "y", kb.Enter)
@@ -278,6 +281,10 @@ func TestTryALine(t *testing.T) {
 // TestSortRules sorts by a header, which tells the order to screen readers.
 func TestSortRules(t *testing.T) {
 	_, b := open(t, "rules")
+	b.shows("main", "http-5xx")
+	if !b.is(`[...document.querySelectorAll('.shares')].every(bar => bar.childElementCount === bar.nextElementSibling.innerText.split(', ').length)`) {
+		t.Error("a bar does not show each reason for which hits were held back")
+	}
 	b.tabTo("[data-key=sort-cost]")
 	b.press(kb.Enter)
 	if got := b.text(`document.querySelector('th[aria-sort]').innerText + document.querySelector('th[aria-sort]').getAttribute('aria-sort') + document.querySelector('tbody th').innerText`); !strings.HasPrefix(got, "Time") || !strings.Contains(got, "descendinghttp-5xx") {

@@ -70,7 +70,7 @@ export function openSilence(start, create) {
   return open('Silence', (close) => {
     const input = (name, extra) => h('input', { type: 'text', value: start[name] ?? '', spellcheck: 'false', autocomplete: 'off', ...extra });
     const fields = { rule: input('rule', { autofocus: true }), workload: input('workload'), container: input('container'), message: input('message'), comment: input('comment') };
-    const boxes = ['info', 'warning', 'error', 'critical'].map((name) => h('input', { type: 'checkbox', id: unique('severity'), value: name, checked: start.severity?.includes(name) }));
+    const boxes = ['debug', 'info', 'warning', 'error', 'critical'].map((name) => h('input', { type: 'checkbox', id: unique('severity'), value: name, checked: start.severity?.includes(name) }));
     const choice = h('select', null, lengths.map(([words, minutes]) => h('option', { value: String(minutes), selected: minutes === 60 }, words)));
     return form([
       h('p', null, 'Hits that all of these match make no alert until the silence ends. They are counted, and the next alert tells how many there were.'),

@@ -10,7 +10,7 @@ export const title = 'Rules';
 export const keyHelp = [];
 
 const sorting = { key: 'hits', down: true };
-const heldBack = ['cooldown', 'rate_limit', 'threshold', 'silence', 'inhibited', 'known', 'dry_run'];
+const heldBack = ['cooldown', 'rate_limit', 'threshold', 'silence', 'inhibited', 'known', 'expected', 'dry_run'];
 
 const columns = [
   { key: 'name', name: 'Rule', wide: true, value: (r) => r.name },
