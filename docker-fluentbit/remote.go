@@ -27,6 +27,9 @@ type remote struct {
 	Output    string        `short:"o" enum:"text,json" default:"text" help:"text, or json: the answer of the API."`
 }
 
+// defaultTimeout is the default of remote.Timeout.
+const defaultTimeout = 15 * time.Second
+
 // tokenVariable holds a token. It is no flag, since others can read a command line.
 const tokenVariable = "FLUENTBIT_TRIGGER_TOKEN"
 

@@ -137,11 +137,18 @@ type triggersTestCommand struct {
 // Help says how it differs from trigger test.
 func (triggersTestCommand) Help() string {
 	return "The running instance sends the alert: its network, its secrets, its settings in force. To try files before they are used, from here and without an instance, " +
-		"see \"docker-fluentbit trigger test\".\n\nExample: docker-fluentbit triggers test ops --timeout 1m"
+		"see \"docker-fluentbit trigger test\". A target that is silent is waited for as long as its timeout and its retries say, and 50 s at most.\n\n" +
+		"Example: docker-fluentbit triggers test ops"
 }
+
+// testTimeout is how long a test is waited for by default: longer than the instance waits for the target, so that it is the one that tells.
+const testTimeout = 65 * time.Second
 
 // Run has a test alert sent.
 func (cmd *triggersTestCommand) Run(c *console) error {
+	if cmd.Timeout == defaultTimeout {
+		cmd.Timeout = testTimeout
+	}
 	delivered := true
 	request := client.Request{Method: http.MethodPost, Path: triggerKind.path + client.Path(cmd.Name) + "/test"}
 	err := ask(c, &cmd.remote, request, func(t *client.Test) error {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/test/receiver"
 )
 
 const rulesPath = "/api/v1/rules"
@@ -194,6 +196,16 @@ func TestManagedTriggers(t *testing.T) {
 	audit := b.want(200, "GET", "/api/v1/audit", nil)
 	if len(audit.list("audit")) != 4 || !strings.Contains(audit.text, "X-Other") {
 		t.Errorf("audit: %s", audit.text)
+	}
+}
+
+func TestATestOfASilentTargetIsAnswered(t *testing.T) {
+	b := newBench(t, "")
+	b.registry.opt.TestWithin = 200 * time.Millisecond
+	b.server.SetBehaviour(receiver.Always(receiver.Reply{Hang: true}))
+	r := b.want(200, "POST", "/api/v1/triggers/ops/test", nil)
+	if r.body["outcome"] != "retry later" || r.body["detail"] != "given up before an answer came" || r.body["attempts"] != 1.0 || r.body["took_ms"].(float64) < 200 {
+		t.Errorf("test: %s", r.text)
 	}
 }
 

@@ -39,6 +39,8 @@ type Options struct {
 	Version string
 	// Default is where an instance listens whose settings do not say; "" is nowhere.
 	Default string
+	// TestWithin bounds a test of a trigger, so that it is over before its answer would be late; 0: 50 s.
+	TestWithin time.Duration
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
 }
@@ -56,6 +58,9 @@ type Instance struct {
 func NewRegistry(o Options) *Registry {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.TestWithin == 0 {
+		o.TestWithin = listen.WriteTimeout - 10*time.Second
 	}
 	return &Registry{opt: o, doors: map[string]*door{}, at: map[string]*door{}, waiting: map[*Instance]listen.Settings{}}
 }
