@@ -20,7 +20,7 @@ const (
 	MaxBody = 1 << 20
 
 	maxConnections    = 256
-	maxHeader         = 16 << 10
+	maxHeader         = 12 << 10 // net/http reads 4 KiB beyond: 16 KiB
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 30 * time.Second
 	// WriteTimeout is how long an answer may take, from the end of the request's header on. A stream extends its own.
