@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
@@ -244,7 +245,12 @@ func silenceRefusal(err error) error {
 	case errors.As(err, &bad):
 		p := problem(http.StatusUnprocessableEntity, "%v", err)
 		for i := range bad.Fields {
-			p.Errors = append(p.Errors, ProblemField{Field: bad.Fields[i].Field, Detail: bad.Fields[i].Error(), Hint: bad.Fields[i].Hint})
+			f := &bad.Fields[i]
+			detail := f.Message
+			if f.Value != "" {
+				detail = strconv.Quote(f.Value) + ": " + detail
+			}
+			p.Errors = append(p.Errors, ProblemField{Field: f.Field, Detail: detail, Hint: f.Hint})
 		}
 		return p
 	case errors.Is(err, pipeline.ErrNoSilence):

@@ -243,6 +243,10 @@ func TestSilences(t *testing.T) {
 	}
 	b.want(422, "POST", "/api/v1/silences", map[string]any{"rule": "boom"})
 	b.want(422, "POST", "/api/v1/silences", map[string]any{"until": until})
+	wrong := b.want(422, "POST", "/api/v1/silences", map[string]any{"message": "(", "until": until}).list("errors")
+	if len(wrong) != 1 || wrong[0]["field"] != "message" || !strings.HasPrefix(wrong[0]["detail"].(string), `"(": not a regular expression`) {
+		t.Errorf("errors %v", wrong)
+	}
 	b.want(200, "DELETE", "/api/v1/silences/"+s.body["id"].(string), nil)
 	b.want(404, "DELETE", "/api/v1/silences/si_nobody", nil)
 	b.flush("boom 2")

@@ -42,6 +42,7 @@ type failure struct {
 	status int
 	title  string
 	detail string
+	errors []object
 }
 
 func startAPI(t *testing.T, token string) *api {
@@ -79,7 +80,7 @@ func (a *api) called(what string) []object {
 
 func (a *api) serve(w http.ResponseWriter, r *http.Request) {
 	if a.token != "" && r.Header.Get("Authorization") != "Bearer "+a.token {
-		problem(w, failure{http.StatusUnauthorized, "a token is needed", ""})
+		problem(w, failure{http.StatusUnauthorized, "a token is needed", "", nil})
 		return
 	}
 	if r.URL.Path == "/api/v1/alerts/stream" {
@@ -101,7 +102,7 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	a.mu.Unlock()
 	if !ok {
-		problem(w, failure{http.StatusNotFound, "there is no such thing", what})
+		problem(w, failure{http.StatusNotFound, "there is no such thing", what, nil})
 		return
 	}
 	if f, bad := answer.(failure); bad {
@@ -115,7 +116,7 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request) {
 func problem(w http.ResponseWriter, f failure) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(f.status)
-	_ = json.NewEncoder(w).Encode(object{"title": f.title, "status": f.status, "detail": f.detail})
+	_ = json.NewEncoder(w).Encode(object{"title": f.title, "status": f.status, "detail": f.detail, "errors": f.errors})
 }
 
 func (a *api) stream(w http.ResponseWriter, r *http.Request) {

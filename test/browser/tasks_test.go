@@ -164,12 +164,15 @@ func TestSilenceFromAlert(t *testing.T) {
 		t.Error("focus did not return to the alert")
 	}
 	// What the server refuses is told in the dialog, which stays.
-	b.allow("400")
-	a.set("POST /api/v1/silences", failure{400, "bad silence", `silence: message: error parsing regexp: missing closing )`})
+	b.allow("422")
+	a.set("POST /api/v1/silences", failure{422, "Unprocessable Entity", `silence: message "(": missing closing )`, []object{{"field": "message", "detail": `"(": missing closing )`}}})
 	b.press("s")
 	b.shows("dialog[open]", "Silence")
 	b.press(kb.Enter)
 	b.shows("dialog .wrong", "missing closing )")
+	if n := b.text(`String(document.querySelectorAll('dialog .wrong p').length)`); n != "1" {
+		t.Errorf("one fault is told %s times", n)
+	}
 	b.press(kb.Escape)
 	b.until(`document.querySelector('dialog') === null`)
 }
@@ -326,7 +329,7 @@ func TestKeyboardFindsItsWay(t *testing.T) {
 func TestTroubleIsTold(t *testing.T) {
 	a, b := open(t, "now")
 	b.allow("500")
-	a.set("GET /api/v1/stats", failure{500, "the store cannot be read", "store: disk I/O error"})
+	a.set("GET /api/v1/stats", failure{500, "the store cannot be read", "store: disk I/O error", nil})
 	b.press("r")
 	b.shows("#trouble", "store: disk I/O error")
 	b.shows(".alert", "go-panic")

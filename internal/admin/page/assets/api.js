@@ -10,8 +10,8 @@ export class Problem extends Error {
   }
 }
 
-/** Everything that is wrong, one text a line. */
-export const told = (error) => [error.message, ...(error.errors ?? []).map((e) => [e.field, e.detail].filter(Boolean).join(': ')).filter((t) => t !== error.message)];
+/** Everything that is wrong, one text a line. What the message tells already is not told again. */
+export const told = (error) => [error.message, ...(error.errors ?? []).filter((e) => !error.message.includes(e.detail)).map((e) => [e.field, e.detail].filter(Boolean).join(': '))];
 
 const state = { ask: undefined, asking: undefined, instance: '', guarded: undefined };
 
