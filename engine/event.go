@@ -26,6 +26,9 @@ var eventNames = []string{
 	"unpause", "update",
 }
 
+// EventFields lists the fields of an event. A hit has those that its event has as captures, beside what its pattern names.
+func EventFields() []string { return slices.Clone(eventFields[:]) }
+
 // EventNames lists what can happen to a container, as Docker names it. A name holds all of its kinds: "health_status" any status.
 func EventNames() []string { return slices.Clone(eventNames) }
 

@@ -145,11 +145,14 @@ func (l *linter) output(r *rule) {
 	if r.sets("summary") || r.sets("pattern") {
 		re, err := regexp.Compile(s.Pattern)
 		for _, m := range captureName.FindAllStringSubmatch(s.Summary, -1) {
-			if err != nil || re.SubexpIndex(m[1]) >= 0 {
+			if err != nil || re.SubexpIndex(m[1]) >= 0 || len(s.Event) > 0 && slices.Contains(engine.EventFields(), m[1]) {
 				continue
 			}
 			hint := "the rule has no pattern"
-			if s.Pattern != "" {
+			switch {
+			case len(s.Event) > 0:
+				hint = "an event has " + strings.Join(engine.EventFields(), ", ")
+			case s.Pattern != "":
 				hint = "its groups are named (?P<NAME>…)"
 			}
 			field := "summary"
