@@ -42,6 +42,8 @@ func New(host string) (*Client, error) {
 		transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }}
 		options = []sdk.Opt{sdk.WithHTTPClient(&http.Client{Transport: transport}), sdk.WithHost("http://docker.example.com"),
 			sdk.WithDialContext(func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }), sdk.WithAPIVersionNegotiation()}
+	case strings.Contains(host, "@") && !strings.HasPrefix(host, "unix://") && !strings.HasPrefix(host, "npipe://"):
+		return nil, fmt.Errorf("docker host %q: only ssh:// takes a user, and nothing a password: a certificate says who one is", redacted(host))
 	case host != "":
 		options = append(options, sdk.WithHost(host))
 	}
@@ -50,6 +52,24 @@ func New(host string) (*Client, error) {
 		return nil, fmt.Errorf("docker client: %w", err)
 	}
 	return &Client{c}, nil
+}
+
+// redacted returns a host as errors may name it, also one that is no URL.
+func redacted(host string) string {
+	at := strings.LastIndexByte(host, '@')
+	if at < 0 {
+		return host
+	}
+	scheme, user, ok := strings.Cut(host[:at], "://")
+	if !ok {
+		scheme, user = "", host[:at]
+	} else {
+		scheme += "://"
+	}
+	if name, _, secret := strings.Cut(user, ":"); secret {
+		user = name + ":xxxxx"
+	}
+	return scheme + user + host[at:]
 }
 
 // Close closes idle connections.

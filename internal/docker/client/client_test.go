@@ -175,8 +175,11 @@ func TestSSH(t *testing.T) {
 	}
 }
 
-func TestSSHHostsThatAreRefused(t *testing.T) {
-	for _, host := range []string{"ssh://", "ssh://-oProxyCommand=x", "ssh://-l@host", "ssh://me:secret@host", "ssh://host?x=1", "ssh://host#x"} {
+func TestHostsThatAreRefused(t *testing.T) {
+	for _, host := range []string{
+		"ssh://", "ssh://-oProxyCommand=x", "ssh://-l@host", "ssh://me:secret@host", "ssh://host?x=1", "ssh://host#x", "ssh://me:secret@host:no",
+		"ssh://me:a/secret@host", "ssh://me:%secret@host", "tcp://me:secret@host:2375", "tcp://me:secret@host:no", "http://me:secret@host", "me:secret@host", "host",
+	} {
 		if _, err := client.New(host); err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v", host, err)
 		}

@@ -16,15 +16,12 @@ import (
 // dialSSH returns what connects to the engine of another machine: it runs ssh, and there "docker system dial-stdio", as the Docker CLI
 // does. Keys, agents, jump hosts and known hosts are ssh's own business.
 func dialSSH(host string) (func(context.Context) (net.Conn, error), error) {
-	u, err := url.Parse(host)
-	if err != nil {
-		return nil, fmt.Errorf("docker host: %w", err)
-	}
-	if u.Hostname() == "" || strings.HasPrefix(u.Hostname(), "-") || strings.HasPrefix(u.User.Username(), "-") {
-		return nil, fmt.Errorf("docker host %q: want ssh://[user@]host[:port]", u.Redacted())
+	u, err := url.Parse(host) // its error would tell the password
+	if err != nil || u.Hostname() == "" || strings.HasPrefix(u.Hostname(), "-") || strings.HasPrefix(u.User.Username(), "-") {
+		return nil, fmt.Errorf("docker host %q: want ssh://[user@]host[:port]", redacted(host))
 	}
 	if _, secret := u.User.Password(); secret || u.RawQuery != "" || u.Fragment != "" {
-		return nil, fmt.Errorf("docker host %q: ssh takes no password, query or fragment here", u.Redacted())
+		return nil, fmt.Errorf("docker host %q: ssh takes no password, query or fragment here", redacted(host))
 	}
 	args := []string{"-o", "ConnectTimeout=30", "-T"}
 	if name := u.User.Username(); name != "" {
