@@ -49,7 +49,8 @@ type Options struct {
 	Sink func(ctx context.Context, b *Batch) error
 	// Happened takes what happens to containers, as Sink takes lines, one at a time. nil: nobody wants to know.
 	Happened func(ctx context.Context, o *Occurrence) error
-	// Meet is told of a container before its log is read, and may wait until ctx ends; Leave, when it is followed no more. nil: nobody is told.
+	// Meet is told of a container before its log is read, and again before lines have another name of it; it may wait until ctx ends. Leave is told
+	// when it is followed no more. nil: nobody is told.
 	Meet  func(ctx context.Context, c *Container, s *engine.Source)
 	Leave func(id string)
 	// Notice is told of lines that cannot be had. It must not wait.

@@ -1,13 +1,16 @@
 package docker_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker/dockertest"
 )
@@ -83,10 +86,19 @@ func TestWhichContainersAndWhoseTheyAre(t *testing.T) {
 	}
 }
 
+// TestRename wants lines by the new name, and none before Options.Meet was told of it.
 func TestRename(t *testing.T) {
 	b := newBench(t)
-	c := b.daemon.Run(web())
-	b.run(b.options())
+	c, o := b.daemon.Run(web()), b.options()
+	var met sync.Map // by workload
+	o.Meet = func(_ context.Context, _ *docker.Container, s *engine.Source) { met.Store(s.Workload, true) }
+	o.Sink = func(ctx context.Context, batch *docker.Batch) error {
+		if _, ok := met.Load(batch.Source.Workload); !ok {
+			t.Errorf("lines of %s, which Meet was not told of", batch.Source.Workload)
+		}
+		return b.take(ctx, batch)
+	}
+	b.run(o)
 	c.Stdout("as web")
 	b.wants("web", "as web")
 	c.Rename("www")

@@ -113,10 +113,24 @@ func (m *Manager) reconsider(ctx context.Context, t *tail) {
 				t.over.Store(true)
 				t.end()
 			default:
-				t.source.Store(source(&c, m.opt.Host))
+				t.identify(ctx, &c)
 			}
 		})
 	})
+}
+
+// identify puts a container's names in force. Its lines wait until what depends on them is as well.
+func (t *tail) identify(ctx context.Context, c *Container) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := source(c, t.m.opt.Host)
+	if t.m.opt.Meet != nil {
+		t.m.opt.Meet(ctx, c, s)
+	}
+	t.source.Store(s)
+	if t.m.opt.Leave != nil && State(t.state.Load()) == Gone { // it ended meanwhile
+		t.m.opt.Leave(t.id)
+	}
 }
 
 // notify counts and tells a notice.
