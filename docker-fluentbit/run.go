@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -46,6 +47,9 @@ func (cmd *runCommand) Run(c *console) error {
 	if err != nil {
 		return err
 	}
+	if since > time.Now().UnixNano() {
+		return fmt.Errorf("--since: %q lies ahead: what is written until then would never be read", cmd.Since)
+	}
 	if cmd.Tail < 0 {
 		return fmt.Errorf("--tail: %d must not be negative", cmd.Tail)
 	}
@@ -70,7 +74,7 @@ func (cmd *runCommand) Run(c *console) error {
 	})
 	if err != nil {
 		var refused *pipeline.ConfigError
-		if errors.As(err, &refused) {
+		if errors.As(err, &refused) && !slices.ContainsFunc(refused.Problems, func(p config.Problem) bool { return p.Unusable }) {
 			return &codeError{exitRules, err.Error()}
 		}
 		return err
