@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/docker/dockertest"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
@@ -124,6 +125,33 @@ func TestContextEndpoint(t *testing.T) {
 	set := map[string]string{}
 	if err := far.apply(func(key, value string) error { set[key] = value; return nil }); err != nil || set["DOCKER_TLS_VERIFY"] != "1" || set["DOCKER_CERT_PATH"] != far.certPath {
 		t.Errorf("%v, %v", set, err)
+	}
+}
+
+// TestEngineOfTheContext reaches the engine that the Docker context in use names, unless another one is named.
+func TestEngineOfTheContext(t *testing.T) {
+	daemon, dir := dockertest.Start(t), t.TempDir()
+	sum := sha256.Sum256([]byte("far"))
+	meta := filepath.Join(dir, "contexts", "meta", hex.EncodeToString(sum[:]))
+	if err := os.MkdirAll(meta, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	text := `{"Endpoints":{"docker":{"Host":"` + daemon.Host() + `"}}}`
+	if err := os.WriteFile(filepath.Join(meta, "meta.json"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("DOCKER_HOST", "")
+	t.Setenv("DOCKER_CONFIG", dir)
+	t.Setenv("DOCKER_CONTEXT", "far")
+	for host, reached := range map[string]bool{"": true, "unix://" + filepath.Join(dir, "missing.sock"): false} {
+		c, err := engineAt(host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Ping(t.Context()); (err == nil) != reached {
+			t.Errorf("%q: %v", host, err)
+		}
+		_ = c.Close() // it was read from only
 	}
 }
 

@@ -9,7 +9,24 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/docker/client"
 )
+
+// engineAt returns a client of the engine at host; without a host, of that of the Docker context in use.
+func engineAt(host string) (*client.Client, error) {
+	if host == "" {
+		e, err := contextEndpoint(os.Getenv)
+		if err == nil {
+			err = e.apply(os.Setenv)
+		}
+		if err != nil {
+			return nil, err
+		}
+		host = e.host
+	}
+	return client.New(host)
+}
 
 // endpoint is an engine as a Docker context tells it.
 type endpoint struct {

@@ -15,7 +15,6 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
-	"github.com/tinyforge/fluentbit-trigger/internal/docker/client"
 	"github.com/tinyforge/fluentbit-trigger/internal/replay"
 )
 
@@ -29,7 +28,7 @@ type logFlags struct {
 	Timezone  string   `default:"UTC" placeholder:"ZONE" help:"The zone of times that name none, such as Europe/Vienna or Local. Default: UTC."`
 	Since     string   `placeholder:"TIME" help:"Leave out lines before: RFC 3339, seconds since 1970, or a length of time such as 24h ago."`
 	Until     string   `placeholder:"TIME" help:"Leave out lines from then on."`
-	Host      string   `short:"H" env:"DOCKER_HOST" placeholder:"URL" help:"The engine that docker://NAME means: unix://, tcp:// or ssh://."`
+	Host      string   `short:"H" env:"DOCKER_HOST" placeholder:"URL" help:"The engine that docker://NAME means: unix://, tcp:// or ssh://. Default: that of the Docker context in use."`
 }
 
 // options returns what the flags say. The command closes nothing of it: the set that it opens does.
@@ -60,7 +59,7 @@ func (f *logFlags) options(now time.Time, records chunk.Settings) (replay.Option
 	if o.Until != 0 && o.Until <= o.Since {
 		return o, errors.New("--until: is not later than --since")
 	}
-	o.Engine = func() (docker.API, error) { return client.New(f.Host) }
+	o.Engine = func() (docker.API, error) { return engineAt(f.Host) }
 	return o, nil
 }
 

@@ -17,7 +17,6 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/admin"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
-	"github.com/tinyforge/fluentbit-trigger/internal/docker/client"
 	"github.com/tinyforge/fluentbit-trigger/internal/logging"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
@@ -53,17 +52,7 @@ func (cmd *runCommand) Run(c *console) error {
 	if cmd.Tail < 0 {
 		return fmt.Errorf("--tail: %d must not be negative", cmd.Tail)
 	}
-	if cmd.Host == "" {
-		engine, err := contextEndpoint(os.Getenv)
-		if err == nil {
-			err = engine.apply(os.Setenv)
-		}
-		if err != nil {
-			return err
-		}
-		cmd.Host = engine.host
-	}
-	api, err := client.New(cmd.Host)
+	api, err := engineAt(cmd.Host)
 	if err != nil {
 		return err
 	}
