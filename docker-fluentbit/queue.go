@@ -13,7 +13,7 @@ import (
 )
 
 type queueCommand struct {
-	Store string `required:"" type:"path" placeholder:"FILE" help:"The store's file: what the store parameter names, or /var/lib/fluentbit-trigger/ID.db."`
+	Store string `required:"" type:"path" env:"FLUENTBIT_TRIGGER_STORE" placeholder:"FILE" help:"The store's file: what the store parameter names, or /var/lib/fluentbit-trigger/ID.db."`
 
 	List      queueListCommand      `cmd:"" help:"List the triggers with what is pending, and the dead letters."`
 	Show      queueShowCommand      `cmd:"" help:"Show a dead letter with its alert."`

@@ -18,7 +18,7 @@ type triggerCommand struct {
 
 type triggerTestCommand struct {
 	Name  string   `arg:"" complete:"trigger" help:"The trigger's name."`
-	Files []string `short:"c" name:"config" required:"" help:"TOML files, folders or globs."`
+	Files []string `short:"c" name:"config" required:"" env:"FLUENTBIT_TRIGGER_CONFIG" help:"TOML files, folders or globs."`
 }
 
 // Help gives an example.
