@@ -117,6 +117,8 @@ func (p *problems) text(r *RuleSettings) {
 			fe := FieldError{Field: "where." + path, Value: r.Where[path], Message: err.Error()}
 			fe.Message, fe.Hint = explainRegexp(err)
 			*p = append(*p, fe)
+		} else {
+			p.eventField(r, "where."+path, r.Where[path], path)
 		}
 	}
 	for _, name := range r.Event {
@@ -170,10 +172,20 @@ func (p *problems) value(r *RuleSettings, field, word string) bool {
 		return true
 	}
 	path, ok := strings.CutPrefix(word, "field.")
-	if ok && path == "" {
+	switch {
+	case ok && path == "":
 		p.add(field, word, "names no field")
+	case ok:
+		p.eventField(r, field, word, path)
 	}
 	return ok
+}
+
+// eventField refuses a field that no event has.
+func (p *problems) eventField(r *RuleSettings, field, value, name string) {
+	if len(r.Event) > 0 && !slices.Contains(eventFields[:], name) {
+		p.hint(field, value, fmt.Sprintf("an event has no field %q", name), "it has "+strings.Join(eventFields[:], ", "))
+	}
 }
 
 func (p *problems) cooldownBy(r *RuleSettings, by string) {

@@ -36,11 +36,21 @@ func TestRuleValidate(t *testing.T) {
 		{func(r *RuleSettings) { r.Summary = "{{ .Nothing }}" }, "summary"},
 		{func(r *RuleSettings) { r.Summary = "{{" }, "summary"},
 		{func(r *RuleSettings) { r.Labels = map[string]string{"": "x"} }, "a label's name must not be empty"},
-		{func(r *RuleSettings) { r.Event, r.Stream, r.Context = []string{"die"}, "", Context{Before: 3} }, "context: an event belongs to no stream"},
-		{func(r *RuleSettings) { r.Event, r.Stream, r.Context = []string{"die"}, "", Context{After: 3} }, "context: an event belongs to no stream"},
+		{func(r *RuleSettings) {
+			r.Event, r.Stream, r.CooldownBy, r.Context = []string{"die"}, "", nil, Context{Before: 3}
+		}, "context: an event belongs to no stream"},
+		{func(r *RuleSettings) {
+			r.Event, r.Stream, r.CooldownBy, r.Context = []string{"die"}, "", nil, Context{After: 3}
+		}, "context: an event belongs to no stream"},
 		{func(r *RuleSettings) {
 			r.Event, r.Stream, r.CooldownBy = []string{"die"}, "", []string{"capture.exit_code"}
 		}, "(it is a field of the event: field.exit_code)"},
+		{func(r *RuleSettings) {
+			r.Event, r.Stream, r.Where = []string{"die"}, "", map[string]string{"exitcode": "!=0"}
+		}, `where.exitcode "!=0": an event has no field "exitcode" (it has event, exit_code, signal, old_name, recovered)`},
+		{func(r *RuleSettings) {
+			r.Event, r.Stream, r.CooldownBy = []string{"die"}, "", []string{"field.exit"}
+		}, `cooldown_by "field.exit": an event has no field "exit"`},
 		{func(r *RuleSettings) { r.Pattern = strings.Repeat("a", maxPatternLen+1) }, "at most 65536"},
 	}
 	for _, c := range cases {
