@@ -80,6 +80,25 @@ func TestMissedEventsAreFound(t *testing.T) {
 	_ = old
 }
 
+// TestAnEndForWantOfMemoryUnheard is found with what it was for, unless the container runs again.
+func TestAnEndForWantOfMemoryUnheard(t *testing.T) {
+	b := newBench(t)
+	c, again := b.daemon.Run(web()), b.daemon.Run(dockertest.Container{Name: "again"})
+	b.run(b.options())
+	b.daemon.Down()
+	c.OutOfMemory()
+	again.OutOfMemory()
+	again.Start()
+	b.daemon.Up()
+	want := []string{"container again: die (found)", "container web: die, exit code 137 (found)", "container web: oom (found)"}
+	b.eventually("the ends are found", func() bool { return len(b.occurred("die", "oom")) >= len(want) })
+	got := b.occurred("die", "oom")
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // TestAHealthThatChangedUnheard is found by comparing.
 func TestAHealthThatChangedUnheard(t *testing.T) {
 	b := newBench(t)

@@ -326,6 +326,9 @@ func truncated(t *testing.T, e *engine, f *follower) {
 	e.runs(name)
 	f.start()
 	f.wants("web", generated(2, 40)...)
+	if told := f.told(); !slices.Equal(told, []docker.NoticeKind{docker.NoticeGap}) {
+		t.Errorf("notices %v, want a gap", told)
+	}
 }
 
 // proxyCuts has a proxy in front of the engine that cuts every connection every two seconds.

@@ -63,6 +63,7 @@ type Container struct {
 	running, started, dead  bool
 	finished                time.Time
 	exitCode                int
+	oom                     bool
 	health                  string
 	created                 time.Time
 	records                 []entry
@@ -262,6 +263,15 @@ func (c *Container) Die() { c.Exit(0) }
 // Exit ends the container with a code; open streams end.
 func (c *Container) Exit(code int) { c.set(false, "die", "exitCode", strconv.Itoa(code)) }
 
+// OutOfMemory ends the container because it took too much memory.
+func (c *Container) OutOfMemory() {
+	c.d.mu.Lock()
+	c.oom = true
+	c.d.tell(c, "oom")
+	c.d.mu.Unlock()
+	c.Exit(137)
+}
+
 func (c *Container) set(running bool, action string, attributes ...string) {
 	c.d.mu.Lock()
 	defer c.d.mu.Unlock()
@@ -270,7 +280,7 @@ func (c *Container) set(running bool, action string, attributes ...string) {
 		c.exitCode, _ = strconv.Atoi(attributes[1])
 	}
 	if running {
-		c.exitCode = 0
+		c.exitCode, c.oom = 0, false
 	}
 	c.running, c.started = running, c.started || running
 	c.d.tell(c, action, attributes...)
@@ -432,7 +442,7 @@ func (d *Daemon) handler() http.Handler {
 		}
 		answer(w, map[string]any{
 			"Id": c.ID, "Name": "/" + c.Name, "Created": c.created.Format(time.RFC3339Nano),
-			"State": map[string]any{"Running": c.running, "Status": c.state(), "StartedAt": startedAt, "ExitCode": c.exitCode,
+			"State": map[string]any{"Running": c.running, "Status": c.state(), "StartedAt": startedAt, "ExitCode": c.exitCode, "OOMKilled": c.oom,
 				"FinishedAt": c.finished.Format(time.RFC3339Nano), "Health": map[string]any{"Status": c.health}},
 			"Config":     map[string]any{"Image": c.Image, "Labels": c.Labels, "Tty": c.TTY},
 			"HostConfig": map[string]any{"LogConfig": map[string]any{"Type": c.Driver, "Config": c.Options}},
