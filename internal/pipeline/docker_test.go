@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk/chunktest"
@@ -157,6 +158,28 @@ func TestRulesOfLabels(t *testing.T) {
 	if n := hits(); n != 3 {
 		t.Errorf("%d hits, want 3", n)
 	}
+}
+
+// TestLabelsThatMakeNoRules keep no container's log waiting, and make some when that is switched on.
+func TestLabelsThatMakeNoRules(t *testing.T) {
+	b := newBench(t)
+	p := b.start(b.options(b.document(rule("boom", "^boom"))))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	p.reloading.Lock() // nothing can be compiled
+	p.Meet(ctx, &docker.Container{ID: "c1", Name: "c1", Labels: map[string]string{"fluentbit-trigger.rule.r.keywords": "x"}},
+		&engine.Source{Kind: "log", Workload: "c1", Container: engine.Container{ID: "c1"}})
+	p.reloading.Unlock()
+	if ctx.Err() != nil {
+		t.Error("its log waited for rules to be compiled")
+	}
+	has := func() bool { _, ok := p.engine.Stats().Rules["r@c1"]; return ok }
+	if has() {
+		t.Error("there is a rule")
+	}
+	b.write(b.document(rule("boom", "^boom") + "[labels]\nrules = true\n"))
+	p.Reload()
+	b.eventually("there is the rule", has)
 }
 
 // TestManyContainersWithRules are compiled together.

@@ -49,7 +49,8 @@ func (l *labelRules) wish() {
 	}
 }
 
-// Meet takes the rules that a container's labels make, and returns when they are in force, or ctx ends. It is a docker.Options.Meet.
+// Meet takes the rules that a container's labels make, and returns when they are in force, or ctx ends; at once when
+// labels make no rules. It is a docker.Options.Meet.
 func (p *Pipeline) Meet(ctx context.Context, c *docker.Container, s *engine.Source) {
 	labels := map[string]string{}
 	for k, v := range c.Labels {
@@ -72,6 +73,9 @@ func (p *Pipeline) Meet(ctx context.Context, c *docker.Container, s *engine.Sour
 	l.waiting = append(l.waiting, done)
 	l.mu.Unlock()
 	l.wish()
+	if !p.Settings().Labels.Rules {
+		return
+	}
 	select {
 	case <-done:
 	case <-ctx.Done():
