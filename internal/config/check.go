@@ -85,7 +85,7 @@ func (l *loader) reportRule(p *part, errs []engine.FieldError) {
 			hint = didYouMean(e.Value, engine.EqualNames())
 		case e.Field == "event":
 			hint = didYouMean(e.Value, engine.EventNames())
-		case e.Field == "absent_from":
+		case e.Field == "absent_from" && !slices.Contains(engine.AbsentFromNames(), e.Value):
 			hint = didYouMean(e.Value, engine.AbsentFromNames())
 		}
 		l.report(p, e.Field, e.Value, e.Message, hint)
