@@ -17,6 +17,17 @@ type finder struct {
 	files   []found
 	seen    map[string]bool // by their real paths
 	folders []string        // that nothing was found in
+	missed  []missed
+}
+
+// missed is a file or a folder that a folder or a glob named, and that cannot be read.
+type missed struct {
+	path string
+	err  error
+}
+
+func (f *finder) miss(path string, err error) {
+	f.missed = append(f.missed, missed{path, unwrapped(err)})
 }
 
 // found is a file to be read.
@@ -44,13 +55,16 @@ func (f *finder) add(input string) error {
 		return errors.New("no file matches")
 	}
 	for _, path := range matches {
-		if info, err := os.Stat(path); err == nil && info.IsDir() {
+		info, err := os.Stat(path)
+		switch {
+		case err != nil:
+		case info.IsDir():
 			err = f.addFolder(path)
-			if err != nil {
-				return err
-			}
-		} else if err := f.addFile(path, false); err != nil {
-			return err
+		default:
+			err = f.addFile(path, false)
+		}
+		if err != nil {
+			f.miss(path, err)
 		}
 	}
 	return nil
@@ -63,7 +77,8 @@ func (f *finder) addFolder(root string) error {
 		switch {
 		case err != nil && path == root:
 			return unwrapped(err)
-		case err != nil: // a folder below that may not be read: its files are not found
+		case err != nil: // a folder below that may not be read
+			f.miss(path, err)
 			return fs.SkipDir
 		case d.IsDir() && path != root && strings.HasPrefix(d.Name(), "."):
 			return fs.SkipDir
@@ -71,13 +86,20 @@ func (f *finder) addFolder(root string) error {
 			return nil
 		}
 		if d.Type()&fs.ModeSymlink != 0 {
-			if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+			info, err := os.Stat(path)
+			if err != nil {
+				f.miss(path, err)
+				return nil
+			} else if !info.Mode().IsRegular() {
 				return nil
 			}
 		} else if !d.Type().IsRegular() {
 			return nil
 		}
-		return f.addFile(path, false)
+		if err := f.addFile(path, false); err != nil {
+			f.miss(path, err)
+		}
+		return nil
 	})
 	if len(f.files) == before {
 		f.folders = append(f.folders, root)
@@ -106,6 +128,9 @@ func (f *finder) addFile(path string, named bool) error {
 
 // said tells what nothing was found in.
 func (f *finder) said() string {
+	if len(f.missed) > 0 {
+		return fmt.Sprintf("%s cannot be read: %v", f.missed[0].path, f.missed[0].err)
+	}
 	if len(f.folders) > 0 {
 		return "there is none in " + strings.Join(f.folders, ", ")
 	}

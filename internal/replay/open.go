@@ -186,6 +186,9 @@ func startOf(c *clock, head []byte) (start int64) {
 
 // addFiles makes series of the files that were found.
 func (s *Set) addFiles(f *finder) error {
+	for _, one := range f.missed {
+		s.problems.add(one.path, 0, "left out: %v", one.err)
+	}
 	logs := map[string][]*file{}
 	var order []string
 	for _, one := range f.files {

@@ -267,6 +267,38 @@ func TestInputsThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// TestWhatAFolderOrAGlobNamesAndCannotBeReadIsTold: the rest is read, and nothing is left out in silence.
+func TestWhatAFolderOrAGlobNamesAndCannotBeReadIsTold(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "api.log", []byte("2026-11-26 10:00:00 one\n"))
+	if err := os.Symlink(filepath.Join(dir, "gone"), filepath.Join(dir, "link.log")); err != nil {
+		t.Fatal(err)
+	}
+	want := filepath.Join(dir, "link.log") + ": left out: no such file or directory"
+	for _, input := range []string{dir, filepath.Join(dir, "*.log")} {
+		s := open(t, options(), input)
+		if st := s.Stats(); len(s.Series()) != 1 || st.BadFiles != 1 || st.Problems[0].String() != want {
+			t.Errorf("%s: %d logs, %+v", input, len(s.Series()), st)
+		}
+	}
+	alone := filepath.Join(dir, "link*")
+	_, err := Open(context.Background(), []string{alone}, options())
+	if want := "link.log cannot be read: no such file or directory"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%s: %v, want %q", alone, err, want)
+	}
+	if os.Geteuid() == 0 {
+		t.Skip("root may read every folder")
+	}
+	closed := filepath.Join(dir, "closed")
+	if err := os.Mkdir(closed, 0); err != nil {
+		t.Fatal(err)
+	}
+	st := open(t, options(), dir).Stats()
+	if want := closed + ": left out: permission denied"; st.BadFiles != 2 || !slices.ContainsFunc(st.Problems, func(p Problem) bool { return p.String() == want }) {
+		t.Errorf("%+v", st)
+	}
+}
+
 func TestAFileIsReadOnce(t *testing.T) {
 	dir := t.TempDir()
 	path := write(t, dir, "pods/0.log", []byte("2026-11-26T10:00:00Z one\n"))
