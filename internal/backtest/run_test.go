@@ -215,6 +215,9 @@ func compareCounts(t testing.TB, r *Result, want map[string]engine.RuleCounts) {
 		if one.Hits != c.Hits || one.Alerts != c.Alerts || one.Pending != c.Pending {
 			t.Errorf("rule %s: %d hits, %d alerts, %d pending; want %d, %d, %d", one.ID, one.Hits, one.Alerts, one.Pending, c.Hits, c.Alerts, c.Pending)
 		}
+		if kinds := [2]int64{one.RollUps(), one.Sent[engine.KindAbsence.String()]}; kinds != [2]int64{c.Rollups, c.Absences} {
+			t.Errorf("rule %s: time made %v roll-ups and absences; want %d and %d", one.ID, kinds, c.Rollups, c.Absences)
+		}
 		for why, n := range c.Suppressed {
 			if reason := engine.Reason(why).String(); one.Suppressed[reason] != n {
 				t.Errorf("rule %s: %d held back by %s, want %d", one.ID, one.Suppressed[reason], reason, n)
