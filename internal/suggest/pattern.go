@@ -37,9 +37,13 @@ func pieces(template string) (out []piece) {
 const maxPattern = 300
 
 // candidates returns regular expressions for the lines of a template, the most readable first: from its first word on, then all of it, then
-// with wider gaps. All that a template holds is taken literally, so that none matches more than its gaps allow.
+// with wider gaps. All that a template holds is taken literally, so that none matches more than its gaps allow. A template of masks and spaces alone
+// has none: what matched it would match any line of as many words.
 func candidates(template string, cut bool) (out []string) {
 	all := pieces(template)
+	if !slices.ContainsFunc(all, func(p piece) bool { return !p.mask && strings.TrimSpace(p.text) != "" }) {
+		return nil
+	}
 	core := all
 	for len(core) > 0 && (core[0].mask || !wordy(core[0].text)) {
 		core = core[1:]

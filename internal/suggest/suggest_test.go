@@ -72,6 +72,18 @@ func TestTheNoisiestLinesComeFirst(t *testing.T) {
 	}
 }
 
+// TestNumbersAloneAreNoPattern: what leaves out lines of a number alone would leave out any line of one word, such as a panic's.
+func TestNumbersAloneAreNoPattern(t *testing.T) {
+	r := find(t, "12345\n678\n2026-11-25 10:00:00 5\n2026-11-25 10:00:01 6\n= 7\n= 8\n", Options{Top: 10, Min: 2})
+	var out bytes.Buffer
+	if err := r.WriteTOML(&out); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(out.String(), "nothing in common"); len(r.Found) != 3 || n != 2 || strings.Count(out.String(), "none = ") != 1 {
+		t.Errorf("%s", out.String())
+	}
+}
+
 // strange are lines that are hard to quote.
 var strange = []string{
 	`it's '' quoted "twice" and \d+ [a-z` + "\t\x1b[31mred\x1b[0m", "\xff\xfe not UTF-8 \x00 at all", `""" ''' # comment`, strings.Repeat("long line of words ", 400),
