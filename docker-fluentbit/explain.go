@@ -264,17 +264,7 @@ func tellHit(c *console, r *explainedRule) {
 	if s.Needed > 0 {
 		c.printf("       threshold: %d of %d\n", s.Counted, s.Needed)
 	}
-	last := "never alerted"
-	if !s.LastAlert.IsZero() {
-		last = "last alerted at " + s.LastAlert.Format(time.RFC3339)
-		if s.CooldownLeft > 0 {
-			last += ", cools down for " + seconds(s.CooldownLeft)
-		}
-	}
-	if s.HeldBack > 0 {
-		last += fmt.Sprintf(", %d held back since %s", s.HeldBack, s.HeldSince.Format(time.RFC3339))
-	}
-	c.printf("       key %s: %s\n", cmp.Or(strings.Join(s.Key, ", "), "of the rule alone"), last)
+	c.printf("       %s\n", tellKey(s))
 	if s.Burst > 0 {
 		more := ""
 		if s.TokenIn > 0 {
@@ -289,6 +279,29 @@ func tellHit(c *console, r *explainedRule) {
 			c.printf("       trigger %s does not: %s\n", t.Name, t.Why)
 		}
 	}
+}
+
+// tellKey tells what is known of a hit's key.
+func tellKey(s *engine.Standing) string {
+	held := ""
+	if s.HeldBack > 0 {
+		held = fmt.Sprintf(", %d held back since %s", s.HeldBack, s.HeldSince.Format(time.RFC3339))
+	}
+	if s.Waits {
+		last := "none came yet"
+		if !s.LastHit.IsZero() {
+			last = "the last came at " + s.LastHit.Format(time.RFC3339)
+		}
+		return fmt.Sprintf("waits for lines of %s: %s%s", cmp.Or(strings.Join(s.Key, ", "), "all workloads"), last, held)
+	}
+	last := "never alerted"
+	if !s.LastAlert.IsZero() {
+		last = "last alerted at " + s.LastAlert.Format(time.RFC3339)
+		if s.CooldownLeft > 0 {
+			last += ", cools down for " + seconds(s.CooldownLeft)
+		}
+	}
+	return fmt.Sprintf("key %s: %s%s", cmp.Or(strings.Join(s.Key, ", "), "of the rule alone"), last, held)
 }
 
 // seconds writes a number of seconds as a duration, to the tenth.

@@ -114,6 +114,31 @@ func TestExplainTellsWhereAHitStands(t *testing.T) {
 	}
 }
 
+// TestExplainTellsWhatARuleWaitsFor: its workload and its last line, and neither a cooldown nor a bucket.
+func TestExplainTellsWhatARuleWaitsFor(t *testing.T) {
+	limits := Limits{MaxKeys: 100, PerContainer: Bucket{Rate: Rate{Count: 1, Per: time.Minute}, Burst: 2}}
+	r := newRun(t, Settings{Limits: limits, Rules: []RuleSettings{
+		{Name: "a", Pattern: "a", Absent: time.Hour}, {Name: "b", Pattern: "a", Absent: time.Hour, AbsentFrom: "start"},
+	}})
+	line := Record{Text: []byte("a"), Source: &Source{Workload: "ops/backup", Container: Container{ID: "c1"}}}
+	for i, key := range [][]string{{"ops/backup"}, nil} {
+		s := r.explain(line)[i].Standing
+		if !s.Waits || !slices.Equal(s.Key, key) || !s.LastHit.IsZero() || s.Burst != 0 || s.Reason != "expected" {
+			t.Errorf("rule %d, before a line: %+v", i, s)
+		}
+	}
+	r.record(line)
+	came := r.now
+	r.pass(30 * time.Minute)
+	r.record(line)
+	r.pass(90 * time.Minute)
+	for i, x := range r.explain(line) {
+		if s := x.Standing; !s.Alerts || s.LastHit.UnixNano() != came+int64(30*time.Minute) || x.Alert.Kind != KindRecovered {
+			t.Errorf("rule %d, after an absence: %+v", i, s)
+		}
+	}
+}
+
 // TestExplainAgreesWithProcess explains every record before it is processed: the hits, the alerts and the reasons of those held back are the
 // same, and explaining changes nothing.
 func TestExplainAgreesWithProcess(t *testing.T) {

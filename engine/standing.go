@@ -21,6 +21,10 @@ type Standing struct {
 	Counted      int       `json:"counted,omitempty"`      // hits, or different values, that count for the threshold, this one included
 	Needed       int       `json:"needed,omitempty"`       // for the threshold; 0: there is none
 	Template     string    `json:"template,omitempty"`     // of the line, where the rule goes by it
+
+	// Waits: the rule waits for lines, of the workload that Key names, or of all together. Cooldown and bucket play no part.
+	Waits   bool      `json:"waits,omitempty"`
+	LastHit time.Time `json:"last_hit,omitzero"` // of what it waits for
 }
 
 // trial returns a limiter without state, by the limits in force, on which a record's hits are judged without consequences, one after another
@@ -51,8 +55,13 @@ func (w *Worker) standing(trial *limiter, fired *inhibitor, h *Hit, now int64) (
 		cellPrefix + string(a.key), bucketPrefix + string(a.container), watchPrefix + watchKey(&r, h.Record.Source.Workload), a.template.stateKey(),
 	}
 	w.engine.limiter.copyTo(trial, keys, now, w.snapshot)
-	s := trial.look(a.key, a.container, r.settings.Cooldown, now)
-	s.Key = keyParts(a.key)
+	var s *Standing
+	if r.settings.Absent > 0 {
+		s = trial.lookAtWatch(watchKey(&r, h.Record.Source.Workload))
+	} else {
+		s = trial.look(a.key, a.container, r.settings.Cooldown, now)
+		s.Key = keyParts(a.key)
+	}
 	if r.templated {
 		s.Template, _ = validText(w.template, maxCapture)
 	}
@@ -160,6 +169,26 @@ func (l *limiter) look(key, container []byte, cooldown time.Duration, now int64)
 			s.Tokens = limit.Burst - int(used)
 			s.TokenIn = time.Duration(ahead - (used-1)*every).Seconds()
 		}
+	}
+	return s
+}
+
+// lookAtWatch tells of a rule that waits for lines, as it stands.
+func (l *limiter) lookAtWatch(key string) *Standing {
+	s := &Standing{Waits: true}
+	if parts := keyParts([]byte(key)); parts[0] != "" {
+		s.Key = parts
+	}
+	w, ok := l.watches.Peek(key)
+	if !ok {
+		return s
+	}
+	s.HeldBack = untold(&w.suppressed)
+	if w.lastHit != 0 {
+		s.LastHit = time.Unix(0, w.lastHit).UTC()
+	}
+	if w.since != 0 {
+		s.HeldSince = time.Unix(0, w.since).UTC()
 	}
 	return s
 }
