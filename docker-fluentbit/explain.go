@@ -297,9 +297,9 @@ func tellKey(s *engine.Standing) string {
 	last := "never alerted"
 	if !s.LastAlert.IsZero() {
 		last = "last alerted at " + s.LastAlert.Format(time.RFC3339)
-		if s.CooldownLeft > 0 {
-			last += ", cools down for " + seconds(s.CooldownLeft)
-		}
+	}
+	if s.CooldownLeft > 0 {
+		last += ", cools down for " + seconds(s.CooldownLeft)
 	}
 	return fmt.Sprintf("key %s: %s%s", cmp.Or(strings.Join(s.Key, ", "), "of the rule alone"), last, held)
 }

@@ -114,6 +114,22 @@ func TestExplainTellsWhereAHitStands(t *testing.T) {
 	}
 }
 
+// TestExplainTellsOfAWindowThatStaysOpen: its roll-up could not leave for want of a token, so that the cooldown goes on.
+func TestExplainTellsOfAWindowThatStaysOpen(t *testing.T) {
+	r := newRun(t, Settings{
+		Limits: Limits{MaxKeys: 100, PerContainer: Bucket{Rate: Rate{Count: 1, Per: time.Hour}, Burst: 1}},
+		Rules:  []RuleSettings{{Name: "a", Pattern: "a", Cooldown: time.Minute, Rollup: true}},
+	})
+	line := Record{Text: []byte("a")}
+	r.record(line)
+	r.record(line)
+	r.pass(65 * time.Second)
+	r.tick()
+	if s := r.explain(line)[0].Standing; s.Reason != "cooldown" || s.CooldownLeft != 10 {
+		t.Errorf("%+v", s)
+	}
+}
+
 // TestExplainTellsWhatARuleWaitsFor: its workload and its last line, and neither a cooldown nor a bucket.
 func TestExplainTellsWhatARuleWaitsFor(t *testing.T) {
 	limits := Limits{MaxKeys: 100, PerContainer: Bucket{Rate: Rate{Count: 1, Per: time.Minute}, Burst: 2}}

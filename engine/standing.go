@@ -146,10 +146,15 @@ func (l *limiter) look(key, container []byte, cooldown time.Duration, now int64)
 		if c.key != string(key) {
 			continue
 		}
+		left := int64(0)
 		if c.lastAlert != 0 {
 			s.LastAlert = time.Unix(0, c.lastAlert).UTC()
-			s.CooldownLeft = max(0, time.Duration(min(c.lastAlert, now)+int64(cooldown)-now)).Seconds()
+			left = min(c.lastAlert, now) + int64(cooldown) - now
 		}
+		if cooldown > 0 { // the window stays open while its roll-up cannot leave
+			left = max(left, min(c.until-now, int64(maxProlonged)))
+		}
+		s.CooldownLeft = time.Duration(max(0, left)).Seconds()
 		if c.since != 0 {
 			s.HeldSince = time.Unix(0, c.since).UTC()
 		}
