@@ -79,7 +79,7 @@ const progressBar = 24
 func progressText(read, total, lines int64, after time.Duration) string {
 	seconds := max(after.Seconds(), 0.001)
 	rate := float64(read) / seconds
-	text := fmt.Sprintf("%s lines, %.1f MB/s", short(float64(lines)), rate/1e6)
+	text := fmt.Sprintf("%s lines, %.1f MB/s", strings.TrimSpace(short(float64(lines))), rate/1e6)
 	if total <= 0 || read > total {
 		return short(float64(read)) + "B read, " + text
 	}
@@ -93,7 +93,7 @@ func progressText(read, total, lines int64, after time.Duration) string {
 	return fmt.Sprintf("%s %3.0f %%, %s, %s left", bar, 100*share, text, left)
 }
 
-// short writes a number with a unit: 1.2 M.
+// short writes a number with what stands before a unit: "1.2 M", "12 ".
 func short(n float64) string {
 	for _, unit := range []string{"", " k", " M"} {
 		if n < 1000 {
