@@ -10,7 +10,7 @@ import (
 
 // TestEveryCommandHasAnExample asks each for help.
 func TestEveryCommandHasAnExample(t *testing.T) {
-	parser, err := kong.New(&commands{})
+	parser, err := kong.New(&commands{}, defaults)
 	if err != nil {
 		t.Fatal(err)
 	}

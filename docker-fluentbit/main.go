@@ -114,7 +114,7 @@ func run(args []string, out, errOut io.Writer) int {
 	}
 	parser, err := kong.New(&commands{}, kong.Name(name), kong.Writers(out, errOut),
 		kong.Description("Alerts straight from container logs.\n\nExit codes: 0 fine, 1 a bad answer, 2 broken rules or triggers, 3 unusable arguments or configuration."),
-		kong.Exit(func(code int) { exit = code }), kong.Bind(c))
+		kong.Exit(func(code int) { exit = code }), kong.Bind(c), defaults)
 	if err != nil {
 		_, _ = fmt.Fprintln(errOut, err)
 		return exitUsage

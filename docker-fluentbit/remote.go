@@ -14,6 +14,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
 )
 
@@ -23,12 +25,12 @@ type remote struct {
 	TokenFile string        `env:"FLUENTBIT_TRIGGER_TOKEN_FILE" placeholder:"FILE" help:"A file that holds the token. FLUENTBIT_TRIGGER_TOKEN may hold the token itself."`
 	CAFile    string        `name:"ca-file" placeholder:"FILE" help:"Certificates that an https:// server is checked against."`
 	Instance  string        `env:"FLUENTBIT_TRIGGER_INSTANCE" placeholder:"ID" help:"Which instance, where several listen at one place."`
-	Timeout   time.Duration `default:"15s" help:"How long an answer may take."`
+	Timeout   time.Duration `default:"${timeout}" help:"How long an answer may take. Default: ${default}."`
 	Output    string        `short:"o" enum:"text,json" default:"text" help:"text, or json: the answer of the API."`
 }
 
-// defaultTimeout is the default of remote.Timeout.
-const defaultTimeout = 15 * time.Second
+// defaults are those of flags that are not the same everywhere.
+var defaults = kong.Vars{"timeout": "15s"}
 
 // tokenVariable holds a token. It is no flag, since others can read a command line.
 const tokenVariable = "FLUENTBIT_TRIGGER_TOKEN"

@@ -130,8 +130,8 @@ func (cmd *triggersDeleteCommand) Run(c *console) error {
 }
 
 type triggersTestCommand struct {
-	remote
-	Name string `arg:"" complete:"trigger" help:"The trigger's name."`
+	remote `set:"timeout=65s"` // longer than the instance waits for the target, so that it is the one that tells
+	Name   string              `arg:"" complete:"trigger" help:"The trigger's name."`
 }
 
 // Help says how it differs from trigger test.
@@ -141,14 +141,8 @@ func (triggersTestCommand) Help() string {
 		"Example: docker-fluentbit triggers test ops"
 }
 
-// testTimeout is how long a test is waited for by default: longer than the instance waits for the target, so that it is the one that tells.
-const testTimeout = 65 * time.Second
-
 // Run has a test alert sent.
 func (cmd *triggersTestCommand) Run(c *console) error {
-	if cmd.Timeout == defaultTimeout {
-		cmd.Timeout = testTimeout
-	}
 	delivered := true
 	request := client.Request{Method: http.MethodPost, Path: triggerKind.path + client.Path(cmd.Name) + "/test"}
 	err := ask(c, &cmd.remote, request, func(t *client.Test) error {
