@@ -131,6 +131,9 @@ func (h *host) init(get func(string) string) (instanceKey, bool) {
 	}
 	p.Start()
 	administered := &admin.Instance{Pipeline: p}
+	if before := h.previous[id]; before != nil && h.reloading {
+		administered.Before = &before.Admin
+	}
 	if err := h.doors.Attach(administered); err != nil {
 		log.Error("the administration does not listen", "error", err)
 		if !h.reloading {
@@ -208,7 +211,11 @@ func (h *host) exit(key instanceKey) {
 		return
 	}
 	delete(h.instances, key)
-	h.previous[p.ID()] = p.Settings()
+	before := *p.Settings()
+	if where, ok := h.doors.Where(p.admin); ok {
+		before.Admin = where
+	}
+	h.previous[p.ID()] = &before
 	h.keepHandlers()
 	h.mu.Unlock()
 	h.stop(p.Pipeline, p.admin)

@@ -1,7 +1,11 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -146,6 +150,31 @@ func TestUnreadableConfigurationAtReloadKeepsWhatRan(t *testing.T) {
 	key := start(t, h, params(t, "id", "a", "config_file", "/nowhere/rules.toml", "rules", ""))
 	if rules := h.instances[key].Settings().Rules; len(rules) != 1 || rules[0].Name != "boom" {
 		t.Errorf("rules %+v, want those that ran before", rules)
+	}
+}
+
+// TestAdministrationAtReloadStaysWhereItWas reloads the host with a token file that is missing: who could enter before, can.
+func TestAdministrationAtReloadStaysWhereItWas(t *testing.T) {
+	h, log := newTestHost(t)
+	h.preRegister(false)
+	socket := filepath.Join(t.TempDir(), "admin.sock")
+	h.exit(start(t, h, params(t, "id", "a", "admin.listen", "unix://"+socket)))
+	bad := params(t, "id", "a", "admin.listen", "unix://"+socket, "admin.token_file", "/nowhere/tokens")
+	h.preRegister(true)
+	h.exit(start(t, h, bad))
+	h.preRegister(true)
+	h.instances[start(t, h, bad)].Reload() // which is refused again
+	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	}}}
+	defer client.CloseIdleConnections()
+	resp, err := client.Get("http://admin/api/v1/stats")
+	if err != nil {
+		t.Fatalf("%v\n%s", err, log())
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if text, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != 200 || strings.Count(string(text), "stat /nowhere/tokens") != 1 {
+		t.Errorf("%d %v: the stats do not tell what is wrong: %s", resp.StatusCode, err, text)
 	}
 }
 

@@ -148,7 +148,11 @@ func (m *metrics) instance(ch chan<- prometheus.Metric, i *Instance) {
 	s.rules(&stats)
 	s.gauge("keys", float64(stats.Engine.Keys))
 	s.counter("evicted_total", stats.Engine.Evicted)
-	s.gauge("config_problems", float64(len(p.Loaded().Problems)+len(p.Rules().Broken())))
+	problems := len(p.Loaded().Problems) + len(p.Rules().Broken())
+	if m.api.registry.problem(i) != nil {
+		problems++
+	}
+	s.gauge("config_problems", float64(problems))
 	s.counter("panics_total", stats.Panics+stats.Delivery.Panics+m.api.registry.panics.Load())
 	gone := drops(&stats)
 	if i.Tails != nil {

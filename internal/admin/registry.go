@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"net/http"
 	"reflect"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
@@ -24,11 +25,12 @@ import (
 type Registry struct {
 	opt Options
 
+	moving sync.Mutex // keeps moves apart, from prepare to settle; taken before mu
+
 	mu      sync.Mutex
 	doors   map[string]*door // by address as the settings write it
 	at      map[string]*door // by id of the instance
-	waiting map[*Instance]listen.Settings
-	closing sync.WaitGroup // doors that are closed while requests end
+	closing sync.WaitGroup   // doors that are closed while requests end
 
 	panics atomic.Int64
 }
@@ -50,8 +52,12 @@ type Instance struct {
 	Pipeline *pipeline.Pipeline
 	// Tails tells of the containers that the standalone program follows; nil in the plugin.
 	Tails func() docker.Stats
+	// Before is where it was administered before it was started anew, for when its settings cannot be had; nil: nowhere.
+	Before *listen.Settings
 
-	gone bool // it was detached; guarded by the registry
+	// The registry guards these.
+	gone    bool  // it was detached
+	refused error // why it is where Before says
 }
 
 // NewRegistry returns a registry without instances.
@@ -62,113 +68,176 @@ func NewRegistry(o Options) *Registry {
 	if o.TestWithin == 0 {
 		o.TestWithin = listen.WriteTimeout - 10*time.Second
 	}
-	return &Registry{opt: o, doors: map[string]*door{}, at: map[string]*door{}, waiting: map[*Instance]listen.Settings{}}
+	return &Registry{opt: o, doors: map[string]*door{}, at: map[string]*door{}}
 }
 
 // closeWithin bounds how long requests under way hold a door that is closed.
 const closeWithin = time.Second
 
-// Attach lets an instance be administered where its settings say, and follows its settings through reloads. An address that cannot be had is an
-// error, unless it is the program's default: then it is logged, and the instance does without.
+// Attach lets an instance be administered where its settings say, and follows its settings through reloads. What cannot be had is an error, and the
+// instance is where Instance.Before says, if that can be had; but the program's default address that is taken is logged, and the instance does without.
 func (r *Registry) Attach(i *Instance) error {
-	err := r.place(i, i.Pipeline.Settings().Admin, false)
-	i.Pipeline.OnApply(func(s *config.Settings) {
-		if err := r.place(i, s.Admin, true); err != nil {
-			i.Pipeline.Log().Error("the administration does not listen", "error", err)
+	i.Pipeline.OnReload(func(s *config.Settings) (func(bool), error) { return r.prepare(i, s.Admin) })
+	settle, err := r.prepare(i, i.Pipeline.Settings().Admin)
+	if err == nil {
+		settle(true)
+		return nil
+	}
+	if i.Before == nil {
+		return err
+	}
+	settle, failed := r.prepare(i, *i.Before)
+	if failed != nil {
+		return err
+	}
+	settle(true)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	i.refused = err
+	return fmt.Errorf("%w; it is where it was before", err)
+}
+
+// prepare does all that can fail with settings before they are in force: it reads the files and opens the address. Until settle is called, the instance
+// is where it was; with false, it stays there. It has to be called. The outputs behind a door share its settings. Since they are reloaded one after the other, the first that
+// has others changes them for all.
+func (r *Registry) prepare(i *Instance, set listen.Settings) (settle func(applied bool), err error) {
+	isDefault := set.Listen == ""
+	if isDefault {
+		set.Listen = r.opt.Default
+	}
+	r.moving.Lock()
+	defer func() {
+		if err != nil {
+			r.moving.Unlock()
 		}
-	})
-	return err
+	}()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	i.refused = nil // it is told anew
+	here := r.at[i.Pipeline.ID()]
+	if here != nil && here.get(i.Pipeline.ID()) != i {
+		return nil, fmt.Errorf("listen %q: another output has the id %q", set.Listen, i.Pipeline.ID())
+	}
+	if set.Listen == "" || set.Listen == listen.Off {
+		return r.settling(i, nil, nil, nil), nil
+	}
+	there := r.doors[set.Listen]
+	if there != nil && reflect.DeepEqual(there.set, set) {
+		return r.settling(i, there, nil, nil), nil
+	}
+	if there != nil && here == nil {
+		return nil, fmt.Errorf("listen %q: another output listens there with other settings of [admin]", set.Listen)
+	}
+	d := there
+	if d == nil {
+		d = r.newDoor(set)
+	}
+	front, err := r.front(i, d, set)
+	if err != nil {
+		return nil, err
+	}
+	if there != nil {
+		return r.settling(i, there, front, nil), nil
+	}
+	server, err := front.Listen()
+	switch {
+	case err == nil:
+		return r.settling(i, d, front, server), nil
+	case isDefault:
+		i.Pipeline.Log().Warn("the administration is not available: another address for it is [admin] listen, and \"off\" does without", "error", err)
+		return r.settling(i, nil, nil, nil), nil
+	case here != nil && samePort(here.set.Listen, set.Listen) && errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("listen %q: %w, perhaps by the administration itself at %q: from there it gets by a restart alone", set.Listen, err, here.set.Listen)
+	}
+	return nil, fmt.Errorf("listen %q: %w", set.Listen, err)
+}
+
+// settling returns what ends a prepare: it takes the instance to a door (nil: to none), whose front is to be this one (nil: the one it has), and whose
+// server is new (nil: it has one).
+func (r *Registry) settling(i *Instance, d *door, front *listen.Front, server *listen.Server) func(applied bool) {
+	return func(applied bool) {
+		defer r.moving.Unlock()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		log := i.Pipeline.Log()
+		if !applied || i.gone { // the latter: a reload that was under way
+			if server != nil {
+				r.shut(i, server)
+			}
+			return
+		}
+		switch {
+		case d == nil:
+		case server != nil:
+			d.server = server
+			r.doors[d.set.Listen] = d
+			log.Info("the administration listens", "address", d.address(), "tokens", d.set.TokenFile != "", "tls", d.set.CertFile != "")
+		case front != nil:
+			d.set = front.Settings()
+			d.server.Use(front)
+			log.Info("the administration has other settings", "address", d.address(), "tokens", d.set.TokenFile != "", "tls", d.set.CertFile != "")
+		}
+		if d == r.at[i.Pipeline.ID()] {
+			return
+		}
+		r.leave(i)
+		if d != nil {
+			r.join(i, d)
+		}
+	}
+}
+
+// samePort reports whether two addresses of TCP have the same port.
+func samePort(a, b string) bool {
+	_, one, err := net.SplitHostPort(a)
+	_, other, bad := net.SplitHostPort(b)
+	return err == nil && bad == nil && one == other
 }
 
 // Detach ends the administration of an instance. When it was the last at its address, the address is free when Detach returns.
 func (r *Registry) Detach(i *Instance) {
-	i.Pipeline.OnApply(nil)
+	i.Pipeline.OnReload(nil)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	i.gone = true
-	delete(r.waiting, i)
 	r.leave(i)
-	r.enterWaiting()
+}
+
+// Where returns the settings by which an instance is administered; false when it is nowhere.
+func (r *Registry) Where(i *Instance) (listen.Settings, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if d := r.at[i.Pipeline.ID()]; d != nil && d.get(i.Pipeline.ID()) == i {
+		return d.set, true
+	}
+	return listen.Settings{}, false
 }
 
 // Close waits until the doors that were closed are.
 func (r *Registry) Close() { r.closing.Wait() }
 
-// place puts an instance at the address of its settings. Outputs that share a file are reloaded one after the other: with waits, the first to have new
-// settings gets in when the last to have old ones has left.
-func (r *Registry) place(i *Instance, set listen.Settings, waits bool) error {
-	isDefault := set.Listen == ""
-	if isDefault {
-		set.Listen = r.opt.Default
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if i.gone { // a reload that was under way
-		return nil
-	}
-	if d := r.at[i.Pipeline.ID()]; d != nil && reflect.DeepEqual(d.set, set) {
-		return nil
-	}
-	delete(r.waiting, i)
-	r.leave(i)
-	defer r.enterWaiting()
-	if set.Listen == "" || set.Listen == listen.Off {
-		return nil
-	}
-	err := r.enter(i, set)
-	if err != nil && waits {
-		r.waiting[i] = set
-	}
-	if err != nil && isDefault {
-		i.Pipeline.Log().Warn("the administration is not available: another address for it is [admin] listen, and \"off\" does without", "error", err)
-		return nil
-	}
-	return err
+// front prepares the front of a door for settings.
+func (r *Registry) front(i *Instance, d *door, set listen.Settings) (*listen.Front, error) {
+	return listen.Prepare(listen.Options{
+		Settings: set, Handler: d.api, Open: isOpen, Log: i.Pipeline.Log(), Now: r.opt.Now,
+		Refuse: func(w http.ResponseWriter, q *http.Request, why listen.Refusal) { d.api.answer(w, q, refused(why)) },
+	})
 }
 
-// enterWaiting lets those in that found no place before. The caller holds the lock.
-func (r *Registry) enterWaiting() {
-	for _, i := range slices.SortedFunc(maps.Keys(r.waiting), func(a, b *Instance) int { return strings.Compare(a.Pipeline.ID(), b.Pipeline.ID()) }) {
-		if err := r.enter(i, r.waiting[i]); err == nil {
-			i.Pipeline.Log().Info("the administration listens now", "listen", r.waiting[i].Listen)
-			delete(r.waiting, i)
-		}
-	}
+// newDoor returns a door that listens nowhere yet.
+func (r *Registry) newDoor(set listen.Settings) *door {
+	d := &door{set: set, instances: map[string]*Instance{}}
+	d.api = newAPI(r, d)
+	return d
 }
 
-// enter opens the door of an address, or joins the instances behind it. The caller holds the lock.
-func (r *Registry) enter(i *Instance, set listen.Settings) error {
-	id, log := i.Pipeline.ID(), i.Pipeline.Log()
-	d := r.doors[set.Listen]
-	switch {
-	case d == nil:
-		d = &door{set: set, instances: map[string]*Instance{}}
-		api := newAPI(r, d)
-		server, err := listen.Open(listen.Options{
-			Settings: set, Handler: api, Open: isOpen, Log: log, Now: r.opt.Now,
-			Refuse: func(w http.ResponseWriter, q *http.Request, why listen.Refusal) { api.answer(w, q, refused(why)) },
-		})
-		if err != nil {
-			return fmt.Errorf("listen %q: %w", set.Listen, err)
-		}
-		d.server = server
-		r.doors[set.Listen] = d
-		address := set.Listen
-		if server.Address().Network() == "tcp" {
-			address = server.Address().String() // with the port that was chosen
-		}
-		log.Info("the administration listens", "address", address, "tokens", set.TokenFile != "", "tls", set.CertFile != "")
-	case !reflect.DeepEqual(d.set, set):
-		return fmt.Errorf("listen %q: another output listens there with other settings of [admin]", set.Listen)
-	}
+// join adds an instance to a door. The caller holds the lock.
+func (r *Registry) join(i *Instance, d *door) {
+	id := i.Pipeline.ID()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.instances[id] != nil {
-		return fmt.Errorf("listen %q: another output has the id %q", set.Listen, id)
-	}
 	d.instances[id] = i
 	r.at[id] = d
-	return nil
 }
 
 // leave takes an instance away, and closes the door behind the last. The caller holds the lock.
@@ -181,14 +250,18 @@ func (r *Registry) leave(i *Instance) {
 	delete(r.at, id)
 	d.mu.Lock()
 	delete(d.instances, id)
-	left := len(d.instances)
+	empty := len(d.instances) == 0
 	d.mu.Unlock()
-	if left > 0 {
-		return
+	if empty {
+		delete(r.doors, d.set.Listen)
+		r.shut(i, d.server)
 	}
-	delete(r.doors, d.set.Listen)
+}
+
+// shut frees the address of a server at once, and ends it when its requests did.
+func (r *Registry) shut(i *Instance, server *listen.Server) {
 	log := i.Pipeline.Log()
-	if err := d.server.Free(); err != nil {
+	if err := server.Free(); err != nil {
 		log.Warn("the administration's address was not freed", "error", err)
 	}
 	r.closing.Go(func() { // the request under way may be the one that led here
@@ -199,19 +272,37 @@ func (r *Registry) leave(i *Instance) {
 		}()
 		ctx, cancel := context.WithTimeout(context.Background(), closeWithin)
 		defer cancel()
-		if err := d.server.Close(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		if err := server.Close(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 			log.Warn("the administration did not end in order", "error", err)
 		}
 	})
 }
 
+// problem tells why an instance is not administered as its settings say though they were applied, or nil.
+func (r *Registry) problem(i *Instance) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return i.refused
+}
+
 // door is one listener with the instances behind it.
 type door struct {
+	api *api
+
+	// Registry.mu guards these.
 	set    listen.Settings
 	server *listen.Server
 
 	mu        sync.Mutex
 	instances map[string]*Instance
+}
+
+// address is where the door is, with the port that was chosen. The caller holds Registry.mu.
+func (d *door) address() string {
+	if at := d.server.Address(); at.Network() == "tcp" {
+		return at.String()
+	}
+	return d.set.Listen
 }
 
 func (d *door) get(id string) *Instance {

@@ -13,13 +13,13 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/test/await"
 )
 
-// newPair starts the instances "one" and "two" of one file, which listen at one place.
+// newPair starts the instances "one" and "two", each of a file of its own, which listen at one place.
 func newPair(t *testing.T) *bench {
 	b := &bench{t: t, dir: t.TempDir(), log: &await.Log{}, stores: &store.Registry{}, registry: NewRegistry(Options{}), client: &http.Client{}, token: token}
 	b.writePair("one.example")
 	t.Cleanup(b.registry.Close)
 	for _, id := range []string{"one", "two"} {
-		p, err := pipeline.New(pipeline.Options{ID: id, Sources: config.Sources{Files: []string{b.rulesFile()}}, Stores: b.stores, LogTo: b.log})
+		p, err := pipeline.New(pipeline.Options{ID: id, Sources: config.Sources{Files: []string{b.fileOf(id)}}, Stores: b.stores, LogTo: b.log})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -41,12 +41,16 @@ func newPair(t *testing.T) *bench {
 	return b
 }
 
-// writePair writes the file of both, with a name by which they may be called.
+func (b *bench) fileOf(id string) string { return filepath.Join(b.dir, id+".toml") }
+
+// writePair writes the files of both, which say the same, with a name by which they may be called.
 func (b *bench) writePair(host string) {
 	tokens := filepath.Join(b.dir, "tokens")
 	b.write(tokens, "operator:"+token+"\n")
-	b.write(b.rulesFile(), fmt.Sprintf("store = \"memory\"\n[admin]\nlisten = \"127.0.0.1:0\"\ntoken_file = %q\nhosts = [%q]\n"+
-		"[[rule]]\nname = \"boom\"\npattern = 'boom'\n", tokens, host))
+	for _, id := range []string{"one", "two"} {
+		b.write(b.fileOf(id), fmt.Sprintf("store = \"memory\"\n[admin]\nlisten = \"127.0.0.1:0\"\ntoken_file = %q\nhosts = [%q]\n"+
+			"[[rule]]\nname = \"boom\"\npattern = 'boom'\n", tokens, host))
+	}
 }
 
 // meet takes the address that both listen at now.

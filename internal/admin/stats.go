@@ -152,7 +152,7 @@ func stats(c *call) (any, error) {
 	out := statsAnswer{
 		Instance: c.p.ID(), Started: c.p.Started().UTC(), Chunks: s.Chunks, Refused: s.Refused, Own: s.Own,
 		Panics: s.Panics + s.Delivery.Panics + c.api.registry.panics.Load(), Lines: s.Engine.Lines, Suppressed: map[string]int64{},
-		Keys: s.Engine.Keys, Evicted: s.Engine.Evicted, Drops: drops(&s), Problems: problemsOf(c.p), Rules: rulesStats(c.p, &s), Workloads: busiestOf(c.p.Met()), Targets: []targetStats{},
+		Keys: s.Engine.Keys, Evicted: s.Engine.Evicted, Drops: drops(&s), Problems: problemsOf(c.api.registry, c.instance), Rules: rulesStats(c.p, &s), Workloads: busiestOf(c.p.Met()), Targets: []targetStats{},
 		Evaluation: evaluationStats{Nanos: s.Nanos}, Streams: len(c.api.streams),
 		Store: storeStats{
 			Mode: string(s.Delivery.Store.Mode), Path: s.Delivery.Store.Path, Used: int64(s.Delivery.Store.Used), Max: int64(s.Delivery.Store.Max),
@@ -224,8 +224,11 @@ func timeOrNil(at time.Time) *time.Time {
 const maxProblemsShown = 100
 
 // problemsOf tells what of the configuration is not in force, and why.
-func problemsOf(p *pipeline.Pipeline) []string {
-	out := []string{}
+func problemsOf(r *Registry, i *Instance) []string {
+	p, out := i.Pipeline, []string{}
+	if err := r.problem(i); err != nil {
+		out = append(out, p.Loaded().Problem("admin.", err).Error())
+	}
 	for _, one := range p.Loaded().Problems {
 		out = append(out, one.Error())
 	}

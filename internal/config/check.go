@@ -136,7 +136,7 @@ func (l *loader) singleErrors(prefix string, err error) {
 
 // single adds a problem of a setting that exists once, at the place that set it.
 func (l *loader) single(field, value, message, hint string) {
-	at := l.placeOf(field, message)
+	at := placeOf(l.set, field, message)
 	p := Problem{File: at.file, Line: at.line, Column: at.column, Field: field, Message: message, Hint: hint}
 	if value != "" {
 		p.Value = quoted(value)
@@ -146,13 +146,13 @@ func (l *loader) single(field, value, message, hint string) {
 
 // placeOf returns where a setting that exists once was set. One that is not set itself conflicts with another that is: the one that the
 // message names, or one beside it.
-func (l *loader) placeOf(field, message string) position {
-	if at, ok := l.set[field]; ok {
+func placeOf(set map[string]position, field, message string) position {
+	if at, ok := set[field]; ok {
 		return at
 	}
 	table := field[:strings.LastIndex(field, ".")+1]
 	named, beside := "", ""
-	for _, key := range slices.Sorted(maps.Keys(l.set)) {
+	for _, key := range slices.Sorted(maps.Keys(set)) {
 		if name := strings.TrimPrefix(key, table); len(name) > len(named) && strings.Contains(message, name) {
 			named = key
 		}
@@ -160,7 +160,7 @@ func (l *loader) placeOf(field, message string) position {
 			beside = key
 		}
 	}
-	return l.set[cmp.Or(named, beside)]
+	return set[cmp.Or(named, beside)]
 }
 
 // globals checks the global rules and returns them by name, the broken ones too, so that a reference to them is no second problem.

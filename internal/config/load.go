@@ -39,6 +39,14 @@ func (r *Result) Keep(previous *Settings) {
 	}
 }
 
+// Problem tells of a setting that exists once that it is well written and cannot be had. The error begins with its key, without the prefix.
+func (r *Result) Problem(prefix string, err error) Problem {
+	key, message, _ := strings.Cut(err.Error(), " ")
+	field := prefix + strings.TrimSuffix(key, ":")
+	at := placeOf(r.Parts.singles, field, message)
+	return Problem{File: at.file, Line: at.line, Column: at.column, Field: field, Message: message}
+}
+
 // Load reads all sources. It never fails as a whole: what is wrong is in the problems of the result, and what is right in its settings.
 func Load(src Sources) *Result {
 	l := loader{binder: newBinder(), settings: DefaultSettings()}

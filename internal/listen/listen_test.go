@@ -365,35 +365,38 @@ func TestAddressIsFreeAtOnce(t *testing.T) {
 	}
 }
 
+// makeCert writes a certificate for 127.0.0.1 with its key to two files.
+func makeCert(t *testing.T, certFile, keyFile string, serial int64) *x509.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(serial), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, block := range map[string]*pem.Block{certFile: {Type: "CERTIFICATE", Bytes: der}, keyFile: {Type: "PRIVATE KEY", Bytes: private}} {
+		if err := os.WriteFile(name, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cert
+}
+
 func TestTLS(t *testing.T) {
 	dir := t.TempDir()
 	certFile, keyFile := filepath.Join(dir, "crt"), filepath.Join(dir, "key")
-	makeCert := func(serial int64) *x509.Certificate {
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			t.Fatal(err)
-		}
-		template := &x509.Certificate{SerialNumber: big.NewInt(serial), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotAfter: time.Now().Add(time.Hour)}
-		der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		private, err := x509.MarshalPKCS8PrivateKey(key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for name, block := range map[string]*pem.Block{certFile: {Type: "CERTIFICATE", Bytes: der}, keyFile: {Type: "PRIVATE KEY", Bytes: private}} {
-			if err := os.WriteFile(name, pem.EncodeToMemory(block), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		cert, err := x509.ParseCertificate(der)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return cert
-	}
-	first := makeCert(1)
+	first := makeCert(t, certFile, keyFile, 1)
 	at := &clock{at: time.Unix(1700000000, 0)}
 	s := open(t, Settings{Listen: "127.0.0.1:0", CertFile: certFile, KeyFile: keyFile}, at)
 	ask := func(trusted *x509.Certificate) (int, string) {
@@ -406,7 +409,7 @@ func TestTLS(t *testing.T) {
 	if status, answer := ask(first); status != 200 || answer != "hello local" {
 		t.Errorf("%d %s", status, answer)
 	}
-	second := makeCert(2)
+	second := makeCert(t, certFile, keyFile, 2)
 	at.pass(2 * time.Second)
 	if status, _ := ask(second); status != 200 {
 		t.Errorf("with a new certificate: %d", status)
@@ -420,6 +423,66 @@ func TestTLS(t *testing.T) {
 	}
 	if _, err := Open(Options{Settings: Settings{Listen: "127.0.0.1:0", CertFile: certFile, KeyFile: keyFile}, Log: slog.Default()}); err == nil {
 		t.Error("a broken key opens")
+	}
+}
+
+// TestOtherFront changes who may enter at an address, and how, while it is open: with TLS instead of without, and a stream that was there before.
+func TestOtherFront(t *testing.T) {
+	dir := t.TempDir()
+	certFile, keyFile := filepath.Join(dir, "crt"), filepath.Join(dir, "key")
+	cert := makeCert(t, certFile, keyFile, 1)
+	began, ended := make(chan struct{}), make(chan struct{})
+	o := Options{
+		Settings: Settings{Listen: "127.0.0.1:0"}, Log: slog.Default(), Open: func(string) bool { return false },
+		Refuse: func(w http.ResponseWriter, _ *http.Request, why Refusal) { http.Error(w, why.Detail, why.Status) },
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/stream" {
+				close(began)
+				<-r.Context().Done()
+				close(ended)
+			}
+			_, _ = io.WriteString(w, r.Proto)
+		}),
+	}
+	s, err := Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(t.Context()); err != nil && !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+	address := s.Address().String()
+	plain := &http.Client{Transport: &http.Transport{}}
+	go func() {
+		if resp, err := plain.Get("http://" + address + "/stream"); err == nil {
+			_ = resp.Body.Close()
+		}
+	}()
+	<-began
+	if status, answer := get(t, plain, "http://"+address+"/"); status != 200 || answer != "HTTP/1.1" {
+		t.Errorf("before: %d %s", status, answer)
+	}
+	o.Settings.CertFile, o.Settings.KeyFile = certFile, keyFile
+	next, err := Prepare(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Use(next)
+	<-ended
+	if status, _ := get(t, plain, "http://"+address+"/"); status != http.StatusMisdirectedRequest {
+		t.Errorf("a connection that was open before: %d", status)
+	}
+	if status, _ := get(t, plain, "http://"+address+"/"); status != http.StatusBadRequest {
+		t.Errorf("without TLS: %d", status)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(cert)
+	secure := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, ForceAttemptHTTP2: true}
+	defer secure.CloseIdleConnections()
+	if status, answer := get(t, &http.Client{Transport: secure}, "https://"+address+"/"); status != 200 || answer != "HTTP/2.0" {
+		t.Errorf("with TLS: %d %s", status, answer)
 	}
 }
 

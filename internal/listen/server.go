@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -40,70 +41,135 @@ type Options struct {
 	Now    func() time.Time // nil: time.Now
 }
 
-// Server serves the administration at one address.
-type Server struct {
-	listener net.Listener
-	server   *http.Server
-	cancel   context.CancelFunc // of the context of all requests
-	served   chan struct{}
+// Front is who may enter, and how, by settings whose files were read and found good.
+type Front struct {
+	options Options
+	guard   *guard
+	secure  *tls.Config // nil: no TLS
 }
 
-// Open opens the address and begins to serve. Errors hold no secret.
-func Open(o Options) (*Server, error) {
+// Prepare does all that can fail with settings but take the address. Errors hold no secret.
+func Prepare(o Options) (*Front, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	s := o.Settings
-	g := &guard{
-		hosts: s.Hosts, socket: strings.HasPrefix(s.Listen, socketScheme), tls: s.CertFile != "", open: o.Open, refuse: o.Refuse, next: o.Handler,
-	}
 	if err := s.Validate(); err != nil {
 		return nil, err
 	}
+	f := &Front{options: o, guard: &guard{
+		hosts: s.Hosts, socket: strings.HasPrefix(s.Listen, socketScheme), tls: s.CertFile != "", open: o.Open, refuse: o.Refuse, next: o.Handler,
+	}}
 	var err error
 	if s.TokenFile != "" {
-		if g.tokens, err = newTokens(s.TokenFile, o.Now, o.Log); err != nil {
+		if f.guard.tokens, err = newTokens(s.TokenFile, o.Now, o.Log); err != nil {
 			return nil, err
 		}
 	}
-	var secure *tls.Config
 	if s.CertFile != "" {
 		cert, err := newCertificate(s.CertFile, s.KeyFile, o.Now, o.Log)
 		if err != nil {
 			return nil, err
 		}
-		secure = &tls.Config{GetCertificate: cert.get, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
+		f.secure = &tls.Config{GetCertificate: cert.get, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
 	}
-	ln, err := bind(s.Listen)
+	return f, nil
+}
+
+// Settings returns the settings that the front was made of.
+func (f *Front) Settings() Settings { return f.options.Settings }
+
+// Server serves the administration at one address.
+type Server struct {
+	listener net.Listener
+	server   *http.Server
+	serving  atomic.Pointer[serving]
+	served   chan struct{}
+}
+
+// serving is the front that is in force, with the context of all its requests.
+type serving struct {
+	*Front
+	ctx context.Context
+	end context.CancelFunc
+}
+
+// Open prepares a front, opens its address and begins to serve.
+func Open(o Options) (*Server, error) {
+	f, err := Prepare(o)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	srv := &Server{listener: ln, cancel: cancel, served: make(chan struct{})}
-	srv.server = &http.Server{
-		Handler: http.MaxBytesHandler(g, MaxBody), TLSConfig: secure,
-		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: WriteTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
-		BaseContext: func(net.Listener) context.Context { return ctx },
-		ErrorLog:    log.New(io.Discard, "", 0), // what clients do wrong is theirs to know
+	return f.Listen()
+}
+
+// Listen opens the address of the front's settings and begins to serve.
+func (f *Front) Listen() (*Server, error) {
+	ln, err := bind(f.options.Settings.Listen)
+	if err != nil {
+		return nil, err
 	}
-	go srv.serve(limit(ln, maxConnections), secure != nil, o.Log)
-	return srv, nil
+	s := &Server{listener: ln, served: make(chan struct{})}
+	s.Use(f)
+	s.server = &http.Server{
+		Handler:           http.MaxBytesHandler(s, MaxBody),
+		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: WriteTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		ErrorLog: log.New(io.Discard, "", 0), // what clients do wrong is theirs to know
+	}
+	go s.serve(f.options.Log)
+	return s, nil
+}
+
+// Use puts another front in force, at the address that there is. Streams of the one before end; its other requests go on.
+func (s *Server) Use(f *Front) {
+	next := &serving{Front: f}
+	next.ctx, next.end = context.WithCancel(context.Background())
+	if before := s.serving.Swap(next); before != nil {
+		before.end()
+	}
+}
+
+// ServeHTTP lets a request in by the front that is in force.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	now := s.serving.Load()
+	if (r.TLS != nil) != (now.secure != nil) { // the connection is older than the front
+		w.Header().Set("Connection", "close")
+		now.options.Refuse(w, r, Refusal{http.StatusMisdirectedRequest, "whether TLS is spoken here has changed: connect anew"})
+		return
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(now.ctx, cancel)()
+	now.guard.ServeHTTP(w, r.WithContext(ctx))
+}
+
+// fronted is the listener of a server.
+type fronted struct {
+	net.Listener
+	server *Server
+}
+
+// Accept waits for a connection, which is one of TLS when the front that is in force wants it.
+func (l *fronted) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	if now := l.server.serving.Load(); now.secure != nil {
+		return tls.Server(c, now.secure), nil
+	}
+	return c, nil
 }
 
 // serve accepts connections until the listener is closed.
-func (s *Server) serve(ln net.Listener, secure bool, log *slog.Logger) {
+func (s *Server) serve(log *slog.Logger) {
 	defer close(s.served)
 	defer func() {
 		if cause := recover(); cause != nil {
 			log.Error("panic", "while", "serving the administration", "reason", fmt.Sprint(cause))
 		}
 	}()
-	var err error
-	if secure {
-		err = s.server.ServeTLS(ln, "", "")
-	} else {
-		err = s.server.Serve(ln)
-	}
+	err := s.server.Serve(&fronted{limit(s.listener, maxConnections), s})
 	if err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 		log.Error("the administration listens no more", "error", err)
 	}
@@ -114,7 +180,7 @@ func (s *Server) Address() net.Addr { return s.listener.Addr() }
 
 // Free closes the address, so that another may have it, and ends streams. Requests under way go on; Close waits for them.
 func (s *Server) Free() error {
-	s.cancel()
+	s.serving.Load().end()
 	err := s.listener.Close()
 	if errors.Is(err, net.ErrClosed) {
 		return nil

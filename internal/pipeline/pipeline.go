@@ -70,9 +70,11 @@ type Pipeline struct {
 	reloading sync.Mutex // keeps reloads apart, from loading to applying
 	applying  sync.Mutex // guards settings
 	settings  *config.Settings
-	onApply   func(*config.Settings) // guarded by applying
+	onReload  PrepareAdmin // guarded by applying
 	loaded    atomic.Pointer[config.Result]
 	watcher   *config.Watcher
+
+	adminFiles atomic.Pointer[[]string] // of settings of [admin] that could not be had; nil: none
 
 	saving  sync.Mutex        // guards unsaved
 	unsaved map[string][]byte // limiter state on its way to the store

@@ -2,10 +2,12 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -352,4 +354,42 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		cycle(n + 1)
 	}
 	b.eventually("goroutines are as before", func() bool { return runtime.NumGoroutine() <= before+2 })
+}
+
+// TestAdministrationThatCannotBeHad holds that a reload tells what is wrong with [admin], keeps what there was, and watches the files for it to be mended.
+func TestAdministrationThatCannotBeHad(t *testing.T) {
+	b := newBench(t)
+	text := b.document(rule("boom", "boom"))
+	p := b.start(b.options(text))
+	var refused error
+	settled := 0
+	p.OnReload(func(s *config.Settings) (func(bool), error) {
+		if refused != nil {
+			return nil, refused
+		}
+		return func(applied bool) {
+			if settled++; !applied {
+				t.Error("a reload was not applied")
+			}
+		}, nil
+	})
+	b.write(text + "[admin]\nlisten = \"127.0.0.1:0\"\ntoken_file = \"/nowhere/tokens\"\n")
+	refused = errors.New("token_file /nowhere/tokens: no such file")
+	report := p.Reload()
+	if !report.Applied || len(report.Problems) != 1 || len(p.Loaded().Problems) != 1 || p.Settings().Admin.Listen != "" || settled != 0 {
+		t.Errorf("%+v, in force %+v", report, p.Settings().Admin)
+	}
+	if at := report.Problems[0]; at.Line == 0 || at.Field != "admin.token_file" || at.Message != "/nowhere/tokens: no such file" {
+		t.Errorf("it is told as %+v", at)
+	}
+	if files := p.secretFiles(); !slices.Contains(files, "/nowhere/tokens") {
+		t.Errorf("the files that are watched are %q", files)
+	}
+	refused = nil
+	if report := p.Reload(); len(report.Problems) != 0 || len(p.Loaded().Problems) != 0 || p.Settings().Admin.Listen == "" || settled != 1 {
+		t.Errorf("mended: %+v, in force %+v", report, p.Settings().Admin)
+	}
+	if files := p.secretFiles(); slices.Contains(files, "/nowhere/tokens") {
+		t.Errorf("the files that are watched are %q, though the administration reads them itself", files)
+	}
 }

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
@@ -171,12 +172,16 @@ func (p *Pipeline) use(result *config.Result) (report ReloadReport) {
 		p.log.Error("the configuration cannot be read: what runs, runs on")
 		return report
 	}
-	result.Keep(p.Settings())
+	before := p.Settings()
+	result.Keep(before)
 	n, err := p.prepare(&result.Settings)
 	if err != nil {
 		p.log.Error("a part of the configuration is left out", "error", err)
 		report.LeftOut = err
 	}
+	settle := p.prepareAdmin(result, before)
+	defer func() { settle(report.Applied) }() // also after a panic
+	report.Problems = result.Problems
 	if report.Change, err = p.apply(n); err != nil {
 		p.log.Error("the configuration was not applied", "error", err)
 		report.LeftOut = errors.Join(report.LeftOut, err)
@@ -184,32 +189,52 @@ func (p *Pipeline) use(result *config.Result) (report ReloadReport) {
 	}
 	p.loaded.Store(result)
 	report.Applied = true
-	p.tellApplied(&result.Settings)
 	return report
 }
 
-// OnApply has fn called with the settings after each reload that was applied, until the pipeline stops. fn must not reload.
-func (p *Pipeline) OnApply(fn func(*config.Settings)) {
+// PrepareAdmin tries all that can fail with settings of [admin], before they are in force; an error is a problem of the reload, and the settings
+// before stay. settle ends it, with whether they are in force.
+type PrepareAdmin func(*config.Settings) (settle func(applied bool), err error)
+
+// OnReload has fn called at each reload, until the pipeline stops. fn must not reload.
+func (p *Pipeline) OnReload(fn PrepareAdmin) {
 	p.applying.Lock()
 	defer p.applying.Unlock()
-	p.onApply = fn
+	p.onReload = fn
 }
 
-func (p *Pipeline) tellApplied(s *config.Settings) {
+// prepareAdmin prepares the administration for a loaded configuration. What it cannot have is among the problems, and what there was before stays.
+func (p *Pipeline) prepareAdmin(result *config.Result, before *config.Settings) (settle func(applied bool)) {
 	p.applying.Lock()
-	fn := p.onApply
+	fn := p.onReload
 	p.applying.Unlock()
-	if fn != nil {
-		fn(s)
+	if fn == nil {
+		return func(bool) {}
 	}
+	settle, err := fn(&result.Settings)
+	if err == nil {
+		p.adminFiles.Store(nil)
+		return settle
+	}
+	set := &result.Settings.Admin
+	p.adminFiles.Store(&[]string{set.TokenFile, set.CertFile, set.KeyFile})
+	problem := result.Problem("admin.", err)
+	p.log.Error("the administration stays as it was: " + problem.Error())
+	result.Problems = append(result.Problems, problem)
+	result.Settings.Admin = before.Admin
+	return func(bool) {}
 }
 
 // Loaded returns what the last load made of the sources: the settings with their places, and the problems. It is not to be modified.
 func (p *Pipeline) Loaded() *config.Result { return p.loaded.Load() }
 
-func (p *Pipeline) secretFiles() []string {
+// secretFiles returns the files of secrets that are watched: those of the triggers in force, and those that the administration waits for.
+func (p *Pipeline) secretFiles() (files []string) {
 	if t := p.targets.Load(); t != nil {
-		return t.files
+		files = append(files, t.files...)
 	}
-	return nil
+	if tried := p.adminFiles.Load(); tried != nil {
+		files = append(files, *tried...)
+	}
+	return slices.DeleteFunc(files, func(name string) bool { return name == "" })
 }

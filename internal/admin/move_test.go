@@ -1,0 +1,209 @@
+package admin
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/listen"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+)
+
+const otherToken = "an0ther-t0ken-0f-it"
+
+// setAdmin replaces a key of [admin] in the file.
+func (b *bench) setAdmin(key, value string) {
+	b.t.Helper()
+	b.setKey(b.rulesFile(), key, fmt.Sprintf("%q", value))
+}
+
+func (b *bench) setKey(file, key, value string) {
+	b.t.Helper()
+	b.write(file, regexp.MustCompile(`(?m)^`+key+` = .*$`).ReplaceAllLiteralString(b.read(file), key+" = "+value))
+}
+
+// problems returns those that a reload answers with, and holds that the stats and the metrics have as many.
+func (b *bench) reloadProblems() string {
+	b.t.Helper()
+	told := fmt.Sprint(b.want(200, "POST", "/-/reload", nil).body["problems"])
+	if shown := fmt.Sprint(b.get("/api/v1/stats")["problems"]); shown != told {
+		b.t.Errorf("the reload told %s, the stats tell %s", told, shown)
+	}
+	many := 1
+	if told == "[]" {
+		many = 0
+	}
+	if text := b.want(200, "GET", "/metrics", nil).text; !strings.Contains(text, fmt.Sprintf("config_problems{id=\"t\"} %d\n", many)) {
+		b.t.Errorf("the metrics do not tell of %s", told)
+	}
+	return told
+}
+
+// moved takes the address at which the instance is now.
+func (b *bench) moved() string {
+	b.t.Helper()
+	b.registry.mu.Lock()
+	defer b.registry.mu.Unlock()
+	d := b.registry.at["t"]
+	if d == nil {
+		b.t.Fatal("the instance is not administered any more")
+	}
+	b.url = "http://" + d.server.Address().String()
+	return d.server.Address().String()
+}
+
+func TestSettingsThatCannotBeHadChangeNothing(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	b := newBench(t, "")
+	tokens := filepath.Join(b.dir, "tokens")
+	for key, value := range map[string]string{
+		"token_file": filepath.Join(b.dir, "missing"), "listen": taken.Addr().String(),
+	} {
+		good := b.read(b.rulesFile())
+		b.setAdmin(key, value)
+		if told := b.reloadProblems(); !strings.Contains(told, "rules.toml:") || !strings.Contains(told, "admin."+key) || !strings.Contains(told, value) {
+			t.Errorf("with %s = %s the reload tells %s", key, value, told)
+		}
+		b.want(201, "POST", rulesPath, map[string]any{"name": "made-with-" + key[:5], "pattern": "x"}) // which loads the configuration as well
+		b.write(b.rulesFile(), good)
+		if told := b.reloadProblems(); told != "[]" {
+			t.Errorf("mended, and %s", told)
+		}
+	}
+	b.write(tokens, "broken\n")
+	b.setAdmin("token_file", tokens+"2")
+	b.reloadProblems()
+	b.write(tokens, "operator:"+token+"\n")
+	if s := b.p.Settings().Admin; s.TokenFile != tokens {
+		t.Errorf("in force is %s", s.TokenFile)
+	}
+}
+
+func TestOtherSettingsAtTheSameAddress(t *testing.T) {
+	b := newBench(t, "")
+	later := filepath.Join(b.dir, "later")
+	before := b.url
+	b.setAdmin("token_file", later)
+	if told := b.reloadProblems(); !strings.Contains(told, later) {
+		t.Fatalf("the reload tells %s", told)
+	}
+	b.write(later, "operator:"+otherToken+"\n")
+	b.p.Reload()
+	b.want(401, "GET", "/api/v1/stats", nil)
+	if b.token = otherToken; b.reloadProblems() != "[]" || "http://"+b.moved() != before {
+		t.Error("the port is another, though the address is the same")
+	}
+}
+
+func TestAnAddressThatTheAdministrationItselfHas(t *testing.T) {
+	b := newBench(t, "")
+	_, port, _ := strings.Cut(freeAddress(t), ":")
+	b.setAdmin("listen", "127.0.0.1:"+port)
+	b.p.Reload()
+	at := b.moved()
+	b.setAdmin("listen", "0.0.0.0:"+port)
+	if told := b.reloadProblems(); !strings.Contains(told, "by a restart alone") {
+		t.Errorf("the reload tells %s", told)
+	}
+	if now := b.moved(); now != at {
+		t.Errorf("it listens at %s", now)
+	}
+}
+
+// freeAddress returns an address that was free a moment ago.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err == nil {
+		err = ln.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ln.Addr().String()
+}
+
+func TestInstancesChangeOneAfterTheOther(t *testing.T) {
+	b := newPair(t)
+	free := freeAddress(t)
+	for _, change := range []func(id string){
+		func(id string) { b.setKey(b.fileOf(id), "hosts", `["other.example"]`) },
+		func(id string) { b.setKey(b.fileOf(id), "listen", `"`+free+`"`) },
+	} {
+		for _, id := range []string{"one", "two"} {
+			change(id)
+			if told := fmt.Sprint(b.want(200, "POST", "/-/reload?instance="+id, nil).body["problems"]); told != "[]" {
+				t.Errorf("%s tells %s", id, told)
+			}
+			if d := b.registry.at[id]; d == nil || d.get(id) == nil {
+				t.Fatalf("%s is not administered", id)
+			}
+		}
+		b.meet()
+		if ids := b.instances(); fmt.Sprint(ids) != "[one two]" || len(b.registry.doors) != 1 {
+			t.Errorf("the instances are %q", ids)
+		}
+	}
+	if set := b.registry.at["one"].set; set.Hosts[0] != "other.example" || set.Listen != free {
+		t.Errorf("it listens at %+v", set)
+	}
+}
+
+func TestDefaultAddress(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	b := newBench(t, "")
+	b.stop()
+	b.registry = NewRegistry(Options{Default: taken.Addr().String()})
+	start := func() (*Instance, error) {
+		p, err := pipeline.New(pipeline.Options{ID: "t", Sources: config.Sources{Files: []string{b.rulesFile()}}, Stores: b.stores, LogTo: b.log})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Start()
+		i := &Instance{Pipeline: p}
+		t.Cleanup(func() {
+			b.registry.Detach(i)
+			if err := p.Stop(t.Context()); err != nil {
+				t.Log(err)
+			}
+		})
+		return i, b.registry.Attach(i)
+	}
+	b.setAdmin("listen", "")
+	i, err := start()
+	if err != nil || !strings.Contains(b.log.String(), "the administration is not available") {
+		t.Errorf("a default that is taken: %v", err)
+	}
+	if told := i.Pipeline.Reload().Problems; len(told) != 0 {
+		t.Errorf("a default that is taken is a problem: %v", told)
+	}
+	b.registry.Detach(i)
+	b.setAdmin("token_file", filepath.Join(b.dir, "missing"))
+	if _, err := start(); err == nil || !strings.Contains(err.Error(), "token_file") {
+		t.Errorf("without the tokens that the settings name: %v", err)
+	}
+	set := listen.Settings{Listen: "127.0.0.1:0"}
+	i, _ = start()
+	i.Before = &set
+	if err := b.registry.Attach(i); err == nil || !strings.Contains(err.Error(), "where it was before") {
+		t.Errorf("with settings of before: %v", err)
+	}
+	b.moved()
+	b.token, b.client = "", http.DefaultClient
+	if told := fmt.Sprint(b.get("/api/v1/stats")["problems"]); !strings.Contains(told, "token_file") {
+		t.Errorf("the stats tell %s", told)
+	}
+}
