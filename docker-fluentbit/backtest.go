@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -23,7 +24,7 @@ type backtestCommand struct {
 	Rules   []string `required:"" placeholder:"FILE" help:"The configuration that is tried: TOML files, folders or globs."`
 	Against []string `placeholder:"FILE" help:"Another one: tell what changes from it."`
 	logFlags
-	Expect  []string `placeholder:"FILE|RULE>=N" sep:"none" help:"What a rule has to do: a file of [[expect]], or as in 'oom>=1', 'noise=0 hits'. Exit code 1 when it does not."`
+	Expect  []string `placeholder:"FILE|RULE>=N" sep:"none" help:"What a rule has to do: a file of [[expect]], or as in 'oom>=1', 'noise=0 hits'. Exit code 1 when it does not, or when an input was not read to its end."`
 	Samples int      `default:"3" help:"How many lines are shown for each rule, of each sort."`
 	All     bool     `help:"Also list rules without hits."`
 	Output  string   `short:"o" enum:"text,json" default:"text" help:"text or json."`
@@ -41,7 +42,7 @@ func (backtestCommand) Help() string {
 		"  docker-fluentbit backtest --rules new.toml --against old.toml --html report.html app.log*\n" +
 		"  docker-fluentbit backtest --rules rules.toml --expect 'oom>=1' --expect 'noise=0' docker://shop-api-1\n" +
 		"  kubectl logs deploy/api --timestamps | docker-fluentbit backtest --rules rules.toml --workload shop/api -\n\n" +
-		"Exit codes: 0 fine, 1 an expectation is not met, 2 broken rules, 3 unusable arguments."
+		"Exit codes: 0 fine, 1 an expectation is not met, or an input was not read to its end, 2 broken rules, 3 unusable arguments."
 }
 
 // Run tries the rules.
@@ -126,7 +127,7 @@ func (cmd *backtestCommand) report(c *console, result *backtest.Result, expected
 		}
 	}
 	if cmd.JUnit != "" {
-		if err := writeFile(cmd.JUnit, func(w io.Writer) error { return backtest.WriteJUnit(w, outcomes) }); err != nil {
+		if err := writeFile(cmd.JUnit, func(w io.Writer) error { return result.WriteJUnit(w, outcomes) }); err != nil {
 			return err
 		}
 	}
@@ -136,8 +137,15 @@ func (cmd *backtestCommand) report(c *console, result *backtest.Result, expected
 			missed++
 		}
 	}
+	var bad []string
 	if missed > 0 {
-		return &codeError{exitFindings, plural(missed, "expectation") + " not met"}
+		bad = append(bad, plural(missed, "expectation")+" not met")
+	}
+	if len(outcomes) > 0 && result.BadFiles > 0 { // what is expected of the rest was not tried
+		bad = append(bad, plural(int(result.BadFiles), "input")+" not read, or not to the end")
+	}
+	if len(bad) > 0 {
+		return &codeError{exitFindings, strings.Join(bad, ", ")}
 	}
 	return nil
 }

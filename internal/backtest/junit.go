@@ -23,20 +23,28 @@ type (
 	}
 	junitFailure struct {
 		Message string `xml:"message,attr"`
+		Text    string `xml:",chardata"`
 	}
 )
 
-// WriteJUnit writes what became of expectations in JUnit's XML form: a suite, and a case for each.
-func WriteJUnit(w io.Writer, outcomes []Outcome) error {
+// WriteJUnit writes what became of expectations in JUnit's XML form: a suite, a case for each, and one that fails where not all was read.
+func (r *Result) WriteJUnit(w io.Writer, outcomes []Outcome) error {
 	suite := junitSuite{Name: "backtest", Tests: len(outcomes)}
 	for i := range outcomes {
 		o := &outcomes[i]
 		c := junitCase{Name: inXML(o.Expectation), Class: inXML("backtest." + o.Rule)}
 		if !o.Met {
 			suite.Failures++
-			c.Failure = &junitFailure{inXML(fmt.Sprintf("%s: got %d (%s)", o.Expectation, o.Got, o.Place))}
+			c.Failure = &junitFailure{Message: inXML(fmt.Sprintf("%s: got %d (%s)", o.Expectation, o.Got, o.Place))}
 		}
 		suite.Cases = append(suite.Cases, c)
+	}
+	if unread := r.Unread(); len(unread) > 0 && len(outcomes) > 0 {
+		suite.Tests++
+		suite.Failures++
+		suite.Cases = append(suite.Cases, junitCase{
+			Name: "inputs", Class: "backtest", Failure: &junitFailure{Message: inXML(unread[0]), Text: inXML(strings.Join(unread, "\n"))},
+		})
 	}
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return err

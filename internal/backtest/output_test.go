@@ -143,7 +143,7 @@ func TestExpectations(t *testing.T) {
 func TestJUnit(t *testing.T) {
 	r := &Result{Rules: []Rule{{ID: "a", Hits: 7}}}
 	var b bytes.Buffer
-	if err := WriteJUnit(&b, r.Judge(expectations(t, "a = 7 hits", "a >= 1"))); err != nil {
+	if err := r.WriteJUnit(&b, r.Judge(expectations(t, "a = 7 hits", "a >= 1"))); err != nil {
 		t.Fatal(err)
 	}
 	var suite junitSuite

@@ -45,6 +45,16 @@ type Rule struct {
 	AlertsAt   []int64          `json:"alerts_at,omitempty"`
 }
 
+// Unread tells of the files that were not read, or not to their ends, at least the first of them. What expectations say of the rest is not known.
+func (r *Result) Unread() (told []string) {
+	for _, p := range r.Problems {
+		if p.Line == 0 {
+			told = append(told, p.String())
+		}
+	}
+	return told
+}
+
 // SuppressedTotal sums the reasons up.
 func (r *Rule) SuppressedTotal() (n int64) {
 	for _, of := range r.Suppressed {

@@ -20,26 +20,27 @@ func (p Problem) String() string {
 	return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Text)
 }
 
-// maxProblems bounds how many problems are kept; further ones are counted.
+// maxProblems bounds how many problems are kept, of lines and of files each; further ones are counted.
 const maxProblems = 100
 
 // problems gathers what could not be read. It is safe for concurrent use.
 type problems struct {
-	mu    sync.Mutex
-	kept  []Problem
-	lines int64 // that were left out
-	files int64
+	mu      sync.Mutex
+	ofFiles []Problem
+	ofLines []Problem
+	files   int64
+	lines   int64 // that were left out
 }
 
 func (p *problems) add(file string, line int, format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	n, kept := &p.files, &p.ofFiles
 	if line > 0 {
-		p.lines++
-	} else {
-		p.files++
+		n, kept = &p.lines, &p.ofLines
 	}
-	if len(p.kept) < maxProblems {
-		p.kept = append(p.kept, Problem{file, line, fmt.Sprintf(format, args...)})
+	*n++
+	if len(*kept) < maxProblems {
+		*kept = append(*kept, Problem{file, line, fmt.Sprintf(format, args...)})
 	}
 }

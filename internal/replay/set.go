@@ -47,11 +47,11 @@ type Set struct {
 
 // Stats is a copy of a set's counters.
 type Stats struct {
-	BytesRead  int64 // of the inputs as they are stored
-	BytesTotal int64 // 0 when it is not known
-	BadLines   int64 // could not be read
-	BadFiles   int64 // could not be read, or not to their ends
-	Problems   []Problem
+	BytesRead  int64     // of the inputs as they are stored
+	BytesTotal int64     // 0 when it is not known
+	BadLines   int64     // could not be read
+	BadFiles   int64     // could not be read, or not to their ends
+	Problems   []Problem // the first, those of files before those of lines
 }
 
 // Open finds out what there is to read: files, folders with all below them, globs, "-" for the standard input, and docker://NAME for the log of
@@ -99,7 +99,7 @@ func (s *Set) Stats() Stats {
 	p := &s.problems
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	out := Stats{BytesRead: s.read.Load(), BytesTotal: s.size, BadLines: p.lines, BadFiles: p.files, Problems: slices.Clone(p.kept)}
+	out := Stats{BytesRead: s.read.Load(), BytesTotal: s.size, BadLines: p.lines, BadFiles: p.files, Problems: slices.Concat(p.ofFiles, p.ofLines)}
 	if s.unsized {
 		out.BytesTotal = 0
 	}
