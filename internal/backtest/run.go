@@ -174,7 +174,8 @@ func (r *run) finish() *Result {
 	now := r.sides[0]
 	st := r.opt.Logs.Stats()
 	out := &Result{
-		Lines: r.lines, Own: r.own, Bad: st.BadLines, BadFiles: st.BadFiles, Problems: st.Problems, Unwanted: now.unwanted, Rules: []Rule{},
+		Inputs: []string{},
+		Lines:  r.lines, Own: r.own, Bad: st.BadLines, BadFiles: st.BadFiles, Problems: st.Problems, Unwanted: now.unwanted, Rules: []Rule{},
 	}
 	for _, p := range st.Problems {
 		out.Told = append(out.Told, p.String())

@@ -47,7 +47,11 @@ func (t *textReport) printf(format string, args ...any) { fmt.Fprintf(t, format,
 
 func (t *textReport) head() {
 	r := t.r
-	t.printf("%s lines of %s", grouped(r.Lines), plural(len(r.Inputs), "log"))
+	if len(r.Inputs) == 0 {
+		t.printf("0 lines: the input is empty")
+	} else {
+		t.printf("%s lines of %s", grouped(r.Lines), plural(len(r.Inputs), "log"))
+	}
 	if r.Lines > 0 {
 		t.printf(", from %s to %s (%s)", stamped(r.First), stamped(r.Last), span(r.Last.Sub(r.First)))
 	}

@@ -134,7 +134,7 @@ func (f *finder) said() string {
 	if len(f.folders) > 0 {
 		return "there is none in " + strings.Join(f.folders, ", ")
 	}
-	return "all are empty or cannot be read"
+	return "none can be read"
 }
 
 // unwrapped takes the path from an error: the caller names the input.

@@ -104,7 +104,7 @@ type file struct {
 	timed    bool
 }
 
-// errEmpty and errBinary are the reasons to leave a file out.
+// errEmpty is the reason to pass a file over, errBinary one to leave it out.
 var (
 	errEmpty  = errors.New("empty")
 	errBinary = errors.New("no text")
@@ -195,6 +195,7 @@ func (s *Set) addFiles(f *finder) error {
 		looked, err := s.look(one.path)
 		switch {
 		case errors.Is(err, errEmpty):
+			s.empty = true
 			continue
 		case err != nil && one.named:
 			return fmt.Errorf("input %s: %w", one.path, err)
@@ -352,10 +353,13 @@ func (s *Set) addStdin() error {
 	}
 	now := s.opt.Now.UnixNano()
 	f := &file{path: "stdin", changed: now}
-	if f.form, f.first, f.timed, err = s.sniff(head, now); err != nil {
+	s.unsized = true
+	if f.form, f.first, f.timed, err = s.sniff(head, now); errors.Is(err, errEmpty) {
+		s.empty = true
+		return in.close()
+	} else if err != nil {
 		return err
 	}
-	s.unsized = true
 	st := &state{set: s, stream: s.opt.Stream, tag: s.tag("stdin"), clock: clock{zone: s.opt.Zone}, last: f.first}
 	st.source = &engine.Source{Kind: "log", Workload: st.tag, Container: engine.Container{Name: s.opt.Container}}
 	r := &fileReader{state: st}

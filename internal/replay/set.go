@@ -41,6 +41,7 @@ type Set struct {
 	problems problems
 	size     int64
 	unsized  bool
+	empty    bool // an input that has no line was passed over
 	read     atomic.Int64
 	series   []*Series
 }
@@ -56,7 +57,7 @@ type Stats struct {
 
 // Open finds out what there is to read: files, folders with all below them, globs, "-" for the standard input, and docker://NAME for the log of
 // a container. Files that are one log in parts become one series, oldest first. An input that is named itself and cannot be read is an error;
-// one found in a folder or by a glob is a problem that Stats tells.
+// one found in a folder or by a glob is a problem that Stats tells. An empty one has no lines, and makes no series.
 func Open(ctx context.Context, inputs []string, opt Options) (*Set, error) {
 	if err := opt.Records.Validate(); err != nil {
 		return nil, fmt.Errorf("records: %w", err)
@@ -84,7 +85,7 @@ func Open(ctx context.Context, inputs []string, opt Options) (*Set, error) {
 	if err := s.addFiles(&found); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	if len(s.series) == 0 {
+	if len(s.series) == 0 && !s.empty {
 		return nil, errors.Join(errors.New("no input holds a log: "+found.said()), s.Close())
 	}
 	slices.SortStableFunc(s.series, func(a, b *Series) int { return cmp.Compare(a.first, b.first) })

@@ -250,12 +250,14 @@ func TestADamagedFileIsReadUpToTheDamage(t *testing.T) {
 func TestInputsThatCannotBeRead(t *testing.T) {
 	dir := t.TempDir()
 	binary := write(t, dir, "binary.log", []byte("a\x00b"))
-	empty := write(t, dir, "empty.log", nil)
+	if err := os.Mkdir(filepath.Join(dir, "folder"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	for input, want := range map[string]string{
 		filepath.Join(dir, "absent"):    "no such file or directory",
 		filepath.Join(dir, "*.nothing"): "no file matches",
 		binary:                          "no text",
-		empty:                           "no input holds a log",
+		filepath.Join(dir, "folder"):    "no input holds a log: there is none in",
 		"docker://":                     "names no container",
 		"docker://web":                  "there is no container engine to ask",
 		"-":                             "there is no standard input",
@@ -264,6 +266,26 @@ func TestInputsThatCannotBeRead(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", input, err, want)
 		}
+	}
+}
+
+// TestWhatIsEmptyHasNoLines: a service that wrote nothing is no mistake of the one who asks.
+func TestWhatIsEmptyHasNoLines(t *testing.T) {
+	dir := t.TempDir()
+	empty := write(t, dir, "empty.log", nil)
+	zipped := write(t, dir, "zipped.log.gz", gzipped(t, ""))
+	for _, input := range []string{empty, zipped, dir, filepath.Join(dir, "*.log"), "-"} {
+		for _, stdin := range [][]byte{nil, gzipped(t, "")} {
+			opt := options()
+			opt.Stdin = bytes.NewReader(stdin)
+			if s := open(t, opt, input); len(s.Series()) != 0 || s.Stats().BadFiles != 0 {
+				t.Errorf("%s: %d logs, %+v", input, len(s.Series()), s.Stats())
+			}
+		}
+	}
+	full := write(t, dir, "full.log", []byte("2026-11-26 10:00:00 one\n"))
+	if s := open(t, options(), empty, full); len(s.Series()) != 1 {
+		t.Errorf("%d logs beside an empty one", len(s.Series()))
 	}
 }
 
