@@ -48,13 +48,18 @@ func (l *loader) result() *Result {
 }
 
 // report adds what the owner of some settings found wrong with them, and reports whether it was nothing. The problem stands at the value
-// that is meant. Where the part has problems already, a complaint about something that is not set is dropped: it follows from them.
+// that is meant. Where the part has problems already, a complaint about something that is not set is dropped: it follows from them. So is one
+// about a value that did not fit, or about a table of which something did not.
 func (l *loader) report(p *part, field, value, message, hint string) {
-	problem := Problem{File: p.node.at.file, Line: p.node.at.line, Column: p.node.at.column, Path: p.path, Field: field, Message: message, Hint: hint}
+	n := p.node.find(field, value)
+	at, path := p.node.at, p.path
+	if item, name, rest := p.node.element(field); item != nil { // as the binder names it
+		at, path, field = item.at, path+": "+name, rest
+	}
+	problem := Problem{File: at.file, Line: at.line, Column: at.column, Path: path, Field: field, Message: message, Hint: hint}
 	if value != "" {
 		problem.Value = quoted(value)
 	}
-	n := p.node.find(field, value)
 	switch {
 	case n == nil && !p.ok:
 		return
@@ -63,12 +68,30 @@ func (l *loader) report(p *part, field, value, message, hint string) {
 		if n.value != nil && value != "" && value != trigger.Placeholder {
 			problem.Value = n.literal()
 		}
-		if l.told[problem.spot()] {
-			return // the value did not even fit its type
+		if l.told[problem.spot()] || l.refused(path, field, n) {
+			return
 		}
 		problem.Column += n.regexpOffset()
 	}
 	l.add(problem)
+}
+
+// refused reports whether the binder took something in a table for nothing that may be there.
+func (l *loader) refused(path, field string, table *node) bool {
+	for key, n := range table.table {
+		key = field + "." + shownKey(key)
+		unknown := n.at
+		unknown.column = n.keyColumn
+		if l.told[spot{n.at, path, key}] || l.told[spot{unknown, path, key}] || l.refused(path, key, n) {
+			return true
+		}
+		for _, item := range n.items {
+			if l.told[spot{item.at, path, key}] {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // reportRule adds what is wrong with a rule.

@@ -124,7 +124,7 @@ func (n *node) kind() string {
 // field is not set here.
 func (n *node) find(field, text string) *node {
 	for c := n; c != nil; {
-		if item, rest := c.element(field); item != nil {
+		if item, _, rest := c.element(field); item != nil {
 			if rest == "" {
 				return item
 			}
@@ -148,16 +148,17 @@ func (n *node) find(field, text string) *node {
 	return nil
 }
 
-// element returns the table that a field such as "escalate[1].after" begins with, and the field in it; nil for a field that begins otherwise.
-func (n *node) element(field string) (item *node, rest string) {
+// element returns the table that a field such as "escalate[1].after" begins with, what it is called, and the field in it; nil for a field that
+// begins otherwise.
+func (n *node) element(field string) (item *node, name, rest string) {
 	head, rest, _ := strings.Cut(field, ".")
 	key, index, ok := strings.Cut(strings.TrimSuffix(head, "]"), "[")
 	list := n.table[key]
 	i, err := strconv.Atoi(index)
 	if !ok || err != nil || list == nil || i < 0 || i >= len(list.items) || list.items[i].table == nil {
-		return nil, ""
+		return nil, "", ""
 	}
-	return list.items[i], rest
+	return list.items[i], elementPath("", key, "name", i, list.items[i]), rest
 }
 
 // regexpOffset returns how far behind the node's place the fault of a regular expression stands, in characters; 0 where the text is none,
