@@ -29,7 +29,7 @@ type backtestCommand struct {
 	All     bool     `help:"Also list rules without hits."`
 	Output  string   `short:"o" enum:"text,json" default:"text" help:"text or json."`
 	HTML    string   `name:"html" placeholder:"FILE" help:"Also write a report with plots, as one page that loads nothing."`
-	JUnit   string   `name:"junit" placeholder:"FILE" help:"Also write what became of the expectations in JUnit's XML form."`
+	JUnit   string   `name:"junit" placeholder:"FILE" help:"Also write what became of the expectations, or what is wrong with the rules, in JUnit's XML form."`
 	Quiet   bool     `short:"q" help:"Tell no progress."`
 }
 
@@ -45,8 +45,19 @@ func (backtestCommand) Help() string {
 		"Exit codes: 0 fine, 1 an expectation is not met, or an input was not read to its end, 2 broken rules, 3 unusable arguments."
 }
 
-// Run tries the rules.
+// Run tries the rules. CI is told of rules that are broken, too.
 func (cmd *backtestCommand) Run(c *console) error {
+	err := cmd.run(c)
+	var broken *brokenRules
+	if cmd.JUnit != "" && errors.As(err, &broken) {
+		if err := writeFile(cmd.JUnit, func(w io.Writer) error { return backtest.WriteJUnitProblems(w, broken.problems) }); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+func (cmd *backtestCommand) run(c *console) error {
 	if cmd.Samples < 0 || cmd.Samples > maxSamples {
 		return fmt.Errorf("--samples: %d is not from 0 to %d", cmd.Samples, maxSamples)
 	}
@@ -80,7 +91,7 @@ func (cmd *backtestCommand) Run(c *console) error {
 	if err = errors.Join(err, o.Logs.Close()); err != nil {
 		var broken *backtest.BrokenError
 		if errors.As(err, &broken) {
-			return &codeError{exitRules, err.Error()}
+			return &brokenRules{codeError{exitRules, err.Error()}, []string{err.Error()}}
 		}
 		return err
 	}
@@ -181,17 +192,28 @@ func (cmd *backtestCommand) expectations(c *console, rules *config.Settings) ([]
 	return all, backtest.Unknown(&settings, all)
 }
 
+// brokenRules says that rules cannot be tried, and why.
+type brokenRules struct {
+	codeError
+	problems []string
+}
+
+// Unwrap returns the error with the exit code.
+func (e *brokenRules) Unwrap() error { return &e.codeError }
+
 // rulesOf loads a configuration, all of which has to be sound.
 func rulesOf(c *console, files []string) (*config.Settings, error) {
 	result := config.Load(config.Sources{Files: files})
+	var problems []string
 	for i := range result.Problems {
-		_, _ = fmt.Fprintln(c.err, result.Problems[i].Error())
+		problems = append(problems, result.Problems[i].Error())
+		_, _ = fmt.Fprintln(c.err, problems[i])
 	}
 	switch {
 	case result.Unusable():
-		return nil, &codeError{exitUsage, plural(len(result.Problems), "problem") + ", and not everything could be read"}
-	case len(result.Problems) > 0:
-		return nil, &codeError{exitRules, plural(len(result.Problems), "problem")}
+		return nil, &brokenRules{codeError{exitUsage, plural(len(problems), "problem") + ", and not everything could be read"}, problems}
+	case len(problems) > 0:
+		return nil, &brokenRules{codeError{exitRules, plural(len(problems), "problem")}, problems}
 	case len(result.Settings.Rules) == 0 && !slices.ContainsFunc(result.Settings.Workloads, hasRules):
 		return nil, &codeError{exitUsage, "there are no rules in " + fmt.Sprint(files)}
 	}
