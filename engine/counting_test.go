@@ -338,20 +338,22 @@ func TestEscalation(t *testing.T) {
 	}
 }
 
+// nthLine returns a line with an x whose template is like that of no other.
+func nthLine(i int) string {
+	b := []byte("x ")
+	for ; i > 0; i /= 20 {
+		b = append(b, byte('g'+i%20))
+	}
+	return string(b)
+}
+
 func TestTemplatesAreBounded(t *testing.T) {
 	r := newRun(t, Settings{
 		Limits: Limits{MaxKeys: 100_000},
 		Rules:  []RuleSettings{{Name: "r", Pattern: "x", Cooldown: time.Hour, CooldownBy: []string{"template"}, Rollup: true}},
 	})
-	word := func(i int) string {
-		b := []byte("x ")
-		for ; i > 0; i /= 20 {
-			b = append(b, byte('g'+i%20))
-		}
-		return string(b)
-	}
 	for i := range maxTemplates {
-		if first, again := len(r.line(word(i))), len(r.line(word(i))); first != 1 || again != 0 {
+		if first, again := len(r.line(nthLine(i))), len(r.line(nthLine(i))); first != 1 || again != 0 {
 			t.Fatalf("template %d does not have a cooldown of its own", i)
 		}
 	}
@@ -367,6 +369,10 @@ func TestTemplatesAreBounded(t *testing.T) {
 	}
 	r.later(2 * time.Hour) // the roll-ups
 	r.later(2 * time.Hour)
+	keys := r.e.Stats().Keys
+	if s := r.explain(Record{Text: []byte("x abc")})[0].Standing; s.Overflow || r.e.Stats().Keys != keys {
+		t.Errorf("templates that say nothing any more are in the way of what is explained, or were dropped for it: %+v", s)
+	}
 	if first, again := len(r.line("x abc")), len(r.line("x abc")); first != 1 || again != 0 {
 		t.Error("templates that say nothing any more are in the way")
 	}

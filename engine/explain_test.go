@@ -130,6 +130,34 @@ func TestExplainTellsOfAWindowThatStaysOpen(t *testing.T) {
 	}
 }
 
+// TestExplainTellsOfATemplateTooMany: it has neither cooldown nor threshold, and shares with others what was held back of them.
+func TestExplainTellsOfATemplateTooMany(t *testing.T) {
+	r := newRun(t, Settings{
+		Limits: Limits{MaxKeys: 100_000, PerContainer: Bucket{Rate: Rate{Count: 1, Per: time.Hour}, Burst: 2}},
+		Rules: []RuleSettings{
+			{Name: "r", Pattern: "x", Count: 5, Within: time.Hour, Cooldown: time.Hour, CooldownBy: []string{"container", "template"}, Rollup: true},
+		},
+	})
+	for i := range maxTemplates {
+		r.line(nthLine(i))
+	}
+	line := Record{Text: []byte("x abc"), Source: web("c1")}
+	for i := range 4 {
+		x := r.explain(line)[0]
+		s := x.Standing
+		if !s.Overflow || s.Alerts != (i < 2) || s.CooldownLeft != 0 || s.Needed != 0 || s.Template != "x abc" || !slices.Equal(s.Key, []string{"c1", "x abc"}) {
+			t.Errorf("hit %d: %+v", i, s)
+		}
+		got := r.record(line)
+		if want := s.Alerts; want != (len(got) == 1) || want && fmt.Sprintf("%+v", got[0]) != fmt.Sprintf("%+v", *x.Alert) {
+			t.Errorf("hit %d told %+v, explained was %+v", i, got, *x.Alert)
+		}
+	}
+	if s := r.explain(Record{Text: []byte(nthLine(0))})[0].Standing; s.Overflow || s.Reason != "threshold" || s.Counted != 2 {
+		t.Errorf("a template that has a key: %+v", s)
+	}
+}
+
 // TestExplainTellsWhatARuleWaitsFor: its workload and its last line, and neither a cooldown nor a bucket.
 func TestExplainTellsWhatARuleWaitsFor(t *testing.T) {
 	limits := Limits{MaxKeys: 100, PerContainer: Bucket{Rate: Rate{Count: 1, Per: time.Minute}, Burst: 2}}

@@ -39,7 +39,7 @@ type attempt struct {
 
 	crossed  bool // enough hits came
 	known    bool // the template was seen before
-	overflow bool // no key is kept for it: there is no cooldown
+	overflow bool // no key is kept for it: there is no cooldown, and no threshold
 }
 
 // attempt gathers what the limiter needs of a hit, before it is locked.

@@ -15,7 +15,8 @@ type group struct {
 	swept int64 // when its cells were last looked through
 }
 
-// cellOf returns the state of a hit's key. A template too many has none: the hits of all of them share one, whose cooldown holds nothing back.
+// cellOf returns the state of a hit's key. A template too many has none: the hits of all of them share one, whose cooldown and threshold hold
+// nothing back.
 func (l *limiter) cellOf(a *attempt, now int64) *cell {
 	if !a.rule.grouped {
 		c, _ := l.cell(a.key)
@@ -42,6 +43,17 @@ func (l *limiter) cellOf(a *attempt, now int64) *cell {
 	return c
 }
 
+// tooMany reports whether cellOf would find no room for the template of a hit. It changes nothing.
+func (l *limiter) tooMany(a *attempt, now int64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	g := l.groups[string(groupKey(a))]
+	if !a.rule.grouped || g == nil || len(g.cells) < maxTemplates || l.has(a.key) {
+		return false
+	}
+	return !g.toSweep(now) || len(g.cells)-len(g.idle(now)) >= maxTemplates
+}
+
 func groupKey(a *attempt) []byte {
 	key := append([]byte(a.rule.id), keySeparator)
 	return append(key, a.container...)
@@ -55,20 +67,25 @@ func (l *limiter) has(key []byte) bool {
 
 // sweep removes the cells of a group that say nothing any more, and reports whether there is room.
 func (l *limiter) sweep(g *group, now int64) bool {
-	if now >= g.swept && now-g.swept < sweepEvery {
+	if !g.toSweep(now) {
 		return false
 	}
 	g.swept = now
-	var idle []*cell
+	for _, c := range g.idle(now) {
+		l.dropCell(c)
+	}
+	return len(g.cells) < maxTemplates
+}
+
+func (g *group) toSweep(now int64) bool { return now < g.swept || now-g.swept >= sweepEvery }
+
+func (g *group) idle(now int64) (idle []*cell) {
 	for c := range g.cells {
 		if c.idle(now) {
 			idle = append(idle, c)
 		}
 	}
-	for _, c := range idle {
-		l.dropCell(c)
-	}
-	return len(g.cells) < maxTemplates
+	return idle
 }
 
 // idle reports whether a cell says no more than one that is made anew.

@@ -21,6 +21,7 @@ type Standing struct {
 	Counted      int       `json:"counted,omitempty"`      // hits, or different values, that count for the threshold, this one included
 	Needed       int       `json:"needed,omitempty"`       // for the threshold; 0: there is none
 	Template     string    `json:"template,omitempty"`     // of the line, where the rule goes by it
+	Overflow     bool      `json:"overflow,omitempty"`     // the container's templates are too many: neither cooldown nor threshold hold it back
 
 	// Waits: the rule waits for lines, of the workload that Key names, or of all together. Cooldown and bucket play no part.
 	Waits   bool      `json:"waits,omitempty"`
@@ -51,6 +52,11 @@ func (w *Worker) standing(trial *limiter, fired *inhibitor, h *Hit, now int64) (
 	if !a.muted && fired.holds(w.snapshot.inhibits, &about, now) {
 		a.muted, a.why = true, ReasonInhibited
 	}
+	template, _ := validText(w.template, maxCapture)
+	parts := keyParts(a.key)
+	if r.settings.Absent == 0 && w.engine.limiter.tooMany(a, now) {
+		a.overflow, a.key = true, w.overflowKey(&mine)
+	}
 	keys := []string{
 		cellPrefix + string(a.key), bucketPrefix + string(a.container), watchPrefix + watchKey(&r, h.Record.Source.Workload), a.template.stateKey(),
 	}
@@ -60,13 +66,16 @@ func (w *Worker) standing(trial *limiter, fired *inhibitor, h *Hit, now int64) (
 		s = trial.lookAtWatch(watchKey(&r, h.Record.Source.Workload))
 	} else {
 		s = trial.look(a.key, a.container, r.settings.Cooldown, now)
-		s.Key = keyParts(a.key)
+		s.Key = parts
 	}
 	if r.templated {
-		s.Template, _ = validText(w.template, maxCapture)
+		s.Template = template
+	}
+	if s.Overflow = a.overflow; s.Overflow {
+		s.CooldownLeft = 0
 	}
 	_, v := trial.judge(a, now, nil)
-	if r.settings.Count > 0 {
+	if r.settings.Count > 0 && !s.Overflow {
 		s.Needed = r.settings.Count
 		if c, ok := trial.cells.Peek(trial.hash(a.key)); ok {
 			s.Counted = len(c.marks)
