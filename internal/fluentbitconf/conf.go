@@ -113,7 +113,11 @@ func (r *reader) file(path string, from Place) {
 	}
 	text, err := readFile(path)
 	if err != nil {
-		r.conf.Problems = append(r.conf.Problems, Problem{Place: Place{File: path}, Message: err.Error(), Unusable: true})
+		p := Problem{Place: Place{File: path}, Message: err.Error(), Unusable: true}
+		if from.File != "" { // that place is what is wrong
+			p.Place, p.Message = from, path+" "+p.Message
+		}
+		r.conf.Problems = append(r.conf.Problems, p)
 		return
 	}
 	r.conf.Files = append(r.conf.Files, path)

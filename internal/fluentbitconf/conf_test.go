@@ -141,6 +141,8 @@ func TestWhatCannotBeReadIsTold(t *testing.T) {
 		{filepath.Join(dir, "missing.conf"), "! missing.conf:0:0: cannot be read: no such file or directory\n"},
 		{dir, "! " + filepath.Base(dir) + ":0:0: is not a regular file\n"},
 		{write("loop.conf", "@INCLUDE loop.conf\n"), "! loop.conf:1:1: " + filepath.Join(dir, "loop.conf") + " is included already\n"},
+		{write("names.conf", "# x\n@INCLUDE nope.conf\n"), "! names.conf:2:1: " + filepath.Join(dir, "nope.conf") + " cannot be read: no such file or directory\n"},
+		{write("names.yaml", "includes:\n  - nope.yaml\n"), "! names.yaml:2:5: " + filepath.Join(dir, "nope.yaml") + " cannot be read: no such file or directory\n"},
 		{write("bad.yaml", "a: [\n"), "! bad.yaml:1:0: not a YAML document: did not find expected node content\n"},
 		{write("list.yaml", "- a\n"), "! list.yaml:1:1: want a map with service, pipeline and so on\n"},
 		{write("empty.yaml", ""), ""},
