@@ -167,7 +167,7 @@ func (cmd *backtestCommand) expectations(c *console, rules *config.Settings) ([]
 	for _, text := range cmd.Expect {
 		if _, err := os.Stat(text); err != nil {
 			e, bad := backtest.ParseExpectation(text)
-			if bad != nil && errors.Is(err, os.ErrNotExist) {
+			if bad != nil && errors.Is(err, os.ErrNotExist) && !backtest.IsExpression(text) {
 				return nil, fmt.Errorf("--expect: there is no such file, and %w", bad)
 			} else if bad != nil {
 				return nil, fmt.Errorf("--expect: %w", bad)

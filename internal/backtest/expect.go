@@ -2,6 +2,7 @@ package backtest
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -52,17 +53,17 @@ func countedWords() []string {
 	return words
 }
 
-var expression = regexp.MustCompile(`^\s*(.+?)\s*(>=|<=|==|=)\s*(\d{1,18})(?:\s+([a-z_]+))?\s*$`)
+var expression = regexp.MustCompile(`^\s*(.+?)\s*(>=|<=|==|=)\s*(\d+)(?:\s+([a-z_]+))?\s*$`)
 
 // ParseExpectation reads "RULE >= 3", also with <= or =, and what is counted behind it where it is not alerts: "RULE = 0 hits".
 func ParseExpectation(text string) (Expectation, error) {
 	m := expression.FindStringSubmatch(text)
 	if m == nil {
-		return Expectation{}, fmt.Errorf("expectation %q: want RULE, one of >= <= =, and a number, as in \"oom >= 1\"", text)
+		return Expectation{}, fmt.Errorf("expectation %q: %swant RULE, one of >= <= =, and a number, as in \"oom >= 1\"", text, slip(text))
 	}
 	n, err := strconv.ParseInt(m[3], 10, 64)
 	if err != nil {
-		return Expectation{}, fmt.Errorf("expectation %q: %w", text, err)
+		return Expectation{}, fmt.Errorf("expectation %q: %s is more than %d", text, m[3], int64(math.MaxInt64))
 	}
 	e := Expectation{Rule: m[1], Of: m[4], bounds: []bound{{strings.TrimPrefix(m[2], "=="), n}}, place: "--expect " + text}
 	if m[2] == "==" {
@@ -75,6 +76,27 @@ func ParseExpectation(text string) (Expectation, error) {
 		return e, fmt.Errorf("expectation %q: %q is nothing that is counted: want one of %s", text, e.Of, strings.Join(countedWords(), ", "))
 	}
 	return e, nil
+}
+
+// IsExpression reports whether a text is meant as an expectation, however wrong, and not as the name of a file of them.
+func IsExpression(text string) bool { return operator.MatchString(text) }
+
+var operator = regexp.MustCompile(`^\s*(.*?)\s*([<>=!~]+)\s*([^<>=!~]*)$`)
+
+// slip says which part of an expression that cannot be read is wrong; nothing where that is not clear.
+func slip(text string) string {
+	m := operator.FindStringSubmatch(text)
+	if m == nil || m[1] == "" {
+		return ""
+	}
+	number, _, _ := strings.Cut(strings.TrimSpace(m[3]), " ")
+	switch {
+	case !slices.Contains([]string{">=", "<=", "==", "="}, m[2]):
+		return fmt.Sprintf("%q is no comparison: ", m[2])
+	case strings.Trim(number, "0123456789") != "":
+		return fmt.Sprintf("%q is no whole number from 0 on: ", number)
+	}
+	return ""
 }
 
 // ReadExpectations reads a TOML document of [[expect]] tables.

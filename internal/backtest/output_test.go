@@ -106,7 +106,11 @@ func TestExpectations(t *testing.T) {
 			t.Errorf("%s: %+v", text, got)
 		}
 	}
-	for text, want := range map[string]string{"a": "want RULE", "a >= x": "want RULE", "a = 1 lies": "nothing that is counted", "= 3": "want RULE"} {
+	for text, want := range map[string]string{
+		"a": `"a": want RULE`, "a >= x": `"x" is no whole number from 0 on: want RULE`, "a >= -1": `"-1" is no whole`, "a => 1": `"=>" is no comparison: want`,
+		"a > 1": `">" is no comparison`, "a=b>=": `"a=b>=": want RULE`, "a = 1 lies": "nothing that is counted", "= 3": `"= 3": want RULE`,
+		"a <= 99999999999999999999": "99999999999999999999 is more than 9223372036854775807",
+	} {
 		if _, err := ParseExpectation(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", text, err)
 		}
