@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -13,7 +14,7 @@ import (
 // progress tells how far the reading of logs has come: on a terminal in one line that changes, elsewhere in a line now and then.
 type progress struct {
 	out   io.Writer
-	live  bool
+	live  bool // out is a terminal that knows how to erase a line
 	lines *atomic.Int64
 	stats func() replay.Stats
 	stop  chan struct{}
@@ -28,7 +29,7 @@ const (
 
 // startProgress tells of a reading until end is called.
 func startProgress(out io.Writer, lines *atomic.Int64, stats func() replay.Stats) *progress {
-	p := &progress{out: out, live: isTerminal(out), lines: lines, stats: stats, stop: make(chan struct{}), done: make(chan struct{})}
+	p := &progress{out: out, live: isTerminal(out) && os.Getenv("TERM") != "dumb", lines: lines, stats: stats, stop: make(chan struct{}), done: make(chan struct{})}
 	every := reportEvery
 	if p.live {
 		every = progressEvery

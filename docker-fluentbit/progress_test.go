@@ -76,6 +76,15 @@ func TestProgressElsewhere(t *testing.T) {
 	if text := out.String(); strings.ContainsAny(text, "\x1b\r") || !utf8.ValidString(text) {
 		t.Errorf("%q", text)
 	}
+	t.Setenv("TERM", "dumb")
+	screen, tty := scrollingTerminal(t, 100)
+	p = startProgress(tty, &lines, stats)
+	p.tell(5 * time.Second)
+	p.end()
+	await.That(t, patience, "a line is told", func() bool { ended, _ := screen.lines(); return len(ended) > 0 })
+	if ended, last := screen.lines(); last != "" || screen.strange != "" {
+		t.Errorf("on a terminal that cannot erase: %q, %q, %q", ended, last, screen.strange)
+	}
 }
 
 // TestBacktestTellsItsProgress feeds a backtest that is in the midst of its input: the bar is on the terminal, not among the results, and not
