@@ -26,16 +26,16 @@ const maxProblems = 1000
 // binder sets settings structs from nodes, by their toml tags, and collects what does not fit.
 type binder struct {
 	problems []Problem
-	count    int                 // of all problems, kept or not
-	told     map[spot]bool       // where a problem was found
-	broken   map[string]bool     // top-level keys with a problem
-	set      map[string]position // keys of tables that exist once, with the place that set them
+	count    int              // of all problems, kept or not
+	told     map[spot]bool    // where a problem was found
+	broken   map[string]bool  // top-level keys with a problem
+	set      map[string]*node // keys of tables that exist once, with what set them
 	fields   map[reflect.Type]map[string]reflect.StructField
 }
 
 func newBinder() binder {
 	return binder{
-		told: map[spot]bool{}, broken: map[string]bool{}, set: map[string]position{}, fields: map[reflect.Type]map[string]reflect.StructField{},
+		told: map[spot]bool{}, broken: map[string]bool{}, set: map[string]*node{}, fields: map[reflect.Type]map[string]reflect.StructField{},
 	}
 }
 
@@ -140,11 +140,11 @@ func (b *binder) field(sc scope, n *node, key string, dst reflect.Value) {
 	}
 	if sc.once {
 		if first, twice := b.set[sc.root+key]; twice {
-			r := refuse("", "is already set at %s", first)
+			r := refuse("", "is already set at %s", first.at)
 			b.fail(sc, n, key, true, r)
 			return
 		}
-		b.set[sc.root+key] = n.at
+		b.set[sc.root+key] = n
 	}
 	hidden := sc.hide && secretKey(key) || isSecret(t)
 	if r, ok := n.value.(*refusal); ok {

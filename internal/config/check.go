@@ -163,15 +163,18 @@ func (l *loader) single(field, value, message, hint string) {
 	p := Problem{File: at.file, Line: at.line, Column: at.column, Field: field, Message: message, Hint: hint}
 	if value != "" {
 		p.Value = quoted(value)
+		if n := l.set[field]; n != nil && n.kind() == "a whole number" {
+			p.Value = n.literal()
+		}
 	}
 	l.add(p)
 }
 
 // placeOf returns where a setting that exists once was set. One that is not set itself conflicts with another that is: the one that the
 // message names, or one beside it.
-func placeOf(set map[string]position, field, message string) position {
-	if at, ok := set[field]; ok {
-		return at
+func placeOf(set map[string]*node, field, message string) position {
+	if n := set[field]; n != nil {
+		return n.at
 	}
 	table := field[:strings.LastIndex(field, ".")+1]
 	named, beside := "", ""
@@ -183,7 +186,10 @@ func placeOf(set map[string]position, field, message string) position {
 			beside = key
 		}
 	}
-	return set[cmp.Or(named, beside)]
+	if n := set[cmp.Or(named, beside)]; n != nil {
+		return n.at
+	}
+	return position{}
 }
 
 // globals checks the global rules and returns them by name, the broken ones too, so that a reference to them is no second problem.

@@ -8,7 +8,7 @@ type Parts struct {
 	Silences  []Part
 	Inhibits  []Part
 
-	singles map[string]position
+	singles map[string]*node
 }
 
 // WorkloadPart is a [[workload]] block, with the overrides and rules in it.
@@ -59,6 +59,9 @@ func (p Part) Literal(field, text string) string {
 
 // Single returns where a setting that exists once is set, such as "limits.max_keys"; false when no source sets it.
 func (p *Parts) Single(field string) (Place, bool) {
-	at, ok := p.singles[field]
-	return at.place(), ok
+	n := p.singles[field]
+	if n == nil {
+		return Place{}, false
+	}
+	return n.at.place(), true
 }
