@@ -37,7 +37,7 @@ func (testCommand) Help() string {
 func (cmd *testCommand) Run(c *console) error {
 	only, err := regexp.Compile(cmd.Only)
 	if err != nil {
-		return &codeError{exitUsage, fmt.Sprintf("--run %q is not a regular expression", cmd.Only)}
+		return &codeError{exitUsage, fmt.Sprintf("--run: %q: not a regular expression: %s", cmd.Only, strings.TrimPrefix(err.Error(), "error parsing regexp: "))}
 	}
 	if !cmd.Watch {
 		_, err := cmd.once(c, only)
