@@ -10,6 +10,9 @@ type clock struct {
 	zone *time.Location // of times that name none; nil: UTC
 	ref  int64          // times that name no year are of the last year in which they are no later than a day after it; ns
 	last int            // the form of the last line: most logs have one
+
+	before int64    // the time of the line before; 0: there is none
+	once   [2]int64 // times of the zone, from and until, that are known to come once
 }
 
 // forms are the forms of time that lines begin with.
@@ -294,10 +297,44 @@ func (c *clock) ns(m *moment) (int64, bool) {
 		return 0, false
 	}
 	if !m.zoned && c.zone != nil && c.zone != time.UTC {
-		return time.Date(m.year, time.Month(m.month), m.day, m.hour, m.minute, m.second, m.ns, c.zone).UnixNano(), true
+		return c.local(time.Date(m.year, time.Month(m.month), m.day, m.hour, m.minute, m.second, m.ns, c.zone)), true
 	}
 	seconds := days(m.year, m.month, m.day)*86400 + int64(m.hour*3600+m.minute*60+m.second-m.offset)
 	return seconds*1e9 + int64(m.ns), true
+}
+
+// disorder is how much earlier than the line before a line may be where an hour comes twice.
+const disorder = int64(time.Minute)
+
+// local returns a time of the zone in ns. When clocks are set back, an hour comes twice: a time in it is of the first, unless the log was beyond
+// that already.
+func (c *clock) local(t time.Time) int64 {
+	first := t.UnixNano()
+	if first >= c.once[0] && first < c.once[1] {
+		return first
+	}
+	_, offset := t.Zone()
+	start, end := t.ZoneBounds()
+	second, back := first, int64(0)
+	if _, was := start.Add(-1).Zone(); !start.IsZero() && was > offset { // t may be of the second
+		if other := t.Add(time.Duration(offset-was) * time.Second); other.Before(start) {
+			first, back = other.UnixNano(), start.UnixNano()
+		}
+	}
+	if _, then := end.Zone(); !end.IsZero() && then < offset { // or of the first
+		if other := t.Add(time.Duration(offset-then) * time.Second); !other.Before(end) {
+			second, back = other.UnixNano(), end.UnixNano()
+		}
+	}
+	switch day := 24 * time.Hour; {
+	case first < second:
+		if first < c.before-disorder || c.before >= back+disorder {
+			return second
+		}
+	case !start.IsZero() && !end.IsZero():
+		c.once = [2]int64{start.Add(day).UnixNano(), end.Add(-day).UnixNano()}
+	}
+	return first
 }
 
 // yearless returns the moment in the last year in which it is no later than a day after the reference.

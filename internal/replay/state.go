@@ -48,7 +48,7 @@ func (s *state) at(ns int64, ok bool) int64 {
 	if !ok || ns > s.set.latest {
 		return s.last
 	}
-	s.last = ns
+	s.last, s.clock.before = ns, ns
 	return ns
 }
 
