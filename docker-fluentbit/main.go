@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"runtime"
+	"strconv"
 
 	"github.com/alecthomas/kong"
 )
@@ -88,6 +90,22 @@ func (cmd versionCommand) Run(c *console) error {
 	return nil
 }
 
+// number reads the number of a flag, also one with a sign, which kong takes for another flag. The command says which numbers it takes.
+type number struct{}
+
+var _ kong.Mapper = number{}
+
+// Decode sets target to the number that comes next.
+func (number) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
+	if next := ctx.Scan.Peek(); next.Type == kong.UntypedToken {
+		if _, err := strconv.ParseInt(next.String(), 10, 64); err == nil {
+			ctx.Scan.Pop()
+			ctx.Scan.PushTyped(next.Value, kong.FlagValueToken)
+		}
+	}
+	return kong.NewRegistry().RegisterDefaults().ForType(target.Type()).Decode(ctx, target)
+}
+
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // run runs one command line and returns its exit code.
@@ -114,7 +132,7 @@ func run(args []string, out, errOut io.Writer) int {
 	}
 	parser, err := kong.New(&commands{}, kong.Name(name), kong.Writers(out, errOut),
 		kong.Description("Alerts straight from container logs.\n\nExit codes: 0 fine, 1 a bad answer, 2 broken rules or triggers, 3 unusable arguments or configuration."),
-		kong.Exit(func(code int) { exit = code }), kong.Bind(c), defaults)
+		kong.Exit(func(code int) { exit = code }), kong.Bind(c), defaults, kong.KindMapper(reflect.Int, number{}), kong.KindMapper(reflect.Int64, number{}))
 	if err != nil {
 		_, _ = fmt.Fprintln(errOut, err)
 		return exitUsage
