@@ -42,7 +42,7 @@ func (backtestCommand) Help() string {
 		"  docker-fluentbit backtest --rules new.toml --against old.toml --html report.html app.log*\n" +
 		"  docker-fluentbit backtest --rules rules.toml --expect 'oom>=1' --expect 'noise=0' docker://shop-api-1\n" +
 		"  kubectl logs deploy/api --timestamps | docker-fluentbit backtest --rules rules.toml --workload shop/api -\n\n" +
-		"Exit codes: 0 fine, 1 an expectation is not met, or an input was not read to its end, 2 broken rules, 3 unusable arguments."
+		"Exit codes: 0 fine, 1 an expectation is not met, or with expectations an input was not read to its end, 2 broken rules, 3 unusable arguments."
 }
 
 // Run tries the rules. CI is told of rules that are broken, too.
