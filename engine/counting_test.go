@@ -379,6 +379,31 @@ func TestTemplatesAreBounded(t *testing.T) {
 	r.counts()
 }
 
+// TestTemplatesBelowTheirThresholdMakeRoom when their time is over, though no alert told of their hits: these are forgotten, and counted as that.
+func TestTemplatesBelowTheirThresholdMakeRoom(t *testing.T) {
+	r := newRun(t, Settings{
+		Limits: Limits{MaxKeys: 100_000},
+		Rules:  []RuleSettings{{Name: "r", Pattern: "x", CooldownBy: []string{"template"}, Count: 2, Within: time.Minute}},
+	})
+	for i := range maxTemplates {
+		if got := r.line(nthLine(i)); len(got) != 0 {
+			t.Fatalf("template %d alerts at its first hit", i)
+		}
+	}
+	r.pass(time.Minute - 1)
+	if got := r.line("x abc"); len(got) != 1 || r.e.Stats().Overflow != 1 {
+		t.Errorf("one template too many is held back, or not counted: %+v", got)
+	}
+	r.pass(time.Second)
+	if first, again := len(r.line("x abc")), len(r.line("x abc")); first != 0 || again != 1 || r.e.Stats().Overflow != 1 {
+		t.Errorf("templates whose time is over are in the way: %d alerts of the first, %d of the second hit", first, again)
+	}
+	if n := r.e.Stats().Rules["r"].Forgotten; n != maxTemplates {
+		t.Errorf("%d hits are forgotten", n)
+	}
+	r.counts()
+}
+
 func TestARollUpIsNeverOlderThanWhatItTells(t *testing.T) {
 	bucket := Limits{PerContainer: Bucket{Rate: Rate{Count: 1, Per: time.Hour}, Burst: 1}, MaxKeys: 100}
 	r := newRun(t, Settings{Limits: bucket, Rules: []RuleSettings{

@@ -51,7 +51,7 @@ func (l *limiter) tooMany(a *attempt, now int64) bool {
 	if !a.rule.grouped || g == nil || len(g.cells) < maxTemplates || l.has(a.key) {
 		return false
 	}
-	return !g.toSweep(now) || len(g.cells)-len(g.idle(now)) >= maxTemplates
+	return !g.toSweep(now) || len(g.over(now)) == 0
 }
 
 func groupKey(a *attempt) []byte {
@@ -65,13 +65,23 @@ func (l *limiter) has(key []byte) bool {
 	return ok && c.key == string(key)
 }
 
-// sweep removes the cells of a group that say nothing any more, and reports whether there is room.
+// sweep removes the cells of a group that say nothing any more, and reports whether there is room. When there are none, those go that only hold what
+// no alert has told: as it is told with the next alert of the key alone, they would keep new templates out for good.
 func (l *limiter) sweep(g *group, now int64) bool {
 	if !g.toSweep(now) {
 		return false
 	}
 	g.swept = now
-	for _, c := range g.idle(now) {
+	over := g.over(now)
+	for _, c := range over {
+		if c.untold() == 0 {
+			l.dropCell(c)
+		}
+	}
+	if len(g.cells) < maxTemplates {
+		return true
+	}
+	for _, c := range over {
 		l.dropCell(c)
 	}
 	return len(g.cells) < maxTemplates
@@ -79,18 +89,18 @@ func (l *limiter) sweep(g *group, now int64) bool {
 
 func (g *group) toSweep(now int64) bool { return now < g.swept || now-g.swept >= sweepEvery }
 
-func (g *group) idle(now int64) (idle []*cell) {
+func (g *group) over(now int64) (over []*cell) {
 	for c := range g.cells {
-		if c.idle(now) {
-			idle = append(idle, c)
+		if c.over(now) {
+			over = append(over, c)
 		}
 	}
-	return idle
+	return over
 }
 
-// idle reports whether a cell says no more than one that is made anew.
-func (c *cell) idle(now int64) bool {
-	if c.rule == nil || c.untold() > 0 || c.cooling(c.rule, now) || c.began != 0 && now-c.lastHit < c.rule.window() {
+// over reports whether a cell says no more than one that is made anew, but for what no alert has told yet.
+func (c *cell) over(now int64) bool {
+	if c.rule == nil || c.cooling(c.rule, now) || c.began != 0 && now-c.lastHit < c.rule.window() {
 		return false
 	}
 	n := len(c.marks)
