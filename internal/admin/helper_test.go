@@ -16,6 +16,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk/chunktest"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/test/await"
@@ -43,6 +44,7 @@ type bench struct {
 	registry *Registry
 	p        *pipeline.Pipeline
 	instance *Instance
+	tails    func() docker.Stats // of the standalone program, from the next start on
 	url      string
 	token    string
 	client   *http.Client
@@ -112,11 +114,19 @@ func (b *bench) start() {
 		b.t.Fatal(err)
 	}
 	p.Start()
-	b.p, b.instance = p, &Instance{Pipeline: p}
+	b.p, b.instance = p, &Instance{Pipeline: p, Tails: b.tails}
 	if err := b.registry.Attach(b.instance); err != nil {
 		b.t.Fatal(err)
 	}
 	b.url = "http://" + b.registry.at["t"].server.Address().String()
+}
+
+// standalone starts again as the standalone program, whose reader of logs has these counters.
+func (b *bench) standalone(s docker.Stats) {
+	b.t.Helper()
+	b.stop()
+	b.tails = func() docker.Stats { return s }
+	b.start()
 }
 
 func (b *bench) stop() {

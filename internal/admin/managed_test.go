@@ -340,12 +340,18 @@ func TestMetricsPassPromtool(t *testing.T) {
 			t.Errorf("no %s in the metrics", want)
 		}
 	}
+	checkMetrics(t, r.text)
+}
+
+// checkMetrics has Prometheus' own tool check metrics.
+func checkMetrics(t *testing.T, text string) {
+	t.Helper()
 	promtool, err := exec.LookPath("promtool")
 	if err != nil {
 		t.Skip("no promtool on PATH: the metrics are not checked by it")
 	}
 	cmd := exec.Command(promtool, "check", "metrics")
-	cmd.Stdin = strings.NewReader(r.text)
+	cmd.Stdin = strings.NewReader(text)
 	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("promtool: %v\n%s", err, out)
 	}

@@ -15,7 +15,6 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
-	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 )
 
@@ -84,7 +83,7 @@ func metricList() []metric {
 // newMetrics returns the handler of /metrics, with a registry of its own.
 func newMetrics(a *api) http.Handler {
 	m := &metrics{api: a, descs: map[string]*prometheus.Desc{}}
-	for _, d := range metricList() {
+	for _, d := range slices.Concat(metricList(), dockerMetricList()) {
 		m.descs[d.name] = prometheus.NewDesc(namespace+d.name, d.help, append([]string{"id"}, d.labels...), nil)
 	}
 	registry := prometheus.NewRegistry()
@@ -153,15 +152,15 @@ func (m *metrics) instance(ch chan<- prometheus.Metric, i *Instance) {
 		problems++
 	}
 	s.gauge("config_problems", float64(problems))
-	s.counter("panics_total", stats.Panics+stats.Delivery.Panics+m.api.registry.panics.Load())
 	gone := drops(&stats)
+	panics := stats.Panics + stats.Delivery.Panics + m.api.registry.panics.Load()
 	if i.Tails != nil {
 		tails := i.Tails()
 		gone["gaps"] = tails.Gaps
-		for state, n := range tails.States {
-			s.gauge("tails", float64(n), docker.State(state).String())
-		}
+		panics += tails.Panics
+		s.docker(&tails)
 	}
+	s.counter("panics_total", panics)
 	for _, what := range slices.Sorted(maps.Keys(gone)) {
 		s.counter("dropped_total", gone[what], what)
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 )
 
 // TestDocumentAgreesWithTheHandlers wants each route in the document and each operation of the document served, and answers that are as it says.
@@ -99,6 +101,8 @@ func TestDocumentAgreesWithTheHandlers(t *testing.T) {
 			check(rt.method, rt.path, 415, "application/problem+json", r.text)
 		}
 	}
+	b.standalone(docker.Stats{})
+	check("GET", "/api/v1/stats", 200, "application/json", b.want(200, "GET", "/api/v1/stats", nil).text)
 	check("GET", "/api/v1/events", 200, "application/json", b.want(200, "GET", "/api/v1/events?kind=audit", nil).text)
 	if checked < 12 {
 		t.Errorf("only %d answers were checked", checked)

@@ -81,6 +81,7 @@ type statsAnswer struct {
 	Keys       int              `json:"keys"`       // cooldown keys and buckets in memory
 	Evicted    int64            `json:"evicted"`
 	Tails      map[string]int   `json:"tails,omitempty"` // containers by state, in the standalone program
+	Docker     *dockerStats     `json:"docker,omitempty"`
 	Store      storeStats       `json:"store"`
 	Delivery   deliveryStats    `json:"delivery"`
 	Problems   []string         `json:"problems"` // of the configuration in force
@@ -180,6 +181,8 @@ func stats(c *call) (any, error) {
 		tails := c.instance.Tails()
 		out.Tails = tailsOf(&tails)
 		out.Drops["gaps"] = tails.Gaps
+		out.Panics += tails.Panics
+		out.Docker = dockerOf(&tails)
 	}
 	return out, nil
 }

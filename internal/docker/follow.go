@@ -265,7 +265,6 @@ func (t *tail) renew() {
 
 // tellGap tells that lines behind a record are lost.
 func (t *tail) tellGap(behind key) {
-	t.m.counters.gaps.Add(1)
 	t.m.notify(Notice{Kind: NoticeGap, Source: t.source.Load(), Text: fmt.Sprintf("lines of container %s are lost: those behind %s were "+
 		"removed from its log before they could be read, or its engine cannot read them", t.info.Name, time.Unix(0, behind.time).UTC().Format(time.RFC3339Nano))})
 }

@@ -171,7 +171,7 @@ func TestAGapIsTold(t *testing.T) {
 	b.wants("web", append(numbered("line", 1, 10), numbered("line", 21, 40)...)...)
 	c.Stdout("more")
 	b.eventually("the next line comes", func() bool { return len(b.got("web")) == 31 })
-	if told := b.told(); !slices.Equal(told, []docker.NoticeKind{docker.NoticeGap}) || m.Stats().Gaps != 1 {
+	if told := b.told(); !slices.Equal(told, []docker.NoticeKind{docker.NoticeGap}) || m.Stats().Gaps != 1 || m.Stats().Notices[docker.NoticeGap] != 1 {
 		t.Errorf("notices %v, stats %+v", told, m.Stats())
 	}
 	if !strings.Contains(b.notices[0].Text, "container web") {

@@ -24,6 +24,11 @@ const (
 	NoticeCompress   NoticeKind = "compress"   // an engine loses lines when it compresses rotated logs
 )
 
+// NoticeKinds returns all kinds.
+func NoticeKinds() []NoticeKind {
+	return []NoticeKind{NoticeGap, NoticeUnreadable, NoticeCompress}
+}
+
 // Notice tells of lines that cannot be had.
 type Notice struct {
 	Kind   NoticeKind

@@ -154,7 +154,7 @@ func TestUnreadableAndCompressedLogsAreTold(t *testing.T) {
 	if got := b.told(); !slices.Equal(got, []docker.NoticeKind{docker.NoticeUnreadable, docker.NoticeCompress}) {
 		t.Errorf("notices %v", got)
 	}
-	if m.Stats().States[docker.Unreadable] != 1 {
+	if s := m.Stats(); s.States[docker.Unreadable] != 1 || s.Notices[docker.NoticeUnreadable] != 1 || s.Notices[docker.NoticeCompress] != 1 || s.Notices[docker.NoticeGap] != 0 {
 		t.Errorf("stats %+v", m.Stats())
 	}
 }

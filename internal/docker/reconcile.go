@@ -135,7 +135,7 @@ func (t *tail) identify(ctx context.Context, c *Container) {
 
 // notify counts and tells a notice.
 func (m *Manager) notify(n Notice) {
-	m.counters.notices.Add(1)
+	m.counters.notices(n.Kind).Add(1)
 	m.opt.Log.Warn("log lines cannot be had", "kind", string(n.Kind), "container", n.Source.Container.Name)
 	m.opt.Notice(n)
 }

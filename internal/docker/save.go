@@ -39,31 +39,46 @@ func (t *Timing) backoff(failures int) time.Duration {
 
 // counters counts what the manager does.
 type counters struct {
-	events, lines, replayed, gaps, notices, stalls, broken, invalid, missed, panics, unsaved atomic.Int64
+	events, lines, replayed, gaps, unreadable, compress, stalls, broken, invalid, missed, panics, unsaved atomic.Int64
+}
+
+// notices counts the notices of a kind.
+func (c *counters) notices(kind NoticeKind) *atomic.Int64 {
+	switch kind {
+	case NoticeGap:
+		return &c.gaps
+	case NoticeUnreadable:
+		return &c.unreadable
+	default:
+		return &c.compress
+	}
 }
 
 // Stats is a copy of all counters.
 type Stats struct {
-	States   [states]int // containers by State
-	Lines    int64       // handed over
-	Events   int64       // handed over
-	Replayed int64       // records that came again and were left out
-	Gaps     int64       // logs of which a part was lost
-	Notices  int64       // given
-	Stalls   int64       // streams opened anew because the engine did not send what it had
-	Broken   int64       // streams that were no streams of records
-	Invalid  int64       // records without a valid time stamp
-	Missed   int64       // events for which there was no room; a look at all containers made up for them
-	Unsaved  int64       // saves that failed
-	Panics   int64       // recovered
+	States   [states]int          // containers by State
+	Lines    int64                // handed over
+	Events   int64                // handed over
+	Replayed int64                // records that came again and were left out
+	Gaps     int64                // logs of which a part was lost
+	Notices  map[NoticeKind]int64 // given, those of gaps, too; every kind is there
+	Stalls   int64                // streams opened anew because the engine did not send what it had
+	Broken   int64                // streams that were no streams of records
+	Invalid  int64                // records without a valid time stamp
+	Missed   int64                // events for which there was no room; a look at all containers made up for them
+	Unsaved  int64                // saves that failed
+	Panics   int64                // recovered
 }
 
 // Stats copies the counters.
 func (m *Manager) Stats() Stats {
 	c := &m.counters
 	s := Stats{
-		Events: c.events.Load(), Lines: c.lines.Load(), Replayed: c.replayed.Load(), Gaps: c.gaps.Load(), Notices: c.notices.Load(), Stalls: c.stalls.Load(),
+		Events: c.events.Load(), Lines: c.lines.Load(), Replayed: c.replayed.Load(), Gaps: c.gaps.Load(), Notices: map[NoticeKind]int64{}, Stalls: c.stalls.Load(),
 		Broken: c.broken.Load(), Invalid: c.invalid.Load(), Missed: c.missed.Load(), Unsaved: c.unsaved.Load(), Panics: c.panics.Load(),
+	}
+	for _, kind := range NoticeKinds() {
+		s.Notices[kind] = c.notices(kind).Load()
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
