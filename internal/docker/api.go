@@ -42,7 +42,7 @@ type Info struct {
 	Time    time.Time // on its clock
 }
 
-// Listed is a line of the list of containers.
+// Listed is a line of the list of containers. Name is without the leading slash; "": not known.
 type Listed struct{ ID, Name, State string }
 
 // Container is what inspect tells of a container.

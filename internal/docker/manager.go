@@ -84,7 +84,7 @@ type Manager struct {
 
 	mu       sync.Mutex
 	tails    map[string]*tail
-	ignored  map[string]bool
+	ignored  map[string]string // the names of containers that are not followed, as they were when that was found
 	settings Settings
 	saved    map[string][]byte // cursors of containers that were not met yet
 	deaths   map[string]int64  // when containers ended last, as far as it was told
@@ -139,7 +139,7 @@ func New(o Options) (*Manager, error) {
 	}
 	m := &Manager{
 		opt: o, timing: timing, settings: o.Settings, inspecting: make(chan struct{}, maxInspecting), slots: make(chan struct{}, maxGiants),
-		events: make(chan Event, maxEvents), happenings: make(chan Event, maxEvents), look: make(chan struct{}, 1), tails: map[string]*tail{}, ignored: map[string]bool{},
+		events: make(chan Event, maxEvents), happenings: make(chan Event, maxEvents), look: make(chan struct{}, 1), tails: map[string]*tail{}, ignored: map[string]string{},
 		saved: map[string][]byte{}, deaths: map[string]int64{}, first: true,
 	}
 	for id, value := range o.Saved {
@@ -358,10 +358,11 @@ func (m *Manager) handle(ctx context.Context, e Event) {
 func (m *Manager) meet(ctx context.Context, id string) *tail {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if t := m.tails[id]; t != nil || m.ignored[id] || ctx.Err() != nil {
+	t := m.tails[id]
+	if _, ignored := m.ignored[id]; t != nil || ignored || ctx.Err() != nil {
 		return t
 	}
-	t := m.newTail(id)
+	t = m.newTail(id)
 	m.tails[id] = t
 	ctx, t.end = context.WithCancel(ctx)
 	m.tailing.Go(func() {

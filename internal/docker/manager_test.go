@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/http"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
@@ -108,6 +110,45 @@ func TestRename(t *testing.T) {
 		c.Stdout(fmt.Sprint("as www ", i))
 		return len(b.got("www")) > 0
 	})
+}
+
+// TestARenameThatNobodyHeard is found by a look at all containers: lines have the new name, and the new name says who is followed.
+func TestARenameThatNobodyHeard(t *testing.T) {
+	b := newBench(t)
+	web := web()
+	web.Aliases = []string{"/shop/web"}
+	c, kept, left := b.daemon.Run(web), b.daemon.Run(dockertest.Container{Name: "kept"}), b.daemon.Run(dockertest.Container{Name: "left-1"})
+	o := b.options()
+	o.Settings.Exclude = []string{"left-*"}
+	m := b.run(o)
+	c.Stdout("1")
+	kept.Stdout("1")
+	b.wants("web", "1")
+	b.wants("kept", "1")
+	b.daemon.Misbehave(dockertest.Faults{NoEvents: true})
+	c.Rename("www")
+	kept.Rename("left-2")
+	left.Rename("back")
+	i := 0
+	b.eventually("the new names are known", func() bool {
+		i++
+		c.Stdout(fmt.Sprint("as www ", i))
+		left.Stdout(fmt.Sprint("as back ", i))
+		return len(b.got("www")) > 0 && len(b.got("back")) > 0 && m.Stats().States[docker.Live] == 2
+	})
+	var looks, inspections atomic.Int64
+	b.daemon.Meanwhile(func(r *http.Request) {
+		switch {
+		case r.URL.Path == "/containers/json":
+			looks.Add(1)
+		case strings.HasSuffix(r.URL.Path, "/json"):
+			inspections.Add(1)
+		}
+	})
+	b.eventually("twenty looks at all containers", func() bool { return looks.Load() >= 20 })
+	if n := inspections.Load(); n >= 20 {
+		t.Errorf("%d inspections in 20 looks, though nothing changed", n)
+	}
 }
 
 func TestRemovedContainersAreForgotten(t *testing.T) {

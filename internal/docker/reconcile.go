@@ -22,7 +22,11 @@ func (m *Manager) reconcile(ctx context.Context, all bool) {
 	listed := make(map[string]bool, len(list))
 	for _, c := range list {
 		listed[c.ID] = true
+		m.unignore(c)
 		t := m.meet(ctx, c.ID)
+		if t != nil && t.renamed(c.Name) && t.again.CompareAndSwap(false, true) {
+			m.reconsider(ctx, t)
+		}
 		if t != nil && (all || t.rests() && (c.State == "running" || c.State == "restarting")) {
 			t.nudge()
 		}
@@ -34,7 +38,7 @@ func (m *Manager) reconcile(ctx context.Context, all bool) {
 			t.nudge() // it finds out itself, and reads to the end first
 		}
 	}
-	maps.DeleteFunc(m.ignored, func(id string, _ bool) bool { return !listed[id] })
+	maps.DeleteFunc(m.ignored, func(id, _ string) bool { return !listed[id] })
 	maps.DeleteFunc(m.deaths, func(id string, _ int64) bool { return !listed[id] })
 	for id := range m.saved {
 		if !listed[id] {
@@ -60,6 +64,12 @@ func (m *Manager) engineOffset() time.Duration {
 // rests reports whether the tail waits for its container to be started.
 func (t *tail) rests() bool { return State(t.state.Load()) == Parked }
 
+// renamed reports whether the container is listed under another name than that which its lines have.
+func (t *tail) renamed(listed string) bool {
+	name := t.source.Load().Container.Name
+	return name != "" && listed != "" && name != bounded(listed)
+}
+
 // wanted reports whether a container is followed, by the settings in force.
 func (m *Manager) wanted(c *Container) bool {
 	m.mu.Lock()
@@ -68,10 +78,19 @@ func (m *Manager) wanted(c *Container) bool {
 }
 
 // ignore notes that a container is not followed, so that it is not inspected again and again.
-func (m *Manager) ignore(id string) {
+func (m *Manager) ignore(c *Container) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.ignored[id] = true
+	m.ignored[c.ID] = c.Name
+}
+
+// unignore has a container looked at again that is listed under another name than that under which it is not followed.
+func (m *Manager) unignore(c Listed) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if name, ok := m.ignored[c.ID]; ok && c.Name != "" && c.Name != name {
+		delete(m.ignored, c.ID)
+	}
 }
 
 // started returns when this run began, by the engine's clock.
@@ -104,12 +123,13 @@ func (m *Manager) SetSettings(ctx context.Context, s Settings) error {
 // reconsider inspects a container whose name, or the settings for it, changed.
 func (m *Manager) reconsider(ctx context.Context, t *tail) {
 	m.running.Go(func() {
+		defer t.again.Store(false)
 		m.guarded("inspecting a container again", func() {
 			c, err := t.inspect(ctx)
 			switch {
 			case err != nil: // it is gone, or the engine is: the tail finds out itself
 			case !m.wanted(&c):
-				m.ignore(t.id)
+				m.ignore(&c)
 				t.over.Store(true)
 				t.end()
 			default:

@@ -53,6 +53,7 @@ type tail struct {
 	state atomic.Int32
 	met   atomic.Bool // the cursor says where the log is of interest from
 	over  atomic.Bool // the container is gone, or not wanted: the cursor is of no use any more
+	again atomic.Bool // it is being looked at again because it is listed under another name
 
 	source   atomic.Pointer[engine.Source]
 	info     Container
@@ -237,7 +238,7 @@ func (t *tail) meet(ctx context.Context) error {
 		return err
 	}
 	if !t.m.wanted(&c) {
-		t.m.ignore(t.id)
+		t.m.ignore(&c)
 		return errGone
 	}
 	t.info = c

@@ -103,8 +103,11 @@ func (c *Client) List(ctx context.Context) ([]docker.Listed, error) {
 	out := make([]docker.Listed, len(all))
 	for i := range all {
 		out[i] = docker.Listed{ID: all[i].ID, State: string(all[i].State)}
-		if len(all[i].Names) > 0 {
-			out[i].Name = strings.TrimPrefix(all[i].Names[0], "/")
+		for _, name := range all[i].Names {
+			if name = strings.TrimPrefix(name, "/"); !strings.Contains(name, "/") { // others are what links call it
+				out[i].Name = name
+				break
+			}
 		}
 	}
 	return out, nil

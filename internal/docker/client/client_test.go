@@ -26,7 +26,7 @@ import (
 // works reads a log through a client, and follows it.
 func works(t *testing.T, d *dockertest.Daemon, c *client.Client) {
 	t.Helper()
-	web := d.Run(dockertest.Container{Name: "web"})
+	web := d.Run(dockertest.Container{Name: "web", Aliases: []string{"/shop/web", "/shop/db"}})
 	web.Stdout("one")
 	if err := c.Ping(t.Context()); err != nil {
 		t.Fatal(err)

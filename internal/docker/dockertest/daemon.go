@@ -59,6 +59,7 @@ type Container struct {
 	ID, Name, Image, Driver string
 	Labels, Options         map[string]string
 	TTY                     bool
+	Aliases                 []string // what links from other containers call it, such as /other/alias
 	d                       *Daemon
 	running, started, dead  bool
 	finished                time.Time
@@ -424,7 +425,7 @@ func (d *Daemon) handler() http.Handler {
 		defer d.mu.Unlock()
 		list := []map[string]any{}
 		for _, c := range d.containers {
-			list = append(list, map[string]any{"Id": c.ID, "Names": []string{"/" + c.Name}, "State": c.state()})
+			list = append(list, map[string]any{"Id": c.ID, "Names": append(slices.Clone(c.Aliases), "/"+c.Name), "State": c.state()})
 		}
 		answer(w, list)
 	})
