@@ -334,12 +334,12 @@ func (t *tail) ordinal(k key) uint64 {
 
 // repeats reports whether a record of a stream that is followed, which agrees in everything with one that came before, is that one: engines read
 // a part of a file twice when they rotate it. The parts of a long line are told apart from that by being parts, whose time is that of the line;
-// lines, by a time that is over, or by an engine that is known to do it and gives no time to two lines. The caller holds t.mu.
+// lines, by a time that is over, or by an engine that is known to do it (before version 23) and gives no time to two lines. The caller holds t.mu.
 func (t *tail) repeats(r *record) bool {
 	if p := &t.join.partials[r.stream]; len(p.keys) > 0 && p.time == r.time {
 		return false
 	}
-	return r.time < t.newest || t.doubles
+	return r.time < t.newest || t.rotates && t.m.old.Load()
 }
 
 // contains reads the whole log for any record that the cursor knows.

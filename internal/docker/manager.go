@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -81,6 +83,8 @@ type Manager struct {
 	told       atomic.Int64  // the newest time of an event that was taken, ns
 	recover    atomic.Bool   // events may have been missed: the next look at all containers is to find out
 	known      atomic.Int64  // up to when events were known when that began, ns
+	another    atomic.Bool   // the engine may be another one than that which was asked what it is: it is asked again
+	old        atomic.Bool   // the engine is older than version 23
 
 	mu       sync.Mutex
 	tails    map[string]*tail
@@ -89,12 +93,12 @@ type Manager struct {
 	saved    map[string][]byte // cursors of containers that were not met yet
 	deaths   map[string]int64  // when containers ended last, as far as it was told
 	removed  []string          // whose cursors are to be removed from what is saved
-	version  string
-	offset   time.Duration // from this machine's clock to the engine's
-	first    bool          // nothing was saved by an earlier run
-	began    int64         // when this run began, by the engine's clock
-	since    int64         // containers created later, and not met yet, are of interest from their first line on
-	compress bool          // the notice about compression was given
+	version  string            // of the engine, as it was told last
+	offset   time.Duration     // from this machine's clock to the engine's
+	first    bool              // nothing was saved by an earlier run
+	began    int64             // when this run began, by the engine's clock
+	since    int64             // containers created later, and not met yet, are of interest from their first line on
+	compress bool              // the notice about compression was given
 
 	reconciled atomic.Bool // all containers that were there at the start have tails
 	saving     sync.Mutex  // keeps saves apart, and guards kept
@@ -234,10 +238,10 @@ func (m *Manager) work(ctx context.Context) {
 		case e := <-m.events:
 			m.guarded("handling an event", func() { m.handle(ctx, e) })
 		case <-tick.C:
-			m.guarded("reconciling", func() { m.reconcile(ctx, false) })
+			m.guarded("reconciling", func() { m.refresh(ctx); m.reconcile(ctx, false) })
 			m.findMissed(ctx)
 		case <-m.look:
-			m.guarded("reconciling", func() { m.reconcile(ctx, true) })
+			m.guarded("reconciling", func() { m.refresh(ctx); m.reconcile(ctx, true) })
 		case <-ctx.Done():
 			return
 		}
@@ -269,7 +273,8 @@ func (m *Manager) connect(ctx context.Context) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.version, m.offset, m.began = info.Version, info.Time.Sub(m.opt.Now()), info.Time.UnixNano()
+	m.learn(&info)
+	m.began = info.Time.UnixNano()
 	if m.opt.Host == "" {
 		m.opt.Host = info.Name
 	}
@@ -286,6 +291,35 @@ func (m *Manager) connect(ctx context.Context) error {
 	return nil
 }
 
+// refresh asks again what the engine is and what time it has, if it may have been restarted since: as another version, on a clock that was set. An
+// engine that does not answer is asked with the next look at all containers.
+func (m *Manager) refresh(ctx context.Context) {
+	if !m.another.Swap(false) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, m.timing.call)
+	defer cancel()
+	info, err := m.opt.API.Info(ctx)
+	if err != nil {
+		m.another.Store(true)
+		m.opt.Log.Debug("the container engine does not tell what it is", "error", err)
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if before := m.version; info.Version != before {
+		m.opt.Log.Info("the container engine has another version now", "version", info.Version, "before", before)
+	}
+	m.learn(&info)
+}
+
+// learn notes what the engine is. The caller holds the lock.
+func (m *Manager) learn(info *Info) {
+	m.version, m.offset = info.Version, info.Time.Sub(m.opt.Now())
+	major, err := strconv.Atoi(strings.SplitN(info.Version, ".", 2)[0])
+	m.old.Store(err == nil && major < 23)
+}
+
 // listen subscribes to events until ctx ends. Each subscription begins with a look at all containers: events are not kept for those who
 // do not listen.
 func (m *Manager) listen(ctx context.Context) {
@@ -299,7 +333,7 @@ func (m *Manager) listen(ctx context.Context) {
 			if since > 0 {
 				since++
 			}
-			err = m.opt.API.Events(ctx, since, m.reconcileNow, func(e Event) {
+			err = m.opt.API.Events(ctx, since, m.subscribed, func(e Event) {
 				m.heard.Store(max(m.heard.Load(), e.Time))
 				m.happened(e)
 				select {
@@ -322,6 +356,12 @@ func (m *Manager) listen(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// subscribed is called when events begin to come, from an engine that may have been restarted.
+func (m *Manager) subscribed() {
+	m.another.Store(true)
+	m.reconcileNow()
 }
 
 func (m *Manager) reconcileNow() {

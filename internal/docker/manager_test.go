@@ -231,6 +231,29 @@ func TestBackPressure(t *testing.T) {
 	}
 }
 
+// TestTheEngineIsUpgraded has the engine come back as a version that neither reads records twice nor loses lines when it compresses.
+func TestTheEngineIsUpgraded(t *testing.T) {
+	b := newBench(t)
+	b.daemon.SetVersion("20.10.24+dfsg1")
+	c := b.daemon.Run(web())
+	b.run(b.options())
+	c.Stdout("1")
+	b.wants("web", "1")
+	b.daemon.Down()
+	b.daemon.SetVersion("28.5.2")
+	b.daemon.Up()
+	b.eventually("the version is known", func() bool { return strings.Contains(b.log.String(), "version=28.5.2 before=20.10.24+dfsg1") })
+	c.Stdout("2")
+	b.wants("web", "1", "2")
+	c.Reread(1) // to such an engine, a line of its own
+	b.wants("web", "1", "2", "2")
+	b.daemon.Run(dockertest.Container{Name: "zip", Options: map[string]string{"compress": "true"}}).Stdout("1")
+	b.wants("zip", "1")
+	if told := b.told(); told != nil {
+		t.Errorf("notices %v", told)
+	}
+}
+
 // TestTheStoreIsAway saves what could not be saved once it can.
 func TestTheStoreIsAway(t *testing.T) {
 	b := newBench(t)

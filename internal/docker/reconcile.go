@@ -3,8 +3,6 @@ package docker
 import (
 	"context"
 	"maps"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -162,9 +160,8 @@ func (m *Manager) notify(n Notice) {
 
 // judge tells, once for the engine, of a log that it is known to lose lines of: engines before 23 do when they compress rotated files.
 func (m *Manager) judge(t *tail) {
-	old := m.before(23)
 	m.mu.Lock()
-	told := m.compress || !old || !compresses(&t.info)
+	told := m.compress || !m.old.Load() || !compresses(&t.info)
 	m.compress = m.compress || !told
 	version := m.version
 	m.mu.Unlock()
@@ -172,14 +169,6 @@ func (m *Manager) judge(t *tail) {
 		m.notify(Notice{Kind: NoticeCompress, Source: t.source.Load(), Text: "container " + t.info.Name + " compresses its rotated logs, and engine " +
 			version + " loses lines when it does: version 23 does not"})
 	}
-}
-
-// before reports whether the engine is older than a version.
-func (m *Manager) before(version int) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	major, err := strconv.Atoi(strings.SplitN(m.version, ".", 2)[0])
-	return err == nil && major < version
 }
 
 // compresses reports whether rotated files of a log are compressed.

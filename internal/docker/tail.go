@@ -65,7 +65,7 @@ type tail struct {
 	since    int64      // the manager's since when the container was discovered
 	last     key        // the last record of the stream
 	anchor   key        // of errPassed: up to there, all was handed over
-	doubles  bool       // the engine reads records twice when it rotates the log
+	rotates  bool       // its log driver keeps files that are rotated
 	early    bool       // the container was there when the manager started
 	rewound  bool       // the cursor was restored: the log has to be looked at, even of a container that does not run
 	failures int        // attempts one after the other that failed
@@ -248,7 +248,7 @@ func (t *tail) meet(ctx context.Context) error {
 		t.m.opt.Meet(ctx, &c, t.source.Load())
 	}
 	t.join.journal = c.Driver == "journald"
-	t.doubles = t.m.before(23) && (c.Driver == "json-file" || c.Driver == "local")
+	t.rotates = c.Driver == "json-file" || c.Driver == "local"
 	rest := !t.rewound && !t.beginning(&c)
 	t.m.judge(t)
 	if c.Driver == "none" {
