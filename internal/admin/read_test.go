@@ -272,6 +272,11 @@ func TestReload(t *testing.T) {
 	if fmt.Sprint(r.body["added"]) != "[new]" || len(r.body["problems"].([]any)) != 1 || r.body["applied"] != true {
 		t.Errorf("%s", r.text)
 	}
+	b.write(b.rulesFile(), "store_ids = 200000\n"+b.read(b.rulesFile()))
+	r = b.want(200, "POST", "/-/reload", nil)
+	if restart := r.body["restart"].([]any); len(restart) != 1 || !strings.HasPrefix(restart[0].(string), b.rulesFile()+":1: store_ids: ") || r.body["applied"] != true {
+		t.Errorf("%s", r.text)
+	}
 	b.write(b.rulesFile(), "this is not TOML")
 	b.want(409, "POST", "/-/reload", nil)
 	if n := len(listOf(b.get("/api/v1/stats"), "rules")); n != 2 {

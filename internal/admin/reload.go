@@ -13,16 +13,20 @@ type reloadAnswer struct {
 	Changed  []string `json:"changed"`
 	Kept     int      `json:"kept"`
 	Problems []string `json:"problems"`
+	Restart  []string `json:"restart"` // settings whose change takes a restart
 }
 
 func reloadOf(r *pipeline.ReloadReport) reloadAnswer {
 	list := func(ids []string) []string { return append([]string{}, ids[:min(len(ids), maxProblemsShown)]...) }
 	out := reloadAnswer{
 		Applied: r.Applied, Added: list(r.Change.Added), Removed: list(r.Change.Removed), Changed: list(r.Change.Changed), Kept: len(r.Change.Kept),
-		Problems: []string{},
+		Problems: []string{}, Restart: []string{},
 	}
 	for _, p := range r.Problems[:min(len(r.Problems), maxProblemsShown)] {
 		out.Problems = append(out.Problems, p.Error())
+	}
+	for _, p := range r.Restart {
+		out.Restart = append(out.Restart, p.Error())
 	}
 	if r.LeftOut != nil {
 		out.Problems = append(out.Problems, r.LeftOut.Error())

@@ -72,6 +72,7 @@ type Pipeline struct {
 	settings  *config.Settings
 	onReload  PrepareAdmin // guarded by applying
 	loaded    atomic.Pointer[config.Result]
+	standing  config.Standing // what store and delivery were made with
 	watcher   *config.Watcher
 
 	adminFiles atomic.Pointer[[]string] // of settings of [admin] that could not be had; nil: none
@@ -141,7 +142,7 @@ func (p *Pipeline) openStore(o Options, n *prepared) error {
 	if err != nil {
 		return fmt.Errorf("the store cannot be opened: %w", err)
 	}
-	p.store = opened
+	p.store, p.standing = opened, config.NewStanding(s)
 	p.delivery, err = delivery.New(delivery.Options{
 		Store: opened, Settings: s.Delivery, Now: p.now, Log: p.log, Host: hostName(),
 		Route: func(a *trigger.Alert) []string { return p.targets.Load().of(a) },
@@ -157,12 +158,7 @@ func (p *Pipeline) openStore(o Options, n *prepared) error {
 // chooseStore opens the store that the settings name. One that cannot be used, or that another instance uses for other receivers of the
 // same names, is an error, or, in a lenient start, replaced by memory.
 func (p *Pipeline) chooseStore(o Options, set store.Settings, revisions map[string]string) (*store.Store, error) {
-	switch set.Path {
-	case "":
-		set.Path = store.DefaultPath(p.id)
-	case store.MemoryPath:
-		set.Path = store.MemoryPathOf(p.id)
-	}
+	set.Path = p.storePath(set.Path)
 	open := func() (*store.Store, error) {
 		return o.Stores.Open(p.ctx, store.Options{Settings: set, Now: p.now, Log: p.log, OrMemory: o.Lenient})
 	}
@@ -185,6 +181,17 @@ func (p *Pipeline) chooseStore(o Options, set store.Settings, revisions map[stri
 		opened.Claim(revisions)
 	}
 	return opened, err
+}
+
+// storePath returns the path of the store that the settings mean.
+func (p *Pipeline) storePath(set string) string {
+	switch set {
+	case "":
+		return store.DefaultPath(p.id)
+	case store.MemoryPath:
+		return store.MemoryPathOf(p.id)
+	}
+	return set
 }
 
 // hostName returns the machine's name, "" when it does not tell.

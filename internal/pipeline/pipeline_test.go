@@ -198,6 +198,35 @@ func TestReload(t *testing.T) {
 	}
 }
 
+// TestReloadOfWhatTakesARestart changes settings that no reload puts in force: each is told with its place, until it is as it was.
+func TestReloadOfWhatTakesARestart(t *testing.T) {
+	b := newBench(t)
+	o := b.options(b.document(rule("old", "old")))
+	p := b.start(o)
+	b.write("store_events = 7\n" + strings.Replace(b.document(rule("new", "new")), "store.db", "other.db", 1) + "[delivery]\nretry_min = \"2s\"\n")
+	r := p.Reload()
+	var got []string
+	for _, one := range r.Restart {
+		got = append(got, one.Error())
+		if !strings.Contains(b.log.String(), one.Error()) {
+			t.Errorf("the log lacks %s:\n%s", &one, b.log)
+		}
+	}
+	const words = ": a change of it takes a restart; until then it is as before"
+	file := o.Sources.Files[0]
+	if want := []string{file + ":1: store_events" + words, file + ":2: store" + words, file + ":15: delivery.retry_min" + words}; !r.Applied || !slices.Equal(got, want) {
+		t.Errorf("told are\n%q, want\n%q", got, want)
+	}
+	b.write(b.document(rule("new", "new")))
+	if r := p.Reload(); len(r.Restart) > 0 {
+		t.Errorf("told are %v, though all is as it was", r.Restart)
+	}
+	b.write(strings.Replace(b.document(""), "store = ", "# store = ", 1))
+	if r := p.Reload(); len(r.Restart) != 1 || r.Restart[0].Error() != "store"+words {
+		t.Errorf("a setting that is gone: %v", r.Restart)
+	}
+}
+
 // TestReloadsAtOnce reloads from several goroutines, as a signal and the watcher may: each is whole, and no rule loses its counters.
 func TestReloadsAtOnce(t *testing.T) {
 	b := newBench(t)

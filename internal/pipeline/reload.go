@@ -146,6 +146,8 @@ type ReloadReport struct {
 	// Problems are those of the sources, LeftOut the rules and triggers that could not be made, or nil.
 	Problems []config.Problem
 	LeftOut  error
+	// Restart names the settings that differ from those in force until a restart.
+	Restart []config.Problem
 	// Before and After are what was loaded, and is. They are not to be modified.
 	Before, After *config.Result
 }
@@ -161,6 +163,12 @@ func (p *Pipeline) reload() (report ReloadReport) {
 	before := p.Loaded()
 	report = p.use(config.Load(p.withManaged(p.managing.objects())))
 	report.Before, report.After = before, p.Loaded()
+	if report.Applied {
+		report.Restart = p.standing.Changed(report.After, p.storePath)
+		for i := range report.Restart {
+			p.log.Warn(report.Restart[i].Error())
+		}
+	}
 	return report
 }
 
