@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 )
@@ -133,34 +132,42 @@ func compressedRotation(t *testing.T, e *engine, f *follower) {
 	}
 }
 
-// floods has a container that writes as fast as it can, while 20 others speak now and then: they are heard at once, and memory stays.
+// floods has a container that writes as fast as it can, while 20 others speak now and then. All that they said comes before what the flood writes a
+// million lines later, and memory stays.
 func floods(t *testing.T, e *engine, f *follower) {
-	const others, lines = 20, 100
+	const others, lines, later = 20, 100, 1_000_000
 	var quiet []string
 	for i := range others {
 		quiet = append(quiet, e.create(fmt.Sprint("c", i), nil, "/bin/sh", "/generate", strconv.Itoa(lines), "5", "0.5"))
 	}
-	flood := e.script("flood", []string{"--log-opt", "max-size=20m", "--log-opt", "max-file=2"}, "yes 'line of a container that never stops to write'")
-	var worst time.Duration
-	flooded := 0
-	f.each = countFlood(f, &flooded, &worst)
+	const text = "yes 'line of a container that never stops to write' | head -n "
+	container := e.script("flood", []string{"--log-opt", "max-size=20m", "--log-opt", "max-file=2"}, fmt.Sprintf(
+		"while [ ! -e /stop ]; do %s 10000; done; %s %d; echo %s", text, text, later, floodEnd))
+	var o flood
+	f.each = o.take(f)
 	f.start()
-	e.must("start", flood)
-	eventually(t, "the flood comes", func() bool { f.mu.Lock(); defer f.mu.Unlock(); return flooded > 100_000 })
+	e.must("start", container)
+	eventually(t, "the flood comes", func() bool { f.mu.Lock(); defer f.mu.Unlock(); return o.lines > 100_000 })
 	before := heap()
-	e.must(append([]string{"start"}, quiet...)...)
-	for i := range others {
-		eventually(t, "all others are heard", func() bool { return len(f.got(fmt.Sprint("c", i))) >= lines })
-	}
+	e.runs(quiet...)
 	after := heap()
-	f.mu.Lock()
-	t.Logf("%d lines of the flood; the others' %d lines came at most %s behind their time stamps; heap %d KiB before, %d KiB after", flooded, others*lines, worst,
-		before>>10, after>>10)
-	f.mu.Unlock()
 	if after > before+32<<20 {
 		t.Errorf("the heap grew from %d to %d bytes", before, after)
 	}
-	e.must("rm", "-f", flood)
+	f.mu.Lock()
+	during := o.lines
+	f.mu.Unlock()
+	e.must("exec", container, "/bin/sh", "-c", ": > /stop")
+	eventually(t, "the flood ends", func() bool { f.mu.Lock(); defer f.mu.Unlock(); return o.ended })
+	f.mu.Lock()
+	for i := range others {
+		if name := fmt.Sprint("c", i); o.heard[name] != lines {
+			t.Errorf("%s had %d of %d lines heard when the flood ended", name, o.heard[name], lines)
+		}
+	}
+	t.Logf("%d lines of the flood while the others spoke, %d in all; the others' %d lines came at most %s behind their time stamps; heap %d KiB before, %d KiB after",
+		during, o.lines, others*lines, o.worst, before>>10, after>>10)
+	f.mu.Unlock()
 	for i := range others {
 		f.wants(fmt.Sprint("c", i), generated(1, lines)...)
 	}

@@ -20,17 +20,34 @@ func heap() int64 {
 	return int64(m.HeapAlloc + m.StackInuse)
 }
 
-// countFlood keeps the lines of all workloads but "flood", of which it counts them, and notes how far behind its time stamp the latest came.
-func countFlood(f *follower, flooded *int, worst *time.Duration) func(*sdk.Batch) {
+// flood is what came of a workload "flood" and, until its last line, of others.
+type flood struct {
+	lines int
+	ended bool           // its last line came
+	heard map[string]int // the others' lines that had come by then
+	worst time.Duration  // how far behind its time stamp a line of the others came, at most
+}
+
+// floodEnd is the last line of a flood.
+const floodEnd = "the flood ends"
+
+// take keeps the lines of all workloads but "flood", of which it counts them.
+func (o *flood) take(f *follower) func(*sdk.Batch) {
 	return func(b *sdk.Batch) {
 		w := b.Source.Workload
-		if w == "flood" {
-			*flooded += len(b.Lines)
-			return
-		}
 		for _, l := range b.Lines {
-			f.lines[w] = append(f.lines[w], line{string(l.Text), l.Truncated, l.Stream == 2})
-			*worst = max(*worst, time.Since(time.Unix(0, l.Time)))
+			if w != "flood" {
+				f.lines[w] = append(f.lines[w], line{string(l.Text), l.Truncated, l.Stream == 2})
+				o.worst = max(o.worst, time.Since(time.Unix(0, l.Time)))
+				continue
+			}
+			o.lines++
+			if string(l.Text) == floodEnd {
+				o.ended, o.heard = true, map[string]int{}
+				for other, lines := range f.lines {
+					o.heard[other] = len(lines)
+				}
+			}
 		}
 	}
 }
