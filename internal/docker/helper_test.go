@@ -35,6 +35,7 @@ type bench struct {
 	notices []docker.Notice
 	events  []docker.Occurrence
 	closed  chan struct{} // while open, the sink takes nothing; nil: it takes everything
+	waiting int           // calls of the closed sink
 	onTake  func()
 }
 
@@ -93,17 +94,20 @@ func (b *bench) stop(m *docker.Manager) {
 
 func (b *bench) take(ctx context.Context, batch *docker.Batch) error {
 	b.mu.Lock()
-	closed := b.closed
-	b.mu.Unlock()
-	if closed != nil {
+	defer b.mu.Unlock()
+	if closed := b.closed; closed != nil {
+		b.waiting++
+		b.mu.Unlock()
 		select {
 		case <-closed:
 		case <-ctx.Done():
+		}
+		b.mu.Lock()
+		b.waiting--
+		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	for _, l := range batch.Lines {
 		b.lines[batch.Source.Workload] = append(b.lines[batch.Source.Workload], string(l.Text))
 		b.ids[fmt.Sprintf("%s %d %d %s %d", batch.Source.Container.ID, l.Stream, l.Time, l.Text, l.Ordinal)]++
@@ -114,6 +118,27 @@ func (b *bench) take(ctx context.Context, batch *docker.Batch) error {
 		b.onTake()
 	}
 	return nil
+}
+
+// close has the sink take nothing until open is called.
+func (b *bench) close() (open func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	closed := make(chan struct{})
+	b.closed = closed
+	return func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.closed = nil
+		close(closed)
+	}
+}
+
+// waits returns how many calls wait for the sink to be open.
+func (b *bench) waits() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.waiting
 }
 
 func (b *bench) save(_ context.Context, changed map[string][]byte) error {

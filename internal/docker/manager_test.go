@@ -200,35 +200,67 @@ func TestUnreadableAndCompressedLogsAreTold(t *testing.T) {
 	}
 }
 
-// TestBackPressure closes the sink: the engine's records stay with the engine, and nothing is lost.
+// TestBackPressure closes the sink: the engine can send no more than buffers hold, nothing piles up here, and all comes once the sink is open, or the
+// next run's is.
 func TestBackPressure(t *testing.T) {
+	const (
+		lines  = 2000
+		all    = lines * 16000 // bytes
+		bounds = 4 << 20       // two streams' sockets, buffers and batches
+	)
 	b := newBench(t)
 	c, other := b.daemon.Run(web()), b.daemon.Run(dockertest.Container{Name: "other"})
 	m := b.run(b.options())
-	open := make(chan struct{})
-	b.mu.Lock()
-	b.closed = open
-	b.mu.Unlock()
-	payload := strings.Repeat("x", 1000)
-	var want []string
-	for i := range 5000 {
-		want = append(want, fmt.Sprint(i, payload))
-	}
+	want := []string{"before"}
 	c.Stdout(want...)
-	other.Stdout("waits, too")
-	if n := m.Stats().Lines; n != 0 {
-		t.Errorf("%d lines were taken", n)
+	b.wants("web", want...)
+	b.stop(m)
+	for i := range lines {
+		want = append(want, fmt.Sprint(i, strings.Repeat("x", 16000)))
 	}
-	b.stop(m) // with the sink closed
-	b.mu.Lock()
-	b.closed = nil
-	b.mu.Unlock()
+	c.Stdout(want[1:]...)
+	other.Stdout("waits, too")
+	open := b.close()
+	sent, held := b.daemon.Sent(), heap()
 	m = b.start(b.options())
+	b.eventually("both wait for the sink", func() bool { return b.waits() == 2 })
+	last, same := int64(0), 0
+	b.eventually("the engine can send no more", func() bool {
+		now := b.daemon.Sent()
+		if same++; now != last {
+			last, same = now, 0
+		}
+		return same >= 20
+	})
+	if n := m.Stats().Lines; n != 0 {
+		t.Errorf("%d lines were taken by a sink that is closed", n)
+	}
+	if n := last - sent; n > bounds || n < 16000 {
+		t.Errorf("the engine sent %d of %d bytes", n, all)
+	}
+	if grown := heap() - held; grown > bounds {
+		t.Errorf("the heap grew by %d bytes, of %d that are in the log", grown, all)
+	}
+	open()
 	b.wants("web", want...)
 	b.wants("other", "waits, too")
-	if n := m.Stats().Lines; n > 5001 {
-		t.Errorf("%d lines were taken", n)
-	}
+	b.eventually("each was counted once", func() bool { return m.Stats().Lines == lines+1 })
+	open = b.close()
+	c.Stdout("at the end")
+	b.eventually("it waits for the sink", func() bool { return b.waits() == 1 })
+	b.stop(m)
+	open()
+	b.start(b.options())
+	b.wants("web", append(want, "at the end")...)
+}
+
+// heap returns the bytes of live objects.
+func heap() int64 {
+	runtime.GC()
+	runtime.GC() // what finalizers let go
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }
 
 // TestTheEngineIsUpgraded has the engine come back as a version that neither reads records twice nor loses lines when it compresses.

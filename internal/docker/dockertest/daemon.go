@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -39,6 +40,7 @@ type Daemon struct {
 	history    []event  // the last events; a restart forgets them
 	down       bool
 	passed     int
+	sent       atomic.Int64 // bytes of logs
 }
 
 // Faults says how the daemon misbehaves. The zero value behaves.
@@ -188,6 +190,9 @@ func (d *Daemon) Passed() int {
 	defer d.mu.Unlock()
 	return d.passed
 }
+
+// Sent returns how many bytes of logs the clients' connections took.
+func (d *Daemon) Sent() int64 { return d.sent.Load() }
 
 // CutFollows ends all streams.
 func (d *Daemon) CutFollows() {

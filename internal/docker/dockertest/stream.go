@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -65,7 +66,7 @@ func (d *Daemon) logs(w http.ResponseWriter, r *http.Request) {
 		defer d.mu.Unlock()
 		delete(d.streams, s)
 	}()
-	out := &writer{w: w, chop: faults.Chop}
+	out := &writer{w: w, chop: faults.Chop, sent: &d.sent}
 	for sent, since := 0, parseSince(query.Get("since")); ; {
 		e, ok := d.await(r.Context(), s, follow, existing)
 		if !ok {
@@ -126,6 +127,7 @@ func parseSince(text string) int64 {
 type writer struct {
 	w    http.ResponseWriter
 	chop int
+	sent *atomic.Int64
 }
 
 func (o *writer) send(e entry, tty, stamps bool) error {
@@ -151,6 +153,7 @@ func (o *writer) send(e entry, tty, stamps bool) error {
 		if err := http.NewResponseController(o.w).Flush(); err != nil {
 			return fmt.Errorf("flush: %w", err)
 		}
+		o.sent.Add(int64(n))
 		bytes = bytes[n:]
 	}
 	return nil
