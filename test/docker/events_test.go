@@ -51,3 +51,48 @@ func TestEventsAndLabels(t *testing.T) {
 		t.Errorf("%q, want %q", all, want)
 	}
 }
+
+// TestOutOfMemory has the program tell of containers that take more memory than they may, one of them while it is away.
+func TestOutOfMemory(t *testing.T) {
+	b := newBench(t)
+	if limits := b.must("info", "--format", "{{.MemoryLimit}}"); limits != "true" {
+		t.Skipf("this engine cannot limit memory (MemoryLimit is %s)", limits)
+	}
+	path := filepath.Join(b.dir, "rules.toml")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = append(text, "[[rule]]\nname = \"out\"\nevent = [\"oom\", \"die\"]\ncooldown = \"0s\"\n"...)
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	greedy := func(name string) string {
+		return b.create(name, []string{"-m", "16m", "--memory-swap", "16m"}, "/bin/busybox", "tail", "/dev/zero")
+	}
+	there, away := greedy("there"), greedy("away")
+	got := func() (all []string) {
+		for _, a := range b.server.Alerts() {
+			if a.Kind == trigger.KindContainer {
+				all = append(all, a.Source.Workload+" "+a.Captures["event"]+" "+a.Captures["exit_code"])
+			}
+		}
+		slices.Sort(all)
+		return slices.Compact(all)
+	}
+	cmd := b.start()
+	b.runs(there)
+	if killed := b.must("inspect", "--format", "{{.State.OOMKilled}}", there); killed != "true" {
+		t.Skip("this engine does not notice that a container took too much memory")
+	}
+	eventually(t, "the first alerts come", func() bool { return len(got()) >= 2 })
+	b.end(cmd, syscall.SIGTERM)
+	b.runs(away)
+	cmd = b.start()
+	want := []string{"away die 137", "away oom ", "there die 137", "there oom "}
+	eventually(t, "all alerts come", func() bool { return len(got()) >= len(want) })
+	b.end(cmd, syscall.SIGTERM)
+	if all := got(); !slices.Equal(all, want) {
+		t.Errorf("%q, want %q", all, want)
+	}
+}
