@@ -255,7 +255,7 @@ func (c *console) topWorkloads(v *view) error {
 	})
 	if v.workloads > 0 && len(lines) > v.workloads {
 		lines = lines[:v.workloads]
-	} else if other := v.stats.Workloads.Other; other.Lines > 0 {
+	} else if other := v.stats.Workloads.Other; other.Lines > 0 || other.Hits > 0 {
 		other.Name = "(others)"
 		var was *client.WorkloadStats
 		if v.rates() {

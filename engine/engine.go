@@ -15,6 +15,7 @@ type Engine struct {
 	limiter  *limiter
 	contexts *contexts
 	lines    atomic.Int64
+	events   atomic.Int64
 
 	silences  atomic.Pointer[silences] // nil: none
 	inhibitor *inhibitor
@@ -88,7 +89,8 @@ func (e *Engine) Snapshot() *Snapshot { return e.snapshot.Load() }
 
 // Stats is a copy of the engine's counters.
 type Stats struct {
-	Lines   int64 // records processed
+	Lines   int64 // processed
+	Events  int64 // of containers, processed
 	Keys    int   // cooldown keys, buckets, watches and templates seen, in memory
 	Evicted int64 // keys forgotten because the limiter was full
 	// Overflow counts hits that were sent because their rule had met too many templates in their container.
@@ -106,7 +108,7 @@ type Stats struct {
 
 // Stats copies the counters. While records are being processed, a hit may be counted and its fate not yet.
 func (e *Engine) Stats() Stats {
-	s := Stats{Lines: e.lines.Load(), Rules: map[string]RuleCounts{}}
+	s := Stats{Lines: e.lines.Load(), Events: e.events.Load(), Rules: map[string]RuleCounts{}}
 	e.limiter.mu.Lock()
 	l := e.limiter
 	s.Keys = l.cells.Len() + l.buckets.Len() + l.watches.Len() + l.sightings.Len()

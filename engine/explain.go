@@ -83,9 +83,10 @@ func (x *Explanation) Failed() *Check {
 func (e *Engine) Explain(rec *Record, now int64) []Explanation {
 	w := e.Worker()
 	defer w.Release()
+	lines, events := w.lines, w.events
 	found := map[*rule]*Hit{}
 	hits := w.Find(rec, nil)
-	w.lines-- // it is no line that came in
+	w.lines, w.events = lines, events // it is none that came in
 	for i := range hits {
 		found[hits[i].rule] = &hits[i]
 	}

@@ -19,6 +19,7 @@ type Worker struct {
 	last     *Source // the last record's, and its rules
 	rules    *effective
 	lines    int64
+	events   int64
 	tried    int // checks and hits, for samples
 	leads    []int32
 	hits     []Hit
@@ -51,7 +52,8 @@ func (e *Engine) Worker() *Worker {
 // Release ends the use of the worker.
 func (w *Worker) Release() {
 	w.engine.lines.Add(w.lines)
-	w.lines = 0
+	w.engine.events.Add(w.events)
+	w.lines, w.events = 0, 0
 	w.OnWait, w.seen, w.at = nil, nil, place{}
 	clear(w.hits[:cap(w.hits)]) // they hold records that are not the worker's
 	w.judged = attempt{}
@@ -105,7 +107,6 @@ func (w *Worker) Process(rec *Record, now int64, dst []Alert) []Alert {
 // Find appends the record's hits to dst, in the order of the rules. It neither uses nor changes what the engine remembers, and takes no lock.
 // The hits are valid as long as the record's memory is.
 func (w *Worker) Find(rec *Record, dst []Hit) []Hit {
-	w.lines++
 	rules, _ := w.effective(rec.Source)
 	line, cut := rec.Text, false
 	if len(line) > maxMatched {
@@ -113,6 +114,7 @@ func (w *Worker) Find(rec *Record, dst []Hit) []Hit {
 	}
 	found := len(dst)
 	if rec.Source.isEvent() {
+		w.events++
 		for _, r := range rules.events {
 			if w.confirms(r, rec, line) {
 				dst = append(dst, Hit{Record: rec, rule: r, line: line, cut: cut})
@@ -121,6 +123,7 @@ func (w *Worker) Find(rec *Record, dst []Hit) []Hit {
 		slices.SortFunc(dst[found:], byOrder)
 		return dst
 	}
+	w.lines++
 	w.leads = w.matcher.Match(line, rules.enabled, w.leads[:0])
 	for _, lead := range w.leads {
 		for _, r := range w.snapshot.byLead[lead] {

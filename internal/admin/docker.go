@@ -10,7 +10,6 @@ func dockerMetricList() []metric {
 		{"docker_broken_streams_total", "Logs that were opened anew because what came was no log.", nil},
 		{"docker_invalid_timestamps_total", "Records without a valid time stamp.", nil},
 		{"docker_replayed_records_total", "Records that came again and were left out.", nil},
-		{"docker_events_total", "Events of containers that were evaluated.", nil},
 		{"docker_missed_events_total", "Events for which there was no room; a look at all containers makes up for them.", nil},
 		{"docker_failed_saves_total", "Saves of the place in the logs that failed, and were tried again.", nil},
 	}
@@ -28,7 +27,6 @@ func (s *sink) docker(d *docker.Stats) {
 	s.counter("docker_broken_streams_total", d.Broken)
 	s.counter("docker_invalid_timestamps_total", d.Invalid)
 	s.counter("docker_replayed_records_total", d.Replayed)
-	s.counter("docker_events_total", d.Events)
 	s.counter("docker_missed_events_total", d.Missed)
 	s.counter("docker_failed_saves_total", d.Unsaved)
 }
@@ -40,14 +38,13 @@ type dockerStats struct {
 	Broken   int64            `json:"broken_streams"`
 	Invalid  int64            `json:"invalid_timestamps"` // records
 	Replayed int64            `json:"replayed_records"`   // left out, for they came again
-	Events   int64            `json:"events"`             // of containers, evaluated
 	Missed   int64            `json:"missed_events"`      // there was no room; a look at all containers makes up for them
 	Unsaved  int64            `json:"failed_saves"`       // of the place in the logs
 }
 
 func dockerOf(d *docker.Stats) *dockerStats {
 	out := &dockerStats{
-		Notices: map[string]int64{}, Stalled: d.Stalls, Broken: d.Broken, Invalid: d.Invalid, Replayed: d.Replayed, Events: d.Events, Missed: d.Missed,
+		Notices: map[string]int64{}, Stalled: d.Stalls, Broken: d.Broken, Invalid: d.Invalid, Replayed: d.Replayed, Missed: d.Missed,
 		Unsaved: d.Unsaved,
 	}
 	for kind, n := range d.Notices {

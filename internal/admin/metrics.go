@@ -47,6 +47,7 @@ func metricList() []metric {
 		{"chunks_total", "Chunks of records that were accepted.", nil},
 		{"chunks_refused_total", "Chunks that were refused until there is room.", nil},
 		{"lines_total", "Lines that were evaluated.", nil},
+		{"events_total", "Events of containers that were evaluated.", nil},
 		{"own_lines_total", "Lines of the program's own, which are left out.", nil},
 		{"evaluation_seconds_total", "Time spent on evaluating lines.", nil},
 		{"hits_total", "Hits by rule. Of many rules the busiest have labels of their own.", []string{"rule"}},
@@ -142,6 +143,7 @@ func (m *metrics) instance(ch chan<- prometheus.Metric, i *Instance) {
 	s.counter("chunks_total", stats.Chunks)
 	s.counter("chunks_refused_total", stats.Refused)
 	s.counter("lines_total", stats.Engine.Lines)
+	s.counter("events_total", stats.Engine.Events)
 	s.counter("own_lines_total", stats.Own)
 	s.add(prometheus.CounterValue, "evaluation_seconds_total", float64(stats.Nanos)/1e9)
 	s.rules(&stats)

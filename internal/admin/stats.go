@@ -73,6 +73,7 @@ type statsAnswer struct {
 	Own        int64            `json:"own"`     // lines of the program's own, left out
 	Panics     int64            `json:"panics"`
 	Lines      int64            `json:"lines"`
+	Events     int64            `json:"events"` // of containers, evaluated
 	Hits       int64            `json:"hits"`
 	Alerts     int64            `json:"alerts"`
 	Pending    int64            `json:"pending"`
@@ -152,7 +153,7 @@ func stats(c *call) (any, error) {
 	s := c.p.Stats(c.r.Context())
 	out := statsAnswer{
 		Instance: c.p.ID(), Started: c.p.Started().UTC(), Chunks: s.Chunks, Refused: s.Refused, Own: s.Own,
-		Panics: s.Panics + s.Delivery.Panics + c.api.registry.panics.Load(), Lines: s.Engine.Lines, Suppressed: map[string]int64{},
+		Panics: s.Panics + s.Delivery.Panics + c.api.registry.panics.Load(), Lines: s.Engine.Lines, Events: s.Engine.Events, Suppressed: map[string]int64{},
 		Keys: s.Engine.Keys, Evicted: s.Engine.Evicted, Drops: drops(&s), Problems: problemsOf(c.api.registry, c.instance), Rules: rulesStats(c.p, &s), Workloads: busiestOf(c.p.Met()), Targets: []targetStats{},
 		Evaluation: evaluationStats{Nanos: s.Nanos}, Streams: len(c.api.streams),
 		Store: storeStats{

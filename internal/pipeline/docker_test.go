@@ -102,6 +102,20 @@ func TestAnEventIsAnAlert(t *testing.T) {
 		a.Captures["event"] != "die" || a.Source.Stream != "" {
 		t.Errorf("alert %+v", a)
 	}
+	if s := p.Stats(t.Context()); s.Engine.Lines != 0 || s.Engine.Events != 3 || s.Engine.Rules["ended"].Hits != 2 {
+		t.Errorf("%d lines, %d events, want none and 3; the rule's counts are %+v", s.Engine.Lines, s.Engine.Events, s.Engine.Rules["ended"])
+	}
+	p.Explain(&engine.Record{Text: []byte(o.Text()), Source: o.Source, Fields: &o})
+	if s := p.Stats(t.Context()); s.Engine.Lines != 0 || s.Engine.Events != 3 {
+		t.Errorf("explaining was counted: %d lines, %d events", s.Engine.Lines, s.Engine.Events)
+	}
+	if met, _ := p.Met(); len(met) != 1 || met[0].Lines != 0 || met[0].Hits != 2 {
+		t.Errorf("met %+v", met)
+	}
+	b.stop(p)
+	if !strings.Contains(b.log.String(), "stopped lines=0 hits=2 alerts=1") || !strings.Contains(b.log.String(), "events=3") {
+		t.Errorf("the end is told otherwise:\n%s", b.log)
+	}
 }
 
 // TestRulesOfLabels come and go with their containers, and are for them alone.

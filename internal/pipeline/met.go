@@ -204,7 +204,7 @@ type meeting struct {
 	counts MetCounts
 }
 
-// note counts a record and its hits. A record without hits costs an addition.
+// note counts a line, or an event, which is none, and its hits. A line without hits costs an addition.
 func (b *meeting) note(m *met, s *engine.Source, now int64, hits []engine.Hit) {
 	if s != b.source {
 		b.flush(m, now)
@@ -218,7 +218,9 @@ func (b *meeting) note(m *met, s *engine.Source, now int64, hits []engine.Hit) {
 		}
 		b.source, b.entry = s, w
 	}
-	b.counts.Lines++
+	if s.Kind != engine.SourceContainer {
+		b.counts.Lines++
+	}
 	for i := range hits {
 		b.counts.Hits++
 		if why, held := hits[i].Outcome().Held(); held {
