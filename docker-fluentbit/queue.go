@@ -6,6 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -84,6 +87,7 @@ func (cmd *queueListCommand) Run(c *console, cli *commands) error {
 		if err != nil {
 			return err
 		}
+		c.hintTrigger(cmd.Trigger, targets)
 		if cmd.Output == "json" {
 			return writeQueue(c, targets, letters)
 		}
@@ -101,6 +105,21 @@ func (cmd *queueListCommand) Run(c *console, cli *commands) error {
 		}
 		return table.Flush()
 	})
+}
+
+// hintTrigger says on stderr that a store knows no trigger of a name. That is no fault: one that is new is known from the next start on.
+func (c *console) hintTrigger(name string, known []store.TargetInfo) {
+	names := make([]string, len(known))
+	for i := range known {
+		names[i] = strconv.Quote(known[i].Name)
+	}
+	switch {
+	case name == "" || slices.Contains(names, strconv.Quote(name)):
+	case len(names) == 0:
+		_, _ = fmt.Fprintf(c.err, "the store knows no trigger %q, and no other\n", name)
+	default:
+		_, _ = fmt.Fprintf(c.err, "the store knows no trigger %q: it knows %s\n", name, strings.Join(names, ", "))
+	}
 }
 
 // lettersPage is how many dead letters are read at once: the alerts of thousands are more than is to be held.
@@ -158,7 +177,7 @@ func (cmd *queueShowCommand) Run(c *console, cli *commands) error {
 			return err
 		}
 		if !ok {
-			return &codeError{exitFindings, fmt.Sprintf("no dead letter has the id %q", cmd.ID)}
+			return cmd.none(ctx, s)
 		}
 		if cmd.Output == "json" {
 			return writeJSON(c, asLetter(&l))
@@ -171,6 +190,22 @@ func (cmd *queueShowCommand) Run(c *console, cli *commands) error {
 			l.Died.Local().Format(time.DateTime), plural(l.Attempts, "attempt"), l.Reason, l.Expires.Local().Format(time.DateTime), alert.String())
 		return nil
 	})
+}
+
+// none is the error when there is no such letter. It names the triggers that there is one of.
+func (cmd *queueShowCommand) none(ctx context.Context, s *store.Store) error {
+	others, err := newestLetters(ctx, s, store.Select{AlertID: cmd.ID}, lettersPage)
+	if err != nil {
+		return err
+	}
+	if len(others) == 0 {
+		return &codeError{exitFindings, fmt.Sprintf("no dead letter has the id %q", cmd.ID)}
+	}
+	names := make([]string, len(others))
+	for i := range others {
+		names[i] = strconv.Quote(others[i].Target)
+	}
+	return &codeError{exitFindings, fmt.Sprintf("no dead letter of the trigger %q has the id %q: there is one of %s", cmd.Trigger, cmd.ID, strings.Join(names, ", "))}
 }
 
 type queueRedeliverCommand struct{ which }
