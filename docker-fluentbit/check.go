@@ -106,10 +106,13 @@ func (cmd *checkCommand) tell(c *console, r *lint.Report) {
 		return
 	}
 	for _, cost := range r.Costs {
-		if !cost.Filtered {
+		switch {
+		case cost.Events:
+			c.printf("rule %q: looks at events of containers: no line is tried\n", cost.Rule)
+		case !cost.Filtered:
 			c.printf("rule %q: no text to filter by: its fields are looked at in every line\n", cost.Rule)
-			continue
+		default:
+			c.printf("rule %q: filter %s, about %.0f ns a line: %s\n", cost.Rule, cost.Filter, cost.EstimatedNsPerLine, cost.Detail)
 		}
-		c.printf("rule %q: filter %s, about %.0f ns a line: %s\n", cost.Rule, cost.Filter, cost.EstimatedNsPerLine, cost.Detail)
 	}
 }

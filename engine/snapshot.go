@@ -325,11 +325,11 @@ func (n *Snapshot) Broken() []RuleError {
 	return slices.Clone(n.broken)
 }
 
-// Costs tells for each rule, by its id, how its line is filtered before the regular expression is tried.
+// Costs tells for each rule that looks at lines, by its id, how a line is filtered before the regular expression is tried.
 func (n *Snapshot) Costs() map[string]match.Cost {
 	out := map[string]match.Cost{}
 	for _, r := range n.rules {
-		if r.lead != noLead {
+		if r.lead != noLead && len(r.settings.Event) == 0 {
 			out[r.id] = n.set.Cost(int(r.lead))
 		}
 	}

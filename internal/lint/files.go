@@ -21,6 +21,7 @@ type Report struct {
 // Cost is how a rule is filtered.
 type Cost struct {
 	Rule     string // as in engine.Resolved.ID
+	Events   bool   // it looks at events of containers, and at no line
 	Filtered bool   // there is a text to filter by
 	match.Cost
 }
@@ -83,6 +84,6 @@ func (r *Report) count(result *config.Result) {
 			continue
 		}
 		cost, ok := l.costs[l.rules[i].id]
-		r.Costs = append(r.Costs, Cost{Rule: l.rules[i].id, Filtered: ok, Cost: cost})
+		r.Costs = append(r.Costs, Cost{Rule: l.rules[i].id, Events: len(l.rules[i].settings.Event) > 0, Filtered: ok, Cost: cost})
 	}
 }
