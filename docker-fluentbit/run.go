@@ -74,6 +74,7 @@ func (cmd *runCommand) Run(c *console) error {
 	p.Start()
 	doors := admin.NewRegistry(admin.Options{Program: "docker-fluentbit", Version: version, Default: "127.0.0.1:2021"})
 	log := slog.New(logging.New(logging.Options{Writer: status, Origin: pipeline.StandaloneOrigin}))
+	api.LogTo(log)
 	err = follow(p, doors, docker.Options{
 		API: api, Settings: p.Settings().Docker, Own: docker.OwnContainer(), Since: since, Tail: cmd.Tail,
 		Save: p.SavePlaces, Sink: p.Take, Happened: p.Happened, Meet: p.Meet, Leave: p.Leave, Notice: p.Tell, Log: log,

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -21,7 +23,10 @@ import (
 )
 
 // Client talks to one engine. It is safe for concurrent use.
-type Client struct{ sdk *sdk.Client }
+type Client struct {
+	sdk  *sdk.Client
+	said atomic.Pointer[slog.Logger] // takes what ssh says; nil: it goes to this program's own stderr
+}
 
 var _ docker.API = (*Client)(nil)
 
@@ -32,10 +37,11 @@ func New(host string) (*Client, error) {
 	if host == "" {
 		host = os.Getenv(sdk.EnvOverrideHost)
 	}
+	client := &Client{}
 	options := []sdk.Opt{sdk.WithTLSClientConfigFromEnv(), sdk.WithVersionFromEnv(), sdk.WithAPIVersionNegotiation()}
 	switch {
 	case strings.HasPrefix(host, "ssh://"):
-		dial, err := dialSSH(host)
+		dial, err := dialSSH(host, &client.said)
 		if err != nil {
 			return nil, err
 		}
@@ -51,8 +57,12 @@ func New(host string) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("docker client: %w", err)
 	}
-	return &Client{c}, nil
+	client.sdk = c
+	return client, nil
 }
+
+// LogTo has what ssh says logged, line by line, from the next connection on. What it asks, such as for a passphrase, it asks on the terminal itself.
+func (c *Client) LogTo(log *slog.Logger) { c.said.Store(log) }
 
 // redacted returns a host as errors may name it, also one that is no URL.
 func redacted(host string) string {

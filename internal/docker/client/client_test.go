@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"io"
+	"log/slog"
 	"math/big"
 	"net"
 	"os"
@@ -21,6 +22,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker/client"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker/dockertest"
+	"github.com/tinyforge/fluentbit-trigger/test/await"
 )
 
 // works reads a log through a client, and follows it.
@@ -172,6 +174,36 @@ func TestSSH(t *testing.T) {
 	if want := "-o ConnectTimeout=30 -T -l me -p 2222 -- example.com docker --host unix://'/run/the engine.sock' system dial-stdio\n"; err != nil ||
 		!strings.HasPrefix(string(args), want) {
 		t.Errorf("ssh was called with %q, %v\nwant %q", args, err, want)
+	}
+}
+
+// TestWhatSSHSays is logged line by line, each bounded, and its last words as well.
+func TestWhatSSHSays(t *testing.T) {
+	dir := t.TempDir()
+	script := "#!/bin/sh\nprintf 'Warning: one\\r\\n\\n' >&2; printf '%01000d\\n' 7 >&2; printf 'Permission denied' >&2; exit 255\n"
+	if err := os.WriteFile(filepath.Join(dir, "ssh"), []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	c, err := client.New("ssh://example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log await.Log
+	c.LogTo(slog.New(slog.NewTextHandler(&log, nil)))
+	if err := c.Ping(t.Context()); err == nil {
+		t.Error("an engine answers")
+	}
+	await.That(t, time.Minute, "all is told", func() bool { return strings.Contains(log.String(), "Permission denied") }, &log)
+	for _, want := range []string{
+		"level=WARN msg=\"ssh says\" text=\"Warning: one\"\n", "level=WARN msg=\"ssh says\" text=" + strings.Repeat("0", 512) + "\n", "text=\"Permission denied\"\n",
+	} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log lacks %s", want)
+		}
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

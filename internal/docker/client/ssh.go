@@ -1,21 +1,24 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/url"
 	"os"
 	"os/exec"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // dialSSH returns what connects to the engine of another machine: it runs ssh, and there "docker system dial-stdio", as the Docker CLI
 // does. Keys, agents, jump hosts and known hosts are ssh's own business.
-func dialSSH(host string) (func(context.Context) (net.Conn, error), error) {
+func dialSSH(host string, log *atomic.Pointer[slog.Logger]) (func(context.Context) (net.Conn, error), error) {
 	u, err := url.Parse(host) // its error would tell the password
 	if err != nil || u.Hostname() == "" || strings.HasPrefix(u.Hostname(), "-") || strings.HasPrefix(u.User.Username(), "-") {
 		return nil, fmt.Errorf("docker host %q: want ssh://[user@]host[:port]", redacted(host))
@@ -35,7 +38,7 @@ func dialSSH(host string) (func(context.Context) (net.Conn, error), error) {
 		args = append(args, "--host", "unix://"+shellQuote(path))
 	}
 	args = append(args, "system", "dial-stdio")
-	return func(ctx context.Context) (net.Conn, error) { return startCommand(ctx, "ssh", args...) }, nil
+	return func(ctx context.Context) (net.Conn, error) { return startCommand(ctx, log.Load(), "ssh", args...) }, nil
 }
 
 // shellQuote makes a text one word of the remote shell.
@@ -46,17 +49,24 @@ type commandConn struct {
 	io.WriteCloser
 	out     io.ReadCloser
 	command *exec.Cmd
+	said    *sayings // nil: they are not logged
 	close   sync.Once
 }
 
 var _ net.Conn = (*commandConn)(nil)
 
-func startCommand(ctx context.Context, name string, args ...string) (net.Conn, error) {
+// startCommand starts a process. What it writes to stderr is logged, or goes to this program's own when log is nil.
+func startCommand(ctx context.Context, log *slog.Logger, name string, args ...string) (net.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	c := &commandConn{command: exec.Command(name, args...)}
 	c.command.Stderr = os.Stderr
+	if log != nil {
+		c.said = &sayings{log: log, name: name}
+		c.command.Stderr = c.said
+		c.command.WaitDelay = saidWithin
+	}
 	var err error
 	if c.WriteCloser, err = c.command.StdinPipe(); err != nil {
 		return nil, err
@@ -79,8 +89,45 @@ func (c *commandConn) Close() error {
 		_ = c.WriteCloser.Close()
 		_ = c.command.Process.Kill()
 		_ = c.command.Wait() // the process was killed: its status tells nothing
+		if c.said != nil {
+			c.said.end()
+		}
 	})
 	return nil
+}
+
+// saidWithin bounds the wait for the end of what a process says that has ended: one that it started may still be able to.
+const saidWithin = 500 * time.Millisecond
+
+// maxSaid bounds a line that is logged; the rest of a longer one is left out.
+const maxSaid = 512
+
+// sayings logs the lines that a process writes to stderr. It is for one goroutine at a time.
+type sayings struct {
+	log  *slog.Logger
+	name string
+	line []byte // the beginning of a line that has not ended
+}
+
+// Write takes the next bytes.
+func (s *sayings) Write(p []byte) (int, error) {
+	for rest := p; len(rest) > 0; {
+		line, more, ended := bytes.Cut(rest, []byte{'\n'})
+		s.line = append(s.line, line[:min(len(line), maxSaid-len(s.line))]...)
+		if ended {
+			s.end()
+		}
+		rest = more
+	}
+	return len(p), nil
+}
+
+// end logs the line that was not ended.
+func (s *sayings) end() {
+	if text := strings.TrimSpace(strings.ToValidUTF8(string(s.line), "")); text != "" {
+		s.log.Warn(s.name+" says", "text", text)
+	}
+	s.line = s.line[:0]
 }
 
 // LocalAddr and RemoteAddr name no address: there is none.
