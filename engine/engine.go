@@ -108,12 +108,13 @@ type Stats struct {
 
 // Stats copies the counters. While records are being processed, a hit may be counted and its fate not yet.
 func (e *Engine) Stats() Stats {
-	s := Stats{Lines: e.lines.Load(), Events: e.events.Load(), Rules: map[string]RuleCounts{}}
+	s := Stats{Lines: e.lines.Load(), Rules: map[string]RuleCounts{}}
 	e.limiter.mu.Lock()
 	l := e.limiter
 	s.Keys = l.cells.Len() + l.buckets.Len() + l.watches.Len() + l.sightings.Len()
 	s.Evicted, s.Overflow = l.evicted, l.overflow
 	e.limiter.mu.Unlock()
+	s.Events = e.events.Load()
 	e.inhibitor.mu.Lock()
 	s.InhibitsForgotten = e.inhibitor.evicted
 	e.inhibitor.mu.Unlock()

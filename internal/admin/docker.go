@@ -1,6 +1,19 @@
 package admin
 
-import "github.com/tinyforge/fluentbit-trigger/internal/docker"
+import (
+	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+)
+
+// tails returns the counters of the standalone program's reader of logs, whose panics it adds to those of the pipeline; nil in the plugin.
+func (i *Instance) tails(s *pipeline.Stats) *docker.Stats {
+	if i.Tails == nil {
+		return nil
+	}
+	d := i.Tails()
+	s.Panics += d.Panics
+	return &d
+}
 
 // dockerMetricList are the metrics of the standalone program's reader of logs.
 func dockerMetricList() []metric {

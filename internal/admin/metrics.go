@@ -137,6 +137,7 @@ func (m *metrics) instance(ch chan<- prometheus.Metric, i *Instance) {
 	stats := p.Stats(ctx)
 	s := &sink{m, ch, p.ID()}
 	opt := &m.api.registry.opt
+	tails := i.tails(&stats)
 	s.gauge("build_info", 1, opt.Program, opt.Version, runtime.Version())
 	s.gauge("start_time_seconds", float64(p.Started().UnixNano())/1e9)
 	s.gauge("ready", boolValue(p.Ready() == nil))
@@ -154,15 +155,12 @@ func (m *metrics) instance(ch chan<- prometheus.Metric, i *Instance) {
 		problems++
 	}
 	s.gauge("config_problems", float64(problems))
+	s.counter("panics_total", stats.Panics+stats.Delivery.Panics+m.api.registry.panics.Load())
 	gone := drops(&stats)
-	panics := stats.Panics + stats.Delivery.Panics + m.api.registry.panics.Load()
-	if i.Tails != nil {
-		tails := i.Tails()
+	if tails != nil {
 		gone["gaps"] = tails.Gaps
-		panics += tails.Panics
-		s.docker(&tails)
+		s.docker(tails)
 	}
-	s.counter("panics_total", panics)
 	for _, what := range slices.Sorted(maps.Keys(gone)) {
 		s.counter("dropped_total", gone[what], what)
 	}

@@ -151,6 +151,7 @@ type targetStats struct {
 
 func stats(c *call) (any, error) {
 	s := c.p.Stats(c.r.Context())
+	tails := c.instance.tails(&s)
 	out := statsAnswer{
 		Instance: c.p.ID(), Started: c.p.Started().UTC(), Chunks: s.Chunks, Refused: s.Refused, Own: s.Own,
 		Panics: s.Panics + s.Delivery.Panics + c.api.registry.panics.Load(), Lines: s.Engine.Lines, Events: s.Engine.Events, Suppressed: map[string]int64{},
@@ -178,12 +179,9 @@ func stats(c *call) (any, error) {
 	for i := range s.Delivery.Targets {
 		out.Targets = append(out.Targets, targetOf(s.Delivery.Targets[i].TargetInfo, s.Delivery.Targets[i].Configured))
 	}
-	if c.instance.Tails != nil {
-		tails := c.instance.Tails()
-		out.Tails = tailsOf(&tails)
+	if tails != nil {
+		out.Tails, out.Docker = tailsOf(tails), dockerOf(tails)
 		out.Drops["gaps"] = tails.Gaps
-		out.Panics += tails.Panics
-		out.Docker = dockerOf(&tails)
 	}
 	return out, nil
 }
