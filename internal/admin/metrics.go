@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/engine/match"
 	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 )
@@ -55,6 +56,9 @@ func metricList() []metric {
 		{"rule_seconds_total", "Time spent on a rule beside what all share, estimated from samples.", []string{"rule"}},
 		{"pending_hits", "Hits whose fate is not told yet, by rule.", []string{"rule"}},
 		{"suppressed_total", "Hits that made no alert of their own, by reason.", []string{"reason"}},
+		{"rule_suppressed_total", "Hits that made no alert of their own, by rule and reason.", []string{"rule", "reason"}},
+		{"rule_filter_seconds", "What the filter of a rule's text costs a line, roughly, and how it filters.", []string{"rule", "filter"}},
+		{"workloads", "Workloads that records came from.", nil},
 		{"rules", "Rules in force.", nil},
 		{"keys", "Cooldown keys and buckets in memory.", nil},
 		{"evicted_total", "Keys that were forgotten for want of room.", nil},
@@ -68,11 +72,18 @@ func metricList() []metric {
 		{"deliveries_total", "Deliveries that ended, and attempts that did not, by outcome.", []string{"outcome"}},
 		{"deliveries_in_flight", "Messages under way, or about to be.", nil},
 		{"deliveries_pending", "Deliveries that wait, by target.", []string{"target"}},
+		{"oldest_delivery_age_seconds", "How long the oldest delivery waits, by target; 0 where none does.", []string{"target"}},
+		{"target_configured", "Whether a target is one of the configuration in force.", []string{"target"}},
+		{"target_accepted_total", "Alerts that were kept for a target, since the store began.", []string{"target"}},
+		{"target_dropped_total", "Alerts for a target that a bound or a damaged store took, since the store began.", []string{"target"}},
+		{"target_removed_total", "Alerts for a target that somebody removed, since the store began.", []string{"target"}},
+		{"target_next_attempt_time_seconds", "When a target is tried again, in seconds since 1970; 0 where nothing keeps it waiting.", []string{"target"}},
 		{"delivered_total", "Alerts that arrived, by target, since the store began.", []string{"target"}},
 		{"dead_letters", "Deliveries that are not tried any more, by target.", []string{"target"}},
 		{"target_failures", "Failures in a row, by target.", []string{"target"}},
 		{"target_on_hold", "Whether a target is on hold.", []string{"target"}},
 		{"delivery_duration_seconds", "How long attempts took, by target.", []string{"target"}},
+		{"store_info", "Where the store is, as labels.", []string{"mode", "path"}},
 		{"store_used_bytes", "What the store holds.", nil},
 		{"store_max_bytes", "What the store may hold.", nil},
 		{"store_up", "Whether the store's last operation worked.", nil},
@@ -147,7 +158,9 @@ func (m *metrics) instance(ch chan<- prometheus.Metric, i *Instance) {
 	s.counter("events_total", stats.Engine.Events)
 	s.counter("own_lines_total", stats.Own)
 	s.add(prometheus.CounterValue, "evaluation_seconds_total", float64(stats.Nanos)/1e9)
-	s.rules(&stats)
+	s.rules(&stats, p.Rules().Costs())
+	met, _ := p.Met()
+	s.gauge("workloads", float64(len(met)))
 	s.gauge("keys", float64(stats.Engine.Keys))
 	s.counter("evicted_total", stats.Engine.Evicted)
 	problems := len(p.Loaded().Problems) + len(p.Rules().Broken())
@@ -164,12 +177,12 @@ func (m *metrics) instance(ch chan<- prometheus.Metric, i *Instance) {
 	for _, what := range slices.Sorted(maps.Keys(gone)) {
 		s.counter("dropped_total", gone[what], what)
 	}
-	s.delivery(&stats.Delivery)
+	s.delivery(&stats.Delivery, p.Now())
 	s.gauge("streams", float64(len(m.api.streams)))
 }
 
 // rules tells of the busiest rules by name, and of the others together.
-func (s *sink) rules(stats *pipeline.Stats) {
+func (s *sink) rules(stats *pipeline.Stats, costs map[string]match.Cost) {
 	ids := slices.SortedFunc(maps.Keys(stats.Engine.Rules), func(a, b string) int {
 		return cmp.Or(cmp.Compare(stats.Engine.Rules[b].Hits, stats.Engine.Rules[a].Hits), cmp.Compare(a, b))
 	})
@@ -184,9 +197,15 @@ func (s *sink) rules(stats *pipeline.Stats) {
 		if n >= maxRuleLabels || id == otherLabel {
 			otherNanos += stats.RuleNanos[id]
 			other.Hits, other.Alerts, other.Pending = other.Hits+c.Hits, other.Alerts+c.Alerts, other.Pending+c.Pending
+			for why, held := range c.Suppressed {
+				other.Suppressed[why] += held
+			}
 			continue
 		}
 		s.rule(id, c, stats.RuleNanos[id])
+		if cost, ok := costs[id]; ok {
+			s.gauge("rule_filter_seconds", cost.EstimatedNsPerLine/1e9, id, cost.Filter.String())
+		}
 	}
 	s.rule(otherLabel, other, otherNanos)
 	for why, n := range suppressed {
@@ -200,9 +219,14 @@ func (s *sink) rule(name string, c engine.RuleCounts, nanos int64) {
 	s.counter("hits_total", c.Hits, name)
 	s.counter("alerts_total", c.Alerts, name)
 	s.gauge("pending_hits", float64(c.Pending), name)
+	for why, n := range c.Suppressed {
+		if n > 0 { // a rule meets few of the reasons
+			s.counter("rule_suppressed_total", n, name, engine.Reason(why).String())
+		}
+	}
 }
 
-func (s *sink) delivery(d *delivery.Stats) {
+func (s *sink) delivery(d *delivery.Stats, now time.Time) {
 	s.counter("alerts_kept_total", d.Accepted)
 	s.counter("alerts_duplicate_total", d.Duplicates)
 	s.gauge("backlog", float64(d.Backlog))
@@ -225,19 +249,37 @@ func (s *sink) delivery(d *delivery.Stats) {
 		} else if t.Configured {
 			s.latency(t.Name, &t.Latency)
 		}
-		s.gauge("deliveries_pending", float64(t.Counts.Pending), t.Name)
-		s.counter("delivered_total", t.Counts.Delivered, t.Name)
-		s.gauge("dead_letters", float64(t.Counts.Dead), t.Name)
-		s.gauge("target_failures", float64(t.State.Failures), t.Name)
-		s.gauge("target_on_hold", boolValue(t.State.Hold != 0), t.Name)
+		s.target(t, now)
 	}
 	if others.Counts != nil {
 		s.latency(otherLabel, &others)
 	}
+	s.gauge("store_info", 1, string(d.Store.Mode), d.Store.Path)
 	s.gauge("store_used_bytes", float64(d.Store.Used))
 	s.gauge("store_max_bytes", float64(d.Store.Max))
 	s.gauge("store_up", boolValue(d.Store.Err == nil))
 	s.counter("store_recovered_total", d.Store.Recovered)
+}
+
+func (s *sink) target(t *delivery.TargetStats, now time.Time) {
+	s.gauge("target_configured", boolValue(t.Configured), t.Name)
+	s.counter("target_accepted_total", t.Counts.Accepted, t.Name)
+	s.counter("delivered_total", t.Counts.Delivered, t.Name)
+	s.counter("target_dropped_total", t.Counts.Dropped, t.Name)
+	s.counter("target_removed_total", t.Counts.Removed, t.Name)
+	s.gauge("deliveries_pending", float64(t.Counts.Pending), t.Name)
+	s.gauge("dead_letters", float64(t.Counts.Dead), t.Name)
+	s.gauge("target_failures", float64(t.State.Failures), t.Name)
+	s.gauge("target_on_hold", boolValue(t.State.Hold != 0), t.Name)
+	var age, next float64
+	if !t.Oldest.IsZero() {
+		age = max(now.Sub(t.Oldest).Seconds(), 0)
+	}
+	if !t.State.NotBefore.IsZero() {
+		next = float64(t.State.NotBefore.UnixNano()) / 1e9
+	}
+	s.gauge("oldest_delivery_age_seconds", age, t.Name)
+	s.gauge("target_next_attempt_time_seconds", next, t.Name)
 }
 
 func (s *sink) latency(target string, l *delivery.Latency) {

@@ -1,0 +1,86 @@
+package admin
+
+import (
+	"net/http"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/tinyforge/fluentbit-trigger/test/receiver"
+)
+
+// toldByMetrics is which metric tells what a field of the stats does, with its labels; what begins with "-" is a reason why none does.
+var toldByMetrics = map[string]string{
+	"instance": `id="t"`, "started": "start_time_seconds", "chunks": "chunks_total", "refused": "chunks_refused_total", "own": "own_lines_total",
+	"panics": "panics_total", "lines": "lines_total", "events": "events_total", "docker": "-of the standalone program alone: docker_…", "hits": "hits_total", "alerts": "alerts_total", "pending": "pending_hits",
+	"suppressed": `suppressed_total{id="t",reason="cooldown"}`, "drops": `dropped_total{id="t",what="backlog"}`, "keys": "keys", "evicted": "evicted_total",
+	"tails": "-of the standalone program alone: tails", "problems": "config_problems", "streams": "streams", "evaluation.nanos": "evaluation_seconds_total",
+	"store.mode": `store_info{id="t",mode="file"`, "store.path": "store.db", "store.used": "store_used_bytes", "store.max": "store_max_bytes", "store.error": "store_up",
+	"store.recovered": "store_recovered_total", "store.aside": "-a path that changes; store_recovered_total says that there is one",
+	"store.lost": `what="damaged_store"`, "delivery.accepted": "alerts_kept_total", "delivery.duplicates": "alerts_duplicate_total", "delivery.backlog": "backlog",
+	"delivery.delivered": `outcome="delivered"`, "delivery.retried": `outcome="retried"`, "delivery.held": `outcome="held"`,
+	"delivery.refused": `outcome="refused"`, "delivery.expired": `outcome="expired"`, "delivery.in_flight": "deliveries_in_flight",
+	"rules.id": `rule="boom"`, "rules.name": "-part of the id", "rules.workload": "-part of the id", "rules.hits": `hits_total{id="t",rule="boom"}`,
+	"rules.alerts": `alerts_total{id="t",rule="boom"}`, "rules.pending": `pending_hits{id="t",rule="boom"}`,
+	"rules.suppressed": `rule_suppressed_total{id="t",reason="cooldown",rule="boom"}`, "rules.nanos": `rule_seconds_total{id="t",rule="boom"}`,
+	"rules.estimate_ns": "rule_filter_seconds", "rules.filter": `rule_filter_seconds{filter="`,
+	"workloads.busiest": "-no workload has a label: workloads", "workloads.other": "-no workload has a label: workloads",
+	"targets.name": `target="ops"`, "targets.configured": `target_configured{id="t",target="ops"} 1`, "targets.accepted": `target_accepted_total{id="t",target="ops"} 1`,
+	"targets.delivered": "delivered_total", "targets.pending": `deliveries_pending{id="t",target="ops"} 1`, "targets.dead": `dead_letters{id="t",target="ops"} 0`,
+	"targets.dropped": `target_dropped_total{id="t",target="ops"} 0`, "targets.removed": `target_removed_total{id="t",target="ops"} 0`,
+	"targets.failures": "target_failures", "targets.hold": "target_on_hold", "targets.reason": "-a text", "targets.next_attempt": "target_next_attempt_time_seconds",
+	"targets.oldest": "oldest_delivery_age_seconds",
+}
+
+// statsFields returns the fields of the stats, those of structs and lists by their paths.
+func statsFields(of reflect.Type, prefix string) (fields []string) {
+	for n := range of.NumField() {
+		name, _, _ := strings.Cut(of.Field(n).Tag.Get("json"), ",")
+		inner := of.Field(n).Type
+		if inner.Kind() == reflect.Slice {
+			inner = inner.Elem()
+		}
+		if inner.Kind() == reflect.Struct && inner.Name() != "Time" && prefix == "" {
+			fields = append(fields, statsFields(inner, name+".")...)
+			continue
+		}
+		fields = append(fields, prefix+name)
+	}
+	return fields
+}
+
+// TestMetricsTellAllOfTheStats holds that each field of the stats has a metric, or a reason why not.
+func TestMetricsTellAllOfTheStats(t *testing.T) {
+	b := newBench(t, "")
+	b.write(b.rulesFile(), strings.Replace(b.read(b.rulesFile()), `cooldown = "0s"`, `cooldown = "1h"`, 1))
+	b.p.Reload()
+	b.server.SetBehaviour(receiver.Always(receiver.Reply{Status: http.StatusServiceUnavailable}))
+	b.flush("boom 1", "boom 2")
+	b.eventually("the target fails", func() bool { return listOf(b.get("/api/v1/stats"), "targets")[0]["failures"] != 0.0 })
+	text := b.want(http.StatusOK, "GET", "/metrics", nil).text
+	known := map[string]bool{}
+	for _, field := range statsFields(reflect.TypeFor[statsAnswer](), "") {
+		known[field] = true
+		want, told := toldByMetrics[field]
+		if !told {
+			t.Errorf("no metric tells %s", field)
+		} else if !strings.HasPrefix(want, "-") && !strings.Contains(text, want) {
+			t.Errorf("%s: no %s in the metrics", field, want)
+		}
+	}
+	for field := range toldByMetrics {
+		if !known[field] {
+			t.Errorf("the stats have no %s", field)
+		}
+	}
+	for _, name := range []string{"oldest_delivery_age_seconds", "target_next_attempt_time_seconds"} {
+		found := regexp.MustCompile(name + `{id="t",target="ops"} (\S+)`).FindStringSubmatch(text)
+		if found == nil {
+			t.Errorf("no %s", name)
+		} else if n, err := strconv.ParseFloat(found[1], 64); err != nil || n <= 0 {
+			t.Errorf("%s is %s", name, found[1])
+		}
+	}
+}
