@@ -71,17 +71,13 @@ func statusText(d docker.Stats, p *pipeline.Pipeline) string {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	s := p.Stats(ctx)
-	var hits, alerts int64
-	for _, c := range s.Engine.Rules {
-		hits += c.Hits
-		alerts += c.Alerts
-	}
+	sum := s.Engine.Total()
 	followed := 0
 	for _, n := range d.States {
 		followed += n
 	}
 	text := fmt.Sprintf("%s (%d live), %s, %s, %s", plural(followed, "container"), d.States[docker.Live], plural(int(s.Engine.Lines), "line"),
-		plural(int(hits), "hit"), plural(int(alerts), "alert"))
+		plural(int(sum.Hits), "hit"), plural(int(sum.Alerts), "alert"))
 	if d.Gaps > 0 {
 		text += ", " + plural(int(d.Gaps), "gap")
 	}

@@ -161,7 +161,7 @@ func (l *limiter) watchDue(w *watch, at int64, dst []Alert) []Alert {
 		return dst
 	}
 	w.suppressed, w.since = [NumReasons]int64{}, 0
-	w.rule.counters.absences.Add(1)
+	w.rule.counters.add(&w.rule.counters.absences, 1)
 	l.leaves(&about, at)
 	return append(dst, a)
 }

@@ -217,7 +217,7 @@ func (c *contexts) release(w *waiting, dst []Alert) []Alert {
 	c.mu.Lock()
 	c.waiting.Remove(w.place)
 	c.mu.Unlock()
-	w.rule.counters.pending.Add(-1)
+	w.rule.counters.add(&w.rule.counters.pending, -1)
 	w.rule.counters.alert()
 	return append(dst, w.alert)
 }
@@ -250,7 +250,7 @@ func (c *contexts) await(r *rule, a *Alert, at place, now int64, began func(*Ale
 			c.hurried.Add(1)
 		}
 		a.After = w.alert.After
-		r.counters.pending.Add(-1)
+		r.counters.add(&r.counters.pending, -1)
 		r.counters.alert()
 		return false, dst
 	}

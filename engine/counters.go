@@ -33,6 +33,8 @@ type RuleCounters struct {
 	nanos                 atomic.Int64 // see Engine.SetClock
 
 	rollups, absences, forgotten atomic.Int64
+
+	heir atomic.Pointer[RuleCounters] // of a rule that is gone: what is counted here belongs there
 }
 
 // RuleCounts is a copy of a rule's counters.
@@ -63,6 +65,43 @@ func (c *RuleCounters) load() RuleCounts {
 	return out
 }
 
-func (c *RuleCounters) alert() { c.alerts.Add(1) }
+func (c *RuleCounters) hit() { c.add(&c.hits, 1) }
 
-func (c *RuleCounters) suppress(why Reason) { c.suppressed[why].Add(1) }
+func (c *RuleCounters) alert() { c.add(&c.alerts, 1) }
+
+func (c *RuleCounters) suppress(why Reason) { c.add(&c.suppressed[why], 1) }
+
+// add adds to one of the counters. What is counted for a rule that is gone meanwhile, such as an alert that waited for lines after it, goes to its heir.
+func (c *RuleCounters) add(to *atomic.Int64, n int64) {
+	to.Add(n)
+	if heir := c.heir.Load(); heir != nil {
+		c.bequeath(heir)
+	}
+}
+
+// bequeath moves everything to another rule's counters. What several move at once adds up to what was counted.
+func (c *RuleCounters) bequeath(heir *RuleCounters) {
+	to := heir.all()
+	for i, from := range c.all() {
+		if n := from.Swap(0); n != 0 {
+			to[i].Add(n)
+		}
+	}
+}
+
+func (c *RuleCounters) all() []*atomic.Int64 {
+	all := []*atomic.Int64{&c.hits, &c.alerts, &c.pending, &c.nanos, &c.rollups, &c.absences, &c.forgotten}
+	for i := range c.suppressed {
+		all = append(all, &c.suppressed[i])
+	}
+	return all
+}
+
+// Add adds the counts of another rule.
+func (c *RuleCounts) Add(more *RuleCounts) {
+	c.Hits, c.Alerts, c.Pending = c.Hits+more.Hits, c.Alerts+more.Alerts, c.Pending+more.Pending
+	c.Rollups, c.Absences, c.Forgotten = c.Rollups+more.Rollups, c.Absences+more.Absences, c.Forgotten+more.Forgotten
+	for why, n := range more.Suppressed {
+		c.Suppressed[why] += n
+	}
+}

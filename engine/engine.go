@@ -21,9 +21,9 @@ type Engine struct {
 	inhibitor *inhibitor
 	clock     func() int64 // see SetClock; nil: nothing is measured
 
-	mu       sync.Mutex // guards counters and gone, and keeps calls of SetSilences apart
+	mu       sync.Mutex // guards counters and how they go, and keeps calls of SetSilences apart
 	counters map[string]*RuleCounters
-	gone     [NumReasons]int64 // what rules that are gone suppressed
+	gone     RuleCounters // of the rules that are gone
 }
 
 // New returns an engine without rules.
@@ -66,7 +66,7 @@ func (e *Engine) Apply(n *Snapshot) Change {
 	return changes(before, n)
 }
 
-// forgetCounters drops the counters of rules that are gone.
+// forgetCounters adds the counters of rules that are gone to those of all such rules.
 func (e *Engine) forgetCounters(n *Snapshot) {
 	kept := map[string]bool{}
 	for _, r := range n.rules {
@@ -76,10 +76,9 @@ func (e *Engine) forgetCounters(n *Snapshot) {
 	defer e.mu.Unlock()
 	for id, c := range e.counters {
 		if !kept[id] {
-			for why := range c.suppressed {
-				e.gone[why] += c.suppressed[why].Load()
-			}
 			delete(e.counters, id)
+			c.heir.Store(&e.gone)
+			c.bequeath(&e.gone)
 		}
 	}
 }
@@ -96,8 +95,10 @@ type Stats struct {
 	// Overflow counts hits that were sent because their rule had met too many templates in their container.
 	Overflow int64
 	Rules    map[string]RuleCounts // by rule id
-	// Gone is what rules that are no longer in force suppressed: with it, the sum over all rules never goes down.
-	Gone [NumReasons]int64
+	// Gone is the sum over the rules that are no longer in force, and GoneNanos what was spent on them: with it, the sums over all rules never go down.
+	// What of it is pending becomes alerts there.
+	Gone      RuleCounts
+	GoneNanos int64
 
 	Waiting           int   // alerts that wait for lines after them
 	Hurried           int64 // alerts that went without, because too many waited
@@ -124,11 +125,20 @@ func (e *Engine) Stats() Stats {
 	s.Hurried, s.ContextBytes, s.ContextsForgotten = e.contexts.hurried.Load(), e.contexts.bytes.Load(), e.contexts.evicted.Load()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	s.Gone = e.gone
+	s.Gone, s.GoneNanos = e.gone.load(), e.gone.nanos.Load()
 	for id, c := range e.counters {
 		s.Rules[id] = c.load()
 	}
 	return s
+}
+
+// Total returns the sum over all rules, those that are gone included: hits = alerts + suppressed + pending.
+func (s *Stats) Total() RuleCounts {
+	sum := s.Gone
+	for _, c := range s.Rules {
+		sum.Add(&c)
+	}
+	return sum
 }
 
 // TakeState returns the limiter state that changed since the last call, to be saved.

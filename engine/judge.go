@@ -72,7 +72,7 @@ func (w *Worker) attempt(h *Hit, now int64) *attempt {
 // count counts the hit's alert: at once, or when its lines have come.
 func (a *attempt) count() {
 	if a.waits {
-		a.rule.counters.pending.Add(1)
+		a.rule.counters.add(&a.rule.counters.pending, 1)
 	} else {
 		a.rule.counters.alert()
 	}
@@ -96,7 +96,7 @@ func (l *limiter) judge(a *attempt, now int64, dst []Alert) ([]Alert, verdict) {
 	defer l.mu.Unlock()
 	dst = l.settle(now, dst)
 	r := a.rule
-	r.counters.hits.Add(1)
+	r.counters.hit()
 	if r.settings.Absent > 0 {
 		return dst, l.heard(a, now)
 	}

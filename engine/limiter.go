@@ -62,7 +62,7 @@ func newLimiter(limits Limits) *limiter {
 	l.watches, _ = simplelru.NewLRU(size, func(_ string, w *watch) {
 		l.due.set(&w.timer, 0)
 		if w.rule != nil {
-			w.rule.counters.forgotten.Add(untold(&w.suppressed))
+			w.rule.counters.add(&w.rule.counters.forgotten, untold(&w.suppressed))
 		}
 		l.forgotten(watchPrefix + w.key)
 	})
@@ -88,7 +88,7 @@ func (l *limiter) cellGone(c *cell) {
 		l.leave(c)
 	}
 	if c.rule != nil {
-		c.rule.counters.forgotten.Add(c.untold())
+		c.rule.counters.add(&c.rule.counters.forgotten, c.untold())
 	}
 	l.forgotten(cellPrefix + c.key)
 }

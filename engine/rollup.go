@@ -117,7 +117,7 @@ func (l *limiter) cellDue(c *cell, at int64, dst []Alert) []Alert {
 		l.touchCell(c)
 		return dst
 	}
-	c.rule.counters.rollups.Add(1)
+	c.rule.counters.add(&c.rule.counters.rollups, 1)
 	l.told(c, at)
 	a.Severity = max(a.Severity, c.escalate(c.rule, at))
 	about.severity = a.Severity

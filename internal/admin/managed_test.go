@@ -315,16 +315,28 @@ func TestTap(t *testing.T) {
 	}
 }
 
-func TestSuppressedNeverGoesDown(t *testing.T) {
+// TestTotalsNeverGoDown deletes a rule: what it counted stays in the totals, and is told apart.
+func TestTotalsNeverGoDown(t *testing.T) {
 	b := newBench(t, "")
 	b.want(201, "POST", rulesPath, map[string]any{"name": "often", "pattern": "bang", "cooldown": "1h"})
-	b.flush("bang 1", "bang 2", "bang 3")
+	b.flush("bang 1", "bang 2", "bang 3", "boom 1")
 	const want = `fluentbit_trigger_suppressed_total{id="t",reason="cooldown"} 2`
 	for _, when := range []string{"while the rule is there", "when it is gone"} {
 		if text := b.want(200, "GET", "/metrics", nil).text; !strings.Contains(text, want) {
 			t.Errorf("%s: no %s", when, want)
 		}
+		s := b.get("/api/v1/stats")
+		if told := fmt.Sprint(s["hits"], s["alerts"], s["pending"], s["suppressed"]); told != "4 2 0 map[cooldown:2]" {
+			t.Errorf("%s the totals are %s", when, told)
+		}
 		b.do("DELETE", rulesPath+"/often", nil, "If-Match", "*")
+	}
+	if gone := b.get("/api/v1/stats")["gone"]; fmt.Sprint(gone) != "map[alerts:1 hits:3 pending:0 suppressed:map[cooldown:2]]" {
+		t.Errorf("of rules that are gone: %v", gone)
+	}
+	b.stop()
+	if !strings.Contains(b.log.String(), "stopped lines=4 hits=4 alerts=2 pending=0 suppressed_cooldown=2") {
+		t.Errorf("the log at the end: %s", b.log)
 	}
 }
 

@@ -186,7 +186,7 @@ func (s *sink) rules(stats *pipeline.Stats, costs map[string]match.Cost) {
 	ids := slices.SortedFunc(maps.Keys(stats.Engine.Rules), func(a, b string) int {
 		return cmp.Or(cmp.Compare(stats.Engine.Rules[b].Hits, stats.Engine.Rules[a].Hits), cmp.Compare(a, b))
 	})
-	suppressed := stats.Engine.Gone
+	suppressed := stats.Engine.Gone.Suppressed
 	var other engine.RuleCounts
 	var otherNanos int64
 	for n, id := range ids {

@@ -26,6 +26,8 @@ var toldByMetrics = map[string]string{
 	"rules.alerts": `alerts_total{id="t",rule="boom"}`, "rules.pending": `pending_hits{id="t",rule="boom"}`,
 	"rules.suppressed": `rule_suppressed_total{id="t",reason="cooldown",rule="boom"}`, "rules.nanos": `rule_seconds_total{id="t",rule="boom"}`,
 	"rules.estimate_ns": "rule_filter_seconds", "rules.filter": `rule_filter_seconds{filter="`,
+	"gone.hits": `hits_total{id="t",rule="other"}`, "gone.alerts": `alerts_total{id="t",rule="other"}`, "gone.pending": `pending_hits{id="t",rule="other"}`,
+	"gone.suppressed":   "-part of rule_suppressed_total of other",
 	"workloads.busiest": "-no workload has a label: workloads", "workloads.other": "-no workload has a label: workloads",
 	"targets.name": `target="ops"`, "targets.configured": `target_configured{id="t",target="ops"} 1`, "targets.accepted": `target_accepted_total{id="t",target="ops"} 1`,
 	"targets.delivered": "delivered_total", "targets.pending": `deliveries_pending{id="t",target="ops"} 1`, "targets.dead": `dead_letters{id="t",target="ops"} 0`,

@@ -88,6 +88,7 @@ type statsAnswer struct {
 	Problems   []string         `json:"problems"` // of the configuration in force
 	Evaluation evaluationStats  `json:"evaluation"`
 	Rules      []ruleStats      `json:"rules"`
+	Gone       goneStats        `json:"gone"`
 	Workloads  busiestWorkloads `json:"workloads"`
 	Targets    []targetStats    `json:"targets"`
 	Streams    int              `json:"streams"` // that are open at this listener
@@ -133,6 +134,14 @@ type ruleStats struct {
 	Filter     string           `json:"filter,omitempty"`
 }
 
+// goneStats is the sum over the rules that are no longer in force. The totals have it, too.
+type goneStats struct {
+	Hits       int64            `json:"hits"`
+	Alerts     int64            `json:"alerts"`
+	Pending    int64            `json:"pending"`
+	Suppressed map[string]int64 `json:"suppressed"`
+}
+
 type targetStats struct {
 	Name       string     `json:"name"`
 	Configured bool       `json:"configured"`
@@ -154,7 +163,7 @@ func stats(c *call) (any, error) {
 	tails := c.instance.tails(&s)
 	out := statsAnswer{
 		Instance: c.p.ID(), Started: c.p.Started().UTC(), Chunks: s.Chunks, Refused: s.Refused, Own: s.Own,
-		Panics: s.Panics + s.Delivery.Panics + c.api.registry.panics.Load(), Lines: s.Engine.Lines, Events: s.Engine.Events, Suppressed: map[string]int64{},
+		Panics: s.Panics + s.Delivery.Panics + c.api.registry.panics.Load(), Lines: s.Engine.Lines, Events: s.Engine.Events,
 		Keys: s.Engine.Keys, Evicted: s.Engine.Evicted, Drops: drops(&s), Problems: problemsOf(c.api.registry, c.instance), Rules: rulesStats(c.p, &s), Workloads: busiestOf(c.p.Met()), Targets: []targetStats{},
 		Evaluation: evaluationStats{Nanos: s.Nanos}, Streams: len(c.api.streams),
 		Store: storeStats{
@@ -169,13 +178,9 @@ func stats(c *call) (any, error) {
 	if err := s.Delivery.Store.Err; err != nil {
 		out.Store.Error = err.Error()
 	}
-	for i := range out.Rules {
-		r := &out.Rules[i]
-		out.Hits, out.Alerts, out.Pending = out.Hits+r.Hits, out.Alerts+r.Alerts, out.Pending+r.Pending
-		for why, n := range r.Suppressed {
-			out.Suppressed[why] += n
-		}
-	}
+	sum := s.Engine.Total()
+	out.Hits, out.Alerts, out.Pending, out.Suppressed = sum.Hits, sum.Alerts, sum.Pending, suppressedOf(sum.Suppressed)
+	out.Gone = goneStats{s.Engine.Gone.Hits, s.Engine.Gone.Alerts, s.Engine.Gone.Pending, suppressedOf(s.Engine.Gone.Suppressed)}
 	for i := range s.Delivery.Targets {
 		out.Targets = append(out.Targets, targetOf(s.Delivery.Targets[i].TargetInfo, s.Delivery.Targets[i].Configured))
 	}

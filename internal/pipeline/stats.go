@@ -42,21 +42,10 @@ func (p *Pipeline) Stats(ctx context.Context) Stats {
 	return s
 }
 
-// logTotals tells at the end what was done. The sums over all rules hold hits = alerts + suppressed + pending.
+// logTotals tells at the end what was done. The sums over all rules, those that are gone included, hold hits = alerts + suppressed + pending.
 func (p *Pipeline) logTotals() {
-	var sum engine.RuleCounts
 	e := p.engine.Stats()
-	for _, c := range e.Rules {
-		sum.Hits += c.Hits
-		sum.Alerts += c.Alerts
-		sum.Pending += c.Pending
-		sum.Rollups += c.Rollups
-		sum.Absences += c.Absences
-		sum.Forgotten += c.Forgotten
-		for i, n := range c.Suppressed {
-			sum.Suppressed[i] += n
-		}
-	}
+	sum := e.Total()
 	args := []any{"lines", e.Lines, "hits", sum.Hits, "alerts", sum.Alerts, "pending", sum.Pending}
 	for i, n := range sum.Suppressed {
 		if n > 0 {
