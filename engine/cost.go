@@ -7,18 +7,6 @@ const costSample = 16
 // before the first worker is handed out. Without a clock nothing is measured; the engine has none of its own.
 func (e *Engine) SetClock(clock func() int64) { e.clock = clock }
 
-// RuleNanos returns what was spent on each rule, by its id: on confirming what the shared filter found, and on judging hits. It is an estimate
-// from samples.
-func (e *Engine) RuleNanos() map[string]int64 {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	out := make(map[string]int64, len(e.counters))
-	for id, c := range e.counters {
-		out[id] = c.nanos.Load()
-	}
-	return out
-}
-
 // timed reports whether what comes now is one of the samples. It costs a line that no rule is a candidate for nothing.
 func (w *Worker) timed() bool {
 	if w.engine.clock == nil {

@@ -20,14 +20,14 @@ func TestRulesAreTimedOnSamples(t *testing.T) {
 	for range 1000 {
 		w.Process(&Record{Text: []byte("quiet"), Source: src}, 1, nil)
 	}
-	if got := e.RuleNanos()["boom"]; got != 0 || now != 0 {
+	if got := e.Stats().Nanos["boom"]; got != 0 || now != 0 {
 		t.Errorf("lines that hit nothing were timed: %d ns, %d looks at the clock", got, now)
 	}
 	const hits = 160
 	for range hits {
 		w.Process(&Record{Text: []byte("boom"), Source: src}, 1, nil)
 	}
-	if got := e.RuleNanos()["boom"]; got != 2*hits { // each hit is confirmed and judged
+	if got := e.Stats().Nanos["boom"]; got != 2*hits { // each hit is confirmed and judged
 		t.Errorf("%d ns, want %d", got, 2*hits)
 	}
 }

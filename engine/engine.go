@@ -77,6 +77,7 @@ func (e *Engine) forgetCounters(n *Snapshot) {
 	for id, c := range e.counters {
 		if !kept[id] {
 			delete(e.counters, id)
+			c.bequeath(&e.gone) // what was told already is moved here alone, so that nobody finds it on its way
 			c.heir.Store(&e.gone)
 			c.bequeath(&e.gone)
 		}
@@ -95,6 +96,8 @@ type Stats struct {
 	// Overflow counts hits that were sent because their rule had met too many templates in their container.
 	Overflow int64
 	Rules    map[string]RuleCounts // by rule id
+	// Nanos is what was spent on each rule, by its id: on confirming what the shared filter found, and on judging hits. It is an estimate from samples.
+	Nanos map[string]int64
 	// Gone is the sum over the rules that are no longer in force, and GoneNanos what was spent on them: with it, the sums over all rules never go down.
 	// What of it is pending becomes alerts there.
 	Gone      RuleCounts
@@ -109,7 +112,7 @@ type Stats struct {
 
 // Stats copies the counters. While records are being processed, a hit may be counted and its fate not yet.
 func (e *Engine) Stats() Stats {
-	s := Stats{Lines: e.lines.Load(), Rules: map[string]RuleCounts{}}
+	s := Stats{Lines: e.lines.Load(), Rules: map[string]RuleCounts{}, Nanos: map[string]int64{}}
 	e.limiter.mu.Lock()
 	l := e.limiter
 	s.Keys = l.cells.Len() + l.buckets.Len() + l.watches.Len() + l.sightings.Len()
@@ -127,7 +130,7 @@ func (e *Engine) Stats() Stats {
 	defer e.mu.Unlock()
 	s.Gone, s.GoneNanos = e.gone.load(), e.gone.nanos.Load()
 	for id, c := range e.counters {
-		s.Rules[id] = c.load()
+		s.Rules[id], s.Nanos[id] = c.load(), c.nanos.Load()
 	}
 	return s
 }

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"cmp"
 	"context"
 	"maps"
 	"net/http"
@@ -51,7 +50,7 @@ func metricList() []metric {
 		{"events_total", "Events of containers that were evaluated.", nil},
 		{"own_lines_total", "Lines of the program's own, which are left out.", nil},
 		{"evaluation_seconds_total", "Time spent on evaluating lines.", nil},
-		{"hits_total", "Hits by rule. Of many rules the busiest have labels of their own.", []string{"rule"}},
+		{"hits_total", "Hits by rule. Of many rules the busiest have labels of their own; other is the rest, and rules that are gone.", []string{"rule"}},
 		{"alerts_total", "Alerts by rule.", []string{"rule"}},
 		{"rule_seconds_total", "Time spent on a rule beside what all share, estimated from samples.", []string{"rule"}},
 		{"pending_hits", "Hits whose fate is not told yet, by rule.", []string{"rule"}},
@@ -145,6 +144,8 @@ func (m *metrics) instance(ch chan<- prometheus.Metric, i *Instance) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	p := i.Pipeline
+	i.labels.mu.Lock() // so that no look is older than the one before
+	defer i.labels.mu.Unlock()
 	stats := p.Stats(ctx)
 	s := &sink{m, ch, p.ID()}
 	opt := &m.api.registry.opt
@@ -158,7 +159,7 @@ func (m *metrics) instance(ch chan<- prometheus.Metric, i *Instance) {
 	s.counter("events_total", stats.Engine.Events)
 	s.counter("own_lines_total", stats.Own)
 	s.add(prometheus.CounterValue, "evaluation_seconds_total", float64(stats.Nanos)/1e9)
-	s.rules(&stats, p.Rules().Costs())
+	s.rules(&i.labels, &stats, p.Rules().Costs())
 	met, _ := p.Met()
 	s.gauge("workloads", float64(len(met)))
 	s.gauge("keys", float64(stats.Engine.Keys))
@@ -181,45 +182,30 @@ func (m *metrics) instance(ch chan<- prometheus.Metric, i *Instance) {
 	s.gauge("streams", float64(len(m.api.streams)))
 }
 
-// rules tells of the busiest rules by name, and of the others together.
-func (s *sink) rules(stats *pipeline.Stats, costs map[string]match.Cost) {
-	ids := slices.SortedFunc(maps.Keys(stats.Engine.Rules), func(a, b string) int {
-		return cmp.Or(cmp.Compare(stats.Engine.Rules[b].Hits, stats.Engine.Rules[a].Hits), cmp.Compare(a, b))
-	})
-	suppressed := stats.Engine.Gone.Suppressed
-	var other engine.RuleCounts
-	var otherNanos int64
-	for n, id := range ids {
-		c := stats.Engine.Rules[id]
-		for why, held := range c.Suppressed {
-			suppressed[why] += held
-		}
-		if n >= maxRuleLabels || id == otherLabel {
-			otherNanos += stats.RuleNanos[id]
-			other.Hits, other.Alerts, other.Pending = other.Hits+c.Hits, other.Alerts+c.Alerts, other.Pending+c.Pending
-			for why, held := range c.Suppressed {
-				other.Suppressed[why] += held
-			}
-			continue
-		}
-		s.rule(id, c, stats.RuleNanos[id])
+// rules tells of the rules that have a label, and of the others together.
+func (s *sink) rules(labels *ruleLabels, stats *pipeline.Stats, costs map[string]match.Cost) {
+	others, pending := labels.look(stats)
+	for _, id := range labels.names() {
+		l := labels.labels[id]
+		s.rule(id, l.now(), l.pending)
 		if cost, ok := costs[id]; ok {
 			s.gauge("rule_filter_seconds", cost.EstimatedNsPerLine/1e9, id, cost.Filter.String())
 		}
 	}
-	s.rule(otherLabel, other, otherNanos)
-	for why, n := range suppressed {
+	s.rule(otherLabel, others, pending)
+	total := stats.Engine.Total()
+	for why, n := range total.Suppressed {
 		s.counter("suppressed_total", n, engine.Reason(why).String())
 	}
-	s.gauge("rules", float64(len(ids)))
+	s.gauge("rules", float64(len(stats.Engine.Rules)))
 }
 
-func (s *sink) rule(name string, c engine.RuleCounts, nanos int64) {
-	s.add(prometheus.CounterValue, "rule_seconds_total", float64(nanos)/1e9, name)
-	s.counter("hits_total", c.Hits, name)
-	s.counter("alerts_total", c.Alerts, name)
-	s.gauge("pending_hits", float64(c.Pending), name)
-	for why, n := range c.Suppressed {
+func (s *sink) rule(name string, t tally, pending int64) {
+	s.add(prometheus.CounterValue, "rule_seconds_total", float64(t.nanos)/1e9, name)
+	s.counter("hits_total", t.hits, name)
+	s.counter("alerts_total", t.alerts, name)
+	s.gauge("pending_hits", float64(pending), name)
+	for why, n := range t.suppressed {
 		if n > 0 { // a rule meets few of the reasons
 			s.counter("rule_suppressed_total", n, name, engine.Reason(why).String())
 		}

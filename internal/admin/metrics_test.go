@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"fmt"
 	"net/http"
 	"reflect"
 	"regexp"
@@ -85,4 +86,108 @@ func TestMetricsTellAllOfTheStats(t *testing.T) {
 			t.Errorf("%s is %s", name, found[1])
 		}
 	}
+}
+
+// ruleMetrics reads the counters by rule, and the totals of what was held back: series → value.
+func (b *bench) ruleMetrics() map[string]float64 {
+	b.t.Helper()
+	out := map[string]float64{}
+	text := b.want(http.StatusOK, "GET", "/metrics", nil).text
+	for _, m := range regexp.MustCompile(`(?m)^fluentbit_trigger_((?:hits|alerts|suppressed|rule_suppressed|rule_seconds)_total\{\S+\}) (\S+)$`).FindAllStringSubmatch(text, -1) {
+		n, err := strconv.ParseFloat(m[2], 64)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		out[m[1]] = n
+	}
+	return out
+}
+
+// TestRuleCountersNeverFall has more rules than labels, of which others get busy, are deleted and made again. No series falls, nor does a sum, and the
+// hits are all there.
+func TestRuleCountersNeverFall(t *testing.T) {
+	var rules strings.Builder
+	for i := range maxRuleLabels + 5 {
+		fmt.Fprintf(&rules, "[[rule]]\nname = \"r%03d\"\npattern = '(^| )r%03d( |$)'\ncooldown = \"1h\"\n", i, i)
+	}
+	b := newBench(t, "")
+	base := b.read(b.rulesFile())
+	set := func(leave ...string) {
+		t.Helper()
+		text := rules.String()
+		for _, name := range leave {
+			text = regexp.MustCompile(`\[\[rule\]\]\nname = "`+name+`"\n.*\n.*\n`).ReplaceAllString(text, "")
+		}
+		b.write(b.rulesFile(), base+text)
+		if report := b.p.Reload(); !report.Applied {
+			t.Fatal("not applied")
+		}
+	}
+	hits, before, ever := 0, map[string]float64{}, map[string]float64{}
+	look := func(when string) map[string]float64 {
+		t.Helper()
+		now, sums := b.ruleMetrics(), map[string]float64{}
+		for series, n := range now {
+			if n < ever[series] {
+				t.Errorf("%s: %s falls from %v to %v", when, series, ever[series], n)
+			}
+			ever[series] = max(ever[series], n)
+			name, _, _ := strings.Cut(series, "{")
+			sums[name] += n
+		}
+		for name, n := range sums {
+			if n < before[name]-1e-9 { // they are sums of fractions
+				t.Errorf("%s: the sum of %s falls from %v to %v", when, name, before[name], n)
+			}
+		}
+		if before = sums; sums["hits_total"] != float64(hits) {
+			t.Errorf("%s: %v hits, want %d", when, sums["hits_total"], hits)
+		}
+		if len(now) > 6*(maxRuleLabels+1) {
+			t.Errorf("%s: %d series", when, len(now))
+		}
+		return now
+	}
+	hit := func(times, from, to int) {
+		words := make([]string, 0, to-from)
+		for i := from; i < to; i++ {
+			words = append(words, fmt.Sprintf("r%03d", i))
+		}
+		for range times {
+			b.flush(strings.Join(words, " "))
+		}
+		hits += times * (to - from)
+	}
+	const busy = `hits_total{id="t",rule="r200"}`
+	set()
+	hit(1, 0, maxRuleLabels)
+	look("at first")
+	hit(9, 200, 205)
+	if _, labelled := look("when others are busier")[busy]; labelled {
+		t.Error("there are more labels than there may be")
+	}
+	set("r000", "r001")
+	hit(1, 200, 205)
+	if n, labelled := look("when rules are gone")[busy]; n != 0 || !labelled {
+		t.Errorf("the label of a rule that is gone: %v, %v", n, labelled)
+	}
+	hit(1, 200, 205)
+	if n := look("a look later")[busy]; n != 1 {
+		t.Errorf("a rule that was among the others has %v hits since", n)
+	}
+	set()
+	hit(3, 0, 205)
+	look("when they are there again")
+	set("r100", "r101")
+	set()
+	hit(1, 100, 102) // between two looks
+	now := look("when they were gone between two looks")
+	if n := now[`hits_total{id="t",rule="r100"}`]; n != 5 {
+		t.Errorf("a rule that was made again has %v hits, want the four of before and the one since", n)
+	}
+	set("r100", "r101", "r102", "r203")
+	look("when more are gone")
+	set("r003")
+	hit(2, 0, 3)
+	look("at the end")
 }

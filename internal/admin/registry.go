@@ -55,6 +55,8 @@ type Instance struct {
 	// Before is where it was administered before it was started anew, for when its settings cannot be had; nil: nowhere.
 	Before *listen.Settings
 
+	labels ruleLabels // of its metrics
+
 	// The registry guards these.
 	gone    bool  // it was detached
 	refused error // why it is where Before says

@@ -274,7 +274,7 @@ func rulesStats(p *pipeline.Pipeline, s *pipeline.Stats) []ruleStats {
 		counts := s.Engine.Rules[id]
 		r := ruleStats{
 			ID: id, Name: n.name, Workload: n.workload, Hits: counts.Hits, Alerts: counts.Alerts, Pending: counts.Pending,
-			Suppressed: suppressedOf(counts.Suppressed), Nanos: s.RuleNanos[id],
+			Suppressed: suppressedOf(counts.Suppressed), Nanos: s.Engine.Nanos[id],
 		}
 		if cost, ok := costs[id]; ok {
 			r.Estimate, r.Filter = cost.EstimatedNsPerLine, cost.Filter.String()

@@ -21,8 +21,6 @@ type Stats struct {
 	Own     int64 // lines of this program's own, not evaluated
 	Panics  int64 // recovered
 	Nanos   int64 // spent on lines, from decoding to judging
-	// RuleNanos is what was spent on each rule beside what all share, by the rule's id.
-	RuleNanos map[string]int64
 	// TapDropped counts tapped records that there was no room or time for.
 	TapDropped int64
 	Records    chunk.Stats
@@ -34,7 +32,7 @@ type Stats struct {
 func (p *Pipeline) Stats(ctx context.Context) Stats {
 	s := Stats{
 		Chunks: p.counters.chunks.Load(), Refused: p.counters.refused.Load(), Own: p.counters.own.Load(), Panics: p.counters.panics.Load(),
-		TapDropped: p.taps.dropped.Load(), Nanos: p.counters.nanos.Load(), RuleNanos: p.engine.RuleNanos(), Engine: p.engine.Stats(), Delivery: p.delivery.Stats(ctx),
+		TapDropped: p.taps.dropped.Load(), Nanos: p.counters.nanos.Load(), Engine: p.engine.Stats(), Delivery: p.delivery.Stats(ctx),
 	}
 	if d := p.decoder.Load(); d != nil {
 		s.Records = d.Stats()
