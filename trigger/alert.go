@@ -17,6 +17,11 @@ const (
 	KindTest      = "test"      // a test delivery
 )
 
+// Kinds returns the kinds of alerts.
+func Kinds() []string {
+	return []string{KindLog, KindThreshold, KindAbsence, KindRecovered, KindRollup, KindContainer, KindSystem, KindTest}
+}
+
 // Alert is what a receiver is told. Its JSON form is what the generic webhook posts.
 type Alert struct {
 	Version    string            `json:"version"`

@@ -61,15 +61,21 @@ type eventFilter struct {
 	since, until                    time.Time
 }
 
-func (c *call) eventFilter() (f eventFilter, err error) {
+// eventFilter reads the filter. more is the kinds that are known beside those of alerts.
+func (c *call) eventFilter(more ...string) (f eventFilter, err error) {
 	q := c.query
 	f = eventFilter{
 		rule: q.Get("rule"), workload: q.Get("workload"), container: q.Get("container"), text: strings.ToLower(q.Get("text")),
 		severity: words(q.Get("severity")), kind: words(q.Get("kind")), state: words(q.Get("state")), target: q.Get("target"),
 	}
-	for _, s := range f.severity {
-		if !slices.Contains(trigger.Severities(), s) {
-			return f, problem(http.StatusBadRequest, "severity %s: want some of %s", shown(s), strings.Join(trigger.Severities(), ", "))
+	for _, one := range []struct {
+		name         string
+		given, known []string
+	}{{"severity", f.severity, trigger.Severities()}, {"kind", f.kind, append(trigger.Kinds(), more...)}, {"state", f.state, store.States()}} {
+		for _, word := range one.given {
+			if !slices.Contains(one.known, word) {
+				return f, problem(http.StatusBadRequest, "%s %s: want some of %s", one.name, shown(word), strings.Join(one.known, ", "))
+			}
 		}
 	}
 	if f.limit, err = c.limit(); err != nil {
@@ -170,7 +176,7 @@ func (c *call) eachEvent(f *eventFilter, before int64, fn func(*store.Event) boo
 }
 
 func events(c *call) (any, error) {
-	f, err := c.eventFilter()
+	f, err := c.eventFilter(auditKind)
 	if err != nil {
 		return nil, err
 	}

@@ -60,6 +60,14 @@ func TestUnknownPathsMethodsAndParameters(t *testing.T) {
 	for _, path := range []string{"limit=0", "limit=x", "limit=1001", "cursor=x", "severity=loud", "since=yesterday"} {
 		b.want(400, "GET", "/api/v1/events?"+path, nil)
 	}
+	for path, known := range map[string]string{
+		"events?severity=error,loud": "critical", "events?kind=log,noise": "audit", "deliveries?severity=loud": "critical", "deliveries?kind=audit": "rollup",
+		"deliveries?state=pending,lost": "removed", "tap?stream=both": "stderr",
+	} {
+		if r := b.want(400, "GET", "/api/v1/"+path, nil); !strings.Contains(r.text, known) {
+			t.Errorf("%s: the answer does not say that %s is known: %s", path, known, r.text)
+		}
+	}
 	if r := b.want(200, "GET", "/", nil); !strings.Contains(r.text, "<html") {
 		t.Errorf("the page: %.100s", r.text)
 	}

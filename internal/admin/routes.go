@@ -3,6 +3,9 @@ package admin
 import (
 	"net/http"
 	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/store"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
 // route is one method of one path: what serves it, and what the API's document says of it.
@@ -45,8 +48,8 @@ func eventParams(kinds string) []param {
 		{"rule", "string", "A glob of the rule's name."},
 		{"workload", "string", "A glob of the workload."},
 		{"container", "string", "A glob of the container's name, or the beginning of its id."},
-		{"severity", "string", "Severities, separated by commas."},
-		{"kind", "string", "Kinds of alert, separated by commas" + kinds + "."},
+		{"severity", "string", "Severities, separated by commas: " + strings.Join(trigger.Severities(), ", ") + "."},
+		{"kind", "string", "Kinds of alert, separated by commas: " + strings.Join(trigger.Kinds(), ", ") + kinds + "."},
 		{"text", "string", "A text that message or summary hold, in any case."},
 		{"since", "string", "A time (RFC 3339), or a length of time before now such as 10m."},
 		{"until", "string", "Likewise: the time before which."},
@@ -68,7 +71,7 @@ func routes() []route {
 		{method: "GET", path: "/api/v1/events/{id}", summary: "One of the last alerts, by its id or number.", answer: eventAnswer{}, problems: []int{404}, handle: oneEvent},
 		{
 			method: "GET", path: "/api/v1/deliveries", summary: "Deliveries of the last alerts, newest first.",
-			params: append(eventParams(""), param{"target", "string", "The trigger's name."}, param{"state", "string", "States, separated by commas: pending, delivered, dead, dropped, removed."}),
+			params: append(eventParams(""), param{"target", "string", "The trigger's name."}, param{"state", "string", "States, separated by commas: " + strings.Join(store.States(), ", ") + "."}),
 			answer: deliveriesAnswer{}, handle: deliveries,
 		},
 		{

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 )
 
@@ -25,6 +26,9 @@ type Delivery struct {
 	Reason   string    // of the last failure
 	Message  string    // the id of the message of a group, when the alert left in one
 }
+
+// States returns the states of deliveries, as Delivery.State has them.
+func States() []string { return slices.Clone(stateNames[:]) }
 
 var stateNames = [...]string{"pending", "delivered", "dead", "dropped", "removed"}
 
