@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -137,7 +139,7 @@ func tour(t *testing.T, socket, token, target string) {
 func TestEveryEndpoint(t *testing.T) {
 	each(t, func(t *testing.T, start func(setup) running) {
 		server := receiver.New(t)
-		s := single(t, document(server, simple("boom", "boom")))
+		s := single(t, document(server, simple("boom", "boom"))+fmt.Sprintf("\n[[trigger]]\nname = \"closed\"\nurl = %q\n", server.URL("/refuses")))
 		socket := filepath.Join(s.dir, "admin.sock")
 		s.instances[0]["admin.listen"] = "unix://" + socket
 		s.instances[0]["admin.token_file"] = writeFile(t, s.dir, "tokens", "ops:a-token-of-the-tests\n")
@@ -147,9 +149,112 @@ func TestEveryEndpoint(t *testing.T) {
 				t.Log(tail(h.log()))
 			}
 		})
+		ways(t, h, asker(t, h, socket, "a-token-of-the-tests"), server)
 		tour(t, socket, "a-token-of-the-tests", server.URL("/tour"))
 		h.stop()
 	})
+}
+
+// ways follows alerts through the administration: to the target "hook", which takes them, and to "closed", whose dead letters are sent again and dropped.
+func ways(t *testing.T, h running, ask ask, server *receiver.Server) {
+	t.Helper()
+	var takes atomic.Bool
+	server.SetBehaviour(receiver.BehaviourFunc(func(r receiver.Request) receiver.Reply {
+		if r.Path == "/refuses" && !takes.Load() {
+			return receiver.Reply{Status: http.StatusBadRequest}
+		}
+		return receiver.Reply{Status: http.StatusOK}
+	}))
+	do := func(method, path, body string) map[string]any {
+		t.Helper()
+		status, answer := ask(method, path, body)
+		if status != http.StatusOK {
+			t.Fatalf("%s %s: %d %v", method, path, status, answer)
+		}
+		return answer
+	}
+	list := func(path, key string) (all []map[string]any) {
+		t.Helper()
+		for _, item := range do("GET", path, "")[key].([]any) {
+			all = append(all, item.(map[string]any))
+		}
+		return all
+	}
+	counted := func(want int, query string) {
+		t.Helper()
+		eventually(t, h, fmt.Sprintf("%d deliveries of %s", want, query), func() bool { return len(list("/api/v1/deliveries?rule=boom&"+query, "deliveries")) == want })
+	}
+	h.feed("boom 1", "quiet", "boom 2")
+	counted(2, "target=hook&state=delivered")
+	counted(2, "target=closed&state=dead")
+	events := list("/api/v1/events?rule=boom", "events") // an alert of the program's own tells of the dead letters
+	if len(events) != 2 {
+		t.Fatalf("%d events", len(events))
+	}
+	for i, message := range []string{"boom 2", "boom 1"} {
+		alert := events[i]["alert"].(map[string]any)
+		if alert["message"] != message || alert["rule"] != "boom" {
+			t.Errorf("event %d is %v, want that of %s", i, alert, message)
+		}
+		for _, name := range []any{alert["id"], fmt.Sprint(int(events[i]["seq"].(float64)))} {
+			one := do("GET", fmt.Sprint("/api/v1/events/", name), "")
+			if fmt.Sprint(one["alert"]) != fmt.Sprint(alert) || len(one["deliveries"].([]any)) != 2 {
+				t.Errorf("the event %v is %v", name, one)
+			}
+		}
+	}
+	if found := list("/api/v1/events?text=boom%201", "events"); len(found) != 1 || found[0]["seq"] != events[1]["seq"] {
+		t.Errorf("the events with a text are %v", found)
+	}
+	letters := list("/api/v1/dead-letters", "dead_letters")
+	if len(letters) != 2 {
+		t.Fatalf("%d dead letters", len(letters))
+	}
+	for _, l := range letters {
+		one := do("GET", fmt.Sprint("/api/v1/dead-letters/closed/", l["alert_id"]), "")
+		if l["target"] != "closed" || !strings.Contains(fmt.Sprint(l["reason"]), "400") || one["alert"].(map[string]any)["id"] != l["alert_id"] {
+			t.Errorf("a dead letter is %v, alone %v", l, one)
+		}
+	}
+	takes.Store(true)
+	first := letters[0]["alert_id"]
+	if answer := do("POST", "/api/v1/dead-letters/redeliver", fmt.Sprintf(`{"alert_id":%q,"target":"closed"}`, first)); answer["redelivered"] != 1.0 {
+		t.Errorf("sent again: %v", answer)
+	}
+	counted(1, "target=closed&state=delivered")
+	arrived := slices.ContainsFunc(server.Requests(), func(r receiver.Request) bool {
+		return r.Path == "/refuses" && r.Accepted && strings.Contains(string(r.Body), fmt.Sprint(first))
+	})
+	if !arrived {
+		t.Error("what was sent again is marked as delivered, and did not arrive")
+	}
+	if answer := do("POST", "/api/v1/dead-letters/drop", `{"all":true}`); answer["dropped"] != 1.0 {
+		t.Errorf("dropped: %v", answer)
+	}
+	counted(1, "target=closed&state=removed")
+	if left := list("/api/v1/dead-letters", "dead_letters"); len(left) != 0 {
+		t.Errorf("dead letters that are left: %v", left)
+	}
+	stats := do("GET", "/api/v1/stats", "")
+	if stats["lines"] != 3.0 || stats["hits"] != 2.0 || stats["alerts"] != 2.0 {
+		t.Errorf("the stats are %v", stats)
+	}
+	for _, item := range stats["targets"].([]any) {
+		target := item.(map[string]any)
+		if target["name"] != "closed" {
+			continue
+		}
+		if got := [3]any{target["delivered"], target["dead"], target["removed"]}; got != [3]any{1.0, 0.0, 1.0} {
+			t.Errorf("were delivered, are dead, were removed %v", got)
+		}
+	}
+	said := map[string]int{}
+	for _, change := range list("/api/v1/audit", "audit") {
+		said[fmt.Sprint(change["who"], " ", change["action"])]++
+	}
+	if said["ops redeliver"] != 1 || said["ops drop"] != 1 {
+		t.Errorf("the audit says %v", said)
+	}
 }
 
 // TestEveryEndpointStandalone calls every route of docker-fluentbit run. No engine answers it meanwhile.
