@@ -28,6 +28,8 @@ type api struct {
 	streams map[chan string]bool
 	sent    []string // events that were sent, for those who come back
 	lastIDs []string
+	// Where an answer waits until the channel is closed, by what is asked for with its instance: "METHOD /path?instance=ID".
+	late map[string]chan struct{}
 	// Of every alert that is asked for by itself.
 	deliveries []object
 }
@@ -100,7 +102,14 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request) {
 	if id, one := strings.CutPrefix(what, "GET /api/v1/events/"); one {
 		answer, ok = object{"alert": object{"id": id}, "deliveries": a.deliveries}, true
 	}
+	if of, there := a.answers[what+"?instance="+r.URL.Query().Get("instance")]; there {
+		answer, ok = of, true
+	}
+	late := a.late[what+"?instance="+r.URL.Query().Get("instance")]
 	a.mu.Unlock()
+	if late != nil {
+		<-late
+	}
 	if !ok {
 		problem(w, failure{http.StatusNotFound, "there is no such thing", what, nil})
 		return

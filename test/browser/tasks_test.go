@@ -353,3 +353,39 @@ func TestSeveralInstances(t *testing.T) {
 	b.until(`performance.getEntriesByType('resource').some(e => e.name.includes('/api/v1/events?limit=200&instance=two'))`)
 	b.shows(".alert", "go-panic")
 }
+
+// TestAnotherInstanceIsNotMixedUp switches while an answer of the one before is under way, and after a test of a target that both have.
+func TestAnotherInstanceIsNotMixedUp(t *testing.T) {
+	a := startAPI(t, "")
+	a.fill()
+	a.set("GET /api/v1/instances", object{"instances": []object{{"id": "one", "kind": "plugin"}, {"id": "two", "kind": "plugin"}}})
+	for _, id := range []string{"one", "two"} {
+		a.set("GET /api/v1/triggers?instance="+id, object{"triggers": []object{{"name": "ops", "format": "generic"}, {"name": "only-of-" + id, "format": "generic"}}})
+	}
+	b := openTab(t, 1280, 900, false)
+	b.visit(a.server.URL, "targets")
+	b.shows("table", "only-of-one")
+	const result = "td .block.good, td .block.bad"
+	b.tabTo("button[data-key=test-ops]")
+	b.press(kb.Enter)
+	b.until("document.querySelector('" + result + "')")
+	late, stats := make(chan struct{}), "GET /api/v1/stats?instance=one"
+	a.mu.Lock()
+	a.late = map[string]chan struct{}{stats: late}
+	a.mu.Unlock()
+	before := len(a.called("GET /api/v1/stats"))
+	b.poll("an answer is under way", func() bool { return len(a.called("GET /api/v1/stats")) > before })
+	b.tabTo("#instance")
+	b.press("t")
+	b.shows("table", "only-of-two")
+	close(late)
+	b.until(`performance.getEntriesByType('resource').filter(e => e.name.includes('/api/v1/stats?instance=one')).length > 1`)
+	for _, kept := range []string{result, "#trouble:not([hidden])"} {
+		if b.is("document.querySelector('" + kept + "')") {
+			t.Errorf("%s is there, of the instance before: %s", kept, b.text("document.querySelector('"+kept+"').textContent"))
+		}
+	}
+	if text := b.text("document.querySelector('table').textContent"); strings.Contains(text, "only-of-one") {
+		t.Errorf("the targets are %s", text)
+	}
+}

@@ -10,6 +10,11 @@ export class Problem extends Error {
   }
 }
 
+/** An answer that came when another instance was looked at already: nothing of it is to be shown. */
+export class Elsewhere extends Error {
+  constructor() { super('The answer is of an instance that is not looked at any more.'); }
+}
+
 /** Everything that is wrong, one text a line. What the message tells already is not told again. */
 export const told = (error) => [error.message, ...(error.errors ?? []).filter((e) => !error.message.includes(e.detail)).map((e) => [e.field, e.detail].filter(Boolean).join(': '))];
 
@@ -84,15 +89,19 @@ export async function call(method, path, { query, body, match, patch } = {}) {
   const headers = { Accept: 'application/json' };
   if (body !== undefined) headers['Content-Type'] = patch ? 'application/merge-patch+json' : 'application/json';
   if (match) headers['If-Match'] = match;
+  const asked = state.instance;
   let response;
   try {
     response = await send(address(path, query), { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
   } catch (error) {
+    if (asked !== state.instance) throw new Elsewhere();
     if (error instanceof Problem) throw error;
     throw new Problem(0, 'The program does not answer. Is it running?');
   }
-  if (!response.ok) throw await problemOf(response);
-  const text = await response.text();
+  const problem = response.ok ? undefined : await problemOf(response);
+  const text = response.ok ? await response.text() : '';
+  if (asked !== state.instance) throw new Elsewhere();
+  if (problem) throw problem;
   return { body: text ? JSON.parse(text) : undefined, etag: response.headers.get('ETag') };
 }
 

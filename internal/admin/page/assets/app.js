@@ -41,16 +41,17 @@ function well() {
 
 async function refresh() {
   clearTimeout(timer);
-  const asked = context.name;
+  const asked = context.name, of = instance();
+  const same = () => asked === context.name && of === instance(); // otherwise somebody else refreshes
   if (!document.hidden) {
     try {
       await context.view.load(context);
-      if (asked === context.name) well();
+      if (same()) well();
     } catch (error) {
-      if (asked === context.name) fail(error);
+      if (same()) fail(error);
     }
   }
-  if (asked === context.name) {
+  if (same()) {
     clearTimeout(timer);
     timer = setTimeout(refresh, refreshEvery);
   }
@@ -86,15 +87,17 @@ function setLive(state, error) {
 
 function follow() {
   streaming?.abort();
-  streaming = new AbortController();
+  const { signal } = (streaming = new AbortController());
   setLive('connecting');
   stream('/api/v1/alerts/stream', {
-    signal: streaming.signal,
+    signal,
     onState: (state, error) => {
+      if (signal.aborted) return;
       setLive(state, error);
       if (state === 'live') now.caughtUp(context); // what came between the list and the stream
     },
     onEvent: (event) => {
+      if (signal.aborted) return;
       if (event.name === 'gap') { now.caughtUp(context); return; }
       let alert;
       try { alert = alertOf(JSON.parse(event.data), event.id); } catch { return; }
@@ -109,10 +112,13 @@ async function instances() {
   const choice = document.getElementById('instance');
   choice.replaceChildren(...list.map((i) => h('option', { value: i.id }, i.id)));
   choice.closest('label').hidden = list.length < 2;
-  if (list.length > 1) setInstance(list[0].id);
+  if (list.length > 1) {
+    setInstance(list[0].id);
+    refresh();
+  }
   choice.addEventListener('change', () => {
     setInstance(choice.value);
-    now.forget(context);
+    context.data = {}; // all that is held is of the other one
     follow();
     show();
   });

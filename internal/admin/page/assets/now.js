@@ -25,9 +25,6 @@ const pageSize = 200;
 
 const state = (context) => (context.data.now ??= { alerts: [], known: new Set(), open: new Set(), waiting: [], paused: false, loaded: false, text: '', least: 'debug', bin: undefined });
 
-/** Forgets everything, as another instance is looked at. */
-export function forget(context) { delete context.data.now; delete context.data.previous; }
-
 export function show(context) {
   const st = state(context);
   const ui = (context.ui = {

@@ -37,6 +37,7 @@ export async function load(context) {
 }
 
 function draw(context) {
+  if (!context.data.rules) return; // it is under way
   const { rules, stats, more } = context.data.rules;
   const { ui } = context;
   replace(ui.broken, stats.broken.length > 0 && h('section', { class: 'panel bad', 'aria-labelledby': 'broken-title' },

@@ -43,6 +43,7 @@ async function older(context) {
 }
 
 function draw(context) {
+  if (!context.data.targets) return; // they were of another instance
   const { targets, letters, next } = context.data.targets;
   const { ui } = context;
   replace(ui.targets, targets.length === 0

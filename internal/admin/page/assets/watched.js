@@ -37,6 +37,7 @@ export async function load(context) {
 }
 
 function draw(context) {
+  if (!context.data.watched) return; // it is under way
   const { instances, workloads, other, stats } = context.data.watched;
   const { ui } = context;
   const tails = Object.entries(stats.tails).filter(([, n]) => n > 0).map(([state, n]) => `${n} ${words(state)}`).join(', ');
