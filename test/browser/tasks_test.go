@@ -389,3 +389,21 @@ func TestAnotherInstanceIsNotMixedUp(t *testing.T) {
 		t.Errorf("the targets are %s", text)
 	}
 }
+
+// TestProblemsAreNotAllOfRules has problems of a rule, a trigger and the administration.
+func TestProblemsAreNotAllOfRules(t *testing.T) {
+	a := startAPI(t, "")
+	a.fill()
+	a.set("GET /api/v1/stats", object{"problems": []string{
+		"rules.toml:41: rule \"oops\": pattern: error", "rules.toml:50: trigger \"ops\": url: is required", "rules.toml:2: admin.token_file: /nowhere: no such file",
+	}})
+	b := openTab(t, 1280, 900, false)
+	b.visit(a.server.URL, "now")
+	b.shows(".tile.bad dt", "Problems")
+	b.press("3")
+	b.shows("#broken-title", "3 problems of the configuration")
+	b.shows(".panel.bad li", "admin.token_file")
+	if b.is(`document.body.innerText.match(/rules? left out|Broken rules/i)`) {
+		t.Error("all of them are called rules")
+	}
+}

@@ -255,5 +255,5 @@ function drawTiles(context, previous) {
     tile('Waiting', short(stats.waiting), stats.pending ? `${plural(stats.pending, 'hit')} not yet told` : 'deliveries', stats.holds ? 'warn' : ''),
     tile('Dead letters', short(stats.dead), stats.dead ? 'see Targets' : 'none', stats.dead ? 'bad' : ''),
     tile('Lost', short(stats.lost), stats.lost ? reasons(stats.drops) : 'nothing', stats.lost ? 'bad' : ''),
-    stats.broken.length > 0 && tile('Broken rules', count(stats.broken.length), 'see Rules', 'bad'));
+    stats.broken.length > 0 && tile('Problems', count(stats.broken.length), 'of the configuration: see Rules', 'bad'));
 }

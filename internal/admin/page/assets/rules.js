@@ -41,8 +41,8 @@ function draw(context) {
   const { rules, stats, more } = context.data.rules;
   const { ui } = context;
   replace(ui.broken, stats.broken.length > 0 && h('section', { class: 'panel bad', 'aria-labelledby': 'broken-title' },
-    h('h2', { id: 'broken-title' }, `${plural(stats.broken.length, 'rule')} left out`),
-    h('p', null, 'Each of these has a problem and does not run. The others are not affected.'),
+    h('h2', { id: 'broken-title' }, `${plural(stats.broken.length, 'problem')} of the configuration`),
+    h('p', null, 'What has one does not run, or stays as it was or by default. The rest is not affected.'),
     h('ul', { class: 'plain' }, stats.broken.map((b) => h('li', null, h('code', null, b))))));
   if (rules.length === 0) {
     replace(ui.rules, empty('There are no rules', 'They come from the configuration, or are made with ', h('code', null, 'docker-fluentbit rules add'), '.'));
