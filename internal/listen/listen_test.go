@@ -353,6 +353,46 @@ func TestSocket(t *testing.T) {
 	}
 }
 
+// TestSocketThatMayBeServed holds that a socket is replaced only when nobody serves it: not when it cannot be connected to for another reason.
+func TestSocketThatMayBeServed(t *testing.T) {
+	refused := func(path string) {
+		t.Helper()
+		before, err := os.Lstat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, err := Open(Options{Settings: Settings{Listen: "unix://" + path}, Log: slog.Default()}); err == nil || !strings.Contains(err.Error(), "cannot be told") {
+			t.Errorf("a socket that is served, and cannot be connected to: %v", err)
+			if err == nil {
+				_ = s.Close(t.Context())
+			}
+		}
+		if after, err := os.Lstat(path); err != nil || !os.SameFile(before, after) {
+			t.Errorf("it was replaced: %v", err)
+		}
+	}
+	other := filepath.Join(t.TempDir(), "datagrams.sock")
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: other, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	refused(other)
+	if os.Geteuid() == 0 {
+		return // who may do everything
+	}
+	foreign := filepath.Join(t.TempDir(), "foreign.sock")
+	ln, err := net.Listen("unix", foreign)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	if err := os.Chmod(foreign, 0); err != nil {
+		t.Fatal(err)
+	}
+	refused(foreign)
+}
+
 func TestAddressIsFreeAtOnce(t *testing.T) {
 	s := open(t, Settings{Listen: "127.0.0.1:0"}, nil)
 	address := s.Address().String()
