@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -324,7 +325,11 @@ func (col collection) change(c *call, name string, revision int64, action string
 	c.status = status
 	c.w.Header().Set("ETag", etagOf(&o))
 	if action == "create" {
-		c.w.Header().Set("Location", c.r.URL.EscapedPath()+"/"+pathEscape(name))
+		at := c.r.URL.EscapedPath() + "/" + pathEscape(name)
+		if id := c.query.Get("instance"); id != "" { // several may share the listener
+			at += "?" + url.Values{"instance": {id}}.Encode()
+		}
+		c.w.Header().Set("Location", at)
 	}
 	it := item{scope: key.Scope, name: name, managed: &o, settings: func() map[string]any {
 		if col.kind == config.ManagedTrigger {

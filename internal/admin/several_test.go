@@ -75,7 +75,12 @@ func TestSeveralInstancesBehindOneListener(t *testing.T) {
 		t.Errorf("the instances are %q", ids)
 	}
 	b.want(404, "GET", rulesPath, nil)
-	b.want(201, "POST", rulesPath+"?instance=two", map[string]any{"name": "own", "pattern": "x"})
+	made := b.want(201, "POST", rulesPath+"?instance=two", map[string]any{"name": "own", "pattern": "x"})
+	if at := made.header.Get("Location"); at != rulesPath+"/own?instance=two" {
+		t.Errorf("it was made at %s", at)
+	} else if got := b.want(200, "GET", at, nil); got.body["name"] != "own" {
+		t.Errorf("there is %s", got.text)
+	}
 	b.want(200, "GET", rulesPath+"/own?instance=two", nil)
 	b.want(404, "GET", rulesPath+"/own?instance=one", nil)
 }
