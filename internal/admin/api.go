@@ -88,11 +88,21 @@ func (a *api) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		}
 		a.answer(w, q, problem(http.StatusInternalServerError, "this request made the program fail; the log tells how"))
 	}()
-	h := w.Header()
+	protect(w.Header())
+	a.mux.ServeHTTP(w, q)
+}
+
+// refuse answers a request that may not enter.
+func (a *api) refuse(w http.ResponseWriter, q *http.Request, why listen.Refusal) {
+	protect(w.Header())
+	a.answer(w, q, refused(why))
+}
+
+// protect sets the headers that every answer has.
+func protect(h http.Header) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	a.mux.ServeHTTP(w, q)
 }
 
 // answer writes a body as JSON, a *Problem as what it is.

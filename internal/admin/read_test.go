@@ -415,3 +415,22 @@ func TestReadiness(t *testing.T) {
 	b.want(503, "GET", "/readyz", nil)
 	b.want(200, "GET", "/healthz", nil)
 }
+
+// TestEveryAnswerHasTheHeaders includes those of the guard, which stands before the API.
+func TestEveryAnswerHasTheHeaders(t *testing.T) {
+	b := newBench(t, "")
+	check := func(r reply) {
+		t.Helper()
+		for name, want := range map[string]string{"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Cross-Origin-Resource-Policy": "same-origin"} {
+			if got := r.header.Get(name); got != want {
+				t.Errorf("%d: %s is %q", r.status, name, got)
+			}
+		}
+	}
+	check(b.want(200, "GET", "/api/v1/stats", nil))
+	check(b.want(404, "GET", "/nowhere", nil))
+	check(b.want(403, "GET", "/api/v1/stats", nil, "Origin", "http://elsewhere.example"))
+	b.token = "n0t-a-t0ken-of-the-file"
+	check(b.want(401, "GET", "/api/v1/stats", nil))
+	check(b.want(200, "GET", "/healthz", nil))
+}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"net"
-	"net/http"
 	"reflect"
 	"slices"
 	"sync"
@@ -221,8 +220,7 @@ func (r *Registry) Close() { r.closing.Wait() }
 // front prepares the front of a door for settings.
 func (r *Registry) front(i *Instance, d *door, set listen.Settings) (*listen.Front, error) {
 	return listen.Prepare(listen.Options{
-		Settings: set, Handler: d.api, Open: isOpen, Log: i.Pipeline.Log(), Now: r.opt.Now,
-		Refuse: func(w http.ResponseWriter, q *http.Request, why listen.Refusal) { d.api.answer(w, q, refused(why)) },
+		Settings: set, Handler: d.api, Open: isOpen, Refuse: d.api.refuse, Log: i.Pipeline.Log(), Now: r.opt.Now,
 	})
 }
 
