@@ -208,7 +208,7 @@ func (c *Client) send(ctx context.Context, r Request, accept, lastID string) (*h
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		defer func() { _ = resp.Body.Close() }() // only a beginning of it is read
-		return nil, problemOf(resp, c.options.Token != "")
+		return nil, c.problemOf(resp)
 	}
 	return resp, nil
 }

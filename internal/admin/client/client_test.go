@@ -157,6 +157,23 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 }
 
 // TestStreamComesBack cuts a stream after each event, and wants every event once, in order, asked for from the last one.
+// TestPlainToTLS calls a server that speaks TLS without it.
+func TestPlainToTLS(t *testing.T) {
+	server := httptest.NewTLSServer(http.NotFoundHandler())
+	defer server.Close()
+	address := strings.TrimPrefix(server.URL, "https://")
+	c, err := New(Options{URL: "http://" + address, Token: "t0ken"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_, err = c.Do(t.Context(), Request{Path: "/api/v1/stats"}, nil)
+	var unreachable *Unreachable
+	if !errors.As(err, &unreachable) || !strings.Contains(err.Error(), "speaks TLS") || !strings.Contains(err.Error(), "https://"+address) {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestStreamComesBack(t *testing.T) {
 	var connections atomic.Int64
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {

@@ -100,10 +100,16 @@ func (p *Problem) Error() string {
 	return text
 }
 
+// wantsTLS begins what net/http answers to a request without TLS where it speaks TLS.
+const wantsTLS = "Client sent an HTTP request to an HTTPS server"
+
 // problemOf reads the beginning of a bad answer.
-func problemOf(resp *http.Response, withToken bool) error {
-	p := &Problem{}
+func (c *Client) problemOf(resp *http.Response) error {
+	p, withToken := &Problem{}, c.options.Token != ""
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20)) // what came is told
+	if resp.StatusCode == http.StatusBadRequest && c.base.Scheme == "http" && strings.HasPrefix(string(text), wantsTLS) {
+		return &Unreachable{URL: c.options.URL, Err: errors.New("the address speaks TLS"), Hint: "call it by https://" + c.base.Host + c.base.Path}
+	}
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	if kind == "application/problem+json" || kind == "application/json" {
 		if json.Unmarshal(text, p) != nil {
