@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -225,6 +226,17 @@ func TestDeadLettersComeBackAndGo(t *testing.T) {
 		t.Error(r.text)
 	}
 	b.eventually("it is tried again", func() bool { return b.server.Len() > before })
+}
+
+// TestAnotherAddressGetsTheHeaders holds what SECURITY.md warns of: a change of a trigger's url keeps its headers, and sends them there.
+func TestAnotherAddressGetsTheHeaders(t *testing.T) {
+	b := newBench(t, "")
+	b.want(201, "POST", "/api/v1/triggers", map[string]any{"name": "made", "url": b.server.URL("/first"), "headers": map[string]any{"X-Key": hubSecret}})
+	b.want(200, "PATCH", "/api/v1/triggers/made", map[string]any{"url": b.server.URL("/second")}, "If-Match", "*")
+	b.flush("boom 1")
+	b.eventually("the header arrives at the new address", func() bool {
+		return slices.ContainsFunc(b.server.Requests(), func(r receiver.Request) bool { return r.Path == "/second" && r.Header.Get("X-Key") == hubSecret })
+	})
 }
 
 func TestSilences(t *testing.T) {
