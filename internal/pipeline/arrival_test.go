@@ -33,7 +33,7 @@ func TestAClockThatIsSetAheadTellsNoAbsence(t *testing.T) {
 	b.messages(1)
 	passed.Add(int64(10*time.Minute - time.Nanosecond))
 	flush("boom 2")
-	if a := b.server.Alerts(); len(a) != 1 || a[0].Rule != "boom" {
+	if a := b.alerts(); len(a) != 1 || a[0].Rule != "boom" {
 		t.Fatalf("%+v: want boom alone", a)
 	}
 	if c := p.Stats(t.Context()).Engine.Rules["beat"]; c.Absences != 0 {
@@ -42,7 +42,7 @@ func TestAClockThatIsSetAheadTellsNoAbsence(t *testing.T) {
 	passed.Add(1)
 	flush("boom 3")
 	b.messages(2)
-	if a := b.server.Alerts()[1]; a.Kind != "absence" {
+	if a := b.alerts()[1]; a.Kind != "absence" {
 		t.Errorf("%+v: want the absence when an hour has passed", a)
 	}
 }

@@ -39,7 +39,7 @@ func TestContainerLinesThatComeAgainAreOneAlert(t *testing.T) {
 	if got := b.messages(3); got[2] != "boom at last" || len(got) != 3 {
 		t.Errorf("alerts %q", got)
 	}
-	a := b.server.Alerts()[0]
+	a := b.alerts()[0]
 	if a.Source.Workload != "shop/api" || a.Source.Stream != "stderr" || a.Source.Container.ID != "c1" {
 		t.Errorf("source %+v", a.Source)
 	}
@@ -78,7 +78,7 @@ func TestANoticeIsAnAlert(t *testing.T) {
 	p := b.start(b.options(b.document(rule("boom", "^boom"))))
 	p.Tell(docker.Notice{Kind: docker.NoticeGap, Source: containerLines().Source, Text: "lines are lost"})
 	b.messages(1)
-	if a := b.server.Alerts()[0]; a.Kind != "system" || a.Rule != "docker-gap" || a.Source.Container.Name != "api" {
+	if a := b.alerts()[0]; a.Kind != "system" || a.Rule != "docker-gap" || a.Source.Container.Name != "api" {
 		t.Errorf("alert %+v", a)
 	}
 }
@@ -97,7 +97,7 @@ func TestAnEventIsAnAlert(t *testing.T) {
 		}
 	}
 	b.messages(1)
-	a := b.server.Alerts()[0]
+	a := b.alerts()[0]
 	if a.Kind != "container" || a.Source.Kind != "container" || a.Summary != "code 137" || a.Message != "container api: die, exit code 137" ||
 		a.Captures["event"] != "die" || a.Source.Stream != "" {
 		t.Errorf("alert %+v", a)
@@ -258,7 +258,7 @@ func TestEventsInAChunk(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("%q\nwant %q", got, want)
 	}
-	for _, a := range b.server.Alerts() {
+	for _, a := range b.alerts() {
 		switch event := a.Rule == "ended"; {
 		case event != (a.Kind == "container") || event != (a.Source.Kind == "container"):
 			t.Errorf("%+v", a)

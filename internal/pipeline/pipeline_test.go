@@ -18,6 +18,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/test/await"
 	"github.com/tinyforge/fluentbit-trigger/test/receiver"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
 // patience bounds every wait of these tests.
@@ -90,11 +91,23 @@ func lines(texts ...string) []byte { return chunktest.Docker(chunktest.Lines(tex
 func (b *bench) messages(n int) []string {
 	b.t.Helper()
 	var out []string
-	b.eventually(fmt.Sprintf("%d alerts arrive", n), func() bool { return b.server.Len() >= n })
-	for _, a := range b.server.Alerts() {
+	b.eventually(fmt.Sprintf("%d alerts arrive", n), func() bool { return len(b.alerts()) >= n })
+	for _, a := range b.alerts() {
 		out = append(out, a.Message)
 	}
 	return out
+}
+
+// alerts returns the alerts that arrived, in order of arrival. One whose answer was not taken before a stop comes again, under its id, and is told once.
+func (b *bench) alerts() (all []trigger.Alert) {
+	seen := map[string]bool{}
+	for _, a := range b.server.Alerts() {
+		if !seen[a.ID] {
+			seen[a.ID] = true
+			all = append(all, a)
+		}
+	}
+	return all
 }
 
 // eventually polls until the condition holds.

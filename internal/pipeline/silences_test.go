@@ -53,7 +53,7 @@ func TestASilenceAtRunTime(t *testing.T) {
 	if got := b.messages(1); got[0] != "boom 4" {
 		t.Errorf("%q", got)
 	}
-	if a := b.server.Alerts()[0]; a.Suppressed.By["silence"] != 3 {
+	if a := b.alerts()[0]; a.Suppressed.By["silence"] != 3 {
 		t.Errorf("the next alert tells of %v", a.Suppressed)
 	}
 	if _, _, err := p.ExpireSilence(t.Context(), s.ID); err != nil {
@@ -189,7 +189,7 @@ func TestInhibitionsOfTheConfiguration(t *testing.T) {
 	p.Reload()
 	p.Flush(lines("failed 3"), "docker.web")
 	b.messages(2)
-	for _, a := range b.server.Alerts() {
+	for _, a := range b.alerts() {
 		if a.Rule == "failed" && (a.Message != "failed 3" || a.Suppressed.By["inhibited"] != 2) {
 			t.Errorf("%s tells of %v", a.Message, a.Suppressed)
 		}

@@ -32,7 +32,7 @@ func TestAnOpenWindowIsToldAfterARestart(t *testing.T) {
 		b.messages(2)
 		b.stop(p)
 	}
-	alerts := b.server.Alerts()
+	alerts := b.alerts()
 	if len(alerts) != 2 {
 		t.Fatalf("%d alerts, want one and a roll-up", len(alerts))
 	}

@@ -31,9 +31,9 @@ func told(a *trigger.Alert) string {
 // tells waits until so many alerts arrived and compares what they say of the lines around them, in any order.
 func (b *bench) tells(want ...string) {
 	b.t.Helper()
-	b.eventually(fmt.Sprintf("%d alerts arrive", len(want)), func() bool { return b.server.Len() >= len(want) })
+	b.eventually(fmt.Sprintf("%d alerts arrive", len(want)), func() bool { return len(b.alerts()) >= len(want) })
 	var got []string
-	for _, a := range b.server.Alerts() {
+	for _, a := range b.alerts() {
 		got = append(got, told(&a))
 	}
 	slices.Sort(got)
@@ -171,9 +171,9 @@ func TestWaitingConcurrently(t *testing.T) {
 	}
 	wg.Wait()
 	p.Flush(lines("the", "end"), "docker.web")
-	b.eventually("100 alerts arrive", func() bool { return b.server.Len() >= 100 })
+	b.eventually("100 alerts arrive", func() bool { return len(b.alerts()) >= 100 })
 	ids := map[string]bool{}
-	for _, a := range b.server.Alerts() {
+	for _, a := range b.alerts() {
 		if ids[a.ID] || a.Context == nil || len(a.Context.After) != 2 {
 			t.Errorf("alert %s: %q", a.ID, told(&a))
 		}
