@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/signal"
 	"slices"
@@ -17,7 +16,6 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/admin"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
-	"github.com/tinyforge/fluentbit-trigger/internal/logging"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
@@ -73,20 +71,20 @@ func (cmd *runCommand) Run(c *console) error {
 	defer signal.Stop(signals)
 	p.Start()
 	doors := admin.NewRegistry(admin.Options{Program: "docker-fluentbit", Version: version, Default: "127.0.0.1:2021"})
-	log := slog.New(logging.New(logging.Options{Writer: status, Origin: pipeline.StandaloneOrigin}))
-	api.LogTo(log)
+	api.LogTo(p.Log())
 	err = follow(p, doors, docker.Options{
 		API: api, Settings: p.Settings().Docker, Own: docker.OwnContainer(), Since: since, Tail: cmd.Tail,
-		Save: p.SavePlaces, Sink: p.Take, Happened: p.Happened, Meet: p.Meet, Leave: p.Leave, Notice: p.Tell, Log: log,
+		Save: p.SavePlaces, Sink: p.Take, Happened: p.Happened, Meet: p.Meet, Leave: p.Leave, Notice: p.Tell,
 	}, signals, status)
 	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
 	defer cancel()
 	return errors.Join(err, p.Stop(ctx))
 }
 
-// follow runs a manager until a signal ends it. The pipeline runs on.
+// follow runs a manager, which logs where the pipeline does, until a signal ends it. The pipeline runs on.
 func follow(p *pipeline.Pipeline, doors *admin.Registry, o docker.Options, signals <-chan os.Signal, status *statusLine) error {
 	var err error
+	o.Log = p.Log()
 	if o.Saved, err = p.Places(context.Background()); err != nil {
 		return fmt.Errorf("the places in the logs cannot be read from the store: %w", err)
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,7 +15,6 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker/client"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker/dockertest"
-	"github.com/tinyforge/fluentbit-trigger/internal/logging"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/test/await"
@@ -66,10 +64,10 @@ func TestStatusLine(t *testing.T) {
 
 // TestFollow reloads and ends by signal, and goes on where it ended.
 func TestFollow(t *testing.T) {
-	daemon, server, dir := dockertest.Start(t), receiver.New(t), t.TempDir()
+	daemon, server, dir, log := dockertest.Start(t), receiver.New(t), t.TempDir(), &await.Log{}
 	path := filepath.Join(dir, "rules.toml")
 	write := func(exclude string) {
-		text := fmt.Sprintf("store = %q\n[docker]\nexclude = [%q]\n[egress]\nallow = [\"127.0.0.1/32\"]\n[[trigger]]\nname = \"ops\"\nurl = %q\n"+
+		text := fmt.Sprintf("store = %q\nverbosity = \"debug\"\n[docker]\nexclude = [%q]\n[egress]\nallow = [\"127.0.0.1/32\"]\n[[trigger]]\nname = \"ops\"\nurl = %q\n"+
 			"[[rule]]\nname = \"boom\"\nkeywords = [\"boom\"]\ncooldown = \"0s\"\n", filepath.Join(dir, "store.db"), exclude, server.URL("/"))
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -84,7 +82,7 @@ func TestFollow(t *testing.T) {
 	defer func() { _ = api.Close() }()
 	run := func() (signals chan os.Signal, ended chan error) {
 		p, err := pipeline.New(pipeline.Options{
-			ID: "docker", Sources: config.Sources{Files: []string{path}}, Stores: &store.Registry{}, LogTo: t.Output(), Origin: pipeline.StandaloneOrigin,
+			ID: "docker", Sources: config.Sources{Files: []string{path}}, Stores: &store.Registry{}, LogTo: log, Origin: pipeline.StandaloneOrigin,
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -94,7 +92,6 @@ func TestFollow(t *testing.T) {
 		go func() {
 			err := follow(p, admin.NewRegistry(admin.Options{}), docker.Options{
 				API: api, Settings: p.Settings().Docker, Sink: p.Take, Save: p.SavePlaces, Notice: p.Tell,
-				Log: slog.New(logging.New(logging.Options{Writer: t.Output(), Origin: pipeline.StandaloneOrigin})),
 			}, signals, newStatusLine(t.Output()))
 			if failed := p.Stop(t.Context()); err == nil {
 				err = failed
@@ -127,6 +124,9 @@ func TestFollow(t *testing.T) {
 	write("nothing")
 	signals <- syscall.SIGHUP
 	speak(db)
+	daemon.Down()
+	await.That(t, patience, "verbosity is that of the configuration", func() bool { return strings.Contains(log.String(), "the stream of events ended") }, log)
+	daemon.Up()
 	signals <- syscall.SIGTERM
 	if err := <-ended; err != nil {
 		t.Fatal(err)
