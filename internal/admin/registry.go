@@ -24,7 +24,7 @@ import (
 type Registry struct {
 	opt Options
 
-	moving sync.Mutex // keeps moves apart, from prepare to settle; taken before mu
+	moving sync.Mutex // keeps moves apart, from prepare to settle, and from Detach; taken before mu
 
 	mu      sync.Mutex
 	doors   map[string]*door // by address as the settings write it
@@ -98,9 +98,9 @@ func (r *Registry) Attach(i *Instance) error {
 	return fmt.Errorf("%w; it is where it was before", err)
 }
 
-// prepare does all that can fail with settings before they are in force: it reads the files and opens the address. Until settle is called, the instance
-// is where it was; with false, it stays there. It has to be called. The outputs behind a door share its settings. Since they are reloaded one after the other, the first that
-// has others changes them for all.
+// prepare does all that can fail with settings before they are in force: it reads the files and opens the address. Until settle is called, which has to
+// be, the instance is where it was; with false, it stays there. The outputs behind a door share its settings. Since they are reloaded one after the
+// other, the first that has others changes them for all.
 func (r *Registry) prepare(i *Instance, set listen.Settings) (settle func(applied bool), err error) {
 	isDefault := set.Listen == ""
 	if isDefault {
@@ -108,7 +108,7 @@ func (r *Registry) prepare(i *Instance, set listen.Settings) (settle func(applie
 	}
 	r.moving.Lock()
 	defer func() {
-		if err != nil {
+		if settle == nil { // an error, or a panic
 			r.moving.Unlock()
 		}
 	}()
@@ -198,6 +198,8 @@ func samePort(a, b string) bool {
 // Detach ends the administration of an instance. When it was the last at its address, the address is free when Detach returns.
 func (r *Registry) Detach(i *Instance) {
 	i.Pipeline.OnReload(nil)
+	r.moving.Lock()
+	defer r.moving.Unlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	i.gone = true
