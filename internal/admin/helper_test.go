@@ -84,7 +84,7 @@ func (b *bench) writeRules(more string) {
 	tokens := filepath.Join(b.dir, "tokens")
 	b.write(tokens, "operator:"+token+"\n")
 	b.write(b.rulesFile(), fmt.Sprintf("store = %q\n[admin]\nlisten = \"127.0.0.1:0\"\ntoken_file = %q\n[egress]\nallow = [\"127.0.0.1/32\"]\n"+
-		"[limits]\nper_container = { rate = \"0/s\", burst = 1 }\n[[trigger]]\nname = \"ops\"\nurl = %q\n"+
+		"[limits]\nper_container = { rate = \"0/s\", burst = 1 }\n[[trigger]]\nname = \"ops\"\nsource = [\"log\"]\nurl = %q\n"+ // and no alert about dead letters, which comes in its own time
 		"[[rule]]\nname = \"boom\"\npattern = '^boom (?P<n>.*)'\ncooldown = \"0s\"\nseverity = \"error\"\n%s",
 		filepath.Join(b.dir, "store.db"), tokens, b.server.URL("/"+secretPath), more))
 }

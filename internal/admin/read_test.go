@@ -186,7 +186,7 @@ func (b *bench) pages(path, list string, limit int, key func(map[string]any) str
 // died at the same moment.
 func TestDeadLettersAndDeliveriesArePaged(t *testing.T) {
 	b := newBench(t, "")
-	b.write(b.rulesFile(), strings.Replace(b.read(b.rulesFile()), "[[rule]]", fmt.Sprintf("[[trigger]]\nname = \"other\"\nurl = %q\n[[rule]]", b.server.URL("/"+otherPath)), 1))
+	b.write(b.rulesFile(), strings.Replace(b.read(b.rulesFile()), "[[rule]]", fmt.Sprintf("[[trigger]]\nname = \"other\"\nsource = [\"log\"]\nurl = %q\n[[rule]]", b.server.URL("/"+otherPath)), 1))
 	b.want(200, "POST", "/-/reload", nil)
 	b.server.SetBehaviour(alwaysRefuses)
 	for i := range 4 {
