@@ -178,7 +178,7 @@ func quiet(t *testing.T, e *engine, f *follower) {
 func drivers(t *testing.T, e *engine, f *follower) {
 	var names []string
 	for driver, options := range map[string][]string{
-		"none": nil, "syslog": {"--log-opt", "syslog-address=udp://127.0.0.1:9"}, "fluentd": {"--log-opt", "fluentd-async=true"},
+		"none": nil, "syslog": {"--log-opt", "syslog-address=udp://127.0.0.1:9"}, "fluentd": {"--log-opt", "fluentd-async=true", "--log-opt", "fluentd-address=127.0.0.1:9"},
 	} {
 		names = append(names, e.create(driver, append([]string{"--log-driver", driver}, options...), "/bin/sh", "/generate", "20"))
 	}
