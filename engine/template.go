@@ -265,7 +265,7 @@ func (t *templater) keeps(q byte, end int) bool {
 	if q == '"' && len(before) > 0 {
 		if c := before[len(before)-1]; c == '{' || c == ',' {
 			after := bytes.TrimLeft(t.line[end+1:], " \t")
-			return len(after) > 0 && after[0] == ':'
+			return at(after, 0) == ':' && at(after, 1) != ':' // which begins an address, and is a mask the next time
 		}
 	}
 	if len(before) < 2 || before[len(before)-1] != '=' && before[len(before)-1] != ':' {

@@ -88,7 +88,7 @@ func TestTemplateTakesLinearTime(t *testing.T) {
 
 func FuzzTemplateIsIdempotent(f *testing.F) {
 	for _, line := range []string{
-		"a 1 'b' \"c\" 10.0.0.1 ::1", `{"msg":"a 'b' 5","x":"y"}`, `z1abcdefab-abcd-abcd-abcd-abcdefabcdef`, `{"a "::1,"x" `, `\5"a" \"b\" '\'`,
+		"a 1 'b' \"c\" 10.0.0.1 ::1", `{"msg":"a 'b' 5","x":"y"}`, `z1abcdefab-abcd-abcd-abcd-abcdefabcdef`, `{"a "::1,"x" `, `{"P" ::1,"x" `, `\5"a" \"b\" '\'`,
 		`msg="a "b c" d`, "Nov 26 11:27:14", "zz1aaaaaaaaaaaaaaaaaaaa", `5'abc' 'abc'5`, "fe80::\"abc\" -5-5", "x='y\"' msg='q \"r\" s'",
 	} {
 		f.Add([]byte(line))
