@@ -9,9 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/listen"
-	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 )
 
 const otherToken = "an0ther-t0ken-0f-it"
@@ -167,21 +165,7 @@ func TestDefaultAddress(t *testing.T) {
 	b := newBench(t, "")
 	b.stop()
 	b.registry = NewRegistry(Options{Default: taken.Addr().String()})
-	start := func() (*Instance, error) {
-		p, err := pipeline.New(pipeline.Options{ID: "t", Sources: config.Sources{Files: []string{b.rulesFile()}}, Stores: b.stores, LogTo: b.log})
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.Start()
-		i := &Instance{Pipeline: p}
-		t.Cleanup(func() {
-			b.registry.Detach(i)
-			if err := p.Stop(t.Context()); err != nil {
-				t.Log(err)
-			}
-		})
-		return i, b.registry.Attach(i)
-	}
+	start := func() (*Instance, error) { return b.attach("t", b.rulesFile()) }
 	b.setAdmin("listen", "")
 	i, err := start()
 	if err != nil || !strings.Contains(b.log.String(), "the administration is not available") {

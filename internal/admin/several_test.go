@@ -19,26 +19,32 @@ func newPair(t *testing.T) *bench {
 	b.writePair("one.example")
 	t.Cleanup(b.registry.Close)
 	for _, id := range []string{"one", "two"} {
-		p, err := pipeline.New(pipeline.Options{ID: id, Sources: config.Sources{Files: []string{b.fileOf(id)}}, Stores: b.stores, LogTo: b.log})
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.Start()
-		i := &Instance{Pipeline: p}
-		t.Cleanup(func() {
-			b.registry.Detach(i)
-			ctx, cancel := context.WithTimeout(context.Background(), patience)
-			defer cancel()
-			if err := p.Stop(ctx); err != nil {
-				t.Error(err)
-			}
-		})
-		if err := b.registry.Attach(i); err != nil {
+		if _, err := b.attach(id, b.fileOf(id)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	b.meet()
 	return b
+}
+
+// attach starts an instance of a file beside the bench's own, and stops it with the test.
+func (b *bench) attach(id, file string) (*Instance, error) {
+	b.t.Helper()
+	p, err := pipeline.New(pipeline.Options{ID: id, Sources: config.Sources{Files: []string{file}}, Stores: b.stores, LogTo: b.log})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	p.Start()
+	i := &Instance{Pipeline: p}
+	b.t.Cleanup(func() {
+		b.registry.Detach(i)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := p.Stop(ctx); err != nil {
+			b.t.Error(err)
+		}
+	})
+	return i, b.registry.Attach(i)
 }
 
 func (b *bench) fileOf(id string) string { return filepath.Join(b.dir, id+".toml") }
