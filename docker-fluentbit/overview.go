@@ -18,7 +18,7 @@ type overviewCommand struct {
 
 // Help gives examples.
 func (overviewCommand) Help() string {
-	return "The exit code is 1 when something wants attention: a rule or trigger that is left out, a target on hold or failing, dead letters, a store that fails.\n\n" +
+	return "The exit code is 1 when something wants attention: a reason to alert nobody, a rule or trigger that is left out, a target on hold or failing, dead letters, a store that fails.\n\n" +
 		"Examples:\n  docker-fluentbit status\n  docker-fluentbit status --url unix:///run/fluentbit-trigger.sock\n  docker-fluentbit status --url https://node-1:2021 --token-file /run/secrets/token -o json"
 }
 
@@ -50,7 +50,7 @@ func (cmd *overviewCommand) Run(c *console) error {
 
 // troubles reports whether something wants attention.
 func troubles(s *client.Stats) bool {
-	return len(s.Problems) > 0 || s.Store.Error != "" || slices.ContainsFunc(s.Targets, func(t client.TargetStats) bool { return t.Hold != "" || t.Failures > 0 || t.Dead > 0 })
+	return len(s.Problems) > 0 || len(s.Warnings) > 0 || s.Store.Error != "" || slices.ContainsFunc(s.Targets, func(t client.TargetStats) bool { return t.Hold != "" || t.Failures > 0 || t.Dead > 0 })
 }
 
 // overview writes everything about an instance that fits on a screen.
@@ -81,6 +81,12 @@ func (c *console) overview(s *client.Stats, i client.Instance) error {
 		c.printf("\n")
 		if err := c.table("TARGET\tPENDING\tDELIVERED\tDEAD\tDROPPED\tSTATE", rows); err != nil {
 			return err
+		}
+	}
+	if len(s.Warnings) > 0 {
+		c.printf("\nWARNINGS\n")
+		for _, w := range s.Warnings {
+			c.printf("%s [%s]\n", clean(w.Message), clean(w.Code))
 		}
 	}
 	if len(s.Problems) > 0 {

@@ -325,6 +325,15 @@ func (n *Snapshot) Broken() []RuleError {
 	return slices.Clone(n.broken)
 }
 
+// Len returns how many rules run, those of workloads included.
+func (n *Snapshot) Len() int {
+	sum := len(n.settings.Rules)
+	for i := range n.settings.Workloads {
+		sum += len(n.settings.Workloads[i].Rules)
+	}
+	return sum
+}
+
 // Costs tells for each rule that looks at lines, by its id, how a line is filtered before the regular expression is tried.
 func (n *Snapshot) Costs() map[string]match.Cost {
 	out := map[string]match.Cost{}

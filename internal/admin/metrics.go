@@ -62,6 +62,7 @@ func metricList() []metric {
 		{"keys", "Cooldown keys and buckets in memory.", nil},
 		{"evicted_total", "Keys that were forgotten for want of room.", nil},
 		{"config_problems", "Problems of the configuration in force.", nil},
+		{"warnings", "Reasons why the instance alerts nobody, or not about what it is meant to watch.", nil},
 		{"panics_total", "Panics that were recovered.", nil},
 		{"dropped_total", "What was dropped, by what dropped it.", []string{"what"}},
 		{"tails", "Containers that are followed, by state.", []string{"state"}},
@@ -169,6 +170,7 @@ func (m *metrics) instance(ch chan<- prometheus.Metric, i *Instance) {
 		problems++
 	}
 	s.gauge("config_problems", float64(problems))
+	s.gauge("warnings", float64(len(p.Warnings())))
 	s.counter("panics_total", stats.Panics+stats.Delivery.Panics+m.api.registry.panics.Load())
 	gone := drops(&stats)
 	if tails != nil {

@@ -434,3 +434,19 @@ func TestEveryAnswerHasTheHeaders(t *testing.T) {
 	check(b.want(401, "GET", "/api/v1/stats", nil))
 	check(b.want(200, "GET", "/healthz", nil))
 }
+
+func TestWarningsAreInTheStats(t *testing.T) {
+	b := newBench(t, "")
+	if got := listOf(b.get("/api/v1/stats"), "warnings"); len(got) != 0 {
+		t.Errorf("an instance with a rule and a trigger warns: %v", got)
+	}
+	b.write(b.rulesFile(), regexp.MustCompile(`(?s)\[\[trigger\]\].*?\[\[rule\]\]`).ReplaceAllString(b.read(b.rulesFile()), "[[rule]]"))
+	b.p.Reload()
+	got := listOf(b.get("/api/v1/stats"), "warnings")
+	if len(got) != 1 || got[0]["code"] != "no-triggers" || got[0]["message"] == "" {
+		t.Errorf("without a trigger: %v", got)
+	}
+	if text := b.want(200, "GET", "/metrics", nil).text; !strings.Contains(text, `fluentbit_trigger_warnings{id="t"} 1`) {
+		t.Error("the metrics do not count the warning")
+	}
+}

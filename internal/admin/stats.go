@@ -86,12 +86,27 @@ type statsAnswer struct {
 	Store      storeStats       `json:"store"`
 	Delivery   deliveryStats    `json:"delivery"`
 	Problems   []string         `json:"problems"` // of the configuration in force
+	Warnings   []warningItem    `json:"warnings"` // reasons why it alerts nobody, or not about what it is meant to watch
 	Evaluation evaluationStats  `json:"evaluation"`
 	Rules      []ruleStats      `json:"rules"`
 	Gone       goneStats        `json:"gone"`
 	Workloads  busiestWorkloads `json:"workloads"`
 	Targets    []targetStats    `json:"targets"`
 	Streams    int              `json:"streams"` // that are open at this listener
+}
+
+// warningItem is a reason why an instance that runs alerts nobody.
+type warningItem struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+func warningsOf(p *pipeline.Pipeline) []warningItem {
+	out := []warningItem{}
+	for _, w := range p.Warnings() {
+		out = append(out, warningItem(w))
+	}
+	return out
 }
 
 type storeStats struct {
@@ -164,7 +179,7 @@ func stats(c *call) (any, error) {
 	out := statsAnswer{
 		Instance: c.p.ID(), Started: c.p.Started().UTC(), Chunks: s.Chunks, Refused: s.Refused, Own: s.Own,
 		Panics: s.Panics + s.Delivery.Panics + c.api.registry.panics.Load(), Lines: s.Engine.Lines, Events: s.Engine.Events,
-		Keys: s.Engine.Keys, Evicted: s.Engine.Evicted, Drops: drops(&s), Problems: problemsOf(c.api.registry, c.instance), Rules: rulesStats(c.p, &s), Workloads: busiestOf(c.p.Met()), Targets: []targetStats{},
+		Keys: s.Engine.Keys, Evicted: s.Engine.Evicted, Drops: drops(&s), Problems: problemsOf(c.api.registry, c.instance), Warnings: warningsOf(c.p), Rules: rulesStats(c.p, &s), Workloads: busiestOf(c.p.Met()), Targets: []targetStats{},
 		Evaluation: evaluationStats{Nanos: s.Nanos}, Streams: len(c.api.streams),
 		Store: storeStats{
 			Mode: string(s.Delivery.Store.Mode), Path: s.Delivery.Store.Path, Used: int64(s.Delivery.Store.Used), Max: int64(s.Delivery.Store.Max),

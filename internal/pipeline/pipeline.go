@@ -65,6 +65,7 @@ type Pipeline struct {
 	announced announcements
 	managing  managing
 	taps      taps
+	warnings  warnings
 	born      time.Time
 
 	reloading sync.Mutex // keeps reloads apart, from loading to applying
@@ -217,6 +218,7 @@ func (p *Pipeline) Start() {
 	s := p.Settings()
 	p.log.Info("started", "rules", len(s.Rules), "workloads", len(s.Workloads), "triggers", len(s.Triggers),
 		"store", string(p.store.Mode()))
+	p.logWarnings()
 }
 
 // Stop evaluates the partial lines that are still held, saves the limiter's state, stops the delivery and closes the store. What was

@@ -45,10 +45,17 @@ type Stats struct {
 	Drops      map[string]int64 `json:"drops"`
 	Tails      map[string]int64 `json:"tails"`
 	Problems   []string         `json:"problems"`
+	Warnings   []Warning        `json:"warnings"`
 	Store      StoreStats       `json:"store"`
 	Rules      []RuleStats      `json:"rules"`
 	Workloads  Workloads        `json:"workloads"`
 	Targets    []TargetStats    `json:"targets"`
+}
+
+// Warning is a reason why an instance that runs alerts nobody, or not about what it is meant to watch.
+type Warning struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
 }
 
 // StoreStats is the state of the store.

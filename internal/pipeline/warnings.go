@@ -1,0 +1,72 @@
+package pipeline
+
+import (
+	"slices"
+	"sync"
+)
+
+// Warning is a reason why an instance that runs alerts nobody, or not about what it is meant to watch. Start and every change of the reasons log each
+// once; the API, the page and the command line list those that hold now.
+type Warning struct {
+	Code    string // a word that programs can rely on
+	Message string // with the way out; it holds no secret
+}
+
+// The codes of warnings.
+const (
+	WarningEmpty       = "empty-configuration"
+	WarningNoRules     = "no-rules"
+	WarningNoTriggers  = "no-triggers"
+	WarningNoContainer = "no-container"
+)
+
+// warnings knows which reasons hold, and which of them were logged.
+type warnings struct {
+	mu     sync.Mutex
+	more   func() []Warning // of what reads the logs; nil: none
+	logged []Warning
+}
+
+// Warnings returns the reasons that hold now. Every reason that follows from the configuration in force is decided here.
+func (p *Pipeline) Warnings() []Warning {
+	out := []Warning{}
+	warn := func(code, message string) { out = append(out, Warning{code, message}) }
+	rules, triggers := p.engine.Snapshot().Len(), len(p.targets.Load().all)
+	switch {
+	case rules == 0 && triggers == 0:
+		warn(WarningEmpty, "no rules and no triggers are configured, so nothing alerts: check the path of the configuration and the spelling of its keys")
+	case rules == 0:
+		warn(WarningNoRules, "no rules are in force, so nothing alerts: add a [[rule]], or \"docker-fluentbit rules add\"")
+	case triggers == 0:
+		warn(WarningNoTriggers, "no triggers are in force, so alerts are sent to nobody: add a [[trigger]], or \"docker-fluentbit triggers add\"")
+	}
+	p.warnings.mu.Lock()
+	more := p.warnings.more
+	p.warnings.mu.Unlock()
+	if more != nil {
+		out = append(out, more()...)
+	}
+	return out
+}
+
+// WarnAlso adds the reasons of what reads the logs; nil ends that. fn may be called at any time.
+func (p *Pipeline) WarnAlso(fn func() []Warning) {
+	p.warnings.mu.Lock()
+	defer p.warnings.mu.Unlock()
+	p.warnings.more = fn
+}
+
+// logWarnings logs the reasons that did not hold when it was called last.
+func (p *Pipeline) logWarnings() {
+	defer p.recovered("looking for reasons to warn")
+	now := p.Warnings()
+	p.warnings.mu.Lock()
+	before := p.warnings.logged
+	p.warnings.logged = now
+	p.warnings.mu.Unlock()
+	for _, w := range now {
+		if !slices.Contains(before, w) {
+			p.log.Warn(w.Message, "warning", w.Code)
+		}
+	}
+}

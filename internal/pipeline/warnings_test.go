@@ -1,0 +1,68 @@
+package pipeline
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func (b *bench) warnings(p *Pipeline) (codes []string) {
+	b.t.Helper()
+	for _, w := range p.Warnings() {
+		codes = append(codes, w.Code)
+	}
+	return codes
+}
+
+// TestAnInstanceThatAlertsNobodyWarns has one warning for each reason, in the log once and in Warnings for as long as it holds.
+func TestAnInstanceThatAlertsNobodyWarns(t *testing.T) {
+	trigger := "[[trigger]]\nname = \"ops\"\nurl = \"https://hooks.example/x\"\n"
+	for name, c := range map[string]struct {
+		text string
+		want []string
+	}{
+		"nothing":                              {"", []string{WarningEmpty}},
+		"comments alone":                       {"# [[rule]]\n", []string{WarningEmpty}},
+		"a rule without trigger":               {rule("boom", "boom"), []string{WarningNoTriggers}},
+		"a rule of a workload without trigger": {"[[workload]]\nmatch = \"shop/*\"\n[[workload.rule]]\nname = \"boom\"\npattern = \"boom\"\n", []string{WarningNoTriggers}},
+		"a trigger without rule":               {trigger, []string{WarningNoRules}},
+		"a block that adds no rule":            {trigger + "[[workload]]\nmatch = \"shop/*\"\n", []string{WarningNoRules}},
+		"both":                                 {trigger + rule("boom", "boom"), nil},
+		"a rule that looks at events":          {trigger + "[[rule]]\nname = \"died\"\nevent = [\"die\"]\n", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			p := b.start(b.options("store = \"memory\"\n" + c.text))
+			if got := b.warnings(p); !slices.Equal(got, c.want) {
+				t.Errorf("warnings %q, want %q", got, c.want)
+			}
+			if got := strings.Count(b.log.String(), "warning="); got != len(c.want) {
+				t.Errorf("%d warnings are logged, want %d:\n%s", got, len(c.want), b.log)
+			}
+		})
+	}
+}
+
+func TestWarningsFollowReloads(t *testing.T) {
+	b := newBench(t)
+	p := b.start(b.options("store = \"memory\"\n" + rule("boom", "boom")))
+	b.write(b.document(rule("boom", "boom")))
+	p.Reload()
+	if got := b.warnings(p); got != nil {
+		t.Errorf("with a trigger there is still %q", got)
+	}
+	b.write(b.document(""))
+	p.Reload()
+	if got := b.warnings(p); !slices.Equal(got, []string{WarningNoRules}) {
+		t.Errorf("without rules there is %q", got)
+	}
+	b.eventually("the new reason is logged", func() bool { return strings.Contains(b.log.String(), "warning=no-rules") })
+	p.WarnAlso(func() []Warning { return []Warning{{WarningNoContainer, "no container matches"}} })
+	if got := b.warnings(p); !slices.Equal(got, []string{WarningNoRules, WarningNoContainer}) {
+		t.Errorf("with a reason from elsewhere there is %q", got)
+	}
+	b.eventually("the reason from elsewhere is logged", func() bool { return strings.Contains(b.log.String(), "warning=no-container") })
+	if got := strings.Count(b.log.String(), "warning=no-rules"); got != 1 {
+		t.Errorf("the reason is logged %d times", got)
+	}
+}
