@@ -328,6 +328,45 @@ func TestShortenedCooldownAppliesAtOnce(t *testing.T) {
 	}
 }
 
+// TestSettingsThatPrintAlikeAreDifferent holds that a reload compares rules by value: lists whose texts look the same when printed are changes.
+func TestSettingsThatPrintAlikeAreDifferent(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		before, after Settings
+		changed       string
+	}{
+		{
+			"keywords", Settings{Rules: []RuleSettings{{Name: "r", Keywords: []string{"disk full"}}}},
+			Settings{Rules: []RuleSettings{{Name: "r", Keywords: []string{"disk", "full"}}}}, "r",
+		},
+		{
+			"labels", Settings{Rules: []RuleSettings{{Name: "r", Pattern: "x", Labels: map[string]string{"a": "1 b:2"}}}},
+			Settings{Rules: []RuleSettings{{Name: "r", Pattern: "x", Labels: map[string]string{"a": "1", "b": "2"}}}}, "r",
+		},
+		{
+			"a field that swallows the next", Settings{Rules: []RuleSettings{{Name: "r", Pattern: "x Keywords:[y]"}}},
+			Settings{Rules: []RuleSettings{{Name: "r", Pattern: "x", Keywords: []string{"y"}}}}, "r",
+		},
+		{
+			"an override",
+			Settings{Rules: []RuleSettings{{Name: "r", Pattern: "x"}}, Workloads: []WorkloadSettings{
+				{Match: "shop/*", Overrides: []Override{{Rule: "r", Keys: []string{"none"}, Settings: RuleSettings{None: []string{"a b"}}}}},
+			}},
+			Settings{Rules: []RuleSettings{{Name: "r", Pattern: "x"}}, Workloads: []WorkloadSettings{
+				{Match: "shop/*", Overrides: []Override{{Rule: "r", Keys: []string{"none"}, Settings: RuleSettings{None: []string{"a", "b"}}}}},
+			}}, "r@shop/*",
+		},
+	} {
+		r := newRun(t, c.before)
+		if got := r.apply(c.after).Changed; !slices.Equal(got, []string{c.changed}) {
+			t.Errorf("%s: changed %q, want %q", c.name, got, c.changed)
+		}
+		if got := r.apply(c.after).Changed; got != nil {
+			t.Errorf("%s: %q changed, and nothing did", c.name, got)
+		}
+	}
+}
+
 func TestReloadKeepsStateOfTheOtherRules(t *testing.T) {
 	a := RuleSettings{Name: "a", Pattern: "x", Cooldown: time.Hour}
 	b := RuleSettings{Name: "b", Pattern: "x", Cooldown: time.Hour}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -352,13 +353,13 @@ type Change struct {
 
 // changes compares the rules of two snapshots; before may be nil.
 func changes(before, after *Snapshot) Change {
-	old, now := before.texts(), after.texts()
+	old, now := before.definitions(), after.definitions()
 	var c Change
 	for _, id := range slices.Sorted(maps.Keys(now)) {
 		switch was, ok := old[id]; {
 		case !ok:
 			c.Added = append(c.Added, id)
-		case was != now[id]:
+		case !reflect.DeepEqual(was, now[id]):
 			c.Changed = append(c.Changed, id)
 		default:
 			c.Kept = append(c.Kept, id)
@@ -372,19 +373,29 @@ func changes(before, after *Snapshot) Change {
 	return c
 }
 
-// texts returns for each rule a text that is equal exactly when its settings are.
-func (n *Snapshot) texts() map[string]string {
-	out := map[string]string{}
+// definition is all that the settings say under one id: a rule, and the overrides of a block that changes a rule of that name. Two of them are
+// compared by value.
+type definition struct {
+	rule      RuleSettings
+	overrides []Override
+}
+
+// definitions returns the definitions of the rules in force by their ids.
+func (n *Snapshot) definitions() map[string]definition {
+	out := map[string]definition{}
 	if n == nil {
 		return out
 	}
 	for _, r := range n.rules {
-		out[r.id] = fmt.Sprintf("%+v", r.settings)
+		out[r.id] = definition{rule: r.settings}
 	}
 	for i := range n.settings.Workloads {
 		w := &n.settings.Workloads[i]
 		for _, o := range w.Overrides {
-			out[ownID(o.Rule, w.Match)] = fmt.Sprintf("%+v", o)
+			id := ownID(o.Rule, w.Match)
+			d := out[id]
+			d.overrides = append(d.overrides, o)
+			out[id] = d
 		}
 	}
 	return out

@@ -1,6 +1,7 @@
 package backtest
 
 import (
+	"reflect"
 	"slices"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
@@ -76,7 +77,7 @@ func (c *comparer) finish() *Comparison {
 			one.Change = ChangeAdded
 		default:
 			one.Old = &before.rule
-			if one.Change = ChangeSame; before.text != a.text {
+			if one.Change = ChangeSame; !reflect.DeepEqual(before.decidedBy, a.decidedBy) {
 				one.Change = ChangeChanged
 			}
 		}

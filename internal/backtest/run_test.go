@@ -349,6 +349,27 @@ keywords = ["error"]
 	}
 }
 
+// TestRulesThatPrintAlikeAreDifferent holds that rules, overrides and blocks are compared by value.
+func TestRulesThatPrintAlikeAreDifferent(t *testing.T) {
+	path := logOf(t, "2026-11-25 10:00:00 the disk is nearly full")
+	for _, c := range []struct{ name, old, new string }{
+		{"keywords", `keywords = ["disk full"]`, `keywords = ["disk", "full"]`},
+		{
+			"an override", "keywords = [\"disk\"]\n[[workload]]\nmatch = \"*\"\n[[workload.override]]\nrule = \"r\"\nnone = ['a b']",
+			"keywords = [\"disk\"]\n[[workload]]\nmatch = \"*\"\n[[workload.override]]\nrule = \"r\"\nnone = ['a', 'b']",
+		},
+	} {
+		rules := func(text string) RuleSet { return ruleSet(t, "[[rule]]\nname = \"r\"\n"+text+"\n") }
+		old := rules(c.old)
+		for text, want := range map[string]string{c.old: ChangeSame, c.new: ChangeChanged} {
+			r := backtest(t, Options{Logs: openLogs(t, path), New: rules(text), Against: &old, Samples: 5})
+			if got := r.Against.Rules[0].Change; got != want {
+				t.Errorf("%s: %s, want %s", c.name, got, want)
+			}
+		}
+	}
+}
+
 func TestABrokenRuleIsAnError(t *testing.T) {
 	var broken *BrokenError
 	_, err := Run(context.Background(), Options{Logs: openLogs(t, logOf(t, "x")), New: RuleSet{Engine: engine.Settings{

@@ -67,8 +67,8 @@ type sampleRef struct {
 // ruleAccount is what is kept about a rule while the run goes on.
 type ruleAccount struct {
 	rule         Rule
-	text         string // of its settings, to be compared
-	context      bool   // alerts may have lines around them
+	decidedBy    decidedBy
+	context      bool // alerts may have lines around them
 	first, last  int64
 	hit          bool
 	hits, alerts *row
@@ -93,12 +93,12 @@ func newSide(s *RuleSet, a *axis, samples int) (*side, error) {
 		return nil, err
 	}
 	for i := range s.Engine.Rules {
-		out.addRule(s.Engine.Rules[i].Name, &s.Engine.Rules[i])
+		out.addRule(s.Engine.Rules[i].Name, &s.Engine.Rules[i], s.Engine.Limits.PerContainer)
 	}
 	for i := range s.Engine.Workloads {
 		w := &s.Engine.Workloads[i]
 		for j := range w.Rules {
-			out.addRule(w.Rules[j].Name+"@"+w.Match, &w.Rules[j])
+			out.addRule(w.Rules[j].Name+"@"+w.Match, &w.Rules[j], s.Engine.Limits.PerContainer)
 		}
 	}
 	regexps := &trigger.Regexps{}
@@ -110,7 +110,7 @@ func newSide(s *RuleSet, a *axis, samples int) (*side, error) {
 		out.triggers = append(out.triggers, triggerAccount{filter, Trigger{Name: s.Triggers[i].Name, Rules: map[string]int64{}}})
 	}
 	for _, a := range out.rules {
-		a.text += changedBy(&s.Engine, a.rule.ID)
+		a.decidedBy.workloads(s.Engine.Workloads, a.rule.ID)
 		if a.context = a.context || contextOverridden(&s.Engine, a.rule.ID); a.context && samples > 0 {
 			out.open++
 		}
@@ -120,31 +120,42 @@ func newSide(s *RuleSet, a *axis, samples int) (*side, error) {
 	return out, nil
 }
 
-func (s *side) addRule(id string, settings *engine.RuleSettings) {
+func (s *side) addRule(id string, settings *engine.RuleSettings, bucket engine.Bucket) {
 	a := &ruleAccount{
-		rule: Rule{ID: id, Severity: settings.Severity.String(), Sent: map[string]int64{}, Suppressed: map[string]int64{}},
-		text: fmt.Sprintf("%+v", *settings),
-		hits: s.axis.newRow(), alerts: s.axis.newRow(), context: settings.Context != engine.Context{},
+		rule:      Rule{ID: id, Severity: settings.Severity.String(), Sent: map[string]int64{}, Suppressed: map[string]int64{}},
+		decidedBy: decidedBy{settings: *settings, bucket: bucket},
+		hits:      s.axis.newRow(), alerts: s.axis.newRow(), context: settings.Context != engine.Context{},
 	}
 	s.rules = append(s.rules, a)
 	s.byID[id] = a
 }
 
-// changedBy tells what else than a rule's own settings decides about it, as a text to be compared.
-func changedBy(s *engine.Settings, id string) string {
-	text := fmt.Sprintf("%+v", s.Limits.PerContainer)
-	for i := range s.Workloads {
-		w := &s.Workloads[i]
+// decidedBy is everything in the settings that decides about a rule. Two rule sets decide alike about a rule when these are equal by value.
+type decidedBy struct {
+	settings   engine.RuleSettings
+	bucket     engine.Bucket
+	disabledIn []string // globs of workloads
+	overrides  []override
+}
+
+type override struct {
+	workloads string // a glob
+	change    engine.Override
+}
+
+// workloads adds the blocks that disable the rule or override its settings.
+func (d *decidedBy) workloads(blocks []engine.WorkloadSettings, id string) {
+	for i := range blocks {
+		w := &blocks[i]
 		if slices.Contains(w.Disable, id) {
-			text += " disabled:" + w.Match
+			d.disabledIn = append(d.disabledIn, w.Match)
 		}
-		for j := range w.Overrides {
-			if w.Overrides[j].Rule == id {
-				text += fmt.Sprintf(" %s:%+v", w.Match, w.Overrides[j])
+		for _, o := range w.Overrides {
+			if o.Rule == id {
+				d.overrides = append(d.overrides, override{w.Match, o})
 			}
 		}
 	}
-	return text
 }
 
 // contextOverridden reports whether an override gives a rule a context.

@@ -174,6 +174,45 @@ func TestRulesOfLabels(t *testing.T) {
 	}
 }
 
+// TestLabelsThatPrintAlikeAreDifferentRules holds that rules of labels are compared by value: of two containers whose rules of one name differ only
+// in where a keyword ends, one is reported as left out, whichever came first.
+func TestLabelsThatPrintAlikeAreDifferentRules(t *testing.T) {
+	keywords := map[string][]string{"c1": {"disk full"}, "c2": {"disk", "full"}}
+	for _, order := range [][]string{{"c1", "c2"}, {"c2", "c1"}} {
+		b := newBench(t)
+		p := b.start(b.options(b.document(rule("boom", "^boom") + "[labels]\nrules = true\n")))
+		for _, id := range order {
+			c := &docker.Container{ID: id, Name: "api-" + id, Labels: map[string]string{}}
+			for i, k := range keywords[id] {
+				c.Labels[fmt.Sprintf("fluentbit-trigger.rule.slow.keywords.%d", i+1)] = k
+			}
+			p.Meet(t.Context(), c, &engine.Source{Kind: "log", Workload: "shop", Container: engine.Container{ID: id, Name: "api-" + id}})
+		}
+		p.Reload()
+		if log := b.log.String(); strings.Count(log, "container api-c2: label fluentbit-trigger.rule.slow: another container of the workload shop has a rule") != 1 {
+			t.Errorf("%v: the log does not report the conflict once:\n%s", order, log)
+		}
+	}
+}
+
+// TestADecoderIsReplacedWhenItsSettingsChange holds that the settings of the decoder are compared by value.
+func TestADecoderIsReplacedWhenItsSettingsChange(t *testing.T) {
+	b := newBench(t)
+	records := func(keys string) string {
+		return b.document(rule("boom", "^boom") + "[records]\nlog_keys = " + keys + "\n")
+	}
+	p := b.start(b.options(records(`["log message"]`)))
+	before := p.decoder.Load()
+	b.write(records(`["log message"]`) + "# the same\n")
+	if p.Reload(); p.decoder.Load() != before {
+		t.Error("the decoder was replaced, and its settings did not change")
+	}
+	b.write(records(`["log", "message"]`))
+	if p.Reload(); p.decoder.Load() == before {
+		t.Error("the decoder was kept, and its settings changed")
+	}
+}
+
 // TestLabelsThatMakeNoRules keep no container's log waiting, and make some when that is switched on.
 func TestLabelsThatMakeNoRules(t *testing.T) {
 	b := newBench(t)

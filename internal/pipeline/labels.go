@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -36,6 +37,7 @@ type labelled struct {
 	labels             map[string]string // those that make rules
 	rules              []engine.RuleSettings
 	parsed             bool
+	leftOut            map[string]bool // names of its rules that are not in force, which was reported
 }
 
 func newLabelRules() *labelRules {
@@ -157,11 +159,10 @@ func (p *Pipeline) withLabels(s *config.Settings) engine.Settings {
 	blocks, at := map[string]*engine.WorkloadSettings{}, map[key]int{}
 	number := 0
 	for _, c := range slices.SortedFunc(maps.Values(l.containers), func(a, b *labelled) int { return cmp.Compare(a.id, b.id) }) {
-		first := !c.parsed
-		if first {
+		if !c.parsed {
 			var problems []config.Problem
 			c.rules, problems = config.LabelRules(c.name, c.labels)
-			c.parsed = true
+			c.parsed, c.leftOut = true, map[string]bool{}
 			p.logProblems(problems)
 		}
 		for _, r := range c.rules {
@@ -174,21 +175,19 @@ func (p *Pipeline) withLabels(s *config.Settings) engine.Settings {
 			if i, ok := at[key{c.workload, r.Name}]; ok {
 				same := block.Rules[i]
 				same.OnlyContainers = r.OnlyContainers
-				if fmt.Sprintf("%+v", same) == fmt.Sprintf("%+v", r) {
+				if reflect.DeepEqual(same, r) {
 					block.Rules[i].OnlyContainers = append(block.Rules[i].OnlyContainers, c.id)
-				} else if first {
-					p.log.Error("configuration problem: container " + c.name + ": label " + config.LabelPrefix + r.Name +
-						": another container of the workload " + c.workload + " has a rule of this name with other settings, which is in force")
+					delete(c.leftOut, r.Name)
+				} else {
+					p.leaveOut(c, r.Name, "another container of the workload "+c.workload+" has a rule of this name with other settings, which is in force")
 				}
 				continue
 			}
 			if number == maxLabelRules {
-				if first {
-					p.log.Error("configuration problem: container " + c.name + ": label " + config.LabelPrefix + r.Name + fmt.Sprintf(
-						": the labels of all containers make at most %d rules", maxLabelRules))
-				}
+				p.leaveOut(c, r.Name, fmt.Sprintf("the labels of all containers make at most %d rules", maxLabelRules))
 				continue
 			}
+			delete(c.leftOut, r.Name)
 			number++
 			at[key{c.workload, r.Name}] = len(block.Rules)
 			block.Rules = append(block.Rules, r)
@@ -199,6 +198,15 @@ func (p *Pipeline) withLabels(s *config.Settings) engine.Settings {
 		out.Workloads = append(out.Workloads, *blocks[workload])
 	}
 	return out
+}
+
+// leaveOut reports, once, that a rule of a container's labels is not in force. The container may have come first: which one of several wins depends on
+// their ids alone, so that it is the same after each restart.
+func (p *Pipeline) leaveOut(c *labelled, rule, why string) {
+	if !c.leftOut[rule] {
+		c.leftOut[rule] = true
+		p.log.Error("configuration problem: container " + c.name + ": label " + config.LabelPrefix + rule + ": " + why)
+	}
 }
 
 var globEscaper = strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`)

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -119,7 +120,7 @@ func (p *Pipeline) apply(n *prepared) (engine.Change, error) {
 // decoderChanges reports whether the settings of the decoder differ from those in force. A decoder that is kept keeps the partial lines
 // that it holds.
 func (p *Pipeline) decoderChanges(s *config.Settings) bool {
-	return p.settings == nil || fmt.Sprintf("%+v", p.settings.Records) != fmt.Sprintf("%+v", s.Records)
+	return p.settings == nil || !reflect.DeepEqual(p.settings.Records, s.Records)
 }
 
 // maxNamed bounds how many rules a log line names.
