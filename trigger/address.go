@@ -33,6 +33,11 @@ func classify(addr netip.Addr) class {
 	if isMetadata(addr) {
 		return classMetadata
 	}
+	for _, a := range carried(addr) {
+		if isMetadata(a) {
+			return classMetadata
+		}
+	}
 	if teredo().Contains(addr) {
 		return classTeredo
 	}
@@ -42,9 +47,6 @@ func classify(addr netip.Addr) class {
 	}
 	worst := classPublic
 	for _, a := range inner {
-		if isMetadata(a) {
-			return classMetadata
-		}
 		if c := classifyPlain(a); worst == classPublic || (worst == classPrivate && c != classPublic) {
 			worst = c
 		}
@@ -83,23 +85,6 @@ func classifyPlain(addr netip.Addr) class {
 	return classPublic
 }
 
-// isMetadata reports whether an address is that of a service which hands out a machine's credentials. Nothing can allow them.
-func isMetadata(addr netip.Addr) bool {
-	switch addr.Unmap().String() {
-	case "169.254.169.254", // AWS, Azure, Google, OpenStack and others
-		"169.254.170.2", "169.254.170.23", // AWS ECS and EKS
-		"169.254.0.23",                  // Tencent
-		"168.63.129.16",                 // Azure's host
-		"100.100.100.200",               // Alibaba
-		"192.0.0.192",                   // Oracle
-		"fd00:ec2::254", "fd00:ec2::23", // AWS
-		"fd20:ce::254",    // Google
-		"fe80::a9fe:a9fe": // OpenStack
-		return true
-	}
-	return false
-}
-
 func teredo() netip.Prefix { return netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 0x01}), 32) }
 
 // unwrap returns the addresses that an address may stand for: itself, or the IPv4 address within. More than one comes back where the form
@@ -118,20 +103,55 @@ func unwrap(addr netip.Addr) (inner []netip.Addr, ok bool) {
 		return []netip.Addr{v4(12, 13, 14, 15)}, true
 	case b[0] == 0x20 && b[1] == 0x02: // 6to4, RFC 3056
 		return []netip.Addr{v4(2, 3, 4, 5)}, true
-	case [6]byte(b[:6]) != [6]byte{0, 0x64, 0xff, 0x9b, 0, 1}:
+	case !isLocalNAT64(b):
 		return []netip.Addr{addr}, true
 	}
-	// NAT64 for local use, RFC 8215: RFC 6052 lays the address out by the length of the prefix, which is not known here. Each layout whose
-	// octet u and suffix are zero is possible.
-	for _, layout := range []struct {
-		bytes  [4]int
-		suffix int
-	}{{[4]int{6, 7, 9, 10}, 11}, {[4]int{7, 9, 10, 11}, 12}, {[4]int{9, 10, 11, 12}, 13}, {[4]int{12, 13, 14, 15}, 16}} {
-		candidate := v4(layout.bytes[0], layout.bytes[1], layout.bytes[2], layout.bytes[3])
-		zeros := !slices.ContainsFunc(b[layout.suffix:], func(x byte) bool { return x != 0 })
-		if zeros && !candidate.IsUnspecified() && (b[8] == 0 || layout.suffix == 16) {
-			inner = append(inner, candidate)
+	// A translator ignores octet u and the suffix (RFC 6052, section 2.2), so every layout counts. 0.0.0.0/8 is no destination: it is what
+	// the other layouts read where a longer prefix has zeros, and counts only where no layout reads anything else.
+	for _, a := range nat64Layouts(b) {
+		if a.As4()[0] != 0 {
+			inner = append(inner, a)
 		}
 	}
 	return inner, len(inner) > 0
 }
+
+// nat64Layouts returns the IPv4 addresses that an address of the NAT64 prefix for local use (64:ff9b:1::/48, RFC 8215) may stand for.
+// RFC 6052 lays the address out by the length of the prefix, which is not known here: it has 48, 56, 64 or 96 bits.
+func nat64Layouts(b [16]byte) []netip.Addr {
+	return []netip.Addr{
+		netip.AddrFrom4([4]byte{b[12], b[13], b[14], b[15]}),
+		netip.AddrFrom4([4]byte{b[9], b[10], b[11], b[12]}),
+		netip.AddrFrom4([4]byte{b[7], b[9], b[10], b[11]}),
+		netip.AddrFrom4([4]byte{b[6], b[7], b[9], b[10]}),
+	}
+}
+
+// carried returns every IPv4 address that some translator or tunnel may read out of an address, likely or not. It serves to find the
+// addresses that nothing can allow, whatever prefix of egress.allow holds the address that wraps them.
+func carried(addr netip.Addr) []netip.Addr {
+	addr = addr.Unmap()
+	if addr.Is4() {
+		return nil
+	}
+	b := addr.As16()
+	last := netip.AddrFrom4([4]byte(b[12:]))
+	var list []netip.Addr
+	switch {
+	case netip.PrefixFrom(netip.IPv6Unspecified(), 64).Contains(addr), // v4-compatible, and v4-translated (RFC 2765, ::ffff:0:0:0/96)
+		ssrf.IPv6NAT64Prefix.Contains(addr):
+		list = append(list, last)
+	case b[0] == 0x20 && b[1] == 0x02: // 6to4, RFC 3056
+		list = append(list, netip.AddrFrom4([4]byte(b[2:6])))
+	case teredo().Contains(addr): // RFC 4380: the server, and the client with its bits inverted
+		list = append(list, netip.AddrFrom4([4]byte(b[4:8])), netip.AddrFrom4([4]byte{^b[12], ^b[13], ^b[14], ^b[15]}))
+	case isLocalNAT64(b):
+		list = append(list, nat64Layouts(b)...)
+	}
+	if b[8]&^3 == 0 && b[9] == 0 && b[10] == 0x5e && b[11] == 0xfe { // ISATAP, RFC 5214, in any prefix
+		list = append(list, last)
+	}
+	return list
+}
+
+func isLocalNAT64(b [16]byte) bool { return [6]byte(b[:6]) == [6]byte{0, 0x64, 0xff, 0x9b, 0, 1} }

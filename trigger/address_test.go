@@ -12,6 +12,7 @@ var hostileAddresses = map[class][]string{
 		"::ffff:127.0.0.1", "::ffff:7f00:1", "::ffff:127.255.255.255", "::127.0.0.1", "::7f00:1", "::127.1.1.1",
 		"64:ff9b::127.0.0.1", "64:ff9b::7f00:1", "64:ff9b::7fff:ffff", "64:ff9b:1::127.0.0.1", "64:ff9b:1:7f00:0:100::",
 		"64:ff9b:1:7f:0:1::", "64:ff9b:1:0:7f:0:100:0", "64:ff9b:1:ffff::127.0.0.1",
+		"64:ff9b:1:7f00:0:100:808:808", "64:ff9b:1:7f00:ff00:100:808:808", "64:ff9b:1:807f:0:1:808:808", "64:ff9b:1:808:7f:0:108:808",
 		"2002:7f00:1::", "2002:7f00:1::1", "2002:7f01:203:4:5:6:7:8", "2002:7fff:ffff::",
 	},
 	classLinkLocal: {
@@ -48,6 +49,9 @@ var hostileAddresses = map[class][]string{
 		"fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254", "fe80::a9fe:a9fe",
 		"::ffff:169.254.169.254", "::ffff:a9fe:a9fe", "::169.254.169.254", "64:ff9b::169.254.169.254", "64:ff9b::a9fe:a9fe",
 		"64:ff9b:1::169.254.169.254", "64:ff9b:1:a9fe:a9:fe00::", "2002:a9fe:a9fe::", "2002:a9fe:a9fe::1", "2002:a83f:8110::",
+		"169.254.169.252", "fd00:ec2::253", "fd00:c1::a9fe:a9fe", "fd00:a9fe:a9fe::1", "169.254.42.42", "fd00:42::42", "fd00:100::100:200",
+		"169.254.10.10", "100.96.0.96", "100.80.80.80", "64:ff9b:1:a9fe:a9:fe00:808:808", "64:ff9b:1:8a9:fe:a9fe:808:808", "::ffff:0:169.254.169.254",
+		"2001:0:a9fe:a9fe::1", "2001:0:4136:e378:8000:63bf:5601:5601", "fd00::5efe:169.254.169.254", "2606:4700::200:5efe:a9fe:a9fe",
 		"64:ff9b::168.63.129.16", "::ffff:168.63.129.16", "64:ff9b::100.100.100.200", "::ffff:192.0.0.192",
 	},
 }
@@ -197,9 +201,90 @@ func FuzzClassify(f *testing.F) {
 			t.Fatalf("%s is allowed and cannot be read", addr)
 		}
 		for _, a := range inner {
+			if isLocalNAT64(addr.As16()) && a.As4()[0] == 0 {
+				continue // no destination
+			}
 			if !a.IsGlobalUnicast() || a.IsLoopback() || a.IsLinkLocalUnicast() || isMetadata(a) {
 				t.Fatalf("%s is allowed and stands for %s", addr, a)
 			}
 		}
 	})
+}
+
+// wrapped gives the forms in which a translator or a tunnel carries an IPv4 address.
+func wrapped(v4 [4]byte) []netip.Addr {
+	a, b, c, d := v4[0], v4[1], v4[2], v4[3]
+	local := [16]byte{0, 0x64, 0xff, 0x9b, 0, 1}
+	forms := [][16]byte{
+		{10: 0xff, 11: 0xff, 12: a, 13: b, 14: c, 15: d},                                                  // v4-mapped
+		{12: a, 13: b, 14: c, 15: d},                                                                      // v4-compatible
+		{8: 0xff, 9: 0xff, 12: a, 13: b, 14: c, 15: d},                                                    // v4-translated
+		{1: 0x64, 2: 0xff, 3: 0x9b, 12: a, 13: b, 14: c, 15: d},                                           // NAT64
+		{0x20, 0x02, a, b, c, d, 15: 1},                                                                   // 6to4
+		{0x20, 0x01, 0, 0, a, b, c, d, 15: 1},                                                             // a Teredo server
+		{0x20, 0x01, 0, 0, 65, 54, 227, 120, 0x80, 0, 0x63, 0xbf, a ^ 0xff, b ^ 0xff, c ^ 0xff, d ^ 0xff}, // a Teredo client
+		{0xfd, 0, 15: d, 10: 0x5e, 11: 0xfe, 12: a, 13: b, 14: c},                                         // ISATAP
+		{0x26, 0x06, 0x47, 8: 2, 10: 0x5e, 11: 0xfe, 12: a, 13: b, 14: c, 15: d},                          // ISATAP of a public address
+		{local[0], local[1], local[2], local[3], local[4], local[5], a, b, 0, c, d},                       // NAT64 for local use: /48
+		{local[0], local[1], local[2], local[3], local[4], local[5], a, b, 7, c, d, 8, 8, 8, 8, 8},        // with octet u and a suffix
+		{local[0], local[1], local[2], local[3], local[4], local[5], 9, a, 0, b, c, d},                    // /56
+		{local[0], local[1], local[2], local[3], local[4], local[5], 9, a, 7, b, c, d, 8, 8, 8, 8},        //
+		{local[0], local[1], local[2], local[3], local[4], local[5], 9, 9, 0, a, b, c, d},                 // /64
+		{local[0], local[1], local[2], local[3], local[4], local[5], 9, 9, 7, a, b, c, d, 8, 8, 8},        //
+		{local[0], local[1], local[2], local[3], local[4], local[5], 12: a, 13: b, 14: c, 15: d},          // /96
+		{local[0], local[1], local[2], local[3], local[4], local[5], 9, 9, 9, 9, 9, 9, a, b, c, d},        //
+	}
+	var list []netip.Addr
+	for _, f := range forms {
+		list = append(list, netip.AddrFrom16(f))
+	}
+	return list
+}
+
+func TestMetadataStaysDeniedWhateverIsAllowed(t *testing.T) {
+	t.Parallel()
+	for _, service := range metadataServices {
+		addrs := []netip.Addr{service.prefix.Addr()}
+		if !service.prefix.IsSingleIP() {
+			addrs = []netip.Addr{netip.MustParseAddr("fd00:ec2::254"), netip.MustParseAddr("fd00:ec2::23")}
+		}
+		if addrs[0].Is4() {
+			addrs = append(addrs, wrapped(addrs[0].As4())...)
+		}
+		if service.source == "" {
+			t.Errorf("%s has no source", service.prefix)
+		}
+		for _, addr := range addrs {
+			for _, mode := range EgressModes() {
+				for _, allow := range [][]string{
+					nil, {"0.0.0.0/0", "::/0"}, {"169.254.0.0/16", "fe80::/10", "fd00::/8", "100.64.0.0/10", "168.63.0.0/16"}, {"meta.example:80"},
+					{netip.PrefixFrom(addr, addr.BitLen()-1).Masked().String()},
+				} {
+					p, problems := newPolicy(Egress{Mode: mode, Allow: allow})
+					if len(problems) > 0 && !addr.Is4In6() {
+						t.Fatal(problems)
+					}
+					if r := p.judge("meta.example", netip.AddrPortFrom(addr, 80)); r == nil {
+						t.Errorf("mode %s, allow %s: %s (%s) is allowed", mode, allow, addr, service.prefix)
+					}
+				}
+			}
+		}
+		if problems := (Egress{Mode: EgressDefault, Allow: []string{addrs[0].String()}}).Validate(); len(problems) != 1 {
+			t.Errorf("allowing %s by itself: %v", addrs[0], problems)
+		}
+	}
+}
+
+func TestMetadataNamesStayDeniedBehindAProxy(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"metadata.google.internal", "Metadata.Goog.", "instance-data.ec2.internal", "metadata.tencentyun.com"} {
+		p, problems := newPolicy(Egress{Mode: EgressAllowlist, Allow: []string{name + ":80"}})
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		if r := p.judgeName(name, 80); r == nil {
+			t.Errorf("%s is allowed", name)
+		}
+	}
 }

@@ -150,6 +150,9 @@ func (p *policy) judgeName(host string, port uint16) *Refusal {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		return p.judge(host, netip.AddrPortFrom(ip, port))
 	}
+	if isMetadataName(normalHost(host)) {
+		return &Refusal{Target: host, Why: string(classMetadata)}
+	}
 	if p.allowsHost(host, port) {
 		return nil
 	}
@@ -158,8 +161,6 @@ func (p *policy) judgeName(host string, port uint16) *Refusal {
 		if !p.allowsLoopback(port) {
 			return &Refusal{Target: host, Why: string(classLoopback)}
 		}
-	case normalHost(host) == "metadata.google.internal":
-		return &Refusal{Target: host, Why: string(classMetadata)}
 	case p.mode == EgressAllowlist && len(p.prefixes) == 0:
 		return &Refusal{Target: host, Why: "not in egress.allow"}
 	}
