@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/docker/client"
+	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
 )
 
 // engineAt returns a client of the engine at host; without a host, of that of the Docker context in use.
@@ -54,7 +55,7 @@ func contextEndpoint(getenv func(string) string) (endpoint, error) {
 		var settings struct {
 			CurrentContext string `json:"currentContext"`
 		}
-		text, err := os.ReadFile(filepath.Join(dir, "config.json"))
+		text, err := namedfile.Read(filepath.Join(dir, "config.json"), maxDockerFile)
 		if err == nil && json.Unmarshal(text, &settings) == nil { // one that cannot be read is not needed
 			name = settings.CurrentContext
 		}
@@ -64,7 +65,7 @@ func contextEndpoint(getenv func(string) string) (endpoint, error) {
 	}
 	sum := sha256.Sum256([]byte(name))
 	id := hex.EncodeToString(sum[:])
-	text, err := os.ReadFile(filepath.Join(dir, "contexts", "meta", id, "meta.json"))
+	text, err := namedfile.Read(filepath.Join(dir, "contexts", "meta", id, "meta.json"), maxDockerFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return endpoint{}, fmt.Errorf("docker context %q: there is none of this name in %s", name, dir)
 	}

@@ -119,9 +119,9 @@ func (k kind) readSettings(path string) ([]map[string]any, error) {
 	var text []byte
 	var err error
 	if path == "-" {
-		text, err = io.ReadAll(io.LimitReader(os.Stdin, 16<<20))
+		text, err = io.ReadAll(io.LimitReader(os.Stdin, maxSettingsFile))
 	} else {
-		text, err = os.ReadFile(path)
+		text, err = readArgument(path, maxSettingsFile)
 	}
 	if err != nil {
 		return nil, err

@@ -39,7 +39,7 @@ const tokenVariable = "FLUENTBIT_TRIGGER_TOKEN"
 func (r *remote) with(fn func(context.Context, *client.Client) error) error {
 	token := strings.TrimSpace(os.Getenv(tokenVariable))
 	if r.TokenFile != "" {
-		text, err := os.ReadFile(r.TokenFile)
+		text, err := readArgument(r.TokenFile, maxTokenFile)
 		if err != nil {
 			return fmt.Errorf("--token-file: %w", err)
 		}

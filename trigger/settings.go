@@ -218,16 +218,34 @@ func (s *Settings) SendRate() Rate {
 // Files lists the files that the settings name, so that a change of any of them counts as a change of the configuration.
 func (s *Settings) Files() []string {
 	var files []string
-	for _, f := range []string{
-		s.URLFile, s.PasswordFile, s.TokenFile, s.RoutingKeyFile, s.SigningSecretFile, s.HubSecretFile, s.ProxyURLFile,
-		s.TLS.CAFile, s.TLS.CertFile, s.TLS.KeyFile,
-	} {
+	for _, f := range s.SecretFiles() {
+		files = append(files, f.Path)
+	}
+	for _, f := range []string{s.TLS.CAFile, s.TLS.CertFile} {
 		if f != "" {
 			files = append(files, f)
 		}
 	}
+	return files
+}
+
+// SecretFile is a file that holds a secret, and the setting that names it.
+type SecretFile struct{ Field, Path string }
+
+// SecretFiles lists the files of secrets that the settings name.
+func (s *Settings) SecretFiles() []SecretFile {
+	var files []SecretFile
+	for _, f := range []SecretFile{
+		{"url_file", s.URLFile}, {"password_file", s.PasswordFile}, {"token_file", s.TokenFile}, {"routing_key_file", s.RoutingKeyFile},
+		{"signing_secret_file", s.SigningSecretFile}, {"hub_secret_file", s.HubSecretFile}, {"proxy_url_file", s.ProxyURLFile},
+		{"tls.key_file", s.TLS.KeyFile},
+	} {
+		if f.Path != "" {
+			files = append(files, f)
+		}
+	}
 	for _, name := range sortedKeys(s.HeaderFiles) {
-		files = append(files, s.HeaderFiles[name])
+		files = append(files, SecretFile{"header_files." + name, s.HeaderFiles[name]})
 	}
 	return files
 }

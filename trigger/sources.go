@@ -3,10 +3,10 @@ package trigger
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
-	"os"
 	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
 )
 
 // maxSecretFile bounds a file that holds a secret, in bytes.
@@ -99,9 +99,9 @@ func (c *credentials) parse(s *Settings, p *policy, target, proxy, signing, hub 
 func readSecret(plain Secret, file, env string, lookupEnv func(string) (string, bool)) (Secret, error) {
 	switch {
 	case file != "":
-		content, err := readBounded(file, maxSecretFile)
+		content, err := namedfile.Read(file, maxSecretFile)
 		if err != nil {
-			return Secret{}, err
+			return Secret{}, fmt.Errorf("file %s %w", file, err)
 		}
 		text := strings.TrimSpace(string(content))
 		if text == "" {
@@ -116,23 +116,6 @@ func readSecret(plain Secret, file, env string, lookupEnv func(string) (string, 
 		return NewSecret(text), nil
 	}
 	return plain, nil
-}
-
-// readBounded reads a file of at most so many bytes.
-func readBounded(name string, limit int64) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }() // only read from
-	content, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
-		return nil, err
-	}
-	if int64(len(content)) > limit {
-		return nil, fmt.Errorf("file %s is larger than %d bytes", name, limit)
-	}
-	return content, nil
 }
 
 // redactor knows all that must not leave the client in words.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
 )
 
 // Bounds of an answer.
@@ -55,7 +57,7 @@ func tlsConfig(s TLS) (*tls.Config, error) {
 		config.MinVersion = tls.VersionTLS13
 	}
 	if s.CAFile != "" {
-		pem, err := readBounded(s.CAFile, maxPEM)
+		pem, err := readPEM(s.CAFile)
 		if err != nil {
 			return nil, fmt.Errorf("tls.ca_file: %w", err)
 		}
@@ -67,11 +69,11 @@ func tlsConfig(s TLS) (*tls.Config, error) {
 	if s.CertFile == "" {
 		return config, nil
 	}
-	cert, err := readBounded(s.CertFile, maxPEM)
+	cert, err := readPEM(s.CertFile)
 	if err != nil {
 		return nil, fmt.Errorf("tls.cert_file: %w", err)
 	}
-	key, err := readBounded(s.KeyFile, maxPEM)
+	key, err := readPEM(s.KeyFile)
 	if err != nil {
 		return nil, fmt.Errorf("tls.key_file: %w", err)
 	}
@@ -81,4 +83,12 @@ func tlsConfig(s TLS) (*tls.Config, error) {
 	}
 	config.Certificates = []tls.Certificate{pair}
 	return config, nil
+}
+
+func readPEM(file string) ([]byte, error) {
+	text, err := namedfile.Read(file, maxPEM)
+	if err != nil {
+		return nil, fmt.Errorf("file %s %w", file, err)
+	}
+	return text, nil
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"reflect"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
 )
 
 // Decode sets the struct that dst points to from a TOML document that is no configuration, such as rule tests, with the strictness of the
@@ -38,7 +40,7 @@ func (p Part) Problem(field, text, message, hint string) Problem {
 }
 
 // ReadFile reads a regular file that is no larger than a document may be.
-func ReadFile(path string) ([]byte, error) { return readFile(path, maxDocument) }
+func ReadFile(path string) ([]byte, error) { return namedfile.Read(path, maxDocument) }
 
 // DidYouMean returns the hint that names the word that a text was probably meant to be, or "" when none is near.
 func DidYouMean(text string, words []string) string { return didYouMean(text, words) }

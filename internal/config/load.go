@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
@@ -55,7 +56,7 @@ func Load(src Sources) *Result {
 		l.add(p)
 	}
 	for _, file := range files {
-		text, err := readFile(file, maxDocument)
+		text, err := namedfile.Read(file, maxDocument)
 		if err != nil {
 			l.add(Problem{File: file, Unusable: true, Message: err.Error()})
 			continue

@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -107,30 +106,6 @@ func folder(dir string) ([]string, error) {
 		return nil, errors.New("the folder holds no *.toml file")
 	}
 	return files, nil
-}
-
-// readFile reads a regular file of at most limit bytes. A pipe or a device is refused, because it could block for ever.
-func readFile(path string, limit int64) ([]byte, error) {
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		return nil, reason(err)
-	case !info.Mode().IsRegular():
-		return nil, errors.New("is not a regular file")
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, reason(err)
-	}
-	defer func() { _ = f.Close() }() // opened for reading only
-	text, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
-		return nil, reason(err)
-	}
-	if int64(len(text)) > limit {
-		return nil, fmt.Errorf("is longer than %d bytes", limit)
-	}
-	return text, nil
 }
 
 // reason drops the path from an error of the file system: the problem names it already.

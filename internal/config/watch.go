@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"maps"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
 )
 
 // watchEvery is how often a Watcher looks. A change counts when two looks in a row agree on it, so it is told within five seconds.
@@ -95,7 +97,7 @@ func (w *Watcher) look() snapshot {
 func digests(files []string) map[string]digest {
 	out := make(map[string]digest, len(files))
 	for _, f := range files {
-		text, err := readFile(f, maxDocument)
+		text, err := namedfile.Read(f, maxDocument)
 		if err != nil {
 			out[f] = digest{}
 			continue

@@ -1,14 +1,12 @@
 package fluentbitconf
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
 )
 
 // Conf is a configuration with everything that it includes.
@@ -111,7 +109,7 @@ func (r *reader) file(path string, from Place) {
 		r.problem(from, "", "more than %d files are included", maxFiles)
 		return
 	}
-	text, err := readFile(path)
+	text, err := namedfile.Read(path, maxFile)
 	if err != nil {
 		p := Problem{Place: Place{File: path}, Message: err.Error(), Unusable: true}
 		if from.File != "" { // that place is what is wrong
@@ -144,33 +142,6 @@ func (r *reader) include(pattern, beside string, from Place) {
 	for _, f := range files {
 		r.file(f, from)
 	}
-}
-
-func readFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err == nil && !info.Mode().IsRegular() {
-		return nil, errors.New("is not a regular file")
-	}
-	var f *os.File
-	if err == nil {
-		f, err = os.Open(path)
-	}
-	if err != nil {
-		var pe *fs.PathError
-		if errors.As(err, &pe) {
-			err = pe.Err
-		}
-		return nil, fmt.Errorf("cannot be read: %w", err)
-	}
-	defer func() { _ = f.Close() }() // opened for reading only
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("cannot be read: %w", err)
-	}
-	if len(text) > maxFile {
-		return nil, fmt.Errorf("is longer than %d bytes", maxFile)
-	}
-	return text, nil
 }
 
 // expand replaces the variables in a value, ${NAME}, and returns those that are not set, which read as empty.

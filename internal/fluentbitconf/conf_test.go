@@ -139,7 +139,7 @@ func TestWhatCannotBeReadIsTold(t *testing.T) {
 	}
 	for _, c := range []struct{ path, want string }{
 		{filepath.Join(dir, "missing.conf"), "! missing.conf:0:0: cannot be read: no such file or directory\n"},
-		{dir, "! " + filepath.Base(dir) + ":0:0: is not a regular file\n"},
+		{dir, "! " + filepath.Base(dir) + ":0:0: is not a regular file but a folder\n"},
 		{write("loop.conf", "@INCLUDE loop.conf\n"), "! loop.conf:1:1: " + filepath.Join(dir, "loop.conf") + " is included already\n"},
 		{write("names.conf", "# x\n@INCLUDE nope.conf\n"), "! names.conf:2:1: " + filepath.Join(dir, "nope.conf") + " cannot be read: no such file or directory\n"},
 		{write("names.yaml", "includes:\n  - nope.yaml\n"), "! names.yaml:2:5: " + filepath.Join(dir, "nope.yaml") + " cannot be read: no such file or directory\n"},

@@ -87,6 +87,7 @@ const (
 	CodeShortCooldown = "short-cooldown"
 	CodeNoEffect      = "no-effect"
 	CodeSecret        = "secret-in-clear"
+	CodeSharedFile    = "shared-secret-file"
 	CodeParameter     = "unknown-parameter"
 	CodeWorkers       = "workers"
 	CodeDaemon        = "daemon"
@@ -120,6 +121,7 @@ func Codes() [][2]string {
 		{CodeShortCooldown, "a cooldown is shorter than the window of the threshold, so that one burst alerts several times"},
 		{CodeNoEffect, "a workload block changes nothing, or a silence or an inhibition is about no rule"},
 		{CodeSecret, "a secret stands in a file that everyone may read"},
+		{CodeSharedFile, "a file that holds a secret may be read by everyone on the machine"},
 		{CodeParameter, "a parameter of the output is none of the plugin's, which Fluent Bit passes over"},
 		{CodeWorkers, "workers is not 0"},
 		{CodeDaemon, "daemon is on, which hangs after a Go plugin was loaded"},

@@ -7,6 +7,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/engine/match"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
 )
 
 // Options change what Check looks at. The zero value is the usual.
@@ -17,6 +18,8 @@ type Options struct {
 	Measure func(engine.RuleSettings) float64
 	// Mode returns a file's permissions. Nil: those of the file system.
 	Mode func(path string) (fs.FileMode, error)
+	// Shared reports whether everyone may read a file. Nil: by the file system.
+	Shared func(path string) bool
 	// LookupEnv is where the variables of a Fluent Bit configuration come from. Nil: the environment.
 	LookupEnv func(name string) (string, bool)
 }
@@ -33,6 +36,9 @@ func (o Options) withDefaults() Options {
 			}
 			return info.Mode(), nil
 		}
+	}
+	if o.Shared == nil {
+		o.Shared = namedfile.OthersMayRead
 	}
 	if o.LookupEnv == nil {
 		o.LookupEnv = os.LookupEnv
@@ -85,6 +91,7 @@ func Check(result *config.Result, options Options) []Finding {
 	l.muting()
 	l.triggers()
 	l.secrets()
+	l.secretFiles()
 	sortFindings(l.findings)
 	return l.findings
 }

@@ -25,6 +25,7 @@ func options() Options {
 			return 0o640, nil
 		},
 		LookupEnv: func(string) (string, bool) { return "", false },
+		Shared:    func(path string) bool { return strings.Contains(path, "/shared/") },
 	}
 }
 

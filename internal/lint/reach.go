@@ -211,3 +211,26 @@ func ownSource(field string) string {
 	}
 	return field + "_file or " + field + "_env"
 }
+
+// secretFiles looks for files of secrets that everyone may read.
+func (l *linter) secretFiles() {
+	s := &l.result.Settings
+	for i := range s.Triggers {
+		for _, f := range s.Triggers[i].SecretFiles() {
+			if l.options.Shared(f.Path) {
+				l.warn(l.result.Parts.Triggers[i], CodeSharedFile, f.Field, "", sharedFile, "chmod o-r "+f.Path)
+			}
+		}
+	}
+	for _, f := range s.Admin.SecretFiles() {
+		field := "admin." + f[0]
+		if at, set := l.result.Parts.Single(field); set && l.options.Shared(f[1]) {
+			l.findings = append(l.findings, Finding{
+				File: at.File, Line: at.Line, Column: at.Column, Severity: Warning, Code: CodeSharedFile, Field: field, Message: sharedFile,
+				Hint: "chmod o-r " + f[1], head: at.Line,
+			})
+		}
+	}
+}
+
+const sharedFile = "names a secret that everyone on this machine may read"

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
 )
 
 const maxPEM = 1 << 20
@@ -33,11 +35,11 @@ func newCertificate(certFile, keyFile string, now func() time.Time, log *slog.Lo
 
 // read takes the files over when they changed.
 func (c *certificate) read() error {
-	cert, err := readBounded(c.certFile, maxPEM)
+	cert, err := namedfile.Read(c.certFile, maxPEM)
 	if err != nil {
 		return fmt.Errorf("cert_file %s: %w", c.certFile, err)
 	}
-	key, err := readBounded(c.keyFile, maxPEM)
+	key, err := namedfile.Read(c.keyFile, maxPEM)
 	if err != nil {
 		return fmt.Errorf("key_file %s: %w", c.keyFile, err)
 	}

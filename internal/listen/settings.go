@@ -32,6 +32,17 @@ type Settings struct {
 	Hosts []string `toml:"hosts"`
 }
 
+// SecretFiles lists the files of secrets that the settings name, each behind its key.
+func (s Settings) SecretFiles() [][2]string {
+	var files [][2]string
+	for _, f := range [][2]string{{"token_file", s.TokenFile}, {"key_file", s.KeyFile}} {
+		if f[1] != "" {
+			files = append(files, f)
+		}
+	}
+	return files
+}
+
 // maxHosts bounds the names.
 const maxHosts = 100
 

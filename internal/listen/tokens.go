@@ -7,13 +7,13 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"os"
 	"regexp"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
 )
 
 // The bounds of a file of tokens.
@@ -54,7 +54,7 @@ type tokens struct {
 // newTokens reads the file for the first time.
 func newTokens(file string, now func() time.Time, log *slog.Logger) (*tokens, error) {
 	t := &tokens{file: file, now: now, log: log, looked: now()}
-	text, err := readBounded(file, maxTokenFile)
+	text, err := namedfile.Read(file, maxTokenFile)
 	if err == nil {
 		t.content = sha256.Sum256(text)
 		t.known, err = parseTokens(text)
@@ -86,7 +86,7 @@ func (t *tokens) current() []token {
 		return t.known
 	}
 	t.looked = now
-	text, err := readBounded(t.file, maxTokenFile)
+	text, err := namedfile.Read(t.file, maxTokenFile)
 	if err == nil {
 		sum := sha256.Sum256(text)
 		if sum == t.content && !t.failing {
@@ -139,25 +139,4 @@ func parseTokens(text []byte) ([]token, error) {
 		return nil, errors.New("holds no token")
 	}
 	return all, nil
-}
-
-// readBounded reads a regular file of at most limit bytes.
-func readBounded(path string, limit int64) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("is not a regular file")
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }() // only read from
-	text, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(text)) > limit {
-		err = fmt.Errorf("is longer than %d bytes", limit)
-	}
-	return text, err
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/logging"
+	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
 )
 
 // ConfigError is a configuration that was refused.
@@ -113,8 +114,38 @@ func (p *Pipeline) apply(n *prepared) (engine.Change, error) {
 		p.log.Info("configuration applied", "added", names(change.Added), "removed", names(change.Removed), "changed", names(change.Changed),
 			"kept", len(change.Kept), "triggers", len(n.settings.Triggers))
 	}
+	p.warnOfSharedSecrets(n.settings)
 	p.settings = n.settings
 	return change, nil
+}
+
+// warnOfSharedSecrets logs each file of a secret that everyone on the machine may read: at the start, and when a reload brings it.
+func (p *Pipeline) warnOfSharedSecrets(s *config.Settings) {
+	before := map[string]bool{}
+	for _, f := range secretFilesOf(p.settings) {
+		before[f] = true
+	}
+	for _, f := range secretFilesOf(s) {
+		if !before[f] && namedfile.OthersMayRead(f) {
+			p.log.Warn("everyone on this machine may read a file of secrets: chmod o-r", "file", f)
+		}
+	}
+}
+
+func secretFilesOf(s *config.Settings) (files []string) {
+	if s == nil {
+		return nil
+	}
+	for i := range s.Triggers {
+		for _, f := range s.Triggers[i].SecretFiles() {
+			files = append(files, f.Path)
+		}
+	}
+	for _, f := range s.Admin.SecretFiles() {
+		files = append(files, f[1])
+	}
+	slices.Sort(files)
+	return slices.Compact(files)
 }
 
 // decoderChanges reports whether the settings of the decoder differ from those in force. A decoder that is kept keeps the partial lines

@@ -5,13 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
 )
 
 // maxText bounds a line of text, as it is live.
@@ -48,11 +48,10 @@ func described(log, path string) (docker.Container, bool) {
 	if m == nil {
 		return docker.Container{}, false
 	}
-	f, err := os.Open(filepath.Join(filepath.Dir(path), "config.v2.json"))
+	text, err := namedfile.Read(filepath.Join(filepath.Dir(path), "config.v2.json"), maxDescription)
 	if err != nil {
 		return docker.Container{}, false
 	}
-	defer func() { _ = f.Close() }() // it was read from only
 	var d struct {
 		Name   string
 		Config struct {
@@ -60,8 +59,7 @@ func described(log, path string) (docker.Container, bool) {
 			Labels map[string]string
 		}
 	}
-	text, err := io.ReadAll(io.LimitReader(f, maxDescription))
-	if err != nil || json.Unmarshal(text, &d) != nil {
+	if json.Unmarshal(text, &d) != nil {
 		return docker.Container{}, false
 	}
 	return docker.Container{ID: m[1], Name: strings.TrimPrefix(d.Name, "/"), Image: d.Config.Image, Labels: d.Config.Labels}, true

@@ -16,6 +16,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
 )
 
 // opened is a file that is being read, decompressed.
@@ -72,9 +73,9 @@ func decompressed(r io.Reader, n *atomic.Int64) (*opened, error) {
 }
 
 func openFile(path string, n *atomic.Int64) (*opened, error) {
-	f, err := os.Open(path)
+	f, err := namedfile.Open(path)
 	if err != nil {
-		return nil, unwrapped(err)
+		return nil, err
 	}
 	o, err := decompressed(f, n)
 	if err != nil {

@@ -15,10 +15,11 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
 )
 
 // DefaultURL is where the standalone mode listens unless it is configured otherwise.
@@ -26,6 +27,9 @@ const DefaultURL = "http://127.0.0.1:2021"
 
 // maxAnswer bounds what is read of an answer, in bytes.
 const maxAnswer = 64 << 20
+
+// maxPEM bounds a file of certificates, in bytes.
+const maxPEM = 4 << 20
 
 // Options say whom to speak to.
 type Options struct {
@@ -79,9 +83,9 @@ func New(o Options) (*Client, error) {
 	}
 	base.Path = strings.TrimSuffix(base.Path, "/")
 	if o.CAFile != "" {
-		pem, err := os.ReadFile(o.CAFile)
+		pem, err := namedfile.Read(o.CAFile, maxPEM)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", o.CAFile, err)
 		}
 		roots := x509.NewCertPool()
 		if !roots.AppendCertsFromPEM(pem) {

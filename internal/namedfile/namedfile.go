@@ -1,0 +1,122 @@
+// Package namedfile reads the files that a configuration names: its own documents, secrets, tokens, certificates.
+//
+// It promises that reading one ends: whoever can name a file, or replace one that is named, can make neither the start nor a reload wait for
+// ever, and not fill the memory. A named pipe, a socket, a device, a folder and the files that a kernel makes up (/proc, /sys) are refused,
+// also behind links; opening never blocks; size is bounded. It imports nothing of ours.
+package namedfile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// Read returns the content of a regular file of at most limit bytes. Its errors do not name the file, which the caller does in its own way.
+func Read(path string, limit int64) ([]byte, error) {
+	f, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // opened for reading only
+	text, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, reason(err)
+	}
+	if int64(len(text)) > limit {
+		return nil, fmt.Errorf("is longer than %d bytes", limit)
+	}
+	return text, nil
+}
+
+// Open opens a regular file for reading. What is opened is what was looked at, since it is looked at through the open file.
+func Open(path string) (*os.File, error) {
+	// Before the open, because opening some devices does something (a tape rewinds, a watchdog starts).
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, reason(err)
+	}
+	if err := regular(info); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0) // a pipe may have taken its place
+	if err != nil {
+		return nil, reason(err)
+	}
+	info, err = f.Stat()
+	if err == nil {
+		err = regular(info)
+	}
+	if err == nil {
+		err = onDisk(f)
+	}
+	if err != nil {
+		_ = f.Close() // nothing was written
+		return nil, reason(err)
+	}
+	return f, nil
+}
+
+// regular returns an error that names the kind of a file that is not regular.
+func regular(info fs.FileInfo) error {
+	kind := ""
+	switch mode := info.Mode(); {
+	case mode.IsRegular():
+		return nil
+	case mode.IsDir():
+		kind = "a folder"
+	case mode&fs.ModeNamedPipe != 0:
+		kind = "a named pipe"
+	case mode&fs.ModeSocket != 0:
+		kind = "a socket"
+	case mode&fs.ModeDevice != 0:
+		kind = "a device"
+	default:
+		kind = "something else"
+	}
+	return errors.New("is not a regular file but " + kind)
+}
+
+// reason drops the path from an error of the file system.
+func reason(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return fmt.Errorf("cannot be read: %w", pe.Err)
+	}
+	return err
+}
+
+// OthersMayRead reports whether every user of the machine can read a file: its mode lets them, and so do all folders on the way to it. Files
+// below /run/secrets and /var/run/secrets do not count: Docker, Podman and Kubernetes put them into a container with a mode of their own,
+// for that container alone.
+func OthersMayRead(path string) bool {
+	real, err := filepath.EvalSymlinks(path)
+	if err == nil {
+		real, err = filepath.Abs(real)
+	}
+	if err != nil {
+		return false
+	}
+	for _, folder := range []string{"/run/secrets/", "/var/run/secrets/"} {
+		if strings.HasPrefix(real, folder) {
+			return false
+		}
+	}
+	info, err := os.Stat(real)
+	if err != nil || info.Mode().Perm()&0o004 == 0 {
+		return false
+	}
+	for dir := filepath.Dir(real); ; dir = filepath.Dir(dir) {
+		info, err := os.Stat(dir)
+		if err != nil || info.Mode().Perm()&0o001 == 0 {
+			return false
+		}
+		if dir == filepath.Dir(dir) {
+			return true
+		}
+	}
+}
