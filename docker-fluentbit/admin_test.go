@@ -43,15 +43,15 @@ func follower(t *testing.T, listen string, o admin.Options) *pipeline.Pipeline {
 		t.Fatal(err)
 	}
 	p.Start()
-	signals, ended := make(chan os.Signal, 1), make(chan error, 1)
+	caught, ended := &signals{stop: make(chan os.Signal, 1)}, make(chan error, 1)
 	go func() {
 		ended <- follow(p, admin.NewRegistry(o), docker.Options{
 			API: api, Settings: p.Settings().Docker, Sink: p.Take, Save: p.SavePlaces, Notice: p.Tell,
 			Log: slog.New(logging.New(logging.Options{Writer: t.Output(), Origin: pipeline.StandaloneOrigin})),
-		}, signals, newStatusLine(t.Output()))
+		}, caught, newStatusLine(t.Output()))
 	}()
 	t.Cleanup(func() {
-		signals <- syscall.SIGTERM
+		caught.stop <- syscall.SIGTERM
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}

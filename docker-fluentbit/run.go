@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"slices"
 	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/mattn/go-isatty"
@@ -30,8 +28,9 @@ type runCommand struct {
 
 // Help gives examples.
 func (runCommand) Help() string {
-	return "Follows all containers of the engine until SIGTERM. SIGHUP reads the configuration anew; so does a change of its files. What was read is kept in " +
-		"the store: the next start goes on there, and --since and --tail are for the first alone.\n\nExamples:\n" +
+	return "Follows all containers of the engine until SIGTERM, Ctrl-C, or the end of the terminal that it was started in. A change of its files reloads the " +
+		"configuration; so does SIGHUP where there is no terminal. Positions in the logs are kept in the store: the next start continues there, and --since and " +
+		"--tail apply to the first start only.\n\nExamples:\n" +
 		"  docker-fluentbit run -c /etc/fluentbit-trigger\n  docker-fluentbit run -c rules.toml --since 10m\n  docker-fluentbit run -c rules.toml -H ssh://me@server"
 }
 
@@ -66,9 +65,8 @@ func (cmd *runCommand) Run(c *console) error {
 		}
 		return err
 	}
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
-	defer signal.Stop(signals)
+	signals := catchSignals(hangupEnds())
+	defer signals.release()
 	p.Start()
 	doors := admin.NewRegistry(admin.Options{Program: "docker-fluentbit", Version: version, Default: "127.0.0.1:2021"})
 	api.LogTo(p.Log())
@@ -82,7 +80,7 @@ func (cmd *runCommand) Run(c *console) error {
 }
 
 // follow runs a manager, which logs where the pipeline does, until a signal ends it. The pipeline runs on.
-func follow(p *pipeline.Pipeline, doors *admin.Registry, o docker.Options, signals <-chan os.Signal, status *statusLine) error {
+func follow(p *pipeline.Pipeline, doors *admin.Registry, o docker.Options, signals *signals, status *statusLine) error {
 	var err error
 	o.Log = p.Log()
 	if o.Saved, err = p.Places(context.Background()); err != nil {
@@ -107,14 +105,13 @@ func follow(p *pipeline.Pipeline, doors *admin.Registry, o docker.Options, signa
 	var marked time.Time
 	for {
 		select {
-		case s := <-signals:
-			if s != syscall.SIGHUP {
-				status.clear()
-				o.Log.Info("stopping", "signal", s.String())
-				ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
-				defer cancel()
-				return m.Stop(ctx)
-			}
+		case s := <-signals.stop:
+			status.clear()
+			o.Log.Info("stopping", "signal", s.String())
+			ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+			defer cancel()
+			return m.Stop(ctx)
+		case <-signals.reload:
 			p.Reload()
 		case now := <-tick.C:
 			status.show(statusText(m.Stats(), p))

@@ -80,7 +80,7 @@ func TestFollow(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = api.Close() }()
-	run := func() (signals chan os.Signal, ended chan error) {
+	run := func() (caught *signals, ended chan error) {
 		p, err := pipeline.New(pipeline.Options{
 			ID: "docker", Sources: config.Sources{Files: []string{path}}, Stores: &store.Registry{}, LogTo: log, Origin: pipeline.StandaloneOrigin,
 		})
@@ -88,17 +88,17 @@ func TestFollow(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.Start()
-		signals, ended = make(chan os.Signal, 1), make(chan error, 1)
+		caught, ended = &signals{stop: make(chan os.Signal, 1), reload: make(chan os.Signal, 1)}, make(chan error, 1)
 		go func() {
 			err := follow(p, admin.NewRegistry(admin.Options{}), docker.Options{
 				API: api, Settings: p.Settings().Docker, Sink: p.Take, Save: p.SavePlaces, Notice: p.Tell,
-			}, signals, newStatusLine(t.Output()))
+			}, caught, newStatusLine(t.Output()))
 			if failed := p.Stop(t.Context()); err == nil {
 				err = failed
 			}
 			ended <- err
 		}()
-		return signals, ended
+		return caught, ended
 	}
 	heard := func(name string) bool {
 		for _, a := range server.Alerts() {
@@ -116,27 +116,27 @@ func TestFollow(t *testing.T) {
 			return heard(c.Name)
 		})
 	}
-	signals, ended := run()
+	caught, ended := run()
 	speak(web)
 	if heard("db") {
 		t.Error("an excluded container was followed")
 	}
 	write("nothing")
-	signals <- syscall.SIGHUP
+	caught.reload <- syscall.SIGHUP
 	speak(db)
 	daemon.Down()
 	await.That(t, patience, "verbosity is that of the configuration", func() bool { return strings.Contains(log.String(), "the stream of events ended") }, log)
 	daemon.Up()
-	signals <- syscall.SIGTERM
+	caught.stop <- syscall.SIGTERM
 	if err := <-ended; err != nil {
 		t.Fatal(err)
 	}
 	late := daemon.Run(dockertest.Container{Name: "late"})
 	daemon.StepClock(time.Second)
 	late.Stdout("boom while away")
-	signals, ended = run()
+	caught, ended = run()
 	await.That(t, patience, "what was written while the program was away is read", func() bool { return heard("late") })
-	signals <- syscall.SIGTERM
+	caught.stop <- syscall.SIGTERM
 	if err := <-ended; err != nil {
 		t.Fatal(err)
 	}
