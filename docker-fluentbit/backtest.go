@@ -21,7 +21,7 @@ import (
 )
 
 type backtestCommand struct {
-	Rules   []string `required:"" placeholder:"FILE" help:"The configuration that is tried: TOML files, folders or globs."`
+	Rules   []string `short:"c" required:"" placeholder:"FILE" help:"The configuration that is tried: TOML files, folders or globs, or a configuration of Fluent Bit."`
 	Against []string `placeholder:"FILE" help:"Another one: tell what changes from it."`
 	logFlags
 	Expect  []string `placeholder:"FILE|RULE>=N" sep:"none" help:"What a rule has to do: a file of [[expect]], or as in 'oom>=1', 'noise=0 hits'. Exit code 1 when it does not, or when an input was not read to its end."`
@@ -203,7 +203,7 @@ func (e *brokenRules) Unwrap() error { return &e.codeError }
 
 // rulesOf loads a configuration, all of which has to be sound.
 func rulesOf(c *console, files []string) (*config.Settings, error) {
-	result := config.Load(config.Sources{Files: files})
+	result := loadOne(files)
 	var problems []string
 	for i := range result.Problems {
 		problems = append(problems, result.Problems[i].Error())

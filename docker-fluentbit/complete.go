@@ -10,7 +10,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/lint"
 )
 
 // The words that ask for candidates, with the words of the line so far after them, the last one unfinished. They and the answer are those of
@@ -189,21 +189,23 @@ func (l *line) names(kind string) (names []string) {
 	if files[0] == "" {
 		return nil
 	}
-	settings := &config.Load(config.Sources{Files: files}).Settings
-	if kind == "rule" {
-		for i := range settings.Rules {
-			names = append(names, settings.Rules[i].Name)
+	for _, result := range lint.Load(files, nil) {
+		s := &result.Settings
+		if kind == "trigger" {
+			for i := range s.Triggers {
+				names = append(names, s.Triggers[i].Name)
+			}
+			continue
 		}
-		for i := range settings.Workloads {
-			for j := range settings.Workloads[i].Rules {
-				names = append(names, settings.Workloads[i].Rules[j].Name)
+		for i := range s.Rules {
+			names = append(names, s.Rules[i].Name)
+		}
+		for i := range s.Workloads {
+			for j := range s.Workloads[i].Rules {
+				names = append(names, s.Workloads[i].Rules[j].Name)
 			}
 		}
-		slices.Sort(names)
-		return slices.Compact(names)
 	}
-	for i := range settings.Triggers {
-		names = append(names, settings.Triggers[i].Name)
-	}
-	return names
+	slices.Sort(names)
+	return slices.Compact(names)
 }

@@ -21,7 +21,7 @@ import (
 
 type explainCommand struct {
 	Line      string            `arg:"" help:"The line, or - to read lines from stdin."`
-	Rules     []string          `short:"c" name:"rules" required:"" placeholder:"FILE" help:"TOML files, folders or globs."`
+	Rules     []string          `short:"c" name:"rules" required:"" placeholder:"FILE" help:"TOML files, folders or globs, or a configuration of Fluent Bit."`
 	Workload  string            `default:"test" help:"The workload that the line comes from."`
 	Container string            `default:"test-1" help:"The container's name."`
 	ID        string            `placeholder:"ID" help:"The container's id, where the state of the store goes by it."`
@@ -80,7 +80,7 @@ type namedFilter struct {
 
 // Run explains lines.
 func (cmd *explainCommand) Run(c *console) error {
-	result := config.Load(config.Sources{Files: cmd.Rules})
+	result := loadOne(cmd.Rules)
 	for i := range result.Problems {
 		_, _ = fmt.Fprintln(c.err, result.Problems[i].Error())
 	}

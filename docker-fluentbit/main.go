@@ -11,8 +11,11 @@ import (
 	"reflect"
 	"runtime"
 	"strconv"
+	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/config"
 )
 
 // The exit codes.
@@ -70,6 +73,8 @@ type commands struct {
 	Healthcheck healthcheckCommand `cmd:"" help:"Tell by the exit code whether run is at work, for HEALTHCHECK."`
 	Completion  completionCommand  `cmd:"" help:"Print a script that completes the command line in a shell."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
+
+	VersionFlag kong.VersionFlag `name:"version" help:"Print the version."`
 }
 
 type versionCommand struct {
@@ -106,6 +111,25 @@ func (number) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
 	return kong.NewRegistry().RegisterDefaults().ForType(target.Type()).Decode(ctx, target)
 }
 
+// durations reads the durations of flags as the configuration does.
+type durations struct{}
+
+var _ kong.Mapper = durations{}
+
+// Decode sets target to the duration that comes next.
+func (durations) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
+	var text string
+	if err := ctx.Scan.PopValueInto("duration", &text); err != nil {
+		return err
+	}
+	d, err := config.ParseDuration(text)
+	if err != nil {
+		return fmt.Errorf("%q: %w", text, err)
+	}
+	target.SetInt(int64(d))
+	return nil
+}
+
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // run runs one command line and returns its exit code.
@@ -132,7 +156,8 @@ func run(args []string, out, errOut io.Writer) int {
 	}
 	parser, err := kong.New(&commands{}, kong.Name(name), kong.Writers(out, errOut),
 		kong.Description("Alerts straight from container logs.\n\nExit codes: 0 fine, 1 a bad answer, 2 broken rules or triggers, 3 unusable arguments or configuration."),
-		kong.Exit(func(code int) { exit = code }), kong.Bind(c), defaults, kong.KindMapper(reflect.Int, number{}), kong.KindMapper(reflect.Int64, number{}))
+		kong.Exit(func(code int) { exit = code }), kong.Bind(c), defaults,
+		kong.Vars{"version": "docker-fluentbit " + version}, kong.TypeMapper(reflect.TypeFor[time.Duration](), durations{}), kong.KindMapper(reflect.Int, number{}), kong.KindMapper(reflect.Int64, number{}))
 	if err != nil {
 		_, _ = fmt.Fprintln(errOut, err)
 		return exitUsage

@@ -141,7 +141,7 @@ func parseSince(text string, now time.Time) (int64, error) {
 	if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
 		return at.UnixNano(), nil
 	}
-	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
+	if ago, err := config.ParseDuration(text); err == nil {
 		return now.Add(-ago).UnixNano(), nil
 	}
 	if seconds, err := strconv.ParseFloat(text, 64); err == nil && seconds > 0 && seconds < 1e10 {

@@ -25,14 +25,14 @@ const silencesPath = "/api/v1/silences"
 
 type silenceAddCommand struct {
 	remote
-	Rule      string        `complete:"rule" placeholder:"GLOB" help:"Rules by name."`
-	Workload  string        `placeholder:"GLOB" help:"Workloads by name."`
-	Container string        `placeholder:"GLOB" help:"Containers by name."`
-	Severity  []string      `placeholder:"NAME" help:"Severities: debug, info, warning, error, critical."`
-	Message   string        `placeholder:"REGEXP" help:"Lines."`
-	For       time.Duration `xor:"end" placeholder:"DURATION" help:"How long. Default: 1h."`
-	Until     string        `placeholder:"TIME" xor:"end" help:"Until when (RFC 3339), instead of --for."`
-	Comment   string        `short:"m" help:"Why, for those who find it."`
+	Rule      string         `complete:"rule" placeholder:"GLOB" help:"Rules by name."`
+	Workload  string         `placeholder:"GLOB" help:"Workloads by name."`
+	Container string         `placeholder:"GLOB" help:"Containers by name."`
+	Severity  []string       `placeholder:"NAME" help:"Severities: debug, info, warning, error, critical."`
+	Message   string         `placeholder:"REGEXP" help:"Lines."`
+	For       *time.Duration `xor:"end" placeholder:"DURATION" help:"How long. Default: 1h."`
+	Until     string         `placeholder:"TIME" xor:"end" help:"Until when (RFC 3339), instead of --for."`
+	Comment   string         `short:"m" help:"Why, for those who find it."`
 }
 
 // Help gives examples.
@@ -46,17 +46,18 @@ func (cmd *silenceAddCommand) Run(c *console) error {
 	if cmd.Rule == "" && cmd.Workload == "" && cmd.Container == "" && cmd.Message == "" && len(cmd.Severity) == 0 {
 		return errors.New("say what to silence: at least one of --rule, --workload, --container, --severity and --message")
 	}
-	if cmd.For == 0 {
-		cmd.For = defaultSilence
+	length := defaultSilence
+	if cmd.For != nil {
+		length = *cmd.For
 	}
-	until := time.Now().Add(cmd.For)
+	until := time.Now().Add(length)
 	if cmd.Until != "" {
 		var err error
 		if until, err = time.Parse(time.RFC3339, cmd.Until); err != nil {
 			return fmt.Errorf("--until: %q is no time, such as 2026-12-01T06:00:00Z", cmd.Until)
 		}
-	} else if cmd.For <= 0 {
-		return fmt.Errorf("--for: %s must be above zero", cmd.For)
+	} else if length <= 0 {
+		return errors.New("--for: must be above zero")
 	}
 	body := client.Silence{Until: until.UTC().Truncate(time.Second), Comment: cmd.Comment, Author: whoAmI(), SilenceMatchers: client.SilenceMatchers{
 		Rule: cmd.Rule, Workload: cmd.Workload, Container: cmd.Container, Severity: cmd.Severity, Message: cmd.Message}}

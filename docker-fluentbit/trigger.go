@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"os/signal"
 	"slices"
-	"strings"
 	"syscall"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/lint"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
@@ -18,7 +18,7 @@ type triggerCommand struct {
 
 type triggerTestCommand struct {
 	Name  string   `arg:"" complete:"trigger" help:"The trigger's name."`
-	Files []string `short:"c" name:"config" required:"" env:"FLUENTBIT_TRIGGER_CONFIG" help:"TOML files, folders or globs."`
+	Files []string `short:"c" name:"config" required:"" env:"FLUENTBIT_TRIGGER_CONFIG" help:"TOML files, folders or globs; configurations of Fluent Bit (*.conf, *.yaml)."`
 }
 
 // Help gives an example.
@@ -29,15 +29,27 @@ func (triggerTestCommand) Help() string {
 
 // Run sends the test alert.
 func (cmd *triggerTestCommand) Run(c *console) error {
-	result := config.Load(config.Sources{Files: cmd.Files})
-	for i := range result.Problems {
-		_, _ = fmt.Fprintln(c.err, result.Problems[i].Error())
+	var names []string
+	var found []*config.Settings
+	for _, result := range lint.Load(cmd.Files, nil) {
+		for i := range result.Problems {
+			_, _ = fmt.Fprintln(c.err, result.Problems[i].Error())
+		}
+		for i := range result.Settings.Triggers {
+			names = append(names, result.Settings.Triggers[i].Name)
+			if names[len(names)-1] == cmd.Name {
+				found = append(found, &result.Settings)
+			}
+		}
 	}
-	s := &result.Settings
+	switch {
+	case len(found) == 0:
+		return &codeError{exitUsage, noTrigger(cmd.Name, names)}
+	case len(found) > 1:
+		return &codeError{exitUsage, fmt.Sprintf("%d configurations have a trigger named %q: name one of them only", len(found), cmd.Name)}
+	}
+	s := found[0]
 	at := slices.IndexFunc(s.Triggers, func(t trigger.Settings) bool { return t.Name == cmd.Name })
-	if at < 0 {
-		return &codeError{exitUsage, fmt.Sprintf("no usable trigger is named %q: %s", cmd.Name, named(s.Triggers))}
-	}
 	client, err := trigger.New(s.Triggers[at], trigger.Deps{Egress: s.Egress, UserAgent: "fluentbit-trigger/" + version})
 	if err != nil {
 		return &codeError{exitRules, err.Error()}
@@ -54,16 +66,4 @@ func (cmd *triggerTestCommand) Run(c *console) error {
 		return &codeError{code: exitFindings}
 	}
 	return nil
-}
-
-// named tells which triggers there are.
-func named(triggers []trigger.Settings) string {
-	if len(triggers) == 0 {
-		return "there are none"
-	}
-	names := make([]string, len(triggers))
-	for i := range triggers {
-		names[i] = triggers[i].Name
-	}
-	return "there is " + strings.Join(names, ", ")
 }

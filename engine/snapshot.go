@@ -335,6 +335,21 @@ func (n *Snapshot) Len() int {
 	return sum
 }
 
+// RuleNames lists the names of the rules that run, those of workloads included, each once and sorted.
+func (n *Snapshot) RuleNames() []string {
+	var names []string
+	for i := range n.settings.Rules {
+		names = append(names, n.settings.Rules[i].Name)
+	}
+	for i := range n.settings.Workloads {
+		for j := range n.settings.Workloads[i].Rules {
+			names = append(names, n.settings.Workloads[i].Rules[j].Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // Costs tells for each rule that looks at lines, by its id, how a line is filtered before the regular expression is tried.
 func (n *Snapshot) Costs() map[string]match.Cost {
 	out := map[string]match.Cost{}

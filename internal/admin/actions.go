@@ -130,7 +130,11 @@ func testTrigger(c *call) (any, error) {
 	defer cancel()
 	r, err := c.p.TestTrigger(ctx, name)
 	if err != nil {
-		return nil, problem(http.StatusNotFound, "there is no trigger %s in force", shown(name))
+		var names []string
+		for i := range c.p.Settings().Triggers {
+			names = append(names, c.p.Settings().Triggers[i].Name)
+		}
+		return nil, problem(http.StatusNotFound, "there is no trigger %s in force%s", shown(name), meant(name, names))
 	}
 	out := testAnswer{
 		Outcome: r.Outcome.String(), Detail: r.Reason, Answer: r.Detail, Failure: string(r.Failure), Status: r.Status, Attempts: r.Attempts,

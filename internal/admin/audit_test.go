@@ -43,8 +43,8 @@ func TestEveryChangeIsAudited(t *testing.T) {
 		{"DELETE", "/api/v1/triggers/two", nil, []string{"delete trigger  two"}, `"severity":["info"]`, ""},
 		{"POST", "/api/v1/dead-letters/drop", map[string]any{"alert_id": id}, []string{"drop dead letter  " + id}, `"reason":"answered 400 Bad Request"`, `"dropped":1`},
 		{"POST", "/api/v1/dead-letters/redeliver", map[string]any{"all": true}, []string{"redeliver dead letter  "}, `{"dead_letters":2,"newest":[{"alert_id":"al_`, `"redelivered":2,"left":0`},
-		{"POST", "/api/v1/silences", map[string]any{"rule": "x", "until": until(time.Hour), "comment": "one"}, []string{"create silence  $"}, "", `"comment":"one"`},
-		{"POST", "/api/v1/silences", map[string]any{"id": "$", "rule": "x", "until": until(2 * time.Hour), "comment": "two"}, []string{"change silence  $"}, `"comment":"one"`, `"comment":"two"`},
+		{"POST", "/api/v1/silences", map[string]any{"rule": "boom", "until": until(time.Hour), "comment": "one"}, []string{"create silence  $"}, "", `"comment":"one"`},
+		{"POST", "/api/v1/silences", map[string]any{"id": "$", "rule": "boom", "until": until(2 * time.Hour), "comment": "two"}, []string{"change silence  $"}, `"comment":"one"`, `"comment":"two"`},
 		{"DELETE", "/api/v1/silences/$", nil, []string{"expire silence  $"}, `"until":"` + until(2 * time.Hour)[:13], `"until":"`},
 		{"POST", "/-/reload", nil, []string{"reload configuration  "}, `{"rules":1,"workloads":1,"triggers":1,"problems":[]}`, `"rules":1,"workloads":1,"triggers":1,"applied":true`},
 	} {
@@ -156,7 +156,7 @@ func TestAChangeIsAuditedWhenItsClientIsGone(t *testing.T) {
 
 func TestWhatChangesNothingIsNotAudited(t *testing.T) {
 	b := newBench(t, "")
-	s := b.want(200, "POST", "/api/v1/silences", map[string]any{"rule": "x", "until": time.Now().Add(time.Hour).Format(time.RFC3339)}).body["id"].(string)
+	s := b.want(200, "POST", "/api/v1/silences", map[string]any{"rule": "boom", "until": time.Now().Add(time.Hour).Format(time.RFC3339)}).body["id"].(string)
 	b.want(204, "PUT", "/api/v1/workloads/b%2F*/disabled/boom", nil)
 	b.want(200, "DELETE", "/api/v1/silences/"+s, nil)
 	b.want(201, "POST", rulesPath, map[string]any{"name": "oom", "keywords": []string{"oom"}, "severity": "info"})

@@ -205,7 +205,11 @@ func (col collection) find(c *call) (*item, error) {
 			return &all[i], nil
 		}
 	}
-	return nil, problem(http.StatusNotFound, "there is no %s %s", col.noun, shown(name))
+	names := make([]string, len(all))
+	for i := range all {
+		names[i] = all[i].name
+	}
+	return nil, problem(http.StatusNotFound, "there is no %s %s%s", col.noun, shown(name), meant(name, names))
 }
 
 func (col collection) get(c *call) (any, error) {

@@ -193,6 +193,11 @@ func TestManagedTriggers(t *testing.T) {
 		t.Error(r.text)
 	}
 	b.want(404, "POST", path+"/nobody/test", nil)
+	for _, at := range [][2]string{{"POST", path + "/pos/test"}, {"GET", path + "/pos"}} {
+		if r := b.want(404, at[0], at[1], nil); !strings.Contains(r.text, `(did you mean \"ops\"?)`) {
+			t.Errorf("%s %s: no hint: %s", at[0], at[1], r.text)
+		}
+	}
 	b.want(204, "DELETE", path+"/second", nil, "If-Match", "*")
 	audit := b.want(200, "GET", "/api/v1/audit", nil)
 	if len(audit.list("audit")) != 4 || !strings.Contains(audit.text, "X-Other") {
@@ -278,6 +283,11 @@ func TestRuleTest(t *testing.T) {
 	}
 	b.want(422, "POST", rulesPath+"/test", map[string]any{"rule": map[string]any{"pattern": "x("}, "lines": []string{"axb"}})
 	b.want(404, "POST", rulesPath+"/test", map[string]any{"name": "nobody", "lines": []string{"x"}})
+	for _, at := range [][2]string{{"POST", rulesPath + "/test"}, {"GET", rulesPath + "/bom"}} {
+		if r := b.want(404, at[0], at[1], map[string]any{"name": "bom", "lines": []string{"x"}}); !strings.Contains(r.text, `(did you mean \"boom\"?)`) {
+			t.Errorf("%s %s: no hint: %s", at[0], at[1], r.text)
+		}
+	}
 	b.want(400, "POST", rulesPath+"/test", map[string]any{"name": "boom", "lines": []string{}})
 	if s := b.get("/api/v1/stats"); s["hits"] != 0.0 || b.server.Len() != 0 {
 		t.Error("a test was counted or sent")

@@ -31,6 +31,14 @@ func problem(status int, format string, args ...any) *Problem {
 	return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: fmt.Sprintf(format, args...)}
 }
 
+// meant says which of the names that there are was probably meant, in parentheses; "" when none is near.
+func meant(name string, names []string) string {
+	if hint := config.DidYouMean(name, names); hint != "" {
+		return " (" + hint + ")"
+	}
+	return ""
+}
+
 func refused(why listen.Refusal) *Problem { return problem(why.Status, "%s", why.Detail) }
 
 // invalid tells what the configuration's own checks found wrong.

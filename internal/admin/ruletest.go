@@ -113,5 +113,5 @@ func (c *call) ruleToTest(q *ruleTestRequest, rule map[string]any) (engine.RuleS
 			}
 		}
 	}
-	return engine.RuleSettings{}, problem(http.StatusNotFound, "no rule %s is in force", shown(q.Name))
+	return engine.RuleSettings{}, problem(http.StatusNotFound, "no rule %s is in force%s", shown(q.Name), meant(q.Name, c.p.Rules().RuleNames()))
 }

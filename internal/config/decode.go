@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"time"
 
@@ -45,10 +46,13 @@ func ReadFile(path string) ([]byte, error) { return namedfile.Read(path, maxDocu
 // DidYouMean returns the hint that names the word that a text was probably meant to be, or "" when none is near.
 func DidYouMean(text string, words []string) string { return didYouMean(text, words) }
 
-// ParseDuration reads a length of time as the configuration writes it, as in "5m", "36h" and "2d12h".
+// ParseDuration reads a length of time as the configuration writes it, as in "5m", "36h", "2d12h" and "1w". The error does not repeat the text.
 func ParseDuration(text string) (time.Duration, error) {
 	d, r := parseDuration(text)
-	if r != nil {
+	switch {
+	case r != nil && r.hint != "":
+		return 0, fmt.Errorf("%s (%s)", r.message, r.hint)
+	case r != nil:
 		return 0, errors.New(r.message)
 	}
 	return d, nil

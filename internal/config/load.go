@@ -1,6 +1,7 @@
 package config
 
 import (
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -123,11 +124,17 @@ type triggerPart struct {
 
 func (l *loader) document(file, text string) {
 	root, problem := parseDocument(file, text)
-	if problem != nil {
+	switch {
+	case problem != nil:
+		if ext := strings.ToLower(filepath.Ext(file)); ext == ".yaml" || ext == ".yml" || ext == ".conf" {
+			problem.Hint = "a configuration of Fluent Bit is for Fluent Bit with the plugin, and for check, explain, backtest and trigger test"
+		}
 		l.add(*problem)
-		return
+	case root.table["test"] != nil && root.table["rule"] == nil:
+		l.add(Problem{File: file, Unusable: true, Message: "has tests of rules, and is no configuration", Hint: "docker-fluentbit test runs it"})
+	default:
+		l.bind(root)
 	}
-	l.bind(root)
 }
 
 // bind takes over everything that one source sets.

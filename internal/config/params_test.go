@@ -234,7 +234,7 @@ func TestScalars(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"", "5", "0", "-1s", "+1s", "5 m", "1w", "d", "1d1d", "1d-5h", "-1d", "NaNd", "Infd", "1_0d", "0x1d", "1e3d", "106751d23h59m", "106752d", "9999999h",
+		"", "5", "0", "-1s", "+1s", "5 m", "w", "1d1w", "1 w", "-1w", "1w1w", "15300w", "d", "1d1d", "1d-5h", "-1d", "NaNd", "Infd", "1_0d", "0x1d", "1e3d", "106751d23h59m", "106752d", "9999999h",
 		"1d 2h", "1d5",
 	} {
 		if got, r := parseDuration(text); r == nil {

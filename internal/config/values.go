@@ -171,37 +171,46 @@ func setFloat(n *node, isFlat bool, text string, dst reflect.Value) *refusal {
 	return nil
 }
 
-// parseDuration reads a length of time, zero or more: Go's form with days besides, as in "5m", "1h30m", "36h" and "2d12h".
+// longUnits are those that time.ParseDuration does not know, the longest first.
+var longUnits = [...]struct {
+	name   string
+	length time.Duration
+}{{"w", 7 * 24 * time.Hour}, {"d", 24 * time.Hour}}
+
+// parseDuration reads a length of time, zero or more: Go's form with weeks and days before it, as in "5m", "1h30m", "2w" and "2d12h".
 func parseDuration(text string) (time.Duration, *refusal) {
 	const want = `want a duration such as "5m"`
 	s := strings.TrimSpace(text)
 	if strings.HasPrefix(s, "-") {
 		return 0, refuse("", "must not be negative")
 	}
-	var days time.Duration
-	if head, rest, ok := strings.Cut(s, "d"); ok {
+	long := time.Duration(0)
+	for _, unit := range longUnits {
+		head, rest, ok := strings.Cut(s, unit.name)
+		if !ok {
+			continue
+		}
 		n, err := strconv.ParseFloat(head, 64)
 		if err != nil || !(n >= 0) || strings.ContainsAny(head, "eExXiInN_+") {
-			return 0, refuse(durationHint(s), want)
+			return 0, refuse(durationHint(strings.TrimSpace(text)), want)
 		}
-		if n > math.MaxInt64/float64(24*time.Hour)/2 {
+		if n > math.MaxInt64/float64(unit.length)/4 {
 			return 0, refuse("", "the duration is too long")
 		}
-		days, s = time.Duration(n*float64(24*time.Hour)), rest
-		if s == "" {
-			return days, nil
+		if long, s = long+time.Duration(n*float64(unit.length)), rest; s == "" {
+			return long, nil
 		}
 	}
 	d, err := time.ParseDuration(s)
 	switch {
 	case err != nil || s == "0" || strings.HasPrefix(s, "+"):
-		return 0, refuse(durationHint(s), want)
+		return 0, refuse(durationHint(strings.TrimSpace(text)), want)
 	case d < 0:
 		return 0, refuse("", "must not be negative")
-	case d > math.MaxInt64-days:
+	case d > math.MaxInt64-long:
 		return 0, refuse("", "the duration is too long")
 	}
-	return days + d, nil
+	return long + d, nil
 }
 
 // durationHint says what is wrong with a text that is no duration, for the slips that people make.
@@ -214,7 +223,7 @@ func durationHint(s string) string {
 		return ""
 	}
 	switch strings.ToLower(digits) {
-	case "s", "m", "h", "d", "ms":
+	case "s", "m", "h", "d", "w", "ms":
 		return "without a space, in lower case"
 	case "sec", "secs", "second", "seconds":
 		return `the unit of seconds is "s"`
@@ -224,8 +233,8 @@ func durationHint(s string) string {
 		return `the unit of hours is "h"`
 	case "day", "days":
 		return `the unit of days is "d"`
-	case "w", "week", "weeks":
-		return `weeks are written in days: "7d"`
+	case "week", "weeks":
+		return `the unit of weeks is "w"`
 	}
 	return ""
 }

@@ -31,11 +31,10 @@ func (r *Report) fluentBit(path string, options Options) {
 	outputs, events := 0, &eventRules{}
 	for i := range conf.Sections {
 		s := &conf.Sections[i]
-		name := s.Find("name")
 		switch {
 		case s.Name == "service":
 			r.service(s)
-		case s.Name == "output" && name != nil && strings.EqualFold(name.Value, pluginName):
+		case isOutput(s):
 			outputs++
 			events.add(r.output(s, options))
 		}
@@ -87,7 +86,26 @@ func isOn(value string) bool {
 
 // output checks an output of this plugin, by the code that the plugin itself reads its parameters with, and returns its settings.
 func (r *Report) output(s *fluentbitconf.Section, options Options) *config.Settings {
-	asked := map[string]bool{}
+	result, asked := loadOutput(s)
+	r.count(result)
+	found := Check(result, options)
+	for i := range found {
+		locate(&found[i], s)
+	}
+	r.Findings = append(r.Findings, found...)
+	r.traps(s, asked)
+	if len(result.Settings.Triggers) == 0 && len(result.Settings.Rules) > 0 && len(result.Problems) == 0 {
+		r.Findings = append(r.Findings, Finding{
+			File: s.Place.File, Line: s.Place.Line, Column: s.Place.Column, Severity: Warning, Code: CodeNoTrigger, Path: sectionPath(s),
+			Message: "has rules and no trigger: nobody is told of their alerts", head: s.Place.Line,
+		})
+	}
+	return &result.Settings
+}
+
+// loadOutput reads the settings of an output of this plugin. asked holds the parameters that the plugin looks for, in lower case.
+func loadOutput(s *fluentbitconf.Section) (result *config.Result, asked map[string]bool) {
+	asked = map[string]bool{}
 	get := func(key string) string {
 		asked[strings.ToLower(key)] = true
 		if e := s.Find(key); e != nil {
@@ -104,21 +122,13 @@ func (r *Report) output(s *fluentbitconf.Section, options Options) *config.Setti
 	if files := get("config_file"); files != "" {
 		sources.Files = []string{beside(files, s.Place.File)}
 	}
-	result := config.Load(sources)
-	r.count(result)
-	found := Check(result, options)
-	for i := range found {
-		locate(&found[i], s)
-	}
-	r.Findings = append(r.Findings, found...)
-	r.traps(s, asked)
-	if len(result.Settings.Triggers) == 0 && len(result.Settings.Rules) > 0 && len(result.Problems) == 0 {
-		r.Findings = append(r.Findings, Finding{
-			File: s.Place.File, Line: s.Place.Line, Column: s.Place.Column, Severity: Warning, Code: CodeNoTrigger, Path: sectionPath(s),
-			Message: "has rules and no trigger: nobody is told of their alerts", head: s.Place.Line,
-		})
-	}
-	return &result.Settings
+	return config.Load(sources), asked
+}
+
+// isOutput reports whether a section is an output of this plugin.
+func isOutput(s *fluentbitconf.Section) bool {
+	name := s.Find("name")
+	return s.Name == "output" && name != nil && strings.EqualFold(name.Value, pluginName)
 }
 
 // beside returns config_file's entries as they are meant: Fluent Bit takes them from the folder that it is started in. Where they are not

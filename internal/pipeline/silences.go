@@ -6,9 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/tidwall/match"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
@@ -81,6 +84,11 @@ func (p *Pipeline) AddSilence(ctx context.Context, s engine.Silence) (made engin
 	p.silencing.mu.Lock()
 	defer p.silencing.mu.Unlock()
 	old, known := p.silencing.added[s.ID]
+	if s.Rule != "" && s.Rule != old.Rule {
+		if bad := p.unknownRule(s.Rule); bad != nil {
+			return engine.Silence{}, nil, &SilenceError{[]engine.FieldError{*bad}}
+		}
+	}
 	switch {
 	case s.ID == "" && len(p.silencing.added) >= maxSilences:
 		return engine.Silence{}, nil, ErrTooManySilences
@@ -99,6 +107,22 @@ func (p *Pipeline) AddSilence(ctx context.Context, s engine.Silence) (made engin
 	}
 	p.log.Info("silence made", "id", s.ID, "until", time.Unix(0, s.Until).UTC().Format(time.RFC3339), "author", s.Author)
 	return s, before, nil
+}
+
+// unknownRule returns the fault of a glob that no rule in force, those of labels included, has a name for; nil where one has.
+func (p *Pipeline) unknownRule(glob string) *engine.FieldError {
+	names := p.engine.Snapshot().RuleNames()
+	if slices.ContainsFunc(names, func(name string) bool { return match.Match(name, glob) }) {
+		return nil
+	}
+	hint := config.DidYouMean(glob, names)
+	switch {
+	case hint == "" && len(names) == 0:
+		hint = "there are no rules"
+	case hint == "":
+		hint = "the rules are " + strings.Join(names[:min(len(names), maxNamed)], ", ")
+	}
+	return &engine.FieldError{Field: "rule", Value: glob, Message: "no rule has such a name", Hint: hint}
 }
 
 // ExpireSilence ends a silence made at run time now, or removes it when it has not begun, and returns it as it was and as it is, nil when it is

@@ -68,7 +68,7 @@ func TestSilencesAreChangedAndRefused(t *testing.T) {
 	b := newBench(t)
 	c := newClock()
 	configured := fmt.Sprintf("[[silence]]\nname = \"move\"\nrule = \"boom\"\nuntil = %s\n", c.now().Add(time.Hour).UTC().Format(time.RFC3339))
-	o := b.options(b.document(rule("boom", "^boom")) + configured)
+	o := b.options(b.document(rule("boom", "^boom")+rule("other", "^other")) + configured)
 	o.Now = c.now
 	p := b.start(o)
 	if got := p.Silences(); len(got) != 1 || got[0].ID != "config:move" || !got[0].Configured {
@@ -101,6 +101,8 @@ func TestSilencesAreChangedAndRefused(t *testing.T) {
 		{engine.Silence{Until: c.now().Add(time.Hour).UnixNano()}, "needs at least one of"},
 		{named(s, "config:move"), ErrConfiguredSilence.Error()},
 		{named(s, "si_unknown"), ErrNoSilence.Error()},
+		{untilHour(c, "bom"), `rule "bom": no rule has such a name (did you mean "boom"?)`},
+		{untilHour(c, "payments-*"), `rule "payments-*": no rule has such a name (the rules are boom, other)`},
 	} {
 		if _, _, err := p.AddSilence(t.Context(), refused.s); err == nil || !strings.Contains(err.Error(), refused.want) {
 			t.Errorf("%v, want %s", err, refused.want)
@@ -120,6 +122,15 @@ func TestSilencesAreChangedAndRefused(t *testing.T) {
 	p.Reload()
 	if got := p.Silences(); len(got) != 1 || got[0].ID != s.ID {
 		t.Errorf("after the reload: %+v", got)
+	}
+	// A silence about a rule that is gone is changed all the same, and a glob that some rule matches is fine.
+	b.write(b.document(rule("http-5xx", "^5")))
+	p.Reload()
+	if _, _, err := p.AddSilence(t.Context(), s); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := p.AddSilence(t.Context(), untilHour(c, "http-*")); err != nil {
+		t.Error(err)
 	}
 }
 

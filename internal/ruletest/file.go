@@ -226,6 +226,13 @@ func (f *File) beside(name string) string {
 func parse(path, text string) (*File, []config.Problem) {
 	f := &File{path: path}
 	root, problems := config.Decode(path, text, f)
+	if !root.Sets("test") && (root.Sets("rule") || root.Sets("workload") || root.Sets("trigger")) {
+		tests := strings.TrimSuffix(path, ".toml") + ".test.toml"
+		return nil, []config.Problem{{
+			File: path, Message: "has rules, and no tests of them",
+			Hint: "tests of it are [[test]] blocks in " + tests + `, which "docker-fluentbit test ` + tests + `" runs; "docker-fluentbit check" checks rules`,
+		}}
+	}
 	if len(problems) > 0 {
 		return nil, problems
 	}
