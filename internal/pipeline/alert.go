@@ -10,17 +10,15 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
-// identity makes the ids of the alerts of one chunk. An id is a digest of what the alert is about, so that a record that the host hands
-// over twice makes one alert, while two equal lines of one chunk that both alert make two.
+// identity makes the ids of alerts. An id is a digest of what the alert is about, so that a record that the host hands over again after a
+// restart makes the same alert, while two equal lines of one run that both alert make two.
 type identity struct {
 	instance string
-	seen     map[[sha256.Size]byte]uint64 // digest without ordinal → alerts of the chunk that had it
+	seen     *sightings // of the run
 }
 
-func (id *identity) begin() { clear(id.seen) }
-
 // next returns the id of an alert: SHA-256 over rule, instance, tag, the record's time in ns, the record's bytes, and its ordinal among
-// the alerts of the chunk that agree in all of these; 26 characters of it.
+// the alerts of the run that agree in all of these; 26 characters of it.
 func (id *identity) next(a *engine.Alert, raw []byte) string {
 	h := sha256.New()
 	for _, part := range []string{a.RuleID, id.instance, a.Source.Tag} {
@@ -31,12 +29,7 @@ func (id *identity) next(a *engine.Alert, raw []byte) string {
 	h.Write(raw)
 	var sum [sha256.Size]byte
 	h.Sum(sum[:0])
-	n := id.seen[sum]
-	if id.seen == nil {
-		id.seen = map[[sha256.Size]byte]uint64{}
-	}
-	id.seen[sum] = n + 1
-	if n > 0 {
+	if n := id.seen.next(sum); n > 0 {
 		sum = sha256.Sum256(binary.BigEndian.AppendUint64(sum[:], n))
 	}
 	return "al_" + idEncoding.EncodeToString(sum[:16])

@@ -283,14 +283,15 @@ func TestEventsInAChunk(t *testing.T) {
 			t.Fatal(v)
 		}
 	}
-	b.messages(3)
+	b.messages(4)
 	b.stop(p)
 	p = b.start(o)
 	p.Flush(same, "docker_events.0")
 	p.Flush(chunk(event("d", "4", 1e18+3)), "docker_events.0")
 	p.Flush(chunk(event("e", "5", 1e18+4)), "another.tag")
 	want := []string{
-		"boom", "container b: die, exit code 137", "container c: die, exit code 3", "container d: die, exit code 4", strings.TrimSpace(event("e", "5", 1e18+4)),
+		"boom", "boom", // two lines of one run; the one of the next run is the first of them
+		"container b: die, exit code 137", "container c: die, exit code 3", "container d: die, exit code 4", strings.TrimSpace(event("e", "5", 1e18+4)),
 	}
 	got := b.messages(len(want))
 	slices.Sort(got)

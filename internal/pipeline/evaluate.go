@@ -111,12 +111,13 @@ type batch struct {
 	met       meeting
 }
 
-func (p *Pipeline) newBatch() *batch { return &batch{p: p, ids: identity{instance: p.id}} }
+func (p *Pipeline) newBatch() *batch {
+	return &batch{p: p, ids: identity{instance: p.id, seen: &p.sightings}}
+}
 
 // run evaluates the lines that decode hands to b.line, with the rules in force at its start, and then keeps the alerts.
 func (b *batch) run(decode func()) {
 	b.now = b.p.arrival.read()
-	b.ids.begin()
 	b.worker = b.p.engine.Worker()
 	b.worker.OnWait = b.begin
 	begun := time.Now()

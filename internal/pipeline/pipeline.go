@@ -51,14 +51,15 @@ type Pipeline struct {
 	now     func() time.Time
 	arrival *arrival // by which lines are evaluated
 
-	engine   *engine.Engine
-	decoder  atomic.Pointer[chunk.Decoder]
-	targets  atomic.Pointer[targets]
-	store    *store.Store
-	delivery *delivery.Dispatcher
-	counters counters
-	waits    *waits
-	labels   *labelRules
+	engine    *engine.Engine
+	decoder   atomic.Pointer[chunk.Decoder]
+	targets   atomic.Pointer[targets]
+	store     *store.Store
+	delivery  *delivery.Dispatcher
+	counters  counters
+	sightings sightings
+	waits     *waits
+	labels    *labelRules
 
 	silencing silencing
 	met       met

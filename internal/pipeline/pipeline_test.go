@@ -2,6 +2,8 @@ package pipeline
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -135,19 +137,78 @@ func TestChunkToWebhook(t *testing.T) {
 	}
 }
 
-func TestTheSameChunkTwiceIsOneAlert(t *testing.T) {
+// atOnce makes a chunk of lines that all have the same time, as the fluentd driver does.
+func atOnce(texts ...string) []byte {
+	all := chunktest.Lines(texts...)
+	for i := range all {
+		all[i].Time = chunktest.FirstTime
+	}
+	return chunktest.Docker(all...)
+}
+
+// TestEqualLinesOfOneRunAreDifferentLines sends lines of one second, as the fluentd driver does: every one of them is an alert, whether it
+// comes in one chunk with others, in a chunk of its own, or in a chunk that is equal to the one before.
+func TestEqualLinesOfOneRunAreDifferentLines(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	p := b.start(b.options(b.document(rule("boom", "boom"))))
-	chunk := lines("boom 1", "boom 2")
-	p.Flush(chunk, "docker.web")
-	p.Flush(chunk, "docker.web")
-	p.Flush(lines("boom last"), "docker.web")
-	b.eventually("the last alert arrives", func() bool { return strings.Contains(strings.Join(b.messages(1), " "), "boom last") })
-	if got := b.messages(3); len(got) != 3 {
-		t.Errorf("alerts %q, want three", got)
+	for range 20 {
+		p.Flush(atOnce("boom"), "docker.web")
+		p.Flush(atOnce("boom", "boom"), "docker.web")
 	}
-	if d := p.Stats(t.Context()).Delivery; d.Duplicates != 2 {
-		t.Errorf("%d duplicates counted, want 2", d.Duplicates)
+	p.Flush(atOnce("boom"), "docker.other")
+	if got := b.messages(61); len(got) != 61 {
+		t.Errorf("%d alerts, want 61", len(got))
+	}
+	stats := p.Stats(t.Context())
+	if d := stats.Delivery; d.Duplicates != 0 || d.Accepted != 61 {
+		t.Errorf("%d accepted, %d duplicates", d.Accepted, d.Duplicates)
+	}
+}
+
+// TestWhatAnEarlierRunStoredIsTheSame restarts between equal chunks, cut otherwise and in another order: what is stored already makes no
+// alert again, what is not does, and every alert keeps its id.
+func TestWhatAnEarlierRunStoredIsTheSame(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	o := b.options(b.document(rule("boom", "boom")))
+	p := b.start(o)
+	p.Flush(atOnce("boom", "boom", "boom 2"), "docker.web")
+	p.Flush(atOnce("boom"), "docker.web")
+	b.messages(4)
+	b.stop(p)
+	for range 2 {
+		p = b.start(o)
+		for _, chunk := range [][]byte{atOnce("boom"), atOnce("boom 2", "boom"), atOnce("boom"), atOnce("boom")} {
+			p.Flush(chunk, "docker.web")
+		}
+		p.Flush(atOnce("boom"), "docker.new")
+		b.messages(6) // the fourth "boom", and the one of the other tag
+		d := p.Stats(t.Context()).Delivery
+		b.stop(p)
+		if d.Accepted+d.Duplicates != 6 || d.Duplicates < 4 {
+			t.Errorf("%d accepted, %d duplicates of 6", d.Accepted, d.Duplicates)
+		}
+	}
+	if got := b.alerts(); len(got) != 6 {
+		t.Errorf("%d alerts, want 6", len(got))
+	}
+}
+
+func TestSightingsAreBounded(t *testing.T) {
+	t.Parallel()
+	var s sightings
+	sum := func(i int) [32]byte { return sha256.Sum256(binary.BigEndian.AppendUint64(nil, uint64(i))) }
+	for i := range 5 * maxSightings {
+		if n := s.next(sum(i)); n != 0 {
+			t.Fatalf("%d was seen %d times", i, n)
+		}
+		if n := s.next(sum(0)); n != uint64(i)+1 && i > 0 {
+			t.Fatalf("what comes all the time was seen %d times, want %d", n, i+1)
+		}
+	}
+	if len(s.now) > maxSightings || len(s.old) > maxSightings {
+		t.Errorf("%d and %d are remembered", len(s.now), len(s.old))
 	}
 }
 
