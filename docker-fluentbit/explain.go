@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
@@ -68,6 +69,7 @@ type explainedWant struct {
 // explainer explains lines.
 type explainer struct {
 	engine  *engine.Engine
+	records *chunk.Settings
 	now     int64
 	record  engine.Record
 	filters []namedFilter
@@ -139,7 +141,7 @@ func eachLine(r io.Reader, f func(string) error) error {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, maxExplained)
 	for lines.Scan() {
-		if err := f(strings.TrimSuffix(lines.Text(), "\r")); err != nil {
+		if err := f(lines.Text()); err != nil {
 			return err
 		}
 	}
@@ -151,7 +153,7 @@ func eachLine(r io.Reader, f func(string) error) error {
 
 // prepare makes an engine with the rules, in the state that the store holds.
 func (cmd *explainCommand) prepare(s *config.Settings) (*explainer, error) {
-	x := &explainer{engine: engine.New(), now: time.Now().UnixNano()}
+	x := &explainer{engine: engine.New(), records: &s.Records, now: time.Now().UnixNano()}
 	snapshot, err := x.engine.Compile(s.Engine())
 	if err != nil {
 		return nil, err
@@ -190,27 +192,14 @@ func (cmd *explainCommand) prepare(s *config.Settings) (*explainer, error) {
 			return nil, fmt.Errorf("--severity: %w", err)
 		}
 	}
-	if len(cmd.Field) > 0 {
-		x.record.Fields = flagFields(cmd.Field)
-	}
+	x.record.Fields = x.records.FieldsOf(cmd.Field)
 	return x, nil
-}
-
-// flagFields are the fields of a record, by their dotted paths.
-type flagFields map[string]string
-
-var _ engine.Fields = flagFields(nil)
-
-// AppendField appends the text of a field.
-func (f flagFields) AppendField(dst []byte, path string) ([]byte, bool) {
-	text, ok := f[path]
-	return append(dst, text...), ok
 }
 
 func (x *explainer) explain(line string) *explained {
 	rec := x.record
-	rec.Text = []byte(line)
-	out := &explained{Line: line, Rules: []explainedRule{}}
+	rec.Text, _ = x.records.Line(nil, []byte(line))
+	out := &explained{Line: string(rec.Text), Rules: []explainedRule{}}
 	for _, e := range x.engine.Explain(&rec, x.now) {
 		r := explainedRule{Explanation: e}
 		if e.Alert != nil {

@@ -91,7 +91,7 @@ func TestTapOfARunningProgram(t *testing.T) {
 	}
 	texts, objects, hits := begin("-n", "4"), begin("-n", "4", "-o", "json"), begin("-n", "2", "--rule", "b*")
 	awaitStats(t, url, "the taps are open", func(s *standaloneStats) bool { return s.Streams == 3 })
-	web.Stdout("boom one", "all is \x1b[31mwell", "boom 2")
+	web.Stdout("boom one", "all is \x1b[31mwell\x1b[0m\a", "boom 2")
 	web.Stderr("boom 3")
 
 	read := func(x tapping) (lines []string) {
@@ -104,7 +104,7 @@ func TestTapOfARunningProgram(t *testing.T) {
 		return lines
 	}
 	want := []string{
-		`web \[stdout\] boom: alert \| boom one$`, `web \[stdout\] no hit \| all is ·\[31mwell$`, `web \[stdout\] boom: cooldown, dry: dry run \| boom 2$`,
+		`web \[stdout\] boom: alert \| boom one$`, `web \[stdout\] no hit \| all is well·$`, `web \[stdout\] boom: cooldown, dry: dry run \| boom 2$`,
 		`web \[stderr\] boom: cooldown, dry: dry run \| boom 3$`,
 	}
 	compare := func(got, want []string) {

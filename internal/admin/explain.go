@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
 )
 
 // lineRequest is a line as if it had come.
@@ -42,9 +43,10 @@ type explanationItem struct {
 	Standing *engine.Standing  `json:"standing,omitempty"`
 }
 
-// record makes the engine's record of a line.
-func (l *lineRequest) record(now time.Time) (*engine.Record, error) {
-	rec := &engine.Record{Time: now.UnixNano(), Text: []byte(strings.TrimRight(l.Line, "\r\n"))}
+// record makes the engine's record of a line, as the instance makes records.
+func (l *lineRequest) record(records *chunk.Settings, now time.Time) (*engine.Record, error) {
+	rec := &engine.Record{Time: now.UnixNano(), Fields: records.FieldsOf(l.Fields)}
+	rec.Text, _ = records.Line(nil, []byte(l.Line))
 	if l.Time != nil {
 		rec.Time = l.Time.UnixNano()
 	}
@@ -68,29 +70,15 @@ func (l *lineRequest) record(now time.Time) (*engine.Record, error) {
 	rec.Source = &engine.Source{
 		Kind: "log", Workload: l.Workload, Host: l.Host, Tag: l.Tag, Container: engine.Container{ID: l.Container, Name: l.Container},
 	}
-	if len(l.Fields) > 0 {
-		rec.Fields = fieldMap(l.Fields)
-	}
 	return rec, nil
 }
-
-// fieldMap is fields by their dotted paths.
-type fieldMap map[string]string
-
-// AppendField appends a field.
-func (f fieldMap) AppendField(dst []byte, path string) ([]byte, bool) {
-	value, ok := f[path]
-	return append(dst, value...), ok
-}
-
-var _ engine.Fields = fieldMap(nil)
 
 func explain(c *call) (any, error) {
 	var q explainRequest
 	if err := c.bodyInto(&q); err != nil {
 		return nil, err
 	}
-	rec, err := q.record(c.p.Now())
+	rec, err := q.record(c.p.Records(), c.p.Now())
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -262,6 +263,10 @@ func TestExplainChangesNothing(t *testing.T) {
 	if len(rules) != 2 || rules[0]["matched"] != true || rules[0]["captures"].(map[string]any)["n"] != "42" || rules[1]["matched"] != false ||
 		!strings.Contains(rules[1]["why"].(string), "stream") || !strings.HasPrefix(rules[0]["template"].(string), "boom") {
 		t.Errorf("%s", x.text)
+	}
+	coloured := b.want(200, "POST", "/api/v1/explain", map[string]any{"line": "\x1b[31mboom\x1b[0m 42\r", "stream": "stdout", "workload": "shop/api"})
+	if !reflect.DeepEqual(coloured, x) {
+		t.Errorf("with colours and a carriage return: %v, without: %v", coloured, x)
 	}
 	b.want(400, "POST", "/api/v1/explain", map[string]any{"line": "x", "stream": "stdwhat"})
 	b.want(400, "POST", "/api/v1/explain", map[string]any{"lien": "x"})

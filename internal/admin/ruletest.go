@@ -70,7 +70,7 @@ func testRule(c *call) (any, error) {
 	now := c.p.Now()
 	for _, line := range q.Lines {
 		q.Line = line
-		rec, err := q.record(now)
+		rec, err := q.record(c.p.Records(), now)
 		if err != nil {
 			return nil, err
 		}

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
 // Func receives one line, or one event of a container, whose record has the fields of a *docker.Occurrence. The record's text and fields, and raw, the bytes of the line's event (of the first one for a joined line), are
@@ -19,6 +20,8 @@ type Decoder struct {
 	joiner  *joiner
 	scratch sync.Pool // *reading
 	stats   counters
+
+	settings Settings
 }
 
 // New returns a decoder with the given settings.
@@ -30,8 +33,11 @@ func New(s Settings) (*Decoder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("records: %w", err)
 	}
-	return &Decoder{keys: newKeyTable(s), events: s.EventTags, origins: found, joiner: newJoiner()}, nil
+	return &Decoder{keys: newKeyTable(s), events: s.EventTags, origins: found, joiner: newJoiner(), settings: s}, nil
 }
+
+// Settings returns the settings that the decoder was made with.
+func (d *Decoder) Settings() *Settings { return &d.settings }
 
 // reading is the state of one call of Decode.
 type reading struct {
@@ -48,6 +54,7 @@ type reading struct {
 	origin   *origin
 	severity engine.Severity
 	json     []byte // the text of a record that has none, in a buffer that is used again
+	plain    []byte // a line without terminal sequences, in a buffer that is used again
 	hasJSON  bool
 
 	memo     memo
@@ -70,6 +77,7 @@ func (d *Decoder) Decode(chunk []byte, tag string, now int64, fn Func) {
 		r = &reading{}
 	}
 	r.d, r.fn, r.b, r.tag, r.now, r.happens = d, fn, chunk, tag, now, d.tellsEvents(tag)
+	r.fields.keepANSI = d.settings.KeepANSI
 	r.memo.forget()
 	defer r.release()
 	r.run()
@@ -90,6 +98,9 @@ func (r *reading) release() {
 	r.done = r.done[:0]
 	if cap(r.json) > maxKeptJSON {
 		r.json = nil
+	}
+	if cap(r.plain) > maxKeptJSON {
+		r.plain = nil
 	}
 	d.scratch.Put(r)
 }
@@ -212,8 +223,12 @@ func (r *reading) line() {
 		}
 	}
 	rec, f := &r.rec, &r.fields
-	f.b, f.body, f.meta, f.group, f.textKey, f.text = b, r.ev.body, r.ev.meta, r.groupBody(), "", nil
-	rec.Time, rec.Text, rec.Stream, rec.Severity = r.ev.time, trimLineEnd(r.text()), s.stream, r.severity
+	f.b, f.body, f.meta, f.group = b, r.ev.body, r.ev.meta, r.groupBody()
+	if f.textKey != "" { // of a joined line
+		f.textKey, f.text = "", nil
+	}
+	rec.Time, rec.Stream, rec.Severity = r.ev.time, s.stream, r.severity
+	rec.Text = r.plainText(r.text())
 	rec.Truncated = p.form == formFluentd && p.ordinal > 1 // the parts before it are lost
 	rec.Source, rec.Fields = &r.origin.source, f
 	if r.happens {
@@ -225,6 +240,16 @@ func (r *reading) line() {
 	}
 	r.stats.Records++
 	r.fn(rec, b[r.ev.start:r.ev.end])
+}
+
+// plainText is Settings.Line, with the reading's buffer. Most lines hold no sequence, and then it writes nothing.
+func (r *reading) plainText(text []byte) []byte {
+	line := safetext.TrimEnd(text)
+	if r.d.settings.KeepANSI || !safetext.HasSequence(line) {
+		return line
+	}
+	line, r.plain = safetext.Line(r.plain, text, false)
+	return line
 }
 
 // text is the line, or the part of one, in the record.
@@ -265,7 +290,7 @@ func (r *reading) hand(l *line) {
 	if l.cut {
 		r.stats.Overlong++
 	}
-	l.record(&r.rec, &r.fields)
+	r.joined(l)
 	if l.form == formEvents {
 		r.eachEvent(l.event)
 		return

@@ -14,7 +14,8 @@
 // An event is [[time, metadata], body] or, before Fluent Bit 2.1, [time, body]; the time is Fluent Bit's extension or a number of seconds.
 // Group markers (seconds 0xffffffff and 0xfffffffe) are no lines: the resource that the first one carries tells where the lines of the group
 // come from. The line is the first of Settings.LogKeys that holds a text, or the body itself when it is one; a record with neither is one
-// line of JSON, so that rules on fields apply to it too.
+// line of JSON, so that rules on fields apply to it too. The line end goes, and so do terminal sequences unless Settings.KeepANSI is set, in fields
+// too (internal/safetext).
 //
 // Records whose tag is among Settings.EventTags are those of the input docker_events, which makes one of whatever it reads at once. Each line of
 // them that docker.ParseEvent knows is handed on as an event of a container, and any other as a line.

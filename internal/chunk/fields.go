@@ -1,10 +1,12 @@
 package chunk
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
 // fields reads a record's fields from its bytes when they are asked for; nothing is decoded before. A path is looked up in the body, then
@@ -17,12 +19,29 @@ type fields struct {
 	group   []byte
 	textKey string // the key of the text, of a joined line
 	text    []byte // a joined line
+
+	keepANSI bool
 }
 
 var _ engine.Fields = (*fields)(nil)
 
 // AppendField implements engine.Fields.
 func (f *fields) AppendField(dst []byte, path string) ([]byte, bool) {
+	start := len(dst)
+	dst, ok := f.appendRaw(dst, path)
+	return withoutSequences(dst, start, f.keepANSI), ok
+}
+
+// withoutSequences takes terminal sequences out of what was appended behind start, in place.
+func withoutSequences(dst []byte, start int, keep bool) []byte {
+	if value := dst[start:]; !keep && bytes.IndexByte(value, 0x1b) >= 0 {
+		return dst[:start+len(safetext.Strip(value[:0], value))]
+	}
+	return dst
+}
+
+// appendRaw appends a field as it stands in the record.
+func (f *fields) appendRaw(dst []byte, path string) ([]byte, bool) {
 	if f.b == nil || path == "" {
 		return dst, false
 	}

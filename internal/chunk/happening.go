@@ -9,6 +9,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
 // tellsEvents reports whether the records of a tag are those of Fluent Bit's input docker_events.
@@ -55,6 +56,7 @@ func (r *reading) eachEvent(raw []byte) {
 // eventOrLine hands on one line of docker_events.
 func (r *reading) eventOrLine(line []byte, truncated bool, source *engine.Source, raw []byte) {
 	r.stats.Split++
+	line = safetext.TrimEnd(line)
 	e, ok := docker.ParseEvent(line)
 	if ok && !e.Enabled() {
 		r.stats.Excluded++

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
 // Bounds of unfinished lines.
@@ -55,7 +56,7 @@ func (j *joiner) offer(r *reading, p part, done []*line) (out []*line, taken boo
 	l.ordinal = p.ordinal
 	j.bytes -= l.size()
 	piece := r.text()
-	if room := j.limitLine - len(l.text); len(piece) > room && (p.more || len(trimLineEnd(piece)) > room) {
+	if room := j.limitLine - len(l.text); len(piece) > room && (p.more || len(safetext.TrimEnd(piece)) > room) {
 		j.droppedBytes += int64(len(piece) - max(room, 0))
 		piece, l.cut = piece[:max(room, 0)], true
 	}
@@ -128,23 +129,12 @@ func (j *joiner) state() (lines, bytes int, dropped int64) {
 	return j.lines, j.bytes, j.droppedBytes
 }
 
-// trimLineEnd cuts one line feed, or carriage return and line feed, off the end.
-func trimLineEnd(text []byte) []byte {
-	if n := len(text); n > 0 && text[n-1] == '\n' {
-		text = text[:n-1]
-		if n > 1 && text[n-2] == '\r' {
-			text = text[:n-2]
-		}
-	}
-	return text
-}
-
-// record fills rec and f with the line. Both refer to the line, which nobody changes any more.
-func (l *line) record(rec *engine.Record, f *fields) {
-	text := trimLineEnd(l.text)
-	*f = fields{b: l.event, body: l.body, meta: l.meta, group: l.group, textKey: l.textKey, text: text}
-	*rec = engine.Record{
+// joined makes the reading's record of the line, which nobody changes any more.
+func (r *reading) joined(l *line) {
+	text := r.plainText(l.text)
+	r.fields = fields{b: l.event, body: l.body, meta: l.meta, group: l.group, textKey: l.textKey, text: text, keepANSI: r.d.settings.KeepANSI}
+	r.rec = engine.Record{
 		Time: l.time, Text: text, Stream: l.stream, Severity: l.severity, Truncated: l.cut || l.gap || l.timedOut,
-		Source: &l.origin.source, Fields: f,
+		Source: &l.origin.source, Fields: &r.fields,
 	}
 }

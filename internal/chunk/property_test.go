@@ -15,6 +15,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	ct "github.com/tinyforge/fluentbit-trigger/internal/chunk/chunktest"
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
 // generator makes random values whose text forms it knows.
@@ -82,6 +83,17 @@ type expected struct {
 	fields map[string]string
 }
 
+// withoutSequences returns the texts as a decoder that takes terminal sequences out must give them.
+func (e expected) withoutSequences() expected {
+	e.text = string(safetext.Strip(nil, []byte(e.text)))
+	fields := map[string]string{}
+	for path, value := range e.fields {
+		fields[path] = string(safetext.Strip(nil, []byte(value)))
+	}
+	e.fields = fields
+	return e
+}
+
 // events makes a chunk of random events, and says what must come out of it.
 func (g generator) events(n int) (chunk []byte, want []expected) {
 	for range n {
@@ -113,11 +125,19 @@ func TestRandomEvents(t *testing.T) {
 	for seed := range uint64(60) {
 		g := generator{rand.New(rand.NewPCG(seed, 1))}
 		chunk, want := g.events(1 + g.IntN(12))
-		d := newDecoder(t)
+		settings := DefaultSettings()
+		settings.KeepANSI = seed%2 == 0
+		d, err := New(settings)
+		if err != nil {
+			t.Fatal(err)
+		}
 		n := 0
 		d.Decode(chunk, "t", testNow, func(rec *engine.Record, raw []byte) {
 			w := want[n]
 			n++
+			if !settings.KeepANSI {
+				w = w.withoutSequences()
+			}
 			if string(rec.Text) != w.text || rec.Time != w.time || !bytes.Equal(raw, w.raw) {
 				t.Fatalf("seed %d, event %d: got %.100q at %d, want %.100q at %d", seed, n, rec.Text, rec.Time, w.text, w.time)
 			}
@@ -131,7 +151,7 @@ func TestRandomEvents(t *testing.T) {
 			t.Fatalf("seed %d: %d lines of %d", seed, n, len(want))
 		}
 		cut := g.IntN(len(chunk) + 1)
-		lines := decodeAll(newDecoder(t), slices.Clone(chunk[:cut]), "t")
+		lines := decodeAll(d, slices.Clone(chunk[:cut]), "t")
 		whole, end := 0, 0
 		for whole < len(want) && end+len(want[whole].raw) <= cut {
 			end += len(want[whole].raw)
@@ -141,7 +161,11 @@ func TestRandomEvents(t *testing.T) {
 			t.Fatalf("seed %d, cut at %d of %d: %d lines, want %d", seed, cut, len(chunk), len(lines), whole)
 		}
 		for i, l := range lines {
-			if l.Text != want[i].text || l.Raw != string(want[i].raw) {
+			w := want[i]
+			if !settings.KeepANSI {
+				w = w.withoutSequences()
+			}
+			if l.Text != w.text || l.Raw != string(want[i].raw) {
 				t.Fatalf("seed %d, cut at %d: line %d is %.100q", seed, cut, i, l.Text)
 			}
 		}

@@ -3,6 +3,9 @@ package chunk
 import (
 	"errors"
 	"fmt"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
 // Settings says where in a record to find what.
@@ -17,6 +20,9 @@ type Settings struct {
 	// Tags (globs) of records of Fluent Bit's input docker_events. The events of containers among them are met by rules with event, and by no
 	// others; all else of them is lines. The input's own tag is docker_events.0, docker_events.1 and so on; none: all records are lines.
 	EventTags []string `toml:"event_tags"`
+	// Keeps terminal sequences (colours, cursor movements, titles, links) in lines and fields. Off: rules see, and alerts show, the text without
+	// them, also within the strings of a line of JSON.
+	KeepANSI bool `toml:"keep_ansi"`
 	// The host's name for records that tell none.
 	Host string `toml:"host"`
 	// How many containers and other origins are remembered at most. When full, the one unused for longest is forgotten.
@@ -77,4 +83,34 @@ func (s Settings) Validate() error {
 		errs = append(errs, fmt.Errorf("max_origins: %d is not between 1 and %d", s.MaxOrigins, maxOrigins))
 	}
 	return errors.Join(errs...)
+}
+
+// Line returns the text of a line as rules see it: without its line end and, unless KeepANSI is set, without terminal sequences. It lies in text or
+// in buf, which is grown and returned for the next call.
+func (s *Settings) Line(buf, text []byte) (line, scratch []byte) {
+	return safetext.Line(buf, text, s.KeepANSI)
+}
+
+// FieldsOf gives access to fields that were given as texts, by their dotted paths, as the decoder gives those of a record. It returns nil when there
+// are none.
+func (s *Settings) FieldsOf(texts map[string]string) engine.Fields {
+	if len(texts) == 0 {
+		return nil
+	}
+	return given{texts, s.KeepANSI}
+}
+
+// given is fields that were given as texts.
+type given struct {
+	texts    map[string]string
+	keepANSI bool
+}
+
+var _ engine.Fields = given{}
+
+// AppendField implements engine.Fields.
+func (g given) AppendField(dst []byte, path string) ([]byte, bool) {
+	text, ok := g.texts[path]
+	start := len(dst)
+	return withoutSequences(append(dst, text...), start, g.keepANSI), ok
 }

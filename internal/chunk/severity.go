@@ -1,6 +1,9 @@
 package chunk
 
-import "github.com/tinyforge/fluentbit-trigger/engine"
+import (
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
+)
 
 // otlpSeverity maps the SeverityNumber of OpenTelemetry's log data model: four numbers for each of trace, debug, info, warn, error, fatal.
 func otlpSeverity(n int64) engine.Severity {
@@ -36,10 +39,15 @@ func levelAt(b []byte, i int) engine.Severity {
 		return engine.LevelNumber(n)
 	}
 	if start, end, ok := text(b, i); ok {
-		return engine.ParseLevel(b[start:end])
+		var plain [maxLevel]byte
+		word, _ := safetext.Line(plain[:0], b[start:min(end, start+maxLevel)], false)
+		return engine.ParseLevel(word)
 	}
 	return engine.SeverityUnknown
 }
+
+// maxLevel bounds what is looked at of a level field, in bytes.
+const maxLevel = 128
 
 // metadataSeverity reads the severity from an event's metadata, {"otlp": {"severity_number": 17, "severity_text": "ERROR"}}.
 func metadataSeverity(b []byte, i int) engine.Severity {

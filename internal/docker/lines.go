@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
 // Line is one line of a container's log. Text is valid during the call that it is passed to.
@@ -38,7 +39,6 @@ type partial struct {
 	keys    []key // of the records in text
 	ordinal uint64
 	cut     bool // parts of the line were handed over already
-	ended   bool // by a line end, of which a carriage return may stand in text: an engine splits between the two, too
 }
 
 // joiner joins the records of one container to lines. The rules are those of the log drivers: a record that ends in a line end ends a line.
@@ -57,8 +57,11 @@ func (j *joiner) add(r *record, k key, ordinal uint64) {
 	if len(p.keys) > 0 && r.time != p.time && !j.journal {
 		j.flush(r.stream, false)
 	}
-	text, ended := lineEnd(r.data)
-	whole := ended || len(r.data) < splitSize && !j.journal
+	text := r.data
+	whole := bytes.HasSuffix(text, newline) || len(text) < splitSize && !j.journal
+	if whole {
+		text = safetext.TrimEnd(text)
+	}
 	if len(p.keys) == 0 && whole && len(text) <= maxLine { // by far the most
 		one := [1]key{k}
 		j.emit(Line{Time: r.time, Stream: r.stream, Text: text, Truncated: p.cut, Ordinal: ordinal}, one[:])
@@ -86,7 +89,7 @@ func (j *joiner) add(r *record, k key, ordinal uint64) {
 		text = text[n:]
 	}
 	p.keys = append(p.keys, k)
-	if p.ended = ended; whole {
+	if whole {
 		j.flush(r.stream, false)
 	}
 }
@@ -106,10 +109,7 @@ func (j *joiner) piece(s engine.Stream) {
 func (j *joiner) flush(s engine.Stream, unfinished bool) {
 	p := &j.partials[s]
 	if len(p.keys) > 0 {
-		text := p.text
-		if p.ended {
-			text = bytes.TrimSuffix(text, []byte("\r"))
-		}
+		text := safetext.TrimEnd(p.text) // an engine splits within a line end, too
 		j.emit(Line{Time: p.time, Stream: s, Text: text, Truncated: p.cut || unfinished, Ordinal: p.ordinal}, p.keys)
 	}
 	j.budget.give(len(p.text))
@@ -142,11 +142,4 @@ func (j *joiner) held(fn func(key)) {
 	}
 }
 
-// lineEnd takes a line end, \n or \r\n, from a text, and reports whether there was one.
-func lineEnd(b []byte) ([]byte, bool) {
-	text, ok := bytes.CutSuffix(b, []byte("\n"))
-	if ok {
-		text = bytes.TrimSuffix(text, []byte("\r"))
-	}
-	return text, ok
-}
+var newline = []byte{'\n'}

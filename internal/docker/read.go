@@ -2,9 +2,11 @@ package docker
 
 import (
 	"bufio"
+	"bytes"
 	"io"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
 // SourceOf describes a container as lines that are followed live have it.
@@ -25,8 +27,8 @@ func NewJoiner(emit func(Line)) *Joiner {
 
 // Add takes a record: its time in ns, its stream, and its data with the line end, if it has one.
 func (j *Joiner) Add(time int64, stream engine.Stream, data []byte) {
-	text, ended := lineEnd(data)
-	if p := &j.j.partials[stream]; ended && len(p.keys) == 0 && !p.cut && len(text) <= maxLine {
+	text := safetext.TrimEnd(data)
+	if p := &j.j.partials[stream]; bytes.HasSuffix(data, newline) && len(p.keys) == 0 && !p.cut && len(text) <= maxLine {
 		j.j.emit(Line{Time: time, Stream: stream, Text: text}, nil) // as add does, without the keys that only a cursor needs
 		return
 	}

@@ -44,9 +44,11 @@ const (
 
 // container evaluates lines of a container.
 func (b *batch) container(lines *docker.Batch) {
+	records := b.p.Records()
 	for i := range lines.Lines {
 		l := &lines.Lines[i]
-		rec := engine.Record{Time: l.Time, Text: l.Text, Stream: l.Stream, Truncated: l.Truncated, Source: lines.Source}
+		rec := engine.Record{Time: l.Time, Stream: l.Stream, Truncated: l.Truncated, Source: lines.Source}
+		rec.Text, b.plain = records.Line(b.plain, l.Text)
 		b.identified(&rec, func(a *engine.Alert) string { return b.ids.ofLine(a.RuleID, lines.Source.Container.ID, l) })
 	}
 }

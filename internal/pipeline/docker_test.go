@@ -45,6 +45,28 @@ func TestContainerLinesThatComeAgainAreOneAlert(t *testing.T) {
 	}
 }
 
+// TestContainerLinesAreWithoutSequences takes lines as a terminal's log holds them, before and after a reload that keeps the sequences.
+func TestContainerLinesAreWithoutSequences(t *testing.T) {
+	b := newBench(t)
+	o := b.options(b.document(rule("boom", "^boom$|^\x1b.*boom")))
+	p := b.start(o)
+	if err := p.Take(t.Context(), containerLines("\x1b[31mboom\x1b[0m\r", "bo\x1b[1mom")); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.messages(2); got[0] != "boom" || got[1] != "boom" {
+		t.Errorf("alerts %q", got)
+	}
+	b.stop(p)
+	o = b.options(b.document("[records]\nkeep_ansi = true\n" + rule("boom", "^boom$|^\\x1b.*boom")))
+	p = b.start(o)
+	if err := p.Take(t.Context(), containerLines("\x1b[31mboom again\x1b[0m\r")); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.messages(3); got[2] != "\x1b[31mboom again\x1b[0m" {
+		t.Errorf("alerts %q", got)
+	}
+}
+
 func TestTakeEndsWithItsContext(t *testing.T) {
 	b := newBench(t)
 	p := b.start(b.options(b.document(rule("boom", "^boom"))))

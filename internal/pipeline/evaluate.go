@@ -103,6 +103,7 @@ type batch struct {
 	now    int64
 	ids    identity
 	id     func(*engine.Alert) string // names an alert of the line that is evaluated
+	plain  []byte                     // a container's line without terminal sequences
 	alerts []engine.Alert
 	items  []delivery.Item
 

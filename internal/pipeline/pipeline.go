@@ -274,6 +274,9 @@ func (p *Pipeline) Now() time.Time { return p.now() }
 // Rules returns the rules in force.
 func (p *Pipeline) Rules() *engine.Snapshot { return p.engine.Snapshot() }
 
+// Records returns the settings by which lines become records.
+func (p *Pipeline) Records() *chunk.Settings { return p.decoder.Load().Settings() }
+
 // Explain tells for a record what each rule of its workload makes of it, now, without consequences.
 func (p *Pipeline) Explain(rec *engine.Record) []engine.Explanation {
 	return p.engine.Explain(rec, p.now().UnixNano())

@@ -42,6 +42,7 @@ func containerLine(line []byte) (r containerRecord, ok bool) {
 
 func (c *containerLines) piece(b *Block, in *piece) {
 	in.each(func(line []byte, number int, cut bool) {
+		line = c.plain(line)
 		switch {
 		case cut:
 			c.problem(number, true, "longer than %d MiB", maxObject>>20)
@@ -64,7 +65,7 @@ func (c *containerLines) piece(b *Block, in *piece) {
 		case source == nil:
 			c.problem(number, false, "a container that was not declared")
 		default:
-			b.add(engine.Record{Time: c.at(c.clock.ref+r.after, true), Text: r.text, Stream: streamOf(r.stream), Source: source}, number)
+			b.add(engine.Record{Time: c.at(c.clock.ref+r.after, true), Text: c.plain(r.text), Stream: streamOf(r.stream), Source: source}, number)
 		}
 	})
 }

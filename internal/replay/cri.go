@@ -5,6 +5,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
 // criLines reads the form of the Container Runtime Interface, in which Kubernetes keeps logs: TIME STREAM TAGS TEXT, where a line in parts
@@ -48,7 +49,7 @@ func criEntry(c *clock, line []byte) (r criRecord, ok bool) {
 
 func (c *criLines) piece(b *Block, in *piece) {
 	in.each(func(line []byte, number int, cut bool) {
-		if len(line) == 0 {
+		if len(safetext.TrimEnd(line)) == 0 {
 			return
 		}
 		r, ok := criEntry(&c.clock, line)
@@ -63,7 +64,7 @@ func (c *criLines) piece(b *Block, in *piece) {
 		r.time = c.at(r.time, true)
 		p := &c.parts[r.stream]
 		if !p.held && !r.partial && len(r.text) <= docker.MaxLine {
-			b.add(engine.Record{Time: r.time, Text: r.text, Stream: r.stream, Source: c.source}, number)
+			b.add(engine.Record{Time: r.time, Text: c.plain(r.text), Stream: r.stream, Source: c.source}, number)
 			return
 		}
 		if !p.held {
@@ -81,7 +82,7 @@ func (c *criLines) piece(b *Block, in *piece) {
 
 func (c *criLines) flush(b *Block, s engine.Stream) {
 	p := &c.parts[s]
-	b.add(engine.Record{Time: p.time, Text: b.keep(p.text), Stream: s, Truncated: p.cut, Source: c.source}, p.number)
+	b.add(engine.Record{Time: p.time, Text: c.plain(b.keep(p.text)), Stream: s, Truncated: p.cut, Source: c.source}, p.number)
 	*p = criPart{text: p.text[:0]}
 }
 

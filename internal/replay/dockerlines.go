@@ -9,6 +9,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
 // dockerLines reads Docker's json-file. Records of long lines are joined as the follower joins them.
@@ -22,7 +23,7 @@ type dockerLines struct {
 func newDockerLines(s *state) *dockerLines {
 	d := &dockerLines{state: s}
 	d.join = docker.NewJoiner(func(l docker.Line) {
-		d.block.add(engine.Record{Time: l.Time, Text: d.block.keep(l.Text), Stream: l.Stream, Truncated: l.Truncated, Source: d.source}, d.number)
+		d.block.add(engine.Record{Time: l.Time, Text: d.plain(d.block.keep(l.Text)), Stream: l.Stream, Truncated: l.Truncated, Source: d.source}, d.number)
 	})
 	return d
 }
@@ -30,7 +31,7 @@ func newDockerLines(s *state) *dockerLines {
 func (d *dockerLines) piece(b *Block, in *piece) {
 	d.block = b
 	in.each(func(line []byte, number int, cut bool) {
-		if len(line) == 0 {
+		if line = safetext.TrimEnd(line); len(line) == 0 {
 			return
 		}
 		d.number = number

@@ -45,12 +45,12 @@ const (
 )
 
 // detect tells the form of a log by how it begins: the form that most of the lines have. Empty lines do not count.
-func detect(head []byte) Form {
-	if looksLikeContainerLog(head) {
+func (s *Set) detect(head []byte) Form {
+	if s.looksLikeContainerLog(head) {
 		return FormContainerLog
 	}
 	var votes [FormContainerLog]int
-	eachLine(head, func(line []byte) {
+	s.eachLine(head, func(line []byte) {
 		switch {
 		case isDockerLine(line):
 			votes[FormDocker]++
@@ -71,8 +71,9 @@ func detect(head []byte) Form {
 	return best
 }
 
-// eachLine calls fn for the first lines that are not empty.
-func eachLine(head []byte, fn func(line []byte)) {
+// eachLine calls fn for the first lines that are not empty. A line is valid during the call.
+func (s *Set) eachLine(head []byte, fn func(line []byte)) {
+	var buf []byte
 	for n := 0; n < sniffLines && len(head) > 0; {
 		line := head
 		if end := bytes.IndexByte(head, '\n'); end >= 0 {
@@ -82,7 +83,7 @@ func eachLine(head []byte, fn func(line []byte)) {
 				return // it was cut
 			}
 		}
-		if line = bytes.TrimSuffix(line, []byte("\r")); len(line) > 0 {
+		if line, buf = s.opt.Records.Line(buf, line); len(line) > 0 {
 			fn(line)
 			n++
 		}
@@ -100,9 +101,9 @@ func isCRILine(line []byte) bool {
 }
 
 // looksLikeContainerLog reports whether the first line that is no comment declares a container, and what follows is lines of it.
-func looksLikeContainerLog(head []byte) bool {
+func (s *Set) looksLikeContainerLog(head []byte) bool {
 	declared, lines := false, false
-	eachLine(head, func(line []byte) {
+	s.eachLine(head, func(line []byte) {
 		switch {
 		case line[0] == '#' || lines:
 		case line[0] == '@':

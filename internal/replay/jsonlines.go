@@ -31,6 +31,9 @@ func newJSONLines(s *state) *jsonLines {
 func (j *jsonLines) piece(b *Block, in *piece) {
 	j.starts, j.lines = j.starts[:0], j.lines[:0]
 	in.each(func(line []byte, number int, cut bool) {
+		if !cut {
+			line = j.plain(line)
+		}
 		var object gjson.Result
 		switch {
 		case len(line) == 0:
@@ -81,7 +84,7 @@ func (j *jsonLines) own(b *Block, rec *engine.Record, raw []byte) {
 
 func (j *jsonLines) record(b *Block, rec *engine.Record, raw []byte, number int) {
 	r := *rec
-	r.Text, r.Fields, r.Source = b.keep(rec.Text), chunk.FieldsOf(raw), j.name(rec.Source)
+	r.Text, r.Fields, r.Source = b.keep(rec.Text), j.decoder.FieldsOf(raw), j.name(rec.Source)
 	if r.Stream == engine.StreamUnknown {
 		r.Stream = j.stream
 	}

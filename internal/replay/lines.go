@@ -76,7 +76,7 @@ func (p *pieces) next(b *Block, size int) (piece, error) {
 
 var newline = []byte{'\n'}
 
-// each calls fn for every line of a piece, without its line end. cut marks one that is not whole.
+// each calls fn for every line of a piece, without its line feed. cut marks one that is not whole.
 func (p *piece) each(fn func(line []byte, number int, cut bool)) {
 	data, number, cut := p.data, p.first, p.continued || p.open
 	for {
@@ -84,9 +84,6 @@ func (p *piece) each(fn func(line []byte, number int, cut bool)) {
 		end := bytes.IndexByte(data, '\n')
 		if end >= 0 {
 			line = data[:end]
-		}
-		if n := len(line); n > 0 && line[n-1] == '\r' && !p.open {
-			line = line[:n-1]
 		}
 		fn(line[:len(line):len(line)], number, cut)
 		if end < 0 {

@@ -139,14 +139,14 @@ func (s *Set) sniff(head []byte, changed int64) (form Form, first int64, timed b
 		return 0, 0, false, errBinary
 	}
 	if form = s.opt.Form; form == FormAuto {
-		form = detect(head)
+		form = s.detect(head)
 	}
 	c := clock{zone: s.opt.Zone, ref: changed}
 	if form == FormContainerLog {
-		return form, startOf(&c, head), true, nil
+		return form, s.startOf(&c, head), true, nil
 	}
 	first = changed
-	eachLine(head, func(line []byte) {
+	s.eachLine(head, func(line []byte) {
 		if timed {
 			return
 		}
@@ -172,9 +172,9 @@ func (s *Set) sniff(head []byte, changed int64) (form Form, first int64, timed b
 }
 
 // startOf tells when a log of the form of test/containerlog began: by the first line with a time of its own, else 1970.
-func startOf(c *clock, head []byte) (start int64) {
+func (s *Set) startOf(c *clock, head []byte) (start int64) {
 	known := false
-	eachLine(head, func(line []byte) {
+	s.eachLine(head, func(line []byte) {
 		if r, ok := containerLine(line); ok && !known {
 			var ns int64
 			if ns, known = c.read(r.text); known {

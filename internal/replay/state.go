@@ -52,6 +52,12 @@ func (s *state) at(ns int64, ok bool) int64 {
 	return ns
 }
 
+// plain returns the text of a line as rules see it, in the line's own memory.
+func (s *state) plain(line []byte) []byte {
+	line, _ = s.set.opt.Records.Line(line[:0], line)
+	return line
+}
+
 // problem tells that a line was left out. A line that comes in parts is told once.
 func (s *state) problem(number int, cut bool, format string, args ...any) {
 	if cut && s.broken {
@@ -79,6 +85,7 @@ type plainLines struct{ *state }
 
 func (p *plainLines) piece(b *Block, in *piece) {
 	in.each(func(line []byte, number int, cut bool) {
+		line = p.plain(line)
 		ns, ok := int64(0), false
 		if !in.continued || number > in.first {
 			ns, ok = p.clock.read(line)

@@ -175,7 +175,7 @@ func (r *runner) fresh() error {
 // texts tries each text by itself on the rule that the test names.
 func (r *runner) texts(field string, texts []string, want bool) {
 	for _, text := range texts {
-		rec := r.test.record(&r.test.Origin, text, r.test.start.UnixNano())
+		rec := r.file.record(&r.test.Origin, text, r.test.start.UnixNano())
 		var found, effective bool
 		var why string
 		for _, x := range r.engine.Explain(&rec, rec.Time) {
@@ -211,7 +211,7 @@ func (r *runner) play() {
 		l := &r.test.Lines[i]
 		at = l.At.from(at)
 		o := l.Origin.or(&r.test.Origin)
-		rec := r.test.record(o, l.Text, 0)
+		rec := r.file.record(o, l.Text, 0)
 		if s := sources[o.key()]; s != nil {
 			rec.Source = s
 		} else {
@@ -289,36 +289,24 @@ func (o *Origin) key() string {
 	return strings.Join([]string{o.Workload, o.Container, o.Image, o.Host, o.Tag, o.Source}, "\x00")
 }
 
-// record makes the record of a line.
-func (t *Test) record(o *Origin, text string, at int64) engine.Record {
+// record makes the record of a line, as the records of the files under test are made.
+func (f *File) record(o *Origin, text string, at int64) engine.Record {
+	records := &f.config.Settings.Records
 	rec := engine.Record{
-		Time: at, Text: []byte(text), Severity: o.Severity,
+		Time: at, Severity: o.Severity, Fields: records.FieldsOf(o.Fields),
 		Source: &engine.Source{
 			Kind: cmp.Or(o.Source, "log"), Workload: cmp.Or(o.Workload, "test"), Host: cmp.Or(o.Host, "node-1"), Tag: o.Tag,
 			Container: engine.Container{Name: cmp.Or(o.Container, "test-1"), Image: o.Image},
 		},
 	}
+	rec.Text, _ = records.Line(nil, []byte(text))
 	switch o.Stream {
 	case "stdout":
 		rec.Stream = engine.Stdout
 	case "stderr":
 		rec.Stream = engine.Stderr
 	}
-	if len(o.Fields) > 0 {
-		rec.Fields = fields(o.Fields)
-	}
 	return rec
-}
-
-// fields are those of a record, by their dotted paths.
-type fields map[string]string
-
-var _ engine.Fields = fields(nil)
-
-// AppendField appends the text of a field.
-func (f fields) AppendField(dst []byte, path string) ([]byte, bool) {
-	text, ok := f[path]
-	return append(dst, text...), ok
 }
 
 // held counts the hits of the test that made no alert of their own, by rule and reason.
