@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/templates"
 )
 
 // FieldError says what is wrong with one setting.
@@ -207,7 +209,8 @@ func (p *problems) output(r *RuleSettings) {
 		p.add("severity", r.Severity.String(), "unknown severity: want one of %s", strings.Join(SeverityNames(), ", "))
 	}
 	if _, err := parseSummary(r.Summary); err != nil {
-		p.add("summary", r.Summary, "%v", err)
+		wrong, hint := templates.Error(err, summaryData{}, nil)
+		p.hint("summary", r.Summary, wrong.Error(), hint)
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Labels)) {
 		if name == "" || strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c == 0x7f }) {

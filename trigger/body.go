@@ -74,7 +74,7 @@ func compileStrings(path string, value any) (any, error) {
 func parseTemplate(path, text string) (*template.Template, error) {
 	t, err := template.New(path).Funcs(templateFuncs()).Option("missingkey=zero").Parse(text)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, inWords(path, err)
 	}
 	return t, nil
 }

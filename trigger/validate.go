@@ -219,8 +219,11 @@ func (s *Settings) validateBody(ps *problems) {
 		ps.add("body", "", "is longer than 64 KiB", "")
 		return
 	}
-	if _, err := newBodyTemplate(s.Body, s.ContentType); err != nil {
+	b, err := newBodyTemplate(s.Body, s.ContentType)
+	if err != nil {
 		ps.add("body", "", err.Error(), "JSON with a template in each string, or a content_type text/…")
+	} else if err := b.try(); err != nil {
+		ps.add("body", "", err.Error(), "")
 	}
 }
 

@@ -1,0 +1,106 @@
+// Package templates puts the errors of text/template into the words of a configuration: no type of Go, no name of this program's inside, and the
+// fields that there are.
+package templates
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+var (
+	noField    = regexp.MustCompile(`(?s)<(.+)>: can't evaluate field (\w+) in type (\S+)`)
+	chain      = regexp.MustCompile(`^\$?[.\w]+$`)
+	noFunction = regexp.MustCompile(`function "(.+?)" not defined`)
+	// preamble is what text/template puts before its reason: its own word, the template's name, line and column, and what was executed.
+	preamble = regexp.MustCompile(`(?s)^template: [^ ]*?:(\d+)(?::\d+)?: (?:executing .*? at <.*>: )?`)
+	typeName = regexp.MustCompile(`[\[\]*]*\b[a-z]+\.[A-Za-z]\w*`)
+)
+
+// Error returns what is wrong with a template of which text/template says err. data is what it is executed on, functions lists those that it may
+// call beside the builtin ones. hint says what there is instead, or is empty.
+func Error(err error, data any, functions []string) (wrong error, hint string) {
+	text := err.Error()
+	if m := noField.FindStringSubmatch(text); m != nil {
+		if !chain.MatchString(m[1]) {
+			m[1] = "." + m[2] // the rest may be a text of the template, and so a secret
+		}
+		return fmt.Errorf("{{ %s }} names nothing: there is no .%s here", m[1], m[2]), fieldHint(m[1], m[2], m[3], reflect.TypeOf(data))
+	}
+	if m := noFunction.FindStringSubmatch(text); m != nil {
+		return fmt.Errorf("there is no function %s in templates", m[1]), functionHint(m[1], functions)
+	}
+	line := preamble.FindStringSubmatch(text)
+	text = typeName.ReplaceAllString(preamble.ReplaceAllString(text, ""), "this")
+	if line != nil && line[1] != "1" {
+		text = "line " + line[1] + " of it: " + text
+	}
+	return errors.New("not a template: " + text), ""
+}
+
+// NoField reports whether text/template's error says that a template names a field that there is not.
+func NoField(err error) bool { return noField.MatchString(err.Error()) }
+
+// fieldHint lists the fields that there are in the place of one in a chain such as .Container.Nme, of a type of that name. t is that of the data.
+func fieldHint(chain, field, of string, t reflect.Type) string {
+	if !strings.HasPrefix(chain, ".") {
+		return "" // of a variable, or of what a function returns
+	}
+	prefix := "."
+	for _, name := range strings.Split(chain[1:], ".") {
+		called := t.String()
+		for t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+		if t.Kind() != reflect.Struct {
+			return ""
+		}
+		if name == field && (called == of || t.String() == of) { // otherwise the dot is another one here, as within a range
+			return namesHint(prefix, field, t)
+		}
+		f, ok := t.FieldByName(name)
+		if !ok {
+			return ""
+		}
+		t, prefix = f.Type, prefix+name+"."
+	}
+	return ""
+}
+
+func namesHint(prefix, field string, t reflect.Type) string {
+	var names []string
+	for _, f := range reflect.VisibleFields(t) {
+		if f.IsExported() && !f.Anonymous {
+			names = append(names, f.Name)
+		}
+	}
+	for i := range t.NumMethod() {
+		names = append(names, t.Method(i).Name)
+	}
+	folded := strings.ToLower(field)
+	near := func(name string) bool {
+		name = strings.ToLower(name)
+		return name == folded || len(folded) > 3 && (strings.HasPrefix(name, folded) || strings.HasPrefix(folded, name))
+	}
+	if i := slices.IndexFunc(names, near); i >= 0 {
+		return "did you mean " + prefix + names[i] + "?"
+	}
+	slices.Sort(names)
+	return "there is " + prefix + strings.Join(slices.Compact(names), ", "+prefix)
+}
+
+func functionHint(name string, functions []string) string {
+	for _, f := range functions {
+		if strings.EqualFold(f, name) {
+			return "did you mean " + f + "?"
+		}
+	}
+	if len(functions) == 0 {
+		return "there are those of Go's text/template, such as printf, len and index"
+	}
+	slices.Sort(functions)
+	return "there are " + strings.Join(functions, ", ") + ", and those of Go's text/template, such as printf"
+}

@@ -1,0 +1,59 @@
+package trigger
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"text/template"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/templates"
+)
+
+// try executes the templates on a test alert, and returns an error for one that names a field which no alert has: it would fail for each. What
+// depends on the alert, such as an index, is no error here.
+func (b *bodyTemplate) try() error {
+	a := TestAlert(time.Unix(0, 0).UTC())
+	data := &TemplateData{Alert: a, Alerts: []Alert{a}, Total: 1}
+	if b.text != nil {
+		return tryTemplate(b.text, data)
+	}
+	return tryValue(b.document, data)
+}
+
+func tryValue(value any, data *TemplateData) error {
+	switch v := value.(type) {
+	case *template.Template:
+		return tryTemplate(v, data)
+	case []any:
+		for i := range v {
+			if err := tryValue(v[i], data); err != nil {
+				return err
+			}
+		}
+	case map[string]any:
+		for _, key := range sortedKeys(v) {
+			if err := tryValue(v[key], data); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func tryTemplate(t *template.Template, data *TemplateData) error {
+	err := t.Execute(&cappedBuffer{left: maxRendered}, data)
+	if err == nil || !templates.NoField(err) {
+		return nil
+	}
+	return inWords(t.Name(), err)
+}
+
+// inWords says what is wrong with a template in the words of the configuration; path says where in the body it stands.
+func inWords(path string, err error) error {
+	wrong, hint := templates.Error(err, &TemplateData{}, slices.Collect(maps.Keys(templateFuncs())))
+	if hint != "" {
+		return fmt.Errorf("%s: %w (%s)", path, wrong, hint)
+	}
+	return fmt.Errorf("%s: %w", path, wrong)
+}
