@@ -75,7 +75,9 @@ type Pipeline struct {
 	onReload  PrepareAdmin // guarded by applying
 	loaded    atomic.Pointer[config.Result]
 	standing  config.Standing // what store and delivery were made with
-	watcher   *config.Watcher
+	// memoryInstead says that the store is in memory although a file was meant.
+	memoryInstead bool
+	watcher       *config.Watcher
 
 	adminFiles atomic.Pointer[[]string] // of settings of [admin] that could not be had; nil: none
 
@@ -145,6 +147,7 @@ func (p *Pipeline) openStore(o Options, n *prepared) error {
 		return fmt.Errorf("the store cannot be opened: %w", err)
 	}
 	p.store, p.standing = opened, config.NewStanding(s)
+	p.memoryInstead = opened.Mode() == store.ModeMemory && s.Store.Path != store.MemoryPath
 	p.delivery, err = delivery.New(delivery.Options{
 		Store: opened, Settings: s.Delivery, Now: p.now, Log: p.log, Host: hostName(),
 		Route: func(a *trigger.Alert) []string { return p.targets.Load().of(a) },
@@ -157,12 +160,13 @@ func (p *Pipeline) openStore(o Options, n *prepared) error {
 	return nil
 }
 
-// chooseStore opens the store that the settings name. One that cannot be used, or that another instance uses for other receivers of the
+// chooseStore opens the store that the settings name. One that cannot be made or used, or that another instance uses for other receivers of the
 // same names, is an error, or, in a lenient start, replaced by memory.
 func (p *Pipeline) chooseStore(o Options, set store.Settings, revisions map[string]string) (*store.Store, error) {
+	chosen := set.Path != ""
 	set.Path = p.storePath(set.Path)
 	open := func() (*store.Store, error) {
-		return o.Stores.Open(p.ctx, store.Options{Settings: set, Now: p.now, Log: p.log, OrMemory: o.Lenient})
+		return o.Stores.Open(p.ctx, store.Options{Settings: set, Now: p.now, Log: p.log, MemoryIfNone: !chosen, OrMemory: o.Lenient})
 	}
 	opened, err := open()
 	if err != nil {

@@ -18,6 +18,7 @@ const (
 	WarningNoRules     = "no-rules"
 	WarningNoTriggers  = "no-triggers"
 	WarningNoContainer = "no-container"
+	WarningMemory      = "store-in-memory"
 )
 
 // warnings knows which reasons hold, and which of them were logged.
@@ -39,6 +40,9 @@ func (p *Pipeline) Warnings() []Warning {
 		warn(WarningNoRules, "no rules are in force, so nothing alerts: add a [[rule]], or \"docker-fluentbit rules add\"")
 	case triggers == 0:
 		warn(WarningNoTriggers, "no triggers are in force, so alerts are sent to nobody: add a [[trigger]], or \"docker-fluentbit triggers add\"")
+	}
+	if p.memoryInstead {
+		warn(WarningMemory, "alerts are kept in memory only, because the store's file cannot be used: a restart forgets those that wait")
 	}
 	p.warnings.mu.Lock()
 	more := p.warnings.more

@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -40,6 +42,25 @@ func TestAnInstanceThatAlertsNobodyWarns(t *testing.T) {
 				t.Errorf("%d warnings are logged, want %d:\n%s", got, len(c.want), b.log)
 			}
 		})
+	}
+}
+
+// TestAStoreInMemoryInsteadOfAFileWarns at a hot reload; at the first start it is an error.
+func TestAStoreInMemoryInsteadOfAFileWarns(t *testing.T) {
+	b := newBench(t)
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := b.options(b.document(rule("boom", "boom")))
+	b.write(strings.Replace(b.document(rule("boom", "boom")), b.dir, filepath.Join(file, "sub"), 1))
+	if _, err := New(o); err == nil || !strings.Contains(err.Error(), "set store to another file or to memory") {
+		t.Fatalf("the first start: %v", err)
+	}
+	o.Lenient = true
+	p := b.start(o)
+	if got := b.warnings(p); !slices.Equal(got, []string{WarningMemory}) {
+		t.Errorf("warnings %q", got)
 	}
 }
 

@@ -127,6 +127,10 @@ func TestReadOnlyFileSystem(t *testing.T) {
 	}
 	kept := b.set.Path
 	b.set.Path = filepath.Join(dir, "new.db")
+	if _, err := b.tryOpen(); err == nil || !strings.Contains(err.Error(), "cannot be made") {
+		t.Errorf("a file that cannot be made on a read-only file system: %v", err)
+	}
+	b.memoryIfNone = true
 	if s = b.open(); s.Mode() != ModeMemory || !strings.Contains(b.logged.String(), "MEMORY ONLY") {
 		t.Errorf("mode %s where no file can be made, log %q", s.Mode(), b.logged.String())
 	}
@@ -164,6 +168,10 @@ func TestFolderThatCannotBeMade(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	must(t, os.WriteFile(file, nil, 0o600))
 	b.set.Path = filepath.Join(file, "sub", "a.db")
+	if _, err := b.tryOpen(); !errors.Is(err, ErrFolder) || !strings.Contains(err.Error(), "set store to another file or to memory") {
+		t.Errorf("a folder that cannot be made: %v", err)
+	}
+	b.memoryIfNone = true
 	s := b.open()
 	if s.Mode() != ModeMemory || !strings.Contains(b.logged.String(), "level=WARN") || !strings.Contains(b.logged.String(), "MEMORY ONLY") {
 		t.Fatalf("mode %s, log %q", s.Mode(), b.logged.String())

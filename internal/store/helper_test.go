@@ -16,13 +16,14 @@ var start = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 // bench is one file with what a test needs around it.
 type bench struct {
-	tb       testing.TB
-	registry Registry
-	set      Settings
-	mu       sync.Mutex
-	at       time.Time
-	logged   bytes.Buffer
-	orMemory bool
+	tb           testing.TB
+	registry     Registry
+	set          Settings
+	mu           sync.Mutex
+	at           time.Time
+	logged       bytes.Buffer
+	orMemory     bool
+	memoryIfNone bool
 }
 
 func newBench(tb testing.TB, change ...func(*Settings)) *bench {
@@ -52,7 +53,7 @@ func (b *bench) pass(d time.Duration) {
 }
 
 func (b *bench) tryOpen() (*Store, error) {
-	return b.registry.Open(context.Background(), Options{Settings: b.set, Now: b.now, OrMemory: b.orMemory, Log: slog.New(slog.NewTextHandler(&b.logged, nil))})
+	return b.registry.Open(context.Background(), Options{Settings: b.set, Now: b.now, MemoryIfNone: b.memoryIfNone, OrMemory: b.orMemory, Log: slog.New(slog.NewTextHandler(&b.logged, nil))})
 }
 
 func (b *bench) open() *Store {

@@ -70,6 +70,9 @@ func (c *core) find(o Options) error {
 	if !errors.Is(err, errCannotMake) {
 		return err
 	}
+	if !o.MemoryIfNone {
+		return fmt.Errorf("%w: make the folder writable, or set store to another file or to memory", err)
+	}
 	c.mode = ModeMemory
 	o.Log.Warn("the store's file cannot be made: ALERTS ARE KEPT IN MEMORY ONLY and will not survive a restart; "+
 		"make the folder writable or set another path", "path", c.path, "error", err)

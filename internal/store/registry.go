@@ -33,6 +33,9 @@ type Options struct {
 	// Guest opens a file that another process owns, as the command line does: nothing is created, migrated, trimmed or put aside, and of the
 	// settings only MaxPending counts.
 	Guest bool
+	// MemoryIfNone keeps alerts in memory, and logs a warning, where there is no file and none can be made, as suits a path that nobody chose.
+	// Otherwise that is an error.
+	MemoryIfNone bool
 	// OrMemory keeps alerts in memory, and says so loudly, where a file that cannot be used would be an error. The file is tried again when
 	// the process is started anew.
 	OrMemory bool
@@ -43,8 +46,8 @@ type Options struct {
 // Open opens or creates the store, or returns one more handle of it when the process already has it open; then the settings of the first
 // Open stay in force. Every handle must be closed.
 //
-// When the folder or the file cannot be created, the store lives in memory and a warning is logged; see Mode. A file that exists but
-// cannot be used is an error: ErrReadOnly, ErrFull, ErrNewer, ErrBusy. A damaged file is put aside and replaced; see Health. For a guest, a
+// A folder or a file that cannot be created, and a file that exists but cannot be used, is an error: ErrFolder, ErrReadOnly, ErrFull, ErrNewer,
+// ErrBusy; MemoryIfNone and OrMemory put a store in memory in its place, see Mode. A damaged file is put aside and replaced; see Health. For a guest, a
 // file that is missing, damaged, or not of this program's version is an error, and stays as it is.
 func (r *Registry) Open(ctx context.Context, o Options) (*Store, error) {
 	if err := o.Settings.Validate(); err != nil {

@@ -22,7 +22,8 @@ const defaultFolder = "/var/lib/fluentbit-trigger"
 // Settings says where the store lives and what bounds it. Its keys stand at the top level of the configuration.
 type Settings struct {
 	// The file that keeps alerts until they are delivered. "memory" keeps them in memory only: a restart forgets them. Unset:
-	// /var/lib/fluentbit-trigger/ID.db, where ID names the instance. When that folder cannot be made, memory is used, and said loudly.
+	// /var/lib/fluentbit-trigger/ID.db, where ID names the instance. When that
+	// folder cannot be made, alerts are kept in memory, with a warning. A file named here that cannot be made stops the first start.
 	Path string `toml:"store"`
 	// How large the file may become. When it is nearly full, the log of past alerts and the oldest dead letters make room; after that,
 	// new chunks are refused and wait in the host's own buffer.

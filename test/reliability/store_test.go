@@ -31,12 +31,22 @@ func remount(t *testing.T, dir string, flags uintptr, options string) {
 	must(t, syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT|flags, options))
 }
 
-// TestFolderThatCannotBeMade: alerts are kept in memory, which is said loudly, and they outlive a hot reload.
+// TestFolderThatCannotBeMade: a store that the configuration names is an error at the first start. At a hot reload alerts are kept in memory, which
+// is said loudly, and they outlive another one.
 func TestFolderThatCannotBeMade(t *testing.T) {
 	server := receiver.New(t)
 	r := newRig(t)
-	r.start(r.write("rules.toml", document(server)), filepath.Join(r.write("file", ""), "sub", "one.db"))
-	r.says("[ warn]", "MEMORY ONLY")
+	config, path := r.write("rules.toml", document(server)), filepath.Join(r.write("file", ""), "sub", "one.db")
+	r.load()
+	if err := r.init("one", config, path); err == nil {
+		t.Error("the instance started")
+	}
+	r.says("store folder is not usable", "set store to another file or to memory")
+	r.host.Kill()
+	r.start(config, filepath.Join(r.dir, "one.db"))
+	r.do("set", "one", "id=one", "config_file="+config, "store="+path)
+	r.do("reload")
+	r.says("MEMORY ONLY")
 	server.Stop()
 	r.feed("one", numbered("boom %d", 0, 20)...)
 	r.do("reload")
@@ -128,17 +138,18 @@ func TestReadOnlyFileSystem(t *testing.T) {
 	r.says("store is read-only")
 	r.host.Kill()
 
-	// Where there is no file yet, memory is all there is.
-	must(t, server.Resume())
-	r.start(config, filepath.Join(dir, "new.db"))
-	r.feed("one", "boom in memory")
-	r.expect(server, []string{"boom in memory"})
-	r.says("MEMORY ONLY")
-	r.stop()
+	// So is one that does not exist yet.
+	r.load()
+	if err := r.init("one", config, filepath.Join(dir, "new.db")); err == nil {
+		t.Error("the instance started")
+	}
+	r.says("cannot be made")
+	r.host.Kill()
 
+	must(t, server.Resume())
 	remount(t, dir, 0, "size=16m")
 	r.start(config, path)
-	r.expect(server, append(numbered("boom %d", 0, 10), "boom in memory"))
+	r.expect(server, numbered("boom %d", 0, 10))
 	r.stop()
 }
 
