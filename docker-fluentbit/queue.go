@@ -186,8 +186,12 @@ func (cmd *queueShowCommand) Run(c *console, cli *commands) error {
 		if err := json.Indent(&alert, l.Payload, "", "  "); err != nil {
 			return fmt.Errorf("the alert cannot be read: %w", err)
 		}
-		c.printf("trigger     %s\naccepted    %s\ndied        %s, after %s: %s\nkept until  %s\n%s\n", l.Target, l.Accepted.Local().Format(time.DateTime),
-			l.Died.Local().Format(time.DateTime), plural(l.Attempts, "attempt"), l.Reason, l.Expires.Local().Format(time.DateTime), alert.String())
+		c.printf("trigger     %s\naccepted    %s\ndied        %s, after %s: %s\n", l.Target, l.Accepted.Local().Format(time.DateTime),
+			l.Died.Local().Format(time.DateTime), plural(l.Attempts, "attempt"), l.Reason)
+		if l.Answer != "" {
+			c.printf("answer      %s\n", l.Answer)
+		}
+		c.printf("kept until  %s\n%s\n", l.Expires.Local().Format(time.DateTime), alert.String())
 		return nil
 	})
 }

@@ -29,11 +29,12 @@ type queueLetter struct {
 	Expires  time.Time       `json:"expires"`
 	Attempts int             `json:"attempts"`
 	Reason   string          `json:"reason"`
+	Answer   string          `json:"answer,omitempty"` // the begin of what the receiver said at the last attempt
 	Alert    json.RawMessage `json:"alert,omitempty"`
 }
 
 func asLetter(l *store.Letter) queueLetter {
-	return queueLetter{l.AlertID, l.Target, l.Accepted.UTC(), l.Died.UTC(), l.Expires.UTC(), l.Attempts, l.Reason, l.Payload}
+	return queueLetter{l.AlertID, l.Target, l.Accepted.UTC(), l.Died.UTC(), l.Expires.UTC(), l.Attempts, l.Reason, l.Answer, l.Payload}
 }
 
 // writeQueue writes what queue list shows.

@@ -77,7 +77,7 @@ type Result struct {
 	Status     int           // of the last answer; 0 without one
 	RetryAfter time.Duration // what the receiver asked for, 0 to 24 h
 	Reason     string        // in words, for logs: "answered 503 Service Unavailable"
-	Detail     string        // the begin of a failing answer; it may repeat the alert, so it is for people and never for logs
+	Detail     string        // the begin of a failing answer, for people: on one line, bounded, without secrets; it may repeat the alert
 	Attempts   int           // requests that were tried
 	Elapsed    time.Duration
 }
@@ -93,6 +93,16 @@ func (r Result) String() string {
 		text += fmt.Sprintf(", asked to wait %s", r.RetryAfter.Round(time.Second))
 	}
 	return text
+}
+
+// OfContent reports whether a Dead result may be about an alert of the message rather than about the message's address or form: of a group,
+// the others may well be taken.
+func (r Result) OfContent() bool {
+	switch r.Status {
+	case http.StatusMethodNotAllowed, http.StatusLengthRequired, http.StatusUnsupportedMediaType, http.StatusNotImplemented:
+		return false
+	}
+	return r.Outcome == Dead && (r.Status < 300 || r.Status >= 400)
 }
 
 // statusResult judges an answer by its status.

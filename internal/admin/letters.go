@@ -22,6 +22,7 @@ type letterAnswer struct {
 	Rule     string          `json:"rule,omitempty"`
 	Summary  string          `json:"summary,omitempty"`
 	Reason   string          `json:"reason"`
+	Answer   string          `json:"answer,omitempty"` // the begin of what the receiver said at the last attempt
 	Attempts int             `json:"attempts"`
 	Accepted time.Time       `json:"accepted"`
 	Died     time.Time       `json:"died"`
@@ -31,7 +32,7 @@ type letterAnswer struct {
 
 func letterOf(l *store.Letter) letterAnswer {
 	out := letterAnswer{
-		AlertID: l.AlertID, Target: l.Target, Reason: l.Reason, Attempts: l.Attempts, Accepted: l.Accepted.UTC(), Died: l.Died.UTC(), Expires: l.Expires.UTC(),
+		AlertID: l.AlertID, Target: l.Target, Reason: l.Reason, Answer: l.Answer, Attempts: l.Attempts, Accepted: l.Accepted.UTC(), Died: l.Died.UTC(), Expires: l.Expires.UTC(),
 	}
 	var a struct {
 		Rule    string `json:"rule"`

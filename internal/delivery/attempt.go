@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
@@ -25,7 +26,7 @@ func (w *worker) attempt(ctx context.Context, ref *senderRef, message *store.Mes
 		}
 		w.latency.observe(w.d.opt.Now().Sub(begun))
 	}
-	kept := w.judge(ctx, message, result)
+	kept := w.judge(ctx, message, result, quotable(result.Detail, alerts))
 	w.d.results <- finished{kept}
 }
 
@@ -52,14 +53,30 @@ func decode(m *store.Message) ([]trigger.Alert, trigger.Result) {
 	return alerts, trigger.Result{}
 }
 
-// judge turns the result of an attempt into what the store keeps, and moves the target's state on.
-func (w *worker) judge(ctx context.Context, message *store.Message, r trigger.Result) store.Result {
+// quotable is the begin of a receiver's answer as the log may hold it: one that repeats an alert would bring what a rule matched into a log that
+// may be watched itself.
+func quotable(answer string, alerts []trigger.Alert) string {
+	const begin = 16 // of a text that counts as repeated, in bytes
+	for i := range alerts {
+		for _, text := range []string{alerts[i].Message, alerts[i].Summary} {
+			text = strings.TrimSpace(text)
+			if text != "" && strings.Contains(answer, text[:min(len(text), begin)]) {
+				return "(repeats the alert)"
+			}
+		}
+	}
+	return answer
+}
+
+// judge turns the result of an attempt into what the store keeps, and moves the target's state on. answer is what the log may hold of the
+// receiver's answer.
+func (w *worker) judge(ctx context.Context, message *store.Message, r trigger.Result, answer string) store.Result {
 	if r.Outcome != trigger.Delivered && ctx.Err() != nil {
 		return store.Result{Message: message, Outcome: store.Returned} // the attempt was cancelled, not refused
 	}
 	now := w.d.opt.Now()
 	set := &w.d.opt.Settings
-	kept := store.Result{Message: message, Reason: r.Reason}
+	kept := store.Result{Message: message, Reason: r.Reason, Answer: r.Detail}
 	n := int64(len(message.Alerts))
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -71,6 +88,9 @@ func (w *worker) judge(ctx context.Context, message *store.Message, r trigger.Re
 	case trigger.Dead:
 		// The receiver works, it just does not want this one.
 		kept.Outcome = store.Dead
+		if n > 1 && r.OfContent() {
+			kept.Outcome = store.Split // perhaps it is but one of them that it does not want
+		}
 		w.state = store.TargetState{}
 	case trigger.Hold, trigger.Disabled:
 		kept.Outcome, kept.Due = store.Retry, now
@@ -95,12 +115,18 @@ func (w *worker) judge(ctx context.Context, message *store.Message, r trigger.Re
 		state := w.state
 		kept.State = &state
 	}
-	w.tell(before, r, n)
+	if kept.Outcome == store.Split {
+		w.d.count.retried.Add(n)
+		w.d.opt.Log.Info("a trigger's receiver refused a group of alerts: each half is sent by itself", said(answer, "trigger", w.name, "alerts", n,
+			"reason", r.Reason)...)
+		return kept
+	}
+	w.tell(before, r, n, answer)
 	return kept
 }
 
 // tell counts and logs an outcome. The caller holds w.mu.
-func (w *worker) tell(before store.TargetState, r trigger.Result, alerts int64) {
+func (w *worker) tell(before store.TargetState, r trigger.Result, alerts int64, answer string) {
 	count, log := &w.d.count, w.d.opt.Log
 	switch r.Outcome {
 	case trigger.Delivered:
@@ -111,7 +137,7 @@ func (w *worker) tell(before store.TargetState, r trigger.Result, alerts int64) 
 		return
 	case trigger.Dead:
 		count.refused.Add(alerts)
-		log.Warn("a trigger's receiver refused an alert for good: it is a dead letter now", "trigger", w.name, "reason", r.Reason)
+		log.Warn("a trigger's receiver refused an alert for good: it is a dead letter now", said(answer, "trigger", w.name, "reason", r.Reason)...)
 		w.d.notes.add(w.name, noteRefused, alerts)
 		return
 	case trigger.Hold, trigger.Disabled:
@@ -120,8 +146,16 @@ func (w *worker) tell(before store.TargetState, r trigger.Result, alerts int64) 
 		count.retried.Add(alerts)
 	}
 	if w.state.Hold != before.Hold || before.Failures == 0 {
-		log.Warn("a trigger fails", "trigger", w.name, "state", w.state.Hold.String(), "next", w.state.NotBefore, "reason", r.Reason)
+		log.Warn("a trigger fails", said(answer, "trigger", w.name, "state", w.state.Hold.String(), "next", w.state.NotBefore, "reason", r.Reason)...)
 	}
 }
 
 func clampAfter(after time.Duration) time.Duration { return min(max(after, 0), maxAfter) }
+
+// said adds a receiver's answer to what a log line says, where there is one.
+func said(answer string, args ...any) []any {
+	if answer == "" {
+		return args
+	}
+	return append(args, "answer", answer)
+}

@@ -93,7 +93,7 @@ func (d *Dispatcher) record(batch []store.Result) {
 func (d *Dispatcher) settled(batch []store.Result) {
 	d.inFlight.Add(-int64(len(batch)))
 	for _, r := range batch {
-		if r.Outcome == store.Returned || r.Outcome == store.Retry {
+		if r.Outcome == store.Returned || r.Outcome == store.Retry || r.Outcome == store.Split {
 			d.nudge(r.Message.Target)
 		}
 	}

@@ -2,9 +2,11 @@ package delivery
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
@@ -214,4 +216,119 @@ func TestRefusedForGoodIsADeadLetterThatCanBeSentAgain(t *testing.T) {
 			t.Errorf("sent as %q, want its own id", last.id)
 		}
 	})
+}
+
+// TestTheAnswerIsKeptAndLogged: what the receiver said stays with the dead letter and stands in the log, unless it repeats the alert there.
+func TestTheAnswerIsKeptAndLogged(t *testing.T) {
+	inWorld(t, func(w *world) {
+		r := &receiver{}
+		r.says(trigger.Result{Outcome: trigger.Dead, Status: 400, Reason: "answered 400 Bad Request", Detail: "no_text: give one"})
+		w.start(target("a", r))
+		w.accept(alerts(0, 1, "a")...)
+		r.set(func(_ context.Context, _ string, alerts []trigger.Alert) trigger.Result {
+			return trigger.Result{Outcome: trigger.Dead, Status: 400, Reason: "answered 400 Bad Request", Detail: "bad field: " + alerts[0].Message + strings.Repeat("é", 1000)}
+		})
+		item := alert(1, "a")
+		item.Alert.Message = "panic: the secret line"
+		w.accept(item)
+		letters, err := w.store.Letters(context.Background(), store.Select{}, store.LetterMark{}, 10)
+		if err != nil || len(letters) != 2 {
+			t.Fatalf("%+v %v", letters, err)
+		}
+		answers := map[string]string{}
+		for _, l := range letters {
+			answers[l.AlertID] = l.Answer
+		}
+		if answers["al_000000"] != "no_text: give one" || !strings.HasPrefix(answers["al_000001"], "bad field: panic: the secret line") {
+			t.Errorf("kept: %q", answers)
+		}
+		if got := answers["al_000001"]; len(got) > 1200 || !utf8.ValidString(got) {
+			t.Errorf("%d bytes are kept", len(got))
+		}
+		log := w.logged.String()
+		if !strings.Contains(log, `answer="no_text: give one"`) || strings.Contains(log, "the secret line") || !strings.Contains(log, "repeats the alert") {
+			t.Errorf("log: %s", log)
+		}
+	})
+}
+
+// TestOneBadAlertOfAGroupCostsNoOther: a receiver that refuses groups with a bad alert gets their halves, until the bad ones are alone. Every
+// message has an id of its own, which is the same when it is sent again, over a restart too.
+func TestOneBadAlertOfAGroupCostsNoOther(t *testing.T) {
+	for name, bad := range map[string][]int{
+		"the first": {0}, "the last": {36}, "one in the middle": {17}, "three": {3, 4, 30}, "all": numbers(37), "none": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				r := &receiver{}
+				ids := map[string]string{} // message id → alerts
+				r.set(func(_ context.Context, id string, alerts []trigger.Alert) trigger.Result {
+					content := ""
+					for _, a := range alerts {
+						content += a.ID + " "
+					}
+					if before, known := ids[id]; known && before != content {
+						t.Errorf("message %s held %q, and then %q", id, before, content)
+					}
+					ids[id] = content
+					for _, n := range bad {
+						if strings.Contains(content, fmt.Sprintf("al_%06d", n)) {
+							return trigger.Result{Outcome: trigger.Dead, Status: 400, Failure: trigger.FailureClient, Reason: "answered 400 Bad Request", Detail: "bad alert"}
+						}
+					}
+					return trigger.Result{Outcome: trigger.Delivered}
+				})
+				grouped := target("a", r)
+				grouped.GroupBy, grouped.GroupWait, grouped.GroupInterval = []string{"rule"}, 10*time.Second, time.Minute
+				w.start(grouped)
+				w.accept(alerts(0, 37, "a")...)
+				w.pass(11 * time.Second)
+				if len(bad) > 0 {
+					w.stop()
+					w.start(grouped)
+				}
+				w.pass(10 * time.Minute)
+				got := w.counts("a")
+				want := store.Counts{Accepted: 37, Delivered: int64(37 - len(bad)), Dead: int64(len(bad))}
+				if got != want {
+					t.Errorf("%+v, want %+v", got, want)
+				}
+				if most := 2*37 - 1; r.count() > most || (len(bad) == 1 && r.count() > 14) {
+					t.Errorf("%d requests", r.count())
+				}
+				letters, err := w.store.Letters(context.Background(), store.Select{}, store.LetterMark{}, 100)
+				must(t, err)
+				for _, l := range letters {
+					if l.Answer != "bad alert" || l.Reason != "answered 400 Bad Request" {
+						t.Errorf("%+v", l)
+					}
+				}
+			})
+		})
+	}
+}
+
+func numbers(n int) (all []int) {
+	for i := range n {
+		all = append(all, i)
+	}
+	return all
+}
+
+// TestAGroupIsNotSplitForItsAddress: a redirect or a method that is not allowed says nothing about the alerts.
+func TestAGroupIsNotSplitForItsAddress(t *testing.T) {
+	for _, status := range []int{301, 308, 405, 411, 415, 501} {
+		inWorld(t, func(w *world) {
+			r := &receiver{}
+			r.says(trigger.Result{Outcome: trigger.Dead, Status: status, Reason: "answered"})
+			grouped := target("a", r)
+			grouped.GroupBy, grouped.GroupWait, grouped.GroupInterval = []string{"rule"}, time.Second, time.Minute
+			w.start(grouped)
+			w.accept(alerts(0, 8, "a")...)
+			w.pass(time.Minute)
+			if n := w.counts("a"); n.Dead != 8 || r.count() != 1 {
+				t.Errorf("%d: %+v with %d requests", status, n, r.count())
+			}
+		})
+	}
 }

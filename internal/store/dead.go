@@ -12,6 +12,7 @@ type Letter struct {
 	AlertID  string
 	Target   string
 	Reason   string
+	Answer   string // the begin of what the receiver said at the last attempt; "" when nothing came
 	Attempts int
 	Accepted time.Time
 	Died     time.Time
@@ -34,12 +35,12 @@ const selectDead = ` FROM deliveries d JOIN targets t ON t.id = d.target JOIN al
 	WHERE d.state = 2 AND (?1 = '' OR a.id = ?1) AND (?2 = '' OR t.name = ?2)`
 
 // letterColumns are those that scanLetter reads.
-const letterColumns = `SELECT a.id, t.name, d.reason, d.attempts, a.at, d.at, d.expires, a.payload, d.seq`
+const letterColumns = `SELECT a.id, t.name, d.reason, d.answer, d.attempts, a.at, d.at, d.expires, a.payload, d.seq`
 
 func scanLetter(scan func(...any) error) (Letter, error) {
 	var l Letter
 	var accepted, expires int64
-	err := scan(&l.AlertID, &l.Target, &l.Reason, &l.Attempts, &accepted, &l.Mark.Died, &expires, &l.Payload, &l.Mark.Row)
+	err := scan(&l.AlertID, &l.Target, &l.Reason, &l.Answer, &l.Attempts, &accepted, &l.Mark.Died, &expires, &l.Payload, &l.Mark.Row)
 	l.Accepted, l.Died, l.Expires = timeOf(accepted), timeOf(l.Mark.Died), timeOf(expires)
 	return l, err
 }
@@ -96,7 +97,7 @@ func (s *Store) Redeliver(ctx context.Context, now time.Time, which Select) (bac
 			}
 			room := min(len(rows), max(0, t.set.MaxPending-int(pending)))
 			for _, row := range rows[:room] {
-				if _, err := t.exec(`UPDATE deliveries SET state = 0, due = ?1, expires = ?1 + ?2, attempts = 0, owner = 0, grp = NULL, message = ''
+				if _, err := t.exec(`UPDATE deliveries SET state = 0, due = ?1, expires = ?1 + ?2, attempts = 0, answer = '', owner = 0, grp = NULL, message = ''
 					WHERE seq = ?3`, t.now, maxAge, row); err != nil {
 					return err
 				}

@@ -9,8 +9,10 @@
 //   - An alert id is accepted once, for as long as the store remembers it.
 //   - Everything is bounded: the file by size, pending deliveries and dead letters by rows for each target and by age, the log and the
 //     ids by number. What a bound drops is counted and reported.
-//   - No content of the file makes it panic. A damaged file is put aside under a name that says so, and a fresh one takes its place.
+//   - No content of the file makes it panic. A damaged file is put aside under a name that says so, and a fresh one takes its place. A file that
+//     is not a store of this program is refused and stays as it is.
+//   - The file is its owner's alone. What Manage replaced or removed leaves no trace in it.
 //   - Several processes may open the same file: leases keep a delivery from being sent by two of them.
 //
-// The payload of an alert is opaque here, and no package of ours is imported. Time is an argument.
+// The payload of an alert is opaque here, and of our packages only namedfile is imported. Time is an argument.
 package store

@@ -21,6 +21,8 @@ var (
 	ErrFolder = errors.New("store folder is not usable")
 	// ErrCorrupt: the file is damaged, and could not be put aside either.
 	ErrCorrupt = errors.New("store is corrupt")
+	// ErrForeign: the file is not a store of this program. It is left as it is.
+	ErrForeign = errors.New("not a store of this program")
 	// ErrBusy: another process held the file for too long.
 	ErrBusy = errors.New("store is busy")
 	// ErrNewer: the file was written by a newer version of this program.
@@ -31,7 +33,7 @@ var (
 
 // kindOf returns which of the errors above err stands for, or nil for any other.
 func kindOf(err error) error {
-	for _, kind := range []error{ErrFull, ErrReadOnly, ErrFolder, ErrCorrupt, ErrBusy, ErrNewer, ErrClosed} {
+	for _, kind := range []error{ErrFull, ErrReadOnly, ErrForeign, ErrFolder, ErrCorrupt, ErrBusy, ErrNewer, ErrClosed} {
 		if errors.Is(err, kind) {
 			return kind
 		}
@@ -93,7 +95,7 @@ func IsTemporary(err error) bool {
 		return false
 	}
 	switch kindOf(err) {
-	case ErrFull, ErrReadOnly, ErrFolder, ErrCorrupt, ErrBusy:
+	case ErrFull, ErrReadOnly, ErrFolder, ErrForeign, ErrCorrupt, ErrBusy:
 		return true
 	case ErrNewer, ErrClosed:
 		return false

@@ -251,11 +251,13 @@ func TestDamageWhileRunning(t *testing.T) {
 
 func TestDamageAtOpen(t *testing.T) {
 	for name, spoil := range map[string]func(path string) error{
-		"not a database": func(path string) error {
-			return os.WriteFile(path, []byte(strings.Repeat("no database ", 1000)), 0o600)
+		"zeroes":            func(path string) error { return os.WriteFile(path, make([]byte, 40960), 0o600) },
+		"cut":               func(path string) error { return os.Truncate(path, 3*pageSize+17) },
+		"cut in the header": func(path string) error { return os.Truncate(path, 60) },
+		"cut in the magic":  func(path string) error { return os.Truncate(path, 7) },
+		"only the magic": func(path string) error {
+			return os.WriteFile(path, []byte(magic+strings.Repeat("x", 50)), 0o600)
 		},
-		"zeroes": func(path string) error { return os.WriteFile(path, make([]byte, 40960), 0o600) },
-		"cut":    func(path string) error { return os.Truncate(path, 3*pageSize+17) },
 		"a page zeroed": func(path string) error {
 			file, err := os.OpenFile(path, os.O_RDWR, 0)
 			if err != nil {

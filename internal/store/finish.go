@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"time"
+	"unicode/utf8"
 )
 
 // Outcome is what became of a message.
@@ -13,6 +14,7 @@ const (
 	Delivered Outcome = iota // it arrived
 	Retry                    // it is tried again at Due
 	Dead                     // it becomes a dead letter
+	Split                    // the receiver refused a group as a whole: its two halves are tried next, as messages of their own
 	Returned                 // it was not attempted after all; nothing changes but its lease
 )
 
@@ -25,13 +27,18 @@ func (o Outcome) String() string {
 		return "retry"
 	case Dead:
 		return "dead"
+	case Split:
+		return "split"
 	default:
 		return "returned"
 	}
 }
 
-// maxReason bounds the reason kept with a delivery.
-const maxReason = 500
+// Bounds of what is kept with a delivery that failed, in bytes.
+const (
+	maxReason = 500
+	maxAnswer = 1200
+)
 
 // Result tells what became of a leased message.
 type Result struct {
@@ -39,6 +46,7 @@ type Result struct {
 	Outcome Outcome
 	Due     time.Time    // of the next attempt, for Retry
 	Reason  string       // why it failed, in words; never a secret
+	Answer  string       // the begin of what the receiver said, for people; never a secret
 	State   *TargetState // the target's, to be kept with it; nil leaves it
 }
 
@@ -74,13 +82,13 @@ func (t *tx) finish(owner Owner, r *Result) error {
 			return err
 		}
 	}
-	reason := r.Reason
-	if len(reason) > maxReason {
-		reason = reason[:maxReason]
+	halves, err := t.halves(r)
+	if err != nil {
+		return err
 	}
 	var done []int64
-	for _, a := range r.Message.Alerts {
-		n, err := t.finishRow(owner, r, a.row, reason)
+	for i, a := range r.Message.Alerts {
+		n, err := t.finishRow(owner, r, a.row, halves[min(i/((len(r.Message.Alerts)+1)/2), 1)])
 		if err != nil {
 			return err
 		}
@@ -94,7 +102,7 @@ func (t *tx) finish(owner Owner, r *Result) error {
 			done = append(done, a.row)
 		case Dead:
 			d.Pending, d.Dead = d.Pending-n, d.Dead+n
-		case Retry, Returned:
+		case Retry, Split, Returned:
 		}
 	}
 	if r.Outcome == Delivered && r.Message.group != nil {
@@ -106,18 +114,52 @@ func (t *tx) finish(owner Owner, r *Result) error {
 	return t.forgetOf(done)
 }
 
-func (t *tx) finishRow(owner Owner, r *Result, row int64, reason string) (int64, error) {
+// halves returns the ids of the two messages that a split makes of one: of the first half, which is no smaller, and of the second.
+func (t *tx) halves(r *Result) (ids [2]string, err error) {
+	if r.Outcome != Split {
+		return ids, nil
+	}
+	all := r.Message.Alerts
+	middle := (len(all) + 1) / 2
+	for i, half := range [][]Stored{all[:middle], all[middle:]} {
+		if len(half) == 0 {
+			continue
+		}
+		if ids[i], err = t.messageID(half); err != nil {
+			return ids, err
+		}
+	}
+	return ids, nil
+}
+
+// finishRow records what became of one delivery; half is the id of the message that a split puts it into.
+func (t *tx) finishRow(owner Owner, r *Result, row int64, half string) (int64, error) {
+	reason, answer := cut(r.Reason, maxReason), cut(r.Answer, maxAnswer)
 	switch r.Outcome {
 	case Delivered:
-		return t.exec(`UPDATE deliveries SET state = 1, at = ?, owner = 0, attempts = attempts + 1, reason = '' WHERE seq = ? AND state = 0`,
+		return t.exec(`UPDATE deliveries SET state = 1, at = ?, owner = 0, attempts = attempts + 1, reason = '', answer = '' WHERE seq = ? AND state = 0`,
 			t.now, row)
 	case Retry:
-		return t.exec(`UPDATE deliveries SET due = ?, at = ?, owner = 0, attempts = attempts + 1, reason = ?
-			WHERE seq = ? AND state = 0 AND owner = ?`, r.Due.UnixNano(), t.now, reason, row, int64(owner))
+		return t.exec(`UPDATE deliveries SET due = ?, at = ?, owner = 0, attempts = attempts + 1, reason = ?, answer = ?
+			WHERE seq = ? AND state = 0 AND owner = ?`, r.Due.UnixNano(), t.now, reason, answer, row, int64(owner))
+	case Split:
+		return t.exec(`UPDATE deliveries SET due = ?1, at = ?1, owner = 0, attempts = attempts + 1, reason = ?2, answer = ?3, message = ?4
+			WHERE seq = ?5 AND state = 0 AND owner = ?6`, t.now, reason, answer, half, row, int64(owner))
 	case Dead:
-		return t.exec(`UPDATE deliveries SET state = 2, at = ?, owner = 0, attempts = attempts + 1, reason = ?, expires = ?
-			WHERE seq = ? AND state = 0 AND owner = ?`, t.now, reason, t.now+int64(t.set.DeadMaxAge), row, int64(owner))
+		return t.exec(`UPDATE deliveries SET state = 2, at = ?, owner = 0, attempts = attempts + 1, reason = ?, answer = ?, expires = ?
+			WHERE seq = ? AND state = 0 AND owner = ?`, t.now, reason, answer, t.now+int64(t.set.DeadMaxAge), row, int64(owner))
 	default:
 		return t.exec("UPDATE deliveries SET owner = 0 WHERE seq = ? AND state = 0 AND owner = ?", row, int64(owner))
 	}
+}
+
+// cut returns at most limit bytes of a text, without breaking a UTF-8 sequence.
+func cut(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	for limit > 0 && !utf8.RuneStart(text[limit]) {
+		limit--
+	}
+	return text[:limit]
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 )
 
@@ -49,9 +50,14 @@ func (s *Store) Managed(ctx context.Context, instance string) ([]Object, error) 
 	return all, err
 }
 
-// Manage keeps and removes objects of an instance and adds to the audit, all of it or nothing.
+// Manage keeps and removes objects of an instance and adds to the audit, all of it or nothing. An object may hold secrets: nothing of one that
+// was replaced or removed stays in the file, and once no other process reads it, in SQLite's log beside it.
 func (s *Store) Manage(ctx context.Context, now time.Time, instance string, objects []Object, audit []Entry) error {
-	return s.write(ctx, "manage", now, func(t *tx) error {
+	err := s.write(ctx, "manage", now, func(t *tx) (err error) {
+		if err := t.script("PRAGMA secure_delete = ON"); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, t.script("PRAGMA secure_delete = FAST")) }()
 		for i := range objects {
 			o := &objects[i]
 			var err error
@@ -80,6 +86,12 @@ func (s *Store) Manage(ctx context.Context, now time.Time, instance string, obje
 		}
 		return t.measure()
 	})
+	if err != nil || len(objects) == 0 || s.core.mode == ModeMemory {
+		return err
+	}
+	// What was changed is on disk: that the log cannot be emptied while somebody reads it is no failure, and the next change tries again.
+	_ = s.read(ctx, "checkpoint", func(c *core) error { return c.script("PRAGMA wal_checkpoint(TRUNCATE)") })
+	return nil
 }
 
 // Audit lists up to limit entries of an instance, or with "" of all, with a number below before (0: from the newest), the newest first.

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -60,7 +59,8 @@ func openCore(ctx context.Context, path string, o Options) (*core, error) {
 // find makes sure that there is a file, or decides for memory.
 func (c *core) find(o Options) error {
 	if o.Guest {
-		return isStore(c.path)
+		_, err := os.Stat(c.path) // a guest makes no file
+		return err
 	}
 	if isMemory(c.path) {
 		c.mode = ModeMemory
@@ -100,21 +100,6 @@ func makeFile(path string) error {
 	return file.Close()
 }
 
-// isStore returns nil when the file begins as SQLite's do, so that a guest given any other file leaves it alone.
-func isStore(path string) error {
-	file, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = file.Close() }() // only read from
-	const magic = "SQLite format 3\x00"
-	begin := make([]byte, len(magic))
-	if _, err := io.ReadFull(file, begin); err != nil || string(begin) != magic {
-		return fmt.Errorf("%s is not a store", path)
-	}
-	return nil
-}
-
 // dsn holds what every connection needs. An immediate lock at BEGIN is written out in transact.
 func (c *core) dsn() string {
 	params := url.Values{"_dqs": {"0"}, "_defensive": {"1"}, "_error_rc": {"1"}}
@@ -126,6 +111,7 @@ func (c *core) dsn() string {
 		"temp_store(MEMORY)",
 		"trusted_schema(0)",
 		"synchronous(FULL)",
+		"secure_delete(FAST)", // what is deleted is overwritten where that costs no further write; Manage asks for more
 		"wal_autocheckpoint(500)",
 		"journal_size_limit(4194304)",
 	} {
@@ -157,6 +143,12 @@ func (c *core) connect() (err error) {
 		if c.opened, err = os.Stat(c.path); err != nil {
 			return err
 		}
+		if err := recognize(c.path); err != nil {
+			return err
+		}
+		if !c.guest {
+			c.tighten()
+		}
 		// SQLite would open a file that it may only read, and fail at the first write.
 		file, err := os.OpenFile(c.path, os.O_RDWR, 0)
 		if err != nil {
@@ -179,6 +171,9 @@ func (c *core) connect() (err error) {
 	c.stmts = make(map[string]*sql.Stmt)
 	c.ids = make(map[string]int64)
 	if err := c.check(); err != nil {
+		return err
+	}
+	if err := c.belongs(); err != nil {
 		return err
 	}
 	if err := c.migrate(); err != nil {

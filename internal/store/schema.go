@@ -27,7 +27,8 @@ const (
 var migrations = [...]string{
 	// 1: alerts, their ids, deliveries, targets and who is sending. Ids stand apart from alerts, as hashes, because they are kept for longer:
 	// rows that only lost their payload would leave pages that are nearly empty.
-	`CREATE TABLE alerts (
+	fmt.Sprintf("PRAGMA application_id = %d;", applicationID) + `
+	CREATE TABLE alerts (
 		seq INTEGER PRIMARY KEY,
 		id TEXT NOT NULL,
 		at INTEGER NOT NULL,
@@ -113,6 +114,8 @@ var migrations = [...]string{
 		before BLOB,
 		after BLOB
 	);`,
+	// 5: the begin of what a receiver answered to the last attempt that failed.
+	`ALTER TABLE deliveries ADD COLUMN answer TEXT NOT NULL DEFAULT '';`,
 }
 
 // schemaVersion is the version that this program writes.

@@ -185,7 +185,7 @@ func TestCorruptFileAtStart(t *testing.T) {
 	for name, damaged := range map[string][]byte{
 		"page":      append(append(bytes.Clone(content[:8192]), bytes.Repeat([]byte{0xa5}, 4096)...), content[12288:]...),
 		"truncated": content[:len(content)/2+100],
-		"text":      []byte("this is no database\n"),
+		"header":    append([]byte("SQLite format 3\x00"), bytes.Repeat([]byte{0xa5}, 60)...),
 	} {
 		must(t, os.WriteFile(path, damaged, 0o600))
 		must(t, server.Resume())
