@@ -403,7 +403,7 @@ func (w *Worker) see(rec *Record, before int, now int64, dst []Alert) []Alert {
 	stream := min(rec.Stream, Stderr)
 	for {
 		if of[stream] == nil {
-			w.key = append(appendContainer(w.key[:0], rec.Source), keySeparator, byte('0'+stream))
+			w.key = append(appendInstance(w.key[:0], rec.Source), keySeparator, byte('0'+stream))
 			of[stream] = w.engine.contexts.ring(w.key, now)
 		}
 		var ok bool

@@ -86,7 +86,7 @@ func TestExplainTellsWhereAHitStands(t *testing.T) {
 	})
 	line := Record{Text: []byte("a1")}
 	fresh := r.explain(line)[0].Standing
-	if !fresh.Alerts || fresh.Reason != "" || fresh.Tokens != 2 || fresh.Burst != 2 || !fresh.LastAlert.IsZero() || !slices.Equal(fresh.Key, []string{"c1", "1"}) {
+	if !fresh.Alerts || fresh.Reason != "" || fresh.Tokens != 2 || fresh.Burst != 2 || !fresh.LastAlert.IsZero() || !slices.Equal(fresh.Key, []string{"web-c1", "1"}) {
 		t.Errorf("a fresh engine: %+v", fresh)
 	}
 	r.record(line)
@@ -145,7 +145,7 @@ func TestExplainTellsOfATemplateTooMany(t *testing.T) {
 	for i := range 4 {
 		x := r.explain(line)[0]
 		s := x.Standing
-		if !s.Overflow || s.Alerts != (i < 2) || s.CooldownLeft != 0 || s.Needed != 0 || s.Template != "x abc" || !slices.Equal(s.Key, []string{"c1", "x abc"}) {
+		if !s.Overflow || s.Alerts != (i < 2) || s.CooldownLeft != 0 || s.Needed != 0 || s.Template != "x abc" || !slices.Equal(s.Key, []string{"web-c1", "x abc"}) {
 			t.Errorf("hit %d: %+v", i, s)
 		}
 		got := r.record(line)

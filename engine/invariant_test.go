@@ -199,7 +199,7 @@ func TestEvictedStateIsForgotten(t *testing.T) {
 	for _, e := range r.e.TakeState() {
 		got[e.Key] = e.Value != nil
 	}
-	if want := map[string]bool{"cooldown/r\x1f1": false, "cooldown/r\x1f2": true}; fmt.Sprint(got) != fmt.Sprint(want) {
+	if want := map[string]bool{"cooldown/r\x1fweb-1": false, "cooldown/r\x1fweb-2": true}; fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("entries %v, want %v", got, want)
 	}
 }

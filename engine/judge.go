@@ -55,7 +55,7 @@ func (w *Worker) attempt(h *Hit, now int64) *attempt {
 		w.template = h.appendTemplate(w.template[:0])
 	}
 	w.key = w.appendKey(w.key[:0], r, h.Record, captures)
-	w.bucket = appendContainer(w.bucket[:0], h.Record.Source)
+	w.bucket = appendBucket(w.bucket[:0], h.Record.Source)
 	a.key, a.container = w.key, w.bucket
 	if r.settings.FirstSeen > 0 {
 		a.template = newTemplateID(r.id, h.Record.Source.Workload, w.template)

@@ -65,16 +65,35 @@ func (w *Worker) overflowKey(h *Hit) []byte {
 	return w.key
 }
 
-// appendContainer appends what stands for the record's container: its id, else its name, else, for records of no container, the
-// workload and the host.
+// appendContainer appends what stands for the record's container: the name that people know, which outlives the id, else the id, else, for
+// records of no container, the workload and the host.
 func appendContainer(dst []byte, s *Source) []byte {
-	switch {
+	switch name := s.Container.Name; {
+	case len(name) > maxKeyPart: // names that differ at their ends alone are different
+		id := newTemplateID("", "", []byte(name))
+		return hex.AppendEncode(append(dst, name[:maxKeyPart-2*len(id)]...), id[:])
+	case name != "":
+		return append(dst, name...)
 	case s.Container.ID != "":
 		return append(dst, s.Container.ID...)
-	case s.Container.Name != "":
-		return append(dst, s.Container.Name...)
 	}
 	dst = append(dst, s.Workload...)
 	dst = append(dst, keySeparator)
 	return append(dst, s.Host...)
+}
+
+// appendBucket appends the key of the token bucket that an alert of the source takes from.
+func appendBucket(dst []byte, s *Source) []byte {
+	if s.Bucket != "" {
+		return append(append(dst, keySeparator), s.Bucket...)
+	}
+	return appendContainer(dst, s)
+}
+
+// appendInstance appends what stands for the one container whose lines follow each other, not for those that had its name before.
+func appendInstance(dst []byte, s *Source) []byte {
+	if s.Container.ID != "" {
+		return append(dst, s.Container.ID...)
+	}
+	return appendContainer(dst, s)
 }

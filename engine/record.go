@@ -70,7 +70,7 @@ func (s *Severity) UnmarshalText(text []byte) error {
 // Container identifies the container that wrote a line. Every part may be empty.
 type Container struct {
 	ID    string // 64 or 12 hexadecimal digits
-	Name  string // without the leading slash
+	Name  string // by which people know it: namespace/pod/container, compose project/service/number, or the engine's, without the leading slash
 	Image string
 }
 
@@ -82,6 +82,8 @@ type Source struct {
 	Host      string
 	Tag       string // Fluent Bit's tag; "" in the standalone mode
 	Container Container
+	// Bucket names the token bucket that the source's alerts share with those of other sources; "": the container has one of its own.
+	Bucket string
 }
 
 // Fields gives access to the structured fields of a record.
@@ -92,6 +94,13 @@ type Fields interface {
 	AppendField(dst []byte, path string) (value []byte, ok bool)
 }
 
+// Attached is a Fields that knows which fields the pipeline attached to the record. Where such a field is missing, a member of a line that is a
+// JSON object does not stand in for it.
+type Attached interface {
+	// Attached reports whether the field at the dotted path, present or not, is one that the pipeline attaches to this record.
+	Attached(path string) bool
+}
+
 // Record is one log line with its source. Text and Fields are valid only during the call that they are passed to.
 type Record struct {
 	Time     int64  // nanoseconds since 1970-01-01 UTC
@@ -100,6 +109,8 @@ type Record struct {
 	Severity Severity
 	// Truncated marks a line that was cut before it came here.
 	Truncated bool
-	Source    *Source // never nil
-	Fields    Fields  // nil when there are none
+	// Own marks an alert of this program that came back as a record. It is not to be evaluated.
+	Own    bool
+	Source *Source // never nil
+	Fields Fields  // nil when there are none
 }

@@ -111,7 +111,7 @@ func (l *limiter) cellDue(c *cell, at int64, dst []Alert) []Alert {
 	}
 	a := c.rollup(at)
 	about := subject{rule: c.rule, source: a.Source, line: []byte(a.Message), severity: a.Severity}
-	if l.mutes(&about, at) || !l.take(appendContainer(nil, c.sample.source), at, false) {
+	if l.mutes(&about, at) || !l.take(appendBucket(nil, c.sample.source), at, false) {
 		c.until = at + min(max(c.rule.window()/4, int64(minProlonged)), int64(maxProlonged))
 		l.due.set(&c.timer, c.deadline())
 		l.touchCell(c)

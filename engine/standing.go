@@ -105,7 +105,7 @@ func (l *limiter) copyTo(other *limiter, keys []string, now int64, rules *Snapsh
 		if t.watch != nil {
 			keys = append(keys, watchPrefix+t.watch.key)
 		} else if t.cell.sample != nil {
-			keys = append(keys, cellPrefix+t.cell.key, bucketPrefix+string(appendContainer(nil, t.cell.sample.source)))
+			keys = append(keys, cellPrefix+t.cell.key, bucketPrefix+string(appendBucket(nil, t.cell.sample.source)))
 		}
 	}
 	for _, key := range keys {

@@ -42,6 +42,7 @@ type (
 		ContainerID    string `json:"container_id,omitempty"`
 		ContainerName  string `json:"container_name,omitempty"`
 		ContainerImage string `json:"container_image,omitempty"`
+		Bucket         string `json:"bucket,omitempty"`
 	}
 	savedBucket struct {
 		Arrival int64 `json:"arrival"`
@@ -97,14 +98,14 @@ func suppressedOf(saved map[string]int64) (counts [NumReasons]int64) {
 func saveSource(s *Source) savedSource {
 	return savedSource{
 		Kind: s.Kind, Workload: s.Workload, Host: s.Host, Tag: s.Tag,
-		ContainerID: s.Container.ID, ContainerName: s.Container.Name, ContainerImage: s.Container.Image,
+		ContainerID: s.Container.ID, ContainerName: s.Container.Name, ContainerImage: s.Container.Image, Bucket: s.Bucket,
 	}
 }
 
 func (s *savedSource) source() *Source {
 	return &Source{
 		Kind: s.Kind, Workload: s.Workload, Host: s.Host, Tag: s.Tag,
-		Container: Container{ID: s.ContainerID, Name: s.ContainerName, Image: s.ContainerImage},
+		Container: Container{ID: s.ContainerID, Name: s.ContainerName, Image: s.ContainerImage}, Bucket: s.Bucket,
 	}
 }
 

@@ -115,11 +115,15 @@ func (c *condition) holds(value []byte, present bool) bool {
 	}
 }
 
-// appendField appends the text of a record's field to dst: from the record itself, else from the line when that is a JSON object.
+// appendField appends the text of a record's field to dst: from the record itself, else from the line when that is a JSON object, unless the field
+// is one that the pipeline attaches.
 func appendField(dst []byte, rec *Record, path string) ([]byte, bool) {
 	if rec.Fields != nil {
 		if v, ok := rec.Fields.AppendField(dst, path); ok {
 			return v, true
+		}
+		if a, ok := rec.Fields.(Attached); ok && a.Attached(path) {
+			return dst, false
 		}
 	}
 	if len(rec.Text) == 0 || rec.Text[0] != '{' {

@@ -1,6 +1,7 @@
 package trigger
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 )
@@ -39,10 +40,7 @@ func groupValue(key string, a *Alert) string {
 	case "host":
 		return a.Source.Host
 	case "container":
-		if a.Source.Container.ID != "" {
-			return a.Source.Container.ID
-		}
-		return a.Source.Container.Name
+		return cmp.Or(a.Source.Container.Name, a.Source.Container.ID)
 	case "stream":
 		return a.Source.Stream
 	case "tag":

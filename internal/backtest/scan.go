@@ -126,7 +126,7 @@ func (t *task) find(workers []*engine.Worker, see bool) {
 			t.tally = append(t.tally, tally{second, 1})
 		}
 		t.lines++
-		if pipeline.IsOwn(rec.Text) {
+		if pipeline.IsOwn(rec) {
 			t.own++
 			continue
 		}

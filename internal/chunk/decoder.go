@@ -58,9 +58,10 @@ type reading struct {
 	hasJSON  bool
 
 	memo     memo
-	kube     span // the last kubernetes map
-	resource span // of the group that the reading is in
-	group    int  // position of the group's body, 0 outside of a group
+	kube     span       // the last kubernetes map
+	resource span       // of the group that the reading is in
+	by       originator // of the group's records: byResource when the resource says where they are from
+	group    int        // position of the group's body, 0 outside of a group
 
 	rec    engine.Record
 	fields fields
@@ -93,7 +94,7 @@ func (r *reading) release() {
 	r.stats = Stats{}
 	r.d, r.fn, r.b, r.tag, r.origin = nil, nil, nil, "", nil
 	r.rec, r.fields = engine.Record{}, fields{}
-	r.kube, r.resource, r.group = span{}, span{}, 0
+	r.kube, r.resource, r.by, r.group = span{}, span{}, byAnyone, 0
 	clear(r.done[:cap(r.done)])
 	r.done = r.done[:0]
 	if cap(r.json) > maxKeptJSON {
@@ -166,7 +167,8 @@ func (r *reading) event(i int) (next int, ok bool) {
 	}
 	s := &r.scan
 	s.reset()
-	if r.group != 0 && r.resource.end > 0 {
+	if r.resource.end > 0 {
+		s.by = r.by
 		s.add(r.resource)
 	}
 	if ev.end, ok = s.body(b, ev.body, r.d.keys, &r.kube); !ok {
@@ -182,14 +184,17 @@ func (r *reading) event(i int) (next int, ok bool) {
 func (r *reading) enterGroup(ev event) {
 	r.stats.Events++
 	r.stats.Markers++
-	r.group, r.resource = 0, span{}
+	r.group, r.resource, r.by = 0, span{}, byAnyone
 	if ev.marker == markerEnd {
 		return
 	}
 	r.group = ev.body
 	if at, ok := child(r.b, ev.body, "resource"); ok {
 		if end, ok := skip(r.b, at); ok {
-			r.resource = span{roleResource, at, end}
+			r.resource = span{roleResource, inAll, at, end}
+		}
+		if attributes, ok := child(r.b, at, "attributes"); ok && identifies(r.b, attributes) {
+			r.by = byResource
 		}
 	}
 }
@@ -199,15 +204,18 @@ func (r *reading) line() {
 	b, s := r.b, &r.scan
 	r.hasJSON = false
 	if !s.hasText() {
-		if s.pairs == 0 {
+		switch only := s.pairs == 0 || s.pairs == 1 && s.nilText; {
+		case only && r.ev.meta >= 0 && r.bodyless():
+		case s.pairs == 0:
 			r.stats.Textless++
 			return
+		default:
+			r.json, _ = appendJSON(r.json[:0], b, r.ev.body, 0)
 		}
-		r.json, _ = appendJSON(r.json[:0], b, r.ev.body, 0)
 		r.hasJSON = true
 	}
-	s.finish()
-	r.origin = r.memo.find(b, s, r.d.origins, r.tag)
+	s.finish(b)
+	r.origin = r.memo.find(b, s, r.d.origins, r.tag, r.now)
 	if r.origin.excluded {
 		r.stats.Excluded++
 		return
@@ -231,6 +239,7 @@ func (r *reading) line() {
 	rec.Text = r.plainText(r.text())
 	rec.Truncated = p.form == formFluentd && p.ordinal > 1 // the parts before it are lost
 	rec.Source, rec.Fields = &r.origin.source, f
+	rec.Own = (s.alert || s.cloudEvent) && isAlert(b, r.ev.body, s.cloudEvent)
 	if r.happens {
 		if s.textKey != nil {
 			f.textKey = s.textKey.name

@@ -14,35 +14,31 @@
 // An event is [[time, metadata], body] or, before Fluent Bit 2.1, [time, body]; the time is Fluent Bit's extension or a number of seconds.
 // Group markers (seconds 0xffffffff and 0xfffffffe) are no lines: the resource that the first one carries tells where the lines of the group
 // come from. The line is the first of Settings.LogKeys that holds a text, or the body itself when it is one; a record with neither is one
-// line of JSON, so that rules on fields apply to it too. The line end goes, and so do terminal sequences unless Settings.KeepANSI is set, in fields
-// too (internal/safetext).
+// line of JSON, so that rules on fields apply to it too, and an OTLP record without a body that of its event name and attributes. The line end
+// goes, and so do terminal sequences unless Settings.KeepANSI is set, in fields too (internal/safetext).
 //
 // Records whose tag is among Settings.EventTags are those of the input docker_events, which makes one of whatever it reads at once. Each line of
 // them that docker.ParseEvent knows is handed on as an event of a container, and any other as a line.
 //
 // # Where a record comes from
 //
-// For each name, what stands further up wins. What the record says goes before the path of its file, and that before the tag.
+// The strongest originator that a record shows says it, and of its keys the last: the resource of an OTLP group, Fluent Bit's kubernetes filter,
+// journald, whoever else wrote keys at the top of the record (docs/decisions/0020). Then comes the path of its file, and then the tag, which also
+// unmasks a kubernetes map or an id that is not its own. For each name, what stands further left wins.
 //
-//	container id      CONTAINER_ID_FULL; container_id, CONTAINER_ID; kubernetes.docker_id; container.id (OTLP resource);
-//	                  64 hexadecimal digits in a path of Settings.PathKeys, in the tag; a tag of 12 hexadecimal digits
-//	container name    container_name, CONTAINER_NAME (without the slash); container.name; kubernetes.container_name, k8s.container.name;
-//	                  <pod>_<namespace>_<container>-<id>.log in path or tag; /var/log/pods/<namespace>_<pod>_<uid>/<container>/<n>.log
-//	image             container_image, image_name, IMAGE_NAME; kubernetes.container_image; container.image.name and container.image.tag(s)
-//	host              _HOSTNAME, hostname; kubernetes.host; host.name, k8s.node.name; host beside pri (syslog); Settings.Host
-//	workload       1. label fluentbit-trigger.workload
-//	               2. com.docker.compose.project and .service: project/service
-//	               3. com.docker.swarm.service.name
-//	               4. Kubernetes: namespace/app, app being the label app.kubernetes.io/name, app or k8s-app, else the OTLP owner
-//	                  (k8s.deployment.name, …), the container's name, the pod's name without its random end
-//	               5. _SYSTEMD_UNIT, unless a container is known: then it is that of the container engine
-//	               6. OTLP service.namespace/service.name
-//	               7. the container's name
-//	               8. ident beside pri (syslog), SYSLOG_IDENTIFIER
-//	               9. the tag, or "unknown"
+//	container id      CONTAINER_ID_FULL; container_id, CONTAINER_ID, _container_id; kubernetes.docker_id; container.id (OTLP resource);
+//	                  64 hexadecimal digits in a path of Settings.PathKeys, in the tag; a tag of 12 hexadecimal digits; container.id (ECS)
+//	container name    of container_name, CONTAINER_NAME, _container_name, container.name, kubernetes.container_name, k8s.container.name,
+//	                  <pod>_<namespace>_<container>-<id>.log in path or tag, /var/log/pods/<namespace>_<pod>_<uid>/<container>/<n>.log, and
+//	                  pod, project, service and number: see naming.Facts.Container
+//	image             container_image, image_name, _image_name, IMAGE_NAME; kubernetes.container_image; container.image.name and .tag(s)
+//	host              _HOSTNAME; kubernetes.host; host.name, k8s.node.name; hostname, HOSTNAME; host beside pri (syslog) or short_message
+//	                  (GELF); Settings.Host
+//	workload          see naming.Facts.Workload. The application of a pod is its label app.kubernetes.io/name, app or k8s-app. A systemd unit
+//	                  counts unless a container is known: then it is that of the container engine.
 //
-// Labels are found as keys of the record, also in the upper-case form of Docker's journald driver, in a map labels or container_labels, among
-// the labels and annotations of Kubernetes and among the attributes of an OTLP resource. Lines of a container whose label
+// Labels are found as keys at the top of a record, also in the forms of Docker's journald and gelf drivers, in a map labels, container_labels or
+// attrs, among the labels and annotations of Kubernetes and among the attributes of an OTLP resource. Lines of a container whose label
 // fluentbit-trigger.enable is false are left out and counted.
 //
 // Values that differ from line to line must not make each line an origin of its own. So host and ident count beside pri only, a path only
@@ -51,6 +47,7 @@
 // # Severity and stream
 //
 // Severity is the first that is known of: OTLP's severity_number, its severity_text; PRIORITY (journald); pri mod 8 (syslog); one of
-// Settings.LevelKeys. Docker's journald driver writes PRIORITY 3 for stderr and 6 for stdout, whatever the line says: for its records PRIORITY
-// is the stream, and no severity. Otherwise the stream is stream, or source when it says stdout or stderr.
+// Settings.LevelKeys; the member level of a map log (ECS). Docker's journald driver writes PRIORITY 3 for stderr and 6 for stdout, and its gelf
+// driver such levels, whatever the line says: for their records that is the stream, and no severity. Otherwise the stream is stream, or source when
+// it says stdout or stderr, or OTLP's attribute log.iostream.
 package chunk

@@ -10,8 +10,9 @@ import (
 )
 
 // fields reads a record's fields from its bytes when they are asked for; nothing is decoded before. A path is looked up in the body, then
-// in the metadata ("otlp.severity_number"), then in the group's resource and scope ("resource.attributes.service.name", for short
-// "resource.service.name").
+// in the metadata ("otlp.severity_number", for short "attributes.NAME" for "otlp.attributes.NAME"), then in the group's resource and scope
+// ("resource.attributes.service.name", for short "resource.service.name"). A path that begins as something does that was attached to the record is
+// looked up there alone, so that no member of a line that was merged into the body stands in its place.
 type fields struct {
 	b       []byte // the bytes that the positions refer to; nil after the call that the record was passed to
 	body    int
@@ -48,14 +49,87 @@ func (f *fields) appendRaw(dst []byte, path string) ([]byte, bool) {
 	if f.textKey != "" && path == f.textKey {
 		return append(dst, f.text...), true
 	}
+	where, at := f.place(path)
+	switch where {
+	case inGroup:
+		return f.appendFromGroup(dst, path)
+	case inMetadata:
+		return f.appendFromMetadata(dst, path)
+	case inKubernetesMap:
+		if value, ok := lookup(f.b, at, path[len(kubernetesPath):]); ok {
+			return appendScalar(dst, f.b, value)
+		}
+		return dst, false
+	}
 	if value, ok := lookup(f.b, f.body, path); ok {
 		return appendScalar(dst, f.b, value)
 	}
-	if f.meta >= 0 {
-		if value, ok := lookup(f.b, f.meta, path); ok {
-			return appendScalar(dst, f.b, value)
+	if value, ok := f.appendFromMetadata(dst, path); ok {
+		return value, true
+	}
+	return f.appendFromGroup(dst, path)
+}
+
+var _ engine.Attached = (*fields)(nil)
+
+// Attached implements engine.Attached.
+func (f *fields) Attached(path string) bool {
+	if f.b == nil {
+		return false
+	}
+	where, _ := f.place(path)
+	return where != inBody
+}
+
+// place is where in an event a path is looked up.
+type place uint8
+
+const (
+	inBody place = iota // and if it is not there, in the others
+	inKubernetesMap
+	inMetadata
+	inGroup
+)
+
+const kubernetesPath = "kubernetes."
+
+// place returns where a path is looked up; at is the position of the map in inKubernetesMap.
+func (f *fields) place(path string) (where place, at int) {
+	switch {
+	case strings.HasPrefix(path, kubernetesPath):
+		if at, ok := child(f.b, f.body, "kubernetes"); ok && isMapFormat(f.b[at]) {
+			return inKubernetesMap, at
+		}
+	case strings.HasPrefix(path, "resource.") || strings.HasPrefix(path, "scope."):
+		if f.group != nil {
+			return inGroup, 0
+		}
+	case strings.HasPrefix(path, "otlp."):
+		if f.meta >= 0 {
+			return inMetadata, 0
 		}
 	}
+	return inBody, 0
+}
+
+func (f *fields) appendFromMetadata(dst []byte, path string) ([]byte, bool) {
+	if f.meta < 0 {
+		return dst, false
+	}
+	if value, ok := lookup(f.b, f.meta, path); ok {
+		return appendScalar(dst, f.b, value)
+	}
+	if strings.HasPrefix(path, "attributes.") {
+		if at, ok := child(f.b, f.meta, "otlp"); ok {
+			if value, ok := lookup(f.b, at, path); ok {
+				return appendScalar(dst, f.b, value)
+			}
+		}
+	}
+	return dst, false
+}
+
+func (f *fields) appendFromGroup(dst []byte, path string) ([]byte, bool) {
 	if f.group == nil {
 		return dst, false
 	}
@@ -75,7 +149,7 @@ func (f *fields) appendRaw(dst []byte, path string) ([]byte, bool) {
 }
 
 // lookup finds the scalar at a dotted path below the map at i. At each level it takes the longest key that is the whole path, or a first
-// part of it and holds a map.
+// part of it and holds a map; of equal keys the last.
 func lookup(b []byte, i int, path string) (value int, ok bool) {
 	for {
 		pairs, at, isMap := mapAt(b, i)
@@ -94,7 +168,7 @@ func lookup(b []byte, i int, path string) (value int, ok bool) {
 			if at, ok = skip(b, v); !ok {
 				return 0, false
 			}
-			if n := end - start; isText && n > longest && n <= len(path) && string(b[start:end]) == path[:n] {
+			if n := end - start; isText && n >= longest && n <= len(path) && string(b[start:end]) == path[:n] {
 				switch {
 				case n == len(path):
 					longest, whole, value = n, scalar(b[v]), v

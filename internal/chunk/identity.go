@@ -4,45 +4,82 @@ import (
 	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/naming"
 )
 
 // maxName bounds the length of each name that is kept of an origin. Names of containers, pods and images are far shorter.
-const maxName = 512
+const maxName = naming.MaxName
 
-// identity gathers what a record tells about where it comes from, before it is weighed.
+// identity gathers what tells where a record comes from, before it is weighed.
 type identity struct {
-	id, name, image, host        string
-	label                        string // fluentbit-trigger.workload
-	disabled                     bool   // fluentbit-trigger.enable=false
-	project, service             string // compose
-	swarm                        string
-	namespace, app, pod          string // Kubernetes; app from the labels or the owner
-	kubeContainer                string
-	unit                         string
-	serviceNamespace, serviceOTL string
-	ident                        string
+	naming.Facts
+	image, host string
+	disabled    bool // fluentbit-trigger.enable=false
+
+	// What the tag says, which no line can write. A kubernetes map or an id that contradicts it is the line's.
+	tagged naming.Facts
 }
 
-// describe makes the Source of a record out of the bytes that tell where it comes from. What the record's own keys say goes before the
-// kubernetes map, that before the resource of the group, and these before the path and the tag.
-func describe(b []byte, spans []span, tag, defaultHost string) originValue {
+// describe makes the Source of a record out of the bytes that tell where it comes from: those that the scan left, which are all of one
+// originator's, then the path, then the tag, then what applications say of themselves. The first that gives a name counts.
+func describe(b []byte, spans []span, tag string, s *originSettings) originValue {
 	var id identity
-	for _, wanted := range [...]role{roleNone, roleKubernetes, roleResource, rolePath} {
-		for _, sp := range spans {
-			if sp.role == wanted || wanted == roleNone && sp.role != roleKubernetes && sp.role != roleResource && sp.role != rolePath {
-				id.take(b, sp)
-			}
-		}
-	}
 	id.takeTag(tag)
-	v := originValue{excluded: id.disabled, source: engine.Source{
-		Kind: "log", Workload: id.workload(tag), Host: id.host, Tag: bounded(tag),
-		Container: engine.Container{ID: id.id, Name: id.name, Image: id.image},
+	const resource, filter, path = 1 << roleResource, 1 << roleKubernetes, 1 << rolePath
+	const claims = 1<<roleClaimedID | 1<<roleClaimedName | 1<<roleClaimedImage | 1<<roleClaimedService
+	id.takeAll(b, spans, resource)
+	id.takeAll(b, spans, filter)
+	if !id.foreign(b, spans) {
+		id.takeAll(b, spans, ^uint64(resource|filter|path|claims))
+	}
+	id.takeAll(b, spans, path)
+	named := id.ID != "" || id.Name != ""
+	id.fill(&id.tagged)
+	if id.ID == "" && id.Name == "" && id.Pod == "" {
+		id.takeAll(b, spans, claims)
+		named = id.ID != "" || id.Name != ""
+	}
+	id.Tag = bounded(tag)
+	workload, refused := id.Workload(s.anyWorkload)
+	v := originValue{excluded: id.disabled, refused: refused, source: engine.Source{
+		Kind: "log", Workload: workload, Host: id.host, Tag: id.Tag,
+		Container: engine.Container{ID: id.ID, Name: id.Container(), Image: id.image},
 	}}
+	// Records whose containers only keys at the top of the record name: with JSON merged over those, a line can name others.
+	v.unproven = named && v.source.Container.ID != id.tagged.ID && !proven(spans)
 	if v.source.Host == "" {
-		v.source.Host = defaultHost
+		v.source.Host = s.host
 	}
 	return v
+}
+
+// proven reports whether the spans are of an originator that no line can pose as.
+func proven(spans []span) bool {
+	for _, sp := range spans {
+		if sp.in&inAnyone == 0 || sp.role == roleResource {
+			return true
+		}
+	}
+	return false
+}
+
+// foreign reports whether the keys at the top of the record name another container than the tag: then they are members of the line.
+func (id *identity) foreign(b []byte, spans []span) bool {
+	for _, sp := range spans {
+		if (sp.role == roleContainerID || sp.role == roleJournalID) && contradicts(id.tagged.ID, containerID(textAt(b, sp.start))) {
+			return true
+		}
+	}
+	return false
+}
+
+// takeAll takes the spans of some roles.
+func (id *identity) takeAll(b []byte, spans []span, roles uint64) {
+	for _, sp := range spans {
+		if roles&(1<<sp.role) != 0 {
+			id.take(b, sp)
+		}
+	}
 }
 
 // textAt returns a copy of the text at i, "" when there is none.
@@ -66,22 +103,24 @@ func set(name *string, value string) {
 
 func (id *identity) take(b []byte, sp span) {
 	switch sp.role {
-	case roleContainerID, roleJournalID:
-		set(&id.id, containerID(textAt(b, sp.start)))
+	case roleContainerID, roleJournalID, roleClaimedID:
+		set(&id.ID, containerID(textAt(b, sp.start)))
 	case roleJournalIDFull:
 		if full := containerID(textAt(b, sp.start)); full != "" {
-			id.id = full
+			id.ID = full
 		}
-	case roleContainerName, roleJournalName:
-		set(&id.name, strings.TrimPrefix(textAt(b, sp.start), "/"))
-	case roleImage:
+	case roleContainerName, roleJournalName, roleClaimedName:
+		set(&id.Name, strings.TrimPrefix(textAt(b, sp.start), "/"))
+	case roleImage, roleClaimedImage:
 		set(&id.image, textAt(b, sp.start))
 	case roleHost, roleSyslogHost:
 		set(&id.host, textAt(b, sp.start))
 	case roleSyslogIdent, roleIdentifier:
-		set(&id.ident, textAt(b, sp.start))
+		set(&id.Ident, textAt(b, sp.start))
+	case roleClaimedService:
+		set(&id.ServiceName, textAt(b, sp.start))
 	case roleUnit:
-		set(&id.unit, textAt(b, sp.start))
+		set(&id.Unit, textAt(b, sp.start))
 	case roleKubernetes:
 		id.takeKubernetes(b, sp.start)
 	case roleResource:
@@ -92,17 +131,16 @@ func (id *identity) take(b []byte, sp span) {
 		id.takePath(textAt(b, sp.start))
 	case roleLabels:
 		eachPair(b, sp.start, id.takeLabel)
-	case roleWorkload:
-		id.takeLabel(b, labelWorkload, sp.start)
-	case roleEnable:
-		id.takeLabel(b, labelEnable, sp.start)
-	case roleComposeProject:
-		id.takeLabel(b, labelComposeProject, sp.start)
-	case roleComposeService:
-		id.takeLabel(b, labelComposeService, sp.start)
-	case roleSwarmService:
-		id.takeLabel(b, labelSwarmService, sp.start)
+	default:
+		if sp.role >= roleLabel {
+			id.takeLabel(b, countingLabels[sp.role-roleLabel], sp.start)
+		}
 	}
+}
+
+// contradicts reports whether two ids, one of which may be short, are those of different containers.
+func contradicts(known, id string) bool {
+	return known != "" && id != "" && !strings.HasPrefix(known, id) && !strings.HasPrefix(id, known)
 }
 
 // eachPair calls fn for every pair of the map at i whose key is text and no longer than a name; value is the value's position.
@@ -126,52 +164,99 @@ func eachPair(b []byte, i int, fn func(b []byte, key string, value int)) {
 	}
 }
 
-// takeLabel takes a label of a container, whether of Docker, Podman or Kubernetes.
+// takeLabel takes a label of a container of an engine.
 func (id *identity) takeLabel(b []byte, key string, value int) {
-	switch key {
-	case labelWorkload:
-		set(&id.label, textAt(b, value))
-	case labelEnable:
-		if b[value] == mpFalse || strings.EqualFold(textAt(b, value), "false") {
-			id.disabled = true
-		}
-	case labelComposeProject:
-		set(&id.project, textAt(b, value))
-	case labelComposeService:
-		set(&id.service, textAt(b, value))
-	case labelSwarmService:
-		set(&id.swarm, textAt(b, value))
+	if !id.takeSwitch(b, key, value) {
+		id.SetLabel(key, textAt(b, value))
 	}
 }
 
-// takeKubernetes takes what Fluent Bit's kubernetes filter adds.
+// takeSwitch takes the label fluentbit-trigger.enable.
+func (id *identity) takeSwitch(b []byte, key string, value int) bool {
+	if key != naming.LabelEnable {
+		return false
+	}
+	id.disabled = b[value] == mpFalse || strings.EqualFold(textAt(b, value), "false")
+	return true
+}
+
+// takePodLabel takes a label or an annotation of a pod. Those of engines have no meaning there: everyone who may start a pod may write them.
+func (id *identity) takePodLabel(b []byte, key string, value int) {
+	switch {
+	case id.takeSwitch(b, key, value):
+	case key == naming.LabelWorkload:
+		id.Label = textAt(b, value)
+	default:
+		id.SetPodLabel(key, textAt(b, value))
+	}
+}
+
+// takeKubernetes takes what Fluent Bit's kubernetes filter adds. A map that is of another pod than the tag is a member of the line.
 func (id *identity) takeKubernetes(b []byte, i int) {
+	var got identity
+	var labels, annotations int
+	var owner [2]string
 	eachPair(b, i, func(b []byte, key string, value int) {
 		switch key {
 		case "pod_name":
-			set(&id.pod, textAt(b, value))
+			got.Pod = textAt(b, value)
 		case "namespace_name":
-			set(&id.namespace, textAt(b, value))
+			got.Namespace = textAt(b, value)
 		case "container_name":
-			set(&id.kubeContainer, textAt(b, value))
+			got.PodContainer = textAt(b, value)
 		case "docker_id", "container_id":
-			set(&id.id, containerID(textAt(b, value)))
+			got.ID = containerID(textAt(b, value))
 		case "container_image":
-			set(&id.image, textAt(b, value))
+			got.image = textAt(b, value)
 		case "host", "node_name":
-			set(&id.host, textAt(b, value))
+			got.host = textAt(b, value)
 		case "labels":
-			id.app = appLabel(b, value)
-			eachPair(b, value, id.takeLabel)
+			labels = value
 		case "annotations":
-			eachPair(b, value, id.takeLabel)
+			annotations = value
+		case "ownerReferences":
+			owner = ownerAt(b, value)
 		}
 	})
+	if t := &id.tagged; contradicts(t.ID, got.ID) || t.Namespace != "" && got.Namespace != t.Namespace {
+		return
+	}
+	set(&id.ID, got.ID)
+	set(&id.image, got.image)
+	set(&id.host, got.host)
+	set(&id.Pod, got.Pod)
+	set(&id.Namespace, got.Namespace)
+	set(&id.PodContainer, got.PodContainer)
+	set(&id.Node, got.host)
+	if owner[1] != "" && id.Owner == "" {
+		id.SetOwner(owner[0], owner[1])
+	}
+	if labels != 0 {
+		set(&id.App, appLabel(b, labels))
+		eachPair(b, labels, id.takePodLabel)
+	}
+	if annotations != 0 {
+		eachPair(b, annotations, id.takePodLabel)
+	}
 }
 
-// appLabel returns the label that names the application of a pod: the recommended one, else the customary ones.
+// ownerAt returns kind and name of the first of a pod's owner references.
+func ownerAt(b []byte, i int) (owner [2]string) {
+	if n, first, ok := arrayAt(b, i); ok && n > 0 {
+		for k, name := range [...]string{"kind", "name"} {
+			if at, ok := child(b, first, name); ok {
+				owner[k] = textAt(b, at)
+			}
+		}
+	}
+	return owner
+}
+
+// appLabels are the labels that name the application of a pod: the recommended one, then the customary ones.
+var appLabels = [...]string{"app.kubernetes.io/name", "app", "k8s-app"}
+
 func appLabel(b []byte, labels int) string {
-	for _, name := range [...]string{"app.kubernetes.io/name", "app", "k8s-app"} {
+	for _, name := range appLabels {
 		if at, ok := child(b, labels, name); ok {
 			if app := textAt(b, at); app != "" {
 				return app
@@ -181,36 +266,45 @@ func appLabel(b []byte, labels int) string {
 	return ""
 }
 
+// What OpenTelemetry puts in front of labels and annotations.
+var (
+	podLabelPrefixes       = [...]string{"k8s.pod.label.", "k8s.pod.labels.", "k8s.pod.annotation.", "k8s.pod.annotations."}
+	containerLabelPrefixes = [...]string{"container.label.", "container.labels."}
+)
+
 // takeResource takes the attributes of an OTLP resource, named as in OpenTelemetry's semantic conventions.
 func (id *identity) takeResource(b []byte, i int) {
 	tag := ""
 	var owners [5]string
+	var apps [len(appLabels)]string
 	eachPair(b, i, func(b []byte, key string, value int) {
 		switch key {
 		case "container.id":
-			set(&id.id, containerID(textAt(b, value)))
+			id.ID = containerID(textAt(b, value))
 		case "container.name":
-			set(&id.name, strings.TrimPrefix(textAt(b, value), "/"))
+			id.Name = strings.TrimPrefix(textAt(b, value), "/")
 		case "container.image.name":
-			set(&id.image, textAt(b, value))
+			id.image = textAt(b, value)
 		case "container.image.tag":
 			tag = textAt(b, value)
 		case "container.image.tags":
 			if n, first, ok := arrayAt(b, value); ok && n > 0 {
 				tag = textAt(b, first)
 			}
-		case "host.name", "k8s.node.name":
-			set(&id.host, textAt(b, value))
+		case "host.name":
+			id.host = textAt(b, value)
+		case "k8s.node.name":
+			id.Node = textAt(b, value)
 		case "service.name":
-			set(&id.serviceOTL, textAt(b, value))
+			id.ServiceName = textAt(b, value)
 		case "service.namespace":
-			set(&id.serviceNamespace, textAt(b, value))
+			id.ServiceNamespace = textAt(b, value)
 		case "k8s.namespace.name":
-			set(&id.namespace, textAt(b, value))
+			id.Namespace = textAt(b, value)
 		case "k8s.pod.name":
-			set(&id.pod, textAt(b, value))
+			id.Pod = textAt(b, value)
 		case "k8s.container.name":
-			set(&id.kubeContainer, textAt(b, value))
+			id.PodContainer = textAt(b, value)
 		case "k8s.deployment.name":
 			owners[0] = textAt(b, value)
 		case "k8s.statefulset.name":
@@ -221,54 +315,61 @@ func (id *identity) takeResource(b []byte, i int) {
 			owners[3] = textAt(b, value)
 		case "k8s.job.name":
 			owners[4] = textAt(b, value)
+		case naming.LabelWorkload:
+			id.Label = textAt(b, value)
 		default:
-			id.takeLabel(b, key, value)
+			id.takePrefixed(b, key, value, &apps)
 		}
 	})
 	if tag != "" && id.image != "" && !strings.Contains(id.image, "@") {
 		id.image += ":" + tag
 	}
 	for _, owner := range owners {
-		set(&id.app, owner)
+		set(&id.Owner, owner)
+	}
+	for _, app := range apps {
+		set(&id.App, app)
+	}
+	set(&id.host, id.Node)
+}
+
+// takePrefixed takes an attribute that is a label or an annotation.
+func (id *identity) takePrefixed(b []byte, key string, value int, apps *[len(appLabels)]string) {
+	if id.takeSwitch(b, key, value) {
+		return
+	}
+	for _, prefix := range podLabelPrefixes {
+		if label, ok := strings.CutPrefix(key, prefix); ok {
+			for i, name := range appLabels {
+				if label == name {
+					apps[i] = textAt(b, value)
+				}
+			}
+			id.takePodLabel(b, label, value)
+		}
+	}
+	for _, prefix := range containerLabelPrefixes {
+		if label, ok := strings.CutPrefix(key, prefix); ok {
+			id.takeLabel(b, label, value)
+		}
 	}
 }
 
-// workload weighs what is known; see the table in the package comment.
-func (id *identity) workload(tag string) string {
-	set(&id.name, id.kubeContainer)
-	app := id.app
-	set(&app, id.kubeContainer)
-	set(&app, podOwner(id.pod))
-	unit := id.unit
-	if id.id != "" || id.name != "" {
-		unit = "" // of the container engine, not of the container
+// identifies reports whether the attributes of an OTLP resource, the map at i, say which container or service records are from.
+func identifies(b []byte, i int) bool {
+	pairs, i, ok := mapAt(b, i)
+	for ; ok && pairs > 0; pairs-- {
+		start, end, isText := text(b, i)
+		if isText {
+			switch string(b[start:end]) {
+			case "container.id", "container.name", "service.name", "k8s.pod.name", "k8s.container.name", "k8s.deployment.name", "k8s.statefulset.name",
+				"k8s.daemonset.name", "k8s.cronjob.name", "k8s.job.name":
+				return true
+			}
+		} else if end, ok = skip(b, i); !ok {
+			return false
+		}
+		i, ok = skip(b, end)
 	}
-	switch {
-	case id.label != "":
-		return id.label
-	case id.service != "":
-		return join(id.project, id.service)
-	case id.swarm != "":
-		return id.swarm
-	case id.namespace != "" && app != "":
-		return join(id.namespace, app)
-	case unit != "":
-		return unit
-	case id.serviceOTL != "":
-		return join(id.serviceNamespace, id.serviceOTL)
-	case id.name != "":
-		return id.name
-	case id.ident != "":
-		return id.ident
-	case tag != "":
-		return bounded(tag)
-	}
-	return "unknown"
-}
-
-func join(group, name string) string {
-	if group == "" {
-		return name
-	}
-	return group + "/" + name
+	return false
 }

@@ -3,7 +3,7 @@ package chunk
 import (
 	"strings"
 
-	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/naming"
 )
 
 const (
@@ -50,29 +50,37 @@ func findID(s string) string {
 //	/var/log/containers/<pod>_<namespace>_<container>-<id>.log
 //	/var/log/pods/<namespace>_<pod>_<uid>/<container>/<n>.log
 func (id *identity) takePath(path string) {
-	set(&id.id, findID(path))
+	var f naming.Facts
+	f.ID = findID(path)
 	parts := strings.Split(path, "/")
-	if id.takeKubernetesName(parts[len(parts)-1]) || len(parts) < 3 {
-		return
+	if !takeKubernetesName(&f, parts[len(parts)-1]) && len(parts) >= 3 {
+		folder := strings.Split(parts[len(parts)-3], "_")
+		if len(folder) == 3 && folder[0] != "" && folder[1] != "" && parts[len(parts)-2] != "" {
+			f.Namespace, f.Pod, f.PodContainer = folder[0], folder[1], parts[len(parts)-2]
+		}
 	}
-	folder := strings.Split(parts[len(parts)-3], "_")
-	if len(folder) == 3 && folder[0] != "" && folder[1] != "" && parts[len(parts)-2] != "" {
-		set(&id.namespace, folder[0])
-		set(&id.pod, folder[1])
-		set(&id.kubeContainer, parts[len(parts)-2])
+	if !contradicts(id.tagged.ID, f.ID) {
+		id.fill(&f)
 	}
 }
 
-// takeTag takes what a tag tells. Fluent Bit makes tags of paths by turning slashes into dots, and Docker's fluentd driver makes the short
-// id the tag unless told otherwise.
+// fill gives the names of a container's log file to what has none.
+func (id *identity) fill(f *naming.Facts) {
+	set(&id.ID, f.ID)
+	if id.Namespace == "" || id.Namespace == f.Namespace {
+		set(&id.Namespace, f.Namespace)
+		set(&id.Pod, f.Pod)
+		set(&id.PodContainer, f.PodContainer)
+	}
+}
+
+// takeTag takes what a tag tells. Fluent Bit makes tags of paths by turning slashes into dots.
 func (id *identity) takeTag(tag string) {
 	if len(tag) > 8*maxName {
 		return
 	}
-	set(&id.id, strings.Clone(findID(tag)))
-	if len(tag) == shortIDLength && isHex(tag) {
-		set(&id.id, strings.Clone(tag))
-	}
+	f := &id.tagged
+	f.ID = strings.Clone(findID(tag))
 	file := tag
 	if i := strings.LastIndex(file, "containers."); i >= 0 {
 		file = file[i+len("containers."):]
@@ -80,11 +88,13 @@ func (id *identity) takeTag(tag string) {
 		// The prefix is not known: a pod's name may hold dots, but hardly ever does.
 		file = file[strings.LastIndexByte(file[:i], '.')+1:]
 	}
-	id.takeKubernetesName(file)
+	if !takeKubernetesName(f, file) && len(tag) == shortIDLength && isHex(tag) { // as Docker's fluentd driver makes it unless told otherwise
+		f.ID = strings.Clone(tag)
+	}
 }
 
 // takeKubernetesName takes <pod>_<namespace>_<container>-<id>.log apart; the names outlive the text.
-func (id *identity) takeKubernetesName(file string) bool {
+func takeKubernetesName(f *naming.Facts, file string) bool {
 	pod, rest, ok := strings.Cut(file, "_")
 	if !ok || pod == "" {
 		return false
@@ -94,14 +104,11 @@ func (id *identity) takeKubernetesName(file string) bool {
 		return false
 	}
 	container, hash, ok := cutLast(rest, '-')
-	container, hash = strings.Clone(container), strings.TrimSuffix(hash, ".log")
+	hash = strings.TrimSuffix(hash, ".log")
 	if !ok || container == "" || len(hash) != fullIDLength || !isHex(hash) {
 		return false
 	}
-	set(&id.id, strings.Clone(hash))
-	set(&id.namespace, strings.Clone(namespace))
-	set(&id.pod, strings.Clone(pod))
-	set(&id.kubeContainer, container)
+	f.ID, f.Namespace, f.Pod, f.PodContainer = strings.Clone(hash), strings.Clone(namespace), strings.Clone(pod), strings.Clone(container)
 	return true
 }
 
@@ -111,35 +118,4 @@ func cutLast(s string, sep byte) (before, after string, ok bool) {
 		return s, "", false
 	}
 	return s[:i], s[i+1:], true
-}
-
-// The characters that Kubernetes makes random names of (k8s.io/apimachinery, util/rand).
-const kubernetesAlphabet = "bcdfghjklmnpqrstvwxz2456789"
-
-// podOwner returns a pod's name without what Kubernetes appended to that of its owner: the five random characters of every pod, and before
-// them the hash of the replica set; or the number of a stateful set's pod.
-func podOwner(pod string) string {
-	rest, last, ok := cutLast(pod, '-')
-	if !ok || rest == "" {
-		return pod
-	}
-	if _, isNumber := engine.ParseDecimal([]byte(last)); isNumber {
-		return rest
-	}
-	if len(last) != 5 || !isRandom(last) {
-		return pod
-	}
-	if owner, hash, ok := cutLast(rest, '-'); ok && owner != "" && len(hash) >= 6 && len(hash) <= 10 && isRandom(hash) {
-		return owner
-	}
-	return rest
-}
-
-func isRandom(s string) bool {
-	for i := range len(s) {
-		if strings.IndexByte(kubernetesAlphabet, s[i]) < 0 {
-			return false
-		}
-	}
-	return true
 }

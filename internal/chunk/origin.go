@@ -7,6 +7,7 @@ import (
 	"math/bits"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
@@ -30,21 +31,46 @@ type originKey [2]uint64
 type originValue struct {
 	source   engine.Source
 	excluded bool
+	refused  bool // a label names a workload that is not the container's to name
+	unproven bool // keys that a line may have brought along name the container
+}
+
+// originSettings is what describes origins beside their records.
+type originSettings struct {
+	host        string
+	anyWorkload bool
 }
 
 // origins remembers a bounded number of origins. It is safe for concurrent use.
 type origins struct {
-	host    string
-	seeds   [2]maphash.Seed
-	evicted atomic.Int64
+	originSettings
+	seeds            [2]maphash.Seed
+	evicted, refused atomic.Int64
 
 	mu      sync.Mutex
 	byKey   *simplelru.LRU[originKey, *origin]
 	byValue *simplelru.LRU[originValue, *origin]
+	news    map[string]*newcomers // by tag
 }
 
+// newcomers counts the containers that unproven keys named for the first time under one tag.
+type newcomers struct {
+	since int64 // ns
+	count int
+}
+
+// Containers that unproven keys name have a token bucket each, so that a line which poses as another container each time would never meet an
+// empty one. Under one tag only so many have one in an hour; the others share that of the tag.
+const (
+	maxNewcomers  = 1000
+	newcomersTime = int64(time.Hour)
+	maxNewTags    = 10_000
+)
+
 func newOrigins(s Settings) (*origins, error) {
-	o := &origins{host: s.Host, seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
+	o := &origins{
+		originSettings: originSettings{host: s.Host, anyWorkload: s.AnyWorkload}, news: map[string]*newcomers{}, seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
+	}
 	var err error
 	if o.byKey, err = simplelru.NewLRU[originKey, *origin](s.MaxOrigins, nil); err != nil {
 		return nil, err
@@ -54,16 +80,16 @@ func newOrigins(s Settings) (*origins, error) {
 }
 
 // find returns the origin of a record with the given spans.
-func (o *origins) find(b []byte, spans []span, tag string) *origin {
+func (o *origins) find(b []byte, spans []span, tag string, now int64) *origin {
 	var key originKey
 	for n, seed := range o.seeds {
 		var h maphash.Hash
 		h.SetSeed(seed)
 		_, _ = h.WriteString(tag) // never fails
 		for _, sp := range spans {
-			var head [9]byte
-			head[0] = byte(sp.role)
-			binary.LittleEndian.PutUint64(head[1:], uint64(sp.end-sp.start))
+			var head [10]byte
+			head[0], head[1] = byte(sp.role), sp.in
+			binary.LittleEndian.PutUint64(head[2:], uint64(sp.end-sp.start))
 			_, _ = h.Write(head[:])
 			_, _ = h.Write(b[sp.start:sp.end])
 		}
@@ -74,16 +100,36 @@ func (o *origins) find(b []byte, spans []span, tag string) *origin {
 	if known, ok := o.byKey.Get(key); ok {
 		return known
 	}
-	value := describe(b, spans, tag, o.host)
+	value := describe(b, spans, tag, &o.originSettings)
 	known, ok := o.byValue.Get(value)
 	if !ok {
 		known = &origin{source: value.source, excluded: value.excluded}
+		if value.unproven && !o.welcome(value.source.Tag, now) {
+			known.source.Bucket = value.source.Tag
+		}
+		if value.refused {
+			o.refused.Add(1)
+		}
 		o.byValue.Add(value, known)
 	}
 	if o.byKey.Add(key, known) {
 		o.evicted.Add(1)
 	}
 	return known
+}
+
+// welcome reports whether one more container under a tag has a token bucket of its own. The caller holds the lock.
+func (o *origins) welcome(tag string, now int64) bool {
+	n := o.news[tag]
+	if n == nil || now-n.since >= newcomersTime || now < n.since {
+		if n == nil && len(o.news) >= maxNewTags {
+			clear(o.news)
+		}
+		n = &newcomers{since: now}
+		o.news[tag] = n
+	}
+	n.count++
+	return n.count <= maxNewcomers
 }
 
 // memoSize is how many origins of one chunk are found without a lock at most, memoProbes at how many places one is looked for.
@@ -114,7 +160,7 @@ func (m *memo) forget() {
 
 // find returns the origin of the record whose spans s holds: without more than a comparison when it is that of the record before, without
 // a lock when an earlier record of this chunk had it.
-func (m *memo) find(b []byte, s *scan, o *origins, tag string) *origin {
+func (m *memo) find(b []byte, s *scan, o *origins, tag string, now int64) *origin {
 	if m.last != nil && m.last.same(b, s) {
 		return m.last.origin
 	}
@@ -131,7 +177,7 @@ func (m *memo) find(b []byte, s *scan, o *origins, tag string) *origin {
 			return at.origin
 		}
 	}
-	e.generation, e.count, e.origin = m.generation, s.count, o.find(b, s.spans[:s.count], tag)
+	e.generation, e.count, e.origin = m.generation, s.count, o.find(b, s.spans[:s.count], tag, now)
 	copy(e.spans[:], s.spans[:s.count])
 	m.last = e
 	return e.origin
@@ -143,7 +189,7 @@ func (e *memoEntry) same(b []byte, s *scan) bool {
 	}
 	for i := range s.count {
 		x, y := &e.spans[i], &s.spans[i]
-		if x.role != y.role || x.start != y.start && !bytes.Equal(b[x.start:x.end], b[y.start:y.end]) {
+		if x.role != y.role || x.in != y.in || x.start != y.start && !bytes.Equal(b[x.start:x.end], b[y.start:y.end]) {
 			return false
 		}
 	}

@@ -6,12 +6,10 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
 )
 
-// maxSpans bounds the values of one record that tell where it comes from; more than nine are never seen.
-const maxSpans = 16
-
 // span is the raw value of a key that tells where a record comes from.
 type span struct {
 	role       role
+	in         uint8 // the originators whose records it counts in
 	start, end int
 }
 
@@ -19,30 +17,40 @@ type span struct {
 type scan struct {
 	found
 	layout layout
-	count  int // of spans
-	spans  [maxSpans]span
+	spans  [maxSpans]span // one of each role at most
 }
 
 // found is the part of a scan that is cleared for each record. Values are kept as positions and read when they are needed; 0 is "not
 // there", since no value of an event can begin at position 0.
 type found struct {
+	count              int    // of spans
+	roles              uint64 // a bit for the role of each span
+	by                 originator
 	textStart, textEnd int
 	textKey            *key // nil when the body itself is the text, or there is none
 	textRank           uint8
 	levelRank          uint8
 	keyIsStream        bool // the stream came from the key "stream"
 	journal            bool // a container's record from journald
+	lower              bool // a record of journald, its keys in lower case
+	gelf               bool // Docker's gelf driver
+	short              bool // GELF
 	stream             engine.Stream
 	level              int
+	logMap             int  // the value of "log", when it is a map
+	nilText            bool // a key for the text holds nil
 	pri, priority      int
-	pairs              int // of the body, when it is a map
+	priorityLower      int
+	uid, command       int
+	alert, cloudEvent  bool // there are keys that alerts of ours have, as such or as CloudEvents
+	pairs              int  // of the body, when it is a map
 
 	partialMessage, partialID, partialOrdinal, partialLast int
 	logtag, flag, journalPartial                           int
 }
 
 // reset forgets the last record.
-func (s *scan) reset() { s.found, s.count = found{}, 0 }
+func (s *scan) reset() { s.found = found{} }
 
 // hasText reports whether the record holds a text, be it empty.
 func (s *scan) hasText() bool { return s.textStart != 0 }
@@ -89,7 +97,8 @@ func (s *scan) body(b []byte, i int, keys *keyTable, last *span) (next int, ok b
 			// The map is the same for all records of a pod: comparing it with the last one is far cheaper than walking it.
 			if n := last.end - last.start; n > 0 && n <= len(b)-i && bytes.Equal(b[i:i+n], b[last.start:last.end]) {
 				i += n
-				s.add(*last)
+				s.shows(byKubernetes)
+				s.add(span{roleKubernetes, inKubernetes, last.start, last.end})
 				continue
 			}
 		}
@@ -107,32 +116,64 @@ func (s *scan) body(b []byte, i int, keys *keyTable, last *span) (next int, ok b
 		if k != nil {
 			s.take(b, k, value, i)
 			if k.role == roleKubernetes {
-				*last = span{roleKubernetes, value, i}
+				*last = span{role: roleKubernetes, start: value, end: i}
 			}
 		}
 	}
 	return i, true
 }
 
+// shows raises the originator of the record, and drops the spans that do not count in its records.
+func (s *scan) shows(by originator) {
+	if by <= s.by {
+		return
+	}
+	s.by = by
+	if s.count > 0 {
+		s.drop(func(sp *span) bool { return sp.in&(1<<by) == 0 })
+	}
+}
+
+// drop takes out the spans that fn reports.
+func (s *scan) drop(fn func(*span) bool) {
+	n := 0
+	for i := range s.count {
+		if sp := s.spans[i]; fn(&sp) {
+			s.roles &^= 1 << sp.role
+		} else {
+			s.spans[n] = sp
+			n++
+		}
+	}
+	s.count = n
+}
+
+// add notes a span, unless it does not count in the records of their originator. The last of a role counts: what the pipeline attaches stands
+// behind the members of a line that were merged into the record.
 func (s *scan) add(sp span) {
-	if s.count < maxSpans {
+	if sp.in&(1<<s.by) == 0 {
+		return
+	}
+	if bit := uint64(1) << sp.role; s.roles&bit == 0 {
+		s.roles |= bit
 		s.spans[s.count] = sp
 		s.count++
+		return
+	}
+	for i := range s.count {
+		if s.spans[i].role == sp.role {
+			s.spans[i] = sp
+		}
 	}
 }
 
 // take notes the value of a key that means something to us.
 func (s *scan) take(b []byte, k *key, value, end int) {
-	if k.logRank != 0 && (s.textRank == 0 || k.logRank < s.textRank) {
-		if start, stop, ok := text(b, value); ok {
-			s.textStart, s.textEnd, s.textRank, s.textKey = start, stop, k.logRank, k
-		}
-	}
-	if k.levelRank != 0 && (s.levelRank == 0 || k.levelRank < s.levelRank) {
-		s.level, s.levelRank = value, k.levelRank
+	if k.logRank|k.levelRank|uint8(k.shows) != 0 {
+		s.takeRanked(b, k, value)
 	}
 	if k.role >= firstIdentity {
-		s.takeIdentity(b, k.role, value, end)
+		s.takeIdentity(b, k, value, end)
 		return
 	}
 	switch k.role {
@@ -144,6 +185,8 @@ func (s *scan) take(b []byte, k *key, value, end int) {
 		s.pri = value
 	case rolePriority:
 		s.priority = value
+	case rolePriorityLower:
+		s.priorityLower = value
 	case rolePartialMessage:
 		s.partialMessage = value
 	case rolePartialID:
@@ -158,15 +201,79 @@ func (s *scan) take(b []byte, k *key, value, end int) {
 		s.flag = value
 	case roleJournalPartial:
 		s.journalPartial = value
+	case roleJournalLower:
+		s.lower = true
+	case roleUID:
+		s.uid = value
+	case roleCommand:
+		s.command = value
+	case roleShortMessage:
+		s.short = true
+	case roleGELFID:
+		s.gelf = true
+		s.add(span{roleContainerID, inAnyone, value, end})
+	case roleContainerMap:
+		s.takeMembers(b, value, roleClaimedID, "id", roleClaimedName, "name")
+		if image, ok := child(b, value, "image"); ok {
+			s.takeMembers(b, image, roleClaimedImage, "name", roleNone, "")
+		}
+	case roleServiceMap:
+		s.takeMembers(b, value, roleClaimedService, "name", roleNone, "")
+	case roleAlert:
+		s.alert = true
+	case roleSpecVersion:
+		s.cloudEvent = true
+	}
+}
+
+// takeRanked notes a value of a key that is in the lists of the settings, or shows who attached it.
+func (s *scan) takeRanked(b []byte, k *key, value int) {
+	if k.logRank != 0 && (s.textRank == 0 || k.logRank <= s.textRank) {
+		if start, stop, ok := text(b, value); ok {
+			s.textStart, s.textEnd, s.textRank, s.textKey = start, stop, k.logRank, k
+		} else if b[value] == mpNil {
+			s.nilText = true
+		} else if k.name == "log" && isMapFormat(b[value]) {
+			s.logMap = value
+		}
+	}
+	if k.levelRank != 0 && (s.levelRank == 0 || k.levelRank <= s.levelRank) {
+		s.level, s.levelRank = value, k.levelRank
+	}
+	s.shows(k.shows)
+}
+
+// takeMembers notes members of a map that ECS gives a meaning to, and not the map itself: the others may differ from line to line.
+func (s *scan) takeMembers(b []byte, i int, first role, firstName string, second role, secondName string) {
+	for _, m := range [...]struct {
+		role role
+		name string
+	}{{first, firstName}, {second, secondName}} {
+		if m.role == roleNone {
+			continue
+		}
+		if at, ok := child(b, i, m.name); ok {
+			if _, end, ok := text(b, at); ok {
+				s.add(span{m.role, inAnyone, at, end})
+			}
+		}
 	}
 }
 
 // takeIdentity notes a value that tells where the record comes from. Values that cannot do so are left out, so that fields which differ
 // from line to line, such as the path of a request, do not make each line an origin of its own.
-func (s *scan) takeIdentity(b []byte, r role, value, end int) {
-	switch r {
-	case roleJournalID, roleJournalIDFull, roleJournalName:
+func (s *scan) takeIdentity(b []byte, k *key, value, end int) {
+	switch k.role {
+	case roleJournalIDFull, roleJournalName, roleJournalID:
 		s.journal = true
+		s.lower = s.lower || k.in&inJournalLower != 0
+	case roleUnit:
+		s.lower = s.lower || k.name[len(k.name)-1] >= 'a'
+	case roleSyslogHost:
+		if isMapFormat(b[value]) {
+			s.takeMembers(b, value, roleHost, "name", roleNone, "")
+			return
+		}
 	case rolePath:
 		if !bytes.Contains(b[value:end], []byte(".log")) {
 			return
@@ -176,23 +283,36 @@ func (s *scan) takeIdentity(b []byte, r role, value, end int) {
 			return
 		}
 	}
-	s.add(span{r, value, end})
+	s.add(span{k.role, k.in, value, end})
 }
 
 // finish settles what only the whole record can tell.
-func (s *scan) finish() {
-	if s.pri != 0 {
-		return
+func (s *scan) finish(b []byte) {
+	const bySyslog = 1<<roleSyslogHost | 1<<roleSyslogIdent
+	if s.roles&bySyslog != 0 && s.pri == 0 {
+		// Without a priority the record is not syslog's, and "host" and "ident" are anything; but GELF has a host.
+		s.drop(func(sp *span) bool { return sp.role == roleSyslogIdent || sp.role == roleSyslogHost && !s.short })
 	}
-	// Without a priority the record is not syslog's, and "host" and "ident" are anything.
-	for i := 0; i < s.count; {
-		if r := s.spans[i].role; r == roleSyslogHost || r == roleSyslogIdent {
-			s.count--
-			copy(s.spans[i:s.count], s.spans[i+1:s.count+1])
-			continue
+	if (s.by == byJournal || s.by == byJournalLower) && !(s.journal && s.engineWrote(b)) {
+		s.journal = false
+		const own = 1<<roleUnit | 1<<roleHost | 1<<roleIdentifier | 1<<roleResource
+		if s.roles&^own != 0 {
+			s.drop(func(sp *span) bool { return own&(1<<sp.role) == 0 })
 		}
-		i++
 	}
+}
+
+// engineWrote reports whether a record of journald that names a container can be that of a container engine. Every program may write such keys;
+// who did, journald says: Docker's daemon and rootful Podman run as root, rootless Podman logs through conmon.
+func (s *scan) engineWrote(b []byte) bool {
+	if s.uid == 0 {
+		return true // left out by whoever configured it
+	}
+	if start, end, ok := text(b, s.uid); ok && string(b[start:end]) == "0" {
+		return true
+	}
+	start, end, ok := text(b, s.command)
+	return s.command != 0 && ok && string(b[start:end]) == "conmon"
 }
 
 func streamAt(b []byte, i int) engine.Stream {
@@ -209,24 +329,27 @@ func streamAt(b []byte, i int) engine.Stream {
 	return engine.StreamUnknown
 }
 
-// settle derives severity, and the stream of journald's records, from what the pass found. Docker's journald driver writes PRIORITY 3 for
-// every line on stderr and 6 for every line on stdout: for its records PRIORITY is the stream, and says nothing about severity.
+// settle derives severity, and the stream where no key says it, from what the pass found. Docker's journald driver writes PRIORITY 3 for every
+// line on stderr and 6 for every line on stdout, and its gelf driver such levels: for their records this is the stream, and says nothing about
+// severity.
 func (s *scan) settle(b []byte, meta int) (severity engine.Severity) {
 	if meta >= 0 {
-		severity = metadataSeverity(b, meta)
+		var stream engine.Stream
+		if severity, stream = metadataOf(b, meta); s.stream == engine.StreamUnknown {
+			s.stream = stream
+		}
+	}
+	if s.priority == 0 && s.lower {
+		s.priority = s.priorityLower
 	}
 	if s.priority != 0 {
 		n, ok := smallNumber(b, s.priority)
 		switch {
 		case !ok:
-		case !s.journal:
-			if severity == engine.SeverityUnknown {
-				severity = engine.SyslogSeverity(n)
-			}
-		case s.stream == engine.StreamUnknown && n == 3:
-			s.stream = engine.Stderr
-		case s.stream == engine.StreamUnknown && n == 6:
-			s.stream = engine.Stdout
+		case s.journal:
+			s.streamOf(n)
+		case severity == engine.SeverityUnknown:
+			severity = engine.SyslogSeverity(n)
 		}
 	}
 	if severity == engine.SeverityUnknown && s.pri != 0 {
@@ -234,8 +357,29 @@ func (s *scan) settle(b []byte, meta int) (severity engine.Severity) {
 			severity = engine.SyslogSeverity(n % 8)
 		}
 	}
-	if severity == engine.SeverityUnknown && s.level != 0 {
+	switch {
+	case severity != engine.SeverityUnknown:
+	case s.level != 0 && s.gelf && s.short:
+		if n, ok := smallNumber(b, s.level); ok {
+			s.streamOf(n)
+		}
+	case s.level != 0:
 		severity = levelAt(b, s.level)
+	case s.logMap != 0: // ECS
+		if at, ok := child(b, s.logMap, "level"); ok {
+			severity = levelAt(b, at)
+		}
 	}
 	return severity
+}
+
+// streamOf takes the stream that a driver of Docker's tells by a syslog severity.
+func (s *scan) streamOf(severity int64) {
+	switch {
+	case s.stream != engine.StreamUnknown:
+	case severity == 3:
+		s.stream = engine.Stderr
+	case severity == 6:
+		s.stream = engine.Stdout
+	}
 }

@@ -27,6 +27,8 @@ type Settings struct {
 	Host string `toml:"host"`
 	// How many containers and other origins are remembered at most. When full, the one unused for longest is forgotten.
 	MaxOrigins int `toml:"max_origins"`
+	// AnyWorkload lets a container's label name any workload, as labels.workload says.
+	AnyWorkload bool `toml:"-"`
 }
 
 // Bounds of Settings.
@@ -39,7 +41,7 @@ const (
 // DefaultSettings returns the settings in force when none are set.
 func DefaultSettings() Settings {
 	return Settings{
-		LogKeys:    []string{"log", "message", "MESSAGE", "msg"},
+		LogKeys:    []string{"log", "message", "MESSAGE", "msg", "full_message", "short_message"},
 		LevelKeys:  []string{"level", "severity", "lvl", "loglevel", "log_level", "levelname", "log.level"},
 		PathKeys:   []string{"filename", "path", "file", "log_path", "filepath", "file_path", "log.file.path"},
 		EventTags:  []string{"docker_events.*"},
@@ -75,7 +77,7 @@ func (s Settings) Validate() error {
 	}
 	builtin := builtinKeys()
 	for _, key := range s.PathKeys {
-		if builtin[key] != roleNone {
+		if builtin[key].role != roleNone {
 			errs = append(errs, fmt.Errorf("path_keys: key %q has a fixed meaning and cannot hold a path", key))
 		}
 	}

@@ -49,43 +49,74 @@ func levelAt(b []byte, i int) engine.Severity {
 // maxLevel bounds what is looked at of a level field, in bytes.
 const maxLevel = 128
 
-// metadataSeverity reads the severity from an event's metadata, {"otlp": {"severity_number": 17, "severity_text": "ERROR"}}.
-func metadataSeverity(b []byte, i int) engine.Severity {
-	at, ok := child(b, i, "otlp")
+// metadataOf reads an event's metadata, {"otlp": {"severity_number": 17, "severity_text": "ERROR", "attributes": {"log.iostream": "stderr"}}}: the
+// severity, and the stream by OpenTelemetry's semantic conventions.
+func metadataOf(b []byte, i int) (severity engine.Severity, stream engine.Stream) {
+	otlp, ok := child(b, i, "otlp")
 	if !ok {
-		return engine.SeverityUnknown
+		return severity, stream
 	}
-	if v, ok := child(b, at, "severity_number"); ok {
-		if n, ok := smallNumber(b, v); ok && otlpSeverity(n) != engine.SeverityUnknown {
-			return otlpSeverity(n)
+	var number, word, attributes int
+	for pairs, i, _ := mapAt(b, otlp); pairs > 0; pairs-- {
+		start, value, ok := text(b, i)
+		if !ok {
+			if value, ok = skip(b, i); !ok {
+				return severity, stream
+			}
+		}
+		switch value - start {
+		case len("severity_number"):
+			if string(b[start:value]) == "severity_number" {
+				number = value
+			}
+		case len("severity_text"):
+			if string(b[start:value]) == "severity_text" {
+				word = value
+			}
+		case len("attributes"):
+			if string(b[start:value]) == "attributes" {
+				attributes = value
+			}
+		}
+		if pairs > 1 {
+			if i, ok = skip(b, value); !ok {
+				return severity, stream
+			}
 		}
 	}
-	if v, ok := child(b, at, "severity_text"); ok {
-		if start, end, ok := text(b, v); ok {
-			return engine.ParseLevel(b[start:end])
+	if number != 0 {
+		if n, ok := smallNumber(b, number); ok {
+			severity = otlpSeverity(n)
 		}
 	}
-	return engine.SeverityUnknown
+	if start, end, ok := text(b, word); severity == engine.SeverityUnknown && word != 0 && ok {
+		severity = engine.ParseLevel(b[start:end])
+	}
+	if attributes != 0 {
+		if at, ok := child(b, attributes, "log.iostream"); ok {
+			stream = streamAt(b, at)
+		}
+	}
+	return severity, stream
 }
 
-// child returns the position of the value of a key of the map at i.
+// child returns the position of the value of a key of the well-formed map at i: the last one, if the map repeats the key.
 func child(b []byte, i int, name string) (at int, ok bool) {
-	pairs, i, ok := mapAt(b, i)
-	if !ok {
-		return 0, false
+	pairs, i, whole := mapAt(b, i)
+	for ; whole && pairs > 0; pairs-- {
+		start, value, isText := text(b, i)
+		if !isText {
+			if value, whole = skip(b, i); !whole {
+				return 0, false
+			}
+		} else if value-start == len(name) && string(b[start:value]) == name {
+			at, ok = value, value < len(b)
+		}
+		if pairs > 1 {
+			if i, whole = skip(b, value); !whole {
+				return 0, false
+			}
+		}
 	}
-	for ; pairs > 0; pairs-- {
-		start, end, isText := text(b, i)
-		next, ok := skip(b, i)
-		if !ok {
-			return 0, false
-		}
-		if isText && string(b[start:end]) == name {
-			return next, next < len(b)
-		}
-		if i, ok = skip(b, next); !ok {
-			return 0, false
-		}
-	}
-	return 0, false
+	return at, ok
 }

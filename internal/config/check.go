@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
@@ -136,6 +137,11 @@ func (l *loader) singles() {
 	l.singleErrors("delivery.", l.settings.Delivery.Validate())
 	l.singleErrors("records.", l.settings.Records.Validate())
 	l.singleErrors("docker.", l.settings.Docker.Validate())
+	if v := l.settings.Labels.Workload; !slices.Contains(docker.LabelWorkloads(), v) {
+		l.single("labels.workload", v, "must be one of "+strings.Join(docker.LabelWorkloads(), ", "), didYouMean(v, docker.LabelWorkloads()))
+	}
+	anyWorkload := l.settings.Labels.Workload == docker.WorkloadAny
+	l.settings.Records.AnyWorkload, l.settings.Docker.AnyWorkload = anyWorkload, anyWorkload
 	l.singleErrors("admin.", l.settings.Admin.Validate())
 	for _, e := range l.settings.Egress.Validate() {
 		l.single("egress."+strings.TrimPrefix(e.Field, "egress."), e.Value, e.Message, triggerHint(e.Hint))

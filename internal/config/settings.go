@@ -50,6 +50,7 @@ func DefaultSettings() Settings {
 		Records:   chunk.DefaultSettings(),
 		Limits:    engine.DefaultLimits(),
 		Docker:    docker.DefaultSettings(),
+		Labels:    docker.DefaultLabelSettings(),
 		Delivery:  delivery.DefaultSettings(),
 		Egress:    trigger.DefaultEgress(),
 	}

@@ -46,16 +46,17 @@ func (e *Event) container() *Container {
 	return &Container{ID: e.ID, Name: e.Name, Image: e.Attributes["image"], Labels: e.Attributes}
 }
 
-// Occurrence makes of an event what rules look at. host is the name of the engine's machine.
-func (e *Event) Occurrence(host string) *Occurrence {
+// Occurrence makes of an event what rules look at. host is the name of the engine's machine;
+// anyWorkload allows labels that name any workload.
+func (e *Event) Occurrence(host string, anyWorkload bool) *Occurrence {
 	return &Occurrence{
-		Source: eventSource(e.container(), host), Time: e.Time, Event: e.Action, ExitCode: e.Attributes["exitCode"],
+		Source: eventSource(e.container(), host, anyWorkload), Time: e.Time, Event: e.Action, ExitCode: e.Attributes["exitCode"],
 		Signal: e.Attributes["signal"], OldName: strings.TrimPrefix(e.Attributes["oldName"], "/"),
 	}
 }
 
-func eventSource(c *Container, host string) *engine.Source {
-	s := source(c, host)
+func eventSource(c *Container, host string, anyWorkload bool) *engine.Source {
+	s := SourceOf(c, host, anyWorkload)
 	s.Kind = engine.SourceContainer
 	return s
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/tidwall/match"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/naming"
 )
 
 // Settings says which containers are followed.
@@ -18,6 +19,8 @@ type Settings struct {
 	Containers []string `toml:"containers"`
 	// Globs of containers to leave out, also of those that containers names.
 	Exclude []string `toml:"exclude"`
+	// AnyWorkload lets a container's label name any workload, as labels.workload says.
+	AnyWorkload bool `toml:"-"`
 }
 
 // LabelSettings says what containers may bring along in their labels.
@@ -25,7 +28,23 @@ type LabelSettings struct {
 	// Labels such as fluentbit-trigger.rule.NAME.pattern make rules for their container: any setting of a rule, in the form of flat parameters.
 	// Who may start containers may then write rules. The standalone program alone looks at labels so.
 	Rules bool `toml:"rules"`
+	// The workloads that the label, or in Kubernetes the annotation, fluentbit-trigger.workload may name: those of the container's own compose
+	// project, swarm stack or Kubernetes namespace (own), or every one (any). With any, whoever may label a container can make it speak, and cool
+	// down, as another one's workload.
+	Workload string `toml:"workload"`
 }
+
+// The words of LabelSettings.Workload.
+const (
+	WorkloadOwn = "own"
+	WorkloadAny = "any"
+)
+
+// LabelWorkloads lists them.
+func LabelWorkloads() []string { return []string{WorkloadOwn, WorkloadAny} }
+
+// DefaultLabelSettings returns the settings in force when none are set.
+func DefaultLabelSettings() LabelSettings { return LabelSettings{Workload: WorkloadOwn} }
 
 // DefaultSettings returns the settings in force when none are set: all containers are followed.
 func DefaultSettings() Settings { return Settings{} }
@@ -46,46 +65,26 @@ func (s *Settings) Validate() error {
 	return errors.Join(errs...)
 }
 
-// The labels that count.
-const (
-	labelEnable         = "fluentbit-trigger.enable"
-	labelWorkload       = "fluentbit-trigger.workload"
-	labelComposeProject = "com.docker.compose.project"
-	labelComposeService = "com.docker.compose.service"
-	labelSwarmService   = "com.docker.swarm.service.name"
-)
-
-// maxName bounds each name that is kept of a container.
-const maxName = 512
-
-// workload names what a container belongs to: its label, else its compose project and service, its swarm service, its name.
-func workload(c *Container) string {
-	project, service := c.Labels[labelComposeProject], c.Labels[labelComposeService]
-	name := c.Name
-	switch {
-	case c.Labels[labelWorkload] != "":
-		name = c.Labels[labelWorkload]
-	case service != "" && project != "":
-		name = project + "/" + service
-	case service != "":
-		name = service
-	case c.Labels[labelSwarmService] != "":
-		name = c.Labels[labelSwarmService]
-	case name == "":
-		name = c.ID
+// facts returns what is known of a container's names.
+func facts(c *Container) *naming.Facts {
+	f := &naming.Facts{ID: c.ID, Name: c.Name, Tag: c.ID} // without a name it is called by its id
+	for key, value := range c.Labels {
+		f.SetLabel(key, value)
 	}
-	return bounded(name)
+	return f
 }
 
-func bounded(s string) string { return s[:min(len(s), maxName)] }
-
-// source describes a container as the engine knows it.
-func source(c *Container, host string) *engine.Source {
+// source describes a container as the engine knows it. refused reports a label that names a workload which is not the container's to name.
+func source(c *Container, host string, anyWorkload bool) (s *engine.Source, refused bool) {
+	f := facts(c)
+	workload, refused := f.Workload(anyWorkload)
 	return &engine.Source{
-		Kind: "log", Workload: workload(c), Host: host,
-		Container: engine.Container{ID: c.ID, Name: bounded(c.Name), Image: bounded(c.Image)},
-	}
+		Kind: "log", Workload: workload, Host: host,
+		Container: engine.Container{ID: c.ID, Name: f.Container(), Image: bounded(c.Image)},
+	}, refused
 }
+
+func bounded(s string) string { return s[:min(len(s), naming.MaxName)] }
 
 // wants reports whether a container is followed. own is the id of the container that this program runs in, or its first twelve digits.
 func (s *Settings) wants(c *Container, own string) bool {
@@ -97,7 +96,7 @@ func (s *Settings) wants(c *Container, own string) bool {
 
 // enabled reports whether a container's labels leave it in.
 func enabled(labels map[string]string) bool {
-	on, err := strconv.ParseBool(strings.ToLower(labels[labelEnable]))
+	on, err := strconv.ParseBool(strings.ToLower(labels[naming.LabelEnable]))
 	return err != nil || on
 }
 
@@ -106,7 +105,7 @@ func anyMatches(globs []string, c *Container) bool {
 	if len(globs) == 0 {
 		return false
 	}
-	project, service := c.Labels[labelComposeProject], c.Labels[labelComposeService]
+	project, service := c.Labels[naming.LabelComposeProject], c.Labels[naming.LabelComposeService]
 	names := []string{c.Name, c.Image, project, service}
 	if project != "" && service != "" {
 		names = append(names, project+"/"+service)

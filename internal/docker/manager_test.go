@@ -33,7 +33,8 @@ func TestWhichContainersAndWhoseTheyAre(t *testing.T) {
 		labelled("shop-api-1", "com.docker.compose.project", "shop", "com.docker.compose.service", "api"),
 		labelled("shop-db-1", "com.docker.compose.project", "shop", "com.docker.compose.service", "db"),
 		labelled("task.1", "com.docker.swarm.service.name", "task"),
-		labelled("named", "fluentbit-trigger.workload", "ops/backup", "com.docker.compose.service", "x"),
+		labelled("named", "fluentbit-trigger.workload", "backup", "com.docker.compose.project", "ops", "com.docker.compose.service", "x"),
+		labelled("poser", "fluentbit-trigger.workload", "shop/api"),
 		labelled("off", "fluentbit-trigger.enable", "false"),
 		labelled("test-1"), labelled("noisy", "tier", "noise"),
 		{ID: strings.Repeat("ab", 32), Name: "self"},
@@ -47,13 +48,13 @@ func TestWhichContainersAndWhoseTheyAre(t *testing.T) {
 	for _, c := range all {
 		c.Stdout("here")
 	}
-	want := []string{"ops/backup", "plain", "shop/api", "task"}
+	want := []string{"ops/backup", "plain", "poser", "shop/api", "task"}
 	workloads := func() []string {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		return slices.Sorted(maps.Keys(b.lines))
 	}
-	b.eventually("four lines came", func() bool { return len(workloads()) >= 4 })
+	b.eventually("five lines came", func() bool { return len(workloads()) >= 5 })
 	if got := workloads(); !slices.Equal(got, want) {
 		t.Errorf("workloads %q, want %q", got, want)
 	}

@@ -92,7 +92,7 @@ func (m *Manager) tellOne(ctx context.Context, e *Event) {
 		m.told.Store(max(m.told.Load(), e.Time))
 		return
 	}
-	m.occurs(ctx, e.Occurrence(m.opt.Host))
+	m.occurs(ctx, e.Occurrence(m.opt.Host, m.anyWorkload()))
 }
 
 // occurs hands an occurrence over, and notes that it was taken.
@@ -174,7 +174,7 @@ func (m *Manager) recoverEvents(ctx context.Context, known int64) {
 
 // compare tells what a look at a container shows to have happened since the time up to which events are known.
 func (t *tail) compare(ctx context.Context, c *Container, known int64) {
-	o := Occurrence{Source: eventSource(c, t.m.opt.Host), Recovered: true}
+	o := Occurrence{Source: eventSource(c, t.m.opt.Host, t.m.anyWorkload()), Recovered: true}
 	if ended := c.Finished.UnixNano(); c.Finished.Year() > 1 && t.m.ended(c.ID, ended, known) {
 		o.Time, o.Event = ended, "die"
 		if !c.Running { // a start forgets the code

@@ -21,7 +21,7 @@ func TestEventsAreTold(t *testing.T) {
 	c.Remove()
 	b.eventually("the last one came", func() bool { return len(b.occurred("destroy")) > 0 })
 	want := []string{
-		"container shop-api-1: health_status: unhealthy", "container shop-api-1: kill, signal 9", "container shop-api-1: die, exit code 137",
+		"container shop/api/1: health_status: unhealthy", "container shop/api/1: kill, signal 9", "container shop/api/1: die, exit code 137",
 		"container other: rename, was shop-api-1", "container other: destroy",
 	}
 	if got := b.occurred("health_status: unhealthy", "kill", "die", "rename", "destroy"); !slices.Equal(got, want) {

@@ -10,7 +10,10 @@ import (
 )
 
 // SourceOf describes a container as lines that are followed live have it.
-func SourceOf(c *Container, host string) *engine.Source { return source(c, host) }
+func SourceOf(c *Container, host string, anyWorkload bool) *engine.Source {
+	s, _ := source(c, host, anyWorkload)
+	return s
+}
 
 // MaxLine bounds a line: a longer one is cut into lines of at most this size, which are marked as truncated.
 const MaxLine = maxLine

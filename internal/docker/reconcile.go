@@ -4,6 +4,9 @@ import (
 	"context"
 	"maps"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/naming"
 )
 
 // reconcile compares the containers with the tails. It makes up for events that were missed. With all set, every tail looks at its
@@ -64,8 +67,8 @@ func (t *tail) rests() bool { return State(t.state.Load()) == Parked }
 
 // renamed reports whether the container is listed under another name than that which its lines have.
 func (t *tail) renamed(listed string) bool {
-	name := t.source.Load().Container.Name
-	return name != "" && listed != "" && name != bounded(listed)
+	name := t.name.Load()
+	return name != nil && *name != "" && listed != "" && *name != listed
 }
 
 // wanted reports whether a container is followed, by the settings in force.
@@ -137,11 +140,29 @@ func (m *Manager) reconsider(ctx context.Context, t *tail) {
 	})
 }
 
+// describe returns the source of a container's lines. A label that is refused is logged when it is new.
+func (t *tail) describe(c *Container) *engine.Source {
+	s, refused := source(c, t.m.opt.Host, t.m.anyWorkload())
+	if label := c.Labels[naming.LabelWorkload]; refused && t.refused.Swap(&label) == nil {
+		t.m.opt.Log.Warn("label ignored: it names a workload outside of the container's own project or namespace; labels.workload = \"any\" allows it",
+			"container", c.Name, "label", naming.LabelWorkload, "value", bounded(label), "workload", s.Workload)
+	}
+	t.name.Store(&c.Name)
+	return s
+}
+
+// anyWorkload reports whether labels may name any workload.
+func (m *Manager) anyWorkload() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.settings.AnyWorkload
+}
+
 // identify puts a container's names in force. Its lines wait until what depends on them is as well.
 func (t *tail) identify(ctx context.Context, c *Container) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := source(c, t.m.opt.Host)
+	s := t.describe(c)
 	if t.m.opt.Meet != nil {
 		t.m.opt.Meet(ctx, c, s)
 	}

@@ -55,6 +55,9 @@ type tail struct {
 	over  atomic.Bool // the container is gone, or not wanted: the cursor is of no use any more
 	again atomic.Bool // it is being looked at again because it is listed under another name
 
+	name    atomic.Pointer[string] // the engine's, as its lines' names were made of
+	refused atomic.Pointer[string] // the value of a label that was refused, once it is logged
+
 	source   atomic.Pointer[engine.Source]
 	info     Container
 	first    LogOptions // of a log that nothing is known of
@@ -243,7 +246,7 @@ func (t *tail) meet(ctx context.Context) error {
 	}
 	t.info = c
 	t.log = t.log.With("container", c.Name)
-	t.source.Store(source(&c, t.m.opt.Host))
+	t.source.Store(t.describe(&c))
 	if t.m.opt.Meet != nil {
 		t.m.opt.Meet(ctx, &c, t.source.Load())
 	}

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"bytes"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -145,7 +144,7 @@ func (b *batch) line(rec *engine.Record, raw []byte) {
 // identified evaluates one line, whose alerts get their ids from id.
 func (b *batch) identified(rec *engine.Record, id func(*engine.Alert) string) {
 	defer b.p.recovered("evaluating a line")
-	if isOwn(rec.Text) {
+	if IsOwn(rec) {
 		b.p.counters.own.Add(1)
 		return
 	}
@@ -201,22 +200,6 @@ func (p *Pipeline) recovered(doing string) {
 		p.counters.panics.Add(1)
 		p.log.Error("panic", "while", doing, "reason", fmt.Sprint(reason), "stack", string(debug.Stack()))
 	}
-}
-
-// One of these stands in this program's own log lines behind the time and the level: a line that holds it there is not evaluated, since an
-// alert about the program's own words would make it speak again.
-var (
-	ownMark        = []byte("[output:trigger:")
-	standaloneMark = []byte("[" + StandaloneOrigin + "] ")
-)
-
-// StandaloneOrigin is what stands in the brackets of the standalone program's log lines.
-const StandaloneOrigin = "docker-fluentbit"
-
-// isOwn reports whether a line is one of this program's own log lines, as internal/logging writes them.
-func isOwn(line []byte) bool {
-	const at = len("[2006/01/02 15:04:05.000] [ info] ")
-	return len(line) > at && line[0] == '[' && (bytes.HasPrefix(line[at:], ownMark) || bytes.HasPrefix(line[at:], standaloneMark))
 }
 
 // expireEvery is how often partial lines are looked at.

@@ -33,7 +33,7 @@ type metWorkload struct {
 	gone atomic.Bool // it made room: what is counted here belongs to the sum of the others
 
 	mu         sync.Mutex
-	containers map[string]metContainer // by id, or by name
+	containers map[string]metContainer // by name, or by id
 }
 
 type metContainer struct {
@@ -151,7 +151,7 @@ func (m *met) inherit(w *metWorkload) {
 
 // meet notes a container. The one met longest ago makes room.
 func (w *metWorkload) meet(s *engine.Source, now int64) {
-	key := cmp.Or(s.Container.ID, s.Container.Name)
+	key := cmp.Or(s.Container.Name, s.Container.ID)
 	if key == "" {
 		return
 	}

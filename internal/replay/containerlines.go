@@ -50,10 +50,10 @@ func (c *containerLines) piece(b *Block, in *piece) {
 		case len(line) == 0 || line[0] == '#':
 			return
 		case line[0] == '@':
-			if s := declared(string(line[1:])); s == nil {
+			if name, s := declared(string(line[1:]), c.set.opt.Records.AnyWorkload); s == nil {
 				c.problem(number, false, "not of the form @NAME KEY=VALUE…")
 			} else {
-				c.containers[s.Container.Name] = s
+				c.containers[name] = s
 			}
 			return
 		}
@@ -72,23 +72,23 @@ func (c *containerLines) piece(b *Block, in *piece) {
 
 func (*containerLines) end(*Block) {}
 
-// declared reads a declaration behind its @; nil when it is none.
-func declared(text string) *engine.Source {
+// declared reads a declaration behind its @: the name that lines call the container by, and its source; nil when it is none.
+func declared(text string, anyWorkload bool) (name string, s *engine.Source) {
 	words := strings.Fields(text)
 	if len(words) == 0 {
-		return nil
+		return "", nil
 	}
 	d := docker.Container{Name: words[0], Labels: map[string]string{}}
 	for _, word := range words[1:] {
 		key, value, ok := strings.Cut(word, "=")
 		switch {
 		case !ok:
-			return nil
+			return "", nil
 		case key == "id":
 			d.ID = value
 		default:
 			d.Labels[key] = value
 		}
 	}
-	return docker.SourceOf(&d, "")
+	return d.Name, docker.SourceOf(&d, "", anyWorkload)
 }

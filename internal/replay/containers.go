@@ -23,7 +23,7 @@ func dockerInput(input string) (name string, ok bool) { return strings.CutPrefix
 // sourceOf tells whose log a file is: by the container's description that lies beside it, else by its path.
 func (s *Set) sourceOf(log, path, tag string) *engine.Source {
 	if d, ok := described(log, path); ok {
-		return docker.SourceOf(&d, "")
+		return docker.SourceOf(&d, "", s.opt.Records.AnyWorkload)
 	}
 	source := sourceOfPath(s.decoder, filepath.ToSlash(log), tag)
 	if source.Tag != "" || s.opt.Container != "" {
@@ -85,7 +85,7 @@ func (s *Set) addContainer(ctx context.Context, name string) error {
 		return err
 	}
 	s.unsized = true
-	st := &state{set: s, source: docker.SourceOf(&c, ""), file: "docker://" + name, last: s.opt.Now.UnixNano()}
+	st := &state{set: s, source: docker.SourceOf(&c, "", s.opt.Records.AnyWorkload), file: "docker://" + name, last: s.opt.Now.UnixNano()}
 	r := &engineReader{state: st, container: c}
 	s.series = append(s.series, &Series{Name: st.file, first: earliest, state: st, reader: r})
 	return nil

@@ -96,7 +96,7 @@ func TestDockerLogsAreJoinedAndNamedByTheirDescription(t *testing.T) {
 		t.Fatalf("%.200q", texts(records))
 	}
 	for _, r := range records {
-		if r.Workload != "shop/api" || r.Container != (engine.Container{ID: containerID, Name: "shop-api-1", Image: "shop/api:1"}) {
+		if r.Workload != "shop/api" || r.Container != (engine.Container{ID: containerID, Name: "shop/api/1", Image: "shop/api:1"}) {
 			t.Fatalf("%+v", r)
 		}
 	}
@@ -124,7 +124,7 @@ no such line
 	if want := []string{"one", "between", "part whole", "", "without end"}; !slices.Equal(texts(records), want) {
 		t.Fatalf("%q", texts(records))
 	}
-	if r := records[2]; r.Time != "2026-11-26T10:00:01Z" || r.Stream != "stderr" || r.Workload != "shop/api" || r.Container.Name != "api" || r.Number != 2 {
+	if r := records[2]; r.Time != "2026-11-26T10:00:01Z" || r.Stream != "stderr" || r.Workload != "shop/api" || r.Container.Name != "shop/api-7d9c5b8f6d-x2k4q/api" || r.Number != 2 {
 		t.Errorf("%+v", r)
 	}
 	if !records[4].Truncated || records[2].Truncated {

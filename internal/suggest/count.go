@@ -77,7 +77,7 @@ func (c *counts) block(b *replay.Block) {
 	for i := range b.Records {
 		rec := &b.Records[i]
 		text := rec.Text[:min(len(rec.Text), maxLooked)]
-		if len(text) == 0 || pipeline.IsOwn(rec.Text) {
+		if len(text) == 0 || pipeline.IsOwn(rec) {
 			continue
 		}
 		c.lines++

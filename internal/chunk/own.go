@@ -1,0 +1,32 @@
+package chunk
+
+import "bytes"
+
+// cloudEventType is what the type of an alert begins with that was sent as a CloudEvent.
+const cloudEventType = "com.github.tinyforge.fluentbit-trigger."
+
+// isAlert reports whether the map at i, a record's body, is an alert that this program sent, or a group of them, as a receiver gets it: then the
+// webhook of a trigger leads back into Fluent Bit. As a CloudEvent the alert is inside.
+func isAlert(b []byte, i int, cloudEvent bool) bool {
+	member := func(name string) []byte {
+		if at, ok := child(b, i, name); ok {
+			if start, end, ok := text(b, at); ok {
+				return b[start:end]
+			}
+		}
+		return nil
+	}
+	if cloudEvent {
+		return bytes.HasPrefix(member("type"), []byte(cloudEventType))
+	}
+	if string(member("version")) != "1" || len(member("kind")) == 0 || len(member("severity")) == 0 {
+		return false
+	}
+	if string(member("kind")) == "group" {
+		at, ok := child(b, i, "alerts")
+		_, _, isArray := arrayAt(b, at)
+		return ok && isArray
+	}
+	at, ok := child(b, i, "source")
+	return ok && isMapFormat(b[at]) && bytes.HasPrefix(member("id"), []byte("al_")) && len(member("rule")) > 0
+}

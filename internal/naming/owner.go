@@ -1,0 +1,90 @@
+package naming
+
+import "strings"
+
+// kubernetesAlphabet holds the characters that Kubernetes makes random names of (k8s.io/apimachinery, util/rand).
+const kubernetesAlphabet = "bcdfghjklmnpqrstvwxz2456789"
+
+// The kinds of owners whose names hold more than that of what people made.
+const (
+	kindReplicaSet = "ReplicaSet"
+	kindJob        = "Job"
+	kindNode       = "Node"
+)
+
+// SetOwner takes an owner reference of the pod. A replica set is called by its deployment, and the job of a cron job by that.
+func (f *Facts) SetOwner(kind, name string) {
+	switch kind {
+	case kindNode:
+		return // of a static pod
+	case kindReplicaSet:
+		if owner, hash, ok := cutLast(name, '-'); ok && owner != "" && isTemplateHash(hash) {
+			name = owner
+		}
+	case kindJob:
+		name = cronJob(name)
+	}
+	f.Owner = name
+}
+
+// SetPodLabel takes a label of the pod that says who owns it. Labels that name its application are the caller's.
+func (f *Facts) SetPodLabel(key, value string) {
+	switch key {
+	case "pod-template-hash":
+		f.TemplateHash = value
+	case "job-name", "batch.kubernetes.io/job-name":
+		if f.Owner == "" && value != "" {
+			f.Owner = cronJob(value)
+		}
+	}
+}
+
+// podOwner returns the name of what owns the pod: the one that a source names, else the pod's name without the parts that Kubernetes appended to its
+// owner's: the node of a static pod, the random end of every other one, the hash of a replica set, the time of a job, the number in a stateful
+// set. A pod that nobody owns has its own name.
+func (f *Facts) podOwner() string {
+	if f.Owner != "" {
+		return f.Owner
+	}
+	if owner, ok := strings.CutSuffix(f.Pod, "-"+f.Node); ok && f.Node != "" && owner != "" {
+		return owner
+	}
+	rest, last, ok := cutLast(f.Pod, '-')
+	if !ok || rest == "" {
+		return f.Pod
+	}
+	if f.TemplateHash != "" {
+		if owner, ok := strings.CutSuffix(rest, "-"+f.TemplateHash); ok && owner != "" {
+			return owner
+		}
+	}
+	if isDigits(last) {
+		return rest
+	}
+	if len(last) != 5 || !isRandom(last) {
+		return f.Pod
+	}
+	if owner, hash, ok := cutLast(rest, '-'); ok && owner != "" && isTemplateHash(hash) {
+		return owner
+	}
+	return cronJob(rest)
+}
+
+// cronJob returns a job's name without the time that a cron job appends to its own: minutes since 1970, or seconds before Kubernetes 1.21.
+func cronJob(job string) string {
+	if owner, at, ok := cutLast(job, '-'); ok && owner != "" && len(at) >= 8 && len(at) <= 10 && isDigits(at) {
+		return owner
+	}
+	return job
+}
+
+func isTemplateHash(s string) bool { return len(s) >= 6 && len(s) <= 10 && isRandom(s) }
+
+func isRandom(s string) bool {
+	for i := range len(s) {
+		if strings.IndexByte(kubernetesAlphabet, s[i]) < 0 {
+			return false
+		}
+	}
+	return true
+}
