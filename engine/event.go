@@ -15,10 +15,11 @@ const (
 	ExitCodeField  = "exit_code" // of die
 	SignalField    = "signal"    // of kill
 	OldNameField   = "old_name"  // of rename
+	RequestedField = "requested" // of die, exec_die and health_status: "true" when somebody asked for the container's stop, else "false"
 	RecoveredField = "recovered" // "true": it was found out later, while the engine could not be listened to
 )
 
-var eventFields = [...]string{EventField, ExitCodeField, SignalField, OldNameField, RecoveredField}
+var eventFields = [...]string{EventField, ExitCodeField, SignalField, OldNameField, RequestedField, RecoveredField}
 
 var eventNames = []string{
 	"attach", "commit", "copy", "create", "destroy", "detach", "die", "exec_create", "exec_detach", "exec_die", "exec_start", "export",

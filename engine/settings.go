@@ -39,7 +39,8 @@ type RuleSettings struct {
 	// Regular expressions, none of which may match.
 	None []string `toml:"none"`
 	// Events of the container engine, such as "die", "oom" or "health_status: unhealthy". A rule with this looks at such events instead of at
-	// lines; pattern and the like then look at the event's text, and where at its fields event, exit_code, signal, old_name and recovered.
+	// lines; pattern and the like then look at the event's text, and where at its fields event, exit_code, signal, old_name, requested ("true" for
+	// an end that somebody asked for) and recovered.
 	Event []string `toml:"event"`
 	// The stream to look at: stdout, stderr or both.
 	Stream string `toml:"stream"`

@@ -47,7 +47,7 @@ func TestRuleValidate(t *testing.T) {
 		}, "(it is a field of the event: field.exit_code)"},
 		{func(r *RuleSettings) {
 			r.Event, r.Stream, r.Where = []string{"die"}, "", map[string]string{"exitcode": "!=0"}
-		}, `where.exitcode "!=0": an event has no field "exitcode" (it has event, exit_code, signal, old_name, recovered)`},
+		}, `where.exitcode "!=0": an event has no field "exitcode" (it has event, exit_code, signal, old_name, requested, recovered)`},
 		{func(r *RuleSettings) {
 			r.Event, r.Stream, r.CooldownBy = []string{"die"}, "", []string{"field.exit"}
 		}, `cooldown_by "field.exit": an event has no field "exit"`},

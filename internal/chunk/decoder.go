@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
@@ -18,7 +19,8 @@ type Decoder struct {
 	events  []string // globs of the tags of docker_events
 	origins *origins
 	joiner  *joiner
-	scratch sync.Pool // *reading
+	stops   docker.Stops // of the events of containers
+	scratch sync.Pool    // *reading
 	stats   counters
 
 	settings Settings

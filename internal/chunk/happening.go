@@ -65,6 +65,7 @@ func (r *reading) eventOrLine(line []byte, truncated bool, source *engine.Source
 	r.stats.Records++
 	if ok {
 		o := e.Occurrence(source.Host, r.d.origins.anyWorkload)
+		r.d.stops.Mark(o, "")
 		o.Source.Tag = source.Tag
 		rec := o.Record()
 		r.fn(&rec, raw)

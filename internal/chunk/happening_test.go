@@ -95,6 +95,19 @@ func TestEventsOfContainers(t *testing.T) {
 	}
 }
 
+// TestARequestedStop is known by the event before the end, in one chunk or in two; the next start ends it.
+func TestARequestedStop(t *testing.T) {
+	kill, die, start := happens("web", "kill", `"signal":"15",`), happens("web", "die", `"exitCode":"143",`), happens("web", "start", "")
+	want := []string{
+		"[container web: kill, signal 15]", "[container web: die, exit code 143, requested]", "[container web: start]", "[container web: die, exit code 143]",
+	}
+	for _, split := range []bool{false, true} {
+		if got := told(newDecoder(t), eventTag, split, kill, die+start, die); !slices.Equal(got, want) {
+			t.Errorf("split %v: got %q", split, got)
+		}
+	}
+}
+
 // TestAnEventKnowsItsContainer tells by the labels, whichever way the event came.
 func TestAnEventKnowsItsContainer(t *testing.T) {
 	attributes := ct.M("com.docker.compose.project", "shop", "com.docker.compose.service", "web", "exitCode", "3", "image", "shop:1", "name", "shop-web-1")

@@ -58,6 +58,7 @@ type Container struct {
 	Finished        time.Time         // when it ended last; the year 1: never
 	ExitCode        int               // of its last end; 0 while it runs
 	OOMKilled       bool              // it ended because it took too much memory
+	StopSignal      string            // by which it is configured to be stopped, such as "SIGQUIT"; "": the engine's default
 	Health          string            // "healthy", "unhealthy", "starting", "none" or ""
 }
 

@@ -79,12 +79,14 @@ type Manager struct {
 	events     chan Event
 	look       chan struct{} // holds one wish to reconcile now
 	happenings chan Event    // on their way to Options.Happened
-	heard      atomic.Int64  // the newest event's time, ns
-	told       atomic.Int64  // the newest time of an event that was taken, ns
-	recover    atomic.Bool   // events may have been missed: the next look at all containers is to find out
-	known      atomic.Int64  // up to when events were known when that began, ns
-	another    atomic.Bool   // the engine may be another one than that which was asked what it is: it is asked again
-	old        atomic.Bool   // the engine is older than version 23
+	stops      Stops
+	listened   bool         // there was a subscription; of listen alone
+	heard      atomic.Int64 // the newest event's time, ns
+	told       atomic.Int64 // the newest time of an event that was taken, ns
+	recover    atomic.Bool  // events may have been missed: the next look at all containers is to find out
+	known      atomic.Int64 // up to when events were known when that began, ns
+	another    atomic.Bool  // the engine may be another one than that which was asked what it is: it is asked again
+	old        atomic.Bool  // the engine is older than version 23
 
 	mu       sync.Mutex
 	tails    map[string]*tail
@@ -329,11 +331,19 @@ func (m *Manager) listen(ctx context.Context) {
 		m.lapse()
 		late := time.AfterFunc(m.timing.firstByte, m.reconcileNow) // an engine may answer only with the first event
 		m.guarded("listening to events", func() {
-			since := m.heard.Load()
-			if since > 0 {
+			since, known := m.heard.Load(), int64(0)
+			switch {
+			case since > 0 && !m.listened: // what an earlier run heard: a stop that was asked for then may end now
+				since, known = since-int64(StopWithin), since
+			case since > 0:
 				since++
 			}
-			err = m.opt.API.Events(ctx, since, m.subscribed, func(e Event) {
+			subscribed := func() { m.listened = true; m.subscribed() }
+			err = m.opt.API.Events(ctx, since, subscribed, func(e Event) {
+				if e.Time <= known {
+					m.stops.Mark(e.Occurrence(m.opt.Host, m.anyWorkload()), "")
+					return
+				}
 				m.heard.Store(max(m.heard.Load(), e.Time))
 				m.happened(e)
 				select {

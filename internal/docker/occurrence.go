@@ -17,6 +17,7 @@ type Occurrence struct {
 	ExitCode  string         // of die; "": not known
 	Signal    string         // of kill
 	OldName   string         // of rename
+	Requested bool           // it follows from a request to stop the container: see Stops
 	Recovered bool           // it was found by a look at the container: the engine could not be listened to when it happened
 }
 
@@ -38,6 +39,10 @@ func (o *Occurrence) AppendField(dst []byte, path string) ([]byte, bool) {
 		if o.Recovered {
 			value = "true"
 		}
+	case engine.RequestedField:
+		if o.ends() {
+			value = strconv.FormatBool(o.Requested)
+		}
 	}
 	return append(dst, value...), value != ""
 }
@@ -50,7 +55,15 @@ func (o *Occurrence) Text() string {
 			text += ", " + part.word + part.value
 		}
 	}
+	if o.ends() && o.Requested {
+		text += ", requested"
+	}
 	return text
+}
+
+// ends reports whether a request to stop the container can be the reason: of its end, of those of commands in it, and of a check that fails meanwhile.
+func (o *Occurrence) ends() bool {
+	return o.Event == "die" || o.Event == "exec_die" || strings.HasPrefix(o.Event, healthPrefix)
 }
 
 // Record is the occurrence as the engine evaluates it.
@@ -97,6 +110,7 @@ func (m *Manager) tellOne(ctx context.Context, e *Event) {
 
 // occurs hands an occurrence over, and notes that it was taken.
 func (m *Manager) occurs(ctx context.Context, o *Occurrence) {
+	m.stops.Mark(o, m.stopSignal(o.Source.Container.ID))
 	if err := m.opt.Happened(ctx, o); err != nil {
 		m.opt.Log.Debug("an event was not taken", "error", err)
 		return
@@ -105,6 +119,18 @@ func (m *Manager) occurs(ctx context.Context, o *Occurrence) {
 	if !o.Recovered {
 		m.told.Store(max(m.told.Load(), o.Time))
 	}
+}
+
+// stopSignal returns the signal that a container is configured to be stopped by; "" where it is not known.
+func (m *Manager) stopSignal(id string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if t := m.tails[id]; t != nil {
+		if s := t.stopSignal.Load(); s != nil {
+			return *s
+		}
+	}
+	return ""
 }
 
 // noteEvent keeps what a later look at the container is compared with.

@@ -21,7 +21,7 @@ func TestEventsAreTold(t *testing.T) {
 	c.Remove()
 	b.eventually("the last one came", func() bool { return len(b.occurred("destroy")) > 0 })
 	want := []string{
-		"container shop/api/1: health_status: unhealthy", "container shop/api/1: kill, signal 9", "container shop/api/1: die, exit code 137",
+		"container shop/api/1: health_status: unhealthy", "container shop/api/1: kill, signal 9", "container shop/api/1: die, exit code 137, requested",
 		"container other: rename, was shop-api-1", "container other: destroy",
 	}
 	if got := b.occurred("health_status: unhealthy", "kill", "die", "rename", "destroy"); !slices.Equal(got, want) {
@@ -111,6 +111,39 @@ func TestAHealthThatChangedUnheard(t *testing.T) {
 	b.daemon.Up()
 	b.eventually("it is found", func() bool { return len(b.occurred("health_status: unhealthy")) == 1 })
 	if got := b.occurred("health_status: unhealthy"); got[0] != "container web: health_status: unhealthy (found)" {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestAStopThatAnEarlierRunHeardOf ends while the next run listens, as with "docker compose down" and "up" of a stack that this program is in.
+func TestAStopThatAnEarlierRunHeardOf(t *testing.T) {
+	b := newBench(t)
+	c, d := b.daemon.Run(web()), b.daemon.Run(dockertest.Container{Name: "crash"})
+	m := b.run(b.options())
+	c.Happens("kill", "signal", "15")
+	b.eventually("the signal is told", func() bool { return len(b.occurred("kill")) == 1 })
+	b.stop(m)
+	c.Exit(143)
+	d.Exit(1)
+	b.run(b.options())
+	b.eventually("the ends are told", func() bool { return len(b.occurred("die")) == 2 })
+	want := []string{"container " + c.Name + ": kill, signal 15", "container " + c.Name + ": die, exit code 143, requested", "container crash: die, exit code 1"}
+	if got := b.occurred("kill", "die"); !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestAStopBySignalOfTheContainersOwn is known by the configuration of the container.
+func TestAStopBySignalOfTheContainersOwn(t *testing.T) {
+	b := newBench(t)
+	c := b.daemon.Run(dockertest.Container{Name: "nginx", StopSignal: "SIGQUIT"})
+	b.run(b.options())
+	c.Stdout("ready")
+	b.wants("nginx", "ready")
+	c.Happens("kill", "signal", "3")
+	c.Exit(1)
+	b.eventually("the end is told", func() bool { return len(b.occurred("die")) == 1 })
+	if got := b.occurred("die"); got[0] != "container nginx: die, exit code 1, requested" {
 		t.Errorf("%q", got)
 	}
 }

@@ -73,7 +73,8 @@ type tail struct {
 	rewound  bool       // the cursor was restored: the log has to be looked at, even of a container that does not run
 	failures int        // attempts one after the other that failed
 
-	health atomic.Pointer[string] // as it was told or seen last
+	stopSignal atomic.Pointer[string] // as the container is configured
+	health     atomic.Pointer[string] // as it was told or seen last
 
 	mu    sync.Mutex // held while records are joined and handed over
 	join  joiner
@@ -245,6 +246,7 @@ func (t *tail) meet(ctx context.Context) error {
 		return errGone
 	}
 	t.info = c
+	t.stopSignal.Store(&c.StopSignal)
 	t.log = t.log.With("container", c.Name)
 	t.source.Store(t.describe(&c))
 	if t.m.opt.Meet != nil {

@@ -45,16 +45,19 @@ func TestDockerEvents(t *testing.T) {
 		e.script("fails", nil, "exit 3"), e.script("fine", nil, "exit 0"), e.script("out", []string{"--label", "fluentbit-trigger.enable=false"}, "exit 4"),
 		e.script("sick", []string{"--health-cmd", "/bin/false", "--health-interval", "1s", "--health-retries", "1"}, "/bin/sleep 600"),
 	}
-	want := []string{"fails die 3", "fine die 0", "sick health_status: unhealthy "}
+	killed := e.script("killed", nil, "/bin/sleep 600")
+	names = append(names, killed)
+	want := []string{"fails die 3 false", "fine die 0 false", "killed die 137 true", "sick health_status: unhealthy  false"}
 	for _, n := range []string{"a", "b", "c", "d", "e", "f"} {
 		names = append(names, e.script("many-"+n, []string{"--label", "long=" + strings.Repeat("x", 3000)}, "exit 5"))
-		want = append(want, "many-"+n+" die 5")
+		want = append(want, "many-"+n+" die 5 false")
 	}
 	e.must(append([]string{"start"}, names...)...)
+	e.must("kill", killed)
 	got := func() (all []string) {
 		for _, a := range server.Alerts() {
 			if strings.HasPrefix(a.Source.Container.Name, e.label) && a.Kind == trigger.KindContainer && len(a.Source.Container.ID) == 64 {
-				all = append(all, a.Source.Workload+" "+a.Captures["event"]+" "+a.Captures["exit_code"])
+				all = append(all, a.Source.Workload+" "+a.Captures["event"]+" "+a.Captures["exit_code"]+" "+a.Captures["requested"])
 			}
 		}
 		slices.Sort(all)

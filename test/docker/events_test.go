@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"syscall"
 	"testing"
 
@@ -45,6 +46,57 @@ func TestEventsAndLabels(t *testing.T) {
 	b.runs(away)
 	cmd = b.start()
 	want := []string{"away 4", "fails 3", "labelled 5", "labelled 6"}
+	eventually(t, "all alerts come", func() bool { return len(got()) >= len(want) })
+	b.end(cmd, syscall.SIGTERM)
+	if all := got(); !slices.Equal(all, want) {
+		t.Errorf("%q, want %q", all, want)
+	}
+}
+
+// TestRequestedStops tells ends that somebody asked for from those that happened, by every command that asks for one.
+func TestRequestedStops(t *testing.T) {
+	b := newBench(t)
+	path := filepath.Join(b.dir, "rules.toml")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = append(text, "[[rule]]\nname = \"ended\"\nevent = [\"die\"]\nwhere = { exit_code = \"!=0\" }\ncooldown = \"0s\"\n"...)
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const waits = "while :; do /bin/sleep 0.1; done"
+	stopped, killed, removed := b.script("stopped", nil, waits), b.script("killed", nil, waits), b.script("removed", nil, waits)
+	again, crashes := b.script("again", []string{"--restart", "on-failure:1"}, waits), b.script("crashes", nil, "exit 3")
+	reloaded := b.script("reloaded", nil, "trap 'exit 4' HUP; "+waits)
+	own := b.script("own", []string{"--stop-signal", "USR1"}, "trap 'exit 5' USR1; "+waits)
+	outside := b.script("outside", nil, waits)
+	cmd := b.start()
+	b.must("start", stopped, killed, removed, again, crashes, reloaded, own, outside)
+	eventually(t, "the containers of their own signals write", func() bool { return b.must("inspect", "--format", "{{.State.Running}}", own) == "true" })
+	b.must("stop", "-t", "1", stopped)
+	b.must("kill", killed)
+	b.must("rm", "-f", removed)
+	b.must("restart", "-t", "1", again)
+	b.must("kill", "-s", "HUP", reloaded)
+	b.must("stop", "-t", "5", own)
+	pid, err := strconv.Atoi(b.must("inspect", "--format", "{{.State.Pid}}", outside))
+	if err != nil || pid == 0 {
+		t.Fatalf("pid %d: %v", pid, err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Skipf("no process of a container can be killed from here: %v", err)
+	}
+	got := func() (all []string) {
+		for _, a := range b.server.Alerts() {
+			if a.Kind == trigger.KindContainer {
+				all = append(all, a.Source.Workload+" "+a.Captures["exit_code"]+" "+a.Captures["requested"])
+			}
+		}
+		slices.Sort(all)
+		return slices.Compact(all)
+	}
+	want := []string{"again 137 true", "crashes 3 false", "killed 137 true", "outside 137 false", "own 5 true", "reloaded 4 false", "removed 137 true", "stopped 137 true"}
 	eventually(t, "all alerts come", func() bool { return len(got()) >= len(want) })
 	b.end(cmd, syscall.SIGTERM)
 	if all := got(); !slices.Equal(all, want) {

@@ -61,6 +61,7 @@ type Container struct {
 	ID, Name, Image, Driver string
 	Labels, Options         map[string]string
 	TTY                     bool
+	StopSignal              string
 	Aliases                 []string // what links from other containers call it, such as /other/alias
 	d                       *Daemon
 	running, started, dead  bool
@@ -450,7 +451,7 @@ func (d *Daemon) handler() http.Handler {
 			"Id": c.ID, "Name": "/" + c.Name, "Created": c.created.Format(time.RFC3339Nano),
 			"State": map[string]any{"Running": c.running, "Status": c.state(), "StartedAt": startedAt, "ExitCode": c.exitCode, "OOMKilled": c.oom,
 				"FinishedAt": c.finished.Format(time.RFC3339Nano), "Health": map[string]any{"Status": c.health}},
-			"Config":     map[string]any{"Image": c.Image, "Labels": c.Labels, "Tty": c.TTY},
+			"Config":     map[string]any{"Image": c.Image, "Labels": c.Labels, "Tty": c.TTY, "StopSignal": c.StopSignal},
 			"HostConfig": map[string]any{"LogConfig": map[string]any{"Type": c.Driver, "Config": c.Options}},
 		})
 	})

@@ -1,0 +1,81 @@
+package docker
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+)
+
+// step is an event of a container, so many seconds after the first.
+type step struct {
+	at        int
+	event     string
+	detail    string // exit code or signal
+	container string // "": c
+	requested string // wanted; "": the event has no such field
+}
+
+// TestStops goes through the ways in which containers end.
+func TestStops(t *testing.T) {
+	for name, c := range map[string]struct {
+		own   string
+		steps []step
+	}{
+		"docker stop":                        {"", []step{{0, "kill", "15", "", ""}, {1, "die", "143", "", "true"}, {1, "stop", "", "", ""}}},
+		"docker stop that ends in a kill":    {"", []step{{0, "kill", "15", "", ""}, {10, "kill", "9", "", ""}, {10, "die", "137", "", "true"}}},
+		"a long grace period":                {"", []step{{0, "kill", "15", "", ""}, {599, "die", "1", "", "true"}}},
+		"docker kill, docker rm -f":          {"", []step{{0, "kill", "9", "", ""}, {0, "die", "137", "", "true"}, {0, "destroy", "", "", ""}}},
+		"Ctrl-C in docker run":               {"", []step{{0, "kill", "2", "", ""}, {0, "die", "130", "", "true"}}},
+		"a crash":                            {"", []step{{0, "die", "1", "", "false"}}},
+		"out of memory":                      {"", []step{{0, "oom", "", "", ""}, {0, "die", "137", "", "false"}}},
+		"killed from inside":                 {"", []step{{0, "die", "137", "", "false"}}},
+		"a reload, then a crash":             {"", []step{{0, "kill", "1", "", ""}, {5, "die", "1", "", "false"}}},
+		"a dump of threads, then a crash":    {"", []step{{0, "kill", "3", "", ""}, {5, "die", "1", "", "false"}}},
+		"the container's own stop signal":    {"SIGQUIT", []step{{0, "kill", "3", "", ""}, {5, "die", "1", "", "true"}}},
+		"as a number":                        {"10", []step{{0, "kill", "10", "", ""}, {5, "die", "1", "", "true"}}},
+		"of systemd":                         {"SIGRTMIN+3", []step{{0, "kill", "37", "", ""}, {5, "die", "130", "", "true"}}},
+		"another signal than its own":        {"SIGQUIT", []step{{0, "kill", "10", "", ""}, {5, "die", "1", "", "false"}}},
+		"a signal that was ignored":          {"", []step{{0, "kill", "15", "", ""}, {601, "die", "1", "", "false"}}},
+		"a crash after a restart":            {"", []step{{0, "kill", "15", "", ""}, {1, "die", "143", "", "true"}, {2, "start", "", "", ""}, {3, "die", "1", "", "false"}}},
+		"a restart policy after a crash":     {"", []step{{0, "die", "1", "", "false"}, {1, "start", "", "", ""}, {2, "die", "1", "", "false"}}},
+		"a check and a command meanwhile":    {"", []step{{0, "kill", "15", "", ""}, {1, "health_status: unhealthy", "", "", "true"}, {2, "exec_die", "137", "", "true"}, {2, "die", "137", "", "true"}, {2, "exec_die", "137", "", "true"}}},
+		"a check that fails":                 {"", []step{{0, "health_status: unhealthy", "", "", "false"}}},
+		"one container's stop is not others": {"", []step{{0, "kill", "15", "", ""}, {1, "die", "1", "other", "false"}, {1, "die", "143", "", "true"}}},
+	} {
+		var s Stops
+		for i, e := range c.steps {
+			if e.container == "" {
+				e.container = "c"
+			}
+			o := &Occurrence{
+				Source: &engine.Source{Kind: engine.SourceContainer, Container: engine.Container{ID: e.container, Name: e.container}},
+				Time:   int64(time.Hour) + int64(e.at)*int64(time.Second), Event: e.event,
+			}
+			if e.event == "kill" {
+				o.Signal = e.detail
+			} else {
+				o.ExitCode = e.detail
+			}
+			s.Mark(o, c.own)
+			if got, _ := o.AppendField(nil, engine.RequestedField); string(got) != e.requested {
+				t.Errorf("%s: step %d, %s: requested is %q, want %q", name, i, o.Text(), got, e.requested)
+			}
+		}
+	}
+}
+
+// TestStopsAreBounded forgets the requests whose time is over before others.
+func TestStopsAreBounded(t *testing.T) {
+	var s Stops
+	for i := range maxStops + maxStops/2 {
+		o := &Occurrence{Source: &engine.Source{Container: engine.Container{ID: fmt.Sprint(i)}}, Time: int64(i) * int64(time.Second), Event: "kill", Signal: "15"}
+		s.Mark(o, "")
+	}
+	last := &Occurrence{Source: &engine.Source{Container: engine.Container{ID: fmt.Sprint(maxStops + maxStops/2 - 1)}}, Time: int64(maxStops+maxStops/2) * int64(time.Second), Event: "die"}
+	s.Mark(last, "")
+	if n := len(s.asked); n > maxStops || !last.Requested {
+		t.Errorf("%d are remembered, the last one's end is requested: %t", n, last.Requested)
+	}
+}
