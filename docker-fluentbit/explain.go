@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -246,6 +248,9 @@ func tellHit(c *console, r *explainedRule) {
 	c.printf("       %s: %s\n", r.Severity, r.Summary)
 	for i := range r.Checks {
 		c.printf("       %s\n", r.Checks[i].String())
+	}
+	for _, path := range slices.Sorted(maps.Keys(r.Fields)) {
+		c.printf("       field %s = %s\n", clean(path), clean(r.Fields[path]))
 	}
 	if s.Template != "" {
 		c.printf("       template %s\n", s.Template)

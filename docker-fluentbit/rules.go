@@ -186,6 +186,7 @@ type ruleTestResult struct {
 	Line     string            `json:"line"`
 	Matched  bool              `json:"matched"`
 	Captures map[string]string `json:"captures"`
+	Fields   map[string]string `json:"fields"`
 	Template string            `json:"template"`
 	Summary  string            `json:"summary"`
 	Why      string            `json:"why"`
@@ -239,8 +240,10 @@ func (cmd *rulesTestCommand) Run(c *console) error {
 				hits++
 			}
 			c.printf("%s  %s\n", verdict, clean(r.Line))
-			for _, name := range slices.Sorted(maps.Keys(r.Captures)) {
-				c.printf("        %s = %s\n", clean(name), clean(r.Captures[name]))
+			for _, shown := range []map[string]string{r.Captures, r.Fields} {
+				for _, name := range slices.Sorted(maps.Keys(shown)) {
+					c.printf("        %s = %s\n", clean(name), clean(shown[name]))
+				}
 			}
 			for _, more := range [][2]string{{"summary", r.Summary}, {"template", r.Template}, {"because", r.Why}} {
 				if more[1] != "" {

@@ -171,7 +171,7 @@ func (w *watch) absence(at int64) Alert {
 	r := w.rule
 	a := Alert{
 		Kind: KindAbsence, RuleID: r.id, Rule: r.settings.Name, Severity: r.absenceSeverity(), Time: at, First: w.began, Last: w.began,
-		Source: &Source{Kind: r.kind(), Workload: w.workload()}, Suppressed: w.suppressed, Since: w.since, Labels: r.settings.Labels,
+		Source: &Source{Kind: r.kind(), Workload: w.workload()}, Suppressed: w.suppressed, Since: w.since, Labels: r.watchLabels(w.workload()),
 		Runbook: r.settings.Runbook, Due: w.began + int64(r.settings.Absent), Key: w.key,
 	}
 	if s := w.source; s != nil {
@@ -204,7 +204,7 @@ func (r *rule) absenceSeverity() Severity {
 
 // recovered makes the alert of a hit that of an absence's end.
 func (a *Alert) recovered(r *rule, v *verdict) {
-	a.Kind, a.Severity = KindRecovered, r.absenceSeverity()
+	a.Kind, a.Severity, a.Labels = KindRecovered, r.absenceSeverity(), r.watchLabels(v.workload)
 	if a.Source.Workload != v.workload {
 		s := *a.Source
 		s.Workload = v.workload

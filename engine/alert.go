@@ -40,7 +40,8 @@ type Alert struct {
 	Captures   map[string]string
 	Suppressed [NumReasons]int64 // held back since the last alert of the key
 	Since      int64             // when the first of them came, ns; 0 = none
-	Labels     map[string]string // the rule's; not to be modified
+	Fields     map[string]string // of the record, those that the rule names, by their paths
+	Labels     map[string]string // the rule's, rendered; not to be modified
 	Runbook    string
 	// Due and Key tell an alert that time made from every other one, over restarts: when it was due, ns, and what of. Due is 0 for an alert
 	// that a record made.
@@ -58,7 +59,7 @@ func (h *Hit) alert(v *verdict) Alert {
 	a := Alert{
 		Kind: v.kind, RuleID: r.id, Rule: r.settings.Name, Severity: max(h.Severity(), v.severity), Time: rec.Time, Count: 1, First: rec.Time,
 		Last: rec.Time, Stream: rec.Stream, Source: rec.Source, Captures: h.captured(), Suppressed: v.suppressed, Since: v.since,
-		Labels: r.settings.Labels, Runbook: r.settings.Runbook,
+		Fields: r.fields(rec), Runbook: r.settings.Runbook,
 	}
 	if a.Kind == KindLog && rec.Source.isEvent() {
 		a.Kind = KindContainer
@@ -69,11 +70,13 @@ func (h *Hit) alert(v *verdict) Alert {
 	var shortened bool
 	a.Message, shortened = validText(h.line, maxMessage)
 	a.Truncated = h.cut || shortened || rec.Truncated
-	a.Summary = renderSummary(r.summary, &summaryData{
+	data := summaryData{
 		Rule: a.Rule, Severity: a.Severity.String(), Message: a.Message, Stream: a.Stream.String(),
 		Workload: a.Source.Workload, Host: a.Source.Host, Tag: a.Source.Tag, Container: a.Source.Container,
-		Captures: a.Captures, Labels: a.Labels,
-	})
+		Captures: a.Captures, record: rec,
+	}
+	a.Labels = r.labels(&data)
+	a.Summary = renderSummary(r.summary, &data)
 	if a.Kind == KindRecovered {
 		a.recovered(r, v)
 	}

@@ -17,6 +17,7 @@ type Explanation struct {
 	// Checks are the conditions of the rule, each with its outcome; the record is a hit when all of them passed.
 	Checks   []Check           `json:"checks"`
 	Captures map[string]string `json:"captures,omitempty"`
+	Fields   map[string]string `json:"fields,omitempty"` // that the alert would carry
 	// Standing says what would become of the hit now; nil where there is no hit.
 	Standing *Standing `json:"standing,omitempty"`
 	// Silence is the id of the silence that holds the hit back; "" where none does.
@@ -55,7 +56,7 @@ func (c *Check) String() string {
 	case c.Field == "event":
 		return "event is " + c.Got + ", the rule's: " + c.Want
 	case strings.HasPrefix(c.Field, "where.") && c.Got == "":
-		return c.Field + " = " + c.Want + ": the record has no such field" + map[bool]string{true: ", which is as good"}[c.Passed]
+		return c.Field + " = " + c.Want + ": the record has no such field"
 	case strings.HasPrefix(c.Field, "where."):
 		return fmt.Sprintf("%s = %s: it is %s", c.Field, c.Want, c.Got)
 	case c.Passed:
@@ -97,7 +98,7 @@ func (e *Engine) Explain(rec *Record, now int64) []Explanation {
 	for _, r := range rules {
 		x := Explanation{RuleID: r.id, Rule: r.settings.Name, Checks: r.checks(rec, line)}
 		if h := found[r]; h != nil {
-			x.Hit, x.Captures = true, h.captured()
+			x.Hit, x.Captures, x.Fields = true, h.captured(), r.fields(rec)
 			x.Standing, x.Alert = w.standing(trial, fired, h, now)
 			if silence, held := e.SilenceOf(h, now); held {
 				x.Silence = silence.ID

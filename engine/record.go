@@ -89,7 +89,7 @@ type Source struct {
 // Fields gives access to the structured fields of a record.
 type Fields interface {
 	// AppendField appends the text form of the field at the dotted path to dst. A key that itself holds dots is found too: the longest
-	// key wins at each level. Strings are appended as they are, numbers and booleans in decimal and as true or false; maps, arrays and
+	// key wins at each level. Strings are appended as they are, numbers in the form of AppendFloat, booleans as true or false; maps, arrays and
 	// nil count as absent. ok is false, and dst is returned unchanged, when there is no such field.
 	AppendField(dst []byte, path string) (value []byte, ok bool)
 }

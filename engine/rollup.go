@@ -28,6 +28,8 @@ type sample struct {
 	truncated bool
 	summary   string
 	captures  map[string]string
+	fields    map[string]string
+	labels    map[string]string // rendered; nil where none is a template
 }
 
 // sample copies what a roll-up needs of a hit.
@@ -35,6 +37,10 @@ func (h *Hit) sample(now int64) *sample {
 	a := h.alert(&verdict{})
 	s := &sample{
 		at: now, source: a.Source, stream: a.Stream, severity: a.Severity, message: cutUTF8(a.Message, maxSample), summary: a.Summary, captures: a.Captures,
+	}
+	s.fields = h.rule.withinSample(a.Fields)
+	if len(h.rule.labelTemplates) > 0 {
+		s.labels = a.Labels
 	}
 	s.truncated = a.Truncated || len(s.message) < len(a.Message)
 	if s.truncated {
@@ -131,7 +137,10 @@ func (c *cell) rollup(at int64) Alert {
 	a := Alert{
 		Kind: KindRollup, RuleID: r.id, Rule: r.settings.Name, Severity: s.severity, Message: s.message, Truncated: s.truncated, Time: at,
 		First: c.since, Last: c.last, Stream: s.stream, Source: s.source, Captures: s.captures, Suppressed: c.suppressed, Since: c.since,
-		Labels: r.settings.Labels, Runbook: r.settings.Runbook, Key: c.key,
+		Fields: s.fields, Labels: r.settings.Labels, Runbook: r.settings.Runbook, Key: c.key,
+	}
+	if s.labels != nil {
+		a.Labels = s.labels
 	}
 	a.Due = c.closes()
 	if step := c.nextStep(); step != 0 && step < a.Due {

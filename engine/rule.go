@@ -20,20 +20,21 @@ type rule struct {
 	order    int // its place in the configuration: hits of one record are judged in this order
 	settings RuleSettings
 
-	lead      int32            // id in the match.Set of the expression that must match first, or noLead
-	rest      []*regexp.Regexp // further expressions that must match
-	none      []*regexp.Regexp // expressions of which none may match
-	pattern   *regexp.Regexp   // for captures; nil without pattern or without named groups
-	stream    Stream           // StreamUnknown: both
-	where     []condition
-	by        []keyPart
-	distinct  *keyPart // what a threshold counts the different values of; nil: every hit
-	captured  bool     // a key part, or distinct, needs the captures
-	grouped   bool     // a key part is the template
-	templated bool     // a key part is the template, or the rule asks for new ones
-	summary   *template.Template
-	counters  *RuleCounters
-	home      *Snapshot
+	lead           int32            // id in the match.Set of the expression that must match first, or noLead
+	rest           []*regexp.Regexp // further expressions that must match
+	none           []*regexp.Regexp // expressions of which none may match
+	pattern        *regexp.Regexp   // for captures; nil without pattern or without named groups
+	stream         Stream           // StreamUnknown: both
+	where          []condition
+	by             []keyPart
+	distinct       *keyPart // what a threshold counts the different values of; nil: every hit
+	captured       bool     // a key part, or distinct, needs the captures
+	grouped        bool     // a key part is the template
+	templated      bool     // a key part is the template, or the rule asks for new ones
+	summary        *template.Template
+	labelTemplates map[string]*template.Template // of the labels that are templates; nil: none
+	counters       *RuleCounters
+	home           *Snapshot
 }
 
 // keyPart is one part of a cooldown key.
@@ -197,6 +198,9 @@ func (c *ruleCompiler) compile(id string, s RuleSettings) (*rule, error) {
 	}
 	if r.summary, err = parseSummary(s.Summary); err != nil {
 		return nil, fmt.Errorf("summary: %w", err)
+	}
+	if r.labelTemplates, err = parseLabels(s.Labels); err != nil {
+		return nil, fmt.Errorf("labels: %w", err)
 	}
 	for _, word := range s.CooldownBy {
 		part := parseKeyPart(word)

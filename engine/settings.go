@@ -70,8 +70,9 @@ type RuleSettings struct {
 	// Raises the severity while it goes on: after so long, as long as hits of the key come in each cooldown. Each step has after, measured from
 	// the first alert, and severity, as in [{ after = "10m", severity = "critical" }].
 	Escalate []Escalation `toml:"escalate"`
-	// Conditions on fields of the record, or of the line itself when it is a JSON object: a text to equal, "/regexp/", or a comparison
-	// such as ">=500" (also <=, >, <, !=).
+	// Conditions on fields of the record, or of the line itself when it is a JSON object: a text to equal, "/regexp/", a comparison
+	// such as ">=500" (also <=, >, <, !=), "present()" or "absent()". A field that is not there meets "absent()" alone, and so is one that is null, a
+	// list or an object. Numbers are compared as numbers: 503, 503.0 and 5.03e2 are equal.
 	Where map[string]string `toml:"where"`
 	// Globs of the workloads that the rule is for. Empty: all.
 	Workloads []string `toml:"workloads"`
@@ -80,9 +81,12 @@ type RuleSettings struct {
 	// How many of the lines around the hit the alert carries, at most 50 of each, such as { before = 5, after = 3 }. An alert waits for the
 	// lines after its hit for at most 5 seconds.
 	Context Context `toml:"context"`
-	// A template (Go text/template) of the alert's one-line summary.
+	// A template (Go text/template) of the alert's one-line summary, as in '{{ .Workload }}: {{ .Field "remote_ip" }} failed'.
 	Summary string `toml:"summary"`
-	// Labels that the alert carries.
+	// Fields of the record, or of the line itself when it is a JSON object, that the alert carries, by their dotted paths, as in ["remote_ip",
+	// "http.status"]: at most 16, each cut to 1 KiB. Absent ones are left out. A roll-up carries those of the hit that it shows, up to 512 bytes.
+	Fields []string `toml:"fields"`
+	// Labels that the alert carries. A value may be a template, as in { client = '{{ .Field "remote_ip" }}' }; one that yields nothing is left out.
 	Labels map[string]string `toml:"labels"`
 	// A link to what to do.
 	Runbook string `toml:"runbook"`

@@ -33,6 +33,8 @@ type (
 		Truncated bool              `json:"truncated,omitempty"`
 		Summary   string            `json:"summary,omitempty"`
 		Captures  map[string]string `json:"captures,omitempty"`
+		Fields    map[string]string `json:"fields,omitempty"`
+		Labels    map[string]string `json:"labels,omitempty"`
 	}
 	savedSource struct {
 		Kind           string `json:"kind,omitempty"`
@@ -117,7 +119,7 @@ func saveCell(c *cell) *savedCell {
 	if p := c.sample; p != nil {
 		s.Sample = &savedSample{
 			At: p.at, Source: saveSource(p.source), Stream: p.stream.String(), Severity: p.severity, Message: p.message, Truncated: p.truncated,
-			Summary: p.summary, Captures: p.captures,
+			Summary: p.summary, Captures: p.captures, Fields: p.fields, Labels: p.labels,
 		}
 	}
 	return s
@@ -133,6 +135,7 @@ func (s *savedCell) cell(key string) *cell {
 	if p := s.Sample; p != nil {
 		c.sample = &sample{
 			at: cmp.Or(p.At, s.Since), source: p.Source.source(), severity: p.Severity, message: p.Message, truncated: p.Truncated, summary: p.Summary, captures: p.Captures,
+			fields: p.Fields, labels: p.Labels,
 		}
 		switch p.Stream {
 		case Stdout.String():

@@ -21,6 +21,8 @@ type summaryData struct {
 	Rule, Severity, Message, Stream, Workload, Host, Tag string
 	Container                                            Container
 	Captures, Labels                                     map[string]string
+
+	record *Record // nil where there is none
 }
 
 // errSummaryFull ends the execution of a template whose output is long enough.
@@ -36,7 +38,7 @@ func parseSummary(text string) (*template.Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := t.Execute(&cappedBuilder{limit: maxSummary}, summaryData{}); err != nil && !errors.Is(err, errSummaryFull) {
+	if err := t.Execute(&cappedBuilder{limit: maxSummary}, &summaryData{}); err != nil && !errors.Is(err, errSummaryFull) {
 		return nil, err
 	}
 	return t, nil
@@ -45,12 +47,20 @@ func parseSummary(text string) (*template.Template, error) {
 // renderSummary returns one line: that of the template, or where there is none, or it fails, of the rule, the workload and the line.
 func renderSummary(t *template.Template, data *summaryData) string {
 	if t != nil {
-		b := cappedBuilder{limit: maxSummary}
-		if err := t.Execute(&b, data); err == nil || errors.Is(err, errSummaryFull) {
-			return oneLine(b.String(), maxSummary)
+		if text := renderLine(t, data, maxSummary); text != "" {
+			return text
 		}
 	}
 	return oneLine(data.Rule+" in "+data.Workload+": "+cutUTF8(data.Message, shortLine), maxSummary)
+}
+
+// renderLine returns what a template makes of an alert, as one line of at most limit bytes; "" where it fails.
+func renderLine(t *template.Template, data *summaryData, limit int) string {
+	b := cappedBuilder{limit: limit}
+	if err := t.Execute(&b, data); err != nil && !errors.Is(err, errSummaryFull) {
+		return ""
+	}
+	return oneLine(b.String(), limit)
 }
 
 // oneLine returns the text with its line ends and other control characters turned into spaces, cut to limit bytes.

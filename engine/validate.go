@@ -209,12 +209,29 @@ func (p *problems) output(r *RuleSettings) {
 		p.add("severity", r.Severity.String(), "unknown severity: want one of %s", strings.Join(SeverityNames(), ", "))
 	}
 	if _, err := parseSummary(r.Summary); err != nil {
-		wrong, hint := templates.Error(err, summaryData{}, nil)
+		wrong, hint := templates.Error(err, &summaryData{}, nil)
 		p.hint("summary", r.Summary, wrong.Error(), hint)
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Labels)) {
 		if name == "" || strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c == 0x7f }) {
 			p.add("labels", name, "a label's name must not be empty nor hold spaces or control characters")
+		}
+		if _, err := parseLabel(r.Labels[name]); err != nil {
+			wrong, hint := templates.Error(err, &summaryData{}, nil)
+			p.hint("labels."+name, r.Labels[name], wrong.Error(), hint)
+		}
+	}
+	if n := len(r.Fields); n > maxFields {
+		p.add("fields", fmt.Sprint(n), "has %d entries: at most %d", n, maxFields)
+	}
+	for i, path := range r.Fields {
+		switch {
+		case path == "":
+			p.add("fields", "", "a field's path must not be empty")
+		case len(path) > maxFieldPath:
+			p.add("fields", path[:32]+"…", "is %d bytes long: at most %d", len(path), maxFieldPath)
+		case slices.Contains(r.Fields[:i], path):
+			p.add("fields", path, "is given twice")
 		}
 	}
 }

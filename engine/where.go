@@ -14,11 +14,12 @@ import (
 
 // condition is one entry of where: a field and what its text must be.
 type condition struct {
-	path string
-	op   operator
-	text string         // for opEqual and opNotEqual
-	re   *regexp.Regexp // for opMatch
-	num  float64        // for the comparisons
+	path   string
+	op     operator
+	text   string         // for opEqual and opNotEqual
+	number string         // the same, in the form that numbers have in fields; "" when text is no number
+	re     *regexp.Regexp // for opMatch
+	num    float64        // for the comparisons
 }
 
 type operator uint8
@@ -31,6 +32,8 @@ const (
 	opLessEqual
 	opGreater
 	opGreaterEqual
+	opPresent
+	opAbsent
 )
 
 // comparisons lists the operators by their prefix; a longer prefix stands before a shorter one that begins it.
@@ -39,7 +42,17 @@ var comparisons = [...]struct {
 	op     operator
 }{{">=", opGreaterEqual}, {"<=", opLessEqual}, {"!=", opNotEqual}, {">", opGreater}, {"<", opLess}}
 
-// parseCondition reads the right side of a where entry: "/regexp/", a comparison such as ">=500", "!=text", or a text to equal.
+// The conditions about whether a field is there.
+const (
+	presentCondition = "present()"
+	absentCondition  = "absent()"
+)
+
+// call is the form of a condition that is written as a call. A text of this form has to be written as a regular expression.
+var call = regexp.MustCompile(`^\s*[A-Za-z_]+\s*\(\s*\)\s*$`)
+
+// parseCondition reads the right side of a where entry: "/regexp/", a comparison such as ">=500", "!=text", "absent()", "present()", or a text to
+// equal.
 func parseCondition(path, value string) (condition, error) {
 	c := condition{path: path, text: value}
 	if path == "" {
@@ -60,15 +73,25 @@ func parseCondition(path, value string) (condition, error) {
 		}
 		c.op, c.text = k.op, strings.TrimSpace(rest)
 		if k.op == opNotEqual {
+			c.number = numberText(c.text)
 			return c, nil
 		}
-		n, err := strconv.ParseFloat(c.text, 64)
-		if err != nil {
+		n, ok := parseNumber(c.text)
+		if !ok {
 			return c, fmt.Errorf("%q compares numbers, and %q is none", k.prefix, c.text)
 		}
 		c.num = n
 		return c, nil
 	}
+	switch {
+	case value == presentCondition:
+		c.op = opPresent
+	case value == absentCondition:
+		c.op = opAbsent
+	case call.MatchString(value):
+		return c, fmt.Errorf("must be %s, %s, or /^%s$/ for that text", absentCondition, presentCondition, regexp.QuoteMeta(value))
+	}
+	c.number = numberText(value)
 	return c, nil
 }
 
@@ -86,21 +109,25 @@ func conditions(where map[string]string) ([]condition, error) {
 	return all, nil
 }
 
-// holds reports whether the condition is true of a field's text. An absent field satisfies "!=" and nothing else.
+// holds reports whether the condition is true of a field's text. An absent field satisfies "absent()" and nothing else.
 func (c *condition) holds(value []byte, present bool) bool {
 	if !present {
-		return c.op == opNotEqual
+		return c.op == opAbsent
 	}
 	switch c.op {
+	case opAbsent:
+		return false
+	case opPresent:
+		return true
 	case opEqual:
-		return string(value) == c.text
+		return c.equals(value)
 	case opNotEqual:
-		return string(value) != c.text
+		return !c.equals(value)
 	case opMatch:
 		return c.re.Match(value)
 	}
-	n, err := strconv.ParseFloat(string(bytes.TrimSpace(value)), 64)
-	if err != nil {
+	n, ok := parseNumber(string(bytes.TrimSpace(value)))
+	if !ok {
 		return false
 	}
 	switch c.op {
@@ -113,6 +140,52 @@ func (c *condition) holds(value []byte, present bool) bool {
 	default:
 		return n >= c.num
 	}
+}
+
+// equals reports whether a field's text is that of the condition. A number has one text in fields, however the condition writes it.
+func (c *condition) equals(value []byte) bool {
+	return string(value) == c.text || c.number != "" && string(value) == c.number
+}
+
+// parseNumber reads a number as JSON and people write them: decimal, with a fraction and an exponent.
+func parseNumber(text string) (float64, bool) {
+	if text == "" || strings.ContainsAny(text, "xXpPiInN_") { // what Go takes for numbers besides
+		return 0, false
+	}
+	n, err := strconv.ParseFloat(text, 64)
+	return n, err == nil
+}
+
+// numberText returns the form that a number has in fields, "" for a text that is none.
+func numberText(text string) string {
+	if _, ok := parseNumber(text); !ok {
+		return ""
+	}
+	return string(appendNumber(nil, text))
+}
+
+// appendNumber appends the one form that a number has wherever it is compared, counted, and shown, whether it came as a number of a record or in a
+// line of JSON: decimal, without exponent, without a fraction of zeros. Integers are exact up to 64 bits. AppendFloat is the same for a float64.
+func appendNumber(dst []byte, text string) []byte {
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return strconv.AppendInt(dst, n, 10)
+	}
+	if n, err := strconv.ParseUint(text, 10, 64); err == nil {
+		return strconv.AppendUint(dst, n, 10)
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return append(dst, text...)
+	}
+	return AppendFloat(dst, f, 64)
+}
+
+// AppendFloat appends a floating-point number of so many bits, 32 or 64, in the form that numbers have in fields.
+func AppendFloat(dst []byte, f float64, bits int) []byte {
+	if f == 0 { // of either sign
+		return append(dst, '0')
+	}
+	return strconv.AppendFloat(dst, f, 'f', -1, bits)
 }
 
 // appendField appends the text of a record's field to dst: from the record itself, else from the line when that is a JSON object, unless the field
@@ -150,7 +223,9 @@ func appendJSONField(dst, object []byte, path string) ([]byte, bool) {
 		switch v.Type {
 		case gjson.String:
 			return append(dst, v.Str...), true
-		case gjson.Number, gjson.True, gjson.False:
+		case gjson.Number:
+			return appendNumber(dst, v.Raw), true
+		case gjson.True, gjson.False:
 			return append(dst, v.Raw...), true
 		}
 	}

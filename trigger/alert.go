@@ -37,6 +37,7 @@ type Alert struct {
 	LastSeen   time.Time         `json:"last_seen"`
 	Count      int               `json:"count"` // hits that the alert stands for itself, without the suppressed ones
 	Captures   map[string]string `json:"captures,omitempty"`
+	Fields     map[string]string `json:"fields,omitempty"` // of the record, those that the rule names
 	Source     Source            `json:"source"`
 	Suppressed Suppressed        `json:"suppressed"`
 	Context    *Context          `json:"context,omitempty"`
@@ -73,3 +74,6 @@ type Context struct {
 	Before []string `json:"before,omitempty"`
 	After  []string `json:"after,omitempty"`
 }
+
+// Field returns the text of a field that the alert carries, "" where it carries none of that path. It is for templates.
+func (a Alert) Field(path string) string { return a.Fields[path] }

@@ -29,6 +29,8 @@ func TestBodyTemplates(t *testing.T) {
 		{`{"t":"{{ .Time | rfc3339 }}","u":"{{ .Time | unix }}","d":"{{ .Time | date \"15:04\" }}"}`, "application/json",
 			`{"d":"14:05","t":"2026-11-22T14:05:06Z","u":"1795356306"}`},
 		{`{"x":"{{ .Labels.nothing | default \"none\" }} {{ .Captures.nope }}"}`, "application/json", `{"x":"none "}`},
+		{`{"f":"{{ .Field \"http.status\" }} from {{ .Field \"remote_ip\" }}{{ .Field \"nothing\" }}"}`, "application/json", `{"f":"503 from 203.0.113.5"}`},
+		{`{{ range .Alerts }}{{ .Field "remote_ip" }} {{ index .Fields "http.status" }} {{ end }}`, "text/plain", `203.0.113.5 503 203.0.113.5 503 `},
 		{`{"j":"{{ json .Captures }}"}`, "application/json", `{"j":"{\"reason\":\"assignment to entry in nil map\"}"}`},
 		{`{"g":"{{ .Total }} {{ range .Alerts }}{{ .Rule }};{{ end }}{{ if .Group }}+{{ end }}"}`, "application/json", `{"g":"2 go-panic;go-panic;+"}`},
 		{`"{{ .Rule }}"`, "application/json", `"go-panic"`},

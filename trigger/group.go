@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// GroupKeys lists the words of the group_by setting; label.NAME and capture.NAME come on top.
+// GroupKeys lists the words of the group_by setting; label.NAME, capture.NAME and field.PATH come on top.
 func GroupKeys() []string {
 	return []string{"rule", "workload", "severity", "kind", "source", "host", "container", "stream", "tag"}
 }
@@ -52,6 +52,8 @@ func groupValue(key string, a *Alert) string {
 		return a.Labels[name]
 	case "capture":
 		return a.Captures[name]
+	case "field":
+		return a.Fields[name]
 	}
 	return ""
 }

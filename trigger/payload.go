@@ -107,7 +107,7 @@ func escapeAlert(a *Alert, escape func(string) string) Alert {
 	} {
 		*text = escape(*text)
 	}
-	out.Captures, out.Labels = escapeMap(a.Captures, escape), escapeMap(a.Labels, escape)
+	out.Captures, out.Fields, out.Labels = escapeMap(a.Captures, escape), escapeMap(a.Fields, escape), escapeMap(a.Labels, escape)
 	if a.Context != nil {
 		out.Context = &Context{Before: escapeList(a.Context.Before, escape), After: escapeList(a.Context.After, escape)}
 	}

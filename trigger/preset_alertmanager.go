@@ -55,6 +55,14 @@ func (r *renderer) alertmanagerAlert(a *Alert) alertmanagerAlert {
 			annotations[note.name] = note.value
 		}
 	}
+	for i, path := range sortedKeys(a.Fields) {
+		if i == 10 {
+			break
+		}
+		if value := cutRunes(oneLine(a.Fields[path]), 500); value != "" {
+			annotations["field_"+labelName(path)] = value
+		}
+	}
 	out := alertmanagerAlert{Labels: labels, Annotations: annotations, GeneratorURL: link(r.settings, a)}
 	if !a.Time.IsZero() {
 		at := a.Time.UTC()

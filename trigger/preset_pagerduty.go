@@ -40,6 +40,7 @@ type pagerDutyDetails struct {
 	Alerts   []string          `json:"alerts,omitempty"` // of a group
 	More     string            `json:"more,omitempty"`
 	Captures map[string]string `json:"captures,omitempty"`
+	Fields   map[string]string `json:"fields,omitempty"`
 }
 
 type pagerDutyLink struct {
@@ -73,7 +74,7 @@ func (r *renderer) pagerDuty(v *view) pagerDutyEvent {
 			Class:     cutRunes(oneLine(first.Rule), 255),
 			Details: pagerDutyDetails{
 				ID: v.id, Message: codeBlock(first, pagerDutyDetail), HeldBack: heldBack(first), Facts: factLine(facts(first, 200)),
-				More: v.rest(len(v.shown)), Captures: cutMap(first.Captures, 20, 500),
+				More: v.rest(len(v.shown)), Captures: cutMap(first.Captures, 20, 500), Fields: cutMap(first.Fields, 20, 500),
 			},
 		},
 	}

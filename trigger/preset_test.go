@@ -35,7 +35,7 @@ func cases() map[string][]Alert {
 	hostile := func(a *Alert) {
 		a.Rule, a.Summary, a.Message = hostileText, hostileText, hostileText
 		a.Source.Workload, a.Source.Host, a.Source.Container.Name = hostileText, hostileText, hostileText
-		a.Captures = map[string]string{hostileText: hostileText}
+		a.Captures, a.Fields = map[string]string{hostileText: hostileText}, map[string]string{hostileText: hostileText}
 		a.Labels = map[string]string{hostileText: hostileText, "team": hostileText}
 		a.Context = &Context{Before: []string{hostileText}, After: []string{hostileText}}
 		a.Runbook = "javascript:alert(1)"
@@ -73,7 +73,7 @@ func cases() map[string][]Alert {
 			a.Summary = "shop/api: the line is back"
 		}),
 		"absence": with(func(a *Alert) {
-			a.Kind, a.Count, a.Captures, a.Context = KindAbsence, 0, nil, nil
+			a.Kind, a.Count, a.Captures, a.Fields, a.Context = KindAbsence, 0, nil, nil, nil
 			a.Source.Stream, a.Source.Container = "", Container{}
 			a.Summary = "no line of backup-missing in shop/api for 26h, the last at 2026-01-01 01:04:05 UTC"
 			a.Message = ""
@@ -342,7 +342,7 @@ func FuzzPresets(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text, severity string, n int) {
 		a := sampleAlert()
 		a.Rule, a.Summary, a.Message, a.Severity, a.Source.Workload, a.Source.Host = text, text, text, severity, text, text
-		a.Labels, a.Captures, a.Runbook = map[string]string{text: text}, map[string]string{text: text}, text
+		a.Labels, a.Captures, a.Fields, a.Runbook = map[string]string{text: text}, map[string]string{text: text}, map[string]string{text: text}, text
 		a.Context = &Context{Before: []string{text, text}, After: []string{text}}
 		alerts := slices.Repeat([]Alert{a}, 1+abs(n)%4)
 		for _, format := range Formats() {

@@ -17,6 +17,7 @@ func sampleAlert() Alert {
 		Summary: "shop/api panicked: nil map", Message: "panic: assignment to entry in nil map",
 		Time: sampleTime, FirstSeen: sampleTime, LastSeen: sampleTime, Count: 1,
 		Captures: map[string]string{"reason": "assignment to entry in nil map"},
+		Fields:   map[string]string{"remote_ip": "203.0.113.5", "http.status": "503"},
 		Source: Source{
 			Kind: "log", Stream: "stderr", Workload: "shop/api", Host: "node-1", Tag: "docker.web",
 			Container: Container{ID: "0123456789ab", Name: "shop-api-1", Image: "shop/api:1.2"},

@@ -149,7 +149,7 @@ type Settings struct {
 	// How many requests may be under way at once.
 	Concurrency int `toml:"concurrency"`
 	// Sends alerts that agree in all of these as one message: rule, workload, severity, kind, source, host, container, stream, tag,
-	// label.NAME, capture.NAME. Empty: each alert on its own.
+	// label.NAME, capture.NAME, field.PATH. Empty: each alert on its own.
 	GroupBy []string `toml:"group_by"`
 	// How long the first alert of a group waits for others.
 	GroupWait time.Duration `toml:"group_wait"`

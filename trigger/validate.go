@@ -245,7 +245,7 @@ func (s *Settings) validateGrouping(ps *problems) {
 	words := GroupKeys()
 	for _, key := range s.GroupBy {
 		prefix, name, dotted := strings.Cut(key, ".")
-		if dotted && (prefix == "label" || prefix == "capture") && name != "" {
+		if dotted && (prefix == "label" || prefix == "capture" || prefix == "field") && name != "" {
 			continue
 		}
 		ps.word("group_by", key, words)

@@ -42,6 +42,11 @@ func (v *view) readable() *view {
 			labels[cutRunes(oneLine(name), maxLabel)] = cutRunes(oneLine(value), maxLabel)
 		}
 		a.Labels = labels
+		fields := make(map[string]string, len(a.Fields))
+		for path, value := range a.Fields {
+			fields[cutRunes(oneLine(path), maxLabel)] = cutRunes(oneLine(value), maxLabel)
+		}
+		a.Fields = fields
 		a.Message = cutRunes(strings.TrimRight(plain(a.Message), "\n\t "), maxLine)
 		if a.Context != nil {
 			a.Context = a.Context.readable()
@@ -171,11 +176,13 @@ func facts(a *Alert, runes int) []fact {
 	}
 	add("host", a.Source.Host)
 	add("container", a.Source.Container.Name)
-	for i, name := range sortedKeys(a.Labels) {
-		if i == 10 {
-			break
+	for _, more := range []map[string]string{a.Fields, a.Labels} {
+		for i, name := range sortedKeys(more) {
+			if i == 10 {
+				break
+			}
+			add(cutRunes(oneLine(name), 50), more[name])
 		}
-		add(cutRunes(oneLine(name), 50), a.Labels[name])
 	}
 	return list
 }

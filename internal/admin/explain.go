@@ -37,6 +37,7 @@ type explanationItem struct {
 	Severity string            `json:"severity,omitempty"`
 	Summary  string            `json:"summary,omitempty"`
 	Captures map[string]string `json:"captures,omitempty"`
+	Fields   map[string]string `json:"fields,omitempty"`   // that the alert would carry
 	Template string            `json:"template,omitempty"` // the line with what differs from line to line masked
 	Why      string            `json:"why,omitempty"`      // why it did not match, or what holds the hit back
 	Steps    []string          `json:"steps"`              // each condition with its outcome
@@ -100,7 +101,7 @@ func explanations(all []engine.Explanation, rec *engine.Record) []explanationIte
 }
 
 func explanationOf(x *engine.Explanation, rec *engine.Record) explanationItem {
-	item := explanationItem{ID: x.RuleID, Rule: x.Rule, Matched: x.Hit, Captures: x.Captures, Standing: x.Standing, Steps: []string{}}
+	item := explanationItem{ID: x.RuleID, Rule: x.Rule, Matched: x.Hit, Captures: x.Captures, Fields: x.Fields, Standing: x.Standing, Steps: []string{}}
 	for j := range x.Checks {
 		item.Steps = append(item.Steps, x.Checks[j].String())
 	}

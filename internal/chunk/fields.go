@@ -215,13 +215,13 @@ func appendScalar(dst, b []byte, i int) ([]byte, bool) {
 		if !ok {
 			return dst, false
 		}
-		return strconv.AppendFloat(dst, f, 'f', -1, 32), true
+		return engine.AppendFloat(dst, f, 32), true
 	case mpFloat64:
 		f, ok := float(b, i)
 		if !ok {
 			return dst, false
 		}
-		return strconv.AppendFloat(dst, f, 'f', -1, 64), true
+		return engine.AppendFloat(dst, f, 64), true
 	case mpUint64:
 		if len(b)-i >= 9 {
 			return strconv.AppendUint(dst, be64(b[i+1:]), 10), true

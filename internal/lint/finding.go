@@ -71,18 +71,17 @@ const (
 
 // The codes of warnings.
 const (
-	CodeEverything    = "matches-everything"
-	CodeNothing       = "matches-nothing"
-	CodeNeverHits     = "never-hits"
-	CodeNoLiteral     = "no-literal"
-	CodeCapture       = "unknown-capture"
-	CodeDuplicate     = "duplicate-rule"
-	CodeShadowed      = "shadowed-rule"
-	CodeUnreachable   = "unreachable-trigger"
-	CodeUnwanted      = "unwanted-alert"
-	CodeNoTrigger     = "no-trigger"
-	CodeUnboundedKey  = "unbounded-key"
-	CodeLabelTemplate = "label-template"
+	CodeEverything   = "matches-everything"
+	CodeNothing      = "matches-nothing"
+	CodeNeverHits    = "never-hits"
+	CodeNoLiteral    = "no-literal"
+	CodeCapture      = "unknown-capture"
+	CodeDuplicate    = "duplicate-rule"
+	CodeShadowed     = "shadowed-rule"
+	CodeUnreachable  = "unreachable-trigger"
+	CodeUnwanted     = "unwanted-alert"
+	CodeNoTrigger    = "no-trigger"
+	CodeUnboundedKey = "unbounded-key"
 
 	CodeShortCooldown = "short-cooldown"
 	CodeNoEffect      = "no-effect"
@@ -109,14 +108,13 @@ func Codes() [][2]string {
 		{CodeNothing, "a pattern can match no line, as `a^b`"},
 		{CodeNeverHits, "what a rule asks for is what its none excludes"},
 		{CodeNoLiteral, "nothing finds the lines that are worth trying, so the pattern is tried on each; with what that costs here"},
-		{CodeCapture, "a summary names a capture that the pattern has not"},
+		{CodeCapture, "a summary or a label shows a capture that the pattern has not"},
 		{CodeDuplicate, "two rules ask for the same"},
 		{CodeShadowed, "a rule can only hit where an earlier one, of the same key and no lower severity, hits too"},
 		{CodeUnreachable, "no alert passes a trigger's filters"},
 		{CodeUnwanted, "no trigger wants a rule's alerts"},
 		{CodeNoTrigger, "a Fluent Bit output has rules, and no trigger"},
 		{CodeUnboundedKey, "a part of cooldown_by is different for nearly every line, so that the cooldown holds nothing back"},
-		{CodeLabelTemplate, "a label holds a template, which labels are not"},
 
 		{CodeShortCooldown, "a cooldown is shorter than the window of the threshold, so that one burst alerts several times"},
 		{CodeNoEffect, "a workload block changes nothing, or a silence or an inhibition is about no rule"},

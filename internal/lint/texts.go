@@ -142,32 +142,9 @@ var captureName = regexp.MustCompile(`\.Captures\.(\w+)`)
 // output checks what an alert is made of.
 func (l *linter) output(r *rule) {
 	s := &r.settings
-	if r.sets("summary") || r.sets("pattern") {
-		re, err := regexp.Compile(s.Pattern)
-		for _, m := range captureName.FindAllStringSubmatch(s.Summary, -1) {
-			if err != nil || re.SubexpIndex(m[1]) >= 0 || len(s.Event) > 0 && slices.Contains(engine.EventFields(), m[1]) {
-				continue
-			}
-			hint := "the rule has no pattern"
-			switch {
-			case len(s.Event) > 0:
-				hint = "an event has " + strings.Join(engine.EventFields(), ", ")
-			case s.Pattern != "":
-				hint = "its groups are named (?P<NAME>…)"
-			}
-			field := "summary"
-			if !r.sets(field) {
-				field = "pattern"
-			}
-			l.warn(r.part, CodeCapture, field, "", fmt.Sprintf("the pattern has no group named %q: the summary stays empty there", m[1]), hint)
-		}
-	}
-	if r.sets("labels") {
-		for _, name := range sortedKeys(s.Labels) {
-			if strings.Contains(s.Labels[name], "{{") {
-				l.warn(r.part, CodeLabelTemplate, "labels."+name, "", "is no template: the text is sent as it is", "summary is one")
-			}
-		}
+	l.captures(r, "summary", s.Summary)
+	for _, name := range sortedKeys(s.Labels) {
+		l.captures(r, "labels."+name, s.Labels[name])
 	}
 	if s.Count > 0 && s.Cooldown < s.Within && (r.sets("cooldown") || r.sets("within")) {
 		l.warn(r.part, CodeShortCooldown, "cooldown", "",
@@ -177,6 +154,33 @@ func (l *linter) output(r *rule) {
 		for _, key := range s.CooldownBy {
 			l.key(r, key)
 		}
+	}
+}
+
+// captures looks for groups that a template shows and the pattern has not.
+func (l *linter) captures(r *rule, field, text string) {
+	s := &r.settings
+	setting, _, _ := strings.Cut(field, ".")
+	if !r.sets(setting) && !r.sets("pattern") {
+		return
+	}
+	re, err := regexp.Compile(s.Pattern)
+	for _, m := range captureName.FindAllStringSubmatch(text, -1) {
+		if err != nil || re.SubexpIndex(m[1]) >= 0 || len(s.Event) > 0 && slices.Contains(engine.EventFields(), m[1]) {
+			continue
+		}
+		hint := "the rule has no pattern"
+		switch {
+		case len(s.Event) > 0:
+			hint = "an event has " + strings.Join(engine.EventFields(), ", ")
+		case s.Pattern != "":
+			hint = "its groups are named (?P<NAME>…)"
+		}
+		at := field
+		if !r.sets(setting) {
+			at = "pattern"
+		}
+		l.warn(r.part, CodeCapture, at, "", fmt.Sprintf("the pattern has no group named %q: the %s stays empty there", m[1], strings.TrimSuffix(setting, "s")), hint)
 	}
 }
 

@@ -55,7 +55,7 @@ func event(a *engine.Alert, id string) trigger.Alert {
 		Version: trigger.AlertVersion, ID: id, Kind: a.Kind.String(),
 		Severity: a.Severity.String(), Rule: a.Rule, Summary: a.Summary, Message: a.Message, Truncated: a.Truncated,
 		Time: utc(a.Time), FirstSeen: utc(a.First), LastSeen: utc(a.Last), Count: int(a.Count),
-		Captures: a.Captures, Context: contextOf(a), Labels: a.Labels, Runbook: a.Runbook,
+		Captures: a.Captures, Fields: a.Fields, Context: contextOf(a), Labels: a.Labels, Runbook: a.Runbook,
 		Source: trigger.Source{
 			Kind: a.Source.Kind, Stream: a.Stream.String(), Workload: a.Source.Workload, Host: a.Source.Host, Tag: a.Source.Tag,
 			Container: trigger.Container(a.Source.Container),

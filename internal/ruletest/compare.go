@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -120,7 +121,7 @@ func writeAlert(b *strings.Builder, settings []setting) {
 func wantedAlert(a *Alert, p config.Part) []setting {
 	return chosen(&values{
 		rule: a.Rule, kind: a.Kind, at: a.At.after, severity: a.Severity, summary: a.Summary, message: a.Message, count: a.Count,
-		captures: a.Captures, labels: a.Labels, suppressed: a.Suppressed, workload: a.Workload, container: a.Container, stream: a.Stream,
+		captures: a.Captures, fields: a.Fields, labels: a.Labels, suppressed: a.Suppressed, workload: a.Workload, container: a.Container, stream: a.Stream,
 		before: a.Before, after: a.After, triggers: a.Triggers,
 	}, p.Sets)
 }
@@ -130,7 +131,7 @@ func madeAlert(m *made, a *Alert, p config.Part) []setting {
 	e := &m.event
 	v := values{
 		rule: e.Rule, kind: e.Kind, at: m.at, severity: e.Severity, summary: e.Summary, message: e.Message, count: int64(e.Count),
-		captures: e.Captures, labels: e.Labels, suppressed: e.Suppressed.By, workload: e.Source.Workload, container: e.Source.Container.Name,
+		captures: e.Captures, fields: e.Fields, labels: e.Labels, suppressed: e.Suppressed.By, workload: e.Source.Workload, container: e.Source.Container.Name,
 		stream: e.Source.Stream, triggers: m.triggers,
 	}
 	if e.Context != nil {
@@ -144,7 +145,7 @@ func madeAlert(m *made, a *Alert, p config.Part) []setting {
 	if a.Rule == m.id {
 		v.rule = m.id
 	}
-	v.captures, v.labels = onlyKeys(v.captures, a.Captures), onlyKeys(v.labels, a.Labels)
+	v.captures, v.fields, v.labels = onlyKeys(v.captures, a.Captures), onlyKeys(v.fields, a.Fields), onlyKeys(v.labels, a.Labels)
 	return chosen(&v, p.Sets)
 }
 
@@ -165,7 +166,7 @@ type values struct {
 	workload, container, stream            string
 	at                                     time.Duration
 	count                                  int64
-	captures, labels                       map[string]string
+	captures, fields, labels               map[string]string
 	suppressed                             map[string]int64
 	before, after, triggers                []string
 }
@@ -174,7 +175,7 @@ func chosen(v *values, want func(key string) bool) []setting {
 	all := []setting{
 		{"rule", quote(v.rule)}, {"kind", quote(v.kind)}, {"at", quote(v.at.String())}, {"severity", quote(v.severity)},
 		{"summary", quote(v.summary)}, {"message", quote(v.message)}, {"count", fmt.Sprint(v.count)},
-		{"captures", tableOf(v.captures, quote)}, {"labels", tableOf(v.labels, quote)},
+		{"captures", tableOf(v.captures, quote)}, {"fields", tableOf(v.fields, quote)}, {"labels", tableOf(v.labels, quote)},
 		{"suppressed", tableOf(v.suppressed, func(n int64) string { return fmt.Sprint(n) })},
 		{"workload", quote(v.workload)}, {"container", quote(v.container)}, {"stream", quote(v.stream)},
 		{"before", listOf(v.before)}, {"after", listOf(v.after)}, {"triggers", listOf(v.triggers)},
@@ -190,10 +191,17 @@ func quote(s string) string {
 	return fmt.Sprintf("%q", s)
 }
 
+// bareKey matches the keys that TOML takes without quotes.
+var bareKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
 func tableOf[V any](m map[string]V, text func(V) string) string {
 	parts := make([]string, 0, len(m))
 	for _, k := range slices.Sorted(maps.Keys(m)) {
-		parts = append(parts, k+" = "+text(m[k]))
+		name := k
+		if !bareKey.MatchString(k) {
+			name = quote(k)
+		}
+		parts = append(parts, name+" = "+text(m[k]))
 	}
 	return "{ " + strings.Join(parts, ", ") + " }"
 }

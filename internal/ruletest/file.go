@@ -126,6 +126,8 @@ type Alert struct {
 	Count int64 `toml:"count"`
 	// The captures, each that is given.
 	Captures map[string]string `toml:"captures"`
+	// The fields that the alert carries, each that is given.
+	Fields map[string]string `toml:"fields"`
 	// The labels, each that is given.
 	Labels map[string]string `toml:"labels"`
 	// The hits held back that the alert tells of, by reason.

@@ -33,7 +33,7 @@ export function detail(alert, id, { silence, tryLine }) {
       alert.count > 1 && pair('Stands for', `${plural(alert.count, 'hit')}, ${clock(alert.first)} to ${clock(alert.last)}`),
       alert.suppressed.total > 0 && pair('Held back', `${count(alert.suppressed.total)} before it (${reasons(alert.suppressed.by)})${alert.suppressed.since ? `, since ${clock(alert.suppressed.since)}` : ''}`),
       pair('From', [alert.workload, alert.container, alert.stream, alert.host, alert.image].filter(Boolean).join(' · ')),
-      Object.entries(alert.captures).map(([name, value]) => pair(h('code', null, name), h('code', null, value))),
+      [...Object.entries(alert.captures), ...Object.entries(alert.fields)].map(([name, value]) => pair(h('code', null, name), h('code', null, value))),
       Object.keys(alert.labels).length > 0 && pair('Labels', Object.entries(alert.labels).map(([name, value]) => h('span', { class: 'label' }, `${name}=${value}`))),
       alert.runbook && pair('Runbook', link(alert.runbook)),
       alert.deliveries.length > 0 && pair('Sent to', alert.deliveries.map((d) => h('span', { class: `delivery ${d.state}`, title: d.reason || undefined },

@@ -8,7 +8,7 @@ export function alertOf(a, seq, deliveries) {
   const source = a.source ?? {}, container = source.container ?? {};
   const alert = {
     id: a.id, seq, kind: a.kind ?? 'log', severity: a.severity ?? 'info', rule: a.rule || a.kind || '', summary: a.summary ?? '', message: a.message ?? '', truncated: a.truncated,
-    at: time(a.time) ?? Date.now(), first: a.first_seen, last: a.last_seen, count: a.count ?? 1, captures: a.captures ?? {}, labels: a.labels ?? {}, runbook: a.runbook,
+    at: time(a.time) ?? Date.now(), first: a.first_seen, last: a.last_seen, count: a.count ?? 1, captures: a.captures ?? {}, fields: a.fields ?? {}, labels: a.labels ?? {}, runbook: a.runbook,
     workload: source.workload ?? '', container: container.name || (container.id ?? '').slice(0, 12), image: container.image, stream: source.stream, host: source.host,
     suppressed: { total: a.suppressed?.total ?? 0, by: a.suppressed?.by ?? {}, since: a.suppressed?.since },
     before: a.context?.before ?? [], after: a.context?.after ?? [], deliveries: deliveries ?? [],
@@ -61,7 +61,7 @@ function patternOf(r) {
 }
 
 export const explainBody = ({ line, workload, stream }) => ({ line, workload, stream });
-export const explanationOf = (answer) => ({ note: answer.note, rules: (answer.rules ?? []).map((r) => ({ name: r.rule, matched: r.matched, severity: r.severity ?? '', summary: r.summary, captures: r.captures ?? {},
+export const explanationOf = (answer) => ({ note: answer.note, rules: (answer.rules ?? []).map((r) => ({ name: r.rule, matched: r.matched, severity: r.severity ?? '', summary: r.summary, shown: [...Object.entries(r.captures ?? {}), ...Object.entries(r.fields ?? {})],
   template: r.template, why: r.why, steps: r.steps ?? [] })) });
 
 export function targetsOf(triggers, stats) {

@@ -54,7 +54,7 @@ async function explain(context) {
       h('th', { scope: 'row' }, h('span', { class: 'rule' }, r.name)),
       h('td', null, r.matched ? h('span', { class: `severity ${r.severity}` }, r.severity || 'hit') : h('span', { class: 'minor' }, 'no hit')),
       h('td', null, r.summary && h('p', { class: 'would' }, r.summary),
-        Object.keys(r.captures).length > 0 && h('p', null, Object.entries(r.captures).map(([name, value]) => h('span', { class: 'label' }, `${name} = ${value}`))),
+        r.shown.length > 0 && h('p', null, r.shown.map(([name, value]) => h('span', { class: 'label' }, `${name} = ${value}`))),
         r.template && h('p', null, h('span', { class: 'minor' }, 'template '), h('code', null, r.template)),
         r.why && h('p', { class: 'minor' }, r.why),
         r.steps.length > 0 && h('details', null, h('summary', null, 'Step by step'), h('ol', { class: 'steps' }, r.steps.map((step) => h('li', null, step))))))))));
