@@ -49,7 +49,7 @@ func savedStore(t *testing.T, rules string, instances map[string][]string, silen
 		}
 		w.Release()
 		values := map[string][]byte{}
-		for _, entry := range e.TakeState() {
+		for _, entry := range e.TakeState(true) {
 			values["limiter/"+id+"/"+entry.Key] = entry.Value
 		}
 		for _, silence := range silences {

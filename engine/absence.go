@@ -9,36 +9,38 @@ import (
 // that took longer says nothing of what came meanwhile: the wait begins anew.
 const absenceGrace = 5 * time.Minute
 
-// watch is a rule that waits for lines of a workload, or of all of them together.
-type watch struct {
-	key        string // rule id and workload; the workload is empty where the rule watches all together
-	rule       *rule  // that watches, or nil after a restart
-	began      int64  // when the watch began
-	from       int64  // the wait is measured from here: the last hit, or when the watch began, moved by what does not count
-	lastHit    int64  // 0: none came yet
+// absenceTimer is a rule that waits for lines of a workload, or of all of them together. The wait goes by arrival; when the last hit happened goes by the
+// records' clock.
+type absenceTimer struct {
+	key        string // rule id and workload; the workload is empty where the rule waits for all together
+	began      int64  // when the wait began
+	from       int64  // the wait is measured from here: the last hit, or when the wait began, moved by what does not count
+	arrived    int64  // when the last hit arrived; 0: none did
+	lastHit    int64  // the latest time at which one happened
 	absent     bool   // it was waited for in vain
-	told       bool   // and that was told
-	until      int64  // no absence is told before
+	sent       bool   // and an alert reported that
+	until      int64  // no absence is reported before
 	suppressed [NumReasons]int64
-	since      int64   // when the first of the suppressed hits came
+	since      int64   // when the first of the suppressed hits happened
 	source     *Source // of the last hit, or of the first record; nil when there was none
+	restored   bool    // from saved state, and no rules were in force since
 	timer      timer
 }
 
-// watched names what a rule waits for.
-type watched struct {
+// absenceStart names what a rule waits for.
+type absenceStart struct {
 	rule     *rule
 	workload string
 }
 
-func watchKey(r *rule, workload string) string {
+func absenceKey(r *rule, workload string) string {
 	if r.everywhere() {
 		workload = ""
 	}
 	return r.id + string(rune(keySeparator)) + workload
 }
 
-// everywhere reports whether the rule watches all workloads together, from the start on.
+// everywhere reports whether the rule waits for all workloads together, from the start on.
 func (r *rule) everywhere() bool {
 	return r.settings.AbsentFrom == absentFromStart && len(r.settings.Workloads) == 0
 }
@@ -50,131 +52,131 @@ func (w *Worker) Meet(s *Source, now int64) {
 	if len(rules.absent) == 0 {
 		return
 	}
-	l := w.engine.limiter
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	k := w.engine.keyed
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	for _, r := range rules.absent {
-		l.arm(r, s.Workload, s, now)
+		k.arm(r, s.Workload, s, now)
 	}
 }
 
-// arm begins a watch where there is none.
-func (l *limiter) arm(r *rule, workload string, s *Source, now int64) *watch {
-	key := watchKey(r, workload)
-	if w, ok := l.watches.Get(key); ok {
-		if w.source == nil {
-			w.source = s
+// arm begins a wait where there is none.
+func (k *keyedState) arm(r *rule, workload string, s *Source, now int64) *absenceTimer {
+	key := absenceKey(r, workload)
+	if t, ok := k.absences.Get(key); ok {
+		if t.source == nil {
+			t.source = s
 		}
-		return w
+		return t
 	}
-	w := &watch{key: key, rule: r, began: now, from: now, source: s}
-	w.timer.watch = w
-	l.watches.Add(key, w)
-	l.due.set(&w.timer, w.deadline())
-	l.touch(watchPrefix + key)
-	return w
+	t := &absenceTimer{key: key, began: now, from: now, source: s}
+	t.timer.absence = t
+	k.absences.Add(key, t)
+	k.due.set(&t.timer, t.deadline(r))
+	k.touch(absencePrefix + key)
+	return t
 }
 
-// deadline returns when the absence is told; 0 = not, as things stand.
-func (w *watch) deadline() int64 {
-	if w.rule == nil || w.absent || w.rule.settings.Absent <= 0 {
+// clone returns a copy that shares nothing that changes.
+func (t *absenceTimer) clone() *absenceTimer {
+	c := *t
+	c.timer = timer{}
+	c.timer.absence = &c
+	return &c
+}
+
+// deadline returns when the absence is reported; 0: not, as things are.
+func (t *absenceTimer) deadline(r *rule) int64 {
+	if r == nil || t.absent || r.settings.Absent <= 0 {
 		return 0
 	}
-	return max(w.from+int64(w.rule.settings.Absent), w.until)
+	return max(t.from+int64(r.settings.Absent), t.until)
 }
 
-// Skip tells that the clock moved by so many ns, back when negative, that did not pass: it was set, or the machine slept. Nothing was waited for in
-// them. All else goes by the clock.
-func (e *Engine) Skip(ns int64) {
-	l := e.limiter
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, w := range l.watches.Values() {
-		if w.absent {
-			continue
+// skip moves the wait along with a clock that moved by so many ns that did not pass.
+func (t *absenceTimer) skip(ns, now int64) {
+	if !t.absent {
+		t.from += ns
+		if t.until != 0 {
+			t.until += ns
 		}
-		w.from += ns
-		if w.until != 0 {
-			w.until += ns
-		}
-		l.due.set(&w.timer, w.deadline())
-		l.touch(watchPrefix + w.key)
 	}
+	t.began, t.arrived, t.lastHit, t.since = min(t.began, now), min(t.arrived, now), min(t.lastHit, now), min(t.since, now)
 }
 
-// heard is judge for a rule that waits for lines: a hit is what was to be expected, or ends an absence.
-func (l *limiter) heard(a *attempt, now int64) verdict {
-	r := a.rule
-	s := a.hit.Record.Source
-	w := l.arm(r, s.Workload, s, now)
-	w.rule, w.source = r, s
-	back := w.absent && w.told
-	gone := now - w.began
-	if w.lastHit != 0 {
-		gone = now - w.lastHit
-	}
-	w.from, w.lastHit, w.absent, w.told, w.until = now, now, false, false, 0
-	l.due.set(&w.timer, w.deadline())
-	l.touch(watchPrefix + w.key)
+// observe decides about a hit of a rule that waits for lines: it is either expected or ends the absence. The end of an absence that was sent is sent,
+// whatever a silence, an inhibition or dry_run says by then: otherwise what it opened at a receiver would stay open.
+func (k *keyedState) observe(h *hitContext, now int64) decision {
+	r := h.rule
+	s := h.hit.Record.Source
+	t := k.arm(r, s.Workload, s, now)
+	t.source = s
+	back := t.absent && t.sent
 	why := ReasonExpected
-	switch {
-	case !back:
-	case a.muted:
-		why = a.why
-	case r.settings.DryRun:
-		why = ReasonDryRun
-	default:
-		v := verdict{alert: true, kind: KindRecovered, suppressed: w.suppressed, since: w.since, gone: max(gone, 1), workload: w.workload()}
-		w.suppressed, w.since = [NumReasons]int64{}, 0
-		a.count()
-		return v
+	if t.absent && !t.sent && r.settings.DryRun {
+		why = ReasonDryRun // its end would be sent
 	}
-	if w.since == 0 {
-		w.since = now
+	gone := now - t.began
+	if t.arrived != 0 {
+		gone = h.at - t.lastHit
 	}
-	w.suppressed[why]++
-	l.suppress(a, why)
-	return verdict{why: why}
+	t.from, t.arrived, t.lastHit, t.absent, t.sent, t.until = now, now, max(t.lastHit, h.at), false, false, 0
+	k.due.set(&t.timer, t.deadline(r))
+	k.touch(absencePrefix + t.key)
+	d := decision{at: h.at, late: now - h.at}
+	if back {
+		d.alert, d.kind, d.gone, d.workload = true, KindRecovered, max(gone, 1), t.workload()
+		d.suppressed, d.since, d.last = t.suppressed, t.since, t.lastHit
+		t.suppressed, t.since = [NumReasons]int64{}, 0
+		return d
+	}
+	d.reason = why
+	if t.since == 0 {
+		t.since = h.at
+	}
+	t.since = min(t.since, h.at)
+	t.suppressed[d.reason]++
+	return d
 }
 
-// workload returns the workload that is watched, "" for all together.
-func (w *watch) workload() string { return w.key[len(ruleID(w.key))+1:] }
+// workload returns the workload that is waited for, "" for all together.
+func (t *absenceTimer) workload() string { return t.key[len(ruleID(t.key))+1:] }
 
-// watchDue tells an absence whose time has come. It needs no token: there is one at most for each wait.
-func (l *limiter) watchDue(w *watch, at int64, dst []Alert) []Alert {
-	w.rule = l.current(w.rule, w.key, w.workload())
-	if due := w.deadline(); due == 0 || due > at {
-		l.due.set(&w.timer, due)
+// absenceDue reports an absence whose time has come. It needs no token: there is one at most for each wait.
+func (k *keyedState) absenceDue(t *absenceTimer, at int64, dst []Alert) []Alert {
+	r := k.rule(t.key, t.workload())
+	if due := t.deadline(r); due == 0 || due > at {
+		k.due.set(&t.timer, due)
 		return dst
 	}
-	a := w.absence(at)
-	about := subject{rule: w.rule, source: a.Source, severity: a.Severity}
-	if l.mutes(&about, at) {
-		w.until = at + int64(maxProlonged)
-		l.due.set(&w.timer, w.deadline())
+	a := t.absence(r, at)
+	about := subject{rule: r, source: a.Source, severity: a.Severity}
+	if k.mutes(&about, at) {
+		t.until = at + int64(maxProlonged)
+		k.due.set(&t.timer, t.deadline(r))
 		return dst
 	}
-	w.absent, w.told = true, true
-	l.due.set(&w.timer, 0)
-	l.touch(watchPrefix + w.key)
-	if w.rule.settings.DryRun {
+	t.absent, t.sent = true, !r.settings.DryRun
+	k.due.set(&t.timer, 0)
+	k.touch(absencePrefix + t.key)
+	if !t.sent {
 		return dst
 	}
-	w.suppressed, w.since = [NumReasons]int64{}, 0
-	w.rule.counters.add(&w.rule.counters.absences, 1)
-	l.leaves(&about, at)
+	t.suppressed, t.since = [NumReasons]int64{}, 0
+	c := k.countersOf(r)
+	c.add(&c.absences, 1)
+	k.leaves(&about, at)
 	return append(dst, a)
 }
 
 // absence is the alert about a wait in vain.
-func (w *watch) absence(at int64) Alert {
-	r := w.rule
+func (t *absenceTimer) absence(r *rule, at int64) Alert {
 	a := Alert{
-		Kind: KindAbsence, RuleID: r.id, Rule: r.settings.Name, Severity: r.absenceSeverity(), Time: at, First: w.began, Last: w.began,
-		Source: &Source{Kind: r.kind(), Workload: w.workload()}, Suppressed: w.suppressed, Since: w.since, Labels: r.watchLabels(w.workload()),
-		Runbook: r.settings.Runbook, Due: w.began + int64(r.settings.Absent), Key: w.key,
+		Kind: KindAbsence, RuleID: r.id, Rule: r.settings.Name, Severity: r.absenceSeverity(), Time: at, First: t.began, Last: t.began,
+		Source: &Source{Kind: r.kind(), Workload: t.workload()}, Suppressed: t.suppressed, Since: t.since, Labels: r.watchLabels(t.workload()),
+		Runbook: r.settings.Runbook, Due: t.began + int64(r.settings.Absent), Key: t.key,
 	}
-	if s := w.source; s != nil {
+	if s := t.source; s != nil {
 		a.Source.Host, a.Source.Tag = s.Host, s.Tag
 	}
 	where := ""
@@ -185,10 +187,10 @@ func (w *watch) absence(at int64) Alert {
 	if r.kind() == SourceContainer {
 		expected = "event"
 	}
-	what := fmt.Sprintf("no %s of %s%s for %s", expected, r.settings.Name, where, roughly(at-w.from))
-	if w.lastHit != 0 {
-		a.First, a.Last, a.Due = w.lastHit, w.lastHit, w.lastHit+int64(r.settings.Absent)
-		what += ", the last at " + time.Unix(0, w.lastHit).UTC().Format("2006-01-02 15:04:05 UTC")
+	what := fmt.Sprintf("no %s of %s%s for %s", expected, r.settings.Name, where, roughly(at-t.from))
+	if t.arrived != 0 {
+		a.First, a.Last, a.Due = t.lastHit, t.lastHit, t.arrived+int64(r.settings.Absent)
+		what += ", the last at " + time.Unix(0, t.lastHit).UTC().Format("2006-01-02 15:04:05 UTC")
 	}
 	a.Summary = oneLine(what, maxSummary) // and no message: there is no line
 	return a
@@ -203,16 +205,16 @@ func (r *rule) absenceSeverity() Severity {
 }
 
 // recovered makes the alert of a hit that of an absence's end.
-func (a *Alert) recovered(r *rule, v *verdict) {
-	a.Kind, a.Severity, a.Labels = KindRecovered, r.absenceSeverity(), r.watchLabels(v.workload)
-	if a.Source.Workload != v.workload {
+func (a *Alert) recovered(r *rule, d *decision) {
+	a.Severity, a.Labels = r.absenceSeverity(), r.watchLabels(d.workload)
+	if a.Source.Workload != d.workload {
 		s := *a.Source
-		s.Workload = v.workload
+		s.Workload = d.workload
 		a.Source = &s
 	}
 	where := ""
-	if v.workload != "" {
-		where = " in " + v.workload
+	if d.workload != "" {
+		where = " in " + d.workload
 	}
-	a.Summary = oneLine(fmt.Sprintf("%s is back%s after %s: %s", a.Rule, where, roughly(v.gone), cutUTF8(a.Message, shortLine)), maxSummary)
+	a.Summary = oneLine(fmt.Sprintf("%s is back%s after %s: %s", a.Rule, where, roughly(d.gone), cutUTF8(a.Message, shortLine)), maxSummary)
 }

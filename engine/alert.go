@@ -22,7 +22,7 @@ var kindNames = [NumKinds]string{"log", "threshold", "absence", "recovered", "ro
 func (k Kind) String() string { return kindNames[k] }
 
 // Alert is what the engine tells. It owns all its memory. Count and the sum of Suppressed are the hits that it stands for: over all alerts
-// of a rule, with what is held back and not told yet, they add up to the rule's hits.
+// of a rule, with those that are suppressed and not reported yet, they add up to the rule's hits.
 type Alert struct {
 	Kind       Kind
 	RuleID     string // as in Resolved.ID
@@ -31,15 +31,17 @@ type Alert struct {
 	Summary    string // one line
 	Message    string // the line: valid UTF-8, at most 8 KiB
 	Truncated  bool   // the message or the line that was matched is not whole
-	Time       int64  // of the record, or the moment at which an alert that time makes was due; ns since 1970-01-01 UTC
+	Time       int64  // when it happened (see EventTime), or the moment at which an alert that time makes was due; ns since 1970-01-01 UTC
+	Recorded   int64  // the time that the record itself says, whatever it is
+	Late       int64  // by how much the record, or that which a roll-up shows, arrived later than it happened, ns; 0: by less than a minute
 	Count      int64  // hits that the alert stands for itself, without the suppressed ones: 1, or 0 for what time makes
-	First      int64  // when the first of all hits that it stands for came, ns
-	Last       int64  // when the last of them came, ns
+	First      int64  // when the first of all hits that it stands for happened, ns
+	Last       int64  // when the last of them happened, ns
 	Stream     Stream
 	Source     *Source
 	Captures   map[string]string
-	Suppressed [NumReasons]int64 // held back since the last alert of the key
-	Since      int64             // when the first of them came, ns; 0 = none
+	Suppressed [NumReasons]int64 // since the last alert of the key
+	Since      int64             // when the first of them happened, ns; 0: there are none
 	Fields     map[string]string // of the record, those that the rule names, by their paths
 	Labels     map[string]string // the rule's, rendered; not to be modified
 	Runbook    string
@@ -54,18 +56,18 @@ type Alert struct {
 }
 
 // alert makes the alert of a hit.
-func (h *Hit) alert(v *verdict) Alert {
+func (h *Hit) alert(d *decision) Alert {
 	r, rec := h.rule, h.Record
 	a := Alert{
-		Kind: v.kind, RuleID: r.id, Rule: r.settings.Name, Severity: max(h.Severity(), v.severity), Time: rec.Time, Count: 1, First: rec.Time,
-		Last: rec.Time, Stream: rec.Stream, Source: rec.Source, Captures: h.captured(), Suppressed: v.suppressed, Since: v.since,
+		Kind: d.kind, RuleID: r.id, Rule: r.settings.Name, Severity: max(h.Severity(), d.severity), Time: d.at, Recorded: rec.Time, Count: 1,
+		First: d.at, Last: max(d.at, d.last), Stream: rec.Stream, Source: rec.Source, Captures: h.captured(), Suppressed: d.suppressed, Since: d.since,
 		Fields: r.fields(rec), Runbook: r.settings.Runbook,
 	}
 	if a.Kind == KindLog && rec.Source.isEvent() {
 		a.Kind = KindContainer
 	}
-	if v.since != 0 {
-		a.First = min(v.since, rec.Time)
+	if d.since != 0 {
+		a.First = min(d.since, d.at)
 	}
 	var shortened bool
 	a.Message, shortened = validText(h.line, maxMessage)
@@ -78,8 +80,9 @@ func (h *Hit) alert(v *verdict) Alert {
 	a.Labels = r.labels(&data)
 	a.Summary = renderSummary(r.summary, &data)
 	if a.Kind == KindRecovered {
-		a.recovered(r, v)
+		a.recovered(r, d)
 	}
+	a.withLateness(d.late)
 	return a
 }
 

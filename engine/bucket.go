@@ -8,36 +8,56 @@ type bucket struct {
 	arrival int64 // ns
 }
 
-// take takes a token from a container's bucket and reports whether there was one. With peek the bucket stays as it is.
-func (l *limiter) take(container []byte, now int64, peek bool) bool {
-	limit := l.limits.PerContainer
-	if limit.Rate.Count <= 0 || limit.Rate.Per <= 0 {
+// tokens is the bucket of a container.
+type tokens struct {
+	of        *keyedState
+	container []byte
+}
+
+// consume takes a token, and reports whether there was one.
+func (t tokens) consume(now int64) bool { return t.of.token(t.container, now, true) }
+
+// available reports whether there is a token. It takes none.
+func (t tokens) available(now int64) bool { return t.of.token(t.container, now, false) }
+
+// unlimited reports whether there is no bucket.
+func (b *Bucket) unlimited() bool { return b.Rate.Count <= 0 || b.Rate.Per <= 0 }
+
+// spacing returns the time from token to token, and how much of it the burst allows at once.
+func (b *Bucket) spacing() (every, tolerance int64) {
+	every = max(1, int64(b.Rate.Per)/int64(b.Rate.Count))
+	return every, every * int64(b.Burst)
+}
+
+// token reports whether a container's bucket holds a token, and takes it if wanted.
+func (k *keyedState) token(container []byte, now int64, take bool) bool {
+	limit := &k.limits.PerContainer
+	if limit.unlimited() {
 		return true
 	}
-	every := max(1, int64(limit.Rate.Per)/int64(limit.Rate.Count))
-	tolerance := every * int64(limit.Burst)
-	h := maphash.Bytes(l.seed, container)
-	b, ok := l.buckets.Get(h)
+	every, tolerance := limit.spacing()
+	h := maphash.Bytes(k.seed, container)
+	b, ok := k.buckets.Get(h)
 	if ok && b.key != string(container) {
-		l.buckets.Remove(h)
+		k.buckets.Remove(h)
 		ok = false
 	}
 	arrival := now
-	if ok && b.arrival > now && b.arrival-now <= tolerance { // further ahead only when the clock stepped back or the burst shrank
+	if ok && b.arrival > now && b.arrival-now <= tolerance { // further ahead only when the clock went back or the burst shrank
 		arrival = b.arrival
 	}
 	arrival += every
 	if arrival-now > tolerance {
 		return false
 	}
-	if peek {
+	if !take {
 		return true
 	}
 	if !ok {
 		b = &bucket{key: string(container)}
-		l.buckets.Add(h, b)
+		k.buckets.Add(h, b)
 	}
 	b.arrival = arrival
-	l.touch(bucketPrefix + b.key)
+	k.touch(bucketPrefix + b.key)
 	return true
 }

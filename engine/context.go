@@ -75,10 +75,10 @@ type ring struct {
 // waiting is an alert that waits for lines.
 type waiting struct {
 	alert    Alert
-	rule     *rule
+	counters *RuleCounters
 	ring     *ring
-	lines    int // still to come
-	began    int64
+	lines    int   // still to come
+	began    int64 // written with the mutexes of the ring and of contexts, read with either; deadline too
 	deadline int64
 	place    *list.Element
 	released bool // guarded by the ring's mutex
@@ -217,8 +217,8 @@ func (c *contexts) release(w *waiting, dst []Alert) []Alert {
 	c.mu.Lock()
 	c.waiting.Remove(w.place)
 	c.mu.Unlock()
-	w.rule.counters.add(&w.rule.counters.pending, -1)
-	w.rule.counters.alert()
+	w.counters.add(&w.counters.pending, -1)
+	w.counters.alert()
 	return append(dst, w.alert)
 }
 
@@ -241,7 +241,7 @@ func (c *contexts) await(r *rule, a *Alert, at place, now int64, began func(*Ale
 	}
 	at.ring.mu.Lock()
 	defer at.ring.mu.Unlock()
-	w := &waiting{alert: *a, rule: r, ring: at.ring, lines: r.settings.Context.After, began: now, deadline: now + contextWait}
+	w := &waiting{alert: *a, counters: r.counters, ring: at.ring, lines: r.settings.Context.After, began: now, deadline: now + contextWait}
 	// Another worker may have seen lines of the same stream since this one saw its own.
 	w.alert.After = at.ring.between(at.line, at.line+1+uint64(w.lines))
 	w.lines -= len(w.alert.After)
@@ -312,6 +312,23 @@ func (c *contexts) releaseAll(ready func(*waiting) bool, dst []Alert) []Alert {
 		w.ring.mu.Unlock()
 	}
 	return dst
+}
+
+// clampFuture has alerts that wait for lines wait no longer than contextWait from now, since the clock went back.
+func (c *contexts) clampFuture(now int64) {
+	c.mu.Lock()
+	var all []*waiting
+	for e := c.waiting.Front(); e != nil; e = e.Next() {
+		all = append(all, e.Value.(*waiting))
+	}
+	c.mu.Unlock()
+	for _, w := range all { // the times are read with either mutex
+		w.ring.mu.Lock()
+		c.mu.Lock()
+		w.began, w.deadline = min(w.began, now), min(w.deadline, now+contextWait)
+		c.mu.Unlock()
+		w.ring.mu.Unlock()
+	}
 }
 
 // nextDue returns when the first waiting alert has waited for long enough.

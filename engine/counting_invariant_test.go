@@ -58,10 +58,10 @@ func toldBy(a *Alert) string {
 // untold returns by rule what is held back and not told yet.
 func (r *run) untold() map[string]int64 {
 	out := map[string]int64{}
-	for _, c := range r.e.limiter.cells.Values() {
-		out[ruleID(c.key)] += c.untold()
+	for _, c := range r.e.keyed.keys.Values() {
+		out[ruleID(c.key)] += c.unreported.total()
 	}
-	for _, w := range r.e.limiter.watches.Values() {
+	for _, w := range r.e.keyed.absences.Values() {
 		for _, n := range w.suppressed {
 			out[ruleID(w.key)] += n
 		}
@@ -196,12 +196,12 @@ func TestNumbersAddUpOverRestarts(t *testing.T) {
 			}
 		}
 		absent := slices.ContainsFunc(settings.Rules, func(s RuleSettings) bool { return s.Absent > 0 })
-		r.e.TakeState()
+		r.e.TakeState(false)
 		for range 300 {
 			step := time.Duration(rnd.Int64N(int64(40 * time.Second)))
 			if rnd.IntN(20) == 0 {
 				count(r.e.Tick(r.now, nil))
-				for _, e := range r.e.TakeState() {
+				for _, e := range r.e.TakeState(false) {
 					if e.Value == nil {
 						delete(saved, e.Key)
 					} else {

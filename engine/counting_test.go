@@ -16,7 +16,7 @@ func (r *run) later(d time.Duration) []Alert {
 // restart returns a run whose engine was stopped, and started again after a while.
 func (r *run) restart(s Settings, gap time.Duration) *run {
 	r.t.Helper()
-	entries := r.e.TakeState()
+	entries := r.e.TakeState(false)
 	next := newRun(r.t, Settings{})
 	next.now = r.now
 	next.pass(gap)
@@ -113,7 +113,7 @@ func TestAnOpenWindowSurvivesARestart(t *testing.T) {
 	rec := Record{Text: []byte("x"), Stream: Stderr}
 	r.record(rec)
 	r.record(rec)
-	want := r.e.limiter.cells.Values()[0].timer.due
+	want := r.e.keyed.keys.Values()[0].timer.due
 	r = r.restart(s, time.Hour)
 	got := r.e.Tick(r.now, nil)
 	if len(got) != 1 || got[0].Due != want || got[0].Suppressed[ReasonCooldown] != 1 || got[0].Stream != Stderr || got[0].Source.Host != "node-1" ||
@@ -286,7 +286,7 @@ func TestAClockThatIsSetIsNoAbsence(t *testing.T) {
 		if got := r.later(20 * time.Minute); rules(got) != "gone" {
 			t.Fatalf("%+v", got)
 		}
-		r.e.Skip(int64(step))
+		r.e.Skip(int64(step), r.now)
 		if got := r.later(step + 40*time.Minute - 1); len(got) != 0 {
 			t.Errorf("a clock set by %s: absent after %s", step, time.Duration(r.now-t0)-step)
 		}

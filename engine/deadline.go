@@ -1,18 +1,18 @@
 package engine
 
-// timer is one deadline of keyed state. It belongs to a cell or to a watch.
+// timer is one deadline of keyed state. It belongs to a key or to an absence.
 type timer struct {
-	due   int64 // ns; 0: none is set
-	place int   // in the heap
-	cell  *cell
-	watch *watch
+	due     int64 // ns; 0: none is set
+	place   int   // in the heap
+	key     *keyState
+	absence *absenceTimer
 }
 
-func (t *timer) key() string {
-	if t.cell != nil {
-		return t.cell.key
+func (t *timer) name() string {
+	if t.key != nil {
+		return t.key.key
 	}
-	return t.watch.key
+	return t.absence.key
 }
 
 // before orders deadlines: by time, and those of one moment by their keys, so that the order is the same each time.
@@ -20,7 +20,7 @@ func (t *timer) before(other *timer) bool {
 	if t.due != other.due {
 		return t.due < other.due
 	}
-	return t.key() < other.key()
+	return t.name() < other.name()
 }
 
 // deadlines is a heap of the timers that are set, the earliest first. There is at most one for each piece of keyed state, so it is bounded

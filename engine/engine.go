@@ -12,7 +12,7 @@ import (
 // Engine applies rules to records. It is safe for concurrent use.
 type Engine struct {
 	snapshot atomic.Pointer[Snapshot]
-	limiter  *limiter
+	keyed    *keyedState
 	contexts *contexts
 	lines    atomic.Int64
 	events   atomic.Int64
@@ -29,9 +29,9 @@ type Engine struct {
 // New returns an engine without rules.
 func New() *Engine {
 	e := &Engine{
-		limiter: newLimiter(DefaultLimits()), contexts: newContexts(), inhibitor: newInhibitor(), counters: map[string]*RuleCounters{},
+		keyed: newKeyedState(DefaultLimits()), contexts: newContexts(), inhibitor: newInhibitor(), counters: map[string]*RuleCounters{},
 	}
-	e.limiter.engine = e
+	e.keyed.engine = e
 	empty, err := compile(Settings{Limits: DefaultLimits()}, 1, e.countersOf, nil)
 	if err != nil {
 		panic("engine: no rules do not compile: " + err.Error())
@@ -51,6 +51,16 @@ func (e *Engine) countersOf(id string) *RuleCounters {
 	return c
 }
 
+// countersIfKnown returns the counters of a rule, or those of the rules that are gone.
+func (e *Engine) countersIfKnown(id string) *RuleCounters {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if c, ok := e.counters[id]; ok {
+		return c
+	}
+	return &e.gone
+}
+
 // Compile compiles settings for Apply. Rules that do not validate are left out and told by Snapshot.Broken; all others run. It is slow
 // (up to a second for 1,000 rules) and may run while records are processed. An error means that nothing can be compiled.
 func (e *Engine) Compile(s Settings) (*Snapshot, error) {
@@ -61,7 +71,7 @@ func (e *Engine) Compile(s Settings) (*Snapshot, error) {
 // kept their id is carried over: their cooldown is measured from the last alert with the new length, so a shortened one applies at once.
 func (e *Engine) Apply(n *Snapshot) Change {
 	before := e.snapshot.Swap(n)
-	e.limiter.adopt(n)
+	e.keyed.adopt(n)
 	e.forgetCounters(n)
 	return changes(before, n)
 }
@@ -113,11 +123,11 @@ type Stats struct {
 // Stats copies the counters. While records are being processed, a hit may be counted and its fate not yet.
 func (e *Engine) Stats() Stats {
 	s := Stats{Lines: e.lines.Load(), Rules: map[string]RuleCounts{}, Nanos: map[string]int64{}}
-	e.limiter.mu.Lock()
-	l := e.limiter
-	s.Keys = l.cells.Len() + l.buckets.Len() + l.watches.Len() + l.sightings.Len()
-	s.Evicted, s.Overflow = l.evicted, l.overflow
-	e.limiter.mu.Unlock()
+	e.keyed.mu.Lock()
+	k := e.keyed
+	s.Keys = k.keys.Len() + k.buckets.Len() + k.absences.Len() + k.templates.Len()
+	s.Evicted, s.Overflow = k.evicted, k.overflow
+	e.keyed.mu.Unlock()
 	s.Events = e.events.Load()
 	e.inhibitor.mu.Lock()
 	s.InhibitsForgotten = e.inhibitor.evicted
@@ -144,9 +154,10 @@ func (s *Stats) Total() RuleCounts {
 	return sum
 }
 
-// TakeState returns the limiter state that changed since the last call, to be saved.
-func (e *Engine) TakeState() []StateEntry {
-	return append(e.limiter.takeChanges(), e.inhibitor.takeChanges()...)
+// TakeState returns the keyed state that changed since the last call, to be saved. With all, nothing is left for later: what changes all the time, such
+// as when a template was last seen, is otherwise saved less often than it changes. Hits are not kept waiting while it encodes.
+func (e *Engine) TakeState(all bool) []StateEntry {
+	return append(e.keyed.takeChanges(all), e.inhibitor.takeChanges()...)
 }
 
 // RestoreState puts saved state back, before the first record. now is in ns. Entries that mean nothing any more are dropped, and come
@@ -166,7 +177,7 @@ func (e *Engine) RestoreState(entries []StateEntry, now int64) (restored int, er
 			err = fmt.Errorf("inhibition %q: %w", entry.Key, bad)
 		}
 	}
-	n, bad := e.limiter.restore(own, now, maxCooldown)
+	n, bad := e.keyed.restore(own, now, maxCooldown)
 	return restored + n, cmp.Or(err, bad)
 }
 

@@ -141,12 +141,12 @@ func TestAlertTellsTheHit(t *testing.T) {
 		Summary: "{{ .Workload }} panicked: {{ .Captures.reason }}", Labels: map[string]string{"team": "payments"}, Runbook: "https://runbook",
 	}}})
 	src := web("c1")
-	got := r.record(Record{Text: []byte("panic: boom\xff"), Stream: Stderr, Severity: SeverityInfo, Source: src, Time: 42})
+	got := r.record(Record{Text: []byte("panic: boom\xff"), Stream: Stderr, Severity: SeverityInfo, Source: src, Time: t0 - 42})
 	if len(got) != 1 {
 		t.Fatalf("%d alerts, want 1", len(got))
 	}
 	a := got[0]
-	if a.Summary != "shop/web panicked: boom\uFFFD" || a.Message != "panic: boom\uFFFD" || a.Severity != SeverityCritical || a.Time != 42 ||
+	if a.Summary != "shop/web panicked: boom\uFFFD" || a.Message != "panic: boom\uFFFD" || a.Severity != SeverityCritical || a.Time != t0-42 ||
 		a.Stream != Stderr || a.Source != src || a.Labels["team"] != "payments" || a.Runbook != "https://runbook" || a.Truncated {
 		t.Errorf("alert: %+v", a)
 	}
@@ -162,7 +162,7 @@ func TestFindAndJudgeAreProcess(t *testing.T) {
 	}})
 	w := r.e.Worker()
 	defer w.Release()
-	rec := Record{Text: []byte("x"), Source: &Source{Kind: "log", Workload: "shop/web"}, Time: 7}
+	rec := Record{Text: []byte("x"), Source: &Source{Kind: "log", Workload: "shop/web"}, Time: t0 - 7}
 	hits := w.Find(&rec, nil)
 	if len(hits) != 2 || hits[0].RuleID() != "a" || hits[1].Rule().Name != "b" || hits[0].Severity() != SeverityError {
 		t.Fatalf("hits %+v", hits)
@@ -171,7 +171,7 @@ func TestFindAndJudgeAreProcess(t *testing.T) {
 		t.Errorf("a search counts: %+v", c)
 	}
 	got := w.Judge(&hits[0], t0, nil)
-	if len(got) != 1 || got[0].Kind != KindLog || got[0].Count != 1 || got[0].First != 7 || got[0].Last != 7 {
+	if len(got) != 1 || got[0].Kind != KindLog || got[0].Count != 1 || got[0].First != t0-7 || got[0].Last != t0-7 {
 		t.Errorf("alerts %+v", got)
 	}
 	if again := w.Judge(&hits[0], t0+1, nil); len(again) != 0 {

@@ -94,7 +94,7 @@ func (e *Engine) Explain(rec *Record, now int64) []Explanation {
 	line := rec.Text[:min(len(rec.Text), maxMatched)]
 	rules := w.snapshot.rulesOf(rec.Source.Workload)
 	out := make([]Explanation, 0, len(rules))
-	trial, fired := e.limiter.trial(len(hits)), newInhibitor()
+	trial, fired := e.keyed.newTrial(len(hits)), newInhibitor()
 	for _, r := range rules {
 		x := Explanation{RuleID: r.id, Rule: r.settings.Name, Checks: r.checks(rec, line)}
 		if h := found[r]; h != nil {

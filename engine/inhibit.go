@@ -203,6 +203,18 @@ func (h *inhibitor) note(i *inhibit, s *Source, both bool, now int64, over bool)
 	}
 }
 
+// clampFuture has alerts that seem to have left later than now, since the clock went back, have left now.
+func (h *inhibitor) clampFuture(now int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, key := range h.fired.Keys() {
+		if f, ok := h.fired.Peek(key); ok && max(f.Source, f.Both) > now {
+			f.Source, f.Both = min(f.Source, now), min(f.Both, now)
+			h.touch(key)
+		}
+	}
+}
+
 // inhibitPrefix is what the keys of saved inhibitions begin with.
 const inhibitPrefix = "inhibit/"
 

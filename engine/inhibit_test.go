@@ -98,11 +98,11 @@ func TestEqual(t *testing.T) {
 
 func TestInhibitionsSurviveARestart(t *testing.T) {
 	first := newRun(t, database())
-	first.e.TakeState()
+	first.e.TakeState(false)
 	first.record(Record{Text: []byte("connection refused"), Source: db()})
 	second := newRun(t, database())
 	second.pass(time.Minute)
-	if _, err := second.e.RestoreState(first.e.TakeState(), second.now); err != nil {
+	if _, err := second.e.RestoreState(first.e.TakeState(false), second.now); err != nil {
 		t.Fatal(err)
 	}
 	if got := second.line("failed"); len(got) != 0 {
@@ -110,12 +110,12 @@ func TestInhibitionsSurviveARestart(t *testing.T) {
 	}
 	third := newRun(t, database())
 	third.pass(25 * time.Hour)
-	entries := append(second.e.TakeState(), StateEntry{"inhibit/x", []byte(`{"source":1}`)}, StateEntry{"inhibit/y", []byte(`{`)})
+	entries := append(second.e.TakeState(false), StateEntry{"inhibit/x", []byte(`{"source":1}`)}, StateEntry{"inhibit/y", []byte(`{`)})
 	if _, err := third.e.RestoreState(entries, third.now); err == nil || !strings.Contains(err.Error(), `"inhibit/y"`) {
 		t.Errorf("%v", err)
 	}
 	gone := map[string]bool{}
-	for _, e := range third.e.TakeState() {
+	for _, e := range third.e.TakeState(false) {
 		gone[e.Key] = e.Value == nil
 	}
 	if !gone["inhibit/x"] || !gone["inhibit/y"] {

@@ -1,7 +1,7 @@
 package engine
 
 // muted reports whether something outside of the rule holds a hit back, and why: a silence, then an inhibition. It is asked before the
-// limiter is locked.
+// keyed state is locked.
 func (w *Worker) muted(h *Hit, now int64) (by *silence, why Reason, muted bool) {
 	set, inhibits := w.engine.silences.Load(), w.snapshot.inhibits
 	if set == nil && len(inhibits) == 0 {
@@ -31,20 +31,20 @@ func (e *Engine) SilenceOf(h *Hit, now int64) (held Silence, ok bool) {
 }
 
 // mutes reports whether a silence or an inhibition holds back an alert that time makes, as of the moment at which it is due. It is asked with the
-// limiter locked.
-func (l *limiter) mutes(s *subject, at int64) bool {
-	if l.engine == nil || l.rules == nil {
+// keyed state locked.
+func (k *keyedState) mutes(s *subject, at int64) bool {
+	if k.engine == nil || k.rules == nil {
 		return false
 	}
-	if l.engine.silences.Load().holding(s, at) != nil {
+	if k.engine.silences.Load().holding(s, at) != nil {
 		return true
 	}
-	return len(l.rules.inhibits) > 0 && l.engine.inhibitor.holds(l.rules.inhibits, s, at)
+	return len(k.rules.inhibits) > 0 && k.engine.inhibitor.holds(k.rules.inhibits, s, at)
 }
 
 // leaves notes an alert that time made, for the inhibitions that it is the source of.
-func (l *limiter) leaves(s *subject, at int64) {
-	if l.engine != nil && !l.trying && l.rules != nil && len(l.rules.inhibits) > 0 {
-		l.engine.inhibitor.alerted(l.rules.inhibits, s, at, false)
+func (k *keyedState) leaves(s *subject, at int64) {
+	if k.engine != nil && !k.trial && k.rules != nil && len(k.rules.inhibits) > 0 {
+		k.engine.inhibitor.alerted(k.rules.inhibits, s, at, false)
 	}
 }

@@ -17,7 +17,7 @@ func (m *reference) waitFor(r *RuleSettings, workload string, s *Source, now int
 	name := r.Name + "\x1f" + workload
 	w := refUse(m.waits, func(w *refWait) bool { return w.name == name })
 	if w == nil {
-		w = &refWait{name: name, workload: workload, rule: r, began: now}
+		w = &refWait{name: name, workload: workload, rule: r, began: now, from: now}
 		m.waits, _ = refAdd(m, m.waits, w)
 	}
 	if w.source == nil {
@@ -26,20 +26,24 @@ func (m *reference) waitFor(r *RuleSettings, workload string, s *Source, now int
 	return w
 }
 
-// last is when the last hit came, or the wait began.
+// last is when the latest hit happened, or the wait began.
 func (w *refWait) last() int64 {
-	if n := len(w.hits); n > 0 {
-		return w.hits[n-1].at
+	if len(w.hits) == 0 {
+		return w.began
 	}
-	return w.began
+	last := w.hits[0].at
+	for _, h := range w.hits {
+		last = max(last, h.at)
+	}
+	return last
 }
 
-// due returns when the absence is told; 0 = it is already.
+// due returns when the absence is reported; 0 = it is already.
 func (w *refWait) due() int64 {
 	if w.absent {
 		return 0
 	}
-	return max(w.last()+int64(w.rule.Absent), w.putOff)
+	return max(w.from+int64(w.rule.Absent), w.putOff)
 }
 
 // grade is the severity of an absence and of its end.
@@ -57,8 +61,8 @@ func (w *refWait) tell(a *refAlert) {
 		}
 		if a.Since == 0 {
 			a.Since = h.at
-			a.First = min(a.First, h.at)
 		}
+		a.Since = min(a.Since, h.at)
 		h.told = true
 		a.Suppressed[h.fate]++
 	}
@@ -76,41 +80,42 @@ func (m *reference) absence(w *refWait, at int64) {
 		w.putOff = at + int64(time.Minute)
 		return
 	}
-	if w.absent = true; w.rule.DryRun {
+	if w.absent, w.sent = true, !w.rule.DryRun; !w.sent {
 		return
 	}
-	first := a.First
 	w.tell(&a)
-	a.First = first // of the last line, or of the beginning of the wait
 	m.counts[w.rule.Name].Absences++
-	m.away(&a, w.rule, about)
+	m.away(&a, w.rule, about, at)
 	m.out = append(m.out, a)
 }
 
 // heard is a hit of a rule that waits for it.
 func (m *reference) heard(h *refHit) {
-	w := m.waitFor(h.rule, h.source.Workload, h.source, h.at)
-	back := w.absent
-	w.absent, w.putOff, w.source = false, 0, h.source
-	why, muted := m.muted(h.about(), h.at)
+	w := m.waitFor(h.rule, h.source.Workload, h.source, h.arrived)
+	absent, sent, last := w.absent, w.sent, w.last()
+	w.absent, w.sent, w.from, w.putOff, w.source = false, false, h.arrived, 0, h.source
 	switch {
-	case !back:
-		h.fate = ReasonExpected
-	case muted:
-		h.fate = why
-	case h.rule.DryRun:
-		h.fate = ReasonDryRun
-	default:
+	case absent && sent: // nothing keeps the end of what was sent back
 		h.fate = refAlerted
 		a := refAlert{Kind: KindRecovered, Time: h.at, Count: 1, First: h.at, Last: h.at, Severity: w.grade()}
 		w.tell(&a)
+		if a.Since != 0 {
+			a.First = min(a.First, a.Since)
+		}
+		if len(w.hits) > 0 {
+			a.Last = max(a.Last, last)
+		}
 		w.hits = append(w.hits, h)
 		told := *h
 		source := *h.source
 		source.Workload = w.workload
 		told.source = &source
-		m.leave(&a, &told)
+		m.leave(&a, &told, h.arrived)
 		return
+	case absent && h.rule.DryRun:
+		h.fate = ReasonDryRun
+	default:
+		h.fate = ReasonExpected
 	}
 	w.hits = append(w.hits, h)
 	m.counts[h.rule.Name].Suppressed[h.fate]++
@@ -162,16 +167,19 @@ func (about *refAbout) equal(i *InhibitSettings) string {
 }
 
 // leave has an alert about a hit leave: at once, or when the lines after it came.
-func (m *reference) leave(a *refAlert, h *refHit) {
+func (m *reference) leave(a *refAlert, h *refHit, now int64) {
 	about := refAbout{h.rule.Name, h.source, h.line, true, a.Severity}
-	m.away(a, h.rule, about)
+	m.away(a, h.rule, about, now)
+	if late := h.arrived - h.at; late >= int64(time.Minute) {
+		a.Late = late
+	}
 	a.Message, a.Container, a.stream = h.line, h.source.Container.ID, h.stream
 	if a.Kind == KindRollup {
 		m.out = append(m.out, *a)
 		return
 	}
 	if h.rule.Context.After > 0 {
-		a.lines, a.until = h.rule.Context.After, h.at+int64(5*time.Second)
+		a.lines, a.until = h.rule.Context.After, h.arrived+int64(5*time.Second)
 		m.open = append(m.open, a)
 		m.counts[h.rule.Name].Pending++
 		return
@@ -181,14 +189,14 @@ func (m *reference) leave(a *refAlert, h *refHit) {
 }
 
 // away notes what an alert says of its source, and what it inhibits from now on, or, when it is an end, no longer.
-func (m *reference) away(a *refAlert, r *RuleSettings, about refAbout) {
+func (m *reference) away(a *refAlert, r *RuleSettings, about refAbout, now int64) {
 	a.Rule, a.Workload, a.Host, a.Tag = r.Name, about.source.Workload, about.source.Host, about.source.Tag
 	for n := range m.settings.Inhibits {
 		i := &m.settings.Inhibits[n]
 		if !about.match(&i.Source) {
 			continue
 		}
-		f := refFired{n, about.equal(i), a.Time, about.match(&i.Target)}
+		f := refFired{n, about.equal(i), now, about.match(&i.Target)}
 		if a.Kind != KindRecovered {
 			m.fired = append(m.fired, f)
 			continue

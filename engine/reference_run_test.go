@@ -3,7 +3,9 @@ package engine
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -131,12 +133,25 @@ type versus struct {
 	kinds   map[Kind]int
 	told    map[string]int64
 	gone    int64 // hits that silences held back which are no more
+
+	clocks   []time.Duration // of the sources, ahead or behind
+	behind   time.Duration   // of what is caught up with
+	saved    map[string][]byte
+	restarts int
+	late     int
+	high     int64 // the latest that the clock showed
 }
 
 func newVersus(t *testing.T, c *choices) *versus {
 	s := referenceSettings(c)
 	m := newReference(s)
-	v := &versus{run: newRun(t, m.copied()), c: c, m: m, sources: referenceSources(), kinds: map[Kind]int{}, told: map[string]int64{}}
+	v := &versus{
+		run: newRun(t, m.copied()), c: c, m: m, sources: referenceSources(), kinds: map[Kind]int{}, told: map[string]int64{}, saved: map[string][]byte{},
+	}
+	v.e.TakeState(false)
+	for range v.sources {
+		v.clocks = append(v.clocks, c.seconds(0, 0, 0, 0, 7, -3, -40, -7200))
+	}
 	for i := range s.Rules {
 		v.steps = append(v.steps, fmt.Sprintf("%+v", s.Rules[i]))
 	}
@@ -148,7 +163,21 @@ func newVersus(t *testing.T, c *choices) *versus {
 }
 
 func (v *versus) step() {
-	v.pass(v.c.seconds(0, 0, 1, 2, 3, 5, 10, 15, 30, 30, 60, 200))
+	step := v.c.seconds(0, 0, 1, 2, 3, 5, 10, 15, 30, 30, 60, 200)
+	if v.behind > 0 { // what was written in the meantime comes at once
+		v.behind = max(0, v.behind-step)
+	} else {
+		v.pass(step)
+	}
+	switch v.c.below(60) {
+	case 0:
+		v.behind = v.c.seconds(60, 600, 4000)
+		v.note("what comes now is %v late", v.behind)
+	case 1:
+		v.setClock()
+	case 2:
+		v.restart()
+	}
 	if v.c.below(40) == 0 {
 		list := referenceSilences(v.c, v.now)
 		v.note("silences %+v", list)
@@ -160,7 +189,7 @@ func (v *versus) step() {
 		}
 		v.silence(list...)
 	}
-	if v.c.below(80) == 0 {
+	if v.c.below(60) == 0 {
 		v.reload()
 	}
 	if v.c.below(3) == 0 {
@@ -170,21 +199,86 @@ func (v *versus) step() {
 	}
 	text := pick(v.c, "disk", "net", "auth", "quiet")
 	text += pick(v.c, "", "", " user=", " user=ann", " user=bob") + pick(v.c, "", " code 1", " code 2", " code 31")
+	i := v.c.below(len(v.sources))
 	rec := Record{
-		Time: v.now, Text: []byte(text), Source: pick(v.c, v.sources...), Stream: pick(v.c, Stdout, Stderr),
+		Time: v.recorded(i), Text: []byte(text), Source: v.sources[i], Stream: pick(v.c, Stdout, Stderr),
 		Severity: pick(v.c, SeverityUnknown, SeverityUnknown, SeverityInfo, SeverityCritical),
 	}
-	v.note("%q of %s, %s, severity %s", text, rec.Source.Container.ID, rec.Stream, rec.Severity)
+	v.note("%q of %s, %s, severity %s, %v after now", text, rec.Source.Container.ID, rec.Stream, rec.Severity, time.Duration(rec.Time-v.now))
 	v.m.record(&rec, v.now)
-	v.same(v.record(rec))
+	w := v.e.Worker()
+	defer w.Release()
+	v.same(w.Process(&rec, v.now, nil))
 }
 
-// reload changes lengths of time of a rule. Of escalations and thresholds the past is not judged anew, so theirs stay.
-func (v *versus) reload() {
-	r := &v.m.settings.Rules[v.c.below(len(v.m.settings.Rules))]
-	if len(r.Escalate) > 0 {
+// recorded is the time that a record of a source says: that of its clock, which may be ahead or behind, and where the program catches up that of the line
+// that it has come to. Some come out of order, and some say no time, or one that cannot be.
+func (v *versus) recorded(source int) int64 {
+	at := v.now - int64(v.behind) + int64(v.clocks[source])
+	switch v.c.below(16) {
+	case 0:
+		return 0
+	case 1:
+		return pick(v.c, 1, -1, int64(time.Hour), t0*2)
+	case 2, 3, 4:
+		return at - int64(v.c.seconds(1, 2, 5, 10, 30, 100))
+	}
+	return at
+}
+
+// setClock sets the clock ahead or back.
+func (v *versus) setClock() {
+	step := v.c.seconds(1, 30, 3600, -1, -5, -60, -600)
+	v.note("tick")
+	v.m.tick(v.now)
+	v.same(v.e.Tick(v.now, nil))
+	v.pass(step)
+	v.note("the clock was set by %v", step)
+	v.m.set(int64(step), v.now)
+	v.e.Skip(int64(step), v.now)
+}
+
+// restart stops the program, saves the state, and starts another one with it. Which of the keys was unused for longest is not saved, so where some are
+// forgotten there is none.
+func (v *versus) restart() {
+	if v.m.settings.Limits.MaxKeys < 1000 {
 		return
 	}
+	v.m.tick(v.now)
+	v.same(v.e.Tick(v.now, nil))
+	v.m.stop()
+	v.same(v.e.ReleaseWaiting(nil))
+	for _, e := range v.e.TakeState(true) {
+		if e.Value == nil {
+			delete(v.saved, e.Key)
+		} else {
+			v.saved[e.Key] = e.Value
+		}
+	}
+	stopped := v.now
+	v.pass(v.c.seconds(1, 20, 200, 500))
+	v.note("a restart after %v", time.Duration(v.now-stopped))
+	var entries []StateEntry
+	for key, value := range v.saved {
+		entries = append(entries, StateEntry{key, value})
+	}
+	v.e = New()
+	if _, err := v.e.RestoreState(entries, v.now); err != nil {
+		v.t.Fatal(err)
+	}
+	v.apply(v.m.copied())
+	v.silence(v.m.silences...)
+	v.gone, v.told = 0, map[string]int64{}
+	for id, n := range v.untold() {
+		v.told[id] = -n // they count for the time before
+	}
+	v.m.restart(stopped, v.now)
+	v.restarts++
+}
+
+// reload changes a rule.
+func (v *versus) reload() {
+	r := &v.m.settings.Rules[v.c.below(len(v.m.settings.Rules))]
 	r.Cooldown = v.c.seconds(0, 10, 60, 150)
 	if r.Absent > 0 {
 		r.Absent = v.c.seconds(20, 60, 200)
@@ -192,8 +286,15 @@ func (v *versus) reload() {
 	if r.FirstSeen > 0 {
 		r.FirstSeen = v.c.seconds(15, 90, 600)
 	}
+	if r.Count > 0 {
+		r.Count, r.Within, r.Distinct = 2+v.c.below(3), v.c.seconds(10, 30, 120), ""
+		if strings.Contains(r.Pattern, "<x>") && v.c.below(2) == 0 {
+			r.Distinct = "capture.x"
+		}
+	}
 	v.m.reloaded = v.m.looked
-	v.note("%s has a cooldown of %v, absent %v, first_seen %v", r.Name, r.Cooldown, r.Absent, r.FirstSeen)
+	v.note("%s has a cooldown of %v, absent %v, first_seen %v, count %d within %v distinct %s", r.Name, r.Cooldown, r.Absent, r.FirstSeen, r.Count, r.Within,
+		r.Distinct)
 	v.apply(v.m.copied())
 }
 
@@ -211,21 +312,25 @@ func (v *versus) note(format string, args ...any) {
 // same compares what both told since the last comparison, and all counters.
 func (v *versus) same(alerts []Alert) {
 	v.t.Helper()
+	v.high = max(v.high, v.now)
 	var got, want []string
 	for i := range alerts {
 		a := &alerts[i]
 		v.kinds[a.Kind]++
+		if a.Late > 0 {
+			v.late++
+		}
 		v.told[a.RuleID] += a.Count
 		for _, n := range a.Suppressed {
 			v.told[a.RuleID] += n
 		}
 		one := refAlert{
-			Kind: a.Kind, Rule: a.Rule, Severity: a.Severity, Time: a.Time, Count: a.Count, First: a.First, Last: a.Last, Since: a.Since,
+			Kind: a.Kind, Rule: a.Rule, Severity: a.Severity, Time: a.Time, Count: a.Count, First: a.First, Last: a.Last, Since: a.Since, Late: a.Late,
 			Suppressed: a.Suppressed, Workload: a.Source.Workload, Host: a.Source.Host, Tag: a.Source.Tag, Container: a.Source.Container.ID,
 			Message: a.Message, After: len(a.After),
 		}
 		got = append(got, one.text())
-		if a.First > a.Last || a.Last > a.Time {
+		if a.First > a.Last || a.Last > v.high || a.Time > v.high {
 			v.fail("an alert about times that are not before it: %+v", *a)
 		}
 	}
@@ -280,7 +385,7 @@ func (a *refAlert) text() string {
 	if a.Since != 0 {
 		since = time.Duration(a.Since - t0).String()
 	}
-	return fmt.Sprintf("%v %s %s %s +%d %v %v..%v since %s of %s %s %s %s: %s, %d after", time.Duration(a.Time-t0), a.Kind, a.Rule, a.Severity, a.Count,
+	return fmt.Sprintf("%v, %v late %s %s %s +%d %v %v..%v since %s of %s %s %s %s: %s, %d after", time.Duration(a.Time-t0), time.Duration(a.Late), a.Kind, a.Rule, a.Severity, a.Count,
 		a.Suppressed, time.Duration(a.First-t0), time.Duration(a.Last-t0), since, a.Workload, a.Host, a.Tag, a.Container, a.Message, a.After)
 }
 
@@ -291,10 +396,25 @@ func (v *versus) fail(format string, args ...any) {
 	v.t.Fatalf("%s\nafter\n%s\n…\n%s", fmt.Sprintf(format, args...), strings.Join(v.steps[:settings], "\n"), strings.Join(last, "\n"))
 }
 
+// scenarios is how many random scenarios are played: those that the test asks for, or more where FLUENTBIT_TRIGGER_SCENARIOS says how many.
+func scenarios(t *testing.T, n uint64) uint64 {
+	t.Helper()
+	text := os.Getenv("FLUENTBIT_TRIGGER_SCENARIOS")
+	if text == "" {
+		return n
+	}
+	more, err := strconv.ParseUint(text, 10, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return more
+}
+
 func TestTheEngineCountsAsTheReferenceDoes(t *testing.T) {
 	kinds, evicted := map[Kind]int{}, int64(0)
 	var reasons [NumReasons]int64
-	for seed := range uint64(100) {
+	late, restarts := 0, 0
+	for seed := range scenarios(t, 100) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			v := newVersus(t, &choices{rnd: rand.New(rand.NewPCG(seed, 31))})
 			for range 200 {
@@ -309,6 +429,8 @@ func TestTheEngineCountsAsTheReferenceDoes(t *testing.T) {
 				}
 			}
 			evicted += v.m.evicted
+			late += v.late
+			restarts += v.restarts
 		})
 	}
 	for _, k := range []Kind{KindLog, KindThreshold, KindAbsence, KindRecovered, KindRollup} {
@@ -321,8 +443,8 @@ func TestTheEngineCountsAsTheReferenceDoes(t *testing.T) {
 			t.Errorf("no hit was held back for the reason %s", Reason(why))
 		}
 	}
-	if evicted == 0 {
-		t.Error("nothing was forgotten")
+	if evicted == 0 || late == 0 || restarts == 0 {
+		t.Errorf("%d keys were forgotten, %d alerts were late, %d restarts: want some of each", evicted, late, restarts)
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 // reference counts as docs/counting.md and docs/silences.md say it: it keeps all that ever came, and looks all of it through for each question. It
-// has no deadlines, no levels of buckets and no state that is carried on, so that it shares no shortcut with the engine. Its time never steps back.
+// has no deadlines and no levels of buckets, and carries nothing on that it can find out from what came, so that it shares no shortcut with the engine.
 type reference struct {
 	settings Settings
 	silences []Silence
@@ -31,14 +31,15 @@ type reference struct {
 // refHit is a line that a rule matched, and what became of it.
 type refHit struct {
 	rule     *RuleSettings
-	at       int64
+	at       int64 // when it happened, by the record
+	arrived  int64
 	line     string
 	captures map[string]string
 	source   *Source
 	stream   Stream
 	severity Severity
 	fate     Reason // why it was held back, or refAlerted
-	told     bool   // an alert told that it was held back
+	told     bool   // an alert reported it
 }
 
 const refAlerted = NumReasons
@@ -49,7 +50,7 @@ type refAlert struct {
 	Rule                           string
 	Severity                       Severity
 	Time, Count, First, Last       int64
-	Since                          int64
+	Since, Late                    int64
 	Suppressed                     [NumReasons]int64
 	Workload, Host, Container, Tag string
 	Message                        string
@@ -60,20 +61,34 @@ type refAlert struct {
 	until  int64 // waits no longer
 }
 
-// refKey is a cooldown key: its hits, and the moments at which a window of it began and at which it alerted.
+// refKey is a cooldown key: its hits, and the moments of arrival at which a window of it began.
 type refKey struct {
-	name    string
-	rule    *RuleSettings
-	hits    []*refHit
-	windows []int64
-	story   []refMoment // hits and alerts, for what goes on
-	counted int         // hits from here on count for the threshold
-	putOff  int64       // a roll-up could not leave: the window stays open until then
+	name       string
+	rule       *RuleSettings
+	hits       []*refHit
+	windows    []int64
+	before     refEpisode  // what went on when the clock was last set back
+	story      []refMoment // hits and alerts since
+	remembered []refMark   // for the threshold, in the order of arrival
+	distinct   string      // what their values are of
+	putOff     int64       // a roll-up could not leave: the window stays open until then
 }
 
+// refMoment is a hit, or an alert, with how long a window was then. An alert is of the time that the records' clock showed.
 type refMoment struct {
+	at, arrived, window int64
+	alert               bool
+}
+
+// refEpisode is what goes on: the time of its first alert and of its latest hit by the records' clock, and when that hit arrived.
+type refEpisode struct {
+	began, lastHit, arrived int64
+	steps                   int
+}
+
+type refMark struct {
 	at    int64
-	alert bool
+	value string
 }
 
 type refBucket struct {
@@ -83,7 +98,7 @@ type refBucket struct {
 
 type refSeen struct {
 	name string
-	at   int64 // the last time
+	at   int64 // the latest time
 }
 
 // refWait is what a rule with absent waits for.
@@ -92,8 +107,9 @@ type refWait struct {
 	rule           *RuleSettings
 	source         *Source
 	began          int64
+	from           int64 // what the wait is measured from
 	hits           []*refHit
-	absent         bool // and that was told
+	absent, sent   bool
 	putOff         int64
 }
 
@@ -167,7 +183,7 @@ func (m *reference) record(rec *Record, now int64) {
 			continue
 		}
 		h := &refHit{
-			rule: r, at: now, line: string(rec.Text), captures: map[string]string{}, source: rec.Source, stream: rec.Stream,
+			rule: r, at: refHappened(rec.Time, now), arrived: now, line: string(rec.Text), captures: map[string]string{}, source: rec.Source, stream: rec.Stream,
 			severity: cmp.Or(r.Severity, rec.Severity, SeverityWarning),
 		}
 		for g, name := range re.SubexpNames() {
@@ -183,10 +199,18 @@ func (m *reference) record(rec *Record, now int64) {
 	}
 }
 
+// refHappened is when a record says that it happened, unless that cannot be.
+func refHappened(recorded, arrived int64) int64 {
+	if recorded < time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).UnixNano() || recorded > arrived {
+		return arrived
+	}
+	return recorded
+}
+
 // hit decides about a hit.
 func (m *reference) hit(h *refHit) {
 	k := m.key(h)
-	k.hits, k.story = append(k.hits, h), append(k.story, refMoment{h.at, false})
+	k.hits, k.story = append(k.hits, h), append(k.story, refMoment{h.at, h.arrived, k.window(), false})
 	h.fate = m.fate(k, h)
 	switch h.fate {
 	case refAlerted:
@@ -194,30 +218,30 @@ func (m *reference) hit(h *refHit) {
 		if h.rule.Count > 0 {
 			a.Kind = KindThreshold
 		}
-		k.counted = len(k.hits)
-		m.tell(k, &a)
-		m.leave(&a, h)
+		k.remembered = nil
+		m.tell(k, &a, h.arrived, k.goesOn().lastHit)
+		m.leave(&a, h, h.arrived)
 		return
-	case ReasonDryRun: // it does what it would have done, but for telling
-		k.windows, k.counted = append(k.windows, h.at), len(k.hits)
+	case ReasonDryRun: // it does what it would have done, but for reporting
+		k.windows, k.remembered = append(k.windows, h.arrived), nil
 	}
 	m.counts[h.rule.Name].Suppressed[h.fate]++
 }
 
-// fate goes through what may hold a hit back, in the order of the documentation.
+// fate goes through what may suppress a hit, in the order of the documentation.
 func (m *reference) fate(k *refKey, h *refHit) Reason {
-	known := m.known(h)
-	if why, muted := m.muted(h.about(), h.at); muted {
+	known, counted := m.known(h), k.counted(h)
+	if why, muted := m.muted(h.about(), h.arrived); muted {
 		return why
 	}
 	switch {
-	case h.rule.Count > 0 && k.enough(h.at) < h.rule.Count:
+	case counted < h.rule.Count:
 		return ReasonThreshold
 	case known:
 		return ReasonKnown
-	case k.cooling(h.at):
+	case k.cooling(h.arrived):
 		return ReasonCooldown
-	case !m.token(h.source, h.at, h.rule.DryRun):
+	case !m.token(h.source, h.arrived, h.rule.DryRun):
 		return ReasonRateLimit
 	case h.rule.DryRun:
 		return ReasonDryRun
@@ -225,22 +249,49 @@ func (m *reference) fate(k *refKey, h *refHit) Reason {
 	return refAlerted
 }
 
-// enough counts the hits, or the different values, of the time that ends now.
-func (k *refKey) enough(now int64) int {
-	n, values := 0, map[string]bool{}
-	for _, h := range k.hits[k.counted:] {
-		if now-h.at >= int64(k.rule.Within) {
+// counted returns how many hits, or different values, there are in the fullest of all times of length within that the hit lies in, and remembers the hit.
+func (k *refKey) counted(h *refHit) (most int) {
+	r := k.rule
+	if r.Count == 0 || k.distinct != r.Distinct {
+		k.remembered, k.distinct = nil, r.Distinct
+	}
+	if r.Count == 0 {
+		return 0
+	}
+	value := h.captures[strings.TrimPrefix(r.Distinct, "capture.")]
+	counts := r.Distinct == "" || value != ""
+	for _, first := range append(slices.Clone(k.remembered), refMark{at: h.at}) {
+		if first.at > h.at || h.at-first.at >= int64(r.Within) {
 			continue
 		}
-		n++
-		if v := h.captures[strings.TrimPrefix(k.rule.Distinct, "capture.")]; v != "" {
-			values[v] = true
+		n := 0
+		for _, other := range k.remembered {
+			if other.at >= first.at && other.at-first.at < int64(r.Within) && (r.Distinct == "" || other.value != value) {
+				n++
+			}
 		}
+		if counts {
+			n++
+		}
+		most = max(most, n)
 	}
-	if k.rule.Distinct != "" {
-		return len(values)
+	if !counts {
+		return most
 	}
-	return n
+	mark := refMark{h.at, value}
+	if r.Distinct != "" { // of each value the latest time
+		k.remembered = slices.DeleteFunc(k.remembered, func(other refMark) bool {
+			if other.value == value {
+				mark.at = max(mark.at, other.at)
+			}
+			return other.value == value
+		})
+	}
+	k.remembered = append(k.remembered, mark)
+	if extra := len(k.remembered) - 2*r.Count; extra > 0 {
+		k.remembered = k.remembered[extra:]
+	}
+	return most
 }
 
 // cooling reports whether a window of the key is open.
@@ -275,16 +326,16 @@ func (k *refKey) due() int64 {
 	if len(owed) == 0 || k.rule.DryRun {
 		return 0
 	}
-	first, due := owed[0].at, int64(0)
+	first, due := owed[0].arrived, int64(0)
 	if k.rule.Rollup {
-		due = first + k.window() // where no window was open, one begins with what is held back
+		due = first + k.window() // where no window was open, one begins with what was suppressed
 		if n := len(k.windows); n > 0 && first < k.windows[n-1]+k.window() {
 			due = k.windows[n-1] + k.window()
 		}
 	}
-	if began, lastHit, steps := k.goesOn(); began != 0 && steps < len(k.rule.Escalate) {
-		step := max(began+int64(k.rule.Escalate[steps].After), first)
-		if step-lastHit < k.window() && (due == 0 || step < due) {
+	if e := k.goesOn(); e.began != 0 && e.steps < len(k.rule.Escalate) {
+		step := max(e.arrived+e.began+int64(k.rule.Escalate[e.steps].After)-e.lastHit, e.arrived, first)
+		if !e.over(e.clock(step), k.window()) && (due == 0 || step < due) {
 			due = step
 		}
 	}
@@ -294,45 +345,66 @@ func (k *refKey) due() int64 {
 	return due
 }
 
-// goesOn goes through the history of the key: it goes on from an alert on as long as a hit comes in each window. It returns when it began, 0 for
-// never, its last hit, and how many steps of the escalation are told.
-func (k *refKey) goesOn() (began, lastHit int64, steps int) {
-	for _, e := range k.story {
-		if began != 0 && e.at-lastHit >= k.window() {
-			began, steps = 0, 0
-		}
-		if !e.alert {
-			lastHit = e.at
+// goesOn goes through the history of the key: it goes on from an alert on until a window passes without a hit.
+func (k *refKey) goesOn() refEpisode {
+	e := k.before
+	for _, m := range k.story {
+		over := e.over(m.at, m.window)
+		switch {
+		case !m.alert:
+			if over {
+				e.began, e.steps = 0, 0
+			}
+			if m.at >= e.lastHit {
+				e.lastHit, e.arrived = m.at, m.arrived
+			}
 			continue
+		case over || e.began == 0:
+			e.began, e.steps = m.at, 0
 		}
-		began = cmp.Or(began, e.at)
-		for steps < len(k.rule.Escalate) && began+int64(k.rule.Escalate[steps].After) <= e.at {
-			steps++
+		for e.steps < len(k.rule.Escalate) && e.began+int64(k.rule.Escalate[e.steps].After) <= m.at {
+			e.steps++
 		}
 	}
-	return began, lastHit, steps
+	return e
 }
 
-// tell makes an alert of the key tell all that was held back, and raises its severity.
-func (m *reference) tell(k *refKey, a *refAlert) {
+// over reports whether one of the windows in a row, counted from the first alert, has passed without a hit by a time of the records' clock.
+func (e refEpisode) over(at, window int64) bool {
+	if e.began == 0 {
+		return false
+	}
+	empty := e.began // the first window without a hit
+	for empty <= e.lastHit {
+		empty += window
+	}
+	return empty+window <= at
+}
+
+// clock is what the records' clock shows when something happens by the other: it is as far behind as with the latest hit.
+func (e refEpisode) clock(arrival int64) int64 { return arrival - (e.arrived - e.lastHit) }
+
+// tell makes an alert of the key report all that was suppressed, and raises its severity. It leaves at now, and goeson is its time by the records' clock.
+func (m *reference) tell(k *refKey, a *refAlert, now, goesOn int64) {
 	all, _ := k.held()
-	for _, h := range all {
+	for i, h := range all {
 		h.told = true
 		a.Suppressed[h.fate]++
-	}
-	if len(all) > 0 {
-		a.Since, a.First = all[0].at, all[0].at
-		if a.Kind == KindRollup {
-			a.Last = all[len(all)-1].at
+		if i == 0 {
+			a.Since = h.at
+			if a.Kind == KindRollup {
+				a.First, a.Last = h.at, h.at
+			}
 		}
+		a.Since, a.First, a.Last = min(a.Since, h.at), min(a.First, h.at), max(a.Last, h.at)
 	}
-	k.windows, k.story, k.putOff = append(k.windows, a.Time), append(k.story, refMoment{a.Time, true}), 0
-	if _, _, steps := k.goesOn(); steps > 0 {
+	k.windows, k.story, k.putOff = append(k.windows, now), append(k.story, refMoment{goesOn, now, k.window(), true}), 0
+	if steps := k.goesOn().steps; steps > 0 {
 		a.Severity = max(a.Severity, k.rule.Escalate[steps-1].Severity)
 	}
 }
 
-// rollup tells what a key holds back; where that cannot leave, the window stays open for a while.
+// rollup reports what a key suppressed; where that cannot leave, the window stays open for a while.
 func (m *reference) rollup(k *refKey, at int64) {
 	_, owed := k.held()
 	shown := owed[0]
@@ -341,9 +413,9 @@ func (m *reference) rollup(k *refKey, at int64) {
 		return
 	}
 	a := refAlert{Kind: KindRollup, Time: at, Severity: shown.severity}
-	m.tell(k, &a)
+	m.tell(k, &a, at, k.goesOn().clock(at))
 	m.counts[k.rule.Name].Rollups++
-	m.leave(&a, shown)
+	m.leave(&a, shown, at)
 }
 
 // moment returns when something is done that is due: what a reload makes due was not so before it.
@@ -440,7 +512,7 @@ func (m *reference) known(h *refHit) bool {
 		return false
 	}
 	known := h.at-s.at < int64(h.rule.FirstSeen)
-	s.at = h.at
+	s.at = max(s.at, h.at)
 	return known
 }
 
@@ -491,4 +563,78 @@ func refAdd[T any](m *reference, list []*T, one *T) (_ []*T, gone *T) {
 		list, gone = list[1:], list[0]
 	}
 	return append(list, one), gone
+}
+
+// set is a clock that was set, or a machine that slept: it moved by ns that did not pass, and shows now. Nothing was waited for in that time, a bucket
+// holds as many tokens as before, and what seems to come from the future is from now.
+func (m *reference) set(ns, now int64) {
+	for _, w := range m.waits {
+		if !w.absent {
+			w.from += ns
+			if w.putOff != 0 {
+				w.putOff += ns
+			}
+		}
+		w.began = min(w.began, now)
+		for _, h := range w.hits {
+			h.at, h.arrived = min(h.at, now), min(h.arrived, now)
+		}
+	}
+	if ns >= 0 {
+		return
+	}
+	m.looked, m.reloaded = min(m.looked, now), min(m.reloaded, now)
+	for _, k := range m.keys {
+		e := k.goesOn()
+		k.before = refEpisode{min(e.began, now), min(e.lastHit, now), min(e.arrived, now), e.steps}
+		k.story, k.putOff = nil, min(k.putOff, now+int64(time.Minute))
+		for _, h := range k.hits {
+			h.at, h.arrived = min(h.at, now), min(h.arrived, now)
+		}
+		for i := range k.windows {
+			k.windows[i] = min(k.windows[i], now)
+		}
+		for i := range k.remembered {
+			k.remembered[i].at = min(k.remembered[i].at, now)
+		}
+	}
+	for _, s := range m.seen {
+		s.at = min(s.at, now)
+	}
+	for _, b := range m.buckets {
+		for i := range b.taken {
+			b.taken[i] += ns
+		}
+	}
+	for i := range m.fired {
+		m.fired[i].at = min(m.fired[i].at, now)
+	}
+	for _, a := range m.open {
+		a.until = min(a.until, now+int64(5*time.Second))
+	}
+}
+
+// stop ends the program: what waits for lines leaves without them.
+func (m *reference) stop() {
+	for _, a := range slices.Clone(m.open) {
+		m.close(a)
+	}
+}
+
+// restart begins to count anew, with what was remembered. An absence does not count the time in between, nor, when that was long, what was before, and
+// leaves time for what came meanwhile to be read.
+func (m *reference) restart(stopped, now int64) {
+	for _, c := range m.counts {
+		*c = RuleCounts{}
+	}
+	m.evicted = 0
+	for _, w := range m.waits {
+		switch gap := now - stopped; {
+		case w.absent:
+		case gap > int64(5*time.Minute):
+			w.from, w.putOff = now, 0
+		default:
+			w.from, w.putOff = w.from+gap, now+int64(5*time.Minute)
+		}
+	}
 }

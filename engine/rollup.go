@@ -11,18 +11,16 @@ const (
 	maxSampleCaptures = 512 // of names and values; more are left out altogether
 )
 
-// Lengths of time of windows.
-const (
-	uncooledWindow = time.Minute // the window of a rule without a cooldown, for what the bucket held back
-	minProlonged   = time.Second // how long a window stays open for a roll-up that cannot leave: a quarter of it, but within these
-	maxProlonged   = time.Minute
-)
-
-// sample is one of the hits that a key holds back, for the roll-up that tells of them.
+// sample is one of the hits that a key suppressed, for the roll-up that shows it.
 type sample struct {
-	at        int64 // when it came
-	source    *Source
-	stream    Stream
+	at, arrived int64 // when it happened, and when it arrived
+	source      *Source
+	stream      Stream
+	text        *sampleText // nil until it is rendered
+}
+
+// sampleText is what a roll-up shows of a line. It does not change.
+type sampleText struct {
 	severity  Severity
 	message   string
 	truncated bool
@@ -32,19 +30,29 @@ type sample struct {
 	labels    map[string]string // rendered; nil where none is a template
 }
 
-// sample copies what a roll-up needs of a hit.
-func (h *Hit) sample(now int64) *sample {
-	a := h.alert(&verdict{})
-	s := &sample{
-		at: now, source: a.Source, stream: a.Stream, severity: a.Severity, message: cutUTF8(a.Message, maxSample), summary: a.Summary, captures: a.Captures,
-	}
+// render fills in the text of a sample, with the lock free meanwhile: a line may be long, and a template slow. Until then the key's roll-up waits.
+func (k *keyedState) render(shown *sample, h *Hit, c *hitContext) {
+	text := &sampleText{severity: SeverityWarning} // in case of a panic
+	defer func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		shown.text = text
+		k.touch(keyPrefix + string(c.key))
+	}()
+	text = h.sampleText()
+}
+
+// sampleText copies what a roll-up shows of a hit.
+func (h *Hit) sampleText() *sampleText {
+	a := h.alert(&decision{at: h.Record.Time})
+	s := &sampleText{severity: a.Severity, message: cutUTF8(a.Message, maxSample), summary: a.Summary, captures: a.Captures}
 	s.fields = h.rule.withinSample(a.Fields)
 	if len(h.rule.labelTemplates) > 0 {
 		s.labels = a.Labels
 	}
 	s.truncated = a.Truncated || len(s.message) < len(a.Message)
 	if s.truncated {
-		s.message = string([]byte(s.message)) // the rest of the line is not held
+		s.message = string([]byte(s.message)) // the rest of the line is not kept
 	}
 	size := 0
 	for name, value := range s.captures {
@@ -56,97 +64,61 @@ func (h *Hit) sample(now int64) *sample {
 	return s
 }
 
-// window returns how long the rule's window is open after an alert.
-func (r *rule) window() int64 {
-	if r.settings.Cooldown > 0 {
-		return int64(r.settings.Cooldown)
-	}
-	return int64(uncooledWindow)
-}
-
-// owed returns how many hits were held back that a roll-up is made for. Those that a silence, an inhibition or the rule itself asked not to hear
-// of are told by the next alert, but none is made because of them.
-func (c *cell) owed() int64 { return c.suppressed[ReasonCooldown] + c.suppressed[ReasonRateLimit] }
-
-// owe notes that a hit was held back which a roll-up, or a step of an escalation, is to tell of.
-func (l *limiter) owe(a *attempt, c *cell, now int64) {
-	set := &a.rule.settings
-	if set.DryRun || !set.Rollup && len(set.Escalate) == 0 {
-		return
-	}
-	if c.sample == nil {
-		c.sample, c.rule = a.hit.sample(now), a.rule
-	}
-	l.due.set(&c.timer, c.deadline())
-}
-
-// closes returns when the key's window closes by its settings: counted from the last alert, or where no window was open when the sample was held back,
-// from there.
-func (c *cell) closes() int64 {
-	if at := c.lastAlert + c.rule.window(); c.lastAlert != 0 && c.sample.at < at {
-		return at
-	}
-	return c.sample.at + c.rule.window()
-}
-
-// deadline returns when the key next has something to tell by itself; 0 = never, as things stand.
-func (c *cell) deadline() int64 {
-	if c.rule == nil || c.sample == nil || c.rule.settings.DryRun || c.owed() == 0 {
-		return 0
-	}
-	due := int64(0)
-	if c.rule.settings.Rollup {
-		due = c.closes()
-	}
-	if step := c.nextStep(); step != 0 && (due == 0 || step < due) {
-		due = step
-	}
-	if due != 0 {
-		due = max(due, c.until)
-	}
-	return due
-}
-
-// cellDue makes the roll-up of a key whose time has come. It needs a token; without one, or while it is muted, the window stays open and the
-// numbers stay.
-func (l *limiter) cellDue(c *cell, at int64, dst []Alert) []Alert {
-	c.rule = l.current(c.rule, c.key, c.sample.source.Workload)
-	if due := c.deadline(); due == 0 || due > at {
-		l.due.set(&c.timer, due)
+// keyDue makes the roll-up of a key whose time has come. It needs a token; without one, or while a silence or an inhibition is in force, the window stays
+// open and the numbers stay.
+func (k *keyedState) keyDue(s *keyState, at, now int64, dst []Alert) []Alert {
+	shown := s.unreported.sample
+	if shown == nil {
+		k.due.set(&s.timer, 0)
 		return dst
 	}
-	a := c.rollup(at)
-	about := subject{rule: c.rule, source: a.Source, line: []byte(a.Message), severity: a.Severity}
-	if l.mutes(&about, at) || !l.take(appendBucket(nil, c.sample.source), at, false) {
-		c.until = at + min(max(c.rule.window()/4, int64(minProlonged)), int64(maxProlonged))
-		l.due.set(&c.timer, c.deadline())
-		l.touchCell(c)
+	r := k.rule(s.key, shown.source.Workload)
+	due := s.deadline(r)
+	if due != 0 && shown.text == nil { // another worker is rendering it
+		due = now + 1
+	}
+	if due == 0 || due > at {
+		k.due.set(&s.timer, due)
 		return dst
 	}
-	c.rule.counters.add(&c.rule.counters.rollups, 1)
-	l.told(c, at)
-	a.Severity = max(a.Severity, c.escalate(c.rule, at))
+	a := s.rollup(r, at)
+	about := subject{rule: r, source: a.Source, line: []byte(a.Message), severity: a.Severity}
+	if k.mutes(&about, at) || !k.token(appendBucket(nil, shown.source), at, true) {
+		s.window.prolong(r.window(), at)
+		k.due.set(&s.timer, s.deadline(r))
+		k.touchKey(s)
+		return dst
+	}
+	c := k.countersOf(r)
+	c.add(&c.rollups, 1)
+	a.Severity = max(a.Severity, s.episode.escalate(r, s.episode.clock(at)))
+	s.markReported(at)
+	k.due.set(&s.timer, 0)
+	k.touchKey(s)
 	about.severity = a.Severity
-	l.leaves(&about, at)
+	k.leaves(&about, at)
 	return append(dst, a)
 }
 
-// rollup is the alert about what a key holds back.
-func (c *cell) rollup(at int64) Alert {
-	r, s := c.rule, c.sample
+// rollup is the alert about what a key suppressed.
+func (s *keyState) rollup(r *rule, at int64) Alert {
+	u := &s.unreported
+	shown, text := u.sample, u.sample.text
 	a := Alert{
-		Kind: KindRollup, RuleID: r.id, Rule: r.settings.Name, Severity: s.severity, Message: s.message, Truncated: s.truncated, Time: at,
-		First: c.since, Last: c.last, Stream: s.stream, Source: s.source, Captures: s.captures, Suppressed: c.suppressed, Since: c.since,
-		Fields: s.fields, Labels: r.settings.Labels, Runbook: r.settings.Runbook, Key: c.key,
+		Kind: KindRollup, RuleID: r.id, Rule: r.settings.Name, Severity: text.severity, Message: text.message, Truncated: text.truncated, Time: at,
+		First: u.first, Last: u.last, Stream: shown.stream, Source: shown.source, Captures: text.captures, Suppressed: u.suppressed, Since: u.first,
+		Fields: text.fields, Labels: r.settings.Labels, Runbook: r.settings.Runbook, Key: s.key,
 	}
-	if s.labels != nil {
-		a.Labels = s.labels
+	if text.labels != nil {
+		a.Labels = text.labels
 	}
-	a.Due = c.closes()
-	if step := c.nextStep(); step != 0 && step < a.Due {
+	a.Due = s.window.closes(r.window(), shown.arrived)
+	if step := s.episode.nextStep(r, shown.arrived); step != 0 && step < a.Due {
 		a.Due = step
 	}
-	a.Summary = oneLine(fmt.Sprintf("%d more in %s: %s", c.untold(), roughly(at-c.since), s.summary), maxSummary)
+	late := shown.arrived - shown.at
+	a.Summary = oneLine(fmt.Sprintf("%d more in %s: %s", u.total(), roughly(max(0, at-late-u.first)), text.summary), maxSummary)
+	a.withLateness(late)
 	return a
 }
 

@@ -1,9 +1,6 @@
 package engine
 
-import (
-	"strings"
-	"time"
-)
+import "time"
 
 // Standing says what would become of a hit, and where the state that decides it stands.
 type Standing struct {
@@ -28,181 +25,172 @@ type Standing struct {
 	LastHit time.Time `json:"last_hit,omitzero"` // of what it waits for
 }
 
-// trial returns a limiter without state, by the limits in force, on which a record's hits are judged without consequences, one after another
+// newTrial returns keyed state that is empty, by the limits in force, on which a record's hits are decided about without consequences, one after another
 // as they would be: what the first of them takes from the bucket is not there for the second.
-func (l *limiter) trial(hits int) *limiter {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	limits := l.limits
-	limits.MaxKeys = max(1, hits+len(l.due.heap))
-	trial := newLimiter(limits)
-	trial.engine, trial.trying = l.engine, true
+func (k *keyedState) newTrial(hits int) *keyedState {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	limits := k.limits
+	limits.MaxKeys = max(1, hits+len(k.due.heap))
+	trial := newKeyedState(limits)
+	trial.engine, trial.trial = k.engine, true
 	return trial
 }
 
-// standing judges a hit on a trial limiter, which is given a copy of the state that decides, and returns what the alert would be. fired holds the
+// standing decides about a hit on a trial, which is given a copy of the state that decides, and returns what the alert would be. fired holds the
 // alerts of the same record that inhibit others.
-func (w *Worker) standing(trial *limiter, fired *inhibitor, h *Hit, now int64) (*Standing, *Alert) {
-	r := *h.rule
-	r.counters = &RuleCounters{}
-	mine := *h
-	mine.rule = &r
-	a := w.attempt(&mine, now)
+func (w *Worker) standing(trial *keyedState, fired *inhibitor, h *Hit, now int64) (*Standing, *Alert) {
+	r := h.rule
+	c := w.contextOf(h, now)
 	about := h.subject()
-	if !a.muted && fired.holds(w.snapshot.inhibits, &about, now) {
-		a.muted, a.why = true, ReasonInhibited
+	if !c.muted && fired.holds(w.snapshot.inhibits, &about, now) {
+		c.muted, c.why = true, ReasonInhibited
 	}
 	template, _ := validText(w.template, maxCapture)
-	parts := keyParts(a.key)
-	if r.settings.Absent == 0 && w.engine.limiter.tooMany(a, now) {
-		a.overflow, a.key = true, w.overflowKey(&mine)
+	parts := keyParts(c.key)
+	if r.settings.Absent == 0 && w.engine.keyed.tooMany(c, now) {
+		c.overflow, c.key = true, w.overflowKey(h)
 	}
-	keys := []string{
-		cellPrefix + string(a.key), bucketPrefix + string(a.container), watchPrefix + watchKey(&r, h.Record.Source.Workload), a.template.stateKey(),
-	}
-	w.engine.limiter.copyTo(trial, keys, now, w.snapshot)
+	w.engine.keyed.copyTo(trial, c, now, w.snapshot)
 	var s *Standing
 	if r.settings.Absent > 0 {
-		s = trial.lookAtWatch(watchKey(&r, h.Record.Source.Workload))
+		s = trial.lookAtAbsence(absenceKey(r, h.Record.Source.Workload))
 	} else {
-		s = trial.look(a.key, a.container, r.settings.Cooldown, now)
+		s = trial.look(c, now)
 		s.Key = parts
 	}
 	if r.templated {
 		s.Template = template
 	}
-	if s.Overflow = a.overflow; s.Overflow {
+	if s.Overflow = c.overflow; s.Overflow {
 		s.CooldownLeft = 0
 	}
-	_, v := trial.judge(a, now, nil)
+	_, d := trial.evaluate(c, now, nil)
 	if r.settings.Count > 0 && !s.Overflow {
-		s.Needed = r.settings.Count
-		if c, ok := trial.cells.Peek(trial.hash(a.key)); ok {
-			s.Counted = len(c.marks)
-		}
-		if v.alert || r.counters.suppressed[ReasonDryRun].Load() > 0 {
-			s.Counted = s.Needed // the count begins anew
-		}
+		s.Needed, s.Counted = r.settings.Count, min(d.counted, r.settings.Count)
 	}
-	if s.Alerts = v.alert; !v.alert {
-		s.Reason = v.why.String()
+	if s.Alerts = d.alert; !d.alert {
+		s.Reason = d.reason.String()
 	} else {
 		fired.alerted(w.snapshot.inhibits, &about, now, false)
 	}
-	alert := mine.alert(&v)
+	if d.sample != nil {
+		d.sample.text = h.sampleText()
+	}
+	alert := h.alert(&d)
 	return s, &alert
 }
 
-// copyTo gives another limiter, that goes by the same rules, this one's state of some keys, and of what is due by now, in the form in which it is
-// saved. What the other has already stays.
-func (l *limiter) copyTo(other *limiter, keys []string, now int64, rules *Snapshot) {
-	var entries []StateEntry
-	l.mu.Lock()
-	for _, t := range l.due.heap {
-		if t.due > now {
-			continue
-		}
-		if t.watch != nil {
-			keys = append(keys, watchPrefix+t.watch.key)
-		} else if t.cell.sample != nil {
-			keys = append(keys, cellPrefix+t.cell.key, bucketPrefix+string(appendBucket(nil, t.cell.sample.source)))
+// copyTo gives a trial, that goes by the same rules, copies of the state that decides about a hit, and of what is due by now. What the trial has already
+// stays.
+func (k *keyedState) copyTo(trial *keyedState, h *hitContext, now int64, rules *Snapshot) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	trial.mu.Lock()
+	defer trial.mu.Unlock()
+	trial.rules = rules
+	for _, t := range k.due.heap {
+		switch {
+		case t.due > now:
+		case t.absence != nil:
+			k.copyAbsence(trial, t.absence.key)
+		case t.key.unreported.sample != nil:
+			k.copyKey(trial, []byte(t.key.key))
+			k.copyBucket(trial, appendBucket(nil, t.key.unreported.sample.source))
 		}
 	}
-	for _, key := range keys {
-		entries = append(entries, StateEntry{Key: key, Value: l.saved(key)})
-	}
-	l.mu.Unlock()
-	other.mu.Lock()
-	defer other.mu.Unlock()
-	other.rules = rules
-	r := restoring{limiter: other, now: 0, stopped: 1, oldest: int64(maxCooldown)}
-	for _, e := range entries {
-		if e.Value == nil || other.saved(e.Key) != nil {
-			continue
-		}
-		if _, err := r.one(e); err != nil { // what was saved parses
-			continue
-		}
-		if key, ok := strings.CutPrefix(e.Key, cellPrefix); ok {
-			if c, ok := other.cells.Peek(other.hash([]byte(key))); ok && c.sample != nil {
-				c.rule = trialRule(rules, key, c.sample.source.Workload)
-				other.due.set(&c.timer, c.deadline())
-			}
-		} else if key, ok := strings.CutPrefix(e.Key, watchPrefix); ok {
-			if w, ok := other.watches.Peek(key); ok {
-				w.rule, w.until = trialRule(rules, key, w.workload()), 0
-				other.due.set(&w.timer, w.deadline())
-			}
-		}
+	k.copyKey(trial, h.key)
+	k.copyBucket(trial, h.container)
+	k.copyAbsence(trial, absenceKey(h.rule, h.hit.Record.Source.Workload))
+	if t, ok := k.templates.Peek(h.template); ok && !trial.templates.Contains(h.template) {
+		seen := *t
+		trial.templates.Add(h.template, &seen)
 	}
 }
 
-// trialRule returns a rule that counts for nobody.
-func trialRule(rules *Snapshot, key, workload string) *rule {
-	found := rules.find(ruleID(key), workload)
-	if found == nil {
-		return nil
+func (k *keyedState) copyKey(trial *keyedState, key []byte) {
+	s := k.peek(string(key))
+	if s == nil || trial.has(key) {
+		return
 	}
-	r := *found
-	r.counters = &RuleCounters{}
-	return &r
+	c := s.clone()
+	trial.keys.Add(trial.hash(key), c)
+	if shown := c.unreported.sample; shown != nil {
+		trial.due.set(&c.timer, c.deadline(trial.rule(c.key, shown.source.Workload)))
+	}
 }
 
-// look tells of the state as it stands.
-func (l *limiter) look(key, container []byte, cooldown time.Duration, now int64) *Standing {
-	s := &Standing{}
-	for _, c := range l.cells.Values() {
-		if c.key != string(key) {
-			continue
-		}
-		left := int64(0)
-		if c.lastAlert != 0 {
-			s.LastAlert = time.Unix(0, c.lastAlert).UTC()
-			left = min(c.lastAlert, now) + int64(cooldown) - now
+func (k *keyedState) copyBucket(trial *keyedState, container []byte) {
+	b, ok := k.buckets.Peek(k.hash(container))
+	if !ok || b.key != string(container) {
+		return
+	}
+	if h := trial.hash(container); !trial.buckets.Contains(h) {
+		c := *b
+		trial.buckets.Add(h, &c)
+	}
+}
+
+func (k *keyedState) copyAbsence(trial *keyedState, key string) {
+	t, ok := k.absences.Peek(key)
+	if !ok || trial.absences.Contains(key) {
+		return
+	}
+	c := t.clone()
+	trial.absences.Add(key, c)
+	trial.due.set(&c.timer, c.deadline(trial.rule(key, c.workload())))
+}
+
+// look describes the state that decides about a hit, as it is.
+func (k *keyedState) look(h *hitContext, now int64) *Standing {
+	out := &Standing{}
+	if s := k.peek(string(h.key)); s != nil {
+		cooldown, left := int64(h.rule.settings.Cooldown), int64(0)
+		if s.window.opened != 0 {
+			out.LastAlert = time.Unix(0, s.window.opened).UTC()
+			left = min(s.window.opened, now) + cooldown - now
 		}
 		if cooldown > 0 { // the window stays open while its roll-up cannot leave
-			left = max(left, min(c.until-now, int64(maxProlonged)))
+			left = max(left, min(s.window.overdue-now, int64(maxProlonged)))
 		}
-		s.CooldownLeft = time.Duration(max(0, left)).Seconds()
-		if c.since != 0 {
-			s.HeldSince = time.Unix(0, c.since).UTC()
+		out.CooldownLeft = time.Duration(max(0, left)).Seconds()
+		if s.unreported.first != 0 {
+			out.HeldSince = time.Unix(0, s.unreported.first).UTC()
 		}
-		for _, n := range c.suppressed {
-			s.HeldBack += n
-		}
+		out.HeldBack = s.unreported.total()
 	}
-	limit := l.limits.PerContainer
-	if limit.Rate.Count <= 0 || limit.Rate.Per <= 0 {
-		return s
+	limit := k.limits.PerContainer
+	if limit.unlimited() {
+		return out
 	}
-	every := max(1, int64(limit.Rate.Per)/int64(limit.Rate.Count))
-	s.Burst, s.Tokens = limit.Burst, limit.Burst
-	for _, b := range l.buckets.Values() {
-		if ahead := b.arrival - now; b.key == string(container) && ahead > 0 && ahead <= every*int64(limit.Burst) {
+	every, tolerance := limit.spacing()
+	out.Burst, out.Tokens = limit.Burst, limit.Burst
+	if b, ok := k.buckets.Peek(k.hash(h.container)); ok && b.key == string(h.container) {
+		if ahead := b.arrival - now; ahead > 0 && ahead <= tolerance {
 			used := (ahead + every - 1) / every
-			s.Tokens = limit.Burst - int(used)
-			s.TokenIn = time.Duration(ahead - (used-1)*every).Seconds()
+			out.Tokens = limit.Burst - int(used)
+			out.TokenIn = time.Duration(ahead - (used-1)*every).Seconds()
 		}
 	}
-	return s
+	return out
 }
 
-// lookAtWatch tells of a rule that waits for lines, as it stands.
-func (l *limiter) lookAtWatch(key string) *Standing {
+// lookAtAbsence describes a rule that waits for lines, as it is.
+func (k *keyedState) lookAtAbsence(key string) *Standing {
 	s := &Standing{Waits: true}
 	if parts := keyParts([]byte(key)); parts[0] != "" {
 		s.Key = parts
 	}
-	w, ok := l.watches.Peek(key)
+	t, ok := k.absences.Peek(key)
 	if !ok {
 		return s
 	}
-	s.HeldBack = untold(&w.suppressed)
-	if w.lastHit != 0 {
-		s.LastHit = time.Unix(0, w.lastHit).UTC()
+	s.HeldBack = sum(&t.suppressed)
+	if t.lastHit != 0 {
+		s.LastHit = time.Unix(0, t.lastHit).UTC()
 	}
-	if w.since != 0 {
-		s.HeldSince = time.Unix(0, w.since).UTC()
+	if t.since != 0 {
+		s.HeldSince = time.Unix(0, t.since).UTC()
 	}
 	return s
 }

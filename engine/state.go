@@ -1,13 +1,13 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
-	"hash/maphash"
 	"strings"
 	"time"
 )
 
-// StateEntry is one piece of limiter state in the form in which it is saved. Value is nil when the key was forgotten.
+// StateEntry is one piece of keyed state in the form in which it is saved. Value is nil when the key was forgotten.
 type StateEntry struct {
 	Key   string
 	Value []byte // JSON
@@ -15,77 +15,138 @@ type StateEntry struct {
 
 // What the keys of the entries begin with.
 const (
-	cellPrefix     = "cooldown/"
+	keyPrefix      = "key/"
 	bucketPrefix   = "bucket/"
-	watchPrefix    = "absence/"
-	sightingPrefix = "seen/"
+	absencePrefix  = "absence/"
+	templatePrefix = "seen/"
 	clockKey       = "clock"
 )
 
-// takeChanges returns the entries that changed since the last call, and from the first call on keeps track of further changes.
-func (l *limiter) takeChanges() []StateEntry {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.tracking {
-		l.tracking = true
-		for _, c := range l.cells.Values() {
-			l.touchCell(c)
-		}
-		for _, b := range l.buckets.Values() {
-			l.touch(bucketPrefix + b.key)
-		}
-		for _, w := range l.watches.Values() {
-			l.touch(watchPrefix + w.key)
-		}
-		for _, id := range l.sightings.Keys() {
-			l.touch(id.stateKey())
+// saveBatch is how many entries are copied while the lock is held once.
+const saveBatch = 500
+
+// takeChanges returns the entries that changed since the last call, and from the first call on keeps track of further changes. With all, those are among
+// them whose change is saved lazily.
+func (k *keyedState) takeChanges(all bool) []StateEntry {
+	keys := k.changes(all)
+	out := make([]StateEntry, 0, len(keys))
+	copies := make([]any, 0, min(len(keys), saveBatch))
+	for len(keys) > 0 {
+		batch := keys[:min(len(keys), saveBatch)]
+		keys = keys[len(batch):]
+		copies = k.copies(batch, copies[:0])
+		for i, key := range batch {
+			if copies[i] == notYet {
+				continue
+			}
+			out = append(out, StateEntry{Key: key, Value: encode(copies[i])})
 		}
 	}
-	if l.watches.Len() > 0 && l.latest != l.clocked {
-		l.touch(clockKey) // so that a restart knows for how long nobody watched
-		l.clocked = l.latest
-	}
-	out := make([]StateEntry, 0, len(l.changed))
-	for key := range l.changed {
-		out = append(out, StateEntry{Key: key, Value: l.saved(key)})
-	}
-	clear(l.changed)
 	return out
 }
 
-// saved returns the JSON form of a key's state, or nil when it was forgotten.
-func (l *limiter) saved(stateKey string) []byte {
-	if stateKey == clockKey {
-		return marshal(savedClock{l.latest})
+// changes returns the keys of the entries that changed, and begins to keep track of changes from now on.
+func (k *keyedState) changes(all bool) []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.tracking {
+		k.tracking = true
+		for _, s := range k.keys.Values() {
+			k.touchKey(s)
+		}
+		for _, b := range k.buckets.Values() {
+			k.touch(bucketPrefix + b.key)
+		}
+		for _, t := range k.absences.Values() {
+			k.touch(absencePrefix + t.key)
+		}
+		for _, id := range k.templates.Keys() {
+			k.touch(id.stateKey())
+		}
 	}
-	if key, ok := strings.CutPrefix(stateKey, cellPrefix); ok {
-		if c, ok := l.cells.Peek(maphash.String(l.seed, key)); ok && c.key == key {
-			return marshal(saveCell(c))
+	if all {
+		for _, id := range k.templates.Keys() {
+			if t, ok := k.templates.Peek(id); ok && t.last != t.saved {
+				k.touch(id.stateKey())
+			}
+		}
+	}
+	if (k.absences.Len() > 0 || len(k.changed) > 0) && k.latest != k.clocked {
+		k.touch(clockKey) // so that a restart knows for how long nobody waited, and from when on something may be due
+		k.clocked = k.latest
+	}
+	keys := make([]string, 0, len(k.changed))
+	for key := range k.changed {
+		keys = append(keys, key)
+	}
+	clear(k.changed)
+	return keys
+}
+
+// notYet is the copy of a state that is saved the next time.
+var notYet any = new(int)
+
+// copies appends for each entry's key a copy of its state, or nil when it was forgotten.
+func (k *keyedState) copies(stateKeys []string, dst []any) []any {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, key := range stateKeys {
+		dst = append(dst, k.copyOf(key))
+	}
+	return dst
+}
+
+func (k *keyedState) copyOf(stateKey string) any {
+	if stateKey == clockKey {
+		return savedClock{k.latest}
+	}
+	if key, ok := strings.CutPrefix(stateKey, keyPrefix); ok {
+		if s := k.peek(key); s != nil {
+			if shown := s.unreported.sample; shown != nil && shown.text == nil { // another worker is rendering it
+				k.touch(stateKey)
+				return notYet
+			}
+			return s.clone()
 		}
 	} else if key, ok := strings.CutPrefix(stateKey, bucketPrefix); ok {
-		if b, ok := l.buckets.Peek(maphash.String(l.seed, key)); ok && b.key == key {
-			return marshal(savedBucket{b.arrival})
+		if b, ok := k.buckets.Peek(k.hash([]byte(key))); ok && b.key == key {
+			return savedBucket{b.arrival}
 		}
-	} else if key, ok := strings.CutPrefix(stateKey, watchPrefix); ok {
-		if w, ok := l.watches.Peek(key); ok {
-			return marshal(saveWatch(w))
+	} else if key, ok := strings.CutPrefix(stateKey, absencePrefix); ok {
+		if t, ok := k.absences.Peek(key); ok {
+			return t.clone()
 		}
 	} else if id, ok := parseTemplateID(stateKey); ok {
-		if s, ok := l.sightings.Peek(id); ok {
-			return marshal(savedSighting{s.last})
+		if t, ok := k.templates.Peek(id); ok {
+			t.saved = t.last
+			return savedTemplate{t.last}
 		}
 	}
 	return nil
 }
 
-// restore puts saved entries back. What means nothing any more is left out and comes back from takeChanges as forgotten: a bucket that is full
-// again by now, and what is older than oldest and has nothing to tell. It returns an error that names the first entry that does not parse; the
+// encode returns the JSON form of a copy, or nil of none.
+func encode(state any) []byte {
+	switch s := state.(type) {
+	case nil:
+		return nil
+	case *keyState:
+		return marshal(saveKey(s))
+	case *absenceTimer:
+		return marshal(saveAbsence(s))
+	default:
+		return marshal(s)
+	}
+}
+
+// restore puts saved entries back. What means nothing any more is left out and comes back from takeChanges as forgotten: a bucket that was full
+// when the state was saved, and what is older than oldest and has nothing to report. It returns an error that names the first entry that does not parse; the
 // others are restored all the same.
-func (l *limiter) restore(entries []StateEntry, now int64, oldest time.Duration) (restored int, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.tracking = true
-	r := restoring{limiter: l, now: now, oldest: int64(oldest)}
+func (k *keyedState) restore(entries []StateEntry, now int64, oldest time.Duration) (restored int, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.tracking = true
+	r := restoring{keyedState: k, now: now, oldest: int64(oldest)}
 	for _, e := range entries {
 		if e.Key == clockKey {
 			var s savedClock
@@ -97,43 +158,47 @@ func (l *limiter) restore(entries []StateEntry, now int64, oldest time.Duration)
 	for _, e := range entries {
 		kept, bad := r.one(e)
 		if bad != nil && err == nil {
-			err = fmt.Errorf("limiter state %q: %w", e.Key, bad)
+			err = fmt.Errorf("keyed state %q: %w", e.Key, bad)
 		}
 		if kept {
 			restored++
 		} else {
-			l.touch(e.Key)
+			k.touch(e.Key)
 		}
 	}
-	l.latest = max(l.latest, now)
+	k.latest = max(k.latest, min(now, cmp.Or(r.stopped, now)))
 	return restored, err
 }
 
 // restoring puts state back at a time.
 type restoring struct {
-	*limiter
+	*keyedState
 	now     int64
 	oldest  int64
-	stopped int64 // when the state was last known to be watched; 0 = unknown
+	stopped int64 // the latest time that was known when the state was saved; 0: unknown
 }
 
 func (r *restoring) one(e StateEntry) (kept bool, err error) {
-	l := r.limiter
+	k := r.keyedState
 	if e.Key == clockKey {
 		var s savedClock
 		return true, unmarshal(e.Value, &s)
 	}
-	if key, ok := strings.CutPrefix(e.Key, cellPrefix); ok {
-		var s savedCell
-		if err := unmarshal(e.Value, &s); err != nil {
+	if key, ok := strings.CutPrefix(e.Key, keyPrefix); ok {
+		var saved savedKey
+		if err := unmarshal(e.Value, &saved); err != nil {
 			return false, err
 		}
-		if len(s.Suppressed) == 0 && r.now-s.LastAlert > r.oldest && len(s.Marks) == 0 {
+		if len(saved.Suppressed) == 0 && r.now-saved.Opened > r.oldest && len(saved.Marks) == 0 {
 			return false, nil
 		}
-		c := s.cell(key)
-		l.marks += len(c.marks)
-		l.cells.Add(maphash.String(l.seed, key), c)
+		s := saved.state(key)
+		s.clampFuture(r.now)
+		k.marks += len(s.count.marks)
+		k.keys.Add(k.hash([]byte(key)), s)
+		if k.rules != nil && s.unreported.sample != nil {
+			k.due.set(&s.timer, s.deadline(k.rule(key, s.unreported.sample.source.Workload)))
+		}
 		return true, nil
 	}
 	if key, ok := strings.CutPrefix(e.Key, bucketPrefix); ok {
@@ -141,30 +206,35 @@ func (r *restoring) one(e StateEntry) (kept bool, err error) {
 		if err := unmarshal(e.Value, &s); err != nil {
 			return false, err
 		}
-		if s.Arrival <= r.now {
+		if s.Arrival <= min(r.now, cmp.Or(r.stopped, r.now)) { // full at all moments at which something can be due
 			return false, nil
 		}
-		l.buckets.Add(maphash.String(l.seed, key), &bucket{key: key, arrival: s.Arrival})
+		k.buckets.Add(k.hash([]byte(key)), &bucket{key: key, arrival: s.Arrival})
 		return true, nil
 	}
-	if key, ok := strings.CutPrefix(e.Key, watchPrefix); ok && strings.ContainsRune(key, keySeparator) {
-		var s savedWatch
+	if key, ok := strings.CutPrefix(e.Key, absencePrefix); ok && strings.ContainsRune(key, keySeparator) {
+		var s savedAbsence
 		if err := unmarshal(e.Value, &s); err != nil {
 			return false, err
 		}
-		l.watches.Add(key, s.watch(key, r.now, r.stopped))
-		l.touch(e.Key) // the wait goes on from elsewhere
+		t := s.timer(key, r.now, r.stopped)
+		k.absences.Add(key, t)
+		if k.rules != nil {
+			k.due.set(&t.timer, t.deadline(k.rule(key, t.workload())))
+		}
+		k.touch(e.Key) // the wait goes on from elsewhere
 		return true, nil
 	}
 	if id, ok := parseTemplateID(e.Key); ok {
-		var s savedSighting
+		var s savedTemplate
 		if err := unmarshal(e.Value, &s); err != nil {
 			return false, err
 		}
 		if r.now-s.Last > r.oldest {
 			return false, nil
 		}
-		l.sightings.Add(id, &sighting{last: s.Last, saved: s.Last})
+		last := min(s.Last, r.now)
+		k.templates.Add(id, &templateSeen{last: last, saved: last})
 		return true, nil
 	}
 	return false, fmt.Errorf("unknown kind of entry")

@@ -7,25 +7,33 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
 // The JSON forms of the state; times are ns since 1970.
 type (
-	savedCell struct {
-		LastAlert  int64            `json:"last_alert,omitempty"`
-		Since      int64            `json:"since,omitempty"`
-		Last       int64            `json:"last,omitempty"`
-		Until      int64            `json:"until,omitempty"`
+	savedKey struct {
+		Opened     int64            `json:"opened,omitempty"`
+		Overdue    int64            `json:"overdue,omitempty"`
 		Suppressed map[string]int64 `json:"suppressed,omitempty"`
+		First      int64            `json:"first,omitempty"`
+		Last       int64            `json:"last,omitempty"`
 		Sample     *savedSample     `json:"sample,omitempty"`
 		Marks      savedMarks       `json:"marks,omitempty"`
-		Began      int64            `json:"began,omitempty"`
-		LastHit    int64            `json:"last_hit,omitempty"`
-		Escalated  int              `json:"escalated,omitempty"`
+		Distinct   string           `json:"distinct,omitempty"`
+		Episode    *savedEpisode    `json:"episode,omitempty"`
+		LastHit    int64            `json:"last_hit"`
+	}
+	savedEpisode struct {
+		Began   int64 `json:"began,omitempty"`
+		LastHit int64 `json:"last_hit"`
+		Arrived int64 `json:"arrived"`
+		Step    int   `json:"step,omitempty"`
 	}
 	savedSample struct {
-		At        int64             `json:"at,omitempty"`
+		At        int64             `json:"at"`
+		Arrived   int64             `json:"arrived"`
 		Source    savedSource       `json:"source"`
 		Stream    string            `json:"stream,omitempty"`
 		Severity  Severity          `json:"severity"`
@@ -49,16 +57,18 @@ type (
 	savedBucket struct {
 		Arrival int64 `json:"arrival"`
 	}
-	savedWatch struct {
+	savedAbsence struct {
 		Began      int64            `json:"began"`
 		From       int64            `json:"from"`
+		Arrived    int64            `json:"arrived,omitempty"`
 		LastHit    int64            `json:"last_hit,omitempty"`
 		Absent     bool             `json:"absent,omitempty"`
+		Sent       bool             `json:"sent,omitempty"`
 		Suppressed map[string]int64 `json:"suppressed,omitempty"`
 		Since      int64            `json:"since,omitempty"`
 		Source     *savedSource     `json:"source,omitempty"`
 	}
-	savedSighting struct {
+	savedTemplate struct {
 		Last int64 `json:"last"`
 	}
 	savedClock struct {
@@ -111,81 +121,108 @@ func (s *savedSource) source() *Source {
 	}
 }
 
-func saveCell(c *cell) *savedCell {
-	s := &savedCell{
-		LastAlert: c.lastAlert, Since: c.since, Last: c.last, Until: c.until, Suppressed: saveSuppressed(&c.suppressed),
-		Marks: c.marks, Began: c.began, LastHit: c.lastHit, Escalated: c.escalated,
+func saveKey(s *keyState) *savedKey {
+	u := &s.unreported
+	saved := &savedKey{
+		Opened: s.window.opened, Overdue: s.window.overdue, Suppressed: saveSuppressed(&u.suppressed), First: u.first, Last: u.last,
+		Marks: s.count.marks, Distinct: s.count.distinct, LastHit: s.lastHit,
 	}
-	if p := c.sample; p != nil {
-		s.Sample = &savedSample{
-			At: p.at, Source: saveSource(p.source), Stream: p.stream.String(), Severity: p.severity, Message: p.message, Truncated: p.truncated,
-			Summary: p.summary, Captures: p.captures, Fields: p.fields, Labels: p.labels,
+	if e := s.episode; e != (episode{}) {
+		saved.Episode = &savedEpisode{Began: e.began, LastHit: e.lastHit, Arrived: e.arrived, Step: e.step}
+	}
+	if p := u.sample; p != nil {
+		saved.Sample = &savedSample{
+			At: p.at, Arrived: p.arrived, Source: saveSource(p.source), Stream: p.stream.String(), Severity: p.text.severity, Message: p.text.message,
+			Truncated: p.text.truncated, Summary: p.text.summary, Captures: p.text.captures, Fields: p.text.fields, Labels: p.text.labels,
 		}
+	}
+	return saved
+}
+
+// state returns the state of a key.
+func (saved *savedKey) state(key string) *keyState {
+	s := &keyState{
+		key: key, window: window{opened: saved.Opened, overdue: saved.Overdue}, lastHit: saved.LastHit, restored: true,
+		unreported: unreported{suppressed: suppressedOf(saved.Suppressed), first: saved.First, last: saved.Last},
+		count:      saved.Marks.count(saved.Distinct),
+	}
+	s.timer.key = s
+	if e := saved.Episode; e != nil {
+		s.episode = episode{began: e.Began, lastHit: e.LastHit, arrived: e.Arrived, step: e.Step}
+	}
+	if p := saved.Sample; p != nil {
+		shown := &sample{at: p.At, arrived: p.Arrived, source: p.Source.source(), text: &sampleText{
+			severity: p.Severity, message: p.Message, truncated: p.Truncated, summary: p.Summary, captures: p.Captures, fields: p.Fields,
+			labels: p.Labels,
+		}}
+		switch p.Stream {
+		case Stdout.String():
+			shown.stream = Stdout
+		case Stderr.String():
+			shown.stream = Stderr
+		}
+		s.unreported.sample = shown
 	}
 	return s
 }
 
-// cell returns the state of a key. Its rule is not known yet.
-func (s *savedCell) cell(key string) *cell {
-	c := &cell{
-		key: key, lastAlert: s.LastAlert, suppressed: suppressedOf(s.Suppressed), since: s.Since, last: s.Last, until: s.Until, marks: s.Marks,
-		began: s.Began, lastHit: s.LastHit, escalated: s.Escalated,
+func saveAbsence(t *absenceTimer) *savedAbsence {
+	s := &savedAbsence{
+		Began: t.began, From: t.from, Arrived: t.arrived, LastHit: t.lastHit, Absent: t.absent, Sent: t.sent,
+		Suppressed: saveSuppressed(&t.suppressed), Since: t.since,
 	}
-	c.timer.cell = c
-	if p := s.Sample; p != nil {
-		c.sample = &sample{
-			at: cmp.Or(p.At, s.Since), source: p.Source.source(), severity: p.Severity, message: p.Message, truncated: p.Truncated, summary: p.Summary, captures: p.Captures,
-			fields: p.Fields, labels: p.Labels,
-		}
-		switch p.Stream {
-		case Stdout.String():
-			c.sample.stream = Stdout
-		case Stderr.String():
-			c.sample.stream = Stderr
-		}
-	}
-	return c
-}
-
-func saveWatch(w *watch) *savedWatch {
-	s := &savedWatch{Began: w.began, From: w.from, LastHit: w.lastHit, Absent: w.absent, Suppressed: saveSuppressed(&w.suppressed), Since: w.since}
-	if w.source != nil {
-		source := saveSource(w.source)
+	if t.source != nil {
+		source := saveSource(t.source)
 		s.Source = &source
 	}
 	return s
 }
 
-// watch returns a watch that goes on at now, after a stop. The time of the stop does not count as waited for. When the stop took longer than
-// absenceGrace, or nobody knows how long, the wait begins anew.
-func (s *savedWatch) watch(key string, now, stopped int64) *watch {
-	w := &watch{
-		key: key, began: s.Began, from: s.From, lastHit: s.LastHit, absent: s.Absent, told: s.Absent, suppressed: suppressedOf(s.Suppressed), since: s.Since,
+// timer returns a wait that goes on at now, after a stop. The time of the stop does not count as waited for. When the stop took longer than
+// absenceGrace, or nobody knows how long, the wait begins again.
+func (s *savedAbsence) timer(key string, now, stopped int64) *absenceTimer {
+	t := &absenceTimer{
+		key: key, began: s.Began, from: s.From, arrived: s.Arrived, lastHit: s.LastHit, absent: s.Absent, sent: s.Sent,
+		suppressed: suppressedOf(s.Suppressed), since: s.Since, restored: true,
 	}
-	w.timer.watch = w
+	t.timer.absence = t
 	if s.Source != nil {
-		w.source = s.Source.source()
+		t.source = s.Source.source()
 	}
-	if w.absent {
-		return w
+	if t.absent {
+		return t
 	}
 	if gap := now - stopped; stopped == 0 || gap > int64(absenceGrace) {
-		w.from = now
+		t.from = now
 	} else {
-		w.from += max(gap, 0)
-		w.until = now + int64(absenceGrace)
+		t.from += max(gap, 0)
+		t.until = now + int64(absenceGrace)
 	}
-	return w
+	return t
 }
 
-// savedMarks are the hits of a threshold as one text: for each, the time since the one before, and the value, as varints in base64.
+// savedMarks are the hits of a threshold as one text: in the order in which they arrived, for each the time since the one before, and the value, as
+// varints in base64.
 type savedMarks []mark
+
+// count returns the count that remembers the marks.
+func (m savedMarks) count(distinct string) slidingCount {
+	c := slidingCount{distinct: distinct}
+	for _, one := range m {
+		c.hits++
+		one.hit = c.hits
+		c.insert(one)
+	}
+	return c
+}
 
 // MarshalText writes the hits.
 func (m savedMarks) MarshalText() ([]byte, error) {
+	arrived := slices.Clone(m)
+	slices.SortFunc(arrived, func(a, b mark) int { return cmp.Compare(a.hit, b.hit) })
 	var b []byte
 	last := int64(0)
-	for _, one := range m {
+	for _, one := range arrived {
 		b = binary.AppendVarint(b, one.at-last)
 		b = binary.AppendUvarint(b, uint64(one.value))
 		last = one.at
@@ -201,7 +238,7 @@ func (m *savedMarks) UnmarshalText(text []byte) error {
 	}
 	*m = nil
 	last := int64(0)
-	for len(b) > 0 && len(*m) < maxCount {
+	for len(b) > 0 && len(*m) < 2*maxCount {
 		step, n := binary.Varint(b)
 		if n <= 0 {
 			return fmt.Errorf("marks: not a number")
@@ -212,13 +249,13 @@ func (m *savedMarks) UnmarshalText(text []byte) error {
 		}
 		b = b[n+k:]
 		last += step
-		*m = append(*m, mark{last, valueID(value)})
+		*m = append(*m, mark{at: last, value: valueID(value)})
 	}
 	return nil
 }
 
 func parseTemplateID(stateKey string) (id templateID, ok bool) {
-	text, ok := strings.CutPrefix(stateKey, sightingPrefix)
+	text, ok := strings.CutPrefix(stateKey, templatePrefix)
 	if !ok || len(text) != hex.EncodedLen(len(id)) {
 		return id, false
 	}

@@ -27,7 +27,7 @@ type Worker struct {
 	field    []byte
 	bucket   []byte
 	template []byte
-	judged   attempt
+	judged   hitContext
 	rings    rings
 	silenced silenceMemo
 	seen     *Record // the last one that See noted, and where
@@ -56,7 +56,7 @@ func (w *Worker) Release() {
 	w.lines, w.events = 0, 0
 	w.OnWait, w.seen, w.at = nil, nil, place{}
 	clear(w.hits[:cap(w.hits)]) // they hold records that are not the worker's
-	w.judged = attempt{}
+	w.judged = hitContext{}
 	select {
 	case w.snapshot.workers <- w:
 	default: // as many as can run at once are kept; this one is left to the garbage collector
@@ -81,8 +81,8 @@ func (w *Worker) effective(s *Source) (rules *effective, first bool) {
 }
 
 // Process applies the rules to one record and appends its alerts to dst: it meets a source that is new, sees the record, finds the hits and judges each.
-// now, in ns, is what everything is measured by: the time of arrival live, the record's own in a replay. A record that hits nothing costs
-// no allocation and no lock.
+// now, in ns, is when the record arrived; when what it reports happened is its own time, see EventTime. In a replay of old logs it arrives when it
+// happened. A record that hits nothing costs no allocation and no lock.
 func (w *Worker) Process(rec *Record, now int64, dst []Alert) []Alert {
 	rules, first := w.effective(rec.Source)
 	if first {

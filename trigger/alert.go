@@ -35,7 +35,8 @@ type Alert struct {
 	Time       time.Time         `json:"time"` // of the record
 	FirstSeen  time.Time         `json:"first_seen"`
 	LastSeen   time.Time         `json:"last_seen"`
-	Count      int               `json:"count"` // hits that the alert stands for itself, without the suppressed ones
+	Late       int64             `json:"late_seconds,omitempty"` // by how many the record arrived later; less than a minute is none
+	Count      int               `json:"count"`                  // hits that the alert stands for itself, without the suppressed ones
 	Captures   map[string]string `json:"captures,omitempty"`
 	Fields     map[string]string `json:"fields,omitempty"` // of the record, those that the rule names
 	Source     Source            `json:"source"`

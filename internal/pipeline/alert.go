@@ -25,7 +25,7 @@ func (id *identity) next(a *engine.Alert, raw []byte) string {
 		h.Write(binary.AppendUvarint(nil, uint64(len(part))))
 		h.Write([]byte(part))
 	}
-	h.Write(binary.BigEndian.AppendUint64(nil, uint64(a.Time)))
+	h.Write(binary.BigEndian.AppendUint64(nil, uint64(a.Recorded)))
 	h.Write(raw)
 	var sum [sha256.Size]byte
 	h.Sum(sum[:0])
@@ -54,7 +54,7 @@ func event(a *engine.Alert, id string) trigger.Alert {
 	out := trigger.Alert{
 		Version: trigger.AlertVersion, ID: id, Kind: a.Kind.String(),
 		Severity: a.Severity.String(), Rule: a.Rule, Summary: a.Summary, Message: a.Message, Truncated: a.Truncated,
-		Time: utc(a.Time), FirstSeen: utc(a.First), LastSeen: utc(a.Last), Count: int(a.Count),
+		Time: utc(a.Time), FirstSeen: utc(a.First), LastSeen: utc(a.Last), Late: a.Late / 1e9, Count: int(a.Count),
 		Captures: a.Captures, Fields: a.Fields, Context: contextOf(a), Labels: a.Labels, Runbook: a.Runbook,
 		Source: trigger.Source{
 			Kind: a.Source.Kind, Stream: a.Stream.String(), Workload: a.Source.Workload, Host: a.Source.Host, Tag: a.Source.Tag,

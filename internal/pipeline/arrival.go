@@ -13,14 +13,14 @@ const leastStep = time.Second
 type arrival struct {
 	now    func() time.Time
 	passed func() time.Duration // since some moment, whatever the clock says
-	skip   func(ns int64)       // is told of each step before anybody evaluates by the new time
+	skip   func(ns, now int64)  // is called at each step, before anybody evaluates by the new time
 
 	mu   sync.Mutex
 	lead time.Duration // of the clock over the time that passed
 }
 
 // newArrival returns one. Without a measure of the time that passed the clock is believed.
-func newArrival(o *Options, skip func(ns int64)) *arrival {
+func newArrival(o *Options, skip func(ns, now int64)) *arrival {
 	c := &arrival{now: o.Now, passed: o.Passed, skip: skip}
 	if c.passed != nil {
 		c.lead = c.measure(c.now())
@@ -42,7 +42,7 @@ func (c *arrival) read() int64 {
 	now := c.now()
 	if step := c.measure(now) - c.lead; step.Abs() >= leastStep {
 		c.lead += step
-		c.skip(int64(step))
+		c.skip(int64(step), now.UnixNano())
 	}
 	return now.UnixNano()
 }

@@ -52,7 +52,7 @@ func TestStepsOfAClock(t *testing.T) {
 	var skipped []time.Duration
 	c := newArrival(&Options{
 		Now: func() time.Time { return time.Unix(0, int64(now)) }, Passed: func() time.Duration { return passed },
-	}, func(ns int64) { skipped = append(skipped, time.Duration(ns)) })
+	}, func(ns, _ int64) { skipped = append(skipped, time.Duration(ns)) })
 	for _, step := range []struct{ now, passed time.Duration }{
 		{time.Hour, time.Hour},                               // as it goes
 		{time.Second - 1, 0},                                 // adjusted

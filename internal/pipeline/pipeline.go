@@ -252,7 +252,7 @@ func (p *Pipeline) stop(ctx context.Context) error {
 	case <-ctx.Done():
 		errs = append(errs, fmt.Errorf("evaluation did not end: %w", ctx.Err()))
 	}
-	if err := p.saveState(ctx); err != nil {
+	if err := p.saveState(ctx, true); err != nil {
 		errs = append(errs, fmt.Errorf("the limiter's state was not saved: %w", err))
 	}
 	if err := p.delivery.Stop(ctx); err != nil {

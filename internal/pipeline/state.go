@@ -32,7 +32,7 @@ func (p *Pipeline) stateKeeper() {
 func (p *Pipeline) saveTick() {
 	defer p.recovered("saving the limiter's state")
 	fault.Inject("goroutine")
-	if err := p.saveState(p.ctx); err != nil {
+	if err := p.saveState(p.ctx, false); err != nil {
 		p.log.Warn("the limiter's state was not saved", "error", err)
 	}
 	if err := p.sweepSilences(p.ctx); err != nil {
@@ -40,14 +40,14 @@ func (p *Pipeline) saveTick() {
 	}
 }
 
-// saveState saves what changed since the last time. What could not be saved is saved with the next change.
-func (p *Pipeline) saveState(ctx context.Context) error {
+// saveState saves what changed since the last time, at the end all of it. What could not be saved is saved with the next change.
+func (p *Pipeline) saveState(ctx context.Context, all bool) error {
 	p.saving.Lock()
 	defer p.saving.Unlock()
 	if p.unsaved == nil {
 		p.unsaved = map[string][]byte{}
 	}
-	for _, e := range p.engine.TakeState() {
+	for _, e := range p.engine.TakeState(all) {
 		p.unsaved[p.statePrefix()+e.Key] = e.Value
 	}
 	if len(p.unsaved) == 0 {

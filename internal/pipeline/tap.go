@@ -95,7 +95,7 @@ func (p *Pipeline) offer(all []*Tap, rec *engine.Record, hits []engine.Hit, now 
 			continue
 		}
 		if tapped == nil {
-			tapped = tappedOf(rec, decisions)
+			tapped = tappedOf(rec, decisions, now)
 		}
 		select {
 		case t.records <- *tapped:
@@ -115,9 +115,9 @@ func (t *Tap) admit(now int64) bool {
 	return t.taken.Add(1) <= tapPerSecond
 }
 
-func tappedOf(rec *engine.Record, decisions []TapDecision) *Tapped {
+func tappedOf(rec *engine.Record, decisions []TapDecision, now int64) *Tapped {
 	return &Tapped{
-		Time: utc(rec.Time), Workload: rec.Source.Workload, Container: rec.Source.Container.Name, Host: rec.Source.Host, Stream: rec.Stream.String(),
+		Time: utc(engine.EventTime(rec.Time, now)), Workload: rec.Source.Workload, Container: rec.Source.Container.Name, Host: rec.Source.Host, Stream: rec.Stream.String(),
 		Text: strings.ToValidUTF8(string(rec.Text[:min(len(rec.Text), maxTapText)]), "�"), Decisions: decisions,
 	}
 }

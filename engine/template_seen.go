@@ -1,0 +1,52 @@
+package engine
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+)
+
+// templateID stands for a template of a rule and a workload.
+type templateID [16]byte
+
+func newTemplateID(rule, workload string, template []byte) templateID {
+	h := sha256.New()
+	h.Write([]byte(rule))
+	h.Write([]byte{keySeparator})
+	h.Write([]byte(workload))
+	h.Write([]byte{keySeparator})
+	h.Write(template)
+	var sum [sha256.Size]byte
+	return templateID(h.Sum(sum[:0])[:16])
+}
+
+func (id templateID) stateKey() string { return templatePrefix + hex.EncodeToString(id[:]) }
+
+// templateSeen is the latest time at which a template was seen, by the records' clock, and that which was last saved.
+type templateSeen struct{ last, saved int64 }
+
+// lazySaves is the part of first_seen by which what is saved may be late while the engine runs: a template that comes all the time is not saved all the
+// time.
+const lazySaves = 64
+
+// seenBefore notes the hit's template, whatever becomes of the hit, and reports whether it was seen within the time that the rule asks for, or later
+// than the hit, whose record came late.
+func (k *keyedState) seenBefore(h *hitContext, now int64) (known bool) {
+	within := int64(h.rule.settings.FirstSeen)
+	if within == 0 {
+		return false
+	}
+	t, ok := k.templates.Get(h.template)
+	if !ok {
+		k.templates.Add(h.template, &templateSeen{last: h.at, saved: h.at})
+		k.touch(h.template.stateKey())
+		return false
+	}
+	t.last = min(t.last, now) // the clock went back
+	known = h.at-t.last < within
+	t.last = max(t.last, h.at)
+	if t.last < t.saved || t.last-t.saved > within/lazySaves {
+		t.saved = t.last
+		k.touch(h.template.stateKey())
+	}
+	return known
+}

@@ -1,0 +1,60 @@
+package engine
+
+// unreportedState is what a key has to report.
+type unreportedState uint8
+
+const (
+	nothingUnreported unreportedState = iota // no hit was suppressed since the last alert
+	hitsCounted                              // the next alert of the key reports them
+	rollupPending                            // a roll-up, or a step of an escalation, is made because of them
+)
+
+// unreported is the hits of a key that were suppressed since its last alert. What it says of when they came goes by the records' clock.
+type unreported struct {
+	suppressed  [NumReasons]int64
+	first, last int64   // the earliest and the latest of them; 0: there are none
+	sample      *sample // one of them, where a roll-up may show it
+}
+
+func (u *unreported) state() unreportedState {
+	switch {
+	case u.sample != nil && u.suppressed[ReasonCooldown]+u.suppressed[ReasonRateLimit] > 0:
+		return rollupPending
+	case u.first != 0:
+		return hitsCounted
+	}
+	return nothingUnreported
+}
+
+// add counts a hit that was suppressed.
+func (u *unreported) add(why Reason, at int64) {
+	if u.first == 0 {
+		u.first = at
+	}
+	u.first, u.last = min(u.first, at), max(u.last, at)
+	u.suppressed[why]++
+}
+
+// total returns how many hits the next alert of the key reports beside its own.
+func (u *unreported) total() int64 { return sum(&u.suppressed) }
+
+func sum(suppressed *[NumReasons]int64) (n int64) {
+	for _, k := range suppressed {
+		n += k
+	}
+	return n
+}
+
+func (u *unreported) clampFuture(now int64) {
+	u.first, u.last = min(u.first, now), min(u.last, now)
+	if u.sample != nil {
+		u.sample.at, u.sample.arrived = min(u.sample.at, now), min(u.sample.arrived, now)
+	}
+}
+
+// rollsUp reports whether a roll-up, or a step of an escalation, is made because of a hit that was suppressed. Hits that a silence, an inhibition or the
+// rule itself asked not to report are in the next alert, but none is made because of them.
+func (r *rule) rollsUp(why Reason) bool {
+	set := &r.settings
+	return (why == ReasonCooldown || why == ReasonRateLimit) && !set.DryRun && (set.Rollup || len(set.Escalate) > 0)
+}
