@@ -16,6 +16,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 	dockerclient "github.com/tinyforge/fluentbit-trigger/internal/docker/client"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker/dockertest"
+	"github.com/tinyforge/fluentbit-trigger/internal/listen"
 	"github.com/tinyforge/fluentbit-trigger/internal/logging"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
@@ -23,11 +24,11 @@ import (
 )
 
 // follower runs the standalone program's loop on an engine that is played, until the test ends.
-func follower(t *testing.T, listen string, o admin.Options) *pipeline.Pipeline {
+func follower(t *testing.T, settings string, o admin.Options) *pipeline.Pipeline {
 	t.Helper()
 	daemon, dir := dockertest.Start(t), t.TempDir()
 	path := filepath.Join(dir, "rules.toml")
-	text := fmt.Sprintf("store = %q\n%s\n[[rule]]\nname = \"boom\"\nkeywords = [\"boom\"]\n", filepath.Join(dir, "store.db"), listen)
+	text := fmt.Sprintf("store = %q\n%s\n[[rule]]\nname = \"boom\"\nkeywords = [\"boom\"]\n", filepath.Join(dir, "store.db"), settings)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -65,14 +66,23 @@ func follower(t *testing.T, listen string, o admin.Options) *pipeline.Pipeline {
 	return p
 }
 
+// clientOf waits until an instance that made its token listens at a URL.
+func clientOf(t *testing.T, url string) *client.Client {
+	t.Helper()
+	var token string
+	await.That(t, patience, "the instance listens", func() bool { token = listen.Find(url); return token != "" })
+	c, err := client.New(client.Options{URL: url, Token: token})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 // TestStandaloneIsAdministered asks over a unix socket how many containers are followed.
 func TestStandaloneIsAdministered(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "admin.sock")
 	follower(t, fmt.Sprintf("[admin]\nlisten = \"unix://%s\"", socket), admin.Options{Program: "docker-fluentbit", Version: "1"})
-	c, err := client.New(client.Options{URL: "unix://" + socket})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := clientOf(t, "unix://"+socket)
 	defer c.Close()
 	await.That(t, patience, "the container is told of", func() bool {
 		var stats client.Stats

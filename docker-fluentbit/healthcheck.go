@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"time"
 
@@ -61,6 +62,9 @@ func (cmd *healthcheckCommand) look(ctx context.Context) (how string, err error)
 	}
 	url := cmd.URL
 	if url == "" && s != nil {
+		if s.Admin.Listen == "" {
+			s.Admin.Listen = os.Getenv("FLUENTBIT_TRIGGER_LISTEN") // as run has it
+		}
 		if s.Admin.Listen == listen.Off {
 			return lookAtMark(ctx, s, cmd.ID, time.Now(), cmd.MaxAge)
 		}

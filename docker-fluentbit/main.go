@@ -63,6 +63,7 @@ type commands struct {
 	Queue    queueCommand    `cmd:"" help:"Look after deliveries and dead letters, also while the plugin runs."`
 
 	Status   overviewCommand `cmd:"" help:"Show what a running instance does, and what wants attention."`
+	Page     pageCommand     `cmd:"" help:"Print a link that logs a browser in to the page of a running instance."`
 	Top      topCommand      `cmd:"" help:"Show the busiest rules of a running instance, as it happens."`
 	Tap      tapCommand      `cmd:"" help:"Watch records pass through a running instance, each with what was decided."`
 	Silence  silenceCommand  `cmd:"" help:"Hold alerts of a running instance back for a time."`

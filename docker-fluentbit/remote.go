@@ -17,12 +17,16 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
+	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/listen"
+	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
+	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
 
 // remote are the flags of the commands that speak to a running instance.
 type remote struct {
-	URL       string        `default:"http://127.0.0.1:2021" env:"FLUENTBIT_TRIGGER_URL" placeholder:"URL" help:"Where its [admin] listens: http://, https:// or unix:///PATH. Default: ${default}."`
-	TokenFile string        `env:"FLUENTBIT_TRIGGER_TOKEN_FILE" placeholder:"FILE" help:"A file that holds the token. FLUENTBIT_TRIGGER_TOKEN may hold the token itself."`
+	URL       string        `env:"FLUENTBIT_TRIGGER_URL" placeholder:"URL" help:"Where its [admin] listens: http://, https:// or unix:///PATH. Default: what the configuration in FLUENTBIT_TRIGGER_CONFIG says, else http://127.0.0.1:2021."`
+	TokenFile string        `env:"FLUENTBIT_TRIGGER_TOKEN_FILE" placeholder:"FILE" help:"A file that holds the token; FLUENTBIT_TRIGGER_TOKEN may hold it itself. Not needed for an instance of this user on this machine that made its token itself."`
 	CAFile    string        `name:"ca-file" placeholder:"FILE" help:"Certificates that an https:// server is checked against."`
 	Instance  string        `env:"FLUENTBIT_TRIGGER_INSTANCE" placeholder:"ID" help:"Which instance, where several listen at one place."`
 	Timeout   time.Duration `default:"${timeout}" help:"How long an answer may take. Default: ${default}."`
@@ -35,20 +39,16 @@ var defaults = kong.Vars{"timeout": "15s"}
 // tokenVariable holds a token. It is no flag, since others can read a command line.
 const tokenVariable = "FLUENTBIT_TRIGGER_TOKEN"
 
+// configVariable names the configuration of run.
+const configVariable = "FLUENTBIT_TRIGGER_CONFIG"
+
 // with makes a client and runs fn, until it is done or a signal ends it.
 func (r *remote) with(fn func(context.Context, *client.Client) error) error {
-	token := strings.TrimSpace(os.Getenv(tokenVariable))
-	if r.TokenFile != "" {
-		text, err := readArgument(r.TokenFile, maxTokenFile)
-		if err != nil {
-			return fmt.Errorf("--token-file: %w", err)
-		}
-		token = tokenOf(string(text))
-		if token == "" {
-			return fmt.Errorf("--token-file: %s holds no token", r.TokenFile)
-		}
+	url, token, err := r.where()
+	if err != nil {
+		return err
 	}
-	api, err := client.New(client.Options{URL: r.URL, Token: token, Instance: r.Instance, CAFile: r.CAFile, Agent: "docker-fluentbit/" + version, Timeout: r.Timeout})
+	api, err := client.New(client.Options{URL: url, Token: token, Instance: r.Instance, CAFile: r.CAFile, Agent: "docker-fluentbit/" + version, Timeout: r.Timeout})
 	if err != nil {
 		return err
 	}
@@ -64,6 +64,59 @@ func (r *remote) with(fn func(context.Context, *client.Client) error) error {
 		return &codeError{codeOf(problem), err.Error()}
 	}
 	return err
+}
+
+// where returns the address of the instance, and the token for it: what flags and variables say, else what an instance on this machine has left for
+// this user, else what the configuration says that the environment names, as that of a container does.
+func (r *remote) where() (url, token string, err error) {
+	token = strings.TrimSpace(os.Getenv(tokenVariable))
+	if r.TokenFile != "" {
+		text, err := readArgument(r.TokenFile, maxTokenFile)
+		if err != nil {
+			return "", "", fmt.Errorf("--token-file: %w", err)
+		}
+		if token = listen.FirstToken(string(text)); token == "" {
+			return "", "", fmt.Errorf("--token-file: %s holds no token", r.TokenFile)
+		}
+	}
+	url, s := r.address()
+	if token == "" {
+		token = listen.Find(url)
+	}
+	if token == "" && s != nil {
+		token = tokenOf(s)
+	}
+	return url, token, nil
+}
+
+// address returns the address of the instance, and the settings that name it, if the environment leads to them.
+func (r *remote) address() (url string, s *config.Settings) {
+	configured := ""
+	if file := os.Getenv(configVariable); file != "" {
+		if result := config.Load(config.Sources{Files: []string{file}}); !result.Unusable() && result.Settings.Admin.Listen != listen.Off {
+			s, configured = &result.Settings, urlOf(result.Settings.Admin)
+		}
+	}
+	if configured == "" {
+		configured = client.DefaultURL
+	}
+	if r.URL != "" && r.URL != configured {
+		return r.URL, nil
+	}
+	return configured, s
+}
+
+// tokenOf returns the token by which settings let in, "" where this user cannot read it.
+func tokenOf(s *config.Settings) string {
+	file := s.Admin.TokenFile
+	if path := s.Store.Path; file == "" && path != "" && path != store.MemoryPath {
+		file = listen.TokenPath(path)
+	}
+	text, err := namedfile.Read(file, maxTokenFile)
+	if err != nil {
+		return ""
+	}
+	return listen.FirstToken(string(text))
 }
 
 // codeOf is the exit code for an answer of the API: what cannot be found, or has changed meanwhile, is a bad answer; what is refused as it is, a broken
@@ -168,19 +221,4 @@ func when(at time.Time) string {
 		return local.Format(time.TimeOnly)
 	}
 	return local.Format(time.DateTime)
-}
-
-// tokenOf returns the first token of a file of tokens, of which a line is TOKEN or NAME:TOKEN.
-func tokenOf(text string) string {
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		if _, token, named := strings.Cut(line, ":"); named {
-			return strings.TrimSpace(token)
-		}
-		return line
-	}
-	return ""
 }

@@ -14,16 +14,18 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/admin"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+	"github.com/tinyforge/fluentbit-trigger/internal/listen"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
 
 type runCommand struct {
-	Files []string `short:"c" name:"config" required:"" env:"FLUENTBIT_TRIGGER_CONFIG" help:"TOML files, folders or globs."`
-	Host  string   `short:"H" env:"DOCKER_HOST" placeholder:"URL" help:"The engine: unix://, tcp://, or ssh:// as the Docker CLI takes it. Default: that of the Docker context in use."`
-	ID    string   `default:"docker" help:"Names this instance: in alert ids and in the default path of the store."`
-	Since string   `placeholder:"TIME" xor:"begin" help:"Where a first start begins: RFC 3339, seconds since 1970, or a length of time such as 10m ago. Default: now."`
-	Tail  int      `placeholder:"N" xor:"begin" help:"Where a first start begins: so many lines before the end of each log."`
+	Files  []string `short:"c" name:"config" required:"" env:"FLUENTBIT_TRIGGER_CONFIG" help:"TOML files, folders or globs."`
+	Host   string   `short:"H" env:"DOCKER_HOST" placeholder:"URL" help:"The engine: unix://, tcp://, or ssh:// as the Docker CLI takes it. Default: that of the Docker context in use."`
+	Listen string   `default:"127.0.0.1:2021" env:"FLUENTBIT_TRIGGER_LISTEN" placeholder:"ADDRESS" help:"Where the admin API and the page listen, unless [admin] listen says. Default: ${default}."`
+	ID     string   `default:"docker" help:"Names this instance: in alert ids and in the default path of the store."`
+	Since  string   `placeholder:"TIME" xor:"begin" help:"Where a first start begins: RFC 3339, seconds since 1970, or a length of time such as 10m ago. Default: now."`
+	Tail   int      `placeholder:"N" xor:"begin" help:"Where a first start begins: so many lines before the end of each log."`
 }
 
 // Help gives examples.
@@ -54,6 +56,9 @@ func (cmd *runCommand) Run(c *console) error {
 		return err
 	}
 	defer func() { _ = api.Close() }() // it was read from only
+	if err := (listen.Settings{Listen: cmd.Listen}).Validate(); err != nil {
+		return fmt.Errorf("--%w", err)
+	}
 	status := newStatusLine(c.err)
 	p, err := pipeline.New(pipeline.Options{
 		ID: cmd.ID, Sources: config.Sources{Files: cmd.Files}, Stores: &store.Registry{}, LogTo: status, Origin: pipeline.StandaloneOrigin,
@@ -68,7 +73,7 @@ func (cmd *runCommand) Run(c *console) error {
 	signals := catchSignals(hangupEnds())
 	defer signals.release()
 	p.Start()
-	doors := admin.NewRegistry(admin.Options{Program: "docker-fluentbit", Version: version, Default: "127.0.0.1:2021"})
+	doors := admin.NewRegistry(admin.Options{Program: "docker-fluentbit", Version: version, Default: cmd.Listen, Links: true})
 	api.LogTo(p.Log())
 	err = follow(p, doors, docker.Options{
 		API: api, Settings: p.Settings().Docker, Own: docker.OwnContainer(), Since: since, Tail: cmd.Tail,

@@ -42,10 +42,7 @@ func standalone(t *testing.T, daemon *dockertest.Daemon, rules string) string {
 // awaitStats waits until the counters of an instance are as they should be.
 func awaitStats(t *testing.T, url, what string, holds func(*standaloneStats) bool) {
 	t.Helper()
-	c, err := client.New(client.Options{URL: url})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := clientOf(t, url)
 	defer c.Close()
 	var stats standaloneStats
 	defer func() {

@@ -19,6 +19,7 @@ func TestTopRefreshesInPlace(t *testing.T) {
 	p := follower(t, fmt.Sprintf("[admin]\nlisten = \"unix://%s\"", socket), admin.Options{Program: "docker-fluentbit", Version: "1"})
 	feed := func(lines ...string) { p.Flush(chunktest.Docker(chunktest.Lines(lines...)...), "docker.web") }
 	feed("boom 1", "quiet")
+	clientOf(t, "unix://"+socket).Close()
 	x := onTerminal(t, 20, 80, "top", "--url", "unix://"+socket, "--interval", "200ms")
 	x.until("rules and workloads are shown on the terminal's other page", func(s *screen) bool {
 		return s.alternate && s.hidden && hasLine(s, "RULE") && hasLine(s, "boom", "1") && hasLine(s, "WORKLOAD") && hasLine(s, "shop/api", "2")

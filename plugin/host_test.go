@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk/chunktest"
+	"github.com/tinyforge/fluentbit-trigger/internal/listen"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 )
 
@@ -168,7 +169,12 @@ func TestAdministrationAtReloadStaysWhereItWas(t *testing.T) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 	}}}
 	defer client.CloseIdleConnections()
-	resp, err := client.Get("http://admin/api/v1/stats")
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://admin/api/v1/stats", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+listen.Find("unix://"+socket))
+	resp, err := client.Do(r)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, log())
 	}

@@ -28,6 +28,7 @@ type api struct {
 	door     *door
 	mux      *http.ServeMux
 	routes   []route
+	files    map[string]bool // of the page, by their paths
 	metrics  http.Handler
 	streams  chan struct{} // a place for each stream that may be open
 }
@@ -36,15 +37,19 @@ type api struct {
 const maxStreams = 32
 
 func newAPI(r *Registry, d *door) *api {
-	a := &api{registry: r, door: d, mux: http.NewServeMux(), routes: routes(), streams: make(chan struct{}, maxStreams)}
+	a := &api{registry: r, door: d, mux: http.NewServeMux(), routes: routes(), files: map[string]bool{}, streams: make(chan struct{}, maxStreams)}
 	a.metrics = newMetrics(a)
 	for i := range a.routes {
 		rt := &a.routes[i]
 		a.mux.HandleFunc(rt.method+" "+rt.path, func(w http.ResponseWriter, q *http.Request) { a.serve(rt, w, q) })
 	}
-	a.mux.Handle("GET /{$}", page.Handler())
+	files := page.Handler()
 	for _, name := range page.Files() {
-		a.mux.Handle("GET "+name, page.Handler())
+		a.files[name] = true
+		if name == "/" {
+			name = "/{$}"
+		}
+		a.mux.Handle("GET "+name, files)
 	}
 	a.mux.HandleFunc("/", func(w http.ResponseWriter, q *http.Request) {
 		if allowed := a.allowed(q); len(allowed) > 0 {
@@ -69,8 +74,18 @@ func (a *api) allowed(q *http.Request) (methods []string) {
 	return methods
 }
 
-// isOpen reports whether a path may be read without a token.
-func isOpen(path string) bool { return path == "/healthz" || path == "/readyz" }
+// access says what a path asks of those who call it.
+func (a *api) access(path string) listen.Access {
+	switch {
+	case path == "/healthz", path == "/readyz":
+		return listen.AccessAll
+	case page.ForLogin(path):
+		return listen.AccessLogin
+	case a.files[path]:
+		return listen.AccessPage
+	}
+	return listen.AccessToken
+}
 
 // ServeHTTP answers a request. A panic ends it alone.
 func (a *api) ServeHTTP(w http.ResponseWriter, q *http.Request) {
@@ -145,7 +160,7 @@ type call struct {
 var errAnswered = errors.New("answered")
 
 func (a *api) serve(rt *route, w http.ResponseWriter, q *http.Request) {
-	c := &call{api: a, w: w, r: q, who: listen.Caller(q.Context()), status: rt.status}
+	c := &call{api: a, w: w, r: q, who: listen.CallerOf(q.Context()).Name, status: rt.status}
 	body, err := c.run(rt)
 	switch {
 	case errors.Is(err, errAnswered):

@@ -2,7 +2,7 @@
 //
 // It promises:
 //   - One listener serves all instances of a process that name its address; a hot reload of the host finds the address free again.
-//   - Every path but those of health checks wants a token where there are tokens. See package listen for who may enter.
+//   - Every path but those of health checks and of the login takes a token, which an instance makes for itself where none is configured. See package listen.
 //   - Rules, overrides and triggers made here are checked by the code that checks files, take effect at once, and survive restarts. What a
 //     file says is changed in the file alone.
 //   - A change that was based on what is no longer so is refused: every managed object has an ETag, and a change names it in If-Match.

@@ -186,7 +186,7 @@ func TestDefaultAddress(t *testing.T) {
 		t.Errorf("with settings of before: %v", err)
 	}
 	b.moved()
-	b.token, b.client = "", http.DefaultClient
+	b.token, b.client = listen.Find(b.url), http.DefaultClient
 	if told := fmt.Sprint(b.get("/api/v1/stats")["problems"]); !strings.Contains(told, "token_file") {
 		t.Errorf("the stats tell %s", told)
 	}

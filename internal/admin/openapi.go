@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/listen"
 )
 
 var pathParam = regexp.MustCompile(`\{([a-z_]+)\}`)
@@ -30,12 +32,14 @@ func document(all []route, version string) schema {
 			"license":     schema{"name": "see LICENSE"},
 		},
 		"servers":  []schema{{"url": "/"}},
-		"security": []schema{{"bearer": []string{}}, {"basic": []string{}}, {}},
+		"security": []schema{{"bearer": []string{}}, {"basic": []string{}}, {"cookie": []string{}, "key": []string{}}},
 		"paths":    paths,
 		"components": schema{
 			"securitySchemes": schema{
 				"bearer": schema{"type": "http", "scheme": "bearer"},
 				"basic":  schema{"type": "http", "scheme": "basic", "description": "The token is the password."},
+				"cookie": schema{"type": "apiKey", "in": "cookie", "name": "fluentbit-trigger-PORT", "description": "Of a browser that logged in; PORT is that by which it calls."},
+				"key":    schema{"type": "apiKey", "in": "header", "name": listen.KeyHeader, "description": "What the login answered."},
 			},
 			"schemas": schema{"Problem": schemaOf(reflect.TypeFor[Problem]())},
 		},
@@ -73,7 +77,7 @@ func operation(rt *route) schema {
 		}
 		op["requestBody"] = schema{"required": true, "content": kinds}
 	}
-	if isOpen(rt.path) {
+	if rt.open {
 		op["security"] = []schema{{}}
 	}
 	responses := schema{}
@@ -88,7 +92,7 @@ func operation(rt *route) schema {
 		}
 	}
 	refusals := append([]int{http.StatusBadRequest, http.StatusForbidden, http.StatusInternalServerError}, problems...)
-	if !isOpen(rt.path) {
+	if !rt.open || rt.path == listen.LoginPath {
 		refusals = append(refusals, http.StatusUnauthorized)
 	}
 	if !rt.global {

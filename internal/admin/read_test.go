@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/listen"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 	"github.com/tinyforge/fluentbit-trigger/test/receiver"
 )
@@ -24,6 +25,9 @@ func TestEveryPathButHealthWantsAToken(t *testing.T) {
 		if path == "/healthz" || path == "/readyz" {
 			want = http.StatusOK
 		}
+		if path == listen.LoginPath {
+			want = http.StatusBadRequest // it takes a code or a token instead
+		}
 		r := b.do(rt.method, path, nil)
 		if r.status != want {
 			t.Errorf("%s %s without a token: %d, want %d", rt.method, path, r.status, want)
@@ -32,7 +36,12 @@ func TestEveryPathButHealthWantsAToken(t *testing.T) {
 			t.Errorf("%s %s: no challenge", rt.method, path)
 		}
 	}
-	for _, path := range []string{"/", "/app.js", "/nowhere", "/api/v1", "/healthz/x", "//healthz", "/metrics/"} {
+	for _, path := range []string{"/login", "/login.js", "/page.css", "/icon.svg"} { // which hold nothing of what is watched
+		if r := b.do("GET", path, nil); r.status != http.StatusOK {
+			t.Errorf("GET %s, of the page that logs in: %d", path, r.status)
+		}
+	}
+	for _, path := range []string{"/", "/app.js", "/login/", "/login.html", "/logout", "/nowhere", "/api/v1", "/healthz/x", "//healthz", "/metrics/"} {
 		if r := b.do("GET", path, nil); r.status != http.StatusUnauthorized {
 			t.Errorf("GET %s without a token: %d", path, r.status)
 		}

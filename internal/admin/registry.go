@@ -17,6 +17,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/internal/listen"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
 
 // Registry holds the listeners of a process, one for each address, however many instances name it. Fluent Bit keeps the process over a hot
@@ -32,6 +33,10 @@ type Registry struct {
 	closing sync.WaitGroup   // doors that are closed while requests end
 
 	panics atomic.Int64
+
+	inMemory  sync.Once // guards these
+	unkept    string    // the token of instances without a store in a file
+	unkeptErr error
 }
 
 // Options says what program the registry is of.
@@ -40,6 +45,8 @@ type Options struct {
 	Version string
 	// Default is where an instance listens whose settings do not say; "" is nowhere.
 	Default string
+	// Links has each start log a link that logs a browser in, where the instance made its token itself.
+	Links bool
 	// TestWithin bounds a test of a trigger, so that it is over before its answer would be late; 0: 50 s.
 	TestWithin time.Duration
 	// Now is the clock; nil: time.Now.
@@ -172,11 +179,15 @@ func (r *Registry) settling(i *Instance, d *door, front *listen.Front, server *l
 		case server != nil:
 			d.server = server
 			r.doors[d.set.Listen] = d
-			log.Info("the administration listens", "address", d.address(), "tokens", d.set.TokenFile != "", "tls", d.set.CertFile != "")
+			d.front = front
+			log.Info("admin API listening", "address", d.address(), "token_file", d.set.TokenFile, "tls", d.set.CertFile != "")
+			r.publish(i, d)
 		case front != nil:
 			d.set = front.Settings()
+			d.front = front
 			d.server.Use(front)
-			log.Info("the administration has other settings", "address", d.address(), "tokens", d.set.TokenFile != "", "tls", d.set.CertFile != "")
+			log.Info("admin API has other settings", "address", d.address(), "token_file", d.set.TokenFile, "tls", d.set.CertFile != "")
+			r.publish(i, d)
 		}
 		if d == r.at[i.Pipeline.ID()] {
 			return
@@ -221,14 +232,57 @@ func (r *Registry) Close() { r.closing.Wait() }
 
 // front prepares the front of a door for settings.
 func (r *Registry) front(i *Instance, d *door, set listen.Settings) (*listen.Front, error) {
+	token := ""
+	if set.TokenFile == "" {
+		var err error
+		if token, err = r.token(i); err != nil {
+			return nil, fmt.Errorf("token_file must be set: no token can be kept beside the store: %w", err)
+		}
+	}
 	return listen.Prepare(listen.Options{
-		Settings: set, Handler: d.api, Open: isOpen, Refuse: d.api.refuse, Log: i.Pipeline.Log(), Now: r.opt.Now,
+		Settings: set, Handler: d.api, Access: d.api.access, Token: token, Logins: d.logins, Refuse: d.api.refuse, Log: i.Pipeline.Log(), Now: r.opt.Now,
 	})
+}
+
+// token returns the token that an instance has made for itself, or makes now. With a store in memory there is no place to keep it: then it is for this run, if
+// there is a link by which a browser gets in all the same, and "" otherwise.
+func (r *Registry) token(i *Instance) (string, error) {
+	if h := i.Pipeline.Store().Health(); h.Mode == store.ModeFile {
+		return listen.MakeToken(listen.TokenPath(h.Path))
+	}
+	if !r.opt.Links {
+		return "", nil
+	}
+	r.inMemory.Do(func() { r.unkept, r.unkeptErr = listen.MakeToken("") })
+	return r.unkept, r.unkeptErr
+}
+
+// publish leaves the token that an instance made for itself to the command line of the same user, and logs a link. The caller holds the lock.
+func (r *Registry) publish(i *Instance, d *door) {
+	if d.withdraw != nil {
+		d.withdraw()
+		d.withdraw = nil
+	}
+	made := d.front.Made()
+	if made == "" {
+		return
+	}
+	log := i.Pipeline.Log()
+	var published bool
+	if d.withdraw, published = listen.Publish(d.address(), made); !published {
+		log.Warn("no folder for the token of this listener: commands need --token-file", "token_file", listen.TokenPath(i.Pipeline.Store().Health().Path))
+	}
+	base := listen.Browser(d.set, d.server.Address())
+	if !r.opt.Links || base == "" {
+		return
+	}
+	code, _ := d.logins.Code(d.front.Owner())
+	log.Info("open " + listen.Link(base, code) + " in a browser within 10 minutes, it works once; \"docker-fluentbit page\" prints another link")
 }
 
 // newDoor returns a door that listens nowhere yet.
 func (r *Registry) newDoor(set listen.Settings) *door {
-	d := &door{set: set, instances: map[string]*Instance{}}
+	d := &door{set: set, logins: listen.NewLogins(r.opt.Now), instances: map[string]*Instance{}}
 	d.api = newAPI(r, d)
 	return d
 }
@@ -256,6 +310,9 @@ func (r *Registry) leave(i *Instance) {
 	d.mu.Unlock()
 	if empty {
 		delete(r.doors, d.set.Listen)
+		if d.withdraw != nil {
+			d.withdraw()
+		}
 		r.shut(i, d.server)
 	}
 }
@@ -289,11 +346,14 @@ func (r *Registry) problem(i *Instance) error {
 
 // door is one listener with the instances behind it.
 type door struct {
-	api *api
+	api    *api
+	logins *listen.Logins
 
 	// Registry.mu guards these.
-	set    listen.Settings
-	server *listen.Server
+	set      listen.Settings
+	front    *listen.Front
+	server   *listen.Server
+	withdraw func() // takes the token back that was published; nil: none was
 
 	mu        sync.Mutex
 	instances map[string]*Instance

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/listen"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
@@ -18,6 +19,7 @@ type route struct {
 	status       int     // of a good answer; 0: 200
 	kind         string  // media type of the answer; "": JSON
 	global       bool    // it is of no instance
+	open         bool    // it takes no token
 	match        bool    // it wants If-Match
 	problems     []int   // statuses beside those that every route can have
 	handle       func(c *call) (any, error)
@@ -59,10 +61,15 @@ func eventParams(kinds string) []param {
 // routes returns the routes of the API. It is the one place that lists them: handlers and document are made from it.
 func routes() []route {
 	all := []route{
-		{method: "GET", path: "/healthz", summary: "The program runs.", answer: healthAnswer{}, global: true, handle: health},
-		{method: "GET", path: "/readyz", summary: "All instances take records.", answer: healthAnswer{}, global: true, problems: []int{503}, handle: ready},
+		{method: "GET", path: "/healthz", summary: "The program runs.", answer: healthAnswer{}, global: true, open: true, handle: health},
+		{method: "GET", path: "/readyz", summary: "All instances take records.", answer: healthAnswer{}, global: true, open: true, problems: []int{503}, handle: ready},
 		{method: "GET", path: "/metrics", summary: "All counters, for Prometheus.", answer: schema{}, kind: "text/plain", global: true, handle: serveMetrics},
 		{method: "GET", path: "/api/v1/openapi.json", summary: "This document.", answer: schema{"type": "object"}, global: true, handle: openAPI},
+		{method: "POST", path: listen.LoginPath, summary: "Logs a browser in, by a code or a token: sets a cookie, and answers with the key that goes with it.",
+			body: loginBody{}, answer: loginResponse{}, global: true, open: true, problems: []int{429}, handle: login},
+		{method: "POST", path: "/logout", summary: "Logs the browser out.", global: true, handle: logout},
+		{method: "POST", path: "/api/v1/login-codes", summary: "Makes a code that logs one browser in, once, within ten minutes. It takes a token: a browser cannot let others in.",
+			answer: loginCodeResponse{}, global: true, handle: newLoginCode},
 		{method: "GET", path: "/api/v1/instances", summary: "The instances behind this listener.", answer: instancesAnswer{}, global: true, handle: instances},
 		{method: "GET", path: "/api/v1/stats", summary: "All counters.", answer: statsAnswer{}, handle: stats},
 		{method: "POST", path: "/-/reload", summary: "Reads the configuration anew.", answer: reloadAnswer{}, problems: []int{409}, handle: reload},

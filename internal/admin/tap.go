@@ -82,13 +82,13 @@ func tap(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	t, closeTap := c.p.OpenTap(f.wants) // first: who sees the stream open misses no record from then on
+	defer closeTap()
 	s, done, err := c.openStream()
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	t, closeTap := c.p.OpenTap(f.wants)
-	defer closeTap()
 	if s.send([]byte("retry: 1000\n\n: here\n\n")) != nil {
 		return nil, errAnswered
 	}

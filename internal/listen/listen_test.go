@@ -18,6 +18,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -25,7 +26,10 @@ import (
 	"time"
 )
 
-const secret = "s3cr3t-t0ken-of-ops"
+const (
+	secret = "s3cr3t-t0ken-of-ops"
+	made   = "t0ken-that-was-made"
+)
 
 // clock is a time that tests set.
 type clock struct {
@@ -67,9 +71,9 @@ func open(t *testing.T, set Settings, at *clock) *Server {
 				w.WriteHeader(http.StatusRequestEntityTooLarge)
 				return
 			}
-			_, _ = io.WriteString(w, "hello "+Caller(r.Context()))
+			_, _ = io.WriteString(w, "hello "+CallerOf(r.Context()).Name)
 		}),
-		Open:   func(path string) bool { return path == "/healthz" },
+		Access: testAccess, Token: made, Logins: NewLogins(at.now),
 		Refuse: func(w http.ResponseWriter, _ *http.Request, why Refusal) { http.Error(w, why.Detail, why.Status) },
 	})
 	if err != nil {
@@ -85,17 +89,34 @@ func open(t *testing.T, set Settings, at *clock) *Server {
 	return s
 }
 
-// get asks a server, with headers given in pairs, and returns the status and the answer.
+// testAccess is as the admin API has it.
+func testAccess(path string) Access {
+	switch path {
+	case "/healthz":
+		return AccessAll
+	case LoginPath:
+		return AccessLogin
+	case "/", "/app.js":
+		return AccessPage
+	}
+	return AccessToken
+}
+
+// get asks a server, with the token that was made and with headers given in pairs, and returns the status and the answer. "Authorization", "" sends none.
 func get(t *testing.T, client *http.Client, url string, header ...string) (int, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	if !slices.Contains(header, "Authorization") {
+		r.Header.Set("Authorization", "Bearer "+made)
+	}
 	for i := 0; i < len(header); i += 2 {
-		if header[i] == "Host" {
+		switch {
+		case header[i] == "Host":
 			r.Host = header[i+1]
-		} else {
+		case header[i+1] != "" || header[i] != "Authorization":
 			r.Header.Add(header[i], header[i+1])
 		}
 	}
@@ -119,12 +140,12 @@ func TestSettings(t *testing.T) {
 		"[::1]:0":                             "",
 		"localhost:2021":                      "",
 		"unix:///run/a.sock":                  "",
-		"0.0.0.0:2021":                        "token_file must be set",
-		":2021":                               "token_file must be set",
-		"[::]:2021":                           "token_file must be set",
-		"192.0.2.1:2021":                      "token_file must be set",
-		"[::ffff:192.0.2.1]:2021":             "token_file must be set",
-		"trigger.example.org:2021":            "token_file must be set",
+		"0.0.0.0:2021":                        "",
+		":2021":                               "",
+		"[::]:2021":                           "",
+		"192.0.2.1:2021":                      "",
+		"[::ffff:192.0.2.1]:2021":             "",
+		"trigger.example.org:2021":            "",
 		"2021":                                "want an address and a port",
 		"127.0.0.1:http":                      "port",
 		"127.0.0.1:70000":                     "port",
@@ -176,6 +197,7 @@ func TestTokens(t *testing.T) {
 		{"/x", []string{"Authorization", "Basic b3BzOnMzY3IzdC10MGtlbi1vZi1vcHM="}, 200, "hello ops"},
 		{"/x", []string{"Authorization", "Basic b3BzOng="}, 401, ""},
 		{"/x?token=" + secret, nil, 401, ""},
+		{"/x", []string{"Authorization", "Bearer " + made}, 401, ""}, // there is a file: no token is made
 	} {
 		status, answer := get(t, http.DefaultClient, url+c.path, c.header...)
 		if status != c.status || status == 200 && answer != c.answer {
@@ -284,7 +306,12 @@ func TestBounds(t *testing.T) {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // a refusal may reset its connection
 	for i, want := range []int{200, 413} {
 		size := MaxBody + i
-		resp, err := client.Post(url, "application/json", strings.NewReader(strings.Repeat("a", size)))
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(strings.Repeat("a", size)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+made)
+		resp, err := client.Do(r)
 		if err != nil {
 			if want == 200 || !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, syscall.EPIPE) { // it was told before it had sent all
 				t.Fatal(err)
@@ -325,7 +352,7 @@ func TestSocket(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the socket: %v, %v", info.Mode(), err)
 	}
-	if _, err := Open(Options{Settings: set, Log: slog.Default()}); err == nil || !strings.Contains(err.Error(), "served by another") {
+	if _, err := Open(Options{Settings: set, Token: made, Log: slog.Default()}); err == nil || !strings.Contains(err.Error(), "served by another") {
 		t.Errorf("a second server at the socket: %v", err)
 	}
 	if err := s.Free(); err != nil {
@@ -348,7 +375,7 @@ func TestSocket(t *testing.T) {
 	}
 	open(t, set, nil)
 	file := write(t, "file", "precious")
-	if _, err := Open(Options{Settings: Settings{Listen: "unix://" + file}, Log: slog.Default()}); err == nil || !strings.Contains(err.Error(), "is no socket") {
+	if _, err := Open(Options{Settings: Settings{Listen: "unix://" + file}, Token: made, Log: slog.Default()}); err == nil || !strings.Contains(err.Error(), "is no socket") {
 		t.Errorf("a file in the socket's place: %v", err)
 	}
 }
@@ -361,7 +388,7 @@ func TestSocketThatMayBeServed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s, err := Open(Options{Settings: Settings{Listen: "unix://" + path}, Log: slog.Default()}); err == nil || !strings.Contains(err.Error(), "cannot be told") {
+		if s, err := Open(Options{Settings: Settings{Listen: "unix://" + path}, Token: made, Log: slog.Default()}); err == nil || !strings.Contains(err.Error(), "cannot be told") {
 			t.Errorf("a socket that is served, and cannot be connected to: %v", err)
 			if err == nil {
 				_ = s.Close(t.Context())
@@ -473,7 +500,7 @@ func TestOtherFront(t *testing.T) {
 	cert := makeCert(t, certFile, keyFile, 1)
 	began, ended := make(chan struct{}), make(chan struct{})
 	o := Options{
-		Settings: Settings{Listen: "127.0.0.1:0"}, Log: slog.Default(), Open: func(string) bool { return false },
+		Settings: Settings{Listen: "127.0.0.1:0"}, Log: slog.Default(), Access: testAccess, Token: made,
 		Refuse: func(w http.ResponseWriter, _ *http.Request, why Refusal) { http.Error(w, why.Detail, why.Status) },
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/stream" {
@@ -495,8 +522,13 @@ func TestOtherFront(t *testing.T) {
 	})
 	address := s.Address().String()
 	plain := &http.Client{Transport: &http.Transport{}}
+	stream, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+"/stream", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream.Header.Set("Authorization", "Bearer "+made)
 	go func() {
-		if resp, err := plain.Get("http://" + address + "/stream"); err == nil {
+		if resp, err := plain.Do(stream); err == nil {
 			_ = resp.Body.Close()
 		}
 	}()

@@ -20,7 +20,6 @@ const (
 	// MaxBody is how long the body of a request may be.
 	MaxBody = 1 << 20
 
-	maxConnections    = 256
 	maxHeader         = 12 << 10 // net/http reads 4 KiB beyond: 16 KiB
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 30 * time.Second
@@ -33,8 +32,12 @@ const (
 type Options struct {
 	Settings Settings // valid, and not off
 	Handler  http.Handler
-	// Open reports whether a path may be read by everybody, as those of health checks.
-	Open func(path string) bool
+	// Access says what a path asks of those who call it.
+	Access func(path string) Access
+	// Token lets in where the settings name no file of tokens.
+	Token string
+	// Logins knows the browsers that are logged in; nil: none is.
+	Logins *Logins
 	// Refuse answers a request that may not enter.
 	Refuse func(http.ResponseWriter, *http.Request, Refusal)
 	Log    *slog.Logger
@@ -53,18 +56,27 @@ func Prepare(o Options) (*Front, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Logins == nil {
+		o.Logins = NewLogins(o.Now)
+	}
 	s := o.Settings
 	if err := s.Validate(); err != nil {
 		return nil, err
 	}
 	f := &Front{options: o, guard: &guard{
-		hosts: s.Hosts, socket: strings.HasPrefix(s.Listen, socketScheme), tls: s.CertFile != "", open: o.Open, refuse: o.Refuse, next: o.Handler,
+		hosts: s.Hosts, socket: strings.HasPrefix(s.Listen, socketScheme), tls: s.CertFile != "", logins: o.Logins, access: o.Access, refuse: o.Refuse,
+		next: o.Handler,
 	}}
 	var err error
-	if s.TokenFile != "" {
+	switch {
+	case s.TokenFile != "":
 		if f.guard.tokens, err = newTokens(s.TokenFile, o.Now, o.Log); err != nil {
 			return nil, err
 		}
+	case o.Token != "":
+		f.guard.tokens = madeTokens(o.Token, o.Now)
+	default:
+		return nil, errors.New("token_file must be set: there is no store in a file, beside which a token could be kept")
 	}
 	if s.CertFile != "" {
 		cert, err := newCertificate(s.CertFile, s.KeyFile, o.Now, o.Log)
@@ -76,12 +88,27 @@ func Prepare(o Options) (*Front, error) {
 	return f, nil
 }
 
+// Made returns the token by which the front lets in, if it is not one of a file.
+func (f *Front) Made() string {
+	if f.options.Settings.TokenFile != "" {
+		return ""
+	}
+	return f.options.Token
+}
+
+// Owner is who has the token that the front's instance made for itself.
+func (f *Front) Owner() Caller {
+	of, _ := f.guard.tokens.who(f.Made())
+	return of
+}
+
 // Settings returns the settings that the front was made of.
 func (f *Front) Settings() Settings { return f.options.Settings }
 
 // Server serves the administration at one address.
 type Server struct {
 	listener net.Listener
+	conns    *conns
 	server   *http.Server
 	serving  atomic.Pointer[serving]
 	served   chan struct{}
@@ -109,12 +136,13 @@ func (f *Front) Listen() (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{listener: ln, served: make(chan struct{})}
+	open := newConns(time.Now)
+	s := &Server{listener: open.count(ln), conns: open, served: make(chan struct{})}
 	s.Use(f)
 	s.server = &http.Server{
 		Handler:           http.MaxBytesHandler(s, MaxBody),
 		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: WriteTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
-		ErrorLog: log.New(io.Discard, "", 0), // what clients do wrong is theirs to know
+		ConnContext: s.conns.context, ErrorLog: log.New(io.Discard, "", 0), // what clients do wrong is theirs to know
 	}
 	go s.serve(f.options.Log)
 	return s, nil
@@ -169,9 +197,9 @@ func (s *Server) serve(log *slog.Logger) {
 			log.Error("panic", "while", "serving the administration", "reason", fmt.Sprint(cause))
 		}
 	}()
-	err := s.server.Serve(&fronted{limit(s.listener, maxConnections), s})
+	err := s.server.Serve(&fronted{s.listener, s})
 	if err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
-		log.Error("the administration listens no more", "error", err)
+		log.Error("admin listener stopped", "error", err)
 	}
 }
 

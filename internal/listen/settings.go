@@ -19,16 +19,17 @@ const socketScheme = "unix://"
 // Settings says where the administration listens, and who may enter.
 type Settings struct {
 	// Where the administration listens: an address and port such as "127.0.0.1:2021" or "[::1]:2021", "unix:///run/fluentbit-trigger.sock",
-	// or "off". An address that other machines reach needs token_file. Unset: off in Fluent Bit, "127.0.0.1:2021" in the standalone program.
+	// or "off". Unset: off in Fluent Bit; in the standalone program "127.0.0.1:2021", and "0.0.0.0:2021" in its image, whose port is published.
 	Listen string `toml:"listen"`
-	// A file of the tokens that let in, one a line: TOKEN, or NAME:TOKEN, so that the audit tells whose change it was. It is read again when
-	// it changes. A request carries "Authorization: Bearer TOKEN"; a browser asks, and takes the token as the password.
+	// A file of the tokens that let in, one a line: TOKEN, or NAME:TOKEN, so that the audit names who made a change. It is read again when
+	// it changes. A request carries "Authorization: Bearer TOKEN". Unset: a token is made and kept beside the store, for the command line of this
+	// machine; "docker-fluentbit page" prints a link that logs a browser in.
 	TokenFile string `toml:"token_file"`
 	// A PEM file of the certificate for TLS, followed by those of its authorities. It is read again when it changes.
 	CertFile string `toml:"cert_file"`
 	// A PEM file of the certificate's key.
 	KeyFile string `toml:"key_file"`
-	// Names by which the administration may be called, beside localhost and addresses in figures, such as "trigger.example.org".
+	// The only names by which the listener may be called, beside localhost and addresses in figures, such as "trigger.example.org". Unset: any.
 	Hosts []string `toml:"hosts"`
 }
 
@@ -87,15 +88,12 @@ func (s Settings) checkAddress() error {
 		}
 		return nil
 	}
-	host, port, err := net.SplitHostPort(s.Listen)
+	_, port, err := net.SplitHostPort(s.Listen)
 	if err != nil {
 		return errors.New(`want an address and a port, as in "127.0.0.1:2021", or "unix:///PATH"`)
 	}
 	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
 		return fmt.Errorf("the port %q must be from 0 to 65535", port)
-	}
-	if !isLoopback(host) && s.TokenFile == "" {
-		return errors.New(`other machines reach this address: token_file must be set, or the address be 127.0.0.1`)
 	}
 	return nil
 }

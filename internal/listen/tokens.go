@@ -38,9 +38,9 @@ type token struct {
 	sum  [sha256.Size]byte
 }
 
-// tokens knows the tokens of a file, and reads it again when it changes. While the file cannot be used, nobody enters.
+// tokens knows the tokens of a file, and reads it again when it changes. While the file cannot be used, nobody enters. Without a file, the tokens stay.
 type tokens struct {
-	file string
+	file string // "": there is none
 	now  func() time.Time
 	log  *slog.Logger
 
@@ -65,16 +65,29 @@ func newTokens(file string, now func() time.Time, log *slog.Logger) (*tokens, er
 	return t, nil
 }
 
-// who returns the name of a token, and whether it is known. How long it takes tells nothing about the tokens.
-func (t *tokens) who(given string) (string, bool) {
-	sum := sha256.Sum256([]byte(given))
-	name, found := "", 0
+// madeTokens knows the one token that an instance made for itself.
+func madeTokens(made string, now func() time.Time) *tokens {
+	return &tokens{now: now, known: []token{{Local, sha256.Sum256([]byte(made))}}}
+}
+
+// who returns whose token it is, and whether it is known. How long it takes tells nothing about the tokens.
+func (t *tokens) who(given string) (Caller, bool) {
+	return t.find(sha256.Sum256([]byte(given)))
+}
+
+// has reports whether there still is a token of this hash.
+func (t *tokens) has(s sum) bool {
+	_, ok := t.find(s)
+	return ok
+}
+
+func (t *tokens) find(s sum) (of Caller, found bool) {
 	for _, k := range t.current() {
-		if same := subtle.ConstantTimeCompare(sum[:], k.sum[:]); same == 1 {
-			name, found = k.name, 1
+		if same := subtle.ConstantTimeCompare(s[:], k.sum[:]); same == 1 {
+			of, found = Caller{Name: k.name, sum: k.sum}, true
 		}
 	}
-	return name, found == 1
+	return of, found
 }
 
 // current returns the tokens of the file as it is now, or was less than a second ago.
@@ -82,6 +95,9 @@ func (t *tokens) current() []token {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.now()
+	if t.file == "" {
+		return t.known
+	}
 	if since := now.Sub(t.looked); since >= 0 && since < lookEvery {
 		return t.known
 	}

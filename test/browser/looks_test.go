@@ -18,7 +18,7 @@ func TestLooks(t *testing.T) {
 		{"light", 1360, 900, false, false}, {"dark", 1360, 900, true, false}, {"narrow", 390, 844, false, false}, {"empty", 1360, 700, true, true},
 	} {
 		t.Run(look.name, func(t *testing.T) {
-			a := startAPI(t, "")
+			a := startAPI(t)
 			if look.empty {
 				a.empty()
 			} else {

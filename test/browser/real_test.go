@@ -3,13 +3,16 @@ package browser
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
-	"sync/atomic"
+	"regexp"
+	"strings"
 	"testing"
 
-	"github.com/chromedp/cdproto/fetch"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
@@ -18,6 +21,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
+	"github.com/tinyforge/fluentbit-trigger/test/await"
 	"github.com/tinyforge/fluentbit-trigger/test/receiver"
 )
 
@@ -30,9 +34,30 @@ type real struct {
 	url      string
 	p        *pipeline.Pipeline
 	receiver *receiver.Server
+	log      await.Log
 }
 
-// startReal starts one, with a token or without.
+// link returns the newest link of the log.
+func (r *real) link() string {
+	r.t.Helper()
+	all := regexp.MustCompile(`http://\S+/login#\S+`).FindAllString(r.log.String(), -1)
+	if len(all) == 0 {
+		r.t.Fatalf("the log has no link:\n%s", &r.log)
+	}
+	return all[len(all)-1]
+}
+
+// logIn opens the link of the log, and presses the button.
+func (b *tab) logIn(r *real) {
+	b.t.Helper()
+	b.allow("401") // of the look whether it is logged in
+	b.run(chromedp.Navigate(r.link()), chromedp.WaitVisible("#submit", chromedp.ByQuery))
+	b.until(`document.activeElement?.id === 'submit'`)
+	b.press(kb.Enter)
+	b.until(`location.pathname === '/' && document.querySelector('main h1') !== null`)
+}
+
+// startReal starts one as the standalone program does, with a file of tokens or with the token that it makes.
 func startReal(t *testing.T, guarded bool) *real {
 	t.Helper()
 	free, err := net.Listen("tcp", "127.0.0.1:0")
@@ -77,12 +102,12 @@ name = "quiet"
 keywords = ["never to be seen"]
 `, filepath.Join(dir, "store.db"), address, tokens, r.receiver.URL("/hook")))
 	stores := &store.Registry{}
-	r.p, err = pipeline.New(pipeline.Options{ID: "real", Sources: config.Sources{Files: []string{rules}}, Stores: stores, LogTo: t.Output(), Origin: "output:trigger:real"})
+	r.p, err = pipeline.New(pipeline.Options{ID: "real", Sources: config.Sources{Files: []string{rules}}, Stores: stores, LogTo: io.MultiWriter(t.Output(), &r.log), Origin: "output:trigger:real"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.p.Start()
-	registry := admin.NewRegistry(admin.Options{Program: "test", Version: "1.2.3"})
+	registry := admin.NewRegistry(admin.Options{Program: "test", Version: "1.2.3", Links: true})
 	instance := &admin.Instance{Pipeline: r.p}
 	if err := registry.Attach(instance); err != nil {
 		t.Fatal(err)
@@ -117,7 +142,7 @@ func TestRealProgram(t *testing.T) {
 	r := startReal(t, false)
 	r.receiver.SetBehaviour(receiver.Always(receiver.Reply{Status: 400}))
 	b := openTab(t, 1280, 900, false)
-	b.visit(r.url, "")
+	b.logIn(r)
 	b.shows("#live", "live")
 	b.shows("main .empty", "No alerts yet")
 	r.flush("panic: one "+hostile, "panic: one "+hostile, "panic: two", "all is well")
@@ -181,35 +206,107 @@ func TestRealProgram(t *testing.T) {
 	b.shows(".alert", "panic: four")
 }
 
-// TestRealProgramWithToken has the browser ask for the token, as the real administration wants it, and the page not ask again.
-func TestRealProgramWithToken(t *testing.T) {
+// cookies returns how many cookies the browser has that scripts cannot read.
+func (b *tab) cookies() (n int) {
+	b.t.Helper()
+	b.run(chromedp.ActionFunc(func(ctx context.Context) error {
+		all, err := network.GetCookies().Do(ctx)
+		for _, c := range all {
+			if c.HTTPOnly && c.SameSite == network.CookieSameSiteStrict {
+				n++
+			}
+		}
+		return err
+	}))
+	return n
+}
+
+// TestALinkLogsOneBrowserIn opens the link of the first start: what previews do uses nothing up; the button logs in, once; another browser is not let in by
+// it; and after the logout neither is this one.
+func TestALinkLogsOneBrowserIn(t *testing.T) {
+	if found() == "" {
+		t.Skip("no chromium on PATH: the page is not driven")
+	}
+	r := startReal(t, false)
+	link := r.link()
+	for range 3 {
+		resp, err := http.Get(link)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+	}
+	preview := openTab(t, 1280, 900, false) // one that runs scripts, and presses nothing
+	preview.run(chromedp.Navigate(link), chromedp.WaitVisible("#submit", chromedp.ByQuery))
+	preview.shows("main", "It works once.")
+	if preview.is(`location.href.includes('#') || document.cookie !== ''`) {
+		t.Error("the code stays in the address, or scripts can read the cookie")
+	}
+	preview.shot("link")
+	b := openTab(t, 1280, 900, true)
+	b.logIn(r)
+	b.shows("#live", "live")
+	r.flush("panic: one")
+	b.shows(".alert", "panic: one")
+	if b.cookies() != 1 {
+		t.Errorf("%d cookies", b.cookies())
+	}
+	b.run(chromedp.Reload())
+	b.shows(".alert", "panic: one")
+	b.run(chromedp.Navigate(r.url + "/login"))
+	b.shows("#live", "live") // it is logged in, and led on
+
+	preview.allow("401")
+	preview.press(kb.Enter)
+	preview.shows("#wrong", "logs nobody in")
+	preview.shows("label", "Token")
+
+	b.run(chromedp.Click("#logout", chromedp.ByQuery))
+	b.shows("main", "docker-fluentbit page")
+	if b.is(`Object.keys(localStorage).length > 0`) || b.cookies() != 0 {
+		t.Error("the logout leaves something behind")
+	}
+	b.run(chromedp.Navigate(r.url))
+	b.shows("main", "docker-fluentbit page")
+	b.shot("login")
+}
+
+// TestATokenLogsIn gives a wrong token of a file, then the right one, which no storage of the browser keeps.
+func TestATokenLogsIn(t *testing.T) {
 	if found() == "" {
 		t.Skip("no chromium on PATH: the page is not driven")
 	}
 	r := startReal(t, true)
-	b := openTab(t, 1280, 900, false)
+	if strings.Contains(r.log.String(), "/login#") {
+		t.Error("a link is logged beside a file of tokens")
+	}
+	b := openTab(t, 390, 844, false)
 	b.allow("401")
-	var asked atomic.Int64
-	chromedp.ListenTarget(b.ctx, func(event any) {
-		switch e := event.(type) {
-		case *fetch.EventRequestPaused:
-			go func() { _ = chromedp.Run(b.ctx, fetch.ContinueRequest(e.RequestID)) }()
-		case *fetch.EventAuthRequired:
-			asked.Add(1)
-			go func() {
-				_ = chromedp.Run(b.ctx, fetch.ContinueWithAuth(e.RequestID, &fetch.AuthChallengeResponse{Response: fetch.AuthChallengeResponseResponseProvideCredentials, Username: "me", Password: token}))
-			}()
-		}
-	})
-	b.run(fetch.Enable().WithHandleAuthRequests(true))
-	b.visit(r.url, "")
+	b.run(chromedp.Navigate(r.url), chromedp.WaitVisible("#token", chromedp.ByQuery))
+	b.until(`document.activeElement?.id === 'token'`)
+	b.press("n", "o", kb.Enter)
+	b.shows("#wrong", "logs nobody in")
+	b.shot("wrong")
+	b.run(chromedp.SetValue("#token", token, chromedp.ByQuery))
+	b.press(kb.Enter)
 	b.shows("#live", "live")
 	r.flush("panic: one")
 	b.shows(".alert", "panic: one")
-	if b.is(`document.querySelector('dialog')`) {
-		t.Error("the page asks for what the browser has")
+	if b.is("JSON.stringify(localStorage).includes('" + token + "') || document.cookie !== '' || location.href.includes('" + token + "')") {
+		t.Error("the token is kept in the browser")
 	}
-	if asked.Load() != 1 {
-		t.Errorf("the browser was asked %d times", asked.Load())
+}
+
+// TestASessionThatEndsIsAskedForAgain takes the key away, as a browser does that clears what pages keep: the page leads to the login.
+func TestASessionThatEndsIsAskedForAgain(t *testing.T) {
+	if found() == "" {
+		t.Skip("no chromium on PATH: the page is not driven")
 	}
+	r := startReal(t, false)
+	b := openTab(t, 1280, 900, false)
+	b.logIn(r)
+	b.shows("#live", "live")
+	b.run(chromedp.Evaluate(`localStorage.clear()`, nil))
+	b.press("r")
+	b.shows("main", "docker-fluentbit page")
 }

@@ -14,38 +14,13 @@ import (
 // open starts an API that has much to tell and a tab that shows a section of it.
 func open(t *testing.T, section string) (*api, *tab) {
 	t.Helper()
-	a := startAPI(t, "")
+	a := startAPI(t)
 	a.fill()
 	b := openTab(t, 1280, 900, false)
 	b.visit(a.server.URL, section)
 	b.shows("#live", "live")
 	b.until(`document.querySelector('main table, main .alert, main form') !== null`)
 	return a, b
-}
-
-// TestAskForToken gives a wrong token, then the right one, and wants it asked for once, and in no storage that outlives the tab.
-func TestAskForToken(t *testing.T) {
-	a := startAPI(t, "s3cr3t")
-	a.fill()
-	b := openTab(t, 1280, 900, false)
-	b.allow("401")
-	b.visit(a.server.URL, "now")
-	b.shows("dialog[open]", "bearer token")
-	b.shot("token")
-	b.press("n", "o", kb.Enter)
-	b.shows("dialog[open]", "That token is not the one")
-	b.press("s", "3", "c", "r", "3", "t", kb.Enter)
-	b.shows("#live", "live")
-	b.shows(".alert", "go-panic")
-	b.until(`document.querySelector('dialog') === null`)
-	if b.is(`JSON.stringify(localStorage).includes('s3cr3t') || document.cookie.includes('s3cr3t') || location.href.includes('s3cr3t')`) {
-		t.Error("the token is kept where it outlives the tab")
-	}
-	b.run(chromedp.Reload())
-	b.shows(".alert", "go-panic")
-	if b.is(`document.querySelector('dialog')`) {
-		t.Error("the token is asked for again in the same tab")
-	}
 }
 
 // TestAlertsComeAndComeBack reads alerts of the stream, over a connection that breaks: nothing is missing, nothing is there twice.
@@ -341,7 +316,7 @@ func TestTroubleIsTold(t *testing.T) {
 
 // TestSeveralInstances chooses one, and asks for that one from then on.
 func TestSeveralInstances(t *testing.T) {
-	a := startAPI(t, "")
+	a := startAPI(t)
 	a.fill()
 	a.set("GET /api/v1/instances", object{"instances": []object{{"id": "one", "kind": "plugin"}, {"id": "two", "kind": "plugin"}}})
 	b := openTab(t, 1280, 900, false)
@@ -356,7 +331,7 @@ func TestSeveralInstances(t *testing.T) {
 
 // TestAnotherInstanceIsNotMixedUp switches while an answer of the one before is under way, and after a test of a target that both have.
 func TestAnotherInstanceIsNotMixedUp(t *testing.T) {
-	a := startAPI(t, "")
+	a := startAPI(t)
 	a.fill()
 	a.set("GET /api/v1/instances", object{"instances": []object{{"id": "one", "kind": "plugin"}, {"id": "two", "kind": "plugin"}}})
 	for _, id := range []string{"one", "two"} {
@@ -392,7 +367,7 @@ func TestAnotherInstanceIsNotMixedUp(t *testing.T) {
 
 // TestProblemsAreNotAllOfRules has problems of a rule, a trigger and the administration.
 func TestProblemsAreNotAllOfRules(t *testing.T) {
-	a := startAPI(t, "")
+	a := startAPI(t)
 	a.fill()
 	a.set("GET /api/v1/stats", object{"problems": []string{
 		"rules.toml:41: rule \"oops\": pattern: error", "rules.toml:50: trigger \"ops\": url: is required", "rules.toml:2: admin.token_file: /nowhere: no such file",

@@ -163,13 +163,13 @@ const override = `services:
 
 // tryStack starts the stack, waits for the alert, and looks that the other container is left out and that the state outlives a restart.
 func tryStack(t *testing.T, compose, project string, image func(string) string) {
-	port, dir := freePort(t), t.TempDir()
+	port, pagePort, dir := freePort(t), freePort(t), t.TempDir()
 	file := read(t, "docker-fluentbit/compose.yaml")
-	published := `"127.0.0.1:24224:24224"`
+	published := `"127.0.0.1:24224:24224", "127.0.0.1:2021:2021"`
 	if !strings.Contains(file, published) {
 		t.Fatalf("compose.yaml does not hold %s any more: the test is to be adapted", published)
 	}
-	file = strings.ReplaceAll(file, published, fmt.Sprintf(`"127.0.0.1:%d:24224"`, port))
+	file = strings.ReplaceAll(file, published, fmt.Sprintf(`"127.0.0.1:%d:24224", "127.0.0.1:%d:2021"`, port, pagePort))
 	write(t, filepath.Join(dir, "docker-fluentbit", "compose.yaml"), file)
 	write(t, filepath.Join(dir, "override.yaml"), fmt.Sprintf(override, port, image("fluent-bit"), image("receiver")))
 	for _, name := range []string{"fluent-bit.conf", "rules/rules.toml"} {
@@ -192,6 +192,11 @@ func tryStack(t *testing.T, compose, project string, image func(string) string) 
 	service := project + "/api panicked: number "
 	alerts := func() int { return strings.Count(do("logs", "--no-color", "receiver"), service) }
 	eventually(t, "an alert arrived", func() bool { return alerts() > 0 })
+	page := fmt.Sprintf("http://127.0.0.1:%d", pagePort)
+	logIn(t, do("exec", "-T", "fluent-bit", "docker-fluentbit", "page", "--at", page), page)
+	if text := do("exec", "-T", "fluent-bit", "docker-fluentbit", "rules", "list"); !strings.Contains(text, "go-panic") {
+		t.Errorf("the command line in the container shows\n%s", text)
+	}
 	do("restart", "fluent-bit")
 	before := alerts()
 	eventually(t, "alerts arrive after a restart of Fluent Bit", func() bool { return alerts() > before+1 })

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/listen"
 	"github.com/tinyforge/fluentbit-trigger/test/receiver"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
@@ -27,7 +28,7 @@ func socketClient(path string) *http.Client {
 // ask sends a request, whose headers come in pairs, and returns the status of its answer and what is in it, if that is JSON.
 type ask func(method, path, body string, header ...string) (int, map[string]any)
 
-// asker asks over a unix socket, with a token where there is one.
+// asker asks over a unix socket, with a token; without one, with that which the instance made.
 func asker(t *testing.T, h running, socket, token string) ask {
 	client := socketClient(socket)
 	return func(method, path, body string, header ...string) (int, map[string]any) {
@@ -36,9 +37,11 @@ func asker(t *testing.T, h running, socket, token string) ask {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if token != "" {
-			r.Header.Set("Authorization", "Bearer "+token)
+		with := token
+		if with == "" {
+			with = listen.Find("unix://" + socket)
 		}
+		r.Header.Set("Authorization", "Bearer "+with)
 		for i := 0; i < len(header); i += 2 {
 			r.Header.Set(header[i], header[i+1])
 		}

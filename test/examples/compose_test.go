@@ -57,7 +57,7 @@ func TestCompose(t *testing.T) {
 			t.Errorf("%s is %q", key, api.Options[key])
 		}
 	}
-	if api.Driver != "fluentd" || len(fluentBit.Ports) != 1 || !strings.HasPrefix(fluentBit.Ports[0], api.Options["fluentd-address"]+":") {
+	if api.Driver != "fluentd" || len(fluentBit.Ports) != 2 || fluentBit.Ports[1] != "127.0.0.1:2021:2021" || !strings.HasPrefix(fluentBit.Ports[0], api.Options["fluentd-address"]+":") {
 		t.Errorf("the services log to %s at %q, Fluent Bit listens at %v", api.Driver, api.Options["fluentd-address"], fluentBit.Ports)
 	}
 	build := fluentBit.Build
@@ -104,6 +104,7 @@ func TestCompose(t *testing.T) {
 	s.replace(t, state, s.dir)
 	s.replace(t, "Config_File /etc/fluentbit-trigger", "Config_File "+filepath.Join(s.dir, "rules"))
 	s.replace(t, "24224", fmt.Sprint(s.port))
+	s.replace(t, "0.0.0.0:2021", "127.0.0.1:0")
 	s.replace(t, "0.0.0.0", "127.0.0.1")
 	s.replace(t, "http://receiver:8080/", s.server.URL("/"))
 	s.write(t)

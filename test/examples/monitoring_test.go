@@ -18,6 +18,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk/chunktest"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/listen"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/test/receiver"
@@ -204,7 +205,7 @@ func TestMonitoringAsksForWhatThereIs(t *testing.T) {
 	if v := p.Flush(chunktest.Docker(chunktest.Lines("boom 1", "boom 2")...), "docker.web"); v != pipeline.Accepted {
 		t.Fatalf("a chunk was %s", v)
 	}
-	api, err := client.New(client.Options{URL: "unix://" + socket})
+	api, err := client.New(client.Options{URL: "unix://" + socket, Token: listen.Find("unix://" + socket)})
 	if err != nil {
 		t.Fatal(err)
 	}

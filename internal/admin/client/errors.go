@@ -127,7 +127,7 @@ func (c *Client) problemOf(resp *http.Response) error {
 	case resp.StatusCode == http.StatusUnauthorized && withToken:
 		p.hint = "the token is not the one that it wants"
 	case resp.StatusCode == http.StatusUnauthorized:
-		p.hint = "give the token with --token-file FILE or in FLUENTBIT_TRIGGER_TOKEN"
+		p.hint = "give the token with --token-file FILE or in FLUENTBIT_TRIGGER_TOKEN, or run this as the user, and in the container, that the instance runs in"
 	case resp.StatusCode/100 == 3:
 		p.Detail = p.Title + ": this is no fluentbit-trigger"
 	}

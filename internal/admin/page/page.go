@@ -1,5 +1,5 @@
-// Package page serves the one page of the administration: static files that are part of the program, and hold nothing of what it watches. What is shown comes
-// from the API, with the token of the person who looks; so the files themselves need none.
+// Package page serves the one page of the admin API, and that by which a browser logs in: static files that are part of the program, and hold nothing
+// of what it watches. What is shown comes from the API.
 //
 // The page runs under a policy that lets it load from its own origin alone, and run no inline script or style. Texts of log lines enter it as text nodes:
 // the policy forbids the ways by which a browser makes markup of a string.
@@ -11,6 +11,7 @@ import (
 	"embed"
 	"encoding/hex"
 	"io/fs"
+	"maps"
 	"net/http"
 	"path"
 	"slices"
@@ -84,8 +85,11 @@ func load() map[string]file {
 		}
 		sum := sha256.Sum256(content)
 		at := "/" + strings.TrimPrefix(name, "assets/")
-		if at == "/index.html" {
+		switch at {
+		case "/index.html":
 			at = "/"
+		case "/login.html":
+			at = "/login"
 		}
 		files[at] = file{kind: kind, tag: `"` + hex.EncodeToString(sum[:12]) + `"`, content: content}
 		return nil
@@ -96,14 +100,14 @@ func load() map[string]file {
 	return files
 }
 
-// Files lists the paths that Handler serves beside "/".
-func Files() []string {
-	var paths []string
-	for at := range load() {
-		if at != "/" {
-			paths = append(paths, at)
-		}
+// Files lists the paths that Handler serves.
+func Files() []string { return slices.Sorted(maps.Keys(load())) }
+
+// ForLogin reports whether a path is one of those that log in, and so are served to everybody.
+func ForLogin(path string) bool {
+	switch path {
+	case "/login", "/login.js", "/page.css", "/icon.svg":
+		return true
 	}
-	slices.Sort(paths)
-	return paths
+	return false
 }

@@ -1,6 +1,7 @@
-// The way to the API: the token, errors as problem details, and streams that come back by themselves.
+// The way to the API: the session, errors as problem details, and streams that come back by themselves.
 
-const tokenKey = 'fluentbit-trigger.token';
+// The cookie says which browser it is, and this key that it is this page: other ports of the host are sent the cookie, too.
+const keyHeader = 'Fluentbit-Trigger-Key', keyName = 'fluentbit-trigger.key';
 
 export class Problem extends Error {
   constructor(status, title, detail, errors) {
@@ -18,32 +19,10 @@ export class Elsewhere extends Error {
 /** Everything that is wrong, one text a line. What the message tells already is not told again. */
 export const told = (error) => [error.message, ...(error.errors ?? []).filter((e) => !error.message.includes(e.detail)).map((e) => [e.field, e.detail].filter(Boolean).join(': '))];
 
-const state = { ask: undefined, asking: undefined, instance: '', guarded: undefined };
+const state = { instance: '' };
 
-/** ask(wrong) shows a dialog and resolves to a token, or to undefined when there will be none. */
-export function setAsk(ask) { state.ask = ask; }
 export function setInstance(id) { state.instance = id; }
 export const instance = () => state.instance;
-
-// A browser that keeps nothing for the page still works: the token is then kept until the page is left.
-let memory = '';
-function token() {
-  try { return sessionStorage.getItem(tokenKey) ?? memory; } catch { return memory; }
-}
-function keep(value) {
-  memory = value;
-  try { sessionStorage.setItem(tokenKey, value); } catch { /* memory has it */ }
-}
-
-/** Asks for a token once, however many calls want one. */
-function authorize() {
-  state.asking ??= state.ask(token() !== '').then((given) => {
-    if (given === undefined) return false;
-    keep(given);
-    return true;
-  }).finally(() => { state.asking = undefined; });
-  return state.asking;
-}
 
 function address(path, query) {
   const all = new URLSearchParams();
@@ -53,29 +32,21 @@ function address(path, query) {
   return text ? `${path}?${text}` : path;
 }
 
-/**
- * Whether the page itself wants a token. Then the browser asked for it and has it, and sends it along with calls; asking again would be once too often.
- * Otherwise it is asked for here, and the browser must not ask as well.
- */
-async function guarded() {
-  if (state.guarded === undefined) {
-    const response = await fetch('/', { method: 'HEAD', cache: 'no-store', credentials: 'omit', redirect: 'error' });
-    state.guarded = response.status === 401;
-  }
-  return state.guarded;
+async function send(path, options) {
+  const headers = { ...options.headers };
+  const key = localStorage.getItem(keyName);
+  if (key) headers[keyHeader] = key;
+  const response = await fetch(path, { ...options, headers, cache: 'no-store', credentials: 'same-origin', redirect: 'error' });
+  if (response.status !== 401) return response;
+  location.assign('/login');
+  return new Promise(() => {}); // the page is left
 }
 
-async function send(path, options) {
-  for (;;) {
-    const used = token();
-    const headers = { ...options.headers };
-    if (used) headers.Authorization = `Bearer ${used}`;
-    const lent = !used && state.guarded === true;
-    const response = await fetch(path, { ...options, headers, cache: 'no-store', credentials: lent ? 'same-origin' : 'omit', redirect: 'error' });
-    if (response.status !== 401) return response;
-    if (!used && !lent && await guarded()) continue;
-    if (used === token() && !(await authorize())) throw await problemOf(response);
-  }
+/** Ends the session of this browser. */
+export async function logout() {
+  await call('POST', '/logout');
+  localStorage.removeItem(keyName);
+  location.assign('/login');
 }
 
 async function problemOf(response) {
@@ -116,7 +87,7 @@ export const getIfAny = (path, query) => get(path, query).catch((error) => {
 const maxEvent = 1 << 20;
 
 /**
- * Reads server-sent events until the signal aborts. EventSource cannot send a token, hence this. onState is told "live" or "reconnecting"; a lost
+ * Reads server-sent events until the signal aborts. EventSource cannot send a header, hence this. onState is told "live" or "reconnecting"; a lost
  * connection is made anew after 1 to 30 seconds, from the last event that came.
  */
 export async function stream(path, { query, onEvent, onState, signal }) {
@@ -135,7 +106,7 @@ export async function stream(path, { query, onEvent, onState, signal }) {
       }, (ms) => { wait = ms; });
     } catch (error) {
       if (signal.aborted) return;
-      if (error.status === 401 || error.status === 403) { onState('refused', error); return; }
+      if (error.status === 403) { onState('refused', error); return; }
     }
     if (signal.aborted) return;
     onState('reconnecting');

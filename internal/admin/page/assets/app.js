@@ -1,7 +1,7 @@
 // The start of the page: sections, keys, the one stream of alerts, and what all views share.
 
-import { call, get, instance, setAsk, setInstance, stream } from './api.js';
-import { askToken, openHelp } from './dialogs.js';
+import { call, get, instance, logout, setInstance, stream } from './api.js';
+import { openHelp } from './dialogs.js';
 import { h, replace } from './dom.js';
 import { keys } from './keys.js';
 import { alertOf, instancesOf } from './model.js';
@@ -124,8 +124,8 @@ async function instances() {
   });
 }
 
-setAsk(askToken);
 document.getElementById('help').addEventListener('click', () => openHelp(context.view));
+document.getElementById('logout').addEventListener('click', () => logout().catch(fail));
 window.addEventListener('hashchange', show);
 document.addEventListener('visibilitychange', () => { if (!document.hidden) refresh(); });
 keys(context, Object.keys(views));

@@ -42,22 +42,6 @@ export function form(children, { submit, cancel, save, danger }) {
   return element;
 }
 
-/** Asks for the bearer token. */
-export function askToken(wrong) {
-  return open('Token', (close) => {
-    const input = h('input', { type: 'password', autocomplete: 'off', spellcheck: 'false', autofocus: true, required: true });
-    return form([
-      h('p', null, wrong ? 'That token is not the one. ' : '', 'This page shows what the API tells, and the API wants its bearer token: what ', h('code', null, 'token_file'),
-        ' in ', h('code', null, '[admin]'), ' holds.'),
-      field('Token', input, 'Kept in this tab until it is closed, and sent nowhere else.'),
-    ], { submit: 'Go on', cancel: () => close(undefined), save: async () => {
-      const value = input.value.trim();
-      if (!value) throw new Error('There is no token without a character.');
-      close(value);
-    } });
-  });
-}
-
 /** Asks before something that cannot be taken back. */
 export const confirm = (title, text, action) => open(title, (close) => form([h('p', null, text)], {
   submit: action, danger: true, cancel: () => close(false), save: async () => close(true),

@@ -1,0 +1,51 @@
+// Logs a browser in, by the code of a link or by a token. Only a click uses the code up: previews and scanners of links do not.
+
+const keyHeader = 'Fluentbit-Trigger-Key', keyName = 'fluentbit-trigger.key';
+const at = (id) => document.getElementById(id);
+
+let code = location.hash.slice(1);
+history.replaceState(null, '', location.pathname); // neither the history nor a screenshot has it
+
+/** Whether this browser is logged in: a link from another site comes without its cookie. */
+async function known() {
+  const key = localStorage.getItem(keyName);
+  if (!key) return false;
+  const response = await fetch('/api/v1/instances', { headers: { [keyHeader]: key }, cache: 'no-store', credentials: 'same-origin', redirect: 'error' });
+  return response.ok;
+}
+
+function ask() {
+  at('form').hidden = false;
+  at('by-code').hidden = !code;
+  at('by-token').hidden = at('how').hidden = Boolean(code);
+  (code ? at('submit') : at('token')).focus();
+}
+
+async function login() {
+  const body = code ? { code } : { token: at('token').value.trim() };
+  const response = await fetch('/login', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body), cache: 'no-store', credentials: 'same-origin', redirect: 'error' });
+  const answer = await response.json();
+  if (!response.ok) throw new Error(answer.detail ?? answer.title);
+  localStorage.setItem(keyName, answer.key);
+  location.replace('/');
+}
+
+at('form').addEventListener('submit', async (event) => {
+  event.preventDefault();
+  at('submit').disabled = true;
+  at('wrong').textContent = '';
+  try {
+    await login();
+  } catch (error) {
+    at('wrong').textContent = error.message;
+    code = ''; // a code that failed once fails always
+    ask();
+  } finally {
+    at('submit').disabled = false;
+  }
+});
+
+known().then((already) => {
+  if (already) location.replace('/');
+  else ask();
+}, ask);
