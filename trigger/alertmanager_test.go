@@ -42,15 +42,51 @@ func TestRealAlertmanager(t *testing.T) {
 			send(alerts)
 		}
 	}
-	absence, recovered := cases()["absence"], cases()["recovered"]
-	absence[0].Rule, recovered[0].Rule = "backup-missing", "backup-missing"
-	absence[0].Time = time.Now().Add(-time.Minute)
-	recovered[0].Time = time.Now()
-	send(absence)
-	await.That(t, patience, "the absence fires", func() bool { return activeAlerts(t, address) == 1 })
-	send(absence)
-	send(recovered)
-	await.That(t, patience, "the recovery resolves it", func() bool { return activeAlerts(t, address) == 0 })
+	// A recovery may say any time: now, ahead by a second or an hour (a clock, or a zone that is not named), or long ago.
+	for _, ahead := range []time.Duration{0, time.Second, time.Hour, 48 * time.Hour, -2 * time.Hour} {
+		absence, recovered := cases()["absence"], cases()["recovered"]
+		absence[0].Rule, recovered[0].Rule = "backup-missing", "backup-missing"
+		absence[0].Time = time.Now().Add(-time.Minute)
+		recovered[0].Time = time.Now().Add(ahead)
+		send(absence)
+		await.That(t, patience, "the absence fires", func() bool { return activeAlerts(t, address) == 1 })
+		send(absence)
+		send(recovered)
+		await.That(t, patience, "the recovery resolves it", func() bool { return activeAlerts(t, address) == 0 })
+	}
+	// So may any alert of a group, and none takes the others along.
+	group := cases()["group"]
+	for i := range group {
+		group[i].Time = time.Now().Add(time.Duration(i-3) * time.Hour)
+	}
+	send(group)
+}
+
+// TestAlertmanagersTimes: whatever a record says, an alert begins before it ends and not in the future, and a recovery has ended.
+func TestAlertmanagersTimes(t *testing.T) {
+	t.Parallel()
+	now := sampleTime.Add(time.Minute)
+	for _, resolveAfter := range []time.Duration{0, time.Second, time.Hour} {
+		for _, kind := range Kinds() {
+			for _, ahead := range []time.Duration{-100_000 * time.Hour, -time.Hour, -time.Nanosecond, 0, time.Nanosecond, time.Second, time.Hour, 100_000 * time.Hour} {
+				a := sampleAlert()
+				a.Kind, a.Time = kind, now.Add(ahead)
+				r := testRenderer(FormatAlertmanager)
+				r.settings.ResolveAfter = resolveAfter
+				got := r.alertmanagerAlert(&a)
+				switch {
+				case got.StartsAt == nil || got.StartsAt.After(now):
+					t.Errorf("%s, %s ahead: begins at %v", kind, ahead, got.StartsAt)
+				case got.EndsAt != nil && got.EndsAt.Before(*got.StartsAt):
+					t.Errorf("%s, %s ahead: begins at %v and ends at %v", kind, ahead, got.StartsAt, got.EndsAt)
+				case kind == KindRecovered && (got.EndsAt == nil || got.EndsAt.After(now)):
+					t.Errorf("a recovery, %s ahead, ends at %v", ahead, got.EndsAt)
+				case kind != KindRecovered && got.EndsAt != nil && !got.EndsAt.After(now):
+					t.Errorf("%s, %s ahead, has ended at %v", kind, ahead, got.EndsAt)
+				}
+			}
+		}
+	}
 }
 
 func startAlertmanager(t *testing.T, program string) (address string) {

@@ -4,6 +4,7 @@ import (
 	"html"
 	"regexp"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -83,6 +84,40 @@ func oneLine(s string) string { return strings.Join(strings.Fields(plain(s)), " 
 // muteAt parts every "@" from the name that follows, for text outside of code.
 func muteAt(s string) string { return strings.ReplaceAll(s, "@", "@"+zeroWidth) }
 
+// muteSchemes parts the scheme of an address from the rest, for receivers that make a link of "https://…" and of nothing else.
+func muteSchemes(s string) string { return strings.ReplaceAll(s, "://", ":"+zeroWidth+"//") }
+
+// muteLinks parts what a client may make a link of by itself: an address with a scheme, and a name or an address in figures with dots, since
+// clients know "example.com" and "192.0.2.1" as well.
+func muteLinks(s string) string {
+	s = muteSchemes(s)
+	if !strings.Contains(s, ".") {
+		return s
+	}
+	var b strings.Builder
+	before := false // whether the last character may be a part of a name
+	for i, r := range s {
+		b.WriteRune(r)
+		if r == '.' && before {
+			if next, _ := utf8.DecodeRuneInString(s[i+1:]); isNamePart(next) {
+				b.WriteString(zeroWidth)
+			}
+		}
+		before = isNamePart(r)
+	}
+	return b.String()
+}
+
+func isNamePart(r rune) bool {
+	return unicode.IsLetter(r) || unicode.IsDigit(r) || r == '-' || r == '_'
+}
+
+// inert is a text of which no client makes a mention or a link.
+func inert(s string) string { return muteAt(muteLinks(s)) }
+
+// partLinks parts the two halves of a Markdown link or image.
+func partLinks(s string) string { return strings.ReplaceAll(s, "](", "]"+zeroWidth+"(") }
+
 // broadcast finds what some chat service reads as a mention of many.
 var broadcast = regexp.MustCompile(`(?i)@(everyone|here|channel|all|room|group|team|online)`)
 
@@ -107,13 +142,13 @@ func escapeSlack(s string) string { return slackEscapes.Replace(s) }
 // escapeMarkdown puts a backslash before every character that Discord's Markdown may read as markup.
 func escapeMarkdown(s string) string {
 	var b strings.Builder
-	for _, r := range s {
+	for _, r := range inert(s) {
 		if strings.ContainsRune("\\`*_{}[]()<>#-|~!:", r) {
 			b.WriteByte('\\')
 		}
 		b.WriteRune(r)
 	}
-	return muteAt(b.String())
+	return b.String()
 }
 
 // escapeTelegram escapes text for Telegram's HTML parse mode, which knows &lt; &gt; &amp; and &quot; only.
@@ -121,10 +156,22 @@ func escapeTelegram(s string) string {
 	return strings.ReplaceAll(html.EscapeString(s), "&#39;", "'")
 }
 
+// escapeTelegramText escapes text outside of code, where Telegram looks for links, #tags, $tags, /commands, @mentions and telephone numbers.
+func escapeTelegramText(s string) string {
+	var b strings.Builder
+	for _, r := range muteLinks(s) {
+		b.WriteRune(r)
+		if strings.ContainsRune("@#$/+", r) {
+			b.WriteString(zeroWidth)
+		}
+	}
+	return escapeTelegram(b.String())
+}
+
 // escapeTeams parts the braces by which Adaptive Cards mark dates and expressions.
 func escapeTeams(s string) string {
 	for strings.Contains(s, "{{") {
 		s = strings.ReplaceAll(s, "{{", "{"+zeroWidth+"{")
 	}
-	return strings.ReplaceAll(muteAt(s), "${", "$"+zeroWidth+"{")
+	return strings.ReplaceAll(partLinks(inert(s)), "${", "$"+zeroWidth+"{")
 }

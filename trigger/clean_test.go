@@ -46,9 +46,9 @@ func FuzzPlain(f *testing.F) {
 		if cut := cutRunes(got, n%1000); utf8.RuneCountInString(cut) > max(0, n%1000) || !utf8.ValidString(cut) {
 			t.Fatalf("cut to %d: %q", n%1000, cut)
 		}
-		for _, escape := range []func(string) string{slackProse, slackCode, escapeMarkdown, telegramProse, maskCode} {
-			out := fit(got, 100, runesOf, escape)
-			if utf8.RuneCountInString(out) > 100 || strings.Contains(out, "@everyone") {
+		for _, escape := range []func(string) string{slackProse, slackCode, escapeMarkdown, escapeTelegramText, telegramText, escapeTeams, inert, maskCode} {
+			out := fit(got, 100, utf16Of, escape)
+			if utf16Of(out) > 100 || (strings.Contains(out, "@everyone") && !strings.HasPrefix(out, "<code>")) {
 				t.Fatalf("escaped to %q", out)
 			}
 		}

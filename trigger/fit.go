@@ -20,6 +20,9 @@ func utf16Of(s string) int {
 	return n
 }
 
+// asIs is the escape of a receiver that shows a text as it is.
+func asIs(s string) string { return s }
+
 // fit cuts a text so that it is within the limit once escaped, and returns it escaped. It cuts before it escapes: no escape is split.
 func fit(s string, limit int, size measure, escape func(string) string) string {
 	for n := limit; n > 0; {

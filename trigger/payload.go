@@ -85,17 +85,22 @@ func (r *renderer) templateData(v *view) *TemplateData {
 }
 
 func (r *renderer) escaper() func(string) string {
+	var escape func(string) string
 	switch r.settings.Format {
 	case FormatSlack:
-		return func(s string) string { return slackCode(plain(s)) }
+		escape = slackProse
 	case FormatDiscord:
-		return func(s string) string { return escapeMarkdown(plain(s)) }
+		escape = escapeMarkdown
 	case FormatTeams:
-		return func(s string) string { return escapeTeams(plain(s)) }
+		escape = escapeTeams
 	case FormatTelegram:
-		return func(s string) string { return muteAt(escapeTelegram(plain(s))) }
+		escape = escapeTelegramText
+	case FormatNtfy, FormatGotify:
+		escape = inert
+	default:
+		return asIs
 	}
-	return func(s string) string { return s }
+	return func(s string) string { return escape(plain(s)) }
 }
 
 // escapeAlert returns a copy of an alert with every text of foreign origin escaped.

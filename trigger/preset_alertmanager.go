@@ -48,11 +48,11 @@ func (r *renderer) alertmanagerAlert(a *Alert) alertmanagerAlert {
 	annotations := map[string]string{}
 	for _, note := range []fact{
 		{"summary", summaryLine(a, 500)}, {"description", codeBlock(a, 4000)}, {"held_back", heldBack(a)},
-		{"runbook_url", link(&Settings{}, a)}, {"host", oneLine(a.Source.Host)}, {"container", oneLine(a.Source.Container.Name)},
+		{"host", oneLine(a.Source.Host)}, {"container", oneLine(a.Source.Container.Name)},
 		{"kind", a.Kind}, {"id", a.ID}, {"hits", hits(a)},
 	} {
 		if note.value != "" {
-			annotations[note.name] = note.value
+			annotations[note.name] = muteSchemes(note.value) // Alertmanager's page makes links of annotations
 		}
 	}
 	for i, path := range sortedKeys(a.Fields) {
@@ -60,15 +60,14 @@ func (r *renderer) alertmanagerAlert(a *Alert) alertmanagerAlert {
 			break
 		}
 		if value := cutRunes(oneLine(a.Fields[path]), 500); value != "" {
-			annotations["field_"+labelName(path)] = value
+			annotations["field_"+labelName(path)] = muteSchemes(value)
 		}
 	}
-	out := alertmanagerAlert{Labels: labels, Annotations: annotations, GeneratorURL: link(r.settings, a)}
-	if !a.Time.IsZero() {
-		at := a.Time.UTC()
-		out.StartsAt = &at
+	if address := link(&Settings{}, a); address != "" {
+		annotations["runbook_url"] = address
 	}
-	out.EndsAt = r.endsAt(a)
+	out := alertmanagerAlert{Labels: labels, Annotations: annotations, GeneratorURL: link(r.settings, a)}
+	out.StartsAt, out.EndsAt = r.span(a)
 	return out
 }
 
@@ -80,23 +79,28 @@ func hits(a *Alert) string {
 	return strconv.Itoa(a.Count)
 }
 
-// endsAt is now or before for a recovery; nil leaves the end to Alertmanager.
-func (r *renderer) endsAt(a *Alert) *time.Time {
+// span returns when an alert began and ends: startsAt ≤ endsAt, startsAt ≤ now, and endsAt ≤ now for a recovery, since Alertmanager refuses
+// what ends before it begins, and holds an alert for active that ends in the future. A record may well say another time: of a clock that is
+// ahead, or of a zone that it does not name. nil leaves a time to Alertmanager.
+func (r *renderer) span(a *Alert) (startsAt, endsAt *time.Time) {
 	now := r.now().UTC()
-	end := now.Add(r.settings.ResolveAfter)
+	start, end := now, now.Add(r.settings.ResolveAfter)
+	if !a.Time.IsZero() {
+		if a.Time.Before(now) {
+			start = a.Time.UTC()
+		}
+		startsAt = &start
+	}
 	switch {
 	case a.Kind == KindRecovered:
-		end = now
-		if !a.Time.IsZero() && a.Time.Before(now) {
-			end = a.Time.UTC()
-		}
+		end = start
 	case r.settings.ResolveAfter > 0:
 	case a.Kind == KindAbsence:
 		end = now.Add(absenceFires)
 	default:
-		return nil
+		return startsAt, nil
 	}
-	return &end
+	return startsAt, &end
 }
 
 // setLabel leaves empty values out, as Alertmanager does.

@@ -2,7 +2,8 @@ package trigger
 
 import "time"
 
-// Discord's limits (https://discord.com/developers/docs/resources/message#embed-object), in characters.
+// Discord's limits (https://discord.com/developers/docs/resources/message#embed-object), in characters, counted in UTF-16 code units, which are
+// never fewer.
 const (
 	discordContent     = 2000
 	discordEmbeds      = 10
@@ -43,19 +44,19 @@ func (r *renderer) discord(v *view) discordMessage {
 		content += ", " + rest
 	}
 	message := discordMessage{
-		Content:         fit(content, discordContent, runesOf, escapeMarkdown),
+		Content:         fit(content, discordContent, utf16Of, escapeMarkdown),
 		AllowedMentions: discordMentions{Parse: []string{}},
 	}
 	share := discordTotal / len(shown)
 	for i := range shown {
 		a := &shown[i]
 		embed := discordEmbed{Color: discordColor(a), URL: link(r.settings, a)}
-		embed.Title = fit(headline(a), min(discordTitle, share/4), runesOf, escapeMarkdown)
-		if line := fit(factLine(facts(a, 200)), min(discordFooter, share/4), runesOf, muteAt); line != "" {
+		embed.Title = fit(headline(a), min(discordTitle, share/4), utf16Of, escapeMarkdown)
+		if line := fit(factLine(facts(a, 200)), min(discordFooter, share/4), utf16Of, inert); line != "" {
 			embed.Footer = &discordFooterText{line}
 		}
-		embed.Description = fit(summaryLine(a, 1000), min(discordDescription/4, share/8), runesOf, escapeMarkdown)
-		if code := fitCode(a, min(discordDescription/2, share*3/8-10), runesOf, maskCode); code != "" {
+		embed.Description = fit(summaryLine(a, 1000), min(discordDescription/4, share/8), utf16Of, escapeMarkdown)
+		if code := fitCode(a, min(discordDescription/2, share*3/8-10), utf16Of, maskCode); code != "" {
 			embed.Description += "\n```\n" + code + "\n```"
 		}
 		if !a.Time.IsZero() {

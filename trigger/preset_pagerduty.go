@@ -6,9 +6,11 @@ import (
 	"time"
 )
 
-// Limits of PagerDuty's Events API v2 (https://developer.pagerduty.com/docs/send-alert-event), in characters.
+// Limits of PagerDuty's Events API v2 (https://developer.pagerduty.com/docs/send-alert-event), in characters, counted in UTF-16 code units, which
+// are never fewer.
 const (
 	pagerDutySummary = 1024
+	pagerDutyField   = 255
 	pagerDutyDetail  = 8000
 )
 
@@ -66,14 +68,14 @@ func (r *renderer) pagerDuty(v *view) pagerDutyEvent {
 	event := pagerDutyEvent{
 		RoutingKey: r.routingKey.Reveal(), EventAction: "trigger", DedupKey: fingerprint(first), Client: "fluentbit-trigger",
 		Payload: pagerDutyPayload{
-			Summary:   cutRunes(summary, pagerDutySummary),
-			Source:    cutRunes(firstOf(oneLine(first.Source.Workload), oneLine(first.Source.Host), "unknown"), 255),
+			Summary:   fit(summary, pagerDutySummary, utf16Of, muteSchemes),
+			Source:    fit(firstOf(oneLine(first.Source.Workload), oneLine(first.Source.Host), "unknown"), pagerDutyField, utf16Of, muteSchemes),
 			Severity:  pagerDutySeverity(v.worst()),
-			Component: cutRunes(oneLine(first.Source.Container.Name), 255),
-			Group:     cutRunes(oneLine(first.Source.Host), 255),
-			Class:     cutRunes(oneLine(first.Rule), 255),
+			Component: fit(oneLine(first.Source.Container.Name), pagerDutyField, utf16Of, muteSchemes),
+			Group:     fit(oneLine(first.Source.Host), pagerDutyField, utf16Of, muteSchemes),
+			Class:     fit(oneLine(first.Rule), pagerDutyField, utf16Of, muteSchemes),
 			Details: pagerDutyDetails{
-				ID: v.id, Message: codeBlock(first, pagerDutyDetail), HeldBack: heldBack(first), Facts: factLine(facts(first, 200)),
+				ID: v.id, Message: muteSchemes(codeBlock(first, pagerDutyDetail)), HeldBack: heldBack(first), Facts: muteSchemes(factLine(facts(first, 200))),
 				More: v.rest(len(v.shown)), Captures: cutMap(first.Captures, 20, 500), Fields: cutMap(first.Fields, 20, 500),
 			},
 		},
@@ -91,7 +93,7 @@ func (r *renderer) pagerDuty(v *view) pagerDutyEvent {
 			if held := heldBack(a); held != "" {
 				line += " (" + held + ")"
 			}
-			event.Payload.Details.Alerts = append(event.Payload.Details.Alerts, line)
+			event.Payload.Details.Alerts = append(event.Payload.Details.Alerts, muteSchemes(line))
 		}
 	}
 	if address := link(r.settings, first); address != "" {
@@ -117,7 +119,7 @@ func cutMap(m map[string]string, entries, runes int) map[string]string {
 		if len(out) == entries {
 			break
 		}
-		out[cutRunes(oneLine(key), 100)] = cutRunes(plain(m[key]), runes)
+		out[cutRunes(oneLine(key), 100)] = muteSchemes(cutRunes(plain(m[key]), runes))
 	}
 	return out
 }

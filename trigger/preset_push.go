@@ -1,11 +1,16 @@
 package trigger
 
-import "strings"
+import (
+	"encoding/json"
+	"strings"
+)
 
 // Limits of ntfy (https://docs.ntfy.sh/publish/#limitations) and Gotify.
 const (
-	ntfyMessage   = 4096 // bytes; a longer one becomes an attachment
+	ntfyMessage   = 4096            // bytes; a longer one becomes an attachment
+	ntfyBody      = 2 * ntfyMessage // bytes of the whole JSON, escapes included
 	ntfyTitle     = 250
+	ntfyClick     = 2000 // bytes of JSON, so that the message has room beside it
 	gotifyMessage = 16_000
 )
 
@@ -20,14 +25,21 @@ type ntfyPost struct {
 
 // ntfy publishes as JSON, which reads no Markdown unless asked to.
 func (r *renderer) ntfy(v *view) ntfyPost {
-	return ntfyPost{
+	post := ntfyPost{
 		Topic:    r.topic,
-		Title:    cutRunes(v.title(), ntfyTitle),
-		Message:  textMessage(v, ntfyMessage, bytesOf),
+		Title:    fit(v.title(), ntfyTitle, utf16Of, inert),
 		Priority: grade(v, [5]int{1, 2, 3, 4, 5}),
 		Tags:     []string{ntfyTag(v)},
-		Click:    link(r.settings, v.first()),
 	}
+	if click := link(r.settings, v.first()); len(jsonForm(click)) <= ntfyClick {
+		post.Click = click
+	}
+	post.Message = textMessage(v, ntfyMessage, func(text string) bool {
+		post.Message = text
+		body, err := json.Marshal(post)
+		return err == nil && len(text) <= ntfyMessage && len(body) <= ntfyBody
+	})
+	return post
 }
 
 func ntfyTag(v *view) string {
@@ -57,8 +69,8 @@ type gotifyDisplay struct {
 
 func (r *renderer) gotify(v *view) gotifyPost {
 	return gotifyPost{
-		Title:    cutRunes(v.title(), ntfyTitle),
-		Message:  textMessage(v, gotifyMessage, runesOf),
+		Title:    fit(v.title(), ntfyTitle, utf16Of, inert),
+		Message:  textMessage(v, gotifyMessage, func(text string) bool { return utf16Of(text) <= gotifyMessage }),
 		Priority: grade(v, [5]int{1, 3, 5, 7, 9}),
 		Extras:   gotifyExtras{gotifyDisplay{"text/plain"}},
 	}
@@ -77,9 +89,10 @@ func grade(v *view, numbers [5]int) int {
 	return numbers[2]
 }
 
-// textMessage gives a message as plain text within the limit. What was held back stands before the log line, which is cut first.
-func textMessage(v *view, limit int, size measure) string {
-	return shorten(v, limit, func(v *view, shown, runes int) (string, bool) {
+// textMessage gives a message as plain text that fits, of which no client makes a link. runes is about how long it may become. What was held
+// back stands before the log line, which is cut first.
+func textMessage(v *view, runes int, fits func(text string) bool) string {
+	return shorten(v, runes, func(v *view, shown, runes int) (string, bool) {
 		var parts []string
 		for i := range shown {
 			parts = append(parts, textOf(&v.shown[i], runes, len(v.all) > 1))
@@ -87,8 +100,8 @@ func textMessage(v *view, limit int, size measure) string {
 		if rest := v.rest(shown); rest != "" {
 			parts = append(parts, rest)
 		}
-		text := strings.Join(parts, "\n\n")
-		return text, size(text) <= limit
+		text := inert(strings.Join(parts, "\n\n"))
+		return text, fits(text)
 	})
 }
 

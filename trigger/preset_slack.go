@@ -1,6 +1,7 @@
 package trigger
 
-// Slack's limits (https://docs.slack.dev/reference/block-kit/blocks), in characters.
+// Slack's limits (https://docs.slack.dev/reference/block-kit/blocks), in characters. It counts what is escaped as it is sent; UTF-16 code
+// units are never fewer than its characters.
 const (
 	slackBlocks  = 50
 	slackHeader  = 150
@@ -27,8 +28,8 @@ type slackText struct {
 	Verbatim bool   `json:"verbatim,omitempty"` // no mention, channel or link is made of the text
 }
 
-// slackProse escapes text outside of code.
-func slackProse(s string) string { return muteAt(partBackticks(escapeSlack(s))) }
+// slackProse escapes text outside of code. Slack itself reads no Markdown there; services that copy its webhooks do.
+func slackProse(s string) string { return inert(partLinks(partBackticks(escapeSlack(s)))) }
 
 // slackCode escapes text within a fence of backticks.
 func slackCode(s string) string { return maskCode(escapeSlack(s)) }
@@ -36,11 +37,11 @@ func slackCode(s string) string { return maskCode(escapeSlack(s)) }
 // slack puts prose in plain_text objects, where no markup is read, and the log line in a fence.
 func (r *renderer) slack(v *view) slackMessage {
 	plainText := func(s string, limit int) slackText {
-		return slackText{Type: "plain_text", Text: fit(s, limit, runesOf, slackProse)}
+		return slackText{Type: "plain_text", Text: fit(s, limit, utf16Of, slackProse)}
 	}
 	title := plainText(v.mark()+" "+v.title(), slackHeader)
 	message := slackMessage{
-		Text:   fit(v.title()+": "+summaryLine(v.first(), 300), 600, runesOf, slackProse),
+		Text:   fit(v.title()+": "+summaryLine(v.first(), 300), 600, utf16Of, slackProse),
 		Blocks: []slackBlock{{Type: "header", Text: &title}},
 	}
 	shown := v.shown[:min(len(v.shown), slackAlerts)]
@@ -51,10 +52,10 @@ func (r *renderer) slack(v *view) slackMessage {
 		if len(v.all) > 1 {
 			prose = headline(a) + "\n" + prose
 		}
-		if summary := plainText(prose, share*2/5); summary.Text != "" {
+		if summary := plainText(prose, min(slackSection, share*2/5)); summary.Text != "" {
 			message.Blocks = append(message.Blocks, slackBlock{Type: "section", Text: &summary})
 		}
-		code := fitCode(a, min(slackSection, share*2/5)-10, runesOf, slackCode)
+		code := fitCode(a, min(slackSection, share*2/5)-10, utf16Of, slackCode)
 		if code != "" {
 			message.Blocks = append(message.Blocks, slackBlock{
 				Type: "section", Text: &slackText{Type: "mrkdwn", Text: "```\n" + code + "\n```", Verbatim: true},
@@ -62,8 +63,8 @@ func (r *renderer) slack(v *view) slackMessage {
 		}
 		if line := factLine(facts(a, 200)); line != "" {
 			context := slackBlock{Type: "context", Elements: []slackText{plainText(line, min(2000, share/5))}}
-			if address := link(r.settings, a); address != "" && len(address) < 1000 && len(shown) == 1 {
-				context.Elements = append(context.Elements, slackText{Type: "mrkdwn", Text: "<" + escapeSlack(address) + "|Runbook>"})
+			if address := "<" + escapeSlack(link(r.settings, a)) + "|Runbook>"; address != "<|Runbook>" && utf16Of(address) <= 1000 && len(shown) == 1 {
+				context.Elements = append(context.Elements, slackText{Type: "mrkdwn", Text: address})
 			}
 			message.Blocks = append(message.Blocks, context)
 		}

@@ -19,21 +19,27 @@ type telegramLinkPreview struct {
 	IsDisabled bool `json:"is_disabled"`
 }
 
-// telegramProse escapes text outside of code.
-func telegramProse(s string) string { return muteAt(escapeTelegram(s)) }
+// telegramText marks text of foreign origin as code: Telegram makes links, #tags, $tags, /commands, @mentions and telephone numbers of
+// any other (https://core.telegram.org/bots/api#formatting-options).
+func telegramText(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "<code>" + escapeTelegram(s) + "</code>"
+}
 
 func (r *renderer) telegram(v *view) telegramMessage {
 	return telegramMessage{
 		ChatID: r.settings.ChatID, ThreadID: r.settings.ThreadID,
-		Text: r.telegramText(v), ParseMode: "HTML", LinkPreview: telegramLinkPreview{true},
+		Text: r.telegramMessage(v), ParseMode: "HTML", LinkPreview: telegramLinkPreview{true},
 		DisableNotification: grade(v, [5]int{0, 0, 1, 1, 1}) == 0,
 	}
 }
 
-// telegramText never cuts markup: it cuts what is escaped and marked up afterwards.
-func (r *renderer) telegramText(v *view) string {
+// telegramMessage never cuts markup: it cuts what is escaped and marked up afterwards.
+func (r *renderer) telegramMessage(v *view) string {
 	return shorten(v, telegramLimit, func(v *view, shown, runes int) (string, bool) {
-		parts := []string{"<b>" + telegramProse(cutRunes(v.mark()+" "+v.title(), 200)) + "</b>"}
+		parts := []string{v.mark() + " " + telegramText(cutRunes(v.title(), 200))}
 		for i := range shown {
 			parts = append(parts, telegramAlert(&v.shown[i], runes, len(v.all) > 1))
 		}
@@ -55,14 +61,16 @@ func (r *renderer) telegramText(v *view) string {
 func telegramAlert(a *Alert, runes int, titled bool) string {
 	var lines []string
 	if titled {
-		lines = append(lines, "<b>"+telegramProse(cutRunes(headline(a), runes))+"</b>")
+		lines = append(lines, telegramText(cutRunes(headline(a), runes)))
 	}
-	lines = append(lines, telegramProse(summaryLine(a, min(500, runes))))
+	if summary := telegramText(summaryLine(a, min(500, runes))); summary != "" {
+		lines = append(lines, summary)
+	}
 	if code := codeBlock(a, runes); code != "" {
 		lines = append(lines, "<pre>"+maskCode(escapeTelegram(code))+"</pre>")
 	}
 	if line := factLine(facts(a, 200)); line != "" {
-		lines = append(lines, telegramProse(cutRunes(line, max(120, min(600, runes)))))
+		lines = append(lines, telegramText(cutRunes(line, max(120, min(600, runes)))))
 	}
 	return strings.Join(lines, "\n")
 }

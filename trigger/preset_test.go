@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -176,7 +177,8 @@ func mapStrings(value any, change func(string) string) any {
 var (
 	anyMention     = regexp.MustCompile(`(?i)@(everyone|here|channel|all|room)|<!|<@|<#`)
 	slackLink      = regexp.MustCompile(`^<https?://[^<>|]+\|Runbook>$`)
-	telegramMarkup = regexp.MustCompile(`</?(b|pre)>|<a href="https?://[^"<>]*">Runbook</a>`)
+	telegramMarkup = regexp.MustCompile(`</?(code|pre)>|<a href="https?://[^"<>]*">Runbook</a>`)
+	telegramCode   = regexp.MustCompile(`(?s)<code>.*?</code>|<pre>.*?</pre>|<a href="https?://[^"<>]*">Runbook</a>`)
 	telegramEntity = regexp.MustCompile(`&(lt|gt|amp|#34);`)
 )
 
@@ -194,7 +196,7 @@ func checkPayload(t *testing.T, format string, body []byte) {
 	}
 	within := func(what, text string, limit int) {
 		t.Helper()
-		if n := utf8.RuneCountInString(text); n > limit {
+		if n := utf16Of(text); n > limit {
 			t.Errorf("%s: %s has %d characters, more than %d", format, what, n, limit)
 		}
 	}
@@ -214,7 +216,7 @@ func checkPayload(t *testing.T, format string, body []byte) {
 	case FormatSlack:
 		var m slackMessage
 		decode(&m)
-		total := len([]rune(m.Text))
+		total := utf16Of(m.Text)
 		if len(m.Blocks) > slackBlocks {
 			t.Errorf("slack: %d blocks", len(m.Blocks))
 		}
@@ -225,7 +227,7 @@ func checkPayload(t *testing.T, format string, body []byte) {
 				texts = append(texts, *b.Text)
 			}
 			for _, text := range texts {
-				total += len([]rune(text.Text))
+				total += utf16Of(text.Text)
 				limit := slackSection
 				if b.Type == "header" {
 					limit = slackHeader
@@ -261,10 +263,10 @@ func checkPayload(t *testing.T, format string, body []byte) {
 			fenced(e.Description)
 			prose, _, _ := strings.Cut(e.Description, "\n```\n")
 			harmless(strings.ReplaceAll(e.Title+prose, `\<`, ""))
-			total += len([]rune(e.Title + e.Description))
+			total += utf16Of(e.Title + e.Description)
 			if e.Footer != nil {
 				within("footer", e.Footer.Text, discordFooter)
-				total += len([]rune(e.Footer.Text))
+				total += utf16Of(e.Footer.Text)
 			}
 		}
 		if total > discordTotal {
@@ -273,8 +275,8 @@ func checkPayload(t *testing.T, format string, body []byte) {
 	case FormatTeams:
 		var m teamsMessage
 		decode(&m)
-		if len(body) > teamsBytes {
-			t.Errorf("teams: %d bytes", len(body))
+		if len(body) > teamsBytes || 2*utf16Of(string(body)) > teamsUTF16 {
+			t.Errorf("teams: %d bytes, %d in UTF-16", len(body), 2*utf16Of(string(body)))
 		}
 		for _, b := range m.Attachments[0].Content.Body {
 			if b.Type != "RichTextBlock" || strings.Contains(b.Inlines[0].Text, "{{") || strings.Contains(b.Inlines[0].Text, "${") {
@@ -285,7 +287,9 @@ func checkPayload(t *testing.T, format string, body []byte) {
 		var e pagerDutyEvent
 		decode(&e)
 		within("summary", e.Payload.Summary, pagerDutySummary)
-		within("dedup_key", e.DedupKey, 255)
+		for _, field := range []string{e.DedupKey, e.Payload.Source, e.Payload.Component, e.Payload.Group, e.Payload.Class} {
+			within("a field", field, pagerDutyField)
+		}
 		if !slices.Contains([]string{"critical", "error", "warning", "info"}, e.Payload.Severity) || e.Payload.Source == "" || e.Payload.Summary == "" {
 			t.Errorf("pagerduty: %+v", e.Payload)
 		}
@@ -298,11 +302,15 @@ func checkPayload(t *testing.T, format string, body []byte) {
 		if len(m.Message) > ntfyMessage || m.Priority < 1 || m.Priority > 5 || m.Topic == "" {
 			t.Errorf("ntfy: %d bytes, priority %d", len(m.Message), m.Priority)
 		}
+		if len(body) > ntfyBody {
+			t.Errorf("ntfy: %d bytes of JSON", len(body))
+		}
 		within("title", m.Title, ntfyTitle)
 	case FormatGotify:
 		var m gotifyPost
 		decode(&m)
 		within("message", m.Message, gotifyMessage)
+		within("title", m.Title, ntfyTitle)
 	case FormatTelegram:
 		var m telegramMessage
 		decode(&m)
@@ -310,11 +318,11 @@ func checkPayload(t *testing.T, format string, body []byte) {
 			t.Errorf("telegram: %d code units", n)
 		}
 		rest := telegramMarkup.ReplaceAllString(m.Text, "")
-		harmless(rest)
+		harmless(telegramCode.ReplaceAllString(m.Text, ""))
 		if strings.ContainsAny(rest, "<>") || strings.Contains(telegramEntity.ReplaceAllString(rest, ""), "&") {
 			t.Errorf("telegram: markup left in %q", rest)
 		}
-		for _, tag := range []string{"b", "pre"} {
+		for _, tag := range []string{"code", "pre"} {
 			if strings.Count(m.Text, "<"+tag+">") != strings.Count(m.Text, "</"+tag+">") {
 				t.Errorf("telegram: %s is not closed", tag)
 			}
@@ -323,6 +331,11 @@ func checkPayload(t *testing.T, format string, body []byte) {
 		var list []alertmanagerAlert
 		decode(&list)
 		for _, a := range list {
+			for _, text := range a.Labels {
+				if n := utf8.RuneCountInString(text); n > 500 {
+					t.Errorf("alertmanager: a label of %d characters", n)
+				}
+			}
 			if a.Labels["alertname"] == "" || (a.EndsAt != nil && a.StartsAt != nil && a.EndsAt.Before(*a.StartsAt)) {
 				t.Errorf("alertmanager: %+v", a)
 			}
@@ -331,6 +344,160 @@ func checkPayload(t *testing.T, format string, body []byte) {
 					t.Errorf("alertmanager: label name %q", name)
 				}
 			}
+		}
+	}
+}
+
+// worstUnits are what grows most when a receiver's escaping, JSON's, or another count of characters meets it.
+func worstUnits() []string {
+	return []string{
+		"&", "<", "\"", "\\", "`", "@", "*", "{{", "](", "a.", "a://b.c ", "\u4e2d", "\U0001f525", "e\u0301", "\x01", "\xff", "a\n", " ",
+	}
+}
+
+// TestLimitsHoldForEveryField puts texts that grow into each field that a line, a container or a rule fills: alone, several at once, in all,
+// and in groups.
+func TestLimitsHoldForEveryField(t *testing.T) {
+	t.Parallel()
+	fields := []func(a *Alert, text string){
+		func(a *Alert, text string) { a.Rule = text },
+		func(a *Alert, text string) { a.Summary = text },
+		func(a *Alert, text string) { a.Message = text },
+		func(a *Alert, text string) { a.Source.Workload = text },
+		func(a *Alert, text string) { a.Source.Host = text },
+		func(a *Alert, text string) { a.Source.Container = Container{ID: text, Name: text, Image: text} },
+		func(a *Alert, text string) {
+			a.Labels = map[string]string{"team": text, text: "x", "b" + text: text, "c": text}
+		},
+		func(a *Alert, text string) { a.Captures = map[string]string{"a": text, text: text} },
+		func(a *Alert, text string) { a.Fields = map[string]string{"a": text, text: text, "b" + text: text} },
+		func(a *Alert, text string) { a.Context = &Context{Before: []string{text, text}, After: []string{text}} },
+		func(a *Alert, text string) { a.Runbook = "https://wiki.example.com/?a=" + text },
+		func(a *Alert, text string) { a.Severity = text },
+		func(a *Alert, text string) { a.Kind = text },
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	try := func(t *testing.T, format, text string, which func(field int) bool, alerts int) {
+		t.Helper()
+		a := sampleAlert()
+		for i, put := range fields {
+			if which(i) {
+				put(&a, text)
+			}
+		}
+		got, err := testRenderer(format).render("id", slices.Repeat([]Alert{a}, alerts))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if checkPayload(t, format, got.body); t.Failed() {
+			t.Fatalf("%d × %.20q in %d alerts: %+.2000v", utf8.RuneCountInString(text), text, alerts, a)
+		}
+	}
+	for _, format := range Formats() {
+		if format == FormatGeneric || format == FormatCloudEvents {
+			continue // they have no limit
+		}
+		for field := range fields {
+			for _, unit := range []string{"&", "\"", ".a", "\U0001f525"} {
+				try(t, format, strings.Repeat(unit, 3000), func(i int) bool { return i == field }, 1)
+			}
+		}
+		for _, unit := range worstUnits() {
+			try(t, format, strings.Repeat(unit, 1+random.IntN(300)), func(i int) bool { return i < 11 }, 1)
+			try(t, format, strings.Repeat(unit, 1500), func(i int) bool { return i < 11 }, 1+random.IntN(14))
+			try(t, format, strings.Repeat(unit, 1+random.IntN(5000)), func(int) bool { return random.IntN(2) == 0 }, 1+random.IntN(3))
+		}
+	}
+}
+
+// clickable finds what some client makes a link, a tag, a command or a mention of by itself.
+var clickable = regexp.MustCompile(`(?i)[a-z]+://[a-z0-9]|[\p{L}\p{N}_-]\.[\p{L}\p{N}]|@[a-z]|[^&\w]#[a-z]|(^|[\s>])/[a-z]|\$[A-Z]{3}|\+[0-9]{6}|\]\(`)
+
+// TestNoEntityOfAText looks through everything that people see for something that their client would make a link of.
+func TestNoEntityOfAText(t *testing.T) {
+	t.Parallel()
+	const text = "see https://evil.example/x and evil.example or www.evil.example, mail eve@evil.example, 192.0.2.1:80, tg://user?id=1 ftp://evil.example " +
+		"#pwned $USD /start /stop@evilbot @evil +491701234567 [bank](https://evil.example) ![i](https://evil.example/i.png) discord.gg/evil"
+	a := sampleAlert()
+	a.Rule, a.Summary, a.Message, a.Source.Workload, a.Source.Host, a.Source.Container.Name, a.Runbook = text, text, text, text, text, text, ""
+	a.Fields = map[string]string{"a": text, text: text}
+	a.Labels, a.Captures, a.Context = map[string]string{"team": text, text: text}, map[string]string{"x": text}, &Context{Before: []string{text}, After: []string{text}}
+	fence := regexp.MustCompile("(?s)```.*?```")
+	schemes := regexp.MustCompile(`(?i)[a-z]+://[a-z0-9]`)
+	for _, format := range Formats() {
+		for _, n := range []int{1, 3} {
+			got, err := testRenderer(format).render("id", slices.Repeat([]Alert{a}, n))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var document any
+			if err := json.Unmarshal(got.body, &document); err != nil {
+				t.Fatal(err)
+			}
+			pattern := clickable
+			switch format {
+			case FormatGeneric, FormatCloudEvents:
+				continue // data for programs
+			case FormatPagerDuty, FormatAlertmanager:
+				pattern = schemes // their pages make links of nothing else
+			case FormatDiscord:
+				pattern = regexp.MustCompile(`(?i)[a-z]+://[a-z0-9]|[\p{L}\p{N}_-]\.[\p{L}\p{N}]|@[a-z]`) // #tags and /commands are text there
+			case FormatTeams, FormatSlack, FormatNtfy, FormatGotify:
+				pattern = regexp.MustCompile(`(?i)[a-z]+://[a-z0-9]|[\p{L}\p{N}_-]\.[\p{L}\p{N}]|@[a-z]|\]\(`)
+				if format == FormatNtfy || format == FormatGotify {
+					pattern = regexp.MustCompile(`(?i)[a-z]+://[a-z0-9]|[\p{L}\p{N}_-]\.[\p{L}\p{N}]|@[a-z]`) // plain text: no Markdown
+				}
+			}
+			if list, ok := document.([]any); ok && format == FormatAlertmanager {
+				for _, one := range list {
+					delete(one.(map[string]any), "labels") // shown as they are
+				}
+			}
+			mapStrings(document, func(s string) string {
+				if _, err := time.Parse(time.RFC3339Nano, s); err == nil {
+					return s
+				}
+				shown := telegramCode.ReplaceAllString(fence.ReplaceAllString(s, ""), "")
+				if s == "http://adaptivecards.io/schemas/adaptive-card.json" || s == "application/vnd.microsoft.card.adaptive" || s == "1.2" {
+					return s
+				}
+				if found := pattern.FindString(shown); found != "" {
+					t.Errorf("%s: %q in %q", format, found, shown)
+				}
+				return s
+			})
+			checkPayload(t, format, got.body)
+		}
+	}
+}
+
+// TestNoEntityInABodyOfOnesOwn: with a format beside it, the texts of a body are escaped for that receiver.
+func TestNoEntityInABodyOfOnesOwn(t *testing.T) {
+	t.Parallel()
+	const text = "https://evil.example/x #tag /start @evil eve@evil.example evil.example $USD +491701234567"
+	for _, format := range []string{FormatTelegram, FormatSlack, FormatDiscord, FormatTeams, FormatNtfy, FormatGotify} {
+		r := testRenderer(format)
+		body, err := newBodyTemplate(`{"text": "{{ .Summary }} {{ .Message }} {{ .Source.Host }} {{ .Labels.team }}"}`, "application/json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.body = body
+		a := sampleAlert()
+		a.Summary, a.Message, a.Source.Host, a.Labels = text, text, text, map[string]string{"team": text}
+		got, err := r.render("id", []Alert{a})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var document struct{ Text string }
+		if err := json.Unmarshal(got.body, &document); err != nil {
+			t.Fatal(err)
+		}
+		pattern := regexp.MustCompile(`(?i)[a-z]+://[a-z0-9]|[\p{L}\p{N}_-]\.[\p{L}\p{N}]|@[a-z]`)
+		if format == FormatTelegram {
+			pattern = clickable
+		}
+		if found := pattern.FindString(document.Text); found != "" {
+			t.Errorf("%s: %q in %q", format, found, document.Text)
 		}
 	}
 }
