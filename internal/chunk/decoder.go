@@ -227,7 +227,7 @@ func (r *reading) line() {
 	if r.happens {
 		p = r.eventPart()
 	}
-	if p.more || r.origin.held.Load() != 0 {
+	if p.more || p.ordinal > 1 || r.origin.held.Load() != 0 {
 		if r.join(p) {
 			return
 		}
@@ -239,7 +239,7 @@ func (r *reading) line() {
 	}
 	rec.Time, rec.Stream, rec.Severity = r.ev.time, s.stream, r.severity
 	rec.Text = r.plainText(r.text())
-	rec.Truncated = p.form == formFluentd && p.ordinal > 1 // the parts before it are lost
+	rec.Truncated = false
 	rec.Source, rec.Fields = &r.origin.source, f
 	rec.Own = (s.alert || s.cloudEvent) && isAlert(b, r.ev.body, s.cloudEvent)
 	if r.happens {
@@ -314,7 +314,7 @@ func (r *reading) hand(l *line) {
 func (r *reading) unfinished(p part) *line {
 	l := &line{
 		origin: r.origin, stream: r.scan.stream, severity: r.severity, form: p.form, since: r.now, time: r.ev.time,
-		id: append([]byte(nil), p.id...), gap: p.form == formFluentd && p.ordinal > 1,
+		id: append([]byte(nil), p.id...), ordinal: p.ordinal, expected: 1,
 		event: append([]byte(nil), r.b[r.ev.start:r.ev.end]...), body: r.ev.body - r.ev.start, meta: -1,
 	}
 	if r.ev.meta >= 0 {

@@ -14,6 +14,8 @@ const (
 	maxHeldLines = 10_000         // in number
 	maxHeldTime  = 10_000_000_000 // nanoseconds, from the first part
 	maxKeptGroup = 64 << 10       // bytes of OTLP context kept for the fields of an unfinished line
+	maxNumbered  = 8              // lines of numbered parts, of one origin and stream
+	maxPending   = 1024           // parts of a line that wait for those before them
 )
 
 // joiner holds the unfinished lines of all origins, the oldest first. Lines that leave it are returned, never handed on from within, so
@@ -37,32 +39,24 @@ func newJoiner() *joiner {
 func (j *joiner) offer(r *reading, p part, done []*line) (out []*line, taken bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	at := &r.origin.lines[r.scan.stream]
-	if l := *at; l != nil && !l.continues(p) {
-		done = append(done, j.giveUp(l))
+	var l *line
+	if p.ordinal > 0 {
+		l, done = j.numbered(r, p, done)
+	} else {
+		l, done = j.sequential(r, p, done)
 	}
-	l := *at
 	if l == nil {
-		if !p.more {
-			return done, false
-		}
-		l = r.unfinished(p)
-		*at = l
-		r.origin.held.Add(1)
-		j.append(l)
-	} else if p.form == formFluentd && p.ordinal != 0 && p.ordinal != l.ordinal+1 {
-		l.gap = true
+		return done, false
 	}
-	l.ordinal = p.ordinal
 	j.bytes -= l.size()
-	piece := r.text()
-	if room := j.limitLine - len(l.text); len(piece) > room && (p.more || len(safetext.TrimEnd(piece)) > room) {
-		j.droppedBytes += int64(len(piece) - max(room, 0))
-		piece, l.cut = piece[:max(room, 0)], true
+	if p.ordinal > 0 {
+		j.place(r, l, p)
+	} else {
+		j.extend(l, r.text(), p.more)
 	}
-	l.text = append(l.text, piece...)
 	j.bytes += l.size()
-	if !p.more {
+	if p.ordinal > 0 && l.whole() || p.ordinal <= 0 && !p.more {
+		j.droppedBytes += int64(l.pending.bytes)
 		j.remove(l)
 		done = append(done, l)
 	}
@@ -70,6 +64,88 @@ func (j *joiner) offer(r *reading, p part, done []*line) (out []*line, taken boo
 		done = append(done, j.giveUp(j.oldest))
 	}
 	return done, true
+}
+
+// sequential returns the line that a part without a number belongs to, nil when the record is a line itself. Such parts follow each other: a
+// record that cannot continue the line ends it.
+func (j *joiner) sequential(r *reading, p part, done []*line) (*line, []*line) {
+	l := r.origin.lines[r.scan.stream]
+	for l != nil && l.ordinal > 0 {
+		l = l.sibling
+	}
+	if l != nil && !l.continues(p) {
+		done = append(done, j.giveUp(l))
+		l = nil
+	}
+	if l == nil && p.more {
+		l = j.begin(r, p)
+	}
+	return l, done
+}
+
+// numbered returns the line that a part with a number belongs to, nil when the record is a line itself. Such lines are told apart by their ids, so
+// that they may come in any order, and whole lines between them.
+func (j *joiner) numbered(r *reading, p part, done []*line) (*line, []*line) {
+	var oldest *line
+	count := 0
+	for l := r.origin.lines[r.scan.stream]; l != nil; l = l.sibling {
+		if l.ordinal == 0 {
+			continue
+		}
+		if l.continues(p) {
+			return l, done
+		}
+		oldest = l // the newest is the first in the list
+		count++
+	}
+	if p.ordinal == 1 && !p.more {
+		return nil, done
+	}
+	if count >= maxNumbered {
+		done = append(done, j.giveUp(oldest))
+	}
+	return j.begin(r, p), done
+}
+
+func (j *joiner) begin(r *reading, p part) *line {
+	l := r.unfinished(p)
+	at := &r.origin.lines[r.scan.stream]
+	l.sibling, *at = *at, l
+	r.origin.held.Add(1)
+	j.append(l)
+	return l
+}
+
+// extend appends to the text of a line what there is room for.
+func (j *joiner) extend(l *line, piece []byte, more bool) {
+	if room := j.limitLine - len(l.text) - l.pending.bytes; len(piece) > room && (more || len(safetext.TrimEnd(piece)) > room) {
+		j.droppedBytes += int64(len(piece) - max(room, 0))
+		piece, l.cut = piece[:max(room, 0)], true
+	}
+	l.text = append(l.text, piece...)
+}
+
+// place puts a numbered part where it belongs. One that came already is passed over.
+func (j *joiner) place(r *reading, l *line, p part) {
+	if !p.more && l.lastOrdinal == 0 {
+		l.lastOrdinal = p.ordinal
+	}
+	if p.ordinal < l.ordinal { // the event of a line is that of its first part
+		l.restart(r.unfinished(p))
+	}
+	if p.ordinal != l.expected {
+		dropped := l.pending.add(p.ordinal, r.text(), l.expected, j.limitLine-len(l.text))
+		j.droppedBytes += int64(dropped)
+		l.cut = l.cut || dropped > 0
+		return
+	}
+	j.extend(l, r.text(), p.more)
+	l.expected++
+	for len(l.pending.parts) > 0 && l.pending.parts[0].ordinal == l.expected {
+		piece := l.pending.shift()
+		j.extend(l, piece, l.expected != l.lastOrdinal)
+		l.expected++
+	}
 }
 
 // expire gives up the lines whose first part came before the given moment, all of them when all is set. A first part from after latest came
@@ -90,6 +166,7 @@ func (j *joiner) expire(before, latest int64, all bool) (done []*line) {
 func (j *joiner) giveUp(l *line) *line {
 	l.timedOut = true
 	j.remove(l)
+	l.text, l.pending = l.pending.appendTo(l.text), pending{}
 	return l
 }
 
@@ -119,7 +196,11 @@ func (j *joiner) remove(l *line) {
 	l.next, l.prev = nil, nil
 	j.lines--
 	j.bytes -= l.size()
-	l.origin.lines[l.stream] = nil
+	at := &l.origin.lines[l.stream]
+	for *at != l {
+		at = &(*at).sibling
+	}
+	*at, l.sibling = l.sibling, nil
 	l.origin.held.Add(-1)
 }
 
@@ -134,7 +215,7 @@ func (r *reading) joined(l *line) {
 	text := r.plainText(l.text)
 	r.fields = fields{b: l.event, body: l.body, meta: l.meta, group: l.group, textKey: l.textKey, text: text, keepANSI: r.d.settings.KeepANSI}
 	r.rec = engine.Record{
-		Time: l.time, Text: text, Stream: l.stream, Severity: l.severity, Truncated: l.cut || l.gap || l.timedOut,
+		Time: l.time, Text: text, Stream: l.stream, Severity: l.severity, Truncated: l.cut || l.timedOut,
 		Source: &l.origin.source, Fields: &r.fields,
 	}
 }

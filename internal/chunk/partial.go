@@ -10,7 +10,7 @@ const (
 	formFluentd       // Docker's fluentd driver: partial_message, partial_id, partial_ordinal, partial_last
 	formCRI           // the parser "cri": logtag, P or F
 	formCRIMulti      // multiline.parser cri: _p, of the first part that Fluent Bit joined itself
-	formJournald      // Docker's journald driver: CONTAINER_PARTIAL_MESSAGE on all parts but the last
+	formJournald      // Docker's journald driver: CONTAINER_PARTIAL_MESSAGE on all parts but the last; newer ones number the parts
 	formJSONFile      // Docker's json-file driver: the last part alone ends in a line feed
 	formEvents        // Fluent Bit's docker_events: what was read from the engine at once, any number of events and parts of them
 )
@@ -20,7 +20,7 @@ type part struct {
 	form    form
 	more    bool   // the line goes on in another record
 	id      []byte // partial_id
-	ordinal int64  // partial_ordinal, 0 when not told
+	ordinal int64  // partial_ordinal, from 1; 0: the parts have no numbers
 }
 
 // dockerPart is where Docker (for every driver but few) and containerd cut a long line.
@@ -39,12 +39,7 @@ func (s *scan) partOf(b []byte) part {
 	switch {
 	case s.partialMessage != 0 && isTrue(b, s.partialMessage):
 		p := part{form: formFluentd, more: !isTrue(b, s.partialLast)}
-		if start, end, ok := text(b, s.partialID); ok && s.partialID != 0 {
-			p.id = b[start:end]
-		}
-		if s.partialOrdinal != 0 {
-			p.ordinal, _ = smallNumber(b, s.partialOrdinal)
-		}
+		s.number(b, &p)
 		return p
 	case s.logtag != 0:
 		if tag := tagAt(b, s.logtag); tag != 0 {
@@ -56,12 +51,25 @@ func (s *scan) partOf(b []byte) part {
 			return part{form: formCRIMulti, more: tag == 'P' && n > 0 && n%dockerPart == 0}
 		}
 	case s.journal:
-		return part{form: formJournald, more: s.journalPartial != 0 && isTrue(b, s.journalPartial)}
+		p := part{form: formJournald, more: s.journalPartial != 0 && isTrue(b, s.journalPartial)}
+		s.number(b, &p)
+		return p
 	case s.keyIsStream && s.textKey != nil && s.textKey.name == "log":
 		n := s.textEnd - s.textStart
 		return part{form: formJSONFile, more: n >= dockerPart && n <= 3*dockerPart && b[s.textEnd-1] != '\n'}
 	}
 	return part{}
+}
+
+// number takes the id of the line and the number that the part has in it, where the driver tells them.
+func (s *scan) number(b []byte, p *part) {
+	if start, end, ok := text(b, s.partialID); ok && s.partialID != 0 {
+		p.id = b[start:end]
+	}
+	if s.partialOrdinal != 0 {
+		n, _ := smallNumber(b, s.partialOrdinal)
+		p.ordinal = max(n, 0)
+	}
 }
 
 // isTrue reports whether the value at i is true, as a boolean or as text.
@@ -88,6 +96,7 @@ func tagAt(b []byte, i int) byte {
 // line is an unfinished line: the text so far, and the event of its first part, whose time and fields the line takes.
 type line struct {
 	next, prev *line // the joiner's list
+	sibling    *line // the next one of the same origin and stream
 	origin     *origin
 	stream     engine.Stream
 	severity   engine.Severity
@@ -96,20 +105,33 @@ type line struct {
 	time       int64
 	text       []byte
 	id         []byte
-	ordinal    int64
 	cut        bool // longer than a line may be: what follows is dropped
-	gap        bool // a part is missing
 	timedOut   bool // handed over without its end
 	event      []byte
 	body, meta int // positions in event
 	group      []byte
 	textKey    string
+
+	// Of a line of numbered parts. The text ends before the expected one.
+	ordinal     int64 // of the part whose event is kept; 0: the parts have no numbers
+	expected    int64
+	lastOrdinal int64 // 0: it has not come yet
+	pending     pending
 }
 
 // size is what the line counts against the bound of all unfinished lines.
-func (l *line) size() int { return cap(l.text) + len(l.event) + len(l.group) + len(l.id) + 256 }
+func (l *line) size() int {
+	return cap(l.text) + len(l.event) + len(l.group) + len(l.id) + l.pending.size() + 256
+}
 
-// continues reports whether the part belongs to this line.
-func (l *line) continues(p part) bool {
-	return l.form == p.form && (p.form != formFluentd || string(l.id) == string(p.id))
+// continues reports whether a part, numbered as those of this line are, belongs to it.
+func (l *line) continues(p part) bool { return l.form == p.form && string(l.id) == string(p.id) }
+
+// whole reports whether all numbered parts are there.
+func (l *line) whole() bool { return l.lastOrdinal != 0 && l.expected > l.lastOrdinal }
+
+// restart gives the line the event of an earlier part.
+func (l *line) restart(first *line) {
+	l.event, l.body, l.meta, l.group, l.textKey = first.event, first.body, first.meta, first.group, first.textKey
+	l.time, l.severity, l.ordinal = first.time, first.severity, first.ordinal
 }

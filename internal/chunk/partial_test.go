@@ -1,7 +1,11 @@
 package chunk
 
 import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -34,12 +38,24 @@ func TestPartialLines(t *testing.T) {
 		{"fluentd, whole lines between other streams", []ct.Map{fluentd("a", "1", "1", "false"),
 			ct.M("container_id", fullID, "source", "stderr", "log", "err"), fluentd("b", "1", "2", "true")}, []string{"err", "ab"}, nil},
 		{"fluentd, the end is lost", []ct.Map{fluentd("a", "1", "1", "false"), fluentd("b", "2", "1", "false"), fluentd("c", "2", "2", "true")},
-			[]string{"a [truncated]", "bc"}, nil},
-		{"fluentd, the beginning is lost", []ct.Map{fluentd("b", "1", "2", "true")}, []string{"b [truncated]"}, nil},
-		{"fluentd, the beginning of more is lost", []ct.Map{fluentd("b", "1", "2", "false"), fluentd("c", "1", "3", "true")}, []string{"bc [truncated]"}, nil},
-		{"fluentd, a part between is lost", []ct.Map{fluentd("a", "1", "1", "false"), fluentd("c", "1", "3", "true")}, []string{"ac [truncated]"}, nil},
+			[]string{"bc"}, []string{"a [truncated]"}},
+		{"fluentd, the beginning is lost", []ct.Map{fluentd("b", "1", "2", "true")}, nil, []string{"b [truncated]"}},
+		{"fluentd, the beginning of more is lost", []ct.Map{fluentd("b", "1", "2", "false"), fluentd("c", "1", "3", "true")}, nil, []string{"bc [truncated]"}},
+		{"fluentd, a part between is lost", []ct.Map{fluentd("a", "1", "1", "false"), fluentd("c", "1", "3", "true")}, nil, []string{"ac [truncated]"}},
 		{"fluentd, a whole line follows", []ct.Map{fluentd("a", "1", "1", "false"), ct.M("container_id", fullID, "source", "stdout", "log", "whole")},
-			[]string{"a [truncated]", "whole"}, nil},
+			[]string{"whole"}, []string{"a [truncated]"}},
+		{"fluentd, out of order", []ct.Map{fluentd("c", "1", "3", "true"), fluentd("a", "1", "1", "false"), fluentd("b", "1", "2", "false")}, []string{"abc"}, nil},
+		{"fluentd, two lines interleaved", []ct.Map{fluentd("a", "1", "1", "false"), fluentd("x", "2", "1", "false"), fluentd("b", "1", "2", "true"),
+			fluentd("y", "2", "2", "true")}, []string{"ab", "xy"}, nil},
+		{"fluentd, two lines interleaved, out of order, a whole line between", []ct.Map{fluentd("y", "2", "2", "true"), fluentd("b", "1", "2", "false"),
+			ct.M("container_id", fullID, "source", "stdout", "log", "whole"), fluentd("c", "1", "3", "true"), fluentd("x", "2", "1", "false"),
+			fluentd("a", "1", "1", "false")}, []string{"whole", "xy", "abc"}, nil},
+		{"fluentd, parts that come twice", []ct.Map{fluentd("a", "1", "1", "false"), fluentd("c", "1", "3", "true"), fluentd("a", "1", "1", "false"),
+			fluentd("c", "1", "3", "true"), fluentd("b", "1", "2", "false")}, []string{"abc"}, nil},
+		{"fluentd, a line of one part", []ct.Map{fluentd("a", "1", "1", "true"), fluentd("b", "2", "1", "true")}, []string{"a", "b"}, nil},
+		{"fluentd, no numbers", []ct.Map{fluentd("a", "1", "", "false"), fluentd("b", "1", "x", "false"), fluentd("c", "1", "-3", "true")}, []string{"abc"}, nil},
+		{"fluentd, numbers that are too great", []ct.Map{fluentd("b", "1", "999999", "true"), fluentd("a", "1", "1", "false")}, nil,
+			[]string{"ab [truncated]"}},
 		{"fluentd, never ends", []ct.Map{fluentd("a", "1", "1", "false")}, nil, []string{"a [truncated]"}},
 		{"fluentd, two containers", []ct.Map{fluentd("a", "1", "1", "false"), append(fluentd("x", "1", "1", "false"), ct.M("container_name", "/other")...),
 			fluentd("b", "1", "2", "true"), append(fluentd("y", "1", "2", "true"), ct.M("container_name", "/other")...)}, []string{"ab", "xy"}, nil},
@@ -63,6 +79,11 @@ func TestPartialLines(t *testing.T) {
 		{"longer than any part", []ct.Map{file("stdout", kilo16+kilo16+kilo16+"x")}, []string{kilo16 + kilo16 + kilo16 + "x"}, nil},
 		{"journald", []ct.Map{journal("a", "CONTAINER_PARTIAL_MESSAGE", "true"), journal("b", "CONTAINER_PARTIAL_MESSAGE", "true"), journal("c"), journal("d")},
 			[]string{"abc", "d"}, nil},
+		{"journald, numbered, out of order", []ct.Map{
+			journal("b", "CONTAINER_PARTIAL_MESSAGE", "true", "CONTAINER_PARTIAL_ID", "1", "CONTAINER_PARTIAL_ORDINAL", "2", "CONTAINER_PARTIAL_LAST", "false"),
+			journal("c", "CONTAINER_PARTIAL_ID", "1", "CONTAINER_PARTIAL_ORDINAL", "3", "CONTAINER_PARTIAL_LAST", "true"), journal("d"),
+			journal("a", "CONTAINER_PARTIAL_MESSAGE", "true", "CONTAINER_PARTIAL_ID", "1", "CONTAINER_PARTIAL_ORDINAL", "1", "CONTAINER_PARTIAL_LAST", "false")},
+			[]string{"d", "abc"}, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			for _, split := range []bool{false, true} {
@@ -113,6 +134,82 @@ func TestJoinedLine(t *testing.T) {
 	})
 	if calls != 1 {
 		t.Errorf("%d lines", calls)
+	}
+}
+
+// TestNumberedPartsInAnyOrder deals out the parts of several lines in random order, over random chunks: each line comes once and whole, with the time and
+// the fields of its first part.
+func TestNumberedPartsInAnyOrder(t *testing.T) {
+	for seed := range uint64(200) {
+		g := rand.New(rand.NewPCG(seed, 9))
+		want := map[string]int64{}
+		var events [][]byte
+		for id := range 1 + g.IntN(maxNumbered) {
+			parts, text := 2+g.IntN(20), ""
+			for n := range parts {
+				piece := fmt.Sprintf("<%d.%d>", id, n)
+				text += piece
+				events = append(events, ct.Event(nil, int64(1000*id+n+1), ct.M(), ct.M("container_id", fullID, "source", "stdout", "log", piece, "n", n,
+					"partial_message", "true", "partial_id", strconv.Itoa(id), "partial_ordinal", strconv.Itoa(n+1), "partial_last", strconv.FormatBool(n == parts-1))))
+			}
+			want[text] = int64(1000*id + 1)
+		}
+		g.Shuffle(len(events), func(i, k int) { events[i], events[k] = events[k], events[i] })
+		d := newDecoder(t)
+		got := map[string]int64{}
+		var chunk []byte
+		for i, event := range events {
+			if chunk = append(chunk, event...); i < len(events)-1 && g.IntN(3) > 0 {
+				continue
+			}
+			d.Decode(chunk, "t", testNow, func(rec *engine.Record, _ []byte) {
+				if n, _ := rec.Fields.AppendField(nil, "n"); string(n) != "0" || rec.Truncated {
+					t.Errorf("seed %d: n %s, truncated %v", seed, n, rec.Truncated)
+				}
+				got[string(rec.Text)] = rec.Time
+			})
+			clear(chunk) // as the host does
+			chunk = chunk[:0]
+		}
+		if !maps.Equal(got, want) {
+			t.Fatalf("seed %d: %v, want %v", seed, got, want)
+		}
+		if s := d.Stats(); s.HeldLines != 0 || s.HeldBytes != 0 || s.DroppedBytes != 0 {
+			t.Errorf("seed %d: %+v", seed, s)
+		}
+	}
+}
+
+// TestNumberedPartsAreBounded: a container that begins lines and ends none holds few of them, and none of another container.
+func TestNumberedPartsAreBounded(t *testing.T) {
+	d := newDecoder(t)
+	var c collector
+	d.Decode(ct.DockerOf(otherID, "other", "", "", ct.Line{Text: "other", More: true}), "t", testNow, c.take)
+	begin := func(id, ordinal int, text string) []byte {
+		return one(ct.M("container_id", fullID, "source", "stdout", "log", text, "partial_message", "true", "partial_id", strconv.Itoa(id),
+			"partial_ordinal", strconv.Itoa(ordinal), "partial_last", "false"))
+	}
+	for id := range 100 {
+		d.Decode(begin(id, 1, "x"), "t", testNow, c.take)
+	}
+	if s := d.Stats(); s.HeldLines != maxNumbered+1 || len(c.lines) != 100-maxNumbered {
+		t.Errorf("%d lines, %+v", len(c.lines), s)
+	}
+	for ordinal := 3 * maxPending; ordinal > 1; ordinal-- { // the first never comes
+		d.Decode(begin(1000, ordinal, strings.Repeat("y", 2000)), "t", testNow, c.take)
+	}
+	if s := d.Stats(); s.HeldBytes > 2*maxLineBytes || s.DroppedBytes == 0 {
+		t.Errorf("%+v", s)
+	}
+	before := len(c.lines)
+	d.Decode(ct.DockerOf(otherID, "other", "", "", ct.Line{Text: "whole"}), "t", testNow, c.take)
+	if len(c.lines) != before+1 {
+		t.Errorf("%q", c.texts()[before:])
+	}
+	d.Drain(c.take)
+	checkAccounts(t, d.Stats())
+	if s := d.Stats(); s.HeldLines != 0 || s.HeldBytes != 0 {
+		t.Errorf("still held: %+v", s)
 	}
 }
 
