@@ -8,9 +8,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
-	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
-	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
 // Take evaluates lines of a container and keeps their alerts before it returns. A line that comes again makes alerts with the ids that they
@@ -122,25 +120,4 @@ func (p *Pipeline) Places(ctx context.Context) (map[string][]byte, error) {
 		places[strings.TrimPrefix(key, p.placePrefix())] = value
 	}
 	return places, nil
-}
-
-// Tell makes an alert of kind system of a notice. It is a docker.Options.Notice.
-func (p *Pipeline) Tell(n docker.Notice) {
-	defer p.recovered("telling a notice")
-	now := p.now().UTC()
-	h := sha256.New()
-	for _, part := range []string{"notice", p.id, string(n.Kind), n.Source.Container.ID, now.String(), n.Text} {
-		h.Write(binary.AppendUvarint(nil, uint64(len(part))))
-		h.Write([]byte(part))
-	}
-	alert := trigger.Alert{
-		Version: trigger.AlertVersion, ID: "al_" + idEncoding.EncodeToString(h.Sum(nil)[:16]), Kind: trigger.KindSystem, Severity: "error",
-		Rule: "docker-" + string(n.Kind), Summary: n.Text, Message: n.Text, Time: now, FirstSeen: now, LastSeen: now, Count: 1,
-		Source: trigger.Source{
-			Kind: trigger.KindSystem, Workload: n.Source.Workload, Host: n.Source.Host, Container: trigger.Container(n.Source.Container),
-		},
-	}
-	if err := p.delivery.Accept(p.ctx, []delivery.Item{{Alert: alert, Targets: p.targets.Load().of(&alert)}}); err != nil {
-		p.log.Error("an alert about lost lines is not on disk yet", "error", err)
-	}
 }

@@ -60,6 +60,7 @@ type Pipeline struct {
 	sightings sightings
 	waits     *waits
 	labels    *labelRules
+	notices   notices
 
 	silencing silencing
 	met       met
@@ -249,6 +250,7 @@ func (p *Pipeline) stop(ctx context.Context) error {
 		b := p.newBatch()
 		p.expire(b, true)
 		p.releaseWaiting(b)
+		p.tellHeld(true)
 	case <-ctx.Done():
 		errs = append(errs, fmt.Errorf("evaluation did not end: %w", ctx.Err()))
 	}

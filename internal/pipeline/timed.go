@@ -18,6 +18,7 @@ func (p *Pipeline) timekeeper() {
 		select {
 		case <-tick.C:
 			p.tick(b)
+			p.tellHeld(false)
 			p.logWarnings()
 		case <-p.stopping:
 			return
