@@ -1,0 +1,3 @@
+public class NeedsGone { Gone gone = new Gone(); }
+
+class Gone {}
