@@ -11,18 +11,20 @@ import (
 )
 
 type checkCommand struct {
-	Files  []string `arg:"" help:"TOML files, folders or globs, combined as config_file does; configurations of Fluent Bit (*.conf, *.yaml)."`
-	Costs  bool     `help:"Show how each rule is filtered, and what it costs a line."`
-	Strict bool     `help:"Warnings count: exit with 1 when there are any."`
-	Ignore []string `placeholder:"CODE" help:"Warnings that are not wanted, by the code in brackets behind them."`
-	Output string   `short:"o" enum:"text,json" default:"text" help:"text or json."`
+	Files   []string `arg:"" help:"TOML files, folders or globs, combined as config_file does; configurations of Fluent Bit (*.conf, *.yaml)."`
+	Costs   bool     `help:"Show how each rule is filtered, and what it costs a line."`
+	Strict  bool     `help:"Warnings count: exit with 1 when there are any."`
+	Offline bool     `help:"Check for another machine: leave out what only that one can tell, such as variables, files of secrets and the store."`
+	Ignore  []string `placeholder:"CODE" help:"Warnings that are not wanted, by the code in brackets behind them."`
+	Output  string   `short:"o" enum:"text,json" default:"text" help:"text or json."`
 }
 
 // Help gives an example, and lists the codes.
 func (checkCommand) Help() string {
 	var b strings.Builder
 	b.WriteString("Example: docker-fluentbit check /etc/fluent-bit/rules.d /etc/fluent-bit/fluent-bit.conf\n\nEvery finding is one line: file, line, column, rule, " +
-		"field, value, and what is wrong. Errors do not run; warnings run and are probably not meant. A comment \"# check: ignore CODE\" above or behind " +
+		"field, value, and what is wrong. Errors do not run; warnings run and are probably not meant. What a start on this machine would find is found: variables " +
+		"that are not set, files of secrets and certificates, a store that cannot be made; run it as the user and where the instance runs, or with --offline. A comment \"# check: ignore CODE\" above or behind " +
 		"what it is about switches a warning off.\n\nCodes:\n")
 	for _, c := range lint.Codes() {
 		fmt.Fprintf(&b, "\n  %-20s %s", c[0], c[1])
@@ -38,6 +40,7 @@ type checkReport struct {
 	Rules     int            `json:"rules"`
 	Workloads int            `json:"workloads"`
 	Triggers  int            `json:"triggers"`
+	Elsewhere int            `json:"elsewhere"` // variables, files and stores that --offline left out
 }
 
 // Run checks the files with the code that the plugin loads them with.
@@ -45,7 +48,7 @@ func (cmd *checkCommand) Run(c *console) error {
 	if err := knownCodes(cmd.Ignore); err != nil {
 		return err
 	}
-	report := lint.Files(cmd.Files, lint.Options{Ignore: cmd.Ignore})
+	report := lint.Files(cmd.Files, lint.Options{Ignore: cmd.Ignore, Offline: cmd.Offline})
 	errors := report.Errors()
 	warnings := len(report.Findings) - errors
 	if cmd.Output == "json" {
@@ -53,7 +56,7 @@ func (cmd *checkCommand) Run(c *console) error {
 		e.SetEscapeHTML(false)
 		e.SetIndent("", "  ")
 		if err := e.Encode(&checkReport{
-			Findings: report.Findings, Errors: errors, Warnings: warnings, Rules: report.Rules, Workloads: report.Workloads, Triggers: report.Triggers,
+			Findings: report.Findings, Errors: errors, Warnings: warnings, Rules: report.Rules, Workloads: report.Workloads, Triggers: report.Triggers, Elsewhere: report.Elsewhere,
 		}); err != nil {
 			return err
 		}
@@ -72,6 +75,9 @@ func (cmd *checkCommand) Run(c *console) error {
 		with := ""
 		if warnings > 0 {
 			with = "; " + plural(warnings, "warning")
+		}
+		if report.Elsewhere > 0 {
+			with += "; " + plural(report.Elsewhere, "setting") + " can be checked where it runs only"
 		}
 		c.printf("fine: %s, %s, %s%s\n", plural(report.Rules, "rule"), plural(report.Workloads, "workload"), plural(report.Triggers, "trigger"), with)
 	}

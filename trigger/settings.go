@@ -229,7 +229,7 @@ func (s *Settings) Files() []string {
 	return files
 }
 
-// SecretFile is a file that holds a secret, and the setting that names it.
+// SecretFile is a file, or a variable, that holds a secret, and the setting that names it.
 type SecretFile struct{ Field, Path string }
 
 // SecretFiles lists the files of secrets that the settings name.
@@ -248,4 +248,21 @@ func (s *Settings) SecretFiles() []SecretFile {
 		files = append(files, SecretFile{"header_files." + name, s.HeaderFiles[name]})
 	}
 	return files
+}
+
+// SecretVariables lists the variables of secrets that the settings name, each with its setting.
+func (s *Settings) SecretVariables() []SecretFile {
+	var found []SecretFile
+	for _, f := range []SecretFile{
+		{"url_env", s.URLEnv}, {"password_env", s.PasswordEnv}, {"token_env", s.TokenEnv}, {"routing_key_env", s.RoutingKeyEnv},
+		{"signing_secret_env", s.SigningSecretEnv}, {"hub_secret_env", s.HubSecretEnv}, {"proxy_url_env", s.ProxyURLEnv},
+	} {
+		if f.Path != "" {
+			found = append(found, f)
+		}
+	}
+	for _, name := range sortedKeys(s.HeaderEnv) {
+		found = append(found, SecretFile{"header_env." + name, s.HeaderEnv[name]})
+	}
+	return found
 }

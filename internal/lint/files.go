@@ -14,6 +14,8 @@ type Report struct {
 	Findings []Finding
 	// Rules, Workloads and Triggers count what runs.
 	Rules, Workloads, Triggers int
+	// Elsewhere counts the variables, files and stores that Offline left out.
+	Elsewhere int
 	// Costs tells how each rule is filtered, in the order of the configuration.
 	Costs []Cost
 }
@@ -65,7 +67,7 @@ func Files(entries []string, options Options) *Report {
 	}
 	if len(toml) > 0 {
 		result := config.Load(config.Sources{Files: toml})
-		r.count(result)
+		r.count(result, options)
 		r.Findings = append(r.Findings, Check(result, options)...)
 	}
 	r.Findings = wanted(r.Findings, options.Ignore)
@@ -74,10 +76,13 @@ func Files(entries []string, options Options) *Report {
 }
 
 // count adds what runs of a configuration.
-func (r *Report) count(result *config.Result) {
+func (r *Report) count(result *config.Result, options Options) {
 	s := &result.Settings
 	r.Rules, r.Workloads, r.Triggers = r.Rules+len(s.Rules), r.Workloads+len(s.Workloads), r.Triggers+len(s.Triggers)
 	l := linter{result: result}
+	if options.Offline {
+		r.Elsewhere += l.elsewhere()
+	}
 	l.collect()
 	for i := range l.rules {
 		if l.rules[i].override {

@@ -65,8 +65,9 @@ func (f *Finding) String() string {
 
 // The codes of errors.
 const (
-	CodeUnreadable = "unreadable"
-	CodeInvalid    = "invalid"
+	CodeUnreadable  = "unreadable"
+	CodeInvalid     = "invalid"
+	CodeUnavailable = "unavailable" // well written, and not to be had on this machine
 )
 
 // The codes of warnings.

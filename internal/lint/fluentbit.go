@@ -87,7 +87,7 @@ func isOn(value string) bool {
 // output checks an output of this plugin, by the code that the plugin itself reads its parameters with, and returns its settings.
 func (r *Report) output(s *fluentbitconf.Section, options Options) *config.Settings {
 	result, asked := loadOutput(s)
-	r.count(result)
+	r.count(result, options)
 	found := Check(result, options)
 	for i := range found {
 		locate(&found[i], s)

@@ -20,7 +20,9 @@ type Options struct {
 	Mode func(path string) (fs.FileMode, error)
 	// Shared reports whether everyone may read a file. Nil: by the file system.
 	Shared func(path string) bool
-	// LookupEnv is where the variables of a Fluent Bit configuration come from. Nil: the environment.
+	// Offline leaves out what only the machine can tell on which the configuration runs: variables, files of secrets, the store.
+	Offline bool
+	// LookupEnv is where the variables of a Fluent Bit configuration, and those of secrets, come from. Nil: the environment.
 	LookupEnv func(name string) (string, bool)
 }
 
@@ -91,6 +93,9 @@ func Check(result *config.Result, options Options) []Finding {
 	l.muting()
 	l.triggers()
 	l.secrets()
+	if !l.options.Offline {
+		l.start()
+	}
 	l.secretFiles()
 	sortFindings(l.findings)
 	return l.findings

@@ -17,6 +17,7 @@ import (
 // options are those of tests: nothing depends on the machine.
 func options() Options {
 	return Options{
+		Offline: true,
 		Measure: func(engine.RuleSettings) float64 { return 123 },
 		Mode: func(path string) (fs.FileMode, error) {
 			if strings.Contains(path, "reach") {

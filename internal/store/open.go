@@ -71,13 +71,16 @@ func (c *core) find(o Options) error {
 		return err
 	}
 	if !o.MemoryIfNone {
-		return fmt.Errorf("%w: make the folder writable, or set store to another file or to memory", err)
+		return fmt.Errorf("%w: %s", err, makeHint)
 	}
 	c.mode = ModeMemory
 	o.Log.Warn("the store's file cannot be made: ALERTS ARE KEPT IN MEMORY ONLY and will not survive a restart; "+
 		"make the folder writable or set another path", "path", c.path, "error", err)
 	return nil
 }
+
+// makeHint is the way out where a file cannot be made.
+const makeHint = "make the folder writable, or set store to another file or to memory"
 
 // errCannotMake marks a file that does not exist and cannot be created.
 var errCannotMake = errors.New("cannot be made")

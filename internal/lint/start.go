@@ -1,0 +1,114 @@
+package lint
+
+import (
+	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/listen"
+	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
+	"github.com/tinyforge/fluentbit-trigger/internal/store"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+)
+
+// start looks for what stops a start on this machine although the configuration is well written: a variable, a file or a certificate that is not
+// there or not usable, a store that cannot be made. It is found by the code that a start runs.
+func (l *linter) start() {
+	s, parts := &l.result.Settings, &l.result.Parts
+	for i := range s.Triggers {
+		l.quotedSecrets(parts.Triggers[i], &s.Triggers[i])
+		client, err := trigger.New(s.Triggers[i], trigger.Deps{Egress: s.Egress, LookupEnv: l.options.LookupEnv})
+		if err != nil {
+			for _, one := range separate(err) {
+				l.unavailable(parts.Triggers[i], one)
+			}
+			continue
+		}
+		client.Close()
+	}
+	if err := store.Usable(s.Store); err != nil {
+		l.single("store", err.Error())
+	}
+	if s.Admin.Listen == listen.Off || s.Admin.Listen == "" {
+		return
+	}
+	if _, err := listen.Prepare(listen.Options{Settings: s.Admin}); err != nil {
+		p := l.result.Problem("admin.", err)
+		f := problem(&p)
+		f.Code = CodeUnavailable
+		l.findings = append(l.findings, f)
+	}
+}
+
+// quotedSecrets warns of secrets that stand in quotes in their file or variable: neither a shell nor TOML takes them away there.
+func (l *linter) quotedSecrets(p config.Part, t *trigger.Settings) {
+	const message, hint = "the value stands in quotes, which are a part of it", "without quotes; Docker's --env-file keeps them, too"
+	for _, v := range t.SecretVariables() {
+		if text, _ := l.options.LookupEnv(v.Path); quoted(strings.TrimSpace(text)) {
+			l.warn(p, CodeQuotes, v.Field, "", message, hint)
+		}
+	}
+	for _, f := range t.SecretFiles() {
+		if text, err := namedfile.Read(f.Path, 64<<10); err == nil && quoted(strings.TrimSpace(string(text))) {
+			l.warn(p, CodeQuotes, f.Field, "", message, hint)
+		}
+	}
+}
+
+// elsewhere counts what start would look at and Offline leaves out.
+func (l *linter) elsewhere() (n int) {
+	s := &l.result.Settings
+	for i := range s.Triggers {
+		n += len(s.Triggers[i].SecretVariables()) + len(s.Triggers[i].Files())
+	}
+	if s.Store.Path != "" && s.Store.Path != store.MemoryPath {
+		n++
+	}
+	for _, file := range []string{s.Admin.TokenFile, s.Admin.CertFile, s.Admin.KeyFile} {
+		if file != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// separate returns the errors that one joins.
+func separate(err error) []error {
+	for e := err; e != nil; {
+		switch x := e.(type) {
+		case interface{ Unwrap() []error }:
+			return x.Unwrap()
+		case interface{ Unwrap() error }:
+			e = x.Unwrap()
+		default:
+			e = nil
+		}
+	}
+	return []error{err}
+}
+
+// unavailable adds an error of a trigger, which begins with the setting that it is about.
+func (l *linter) unavailable(p config.Part, err error) {
+	text := strings.TrimPrefix(err.Error(), p.Path+": ")
+	field, message, ok := strings.Cut(text, ": ")
+	if !ok || strings.ContainsAny(field, " \"") {
+		field, message = "", text
+	}
+	for _, source := range []string{field + "_env", field + "_file"} {
+		if field != "" && !p.Sets(field) && p.Sets(source) {
+			field = source
+		}
+	}
+	at, head := p.Place(field, ""), p.Place("", "")
+	l.findings = append(l.findings, Finding{
+		File: at.File, Line: at.Line, Column: at.Column, Severity: Error, Code: CodeUnavailable, Path: p.Path, Field: field, Message: message,
+		head: head.Line,
+	})
+}
+
+// single adds an error of a setting that exists once.
+func (l *linter) single(field, message string) {
+	at, _ := l.result.Parts.Single(field)
+	l.findings = append(l.findings, Finding{
+		File: at.File, Line: at.Line, Column: at.Column, Severity: Error, Code: CodeUnavailable, Field: field, Message: message,
+	})
+}
