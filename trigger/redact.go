@@ -5,9 +5,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
-	"unicode"
 )
 
 // leastSecret is the length in bytes from which a text is looked for: shorter ones occur everywhere.
@@ -18,8 +18,8 @@ type Redactor struct {
 	replacer *strings.Replacer
 }
 
-// NewRedactor returns a redactor of the secrets: their texts, and where one is a URL, its user and password, its path, its query, and each
-// part of them that looks like a token; all of it also percent-encoded, and as it stands in JSON.
+// NewRedactor returns a redactor of the secrets: their texts, and where one is a URL, its user and password, and its path and query as far as
+// they look like a token; all of it also percent-encoded, and as it stands in JSON.
 func NewRedactor(secrets ...Secret) *Redactor {
 	var b redactorBuilder
 	for _, s := range secrets {
@@ -85,25 +85,35 @@ func (b *redactorBuilder) addURL(raw string) {
 			b.addText(u.User.Username())
 		}
 	}
-	if len(strings.Trim(u.Path, "/")) >= leastSecret {
+	secret := false // whether the path or the query holds one: words of an address are words of log lines too
+	for _, segment := range strings.Split(u.Path, "/") {
+		if looksSecret(segment) {
+			b.addText(segment)
+			secret = true
+		}
+		if token, ok := strings.CutPrefix(segment, "bot"); ok && looksSecret(token) { // Telegram's
+			b.addText(token)
+		}
+	}
+	if secret {
 		b.addText(u.Path)
 		b.addText(u.EscapedPath())
 		b.addText(strings.Trim(u.Path, "/"))
 	}
-	b.addText(u.RequestURI())
-	for _, segment := range strings.Split(u.Path, "/") {
-		if looksSecret(segment) {
-			b.addText(segment)
-		}
-		if token, ok := strings.CutPrefix(segment, "bot"); ok { // Telegram's
-			b.addText(token)
+	query := false
+	for name, values := range u.Query() {
+		for _, value := range values {
+			if looksSecret(value) || namesSecret(name) {
+				b.addText(value)
+				query = true
+			}
 		}
 	}
-	b.addText(u.RawQuery)
-	for _, values := range u.Query() {
-		for _, value := range values {
-			b.addText(value)
-		}
+	if query {
+		b.addText(u.RawQuery)
+	}
+	if secret || query {
+		b.addText(u.RequestURI())
 	}
 }
 
@@ -137,11 +147,24 @@ func (b *redactorBuilder) build() *Redactor {
 	return &Redactor{strings.NewReplacer(pairs...)}
 }
 
-// looksSecret tells a token in a path from a plain word such as "services". It errs towards secrets.
-func looksSecret(segment string) bool {
-	plainWord := !strings.ContainsFunc(segment, func(r rune) bool { return !unicode.IsLower(r) })
-	return len(segment) >= 12 || (len(segment) >= leastSecret && !plainWord)
+// looksSecret tells a token from plain words such as "services", "fluent-bit-alerts", "Payments" or "v2". It errs towards secrets.
+func looksSecret(text string) bool {
+	if len(text) < leastSecret {
+		return false
+	}
+	words := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune("-_. ", r) })
+	return len(words) == 0 || slices.ContainsFunc(words, func(word string) bool { return !plainWord.MatchString(word) })
 }
+
+// plainWord is a word in lower case, in upper case or with a capital, shorter than a token is, or a number or version of few digits.
+var plainWord = regexp.MustCompile(`^(\p{Lu}?\p{Ll}{0,10}|\p{Lu}{1,8}|v?[0-9]{1,3})$`)
+
+// namesSecret reports whether the name of a header or of a part of a query says that its value is a secret.
+func namesSecret(name string) bool {
+	return secretName.MatchString(name)
+}
+
+var secretName = regexp.MustCompile(`(?i)auth|token|key|secret|pass|cookie|session|signature|sig$|credential|code$`)
 
 // jsonForm is a text as it stands within JSON's quotes.
 func jsonForm(text string) string {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/BurntSushi/toml"
@@ -73,6 +74,49 @@ func TestRedactor(t *testing.T) {
 	var none *Redactor
 	if none.Redact("a") != "a" || NewRedactor().Redact("a") != "a" {
 		t.Error("a redactor of nothing changes text")
+	}
+}
+
+// TestWordsOfAnAddressStayInTheLog: what an address or a header says in plain words is in log lines too, and masking it there hides what they
+// say.
+func TestWordsOfAnAddressStayInTheLog(t *testing.T) {
+	t.Parallel()
+	s := testSettings("http://fluentbit:9880/alerts")
+	s.Headers = map[string]Secret{"X-Team": NewSecret("payments"), "X-Env": NewSecret("prod-eu-1"), "X-Api-Key": NewSecret("hunter"), "X-Trace": NewSecret("a1b2c3d4e5")}
+	for _, raw := range []string{
+		"http://fluentbit:9880/alerts", "http://fluentbit:9880/alerts/", "http://collector.example/v1/hooks/fluent-bit-alerts?source=docker&verbose=true&n=100",
+		"http://host/Payments/api/v2/container_logs", "http://host/bottles",
+	} {
+		s.URL = NewSecret(raw)
+		c := mustNew(t, s, loopback())
+		for _, line := range []string{
+			"alerts=1 rules=3", "started: alerts are kept in memory", "workload shop/payments in prod-eu-1", "hooks and titles", "source=docker verbose=true n=100",
+			"/v1/hooks", "container_logs", "api v2",
+		} {
+			if got := c.Redactor().Redact(line); got != line {
+				t.Errorf("%s: %q became %q", raw, line, got)
+			}
+		}
+		for _, line := range []string{"key hunter", "trace a1b2c3d4e5", "posted to " + raw} {
+			if got := c.Redactor().Redact(line); got == line {
+				t.Errorf("%s: %q is left as it is", raw, line)
+			}
+		}
+	}
+	for raw, secrets := range map[string][]string{
+		"https://hooks.slack.com/services/T0AB12CD3/B0CD34EF5/XyZ0123456789abcdefghijk": {"T0AB12CD3", "B0CD34EF5", "XyZ0123456789abcdefghijk"},
+		"https://discord.com/api/webhooks/123456789012345678/aBc-DEF1_ghi2jK":           {"123456789012345678", "aBc-DEF1_ghi2jK"},
+		"https://ntfy.sh/supersecrettopic":                                              {"supersecrettopic"},
+		"https://host/hook?token=abcd&user=bob":                                         {"abcd", "token=abcd&user=bob"},
+		"https://host/hook?x=9f86d081884c":                                              {"9f86d081884c"},
+		"https://host/d2f1a7c0-7a0b-4b62-9c1e-0a1b2c3d4e5f":                             {"d2f1a7c0-7a0b-4b62-9c1e-0a1b2c3d4e5f"},
+	} {
+		r := NewRedactor(NewSecret(raw))
+		for _, secret := range secrets {
+			if got := r.Redact("x " + secret + " y"); strings.Contains(got, secret) {
+				t.Errorf("%s: %q is left as it is", raw, secret)
+			}
+		}
 	}
 }
 

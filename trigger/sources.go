@@ -132,8 +132,10 @@ func (c *credentials) redactor(s *Settings, endpoint *url.URL) *Redactor {
 	if !c.password.IsZero() {
 		r.addText(basicAuth(s.Username, c.password))
 	}
-	for _, value := range c.headers {
-		r.addHeader(value.Reveal())
+	for name, value := range c.headers {
+		if text := value.Reveal(); looksSecret(text) || namesSecret(name) {
+			r.addHeader(text)
+		}
 	}
 	r.addKeys(c.signer)
 	return r.build()
