@@ -402,3 +402,41 @@ func TestManyLogsThatDoNotOverlap(t *testing.T) {
 		t.Errorf("%d lines, %d alerts", r.Lines, r.Rules[1].Alerts)
 	}
 }
+
+// TestABacktestGoesByTheTimesOfTheLines, whatever their order is: as a live run does that catches up with them.
+func TestABacktestGoesByTheTimesOfTheLines(t *testing.T) {
+	rules := ruleSet(t, "[[rule]]\nname = \"storm\"\nkeywords = [\"storm\"]\ncount = 5\nwithin = \"5s\"\ncooldown = \"0s\"\n")
+	for _, c := range []struct {
+		name    string
+		seconds []int
+		alerts  int64
+	}{
+		{"three seconds apart", []int{0, 3, 6, 9, 12}, 0},
+		{"a second apart", []int{0, 1, 2, 3, 4}, 1},
+		{"a second apart, and back", []int{4, 0, 3, 1, 2}, 1},
+		{"three seconds apart, and back", []int{12, 0, 9, 3, 6}, 0},
+	} {
+		var lines []string
+		for _, s := range c.seconds {
+			lines = append(lines, fmt.Sprintf("2026-11-25 10:00:%02d storm", s))
+		}
+		set := rules
+		r := backtest(t, Options{Logs: openLogs(t, logOf(t, lines...)), New: set, Samples: 5})
+		if got := r.Rules[0].Alerts; got != c.alerts || r.Rules[0].Hits != 5 {
+			t.Errorf("%s: %d alerts, want %d", c.name, got, c.alerts)
+		}
+		e := engineOf(t, &set)
+		w := e.Worker()
+		now := time.Date(2026, 11, 25, 10, 20, 0, 0, time.UTC)
+		for _, s := range c.seconds {
+			rec := engine.Record{
+				Time: time.Date(2026, 11, 25, 10, 0, s, 0, time.UTC).UnixNano(), Text: []byte("storm"), Source: &engine.Source{Kind: "log", Workload: "x"},
+			}
+			w.Process(&rec, now.UnixNano(), nil)
+		}
+		w.Release()
+		if got := e.Stats().Rules["storm"].Alerts; got != c.alerts {
+			t.Errorf("%s: %d alerts when they are read twenty minutes later, want %d", c.name, got, c.alerts)
+		}
+	}
+}
