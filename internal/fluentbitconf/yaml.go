@@ -9,7 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// yaml reads the YAML format: env, includes, service, and under pipeline the inputs, filters and outputs.
+// yaml reads the YAML format: env, includes, service, parsers, and under pipeline the inputs, filters and outputs.
 func (r *reader) yaml(path string, text []byte) {
 	root, err := decodeYAML(text)
 	if err != nil {
@@ -40,18 +40,23 @@ func (r *reader) yaml(path string, text []byte) {
 		case "service":
 			r.conf.Sections = append(r.conf.Sections, y.section("service", value))
 		case "pipeline":
-			y.each(value, func(kind, list *yaml.Node) {
-				if list.Kind != yaml.SequenceNode {
-					r.problem(y.place(list), "", "%s: want a list", kind.Value)
-					return
-				}
-				for _, item := range list.Content {
-					name := strings.TrimSuffix(strings.ToLower(kind.Value), "s")
-					r.conf.Sections = append(r.conf.Sections, y.section(name, y.resolved(item)))
-				}
-			})
+			y.each(value, y.list)
+		case "parsers":
+			y.list(key, value)
 		}
 	})
+}
+
+// list reads a list of sections of one kind.
+func (y *yamlFile) list(kind, list *yaml.Node) {
+	if list.Kind != yaml.SequenceNode {
+		y.problem(y.place(list), "", "%s: want a list", kind.Value)
+		return
+	}
+	for _, item := range list.Content {
+		name := strings.TrimSuffix(strings.ToLower(kind.Value), "s")
+		y.conf.Sections = append(y.conf.Sections, y.section(name, y.resolved(item)))
+	}
 }
 
 // decodeYAML is yaml.Unmarshal into a node, with panics of the decoder turned into errors.

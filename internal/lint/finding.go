@@ -99,6 +99,8 @@ const (
 	CodeVariable      = "unset-variable"
 	CodeEventParser   = "event-parser"
 	CodeEventTag      = "event-tag"
+	CodeMerged        = "merged-line"
+	CodeDropped       = "dropped-keys"
 	CodeNoOutput      = "no-output"
 )
 
@@ -132,6 +134,8 @@ func Codes() [][2]string {
 		{CodeVariable, "a variable is not set here, which reads as empty"},
 		{CodeEventParser, "an input docker_events has a parser, so that Fluent Bit gives up events that it reads at once"},
 		{CodeEventTag, "an input docker_events has a tag that is not in records.event_tags, so that rules with event do not see it"},
+		{CodeMerged, "a filter makes members of a line keys of the record, beside those that say whose the line is"},
+		{CodeDropped, "a parser filter without reserve_data takes away the keys that say whose a line is"},
 		{CodeNoOutput, "a Fluent Bit configuration has no output of this plugin"},
 	}
 }

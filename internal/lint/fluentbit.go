@@ -40,6 +40,7 @@ func (r *Report) fluentBit(path string, options Options) {
 		}
 	}
 	r.inputs(conf, events)
+	r.filters(conf, options)
 	if outputs == 0 && len(conf.Problems) == 0 {
 		r.Findings = append(r.Findings, Finding{
 			File: path, Line: 1, Column: 1, Severity: Warning, Code: CodeNoOutput, Message: "holds no output whose name is " + pluginName,
