@@ -13,6 +13,7 @@ import (
 
 	"github.com/tidwall/match"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
@@ -221,8 +222,8 @@ func (cmd *eventsCommand) print(c *console, e *event) error {
 		return err
 	}
 	a := &e.alert
-	_, err := fmt.Fprintf(c.out, "%s  %-8s  %s  %s  %s  %s\n    %s\n", e.Accepted.Local().Format(time.DateTime), a.Severity, clean(a.Rule), clean(a.Source.Workload),
-		a.ID, clean(a.Summary), e.outcome())
+	_, err := fmt.Fprintf(c.out, "%s  %-8s  %s  %s  %s  %s\n    %s\n", e.Accepted.Local().Format(time.DateTime), a.Severity, safetext.Visible(a.Rule), safetext.Visible(a.Source.Workload),
+		a.ID, safetext.Visible(a.Summary), e.outcome())
 	return err
 }
 
@@ -237,7 +238,7 @@ func (e *change) words() string {
 	}
 	lines := strings.Split(text, "\n")
 	for i := range lines {
-		lines[i] = clean(lines[i])
+		lines[i] = safetext.Visible(lines[i])
 	}
 	return strings.Join(lines, "\n")
 }
@@ -258,7 +259,7 @@ func (e *event) outcome() string {
 			words[i] += ", next " + d.Due.Local().Format(time.TimeOnly)
 		}
 		if d.Reason != "" {
-			words[i] += ": " + clean(d.Reason)
+			words[i] += ": " + safetext.Visible(d.Reason)
 		}
 	}
 	return strings.Join(words, "; ")

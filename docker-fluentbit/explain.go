@@ -18,6 +18,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
@@ -219,7 +220,7 @@ func (x *explainer) explain(line string) *explained {
 
 // tellExplained writes what there is to say of a line, the hits first.
 func tellExplained(c *console, e *explained) {
-	c.printf("%s\n", e.Line)
+	c.printf("%s\n", safetext.Visible(e.Line))
 	if len(e.Rules) == 0 {
 		c.printf("  no rule\n")
 	}
@@ -245,20 +246,20 @@ func tellHit(c *console, r *explainedRule) {
 		}
 	}
 	c.printf("  HIT  %s: %s\n", r.RuleID, fate)
-	c.printf("       %s: %s\n", r.Severity, r.Summary)
+	c.printf("       %s: %s\n", r.Severity, safetext.Visible(r.Summary))
 	for i := range r.Checks {
 		c.printf("       %s\n", r.Checks[i].String())
 	}
 	for _, path := range slices.Sorted(maps.Keys(r.Fields)) {
-		c.printf("       field %s = %s\n", clean(path), clean(r.Fields[path]))
+		c.printf("       field %s = %s\n", safetext.Visible(path), safetext.Visible(r.Fields[path]))
 	}
 	if s.Template != "" {
-		c.printf("       template %s\n", s.Template)
+		c.printf("       template %s\n", safetext.Visible(s.Template))
 	}
 	if s.Needed > 0 {
 		c.printf("       threshold: %d of %d\n", s.Counted, s.Needed)
 	}
-	c.printf("       %s\n", tellKey(s))
+	c.printf("       %s\n", safetext.Visible(tellKey(s)))
 	if s.Burst > 0 {
 		more := ""
 		if s.TokenIn > 0 {

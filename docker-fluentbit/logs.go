@@ -78,7 +78,7 @@ func tellProblems(w io.Writer, s replay.Stats) {
 
 // width returns the width of the terminal that w is: else what COLUMNS says, else 100.
 func width(w io.Writer) int {
-	if f, ok := w.(*os.File); ok {
+	if f, ok := terminalOf(w).(*os.File); ok {
 		if columns, _, err := term.GetSize(int(f.Fd())); err == nil && columns > 0 {
 			return columns
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
 // The exit codes.
@@ -30,8 +31,18 @@ const (
 var version = "unknown"
 
 // console is where a command writes.
+// console is where a command writes. Both writers are safetext's: whatever a name, a line, or an answer holds, it cannot steer the terminal. Sequences
+// of our own go to terminalOf's result.
 type console struct {
 	out, err io.Writer
+}
+
+// terminalOf returns the writer below a console's, for sequences that steer the terminal and for texts that were made visible.
+func terminalOf(w io.Writer) io.Writer {
+	if safe, ok := w.(*safetext.Writer); ok {
+		return safe.Unwrap()
+	}
+	return w
 }
 
 func (c *console) printf(format string, args ...any) { _, _ = fmt.Fprintf(c.out, format, args...) }
@@ -135,6 +146,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // run runs one command line and returns its exit code.
 func run(args []string, out, errOut io.Writer) int {
+	out, errOut = safetext.NewWriter(out), safetext.NewWriter(errOut)
 	c := &console{out: out, err: errOut}
 	name, exit := "docker-fluentbit", -1
 	if len(args) == 1 && args[0] == metadataWord {

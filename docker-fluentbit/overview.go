@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
 type overviewCommand struct {
@@ -59,7 +60,7 @@ func (c *console) overview(s *client.Stats, i client.Instance) error {
 	if !i.Ready {
 		state = "not ready: " + orDash(i.State)
 	}
-	rows := []string{fmt.Sprintf("up\t%s\t%s, %s", since(s.Started), orDash(strings.TrimSpace(i.Program+" "+i.Version)), clean(state))}
+	rows := []string{fmt.Sprintf("up\t%s\t%s, %s", since(s.Started), orDash(strings.TrimSpace(i.Program+" "+i.Version)), safetext.Visible(state))}
 	row := func(name string, n int64, more string) { rows = append(rows, fmt.Sprintf("%s\t%d\t%s", name, n, more)) }
 	row("lines", s.Lines, sums(s.Tails))
 	row("hits", s.Hits, "")
@@ -70,13 +71,13 @@ func (c *console) overview(s *client.Stats, i client.Instance) error {
 		row("lost", lost, sums(s.Drops))
 	}
 	rows = append(rows, fmt.Sprintf("store\t%s\t%s", s.Store.Mode, storeWords(&s.Store)))
-	if err := c.table("INSTANCE "+clean(s.Instance)+"\t\t", rows); err != nil {
+	if err := c.table("INSTANCE "+safetext.Visible(s.Instance)+"\t\t", rows); err != nil {
 		return err
 	}
 	if len(s.Targets) > 0 {
 		rows = rows[:0]
 		for _, t := range s.Targets {
-			rows = append(rows, fmt.Sprintf("%s\t%d\t%d\t%d\t%d\t%s", clean(t.Name), t.Pending, t.Delivered, t.Dead, t.Dropped, targetWords(&t)))
+			rows = append(rows, fmt.Sprintf("%s\t%d\t%d\t%d\t%d\t%s", safetext.Visible(t.Name), t.Pending, t.Delivered, t.Dead, t.Dropped, targetWords(&t)))
 		}
 		c.printf("\n")
 		if err := c.table("TARGET\tPENDING\tDELIVERED\tDEAD\tDROPPED\tSTATE", rows); err != nil {
@@ -86,13 +87,13 @@ func (c *console) overview(s *client.Stats, i client.Instance) error {
 	if len(s.Warnings) > 0 {
 		c.printf("\nWARNINGS\n")
 		for _, w := range s.Warnings {
-			c.printf("%s [%s]\n", clean(w.Message), clean(w.Code))
+			c.printf("%s [%s]\n", safetext.Visible(w.Message), safetext.Visible(w.Code))
 		}
 	}
 	if len(s.Problems) > 0 {
 		c.printf("\nLEFT OUT\n")
 		for _, p := range s.Problems {
-			c.printf("%s\n", clean(p))
+			c.printf("%s\n", safetext.Visible(p))
 		}
 	}
 	return nil
@@ -128,7 +129,7 @@ func storeWords(s *client.StoreStats) string {
 		text += " of " + bytesWords(s.Max)
 	}
 	if s.Error != "" {
-		text += ", fails: " + clean(s.Error)
+		text += ", fails: " + safetext.Visible(s.Error)
 	}
 	return text
 }
@@ -160,7 +161,7 @@ func targetWords(t *client.TargetStats) string {
 		text += ", next attempt " + when(t.NextAttempt)
 	}
 	if t.Reason != "" {
-		text += ": " + clean(t.Reason)
+		text += ": " + safetext.Visible(t.Reason)
 	}
 	return text
 }

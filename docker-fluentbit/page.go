@@ -10,6 +10,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
 	"github.com/tinyforge/fluentbit-trigger/internal/listen"
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
 type pageCommand struct {
@@ -49,6 +50,6 @@ func (cmd *pageCommand) Run(c *console) error {
 		if err != nil {
 			return err
 		}
-		return cmd.done(c, answer, "%s", listen.Link(base, clean(code.Code)))
+		return cmd.done(c, answer, "%s", listen.Link(base, safetext.Visible(code.Code)))
 	})
 }

@@ -56,7 +56,7 @@ func (p *progress) end() {
 	close(p.stop)
 	<-p.done
 	if p.live {
-		_, _ = io.WriteString(p.out, eraseLine)
+		_, _ = io.WriteString(terminalOf(p.out), eraseLine)
 	}
 }
 
@@ -67,7 +67,7 @@ func (p *progress) tell(after time.Duration) {
 		if columns := width(p.out); len([]rune(text)) > columns-1 {
 			text = string([]rune(text)[:max(0, columns-1)])
 		}
-		_, _ = io.WriteString(p.out, eraseLine+text)
+		_, _ = io.WriteString(terminalOf(p.out), eraseLine+text)
 		return
 	}
 	_, _ = fmt.Fprintln(p.out, text)

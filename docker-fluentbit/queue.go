@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
 
@@ -95,13 +96,13 @@ func (cmd *queueListCommand) Run(c *console, cli *commands) error {
 		_, _ = fmt.Fprintln(table, "TRIGGER\tPENDING\tDELIVERED\tDEAD\tDROPPED\tSTATE")
 		for i := range targets {
 			t, n := &targets[i], &targets[i].Counts
-			_, _ = fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%s\n", t.Name, n.Pending, n.Delivered, n.Dead, n.Dropped, stateWords(&t.State))
+			_, _ = fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%s\n", safetext.Visible(t.Name), n.Pending, n.Delivered, n.Dead, n.Dropped, stateWords(&t.State))
 		}
 		if len(letters) > 0 {
 			_, _ = fmt.Fprintln(table, "\nDEAD LETTER\tTRIGGER\tDIED\tATTEMPTS\tREASON")
 		}
 		for _, l := range letters {
-			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\n", l.AlertID, l.Target, l.Died.Local().Format(time.DateTime), l.Attempts, l.Reason)
+			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\n", l.AlertID, safetext.Visible(l.Target), l.Died.Local().Format(time.DateTime), l.Attempts, safetext.Visible(l.Reason))
 		}
 		return table.Flush()
 	})
@@ -186,10 +187,10 @@ func (cmd *queueShowCommand) Run(c *console, cli *commands) error {
 		if err := json.Indent(&alert, l.Payload, "", "  "); err != nil {
 			return fmt.Errorf("the alert cannot be read: %w", err)
 		}
-		c.printf("trigger     %s\naccepted    %s\ndied        %s, after %s: %s\n", l.Target, l.Accepted.Local().Format(time.DateTime),
-			l.Died.Local().Format(time.DateTime), plural(l.Attempts, "attempt"), l.Reason)
+		c.printf("trigger     %s\naccepted    %s\ndied        %s, after %s: %s\n", safetext.Visible(l.Target), l.Accepted.Local().Format(time.DateTime),
+			l.Died.Local().Format(time.DateTime), plural(l.Attempts, "attempt"), safetext.Visible(l.Reason))
 		if l.Answer != "" {
-			c.printf("answer      %s\n", l.Answer)
+			c.printf("answer      %s\n", safetext.Visible(l.Answer))
 		}
 		c.printf("kept until  %s\n%s\n", l.Expires.Local().Format(time.DateTime), alert.String())
 		return nil

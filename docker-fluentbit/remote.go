@@ -171,7 +171,7 @@ func (c *console) json(body []byte) error {
 	return nil
 }
 
-// table writes rows below a header; a row is one text with tabs.
+// table writes rows below a header; a row is one text with tabs, whose cells from outside are visible texts.
 func (c *console) table(header string, rows []string) error {
 	t := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(t, header)
@@ -179,21 +179,6 @@ func (c *console) table(header string, rows []string) error {
 		_, _ = fmt.Fprintln(t, row)
 	}
 	return t.Flush()
-}
-
-// clean takes out of a text what moves the cursor, changes colours or ends the line: log lines are not trusted with a terminal.
-func clean(text string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\t':
-			return ' '
-		case r < ' ', r >= 0x7f && r < 0xa0:
-			return '·'
-		case r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0x2028, r == 0x2029:
-			return '·'
-		}
-		return r
-	}, strings.ToValidUTF8(text, "�"))
 }
 
 // shorten cuts a text to a number of characters.

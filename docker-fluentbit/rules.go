@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
 type rulesCommand struct {
@@ -81,7 +82,7 @@ func (cmd *rulesListCommand) Run(c *console) error {
 			if r.DryRun {
 				from += ", dry run"
 			}
-			rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%d\t%d\t%d\t%s", clean(r.Name), orDash(clean(r.Workload)), orDash(r.Severity), n.Hits, n.Alerts, n.Held(), clean(from)))
+			rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%d\t%d\t%d\t%s", safetext.Visible(r.Name), orDash(safetext.Visible(r.Workload)), orDash(r.Severity), n.Hits, n.Alerts, n.Held(), safetext.Visible(from)))
 		}
 		return c.table("RULE\tWORKLOAD\tSEVERITY\tHITS\tALERTS\tHELD BACK\tFROM", rows)
 	})
@@ -239,15 +240,15 @@ func (cmd *rulesTestCommand) Run(c *console) error {
 				verdict = "hit   "
 				hits++
 			}
-			c.printf("%s  %s\n", verdict, clean(r.Line))
+			c.printf("%s  %s\n", verdict, safetext.Visible(r.Line))
 			for _, shown := range []map[string]string{r.Captures, r.Fields} {
 				for _, name := range slices.Sorted(maps.Keys(shown)) {
-					c.printf("        %s = %s\n", clean(name), clean(shown[name]))
+					c.printf("        %s = %s\n", safetext.Visible(name), safetext.Visible(shown[name]))
 				}
 			}
 			for _, more := range [][2]string{{"summary", r.Summary}, {"template", r.Template}, {"because", r.Why}} {
 				if more[1] != "" {
-					c.printf("        %s: %s\n", more[0], clean(more[1]))
+					c.printf("        %s: %s\n", more[0], safetext.Visible(more[1]))
 				}
 			}
 		}

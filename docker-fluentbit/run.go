@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strconv"
@@ -96,8 +97,6 @@ func follow(p *pipeline.Pipeline, doors *admin.Registry, o docker.Options, signa
 		return err
 	}
 	m.Start()
-	p.WarnAlso(func() []pipeline.Warning { return idleWarnings(m, p) })
-	defer p.WarnAlso(nil)
 	administered := &admin.Instance{Pipeline: p, Tails: m.Stats}
 	if err := doors.Attach(administered); err != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
@@ -159,6 +158,9 @@ func parseSince(text string, now time.Time) (int64, error) {
 
 // isTerminal reports whether a writer is a terminal.
 func isTerminal(w any) bool {
+	if out, ok := w.(io.Writer); ok {
+		w = terminalOf(out)
+	}
 	f, ok := w.(*os.File)
 	return ok && isatty.IsTerminal(f.Fd())
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
 type silenceCommand struct {
@@ -99,7 +100,7 @@ func (cmd *silenceListCommand) Run(c *console) error {
 			if state == "expired" && !cmd.All {
 				continue
 			}
-			rows = append(rows, strings.Join([]string{s.ID, state, when(s.Until), fmt.Sprint(s.Held), clean(matcherWords(&s.SilenceMatchers)), clean(s.Author), clean(s.Comment)}, "\t"))
+			rows = append(rows, strings.Join([]string{s.ID, state, when(s.Until), fmt.Sprint(s.Held), safetext.Visible(matcherWords(&s.SilenceMatchers)), safetext.Visible(s.Author), safetext.Visible(s.Comment)}, "\t"))
 		}
 		if len(rows) == 0 {
 			c.printf("nothing is silenced\n")

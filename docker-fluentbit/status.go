@@ -10,19 +10,21 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
 // statusLine writes log lines, and on a terminal one line below them that tells how things are. It is safe for concurrent use.
 type statusLine struct {
 	mu    sync.Mutex
 	out   io.Writer
-	live  bool // out is a terminal that knows how to erase a line
+	raw   io.Writer // below out, for eraseLine
+	live  bool      // out is a terminal that knows how to erase a line
 	width func() int
 	shown string
 }
 
 func newStatusLine(out io.Writer) *statusLine {
-	return &statusLine{out: out, live: isTerminal(out) && os.Getenv("TERM") != "dumb", width: func() int { return width(out) }}
+	return &statusLine{out: out, raw: terminalOf(out), live: isTerminal(out) && os.Getenv("TERM") != "dumb", width: func() int { return width(out) }}
 }
 
 // eraseLine takes back the line that the cursor stands on.
@@ -35,12 +37,12 @@ func (s *statusLine) Write(line []byte) (int, error) {
 	if s.shown == "" {
 		return s.out.Write(line)
 	}
-	if _, err := io.WriteString(s.out, eraseLine); err != nil {
+	if _, err := io.WriteString(s.raw, eraseLine); err != nil {
 		return 0, err
 	}
 	n, err := s.out.Write(line)
 	if err == nil {
-		_, err = io.WriteString(s.out, s.shown)
+		_, err = io.WriteString(s.raw, s.shown)
 	}
 	return n, err
 }
@@ -53,12 +55,12 @@ func (s *statusLine) show(text string) {
 		return
 	}
 	// A line that wraps could not be taken back, not even by the two characters that Ctrl-C leaves.
-	text = shorten(text, max(s.width()-3, 1))
+	text = shorten(safetext.Visible(text), max(s.width()-3, 1))
 	if text == s.shown {
 		return
 	}
 	s.shown = text
-	_, _ = io.WriteString(s.out, eraseLine+text) // the next one may fare better
+	_, _ = io.WriteString(s.raw, eraseLine+text) // the next one may fare better
 }
 
 // clear takes the status back.

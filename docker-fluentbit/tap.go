@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
 type tapCommand struct {
@@ -92,7 +93,7 @@ func (cmd *tapCommand) show(c *console, e client.Event, colour bool) error {
 	if err := json.Unmarshal(e.Data, &r); err != nil {
 		return fmt.Errorf("a record cannot be read: %w", err)
 	}
-	_, err := fmt.Fprintln(c.out, tapLine(&r, colour))
+	_, err := fmt.Fprintln(terminalOf(c.out), tapLine(&r, colour))
 	return err
 }
 
@@ -127,11 +128,11 @@ func tapLine(r *client.Tapped, colour bool) string {
 		if d.Outcome == "alert" {
 			with = bold + red
 		}
-		decisions = append(decisions, paint(with, clean(d.Rule)+": "+strings.ReplaceAll(clean(d.Outcome), "_", " ")))
+		decisions = append(decisions, paint(with, safetext.Visible(d.Rule)+": "+strings.ReplaceAll(safetext.Visible(d.Outcome), "_", " ")))
 	}
 	decision := paint(dim, "no hit")
 	if len(decisions) > 0 {
 		decision = strings.Join(decisions, ", ")
 	}
-	return paint(dim, r.Time.Local().Format("15:04:05.000")) + " " + paint(green, clean(where)) + " " + decision + " | " + clean(r.Text)
+	return paint(dim, r.Time.Local().Format("15:04:05.000")) + " " + paint(green, safetext.Visible(where)) + " " + decision + " | " + safetext.Visible(r.Text)
 }

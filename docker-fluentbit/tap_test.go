@@ -101,7 +101,7 @@ func TestTapOfARunningProgram(t *testing.T) {
 		return lines
 	}
 	want := []string{
-		`web \[stdout\] boom: alert \| boom one$`, `web \[stdout\] no hit \| all is well·$`, `web \[stdout\] boom: cooldown, dry: dry run \| boom 2$`,
+		`web \[stdout\] boom: alert \| boom one$`, `web \[stdout\] no hit \| all is well\\u0007$`, `web \[stdout\] boom: cooldown, dry: dry run \| boom 2$`,
 		`web \[stderr\] boom: cooldown, dry: dry run \| boom 3$`,
 	}
 	compare := func(got, want []string) {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
 type topCommand struct {
@@ -64,8 +65,9 @@ func (cmd *topCommand) watch(ctx context.Context, c *console, api *client.Client
 		return err
 	}
 	at := time.Now()
-	c.printf("%s", enterScreen)
-	defer c.printf("%s", leaveScreen)
+	screen := &console{out: terminalOf(c.out), err: c.err}
+	screen.printf("%s", enterScreen)
+	defer screen.printf("%s", leaveScreen)
 	tick := time.NewTicker(cmd.Interval)
 	defer tick.Stop()
 	shown, trouble := last, ""
@@ -80,11 +82,14 @@ func (cmd *topCommand) watch(ctx context.Context, c *console, api *client.Client
 			return err
 		}
 		if trouble != "" {
-			text.WriteString("\n" + shorten(clean(trouble), width))
+			text.WriteString("\n" + shorten(safetext.Visible(trouble), width))
 		}
 		lines := strings.Split(text.String(), "\n")
 		lines = lines[:min(len(lines), height)] // one more would scroll
-		c.printf("%s%s%s", screenHome, strings.Join(lines, eraseToEnd+"\r\n"), eraseToEnd+eraseBelow)
+		for i := range lines {
+			lines[i] = safetext.Visible(lines[i])
+		}
+		screen.printf("%s%s%s", screenHome, strings.Join(lines, eraseToEnd+"\r\n"), eraseToEnd+eraseBelow)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -106,7 +111,7 @@ func (cmd *topCommand) watch(ctx context.Context, c *console, api *client.Client
 
 // size returns the lines and columns of a terminal, 24 and 80 when it does not tell.
 func size(w io.Writer) (lines, columns int) {
-	if f, ok := w.(*os.File); ok {
+	if f, ok := terminalOf(w).(*os.File); ok {
 		if columns, lines, err := term.GetSize(int(f.Fd())); err == nil && lines > 0 && columns > 0 {
 			return lines, columns
 		}
@@ -155,9 +160,9 @@ func byWeight(a, b, aHits, bHits int64, aName, bName string) int {
 // top writes a summary, the busiest rules, and the busiest workloads.
 func (c *console) top(v *view) error {
 	s, before := v.stats, v.before
-	head := fmt.Sprintf("%s: %s, %s, %s, %d held back", clean(s.Instance), plural(int(s.Lines), "line"), plural(int(s.Hits), "hit"), plural(int(s.Alerts), "alert"), s.Held())
+	head := fmt.Sprintf("%s: %s, %s, %s, %d held back", safetext.Visible(s.Instance), plural(int(s.Lines), "line"), plural(int(s.Hits), "hit"), plural(int(s.Alerts), "alert"), s.Held())
 	if v.rates() && s.Lines >= before.Lines && s.Hits >= before.Hits {
-		head = fmt.Sprintf("%s: %s/s lines, %s/s hits, %s/s alerts", clean(s.Instance), v.perSecond(s.Lines-before.Lines), v.perSecond(s.Hits-before.Hits),
+		head = fmt.Sprintf("%s: %s/s lines, %s/s hits, %s/s alerts", safetext.Visible(s.Instance), v.perSecond(s.Lines-before.Lines), v.perSecond(s.Hits-before.Hits),
 			v.perSecond(s.Alerts-before.Alerts))
 	}
 	c.printf("%s\n\n", shorten(head, v.width))
@@ -204,9 +209,9 @@ func (c *console) topRules(v *view) error {
 		if v.rules > 0 && i == v.rules {
 			break
 		}
-		name := clean(l.rule.Name)
+		name := safetext.Visible(l.rule.Name)
 		if l.rule.Workload != "" {
-			name += " (" + clean(l.rule.Workload) + ")"
+			name += " (" + safetext.Visible(l.rule.Workload) + ")"
 		}
 		share := "-"
 		if nanos > 0 {
@@ -273,7 +278,7 @@ func (c *console) topWorkloads(v *view) error {
 	var rows []string
 	for _, l := range lines {
 		w := l.workload
-		cells := []string{shorten(clean(w.Name), 40), fmt.Sprint(w.Lines), fmt.Sprint(w.Hits)}
+		cells := []string{shorten(safetext.Visible(w.Name), 40), fmt.Sprint(w.Lines), fmt.Sprint(w.Hits)}
 		if v.rates() {
 			cells = []string{cells[0], cells[1], v.perSecond(l.lines), cells[2], v.perSecond(l.hits)}
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
@@ -63,7 +64,7 @@ func (cmd *triggersListCommand) Run(c *console) error {
 			if s == nil {
 				s = &client.TargetStats{}
 			}
-			rows = append(rows, fmt.Sprintf("%s\t%s\t%d\t%d\t%d\t%s\t%s", clean(t.Name), orDash(t.Format), s.Pending, s.Delivered, s.Dead, targetWords(s), clean(t.from())))
+			rows = append(rows, fmt.Sprintf("%s\t%s\t%d\t%d\t%d\t%s\t%s", safetext.Visible(t.Name), orDash(t.Format), s.Pending, s.Delivered, s.Dead, targetWords(s), safetext.Visible(t.from())))
 		}
 		return c.table("TRIGGER\tFORMAT\tPENDING\tDELIVERED\tDEAD\tSTATE\tFROM", rows)
 	})
@@ -147,9 +148,9 @@ func (cmd *triggersTestCommand) Run(c *console) error {
 	request := client.Request{Method: http.MethodPost, Path: triggerKind.path + client.Path(cmd.Name) + "/test"}
 	err := ask(c, &cmd.remote, request, func(t *client.Test) error {
 		delivered = t.Outcome == trigger.Delivered.String()
-		c.printf("trigger %q: %s", cmd.Name, clean(t.Outcome))
+		c.printf("trigger %q: %s", cmd.Name, safetext.Visible(t.Outcome))
 		if t.Detail != "" {
-			c.printf(": %s", clean(t.Detail))
+			c.printf(": %s", safetext.Visible(t.Detail))
 		}
 		took := time.Duration(t.TookMS * float64(time.Millisecond)).Round(time.Millisecond)
 		c.printf(" (%s, %s)\n", plural(t.Attempts, "attempt"), took)

@@ -6,77 +6,26 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
 // zeroWidth parts characters that a receiver would otherwise read together as markup. It shows as nothing.
 const zeroWidth = "\u200b"
 
-// plain returns a text as a person should read it: valid UTF-8, without terminal colours, control characters (but line breaks and tabs) and
-// characters that turn the direction of writing.
+// plain returns a text as a person should read it: valid UTF-8, without terminal sequences, with every line end as a line feed, and with what would
+// hide or turn around other text written out, as everywhere (internal/safetext).
 func plain(s string) string {
-	if isPlain(s) {
-		return s
+	if strings.IndexByte(s, 0x1b) >= 0 {
+		s = string(safetext.Strip(nil, []byte(s)))
 	}
-	var b strings.Builder
-	b.Grow(len(s))
-	for i := 0; i < len(s); {
-		if n := escapeSequence(s[i:]); n > 0 {
-			i += n
-			continue
-		}
-		r, size := utf8.DecodeRuneInString(s[i:])
-		i += size
-		switch {
-		case r == utf8.RuneError && size == 1:
-			b.WriteRune(utf8.RuneError)
-		case r == '\r':
-			if i >= len(s) || s[i] != '\n' {
-				b.WriteByte('\n')
-			}
-		case isUnseen(r):
-		default:
-			b.WriteRune(r)
-		}
+	if strings.IndexByte(s, '\r') >= 0 {
+		s = lineEnds.Replace(s)
 	}
-	return b.String()
+	return safetext.VisibleText(s)
 }
 
-func isPlain(s string) bool {
-	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return r == '\r' || isUnseen(r) })
-}
-
-// isUnseen reports whether a character changes how others show, and shows nothing itself.
-func isUnseen(r rune) bool {
-	switch {
-	case r == '\n' || r == '\t':
-		return false
-	case r < ' ', 0x7f <= r && r < 0xa0: // C0, C1
-		return true
-	case 0x200e <= r && r <= 0x200f, 0x202a <= r && r <= 0x202e, 0x2066 <= r && r <= 0x2069, r == 0x061c: // direction
-		return true
-	case r == 0x2028 || r == 0x2029 || r == 0xfeff: // line and paragraph separators, byte order mark
-		return true
-	case 0xe0000 <= r && r <= 0xe007f: // tags
-		return true
-	}
-	return false
-}
-
-// escapeSequence returns the length of the terminal control sequence (ECMA-48 CSI) that a text begins with, or 0.
-func escapeSequence(s string) int {
-	if !strings.HasPrefix(s, "\x1b[") {
-		return 0
-	}
-	for i := 2; i < len(s) && i < 32; i++ {
-		if s[i] >= 0x40 && s[i] <= 0x7e {
-			return i + 1
-		}
-		if s[i] < 0x20 {
-			return 0
-		}
-	}
-	return 0
-}
+var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 
 // oneLine returns a plain text with each run of white space as one space.
 func oneLine(s string) string { return strings.Join(strings.Fields(plain(s)), " ") }

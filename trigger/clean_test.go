@@ -9,8 +9,9 @@ import (
 func TestPlain(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"": "", "abc\täö🔥\n": "abc\täö🔥\n", "\x1b[31mred\x1b[0m": "red", "\x1b[38;5;196mx": "x", "\x1b": "", "\x1b[": "[", "a\r\nb\rc": "a\nb\nc",
-		"\x00\x07\x7f\u0085": "", "\xffa\xfe": "\ufffda\ufffd", "a\u202eb\u2066c\u200f": "abc", "\ufeffx\u2028y": "xy", "\U000e0041z": "z",
+		"": "", "abc\täö🔥\n": "abc\täö🔥\n", "\x1b[31mred\x1b[0m": "red", "\x1b[38;5;196mx": "x", "\x1b": "", "\x1b[": "", "a\r\nb\rc": "a\nb\nc",
+		"\x00\x07\x7f\u0085": `\u0000\u0007\u007f\u0085`, "\xffa\xfe": `\xffa\xfe`, "a\u202eb\u2066c\u200f": `a\u202eb\u2066c\u200f`,
+		"\ufeffx\u2028y": `\ufeffx\u2028y`, "\U000e0041z": `\udb40\udc41z`, "\x1b]0;t\ax": "x", "\x1b]8;;http://h\x1b\\l": "l", "⚠\ufe0f": "⚠\ufe0f",
 	} {
 		if got := plain(in); got != want {
 			t.Errorf("%q becomes %q, want %q", in, got, want)

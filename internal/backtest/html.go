@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
 //go:embed report.html.tmpl
@@ -17,7 +19,7 @@ var reportText string
 // WriteHTML writes a result, and what became of expectations, as one page. It loads nothing, runs no script, and whatever log lines hold is text.
 func (r *Result) WriteHTML(w io.Writer, outcomes []Outcome) error {
 	t, err := template.New("report").Funcs(template.FuncMap{
-		"grouped": grouped, "plural": plural, "count": func(n int64, noun string) string { return plural(int(n), noun) }, "words": words, "plot": plot, "clean": clean,
+		"grouped": grouped, "plural": plural, "count": func(n int64, noun string) string { return plural(int(n), noun) }, "words": words, "plot": plot, "clean": safetext.Visible,
 		"stamped": func(t time.Time) string { return stamped(t) },
 		"span":    func(from, to time.Time) string { return span(to.Sub(from)) },
 		"byTime":  func(r Rule) string { return words(r.byTime()) },

@@ -11,6 +11,8 @@ import (
 	"text/tabwriter"
 	"time"
 	"unicode/utf8"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
 // TextOptions says how a result is shown on a terminal.
@@ -82,7 +84,7 @@ func (t *textReport) rules() {
 		if one.First != nil {
 			first, last = stamped(*one.First), stamped(*one.Last)
 		}
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", clean(one.ID), grouped(one.Hits), grouped(one.Alerts), words(one.byTime()),
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", safetext.Visible(one.ID), grouped(one.Hits), grouped(one.Alerts), words(one.byTime()),
 			words(one.Suppressed), grouped(one.Pending), first, last)
 	}
 	_ = table.Flush() // into memory
@@ -109,7 +111,7 @@ func (t *textReport) timeline() {
 	label := len("lines")
 	for i := range t.r.Rules {
 		if one := &t.r.Rules[i]; len(one.HitsAt) > 0 {
-			label = max(label, min(utf8.RuneCountInString(clean(one.ID)), 30))
+			label = max(label, min(utf8.RuneCountInString(safetext.Visible(one.ID)), 30))
 		}
 	}
 	columns := min(t.opt.Width-label-12, len(line.Lines))
@@ -127,7 +129,7 @@ func (t *textReport) timeline() {
 		if len(one.HitsAt) == 0 {
 			continue
 		}
-		row(clean(one.ID), one.HitsAt, "hits "+grouped(one.Hits))
+		row(safetext.Visible(one.ID), one.HitsAt, "hits "+grouped(one.Hits))
 		if one.SentTotal() > 0 {
 			t.printf("%-*s  %s  alerts %s\n", label, "", dots(resample(one.AlertsAt, columns)), grouped(one.SentTotal()))
 		}
@@ -144,7 +146,7 @@ func (t *textReport) triggers() {
 	_, _ = fmt.Fprintln(table, "TRIGGER\tALERTS\tBY RULE")
 	for i := range t.r.Triggers {
 		one := &t.r.Triggers[i]
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", clean(one.Name), grouped(one.Alerts), words(one.Rules))
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", safetext.Visible(one.Name), grouped(one.Alerts), words(one.Rules))
 	}
 	_ = table.Flush() // into memory
 	if t.r.Unwanted > 0 {
@@ -160,7 +162,7 @@ func (t *textReport) silences() {
 	table := tabwriter.NewWriter(t, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "SILENCE\tUNTIL\tHELD BACK")
 	for _, one := range t.r.Silences {
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", clean(one.ID), stamped(one.Until), grouped(one.Held))
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", safetext.Visible(one.ID), stamped(one.Until), grouped(one.Held))
 	}
 	_ = table.Flush() // into memory
 }
@@ -171,7 +173,7 @@ func (t *textReport) samples() {
 		if t.opt.Samples <= 0 || len(one.Samples)+len(one.Held) == 0 {
 			continue
 		}
-		t.printf("\n%s\n", clean(one.ID))
+		t.printf("\n%s\n", safetext.Visible(one.ID))
 		t.lines(one.Samples, "")
 		t.lines(one.Held, "held")
 	}
@@ -180,9 +182,9 @@ func (t *textReport) samples() {
 func (t *textReport) lines(samples []Sample, kind string) {
 	for i := range samples[:min(len(samples), t.opt.Samples)] {
 		s := &samples[i]
-		head := fmt.Sprintf("  %-9s %s %s", orElse(kind, s.Kind), stamped(s.Time), clean(s.Workload))
+		head := fmt.Sprintf("  %-9s %s %s", orElse(kind, s.Kind), stamped(s.Time), safetext.Visible(s.Workload))
 		if s.Line > 0 {
-			head += fmt.Sprintf(" %s:%d", clean(s.File), s.Line)
+			head += fmt.Sprintf(" %s:%d", safetext.Visible(s.File), s.Line)
 		}
 		if s.Told > 0 {
 			head += fmt.Sprintf(" (+%s held back before)", grouped(s.Told))
@@ -190,11 +192,11 @@ func (t *textReport) lines(samples []Sample, kind string) {
 		t.printf("%s\n", head)
 		width := max(40, t.opt.Width-12)
 		for _, line := range s.Before {
-			t.printf("          │ %s\n", cut(clean(line), width))
+			t.printf("          │ %s\n", cut(safetext.Visible(line), width))
 		}
-		t.printf("            %s\n", cut(clean(s.Text), width))
+		t.printf("            %s\n", cut(safetext.Visible(s.Text), width))
 		for _, line := range s.After {
-			t.printf("          │ %s\n", cut(clean(line), width))
+			t.printf("          │ %s\n", cut(safetext.Visible(line), width))
 		}
 	}
 }
@@ -212,7 +214,7 @@ func (t *textReport) comparison() {
 			same++
 			continue
 		}
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t+%s\t-%s\n", clean(one.ID), one.Change,
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t+%s\t-%s\n", safetext.Visible(one.ID), one.Change,
 			change(one, func(r *Rule) int64 { return r.Hits }), change(one, (*Rule).SentTotal), change(one, (*Rule).SuppressedTotal),
 			grouped(one.OnlyNew), grouped(one.OnlyOld))
 	}
@@ -225,7 +227,7 @@ func (t *textReport) comparison() {
 		if t.opt.Samples <= 0 || len(one.NewSamples)+len(one.OldSamples) == 0 {
 			continue
 		}
-		t.printf("\n%s\n", clean(one.ID))
+		t.printf("\n%s\n", safetext.Visible(one.ID))
 		t.lines(one.NewSamples, "+ new")
 		t.lines(one.OldSamples, "- lost")
 	}
@@ -254,7 +256,7 @@ func WriteOutcomes(w io.Writer, all []Outcome) error {
 		if !o.Met {
 			word = "FAIL"
 		}
-		if _, err := fmt.Fprintf(w, "%s  %s: got %s (%s)\n", word, clean(o.Expectation), grouped(o.Got), clean(o.Place)); err != nil {
+		if _, err := fmt.Fprintf(w, "%s  %s: got %s (%s)\n", word, safetext.Visible(o.Expectation), grouped(o.Got), safetext.Visible(o.Place)); err != nil {
 			return err
 		}
 	}
@@ -338,7 +340,7 @@ func words(counts map[string]int64) string {
 		return "-"
 	}
 	for i, name := range names {
-		names[i] = clean(name) + " " + grouped(counts[name])
+		names[i] = safetext.Visible(name) + " " + grouped(counts[name])
 	}
 	return strings.Join(names, ", ")
 }
@@ -372,24 +374,6 @@ func span(d time.Duration) string {
 		return fmt.Sprintf("%dm%ds", d/time.Minute, d%time.Minute/time.Second)
 	}
 	return d.Round(10 * time.Millisecond).String()
-}
-
-// clean makes a text one line that is safe on a terminal: control characters, and those that turn the direction of text, are shown as escapes.
-func clean(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		switch {
-		case r == '\t':
-			b.WriteString("  ")
-		case r < ' ' || r >= 0x7f && r < 0xa0:
-			fmt.Fprintf(&b, `\x%02x`, r)
-		case r >= 0x2028 && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0xfeff:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
 }
 
 func cut(s string, width int) string {

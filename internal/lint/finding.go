@@ -81,7 +81,6 @@ const (
 	CodeShadowed     = "shadowed-rule"
 	CodeUnreachable  = "unreachable-trigger"
 	CodeUnwanted     = "unwanted-alert"
-	CodeNoRules      = "no-rules"
 	CodeNoTrigger    = "no-trigger"
 	CodeUnboundedKey = "unbounded-key"
 
@@ -118,7 +117,6 @@ func Codes() [][2]string {
 		{CodeUnreachable, "no alert passes a trigger's filters"},
 		{CodeUnwanted, "no trigger wants a rule's alerts"},
 		{CodeNoTrigger, "a Fluent Bit output has rules, and no trigger"},
-		{CodeNoRules, "a Fluent Bit output has no rules, as after a typing error in a key"},
 		{CodeUnboundedKey, "a part of cooldown_by is different for nearly every line, so that the cooldown holds nothing back"},
 
 		{CodeShortCooldown, "a cooldown is shorter than the window of the threshold, so that one burst alerts several times"},

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
 // Bounds of the rate limit: of lines with the same message, at most burst are written in a window; the first line of the next window
@@ -84,7 +86,7 @@ func (h *Handler) Handle(_ context.Context, r slog.Record) error {
 		return nil
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "[%s] [%5s] [%s] %s", now.Format("2006/01/02 15:04:05.000"), levelWord(r.Level), h.out.Origin, clean(r.Message))
+	fmt.Fprintf(&b, "[%s] [%5s] [%s] %s", now.Format("2006/01/02 15:04:05.000"), levelWord(r.Level), h.out.Origin, safetext.Visible(r.Message))
 	b.WriteString(h.prefix)
 	r.Attrs(func(a slog.Attr) bool {
 		appendAttr(&b, h.group, a)
@@ -160,21 +162,14 @@ func appendAttr(b *strings.Builder, group string, a slog.Attr) {
 
 // quoted puts quotes around a value that would not read as one word.
 func quoted(s string) string {
-	if s == "" || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == '"' || r == '=' || r == 0x7f || r == '\u2028' }) {
-		return strconv.Quote(s)
+	if s == "" || !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r == ' ' || r == '"' || r == '=' || safetext.Hidden(r) }) {
+		return `"` + safetext.Visible(quotes.Replace(s)) + `"`
 	}
 	return s
 }
 
-// clean keeps a message on one line.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == '\u2028' || r == '\u2029' {
-			return ' '
-		}
-		return r
-	}, s)
-}
+// quotes escapes what would end a quoted value.
+var quotes = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 
 func levelWord(l slog.Level) string {
 	switch {

@@ -32,7 +32,9 @@ func TestLineForm(t *testing.T) {
 				"[2026/11/22 14:02:03.045] [error] [output:trigger:a] broken error=\"a b\"\n"},
 		{"debug is off", func(l *slog.Logger) { l.Debug("detail") }, ""},
 		{"a line stays a line", func(l *slog.Logger) { l.Info("a\nb", "k", "c\nd\u2028e") },
-			"[2026/11/22 14:02:03.045] [ info] [output:trigger:a] a b k=\"c\\nd\\u2028e\"\n"},
+			"[2026/11/22 14:02:03.045] [ info] [output:trigger:a] a\\nb k=\"c\\nd\\u2028e\"\n"},
+		{"hostile values", func(l *slog.Logger) { l.Info("m\x1b[2J", "k", "a\u202e\xff\U000e0041", "q", "say \"x\\\"") },
+			"[2026/11/22 14:02:03.045] [ info] [output:trigger:a] m\\u001b[2J k=\"a\\u202e\\xff\\udb40\\udc41\" q=\"say \\\"x\\\\\\\"\"\n"},
 		{"groups and attributes", func(l *slog.Logger) {
 			l.With("x", 1).WithGroup("g").Info("m", slog.Group("h", "y", 2), "z", "")
 		}, "[2026/11/22 14:02:03.045] [ info] [output:trigger:a] m x=1 g.h.y=2 g.z=\"\"\n"},

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
 // mask is what stands in a template for what differs from line to line.
@@ -142,12 +144,12 @@ func longest(all []piece) (text string) {
 // quoted takes a text literally in a regular expression. Control characters become escapes, which any editor shows.
 func quoted(s string) string {
 	s = regexp.QuoteMeta(s)
-	if !strings.ContainsFunc(s, isControl) {
+	if !strings.ContainsFunc(s, safetext.Hidden) {
 		return s
 	}
 	var b strings.Builder
 	for _, r := range s {
-		if isControl(r) {
+		if safetext.Hidden(r) {
 			fmt.Fprintf(&b, `\x{%x}`, r)
 		} else {
 			b.WriteRune(r)
@@ -155,8 +157,6 @@ func quoted(s string) string {
 	}
 	return b.String()
 }
-
-func isControl(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 || r >= 0x2028 && r <= 0x202e }
 
 // cutText cuts a text to at most limit bytes, between characters.
 func cutText(s string, limit int) string {
@@ -171,7 +171,7 @@ func cutText(s string, limit int) string {
 
 // tomlString writes a string of TOML, literal where that is possible.
 func tomlString(s string) string {
-	if !strings.ContainsFunc(s, func(r rune) bool { return r == '\'' || isControl(r) || r == utf8.RuneError }) {
+	if !strings.ContainsFunc(s, func(r rune) bool { return r == '\'' || safetext.Hidden(r) || r == utf8.RuneError }) {
 		return "'" + s + "'"
 	}
 	var b strings.Builder
@@ -181,8 +181,12 @@ func tomlString(s string) string {
 		case r == '"' || r == '\\':
 			b.WriteByte('\\')
 			b.WriteRune(r)
-		case isControl(r):
-			fmt.Fprintf(&b, `\u%04X`, r)
+		case safetext.Hidden(r):
+			if r > 0xffff {
+				fmt.Fprintf(&b, `\U%08X`, r)
+			} else {
+				fmt.Fprintf(&b, `\u%04X`, r)
+			}
 		default:
 			b.WriteRune(r)
 		}

@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
 // maxShown bounds the template and the sample in a comment.
@@ -39,15 +41,7 @@ func (r *Result) WriteTOML(w io.Writer) error {
 
 // comment makes a text one line that can neither end a comment nor steer a terminal.
 func comment(s string) string {
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case r == '\t':
-			return ' '
-		case isControl(r) || r >= 0x2066 && r <= 0x2069:
-			return '\uFFFD'
-		}
-		return r
-	}, s)
+	s = safetext.Visible(s)
 	if len(s) > maxShown {
 		return cutText(s, maxShown) + "…"
 	}

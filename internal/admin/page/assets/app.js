@@ -2,7 +2,7 @@
 
 import { call, get, instance, logout, setInstance, stream } from './api.js';
 import { openHelp } from './dialogs.js';
-import { h, replace } from './dom.js';
+import { h, replace, visible } from './dom.js';
 import { keys } from './keys.js';
 import { alertOf, instancesOf } from './model.js';
 import * as now from './now.js';
@@ -32,7 +32,7 @@ function go(name, argument) {
 /** Tells of a failure above the view, which stays as it was. */
 function fail(error) {
   trouble.hidden = false;
-  if (trouble.textContent !== error.message) trouble.textContent = error.message;
+  if (trouble.textContent !== visible(error.message)) trouble.textContent = visible(error.message);
 }
 
 function well() {

@@ -2,13 +2,16 @@
 
 const svgSpace = 'http://www.w3.org/2000/svg';
 
+// Attributes that people see or hear.
+const shown = new Set(['title', 'aria-label', 'aria-description', 'placeholder']);
+
 function fill(element, props, children) {
   for (const [name, value] of Object.entries(props ?? {})) {
     if (value === undefined || value === null || value === false) continue;
     if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
     else if (name === 'class') element.setAttribute('class', value);
     else if (name === 'value' || name === 'checked' || name === 'disabled' || name === 'selected') element[name] = value;
-    else element.setAttribute(name, value === true ? '' : String(value));
+    else element.setAttribute(name, value === true ? '' : shown.has(name) ? visible(String(value)) : String(value));
   }
   put(element, children);
   return element;
@@ -24,9 +27,16 @@ export function s(name, props, ...children) {
   return fill(document.createElementNS(svgSpace, name), props, children);
 }
 
-/** Shows what would move, hide or turn around the text beside it: ␛ for an escape, [U+202E] for what turns the direction of writing. */
-export const visible = (text) => text.replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, (c) => (c === '\u007f' ? '\u2421' : String.fromCharCode(0x2400 + c.charCodeAt(0))))
-  .replace(/[\u0080-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (c) => `[U+${c.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}]`);
+// The characters that change how others show, or show nothing themselves: the list of internal/safetext, whose test compares the two.
+const hidden = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f-\u1160\u17b4-\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe-\uffff\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]/gu;
+const symbol = /\p{So}$/u;
+
+/** Writes out what would move, hide or turn around the text beside it, as internal/safetext does: \u001b for an escape, \u202e for what turns the direction of writing. */
+export const visible = (text) => text.replace(hidden, (c, at) => {
+  if (c === '\r') return '\\r';
+  if (c === '\ufe0f' && symbol.test(text.slice(Math.max(0, at - 2), at))) return c;
+  return Array.from({ length: c.length }, (_, i) => `\\u${c.charCodeAt(i).toString(16).padStart(4, '0')}`).join('');
+});
 
 function put(element, children) {
   for (const child of children.flat(Infinity)) {
@@ -73,7 +83,7 @@ export const classOf = (c) => [c.num && 'num', c.wide && 'wide', c.minor && 'min
 let toastTimer;
 export function toast(text, bad) {
   const place = document.getElementById('toast');
-  place.textContent = text;
+  place.textContent = visible(text);
   place.classList.toggle('bad', Boolean(bad));
   clearTimeout(toastTimer);
   toastTimer = setTimeout(() => { place.textContent = ''; }, bad ? 10000 : 5000);
