@@ -3,7 +3,8 @@ package engine
 import (
 	"maps"
 	"strings"
-	"text/template"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/templates"
 )
 
 // Bounds of what an alert carries of a record's fields, in bytes; a value is cut to maxCapture.
@@ -59,8 +60,8 @@ func (r *rule) withinSample(fields map[string]string) map[string]string {
 }
 
 // parseLabels returns the templates among a rule's labels, by name; nil when all are plain texts. Each is tried on an empty alert.
-func parseLabels(labels map[string]string) (map[string]*template.Template, error) {
-	var out map[string]*template.Template
+func parseLabels(labels map[string]string) (map[string]*templates.Template, error) {
+	var out map[string]*templates.Template
 	for name, text := range labels {
 		t, err := parseLabel(text)
 		if err != nil {
@@ -70,14 +71,14 @@ func parseLabels(labels map[string]string) (map[string]*template.Template, error
 			continue
 		}
 		if out == nil {
-			out = map[string]*template.Template{}
+			out = map[string]*templates.Template{}
 		}
 		out[name] = t
 	}
 	return out, nil
 }
 
-func parseLabel(text string) (*template.Template, error) {
+func parseLabel(text string) (*templates.Template, error) {
 	if !strings.Contains(text, "{{") {
 		return nil, nil
 	}

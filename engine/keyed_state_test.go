@@ -10,6 +10,8 @@ import (
 	"testing"
 	"text/template"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/templates"
 )
 
 // TestSnapshotsAreCollectedAfterReloads alerts, waits for lines and for roll-ups under each of many configurations, with keys that live on, and wants no
@@ -69,13 +71,17 @@ func (k *keyedState) lockFree() bool {
 func TestNothingIsRenderedUnderTheLock(t *testing.T) {
 	r := newRun(t, Settings{Rules: []RuleSettings{{Name: "r", Pattern: "(?P<what>boom)", Cooldown: time.Minute, Rollup: true}}})
 	var rendered, locked int
-	r.e.Snapshot().rules[0].summary = template.Must(template.New("").Funcs(template.FuncMap{"look": func() string {
+	look, err := templates.Parse("", "{{ look }}", template.FuncMap{"look": func() string {
 		rendered++
 		if !r.e.keyed.lockFree() {
 			locked++
 		}
 		return "seen"
-	}}).Parse("{{ look }}"))
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.e.Snapshot().rules[0].summary = look
 	r.line("boom 1")
 	r.line("boom 2")
 	r.line("boom 3")

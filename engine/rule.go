@@ -5,9 +5,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"text/template"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/match"
+	"github.com/tinyforge/fluentbit-trigger/internal/templates"
 )
 
 // noLead marks a rule without any text that the line must hold: only its fields and exclusions decide.
@@ -31,8 +31,8 @@ type rule struct {
 	captured       bool     // a key part, or distinct, needs the captures
 	grouped        bool     // a key part is the template
 	templated      bool     // a key part is the template, or the rule asks for new ones
-	summary        *template.Template
-	labelTemplates map[string]*template.Template // of the labels that are templates; nil: none
+	summary        *templates.Template
+	labelTemplates map[string]*templates.Template // of the labels that are templates; nil: none
 	counters       *RuleCounters
 	home           *Snapshot
 }

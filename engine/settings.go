@@ -88,7 +88,7 @@ type RuleSettings struct {
 	Fields []string `toml:"fields"`
 	// Labels that the alert carries. A value may be a template, as in { client = '{{ .Field "remote_ip" }}' }; one that yields nothing is left out.
 	Labels map[string]string `toml:"labels"`
-	// A link to what to do.
+	// A link to what to do: an address with http:// or https://.
 	Runbook string `toml:"runbook"`
 	// Counts what the rule would have done, and alerts nobody.
 	DryRun bool `toml:"dry_run"`

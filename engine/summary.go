@@ -1,10 +1,12 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"strings"
-	"text/template"
 	"unicode/utf8"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/templates"
 )
 
 // Bounds of what an alert carries, in bytes.
@@ -25,27 +27,24 @@ type summaryData struct {
 	record *Record // nil where there is none
 }
 
-// errSummaryFull ends the execution of a template whose output is long enough.
-var errSummaryFull = errors.New("summary is long enough")
-
 // parseSummary parses a summary template and tries it on an empty alert, so that an unknown field is found before an alert needs it.
 // An empty text is no template: nil.
-func parseSummary(text string) (*template.Template, error) {
+func parseSummary(text string) (*templates.Template, error) {
 	if text == "" {
 		return nil, nil
 	}
-	t, err := template.New("summary").Option("missingkey=zero").Parse(text)
+	t, err := templates.Parse("summary", text, nil)
 	if err != nil {
 		return nil, err
 	}
-	if err := t.Execute(&cappedBuilder{limit: maxSummary}, &summaryData{}); err != nil && !errors.Is(err, errSummaryFull) {
+	if _, err := execute(t, &summaryData{}, maxSummary); err != nil {
 		return nil, err
 	}
 	return t, nil
 }
 
 // renderSummary returns one line: that of the template, or where there is none, or it fails, of the rule, the workload and the line.
-func renderSummary(t *template.Template, data *summaryData) string {
+func renderSummary(t *templates.Template, data *summaryData) string {
 	if t != nil {
 		if text := renderLine(t, data, maxSummary); text != "" {
 			return text
@@ -55,12 +54,22 @@ func renderSummary(t *template.Template, data *summaryData) string {
 }
 
 // renderLine returns what a template makes of an alert, as one line of at most limit bytes; "" where it fails.
-func renderLine(t *template.Template, data *summaryData, limit int) string {
-	b := cappedBuilder{limit: limit}
-	if err := t.Execute(&b, data); err != nil && !errors.Is(err, errSummaryFull) {
+func renderLine(t *templates.Template, data *summaryData, limit int) string {
+	text, err := execute(t, data, limit)
+	if err != nil {
 		return ""
 	}
-	return oneLine(b.String(), limit)
+	return oneLine(text, limit)
+}
+
+// execute returns the first limit bytes that a template writes. What it may cost is far more than a line needs, and some milliseconds.
+func execute(t *templates.Template, data *summaryData, limit int) (string, error) {
+	var out strings.Builder
+	budget := templates.NewBudget(context.Background(), templates.Limits{Steps: 2_000, Bytes: 512 << 10, Output: limit})
+	if err := t.Execute(budget, &out, data); err != nil && !errors.Is(err, templates.ErrOutput) {
+		return "", err
+	}
+	return out.String(), nil
 }
 
 // oneLine returns the text with its line ends and other control characters turned into spaces, cut to limit bytes.
@@ -95,18 +104,4 @@ func validText(b []byte, limit int) (s string, cut bool) {
 		return cutUTF8(s, limit), true
 	}
 	return s, cut
-}
-
-// cappedBuilder is a strings.Builder that refuses what goes beyond its limit.
-type cappedBuilder struct {
-	strings.Builder
-	limit int
-}
-
-func (b *cappedBuilder) Write(p []byte) (int, error) {
-	if room := b.limit - b.Len(); len(p) > room {
-		b.Builder.Write(p[:room])
-		return room, errSummaryFull
-	}
-	return b.Builder.Write(p)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"regexp"
 	"regexp/syntax"
 	"slices"
@@ -212,6 +213,9 @@ func (p *problems) output(r *RuleSettings) {
 		wrong, hint := templates.Error(err, &summaryData{}, nil)
 		p.hint("summary", r.Summary, wrong.Error(), hint)
 	}
+	if r.Runbook != "" && !isWebAddress(r.Runbook) {
+		p.hint("runbook", cutUTF8(r.Runbook, shortLine), "must be an address that begins with http:// or https://", "such as https://wiki.example.com/runbooks/oom")
+	}
 	for _, name := range slices.Sorted(maps.Keys(r.Labels)) {
 		if name == "" || strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c == 0x7f }) {
 			p.add("labels", name, "a label's name must not be empty nor hold spaces or control characters")
@@ -234,6 +238,12 @@ func (p *problems) output(r *RuleSettings) {
 			p.add("fields", path, "is given twice")
 		}
 	}
+}
+
+// isWebAddress reports whether a text is a link that a message may carry: anything else, such as javascript:, does not lead to a page.
+func isWebAddress(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil
 }
 
 func (p *problems) listLen(field string, n int) {

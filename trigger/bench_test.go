@@ -1,6 +1,9 @@
 package trigger
 
-import "testing"
+import (
+	"context"
+	"testing"
+)
 
 func BenchmarkRender(b *testing.B) {
 	all := cases()
@@ -10,7 +13,7 @@ func BenchmarkRender(b *testing.B) {
 				r := testRenderer(format)
 				b.ReportAllocs()
 				for b.Loop() {
-					if _, err := r.render("id", all[name]); err != nil {
+					if _, err := r.render(context.Background(), "id", all[name]); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -2,6 +2,7 @@ package trigger
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,10 +10,17 @@ import (
 	"mime"
 	"strings"
 	"text/template"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/templates"
 )
 
 // maxRendered bounds the output of a body template, in bytes.
 const maxRendered = 256 << 10
+
+// bodyLimits bound what the templates of one body may cost: some hundred alerts with all that they hold, and well under a second.
+func bodyLimits() templates.Limits {
+	return templates.Limits{Steps: 100_000, Bytes: 8 << 20, Output: maxRendered}
+}
 
 var errTooLong = errors.New("the body is longer than 256 KiB")
 
@@ -20,8 +28,8 @@ var errTooLong = errors.New("the body is longer than 256 KiB")
 // templates yield can never change its shape; keys stay as they are.
 type bodyTemplate struct {
 	contentType string
-	document    any // of a JSON body: maps, slices, json.Number, bool, nil, and *template.Template where a string was
-	text        *template.Template
+	document    any // of a JSON body: maps, slices, json.Number, bool, nil, and *templates.Template where a string was
+	text        *templates.Template
 }
 
 func newBodyTemplate(body, contentType string) (*bodyTemplate, error) {
@@ -71,22 +79,23 @@ func compileStrings(path string, value any) (any, error) {
 	return value, nil
 }
 
-func parseTemplate(path, text string) (*template.Template, error) {
-	t, err := template.New(path).Funcs(templateFuncs()).Option("missingkey=zero").Parse(text)
+func parseTemplate(path, text string) (*templates.Template, error) {
+	t, err := templates.Parse(path, text, templateFuncs())
 	if err != nil {
 		return nil, inWords(path, err)
 	}
 	return t, nil
 }
 
-// render executes the templates. A JSON body comes out as valid JSON, whatever the alerts hold.
-func (b *bodyTemplate) render(data *TemplateData) ([]byte, error) {
-	budget := &cappedBuffer{left: maxRendered}
+// render executes the templates. A JSON body comes out as valid JSON, whatever the alerts hold. It ends with an error when ctx does.
+func (b *bodyTemplate) render(ctx context.Context, data *TemplateData) ([]byte, error) {
+	budget := templates.NewBudget(ctx, bodyLimits())
 	if b.text != nil {
-		if err := b.text.Execute(budget, data); err != nil {
+		var out bytes.Buffer
+		if err := b.text.Execute(budget, &out, data); err != nil {
 			return nil, templateError(err)
 		}
-		return bytes.ToValidUTF8(budget.Bytes(), []byte("\uFFFD")), nil
+		return bytes.ToValidUTF8(out.Bytes(), []byte("\uFFFD")), nil
 	}
 	document, err := fill(b.document, data, budget)
 	if err != nil {
@@ -103,15 +112,15 @@ func (b *bodyTemplate) render(data *TemplateData) ([]byte, error) {
 }
 
 // fill returns a copy of the document with the templates executed.
-func fill(value any, data *TemplateData, budget *cappedBuffer) (any, error) {
+func fill(value any, data *TemplateData, budget *templates.Budget) (any, error) {
 	var err error
 	switch v := value.(type) {
-	case *template.Template:
-		start := budget.Len()
-		if err := v.Execute(budget, data); err != nil {
+	case *templates.Template:
+		var out strings.Builder
+		if err := v.Execute(budget, &out, data); err != nil {
 			return nil, templateError(err)
 		}
-		return string(budget.Bytes()[start:]), nil
+		return out.String(), nil
 	case []any:
 		out := make([]any, len(v))
 		for i := range v {
@@ -134,26 +143,17 @@ func fill(value any, data *TemplateData, budget *cappedBuffer) (any, error) {
 
 // templateError keeps the place in the template and drops what the error quotes of the data.
 func templateError(err error) error {
-	if errors.Is(err, errTooLong) {
-		return errTooLong
-	}
+	var bound *templates.BoundError
 	var exec template.ExecError
-	if errors.As(err, &exec) {
+	switch {
+	case errors.Is(err, templates.ErrOutput):
+		return errTooLong
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	case errors.As(err, &bound):
+		return fmt.Errorf("the body's template %s", bound.Message)
+	case errors.As(err, &exec):
 		return fmt.Errorf("template %s cannot be executed on this alert", exec.Name)
 	}
 	return errors.New("the body template cannot be executed on this alert")
-}
-
-// cappedBuffer fails a write that goes beyond what is left.
-type cappedBuffer struct {
-	bytes.Buffer
-	left int
-}
-
-func (c *cappedBuffer) Write(p []byte) (int, error) {
-	if len(p) > c.left {
-		return 0, errTooLong
-	}
-	c.left -= len(p)
-	return c.Buffer.Write(p)
 }

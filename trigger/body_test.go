@@ -1,6 +1,7 @@
 package trigger
 
 import (
+	"context"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -13,9 +14,9 @@ func renderBody(t *testing.T, format, body, contentType string, alerts []Alert) 
 	r := testRenderer(format)
 	var err error
 	if r.body, err = newBodyTemplate(body, contentType); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	got, err := r.render("id", alerts)
+	got, err := r.render(context.Background(), "id", alerts)
 	return got.body, err
 }
 
@@ -82,6 +83,52 @@ func TestBodyIsCapped(t *testing.T) {
 	}
 	if got := boundedReplace(strings.Repeat("a", 8192), "a", strings.Repeat("b", 1<<20)); len(got) != 8192 {
 		t.Errorf("replace gives %d bytes", len(got))
+	}
+}
+
+// TestBodiesThatWouldNeverEnd: each is an error of the settings, or of the message, at once, and none keeps a processor busy.
+func TestBodiesThatWouldNeverEnd(t *testing.T) {
+	t.Parallel()
+	alerts := slices.Repeat([]Alert{sampleAlert()}, 10)
+	for _, body := range []string{
+		`{{range $i := 1000000000000}}{{end}}x`, `{{ range .Total }}{{ end }}x`, `{{ range len .Message }}{{ end }}`,
+		`{{ $x := "aaaaaaaaaaaaaaaa" }}` + strings.Repeat(`{{ $x = print $x $x }}`, 24) + `{{ len $x }}`,
+		`{{ printf "%1000000000d" 1 }}`,
+		strings.Repeat(`{{ range $.Alerts }}`, 12) + strings.Repeat(`{{ end }}`, 12),
+		`{{ $x := "1 2 3 January" }}` + strings.Repeat(`{{ $x = print $x $x | .Time.Format }}`, 40),
+		`{{ $x := "1 2 3 January" }}` + strings.Repeat(`{{ $x = date (print $x $x) .Time }}`, 60),
+	} {
+		if _, err := renderBody(t, FormatGeneric, body, "text/plain", alerts); err == nil {
+			t.Errorf("%.60s: no error", body)
+		}
+		s := testSettings("https://example.com")
+		s.Body, s.ContentType = body, "text/plain"
+		c, err := New(s, loopback())
+		if err != nil {
+			continue // refused where it is written
+		}
+		if got := c.Send(t.Context(), "id", alerts); got.Outcome != Dead || got.Attempts != 0 {
+			t.Errorf("%.60s: %s", body, got)
+		}
+	}
+	s := testSettings("https://example.com")
+	s.Body, s.ContentType = `{{range $i := 1000000000000}}{{end}}x`, "text/plain"
+	problems := s.Validate(loopback().Egress)
+	if len(problems) != 1 || problems[0].Field != "body" || !strings.Contains(problems[0].Message, "range goes over lists and maps only") {
+		t.Errorf("%v", problems)
+	}
+}
+
+// TestRenderingEndsWithTheRequest: a message that nobody waits for any more is no dead letter.
+func TestRenderingEndsWithTheRequest(t *testing.T) {
+	t.Parallel()
+	s := testSettings("https://example.com")
+	s.Body, s.ContentType = `{{ range .Alerts }}{{ .Rule }}{{ end }}`, "text/plain"
+	c := mustNew(t, s, loopback())
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if got := c.Send(ctx, "id", []Alert{sampleAlert()}); got.Outcome != RetryLater || got.Failure != FailureCancelled {
+		t.Errorf("%s", got)
 	}
 }
 

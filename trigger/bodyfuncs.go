@@ -7,6 +7,8 @@ import (
 	"text/template"
 	"time"
 	"unicode/utf8"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/templates"
 )
 
 // TemplateData is what a body template sees: the fields of the first alert, and the group.
@@ -19,7 +21,8 @@ type TemplateData struct {
 	Group    bool    // whether there is more than one
 }
 
-// templateFuncs are the functions of body templates. None reads anything but its arguments, none waits.
+// templateFuncs are the functions of body templates. None reads anything but its arguments, none waits, and none makes more of them than it
+// was given, but for a small factor.
 func templateFuncs() template.FuncMap {
 	return template.FuncMap{
 		"json":     jsonText,
@@ -28,7 +31,7 @@ func templateFuncs() template.FuncMap {
 		"trim":     strings.TrimSpace,
 		"trunc":    func(n int, s string) string { return cutRunes(s, n) },
 		"replace":  func(old, with, s string) string { return boundedReplace(s, old, with) },
-		"join":     func(separator string, list []string) string { return strings.Join(list, separator) },
+		"join":     boundedJoin,
 		"default":  defaultValue,
 		"rfc3339":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"date":     func(layout string, t time.Time) string { return t.UTC().Format(layout) },
@@ -52,6 +55,14 @@ func boundedReplace(s, old, with string) string {
 		return s
 	}
 	return strings.ReplaceAll(s, old, with)
+}
+
+// boundedJoin joins a list, unless that could make more of it than a body may hold.
+func boundedJoin(separator string, list []string) (string, error) {
+	if len(separator)*len(list) > maxRendered {
+		return "", &templates.BoundError{Message: "joins more than it may"}
+	}
+	return strings.Join(list, separator), nil
 }
 
 // defaultValue returns value, or fallback where value is empty. The order lets a pipeline end in it: {{ .Runbook | default "none" }}.

@@ -1,10 +1,12 @@
 package trigger
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
-	"text/template"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/templates"
@@ -23,7 +25,7 @@ func (b *bodyTemplate) try() error {
 
 func tryValue(value any, data *TemplateData) error {
 	switch v := value.(type) {
-	case *template.Template:
+	case *templates.Template:
 		return tryTemplate(v, data)
 	case []any:
 		for i := range v {
@@ -41,9 +43,10 @@ func tryValue(value any, data *TemplateData) error {
 	return nil
 }
 
-func tryTemplate(t *template.Template, data *TemplateData) error {
-	err := t.Execute(&cappedBuffer{left: maxRendered}, data)
-	if err == nil || !templates.NoField(err) {
+func tryTemplate(t *templates.Template, data *TemplateData) error {
+	err := t.Execute(templates.NewBudget(context.Background(), bodyLimits()), io.Discard, data)
+	var bound *templates.BoundError
+	if err == nil || (!templates.NoField(err) && !errors.As(err, &bound)) {
 		return nil
 	}
 	return inWords(t.Name(), err)

@@ -168,7 +168,10 @@ func (c *Client) send(ctx context.Context, id string, alerts []Alert) (result Re
 			result = Result{Outcome: Dead, Failure: FailureClient, Reason: "sending this alert made the program fail", Attempts: x.attempts}
 		}
 	}()
-	message, err := c.renderer.render(id, alerts)
+	message, err := c.renderer.render(ctx, id, alerts)
+	if err != nil && ctx.Err() != nil {
+		return errorResult(ctx, err)
+	}
 	if err != nil {
 		return Result{Outcome: Dead, Failure: FailureClient, Reason: "no payload: " + err.Error()}
 	}

@@ -1,6 +1,7 @@
 package trigger
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -26,7 +27,7 @@ func TestTheMessageIsNeverCutForItsContext(t *testing.T) {
 			a := sampleAlert()
 			a.Message = "begin " + text(rnd.IntN(1+i*60)) + " the-end"
 			a.Context = nil
-			without, err := testRenderer(format).render("id_1", []Alert{a})
+			without, err := testRenderer(format).render(context.Background(), "id_1", []Alert{a})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -35,7 +36,7 @@ func TestTheMessageIsNeverCutForItsContext(t *testing.T) {
 				a.Context.Before = append(a.Context.Before, text(rnd.IntN(300)))
 				a.Context.After = append(a.Context.After, text(rnd.IntN(300)))
 			}
-			with, err := testRenderer(format).render("id_1", []Alert{a})
+			with, err := testRenderer(format).render(context.Background(), "id_1", []Alert{a})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -85,7 +86,7 @@ func TestTheNearestLinesStay(t *testing.T) {
 func TestGenericTellsAllLines(t *testing.T) {
 	a := sampleAlert()
 	a.Context = &Context{Before: []string{"", "<a>"}, After: []string{"b\tc"}}
-	got, err := testRenderer(FormatGeneric).render("id_1", []Alert{a})
+	got, err := testRenderer(FormatGeneric).render(context.Background(), "id_1", []Alert{a})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package trigger
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,13 +26,13 @@ type renderer struct {
 var errNoAlert = errors.New("no alert to render")
 
 // render makes the payload of one alert, or of a group.
-func (r *renderer) render(id string, alerts []Alert) (payload, error) {
+func (r *renderer) render(ctx context.Context, id string, alerts []Alert) (payload, error) {
 	if len(alerts) == 0 {
 		return payload{}, errNoAlert
 	}
 	v := newView(id, alerts, r.settings.MaxAlerts)
 	if r.body != nil {
-		body, err := r.body.render(r.templateData(v))
+		body, err := r.body.render(ctx, r.templateData(v))
 		return payload{body, r.body.contentType}, err
 	}
 	document, contentType := r.preset(v)

@@ -1,6 +1,7 @@
 package trigger
 
 import (
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -109,7 +110,7 @@ func TestPresetsGolden(t *testing.T) {
 					alerts[i].ID = "al_test_X"
 				}
 			}
-			got, err := testRenderer(format).render("id_1", alerts)
+			got, err := testRenderer(format).render(context.Background(), "id_1", alerts)
 			if err != nil {
 				t.Fatalf("%s %s: %v", format, name, err)
 			}
@@ -385,7 +386,7 @@ func TestLimitsHoldForEveryField(t *testing.T) {
 				put(&a, text)
 			}
 		}
-		got, err := testRenderer(format).render("id", slices.Repeat([]Alert{a}, alerts))
+		got, err := testRenderer(format).render(context.Background(), "id", slices.Repeat([]Alert{a}, alerts))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -426,7 +427,7 @@ func TestNoEntityOfAText(t *testing.T) {
 	schemes := regexp.MustCompile(`(?i)[a-z]+://[a-z0-9]`)
 	for _, format := range Formats() {
 		for _, n := range []int{1, 3} {
-			got, err := testRenderer(format).render("id", slices.Repeat([]Alert{a}, n))
+			got, err := testRenderer(format).render(context.Background(), "id", slices.Repeat([]Alert{a}, n))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -484,7 +485,7 @@ func TestNoEntityInABodyOfOnesOwn(t *testing.T) {
 		r.body = body
 		a := sampleAlert()
 		a.Summary, a.Message, a.Source.Host, a.Labels = text, text, text, map[string]string{"team": text}
-		got, err := r.render("id", []Alert{a})
+		got, err := r.render(context.Background(), "id", []Alert{a})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -513,7 +514,7 @@ func FuzzPresets(f *testing.F) {
 		a.Context = &Context{Before: []string{text, text}, After: []string{text}}
 		alerts := slices.Repeat([]Alert{a}, 1+abs(n)%4)
 		for _, format := range Formats() {
-			got, err := testRenderer(format).render("id", alerts)
+			got, err := testRenderer(format).render(context.Background(), "id", alerts)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -535,7 +536,7 @@ func TestRecoveredEndsWhatItTellsOf(t *testing.T) {
 	recovered[0].Source.Container = Container{ID: "other"}
 	decode := func(format string, alerts []Alert, into any) {
 		t.Helper()
-		got, err := testRenderer(format).render("id", alerts)
+		got, err := testRenderer(format).render(context.Background(), "id", alerts)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package trigger
 
 import (
+	"context"
 	"fmt"
 	"time"
 )
@@ -21,6 +22,6 @@ func Render(s Settings, alerts []Alert, now time.Time) (body []byte, contentType
 	if len(alerts) > 0 {
 		id = alerts[0].ID
 	}
-	p, err := r.render(id, alerts)
+	p, err := r.render(context.Background(), id, alerts)
 	return p.body, p.contentType, err
 }

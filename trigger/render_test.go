@@ -1,6 +1,7 @@
 package trigger
 
 import (
+	"context"
 	"strings"
 	"testing"
 )
@@ -12,7 +13,7 @@ func TestRenderIsWhatIsSent(t *testing.T) {
 		s.Name, s.Format, s.URL = "x", format, NewSecret("https://hooks.example.com/S3CR3T")
 		s.RoutingKey, s.Token, s.ChatID = NewSecret("S3CR3T"), NewSecret("S3CR3T"), "1"
 		r := &renderer{settings: &s, routingKey: NewSecret(Placeholder), topic: Placeholder, now: Deps{}.withDefaults().Now}
-		want, err := r.render("al_0123456789abcdef", []Alert{sampleAlert()})
+		want, err := r.render(context.Background(), "al_0123456789abcdef", []Alert{sampleAlert()})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,5 +1,5 @@
-// Package templates puts the errors of text/template into the words of a configuration: no type of Go, no name of this program's inside, and the
-// fields that there are.
+// Package templates executes the templates of a configuration within bounds, and puts their errors into its words: no type of Go, no name of this
+// program's inside, and the fields that there are.
 package templates
 
 import (
@@ -23,6 +23,10 @@ var (
 // Error returns what is wrong with a template of which text/template says err. data is what it is executed on, functions lists those that it may
 // call beside the builtin ones. hint says what there is instead, or is empty.
 func Error(err error, data any, functions []string) (wrong error, hint string) {
+	var bound *BoundError
+	if errors.As(err, &bound) {
+		return bound, ""
+	}
 	text := err.Error()
 	if m := noField.FindStringSubmatch(text); m != nil {
 		if !chain.MatchString(m[1]) {
