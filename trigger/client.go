@@ -34,6 +34,7 @@ type Client struct {
 	renderer *renderer
 	redactor *Redactor
 	guard    *guard
+	missing  string // the format that the address asks for and the settings do not set
 	http     *retryablehttp.Client
 	now      func() time.Time
 }
@@ -85,6 +86,7 @@ func newClient(s *Settings, deps Deps) (*Client, error) {
 		name: s.Name, format: s.Format, method: s.Method, proxied: creds.proxy != nil,
 		wire:     &wire{address, creds.target, creds.header(s, deps.UserAgent), creds.signer},
 		renderer: render, redactor: creds.redactor(s, address), guard: dials, now: deps.Now,
+		missing: s.MissingFormat(deps.LookupEnv),
 	}
 	c.http = c.retrying(&http.Client{
 		Transport:     transport,
@@ -157,6 +159,9 @@ func (c *Client) Send(ctx context.Context, id string, alerts []Alert) Result {
 	start := c.now()
 	result := c.send(ctx, id, alerts)
 	result.Elapsed = max(0, c.now().Sub(start))
+	if result.Status >= 400 && result.Status < 500 {
+		result.Reason += formatHint(c.missing)
+	}
 	result.Reason = c.redactor.Redact(result.Reason)
 	return result
 }

@@ -20,5 +20,9 @@ func TestAlert(now time.Time) Alert {
 // Test sends a TestAlert by the very same way as any other and tells how it went.
 func (c *Client) Test(ctx context.Context) Result {
 	alert := TestAlert(c.now().UTC())
-	return c.Send(ctx, alert.ID, []Alert{alert})
+	result := c.Send(ctx, alert.ID, []Alert{alert})
+	if result.Outcome == Delivered { // it may well be taken and shown as nonsense
+		result.Reason += formatHint(c.missing)
+	}
+	return result
 }

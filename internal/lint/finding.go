@@ -82,6 +82,7 @@ const (
 	CodeUnreachable  = "unreachable-trigger"
 	CodeUnwanted     = "unwanted-alert"
 	CodeNoTrigger    = "no-trigger"
+	CodeFormat       = "missing-format"
 	CodeUnboundedKey = "unbounded-key"
 
 	CodeShortCooldown = "short-cooldown"
@@ -117,6 +118,7 @@ func Codes() [][2]string {
 		{CodeUnreachable, "no alert passes a trigger's filters"},
 		{CodeUnwanted, "no trigger wants a rule's alerts"},
 		{CodeNoTrigger, "a Fluent Bit output has rules, and no trigger"},
+		{CodeFormat, "a trigger's address is that of a receiver with a format of its own, and no format is set"},
 		{CodeUnboundedKey, "a part of cooldown_by is different for nearly every line, so that the cooldown holds nothing back"},
 
 		{CodeShortCooldown, "a cooldown is shorter than the window of the threshold, so that one burst alerts several times"},

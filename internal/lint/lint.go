@@ -97,6 +97,7 @@ func Check(result *config.Result, options Options) []Finding {
 		l.start()
 	}
 	l.secretFiles()
+	l.formats()
 	sortFindings(l.findings)
 	return l.findings
 }

@@ -234,3 +234,28 @@ func (l *linter) secretFiles() {
 }
 
 const sharedFile = "names a secret that everyone on this machine may read"
+
+// formats looks for triggers whose receiver would not understand what it gets.
+func (l *linter) formats() {
+	for i := range l.result.Settings.Triggers {
+		t := &l.result.Settings.Triggers[i]
+		if format := t.MissingFormat(l.options.LookupEnv); format != "" {
+			p := l.result.Parts.Triggers[i]
+			at := p.Place(urlField(t), "")
+			l.findings = append(l.findings, Finding{ // without the value, which may be a secret
+				File: at.File, Line: at.Line, Column: at.Column, Severity: Warning, Code: CodeFormat, Path: p.Path, Field: urlField(t),
+				Message: "looks like an address of " + format + ", and no format is set", Hint: `format = "` + format + `"`, head: p.Place("", "").Line,
+			})
+		}
+	}
+}
+
+func urlField(t *trigger.Settings) string {
+	switch {
+	case t.URLFile != "":
+		return "url_file"
+	case t.URLEnv != "":
+		return "url_env"
+	}
+	return "url"
+}
