@@ -64,8 +64,8 @@ func (c *console) overview(s *client.Stats, i client.Instance) error {
 	row := func(name string, n int64, more string) { rows = append(rows, fmt.Sprintf("%s\t%d\t%s", name, n, more)) }
 	row("lines", s.Lines, sums(s.Tails))
 	row("hits", s.Hits, "")
-	row("alerts", s.Alerts, "")
-	row("held back", s.Held(), sums(s.Suppressed))
+	row("sent", s.Sent, "alerts that receivers took, roll-ups included")
+	row("suppressed", s.Held(), sums(s.Suppressed))
 	row("pending", s.Pending, "hits of which no alert told yet")
 	if lost := s.Lost(); lost > 0 {
 		row("lost", lost, sums(s.Drops))
@@ -77,10 +77,10 @@ func (c *console) overview(s *client.Stats, i client.Instance) error {
 	if len(s.Targets) > 0 {
 		rows = rows[:0]
 		for _, t := range s.Targets {
-			rows = append(rows, fmt.Sprintf("%s\t%d\t%d\t%d\t%d\t%s", safetext.Visible(t.Name), t.Pending, t.Delivered, t.Dead, t.Dropped, targetWords(&t)))
+			rows = append(rows, fmt.Sprintf("%s\t%d\t%d\t%d\t%d\t%s", safetext.Visible(t.Name), t.Pending, t.Sent, t.Dead, t.Dropped, targetWords(&t)))
 		}
 		c.printf("\n")
-		if err := c.table("TARGET\tPENDING\tDELIVERED\tDEAD\tDROPPED\tSTATE", rows); err != nil {
+		if err := c.table("TRIGGER\tPENDING\tSENT\tDEAD\tDROPPED\tSTATE", rows); err != nil {
 			return err
 		}
 	}

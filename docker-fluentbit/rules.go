@@ -82,9 +82,9 @@ func (cmd *rulesListCommand) Run(c *console) error {
 			if r.DryRun {
 				from += ", dry run"
 			}
-			rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%d\t%d\t%d\t%s", safetext.Visible(r.Name), orDash(safetext.Visible(r.Workload)), orDash(r.Severity), n.Hits, n.Alerts, n.Held(), safetext.Visible(from)))
+			rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%d\t%d\t%d\t%s", safetext.Visible(r.Name), orDash(safetext.Visible(r.Workload)), orDash(r.Severity), n.Hits, n.Sent, n.Held(), safetext.Visible(from)))
 		}
-		return c.table("RULE\tWORKLOAD\tSEVERITY\tHITS\tALERTS\tHELD BACK\tFROM", rows)
+		return c.table("RULE\tWORKLOAD\tSEVERITY\tHITS\tSENT\tSUPPRESSED\tFROM", rows)
 	})
 }
 

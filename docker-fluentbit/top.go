@@ -19,7 +19,7 @@ import (
 
 type topCommand struct {
 	remote
-	Sort     string        `enum:"hits,alerts,held,time" default:"hits" help:"Which rules and workloads come first: by hits, alerts, held or time, which workloads have none of. Since the last look on a terminal, since the start otherwise."`
+	Sort     string        `enum:"hits,sent,suppressed,time" default:"hits" help:"Which rules and workloads come first: by hits, sent, suppressed or time, which workloads have none of. Since the last look on a terminal, since the start otherwise."`
 	Rows     int           `short:"n" default:"0" placeholder:"N" help:"How many rules, and how many workloads, to show. Default: as many as fit, or all."`
 	Interval time.Duration `default:"2s" help:"How often to look, on a terminal."`
 }
@@ -160,10 +160,10 @@ func byWeight(a, b, aHits, bHits int64, aName, bName string) int {
 // top writes a summary, the busiest rules, and the busiest workloads.
 func (c *console) top(v *view) error {
 	s, before := v.stats, v.before
-	head := fmt.Sprintf("%s: %s, %s, %s, %d held back", safetext.Visible(s.Instance), plural(int(s.Lines), "line"), plural(int(s.Hits), "hit"), plural(int(s.Alerts), "alert"), s.Held())
+	head := fmt.Sprintf("%s: %s, %s, %d sent, %d suppressed", safetext.Visible(s.Instance), plural(int(s.Lines), "line"), plural(int(s.Hits), "hit"), s.Sent, s.Held())
 	if v.rates() && s.Lines >= before.Lines && s.Hits >= before.Hits {
-		head = fmt.Sprintf("%s: %s/s lines, %s/s hits, %s/s alerts", safetext.Visible(s.Instance), v.perSecond(s.Lines-before.Lines), v.perSecond(s.Hits-before.Hits),
-			v.perSecond(s.Alerts-before.Alerts))
+		head = fmt.Sprintf("%s: %s/s lines, %s/s hits, %s/s sent", safetext.Visible(s.Instance), v.perSecond(s.Lines-before.Lines), v.perSecond(s.Hits-before.Hits),
+			v.perSecond(max(0, s.Sent-before.Sent)))
 	}
 	c.printf("%s\n\n", shorten(head, v.width))
 	if err := c.topRules(v); err != nil {
@@ -193,16 +193,16 @@ func (c *console) topRules(v *view) error {
 			was = o
 		}
 		l := line{rule: r, hits: r.Hits - was.Hits, nanos: max(0, r.Nanos-was.Nanos)}
-		l.weighted = map[string]int64{"hits": l.hits, "alerts": r.Alerts - was.Alerts, "held": r.Held() - was.Held(), "time": l.nanos}[v.by]
+		l.weighted = map[string]int64{"hits": l.hits, "sent": r.Sent - was.Sent, "suppressed": r.Held() - was.Held(), "time": l.nanos}[v.by]
 		nanos += l.nanos
 		lines = append(lines, l)
 	}
 	slices.SortStableFunc(lines, func(a, b line) int {
 		return byWeight(a.weighted, b.weighted, a.rule.Hits, b.rule.Hits, a.rule.Name, b.rule.Name)
 	})
-	header := "RULE\tHITS\tALERTS\tHELD BACK\tTIME\tSHARE\tBECAUSE OF"
+	header := "RULE\tHITS\tSENT\tSUPPRESSED\tTIME\tSHARE\tBECAUSE OF"
 	if v.rates() {
-		header = "RULE\tHITS\tHITS/S\tALERTS\tHELD BACK\tTIME\tSHARE\tBECAUSE OF"
+		header = "RULE\tHITS\tHITS/S\tSENT\tSUPPRESSED\tTIME\tSHARE\tBECAUSE OF"
 	}
 	var rows []string
 	for i, l := range lines {
@@ -221,7 +221,7 @@ func (c *console) topRules(v *view) error {
 		if v.rates() {
 			cells = append(cells, v.perSecond(l.hits))
 		}
-		cells = append(cells, fmt.Sprint(l.rule.Alerts), fmt.Sprint(l.rule.Held()), time.Duration(l.rule.Nanos).Round(time.Microsecond).String(), share, sums(l.rule.Suppressed))
+		cells = append(cells, fmt.Sprint(l.rule.Sent), fmt.Sprint(l.rule.Held()), time.Duration(l.rule.Nanos).Round(time.Microsecond).String(), share, sums(l.rule.Suppressed))
 		rows = append(rows, strings.Join(cells, "\t"))
 	}
 	return c.fitted(header, rows, v.width)
@@ -244,7 +244,7 @@ func (c *console) topWorkloads(v *view) error {
 			was = &client.WorkloadStats{}
 		}
 		l := line{workload: w, lines: w.Lines - was.Lines, hits: w.Hits - was.Hits}
-		l.weighted = map[string]int64{"alerts": w.Alerts - was.Alerts, "held": w.Held() - was.Held()}[v.by]
+		l.weighted = map[string]int64{"sent": w.Sent - was.Sent, "suppressed": w.Held() - was.Held()}[v.by]
 		if v.by == "hits" || v.by == "time" {
 			l.weighted = l.hits
 		}
@@ -271,9 +271,9 @@ func (c *console) topWorkloads(v *view) error {
 	if len(lines) == 0 {
 		return nil
 	}
-	header := "WORKLOAD\tLINES\tHITS\tALERTS\tHELD BACK\tBECAUSE OF"
+	header := "WORKLOAD\tLINES\tHITS\tSENT\tSUPPRESSED\tBECAUSE OF"
 	if v.rates() {
-		header = "WORKLOAD\tLINES\tLINES/S\tHITS\tHITS/S\tALERTS\tHELD BACK\tBECAUSE OF"
+		header = "WORKLOAD\tLINES\tLINES/S\tHITS\tHITS/S\tSENT\tSUPPRESSED\tBECAUSE OF"
 	}
 	var rows []string
 	for _, l := range lines {
@@ -282,7 +282,7 @@ func (c *console) topWorkloads(v *view) error {
 		if v.rates() {
 			cells = []string{cells[0], cells[1], v.perSecond(l.lines), cells[2], v.perSecond(l.hits)}
 		}
-		rows = append(rows, strings.Join(append(cells, fmt.Sprint(w.Alerts), fmt.Sprint(w.Held()), sums(w.Suppressed)), "\t"))
+		rows = append(rows, strings.Join(append(cells, fmt.Sprint(w.Sent), fmt.Sprint(w.Held()), sums(w.Suppressed)), "\t"))
 	}
 	c.printf("\n")
 	return c.fitted(header, rows, v.width)

@@ -64,9 +64,9 @@ func (cmd *triggersListCommand) Run(c *console) error {
 			if s == nil {
 				s = &client.TargetStats{}
 			}
-			rows = append(rows, fmt.Sprintf("%s\t%s\t%d\t%d\t%d\t%s\t%s", safetext.Visible(t.Name), orDash(t.Format), s.Pending, s.Delivered, s.Dead, targetWords(s), safetext.Visible(t.from())))
+			rows = append(rows, fmt.Sprintf("%s\t%s\t%d\t%d\t%d\t%s\t%s", safetext.Visible(t.Name), orDash(t.Format), s.Pending, s.Sent, s.Dead, targetWords(s), safetext.Visible(t.from())))
 		}
-		return c.table("TRIGGER\tFORMAT\tPENDING\tDELIVERED\tDEAD\tSTATE\tFROM", rows)
+		return c.table("TRIGGER\tFORMAT\tPENDING\tSENT\tDEAD\tSTATE\tFROM", rows)
 	})
 }
 

@@ -353,7 +353,9 @@ func TestTotalsNeverGoDown(t *testing.T) {
 		}
 		b.do("DELETE", rulesPath+"/often", nil, "If-Match", "*")
 	}
-	if gone := b.get("/api/v1/stats")["gone"]; fmt.Sprint(gone) != "map[alerts:1 hits:3 pending:0 suppressed:map[cooldown:2]]" {
+	gone, _ := b.get("/api/v1/stats")["gone"].(map[string]any)
+	delete(gone, "sent") // its receiver takes it in its own time
+	if fmt.Sprint(gone) != "map[alerts:1 hits:3 pending:0 suppressed:map[cooldown:2]]" {
 		t.Errorf("of rules that are gone: %v", gone)
 	}
 	b.stop()

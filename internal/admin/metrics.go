@@ -51,7 +51,8 @@ func metricList() []metric {
 		{"own_lines_total", "Lines of the program's own, which are left out.", nil},
 		{"evaluation_seconds_total", "Time spent on evaluating lines.", nil},
 		{"hits_total", "Hits by rule. Of many rules the busiest have labels of their own; other is the rest, and rules that are gone.", []string{"rule"}},
-		{"alerts_total", "Alerts by rule.", []string{"rule"}},
+		{"alerts_total", "Hits that made an alert, by rule. Alerts that time makes, such as roll-ups, stand for no hit of their own, and are not counted.", []string{"rule"}},
+		{"sent_total", "Alerts that receivers took, by rule, roll-ups included: one that goes to two triggers counts twice.", []string{"rule"}},
 		{"rule_seconds_total", "Time spent on a rule beside what all share, estimated from samples.", []string{"rule"}},
 		{"pending_hits", "Hits whose fate is not told yet, by rule.", []string{"rule"}},
 		{"suppressed_total", "Hits that made no alert of their own, by reason.", []string{"reason"}},
@@ -76,6 +77,7 @@ func metricList() []metric {
 		{"target_configured", "Whether a target is one of the configuration in force.", []string{"target"}},
 		{"target_accepted_total", "Alerts that were kept for a target, since the store began.", []string{"target"}},
 		{"target_dropped_total", "Alerts for a target that a bound or a damaged store took, since the store began.", []string{"target"}},
+		{"trigger_sent_total", "Alerts that the receiver of a trigger took, since the instance was started.", []string{"trigger"}},
 		{"target_removed_total", "Alerts for a target that somebody removed, since the store began.", []string{"target"}},
 		{"target_next_attempt_time_seconds", "When a target is tried again, in seconds since 1970; 0 where nothing keeps it waiting.", []string{"target"}},
 		{"delivered_total", "Alerts that arrived, by target, since the store began.", []string{"target"}},
@@ -189,12 +191,12 @@ func (s *sink) rules(labels *ruleLabels, stats *pipeline.Stats, costs map[string
 	others, pending := labels.look(stats)
 	for _, id := range labels.names() {
 		l := labels.labels[id]
-		s.rule(id, l.now(), l.pending)
+		s.rule(id, l.now(), l.pending, l.sent)
 		if cost, ok := costs[id]; ok {
 			s.gauge("rule_filter_seconds", cost.EstimatedNsPerLine/1e9, id, cost.Filter.String())
 		}
 	}
-	s.rule(otherLabel, others, pending)
+	s.rule(otherLabel, others, pending, labels.otherSent(stats.Sent.Total))
 	total := stats.Engine.Total()
 	for why, n := range total.Suppressed {
 		s.counter("suppressed_total", n, engine.Reason(why).String())
@@ -202,10 +204,11 @@ func (s *sink) rules(labels *ruleLabels, stats *pipeline.Stats, costs map[string
 	s.gauge("rules", float64(len(stats.Engine.Rules)))
 }
 
-func (s *sink) rule(name string, t tally, pending int64) {
+func (s *sink) rule(name string, t tally, pending, sent int64) {
 	s.add(prometheus.CounterValue, "rule_seconds_total", float64(t.nanos)/1e9, name)
 	s.counter("hits_total", t.hits, name)
 	s.counter("alerts_total", t.alerts, name)
+	s.counter("sent_total", sent, name)
 	s.gauge("pending_hits", float64(pending), name)
 	for why, n := range t.suppressed {
 		if n > 0 { // a rule meets few of the reasons
@@ -238,6 +241,7 @@ func (s *sink) delivery(d *delivery.Stats, now time.Time) {
 			s.latency(t.Name, &t.Latency)
 		}
 		s.target(t, now)
+		s.counter("trigger_sent_total", d.Sent.To[t.Name], t.Name)
 	}
 	if others.Counts != nil {
 		s.latency(otherLabel, &others)

@@ -15,7 +15,7 @@ import (
 // toldByMetrics is which metric tells what a field of the stats does, with its labels; what begins with "-" is a reason why none does.
 var toldByMetrics = map[string]string{
 	"instance": `id="t"`, "started": "start_time_seconds", "chunks": "chunks_total", "refused": "chunks_refused_total", "own": "own_lines_total",
-	"panics": "panics_total", "lines": "lines_total", "events": "events_total", "docker": "-of the standalone program alone: docker_…", "hits": "hits_total", "alerts": "alerts_total", "pending": "pending_hits",
+	"panics": "panics_total", "lines": "lines_total", "events": "events_total", "docker": "-of the standalone program alone: docker_…", "hits": "hits_total", "alerts": "alerts_total", "sent": "sent_total", "pending": "pending_hits",
 	"suppressed": `suppressed_total{id="t",reason="cooldown"}`, "drops": `dropped_total{id="t",what="backlog"}`, "keys": "keys", "evicted": "evicted_total",
 	"tails": "-of the standalone program alone: tails", "problems": "config_problems", "warnings.code": "-a text", "warnings.message": "warnings", "streams": "streams", "evaluation.nanos": "evaluation_seconds_total",
 	"store.mode": `store_info{id="t",mode="file"`, "store.path": "store.db", "store.used": "store_used_bytes", "store.max": "store_max_bytes", "store.error": "store_up",
@@ -24,6 +24,7 @@ var toldByMetrics = map[string]string{
 	"delivery.delivered": `outcome="delivered"`, "delivery.retried": `outcome="retried"`, "delivery.held": `outcome="held"`,
 	"delivery.refused": `outcome="refused"`, "delivery.expired": `outcome="expired"`, "delivery.in_flight": "deliveries_in_flight",
 	"rules.id": `rule="boom"`, "rules.name": "-part of the id", "rules.workload": "-part of the id", "rules.hits": `hits_total{id="t",rule="boom"}`,
+	"rules.sent": `sent_total{id="t",rule="boom"}`, "gone.sent": `sent_total{id="t",rule="other"}`, "targets.sent": `trigger_sent_total{id="t",trigger="ops"} 0`,
 	"rules.alerts": `alerts_total{id="t",rule="boom"}`, "rules.pending": `pending_hits{id="t",rule="boom"}`,
 	"rules.suppressed": `rule_suppressed_total{id="t",reason="cooldown",rule="boom"}`, "rules.nanos": `rule_seconds_total{id="t",rule="boom"}`,
 	"rules.estimate_ns": "rule_filter_seconds", "rules.filter": `rule_filter_seconds{filter="`,
@@ -93,7 +94,7 @@ func (b *bench) ruleMetrics() map[string]float64 {
 	b.t.Helper()
 	out := map[string]float64{}
 	text := b.want(http.StatusOK, "GET", "/metrics", nil).text
-	for _, m := range regexp.MustCompile(`(?m)^fluentbit_trigger_((?:hits|alerts|suppressed|rule_suppressed|rule_seconds)_total\{\S+\}) (\S+)$`).FindAllStringSubmatch(text, -1) {
+	for _, m := range regexp.MustCompile(`(?m)^fluentbit_trigger_((?:hits|alerts|sent|suppressed|rule_suppressed|rule_seconds)_total\{\S+\}) (\S+)$`).FindAllStringSubmatch(text, -1) {
 		n, err := strconv.ParseFloat(m[2], 64)
 		if err != nil {
 			b.t.Fatal(err)

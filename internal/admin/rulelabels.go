@@ -23,11 +23,13 @@ type ruleLabels struct {
 	labels map[string]*ruleLabel
 	others map[string]bool // rules that were among the others at the last look
 	spent  map[string]bool // rules that lost their label
+	sent   int64           // what the others told of sent alerts last
 }
 
 // ruleLabel is what a label tells: base, and what its rule counted.
 type ruleLabel struct {
 	base, last tally
+	sent, from int64 // alerts that were sent since the label was given; from is how many there were by then
 	pending    int64
 	there      bool
 }
@@ -83,6 +85,7 @@ func (r *ruleLabels) look(stats *pipeline.Stats) (others tally, pending int64) {
 	for id, l := range r.labels {
 		c, there := stats.Engine.Rules[id]
 		l.count(tallyOf(&c, stats.Engine.Nanos[id]))
+		l.sent = max(l.sent, stats.Sent.Rules[id]-l.from) // of a rule that is gone, nothing is known
 		l.pending, l.there = c.Pending, there
 	}
 	r.give(stats)
@@ -129,10 +132,20 @@ func (r *ruleLabels) give(stats *pipeline.Stats) {
 		c := stats.Engine.Rules[id]
 		l := &ruleLabel{last: tallyOf(&c, stats.Engine.Nanos[id]), pending: c.Pending, there: true}
 		if r.others[id] { // what it counted was told there
-			l.base = tally{}.plus(l.last, -1)
+			l.base, l.from = tally{}.plus(l.last, -1), stats.Sent.Rules[id]
 		}
+		l.sent = stats.Sent.Rules[id] - l.from
 		r.labels[id] = l
 	}
+}
+
+// otherSent returns how many alerts of the others were sent.
+func (r *ruleLabels) otherSent(total int64) int64 {
+	for _, l := range r.labels {
+		total -= l.sent
+	}
+	r.sent = max(r.sent, total)
+	return r.sent
 }
 
 // names returns the labels, sorted.

@@ -75,7 +75,8 @@ type statsAnswer struct {
 	Lines      int64            `json:"lines"`
 	Events     int64            `json:"events"` // of containers, evaluated
 	Hits       int64            `json:"hits"`
-	Alerts     int64            `json:"alerts"`
+	Alerts     int64            `json:"alerts"` // hits that made one: hits = alerts + suppressed + pending
+	Sent       int64            `json:"sent"`   // alerts that receivers took, roll-ups included; one that goes to two triggers counts twice
 	Pending    int64            `json:"pending"`
 	Suppressed map[string]int64 `json:"suppressed"` // by reason
 	Drops      map[string]int64 `json:"drops"`      // by what dropped it
@@ -142,6 +143,7 @@ type ruleStats struct {
 	Workload   string           `json:"workload,omitempty"` // the glob of the block that it is of
 	Hits       int64            `json:"hits"`
 	Alerts     int64            `json:"alerts"`
+	Sent       int64            `json:"sent"`
 	Pending    int64            `json:"pending"`
 	Suppressed map[string]int64 `json:"suppressed"`
 	Nanos      int64            `json:"nanos"`                 // spent on the rule beside what all share; from samples
@@ -149,10 +151,11 @@ type ruleStats struct {
 	Filter     string           `json:"filter,omitempty"`
 }
 
-// goneStats is the sum over the rules that are no longer in force. The totals have it, too.
+// goneStats is the sum over the rules that are no longer in force, and over the program's own alerts. The totals have it, too.
 type goneStats struct {
 	Hits       int64            `json:"hits"`
 	Alerts     int64            `json:"alerts"`
+	Sent       int64            `json:"sent"`
 	Pending    int64            `json:"pending"`
 	Suppressed map[string]int64 `json:"suppressed"`
 }
@@ -160,7 +163,8 @@ type goneStats struct {
 type targetStats struct {
 	Name       string     `json:"name"`
 	Configured bool       `json:"configured"`
-	Accepted   int64      `json:"accepted"`
+	Sent       int64      `json:"sent"`     // since the instance was started
+	Accepted   int64      `json:"accepted"` // this and those below, since the store began
 	Delivered  int64      `json:"delivered"`
 	Pending    int64      `json:"pending"`
 	Dead       int64      `json:"dead"`
@@ -175,11 +179,12 @@ type targetStats struct {
 
 func stats(c *call) (any, error) {
 	s := c.p.Stats(c.r.Context())
+	met, otherMet := c.p.Met()
 	tails := c.instance.tails(&s)
 	out := statsAnswer{
 		Instance: c.p.ID(), Started: c.p.Started().UTC(), Chunks: s.Chunks, Refused: s.Refused, Own: s.Own,
 		Panics: s.Panics + s.Delivery.Panics + c.api.registry.panics.Load(), Lines: s.Engine.Lines, Events: s.Engine.Events,
-		Keys: s.Engine.Keys, Evicted: s.Engine.Evicted, Drops: drops(&s), Problems: problemsOf(c.api.registry, c.instance), Warnings: warningsOf(c.p), Rules: rulesStats(c.p, &s), Workloads: busiestOf(c.p.Met()), Targets: []targetStats{},
+		Keys: s.Engine.Keys, Evicted: s.Engine.Evicted, Drops: drops(&s), Problems: problemsOf(c.api.registry, c.instance), Warnings: warningsOf(c.p), Rules: rulesStats(c.p, &s), Workloads: busiestOf(met, otherMet, s.Sent.Workloads), Targets: []targetStats{},
 		Evaluation: evaluationStats{Nanos: s.Nanos}, Streams: len(c.api.streams),
 		Store: storeStats{
 			Mode: string(s.Delivery.Store.Mode), Path: s.Delivery.Store.Path, Used: int64(s.Delivery.Store.Used), Max: int64(s.Delivery.Store.Max),
@@ -195,9 +200,15 @@ func stats(c *call) (any, error) {
 	}
 	sum := s.Engine.Total()
 	out.Hits, out.Alerts, out.Pending, out.Suppressed = sum.Hits, sum.Alerts, sum.Pending, suppressedOf(sum.Suppressed)
-	out.Gone = goneStats{s.Engine.Gone.Hits, s.Engine.Gone.Alerts, s.Engine.Gone.Pending, suppressedOf(s.Engine.Gone.Suppressed)}
+	out.Sent = s.Sent.Total
+	out.Gone = goneStats{s.Engine.Gone.Hits, s.Engine.Gone.Alerts, s.Sent.Total, s.Engine.Gone.Pending, suppressedOf(s.Engine.Gone.Suppressed)}
+	for i := range out.Rules {
+		out.Gone.Sent -= out.Rules[i].Sent
+	}
 	for i := range s.Delivery.Targets {
-		out.Targets = append(out.Targets, targetOf(s.Delivery.Targets[i].TargetInfo, s.Delivery.Targets[i].Configured))
+		t := targetOf(s.Delivery.Targets[i].TargetInfo, s.Delivery.Targets[i].Configured)
+		t.Sent = s.Sent.Triggers[t.Name]
+		out.Targets = append(out.Targets, t)
 	}
 	if tails != nil {
 		out.Tails, out.Docker = tailsOf(tails), dockerOf(tails)
@@ -288,7 +299,7 @@ func rulesStats(p *pipeline.Pipeline, s *pipeline.Stats) []ruleStats {
 		}
 		counts := s.Engine.Rules[id]
 		r := ruleStats{
-			ID: id, Name: n.name, Workload: n.workload, Hits: counts.Hits, Alerts: counts.Alerts, Pending: counts.Pending,
+			ID: id, Name: n.name, Workload: n.workload, Hits: counts.Hits, Alerts: counts.Alerts, Sent: s.Sent.Rules[id], Pending: counts.Pending,
 			Suppressed: suppressedOf(counts.Suppressed), Nanos: s.Engine.Nanos[id],
 		}
 		if cost, ok := costs[id]; ok {

@@ -25,16 +25,29 @@ type workloadItem struct {
 	Containers []containerItem `json:"containers"`
 }
 
-// workloadCounts is what came from a workload: hits are alerts and what was suppressed, by reason.
+// workloadCounts is what came from a workload: hits are those that made an alert and what was suppressed, by reason. Sent counts the alerts that receivers
+// took, roll-ups included.
 type workloadCounts struct {
 	Lines      int64            `json:"lines"`
 	Hits       int64            `json:"hits"`
 	Alerts     int64            `json:"alerts"`
+	Sent       int64            `json:"sent"`
 	Suppressed map[string]int64 `json:"suppressed"`
 }
 
-func workloadCountsOf(n *pipeline.MetCounts) workloadCounts {
-	return workloadCounts{n.Lines, n.Hits, n.Alerts, suppressedOf(n.Suppressed)}
+func workloadCountsOf(n *pipeline.MetCounts, sent int64) workloadCounts {
+	return workloadCounts{n.Lines, n.Hits, n.Alerts, sent, suppressedOf(n.Suppressed)}
+}
+
+// otherSent is how many alerts were sent of workloads that are not among those that were met.
+func otherSent(met []pipeline.Met, sent map[string]int64) (n int64) {
+	for _, of := range sent {
+		n += of
+	}
+	for i := range met {
+		n -= sent[met[i].Workload]
+	}
+	return n
 }
 
 // maxBusiest bounds the workloads in the stats.
@@ -51,19 +64,21 @@ type busiestWorkload struct {
 	workloadCounts
 }
 
-func busiestOf(all []pipeline.Met, other pipeline.MetCounts) busiestWorkloads {
+func busiestOf(all []pipeline.Met, other pipeline.MetCounts, sent map[string]int64) busiestWorkloads {
+	rest := otherSent(all, sent)
 	slices.SortFunc(all, func(a, b pipeline.Met) int {
 		return cmp.Or(cmp.Compare(b.Hits, a.Hits), cmp.Compare(b.Lines, a.Lines), cmp.Compare(a.Workload, b.Workload))
 	})
 	out := busiestWorkloads{Busiest: []busiestWorkload{}}
 	for i := range all {
 		if i < maxBusiest {
-			out.Busiest = append(out.Busiest, busiestWorkload{all[i].Workload, workloadCountsOf(&all[i].MetCounts)})
+			out.Busiest = append(out.Busiest, busiestWorkload{all[i].Workload, workloadCountsOf(&all[i].MetCounts, sent[all[i].Workload])})
 		} else {
 			other.Add(&all[i].MetCounts)
+			rest += sent[all[i].Workload]
 		}
 	}
-	out.Other = workloadCountsOf(&other)
+	out.Other = workloadCountsOf(&other, rest)
 	return out
 }
 
@@ -89,7 +104,8 @@ func workloads(c *call) (any, error) {
 		return nil, err
 	}
 	met, other := c.p.Met()
-	out := workloadsAnswer{Workloads: []workloadItem{}, Other: workloadCountsOf(&other), Configured: blocks(c.p.Loaded())}
+	sent := c.p.Sent().Workloads
+	out := workloadsAnswer{Workloads: []workloadItem{}, Other: workloadCountsOf(&other, otherSent(met, sent)), Configured: blocks(c.p.Loaded())}
 	for i := range met {
 		m := &met[i]
 		if m.Workload <= c.query.Get("cursor") && c.query.Has("cursor") {
@@ -99,7 +115,7 @@ func workloads(c *call) (any, error) {
 			out.Next = out.Workloads[limit-1].Name
 			break
 		}
-		w := workloadItem{Name: m.Workload, workloadCounts: workloadCountsOf(&m.MetCounts), LastSeen: m.Last, Containers: []containerItem{}}
+		w := workloadItem{Name: m.Workload, workloadCounts: workloadCountsOf(&m.MetCounts, sent[m.Workload]), LastSeen: m.Last, Containers: []containerItem{}}
 		for _, k := range m.Containers {
 			w.Containers = append(w.Containers, containerItem{k.ID, k.Name, k.Image, k.Host, k.Met})
 		}

@@ -72,7 +72,7 @@ func (t *textReport) head() {
 func (t *textReport) rules() {
 	t.printf("\n")
 	table := tabwriter.NewWriter(t, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "RULE\tHITS\tALERTS\tBY TIME\tHELD BACK\tPENDING\tFIRST\tLAST")
+	_, _ = fmt.Fprintln(table, "RULE\tHITS\tSENT\tBY TIME\tSUPPRESSED\tPENDING\tFIRST\tLAST")
 	silent := 0
 	for i := range t.r.Rules {
 		one := &t.r.Rules[i]
@@ -84,7 +84,7 @@ func (t *textReport) rules() {
 		if one.First != nil {
 			first, last = stamped(*one.First), stamped(*one.Last)
 		}
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", safetext.Visible(one.ID), grouped(one.Hits), grouped(one.Alerts), words(one.byTime()),
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", safetext.Visible(one.ID), grouped(one.Hits), grouped(one.SentTotal()), words(one.byTime()),
 			words(one.Suppressed), grouped(one.Pending), first, last)
 	}
 	_ = table.Flush() // into memory
@@ -131,7 +131,7 @@ func (t *textReport) timeline() {
 		}
 		row(safetext.Visible(one.ID), one.HitsAt, "hits "+grouped(one.Hits))
 		if one.SentTotal() > 0 {
-			t.printf("%-*s  %s  alerts %s\n", label, "", dots(resample(one.AlertsAt, columns)), grouped(one.SentTotal()))
+			t.printf("%-*s  %s  sent %s\n", label, "", dots(resample(one.AlertsAt, columns)), grouped(one.SentTotal()))
 		}
 	}
 	t.printf("%-*s  a column is %s\n", label, "", span(each))
@@ -143,7 +143,7 @@ func (t *textReport) triggers() {
 	}
 	t.printf("\n")
 	table := tabwriter.NewWriter(t, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "TRIGGER\tALERTS\tBY RULE")
+	_, _ = fmt.Fprintln(table, "TRIGGER\tSENT\tBY RULE")
 	for i := range t.r.Triggers {
 		one := &t.r.Triggers[i]
 		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", safetext.Visible(one.Name), grouped(one.Alerts), words(one.Rules))
@@ -160,7 +160,7 @@ func (t *textReport) silences() {
 	}
 	t.printf("\n")
 	table := tabwriter.NewWriter(t, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "SILENCE\tUNTIL\tHELD BACK")
+	_, _ = fmt.Fprintln(table, "SILENCE\tUNTIL\tSUPPRESSED")
 	for _, one := range t.r.Silences {
 		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", safetext.Visible(one.ID), stamped(one.Until), grouped(one.Held))
 	}
@@ -175,19 +175,19 @@ func (t *textReport) samples() {
 		}
 		t.printf("\n%s\n", safetext.Visible(one.ID))
 		t.lines(one.Samples, "")
-		t.lines(one.Held, "held")
+		t.lines(one.Held, "suppressed")
 	}
 }
 
 func (t *textReport) lines(samples []Sample, kind string) {
 	for i := range samples[:min(len(samples), t.opt.Samples)] {
 		s := &samples[i]
-		head := fmt.Sprintf("  %-9s %s %s", orElse(kind, s.Kind), stamped(s.Time), safetext.Visible(s.Workload))
+		head := fmt.Sprintf("  %-10s %s %s", orElse(kind, s.Kind), stamped(s.Time), safetext.Visible(s.Workload))
 		if s.Line > 0 {
 			head += fmt.Sprintf(" %s:%d", safetext.Visible(s.File), s.Line)
 		}
 		if s.Told > 0 {
-			head += fmt.Sprintf(" (+%s held back before)", grouped(s.Told))
+			head += fmt.Sprintf(" (+%s suppressed before)", grouped(s.Told))
 		}
 		t.printf("%s\n", head)
 		width := max(40, t.opt.Width-12)
@@ -206,7 +206,7 @@ func (t *textReport) comparison() {
 	t.printf("\ncompared with the other rules: lines that alert now and did not: %s; lines that did and do not now: %s\n",
 		grouped(c.OnlyNew), grouped(c.OnlyOld))
 	table := tabwriter.NewWriter(t, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "RULE\tSETTINGS\tHITS\tALERTS\tHELD BACK\tNEW LINES\tLOST LINES")
+	_, _ = fmt.Fprintln(table, "RULE\tSETTINGS\tHITS\tSENT\tSUPPRESSED\tNEW LINES\tLOST LINES")
 	same := 0
 	for i := range c.Rules {
 		one := &c.Rules[i]

@@ -26,6 +26,9 @@ func (w *worker) attempt(ctx context.Context, ref *senderRef, message *store.Mes
 		}
 		w.latency.observe(w.d.opt.Now().Sub(begun))
 	}
+	if result.Outcome == trigger.Delivered && alerts != nil {
+		w.d.sent.add(w.name, alerts)
+	}
 	kept := w.judge(ctx, message, result, quotable(result.Detail, alerts))
 	w.d.results <- finished{kept}
 }

@@ -58,6 +58,7 @@ type Dispatcher struct {
 	inFlight atomic.Int64
 	renewed  atomic.Int64 // when the leases were last prolonged
 	count    counters
+	sent     sentCounts
 }
 
 // ErrStopped is returned once Stop was called.

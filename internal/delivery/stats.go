@@ -83,6 +83,7 @@ type Stats struct {
 	Dropped   int64 // by a bound
 	InFlight  int64 // leased, under way or about to be
 	Panics    int64
+	Sent      Sent // of Delivered, what it was about
 
 	Store   store.Health
 	Targets []TargetStats
@@ -106,7 +107,7 @@ func (d *Dispatcher) Stats(ctx context.Context) Stats {
 		Accepted: c.accepted.Load(), Duplicates: c.duplicates.Load(), Lost: c.lost.Load(), Backlog: int64(d.backlog.size()),
 		Delivered: c.delivered.Load(), Retried: c.retried.Load(), Held: c.held.Load(), Refused: c.refused.Load(), Expired: c.expired.Load(),
 		Dropped: c.dropped.Load(), InFlight: d.inFlight.Load(), Panics: c.panics.Load(),
-		Store: d.opt.Store.Health(),
+		Store: d.opt.Store.Health(), Sent: d.sent.copy(),
 	}
 	known, err := d.opt.Store.Targets(ctx)
 	if err != nil {

@@ -2,7 +2,10 @@ package pipeline
 
 import (
 	"context"
+	"strings"
 	"sync/atomic"
+
+	"github.com/tidwall/match"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
@@ -26,7 +29,50 @@ type Stats struct {
 	Records    chunk.Stats
 	Engine     engine.Stats
 	Delivery   delivery.Stats
+	Sent       Sent
 }
+
+// Sent counts what receivers took, roll-ups and all others that time made included: one alert that goes to two triggers counts twice.
+type Sent struct {
+	Total     int64
+	Rules     map[string]int64 // by the ids of rules, those that are gone and those of the program's own alerts included
+	Workloads map[string]int64
+	Triggers  map[string]int64
+}
+
+// Sent returns what receivers took.
+func (p *Pipeline) Sent() Sent {
+	of := p.delivery.Sent()
+	return sentOf(&of, p.engine.Stats().Rules)
+}
+
+// sentOf tells for each rule that counts hits how many alerts of it were sent. An alert says its rule's name and workload: of a name that rules of several
+// workloads have, it is of the one whose glob matches.
+func sentOf(of *delivery.Sent, rules map[string]engine.RuleCounts) Sent {
+	own := map[string][]string{} // by the rule's name, globs
+	for id := range rules {
+		if name, glob, found := strings.Cut(id, "@"); found {
+			own[name] = append(own[name], glob)
+		}
+	}
+	out := Sent{Rules: map[string]int64{}, Workloads: map[string]int64{}, Triggers: of.To}
+	for about, n := range of.By {
+		out.Total += n
+		out.Workloads[about.Workload] += n
+		id := about.Rule
+		for _, glob := range own[about.Rule] {
+			if ok, _ := match.MatchLimit(about.Workload, glob, maxGlobWork); ok {
+				id += "@" + glob
+				break
+			}
+		}
+		out.Rules[id] += n
+	}
+	return out
+}
+
+// maxGlobWork bounds what a comparison with a glob costs.
+const maxGlobWork = 10_000
 
 // Stats copies the counters. ctx bounds the look into the store.
 func (p *Pipeline) Stats(ctx context.Context) Stats {
@@ -37,6 +83,7 @@ func (p *Pipeline) Stats(ctx context.Context) Stats {
 	if d := p.decoder.Load(); d != nil {
 		s.Records = d.Stats()
 	}
+	s.Sent = sentOf(&s.Delivery.Sent, s.Engine.Rules)
 	return s
 }
 

@@ -40,6 +40,7 @@ type Stats struct {
 	Lines      int64            `json:"lines"`
 	Hits       int64            `json:"hits"`
 	Alerts     int64            `json:"alerts"`
+	Sent       int64            `json:"sent"`
 	Pending    int64            `json:"pending"`
 	Suppressed map[string]int64 `json:"suppressed"`
 	Drops      map[string]int64 `json:"drops"`
@@ -72,6 +73,7 @@ type RuleStats struct {
 	Workload   string           `json:"workload"`
 	Hits       int64            `json:"hits"`
 	Alerts     int64            `json:"alerts"`
+	Sent       int64            `json:"sent"`
 	Pending    int64            `json:"pending"`
 	Suppressed map[string]int64 `json:"suppressed"`
 	Nanos      int64            `json:"nanos"`
@@ -89,16 +91,17 @@ type WorkloadStats struct {
 	Lines      int64            `json:"lines"`
 	Hits       int64            `json:"hits"`
 	Alerts     int64            `json:"alerts"`
+	Sent       int64            `json:"sent"`
 	Suppressed map[string]int64 `json:"suppressed"`
 }
 
-// Held is how many hits were held back.
+// Held is how many hits were suppressed.
 func (w *WorkloadStats) Held() int64 { return total(w.Suppressed) }
 
-// Held is how many hits were held back.
+// Held is how many hits were suppressed.
 func (r *RuleStats) Held() int64 { return total(r.Suppressed) }
 
-// Held is how many hits were held back.
+// Held is how many hits were suppressed.
 func (s *Stats) Held() int64 { return total(s.Suppressed) }
 
 // Lost is how much was lost for good: alerts and lines of logs. What was left out of a tap, and what was cut off a line, is not.
@@ -115,6 +118,7 @@ func total(by map[string]int64) int64 {
 // TargetStats is one target.
 type TargetStats struct {
 	Name        string    `json:"name"`
+	Sent        int64     `json:"sent"`
 	Pending     int64     `json:"pending"`
 	Delivered   int64     `json:"delivered"`
 	Dead        int64     `json:"dead"`

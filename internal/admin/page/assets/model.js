@@ -32,14 +32,14 @@ const sum = (by) => Object.values(by ?? {}).reduce((n, v) => n + v, 0);
 export function statsOf(answer) {
   const s = answer;
   return {
-    lines: s.lines ?? 0, hits: s.hits ?? 0, alerts: s.alerts ?? 0, pending: s.pending ?? 0, suppressed: s.suppressed ?? {}, held: sum(s.suppressed),
+    lines: s.lines ?? 0, hits: s.hits ?? 0, sent: s.sent ?? 0, pending: s.pending ?? 0, suppressed: s.suppressed ?? {}, held: sum(s.suppressed),
     drops: losses(s.drops), lost: sum(losses(s.drops)), evicted: s.evicted ?? 0, tails: s.tails ?? {}, store: s.store ?? {}, broken: s.problems ?? [],
     waiting: (s.targets ?? []).reduce((n, t) => n + (t.pending ?? 0), 0), dead: (s.targets ?? []).reduce((n, t) => n + (t.dead ?? 0), 0), holds: (s.targets ?? []).filter((t) => t.hold).length,
-    rules: s.rules ?? [], targets: s.targets ?? [],
+    rules: s.rules ?? [], targets: s.targets ?? [], warnings: (s.warnings ?? []).map((w) => w.message),
   };
 }
 
-const workloadCounts = (w) => ({ lines: w?.lines ?? 0, hits: w?.hits ?? 0, alerts: w?.alerts ?? 0, suppressed: w?.suppressed ?? {}, held: sum(w?.suppressed) });
+const workloadCounts = (w) => ({ lines: w?.lines ?? 0, hits: w?.hits ?? 0, sent: w?.sent ?? 0, suppressed: w?.suppressed ?? {}, held: sum(w?.suppressed) });
 export const otherWorkloadsOf = (answer) => workloadCounts(answer.other);
 export const workloadsOf = (answer) => (answer.workloads ?? []).map((w) => ({ name: w.name, ...workloadCounts(w), seen: time(w.last_seen),
   containers: (w.containers ?? []).map((c) => ({ name: c.name || (c.id ?? '').slice(0, 12), id: c.id, image: c.image, state: c.state })) }));
@@ -51,7 +51,7 @@ export function rulesOf(answer, stats) {
   return (answer.rules ?? stats.rules).map((r) => {
     const c = counts.get(ruleKey(r.name, r.workload)) ?? {};
     return { name: r.name, workload: r.workload, severity: r.severity ?? '', dryRun: r.dry_run, source: r.file ?? (r.managed ? 'the API' : ''), pattern: patternOf(r),
-      hits: c.hits ?? 0, alerts: c.alerts ?? 0, pending: c.pending ?? 0, suppressed: c.suppressed ?? {}, held: sum(c.suppressed), nanos: c.nanos ?? 0 };
+      hits: c.hits ?? 0, sent: c.sent ?? 0, pending: c.pending ?? 0, suppressed: c.suppressed ?? {}, held: sum(c.suppressed), nanos: c.nanos ?? 0 };
   });
 }
 
@@ -71,7 +71,7 @@ export function targetsOf(triggers, stats) {
     const t = known.get(name) ?? {}, c = configured.get(name);
     const [state, level] = t.hold ? [t.hold.replaceAll('_', ' '), 'bad'] : t.failures > 0 ? [`fails (${t.failures})`, 'warn'] : c || t.configured ? ['works', 'good'] : ['not configured', ''];
     return { name, configured: Boolean(c) || Boolean(t.configured), format: c?.format, source: c?.file ?? (c?.managed ? 'the API' : ''), state, level, reason: t.reason, next: t.failures || t.hold ? t.next_attempt : undefined,
-      pending: t.pending ?? 0, delivered: t.delivered ?? 0, dead: t.dead ?? 0, dropped: t.dropped ?? 0, oldest: t.oldest };
+      pending: t.pending ?? 0, sent: t.sent ?? 0, dead: t.dead ?? 0, dropped: t.dropped ?? 0, oldest: t.oldest };
   });
 }
 

@@ -48,11 +48,11 @@ function draw(context) {
   const { ui } = context;
   replace(ui.targets, targets.length === 0
     ? empty('There are no targets', 'Alerts are stored, and shown here, but sent nowhere.')
-    : table('Targets', [{ name: 'Target', wide: true }, { name: 'State' }, { name: 'Waiting', num: true }, { name: 'Oldest', num: true }, { name: 'Delivered', num: true }, { name: 'Dead', num: true }, { name: 'Dropped', num: true }, { name: 'Test' }],
+    : table('Targets', [{ name: 'Target', wide: true }, { name: 'State' }, { name: 'Waiting', num: true }, { name: 'Oldest', num: true }, { name: 'Sent', num: true }, { name: 'Dead', num: true }, { name: 'Dropped', num: true }, { name: 'Test' }],
       targets.map((t) => h('tr', null,
         h('th', { scope: 'row' }, h('span', { class: 'rule' }, t.name), t.format && h('span', { class: 'label' }, t.format), t.source && h('span', { class: 'minor block' }, t.source)),
         h('td', { class: 'wide' }, h('span', { class: `state ${t.level}` }, t.state), t.reason && h('span', { class: 'minor block' }, t.reason), t.next && h('span', { class: 'minor block' }, `next attempt ${until(t.next)}`)),
-        h('td', { class: 'num' }, count(t.pending)), h('td', { class: 'num' }, t.oldest ? ago(t.oldest) : '–'), h('td', { class: 'num' }, count(t.delivered)),
+        h('td', { class: 'num' }, count(t.pending)), h('td', { class: 'num' }, t.oldest ? ago(t.oldest) : '–'), h('td', { class: 'num' }, count(t.sent)),
         h('td', { class: t.dead > 0 ? 'num bad' : 'num' }, count(t.dead)), h('td', { class: t.dropped > 0 ? 'num bad' : 'num' }, count(t.dropped)),
         h('td', null, t.configured && h('button', { type: 'button', 'data-key': `test-${t.name}`, disabled: context.data.tests[t.name]?.running, 'aria-label': `Send a test to ${t.name}`, onclick: () => test(context, t.name) }, context.data.tests[t.name]?.running ? 'Sending' : 'Send a test'),
           context.data.tests[t.name]?.text && h('span', { class: `block ${context.data.tests[t.name].good ? 'good' : 'bad'}` }, context.data.tests[t.name].text))))));

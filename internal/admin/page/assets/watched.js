@@ -9,15 +9,15 @@ import { sortable, sorted } from './sort.js';
 export const title = 'Watched';
 export const keyHelp = [];
 
-const sorting = { key: 'alerts', down: true };
+const sorting = { key: 'hits', down: true };
 
 const columns = [
   { key: 'name', name: 'Workload', wide: true, value: (w) => w.name },
   { key: 'containers', name: 'Containers', value: (w) => w.containers.length },
   { key: 'lines', name: 'Lines', num: true, value: (w) => w.lines },
   { key: 'hits', name: 'Hits', num: true, value: (w) => w.hits },
-  { key: 'alerts', name: 'Alerts', num: true, value: (w) => w.alerts },
-  { key: 'held', name: 'Held back', num: true, value: (w) => w.held },
+  { key: 'sent', name: 'Sent', num: true, value: (w) => w.sent },
+  { key: 'held', name: 'Suppressed', num: true, value: (w) => w.held },
   { key: 'seen', name: 'Last line', num: true, value: (w) => w.seen ?? 0 },
 ];
 
@@ -45,7 +45,7 @@ function draw(context) {
     instances.map((i) => h('tr', null, h('th', { scope: 'row' }, i.id), h('td', null, i.kind), h('td', null, i.version), h('td', null, i.started ? ago(i.started) : '–'),
       h('td', null, i.ready === false ? h('span', { class: 'state bad' }, i.state || 'not ready') : h('span', { class: 'state good' }, i.state || 'ready'))))),
   h('dl', { class: 'facts wide' },
-    fact('Here', `${plural(stats.lines, 'line')}, ${plural(stats.hits, 'hit')}, ${plural(stats.alerts, 'alert')}`),
+    fact('Here', `${plural(stats.lines, 'line')}, ${plural(stats.hits, 'hit')}, ${count(stats.sent)} sent`),
     fact('Store', [stats.store.mode, stats.store.max ? `${bytes(stats.store.used)} of ${bytes(stats.store.max)}` : bytes(stats.store.used), stats.store.error].filter(Boolean).join(', ')),
     tails && fact('Logs followed', tails),
     fact('Evicted', stats.evicted ? `${plural(stats.evicted, 'key')}: their next hit alerts` : 'nothing'),
@@ -55,12 +55,12 @@ function draw(context) {
     replace(ui.workloads, empty('Nothing was seen yet', 'A workload appears with the first line of one of its containers.'));
     return;
   }
-  const cells = { lines: (w) => short(w.lines), hits: (w) => short(w.hits), alerts: (w) => short(w.alerts), held: (w) => h('span', { title: reasons(w.suppressed) || undefined }, short(w.held)), seen: (w) => (w.seen ? ago(w.seen) : '–') };
+  const cells = { lines: (w) => short(w.lines), hits: (w) => short(w.hits), sent: (w) => short(w.sent), held: (w) => h('span', { title: reasons(w.suppressed) || undefined }, short(w.held)), seen: (w) => (w.seen ? ago(w.seen) : '–') };
   replace(ui.workloads, table('Workloads', sortable(columns, sorting, () => draw(context)), sorted(found, columns, sorting).map((w) => h('tr', null,
     h('th', { scope: 'row' }, h('button', { type: 'button', class: 'linkish', 'data-key': `workload-${w.name}`, onclick: () => context.go('try', { workload: w.name }), title: 'Try a line against its rules' }, w.name)),
     h('td', { class: 'wide' }, containers(w.containers)),
     columns.filter((c) => c.num).map((c) => h('td', { class: 'num' }, cells[c.key](w)))))),
-  other.lines > 0 && h('p', { class: 'minor' }, `Workloads that there is no room for: ${plural(other.lines, 'line')}, ${plural(other.hits, 'hit')}, ${plural(other.alerts, 'alert')}, ${count(other.held)} held back.`));
+  other.lines > 0 && h('p', { class: 'minor' }, `Workloads that there is no room for: ${plural(other.lines, 'line')}, ${plural(other.hits, 'hit')}, ${count(other.sent)} sent, ${count(other.held)} suppressed.`));
 }
 
 const fact = (name, value) => [h('dt', null, name), h('dd', null, value)];
