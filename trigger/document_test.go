@@ -1,0 +1,192 @@
+package trigger
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+func document(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../docs/receivers.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// cutOut returns what stands between two texts of the document.
+func cutOut(t *testing.T, text, begin, end string) string {
+	t.Helper()
+	_, rest, found := strings.Cut(text, begin)
+	out, _, closed := strings.Cut(rest, end)
+	if !found || !closed {
+		t.Fatalf("docs/receivers.md has nothing between %q and %q", begin, end)
+	}
+	return out
+}
+
+var codes = regexp.MustCompile("`([^`]+)`")
+
+func codesOf(text string) (list []string) {
+	for _, m := range codes.FindAllStringSubmatch(text, -1) {
+		list = append(list, m[1])
+	}
+	return list
+}
+
+// keysOf lists the keys of a JSON document, nested ones behind a dot. Maps whose keys are free count as one key.
+func keysOf(t *testing.T, text []byte) []string {
+	t.Helper()
+	var document map[string]any
+	if err := json.Unmarshal(text, &document); err != nil {
+		t.Fatal(err)
+	}
+	var list []string
+	var walk func(prefix string, m map[string]any)
+	walk = func(prefix string, m map[string]any) {
+		for key, value := range m {
+			list = append(list, prefix+key)
+			if inner, ok := value.(map[string]any); ok && !slices.Contains([]string{"captures", "fields", "labels", "by"}, key) {
+				walk(prefix+key+".", inner)
+			}
+		}
+	}
+	walk("", document)
+	slices.Sort(list)
+	return list
+}
+
+// fillAll gives every field of a struct some value.
+func fillAll(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString("x")
+	case reflect.Int, reflect.Int64:
+		v.SetInt(1)
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+		one := reflect.New(v.Type().Elem()).Elem()
+		fillAll(one)
+		v.SetMapIndex(reflect.ValueOf("x"), one)
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		fillAll(v.Index(0))
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fillAll(v.Elem())
+	case reflect.Struct:
+		if v.Type() == reflect.TypeFor[time.Time]() {
+			v.Set(reflect.ValueOf(sampleTime))
+			return
+		}
+		for i := range v.NumField() {
+			fillAll(v.Field(i))
+		}
+	}
+}
+
+// TestDocumentShowsEveryKey holds the sample of the generic webhook to the type that is sent, both ways, and the list of keys that are always
+// there to an alert without anything.
+func TestDocumentShowsEveryKey(t *testing.T) {
+	t.Parallel()
+	text := document(t)
+	var full, empty Alert
+	fillAll(reflect.ValueOf(&full).Elem())
+	encode := func(a Alert) []byte {
+		out, err := json.Marshal(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	if shown, want := keysOf(t, []byte(cutOut(t, text, "```json\n", "```"))), keysOf(t, encode(full)); !slices.Equal(shown, want) {
+		t.Errorf("the sample shows\n%q, an alert has\n%q", shown, want)
+	}
+	always := codesOf(cutOut(t, text, "are left out, but for these:", "```json"))
+	slices.Sort(always)
+	want := slices.DeleteFunc(keysOf(t, encode(empty)), func(key string) bool { return key == "source" || key == "suppressed" })
+	if !slices.Equal(always, want) {
+		t.Errorf("the document says that %q are always there, and it is %q", always, want)
+	}
+}
+
+func TestDocumentListsEveryKind(t *testing.T) {
+	t.Parallel()
+	var listed []string
+	for line := range strings.Lines(cutOut(t, document(t), "| `kind` | the alert is about |", "## CloudEvents")) {
+		if cells := strings.Split(line, "|"); len(cells) == 4 && strings.Contains(cells[1], "`") {
+			listed = append(listed, codesOf(cells[1])...)
+		}
+	}
+	if !slices.Equal(listed, Kinds()) {
+		t.Errorf("the document lists %q, there are %q", listed, Kinds())
+	}
+}
+
+func TestDocumentHasEveryFormatFunctionAndGroupKey(t *testing.T) {
+	t.Parallel()
+	text := document(t)
+	for _, format := range Formats() {
+		if format != FormatGeneric && !regexp.MustCompile(`(?m)^format +(= )?= "`+format+`"`).MatchString(text) {
+			t.Errorf("no block sets the format %s", format)
+		}
+	}
+	var functions []string
+	for _, code := range codesOf(cutOut(t, strings.Join(strings.Fields(text), " "), "and the functions", "None can read")) {
+		functions = append(functions, strings.Fields(code)[0])
+	}
+	slices.Sort(functions)
+	if want := slices.Sorted(maps.Keys(templateFuncs())); !slices.Equal(functions, want) {
+		t.Errorf("the document names the functions %q, there are %q", functions, want)
+	}
+	keys := strings.FieldsFunc(cutOut(t, text, "group_by       = ", "\n"), func(r rune) bool { return strings.ContainsRune(" ,[]\"#", r) })
+	for _, key := range append(GroupKeys(), "label.NAME", "capture.NAME") {
+		if !slices.Contains(keys, key) {
+			t.Errorf("group_by's comment does not name %s", key)
+		}
+	}
+}
+
+// TestDocumentSaysWhatAnAnswerMeans compares the table with what becomes of every status.
+func TestDocumentSaysWhatAnAnswerMeans(t *testing.T) {
+	t.Parallel()
+	outcomes := map[string]Outcome{"delivered": Delivered, "tried again": RetryLater, "the trigger is on hold": Hold, "the receiver is gone": Disabled, "this alert is a dead letter": Dead}
+	rows := map[string]Outcome{} // token, such as "404", "5xx" or "any other 4xx"
+	for line := range strings.Lines(cutOut(t, document(t), "## What an answer means", "\nA group that")) {
+		cells := strings.Split(line, "|")
+		if len(cells) != 4 {
+			continue
+		}
+		for begin, outcome := range outcomes {
+			if strings.HasPrefix(strings.TrimSpace(cells[2]), begin) {
+				for _, token := range strings.Split(cells[1], ",") {
+					token, _, _ = strings.Cut(strings.TrimSpace(token), " but ")
+					rows[token] = outcome
+				}
+			}
+		}
+	}
+	for status := 200; status < 600; status++ {
+		want, known := rows[strconv.Itoa(status)]
+		if !known {
+			want, known = rows[strconv.Itoa(status/100)+"xx"]
+		}
+		if !known {
+			want = rows["any other "+strconv.Itoa(status/100)+"xx"]
+		}
+		if got := statusResult(status).Outcome; got != want {
+			t.Errorf("%d %s is %s, the document says %s", status, http.StatusText(status), got, want)
+		}
+	}
+}
