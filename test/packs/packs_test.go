@@ -87,6 +87,34 @@ func TestTogether(t *testing.T) {
 	}
 }
 
+// TestOneAlert holds packs that know the same error to one alert for it: of a record that has a level and an exception, the exception's rule alerts.
+func TestOneAlert(t *testing.T) {
+	t.Parallel()
+	for language, cases := range map[string][]string{
+		"python": {"classic_exception.stderr", "aligned_exception.stderr", "structlog_plain_exception.stdout"},
+		"java":   {"logback_pattern_exception.stdout", "log4j_elastic_custom.stdout", "jul_oneline_exception.stderr"},
+		"dotnet": {"serilog_exception.stdout", "log4net_exception.stdout"},
+	} {
+		rule := language + "-exception"
+		for _, name := range cases {
+			w := load(t, language, severity)
+			text := content(t, filepath.Join("testdata", language, "hit", rule, name))
+			lines := split(text)
+			for len(w.hits(lines[0], name)) == 0 && len(lines) > 1 {
+				lines = lines[1:] // ordinary lines before the error are records of their own
+			}
+			rec := record(bytes.Join(lines, []byte("\n")), name)
+			var got []string
+			for _, a := range w.worker.Process(&rec, rec.Time, nil) {
+				got = append(got, a.Rule)
+			}
+			if !slices.Equal(got, []string{rule}) {
+				t.Errorf("%s: alerts of %q, want one of %s", name, got, rule)
+			}
+		}
+	}
+}
+
 // folders returns the folders of testdata.
 func folders(t *testing.T) []string {
 	t.Helper()
@@ -244,13 +272,18 @@ func load(t *testing.T, packs ...string) worker {
 	return worker{w}
 }
 
-// hits returns the rules that a text hits.
-func (w worker) hits(text []byte, file string) []string {
+// record returns a text as the record of a container. Its stream is that of the file.
+func record(text []byte, file string) engine.Record {
 	stream := engine.Stdout
 	if filepath.Ext(file) == ".stderr" {
 		stream = engine.Stderr
 	}
-	rec := engine.Record{Time: 1, Text: text, Stream: stream, Source: &engine.Source{Kind: "log", Workload: "shop/app"}}
+	return engine.Record{Time: 1, Text: text, Stream: stream, Source: &engine.Source{Kind: "log", Workload: "shop/app"}}
+}
+
+// hits returns the rules that a text hits.
+func (w worker) hits(text []byte, file string) []string {
+	rec := record(text, file)
 	var out []string
 	for _, h := range w.worker.Find(&rec, nil) {
 		out = append(out, h.RuleID())
