@@ -87,6 +87,36 @@ func TestTogether(t *testing.T) {
 	}
 }
 
+// TestOtherLanguages tries the packs of all languages on the errors of each: what is an error of one is a hit in that one alone. Of languages
+// that name errors alike, single lines are left out: the lines after the first tell them apart.
+func TestOtherLanguages(t *testing.T) {
+	t.Parallel()
+	pairs := map[[2]string]bool{{"nodejs", "python"}: true, {"nodejs", "rust"}: true}
+	for _, other := range languages {
+		w := load(t, other)
+		for _, language := range languages {
+			if language == other {
+				continue
+			}
+			alike := pairs[[2]string{language, other}] || pairs[[2]string{other, language}]
+			for name, tr := range read(t, filepath.Join("testdata", language)) {
+				for _, file := range tr.files {
+					text := content(t, file)
+					lines := split(text)
+					if found := w.hits(join(text), file); len(found) > 0 && !(alike && len(lines) == 1) {
+						t.Errorf("%s: its joined text hits %q", name, found)
+					}
+					for i, line := range lines {
+						if found := w.hits(line, file); len(found) > 0 && !alike {
+							t.Errorf("%s:%d: %q hits %q", file, i+1, line, found)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
 // TestOneAlert holds packs that know the same error to one alert for it: of a record that has a level and an exception, the exception's rule alerts.
 func TestOneAlert(t *testing.T) {
 	t.Parallel()
