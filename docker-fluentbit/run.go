@@ -97,6 +97,8 @@ func follow(p *pipeline.Pipeline, doors *admin.Registry, o docker.Options, signa
 		return err
 	}
 	m.Start()
+	p.WarnAlso(func() []pipeline.Warning { return idleWarnings(m, p) })
+	defer p.WarnAlso(nil)
 	administered := &admin.Instance{Pipeline: p, Tails: m.Stats}
 	if err := doors.Attach(administered); err != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), stopWithin)

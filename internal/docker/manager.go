@@ -80,6 +80,7 @@ type Manager struct {
 	look       chan struct{} // holds one wish to reconcile now
 	happenings chan Event    // on their way to Options.Happened
 	stops      Stops
+	idle       bool         // the last certain answer of Idle; guarded by mu
 	listened   bool         // there was a subscription; of listen alone
 	heard      atomic.Int64 // the newest event's time, ns
 	told       atomic.Int64 // the newest time of an event that was taken, ns

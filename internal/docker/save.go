@@ -3,6 +3,8 @@ package docker
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -68,6 +70,32 @@ type Stats struct {
 	Missed   int64                // events for which there was no room; a look at all containers made up for them
 	Unsaved  int64                // saves that failed
 	Panics   int64                // recovered
+}
+
+// Idle reports whether the engine has containers of which none is followed, this program's own aside, and their names. While containers are being
+// looked at, the answer is that of before.
+func (m *Manager) Idle() (names []string, idle bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.reconciled.Load() {
+		return nil, false
+	}
+	met, all := 0, len(m.tails)
+	for _, t := range m.tails {
+		if t.name.Load() != nil {
+			met++
+		}
+	}
+	for id, name := range m.ignored {
+		if len(m.opt.Own) < 12 || !strings.HasPrefix(id, m.opt.Own) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	if met > 0 || all == 0 {
+		m.idle = met == 0 && len(names) > 0
+	}
+	return names, m.idle
 }
 
 // Stats copies the counters.

@@ -81,6 +81,7 @@ const (
 	CodeShadowed     = "shadowed-rule"
 	CodeUnreachable  = "unreachable-trigger"
 	CodeUnwanted     = "unwanted-alert"
+	CodeNoRules      = "no-rules"
 	CodeNoTrigger    = "no-trigger"
 	CodeFormat       = "missing-format"
 	CodeUnboundedKey = "unbounded-key"
@@ -119,6 +120,7 @@ func Codes() [][2]string {
 		{CodeUnwanted, "no trigger wants a rule's alerts"},
 		{CodeNoTrigger, "a Fluent Bit output has rules, and no trigger"},
 		{CodeFormat, "a trigger's address is that of a receiver with a format of its own, and no format is set"},
+		{CodeNoRules, "a Fluent Bit output has no rules, as after a typing error in a key"},
 		{CodeUnboundedKey, "a part of cooldown_by is different for nearly every line, so that the cooldown holds nothing back"},
 
 		{CodeShortCooldown, "a cooldown is shorter than the window of the threshold, so that one burst alerts several times"},

@@ -101,6 +101,12 @@ func (r *Report) output(s *fluentbitconf.Section, options Options) *config.Setti
 			Message: "has rules and no trigger: nobody is told of their alerts", head: s.Place.Line,
 		})
 	}
+	if len(result.Settings.Rules)+len(result.Settings.Workloads) == 0 && len(result.Problems) == 0 {
+		r.Findings = append(r.Findings, Finding{
+			File: s.Place.File, Line: s.Place.Line, Column: s.Place.Column, Severity: Warning, Code: CodeNoRules, Path: sectionPath(s),
+			Message: "has no rules: nothing alerts", Hint: "config, config_file or rules bring them; Fluent Bit passes over keys that it does not know", head: s.Place.Line,
+		})
+	}
 	return &result.Settings
 }
 

@@ -138,38 +138,3 @@ func within(rule, other *engine.RuleSettings) bool {
 func subset(list, of []string) bool {
 	return !slices.ContainsFunc(list, func(s string) bool { return !slices.Contains(of, s) })
 }
-
-// globsMeet reports whether some name matches both globs: * stands for any text, ? for one character. A glob that holds \ counts as one that
-// may match anything.
-func globsMeet(globA, globB string) bool {
-	if strings.Contains(globA+globB, `\`) {
-		return true
-	}
-	a, b := []rune(globA), []rune(globB)
-	meet := make([][]bool, len(a)+1)
-	for i := range meet {
-		meet[i] = make([]bool, len(b)+1)
-	}
-	for i := len(a); i >= 0; i-- {
-		for j := len(b); j >= 0; j-- {
-			switch {
-			case i == len(a) && j == len(b):
-				meet[i][j] = true
-			case i < len(a) && a[i] == '*':
-				meet[i][j] = meet[i+1][j] || j < len(b) && meet[i][j+1]
-			case j < len(b) && b[j] == '*':
-				meet[i][j] = meet[i][j+1] || i < len(a) && meet[i+1][j]
-			case i < len(a) && j < len(b):
-				meet[i][j] = (a[i] == b[j] || a[i] == '?' || b[j] == '?') && meet[i+1][j+1]
-			}
-		}
-	}
-	return meet[0][0]
-}
-
-// anyMeet reports whether two lists of globs can match one name; an empty list is all names.
-func anyMeet(a, b []string) bool {
-	return len(a) == 0 || len(b) == 0 || slices.ContainsFunc(a, func(x string) bool {
-		return slices.ContainsFunc(b, func(y string) bool { return globsMeet(x, y) })
-	})
-}

@@ -8,6 +8,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine/match"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
+	"github.com/tinyforge/fluentbit-trigger/internal/reach"
 )
 
 // Options change what Check looks at. The zero value is the usual.
@@ -135,3 +136,6 @@ func (l *linter) collect() {
 
 // sets reports whether a setting is the part's own doing, rather than that of the rule below an override.
 func (r *rule) sets(field string) bool { return !r.override || r.part.Sets(field) }
+
+// reach is the rule as triggers meet it.
+func (r *rule) reach() reach.Rule { return reach.Rule{Settings: &r.settings, Globs: r.globs} }

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tidwall/match"
-
 	"github.com/tinyforge/fluentbit-trigger/engine"
 )
 
@@ -146,26 +144,6 @@ func FuzzExpressions(f *testing.F) {
 			t.Errorf("%q matches %q, and %q does not, though it is implied", a, line, b)
 		}
 	})
-}
-
-// FuzzGlobs holds that two globs which match one name meet.
-func FuzzGlobs(f *testing.F) {
-	f.Add("shop/*", "*/api", "shop/api")
-	f.Add("a?c", "a*", "aéc")
-	f.Add("", "*", "")
-	f.Fuzz(func(t *testing.T, a, b, name string) {
-		if len(a)+len(b) < 100 && match.Match(name, a) && match.Match(name, b) && !globsMeet(a, b) {
-			t.Errorf("%q matches both %q and %q, which are said not to meet", name, a, b)
-		}
-	})
-}
-
-func TestGlobsThatDoNotMeet(t *testing.T) {
-	for _, pair := range [][2]string{{"shop/*", "ops/*"}, {"a?", "a"}, {"*x", "*y"}, {"", "?"}} {
-		if globsMeet(pair[0], pair[1]) {
-			t.Errorf("%q and %q are said to meet", pair[0], pair[1])
-		}
-	}
 }
 
 // TestNothingAndEverything lists expressions that are neither.

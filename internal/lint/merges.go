@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/fluentbitconf"
+	"github.com/tinyforge/fluentbit-trigger/internal/reach"
 )
 
 // filters looks for filters that mix the members of a line with the keys that say whose the line is, in records that an output of ours gets.
@@ -82,15 +83,15 @@ func inputMeets(input, filter *fluentbitconf.Section) bool {
 	case tag == nil && valueOf(input, "name") == "forward":
 		return true
 	case tag == nil:
-		return globsMeet(match.Value, valueOf(input, "name")+".*")
+		return reach.GlobsMeet(match.Value, valueOf(input, "name")+".*")
 	}
-	return globsMeet(match.Value, tag.Value)
+	return reach.GlobsMeet(match.Value, tag.Value)
 }
 
 // matchesMeet reports whether two sections can get the same records.
 func matchesMeet(a, b *fluentbitconf.Section) bool {
 	x, y := a.Find("match"), b.Find("match")
-	return x == nil || y == nil || globsMeet(x.Value, y.Value)
+	return x == nil || y == nil || reach.GlobsMeet(x.Value, y.Value)
 }
 
 // valueOf returns the value of a key in lower case, "" without it.

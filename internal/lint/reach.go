@@ -7,6 +7,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/reach"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
@@ -23,7 +24,7 @@ func (l *linter) workloads() {
 			l.warn(p.Part, CodeNoEffect, "", "", "changes nothing: it neither disables nor overrides nor adds a rule", "")
 		}
 		for _, name := range w.Disable {
-			if g := globals[name]; g != nil && !anyMeet(g.Workloads, []string{w.Match}) {
+			if g := globals[name]; g != nil && !reach.AnyMeet(g.Workloads, []string{w.Match}) {
 				l.warn(p.Part, CodeNoEffect, "disable", name, fmt.Sprintf("the rule is for other workloads than %q already", w.Match), "")
 			}
 		}
@@ -37,14 +38,14 @@ func (l *linter) workloads() {
 			switch {
 			case slices.Contains(w.Disable, o.Rule):
 				l.warn(p.Overrides[j], CodeNoEffect, "rule", "", "is disabled in the same block", "")
-			case !anyMeet(changed.Workloads, []string{w.Match}):
+			case !reach.AnyMeet(changed.Workloads, []string{w.Match}):
 				l.warn(p.Overrides[j], CodeNoEffect, "rule", "", fmt.Sprintf("is for other workloads than %q", w.Match), "")
 			case reflect.DeepEqual(changed, *g):
 				l.warn(p.Overrides[j], CodeNoEffect, "", "", "changes nothing: the rule has these settings already", "")
 			}
 		}
 		for j := range w.Rules {
-			if !anyMeet(w.Rules[j].Workloads, []string{w.Match}) {
+			if !reach.AnyMeet(w.Rules[j].Workloads, []string{w.Match}) {
 				l.warn(p.Rules[j], CodeNoEffect, "workloads", "", fmt.Sprintf("no workload is both one of these and %q", w.Match), "")
 			}
 		}
@@ -72,14 +73,14 @@ func (l *linter) matchers(p config.Part, prefix string, m *engine.Matchers) {
 		return !slices.ContainsFunc(l.rules, func(r rule) bool { return holds(&r) })
 	}
 	switch {
-	case m.Rule != "" && none(func(r *rule) bool { return globsMeet(m.Rule, r.settings.Name) }):
+	case m.Rule != "" && none(func(r *rule) bool { return reach.GlobsMeet(m.Rule, r.settings.Name) }):
 		l.warn(p, CodeNoEffect, prefix+"rule", "", "there is no rule of such a name", config.DidYouMean(m.Rule, l.names()))
 	case m.Workload != "" && none(func(r *rule) bool {
-		return anyMeet(r.settings.Workloads, []string{m.Workload}) && anyMeet(r.globs, []string{m.Workload})
+		return reach.AnyMeet(r.settings.Workloads, []string{m.Workload}) && reach.AnyMeet(r.globs, []string{m.Workload})
 	}):
 		l.warn(p, CodeNoEffect, prefix+"workload", "", "no rule is for such a workload", "")
 	case len(m.Severity) > 0 && none(func(r *rule) bool {
-		return slices.ContainsFunc(m.Severity, func(s engine.Severity) bool { return slices.Contains(severities(&r.settings), s.String()) })
+		return slices.ContainsFunc(m.Severity, func(s engine.Severity) bool { return slices.Contains(reach.Severities(&r.settings), s.String()) })
 	}):
 		l.warn(p, CodeNoEffect, prefix+"severity", "", "no rule has such a severity", "")
 	}
@@ -104,9 +105,9 @@ func (l *linter) triggers() {
 	wanted := make([]bool, len(l.rules))
 	for i := range triggers {
 		t := &triggers[i]
-		reached := wantsSystem(t)
+		reached := reach.System(t)
 		for j := range l.rules {
-			if l.wants(t, &l.rules[j]) {
+			if reach.Wants(t, l.rules[j].reach()) {
 				reached, wanted[j] = true, true
 			}
 		}
@@ -125,58 +126,18 @@ func (l *linter) triggers() {
 // half reports whether a part of the rules or triggers has problems: what is missing for them is no finding of its own.
 func (l *linter) half() bool { return len(l.result.Problems) > 0 }
 
-// wantsSystem reports whether a trigger is for this program's own alerts alone.
-func wantsSystem(t *trigger.Settings) bool {
-	return len(t.Source) > 0 && !slices.ContainsFunc(t.Source, func(s string) bool { return s != trigger.KindSystem && s != trigger.KindTest })
-}
-
-// wants reports whether a trigger's filters let some alert of the rule pass, as far as names, severities and sources tell.
-func (l *linter) wants(t *trigger.Settings, r *rule) bool {
-	return wantsSource(t) && wantsSeverity(t, r) && wantsRule(t, r) && wantsWorkload(t, r)
-}
-
-func wantsSource(t *trigger.Settings) bool {
-	return len(t.Source) == 0 || slices.Contains(t.Source, trigger.KindLog) || slices.Contains(t.Source, trigger.KindContainer)
-}
-
-func wantsSeverity(t *trigger.Settings, r *rule) bool {
-	return len(t.Severity) == 0 || slices.ContainsFunc(severities(&r.settings), func(s string) bool { return slices.Contains(t.Severity, s) })
-}
-
-// severities lists those that alerts of a rule can have.
-func severities(s *engine.RuleSettings) []string {
-	if s.Severity == engine.SeverityUnknown {
-		return engine.SeverityNames()
-	}
-	return []string{s.Severity.String()}
-}
-
-func wantsRule(t *trigger.Settings, r *rule) bool {
-	return len(t.Rule) == 0 || slices.ContainsFunc(t.Rule, func(glob string) bool { return nameMatches(glob, r.settings.Name) })
-}
-
-// nameMatches reports whether a glob of a trigger matches a name, by the trigger's own code.
-func nameMatches(glob, name string) bool {
-	f, err := trigger.NewFilter(&trigger.Settings{Rule: []string{glob}}, &trigger.Regexps{})
-	return err == nil && f.Match(&trigger.Alert{Rule: name})
-}
-
-func wantsWorkload(t *trigger.Settings, r *rule) bool {
-	return anyMeet(t.Workload, r.settings.Workloads) && anyMeet(t.Workload, r.globs)
-}
-
 // obstacle says which filter no alert passes.
 func (l *linter) obstacle(t *trigger.Settings) (field, message string) {
 	for _, f := range []struct {
 		field, message string
-		wants          func(*trigger.Settings, *rule) bool
+		wants          func(*trigger.Settings, reach.Rule) bool
 	}{
-		{"source", "no rule makes alerts of such a source", func(t *trigger.Settings, _ *rule) bool { return wantsSource(t) }},
-		{"rule", "there is no rule of such a name", wantsRule},
-		{"severity", "no rule has such a severity", wantsSeverity},
-		{"workload", "no rule is for such a workload", wantsWorkload},
+		{"source", "no rule makes alerts of such a source", reach.Source},
+		{"rule", "there is no rule of such a name", reach.Name},
+		{"severity", "no rule has such a severity", reach.Severity},
+		{"workload", "no rule is for such a workload", reach.Workload},
 	} {
-		if !slices.ContainsFunc(l.rules, func(r rule) bool { return f.wants(t, &r) }) {
+		if !slices.ContainsFunc(l.rules, func(r rule) bool { return f.wants(t, r.reach()) }) {
 			return f.field, f.message + ": no alert reaches the trigger"
 		}
 	}

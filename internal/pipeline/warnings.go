@@ -1,8 +1,12 @@
 package pipeline
 
 import (
+	"fmt"
 	"slices"
 	"sync"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/reach"
 )
 
 // Warning is a reason why an instance that runs alerts nobody, or not about what it is meant to watch. Start and every change of the reasons log each
@@ -17,6 +21,9 @@ const (
 	WarningEmpty       = "empty-configuration"
 	WarningNoRules     = "no-rules"
 	WarningNoTriggers  = "no-triggers"
+	WarningDryRun      = "dry-run"
+	WarningUnwanted    = "unwanted-alert"
+	WarningUnreachable = "unreachable-trigger"
 	WarningNoContainer = "no-container"
 	WarningMemory      = "store-in-memory"
 )
@@ -26,6 +33,10 @@ type warnings struct {
 	mu     sync.Mutex
 	more   func() []Warning // of what reads the logs; nil: none
 	logged []Warning
+
+	// reached is what unreached found for these settings.
+	reached  []Warning
+	settings *config.Settings
 }
 
 // Warnings returns the reasons that hold now. Every reason that follows from the configuration in force is decided here.
@@ -41,6 +52,7 @@ func (p *Pipeline) Warnings() []Warning {
 	case triggers == 0:
 		warn(WarningNoTriggers, "no triggers are in force, so alerts are sent to nobody: add a [[trigger]], or \"docker-fluentbit triggers add\"")
 	}
+	out = append(out, p.unreached()...)
 	if p.memoryInstead {
 		warn(WarningMemory, "alerts are kept in memory only, because the store's file cannot be used: a restart forgets those that wait")
 	}
@@ -49,6 +61,55 @@ func (p *Pipeline) Warnings() []Warning {
 	p.warnings.mu.Unlock()
 	if more != nil {
 		out = append(out, more()...)
+	}
+	return out
+}
+
+// unreached returns the reasons that lie in the filters of triggers. It is found once for a configuration.
+func (p *Pipeline) unreached() []Warning {
+	s := p.Settings()
+	p.warnings.mu.Lock()
+	defer p.warnings.mu.Unlock()
+	if s != p.warnings.settings {
+		p.warnings.settings, p.warnings.reached = s, unreached(s)
+	}
+	return p.warnings.reached
+}
+
+func unreached(s *config.Settings) (out []Warning) {
+	set := s.Engine()
+	rules := reach.Rules(&set)
+	rules = slices.DeleteFunc(rules, func(r reach.Rule) bool { return r.Settings.DryRun })
+	switch {
+	case len(s.Triggers) == 0 || len(set.Rules)+len(set.Workloads) == 0:
+		return nil // there is another warning for that
+	case len(rules) == 0:
+		if len(reach.Rules(&set)) == 0 {
+			return nil
+		}
+		return []Warning{{WarningDryRun, "every rule has dry_run, so nothing alerts"}}
+	}
+	wanted := map[string]bool{} // by the name of the rule, in any of its forms
+	for i := range s.Triggers {
+		t := &s.Triggers[i]
+		reached := reach.System(t)
+		for _, r := range rules {
+			if reach.Wants(t, r) {
+				reached, wanted[r.Settings.Name] = true, true
+			}
+		}
+		if !reached {
+			out = append(out, Warning{WarningUnreachable, fmt.Sprintf("trigger %q gets no alert of any rule: look at its filters source, severity, rule and workload", t.Name)})
+		}
+	}
+	var left []string
+	for _, r := range rules {
+		if name := r.Settings.Name; !wanted[name] && !slices.Contains(left, name) {
+			left = append(left, name)
+		}
+	}
+	if len(left) > 0 {
+		out = append(out, Warning{WarningUnwanted, "no trigger's filters take the alerts of these rules, so they are sent to nobody: " + names(left)})
 	}
 	return out
 }

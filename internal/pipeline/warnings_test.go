@@ -87,3 +87,35 @@ func TestWarningsFollowReloads(t *testing.T) {
 		t.Errorf("the reason is logged %d times", got)
 	}
 }
+
+// TestFiltersThatTakeNothingWarn has triggers whose filters no alert of the rules passes.
+func TestFiltersThatTakeNothingWarn(t *testing.T) {
+	trigger := func(name, filters string) string {
+		return "[[trigger]]\nname = \"" + name + "\"\nurl = \"https://hooks.example/x\"\n" + filters
+	}
+	died := "[[rule]]\nname = \"died\"\nevent = [\"die\"]\n"
+	for name, c := range map[string]struct {
+		text string
+		want []string
+	}{
+		"a severity that no rule has":     {trigger("ops", "severity = [\"critical\"]\n") + rule("boom", "boom") + "severity = \"info\"\n", []string{WarningUnreachable, WarningUnwanted}},
+		"one that an escalation has":      {trigger("ops", "severity = [\"critical\"]\n") + rule("boom", "boom") + "severity = \"info\"\nescalate = [{ after = \"10m\", severity = \"critical\" }]\n", nil},
+		"events alone and rules of lines": {trigger("ops", "source = [\"container\"]\n") + rule("boom", "boom"), []string{WarningUnreachable, WarningUnwanted}},
+		"lines alone and rules of events": {trigger("ops", "source = [\"log\"]\n") + died, []string{WarningUnreachable, WarningUnwanted}},
+		"system alerts alone":             {trigger("ops", "source = [\"system\"]\n") + rule("boom", "boom"), []string{WarningUnwanted}},
+		"one of two rules":                {trigger("ops", "rule = [\"boom\"]\n") + rule("boom", "boom") + died, []string{WarningUnwanted}},
+		"a misspelt rule beside another":  {trigger("ops", "rule = [\"bom\"]\n") + trigger("all", "") + rule("boom", "boom"), []string{WarningUnreachable}},
+		"another workload":                {trigger("ops", "workload = [\"ops/*\"]\n") + rule("boom", "boom") + "workloads = [\"shop/*\"]\n", []string{WarningUnreachable, WarningUnwanted}},
+		"each rule has a trigger":         {trigger("a", "rule = [\"boom\"]\n") + trigger("b", "source = [\"container\"]\n") + rule("boom", "boom") + died, nil},
+		"dry runs":                        {trigger("ops", "") + rule("boom", "boom") + "dry_run = true\n", []string{WarningDryRun}},
+		"an override":                     {trigger("ops", "severity = [\"critical\"]\n") + rule("boom", "boom") + "severity = \"info\"\n[[workload]]\nmatch = \"shop/*\"\n[[workload.override]]\nrule = \"boom\"\nseverity = \"critical\"\n", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			p := b.start(b.options("store = \"memory\"\n" + c.text))
+			if got := b.warnings(p); !slices.Equal(got, c.want) {
+				t.Errorf("warnings %q, want %q: %+v", got, c.want, p.Warnings())
+			}
+		})
+	}
+}

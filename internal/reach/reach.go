@@ -1,0 +1,128 @@
+// Package reach says whether an alert of a rule can pass the filters of a trigger, as far as names, severities, sources and workloads tell. It is
+// certain in its no, and only there: what it does not know may pass.
+package reach
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+)
+
+// Rule is a rule as it applies somewhere: for workloads of these globs, all of them where there are none.
+type Rule struct {
+	Settings *engine.RuleSettings
+	Globs    []string
+}
+
+// Rules lists the rules of settings in all their forms: global ones, those of workloads, and the global ones with the overrides of workloads.
+func Rules(s *engine.Settings) []Rule {
+	var out []Rule
+	for i := range s.Rules {
+		out = append(out, Rule{Settings: &s.Rules[i]})
+	}
+	globals := len(out)
+	for i := range s.Workloads {
+		w := &s.Workloads[i]
+		for j := range w.Overrides {
+			for _, base := range out[:globals] {
+				if base.Settings.Name == w.Overrides[j].Rule {
+					changed := w.Overrides[j].Apply(*base.Settings)
+					out = append(out, Rule{&changed, []string{w.Match}})
+				}
+			}
+		}
+		for j := range w.Rules {
+			out = append(out, Rule{&w.Rules[j], []string{w.Match}})
+		}
+	}
+	return out
+}
+
+// Wants reports whether a trigger's filters let some alert of the rule pass.
+func Wants(t *trigger.Settings, r Rule) bool {
+	return Source(t, r) && Severity(t, r) && Name(t, r) && Workload(t, r)
+}
+
+// Source looks at the filter source alone.
+func Source(t *trigger.Settings, r Rule) bool {
+	kind := trigger.KindLog
+	if len(r.Settings.Event) > 0 {
+		kind = trigger.KindContainer
+	}
+	return len(t.Source) == 0 || slices.Contains(t.Source, kind)
+}
+
+// Severity looks at the filter severity alone.
+func Severity(t *trigger.Settings, r Rule) bool {
+	return len(t.Severity) == 0 || slices.ContainsFunc(Severities(r.Settings), func(s string) bool { return slices.Contains(t.Severity, s) })
+}
+
+// Severities lists those that alerts of a rule can have, by its escalation too.
+func Severities(s *engine.RuleSettings) []string {
+	if s.Severity == engine.SeverityUnknown {
+		return engine.SeverityNames()
+	}
+	out := []string{s.Severity.String()}
+	for i := range s.Escalate {
+		out = append(out, s.Escalate[i].Severity.String())
+	}
+	return out
+}
+
+// Name looks at the filter rule alone.
+func Name(t *trigger.Settings, r Rule) bool {
+	return len(t.Rule) == 0 || slices.ContainsFunc(t.Rule, func(glob string) bool { return nameMatches(glob, r.Settings.Name) })
+}
+
+// nameMatches reports whether a glob of a trigger matches a name, by the trigger's own code.
+func nameMatches(glob, name string) bool {
+	f, err := trigger.NewFilter(&trigger.Settings{Rule: []string{glob}}, &trigger.Regexps{})
+	return err == nil && f.Match(&trigger.Alert{Rule: name})
+}
+
+// Workload looks at the filter workload alone.
+func Workload(t *trigger.Settings, r Rule) bool {
+	return AnyMeet(t.Workload, r.Settings.Workloads) && AnyMeet(t.Workload, r.Globs)
+}
+
+// GlobsMeet reports whether some name matches both globs: * stands for any text, ? for one character. A glob that holds \ counts as one that
+// may match anything.
+func GlobsMeet(globA, globB string) bool {
+	if strings.Contains(globA+globB, `\`) {
+		return true
+	}
+	a, b := []rune(globA), []rune(globB)
+	meet := make([][]bool, len(a)+1)
+	for i := range meet {
+		meet[i] = make([]bool, len(b)+1)
+	}
+	for i := len(a); i >= 0; i-- {
+		for j := len(b); j >= 0; j-- {
+			switch {
+			case i == len(a) && j == len(b):
+				meet[i][j] = true
+			case i < len(a) && a[i] == '*':
+				meet[i][j] = meet[i+1][j] || j < len(b) && meet[i][j+1]
+			case j < len(b) && b[j] == '*':
+				meet[i][j] = meet[i][j+1] || i < len(a) && meet[i+1][j]
+			case i < len(a) && j < len(b):
+				meet[i][j] = (a[i] == b[j] || a[i] == '?' || b[j] == '?') && meet[i+1][j+1]
+			}
+		}
+	}
+	return meet[0][0]
+}
+
+// AnyMeet reports whether two lists of globs can match one name; an empty list is all names.
+func AnyMeet(a, b []string) bool {
+	return len(a) == 0 || len(b) == 0 || slices.ContainsFunc(a, func(x string) bool {
+		return slices.ContainsFunc(b, func(y string) bool { return GlobsMeet(x, y) })
+	})
+}
+
+// System reports whether a trigger is for this program's own alerts alone.
+func System(t *trigger.Settings) bool {
+	return len(t.Source) > 0 && !slices.ContainsFunc(t.Source, func(s string) bool { return s != trigger.KindSystem && s != trigger.KindTest })
+}

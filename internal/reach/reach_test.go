@@ -1,0 +1,60 @@
+package reach
+
+import (
+	"testing"
+
+	"github.com/tidwall/match"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+)
+
+// TestWants has one filter at a time that lets no alert of a rule pass, or some.
+func TestWants(t *testing.T) {
+	log := &engine.RuleSettings{Name: "oom", Severity: engine.SeverityWarning, Workloads: []string{"shop/*"}}
+	rises := &engine.RuleSettings{Name: "oom", Severity: engine.SeverityWarning, Escalate: []engine.Escalation{{Severity: engine.SeverityCritical}}}
+	event := &engine.RuleSettings{Name: "ended", Event: []string{"die"}}
+	for i, c := range []struct {
+		trigger trigger.Settings
+		rule    Rule
+		want    bool
+	}{
+		{trigger.Settings{}, Rule{Settings: log}, true},
+		{trigger.Settings{Severity: []string{"critical"}}, Rule{Settings: log}, false},
+		{trigger.Settings{Severity: []string{"critical"}}, Rule{Settings: rises}, true},
+		{trigger.Settings{Severity: []string{"critical"}}, Rule{Settings: event}, true},
+		{trigger.Settings{Source: []string{"container"}}, Rule{Settings: log}, false},
+		{trigger.Settings{Source: []string{"container"}}, Rule{Settings: event}, true},
+		{trigger.Settings{Source: []string{"log"}}, Rule{Settings: event}, false},
+		{trigger.Settings{Source: []string{"system"}}, Rule{Settings: log}, false},
+		{trigger.Settings{Rule: []string{"http-*"}}, Rule{Settings: log}, false},
+		{trigger.Settings{Rule: []string{"o?m"}}, Rule{Settings: log}, true},
+		{trigger.Settings{Workload: []string{"ops/*"}}, Rule{Settings: log}, false},
+		{trigger.Settings{Workload: []string{"*/api"}}, Rule{Settings: log}, true},
+		{trigger.Settings{Workload: []string{"ops/*"}}, Rule{rises, []string{"shop/*"}}, false},
+	} {
+		if got := Wants(&c.trigger, c.rule); got != c.want {
+			t.Errorf("%d: %t", i, got)
+		}
+	}
+}
+
+// FuzzGlobs holds that two globs which match one name meet.
+func FuzzGlobs(f *testing.F) {
+	f.Add("shop/*", "*/api", "shop/api")
+	f.Add("a?c", "a*", "aéc")
+	f.Add("", "*", "")
+	f.Fuzz(func(t *testing.T, a, b, name string) {
+		if len(a)+len(b) < 100 && match.Match(name, a) && match.Match(name, b) && !GlobsMeet(a, b) {
+			t.Errorf("%q matches both %q and %q, which are said not to meet", name, a, b)
+		}
+	})
+}
+
+func TestGlobsThatDoNotMeet(t *testing.T) {
+	for _, pair := range [][2]string{{"shop/*", "ops/*"}, {"a?", "a"}, {"*x", "*y"}, {"", "?"}} {
+		if GlobsMeet(pair[0], pair[1]) {
+			t.Errorf("%q and %q are said to meet", pair[0], pair[1])
+		}
+	}
+}
