@@ -106,7 +106,7 @@ func (t *absenceTimer) skip(ns, now int64) {
 
 // observe decides about a hit of a rule that waits for lines: it is either expected or ends the absence. The end of an absence that was sent is sent,
 // whatever a silence, an inhibition or dry_run says by then: otherwise what it opened at a receiver would stay open.
-func (k *keyedState) observe(h *hitContext, now int64) decision {
+func (k *keyedState) observe(h *hitContext, now int64) {
 	r := h.rule
 	s := h.hit.Record.Source
 	t := k.arm(r, s.Workload, s, now)
@@ -123,12 +123,13 @@ func (k *keyedState) observe(h *hitContext, now int64) decision {
 	t.from, t.arrived, t.lastHit, t.absent, t.sent, t.until = now, now, max(t.lastHit, h.at), false, false, 0
 	k.due.set(&t.timer, t.deadline(r))
 	k.touch(absencePrefix + t.key)
-	d := decision{at: h.at, late: now - h.at}
+	d := &h.decided
+	d.at, d.late = h.at, now-h.at
 	if back {
 		d.alert, d.kind, d.gone, d.workload = true, KindRecovered, max(gone, 1), t.workload()
 		d.suppressed, d.since, d.last = t.suppressed, t.since, t.lastHit
 		t.suppressed, t.since = [NumReasons]int64{}, 0
-		return d
+		return
 	}
 	d.reason = why
 	if t.since == 0 {
@@ -136,7 +137,6 @@ func (k *keyedState) observe(h *hitContext, now int64) decision {
 	}
 	t.since = min(t.since, h.at)
 	t.suppressed[d.reason]++
-	return d
 }
 
 // workload returns the workload that is waited for, "" for all together.

@@ -8,7 +8,8 @@ func (w *Worker) Judge(h *Hit, now int64, dst []Alert) []Alert {
 		dst = k.advance(now, dst)
 	}
 	c := w.contextOf(h, now)
-	dst, d := k.evaluate(c, now, dst)
+	dst = k.evaluate(c, now, dst)
+	d := &c.decided
 	if d.sample != nil {
 		k.render(d.sample, h, c)
 	}
@@ -17,7 +18,7 @@ func (w *Worker) Judge(h *Hit, now int64, dst []Alert) []Alert {
 		return dst
 	}
 	h.outcome = Alerted
-	alert := h.alert(&d)
+	alert := h.alert(d)
 	if len(w.snapshot.inhibits) > 0 {
 		s := h.subject()
 		s.source, s.severity = alert.Source, alert.Severity
@@ -44,6 +45,7 @@ type hitContext struct {
 
 	known    bool // the template was seen before
 	overflow bool // no key is kept for it: there is no cooldown, and no threshold
+	decided  decision
 }
 
 // contextOf gathers what decides about a hit.
@@ -73,39 +75,36 @@ func (w *Worker) contextOf(h *Hit, now int64) *hitContext {
 	return c
 }
 
-// evaluate decides about a hit and commits what was decided, when all that is due by then is done.
-func (k *keyedState) evaluate(h *hitContext, now int64, dst []Alert) ([]Alert, decision) {
-	for {
-		out, d, done := k.tryEvaluate(h, now, dst)
-		if done {
-			return out, d
-		}
-		dst = out
+// evaluate decides about a hit and commits what was decided, when all that is due by then is done. The decision is in h.
+func (k *keyedState) evaluate(h *hitContext, now int64, dst []Alert) []Alert {
+	for done := false; !done; {
+		dst, done = k.tryEvaluate(h, now, dst)
 	}
+	return dst
 }
 
 // tryEvaluate is evaluate with the lock held once; done is false when more is due than is done at once.
-func (k *keyedState) tryEvaluate(h *hitContext, now int64, dst []Alert) (_ []Alert, d decision, done bool) {
+func (k *keyedState) tryEvaluate(h *hitContext, now int64, dst []Alert) (_ []Alert, done bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	dst, more := k.runDue(now, dst)
 	if more {
-		return dst, d, false
+		return dst, false
 	}
 	counters := k.countersOf(h.rule)
 	counters.hit()
 	if h.rule.settings.Absent > 0 {
-		d = k.observe(h, now)
+		k.observe(h, now)
 	} else {
 		s := k.stateOfHit(h, now)
 		h.known = k.seenBefore(h, now)
 		before := len(s.count.marks)
-		d = s.decide(h, tokens{k, h.container}, now)
+		s.decide(h, tokens{k, h.container}, now)
 		k.addMarks(len(s.count.marks) - before)
 		k.due.set(&s.timer, s.deadline(k.rollupRule(s, h)))
 		k.touchKey(s)
 	}
-	switch {
+	switch d := &h.decided; {
 	case !d.alert:
 		counters.suppress(d.reason)
 		if d.reason == ReasonSilence && !k.trial {
@@ -116,7 +115,7 @@ func (k *keyedState) tryEvaluate(h *hitContext, now int64, dst []Alert) (_ []Ale
 	default:
 		counters.alert()
 	}
-	return dst, d, true
+	return dst, true
 }
 
 // rollupRule returns the rule by which a key's roll-up is made after a hit: as it applies to the workload of the hit that the roll-up shows, where hits of

@@ -54,17 +54,18 @@ type decision struct {
 	sample     *sample // that shows the hit, and is to be rendered
 }
 
-// decide returns what becomes of a hit, and moves the key's state and the container's bucket on. It changes nothing else, so that Explain can try it on
+// decide decides what becomes of a hit, and moves the key's state and the container's bucket on. It changes nothing else, so that Explain can try it on
 // copies.
 //
 // The order is part of the contract (docs/counting.md): what suppresses a hit must not let it consume anything of what comes behind, so the token is
 // last. Counting, the template and the episode come first, for every hit counts there, whatever becomes of it.
-func (s *keyState) decide(h *hitContext, bucket tokens, now int64) decision {
+func (s *keyState) decide(h *hitContext, bucket tokens, now int64) {
 	r := h.rule
 	set := &r.settings
 	s.clampFuture(now)
 	s.lastHit = now
-	d := decision{at: h.at, late: now - h.at, counted: s.count.observe(set, h.at, h.value, h.valued)}
+	d := &h.decided
+	d.at, d.late, d.counted = h.at, now-h.at, s.count.observe(set, h.at, h.value, h.valued)
 	s.episode.observe(r, h.at, now)
 	var why Reason
 	switch {
@@ -87,8 +88,8 @@ func (s *keyState) decide(h *hitContext, bucket tokens, now int64) decision {
 	}
 	if !d.alert {
 		d.reason = why
-		s.suppress(h, &d, now)
-		return d
+		s.suppress(h, d, now)
+		return
 	}
 	if set.Count > 0 {
 		d.kind = KindThreshold
@@ -97,7 +98,6 @@ func (s *keyState) decide(h *hitContext, bucket tokens, now int64) decision {
 	s.count.clear()
 	s.markReported(now)
 	d.severity = s.episode.escalate(r, s.episode.lastHit)
-	return d
 }
 
 // suppress counts a hit that makes no alert of its own. Where a roll-up is made because of it and none of the key's hits is shown yet, it is the one.

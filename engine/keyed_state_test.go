@@ -108,7 +108,8 @@ func TestARollupWaitsUntilItsLineIsRendered(t *testing.T) {
 	rec := Record{Time: r.now, Text: []byte("boom 2"), Source: web("c1")}
 	hit := w.Find(&rec, nil)[0]
 	c := w.contextOf(&hit, r.now)
-	_, d := r.e.keyed.evaluate(c, r.now, nil)
+	r.e.keyed.evaluate(c, r.now, nil)
+	d := c.decided
 	if d.sample == nil {
 		t.Fatalf("%+v: want a line to render", d)
 	}

@@ -65,7 +65,8 @@ func (w *Worker) standing(trial *keyedState, fired *inhibitor, h *Hit, now int64
 	if s.Overflow = c.overflow; s.Overflow {
 		s.CooldownLeft = 0
 	}
-	_, d := trial.evaluate(c, now, nil)
+	trial.evaluate(c, now, nil)
+	d := c.decided
 	if r.settings.Count > 0 && !s.Overflow {
 		s.Needed, s.Counted = r.settings.Count, min(d.counted, r.settings.Count)
 	}
