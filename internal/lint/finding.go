@@ -72,6 +72,16 @@ const (
 
 // The codes of warnings.
 const (
+	CodeBoundary   = "ascii-boundary"
+	CodeLineStart  = "line-start"
+	CodeLineEnd    = "line-end"
+	CodeLateFlag   = "late-flag"
+	CodeDelimiters = "delimiters"
+	CodeBackspace  = "backspace"
+	CodeKeyword    = "literal-keyword"
+	CodeGlob       = "no-glob"
+	CodeComment    = "comment-in-value"
+
 	CodeEverything   = "matches-everything"
 	CodeNothing      = "matches-nothing"
 	CodeNeverHits    = "never-hits"
@@ -120,6 +130,15 @@ func Codes() [][2]string {
 		{CodeUnwanted, "no trigger wants a rule's alerts"},
 		{CodeNoTrigger, "a Fluent Bit output has rules, and no trigger"},
 		{CodeFormat, "a trigger's address is that of a receiver with a format of its own, and no format is set"},
+		{CodeBoundary, `\b stands beside a letter beyond ASCII, where it does not hold`},
+		{CodeLineStart, "^ stands before what begins a line within a trace, and not the record of a joined one"},
+		{CodeLineEnd, "a pattern asks for the line end, which is cut off"},
+		{CodeLateFlag, "a flag such as (?i) stands at the end, where it has no effect"},
+		{CodeDelimiters, "a regular expression stands between slashes, with flags behind, as in /…/i"},
+		{CodeBackspace, `a text holds a backspace, which TOML makes of \b in double quotes`},
+		{CodeKeyword, "a keyword is written as a regular expression, and is looked for as it stands"},
+		{CodeGlob, "a glob has braces, a slash in front, or is written as a regular expression"},
+		{CodeComment, "a # stands behind a value of the classic format, of which it is a part"},
 		{CodeNoRules, "a Fluent Bit output has no rules, as after a typing error in a key"},
 		{CodeUnboundedKey, "a part of cooldown_by is different for nearly every line, so that the cooldown holds nothing back"},
 

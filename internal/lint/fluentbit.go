@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -87,7 +88,8 @@ func isOn(value string) bool {
 
 // output checks an output of this plugin, by the code that the plugin itself reads its parameters with, and returns its settings.
 func (r *Report) output(s *fluentbitconf.Section, options Options) *config.Settings {
-	result, asked := loadOutput(s)
+	result, asked, elsewhere := loadOutput(s, options.Offline)
+	r.Elsewhere += elsewhere
 	r.count(result, options)
 	found := Check(result, options)
 	for i := range found {
@@ -95,6 +97,9 @@ func (r *Report) output(s *fluentbitconf.Section, options Options) *config.Setti
 	}
 	r.Findings = append(r.Findings, found...)
 	r.traps(s, asked)
+	if elsewhere > 0 || slices.ContainsFunc(s.Entries, func(e fluentbitconf.Entry) bool { return len(e.Unset) > 0 }) {
+		return &result.Settings // what is missing may come from there
+	}
 	if len(result.Settings.Triggers) == 0 && len(result.Settings.Rules) > 0 && len(result.Problems) == 0 {
 		r.Findings = append(r.Findings, Finding{
 			File: s.Place.File, Line: s.Place.Line, Column: s.Place.Column, Severity: Warning, Code: CodeNoTrigger, Path: sectionPath(s),
@@ -110,8 +115,9 @@ func (r *Report) output(s *fluentbitconf.Section, options Options) *config.Setti
 	return &result.Settings
 }
 
-// loadOutput reads the settings of an output of this plugin. asked holds the parameters that the plugin looks for, in lower case.
-func loadOutput(s *fluentbitconf.Section) (result *config.Result, asked map[string]bool) {
+// loadOutput reads the settings of an output of this plugin. asked holds the parameters that the plugin looks for, in lower case. With offline, the files
+// that are not here are left out, and elsewhere counts them.
+func loadOutput(s *fluentbitconf.Section, offline bool) (result *config.Result, asked map[string]bool, elsewhere int) {
 	asked = map[string]bool{}
 	get := func(key string) string {
 		asked[strings.ToLower(key)] = true
@@ -128,8 +134,26 @@ func loadOutput(s *fluentbitconf.Section) (result *config.Result, asked map[stri
 	}
 	if files := get("config_file"); files != "" {
 		sources.Files = []string{beside(files, s.Place.File)}
+		if offline {
+			sources.Files, elsewhere = here(sources.Files[0])
+		}
 	}
-	return config.Load(sources), asked
+	return config.Load(sources), asked, elsewhere
+}
+
+// here returns the entries of config_file that are on this machine, and counts the others.
+func here(entries string) (found []string, elsewhere int) {
+	for _, e := range strings.Split(entries, ",") {
+		if e = strings.TrimSpace(e); e == "" {
+			continue
+		}
+		if matches, err := filepath.Glob(e); err == nil && len(matches) == 0 && filepath.IsAbs(e) {
+			elsewhere++
+			continue
+		}
+		found = append(found, e)
+	}
+	return found, elsewhere
 }
 
 // isOutput reports whether a section is an output of this plugin.
@@ -215,6 +239,9 @@ func (r *Report) traps(s *fluentbitconf.Section, asked map[string]bool) {
 		if quoted(e.Value) && !fluentbitconf.IsYAML(e.Place.File) {
 			r.entry(s, e, Warning, CodeQuotes, "the quotes are a part of the value", "without quotes")
 		}
+		if comment.MatchString(e.Value) && !e.Block && !fluentbitconf.IsYAML(e.Place.File) {
+			r.entry(s, e, Warning, CodeComment, "# and what stands behind it are a part of the value", "a comment stands on a line of its own")
+		}
 		if !asked[key] && !ownKey(key) {
 			r.entry(s, e, Warning, CodeParameter, "is no parameter of the plugin: Fluent Bit passes over it", unknownHint(key, known))
 		}
@@ -222,9 +249,13 @@ func (r *Report) traps(s *fluentbitconf.Section, asked map[string]bool) {
 	r.workers(s)
 }
 
+// quoted reports whether a value as a whole stands in quotes: one with further quotes within, as "status":"5\d\d", only begins and ends with some.
 func quoted(value string) bool {
-	return len(value) >= 2 && (value[0] == '"' || value[0] == '\'') && value[len(value)-1] == value[0]
+	return len(value) >= 2 && (value[0] == '"' || value[0] == '\'') && value[len(value)-1] == value[0] && strings.Count(value, value[:1]) == 2
 }
+
+// comment finds what people write behind a value. Fluent Bit's classic format has comments on lines of their own alone.
+var comment = regexp.MustCompile(`\s#(?:\s|$)`)
 
 // unknownHint says what an unknown parameter was probably meant to be.
 func unknownHint(key string, known []string) string {

@@ -87,9 +87,11 @@ func Check(result *config.Result, options Options) []Finding {
 	l.collect()
 	for i := range l.rules {
 		l.text(&l.rules[i])
+		l.seems(&l.rules[i])
 		l.output(&l.rules[i])
 	}
 	l.overlaps()
+	l.otherGlobs()
 	l.workloads()
 	l.muting()
 	l.triggers()

@@ -42,7 +42,7 @@ func loadFluentBit(path string, lookupEnv func(string) (string, bool)) (results 
 		if !isOutput(s) {
 			continue
 		}
-		result, _ := loadOutput(s)
+		result, _, _ := loadOutput(s, false)
 		for i := range result.Problems {
 			p := &result.Problems[i]
 			f := problem(p)

@@ -1,0 +1,235 @@
+package lint
+
+import (
+	"fmt"
+	"regexp"
+	"regexp/syntax"
+	"strings"
+	"unicode"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/config"
+)
+
+// seems looks for texts of a rule that are valid and do not do what their form suggests to people who know other dialects.
+func (l *linter) seems(r *rule) {
+	s := &r.settings
+	for _, list := range []struct {
+		field string
+		exprs []string
+	}{{"pattern", []string{s.Pattern}}, {"any", s.Any}, {"all", s.All}, {"none", s.None}} {
+		if !r.sets(list.field) {
+			continue
+		}
+		for _, expr := range list.exprs {
+			if code, message, hint := seeming(expr); code != "" {
+				l.warn(r.part, code, list.field, expr, message, hint)
+			}
+		}
+	}
+	if r.sets("keywords") {
+		for _, k := range s.Keywords {
+			if m := pieceOfRegexp.FindString(k); m != "" {
+				l.warn(r.part, CodeKeyword, "keywords", k, fmt.Sprintf("%s is looked for as it stands: keywords are texts", strings.TrimSpace(m)),
+					"any takes regular expressions; keywords ignore case anyhow")
+			} else if strings.ContainsRune(k, '\b') {
+				l.warn(r.part, CodeBackspace, "keywords", k, backspace, backspaceHint)
+			}
+		}
+	}
+	if r.sets("where") {
+		for _, path := range sortedKeys(s.Where) {
+			if delimited.MatchString(s.Where[path]) {
+				l.warn(r.part, CodeDelimiters, "where."+path, "", "is compared as a text: flags do not stand behind the slashes", "/(?i)…/")
+			}
+		}
+	}
+	l.globs(r.part, "workloads", s.Workloads, r.sets("workloads"))
+	l.globs(r.part, "exclude_workloads", s.ExcludeWorkloads, r.sets("exclude_workloads"))
+}
+
+var (
+	// pieceOfRegexp is what no log writes: pieces that only regular expressions have.
+	pieceOfRegexp = regexp.MustCompile(`\(\?(?:[imsU]+\)|:|P?<)|\.\*|\.\+|\\[dsw][+*{]|^\\b|\\b$|^\^|\[[a-z0-9^]-?[a-z0-9-]*\][+*]`)
+	// delimited is a regular expression as Perl and JavaScript write it, with flags.
+	delimited = regexp.MustCompile(`^/(?:[^/\\]|\\.)+/[gimsux]+$`)
+	// insideTraces is how lines of a trace begin that never begin the record of one that is joined.
+	insideTraces = regexp.MustCompile(`^(?:Caused by|Suppressed: |\\s[+*]?at\b|\\t[+*]?at\b|\s+at |\\s[+*]\.\.\. |During handling of |The above exception |\\s[+*]File |  File )`)
+)
+
+const (
+	backspace     = "holds a backspace character, which no line has"
+	backspaceHint = `in double quotes TOML makes one of \b: write regular expressions in single quotes`
+)
+
+// seeming returns what is to be said about an expression.
+func seeming(expr string) (code, message, hint string) {
+	if strings.ContainsRune(expr, '\b') {
+		return CodeBackspace, backspace, backspaceHint
+	}
+	if delimited.MatchString(expr) {
+		return CodeDelimiters, "asks for the slashes and what stands behind them, too: a pattern has no delimiters", "(?i)… ignores case"
+	}
+	if i := strings.LastIndex(expr, "(?"); i > 0 && lateFlag.MatchString(expr[i:]) {
+		return CodeLateFlag, fmt.Sprintf("%s has no effect: it holds for what stands behind it", expr[i:]), "at the beginning"
+	}
+	if rest, ok := strings.CutPrefix(expr, "^"); ok && insideTraces.MatchString(rest) {
+		return CodeLineStart, "^ is the start of the record: in one that holds a whole trace, no line but the first begins there", "(?m)^ is the start of each of its lines"
+	}
+	tree, err := syntax.Parse(expr, syntax.Perl)
+	if err != nil {
+		return "", "", ""
+	}
+	if r := besideBoundary(tree); r != 0 {
+		return CodeBoundary, fmt.Sprintf(`\b beside %q holds only next to an ASCII letter, digit or _: those alone are a word to it`, r), `leave \b out, or (?:^|\PL) before and (?:\PL|$) behind`
+	}
+	if endsInNewline(tree) {
+		return CodeLineEnd, "asks for a line end at the end of the record, which is cut off before rules see it", "$ alone"
+	}
+	return "", "", ""
+}
+
+var lateFlag = regexp.MustCompile(`^\(\?[imsU]+\)$`)
+
+// besideBoundary returns a letter beyond ASCII that \b stands beside, and that every match has there; 0 where there is none.
+func besideBoundary(re *syntax.Regexp) rune {
+	if re.Op == syntax.OpConcat {
+		for i, sub := range re.Sub {
+			if sub.Op != syntax.OpWordBoundary {
+				continue
+			}
+			if i+1 < len(re.Sub) {
+				if r := edge(re.Sub[i+1], false); r != 0 {
+					return r
+				}
+			}
+			if i > 0 {
+				if r := edge(re.Sub[i-1], true); r != 0 {
+					return r
+				}
+			}
+		}
+	}
+	for _, sub := range re.Sub {
+		if r := besideBoundary(sub); r != 0 {
+			return r
+		}
+	}
+	return 0
+}
+
+// edge returns a letter with which every match of an expression begins, or ends, when all of those are beyond ASCII; else 0.
+func edge(re *syntax.Regexp, end bool) rune {
+	at := func(n int) int {
+		if end {
+			return n - 1
+		}
+		return 0
+	}
+	switch re.Op {
+	case syntax.OpLiteral:
+		r := re.Rune[at(len(re.Rune))]
+		if r > unicode.MaxASCII && unicode.IsLetter(r) && unicode.SimpleFold(r) > unicode.MaxASCII {
+			return r
+		}
+	case syntax.OpCharClass:
+		if len(re.Rune) > 0 && re.Rune[0] > unicode.MaxASCII && unicode.IsLetter(re.Rune[0]) && len(re.Rune) <= 8 {
+			return re.Rune[0]
+		}
+	case syntax.OpCapture, syntax.OpPlus:
+		return edge(re.Sub[0], end)
+	case syntax.OpConcat:
+		return edge(re.Sub[at(len(re.Sub))], end)
+	case syntax.OpAlternate:
+		r := rune(0)
+		for _, sub := range re.Sub {
+			if r = edge(sub, end); r == 0 {
+				return 0
+			}
+		}
+		return r
+	}
+	return 0
+}
+
+// endsInNewline reports whether an expression asks for a line feed as the last character of the record.
+func endsInNewline(re *syntax.Regexp) bool {
+	if re.Op != syntax.OpConcat {
+		return false
+	}
+	last := len(re.Sub) - 1
+	before := re.Sub[last-1]
+	return re.Sub[last].Op == syntax.OpEndText && before.Op == syntax.OpLiteral && before.Rune[len(before.Rune)-1] == '\n'
+}
+
+// globs looks for texts that are no globs of ours.
+func (l *linter) globs(p config.Part, field string, globs []string, sets bool) {
+	if !sets {
+		return
+	}
+	for _, g := range globs {
+		if message, hint := noGlob(g); message != "" {
+			l.warn(p, CodeGlob, field, g, message, hint)
+		}
+	}
+}
+
+var (
+	braces     = regexp.MustCompile(`\{[^{}]*,[^{}]*\}`)
+	regexpGlob = regexp.MustCompile(`^\^|\$$|^\.[*+]$|/\.[*+]$|\(|\)|\|`)
+)
+
+// noGlob says what a glob does not do although it looks so; "" where there is nothing to say.
+func noGlob(g string) (message, hint string) {
+	switch {
+	case strings.TrimSpace(g) != g:
+		return "spaces at its ends are a part of it, which no name has", "without them"
+	case braces.MatchString(g):
+		return "braces stand for themselves: a glob has * and ? alone", "one entry for each"
+	case regexpGlob.MatchString(g):
+		return "is a glob, not a regular expression: * and ? alone have a meaning", "* stands for any text"
+	case strings.HasPrefix(g, "/"):
+		return "begins with a slash, which no container's name and no workload made of names has", g[1:]
+	}
+	return "", ""
+}
+
+// otherGlobs looks at the globs outside of rules.
+func (l *linter) otherGlobs() {
+	s, parts := &l.result.Settings, &l.result.Parts
+	for i := range s.Workloads {
+		l.globs(parts.Workloads[i].Part, "match", []string{s.Workloads[i].Match}, true)
+	}
+	for i := range s.Triggers {
+		l.globs(parts.Triggers[i], "workload", s.Triggers[i].Workload, true)
+		l.globs(parts.Triggers[i], "rule", s.Triggers[i].Rule, true)
+	}
+	matchers := func(p config.Part, prefix string, m *engine.Matchers) {
+		for _, g := range [][2]string{{"rule", m.Rule}, {"workload", m.Workload}, {"container", m.Container}} {
+			if g[1] != "" {
+				l.globs(p, prefix+g[0], []string{g[1]}, true)
+			}
+		}
+	}
+	for i := range s.Silences {
+		matchers(parts.Silences[i], "", &s.Silences[i].Matchers)
+	}
+	for i := range s.Inhibits {
+		matchers(parts.Inhibits[i], "source.", &s.Inhibits[i].Source)
+		matchers(parts.Inhibits[i], "target.", &s.Inhibits[i].Target)
+	}
+	for _, list := range []struct {
+		field string
+		globs []string
+	}{{"docker.containers", s.Docker.Containers}, {"docker.exclude", s.Docker.Exclude}} {
+		at, ok := parts.Single(list.field)
+		for _, g := range list.globs {
+			if message, hint := noGlob(g); ok && message != "" && !strings.Contains(g, "=") { // the value of a label may be anything
+				l.findings = append(l.findings, Finding{
+					File: at.File, Line: at.Line, Column: at.Column, Severity: Warning, Code: CodeGlob, Field: list.field, Value: fmt.Sprintf("%q", g),
+					Message: message, Hint: hint, head: at.Line,
+				})
+			}
+		}
+	}
+}
