@@ -294,7 +294,7 @@ func (a *api) fill() {
 		{"name": "ops", "format": "slack", "url": "••••", "file": "triggers.toml"}, {"name": "pager", "format": "pagerduty", "managed": true}, {"name": "old-slack", "format": "slack", "file": "triggers.toml"},
 	}})
 	a.set("GET /api/v1/dead-letters", object{"dead_letters": []object{
-		{"alert_id": "al_1", "target": "pager", "rule": "go-panic", "summary": "shop/api panicked", "reason": "answered 400 Bad Request", "attempts": 1, "died": now.Add(-time.Hour), "expires": now.Add(6 * 24 * time.Hour)},
+		{"alert_id": "al_1", "target": "pager", "rule": "go-panic", "summary": "shop/api panicked", "reason": "answered 400 Bad Request", "answer": "no_routing_key <b>given</b>", "attempts": 1, "died": now.Add(-time.Hour), "expires": now.Add(6 * 24 * time.Hour)},
 		{"alert_id": "al_2", "target": "pager", "rule": "http-5xx", "summary": "502 for GET /checkout", "reason": "expired: answered 503 Service Unavailable", "attempts": 31, "died": now.Add(-3 * time.Hour), "expires": now.Add(5 * 24 * time.Hour)},
 		{"alert_id": "al_3", "target": "pager", "rule": "http-5xx", "summary": "500 for POST /cart", "reason": "answered 400 Bad Request", "attempts": 1, "died": now.Add(-5 * time.Hour), "expires": now.Add(5 * 24 * time.Hour)},
 	}})

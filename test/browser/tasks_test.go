@@ -172,6 +172,7 @@ func TestExpireSilence(t *testing.T) {
 // TestDeadLetters sends one again, drops one after asking, and does not drop when the question is left.
 func TestDeadLetters(t *testing.T) {
 	a, b := open(t, "targets")
+	b.until(`[...document.querySelectorAll('td')].some((cell) => cell.textContent.includes('it said: no_routing_key <b>given</b>'))`)
 	b.tabTo("[data-key=resend-al_1-pager]")
 	b.press(kb.Enter)
 	b.shows("#toast", "1 dead letter on the way again")

@@ -80,7 +80,7 @@ export function testOf(answer, nanos) {
 }
 
 export const lettersOf = (answer) => ({ next: answer.next || undefined,
-  list: (answer.dead_letters ?? []).map((l) => ({ id: l.alert_id, target: l.target, reason: l.reason, attempts: l.attempts, died: l.died, expires: l.expires, rule: l.rule, summary: l.summary ?? '' })) });
+  list: (answer.dead_letters ?? []).map((l) => ({ id: l.alert_id, target: l.target, reason: l.reason, answer: l.answer ?? '', attempts: l.attempts, died: l.died, expires: l.expires, rule: l.rule, summary: l.summary ?? '' })) });
 
 const selection = (letter) => (letter ? { alert_id: letter.id, target: letter.target } : { all: true });
 export const redeliverCall = (call, letter) => call('POST', '/api/v1/dead-letters/redeliver', { body: selection(letter) });

@@ -65,7 +65,7 @@ function draw(context) {
       letters.map((l) => h('tr', null,
         h('td', null, h('time', { datetime: l.died }, clock(l.died))), h('td', { class: 'rule' }, l.target),
         h('th', { scope: 'row', class: 'wide' }, l.rule ? [h('span', { class: 'rule' }, l.rule), h('span', { class: 'minor' }, ` ${l.summary}`)] : h('code', null, l.id)),
-        h('td', { class: 'num' }, count(l.attempts)), h('td', null, l.reason, l.expires && h('span', { class: 'minor block' }, `kept ${until(l.expires).replace(/^in /, 'for ')}`)),
+        h('td', { class: 'num' }, count(l.attempts)), h('td', null, l.reason, l.answer && h('span', { class: 'minor block' }, `it said: ${l.answer}`), l.expires && h('span', { class: 'minor block' }, `kept ${until(l.expires).replace(/^in /, 'for ')}`)),
         h('td', { class: 'actions' },
           h('button', { type: 'button', 'data-key': `resend-${l.id}-${l.target}`, 'aria-label': `Resend ${l.rule || l.id} to ${l.target}`, onclick: () => resend(context, l) }, 'Resend'),
           h('button', { type: 'button', 'data-key': `drop-${l.id}-${l.target}`, 'aria-label': `Drop ${l.rule || l.id} for ${l.target}`, onclick: () => drop(context, l) }, 'Drop…'))))),
