@@ -98,7 +98,7 @@ func (w *worker) judge(ctx context.Context, message *store.Message, r trigger.Re
 	case trigger.Hold, trigger.Disabled:
 		kept.Outcome, kept.Due = store.Retry, now
 		w.state = store.TargetState{
-			NotBefore: now.Add(max(set.ProbeInterval, clampAfter(r.RetryAfter))), Failures: before.Failures + 1, Hold: store.HoldProbing, Reason: r.Reason,
+			NotBefore: now.Add(max(set.ProbeInterval, clampAfter(r.RetryAfter))), Failures: before.Failures + 1, Hold: store.HoldProbing, Reason: withAnswer(&r),
 		}
 		if r.Outcome == trigger.Disabled {
 			w.state.Hold = store.HoldDisabled
@@ -108,7 +108,7 @@ func (w *worker) judge(ctx context.Context, message *store.Message, r trigger.Re
 		kept.Outcome = store.Retry
 		kept.Due = now.Add(max(after, backoff(message.Attempts+1, set.RetryMin, set.RetryMax, w.d.opt.Random())))
 		w.state.Failures++
-		w.state.Reason = r.Reason
+		w.state.Reason = withAnswer(&r)
 		pause := max(after, backoff(w.state.Failures, set.RetryMin, set.RetryMax, w.d.opt.Random()))
 		if at := now.Add(pause); at.After(w.state.NotBefore) {
 			w.state.NotBefore = at
@@ -154,6 +154,14 @@ func (w *worker) tell(before store.TargetState, r trigger.Result, alerts int64, 
 }
 
 func clampAfter(after time.Duration) time.Duration { return min(max(after, 0), maxAfter) }
+
+// withAnswer is why a trigger fails, with the begin of the receiver's answer, as its state shows it to people.
+func withAnswer(r *trigger.Result) string {
+	if r.Detail == "" {
+		return r.Reason
+	}
+	return r.Reason + ": " + r.Detail
+}
 
 // said adds a receiver's answer to what a log line says, where there is one.
 func said(answer string, args ...any) []any {

@@ -252,6 +252,24 @@ func TestTheAnswerIsKeptAndLogged(t *testing.T) {
 	})
 }
 
+// TestATriggerOnHoldSaysWhatItsReceiverSaid: no letter is dead yet, so its state is where people look.
+func TestATriggerOnHoldSaysWhatItsReceiverSaid(t *testing.T) {
+	for _, outcome := range []trigger.Outcome{trigger.Hold, trigger.Disabled, trigger.RetryLater} {
+		inWorld(t, func(w *world) {
+			r := &receiver{}
+			r.says(trigger.Result{Outcome: outcome, Status: 403, Reason: "answered 403 Forbidden", Detail: "invalid_token"})
+			w.start(target("a", r))
+			w.accept(alert(0, "a"))
+			if got := w.state("a").Reason; got != "answered 403 Forbidden: invalid_token" {
+				t.Errorf("%s: %q", outcome, got)
+			}
+			if !strings.Contains(w.logged.String(), "answer=invalid_token") {
+				t.Errorf("log: %s", w.logged)
+			}
+		})
+	}
+}
+
 // TestOneBadAlertOfAGroupCostsNoOther: a receiver that refuses groups with a bad alert gets their halves, until the bad ones are alone. Every
 // message has an id of its own, which is the same when it is sent again, over a restart too.
 func TestOneBadAlertOfAGroupCostsNoOther(t *testing.T) {
