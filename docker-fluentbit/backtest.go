@@ -155,6 +155,9 @@ func (cmd *backtestCommand) report(c *console, result *backtest.Result, expected
 	if len(outcomes) > 0 && result.BadFiles > 0 { // what is expected of the rest was not tried
 		bad = append(bad, plural(int(result.BadFiles), "input")+" not read, or not to the end")
 	}
+	if len(outcomes) > 0 && result.Untimed != nil { // what came when is a guess
+		bad = append(bad, plural(int(result.Untimed.Lines), "line")+" without a time that is known")
+	}
 	if len(bad) > 0 {
 		return &codeError{exitFindings, strings.Join(bad, ", ")}
 	}

@@ -66,8 +66,11 @@ func (f *logFlags) options(now time.Time, records chunk.Settings) (replay.Option
 // toldProblems is how many problems of logs are told.
 const toldProblems = 10
 
-// tellProblems tells what of the logs could not be read.
+// tellProblems tells what of the logs could not be read, and of how many lines the time is not known.
 func tellProblems(w io.Writer, s replay.Stats) {
+	if s.Untimed != nil {
+		_, _ = fmt.Fprintln(w, "docker-fluentbit:", s.Untimed)
+	}
 	for i := range s.Problems[:min(len(s.Problems), toldProblems)] {
 		_, _ = fmt.Fprintln(w, "docker-fluentbit:", s.Problems[i])
 	}

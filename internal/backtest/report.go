@@ -16,7 +16,8 @@ type Result struct {
 	BadFiles int64            `json:"bad_files"`
 	Problems []replay.Problem `json:"-"`
 	Told     []string         `json:"problems,omitempty"`
-	First    time.Time        `json:"first"` // of all lines
+	Untimed  *replay.Untimed  `json:"untimed,omitempty"` // lines whose time is not known
+	First    time.Time        `json:"first"`             // of all lines
 	Last     time.Time        `json:"last"`
 	Rules    []Rule           `json:"rules"` // in the order of the configuration
 	Triggers []Trigger        `json:"triggers,omitempty"`
@@ -45,8 +46,12 @@ type Rule struct {
 	AlertsAt   []int64          `json:"alerts_at,omitempty"`
 }
 
-// Unread tells of the files that were not read, or not to their ends, at least the first of them. What expectations say of the rest is not known.
+// Unread tells of the files that were not read, or not to their ends, at least the first of them, and of lines whose time is not known. Expectations
+// cannot be judged where there are any.
 func (r *Result) Unread() (told []string) {
+	if r.Untimed != nil {
+		told = append(told, r.Untimed.String())
+	}
 	for _, p := range r.Problems {
 		if p.Line == 0 {
 			told = append(told, p.String())

@@ -175,7 +175,10 @@ func (r *run) finish() *Result {
 	st := r.opt.Logs.Stats()
 	out := &Result{
 		Inputs: []string{},
-		Lines:  r.lines, Own: r.own, Bad: st.BadLines, BadFiles: st.BadFiles, Problems: st.Problems, Unwanted: now.unwanted, Rules: []Rule{},
+		Lines:  r.lines, Own: r.own, Bad: st.BadLines, BadFiles: st.BadFiles, Problems: st.Problems, Untimed: st.Untimed, Unwanted: now.unwanted, Rules: []Rule{},
+	}
+	if st.Untimed != nil {
+		out.Told = append(out.Told, st.Untimed.String())
 	}
 	for _, p := range st.Problems {
 		out.Told = append(out.Told, p.String())

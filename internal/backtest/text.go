@@ -67,6 +67,9 @@ func (t *textReport) head() {
 			t.printf(p.text, grouped(p.n))
 		}
 	}
+	if u := r.Untimed; u != nil {
+		t.printf("%s of %s lines have no time that is known: what depends on time is a guess for them\n", grouped(u.Lines), grouped(u.Of))
+	}
 }
 
 func (t *textReport) rules() {

@@ -65,7 +65,7 @@ func (c *containerLines) piece(b *Block, in *piece) {
 		case source == nil:
 			c.problem(number, false, "a container that was not declared")
 		default:
-			b.add(engine.Record{Time: c.at(c.clock.ref+r.after, true), Text: c.plain(r.text), Stream: streamOf(r.stream), Source: source}, number)
+			b.add(engine.Record{Time: c.at(c.clock.ref+r.after, true, number), Text: c.plain(r.text), Stream: streamOf(r.stream), Source: source}, number)
 		}
 	})
 }

@@ -127,7 +127,7 @@ func (r *engineReader) next(ctx context.Context, b *Block, size int) error {
 func (r *engineReader) line(l docker.Line) {
 	r.bytes += len(l.Text) + 64
 	r.block.add(engine.Record{
-		Time: r.at(l.Time, true), Text: r.plain(r.block.keep(l.Text)), Stream: l.Stream, Truncated: l.Truncated, Source: r.source,
+		Time: r.at(l.Time, true, 0), Text: r.plain(r.block.keep(l.Text)), Stream: l.Stream, Truncated: l.Truncated, Source: r.source,
 	}, 0)
 }
 

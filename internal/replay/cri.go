@@ -61,7 +61,7 @@ func (c *criLines) piece(b *Block, in *piece) {
 			c.problem(number, false, "not of the form TIME stdout|stderr F|P TEXT")
 			return
 		}
-		r.time = c.at(r.time, true)
+		r.time = c.at(r.time, true, number)
 		p := &c.parts[r.stream]
 		if !p.held && !r.partial && len(r.text) <= docker.MaxLine {
 			b.add(engine.Record{Time: r.time, Text: c.plain(r.text), Stream: r.stream, Source: c.source}, number)

@@ -6,6 +6,7 @@
 //     lines of JSON are read by internal/chunk's decoder, and both cut what is too long where they cut it live.
 //   - A line that cannot be read is counted and told with its file and number, and reading goes on behind it. So is a file that cannot be read.
 //   - Memory is bounded, however long logs and lines are. Rotated files of one log are read in the order in which they were written.
+//   - A line whose time is not known is counted with the reason, and never passed off as one whose time is.
 //   - Nothing here reads a clock: what stands in for it is an option.
 //
 // # Forms

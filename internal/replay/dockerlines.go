@@ -51,7 +51,7 @@ func (d *dockerLines) piece(b *Block, in *piece) {
 				d.problem(number, false, "the text is no JSON string")
 				return
 			}
-			d.join.Add(d.at(ns, true), streamOf(e.stream), data)
+			d.join.Add(d.at(ns, true, number), streamOf(e.stream), data)
 		}
 	})
 }

@@ -118,5 +118,11 @@ func (s *Set) looksLikeContainerLog(head []byte) bool {
 	return declared && lines
 }
 
-// isBinary reports whether the beginning of a file is no text.
-func isBinary(head []byte) bool { return bytes.IndexByte(head[:min(len(head), 4096)], 0) >= 0 }
+// isBinary reports whether the beginning of a file is no text: more than one byte in fifty is NUL. A line of text may hold one, and a log that was cut in
+// place while a program went on writing behind its old end begins with a hole.
+func isBinary(head []byte) bool {
+	text := bytes.TrimLeft(head, "\x00")
+	text = text[:min(len(text), 4096)]
+	nuls := bytes.Count(text, []byte{0})
+	return len(text) == 0 || nuls > 1 && nuls*50 > len(text)
+}

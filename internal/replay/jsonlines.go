@@ -53,7 +53,7 @@ func (j *jsonLines) piece(b *Block, in *piece) {
 			ns, ok = j.clock.read(line)
 		}
 		j.starts, j.lines = append(j.starts, len(b.event)), append(j.lines, number)
-		b.event = appendHead(b.event, j.at(ns, ok))
+		b.event = appendHead(b.event, j.at(ns, ok, number))
 		if object.IsObject() {
 			b.event = appendNested(b.event, object, 0)
 		} else {

@@ -8,7 +8,8 @@ import (
 
 // timeKeys are the keys that hold the time in lines of JSON, the first that can be read counts.
 var timeKeys = [...]string{
-	"time", "ts", "timestamp", "@timestamp", "time_local", "time_iso8601", "t", "asctime", "datetime", "date", "eventTime", "log_time",
+	"time", "ts", "timestamp", "@timestamp", "time_local", "time_iso8601", "t", "@t", "asctime", "datetime", "date", "eventTime", "log_time", "timeMillis",
+	"instant", "Timestamp", "Time", "event_time", "created",
 }
 
 // timePaths are the same as gjson's paths.
@@ -39,24 +40,54 @@ func timeOf(c *clock, v *gjson.Result) (int64, bool) {
 		if len(text) < 10 {
 			return 0, false
 		}
-		if ns, ok := c.iso(text); ok {
-			return ns, true
-		}
-		if text[2] == '/' && len(text) > 15 {
-			return c.bracketed(text)
-		}
-		if ns, ok := unixTime(c, text); ok {
-			return ns, true
+		for _, form := range textForms {
+			if ns, ok := form(c, text); ok || c.why != whyNone {
+				return ns, ok
+			}
 		}
 		if isDigits(text) {
 			return unixNumber(gjson.Parse(v.Str).Num)
 		}
-		return c.ctime(text)
+		c.why = unclear(text)
+		return 0, false
+	case gjson.JSON:
+		if v.IsObject() {
+			return nestedTime(c, v)
+		}
+		return 0, false
 	case gjson.Number:
+		if ns, ok := unixTime(c, []byte(v.Raw)); ok { // exactly, where a float64 is not
+			return ns, true
+		}
 		if n := v.Num; n > 1e17 { // ns have more digits than a float64 tells
 			return v.Int(), v.Int() > 0
 		}
 		return unixNumber(v.Num)
+	}
+	return 0, false
+}
+
+// textForms are the forms of time that values of JSON have.
+var textForms = [...]func(c *clock, b []byte) (int64, bool){(*clock).iso, (*clock).dayFirst, unixTime, (*clock).ctime, (*clock).monthFirst, (*clock).compact, (*clock).syslog}
+
+// nestedTime reads a time that is an object: {"$date": …} (MongoDB), {"epochSecond": …, "nanoOfSecond": …} (log4j) and {"seconds": …, "nanos": …}
+// (protocol buffers).
+func nestedTime(c *clock, v *gjson.Result) (int64, bool) {
+	if date := v.Get("$date"); date.Exists() {
+		if number := date.Get("$numberLong"); number.Exists() {
+			return unixNumber(number.Float())
+		}
+		if date.Type == gjson.JSON {
+			return 0, false
+		}
+		return timeOf(c, &date)
+	}
+	for _, names := range [...][2]string{{"epochSecond", "nanoOfSecond"}, {"seconds", "nanos"}} {
+		if seconds := v.Get(names[0]); seconds.Exists() {
+			ns, ok := unixNumber(seconds.Float())
+			part := v.Get(names[1]).Int()
+			return ns + part, ok && part >= 0 && part < 1e9
+		}
 	}
 	return 0, false
 }

@@ -314,6 +314,7 @@ func (r *fileReader) begin(b *Block, in *opened, f *file) {
 	if f.form == FormContainerLog {
 		r.clock.ref = f.first
 	}
+	r.times.timed = r.times.timed || f.timed
 	if !f.timed && f.first > r.last {
 		r.last = f.first
 	}

@@ -39,6 +39,7 @@ type Set struct {
 	decoder  *chunk.Decoder // of paths
 	api      docker.API
 	problems problems
+	untimed  untimedLines
 	size     int64
 	unsized  bool
 	empty    bool // an input that has no line was passed over
@@ -53,6 +54,7 @@ type Stats struct {
 	BadLines   int64     // could not be read
 	BadFiles   int64     // could not be read, or not to their ends
 	Problems   []Problem // the first, those of files before those of lines
+	Untimed    *Untimed  // lines whose time is not known; nil: none
 }
 
 // Open finds out what there is to read: files, folders with all below them, globs, "-" for the standard input, and docker://NAME for the log of
@@ -101,6 +103,7 @@ func (s *Set) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	out := Stats{BytesRead: s.read.Load(), BytesTotal: s.size, BadLines: p.lines, BadFiles: p.files, Problems: slices.Concat(p.ofFiles, p.ofLines)}
+	out.Untimed = s.untimed.stats()
 	if s.unsized {
 		out.BytesTotal = 0
 	}
@@ -163,6 +166,7 @@ func (s *Series) Next(ctx context.Context, b *Block, size int) error {
 		}
 		b.reset(size)
 		err := s.reader.next(ctx, b, size)
+		s.state.times.handOn(&s.state.set.untimed)
 		s.limit(b)
 		if len(b.Records) > 0 {
 			s.state.seen(b)

@@ -205,7 +205,7 @@ func TestCompressedAndRotatedFilesAreOneLogInOrder(t *testing.T) {
 	write(t, dir, "web.log-20261125.gz", gzipped(t, line(2)))
 	write(t, dir, "web.log", []byte(line(3)))
 	write(t, dir, "empty.log", nil)
-	write(t, dir, "binary.log", []byte("a\x00b"))
+	write(t, dir, "binary.log", []byte("\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x03\x00>\x00"))
 	s := open(t, options(), dir)
 	var names []string
 	for _, one := range s.Series() {
@@ -249,7 +249,7 @@ func TestADamagedFileIsReadUpToTheDamage(t *testing.T) {
 
 func TestInputsThatCannotBeRead(t *testing.T) {
 	dir := t.TempDir()
-	binary := write(t, dir, "binary.log", []byte("a\x00b"))
+	binary := write(t, dir, "binary.log", []byte("\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x03\x00>\x00"))
 	if err := os.Mkdir(filepath.Join(dir, "folder"), 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -13,17 +13,40 @@ type clock struct {
 
 	before int64    // the time of the line before; 0: there is none
 	once   [2]int64 // times of the zone, from and until, that are known to come once
+
+	zones map[string]*time.Location // that lines name; nil: there is none of that name
+	why   reason                    // why the last line has no time that is known
+}
+
+// reason is why a line has no time that is known.
+type reason uint8
+
+const (
+	whyNone   reason = iota // the line holds none
+	whyClock                // a time of day without a date
+	whyOrder                // month and day cannot be told apart
+	whyZone                 // a zone whose abbreviation means several
+	whyUptime               // seconds since a start
+	whyFuture               // more than a day after now
+	reasons
+)
+
+var reasonWords = [reasons]string{
+	"no time", "a time of day without a date", "a date whose month and day cannot be told apart", "a zone whose abbreviation means several",
+	"seconds since a start", "a time that is still to come",
 }
 
 // forms are the forms of time that lines begin with.
 var forms = [...]func(c *clock, b []byte) (int64, bool){
-	(*clock).iso, (*clock).bracketed, (*clock).syslog, (*clock).klog, (*clock).logfmt, (*clock).redis, (*clock).ctime, (*clock).tomcat, unixTime,
+	(*clock).iso, (*clock).bracketed, (*clock).syslog, (*clock).klog, (*clock).logfmt, (*clock).redis, (*clock).ctime, (*clock).dayFirst, unixTime,
+	(*clock).monthFirst, (*clock).compact, (*clock).levelFirst,
 }
 
 // read returns the time of a line, in ns.
 func (c *clock) read(line []byte) (int64, bool) {
+	c.why = whyNone
 	b := opening(line)
-	if len(b) < len("1126 11:00:00") {
+	if len(b) < len("11:00:00") {
 		return 0, false
 	}
 	if ns, ok := forms[c.last](c, b); ok {
@@ -33,7 +56,7 @@ func (c *clock) read(line []byte) (int64, bool) {
 		return jsonTime(c, line)
 	}
 	for i := range forms {
-		if i == c.last {
+		if i == c.last || c.why != whyNone { // a time that was found and is unclear is no other one
 			continue
 		}
 		if ns, ok := forms[i](c, b); ok {
@@ -41,7 +64,58 @@ func (c *clock) read(line []byte) (int64, bool) {
 			return ns, true
 		}
 	}
+	if c.why == whyNone {
+		c.why = unclear(b)
+	}
 	return 0, false
+}
+
+// unclear tells why the time that a line begins with, if it does, is none that is known.
+func unclear(b []byte) reason {
+	switch at := (&moment{}); {
+	case isDigit(b[0]) && at.timeOfDay(b):
+		return whyClock
+	case isDigit(b[0]) && numericDate(b):
+		return whyOrder
+	case b[0] == ' ' || isDigit(b[0]):
+		if end := bytes.IndexByte(b[:min(len(b), 24)], ']'); end > 0 {
+			if whole, part, ok := bytes.Cut(bytes.TrimSpace(b[:end]), []byte{'.'}); ok && len(whole) < 10 && isDigits(whole) && isDigits(part) {
+				return whyUptime
+			}
+		}
+	}
+	if head := b[:min(len(b), 40)]; bytes.HasPrefix(b, []byte("Nest] ")) {
+		if at := bytes.Index(head, []byte(" - ")); at > 0 && numericDate(bytes.TrimLeft(b[at+3:], " ")) {
+			return whyOrder
+		}
+	}
+	return whyNone
+}
+
+// timeOfDay reports whether a text begins with a time of day.
+func (m *moment) timeOfDay(b []byte) bool {
+	_, ok := m.clockTime(b)
+	return ok
+}
+
+// numericDate reports whether a text begins with 3/4/2026 or 03.04.2026, with a time behind it.
+func numericDate(b []byte) bool {
+	_, n1 := shortNumber(b)
+	if n1 == 0 || len(b) <= n1 || b[n1] != '/' && b[n1] != '.' && b[n1] != '-' {
+		return false
+	}
+	rest := b[n1+1:]
+	_, n2 := shortNumber(rest)
+	return n2 > 0 && len(rest) > n2+5 && rest[n2] == b[n1] && isDigits(rest[n2+1:n2+5]) && !isDigit(rest[n2+5])
+}
+
+// shortNumber reads a number of one or two digits.
+func shortNumber(b []byte) (n, used int) {
+	for used < 2 && used < len(b) && isDigit(b[used]) {
+		n = n*10 + int(b[used]-'0')
+		used++
+	}
+	return n, used
 }
 
 // opening skips what may stand before a time: colours of a terminal, a priority of syslog with the version behind it, one bracket.
@@ -75,7 +149,7 @@ func (c *clock) iso(b []byte) (int64, bool) {
 }
 
 func (c *clock) isoRest(b []byte) (ns int64, rest []byte, ok bool) {
-	if len(b) < 19 || b[4] != b[7] || b[4] != '-' && b[4] != '/' || b[10] != 'T' && b[10] != ' ' && b[10] != 't' {
+	if len(b) < 19 || b[4] != b[7] || b[4] != '-' && b[4] != '/' && b[4] != '.' || b[10] != 'T' && b[10] != ' ' && b[10] != 't' {
 		return 0, nil, false
 	}
 	var at moment
@@ -91,7 +165,7 @@ func (c *clock) isoRest(b []byte) (ns int64, rest []byte, ok bool) {
 	if rest, ok = at.clockTime(b[11:]); !ok {
 		return 0, nil, false
 	}
-	rest = at.zoneOf(rest)
+	rest = c.zoneOf(&at, at.half(rest))
 	ns, ok = c.ns(&at)
 	return ns, rest, ok
 }
@@ -117,9 +191,15 @@ func (c *clock) syslog(b []byte) (int64, bool) {
 	var ok1, ok2 bool
 	at.month, ok1 = month(b[:3])
 	at.day, ok2 = paddedDay(b[4:6])
-	_, ok := at.clockTime(b[7:])
+	rest, ok := at.clockTime(b[7:])
 	if !ok || !ok1 || !ok2 {
 		return 0, false
+	}
+	if len(rest) > 5 && rest[0] == ' ' && isDigits(rest[1:5]) && (rest[5] == ' ' || rest[5] == ':') { // with the year behind the time
+		if at.year, _ = number(rest[1:5]); at.year >= 1970 && at.year < 2200 {
+			return c.ns(&at)
+		}
+		at.year = 0
 	}
 	return c.yearless(&at)
 }
@@ -174,25 +254,164 @@ func (c *clock) redis(b []byte) (int64, bool) {
 	return c.dayMonthYear(b[colon+3:], ' ', ' ')
 }
 
-// tomcat reads 02-Jan-2006 15:04:05.000.
-func (c *clock) tomcat(b []byte) (int64, bool) { return c.dayMonthYear(b, '-', ' ') }
+// dayFirst reads 02-Jan-2006 15:04:05.000 (Tomcat, PHP, BIND), 02 Jan 2006 15:04:05,000 (log4j) and Mon, 02 Jan 2006 15:04:05 GMT (RFC 1123).
+func (c *clock) dayFirst(b []byte) (int64, bool) {
+	if len(b) > 5 && isLetter(b[0]) && isLetter(b[2]) { // a day of the week
+		if n := bytes.IndexByte(b[:5], ' '); n == 3 || n == 4 && b[3] == ',' {
+			b = b[n+1:]
+		}
+	}
+	if _, n := shortNumber(b); n > 0 && len(b) > n {
+		switch b[n] {
+		case '-', ' ', '/':
+			return c.dayMonthYear(b, b[n], 0)
+		}
+	}
+	return 0, false
+}
 
-// dayMonthYear reads 02 Jan 2006 15:04:05 with other bytes between the parts of the date, and behind it.
+// dayMonthYear reads 02 Jan 2006 15:04:05 with other bytes between the parts of the date, and behind it: a space, a colon or two when behind is 0.
 func (c *clock) dayMonthYear(b []byte, within, behind byte) (int64, bool) {
-	if len(b) < len("02 Jan 2006 15:04:05") || b[2] != within || b[6] != within || b[11] != behind {
+	var at moment
+	var n int
+	if at.day, n = shortNumber(b); n == 0 || len(b) < n+len(" Jan 2006 15:04:05") || b[n] != within || b[n+4] != within {
+		return 0, false
+	}
+	var ok1, ok2 bool
+	at.month, ok1 = month(b[n+1 : n+4])
+	at.year, ok2 = number(b[n+5 : n+9])
+	b = b[n+9:]
+	if !ok1 || !ok2 || b[0] != behind && (behind != 0 || b[0] != ' ' && b[0] != ':' && b[0] != 'T') {
+		return 0, false
+	}
+	if b = b[1:]; b[0] == ':' && behind == 0 { // Erlang
+		b = b[1:]
+	}
+	rest, ok := at.clockTime(b)
+	if !ok {
+		return 0, false
+	}
+	c.zoneOf(&at, at.half(rest))
+	return c.ns(&at)
+}
+
+// monthFirst reads Jan 02, 2006 3:04:05 PM, which java.util.logging writes, and Jan _2 2006 15:04:05.
+func (c *clock) monthFirst(b []byte) (int64, bool) {
+	if len(b) < len("Jan 2 2006 3:04:05") || b[3] != ' ' {
 		return 0, false
 	}
 	var at moment
-	var ok1, ok2, ok3 bool
-	at.day, ok1 = number(b[:2])
-	at.month, ok2 = month(b[3:6])
-	at.year, ok3 = number(b[7:11])
-	rest, ok := at.clockTime(b[12:])
-	if !ok || !ok1 || !ok2 || !ok3 {
+	var ok1, ok2 bool
+	at.month, ok1 = month(b[:3])
+	b = bytes.TrimPrefix(b[4:], []byte{' '})
+	var n int
+	at.day, n = shortNumber(b)
+	b = bytes.TrimPrefix(b[n:], []byte{','})
+	if n == 0 || len(b) < len(" 2006 3:04:05") || b[0] != ' ' || b[5] != ' ' && b[5] != ',' {
 		return 0, false
 	}
-	at.zoneOf(rest)
+	at.year, ok2 = number(b[1:5])
+	rest, ok := at.clockTime(bytes.TrimLeft(b[5:], ", "))
+	if !ok || !ok1 || !ok2 {
+		return 0, false
+	}
+	c.zoneOf(&at, at.half(rest))
 	return c.ns(&at)
+}
+
+// compact reads 060102 150405 (Hadoop, older MySQL) and 20060102T150405Z.
+func (c *clock) compact(b []byte) (int64, bool) {
+	var at moment
+	n := 6
+	if len(b) > 8 && b[8] == 'T' {
+		n = 8
+	}
+	if len(b) < n+7 || b[n] != 'T' && (b[n] != ' ' || n != 6) || !isDigits(b[:n]) {
+		return 0, false
+	}
+	at.year, _ = number(b[:n-4])
+	if n == 6 {
+		at.year += 2000
+	}
+	at.month, _ = number(b[n-4 : n-2])
+	at.day, _ = number(b[n-2 : n])
+	rest := b[n+1:]
+	if n == 6 && len(rest) >= 8 { // 15:04:05
+		if more, ok := at.clockTime(bytes.TrimPrefix(rest, []byte{' '})); ok {
+			rest = more
+			c.zoneOf(&at, rest)
+			return c.ns(&at)
+		}
+	}
+	if !isDigits(rest[:6]) || len(rest) > 6 && isDigit(rest[6]) {
+		return 0, false
+	}
+	at.hour, _ = number(rest[:2])
+	at.minute, _ = number(rest[2:4])
+	at.second, _ = number(rest[4:6])
+	if at.hour > 23 || at.minute > 59 || at.second > 60 {
+		return 0, false
+	}
+	at.second = min(at.second, 59)
+	rest = rest[6:]
+	if n == 8 {
+		var used int
+		at.ns, used = fraction(rest)
+		c.zoneOf(&at, rest[used:])
+	}
+	return c.ns(&at)
+}
+
+// levels are the words that may stand before a time, in capitals or not.
+var levels = map[string]bool{
+	"t": true, "d": true, "i": true, "n": true, "w": true, "e": true, "f": true, "c": true, "a": true,
+	"trace": true, "debug": true, "info": true, "information": true, "notice": true, "warn": true, "warning": true, "error": true, "err": true, "fatal": true,
+	"critical": true, "crit": true, "alert": true, "emerg": true, "panic": true, "severe": true, "config": true, "fine": true, "finer": true, "finest": true,
+	"verbose": true,
+}
+
+// levelFirst reads a time behind a level, and behind a thread or a logger in brackets: "ERROR 2006-01-02 …", "INFO  [main] 2006-01-02 …",
+// "I, [2006-01-02T…" (Ruby), and Erlang's "=INFO REPORT==== 2-Jan-2006::15:04:05 ===".
+func (c *clock) levelFirst(b []byte) (int64, bool) {
+	b = bytes.TrimPrefix(b, []byte{'='})
+	n := 0
+	var word [12]byte
+	for n < len(b) && n < len(word) && isLetter(b[n]) {
+		word[n] = b[n] | 0x20
+		n++
+	}
+	if n == 0 || n == len(b) || !levels[string(word[:n])] {
+		return 0, false
+	}
+	rest := b[n:]
+	if report := []byte(" REPORT==== "); bytes.HasPrefix(rest, report) {
+		return c.dayFirst(rest[len(report):])
+	}
+	if rest[0] == ',' || rest[0] == ']' || rest[0] == ')' {
+		rest = rest[1:]
+	}
+	if len(rest) == 0 || rest[0] != ' ' && rest[0] != '\t' && rest[0] != '[' {
+		return 0, false
+	}
+	for range 2 {
+		if rest = bytes.TrimLeft(rest, " \t"); len(rest) < 19 {
+			return 0, false
+		}
+		if rest[0] == '[' && !isDigit(rest[1]) { // the thread
+			end := bytes.IndexByte(rest[:min(len(rest), 80)], ']')
+			if end < 0 {
+				return 0, false
+			}
+			rest = rest[end+1:]
+			continue
+		}
+		break
+	}
+	rest = bytes.TrimPrefix(bytes.TrimLeft(rest, " \t"), []byte{'['})
+	if ns, ok := c.iso(rest); ok || c.why != whyNone {
+		return ns, ok
+	}
+	return c.dayFirst(rest)
 }
 
 // ctime reads Mon Jan _2 15:04:05 2006, with a fraction (Apache's errors) or a zone before the year.
@@ -208,38 +427,110 @@ func (c *clock) ctime(b []byte) (int64, bool) {
 	if !ok || !ok1 || !ok2 {
 		return 0, false
 	}
-	rest = bytes.TrimPrefix(at.zoneOf(rest), []byte{' '})
+	zone := bytes.TrimPrefix(at.half(rest), []byte{' '})
+	rest = zone
+	if end := bytes.IndexByte(zone[:min(len(zone), maxZoneName)], ' '); end > 0 && !isDigit(zone[0]) { // between time and year
+		rest = zone[end+1:]
+	}
 	if len(rest) < 4 {
 		return 0, false
 	}
 	if at.year, ok = number(rest[:4]); !ok {
 		return 0, false
 	}
+	if len(rest) < len(zone) {
+		c.zoneOf(&at, zone)
+	}
 	return c.ns(&at)
 }
 
-// unixTime reads seconds since 1970 with a fraction, 1700000000.123.
+// unixTime reads a number since 1970 that a line begins with: of seconds with or without a fraction (10 digits), or of ms (13). Longer ones are ids more
+// often than times.
 func unixTime(_ *clock, b []byte) (int64, bool) {
-	if len(b) < 12 || b[10] != '.' || b[0] == '0' {
+	n := 0
+	for n < len(b) && n < 20 && isDigit(b[n]) {
+		n++
+	}
+	scale := int64(0)
+	switch n {
+	case 10:
+		scale = 1e9
+	case 13:
+		scale = 1e6
+	}
+	if scale == 0 || b[0] == '0' {
 		return 0, false
 	}
-	seconds, ok := number(b[:10])
-	if !ok {
+	value, used := int64(0), 0
+	for _, c := range b[:n] {
+		value = value*10 + int64(c-'0')
+	}
+	ns := 0
+	if n == 10 {
+		ns, used = fraction(b[n:])
+	}
+	if end := n + used; end < len(b) && bytes.IndexByte([]byte(" \t,|:;]\")"), b[end]) < 0 {
 		return 0, false
 	}
-	ns, _ := fraction(b[10:])
-	return int64(seconds)*1e9 + int64(ns), true
+	if value > maxUnix/scale || value*scale < minUnix {
+		return 0, false
+	}
+	return value*scale + int64(ns), true
 }
+
+// The times since 1970 that a bare number may be: from 1980 to 2200, as unixNumber has them.
+const (
+	minUnix = 310_000_000_000_000_000
+	maxUnix = 7_260_000_000_000_000_000
+)
 
 // moment is a time taken apart.
 type moment struct {
 	year, month, day, hour, minute, second, ns int
 	offset                                     int // of the zone, in seconds
 	zoned                                      bool
+	zone                                       *time.Location // that the line names; nil: none
+	unclear                                    reason         // why it cannot be told; whyNone: it can
 }
 
-// clockTime reads 15:04:05 and a fraction.
+// clockTime reads 15:04:05 and a fraction. The hour may have one digit.
 func (m *moment) clockTime(b []byte) (rest []byte, ok bool) {
+	if len(b) > 0 && b[0] == ' ' {
+		b = b[1:]
+	}
+	var buf [8]byte
+	if len(b) >= 7 && b[1] == ':' { // as if it had two
+		copy(buf[:], "0")
+		copy(buf[1:], b[:7])
+		rest, ok = m.twoDigits(buf[:])
+		if ok {
+			var used int
+			m.ns, used = fraction(b[7:])
+			rest = b[7+used:]
+		}
+		return rest, ok
+	}
+	return m.twoDigits(b)
+}
+
+// half takes AM or PM behind a time of day into the moment.
+func (m *moment) half(b []byte) (rest []byte) {
+	rest = bytes.TrimPrefix(bytes.TrimPrefix(b, []byte{' '}), []byte("\u202f"))
+	if len(rest) < 2 || rest[1]|0x20 != 'm' || len(rest) > 2 && isLetter(rest[2]) || m.hour < 1 || m.hour > 12 {
+		return b
+	}
+	switch rest[0] | 0x20 {
+	case 'a':
+		m.hour %= 12
+	case 'p':
+		m.hour = m.hour%12 + 12
+	default:
+		return b
+	}
+	return rest[2:]
+}
+
+func (m *moment) twoDigits(b []byte) (rest []byte, ok bool) {
 	if len(b) < 8 || b[2] != ':' || b[5] != ':' {
 		return nil, false
 	}
@@ -256,45 +547,60 @@ func (m *moment) clockTime(b []byte) (rest []byte, ok bool) {
 	return b[8+used:], true
 }
 
-// zoneOf reads Z, UTC, GMT or a number of hours and minutes, with or without a space before it.
-func (m *moment) zoneOf(b []byte) (rest []byte) {
+// zoneOf reads a zone: Z, a number of hours and minutes, an abbreviation, or a name such as Europe/Berlin, with or without a space before it.
+func (c *clock) zoneOf(m *moment, b []byte) (rest []byte) {
 	z := b
 	if len(z) > 0 && z[0] == ' ' {
 		z = z[1:]
 	}
 	switch {
-	case len(z) > 0 && (z[0] == 'Z' || z[0] == 'z') && (len(z) == 1 || !isLetter(z[1])):
+	case len(z) == 0:
+		return b
+	case (z[0] == 'Z' || z[0] == 'z') && (len(z) == 1 || !isLetter(z[1])):
 		m.zoned = true
 		return z[1:]
-	case len(z) >= 3 && (string(z[:3]) == "UTC" || string(z[:3]) == "GMT"):
-		m.zoned = true
-		return z[3:]
-	case len(z) >= 5 && (z[0] == '+' || z[0] == '-'):
-		end, minutes := 5, z[3:5]
-		if z[3] == ':' {
-			if len(z) < 6 {
-				return b
-			}
-			end, minutes = 6, z[4:6]
+	case isLetter(z[0]):
+		if rest, ok := c.named(m, z); ok {
+			return rest
 		}
-		hour, ok1 := number(z[1:3])
-		minute, ok2 := number(minutes)
-		if !ok1 || !ok2 || hour > 15 || minute > 59 || len(z) > end && isDigit(z[end]) {
-			return b
-		}
-		m.zoned, m.offset = true, hour*3600+minute*60
-		if z[0] == '-' {
-			m.offset = -m.offset
-		}
-		return z[end:]
+		return b
+	case len(z) >= 3 && (z[0] == '+' || z[0] == '-') && isDigits(z[1:3]):
+	default:
+		return b
 	}
-	return b
+	hour, _ := number(z[1:3])
+	minute, end := 0, 3
+	switch {
+	case len(z) >= 6 && z[3] == ':' && isDigits(z[4:6]):
+		minute, _ = number(z[4:6])
+		end = 6
+	case len(z) >= 5 && isDigits(z[3:5]):
+		minute, _ = number(z[3:5])
+		end = 5
+	case len(z) != len(b) && !bytes.HasPrefix(z[3:], []byte(" [")): // a number of two digits behind a space is PostgreSQL's, or none
+		return b
+	}
+	if hour > 15 || minute > 59 || len(z) > end && isDigit(z[end]) {
+		return b
+	}
+	m.zoned, m.offset = true, hour*3600+minute*60
+	if z[0] == '-' {
+		m.offset = -m.offset
+	}
+	return z[end:]
 }
 
 // ns returns the moment in ns since 1970. Years in which that is no int64 are refused.
 func (c *clock) ns(m *moment) (int64, bool) {
 	if m.month < 1 || m.month > 12 || m.day < 1 || m.day > 31 || m.year < 1970 || m.year > 2200 {
 		return 0, false
+	}
+	if m.unclear != whyNone {
+		c.why = m.unclear
+		return 0, false
+	}
+	if m.zone != nil {
+		return time.Date(m.year, time.Month(m.month), m.day, m.hour, m.minute, m.second, m.ns, m.zone).UnixNano(), true
 	}
 	if !m.zoned && c.zone != nil && c.zone != time.UTC {
 		return c.local(time.Date(m.year, time.Month(m.month), m.day, m.hour, m.minute, m.second, m.ns, c.zone)), true

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -60,6 +61,68 @@ func TestClockReadsTheFormsOfTime(t *testing.T) {
 			if got != c.want {
 				t.Errorf("%q: %q, want %q", c.line, got, c.want)
 			}
+		}
+	}
+}
+
+// TestTimesOfCommonSoftware reads each line of a table twice, the second time with the form that the first found, and after lines of other forms.
+func TestTimesOfCommonSoftware(t *testing.T) {
+	table, err := os.ReadFile("testdata/times.tsv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := 0
+	shared := clock{ref: time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC).UnixNano()}
+	for row := range strings.Lines(string(table)) {
+		if row[0] == '#' {
+			continue
+		}
+		rows++
+		cells := strings.Split(strings.TrimSuffix(row, "\n"), "\t")
+		if len(cells) != 3 {
+			t.Fatalf("%q has %d cells", row, len(cells))
+		}
+		line := []byte(strings.NewReplacer(`\t`, "\t", `\e`, "\x1b").Replace(cells[1]))
+		own := clock{ref: shared.ref}
+		for _, c := range []*clock{&own, &own, &shared} {
+			got := "? "
+			if ns, ok := c.read(line); ok {
+				got = time.Unix(0, ns).UTC().Format(time.RFC3339Nano)
+			} else {
+				got += reasonWords[c.why]
+			}
+			if got != cells[2] {
+				t.Errorf("%s: %q: %s, want %s", cells[0], line, got, cells[2])
+				break
+			}
+		}
+	}
+	if rows < 130 {
+		t.Errorf("only %d rows", rows)
+	}
+}
+
+// TestAbbreviationsAreThoseOfTheGivenZone reads abbreviations that mean several zones, and those that mean another one in the zone that is given.
+func TestAbbreviationsAreThoseOfTheGivenZone(t *testing.T) {
+	for _, c := range []struct{ zone, line, want string }{
+		{"America/Chicago", "2026-03-04 05:06:07 CST x", "2026-03-04T11:06:07Z"},
+		{"America/Chicago", "2026-07-04 05:06:07 CDT x", "2026-07-04T10:06:07Z"},
+		{"Asia/Shanghai", "2026-03-04 05:06:07 CST x", "2026-03-03T21:06:07Z"},
+		{"Asia/Kolkata", "2026-03-04 05:06:07 IST x", "2026-03-03T23:36:07Z"},
+		{"Europe/London", "2026-07-04 05:06:07 BST x", "2026-07-04T04:06:07Z"},
+		{"Asia/Manila", "2026-03-04 05:06:07 PST x", "2026-03-03T21:06:07Z"},
+		{"Europe/Berlin", "2026-10-25 02:30:00 CET x", "2026-10-25T01:30:00Z"},
+		{"Europe/Berlin", "2026-10-25 02:30:00 CEST x", "2026-10-25T00:30:00Z"},
+		{"Europe/Berlin", "2026-03-04 05:06:07 UTC x", "2026-03-04T05:06:07Z"},
+	} {
+		zone, err := time.LoadLocation(c.zone)
+		if err != nil {
+			t.Skip(err)
+		}
+		clock := clock{ref: testNow.UnixNano(), zone: zone}
+		ns, ok := clock.read([]byte(c.line))
+		if got := time.Unix(0, ns).UTC().Format(time.RFC3339); !ok || got != c.want {
+			t.Errorf("%s: %q: %s %v, want %s", c.zone, c.line, got, ok, c.want)
 		}
 	}
 }

@@ -19,6 +19,7 @@ type state struct {
 	source *engine.Source
 	tag    string // what names the workload when a record of JSON tells none
 	broken bool   // the line that goes on was told already
+	times  times
 }
 
 // parser makes records of a file's pieces.
@@ -44,10 +45,16 @@ func (s *state) parser(f Form) parser {
 }
 
 // at notes the time of a line, and returns it: that of the line before when it has none, or one that cannot be, since it is to come yet.
-func (s *state) at(ns int64, ok bool) int64 {
-	if !ok || ns > s.set.latest {
+func (s *state) at(ns int64, ok bool, number int) int64 {
+	switch {
+	case !ok:
+		s.times.none(s.clock.why, s.file, number)
+		return s.last
+	case ns > s.set.latest:
+		s.times.none(whyFuture, s.file, number)
 		return s.last
 	}
+	s.times.known()
 	s.last, s.clock.before = ns, ns
 	return ns
 }
@@ -86,11 +93,12 @@ type plainLines struct{ *state }
 func (p *plainLines) piece(b *Block, in *piece) {
 	in.each(func(line []byte, number int, cut bool) {
 		line = p.plain(line)
-		ns, ok := int64(0), false
+		at := p.last
 		if !in.continued || number > in.first {
-			ns, ok = p.clock.read(line)
+			ns, ok := p.clock.read(line)
+			at = p.at(ns, ok, number)
 		}
-		b.add(engine.Record{Time: p.at(ns, ok), Text: line, Stream: p.stream, Truncated: cut, Source: p.source}, number)
+		b.add(engine.Record{Time: at, Text: line, Stream: p.stream, Truncated: cut, Source: p.source}, number)
 	})
 }
 

@@ -1,0 +1,101 @@
+package replay
+
+import (
+	"bytes"
+	"time"
+)
+
+// abbreviations are the offsets, in minutes, of the zones whose abbreviation means one thing to nearly everybody who writes logs. PostgreSQL's default
+// list agrees with it. Others are left out on purpose: CST is America's, China's and Cuba's, IST India's, Ireland's and Israel's, BST Britain's and
+// Bangladesh's, AST Arabia's and the Atlantic's. They count only if --timezone names a zone that has them.
+var abbreviations = map[string]int{
+	"UTC": 0, "GMT": 0, "WET": 0, "WEST": 60, "CET": 60, "CEST": 120, "MET": 60, "MEST": 120, "EET": 120, "EEST": 180, "MSK": 180, "TRT": 180, "SAST": 120,
+	"EST": -300, "EDT": -240, "CDT": -300, "MST": -420, "MDT": -360, "PST": -480, "PDT": -420, "AKST": -540, "AKDT": -480, "HST": -600, "BRT": -180, "ART": -180,
+	"JST": 540, "KST": 540, "HKT": 480, "SGT": 480, "PKT": 300, "WIB": 420, "ICT": 420,
+	"AEST": 600, "AEDT": 660, "ACST": 570, "ACDT": 630, "AWST": 480, "NZST": 720, "NZDT": 780,
+}
+
+// ambiguous are the abbreviations that mean several zones, and that logs hold.
+var ambiguous = map[string]bool{"CST": true, "IST": true, "BST": true, "AST": true, "ADT": true, "AMT": true, "GST": true, "SST": true, "WST": true, "ECT": true, "PYT": true}
+
+// maxZoneName bounds a zone's name in a line, maxZones how many are remembered.
+const (
+	maxZoneName = 40
+	maxZones    = 64
+)
+
+// zoneWord returns the length of the word at the beginning that may name a zone: capital letters, or a name such as Europe/Berlin.
+func zoneWord(b []byte) int {
+	n := 0
+	for n < len(b) && n < maxZoneName && (isLetter(b[n]) || n > 0 && (b[n] == '/' || b[n] == '_' || b[n] == '-' || b[n] == '+' || isDigit(b[n]))) {
+		n++
+	}
+	return n
+}
+
+// named takes the zone that b begins with into the moment, and returns what stands behind it. ok is false where b begins with no zone.
+func (c *clock) named(m *moment, b []byte) (rest []byte, ok bool) {
+	n := zoneWord(b)
+	if n < 2 || n < len(b) && b[n] != ' ' && b[n] != ']' && b[n] != ',' && b[n] != ')' && b[n] != ':' && b[n] != '"' && b[n] != '\t' {
+		return b, false
+	}
+	word := string(b[:n])
+	if bytes.IndexByte(b[:n], '/') > 0 {
+		zone := c.load(word)
+		if zone == nil {
+			return b, false
+		}
+		m.zone = zone
+		return b[n:], true
+	}
+	if !upper(b[:n]) {
+		return b, false
+	}
+	minutes, known := abbreviations[word]
+	if !known && !ambiguous[word] && c.zone == nil {
+		return b, false
+	}
+	if c.zone != nil { // what it means there goes first
+		at := time.Date(m.year, time.Month(m.month), m.day, m.hour, m.minute, m.second, 0, c.zone)
+		for _, near := range []time.Time{at, at.Add(-time.Hour), at.Add(time.Hour)} { // the hour that comes twice
+			if name, offset := near.Zone(); name == word {
+				m.zoned, m.offset = true, offset
+				return b[n:], true
+			}
+		}
+	}
+	switch {
+	case known:
+		m.zoned, m.offset = true, minutes*60
+		return b[n:], true
+	case ambiguous[word]:
+		m.unclear = whyZone
+		return b[n:], true
+	}
+	return b, false
+}
+
+func upper(b []byte) bool {
+	for _, c := range b {
+		if c < 'A' || c > 'Z' {
+			return false
+		}
+	}
+	return true
+}
+
+// load returns a zone by its name in the time zone database, nil when there is none.
+func (c *clock) load(name string) *time.Location {
+	if zone, ok := c.zones[name]; ok {
+		return zone
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		zone = nil
+	}
+	if c.zones == nil || len(c.zones) >= maxZones {
+		c.zones = map[string]*time.Location{}
+	}
+	c.zones[name] = zone
+	return zone
+}
