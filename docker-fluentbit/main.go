@@ -167,10 +167,7 @@ func run(args []string, out, errOut io.Writer) int {
 		name = "docker fluentbit"
 		endWithDocker(errOut)
 	}
-	parser, err := kong.New(&commands{}, kong.Name(name), kong.Writers(out, errOut),
-		kong.Description("Alerts straight from container logs.\n\nExit codes: 0 fine, 1 a bad answer, 2 broken rules or triggers, 3 unusable arguments or configuration."),
-		kong.Exit(func(code int) { exit = code }), kong.Bind(c), defaults,
-		kong.Vars{"version": "docker-fluentbit " + version}, kong.TypeMapper(reflect.TypeFor[time.Duration](), durations{}), kong.KindMapper(reflect.Int, number{}), kong.KindMapper(reflect.Int64, number{}))
+	parser, err := newParser(c, name, func(code int) { exit = code })
 	if err != nil {
 		_, _ = fmt.Fprintln(errOut, err)
 		return exitUsage
@@ -198,4 +195,12 @@ func run(args []string, out, errOut io.Writer) int {
 		return coded.code
 	}
 	return exitFine
+}
+
+// newParser returns what reads the command lines of the program, which is called by name. exit is called where a flag is all that was asked for.
+func newParser(c *console, name string, exit func(code int)) (*kong.Kong, error) {
+	return kong.New(&commands{}, kong.Name(name), kong.Writers(c.out, c.err),
+		kong.Description("Alerts straight from container logs.\n\nExit codes: 0 fine, 1 a bad answer, 2 broken rules or triggers, 3 unusable arguments or configuration."),
+		kong.Exit(exit), kong.Bind(c), defaults, kong.Vars{"version": "docker-fluentbit " + version},
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), durations{}), kong.KindMapper(reflect.Int, number{}), kong.KindMapper(reflect.Int64, number{}))
 }

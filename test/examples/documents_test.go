@@ -3,6 +3,7 @@ package examples
 import (
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -12,17 +13,34 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/backtest"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/lint"
+	"github.com/tinyforge/fluentbit-trigger/internal/ruletest"
 	"github.com/tinyforge/fluentbit-trigger/test/receiver"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
-// documents are the ones written by hand.
-func documents(t *testing.T) []string {
+// documents are all that are for readers of today: not the log of changes, the records of decisions, and what is tests' own.
+func documents(t *testing.T) (files []string) {
 	t.Helper()
-	files := []string{"README.md", "CONTRIBUTING.md", "SECURITY.md"}
-	for _, name := range []string{"fluent-bit", "receivers", "testing"} {
-		files = append(files, "docs/"+name+".md")
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(root, path)
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (strings.HasPrefix(d.Name(), ".") && name != "." || d.Name() == "testdata" || d.Name() == "decisions"):
+			return filepath.SkipDir
+		case !d.IsDir() && filepath.Ext(name) == ".md" && name != "CHANGELOG.md":
+			files = append(files, name)
+		}
+		return nil
+	})
+	if err != nil || len(files) < 10 {
+		t.Fatalf("%d documents: %v", len(files), err)
 	}
 	return files
 }
@@ -33,6 +51,7 @@ type block struct {
 	line     int
 	language string
 	text     string
+	indent   string // before each of its lines, in a list
 	file     string // that it shows, by a comment before it: <!-- PATH --> or <!-- PATH, in part -->
 	part     bool
 }
@@ -48,11 +67,17 @@ func blocks(t *testing.T, document string) []*block {
 	var open *block
 	var file []string
 	for i, line := range strings.Split(read(t, document), "\n") {
+		whole := line
+		if open != nil {
+			line = strings.TrimPrefix(line, open.indent)
+		} else if line = strings.TrimLeft(line, " "); !strings.HasPrefix(line, "```") {
+			line = whole
+		}
 		switch m := shows.FindStringSubmatch(line); {
 		case open == nil && m != nil:
 			file = m
 		case open == nil && strings.HasPrefix(line, "```"):
-			open = &block{document: document, line: i + 1, language: strings.TrimPrefix(line, "```")}
+			open = &block{document: document, line: i + 1, language: strings.TrimPrefix(line, "```"), indent: whole[:len(whole)-len(line)]}
 			if file != nil {
 				open.file, open.part = file[1], file[2] != ""
 			}
@@ -94,23 +119,154 @@ func TestBlocksShowTheFiles(t *testing.T) {
 	}
 }
 
-// TestBlocksOfRulesLoad loads every TOML block. One that sets rules alone, or triggers alone, is as good as a whole file.
+// TestBlocksOfRulesLoad loads every block of TOML, of Fluent Bit's formats and of JSON by the code that reads such a file. A block of rules alone, or of
+// triggers alone, is as good as a whole file. A block in a language that nothing here or in docker-fluentbit reads is a mistake.
 func TestBlocksOfRulesLoad(t *testing.T) {
 	t.Parallel()
-	count := 0
+	count := map[string]int{}
 	for _, document := range documents(t) {
 		for _, b := range blocks(t, document) {
-			if b.language != "toml" || config.IsTest(b.file) {
-				continue
-			}
-			count++
-			for _, problem := range config.Load(config.Sources{Inline: b.text}).Problems {
-				t.Errorf("%s: %s", b, problem.Error())
+			count[b.language]++
+			if problem := b.load(t); problem != "" {
+				t.Errorf("%s: %s", b, problem)
 			}
 		}
 	}
-	if count == 0 {
-		t.Error("no block of rules")
+	for _, language := range []string{"toml", "yaml", "conf", "json", "sh", "console", "python"} {
+		if count[language] == 0 {
+			t.Errorf("no block of %s", language)
+		}
+	}
+}
+
+var ofConfigurations = regexp.MustCompile(`(?m)^\s*(?:\[\[?\w+\]\]?|\$ .*|- name: .*)$`)
+
+// load reads a block and returns what is wrong with it.
+func (b *block) load(t *testing.T) string {
+	t.Helper()
+	switch b.language {
+	case "toml":
+		return b.loadTOML(t)
+	case "yaml":
+		return b.loadYAML(t)
+	case "conf":
+		text := b.text
+		if !strings.HasPrefix(text, "[") { // entries of an output
+			text = "[OUTPUT]\n    Name trigger\n    Rules x\n    Rule.x.Keywords x\n    Triggers ops\n    Trigger.ops.Url https://hooks.example.com/\n    " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n    ") + "\n"
+			text = withoutTwice(text)
+		}
+		return b.loadFluentBit(t, "block.conf", text)
+	case "json":
+		if !json.Valid([]byte(b.text)) {
+			return "is no JSON"
+		}
+	case "sh", "bash":
+		if out, err := exec.CommandContext(t.Context(), "bash", "-n", "-c", b.text).CombinedOutput(); err != nil {
+			return fmt.Sprintf("%v: %s", err, out)
+		}
+	case "console", "python": // read by tests of docker-fluentbit and of this package
+	case "":
+		if m := ofConfigurations.FindString(b.text); m != "" {
+			return fmt.Sprintf("%q looks like something that can be copied, and has no language", strings.TrimSpace(m))
+		}
+	default:
+		return "no test reads " + b.language
+	}
+	return ""
+}
+
+// withoutTwice drops an earlier line that sets the key of a later one.
+func withoutTwice(text string) string {
+	lines := strings.Split(text, "\n")
+	key := func(line string) string {
+		k, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+		return strings.ToLower(k)
+	}
+	var out []string
+	for i, line := range lines {
+		if key(line) == "" || !slices.ContainsFunc(lines[i+1:], func(later string) bool {
+			return key(later) == key(line) || strings.HasPrefix(key(later), key(line)+".1")
+		}) {
+			out = append(out, line)
+		}
+	}
+	return strings.Join(out, "\n")
+}
+
+func (b *block) loadTOML(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "rules.toml")
+	if strings.Contains(b.text, "[[test]]") {
+		path = filepath.Join(filepath.Dir(path), "rules.test.toml")
+	}
+	if err := os.WriteFile(path, []byte(b.text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var problems []config.Problem
+	switch {
+	case config.IsTest(path):
+		rules := filepath.Join(root, strings.TrimSuffix(b.file, ".test.toml")+".toml")
+		text, err := os.ReadFile(rules)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(filepath.Dir(path), "rules.toml"), text, 0o600)
+		}
+		if err != nil {
+			return err.Error()
+		}
+		_, problems = ruletest.Load(path)
+	case strings.Contains(b.text, "[[expect]]"):
+		_, problems = backtest.ReadExpectations(path, b.text)
+	default:
+		problems = config.Load(config.Sources{Files: []string{path}}).Problems
+	}
+	var out []string
+	for i := range problems {
+		out = append(out, problems[i].Error())
+	}
+	return strings.Join(out, "\n")
+}
+
+// loadYAML reads a part of a Fluent Bit configuration, or of a Compose file, in the place that its indentation says.
+func (b *block) loadYAML(t *testing.T) string {
+	t.Helper()
+	if strings.HasSuffix(b.file, "compose.yaml") {
+		return "" // it is a part of that file, which test/compose runs
+	}
+	text := b.text
+	switch {
+	case strings.HasPrefix(text, "    - name: trigger"):
+		text = "pipeline:\n  outputs:\n" + text
+	case !strings.Contains(text, "pipeline:"):
+		text = "pipeline:\n  inputs:\n" + text
+	}
+	return b.loadFluentBit(t, "block.yaml", text)
+}
+
+func (b *block) loadFluentBit(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, f := range lint.Files([]string{path}, lint.Options{Offline: true, Ignore: []string{lint.CodeNoOutput, lint.CodeRetryLimit, lint.CodeVariable}}).Findings {
+		if f.Severity == lint.Error || f.Code == lint.CodeParameter || f.Code == lint.CodeQuotes || f.Code == lint.CodeTwice || f.Code == lint.CodeComment {
+			out = append(out, f.String())
+		}
+	}
+	return strings.Join(out, "\n")
+}
+
+// inOneLine finds a table with a key of it in one line, which is no TOML.
+var inOneLine = regexp.MustCompile("`\\[[a-z_.]+\\] +[a-z_]+ *=[^`]*`")
+
+// TestTextsInALineAreTOML: what stands between backticks is copied, too.
+func TestTextsInALineAreTOML(t *testing.T) {
+	t.Parallel()
+	for _, document := range documents(t) {
+		for _, m := range inOneLine.FindAllString(read(t, document), -1) {
+			t.Errorf("%s: %s is no TOML in one line", document, m)
+		}
 	}
 }
 
