@@ -32,7 +32,7 @@ func TestDryRun(t *testing.T) {
 		binary := fluentBitBinary(t)
 		server := receiver.New(t)
 		s := single(t, document(server, simple("boom", "boom")))
-		config, _ := configuration(t, s)
+		config, _, _ := configuration(t, s)
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
 		out, err := exec.CommandContext(ctx, binary, "-e", s.plugin, "-c", config, "--dry-run").CombinedOutput()
