@@ -44,7 +44,7 @@ func endpoints(target string) []endpoint {
 		{route: "PUT /api/v1/workloads/{workload}/disabled/{rule}", path: "/api/v1/workloads/shop%2F*/disabled/boom"},
 		{route: "DELETE /api/v1/workloads/{workload}/disabled/{rule}", path: "/api/v1/workloads/shop%2F*/disabled/boom"},
 		{route: "POST /api/v1/dead-letters/redeliver", body: `{"all":true}`}, {route: "POST /api/v1/dead-letters/drop", body: `{"all":true}`},
-		{route: "POST /api/v1/silences", body: fmt.Sprintf(`{"rule":"none","until":%q}`, time.Now().Add(time.Hour).Format(time.RFC3339))}, {route: "GET /api/v1/silences"},
+		{route: "POST /api/v1/silences", body: fmt.Sprintf(`{"rule":"boom","workload":"none","until":%q}`, time.Now().Add(time.Hour).Format(time.RFC3339))}, {route: "GET /api/v1/silences"},
 		{route: "DELETE /api/v1/silences/{id}", path: "/api/v1/silences/{id}"},
 	}
 	for _, c := range []struct{ route, path, name, create, change string }{
