@@ -39,6 +39,7 @@ var (
 type Info struct {
 	Name    string // of its machine
 	Version string
+	Podman  bool      // it is Podman behind Docker's API, whose versions count by themselves
 	Time    time.Time // on its clock
 }
 
@@ -49,7 +50,8 @@ type Listed struct{ ID, Name, State string }
 type Container struct {
 	ID, Name, Image string // Name without the leading slash
 	Labels          map[string]string
-	TTY             bool
+	TTY             bool // its log has no frames
+	LineEnds        bool // of a line in several records, the last alone has a line end, and each may have a size and a time of its own
 	Running         bool // or about to be started again
 	Started         bool // at least once
 	Created         time.Time

@@ -70,7 +70,11 @@ type replay struct {
 }
 
 func (c *cursor) replay(held func(func(key))) *replay {
-	r := &replay{remaining: make(map[key]int, len(c.ring)), evicted: max(c.evicted, c.since-1), bySet: c.stepped > 0}
+	before := c.since - 1
+	if c.since%1e9 == 0 { // Podman's times are whole seconds: records before the first have the same one
+		before = c.since
+	}
+	r := &replay{remaining: make(map[key]int, len(c.ring)), evicted: max(c.evicted, before), bySet: c.stepped > 0}
 	for k, n := range c.count {
 		r.remaining[k] = n
 	}

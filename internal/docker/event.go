@@ -19,7 +19,10 @@ func ParseEvent(message []byte) (e Event, ok bool) {
 	if kind.Str != "container" || action.Str == "" || !isID(id.Str) || !attributes.IsObject() {
 		return Event{}, false
 	}
-	e = Event{ID: strings.Clone(id.Str), Action: strings.Clone(action.Str), Attributes: map[string]string{}}
+	e = Event{ID: strings.Clone(id.Str), Action: strings.Clone(EventName(action.Str)), Attributes: map[string]string{}}
+	if status := m.Get("HealthStatus").Str; e.Action == healthChecked && status != "" {
+		e.Action = healthPrefix + strings.Clone(status)
+	}
 	if e.Time = m.Get("timeNano").Int(); e.Time <= 0 {
 		e.Time = m.Get("time").Int() * 1e9
 	}
@@ -31,6 +34,17 @@ func ParseEvent(message []byte) (e Event, ok bool) {
 	})
 	e.Name = e.Attributes["name"]
 	return e, ok
+}
+
+// healthChecked is the event that Podman sends after each check of a container's health, where Docker sends one with the status when that changed.
+const healthChecked = "health_status"
+
+// EventName returns Docker's name of an event that Podman may name in its own way.
+func EventName(action string) string {
+	if action == "remove" {
+		return "destroy"
+	}
+	return action
 }
 
 // isID reports whether s is the whole id of a container: 64 hexadecimal digits.

@@ -42,10 +42,10 @@ type partial struct {
 }
 
 // joiner joins the records of one container to lines. The rules are those of the log drivers: a record that ends in a line end ends a line.
-// One without is a part of a longer line if it has the size at which engines split; a record of another time then begins a new line,
-// except with journald, where every part has a time of its own.
+// One without is a part of a longer line if it has the size at which engines split; a record of another time then begins a new line.
+// Where line ends are complete (Container.LineEnds), a record without one is a part of a longer line whatever its size and time.
 type joiner struct {
-	journal  bool // the driver gives every part a time of its own
+	lineEnds bool
 	budget   *budget
 	partials [3]partial // by stream
 	emit     func(l Line, keys []key)
@@ -54,11 +54,11 @@ type joiner struct {
 // add takes a record. keys and lines reach emit in the order in which lines end.
 func (j *joiner) add(r *record, k key, ordinal uint64) {
 	p := &j.partials[r.stream]
-	if len(p.keys) > 0 && r.time != p.time && !j.journal {
+	if len(p.keys) > 0 && r.time != p.time && !j.lineEnds {
 		j.flush(r.stream, false)
 	}
 	text := r.data
-	whole := bytes.HasSuffix(text, newline) || len(text) < splitSize && !j.journal
+	whole := bytes.HasSuffix(text, newline) || len(text) < splitSize && !j.lineEnds
 	if whole {
 		text = safetext.TrimEnd(text)
 	}

@@ -320,7 +320,7 @@ func (m *Manager) refresh(ctx context.Context) {
 func (m *Manager) learn(info *Info) {
 	m.version, m.offset = info.Version, info.Time.Sub(m.opt.Now())
 	major, err := strconv.Atoi(strings.SplitN(info.Version, ".", 2)[0])
-	m.old.Store(err == nil && major < 23)
+	m.old.Store(err == nil && major < 23 && !info.Podman)
 }
 
 // listen subscribes to events until ctx ends. Each subscription begins with a look at all containers: events are not kept for those who

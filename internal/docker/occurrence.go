@@ -105,7 +105,26 @@ func (m *Manager) tellOne(ctx context.Context, e *Event) {
 		m.told.Store(max(m.told.Load(), e.Time))
 		return
 	}
+	if e.Action == healthChecked && !m.healthChanged(ctx, e) {
+		m.told.Store(max(m.told.Load(), e.Time))
+		return
+	}
 	m.occurs(ctx, e.Occurrence(m.opt.Host, m.anyWorkload()))
+}
+
+// healthChanged looks at a container whose health was checked, and has the event say what it is, as Docker's do, if that changed.
+func (m *Manager) healthChanged(ctx context.Context, e *Event) bool {
+	t := m.tail(e.ID)
+	if t == nil {
+		return false // it is gone
+	}
+	c, err := t.inspect(ctx)
+	if err != nil {
+		return false // the next check brings another event
+	}
+	before := t.health.Swap(&c.Health)
+	e.Action = healthPrefix + c.Health
+	return (before == nil || *before != c.Health) && (c.Health == "healthy" || c.Health == "unhealthy")
 }
 
 // occurs hands an occurrence over, and notes that it was taken.

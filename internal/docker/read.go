@@ -51,11 +51,12 @@ type LogReader struct {
 	invalid int64
 }
 
-// NewLogReader returns a reader of what API.Logs opened; each line goes to emit. tty is Container.TTY.
-func NewLogReader(body io.Reader, tty bool, emit func(Line)) *LogReader {
+// NewLogReader returns a reader of what API.Logs opened for a container; each line goes to emit.
+func NewLogReader(body io.Reader, c *Container, emit func(Line)) *LogReader {
 	r := &LogReader{join: NewJoiner(emit)}
+	r.join.j.lineEnds = c.LineEnds
 	invalid := func() { r.invalid++ }
-	if tty {
+	if c.TTY {
 		r.in = &terminal{in: bufio.NewReaderSize(body, 2*readBuffer), invalid: invalid}
 	} else {
 		r.in = &frames{in: bufio.NewReaderSize(body, readBuffer), slots: make(chan struct{}, 1), invalid: invalid}

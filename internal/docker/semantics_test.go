@@ -22,4 +22,16 @@ func TestTheFakeEngineIsLikeARealOne(t *testing.T) {
 			dockertest.Semantics(t, d.Subject(c))
 		})
 	}
+	for _, version := range []string{"4.3.1", "5.4.2"} {
+		t.Run("Podman "+version, func(t *testing.T) {
+			d := dockertest.Start(t)
+			d.BePodman(version)
+			c, err := client.New(d.Host())
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = c.Close() })
+			dockertest.Semantics(t, d.Subject(c))
+		})
+	}
 }

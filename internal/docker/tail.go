@@ -187,7 +187,7 @@ func (t *tail) attempt(ctx context.Context) (fresh int, err error) {
 		t.finish(ctx)
 		return t.fresh, errGone
 	case errors.Is(err, ErrUnreadable):
-		return t.fresh, t.unreadable()
+		return t.fresh, t.unreadable(err.Error())
 	case errors.Is(err, ErrDead): // until it is gone
 		t.finish(ctx)
 		t.is(Parked)
@@ -252,12 +252,12 @@ func (t *tail) meet(ctx context.Context) error {
 	if t.m.opt.Meet != nil {
 		t.m.opt.Meet(ctx, &c, t.source.Load())
 	}
-	t.join.journal = c.Driver == "journald"
+	t.join.lineEnds = c.LineEnds
 	t.rotates = c.Driver == "json-file" || c.Driver == "local"
 	rest := !t.rewound && !t.beginning(&c)
 	t.m.judge(t)
 	if c.Driver == "none" {
-		return t.unreadable()
+		return t.unreadable(fmt.Sprintf("its log driver %q keeps nothing to read", c.Driver))
 	}
 	if rest && !c.Running || !c.Started {
 		t.is(Parked)
@@ -292,13 +292,13 @@ func (t *tail) start(c *Container) (since int64, tail int) {
 	return t.since, 0
 }
 
-// unreadable notes that there is nothing to read, once.
-func (t *tail) unreadable() error {
+// unreadable notes that there is nothing to read, and why, once.
+func (t *tail) unreadable(why string) error {
 	t.is(Unreadable)
 	if !t.told {
 		t.told = true
 		t.m.notify(Notice{Kind: NoticeUnreadable, Source: t.source.Load(),
-			Text: fmt.Sprintf("the log of container %s cannot be read: its log driver %q keeps nothing to read", t.info.Name, t.info.Driver)})
+			Text: fmt.Sprintf("the log of container %s (log driver %q) cannot be read: %s", t.info.Name, t.info.Driver, why)})
 	}
 	return errRest
 }

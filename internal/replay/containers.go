@@ -112,7 +112,7 @@ func (r *engineReader) next(ctx context.Context, b *Block, size int) error {
 			return r.end(err)
 		}
 		r.body = body
-		r.log = docker.NewLogReader(counted{body, &r.set.read}, r.container.TTY, r.line)
+		r.log = docker.NewLogReader(counted{body, &r.set.read}, &r.container, r.line)
 	}
 	b.File = r.file
 	r.block, r.bytes = b, 0

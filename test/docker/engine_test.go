@@ -242,6 +242,12 @@ func (e *engine) runs(names ...string) {
 	e.must(append([]string{"wait"}, names...)...)
 }
 
+// podman reports whether the engine is Podman behind Docker's API.
+func (e *engine) podman() bool {
+	e.t.Helper()
+	return strings.Contains(e.must("version", "--format", "{{range .Server.Components}}{{.Name}},{{end}}"), "Podman Engine")
+}
+
 // journald reports whether containers can log to a journal here.
 func (e *engine) journald() bool {
 	_, err := os.Stat("/run/systemd/journal/socket")

@@ -98,10 +98,18 @@ func (b *bench) alerts() map[string]map[string]bool {
 	return all
 }
 
+// drivers are the log drivers whose logs the engine keeps. Podman takes json-file for its k8s-file.
+func (e *engine) drivers() []string {
+	if e.podman() {
+		return []string{"json-file", "journald"}
+	}
+	return []string{"json-file", "local", "journald"}
+}
+
 // shapes are the options of containers by log driver and terminal. Where there is no journal, that one is left out and said.
 func (e *engine) shapes() map[string][]string {
 	shapes := map[string][]string{}
-	for _, driver := range []string{"json-file", "local", "journald"} {
+	for _, driver := range e.drivers() {
 		if driver == "journald" && !e.journald() {
 			e.t.Log("without journald: there is no journal here")
 			continue

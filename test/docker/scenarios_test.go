@@ -70,9 +70,12 @@ func lengths(t *testing.T, e *engine, f *follower) {
 	for i, n := range sizes {
 		fmt.Fprintf(&script, "[ $1 -gt %d ] || { head -c %d /dev/zero | tr '\\0' x; echo; }; ", i, n)
 	}
-	names := []string{"json-file", "local", "json-file-tty"}
+	names := []string{"json-file", "json-file-tty"}
 	if e.journald() {
 		names = append(names, "journald")
+	}
+	if !e.podman() {
+		names = append(names, "local")
 	}
 	shapes := e.shapes()
 	var all []string
@@ -139,13 +142,19 @@ func oddBytes(t *testing.T, e *engine, f *follower) {
 	const script = `printf 'a\0b\n'; printf '\377\376\n'; printf '\n'; printf 'windows\r\n'; printf '\001\0\0\0\0\0\0\005hello\n'; ` +
 		`printf '2024-01-01T00:00:00.000000000Z in the text\n'; printf '\r\n'; printf 'no end'`
 	var names []string
-	for _, driver := range []string{"json-file", "local"} {
+	invalid := map[string]string{"json-file": "\ufffd\ufffd", "local": "\xff\xfe"}
+	if e.podman() {
+		invalid = map[string]string{"k8s-file": "\xff\xfe"}
+	}
+	for driver := range invalid {
 		names = append(names, e.script(driver, []string{"--log-driver", driver}, script))
 	}
 	f.start()
 	e.runs(names...)
-	eventually(t, "all lines came", func() bool { return len(f.got("json-file"))+len(f.got("local")) >= 16 })
-	for driver, invalid := range map[string]string{"json-file": "\ufffd\ufffd", "local": "\xff\xfe"} {
+	for driver := range invalid {
+		eventually(t, "all lines came", func() bool { return len(f.got(driver)) >= 8 })
+	}
+	for driver, invalid := range invalid {
 		f.wants(driver, "a\x00b", invalid, "", "windows", "\x01\x00\x00\x00\x00\x00\x00\x05hello", "2024-01-01T00:00:00.000000000Z in the text", "", "no end")
 	}
 }
@@ -154,7 +163,11 @@ func fakeHeader(_ *testing.T, e *engine, f *follower) {
 	name := e.script("web", []string{"-t"}, `printf '\001\0\0\0\0\0\0\005hello\n'; echo plain; printf '\002\0\0\0\377\377\377\377\n'; printf 'prompt> '`)
 	f.start()
 	e.runs(name)
-	f.wants("web", "\x01\x00\x00\x00\x00\x00\x00\x05hello", "plain", "\x02\x00\x00\x00\ufffd\ufffd\ufffd\ufffd", "prompt> ")
+	invalid := "\ufffd\ufffd\ufffd\ufffd"
+	if e.podman() {
+		invalid = "\xff\xff\xff\xff"
+	}
+	f.wants("web", "\x01\x00\x00\x00\x00\x00\x00\x05hello", "plain", "\x02\x00\x00\x00"+invalid, "prompt> ")
 }
 
 // quiet is a container that says nothing: it is followed, it is found to be alive, and nothing waits for it in the end.
@@ -174,8 +187,18 @@ func quiet(t *testing.T, e *engine, f *follower) {
 	}
 }
 
-// drivers that keep nothing of their own: the engine keeps a copy, but of none.
+// drivers that keep nothing of their own: Docker keeps a copy, but of none. Podman has none and passthrough.
 func drivers(t *testing.T, e *engine, f *follower) {
+	if e.podman() {
+		f.start()
+		e.runs(e.create("none", []string{"--log-driver", "none"}, "/bin/sh", "/generate", "20"),
+			e.create("passthrough", []string{"--log-driver", "passthrough"}, "/bin/sh", "/generate", "20"))
+		eventually(t, "both are reported", func() bool { return len(f.told()) >= 2 })
+		if told := f.told(); !slices.Equal(told, []docker.NoticeKind{docker.NoticeUnreadable, docker.NoticeUnreadable}) {
+			t.Errorf("notices %v", told)
+		}
+		return
+	}
 	var names []string
 	for driver, options := range map[string][]string{
 		"none": nil, "syslog": {"--log-opt", "syslog-address=udp://127.0.0.1:9"}, "fluentd": {"--log-opt", "fluentd-async=true", "--log-opt", "fluentd-address=127.0.0.1:9"},
@@ -198,6 +221,9 @@ func drivers(t *testing.T, e *engine, f *follower) {
 // removed kills and removes a container while it writes, and makes another with its name; a third is renamed.
 func removed(t *testing.T, e *engine, f *follower) {
 	shape := []string{"--log-driver", "local"}
+	if e.podman() {
+		shape = []string{"--log-driver", "k8s-file"}
+	}
 	old := e.create("web", shape, "/bin/sh", "/generate", "100000", "10", "0.05")
 	renamed := e.create("renamed", nil, "/bin/sh", "/generate", "40", "10", "0.1")
 	f.start()
@@ -347,7 +373,9 @@ func proxyCuts(t *testing.T, e *engine, f *follower) {
 	}
 	for name := range shapes {
 		f.wants(name, generated(1, lines)...)
-		f.inOrder(name)
+		if !e.podman() { // it passes over records when a log that is written is opened again: they are noticed, and come later
+			f.inOrder(name)
+		}
 	}
 	if cuts() == 0 || f.told() != nil {
 		t.Errorf("%d connections were cut, notices %v", cuts(), f.told())
@@ -379,11 +407,14 @@ func rotation(driver string, lines int, options ...string) func(*testing.T, *eng
 // behind stops, and goes on when so many lines were written meanwhile.
 func behind(lines int) func(*testing.T, *engine, *follower) {
 	return func(t *testing.T, e *engine, f *follower) {
-		names := []string{"json-file", "local"}
+		names, bounds := []string{"json-file", "local"}, []string{"--log-opt", "max-size=1g", "--log-opt", "compress=false"}
+		if e.podman() {
+			names, bounds = []string{"k8s-file"}, nil
+		}
 		var all, want []string
 		for _, driver := range names {
 			// With the machine's own bounds, rotation would remove what is not read yet.
-			all = append(all, e.script(driver, []string{"--log-driver", driver, "--log-opt", "max-size=1g", "--log-opt", "compress=false"},
+			all = append(all, e.script(driver, append([]string{"--log-driver", driver}, bounds...),
 				fmt.Sprintf("if [ -e /second ]; then seq 1001 %d; else echo > /second; seq 1 1000; fi", 1000+lines)))
 		}
 		for i := 1; i <= 1000+lines; i++ {

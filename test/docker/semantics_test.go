@@ -42,6 +42,9 @@ func TestSemantics(t *testing.T) {
 			return e.id(e.script(name, options, script.String()))
 		},
 		Append: func(id string, at time.Time, text string) bool {
+			if e.podman() {
+				return false
+			}
 			file, err := os.OpenFile(e.must("inspect", "--format", "{{.LogPath}}", id), os.O_APPEND|os.O_WRONLY, 0)
 			if err != nil {
 				return false
@@ -52,6 +55,9 @@ func TestSemantics(t *testing.T) {
 			return file.Close() == nil
 		},
 		Spoil: func(id string) bool {
+			if e.podman() {
+				return false // it removes the container whatever becomes of the files
+			}
 			held := filepath.Join(filepath.Dir(e.must("inspect", "--format", "{{.LogPath}}", id)), "held")
 			if os.WriteFile(held, nil, 0o600) != nil || exec.Command("chattr", "+i", held).Run() != nil {
 				return false

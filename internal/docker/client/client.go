@@ -24,8 +24,9 @@ import (
 
 // Client talks to one engine. It is safe for concurrent use.
 type Client struct {
-	sdk  *sdk.Client
-	said atomic.Pointer[slog.Logger] // takes what ssh says; nil: it goes to this program's own stderr
+	sdk    *sdk.Client
+	said   atomic.Pointer[slog.Logger] // takes what ssh says; nil: it goes to this program's own stderr
+	podman atomic.Pointer[string]      // the version of Podman's own API; "": it is another engine; nil: it was not asked yet
 }
 
 var _ docker.API = (*Client)(nil)
@@ -101,7 +102,12 @@ func (c *Client) Info(ctx context.Context) (docker.Info, error) {
 	if err != nil {
 		at = time.Now() // Podman's older versions tell no time: it is this machine's
 	}
-	return docker.Info{Name: i.Name, Version: i.ServerVersion, Time: at}, nil
+	c.podman.Store(nil) // the engine may have been replaced
+	podman, err := c.podmanVersion(ctx)
+	if err != nil {
+		return docker.Info{}, err
+	}
+	return docker.Info{Name: i.Name, Version: i.ServerVersion, Podman: podman != "", Time: at}, nil
 }
 
 // List lists all containers, stopped ones too.
@@ -157,6 +163,12 @@ func (c *Client) Inspect(ctx context.Context, id string) (docker.Container, erro
 	if i.HostConfig != nil {
 		out.Driver, out.LogOptions = i.HostConfig.LogConfig.Type, i.HostConfig.LogConfig.Config
 	}
+	podman, err := c.podmanVersion(ctx)
+	if err != nil {
+		return docker.Container{}, err
+	}
+	out.TTY = out.TTY && podman == "" // see podmanLogs
+	out.LineEnds = out.Driver == "journald" || podman != ""
 	return out, nil
 }
 
@@ -168,6 +180,13 @@ func (c *Client) Logs(ctx context.Context, id string, o docker.LogOptions) (io.R
 	}
 	if o.Since > 0 {
 		options.Since = moment(o.Since)
+	}
+	podman, err := c.podmanVersion(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if podman != "" {
+		return c.podmanLogs(ctx, podman, id, options)
 	}
 	body, err := c.sdk.ContainerLogs(ctx, id, options)
 	return body, translate(err)
@@ -190,7 +209,10 @@ func (c *Client) Events(ctx context.Context, since int64, subscribed func(), eac
 	for {
 		select {
 		case m := <-messages:
-			each(docker.Event{ID: m.Actor.ID, Action: string(m.Action), Name: m.Actor.Attributes["name"], Time: m.TimeNano, Attributes: m.Actor.Attributes})
+			if m.TimeNano < since { // Podman 4 sends again what came earlier in the second
+				continue
+			}
+			each(docker.Event{ID: m.Actor.ID, Action: docker.EventName(string(m.Action)), Name: m.Actor.Attributes["name"], Time: m.TimeNano, Attributes: m.Actor.Attributes})
 		case err := <-errs:
 			if err == nil || errors.Is(err, io.EOF) {
 				return io.ErrUnexpectedEOF

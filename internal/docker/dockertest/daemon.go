@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -34,6 +35,7 @@ type Daemon struct {
 	clock      time.Time // of the next record
 	faults     Faults
 	version    string
+	podman     bool
 	meanwhile  func(*http.Request)
 	server     *http.Server
 	requests   []string // of logs
@@ -82,8 +84,9 @@ type entry struct {
 
 type event struct {
 	Type, Action string
-	Time         int64 `json:"time"`
-	TimeNano     int64 `json:"timeNano"`
+	Time         int64  `json:"time"`
+	TimeNano     int64  `json:"timeNano"`
+	HealthStatus string `json:",omitempty"`
 	Actor        struct {
 		ID         string
 		Attributes map[string]string
@@ -162,6 +165,13 @@ func (d *Daemon) SetVersion(v string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.version = v
+}
+
+// BePodman makes the engine Podman of a version, behind Docker's API and with its own way to give out logs.
+func (d *Daemon) BePodman(version string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.version, d.podman = version, true
 }
 
 // StepClock moves the clock that stamps records.
@@ -245,6 +255,12 @@ func (d *Daemon) tell(c *Container, action string, attributes ...string) {
 	}
 	at := d.tick().UnixNano()
 	e := event{Type: "container", Action: action, Time: at / 1e9, TimeNano: at}
+	if status, ok := strings.CutPrefix(action, "health_status: "); ok && d.podman {
+		e.Action, e.HealthStatus = "health_status", status
+	}
+	if action == "destroy" && d.podman {
+		e.Action = "remove"
+	}
 	e.Actor.ID, e.Actor.Attributes = c.ID, map[string]string{"name": c.Name, "image": c.Image}
 	maps.Copy(e.Actor.Attributes, c.Labels)
 	for i := 0; i < len(attributes); i += 2 {
@@ -294,7 +310,7 @@ func (c *Container) set(running bool, action string, attributes ...string) {
 	c.d.changed.Broadcast()
 }
 
-// Health sets what the container's health check says.
+// Health sets what the container's health check says. Podman sends an event of each check, Docker of each change.
 func (c *Container) Health(status string) {
 	c.d.mu.Lock()
 	defer c.d.mu.Unlock()
@@ -333,6 +349,10 @@ func (c *Container) Rename(name string) {
 	defer c.d.mu.Unlock()
 	old := c.Name
 	c.Name = name
+	if c.d.podman {
+		c.d.tell(c, "rename")
+		return
+	}
 	c.d.tell(c, "rename", "oldName", "/"+old)
 }
 
@@ -353,19 +373,28 @@ func (c *Container) lineEnd() string {
 	return "\n"
 }
 
-// Long writes a text as the engine does: in records of 16 KiB, which share a time, except with journald. A text without a line end is a line
-// that has not ended.
+// Long writes a text as the engine does: in records of 16 KiB, which share a time, except with journald. Podman's have 8 KiB, and the end of a line that
+// needs several stands by itself. A text without a line end is a line that has not ended.
 func (c *Container) Long(stream byte, text string) {
-	const size = 16384
 	c.d.mu.Lock()
 	defer c.d.mu.Unlock()
+	size, end := 16384, ""
+	if c.d.podman {
+		if size = 8192; len(text) > size && strings.HasSuffix(text, "\n") {
+			text, end = text[:len(text)-1], "\n"
+		}
+	}
 	at := c.d.tick()
 	for len(text) > size {
 		c.records = append(c.records, entry{stream: stream, time: at, payload: text[:size]})
 		text = text[size:]
-		if c.Driver == "journald" {
+		if c.Driver == "journald" || c.d.podman {
 			at = c.d.tick()
 		}
+	}
+	if end != "" {
+		c.records = append(c.records, entry{stream: stream, time: at, payload: text})
+		text = end
 	}
 	c.records = append(c.records, entry{stream: stream, time: at, payload: text})
 	c.d.changed.Broadcast()
@@ -421,6 +450,15 @@ func (d *Daemon) handler() http.Handler {
 		_ = json.NewEncoder(w).Encode(value) // the client is gone, or it is not
 	}
 	mux.HandleFunc("/_ping", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Api-Version", "1.51") })
+	mux.HandleFunc("/version", func(w http.ResponseWriter, _ *http.Request) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		name := "Engine"
+		if d.podman {
+			name = "Podman Engine"
+		}
+		answer(w, map[string]any{"Components": []any{map[string]any{"Name": name, "Version": d.version}}})
+	})
 	mux.HandleFunc("/info", func(w http.ResponseWriter, _ *http.Request) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
@@ -456,6 +494,7 @@ func (d *Daemon) handler() http.Handler {
 		})
 	})
 	mux.HandleFunc("/containers/{id}/logs", d.logs)
+	mux.HandleFunc("/libpod/containers/{id}/logs", d.logs)
 	mux.HandleFunc("/events", d.tellAll)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.URL.Path = versioned.ReplaceAllString(r.URL.Path, "/")

@@ -26,9 +26,15 @@ func (d *Daemon) logs(w http.ResponseWriter, r *http.Request) {
 	d.requests = append(d.requests, r.URL.RawQuery)
 	c, faults := d.containers[r.PathValue("id")], d.faults
 	dead := c != nil && c.dead
+	podman, mixes := d.podman, d.podman && strings.HasPrefix(d.version, "4.") // which takes parts for lines when it counts from the end
 	d.mu.Unlock()
 	if c == nil {
 		missing(w, r.PathValue("id"))
+		return
+	}
+	if podman && (c.Driver == "none" || c.Driver == "passthrough") {
+		w.WriteHeader(http.StatusInternalServerError)
+		_, _ = fmt.Fprint(w, `{"cause":"this container is not logging output","message":"failed to obtain logs","response":500}`)
 		return
 	}
 	if c.Driver == "none" {
@@ -55,7 +61,7 @@ func (d *Daemon) logs(w http.ResponseWriter, r *http.Request) {
 		n, _ := strconv.Atoi(tail)
 		s.next = max(len(c.records)-n, 0)
 	}
-	follow := query.Get("follow") == "1" && c.running
+	follow := isTrue(query.Get("follow")) && c.running
 	if follow {
 		d.streams[s] = true
 	}
@@ -66,7 +72,10 @@ func (d *Daemon) logs(w http.ResponseWriter, r *http.Request) {
 		defer d.mu.Unlock()
 		delete(d.streams, s)
 	}()
-	out := &writer{w: w, chop: faults.Chop, sent: &d.sent}
+	out := &writer{w: w, chop: faults.Chop, sent: &d.sent, form: "2006-01-02T15:04:05.000000000Z07:00"}
+	if podman {
+		out.form = time.RFC3339
+	}
 	for sent, since := 0, parseSince(query.Get("since")); ; {
 		e, ok := d.await(r.Context(), s, follow, existing)
 		if !ok {
@@ -78,7 +87,10 @@ func (d *Daemon) logs(w http.ResponseWriter, r *http.Request) {
 		if !faults.OldSince {
 			since = 0
 		}
-		if out.send(e, c.TTY, query.Get("timestamps") == "1") != nil {
+		if mixes && isTail && !strings.HasSuffix(e.payload, "\n") {
+			e.payload += "\n"
+		}
+		if out.send(e, c.TTY && !strings.HasPrefix(r.URL.Path, "/libpod/"), isTrue(query.Get("timestamps"))) != nil {
 			return
 		}
 		if sent++; follow && faults.CutEvery > 0 && sent >= faults.CutEvery {
@@ -112,6 +124,12 @@ func (d *Daemon) await(ctx context.Context, s *stream, follow bool, existing int
 	}
 }
 
+// isTrue reads a switch, in the form of Docker's clients or of Podman's.
+func isTrue(text string) bool {
+	on, err := strconv.ParseBool(text)
+	return err == nil && on
+}
+
 // parseSince reads SECONDS.NANOSECONDS.
 func parseSince(text string) int64 {
 	if text == "" {
@@ -128,12 +146,13 @@ type writer struct {
 	w    http.ResponseWriter
 	chop int
 	sent *atomic.Int64
+	form string // of time stamps
 }
 
 func (o *writer) send(e entry, tty, stamps bool) error {
 	payload := e.payload
 	if stamps {
-		payload = e.time.Format("2006-01-02T15:04:05.000000000Z07:00") + " " + payload
+		payload = e.time.Format(o.form) + " " + payload
 	}
 	bytes := []byte(payload)
 	if !tty {
