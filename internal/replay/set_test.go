@@ -449,6 +449,15 @@ func TestTheLogOfAContainer(t *testing.T) {
 		records[0].Time != "2026-11-26T10:00:00.000000001Z" {
 		t.Errorf("%+v", records)
 	}
+	// A long line of the journald driver, whose parts have times of their own.
+	part := strings.Repeat("x", 16384)
+	log = slices.Concat(frame(1, "2026-11-26T10:00:00.000001000Z "+part), frame(1, "2026-11-26T10:00:00.000002000Z y\n"))
+	opt.Engine = func() (docker.API, error) {
+		return &engineOf{container: docker.Container{ID: containerID, Name: "web", Driver: "journald", LineEnds: true}, log: log}, nil
+	}
+	if records := only(t, opt, "docker://web"); !slices.Equal(texts(records), []string{part + "y"}) {
+		t.Errorf("%d records", len(records))
+	}
 	if _, err := Open(context.Background(), []string{"docker://other"}, opt); err == nil || !strings.Contains(err.Error(), "no such container") {
 		t.Errorf("%v", err)
 	}

@@ -158,7 +158,7 @@ func tail(l *pluginhost.Log) string {
 }
 
 // usage is what a process holds.
-type usage struct{ threads, files, rssKB int }
+type usage struct{ threads, files, pipes, rssKB int }
 
 func usageOf(t *testing.T, pid int) usage {
 	t.Helper()
@@ -181,7 +181,14 @@ func usageOf(t *testing.T, pid int) usage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	u.files = len(files)
+	for _, file := range files {
+		// One that is closed meanwhile has no target any more.
+		if target, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", pid, file.Name())); err == nil && strings.HasPrefix(target, "pipe:") {
+			u.pipes++
+			continue
+		}
+		u.files++
+	}
 	return u
 }
 
