@@ -12,5 +12,6 @@
 // CASE.stdout and CASE.stderr are the two streams of one run. Every file is tried line by line, as container engines hand lines over, and
 // joined, as one record that Fluent Bit's multiline filter makes of a stack trace. testdata/README.md says which versions ran.
 //
-// "go run ./test/packs/record NAME ..." runs the programs again where their runtimes are installed.
+// "go run ./test/packs/record NAME ..." runs the programs again where their runtimes are installed. With
+// FLUENTBIT_TRIGGER_PACKS=NAME,... a test does so and holds the packs to what they print now.
 package packs

@@ -1,6 +1,6 @@
 // Command record runs the programs of test/packs/testdata/NAME again and keeps what they print. Run it in the root of the repository:
 //
-//	go run ./test/packs/record [-case REGEXP] NAME ...
+//	go run ./test/packs/record [-case REGEXP] [-out FOLDER] NAME ...
 //
 // Each line of cases.txt is one of
 //
@@ -28,6 +28,8 @@ import (
 	"time"
 )
 
+const testdata = "test/packs/testdata"
+
 // app is where the programs run: its path is part of the traces.
 const app = "/srv/app"
 
@@ -36,26 +38,27 @@ const limit = 2 * time.Minute
 
 func main() {
 	only := flag.String("case", "", "record only the cases whose name matches")
+	out := flag.String("out", testdata, "keep the output in NAME in this folder")
 	flag.Parse()
-	if err := run(*only, flag.Args()); err != nil {
+	if err := run(*only, *out, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "record:", err)
 		os.Exit(1)
 	}
 }
 
-func run(only string, names []string) error {
+func run(only, out string, names []string) error {
 	expr, err := regexp.Compile(only)
 	if err != nil {
 		return err
 	}
 	var failed []error
 	for _, name := range names {
-		failed = append(failed, record(filepath.Join("test", "packs", "testdata", name), expr))
+		failed = append(failed, record(filepath.Join(testdata, name), filepath.Join(out, name), expr))
 	}
 	return errors.Join(failed...)
 }
 
-func record(folder string, only *regexp.Regexp) error {
+func record(folder, out string, only *regexp.Regexp) error {
 	text, err := os.ReadFile(filepath.Join(folder, "cases.txt"))
 	if err != nil {
 		return err
@@ -94,18 +97,18 @@ func record(folder string, only *regexp.Regexp) error {
 			failed = append(failed, fmt.Errorf("%s/cases.txt:%d: %s: %w\n%s", folder, n+1, name, err, stderr))
 			continue
 		}
-		base := filepath.Join(append([]string{folder}, words...)...)
+		base := filepath.Join(append([]string{out}, words...)...)
 		if err := os.MkdirAll(filepath.Dir(base), 0o755); err != nil {
 			return err
 		}
-		for suffix, out := range map[string][]byte{".stdout": stdout, ".stderr": stderr} {
+		for suffix, text := range map[string][]byte{".stdout": stdout, ".stderr": stderr} {
 			if err := os.Remove(base + suffix); err != nil && !os.IsNotExist(err) {
 				return err
 			}
-			if len(out) == 0 {
+			if len(text) == 0 {
 				continue
 			}
-			if err := os.WriteFile(base+suffix, out, 0o644); err != nil {
+			if err := os.WriteFile(base+suffix, text, 0o644); err != nil {
 				return err
 			}
 		}
