@@ -27,6 +27,13 @@ var tags = map[string]string{
 	"syslog-rfc5424":                "syslog",
 	"systemd-journald-driver":       "journal",
 	"tail-cri-kubernetes":           "kube.var.log.containers.api-7c9d_shop_api-4f1c9a0d2b7e6a5c8d3f1e0b9a8c7d6e5f4a3b2c1d0e9f8a7b6c5d4e3f2a1b0c.log",
+	"fluentd-driver-parsed":         "docker.evil",                                                                                                                  // the filter parser lifted JSON out of the line, with reserve_data
+	"kubernetes-merged-log":         "kube.var.log.containers.evil-5b6d8f9c7d-x2x4k_tenant_main-4f1c9a0d2b7e6a5c8d3f1e0b9a8c7d6e5f4a3b2c1d0e9f8a7b6c5d4e3f2a1b0c.log", // merge_log on
+	"opentelemetry-streams":         "v1_logs",
+	"systemd-lowercase":             "journal", // the input dummy, with the keys that systemd writes with lowercase
+	"systemd-stripped":              "journal", // likewise, with lowercase and strip_underscores
+	"tail-ecs":                      "ecs",
+	"tcp-gelf":                      "gelf", // format json, as Docker's gelf driver and a library of an application send
 	"tail-multiline-docker":         "tail.multiline.docker",
 	"tail-parser-docker":            "tail.parser.docker",
 }
@@ -36,7 +43,7 @@ var testPaths = []string{
 	"log", "stream", "source", "time", "container_id", "com.docker.compose.service", "partial_id", "filename", "kubernetes.namespace_name",
 	"kubernetes.labels.app.kubernetes.io/name", "kubernetes.annotations.team", "otlp.severity_number", "otlp.severity_text", "otlp.attributes.k",
 	"resource.attributes.service.name", "resource.service.name", "scope.name", "pri", "msgid", "PRIORITY", "CONTAINER_TAG", "n", "f", "t", "nil",
-	"arr", "trace_id",
+	"arr", "trace_id", "log.level", "log.logger", "service.name", "attributes.exception.type", "message", "container_name", "fluentbit-trigger.workload",
 }
 
 // describeRecord writes a record on a few lines. Long texts are shortened; their length is shown.
