@@ -219,7 +219,7 @@ func (e *engine) must(args ...string) string {
 
 // options are those of docker create for a container of the test, whose workload is name.
 func (e *engine) options(name string) []string {
-	return []string{"--name", e.label + "-" + name, "--network", "none", "--label", "test=" + e.label, "--label", "fluentbit-trigger.workload=" + name}
+	return []string{"--name", e.label + "-" + name, "--network", "none", "--label", "test=" + e.label, "--label", "com.docker.compose.service=" + name}
 }
 
 // create makes a container that runs a command.

@@ -166,7 +166,7 @@ func TestFluentdDriverOverARestart(t *testing.T) {
 		names = append(names, e.create(fmt.Sprintf("fluentd%d", i), []string{
 			"--log-driver", "fluentd", "--log-opt", fmt.Sprintf("fluentd-address=127.0.0.1:%d", c.port), "--log-opt", "fluentd-async=true",
 			"--log-opt", "fluentd-request-ack=true", "--log-opt", "fluentd-sub-second-precision=true", "--log-opt", "tag=docker.{{.Name}}",
-			"--log-opt", "labels=fluentbit-trigger.workload",
+			"--log-opt", "labels=com.docker.compose.service",
 		}, "/bin/sh", "-c", fmt.Sprintf("/bin/sh /generate %d %d 0.1; sleep 3600", lines, max(10, lines/40))))
 	}
 	e.must(append([]string{"start"}, names...)...)
