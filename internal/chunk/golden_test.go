@@ -27,7 +27,7 @@ var tags = map[string]string{
 	"syslog-rfc5424":                "syslog",
 	"systemd-journald-driver":       "journal",
 	"tail-cri-kubernetes":           "kube.var.log.containers.api-7c9d_shop_api-4f1c9a0d2b7e6a5c8d3f1e0b9a8c7d6e5f4a3b2c1d0e9f8a7b6c5d4e3f2a1b0c.log",
-	"fluentd-driver-parsed":         "docker.evil",                                                                                                                  // the filter parser lifted JSON out of the line, with reserve_data
+	"fluentd-driver-parsed":         "docker.evil",                                                                                                                    // the filter parser lifted JSON out of the line, with reserve_data
 	"kubernetes-merged-log":         "kube.var.log.containers.evil-5b6d8f9c7d-x2x4k_tenant_main-4f1c9a0d2b7e6a5c8d3f1e0b9a8c7d6e5f4a3b2c1d0e9f8a7b6c5d4e3f2a1b0c.log", // merge_log on
 	"opentelemetry-streams":         "v1_logs",
 	"systemd-lowercase":             "journal", // the input dummy, with the keys that systemd writes with lowercase

@@ -16,6 +16,7 @@ type span struct {
 // scan is what one pass over a record's body finds.
 type scan struct {
 	found
+	seldom
 	layout layout
 	spans  [maxSpans]span // one of each role at most
 }
@@ -25,32 +26,42 @@ type scan struct {
 type found struct {
 	count              int    // of spans
 	roles              uint64 // a bit for the role of each span
-	by                 originator
 	textStart, textEnd int
 	textKey            *key // nil when the body itself is the text, or there is none
+	level              int
+	pairs              int // of the body, when it is a map
+	by                 originator
 	textRank           uint8
 	levelRank          uint8
 	keyIsStream        bool // the stream came from the key "stream"
 	journal            bool // a container's record from journald
-	lower              bool // a record of journald, its keys in lower case
-	gelf               bool // Docker's gelf driver
-	short              bool // GELF
 	stream             engine.Stream
-	level              int
-	logMap             int  // the value of "log", when it is a map
-	nilText            bool // a key for the text holds nil
-	pri, priority      int
-	priorityLower      int
-	uid, command       int
-	alert, cloudEvent  bool // there are keys that alerts of ours have, as such or as CloudEvents
-	pairs              int  // of the body, when it is a map
+	special            bool // there is something in seldom
+}
+
+// seldom is what most records do not have. It is cleared after those that do.
+type seldom struct {
+	lower             bool // a record of journald, its keys in lower case
+	gelf              bool // Docker's gelf driver
+	short             bool // GELF
+	nilText           bool // a key for the text holds nil
+	alert, cloudEvent bool // there are keys that alerts of ours have, as such or as CloudEvents
+	logMap            int  // the value of "log", when it is a map
+	pri, priority     int
+	priorityLower     int
+	uid, command      int
 
 	partialMessage, partialID, partialOrdinal, partialLast int
 	logtag, flag, journalPartial                           int
 }
 
 // reset forgets the last record.
-func (s *scan) reset() { s.found = found{} }
+func (s *scan) reset() {
+	if s.special {
+		s.seldom = seldom{}
+	}
+	s.found = found{}
+}
 
 // hasText reports whether the record holds a text, be it empty.
 func (s *scan) hasText() bool { return s.textStart != 0 }
@@ -151,13 +162,19 @@ func (s *scan) drop(fn func(*span) bool) {
 // add notes a span, unless it does not count in the records of their originator. The last of a role counts: what the pipeline attaches stands
 // behind the members of a line that were merged into the record.
 func (s *scan) add(sp span) {
-	if sp.in&(1<<s.by) == 0 {
+	bit := uint64(1) << sp.role
+	if sp.in>>s.by&1 == 0 || s.roles&bit != 0 {
+		s.again(sp)
 		return
 	}
-	if bit := uint64(1) << sp.role; s.roles&bit == 0 {
-		s.roles |= bit
-		s.spans[s.count] = sp
-		s.count++
+	s.roles |= bit
+	s.spans[s.count] = sp
+	s.count++
+}
+
+// again takes a span in the place of that of the same role, if it counts.
+func (s *scan) again(sp span) {
+	if sp.in>>s.by&1 == 0 {
 		return
 	}
 	for i := range s.count {
@@ -169,18 +186,29 @@ func (s *scan) add(sp span) {
 
 // take notes the value of a key that means something to us.
 func (s *scan) take(b []byte, k *key, value, end int) {
-	if k.logRank|k.levelRank|uint8(k.shows) != 0 {
+	if k.logRank|k.levelRank != 0 {
 		s.takeRanked(b, k, value)
 	}
-	if k.role >= firstIdentity {
-		s.takeIdentity(b, k, value, end)
-		return
+	if k.shows > s.by {
+		s.shows(k.shows)
 	}
-	switch k.role {
-	case roleStream, roleSource:
+	switch {
+	case k.role >= firstIdentity:
+		s.takeIdentity(b, k, value, end)
+	case k.role == roleNone:
+	case k.role <= roleSource:
 		if stream := streamAt(b, value); stream != engine.StreamUnknown {
 			s.stream, s.keyIsStream = stream, k.role == roleStream
 		}
+	default:
+		s.special = true
+		s.takeSeldom(b, k, value, end)
+	}
+}
+
+// takeSeldom notes the value of a key that most records do not have.
+func (s *scan) takeSeldom(b []byte, k *key, value, end int) {
+	switch k.role {
 	case rolePri:
 		s.pri = value
 	case rolePriority:
@@ -226,21 +254,20 @@ func (s *scan) take(b []byte, k *key, value, end int) {
 	}
 }
 
-// takeRanked notes a value of a key that is in the lists of the settings, or shows who attached it.
+// takeRanked notes a value of a key that is in the lists of the settings.
 func (s *scan) takeRanked(b []byte, k *key, value int) {
 	if k.logRank != 0 && (s.textRank == 0 || k.logRank <= s.textRank) {
 		if start, stop, ok := text(b, value); ok {
 			s.textStart, s.textEnd, s.textRank, s.textKey = start, stop, k.logRank, k
 		} else if b[value] == mpNil {
-			s.nilText = true
+			s.nilText, s.special = true, true
 		} else if k.name == "log" && isMapFormat(b[value]) {
-			s.logMap = value
+			s.logMap, s.special = value, true
 		}
 	}
 	if k.levelRank != 0 && (s.levelRank == 0 || k.levelRank <= s.levelRank) {
 		s.level, s.levelRank = value, k.levelRank
 	}
-	s.shows(k.shows)
 }
 
 // takeMembers notes members of a map that ECS gives a meaning to, and not the map itself: the others may differ from line to line.
@@ -266,9 +293,13 @@ func (s *scan) takeIdentity(b []byte, k *key, value, end int) {
 	switch k.role {
 	case roleJournalIDFull, roleJournalName, roleJournalID:
 		s.journal = true
-		s.lower = s.lower || k.in&inJournalLower != 0
+		if k.in&inJournalLower != 0 {
+			s.lower, s.special = true, true
+		}
 	case roleUnit:
-		s.lower = s.lower || k.name[len(k.name)-1] >= 'a'
+		if k.name[len(k.name)-1] >= 'a' {
+			s.lower, s.special = true, true
+		}
 	case roleSyslogHost:
 		if isMapFormat(b[value]) {
 			s.takeMembers(b, value, roleHost, "name", roleNone, "")
@@ -293,7 +324,7 @@ func (s *scan) finish(b []byte) {
 		// Without a priority the record is not syslog's, and "host" and "ident" are anything; but GELF has a host.
 		s.drop(func(sp *span) bool { return sp.role == roleSyslogIdent || sp.role == roleSyslogHost && !s.short })
 	}
-	if (s.by == byJournal || s.by == byJournalLower) && !(s.journal && s.engineWrote(b)) {
+	if (s.by == byJournal || s.by == byJournalLower) && !(s.journal && (s.uid == 0 || s.engineWrote(b))) {
 		s.journal = false
 		const own = 1<<roleUnit | 1<<roleHost | 1<<roleIdentifier | 1<<roleResource
 		if s.roles&^own != 0 {
@@ -303,11 +334,9 @@ func (s *scan) finish(b []byte) {
 }
 
 // engineWrote reports whether a record of journald that names a container can be that of a container engine. Every program may write such keys;
-// who did, journald says: Docker's daemon and rootful Podman run as root, rootless Podman logs through conmon.
+// who did, journald says: Docker's daemon and rootful Podman run as root, rootless Podman logs through conmon. Where the record does not say it, since
+// somebody left it out, the program is believed.
 func (s *scan) engineWrote(b []byte) bool {
-	if s.uid == 0 {
-		return true // left out by whoever configured it
-	}
 	if start, end, ok := text(b, s.uid); ok && string(b[start:end]) == "0" {
 		return true
 	}
