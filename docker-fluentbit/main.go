@@ -172,6 +172,9 @@ func run(args []string, out, errOut io.Writer) int {
 		_, _ = fmt.Fprintln(errOut, err)
 		return exitUsage
 	}
+	if len(args) > 0 && args[0] == "help" {
+		args = append(args[1:], "--help")
+	}
 	if isComplete(args) {
 		complete(parser.Model, args, out)
 		return exitFine

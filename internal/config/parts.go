@@ -1,5 +1,10 @@
 package config
 
+import (
+	"errors"
+	"strings"
+)
+
 // Parts says where the parts of the settings stand: its lists are as long as those of the settings, and in the same order.
 type Parts struct {
 	Rules     []Part
@@ -64,4 +69,28 @@ func (p *Parts) Single(field string) (Place, bool) {
 		return Place{}, false
 	}
 	return n.at.place(), true
+}
+
+// Unavailable returns the problems of a part that is well written and cannot be had on this machine. err is that of its owner: the part's path, then
+// errors that begin with the setting that they are about. A secret that its file or variable should hold is a problem of that setting.
+func (p Part) Unavailable(err error) (problems []Problem) {
+	all := []error{err}
+	if joined, ok := errors.Unwrap(err).(interface{ Unwrap() []error }); ok {
+		all = joined.Unwrap()
+	}
+	for _, err := range all {
+		text := strings.TrimPrefix(err.Error(), p.Path+": ")
+		field, message, ok := strings.Cut(text, ": ")
+		if !ok || strings.ContainsAny(field, " \"") {
+			field, message = "", text
+		}
+		for _, source := range []string{field + "_env", field + "_file"} {
+			if field != "" && !p.Sets(field) && p.Sets(source) {
+				field = source
+			}
+		}
+		at := p.Place(field, "")
+		problems = append(problems, Problem{File: at.File, Line: at.Line, Column: at.Column, Path: p.Path, Field: field, Message: message})
+	}
+	return problems
 }

@@ -18,8 +18,10 @@ func (l *linter) start() {
 		l.quotedSecrets(parts.Triggers[i], &s.Triggers[i])
 		client, err := trigger.New(s.Triggers[i], trigger.Deps{Egress: s.Egress, LookupEnv: l.options.LookupEnv})
 		if err != nil {
-			for _, one := range separate(err) {
-				l.unavailable(parts.Triggers[i], one)
+			for _, p := range parts.Triggers[i].Unavailable(err) {
+				f := problem(&p)
+				f.Code, f.head = CodeUnavailable, parts.Triggers[i].Place("", "").Line
+				l.findings = append(l.findings, f)
 			}
 			continue
 		}
@@ -69,40 +71,6 @@ func (l *linter) elsewhere() (n int) {
 		}
 	}
 	return n
-}
-
-// separate returns the errors that one joins.
-func separate(err error) []error {
-	for e := err; e != nil; {
-		switch x := e.(type) {
-		case interface{ Unwrap() []error }:
-			return x.Unwrap()
-		case interface{ Unwrap() error }:
-			e = x.Unwrap()
-		default:
-			e = nil
-		}
-	}
-	return []error{err}
-}
-
-// unavailable adds an error of a trigger, which begins with the setting that it is about.
-func (l *linter) unavailable(p config.Part, err error) {
-	text := strings.TrimPrefix(err.Error(), p.Path+": ")
-	field, message, ok := strings.Cut(text, ": ")
-	if !ok || strings.ContainsAny(field, " \"") {
-		field, message = "", text
-	}
-	for _, source := range []string{field + "_env", field + "_file"} {
-		if field != "" && !p.Sets(field) && p.Sets(source) {
-			field = source
-		}
-	}
-	at, head := p.Place(field, ""), p.Place("", "")
-	l.findings = append(l.findings, Finding{
-		File: at.File, Line: at.Line, Column: at.Column, Severity: Error, Code: CodeUnavailable, Path: p.Path, Field: field, Message: message,
-		head: head.Line,
-	})
 }
 
 // single adds an error of a setting that exists once.

@@ -124,7 +124,7 @@ func New(o Options) (*Pipeline, error) {
 	next, err := p.prepare(settings)
 	if err != nil && !o.Lenient {
 		next.close()
-		return nil, err
+		return nil, placed(err, &p.Loaded().Parts)
 	}
 	if err != nil {
 		p.log.Error("a part of the configuration is left out", "error", err)

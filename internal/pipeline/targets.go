@@ -36,12 +36,47 @@ func newTargets(s *config.Settings, now func() time.Time) (*targets, error) {
 		}
 		client, err := trigger.New(*set, trigger.Deps{Egress: s.Egress, Now: now, UserAgent: userAgent})
 		if err != nil {
-			errs = append(errs, err)
+			errs = append(errs, &triggerError{i, err})
 			continue
 		}
 		t.all = append(t.all, target{set, filter, client})
 	}
 	return t, errors.Join(errs...)
+}
+
+// triggerError is why the client of a trigger of the settings cannot be built: mostly a secret that is not there.
+type triggerError struct {
+	index int
+	err   error
+}
+
+// Error names the trigger and the setting.
+func (e *triggerError) Error() string { return e.err.Error() }
+
+// Unwrap returns the client's own error.
+func (e *triggerError) Unwrap() error { return e.err }
+
+// placed returns the error of a first start with the places of the triggers that cannot be built; other errors as they are.
+func placed(err error, parts *config.Parts) error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return err
+	}
+	refused := &ConfigError{}
+	for _, e := range joined.Unwrap() {
+		if inner, ok := e.(interface{ Unwrap() []error }); ok { // those of all triggers together
+			if more, ok := placed(errors.Join(inner.Unwrap()...), parts).(*ConfigError); ok {
+				refused.Problems = append(refused.Problems, more.Problems...)
+				continue
+			}
+		}
+		t, ok := e.(*triggerError)
+		if !ok || t.index >= len(parts.Triggers) {
+			return err
+		}
+		refused.Problems = append(refused.Problems, parts.Triggers[t.index].Unavailable(t.err)...)
+	}
+	return refused
 }
 
 const userAgent = "fluentbit-trigger"

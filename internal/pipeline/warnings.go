@@ -28,6 +28,13 @@ const (
 	WarningMemory      = "store-in-memory"
 )
 
+// WarningCodes lists the codes.
+func WarningCodes() []string {
+	return []string{
+		WarningEmpty, WarningNoRules, WarningNoTriggers, WarningDryRun, WarningUnwanted, WarningUnreachable, WarningNoContainer, WarningMemory,
+	}
+}
+
 // warnings knows which reasons hold, and which of them were logged.
 type warnings struct {
 	mu     sync.Mutex

@@ -119,3 +119,21 @@ func TestFiltersThatTakeNothingWarn(t *testing.T) {
 		})
 	}
 }
+
+// TestWarningsAreDocumented wants each code in the document of the administration, and no other there.
+func TestWarningsAreDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/admin.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "\n## Warnings\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	for _, code := range WarningCodes() {
+		if !strings.Contains(section, "| `"+code+"` | ") {
+			t.Errorf("docs/admin.md does not list %s", code)
+		}
+	}
+	if rows := strings.Count(section, "\n| `"); rows != len(WarningCodes()) {
+		t.Errorf("docs/admin.md lists %d codes, want %d", rows, len(WarningCodes()))
+	}
+}
