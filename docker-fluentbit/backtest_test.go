@@ -17,7 +17,7 @@ func cutOff(t *testing.T) string {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
 	line := `{"log":"boom\n","stream":"stderr","time":"2026-11-25T10:00:00Z"}` + "\n"
-	for _, text := range []string{line, strings.Repeat("torn\n", 1000), strings.Repeat(line, 100_000)} {
+	for _, text := range []string{strings.Repeat(line+strings.Repeat("torn\n", 100), 10), strings.Repeat(line, 100_000)} {
 		if _, err := z.Write([]byte(text)); err != nil {
 			t.Fatal(err)
 		}

@@ -62,7 +62,7 @@ func TestHostileLines(t *testing.T) {
 	b.until(`document.querySelector('.alert:first-child').innerText.includes('<img src=x')`)
 	b.press("j", kb.Enter)
 	b.shows(".detail", "<script>document.title='owned'</script>")
-	b.shows(".detail .lines", "[U+202E]gnp.exe ␛[31m") // what turns texts around, or is for terminals, can be seen
+	b.shows(".detail .lines", `\u202egnp.exe \u001b[31m`) // what turns texts around, or is for terminals, can be seen
 	b.shot("hostile")
 	if b.is(`document.querySelector('main img, main script, main style') || document.title.includes('owned')`) {
 		t.Error("a line became markup")
