@@ -48,7 +48,7 @@ func FuzzPlain(f *testing.F) {
 			t.Fatalf("cut to %d: %q", n%1000, cut)
 		}
 		for _, escape := range []func(string) string{slackProse, slackCode, escapeMarkdown, escapeTelegramText, telegramText, escapeTeams, inert, maskCode} {
-			out := fit(got, 100, utf16Of, escape)
+			out := fit(got, 100, escape)
 			if utf16Of(out) > 100 || (strings.Contains(out, "@everyone") && !strings.HasPrefix(out, "<code>")) {
 				t.Fatalf("escaped to %q", out)
 			}

@@ -83,11 +83,11 @@ func codeBlock(a *Alert, runes int) string {
 }
 
 // fitCode is codeBlock, cut so that it is within the limit once escaped. The lines around the log line are cut before it is.
-func fitCode(a *Alert, limit int, size measure, escape func(string) string) string {
+func fitCode(a *Alert, limit int, escape func(string) string) string {
 	whole := utf8.RuneCountInString(plain(a.Message))
 	for n := limit; n > 0; {
 		text := escape(codeBlock(a, n))
-		got := size(text)
+		got := utf16Of(text)
 		if got <= limit {
 			return text
 		}

@@ -2,16 +2,9 @@ package trigger
 
 import (
 	"unicode/utf16"
-	"unicode/utf8"
 )
 
-// A measure says how long a text is in the unit that a receiver counts in.
-type measure func(string) int
-
-func runesOf(s string) int { return utf8.RuneCountInString(s) }
-func bytesOf(s string) int { return len(s) }
-
-// utf16Of counts UTF-16 code units, as Telegram does.
+// utf16Of counts UTF-16 code units, as Telegram does. They are never fewer than characters, in which other receivers count.
 func utf16Of(s string) int {
 	n := 0
 	for _, r := range s {
@@ -23,11 +16,11 @@ func utf16Of(s string) int {
 // asIs is the escape of a receiver that shows a text as it is.
 func asIs(s string) string { return s }
 
-// fit cuts a text so that it is within the limit once escaped, and returns it escaped. It cuts before it escapes: no escape is split.
-func fit(s string, limit int, size measure, escape func(string) string) string {
+// fit cuts a text so that it is within the limit, in UTF-16 code units, once escaped, and returns it escaped. It cuts before it escapes: no escape is split.
+func fit(s string, limit int, escape func(string) string) string {
 	for n := limit; n > 0; {
 		text := escape(cutRunes(s, n))
-		got := size(text)
+		got := utf16Of(text)
 		if got <= limit {
 			return text
 		}

@@ -44,19 +44,19 @@ func (r *renderer) discord(v *view) discordMessage {
 		content += ", " + rest
 	}
 	message := discordMessage{
-		Content:         fit(content, discordContent, utf16Of, escapeMarkdown),
+		Content:         fit(content, discordContent, escapeMarkdown),
 		AllowedMentions: discordMentions{Parse: []string{}},
 	}
 	share := discordTotal / len(shown)
 	for i := range shown {
 		a := &shown[i]
 		embed := discordEmbed{Color: discordColor(a), URL: link(r.settings, a)}
-		embed.Title = fit(headline(a), min(discordTitle, share/4), utf16Of, escapeMarkdown)
-		if line := fit(factLine(facts(a, 200)), min(discordFooter, share/4), utf16Of, inert); line != "" {
+		embed.Title = fit(headline(a), min(discordTitle, share/4), escapeMarkdown)
+		if line := fit(factLine(facts(a, 200)), min(discordFooter, share/4), inert); line != "" {
 			embed.Footer = &discordFooterText{line}
 		}
-		embed.Description = fit(summaryLine(a, 1000), min(discordDescription/4, share/8), utf16Of, escapeMarkdown)
-		if code := fitCode(a, min(discordDescription/2, share*3/8-10), utf16Of, maskCode); code != "" {
+		embed.Description = fit(summaryLine(a, 1000), min(discordDescription/4, share/8), escapeMarkdown)
+		if code := fitCode(a, min(discordDescription/2, share*3/8-10), maskCode); code != "" {
 			embed.Description += "\n```\n" + code + "\n```"
 		}
 		if !a.Time.IsZero() {

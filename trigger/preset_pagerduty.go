@@ -68,12 +68,12 @@ func (r *renderer) pagerDuty(v *view) pagerDutyEvent {
 	event := pagerDutyEvent{
 		RoutingKey: r.routingKey.Reveal(), EventAction: "trigger", DedupKey: fingerprint(first), Client: "fluentbit-trigger",
 		Payload: pagerDutyPayload{
-			Summary:   fit(summary, pagerDutySummary, utf16Of, muteSchemes),
-			Source:    fit(firstOf(oneLine(first.Source.Workload), oneLine(first.Source.Host), "unknown"), pagerDutyField, utf16Of, muteSchemes),
+			Summary:   fit(summary, pagerDutySummary, muteSchemes),
+			Source:    fit(firstOf(oneLine(first.Source.Workload), oneLine(first.Source.Host), "unknown"), pagerDutyField, muteSchemes),
 			Severity:  pagerDutySeverity(v.worst()),
-			Component: fit(oneLine(first.Source.Container.Name), pagerDutyField, utf16Of, muteSchemes),
-			Group:     fit(oneLine(first.Source.Host), pagerDutyField, utf16Of, muteSchemes),
-			Class:     fit(oneLine(first.Rule), pagerDutyField, utf16Of, muteSchemes),
+			Component: fit(oneLine(first.Source.Container.Name), pagerDutyField, muteSchemes),
+			Group:     fit(oneLine(first.Source.Host), pagerDutyField, muteSchemes),
+			Class:     fit(oneLine(first.Rule), pagerDutyField, muteSchemes),
 			Details: pagerDutyDetails{
 				ID: v.id, Message: muteSchemes(codeBlock(first, pagerDutyDetail)), HeldBack: heldBack(first), Facts: muteSchemes(factLine(facts(first, 200))),
 				More: v.rest(len(v.shown)), Captures: cutMap(first.Captures, 20, 500), Fields: cutMap(first.Fields, 20, 500),

@@ -27,7 +27,7 @@ type ntfyPost struct {
 func (r *renderer) ntfy(v *view) ntfyPost {
 	post := ntfyPost{
 		Topic:    r.topic,
-		Title:    fit(v.title(), ntfyTitle, utf16Of, inert),
+		Title:    fit(v.title(), ntfyTitle, inert),
 		Priority: grade(v, [5]int{1, 2, 3, 4, 5}),
 		Tags:     []string{ntfyTag(v)},
 	}
@@ -69,7 +69,7 @@ type gotifyDisplay struct {
 
 func (r *renderer) gotify(v *view) gotifyPost {
 	return gotifyPost{
-		Title:    fit(v.title(), ntfyTitle, utf16Of, inert),
+		Title:    fit(v.title(), ntfyTitle, inert),
 		Message:  textMessage(v, gotifyMessage, func(text string) bool { return utf16Of(text) <= gotifyMessage }),
 		Priority: grade(v, [5]int{1, 3, 5, 7, 9}),
 		Extras:   gotifyExtras{gotifyDisplay{"text/plain"}},

@@ -37,11 +37,11 @@ func slackCode(s string) string { return maskCode(escapeSlack(s)) }
 // slack puts prose in plain_text objects, where no markup is read, and the log line in a fence.
 func (r *renderer) slack(v *view) slackMessage {
 	plainText := func(s string, limit int) slackText {
-		return slackText{Type: "plain_text", Text: fit(s, limit, utf16Of, slackProse)}
+		return slackText{Type: "plain_text", Text: fit(s, limit, slackProse)}
 	}
 	title := plainText(v.mark()+" "+v.title(), slackHeader)
 	message := slackMessage{
-		Text:   fit(v.title()+": "+summaryLine(v.first(), 300), 600, utf16Of, slackProse),
+		Text:   fit(v.title()+": "+summaryLine(v.first(), 300), 600, slackProse),
 		Blocks: []slackBlock{{Type: "header", Text: &title}},
 	}
 	shown := v.shown[:min(len(v.shown), slackAlerts)]
@@ -55,7 +55,7 @@ func (r *renderer) slack(v *view) slackMessage {
 		if summary := plainText(prose, min(slackSection, share*2/5)); summary.Text != "" {
 			message.Blocks = append(message.Blocks, slackBlock{Type: "section", Text: &summary})
 		}
-		code := fitCode(a, min(slackSection, share*2/5)-10, utf16Of, slackCode)
+		code := fitCode(a, min(slackSection, share*2/5)-10, slackCode)
 		if code != "" {
 			message.Blocks = append(message.Blocks, slackBlock{
 				Type: "section", Text: &slackText{Type: "mrkdwn", Text: "```\n" + code + "\n```", Verbatim: true},
