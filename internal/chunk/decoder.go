@@ -216,7 +216,9 @@ func (r *reading) line() {
 		}
 		r.hasJSON = true
 	}
-	s.finish(b)
+	if s.open() {
+		s.finish(b)
+	}
 	r.origin = r.memo.find(b, s, r.d.origins, r.tag, r.now)
 	if r.origin.excluded {
 		r.stats.Excluded++
@@ -241,7 +243,7 @@ func (r *reading) line() {
 	rec.Text = r.plainText(r.text())
 	rec.Truncated = false
 	rec.Source, rec.Fields = &r.origin.source, f
-	rec.Own = (s.alert || s.cloudEvent) && isAlert(b, r.ev.body, s.cloudEvent)
+	rec.Own = s.special && (s.alert || s.cloudEvent) && isAlert(b, r.ev.body, s.cloudEvent)
 	if r.happens {
 		if s.textKey != nil {
 			f.textKey = s.textKey.name

@@ -37,21 +37,25 @@ const maxSeconds = math.MaxInt64/1_000_000_000 - 1
 // the reading came, also when it failed.
 func header(b []byte, i int, now int64) (ev event, reached int, ok bool) {
 	ev = event{start: i, meta: -1}
-	values, at, ok := arrayAt(b, i)
-	if !ok || values != 2 || at >= len(b) {
-		return ev, at, false
-	}
-	inner, first, isArray := arrayAt(b, at)
-	if !isArray {
-		ev.time, ev.marker, ev.body, ok = eventTime(b, at, now)
-		return ev, max(at, ev.body), ok
-	}
-	if inner != 2 {
-		return ev, first, false
-	}
-	ev.time, ev.marker, at, ok = eventTime(b, first, now)
-	if !ok {
-		return ev, first, false
+	at := i + 12
+	if len(b)-i > 12 && binary.BigEndian.Uint32(b[i:]) == usualHead && binary.BigEndian.Uint32(b[i+4:]) < groupEndSeconds {
+		ev.time = int64(binary.BigEndian.Uint32(b[i+4:]))*1e9 + int64(binary.BigEndian.Uint32(b[i+8:]))
+	} else {
+		values, first, ok := arrayAt(b, i)
+		if !ok || values != 2 || first >= len(b) {
+			return ev, first, false
+		}
+		inner, second, isArray := arrayAt(b, first)
+		if !isArray {
+			ev.time, ev.marker, ev.body, ok = eventTime(b, first, now)
+			return ev, max(first, ev.body), ok
+		}
+		if inner != 2 {
+			return ev, second, false
+		}
+		if ev.time, ev.marker, at, ok = eventTime(b, second, now); !ok {
+			return ev, second, false
+		}
 	}
 	pairs, next, isMap := mapAt(b, at)
 	switch {
@@ -67,6 +71,9 @@ func header(b []byte, i int, now int64) (ev event, reached int, ok bool) {
 	}
 	return ev, ev.body, true
 }
+
+// usualHead is how the events of all present inputs begin: an array of an array of a time, which is Fluent Bit's extension, and metadata.
+const usualHead = 0x92<<24 | 0x92<<16 | mpFixext8<<8
 
 // eventTime reads a time: Fluent Bit's extension of type 0 (seconds and nanoseconds, 32 bits each), an integer or a floating-point number
 // of seconds. A number that is no time since 1970 that fits in nanoseconds gives now.

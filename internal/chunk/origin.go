@@ -87,9 +87,9 @@ func (o *origins) find(b []byte, spans []span, tag string, now int64) *origin {
 		h.SetSeed(seed)
 		_, _ = h.WriteString(tag) // never fails
 		for _, sp := range spans {
-			var head [10]byte
-			head[0], head[1] = byte(sp.role), sp.in
-			binary.LittleEndian.PutUint64(head[2:], uint64(sp.end-sp.start))
+			var head [9]byte
+			head[0] = byte(sp.role)
+			binary.LittleEndian.PutUint64(head[1:], uint64(sp.end-sp.start))
 			_, _ = h.Write(head[:])
 			_, _ = h.Write(b[sp.start:sp.end])
 		}
@@ -189,7 +189,7 @@ func (e *memoEntry) same(b []byte, s *scan) bool {
 	}
 	for i := range s.count {
 		x, y := &e.spans[i], &s.spans[i]
-		if x.role != y.role || x.in != y.in || x.start != y.start && !bytes.Equal(b[x.start:x.end], b[y.start:y.end]) {
+		if x.role != y.role || x.start != y.start && !bytes.Equal(b[x.start:x.end], b[y.start:y.end]) {
 			return false
 		}
 	}

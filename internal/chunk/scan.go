@@ -314,12 +314,23 @@ func (s *scan) takeIdentity(b []byte, k *key, value, end int) {
 			return
 		}
 	}
+	if bit := uint64(1) << k.role; k.in>>s.by&1 != 0 && s.roles&bit == 0 { // as add does, which costs a call
+		s.roles |= bit
+		s.spans[s.count] = span{k.role, k.in, value, end}
+		s.count++
+		return
+	}
 	s.add(span{k.role, k.in, value, end})
 }
 
+// bySyslog is the roles of the keys of syslog that mean something else in other records.
+const bySyslog = 1<<roleSyslogHost | 1<<roleSyslogIdent
+
+// open reports whether there is something that only the whole record can tell: see finish.
+func (s *scan) open() bool { return s.by == byJournal || s.by == byJournalLower || s.roles&bySyslog != 0 }
+
 // finish settles what only the whole record can tell.
 func (s *scan) finish(b []byte) {
-	const bySyslog = 1<<roleSyslogHost | 1<<roleSyslogIdent
 	if s.roles&bySyslog != 0 && s.pri == 0 {
 		// Without a priority the record is not syslog's, and "host" and "ident" are anything; but GELF has a host.
 		s.drop(func(sp *span) bool { return sp.role == roleSyslogIdent || sp.role == roleSyslogHost && !s.short })
