@@ -192,6 +192,27 @@ func TestDefaultHost(t *testing.T) {
 	}
 }
 
+// TestAnyWorkload lets a label name a workload of another project, and counts it where it may not.
+func TestAnyWorkload(t *testing.T) {
+	chunk := one(ct.M("log", "x", "container_name", "/a", "com.docker.compose.project", "tenant", "com.docker.compose.service", "a",
+		"fluentbit-trigger.workload", "shop/payments"))
+	for _, any := range []bool{false, true} {
+		s := DefaultSettings()
+		s.AnyWorkload = any
+		d, err := New(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, ignored := "tenant/a", int64(1)
+		if any {
+			want, ignored = "shop/payments", 0
+		}
+		if got := decodeAll(d, chunk, "t")[0].Source.Workload; got != want || d.Stats().LabelsIgnored != ignored {
+			t.Errorf("any %v: workload %q, %d ignored", any, got, d.Stats().LabelsIgnored)
+		}
+	}
+}
+
 func TestExcluded(t *testing.T) {
 	for _, body := range []ct.Map{
 		ct.M("log", "x", "fluentbit-trigger.enable", "false"), ct.M("log", "x", "fluentbit-trigger.enable", false),

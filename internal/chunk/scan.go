@@ -327,7 +327,9 @@ func (s *scan) takeIdentity(b []byte, k *key, value, end int) {
 const bySyslog = 1<<roleSyslogHost | 1<<roleSyslogIdent
 
 // open reports whether there is something that only the whole record can tell: see finish.
-func (s *scan) open() bool { return s.by == byJournal || s.by == byJournalLower || s.roles&bySyslog != 0 }
+func (s *scan) open() bool {
+	return s.by == byJournal || s.by == byJournalLower || s.roles&bySyslog != 0
+}
 
 // finish settles what only the whole record can tell.
 func (s *scan) finish(b []byte) {

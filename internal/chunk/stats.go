@@ -5,7 +5,7 @@ import "sync/atomic"
 // Stats returns what was counted since the decoder was made.
 func (d *Decoder) Stats() Stats {
 	s := d.stats.load()
-	s.OriginsEvicted = d.origins.evicted.Load()
+	s.OriginsEvicted, s.LabelsIgnored = d.origins.evicted.Load(), d.origins.refused.Load()
 	held, bytes, dropped := d.joiner.state()
 	s.HeldLines, s.HeldBytes, s.DroppedBytes = int64(held), int64(bytes), dropped
 	return s
@@ -31,6 +31,7 @@ type Stats struct {
 	HeldLines      int64 // unfinished lines now
 	HeldBytes      int64 // what they take
 	OriginsEvicted int64 // origins forgotten for want of room
+	LabelsIgnored  int64 // origins whose label names a workload that is not theirs to name
 }
 
 // counters is the part of Stats that readings add to.

@@ -205,7 +205,7 @@ func (p *Pipeline) recovered(doing string) {
 // expireEvery is how often partial lines are looked at.
 const expireEvery = time.Second
 
-// expirer hands over partial lines that waited for too long, until the pipeline stops.
+// expirer hands over partial lines that waited for too long, until the pipeline stops. It also logs labels that were ignored.
 func (p *Pipeline) expirer() {
 	b := p.newBatch()
 	tick := time.NewTicker(expireEvery)
@@ -214,8 +214,19 @@ func (p *Pipeline) expirer() {
 		select {
 		case <-tick.C:
 			p.expire(b, false)
+			p.logIgnoredLabels()
 		case <-p.stopping:
 			return
 		}
 	}
+}
+
+// logIgnoredLabels logs that labels were ignored since it was called last. It belongs to one goroutine.
+func (p *Pipeline) logIgnoredLabels() {
+	n := p.decoder.Load().Stats().LabelsIgnored
+	if n > p.ignored {
+		p.log.Warn("labels ignored: fluentbit-trigger.workload names workloads outside of the containers' own projects or namespaces; "+
+			"labels.workload = \"any\" allows it", "containers", n-p.ignored)
+	}
+	p.ignored = n // a reload makes another decoder, which begins at zero
 }

@@ -89,3 +89,16 @@ func TestAlertsThatComeBackAreNotEvaluated(t *testing.T) {
 		t.Errorf("%d lines that are none of ours were left out", after.Own-before.Own)
 	}
 }
+
+// TestIgnoredLabelsAreLogged: a label that reaches beyond its container's project is ignored, and logged.
+func TestIgnoredLabelsAreLogged(t *testing.T) {
+	b := newBench(t)
+	p := b.start(b.options(b.document(rule("boom", "boom"))))
+	p.Flush(chunktest.Event(nil, chunktest.FirstTime, chunktest.M(), chunktest.M("log", "boom", "container_name", "/evil", "com.docker.compose.project", "tenant",
+		"com.docker.compose.service", "evil", "fluentbit-trigger.workload", "shop/payments")), "docker.evil")
+	b.messages(1)
+	if w := b.alerts()[0].Source.Workload; w != "tenant/evil" {
+		t.Errorf("workload %q", w)
+	}
+	b.eventually("the label is logged", func() bool { return strings.Contains(b.log.String(), "labels ignored") })
+}

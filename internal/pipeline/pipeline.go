@@ -61,6 +61,7 @@ type Pipeline struct {
 	waits     *waits
 	labels    *labelRules
 	notices   notices
+	ignored   int64 // labels, as they were logged last; the expirer's
 
 	silencing silencing
 	met       met
