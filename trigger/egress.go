@@ -71,6 +71,9 @@ func (p *policy) allow(entry string) (message, hint string) {
 	if _, fault := checkHost(host); fault != nil {
 		return fault.message, fault.hint
 	}
+	if isMetadataName(normalHost(host)) {
+		return "is " + string(classMetadata), "it stays denied"
+	}
 	p.hosts = append(p.hosts, allowedHost{normalHost(host), port})
 	return "", ""
 }
