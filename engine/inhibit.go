@@ -220,6 +220,20 @@ const inhibitPrefix = "inhibit/"
 
 // takeChanges returns the entries that changed since the last call, and from the first call on keeps track of further changes.
 func (h *inhibitor) takeChanges() []StateEntry {
+	changes := h.changes()
+	out := make([]StateEntry, 0, len(changes))
+	for key, f := range changes { // hits do not wait for the encoding
+		entry := StateEntry{Key: inhibitPrefix + key}
+		if f != nil {
+			entry.Value = marshal(f)
+		}
+		out = append(out, entry)
+	}
+	return out
+}
+
+// changes returns copies of what changed by key, nil of what was forgotten.
+func (h *inhibitor) changes() map[string]*fired {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !h.tracking {
@@ -228,13 +242,13 @@ func (h *inhibitor) takeChanges() []StateEntry {
 			h.touch(key)
 		}
 	}
-	out := make([]StateEntry, 0, len(h.changed))
+	out := make(map[string]*fired, len(h.changed))
 	for key := range h.changed {
-		entry := StateEntry{Key: inhibitPrefix + key}
+		out[key] = nil
 		if f, ok := h.fired.Peek(key); ok {
-			entry.Value, _ = json.Marshal(f) // integers always marshal
+			seen := *f
+			out[key] = &seen
 		}
-		out = append(out, entry)
 	}
 	clear(h.changed)
 	return out
