@@ -46,7 +46,7 @@ func (k *keyedState) nextDue() (at int64, ok bool) {
 	return 0, false
 }
 
-// runDue appends what is due by now to dst, in the order of time. Everything is done as of the moment at which it was due. It does at most dueBatch things;
+// runDue appends what is due by now to dst, in the order of time. Everything is done as of the moment at which it was due. It does at most a batch of things;
 // more says that others are left.
 func (k *keyedState) runDue(now int64, dst []Alert) (_ []Alert, more bool) {
 	k.latest = max(k.latest, now)
@@ -54,7 +54,7 @@ func (k *keyedState) runDue(now int64, dst []Alert) (_ []Alert, more bool) {
 		k.arm(start.rule, start.workload, nil, now)
 	}
 	k.arming = nil
-	for range dueBatch {
+	for range k.batch() {
 		t := k.due.first()
 		switch {
 		case t == nil || t.due > now:
@@ -67,6 +67,17 @@ func (k *keyedState) runDue(now int64, dst []Alert) (_ []Alert, more bool) {
 	}
 	t := k.due.first()
 	return dst, t != nil && t.due <= now
+}
+
+// batch is how many things are done at once: fewer where each is looked for in many silences.
+func (k *keyedState) batch() int {
+	if k.engine == nil {
+		return dueBatch
+	}
+	if set := k.engine.silences.Load(); set != nil {
+		return max(1, dueBatch/(1+len(set.all)/dueBatch))
+	}
+	return dueBatch
 }
 
 // adopt puts the rules of a snapshot in force for what time makes, and their limits. Deadlines are measured again, so that what a rule changed

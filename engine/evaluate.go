@@ -107,7 +107,7 @@ func (k *keyedState) tryEvaluate(h *hitContext, now int64, dst []Alert) (_ []Ale
 	switch d := &h.decided; {
 	case !d.alert:
 		counters.suppress(d.reason)
-		if d.reason == ReasonSilence && !k.trial {
+		if d.reason == ReasonSilence && k.trial == nil {
 			h.silence.held.Add(1)
 		}
 	case h.waits:

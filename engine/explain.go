@@ -87,19 +87,21 @@ func (e *Engine) Explain(rec *Record, now int64) []Explanation {
 	lines, events := w.lines, w.events
 	found := map[*rule]*Hit{}
 	hits := w.Find(rec, nil)
-	w.lines, w.events = lines, events // it is none that came in
+	w.lines, w.events = lines, events // it is none that came in, and its source was not met
+	delete(w.sources, rec.Source)
+	w.last = nil
 	for i := range hits {
 		found[hits[i].rule] = &hits[i]
 	}
 	line := rec.Text[:min(len(rec.Text), maxMatched)]
 	rules := w.snapshot.rulesOf(rec.Source.Workload)
 	out := make([]Explanation, 0, len(rules))
-	trial, fired := e.keyed.newTrial(len(hits)), newInhibitor()
+	trial := e.keyed.newTrial(len(hits))
 	for _, r := range rules {
 		x := Explanation{RuleID: r.id, Rule: r.settings.Name, Checks: r.checks(rec, line)}
 		if h := found[r]; h != nil {
 			x.Hit, x.Captures, x.Fields = true, h.captured(), r.fields(rec)
-			x.Standing, x.Alert = w.standing(trial, fired, h, now)
+			x.Standing, x.Alert = w.standing(trial, h, now)
 			if silence, held := e.SilenceOf(h, now); held {
 				x.Silence = silence.ID
 			}

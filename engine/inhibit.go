@@ -132,6 +132,20 @@ func newInhibitor() *inhibitor {
 	return h
 }
 
+// clone returns a copy.
+func (h *inhibitor) clone() *inhibitor {
+	c := newInhibitor()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, key := range h.fired.Keys() {
+		if f, ok := h.fired.Peek(key); ok {
+			seen := *f
+			c.fired.Add(key, &seen)
+		}
+	}
+	return c
+}
+
 func (h *inhibitor) touch(key string) {
 	if h.tracking {
 		h.changed[key] = struct{}{}

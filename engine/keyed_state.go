@@ -13,8 +13,8 @@ import (
 //
 // The lock is held for bounded work alone: what is slow (rendering, encoding) is done without it, and what is due is done in batches.
 type keyedState struct {
-	engine    *Engine // whose silences and inhibitions are in force; nil: none
-	trial     bool    // what is decided here has no consequences
+	engine    *Engine    // whose silences and inhibitions are in force; nil: none
+	trial     *inhibitor // what is decided here has no consequences but for these inhibitions, which are a copy; nil: it has
 	mu        sync.Mutex
 	seed      maphash.Seed
 	keys      *simplelru.LRU[uint64, *keyState]
@@ -75,7 +75,7 @@ func (k *keyedState) keyGone(s *keyState) {
 
 // forget counts hits of a rule that no alert will report.
 func (k *keyedState) forget(id string, hits int64) {
-	if hits == 0 || k.trial || k.engine == nil {
+	if hits == 0 || k.trial != nil || k.engine == nil {
 		return
 	}
 	c := k.engine.countersIfKnown(id)
@@ -145,7 +145,7 @@ func (k *keyedState) rule(key, workload string) *rule {
 
 // countersOf returns the counters of a rule; those of a trial count for nobody.
 func (k *keyedState) countersOf(r *rule) *RuleCounters {
-	if k.trial {
+	if k.trial != nil {
 		return &RuleCounters{}
 	}
 	return r.counters

@@ -206,6 +206,14 @@ func TestWhatIsDueIsDoneInBatches(t *testing.T) {
 	if len(got) != keys {
 		t.Errorf("%d roll-ups, want %d", len(got), keys)
 	}
+	var silences []Silence
+	for i := range 100 * dueBatch {
+		silences = append(silences, Silence{ID: fmt.Sprint(i), Matchers: Matchers{Workload: fmt.Sprint("team-", i, "/*")}, Until: r.now + int64(24*time.Hour)})
+	}
+	r.silence(silences...)
+	if n := r.e.keyed.batch(); n < 1 || n > 3 {
+		t.Errorf("a batch is %d among %d silences", n, len(silences))
+	}
 	r.pass(time.Hour)
 	fill()
 	r.pass(time.Minute)

@@ -30,7 +30,7 @@ func (e *Engine) SilenceOf(h *Hit, now int64) (held Silence, ok bool) {
 	return Silence{}, false
 }
 
-// mutes reports whether a silence or an inhibition holds back an alert that time makes, as of the moment at which it is due. It is asked with the
+// mutes reports whether a silence or an inhibition is in force for an alert that time makes, as of the moment at which it is due. It is asked with the
 // keyed state locked.
 func (k *keyedState) mutes(s *subject, at int64) bool {
 	if k.engine == nil || k.rules == nil {
@@ -39,12 +39,20 @@ func (k *keyedState) mutes(s *subject, at int64) bool {
 	if k.engine.silences.Load().holding(s, at) != nil {
 		return true
 	}
-	return len(k.rules.inhibits) > 0 && k.engine.inhibitor.holds(k.rules.inhibits, s, at)
+	return len(k.rules.inhibits) > 0 && k.inhibitor().holds(k.rules.inhibits, s, at)
+}
+
+// inhibitor returns the inhibitions that go by: those in force, or in a trial its own.
+func (k *keyedState) inhibitor() *inhibitor {
+	if k.trial != nil {
+		return k.trial
+	}
+	return k.engine.inhibitor
 }
 
 // leaves notes an alert that time made, for the inhibitions that it is the source of.
 func (k *keyedState) leaves(s *subject, at int64) {
-	if k.engine != nil && !k.trial && k.rules != nil && len(k.rules.inhibits) > 0 {
-		k.engine.inhibitor.alerted(k.rules.inhibits, s, at, false)
+	if k.engine != nil && k.rules != nil && len(k.rules.inhibits) > 0 {
+		k.inhibitor().alerted(k.rules.inhibits, s, at, false)
 	}
 }

@@ -206,9 +206,31 @@ func (v *versus) step() {
 	}
 	v.note("%q of %s, %s, severity %s, %v after now", text, rec.Source.Container.ID, rec.Stream, rec.Severity, time.Duration(rec.Time-v.now))
 	v.m.record(&rec, v.now)
+	var said []Explanation
+	explained := v.c.below(8) == 0 && v.m.settings.Limits.MaxKeys == 1000 // where there is no room, one hit of a line may take that of the next
+	if explained {
+		said = v.e.Explain(&rec, v.now)
+	}
 	w := v.e.Worker()
 	defer w.Release()
 	v.same(w.Process(&rec, v.now, nil))
+	if !explained {
+		return
+	}
+	hits := w.Hits()
+	for _, x := range said {
+		if !x.Hit {
+			continue
+		}
+		outcome := "alert"
+		if !x.Standing.Alerts {
+			outcome = x.Standing.Reason
+		}
+		if len(hits) == 0 || hits[0].RuleID() != x.RuleID || hits[0].Outcome().String() != outcome {
+			v.fail("it was explained that rule %s makes %s of the line, and it became %v", x.RuleID, outcome, hits)
+		}
+		hits = hits[1:]
+	}
 }
 
 // recorded is the time that a record of a source says: that of its clock, which may be ahead or behind, and where the program catches up that of the line

@@ -33,19 +33,14 @@ func (k *keyedState) newTrial(hits int) *keyedState {
 	limits := k.limits
 	limits.MaxKeys = max(1, hits+len(k.due.heap))
 	trial := newKeyedState(limits)
-	trial.engine, trial.trial = k.engine, true
+	trial.engine, trial.trial = k.engine, k.engine.inhibitor.clone()
 	return trial
 }
 
-// standing decides about a hit on a trial, which is given a copy of the state that decides, and returns what the alert would be. fired holds the
-// alerts of the same record that inhibit others.
-func (w *Worker) standing(trial *keyedState, fired *inhibitor, h *Hit, now int64) (*Standing, *Alert) {
+// standing decides about a hit on a trial, which is given a copy of the state that decides, and returns what the alert would be.
+func (w *Worker) standing(trial *keyedState, h *Hit, now int64) (*Standing, *Alert) {
 	r := h.rule
 	c := w.contextOf(h, now)
-	about := h.subject()
-	if !c.muted && fired.holds(w.snapshot.inhibits, &about, now) {
-		c.muted, c.why = true, ReasonInhibited
-	}
 	template, _ := validText(w.template, maxCapture)
 	parts := keyParts(c.key)
 	if r.settings.Absent == 0 && w.engine.keyed.tooMany(c, now) {
@@ -65,6 +60,11 @@ func (w *Worker) standing(trial *keyedState, fired *inhibitor, h *Hit, now int64
 	if s.Overflow = c.overflow; s.Overflow {
 		s.CooldownLeft = 0
 	}
+	trial.advance(now, nil)
+	about := h.subject()
+	if c.silence == nil { // what is due, and other hits of the record, may have begun or ended inhibitions
+		c.muted, c.why = trial.trial.holds(w.snapshot.inhibits, &about, now), ReasonInhibited
+	}
 	trial.evaluate(c, now, nil)
 	d := c.decided
 	if r.settings.Count > 0 && !s.Overflow {
@@ -72,13 +72,15 @@ func (w *Worker) standing(trial *keyedState, fired *inhibitor, h *Hit, now int64
 	}
 	if s.Alerts = d.alert; !d.alert {
 		s.Reason = d.reason.String()
-	} else {
-		fired.alerted(w.snapshot.inhibits, &about, now, false)
 	}
 	if d.sample != nil {
 		d.sample.text = h.sampleText()
 	}
 	alert := h.alert(&d)
+	if d.alert {
+		about.source, about.severity = alert.Source, alert.Severity
+		trial.trial.alerted(w.snapshot.inhibits, &about, now, d.kind == KindRecovered)
+	}
 	return s, &alert
 }
 
@@ -116,9 +118,7 @@ func (k *keyedState) copyKey(trial *keyedState, key []byte) {
 	}
 	c := s.clone()
 	trial.keys.Add(trial.hash(key), c)
-	if shown := c.unreported.sample; shown != nil {
-		trial.due.set(&c.timer, c.deadline(trial.rule(c.key, shown.source.Workload)))
-	}
+	trial.due.set(&c.timer, s.timer.due)
 }
 
 func (k *keyedState) copyBucket(trial *keyedState, container []byte) {
@@ -139,7 +139,7 @@ func (k *keyedState) copyAbsence(trial *keyedState, key string) {
 	}
 	c := t.clone()
 	trial.absences.Add(key, c)
-	trial.due.set(&c.timer, c.deadline(trial.rule(key, c.workload())))
+	trial.due.set(&c.timer, t.timer.due)
 }
 
 // look describes the state that decides about a hit, as it is.
