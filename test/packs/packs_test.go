@@ -46,6 +46,29 @@ func TestLanguages(t *testing.T) {
 	}
 }
 
+// TestCases holds cases.txt and the traces to each other: each case has output, and no output is of a case that is gone.
+func TestCases(t *testing.T) {
+	t.Parallel()
+	for _, name := range folders(t) {
+		folder := filepath.Join("testdata", name)
+		traces := read(t, folder)
+		for _, line := range strings.Split(string(content(t, filepath.Join(folder, "cases.txt"))), "\n") {
+			head, _, ok := strings.Cut(line, ": ")
+			if !ok || head == "setup" || line[0] == '#' {
+				continue
+			}
+			trace := filepath.Join(append([]string{folder}, strings.Fields(head)...)...)
+			if traces[trace] == nil {
+				t.Errorf("%s/cases.txt: %s has no output", folder, head)
+			}
+			delete(traces, trace)
+		}
+		for trace := range traces {
+			t.Errorf("%s is of no case", trace)
+		}
+	}
+}
+
 // TestRecorded runs the programs of the folders that FLUENTBIT_TRIGGER_PACKS names, separated by commas, with the versions that are installed
 // here, and holds the packs to what they print now.
 func TestRecorded(t *testing.T) {

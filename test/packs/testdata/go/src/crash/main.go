@@ -126,12 +126,11 @@ func main() {
 			_, err := net.Dial("tcp", "127.0.0.1:9")
 			log.Print("cannot reach the database: ", err)
 		},
-		"openFiles":     func() { limit(); _, err := os.Open("/etc/hosts"); log.Print(err) },
-		"expired":       expired,
-		"fatal":         func() { log.Fatal("cannot start: ", os.ErrPermission) },
-		"ordinary":      ordinary,
-		"quit":          func() { fmt.Fprintln(os.Stderr, "usage: crash COMMAND (errors: 0)"); os.Exit(2) },
-		"abortedByPeer": func() { serve(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }) },
+		"openFiles": func() { limit(); _, err := os.Open("/etc/hosts"); log.Print(err) },
+		"expired":   expired,
+		"fatal":     func() { log.Fatal("cannot start: ", os.ErrPermission) },
+		"ordinary":  ordinary,
+		"quit":      func() { fmt.Fprintln(os.Stderr, "usage: crash COMMAND (errors: 0)"); os.Exit(2) },
 		"recovered": func() {
 			defer func() { log.Printf("recovered from panic: %v", recover()) }()
 			panic("boom")
