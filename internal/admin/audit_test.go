@@ -213,7 +213,7 @@ func TestAuditEventsAreChosenAndPaged(t *testing.T) {
 		t.Errorf("events %q, audit %q", paged, listed)
 	}
 	for query, want := range map[string]int{
-		"since=1h": 6, "until=1h": 0, "since=2100-01-01T00:00:00Z": 0, "workload=shop*": 1, "text=R3": 1, "text=operator": 6, "text=nobody": 0,
+		"since=1h": 6, "since=2d": 6, "since=1w": 6, "until=1h": 0, "since=2100-01-01T00:00:00Z": 0, "workload=shop*": 1, "text=R3": 1, "text=operator": 6, "text=nobody": 0,
 	} {
 		if got := len(auditEvents(b, "&"+query)); got != want {
 			t.Errorf("%s: %d changes, want %d", query, got, want)

@@ -227,7 +227,7 @@ func TestParamsProblems(t *testing.T) {
 func TestScalars(t *testing.T) {
 	for text, want := range map[string]time.Duration{
 		"5m": 5 * time.Minute, "0s": 0, "1d": 24 * time.Hour, "1d12h": 36 * time.Hour, "0.5d": 12 * time.Hour, "250ms": 250 * time.Millisecond,
-		" 1h ": time.Hour,
+		" 1h ": time.Hour, "1w": 7 * 24 * time.Hour, "2w3d12h": 17*24*time.Hour + 12*time.Hour, "0.5w": 84 * time.Hour, "1w30m": 7*24*time.Hour + 30*time.Minute,
 	} {
 		if got, r := parseDuration(text); r != nil || got != want {
 			t.Errorf("%q is %s (%v), want %s", text, got, r, want)
