@@ -192,9 +192,9 @@ func (f *inFluentBit) reload() {
 	})
 }
 
-// leaksPipes reports whether this version leaves pipes open at each hot reload, without any plugin of ours too: 3.2 and 4.0 do.
+// leaksPipes reports whether this version leaves pipes open at each hot reload, with its HTTP server and without any plugin: those before 5 do.
 func (f *inFluentBit) leaksPipes() bool {
-	return f.output.Count("Fluent Bit v3.") > 0 || f.output.Count("Fluent Bit v4.0.") > 0
+	return f.output.Count("Fluent Bit v3.") > 0 || f.output.Count("Fluent Bit v4.") > 0
 }
 
 // awaitAlive waits until done is true, and fails at once when Fluent Bit ends.
