@@ -50,9 +50,19 @@ const maxRefusal = 64 << 10
 // its lines, at places that nothing shows.
 func (c *Client) podmanLogs(ctx context.Context, version, id string, o container.LogsOptions) (io.ReadCloser, error) {
 	tail, err := strconv.Atoi(o.Tail)
-	if err != nil || !mixesParts(version) { // all of it, or the engine counts right
+	all := err != nil
+	if before5(version) && o.Follow {
+		// Such a version ends a follow of a container that has ended before it has read the log.
+		i, err := c.sdk.ContainerInspect(ctx, id)
+		if err != nil {
+			return nil, translate(err)
+		}
+		o.Follow = i.ContainerJSONBase != nil && i.State != nil && i.State.Running
+	}
+	if all || !before5(version) {
 		return c.podmanStream(ctx, version, id, o)
 	}
+	// Nor can it count from the end: it joins the parts of a line to the line before them.
 	whole := container.LogsOptions{Tail: "all", Since: o.Since}
 	body, err := c.podmanStream(ctx, version, id, whole)
 	if err != nil {
@@ -70,8 +80,8 @@ func (c *Client) podmanLogs(ctx context.Context, version, id string, o container
 	return &skipping{ReadCloser: body, records: records - tail}, nil
 }
 
-// mixesParts reports whether a version of Podman gives the last records of a log out wrong: before 5, it joins the parts of a line to the line before them.
-func mixesParts(version string) bool {
+// before5 reports whether a version of Podman's is older than 5.
+func before5(version string) bool {
 	major, _, _ := strings.Cut(version, ".")
 	n, err := strconv.Atoi(major)
 	return err == nil && n < 5

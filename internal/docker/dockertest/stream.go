@@ -26,7 +26,8 @@ func (d *Daemon) logs(w http.ResponseWriter, r *http.Request) {
 	d.requests = append(d.requests, r.URL.RawQuery)
 	c, faults := d.containers[r.PathValue("id")], d.faults
 	dead := c != nil && c.dead
-	podman, mixes := d.podman, d.podman && strings.HasPrefix(d.version, "4.") // which takes parts for lines when it counts from the end
+	// Podman 4 takes parts for lines when it counts from the end, and ends a follow of what has ended halfway.
+	podman, mixes := d.podman, d.podman && strings.HasPrefix(d.version, "4.")
 	d.mu.Unlock()
 	if c == nil {
 		missing(w, r.PathValue("id"))
@@ -66,6 +67,9 @@ func (d *Daemon) logs(w http.ResponseWriter, r *http.Request) {
 		d.streams[s] = true
 	}
 	existing := len(c.records)
+	if mixes && !c.running && isTrue(query.Get("follow")) {
+		existing /= 2
+	}
 	d.mu.Unlock()
 	defer func() {
 		d.mu.Lock()
