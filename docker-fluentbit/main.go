@@ -73,13 +73,14 @@ type commands struct {
 	Trigger  triggerCommand  `cmd:"" help:"Try triggers of files, without an instance."`
 	Queue    queueCommand    `cmd:"" help:"Look after deliveries and dead letters, also while the plugin runs."`
 
-	Status   overviewCommand `cmd:"" help:"Show what a running instance does, and what wants attention."`
-	Page     pageCommand     `cmd:"" help:"Print a link that logs a browser in to the page of a running instance."`
-	Top      topCommand      `cmd:"" help:"Show the busiest rules of a running instance, as it happens."`
-	Tap      tapCommand      `cmd:"" help:"Watch records pass through a running instance, each with what was decided."`
-	Silence  silenceCommand  `cmd:"" help:"Hold alerts of a running instance back for a time."`
-	Rules    rulesCommand    `cmd:"" help:"Work with the rules of a running instance."`
-	Triggers triggersCommand `cmd:"" help:"Work with the triggers of a running instance."`
+	Status     overviewCommand   `cmd:"" help:"Show what a running instance does, and what wants attention."`
+	Page       pageCommand       `cmd:"" help:"Print a link that logs a browser in to the page of a running instance."`
+	Containers containersCommand `cmd:"" help:"List the containers of the engine, whether each is followed, and why not."`
+	Top        topCommand        `cmd:"" help:"Show the busiest rules of a running instance, as it happens."`
+	Tap        tapCommand        `cmd:"" help:"Watch records pass through a running instance, each with what was decided."`
+	Silence    silenceCommand    `cmd:"" help:"Hold alerts of a running instance back for a time."`
+	Rules      rulesCommand      `cmd:"" help:"Work with the rules of a running instance."`
+	Triggers   triggersCommand   `cmd:"" help:"Work with the triggers of a running instance."`
 
 	Events      eventsCommand      `cmd:"" help:"Show the last alerts in a store, with what became of them."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Tell by the exit code whether run is at work, for HEALTHCHECK."`

@@ -99,7 +99,7 @@ func follow(p *pipeline.Pipeline, doors *admin.Registry, o docker.Options, signa
 	m.Start()
 	p.WarnAlso(func() []pipeline.Warning { return idleWarnings(m, p) })
 	defer p.WarnAlso(nil)
-	administered := &admin.Instance{Pipeline: p, Tails: m.Stats}
+	administered := &admin.Instance{Pipeline: p, Tails: m.Stats, Containers: m.Containers}
 	if err := doors.Attach(administered); err != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
 		defer cancel()

@@ -72,6 +72,8 @@ func routes() []route {
 			answer: loginCodeResponse{}, global: true, handle: newLoginCode},
 		{method: "GET", path: "/api/v1/instances", summary: "The instances behind this listener.", answer: instancesAnswer{}, global: true, handle: instances},
 		{method: "GET", path: "/api/v1/stats", summary: "All counters.", answer: statsAnswer{}, handle: stats},
+		{method: "GET", path: "/api/v1/containers", summary: "The containers of the engine that the standalone program follows, each with whether it is followed, and why not.",
+			params: []param{limitParam, cursorParam}, answer: containersResponse{}, problems: []int{404}, handle: containers},
 		{method: "POST", path: "/-/reload", summary: "Reads the configuration anew.", answer: reloadAnswer{}, problems: []int{409}, handle: reload},
 
 		{method: "GET", path: "/api/v1/events", summary: "The last alerts, newest first.", params: eventParams("; or audit alone, for the changes that were made here"), answer: eventsAnswer{}, handle: events},

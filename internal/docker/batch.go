@@ -16,6 +16,7 @@ const (
 type Batch struct {
 	Source *engine.Source
 	Lines  []Line
+	Hits   int64 // of rules, which Options.Sink counts
 }
 
 // batch gathers lines until they are handed over.
@@ -70,9 +71,13 @@ func (t *tail) deliver(ctx context.Context) error {
 	}
 	defer t.batch.reset()
 	lines := t.batch.settle()
-	if err := t.m.opt.Sink(ctx, &Batch{Source: t.source.Load(), Lines: lines}); err != nil {
+	b := &Batch{Source: t.source.Load(), Lines: lines}
+	if err := t.m.opt.Sink(ctx, b); err != nil {
 		return err
 	}
+	t.lines.Add(int64(len(lines)))
+	t.hits.Add(b.Hits)
+	t.lastLine.Store(max(t.lastLine.Load(), lines[len(lines)-1].Time))
 	t.m.counters.lines.Add(int64(len(lines)))
 	t.place.Lock()
 	defer t.place.Unlock()

@@ -88,10 +88,7 @@ func bounded(s string) string { return s[:min(len(s), naming.MaxName)] }
 
 // wants reports whether a container is followed. own is the id of the container that this program runs in, or its first twelve digits.
 func (s *Settings) wants(c *Container, own string) bool {
-	if len(own) >= 12 && strings.HasPrefix(c.ID, own) {
-		return false
-	}
-	return enabled(c.Labels) && (len(s.Containers) == 0 || anyMatches(s.Containers, c)) && !anyMatches(s.Exclude, c)
+	return s.unwanted(c, own) == ""
 }
 
 // enabled reports whether a container's labels leave it in.
@@ -100,10 +97,10 @@ func enabled(labels map[string]string) bool {
 	return err != nil || on
 }
 
-// anyMatches reports whether one of the globs matches one of the container's names.
-func anyMatches(globs []string, c *Container) bool {
+// matching returns the first of the globs that matches one of the container's names, "" when none does.
+func matching(globs []string, c *Container) string {
 	if len(globs) == 0 {
-		return false
+		return ""
 	}
 	project, service := c.Labels[naming.LabelComposeProject], c.Labels[naming.LabelComposeService]
 	names := []string{c.Name, c.Image, project, service}
@@ -116,9 +113,9 @@ func anyMatches(globs []string, c *Container) bool {
 	for _, g := range globs {
 		for _, name := range names {
 			if name != "" && match.Match(name, g) {
-				return true
+				return g
 			}
 		}
 	}
-	return false
+	return ""
 }

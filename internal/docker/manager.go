@@ -91,7 +91,8 @@ type Manager struct {
 
 	mu       sync.Mutex
 	tails    map[string]*tail
-	ignored  map[string]string // the names of containers that are not followed, as they were when that was found
+	ignored  map[string]notFollowed // as they were when that was found
+	listed   map[string]Listed      // all containers that the engine listed last
 	settings Settings
 	saved    map[string][]byte // cursors of containers that were not met yet
 	deaths   map[string]int64  // when containers ended last, as far as it was told
@@ -146,7 +147,7 @@ func New(o Options) (*Manager, error) {
 	}
 	m := &Manager{
 		opt: o, timing: timing, settings: o.Settings, inspecting: make(chan struct{}, maxInspecting), slots: make(chan struct{}, maxGiants),
-		events: make(chan Event, maxEvents), happenings: make(chan Event, maxEvents), look: make(chan struct{}, 1), tails: map[string]*tail{}, ignored: map[string]string{},
+		events: make(chan Event, maxEvents), happenings: make(chan Event, maxEvents), look: make(chan struct{}, 1), tails: map[string]*tail{}, ignored: map[string]notFollowed{}, listed: map[string]Listed{},
 		saved: map[string][]byte{}, deaths: map[string]int64{}, first: true,
 	}
 	for id, value := range o.Saved {

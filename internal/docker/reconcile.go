@@ -20,9 +20,9 @@ func (m *Manager) reconcile(ctx context.Context, all bool) {
 		m.opt.Log.Debug("the containers cannot be listed", "error", err)
 		return
 	}
-	listed := make(map[string]bool, len(list))
+	listed := make(map[string]Listed, len(list))
 	for _, c := range list {
-		listed[c.ID] = true
+		listed[c.ID] = c
 		m.unignore(c)
 		t := m.meet(ctx, c.ID)
 		if t != nil && t.renamed(c.Name) && t.again.CompareAndSwap(false, true) {
@@ -34,15 +34,20 @@ func (m *Manager) reconcile(ctx context.Context, all bool) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.listed = listed
+	gone := func(id string) bool {
+		_, there := listed[id]
+		return !there
+	}
 	for id, t := range m.tails {
-		if !listed[id] {
+		if gone(id) {
 			t.nudge() // it finds out itself, and reads to the end first
 		}
 	}
-	maps.DeleteFunc(m.ignored, func(id, _ string) bool { return !listed[id] })
-	maps.DeleteFunc(m.deaths, func(id string, _ int64) bool { return !listed[id] })
+	maps.DeleteFunc(m.ignored, func(id string, _ notFollowed) bool { return gone(id) })
+	maps.DeleteFunc(m.deaths, func(id string, _ int64) bool { return gone(id) })
 	for id := range m.saved {
-		if !listed[id] {
+		if gone(id) {
 			delete(m.saved, id)
 			m.removed = append(m.removed, id)
 		}
@@ -82,14 +87,15 @@ func (m *Manager) wanted(c *Container) bool {
 func (m *Manager) ignore(c *Container) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.ignored[c.ID] = c.Name
+	s, _ := source(c, m.opt.Host, m.settings.AnyWorkload)
+	m.ignored[c.ID] = notFollowed{c.Name, s.Container.Image, s.Workload, m.settings.unwanted(c, m.opt.Own)}
 }
 
 // unignore has a container looked at again that is listed under another name than that under which it is not followed.
 func (m *Manager) unignore(c Listed) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if name, ok := m.ignored[c.ID]; ok && c.Name != "" && c.Name != name {
+	if i, ok := m.ignored[c.ID]; ok && c.Name != "" && c.Name != i.name {
 		delete(m.ignored, c.ID)
 	}
 }

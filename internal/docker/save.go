@@ -86,9 +86,9 @@ func (m *Manager) Idle() (names []string, idle bool) {
 			met++
 		}
 	}
-	for id, name := range m.ignored {
+	for id, i := range m.ignored {
 		if len(m.opt.Own) < 12 || !strings.HasPrefix(id, m.opt.Own) {
-			names = append(names, name)
+			names = append(names, i.name)
 		}
 	}
 	slices.Sort(names)

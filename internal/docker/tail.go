@@ -73,8 +73,11 @@ type tail struct {
 	rewound  bool       // the cursor was restored: the log has to be looked at, even of a container that does not run
 	failures int        // attempts one after the other that failed
 
-	stopSignal atomic.Pointer[string] // as the container is configured
-	health     atomic.Pointer[string] // as it was told or seen last
+	stopSignal            atomic.Pointer[string] // as the container is configured
+	lines, hits, lastLine atomic.Int64           // handed over since the start, and the time of the newest, ns
+	trouble               atomic.Pointer[string] // why the log cannot be read, last
+
+	health atomic.Pointer[string] // as it was told or seen last
 
 	mu    sync.Mutex // held while records are joined and handed over
 	join  joiner
@@ -114,6 +117,8 @@ func (t *tail) run(ctx context.Context) {
 		case errors.Is(err, errAgain):
 		default:
 			t.log.Debug("log stream ended", "error", err)
+			why := err.Error()
+			t.trouble.Store(&why)
 			t.is(Backoff)
 			t.sleep(ctx, t.m.timing.backoff(t.failures))
 			t.failures++
@@ -294,6 +299,7 @@ func (t *tail) start(c *Container) (since int64, tail int) {
 
 // unreadable notes that there is nothing to read, and why, once.
 func (t *tail) unreadable(why string) error {
+	t.trouble.Store(&why)
 	t.is(Unreadable)
 	if !t.told {
 		t.told = true

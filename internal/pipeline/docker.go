@@ -42,6 +42,8 @@ const (
 
 // container evaluates lines of a container.
 func (b *batch) container(lines *docker.Batch) {
+	b.hits = 0
+	defer func() { lines.Hits = b.hits }()
 	records := b.p.Records()
 	for i := range lines.Lines {
 		l := &lines.Lines[i]

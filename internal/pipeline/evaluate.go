@@ -109,6 +109,7 @@ type batch struct {
 	begun     []*wait         // alerts that began to wait for lines
 	completed []delivery.Item // alerts kept before that have all their lines now
 	met       meeting
+	hits      int64 // of the records that were evaluated since it was set to 0
 }
 
 func (p *Pipeline) newBatch() *batch {
@@ -151,6 +152,7 @@ func (b *batch) identified(rec *engine.Record, id func(*engine.Alert) string) {
 	b.id = id
 	b.alerts = b.worker.Process(rec, b.now, b.alerts[:0])
 	hits := b.worker.Hits()
+	b.hits += int64(len(hits))
 	b.met.note(&b.p.met, rec.Source, b.now, hits)
 	if taps := b.p.taps.list.Load(); taps != nil {
 		b.p.offer(*taps, rec, hits, b.now)

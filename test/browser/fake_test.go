@@ -258,31 +258,38 @@ func (a *api) fill() {
 		events = append(events, event(1000-i, alert, deliveries...))
 	}
 	a.set("GET /api/v1/events", object{"events": events, "next": ""})
-	a.set("GET /api/v1/instances", object{"instances": []object{{"id": "ops", "kind": "plugin", "version": "1.0.0", "started": now.Add(-50 * time.Hour), "ready": true}}})
+	a.set("GET /api/v1/instances", object{"instances": []object{{"id": "ops", "kind": "standalone", "version": "1.0.0", "started": now.Add(-50 * time.Hour), "ready": true}}})
 	a.set("GET /api/v1/stats", object{
-		"lines": 48211734, "hits": 20412, "alerts": 1311, "pending": 41, "suppressed": object{"cooldown": 17210, "rate_limit": 1203, "silence": 512, "dry_run": 135},
+		"lines": 48211734, "hits": 20412, "alerts": 1311, "sent": 1389, "pending": 41, "suppressed": object{"cooldown": 17210, "rate_limit": 1203, "silence": 512, "dry_run": 135},
 		"drops": object{"gaps": 2, "delivery_bound": 11, "tap": 40, "overlong_bytes": 9000}, "evicted": 3, "tails": object{"live": 14, "catching_up": 1}, "store": object{"mode": "disk", "used": 14680064, "max": 268435456},
 		"problems": []string{`rules.toml:41: rule "oops": pattern: error parsing regexp: missing closing ): ` + "`(oops`"},
+		"warnings": []object{{"code": "unwanted-alert", "message": "no trigger's filters take the alerts of these rules, so they are sent to nobody: cert-renewed " + hostile}},
 		"rules": []object{
-			{"name": "go-panic", "hits": 412, "alerts": 61, "pending": 0, "suppressed": object{"cooldown": 351}, "nanos": 412000000},
-			{"name": "http-5xx", "hits": 15100, "alerts": 940, "pending": 41, "suppressed": object{"cooldown": 13119, "rate_limit": 1000}, "nanos": 9123000000},
-			{"name": "failed-charge", "hits": 3200, "alerts": 210, "suppressed": object{"cooldown": 2275, "silence": 512, "rate_limit": 203}, "nanos": 2150000000},
-			{"name": "slow-query", "workload": "shop/postgres", "hits": 1565, "alerts": 100, "suppressed": object{"cooldown": 1400, "expected": 65}, "nanos": 312000000},
-			{"name": "cert-renewed", "hits": 135, "alerts": 0, "suppressed": object{"dry_run": 135}, "nanos": 1020000},
+			{"name": "go-panic", "hits": 412, "alerts": 61, "sent": 64, "pending": 0, "suppressed": object{"cooldown": 351}, "nanos": 412000000},
+			{"name": "http-5xx", "hits": 15100, "alerts": 940, "sent": 996, "pending": 41, "suppressed": object{"cooldown": 13119, "rate_limit": 1000}, "nanos": 9123000000},
+			{"name": "failed-charge", "hits": 3200, "alerts": 210, "sent": 222, "suppressed": object{"cooldown": 2275, "silence": 512, "rate_limit": 203}, "nanos": 2150000000},
+			{"name": "slow-query", "workload": "shop/postgres", "hits": 1565, "alerts": 100, "sent": 106, "suppressed": object{"cooldown": 1400, "expected": 65}, "nanos": 312000000},
+			{"name": "cert-renewed", "hits": 135, "alerts": 0, "sent": 0, "suppressed": object{"dry_run": 135}, "nanos": 1020000},
 		},
 		"targets": []object{
-			{"name": "ops", "pending": 0, "delivered": 1204, "dead": 0, "dropped": 0},
-			{"name": "pager", "pending": 14, "delivered": 310, "dead": 3, "dropped": 11, "failures": 4, "reason": "answered 503 Service Unavailable", "next_attempt": now.Add(42 * time.Second), "oldest": now.Add(-8 * time.Minute)},
-			{"name": "old-slack", "pending": 2, "delivered": 5021, "hold": "unauthorized", "reason": "answered 401 Unauthorized", "next_attempt": now.Add(4 * time.Minute), "oldest": now.Add(-3 * time.Hour)},
+			{"name": "ops", "pending": 0, "sent": 1204, "delivered": 1204, "dead": 0, "dropped": 0},
+			{"name": "pager", "pending": 14, "sent": 310, "delivered": 310, "dead": 3, "dropped": 11, "failures": 4, "reason": "answered 503 Service Unavailable", "next_attempt": now.Add(42 * time.Second), "oldest": now.Add(-8 * time.Minute)},
+			{"name": "old-slack", "pending": 2, "sent": 5021, "delivered": 5021, "hold": "unauthorized", "reason": "answered 401 Unauthorized", "next_attempt": now.Add(4 * time.Minute), "oldest": now.Add(-3 * time.Hour)},
 		},
 	})
+	a.set("GET /api/v1/containers", object{"containers": []object{
+		{"id": strings.Repeat("3f9a", 16), "name": "shop-api-1", "image": "registry.example.com/shop/api:2.4", "workload": "shop/api", "engine_state": "running", "followed": true, "state": "live", "lines": 12000311, "hits": 412, "last_line": now.Add(-3 * time.Second)},
+		{"id": strings.Repeat("77b0", 16), "name": "chatter-1 " + hostile, "workload": "chatter", "engine_state": "running", "followed": false, "reason": "its label fluentbit-trigger.enable leaves it out", "lines": 0, "hits": 0},
+		{"id": strings.Repeat("91cc", 16), "name": "old-job", "workload": "old-job", "engine_state": "exited", "followed": true, "state": "backoff", "reason": "its log cannot be read, and is tried again: unexpected EOF", "lines": 17, "hits": 0, "last_line": now.Add(-3 * time.Hour)},
+		{"id": strings.Repeat("aa01", 16), "name": "syslogger", "workload": "syslogger", "engine_state": "running", "followed": false, "reason": "its log driver keeps nothing to read: none", "lines": 0, "hits": 0},
+	}, "next": ""})
 	a.set("GET /api/v1/workloads", object{"workloads": []object{
-		{"name": "shop/api", "lines": 12000311, "hits": 412, "alerts": 61, "last_seen": now.Add(-2 * time.Second), "containers": []object{{"name": "shop-api-1", "id": "3f9a", "image": "shop/api:2.4"}, {"name": "shop-api-2", "id": "77aa", "state": "catching_up"}}},
-		{"name": "shop/web", "lines": 30100200, "hits": 15100, "alerts": 940, "suppressed": object{"cooldown": 13119, "rate_limit": 1041}, "last_seen": now.Add(-time.Second), "containers": []object{{"name": "shop-web-1"}}},
-		{"name": "shop/payments", "lines": 4000111, "hits": 3200, "alerts": 210, "last_seen": now.Add(-4 * time.Second), "containers": []object{{"name": "shop-payments-1"}}},
-		{"name": "shop/postgres", "lines": 1800000, "hits": 1565, "alerts": 100, "last_seen": now.Add(-70 * time.Second), "containers": []object{{"name": "shop-postgres-1"}}},
-		{"name": "edge/caddy", "lines": 311112, "hits": 135, "alerts": 0, "last_seen": now.Add(-time.Hour), "containers": []object{}},
-	}, "other": object{"lines": 1234567, "hits": 21, "alerts": 1, "suppressed": object{"cooldown": 20}}})
+		{"name": "shop/api", "lines": 12000311, "hits": 412, "alerts": 61, "sent": 64, "last_seen": now.Add(-2 * time.Second), "containers": []object{{"name": "shop-api-1", "id": "3f9a", "image": "shop/api:2.4"}, {"name": "shop-api-2", "id": "77aa", "state": "catching_up"}}},
+		{"name": "shop/web", "lines": 30100200, "hits": 15100, "alerts": 940, "sent": 996, "suppressed": object{"cooldown": 13119, "rate_limit": 1041}, "last_seen": now.Add(-time.Second), "containers": []object{{"name": "shop-web-1"}}},
+		{"name": "shop/payments", "lines": 4000111, "hits": 3200, "alerts": 210, "sent": 222, "last_seen": now.Add(-4 * time.Second), "containers": []object{{"name": "shop-payments-1"}}},
+		{"name": "shop/postgres", "lines": 1800000, "hits": 1565, "alerts": 100, "sent": 106, "last_seen": now.Add(-70 * time.Second), "containers": []object{{"name": "shop-postgres-1"}}},
+		{"name": "edge/caddy", "lines": 311112, "hits": 135, "alerts": 0, "sent": 0, "last_seen": now.Add(-time.Hour), "containers": []object{}},
+	}, "other": object{"lines": 1234567, "hits": 21, "alerts": 1, "sent": 1, "suppressed": object{"cooldown": 20}}})
 	a.set("GET /api/v1/rules", object{"rules": []object{
 		{"name": "go-panic", "severity": "critical", "pattern": "^panic: (?P<reason>.+)", "file": "rules.toml"},
 		{"name": "http-5xx", "severity": "error", "pattern": `" (?P<status>5\d\d) `, "file": "rules.toml"},

@@ -15,7 +15,8 @@ func TestLooks(t *testing.T) {
 		width, height int
 		dark, empty   bool
 	}{
-		{"light", 1360, 900, false, false}, {"dark", 1360, 900, true, false}, {"narrow", 390, 844, false, false}, {"empty", 1360, 700, true, true},
+		{"light", 1440, 900, false, false}, {"dark", 1440, 900, true, false}, {"tablet", 1024, 768, false, false}, {"tablet-dark", 1024, 768, true, false},
+		{"narrow", 390, 844, false, false}, {"narrow-dark", 390, 844, true, false}, {"empty", 1440, 700, true, true},
 	} {
 		t.Run(look.name, func(t *testing.T) {
 			a := startAPI(t)

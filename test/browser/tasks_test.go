@@ -218,10 +218,10 @@ func TestOlderDeadLetters(t *testing.T) {
 	}
 }
 
-// TestWorkloads wants what became of each workload's lines, and the sum of those that there is no room for; sorted by what was held back.
+// TestWorkloads wants what became of each workload's lines, and the sum of those that there is no room for; sorted by what was suppressed.
 func TestWorkloads(t *testing.T) {
 	_, b := open(t, "watched")
-	b.shows("main", "Workloads that there is no room for: 1,234,567 lines, 21 hits, 1 alert, 20 held back.")
+	b.shows("main", "Workloads that there is no room for: 1,234,567 lines, 21 hits, 1 sent, 20 suppressed.")
 	b.tabTo("[data-key=sort-held]")
 	b.press(kb.Enter)
 	b.until(`document.querySelector('[data-key^=workload-]').textContent === 'shop/web'`)

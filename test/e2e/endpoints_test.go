@@ -25,6 +25,7 @@ type endpoint struct {
 	path    string // with what stands for the parameters; "": as in the route
 	body    string
 	missing bool // what is asked for is not there: 404
+	either  bool // the standalone program has it, the plugin answers 404
 }
 
 // endpoints calls every route of the document, in an order in which what is made is there when it is asked for.
@@ -37,7 +38,7 @@ func endpoints(target string) []endpoint {
 		{route: "GET /api/v1/deliveries"}, {route: "GET /api/v1/dead-letters"},
 		{route: "GET /api/v1/dead-letters/{target}/{alert}", path: "/api/v1/dead-letters/hook/al_none", missing: true},
 		{route: "GET /api/v1/alerts/stream"}, {route: "GET /api/v1/tap"},
-		{route: "GET /api/v1/workloads"}, {route: "GET /api/v1/workloads/{workload}/effective-rules", path: "/api/v1/workloads/shop%2Fapi/effective-rules"},
+		{route: "GET /api/v1/workloads"}, {route: "GET /api/v1/containers", either: true}, {route: "GET /api/v1/workloads/{workload}/effective-rules", path: "/api/v1/workloads/shop%2Fapi/effective-rules"},
 		{route: "POST /api/v1/explain", body: `{"line":"boom","workload":"shop/api"}`},
 		{route: "POST /api/v1/rules/test", body: `{"name":"boom","lines":["boom 1","all is well"]}`},
 		{route: "POST /api/v1/triggers/{name}/test", path: "/api/v1/triggers/hook/test"},
@@ -116,6 +117,9 @@ func tour(t *testing.T, socket, token, target string) {
 			t.Errorf("%s without a token: %d, want %d", e.route, status, want)
 		}
 		status, answer := call(e, path, token)
+		if e.either && status == http.StatusNotFound {
+			continue
+		}
 		if e.missing && status != http.StatusNotFound || !e.missing && status/100 != 2 {
 			t.Errorf("%s: %d %v", e.route, status, answer)
 		}

@@ -130,6 +130,26 @@ type TargetStats struct {
 	NextAttempt time.Time `json:"next_attempt"`
 }
 
+// Containers is /api/v1/containers.
+type Containers struct {
+	Containers []Container `json:"containers"`
+	Next       string      `json:"next"`
+}
+
+// Container is one that the engine lists.
+type Container struct {
+	ID       string    `json:"id"`
+	Name     string    `json:"name"`
+	Workload string    `json:"workload"`
+	Engine   string    `json:"engine_state"`
+	Followed bool      `json:"followed"`
+	State    string    `json:"state"`
+	Reason   string    `json:"reason"`
+	Lines    int64     `json:"lines"`
+	Hits     int64     `json:"hits"`
+	Last     time.Time `json:"last_line"`
+}
+
 // Silence holds back the hits that it matches.
 type Silence struct {
 	ID string `json:"id,omitempty"`

@@ -20,7 +20,7 @@ const live = document.getElementById('live');
 const trouble = document.getElementById('trouble');
 
 /** What views are handed: where to draw, and what outlives them. */
-const context = { main, name: '', view: undefined, data: {}, go, refresh, fail, well };
+const context = { main, name: '', view: undefined, data: {}, go, refresh, fail, well, warn };
 let timer, streaming;
 
 function go(name, argument) {
@@ -37,6 +37,15 @@ function fail(error) {
 
 function well() {
   if (!trouble.hidden) { trouble.hidden = true; trouble.textContent = ''; }
+}
+
+/** Shows why the instance alerts nobody, if it does not, above every view. */
+function warn(list) {
+  const place = document.getElementById('warnings');
+  place.hidden = list.length === 0;
+  if (place.dataset.shown === list.join('\n')) return;
+  place.dataset.shown = list.join('\n');
+  replace(place, list.map((text) => h('li', null, text)));
 }
 
 async function refresh() {

@@ -44,6 +44,9 @@ export const otherWorkloadsOf = (answer) => workloadCounts(answer.other);
 export const workloadsOf = (answer) => (answer.workloads ?? []).map((w) => ({ name: w.name, ...workloadCounts(w), seen: time(w.last_seen),
   containers: (w.containers ?? []).map((c) => ({ name: c.name || (c.id ?? '').slice(0, 12), id: c.id, image: c.image, state: c.state })) }));
 
+export const followedOf = (answer) => ({ more: Boolean(answer.next), list: answer.containers?.map((c) => ({ id: c.id, name: c.name || c.id.slice(0, 12), image: c.image, workload: c.workload ?? '',
+  engine: c.engine_state ?? '', followed: c.followed, state: c.state ?? '', reason: c.reason ?? '', lines: c.lines ?? 0, hits: c.hits ?? 0, seen: time(c.last_line) })) });
+
 const ruleKey = (name, workload) => `${workload ?? ''}\n${name}`;
 
 export function rulesOf(answer, stats) {

@@ -60,6 +60,7 @@ export async function load(context) {
   }
   const previous = context.data.previous;
   context.data.previous = { at: Date.now(), stats: statsOf(stats) };
+  context.warn(context.data.previous.stats.warnings);
   if (context.name !== 'now') return;
   drawTiles(context, previous);
   if (page) draw(context);

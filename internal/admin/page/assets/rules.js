@@ -33,6 +33,7 @@ export function show(context) {
 export async function load(context) {
   const [rules, stats] = await Promise.all([getIfAny('/api/v1/rules', { limit: 1000 }), get('/api/v1/stats')]);
   context.data.rules = { rules: rulesOf(rules, statsOf(stats)), stats: statsOf(stats), more: Boolean(rules.next) };
+  context.warn(context.data.rules.stats.warnings);
   if (context.name === 'rules') draw(context);
 }
 

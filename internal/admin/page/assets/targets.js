@@ -23,6 +23,7 @@ const pageSize = 200;
 export async function load(context) {
   const [triggers, stats, letters] = await Promise.all([getIfAny('/api/v1/triggers', { limit: 1000 }), get('/api/v1/stats'), readLetters(context.data.letterPages ??= 1)]);
   context.data.targets = { targets: targetsOf(triggers, stats), letters: letters.list, next: letters.next };
+  context.warn((stats.warnings ?? []).map((w) => w.message));
   if (context.name === 'targets') draw(context);
 }
 

@@ -1,9 +1,9 @@
-// What is being watched: instances, and workloads with their containers and what became of their lines.
+// What is being watched: instances, containers, and workloads with what became of their lines.
 
 import { get } from './api.js';
 import { empty, h, replace, table } from './dom.js';
 import { ago, bytes, count, plural, reasons, short, words } from './format.js';
-import { instancesOf, otherWorkloadsOf, statsOf, workloadsOf } from './model.js';
+import { followedOf, instancesOf, otherWorkloadsOf, statsOf, workloadsOf } from './model.js';
 import { sortable, sorted } from './sort.js';
 
 export const title = 'Watched';
@@ -22,23 +22,27 @@ const columns = [
 ];
 
 export function show(context) {
-  const ui = (context.ui = { instances: h('div'), workloads: h('div'), text: '' });
-  const search = h('input', { type: 'search', 'data-filter': true, placeholder: 'Filter workloads and containers', 'aria-label': 'Filter workloads', oninput: () => { ui.text = search.value.trim().toLowerCase(); draw(context); } });
+  const ui = (context.ui = { instances: h('div'), workloads: h('div'), containers: h('div'), text: '' });
+  const search = h('input', { type: 'search', 'data-filter': true, placeholder: 'Filter workloads and containers', 'aria-label': 'Filter workloads and containers', oninput: () => { ui.text = search.value.trim().toLowerCase(); draw(context); } });
   context.main.append(
     h('section', { 'aria-labelledby': 'instances-title' }, h('h2', { id: 'instances-title' }, 'Instances'), ui.instances),
-    h('section', { 'aria-labelledby': 'workloads-title' }, h('div', { class: 'tools' }, h('h2', { id: 'workloads-title' }, 'Workloads'), search), ui.workloads));
+    h('section', { 'aria-labelledby': 'workloads-title' }, h('div', { class: 'tools' }, h('h2', { id: 'workloads-title' }, 'Workloads'), search), ui.workloads),
+    ui.containers);
   if (context.data.watched) draw(context);
 }
 
 export async function load(context) {
   const [instances, workloads, stats] = await Promise.all([get('/api/v1/instances'), get('/api/v1/workloads'), get('/api/v1/stats')]);
-  context.data.watched = { instances: instancesOf(instances), workloads: workloadsOf(workloads), other: otherWorkloadsOf(workloads), stats: statsOf(stats) };
+  const follows = instancesOf(instances).some((i) => i.kind === 'standalone' && (!stats.instance || i.id === stats.instance));
+  const followed = follows ? await get('/api/v1/containers', { limit: 1000 }) : {};
+  context.data.watched = { instances: instancesOf(instances), workloads: workloadsOf(workloads), other: otherWorkloadsOf(workloads), stats: statsOf(stats), followed: followedOf(followed) };
+  context.warn(context.data.watched.stats.warnings);
   if (context.name === 'watched') draw(context);
 }
 
 function draw(context) {
   if (!context.data.watched) return; // it is under way
-  const { instances, workloads, other, stats } = context.data.watched;
+  const { instances, workloads, other, stats, followed } = context.data.watched;
   const { ui } = context;
   const tails = Object.entries(stats.tails).filter(([, n]) => n > 0).map(([state, n]) => `${n} ${words(state)}`).join(', ');
   replace(ui.instances, table('Instances', [{ name: 'Instance', wide: true }, { name: 'Kind' }, { name: 'Version' }, { name: 'Started' }, { name: 'State' }],
@@ -50,6 +54,7 @@ function draw(context) {
     tails && fact('Logs followed', tails),
     fact('Evicted', stats.evicted ? `${plural(stats.evicted, 'key')}: their next hit alerts` : 'nothing'),
     stats.lost > 0 && fact('Lost', reasons(stats.drops))));
+  drawFollowed(context, followed);
   const found = workloads.filter((w) => !ui.text || w.name.toLowerCase().includes(ui.text) || w.containers.some((c) => c.name.toLowerCase().includes(ui.text)));
   if (workloads.length === 0) {
     replace(ui.workloads, empty('Nothing was seen yet', 'A workload appears with the first line of one of its containers.'));
@@ -61,6 +66,32 @@ function draw(context) {
     h('td', { class: 'wide' }, containers(w.containers)),
     columns.filter((c) => c.num).map((c) => h('td', { class: 'num' }, cells[c.key](w)))))),
   other.lines > 0 && h('p', { class: 'minor' }, `Workloads that there is no room for: ${plural(other.lines, 'line')}, ${plural(other.hits, 'hit')}, ${count(other.sent)} sent, ${count(other.held)} suppressed.`));
+}
+
+const followedColumns = [
+  { key: 'name', name: 'Container', wide: true, value: (c) => c.name },
+  { key: 'workload', name: 'Workload', value: (c) => c.workload },
+  { key: 'engine', name: 'Engine', value: (c) => c.engine },
+  { key: 'followed', name: 'Followed', wide: true, value: (c) => `${c.followed ? 1 : 0}${c.reason}${c.state}` },
+  { key: 'lines', name: 'Lines', num: true, value: (c) => c.lines },
+  { key: 'hits', name: 'Hits', num: true, value: (c) => c.hits },
+  { key: 'seen', name: 'Last line', num: true, value: (c) => c.seen ?? 0 },
+];
+const followedSorting = { key: 'name', down: false };
+
+/** Every container that the engine lists, and whether it is followed. A program that follows none of its own has no such list. */
+function drawFollowed(context, { list, more }) {
+  const { ui } = context;
+  if (!list) { replace(ui.containers); return; }
+  const found = list.filter((c) => !ui.text || c.name.toLowerCase().includes(ui.text) || c.workload.toLowerCase().includes(ui.text));
+  const left = list.filter((c) => !c.followed).length;
+  replace(ui.containers, h('section', { 'aria-labelledby': 'followed-title' },
+    h('div', { class: 'tools' }, h('h2', { id: 'followed-title' }, 'Containers'), h('p', { class: 'note' }, `${count(list.length - left)} followed, ${count(left)} left out${more ? '; docker-fluentbit containers lists more' : ''}`)),
+    list.length === 0 ? empty('The engine has no containers') : table('Containers', sortable(followedColumns, followedSorting, () => draw(context)), sorted(found, followedColumns, followedSorting).map((c) => h('tr', { class: c.followed ? undefined : 'miss' },
+      h('th', { scope: 'row', class: 'wide', title: [c.image, c.id].filter(Boolean).join(' ') || undefined }, c.name),
+      h('td', null, c.workload || '–'), h('td', null, c.engine || '–'),
+      h('td', { class: 'wide' }, h('span', { class: `state ${!c.followed ? '' : c.reason ? 'warn' : 'good'}` }, c.followed ? c.state : 'no'), c.reason && h('span', { class: 'minor block' }, c.reason)),
+      h('td', { class: 'num' }, short(c.lines)), h('td', { class: 'num' }, short(c.hits)), h('td', { class: 'num' }, c.seen ? ago(c.seen) : '–'))))));
 }
 
 const fact = (name, value) => [h('dt', null, name), h('dd', null, value)];

@@ -1,0 +1,106 @@
+package docker
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Following says whether a container is followed, and what came of it.
+type Following struct {
+	ID, Name, Image, Workload string
+	// Engine is the engine's word for what the container does, such as "running".
+	Engine   string
+	Followed bool
+	State    State // of what follows it
+	// Reason is why it is not followed, or why its log cannot be read just now; "" otherwise.
+	Reason string
+	// Lines and Hits count since this program was started.
+	Lines, Hits int64
+	Last        time.Time // of the newest line; the zero time: none came
+}
+
+// notFollowed is a container that is not followed.
+type notFollowed struct{ name, image, workload, reason string }
+
+// The reasons why a container is not followed that name nothing of the settings.
+const (
+	reasonOwn     = "this program runs in it"
+	reasonLabel   = "its label fluentbit-trigger.enable leaves it out"
+	reasonNone    = "[docker] containers does not name it"
+	reasonNotYet  = "it was not looked at yet"
+	reasonRemoved = "it is being removed: what is left of its log is read"
+)
+
+// unwanted says why a container is not followed by the settings, "" when it is. own is the id of the container that this program runs in, or its first
+// twelve digits.
+func (s *Settings) unwanted(c *Container, own string) string {
+	switch {
+	case len(own) >= 12 && strings.HasPrefix(c.ID, own):
+		return reasonOwn
+	case !enabled(c.Labels):
+		return reasonLabel
+	case len(s.Containers) > 0 && matching(s.Containers, c) == "":
+		return reasonNone
+	}
+	if glob := matching(s.Exclude, c); glob != "" {
+		return "[docker] exclude names it: " + glob
+	}
+	return ""
+}
+
+// Containers returns all that the engine listed last, by name and id, each with whether it is followed.
+func (m *Manager) Containers() []Following {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := make([]Following, 0, len(m.listed))
+	for id, l := range m.listed {
+		f := Following{ID: id, Name: l.Name, Engine: l.State, Reason: reasonNotYet}
+		if i, ok := m.ignored[id]; ok {
+			f.Image, f.Workload, f.Reason = i.image, i.workload, i.reason
+		} else if t := m.tails[id]; t != nil {
+			t.describeTo(&f)
+		}
+		out = append(out, f)
+	}
+	for id, t := range m.tails {
+		if _, ok := m.listed[id]; !ok {
+			f := Following{ID: id}
+			t.describeTo(&f)
+			if f.Name = f.Workload; t.name.Load() != nil {
+				f.Name = *t.name.Load()
+			}
+			if f.Reason = reasonRemoved; f.State == Discovered {
+				f.Reason = reasonNotYet
+			}
+			out = append(out, f)
+		}
+	}
+	slices.SortFunc(out, func(a, b Following) int { return cmp.Compare(a.Name+"/"+a.ID, b.Name+"/"+b.ID) })
+	return out
+}
+
+// describeTo tells of a container that has a tail.
+func (t *tail) describeTo(f *Following) {
+	s := t.source.Load()
+	f.State = State(t.state.Load())
+	f.Image, f.Workload, f.Lines, f.Hits = s.Container.Image, s.Workload, t.lines.Load(), t.hits.Load()
+	if last := t.lastLine.Load(); last != 0 {
+		f.Last = time.Unix(0, last)
+	}
+	f.Followed, f.Reason = true, ""
+	switch why := t.trouble.Load(); {
+	case f.State == Unreadable:
+		f.Followed = false
+		if why != nil {
+			f.Reason = *why
+		}
+	case f.State == Discovered:
+		f.Followed, f.Reason = false, reasonNotYet
+	case f.State == Gone:
+		f.Followed, f.Reason = false, reasonRemoved
+	case f.State == Backoff && why != nil:
+		f.Reason = "its log cannot be read, and is tried again: " + *why
+	}
+}
