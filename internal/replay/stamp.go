@@ -498,19 +498,24 @@ func (m *moment) clockTime(b []byte) (rest []byte, ok bool) {
 	if len(b) > 0 && b[0] == ' ' {
 		b = b[1:]
 	}
-	var buf [8]byte
-	if len(b) >= 7 && b[1] == ':' { // as if it had two
-		copy(buf[:], "0")
-		copy(buf[1:], b[:7])
-		rest, ok = m.twoDigits(buf[:])
-		if ok {
-			var used int
-			m.ns, used = fraction(b[7:])
-			rest = b[7+used:]
-		}
-		return rest, ok
+	digits := 2 // of the hour
+	if len(b) > 1 && b[1] == ':' {
+		digits = 1
 	}
-	return m.twoDigits(b)
+	if len(b) < digits+6 || b[digits] != ':' || b[digits+3] != ':' {
+		return nil, false
+	}
+	var ok1, ok2, ok3 bool
+	m.hour, ok1 = number(b[:digits])
+	m.minute, ok2 = number(b[digits+1 : digits+3])
+	m.second, ok3 = number(b[digits+4 : digits+6])
+	if !ok1 || !ok2 || !ok3 || m.hour > 23 || m.minute > 59 || m.second > 60 {
+		return nil, false
+	}
+	m.second = min(m.second, 59) // a leap second
+	var used int
+	m.ns, used = fraction(b[digits+6:])
+	return b[digits+6+used:], true
 }
 
 // half takes AM or PM behind a time of day into the moment.
@@ -528,23 +533,6 @@ func (m *moment) half(b []byte) (rest []byte) {
 		return b
 	}
 	return rest[2:]
-}
-
-func (m *moment) twoDigits(b []byte) (rest []byte, ok bool) {
-	if len(b) < 8 || b[2] != ':' || b[5] != ':' {
-		return nil, false
-	}
-	var ok1, ok2, ok3 bool
-	m.hour, ok1 = number(b[:2])
-	m.minute, ok2 = number(b[3:5])
-	m.second, ok3 = number(b[6:8])
-	if !ok1 || !ok2 || !ok3 || m.hour > 23 || m.minute > 59 || m.second > 60 {
-		return nil, false
-	}
-	m.second = min(m.second, 59) // a leap second
-	var used int
-	m.ns, used = fraction(b[8:])
-	return b[8+used:], true
 }
 
 // zoneOf reads a zone: Z, a number of hours and minutes, an abbreviation, or a name such as Europe/Berlin, with or without a space before it.

@@ -39,9 +39,8 @@ func (c *clock) named(m *moment, b []byte) (rest []byte, ok bool) {
 	if n < 2 || n < len(b) && b[n] != ' ' && b[n] != ']' && b[n] != ',' && b[n] != ')' && b[n] != ':' && b[n] != '"' && b[n] != '\t' {
 		return b, false
 	}
-	word := string(b[:n])
 	if bytes.IndexByte(b[:n], '/') > 0 {
-		zone := c.load(word)
+		zone := c.load(b[:n])
 		if zone == nil {
 			return b, false
 		}
@@ -51,14 +50,15 @@ func (c *clock) named(m *moment, b []byte) (rest []byte, ok bool) {
 	if !upper(b[:n]) {
 		return b, false
 	}
-	minutes, known := abbreviations[word]
-	if !known && !ambiguous[word] && c.zone == nil {
+	minutes, known := abbreviations[string(b[:n])]
+	several := ambiguous[string(b[:n])]
+	if !known && !several && c.zone == nil {
 		return b, false
 	}
 	if c.zone != nil { // what it means there goes first
 		at := time.Date(m.year, time.Month(m.month), m.day, m.hour, m.minute, m.second, 0, c.zone)
-		for _, near := range []time.Time{at, at.Add(-time.Hour), at.Add(time.Hour)} { // the hour that comes twice
-			if name, offset := near.Zone(); name == word {
+		for _, near := range [...]time.Time{at, at.Add(-time.Hour), at.Add(time.Hour)} { // the hour that comes twice
+			if name, offset := near.Zone(); name == string(b[:n]) {
 				m.zoned, m.offset = true, offset
 				return b[n:], true
 			}
@@ -68,7 +68,7 @@ func (c *clock) named(m *moment, b []byte) (rest []byte, ok bool) {
 	case known:
 		m.zoned, m.offset = true, minutes*60
 		return b[n:], true
-	case ambiguous[word]:
+	case several:
 		m.unclear = whyZone
 		return b[n:], true
 	}
@@ -85,17 +85,17 @@ func upper(b []byte) bool {
 }
 
 // load returns a zone by its name in the time zone database, nil when there is none.
-func (c *clock) load(name string) *time.Location {
-	if zone, ok := c.zones[name]; ok {
+func (c *clock) load(name []byte) *time.Location {
+	if zone, ok := c.zones[string(name)]; ok {
 		return zone
 	}
-	zone, err := time.LoadLocation(name)
+	zone, err := time.LoadLocation(string(name))
 	if err != nil {
 		zone = nil
 	}
 	if c.zones == nil || len(c.zones) >= maxZones {
 		c.zones = map[string]*time.Location{}
 	}
-	c.zones[name] = zone
+	c.zones[string(name)] = zone
 	return zone
 }
