@@ -353,7 +353,7 @@ func (t *tail) contains(ctx context.Context) (bool, error) {
 	defer func() { _ = body.Close() }()
 	for in := t.reader(body); ; {
 		r, err := in.next()
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) || errors.Is(err, errDaemon) {
 			return false, nil
 		}
 		if err != nil {

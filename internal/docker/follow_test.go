@@ -282,17 +282,19 @@ func TestRecordsThatComeTwice(t *testing.T) {
 	}
 }
 
-// TestARecordThatCannotBeRead ends every stream that comes by: what stands behind it is read nevertheless, and the gap is told once.
+// TestARecordThatCannotBeRead ends every stream that comes by, with an error from version 23 on: what stands behind it is read nevertheless, and the gap is
+// reported once.
 func TestARecordThatCannotBeRead(t *testing.T) {
 	for _, shape := range []dockertest.Container{web(), {Name: "web", TTY: true}} {
-		for i, behind := range []int{1, 2, 3, 1200, 3, 1200} {
-			t.Run(fmt.Sprintf("tty=%t/hang=%t/%d", shape.TTY, i > 3, behind), func(t *testing.T) {
+		for i, behind := range []int{1, 2, 3, 1200, 3, 1200, 1, 2, 3, 1200} {
+			hang, tell := i == 4 || i == 5, i > 5
+			t.Run(fmt.Sprintf("tty=%t/hang=%t/tell=%t/%d", shape.TTY, hang, tell, behind), func(t *testing.T) {
 				t.Parallel()
 				b := newBench(t)
-				b.daemon.Misbehave(dockertest.Faults{HangCorrupt: i > 3})
+				b.daemon.Misbehave(dockertest.Faults{HangCorrupt: hang, TellCorrupt: tell})
 				c := b.daemon.Run(shape)
 				o := b.options()
-				if i > 3 {
+				if hang {
 					o.Timing = docker.FastTiming()
 				}
 				b.run(o)

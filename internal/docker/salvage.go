@@ -84,7 +84,7 @@ func (t *tail) reads(ctx context.Context, n, many int) (first key, all bool, err
 	in := t.reader(body)
 	for i := range many {
 		r, err := in.next()
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) || errors.Is(err, errDaemon) {
 			if tty, ok := in.(*terminal); ok && i == many-1 {
 				_, all = tty.remnant()
 			}

@@ -169,6 +169,9 @@ func (t *tail) attempt(ctx context.Context) (fresh int, err error) {
 	t.fresh = 0
 	ended := false
 	remnant, err := t.follow(ctx)
+	if errors.Is(err, errDaemon) && t.fresh == 0 { // from version 23 on, engines say why they end a log
+		err = fmt.Errorf("%w: %w", io.EOF, err)
+	}
 	if errors.Is(err, io.EOF) && t.fresh == 0 {
 		// The container is looked at first: nothing comes behind the last record of one that has ended.
 		now, failed := t.inspect(ctx)

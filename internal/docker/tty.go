@@ -3,6 +3,7 @@ package docker
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 )
@@ -20,6 +21,9 @@ type terminal struct {
 
 var _ records = (*terminal)(nil)
 
+// daemonError is what an error of the engine begins with, which has no frame either.
+var daemonError = []byte("Error grabbing logs: ")
+
 // terminalNeed is how many bytes decide where a record without a line end ends.
 const terminalNeed = splitSize + 2*(maxStamp+1)
 
@@ -36,6 +40,9 @@ func (t *terminal) next() (record, error) {
 		want = t.in.Buffered()
 		b, _ := t.in.Peek(want) // all of it is in the buffer
 		if end := bytes.IndexByte(b, '\n') + 1; end > 0 {
+			if !t.inside && bytes.HasPrefix(b, daemonError) { // all else begins with a time stamp here
+				return record{}, fmt.Errorf("%w: %.200q", errDaemon, bytes.TrimSpace(b[:end]))
+			}
 			return t.cut(b[:end]), nil
 		}
 		if want >= terminalNeed {

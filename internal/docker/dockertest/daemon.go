@@ -55,6 +55,7 @@ type Faults struct {
 	CutEvery    int  // ends each follow after so many records; 0: never
 	HangCorrupt bool // a follow waits at a record that cannot be read, instead of ending
 	SkipCorrupt bool // a follow passes over such a record and over what stands behind it by then, while the container runs
+	TellCorrupt bool // a stream that ends at a record that cannot be read says so, as engines from 23 on do
 	OldSince    bool // since filters every record, as engines before 24 do, not only until the first that matches
 }
 

@@ -82,6 +82,9 @@ func (d *Daemon) logs(w http.ResponseWriter, r *http.Request) {
 	}
 	for sent, since := 0, parseSince(query.Get("since")); ; {
 		e, ok := d.await(r.Context(), s, follow, existing)
+		if !ok && e.corrupt && faults.TellCorrupt {
+			_ = out.send(entry{stream: 3, payload: "Error grabbing logs: unexpected end of JSON input\n"}, c.TTY, false) // the client is gone, or it is not
+		}
 		if !ok {
 			return
 		}
