@@ -91,7 +91,9 @@ type Sample struct {
 	Before    []string  `json:"before,omitempty"` // the lines around it, where the alert carries them
 	Text      string    `json:"text"`
 	After     []string  `json:"after,omitempty"`
-	Told      int64     `json:"suppressed_before,omitempty"` // what the alert tells of hits held back before
+	// Fields are those of the record that the alert carries.
+	Fields map[string]string `json:"fields,omitempty"`
+	Told   int64             `json:"suppressed_before,omitempty"` // what the alert tells of hits held back before
 }
 
 // Trigger is what would have reached one trigger.

@@ -318,7 +318,7 @@ func sampleOf(rec *engine.Record, at place) Sample {
 func alertSample(a *engine.Alert, at place) Sample {
 	out := Sample{
 		Time: utc(a.Time), Kind: a.Kind.String(), Workload: a.Source.Workload, Container: a.Source.Container.Name, Stream: a.Stream.String(),
-		File: at.file, Line: at.number, Text: shown(a.Message), Before: shownLines(a.Before), After: shownLines(a.After),
+		File: at.file, Line: at.number, Text: shown(a.Message), Before: shownLines(a.Before), After: shownLines(a.After), Fields: a.Fields,
 	}
 	if a.Message == "" {
 		out.Text = shown(a.Summary)

@@ -201,6 +201,9 @@ func (t *textReport) lines(samples []Sample, kind string) {
 		for _, line := range s.After {
 			t.printf("          │ %s\n", cut(safetext.Visible(line), width))
 		}
+		for _, path := range slices.Sorted(maps.Keys(s.Fields)) {
+			t.printf("            %s\n", cut(safetext.Visible(path+" = "+s.Fields[path]), width))
+		}
 	}
 }
 
