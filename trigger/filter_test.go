@@ -78,6 +78,10 @@ func TestGroupKey(t *testing.T) {
 	}
 	b.Rule, b.Source.Workload = "a", "b"
 	a.Rule, a.Source.Workload = "a;8:workload=1:b", ""
+	x, y := Alert{Fields: map[string]string{"a.b": "1"}}, Alert{Fields: map[string]string{"a.b": "2"}}
+	if GroupKey([]string{"field.a.b"}, &x) == GroupKey([]string{"field.a.b"}, &y) || GroupKey([]string{"field.c"}, &x) != GroupKey([]string{"field.c"}, &y) {
+		t.Error("the fields of alerts do not make their groups")
+	}
 	if GroupKey([]string{"rule", "workload"}, &a) == GroupKey([]string{"rule", "workload"}, &b) {
 		t.Error("different alerts share a group")
 	}
