@@ -210,7 +210,7 @@ func (p *problems) output(r *RuleSettings) {
 		p.add("severity", r.Severity.String(), "unknown severity: want one of %s", strings.Join(SeverityNames(), ", "))
 	}
 	if _, err := parseSummary(r.Summary); err != nil {
-		wrong, hint := templates.Error(err, &summaryData{}, nil)
+		hint, wrong := templates.Error(err, &summaryData{}, nil)
 		p.hint("summary", r.Summary, wrong.Error(), hint)
 	}
 	if r.Runbook != "" && !isWebAddress(r.Runbook) {
@@ -221,7 +221,7 @@ func (p *problems) output(r *RuleSettings) {
 			p.add("labels", name, "a label's name must not be empty nor hold spaces or control characters")
 		}
 		if _, err := parseLabel(r.Labels[name]); err != nil {
-			wrong, hint := templates.Error(err, &summaryData{}, nil)
+			hint, wrong := templates.Error(err, &summaryData{}, nil)
 			p.hint("labels."+name, r.Labels[name], wrong.Error(), hint)
 		}
 	}

@@ -54,7 +54,7 @@ func tryTemplate(t *templates.Template, data *TemplateData) error {
 
 // inWords says what is wrong with a template in the words of the configuration; path says where in the body it stands.
 func inWords(path string, err error) error {
-	wrong, hint := templates.Error(err, &TemplateData{}, slices.Collect(maps.Keys(templateFuncs())))
+	hint, wrong := templates.Error(err, &TemplateData{}, slices.Collect(maps.Keys(templateFuncs())))
 	if hint != "" {
 		return fmt.Errorf("%s: %w (%s)", path, wrong, hint)
 	}

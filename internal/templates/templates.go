@@ -22,27 +22,27 @@ var (
 
 // Error returns what is wrong with a template of which text/template says err. data is what it is executed on, functions lists those that it may
 // call beside the builtin ones. hint says what there is instead, or is empty.
-func Error(err error, data any, functions []string) (wrong error, hint string) {
+func Error(err error, data any, functions []string) (hint string, wrong error) {
 	var bound *BoundError
 	if errors.As(err, &bound) {
-		return bound, ""
+		return "", bound
 	}
 	text := err.Error()
 	if m := noField.FindStringSubmatch(text); m != nil {
 		if !chain.MatchString(m[1]) {
 			m[1] = "." + m[2] // the rest may be a text of the template, and so a secret
 		}
-		return fmt.Errorf("{{ %s }} names nothing: there is no .%s here", m[1], m[2]), fieldHint(m[1], m[2], m[3], reflect.TypeOf(data))
+		return fieldHint(m[1], m[2], m[3], reflect.TypeOf(data)), fmt.Errorf("{{ %s }} names nothing: there is no .%s here", m[1], m[2])
 	}
 	if m := noFunction.FindStringSubmatch(text); m != nil {
-		return fmt.Errorf("there is no function %s in templates", m[1]), functionHint(m[1], functions)
+		return functionHint(m[1], functions), fmt.Errorf("there is no function %s in templates", m[1])
 	}
 	line := preamble.FindStringSubmatch(text)
 	text = typeName.ReplaceAllString(preamble.ReplaceAllString(text, ""), "this")
 	if line != nil && line[1] != "1" {
 		text = "line " + line[1] + " of it: " + text
 	}
-	return errors.New("not a template: " + text), ""
+	return "", errors.New("not a template: " + text)
 }
 
 // NoField reports whether text/template's error says that a template names a field that there is not.

@@ -46,7 +46,7 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%s is fine", text)
 			continue
 		}
-		wrong, hint := Error(err, data, []string{"upper"})
+		hint, wrong := Error(err, data, []string{"upper"})
 		got := wrong.Error()
 		if hint != "" {
 			got += " (" + hint + ")"
