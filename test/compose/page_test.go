@@ -135,4 +135,26 @@ func TestThePageOfAContainer(t *testing.T) {
 			t.Errorf("the token went with the container: %v", err)
 		}
 	}
+	t.Run("compose", func(t *testing.T) { pageByCompose(t, name, rules) })
+}
+
+// pageByCompose has Compose start the image with its port published, and opens the page by the link of the command in the service.
+func pageByCompose(t *testing.T, image, rules string) {
+	compose := need(t, "docker-compose", "the page was not opened by Compose")
+	port, file := freePort(t), filepath.Join(t.TempDir(), "compose.yaml")
+	const socket = "/var/run/docker.sock"
+	write(t, file, fmt.Sprintf("services:\n  alerts:\n    image: %s\n    ports: [\"127.0.0.1:%d:2021\"]\n    user: \"0:0\"\n    volumes: [\"%s:%s:ro\", \"%s:/etc/fluentbit-trigger:ro\", state:/var/lib/fluentbit-trigger]\n"+
+		"volumes:\n  state:\n", image, port, socket, socket, rules))
+	do := func(args ...string) string {
+		t.Helper()
+		return command(t, compose, append([]string{"-p", image, "-f", file}, args...)...)
+	}
+	t.Cleanup(func() { do("down", "-v", "-t", "5") })
+	do("up", "-d")
+	eventually(t, "the log has a link", func() bool { return strings.Contains(do("logs", "--no-color"), "/login#") })
+	at := fmt.Sprintf("http://127.0.0.1:%d", port)
+	logIn(t, do("exec", "-T", "alerts", "docker-fluentbit", "page", "--at", at), at)
+	if text := do("exec", "-T", "alerts", "docker-fluentbit", "containers"); !strings.Contains(text, "this program runs in it") {
+		t.Errorf("the containers are\n%s", text)
+	}
 }
