@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/lint"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 type checkCommand struct {
@@ -94,7 +94,7 @@ func knownCodes(codes []string) error {
 		if slices.Contains(known, code) {
 			continue
 		}
-		hint := config.DidYouMean(code, known)
+		hint := setting.DidYouMean(code, known)
 		if hint != "" {
 			hint = " (" + hint + ")"
 		}

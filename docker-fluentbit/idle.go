@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // maxIdle bounds how many containers the warning names.
@@ -22,7 +22,7 @@ func idleWarnings(m *docker.Manager, p *pipeline.Pipeline) []pipeline.Warning {
 	if wanted := p.Settings().Docker.Containers; len(wanted) > 0 {
 		why = fmt.Sprintf("[docker] containers = [%s] matches none", strings.Join(quotedAll(wanted[:min(len(wanted), maxIdle)]), ", "))
 		for _, glob := range wanted {
-			if hint := config.DidYouMean(glob, names); hint != "" {
+			if hint := setting.DidYouMean(glob, names); hint != "" {
 				why += ", " + hint
 				break
 			}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/lint"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // loadOne reads the one configuration that files are: TOML files, or that of Fluent Bit with one output of this plugin. Where there are several,
@@ -33,7 +34,7 @@ func loadOne(files []string) *config.Result {
 // noTrigger says that no usable trigger has a name, and which was probably meant.
 func noTrigger(name string, names []string) string {
 	text := fmt.Sprintf("no usable trigger is named %q", name)
-	switch hint := config.DidYouMean(name, names); {
+	switch hint := setting.DidYouMean(name, names); {
 	case hint != "":
 		return text + ": " + hint
 	case len(names) == 0:

@@ -15,8 +15,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // The exit codes.
@@ -135,7 +135,7 @@ func (durations) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
 	if err := ctx.Scan.PopValueInto("duration", &text); err != nil {
 		return err
 	}
-	d, err := config.ParseDuration(text)
+	d, err := setting.ParseDuration(text)
 	if err != nil {
 		return fmt.Errorf("%q: %w", text, err)
 	}

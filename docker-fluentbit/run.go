@@ -17,6 +17,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/internal/listen"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
 
@@ -149,7 +150,7 @@ func parseSince(text string, now time.Time) (int64, error) {
 	if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
 		return at.UnixNano(), nil
 	}
-	if ago, err := config.ParseDuration(text); err == nil {
+	if ago, err := setting.ParseDuration(text); err == nil {
 		return now.Add(-ago).UnixNano(), nil
 	}
 	if seconds, err := strconv.ParseFloat(text, 64); err == nil && seconds > 0 && seconds < 1e10 {

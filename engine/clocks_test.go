@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // at feeds a line that happened so long before it arrives, which is now.
@@ -328,7 +330,7 @@ func TestTheEndOfWhatWasSentIsSent(t *testing.T) {
 // TestAClockThatIsSetBack begins windows again from there, keeps tokens, and leaves nothing in the future.
 func TestAClockThatIsSetBack(t *testing.T) {
 	r := newRun(t, Settings{
-		Limits: Limits{MaxKeys: 100, PerContainer: Bucket{Rate: Rate{Count: 1, Per: time.Hour}, Burst: 2}},
+		Limits: Limits{MaxKeys: 100, PerContainer: Bucket{Rate: setting.Rate{Count: 1, Per: time.Hour}, Burst: 2}},
 		Rules: []RuleSettings{
 			{Name: "r", Pattern: "x", Cooldown: time.Minute, Rollup: true}, {Name: "new", Pattern: "new", FirstSeen: time.Hour},
 			{Name: "after", Pattern: "after", Context: Context{After: 5}},

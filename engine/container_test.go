@@ -4,13 +4,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // TestContainerIsItsName: containers that had the name one after the other share cooldown and bucket; those of other names do not, nor do ids without
 // names.
 func TestContainerIsItsName(t *testing.T) {
 	r := newRun(t, Settings{
-		Limits: Limits{MaxKeys: 100, PerContainer: Bucket{Rate: Rate{Count: 1, Per: time.Hour}, Burst: 2}},
+		Limits: Limits{MaxKeys: 100, PerContainer: Bucket{Rate: setting.Rate{Count: 1, Per: time.Hour}, Burst: 2}},
 		Rules: []RuleSettings{
 			{Name: "a", Pattern: "a", Cooldown: 10 * time.Minute, CooldownBy: []string{"container"}},
 			{Name: "b", Pattern: "b", CooldownBy: []string{"container"}},
@@ -44,7 +46,7 @@ func TestContainerIsItsName(t *testing.T) {
 // TestSharedBucket: sources that name a bucket take from that, whatever their containers are called, also in roll-ups and after a restart.
 func TestSharedBucket(t *testing.T) {
 	settings := Settings{
-		Limits: Limits{MaxKeys: 100, PerContainer: Bucket{Rate: Rate{Count: 1, Per: time.Hour}, Burst: 3}},
+		Limits: Limits{MaxKeys: 100, PerContainer: Bucket{Rate: setting.Rate{Count: 1, Per: time.Hour}, Burst: 3}},
 		Rules:  []RuleSettings{{Name: "a", Pattern: "a", Cooldown: time.Minute, CooldownBy: []string{"container"}}},
 	}
 	r := newRun(t, settings)

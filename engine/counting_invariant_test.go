@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // countingSettings makes rules that use everything that counts.
@@ -15,7 +17,7 @@ func countingSettings(rnd *rand.Rand) Settings {
 	severities := []Severity{SeverityUnknown, SeverityInfo, SeverityWarning}
 	s := Settings{Limits: Limits{MaxKeys: 10_000}}
 	if rnd.IntN(3) > 0 {
-		s.Limits.PerContainer = Bucket{Rate: Rate{Count: 1 + rnd.IntN(5), Per: time.Minute}, Burst: 1 + rnd.IntN(5)}
+		s.Limits.PerContainer = Bucket{Rate: setting.Rate{Count: 1 + rnd.IntN(5), Per: time.Minute}, Burst: 1 + rnd.IntN(5)}
 	}
 	for i := range 1 + rnd.IntN(5) {
 		r := RuleSettings{

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // later returns what time has made after a while.
@@ -53,7 +55,7 @@ func TestAStormMakesOneAlertForEachWindow(t *testing.T) {
 
 func TestARollUpNeedsAToken(t *testing.T) {
 	r := newRun(t, Settings{
-		Limits: Limits{MaxKeys: 100, PerContainer: Bucket{Rate: Rate{Count: 1, Per: 90 * time.Second}, Burst: 1}},
+		Limits: Limits{MaxKeys: 100, PerContainer: Bucket{Rate: setting.Rate{Count: 1, Per: 90 * time.Second}, Burst: 1}},
 		Rules:  []RuleSettings{{Name: "r", Pattern: "x", Cooldown: time.Minute, Rollup: true}},
 	})
 	r.line("x")
@@ -95,7 +97,7 @@ func TestWhatARollUpIsMadeOf(t *testing.T) {
 
 func TestWhatTheBucketHeldBackIsRolledUpWithoutACooldown(t *testing.T) {
 	r := newRun(t, Settings{
-		Limits: Limits{MaxKeys: 100, PerContainer: Bucket{Rate: Rate{Count: 1, Per: 10 * time.Second}, Burst: 1}},
+		Limits: Limits{MaxKeys: 100, PerContainer: Bucket{Rate: setting.Rate{Count: 1, Per: 10 * time.Second}, Burst: 1}},
 		Rules:  []RuleSettings{{Name: "r", Pattern: "x", Rollup: true}},
 	})
 	r.line("x")
@@ -405,7 +407,7 @@ func TestTemplatesBelowTheirThresholdMakeRoom(t *testing.T) {
 }
 
 func TestARollUpIsNeverOlderThanWhatItTells(t *testing.T) {
-	bucket := Limits{PerContainer: Bucket{Rate: Rate{Count: 1, Per: time.Hour}, Burst: 1}, MaxKeys: 100}
+	bucket := Limits{PerContainer: Bucket{Rate: setting.Rate{Count: 1, Per: time.Hour}, Burst: 1}, MaxKeys: 100}
 	r := newRun(t, Settings{Limits: bucket, Rules: []RuleSettings{
 		{Name: "other", Pattern: "y"},
 		{Name: "r", Pattern: "x", Cooldown: time.Minute, Rollup: true, Count: 2, Within: time.Second},
@@ -462,7 +464,7 @@ func TestWhatAForgottenWaitHadToTellIsCounted(t *testing.T) {
 
 func TestAWindowThatStaysOpenDoesNotOutlastAStepBack(t *testing.T) {
 	r := newRun(t, Settings{
-		Limits: Limits{PerContainer: Bucket{Rate: Rate{Count: 1, Per: time.Hour}, Burst: 1}, MaxKeys: 100},
+		Limits: Limits{PerContainer: Bucket{Rate: setting.Rate{Count: 1, Per: time.Hour}, Burst: 1}, MaxKeys: 100},
 		Rules:  []RuleSettings{{Name: "r", Pattern: "x", Cooldown: 4 * time.Minute, Rollup: true}},
 	})
 	r.line("x")

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // run is an engine with a clock, fed line by line.
@@ -389,7 +391,7 @@ func TestReloadKeepsStateOfTheOtherRules(t *testing.T) {
 
 func TestTokenBucketIsPerContainer(t *testing.T) {
 	s := Settings{
-		Limits: Limits{PerContainer: Bucket{Rate: Rate{Count: 2, Per: time.Minute}, Burst: 3}, MaxKeys: 100},
+		Limits: Limits{PerContainer: Bucket{Rate: setting.Rate{Count: 2, Per: time.Minute}, Burst: 3}, MaxKeys: 100},
 		Rules:  []RuleSettings{{Name: "a", Pattern: "x"}, {Name: "b", Pattern: "y"}},
 	}
 	r := newRun(t, s)
@@ -414,7 +416,7 @@ func TestTokenBucketIsPerContainer(t *testing.T) {
 
 func TestRateLimitedHitStartsNoCooldown(t *testing.T) {
 	r := newRun(t, Settings{
-		Limits: Limits{PerContainer: Bucket{Rate: Rate{Count: 1, Per: time.Minute}, Burst: 1}, MaxKeys: 100},
+		Limits: Limits{PerContainer: Bucket{Rate: setting.Rate{Count: 1, Per: time.Minute}, Burst: 1}, MaxKeys: 100},
 		Rules:  []RuleSettings{{Name: "a", Pattern: "x"}, {Name: "b", Pattern: "y", Cooldown: time.Hour}},
 	})
 	r.line("x")
@@ -429,7 +431,7 @@ func TestRateLimitedHitStartsNoCooldown(t *testing.T) {
 
 func TestDryRunTakesNoToken(t *testing.T) {
 	r := newRun(t, Settings{
-		Limits: Limits{PerContainer: Bucket{Rate: Rate{Count: 1, Per: time.Minute}, Burst: 1}, MaxKeys: 100},
+		Limits: Limits{PerContainer: Bucket{Rate: setting.Rate{Count: 1, Per: time.Minute}, Burst: 1}, MaxKeys: 100},
 		Rules:  []RuleSettings{{Name: "dry", Pattern: "x", DryRun: true, Cooldown: time.Minute}, {Name: "real", Pattern: "x"}},
 	})
 	if got := rules(r.line("x")); got != "real" {
@@ -443,7 +445,7 @@ func TestDryRunTakesNoToken(t *testing.T) {
 
 func TestClockThatStepsBack(t *testing.T) {
 	r := newRun(t, Settings{
-		Limits: Limits{PerContainer: Bucket{Rate: Rate{Count: 1, Per: time.Second}, Burst: 2}, MaxKeys: 100},
+		Limits: Limits{PerContainer: Bucket{Rate: setting.Rate{Count: 1, Per: time.Second}, Burst: 2}, MaxKeys: 100},
 		Rules:  []RuleSettings{{Name: "r", Pattern: "x", Cooldown: time.Minute}, {Name: "s", Pattern: "y"}},
 	})
 	r.line("x")

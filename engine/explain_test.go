@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // explain explains a record as record processes it.
@@ -78,7 +80,7 @@ func TestExplainNamesWhatFails(t *testing.T) {
 
 func TestExplainTellsWhereAHitStands(t *testing.T) {
 	r := newRun(t, Settings{
-		Limits: Limits{MaxKeys: 100, PerContainer: Bucket{Rate: Rate{Count: 1, Per: time.Minute}, Burst: 2}},
+		Limits: Limits{MaxKeys: 100, PerContainer: Bucket{Rate: setting.Rate{Count: 1, Per: time.Minute}, Burst: 2}},
 		Rules: []RuleSettings{
 			{Name: "a", Pattern: `a(?P<x>\d)`, Cooldown: 5 * time.Minute, CooldownBy: []string{"container", "capture.x"}, Severity: SeverityError},
 			{Name: "b", Pattern: "b"},
@@ -117,7 +119,7 @@ func TestExplainTellsWhereAHitStands(t *testing.T) {
 // TestExplainTellsOfAWindowThatStaysOpen: its roll-up could not leave for want of a token, so that the cooldown goes on.
 func TestExplainTellsOfAWindowThatStaysOpen(t *testing.T) {
 	r := newRun(t, Settings{
-		Limits: Limits{MaxKeys: 100, PerContainer: Bucket{Rate: Rate{Count: 1, Per: time.Hour}, Burst: 1}},
+		Limits: Limits{MaxKeys: 100, PerContainer: Bucket{Rate: setting.Rate{Count: 1, Per: time.Hour}, Burst: 1}},
 		Rules:  []RuleSettings{{Name: "a", Pattern: "a", Cooldown: time.Minute, Rollup: true}},
 	})
 	line := Record{Text: []byte("a")}
@@ -133,7 +135,7 @@ func TestExplainTellsOfAWindowThatStaysOpen(t *testing.T) {
 // TestExplainTellsOfATemplateTooMany: it has neither cooldown nor threshold, and shares with others what was held back of them.
 func TestExplainTellsOfATemplateTooMany(t *testing.T) {
 	r := newRun(t, Settings{
-		Limits: Limits{MaxKeys: 100_000, PerContainer: Bucket{Rate: Rate{Count: 1, Per: time.Hour}, Burst: 2}},
+		Limits: Limits{MaxKeys: 100_000, PerContainer: Bucket{Rate: setting.Rate{Count: 1, Per: time.Hour}, Burst: 2}},
 		Rules: []RuleSettings{
 			{Name: "r", Pattern: "x", Count: 5, Within: time.Hour, Cooldown: time.Hour, CooldownBy: []string{"container", "template"}, Rollup: true},
 		},
@@ -160,7 +162,7 @@ func TestExplainTellsOfATemplateTooMany(t *testing.T) {
 
 // TestExplainTellsWhatARuleWaitsFor: its workload and its last line, and neither a cooldown nor a bucket.
 func TestExplainTellsWhatARuleWaitsFor(t *testing.T) {
-	limits := Limits{MaxKeys: 100, PerContainer: Bucket{Rate: Rate{Count: 1, Per: time.Minute}, Burst: 2}}
+	limits := Limits{MaxKeys: 100, PerContainer: Bucket{Rate: setting.Rate{Count: 1, Per: time.Minute}, Burst: 2}}
 	r := newRun(t, Settings{Limits: limits, Rules: []RuleSettings{
 		{Name: "a", Pattern: "a", Absent: time.Hour}, {Name: "b", Pattern: "a", Absent: time.Hour, AbsentFrom: "start"},
 	}})

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // TestTotalsOfRulesThatAreGone deletes a rule while one of its alerts waits for lines after it, and makes it again: the totals go on.
@@ -46,7 +48,7 @@ func TestTotalsWhileRulesComeAndGo(t *testing.T) {
 	always := RuleSettings{Name: "always", Pattern: "boom"}
 	s := around(1, 1)
 	s.Rules = append(s.Rules, always)
-	s.Limits = Limits{MaxKeys: 1000, PerContainer: Bucket{Rate: Rate{Count: 1, Per: time.Minute}, Burst: 10}}
+	s.Limits = Limits{MaxKeys: 1000, PerContainer: Bucket{Rate: setting.Rate{Count: 1, Per: time.Minute}, Burst: 10}}
 	r := newRun(t, s)
 	without := Settings{Limits: s.Limits, Rules: []RuleSettings{always}}
 	var lines, changes sync.WaitGroup

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // TestEveryHitIsAccountedFor feeds random lines at random times through random rules and reloads, and holds the promise of the package:
@@ -66,7 +68,7 @@ func randomSettings(rnd *rand.Rand) Settings {
 	by := [][]string{nil, {"container"}, {"workload"}, {"container", "stream"}, {"capture.x"}}
 	s := Settings{Limits: Limits{MaxKeys: 5 + rnd.IntN(100)}}
 	if rnd.IntN(3) > 0 {
-		s.Limits.PerContainer = Bucket{Rate: Rate{Count: 1 + rnd.IntN(5), Per: time.Minute}, Burst: 1 + rnd.IntN(5)}
+		s.Limits.PerContainer = Bucket{Rate: setting.Rate{Count: 1 + rnd.IntN(5), Per: time.Minute}, Burst: 1 + rnd.IntN(5)}
 	}
 	for i := range 1 + rnd.IntN(6) {
 		s.Rules = append(s.Rules, RuleSettings{
@@ -137,7 +139,7 @@ func TestConcurrentWorkers(t *testing.T) {
 
 func TestStateSurvivesARestart(t *testing.T) {
 	s := Settings{
-		Limits: Limits{PerContainer: Bucket{Rate: Rate{Count: 1, Per: time.Hour}, Burst: 2}, MaxKeys: 100},
+		Limits: Limits{PerContainer: Bucket{Rate: setting.Rate{Count: 1, Per: time.Hour}, Burst: 2}, MaxKeys: 100},
 		Rules:  []RuleSettings{{Name: "r", Pattern: "x", Cooldown: time.Hour}, {Name: "s", Pattern: "y"}},
 	}
 	first := newRun(t, s)

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // choices makes what is random: from a seed, or from the bytes of a fuzzer, behind which everything is the first choice.
@@ -44,7 +46,7 @@ func referenceSettings(c *choices) Settings {
 		s.Limits.MaxKeys = 1 + c.below(6)
 	}
 	if c.below(3) > 0 {
-		s.Limits.PerContainer = Bucket{Rate: Rate{Count: 1 + c.below(6), Per: time.Minute}, Burst: 1 + c.below(4)}
+		s.Limits.PerContainer = Bucket{Rate: setting.Rate{Count: 1 + c.below(6), Per: time.Minute}, Burst: 1 + c.below(4)}
 	}
 	for i := range 1 + c.below(4) {
 		r := RuleSettings{

@@ -1,17 +1,15 @@
 package engine
 
-import "time"
+import (
+	"time"
 
-// Rate is a number of events in a length of time, written as "30/m" in the configuration.
-type Rate struct {
-	Count int
-	Per   time.Duration
-}
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
+)
 
 // Bucket sets a token bucket: Burst tokens at most, refilled at Rate.
 type Bucket struct {
 	// How fast tokens come back.
-	Rate Rate `toml:"rate"`
+	Rate setting.Rate `toml:"rate"`
 	// How many alerts may leave at once.
 	Burst int `toml:"burst"`
 }
@@ -140,5 +138,5 @@ func DefaultRule() RuleSettings {
 
 // DefaultLimits returns the limits in force when none are set.
 func DefaultLimits() Limits {
-	return Limits{PerContainer: Bucket{Rate: Rate{Count: 30, Per: time.Minute}, Burst: 30}, MaxKeys: 100_000}
+	return Limits{PerContainer: Bucket{Rate: setting.Rate{Count: 30, Per: time.Minute}, Burst: 30}, MaxKeys: 100_000}
 }

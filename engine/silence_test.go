@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 func (r *run) silence(list ...Silence) {
@@ -49,7 +51,7 @@ func TestASilenceHoldsBackAndIsTold(t *testing.T) {
 // TestASilencedHitConsumesNothing: neither the cooldown nor the container's tokens.
 func TestASilencedHitConsumesNothing(t *testing.T) {
 	r := newRun(t, Settings{
-		Limits: Limits{MaxKeys: 10, PerContainer: Bucket{Rate: Rate{Count: 1, Per: time.Hour}, Burst: 1}},
+		Limits: Limits{MaxKeys: 10, PerContainer: Bucket{Rate: setting.Rate{Count: 1, Per: time.Hour}, Burst: 1}},
 		Rules:  []RuleSettings{{Name: "r", Pattern: "boom", Cooldown: time.Hour}},
 	})
 	r.silence(during(Matchers{Workload: "shop/*"}))

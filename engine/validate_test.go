@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 func TestRuleValidate(t *testing.T) {
@@ -80,9 +82,9 @@ func TestLimitsValidate(t *testing.T) {
 		t.Errorf("the defaults: %v", errs)
 	}
 	for want, l := range map[string]Limits{
-		"per_container.burst \"0\": must be from 1": {PerContainer: Bucket{Rate: Rate{1, time.Second}}, MaxKeys: 1},
-		"per_container.rate \"-1/1s\"":              {PerContainer: Bucket{Rate: Rate{-1, time.Second}, Burst: 1}, MaxKeys: 1},
-		"needs a length of time":                    {PerContainer: Bucket{Rate: Rate{1, 0}, Burst: 1}, MaxKeys: 1},
+		"per_container.burst \"0\": must be from 1": {PerContainer: Bucket{Rate: setting.Rate{Count: 1, Per: time.Second}}, MaxKeys: 1},
+		"per_container.rate \"-1/1s\"":              {PerContainer: Bucket{Rate: setting.Rate{Count: -1, Per: time.Second}, Burst: 1}, MaxKeys: 1},
+		"needs a length of time":                    {PerContainer: Bucket{Rate: setting.Rate{Count: 1, Per: 0}, Burst: 1}, MaxKeys: 1},
 		"max_keys \"0\": must be from 1":            {MaxKeys: 0},
 	} {
 		errs := l.Validate()

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // endpoint returns where the requests of a trigger go, from the address in the settings, and ntfy's topic.
@@ -57,6 +59,6 @@ func (c *credentials) header(s *Settings, userAgent string) http.Header {
 	return h
 }
 
-func basicAuth(username string, password Secret) string {
+func basicAuth(username string, password setting.Secret) string {
 	return base64.StdEncoding.EncodeToString([]byte(username + ":" + password.Reveal()))
 }

@@ -4,6 +4,8 @@ import (
 	"io"
 	"net/http"
 	"testing"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 func TestEndpoints(t *testing.T) {
@@ -24,7 +26,7 @@ func TestEndpoints(t *testing.T) {
 		{FormatNtfy, "https://example.com/ntfy/my-alerts/", "https://example.com/ntfy/", "my-alerts"},
 	} {
 		s := testSettings(c.url)
-		s.Format, s.Token, s.RoutingKey, s.ChatID = c.format, NewSecret("1:t"), NewSecret("k"), "1"
+		s.Format, s.Token, s.RoutingKey, s.ChatID = c.format, setting.NewSecret("1:t"), setting.NewSecret("k"), "1"
 		client, err := New(s, Deps{})
 		if err != nil {
 			t.Errorf("%s %s: %v", c.format, c.url, err)
@@ -58,8 +60,8 @@ func TestRequest(t *testing.T) {
 			arrived <- r
 		})
 		s := testSettings(server.URL + "/hook")
-		s.Format, s.Token, s.RoutingKey, s.ChatID = format, NewSecret("1:t"), NewSecret("k"), "1"
-		s.Headers = map[string]Secret{"x-custom": NewSecret("v")}
+		s.Format, s.Token, s.RoutingKey, s.ChatID = format, setting.NewSecret("1:t"), setting.NewSecret("k"), "1"
+		s.Headers = map[string]setting.Secret{"x-custom": setting.NewSecret("v")}
 		if got := mustNew(t, s, loopback()).Test(t.Context()); got.Outcome != Delivered {
 			t.Errorf("%s: %s", format, got)
 			continue
@@ -89,7 +91,7 @@ func TestBasicAuthentication(t *testing.T) {
 		}
 	})
 	s := testSettings(server.URL)
-	s.Username, s.Password = "me", NewSecret("pa:ss")
+	s.Username, s.Password = "me", setting.NewSecret("pa:ss")
 	if got := mustNew(t, s, loopback()).Test(t.Context()); got.Outcome != Delivered {
 		t.Error(got)
 	}

@@ -3,6 +3,8 @@ package trigger
 import (
 	"net/url"
 	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // longSegment is how long a part of an address's path is that nobody would write by hand, and that is taken for a token.
@@ -20,7 +22,7 @@ func (s *Settings) InClear() []string {
 	}
 	for _, f := range []struct {
 		field string
-		value Secret
+		value setting.Secret
 	}{
 		{"password", s.Password}, {"token", s.Token}, {"routing_key", s.RoutingKey}, {"signing_secret", s.SigningSecret}, {"hub_secret", s.HubSecret},
 	} {

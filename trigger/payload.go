@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // payload is the body of a request. It may hold secrets (PagerDuty's routing key), so it is never logged or stored.
@@ -17,7 +19,7 @@ type payload struct {
 // renderer makes payloads of alerts for one trigger. It is immutable.
 type renderer struct {
 	settings   *Settings
-	routingKey Secret
+	routingKey setting.Secret
 	topic      string
 	body       *bodyTemplate
 	now        func() time.Time

@@ -17,6 +17,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -94,7 +96,7 @@ func testRenderer(format string) *renderer {
 	s := DefaultSettings()
 	s.Format, s.ChatID = format, "-1001"
 	return &renderer{
-		settings: &s, routingKey: NewSecret("R0"), topic: "alerts", now: func() time.Time { return sampleTime.Add(time.Minute) },
+		settings: &s, routingKey: setting.NewSecret("R0"), topic: "alerts", now: func() time.Time { return sampleTime.Add(time.Minute) },
 	}
 }
 

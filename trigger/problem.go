@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // Problem is one fault of the settings.
@@ -42,42 +44,10 @@ func (ps *problems) word(field, value string, words []string) {
 		return
 	}
 	hint := "one of " + strings.Join(words, ", ")
-	if near := nearest(value, words); near != "" {
+	if near := setting.Nearest(value, words); near != "" {
 		hint = near + "?"
 	}
 	ps.add(field, value, "is not a known word", hint)
-}
-
-// nearest returns the word within two edits of the value, or "".
-func nearest(value string, words []string) string {
-	best, bestDistance := "", 3
-	for _, w := range words {
-		if d := editDistance(strings.ToLower(value), w); d < bestDistance {
-			best, bestDistance = w, d
-		}
-	}
-	return best
-}
-
-// editDistance is Levenshtein's, over bytes: the words it is for are ASCII.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // problemsError tells all problems as one error.

@@ -3,10 +3,12 @@ package trigger
 import (
 	"net/url"
 	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // ReceiverOf returns the format of the receiver that an address belongs to, as its host says; "" where it says nothing.
-func ReceiverOf(address Secret) string {
+func ReceiverOf(address setting.Secret) string {
 	u, err := url.Parse(address.Reveal())
 	if err != nil {
 		return ""

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 func TestReceiverOf(t *testing.T) {
@@ -20,7 +22,7 @@ func TestReceiverOf(t *testing.T) {
 		"http://gotify/message": FormatGotify, "http://alertmanager.monitoring.svc:9093": FormatAlertmanager,
 		"https://example.com/hooks.slack.com": "", "https://notdiscord.com/x": "", "https://slack.com/api/chat.postMessage": "", "http://gotify2/": "", "": "", "%zz": "",
 	} {
-		if got := ReceiverOf(NewSecret(address)); got != want {
+		if got := ReceiverOf(setting.NewSecret(address)); got != want {
 			t.Errorf("%s: %q, want %q", address, got, want)
 		}
 	}
@@ -35,7 +37,7 @@ func TestMissingFormat(t *testing.T) {
 	env := func(name string) (string, bool) { return "https://discord.com/api/webhooks/1/x", name == "URL" }
 	s := DefaultSettings()
 	for want, set := range map[string]func(*Settings){
-		FormatSlack: func(s *Settings) { s.URLFile = file }, FormatDiscord: func(s *Settings) { s.URLEnv = "URL" }, FormatNtfy: func(s *Settings) { s.URL = NewSecret("https://ntfy.sh/x") },
+		FormatSlack: func(s *Settings) { s.URLFile = file }, FormatDiscord: func(s *Settings) { s.URLEnv = "URL" }, FormatNtfy: func(s *Settings) { s.URL = setting.NewSecret("https://ntfy.sh/x") },
 	} {
 		one := s
 		set(&one)

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // leastSecret is the length in bytes from which a text is looked for: shorter ones occur everywhere.
@@ -20,7 +22,7 @@ type Redactor struct {
 
 // NewRedactor returns a redactor of the secrets: their texts, and where one is a URL, its user and password, and its path and query as far as
 // they look like a token; all of it also percent-encoded, and as it stands in JSON.
-func NewRedactor(secrets ...Secret) *Redactor {
+func NewRedactor(secrets ...setting.Secret) *Redactor {
 	var b redactorBuilder
 	for _, s := range secrets {
 		if strings.Contains(s.Reveal(), "://") {
@@ -142,7 +144,7 @@ func (b *redactorBuilder) build() *Redactor {
 	})
 	pairs := make([]string, 0, 2*len(texts))
 	for _, text := range texts {
-		pairs = append(pairs, text, Placeholder)
+		pairs = append(pairs, text, setting.Placeholder)
 	}
 	return &Redactor{strings.NewReplacer(pairs...)}
 }

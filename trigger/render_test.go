@@ -4,15 +4,17 @@ import (
 	"context"
 	"strings"
 	"testing"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // TestRenderIsWhatIsSent compares what Render makes of each format with what a client's renderer makes, but for the secrets.
 func TestRenderIsWhatIsSent(t *testing.T) {
 	for _, format := range Formats() {
 		s := DefaultSettings()
-		s.Name, s.Format, s.URL = "x", format, NewSecret("https://hooks.example.com/S3CR3T")
-		s.RoutingKey, s.Token, s.ChatID = NewSecret("S3CR3T"), NewSecret("S3CR3T"), "1"
-		r := &renderer{settings: &s, routingKey: NewSecret(Placeholder), topic: Placeholder, now: Deps{}.withDefaults().Now}
+		s.Name, s.Format, s.URL = "x", format, setting.NewSecret("https://hooks.example.com/S3CR3T")
+		s.RoutingKey, s.Token, s.ChatID = setting.NewSecret("S3CR3T"), setting.NewSecret("S3CR3T"), "1"
+		r := &renderer{settings: &s, routingKey: setting.NewSecret(setting.Placeholder), topic: setting.Placeholder, now: Deps{}.withDefaults().Now}
 		want, err := r.render(context.Background(), "al_0123456789abcdef", []Alert{sampleAlert()})
 		if err != nil {
 			t.Fatal(err)
@@ -52,15 +54,15 @@ func TestInClear(t *testing.T) {
 		change func(*Settings)
 		want   string
 	}{
-		{"plain address", func(s *Settings) { s.URL = NewSecret("https://hooks.example.com/ops") }, ""},
+		{"plain address", func(s *Settings) { s.URL = setting.NewSecret("https://hooks.example.com/ops") }, ""},
 		{"files", func(s *Settings) { s.URLFile, s.TokenFile, s.PasswordEnv = "a", "b", "C" }, ""},
-		{"slack", func(s *Settings) { s.Format, s.URL = FormatSlack, NewSecret("https://hooks.slack.com/x") }, "url"},
-		{"token in the path", func(s *Settings) { s.URL = NewSecret("https://a.example/hooks/0123456789abcdef0123") }, "url"},
-		{"query", func(s *Settings) { s.URL = NewSecret("https://a.example/?key=x") }, "url"},
-		{"proxy", func(s *Settings) { s.ProxyURL = NewSecret("http://u:p@proxy:3128") }, "proxy_url"},
-		{"plain proxy", func(s *Settings) { s.ProxyURL = NewSecret("http://proxy:3128") }, ""},
+		{"slack", func(s *Settings) { s.Format, s.URL = FormatSlack, setting.NewSecret("https://hooks.slack.com/x") }, "url"},
+		{"token in the path", func(s *Settings) { s.URL = setting.NewSecret("https://a.example/hooks/0123456789abcdef0123") }, "url"},
+		{"query", func(s *Settings) { s.URL = setting.NewSecret("https://a.example/?key=x") }, "url"},
+		{"proxy", func(s *Settings) { s.ProxyURL = setting.NewSecret("http://u:p@proxy:3128") }, "proxy_url"},
+		{"plain proxy", func(s *Settings) { s.ProxyURL = setting.NewSecret("http://proxy:3128") }, ""},
 		{"rest", func(s *Settings) {
-			s.Token, s.HubSecret, s.Headers = NewSecret("a"), NewSecret("b"), map[string]Secret{"X-Key": NewSecret("c")}
+			s.Token, s.HubSecret, s.Headers = setting.NewSecret("a"), setting.NewSecret("b"), map[string]setting.Secret{"X-Key": setting.NewSecret("c")}
 		}, "headers.X-Key token hub_secret"},
 	} {
 		s := DefaultSettings()

@@ -11,40 +11,41 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/trigger/triggertest"
 )
 
 func TestSecretCannotBePrinted(t *testing.T) {
 	t.Parallel()
 	type holder struct {
-		Public  Secret
-		private Secret
-		nested  map[string]Secret
-		list    []Secret
+		Public  setting.Secret
+		private setting.Secret
+		nested  map[string]setting.Secret
+		list    []setting.Secret
 	}
-	s := NewSecret("s3cr3t-token")
-	h := holder{s, s, map[string]Secret{"a": s}, []Secret{s}}
+	s := setting.NewSecret("s3cr3t-token")
+	h := holder{s, s, map[string]setting.Secret{"a": s}, []setting.Secret{s}}
 	var texts []string
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T", "%p", "%t"} {
 		texts = append(texts, fmt.Sprintf(verb, s), fmt.Sprintf(verb, &s), fmt.Sprintf(verb, h), fmt.Sprintf(verb, &h), fmt.Sprintf(verb, []any{h}))
 	}
-	encoded, err := json.Marshal(map[string]any{"a": s, "b": h, "c": map[Secret]int{s: 1}})
+	encoded, err := json.Marshal(map[string]any{"a": s, "b": h, "c": map[setting.Secret]int{s: 1}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var text bytes.Buffer
-	if err := toml.NewEncoder(&text).Encode(map[string]any{"a": s, "b": Settings{URL: s, Headers: map[string]Secret{"x": s}}}); err != nil {
+	if err := toml.NewEncoder(&text).Encode(map[string]any{"a": s, "b": Settings{URL: s, Headers: map[string]setting.Secret{"x": s}}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, handler := range []slog.Handler{slog.NewTextHandler(&text, nil), slog.NewJSONHandler(&text, nil)} {
-		slog.New(handler).Info("x", "secret", s, "holder", h, "pointer", &s, "list", []Secret{s}, "settings", Settings{URL: s})
+		slog.New(handler).Info("x", "secret", s, "holder", h, "pointer", &s, "list", []setting.Secret{s}, "settings", Settings{URL: s})
 	}
 	texts = append(texts, string(encoded), text.String(), fmt.Errorf("x: %w %v", fmt.Errorf("%s", s), s).Error(), fmt.Sprint(s), s.String(), s.GoString())
 	triggertest.AssertNoSecret(t, []string{"s3cr3t-token"}, texts...)
-	if s.Reveal() != "s3cr3t-token" || s.String() != Placeholder || (Secret{}).String() != "" || !(Secret{}).IsZero() || NewSecret("").IsZero() != true {
+	if s.Reveal() != "s3cr3t-token" || s.String() != setting.Placeholder || (setting.Secret{}).String() != "" || !(setting.Secret{}).IsZero() || setting.NewSecret("").IsZero() != true {
 		t.Error("a secret does not hold what it should")
 	}
-	var read Secret
+	var read setting.Secret
 	if err := read.UnmarshalText([]byte("s3cr3t-token")); err != nil || !read.Equal(s) {
 		t.Errorf("read %v", err)
 	}
@@ -53,7 +54,7 @@ func TestSecretCannotBePrinted(t *testing.T) {
 func TestRedactor(t *testing.T) {
 	t.Parallel()
 	const raw = "https://user:p%40ss-w0rd@hooks.example.com/services/T0AB12/B0CD34/s3cretT0ken?key=qu3ry%2Bvalue&flag=1#f"
-	r := NewRedactor(NewSecret(raw), NewSecret("Bearer abc-def-123"), NewSecret("a\"b\\c d/e"), NewSecret("x"))
+	r := NewRedactor(setting.NewSecret(raw), setting.NewSecret("Bearer abc-def-123"), setting.NewSecret("a\"b\\c d/e"), setting.NewSecret("x"))
 	secrets := []string{"s3cretT0ken", "p@ss-w0rd", "p%40ss-w0rd", "qu3ry+value", "qu3ry%2bvalue", "abc-def-123", "T0AB12", "/services/T0AB12"}
 	for _, text := range []string{
 		raw, `Post "` + raw + `": dial tcp`, url.QueryEscape(raw), "/services/T0AB12/B0CD34/s3cretT0ken", "s3cretT0ken", "token s3cretT0ken!", "p@ss-w0rd",
@@ -82,12 +83,12 @@ func TestRedactor(t *testing.T) {
 func TestWordsOfAnAddressStayInTheLog(t *testing.T) {
 	t.Parallel()
 	s := testSettings("http://fluentbit:9880/alerts")
-	s.Headers = map[string]Secret{"X-Team": NewSecret("payments"), "X-Env": NewSecret("prod-eu-1"), "X-Api-Key": NewSecret("hunter"), "X-Trace": NewSecret("a1b2c3d4e5")}
+	s.Headers = map[string]setting.Secret{"X-Team": setting.NewSecret("payments"), "X-Env": setting.NewSecret("prod-eu-1"), "X-Api-Key": setting.NewSecret("hunter"), "X-Trace": setting.NewSecret("a1b2c3d4e5")}
 	for _, raw := range []string{
 		"http://fluentbit:9880/alerts", "http://fluentbit:9880/alerts/", "http://collector.example/v1/hooks/fluent-bit-alerts?source=docker&verbose=true&n=100",
 		"http://host/Payments/api/v2/container_logs", "http://host/bottles",
 	} {
-		s.URL = NewSecret(raw)
+		s.URL = setting.NewSecret(raw)
 		c := mustNew(t, s, loopback())
 		for _, line := range []string{
 			"alerts=1 rules=3", "started: alerts are kept in memory", "workload shop/payments in prod-eu-1", "hooks and titles", "source=docker verbose=true n=100",
@@ -111,7 +112,7 @@ func TestWordsOfAnAddressStayInTheLog(t *testing.T) {
 		"https://host/hook?x=9f86d081884c":                                              {"9f86d081884c"},
 		"https://host/d2f1a7c0-7a0b-4b62-9c1e-0a1b2c3d4e5f":                             {"d2f1a7c0-7a0b-4b62-9c1e-0a1b2c3d4e5f"},
 	} {
-		r := NewRedactor(NewSecret(raw))
+		r := NewRedactor(setting.NewSecret(raw))
 		for _, secret := range secrets {
 			if got := r.Redact("x " + secret + " y"); strings.Contains(got, secret) {
 				t.Errorf("%s: %q is left as it is", raw, secret)
@@ -127,8 +128,8 @@ func FuzzRedactor(f *testing.F) {
 		if len(secret) < leastSecret {
 			return
 		}
-		got := NewRedactor(NewSecret(secret)).Redact(before + secret + after)
-		if len(got) > len(before)+len(after)+len(Placeholder)*(1+len(before)+len(after)+len(secret)) {
+		got := NewRedactor(setting.NewSecret(secret)).Redact(before + secret + after)
+		if len(got) > len(before)+len(after)+len(setting.Placeholder)*(1+len(before)+len(after)+len(secret)) {
 			t.Fatal("grew")
 		}
 		if before == "" && after == "" && got == secret {

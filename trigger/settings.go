@@ -1,6 +1,10 @@
 package trigger
 
-import "time"
+import (
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
+)
 
 // The formats of a payload.
 const (
@@ -22,12 +26,6 @@ func Formats() []string {
 		FormatGeneric, FormatCloudEvents, FormatSlack, FormatDiscord, FormatTeams,
 		FormatPagerDuty, FormatNtfy, FormatGotify, FormatTelegram, FormatAlertmanager,
 	}
-}
-
-// Rate is a number of events in a length of time, written as "1/s" in the configuration.
-type Rate struct {
-	Count int
-	Per   time.Duration
 }
 
 // TLS sets how a trigger's connection is secured.
@@ -53,7 +51,7 @@ type Settings struct {
 	// The address to send to, http or https. It may hold tokens and is never shown. Required, here or as url_file or url_env, for all
 	// formats but pagerduty and telegram, which know their own. For gotify and alertmanager the address of the server is enough, for ntfy
 	// the address of the topic.
-	URL Secret `toml:"url"`
+	URL setting.Secret `toml:"url"`
 	// A file that holds the url.
 	URLFile string `toml:"url_file"`
 	// The environment variable that holds the url.
@@ -75,7 +73,7 @@ type Settings struct {
 	Message string `toml:"message"`
 
 	// Headers to add to each request. Their values are never shown.
-	Headers map[string]Secret `toml:"headers"`
+	Headers map[string]setting.Secret `toml:"headers"`
 	// Headers whose values are read from files: name and path.
 	HeaderFiles map[string]string `toml:"header_files"`
 	// Headers whose values are read from the environment: name and variable.
@@ -83,20 +81,20 @@ type Settings struct {
 	// The user of HTTP basic authentication.
 	Username string `toml:"username"`
 	// The password of HTTP basic authentication.
-	Password Secret `toml:"password"`
+	Password setting.Secret `toml:"password"`
 	// A file that holds the password.
 	PasswordFile string `toml:"password_file"`
 	// The environment variable that holds the password.
 	PasswordEnv string `toml:"password_env"`
 	// The receiver's token: the bot token of telegram, the application key of gotify, for any other format a bearer token.
-	Token Secret `toml:"token"`
+	Token setting.Secret `toml:"token"`
 	// A file that holds the token.
 	TokenFile string `toml:"token_file"`
 	// The environment variable that holds the token.
 	TokenEnv string `toml:"token_env"`
 
 	// The integration key of pagerduty (Events API v2).
-	RoutingKey Secret `toml:"routing_key"`
+	RoutingKey setting.Secret `toml:"routing_key"`
 	// A file that holds the routing_key.
 	RoutingKeyFile string `toml:"routing_key_file"`
 	// The environment variable that holds the routing_key.
@@ -119,13 +117,13 @@ type Settings struct {
 	ContentType string `toml:"content_type"`
 
 	// Signs each request by Standard Webhooks 1.0.0: a key "whsec_…" (base64), or several separated by spaces while keys are rotated.
-	SigningSecret Secret `toml:"signing_secret"`
+	SigningSecret setting.Secret `toml:"signing_secret"`
 	// A file that holds the signing_secret, several keys on a line each.
 	SigningSecretFile string `toml:"signing_secret_file"`
 	// The environment variable that holds the signing_secret.
 	SigningSecretEnv string `toml:"signing_secret_env"`
 	// Signs each request by X-Hub-Signature-256 with this key, taken as it is.
-	HubSecret Secret `toml:"hub_secret"`
+	HubSecret setting.Secret `toml:"hub_secret"`
 	// A file that holds the hub_secret.
 	HubSecretFile string `toml:"hub_secret_file"`
 	// The environment variable that holds the hub_secret.
@@ -136,7 +134,7 @@ type Settings struct {
 	// Attempts at once after a failed one: 0 to 2. Later ones follow from the store, for max_age.
 	Retries int `toml:"retries"`
 	// A proxy to send through (http, https or socks5), with user and password if it wants them. The environment's is never used.
-	ProxyURL Secret `toml:"proxy_url"`
+	ProxyURL setting.Secret `toml:"proxy_url"`
 	// A file that holds the proxy_url.
 	ProxyURLFile string `toml:"proxy_url_file"`
 	// The environment variable that holds the proxy_url.
@@ -145,7 +143,7 @@ type Settings struct {
 	TLS TLS `toml:"tls"`
 
 	// How many requests may leave, such as "1/s". Unset: "1/s" for slack, discord, teams and telegram, no bound for others. "0/s": no bound.
-	Rate Rate `toml:"rate"`
+	Rate setting.Rate `toml:"rate"`
 	// How many requests may be under way at once.
 	Concurrency int `toml:"concurrency"`
 	// Sends alerts that agree in all of these as one message: rule, workload, severity, kind, source, host, container, stream, tag,
@@ -203,15 +201,15 @@ func DefaultSettings() Settings {
 func DefaultEgress() Egress { return Egress{Mode: EgressDefault} }
 
 // SendRate returns the bound on requests that is in force; a Count of 0 is no bound.
-func (s *Settings) SendRate() Rate {
-	if s.Rate != (Rate{}) {
+func (s *Settings) SendRate() setting.Rate {
+	if s.Rate != (setting.Rate{}) {
 		return s.Rate
 	}
 	switch s.Format {
 	case FormatSlack, FormatDiscord, FormatTeams, FormatTelegram:
-		return Rate{Count: 1, Per: time.Second}
+		return setting.Rate{Count: 1, Per: time.Second}
 	default:
-		return Rate{}
+		return setting.Rate{}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/trigger/triggertest"
 )
 
@@ -20,12 +21,12 @@ func TestValidate(t *testing.T) {
 	}{
 		{"", func(*Settings) {}},
 		{"name", func(s *Settings) { s.Name = "" }},
-		{"url", func(s *Settings) { s.URL = Secret{} }},
-		{"", func(s *Settings) { s.URL, s.URLFile = Secret{}, "/run/secrets/x" }},
+		{"url", func(s *Settings) { s.URL = setting.Secret{} }},
+		{"", func(s *Settings) { s.URL, s.URLFile = setting.Secret{}, "/run/secrets/x" }},
 		{"url_file", func(s *Settings) { s.URLFile = "/run/secrets/x" }},
 		{"url_env", func(s *Settings) { s.URLEnv = "X" }},
-		{"url", func(s *Settings) { s.URL = NewSecret("http://127.0.0.1/s3cr3t-token") }},
-		{"proxy_url", func(s *Settings) { s.ProxyURL = NewSecret("ftp://u:s3cr3t-token@x") }},
+		{"url", func(s *Settings) { s.URL = setting.NewSecret("http://127.0.0.1/s3cr3t-token") }},
+		{"proxy_url", func(s *Settings) { s.ProxyURL = setting.NewSecret("ftp://u:s3cr3t-token@x") }},
 		{"format", func(s *Settings) { s.Format = "slak" }},
 		{"method", func(s *Settings) { s.Method = "GET" }},
 		{"severity", func(s *Settings) { s.Severity = []string{"fatal"} }},
@@ -33,16 +34,18 @@ func TestValidate(t *testing.T) {
 		{"workload", func(s *Settings) { s.Workload = []string{""} }},
 		{"rule", func(s *Settings) { s.Rule = []string{""} }},
 		{"message", func(s *Settings) { s.Message = "(" }},
-		{"headers", func(s *Settings) { s.Headers = map[string]Secret{"a b": NewSecret("x")} }},
-		{"headers", func(s *Settings) { s.Headers = map[string]Secret{"content-length": NewSecret("9")} }},
-		{"headers", func(s *Settings) { s.Headers = map[string]Secret{"Webhook-Signature": NewSecret("x")} }},
-		{"headers.X-A", func(s *Settings) { s.Headers = map[string]Secret{"X-A": NewSecret("s3cr3t-token\r\nX: y")} }},
+		{"headers", func(s *Settings) { s.Headers = map[string]setting.Secret{"a b": setting.NewSecret("x")} }},
+		{"headers", func(s *Settings) { s.Headers = map[string]setting.Secret{"content-length": setting.NewSecret("9")} }},
+		{"headers", func(s *Settings) { s.Headers = map[string]setting.Secret{"Webhook-Signature": setting.NewSecret("x")} }},
+		{"headers.X-A", func(s *Settings) {
+			s.Headers = map[string]setting.Secret{"X-A": setting.NewSecret("s3cr3t-token\r\nX: y")}
+		}},
 		{"header_files", func(s *Settings) {
-			s.Headers, s.HeaderFiles = map[string]Secret{"X-A": NewSecret("x")}, map[string]string{"x-a": "f"}
+			s.Headers, s.HeaderFiles = map[string]setting.Secret{"X-A": setting.NewSecret("x")}, map[string]string{"x-a": "f"}
 		}},
 		{"header_env.X-A", func(s *Settings) { s.HeaderEnv = map[string]string{"X-A": ""} }},
-		{"username", func(s *Settings) { s.Password = NewSecret("s3cr3t-token") }},
-		{"token", func(s *Settings) { s.Username, s.Token = "me", NewSecret("s3cr3t-token") }},
+		{"username", func(s *Settings) { s.Password = setting.NewSecret("s3cr3t-token") }},
+		{"token", func(s *Settings) { s.Username, s.Token = "me", setting.NewSecret("s3cr3t-token") }},
 		{"token", func(s *Settings) { s.Format = FormatGotify }},
 		{"routing_key", func(s *Settings) { s.Format = FormatPagerDuty }},
 		{"chat_id", func(s *Settings) { s.Format, s.TokenEnv = FormatTelegram, "T" }},
@@ -51,14 +54,14 @@ func TestValidate(t *testing.T) {
 		{"generator_url", func(s *Settings) { s.GeneratorURL = "javascript:x" }},
 		{"body", func(s *Settings) { s.Body = "{" }},
 		{"content_type", func(s *Settings) { s.ContentType = "json" }},
-		{"signing_secret", func(s *Settings) { s.SigningSecret = NewSecret("s3cr3t-token") }},
+		{"signing_secret", func(s *Settings) { s.SigningSecret = setting.NewSecret("s3cr3t-token") }},
 		{"timeout", func(s *Settings) { s.Timeout = 0 }},
 		{"retries", func(s *Settings) { s.Retries = 3 }},
 		{"concurrency", func(s *Settings) { s.Concurrency = 0 }},
 		{"max_alerts", func(s *Settings) { s.MaxAlerts = 101 }},
 		{"max_age", func(s *Settings) { s.MaxAge = time.Second }},
-		{"rate", func(s *Settings) { s.Rate = Rate{Count: -1, Per: time.Second} }},
-		{"", func(s *Settings) { s.Rate = Rate{Per: time.Second} }},
+		{"rate", func(s *Settings) { s.Rate = setting.Rate{Count: -1, Per: time.Second} }},
+		{"", func(s *Settings) { s.Rate = setting.Rate{Per: time.Second} }},
 		{"group_by", func(s *Settings) { s.GroupBy = []string{"workloads"} }},
 		{"group_by", func(s *Settings) { s.GroupBy = []string{"label."} }},
 		{"", func(s *Settings) { s.GroupBy = []string{"label.team", "capture.x", "rule"} }},
@@ -104,11 +107,11 @@ func TestFewestSettings(t *testing.T) {
 		s.Format = format
 		switch format {
 		case FormatPagerDuty:
-			s.URL, s.RoutingKey = Secret{}, NewSecret("k")
+			s.URL, s.RoutingKey = setting.Secret{}, setting.NewSecret("k")
 		case FormatTelegram:
-			s.URL, s.Token, s.ChatID = Secret{}, NewSecret("1:t"), "-100"
+			s.URL, s.Token, s.ChatID = setting.Secret{}, setting.NewSecret("1:t"), "-100"
 		case FormatGotify:
-			s.Token = NewSecret("t")
+			s.Token = setting.NewSecret("t")
 		}
 		if _, err := New(s, Deps{}); err != nil {
 			t.Errorf("%s: %v", format, err)
@@ -181,14 +184,14 @@ func TestFilesAndSources(t *testing.T) {
 func TestSendRate(t *testing.T) {
 	t.Parallel()
 	s := DefaultSettings()
-	if s.SendRate() != (Rate{}) {
+	if s.SendRate() != (setting.Rate{}) {
 		t.Error("generic is bounded")
 	}
 	s.Format = FormatSlack
-	if s.SendRate() != (Rate{1, time.Second}) {
+	if s.SendRate() != (setting.Rate{Count: 1, Per: time.Second}) {
 		t.Error("slack is not bounded")
 	}
-	s.Rate = Rate{0, time.Second}
+	s.Rate = setting.Rate{Count: 0, Per: time.Second}
 	if s.SendRate().Count != 0 {
 		t.Error("0/s is a bound")
 	}

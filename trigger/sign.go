@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // Bounds of a Standard Webhooks key, in bytes.
@@ -28,7 +30,7 @@ type signer struct {
 }
 
 // parseSigningKeys reads the keys of signing_secret. Its errors hold no part of them.
-func parseSigningKeys(secret Secret) ([][]byte, error) {
+func parseSigningKeys(secret setting.Secret) ([][]byte, error) {
 	words := strings.Fields(secret.Reveal())
 	if len(words) > maxKeyCount {
 		return nil, fmt.Errorf("holds %d keys, more than %d", len(words), maxKeyCount)

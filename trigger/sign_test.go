@@ -11,6 +11,7 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/trigger/triggertest"
 )
 
@@ -27,7 +28,7 @@ func TestSignaturesVerify(t *testing.T) {
 		arrived <- request{r.Header.Clone(), body}
 	})
 	s := testSettings(server.URL)
-	s.SigningSecret, s.HubSecret = NewSecret(testKey1+" "+testKey2), NewSecret("hub key")
+	s.SigningSecret, s.HubSecret = setting.NewSecret(testKey1+" "+testKey2), setting.NewSecret("hub key")
 	if got := mustNew(t, s, loopback()).Send(t.Context(), "al_7", []Alert{sampleAlert()}); got.Outcome != Delivered {
 		t.Fatal(got)
 	}
@@ -60,7 +61,7 @@ func TestSigningKeys(t *testing.T) {
 		testKey1: 1, testKey1 + "\n" + testKey2 + "\n": 2, " ": 0, "secret-without-prefix": 0, "whsec_": 0, "whsec_c2hvcnQ=": 0, "whsec_???secretsecret": 0,
 		testKey1 + " bad-secret": 0, strings.Repeat(testKey1+" ", 6): 0, "whsec_" + strings.Repeat("QUJD", 22): 0,
 	} {
-		keys, err := parseSigningKeys(NewSecret(text))
+		keys, err := parseSigningKeys(setting.NewSecret(text))
 		if len(keys) != want || (err == nil) != (want > 0) {
 			t.Errorf("%q gives %d keys and %v, want %d", text, len(keys), err, want)
 		}

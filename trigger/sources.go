@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // maxSecretFile bounds a file that holds a secret, in bytes.
@@ -16,10 +17,10 @@ const maxSecretFile = 64 << 10
 type credentials struct {
 	target     *url.URL
 	proxy      *url.URL // nil: none
-	token      Secret
-	password   Secret
-	routingKey Secret
-	headers    map[string]Secret
+	token      setting.Secret
+	password   setting.Secret
+	routingKey setting.Secret
+	headers    map[string]setting.Secret
 	signer     signer
 }
 
@@ -27,7 +28,7 @@ type credentials struct {
 // what they hold.
 func readCredentials(s *Settings, p *policy, lookupEnv func(string) (string, bool)) (*credentials, error) {
 	var errs []error
-	get := func(field string, plain Secret, file, env string) Secret {
+	get := func(field string, plain setting.Secret, file, env string) setting.Secret {
 		secret, err := readSecret(plain, file, env, lookupEnv)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", field, err))
@@ -38,7 +39,7 @@ func readCredentials(s *Settings, p *policy, lookupEnv func(string) (string, boo
 		token:      get("token", s.Token, s.TokenFile, s.TokenEnv),
 		password:   get("password", s.Password, s.PasswordFile, s.PasswordEnv),
 		routingKey: get("routing_key", s.RoutingKey, s.RoutingKeyFile, s.RoutingKeyEnv),
-		headers:    map[string]Secret{},
+		headers:    map[string]setting.Secret{},
 	}
 	target := get("url", s.URL, s.URLFile, s.URLEnv)
 	proxy := get("proxy_url", s.ProxyURL, s.ProxyURLFile, s.ProxyURLEnv)
@@ -48,10 +49,10 @@ func readCredentials(s *Settings, p *policy, lookupEnv func(string) (string, boo
 		c.headers[name] = s.Headers[name]
 	}
 	for _, name := range sortedKeys(s.HeaderFiles) {
-		c.headers[name] = get("header_files."+name, Secret{}, s.HeaderFiles[name], "")
+		c.headers[name] = get("header_files."+name, setting.Secret{}, s.HeaderFiles[name], "")
 	}
 	for _, name := range sortedKeys(s.HeaderEnv) {
-		c.headers[name] = get("header_env."+name, Secret{}, "", s.HeaderEnv[name])
+		c.headers[name] = get("header_env."+name, setting.Secret{}, "", s.HeaderEnv[name])
 	}
 	for _, name := range sortedKeys(c.headers) {
 		if !isHeaderValue(c.headers[name].Reveal()) {
@@ -67,9 +68,9 @@ func readCredentials(s *Settings, p *policy, lookupEnv func(string) (string, boo
 	return c, c.parse(s, p, target, proxy, signing, hub)
 }
 
-func (c *credentials) parse(s *Settings, p *policy, target, proxy, signing, hub Secret) error {
+func (c *credentials) parse(s *Settings, p *policy, target, proxy, signing, hub setting.Secret) error {
 	if target.IsZero() {
-		target = NewSecret(defaultURL(s.Format))
+		target = setting.NewSecret(defaultURL(s.Format))
 	}
 	u, fault := parseTarget(target.Reveal(), p)
 	if fault != nil {
@@ -96,24 +97,24 @@ func (c *credentials) parse(s *Settings, p *policy, target, proxy, signing, hub 
 
 // readSecret returns the text from where it is given, without white space around it where it was read. Nothing given is the empty secret; a
 // file or variable that is missing or empty is an error.
-func readSecret(plain Secret, file, env string, lookupEnv func(string) (string, bool)) (Secret, error) {
+func readSecret(plain setting.Secret, file, env string, lookupEnv func(string) (string, bool)) (setting.Secret, error) {
 	switch {
 	case file != "":
 		content, err := namedfile.Read(file, maxSecretFile)
 		if err != nil {
-			return Secret{}, fmt.Errorf("file %s %w", file, err)
+			return setting.Secret{}, fmt.Errorf("file %s %w", file, err)
 		}
 		text := strings.TrimSpace(string(content))
 		if text == "" {
-			return Secret{}, fmt.Errorf("file %s is empty", file)
+			return setting.Secret{}, fmt.Errorf("file %s is empty", file)
 		}
-		return NewSecret(text), nil
+		return setting.NewSecret(text), nil
 	case env != "":
 		text, _ := lookupEnv(env)
 		if text = strings.TrimSpace(text); text == "" {
-			return Secret{}, fmt.Errorf("environment variable %s is not set", env)
+			return setting.Secret{}, fmt.Errorf("environment variable %s is not set", env)
 		}
-		return NewSecret(text), nil
+		return setting.NewSecret(text), nil
 	}
 	return plain, nil
 }
@@ -126,7 +127,7 @@ func (c *credentials) redactor(s *Settings, endpoint *url.URL) *Redactor {
 	if c.proxy != nil {
 		r.addURL(c.proxy.String())
 	}
-	for _, secret := range []Secret{c.token, c.password, c.routingKey} {
+	for _, secret := range []setting.Secret{c.token, c.password, c.routingKey} {
 		r.addText(secret.Reveal())
 	}
 	if !c.password.IsZero() {

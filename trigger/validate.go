@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // Bounds of settings.
@@ -48,7 +50,7 @@ func (s *Settings) Validate(egress Egress) []Problem {
 }
 
 // oneSource reports a secret that is given in more than one way, and says whether it is given at all.
-func oneSource(ps *problems, field string, plain Secret, file, env string) bool {
+func oneSource(ps *problems, field string, plain setting.Secret, file, env string) bool {
 	var given []string
 	if !plain.IsZero() {
 		given = append(given, field)
@@ -76,13 +78,13 @@ func (s *Settings) validateURL(ps *problems, egress Egress) {
 	}
 	if !s.URL.IsZero() {
 		if _, fault := parseTarget(s.URL.Reveal(), policy); fault != nil {
-			ps.add("url", Placeholder, fault.message, fault.hint)
+			ps.add("url", setting.Placeholder, fault.message, fault.hint)
 		}
 	}
 	oneSource(ps, "proxy_url", s.ProxyURL, s.ProxyURLFile, s.ProxyURLEnv)
 	if !s.ProxyURL.IsZero() {
 		if _, fault := parseProxy(s.ProxyURL.Reveal(), policy); fault != nil {
-			ps.add("proxy_url", Placeholder, fault.message, fault.hint)
+			ps.add("proxy_url", setting.Placeholder, fault.message, fault.hint)
 		}
 	}
 }
@@ -102,7 +104,7 @@ func (s *Settings) validateSecrets(ps *problems) {
 	oneSource(ps, "signing_secret", s.SigningSecret, s.SigningSecretFile, s.SigningSecretEnv)
 	if !s.SigningSecret.IsZero() {
 		if _, err := parseSigningKeys(s.SigningSecret); err != nil {
-			ps.add("signing_secret", Placeholder, err.Error(), "such as whsec_ followed by 24 to 64 bytes in base64")
+			ps.add("signing_secret", setting.Placeholder, err.Error(), "such as whsec_ followed by 24 to 64 bytes in base64")
 		}
 	}
 	oneSource(ps, "hub_secret", s.HubSecret, s.HubSecretFile, s.HubSecretEnv)
@@ -190,7 +192,7 @@ func (s *Settings) validateHeaders(ps *problems) {
 	for _, name := range sortedKeys(s.Headers) {
 		check("headers", name)
 		if !isHeaderValue(s.Headers[name].Reveal()) {
-			ps.add("headers."+name, Placeholder, "holds a control character", "")
+			ps.add("headers."+name, setting.Placeholder, "holds a control character", "")
 		}
 	}
 	for _, name := range sortedKeys(s.HeaderFiles) {

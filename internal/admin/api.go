@@ -16,9 +16,9 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/page"
-	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/listen"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
 
@@ -257,7 +257,7 @@ func (c *call) instant(name string) (time.Time, error) {
 	if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
 		return at, nil
 	}
-	if ago, err := config.ParseDuration(text); err == nil {
+	if ago, err := setting.ParseDuration(text); err == nil {
 		return c.p.Now().Add(-ago), nil
 	}
 	return time.Time{}, problem(http.StatusBadRequest, "%s %s: must be a time (RFC 3339), or a length of time before now such as 10m", name, shown(text))

@@ -45,7 +45,7 @@ func TestManagedRules(t *testing.T) {
 		{map[string]any{"name": "bad", "pattern": "a(b"}, "not a regular expression"},
 		{map[string]any{"name": "bad", "patern": "x"}, `did you mean "pattern"?`},
 		{map[string]any{"name": "bad", "keywords": []string{"x"}, "cooldown": "5 parsecs"}, "cooldown"},
-		{map[string]any{"name": "bad", "keywords": "x"}, "want a list"},
+		{map[string]any{"name": "bad", "keywords": "x"}, "must be a list"},
 		{map[string]any{"name": "bad"}, "needs at least one of"},
 		{map[string]any{"pattern": "x"}, "must be set"},
 	} {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/listen"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // Problem is an answer that is none of 2xx, as problem details (RFC 9457).
@@ -33,7 +34,7 @@ func problem(status int, format string, args ...any) *Problem {
 
 // meant says which of the names that there are was probably meant, in parentheses; "" when none is near.
 func meant(name string, names []string) string {
-	if hint := config.DidYouMean(name, names); hint != "" {
+	if hint := setting.DidYouMean(name, names); hint != "" {
 		return " (" + hint + ")"
 	}
 	return ""

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // Expectation is what a number of a rule has to be.
@@ -141,7 +142,7 @@ func ReadExpectations(file, text string) ([]Expectation, []config.Problem) {
 			e.Of = "alerts"
 		} else if !slices.Contains(countedWords(), e.Of) {
 			problems = append(problems, part.Problem("of", "", "is nothing that is counted: want one of "+strings.Join(countedWords(), ", "),
-				config.DidYouMean(e.Of, countedWords())))
+				setting.DidYouMean(e.Of, countedWords())))
 		}
 	}
 	return doc.Expect, problems
@@ -171,7 +172,7 @@ func Unknown(rules *engine.Settings, all []Expectation) error {
 	for i := range all {
 		if !slices.Contains(names, all[i].Rule) {
 			text := fmt.Sprintf("%s: there is no rule %q", all[i].place, all[i].Rule)
-			if hint := config.DidYouMean(all[i].Rule, names); hint != "" {
+			if hint := setting.DidYouMean(all[i].Rule, names); hint != "" {
 				text += " (" + hint + ")"
 			}
 			return fmt.Errorf("%s", text)

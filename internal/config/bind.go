@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
-	"github.com/tinyforge/fluentbit-trigger/trigger"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // scope is the part of the configuration that is bound, for the words of its problems.
@@ -63,10 +63,10 @@ func (b *binder) add(p Problem) {
 }
 
 // fail adds a problem with a value.
-func (b *binder) fail(sc scope, n *node, field string, hidden bool, r *refusal) {
+func (b *binder) fail(sc scope, n *node, field string, hidden bool, r *setting.ParseError) {
 	p := Problem{
 		File: n.at.file, Line: n.at.line, Column: n.at.column,
-		Path: sc.path, Field: strings.TrimSuffix(sc.prefix+field, "."), Message: r.message, Hint: r.hint,
+		Path: sc.path, Field: strings.TrimSuffix(sc.prefix+field, "."), Message: r.Message, Hint: r.Hint,
 	}
 	if !hidden {
 		p.Value = n.literal()
@@ -80,7 +80,7 @@ type handler func(n *node)
 // table sets the fields of the struct dst from a table, and reports whether all of it fitted. Keys in by hand take precedence.
 func (b *binder) table(sc scope, n *node, dst reflect.Value, byHand map[string]handler) bool {
 	if n.table == nil {
-		b.fail(sc, n, "", true, refuse("", "want a table, not %s", n.kind()))
+		b.fail(sc, n, "", true, refuse("", "must be a table, not %s", n.kind()))
 		return false
 	}
 	before := b.count
@@ -118,7 +118,7 @@ func (b *binder) unknownKey(sc scope, n *node, key string, known []string) {
 	}
 	slices.Sort(known)
 	known = slices.Compact(known) // a list of the binder's own has a field, too
-	switch word := nearest(key, known); word {
+	switch word := setting.Nearest(key, known); word {
 	case "":
 		p.Hint = "known are " + strings.Join(known, ", ")
 	case strings.ToLower(key):
@@ -147,7 +147,7 @@ func (b *binder) field(sc scope, n *node, key string, dst reflect.Value) {
 		b.set[sc.root+key] = n
 	}
 	hidden := sc.hide && secretKey(key) || isSecret(t)
-	if r, ok := n.value.(*refusal); ok {
+	if r, ok := n.value.(*setting.ParseError); ok {
 		b.fail(sc, n, key, true, r)
 		return
 	}
@@ -172,30 +172,32 @@ func (b *binder) field(sc scope, n *node, key string, dst reflect.Value) {
 }
 
 // wrongShape says what a list or table in place of one value should have been.
-func wrongShape(n *node, t reflect.Type) *refusal {
-	want := "want one value"
+func wrongShape(n *node, t reflect.Type) *setting.ParseError {
+	want := "must be one value"
 	switch {
 	case t == durationType:
-		want = `want a duration such as "5m"`
-	case isRate(t):
-		want = `want a rate such as "30/m"`
+		want = `must be a duration such as "5m"`
+	case t == rateType:
+		want = `must be a rate such as "30/m"`
 	case t == timeType:
 		want = wantTime
+	case t == sizeType:
+		want = `must be a size such as "256M"`
 	case t.Kind() == reflect.String || t.Kind() != reflect.Bool && reflect.PointerTo(t).Implements(textUnmarshaler):
-		want = "want a text in quotes"
+		want = "must be a text in quotes"
 	case t.Kind() == reflect.Bool:
-		want = "want true or false"
+		want = "must be true or false"
 	case t.Kind() == reflect.Int || t.Kind() == reflect.Int64:
-		want = "want a whole number"
+		want = "must be a whole number"
 	}
 	return refuse("", "%s, not %s", want, n.kind())
 }
 
 // withWords adds the nearest valid word of a type whose words are known.
-func withWords(r *refusal, n *node, t reflect.Type) *refusal {
+func withWords(r *setting.ParseError, n *node, t reflect.Type) *setting.ParseError {
 	if text, ok := n.text(); ok && t == severityType {
-		r.message = "unknown severity: want one of " + strings.Join(engine.SeverityNames(), ", ")
-		r.hint = didYouMean(severityWord(text), engine.SeverityNames())
+		r.Message = "must be one of " + strings.Join(engine.SeverityNames(), ", ")
+		r.Hint = setting.DidYouMean(severityWord(text), engine.SeverityNames())
 	}
 	return r
 }
@@ -220,7 +222,7 @@ func severityWord(text string) string {
 
 var (
 	severityType = reflect.TypeFor[engine.Severity]()
-	secretType   = reflect.TypeFor[trigger.Secret]()
+	secretType   = reflect.TypeFor[setting.Secret]()
 )
 
 // isSecret reports whether values of the type must never be shown.
@@ -248,7 +250,7 @@ func (b *binder) list(sc scope, n *node, key string, dst reflect.Value, hidden b
 		if s, ok := n.text(); ok && !hidden && len(s) <= maxShown {
 			hint = fmt.Sprintf("%s = [%s]", key, n.literal())
 		}
-		b.fail(sc, n, key, hidden, refuse(hint, "want a list, not %s", n.kind()))
+		b.fail(sc, n, key, hidden, refuse(hint, "must be a list, not %s", n.kind()))
 		return
 	}
 	out := reflect.MakeSlice(dst.Type(), 0, len(n.items))
@@ -287,7 +289,7 @@ func (b *binder) each(parent, key, nameKey string, n *node, bind func(part)) {
 		}
 		p := Problem{
 			File: n.at.file, Line: n.at.line, Column: n.at.column, Path: parent, Field: key,
-			Message: "want an array of tables, not " + n.kind(), Hint: fmt.Sprintf("write [[%s]]", header),
+			Message: "must be an array of tables, not " + n.kind(), Hint: fmt.Sprintf("write [[%s]]", header),
 		}
 		b.add(p)
 		return
@@ -317,7 +319,7 @@ func elementPath(parent, key, nameKey string, i int, item *node) string {
 // mapping sets a map from a table of scalars. Tables inside it are dotted keys: a.b = "x" and "a.b" = "x" mean the same.
 func (b *binder) mapping(sc scope, n *node, key string, dst reflect.Value, hidden bool) {
 	if n.table == nil {
-		b.fail(sc, n, key, hidden, refuse("", "want a table such as { name = \"value\" }, not %s", n.kind()))
+		b.fail(sc, n, key, hidden, refuse("", "must be a table such as { name = \"value\" }, not %s", n.kind()))
 		return
 	}
 	out := reflect.MakeMap(dst.Type())
@@ -341,7 +343,7 @@ func (b *binder) mapping(sc scope, n *node, key string, dst reflect.Value, hidde
 			if r := setScalar(item, e); r != nil {
 				if item.literal() != "" && !hidden {
 					if _, text := item.text(); !text {
-						r.hint = fmt.Sprintf("in quotes: %q", item.literal())
+						r.Hint = fmt.Sprintf("in quotes: %q", item.literal())
 					}
 				}
 				b.fail(sc, item, field, hidden, withWords(r, item, e.Type()))

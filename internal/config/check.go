@@ -10,6 +10,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
@@ -66,7 +67,7 @@ func (l *loader) report(p *part, field, value, message, hint string) {
 		return
 	case n != nil:
 		problem.File, problem.Line, problem.Column = n.at.file, n.at.line, n.at.column
-		if n.value != nil && value != "" && value != trigger.Placeholder {
+		if n.value != nil && value != "" && value != setting.Placeholder {
 			problem.Value = n.literal()
 		}
 		if l.told[problem.spot()] || l.refused(path, field, n) {
@@ -102,15 +103,15 @@ func (l *loader) reportRule(p *part, errs []engine.FieldError) {
 		switch {
 		case hint != "":
 		case e.Field == "stream" && !slices.Contains(engine.StreamNames(), e.Value):
-			hint = didYouMean(e.Value, engine.StreamNames())
+			hint = setting.DidYouMean(e.Value, engine.StreamNames())
 		case e.Field == "cooldown_by":
-			hint = didYouMean(e.Value, engine.CooldownByNames())
+			hint = setting.DidYouMean(e.Value, engine.CooldownByNames())
 		case e.Field == "equal":
-			hint = didYouMean(e.Value, engine.EqualNames())
+			hint = setting.DidYouMean(e.Value, engine.EqualNames())
 		case e.Field == "event":
-			hint = didYouMean(e.Value, engine.EventNames())
+			hint = setting.DidYouMean(e.Value, engine.EventNames())
 		case e.Field == "absent_from" && !slices.Contains(engine.AbsentFromNames(), e.Value):
-			hint = didYouMean(e.Value, engine.AbsentFromNames())
+			hint = setting.DidYouMean(e.Value, engine.AbsentFromNames())
 		}
 		l.report(p, e.Field, e.Value, e.Message, hint)
 	}
@@ -128,7 +129,7 @@ func triggerHint(hint string) string {
 // singles checks the settings that exist once.
 func (l *loader) singles() {
 	if v := l.settings.Verbosity; !slices.Contains(verbosities(), v) {
-		l.single("verbosity", v, "unknown verbosity: want one of "+strings.Join(verbosities(), ", "), didYouMean(severityWord(v), verbosities()))
+		l.single("verbosity", v, "must be one of "+strings.Join(verbosities(), ", "), setting.DidYouMean(severityWord(v), verbosities()))
 	}
 	for _, e := range l.settings.Limits.Validate() {
 		l.single("limits."+e.Field, e.Value, e.Message, e.Hint)
@@ -138,7 +139,7 @@ func (l *loader) singles() {
 	l.singleErrors("records.", l.settings.Records.Validate())
 	l.singleErrors("docker.", l.settings.Docker.Validate())
 	if v := l.settings.Labels.Workload; !slices.Contains(docker.LabelWorkloads(), v) {
-		l.single("labels.workload", v, "must be one of "+strings.Join(docker.LabelWorkloads(), ", "), didYouMean(v, docker.LabelWorkloads()))
+		l.single("labels.workload", v, "must be one of "+strings.Join(docker.LabelWorkloads(), ", "), setting.DidYouMean(v, docker.LabelWorkloads()))
 	}
 	anyWorkload := l.settings.Labels.Workload == docker.WorkloadAny
 	l.settings.Records.AnyWorkload, l.settings.Docker.AnyWorkload = anyWorkload, anyWorkload
@@ -288,7 +289,7 @@ func (l *loader) disabled(w *workloadPart, globals map[string]*rulePart, names [
 
 // unknownRule reports a reference to a rule that does not exist. It does not break the part that it stands in.
 func (l *loader) unknownRule(p *part, field, name string, names []string) {
-	hint := didYouMean(name, names)
+	hint := setting.DidYouMean(name, names)
 	if hint == "" && len(names) > 0 {
 		hint = "the global rules are " + strings.Join(names[:min(len(names), 10)], ", ")
 	}

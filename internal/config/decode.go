@@ -1,10 +1,7 @@
 package config
 
 import (
-	"errors"
-	"fmt"
 	"reflect"
-	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
 )
@@ -42,18 +39,3 @@ func (p Part) Problem(field, text, message, hint string) Problem {
 
 // ReadFile reads a regular file that is no larger than a document may be.
 func ReadFile(path string) ([]byte, error) { return namedfile.Read(path, maxDocument) }
-
-// DidYouMean returns the hint that names the word that a text was probably meant to be, or "" when none is near.
-func DidYouMean(text string, words []string) string { return didYouMean(text, words) }
-
-// ParseDuration reads a length of time as the configuration writes it, as in "5m", "36h", "2d12h" and "1w". The error does not repeat the text.
-func ParseDuration(text string) (time.Duration, error) {
-	d, r := parseDuration(text)
-	switch {
-	case r != nil && r.hint != "":
-		return 0, fmt.Errorf("%s (%s)", r.message, r.hint)
-	case r != nil:
-		return 0, errors.New(r.message)
-	}
-	return d, nil
-}

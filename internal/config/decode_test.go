@@ -43,11 +43,11 @@ line = { text = "z" }
 	var got decoded
 	root, problems := Decode("x.test.toml", text, &got)
 	want := strings.Join([]string{
-		`x.test.toml:4: test "first": until: 5: want a duration such as "5m" (a bare number has no unit)`,
+		`x.test.toml:4: test "first": until: 5: must be a duration such as "5m" (a bare number has no unit)`,
 		`x.test.toml:5: test "first": unitl: unknown key (did you mean "until"?)`,
 		`x.test.toml:10: test "first": line #2: texd: unknown key (did you mean "text"?)`,
 		`x.test.toml:11: test "first": more: unknown key (known are line, name, set, until)`,
-		`x.test.toml:13: test #2: line: want an array of tables, not a table (write [[test.line]])`,
+		`x.test.toml:13: test #2: line: must be an array of tables, not a table (write [[test.line]])`,
 	}, "\n") + "\n"
 	if text := errorText(problems, "."); text != want {
 		t.Errorf("got:\n%s\nwant:\n%s", text, want)

@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"strconv"
-	"strings"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // Encode gives a settings struct, such as engine.RuleSettings, in the form of the sources: keys by their toml tags, values as they are written
@@ -33,13 +33,7 @@ func encodeValue(v reflect.Value) (value any, ok bool) {
 	t := v.Type()
 	switch {
 	case t == durationType:
-		return FormatDuration(time.Duration(v.Int())), true
-	case isRate(t):
-		per := time.Duration(v.Field(1).Int())
-		if per == 0 {
-			return nil, false
-		}
-		return formatRate(int(v.Field(0).Int()), per), true
+		return setting.FormatDuration(time.Duration(v.Int())), true
 	case reflect.PointerTo(t).Implements(textUnmarshaler):
 		m, is := v.Interface().(encoding.TextMarshaler)
 		if !is {
@@ -70,26 +64,6 @@ func encodeValue(v reflect.Value) (value any, ok bool) {
 	return v.Interface(), true
 }
 
-// FormatDuration writes a duration as the sources do: "5m" rather than "5m0s".
-func FormatDuration(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = text[:len(text)-2]
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = text[:len(text)-2]
-	}
-	return text
-}
-
-func formatRate(count int, per time.Duration) string {
-	unit := FormatDuration(per)
-	if len(unit) == 2 && unit[0] == '1' {
-		unit = unit[1:]
-	}
-	return strconv.Itoa(count) + "/" + unit
-}
-
 // jsonNode gives a JSON value as a node. All of it stands at one place.
 func jsonNode(v any, at position) *node {
 	n := &node{at: at}
@@ -115,7 +89,7 @@ func jsonNode(v any, at position) *node {
 			n.value = refuse("", "the number is too large")
 		}
 	case nil:
-		n.value = refuse("", "null stands for no value here")
+		n.value = refuse("", "null is not a value here")
 	default:
 		n.value = v
 	}

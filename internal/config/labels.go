@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // LabelPrefix is what the labels that make rules begin with: fluentbit-trigger.rule.NAME.KEY.
@@ -31,7 +32,7 @@ func LabelRules(container string, labels map[string]string) ([]engine.RuleSettin
 		message := ""
 		switch {
 		case !ok || key == "" || !isLabelName(name):
-			message = "want " + LabelPrefix + "NAME.KEY, where NAME is made of letters, digits, _ and -"
+			message = "must be " + LabelPrefix + "NAME.KEY, where NAME is made of letters, digits, _ and -"
 		case !names[name] && len(names) == MaxLabelRules:
 			message = fmt.Sprintf("a container's labels make at most %d rules", MaxLabelRules)
 		default:
@@ -67,7 +68,7 @@ func LabelRules(container string, labels map[string]string) ([]engine.RuleSettin
 		}
 		broken[name] = true
 		problems = append(problems, Problem{File: labelPlace(label, container), Value: quoted(labels[label]), Message: "unknown key " + quoted(key),
-			Hint: didYouMean(key, labelKeys(asked, name))})
+			Hint: setting.DidYouMean(key, labelKeys(asked, name))})
 	}
 	rules := slices.DeleteFunc(result.Settings.Rules, func(r engine.RuleSettings) bool { return broken[r.Name] })
 	return rules, problems

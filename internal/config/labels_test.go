@@ -44,8 +44,8 @@ func TestLabelRules(t *testing.T) {
 	for _, want := range []string{
 		`container web-1: label fluentbit-trigger.rule.broken.pattern: rule "broken": pattern: "(": not a regular expression: missing closing ): ` + "`(`",
 		`container web-1: label fluentbit-trigger.rule.typo.cooldwn: "1m": unknown key "cooldwn" (did you mean "cooldown"?)`,
-		`container web-1: label fluentbit-trigger.rule.x y.pattern: want fluentbit-trigger.rule.NAME.KEY, where`,
-		`container web-1: label fluentbit-trigger.rule.alone: want`,
+		`container web-1: label fluentbit-trigger.rule.x y.pattern: must be fluentbit-trigger.rule.NAME.KEY, where`,
+		`container web-1: label fluentbit-trigger.rule.alone: must be`,
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("not told: %s\n%s", want, text)

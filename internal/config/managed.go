@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
@@ -117,11 +118,11 @@ func MaskSecrets(value map[string]any) map[string]any {
 		case isTable:
 			masked := map[string]any{}
 			for name := range table {
-				masked[name] = trigger.Placeholder
+				masked[name] = setting.Placeholder
 			}
 			out[key] = masked
 		default:
-			out[key] = trigger.Placeholder
+			out[key] = setting.Placeholder
 		}
 	}
 	return out
@@ -135,7 +136,7 @@ func KeepSecrets(change, current map[string]any) (map[string]any, *Problem) {
 	for key, v := range change {
 		table, isTable := v.(map[string]any)
 		switch {
-		case secrets[key] && v == trigger.Placeholder:
+		case secrets[key] && v == setting.Placeholder:
 			if _, set := current[key].(string); !set {
 				return nil, noSecret(key)
 			}
@@ -143,7 +144,7 @@ func KeepSecrets(change, current map[string]any) (map[string]any, *Problem) {
 			before, _ := current[key].(map[string]any)
 			kept := map[string]any{}
 			for name, e := range table {
-				if e == trigger.Placeholder {
+				if e == setting.Placeholder {
 					if _, set := before[name].(string); !set {
 						return nil, noSecret(key + "." + name)
 					}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // node is one value of a source with the place where it stands. Exactly one of table, items and value is set.
@@ -21,7 +23,7 @@ type node struct {
 
 	table map[string]*node
 	items []*node
-	value any // string, bool, int64, float64, time.Time, flat, or *refusal for a parameter that could not be read
+	value any // string, bool, int64, float64, time.Time, flat, or *setting.ParseError for a parameter that could not be read
 	list  bool
 }
 
@@ -79,7 +81,7 @@ func (n *node) text() (string, bool) {
 // literal returns the value as the source writes it, for a message; "" for tables and lists.
 func (n *node) literal() string {
 	switch v := n.value.(type) {
-	case nil, *refusal:
+	case nil, *setting.ParseError:
 		return ""
 	case time.Time:
 		switch v.Location().String() {

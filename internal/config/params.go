@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
@@ -55,8 +56,8 @@ func (p *params) elements(parent *node, prefix, key, nameKey string, t reflect.T
 	if names == nil {
 		return
 	}
-	if r, ok := names.value.(*refusal); ok {
-		p.problems = append(p.problems, Problem{File: names.at.file, Message: r.message, Hint: r.hint})
+	if r, ok := names.value.(*setting.ParseError); ok {
+		p.problems = append(p.problems, Problem{File: names.at.file, Message: r.Message, Hint: r.Hint})
 		return
 	}
 	list := &node{at: at(plural), list: true}
@@ -171,7 +172,7 @@ func (p *params) numbered(key string) *node {
 }
 
 // unreadable stands for a parameter whose text has not even the form of its setting; the binder reports it.
-func unreadable(key string, r *refusal) *node { return &node{at: at(key), value: r} }
+func unreadable(key string, r *setting.ParseError) *node { return &node{at: at(key), value: r} }
 
 // beginsArray reports whether a value is written as a TOML array of texts. "[" alone does not say so: it also begins regular expressions.
 func beginsArray(value string) bool {
@@ -213,7 +214,7 @@ func literal(key, value, want string) *node {
 		n.unplace()
 		return n
 	}
-	return unreadable(key, refuse("", "want %s", want))
+	return unreadable(key, refuse("", "must be %s", want))
 }
 
 // unplace forgets lines and columns, which say nothing about a value without lines.

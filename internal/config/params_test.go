@@ -4,10 +4,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/tinyforge/fluentbit-trigger/engine"
-	"github.com/tinyforge/fluentbit-trigger/trigger"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // TestParamsEqualTOML loads the same configuration as a document and as flat parameters.
@@ -130,7 +128,7 @@ func plain(s Settings) Settings {
 	for i := range s.Triggers {
 		t := &s.Triggers[i]
 		t.Username = t.URL.Reveal() // it is unused here
-		t.URL = trigger.Secret{}
+		t.URL = setting.Secret{}
 		t.HeaderEnv = map[string]string{}
 		for name, secret := range t.Headers {
 			t.HeaderEnv[name] = secret.Reveal()
@@ -148,7 +146,7 @@ func TestParamsProblems(t *testing.T) {
 	}{
 		"duration": {
 			map[string]string{"rules": "x", "rule.x.pattern": "a", "rule.x.cooldown": "5"},
-			`parameter rule.x.cooldown: rule "x": cooldown: "5": want a duration such as "5m" (a bare number has no unit)`,
+			`parameter rule.x.cooldown: rule "x": cooldown: "5": must be a duration such as "5m" (a bare number has no unit)`,
 		},
 		"nothing set": {
 			map[string]string{"rules": "x"},
@@ -160,19 +158,19 @@ func TestParamsProblems(t *testing.T) {
 		},
 		"number": {
 			map[string]string{"limits.max_keys": "many"},
-			`parameter limits.max_keys: limits.max_keys: "many": want a whole number`,
+			`parameter limits.max_keys: limits.max_keys: "many": must be a whole number`,
 		},
 		"switch": {
 			map[string]string{"rules": "x", "rule.x.pattern": "a", "rule.x.dry_run": "maybe"},
-			`parameter rule.x.dry_run: rule "x": dry_run: "maybe": want true or false`,
+			`parameter rule.x.dry_run: rule "x": dry_run: "maybe": must be true or false`,
 		},
 		"array": {
 			map[string]string{"rules": "x", "rule.x.any": `["a", "b]`},
-			`parameter rule.x.any: rule "x": any: want a list such as ["a", "b"]; a text that begins so can stand in rule.x.any.1`,
+			`parameter rule.x.any: rule "x": any: must be a list such as ["a", "b"]; a text that begins so can stand in rule.x.any.1`,
 		},
 		"array injects a key": {
 			map[string]string{"rules": "x", "rule.x.any": "['a']\nw = 1"},
-			`parameter rule.x.any: rule "x": any: want a list such as ["a", "b"]; a text that begins so can stand in rule.x.any.1`,
+			`parameter rule.x.any: rule "x": any: must be a list such as ["a", "b"]; a text that begins so can stand in rule.x.any.1`,
 		},
 		"array and numbers": {
 			map[string]string{"rules": "x", "rule.x.any": "a", "rule.x.any.1": "b"},
@@ -184,7 +182,7 @@ func TestParamsProblems(t *testing.T) {
 		},
 		"table": {
 			map[string]string{"rules": "x", "rule.x.where": "{ level = error }"},
-			`parameter rule.x.where: rule "x": where: want a table such as { name = "value" }`,
+			`parameter rule.x.where: rule "x": where: must be a table such as { name = "value" }`,
 		},
 		"entry": {
 			map[string]string{"rules": "x", "rule.x.where": "level"},
@@ -220,51 +218,6 @@ func TestParamsProblems(t *testing.T) {
 				t.Error("a broken rule is in the settings")
 			}
 		})
-	}
-}
-
-// TestScalars checks durations and rates at their edges, as texts of a document.
-func TestScalars(t *testing.T) {
-	for text, want := range map[string]time.Duration{
-		"5m": 5 * time.Minute, "0s": 0, "1d": 24 * time.Hour, "1d12h": 36 * time.Hour, "0.5d": 12 * time.Hour, "250ms": 250 * time.Millisecond,
-		" 1h ": time.Hour, "1w": 7 * 24 * time.Hour, "2w3d12h": 17*24*time.Hour + 12*time.Hour, "0.5w": 84 * time.Hour, "1w30m": 7*24*time.Hour + 30*time.Minute,
-	} {
-		if got, r := parseDuration(text); r != nil || got != want {
-			t.Errorf("%q is %s (%v), want %s", text, got, r, want)
-		}
-	}
-	for _, text := range []string{
-		"", "5", "0", "-1s", "+1s", "5 m", "w", "1d1w", "1 w", "-1w", "1w1w", "15300w", "d", "1d1d", "1d-5h", "-1d", "NaNd", "Infd", "1_0d", "0x1d", "1e3d", "106751d23h59m", "106752d", "9999999h",
-		"1d 2h", "1d5",
-	} {
-		if got, r := parseDuration(text); r == nil {
-			t.Errorf("%q is accepted as %s", text, got)
-		}
-	}
-	for text, want := range map[string]engine.Rate{
-		"30/m": {Count: 30, Per: time.Minute}, "5/10s": {Count: 5, Per: 10 * time.Second}, "0/s": {Count: 0, Per: time.Second},
-		"1/1d": {Count: 1, Per: 24 * time.Hour}, " 2 / h ": {Count: 2, Per: time.Hour}, "7/d": {Count: 7, Per: 24 * time.Hour},
-	} {
-		if n, per, r := parseRate(text); r != nil || n != want.Count || per != want.Per {
-			t.Errorf("%q is %d in %s (%v), want %v", text, n, per, r, want)
-		}
-	}
-	for _, text := range []string{"", "30", "/m", "30/", "x/m", "1.5/m", "-1/m", "1/-m", "1/0s", "1/x", "99999999999/s", "1/m/s"} {
-		if n, per, r := parseRate(text); r == nil {
-			t.Errorf("%q is accepted as %d in %s", text, n, per)
-		}
-	}
-}
-
-func TestNearest(t *testing.T) {
-	words := []string{"pattern", "keywords", "cooldown", "cooldown_by", "any", "all", "none", "name", "url", "url_env"}
-	for text, want := range map[string]string{
-		"patern": "pattern", "Pattern": "pattern", "cool_down": "cooldown", "cooldownby": "cooldown_by", "nmae": "name", "al": "all",
-		"zzz": "", "timeout": "", "": "", strings.Repeat("x", 100): "", "uri": "url",
-	} {
-		if got := nearest(text, words); got != want {
-			t.Errorf("the nearest to %q is %q, want %q", text, got, want)
-		}
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/tinyforge/fluentbit-trigger/trigger"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // Problem is one thing that is wrong with the configuration.
@@ -71,7 +71,7 @@ func shownKey(key string) string {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '-'
 	}
 	if len(key) > maxKey || strings.ContainsFunc(key, foreign) {
-		return trigger.Placeholder
+		return setting.Placeholder
 	}
 	return key
 }

@@ -9,32 +9,38 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
-// refusal is why a value was not accepted.
-type refusal struct{ message, hint string }
+func refuse(hint, format string, args ...any) *setting.ParseError {
+	return &setting.ParseError{Message: fmt.Sprintf(format, args...), Hint: hint}
+}
 
-func refuse(hint, format string, args ...any) *refusal {
-	return &refusal{message: fmt.Sprintf(format, args...), hint: hint}
+// parseError returns an error of a parser as the binder reports it, and nil for nil.
+func parseError(err error) *setting.ParseError {
+	var wrong *setting.ParseError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &wrong):
+		return wrong
+	}
+	return &setting.ParseError{Message: err.Error()}
 }
 
 var (
 	durationType = reflect.TypeFor[time.Duration]()
 	timeType     = reflect.TypeFor[time.Time]()
+	rateType     = reflect.TypeFor[setting.Rate]()
+	sizeType     = reflect.TypeFor[setting.Size]()
 )
 
-const wantTime = "want a moment such as 2026-12-24T22:00:00Z"
-
-// isRate reports whether the type is a number of events in a length of time, which is written as "30/m".
-func isRate(t reflect.Type) bool {
-	return t.Kind() == reflect.Struct && t.NumField() == 2 &&
-		t.Field(0).Name == "Count" && t.Field(0).Type.Kind() == reflect.Int &&
-		t.Field(1).Name == "Per" && t.Field(1).Type == durationType
-}
+const wantTime = "must be a moment such as 2026-12-24T22:00:00Z"
 
 // isScalar reports whether values of the type are written as one word, number or text.
 func isScalar(t reflect.Type) bool {
-	if t == durationType || isRate(t) || reflect.PointerTo(t).Implements(textUnmarshaler) {
+	if t == durationType || reflect.PointerTo(t).Implements(textUnmarshaler) {
 		return true
 	}
 	switch t.Kind() {
@@ -48,40 +54,27 @@ func isScalar(t reflect.Type) bool {
 var textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
 
 // setScalar sets dst, whose type isScalar accepts, from a value.
-func setScalar(n *node, dst reflect.Value) *refusal {
+func setScalar(n *node, dst reflect.Value) *setting.ParseError {
 	text, isText := n.text()
 	switch {
 	case dst.Type() == durationType:
 		if !isText {
-			return refuse(bareNumber(n), `want a duration such as "5m"`)
+			return refuse(bareNumber(n), `must be a duration such as "5m"`)
 		}
-		d, r := parseDuration(text)
+		d, err := setting.ParseDuration(text)
 		dst.SetInt(int64(d))
-		return r
-	case isRate(dst.Type()):
-		if !isText {
-			return refuse("", `want a rate such as "30/m"`)
-		}
-		count, per, r := parseRate(text)
-		dst.Field(0).SetInt(int64(count))
-		dst.Field(1).SetInt(int64(per))
-		return r
-	}
-	if dst.Type() == timeType {
+		return parseError(err)
+	case dst.Type() == timeType:
 		at, r := parseTime(n)
 		dst.Set(reflect.ValueOf(at))
 		return r
 	}
 	if u, ok := dst.Addr().Interface().(encoding.TextUnmarshaler); ok {
 		if !isText {
-			return refuse("", "want a text in quotes, not %s", n.kind())
+			return wrongShape(n, dst.Type())
 		}
 		if err := u.UnmarshalText([]byte(text)); err != nil {
-			message := err.Error()
-			if _, rest, ok := strings.Cut(message, strconv.Quote(text)+": "); ok {
-				message = rest // the problem gives the value itself
-			}
-			return refuse("", "%s", message)
+			return parseError(err)
 		}
 		return nil
 	}
@@ -89,7 +82,7 @@ func setScalar(n *node, dst reflect.Value) *refusal {
 	switch dst.Kind() {
 	case reflect.String:
 		if !isText {
-			return refuse("", "want a text in quotes, not %s", n.kind())
+			return refuse("", "must be a text in quotes, not %s", n.kind())
 		}
 		dst.SetString(text)
 	case reflect.Bool:
@@ -111,7 +104,7 @@ func bareNumber(n *node) string {
 	}
 }
 
-func setBool(n *node, isFlat bool, text string, dst reflect.Value) *refusal {
+func setBool(n *node, isFlat bool, text string, dst reflect.Value) *setting.ParseError {
 	v, ok := n.value.(bool)
 	if isFlat {
 		// The words that Fluent Bit itself accepts.
@@ -127,13 +120,13 @@ func setBool(n *node, isFlat bool, text string, dst reflect.Value) *refusal {
 		if s, isString := n.value.(string); isString && (s == "true" || s == "false") {
 			hint = "without quotes"
 		}
-		return refuse(hint, "want true or false")
+		return refuse(hint, "must be true or false")
 	}
 	dst.SetBool(v)
 	return nil
 }
 
-func setInt(n *node, isFlat bool, text string, dst reflect.Value) *refusal {
+func setInt(n *node, isFlat bool, text string, dst reflect.Value) *setting.ParseError {
 	v, ok := n.value.(int64)
 	if isFlat {
 		parsed, err := strconv.ParseInt(text, 10, 64)
@@ -146,7 +139,7 @@ func setInt(n *node, isFlat bool, text string, dst reflect.Value) *refusal {
 				hint = "without quotes"
 			}
 		}
-		return refuse(hint, "want a whole number")
+		return refuse(hint, "must be a whole number")
 	}
 	if dst.OverflowInt(v) {
 		return refuse("", "the number is too large")
@@ -155,7 +148,7 @@ func setInt(n *node, isFlat bool, text string, dst reflect.Value) *refusal {
 	return nil
 }
 
-func setFloat(n *node, isFlat bool, text string, dst reflect.Value) *refusal {
+func setFloat(n *node, isFlat bool, text string, dst reflect.Value) *setting.ParseError {
 	v, ok := n.value.(float64)
 	if i, isInt := n.value.(int64); isInt {
 		v, ok = float64(i), true
@@ -165,85 +158,17 @@ func setFloat(n *node, isFlat bool, text string, dst reflect.Value) *refusal {
 		v, ok = parsed, err == nil
 	}
 	if !ok || math.IsNaN(v) || math.IsInf(v, 0) {
-		return refuse("", "want a number")
+		return refuse("", "must be a number")
 	}
 	dst.SetFloat(v)
 	return nil
-}
-
-// longUnits are those that time.ParseDuration does not know, the longest first.
-var longUnits = [...]struct {
-	name   string
-	length time.Duration
-}{{"w", 7 * 24 * time.Hour}, {"d", 24 * time.Hour}}
-
-// parseDuration reads a length of time, zero or more: Go's form with weeks and days before it, as in "5m", "1h30m", "2w" and "2d12h".
-func parseDuration(text string) (time.Duration, *refusal) {
-	const want = `want a duration such as "5m"`
-	s := strings.TrimSpace(text)
-	if strings.HasPrefix(s, "-") {
-		return 0, refuse("", "must not be negative")
-	}
-	long := time.Duration(0)
-	for _, unit := range longUnits {
-		head, rest, ok := strings.Cut(s, unit.name)
-		if !ok {
-			continue
-		}
-		n, err := strconv.ParseFloat(head, 64)
-		if err != nil || !(n >= 0) || strings.ContainsAny(head, "eExXiInN_+") {
-			return 0, refuse(durationHint(strings.TrimSpace(text)), want)
-		}
-		if n > math.MaxInt64/float64(unit.length)/4 {
-			return 0, refuse("", "the duration is too long")
-		}
-		if long, s = long+time.Duration(n*float64(unit.length)), rest; s == "" {
-			return long, nil
-		}
-	}
-	d, err := time.ParseDuration(s)
-	switch {
-	case err != nil || s == "0" || strings.HasPrefix(s, "+"):
-		return 0, refuse(durationHint(strings.TrimSpace(text)), want)
-	case d < 0:
-		return 0, refuse("", "must not be negative")
-	case d > math.MaxInt64-long:
-		return 0, refuse("", "the duration is too long")
-	}
-	return long + d, nil
-}
-
-// durationHint says what is wrong with a text that is no duration, for the slips that people make.
-func durationHint(s string) string {
-	if _, err := strconv.ParseFloat(s, 64); err == nil {
-		return "a bare number has no unit"
-	}
-	digits := strings.TrimLeft(s, "0123456789. ")
-	if digits == s {
-		return ""
-	}
-	switch strings.ToLower(digits) {
-	case "s", "m", "h", "d", "w", "ms":
-		return "without a space, in lower case"
-	case "sec", "secs", "second", "seconds":
-		return `the unit of seconds is "s"`
-	case "min", "mins", "minute", "minutes":
-		return `the unit of minutes is "m"`
-	case "hour", "hours", "hr", "hrs":
-		return `the unit of hours is "h"`
-	case "day", "days":
-		return `the unit of days is "d"`
-	case "week", "weeks":
-		return `the unit of weeks is "w"`
-	}
-	return ""
 }
 
 // isLocal reports whether a date, a time or a moment was written without its offset from UTC: the decoder marks it so.
 func isLocal(at time.Time) bool { return strings.HasSuffix(at.Location().String(), "-local") }
 
 // parseTime reads a moment: TOML's own form, or a text of RFC 3339. Its offset from UTC must be there, so that it means the same everywhere.
-func parseTime(n *node) (time.Time, *refusal) {
+func parseTime(n *node) (time.Time, *setting.ParseError) {
 	if at, ok := n.value.(time.Time); ok {
 		if isLocal(at) {
 			return time.Time{}, refuse("write its offset, such as Z for UTC, or +01:00", "a moment without its offset from UTC is another one elsewhere")
@@ -259,31 +184,4 @@ func parseTime(n *node) (time.Time, *refusal) {
 		return time.Time{}, refuse("the form is that of RFC 3339, with the offset from UTC", wantTime)
 	}
 	return at.UTC(), nil
-}
-
-// parseRate reads a number of events in a length of time: "30/m", "5/10s", "0/s".
-func parseRate(text string) (count int, per time.Duration, r *refusal) {
-	const want = `want a rate such as "30/m": a number, a slash and a length of time`
-	head, unit, ok := strings.Cut(strings.TrimSpace(text), "/")
-	if !ok {
-		return 0, 0, refuse("", want)
-	}
-	n, err := strconv.Atoi(strings.TrimSpace(head))
-	switch {
-	case errors.Is(err, strconv.ErrRange) || n > math.MaxInt32:
-		return 0, 0, refuse("", "the number is too large")
-	case err != nil:
-		return 0, 0, refuse("", want)
-	case n < 0:
-		return 0, 0, refuse("", "must not be negative")
-	}
-	unit = strings.TrimSpace(unit)
-	if unit != "" && unit[0] >= 'a' && unit[0] <= 'z' {
-		unit = "1" + unit
-	}
-	per, r = parseDuration(unit)
-	if r != nil || per <= 0 {
-		return 0, 0, refuse(`as in "30/m", "5/10s" or "100/d"`, "the length of time of a rate is s, m, h, d or a duration above zero")
-	}
-	return n, per, nil
 }

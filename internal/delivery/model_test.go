@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
@@ -132,7 +133,7 @@ func (m *model) some(all bool) []Target {
 			t.GroupBy, t.GroupWait, t.GroupInterval = []string{"rule"}, 5*time.Second, 20*time.Second
 		}
 		if i == 1 {
-			t.Rate = trigger.Rate{Count: 5, Per: time.Second}
+			t.Rate = setting.Rate{Count: 5, Per: time.Second}
 		}
 		list = append(list, t)
 	}

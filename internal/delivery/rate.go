@@ -3,18 +3,18 @@ package delivery
 import (
 	"time"
 
-	"github.com/tinyforge/fluentbit-trigger/trigger"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // window bounds events exactly: never more than Count in any stretch of time as long as Per. It remembers the last Count times.
 type window struct {
-	rate  trigger.Rate
+	rate  setting.Rate
 	times []time.Time // a ring once it is full
 	next  int
 }
 
 // set changes the bound. The times remembered so far are forgotten when it differs.
-func (w *window) set(rate trigger.Rate) {
+func (w *window) set(rate setting.Rate) {
 	if w.rate != rate {
 		*w = window{rate: rate}
 	}

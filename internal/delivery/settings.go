@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
@@ -62,7 +63,7 @@ type Target struct {
 	// Revision is any text that changes with the destination or the credentials, such as a hash of them: then a hold is lifted.
 	Revision string
 	// Rate bounds the messages in any window of time; a Count of 0 is no bound.
-	Rate trigger.Rate
+	Rate setting.Rate
 	// Concurrency bounds the messages under way at once.
 	Concurrency int
 	// MaxAge is how long an alert is tried before it becomes a dead letter.

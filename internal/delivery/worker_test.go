@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
@@ -103,7 +104,7 @@ func TestRateHoldsInEveryWindow(t *testing.T) {
 	inWorld(t, func(w *world) {
 		r := &receiver{}
 		limited := target("a", r)
-		limited.Concurrency, limited.Rate = 4, trigger.Rate{Count: 3, Per: 2 * time.Second}
+		limited.Concurrency, limited.Rate = 4, setting.Rate{Count: 3, Per: 2 * time.Second}
 		w.start(limited)
 		w.accept(alerts(0, 10, "a")...)
 		w.pass(time.Second)
@@ -258,7 +259,7 @@ func TestReloadKeepsWhatStaysAndHoldsWhatGoes(t *testing.T) {
 			{target("stays", next), target("stays", next)},
 			{target("", next)},
 			{{Name: "x", Sender: next, MaxAge: time.Hour}},
-			{{Name: "x", Sender: next, MaxAge: time.Hour, Concurrency: 1, Rate: trigger.Rate{Count: 1}}},
+			{{Name: "x", Sender: next, MaxAge: time.Hour, Concurrency: 1, Rate: setting.Rate{Count: 1}}},
 		} {
 			if err := w.d.SetTargets(bad); err == nil {
 				t.Errorf("accepted %+v", bad)

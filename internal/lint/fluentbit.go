@@ -10,7 +10,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/fluentbitconf"
-	"github.com/tinyforge/fluentbit-trigger/trigger"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // pluginName is what an output of this plugin is called.
@@ -62,7 +62,7 @@ func (r *Report) entry(s *fluentbitconf.Section, e *fluentbitconf.Entry, severit
 func shownKey(key string) string {
 	key, _, _ = strings.Cut(key, "\t")
 	if len(key) > 80 || strings.ContainsAny(key, ":/=") {
-		return trigger.Placeholder
+		return setting.Placeholder
 	}
 	return key
 }
@@ -266,7 +266,7 @@ func unknownHint(key string, known []string) string {
 			return fmt.Sprintf("%ss does not name %q", kind, name)
 		}
 	}
-	if hint := config.DidYouMean(key, known); hint != "" {
+	if hint := setting.DidYouMean(key, known); hint != "" {
 		return hint
 	}
 	if i := strings.LastIndexByte(key, '.'); i >= 0 { // the keys of the same part are nearer than all
@@ -276,7 +276,7 @@ func unknownHint(key string, known []string) string {
 				beside = append(beside, k[i+1:])
 			}
 		}
-		return config.DidYouMean(key[i+1:], beside)
+		return setting.DidYouMean(key[i+1:], beside)
 	}
 	return ""
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/reach"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
@@ -74,7 +75,7 @@ func (l *linter) matchers(p config.Part, prefix string, m *engine.Matchers) {
 	}
 	switch {
 	case m.Rule != "" && none(func(r *rule) bool { return reach.GlobsMeet(m.Rule, r.settings.Name) }):
-		l.warn(p, CodeNoEffect, prefix+"rule", "", "there is no rule of such a name", config.DidYouMean(m.Rule, l.names()))
+		l.warn(p, CodeNoEffect, prefix+"rule", "", "there is no rule of such a name", setting.DidYouMean(m.Rule, l.names()))
 	case m.Workload != "" && none(func(r *rule) bool {
 		return reach.AnyMeet(r.settings.Workloads, []string{m.Workload}) && reach.AnyMeet(r.globs, []string{m.Workload})
 	}):

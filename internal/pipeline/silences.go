@@ -15,6 +15,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // Bounds of the silences made at run time.
@@ -115,7 +116,7 @@ func (p *Pipeline) unknownRule(glob string) *engine.FieldError {
 	if slices.ContainsFunc(names, func(name string) bool { return match.Match(name, glob) }) {
 		return nil
 	}
-	hint := config.DidYouMean(glob, names)
+	hint := setting.DidYouMean(glob, names)
 	switch {
 	case hint == "" && len(names) == 0:
 		hint = "there are no rules"

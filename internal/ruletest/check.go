@@ -9,6 +9,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
@@ -22,7 +23,7 @@ func (c *checker) add(p config.Part, field, text, message, hint string) {
 // word reports a value that is none of the words.
 func (c *checker) word(p config.Part, field, value string, words []string) {
 	if value != "" && !slices.Contains(words, value) {
-		c.add(p, field, value, "want one of "+strings.Join(words, ", "), config.DidYouMean(value, words))
+		c.add(p, field, value, "want one of "+strings.Join(words, ", "), setting.DidYouMean(value, words))
 	}
 }
 
@@ -141,7 +142,7 @@ func (c *checker) alert(a *Alert, p config.Part) {
 	}
 	for reason := range a.Suppressed {
 		if !slices.Contains(reasons(), reason) {
-			c.add(p, "suppressed."+reason, "", "want one of "+strings.Join(reasons(), ", "), config.DidYouMean(reason, reasons()))
+			c.add(p, "suppressed."+reason, "", "want one of "+strings.Join(reasons(), ", "), setting.DidYouMean(reason, reasons()))
 		}
 	}
 }
@@ -211,7 +212,7 @@ func (f *File) references() []config.Problem {
 	}
 	known := func(p config.Part, field, name string, names []string) {
 		if name != "" && !slices.Contains(names, name) {
-			c.add(p, field, name, "there is none of this name in the files under test", config.DidYouMean(name, names))
+			c.add(p, field, name, "there is none of this name in the files under test", setting.DidYouMean(name, names))
 		}
 	}
 	for i := range f.Tests {

@@ -107,10 +107,10 @@ func align(n, m int, same func(i, j int) bool) []int {
 	return pairs
 }
 
-// setting is one setting of an alert, as TOML writes it.
-type setting struct{ key, value string }
+// field is one setting of an alert, as TOML writes it.
+type field struct{ key, value string }
 
-func writeAlert(b *strings.Builder, settings []setting) {
+func writeAlert(b *strings.Builder, settings []field) {
 	b.WriteString("[[test.alert]]\n")
 	for _, s := range settings {
 		fmt.Fprintf(b, "%s = %s\n", s.key, s.value)
@@ -118,7 +118,7 @@ func writeAlert(b *strings.Builder, settings []setting) {
 }
 
 // wantedAlert returns what is given of an expected alert.
-func wantedAlert(a *Alert, p config.Part) []setting {
+func wantedAlert(a *Alert, p config.Part) []field {
 	return chosen(&values{
 		rule: a.Rule, kind: a.Kind, at: a.At.after, severity: a.Severity, summary: a.Summary, message: a.Message, count: a.Count,
 		captures: a.Captures, fields: a.Fields, labels: a.Labels, suppressed: a.Suppressed, workload: a.Workload, container: a.Container, stream: a.Stream,
@@ -127,7 +127,7 @@ func wantedAlert(a *Alert, p config.Part) []setting {
 }
 
 // madeAlert returns of an alert that was made what the expected one gives.
-func madeAlert(m *made, a *Alert, p config.Part) []setting {
+func madeAlert(m *made, a *Alert, p config.Part) []field {
 	e := &m.event
 	v := values{
 		rule: e.Rule, kind: e.Kind, at: m.at, severity: e.Severity, summary: e.Summary, message: e.Message, count: int64(e.Count),
@@ -171,8 +171,8 @@ type values struct {
 	before, after, triggers                []string
 }
 
-func chosen(v *values, want func(key string) bool) []setting {
-	all := []setting{
+func chosen(v *values, want func(key string) bool) []field {
+	all := []field{
 		{"rule", quote(v.rule)}, {"kind", quote(v.kind)}, {"at", quote(v.at.String())}, {"severity", quote(v.severity)},
 		{"summary", quote(v.summary)}, {"message", quote(v.message)}, {"count", fmt.Sprint(v.count)},
 		{"captures", tableOf(v.captures, quote)}, {"fields", tableOf(v.fields, quote)}, {"labels", tableOf(v.labels, quote)},
@@ -180,7 +180,7 @@ func chosen(v *values, want func(key string) bool) []setting {
 		{"workload", quote(v.workload)}, {"container", quote(v.container)}, {"stream", quote(v.stream)},
 		{"before", listOf(v.before)}, {"after", listOf(v.after)}, {"triggers", listOf(v.triggers)},
 	}
-	return slices.DeleteFunc(all, func(s setting) bool { return !want(s.key) })
+	return slices.DeleteFunc(all, func(s field) bool { return !want(s.key) })
 }
 
 // quote writes a text as TOML does, where it can without escapes.

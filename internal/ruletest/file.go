@@ -8,6 +8,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // File is a file of tests.
@@ -100,7 +101,7 @@ type Moment struct {
 // UnmarshalText reads "10s" or "+10s".
 func (m *Moment) UnmarshalText(text []byte) error {
 	s, relative := strings.CutPrefix(string(text), "+")
-	d, err := config.ParseDuration(s)
+	d, err := setting.ParseDuration(s)
 	if err != nil {
 		return fmt.Errorf(`want a time such as "10s" (after the beginning) or "+10s" (after the line before)`)
 	}

@@ -102,20 +102,6 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 
 func TestSettings(t *testing.T) {
 	must(t, DefaultSettings().Validate())
-	var size Size
-	for text, want := range map[string]Size{"256M": 256 << 20, "1g": 1 << 30, "64 KiB": 64 << 10, "2MB": 2 << 20, "4096": 4096, "10b": 10} {
-		if err := size.UnmarshalText([]byte(text)); err != nil || size != want {
-			t.Errorf("%q gives %d, %v; want %d", text, size, err, want)
-		}
-	}
-	for _, text := range []string{"", "M", "-1", "1.5G", "1ib", "9999999999T", "5 X"} {
-		if err := size.UnmarshalText([]byte(text)); err == nil {
-			t.Errorf("%q gives %d, want an error", text, size)
-		}
-	}
-	if text := Size(256 << 20).String(); text != "256MiB" {
-		t.Errorf("String gives %q", text)
-	}
 	bad := Settings{}
 	if err := bad.Validate(); err == nil {
 		t.Error("the zero settings are valid")

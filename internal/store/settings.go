@@ -3,9 +3,10 @@ package store
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // MemoryPath is the path that asks for a store in memory. MemoryPathOf gives each instance one of its own.
@@ -27,7 +28,7 @@ type Settings struct {
 	Path string `toml:"store"`
 	// How large the file may become. When it is nearly full, the log of past alerts and the oldest dead letters make room; after that,
 	// new chunks are refused and wait in the host's own buffer.
-	MaxSize Size `toml:"store_max_size"`
+	MaxSize setting.Size `toml:"store_max_size"`
 	// How many alerts may wait for one trigger. Beyond that the oldest are dropped, counted, and told in an alert of kind system.
 	MaxPending int `toml:"store_max_pending"`
 	// How many dead letters are kept for one trigger. Beyond that the oldest are dropped and counted.
@@ -77,7 +78,7 @@ const (
 func (s Settings) Validate() error {
 	var errs []error
 	if s.MaxSize < minSize {
-		errs = append(errs, fmt.Errorf("store_max_size %s must be at least %s", s.MaxSize, Size(minSize)))
+		errs = append(errs, fmt.Errorf("store_max_size %s must be at least %s", s.MaxSize, setting.Size(minSize)))
 	}
 	for _, n := range []struct {
 		name       string
@@ -99,47 +100,4 @@ func (s Settings) Validate() error {
 		errs = append(errs, fmt.Errorf("store_dead_max_age %s must be at least 1m", s.DeadMaxAge))
 	}
 	return errors.Join(errs...)
-}
-
-// Size is a number of bytes, written as "256M", "256MB", "256MiB" (all powers of 1024) or a plain number of bytes.
-type Size int64
-
-var sizeUnits = []struct {
-	letter string
-	bytes  int64
-}{{"t", 1 << 40}, {"g", 1 << 30}, {"m", 1 << 20}, {"k", 1 << 10}}
-
-// UnmarshalText accepts what String returns and the other forms that Size describes.
-func (s *Size) UnmarshalText(text []byte) error {
-	word := strings.ToLower(strings.TrimSpace(string(text)))
-	number := strings.TrimSuffix(strings.TrimSuffix(word, "b"), "i")
-	factor := int64(1)
-	for _, u := range sizeUnits {
-		if rest, ok := strings.CutSuffix(number, u.letter); ok {
-			number, factor = rest, u.bytes
-			break
-		}
-	}
-	if factor == 1 && strings.HasSuffix(word, "ib") {
-		return fmt.Errorf("size %q: want a number with K, M, G or T, such as \"256M\"", text)
-	}
-	n, err := strconv.ParseInt(strings.TrimSpace(number), 10, 64)
-	if err != nil || n < 0 || n > (1<<62)/factor {
-		return fmt.Errorf("size %q: want a number with K, M, G or T, such as \"256M\"", text)
-	}
-	*s = Size(n * factor)
-	return nil
-}
-
-// MarshalText does as String.
-func (s Size) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
-// String returns the size in the largest unit that divides it, such as "256MiB".
-func (s Size) String() string {
-	for _, u := range sizeUnits {
-		if s != 0 && int64(s)%u.bytes == 0 {
-			return strconv.FormatInt(int64(s)/u.bytes, 10) + strings.ToUpper(u.letter) + "iB"
-		}
-	}
-	return strconv.FormatInt(int64(s), 10)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync/atomic"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // Store is a handle of an open store. Its methods may be called from any goroutine; after Close they return ErrClosed.
@@ -46,12 +48,12 @@ func (s *Store) Room() error {
 type Health struct {
 	Mode      Mode
 	Path      string
-	Err       error  // the last operation's, nil when it worked
-	Used      Size   // of the file, without free pages
-	Max       Size   // the bound
-	Recovered int64  // how often a damaged file was replaced
-	Aside     string // where the last damaged file is
-	Lost      int64  // deliveries, pending or dead, that damaged files held
+	Err       error        // the last operation's, nil when it worked
+	Used      setting.Size // of the file, without free pages
+	Max       setting.Size // the bound
+	Recovered int64        // how often a damaged file was replaced
+	Aside     string       // where the last damaged file is
+	Lost      int64        // deliveries, pending or dead, that damaged files held
 }
 
 // Health returns the state of the store, without touching the file.
@@ -61,7 +63,7 @@ func (s *Store) Health() Health {
 	defer c.fault.mu.Unlock()
 	return Health{
 		Mode: c.mode, Path: c.path, Err: c.fault.err, Aside: c.fault.aside, Max: c.set.MaxSize,
-		Used: Size(c.used.Load() * pageSize), Recovered: c.recovered.Load(), Lost: c.lost.Load(),
+		Used: setting.Size(c.used.Load() * pageSize), Recovered: c.recovered.Load(), Lost: c.lost.Load(),
 	}
 }
 

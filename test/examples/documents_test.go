@@ -17,6 +17,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/lint"
 	"github.com/tinyforge/fluentbit-trigger/internal/ruletest"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/test/receiver"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
@@ -329,7 +330,7 @@ func TestVerificationSnippet(t *testing.T) {
 	const key = "whsec_dGhpcyBpcyBhbiBleGFtcGxlLCBub3QgYSBzZWNyZXQ="
 	server := receiver.New(t)
 	s := trigger.DefaultSettings()
-	s.Name, s.URL, s.SigningSecret = "signed", trigger.NewSecret(server.URL("/")), trigger.NewSecret(key)
+	s.Name, s.URL, s.SigningSecret = "signed", setting.NewSecret(server.URL("/")), setting.NewSecret(key)
 	egress := trigger.DefaultEgress()
 	egress.Allow = []string{fmt.Sprintf("127.0.0.1/32:%d", server.Port())}
 	client, err := trigger.New(s, trigger.Deps{Egress: egress})

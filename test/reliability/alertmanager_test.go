@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/test/await"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
@@ -115,7 +116,7 @@ func (a *alertmanager) active(workload string) map[string]shown {
 func (a *alertmanager) send(alerts ...trigger.Alert) {
 	a.t.Helper()
 	s := trigger.DefaultSettings()
-	s.Name, s.Format, s.URL = "am", trigger.FormatAlertmanager, trigger.NewSecret(a.address)
+	s.Name, s.Format, s.URL = "am", trigger.FormatAlertmanager, setting.NewSecret(a.address)
 	s.GeneratorURL = "https://logs.example.com/"
 	client, err := trigger.New(s, trigger.Deps{Egress: trigger.Egress{Mode: trigger.EgressDefault, Allow: []string{strings.TrimPrefix(a.address, "http://")}}})
 	must(a.t, err)

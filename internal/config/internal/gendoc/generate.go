@@ -15,7 +15,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
-	"github.com/tinyforge/fluentbit-trigger/internal/store"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
@@ -120,11 +120,11 @@ func kindOf(t reflect.Type) string {
 		return "duration"
 	case reflect.TypeFor[time.Time]():
 		return "moment"
-	case reflect.TypeFor[engine.Rate](), reflect.TypeFor[trigger.Rate]():
+	case reflect.TypeFor[setting.Rate]():
 		return "rate"
-	case reflect.TypeFor[trigger.Secret]():
+	case reflect.TypeFor[setting.Secret]():
 		return "secret"
-	case reflect.TypeFor[store.Size]():
+	case reflect.TypeFor[setting.Size]():
 		return "size"
 	}
 	if t.Implements(reflect.TypeFor[encoding.TextMarshaler]()) {
@@ -156,11 +156,7 @@ func defaultOf(v reflect.Value) string {
 	case time.Time:
 		return ""
 	case time.Duration:
-		return strconv.Quote(duration(x))
-	case engine.Rate:
-		return rate(x.Count, x.Per)
-	case trigger.Rate:
-		return rate(x.Count, x.Per)
+		return strconv.Quote(setting.FormatDuration(x))
 	case []string:
 		if len(x) == 0 {
 			return ""
@@ -186,26 +182,6 @@ func defaultOf(v reflect.Value) string {
 	default:
 		return ""
 	}
-}
-
-// duration writes a length of time in the largest unit that divides it.
-func duration(d time.Duration) string {
-	for _, u := range []struct {
-		length time.Duration
-		name   string
-	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "m"}} {
-		if d >= u.length && d%u.length == 0 && (u.name != "d" || d >= 48*time.Hour) {
-			return strconv.FormatInt(int64(d/u.length), 10) + u.name
-		}
-	}
-	return d.String()
-}
-
-func rate(count int, per time.Duration) string {
-	if count == 0 {
-		return ""
-	}
-	return strconv.Quote(fmt.Sprintf("%d/%s", count, strings.TrimPrefix(duration(per), "1")))
 }
 
 // markdown returns a table of the named keys, and notes that they were shown.

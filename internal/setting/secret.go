@@ -1,4 +1,4 @@
-package trigger
+package setting
 
 import (
 	"fmt"
@@ -6,7 +6,7 @@ import (
 	"log/slog"
 )
 
-// Placeholder is what is shown in place of a secret.
+// Placeholder is shown in place of a secret.
 const Placeholder = "••••"
 
 // Secret is a text that cannot be printed: every way of formatting or encoding it gives Placeholder, or nothing when it is empty. The text
@@ -46,19 +46,19 @@ func (s Secret) String() string {
 	return Placeholder
 }
 
-// GoString does as String.
+// GoString returns what String returns.
 func (s Secret) GoString() string { return s.String() }
 
 // Format writes what String returns, whatever the verb.
 func (s Secret) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, s.String()) }
 
-// MarshalText does as String; it covers JSON and TOML.
+// MarshalText returns what String returns; encoders of JSON and TOML use it.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// LogValue does as String.
+// LogValue returns what String returns.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// UnmarshalText takes the text over as it is.
+// UnmarshalText sets the secret to the text.
 func (s *Secret) UnmarshalText(text []byte) error {
 	*s = NewSecret(string(text))
 	return nil

@@ -1,11 +1,14 @@
-package config
+package setting
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
-// nearest returns the word that text was probably meant to be, or "" when none is near: the one at the smallest edit distance, case
-// aside, at most a third of its length away. Of several the first wins.
-func nearest(text string, words []string) string {
-	const longest = 64 // the distance costs the product of the lengths; no word of ours is longer
+// Nearest returns the word that text was probably meant to be: the one at the smallest edit distance, case aside, at most a third of its
+// length away. Of several the first wins; "" when none is near.
+func Nearest(text string, words []string) string {
+	const longest = 64 // the cost is the product of the lengths, and no word of ours is longer
 	if len(text) > longest {
 		return ""
 	}
@@ -23,10 +26,10 @@ func nearest(text string, words []string) string {
 	return best
 }
 
-// didYouMean returns the hint for the nearest word, or "".
-func didYouMean(text string, words []string) string {
-	if w := nearest(text, words); w != "" {
-		return "did you mean " + quoted(w) + "?"
+// DidYouMean returns a hint with the nearest word, or "" when none is near.
+func DidYouMean(text string, words []string) string {
+	if w := Nearest(text, words); w != "" {
+		return "did you mean " + strconv.Quote(w) + "?"
 	}
 	return ""
 }
