@@ -29,7 +29,7 @@ func TestRealAlertmanager(t *testing.T) {
 	}
 	address := startAlertmanager(t, program)
 	s := testSettings(address)
-	s.Format = FormatAlertmanager
+	s.Format = "alertmanager"
 	c := mustNew(t, s, loopback())
 	send := func(alerts []Alert) {
 		t.Helper()
@@ -71,7 +71,7 @@ func TestAlertmanagersTimes(t *testing.T) {
 			for _, ahead := range []time.Duration{-100_000 * time.Hour, -time.Hour, -time.Nanosecond, 0, time.Nanosecond, time.Second, time.Hour, 100_000 * time.Hour} {
 				a := sampleAlert()
 				a.Kind, a.Time = kind, now.Add(ahead)
-				r := testRenderer(FormatAlertmanager)
+				r := testRenderer("alertmanager")
 				r.settings.ResolveAfter = resolveAfter
 				got := r.alertmanagerAlert(&a)
 				switch {

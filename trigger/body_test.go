@@ -38,7 +38,7 @@ func TestBodyTemplates(t *testing.T) {
 		{`{{ .Rule }}: {{ .Message }}`, "text/plain", `go-panic: panic: assignment to entry in nil map`},
 		{`{"c":"{{ join \",\" .Context.Before }} {{ replace \"/\" \"-\" .Source.Workload }}"}`, "application/vnd.x+json", `{"c":"GET /cart 200 shop-api"}`},
 	} {
-		got, err := renderBody(t, FormatGeneric, c.body, c.contentType, two)
+		got, err := renderBody(t, "generic", c.body, c.contentType, two)
 		if err != nil || string(got) != c.want {
 			t.Errorf("%s gives %s, %v; want %s", c.body, got, err, c.want)
 		}
@@ -60,7 +60,7 @@ func TestBadBodies(t *testing.T) {
 func TestBodyFailuresQuoteNoData(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{`"{{ .NoSuchField }}"`, `"{{ index .Message 100000 }}"`, `"{{ template \"x\" }}"`, `"{{ slice .Message 5 1 }}"`} {
-		_, err := renderBody(t, FormatGeneric, body, "application/json", []Alert{sampleAlert()})
+		_, err := renderBody(t, "generic", body, "application/json", []Alert{sampleAlert()})
 		if err == nil || strings.Contains(err.Error(), "nil map") {
 			t.Errorf("%s gives %v", body, err)
 		}
@@ -77,7 +77,7 @@ func TestBodyIsCapped(t *testing.T) {
 		{`"{{ range $a := .Alerts }}{{ range $.Alerts }}{{ .Message }}{{ end }}{{ end }}"`, "application/json"},
 		{`{{ define "x" }}{{ .Message }}{{ template "x" . }}{{ end }}{{ template "x" . }}`, "text/plain"},
 	} {
-		if got, err := renderBody(t, FormatGeneric, c[0], c[1], alerts); err == nil {
+		if got, err := renderBody(t, "generic", c[0], c[1], alerts); err == nil {
 			t.Errorf("%s gives %d bytes", c[0], len(got))
 		}
 	}
@@ -98,7 +98,7 @@ func TestBodiesThatWouldNeverEnd(t *testing.T) {
 		`{{ $x := "1 2 3 January" }}` + strings.Repeat(`{{ $x = print $x $x | .Time.Format }}`, 40),
 		`{{ $x := "1 2 3 January" }}` + strings.Repeat(`{{ $x = date (print $x $x) .Time }}`, 60),
 	} {
-		if _, err := renderBody(t, FormatGeneric, body, "text/plain", alerts); err == nil {
+		if _, err := renderBody(t, "generic", body, "text/plain", alerts); err == nil {
 			t.Errorf("%.60s: no error", body)
 		}
 		s := testSettings("https://example.com")
@@ -137,7 +137,7 @@ func TestBodyTextsAreEscapedForTheFormat(t *testing.T) {
 	t.Parallel()
 	hostile := cases()["hostile"]
 	const body = `{"text":"{{ .Message }} {{ .Rule }} {{ .Labels.team }} {{ range .Alerts }}{{ .Summary }}{{ end }}"}`
-	for _, format := range []string{FormatSlack, FormatDiscord, FormatTelegram} {
+	for _, format := range []string{"slack", "discord", "telegram"} {
 		got, err := renderBody(t, format, body, "application/json", hostile)
 		if err != nil {
 			t.Fatal(err)

@@ -1,7 +1,6 @@
 package trigger
 
 import (
-	"html"
 	"regexp"
 	"strings"
 	"unicode"
@@ -81,46 +80,4 @@ func partBackticks(s string) string {
 		s = strings.ReplaceAll(s, "``", "`"+zeroWidth+"`")
 	}
 	return s
-}
-
-var slackEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
-
-// escapeSlack escapes what Slack's mrkdwn reads as control characters; "<!channel>" becomes text by it.
-func escapeSlack(s string) string { return slackEscapes.Replace(s) }
-
-// escapeMarkdown puts a backslash before every character that Discord's Markdown may read as markup.
-func escapeMarkdown(s string) string {
-	var b strings.Builder
-	for _, r := range inert(s) {
-		if strings.ContainsRune("\\`*_{}[]()<>#-|~!:", r) {
-			b.WriteByte('\\')
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
-
-// escapeTelegram escapes text for Telegram's HTML parse mode, which knows &lt; &gt; &amp; and &quot; only.
-func escapeTelegram(s string) string {
-	return strings.ReplaceAll(html.EscapeString(s), "&#39;", "'")
-}
-
-// escapeTelegramText escapes text outside of code, where Telegram looks for links, #tags, $tags, /commands, @mentions and telephone numbers.
-func escapeTelegramText(s string) string {
-	var b strings.Builder
-	for _, r := range muteLinks(s) {
-		b.WriteRune(r)
-		if strings.ContainsRune("@#$/+", r) {
-			b.WriteString(zeroWidth)
-		}
-	}
-	return escapeTelegram(b.String())
-}
-
-// escapeTeams parts the braces by which Adaptive Cards mark dates and expressions.
-func escapeTeams(s string) string {
-	for strings.Contains(s, "{{") {
-		s = strings.ReplaceAll(s, "{{", "{"+zeroWidth+"{")
-	}
-	return strings.ReplaceAll(partLinks(inert(s)), "${", "$"+zeroWidth+"{")
 }

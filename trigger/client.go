@@ -2,7 +2,6 @@ package trigger
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -27,7 +26,6 @@ type Deps struct {
 // they are idle.
 type Client struct {
 	name     string
-	format   string
 	method   string
 	proxied  bool
 	wire     *wire
@@ -41,10 +39,10 @@ type Client struct {
 
 // wire is what goes over the wire and is secret. It sits behind a pointer, so that even a printed copy of a Client shows an address only.
 type wire struct {
-	url    *url.URL    // where requests go
-	target *url.URL    // the same as it was configured, which is what is judged when a proxy dials
-	header http.Header // of each request, but for its identity and signatures
-	signer signer
+	url     *url.URL    // where requests go
+	address *url.URL    // as configured; checked before each request that a proxy dials
+	header  http.Header // of each request, without its identity and signatures
+	signer  signer
 }
 
 // New builds the client of a trigger. It reads the files and variables that hold secrets; a file that changes later counts when the next
@@ -72,20 +70,20 @@ func newClient(s *Settings, deps Deps) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	address, topic := endpoint(s, creds)
-	if s.Format == FormatNtfy && !topicPattern.MatchString(topic) {
-		return nil, errors.New("topic: is required for ntfy, here or as the last part of url")
+	to, err := s.receiver().endpointOf(s, creds.address, creds.token)
+	if err != nil {
+		return nil, err
 	}
-	render := &renderer{settings: s, routingKey: creds.routingKey, topic: topic, now: deps.Now}
+	render := &renderer{settings: s, receiver: s.receiver(), routingKey: creds.routingKey, topic: to.topic, now: deps.Now}
 	if s.Body != "" {
 		if render.body, err = newBodyTemplate(s.Body, s.ContentType); err != nil {
 			return nil, fmt.Errorf("body: %w", err)
 		}
 	}
 	c := &Client{
-		name: s.Name, format: s.Format, method: s.Method, proxied: creds.proxy != nil,
-		wire:     &wire{address, creds.target, creds.header(s, deps.UserAgent), creds.signer},
-		renderer: render, redactor: creds.redactor(s, address), guard: dials, now: deps.Now,
+		name: s.Name, method: s.Method, proxied: creds.proxy != nil,
+		wire:     &wire{to.url, creds.address, creds.header(s, deps.UserAgent), creds.signer},
+		renderer: render, redactor: creds.redactor(s, to.url), guard: dials, now: deps.Now,
 		missing: s.MissingFormat(deps.LookupEnv),
 	}
 	c.http = c.retrying(&http.Client{
@@ -181,7 +179,7 @@ func (c *Client) send(ctx context.Context, id string, alerts []Alert) (result Re
 		return Result{Outcome: Dead, Failure: FailureClient, Reason: "no payload: " + err.Error()}
 	}
 	x.body = message.body
-	if refused := x.checkTarget(ctx); refused != nil {
+	if refused := x.checkAddress(ctx); refused != nil {
 		return *refused
 	}
 	request, err := retryablehttp.NewRequestWithContext(withExchange(ctx, x), c.method, c.wire.url.String(), message.body)

@@ -86,7 +86,7 @@ func TestTheNearestLinesStay(t *testing.T) {
 func TestGenericTellsAllLines(t *testing.T) {
 	a := sampleAlert()
 	a.Context = &Context{Before: []string{"", "<a>"}, After: []string{"b\tc"}}
-	got, err := testRenderer(FormatGeneric).render(context.Background(), "id_1", []Alert{a})
+	got, err := testRenderer("generic").render(context.Background(), "id_1", []Alert{a})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -138,7 +138,7 @@ func TestDocumentHasEveryFormatFunctionAndGroupKey(t *testing.T) {
 	t.Parallel()
 	text := document(t)
 	for _, format := range Formats() {
-		if format != FormatGeneric && !regexp.MustCompile(`(?m)^format +(= )?= "`+format+`"`).MatchString(text) {
+		if format != "generic" && !regexp.MustCompile(`(?m)^format +(= )?= "`+format+`"`).MatchString(text) {
 			t.Errorf("no block sets the format %s", format)
 		}
 	}

@@ -11,19 +11,19 @@ import (
 func TestEndpoints(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ format, url, want, topic string }{
-		{FormatGeneric, "https://example.com/a%2Fb?c=d", "https://example.com/a%2Fb?c=d", ""},
-		{FormatTelegram, "", "https://api.telegram.org/bot1:t/sendMessage", ""},
-		{FormatTelegram, "http://tg:8081/", "http://tg:8081/bot1:t/sendMessage", ""},
-		{FormatTelegram, "http://tg/bot2:u/sendMessage", "http://tg/bot2:u/sendMessage", ""},
-		{FormatPagerDuty, "", "https://events.pagerduty.com/v2/enqueue", ""},
-		{FormatPagerDuty, "https://events.eu.pagerduty.com/v2/enqueue", "https://events.eu.pagerduty.com/v2/enqueue", ""},
-		{FormatGotify, "http://gotify", "http://gotify/message", ""},
-		{FormatGotify, "http://gotify/sub/", "http://gotify/sub/message", ""},
-		{FormatGotify, "http://gotify/message?x=y", "http://gotify/message?x=y", ""},
-		{FormatAlertmanager, "http://am:9093", "http://am:9093/api/v2/alerts", ""},
-		{FormatAlertmanager, "http://am:9093/am/api/v2/alerts", "http://am:9093/am/api/v2/alerts", ""},
-		{FormatNtfy, "https://ntfy.sh/my-alerts", "https://ntfy.sh/", "my-alerts"},
-		{FormatNtfy, "https://example.com/ntfy/my-alerts/", "https://example.com/ntfy/", "my-alerts"},
+		{"generic", "https://example.com/a%2Fb?c=d", "https://example.com/a%2Fb?c=d", ""},
+		{"telegram", "", "https://api.telegram.org/bot1:t/sendMessage", ""},
+		{"telegram", "http://tg:8081/", "http://tg:8081/bot1:t/sendMessage", ""},
+		{"telegram", "http://tg/bot2:u/sendMessage", "http://tg/bot2:u/sendMessage", ""},
+		{"pagerduty", "", "https://events.pagerduty.com/v2/enqueue", ""},
+		{"pagerduty", "https://events.eu.pagerduty.com/v2/enqueue", "https://events.eu.pagerduty.com/v2/enqueue", ""},
+		{"gotify", "http://gotify", "http://gotify/message", ""},
+		{"gotify", "http://gotify/sub/", "http://gotify/sub/message", ""},
+		{"gotify", "http://gotify/message?x=y", "http://gotify/message?x=y", ""},
+		{"alertmanager", "http://am:9093", "http://am:9093/api/v2/alerts", ""},
+		{"alertmanager", "http://am:9093/am/api/v2/alerts", "http://am:9093/am/api/v2/alerts", ""},
+		{"ntfy", "https://ntfy.sh/my-alerts", "https://ntfy.sh/", "my-alerts"},
+		{"ntfy", "https://example.com/ntfy/my-alerts/", "https://example.com/ntfy/", "my-alerts"},
 	} {
 		s := testSettings(c.url)
 		s.Format, s.Token, s.RoutingKey, s.ChatID = c.format, setting.NewSecret("1:t"), setting.NewSecret("k"), "1"
@@ -37,7 +37,7 @@ func TestEndpoints(t *testing.T) {
 		}
 	}
 	s := testSettings("https://ntfy.sh")
-	s.Format = FormatNtfy
+	s.Format = "ntfy"
 	if _, err := New(s, Deps{}); err == nil {
 		t.Error("ntfy without a topic is accepted")
 	}
@@ -69,9 +69,9 @@ func TestRequest(t *testing.T) {
 		r := <-arrived
 		for name, want := range map[string]string{
 			"User-Agent": "fluentbit-trigger", "X-Custom": "v",
-			"Content-Type":  map[bool]string{true: "application/cloudevents+json; charset=utf-8", false: "application/json"}[format == FormatCloudEvents],
-			"Authorization": map[bool]string{true: "", false: "Bearer 1:t"}[format == FormatTelegram || format == FormatGotify],
-			"X-Gotify-Key":  map[bool]string{true: "1:t"}[format == FormatGotify],
+			"Content-Type":  map[bool]string{true: "application/cloudevents+json; charset=utf-8", false: "application/json"}[format == "cloudevents"],
+			"Authorization": map[bool]string{true: "", false: "Bearer 1:t"}[format == "telegram" || format == "gotify"],
+			"X-Gotify-Key":  map[bool]string{true: "1:t"}[format == "gotify"],
 		} {
 			if got := r.Header.Get(name); got != want {
 				t.Errorf("%s: %s is %q, want %q", format, name, got, want)

@@ -46,14 +46,14 @@ func (x *exchange) check(ctx context.Context, answer *http.Response, err error) 
 	}
 	x.result.Detail = cutRunes(x.client.redactor.Redact(oneLine(string(text))), 300)
 	if x.result.Outcome == RetryLater {
-		x.result.RetryAfter = retryAfter(answer.Header, text, x.client.format, x.client.now())
+		x.result.RetryAfter = retryAfter(answer.Header, text, x.client.renderer.receiver, x.client.now())
 	}
 	return ctx.Err() == nil && retriesNow(&x.result)
 }
 
 // prepare signs the next attempt. The header map is shared with the attempt before, which net/http may still be reading.
 func (x *exchange) prepare(request *http.Request) error {
-	if refused := x.checkTarget(request.Context()); refused != nil {
+	if refused := x.checkAddress(request.Context()); refused != nil {
 		x.result = *refused
 		return errRefused
 	}
@@ -62,12 +62,12 @@ func (x *exchange) prepare(request *http.Request) error {
 	return nil
 }
 
-// checkTarget judges a target behind a proxy. Without one, the dial does.
-func (x *exchange) checkTarget(ctx context.Context) *Result {
+// checkAddress checks the address of a request that a proxy dials. Without a proxy, the dial itself does.
+func (x *exchange) checkAddress(ctx context.Context) *Result {
 	if !x.client.proxied {
 		return nil
 	}
-	err := x.client.guard.checkProxied(ctx, x.client.wire.target)
+	err := x.client.guard.checkProxied(ctx, x.client.wire.address)
 	if err == nil {
 		return nil
 	}

@@ -254,7 +254,7 @@ func TestNothingLeaksSecrets(t *testing.T) {
 	deps.Resolver = dns.resolver(t)
 	for name, base := range receivers {
 		for _, format := range Formats() {
-			if name == "hang" && format != FormatGeneric && format != FormatTelegram {
+			if name == "hang" && format != "generic" && format != "telegram" {
 				continue // each takes its whole timeout, and the formats differ by where the token is
 			}
 			t.Run(name+"/"+format, func(t *testing.T) {
@@ -264,7 +264,7 @@ func TestNothingLeaksSecrets(t *testing.T) {
 				s.Headers = map[string]setting.Secret{"X-Key": setting.NewSecret(secrets[2])}
 				s.Token, s.RoutingKey, s.ChatID, s.Topic = setting.NewSecret(secrets[3]), setting.NewSecret(secrets[4]), "1", "alerts"
 				s.SigningSecret, s.HubSecret = setting.NewSecret(testKey1), setting.NewSecret(secrets[6])
-				if format == FormatTelegram || format == FormatGotify {
+				if format == "telegram" || format == "gotify" {
 					s.Username, s.Password = "me", setting.NewSecret(secrets[7])
 				}
 				c := mustNew(t, s, deps)

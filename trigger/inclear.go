@@ -37,8 +37,7 @@ func (s *Settings) InClear() []string {
 }
 
 func (s *Settings) secretURL() bool {
-	switch s.Format {
-	case FormatSlack, FormatDiscord, FormatTeams:
+	if s.receiver().secretURL {
 		return true
 	}
 	u, err := url.Parse(s.URL.Reveal())

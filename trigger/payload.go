@@ -1,6 +1,7 @@
 package trigger
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,6 +20,7 @@ type payload struct {
 // renderer makes payloads of alerts for one trigger. It is immutable.
 type renderer struct {
 	settings   *Settings
+	receiver   *receiver
 	routingKey setting.Secret
 	topic      string
 	body       *bodyTemplate
@@ -37,73 +39,26 @@ func (r *renderer) render(ctx context.Context, id string, alerts []Alert) (paylo
 		body, err := r.body.render(ctx, r.templateData(v))
 		return payload{body, r.body.contentType}, err
 	}
-	document, contentType := r.preset(v)
-	body, err := json.Marshal(document)
+	if !r.receiver.data {
+		v = v.readable()
+	}
+	body, err := json.Marshal(r.receiver.document(r, v))
 	if err != nil {
-		return payload{}, fmt.Errorf("encode %s payload: %w", r.settings.Format, err)
+		return payload{}, fmt.Errorf("encode %s payload: %w", r.receiver.format, err)
 	}
-	return payload{body, contentType}, nil
-}
-
-// preset returns what is encoded for the format.
-func (r *renderer) preset(v *view) (document any, contentType string) {
-	const jsonType = "application/json"
-	switch r.settings.Format {
-	case FormatGeneric:
-		return genericDocument(v), jsonType
-	case FormatCloudEvents:
-		return cloudEvent(v), "application/cloudevents+json; charset=utf-8"
-	}
-	v = v.readable()
-	switch r.settings.Format {
-	case FormatSlack:
-		return r.slack(v), jsonType
-	case FormatDiscord:
-		return r.discord(v), jsonType
-	case FormatTeams:
-		return r.teams(v), jsonType
-	case FormatPagerDuty:
-		return r.pagerDuty(v), jsonType
-	case FormatNtfy:
-		return r.ntfy(v), jsonType
-	case FormatGotify:
-		return r.gotify(v), jsonType
-	case FormatTelegram:
-		return r.telegram(v), jsonType
-	default:
-		return r.alertmanager(v), jsonType
-	}
+	return payload{body, cmp.Or(r.receiver.contentType, "application/json")}, nil
 }
 
 // templateData gives a body template texts that cannot be read as markup by the format's receiver.
 func (r *renderer) templateData(v *view) *TemplateData {
 	alerts := make([]Alert, len(v.shown))
 	for i := range v.shown {
-		alerts[i] = escapeAlert(&v.shown[i], r.escaper())
+		alerts[i] = escapeAlert(&v.shown[i], r.receiver.escapeText)
 	}
 	return &TemplateData{
 		Alert: alerts[0], Alerts: alerts, Total: len(v.all), More: len(v.all) - len(alerts),
 		HeldBack: heldBack(v.first()), Group: len(v.all) > 1,
 	}
-}
-
-func (r *renderer) escaper() func(string) string {
-	var escape func(string) string
-	switch r.settings.Format {
-	case FormatSlack:
-		escape = slackProse
-	case FormatDiscord:
-		escape = escapeMarkdown
-	case FormatTeams:
-		escape = escapeTeams
-	case FormatTelegram:
-		escape = escapeTelegramText
-	case FormatNtfy, FormatGotify:
-		escape = inert
-	default:
-		return asIs
-	}
-	return func(s string) string { return escape(plain(s)) }
 }
 
 // escapeAlert returns a copy of an alert with every text of foreign origin escaped.

@@ -14,7 +14,7 @@ func TestRenderIsWhatIsSent(t *testing.T) {
 		s := DefaultSettings()
 		s.Name, s.Format, s.URL = "x", format, setting.NewSecret("https://hooks.example.com/S3CR3T")
 		s.RoutingKey, s.Token, s.ChatID = setting.NewSecret("S3CR3T"), setting.NewSecret("S3CR3T"), "1"
-		r := &renderer{settings: &s, routingKey: setting.NewSecret(setting.Placeholder), topic: setting.Placeholder, now: Deps{}.withDefaults().Now}
+		r := &renderer{settings: &s, receiver: s.receiver(), routingKey: setting.NewSecret(setting.Placeholder), topic: setting.Placeholder, now: Deps{}.withDefaults().Now}
 		want, err := r.render(context.Background(), "al_0123456789abcdef", []Alert{sampleAlert()})
 		if err != nil {
 			t.Fatal(err)
@@ -23,7 +23,7 @@ func TestRenderIsWhatIsSent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if format != FormatAlertmanager && string(got) != string(want.body) || contentType != want.contentType {
+		if format != "alertmanager" && string(got) != string(want.body) || contentType != want.contentType {
 			t.Errorf("%s: %s %s\nwant %s %s", format, contentType, got, want.contentType, want.body)
 		}
 		if strings.Contains(string(got), "S3CR3T") {
@@ -56,7 +56,7 @@ func TestInClear(t *testing.T) {
 	}{
 		{"plain address", func(s *Settings) { s.URL = setting.NewSecret("https://hooks.example.com/ops") }, ""},
 		{"files", func(s *Settings) { s.URLFile, s.TokenFile, s.PasswordEnv = "a", "b", "C" }, ""},
-		{"slack", func(s *Settings) { s.Format, s.URL = FormatSlack, setting.NewSecret("https://hooks.slack.com/x") }, "url"},
+		{"slack", func(s *Settings) { s.Format, s.URL = "slack", setting.NewSecret("https://hooks.slack.com/x") }, "url"},
 		{"token in the path", func(s *Settings) { s.URL = setting.NewSecret("https://a.example/hooks/0123456789abcdef0123") }, "url"},
 		{"query", func(s *Settings) { s.URL = setting.NewSecret("https://a.example/?key=x") }, "url"},
 		{"proxy", func(s *Settings) { s.ProxyURL = setting.NewSecret("http://u:p@proxy:3128") }, "proxy_url"},

@@ -1,7 +1,6 @@
 package trigger
 
 import (
-	"encoding/json"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
@@ -16,17 +15,12 @@ const (
 	maxRetryAfter = 24 * time.Hour
 )
 
-// retryAfter reads what a receiver asks to wait: seconds or a date (RFC 9110), and in Telegram's answers parameters.retry_after. What is
-// negative, too great or not readable is brought to 0…24 h.
-func retryAfter(header http.Header, answer []byte, format string, now time.Time) time.Duration {
-	if format == FormatTelegram {
-		var body struct {
-			Parameters struct {
-				RetryAfter float64 `json:"retry_after"`
-			} `json:"parameters"`
-		}
-		if json.Unmarshal(answer, &body) == nil && body.Parameters.RetryAfter > 0 {
-			return clampSeconds(body.Parameters.RetryAfter)
+// retryAfter returns how long the receiver asks to wait, from 0 to 24 h: as its own answers say it, or else as the header Retry-After does, in
+// seconds or as a date (RFC 9110). A value that cannot be read counts as 0.
+func retryAfter(header http.Header, answer []byte, r *receiver, now time.Time) time.Duration {
+	if r.retryAfter != nil {
+		if wait := r.retryAfter(answer); wait > 0 {
+			return wait
 		}
 	}
 	text := strings.TrimSpace(header.Get("Retry-After"))

@@ -19,7 +19,7 @@ func TestRetryAfter(t *testing.T) {
 		"Sun, 22 Nov 2026 14:01:00 GMT": time.Minute, "Sun, 22 Nov 2026 13:00:00 GMT": 0, "Fri, 31 Dec 9999 23:59:59 GMT": 24 * time.Hour,
 		"Sunday, 22-Nov-26 14:00:30 GMT": 30 * time.Second, "Thu, 01 Jan 1970 00:00:00 GMT": 0,
 	} {
-		if got := retryAfter(http.Header{"Retry-After": {text}}, nil, FormatGeneric, now); got != want {
+		if got := retryAfter(http.Header{"Retry-After": {text}}, nil, &generic, now); got != want {
 			t.Errorf("%q gives %s, want %s", text, got, want)
 		}
 	}
@@ -28,10 +28,10 @@ func TestRetryAfter(t *testing.T) {
 		`{"parameters":{"retry_after":1e12}}`: 24 * time.Hour, `{`: 7 * time.Second, ``: 7 * time.Second, `{"parameters":{"retry_after":"x"}}`: 7 * time.Second,
 	} {
 		header := http.Header{"Retry-After": {"7"}}
-		if got := retryAfter(header, []byte(body), FormatTelegram, now); got != want {
+		if got := retryAfter(header, []byte(body), &telegram, now); got != want {
 			t.Errorf("telegram's %s gives %s, want %s", body, got, want)
 		}
-		if got := retryAfter(header, []byte(body), FormatSlack, now); got != 7*time.Second {
+		if got := retryAfter(header, []byte(body), &slack, now); got != 7*time.Second {
 			t.Errorf("slack reads telegram's body: %s", got)
 		}
 	}
@@ -40,7 +40,7 @@ func TestRetryAfter(t *testing.T) {
 func FuzzRetryAfter(f *testing.F) {
 	f.Add("120", `{"parameters":{"retry_after":35}}`)
 	f.Fuzz(func(t *testing.T, header, body string) {
-		got := retryAfter(http.Header{"Retry-After": {header}}, []byte(body), FormatTelegram, time.Unix(0, 0))
+		got := retryAfter(http.Header{"Retry-After": {header}}, []byte(body), &telegram, time.Unix(0, 0))
 		if got < 0 || got > maxRetryAfter {
 			t.Fatalf("%q gives %s", header, got)
 		}
@@ -63,7 +63,7 @@ func TestTelegramsWaitReachesTheResult(t *testing.T) {
 	t.Parallel()
 	server := serve(t, answer(429, `{"ok":false,"error_code":429,"parameters":{"retry_after":35}}`))
 	s := testSettings(server.URL)
-	s.Format, s.Token, s.ChatID, s.Retries = FormatTelegram, setting.NewSecret("123:abcdef"), "1", 2
+	s.Format, s.Token, s.ChatID, s.Retries = "telegram", setting.NewSecret("123:abcdef"), "1", 2
 	got := mustNew(t, s, loopback()).Test(t.Context())
 	if got.Outcome != RetryLater || got.RetryAfter != 35*time.Second || got.Attempts != 1 || got.Failure != FailureRateLimited {
 		t.Errorf("got %+v", got)

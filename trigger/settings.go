@@ -6,28 +6,6 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
-// The formats of a payload.
-const (
-	FormatGeneric      = "generic"
-	FormatCloudEvents  = "cloudevents"
-	FormatSlack        = "slack"
-	FormatDiscord      = "discord"
-	FormatTeams        = "teams"
-	FormatPagerDuty    = "pagerduty"
-	FormatNtfy         = "ntfy"
-	FormatGotify       = "gotify"
-	FormatTelegram     = "telegram"
-	FormatAlertmanager = "alertmanager"
-)
-
-// Formats lists the words that the format setting accepts.
-func Formats() []string {
-	return []string{
-		FormatGeneric, FormatCloudEvents, FormatSlack, FormatDiscord, FormatTeams,
-		FormatPagerDuty, FormatNtfy, FormatGotify, FormatTelegram, FormatAlertmanager,
-	}
-}
-
 // TLS sets how a trigger's connection is secured.
 type TLS struct {
 	// A PEM file of the certificate authorities to trust instead of the system's.
@@ -184,7 +162,7 @@ func EgressModes() []string { return []string{EgressDefault, EgressPublic, Egres
 func DefaultSettings() Settings {
 	return Settings{
 		Method:        "POST",
-		Format:        FormatGeneric,
+		Format:        generic.format,
 		ContentType:   "application/json",
 		Timeout:       15 * time.Second,
 		Retries:       1,
@@ -205,12 +183,7 @@ func (s *Settings) SendRate() setting.Rate {
 	if s.Rate != (setting.Rate{}) {
 		return s.Rate
 	}
-	switch s.Format {
-	case FormatSlack, FormatDiscord, FormatTeams, FormatTelegram:
-		return setting.Rate{Count: 1, Per: time.Second}
-	default:
-		return setting.Rate{}
-	}
+	return s.receiver().rate
 }
 
 // Files lists the files that the settings name, so that a change of any of them counts as a change of the configuration.

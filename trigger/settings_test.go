@@ -46,9 +46,9 @@ func TestValidate(t *testing.T) {
 		{"header_env.X-A", func(s *Settings) { s.HeaderEnv = map[string]string{"X-A": ""} }},
 		{"username", func(s *Settings) { s.Password = setting.NewSecret("s3cr3t-token") }},
 		{"token", func(s *Settings) { s.Username, s.Token = "me", setting.NewSecret("s3cr3t-token") }},
-		{"token", func(s *Settings) { s.Format = FormatGotify }},
-		{"routing_key", func(s *Settings) { s.Format = FormatPagerDuty }},
-		{"chat_id", func(s *Settings) { s.Format, s.TokenEnv = FormatTelegram, "T" }},
+		{"token", func(s *Settings) { s.Format = "gotify" }},
+		{"routing_key", func(s *Settings) { s.Format = "pagerduty" }},
+		{"chat_id", func(s *Settings) { s.Format, s.TokenEnv = "telegram", "T" }},
 		{"chat_id", func(s *Settings) { s.ChatID = "x y" }},
 		{"topic", func(s *Settings) { s.Topic = "a/b" }},
 		{"generator_url", func(s *Settings) { s.GeneratorURL = "javascript:x" }},
@@ -65,7 +65,7 @@ func TestValidate(t *testing.T) {
 		{"group_by", func(s *Settings) { s.GroupBy = []string{"workloads"} }},
 		{"group_by", func(s *Settings) { s.GroupBy = []string{"label."} }},
 		{"", func(s *Settings) { s.GroupBy = []string{"label.team", "capture.x", "rule"} }},
-		{"group_by", func(s *Settings) { s.Format, s.RoutingKeyEnv, s.GroupBy = FormatPagerDuty, "K", []string{"rule"} }},
+		{"group_by", func(s *Settings) { s.Format, s.RoutingKeyEnv, s.GroupBy = "pagerduty", "K", []string{"rule"} }},
 		{"group_wait", func(s *Settings) { s.GroupWait = -1 }},
 		{"tls.min_version", func(s *Settings) { s.TLS.MinVersion = "1.1" }},
 		{"tls.cert_file", func(s *Settings) { s.TLS.CertFile = "x" }},
@@ -106,11 +106,11 @@ func TestFewestSettings(t *testing.T) {
 		s := testSettings("https://example.com/hook")
 		s.Format = format
 		switch format {
-		case FormatPagerDuty:
+		case "pagerduty":
 			s.URL, s.RoutingKey = setting.Secret{}, setting.NewSecret("k")
-		case FormatTelegram:
+		case "telegram":
 			s.URL, s.Token, s.ChatID = setting.Secret{}, setting.NewSecret("1:t"), "-100"
-		case FormatGotify:
+		case "gotify":
 			s.Token = setting.NewSecret("t")
 		}
 		if _, err := New(s, Deps{}); err != nil {
@@ -187,7 +187,7 @@ func TestSendRate(t *testing.T) {
 	if s.SendRate() != (setting.Rate{}) {
 		t.Error("generic is bounded")
 	}
-	s.Format = FormatSlack
+	s.Format = "slack"
 	if s.SendRate() != (setting.Rate{Count: 1, Per: time.Second}) {
 		t.Error("slack is not bounded")
 	}

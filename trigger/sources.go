@@ -15,7 +15,7 @@ const maxSecretFile = 64 << 10
 
 // credentials are the secrets of a trigger as they were when its client was built.
 type credentials struct {
-	target     *url.URL
+	address    *url.URL
 	proxy      *url.URL // nil: none
 	token      setting.Secret
 	password   setting.Secret
@@ -41,7 +41,7 @@ func readCredentials(s *Settings, p *policy, lookupEnv func(string) (string, boo
 		routingKey: get("routing_key", s.RoutingKey, s.RoutingKeyFile, s.RoutingKeyEnv),
 		headers:    map[string]setting.Secret{},
 	}
-	target := get("url", s.URL, s.URLFile, s.URLEnv)
+	address := get("url", s.URL, s.URLFile, s.URLEnv)
 	proxy := get("proxy_url", s.ProxyURL, s.ProxyURLFile, s.ProxyURLEnv)
 	signing := get("signing_secret", s.SigningSecret, s.SigningSecretFile, s.SigningSecretEnv)
 	hub := get("hub_secret", s.HubSecret, s.HubSecretFile, s.HubSecretEnv)
@@ -65,18 +65,18 @@ func readCredentials(s *Settings, p *policy, lookupEnv func(string) (string, boo
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	return c, c.parse(s, p, target, proxy, signing, hub)
+	return c, c.parse(s, p, address, proxy, signing, hub)
 }
 
-func (c *credentials) parse(s *Settings, p *policy, target, proxy, signing, hub setting.Secret) error {
-	if target.IsZero() {
-		target = setting.NewSecret(defaultURL(s.Format))
+func (c *credentials) parse(s *Settings, p *policy, address, proxy, signing, hub setting.Secret) error {
+	if address.IsZero() {
+		address = setting.NewSecret(s.receiver().url)
 	}
-	u, fault := parseTarget(target.Reveal(), p)
+	u, fault := parseAddress(address.Reveal(), p)
 	if fault != nil {
 		return fmt.Errorf("url: %w", fault)
 	}
-	c.target = u
+	c.address = u
 	if !proxy.IsZero() {
 		if c.proxy, fault = parseProxy(proxy.Reveal(), p); fault != nil {
 			return fmt.Errorf("proxy_url: %w", fault)
@@ -122,7 +122,7 @@ func readSecret(plain setting.Secret, file, env string, lookupEnv func(string) (
 // redactor knows all that must not leave the client in words.
 func (c *credentials) redactor(s *Settings, endpoint *url.URL) *Redactor {
 	var r redactorBuilder
-	r.addURL(c.target.String())
+	r.addURL(c.address.String())
 	r.addURL(endpoint.String())
 	if c.proxy != nil {
 		r.addURL(c.proxy.String())

@@ -39,7 +39,7 @@ func (s *Settings) Validate(egress Egress) []Problem {
 	}
 	s.validateURL(&ps, egress)
 	s.validateSecrets(&ps)
-	s.validateFormat(&ps)
+	s.validateReceiver(&ps)
 	s.validateFilter(&ps)
 	s.validateHeaders(&ps)
 	s.validateBody(&ps)
@@ -47,6 +47,11 @@ func (s *Settings) Validate(egress Egress) []Problem {
 	s.validateGrouping(&ps)
 	s.validateBounds(&ps)
 	return ps
+}
+
+// given reports whether a secret is set in any of the three ways.
+func given(plain setting.Secret, file, env string) bool {
+	return !plain.IsZero() || file != "" || env != ""
 }
 
 // oneSource reports a secret that is given in more than one way, and says whether it is given at all.
@@ -69,7 +74,7 @@ func oneSource(ps *problems, field string, plain setting.Secret, file, env strin
 
 func (s *Settings) validateURL(ps *problems, egress Egress) {
 	given := oneSource(ps, "url", s.URL, s.URLFile, s.URLEnv)
-	if !given && defaultURL(s.Format) == "" && slices.Contains(Formats(), s.Format) {
+	if !given && s.receiver().url == "" && slices.Contains(Formats(), s.Format) {
 		ps.add("url", "", "is required", "set url, url_file or url_env")
 	}
 	policy, faults := newPolicy(egress)
@@ -77,7 +82,7 @@ func (s *Settings) validateURL(ps *problems, egress Egress) {
 		return // they are told once, as the egress settings' own
 	}
 	if !s.URL.IsZero() {
-		if _, fault := parseTarget(s.URL.Reveal(), policy); fault != nil {
+		if _, fault := parseAddress(s.URL.Reveal(), policy); fault != nil {
 			ps.add("url", setting.Placeholder, fault.message, fault.hint)
 		}
 	}
@@ -98,7 +103,7 @@ func (s *Settings) validateSecrets(ps *problems) {
 	if s.Username != "" && strings.Contains(s.Username, ":") {
 		ps.add("username", s.Username, "must not hold a colon", "basic authentication cannot express it")
 	}
-	if s.Username != "" && token && s.Format != FormatTelegram && s.Format != FormatGotify {
+	if s.Username != "" && token && s.receiver().authorize == nil {
 		ps.add("token", "", "is set together with username", "a request carries one Authorization header")
 	}
 	oneSource(ps, "signing_secret", s.SigningSecret, s.SigningSecretFile, s.SigningSecretEnv)
@@ -110,26 +115,11 @@ func (s *Settings) validateSecrets(ps *problems) {
 	oneSource(ps, "hub_secret", s.HubSecret, s.HubSecretFile, s.HubSecretEnv)
 }
 
-// validateFormat asks for what a format cannot do without.
-func (s *Settings) validateFormat(ps *problems) {
-	token := !s.Token.IsZero() || s.TokenFile != "" || s.TokenEnv != ""
-	key := oneSource(ps, "routing_key", s.RoutingKey, s.RoutingKeyFile, s.RoutingKeyEnv)
-	switch s.Format {
-	case FormatPagerDuty:
-		if !key && s.Body == "" {
-			ps.add("routing_key", "", "is required for pagerduty", "set routing_key, routing_key_file or routing_key_env")
-		}
-	case FormatGotify:
-		if !token {
-			ps.add("token", "", "is required for gotify", "set token, token_file or token_env to the application's key")
-		}
-	case FormatTelegram:
-		if !token {
-			ps.add("token", "", "is required for telegram", "set token, token_file or token_env to the bot's token")
-		}
-		if s.ChatID == "" && s.Body == "" {
-			ps.add("chat_id", "", "is required for telegram", "")
-		}
+// validateReceiver checks the settings that particular receivers use.
+func (s *Settings) validateReceiver(ps *problems) {
+	oneSource(ps, "routing_key", s.RoutingKey, s.RoutingKeyFile, s.RoutingKeyEnv)
+	if check := s.receiver().check; check != nil {
+		check(s, ps)
 	}
 	if s.ChatID != "" && !chatIDPattern.MatchString(s.ChatID) {
 		ps.add("chat_id", s.ChatID, "must be a number or @channel", "")
@@ -251,9 +241,6 @@ func (s *Settings) validateGrouping(ps *problems) {
 			continue
 		}
 		ps.word("group_by", key, words)
-	}
-	if s.Format == FormatPagerDuty && len(s.GroupBy) > 0 && (!slices.Contains(s.GroupBy, "rule") || !slices.Contains(s.GroupBy, "workload")) {
-		ps.add("group_by", strings.Join(s.GroupBy, ", "), "must hold rule and workload for pagerduty", "an event belongs to one incident")
 	}
 	between(ps, "group_wait", s.GroupWait, 0, maxGroupWait)
 	between(ps, "group_interval", s.GroupInterval, 0, 24*time.Hour)

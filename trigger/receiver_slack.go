@@ -1,5 +1,21 @@
 package trigger
 
+import (
+	"strings"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
+)
+
+var slack = receiver{
+	format:    "slack",
+	secretURL: true,
+	domains:   []string{"hooks.slack.com", "hooks.slack-gov.com"},
+	rate:      setting.Rate{Count: 1, Per: time.Second},
+	document:  func(r *renderer, v *view) any { return r.slack(v) },
+	escape:    slackProse,
+}
+
 // Slack's limits (https://docs.slack.dev/reference/block-kit/blocks), in characters. It counts what is escaped as it is sent; UTF-16 code
 // units are never fewer than its characters.
 const (
@@ -30,6 +46,11 @@ type slackText struct {
 
 // slackProse escapes text outside of code. Slack itself reads no Markdown there; services that copy its webhooks do.
 func slackProse(s string) string { return inert(partLinks(partBackticks(escapeSlack(s)))) }
+
+var slackEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+
+// escapeSlack escapes what Slack's mrkdwn reads as control characters; "<!channel>" becomes text by it.
+func escapeSlack(s string) string { return slackEscapes.Replace(s) }
 
 // slackCode escapes text within a fence of backticks.
 func slackCode(s string) string { return maskCode(escapeSlack(s)) }

@@ -1,10 +1,18 @@
 package trigger
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"time"
 )
+
+var alertmanager = receiver{
+	format:   "alertmanager",
+	ownHost:  true,
+	endpoint: withPath("api/v2/alerts"),
+	document: func(r *renderer, v *view) any { return r.alertmanager(v) },
+}
 
 // absenceFires is how long an absence fires when resolve_after is not set: a recovery ends it, not Alertmanager's resolve_timeout.
 const absenceFires = 30 * 24 * time.Hour
@@ -42,7 +50,7 @@ func (r *renderer) alertmanagerAlert(a *Alert) alertmanagerAlert {
 	for _, name := range sortedKeys(a.Labels) {
 		setLabel(labels, labelName(name), a.Labels[name])
 	}
-	setLabel(labels, "alertname", firstOf(a.Rule, "fluentbit-trigger"))
+	setLabel(labels, "alertname", cmp.Or(a.Rule, "fluentbit-trigger"))
 	setLabel(labels, "severity", a.Severity)
 	setLabel(labels, "workload", a.Source.Workload)
 	annotations := map[string]string{}

@@ -1,6 +1,20 @@
 package trigger
 
-import "time"
+import (
+	"strings"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
+)
+
+var discord = receiver{
+	format:    "discord",
+	secretURL: true,
+	domains:   []string{"discord.com", "discordapp.com"},
+	rate:      setting.Rate{Count: 1, Per: time.Second},
+	document:  func(r *renderer, v *view) any { return r.discord(v) },
+	escape:    escapeMarkdown,
+}
 
 // Discord's limits (https://discord.com/developers/docs/resources/message#embed-object), in characters, counted in UTF-16 code units, which are
 // never fewer.
@@ -66,6 +80,18 @@ func (r *renderer) discord(v *view) discordMessage {
 		message.Embeds = append(message.Embeds, embed)
 	}
 	return message
+}
+
+// escapeMarkdown puts a backslash before every character that Discord's Markdown may read as markup.
+func escapeMarkdown(s string) string {
+	var b strings.Builder
+	for _, r := range inert(s) {
+		if strings.ContainsRune("\\`*_{}[]()<>#-|~!:", r) {
+			b.WriteByte('\\')
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
 }
 
 // discordColor returns the colour of an embed as RGB.

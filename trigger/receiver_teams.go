@@ -3,7 +3,19 @@ package trigger
 import (
 	"encoding/json"
 	"strings"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
+
+var teams = receiver{
+	format:    "teams",
+	secretURL: true,
+	domains:   []string{"webhook.office.com", "logic.azure.com", "api.powerplatform.com"},
+	rate:      setting.Rate{Count: 1, Per: time.Second},
+	document:  func(r *renderer, v *view) any { return r.teams(v) },
+	escape:    escapeTeams,
+}
 
 // The bounds of a message for a Teams workflow. It takes "28 KB"
 // (https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using), which people found to be about 21,000
@@ -106,4 +118,12 @@ func (r *renderer) teamsMessage(v *view, shown, runes int) teamsMessage {
 		Type:        "message",
 		Attachments: []teamsAttachment{{ContentType: "application/vnd.microsoft.card.adaptive", Content: card}},
 	}
+}
+
+// escapeTeams parts the braces by which Adaptive Cards mark dates and expressions.
+func escapeTeams(s string) string {
+	for strings.Contains(s, "{{") {
+		s = strings.ReplaceAll(s, "{{", "{"+zeroWidth+"{")
+	}
+	return strings.ReplaceAll(partLinks(inert(s)), "${", "$"+zeroWidth+"{")
 }

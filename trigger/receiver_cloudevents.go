@@ -5,29 +5,11 @@ import (
 	"time"
 )
 
-// KindGroup is the kind of the document that holds several alerts.
-const KindGroup = "group"
-
-// Group is the JSON form of several alerts sent as one message.
-type Group struct {
-	Version  string  `json:"version"`
-	ID       string  `json:"id"` // stable over retries
-	Kind     string  `json:"kind"`
-	Severity string  `json:"severity"` // the gravest
-	Total    int     `json:"total"`
-	More     int     `json:"more"` // alerts of the group that the list does not hold
-	Alerts   []Alert `json:"alerts"`
-}
-
-// genericDocument is the alert itself, or a Group.
-func genericDocument(v *view) any {
-	if len(v.all) == 1 {
-		return v.first()
-	}
-	return Group{
-		Version: AlertVersion, ID: v.id, Kind: KindGroup, Severity: v.worst(),
-		Total: len(v.all), More: len(v.all) - len(v.shown), Alerts: v.shown,
-	}
+var cloudEvents = receiver{
+	format:      "cloudevents",
+	data:        true,
+	contentType: "application/cloudevents+json; charset=utf-8",
+	document:    func(_ *renderer, v *view) any { return cloudEvent(v) },
 }
 
 // cloudEventDocument is an event of CloudEvents 1.0 in structured mode (https://github.com/cloudevents/spec/blob/v1.0.2).

@@ -17,19 +17,8 @@ func (f *fault) Error() string {
 	return f.message + " (" + f.hint + ")"
 }
 
-// defaultURL returns the address of the services that have one for everybody.
-func defaultURL(format string) string {
-	switch format {
-	case FormatPagerDuty:
-		return "https://events.pagerduty.com/v2/enqueue"
-	case FormatTelegram:
-		return "https://api.telegram.org"
-	}
-	return ""
-}
-
-// parseTarget reads the URL of a trigger. It accepts less than net/url does: only what every resolver and every proxy reads alike.
-func parseTarget(raw string, p *policy) (*url.URL, *fault) {
+// parseAddress reads the URL of a trigger. It accepts less than net/url does: only what every resolver and every proxy reads alike.
+func parseAddress(raw string, p *policy) (*url.URL, *fault) {
 	u, f := parseURL(raw, "http", "https")
 	if f != nil {
 		return nil, f
@@ -40,7 +29,7 @@ func parseTarget(raw string, p *policy) (*url.URL, *fault) {
 	return u, p.checkURL(u)
 }
 
-// parseProxy reads proxy_url. Unlike a target's, it may hold a user and password.
+// parseProxy reads proxy_url. Unlike url, it may hold a user and password.
 func parseProxy(raw string, p *policy) (*url.URL, *fault) {
 	u, f := parseURL(raw, "http", "https", "socks5")
 	if f != nil {

@@ -39,7 +39,7 @@ func TestHostileURLsAreRefused(t *testing.T) {
 		"http://example.com,127.0.0.1/", "http://example.com;x/", "http://exa$mple/", "http://" + strings.Repeat("a", 64) + ".com/",
 		"http://" + strings.Repeat("a.", 130) + "com/", "http://a|b/", "http://a^b/", "http://a<b/", "http://a'b/", "http://a!b/", "http://a(b)/",
 	} {
-		_, fault := parseTarget(raw, p)
+		_, fault := parseAddress(raw, p)
 		if fault == nil {
 			t.Errorf("%q is accepted", raw)
 		}
@@ -63,7 +63,7 @@ func TestUsualURLsAreAccepted(t *testing.T) {
 		"http://alertmanager.monitoring.svc.cluster.local:9093/api/v2":   "alertmanager.monitoring.svc.cluster.local:9093",
 		"https://prod-12.westeurope.logic.azure.com:443/workflows/x?s=y": "prod-12.westeurope.logic.azure.com:443",
 	} {
-		u, fault := parseTarget(raw, p)
+		u, fault := parseAddress(raw, p)
 		if fault != nil {
 			t.Errorf("%s: %v", raw, fault)
 			continue
@@ -81,7 +81,7 @@ func TestURLFaultsHoldNoSecret(t *testing.T) {
 		"http://127.0.0.1/s3cr3t-token", "http://exa mple/s3cr3t-token", "ftp://x/s3cr3t-token", "http://user:s3cr3t-token@x/",
 		"http://x/%zzs3cr3t-token", "http://[::1/s3cr3t-token", "http://x:99999/s3cr3t-token", "s3cr3t-token", "http://x/#s3cr3t-token",
 	} {
-		_, fault := parseTarget(raw, p)
+		_, fault := parseAddress(raw, p)
 		if fault == nil {
 			t.Errorf("%s is accepted", raw)
 			continue
@@ -106,10 +106,10 @@ func TestProxyURL(t *testing.T) {
 func TestAllowlistRefusesOtherNames(t *testing.T) {
 	t.Parallel()
 	p, _ := newPolicy(Egress{Mode: EgressAllowlist, Allow: []string{"gotify:80"}})
-	if _, fault := parseTarget("http://gotify/message", p); fault != nil {
+	if _, fault := parseAddress("http://gotify/message", p); fault != nil {
 		t.Error(fault)
 	}
-	if _, fault := parseTarget("http://example.com/", p); fault == nil {
+	if _, fault := parseAddress("http://example.com/", p); fault == nil {
 		t.Error("a name outside of the allow list is accepted")
 	}
 }

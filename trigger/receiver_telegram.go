@@ -1,6 +1,58 @@
 package trigger
 
-import "strings"
+import (
+	"encoding/json"
+	"html"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
+)
+
+var telegram = receiver{
+	format:     "telegram",
+	url:        "https://api.telegram.org",
+	domains:    []string{"api.telegram.org"},
+	rate:       setting.Rate{Count: 1, Per: time.Second},
+	check:      checkTelegram,
+	endpoint:   telegramEndpoint,
+	authorize:  func(http.Header, setting.Secret) {}, // the path holds the token
+	retryAfter: telegramRetryAfter,
+	document:   func(r *renderer, v *view) any { return r.telegram(v) },
+	escape:     escapeTelegramText,
+}
+
+func checkTelegram(s *Settings, ps *problems) {
+	if !given(s.Token, s.TokenFile, s.TokenEnv) {
+		ps.add("token", "", "is required for telegram", "set token, token_file or token_env to the bot's token")
+	}
+	if s.ChatID == "" && s.Body == "" {
+		ps.add("chat_id", "", "is required for telegram", "")
+	}
+}
+
+// telegramEndpoint appends the bot's token and the method to the address of a Bot API server, unless the address is that of the method.
+func telegramEndpoint(_ *Settings, address *url.URL, token setting.Secret) (endpoint, error) {
+	if strings.HasSuffix(strings.TrimRight(address.Path, "/"), "/sendMessage") {
+		return endpoint{url: address}, nil
+	}
+	return endpoint{url: address.JoinPath("bot"+token.Reveal(), "sendMessage")}, nil
+}
+
+// telegramRetryAfter reads parameters.retry_after (https://core.telegram.org/bots/api#responseparameters).
+func telegramRetryAfter(answer []byte) time.Duration {
+	var body struct {
+		Parameters struct {
+			RetryAfter float64 `json:"retry_after"`
+		} `json:"parameters"`
+	}
+	if json.Unmarshal(answer, &body) != nil {
+		return 0
+	}
+	return clampSeconds(body.Parameters.RetryAfter)
+}
 
 // telegramLimit bounds a message (https://core.telegram.org/bots/api#sendmessage), in UTF-16 code units. Telegram counts after it has read
 // the markup; counting before is on the safe side.
@@ -73,4 +125,21 @@ func telegramAlert(a *Alert, runes int, titled bool) string {
 		lines = append(lines, telegramText(cutRunes(line, max(120, min(600, runes)))))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// escapeTelegram escapes text for Telegram's HTML parse mode, which knows &lt; &gt; &amp; and &quot; only.
+func escapeTelegram(s string) string {
+	return strings.ReplaceAll(html.EscapeString(s), "&#39;", "'")
+}
+
+// escapeTelegramText escapes text outside of code, where Telegram looks for links, #tags, $tags, /commands, @mentions and telephone numbers.
+func escapeTelegramText(s string) string {
+	var b strings.Builder
+	for _, r := range muteLinks(s) {
+		b.WriteRune(r)
+		if strings.ContainsRune("@#$/+", r) {
+			b.WriteString(zeroWidth)
+		}
+	}
+	return escapeTelegram(b.String())
 }

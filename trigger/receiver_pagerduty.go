@@ -1,10 +1,30 @@
 package trigger
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
+	"strings"
 	"time"
 )
+
+var pagerDuty = receiver{
+	format:   "pagerduty",
+	url:      "https://events.pagerduty.com/v2/enqueue",
+	domains:  []string{"pagerduty.com"},
+	check:    checkPagerDuty,
+	document: func(r *renderer, v *view) any { return r.pagerDuty(v) },
+}
+
+func checkPagerDuty(s *Settings, ps *problems) {
+	if s.Body == "" && !given(s.RoutingKey, s.RoutingKeyFile, s.RoutingKeyEnv) {
+		ps.add("routing_key", "", "is required for pagerduty", "set routing_key, routing_key_file or routing_key_env")
+	}
+	if len(s.GroupBy) > 0 && (!slices.Contains(s.GroupBy, "rule") || !slices.Contains(s.GroupBy, "workload")) {
+		ps.add("group_by", strings.Join(s.GroupBy, ", "), "must hold rule and workload for pagerduty", "an event belongs to one incident")
+	}
+}
 
 // Limits of PagerDuty's Events API v2 (https://developer.pagerduty.com/docs/send-alert-event), in characters, counted in UTF-16 code units, which
 // are never fewer.
@@ -69,7 +89,7 @@ func (r *renderer) pagerDuty(v *view) pagerDutyEvent {
 		RoutingKey: r.routingKey.Reveal(), EventAction: "trigger", DedupKey: fingerprint(first), Client: "fluentbit-trigger",
 		Payload: pagerDutyPayload{
 			Summary:   fit(summary, pagerDutySummary, muteSchemes),
-			Source:    fit(firstOf(oneLine(first.Source.Workload), oneLine(first.Source.Host), "unknown"), pagerDutyField, muteSchemes),
+			Source:    fit(cmp.Or(oneLine(first.Source.Workload), oneLine(first.Source.Host), "unknown"), pagerDutyField, muteSchemes),
 			Severity:  pagerDutySeverity(v.worst()),
 			Component: fit(oneLine(first.Source.Container.Name), pagerDutyField, muteSchemes),
 			Group:     fit(oneLine(first.Source.Host), pagerDutyField, muteSchemes),
@@ -122,14 +142,4 @@ func cutMap(m map[string]string, entries, runes int) map[string]string {
 		out[cutRunes(oneLine(key), 100)] = muteSchemes(cutRunes(plain(m[key]), runes))
 	}
 	return out
-}
-
-// firstOf returns the first text that is not empty.
-func firstOf(texts ...string) string {
-	for _, t := range texts {
-		if t != "" {
-			return t
-		}
-	}
-	return ""
 }

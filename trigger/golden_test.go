@@ -96,7 +96,7 @@ func testRenderer(format string) *renderer {
 	s := DefaultSettings()
 	s.Format, s.ChatID = format, "-1001"
 	return &renderer{
-		settings: &s, routingKey: setting.NewSecret("R0"), topic: "alerts", now: func() time.Time { return sampleTime.Add(time.Minute) },
+		settings: &s, receiver: s.receiver(), routingKey: setting.NewSecret("R0"), topic: "alerts", now: func() time.Time { return sampleTime.Add(time.Minute) },
 	}
 }
 
@@ -117,7 +117,7 @@ func TestPresetsGolden(t *testing.T) {
 				t.Fatalf("%s %s: %v", format, name, err)
 			}
 			checkPayload(t, format, got.body)
-			if name != "test" && name != "empty" && format != FormatGeneric && format != FormatCloudEvents && !strings.Contains(string(got.body), heldBackText) {
+			if name != "test" && name != "empty" && format != "generic" && format != "cloudevents" && !strings.Contains(string(got.body), heldBackText) {
 				t.Errorf("%s %s does not say what was held back", format, name)
 			}
 			if name == "flood" {
@@ -177,177 +177,79 @@ func mapStrings(value any, change func(string) string) any {
 	return value
 }
 
+// anyMention finds a mention that some chat service would act on.
+var anyMention = regexp.MustCompile(`(?i)@(everyone|here|channel|all|room)|<!|<@|<#`)
+
+// checks has for each receiver the tests of its payloads. payload checks its limits, and that no text is read as markup. links finds a text
+// that the receiver's clients would make a link, tag, command or mention of; nil where programs read the payload.
+var checks = map[string]struct {
+	payload func(p *checked)
+	links   *regexp.Regexp
+}{
+	"generic": {checkJSON, nil}, "cloudevents": {checkJSON, nil},
+	"pagerduty": {checkPagerDutyEvent, schemes}, "alertmanager": {checkAlerts, schemes}, // their pages make links of nothing else
+	"slack": {checkSlack, markdownLinks}, "teams": {checkTeams, markdownLinks},
+	"discord": {checkDiscord, names},                                     // #tags and /commands are text there
+	"ntfy":    {checkNtfy, names}, "gotify": {checkGotifyMessage, names}, // plain text: no Markdown
+	"telegram": {checkTelegramMessage, clickable},
+}
+
 var (
-	anyMention     = regexp.MustCompile(`(?i)@(everyone|here|channel|all|room)|<!|<@|<#`)
-	slackLink      = regexp.MustCompile(`^<https?://[^<>|]+\|Runbook>$`)
-	telegramMarkup = regexp.MustCompile(`</?(code|pre)>|<a href="https?://[^"<>]*">Runbook</a>`)
-	telegramCode   = regexp.MustCompile(`(?s)<code>.*?</code>|<pre>.*?</pre>|<a href="https?://[^"<>]*">Runbook</a>`)
-	telegramEntity = regexp.MustCompile(`&(lt|gt|amp|#34);`)
+	schemes       = regexp.MustCompile(`(?i)[a-z]+://[a-z0-9]`)
+	names         = regexp.MustCompile(`(?i)[a-z]+://[a-z0-9]|[\p{L}\p{N}_-]\.[\p{L}\p{N}]|@[a-z]`)
+	markdownLinks = regexp.MustCompile(`(?i)[a-z]+://[a-z0-9]|[\p{L}\p{N}_-]\.[\p{L}\p{N}]|@[a-z]|\]\(`)
+	clickable     = regexp.MustCompile(`(?i)[a-z]+://[a-z0-9]|[\p{L}\p{N}_-]\.[\p{L}\p{N}]|@[a-z]|[^&\w]#[a-z]|(^|[\s>])/[a-z]|\$[A-Z]{3}|\+[0-9]{6}|\]\(`)
 )
 
-// checkPayload holds a payload to its receiver's limits and to the promise that no text is read as markup.
+// checked is a payload under test.
+type checked struct {
+	*testing.T
+	body []byte
+}
+
+// checkPayload runs the check of a receiver on one of its payloads.
 func checkPayload(t *testing.T, format string, body []byte) {
 	t.Helper()
 	if !json.Valid(body) || !utf8.Valid(body) {
 		t.Fatalf("%s: not valid JSON", format)
 	}
-	decode := func(into any) {
-		t.Helper()
-		if err := json.Unmarshal(body, into); err != nil {
-			t.Fatalf("%s: %v", format, err)
-		}
+	check := checks[format].payload
+	if check == nil {
+		t.Fatalf("%s has no check", format)
 	}
-	within := func(what, text string, limit int) {
-		t.Helper()
-		if n := utf16Of(text); n > limit {
-			t.Errorf("%s: %s has %d characters, more than %d", format, what, n, limit)
-		}
+	check(&checked{t, body})
+}
+
+// checkJSON is the check of receivers that take any JSON.
+func checkJSON(*checked) {}
+
+func (p *checked) decode(into any) {
+	p.Helper()
+	if err := json.Unmarshal(p.body, into); err != nil {
+		p.Fatal(err)
 	}
-	harmless := func(text string) {
-		t.Helper()
-		if found := anyMention.FindString(text); found != "" {
-			t.Errorf("%s: holds %q", format, found)
-		}
+}
+
+func (p *checked) within(name, text string, limit int) {
+	p.Helper()
+	if n := utf16Of(text); n > limit {
+		p.Errorf("%s has %d characters, more than %d", name, n, limit)
 	}
-	fenced := func(text string) {
-		t.Helper()
-		if n := strings.Count(text, "```"); n != 0 && n != 2 {
-			t.Errorf("%s: %d fences", format, n)
-		}
+}
+
+// harmless fails for a text that mentions someone.
+func (p *checked) harmless(text string) {
+	p.Helper()
+	if found := anyMention.FindString(text); found != "" {
+		p.Errorf("holds %q", found)
 	}
-	switch format {
-	case FormatSlack:
-		var m slackMessage
-		decode(&m)
-		total := utf16Of(m.Text)
-		if len(m.Blocks) > slackBlocks {
-			t.Errorf("slack: %d blocks", len(m.Blocks))
-		}
-		harmless(m.Text)
-		for _, b := range m.Blocks {
-			texts := b.Elements
-			if b.Text != nil {
-				texts = append(texts, *b.Text)
-			}
-			for _, text := range texts {
-				total += utf16Of(text.Text)
-				limit := slackSection
-				if b.Type == "header" {
-					limit = slackHeader
-				}
-				within(b.Type, text.Text, limit)
-				fenced(text.Text)
-				if text.Text == "" {
-					t.Error("slack: an empty text")
-				}
-				if !slackLink.MatchString(text.Text) {
-					harmless(text.Text)
-					if strings.ContainsAny(text.Text, "<>") {
-						t.Errorf("slack: markup in %q", text.Text)
-					}
-				}
-			}
-		}
-		if total > slackTotal {
-			t.Errorf("slack: %d characters in all", total)
-		}
-	case FormatDiscord:
-		var m discordMessage
-		decode(&m)
-		if !strings.Contains(string(body), `"allowed_mentions":{"parse":[]}`) || len(m.Embeds) > discordEmbeds {
-			t.Errorf("discord: %d embeds, mentions %v", len(m.Embeds), m.AllowedMentions)
-		}
-		within("content", m.Content, discordContent)
-		harmless(strings.ReplaceAll(m.Content, `\<`, ""))
-		total := 0
-		for _, e := range m.Embeds {
-			within("title", e.Title, discordTitle)
-			within("description", e.Description, discordDescription)
-			fenced(e.Description)
-			prose, _, _ := strings.Cut(e.Description, "\n```\n")
-			harmless(strings.ReplaceAll(e.Title+prose, `\<`, ""))
-			total += utf16Of(e.Title + e.Description)
-			if e.Footer != nil {
-				within("footer", e.Footer.Text, discordFooter)
-				total += utf16Of(e.Footer.Text)
-			}
-		}
-		if total > discordTotal {
-			t.Errorf("discord: %d characters in all", total)
-		}
-	case FormatTeams:
-		var m teamsMessage
-		decode(&m)
-		if len(body) > teamsBytes || 2*utf16Of(string(body)) > teamsUTF16 {
-			t.Errorf("teams: %d bytes, %d in UTF-16", len(body), 2*utf16Of(string(body)))
-		}
-		for _, b := range m.Attachments[0].Content.Body {
-			if b.Type != "RichTextBlock" || strings.Contains(b.Inlines[0].Text, "{{") || strings.Contains(b.Inlines[0].Text, "${") {
-				t.Errorf("teams: block %+v", b)
-			}
-		}
-	case FormatPagerDuty:
-		var e pagerDutyEvent
-		decode(&e)
-		within("summary", e.Payload.Summary, pagerDutySummary)
-		for _, field := range []string{e.DedupKey, e.Payload.Source, e.Payload.Component, e.Payload.Group, e.Payload.Class} {
-			within("a field", field, pagerDutyField)
-		}
-		if !slices.Contains([]string{"critical", "error", "warning", "info"}, e.Payload.Severity) || e.Payload.Source == "" || e.Payload.Summary == "" {
-			t.Errorf("pagerduty: %+v", e.Payload)
-		}
-		if len(body) > 400_000 {
-			t.Errorf("pagerduty: %d bytes", len(body))
-		}
-	case FormatNtfy:
-		var m ntfyPost
-		decode(&m)
-		if len(m.Message) > ntfyMessage || m.Priority < 1 || m.Priority > 5 || m.Topic == "" {
-			t.Errorf("ntfy: %d bytes, priority %d", len(m.Message), m.Priority)
-		}
-		if len(body) > ntfyBody {
-			t.Errorf("ntfy: %d bytes of JSON", len(body))
-		}
-		within("title", m.Title, ntfyTitle)
-	case FormatGotify:
-		var m gotifyPost
-		decode(&m)
-		within("message", m.Message, gotifyMessage)
-		within("title", m.Title, ntfyTitle)
-	case FormatTelegram:
-		var m telegramMessage
-		decode(&m)
-		if n := utf16Of(m.Text); n > telegramLimit {
-			t.Errorf("telegram: %d code units", n)
-		}
-		rest := telegramMarkup.ReplaceAllString(m.Text, "")
-		harmless(telegramCode.ReplaceAllString(m.Text, ""))
-		if strings.ContainsAny(rest, "<>") || strings.Contains(telegramEntity.ReplaceAllString(rest, ""), "&") {
-			t.Errorf("telegram: markup left in %q", rest)
-		}
-		for _, tag := range []string{"code", "pre"} {
-			if strings.Count(m.Text, "<"+tag+">") != strings.Count(m.Text, "</"+tag+">") {
-				t.Errorf("telegram: %s is not closed", tag)
-			}
-		}
-	case FormatAlertmanager:
-		var list []alertmanagerAlert
-		decode(&list)
-		for _, a := range list {
-			for _, text := range a.Labels {
-				if n := utf8.RuneCountInString(text); n > 500 {
-					t.Errorf("alertmanager: a label of %d characters", n)
-				}
-			}
-			if a.Labels["alertname"] == "" || (a.EndsAt != nil && a.StartsAt != nil && a.EndsAt.Before(*a.StartsAt)) {
-				t.Errorf("alertmanager: %+v", a)
-			}
-			for name := range a.Labels {
-				if !regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`).MatchString(name) {
-					t.Errorf("alertmanager: label name %q", name)
-				}
-			}
-		}
+}
+
+// fenced fails for a text whose fence of backticks a log line could close.
+func (p *checked) fenced(text string) {
+	p.Helper()
+	if n := strings.Count(text, "```"); n != 0 && n != 2 {
+		p.Errorf("%d fences", n)
 	}
 }
 
@@ -397,7 +299,7 @@ func TestLimitsHoldForEveryField(t *testing.T) {
 		}
 	}
 	for _, format := range Formats() {
-		if format == FormatGeneric || format == FormatCloudEvents {
+		if format == "generic" || format == "cloudevents" {
 			continue // they have no limit
 		}
 		for field := range fields {
@@ -413,9 +315,6 @@ func TestLimitsHoldForEveryField(t *testing.T) {
 	}
 }
 
-// clickable finds what some client makes a link, a tag, a command or a mention of by itself.
-var clickable = regexp.MustCompile(`(?i)[a-z]+://[a-z0-9]|[\p{L}\p{N}_-]\.[\p{L}\p{N}]|@[a-z]|[^&\w]#[a-z]|(^|[\s>])/[a-z]|\$[A-Z]{3}|\+[0-9]{6}|\]\(`)
-
 // TestNoEntityOfAText looks through everything that people see for something that their client would make a link of.
 func TestNoEntityOfAText(t *testing.T) {
 	t.Parallel()
@@ -426,7 +325,6 @@ func TestNoEntityOfAText(t *testing.T) {
 	a.Fields = map[string]string{"a": text, text: text}
 	a.Labels, a.Captures, a.Context = map[string]string{"team": text, text: text}, map[string]string{"x": text}, &Context{Before: []string{text}, After: []string{text}}
 	fence := regexp.MustCompile("(?s)```.*?```")
-	schemes := regexp.MustCompile(`(?i)[a-z]+://[a-z0-9]`)
 	for _, format := range Formats() {
 		for _, n := range []int{1, 3} {
 			got, err := testRenderer(format).render(context.Background(), "id", slices.Repeat([]Alert{a}, n))
@@ -437,21 +335,11 @@ func TestNoEntityOfAText(t *testing.T) {
 			if err := json.Unmarshal(got.body, &document); err != nil {
 				t.Fatal(err)
 			}
-			pattern := clickable
-			switch format {
-			case FormatGeneric, FormatCloudEvents:
-				continue // data for programs
-			case FormatPagerDuty, FormatAlertmanager:
-				pattern = schemes // their pages make links of nothing else
-			case FormatDiscord:
-				pattern = regexp.MustCompile(`(?i)[a-z]+://[a-z0-9]|[\p{L}\p{N}_-]\.[\p{L}\p{N}]|@[a-z]`) // #tags and /commands are text there
-			case FormatTeams, FormatSlack, FormatNtfy, FormatGotify:
-				pattern = regexp.MustCompile(`(?i)[a-z]+://[a-z0-9]|[\p{L}\p{N}_-]\.[\p{L}\p{N}]|@[a-z]|\]\(`)
-				if format == FormatNtfy || format == FormatGotify {
-					pattern = regexp.MustCompile(`(?i)[a-z]+://[a-z0-9]|[\p{L}\p{N}_-]\.[\p{L}\p{N}]|@[a-z]`) // plain text: no Markdown
-				}
+			pattern := checks[format].links
+			if pattern == nil {
+				continue
 			}
-			if list, ok := document.([]any); ok && format == FormatAlertmanager {
+			if list, ok := document.([]any); ok && format == "alertmanager" {
 				for _, one := range list {
 					delete(one.(map[string]any), "labels") // shown as they are
 				}
@@ -478,7 +366,7 @@ func TestNoEntityOfAText(t *testing.T) {
 func TestNoEntityInABodyOfOnesOwn(t *testing.T) {
 	t.Parallel()
 	const text = "https://evil.example/x #tag /start @evil eve@evil.example evil.example $USD +491701234567"
-	for _, format := range []string{FormatTelegram, FormatSlack, FormatDiscord, FormatTeams, FormatNtfy, FormatGotify} {
+	for _, format := range []string{"telegram", "slack", "discord", "teams", "ntfy", "gotify"} {
 		r := testRenderer(format)
 		body, err := newBodyTemplate(`{"text": "{{ .Summary }} {{ .Message }} {{ .Source.Host }} {{ .Labels.team }}"}`, "application/json")
 		if err != nil {
@@ -496,7 +384,7 @@ func TestNoEntityInABodyOfOnesOwn(t *testing.T) {
 			t.Fatal(err)
 		}
 		pattern := regexp.MustCompile(`(?i)[a-z]+://[a-z0-9]|[\p{L}\p{N}_-]\.[\p{L}\p{N}]|@[a-z]`)
-		if format == FormatTelegram {
+		if format == "telegram" {
 			pattern = clickable
 		}
 		if found := pattern.FindString(document.Text); found != "" {
@@ -547,14 +435,14 @@ func TestRecoveredEndsWhatItTellsOf(t *testing.T) {
 		}
 	}
 	var opened, closed pagerDutyEvent
-	decode(FormatPagerDuty, absence, &opened)
-	decode(FormatPagerDuty, recovered, &closed)
+	decode("pagerduty", absence, &opened)
+	decode("pagerduty", recovered, &closed)
 	if opened.EventAction != "trigger" || closed.EventAction != "resolve" || opened.DedupKey != closed.DedupKey {
 		t.Errorf("pagerduty: %s %s, then %s %s", opened.EventAction, opened.DedupKey, closed.EventAction, closed.DedupKey)
 	}
 	var firing, resolved []alertmanagerAlert
-	decode(FormatAlertmanager, absence, &firing)
-	decode(FormatAlertmanager, recovered, &resolved)
+	decode("alertmanager", absence, &firing)
+	decode("alertmanager", recovered, &resolved)
 	now := sampleTime.Add(time.Minute)
 	if labelKey(firing[0].Labels) != labelKey(resolved[0].Labels) || !firing[0].EndsAt.After(now) || resolved[0].EndsAt.After(now) {
 		t.Errorf("alertmanager: %+v, then %+v", firing[0], resolved[0])
