@@ -27,8 +27,8 @@ type absenceTimer struct {
 	timer      timer
 }
 
-// absenceStart names what a rule waits for.
-type absenceStart struct {
+// pendingAbsence names what a rule waits for.
+type pendingAbsence struct {
 	rule     *rule
 	workload string
 }
@@ -45,9 +45,9 @@ func (r *rule) everywhere() bool {
 	return r.settings.AbsentFrom == absentFromStart && len(r.settings.Workloads) == 0
 }
 
-// Meet notes that records of a source come in: from its first one on, the rules of its workload wait for lines. It may be called again for a
+// OnSource notes that records of a source come in: from its first one on, the rules of its workload wait for lines. It may be called again for a
 // source.
-func (w *Worker) Meet(s *Source, now int64) {
+func (w *Worker) OnSource(s *Source, now int64) {
 	rules, _ := w.effective(s)
 	if len(rules.absent) == 0 {
 		return
@@ -56,12 +56,12 @@ func (w *Worker) Meet(s *Source, now int64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, r := range rules.absent {
-		k.arm(r, s.Workload, s, now)
+		k.startAbsence(r, s.Workload, s, now)
 	}
 }
 
-// arm begins a wait where there is none.
-func (k *keyedState) arm(r *rule, workload string, s *Source, now int64) *absenceTimer {
+// startAbsence begins a wait where there is none.
+func (k *keyedState) startAbsence(r *rule, workload string, s *Source, now int64) *absenceTimer {
 	key := absenceKey(r, workload)
 	if t, ok := k.absences.Get(key); ok {
 		if t.source == nil {
@@ -109,7 +109,7 @@ func (t *absenceTimer) skip(ns, now int64) {
 func (k *keyedState) observe(h *hitContext, now int64) {
 	r := h.rule
 	s := h.hit.Record.Source
-	t := k.arm(r, s.Workload, s, now)
+	t := k.startAbsence(r, s.Workload, s, now)
 	t.source = s
 	back := t.absent && t.sent
 	why := ReasonExpected
@@ -123,10 +123,10 @@ func (k *keyedState) observe(h *hitContext, now int64) {
 	t.from, t.arrived, t.lastHit, t.absent, t.sent, t.until = now, now, max(t.lastHit, h.at), false, false, 0
 	k.due.set(&t.timer, t.deadline(r))
 	k.touch(absencePrefix + t.key)
-	d := &h.decided
+	d := &h.decision
 	d.at, d.late = h.at, now-h.at
 	if back {
-		d.alert, d.kind, d.gone, d.workload = true, KindRecovered, max(gone, 1), t.workload()
+		d.alert, d.kind, d.absentFor, d.workload = true, KindRecovered, max(gone, 1), t.workload()
 		d.suppressed, d.since, d.last = t.suppressed, t.since, t.lastHit
 		t.suppressed, t.since = [NumReasons]int64{}, 0
 		return
@@ -151,7 +151,7 @@ func (k *keyedState) absenceDue(t *absenceTimer, at int64, dst []Alert) []Alert 
 	}
 	a := t.absence(r, at)
 	about := subject{rule: r, source: a.Source, severity: a.Severity}
-	if k.mutes(&about, at) {
+	if k.muted(&about, at) {
 		t.until = at + int64(maxProlonged)
 		k.due.set(&t.timer, t.deadline(r))
 		return dst
@@ -165,7 +165,7 @@ func (k *keyedState) absenceDue(t *absenceTimer, at int64, dst []Alert) []Alert 
 	t.suppressed, t.since = [NumReasons]int64{}, 0
 	c := k.countersOf(r)
 	c.add(&c.absences, 1)
-	k.leaves(&about, at)
+	k.alerted(&about, at)
 	return append(dst, a)
 }
 
@@ -173,7 +173,7 @@ func (k *keyedState) absenceDue(t *absenceTimer, at int64, dst []Alert) []Alert 
 func (t *absenceTimer) absence(r *rule, at int64) Alert {
 	a := Alert{
 		Kind: KindAbsence, RuleID: r.id, Rule: r.settings.Name, Severity: r.absenceSeverity(), Time: at, First: t.began, Last: t.began,
-		Source: &Source{Kind: r.kind(), Workload: t.workload()}, Suppressed: t.suppressed, Since: t.since, Labels: r.watchLabels(t.workload()),
+		Source: &Source{Kind: r.kind(), Workload: t.workload()}, Suppressed: t.suppressed, Since: t.since, Labels: r.absenceLabels(t.workload()),
 		Runbook: r.settings.Runbook, Due: t.began + int64(r.settings.Absent), Key: t.key,
 	}
 	if s := t.source; s != nil {
@@ -206,7 +206,7 @@ func (r *rule) absenceSeverity() Severity {
 
 // recovered makes the alert of a hit that of an absence's end.
 func (a *Alert) recovered(r *rule, d *decision) {
-	a.Severity, a.Labels = r.absenceSeverity(), r.watchLabels(d.workload)
+	a.Severity, a.Labels = r.absenceSeverity(), r.absenceLabels(d.workload)
 	if a.Source.Workload != d.workload {
 		s := *a.Source
 		s.Workload = d.workload
@@ -216,5 +216,5 @@ func (a *Alert) recovered(r *rule, d *decision) {
 	if d.workload != "" {
 		where = " in " + d.workload
 	}
-	a.Summary = oneLine(fmt.Sprintf("%s is back%s after %s: %s", a.Rule, where, roughly(d.gone), cutUTF8(a.Message, shortLine)), maxSummary)
+	a.Summary = oneLine(fmt.Sprintf("%s is back%s after %s: %s", a.Rule, where, roughly(d.absentFor), cutUTF8(a.Message, shortLine)), maxSummary)
 }

@@ -176,15 +176,15 @@ func TestTooManyWait(t *testing.T) {
 	if got := r.record(Record{Text: []byte("boom"), Source: web("late")}); len(got) != 1 || told(got[0]) != "calm [boom] " {
 		t.Fatalf("%v", got)
 	}
-	if s := r.e.Stats(); s.Waiting != maxWaiting || s.Hurried != 1 {
-		t.Errorf("%d wait, %d hurried", s.Waiting, s.Hurried)
+	if s := r.e.Stats(); s.PendingContext != maxWaiting || s.SentWithoutAfter != 1 {
+		t.Errorf("%d wait, %d hurried", s.PendingContext, s.SentWithoutAfter)
 	}
 	r.pass(5 * time.Second)
 	if got := r.record(Record{Text: []byte("boom"), Source: web("later")}); len(got) != maxWaiting {
 		t.Errorf("%d alerts: those whose wait is over make room", len(got))
 	}
-	if s := r.e.Stats(); s.Waiting != 1 || s.Hurried != 1 {
-		t.Errorf("%d wait, %d hurried", s.Waiting, s.Hurried)
+	if s := r.e.Stats(); s.PendingContext != 1 || s.SentWithoutAfter != 1 {
+		t.Errorf("%d wait, %d hurried", s.PendingContext, s.SentWithoutAfter)
 	}
 	r.counts()
 }
@@ -201,18 +201,18 @@ func TestContextMemoryIsBounded(t *testing.T) {
 		}
 	}
 	s := r.e.Stats()
-	if s.ContextsForgotten == 0 || s.ContextBytes > maxContextBytes {
-		t.Errorf("%d bytes, %d forgotten", s.ContextBytes, s.ContextsForgotten)
+	if s.LineBuffersForgotten == 0 || s.LineBufferBytes > maxContextBytes {
+		t.Errorf("%d bytes, %d forgotten", s.LineBufferBytes, s.LineBuffersForgotten)
 	}
 	var held int64
-	for _, ring := range r.e.contexts.rings {
+	for _, ring := range r.e.lines.buffers {
 		held += int64(ringOverhead + 2*len(ring.key) + slotOverhead*len(ring.slots))
 		for _, slot := range ring.slots {
 			held += int64(cap(slot))
 		}
 	}
-	if held != s.ContextBytes {
-		t.Errorf("%d bytes are held, %d counted", held, s.ContextBytes)
+	if held != s.LineBufferBytes {
+		t.Errorf("%d bytes are held, %d counted", held, s.LineBufferBytes)
 	}
 	if got := r.record(Record{Text: []byte("after"), Source: web("waits")}); len(got) != 1 || told(got[0]) != " [boom] after" {
 		t.Errorf("%v", got)
@@ -231,8 +231,8 @@ func TestManyStreamsWithoutLines(t *testing.T) {
 	for i := range 100_000 {
 		r.record(Record{Text: []byte("calm"), Source: web(fmt.Sprint(i))})
 	}
-	if s := r.e.Stats(); s.ContextBytes > maxContextBytes || s.ContextsForgotten == 0 {
-		t.Errorf("%d bytes, %d forgotten", s.ContextBytes, s.ContextsForgotten)
+	if s := r.e.Stats(); s.LineBufferBytes > maxContextBytes || s.LineBuffersForgotten == 0 {
+		t.Errorf("%d bytes, %d forgotten", s.LineBufferBytes, s.LineBuffersForgotten)
 	}
 }
 
@@ -252,7 +252,7 @@ func TestContextCostsNothingElsewhere(t *testing.T) {
 			t.Errorf("%v allocations for a record of %s that matches nothing", n, rec.Source.Workload)
 		}
 	}
-	if rings := len(r.e.contexts.rings); rings != 1 {
+	if rings := len(r.e.lines.buffers); rings != 1 {
 		t.Errorf("%d streams are kept, want the one whose rules ask for it", rings)
 	}
 }
@@ -264,11 +264,11 @@ func TestJudgeWithoutSee(t *testing.T) {
 	defer w.Release()
 	rec := Record{Text: []byte("boom"), Source: web("1")}
 	hits := w.Find(&rec, nil)
-	if got := w.Judge(&hits[0], t0, nil); len(got) != 1 || got[0].Before != nil || got[0].After != nil {
+	if got := w.Evaluate(&hits[0], t0, nil); len(got) != 1 || got[0].Before != nil || got[0].After != nil {
 		t.Errorf("%v", got)
 	}
 	w.See(&rec, t0, nil)
-	if got := w.Judge(&hits[0], t0, nil); len(got) != 0 {
+	if got := w.Evaluate(&hits[0], t0, nil); len(got) != 0 {
 		t.Errorf("the alert of a record that was seen does not wait: %v", got)
 	}
 	r.e.ReleaseWaiting(nil)
@@ -312,7 +312,7 @@ func TestContextsConcurrently(t *testing.T) {
 	wg.Go(func() {
 		for i := range 300 {
 			collect(r.e.Tick(t0+int64(i)*int64(20*time.Millisecond), nil))
-			r.e.contexts.evict()
+			r.e.lines.evict()
 		}
 	})
 	wg.Wait()

@@ -34,7 +34,7 @@ type RuleCounters struct {
 
 	rollups, absences, forgotten atomic.Int64
 
-	heir atomic.Pointer[RuleCounters] // of a rule that is gone: what is counted here belongs there
+	retiredInto atomic.Pointer[RuleCounters] // of a rule that is gone: what is counted here belongs there
 }
 
 // RuleCounts is a copy of a rule's counters.
@@ -74,13 +74,13 @@ func (c *RuleCounters) suppress(why Reason) { c.add(&c.suppressed[why], 1) }
 // add adds to one of the counters. What is counted for a rule that is gone meanwhile, such as an alert that waited for lines after it, goes to its heir.
 func (c *RuleCounters) add(to *atomic.Int64, n int64) {
 	to.Add(n)
-	if heir := c.heir.Load(); heir != nil {
-		c.bequeath(heir)
+	if heir := c.retiredInto.Load(); heir != nil {
+		c.mergeInto(heir)
 	}
 }
 
-// bequeath moves everything to another rule's counters. What several move at once adds up to what was counted.
-func (c *RuleCounters) bequeath(heir *RuleCounters) {
+// mergeInto moves everything to another rule's counters. What several move at once adds up to what was counted.
+func (c *RuleCounters) mergeInto(heir *RuleCounters) {
 	to := heir.all()
 	for i, from := range c.all() {
 		if n := from.Swap(0); n != 0 {

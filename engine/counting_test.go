@@ -372,7 +372,7 @@ func TestTemplatesAreBounded(t *testing.T) {
 	r.later(2 * time.Hour) // the roll-ups
 	r.later(2 * time.Hour)
 	keys := r.e.Stats().Keys
-	if s := r.explain(Record{Text: []byte("x abc")})[0].Standing; s.Overflow || r.e.Stats().Keys != keys {
+	if s := r.explain(Record{Text: []byte("x abc")})[0].Preview; s.Overflow || r.e.Stats().Keys != keys {
 		t.Errorf("templates that say nothing any more are in the way of what is explained, or were dropped for it: %+v", s)
 	}
 	if first, again := len(r.line("x abc")), len(r.line("x abc")); first != 1 || again != 0 {

@@ -3,7 +3,7 @@ package engine
 // timer is one deadline of keyed state. It belongs to a key or to an absence.
 type timer struct {
 	due     int64 // ns; 0: none is set
-	place   int   // in the heap
+	index   int   // in the heap
 	key     *keyState
 	absence *absenceTimer
 }
@@ -41,12 +41,12 @@ func (d *deadlines) set(t *timer, due int64) {
 	case t.due == due:
 		return
 	case t.due == 0:
-		t.due, t.place = due, len(d.heap)
+		t.due, t.index = due, len(d.heap)
 		d.heap = append(d.heap, t)
-		d.up(t.place)
+		d.up(t.index)
 	case due == 0:
 		last := len(d.heap) - 1
-		at := t.place
+		at := t.index
 		d.swap(at, last)
 		d.heap[last] = nil
 		d.heap = d.heap[:last]
@@ -57,14 +57,14 @@ func (d *deadlines) set(t *timer, due int64) {
 		}
 	default:
 		t.due = due
-		d.down(t.place)
-		d.up(t.place)
+		d.down(t.index)
+		d.up(t.index)
 	}
 }
 
 func (d *deadlines) swap(i, j int) {
 	d.heap[i], d.heap[j] = d.heap[j], d.heap[i]
-	d.heap[i].place, d.heap[j].place = i, j
+	d.heap[i].index, d.heap[j].index = i, j
 }
 
 func (d *deadlines) up(i int) {

@@ -8,13 +8,13 @@ const dueBatch = 256
 // Tick appends the alerts that time has made by now, in ns, to dst: roll-ups, absences, escalations, and those that waited for lines for long enough.
 // What the engine reports does not depend on how often it is called: a hit waits until all that is due by its time is done.
 func (e *Engine) Tick(now int64, dst []Alert) []Alert {
-	return e.contexts.tick(now, e.keyed.advance(now, dst))
+	return e.lines.advance(now, e.keyed.advance(now, dst))
 }
 
 // NextDue returns the time, in ns, at which Tick has something to do; ok is false when nothing is due.
 func (e *Engine) NextDue() (at int64, ok bool) {
 	at, ok = e.keyed.nextDue()
-	if other, waits := e.contexts.nextDue(); waits && (!ok || other < at) {
+	if other, waits := e.lines.nextDue(); waits && (!ok || other < at) {
 		return other, true
 	}
 	return at, ok
@@ -37,7 +37,7 @@ func (k *keyedState) advanceBatch(now int64, dst []Alert) (_ []Alert, more bool)
 func (k *keyedState) nextDue() (at int64, ok bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if len(k.arming) > 0 {
+	if len(k.pendingAbsences) > 0 {
 		return k.latest, true
 	}
 	if t := k.due.first(); t != nil {
@@ -50,10 +50,10 @@ func (k *keyedState) nextDue() (at int64, ok bool) {
 // more says that others are left.
 func (k *keyedState) runDue(now int64, dst []Alert) (_ []Alert, more bool) {
 	k.latest = max(k.latest, now)
-	for _, start := range k.arming {
-		k.arm(start.rule, start.workload, nil, now)
+	for _, start := range k.pendingAbsences {
+		k.startAbsence(start.rule, start.workload, nil, now)
 	}
-	k.arming = nil
+	k.pendingAbsences = nil
 	for range k.batch() {
 		t := k.due.first()
 		switch {
@@ -105,7 +105,7 @@ func (k *keyedState) adopt(n *Snapshot) {
 		t.restored = false
 	}
 	k.dropping = false
-	k.arming = n.waitedForFromStart()
+	k.pendingAbsences = n.pendingAbsences()
 }
 
 // fromNow returns a deadline that is not before what was looked at already, unless it was restored.
@@ -130,7 +130,7 @@ func (n *Snapshot) find(id, workload string) *rule {
 			return r
 		}
 	}
-	for _, variants := range e.over {
+	for _, variants := range e.variants {
 		for _, r := range variants {
 			if r.id == id {
 				return r
@@ -140,19 +140,19 @@ func (n *Snapshot) find(id, workload string) *rule {
 	return nil
 }
 
-// waitedForFromStart returns what is waited for without a record of it.
-func (n *Snapshot) waitedForFromStart() []absenceStart {
-	var out []absenceStart
+// pendingAbsences returns what is waited for without a record of it.
+func (n *Snapshot) pendingAbsences() []pendingAbsence {
+	var out []pendingAbsence
 	for _, r := range n.rules {
 		if r.settings.Absent <= 0 || r.settings.AbsentFrom != absentFromStart {
 			continue
 		}
 		if r.everywhere() {
-			out = append(out, absenceStart{r, ""})
+			out = append(out, pendingAbsence{r, ""})
 		}
 		for _, workload := range r.settings.Workloads {
 			if f := n.find(r.id, workload); f != nil && f.settings.Absent > 0 {
-				out = append(out, absenceStart{f, workload})
+				out = append(out, pendingAbsence{f, workload})
 			}
 		}
 	}
@@ -165,7 +165,7 @@ func (e *Engine) Skip(ns, now int64) {
 	e.keyed.skip(ns, now)
 	if ns < 0 {
 		e.inhibitor.clampFuture(now)
-		e.contexts.clampFuture(now)
+		e.lines.clampFuture(now)
 	}
 }
 

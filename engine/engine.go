@@ -11,11 +11,11 @@ import (
 
 // Engine applies rules to records. It is safe for concurrent use.
 type Engine struct {
-	snapshot atomic.Pointer[Snapshot]
-	keyed    *keyedState
-	contexts *contexts
-	lines    atomic.Int64
-	events   atomic.Int64
+	snapshot   atomic.Pointer[Snapshot]
+	keyed      *keyedState
+	lines      *lineBuffers
+	lineCount  atomic.Int64
+	eventCount atomic.Int64
 
 	silences  atomic.Pointer[silences] // nil: none
 	inhibitor *inhibitor
@@ -23,13 +23,13 @@ type Engine struct {
 
 	mu       sync.Mutex // guards counters and how they go, and keeps calls of SetSilences apart
 	counters map[string]*RuleCounters
-	gone     RuleCounters // of the rules that are gone
+	retired  RuleCounters // of the rules that are gone
 }
 
 // New returns an engine without rules.
 func New() *Engine {
 	e := &Engine{
-		keyed: newKeyedState(DefaultLimits()), contexts: newContexts(), inhibitor: newInhibitor(), counters: map[string]*RuleCounters{},
+		keyed: newKeyedState(DefaultLimits()), lines: newLineBuffers(), inhibitor: newInhibitor(), counters: map[string]*RuleCounters{},
 	}
 	e.keyed.engine = e
 	empty, err := compile(Settings{Limits: DefaultLimits()}, 1, e.countersOf, nil)
@@ -58,7 +58,7 @@ func (e *Engine) countersIfKnown(id string) *RuleCounters {
 	if c, ok := e.counters[id]; ok {
 		return c
 	}
-	return &e.gone
+	return &e.retired
 }
 
 // Compile compiles settings for Apply. Rules that do not validate are left out and told by Snapshot.Broken; all others run. It is slow
@@ -87,9 +87,9 @@ func (e *Engine) forgetCounters(n *Snapshot) {
 	for id, c := range e.counters {
 		if !kept[id] {
 			delete(e.counters, id)
-			c.bequeath(&e.gone) // what was told already is moved here alone, so that nobody finds it on its way
-			c.heir.Store(&e.gone)
-			c.bequeath(&e.gone)
+			c.mergeInto(&e.retired) // what was told already is moved here alone, so that nobody finds it on its way
+			c.retiredInto.Store(&e.retired)
+			c.mergeInto(&e.retired)
 		}
 	}
 }
@@ -110,35 +110,35 @@ type Stats struct {
 	Nanos map[string]int64
 	// Gone is the sum over the rules that are no longer in force, and GoneNanos what was spent on them: with it, the sums over all rules never go down.
 	// What of it is pending becomes alerts there.
-	Gone      RuleCounts
-	GoneNanos int64
+	Retired      RuleCounts
+	RetiredNanos int64
 
-	Waiting           int   // alerts that wait for lines after them
-	Hurried           int64 // alerts that went without, because too many waited
-	ContextBytes      int64 // of lines kept for alerts to come
-	ContextsForgotten int64 // containers' streams whose lines were forgotten because there were too many
-	InhibitsForgotten int64 // inhibiting alerts forgotten because there were too many
+	PendingContext       int   // alerts that wait for lines after them
+	SentWithoutAfter     int64 // alerts that went without, because too many waited
+	LineBufferBytes      int64 // of lines kept for alerts to come
+	LineBuffersForgotten int64 // containers' streams whose lines were forgotten because there were too many
+	InhibitsForgotten    int64 // inhibiting alerts forgotten because there were too many
 }
 
 // Stats copies the counters. While records are being processed, a hit may be counted and its fate not yet.
 func (e *Engine) Stats() Stats {
-	s := Stats{Lines: e.lines.Load(), Rules: map[string]RuleCounts{}, Nanos: map[string]int64{}}
+	s := Stats{Lines: e.lineCount.Load(), Rules: map[string]RuleCounts{}, Nanos: map[string]int64{}}
 	e.keyed.mu.Lock()
 	k := e.keyed
 	s.Keys = k.keys.Len() + k.buckets.Len() + k.absences.Len() + k.templates.Len()
 	s.Evicted, s.Overflow = k.evicted, k.overflow
 	e.keyed.mu.Unlock()
-	s.Events = e.events.Load()
+	s.Events = e.eventCount.Load()
 	e.inhibitor.mu.Lock()
 	s.InhibitsForgotten = e.inhibitor.evicted
 	e.inhibitor.mu.Unlock()
-	e.contexts.mu.Lock()
-	s.Waiting = e.contexts.waiting.Len()
-	e.contexts.mu.Unlock()
-	s.Hurried, s.ContextBytes, s.ContextsForgotten = e.contexts.hurried.Load(), e.contexts.bytes.Load(), e.contexts.evicted.Load()
+	e.lines.mu.Lock()
+	s.PendingContext = e.lines.pending.Len()
+	e.lines.mu.Unlock()
+	s.SentWithoutAfter, s.LineBufferBytes, s.LineBuffersForgotten = e.lines.sentWithoutAfter.Load(), e.lines.bytes.Load(), e.lines.evicted.Load()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	s.Gone, s.GoneNanos = e.gone.load(), e.gone.nanos.Load()
+	s.Retired, s.RetiredNanos = e.retired.load(), e.retired.nanos.Load()
 	for id, c := range e.counters {
 		s.Rules[id], s.Nanos[id] = c.load(), c.nanos.Load()
 	}
@@ -147,7 +147,7 @@ func (e *Engine) Stats() Stats {
 
 // Total returns the sum over all rules, those that are gone included: hits = alerts + suppressed + pending.
 func (s *Stats) Total() RuleCounts {
-	sum := s.Gone
+	sum := s.Retired
 	for _, c := range s.Rules {
 		sum.Add(&c)
 	}
@@ -182,4 +182,4 @@ func (e *Engine) RestoreState(entries []StateEntry, now int64) (restored int, er
 }
 
 // ReleaseWaiting appends the alerts that wait for lines after them to dst, with the lines that have come: no more will come.
-func (e *Engine) ReleaseWaiting(dst []Alert) []Alert { return e.contexts.flush(dst) }
+func (e *Engine) ReleaseWaiting(dst []Alert) []Alert { return e.lines.flush(dst) }

@@ -172,11 +172,11 @@ func TestFindAndJudgeAreProcess(t *testing.T) {
 	if c := r.counts()["a"]; c.Hits != 0 {
 		t.Errorf("a search counts: %+v", c)
 	}
-	got := w.Judge(&hits[0], t0, nil)
+	got := w.Evaluate(&hits[0], t0, nil)
 	if len(got) != 1 || got[0].Kind != KindLog || got[0].Count != 1 || got[0].First != t0-7 || got[0].Last != t0-7 {
 		t.Errorf("alerts %+v", got)
 	}
-	if again := w.Judge(&hits[0], t0+1, nil); len(again) != 0 {
+	if again := w.Evaluate(&hits[0], t0+1, nil); len(again) != 0 {
 		t.Errorf("the cooldown holds nothing back: %+v", again)
 	}
 	if c := r.counts()["a"]; c.Hits != 2 || c.Alerts != 1 {

@@ -12,8 +12,8 @@ type episode struct {
 // clock returns what the records' clock shows at a time of arrival.
 func (e *episode) clock(now int64) int64 { return e.lastHit + now - e.arrived }
 
-// over reports whether a window has passed without a hit by a time of the records' clock.
-func (e *episode) over(at, length int64) bool {
+// expired reports whether a window has passed without a hit by a time of the records' clock.
+func (e *episode) expired(at, length int64) bool {
 	last := int64(-1) // what came before the beginning is in none of its windows
 	if e.lastHit >= e.began {
 		last = (e.lastHit - e.began) / length
@@ -27,7 +27,7 @@ func (e *episode) observe(r *rule, at, now int64) {
 		*e = episode{}
 		return
 	}
-	if e.began != 0 && e.over(at, r.window()) {
+	if e.began != 0 && e.expired(at, r.window()) {
 		e.began, e.step = 0, 0
 	}
 	if at >= e.lastHit {
@@ -43,7 +43,7 @@ func (e *episode) nextStep(r *rule, shown int64) int64 {
 		return 0
 	}
 	at := max(e.arrived+max(0, e.began+int64(steps[e.step].After)-e.lastHit), shown)
-	if e.over(e.clock(at), r.window()) {
+	if e.expired(e.clock(at), r.window()) {
 		return 0
 	}
 	return at
@@ -55,7 +55,7 @@ func (e *episode) escalate(r *rule, at int64) Severity {
 	if len(steps) == 0 {
 		return SeverityUnknown
 	}
-	if e.began == 0 || e.over(at, r.window()) { // the roll-up could leave only when the episode was over
+	if e.began == 0 || e.expired(at, r.window()) { // the roll-up could leave only when the episode was over
 		e.began, e.step = at, 0
 	}
 	for e.step < len(steps) && e.began+int64(steps[e.step].After) <= at {

@@ -1,15 +1,15 @@
 package engine
 
-// Judge decides what becomes of a hit, and appends the alerts that this makes to dst: first those that time has made by now, then that of the
+// Evaluate decides what becomes of a hit, and appends the alerts that this makes to dst: first those that time has made by now, then that of the
 // hit. The order of the checks is that of decide; exactly one counter of the rule besides its hits goes up by one. now is as for Process.
-func (w *Worker) Judge(h *Hit, now int64, dst []Alert) []Alert {
+func (w *Worker) Evaluate(h *Hit, now int64, dst []Alert) []Alert {
 	k := w.engine.keyed
 	if len(w.snapshot.inhibits) > 0 { // what is due may inhibit the hit
 		dst = k.advance(now, dst)
 	}
 	c := w.contextOf(h, now)
 	dst = k.evaluate(c, now, dst)
-	d := &c.decided
+	d := &c.decision
 	if d.sample != nil {
 		k.render(d.sample, h, c)
 	}
@@ -22,37 +22,37 @@ func (w *Worker) Judge(h *Hit, now int64, dst []Alert) []Alert {
 	if len(w.snapshot.inhibits) > 0 {
 		s := h.subject()
 		s.source, s.severity = alert.Source, alert.Severity
-		w.engine.inhibitor.alerted(w.snapshot.inhibits, &s, now, d.kind == KindRecovered)
+		w.engine.inhibitor.observe(w.snapshot.inhibits, &s, now, d.kind == KindRecovered)
 	}
 	return w.withContext(h, alert, now, dst)
 }
 
 // hitContext is all that decides about a hit beside the state of its key. It is gathered before anything is locked.
 type hitContext struct {
-	rule      *rule
-	hit       *Hit
-	worker    *Worker
-	at        int64  // when the hit happened
-	key       []byte // the cooldown key
-	container []byte // the key of the token bucket
-	template  templateID
-	value     valueID // what a threshold of different values counts
-	valued    bool    // there is one
-	muted     bool    // a silence or an inhibition is in force: why
-	why       Reason
-	silence   *silence // that is it
-	waits     bool     // its alert waits for lines: it is counted as pending
+	rule          *rule
+	hit           *Hit
+	worker        *Worker
+	at            int64  // when the hit happened
+	key           []byte // the cooldown key
+	container     []byte // the key of the token bucket
+	template      templateID
+	value         valueID // what a threshold of different values counts
+	valued        bool    // there is one
+	muted         bool    // a silence or an inhibition is in force: why
+	reason        Reason
+	silence       *silence // that is it
+	waitsForLines bool     // its alert waits for lines: it is counted as pending
 
 	known    bool // the template was seen before
 	overflow bool // no key is kept for it: there is no cooldown, and no threshold
-	decided  decision
+	decision decision
 }
 
 // contextOf gathers what decides about a hit.
 func (w *Worker) contextOf(h *Hit, now int64) *hitContext {
 	r := h.rule
-	w.judged = hitContext{rule: r, hit: h, worker: w, at: EventTime(h.Record.Time, now)}
-	c := &w.judged
+	w.context = hitContext{rule: r, hit: h, worker: w, at: EventTime(h.Record.Time, now)}
+	c := &w.context
 	var captures map[string]string
 	if r.captured {
 		captures = h.captured()
@@ -70,8 +70,8 @@ func (w *Worker) contextOf(h *Hit, now int64) *hitContext {
 		w.field = w.appendPart(w.field[:0], *r.distinct, h.Record, captures)
 		c.value, c.valued = newValueID(w.field), len(w.field) > 0
 	}
-	c.silence, c.why, c.muted = w.muted(h, now)
-	c.waits = w.waits(h)
+	c.silence, c.reason, c.muted = w.muted(h, now)
+	c.waitsForLines = w.waitsForLines(h)
 	return c
 }
 
@@ -104,13 +104,13 @@ func (k *keyedState) tryEvaluate(h *hitContext, now int64, dst []Alert) (_ []Ale
 		k.due.set(&s.timer, s.deadline(k.rollupRule(s, h)))
 		k.touchKey(s)
 	}
-	switch d := &h.decided; {
+	switch d := &h.decision; {
 	case !d.alert:
 		counters.suppress(d.reason)
 		if d.reason == ReasonSilence && k.trial == nil {
-			h.silence.held.Add(1)
+			h.silence.suppressed.Add(1)
 		}
-	case h.waits:
+	case h.waitsForLines:
 		counters.add(&counters.pending, 1)
 	default:
 		counters.alert()

@@ -44,8 +44,8 @@ func (r *rule) kind() string {
 	return "log"
 }
 
-// happened reports whether an event is one of those that a rule names.
-func happened(names []string, event string) bool {
+// matchesEvent reports whether an event is one of those that a rule names.
+func matchesEvent(names []string, event string) bool {
 	kind, _, _ := strings.Cut(event, ": ")
 	return slices.Contains(names, event) || slices.Contains(names, kind)
 }

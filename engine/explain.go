@@ -19,7 +19,7 @@ type Explanation struct {
 	Captures map[string]string `json:"captures,omitempty"`
 	Fields   map[string]string `json:"fields,omitempty"` // that the alert would carry
 	// Standing says what would become of the hit now; nil where there is no hit.
-	Standing *Standing `json:"standing,omitempty"`
+	Preview *Preview `json:"preview,omitempty"`
 	// Silence is the id of the silence that holds the hit back; "" where none does.
 	Silence string `json:"silence,omitempty"`
 	// Alert is what the hit would tell, or would if nothing held it back; nil where there is no hit.
@@ -101,7 +101,7 @@ func (e *Engine) Explain(rec *Record, now int64) []Explanation {
 		x := Explanation{RuleID: r.id, Rule: r.settings.Name, Checks: r.checks(rec, line)}
 		if h := found[r]; h != nil {
 			x.Hit, x.Captures, x.Fields = true, h.captured(), r.fields(rec)
-			x.Standing, x.Alert = w.standing(trial, h, now)
+			x.Preview, x.Alert = w.preview(trial, h, now)
 			if silence, held := e.SilenceOf(h, now); held {
 				x.Silence = silence.ID
 			}
@@ -143,7 +143,7 @@ func (r *rule) checks(rec *Record, line []byte) []Check {
 	for i := range r.where {
 		c := &r.where[i]
 		value, ok := appendField(nil, rec, c.path)
-		check := Check{Field: "where." + c.path, Want: fmt.Sprintf("%q", s.Where[c.path]), Passed: c.holds(value, ok)}
+		check := Check{Field: "where." + c.path, Want: fmt.Sprintf("%q", s.Where[c.path]), Passed: c.matches(value, ok)}
 		if ok {
 			text, _ := validText(value, maxCapture)
 			check.Got = fmt.Sprintf("%q", text)
@@ -181,7 +181,7 @@ func eventCheck(names []string, rec *Record) Check {
 	}
 	if value, ok := appendField(nil, rec, EventField); ok && rec.Source.isEvent() {
 		text, _ := validText(value, maxCapture)
-		c.Got, c.Passed = fmt.Sprintf("%q", text), happened(names, text)
+		c.Got, c.Passed = fmt.Sprintf("%q", text), matchesEvent(names, text)
 	}
 	return c
 }

@@ -87,7 +87,7 @@ func TestExplainTellsWhereAHitStands(t *testing.T) {
 		},
 	})
 	line := Record{Text: []byte("a1")}
-	fresh := r.explain(line)[0].Standing
+	fresh := r.explain(line)[0].Preview
 	if !fresh.Alerts || fresh.Reason != "" || fresh.Tokens != 2 || fresh.Burst != 2 || !fresh.LastAlert.IsZero() || !slices.Equal(fresh.Key, []string{"web-c1", "1"}) {
 		t.Errorf("a fresh engine: %+v", fresh)
 	}
@@ -95,12 +95,12 @@ func TestExplainTellsWhereAHitStands(t *testing.T) {
 	r.pass(30 * time.Second)
 	r.record(line)
 	held := r.explain(line)[0]
-	if s := held.Standing; s.Alerts || s.Reason != "cooldown" || s.CooldownLeft != 270 || s.HeldBack != 1 || s.Tokens != 1 || s.TokenIn != 30 {
+	if s := held.Preview; s.Alerts || s.Reason != "cooldown" || s.CooldownLeft != 270 || s.Suppressed != 1 || s.Tokens != 1 || s.TokenIn != 30 {
 		t.Errorf("in the cooldown: %+v", s)
 	}
 	r.record(Record{Text: []byte("b")})
 	other := r.explain(Record{Text: []byte("a2")})[0]
-	if s := other.Standing; s.Alerts || s.Reason != "rate_limit" || s.Tokens != 0 || s.TokenIn != 30 || s.CooldownLeft != 0 {
+	if s := other.Preview; s.Alerts || s.Reason != "rate_limit" || s.Tokens != 0 || s.TokenIn != 30 || s.CooldownLeft != 0 {
 		t.Errorf("with an empty bucket: %+v", s)
 	}
 	if a := other.Alert; a == nil || a.Severity != SeverityError || a.Message != "a2" || a.Captures["x"] != "2" {
@@ -127,7 +127,7 @@ func TestExplainTellsOfAWindowThatStaysOpen(t *testing.T) {
 	r.record(line)
 	r.pass(65 * time.Second)
 	r.tick()
-	if s := r.explain(line)[0].Standing; s.Reason != "cooldown" || s.CooldownLeft != 10 {
+	if s := r.explain(line)[0].Preview; s.Reason != "cooldown" || s.CooldownLeft != 10 {
 		t.Errorf("%+v", s)
 	}
 }
@@ -146,7 +146,7 @@ func TestExplainTellsOfATemplateTooMany(t *testing.T) {
 	line := Record{Text: []byte("x abc"), Source: web("c1")}
 	for i := range 4 {
 		x := r.explain(line)[0]
-		s := x.Standing
+		s := x.Preview
 		if !s.Overflow || s.Alerts != (i < 2) || s.CooldownLeft != 0 || s.Needed != 0 || s.Template != "x abc" || !slices.Equal(s.Key, []string{"web-c1", "x abc"}) {
 			t.Errorf("hit %d: %+v", i, s)
 		}
@@ -155,7 +155,7 @@ func TestExplainTellsOfATemplateTooMany(t *testing.T) {
 			t.Errorf("hit %d told %+v, explained was %+v", i, got, *x.Alert)
 		}
 	}
-	if s := r.explain(Record{Text: []byte(nthLine(0))})[0].Standing; s.Overflow || s.Reason != "threshold" || s.Counted != 2 {
+	if s := r.explain(Record{Text: []byte(nthLine(0))})[0].Preview; s.Overflow || s.Reason != "threshold" || s.Counted != 2 {
 		t.Errorf("a template that has a key: %+v", s)
 	}
 }
@@ -168,7 +168,7 @@ func TestExplainTellsWhatARuleWaitsFor(t *testing.T) {
 	}})
 	line := Record{Text: []byte("a"), Source: &Source{Workload: "ops/backup", Container: Container{ID: "c1"}}}
 	for i, key := range [][]string{{"ops/backup"}, nil} {
-		s := r.explain(line)[i].Standing
+		s := r.explain(line)[i].Preview
 		if !s.Waits || !slices.Equal(s.Key, key) || !s.LastHit.IsZero() || s.Burst != 0 || s.Reason != "expected" {
 			t.Errorf("rule %d, before a line: %+v", i, s)
 		}
@@ -179,7 +179,7 @@ func TestExplainTellsWhatARuleWaitsFor(t *testing.T) {
 	r.record(line)
 	r.pass(90 * time.Minute)
 	for i, x := range r.explain(line) {
-		if s := x.Standing; !s.Alerts || s.LastHit.UnixNano() != came+int64(30*time.Minute) || x.Alert.Kind != KindRecovered {
+		if s := x.Preview; !s.Alerts || s.LastHit.UnixNano() != came+int64(30*time.Minute) || x.Alert.Kind != KindRecovered {
 			t.Errorf("rule %d, after an absence: %+v", i, s)
 		}
 	}
@@ -213,12 +213,12 @@ func TestExplainAgreesWithProcess(t *testing.T) {
 					}
 					c := want[x.RuleID]
 					c.Hits++
-					if x.Standing.Alerts {
+					if x.Preview.Alerts {
 						c.Alerts++
 						alerts[x.RuleID] = fmt.Sprintf("%+v", *x.Alert)
 					}
 					for i := range c.Suppressed {
-						if Reason(i).String() == x.Standing.Reason {
+						if Reason(i).String() == x.Preview.Reason {
 							c.Suppressed[i]++
 						}
 					}
@@ -252,8 +252,8 @@ func TestExplainKnowsWhatARecordInhibitsItself(t *testing.T) {
 	line := Record{Text: []byte("timeout: the database is down")}
 	for range 2 { // explaining changes nothing
 		x := r.explain(line)
-		if !x[0].Standing.Alerts || x[1].Standing.Alerts || x[1].Standing.Reason != "inhibited" {
-			t.Errorf("explained: %+v and %+v", x[0].Standing, x[1].Standing)
+		if !x[0].Preview.Alerts || x[1].Preview.Alerts || x[1].Preview.Reason != "inhibited" {
+			t.Errorf("explained: %+v and %+v", x[0].Preview, x[1].Preview)
 		}
 	}
 	r.record(line)

@@ -105,8 +105,8 @@ func (r *rule) labels(data *summaryData) map[string]string {
 	return out
 }
 
-// watchLabels returns the labels of an absence and of the recovery that ends it. They are the same whatever line came back: a receiver that knows an
+// absenceLabels returns the labels of an absence and of the recovery that ends it. They are the same whatever line came back: a receiver that knows an
 // alert by its labels takes the one for the end of the other.
-func (r *rule) watchLabels(workload string) map[string]string {
+func (r *rule) absenceLabels(workload string) map[string]string {
 	return r.labels(&summaryData{Rule: r.settings.Name, Severity: r.absenceSeverity().String(), Workload: workload})
 }

@@ -26,7 +26,7 @@ func TestTotalsOfRulesThatAreGone(t *testing.T) {
 	total("before", 2, 0, 1, 1)
 	r.apply(Settings{Limits: Limits{MaxKeys: 1000}})
 	total("while the alert of a rule that is gone waits", 2, 0, 1, 1)
-	if s := r.e.Stats(); len(s.Rules) != 0 || s.Gone.Hits != 2 || s.Gone.Pending != 1 {
+	if s := r.e.Stats(); len(s.Rules) != 0 || s.Retired.Hits != 2 || s.Retired.Pending != 1 {
 		t.Errorf("%+v", s)
 	}
 	if got := r.e.ReleaseWaiting(nil); len(got) != 1 {

@@ -105,8 +105,8 @@ func (i *inhibit) appendKey(key []byte, s *Source) []byte {
 	return key
 }
 
-// fired is when alerts of a source last left, in ns; 0 = never.
-type fired struct {
+// lastAlerts is when alerts of a source last left, in ns; 0 = never.
+type lastAlerts struct {
 	Source int64 `json:"source,omitempty"` // that the target does not match
 	Both   int64 `json:"both,omitempty"`   // that it matches as well
 }
@@ -115,7 +115,7 @@ type fired struct {
 // counted, so that what it held back alerts rather than hides. Safe for concurrent use.
 type inhibitor struct {
 	mu       sync.Mutex
-	fired    *simplelru.LRU[string, *fired]
+	last     *simplelru.LRU[string, *lastAlerts]
 	changed  map[string]struct{} // keys that are to be saved or forgotten
 	tracking bool                // changed is kept
 	evicted  int64
@@ -128,7 +128,7 @@ const maxInhibitions = 10_000
 func newInhibitor() *inhibitor {
 	h := &inhibitor{changed: map[string]struct{}{}}
 	// NewLRU fails only for a size below one.
-	h.fired, _ = simplelru.NewLRU(maxInhibitions, func(key string, _ *fired) { h.touch(key) })
+	h.last, _ = simplelru.NewLRU(maxInhibitions, func(key string, _ *lastAlerts) { h.touch(key) })
 	return h
 }
 
@@ -137,10 +137,10 @@ func (h *inhibitor) clone() *inhibitor {
 	c := newInhibitor()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, key := range h.fired.Keys() {
-		if f, ok := h.fired.Peek(key); ok {
+	for _, key := range h.last.Keys() {
+		if f, ok := h.last.Peek(key); ok {
 			seen := *f
-			c.fired.Add(key, &seen)
+			c.last.Add(key, &seen)
 		}
 	}
 	return c
@@ -152,64 +152,64 @@ func (h *inhibitor) touch(key string) {
 	}
 }
 
-// holds reports whether one of the inhibitions holds a hit back. A clock that steps back ends what seems to lie in the future.
-func (h *inhibitor) holds(all []*inhibit, s *subject, now int64) bool {
+// suppresses reports whether one of the inhibitions holds a hit back. A clock that steps back ends what seems to lie in the future.
+func (h *inhibitor) suppresses(all []*inhibit, s *subject, now int64) bool {
 	for _, i := range all {
-		if !i.target.holds(s) {
+		if !i.target.matches(s) {
 			continue
 		}
-		f, ok := h.last(i, s.source)
+		f, ok := h.lastOf(i, s.source)
 		if !ok {
 			continue
 		}
-		if i.covers(f.Source, now) || i.covers(f.Both, now) && !i.source.holds(s) {
+		if i.active(f.Source, now) || i.active(f.Both, now) && !i.source.matches(s) {
 			return true
 		}
 	}
 	return false
 }
 
-func (i *inhibit) covers(at, now int64) bool { return at != 0 && at <= now && now-at < i.lasts }
+func (i *inhibit) active(at, now int64) bool { return at != 0 && at <= now && now-at < i.lasts }
 
-func (h *inhibitor) last(i *inhibit, s *Source) (fired, bool) {
+func (h *inhibitor) lastOf(i *inhibit, s *Source) (lastAlerts, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.key = i.appendKey(h.key[:0], s)
-	f, ok := h.fired.Get(string(h.key))
+	f, ok := h.last.Get(string(h.key))
 	if !ok {
-		return fired{}, false
+		return lastAlerts{}, false
 	}
 	return *f, true
 }
 
-// alerted notes that an alert leaves. One that says that all is well again ends what is kept for its source, whichever alert began that.
-func (h *inhibitor) alerted(all []*inhibit, s *subject, now int64, over bool) {
+// observe notes that an alert leaves. One that says that all is well again ends what is kept for its source, whichever alert began that.
+func (h *inhibitor) observe(all []*inhibit, s *subject, now int64, over bool) {
 	for _, i := range all {
-		if i.source.holds(s) {
-			h.note(i, s.source, i.target.holds(s), now, over)
+		if i.source.matches(s) {
+			h.record(i, s.source, i.target.matches(s), now, over)
 		}
 	}
 }
 
-func (h *inhibitor) note(i *inhibit, s *Source, both bool, now int64, over bool) {
+func (h *inhibitor) record(i *inhibit, s *Source, both bool, now int64, over bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.key = i.appendKey(h.key[:0], s)
-	f, ok := h.fired.Get(string(h.key))
+	f, ok := h.last.Get(string(h.key))
 	if !ok {
 		if over {
 			return
 		}
-		f = &fired{}
+		f = &lastAlerts{}
 		key := string(h.key)
-		if h.fired.Add(key, f) {
+		if h.last.Add(key, f) {
 			h.evicted++
 		}
 	}
 	h.touch(string(h.key))
 	switch {
 	case over:
-		*f = fired{}
+		*f = lastAlerts{}
 	case both:
 		f.Both = now
 	default:
@@ -221,8 +221,8 @@ func (h *inhibitor) note(i *inhibit, s *Source, both bool, now int64, over bool)
 func (h *inhibitor) clampFuture(now int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, key := range h.fired.Keys() {
-		if f, ok := h.fired.Peek(key); ok && max(f.Source, f.Both) > now {
+	for _, key := range h.last.Keys() {
+		if f, ok := h.last.Peek(key); ok && max(f.Source, f.Both) > now {
 			f.Source, f.Both = min(f.Source, now), min(f.Both, now)
 			h.touch(key)
 		}
@@ -247,19 +247,19 @@ func (h *inhibitor) takeChanges() []StateEntry {
 }
 
 // changes returns copies of what changed by key, nil of what was forgotten.
-func (h *inhibitor) changes() map[string]*fired {
+func (h *inhibitor) changes() map[string]*lastAlerts {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !h.tracking {
 		h.tracking = true
-		for _, key := range h.fired.Keys() {
+		for _, key := range h.last.Keys() {
 			h.touch(key)
 		}
 	}
-	out := make(map[string]*fired, len(h.changed))
+	out := make(map[string]*lastAlerts, len(h.changed))
 	for key := range h.changed {
 		out[key] = nil
-		if f, ok := h.fired.Peek(key); ok {
+		if f, ok := h.last.Peek(key); ok {
 			seen := *f
 			out[key] = &seen
 		}
@@ -274,7 +274,7 @@ func (h *inhibitor) restore(e StateEntry, now int64) (kept bool, err error) {
 	defer h.mu.Unlock()
 	h.tracking = true
 	key := strings.TrimPrefix(e.Key, inhibitPrefix)
-	f := &fired{}
+	f := &lastAlerts{}
 	if err := json.Unmarshal(e.Value, f); err != nil {
 		h.touch(key)
 		return false, err
@@ -283,6 +283,6 @@ func (h *inhibitor) restore(e StateEntry, now int64) (kept bool, err error) {
 		h.touch(key)
 		return false, nil
 	}
-	h.fired.Add(key, f)
+	h.last.Add(key, f)
 	return true, nil
 }

@@ -48,7 +48,7 @@ type decision struct {
 	suppressed [NumReasons]int64
 	since      int64   // the earliest of the suppressed hits, 0: there are none
 	last       int64   // the latest of them
-	gone       int64   // recovered: how long nothing came
+	absentFor  int64   // recovered: how long nothing came
 	workload   string  // recovered: of the absence
 	counted    int     // hits, or different values, that count for the threshold
 	sample     *sample // that shows the hit, and is to be rendered
@@ -64,13 +64,13 @@ func (s *keyState) decide(h *hitContext, bucket tokens, now int64) {
 	set := &r.settings
 	s.clampFuture(now)
 	s.lastHit = now
-	d := &h.decided
+	d := &h.decision
 	d.at, d.late, d.counted = h.at, now-h.at, s.count.observe(set, h.at, h.value, h.valued)
 	s.episode.observe(r, h.at, now)
 	var why Reason
 	switch {
 	case h.muted:
-		why = h.why
+		why = h.reason
 	case d.counted < set.Count && !h.overflow:
 		why = ReasonThreshold
 	case h.known:
@@ -135,7 +135,7 @@ func (s *keyState) deadline(r *rule) int64 {
 
 // expired reports whether the state says no more than that of a key that was never hit, but for what no alert has reported yet.
 func (s *keyState) expired(r *rule, now int64) bool {
-	if s.window.state(r.settings.Cooldown, now) != windowClosed || s.episode.began != 0 && !s.episode.over(s.episode.clock(now), r.window()) {
+	if s.window.state(r.settings.Cooldown, now) != windowClosed || s.episode.began != 0 && !s.episode.expired(s.episode.clock(now), r.window()) {
 		return false
 	}
 	return len(s.count.marks) == 0 || now-s.lastHit >= int64(r.settings.Within)

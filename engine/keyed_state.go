@@ -13,20 +13,20 @@ import (
 //
 // The lock is held for bounded work alone: what is slow (rendering, encoding) is done without it, and what is due is done in batches.
 type keyedState struct {
-	engine    *Engine    // whose silences and inhibitions are in force; nil: none
-	trial     *inhibitor // what is decided here has no consequences but for these inhibitions, which are a copy; nil: it has
-	mu        sync.Mutex
-	seed      maphash.Seed
-	keys      *simplelru.LRU[uint64, *keyState]
-	buckets   *simplelru.LRU[uint64, *bucket]
-	absences  *simplelru.LRU[string, *absenceTimer]
-	templates *simplelru.LRU[templateID, *templateSeen]
-	groups    map[string]*templateGroup
-	due       deadlines
-	marks     int            // of all keys
-	rules     *Snapshot      // in force: what time makes goes by them; nil before there are any
-	arming    []absenceStart // what is waited for from the next moment on
-	latest    int64          // the latest time that anything was done at
+	engine          *Engine    // whose silences and inhibitions are in force; nil: none
+	trial           *inhibitor // what is decided here has no consequences but for these inhibitions, which are a copy; nil: it has
+	mu              sync.Mutex
+	seed            maphash.Seed
+	keys            *simplelru.LRU[uint64, *keyState]
+	buckets         *simplelru.LRU[uint64, *bucket]
+	absences        *simplelru.LRU[string, *absenceTimer]
+	templates       *simplelru.LRU[templateID, *templateSeen]
+	groups          map[string]*templateGroup
+	due             deadlines
+	marks           int              // of all keys
+	rules           *Snapshot        // in force: what time makes goes by them; nil before there are any
+	pendingAbsences []pendingAbsence // what is waited for from the next moment on
+	latest          int64            // the latest time that anything was done at
 
 	changed  map[string]struct{} // state keys whose entry is to be saved or forgotten
 	tracking bool                // changed is kept
@@ -41,14 +41,14 @@ func newKeyedState(limits Limits) *keyedState {
 	k := &keyedState{seed: maphash.MakeSeed(), changed: map[string]struct{}{}, groups: map[string]*templateGroup{}, limits: limits}
 	size := max(1, limits.MaxKeys)
 	// NewLRU fails only for a size below one, which Limits.Validate refuses and setLimits corrects.
-	k.keys, _ = simplelru.NewLRU(size, func(_ uint64, s *keyState) { k.keyGone(s) })
-	k.buckets, _ = simplelru.NewLRU(size, func(_ uint64, b *bucket) { k.forgotten(bucketPrefix + b.key) })
+	k.keys, _ = simplelru.NewLRU(size, func(_ uint64, s *keyState) { k.keyRemoved(s) })
+	k.buckets, _ = simplelru.NewLRU(size, func(_ uint64, b *bucket) { k.removed(bucketPrefix + b.key) })
 	k.absences, _ = simplelru.NewLRU(size, func(_ string, t *absenceTimer) {
 		k.due.set(&t.timer, 0)
-		k.forget(ruleID(t.key), sum(&t.suppressed))
-		k.forgotten(absencePrefix + t.key)
+		k.countForgotten(ruleID(t.key), sum(&t.suppressed))
+		k.removed(absencePrefix + t.key)
 	})
-	k.templates, _ = simplelru.NewLRU(size, func(id templateID, _ *templateSeen) { k.forgotten(id.stateKey()) })
+	k.templates, _ = simplelru.NewLRU(size, func(id templateID, _ *templateSeen) { k.removed(id.stateKey()) })
 	return k
 }
 
@@ -62,19 +62,19 @@ func (k *keyedState) setLimits(limits Limits) {
 	k.templates.Resize(size)
 }
 
-// keyGone ends the state of a key that was removed. What it had not reported yet is counted as forgotten.
-func (k *keyedState) keyGone(s *keyState) {
+// keyRemoved ends the state of a key that was removed. What it had not reported yet is counted as forgotten.
+func (k *keyedState) keyRemoved(s *keyState) {
 	k.due.set(&s.timer, 0)
 	k.marks -= len(s.count.marks)
 	if s.group != nil {
 		k.leave(s)
 	}
-	k.forget(ruleID(s.key), s.unreported.total())
-	k.forgotten(keyPrefix + s.key)
+	k.countForgotten(ruleID(s.key), s.unreported.total())
+	k.removed(keyPrefix + s.key)
 }
 
-// forget counts hits of a rule that no alert will report.
-func (k *keyedState) forget(id string, hits int64) {
+// countForgotten counts hits of a rule that no alert will report.
+func (k *keyedState) countForgotten(id string, hits int64) {
 	if hits == 0 || k.trial != nil || k.engine == nil {
 		return
 	}
@@ -82,7 +82,7 @@ func (k *keyedState) forget(id string, hits int64) {
 	c.add(&c.forgotten, hits)
 }
 
-func (k *keyedState) forgotten(stateKey string) {
+func (k *keyedState) removed(stateKey string) {
 	if !k.dropping {
 		k.evicted++
 	}

@@ -109,7 +109,7 @@ func TestARollupWaitsUntilItsLineIsRendered(t *testing.T) {
 	hit := w.Find(&rec, nil)[0]
 	c := w.contextOf(&hit, r.now)
 	r.e.keyed.evaluate(c, r.now, nil)
-	d := c.decided
+	d := c.decision
 	if d.sample == nil {
 		t.Fatalf("%+v: want a line to render", d)
 	}
@@ -271,7 +271,7 @@ func TestWhatIsForgottenIsCountedForItsRule(t *testing.T) {
 	for i := range 2 {
 		r.record(Record{Text: []byte("x"), Source: web(fmt.Sprint("new", i))})
 	}
-	if got := r.e.Stats(); got.Gone.Forgotten != 3 {
-		t.Errorf("%+v: want all three among the rules that are gone", got.Gone)
+	if got := r.e.Stats(); got.Retired.Forgotten != 3 {
+		t.Errorf("%+v: want all three among the rules that are gone", got.Retired)
 	}
 }

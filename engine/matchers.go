@@ -92,11 +92,13 @@ func (s *subject) grade() Severity {
 	return s.severity
 }
 
-// holds reports whether all matchers hold. What costs most is looked at last: a regular expression is tried only where all else holds.
-func (m *matcher) holds(s *subject) bool { return m.about(s.rule, s.source) && m.says(s) }
+// matches reports whether all matchers hold. What costs most is looked at last: a regular expression is tried only where all else holds.
+func (m *matcher) matches(s *subject) bool {
+	return m.matchesSource(s.rule, s.source) && m.matchesLine(s)
+}
 
-// about reports whether the globs hold: what depends neither on the line nor on the severity.
-func (m *matcher) about(r *rule, s *Source) bool {
+// matchesSource reports whether the globs hold: what depends neither on the line nor on the severity.
+func (m *matcher) matchesSource(r *rule, s *Source) bool {
 	if m.rule != "" && !globMatches(m.rule, r.settings.Name) && (r.id == r.settings.Name || !globMatches(m.rule, r.id)) {
 		return false
 	}
@@ -107,8 +109,8 @@ func (m *matcher) about(r *rule, s *Source) bool {
 	return m.container == "" || c.Name != "" && globMatches(m.container, c.Name) || c.ID != "" && globMatches(m.container, c.ID)
 }
 
-// says reports whether the other matchers hold.
-func (m *matcher) says(s *subject) bool {
+// matchesLine reports whether the other matchers hold.
+func (m *matcher) matchesLine(s *subject) bool {
 	if m.severities != 0 && m.severities>>s.grade()&1 == 0 {
 		return false
 	}

@@ -8,10 +8,10 @@ func (w *Worker) muted(h *Hit, now int64) (by *silence, why Reason, muted bool) 
 		return nil, 0, false
 	}
 	s := h.subject()
-	if by = w.silenced.holding(set, &s, now); by != nil {
+	if by = w.silenced.suppressing(set, &s, now); by != nil {
 		return by, ReasonSilence, true
 	}
-	if len(inhibits) > 0 && w.engine.inhibitor.holds(inhibits, &s, now) {
+	if len(inhibits) > 0 && w.engine.inhibitor.suppresses(inhibits, &s, now) {
 		return nil, ReasonInhibited, true
 	}
 	return nil, 0, false
@@ -24,22 +24,22 @@ func (h *Hit) subject() subject {
 // SilenceOf returns the silence that holds a hit back at a time, in ns; ok is false when none does.
 func (e *Engine) SilenceOf(h *Hit, now int64) (held Silence, ok bool) {
 	s := h.subject()
-	if one := e.silences.Load().holding(&s, now); one != nil {
+	if one := e.silences.Load().suppressing(&s, now); one != nil {
 		return one.Silence, true
 	}
 	return Silence{}, false
 }
 
-// mutes reports whether a silence or an inhibition is in force for an alert that time makes, as of the moment at which it is due. It is asked with the
+// muted reports whether a silence or an inhibition is in force for an alert that time makes, as of the moment at which it is due. It is asked with the
 // keyed state locked.
-func (k *keyedState) mutes(s *subject, at int64) bool {
+func (k *keyedState) muted(s *subject, at int64) bool {
 	if k.engine == nil || k.rules == nil {
 		return false
 	}
-	if k.engine.silences.Load().holding(s, at) != nil {
+	if k.engine.silences.Load().suppressing(s, at) != nil {
 		return true
 	}
-	return len(k.rules.inhibits) > 0 && k.inhibitor().holds(k.rules.inhibits, s, at)
+	return len(k.rules.inhibits) > 0 && k.inhibitor().suppresses(k.rules.inhibits, s, at)
 }
 
 // inhibitor returns the inhibitions that go by: those in force, or in a trial its own.
@@ -50,9 +50,9 @@ func (k *keyedState) inhibitor() *inhibitor {
 	return k.engine.inhibitor
 }
 
-// leaves notes an alert that time made, for the inhibitions that it is the source of.
-func (k *keyedState) leaves(s *subject, at int64) {
+// alerted notes an alert that time made, for the inhibitions that it is the source of.
+func (k *keyedState) alerted(s *subject, at int64) {
 	if k.engine != nil && k.rules != nil && len(k.rules.inhibits) > 0 {
-		k.inhibitor().alerted(k.rules.inhibits, s, at, false)
+		k.inhibitor().observe(k.rules.inhibits, s, at, false)
 	}
 }

@@ -5,24 +5,24 @@ type Outcome uint8
 
 // The outcomes that stand for no Reason. Those that do follow them.
 const (
-	Unjudged Outcome = iota
-	Alerted          // it made an alert, which may wait for the lines after it
-	heldBack
+	Undecided Outcome = iota
+	Alerted           // it made an alert, which may wait for the lines after it
+	firstSuppressed
 )
 
-func (r Reason) outcome() Outcome { return heldBack + Outcome(r) }
+func (r Reason) outcome() Outcome { return firstSuppressed + Outcome(r) }
 
-// Held returns why the hit was held back; ok is false when it was not.
-func (o Outcome) Held() (why Reason, ok bool) {
-	if o < heldBack {
+// Suppressed returns why the hit was held back; ok is false when it was not.
+func (o Outcome) Suppressed() (why Reason, ok bool) {
+	if o < firstSuppressed {
 		return 0, false
 	}
-	return Reason(o - heldBack), true
+	return Reason(o - firstSuppressed), true
 }
 
 // String returns alert, or the word of the reason.
 func (o Outcome) String() string {
-	switch why, held := o.Held(); {
+	switch why, held := o.Suppressed(); {
 	case held:
 		return why.String()
 	case o == Alerted:

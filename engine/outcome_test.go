@@ -20,7 +20,7 @@ func (t tally) add(hits []Hit) {
 			t[h.RuleID()] = c
 		}
 		c.Hits++
-		switch why, held := h.Outcome().Held(); {
+		switch why, held := h.Outcome().Suppressed(); {
 		case held:
 			c.Suppressed[why]++
 		case h.Outcome() == Alerted:
@@ -95,7 +95,7 @@ func TestOutcomeWords(t *testing.T) {
 		t.Error(got)
 	}
 	for why := range NumReasons {
-		if got, held := why.outcome().Held(); got != why || !held {
+		if got, held := why.outcome().Suppressed(); got != why || !held {
 			t.Errorf("%s comes back as %s", why, got)
 		}
 	}

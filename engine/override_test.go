@@ -79,7 +79,7 @@ func TestWorkloadsAreBounded(t *testing.T) {
 	if n.known.Load() != 1 || len(n.variants) != 0 || before < 100 {
 		t.Errorf("%d workloads known, %d variants; %d sets before: want 1, 0 and more than 100", n.known.Load(), len(n.variants), before)
 	}
-	if e := n.effectiveFor("7"); len(e.over) != 1 {
+	if e := n.effectiveFor("7"); len(e.variants) != 1 {
 		t.Error("the override of a workload is lost once the caches were emptied")
 	}
 }

@@ -186,7 +186,7 @@ func (v *versus) step() {
 		v.m.silences = list
 		for _, s := range v.e.Silences() {
 			if !slices.ContainsFunc(list, func(other Silence) bool { return other.ID == s.ID }) {
-				v.gone += s.Held
+				v.gone += s.Suppressed
 			}
 		}
 		v.silence(list...)
@@ -225,8 +225,8 @@ func (v *versus) step() {
 			continue
 		}
 		outcome := "alert"
-		if !x.Standing.Alerts {
-			outcome = x.Standing.Reason
+		if !x.Preview.Alerts {
+			outcome = x.Preview.Reason
 		}
 		if len(hits) == 0 || hits[0].RuleID() != x.RuleID || hits[0].Outcome().String() != outcome {
 			v.fail("it was explained that rule %s makes %s of the line, and it became %v", x.RuleID, outcome, hits)
@@ -377,7 +377,7 @@ func (v *versus) same(alerts []Alert) {
 	}
 	silenced := v.gone
 	for _, s := range v.e.Silences() {
-		silenced += s.Held
+		silenced += s.Suppressed
 	}
 	for _, c := range v.m.counts {
 		silenced -= c.Suppressed[ReasonSilence]

@@ -83,7 +83,7 @@ func (k *keyedState) keyDue(s *keyState, at, now int64, dst []Alert) []Alert {
 	}
 	a := s.rollup(r, at)
 	about := subject{rule: r, source: a.Source, line: []byte(a.Message), severity: a.Severity}
-	if k.mutes(&about, at) || !k.token(appendBucket(nil, shown.source), at, true) {
+	if k.muted(&about, at) || !k.token(appendBucket(nil, shown.source), at, true) {
 		s.window.prolong(r.window(), at)
 		k.due.set(&s.timer, s.deadline(r))
 		k.touchKey(s)
@@ -96,7 +96,7 @@ func (k *keyedState) keyDue(s *keyState, at, now int64, dst []Alert) []Alert {
 	k.due.set(&s.timer, 0)
 	k.touchKey(s)
 	about.severity = a.Severity
-	k.leaves(&about, at)
+	k.alerted(&about, at)
 	return append(dst, a)
 }
 

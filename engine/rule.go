@@ -10,8 +10,8 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/templates"
 )
 
-// noLead marks a rule without any text that the line must hold: only its fields and exclusions decide.
-const noLead = -1
+// noPrefilter marks a rule without any text that the line must hold: only its fields and exclusions decide.
+const noPrefilter = -1
 
 // rule is one rule, compiled: everything but the texts of its lead, which the snapshot's match.Set holds.
 type rule struct {
@@ -20,7 +20,7 @@ type rule struct {
 	order    int // its place in the configuration: hits of one record are judged in this order
 	settings RuleSettings
 
-	lead           int32            // id in the match.Set of the expression that must match first, or noLead
+	prefilter      int32            // id in the match.Set of the expression that must match first, or noLead
 	rest           []*regexp.Regexp // further expressions that must match
 	none           []*regexp.Regexp // expressions of which none may match
 	pattern        *regexp.Regexp   // for captures; nil without pattern or without named groups
@@ -123,12 +123,12 @@ func (c *ruleCompiler) rarity(expr string) float64 {
 	return share
 }
 
-// want makes an expression part of the set and returns its id, or noLead when the set is built without it.
-func (c *ruleCompiler) want(expr string) int32 {
+// add makes an expression part of the set and returns its id, or noLead when the set is built without it.
+func (c *ruleCompiler) add(expr string) int32 {
 	id, ok := c.ids[expr]
 	if !ok {
 		if c.sealed {
-			return noLead
+			return noPrefilter
 		}
 		id = int32(len(c.exprs))
 		c.ids[expr] = id
@@ -152,15 +152,15 @@ func (c *ruleCompiler) regexp(expr string) (*regexp.Regexp, error) {
 
 // compile compiles validated settings. A rule whose lead is not in a set that is built already is tried on every line.
 func (c *ruleCompiler) compile(id string, s RuleSettings) (*rule, error) {
-	r := &rule{id: id, index: -1, settings: s, lead: noLead}
+	r := &rule{id: id, index: -1, settings: s, prefilter: noPrefilter}
 	exprs := texts(&s)
 	if len(exprs) > 0 {
 		lead := rarest(exprs, c.rarity)
 		if len(s.Event) == 0 { // events are few: they are not searched with the lines
-			r.lead = c.want(exprs[lead])
+			r.prefilter = c.add(exprs[lead])
 		}
 		for i, e := range exprs {
-			if i == lead && r.lead != noLead {
+			if i == lead && r.prefilter != noPrefilter {
 				continue
 			}
 			re, err := c.regexp(e)
@@ -226,8 +226,8 @@ func hasNamedGroup(re *regexp.Regexp) bool {
 	return false
 }
 
-// confirms reports whether a record whose line the lead expression matches hits the rule. scratch is grown and returned for reuse.
-func (r *rule) confirms(rec *Record, line []byte, scratch []byte) (hit bool, _ []byte) {
+// verify reports whether a record whose line the lead expression matches hits the rule. scratch is grown and returned for reuse.
+func (r *rule) verify(rec *Record, line []byte, scratch []byte) (hit bool, _ []byte) {
 	if only := r.settings.OnlyContainers; len(only) > 0 && !slices.Contains(only, rec.Source.Container.ID) {
 		return false, scratch
 	}
@@ -236,7 +236,7 @@ func (r *rule) confirms(rec *Record, line []byte, scratch []byte) (hit bool, _ [
 		if ok {
 			scratch = value
 		}
-		if !ok || !happened(r.settings.Event, string(value)) {
+		if !ok || !matchesEvent(r.settings.Event, string(value)) {
 			return false, scratch
 		}
 	}
@@ -248,7 +248,7 @@ func (r *rule) confirms(rec *Record, line []byte, scratch []byte) (hit bool, _ [
 		if ok {
 			scratch = value
 		}
-		if !r.where[i].holds(value, ok) {
+		if !r.where[i].matches(value, ok) {
 			return false, scratch
 		}
 	}

@@ -22,7 +22,7 @@ type Silence struct {
 	// Configured says that it stands in the configuration: it is not changed at run time.
 	Configured bool `json:"configured,omitempty"`
 	// Held counts the hits that it held back since the engine knows it. A hit that several hold back counts for one of them.
-	Held int64 `json:"-"`
+	Suppressed int64 `json:"-"`
 }
 
 // Bounds of a silence.
@@ -108,8 +108,8 @@ func (s *SilenceSettings) Validate() []FieldError {
 // silence is a Silence, compiled.
 type silence struct {
 	Silence
-	matcher matcher
-	held    *atomic.Int64 // kept by the silence of the same id that takes its place
+	matcher    matcher
+	suppressed *atomic.Int64 // kept by the silence of the same id that takes its place
 }
 
 // silences is an immutable set of silences, indexed by what most of them name, so that thousands cost a hit little.
@@ -127,7 +127,7 @@ func newSilences(list []Silence, before *silences) (*silences, error) {
 	counted := map[string]*atomic.Int64{}
 	if before != nil {
 		for _, one := range before.all {
-			counted[one.ID] = one.held
+			counted[one.ID] = one.suppressed
 		}
 	}
 	set := &silences{
@@ -146,9 +146,9 @@ func newSilences(list []Silence, before *silences) (*silences, error) {
 			continue
 		}
 		s.Severity = slices.Clone(s.Severity)
-		one := &silence{Silence: s, matcher: m, held: counted[s.ID]}
-		if one.held == nil {
-			one.held = &atomic.Int64{}
+		one := &silence{Silence: s, matcher: m, suppressed: counted[s.ID]}
+		if one.suppressed == nil {
+			one.suppressed = &atomic.Int64{}
 		}
 		set.all = append(set.all, one)
 		set.from, set.until = min(set.from, s.From), max(set.until, s.Until)
@@ -170,14 +170,14 @@ func newSilences(list []Silence, before *silences) (*silences, error) {
 // idle reports that no silence holds anything back at a time.
 func (set *silences) idle(now int64) bool { return set == nil || now < set.from || now >= set.until }
 
-// holding returns the silence that holds a hit or an alert back at a time, or nil.
-func (set *silences) holding(s *subject, now int64) *silence {
+// suppressing returns the silence that holds a hit or an alert back at a time, or nil.
+func (set *silences) suppressing(s *subject, now int64) *silence {
 	if set.idle(now) {
 		return nil
 	}
 	for _, list := range set.lists(s.rule, s.source) {
 		for _, one := range list {
-			if one.From <= now && now < one.Until && one.matcher.holds(s) {
+			if one.From <= now && now < one.Until && one.matcher.matches(s) {
 				return one
 			}
 		}
@@ -218,13 +218,13 @@ const fewGlobs = 8
 // maxMemo bounds how much is remembered. Beyond it, all is forgotten and found anew.
 const maxMemo = 4096
 
-// holding is holding of the set.
-func (m *silenceMemo) holding(set *silences, s *subject, now int64) *silence {
+// suppressing is holding of the set.
+func (m *silenceMemo) suppressing(set *silences, s *subject, now int64) *silence {
 	if set.idle(now) {
 		return nil
 	}
 	if len(set.others) <= fewGlobs {
-		return set.holding(s, now)
+		return set.suppressing(s, now)
 	}
 	if m.set != set || len(m.about) >= maxMemo {
 		*m = silenceMemo{set: set, about: map[ruleSource][]*silence{}}
@@ -234,7 +234,7 @@ func (m *silenceMemo) holding(set *silences, s *subject, now int64) *silence {
 	if !ok {
 		for _, list := range set.lists(s.rule, s.source) {
 			for _, one := range list {
-				if one.matcher.about(s.rule, s.source) {
+				if one.matcher.matchesSource(s.rule, s.source) {
 					about = append(about, one)
 				}
 			}
@@ -242,7 +242,7 @@ func (m *silenceMemo) holding(set *silences, s *subject, now int64) *silence {
 		m.about[key] = about
 	}
 	for _, one := range about {
-		if one.From <= now && now < one.Until && one.matcher.says(s) {
+		if one.From <= now && now < one.Until && one.matcher.matchesLine(s) {
 			return one
 		}
 	}
@@ -272,7 +272,7 @@ func (e *Engine) Silences() []Silence {
 	for i, one := range set.all {
 		out[i] = one.Silence
 		out[i].Severity = slices.Clone(one.Severity)
-		out[i].Held = one.held.Load()
+		out[i].Suppressed = one.suppressed.Load()
 	}
 	return out
 }

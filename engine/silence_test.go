@@ -179,13 +179,13 @@ func TestSilencesAgree(t *testing.T) {
 					want := false
 					for i := range list {
 						m, err := list[i].compile()
-						want = want || err == nil && list[i].From <= now && now < list[i].Until && m.holds(s)
+						want = want || err == nil && list[i].From <= now && now < list[i].Until && m.matches(s)
 					}
-					one := set.holding(s, now)
+					one := set.suppressing(s, now)
 					if got := one != nil; got != want {
 						t.Fatalf("rule %s, workload %s, container %q at %d: %v, want %v", name, workload, container, now, got, want)
 					}
-					if got := memo.holding(set, s, now); got != one {
+					if got := memo.suppressing(set, s, now); got != one {
 						t.Fatalf("rule %s, workload %s, container %q at %d: remembered %v, want %v", name, workload, container, now, got, one)
 					}
 				}
@@ -202,7 +202,7 @@ func TestASilenceCountsWhatItHeldBack(t *testing.T) {
 	held := func() string {
 		var all []string
 		for _, one := range r.e.Silences() {
-			all = append(all, fmt.Sprintf("%s:%d", one.ID, one.Held))
+			all = append(all, fmt.Sprintf("%s:%d", one.ID, one.Suppressed))
 		}
 		return strings.Join(all, " ")
 	}

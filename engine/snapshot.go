@@ -33,15 +33,15 @@ func (e *RuleError) Error() string {
 // Snapshot is a compiled set of rules: one match.Set shared by all workloads, over which a workload's effective rules are a bit set.
 // It is immutable to its users and safe for concurrent use; what it learns (the effective rules of a workload it meets) is cached.
 type Snapshot struct {
-	settings Settings // without the broken rules
-	broken   []RuleError
-	set      *match.Set
-	rules    []*rule        // the globals as they stand, then the workloads' own; rule.index is the place here
-	byID     map[string]int // id → place in rules
-	byLead   [][]*rule      // id in set → rules that it leads
-	always   []*rule        // rules without a lead
-	inhibits []*inhibit
-	workers  chan *Worker // idle ones
+	settings    Settings // without the broken rules
+	broken      []RuleError
+	set         *match.Set
+	rules       []*rule        // the globals as they stand, then the workloads' own; rule.index is the place here
+	byID        map[string]int // id → place in rules
+	byPrefilter [][]*rule      // id in set → rules that it leads
+	always      []*rule        // rules without a lead
+	inhibits    []*inhibit
+	workers     chan *Worker // idle ones
 
 	workloads atomic.Pointer[sync.Map] // workload name → *effective
 	known     atomic.Int64             // entries in workloads
@@ -55,12 +55,12 @@ type Snapshot struct {
 
 // effective is the rules of a workload: members of the snapshot's rules, and variants that its overrides made.
 type effective struct {
-	enabled []uint64          // ids of the set that lead a rule
-	member  []uint64          // indexes of rules
-	over    map[int32][]*rule // lead → variants
-	always  []*rule           // rules without a lead, variants included
-	events  []*rule           // those that look at events instead of lines
-	absent  []*rule           // rules that wait for lines
+	enabled  []uint64          // ids of the set that lead a rule
+	member   []uint64          // indexes of rules
+	variants map[int32][]*rule // lead → variants
+	always   []*rule           // rules without a lead, variants included
+	events   []*rule           // those that look at events instead of lines
+	absent   []*rule           // rules that wait for lines
 
 	contexts bool // some rule asks for a context
 	before   int  // the most lines before a hit that one asks for
@@ -78,7 +78,7 @@ func compile(s Settings, maxWorkers int, counters func(id string) *RuleCounters,
 	}
 	n.workloads.Store(&sync.Map{})
 	n.settings.Limits = s.Limits
-	n.keepSound(s)
+	n.keepValid(s)
 	n.addInhibits(s.Inhibits)
 	for i := range n.settings.Rules {
 		if err := n.addRule(n.settings.Rules[i].Name, n.settings.Rules[i]); err != nil {
@@ -93,28 +93,28 @@ func compile(s Settings, maxWorkers int, counters func(id string) *RuleCounters,
 			}
 		}
 	}
-	n.wantOverridden()
+	n.addOverridden()
 	set, err := match.Recompile(n.compiler.exprs, match.Options{}, before)
 	if err != nil {
 		return nil, fmt.Errorf("compile rules: %w", err)
 	}
 	n.set = set
 	n.compiler.sealed = true
-	n.byLead = make([][]*rule, set.Len())
+	n.byPrefilter = make([][]*rule, set.Len())
 	for _, r := range n.rules {
 		switch {
 		case len(r.settings.Event) > 0:
-		case r.lead == noLead:
+		case r.prefilter == noPrefilter:
 			n.always = append(n.always, r)
 		default:
-			n.byLead[r.lead] = append(n.byLead[r.lead], r)
+			n.byPrefilter[r.prefilter] = append(n.byPrefilter[r.prefilter], r)
 		}
 	}
 	return n, nil
 }
 
-// keepSound copies the settings without the rules, overrides and blocks that do not validate, and notes why each was left out.
-func (n *Snapshot) keepSound(s Settings) {
+// keepValid copies the settings without the rules, overrides and blocks that do not validate, and notes why each was left out.
+func (n *Snapshot) keepValid(s Settings) {
 	sound := func(id string, r *RuleSettings) bool {
 		errs := r.Validate()
 		if len(errs) > 0 {
@@ -186,9 +186,9 @@ func (n *Snapshot) addRule(id string, s RuleSettings) error {
 	return nil
 }
 
-// wantOverridden makes every expression that an overridden rule could be led by part of the set, so that the variants that workloads
+// addOverridden makes every expression that an overridden rule could be led by part of the set, so that the variants that workloads
 // need later find their lead in it.
-func (n *Snapshot) wantOverridden() {
+func (n *Snapshot) addOverridden() {
 	byName := map[string]int{}
 	for i := range n.settings.Rules {
 		byName[n.settings.Rules[i].Name] = i
@@ -201,7 +201,7 @@ func (n *Snapshot) wantOverridden() {
 			base := n.settings.Rules[byName[o.Rule]]
 			changed := o.Apply(base)
 			for _, e := range slices.Concat(texts(&base), texts(&changed)) {
-				n.compiler.want(e)
+				n.compiler.add(e)
 			}
 		}
 	}
@@ -251,19 +251,19 @@ func (n *Snapshot) resolve(rules []Resolved) *effective {
 		case len(r.settings.Event) > 0:
 			e.events = append(e.events, r)
 			continue
-		case r.lead == noLead:
+		case r.prefilter == noPrefilter:
 			e.always = append(e.always, r)
 		case r.index < 0:
-			if e.over == nil {
-				e.over = map[int32][]*rule{}
+			if e.variants == nil {
+				e.variants = map[int32][]*rule{}
 			}
-			e.over[r.lead] = append(e.over[r.lead], r)
+			e.variants[r.prefilter] = append(e.variants[r.prefilter], r)
 		}
 		if r.index >= 0 {
 			e.member[r.index/64] |= 1 << (r.index % 64)
 		}
-		if r.lead != noLead {
-			e.enabled[r.lead/64] |= 1 << (r.lead % 64)
+		if r.prefilter != noPrefilter {
+			e.enabled[r.prefilter/64] |= 1 << (r.prefilter % 64)
 		}
 		if want := r.settings.Context; want != (Context{}) {
 			e.contexts, e.before = true, max(e.before, want.Before)
@@ -354,8 +354,8 @@ func (n *Snapshot) RuleNames() []string {
 func (n *Snapshot) Costs() map[string]match.Cost {
 	out := map[string]match.Cost{}
 	for _, r := range n.rules {
-		if r.lead != noLead && len(r.settings.Event) == 0 {
-			out[r.id] = n.set.Cost(int(r.lead))
+		if r.prefilter != noPrefilter && len(r.settings.Event) == 0 {
+			out[r.id] = n.set.Cost(int(r.prefilter))
 		}
 	}
 	return out

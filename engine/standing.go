@@ -2,23 +2,23 @@ package engine
 
 import "time"
 
-// Standing says what would become of a hit, and where the state that decides it stands.
-type Standing struct {
+// Preview says what would become of a hit, and where the state that decides it stands.
+type Preview struct {
 	Alerts bool   `json:"alerts"`           // the hit would make an alert at once
 	Reason string `json:"reason,omitempty"` // why it would be held back, as Reason.String
 
-	LastAlert    time.Time `json:"last_alert,omitzero"`    // of the hit's cooldown key
-	CooldownLeft float64   `json:"cooldown_left_seconds"`  // until a hit of the key alerts again
-	HeldBack     int64     `json:"held_back"`              // hits of the key since its last alert, not told yet
-	HeldSince    time.Time `json:"held_since,omitzero"`    // when the first of them came
-	Tokens       int       `json:"tokens"`                 // in the container's bucket
-	Burst        int       `json:"burst"`                  // at most; 0: there is no bucket
-	TokenIn      float64   `json:"next_token_in_seconds"`  // until the bucket holds one more; 0 when it is full
-	Key          []string  `json:"cooldown_key,omitempty"` // the parts of the key, behind the rule
-	Counted      int       `json:"counted,omitempty"`      // hits, or different values, that count for the threshold, this one included
-	Needed       int       `json:"needed,omitempty"`       // for the threshold; 0: there is none
-	Template     string    `json:"template,omitempty"`     // of the line, where the rule goes by it
-	Overflow     bool      `json:"overflow,omitempty"`     // the container's templates are too many: neither cooldown nor threshold hold it back
+	LastAlert       time.Time `json:"last_alert,omitzero"`       // of the hit's cooldown key
+	CooldownLeft    float64   `json:"cooldown_left_seconds"`     // until a hit of the key alerts again
+	Suppressed      int64     `json:"suppressed"`                // hits of the key since its last alert, not told yet
+	SuppressedSince time.Time `json:"suppressed_since,omitzero"` // when the first of them came
+	Tokens          int       `json:"tokens"`                    // in the container's bucket
+	Burst           int       `json:"burst"`                     // at most; 0: there is no bucket
+	TokenIn         float64   `json:"next_token_in_seconds"`     // until the bucket holds one more; 0 when it is full
+	Key             []string  `json:"cooldown_key,omitempty"`    // the parts of the key, behind the rule
+	Counted         int       `json:"counted,omitempty"`         // hits, or different values, that count for the threshold, this one included
+	Needed          int       `json:"needed,omitempty"`          // for the threshold; 0: there is none
+	Template        string    `json:"template,omitempty"`        // of the line, where the rule goes by it
+	Overflow        bool      `json:"overflow,omitempty"`        // the container's templates are too many: neither cooldown nor threshold hold it back
 
 	// Waits: the rule waits for lines, of the workload that Key names, or of all together. Cooldown and bucket play no part.
 	Waits   bool      `json:"waits,omitempty"`
@@ -37,21 +37,21 @@ func (k *keyedState) newTrial(hits int) *keyedState {
 	return trial
 }
 
-// standing decides about a hit on a trial, which is given a copy of the state that decides, and returns what the alert would be.
-func (w *Worker) standing(trial *keyedState, h *Hit, now int64) (*Standing, *Alert) {
+// preview decides about a hit on a trial, which is given a copy of the state that decides, and returns what the alert would be.
+func (w *Worker) preview(trial *keyedState, h *Hit, now int64) (*Preview, *Alert) {
 	r := h.rule
 	c := w.contextOf(h, now)
 	template, _ := validText(w.template, maxCapture)
 	parts := keyParts(c.key)
-	if r.settings.Absent == 0 && w.engine.keyed.tooMany(c, now) {
+	if r.settings.Absent == 0 && w.engine.keyed.overflows(c, now) {
 		c.overflow, c.key = true, w.overflowKey(h)
 	}
 	w.engine.keyed.copyTo(trial, c, now, w.snapshot)
-	var s *Standing
+	var s *Preview
 	if r.settings.Absent > 0 {
-		s = trial.lookAtAbsence(absenceKey(r, h.Record.Source.Workload))
+		s = trial.describeAbsence(absenceKey(r, h.Record.Source.Workload))
 	} else {
-		s = trial.look(c, now)
+		s = trial.describe(c, now)
 		s.Key = parts
 	}
 	if r.templated {
@@ -63,10 +63,10 @@ func (w *Worker) standing(trial *keyedState, h *Hit, now int64) (*Standing, *Ale
 	trial.advance(now, nil)
 	about := h.subject()
 	if c.silence == nil { // what is due, and other hits of the record, may have begun or ended inhibitions
-		c.muted, c.why = trial.trial.holds(w.snapshot.inhibits, &about, now), ReasonInhibited
+		c.muted, c.reason = trial.trial.suppresses(w.snapshot.inhibits, &about, now), ReasonInhibited
 	}
 	trial.evaluate(c, now, nil)
-	d := c.decided
+	d := c.decision
 	if r.settings.Count > 0 && !s.Overflow {
 		s.Needed, s.Counted = r.settings.Count, min(d.counted, r.settings.Count)
 	}
@@ -79,7 +79,7 @@ func (w *Worker) standing(trial *keyedState, h *Hit, now int64) (*Standing, *Ale
 	alert := h.alert(&d)
 	if d.alert {
 		about.source, about.severity = alert.Source, alert.Severity
-		trial.trial.alerted(w.snapshot.inhibits, &about, now, d.kind == KindRecovered)
+		trial.trial.observe(w.snapshot.inhibits, &about, now, d.kind == KindRecovered)
 	}
 	return s, &alert
 }
@@ -142,9 +142,9 @@ func (k *keyedState) copyAbsence(trial *keyedState, key string) {
 	trial.due.set(&c.timer, t.timer.due)
 }
 
-// look describes the state that decides about a hit, as it is.
-func (k *keyedState) look(h *hitContext, now int64) *Standing {
-	out := &Standing{}
+// describe describes the state that decides about a hit, as it is.
+func (k *keyedState) describe(h *hitContext, now int64) *Preview {
+	out := &Preview{}
 	if s := k.peek(string(h.key)); s != nil {
 		cooldown, left := int64(h.rule.settings.Cooldown), int64(0)
 		if s.window.opened != 0 {
@@ -156,9 +156,9 @@ func (k *keyedState) look(h *hitContext, now int64) *Standing {
 		}
 		out.CooldownLeft = time.Duration(max(0, left)).Seconds()
 		if s.unreported.first != 0 {
-			out.HeldSince = time.Unix(0, s.unreported.first).UTC()
+			out.SuppressedSince = time.Unix(0, s.unreported.first).UTC()
 		}
-		out.HeldBack = s.unreported.total()
+		out.Suppressed = s.unreported.total()
 	}
 	limit := k.limits.PerContainer
 	if limit.unlimited() {
@@ -176,9 +176,9 @@ func (k *keyedState) look(h *hitContext, now int64) *Standing {
 	return out
 }
 
-// lookAtAbsence describes a rule that waits for lines, as it is.
-func (k *keyedState) lookAtAbsence(key string) *Standing {
-	s := &Standing{Waits: true}
+// describeAbsence describes a rule that waits for lines, as it is.
+func (k *keyedState) describeAbsence(key string) *Preview {
+	s := &Preview{Waits: true}
 	if parts := keyParts([]byte(key)); parts[0] != "" {
 		s.Key = parts
 	}
@@ -186,12 +186,12 @@ func (k *keyedState) lookAtAbsence(key string) *Standing {
 	if !ok {
 		return s
 	}
-	s.HeldBack = sum(&t.suppressed)
+	s.Suppressed = sum(&t.suppressed)
 	if t.lastHit != 0 {
 		s.LastHit = time.Unix(0, t.lastHit).UTC()
 	}
 	if t.since != 0 {
-		s.HeldSince = time.Unix(0, t.since).UTC()
+		s.SuppressedSince = time.Unix(0, t.since).UTC()
 	}
 	return s
 }

@@ -156,7 +156,7 @@ func (k *keyedState) restore(entries []StateEntry, now int64, oldest time.Durati
 		}
 	}
 	for _, e := range entries {
-		kept, bad := r.one(e)
+		kept, bad := r.entry(e)
 		if bad != nil && err == nil {
 			err = fmt.Errorf("keyed state %q: %w", e.Key, bad)
 		}
@@ -178,7 +178,7 @@ type restoring struct {
 	stopped int64 // the latest time that was known when the state was saved; 0: unknown
 }
 
-func (r *restoring) one(e StateEntry) (kept bool, err error) {
+func (r *restoring) entry(e StateEntry) (kept bool, err error) {
 	k := r.keyedState
 	if e.Key == clockKey {
 		var s savedClock

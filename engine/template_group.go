@@ -43,8 +43,8 @@ func (k *keyedState) stateOfHit(h *hitContext, now int64) *keyState {
 	return s
 }
 
-// tooMany reports whether stateOfHit would find no room for the template of a hit. It changes nothing.
-func (k *keyedState) tooMany(h *hitContext, now int64) bool {
+// overflows reports whether stateOfHit would find no room for the template of a hit. It changes nothing.
+func (k *keyedState) overflows(h *hitContext, now int64) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	g := k.groups[string(groupKey(h))]

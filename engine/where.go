@@ -109,8 +109,8 @@ func conditions(where map[string]string) ([]condition, error) {
 	return all, nil
 }
 
-// holds reports whether the condition is true of a field's text. An absent field satisfies "absent()" and nothing else.
-func (c *condition) holds(value []byte, present bool) bool {
+// matches reports whether the condition is true of a field's text. An absent field satisfies "absent()" and nothing else.
+func (c *condition) matches(value []byte, present bool) bool {
 	if !present {
 		return c.op == opAbsent
 	}

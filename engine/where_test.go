@@ -77,7 +77,7 @@ func TestConditions(t *testing.T) {
 			t.Fatalf("%s %q: %v", c.path, c.value, err)
 		}
 		value, ok := appendField(nil, &Record{Text: []byte(line), Fields: fields}, c.path)
-		if got := cond.holds(value, ok); got != c.want {
+		if got := cond.matches(value, ok); got != c.want {
 			t.Errorf("where %s = %q on %q (present %v): %v, want %v", c.path, c.value, value, ok, got, c.want)
 		}
 	}

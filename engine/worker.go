@@ -21,17 +21,17 @@ type Worker struct {
 	lines    int64
 	events   int64
 	tried    int // checks and hits, for samples
-	leads    []int32
+	matched  []int32
 	hits     []Hit
 	key      []byte
 	field    []byte
 	bucket   []byte
 	template []byte
-	judged   hitContext
-	rings    rings
+	context  hitContext
+	buffers  lineBufferCache
 	silenced silenceMemo
 	seen     *Record // the last one that See noted, and where
-	at       place
+	at       linePosition
 
 	// OnWait, when set, is called for each alert that begins to wait for the lines after it, before it can be released: it comes out of a later
 	// Process, See or Tick, or of ReleaseWaiting, of whichever worker, with the same Ticket. Release unsets it.
@@ -51,12 +51,12 @@ func (e *Engine) Worker() *Worker {
 
 // Release ends the use of the worker.
 func (w *Worker) Release() {
-	w.engine.lines.Add(w.lines)
-	w.engine.events.Add(w.events)
+	w.engine.lineCount.Add(w.lines)
+	w.engine.eventCount.Add(w.events)
 	w.lines, w.events = 0, 0
-	w.OnWait, w.seen, w.at = nil, nil, place{}
+	w.OnWait, w.seen, w.at = nil, nil, linePosition{}
 	clear(w.hits[:cap(w.hits)]) // they hold records that are not the worker's
-	w.judged = hitContext{}
+	w.context = hitContext{}
 	select {
 	case w.snapshot.workers <- w:
 	default: // as many as can run at once are kept; this one is left to the garbage collector
@@ -86,7 +86,7 @@ func (w *Worker) effective(s *Source) (rules *effective, first bool) {
 func (w *Worker) Process(rec *Record, now int64, dst []Alert) []Alert {
 	rules, first := w.effective(rec.Source)
 	if first {
-		w.Meet(rec.Source, now)
+		w.OnSource(rec.Source, now)
 	}
 	if rules.contexts && !rec.Source.isEvent() {
 		dst = w.see(rec, rules.before, now, dst)
@@ -94,11 +94,11 @@ func (w *Worker) Process(rec *Record, now int64, dst []Alert) []Alert {
 	w.hits = w.Find(rec, w.hits[:0])
 	for i := range w.hits {
 		if !w.timed() {
-			dst = w.Judge(&w.hits[i], now, dst)
+			dst = w.Evaluate(&w.hits[i], now, dst)
 			continue
 		}
 		begun := w.engine.clock()
-		dst = w.Judge(&w.hits[i], now, dst)
+		dst = w.Evaluate(&w.hits[i], now, dst)
 		w.spent(w.hits[i].rule, begun)
 	}
 	return dst
@@ -116,7 +116,7 @@ func (w *Worker) Find(rec *Record, dst []Hit) []Hit {
 	if rec.Source.isEvent() {
 		w.events++
 		for _, r := range rules.events {
-			if w.confirms(r, rec, line) {
+			if w.verify(r, rec, line) {
 				dst = append(dst, Hit{Record: rec, rule: r, line: line, cut: cut})
 			}
 		}
@@ -124,21 +124,21 @@ func (w *Worker) Find(rec *Record, dst []Hit) []Hit {
 		return dst
 	}
 	w.lines++
-	w.leads = w.matcher.Match(line, rules.enabled, w.leads[:0])
-	for _, lead := range w.leads {
-		for _, r := range w.snapshot.byLead[lead] {
-			if rules.has(r.index) && w.confirms(r, rec, line) {
+	w.matched = w.matcher.Match(line, rules.enabled, w.matched[:0])
+	for _, lead := range w.matched {
+		for _, r := range w.snapshot.byPrefilter[lead] {
+			if rules.has(r.index) && w.verify(r, rec, line) {
 				dst = append(dst, Hit{Record: rec, rule: r, line: line, cut: cut})
 			}
 		}
-		for _, r := range rules.over[lead] {
-			if w.confirms(r, rec, line) {
+		for _, r := range rules.variants[lead] {
+			if w.verify(r, rec, line) {
 				dst = append(dst, Hit{Record: rec, rule: r, line: line, cut: cut})
 			}
 		}
 	}
 	for _, r := range rules.always {
-		if w.confirms(r, rec, line) {
+		if w.verify(r, rec, line) {
 			dst = append(dst, Hit{Record: rec, rule: r, line: line, cut: cut})
 		}
 	}
@@ -150,13 +150,13 @@ func (w *Worker) Find(rec *Record, dst []Hit) []Hit {
 
 func byOrder(a, b Hit) int { return cmp.Compare(a.rule.order, b.rule.order) }
 
-func (w *Worker) confirms(r *rule, rec *Record, line []byte) (ok bool) {
+func (w *Worker) verify(r *rule, rec *Record, line []byte) (ok bool) {
 	if !w.timed() {
-		ok, w.field = r.confirms(rec, line, w.field)
+		ok, w.field = r.verify(rec, line, w.field)
 		return ok
 	}
 	begun := w.engine.clock()
-	ok, w.field = r.confirms(rec, line, w.field)
+	ok, w.field = r.verify(rec, line, w.field)
 	w.spent(r, begun)
 	return ok
 }

@@ -191,7 +191,7 @@ func silences(c *call) (any, error) {
 	all := c.p.Silences()
 	for i := range all {
 		one := silenceOf(&all[i])
-		one.Held = &all[i].Held
+		one.Held = &all[i].Suppressed
 		out.Silences = append(out.Silences, one)
 	}
 	return out, nil

@@ -41,7 +41,7 @@ type explanationItem struct {
 	Template string            `json:"template,omitempty"` // the line with what differs from line to line masked
 	Why      string            `json:"why,omitempty"`      // why it did not match, or what holds the hit back
 	Steps    []string          `json:"steps"`              // each condition with its outcome
-	Standing *engine.Standing  `json:"standing,omitempty"`
+	Preview  *engine.Preview   `json:"preview,omitempty"`
 }
 
 // record makes the engine's record of a line, as the instance makes records.
@@ -101,7 +101,7 @@ func explanations(all []engine.Explanation, rec *engine.Record) []explanationIte
 }
 
 func explanationOf(x *engine.Explanation, rec *engine.Record) explanationItem {
-	item := explanationItem{ID: x.RuleID, Rule: x.Rule, Matched: x.Hit, Captures: x.Captures, Fields: x.Fields, Standing: x.Standing, Steps: []string{}}
+	item := explanationItem{ID: x.RuleID, Rule: x.Rule, Matched: x.Hit, Captures: x.Captures, Fields: x.Fields, Preview: x.Preview, Steps: []string{}}
 	for j := range x.Checks {
 		item.Steps = append(item.Steps, x.Checks[j].String())
 	}
@@ -115,14 +115,14 @@ func explanationOf(x *engine.Explanation, rec *engine.Record) explanationItem {
 	if x.Alert != nil {
 		item.Severity, item.Summary = x.Alert.Severity.String(), x.Alert.Summary
 	}
-	if x.Standing == nil {
+	if x.Preview == nil {
 		return item
 	}
-	if x.Standing.Alerts {
+	if x.Preview.Alerts {
 		item.Steps = append(item.Steps, "it would alert now")
 	} else {
-		item.Why = "held back: " + x.Standing.Reason
-		item.Steps = append(item.Steps, "it would be held back now: "+x.Standing.Reason)
+		item.Why = "held back: " + x.Preview.Reason
+		item.Steps = append(item.Steps, "it would be held back now: "+x.Preview.Reason)
 	}
 	return item
 }

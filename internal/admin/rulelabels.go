@@ -81,7 +81,7 @@ func (r *ruleLabels) look(stats *pipeline.Stats) (others tally, pending int64) {
 		r.labels, r.spent = map[string]*ruleLabel{}, map[string]bool{}
 	}
 	total := stats.Engine.Total()
-	others, pending = tallyOf(&total, stats.Engine.GoneNanos), total.Pending
+	others, pending = tallyOf(&total, stats.Engine.RetiredNanos), total.Pending
 	for id, l := range r.labels {
 		c, there := stats.Engine.Rules[id]
 		l.count(tallyOf(&c, stats.Engine.Nanos[id]))

@@ -201,7 +201,7 @@ func stats(c *call) (any, error) {
 	sum := s.Engine.Total()
 	out.Hits, out.Alerts, out.Pending, out.Suppressed = sum.Hits, sum.Alerts, sum.Pending, suppressedOf(sum.Suppressed)
 	out.Sent = s.Sent.Total
-	out.Gone = goneStats{s.Engine.Gone.Hits, s.Engine.Gone.Alerts, s.Sent.Total, s.Engine.Gone.Pending, suppressedOf(s.Engine.Gone.Suppressed)}
+	out.Gone = goneStats{s.Engine.Retired.Hits, s.Engine.Retired.Alerts, s.Sent.Total, s.Engine.Retired.Pending, suppressedOf(s.Engine.Retired.Suppressed)}
 	for i := range out.Rules {
 		out.Gone.Sent -= out.Rules[i].Sent
 	}

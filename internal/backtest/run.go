@@ -155,7 +155,7 @@ func (r *run) event(st *stream) {
 	for i, one := range r.sides {
 		one.tick(r.now)
 		if e.meet {
-			one.worker.Meet(rec.Source, r.now)
+			one.worker.OnSource(rec.Source, r.now)
 		}
 		one.see(rec, r.now)
 		if hits := t.hits[i][e.lo[i]:e.hi[i]]; len(hits) > 0 {
@@ -194,7 +194,7 @@ func (r *run) finish() *Result {
 		out.Rules = append(out.Rules, a.rule)
 	}
 	for _, one := range now.engine.Silences() {
-		out.Silences = append(out.Silences, Silence{ID: one.ID, Until: utc(one.Until), Held: one.Held})
+		out.Silences = append(out.Silences, Silence{ID: one.ID, Until: utc(one.Until), Held: one.Suppressed})
 	}
 	for i := range now.triggers {
 		out.Triggers = append(out.Triggers, now.triggers[i].out)

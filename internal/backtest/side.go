@@ -215,7 +215,7 @@ func (s *side) judge(hits []engine.Hit, now int64, at place) []engine.Alert {
 		s.axis.add(a.hits, floorDiv(t, 1e9), 1)
 		before := len(s.fresh)
 		s.begun = s.begun[:0]
-		s.alerts = s.worker.Judge(h, now, s.alerts[:0])
+		s.alerts = s.worker.Evaluate(h, now, s.alerts[:0])
 		s.sort()
 		s.fresh = append(s.fresh, s.begun...)
 		if len(s.fresh) == before && len(a.rule.Held) < s.samples {

@@ -237,7 +237,7 @@ func tellExplained(c *console, e *explained) {
 }
 
 func tellHit(c *console, r *explainedRule) {
-	s := r.Standing
+	s := r.Preview
 	fate := "alerts"
 	if !s.Alerts {
 		fate = "is held back: " + strings.ReplaceAll(s.Reason, "_", " ")
@@ -277,10 +277,10 @@ func tellHit(c *console, r *explainedRule) {
 }
 
 // tellKey tells what is known of a hit's key.
-func tellKey(s *engine.Standing) string {
+func tellKey(s *engine.Preview) string {
 	held := ""
-	if s.HeldBack > 0 {
-		held = fmt.Sprintf(", %d held back since %s", s.HeldBack, s.HeldSince.Format(time.RFC3339))
+	if s.Suppressed > 0 {
+		held = fmt.Sprintf(", %d suppressed since %s", s.Suppressed, s.SuppressedSince.Format(time.RFC3339))
 	}
 	if s.Waits {
 		last := "none came yet"

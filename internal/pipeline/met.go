@@ -223,7 +223,7 @@ func (b *meeting) note(m *met, s *engine.Source, now int64, hits []engine.Hit) {
 	}
 	for i := range hits {
 		b.counts.Hits++
-		if why, held := hits[i].Outcome().Held(); held {
+		if why, held := hits[i].Outcome().Suppressed(); held {
 			b.counts.Suppressed[why]++
 		} else {
 			b.counts.Alerts++

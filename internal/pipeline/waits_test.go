@@ -68,8 +68,8 @@ func TestContextWithinAChunkAndAcross(t *testing.T) {
 	b := newBench(t)
 	p := b.start(b.options(b.document(around(2, 1))))
 	p.Flush(lines("a", "b", "c", "boom 1", "d", "e", "boom 2"), "docker.web")
-	if s := p.Stats(t.Context()).Engine; s.Waiting != 1 || s.Rules["boom"].Pending != 1 {
-		t.Errorf("%d wait, %+v", s.Waiting, s.Rules["boom"])
+	if s := p.Stats(t.Context()).Engine; s.PendingContext != 1 || s.Rules["boom"].Pending != 1 {
+		t.Errorf("%d wait, %+v", s.PendingContext, s.Rules["boom"])
 	}
 	if n := p.Stats(t.Context()).Delivery.Accepted; n != 2 {
 		t.Errorf("%d alerts are kept when the chunk is acknowledged, want both", n)
@@ -123,8 +123,8 @@ func TestAKillLosesNothing(t *testing.T) {
 	batch := killed.newBatch()
 	chunk := lines("a", "boom 1", "b")
 	batch.run(func() { killed.decoder.Load().Decode(chunk, "docker.web", batch.now, batch.line) })
-	if s := killed.engine.Stats(); s.Waiting != 1 {
-		t.Fatalf("%d alerts wait", s.Waiting)
+	if s := killed.engine.Stats(); s.PendingContext != 1 {
+		t.Fatalf("%d alerts wait", s.PendingContext)
 	}
 	o.Stores = &store.Registry{} // another process
 	p := b.start(o)
