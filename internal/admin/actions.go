@@ -30,7 +30,7 @@ func (c *call) selected() (store.Select, selectRequest, error) {
 	if (q.AlertID == "" && q.Target == "") != q.All {
 		return store.Select{}, q, problem(http.StatusBadRequest, "say which: alert_id, target or both, or all for all")
 	}
-	return store.Select{AlertID: q.AlertID, Target: q.Target}, q, nil
+	return store.Select{AlertID: q.AlertID, Trigger: q.Target}, q, nil
 }
 
 type redeliverAnswer struct {
@@ -103,12 +103,12 @@ type letterNoted struct {
 
 func (c *call) lettersBefore(which store.Select) lettersNoted {
 	out := lettersNoted{Newest: []letterNoted{}}
-	all, err := c.p.Store().Letters(c.r.Context(), which, store.LetterMark{}, maxLettersNoted)
+	all, err := c.p.Store().DeadLetters(c.r.Context(), which, store.DeadLetterMark{}, maxLettersNoted)
 	if err != nil {
 		return out // the change itself tells what is wrong with the store
 	}
 	for i := range all {
-		out.Newest = append(out.Newest, letterNoted{all[i].AlertID, all[i].Target, all[i].Reason})
+		out.Newest = append(out.Newest, letterNoted{all[i].AlertID, all[i].Trigger, all[i].Reason})
 	}
 	return out
 }

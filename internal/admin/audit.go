@@ -18,7 +18,7 @@ const noteWithin = 10 * time.Second
 // note adds something that was done to the audit, with what there was before and is after; nil: there is nothing to tell. What was done stays done
 // when the audit cannot be written, and is told there also when the client is gone.
 func (c *call) note(action, kind, name string, before, after any) {
-	e := store.Entry{Who: c.who, Action: action, Kind: kind, Name: name}
+	e := store.AuditEntry{Who: c.who, Action: action, Kind: kind, Name: name}
 	if before != nil {
 		e.Before, _ = json.Marshal(before) // of plain structs
 	}
@@ -55,7 +55,7 @@ type auditChange struct {
 	After    json.RawMessage `json:"after,omitempty"`
 }
 
-func changeOf(e *store.Entry) auditChange {
+func changeOf(e *store.AuditEntry) auditChange {
 	return auditChange{e.Who, e.Action, e.Kind, e.Scope, e.Name, e.Before, e.After}
 }
 
@@ -123,7 +123,7 @@ func (c *call) audits(f *eventFilter) (any, error) {
 	}
 }
 
-func (f *eventFilter) takesChange(e *store.Entry) bool {
+func (f *eventFilter) takesChange(e *store.AuditEntry) bool {
 	if !f.until.IsZero() && !e.Time.Before(f.until) || f.workload != "" && !glob(f.workload, e.Scope) {
 		return false
 	}

@@ -124,7 +124,7 @@ func TestAChangeIsAuditedWhenItsClientIsGone(t *testing.T) {
 	for range 4 { // so that the store is waited for
 		readers.Go(func() {
 			for busy.Err() == nil {
-				_, _ = b.p.Store().Events(busy, 0, 1)
+				_, _ = b.p.Store().Alerts(busy, 0, 1)
 			}
 		})
 	}

@@ -38,7 +38,7 @@ type deliveryAnswer struct {
 	Message  string     `json:"message,omitempty"` // the id of the message of a group
 }
 
-func eventOf(e *store.Event) eventAnswer {
+func eventOf(e *store.Alert) eventAnswer {
 	out := eventAnswer{Seq: e.Seq, Accepted: e.Accepted.UTC(), Alert: e.Payload, Deliveries: []deliveryAnswer{}}
 	if !json.Valid(e.Payload) {
 		out.Alert = json.RawMessage(`null`)
@@ -46,7 +46,7 @@ func eventOf(e *store.Event) eventAnswer {
 	for i := range e.Deliveries {
 		d := &e.Deliveries[i]
 		out.Deliveries = append(out.Deliveries, deliveryAnswer{
-			Target: d.Target, State: d.State, Attempts: d.Attempts, At: timeOrNil(d.At), Due: timeOrNil(d.Due), Reason: d.Reason, Message: d.Message,
+			Target: d.Trigger, State: d.State, Attempts: d.Attempts, At: timeOrNil(d.At), Due: timeOrNil(d.Due), Reason: d.Reason, Message: d.Message,
 		})
 	}
 	return out
@@ -99,7 +99,7 @@ func words(text string) []string {
 }
 
 // takes reports whether an event is chosen. ended is true when no older one is either.
-func (f *eventFilter) takes(e *store.Event) (taken, ended bool) {
+func (f *eventFilter) takes(e *store.Alert) (taken, ended bool) {
 	if !f.since.IsZero() && e.Accepted.Before(f.since) {
 		return false, true
 	}
@@ -139,9 +139,9 @@ const (
 )
 
 // walk calls fn for the events with numbers below before (0: from the newest), newest first, until fn returns false.
-func (c *call) walk(before int64, fn func(*store.Event) bool) error {
+func (c *call) walk(before int64, fn func(*store.Alert) bool) error {
 	for {
-		page, err := c.p.Store().Events(c.r.Context(), before, eventPage)
+		page, err := c.p.Store().Alerts(c.r.Context(), before, eventPage)
 		if err != nil {
 			return err
 		}
@@ -158,9 +158,9 @@ func (c *call) walk(before int64, fn func(*store.Event) bool) error {
 
 // eachEvent calls fn for the chosen events with numbers below before (0: from the newest), newest first, until fn returns false. next is the cursor to
 // go on with.
-func (c *call) eachEvent(f *eventFilter, before int64, fn func(*store.Event) bool) (next string, err error) {
+func (c *call) eachEvent(f *eventFilter, before int64, fn func(*store.Alert) bool) (next string, err error) {
 	looked := 0
-	err = c.walk(before, func(e *store.Event) bool {
+	err = c.walk(before, func(e *store.Alert) bool {
 		taken, ended := f.takes(e)
 		if ended {
 			return false
@@ -188,7 +188,7 @@ func events(c *call) (any, error) {
 		return nil, err
 	}
 	out := eventsAnswer{Events: []eventAnswer{}}
-	out.Next, err = c.eachEvent(&f, before, func(e *store.Event) bool {
+	out.Next, err = c.eachEvent(&f, before, func(e *store.Alert) bool {
 		out.Events = append(out.Events, eventOf(e))
 		return len(out.Events) < f.limit
 	})
@@ -199,7 +199,7 @@ func events(c *call) (any, error) {
 func oneEvent(c *call) (any, error) {
 	id := c.r.PathValue("id")
 	if seq, err := strconv.ParseInt(id, 10, 64); err == nil && seq > 0 && seq < maxSeq {
-		page, err := c.p.Store().Events(c.r.Context(), seq+1, 1)
+		page, err := c.p.Store().Alerts(c.r.Context(), seq+1, 1)
 		if err != nil {
 			return nil, err
 		}
@@ -208,8 +208,8 @@ func oneEvent(c *call) (any, error) {
 		}
 	}
 	var found *eventAnswer
-	err := c.walk(0, func(e *store.Event) bool {
-		if e.AlertID == id {
+	err := c.walk(0, func(e *store.Alert) bool {
+		if e.ID == id {
 			one := eventOf(e)
 			found = &one
 		}
@@ -252,13 +252,13 @@ func deliveries(c *call) (any, error) {
 	}
 	out := deliveriesAnswer{Deliveries: []deliveryItem{}}
 	stopped := ""
-	next, err := c.eachEvent(&f, before, func(e *store.Event) bool {
+	next, err := c.eachEvent(&f, before, func(e *store.Alert) bool {
 		one := eventOf(e)
 		for _, d := range one.Deliveries {
 			if e.Seq == behind.seq && d.Target <= behind.target || f.target != "" && d.Target != f.target || len(f.state) > 0 && !slices.Contains(f.state, d.State) {
 				continue
 			}
-			if out.Deliveries = append(out.Deliveries, deliveryItem{e.Seq, e.AlertID, ruleOf(e.Payload), one.Accepted, d}); len(out.Deliveries) == f.limit {
+			if out.Deliveries = append(out.Deliveries, deliveryItem{e.Seq, e.ID, ruleOf(e.Payload), one.Accepted, d}); len(out.Deliveries) == f.limit {
 				stopped = strconv.FormatInt(e.Seq, 10) + "." + d.Target
 				return false
 			}

@@ -30,9 +30,9 @@ type letterAnswer struct {
 	Alert    json.RawMessage `json:"alert,omitempty"`
 }
 
-func letterOf(l *store.Letter) letterAnswer {
+func letterOf(l *store.DeadLetter) letterAnswer {
 	out := letterAnswer{
-		AlertID: l.AlertID, Target: l.Target, Reason: l.Reason, Answer: l.Answer, Attempts: l.Attempts, Accepted: l.Accepted.UTC(), Died: l.Died.UTC(), Expires: l.Expires.UTC(),
+		AlertID: l.AlertID, Target: l.Trigger, Reason: l.Reason, Answer: l.Answer, Attempts: l.Attempts, Accepted: l.Accepted.UTC(), Died: l.Died.UTC(), Expires: l.Expires.UTC(),
 	}
 	var a struct {
 		Rule    string `json:"rule"`
@@ -53,12 +53,12 @@ func letters(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	which := store.Select{AlertID: c.query.Get("alert_id"), Target: c.query.Get("target")}
+	which := store.Select{AlertID: c.query.Get("alert_id"), Trigger: c.query.Get("target")}
 	behind, err := c.letterMark()
 	if err != nil {
 		return nil, err
 	}
-	all, err := c.p.Store().Letters(c.r.Context(), which, behind, limit+1)
+	all, err := c.p.Store().DeadLetters(c.r.Context(), which, behind, limit+1)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +75,7 @@ func letters(c *call) (any, error) {
 }
 
 // letterMark reads the cursor of dead letters.
-func (c *call) letterMark() (mark store.LetterMark, err error) {
+func (c *call) letterMark() (mark store.DeadLetterMark, err error) {
 	text := c.query.Get("cursor")
 	if text == "" {
 		return mark, nil
@@ -92,7 +92,7 @@ func (c *call) letterMark() (mark store.LetterMark, err error) {
 
 func oneLetter(c *call) (any, error) {
 	id, target := c.r.PathValue("alert"), c.r.PathValue("target")
-	l, ok, err := c.p.Store().Letter(c.r.Context(), id, target)
+	l, ok, err := c.p.Store().DeadLetter(c.r.Context(), id, target)
 	switch {
 	case err != nil:
 		return nil, err

@@ -229,8 +229,8 @@ func (s *sink) delivery(d *delivery.Stats, now time.Time) {
 	}
 	s.gauge("deliveries_in_flight", float64(d.InFlight))
 	var others delivery.Latency
-	for n := range d.Targets {
-		t := &d.Targets[n]
+	for n := range d.Triggers {
+		t := &d.Triggers[n]
 		if n >= maxTargetLabels { // those beyond are in the sums above
 			others.Add(&t.Latency)
 			continue
@@ -253,7 +253,7 @@ func (s *sink) delivery(d *delivery.Stats, now time.Time) {
 	s.counter("store_recovered_total", d.Store.Recovered)
 }
 
-func (s *sink) target(t *delivery.TargetStats, now time.Time) {
+func (s *sink) target(t *delivery.TriggerStats, now time.Time) {
 	s.gauge("target_configured", boolValue(t.Configured), t.Name)
 	s.counter("target_accepted_total", t.Counts.Accepted, t.Name)
 	s.counter("delivered_total", t.Counts.Delivered, t.Name)

@@ -205,8 +205,8 @@ func stats(c *call) (any, error) {
 	for i := range out.Rules {
 		out.Gone.Sent -= out.Rules[i].Sent
 	}
-	for i := range s.Delivery.Targets {
-		t := targetOf(s.Delivery.Targets[i].TargetInfo, s.Delivery.Targets[i].Configured)
+	for i := range s.Delivery.Triggers {
+		t := targetOf(s.Delivery.Triggers[i].TriggerInfo, s.Delivery.Triggers[i].Configured)
 		t.Sent = s.Sent.Triggers[t.Name]
 		out.Targets = append(out.Targets, t)
 	}
@@ -233,7 +233,7 @@ func tailsOf(s *docker.Stats) map[string]int {
 	return out
 }
 
-func targetOf(info store.TargetInfo, configured bool) targetStats {
+func targetOf(info store.TriggerInfo, configured bool) targetStats {
 	t := targetStats{
 		Name: info.Name, Configured: configured, Accepted: info.Counts.Accepted, Delivered: info.Counts.Delivered, Pending: info.Counts.Pending,
 		Dead: info.Counts.Dead, Dropped: info.Counts.Dropped, Removed: info.Counts.Removed, Failures: info.State.Failures, Reason: info.State.Reason,

@@ -77,7 +77,7 @@ func streamAlerts(c *call) (any, error) {
 			return nil, problem(http.StatusBadRequest, "Last-Event-ID %s: want the number of an alert", shown(last))
 		}
 	}
-	begin, err := c.p.Store().Events(c.r.Context(), 0, 1)
+	begin, err := c.p.Store().Alerts(c.r.Context(), 0, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func streamAlerts(c *call) (any, error) {
 	if after == 0 && len(begin) > 0 {
 		after = begin[0].Seq
 	} else if after > 0 {
-		oldest, err := c.p.Store().EventsAfter(c.r.Context(), 0, 1)
+		oldest, err := c.p.Store().AlertsAfter(c.r.Context(), 0, 1)
 		if err != nil {
 			return nil, err
 		}
@@ -110,7 +110,7 @@ func streamAlerts(c *call) (any, error) {
 	defer beat.Stop()
 	for {
 		for {
-			page, err := c.p.Store().EventsAfter(c.r.Context(), after, streamBatch)
+			page, err := c.p.Store().AlertsAfter(c.r.Context(), after, streamBatch)
 			if err != nil {
 				break // the store fails just now, or the request ended
 			}

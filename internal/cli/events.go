@@ -162,7 +162,7 @@ func (cmd *eventsCommand) show(ctx context.Context, c *console, s *store.Store, 
 
 // alerts reads alerts with numbers below before, the newest first.
 func (cmd *eventsCommand) alerts(ctx context.Context, s *store.Store, before int64) ([]event, error) {
-	page, err := s.Events(ctx, before, eventsPage)
+	page, err := s.Alerts(ctx, before, eventsPage)
 	out := make([]event, len(page))
 	for i := range page {
 		out[i] = asEvent(&page[i])
@@ -191,13 +191,13 @@ func (cmd *eventsCommand) wants(e *event) bool {
 }
 
 // asEvent converts an event of the store. An alert that a newer program stored is shown as far as it is understood.
-func asEvent(e *store.Event) event {
+func asEvent(e *store.Alert) event {
 	shown := event{Seq: e.Seq, Accepted: e.Accepted.UTC(), Alert: e.Payload, Deliveries: []sent{}}
 	if !json.Valid(e.Payload) {
 		shown.Alert = json.RawMessage("null")
 	}
 	if json.Unmarshal(e.Payload, &shown.alert) != nil || shown.alert.ID == "" {
-		shown.alert.ID = e.AlertID
+		shown.alert.ID = e.ID
 	}
 	moment := func(t time.Time) *time.Time {
 		if t.IsZero() {
@@ -207,7 +207,7 @@ func asEvent(e *store.Event) event {
 		return &t
 	}
 	for _, d := range e.Deliveries {
-		shown.Deliveries = append(shown.Deliveries, sent{d.Target, d.State, d.Attempts, moment(d.At), moment(d.Due), d.Reason, d.Message})
+		shown.Deliveries = append(shown.Deliveries, sent{d.Trigger, d.State, d.Attempts, moment(d.At), moment(d.Due), d.Reason, d.Message})
 	}
 	return shown
 }

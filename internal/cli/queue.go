@@ -42,7 +42,7 @@ func (w *which) selected() (store.Select, error) {
 	if w.ID == "" && w.Trigger == "" && !w.All {
 		return store.Select{}, errors.New("say which: an alert's id, --trigger NAME or --all")
 	}
-	return store.Select{AlertID: w.ID, Target: w.Trigger}, nil
+	return store.Select{AlertID: w.ID, Trigger: w.Trigger}, nil
 }
 
 // with opens the store that the command line names and runs fn.
@@ -80,11 +80,11 @@ func (cmd *queueListCommand) Run(c *console, cli *commands) error {
 		return fmt.Errorf("--limit: %d must not be negative", cmd.Limit)
 	}
 	return cli.Queue.with(func(ctx context.Context, s *store.Store) error {
-		targets, err := s.Targets(ctx)
+		targets, err := s.Triggers(ctx)
 		if err != nil {
 			return err
 		}
-		letters, err := newestLetters(ctx, s, store.Select{Target: cmd.Trigger}, cmd.Limit)
+		letters, err := newestLetters(ctx, s, store.Select{Trigger: cmd.Trigger}, cmd.Limit)
 		if err != nil {
 			return err
 		}
@@ -102,14 +102,14 @@ func (cmd *queueListCommand) Run(c *console, cli *commands) error {
 			_, _ = fmt.Fprintln(table, "\nDEAD LETTER\tTRIGGER\tDIED\tATTEMPTS\tREASON")
 		}
 		for _, l := range letters {
-			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\n", l.AlertID, safetext.Visible(l.Target), l.Died.Local().Format(time.DateTime), l.Attempts, safetext.Visible(l.Reason))
+			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\n", l.AlertID, safetext.Visible(l.Trigger), l.Died.Local().Format(time.DateTime), l.Attempts, safetext.Visible(l.Reason))
 		}
 		return table.Flush()
 	})
 }
 
 // hintTrigger says on stderr that a store knows no trigger of a name. That is no fault: one that is new is known from the next start on.
-func (c *console) hintTrigger(name string, known []store.TargetInfo) {
+func (c *console) hintTrigger(name string, known []store.TriggerInfo) {
 	names := make([]string, len(known))
 	for i := range known {
 		names[i] = strconv.Quote(known[i].Name)
@@ -127,13 +127,13 @@ func (c *console) hintTrigger(name string, known []store.TargetInfo) {
 const lettersPage = 500
 
 // newestLetters returns the newest dead letters, at most limit unless it is 0, without their alerts.
-func newestLetters(ctx context.Context, s *store.Store, which store.Select, limit int) (all []store.Letter, err error) {
-	for last := (store.LetterMark{}); ; {
+func newestLetters(ctx context.Context, s *store.Store, which store.Select, limit int) (all []store.DeadLetter, err error) {
+	for last := (store.DeadLetterMark{}); ; {
 		want := lettersPage
 		if limit > 0 {
 			want = min(want, limit-len(all))
 		}
-		page, err := s.Letters(ctx, which, last, want)
+		page, err := s.DeadLetters(ctx, which, last, want)
 		if err != nil {
 			return nil, err
 		}
@@ -147,7 +147,7 @@ func newestLetters(ctx context.Context, s *store.Store, which store.Select, limi
 }
 
 // stateWords tells how a trigger is.
-func stateWords(s *store.TargetState) string {
+func stateWords(s *store.TriggerState) string {
 	switch {
 	case s.Hold == store.HoldDisabled:
 		return s.Hold.String() + ": " + s.Reason
@@ -173,7 +173,7 @@ func (queueShowCommand) Help() string {
 // Run shows one letter.
 func (cmd *queueShowCommand) Run(c *console, cli *commands) error {
 	return cli.Queue.with(func(ctx context.Context, s *store.Store) error {
-		l, ok, err := s.Letter(ctx, cmd.ID, cmd.Trigger)
+		l, ok, err := s.DeadLetter(ctx, cmd.ID, cmd.Trigger)
 		if err != nil {
 			return err
 		}
@@ -187,7 +187,7 @@ func (cmd *queueShowCommand) Run(c *console, cli *commands) error {
 		if err := json.Indent(&alert, l.Payload, "", "  "); err != nil {
 			return fmt.Errorf("the alert cannot be read: %w", err)
 		}
-		c.printf("trigger     %s\naccepted    %s\ndied        %s, after %s: %s\n", safetext.Visible(l.Target), l.Accepted.Local().Format(time.DateTime),
+		c.printf("trigger     %s\naccepted    %s\ndied        %s, after %s: %s\n", safetext.Visible(l.Trigger), l.Accepted.Local().Format(time.DateTime),
 			l.Died.Local().Format(time.DateTime), plural(l.Attempts, "attempt"), safetext.Visible(l.Reason))
 		if l.Answer != "" {
 			c.printf("answer      %s\n", safetext.Visible(l.Answer))
@@ -208,7 +208,7 @@ func (cmd *queueShowCommand) none(ctx context.Context, s *store.Store) error {
 	}
 	names := make([]string, len(others))
 	for i := range others {
-		names[i] = strconv.Quote(others[i].Target)
+		names[i] = strconv.Quote(others[i].Trigger)
 	}
 	return &codeError{exitFindings, fmt.Sprintf("no dead letter of the trigger %q has the id %q: there is one of %s", cmd.Trigger, cmd.ID, strings.Join(names, ", "))}
 }

@@ -33,12 +33,12 @@ type queueLetter struct {
 	Alert    json.RawMessage `json:"alert,omitempty"`
 }
 
-func asLetter(l *store.Letter) queueLetter {
-	return queueLetter{l.AlertID, l.Target, l.Accepted.UTC(), l.Died.UTC(), l.Expires.UTC(), l.Attempts, l.Reason, l.Answer, l.Payload}
+func asLetter(l *store.DeadLetter) queueLetter {
+	return queueLetter{l.AlertID, l.Trigger, l.Accepted.UTC(), l.Died.UTC(), l.Expires.UTC(), l.Attempts, l.Reason, l.Answer, l.Payload}
 }
 
 // writeQueue writes what queue list shows.
-func writeQueue(c *console, targets []store.TargetInfo, letters []store.Letter) error {
+func writeQueue(c *console, targets []store.TriggerInfo, letters []store.DeadLetter) error {
 	out := struct {
 		Triggers []queueTarget `json:"triggers"`
 		Letters  []queueLetter `json:"letters"`
@@ -64,7 +64,7 @@ func writeQueue(c *console, targets []store.TargetInfo, letters []store.Letter) 
 }
 
 // stateWord is works, fails, or the word of what holds a trigger back.
-func stateWord(s *store.TargetState) string {
+func stateWord(s *store.TriggerState) string {
 	switch {
 	case s.Hold != store.HoldNone:
 		return s.Hold.String()

@@ -13,10 +13,10 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
-// Item is one alert and the names of the targets that want it.
+// Item is one alert and the names of the triggers that want it.
 type Item struct {
-	Alert   trigger.Alert
-	Targets []string
+	Alert    trigger.Alert
+	Triggers []string
 	// NotBefore, when set, is when the alert leaves as it is unless Complete is called before.
 	NotBefore time.Time
 }
@@ -24,7 +24,7 @@ type Item struct {
 // ErrBacklog is returned when the store does not work and memory holds as many alerts as it may.
 var ErrBacklog = errors.New("the backlog in memory is full")
 
-// unknownMaxAge is for deliveries to a target that is not configured.
+// unknownMaxAge is for deliveries to a trigger that is not configured.
 const unknownMaxAge = 24 * time.Hour
 
 // Room returns nil when a new chunk may be evaluated, and otherwise why not. It touches neither file nor network.
@@ -64,29 +64,29 @@ func (d *Dispatcher) Accept(ctx context.Context, items []Item) error {
 	if d.backlog.size() > 0 {
 		return d.postpone(rows, nil)
 	}
-	err = d.keep(ctx, rows)
+	err = d.save(ctx, rows)
 	switch {
 	case err == nil:
 		return nil
 	case store.IsTemporary(err):
 		return d.postpone(rows, err)
 	}
-	return d.keepEach(ctx, rows)
+	return d.saveEach(ctx, rows)
 }
 
 // keepEach keeps the alerts of a chunk that the store refused for a reason that time does not heal, one by one, so that one that cannot be
 // kept takes no other with it.
-func (d *Dispatcher) keepEach(ctx context.Context, rows []store.Item) error {
+func (d *Dispatcher) saveEach(ctx context.Context, rows []store.Item) error {
 	var errs []error
 	for i := range rows {
-		err := d.keep(ctx, rows[i:i+1])
+		err := d.save(ctx, rows[i:i+1])
 		switch {
 		case err == nil:
 		case store.IsTemporary(err):
 			return errors.Join(append(errs, d.postpone(rows[i:], err))...)
 		default:
 			d.count.lost.Add(1)
-			d.notes.add("", noteLost, 1)
+			d.losses.add("", lossUnstored, 1)
 			errs = append(errs, fmt.Errorf("delivery: alert %q is lost: %w", rows[i].ID, err))
 		}
 	}
@@ -96,7 +96,7 @@ func (d *Dispatcher) keepEach(ctx context.Context, rows []store.Item) error {
 // rows turns alerts into what the store keeps.
 func (d *Dispatcher) rows(items []Item) ([]store.Item, error) {
 	d.mu.Lock()
-	targets := d.targets
+	triggers := d.triggers
 	d.mu.Unlock()
 	rows := make([]store.Item, len(items))
 	for i := range items {
@@ -105,21 +105,21 @@ func (d *Dispatcher) rows(items []Item) ([]store.Item, error) {
 		if err != nil {
 			return nil, fmt.Errorf("delivery: alert %q: %w", alert.ID, err)
 		}
-		row := store.Item{ID: alert.ID, Payload: payload, Routes: make([]store.Route, 0, len(items[i].Targets)), NotBefore: items[i].NotBefore}
-		for _, name := range items[i].Targets {
-			row.Routes = append(row.Routes, route(name, targets, alert))
+		row := store.Item{ID: alert.ID, Payload: payload, Routes: make([]store.Route, 0, len(items[i].Triggers)), NotBefore: items[i].NotBefore}
+		for _, name := range items[i].Triggers {
+			row.Routes = append(row.Routes, route(name, triggers, alert))
 		}
 		rows[i] = row
 	}
 	return rows, nil
 }
 
-func route(name string, targets map[string]Target, alert *trigger.Alert) store.Route {
-	t, known := targets[name]
+func route(name string, triggers map[string]Trigger, alert *trigger.Alert) store.Route {
+	t, known := triggers[name]
 	if !known {
-		return store.Route{Target: name, MaxAge: unknownMaxAge}
+		return store.Route{Trigger: name, MaxAge: unknownMaxAge}
 	}
-	r := store.Route{Target: name, MaxAge: t.MaxAge}
+	r := store.Route{Trigger: name, MaxAge: t.MaxAge}
 	if len(t.GroupBy) > 0 {
 		key := sha256.Sum256([]byte(trigger.GroupKey(t.GroupBy, alert)))
 		r.Group, r.Wait, r.Interval = key[:16], t.GroupWait, t.GroupInterval
@@ -128,7 +128,7 @@ func route(name string, targets map[string]Target, alert *trigger.Alert) store.R
 }
 
 // keep puts rows into the store and wakes those concerned.
-func (d *Dispatcher) keep(ctx context.Context, rows []store.Item) error {
+func (d *Dispatcher) save(ctx context.Context, rows []store.Item) error {
 	done, err := d.opt.Store.Accept(ctx, d.opt.Now(), rows)
 	if err != nil {
 		return err
@@ -136,19 +136,19 @@ func (d *Dispatcher) keep(ctx context.Context, rows []store.Item) error {
 	d.count.accepted.Add(int64(done.New))
 	d.count.duplicates.Add(int64(done.Duplicate))
 	d.count.addDropped(done.Dropped)
-	d.notes.addAll(noteDropped, done.Dropped)
-	d.nudgeFor(rows)
+	d.losses.addAll(lossDropped, done.Dropped)
+	d.notifyFor(rows)
 	return nil
 }
 
-// nudgeFor wakes the workers of the targets that rows go to.
-func (d *Dispatcher) nudgeFor(rows []store.Item) {
+// notifyFor wakes the workers of the triggers that rows go to.
+func (d *Dispatcher) notifyFor(rows []store.Item) {
 	woken := make(map[string]bool)
 	for _, row := range rows {
 		for _, r := range row.Routes {
-			if !woken[r.Target] {
-				woken[r.Target] = true
-				d.nudge(r.Target)
+			if !woken[r.Trigger] {
+				woken[r.Trigger] = true
+				d.notify(r.Trigger)
 			}
 		}
 	}
@@ -166,7 +166,7 @@ func (d *Dispatcher) postpone(rows []store.Item, cause error) error {
 	}
 	if lost := d.backlog.push(rows); lost > 0 {
 		d.count.lost.Add(int64(lost))
-		d.notes.add("", noteLost, int64(lost))
+		d.losses.add("", lossUnstored, int64(lost))
 		return errors.Join(fmt.Errorf("delivery: %d of %d alerts are lost: %w", lost, len(rows), ErrBacklog), cause)
 	}
 	return nil
@@ -181,10 +181,10 @@ func (d *Dispatcher) drainBacklog(ctx context.Context) error {
 		if len(rows) == 0 {
 			return nil
 		}
-		err := d.keep(ctx, rows)
+		err := d.save(ctx, rows)
 		if err != nil && !store.IsTemporary(err) && len(rows) > 1 {
 			rows = rows[:1]
-			err = d.keep(ctx, rows)
+			err = d.save(ctx, rows)
 		}
 		switch {
 		case err == nil:
@@ -192,7 +192,7 @@ func (d *Dispatcher) drainBacklog(ctx context.Context) error {
 			return err
 		default:
 			d.count.lost.Add(1)
-			d.notes.add("", noteLost, 1)
+			d.losses.add("", lossUnstored, 1)
 			d.opt.Log.Error("the store cannot keep an alert; it is lost", "alert", rows[0].ID, "error", err)
 		}
 		d.backlog.drop(len(rows))

@@ -34,7 +34,7 @@ func TestAFailingStoreKeepsAlertsInMemory(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.opt.Settings.Backlog = 30
 		r := &receiver{}
-		w.start(target("a", r))
+		w.start(newTrigger("a", r))
 		w.accept(alert(0, "a"))
 		unblock := block(t, w.set.Path)
 		w.accept(alerts(1, 10, "a")...)
@@ -75,7 +75,7 @@ func TestOutcomesWaitForTheStore(t *testing.T) {
 			<-answer
 			return trigger.Result{Outcome: trigger.Delivered}
 		})
-		w.start(target("a", r))
+		w.start(newTrigger("a", r))
 		w.accept(alert(0, "a"))
 		unblock := block(t, w.set.Path)
 		close(answer)
@@ -90,12 +90,12 @@ func TestOutcomesWaitForTheStore(t *testing.T) {
 
 func TestStopMovesTheBacklogToTheStore(t *testing.T) {
 	inWorld(t, func(w *world) {
-		w.start(target("a", &receiver{}))
+		w.start(newTrigger("a", &receiver{}))
 		unblock := block(t, w.set.Path)
 		w.accept(alerts(0, 10, "gone")...)
 		unblock()
 		w.stop()
-		w.start(target("a", &receiver{}))
+		w.start(newTrigger("a", &receiver{}))
 		if n := w.counts("gone"); n.Pending != 10 {
 			t.Errorf("%+v, want 10 pending", n)
 		}
@@ -109,7 +109,7 @@ func TestStopMovesTheBacklogToTheStore(t *testing.T) {
 		unblock()
 		must(t, w.store.Close())
 		// A hot reload starts the next dispatcher in the same process.
-		w.start(target("a", &receiver{}))
+		w.start(newTrigger("a", &receiver{}))
 		if err := w.d.Room(); err == nil {
 			t.Error("room for new alerts before the old ones are in the store")
 		}
@@ -121,7 +121,7 @@ func TestStopMovesTheBacklogToTheStore(t *testing.T) {
 	})
 }
 
-// TestLossesAreTold: one alert of kind system goes to the other targets, at most one in each interval.
+// TestLossesAreTold: one alert of kind system goes to the other triggers, at most one in each interval.
 func TestLossesAreTold(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.set.MaxPending = 10
@@ -133,7 +133,7 @@ func TestLossesAreTold(t *testing.T) {
 			return trigger.Result{Outcome: trigger.Delivered}
 		})
 		w.opt.Host = "node-1"
-		w.start(target("down", down), target("up", up))
+		w.start(newTrigger("down", down), newTrigger("up", up))
 		w.accept(alerts(0, 25, "down")...)
 		w.pass(2 * time.Second)
 		if len(told) != 1 {
@@ -157,7 +157,7 @@ func TestLossesAreTold(t *testing.T) {
 		}
 		for _, s := range down.all() {
 			if s.id == a.ID {
-				t.Error("a target was told of its own loss")
+				t.Error("a trigger was told of its own loss")
 			}
 		}
 	})
@@ -167,13 +167,13 @@ func TestADamagedStoreIsTold(t *testing.T) {
 	inWorld(t, func(w *world) {
 		r := &receiver{}
 		r.says(trigger.Result{Outcome: trigger.Hold})
-		w.start(target("a", r))
+		w.start(newTrigger("a", r))
 		w.accept(alerts(0, 10, "a")...)
 		w.stop()
 		must(t, truncate(w.set.Path))
 		// Without the counts of a running process the number is not known, so nothing is claimed; the file and the log tell.
 		r.set(nil)
-		w.start(target("a", r))
+		w.start(newTrigger("a", r))
 		w.pass(5 * time.Second)
 		if h := w.store.Health(); h.Recovered != 1 || !strings.Contains(w.logged.String()+h.Aside, "corrupt-") {
 			t.Errorf("%+v", h)
@@ -187,14 +187,14 @@ func TestADamagedStoreIsTold(t *testing.T) {
 	})
 }
 
-// TestAnAlertThatCannotBeKeptTakesNoOtherWithIt: the store knows as many targets as it ever can.
+// TestAnAlertThatCannotBeKeptTakesNoOtherWithIt: the store knows as many triggers as it ever can.
 func TestAnAlertThatCannotBeKeptTakesNoOtherWithIt(t *testing.T) {
 	inWorld(t, func(w *world) {
 		r := &receiver{}
-		w.start(target("a", r))
+		w.start(newTrigger("a", r))
 		db, err := sql.Open("sqlite", "file:"+w.set.Path)
 		must(t, err)
-		_, err = db.Exec("INSERT INTO targets (id, name) VALUES (65535, 'last')")
+		_, err = db.Exec("INSERT INTO triggers (id, name) VALUES (65535, 'last')")
 		must(t, err)
 		must(t, db.Close())
 		err = w.d.Accept(context.Background(), []Item{alert(0, "a"), alert(1, "one more"), alert(2, "a")})
@@ -227,12 +227,12 @@ func TestLeasesAreGivenBackEvenWhenResultsPileUp(t *testing.T) {
 		must(t, err)
 		for i := range messages {
 			idle.inFlight.Add(1)
-			idle.returned(&messages[i])
+			idle.returnLease(&messages[i])
 		}
-		if len(messages) != n || len(idle.back) != 20 {
-			t.Fatalf("%d leased, %d beside the channel", len(messages), len(idle.back))
+		if len(messages) != n || len(idle.returns) != 20 {
+			t.Fatalf("%d leased, %d beside the channel", len(messages), len(idle.returns))
 		}
-		idle.giveBack(context.Background())
+		idle.returnLeases(context.Background())
 		again, _, err := w.store.Lease(context.Background(), 1, time.Now(), "a", n)
 		if err != nil || len(again) != 20 || idle.inFlight.Load() != finishBatch {
 			t.Errorf("%d can be leased, %d under way, %v", len(again), idle.inFlight.Load(), err)

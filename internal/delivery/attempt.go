@@ -29,20 +29,20 @@ func (w *worker) attempt(ctx context.Context, ref *senderRef, message *store.Mes
 	if result.Outcome == trigger.Delivered && alerts != nil {
 		w.d.sent.add(w.name, alerts)
 	}
-	kept := w.judge(ctx, message, result, quotable(result.Detail, alerts))
+	kept := w.conclude(ctx, message, result, quotable(result.Detail, alerts))
 	w.d.results <- finished{kept}
 }
 
 // run makes an attempt, and frees its place whatever happens in it.
 func (w *worker) run(ctx context.Context, ref *senderRef, message *store.Message) {
 	if w.d.survives("attempt of "+w.name, func() { w.attempt(ctx, ref, message) }) {
-		w.d.returned(message)
+		w.d.returnLease(message)
 	}
 	ref.release()
 	w.mu.Lock()
 	w.inFlight--
 	w.mu.Unlock()
-	w.nudge()
+	w.notify()
 }
 
 // decode reads the alerts of a message. An alert that the store lost or that does not parse can never be sent.
@@ -71,9 +71,9 @@ func quotable(answer string, alerts []trigger.Alert) string {
 	return answer
 }
 
-// judge turns the result of an attempt into what the store keeps, and moves the target's state on. answer is what the log may hold of the
+// conclude turns the result of an attempt into what the store keeps, and moves the trigger's state on. answer is what the log may hold of the
 // receiver's answer.
-func (w *worker) judge(ctx context.Context, message *store.Message, r trigger.Result, answer string) store.Result {
+func (w *worker) conclude(ctx context.Context, message *store.Message, r trigger.Result, answer string) store.Result {
 	if r.Outcome != trigger.Delivered && ctx.Err() != nil {
 		return store.Result{Message: message, Outcome: store.Returned} // the attempt was cancelled, not refused
 	}
@@ -87,18 +87,18 @@ func (w *worker) judge(ctx context.Context, message *store.Message, r trigger.Re
 	switch r.Outcome {
 	case trigger.Delivered:
 		kept.Outcome = store.Delivered
-		w.state = store.TargetState{}
+		w.state = store.TriggerState{}
 	case trigger.Dead:
 		// The receiver works, it just does not want this one.
 		kept.Outcome = store.Dead
 		if n > 1 && r.OfContent() {
 			kept.Outcome = store.Split // perhaps it is but one of them that it does not want
 		}
-		w.state = store.TargetState{}
+		w.state = store.TriggerState{}
 	case trigger.Hold, trigger.Disabled:
 		kept.Outcome, kept.Due = store.Retry, now
-		w.state = store.TargetState{
-			NotBefore: now.Add(max(set.ProbeInterval, clampAfter(r.RetryAfter))), Failures: before.Failures + 1, Hold: store.HoldProbing, Reason: withAnswer(&r),
+		w.state = store.TriggerState{
+			NotBefore: now.Add(max(set.ProbeInterval, clampAfter(r.RetryAfter))), Failures: before.Failures + 1, Hold: store.HoldProbing, Reason: failureReason(&r),
 		}
 		if r.Outcome == trigger.Disabled {
 			w.state.Hold = store.HoldDisabled
@@ -108,7 +108,7 @@ func (w *worker) judge(ctx context.Context, message *store.Message, r trigger.Re
 		kept.Outcome = store.Retry
 		kept.Due = now.Add(max(after, backoff(message.Attempts+1, set.RetryMin, set.RetryMax, w.d.opt.Random())))
 		w.state.Failures++
-		w.state.Reason = withAnswer(&r)
+		w.state.Reason = failureReason(&r)
 		pause := max(after, backoff(w.state.Failures, set.RetryMin, set.RetryMax, w.d.opt.Random()))
 		if at := now.Add(pause); at.After(w.state.NotBefore) {
 			w.state.NotBefore = at
@@ -120,16 +120,16 @@ func (w *worker) judge(ctx context.Context, message *store.Message, r trigger.Re
 	}
 	if kept.Outcome == store.Split {
 		w.d.count.retried.Add(n)
-		w.d.opt.Log.Info("a trigger's receiver refused a group of alerts: each half is sent by itself", said(answer, "trigger", w.name, "alerts", n,
+		w.d.opt.Log.Info("a trigger's receiver refused a group of alerts: each half is sent by itself", withAnswerField(answer, "trigger", w.name, "alerts", n,
 			"reason", r.Reason)...)
 		return kept
 	}
-	w.tell(before, r, n, answer)
+	w.report(before, r, n, answer)
 	return kept
 }
 
-// tell counts and logs an outcome. The caller holds w.mu.
-func (w *worker) tell(before store.TargetState, r trigger.Result, alerts int64, answer string) {
+// report counts and logs an outcome. The caller holds w.mu.
+func (w *worker) report(before store.TriggerState, r trigger.Result, alerts int64, answer string) {
 	count, log := &w.d.count, w.d.opt.Log
 	switch r.Outcome {
 	case trigger.Delivered:
@@ -140,8 +140,8 @@ func (w *worker) tell(before store.TargetState, r trigger.Result, alerts int64, 
 		return
 	case trigger.Dead:
 		count.refused.Add(alerts)
-		log.Warn("a trigger's receiver refused an alert for good: it is a dead letter now", said(answer, "trigger", w.name, "reason", r.Reason)...)
-		w.d.notes.add(w.name, noteRefused, alerts)
+		log.Warn("a trigger's receiver refused an alert for good: it is a dead letter now", withAnswerField(answer, "trigger", w.name, "reason", r.Reason)...)
+		w.d.losses.add(w.name, lossRefused, alerts)
 		return
 	case trigger.Hold, trigger.Disabled:
 		count.held.Add(alerts)
@@ -149,14 +149,14 @@ func (w *worker) tell(before store.TargetState, r trigger.Result, alerts int64, 
 		count.retried.Add(alerts)
 	}
 	if w.state.Hold != before.Hold || before.Failures == 0 {
-		log.Warn("a trigger fails", said(answer, "trigger", w.name, "state", w.state.Hold.String(), "next", w.state.NotBefore, "reason", r.Reason)...)
+		log.Warn("a trigger fails", withAnswerField(answer, "trigger", w.name, "state", w.state.Hold.String(), "next", w.state.NotBefore, "reason", r.Reason)...)
 	}
 }
 
 func clampAfter(after time.Duration) time.Duration { return min(max(after, 0), maxAfter) }
 
 // withAnswer is why a trigger fails, with the begin of the receiver's answer, as its state shows it to people.
-func withAnswer(r *trigger.Result) string {
+func failureReason(r *trigger.Result) string {
 	if r.Detail == "" {
 		return r.Reason
 	}
@@ -164,7 +164,7 @@ func withAnswer(r *trigger.Result) string {
 }
 
 // said adds a receiver's answer to what a log line says, where there is one.
-func said(answer string, args ...any) []any {
+func withAnswerField(answer string, args ...any) []any {
 	if answer == "" {
 		return args
 	}

@@ -36,9 +36,9 @@ func benchDispatcher(b *testing.B, c *counter) *Dispatcher {
 	must(b, err)
 	d, err := New(Options{Store: s, Settings: DefaultSettings()})
 	must(b, err)
-	one := target("a", c)
+	one := newTrigger("a", c)
 	one.Concurrency = 4
-	must(b, d.SetTargets([]Target{one}))
+	must(b, d.SetTriggers([]Trigger{one}))
 	b.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 		defer cancel()

@@ -23,14 +23,14 @@ func (d *Dispatcher) Complete(ctx context.Context, items []Item) error {
 	}
 	err = d.opt.Store.Complete(ctx, d.opt.Now(), stored)
 	if err == nil || store.IsTemporary(err) {
-		d.nudgeFor(stored)
+		d.notifyFor(stored)
 		return err
 	}
 	var errs []error
 	for i := range stored { // one that cannot be kept takes no other with it
 		errs = append(errs, d.opt.Store.Complete(ctx, d.opt.Now(), stored[i:i+1]))
 	}
-	d.nudgeFor(stored)
+	d.notifyFor(stored)
 	return errors.Join(errs...)
 }
 

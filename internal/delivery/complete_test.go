@@ -30,8 +30,8 @@ func remember(r *receiver) func() []string {
 	}
 }
 
-func held(n int, targets ...string) Item {
-	item := alert(n, targets...)
+func held(n int, triggers ...string) Item {
+	item := alert(n, triggers...)
 	item.NotBefore = time.Now().Add(10 * time.Second)
 	return item
 }
@@ -45,7 +45,7 @@ func TestAHeldAlertLeavesWhenItIsComplete(t *testing.T) {
 	inWorld(t, func(w *world) {
 		r := &receiver{}
 		got := remember(r)
-		w.start(target("a", r))
+		w.start(newTrigger("a", r))
 		w.accept(held(0, "a"), held(1, "a"), alert(2, "a"))
 		w.pass(3 * time.Second)
 		if r.count() != 1 {
@@ -68,7 +68,7 @@ func TestAHeldAlertInTheBacklog(t *testing.T) {
 	inWorld(t, func(w *world) {
 		r := &receiver{}
 		got := remember(r)
-		w.start(target("a", r))
+		w.start(newTrigger("a", r))
 		release := block(t, w.set.Path)
 		w.accept(held(0, "a"), held(1, "a"))
 		must(t, w.d.Complete(context.Background(), []Item{complete(held(1, "a"))}))

@@ -21,7 +21,7 @@ type Options struct {
 	// Store keeps the alerts. The dispatcher does not close it.
 	Store    *store.Store
 	Settings Settings
-	// Route names the targets that take an alert of kind system; nil is all of them. The target that such an alert is about is left out.
+	// Route names the triggers that take an alert of kind system; nil is all of them. The trigger that such an alert is about is left out.
 	Route func(*trigger.Alert) []string
 	// Host is named as the source of alerts of kind system.
 	Host string
@@ -37,12 +37,12 @@ type Dispatcher struct {
 	opt   Options
 	owner store.Owner
 
-	mu       sync.Mutex
-	workers  map[string]*worker
-	targets  map[string]Target // replaced, never changed
-	started  bool
-	stopping bool
-	endKeep  context.CancelFunc
+	mu             sync.Mutex
+	workers        map[string]*worker
+	triggers       map[string]Trigger // replaced, never changed
+	started        bool
+	stopping       bool
+	endMaintenance context.CancelFunc
 
 	quit     chan struct{} // closed when Stop begins
 	results  chan finished
@@ -51,14 +51,14 @@ type Dispatcher struct {
 	stopOnce sync.Once
 	stopped  error
 
-	backMu   sync.Mutex
-	back     []store.Result // leases to give back that the finisher had no room for
-	backlog  backlog
-	notes    notes
-	inFlight atomic.Int64
-	renewed  atomic.Int64 // when the leases were last prolonged
-	count    counters
-	sent     sentCounts
+	returnsMu sync.Mutex
+	returns   []store.Result // leases to give back that the finisher had no room for
+	backlog   backlog
+	losses    losses
+	inFlight  atomic.Int64
+	renewed   atomic.Int64 // when the leases were last prolonged
+	count     counters
+	sent      sentCounts
 }
 
 // ErrStopped is returned once Stop was called.
@@ -87,9 +87,9 @@ func New(o Options) (*Dispatcher, error) {
 	}
 	return &Dispatcher{
 		opt: o, owner: store.Owner(binary.LittleEndian.Uint64(seed[:])>>1 | 1),
-		workers: make(map[string]*worker), targets: make(map[string]Target),
+		workers: make(map[string]*worker), triggers: make(map[string]Trigger),
 		quit: make(chan struct{}), results: make(chan finished, finishBatch), finishes: make(chan struct{}),
-		backlog: backlog{max: o.Settings.Backlog}, notes: newNotes(),
+		backlog: backlog{max: o.Settings.Backlog}, losses: newLosses(),
 	}, nil
 }
 
@@ -104,11 +104,11 @@ func (d *Dispatcher) Start() {
 	d.resume()
 	go d.guard("finisher", d.finisher)
 	ctx, cancel := context.WithCancel(context.Background())
-	d.endKeep = cancel
+	d.endMaintenance = cancel
 	d.tasks.Add(1)
 	go func() {
 		defer d.tasks.Done()
-		d.guard("keeper", func() { d.keeper(ctx) })
+		d.guard("keeper", func() { d.maintain(ctx) })
 	}()
 	for _, w := range d.workers {
 		d.launch(w)
@@ -117,10 +117,10 @@ func (d *Dispatcher) Start() {
 
 // resume takes over what an instance before, in this process, could not bring to the store.
 func (d *Dispatcher) resume() {
-	rows := d.opt.Store.Left()
+	rows := d.opt.Store.TakeOver()
 	if lost := d.backlog.push(rows); lost > 0 {
 		d.count.lost.Add(int64(lost))
-		d.notes.add("", noteLost, int64(lost))
+		d.losses.add("", lossUnstored, int64(lost))
 	}
 	if len(rows) > 0 {
 		d.opt.Log.Info("alerts that were in memory only before the reload go on", "alerts", len(rows))
@@ -175,7 +175,7 @@ func (d *Dispatcher) stop(ctx context.Context) error {
 	started := d.started
 	close(d.quit)
 	if started {
-		d.endKeep()
+		d.endMaintenance()
 	}
 	for _, w := range d.workers {
 		w.retire()
@@ -195,7 +195,7 @@ func (d *Dispatcher) stop(ctx context.Context) error {
 	}
 	if err := d.drainBacklog(ctx); err != nil {
 		rows := d.backlog.take()
-		d.opt.Store.Leave(rows)
+		d.opt.Store.HandOver(rows)
 		errs = append(errs, fmt.Errorf("delivery: stop: %d alerts are in memory only; they go on after a hot reload, and are lost when the process ends: %w",
 			len(rows), err))
 	}
@@ -205,17 +205,17 @@ func (d *Dispatcher) stop(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Test sends an alert to a target at once, through the same sender as any other, and returns the outcome. Nothing is kept.
-func (d *Dispatcher) Test(ctx context.Context, target string, alert trigger.Alert) (trigger.Result, error) {
+// Test sends an alert to a trigger at once, through the same sender as any other, and returns the outcome. Nothing is kept.
+func (d *Dispatcher) Test(ctx context.Context, name string, alert trigger.Alert) (trigger.Result, error) {
 	d.mu.Lock()
-	w := d.workers[target]
+	w := d.workers[name]
 	d.mu.Unlock()
 	if w == nil {
-		return trigger.Result{}, fmt.Errorf("delivery: no target %q", target)
+		return trigger.Result{}, fmt.Errorf("delivery: no trigger %q", name)
 	}
 	ref := w.sender()
 	if !ref.acquire() {
-		return trigger.Result{}, fmt.Errorf("delivery: target %q: %w", target, ErrStopped)
+		return trigger.Result{}, fmt.Errorf("delivery: trigger %q: %w", name, ErrStopped)
 	}
 	defer ref.release()
 	result, panicked := safeSend(ctx, ref.Sender, alert.ID, []trigger.Alert{alert})

@@ -14,33 +14,33 @@ const finishBatch = 64
 type finished struct{ store.Result }
 
 // returned gives a lease back without waiting: by way of the finisher when that keeps up, else the keeper sees to it.
-func (d *Dispatcher) returned(m *store.Message) {
+func (d *Dispatcher) returnLease(m *store.Message) {
 	copied := *m
 	select {
 	case d.results <- finished{store.Result{Message: &copied, Outcome: store.Returned}}:
 	default:
-		d.backMu.Lock()
-		d.back = append(d.back, store.Result{Message: &copied, Outcome: store.Returned})
-		d.backMu.Unlock()
+		d.returnsMu.Lock()
+		d.returns = append(d.returns, store.Result{Message: &copied, Outcome: store.Returned})
+		d.returnsMu.Unlock()
 	}
 }
 
-// giveBack returns the leases that the finisher had no room for. Their number is bounded by what workers lease in advance.
-func (d *Dispatcher) giveBack(ctx context.Context) {
-	d.backMu.Lock()
-	batch := d.back
-	d.back = nil
-	d.backMu.Unlock()
+// returnLeases returns the leases that the finisher had no room for. Their number is bounded by what workers lease in advance.
+func (d *Dispatcher) returnLeases(ctx context.Context) {
+	d.returnsMu.Lock()
+	batch := d.returns
+	d.returns = nil
+	d.returnsMu.Unlock()
 	if len(batch) == 0 {
 		return
 	}
 	if _, err := d.opt.Store.Finish(ctx, d.owner, d.opt.Now(), batch); err != nil {
-		d.backMu.Lock()
-		d.back = append(batch, d.back...)
-		d.backMu.Unlock()
+		d.returnsMu.Lock()
+		d.returns = append(batch, d.returns...)
+		d.returnsMu.Unlock()
 		return
 	}
-	d.settled(batch)
+	d.finishUp(batch)
 }
 
 // finisher records results, as many as have come together, until the channel is closed.
@@ -69,7 +69,7 @@ func (d *Dispatcher) record(batch []store.Result) {
 	for {
 		dropped, err := d.opt.Store.Finish(context.Background(), d.owner, d.opt.Now(), batch)
 		if err == nil {
-			d.notes.addAll(noteDropped, dropped)
+			d.losses.addAll(lossDropped, dropped)
 			d.count.addDropped(dropped)
 			break
 		}
@@ -86,24 +86,24 @@ func (d *Dispatcher) record(batch []store.Result) {
 		}
 		break
 	}
-	d.settled(batch)
+	d.finishUp(batch)
 }
 
 // settled counts messages that are not under way any more, and wakes the workers of those that may be sent again.
-func (d *Dispatcher) settled(batch []store.Result) {
+func (d *Dispatcher) finishUp(batch []store.Result) {
 	d.inFlight.Add(-int64(len(batch)))
 	for _, r := range batch {
 		if r.Outcome == store.Returned || r.Outcome == store.Retry || r.Outcome == store.Split {
-			d.nudge(r.Message.Target)
+			d.notify(r.Message.Trigger)
 		}
 	}
 }
 
-func (d *Dispatcher) nudge(target string) {
+func (d *Dispatcher) notify(name string) {
 	d.mu.Lock()
-	w := d.workers[target]
+	w := d.workers[name]
 	d.mu.Unlock()
 	if w != nil {
-		w.nudge()
+		w.notify()
 	}
 }

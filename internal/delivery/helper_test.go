@@ -135,8 +135,8 @@ func must(tb testing.TB, err error) {
 	}
 }
 
-// start opens the store and starts a dispatcher with these targets.
-func (w *world) start(targets ...Target) {
+// start opens the store and starts a dispatcher with these triggers.
+func (w *world) start(triggers ...Trigger) {
 	w.t.Helper()
 	var err error
 	w.store, err = w.registry.Open(context.Background(), store.Options{Settings: w.set, Wait: 20 * time.Millisecond})
@@ -144,7 +144,7 @@ func (w *world) start(targets ...Target) {
 	w.opt.Store = w.store
 	w.d, err = New(w.opt)
 	must(w.t, err)
-	must(w.t, w.d.SetTargets(targets))
+	must(w.t, w.d.SetTriggers(triggers))
 	w.d.Start()
 }
 
@@ -171,41 +171,41 @@ func (w *world) accept(items ...Item) {
 }
 
 // counts checks the account and returns it.
-func (w *world) counts(target string) store.Counts {
+func (w *world) counts(name string) store.Counts {
 	w.t.Helper()
 	a, err := w.store.Account(context.Background())
 	must(w.t, err)
-	return a.Targets[target]
+	return a.Triggers[name]
 }
 
-func (w *world) state(target string) store.TargetState {
+func (w *world) state(name string) store.TriggerState {
 	w.t.Helper()
-	all, err := w.store.Targets(context.Background())
+	all, err := w.store.Triggers(context.Background())
 	must(w.t, err)
 	for _, info := range all {
-		if info.Name == target {
+		if info.Name == name {
 			return info.State
 		}
 	}
-	w.t.Fatalf("no target %q", target)
-	return store.TargetState{}
+	w.t.Fatalf("no trigger %q", name)
+	return store.TriggerState{}
 }
 
-func target(name string, r Sender) Target {
-	return Target{Name: name, Sender: r, Concurrency: 1, MaxAge: 24 * time.Hour, Revision: "1"}
+func newTrigger(name string, r Sender) Trigger {
+	return Trigger{Name: name, Sender: r, Concurrency: 1, MaxAge: 24 * time.Hour, Revision: "1"}
 }
 
-// alert returns alert n for the targets.
-func alert(n int, targets ...string) Item {
+// alert returns alert n for the triggers.
+func alert(n int, triggers ...string) Item {
 	return Item{Alert: trigger.Alert{
 		Version: trigger.AlertVersion, ID: fmt.Sprintf("al_%06d", n), Kind: trigger.KindLog, Severity: "error", Rule: "r", Message: "m",
-	}, Targets: targets}
+	}, Triggers: triggers}
 }
 
-func alerts(first, n int, targets ...string) []Item {
+func alerts(first, n int, triggers ...string) []Item {
 	all := make([]Item, n)
 	for i := range all {
-		all[i] = alert(first+i, targets...)
+		all[i] = alert(first+i, triggers...)
 	}
 	return all
 }

@@ -25,7 +25,7 @@ func TestSoakMemoryWhileAReceiverIsDown(t *testing.T) {
 		seconds = 3600
 	}
 	inWorld(t, func(w *world) {
-		w.set.MaxPending, w.set.Events, w.set.IDs = 5_000, 5_000, 20_000
+		w.set.MaxPending, w.set.Alerts, w.set.IDs = 5_000, 5_000, 20_000
 		r := &receiver{}
 		r.set(func(context.Context, string, []trigger.Alert) trigger.Result {
 			r.mu.Lock()
@@ -34,7 +34,7 @@ func TestSoakMemoryWhileAReceiverIsDown(t *testing.T) {
 			return trigger.Result{Outcome: trigger.RetryLater, Reason: "cannot connect: connection refused"}
 		})
 		w.opt.Route = func(*trigger.Alert) []string { return nil }
-		w.start(target("a", r))
+		w.start(newTrigger("a", r))
 		var before int
 		begun := realNow()
 		for second := range seconds {

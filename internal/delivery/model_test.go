@@ -24,15 +24,15 @@ type model struct {
 
 	mu       sync.Mutex
 	kind     bool            // receivers take everything from now on
-	accepted map[string]bool // "target id"
+	accepted map[string]bool // "trigger id"
 	received map[string]int
 	recorded map[string]bool // delivered, by the store's own record
-	targets  []string
+	triggers []string
 }
 
 // TestDrillByModel interleaves accepting, all outcomes, time, reloads, the command line's work, orderly restarts and crashes at random. In the end
-// every accepted pair of alert and target was received, or is a dead letter, dropped or removed, and counted as such; and nothing was sent
-// to a target after the store had recorded it as delivered.
+// every accepted pair of alert and trigger was received, or is a dead letter, dropped or removed, and counted as such; and nothing was sent
+// to a trigger after the store had recorded it as delivered.
 func TestDrillByModel(t *testing.T) {
 	seeds := uint64(4)
 	if os.Getenv(soak) != "" {
@@ -42,7 +42,7 @@ func TestDrillByModel(t *testing.T) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			inWorld(t, func(w *world) {
 				m := &model{
-					world: w, random: rand.New(rand.NewPCG(seed, 1)), targets: []string{"a", "b", "c"},
+					world: w, random: rand.New(rand.NewPCG(seed, 1)), triggers: []string{"a", "b", "c"},
 					accepted: map[string]bool{}, received: map[string]int{}, recorded: map[string]bool{},
 				}
 				w.set.MaxPending = 40 + int(seed%3)*100
@@ -73,7 +73,7 @@ func (m *model) intn(n int) int {
 	return m.random.IntN(n)
 }
 
-// modelSender answers at random for one target.
+// modelSender answers at random for one trigger.
 type modelSender struct {
 	m    *model
 	name string
@@ -119,14 +119,14 @@ func (s modelSender) Send(ctx context.Context, _ string, alerts []trigger.Alert)
 	return result
 }
 
-// some returns targets, all of them or some, with settings at random.
-func (m *model) some(all bool) []Target {
-	var list []Target
-	for i, name := range m.targets {
+// some returns triggers, all of them or some, with settings at random.
+func (m *model) some(all bool) []Trigger {
+	var list []Trigger
+	for i, name := range m.triggers {
 		if !all && m.intn(4) == 0 {
 			continue
 		}
-		t := target(name, modelSender{m, name})
+		t := newTrigger(name, modelSender{m, name})
 		t.Concurrency = 1 + m.intn(3)
 		t.Revision = fmt.Sprint(m.intn(2))
 		if i == 2 {
@@ -151,14 +151,14 @@ func (m *model) operate() {
 	case 14:
 		m.pass(time.Duration(m.intn(180)) * time.Minute)
 	case 15:
-		must(m.t, m.d.SetTargets(m.some(false)))
+		must(m.t, m.d.SetTriggers(m.some(false)))
 	case 16:
 		m.stop()
 		m.restart()
 	case 17, 18:
 		m.crash()
 	case 19:
-		which := store.Select{Target: m.targets[m.intn(3)]}
+		which := store.Select{Trigger: m.triggers[m.intn(3)]}
 		if m.intn(3) > 0 {
 			_, _, err := m.store.Redeliver(context.Background(), time.Now(), which)
 			must(m.t, err)
@@ -176,9 +176,9 @@ func (m *model) acceptSome() {
 	n := 1 + m.intn(12)
 	var list []Item
 	for i := range n {
-		one := alert(first+i, m.targets[:1+m.intn(3)]...)
+		one := alert(first+i, m.triggers[:1+m.intn(3)]...)
 		if first+i >= m.next {
-			for _, name := range one.Targets {
+			for _, name := range one.Triggers {
 				m.accepted[name+" "+one.Alert.ID] = true
 			}
 		}
@@ -213,17 +213,17 @@ func (m *model) crash() {
 // learn checks the account, and reads which deliveries the store has recorded as done.
 func (m *model) learn() map[string]string {
 	m.t.Helper()
-	for _, name := range m.targets {
+	for _, name := range m.triggers {
 		m.counts(name)
 	}
-	events, err := m.store.Events(context.Background(), 0, 1_000_000)
+	events, err := m.store.Alerts(context.Background(), 0, 1_000_000)
 	must(m.t, err)
 	states := make(map[string]string)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, e := range events {
 		for _, d := range e.Deliveries {
-			key := d.Target + " " + e.AlertID
+			key := d.Trigger + " " + e.ID
 			states[key] = d.State
 			if d.State == "delivered" {
 				m.recorded[key] = true
@@ -247,7 +247,7 @@ func (m *model) settle() {
 	m.mu.Lock()
 	m.kind = true
 	m.mu.Unlock()
-	must(m.t, m.d.SetTargets(m.some(true)))
+	must(m.t, m.d.SetTriggers(m.some(true)))
 	states := m.learn()
 	for hour := 0; hour < 25 && m.unsettled(states); hour++ {
 		m.pass(time.Hour)

@@ -12,13 +12,13 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
-// TestOutcomes is the table of what an answer means for the alert and for its target.
+// TestOutcomes is the table of what an answer means for the alert and for its trigger.
 func TestOutcomes(t *testing.T) {
 	for name, test := range map[string]struct {
 		result trigger.Result
 		want   store.Counts
 		hold   store.Hold
-		wait   time.Duration // until the next attempt at the target
+		wait   time.Duration // until the next attempt at the trigger
 	}{
 		"delivered":   {trigger.Result{Outcome: trigger.Delivered}, store.Counts{Accepted: 2, Delivered: 2}, store.HoldNone, 0},
 		"retry later": {trigger.Result{Outcome: trigger.RetryLater}, store.Counts{Accepted: 2, Pending: 2}, store.HoldNone, time.Second},
@@ -37,7 +37,7 @@ func TestOutcomes(t *testing.T) {
 			inWorld(t, func(w *world) {
 				r := &receiver{}
 				r.says(test.result)
-				w.start(target("a", r))
+				w.start(newTrigger("a", r))
 				begun := time.Now()
 				w.accept(alerts(0, 2, "a")...)
 				if got := w.counts("a"); got != test.want {
@@ -45,7 +45,7 @@ func TestOutcomes(t *testing.T) {
 				}
 				state := w.state("a")
 				if state.Hold != test.hold {
-					t.Errorf("target is %s, want %s", state.Hold, test.hold)
+					t.Errorf("trigger is %s, want %s", state.Hold, test.hold)
 				}
 				if test.wait == 0 {
 					return
@@ -73,7 +73,7 @@ func TestBackoffDoublesUpToItsMost(t *testing.T) {
 	inWorld(t, func(w *world) {
 		r := &receiver{}
 		r.says(trigger.Result{Outcome: trigger.RetryLater, Reason: "answered 503"})
-		w.start(target("a", r))
+		w.start(newTrigger("a", r))
 		w.accept(alert(0, "a"))
 		w.pass(2 * time.Hour)
 		got := r.all()
@@ -88,7 +88,7 @@ func TestBackoffDoublesUpToItsMost(t *testing.T) {
 		if n := w.counts("a"); n.Delivered != 1 {
 			t.Errorf("%+v", n)
 		}
-		if state := w.state("a"); state != (store.TargetState{}) {
+		if state := w.state("a"); state != (store.TriggerState{}) {
 			t.Errorf("after a success %+v", state)
 		}
 	})
@@ -119,7 +119,7 @@ func TestOneBadAlertDoesNotBlock(t *testing.T) {
 			}
 			return trigger.Result{Outcome: trigger.Delivered}
 		})
-		w.start(target("a", r))
+		w.start(newTrigger("a", r))
 		w.accept(alerts(0, 50, "a")...)
 		w.pass(10 * time.Second)
 		if n := w.counts("a"); n.Delivered != 49 || n.Pending != 1 {
@@ -132,7 +132,7 @@ func TestHoldProbesWithOneAndSurvivesARestart(t *testing.T) {
 	inWorld(t, func(w *world) {
 		r := &receiver{}
 		r.says(trigger.Result{Outcome: trigger.Hold, Reason: "answered 403 Forbidden"})
-		many := target("a", r)
+		many := newTrigger("a", r)
 		many.Concurrency = 8
 		w.start(many)
 		w.accept(alert(0, "a"))
@@ -163,24 +163,24 @@ func TestDisabledUntilItsRevisionChangesAndAgesOut(t *testing.T) {
 	inWorld(t, func(w *world) {
 		r := &receiver{}
 		r.says(trigger.Result{Outcome: trigger.Disabled, Reason: "answered 410 Gone"})
-		w.start(target("a", r))
+		w.start(newTrigger("a", r))
 		w.accept(alert(0, "a"))
 		w.pass(12 * time.Hour)
 		w.accept(alert(1, "a"))
 		w.stop()
-		w.start(target("a", r))
+		w.start(newTrigger("a", r))
 		w.pass(12*time.Hour + sweepEvery)
 		if n := w.counts("a"); r.count() != 1 || n.Dead != 1 || n.Pending != 1 {
 			t.Fatalf("%d attempts, %+v; want one of each", r.count(), n)
 		}
-		letters, err := w.store.Letters(context.Background(), store.Select{}, store.LetterMark{}, 10)
+		letters, err := w.store.DeadLetters(context.Background(), store.Select{}, store.DeadLetterMark{}, 10)
 		if err != nil || len(letters) != 1 || letters[0].Reason != "expired: answered 410 Gone" {
 			t.Errorf("%+v %v", letters, err)
 		}
 		r.says(trigger.Result{Outcome: trigger.Delivered})
-		mended := target("a", r)
+		mended := newTrigger("a", r)
 		mended.Revision = "2"
-		must(t, w.d.SetTargets([]Target{mended}))
+		must(t, w.d.SetTriggers([]Trigger{mended}))
 		w.pass(time.Second)
 		if n := w.counts("a"); n.Delivered != 1 || n.Dead != 1 {
 			t.Errorf("under new settings %+v", n)
@@ -192,7 +192,7 @@ func TestRefusedForGoodIsADeadLetterThatCanBeSentAgain(t *testing.T) {
 	inWorld(t, func(w *world) {
 		r := &receiver{}
 		r.says(trigger.Result{Outcome: trigger.Dead, Reason: "answered 422 Unprocessable Entity"})
-		w.start(target("a", r))
+		w.start(newTrigger("a", r))
 		w.accept(alerts(0, 3, "a")...)
 		r.says(trigger.Result{Outcome: trigger.Delivered})
 		w.pass(time.Minute)
@@ -223,7 +223,7 @@ func TestTheAnswerIsKeptAndLogged(t *testing.T) {
 	inWorld(t, func(w *world) {
 		r := &receiver{}
 		r.says(trigger.Result{Outcome: trigger.Dead, Status: 400, Reason: "answered 400 Bad Request", Detail: "no_text: give one"})
-		w.start(target("a", r))
+		w.start(newTrigger("a", r))
 		w.accept(alerts(0, 1, "a")...)
 		r.set(func(_ context.Context, _ string, alerts []trigger.Alert) trigger.Result {
 			return trigger.Result{Outcome: trigger.Dead, Status: 400, Reason: "answered 400 Bad Request", Detail: "bad field: " + alerts[0].Message + strings.Repeat("é", 1000)}
@@ -231,7 +231,7 @@ func TestTheAnswerIsKeptAndLogged(t *testing.T) {
 		item := alert(1, "a")
 		item.Alert.Message = "panic: the secret line"
 		w.accept(item)
-		letters, err := w.store.Letters(context.Background(), store.Select{}, store.LetterMark{}, 10)
+		letters, err := w.store.DeadLetters(context.Background(), store.Select{}, store.DeadLetterMark{}, 10)
 		if err != nil || len(letters) != 2 {
 			t.Fatalf("%+v %v", letters, err)
 		}
@@ -258,7 +258,7 @@ func TestATriggerOnHoldSaysWhatItsReceiverSaid(t *testing.T) {
 		inWorld(t, func(w *world) {
 			r := &receiver{}
 			r.says(trigger.Result{Outcome: outcome, Status: 403, Reason: "answered 403 Forbidden", Detail: "invalid_token"})
-			w.start(target("a", r))
+			w.start(newTrigger("a", r))
 			w.accept(alert(0, "a"))
 			if got := w.state("a").Reason; got != "answered 403 Forbidden: invalid_token" {
 				t.Errorf("%s: %q", outcome, got)
@@ -296,7 +296,7 @@ func TestOneBadAlertOfAGroupCostsNoOther(t *testing.T) {
 					}
 					return trigger.Result{Outcome: trigger.Delivered}
 				})
-				grouped := target("a", r)
+				grouped := newTrigger("a", r)
 				grouped.GroupBy, grouped.GroupWait, grouped.GroupInterval = []string{"rule"}, 10*time.Second, time.Minute
 				w.start(grouped)
 				w.accept(alerts(0, 37, "a")...)
@@ -314,7 +314,7 @@ func TestOneBadAlertOfAGroupCostsNoOther(t *testing.T) {
 				if most := 2*37 - 1; r.count() > most || (len(bad) == 1 && r.count() > 14) {
 					t.Errorf("%d requests", r.count())
 				}
-				letters, err := w.store.Letters(context.Background(), store.Select{}, store.LetterMark{}, 100)
+				letters, err := w.store.DeadLetters(context.Background(), store.Select{}, store.DeadLetterMark{}, 100)
 				must(t, err)
 				for _, l := range letters {
 					if l.Answer != "bad alert" || l.Reason != "answered 400 Bad Request" {
@@ -339,7 +339,7 @@ func TestAGroupIsNotSplitForItsAddress(t *testing.T) {
 		inWorld(t, func(w *world) {
 			r := &receiver{}
 			r.says(trigger.Result{Outcome: trigger.Dead, Status: status, Reason: "answered"})
-			grouped := target("a", r)
+			grouped := newTrigger("a", r)
 			grouped.GroupBy, grouped.GroupWait, grouped.GroupInterval = []string{"rule"}, time.Second, time.Minute
 			w.start(grouped)
 			w.accept(alerts(0, 8, "a")...)

@@ -9,7 +9,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
-// Settings is what all targets have in common.
+// Settings is what all triggers have in common.
 type Settings struct {
 	// The wait after the first failure of a trigger. It doubles with each further one; the real wait is a random part of it.
 	RetryMin time.Duration `toml:"retry_min"`
@@ -56,8 +56,8 @@ func (s Settings) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Target is one destination of alerts.
-type Target struct {
+// Trigger is one destination of alerts.
+type Trigger struct {
 	Name   string
 	Sender Sender
 	// Revision is any text that changes with the destination or the credentials, such as a hash of them: then a hold is lifted.
@@ -75,35 +75,35 @@ type Target struct {
 }
 
 // NewTarget takes what concerns delivery from the settings of a trigger.
-func NewTarget(s *trigger.Settings, sender Sender, revision string) Target {
-	return Target{
+func NewTrigger(s *trigger.Settings, sender Sender, revision string) Trigger {
+	return Trigger{
 		Name: s.Name, Sender: sender, Revision: revision, Rate: s.SendRate(), Concurrency: s.Concurrency, MaxAge: s.MaxAge,
 		GroupBy: s.GroupBy, GroupWait: s.GroupWait, GroupInterval: s.GroupInterval,
 	}
 }
 
-// The bounds of a target.
+// The bounds of a trigger.
 const (
 	maxConcurrency = 64
 	maxRate        = 100_000
 )
 
-func (t *Target) validate() error {
+func (t *Trigger) validate() error {
 	var errs []error
 	if t.Name == "" || t.Sender == nil {
-		errs = append(errs, errors.New("a target needs a name and a sender"))
+		errs = append(errs, errors.New("a trigger needs a name and a sender"))
 	}
 	if t.Concurrency < 1 || t.Concurrency > maxConcurrency {
-		errs = append(errs, fmt.Errorf("target %q: concurrency %d must be between 1 and %d", t.Name, t.Concurrency, maxConcurrency))
+		errs = append(errs, fmt.Errorf("trigger %q: concurrency %d must be between 1 and %d", t.Name, t.Concurrency, maxConcurrency))
 	}
 	if t.Rate.Count < 0 || t.Rate.Count > maxRate || (t.Rate.Count > 0 && t.Rate.Per <= 0) {
-		errs = append(errs, fmt.Errorf("target %q: rate %d/%s must be between 0 and %d in a positive time", t.Name, t.Rate.Count, t.Rate.Per, maxRate))
+		errs = append(errs, fmt.Errorf("trigger %q: rate %d/%s must be between 0 and %d in a positive time", t.Name, t.Rate.Count, t.Rate.Per, maxRate))
 	}
 	if t.MaxAge <= 0 {
-		errs = append(errs, fmt.Errorf("target %q: max_age %s must be positive", t.Name, t.MaxAge))
+		errs = append(errs, fmt.Errorf("trigger %q: max_age %s must be positive", t.Name, t.MaxAge))
 	}
 	if t.GroupWait < 0 || t.GroupInterval < 0 {
-		errs = append(errs, fmt.Errorf("target %q: group_wait %s and group_interval %s must not be negative", t.Name, t.GroupWait, t.GroupInterval))
+		errs = append(errs, fmt.Errorf("trigger %q: group_wait %s and group_interval %s must not be negative", t.Name, t.GroupWait, t.GroupInterval))
 	}
 	return errors.Join(errs...)
 }

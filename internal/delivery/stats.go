@@ -21,7 +21,7 @@ type counters struct {
 	dropped, panics                            atomic.Int64
 }
 
-// latency counts the attempts of one target by how long they took.
+// latency counts the attempts of one trigger by how long they took.
 type latency struct {
 	counts [len(latencyBounds) + 1]atomic.Int64
 	sum    atomic.Int64
@@ -57,7 +57,7 @@ type Latency struct {
 	Sum    time.Duration
 }
 
-// Add adds the attempts of another target.
+// Add adds the attempts of another trigger.
 func (l *Latency) Add(more *Latency) {
 	if l.Counts == nil {
 		l.Counts = make([]int64, len(latencyBounds)+1)
@@ -68,7 +68,7 @@ func (l *Latency) Add(more *Latency) {
 	l.Sum += more.Sum
 }
 
-// Stats is a snapshot. The counts are of alerts, or of pairs of alert and target, since New; those of Targets are since the store began.
+// Stats is a snapshot. The counts are of alerts, or of pairs of alert and trigger, since New; those of Triggers are since the store began.
 type Stats struct {
 	Accepted   int64 // alerts kept
 	Duplicates int64 // alerts whose id was known
@@ -77,7 +77,7 @@ type Stats struct {
 
 	Delivered int64
 	Retried   int64 // attempts that failed and are made again
-	Held      int64 // attempts that put their target on hold
+	Held      int64 // attempts that put their trigger on hold
 	Refused   int64 // dead letters at once
 	Expired   int64 // dead letters by age
 	Dropped   int64 // by a bound
@@ -85,22 +85,22 @@ type Stats struct {
 	Panics    int64
 	Sent      Sent // of Delivered, what it was about
 
-	Store   store.Health
-	Targets []TargetStats
+	Store    store.Health
+	Triggers []TriggerStats
 }
 
-// TargetStats is one target, configured or only known to the store.
-type TargetStats struct {
-	store.TargetInfo
+// TriggerStats is one trigger, configured or only known to the store.
+type TriggerStats struct {
+	store.TriggerInfo
 	Configured bool
-	// Latency is of the attempts since the target is configured; it is empty for one that is not.
+	// Latency is of the attempts since the trigger is configured; it is empty for one that is not.
 	Latency Latency
 }
 
 // LatencyBounds returns the upper bounds of Latency.Counts, which has one more element.
 func LatencyBounds() []time.Duration { return append([]time.Duration(nil), latencyBounds[:]...) }
 
-// Stats returns a snapshot. Targets is empty when the store cannot be read before ctx ends.
+// Stats returns a snapshot. Triggers is empty when the store cannot be read before ctx ends.
 func (d *Dispatcher) Stats(ctx context.Context) Stats {
 	c := &d.count
 	s := Stats{
@@ -109,19 +109,19 @@ func (d *Dispatcher) Stats(ctx context.Context) Stats {
 		Dropped: c.dropped.Load(), InFlight: d.inFlight.Load(), Panics: c.panics.Load(),
 		Store: d.opt.Store.Health(), Sent: d.sent.copy(),
 	}
-	known, err := d.opt.Store.Targets(ctx)
+	known, err := d.opt.Store.Triggers(ctx)
 	if err != nil {
 		return s
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, info := range known {
-		_, configured := d.targets[info.Name]
-		t := TargetStats{TargetInfo: info, Configured: configured}
+		_, configured := d.triggers[info.Name]
+		t := TriggerStats{TriggerInfo: info, Configured: configured}
 		if w := d.workers[info.Name]; w != nil {
 			t.Latency = w.latency.load()
 		}
-		s.Targets = append(s.Targets, t)
+		s.Triggers = append(s.Triggers, t)
 	}
 	return s
 }

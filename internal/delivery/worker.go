@@ -17,7 +17,7 @@ const (
 	forever = 5 * time.Minute
 )
 
-// worker delivers to one target.
+// worker delivers to one trigger.
 type worker struct {
 	d       *Dispatcher
 	name    string
@@ -26,30 +26,30 @@ type worker struct {
 	end     context.CancelFunc // ends the loop and cancels attempts; set when the loop starts, guarded by the dispatcher
 
 	mu       sync.Mutex
-	target   Target
+	settings Trigger
 	ref      *senderRef
-	state    store.TargetState
+	state    store.TriggerState
 	rate     window
 	inFlight int
 	queue    []store.Message // leased, not begun
 }
 
-func newWorker(d *Dispatcher, t Target, state store.TargetState) *worker {
+func newWorker(d *Dispatcher, t Trigger, state store.TriggerState) *worker {
 	w := &worker{
-		d: d, name: t.Name, wake: make(chan struct{}, 1), end: func() {}, target: t, ref: newSenderRef(t.Sender), state: state,
+		d: d, name: t.Name, wake: make(chan struct{}, 1), end: func() {}, settings: t, ref: newSenderRef(t.Sender), state: state,
 	}
 	w.rate.set(t.Rate)
 	return w
 }
 
 // update changes the settings while attempts go on under the old ones.
-func (w *worker) update(t Target, state store.TargetState, known bool) {
+func (w *worker) update(t Trigger, state store.TriggerState, known bool) {
 	w.mu.Lock()
 	old := w.ref
-	if t.Revision != w.target.Revision && known {
+	if t.Revision != w.settings.Revision && known {
 		w.state = state
 	}
-	w.target = t
+	w.settings = t
 	w.rate.set(t.Rate)
 	changed := !old.is(t.Sender)
 	if changed {
@@ -59,7 +59,7 @@ func (w *worker) update(t Target, state store.TargetState, known bool) {
 	if changed {
 		old.release()
 	}
-	w.nudge()
+	w.notify()
 }
 
 // retire ends the loop. Attempts under way are cancelled and their messages given back. The caller holds the dispatcher's mutex.
@@ -74,8 +74,8 @@ func (w *worker) sender() *senderRef {
 	return w.ref
 }
 
-// nudge makes the loop look again. It never blocks.
-func (w *worker) nudge() {
+// notify makes the loop look again. It never blocks.
+func (w *worker) notify() {
 	select {
 	case w.wake <- struct{}{}:
 	default:
@@ -88,7 +88,7 @@ func (w *worker) loop(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			w.giveBack()
+			w.returnLeases()
 			return
 		case <-w.wake:
 		case <-timer.C:
@@ -133,7 +133,7 @@ func (w *worker) allowed() (slots int, wait time.Duration) {
 		w.returnQueue()
 		return 0, wait
 	}
-	slots = w.target.Concurrency - w.inFlight
+	slots = w.settings.Concurrency - w.inFlight
 	if w.state.Failures > 0 || w.state.Hold != store.HoldNone {
 		slots = 1 - w.inFlight
 	}
@@ -204,8 +204,8 @@ func (w *worker) begin(ctx context.Context, message store.Message) time.Duration
 	return 0
 }
 
-// giveBack returns what was leased and not begun.
-func (w *worker) giveBack() {
+// returnLeases returns what was leased and not begun.
+func (w *worker) returnLeases() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.returnQueue()
@@ -214,7 +214,7 @@ func (w *worker) giveBack() {
 // returnQueue gives leases back. The caller holds w.mu.
 func (w *worker) returnQueue() {
 	for i := range w.queue {
-		w.d.returned(&w.queue[i])
+		w.d.returnLease(&w.queue[i])
 	}
 	w.queue = nil
 }

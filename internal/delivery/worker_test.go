@@ -24,7 +24,7 @@ func hang(ctx context.Context, _ string, _ []trigger.Alert) trigger.Result {
 func TestDeliversOnceAndDropsDuplicates(t *testing.T) {
 	inWorld(t, func(w *world) {
 		r := &receiver{}
-		w.start(target("a", r))
+		w.start(newTrigger("a", r))
 		w.accept(alerts(0, 3, "a")...)
 		w.accept(alerts(1, 3, "a")...)
 		w.pass(time.Hour)
@@ -32,7 +32,7 @@ func TestDeliversOnceAndDropsDuplicates(t *testing.T) {
 			t.Errorf("%d messages, want 4", r.count())
 		}
 		if s := w.d.Stats(t.Context()); s.Accepted != 4 || s.Duplicates != 2 || s.Delivered != 4 || s.InFlight != 0 ||
-			len(s.Targets) != 1 || !s.Targets[0].Configured || s.Targets[0].Latency.Counts[0] != 4 {
+			len(s.Triggers) != 1 || !s.Triggers[0].Configured || s.Triggers[0].Latency.Counts[0] != 4 {
 			t.Errorf("stats %+v", s)
 		}
 	})
@@ -42,7 +42,7 @@ func TestASlowTargetDelaysNoOther(t *testing.T) {
 	inWorld(t, func(w *world) {
 		slow, fast := &receiver{}, &receiver{}
 		slow.set(hang)
-		w.start(target("slow", slow), target("fast", fast))
+		w.start(newTrigger("slow", slow), newTrigger("fast", fast))
 		begun := time.Now()
 		w.accept(alerts(0, 100, "slow", "fast")...)
 		if fast.count() != 100 || !fast.all()[99].at.Equal(begun) {
@@ -54,7 +54,7 @@ func TestASlowTargetDelaysNoOther(t *testing.T) {
 	})
 }
 
-// TestLatencyIsOfEachTarget has one target take three seconds, and another no time.
+// TestLatencyIsOfEachTarget has one trigger take three seconds, and another no time.
 func TestLatencyIsOfEachTarget(t *testing.T) {
 	inWorld(t, func(w *world) {
 		slow, fast := &receiver{}, &receiver{}
@@ -62,11 +62,11 @@ func TestLatencyIsOfEachTarget(t *testing.T) {
 			time.Sleep(3 * time.Second)
 			return trigger.Result{Outcome: trigger.Delivered}
 		})
-		w.start(target("slow", slow), target("fast", fast))
+		w.start(newTrigger("slow", slow), newTrigger("fast", fast))
 		w.accept(alerts(0, 2, "slow", "fast")...)
 		w.pass(time.Minute)
 		var all Latency
-		for _, s := range w.d.Stats(t.Context()).Targets {
+		for _, s := range w.d.Stats(t.Context()).Triggers {
 			all.Add(&s.Latency)
 			bucket, sum := 0, time.Duration(0)
 			if s.Name == "slow" {
@@ -89,7 +89,7 @@ func TestConcurrencyIsBounded(t *testing.T) {
 			time.Sleep(time.Second)
 			return trigger.Result{Outcome: trigger.Delivered}
 		})
-		three := target("a", r)
+		three := newTrigger("a", r)
 		three.Concurrency = 3
 		w.start(three)
 		w.accept(alerts(0, 30, "a")...)
@@ -103,7 +103,7 @@ func TestConcurrencyIsBounded(t *testing.T) {
 func TestRateHoldsInEveryWindow(t *testing.T) {
 	inWorld(t, func(w *world) {
 		r := &receiver{}
-		limited := target("a", r)
+		limited := newTrigger("a", r)
 		limited.Concurrency, limited.Rate = 4, setting.Rate{Count: 3, Per: 2 * time.Second}
 		w.start(limited)
 		w.accept(alerts(0, 10, "a")...)
@@ -128,7 +128,7 @@ func TestRateHoldsInEveryWindow(t *testing.T) {
 func TestGroupsLeaveTogether(t *testing.T) {
 	inWorld(t, func(w *world) {
 		r := &receiver{}
-		grouped := target("a", r)
+		grouped := newTrigger("a", r)
 		grouped.GroupBy, grouped.GroupWait, grouped.GroupInterval = []string{"rule"}, 10*time.Second, time.Minute
 		w.start(grouped)
 		begun := time.Now()
@@ -162,14 +162,14 @@ func TestStopIsBounded(t *testing.T) {
 			<-release
 			return trigger.Result{Outcome: trigger.Delivered}
 		})
-		w.start(target("obeys", obeys))
+		w.start(newTrigger("obeys", obeys))
 		w.accept(alerts(0, 30, "obeys")...)
 		begun := time.Now()
 		w.stop()
 		if took := time.Since(begun); took != 0 {
 			t.Errorf("stopping took %s", took)
 		}
-		w.start(target("obeys", &receiver{}), target("stubborn", stubborn))
+		w.start(newTrigger("obeys", &receiver{}), newTrigger("stubborn", stubborn))
 		w.pass(time.Second)
 		if n := w.counts("obeys"); n.Delivered != 30 {
 			t.Errorf("after the restart %+v", n)
@@ -203,7 +203,7 @@ func TestAPanickingSenderIsAFailure(t *testing.T) {
 	inWorld(t, func(w *world) {
 		r := &receiver{}
 		r.set(func(context.Context, string, []trigger.Alert) trigger.Result { panic("secret text") })
-		w.start(target("a", r))
+		w.start(newTrigger("a", r))
 		w.accept(alert(0, "a"))
 		r.set(nil)
 		w.pass(2 * time.Second)
@@ -240,9 +240,9 @@ func TestReloadKeepsWhatStaysAndHoldsWhatGoes(t *testing.T) {
 			return trigger.Result{Outcome: trigger.Delivered}
 		})
 		goes.says(trigger.Result{Outcome: trigger.RetryLater})
-		w.start(target("stays", stays), target("goes", goes))
+		w.start(newTrigger("stays", stays), newTrigger("goes", goes))
 		w.accept(alerts(0, 3, "stays", "goes")...)
-		must(t, w.d.SetTargets([]Target{target("stays", next)}))
+		must(t, w.d.SetTriggers([]Trigger{newTrigger("stays", next)}))
 		synctest.Wait()
 		if stays.closes() != 0 || goes.closes() != 1 {
 			t.Errorf("closed %d and %d times; a sender is closed after its last attempt", stays.closes(), goes.closes())
@@ -255,13 +255,13 @@ func TestReloadKeepsWhatStaysAndHoldsWhatGoes(t *testing.T) {
 		if n := w.counts("goes"); n.Pending != 4 {
 			t.Errorf("%+v, want all held", n)
 		}
-		for _, bad := range [][]Target{
-			{target("stays", next), target("stays", next)},
-			{target("", next)},
+		for _, bad := range [][]Trigger{
+			{newTrigger("stays", next), newTrigger("stays", next)},
+			{newTrigger("", next)},
 			{{Name: "x", Sender: next, MaxAge: time.Hour}},
 			{{Name: "x", Sender: next, MaxAge: time.Hour, Concurrency: 1, Rate: setting.Rate{Count: 1}}},
 		} {
-			if err := w.d.SetTargets(bad); err == nil {
+			if err := w.d.SetTriggers(bad); err == nil {
 				t.Errorf("accepted %+v", bad)
 			}
 		}
@@ -270,7 +270,7 @@ func TestReloadKeepsWhatStaysAndHoldsWhatGoes(t *testing.T) {
 			t.Error("a failed reload changed something")
 		}
 		back := &receiver{}
-		must(t, w.d.SetTargets([]Target{target("stays", next), target("goes", back)}))
+		must(t, w.d.SetTriggers([]Trigger{newTrigger("stays", next), newTrigger("goes", back)}))
 		w.pass(time.Hour)
 		if n := w.counts("goes"); n.Delivered != 4 {
 			t.Errorf("after its return %+v", n)
@@ -280,7 +280,7 @@ func TestReloadKeepsWhatStaysAndHoldsWhatGoes(t *testing.T) {
 
 func TestRemovedTargetsAgeOut(t *testing.T) {
 	inWorld(t, func(w *world) {
-		w.start(target("a", &receiver{}))
+		w.start(newTrigger("a", &receiver{}))
 		w.accept(alerts(0, 3, "gone")...)
 		w.pass(24*time.Hour + time.Minute)
 		if n := w.counts("gone"); n.Dead != 3 {
@@ -293,32 +293,32 @@ func TestTestDeliveryGoesThroughTheSender(t *testing.T) {
 	inWorld(t, func(w *world) {
 		r := &receiver{}
 		r.says(trigger.Result{Outcome: trigger.Hold, Reason: "answered 403 Forbidden"})
-		w.start(target("a", r))
+		w.start(newTrigger("a", r))
 		result, err := w.d.Test(t.Context(), "a", trigger.TestAlert(time.Now()))
 		if err != nil || result.Reason != "answered 403 Forbidden" || r.count() != 1 {
 			t.Errorf("%v %v", result, err)
 		}
 		if state := w.state("a"); state.Hold != store.HoldNone {
-			t.Errorf("a test put the target on hold: %+v", state)
+			t.Errorf("a test put the trigger on hold: %+v", state)
 		}
 		if _, err := w.d.Test(t.Context(), "b", trigger.TestAlert(time.Now())); err == nil {
-			t.Error("a test of a target that is not there")
+			t.Error("a test of a trigger that is not there")
 		}
 	})
 }
 
-// TestTwoInstancesShareAStore: two dispatchers of one process, with the same targets, send each alert once.
+// TestTwoInstancesShareAStore: two dispatchers of one process, with the same triggers, send each alert once.
 func TestTwoInstancesShareAStore(t *testing.T) {
 	inWorld(t, func(w *world) {
 		one, two := &receiver{}, &receiver{}
-		w.start(target("a", one))
+		w.start(newTrigger("a", one))
 		handle, err := w.registry.Open(context.Background(), store.Options{Settings: w.set})
 		must(t, err)
 		o := w.opt
 		o.Store = handle
 		second, err := New(o)
 		must(t, err)
-		must(t, second.SetTargets([]Target{target("a", two)}))
+		must(t, second.SetTriggers([]Trigger{newTrigger("a", two)}))
 		second.Start()
 		for n := range 50 {
 			w.accept(alert(2*n, "a"))

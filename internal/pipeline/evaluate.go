@@ -174,7 +174,7 @@ func (b *batch) route(id func(*engine.Alert) string) {
 			name = id(made)
 		}
 		a := event(made, name)
-		b.items = append(b.items, delivery.Item{Alert: a, Targets: b.p.targets.Load().of(&a)})
+		b.items = append(b.items, delivery.Item{Alert: a, Triggers: b.p.targets.Load().of(&a)})
 	}
 }
 

@@ -111,7 +111,7 @@ func sortedKeys(objects map[ManagedKey]Managed) []ManagedKey {
 
 // restoreManaged reads the objects from the store.
 func (p *Pipeline) restoreManaged() (map[ManagedKey]Managed, error) {
-	rows, err := p.store.Managed(p.ctx, p.id)
+	rows, err := p.store.RuntimeObjects(p.ctx, p.id)
 	objects := make(map[ManagedKey]Managed, len(rows))
 	for i := range rows {
 		o := &rows[i]
@@ -218,7 +218,7 @@ func (p *Pipeline) manageBatch(batch []*managedJob) {
 			}
 			return
 		}
-		err := p.store.Manage(p.ctx, p.now(), p.id, plan.rows, plan.audit)
+		err := p.store.SaveRuntime(p.ctx, p.now(), p.id, plan.rows, plan.audit)
 		if err == nil {
 			p.managing.recovered = p.store.Health().Recovered
 			p.managing.replace(plan.objects)
@@ -236,8 +236,8 @@ func (p *Pipeline) manageBatch(batch []*managedJob) {
 // managedPlan is what a batch of changes comes to.
 type managedPlan struct {
 	objects map[ManagedKey]Managed
-	rows    []store.Object
-	audit   []store.Entry
+	rows    []store.RuntimeObject
+	audit   []store.AuditEntry
 	loaded  *config.Result
 	split   bool // what is wrong is nobody's in particular: each change is to be tried alone
 }
@@ -337,7 +337,7 @@ func (p *Pipeline) planOne(j *managedJob, plan *managedPlan, now time.Time) erro
 		j.result = current
 		return nil
 	}
-	entry := store.Entry{
+	entry := store.AuditEntry{
 		Who: c.Who, Action: c.Action, Kind: string(c.Kind), Scope: c.Scope, Name: c.Name, Before: masked(c.Kind, current.Value), After: masked(c.Kind, value),
 	}
 	plan.audit = append(plan.audit, entry)
@@ -358,14 +358,14 @@ func (p *Pipeline) planOne(j *managedJob, plan *managedPlan, now time.Time) erro
 
 func (plan *managedPlan) remove(key ManagedKey) {
 	delete(plan.objects, key)
-	plan.rows = append(plan.rows, store.Object{Kind: string(key.Kind), Scope: key.Scope, Name: key.Name})
+	plan.rows = append(plan.rows, store.RuntimeObject{Kind: string(key.Kind), Scope: key.Scope, Name: key.Name})
 }
 
 // removeOf removes what goes with a global rule that is deleted: its overrides, and the exceptions from it. Each is in the audit.
 func (plan *managedPlan) removeOf(c *ManagedChange) {
 	for _, key := range sortedKeys(plan.objects) {
 		if key.Name == c.Name && (key.Kind == config.ManagedOverride || key.Kind == config.ManagedDisable) {
-			plan.audit = append(plan.audit, store.Entry{
+			plan.audit = append(plan.audit, store.AuditEntry{
 				Who: c.Who, Action: c.Action, Kind: string(key.Kind), Scope: key.Scope, Name: key.Name, Before: masked(key.Kind, plan.objects[key].Value),
 			})
 			plan.remove(key)
@@ -373,12 +373,12 @@ func (plan *managedPlan) removeOf(c *ManagedChange) {
 	}
 }
 
-func rowOf(o *Managed) store.Object {
+func rowOf(o *Managed) store.RuntimeObject {
 	value, err := json.Marshal(o.Value)
 	if err != nil { // it came from JSON
 		value = []byte("{}")
 	}
-	return store.Object{Kind: string(o.Kind), Scope: o.Scope, Name: o.Name, Revision: o.Revision, Changed: o.Changed, Value: value}
+	return store.RuntimeObject{Kind: string(o.Kind), Scope: o.Scope, Name: o.Name, Revision: o.Revision, Changed: o.Changed, Value: value}
 }
 
 // masked gives a value as the audit keeps it: without secrets.
@@ -432,11 +432,11 @@ func newProblems(found, known []config.Problem) []config.Problem {
 }
 
 // Note adds a change that is no change of a managed object to the audit.
-func (p *Pipeline) Note(ctx context.Context, e store.Entry) error {
-	return p.store.Manage(ctx, p.now(), p.id, nil, []store.Entry{e})
+func (p *Pipeline) Note(ctx context.Context, e store.AuditEntry) error {
+	return p.store.SaveRuntime(ctx, p.now(), p.id, nil, []store.AuditEntry{e})
 }
 
 // Audit lists up to limit entries of the audit with a number below before (0: from the newest), the newest first.
-func (p *Pipeline) Audit(ctx context.Context, before int64, limit int) ([]store.Entry, error) {
+func (p *Pipeline) Audit(ctx context.Context, before int64, limit int) ([]store.AuditEntry, error) {
 	return p.store.Audit(ctx, p.id, before, limit)
 }

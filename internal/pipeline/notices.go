@@ -112,7 +112,7 @@ func (p *Pipeline) tell(w noticeWindow, text string) {
 			Kind: trigger.KindSystem, Workload: source.Workload, Host: source.Host, Container: trigger.Container(source.Container),
 		},
 	}
-	if err := p.delivery.Accept(p.ctx, []delivery.Item{{Alert: alert, Targets: p.targets.Load().of(&alert)}}); err != nil {
+	if err := p.delivery.Accept(p.ctx, []delivery.Item{{Alert: alert, Triggers: p.targets.Load().of(&alert)}}); err != nil {
 		p.log.Error("an alert about lost lines is not on disk yet", "error", err)
 	}
 }

@@ -277,7 +277,7 @@ func TestReloadOfWhatTakesARestart(t *testing.T) {
 	b := newBench(t)
 	o := b.options(b.document(rule("old", "old")))
 	p := b.start(o)
-	b.write("store_events = 7\n" + strings.Replace(b.document(rule("new", "new")), "store.db", "other.db", 1) + "[delivery]\nretry_min = \"2s\"\n")
+	b.write("store_alerts = 7\n" + strings.Replace(b.document(rule("new", "new")), "store.db", "other.db", 1) + "[delivery]\nretry_min = \"2s\"\n")
 	r := p.Reload()
 	var got []string
 	for _, one := range r.Restart {
@@ -288,7 +288,7 @@ func TestReloadOfWhatTakesARestart(t *testing.T) {
 	}
 	const words = ": a change of it takes a restart; until then it is as before"
 	file := o.Sources.Files[0]
-	if want := []string{file + ":1: store_events" + words, file + ":2: store" + words, file + ":15: delivery.retry_min" + words}; !r.Applied || !slices.Equal(got, want) {
+	if want := []string{file + ":1: store_alerts" + words, file + ":2: store" + words, file + ":15: delivery.retry_min" + words}; !r.Applied || !slices.Equal(got, want) {
 		t.Errorf("told are\n%q, want\n%q", got, want)
 	}
 	b.write(b.document(rule("new", "new")))

@@ -93,7 +93,7 @@ func (p *Pipeline) apply(n *prepared) (engine.Change, error) {
 	if level, err := logging.ParseLevel(n.settings.Verbosity); err == nil {
 		p.level.Set(level)
 	}
-	if err := p.delivery.SetTargets(n.targets.delivery()); err != nil {
+	if err := p.delivery.SetTriggers(n.targets.delivery()); err != nil {
 		n.close()
 		return engine.Change{}, err
 	}

@@ -93,10 +93,10 @@ func (t *targets) of(a *trigger.Alert) []string {
 }
 
 // delivery returns the targets as the dispatcher takes them. From then on the dispatcher closes the clients.
-func (t *targets) delivery() []delivery.Target {
-	out := make([]delivery.Target, len(t.all))
+func (t *targets) delivery() []delivery.Trigger {
+	out := make([]delivery.Trigger, len(t.all))
 	for i, one := range t.all {
-		out[i] = delivery.NewTarget(one.settings, one.client, one.client.Revision())
+		out[i] = delivery.NewTrigger(one.settings, one.client, one.client.Revision())
 	}
 	return out
 }

@@ -46,7 +46,7 @@ func (w *waits) complete(a *engine.Alert) (item delivery.Item, ready, ok bool) {
 func (b *batch) begin(a *engine.Alert) {
 	e := event(a, b.id(a))
 	one := &wait{item: delivery.Item{
-		Alert: e, Targets: b.p.targets.Load().of(&e), NotBefore: time.Unix(0, b.now).Add(holdTime),
+		Alert: e, Triggers: b.p.targets.Load().of(&e), NotBefore: time.Unix(0, b.now).Add(holdTime),
 	}}
 	b.p.waits.mu.Lock()
 	defer b.p.waits.mu.Unlock()

@@ -12,14 +12,14 @@ import (
 type Item struct {
 	ID      string
 	Payload []byte
-	Routes  []Route // none: the alert only enters the event log
+	Routes  []Route // none: the alert only enters the alert log
 	// NotBefore, when set, is when the deliveries become due unless Complete is called before.
 	NotBefore time.Time
 }
 
-// Route sends an alert to one target.
+// Route sends an alert to one trigger.
 type Route struct {
-	Target string
+	Trigger string
 	// MaxAge is how long the delivery may be pending before it becomes a dead letter.
 	MaxAge time.Duration
 	// Group, when set, is a hash of what the alerts of one message have in common, 16 bytes. The first waits for Wait; a message follows
@@ -33,7 +33,7 @@ type Route struct {
 type Accepted struct {
 	New       int              // alerts kept
 	Duplicate int              // alerts whose id was known
-	Dropped   map[string]int64 // deliveries, of these or earlier alerts, that a bound dropped, by target
+	Dropped   map[string]int64 // deliveries, of these or earlier alerts, that a bound dropped, by trigger
 }
 
 // Accept keeps all items, or none of them when it returns an error. Once it returned nil, they are on disk.
@@ -75,7 +75,7 @@ func (s *Store) Accept(ctx context.Context, now time.Time, items []Item) (Accept
 				return err
 			}
 		}
-		if err := t.forgetRange(first-int64(t.set.Events)+1, seq-int64(t.set.Events)); err != nil {
+		if err := t.forgetRange(first-int64(t.set.Alerts)+1, seq-int64(t.set.Alerts)); err != nil {
 			return err
 		}
 		if err := t.forgetIDs(first-int64(t.set.IDs)+1, seq-int64(t.set.IDs)); err != nil {
@@ -109,7 +109,7 @@ func (t *tx) tip() (int64, error) {
 
 // route adds one delivery. One that is not due before a time joins its group only when it is complete.
 func (t *tx) route(seq int64, r Route, notBefore time.Time) error {
-	target, err := t.target(r.Target)
+	trigger, err := t.triggerID(r.Trigger)
 	if err != nil {
 		return err
 	}
@@ -121,17 +121,17 @@ func (t *tx) route(seq int64, r Route, notBefore time.Time) error {
 	if len(r.Group) > 0 {
 		group = r.Group
 		if due == t.now {
-			if due, err = t.flushTime(target, r); err != nil {
+			if due, err = t.flushTime(trigger, r); err != nil {
 				return err
 			}
 		}
 	}
-	n, err := t.exec("INSERT INTO deliveries (seq, target, state, due, expires, grp) VALUES (?, ?, 0, ?, ?, ?) ON CONFLICT (seq) DO NOTHING",
-		seq<<targetBits|target, target, due, t.now+int64(r.MaxAge), group)
+	n, err := t.exec("INSERT INTO deliveries (seq, trigger, state, due, expires, grp) VALUES (?, ?, 0, ?, ?, ?) ON CONFLICT (seq) DO NOTHING",
+		seq<<triggerBits|trigger, trigger, due, t.now+int64(r.MaxAge), group)
 	if err != nil {
 		return err
 	}
-	d := t.delta(target)
+	d := t.delta(trigger)
 	d.Accepted += n
 	d.Pending += n
 	return nil
@@ -139,9 +139,9 @@ func (t *tx) route(seq int64, r Route, notBefore time.Time) error {
 
 // flushTime returns when the message that this delivery joins may leave: at the time already set for its group, else after Wait, and at
 // least Interval after the last message of the group.
-func (t *tx) flushTime(target int64, r Route) (int64, error) {
+func (t *tx) flushTime(trigger int64, r Route) (int64, error) {
 	var flush, sent int64
-	err := t.row("SELECT flush, sent FROM groups WHERE target = ? AND key = ?", target, r.Group).Scan(&flush, &sent)
+	err := t.row("SELECT flush, sent FROM groups WHERE trigger = ? AND key = ?", trigger, r.Group).Scan(&flush, &sent)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return 0, err
 	}
@@ -152,8 +152,8 @@ func (t *tx) flushTime(target int64, r Route) (int64, error) {
 	if sent != 0 {
 		flush = max(flush, sent+int64(r.Interval))
 	}
-	_, err = t.exec(`INSERT INTO groups (target, key, flush, keep) VALUES (?, ?, ?, ?)
-		ON CONFLICT (target, key) DO UPDATE SET flush = excluded.flush, keep = excluded.keep`,
-		target, r.Group, flush, flush+int64(r.Interval)+int64(time.Hour))
+	_, err = t.exec(`INSERT INTO groups (trigger, key, flush, keep) VALUES (?, ?, ?, ?)
+		ON CONFLICT (trigger, key) DO UPDATE SET flush = excluded.flush, keep = excluded.keep`,
+		trigger, r.Group, flush, flush+int64(r.Interval)+int64(time.Hour))
 	return flush, err
 }

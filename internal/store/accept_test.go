@@ -20,10 +20,10 @@ func TestAcceptIsThereAfterReopening(t *testing.T) {
 	must(t, s.Close())
 	s = b.open()
 	if n := b.counts(s, "a"); n != (Counts{Accepted: 4, Pending: 4}) {
-		t.Errorf("target a: %+v", n)
+		t.Errorf("trigger a: %+v", n)
 	}
 	if n := b.counts(s, "b"); n != (Counts{Accepted: 3, Pending: 3}) {
-		t.Errorf("target b: %+v", n)
+		t.Errorf("trigger b: %+v", n)
 	}
 	if done := b.accept(s, items(0, 4, "a")); done.New != 0 || done.Duplicate != 4 {
 		t.Errorf("accepted %+v, want four duplicates", done)
@@ -70,7 +70,7 @@ func TestPendingBoundDropsTheOldest(t *testing.T) {
 }
 
 func TestWindowsForgetWhatIsFinished(t *testing.T) {
-	b := newBench(t, func(s *Settings) { s.Events, s.IDs = 10, 20 })
+	b := newBench(t, func(s *Settings) { s.Alerts, s.IDs = 10, 20 })
 	s := b.open()
 	b.accept(s, items(0, 5, "a")) // stay pending
 	b.accept(s, items(5, 5, "b"))
@@ -98,7 +98,7 @@ func TestWindowsForgetWhatIsFinished(t *testing.T) {
 		t.Error("an id of the window was forgotten")
 	}
 	must(t, s.Close())
-	b.set.Events, b.set.IDs = 3, 4
+	b.set.Alerts, b.set.IDs = 3, 4
 	s = b.open()
 	if alerts, ids, _ := rows(); alerts != 3 || ids != 4 {
 		t.Errorf("under smaller windows %d alerts and %d ids, want 3 and 4", alerts, ids)
@@ -113,9 +113,9 @@ func TestEventsTellWhatBecameOfAlerts(t *testing.T) {
 	b.accept(s, items(1, 1))
 	b.finish(s, 1, Delivered, b.lease(s, 1, "a", 1)...)
 	b.finish(s, 1, Retry, b.lease(s, 1, "b", 1)...)
-	events, err := s.Events(context.Background(), 0, 10)
+	events, err := s.Alerts(context.Background(), 0, 10)
 	must(t, err)
-	if len(events) != 2 || events[0].AlertID != "al_000000001" || len(events[0].Deliveries) != 0 {
+	if len(events) != 2 || events[0].ID != "al_000000001" || len(events[0].Deliveries) != 0 {
 		t.Fatalf("%+v", events)
 	}
 	got := events[1].Deliveries
@@ -123,7 +123,7 @@ func TestEventsTellWhatBecameOfAlerts(t *testing.T) {
 		!got[1].Due.Equal(b.now().Add(time.Minute)) {
 		t.Errorf("deliveries %+v", got)
 	}
-	if older, err := s.Events(context.Background(), events[0].Seq, 10); err != nil || len(older) != 1 || older[0].Seq != events[1].Seq {
+	if older, err := s.Alerts(context.Background(), events[0].Seq, 10); err != nil || len(older) != 1 || older[0].Seq != events[1].Seq {
 		t.Errorf("before %d: %+v, %v", events[0].Seq, older, err)
 	}
 }
@@ -152,16 +152,16 @@ func TestDeadLetters(t *testing.T) {
 	b.finish(s, 1, Dead, b.lease(s, 1, "a", 4)...)
 	b.pass(time.Minute)
 	b.finish(s, 1, Dead, b.lease(s, 1, "b", 2)...)
-	letters, err := s.Letters(ctx, Select{}, LetterMark{}, 100)
+	letters, err := s.DeadLetters(ctx, Select{}, DeadLetterMark{}, 100)
 	must(t, err)
-	if len(letters) != 6 || letters[0].Target != "b" || letters[5].Target != "a" || letters[0].Reason != "because" || letters[0].Attempts != 1 {
+	if len(letters) != 6 || letters[0].Trigger != "b" || letters[5].Trigger != "a" || letters[0].Reason != "because" || letters[0].Attempts != 1 {
 		t.Fatalf("%+v", letters)
 	}
-	letter, ok, err := s.Letter(ctx, "al_000000002", "a")
+	letter, ok, err := s.DeadLetter(ctx, "al_000000002", "a")
 	if err != nil || !ok || !strings.Contains(string(letter.Payload), "al_000000002") {
 		t.Fatalf("%+v %t %v", letter, ok, err)
 	}
-	if _, ok, err := s.Letter(ctx, "al_000000002", "b"); ok || err != nil {
+	if _, ok, err := s.DeadLetter(ctx, "al_000000002", "b"); ok || err != nil {
 		t.Fatalf("a delivery that is not dead: %t %v", ok, err)
 	}
 	// Another process, as the command line is one, while this one has the file open.
@@ -171,7 +171,7 @@ func TestDeadLetters(t *testing.T) {
 	if back, left, err := other.Redeliver(ctx, b.now(), Select{AlertID: "al_000000002"}); back != 1 || left != 0 || err != nil {
 		t.Fatalf("redelivered %d, left %d, %v", back, left, err)
 	}
-	if n, err := other.Remove(ctx, b.now(), Select{Target: "b"}); n != 2 || err != nil {
+	if n, err := other.Remove(ctx, b.now(), Select{Trigger: "b"}); n != 2 || err != nil {
 		t.Fatalf("removed %d, %v", n, err)
 	}
 	if after, err := s.Changes(ctx); err != nil || after == before {
@@ -194,7 +194,7 @@ func TestRedeliverKeepsTheBound(t *testing.T) {
 	b.accept(s, items(0, 4, "a"))
 	b.finish(s, 1, Dead, b.lease(s, 1, "a", 4)...)
 	b.accept(s, items(4, 3, "a"))
-	back, left, err := s.Redeliver(context.Background(), b.now(), Select{Target: "a"})
+	back, left, err := s.Redeliver(context.Background(), b.now(), Select{Trigger: "a"})
 	if back != 1 || left != 3 || err != nil {
 		t.Errorf("redelivered %d, left %d, %v; want 1 and 3", back, left, err)
 	}

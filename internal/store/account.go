@@ -11,16 +11,16 @@ import (
 
 // Account is the proof that nothing went missing.
 type Account struct {
-	Total   Counts
-	Targets map[string]Counts
+	Total    Counts
+	Triggers map[string]Counts
 }
 
-// Account counts what became of every accepted pair of alert and target. It returns an error when the sums do not hold, or when they do not
+// Account counts what became of every accepted pair of alert and trigger. It returns an error when the sums do not hold, or when they do not
 // agree with the rows.
 func (s *Store) Account(ctx context.Context) (Account, error) {
 	var a Account
 	err := s.read(ctx, "account", func(c *core) error {
-		a = Account{Targets: make(map[string]Counts)}
+		a = Account{Triggers: make(map[string]Counts)}
 		// A read transaction, so that all that is counted is of one moment, whatever another process writes.
 		if _, err := c.exec("BEGIN"); err != nil {
 			return err
@@ -32,10 +32,10 @@ func (s *Store) Account(ctx context.Context) (Account, error) {
 	if err != nil {
 		return a, err
 	}
-	for _, name := range slices.Sorted(maps.Keys(a.Targets)) {
-		n := a.Targets[name]
+	for _, name := range slices.Sorted(maps.Keys(a.Triggers)) {
+		n := a.Triggers[name]
 		if sum := n.Delivered + n.Pending + n.Dead + n.Dropped + n.Removed; sum != n.Accepted {
-			err = errors.Join(err, fmt.Errorf("store: target %q: accepted %d, but delivered, pending, dead, dropped and removed sum to %d",
+			err = errors.Join(err, fmt.Errorf("store: trigger %q: accepted %d, but delivered, pending, dead, dropped and removed sum to %d",
 				name, n.Accepted, sum))
 		}
 	}
@@ -43,13 +43,13 @@ func (s *Store) Account(ctx context.Context) (Account, error) {
 }
 
 func (c *core) count(a *Account) error {
-	err := c.each("SELECT name, accepted, delivered, pending, dead, dropped, removed FROM targets", nil, func(rows *sql.Rows) error {
+	err := c.each("SELECT name, accepted, delivered, pending, dead, dropped, removed FROM triggers", nil, func(rows *sql.Rows) error {
 		var name string
 		var n Counts
 		if err := rows.Scan(&name, &n.Accepted, &n.Delivered, &n.Pending, &n.Dead, &n.Dropped, &n.Removed); err != nil {
 			return err
 		}
-		a.Targets[name] = n
+		a.Triggers[name] = n
 		a.Total.add(n)
 		return nil
 	})
@@ -58,14 +58,14 @@ func (c *core) count(a *Account) error {
 	}
 	var wrong error
 	err = c.each(`SELECT t.name, t.pending, t.dead, count(CASE d.state WHEN 0 THEN 1 END), count(CASE d.state WHEN 2 THEN 1 END)
-		FROM targets t LEFT JOIN deliveries d ON d.target = t.id GROUP BY t.id`, nil, func(rows *sql.Rows) error {
+		FROM triggers t LEFT JOIN deliveries d ON d.trigger = t.id GROUP BY t.id`, nil, func(rows *sql.Rows) error {
 		var name string
 		var pending, dead, pendingRows, deadRows int64
 		if err := rows.Scan(&name, &pending, &dead, &pendingRows, &deadRows); err != nil {
 			return err
 		}
 		if pending != pendingRows || dead != deadRows {
-			wrong = errors.Join(wrong, fmt.Errorf("target %q: counted %d pending and %d dead, found %d and %d",
+			wrong = errors.Join(wrong, fmt.Errorf("trigger %q: counted %d pending and %d dead, found %d and %d",
 				name, pending, dead, pendingRows, deadRows))
 		}
 		return nil

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// BenchmarkAccept keeps alerts of 450 bytes for one target whose receiver is down, so that the bounds are at work, too.
+// BenchmarkAccept keeps alerts of 450 bytes for one trigger whose receiver is down, so that the bounds are at work, too.
 func BenchmarkAccept(b *testing.B) {
 	for _, n := range []int{1, 16, 256} {
 		b.Run(fmt.Sprint("alerts=", n), func(b *testing.B) {

@@ -33,10 +33,10 @@ func (c *core) measure() error {
 	return nil
 }
 
-// barrenTime is how long a search for rows to remove is not repeated after it found none: it looks at the whole event log.
+// barrenTime is how long a search for rows to remove is not repeated after it found none: it looks at the whole alert log.
 const barrenTime = time.Second
 
-// relieve removes up to n rows when the file is nearly full: the oldest of the event log first, then the oldest dead letters of the target
+// relieve removes up to n rows when the file is nearly full: the oldest of the alert log first, then the oldest dead letters of the trigger
 // that has most of them. Pending deliveries are never touched: when only they are left, the store is full.
 func (t *tx) relieve(n int) error {
 	if err := t.measure(); err != nil {
@@ -45,12 +45,12 @@ func (t *tx) relieve(n int) error {
 	if t.used.Load() < t.tightPages() || t.now < t.barren {
 		return nil
 	}
-	gone, err := t.relieveLog(n)
+	gone, err := t.relieveAlerts(n)
 	if err != nil || gone > 0 {
 		return err
 	}
-	var target int64
-	err = t.row("SELECT id FROM targets WHERE dead > 0 ORDER BY dead DESC LIMIT 1").Scan(&target)
+	var trigger int64
+	err = t.row("SELECT id FROM triggers WHERE dead > 0 ORDER BY dead DESC LIMIT 1").Scan(&trigger)
 	if errors.Is(err, sql.ErrNoRows) {
 		t.barren = t.now + int64(barrenTime)
 		return nil
@@ -58,21 +58,21 @@ func (t *tx) relieve(n int) error {
 	if err != nil {
 		return err
 	}
-	if err := t.dropDead(target, int64(n), "the store was full"); err != nil {
+	if err := t.dropDead(trigger, int64(n), "the store was full"); err != nil {
 		return err
 	}
 	return t.measure()
 }
 
-// relieveLog forgets up to n alerts of the event log that nothing refers to.
-func (t *tx) relieveLog(n int) (int, error) {
+// relieveLog forgets up to n alerts of the alert log that nothing refers to.
+func (t *tx) relieveAlerts(n int) (int, error) {
 	tip, err := t.tip()
 	if err != nil {
 		return 0, err
 	}
 	seqs, err := t.numbers(`SELECT seq FROM alerts WHERE seq > ? AND NOT EXISTS (
 			SELECT 1 FROM deliveries d WHERE d.seq BETWEEN alerts.seq << 16 AND alerts.seq << 16 | 65535 AND d.state IN (0, 2)
-		) ORDER BY seq LIMIT ?`, tip-int64(t.set.Events), n)
+		) ORDER BY seq LIMIT ?`, tip-int64(t.set.Alerts), n)
 	for _, seq := range seqs {
 		if err := t.forgetRange(seq, seq); err != nil {
 			return 0, err
@@ -84,59 +84,59 @@ func (t *tx) relieveLog(n int) (int, error) {
 	return len(seqs), err
 }
 
-// boundPending drops the deliveries of a target that have waited longest when it has too many. One that is being sent is spared.
-func (t *tx) boundPending(target int64) error {
+// boundPending drops the deliveries of a trigger that have waited longest when it has too many. One that is being sent is spared.
+func (t *tx) boundPending(trigger int64) error {
 	var pending int64
-	if err := t.row("SELECT pending FROM targets WHERE id = ?", target).Scan(&pending); err != nil {
+	if err := t.row("SELECT pending FROM triggers WHERE id = ?", trigger).Scan(&pending); err != nil {
 		return err
 	}
-	over := pending + t.delta(target).Pending - int64(t.set.MaxPending)
+	over := pending + t.delta(trigger).Pending - int64(t.set.MaxPending)
 	if over <= 0 {
 		return nil
 	}
 	seqs, err := t.numbers(`UPDATE deliveries SET state = 3, at = ?2, owner = 0, reason = 'too many were pending' WHERE seq IN (
-			SELECT seq FROM deliveries INDEXED BY pending_expires WHERE state = 0 AND target = ?1
+			SELECT seq FROM deliveries INDEXED BY pending_expires WHERE state = 0 AND trigger = ?1
 				AND (owner = 0 OR owner NOT IN (SELECT id FROM owners WHERE until > ?2)) ORDER BY expires LIMIT ?3
-		) RETURNING seq`, target, t.now, over)
+		) RETURNING seq`, trigger, t.now, over)
 	if err != nil {
 		return err
 	}
-	t.delta(target).Pending -= int64(len(seqs))
-	if err := t.drop(target, int64(len(seqs))); err != nil {
+	t.delta(trigger).Pending -= int64(len(seqs))
+	if err := t.drop(trigger, int64(len(seqs))); err != nil {
 		return err
 	}
 	return t.forgetOf(seqs)
 }
 
-// boundDead drops the oldest dead letters of a target when it has too many.
-func (t *tx) boundDead(target int64) error {
+// boundDead drops the oldest dead letters of a trigger when it has too many.
+func (t *tx) boundDead(trigger int64) error {
 	var dead int64
-	if err := t.row("SELECT dead FROM targets WHERE id = ?", target).Scan(&dead); err != nil {
+	if err := t.row("SELECT dead FROM triggers WHERE id = ?", trigger).Scan(&dead); err != nil {
 		return err
 	}
-	over := dead + t.delta(target).Dead - int64(t.set.MaxDead)
+	over := dead + t.delta(trigger).Dead - int64(t.set.MaxDead)
 	if over <= 0 {
 		return nil
 	}
-	return t.dropDead(target, over, "too many dead letters")
+	return t.dropDead(trigger, over, "too many dead letters")
 }
 
-// dropDead drops the oldest n dead letters of a target.
-func (t *tx) dropDead(target, n int64, reason string) error {
+// dropDead drops the oldest n dead letters of a trigger.
+func (t *tx) dropDead(trigger, n int64, reason string) error {
 	seqs, err := t.numbers(`UPDATE deliveries SET state = 3, at = ?, reason = ? || ' (' || reason || ')' WHERE seq IN (
-			SELECT seq FROM deliveries INDEXED BY dead_expires WHERE state = 2 AND target = ? ORDER BY expires LIMIT ?
-		) RETURNING seq`, t.now, reason, target, n)
+			SELECT seq FROM deliveries INDEXED BY dead_expires WHERE state = 2 AND trigger = ? ORDER BY expires LIMIT ?
+		) RETURNING seq`, t.now, reason, trigger, n)
 	if err != nil {
 		return err
 	}
-	t.delta(target).Dead -= int64(len(seqs))
-	if err := t.drop(target, int64(len(seqs))); err != nil {
+	t.delta(trigger).Dead -= int64(len(seqs))
+	if err := t.drop(trigger, int64(len(seqs))); err != nil {
 		return err
 	}
 	return t.forgetOf(seqs)
 }
 
-// forgetOf forgets the alerts of deliveries that were finished, as far as they left the event log.
+// forgetOf forgets the alerts of deliveries that were finished, as far as they left the alert log.
 func (t *tx) forgetOf(deliveries []int64) error {
 	if len(deliveries) == 0 {
 		return nil
@@ -146,8 +146,8 @@ func (t *tx) forgetOf(deliveries []int64) error {
 		return err
 	}
 	for _, d := range deliveries {
-		seq := d >> targetBits
-		if seq <= tip-int64(t.set.Events) {
+		seq := d >> triggerBits
+		if seq <= tip-int64(t.set.Alerts) {
 			if err := t.forgetRange(seq, seq); err != nil {
 				return err
 			}
@@ -162,7 +162,7 @@ func (t *tx) forgetRange(first, last int64) error {
 		return nil
 	}
 	if _, err := t.exec("DELETE FROM deliveries WHERE seq BETWEEN ? AND ? AND state IN (1, 3, 4)",
-		max(first, 0)<<targetBits, last<<targetBits|maxTargets); err != nil {
+		max(first, 0)<<triggerBits, last<<triggerBits|maxTriggers); err != nil {
 		return err
 	}
 	_, err := t.exec(`DELETE FROM alerts WHERE seq BETWEEN ? AND ? AND NOT EXISTS (
@@ -186,7 +186,7 @@ func (c *core) trim() error {
 	if err != nil {
 		return err
 	}
-	if err := t.forgetRange(0, tip-int64(c.set.Events)); err != nil {
+	if err := t.forgetRange(0, tip-int64(c.set.Alerts)); err != nil {
 		return err
 	}
 	return t.forgetIDs(0, tip-int64(c.set.IDs))

@@ -50,11 +50,11 @@ func (t *tx) complete(item Item) error {
 
 // release makes a delivery that nobody has begun due.
 func (t *tx) release(seq int64, r Route) error {
-	target, err := t.target(r.Target)
+	trigger, err := t.triggerID(r.Trigger)
 	if err != nil {
 		return err
 	}
-	row := seq<<targetBits | target
+	row := seq<<triggerBits | trigger
 	var waits bool
 	err = t.row("SELECT EXISTS (SELECT 1 FROM deliveries WHERE seq = ? AND state = 0 AND attempts = 0 AND owner = 0 AND message = '' AND due > ?)",
 		row, t.now).Scan(&waits)
@@ -63,7 +63,7 @@ func (t *tx) release(seq int64, r Route) error {
 	}
 	due := t.now
 	if len(r.Group) > 0 {
-		if due, err = t.flushTime(target, r); err != nil {
+		if due, err = t.flushTime(trigger, r); err != nil {
 			return err
 		}
 	}

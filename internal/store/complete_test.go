@@ -7,8 +7,8 @@ import (
 )
 
 // held returns one alert that is not due for ten seconds.
-func (b *bench) held(targets ...string) []Item {
-	list := items(0, 1, targets...)
+func (b *bench) held(triggers ...string) []Item {
+	list := items(0, 1, triggers...)
 	list[0].NotBefore = b.now().Add(10 * time.Second)
 	return list
 }
@@ -31,10 +31,10 @@ func TestAHeldAlertLeavesCompleteAndOnce(t *testing.T) {
 	}
 	b.pass(2 * time.Second)
 	b.complete(s, list, "whole")
-	for _, target := range []string{"a", "b"} {
-		m := b.lease(s, 1, target, 9)
+	for _, trigger := range []string{"a", "b"} {
+		m := b.lease(s, 1, trigger, 9)
 		if len(m) != 1 || string(m[0].Alerts[0].Payload) != "whole" || m[0].ID != list[0].ID {
-			t.Fatalf("target %s: %+v", target, m)
+			t.Fatalf("trigger %s: %+v", trigger, m)
 		}
 		b.finish(s, 1, Delivered, m...)
 	}

@@ -29,7 +29,7 @@ type core struct {
 	conn   *sql.Conn
 	stmts  map[string]*sql.Stmt
 	opened os.FileInfo      // the file as it was opened, so that a file put there by another process is told apart
-	ids    map[string]int64 // target name → id; an id never changes
+	ids    map[string]int64 // trigger name → id; an id never changes
 	last   map[string]Counts
 	used   pages
 	barren int64 // until when a nearly full file is known to hold nothing but what is pending
@@ -87,14 +87,14 @@ func (c *core) write(ctx context.Context, op string, now time.Time, fn func(*tx)
 			if err := fn(t); err != nil {
 				return err
 			}
-			return t.settle()
+			return t.writeCounts()
 		})
 		if err != nil {
-			// A target that this transaction was to create does not exist after all.
+			// A trigger that this transaction was to create does not exist after all.
 			clear(c.ids)
 			return err
 		}
-		for name, counts := range t.settled {
+		for name, counts := range t.written {
 			c.last[name] = counts
 		}
 		return nil

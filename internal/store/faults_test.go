@@ -13,7 +13,7 @@ import (
 )
 
 // fill accepts alerts of 4 KiB until the store has no room, and returns how many it took.
-func fill(t *testing.T, b *bench, s *Store, target string) int {
+func fill(t *testing.T, b *bench, s *Store, trigger string) int {
 	t.Helper()
 	for n := 0; n < 100_000; n++ {
 		if err := s.Room(); err != nil {
@@ -22,7 +22,7 @@ func fill(t *testing.T, b *bench, s *Store, target string) int {
 			}
 			return n
 		}
-		list := items(n, 1, target)
+		list := items(n, 1, trigger)
 		list[0].Payload = make([]byte, 4000)
 		b.accept(s, list)
 	}
@@ -32,7 +32,7 @@ func fill(t *testing.T, b *bench, s *Store, target string) int {
 
 // TestFullByItsBound: a full store refuses before it fails, still lets go of what is in it, and then takes alerts again.
 func TestFullByItsBound(t *testing.T) {
-	b := newBench(t, func(s *Settings) { s.MaxSize = 1 << 20; s.Events = 10 })
+	b := newBench(t, func(s *Settings) { s.MaxSize = 1 << 20; s.Alerts = 10 })
 	s := b.open()
 	taken := fill(t, b, s, "a")
 	if taken < 100 {

@@ -44,14 +44,14 @@ const (
 type Result struct {
 	Message *Message
 	Outcome Outcome
-	Due     time.Time    // of the next attempt, for Retry
-	Reason  string       // why it failed, in words; never a secret
-	Answer  string       // the begin of what the receiver said, for people; never a secret
-	State   *TargetState // the target's, to be kept with it; nil leaves it
+	Due     time.Time     // of the next attempt, for Retry
+	Reason  string        // why it failed, in words; never a secret
+	Answer  string        // the begin of what the receiver said, for people; never a secret
+	State   *TriggerState // the trigger's, to be kept with it; nil leaves it
 }
 
 // Finish records results, all in one transaction. Only a delivery that is still pending changes, and unless it was Delivered only while its
-// lease is the owner's. dropped is what a bound on dead letters dropped, by target.
+// lease is the owner's. dropped is what a bound on dead letters dropped, by trigger.
 func (s *Store) Finish(ctx context.Context, owner Owner, now time.Time, results []Result) (dropped map[string]int64, err error) {
 	err = s.write(ctx, "finish", now, func(t *tx) error {
 		for i := range results {
@@ -73,12 +73,12 @@ func (s *Store) Finish(ctx context.Context, owner Owner, now time.Time, results 
 }
 
 func (t *tx) finish(owner Owner, r *Result) error {
-	target, err := t.target(r.Message.Target)
+	trigger, err := t.triggerID(r.Message.Trigger)
 	if err != nil {
 		return err
 	}
 	if r.State != nil {
-		if err := t.setState(target, *r.State); err != nil {
+		if err := t.setState(trigger, *r.State); err != nil {
 			return err
 		}
 	}
@@ -95,7 +95,7 @@ func (t *tx) finish(owner Owner, r *Result) error {
 		if n == 0 {
 			continue
 		}
-		d := t.delta(target)
+		d := t.delta(trigger)
 		switch r.Outcome {
 		case Delivered:
 			d.Pending, d.Delivered = d.Pending-n, d.Delivered+n
@@ -106,8 +106,8 @@ func (t *tx) finish(owner Owner, r *Result) error {
 		}
 	}
 	if r.Outcome == Delivered && r.Message.group != nil {
-		if _, err := t.exec("UPDATE groups SET sent = ?1, keep = max(keep, ?1 + ?2) WHERE target = ?3 AND key = ?4",
-			t.now, int64(time.Hour), target, r.Message.group); err != nil {
+		if _, err := t.exec("UPDATE groups SET sent = ?1, keep = max(keep, ?1 + ?2) WHERE trigger = ?3 AND key = ?4",
+			t.now, int64(time.Hour), trigger, r.Message.group); err != nil {
 			return err
 		}
 	}

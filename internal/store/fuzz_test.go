@@ -48,9 +48,9 @@ func FuzzDamage(f *testing.F) {
 			}
 			return // a header of garbage may well be one of a newer version
 		}
-		for _, target := range []string{"a", "b"} {
+		for _, trigger := range []string{"a", "b"} {
 			for more := true; more; {
-				messages, _, err := s.Lease(context.Background(), 2, b.now().Add(time.Hour), target, 64)
+				messages, _, err := s.Lease(context.Background(), 2, b.now().Add(time.Hour), trigger, 64)
 				if err != nil && len(garbage) == 0 {
 					t.Fatal(err)
 				}

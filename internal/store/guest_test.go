@@ -22,14 +22,14 @@ func TestGuestAppliesNoBounds(t *testing.T) {
 	s := b.open()
 	b.accept(s, items(0, 300, "a"))
 	b.finish(s, 1, Delivered, b.lease(s, 1, "a", 300)...)
-	b.set.Events, b.set.IDs, b.set.MaxSize = 10, 10, 1<<20
+	b.set.Alerts, b.set.IDs, b.set.MaxSize = 10, 10, 1<<20
 	g, err := b.guest()
 	must(t, err)
 	if n := b.counts(g, "a"); n.Delivered != 300 {
 		t.Errorf("the guest sees %+v", n)
 	}
 	must(t, g.Close())
-	if events, err := s.Events(context.Background(), 0, 1000); err != nil || len(events) != 300 {
+	if events, err := s.Alerts(context.Background(), 0, 1000); err != nil || len(events) != 300 {
 		t.Errorf("%d events are left (%v), want 300", len(events), err)
 	}
 	if done := b.accept(s, items(0, 300, "a")); done.Duplicate != 300 {
@@ -90,7 +90,7 @@ func TestGuestMeetsDamage(t *testing.T) {
 	must(t, err)
 	damage(t, g)
 	if _, _, err := g.Redeliver(context.Background(), time.Now(), Select{}); err == nil {
-		if _, err = g.Events(context.Background(), 0, 1000); err == nil {
+		if _, err = g.Alerts(context.Background(), 0, 1000); err == nil {
 			t.Error("the damage went unnoticed")
 		}
 	}

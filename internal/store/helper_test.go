@@ -84,14 +84,14 @@ func must(tb testing.TB, err error) {
 	}
 }
 
-// items returns alerts first … first+n-1 for the targets.
-func items(first, n int, targets ...string) []Item {
+// items returns alerts first … first+n-1 for the triggers.
+func items(first, n int, triggers ...string) []Item {
 	all := make([]Item, n)
 	for i := range all {
 		id := fmt.Sprintf("al_%09d", first+i)
 		all[i] = Item{ID: id, Payload: fmt.Appendf(nil, `{"id":%q,"message":"%0400d"}`, id, 0)}
-		for _, t := range targets {
-			all[i].Routes = append(all[i].Routes, Route{Target: t, MaxAge: 24 * time.Hour})
+		for _, t := range triggers {
+			all[i].Routes = append(all[i].Routes, Route{Trigger: t, MaxAge: 24 * time.Hour})
 		}
 	}
 	return all
@@ -104,9 +104,9 @@ func (b *bench) accept(s *Store, list []Item) Accepted {
 	return done
 }
 
-func (b *bench) lease(s *Store, owner Owner, target string, limit int) []Message {
+func (b *bench) lease(s *Store, owner Owner, trigger string, limit int) []Message {
 	b.tb.Helper()
-	messages, _, err := s.Lease(context.Background(), owner, b.now(), target, limit)
+	messages, _, err := s.Lease(context.Background(), owner, b.now(), trigger, limit)
 	must(b.tb, err)
 	return messages
 }
@@ -122,11 +122,11 @@ func (b *bench) finish(s *Store, owner Owner, outcome Outcome, messages ...Messa
 }
 
 // counts checks the account and returns it.
-func (b *bench) counts(s *Store, target string) Counts {
+func (b *bench) counts(s *Store, trigger string) Counts {
 	b.tb.Helper()
 	a, err := s.Account(context.Background())
 	must(b.tb, err)
-	return a.Targets[target]
+	return a.Triggers[trigger]
 }
 
 func idsOf(messages []Message) []string {

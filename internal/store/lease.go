@@ -26,7 +26,7 @@ const (
 type Message struct {
 	// ID is the same at every attempt: the alert's id, or a hash over the ids of a group.
 	ID       string
-	Target   string
+	Trigger  string
 	Alerts   []Stored
 	Attempts int    // those made so far
 	group    []byte // nil for an alert on its own
@@ -44,22 +44,22 @@ type Stored struct {
 const free = "(owner = 0 OR owner NOT IN (SELECT id FROM owners WHERE until > ?2))"
 
 const (
-	nextFree = "SELECT due FROM deliveries INDEXED BY pending_due WHERE state = 0 AND target = ?1 AND " + free + " ORDER BY due LIMIT 1"
+	nextFree = "SELECT due FROM deliveries INDEXED BY pending_due WHERE state = 0 AND trigger = ?1 AND " + free + " ORDER BY due LIMIT 1"
 
-	dueRows = "SELECT seq, grp, message FROM deliveries INDEXED BY pending_due WHERE state = 0 AND target = ?1 AND due <= ?2 AND " + free +
+	dueRows = "SELECT seq, grp, message FROM deliveries INDEXED BY pending_due WHERE state = 0 AND trigger = ?1 AND due <= ?2 AND " + free +
 		" ORDER BY due, seq LIMIT ?3"
 
 	groupRows = "SELECT d.seq, length(a.payload) FROM deliveries d INDEXED BY pending_group JOIN alerts a ON a.seq = d.seq >> 16" +
-		" WHERE d.state = 0 AND d.target = ?1 AND d.grp = ?3 AND d.message = ?4 AND d.due <= ?2 AND " + free + " ORDER BY d.due, d.seq LIMIT ?5"
+		" WHERE d.state = 0 AND d.trigger = ?1 AND d.grp = ?3 AND d.message = ?4 AND d.due <= ?2 AND " + free + " ORDER BY d.due, d.seq LIMIT ?5"
 )
 
-// Lease takes up to limit messages for a target that are due, in order of due time, so that nobody else sends them until LeaseTime after
+// Lease takes up to limit messages for a trigger that are due, in order of due time, so that nobody else sends them until LeaseTime after
 // the last Lease or Renew of the owner. next is when the first of the others becomes due, zero when there is none.
-func (s *Store) Lease(ctx context.Context, owner Owner, now time.Time, target string, limit int) (messages []Message, next time.Time, err error) {
+func (s *Store) Lease(ctx context.Context, owner Owner, now time.Time, trigger string, limit int) (messages []Message, next time.Time, err error) {
 	var due int64
 	var known bool
 	err = s.read(ctx, "lease", func(c *core) error {
-		due, known, err = c.nextDue(target, owner, now.UnixNano())
+		due, known, err = c.nextDue(trigger, owner, now.UnixNano())
 		return err
 	})
 	if err != nil || !known || due > now.UnixNano() || limit < 1 {
@@ -70,7 +70,7 @@ func (s *Store) Lease(ctx context.Context, owner Owner, now time.Time, target st
 		if err := t.renew(owner); err != nil {
 			return err
 		}
-		id, err := t.target(target)
+		id, err := t.triggerID(trigger)
 		if err != nil {
 			return err
 		}
@@ -78,12 +78,12 @@ func (s *Store) Lease(ctx context.Context, owner Owner, now time.Time, target st
 			return err
 		}
 		for i := range messages {
-			messages[i].Target = target
+			messages[i].Trigger = trigger
 			if err := t.load(&messages[i]); err != nil {
 				return err
 			}
 		}
-		due, _, err = t.nextDue(target, owner, t.now)
+		due, _, err = t.nextDue(trigger, owner, t.now)
 		return err
 	})
 	if err != nil {
@@ -92,11 +92,11 @@ func (s *Store) Lease(ctx context.Context, owner Owner, now time.Time, target st
 	return messages, timeOf(due), nil
 }
 
-// nextDue returns when the next delivery of a target that is not being sent becomes due, or may be taken over from its owner.
-func (c *core) nextDue(target string, owner Owner, now int64) (due int64, known bool, err error) {
-	id, known := c.ids[target]
+// nextDue returns when the next delivery of a trigger that is not being sent becomes due, or may be taken over from its owner.
+func (c *core) nextDue(trigger string, owner Owner, now int64) (due int64, known bool, err error) {
+	id, known := c.ids[trigger]
 	if !known {
-		err := c.row("SELECT id FROM targets WHERE name = ?", target).Scan(&id)
+		err := c.row("SELECT id FROM triggers WHERE name = ?", trigger).Scan(&id)
 		if errors.Is(err, sql.ErrNoRows) {
 			return 0, false, nil
 		}
@@ -110,19 +110,19 @@ func (c *core) nextDue(target string, owner Owner, now int64) (due int64, known 
 	}
 	var until sql.NullInt64
 	err = c.row(`SELECT min(until) FROM owners WHERE until > ?2 AND id <> ?3 AND id IN (
-		SELECT owner FROM deliveries INDEXED BY pending_due WHERE state = 0 AND target = ?1)`, id, now, int64(owner)).Scan(&until)
+		SELECT owner FROM deliveries INDEXED BY pending_due WHERE state = 0 AND trigger = ?1)`, id, now, int64(owner)).Scan(&until)
 	return until.Int64, until.Valid, err
 }
 
 // lease marks messages as taken and returns them without their alerts' payloads.
-func (t *tx) lease(owner Owner, target int64, limit int) ([]Message, error) {
+func (t *tx) lease(owner Owner, trigger int64, limit int) ([]Message, error) {
 	type row struct {
 		seq     int64
 		group   []byte
 		message string
 	}
 	var rows []row
-	err := t.each(dueRows, []any{target, t.now, limit}, func(r *sql.Rows) error {
+	err := t.each(dueRows, []any{trigger, t.now, limit}, func(r *sql.Rows) error {
 		var one row
 		if err := r.Scan(&one.seq, &one.group, &one.message); err != nil {
 			return err
@@ -140,7 +140,7 @@ func (t *tx) lease(owner Owner, target int64, limit int) ([]Message, error) {
 			if taken(messages, r.seq) {
 				continue
 			}
-			if m.Alerts, err = t.groupRows(target, r.group, r.message); err != nil {
+			if m.Alerts, err = t.groupRows(trigger, r.group, r.message); err != nil {
 				return nil, err
 			}
 			if len(m.Alerts) == 0 {
@@ -179,10 +179,10 @@ func (t *tx) take(owner Owner, row int64, message string) error {
 }
 
 // groupRows returns the deliveries that leave together: those of the message, or as many of a group that has none yet as one message holds.
-func (t *tx) groupRows(target int64, group []byte, message string) ([]Stored, error) {
+func (t *tx) groupRows(trigger int64, group []byte, message string) ([]Stored, error) {
 	var alerts []Stored
 	total := 0
-	err := t.each(groupRows, []any{target, t.now, group, message, maxGroup}, func(r *sql.Rows) error {
+	err := t.each(groupRows, []any{trigger, t.now, group, message, maxGroup}, func(r *sql.Rows) error {
 		var row int64
 		var size sql.NullInt64
 		if err := r.Scan(&row, &size); err != nil {
@@ -202,7 +202,7 @@ func (t *tx) messageID(alerts []Stored) (string, error) {
 	var ids bytes.Buffer
 	for _, a := range alerts {
 		var id string
-		if err := t.row("SELECT id FROM alerts WHERE seq = ?", a.row>>targetBits).Scan(&id); err != nil && !errors.Is(err, sql.ErrNoRows) {
+		if err := t.row("SELECT id FROM alerts WHERE seq = ?", a.row>>triggerBits).Scan(&id); err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return "", err
 		}
 		if len(alerts) == 1 {
@@ -220,7 +220,7 @@ func (t *tx) load(m *Message) error {
 	for i := range m.Alerts {
 		a := &m.Alerts[i]
 		var at int64
-		err := t.row("SELECT id, payload, at FROM alerts WHERE seq = ?", a.row>>targetBits).Scan(&a.ID, &a.Payload, &at)
+		err := t.row("SELECT id, payload, at FROM alerts WHERE seq = ?", a.row>>triggerBits).Scan(&a.ID, &a.Payload, &at)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}

@@ -29,7 +29,7 @@ func TestLeaseInOrderOfDueTime(t *testing.T) {
 		t.Errorf("leased %+v", again)
 	}
 	if messages, next, err := s.Lease(context.Background(), 1, b.now(), "nobody", 10); err != nil || messages != nil || !next.IsZero() {
-		t.Errorf("an unknown target: %v %s %v", messages, next, err)
+		t.Errorf("an unknown trigger: %v %s %v", messages, next, err)
 	}
 }
 
@@ -165,27 +165,27 @@ func TestTargetState(t *testing.T) {
 	b := newBench(t)
 	s := b.open()
 	ctx := context.Background()
-	state, err := s.Use(ctx, b.now(), "a", "one", time.Hour)
-	if err != nil || state != (TargetState{}) {
-		t.Fatalf("a new target: %+v %v", state, err)
+	state, err := s.UseTrigger(ctx, b.now(), "a", "one", time.Hour)
+	if err != nil || state != (TriggerState{}) {
+		t.Fatalf("a new trigger: %+v %v", state, err)
 	}
 	b.accept(s, items(0, 1, "a"))
 	messages := b.lease(s, 1, "a", 1)
-	held := TargetState{NotBefore: b.now().Add(15 * time.Minute), Failures: 3, Hold: HoldProbing, Reason: "answered 403 Forbidden"}
+	held := TriggerState{NotBefore: b.now().Add(15 * time.Minute), Failures: 3, Hold: HoldProbing, Reason: "answered 403 Forbidden"}
 	_, err = s.Finish(ctx, 1, b.now(), []Result{{Message: &messages[0], Outcome: Retry, Due: b.now().Add(time.Hour), State: &held}})
 	must(t, err)
 	must(t, s.Close())
 	s = b.open()
-	if state, err = s.Use(ctx, b.now(), "a", "one", time.Hour); err != nil || state != held {
+	if state, err = s.UseTrigger(ctx, b.now(), "a", "one", time.Hour); err != nil || state != held {
 		t.Errorf("after a restart %+v, want %+v (%v)", state, held, err)
 	}
-	if state, err = s.Use(ctx, b.now(), "a", "two", time.Hour); err != nil || state != (TargetState{}) {
+	if state, err = s.UseTrigger(ctx, b.now(), "a", "two", time.Hour); err != nil || state != (TriggerState{}) {
 		t.Errorf("with another revision %+v, want none (%v)", state, err)
 	}
 	if got := b.lease(s, 1, "a", 1); len(got) != 1 {
 		t.Error("what was to be tried in an hour is not due at once under a new revision")
 	}
-	all, err := s.Targets(ctx)
+	all, err := s.Triggers(ctx)
 	if err != nil || len(all) != 1 || !all[0].Oldest.Equal(start) || all[0].Counts.Pending != 1 {
 		t.Errorf("%+v %v", all, err)
 	}

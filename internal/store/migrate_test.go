@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// writeVersion makes a file as the program of an earlier schema version left it, with one alert pending for target a.
+// writeVersion makes a file as the program of an earlier schema version left it, with one alert pending for trigger a.
 func writeVersion(t *testing.T, path string, version int) {
 	t.Helper()
 	db, err := sql.Open("sqlite", path)
@@ -21,10 +21,10 @@ func writeVersion(t *testing.T, path string, version int) {
 		must(t, err)
 	}
 	_, err = db.Exec(fmt.Sprintf(`PRAGMA user_version = %d;
-		INSERT INTO targets (id, name, accepted, pending) VALUES (1, 'a', 1, 1);
+		INSERT INTO triggers (id, name, accepted, pending) VALUES (1, 'a', 1, 1);
 		INSERT INTO ids VALUES (1000, x'00112233445566778899aabbccddeeff');
 		INSERT INTO alerts VALUES (1000, 'al_old', 1, '{}');
-		INSERT INTO deliveries (seq, target, state, due, expires) VALUES (1000 << 16 | 1, 1, 0, 1, 9000000000000000000);`, version))
+		INSERT INTO deliveries (seq, trigger, state, due, expires) VALUES (1000 << 16 | 1, 1, 0, 1, 9000000000000000000);`, version))
 	must(t, err)
 }
 

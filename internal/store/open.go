@@ -114,7 +114,7 @@ func (c *core) dsn() string {
 		"temp_store(MEMORY)",
 		"trusted_schema(0)",
 		"synchronous(FULL)",
-		"secure_delete(FAST)", // what is deleted is overwritten where that costs no further write; Manage asks for more
+		"secure_delete(FAST)", // what is deleted is overwritten where that costs no further write; SaveRuntime asks for more
 		"wal_autocheckpoint(500)",
 		"journal_size_limit(4194304)",
 	} {
@@ -183,13 +183,13 @@ func (c *core) connect() (err error) {
 		return err
 	}
 	if c.guest {
-		return c.loadTargets()
+		return c.loadTriggers()
 	}
 	// The bound comes after the migration, so that a file already larger can still be opened, read and emptied.
 	if err := c.script(fmt.Sprintf("PRAGMA max_page_count = %d", c.hardPages())); err != nil {
 		return err
 	}
-	if err := c.loadTargets(); err != nil {
+	if err := c.loadTriggers(); err != nil {
 		return err
 	}
 	if err := c.transact(c.trim); err != nil && kindOf(err) != ErrFull {

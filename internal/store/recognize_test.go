@@ -162,8 +162,8 @@ func TestSecretsOfWhatWasRemovedLeaveTheFile(t *testing.T) {
 	value := func(secret string, padding int) []byte {
 		return []byte(`{"token":"` + secret + `","headers":{"x":"` + strings.Repeat("y", padding) + `"}}`)
 	}
-	manage := func(objects ...Object) {
-		must(t, s.Manage(ctx, b.now(), "one", objects, []Entry{{Who: "x", Action: "change", Kind: "trigger", Name: "t"}}))
+	manage := func(objects ...RuntimeObject) {
+		must(t, s.SaveRuntime(ctx, b.now(), "one", objects, []AuditEntry{{Who: "x", Action: "change", Kind: "trigger", Name: "t"}}))
 	}
 	holds := func(secret string) bool {
 		for _, suffix := range []string{"", "-wal"} {
@@ -175,20 +175,20 @@ func TestSecretsOfWhatWasRemovedLeaveTheFile(t *testing.T) {
 		return false
 	}
 	for _, padding := range []int{10, 900, 5000, 60_000} { // within a page, on pages of its own
-		manage(Object{Kind: "trigger", Name: "t", Revision: 1, Changed: time.Unix(1, 0), Value: value("S3CR3T-0LD", padding)})
+		manage(RuntimeObject{Kind: "trigger", Name: "t", Revision: 1, Changed: time.Unix(1, 0), Value: value("S3CR3T-0LD", padding)})
 		if !holds("S3CR3T-0LD") {
 			t.Fatal("the secret is nowhere: the test looks in the wrong place")
 		}
 		for i := range 30 { // so that pages are split and joined
-			manage(Object{Kind: "trigger", Name: "n" + strings.Repeat("x", i), Revision: 1, Changed: time.Unix(1, 0), Value: value("S3CR3T-0THER", padding/2)})
+			manage(RuntimeObject{Kind: "trigger", Name: "n" + strings.Repeat("x", i), Revision: 1, Changed: time.Unix(1, 0), Value: value("S3CR3T-0THER", padding/2)})
 		}
-		manage(Object{Kind: "trigger", Name: "t", Revision: 2, Changed: time.Unix(2, 0), Value: value("S3CR3T-N3W", padding/3)})
+		manage(RuntimeObject{Kind: "trigger", Name: "t", Revision: 2, Changed: time.Unix(2, 0), Value: value("S3CR3T-N3W", padding/3)})
 		if holds("S3CR3T-0LD") {
 			t.Errorf("padding %d: the old secret is still in the file", padding)
 		}
-		manage(Object{Kind: "trigger", Name: "t"})
+		manage(RuntimeObject{Kind: "trigger", Name: "t"})
 		for i := range 30 {
-			manage(Object{Kind: "trigger", Name: "n" + strings.Repeat("x", i)})
+			manage(RuntimeObject{Kind: "trigger", Name: "n" + strings.Repeat("x", i)})
 		}
 		for _, secret := range []string{"S3CR3T-0LD", "S3CR3T-N3W", "S3CR3T-0THER"} {
 			if holds(secret) {

@@ -86,7 +86,7 @@ func (r *Registry) Open(ctx context.Context, o Options) (*Store, error) {
 	return s, nil
 }
 
-// Claim says which targets, by name, the deliveries of this handle go to: revisions has for each a text that changes with the destination or
+// Claim says which triggers, by name, the deliveries of this handle go to: revisions has for each a text that changes with the destination or
 // the credentials. It returns the names, sorted, that another handle of the process claims with another revision. Sharing the store, each
 // would send the other's alerts to its own receiver.
 func (s *Store) Claim(revisions map[string]string) (clashing []string) {
@@ -133,9 +133,9 @@ func (r *Registry) Close() error {
 	return errors.Join(errs...)
 }
 
-// Leave keeps, in memory, alerts that the store did not take, for the next handle of the same path in this process: what a hot reload would
+// HandOver keeps, in memory, alerts that the store did not take, for the next handle of the same path in this process: what a hot reload would
 // lose otherwise. The caller bounds them.
-func (s *Store) Leave(items []Item) {
+func (s *Store) HandOver(items []Item) {
 	if len(items) == 0 {
 		return
 	}
@@ -148,8 +148,8 @@ func (s *Store) Leave(items []Item) {
 	r.left[s.core.path] = append(r.left[s.core.path], items...)
 }
 
-// Left returns what was left, oldest first, and forgets it.
-func (s *Store) Left() []Item {
+// TakeOver returns what was handed over, oldest first, and forgets it.
+func (s *Store) TakeOver() []Item {
 	r := s.registry
 	r.mu.Lock()
 	defer r.mu.Unlock()

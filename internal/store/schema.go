@@ -4,14 +4,14 @@ import (
 	"fmt"
 )
 
-// A delivery's rowid is its alert's number and its target's: seq<<targetBits | target. So the deliveries of one alert lie side by side,
+// A delivery's rowid is its alert's number and its trigger's: seq<<triggerBits | trigger. So the deliveries of one alert lie side by side,
 // and neither a column nor an index is needed to go from one to the other.
 const (
-	targetBits = 16
-	maxTargets = 1<<targetBits - 1
+	triggerBits = 16
+	maxTriggers = 1<<triggerBits - 1
 )
 
-// The states of a delivery. Finished rows stay for as long as their alert is in the event log.
+// The states of a delivery. Finished rows stay for as long as their alert is in the alert log.
 const (
 	statePending   = 0
 	stateDelivered = 1
@@ -25,7 +25,7 @@ const (
 //
 // All times are nanoseconds since 1970-01-01 UTC.
 var migrations = [...]string{
-	// 1: alerts, their ids, deliveries, targets and who is sending. Ids stand apart from alerts, as hashes, because they are kept for longer:
+	// 1: alerts, their ids, deliveries, triggers and who is sending. Ids stand apart from alerts, as hashes, because they are kept for longer:
 	// rows that only lost their payload would leave pages that are nearly empty.
 	fmt.Sprintf("PRAGMA application_id = %d;", applicationID) + `
 	CREATE TABLE alerts (
@@ -38,7 +38,7 @@ var migrations = [...]string{
 		seq INTEGER PRIMARY KEY,
 		hash BLOB NOT NULL UNIQUE
 	);
-	CREATE TABLE targets (
+	CREATE TABLE triggers (
 		id INTEGER PRIMARY KEY,
 		name TEXT NOT NULL UNIQUE,
 		revision TEXT NOT NULL DEFAULT '',
@@ -56,7 +56,7 @@ var migrations = [...]string{
 	);
 	CREATE TABLE deliveries (
 		seq INTEGER PRIMARY KEY,
-		target INTEGER NOT NULL,
+		trigger INTEGER NOT NULL,
 		state INTEGER NOT NULL,
 		due INTEGER NOT NULL,
 		expires INTEGER NOT NULL,
@@ -65,9 +65,9 @@ var migrations = [...]string{
 		at INTEGER NOT NULL DEFAULT 0,
 		reason TEXT NOT NULL DEFAULT ''
 	);
-	CREATE INDEX pending_due ON deliveries (target, due) WHERE state = 0;
-	CREATE INDEX pending_expires ON deliveries (target, expires) WHERE state = 0;
-	CREATE INDEX dead_expires ON deliveries (target, expires) WHERE state = 2;
+	CREATE INDEX pending_due ON deliveries (trigger, due) WHERE state = 0;
+	CREATE INDEX pending_expires ON deliveries (trigger, expires) WHERE state = 0;
+	CREATE INDEX dead_expires ON deliveries (trigger, expires) WHERE state = 2;
 	CREATE TABLE owners (
 		id INTEGER PRIMARY KEY,
 		until INTEGER NOT NULL
@@ -81,18 +81,18 @@ var migrations = [...]string{
 	// 3: groups. message is the id under which several deliveries leave together; it is set before the first attempt.
 	`ALTER TABLE deliveries ADD COLUMN grp BLOB;
 	ALTER TABLE deliveries ADD COLUMN message TEXT NOT NULL DEFAULT '';
-	CREATE INDEX pending_group ON deliveries (target, grp, message, due) WHERE state = 0 AND grp IS NOT NULL;
+	CREATE INDEX pending_group ON deliveries (trigger, grp, message, due) WHERE state = 0 AND grp IS NOT NULL;
 	CREATE TABLE groups (
-		target INTEGER NOT NULL,
+		trigger INTEGER NOT NULL,
 		key BLOB NOT NULL,
 		flush INTEGER NOT NULL,
 		sent INTEGER NOT NULL DEFAULT 0,
 		keep INTEGER NOT NULL,
-		PRIMARY KEY (target, key)
+		PRIMARY KEY (trigger, key)
 	) WITHOUT ROWID;
 	CREATE INDEX groups_keep ON groups (keep);`,
 	// 4: rules, overrides and triggers made at run time, and the audit of changes.
-	`CREATE TABLE managed (
+	`CREATE TABLE runtime (
 		instance TEXT NOT NULL,
 		kind TEXT NOT NULL,
 		scope TEXT NOT NULL,

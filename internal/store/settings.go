@@ -36,8 +36,8 @@ type Settings struct {
 	// How long dead letters are kept.
 	DeadMaxAge time.Duration `toml:"store_dead_max_age"`
 	// How many of the last alerts are kept to look at, delivered or not.
-	Events int `toml:"store_events"`
-	// How many alert ids are remembered, so that a line that comes twice alerts once. At least store_events.
+	Alerts int `toml:"store_alerts"`
+	// How many alert ids are remembered, so that a line that comes twice alerts once. At least store_alerts.
 	IDs int `toml:"store_ids"`
 }
 
@@ -48,7 +48,7 @@ func DefaultSettings() Settings {
 		MaxPending: 10_000,
 		MaxDead:    10_000,
 		DeadMaxAge: 30 * 24 * time.Hour,
-		Events:     10_000,
+		Alerts:     10_000,
 		IDs:        100_000,
 	}
 }
@@ -86,15 +86,15 @@ func (s Settings) Validate() error {
 	}{
 		{"store_max_pending", s.MaxPending, 1},
 		{"store_max_dead", s.MaxDead, 1},
-		{"store_events", s.Events, 0},
+		{"store_alerts", s.Alerts, 0},
 		{"store_ids", s.IDs, 1},
 	} {
 		if n.value < n.min || n.value > maxWindow {
 			errs = append(errs, fmt.Errorf("%s %d must be between %d and %d", n.name, n.value, n.min, maxWindow))
 		}
 	}
-	if s.IDs < s.Events {
-		errs = append(errs, fmt.Errorf("store_ids %d must be at least store_events %d", s.IDs, s.Events))
+	if s.IDs < s.Alerts {
+		errs = append(errs, fmt.Errorf("store_ids %d must be at least store_alerts %d", s.IDs, s.Alerts))
 	}
 	if s.DeadMaxAge < time.Minute {
 		errs = append(errs, fmt.Errorf("store_dead_max_age %s must be at least 1m", s.DeadMaxAge))

@@ -7,8 +7,8 @@ import (
 
 // Swept says what became of deliveries by age.
 type Swept struct {
-	Expired map[string]int64 // deliveries that became dead letters, by target
-	Dropped map[string]int64 // dead letters dropped, by target
+	Expired map[string]int64 // deliveries that became dead letters, by trigger
+	Dropped map[string]int64 // dead letters dropped, by trigger
 	More    bool             // there is more to do
 }
 
@@ -16,10 +16,10 @@ type Swept struct {
 const sweepBatch = 500
 
 const anythingOld = `SELECT EXISTS (SELECT 1 FROM owners WHERE until <= ?1 AND id <> 0) OR EXISTS (SELECT 1 FROM groups WHERE keep <= ?1)
-	OR EXISTS (SELECT 1 FROM targets WHERE EXISTS (
-		SELECT 1 FROM deliveries INDEXED BY pending_expires WHERE state = 0 AND target = targets.id AND expires <= ?1
+	OR EXISTS (SELECT 1 FROM triggers WHERE EXISTS (
+		SELECT 1 FROM deliveries INDEXED BY pending_expires WHERE state = 0 AND trigger = triggers.id AND expires <= ?1
 	) OR EXISTS (
-		SELECT 1 FROM deliveries INDEXED BY dead_expires WHERE state = 2 AND target = targets.id AND expires <= ?1
+		SELECT 1 FROM deliveries INDEXED BY dead_expires WHERE state = 2 AND trigger = triggers.id AND expires <= ?1
 	))`
 
 // Sweep turns deliveries that waited for too long into dead letters, drops dead letters that were kept for long enough, and removes what
@@ -36,16 +36,16 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (Swept, error) {
 		if _, err := t.exec("DELETE FROM owners WHERE until <= ?", t.now); err != nil {
 			return err
 		}
-		if _, err := t.exec("DELETE FROM groups WHERE (target, key) IN (SELECT target, key FROM groups WHERE keep <= ? LIMIT ?)",
+		if _, err := t.exec("DELETE FROM groups WHERE (trigger, key) IN (SELECT trigger, key FROM groups WHERE keep <= ? LIMIT ?)",
 			t.now, sweepBatch); err != nil {
 			return err
 		}
-		targets, err := t.numbers("SELECT id FROM targets WHERE pending > 0 OR dead > 0")
+		triggers, err := t.numbers("SELECT id FROM triggers WHERE pending > 0 OR dead > 0")
 		if err != nil {
 			return err
 		}
-		for _, target := range targets {
-			if err := t.sweepTarget(target, &done); err != nil {
+		for _, trigger := range triggers {
+			if err := t.sweepTrigger(trigger, &done); err != nil {
 				return err
 			}
 		}
@@ -55,36 +55,36 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (Swept, error) {
 	return done, err
 }
 
-func (t *tx) sweepTarget(target int64, done *Swept) error {
+func (t *tx) sweepTrigger(trigger int64, done *Swept) error {
 	expired, err := t.numbers(`UPDATE deliveries SET state = 2, at = ?2, owner = 0, expires = ?2 + ?3,
 			reason = CASE reason WHEN '' THEN 'expired' ELSE 'expired: ' || reason END WHERE seq IN (
-			SELECT seq FROM deliveries INDEXED BY pending_expires WHERE state = 0 AND target = ?1 AND expires <= ?2
+			SELECT seq FROM deliveries INDEXED BY pending_expires WHERE state = 0 AND trigger = ?1 AND expires <= ?2
 				AND (owner = 0 OR owner NOT IN (SELECT id FROM owners WHERE until > ?2)) ORDER BY expires LIMIT ?4
-		) RETURNING seq`, target, t.now, int64(t.set.DeadMaxAge), sweepBatch)
+		) RETURNING seq`, trigger, t.now, int64(t.set.DeadMaxAge), sweepBatch)
 	if err != nil {
 		return err
 	}
 	if n := int64(len(expired)); n > 0 {
-		name, err := t.nameOf(target)
+		name, err := t.triggerName(trigger)
 		if err != nil {
 			return err
 		}
 		done.Expired[name] += n
-		d := t.delta(target)
+		d := t.delta(trigger)
 		d.Pending -= n
 		d.Dead += n
-		if err := t.boundDead(target); err != nil {
+		if err := t.boundDead(trigger); err != nil {
 			return err
 		}
 	}
 	var old int64
-	if err := t.row(`SELECT count(*) FROM (SELECT 1 FROM deliveries INDEXED BY dead_expires WHERE state = 2 AND target = ? AND expires <= ?
-		LIMIT ?)`, target, t.now, sweepBatch).Scan(&old); err != nil {
+	if err := t.row(`SELECT count(*) FROM (SELECT 1 FROM deliveries INDEXED BY dead_expires WHERE state = 2 AND trigger = ? AND expires <= ?
+		LIMIT ?)`, trigger, t.now, sweepBatch).Scan(&old); err != nil {
 		return err
 	}
 	done.More = done.More || len(expired) == sweepBatch || old == sweepBatch
 	if old == 0 {
 		return nil
 	}
-	return t.dropDead(target, old, "kept for long enough")
+	return t.dropDead(trigger, old, "kept for long enough")
 }

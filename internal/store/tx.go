@@ -11,11 +11,11 @@ type tx struct {
 	*core
 	now     int64
 	deltas  map[int64]*Counts
-	settled map[string]Counts
-	dropped map[string]int64 // by a bound, by target
+	written map[string]Counts
+	dropped map[string]int64 // by a bound, by trigger
 }
 
-// Counts is the account of one target. Accepted is the sum of all others.
+// Counts is the account of one trigger. Accepted is the sum of all others.
 type Counts struct {
 	Accepted  int64
 	Delivered int64
@@ -25,23 +25,23 @@ type Counts struct {
 	Removed   int64 // by an operator
 }
 
-// delta returns the changes of a target's counts, to be added to.
-func (t *tx) delta(target int64) *Counts {
-	d := t.deltas[target]
+// delta returns the changes of a trigger's counts, to be added to.
+func (t *tx) delta(trigger int64) *Counts {
+	d := t.deltas[trigger]
 	if d == nil {
 		d = new(Counts)
-		t.deltas[target] = d
+		t.deltas[trigger] = d
 	}
 	return d
 }
 
 // settle writes the changed counts.
-func (t *tx) settle() error {
-	t.settled = make(map[string]Counts, len(t.deltas))
+func (t *tx) writeCounts() error {
+	t.written = make(map[string]Counts, len(t.deltas))
 	for id, d := range t.deltas {
 		var name string
 		var n Counts
-		err := t.row(`UPDATE targets SET accepted = accepted + ?, delivered = delivered + ?, pending = pending + ?, dead = dead + ?,
+		err := t.row(`UPDATE triggers SET accepted = accepted + ?, delivered = delivered + ?, pending = pending + ?, dead = dead + ?,
 			dropped = dropped + ?, removed = removed + ? WHERE id = ?
 			RETURNING name, accepted, delivered, pending, dead, dropped, removed`,
 			d.Accepted, d.Delivered, d.Pending, d.Dead, d.Dropped, d.Removed, id,
@@ -49,17 +49,17 @@ func (t *tx) settle() error {
 		if err != nil {
 			return fmt.Errorf("counting: %w", err)
 		}
-		t.settled[name] = n
+		t.written[name] = n
 	}
 	return nil
 }
 
-// drop counts deliveries of a target that a bound dropped.
-func (t *tx) drop(target, n int64) error {
+// drop counts deliveries of a trigger that a bound dropped.
+func (t *tx) drop(trigger, n int64) error {
 	if n == 0 {
 		return nil
 	}
-	name, err := t.nameOf(target)
+	name, err := t.triggerName(trigger)
 	if err != nil {
 		return err
 	}
@@ -67,49 +67,49 @@ func (t *tx) drop(target, n int64) error {
 		t.dropped = make(map[string]int64)
 	}
 	t.dropped[name] += n
-	t.delta(target).Dropped += n
+	t.delta(trigger).Dropped += n
 	return nil
 }
 
-// target returns the id of a target, making it known when it is new.
-func (c *core) target(name string) (int64, error) {
+// trigger returns the id of a trigger, making it known when it is new.
+func (c *core) triggerID(name string) (int64, error) {
 	if id, ok := c.ids[name]; ok {
 		return id, nil
 	}
 	var id int64
-	err := c.row("SELECT id FROM targets WHERE name = ?", name).Scan(&id)
+	err := c.row("SELECT id FROM triggers WHERE name = ?", name).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
-		err = c.row("INSERT INTO targets (name) VALUES (?) RETURNING id", name).Scan(&id)
+		err = c.row("INSERT INTO triggers (name) VALUES (?) RETURNING id", name).Scan(&id)
 	}
 	if err != nil {
 		return 0, err
 	}
-	if id < 1 || id > maxTargets {
-		return 0, fmt.Errorf("target %q: more than %d targets were ever known", name, maxTargets)
+	if id < 1 || id > maxTriggers {
+		return 0, fmt.Errorf("trigger %q: more than %d triggers were ever known", name, maxTriggers)
 	}
 	c.ids[name] = id
 	return id, nil
 }
 
-func (c *core) nameOf(id int64) (string, error) {
+func (c *core) triggerName(id int64) (string, error) {
 	for name, known := range c.ids {
 		if known == id {
 			return name, nil
 		}
 	}
 	var name string
-	err := c.row("SELECT name FROM targets WHERE id = ?", id).Scan(&name)
+	err := c.row("SELECT name FROM triggers WHERE id = ?", id).Scan(&name)
 	if err == nil {
 		c.ids[name] = id
 	}
 	return name, err
 }
 
-// loadTargets reads the ids and counts of all targets.
-func (c *core) loadTargets() error {
+// loadTargets reads the ids and counts of all triggers.
+func (c *core) loadTriggers() error {
 	clear(c.ids)
 	last := make(map[string]Counts)
-	err := c.each("SELECT id, name, accepted, delivered, pending, dead, dropped, removed FROM targets", nil, func(rows *sql.Rows) error {
+	err := c.each("SELECT id, name, accepted, delivered, pending, dead, dropped, removed FROM triggers", nil, func(rows *sql.Rows) error {
 		var id int64
 		var name string
 		var n Counts

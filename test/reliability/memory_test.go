@@ -18,7 +18,7 @@ func TestSoakMemoryOfThePlugin(t *testing.T) {
 	server := receiver.New(t)
 	server.Stop()
 	r := newRig(t)
-	r.start(r.write("rules.toml", "store_max_pending = 2000\nstore_events = 2000\nstore_ids = 5000\n"+document(server)), filepath.Join(r.dir, "one.db"))
+	r.start(r.write("rules.toml", "store_max_pending = 2000\nstore_alerts = 2000\nstore_ids = 5000\n"+document(server)), filepath.Join(r.dir, "one.db"))
 	path := r.part(numbered("boom %d: a line of about the length that lines have in the logs of containers", 0, 500))
 	before := 0
 	for n := range chunks {

@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// Object is a rule, override or trigger that was made at run time. Value is opaque here.
-type Object struct {
+// RuntimeObject is a rule, override or trigger that was made at run time. Value is opaque here.
+type RuntimeObject struct {
 	Kind, Scope, Name string
 	Revision          int64 // differs after each change
 	Changed           time.Time
-	Value             []byte // nil in Manage: the object is removed
+	Value             []byte // nil in SaveRuntime: the object is removed
 }
 
-// Entry is one change that somebody made, as the audit keeps it. Before and After are JSON, or nil.
-type Entry struct {
+// AuditEntry is one change that somebody made, as the audit keeps it. Before and After are JSON, or nil.
+type AuditEntry struct {
 	Seq           int64
 	Time          time.Time
-	Instance      string // where it was made; Manage goes by its own argument
+	Instance      string // where it was made; SaveRuntime goes by its own argument
 	Who           string
 	Action        string // create, change, delete, …
 	Kind          string // of what was changed
@@ -30,14 +30,14 @@ type Entry struct {
 // maxAudit bounds the entries that are kept for all instances together.
 const maxAudit = 10_000
 
-// Managed returns the objects of an instance, in the order of their kinds, scopes and names.
-func (s *Store) Managed(ctx context.Context, instance string) ([]Object, error) {
-	var all []Object
-	err := s.read(ctx, "managed", func(c *core) error {
+// Runtime returns the objects of an instance, in the order of their kinds, scopes and names.
+func (s *Store) RuntimeObjects(ctx context.Context, instance string) ([]RuntimeObject, error) {
+	var all []RuntimeObject
+	err := s.read(ctx, "runtime", func(c *core) error {
 		all = nil
-		return c.each("SELECT kind, scope, name, revision, at, value FROM managed WHERE instance = ? ORDER BY kind, scope, name", []any{instance},
+		return c.each("SELECT kind, scope, name, revision, at, value FROM runtime WHERE instance = ? ORDER BY kind, scope, name", []any{instance},
 			func(rows *sql.Rows) error {
-				var o Object
+				var o RuntimeObject
 				var at int64
 				if err := rows.Scan(&o.Kind, &o.Scope, &o.Name, &o.Revision, &at, &o.Value); err != nil {
 					return err
@@ -50,9 +50,9 @@ func (s *Store) Managed(ctx context.Context, instance string) ([]Object, error) 
 	return all, err
 }
 
-// Manage keeps and removes objects of an instance and adds to the audit, all of it or nothing. An object may hold secrets: nothing of one that
+// SaveRuntime keeps and removes objects of an instance and adds to the audit, all of it or nothing. An object may hold secrets: nothing of one that
 // was replaced or removed stays in the file, and once no other process reads it, in SQLite's log beside it.
-func (s *Store) Manage(ctx context.Context, now time.Time, instance string, objects []Object, audit []Entry) error {
+func (s *Store) SaveRuntime(ctx context.Context, now time.Time, instance string, objects []RuntimeObject, audit []AuditEntry) error {
 	err := s.write(ctx, "manage", now, func(t *tx) (err error) {
 		if err := t.script("PRAGMA secure_delete = ON"); err != nil {
 			return err
@@ -62,9 +62,9 @@ func (s *Store) Manage(ctx context.Context, now time.Time, instance string, obje
 			o := &objects[i]
 			var err error
 			if o.Value == nil {
-				_, err = t.exec("DELETE FROM managed WHERE instance = ? AND kind = ? AND scope = ? AND name = ?", instance, o.Kind, o.Scope, o.Name)
+				_, err = t.exec("DELETE FROM runtime WHERE instance = ? AND kind = ? AND scope = ? AND name = ?", instance, o.Kind, o.Scope, o.Name)
 			} else {
-				_, err = t.exec(`INSERT INTO managed (instance, kind, scope, name, revision, at, value) VALUES (?, ?, ?, ?, ?, ?, ?)
+				_, err = t.exec(`INSERT INTO runtime (instance, kind, scope, name, revision, at, value) VALUES (?, ?, ?, ?, ?, ?, ?)
 					ON CONFLICT (instance, kind, scope, name) DO UPDATE SET revision = excluded.revision, at = excluded.at, value = excluded.value`,
 					instance, o.Kind, o.Scope, o.Name, o.Revision, o.Changed.UnixNano(), o.Value)
 			}
@@ -95,8 +95,8 @@ func (s *Store) Manage(ctx context.Context, now time.Time, instance string, obje
 }
 
 // Audit lists up to limit entries of an instance, or with "" of all, with a number below before (0: from the newest), the newest first.
-func (s *Store) Audit(ctx context.Context, instance string, before int64, limit int) ([]Entry, error) {
-	var all []Entry
+func (s *Store) Audit(ctx context.Context, instance string, before int64, limit int) ([]AuditEntry, error) {
+	var all []AuditEntry
 	err := s.read(ctx, "audit", func(c *core) error {
 		all = nil
 		if before <= 0 {
@@ -105,7 +105,7 @@ func (s *Store) Audit(ctx context.Context, instance string, before int64, limit 
 		return c.each(`SELECT seq, at, instance, who, action, kind, scope, name, before, after FROM audit WHERE (?1 = '' OR instance = ?1) AND seq < ?2
 			ORDER BY seq DESC LIMIT ?3`,
 			[]any{instance, before, limit}, func(rows *sql.Rows) error {
-				var e Entry
+				var e AuditEntry
 				var at int64
 				if err := rows.Scan(&e.Seq, &at, &e.Instance, &e.Who, &e.Action, &e.Kind, &e.Scope, &e.Name, &e.Before, &e.After); err != nil {
 					return err

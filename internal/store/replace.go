@@ -7,7 +7,7 @@ import (
 )
 
 // replace puts a damaged file aside as NAME.corrupt-TIME and opens a fresh one. What the file held is counted as lost, and the counts of
-// each target go on in the fresh file, with what was pending or dead moved to dropped.
+// each trigger go on in the fresh file, with what was pending or dead moved to dropped.
 //
 // A file that is no longer the one opened was put there by another process that did the same: it is left alone and opened.
 func (c *core) replace(cause error) error {
@@ -52,11 +52,11 @@ func (c *core) moveAside(aside string) error {
 // carry adds the counts of a lost file to the fresh one.
 func (c *core) carry(before map[string]Counts) error {
 	for name, n := range before {
-		id, err := c.target(name)
+		id, err := c.triggerID(name)
 		if err != nil {
 			return err
 		}
-		if _, err := c.exec(`UPDATE targets SET accepted = accepted + ?, delivered = delivered + ?, dropped = dropped + ?,
+		if _, err := c.exec(`UPDATE triggers SET accepted = accepted + ?, delivered = delivered + ?, dropped = dropped + ?,
 			removed = removed + ? WHERE id = ?`, n.Accepted, n.Delivered, n.Dropped+n.Pending+n.Dead, n.Removed, id); err != nil {
 			return err
 		}

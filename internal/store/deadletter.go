@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// Letter is a dead letter: a delivery that is not tried any more.
-type Letter struct {
+// DeadLetter is a dead letter: a delivery that is not tried any more.
+type DeadLetter struct {
 	AlertID  string
-	Target   string
+	Trigger  string
 	Reason   string
 	Answer   string // the begin of what the receiver said at the last attempt; "" when nothing came
 	Attempts int
@@ -19,43 +19,43 @@ type Letter struct {
 	Expires  time.Time // when it is dropped
 	Payload  []byte
 	// Mark is where the letter stands in the list of all.
-	Mark LetterMark
+	Mark DeadLetterMark
 }
 
-// LetterMark is a place in the list of dead letters, which has the newest first. The zero value is its beginning.
-type LetterMark struct{ Died, Row int64 }
+// DeadLetterMark is a place in the list of dead letters, which has the newest first. The zero value is its beginning.
+type DeadLetterMark struct{ Died, Row int64 }
 
-// Select says which dead letters are meant: those of an alert, of a target, of both, or, when it is zero, all.
+// Select says which dead letters are meant: those of an alert, of a trigger, of both, or, when it is zero, all.
 type Select struct {
 	AlertID string
-	Target  string
+	Trigger string
 }
 
-const selectDead = ` FROM deliveries d JOIN targets t ON t.id = d.target JOIN alerts a ON a.seq = d.seq >> 16
+const selectDead = ` FROM deliveries d JOIN triggers t ON t.id = d.trigger JOIN alerts a ON a.seq = d.seq >> 16
 	WHERE d.state = 2 AND (?1 = '' OR a.id = ?1) AND (?2 = '' OR t.name = ?2)`
 
 // letterColumns are those that scanLetter reads.
-const letterColumns = `SELECT a.id, t.name, d.reason, d.answer, d.attempts, a.at, d.at, d.expires, a.payload, d.seq`
+const deadLetterColumns = `SELECT a.id, t.name, d.reason, d.answer, d.attempts, a.at, d.at, d.expires, a.payload, d.seq`
 
-func scanLetter(scan func(...any) error) (Letter, error) {
-	var l Letter
+func scanDeadLetter(scan func(...any) error) (DeadLetter, error) {
+	var l DeadLetter
 	var accepted, expires int64
-	err := scan(&l.AlertID, &l.Target, &l.Reason, &l.Answer, &l.Attempts, &accepted, &l.Mark.Died, &expires, &l.Payload, &l.Mark.Row)
+	err := scan(&l.AlertID, &l.Trigger, &l.Reason, &l.Answer, &l.Attempts, &accepted, &l.Mark.Died, &expires, &l.Payload, &l.Mark.Row)
 	l.Accepted, l.Died, l.Expires = timeOf(accepted), timeOf(l.Mark.Died), timeOf(expires)
 	return l, err
 }
 
-// Letters lists up to limit dead letters behind a mark, the newest first.
-func (s *Store) Letters(ctx context.Context, which Select, behind LetterMark, limit int) ([]Letter, error) {
-	var all []Letter
+// DeadLetters lists up to limit dead letters behind a mark, the newest first.
+func (s *Store) DeadLetters(ctx context.Context, which Select, behind DeadLetterMark, limit int) ([]DeadLetter, error) {
+	var all []DeadLetter
 	err := s.read(ctx, "dead letters", func(c *core) error {
 		all = nil
-		if behind == (LetterMark{}) {
+		if behind == (DeadLetterMark{}) {
 			behind.Died = 1<<63 - 1
 		}
-		return c.each(letterColumns+selectDead+` AND (d.at, d.seq) < (?3, ?4) ORDER BY d.at DESC, d.seq DESC LIMIT ?5`,
-			[]any{which.AlertID, which.Target, behind.Died, behind.Row, limit}, func(rows *sql.Rows) error {
-				l, err := scanLetter(rows.Scan)
+		return c.each(deadLetterColumns+selectDead+` AND (d.at, d.seq) < (?3, ?4) ORDER BY d.at DESC, d.seq DESC LIMIT ?5`,
+			[]any{which.AlertID, which.Trigger, behind.Died, behind.Row, limit}, func(rows *sql.Rows) error {
+				l, err := scanDeadLetter(rows.Scan)
 				if err == nil {
 					all = append(all, l)
 				}
@@ -65,11 +65,11 @@ func (s *Store) Letters(ctx context.Context, which Select, behind LetterMark, li
 	return all, err
 }
 
-// Letter returns one dead letter. ok is false when there is none.
-func (s *Store) Letter(ctx context.Context, alertID, target string) (letter Letter, ok bool, err error) {
+// DeadLetter returns one dead letter. ok is false when there is none.
+func (s *Store) DeadLetter(ctx context.Context, alertID, trigger string) (letter DeadLetter, ok bool, err error) {
 	err = s.read(ctx, "dead letter", func(c *core) error {
 		var err error
-		letter, err = scanLetter(c.row(letterColumns+selectDead, alertID, target).Scan)
+		letter, err = scanDeadLetter(c.row(deadLetterColumns+selectDead, alertID, trigger).Scan)
 		ok = err == nil
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
@@ -79,7 +79,7 @@ func (s *Store) Letter(ctx context.Context, alertID, target string) (letter Lett
 	return letter, ok, err
 }
 
-// defaultMaxAge is for deliveries of targets that no configuration named yet.
+// defaultMaxAge is for deliveries of triggers that no configuration named yet.
 const defaultMaxAge = 24 * time.Hour
 
 // Redeliver makes dead letters pending again, due at once, on their own and with their attempts forgotten. As many come back as the bound
@@ -87,9 +87,9 @@ const defaultMaxAge = 24 * time.Hour
 func (s *Store) Redeliver(ctx context.Context, now time.Time, which Select) (back, left int, err error) {
 	err = s.write(ctx, "redeliver", now, func(t *tx) error {
 		back, left = 0, 0
-		return t.ofSelect(which, func(target int64, rows []int64) error {
+		return t.ofSelect(which, func(trigger int64, rows []int64) error {
 			var pending, maxAge int64
-			if err := t.row("SELECT pending, max_age FROM targets WHERE id = ?", target).Scan(&pending, &maxAge); err != nil {
+			if err := t.row("SELECT pending, max_age FROM triggers WHERE id = ?", trigger).Scan(&pending, &maxAge); err != nil {
 				return err
 			}
 			if maxAge == 0 {
@@ -102,7 +102,7 @@ func (s *Store) Redeliver(ctx context.Context, now time.Time, which Select) (bac
 					return err
 				}
 			}
-			d := t.delta(target)
+			d := t.delta(trigger)
 			d.Dead -= int64(room)
 			d.Pending += int64(room)
 			back, left = back+room, left+len(rows)-room
@@ -118,13 +118,13 @@ func (s *Store) Remove(ctx context.Context, now time.Time, which Select) (int, e
 	var removed int
 	err := s.write(ctx, "remove", now, func(t *tx) error {
 		removed = 0
-		return t.ofSelect(which, func(target int64, rows []int64) error {
+		return t.ofSelect(which, func(trigger int64, rows []int64) error {
 			for _, row := range rows {
 				if _, err := t.exec("UPDATE deliveries SET state = 4, at = ?, reason = 'removed (' || reason || ')' WHERE seq = ?", t.now, row); err != nil {
 					return err
 				}
 			}
-			d := t.delta(target)
+			d := t.delta(trigger)
 			d.Dead -= int64(len(rows))
 			d.Removed += int64(len(rows))
 			removed += len(rows)
@@ -134,18 +134,18 @@ func (s *Store) Remove(ctx context.Context, now time.Time, which Select) (int, e
 	return removed, err
 }
 
-// ofSelect calls fn with the selected dead letters of each target, oldest first.
-func (t *tx) ofSelect(which Select, fn func(target int64, rows []int64) error) error {
-	rows, err := t.numbers("SELECT d.seq"+selectDead+" ORDER BY d.target, d.at, d.seq", which.AlertID, which.Target)
+// ofSelect calls fn with the selected dead letters of each trigger, oldest first.
+func (t *tx) ofSelect(which Select, fn func(trigger int64, rows []int64) error) error {
+	rows, err := t.numbers("SELECT d.seq"+selectDead+" ORDER BY d.trigger, d.at, d.seq", which.AlertID, which.Trigger)
 	if err != nil {
 		return err
 	}
 	for len(rows) > 0 {
-		target, n := rows[0]&maxTargets, 1
-		for n < len(rows) && rows[n]&maxTargets == target {
+		trigger, n := rows[0]&maxTriggers, 1
+		for n < len(rows) && rows[n]&maxTriggers == trigger {
 			n++
 		}
-		if err := fn(target, rows[:n]); err != nil {
+		if err := fn(trigger, rows[:n]); err != nil {
 			return err
 		}
 		rows = rows[n:]

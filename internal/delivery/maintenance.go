@@ -7,7 +7,7 @@ import (
 
 const (
 	// keepEvery is how often the keeper looks around.
-	keepEvery = time.Second
+	maintainEvery = time.Second
 	// watchEvery is how often it asks whether another process changed the store.
 	watchEvery = 2 * time.Second
 	// sweepEvery is how often it looks for what is too old.
@@ -16,10 +16,10 @@ const (
 	renewEvery = 5 * time.Second
 )
 
-// keeper does what no target's worker does: it moves the backlog to the store, prolongs leases, removes what is too old, notices what the
+// maintain does what no trigger's worker does: it moves the backlog to the store, prolongs leases, removes what is too old, notices what the
 // command line changed, and tells of losses.
-func (d *Dispatcher) keeper(ctx context.Context) {
-	ticker := time.NewTicker(keepEvery)
+func (d *Dispatcher) maintain(ctx context.Context) {
+	ticker := time.NewTicker(maintainEvery)
 	defer ticker.Stop()
 	var watched, swept time.Time
 	var changes uint64
@@ -33,20 +33,20 @@ func (d *Dispatcher) keeper(ctx context.Context) {
 		if !d.revive(ctx) {
 			continue
 		}
-		d.giveBack(ctx)
+		d.returnLeases(ctx)
 		d.renew(ctx, now)
 		if now.Sub(watched) >= watchEvery {
 			watched = now
 			if latest, err := d.opt.Store.Changes(ctx); err == nil && latest != changes {
 				changes = latest
-				d.nudgeAll()
+				d.notifyAll()
 			}
 		}
 		if now.Sub(swept) >= sweepEvery {
 			swept = now
 			d.sweep(ctx, now)
 		}
-		d.announce(ctx, now)
+		d.reportLosses(ctx, now)
 	}
 }
 
@@ -82,21 +82,21 @@ func (d *Dispatcher) sweep(ctx context.Context, now time.Time) {
 		}
 		for name, n := range done.Expired {
 			d.count.expired.Add(n)
-			d.notes.add(name, noteExpired, n)
+			d.losses.add(name, lossExpired, n)
 			d.opt.Log.Warn("alerts were tried for too long: they are dead letters now", "trigger", name, "number", n)
 		}
 		d.count.addDropped(done.Dropped)
-		d.notes.addAll(noteDropped, done.Dropped)
+		d.losses.addAll(lossDropped, done.Dropped)
 		if !done.More {
 			return
 		}
 	}
 }
 
-func (d *Dispatcher) nudgeAll() {
+func (d *Dispatcher) notifyAll() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, w := range d.workers {
-		w.nudge()
+		w.notify()
 	}
 }

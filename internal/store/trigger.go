@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// Hold says why nothing is sent to a target for a while.
+// Hold says why nothing is sent to a trigger for a while.
 type Hold int
 
 // The holds.
 const (
 	HoldNone     Hold = iota
 	HoldProbing       // the receiver refuses everything alike; one delivery is tried from time to time
-	HoldDisabled      // the receiver said that it is gone; nothing is tried until the target's settings change
+	HoldDisabled      // the receiver said that it is gone; nothing is tried until the trigger's settings change
 )
 
 // String returns the hold's word.
@@ -28,30 +28,30 @@ func (h Hold) String() string {
 	}
 }
 
-// TargetState is what is remembered of a target between attempts and over restarts.
-type TargetState struct {
+// TriggerState is what is remembered of a trigger between attempts and over restarts.
+type TriggerState struct {
 	NotBefore time.Time // no attempt before it
 	Failures  int       // in a row
 	Hold      Hold
 	Reason    string // of the last failure
 }
 
-// TargetInfo describes one target that the store knows, configured or not.
-type TargetInfo struct {
+// TriggerInfo describes one trigger that the store knows, configured or not.
+type TriggerInfo struct {
 	Name   string
-	State  TargetState
+	State  TriggerState
 	Counts Counts
 	// Oldest is when the pending delivery nearest to its expiry was accepted; zero when nothing is pending.
 	Oldest time.Time
 }
 
-func (t *tx) setState(target int64, state TargetState) error {
+func (t *tx) setState(trigger int64, state TriggerState) error {
 	reason := state.Reason
 	if len(reason) > maxReason {
 		reason = reason[:maxReason]
 	}
-	_, err := t.exec("UPDATE targets SET not_before = ?, failures = ?, hold = ?, reason = ? WHERE id = ?",
-		nanos(state.NotBefore), state.Failures, int(state.Hold), reason, target)
+	_, err := t.exec("UPDATE triggers SET not_before = ?, failures = ?, hold = ?, reason = ? WHERE id = ?",
+		nanos(state.NotBefore), state.Failures, int(state.Hold), reason, trigger)
 	return err
 }
 
@@ -62,52 +62,52 @@ func nanos(at time.Time) int64 {
 	return at.UnixNano()
 }
 
-// Use makes a target known, with the age at which its deliveries expire, and returns its state. revision is any text that changes with
-// the target's destination or credentials: when it differs from the one kept, the state is cleared first, and what is pending is due at
+// UseTrigger makes a trigger known, with the age at which its deliveries expire, and returns its state. revision is any text that changes with
+// the trigger's destination or credentials: when it differs from the one kept, the state is cleared first, and what is pending is due at
 // once.
-func (s *Store) Use(ctx context.Context, now time.Time, name, revision string, maxAge time.Duration) (TargetState, error) {
-	var state TargetState
-	err := s.write(ctx, "use target", now, func(t *tx) error {
-		id, err := t.target(name)
+func (s *Store) UseTrigger(ctx context.Context, now time.Time, name, revision string, maxAge time.Duration) (TriggerState, error) {
+	var state TriggerState
+	err := s.write(ctx, "use trigger", now, func(t *tx) error {
+		id, err := t.triggerID(name)
 		if err != nil {
 			return err
 		}
 		var before string
 		var notBefore int64
-		if err := t.row("SELECT revision, not_before, failures, hold, reason FROM targets WHERE id = ?", id).
+		if err := t.row("SELECT revision, not_before, failures, hold, reason FROM triggers WHERE id = ?", id).
 			Scan(&before, &notBefore, &state.Failures, &state.Hold, &state.Reason); err != nil {
 			return err
 		}
 		state.NotBefore = timeOf(notBefore)
-		if _, err := t.exec("UPDATE targets SET revision = ?, max_age = ? WHERE id = ?", revision, int64(maxAge), id); err != nil {
+		if _, err := t.exec("UPDATE triggers SET revision = ?, max_age = ? WHERE id = ?", revision, int64(maxAge), id); err != nil {
 			return err
 		}
 		if before == revision {
 			return nil
 		}
-		state = TargetState{}
+		state = TriggerState{}
 		if err := t.setState(id, state); err != nil {
 			return err
 		}
 		if before == "" {
 			return nil
 		}
-		_, err = t.exec("UPDATE deliveries SET due = ?1 WHERE state = 0 AND target = ?2 AND due > ?1 AND attempts > 0", t.now, id)
+		_, err = t.exec("UPDATE deliveries SET due = ?1 WHERE state = 0 AND trigger = ?2 AND due > ?1 AND attempts > 0", t.now, id)
 		return err
 	})
 	return state, err
 }
 
-// Targets describes all targets that the store knows, by name.
-func (s *Store) Targets(ctx context.Context) ([]TargetInfo, error) {
-	var all []TargetInfo
-	err := s.read(ctx, "targets", func(c *core) error {
+// Triggers describes all triggers that the store knows, by name.
+func (s *Store) Triggers(ctx context.Context) ([]TriggerInfo, error) {
+	var all []TriggerInfo
+	err := s.read(ctx, "triggers", func(c *core) error {
 		all = nil
 		return c.each(`SELECT name, not_before, failures, hold, reason, accepted, delivered, pending, dead, dropped, removed,
 				coalesce((SELECT a.at FROM deliveries d INDEXED BY pending_expires JOIN alerts a ON a.seq = d.seq >> 16
-					WHERE d.state = 0 AND d.target = targets.id ORDER BY d.expires LIMIT 1), 0)
-			FROM targets ORDER BY name`, nil, func(rows *sql.Rows) error {
-			var info TargetInfo
+					WHERE d.state = 0 AND d.trigger = triggers.id ORDER BY d.expires LIMIT 1), 0)
+			FROM triggers ORDER BY name`, nil, func(rows *sql.Rows) error {
+			var info TriggerInfo
 			var notBefore, oldest int64
 			n, st := &info.Counts, &info.State
 			if err := rows.Scan(&info.Name, &notBefore, &st.Failures, &st.Hold, &st.Reason,

@@ -51,18 +51,18 @@ func (r *senderRef) release() {
 	}
 }
 
-// useTimeout bounds how long SetTargets waits for the store.
+// useTimeout bounds how long SetTriggers waits for the store.
 const useTimeout = 2 * time.Second
 
-// SetTargets replaces the targets. Those that stay go on without a pause, with their new sender and settings; their rate, and unless their
-// revision changed their hold, goes on too. What is pending for a target that was left out stays pending, is not sent, and is delivered
-// when the target comes back, or becomes a dead letter at its age. On an error nothing has changed.
-func (d *Dispatcher) SetTargets(targets []Target) error {
-	next := make(map[string]Target, len(targets))
+// SetTriggers replaces the triggers. Those that stay go on without a pause, with their new sender and settings; their rate, and unless their
+// revision changed their hold, goes on too. What is pending for a trigger that was left out stays pending, is not sent, and is delivered
+// when the trigger comes back, or becomes a dead letter at its age. On an error nothing has changed.
+func (d *Dispatcher) SetTriggers(triggers []Trigger) error {
+	next := make(map[string]Trigger, len(triggers))
 	var errs []error
-	for _, t := range targets {
+	for _, t := range triggers {
 		if _, twice := next[t.Name]; twice {
-			errs = append(errs, fmt.Errorf("target %q is given twice", t.Name))
+			errs = append(errs, fmt.Errorf("trigger %q is given twice", t.Name))
 		}
 		errs = append(errs, t.validate())
 		next[t.Name] = t
@@ -77,13 +77,13 @@ func (d *Dispatcher) SetTargets(targets []Target) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), useTimeout)
 	defer cancel()
-	for _, t := range targets {
-		// A store that fails just now does not stop the target: its hold is learnt at the next reload or attempt.
-		state, err := d.opt.Store.Use(ctx, d.opt.Now(), t.Name, t.Revision, t.MaxAge)
+	for _, t := range triggers {
+		// A store that fails just now does not stop the trigger: its hold is learnt at the next reload or attempt.
+		state, err := d.opt.Store.UseTrigger(ctx, d.opt.Now(), t.Name, t.Revision, t.MaxAge)
 		if err != nil {
 			d.opt.Log.Warn("the state of a trigger is not known yet", "trigger", t.Name, "error", err)
 		}
-		d.setTarget(t, state, err == nil)
+		d.setTrigger(t, state, err == nil)
 	}
 	for name, w := range d.workers {
 		if _, stays := next[name]; !stays {
@@ -92,11 +92,11 @@ func (d *Dispatcher) SetTargets(targets []Target) error {
 			d.opt.Log.Info("a trigger was removed; what is pending for it waits for its return", "trigger", name)
 		}
 	}
-	d.targets = next
+	d.triggers = next
 	return nil
 }
 
-func (d *Dispatcher) setTarget(t Target, state store.TargetState, known bool) {
+func (d *Dispatcher) setTrigger(t Trigger, state store.TriggerState, known bool) {
 	if w := d.workers[t.Name]; w != nil {
 		w.update(t, state, known)
 		return

@@ -7,18 +7,18 @@ import (
 	"time"
 )
 
-// Event is one alert of the log of the last alerts, with what became of it.
-type Event struct {
+// Alert is one alert of the log of the last alerts, with what became of it.
+type Alert struct {
 	Seq        int64 // grows with every alert
-	AlertID    string
+	ID         string
 	Accepted   time.Time
 	Payload    []byte
-	Deliveries []Delivery // by target; none when no target wanted it
+	Deliveries []Delivery // by trigger; none when no trigger wanted it
 }
 
-// Delivery is the way of one alert to one target.
+// Delivery is the way of one alert to one trigger.
 type Delivery struct {
-	Target   string
+	Trigger  string
 	State    string // pending, delivered, dead, dropped or removed
 	Attempts int
 	At       time.Time // of the last change; zero when nothing was attempted yet
@@ -32,19 +32,19 @@ func States() []string { return slices.Clone(stateNames[:]) }
 
 var stateNames = [...]string{"pending", "delivered", "dead", "dropped", "removed"}
 
-// Events lists up to limit alerts with a number below before (0: from the newest), the newest first.
-func (s *Store) Events(ctx context.Context, before int64, limit int) ([]Event, error) {
-	var all []Event
+// Alerts lists up to limit alerts with a number below before (0: from the newest), the newest first.
+func (s *Store) Alerts(ctx context.Context, before int64, limit int) ([]Alert, error) {
+	var all []Alert
 	err := s.read(ctx, "events", func(c *core) error {
 		all = nil
 		if before <= 0 {
-			before = 1<<(63-targetBits) - 1
+			before = 1<<(63-triggerBits) - 1
 		}
 		err := c.each("SELECT seq, id, at, payload FROM alerts WHERE seq < ? ORDER BY seq DESC LIMIT ?",
 			[]any{before, limit}, func(rows *sql.Rows) error {
-				var e Event
+				var e Alert
 				var at int64
-				if err := rows.Scan(&e.Seq, &e.AlertID, &at, &e.Payload); err != nil {
+				if err := rows.Scan(&e.Seq, &e.ID, &at, &e.Payload); err != nil {
 					return err
 				}
 				e.Accepted = timeOf(at)
@@ -61,15 +61,15 @@ func (s *Store) Events(ctx context.Context, before int64, limit int) ([]Event, e
 	return all, err
 }
 
-// EventsAfter lists up to limit alerts with a number above after, the oldest first, without their deliveries.
-func (s *Store) EventsAfter(ctx context.Context, after int64, limit int) ([]Event, error) {
-	var all []Event
+// AlertsAfter lists up to limit alerts with a number above after, the oldest first, without their deliveries.
+func (s *Store) AlertsAfter(ctx context.Context, after int64, limit int) ([]Alert, error) {
+	var all []Alert
 	err := s.read(ctx, "events", func(c *core) error {
 		all = nil
 		return c.each("SELECT seq, id, at, payload FROM alerts WHERE seq > ? ORDER BY seq LIMIT ?", []any{after, limit}, func(rows *sql.Rows) error {
-			var e Event
+			var e Alert
 			var at int64
-			if err := rows.Scan(&e.Seq, &e.AlertID, &at, &e.Payload); err != nil {
+			if err := rows.Scan(&e.Seq, &e.ID, &at, &e.Payload); err != nil {
 				return err
 			}
 			e.Accepted = timeOf(at)
@@ -80,13 +80,13 @@ func (s *Store) EventsAfter(ctx context.Context, after int64, limit int) ([]Even
 	return all, err
 }
 
-func (c *core) deliveriesOf(e *Event) error {
-	return c.each(`SELECT t.name, d.state, d.attempts, d.at, d.due, d.reason, d.message FROM deliveries d JOIN targets t ON t.id = d.target
-		WHERE d.seq BETWEEN ? AND ? ORDER BY t.name`, []any{e.Seq << targetBits, e.Seq<<targetBits | maxTargets}, func(rows *sql.Rows) error {
+func (c *core) deliveriesOf(e *Alert) error {
+	return c.each(`SELECT t.name, d.state, d.attempts, d.at, d.due, d.reason, d.message FROM deliveries d JOIN triggers t ON t.id = d.trigger
+		WHERE d.seq BETWEEN ? AND ? ORDER BY t.name`, []any{e.Seq << triggerBits, e.Seq<<triggerBits | maxTriggers}, func(rows *sql.Rows) error {
 		var d Delivery
 		var state int
 		var at, due int64
-		if err := rows.Scan(&d.Target, &state, &d.Attempts, &at, &due, &d.Reason, &d.Message); err != nil {
+		if err := rows.Scan(&d.Trigger, &state, &d.Attempts, &at, &due, &d.Reason, &d.Message); err != nil {
 			return err
 		}
 		d.At = timeOf(at)
