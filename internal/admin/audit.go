@@ -27,7 +27,7 @@ func (c *call) note(action, kind, name string, before, after any) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), noteWithin)
 	defer cancel()
-	if err := c.p.Note(ctx, e); err != nil {
+	if err := c.p.AddAudit(ctx, e); err != nil {
 		c.p.Log().Error("a change through the administration is not in the audit", "who", c.who, "action", action, "kind", kind, "name", name, "error", err)
 	}
 }

@@ -14,8 +14,8 @@ func TestContainersArePaged(t *testing.T) {
 	b := newBench(t, "")
 	b.want(http.StatusNotFound, "GET", "/api/v1/containers", nil)
 	at := time.Unix(1795000000, 0)
-	b.instance.Containers = func() []docker.Following {
-		return []docker.Following{
+	b.instance.Containers = func() []docker.FollowStatus {
+		return []docker.FollowStatus{
 			{ID: "1", Name: "a", Followed: true, State: docker.Live, Workload: "shop/a", Lines: 3, Hits: 2, Last: at, Engine: "running"},
 			{ID: "2", Name: "a", Reason: "its label fluentbit-trigger.enable leaves it out"},
 			{ID: "3", Name: "b\x1b[2J", Reason: "its log driver keeps nothing to read: none", State: docker.Unreadable},

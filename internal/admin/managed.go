@@ -33,7 +33,7 @@ type item struct {
 	scope, name string
 	place       string // in a file; "" when managed
 	settings    func() map[string]any
-	managed     *pipeline.Managed
+	managed     *pipeline.RuntimeObject
 }
 
 // items lists the objects: of files those that are in force, of the managed ones all. Sorted by scope and name.
@@ -89,7 +89,7 @@ func (col collection) items(p *pipeline.Pipeline, scope string, all bool) []item
 			}
 		}
 	}
-	for key, o := range p.Managed() {
+	for key, o := range p.RuntimeObjects() {
 		if key.Kind == col.kind && (key.Scope == scope || all) {
 			out = append(out, item{scope: key.Scope, name: key.Name, managed: &o, settings: func() map[string]any {
 				if key.Kind == config.ManagedTrigger {
@@ -143,7 +143,7 @@ func (col collection) body(it *item, problems map[string][]string) map[string]an
 	return out
 }
 
-func etagOf(m *pipeline.Managed) string { return fmt.Sprintf("\"m%d\"", m.Revision) }
+func etagOf(m *pipeline.RuntimeObject) string { return fmt.Sprintf("\"m%d\"", m.Revision) }
 
 // managedProblems returns what is wrong with managed objects, by their places.
 func managedProblems(p *pipeline.Pipeline) map[string][]string {
@@ -191,7 +191,7 @@ func (col collection) list(c *call) (any, error) {
 // find returns the item that the path names.
 func (col collection) find(c *call) (*item, error) {
 	scope, name := col.scope(c), c.r.PathValue("name")
-	if o, ok := c.p.Managed()[pipeline.ManagedKey{Kind: col.kind, Scope: scope, Name: name}]; ok {
+	if o, ok := c.p.RuntimeObjects()[pipeline.RuntimeKey{Kind: col.kind, Scope: scope, Name: name}]; ok {
 		return &item{scope: scope, name: name, managed: &o, settings: func() map[string]any {
 			if col.kind == config.ManagedTrigger {
 				return config.MaskSecrets(o.Value)
@@ -318,8 +318,8 @@ func (col collection) matched(c *call) (int64, error) {
 
 // change makes a change, and answers with what there is then.
 func (col collection) change(c *call, name string, revision int64, action string, status int, fn func(map[string]any) (map[string]any, error)) (any, error) {
-	key := pipeline.ManagedKey{Kind: col.kind, Scope: col.scope(c), Name: name}
-	o, err := c.p.Manage(pipeline.ManagedChange{ManagedKey: key, Who: c.who, Action: action, Revision: revision, Make: fn})
+	key := pipeline.RuntimeKey{Kind: col.kind, Scope: col.scope(c), Name: name}
+	o, err := c.p.ChangeRuntime(pipeline.RuntimeChange{RuntimeKey: key, Who: c.who, Action: action, Revision: revision, Make: fn})
 	if err != nil {
 		return nil, col.refusal(name, err)
 	}
@@ -347,9 +347,9 @@ func (col collection) change(c *call, name string, revision int64, action string
 func (col collection) refusal(name string, err error) error {
 	var bad *pipeline.ConfigError
 	switch {
-	case errors.Is(err, pipeline.ErrManagedSources) && errors.As(err, &bad):
+	case errors.Is(err, pipeline.ErrRuntimeSources) && errors.As(err, &bad):
 		p := invalid(http.StatusServiceUnavailable, bad.Problems)
-		p.Detail = pipeline.ErrManagedSources.Error()
+		p.Detail = pipeline.ErrRuntimeSources.Error()
 		return p
 	case errors.As(err, &bad):
 		status := http.StatusUnprocessableEntity
@@ -359,13 +359,13 @@ func (col collection) refusal(name string, err error) error {
 			}
 		}
 		return invalid(status, bad.Problems)
-	case errors.Is(err, pipeline.ErrManagedExists):
+	case errors.Is(err, pipeline.ErrRuntimeExists):
 		return problem(http.StatusConflict, "the %s %s: %v", col.noun, shown(name), err)
-	case errors.Is(err, pipeline.ErrManagedMissing):
+	case errors.Is(err, pipeline.ErrRuntimeMissing):
 		return problem(http.StatusNotFound, "the %s %s: %v", col.noun, shown(name), err)
-	case errors.Is(err, pipeline.ErrManagedRevision):
+	case errors.Is(err, pipeline.ErrRuntimeRevision):
 		return problem(http.StatusPreconditionFailed, "the %s %s: %v", col.noun, shown(name), err)
-	case errors.Is(err, pipeline.ErrManagedMany):
+	case errors.Is(err, pipeline.ErrRuntimeMany):
 		return problem(http.StatusInsufficientStorage, "%v", err)
 	}
 	return err
@@ -373,14 +373,14 @@ func (col collection) refusal(name string, err error) error {
 
 // disable turns a global rule off for the workloads of a glob.
 func disable(c *call) (any, error) {
-	key := pipeline.ManagedKey{Kind: config.ManagedDisable, Scope: c.r.PathValue("workload"), Name: c.r.PathValue("rule")}
-	if _, there := c.p.Managed()[key]; there {
+	key := pipeline.RuntimeKey{Kind: config.ManagedDisable, Scope: c.r.PathValue("workload"), Name: c.r.PathValue("rule")}
+	if _, there := c.p.RuntimeObjects()[key]; there {
 		return nil, nil
 	}
-	_, err := c.p.Manage(pipeline.ManagedChange{
-		ManagedKey: key, Who: c.who, Action: "create", Make: func(map[string]any) (map[string]any, error) { return map[string]any{}, nil },
+	_, err := c.p.ChangeRuntime(pipeline.RuntimeChange{
+		RuntimeKey: key, Who: c.who, Action: "create", Make: func(map[string]any) (map[string]any, error) { return map[string]any{}, nil },
 	})
-	if err != nil && !errors.Is(err, pipeline.ErrManagedExists) {
+	if err != nil && !errors.Is(err, pipeline.ErrRuntimeExists) {
 		return nil, collection{noun: "exception from"}.refusal(key.Name, err)
 	}
 	return nil, nil
@@ -388,9 +388,9 @@ func disable(c *call) (any, error) {
 
 // enable takes back what disable did.
 func enable(c *call) (any, error) {
-	key := pipeline.ManagedKey{Kind: config.ManagedDisable, Scope: c.r.PathValue("workload"), Name: c.r.PathValue("rule")}
-	_, err := c.p.Manage(pipeline.ManagedChange{
-		ManagedKey: key, Who: c.who, Action: "delete", Revision: pipeline.AnyRevision, Make: func(map[string]any) (map[string]any, error) { return nil, nil },
+	key := pipeline.RuntimeKey{Kind: config.ManagedDisable, Scope: c.r.PathValue("workload"), Name: c.r.PathValue("rule")}
+	_, err := c.p.ChangeRuntime(pipeline.RuntimeChange{
+		RuntimeKey: key, Who: c.who, Action: "delete", Revision: pipeline.AnyRevision, Make: func(map[string]any) (map[string]any, error) { return nil, nil },
 	})
 	if err != nil {
 		return nil, collection{noun: "exception from"}.refusal(key.Name, err)

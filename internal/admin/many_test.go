@@ -95,7 +95,7 @@ func TestManyRulesWithoutALostUpdate(t *testing.T) {
 			t.Errorf("deleting rule %d: %d %s", i, d.status, d.text)
 		}
 	})
-	if left := len(b.p.Managed()); left != 0 {
+	if left := len(b.p.RuntimeObjects()); left != 0 {
 		t.Errorf("%d rules are left", left)
 	}
 	if got := len(listOf(b.get(rulesPath), "rules")); got != 1 {

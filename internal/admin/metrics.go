@@ -163,7 +163,7 @@ func (m *metrics) instance(ch chan<- prometheus.Metric, i *Instance) {
 	s.counter("own_lines_total", stats.Own)
 	s.add(prometheus.CounterValue, "evaluation_seconds_total", float64(stats.Nanos)/1e9)
 	s.rules(&i.labels, &stats, p.Rules().Costs())
-	met, _ := p.Met()
+	met, _ := p.Workloads()
 	s.gauge("workloads", float64(len(met)))
 	s.gauge("keys", float64(stats.Engine.Keys))
 	s.counter("evicted_total", stats.Engine.Evicted)

@@ -59,7 +59,7 @@ type Instance struct {
 	// Tails tells of the containers that the standalone program follows; nil in the plugin.
 	Tails func() docker.Stats
 	// Containers lists those that the engine has, each with whether it is followed; nil in the plugin.
-	Containers func() []docker.Following
+	Containers func() []docker.FollowStatus
 	// Before is where it was administered before it was started anew, for when its settings cannot be had; nil: nowhere.
 	Before *listen.Settings
 

@@ -179,7 +179,7 @@ type targetStats struct {
 
 func stats(c *call) (any, error) {
 	s := c.p.Stats(c.r.Context())
-	met, otherMet := c.p.Met()
+	met, otherMet := c.p.Workloads()
 	tails := c.instance.tails(&s)
 	out := statsAnswer{
 		Instance: c.p.ID(), Started: c.p.Started().UTC(), Chunks: s.Chunks, Refused: s.Refused, Own: s.Own,

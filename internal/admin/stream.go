@@ -91,7 +91,7 @@ func streamAlerts(c *call) (any, error) {
 		}
 		gap = len(oldest) > 0 && after < oldest[0].Seq-1
 	}
-	news, unsubscribe := c.p.Announced()
+	news, unsubscribe := c.p.SubscribeAlerts()
 	defer unsubscribe()
 	s, done, err := c.openStream()
 	if err != nil {

@@ -35,12 +35,12 @@ type workloadCounts struct {
 	Suppressed map[string]int64 `json:"suppressed"`
 }
 
-func workloadCountsOf(n *pipeline.MetCounts, sent int64) workloadCounts {
+func workloadCountsOf(n *pipeline.WorkloadCounts, sent int64) workloadCounts {
 	return workloadCounts{n.Lines, n.Hits, n.Alerts, sent, suppressedOf(n.Suppressed)}
 }
 
 // otherSent is how many alerts were sent of workloads that are not among those that were met.
-func otherSent(met []pipeline.Met, sent map[string]int64) (n int64) {
+func otherSent(met []pipeline.WorkloadStats, sent map[string]int64) (n int64) {
 	for _, of := range sent {
 		n += of
 	}
@@ -64,17 +64,17 @@ type busiestWorkload struct {
 	workloadCounts
 }
 
-func busiestOf(all []pipeline.Met, other pipeline.MetCounts, sent map[string]int64) busiestWorkloads {
+func busiestOf(all []pipeline.WorkloadStats, other pipeline.WorkloadCounts, sent map[string]int64) busiestWorkloads {
 	rest := otherSent(all, sent)
-	slices.SortFunc(all, func(a, b pipeline.Met) int {
+	slices.SortFunc(all, func(a, b pipeline.WorkloadStats) int {
 		return cmp.Or(cmp.Compare(b.Hits, a.Hits), cmp.Compare(b.Lines, a.Lines), cmp.Compare(a.Workload, b.Workload))
 	})
 	out := busiestWorkloads{Busiest: []busiestWorkload{}}
 	for i := range all {
 		if i < maxBusiest {
-			out.Busiest = append(out.Busiest, busiestWorkload{all[i].Workload, workloadCountsOf(&all[i].MetCounts, sent[all[i].Workload])})
+			out.Busiest = append(out.Busiest, busiestWorkload{all[i].Workload, workloadCountsOf(&all[i].WorkloadCounts, sent[all[i].Workload])})
 		} else {
-			other.Add(&all[i].MetCounts)
+			other.Add(&all[i].WorkloadCounts)
 			rest += sent[all[i].Workload]
 		}
 	}
@@ -103,7 +103,7 @@ func workloads(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	met, other := c.p.Met()
+	met, other := c.p.Workloads()
 	sent := c.p.Sent().Workloads
 	out := workloadsAnswer{Workloads: []workloadItem{}, Other: workloadCountsOf(&other, otherSent(met, sent)), Configured: blocks(c.p.Loaded())}
 	for i := range met {
@@ -115,9 +115,9 @@ func workloads(c *call) (any, error) {
 			out.Next = out.Workloads[limit-1].Name
 			break
 		}
-		w := workloadItem{Name: m.Workload, workloadCounts: workloadCountsOf(&m.MetCounts, sent[m.Workload]), LastSeen: m.Last, Containers: []containerItem{}}
+		w := workloadItem{Name: m.Workload, workloadCounts: workloadCountsOf(&m.WorkloadCounts, sent[m.Workload]), LastSeen: m.Last, Containers: []containerItem{}}
 		for _, k := range m.Containers {
-			w.Containers = append(w.Containers, containerItem{k.ID, k.Name, k.Image, k.Host, k.Met})
+			w.Containers = append(w.Containers, containerItem{k.ID, k.Name, k.Image, k.Host, k.LastSeen})
 		}
 		out.Workloads = append(out.Workloads, w)
 	}

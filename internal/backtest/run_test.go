@@ -268,7 +268,7 @@ func TestCountsAreThoseOfTheLivePipeline(t *testing.T) {
 		r := &records[i]
 		clock.Store(r.key)
 		batch := docker.Batch{Source: r.Source, Lines: []docker.Line{{Time: r.Time, Stream: r.Stream, Text: r.Text, Truncated: r.Truncated, Ordinal: uint64(i)}}}
-		if err := p.Take(context.Background(), &batch); err != nil {
+		if err := p.OnLines(context.Background(), &batch); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -267,7 +267,7 @@ func (s *side) tell(alert *engine.Alert, at place) {
 	if len(s.triggers) == 0 {
 		return
 	}
-	event := pipeline.Event(alert, "")
+	event := pipeline.NewAlert(alert, "")
 	wanted := false
 	for i := range s.triggers {
 		if t := &s.triggers[i]; t.filter.Match(&event) {

@@ -9,7 +9,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
-// Func receives one line, or one event of a container, whose record has the fields of a *docker.Occurrence. The record's text and fields, and raw, the bytes of the line's event (of the first one for a joined line), are
+// Func receives one line, or one event of a container, whose record has the fields of a *docker.ContainerEvent. The record's text and fields, and raw, the bytes of the line's event (of the first one for a joined line), are
 // valid only until it returns; the record's Source stays valid.
 type Func = func(rec *engine.Record, raw []byte)
 
@@ -49,7 +49,7 @@ type reading struct {
 	tag string
 	now int64
 
-	happens bool // the records are those of docker_events
+	dockerEvents bool // the records are those of docker_events
 
 	ev       event
 	scan     scan
@@ -79,7 +79,7 @@ func (d *Decoder) Decode(chunk []byte, tag string, now int64, fn Func) {
 	if r == nil {
 		r = &reading{}
 	}
-	r.d, r.fn, r.b, r.tag, r.now, r.happens = d, fn, chunk, tag, now, d.tellsEvents(tag)
+	r.d, r.fn, r.b, r.tag, r.now, r.dockerEvents = d, fn, chunk, tag, now, d.isDockerEvents(tag)
 	r.fields.keepANSI = d.settings.KeepANSI
 	r.memo.forget()
 	defer r.release()
@@ -216,7 +216,7 @@ func (r *reading) line() {
 		}
 		r.hasJSON = true
 	}
-	if s.open() {
+	if s.needsFinish() {
 		s.finish(b)
 	}
 	r.origin = r.memo.find(b, s, r.d.origins, r.tag, r.now)
@@ -224,9 +224,9 @@ func (r *reading) line() {
 		r.stats.Excluded++
 		return
 	}
-	r.severity = s.settle(b, r.ev.meta)
+	r.severity = s.severityOf(b, r.ev.meta)
 	p := s.partOf(b)
-	if r.happens {
+	if r.dockerEvents {
 		p = r.eventPart()
 	}
 	if p.more || p.ordinal > 1 || r.origin.held.Load() != 0 {
@@ -244,7 +244,7 @@ func (r *reading) line() {
 	rec.Truncated = false
 	rec.Source, rec.Fields = &r.origin.source, f
 	rec.Own = s.special && (s.alert || s.cloudEvent) && isAlert(b, r.ev.body, s.cloudEvent)
-	if r.happens {
+	if r.dockerEvents {
 		if s.textKey != nil {
 			f.textKey = s.textKey.name
 		}

@@ -49,7 +49,7 @@ func (f *fields) appendRaw(dst []byte, path string) ([]byte, bool) {
 	if f.textKey != "" && path == f.textKey {
 		return append(dst, f.text...), true
 	}
-	where, at := f.place(path)
+	where, at := f.section(path)
 	switch where {
 	case inGroup:
 		return f.appendFromGroup(dst, path)
@@ -77,15 +77,15 @@ func (f *fields) Attached(path string) bool {
 	if f.b == nil {
 		return false
 	}
-	where, _ := f.place(path)
+	where, _ := f.section(path)
 	return where != inBody
 }
 
-// place is where in an event a path is looked up.
-type place uint8
+// section is where in an event a path is looked up.
+type section uint8
 
 const (
-	inBody place = iota // and if it is not there, in the others
+	inBody section = iota // and if it is not there, in the others
 	inKubernetesMap
 	inMetadata
 	inGroup
@@ -93,8 +93,8 @@ const (
 
 const kubernetesPath = "kubernetes."
 
-// place returns where a path is looked up; at is the position of the map in inKubernetesMap.
-func (f *fields) place(path string) (where place, at int) {
+// section returns where a path is looked up; at is the position of the map in inKubernetesMap.
+func (f *fields) section(path string) (where section, at int) {
 	switch {
 	case strings.HasPrefix(path, kubernetesPath):
 		if at, ok := child(f.b, f.body, "kubernetes"); ok && isMapFormat(f.b[at]) {

@@ -24,19 +24,19 @@ type identity struct {
 // originator's, then the path, then the tag, then what applications say of themselves. The first that gives a name counts.
 func describe(b []byte, spans []span, tag string, s *originSettings) originValue {
 	var id identity
-	id.takeTag(tag)
+	id.addTag(tag)
 	const resource, filter, path = 1 << roleResource, 1 << roleKubernetes, 1 << rolePath
 	const claims = 1<<roleClaimedID | 1<<roleClaimedName | 1<<roleClaimedImage | 1<<roleClaimedService
-	id.takeAll(b, spans, resource)
-	id.takeAll(b, spans, filter)
+	id.addSpans(b, spans, resource)
+	id.addSpans(b, spans, filter)
 	if !id.foreign(b, spans) {
-		id.takeAll(b, spans, ^uint64(resource|filter|path|claims))
+		id.addSpans(b, spans, ^uint64(resource|filter|path|claims))
 	}
-	id.takeAll(b, spans, path)
+	id.addSpans(b, spans, path)
 	named := id.ID != "" || id.Name != ""
 	id.fill(&id.tagged)
 	if id.ID == "" && id.Name == "" && id.Pod == "" {
-		id.takeAll(b, spans, claims)
+		id.addSpans(b, spans, claims)
 		named = id.ID != "" || id.Name != ""
 	}
 	id.Tag = bounded(tag)
@@ -73,11 +73,11 @@ func (id *identity) foreign(b []byte, spans []span) bool {
 	return false
 }
 
-// takeAll takes the spans of some roles.
-func (id *identity) takeAll(b []byte, spans []span, roles uint64) {
+// addSpans takes the spans of some roles.
+func (id *identity) addSpans(b []byte, spans []span, roles uint64) {
 	for _, sp := range spans {
 		if roles&(1<<sp.role) != 0 {
-			id.take(b, sp)
+			id.addSpan(b, sp)
 		}
 	}
 }
@@ -101,7 +101,7 @@ func set(name *string, value string) {
 	}
 }
 
-func (id *identity) take(b []byte, sp span) {
+func (id *identity) addSpan(b []byte, sp span) {
 	switch sp.role {
 	case roleContainerID, roleJournalID, roleClaimedID:
 		set(&id.ID, containerID(textAt(b, sp.start)))
@@ -122,18 +122,18 @@ func (id *identity) take(b []byte, sp span) {
 	case roleUnit:
 		set(&id.Unit, textAt(b, sp.start))
 	case roleKubernetes:
-		id.takeKubernetes(b, sp.start)
+		id.addKubernetes(b, sp.start)
 	case roleResource:
 		if at, ok := child(b, sp.start, "attributes"); ok {
-			id.takeResource(b, at)
+			id.addResource(b, at)
 		}
 	case rolePath:
-		id.takePath(textAt(b, sp.start))
+		id.addPath(textAt(b, sp.start))
 	case roleLabels:
-		eachPair(b, sp.start, id.takeLabel)
+		eachPair(b, sp.start, id.addLabel)
 	default:
 		if sp.role >= roleLabel {
-			id.takeLabel(b, countingLabels[sp.role-roleLabel], sp.start)
+			id.addLabel(b, countingLabels[sp.role-roleLabel], sp.start)
 		}
 	}
 }
@@ -164,15 +164,15 @@ func eachPair(b []byte, i int, fn func(b []byte, key string, value int)) {
 	}
 }
 
-// takeLabel takes a label of a container of an engine.
-func (id *identity) takeLabel(b []byte, key string, value int) {
-	if !id.takeSwitch(b, key, value) {
+// addLabel takes a label of a container of an engine.
+func (id *identity) addLabel(b []byte, key string, value int) {
+	if !id.setEnabled(b, key, value) {
 		id.SetLabel(key, textAt(b, value))
 	}
 }
 
-// takeSwitch takes the label fluentbit-trigger.enable.
-func (id *identity) takeSwitch(b []byte, key string, value int) bool {
+// setEnabled takes the label fluentbit-trigger.enable.
+func (id *identity) setEnabled(b []byte, key string, value int) bool {
 	if key != naming.LabelEnable {
 		return false
 	}
@@ -180,10 +180,10 @@ func (id *identity) takeSwitch(b []byte, key string, value int) bool {
 	return true
 }
 
-// takePodLabel takes a label or an annotation of a pod. Those of engines have no meaning there: everyone who may start a pod may write them.
-func (id *identity) takePodLabel(b []byte, key string, value int) {
+// addPodLabel takes a label or an annotation of a pod. Those of engines have no meaning there: everyone who may start a pod may write them.
+func (id *identity) addPodLabel(b []byte, key string, value int) {
 	switch {
-	case id.takeSwitch(b, key, value):
+	case id.setEnabled(b, key, value):
 	case key == naming.LabelWorkload:
 		id.Label = textAt(b, value)
 	default:
@@ -191,8 +191,8 @@ func (id *identity) takePodLabel(b []byte, key string, value int) {
 	}
 }
 
-// takeKubernetes takes what Fluent Bit's kubernetes filter adds. A map that is of another pod than the tag is a member of the line.
-func (id *identity) takeKubernetes(b []byte, i int) {
+// addKubernetes takes what Fluent Bit's kubernetes filter adds. A map that is of another pod than the tag is a member of the line.
+func (id *identity) addKubernetes(b []byte, i int) {
 	var got identity
 	var labels, annotations int
 	var owner [2]string
@@ -233,10 +233,10 @@ func (id *identity) takeKubernetes(b []byte, i int) {
 	}
 	if labels != 0 {
 		set(&id.App, appLabel(b, labels))
-		eachPair(b, labels, id.takePodLabel)
+		eachPair(b, labels, id.addPodLabel)
 	}
 	if annotations != 0 {
-		eachPair(b, annotations, id.takePodLabel)
+		eachPair(b, annotations, id.addPodLabel)
 	}
 }
 
@@ -272,8 +272,8 @@ var (
 	containerLabelPrefixes = [...]string{"container.label.", "container.labels."}
 )
 
-// takeResource takes the attributes of an OTLP resource, named as in OpenTelemetry's semantic conventions.
-func (id *identity) takeResource(b []byte, i int) {
+// addResource takes the attributes of an OTLP resource, named as in OpenTelemetry's semantic conventions.
+func (id *identity) addResource(b []byte, i int) {
 	tag := ""
 	var owners [5]string
 	var apps [len(appLabels)]string
@@ -318,7 +318,7 @@ func (id *identity) takeResource(b []byte, i int) {
 		case naming.LabelWorkload:
 			id.Label = textAt(b, value)
 		default:
-			id.takePrefixed(b, key, value, &apps)
+			id.addPrefixed(b, key, value, &apps)
 		}
 	})
 	if tag != "" && id.image != "" && !strings.Contains(id.image, "@") {
@@ -333,9 +333,9 @@ func (id *identity) takeResource(b []byte, i int) {
 	set(&id.host, id.Node)
 }
 
-// takePrefixed takes an attribute that is a label or an annotation.
-func (id *identity) takePrefixed(b []byte, key string, value int, apps *[len(appLabels)]string) {
-	if id.takeSwitch(b, key, value) {
+// addPrefixed takes an attribute that is a label or an annotation.
+func (id *identity) addPrefixed(b []byte, key string, value int, apps *[len(appLabels)]string) {
+	if id.setEnabled(b, key, value) {
 		return
 	}
 	for _, prefix := range podLabelPrefixes {
@@ -345,12 +345,12 @@ func (id *identity) takePrefixed(b []byte, key string, value int, apps *[len(app
 					apps[i] = textAt(b, value)
 				}
 			}
-			id.takePodLabel(b, label, value)
+			id.addPodLabel(b, label, value)
 		}
 	}
 	for _, prefix := range containerLabelPrefixes {
 		if label, ok := strings.CutPrefix(key, prefix); ok {
-			id.takeLabel(b, label, value)
+			id.addLabel(b, label, value)
 		}
 	}
 }

@@ -50,7 +50,7 @@ func (j *joiner) offer(r *reading, p part, done []*line) (out []*line, taken boo
 	}
 	j.bytes -= l.size()
 	if p.ordinal > 0 {
-		j.place(r, l, p)
+		j.insert(r, l, p)
 	} else {
 		j.extend(l, r.text(), p.more)
 	}
@@ -125,8 +125,8 @@ func (j *joiner) extend(l *line, piece []byte, more bool) {
 	l.text = append(l.text, piece...)
 }
 
-// place puts a numbered part where it belongs. One that came already is passed over.
-func (j *joiner) place(r *reading, l *line, p part) {
+// insert puts a numbered part where it belongs. One that came already is passed over.
+func (j *joiner) insert(r *reading, l *line, p part) {
 	if !p.more && l.lastOrdinal == 0 {
 		l.lastOrdinal = p.ordinal
 	}

@@ -44,16 +44,16 @@ func findID(s string) string {
 	return ""
 }
 
-// takePath takes what the path of a container's log file tells:
+// addPath takes what the path of a container's log file tells:
 //
 //	/var/lib/docker/containers/<id>/<id>-json.log
 //	/var/log/containers/<pod>_<namespace>_<container>-<id>.log
 //	/var/log/pods/<namespace>_<pod>_<uid>/<container>/<n>.log
-func (id *identity) takePath(path string) {
+func (id *identity) addPath(path string) {
 	var f naming.Facts
 	f.ID = findID(path)
 	parts := strings.Split(path, "/")
-	if !takeKubernetesName(&f, parts[len(parts)-1]) && len(parts) >= 3 {
+	if !parseKubernetesName(&f, parts[len(parts)-1]) && len(parts) >= 3 {
 		folder := strings.Split(parts[len(parts)-3], "_")
 		if len(folder) == 3 && folder[0] != "" && folder[1] != "" && parts[len(parts)-2] != "" {
 			f.Namespace, f.Pod, f.PodContainer = folder[0], folder[1], parts[len(parts)-2]
@@ -74,8 +74,8 @@ func (id *identity) fill(f *naming.Facts) {
 	}
 }
 
-// takeTag takes what a tag tells. Fluent Bit makes tags of paths by turning slashes into dots.
-func (id *identity) takeTag(tag string) {
+// addTag takes what a tag tells. Fluent Bit makes tags of paths by turning slashes into dots.
+func (id *identity) addTag(tag string) {
 	if len(tag) > 8*maxName {
 		return
 	}
@@ -88,13 +88,13 @@ func (id *identity) takeTag(tag string) {
 		// The prefix is not known: a pod's name may hold dots, but hardly ever does.
 		file = file[strings.LastIndexByte(file[:i], '.')+1:]
 	}
-	if !takeKubernetesName(f, file) && len(tag) == shortIDLength && isHex(tag) { // as Docker's fluentd driver makes it unless told otherwise
+	if !parseKubernetesName(f, file) && len(tag) == shortIDLength && isHex(tag) { // as Docker's fluentd driver makes it unless told otherwise
 		f.ID = strings.Clone(tag)
 	}
 }
 
-// takeKubernetesName takes <pod>_<namespace>_<container>-<id>.log apart; the names outlive the text.
-func takeKubernetesName(f *naming.Facts, file string) bool {
+// parseKubernetesName takes <pod>_<namespace>_<container>-<id>.log apart; the names outlive the text.
+func parseKubernetesName(f *naming.Facts, file string) bool {
 	pod, rest, ok := strings.Cut(file, "_")
 	if !ok || pod == "" {
 		return false

@@ -104,7 +104,7 @@ func (o *origins) find(b []byte, spans []span, tag string, now int64) *origin {
 	known, ok := o.byValue.Get(value)
 	if !ok {
 		known = &origin{source: value.source, excluded: value.excluded}
-		if value.unproven && !o.welcome(value.source.Tag, now) {
+		if value.unproven && !o.admit(value.source.Tag, now) {
 			known.source.Bucket = value.source.Tag
 		}
 		if value.refused {
@@ -118,8 +118,8 @@ func (o *origins) find(b []byte, spans []span, tag string, now int64) *origin {
 	return known
 }
 
-// welcome reports whether one more container under a tag has a token bucket of its own. The caller holds the lock.
-func (o *origins) welcome(tag string, now int64) bool {
+// admit reports whether one more container under a tag has a token bucket of its own. The caller holds the lock.
+func (o *origins) admit(tag string, now int64) bool {
 	n := o.news[tag]
 	if n == nil || now-n.since >= newcomersTime || now < n.since {
 		if n == nil && len(o.news) >= maxNewTags {

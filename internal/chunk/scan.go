@@ -16,7 +16,7 @@ type span struct {
 // scan is what one pass over a record's body finds.
 type scan struct {
 	found
-	seldom
+	rare
 	layout layout
 	spans  [maxSpans]span // one of each role at most
 }
@@ -39,8 +39,8 @@ type found struct {
 	special            bool // there is something in seldom
 }
 
-// seldom is what most records do not have. It is cleared after those that do.
-type seldom struct {
+// rare is what most records do not have. It is cleared after those that do.
+type rare struct {
 	lower             bool // a record of journald, its keys in lower case
 	gelf              bool // Docker's gelf driver
 	short             bool // GELF
@@ -58,7 +58,7 @@ type seldom struct {
 // reset forgets the last record.
 func (s *scan) reset() {
 	if s.special {
-		s.seldom = seldom{}
+		s.rare = rare{}
 	}
 	s.found = found{}
 }
@@ -108,7 +108,7 @@ func (s *scan) body(b []byte, i int, keys *keyTable, last *span) (next int, ok b
 			// The map is the same for all records of a pod: comparing it with the last one is far cheaper than walking it.
 			if n := last.end - last.start; n > 0 && n <= len(b)-i && bytes.Equal(b[i:i+n], b[last.start:last.end]) {
 				i += n
-				s.shows(byKubernetes)
+				s.raise(byKubernetes)
 				s.add(span{roleKubernetes, inKubernetes, last.start, last.end})
 				continue
 			}
@@ -125,7 +125,7 @@ func (s *scan) body(b []byte, i int, keys *keyTable, last *span) (next int, ok b
 			return i, false
 		}
 		if k != nil {
-			s.take(b, k, value, i)
+			s.accept(b, k, value, i)
 			if k.role == roleKubernetes {
 				*last = span{role: roleKubernetes, start: value, end: i}
 			}
@@ -134,8 +134,8 @@ func (s *scan) body(b []byte, i int, keys *keyTable, last *span) (next int, ok b
 	return i, true
 }
 
-// shows raises the originator of the record, and drops the spans that do not count in its records.
-func (s *scan) shows(by originator) {
+// raise raises the originator of the record, and drops the spans that do not count in its records.
+func (s *scan) raise(by originator) {
 	if by <= s.by {
 		return
 	}
@@ -164,7 +164,7 @@ func (s *scan) drop(fn func(*span) bool) {
 func (s *scan) add(sp span) {
 	bit := uint64(1) << sp.role
 	if sp.in>>s.by&1 == 0 || s.roles&bit != 0 {
-		s.again(sp)
+		s.replace(sp)
 		return
 	}
 	s.roles |= bit
@@ -172,8 +172,8 @@ func (s *scan) add(sp span) {
 	s.count++
 }
 
-// again takes a span in the place of that of the same role, if it counts.
-func (s *scan) again(sp span) {
+// replace takes a span in the place of that of the same role, if it counts.
+func (s *scan) replace(sp span) {
 	if sp.in>>s.by&1 == 0 {
 		return
 	}
@@ -184,17 +184,17 @@ func (s *scan) again(sp span) {
 	}
 }
 
-// take notes the value of a key that means something to us.
-func (s *scan) take(b []byte, k *key, value, end int) {
+// accept notes the value of a key that means something to us.
+func (s *scan) accept(b []byte, k *key, value, end int) {
 	if k.logRank|k.levelRank != 0 {
-		s.takeRanked(b, k, value)
+		s.acceptRanked(b, k, value)
 	}
 	if k.shows > s.by {
-		s.shows(k.shows)
+		s.raise(k.shows)
 	}
 	switch {
 	case k.role >= firstIdentity:
-		s.takeIdentity(b, k, value, end)
+		s.addIdentity(b, k, value, end)
 	case k.role == roleNone:
 	case k.role <= roleSource:
 		if stream := streamAt(b, value); stream != engine.StreamUnknown {
@@ -202,12 +202,12 @@ func (s *scan) take(b []byte, k *key, value, end int) {
 		}
 	default:
 		s.special = true
-		s.takeSeldom(b, k, value, end)
+		s.acceptRare(b, k, value, end)
 	}
 }
 
-// takeSeldom notes the value of a key that most records do not have.
-func (s *scan) takeSeldom(b []byte, k *key, value, end int) {
+// acceptRare notes the value of a key that most records do not have.
+func (s *scan) acceptRare(b []byte, k *key, value, end int) {
 	switch k.role {
 	case rolePri:
 		s.pri = value
@@ -241,12 +241,12 @@ func (s *scan) takeSeldom(b []byte, k *key, value, end int) {
 		s.gelf = true
 		s.add(span{roleContainerID, inAnyone, value, end})
 	case roleContainerMap:
-		s.takeMembers(b, value, roleClaimedID, "id", roleClaimedName, "name")
+		s.addMembers(b, value, roleClaimedID, "id", roleClaimedName, "name")
 		if image, ok := child(b, value, "image"); ok {
-			s.takeMembers(b, image, roleClaimedImage, "name", roleNone, "")
+			s.addMembers(b, image, roleClaimedImage, "name", roleNone, "")
 		}
 	case roleServiceMap:
-		s.takeMembers(b, value, roleClaimedService, "name", roleNone, "")
+		s.addMembers(b, value, roleClaimedService, "name", roleNone, "")
 	case roleAlert:
 		s.alert = true
 	case roleSpecVersion:
@@ -254,8 +254,8 @@ func (s *scan) takeSeldom(b []byte, k *key, value, end int) {
 	}
 }
 
-// takeRanked notes a value of a key that is in the lists of the settings.
-func (s *scan) takeRanked(b []byte, k *key, value int) {
+// acceptRanked notes a value of a key that is in the lists of the settings.
+func (s *scan) acceptRanked(b []byte, k *key, value int) {
 	if k.logRank != 0 && (s.textRank == 0 || k.logRank <= s.textRank) {
 		if start, stop, ok := text(b, value); ok {
 			s.textStart, s.textEnd, s.textRank, s.textKey = start, stop, k.logRank, k
@@ -270,8 +270,8 @@ func (s *scan) takeRanked(b []byte, k *key, value int) {
 	}
 }
 
-// takeMembers notes members of a map that ECS gives a meaning to, and not the map itself: the others may differ from line to line.
-func (s *scan) takeMembers(b []byte, i int, first role, firstName string, second role, secondName string) {
+// addMembers notes members of a map that ECS gives a meaning to, and not the map itself: the others may differ from line to line.
+func (s *scan) addMembers(b []byte, i int, first role, firstName string, second role, secondName string) {
 	for _, m := range [...]struct {
 		role role
 		name string
@@ -287,9 +287,9 @@ func (s *scan) takeMembers(b []byte, i int, first role, firstName string, second
 	}
 }
 
-// takeIdentity notes a value that tells where the record comes from. Values that cannot do so are left out, so that fields which differ
+// addIdentity notes a value that tells where the record comes from. Values that cannot do so are left out, so that fields which differ
 // from line to line, such as the path of a request, do not make each line an origin of its own.
-func (s *scan) takeIdentity(b []byte, k *key, value, end int) {
+func (s *scan) addIdentity(b []byte, k *key, value, end int) {
 	switch k.role {
 	case roleJournalIDFull, roleJournalName, roleJournalID:
 		s.journal = true
@@ -302,7 +302,7 @@ func (s *scan) takeIdentity(b []byte, k *key, value, end int) {
 		}
 	case roleSyslogHost:
 		if isMapFormat(b[value]) {
-			s.takeMembers(b, value, roleHost, "name", roleNone, "")
+			s.addMembers(b, value, roleHost, "name", roleNone, "")
 			return
 		}
 	case rolePath:
@@ -326,8 +326,8 @@ func (s *scan) takeIdentity(b []byte, k *key, value, end int) {
 // bySyslog is the roles of the keys of syslog that mean something else in other records.
 const bySyslog = 1<<roleSyslogHost | 1<<roleSyslogIdent
 
-// open reports whether there is something that only the whole record can tell: see finish.
-func (s *scan) open() bool {
+// needsFinish reports whether there is something that only the whole record can tell: see finish.
+func (s *scan) needsFinish() bool {
 	return s.by == byJournal || s.by == byJournalLower || s.roles&bySyslog != 0
 }
 
@@ -371,10 +371,10 @@ func streamAt(b []byte, i int) engine.Stream {
 	return engine.StreamUnknown
 }
 
-// settle derives severity, and the stream where no key says it, from what the pass found. Docker's journald driver writes PRIORITY 3 for every
+// severityOf derives severity, and the stream where no key says it, from what the pass found. Docker's journald driver writes PRIORITY 3 for every
 // line on stderr and 6 for every line on stdout, and its gelf driver such levels: for their records this is the stream, and says nothing about
 // severity.
-func (s *scan) settle(b []byte, meta int) (severity engine.Severity) {
+func (s *scan) severityOf(b []byte, meta int) (severity engine.Severity) {
 	if meta >= 0 {
 		var stream engine.Stream
 		if severity, stream = metadataOf(b, meta); s.stream == engine.StreamUnknown {

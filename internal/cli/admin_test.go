@@ -47,7 +47,7 @@ func follower(t *testing.T, settings string, o admin.Options) *pipeline.Pipeline
 	caught, ended := &signals{stop: make(chan os.Signal, 1)}, make(chan error, 1)
 	go func() {
 		ended <- follow(p, admin.NewRegistry(o), docker.Options{
-			API: api, Settings: p.Settings().Docker, Sink: p.Take, Save: p.SavePlaces, Notice: p.Tell,
+			API: api, Settings: p.Settings().Docker, Sink: p.OnLines, Save: p.SavePositions, OnNotice: p.Report,
 			Log: slog.New(logging.New(logging.Options{Writer: t.Output(), Origin: pipeline.StandaloneOrigin})),
 		}, caught, newStatusLine(t.Output()))
 	}()

@@ -167,7 +167,7 @@ func (cmd *explainCommand) prepare(s *config.Settings) (*explainer, error) {
 	} else {
 		with := queueCommand{Store: cmd.Store}
 		err = with.with(func(ctx context.Context, from *store.Store) error {
-			return pipeline.Recall(ctx, x.engine, s, from, cmd.Instance, x.now)
+			return pipeline.RestoreSaved(ctx, x.engine, s, from, cmd.Instance, x.now)
 		})
 	}
 	if err != nil {
@@ -206,7 +206,7 @@ func (x *explainer) explain(line string) *explained {
 	for _, e := range x.engine.Explain(&rec, x.now) {
 		r := explainedRule{Explanation: e}
 		if e.Alert != nil {
-			event := pipeline.Event(e.Alert, "")
+			event := pipeline.NewAlert(e.Alert, "")
 			r.Severity, r.Summary = event.Severity, event.Summary
 			for _, f := range x.filters {
 				why := f.filter.Explain(&event)

@@ -49,7 +49,7 @@ func TestNoContainerMatches(t *testing.T) {
 			caught, ended := &signals{stop: make(chan os.Signal, 1)}, make(chan error, 1)
 			go func() {
 				ended <- follow(p, admin.NewRegistry(admin.Options{}), docker.Options{
-					API: api, Settings: p.Settings().Docker, Sink: p.Take, Save: p.SavePlaces, Notice: p.Tell,
+					API: api, Settings: p.Settings().Docker, Sink: p.OnLines, Save: p.SavePositions, OnNotice: p.Report,
 				}, caught, newStatusLine(t.Output()))
 			}()
 			warned := func() string {

@@ -79,7 +79,7 @@ func (cmd *runCommand) Run(c *console) error {
 	api.LogTo(p.Log())
 	err = follow(p, doors, docker.Options{
 		API: api, Settings: p.Settings().Docker, Own: docker.OwnContainer(), Since: since, Tail: cmd.Tail,
-		Save: p.SavePlaces, Sink: p.Take, Happened: p.Happened, Meet: p.Meet, Leave: p.Leave, Notice: p.Tell,
+		Save: p.SavePositions, Sink: p.OnLines, OnEvent: p.OnEvent, OnContainer: p.OnContainer, OnContainerGone: p.OnContainerGone, OnNotice: p.Report,
 	}, signals, status)
 	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
 	defer cancel()
@@ -90,7 +90,7 @@ func (cmd *runCommand) Run(c *console) error {
 func follow(p *pipeline.Pipeline, doors *admin.Registry, o docker.Options, signals *signals, status *statusLine) error {
 	var err error
 	o.Log = p.Log()
-	if o.Saved, err = p.Places(context.Background()); err != nil {
+	if o.Saved, err = p.Positions(context.Background()); err != nil {
 		return fmt.Errorf("the places in the logs cannot be read from the store: %w", err)
 	}
 	m, err := docker.New(o)
@@ -98,8 +98,8 @@ func follow(p *pipeline.Pipeline, doors *admin.Registry, o docker.Options, signa
 		return err
 	}
 	m.Start()
-	p.WarnAlso(func() []pipeline.Warning { return idleWarnings(m, p) })
-	defer p.WarnAlso(nil)
+	p.AddWarnings(func() []pipeline.Warning { return idleWarnings(m, p) })
+	defer p.AddWarnings(nil)
 	administered := &admin.Instance{Pipeline: p, Tails: m.Stats, Containers: m.Containers}
 	if err := doors.Attach(administered); err != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), stopWithin)

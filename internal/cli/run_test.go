@@ -91,7 +91,7 @@ func TestFollow(t *testing.T) {
 		caught, ended = &signals{stop: make(chan os.Signal, 1), reload: make(chan os.Signal, 1)}, make(chan error, 1)
 		go func() {
 			err := follow(p, admin.NewRegistry(admin.Options{}), docker.Options{
-				API: api, Settings: p.Settings().Docker, Sink: p.Take, Save: p.SavePlaces, Notice: p.Tell,
+				API: api, Settings: p.Settings().Docker, Sink: p.OnLines, Save: p.SavePositions, OnNotice: p.Report,
 			}, caught, newStatusLine(t.Output()))
 			if failed := p.Stop(t.Context()); err == nil {
 				err = failed

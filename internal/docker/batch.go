@@ -79,8 +79,8 @@ func (t *tail) deliver(ctx context.Context) error {
 	t.hits.Add(b.Hits)
 	t.lastLine.Store(max(t.lastLine.Load(), lines[len(lines)-1].Time))
 	t.m.counters.lines.Add(int64(len(lines)))
-	t.place.Lock()
-	defer t.place.Unlock()
+	t.cursorMu.Lock()
+	defer t.cursorMu.Unlock()
 	for _, k := range t.batch.keys {
 		t.cursor.add(k)
 	}

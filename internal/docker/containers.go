@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Following says whether a container is followed, and what came of it.
-type Following struct {
+// FollowStatus says whether a container is followed, and what came of it.
+type FollowStatus struct {
 	ID, Name, Image, Workload string
 	// Engine is the engine's word for what the container does, such as "running".
 	Engine   string
@@ -33,9 +33,9 @@ const (
 	reasonRemoved = "it is being removed: what is left of its log is read"
 )
 
-// unwanted says why a container is not followed by the settings, "" when it is. own is the id of the container that this program runs in, or its first
+// whyNotFollowed says why a container is not followed by the settings, "" when it is. own is the id of the container that this program runs in, or its first
 // twelve digits.
-func (s *Settings) unwanted(c *Container, own string) string {
+func (s *Settings) whyNotFollowed(c *Container, own string) string {
 	switch {
 	case len(own) >= 12 && strings.HasPrefix(c.ID, own):
 		return reasonOwn
@@ -51,12 +51,12 @@ func (s *Settings) unwanted(c *Container, own string) string {
 }
 
 // Containers returns all that the engine listed last, by name and id, each with whether it is followed.
-func (m *Manager) Containers() []Following {
+func (m *Manager) Containers() []FollowStatus {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	out := make([]Following, 0, len(m.listed))
+	out := make([]FollowStatus, 0, len(m.listed))
 	for id, l := range m.listed {
-		f := Following{ID: id, Name: l.Name, Engine: l.State, Reason: reasonNotYet}
+		f := FollowStatus{ID: id, Name: l.Name, Engine: l.State, Reason: reasonNotYet}
 		if i, ok := m.ignored[id]; ok {
 			f.Image, f.Workload, f.Reason = i.image, i.workload, i.reason
 		} else if t := m.tails[id]; t != nil {
@@ -66,7 +66,7 @@ func (m *Manager) Containers() []Following {
 	}
 	for id, t := range m.tails {
 		if _, ok := m.listed[id]; !ok {
-			f := Following{ID: id}
+			f := FollowStatus{ID: id}
 			t.describeTo(&f)
 			if f.Name = f.Workload; t.name.Load() != nil {
 				f.Name = *t.name.Load()
@@ -77,12 +77,12 @@ func (m *Manager) Containers() []Following {
 			out = append(out, f)
 		}
 	}
-	slices.SortFunc(out, func(a, b Following) int { return cmp.Compare(a.Name+"/"+a.ID, b.Name+"/"+b.ID) })
+	slices.SortFunc(out, func(a, b FollowStatus) int { return cmp.Compare(a.Name+"/"+a.ID, b.Name+"/"+b.ID) })
 	return out
 }
 
 // describeTo tells of a container that has a tail.
-func (t *tail) describeTo(f *Following) {
+func (t *tail) describeTo(f *FollowStatus) {
 	s := t.source.Load()
 	f.State = State(t.state.Load())
 	f.Image, f.Workload, f.Lines, f.Hits = s.Container.Image, s.Workload, t.lines.Load(), t.hits.Load()

@@ -10,13 +10,13 @@ import (
 )
 
 // of returns a container by its name, as the manager describes it.
-func of(m *docker.Manager, name string) (f docker.Following) {
+func of(m *docker.Manager, name string) (f docker.FollowStatus) {
 	for _, one := range m.Containers() {
 		if one.Name == name {
 			return one
 		}
 	}
-	return docker.Following{}
+	return docker.FollowStatus{}
 }
 
 // TestEveryContainerSaysWhetherItIsFollowed has a container for each reason not to be followed, and one that is.

@@ -64,8 +64,8 @@ func (c *cursor) forget(since int64) { *c = cursor{since: since} }
 type replay struct {
 	remaining map[key]int // those of the ring, and those held in partial lines, that did not come yet
 	evicted   int64
-	bySet     bool // a clock was set back: times tell nothing, and records count as done until the first one of the ring
-	met       bool // a record of the ring came: what is not in the ring now is new
+	clockSet  bool // a clock was set back: times tell nothing, and records count as done until the first one of the ring
+	reached   bool // a record of the ring came: what is not in the ring now is new
 	renews    bool // the cursor begins anew: records that are known are added to it again
 }
 
@@ -74,7 +74,7 @@ func (c *cursor) replay(held func(func(key))) *replay {
 	if c.since%1e9 == 0 { // Podman's times are whole seconds: records before the first have the same one
 		before = c.since
 	}
-	r := &replay{remaining: make(map[key]int, len(c.ring)), evicted: max(c.evicted, before), bySet: c.stepped > 0}
+	r := &replay{remaining: make(map[key]int, len(c.ring)), evicted: max(c.evicted, before), clockSet: c.stepped > 0}
 	for k, n := range c.count {
 		r.remaining[k] = n
 	}
@@ -101,10 +101,10 @@ func (r *replay) done(k key) (done, over bool) {
 		} else {
 			r.remaining[k] = n - 1
 		}
-		r.met = true
+		r.reached = true
 		return true, len(r.remaining) == 0
 	}
-	return !r.met && (r.bySet || r.evicted > 0 && k.time <= r.evicted), false
+	return !r.reached && (r.clockSet || r.evicted > 0 && k.time <= r.evicted), false
 }
 
 // cursorVersion is the first byte of a saved cursor.

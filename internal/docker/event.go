@@ -60,11 +60,11 @@ func (e *Event) container() *Container {
 	return &Container{ID: e.ID, Name: e.Name, Image: e.Attributes["image"], Labels: e.Attributes}
 }
 
-// Occurrence makes of an event what rules look at. host is the name of the engine's machine;
+// ContainerEvent makes of an event what rules look at. host is the name of the engine's machine;
 // anyWorkload allows labels that name any workload.
-func (e *Event) Occurrence(host string, anyWorkload bool) *Occurrence {
-	return &Occurrence{
-		Source: eventSource(e.container(), host, anyWorkload), Time: e.Time, Event: e.Action, ExitCode: e.Attributes["exitCode"],
+func (e *Event) ContainerEvent(host string, anyWorkload bool) *ContainerEvent {
+	return &ContainerEvent{
+		Source: eventSource(e.container(), host, anyWorkload), Time: e.Time, Action: e.Action, ExitCode: e.Attributes["exitCode"],
 		Signal: e.Attributes["signal"], OldName: strings.TrimPrefix(e.Attributes["oldName"], "/"),
 	}
 }

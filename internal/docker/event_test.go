@@ -25,7 +25,7 @@ func TestParseEvent(t *testing.T) {
 	if !ok || e.ID != strings.Trim(someID, `"`) || e.Action != "die" || e.Name != "web" || e.Time != 1795713510_959919079 || !maps.Equal(e.Attributes, want) {
 		t.Errorf("%v %+v", ok, e)
 	}
-	o := e.Occurrence("here", false)
+	o := e.ContainerEvent("here", false)
 	if o.Text() != "container web: die, exit code 137" || o.Source.Host != "here" || o.Source.Kind != "container" || o.Source.Container.Image != "shop:1" {
 		t.Errorf("%+v", o)
 	}

@@ -33,7 +33,7 @@ type bench struct {
 	ids     map[string]int      // what alert ids are made of
 	saved   map[string][]byte
 	notices []docker.Notice
-	events  []docker.Occurrence
+	events  []docker.ContainerEvent
 	closed  chan struct{} // while open, the sink takes nothing; nil: it takes everything
 	waiting int           // calls of the closed sink
 	onTake  func()
@@ -55,7 +55,7 @@ func (b *bench) options() docker.Options {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return docker.Options{
-		API: c, Sink: b.take, Save: b.save, Saved: maps.Clone(b.saved), Notice: b.notice, Happened: b.happened, Timing: docker.Patient(),
+		API: c, Sink: b.take, Save: b.save, Saved: maps.Clone(b.saved), OnNotice: b.notice, OnEvent: b.happened, Timing: docker.Patient(),
 		Log: slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 }
@@ -163,7 +163,7 @@ func (b *bench) notice(n docker.Notice) {
 	b.notices = append(b.notices, n)
 }
 
-func (b *bench) happened(_ context.Context, o *docker.Occurrence) error {
+func (b *bench) happened(_ context.Context, o *docker.ContainerEvent) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.events = append(b.events, *o)
@@ -176,7 +176,7 @@ func (b *bench) occurred(names ...string) (texts []string) {
 	defer b.mu.Unlock()
 	for i := range b.events {
 		o := &b.events[i]
-		if text := o.Text(); slices.Contains(names, o.Event) {
+		if text := o.Text(); slices.Contains(names, o.Action) {
 			if o.Recovered {
 				text += " (found)"
 			}

@@ -86,9 +86,9 @@ func source(c *Container, host string, anyWorkload bool) (s *engine.Source, refu
 
 func bounded(s string) string { return s[:min(len(s), naming.MaxName)] }
 
-// wants reports whether a container is followed. own is the id of the container that this program runs in, or its first twelve digits.
-func (s *Settings) wants(c *Container, own string) bool {
-	return s.unwanted(c, own) == ""
+// follows reports whether a container is followed. own is the id of the container that this program runs in, or its first twelve digits.
+func (s *Settings) follows(c *Container, own string) bool {
+	return s.whyNotFollowed(c, own) == ""
 }
 
 // enabled reports whether a container's labels leave it in.

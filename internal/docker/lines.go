@@ -21,8 +21,8 @@ type Line struct {
 // budget bounds the bytes of all partial lines.
 type budget struct{ used atomic.Int64 }
 
-// take asks for n bytes.
-func (b *budget) take(n int) bool {
+// reserve asks for n bytes.
+func (b *budget) reserve(n int) bool {
 	if b.used.Add(int64(n)) > maxPartials {
 		b.used.Add(int64(-n))
 		return false
@@ -30,7 +30,7 @@ func (b *budget) take(n int) bool {
 	return true
 }
 
-func (b *budget) give(n int) { b.used.Add(int64(-n)) }
+func (b *budget) release(n int) { b.used.Add(int64(-n)) }
 
 // partial is a line whose end was not read yet.
 type partial struct {
@@ -73,13 +73,13 @@ func (j *joiner) add(r *record, k key, ordinal uint64) {
 	}
 	for len(text) > 0 {
 		n := min(len(text), maxLine-len(p.text))
-		if n == 0 || !j.budget.take(n) {
+		if n == 0 || !j.budget.reserve(n) {
 			j.piece(r.stream)
 			if n == 0 {
 				continue
 			}
 			n = min(len(text), splitSize)
-			if !j.budget.take(n) { // others hold all of it
+			if !j.budget.reserve(n) { // others hold all of it
 				j.emit(Line{Time: r.time, Stream: r.stream, Text: text[:n], Truncated: true, Ordinal: ordinal}, nil)
 				text, p.cut = text[n:], true
 				continue
@@ -101,7 +101,7 @@ func (j *joiner) piece(s engine.Stream) {
 		return
 	}
 	j.emit(Line{Time: p.time, Stream: s, Text: p.text, Truncated: true, Ordinal: p.ordinal}, p.keys)
-	j.budget.give(len(p.text))
+	j.budget.release(len(p.text))
 	p.text, p.keys, p.cut = p.text[:0], p.keys[:0], true
 }
 
@@ -112,7 +112,7 @@ func (j *joiner) flush(s engine.Stream, unfinished bool) {
 		text := safetext.TrimEnd(p.text) // an engine splits within a line end, too
 		j.emit(Line{Time: p.time, Stream: s, Text: text, Truncated: p.cut || unfinished, Ordinal: p.ordinal}, p.keys)
 	}
-	j.budget.give(len(p.text))
+	j.budget.release(len(p.text))
 	*p = partial{}
 }
 

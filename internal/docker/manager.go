@@ -54,17 +54,17 @@ type Options struct {
 	// Sink takes lines. It returns when they are taken for good, or with an error when ctx ended before: then none of them was taken. It is
 	// called for many containers at once, but for each container one call at a time.
 	Sink func(ctx context.Context, b *Batch) error
-	// Happened takes what happens to containers, as Sink takes lines, one at a time. nil: nobody wants to know.
-	Happened func(ctx context.Context, o *Occurrence) error
-	// Meet is told of a container before its log is read, and again before lines have another name of it; it may wait until ctx ends. Leave is told
+	// OnEvent takes what happens to containers, as Sink takes lines, one at a time. nil: nobody wants to know.
+	OnEvent func(ctx context.Context, o *ContainerEvent) error
+	// OnContainer is told of a container before its log is read, and again before lines have another name of it; it may wait until ctx ends. Leave is told
 	// when it is followed no more. nil: nobody is told.
-	Meet  func(ctx context.Context, c *Container, s *engine.Source)
-	Leave func(id string)
-	// Notice is told of lines that cannot be had. It must not wait.
-	Notice func(Notice)
-	Log    *slog.Logger
-	Now    func() time.Time // the clock; nil: time.Now
-	Timing *Timing          // nil: DefaultTiming
+	OnContainer     func(ctx context.Context, c *Container, s *engine.Source)
+	OnContainerGone func(id string)
+	// OnNotice is told of lines that cannot be had. It must not wait.
+	OnNotice func(Notice)
+	Log      *slog.Logger
+	Now      func() time.Time // the clock; nil: time.Now
+	Timing   *Timing          // nil: DefaultTiming
 }
 
 // Manager follows all containers of an engine.
@@ -73,41 +73,41 @@ type Manager struct {
 	timing   Timing
 	counters counters
 
-	inspecting chan struct{} // held during a call of Inspect
-	slots      chan struct{} // held while a giant frame is in memory
-	budget     budget        // of partial lines
-	events     chan Event
-	look       chan struct{} // holds one wish to reconcile now
-	happenings chan Event    // on their way to Options.Happened
-	stops      Stops
-	idle       bool         // the last certain answer of Idle; guarded by mu
-	listened   bool         // there was a subscription; of listen alone
-	heard      atomic.Int64 // the newest event's time, ns
-	told       atomic.Int64 // the newest time of an event that was taken, ns
-	recover    atomic.Bool  // events may have been missed: the next look at all containers is to find out
-	known      atomic.Int64 // up to when events were known when that began, ns
-	another    atomic.Bool  // the engine may be another one than that which was asked what it is: it is asked again
-	old        atomic.Bool  // the engine is older than version 23
+	inspecting       chan struct{} // held during a call of Inspect
+	slots            chan struct{} // held while a giant frame is in memory
+	budget           budget        // of partial lines
+	events           chan Event
+	wake             chan struct{} // holds one wish to reconcile now
+	queue            chan Event    // on their way to Options.OnEvent
+	stops            Stops
+	idle             bool         // the last certain answer of Idle; guarded by mu
+	subscribedBefore bool         // there was a subscription; of listen alone
+	heardUntil       atomic.Int64 // the newest event's time, ns
+	reportedUntil    atomic.Int64 // the newest time of an event that was taken, ns
+	checkMissed      atomic.Bool  // events may have been missed: the next look at all containers is to find out
+	knownUntil       atomic.Int64 // up to when events were known when that began, ns
+	engineMayDiffer  atomic.Bool  // the engine may be another one than that which was asked what it is: it is asked again
+	before23         atomic.Bool  // the engine is older than version 23
 
-	mu       sync.Mutex
-	tails    map[string]*tail
-	ignored  map[string]notFollowed // as they were when that was found
-	listed   map[string]Listed      // all containers that the engine listed last
-	settings Settings
-	saved    map[string][]byte // cursors of containers that were not met yet
-	deaths   map[string]int64  // when containers ended last, as far as it was told
-	removed  []string          // whose cursors are to be removed from what is saved
-	version  string            // of the engine, as it was told last
-	offset   time.Duration     // from this machine's clock to the engine's
-	first    bool              // nothing was saved by an earlier run
-	began    int64             // when this run began, by the engine's clock
-	since    int64             // containers created later, and not met yet, are of interest from their first line on
-	compress bool              // the notice about compression was given
+	mu          sync.Mutex
+	tails       map[string]*tail
+	ignored     map[string]notFollowed // as they were when that was found
+	listed      map[string]Listed      // all containers that the engine listed last
+	settings    Settings
+	checkpoints map[string][]byte // cursors of containers that were not met yet
+	deaths      map[string]int64  // when containers ended last, as far as it was told
+	removed     []string          // whose cursors are to be removed from what is saved
+	version     string            // of the engine, as it was told last
+	offset      time.Duration     // from this machine's clock to the engine's
+	first       bool              // nothing was saved by an earlier run
+	began       int64             // when this run began, by the engine's clock
+	since       int64             // containers created later, and not met yet, are of interest from their first line on
+	compress    bool              // the notice about compression was given
 
-	reconciled atomic.Bool // all containers that were there at the start have tails
-	saving     sync.Mutex  // keeps saves apart, and guards kept
-	kept       int64       // since, as it was saved last
-	toldSaved  int64       // told, as it was saved last
+	reconciled    atomic.Bool // all containers that were there at the start have tails
+	saving        sync.Mutex  // keeps saves apart, and guards kept
+	savedSince    int64       // since, as it was saved last
+	savedReported int64       // told, as it was saved last
 
 	cancel   context.CancelFunc
 	tailing  sync.WaitGroup // the tails
@@ -121,7 +121,7 @@ const (
 	maxInspecting = 8
 	maxGiants     = 2
 	maxEvents     = 4096
-	placeKey      = "" // what the manager itself saves
+	managerKey    = "" // what the manager itself saves
 )
 
 // New checks the options and starts nothing.
@@ -135,8 +135,8 @@ func New(o Options) (*Manager, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.Notice == nil {
-		o.Notice = func(Notice) {}
+	if o.OnNotice == nil {
+		o.OnNotice = func(Notice) {}
 	}
 	if o.Save == nil {
 		o.Save = func(context.Context, map[string][]byte) error { return nil }
@@ -147,11 +147,11 @@ func New(o Options) (*Manager, error) {
 	}
 	m := &Manager{
 		opt: o, timing: timing, settings: o.Settings, inspecting: make(chan struct{}, maxInspecting), slots: make(chan struct{}, maxGiants),
-		events: make(chan Event, maxEvents), happenings: make(chan Event, maxEvents), look: make(chan struct{}, 1), tails: map[string]*tail{}, ignored: map[string]notFollowed{}, listed: map[string]Listed{},
-		saved: map[string][]byte{}, deaths: map[string]int64{}, first: true,
+		events: make(chan Event, maxEvents), queue: make(chan Event, maxEvents), wake: make(chan struct{}, 1), tails: map[string]*tail{}, ignored: map[string]notFollowed{}, listed: map[string]Listed{},
+		checkpoints: map[string][]byte{}, deaths: map[string]int64{}, first: true,
 	}
 	for id, value := range o.Saved {
-		if id == placeKey {
+		if id == managerKey {
 			c, err := decodeCursor(value)
 			if err != nil {
 				o.Log.Warn("the place in the logs was not restored: following begins anew", "error", err)
@@ -162,12 +162,12 @@ func New(o Options) (*Manager, error) {
 		}
 		if id == eventsKey {
 			if told, n := binary.Varint(value); n > 0 {
-				m.told.Store(told)
-				m.heard.Store(told)
+				m.reportedUntil.Store(told)
+				m.heardUntil.Store(told)
 			}
 			continue
 		}
-		m.saved[id] = value
+		m.checkpoints[id] = value
 	}
 	return m, nil
 }
@@ -178,7 +178,7 @@ func (m *Manager) Start() {
 	saving, closing := context.WithCancel(context.Background())
 	m.cancel, m.closing = cancel, closing
 	m.running.Go(func() { m.guarded("following", func() { m.work(ctx) }) })
-	m.running.Go(func() { m.guarded("saving", func() { m.keep(saving) }) })
+	m.running.Go(func() { m.guarded("saving", func() { m.saveLoop(saving) }) })
 }
 
 // Stop ends all streams, and saves where they stood. Lines that Sink took are not read again; others are. It is idempotent.
@@ -232,8 +232,8 @@ func (m *Manager) work(ctx context.Context) {
 		}
 	}
 	m.running.Go(func() { m.listen(ctx) })
-	if m.opt.Happened != nil {
-		m.running.Go(func() { m.tell(ctx) })
+	if m.opt.OnEvent != nil {
+		m.running.Go(func() { m.reportEvents(ctx) })
 	}
 	tick := time.NewTicker(m.timing.reconcile)
 	defer tick.Stop()
@@ -244,7 +244,7 @@ func (m *Manager) work(ctx context.Context) {
 		case <-tick.C:
 			m.guarded("reconciling", func() { m.refresh(ctx); m.reconcile(ctx, false) })
 			m.findMissed(ctx)
-		case <-m.look:
+		case <-m.wake:
 			m.guarded("reconciling", func() { m.refresh(ctx); m.reconcile(ctx, true) })
 		case <-ctx.Done():
 			return
@@ -282,8 +282,8 @@ func (m *Manager) connect(ctx context.Context) error {
 	if m.opt.Host == "" {
 		m.opt.Host = info.Name
 	}
-	if m.told.Load() == 0 {
-		m.told.Store(m.began)
+	if m.reportedUntil.Load() == 0 {
+		m.reportedUntil.Store(m.began)
 	}
 	if m.first {
 		m.since = m.began
@@ -298,14 +298,14 @@ func (m *Manager) connect(ctx context.Context) error {
 // refresh asks again what the engine is and what time it has, if it may have been restarted since: as another version, on a clock that was set. An
 // engine that does not answer is asked with the next look at all containers.
 func (m *Manager) refresh(ctx context.Context) {
-	if !m.another.Swap(false) {
+	if !m.engineMayDiffer.Swap(false) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, m.timing.call)
 	defer cancel()
 	info, err := m.opt.API.Info(ctx)
 	if err != nil {
-		m.another.Store(true)
+		m.engineMayDiffer.Store(true)
 		m.opt.Log.Debug("the container engine does not tell what it is", "error", err)
 		return
 	}
@@ -321,7 +321,7 @@ func (m *Manager) refresh(ctx context.Context) {
 func (m *Manager) learn(info *Info) {
 	m.version, m.offset = info.Version, info.Time.Sub(m.opt.Now())
 	major, err := strconv.Atoi(strings.SplitN(info.Version, ".", 2)[0])
-	m.old.Store(err == nil && major < 23 && !info.Podman)
+	m.before23.Store(err == nil && major < 23 && !info.Podman)
 }
 
 // listen subscribes to events until ctx ends. Each subscription begins with a look at all containers: events are not kept for those who
@@ -330,24 +330,24 @@ func (m *Manager) listen(ctx context.Context) {
 	for failures := 0; ctx.Err() == nil; failures++ {
 		began := m.opt.Now()
 		err := errPanic
-		m.lapse()
+		m.noteUnsubscribed()
 		late := time.AfterFunc(m.timing.firstByte, m.reconcileNow) // an engine may answer only with the first event
 		m.guarded("listening to events", func() {
-			since, known := m.heard.Load(), int64(0)
+			since, known := m.heardUntil.Load(), int64(0)
 			switch {
-			case since > 0 && !m.listened: // what an earlier run heard: a stop that was asked for then may end now
+			case since > 0 && !m.subscribedBefore: // what an earlier run heard: a stop that was asked for then may end now
 				since, known = since-int64(StopWithin), since
 			case since > 0:
 				since++
 			}
-			subscribed := func() { m.listened = true; m.subscribed() }
+			subscribed := func() { m.subscribedBefore = true; m.subscribed() }
 			err = m.opt.API.Events(ctx, since, subscribed, func(e Event) {
 				if e.Time <= known {
-					m.stops.Mark(e.Occurrence(m.opt.Host, m.anyWorkload()), "")
+					m.stops.Mark(e.ContainerEvent(m.opt.Host, m.anyWorkload()), "")
 					return
 				}
-				m.heard.Store(max(m.heard.Load(), e.Time))
-				m.happened(e)
+				m.heardUntil.Store(max(m.heardUntil.Load(), e.Time))
+				m.queueEvent(e)
 				select {
 				case m.events <- e:
 				default: // the next reconciliation makes up for it
@@ -372,13 +372,13 @@ func (m *Manager) listen(ctx context.Context) {
 
 // subscribed is called when events begin to come, from an engine that may have been restarted.
 func (m *Manager) subscribed() {
-	m.another.Store(true)
+	m.engineMayDiffer.Store(true)
 	m.reconcileNow()
 }
 
 func (m *Manager) reconcileNow() {
 	select {
-	case m.look <- struct{}{}:
+	case m.wake <- struct{}{}:
 	default: // there is a wish already
 	}
 }
@@ -387,27 +387,27 @@ func (m *Manager) reconcileNow() {
 func (m *Manager) handle(ctx context.Context, e Event) {
 	switch e.Action {
 	case "create":
-		m.meet(ctx, e.ID)
+		m.ensureTail(ctx, e.ID)
 	case "start":
-		if t := m.meet(ctx, e.ID); t != nil {
-			t.nudge()
+		if t := m.ensureTail(ctx, e.ID); t != nil {
+			t.wakeUp()
 		}
 	case "destroy":
 		if t := m.tail(e.ID); t != nil {
-			t.nudge()
+			t.wakeUp()
 		}
 	case "rename":
 		m.mu.Lock()
 		delete(m.ignored, e.ID)
 		m.mu.Unlock()
-		if t := m.meet(ctx, e.ID); t != nil {
+		if t := m.ensureTail(ctx, e.ID); t != nil {
 			m.reconsider(ctx, t)
 		}
 	}
 }
 
-// meet returns the tail of a container, and begins one unless the container is to be ignored.
-func (m *Manager) meet(ctx context.Context, id string) *tail {
+// ensureTail returns the tail of a container, and begins one unless the container is to be ignored.
+func (m *Manager) ensureTail(ctx context.Context, id string) *tail {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	t := m.tails[id]
@@ -418,7 +418,7 @@ func (m *Manager) meet(ctx context.Context, id string) *tail {
 	m.tails[id] = t
 	ctx, t.end = context.WithCancel(ctx)
 	m.tailing.Go(func() {
-		defer m.forget(t)
+		defer m.removeTail(t)
 		t.run(ctx)
 	})
 	return t
@@ -436,15 +436,15 @@ func (m *Manager) newTail(id string) *tail {
 	t := &tail{m: m, id: id, log: m.opt.Log, wake: make(chan struct{}, 1), limit: noLimit, since: m.since, early: !m.reconciled.Load()}
 	t.source.Store(&engine.Source{Kind: "log", Workload: id, Host: m.opt.Host, Container: engine.Container{ID: id}})
 	t.join = joiner{budget: &m.budget, emit: func(l Line, keys []key) { t.batch.add(l, keys) }}
-	if value, ok := m.saved[id]; ok {
-		delete(m.saved, id)
+	if value, ok := m.checkpoints[id]; ok {
+		delete(m.checkpoints, id)
 		c, err := decodeCursor(value)
 		if err != nil {
 			m.opt.Log.Warn("the place in a log was not restored: it is read from the last known time on", "container", id, "error", err)
 			c = &cursor{since: m.since}
 		}
-		t.cursor, t.rewound, t.dirty = *c, true, true
-		t.met.Store(true)
+		t.cursor, t.restored, t.dirty = *c, true, true
+		t.positioned.Store(true)
 		for _, k := range c.ring {
 			t.newest = max(t.newest, k.time)
 		}
@@ -452,15 +452,15 @@ func (m *Manager) newTail(id string) *tail {
 	return t
 }
 
-// forget removes a tail that ended. While the manager runs, that is because its container is gone or not wanted.
-func (m *Manager) forget(t *tail) {
+// removeTail removes a tail that ended. While the manager runs, that is because its container is gone or not wanted.
+func (m *Manager) removeTail(t *tail) {
 	t.end()
-	if m.opt.Leave != nil {
-		m.opt.Leave(t.id)
+	if m.opt.OnContainerGone != nil {
+		m.opt.OnContainerGone(t.id)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if t.over.Load() && m.tails[t.id] == t {
+	if t.dropped.Load() && m.tails[t.id] == t {
 		delete(m.tails, t.id)
 		m.removed = append(m.removed, t.id)
 	}

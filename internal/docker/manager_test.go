@@ -89,12 +89,12 @@ func TestWhichContainersAndWhoseTheyAre(t *testing.T) {
 	}
 }
 
-// TestRename wants lines by the new name, and none before Options.Meet was told of it.
+// TestRename wants lines by the new name, and none before Options.OnContainer returned.
 func TestRename(t *testing.T) {
 	b := newBench(t)
 	c, o := b.daemon.Run(web()), b.options()
 	var met sync.Map // by workload
-	o.Meet = func(_ context.Context, _ *docker.Container, s *engine.Source) { met.Store(s.Workload, true) }
+	o.OnContainer = func(_ context.Context, _ *docker.Container, s *engine.Source) { met.Store(s.Workload, true) }
 	o.Sink = func(ctx context.Context, batch *docker.Batch) error {
 		if _, ok := met.Load(batch.Source.Workload); !ok {
 			t.Errorf("lines of %s, which Meet was not told of", batch.Source.Workload)

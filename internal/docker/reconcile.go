@@ -24,12 +24,12 @@ func (m *Manager) reconcile(ctx context.Context, all bool) {
 	for _, c := range list {
 		listed[c.ID] = c
 		m.unignore(c)
-		t := m.meet(ctx, c.ID)
-		if t != nil && t.renamed(c.Name) && t.again.CompareAndSwap(false, true) {
+		t := m.ensureTail(ctx, c.ID)
+		if t != nil && t.renamed(c.Name) && t.reconsidering.CompareAndSwap(false, true) {
 			m.reconsider(ctx, t)
 		}
-		if t != nil && (all || t.rests() && (c.State == "running" || c.State == "restarting")) {
-			t.nudge()
+		if t != nil && (all || t.parked() && (c.State == "running" || c.State == "restarting")) {
+			t.wakeUp()
 		}
 	}
 	m.mu.Lock()
@@ -41,14 +41,14 @@ func (m *Manager) reconcile(ctx context.Context, all bool) {
 	}
 	for id, t := range m.tails {
 		if gone(id) {
-			t.nudge() // it finds out itself, and reads to the end first
+			t.wakeUp() // it finds out itself, and reads to the end first
 		}
 	}
 	maps.DeleteFunc(m.ignored, func(id string, _ notFollowed) bool { return gone(id) })
 	maps.DeleteFunc(m.deaths, func(id string, _ int64) bool { return gone(id) })
-	for id := range m.saved {
+	for id := range m.checkpoints {
 		if gone(id) {
-			delete(m.saved, id)
+			delete(m.checkpoints, id)
 			m.removed = append(m.removed, id)
 		}
 	}
@@ -67,8 +67,8 @@ func (m *Manager) engineOffset() time.Duration {
 	return m.offset
 }
 
-// rests reports whether the tail waits for its container to be started.
-func (t *tail) rests() bool { return State(t.state.Load()) == Parked }
+// parked reports whether the tail waits for its container to be started.
+func (t *tail) parked() bool { return State(t.state.Load()) == Parked }
 
 // renamed reports whether the container is listed under another name than that which its lines have.
 func (t *tail) renamed(listed string) bool {
@@ -76,11 +76,11 @@ func (t *tail) renamed(listed string) bool {
 	return name != nil && *name != "" && listed != "" && *name != listed
 }
 
-// wanted reports whether a container is followed, by the settings in force.
-func (m *Manager) wanted(c *Container) bool {
+// follows reports whether a container is followed, by the settings in force.
+func (m *Manager) follows(c *Container) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.settings.wants(c, m.opt.Own)
+	return m.settings.follows(c, m.opt.Own)
 }
 
 // ignore notes that a container is not followed, so that it is not inspected again and again.
@@ -88,7 +88,7 @@ func (m *Manager) ignore(c *Container) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s, _ := source(c, m.opt.Host, m.settings.AnyWorkload)
-	m.ignored[c.ID] = notFollowed{c.Name, s.Container.Image, s.Workload, m.settings.unwanted(c, m.opt.Own)}
+	m.ignored[c.ID] = notFollowed{c.Name, s.Container.Image, s.Workload, m.settings.whyNotFollowed(c, m.opt.Own)}
 }
 
 // unignore has a container looked at again that is listed under another name than that under which it is not followed.
@@ -130,17 +130,17 @@ func (m *Manager) SetSettings(ctx context.Context, s Settings) error {
 // reconsider inspects a container whose name, or the settings for it, changed.
 func (m *Manager) reconsider(ctx context.Context, t *tail) {
 	m.running.Go(func() {
-		defer t.again.Store(false)
+		defer t.reconsidering.Store(false)
 		m.guarded("inspecting a container again", func() {
 			c, err := t.inspect(ctx)
 			switch {
 			case err != nil: // it is gone, or the engine is: the tail finds out itself
-			case !m.wanted(&c):
+			case !m.follows(&c):
 				m.ignore(&c)
-				t.over.Store(true)
+				t.dropped.Store(true)
 				t.end()
 			default:
-				t.identify(ctx, &c)
+				t.rename(ctx, &c)
 			}
 		})
 	})
@@ -164,17 +164,17 @@ func (m *Manager) anyWorkload() bool {
 	return m.settings.AnyWorkload
 }
 
-// identify puts a container's names in force. Its lines wait until what depends on them is as well.
-func (t *tail) identify(ctx context.Context, c *Container) {
+// rename puts a container's names in force. Its lines wait until what depends on them is as well.
+func (t *tail) rename(ctx context.Context, c *Container) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := t.describe(c)
-	if t.m.opt.Meet != nil {
-		t.m.opt.Meet(ctx, c, s)
+	if t.m.opt.OnContainer != nil {
+		t.m.opt.OnContainer(ctx, c, s)
 	}
 	t.source.Store(s)
-	if t.m.opt.Leave != nil && State(t.state.Load()) == Gone { // it ended meanwhile
-		t.m.opt.Leave(t.id)
+	if t.m.opt.OnContainerGone != nil && State(t.state.Load()) == Gone { // it ended meanwhile
+		t.m.opt.OnContainerGone(t.id)
 	}
 }
 
@@ -182,13 +182,13 @@ func (t *tail) identify(ctx context.Context, c *Container) {
 func (m *Manager) notify(n Notice) {
 	m.counters.notices(n.Kind).Add(1)
 	m.opt.Log.Warn("log lines cannot be had", "kind", string(n.Kind), "container", n.Source.Container.Name)
-	m.opt.Notice(n)
+	m.opt.OnNotice(n)
 }
 
-// judge tells, once for the engine, of a log that it is known to lose lines of: engines before 23 do when they compress rotated files.
-func (m *Manager) judge(t *tail) {
+// warnCompressed tells, once for the engine, of a log that it is known to lose lines of: engines before 23 do when they compress rotated files.
+func (m *Manager) warnCompressed(t *tail) {
 	m.mu.Lock()
-	told := m.compress || !m.old.Load() || !compresses(&t.info)
+	told := m.compress || !m.before23.Load() || !compresses(&t.info)
 	m.compress = m.compress || !told
 	version := m.version
 	m.mu.Unlock()

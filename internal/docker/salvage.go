@@ -20,11 +20,11 @@ var errMoved = errors.New("the log grew meanwhile")
 // that it and all before it were handed over.
 func (t *tail) salvage(ctx context.Context, p part, known func(key) bool) (remnant *record, err error) {
 	p.last, p.Follow = true, true
-	t.place.Lock()
+	t.cursorMu.Lock()
 	if !t.cursor.known() {
 		p.Since = t.cursor.since
 	}
-	t.place.Unlock()
+	t.cursorMu.Unlock()
 	for try := 1; ; try++ {
 		n, first, err := t.readable(ctx, known)
 		last := try == salvageTries
@@ -104,8 +104,8 @@ func (t *tail) reads(ctx context.Context, n, many int) (first key, all bool, err
 func (t *tail) knows(k key) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.place.Lock()
-	defer t.place.Unlock()
+	t.cursorMu.Lock()
+	defer t.cursorMu.Unlock()
 	done, _ := t.cursor.replay(t.join.held).done(k)
 	return done
 }

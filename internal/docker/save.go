@@ -116,8 +116,8 @@ func (m *Manager) Stats() Stats {
 	return s
 }
 
-// keep saves what changed, until ctx ends; Stop saves the rest.
-func (m *Manager) keep(ctx context.Context) {
+// saveLoop saves what changed, until ctx ends; Stop saves the rest.
+func (m *Manager) saveLoop(ctx context.Context) {
 	for wait(ctx, m.timing.save) {
 		m.guarded("saving", func() {
 			if err := m.save(ctx); err != nil && ctx.Err() == nil {
@@ -142,18 +142,18 @@ func (m *Manager) save(ctx context.Context) error {
 	tails := make([]*tail, 0, len(m.tails))
 	for _, t := range m.tails {
 		tails = append(tails, t)
-		all = all && t.met.Load()
+		all = all && t.positioned.Load()
 	}
-	if all && since != m.kept { // before, a container may lack a place of its own
-		changed[placeKey] = (&cursor{since: since}).encode(noLimit)
+	if all && since != m.savedSince { // before, a container may lack a place of its own
+		changed[managerKey] = (&cursor{since: since}).encode(noLimit)
 	}
 	m.mu.Unlock()
 	for _, t := range tails {
-		if value := t.takeChange(); value != nil {
+		if value := t.checkpoint(); value != nil {
 			changed[t.id] = value
 		}
 	}
-	if told := m.takeTold(); told != nil {
+	if told := m.reportedCheckpoint(); told != nil {
 		changed[eventsKey] = told
 	}
 	if len(changed) == 0 {
@@ -162,17 +162,17 @@ func (m *Manager) save(ctx context.Context) error {
 	err := m.opt.Save(ctx, changed)
 	if err == nil {
 		if all {
-			m.kept = since
+			m.savedSince = since
 		}
 		return nil
 	}
 	m.counters.unsaved.Add(1)
-	m.toldSaved = 0
+	m.savedReported = 0
 	for _, t := range tails {
 		if changed[t.id] != nil {
-			t.place.Lock()
+			t.cursorMu.Lock()
 			t.dirty = true
-			t.place.Unlock()
+			t.cursorMu.Unlock()
 		}
 	}
 	m.mu.Lock()
@@ -181,10 +181,10 @@ func (m *Manager) save(ctx context.Context) error {
 	return err
 }
 
-// takeChange returns the cursor if it changed since the last call.
-func (t *tail) takeChange() []byte {
-	t.place.Lock()
-	defer t.place.Unlock()
+// checkpoint returns the cursor if it changed since the last call.
+func (t *tail) checkpoint() []byte {
+	t.cursorMu.Lock()
+	defer t.cursorMu.Unlock()
 	if !t.dirty {
 		return nil
 	}

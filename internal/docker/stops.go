@@ -25,12 +25,12 @@ type Stops struct {
 }
 
 // Mark notes a request to stop a container, and marks what follows from one. own is the signal that the container is configured to be stopped by,
-// such as "SIGQUIT"; "" where it is not known. The occurrences of a container come in their order.
-func (s *Stops) Mark(o *Occurrence, own string) {
+// such as "SIGQUIT"; "" where it is not known. The events of a container come in their order.
+func (s *Stops) Mark(o *ContainerEvent, own string) {
 	id := o.Source.Container.ID
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch o.Event {
+	switch o.Action {
 	case "kill":
 		if stops(o.Signal, own) {
 			s.note(id, o.Time)

@@ -49,9 +49,9 @@ func TestStops(t *testing.T) {
 			if e.container == "" {
 				e.container = "c"
 			}
-			o := &Occurrence{
+			o := &ContainerEvent{
 				Source: &engine.Source{Kind: engine.SourceContainer, Container: engine.Container{ID: e.container, Name: e.container}},
-				Time:   int64(time.Hour) + int64(e.at)*int64(time.Second), Event: e.event,
+				Time:   int64(time.Hour) + int64(e.at)*int64(time.Second), Action: e.event,
 			}
 			if e.event == "kill" {
 				o.Signal = e.detail
@@ -70,10 +70,10 @@ func TestStops(t *testing.T) {
 func TestStopsAreBounded(t *testing.T) {
 	var s Stops
 	for i := range maxStops + maxStops/2 {
-		o := &Occurrence{Source: &engine.Source{Container: engine.Container{ID: fmt.Sprint(i)}}, Time: int64(i) * int64(time.Second), Event: "kill", Signal: "15"}
+		o := &ContainerEvent{Source: &engine.Source{Container: engine.Container{ID: fmt.Sprint(i)}}, Time: int64(i) * int64(time.Second), Action: "kill", Signal: "15"}
 		s.Mark(o, "")
 	}
-	last := &Occurrence{Source: &engine.Source{Container: engine.Container{ID: fmt.Sprint(maxStops + maxStops/2 - 1)}}, Time: int64(maxStops+maxStops/2) * int64(time.Second), Event: "die"}
+	last := &ContainerEvent{Source: &engine.Source{Container: engine.Container{ID: fmt.Sprint(maxStops + maxStops/2 - 1)}}, Time: int64(maxStops+maxStops/2) * int64(time.Second), Action: "die"}
 	s.Mark(last, "")
 	if n := len(s.asked); n > maxStops || !last.Requested {
 		t.Errorf("%d are remembered, the last one's end is requested: %t", n, last.Requested)

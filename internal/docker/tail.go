@@ -45,33 +45,33 @@ const noLimit = math.MaxInt64
 
 // tail follows one container. Its goroutine alone changes what has no lock.
 type tail struct {
-	m     *Manager
-	id    string
-	log   *slog.Logger
-	wake  chan struct{} // holds one wish to look at the container now
-	end   context.CancelFunc
-	state atomic.Int32
-	met   atomic.Bool // the cursor says where the log is of interest from
-	over  atomic.Bool // the container is gone, or not wanted: the cursor is of no use any more
-	again atomic.Bool // it is being looked at again because it is listed under another name
+	m             *Manager
+	id            string
+	log           *slog.Logger
+	wake          chan struct{} // holds one wish to look at the container now
+	end           context.CancelFunc
+	state         atomic.Int32
+	positioned    atomic.Bool // the cursor says where the log is of interest from
+	dropped       atomic.Bool // the container is gone, or not wanted: the cursor is of no use any more
+	reconsidering atomic.Bool // it is being looked at again because it is listed under another name
 
 	name    atomic.Pointer[string] // the engine's, as its lines' names were made of
 	refused atomic.Pointer[string] // the value of a label that was refused, once it is logged
 
-	source   atomic.Pointer[engine.Source]
-	info     Container
-	first    LogOptions // of a log that nothing is known of
-	replay   *replay    // nil: all that comes is new
-	fresh    int        // new records since the stream was opened
-	newest   int64      // the newest time of all records
-	told     bool       // that there is nothing to read
-	since    int64      // the manager's since when the container was discovered
-	last     key        // the last record of the stream
-	anchor   key        // of errPassed: up to there, all was handed over
-	rotates  bool       // its log driver keeps files that are rotated
-	early    bool       // the container was there when the manager started
-	rewound  bool       // the cursor was restored: the log has to be looked at, even of a container that does not run
-	failures int        // attempts one after the other that failed
+	source             atomic.Pointer[engine.Source]
+	info               Container
+	first              LogOptions // of a log that nothing is known of
+	replay             *replay    // nil: all that comes is new
+	fresh              int        // new records since the stream was opened
+	newest             int64      // the newest time of all records
+	unreadableReported bool       // that there is nothing to read
+	since              int64      // the manager's since when the container was discovered
+	last               key        // the last record of the stream
+	anchor             key        // of errPassed: up to there, all was handed over
+	rotates            bool       // its log driver keeps files that are rotated
+	early              bool       // the container was there when the manager started
+	restored           bool       // the cursor was restored: the log has to be looked at, even of a container that does not run
+	failures           int        // attempts one after the other that failed
 
 	stopSignal            atomic.Pointer[string] // as the container is configured
 	lines, hits, lastLine atomic.Int64           // handed over since the start, and the time of the newest, ns
@@ -83,25 +83,25 @@ type tail struct {
 	join  joiner
 	batch batch
 
-	place  sync.Mutex // guards the cursor and what belongs to it; never held while something is waited for
-	cursor cursor
-	limit  int64
-	dirty  bool
+	cursorMu sync.Mutex // guards the cursor and what belongs to it; never held while something is waited for
+	cursor   cursor
+	limit    int64
+	dirty    bool
 }
 
-// nudge makes the tail look at its container now.
-func (t *tail) nudge() {
+// wakeUp makes the tail look at its container now.
+func (t *tail) wakeUp() {
 	select {
 	case t.wake <- struct{}{}:
 	default: // there is a wish already
 	}
 }
 
-func (t *tail) is(s State) { t.state.Store(int32(s)) }
+func (t *tail) setState(s State) { t.state.Store(int32(s)) }
 
 // run follows the container until it is gone or ctx ends.
 func (t *tail) run(ctx context.Context) {
-	defer t.is(Gone)
+	defer t.setState(Gone)
 	for ctx.Err() == nil {
 		fresh, err := t.attempt(ctx)
 		if fresh > 0 {
@@ -109,7 +109,7 @@ func (t *tail) run(ctx context.Context) {
 		}
 		switch {
 		case errors.Is(err, errGone):
-			t.over.Store(true)
+			t.dropped.Store(true)
 			return
 		case errors.Is(err, errRest):
 			t.failures = 0
@@ -119,7 +119,7 @@ func (t *tail) run(ctx context.Context) {
 			t.log.Debug("log stream ended", "error", err)
 			why := err.Error()
 			t.trouble.Store(&why)
-			t.is(Backoff)
+			t.setState(Backoff)
 			t.sleep(ctx, t.m.timing.backoff(t.failures))
 			t.failures++
 		}
@@ -162,7 +162,7 @@ func (t *tail) attempt(ctx context.Context) (fresh int, err error) {
 	err = errPanic // unless something else is returned
 	defer t.recovered("following a container")
 	if t.info.ID == "" {
-		if err := t.meet(ctx); err != nil {
+		if err := t.identify(ctx); err != nil {
 			return 0, err
 		}
 	}
@@ -188,7 +188,7 @@ func (t *tail) attempt(ctx context.Context) (fresh int, err error) {
 	case errors.Is(err, errUnseen):
 		remnant, err = t.salvage(ctx, part{}, t.knows)
 	case errors.Is(err, errPassed):
-		remnant, err = t.salvage(ctx, part{mends: true}, func(k key) bool { return k.time <= t.anchor.time })
+		remnant, err = t.salvage(ctx, part{backfills: true}, func(k key) bool { return k.time <= t.anchor.time })
 	}
 	switch {
 	case errors.Is(err, ErrNotFound):
@@ -198,7 +198,7 @@ func (t *tail) attempt(ctx context.Context) (fresh int, err error) {
 		return t.fresh, t.unreadable(err.Error())
 	case errors.Is(err, ErrDead): // until it is gone
 		t.finish(ctx)
-		t.is(Parked)
+		t.setState(Parked)
 		return t.fresh, errRest
 	case !errors.Is(err, io.EOF):
 		return t.fresh, err
@@ -208,12 +208,12 @@ func (t *tail) attempt(ctx context.Context) (fresh int, err error) {
 		return 0, err
 	}
 	if remnant != nil {
-		if err := t.take(ctx, remnant); err != nil {
+		if err := t.accept(ctx, remnant); err != nil {
 			return 0, err
 		}
 	}
 	t.finish(ctx)
-	t.is(Parked)
+	t.setState(Parked)
 	return 0, errRest
 }
 
@@ -240,8 +240,8 @@ func (t *tail) inspect(ctx context.Context) (Container, error) {
 	return t.m.opt.API.Inspect(ctx, t.id)
 }
 
-// meet learns what the container is, and where its log is of interest from.
-func (t *tail) meet(ctx context.Context) error {
+// identify learns what the container is, and where its log is of interest from.
+func (t *tail) identify(ctx context.Context) error {
 	c, err := t.inspect(ctx)
 	if errors.Is(err, ErrNotFound) {
 		return errGone
@@ -249,7 +249,7 @@ func (t *tail) meet(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !t.m.wanted(&c) {
+	if !t.m.follows(&c) {
 		t.m.ignore(&c)
 		return errGone
 	}
@@ -257,18 +257,18 @@ func (t *tail) meet(ctx context.Context) error {
 	t.stopSignal.Store(&c.StopSignal)
 	t.log = t.log.With("container", c.Name)
 	t.source.Store(t.describe(&c))
-	if t.m.opt.Meet != nil {
-		t.m.opt.Meet(ctx, &c, t.source.Load())
+	if t.m.opt.OnContainer != nil {
+		t.m.opt.OnContainer(ctx, &c, t.source.Load())
 	}
 	t.join.lineEnds = c.LineEnds
 	t.rotates = c.Driver == "json-file" || c.Driver == "local"
-	rest := !t.rewound && !t.beginning(&c)
-	t.m.judge(t)
+	rest := !t.restored && !t.beginning(&c)
+	t.m.warnCompressed(t)
 	if c.Driver == "none" {
 		return t.unreadable(fmt.Sprintf("its log driver %q keeps nothing to read", c.Driver))
 	}
 	if rest && !c.Running || !c.Started {
-		t.is(Parked)
+		t.setState(Parked)
 		return errRest
 	}
 	return nil
@@ -277,11 +277,11 @@ func (t *tail) meet(ctx context.Context) error {
 // beginning decides where a log begins that nothing is known of, and reports whether anything can be in it already.
 func (t *tail) beginning(c *Container) bool {
 	since, tail := t.start(c)
-	t.place.Lock()
-	defer t.place.Unlock()
+	t.cursorMu.Lock()
+	defer t.cursorMu.Unlock()
 	t.cursor.forget(since)
 	t.first, t.dirty = LogOptions{Follow: true, Tail: tail, Since: since}, true
-	t.met.Store(true)
+	t.positioned.Store(true)
 	return tail > 0 || since == 0 || since < t.m.started()
 }
 
@@ -303,9 +303,9 @@ func (t *tail) start(c *Container) (since int64, tail int) {
 // unreadable notes that there is nothing to read, and why, once.
 func (t *tail) unreadable(why string) error {
 	t.trouble.Store(&why)
-	t.is(Unreadable)
-	if !t.told {
-		t.told = true
+	t.setState(Unreadable)
+	if !t.unreadableReported {
+		t.unreadableReported = true
 		t.m.notify(Notice{Kind: NoticeUnreadable, Source: t.source.Load(),
 			Text: fmt.Sprintf("the log of container %s (log driver %q) cannot be read: %s", t.info.Name, t.info.Driver, why)})
 	}

@@ -14,7 +14,7 @@ import (
 // restart makes the same alert, while two equal lines of one run that both alert make two.
 type identity struct {
 	instance string
-	seen     *sightings // of the run
+	ordinals *alertOrdinals // of the run
 }
 
 // next returns the id of an alert: SHA-256 over rule, instance, tag, the record's time in ns, the record's bytes, and its ordinal among
@@ -29,7 +29,7 @@ func (id *identity) next(a *engine.Alert, raw []byte) string {
 	h.Write(raw)
 	var sum [sha256.Size]byte
 	h.Sum(sum[:0])
-	if n := id.seen.next(sum); n > 0 {
+	if n := id.ordinals.next(sum); n > 0 {
 		sum = sha256.Sum256(binary.BigEndian.AppendUint64(sum[:], n))
 	}
 	return "al_" + idEncoding.EncodeToString(sum[:16])
@@ -49,8 +49,8 @@ func (id *identity) ofTime(a *engine.Alert) string {
 
 var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 
-// event turns what the engine tells into what receivers are told.
-func event(a *engine.Alert, id string) trigger.Alert {
+// NewAlert returns the alert that triggers send for an alert of the engine.
+func NewAlert(a *engine.Alert, id string) trigger.Alert {
 	out := trigger.Alert{
 		Version: trigger.AlertVersion, ID: id, Kind: a.Kind.String(),
 		Severity: a.Severity.String(), Rule: a.Rule, Summary: a.Summary, Message: a.Message, Truncated: a.Truncated,

@@ -24,7 +24,7 @@ func TestCatchingUpIsNoBurst(t *testing.T) {
 			for i, one := range at {
 				b.Lines = append(b.Lines, docker.Line{Time: one.UnixNano(), Text: []byte("storm"), Ordinal: uint64(i)})
 			}
-			return p.Take(t.Context(), b)
+			return p.OnLines(t.Context(), b)
 		},
 		"plugin": func(p *Pipeline, at []time.Time) error {
 			var chunk []byte

@@ -11,9 +11,9 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 )
 
-// Take evaluates lines of a container and keeps their alerts before it returns. A line that comes again makes alerts with the ids that they
+// OnLines evaluates lines of a container and keeps their alerts before it returns. A line that comes again makes alerts with the ids that they
 // had before. While there is no room for alerts it waits, until ctx ends: then no line was evaluated. It is a docker.Options.Sink.
-func (p *Pipeline) Take(ctx context.Context, lines *docker.Batch) error {
+func (p *Pipeline) OnLines(ctx context.Context, lines *docker.Batch) error {
 	return p.untilRoom(ctx, func(b *batch) { b.container(lines) })
 }
 
@@ -53,8 +53,8 @@ func (b *batch) container(lines *docker.Batch) {
 	}
 }
 
-// Happened evaluates an event of a container, as Take does lines. It is a docker.Options.Happened.
-func (p *Pipeline) Happened(ctx context.Context, o *docker.Occurrence) error {
+// OnEvent evaluates an event of a container, as OnLines does lines. It is a docker.Options.OnEvent.
+func (p *Pipeline) OnEvent(ctx context.Context, o *docker.ContainerEvent) error {
 	return p.untilRoom(ctx, func(b *batch) {
 		rec := o.Record()
 		b.event(&rec, o)
@@ -62,14 +62,14 @@ func (p *Pipeline) Happened(ctx context.Context, o *docker.Occurrence) error {
 }
 
 // event evaluates an event of a container, wherever it came from.
-func (b *batch) event(rec *engine.Record, o *docker.Occurrence) {
+func (b *batch) event(rec *engine.Record, o *docker.ContainerEvent) {
 	b.identified(rec, func(a *engine.Alert) string { return b.ids.ofEvent(a.RuleID, o) })
 }
 
 // ofEvent returns the id of a rule's alert about an event: SHA-256 over rule, instance, container, event and time.
-func (id *identity) ofEvent(rule string, o *docker.Occurrence) string {
+func (id *identity) ofEvent(rule string, o *docker.ContainerEvent) string {
 	h := sha256.New()
-	for _, part := range []string{"event", rule, id.instance, o.Source.Container.ID, o.Event} {
+	for _, part := range []string{"event", rule, id.instance, o.Source.Container.ID, o.Action} {
 		h.Write(binary.AppendUvarint(nil, uint64(len(part))))
 		h.Write([]byte(part))
 	}
@@ -90,8 +90,8 @@ func (id *identity) ofLine(rule, container string, l *docker.Line) string {
 	return "al_" + idEncoding.EncodeToString(h.Sum(nil)[:16])
 }
 
-// placePrefix is what the keys of the places in containers' logs begin with in the store.
-func (p *Pipeline) placePrefix() string { return "docker/" + p.id + "/" }
+// positionPrefix is what the keys of the places in containers' logs begin with in the store.
+func (p *Pipeline) positionPrefix() string { return "docker/" + p.id + "/" }
 
 // AliveKey is the key of the mark of an instance in its store, which MarkAlive leaves.
 func AliveKey(id string) string { return "alive/" + id }
@@ -102,24 +102,24 @@ func (p *Pipeline) MarkAlive(ctx context.Context) error {
 	return p.store.SaveState(ctx, now, map[string][]byte{AliveKey(p.id): now.UTC().AppendFormat(nil, time.RFC3339)})
 }
 
-// SavePlaces keeps the places that container logs were read up to; nil removes one. It is a docker.Options.Save.
-func (p *Pipeline) SavePlaces(ctx context.Context, changed map[string][]byte) error {
+// SavePositions keeps the places that container logs were read up to; nil removes one. It is a docker.Options.Save.
+func (p *Pipeline) SavePositions(ctx context.Context, changed map[string][]byte) error {
 	values := make(map[string][]byte, len(changed))
 	for key, value := range changed {
-		values[p.placePrefix()+key] = value
+		values[p.positionPrefix()+key] = value
 	}
 	return p.store.SaveState(ctx, p.now(), values)
 }
 
-// Places returns what SavePlaces kept.
-func (p *Pipeline) Places(ctx context.Context) (map[string][]byte, error) {
-	saved, err := p.store.LoadStates(ctx, p.placePrefix())
+// Positions returns what SavePlaces kept.
+func (p *Pipeline) Positions(ctx context.Context) (map[string][]byte, error) {
+	saved, err := p.store.LoadStates(ctx, p.positionPrefix())
 	if err != nil {
 		return nil, err
 	}
 	places := make(map[string][]byte, len(saved))
 	for key, value := range saved {
-		places[strings.TrimPrefix(key, p.placePrefix())] = value
+		places[strings.TrimPrefix(key, p.positionPrefix())] = value
 	}
 	return places, nil
 }

@@ -27,13 +27,13 @@ func containerLines(texts ...string) *docker.Batch {
 func TestContainerLinesThatComeAgainAreOneAlert(t *testing.T) {
 	b := newBench(t)
 	p := b.start(b.options(b.document(rule("boom", "^boom"))))
-	if err := p.Take(t.Context(), containerLines("boom", "boom", "quiet")); err != nil {
+	if err := p.OnLines(t.Context(), containerLines("boom", "boom", "quiet")); err != nil {
 		t.Fatal(err)
 	}
 	b.messages(2)
 	again := containerLines("boom", "boom", "quiet", "boom at last")
 	again.Lines = again.Lines[1:]
-	if err := p.Take(t.Context(), again); err != nil {
+	if err := p.OnLines(t.Context(), again); err != nil {
 		t.Fatal(err)
 	}
 	if got := b.messages(3); got[2] != "boom at last" || len(got) != 3 {
@@ -50,7 +50,7 @@ func TestContainerLinesAreWithoutSequences(t *testing.T) {
 	b := newBench(t)
 	o := b.options(b.document(rule("boom", "^boom$|^\x1b.*boom")))
 	p := b.start(o)
-	if err := p.Take(t.Context(), containerLines("\x1b[31mboom\x1b[0m\r", "bo\x1b[1mom")); err != nil {
+	if err := p.OnLines(t.Context(), containerLines("\x1b[31mboom\x1b[0m\r", "bo\x1b[1mom")); err != nil {
 		t.Fatal(err)
 	}
 	if got := b.messages(2); got[0] != "boom" || got[1] != "boom" {
@@ -59,7 +59,7 @@ func TestContainerLinesAreWithoutSequences(t *testing.T) {
 	b.stop(p)
 	o = b.options(b.document("[records]\nkeep_ansi = true\n" + rule("boom", "^boom$|^\\x1b.*boom")))
 	p = b.start(o)
-	if err := p.Take(t.Context(), containerLines("\x1b[31mboom again\x1b[0m\r")); err != nil {
+	if err := p.OnLines(t.Context(), containerLines("\x1b[31mboom again\x1b[0m\r")); err != nil {
 		t.Fatal(err)
 	}
 	if got := b.messages(3); got[2] != "\x1b[31mboom again\x1b[0m" {
@@ -73,7 +73,7 @@ func TestTakeEndsWithItsContext(t *testing.T) {
 	b.stop(p)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := p.Take(ctx, containerLines("boom")); !errors.Is(err, context.Canceled) {
+	if err := p.OnLines(ctx, containerLines("boom")); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -83,13 +83,13 @@ func TestPlacesAreKept(t *testing.T) {
 	o := b.options(b.document(rule("boom", "^boom")))
 	p := b.start(o)
 	for _, changed := range []map[string][]byte{{"": {1}, "a": {2}, "b": {3}}, {"a": nil, "b": {4}}} {
-		if err := p.SavePlaces(t.Context(), changed); err != nil {
+		if err := p.SavePositions(t.Context(), changed); err != nil {
 			t.Fatal(err)
 		}
 	}
 	b.stop(p)
 	p = b.start(o)
-	got, err := p.Places(t.Context())
+	got, err := p.Positions(t.Context())
 	if err != nil || len(got) != 2 || got[""][0] != 1 || got["b"][0] != 4 {
 		t.Errorf("places %v, %v", got, err)
 	}
@@ -98,7 +98,7 @@ func TestPlacesAreKept(t *testing.T) {
 func TestANoticeIsAnAlert(t *testing.T) {
 	b := newBench(t)
 	p := b.start(b.options(b.document(rule("boom", "^boom"))))
-	p.Tell(docker.Notice{Kind: docker.NoticeGap, Source: containerLines().Source, Text: "lines are lost"})
+	p.Report(docker.Notice{Kind: docker.NoticeGap, Source: containerLines().Source, Text: "lines are lost"})
 	b.messages(1)
 	if a := b.alerts()[0]; a.Kind != "system" || a.Rule != "docker-gap" || a.Source.Container.Name != "api" {
 		t.Errorf("alert %+v", a)
@@ -108,13 +108,13 @@ func TestANoticeIsAnAlert(t *testing.T) {
 func TestAnEventIsAnAlert(t *testing.T) {
 	b := newBench(t)
 	p := b.start(b.options(b.document("[[rule]]\nname = \"ended\"\nevent = [\"die\"]\nwhere = { exit_code = \">0\" }\nsummary = \"code {{ .Captures.exit_code }}\"\n")))
-	o := docker.Occurrence{
+	o := docker.ContainerEvent{
 		Source: &engine.Source{Kind: engine.SourceContainer, Workload: "shop/api", Container: engine.Container{ID: "c1", Name: "api"}},
-		Time:   time.Now().UnixNano(), Event: "die", ExitCode: "0",
+		Time:   time.Now().UnixNano(), Action: "die", ExitCode: "0",
 	}
 	for _, code := range []string{"0", "137", "137"} {
 		o.ExitCode = code
-		if err := p.Happened(t.Context(), &o); err != nil {
+		if err := p.OnEvent(t.Context(), &o); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -131,7 +131,7 @@ func TestAnEventIsAnAlert(t *testing.T) {
 	if s := p.Stats(t.Context()); s.Engine.Lines != 0 || s.Engine.Events != 3 {
 		t.Errorf("explaining was counted: %d lines, %d events", s.Engine.Lines, s.Engine.Events)
 	}
-	if met, _ := p.Met(); len(met) != 1 || met[0].Lines != 0 || met[0].Hits != 2 {
+	if met, _ := p.Workloads(); len(met) != 1 || met[0].Lines != 0 || met[0].Hits != 2 {
 		t.Errorf("met %+v", met)
 	}
 	b.stop(p)
@@ -165,14 +165,14 @@ func TestRulesOfLabels(t *testing.T) {
 	}
 	say := func(id string) {
 		t.Helper()
-		if err := p.Take(t.Context(), &docker.Batch{Source: source(id), Lines: []docker.Line{{Time: 1, Text: []byte("slow")}}}); err != nil {
+		if err := p.OnLines(t.Context(), &docker.Batch{Source: source(id), Lines: []docker.Line{{Time: 1, Text: []byte("slow")}}}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for id, c := range map[string]*docker.Container{
 		"c1": container("c1", "slow.pattern", "slow"), "c2": container("c2", "slow.pattern", "slow", "bad.patern", "x"), "c3": container("c3"),
 	} {
-		p.Meet(t.Context(), c, source(id))
+		p.OnContainer(t.Context(), c, source(id))
 	}
 	for _, id := range []string{"c1", "c2", "c3"} {
 		say(id)
@@ -180,13 +180,13 @@ func TestRulesOfLabels(t *testing.T) {
 	if n := hits(); n != 2 {
 		t.Errorf("%d hits, want 2", n)
 	}
-	p.Meet(t.Context(), container("c4", "slow.pattern", "other"), source("c4"))
+	p.OnContainer(t.Context(), container("c4", "slow.pattern", "other"), source("c4"))
 	if log := b.log.String(); !strings.Contains(log, "bad.patern") || !strings.Contains(log, "has a rule of this name with other settings") {
 		t.Errorf("the log tells no problem:\n%s", log)
 	}
 	applied := func() int { return strings.Count(b.log.String(), "rules of labels applied") }
 	before := applied()
-	p.Leave("c1")
+	p.OnContainerGone("c1")
 	b.eventually("the rules are compiled anew", func() bool { return applied() > before })
 	p.Reload() // it does not lose them
 	say("c1")
@@ -208,7 +208,7 @@ func TestLabelsThatPrintAlikeAreDifferentRules(t *testing.T) {
 			for i, k := range keywords[id] {
 				c.Labels[fmt.Sprintf("fluentbit-trigger.rule.slow.keywords.%d", i+1)] = k
 			}
-			p.Meet(t.Context(), c, &engine.Source{Kind: "log", Workload: "shop", Container: engine.Container{ID: id, Name: "api-" + id}})
+			p.OnContainer(t.Context(), c, &engine.Source{Kind: "log", Workload: "shop", Container: engine.Container{ID: id, Name: "api-" + id}})
 		}
 		p.Reload()
 		if log := b.log.String(); strings.Count(log, "container api-c2: label fluentbit-trigger.rule.slow: another container of the workload shop has a rule") != 1 {
@@ -242,7 +242,7 @@ func TestLabelsThatMakeNoRules(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	p.reloading.Lock() // nothing can be compiled
-	p.Meet(ctx, &docker.Container{ID: "c1", Name: "c1", Labels: map[string]string{"fluentbit-trigger.rule.r.keywords": "x"}},
+	p.OnContainer(ctx, &docker.Container{ID: "c1", Name: "c1", Labels: map[string]string{"fluentbit-trigger.rule.r.keywords": "x"}},
 		&engine.Source{Kind: "log", Workload: "c1", Container: engine.Container{ID: "c1"}})
 	p.reloading.Unlock()
 	if ctx.Err() != nil {
@@ -265,7 +265,7 @@ func TestManyContainersWithRules(t *testing.T) {
 	for i := range 1200 {
 		met.Go(func() {
 			id := fmt.Sprint("c", i)
-			p.Meet(t.Context(), &docker.Container{ID: id, Name: id, Labels: map[string]string{"fluentbit-trigger.rule.r.keywords": id}},
+			p.OnContainer(t.Context(), &docker.Container{ID: id, Name: id, Labels: map[string]string{"fluentbit-trigger.rule.r.keywords": id}},
 				&engine.Source{Kind: "log", Workload: id, Container: engine.Container{ID: id}})
 		})
 	}

@@ -65,8 +65,8 @@ func (p *Pipeline) submit(lines func(*batch)) Verdict {
 	return Accepted
 }
 
-// evaluator evaluates jobs until the pipeline stops.
-func (p *Pipeline) evaluator() {
+// evaluateLoop evaluates jobs until the pipeline stops.
+func (p *Pipeline) evaluateLoop() {
 	b := p.newBatch()
 	for {
 		select {
@@ -106,14 +106,14 @@ type batch struct {
 	alerts []engine.Alert
 	items  []delivery.Item
 
-	begun     []*wait         // alerts that began to wait for lines
+	begun     []*pendingAlert // alerts that began to wait for lines
 	completed []delivery.Item // alerts kept before that have all their lines now
-	met       meeting
+	tally     workloadTally
 	hits      int64 // of the records that were evaluated since it was set to 0
 }
 
 func (p *Pipeline) newBatch() *batch {
-	return &batch{p: p, ids: identity{instance: p.id, seen: &p.sightings}}
+	return &batch{p: p, ids: identity{instance: p.id, ordinals: &p.ordinals}}
 }
 
 // run evaluates the lines that decode hands to b.line, with the rules in force at its start, and then keeps the alerts.
@@ -124,7 +124,7 @@ func (b *batch) run(decode func()) {
 	begun := time.Now()
 	defer func() {
 		b.worker.Release()
-		b.met.flush(&b.p.met, b.now)
+		b.tally.flush(&b.p.workloads, b.now)
 		b.p.counters.nanos.Add(int64(time.Since(begun)))
 		b.keep()
 	}()
@@ -135,7 +135,7 @@ func (b *batch) run(decode func()) {
 
 // line evaluates one line, or one event of a container. A panic costs this one alone.
 func (b *batch) line(rec *engine.Record, raw []byte) {
-	if o, ok := rec.Fields.(*docker.Occurrence); ok {
+	if o, ok := rec.Fields.(*docker.ContainerEvent); ok {
 		b.event(rec, o)
 		return
 	}
@@ -153,7 +153,7 @@ func (b *batch) identified(rec *engine.Record, id func(*engine.Alert) string) {
 	b.alerts = b.worker.Process(rec, b.now, b.alerts[:0])
 	hits := b.worker.Hits()
 	b.hits += int64(len(hits))
-	b.met.note(&b.p.met, rec.Source, b.now, hits)
+	b.tally.note(&b.p.workloads, rec.Source, b.now, hits)
 	if taps := b.p.taps.list.Load(); taps != nil {
 		b.p.offer(*taps, rec, hits, b.now)
 	}
@@ -173,8 +173,8 @@ func (b *batch) route(id func(*engine.Alert) string) {
 		} else {
 			name = id(made)
 		}
-		a := event(made, name)
-		b.items = append(b.items, delivery.Item{Alert: a, Triggers: b.p.targets.Load().of(&a)})
+		a := NewAlert(made, name)
+		b.items = append(b.items, delivery.Item{Alert: a, Triggers: b.p.triggers.Load().of(&a)})
 	}
 }
 
@@ -188,9 +188,9 @@ func (b *batch) keep() {
 		}
 	}
 	if len(b.items) > 0 {
-		b.p.announced.tell()
+		b.p.subscribers.notify()
 	}
-	b.settleBegun()
+	b.markAccepted()
 	b.sendCompleted()
 	clear(b.items)
 	b.items = b.items[:0]
@@ -207,8 +207,8 @@ func (p *Pipeline) recovered(doing string) {
 // expireEvery is how often partial lines are looked at.
 const expireEvery = time.Second
 
-// expirer hands over partial lines that waited for too long, until the pipeline stops. It also logs labels that were ignored.
-func (p *Pipeline) expirer() {
+// expireLoop hands over partial lines that waited for too long, until the pipeline stops. It also logs labels that were ignored.
+func (p *Pipeline) expireLoop() {
 	b := p.newBatch()
 	tick := time.NewTicker(expireEvery)
 	defer tick.Stop()

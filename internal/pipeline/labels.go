@@ -44,16 +44,16 @@ func newLabelRules() *labelRules {
 	return &labelRules{changed: make(chan struct{}, 1), containers: map[string]*labelled{}}
 }
 
-func (l *labelRules) wish() {
+func (l *labelRules) wake() {
 	select {
 	case l.changed <- struct{}{}:
 	default: // there is a wish already
 	}
 }
 
-// Meet takes the rules that a container's labels make, and returns when they are in force, or ctx ends; at once when
-// labels make no rules. It is a docker.Options.Meet.
-func (p *Pipeline) Meet(ctx context.Context, c *docker.Container, s *engine.Source) {
+// OnContainer takes the rules that a container's labels make, and returns when they are in force, or ctx ends; at once when
+// labels make no rules. It is a docker.Options.OnContainer.
+func (p *Pipeline) OnContainer(ctx context.Context, c *docker.Container, s *engine.Source) {
 	labels := map[string]string{}
 	for k, v := range c.Labels {
 		if strings.HasPrefix(k, config.LabelPrefix) {
@@ -74,7 +74,7 @@ func (p *Pipeline) Meet(ctx context.Context, c *docker.Container, s *engine.Sour
 	l.containers[c.ID] = &labelled{id: c.ID, name: c.Name, workload: s.Workload, labels: labels}
 	l.waiting = append(l.waiting, done)
 	l.mu.Unlock()
-	l.wish()
+	l.wake()
 	if !p.Settings().Labels.Rules {
 		return
 	}
@@ -85,20 +85,20 @@ func (p *Pipeline) Meet(ctx context.Context, c *docker.Container, s *engine.Sour
 	}
 }
 
-// Leave drops the rules of a container that is followed no more. It is a docker.Options.Leave.
-func (p *Pipeline) Leave(id string) {
+// OnContainerGone drops the rules of a container that is followed no more. It is a docker.Options.OnContainerGone.
+func (p *Pipeline) OnContainerGone(id string) {
 	l := p.labels
 	l.mu.Lock()
 	known := l.containers[id] != nil
 	delete(l.containers, id)
 	l.mu.Unlock()
 	if known {
-		l.wish()
+		l.wake()
 	}
 }
 
-// labelKeeper compiles the rules anew when containers with rules come or go, once for all that do so within labelWait.
-func (p *Pipeline) labelKeeper() {
+// labelLoop compiles the rules anew when containers with rules come or go, once for all that do so within labelWait.
+func (p *Pipeline) labelLoop() {
 	for {
 		select {
 		case <-p.labels.changed:

@@ -78,27 +78,27 @@ func (n *notices) due(now time.Time, all bool) (held []noticeWindow) {
 	return held
 }
 
-// Tell makes an alert of kind system of a notice, one a minute of a kind and container. It is a docker.Options.Notice.
-func (p *Pipeline) Tell(n docker.Notice) {
+// Report makes an alert of kind system of a notice, one a minute of a kind and container. It is a docker.Options.OnNotice.
+func (p *Pipeline) Report(n docker.Notice) {
 	defer p.recovered("telling a notice")
 	if now := p.now().UTC(); p.notices.admit(n, now) {
-		p.tell(noticeWindow{held: 1, first: now, last: now, notice: n}, n.Text)
+		p.report(noticeWindow{held: 1, first: now, last: now, notice: n}, n.Text)
 	}
 }
 
-// tellHeld makes the alerts about notices that are due.
-func (p *Pipeline) tellHeld(all bool) {
+// reportDue makes the alerts about notices that are due.
+func (p *Pipeline) reportDue(all bool) {
 	defer p.recovered("telling notices")
 	for _, w := range p.notices.due(p.now().UTC(), all) {
 		text := w.notice.Text
 		if w.held > 1 {
 			text = fmt.Sprintf("%s (%d times since %s)", text, w.held, w.first.Format(time.RFC3339))
 		}
-		p.tell(w, text)
+		p.report(w, text)
 	}
 }
 
-func (p *Pipeline) tell(w noticeWindow, text string) {
+func (p *Pipeline) report(w noticeWindow, text string) {
 	source := w.notice.Source
 	h := sha256.New()
 	for _, part := range []string{"notice", p.id, string(w.notice.Kind), source.Container.ID, w.last.String(), text} {
@@ -112,7 +112,7 @@ func (p *Pipeline) tell(w noticeWindow, text string) {
 			Kind: trigger.KindSystem, Workload: source.Workload, Host: source.Host, Container: trigger.Container(source.Container),
 		},
 	}
-	if err := p.delivery.Accept(p.ctx, []delivery.Item{{Alert: alert, Triggers: p.targets.Load().of(&alert)}}); err != nil {
+	if err := p.delivery.Accept(p.ctx, []delivery.Item{{Alert: alert, Triggers: p.triggers.Load().of(&alert)}}); err != nil {
 		p.log.Error("an alert about lost lines is not on disk yet", "error", err)
 	}
 }

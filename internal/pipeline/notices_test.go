@@ -67,7 +67,7 @@ func TestHeldNoticesAreToldAtTheEnd(t *testing.T) {
 	o := b.options(b.document(rule("boom", "^boom")))
 	p := b.start(o)
 	for range 46 {
-		p.Tell(docker.Notice{Kind: docker.NoticeGap, Source: containerLines().Source, Text: "lines are lost"})
+		p.Report(docker.Notice{Kind: docker.NoticeGap, Source: containerLines().Source, Text: "lines are lost"})
 	}
 	b.messages(1)
 	b.stop(p)

@@ -51,32 +51,32 @@ type Pipeline struct {
 	now     func() time.Time
 	arrival *arrival // by which lines are evaluated
 
-	engine    *engine.Engine
-	decoder   atomic.Pointer[chunk.Decoder]
-	targets   atomic.Pointer[targets]
-	store     *store.Store
-	delivery  *delivery.Dispatcher
-	counters  counters
-	sightings sightings
-	waits     *waits
-	labels    *labelRules
-	notices   notices
-	ignored   int64 // labels, as they were logged last; the expirer's
+	engine   *engine.Engine
+	decoder  atomic.Pointer[chunk.Decoder]
+	triggers atomic.Pointer[triggers]
+	store    *store.Store
+	delivery *delivery.Dispatcher
+	counters counters
+	ordinals alertOrdinals
+	pending  *pendingAlerts
+	labels   *labelRules
+	notices  notices
+	ignored  int64 // labels, as they were logged last; the expirer's
 
-	silencing silencing
-	met       met
-	announced announcements
-	managing  managing
-	taps      taps
-	warnings  warnings
-	born      time.Time
+	silencing   silencing
+	workloads   workloadStats
+	subscribers alertSubscribers
+	runtime     runtimeObjects
+	taps        taps
+	warnings    warnings
+	born        time.Time
 
-	reloading sync.Mutex // keeps reloads apart, from loading to applying
-	applying  sync.Mutex // guards settings
-	settings  *config.Settings
-	onReload  PrepareAdmin // guarded by applying
-	loaded    atomic.Pointer[config.Result]
-	standing  config.Standing // what store and delivery were made with
+	reloading   sync.Mutex // keeps reloads apart, from loading to applying
+	applying    sync.Mutex // guards settings
+	settings    *config.Settings
+	onReload    PrepareAdmin // guarded by applying
+	loaded      atomic.Pointer[config.Result]
+	restartOnly config.Standing // what store and delivery were made with
 	// memoryInstead says that the store is in memory although a file was meant.
 	memoryInstead bool
 	watcher       *config.Watcher
@@ -107,7 +107,7 @@ func New(o Options) (*Pipeline, error) {
 	}
 	p := &Pipeline{
 		id: o.ID, sources: o.Sources, now: o.Now, born: o.Now(), level: &slog.LevelVar{},
-		engine: engine.New(), waits: newWaits(), labels: newLabelRules(), jobs: make(chan job), stopping: make(chan struct{}),
+		engine: engine.New(), pending: newPendingAlerts(), labels: newLabelRules(), jobs: make(chan job), stopping: make(chan struct{}),
 	}
 	p.log = slog.New(logging.New(logging.Options{
 		Writer: o.LogTo, Origin: o.Origin, Level: p.level, Redact: p.redact, Now: o.Now,
@@ -134,7 +134,7 @@ func New(o Options) (*Pipeline, error) {
 		next.close()
 		return nil, err
 	}
-	next = p.addManaged(next)
+	next = p.addRuntime(next)
 	if _, err := p.apply(next); err != nil {
 		return nil, errors.Join(err, p.store.Close())
 	}
@@ -144,15 +144,15 @@ func New(o Options) (*Pipeline, error) {
 // openStore opens the store, builds the delivery on it and puts the saved limiter state back.
 func (p *Pipeline) openStore(o Options, n *prepared) error {
 	s := n.settings
-	opened, err := p.chooseStore(o, s.Store, n.targets.revisions())
+	opened, err := p.chooseStore(o, s.Store, n.triggers.revisions())
 	if err != nil {
 		return fmt.Errorf("the store cannot be opened: %w", err)
 	}
-	p.store, p.standing = opened, config.NewStanding(s)
+	p.store, p.restartOnly = opened, config.NewStanding(s)
 	p.memoryInstead = opened.Mode() == store.ModeMemory && s.Store.Path != store.MemoryPath
 	p.delivery, err = delivery.New(delivery.Options{
 		Store: opened, Settings: s.Delivery, Now: p.now, Log: p.log, Host: hostName(),
-		Route: func(a *trigger.Alert) []string { return p.targets.Load().of(a) },
+		Route: func(a *trigger.Alert) []string { return p.triggers.Load().of(a) },
 	})
 	if err != nil {
 		return errors.Join(err, opened.Close())
@@ -215,13 +215,13 @@ func hostName() string {
 func (p *Pipeline) Start() {
 	p.delivery.Start()
 	for range runtime.GOMAXPROCS(0) {
-		p.running.Go(p.evaluator)
+		p.running.Go(p.evaluateLoop)
 	}
-	p.running.Go(p.expirer)
-	p.running.Go(p.labelKeeper)
-	p.running.Go(p.timekeeper)
-	p.running.Go(p.stateKeeper)
-	p.running.Go(p.watch)
+	p.running.Go(p.expireLoop)
+	p.running.Go(p.labelLoop)
+	p.running.Go(p.tickLoop)
+	p.running.Go(p.saveLoop)
+	p.running.Go(p.watchLoop)
 	s := p.Settings()
 	p.log.Info("started", "rules", len(s.Rules), "workloads", len(s.Workloads), "triggers", len(s.Triggers),
 		"store", string(p.store.Mode()))
@@ -251,7 +251,7 @@ func (p *Pipeline) stop(ctx context.Context) error {
 		b := p.newBatch()
 		p.expire(b, true)
 		p.releaseWaiting(b)
-		p.tellHeld(true)
+		p.reportDue(true)
 	case <-ctx.Done():
 		errs = append(errs, fmt.Errorf("evaluation did not end: %w", ctx.Err()))
 	}
@@ -312,7 +312,7 @@ func (p *Pipeline) Settings() *config.Settings {
 
 // redact removes the secrets of the triggers in force from a log line.
 func (p *Pipeline) redact(line string) string {
-	if t := p.targets.Load(); t != nil {
+	if t := p.triggers.Load(); t != nil {
 		return t.redact(line)
 	}
 	return line

@@ -197,9 +197,9 @@ func TestWhatAnEarlierRunStoredIsTheSame(t *testing.T) {
 
 func TestSightingsAreBounded(t *testing.T) {
 	t.Parallel()
-	var s sightings
+	var s alertOrdinals
 	sum := func(i int) [32]byte { return sha256.Sum256(binary.BigEndian.AppendUint64(nil, uint64(i))) }
-	for i := range 5 * maxSightings {
+	for i := range 5 * maxOrdinals {
 		if n := s.next(sum(i)); n != 0 {
 			t.Fatalf("%d was seen %d times", i, n)
 		}
@@ -207,7 +207,7 @@ func TestSightingsAreBounded(t *testing.T) {
 			t.Fatalf("what comes all the time was seen %d times, want %d", n, i+1)
 		}
 	}
-	if len(s.now) > maxSightings || len(s.old) > maxSightings {
+	if len(s.now) > maxOrdinals || len(s.old) > maxOrdinals {
 		t.Errorf("%d and %d are remembered", len(s.now), len(s.old))
 	}
 }

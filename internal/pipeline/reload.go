@@ -58,12 +58,12 @@ type prepared struct {
 	settings *config.Settings
 	snapshot *engine.Snapshot
 	decoder  *chunk.Decoder // nil: the one in force fits
-	targets  *targets
+	triggers *triggers
 }
 
 func (n *prepared) close() {
-	if n != nil && n.targets != nil {
-		n.targets.close()
+	if n != nil && n.triggers != nil {
+		n.triggers.close()
 	}
 }
 
@@ -82,7 +82,7 @@ func (p *Pipeline) prepare(s *config.Settings) (*prepared, error) {
 	if n.decoder, err = chunk.New(s.Records); err != nil {
 		errs = append(errs, err)
 	}
-	n.targets, err = newTargets(s, p.now)
+	n.triggers, err = newTriggers(s, p.now)
 	return n, errors.Join(append(errs, err)...)
 }
 
@@ -93,15 +93,15 @@ func (p *Pipeline) apply(n *prepared) (engine.Change, error) {
 	if level, err := logging.ParseLevel(n.settings.Verbosity); err == nil {
 		p.level.Set(level)
 	}
-	if err := p.delivery.SetTriggers(n.targets.delivery()); err != nil {
+	if err := p.delivery.SetTriggers(n.triggers.delivery()); err != nil {
 		n.close()
 		return engine.Change{}, err
 	}
-	if clashing := p.store.Claim(n.targets.revisions()); len(clashing) > 0 {
+	if clashing := p.store.Claim(n.triggers.revisions()); len(clashing) > 0 {
 		p.log.Warn("another output shares the store, and its trigger of this name differs: until both are equal, either may send the other's alerts",
 			"trigger", clashing[0], "store", p.store.Health().Path)
 	}
-	p.targets.Store(n.targets)
+	p.triggers.Store(n.triggers)
 	p.configureSilences(n.settings)
 	change := p.engine.Apply(n.snapshot)
 	if n.decoder != nil && p.decoderChanges(n.settings) {
@@ -164,8 +164,8 @@ func names(ids []string) string {
 	return strings.Join(ids, ",")
 }
 
-// watch reloads when the configuration's files change, until the pipeline stops.
-func (p *Pipeline) watch() {
+// watchLoop reloads when the configuration's files change, until the pipeline stops.
+func (p *Pipeline) watchLoop() {
 	defer p.recovered("watching the configuration's files")
 	p.watcher.Run(p.watching, func() { p.reload() })
 }
@@ -193,10 +193,10 @@ func (p *Pipeline) reload() (report ReloadReport) {
 	p.reloading.Lock()
 	defer p.reloading.Unlock()
 	before := p.Loaded()
-	report = p.use(config.Load(p.withManaged(p.managing.objects())))
+	report = p.applyLoaded(config.Load(p.withRuntime(p.runtime.objects())))
 	report.Before, report.After = before, p.Loaded()
 	if report.Applied {
-		report.Restart = p.standing.Changed(report.After, p.storePath)
+		report.Restart = p.restartOnly.Changed(report.After, p.storePath)
 		for i := range report.Restart {
 			p.log.Warn(report.Restart[i].Error())
 		}
@@ -204,8 +204,8 @@ func (p *Pipeline) reload() (report ReloadReport) {
 	return report
 }
 
-// use puts what is usable of a loaded configuration in force. The caller holds p.reloading.
-func (p *Pipeline) use(result *config.Result) (report ReloadReport) {
+// applyLoaded puts what is usable of a loaded configuration in force. The caller holds p.reloading.
+func (p *Pipeline) applyLoaded(result *config.Result) (report ReloadReport) {
 	p.logProblems(result.Problems)
 	report.Problems = result.Problems
 	if result.Unusable() {
@@ -270,7 +270,7 @@ func (p *Pipeline) Loaded() *config.Result { return p.loaded.Load() }
 
 // secretFiles returns the files of secrets that are watched: those of the triggers in force, and those that the administration waits for.
 func (p *Pipeline) secretFiles() (files []string) {
-	if t := p.targets.Load(); t != nil {
+	if t := p.triggers.Load(); t != nil {
 		files = append(files, t.files...)
 	}
 	if tried := p.adminFiles.Load(); tried != nil {

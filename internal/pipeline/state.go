@@ -15,21 +15,21 @@ const saveEvery = 4 * time.Second
 // statePrefix is what the keys of the limiter's state begin with in the store, behind the instance's id, since instances share a store.
 func (p *Pipeline) statePrefix() string { return "limiter/" + p.id + "/" }
 
-// stateKeeper saves what changed of the limiter's state until the pipeline stops; Stop saves the rest.
-func (p *Pipeline) stateKeeper() {
+// saveLoop saves what changed of the limiter's state until the pipeline stops; Stop saves the rest.
+func (p *Pipeline) saveLoop() {
 	tick := time.NewTicker(saveEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-			p.saveTick()
+			p.saveOnce()
 		case <-p.stopping:
 			return
 		}
 	}
 }
 
-func (p *Pipeline) saveTick() {
+func (p *Pipeline) saveOnce() {
 	defer p.recovered("saving the limiter's state")
 	fault.Inject("goroutine")
 	if err := p.saveState(p.ctx, false); err != nil {

@@ -13,9 +13,9 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
 
-// Recall puts an engine into the state that an instance saved in a store, silences included, with the configuration's silences. It changes
+// RestoreSaved puts an engine into the state that an instance saved in a store, silences included, with the configuration's silences. It changes
 // nothing in the store. An empty id stands for the only instance that saved anything. now is in ns.
-func Recall(ctx context.Context, e *engine.Engine, s *config.Settings, from *store.Store, id string, now int64) error {
+func RestoreSaved(ctx context.Context, e *engine.Engine, s *config.Settings, from *store.Store, id string, now int64) error {
 	saved, err := from.LoadStates(ctx, "limiter/")
 	if err != nil {
 		return err

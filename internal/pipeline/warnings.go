@@ -50,7 +50,7 @@ type warnings struct {
 func (p *Pipeline) Warnings() []Warning {
 	out := []Warning{}
 	warn := func(code, message string) { out = append(out, Warning{code, message}) }
-	rules, triggers := p.engine.Snapshot().Len(), len(p.targets.Load().all)
+	rules, triggers := p.engine.Snapshot().Len(), len(p.triggers.Load().all)
 	switch {
 	case rules == 0 && triggers == 0:
 		warn(WarningEmpty, "no rules and no triggers are configured, so nothing alerts: check the path of the configuration and the spelling of its keys")
@@ -59,7 +59,7 @@ func (p *Pipeline) Warnings() []Warning {
 	case triggers == 0:
 		warn(WarningNoTriggers, "no triggers are in force, so alerts are sent to nobody: add a [[trigger]], or \"docker-fluentbit triggers add\"")
 	}
-	out = append(out, p.unreached()...)
+	out = append(out, p.filterWarnings()...)
 	if p.memoryInstead {
 		warn(WarningMemory, "alerts are kept in memory only, because the store's file cannot be used: a restart forgets those that wait")
 	}
@@ -72,18 +72,18 @@ func (p *Pipeline) Warnings() []Warning {
 	return out
 }
 
-// unreached returns the reasons that lie in the filters of triggers. It is found once for a configuration.
-func (p *Pipeline) unreached() []Warning {
+// filterWarnings returns the reasons that lie in the filters of triggers. It is found once for a configuration.
+func (p *Pipeline) filterWarnings() []Warning {
 	s := p.Settings()
 	p.warnings.mu.Lock()
 	defer p.warnings.mu.Unlock()
 	if s != p.warnings.settings {
-		p.warnings.settings, p.warnings.reached = s, unreached(s)
+		p.warnings.settings, p.warnings.reached = s, filterWarnings(s)
 	}
 	return p.warnings.reached
 }
 
-func unreached(s *config.Settings) (out []Warning) {
+func filterWarnings(s *config.Settings) (out []Warning) {
 	set := s.Engine()
 	rules := reach.Rules(&set)
 	rules = slices.DeleteFunc(rules, func(r reach.Rule) bool { return r.Settings.DryRun })
@@ -121,8 +121,8 @@ func unreached(s *config.Settings) (out []Warning) {
 	return out
 }
 
-// WarnAlso adds the reasons of what reads the logs; nil ends that. fn may be called at any time.
-func (p *Pipeline) WarnAlso(fn func() []Warning) {
+// AddWarnings adds the reasons of what reads the logs; nil ends that. fn may be called at any time.
+func (p *Pipeline) AddWarnings(fn func() []Warning) {
 	p.warnings.mu.Lock()
 	defer p.warnings.mu.Unlock()
 	p.warnings.more = fn

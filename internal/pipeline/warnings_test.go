@@ -78,7 +78,7 @@ func TestWarningsFollowReloads(t *testing.T) {
 		t.Errorf("without rules there is %q", got)
 	}
 	b.eventually("the new reason is logged", func() bool { return strings.Contains(b.log.String(), "warning=no-rules") })
-	p.WarnAlso(func() []Warning { return []Warning{{WarningNoContainer, "no container matches"}} })
+	p.AddWarnings(func() []Warning { return []Warning{{WarningNoContainer, "no container matches"}} })
 	if got := b.warnings(p); !slices.Equal(got, []string{WarningNoRules, WarningNoContainer}) {
 		t.Errorf("with a reason from elsewhere there is %q", got)
 	}

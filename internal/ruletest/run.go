@@ -262,7 +262,7 @@ func (r *runner) keep(at time.Duration) {
 		if len(r.made) == maxAlerts {
 			return
 		}
-		event := pipeline.Event(a, fmt.Sprintf("al_test_%d", len(r.made)+1))
+		event := pipeline.NewAlert(a, fmt.Sprintf("al_test_%d", len(r.made)+1))
 		r.made = append(r.made, made{at: at, id: a.RuleID, event: event, triggers: r.filters.of(&event)})
 	}
 }

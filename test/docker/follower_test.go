@@ -59,7 +59,7 @@ func (f *follower) start() {
 	f.t.Helper()
 	f.mu.Lock()
 	o := sdk.Options{
-		API: f.e.api(f.host), Settings: sdk.Settings{Containers: []string{"test=" + f.e.label}}, Sink: f.take, Save: f.save, Notice: f.notice,
+		API: f.e.api(f.host), Settings: sdk.Settings{Containers: []string{"test=" + f.e.label}}, Sink: f.take, Save: f.save, OnNotice: f.notice,
 		Saved: maps.Clone(f.saved), Log: slog.New(slog.NewTextHandler(&f.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	delete(f.saved, "")

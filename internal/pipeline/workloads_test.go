@@ -27,11 +27,11 @@ func TestHitsByWorkloadAddUp(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	var byWorkload, byRule MetCounts
-	met, other := p.Met()
+	var byWorkload, byRule WorkloadCounts
+	met, other := p.Workloads()
 	for i := range met {
-		byWorkload.Add(&met[i].MetCounts)
-		if n := met[i].Hits - met[i].Alerts - held(&met[i].MetCounts); n != 0 {
+		byWorkload.Add(&met[i].WorkloadCounts)
+		if n := met[i].Hits - met[i].Alerts - held(&met[i].WorkloadCounts); n != 0 {
 			t.Errorf("%s: %d hits are neither alerts nor held back", met[i].Workload, n)
 		}
 	}
@@ -49,7 +49,7 @@ func TestHitsByWorkloadAddUp(t *testing.T) {
 	}
 }
 
-func held(n *MetCounts) (sum int64) {
+func held(n *WorkloadCounts) (sum int64) {
 	for _, k := range n.Suppressed {
 		sum += k
 	}
@@ -60,45 +60,45 @@ func held(n *MetCounts) (sum int64) {
 // counted twice, and none is left out, whoever made room.
 func TestWorkloadsWithoutRoomAreOther(t *testing.T) {
 	p := &Pipeline{}
-	m := &p.met
-	var one, two meeting
+	m := &p.workloads
+	var one, two workloadTally
 	source := func(i int) *engine.Source { return &engine.Source{Workload: fmt.Sprint("w", i)} }
 	first := source(0)
 	one.note(m, first, 1, nil)
 	one.flush(m, 1)
-	for i := 1; i < maxMet; i++ {
-		two.note(m, source(i), 1+metIdle, nil)
+	for i := 1; i < maxWorkloads; i++ {
+		two.note(m, source(i), 1+idleTime, nil)
 	}
-	two.note(m, source(maxMet), 1+metIdle, nil) // nothing is idle for long enough
-	two.flush(m, 1+metIdle)
-	all, other := p.Met()
-	if len(all) != maxMet || other.Lines != 1 {
+	two.note(m, source(maxWorkloads), 1+idleTime, nil) // nothing is idle for long enough
+	two.flush(m, 1+idleTime)
+	all, other := p.Workloads()
+	if len(all) != maxWorkloads || other.Lines != 1 {
 		t.Fatalf("%d workloads, %d other lines", len(all), other.Lines)
 	}
 	one.note(m, first, 2, nil) // under way while it makes room
-	two.note(m, source(maxMet+1), 2+metIdle, nil)
-	two.flush(m, 2+metIdle)
-	if all, other = p.Met(); len(all) != maxMet || other.Lines != 2 || all[0].Workload != "w1" {
+	two.note(m, source(maxWorkloads+1), 2+idleTime, nil)
+	two.flush(m, 2+idleTime)
+	if all, other = p.Workloads(); len(all) != maxWorkloads || other.Lines != 2 || all[0].Workload != "w1" {
 		t.Fatalf("%d workloads, the first is %s; %d other lines, want 2", len(all), all[0].Workload, other.Lines)
 	}
 	one.flush(m, 3)
-	if _, other = p.Met(); other.Lines != 3 {
+	if _, other = p.Workloads(); other.Lines != 3 {
 		t.Errorf("%d other lines, want 3: what was under way is lost", other.Lines)
 	}
 	for name := range m.workloads {
 		if name != "w1" {
-			m.workloads[name].last.Store(-metIdle)
+			m.workloads[name].last.Store(-idleTime)
 		}
 	}
 	one.note(m, first, 3, nil) // it comes back
 	one.flush(m, 3)
-	all, other = p.Met()
+	all, other = p.Workloads()
 	var lines int64
 	for i := range all {
 		lines += all[i].Lines
 	}
-	if m.workloads["w0"] == nil || lines+other.Lines != maxMet+4 {
-		t.Errorf("%d lines of %d workloads and %d others, want %d in all", lines, len(all), other.Lines, maxMet+4)
+	if m.workloads["w0"] == nil || lines+other.Lines != maxWorkloads+4 {
+		t.Errorf("%d lines of %d workloads and %d others, want %d in all", lines, len(all), other.Lines, maxWorkloads+4)
 	}
 }
 

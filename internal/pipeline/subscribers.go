@@ -2,16 +2,16 @@ package pipeline
 
 import "sync"
 
-// announcements wakes those who wait for alerts. Waking costs a lock only while somebody waits.
-type announcements struct {
+// alertSubscribers wakes those who wait for alerts. Waking costs a lock only while somebody waits.
+type alertSubscribers struct {
 	mu      sync.Mutex
 	waiting map[chan struct{}]struct{}
 }
 
-// Announced returns a channel that gets a value when alerts were kept since it was read last, and what ends the subscription. It is a hint:
+// SubscribeAlerts returns a channel that gets a value when alerts were kept since it was read last, and what ends the subscription. It is a hint:
 // alerts that the delivery makes are not announced.
-func (p *Pipeline) Announced() (news <-chan struct{}, unsubscribe func()) {
-	a := &p.announced
+func (p *Pipeline) SubscribeAlerts() (news <-chan struct{}, unsubscribe func()) {
+	a := &p.subscribers
 	ch := make(chan struct{}, 1)
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -26,7 +26,7 @@ func (p *Pipeline) Announced() (news <-chan struct{}, unsubscribe func()) {
 	}
 }
 
-func (a *announcements) tell() {
+func (a *alertSubscribers) notify() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for ch := range a.waiting {

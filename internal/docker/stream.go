@@ -24,23 +24,23 @@ var tails = [...]int{1000, 10_000, 100_000, 0}
 // part is a part of a log that a stream is opened for.
 type part struct {
 	LogOptions
-	last     bool // no other part can be had: when its first record is unknown, records before it are missing
-	mends    bool // it begins with what an earlier stream passed over; what stands before it is known
-	expected *key // the record that it has to begin with; nil: any
+	last      bool // no other part can be had: when its first record is unknown, records before it are missing
+	backfills bool // it begins with what an earlier stream passed over; what stands before it is known
+	expected  *key // the record that it has to begin with; nil: any
 }
 
 // follow opens the log where the cursor stands and hands over what is new, until the stream ends. The error is never nil. A record that
 // the stream ended in is returned.
 func (t *tail) follow(ctx context.Context) (remnant *record, err error) {
-	t.is(CatchingUp)
-	t.place.Lock()
+	t.setState(CatchingUp)
+	t.cursorMu.Lock()
 	known, set := t.cursor.known(), t.cursor.stepped > 0
 	since := max(t.cursor.evicted+1, t.cursor.since)
 	options := t.first
-	if !known && t.rewound {
+	if !known && t.restored {
 		options = LogOptions{Follow: true, Since: t.cursor.since}
 	}
-	t.place.Unlock()
+	t.cursorMu.Unlock()
 	if !known {
 		t.replay = nil
 		return t.stream(ctx, part{LogOptions: options, last: true})
@@ -77,21 +77,21 @@ func (t *tail) stream(ctx context.Context, p part) (*record, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	t.mu.Lock()
-	t.place.Lock()
+	t.cursorMu.Lock()
 	t.replay = nil
 	checks := 0 // of whether the new records follow at once on those that are known
 	if t.cursor.known() {
 		t.replay = t.cursor.replay(t.join.held)
-		if p.mends {
+		if p.backfills {
 			t.replay.behind(t.anchor)
 		} else {
 			t.anchor = t.cursor.newest()
-			if !t.replay.bySet {
+			if !t.replay.clockSet {
 				checks = maxChecks
 			}
 		}
 	}
-	t.place.Unlock()
+	t.cursorMu.Unlock()
 	t.mu.Unlock()
 
 	idle := t.watch(ctx, cancel)
@@ -126,8 +126,8 @@ func (t *tail) stream(ctx context.Context, p part) (*record, error) {
 					checks = 0
 				}
 			}
-			if t.replay == nil || t.replay.met {
-				t.is(Live)
+			if t.replay == nil || t.replay.reached {
+				t.setState(Live)
 			}
 			idle.begin()
 		}
@@ -137,12 +137,12 @@ func (t *tail) stream(ctx context.Context, p part) (*record, error) {
 			return t.ending(ctx, in, reason(ctx, err))
 		}
 		if n == 0 {
-			if err := t.begins(&r, &p); err != nil {
+			if err := t.checkFirst(&r, &p); err != nil {
 				return nil, err
 			}
 		}
 		t.last = r.key()
-		if err := t.take(ctx, &r); err != nil {
+		if err := t.accept(ctx, &r); err != nil {
 			return nil, err
 		}
 	}
@@ -186,8 +186,8 @@ func reason(ctx context.Context, err error) error {
 	return err
 }
 
-// begins looks at the first record of a stream: whether what comes before it is known.
-func (t *tail) begins(r *record, p *part) error {
+// checkFirst looks at the first record of a stream: whether what comes before it is known.
+func (t *tail) checkFirst(r *record, p *part) error {
 	k := r.key()
 	if p.expected != nil && *p.expected != k {
 		return errMoved
@@ -195,13 +195,13 @@ func (t *tail) begins(r *record, p *part) error {
 	if t.replay == nil {
 		return nil
 	}
-	if t.replay.remaining[k] > 0 || t.replay.bySet || k.time <= t.replay.evicted {
+	if t.replay.remaining[k] > 0 || t.replay.clockSet || k.time <= t.replay.evicted {
 		return nil
 	}
 	switch {
 	case !p.last:
 		return errBehind
-	case p.mends:
+	case p.backfills:
 		t.renew()
 	default:
 		t.gap()
@@ -231,11 +231,11 @@ func (t *tail) adjoins(ctx context.Context) (certain bool, err error) {
 
 // endedEarly reports whether a stream that ended had come to records that are known, and not to the newest of them.
 func (t *tail) endedEarly() bool {
-	if t.replay == nil || !t.replay.met {
+	if t.replay == nil || !t.replay.reached {
 		return false
 	}
-	t.place.Lock()
-	defer t.place.Unlock()
+	t.cursorMu.Lock()
+	defer t.cursorMu.Unlock()
 	return t.replay.remaining[t.cursor.newest()] > 0
 }
 
@@ -245,32 +245,32 @@ func (t *tail) gap() {
 	t.join.flushAll(true)
 	t.mu.Unlock()
 	t.replay = nil
-	t.place.Lock()
+	t.cursorMu.Lock()
 	newest := t.cursor.newest()
 	t.cursor.forget(0)
 	t.dirty = true
-	t.place.Unlock()
-	t.tellGap(newest)
+	t.cursorMu.Unlock()
+	t.reportGap(newest)
 }
 
 // renew has the cursor begin anew with what was passed over, so that it has the order of the log. What is known stays known.
 func (t *tail) renew() {
-	t.place.Lock()
+	t.cursorMu.Lock()
 	t.cursor.forget(0)
 	t.dirty = true
-	t.place.Unlock()
+	t.cursorMu.Unlock()
 	t.replay.renews = true
-	t.tellGap(t.anchor)
+	t.reportGap(t.anchor)
 }
 
-// tellGap tells that lines behind a record are lost.
-func (t *tail) tellGap(behind key) {
+// reportGap tells that lines behind a record are lost.
+func (t *tail) reportGap(behind key) {
 	t.m.notify(Notice{Kind: NoticeGap, Source: t.source.Load(), Text: fmt.Sprintf("lines of container %s are lost: those behind %s were "+
 		"removed from its log before they could be read, or its engine cannot read them", t.info.Name, time.Unix(0, behind.time).UTC().Format(time.RFC3339Nano))})
 }
 
-// take joins a record to lines, unless it was handed over before.
-func (t *tail) take(ctx context.Context, r *record) error {
+// accept joins a record to lines, unless it was handed over before.
+func (t *tail) accept(ctx context.Context, r *record) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	k := r.key()
@@ -282,7 +282,7 @@ func (t *tail) take(ctx context.Context, r *record) error {
 		}
 		if done {
 			if renews {
-				if err := t.recall(ctx, k); err != nil {
+				if err := t.addAgain(ctx, k); err != nil {
 					return err
 				}
 			}
@@ -304,13 +304,13 @@ func (t *tail) take(ctx context.Context, r *record) error {
 	return nil
 }
 
-// recall notes a record in the cursor that was handed over before, behind those that come before it. The caller holds t.mu.
-func (t *tail) recall(ctx context.Context, k key) error {
+// addAgain notes a record in the cursor that was handed over before, behind those that come before it. The caller holds t.mu.
+func (t *tail) addAgain(ctx context.Context, k key) error {
 	if err := t.deliver(ctx); err != nil {
 		return err
 	}
-	t.place.Lock()
-	defer t.place.Unlock()
+	t.cursorMu.Lock()
+	defer t.cursorMu.Unlock()
 	t.cursor.add(k)
 	return nil
 }
@@ -327,8 +327,8 @@ func (t *tail) ordinal(k key) uint64 {
 			n++
 		}
 	})
-	t.place.Lock()
-	defer t.place.Unlock()
+	t.cursorMu.Lock()
+	defer t.cursorMu.Unlock()
 	return n + uint64(t.cursor.count[k])
 }
 
@@ -339,7 +339,7 @@ func (t *tail) repeats(r *record) bool {
 	if p := &t.join.partials[r.stream]; len(p.keys) > 0 && p.time == r.time {
 		return false
 	}
-	return r.time < t.newest || t.rotates && t.m.old.Load()
+	return r.time < t.newest || t.rotates && t.m.before23.Load()
 }
 
 // contains reads the whole log for any record that the cursor knows.
@@ -359,9 +359,9 @@ func (t *tail) contains(ctx context.Context) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		t.place.Lock()
+		t.cursorMu.Lock()
 		known := t.cursor.count[r.key()] > 0
-		t.place.Unlock()
+		t.cursorMu.Unlock()
 		if known {
 			return true, nil
 		}

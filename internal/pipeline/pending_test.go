@@ -179,10 +179,10 @@ func TestWaitingConcurrently(t *testing.T) {
 		}
 		ids[a.ID] = true
 	}
-	p.waits.mu.Lock()
-	defer p.waits.mu.Unlock()
-	if len(p.waits.byTicket) != 0 || len(ids) != 100 {
-		t.Errorf("%d alerts arrived, %d are still waited for", len(ids), len(p.waits.byTicket))
+	p.pending.mu.Lock()
+	defer p.pending.mu.Unlock()
+	if len(p.pending.byTicket) != 0 || len(ids) != 100 {
+		t.Errorf("%d alerts arrived, %d are still waited for", len(ids), len(p.pending.byTicket))
 	}
 }
 

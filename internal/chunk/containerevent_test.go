@@ -27,7 +27,7 @@ const (
 func told(d *Decoder, tag string, split bool, texts ...string) (out []string) {
 	take := func(rec *engine.Record, _ []byte) {
 		text := string(rec.Text)
-		if _, ok := rec.Fields.(*docker.Occurrence); ok {
+		if _, ok := rec.Fields.(*docker.ContainerEvent); ok {
 			text = "[" + text + "]"
 		}
 		if rec.Truncated {

@@ -19,24 +19,24 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
-// ManagedKey names a managed object.
-type ManagedKey struct {
+// RuntimeKey names a managed object.
+type RuntimeKey struct {
 	Kind        config.ManagedKind
 	Scope, Name string
 }
 
-// Managed is an object that was made at run time.
-type Managed struct {
-	ManagedKey
+// RuntimeObject is an object that was made at run time.
+type RuntimeObject struct {
+	RuntimeKey
 	Revision int64
 	Changed  time.Time
 	// Value is the settings as they were given, secrets included. It is not to be modified.
 	Value map[string]any
 }
 
-// ManagedChange is a change of one object.
-type ManagedChange struct {
-	ManagedKey
+// RuntimeChange is a change of one object.
+type RuntimeChange struct {
+	RuntimeKey
 	Who    string
 	Action string
 	// Revision is what the object must still have; 0: there must be none; AnyRevision: whatever it is, but it must be there.
@@ -50,51 +50,51 @@ const AnyRevision = -1
 
 // The errors of Manage, beside a *ConfigError, which tells what is wrong with the new value, and the store's.
 var (
-	ErrManagedExists   = errors.New("there is one of this name already")
-	ErrManagedMissing  = errors.New("there is none of this name that was made at run time")
-	ErrManagedRevision = errors.New("it was changed meanwhile")
-	ErrManagedMany     = fmt.Errorf("there are %d managed objects, or as many changes under way: no more are taken", maxManaged)
-	ErrManagedSources  = errors.New("the configuration's sources cannot be read just now")
+	ErrRuntimeExists   = errors.New("there is one of this name already")
+	ErrRuntimeMissing  = errors.New("there is none of this name that was made at run time")
+	ErrRuntimeRevision = errors.New("it was changed meanwhile")
+	ErrRuntimeMany     = fmt.Errorf("there are %d managed objects, or as many changes under way: no more are taken", maxRuntime)
+	ErrRuntimeSources  = errors.New("the configuration's sources cannot be read just now")
 )
 
-// maxManaged bounds the objects, and the changes that wait.
-const maxManaged = 20_000
+// maxRuntime bounds the objects, and the changes that wait.
+const maxRuntime = 20_000
 
-// managing is the objects that were made at run time.
-type managing struct {
+// runtimeObjects is the objects that were made at run time.
+type runtimeObjects struct {
 	mu      sync.Mutex
-	waiting []*managedJob
-	view    map[ManagedKey]Managed // replaced, never changed
+	waiting []*runtimeJob
+	view    map[RuntimeKey]RuntimeObject // replaced, never changed
 
 	// The holder of Pipeline.reloading has these.
 	last      int64 // revision
 	recovered int64 // how often the store's file had been replaced
 }
 
-type managedJob struct {
-	change ManagedChange
-	result Managed
+type runtimeJob struct {
+	change RuntimeChange
+	result RuntimeObject
 	err    error
 	done   bool // guarded by Pipeline.reloading
 }
 
-func (m *managing) objects() map[ManagedKey]Managed {
+func (m *runtimeObjects) objects() map[RuntimeKey]RuntimeObject {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.view
 }
 
-func (m *managing) replace(view map[ManagedKey]Managed) {
+func (m *runtimeObjects) replace(view map[RuntimeKey]RuntimeObject) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.view = view
 }
 
-// Managed returns the objects that were made at run time. The map is not to be modified.
-func (p *Pipeline) Managed() map[ManagedKey]Managed { return p.managing.objects() }
+// RuntimeObjects returns the objects that were made at run time. The map is not to be modified.
+func (p *Pipeline) RuntimeObjects() map[RuntimeKey]RuntimeObject { return p.runtime.objects() }
 
-// withManaged returns the sources with managed objects.
-func (p *Pipeline) withManaged(objects map[ManagedKey]Managed) config.Sources {
+// withRuntime returns the sources with managed objects.
+func (p *Pipeline) withRuntime(objects map[RuntimeKey]RuntimeObject) config.Sources {
 	src := p.sources
 	src.Managed = make([]config.Managed, 0, len(objects))
 	for _, key := range sortedKeys(objects) {
@@ -103,16 +103,16 @@ func (p *Pipeline) withManaged(objects map[ManagedKey]Managed) config.Sources {
 	return src
 }
 
-func sortedKeys(objects map[ManagedKey]Managed) []ManagedKey {
-	return slices.SortedFunc(maps.Keys(objects), func(a, b ManagedKey) int {
+func sortedKeys(objects map[RuntimeKey]RuntimeObject) []RuntimeKey {
+	return slices.SortedFunc(maps.Keys(objects), func(a, b RuntimeKey) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Scope, b.Scope), cmp.Compare(a.Name, b.Name))
 	})
 }
 
-// restoreManaged reads the objects from the store.
-func (p *Pipeline) restoreManaged() (map[ManagedKey]Managed, error) {
+// restoreRuntime reads the objects from the store.
+func (p *Pipeline) restoreRuntime() (map[RuntimeKey]RuntimeObject, error) {
 	rows, err := p.store.RuntimeObjects(p.ctx, p.id)
-	objects := make(map[ManagedKey]Managed, len(rows))
+	objects := make(map[RuntimeKey]RuntimeObject, len(rows))
 	for i := range rows {
 		o := &rows[i]
 		dec := json.NewDecoder(bytes.NewReader(o.Value))
@@ -122,25 +122,25 @@ func (p *Pipeline) restoreManaged() (map[ManagedKey]Managed, error) {
 			p.log.Error("a managed object in the store cannot be read", "kind", o.Kind, "scope", o.Scope, "name", o.Name)
 			continue
 		}
-		key := ManagedKey{config.ManagedKind(o.Kind), o.Scope, o.Name}
-		objects[key] = Managed{key, o.Revision, o.Changed, value}
-		p.managing.last = max(p.managing.last, o.Revision)
+		key := RuntimeKey{config.ManagedKind(o.Kind), o.Scope, o.Name}
+		objects[key] = RuntimeObject{key, o.Revision, o.Changed, value}
+		p.runtime.last = max(p.runtime.last, o.Revision)
 	}
-	p.managing.recovered = p.store.Health().Recovered
-	p.managing.replace(objects)
+	p.runtime.recovered = p.store.Health().Recovered
+	p.runtime.replace(objects)
 	return objects, err
 }
 
-// addManaged adds what was made at run time to the configuration of the start. Its faults stop nothing: what is wrong is left out, and told.
-func (p *Pipeline) addManaged(n *prepared) *prepared {
-	objects, err := p.restoreManaged()
+// addRuntime adds what was made at run time to the configuration of the start. Its faults stop nothing: what is wrong is left out, and told.
+func (p *Pipeline) addRuntime(n *prepared) *prepared {
+	objects, err := p.restoreRuntime()
 	if err != nil {
 		p.log.Error("what was made at run time cannot be read from the store", "error", err)
 	}
 	if len(objects) == 0 || p.Loaded().Unusable() {
 		return n
 	}
-	result := config.Load(p.withManaged(objects))
+	result := config.Load(p.withRuntime(objects))
 	if result.Unusable() {
 		return n
 	}
@@ -155,31 +155,31 @@ func (p *Pipeline) addManaged(n *prepared) *prepared {
 	return next
 }
 
-// Manage changes a managed object: when it returns nil, the change is in the store, and in force. Changes that wait for one another are made
+// ChangeRuntime changes a managed object: when it returns nil, the change is in the store, and in force. Changes that wait for one another are made
 // together, so that thousands cost a few reloads.
-func (p *Pipeline) Manage(change ManagedChange) (Managed, error) {
-	j := &managedJob{change: change}
-	p.managing.mu.Lock()
-	if len(p.managing.waiting) >= maxManaged {
-		p.managing.mu.Unlock()
-		return Managed{}, ErrManagedMany
+func (p *Pipeline) ChangeRuntime(change RuntimeChange) (RuntimeObject, error) {
+	j := &runtimeJob{change: change}
+	p.runtime.mu.Lock()
+	if len(p.runtime.waiting) >= maxRuntime {
+		p.runtime.mu.Unlock()
+		return RuntimeObject{}, ErrRuntimeMany
 	}
-	p.managing.waiting = append(p.managing.waiting, j)
-	p.managing.mu.Unlock()
+	p.runtime.waiting = append(p.runtime.waiting, j)
+	p.runtime.mu.Unlock()
 	p.reloading.Lock()
 	defer p.reloading.Unlock()
 	if !j.done {
-		p.manageAll()
+		p.changeAll()
 	}
 	return j.result, j.err
 }
 
-// manageAll makes all changes that wait. The caller holds p.reloading.
-func (p *Pipeline) manageAll() {
-	p.managing.mu.Lock()
-	jobs := p.managing.waiting
-	p.managing.waiting = nil
-	p.managing.mu.Unlock()
+// changeAll makes all changes that wait. The caller holds p.reloading.
+func (p *Pipeline) changeAll() {
+	p.runtime.mu.Lock()
+	jobs := p.runtime.waiting
+	p.runtime.waiting = nil
+	p.runtime.mu.Unlock()
 	defer func() {
 		for _, j := range jobs {
 			if !j.done {
@@ -189,40 +189,40 @@ func (p *Pipeline) manageAll() {
 	}()
 	defer p.recovered("changing managed objects")
 	for left := jobs; len(left) > 0; {
-		var batch, later []*managedJob
-		touched := map[ManagedKey]bool{}
+		var batch, later []*runtimeJob
+		touched := map[RuntimeKey]bool{}
 		for _, j := range left {
-			if touched[j.change.ManagedKey] { // it is to see what the one before it did
+			if touched[j.change.RuntimeKey] { // it is to see what the one before it did
 				later = append(later, j)
 				continue
 			}
-			touched[j.change.ManagedKey] = true
+			touched[j.change.RuntimeKey] = true
 			batch = append(batch, j)
 		}
-		p.manageBatch(batch)
+		p.changeBatch(batch)
 		left = later
 	}
 }
 
-// manageBatch makes changes of different objects, all that can be made together.
-func (p *Pipeline) manageBatch(batch []*managedJob) {
+// changeBatch makes changes of different objects, all that can be made together.
+func (p *Pipeline) changeBatch(batch []*runtimeJob) {
 	for len(batch) > 0 {
 		plan, refused := p.plan(batch)
 		if refused {
-			batch = slices.DeleteFunc(batch, func(j *managedJob) bool { return j.done })
+			batch = slices.DeleteFunc(batch, func(j *runtimeJob) bool { return j.done })
 			continue
 		}
 		if plan.split {
 			for _, j := range batch {
-				p.manageBatch([]*managedJob{j})
+				p.changeBatch([]*runtimeJob{j})
 			}
 			return
 		}
 		err := p.store.SaveRuntime(p.ctx, p.now(), p.id, plan.rows, plan.audit)
 		if err == nil {
-			p.managing.recovered = p.store.Health().Recovered
-			p.managing.replace(plan.objects)
-			if report := p.use(plan.loaded); !report.Applied {
+			p.runtime.recovered = p.store.Health().Recovered
+			p.runtime.replace(plan.objects)
+			if report := p.applyLoaded(plan.loaded); !report.Applied {
 				err = errors.Join(errors.New("the change is kept, but not in force"), report.LeftOut)
 			}
 		}
@@ -233,9 +233,9 @@ func (p *Pipeline) manageBatch(batch []*managedJob) {
 	}
 }
 
-// managedPlan is what a batch of changes comes to.
-type managedPlan struct {
-	objects map[ManagedKey]Managed
+// runtimePlan is what a batch of changes comes to.
+type runtimePlan struct {
+	objects map[RuntimeKey]RuntimeObject
 	rows    []store.RuntimeObject
 	audit   []store.AuditEntry
 	loaded  *config.Result
@@ -244,11 +244,11 @@ type managedPlan struct {
 
 // plan works out what a batch of changes comes to. refused is true when some of them were refused, and marked as done: the rest is to be
 // planned anew.
-func (p *Pipeline) plan(batch []*managedJob) (plan managedPlan, refused bool) {
-	before := p.managing.objects()
+func (p *Pipeline) plan(batch []*runtimeJob) (plan runtimePlan, refused bool) {
+	before := p.runtime.objects()
 	plan.objects = maps.Clone(before)
 	if plan.objects == nil {
-		plan.objects = map[ManagedKey]Managed{}
+		plan.objects = map[RuntimeKey]RuntimeObject{}
 	}
 	now := p.now()
 	for _, j := range batch {
@@ -259,10 +259,10 @@ func (p *Pipeline) plan(batch []*managedJob) (plan managedPlan, refused bool) {
 	if refused {
 		return plan, true
 	}
-	if p.store.Health().Recovered != p.managing.recovered { // a damaged file took the others with it
-		changed := map[ManagedKey]bool{}
+	if p.store.Health().Recovered != p.runtime.recovered { // a damaged file took the others with it
+		changed := map[RuntimeKey]bool{}
 		for i := range plan.rows {
-			changed[ManagedKey{config.ManagedKind(plan.rows[i].Kind), plan.rows[i].Scope, plan.rows[i].Name}] = true
+			changed[RuntimeKey{config.ManagedKind(plan.rows[i].Kind), plan.rows[i].Scope, plan.rows[i].Name}] = true
 		}
 		for key, o := range plan.objects {
 			if !changed[key] {
@@ -270,19 +270,19 @@ func (p *Pipeline) plan(batch []*managedJob) (plan managedPlan, refused bool) {
 			}
 		}
 	}
-	plan.loaded = config.Load(p.withManaged(plan.objects))
+	plan.loaded = config.Load(p.withRuntime(plan.objects))
 	if plan.loaded.Unusable() {
 		for _, j := range batch {
-			j.done, j.err = true, fmt.Errorf("%w: %w", ErrManagedSources, &ConfigError{plan.loaded.Problems})
+			j.done, j.err = true, fmt.Errorf("%w: %w", ErrRuntimeSources, &ConfigError{plan.loaded.Problems})
 		}
 		return plan, true
 	}
-	mine := map[string]*managedJob{}
+	mine := map[string]*runtimeJob{}
 	for _, j := range batch {
 		m := config.Managed{Kind: j.change.Kind, Scope: j.change.Scope, Name: j.change.Name}
 		mine[m.Place()] = j
 	}
-	problems := map[*managedJob][]config.Problem{}
+	problems := map[*runtimeJob][]config.Problem{}
 	var others []config.Problem
 	for _, problem := range plan.loaded.Problems {
 		if j := mine[problem.File]; j != nil {
@@ -303,7 +303,7 @@ func (p *Pipeline) plan(batch []*managedJob) (plan managedPlan, refused bool) {
 		return plan, true
 	}
 	if fresh := newProblems(others, p.Loaded().Problems); len(fresh) > 0 {
-		fresh = newProblems(fresh, config.Load(p.withManaged(before)).Problems) // the files may have changed meanwhile
+		fresh = newProblems(fresh, config.Load(p.withRuntime(before)).Problems) // the files may have changed meanwhile
 		switch {
 		case len(fresh) == 0:
 		case len(batch) == 1:
@@ -316,18 +316,18 @@ func (p *Pipeline) plan(batch []*managedJob) (plan managedPlan, refused bool) {
 }
 
 // planOne adds one change to the plan.
-func (p *Pipeline) planOne(j *managedJob, plan *managedPlan, now time.Time) error {
+func (p *Pipeline) planOne(j *runtimeJob, plan *runtimePlan, now time.Time) error {
 	c := &j.change
-	current, there := plan.objects[c.ManagedKey]
+	current, there := plan.objects[c.RuntimeKey]
 	switch {
 	case c.Revision == 0 && there:
-		return ErrManagedExists
+		return ErrRuntimeExists
 	case c.Revision != 0 && !there:
-		return ErrManagedMissing
+		return ErrRuntimeMissing
 	case c.Revision > 0 && c.Revision != current.Revision:
-		return ErrManagedRevision
-	case !there && len(plan.objects) >= maxManaged:
-		return ErrManagedMany
+		return ErrRuntimeRevision
+	case !there && len(plan.objects) >= maxRuntime:
+		return ErrRuntimeMany
 	}
 	value, err := c.Make(current.Value)
 	if err != nil {
@@ -343,26 +343,26 @@ func (p *Pipeline) planOne(j *managedJob, plan *managedPlan, now time.Time) erro
 	plan.audit = append(plan.audit, entry)
 	if value == nil {
 		j.result = current
-		plan.remove(c.ManagedKey)
+		plan.remove(c.RuntimeKey)
 		if c.Kind == config.ManagedRule && c.Scope == "" {
 			plan.removeOf(c)
 		}
 		return nil
 	}
-	p.managing.last = max(p.managing.last+1, now.UnixNano())
-	j.result = Managed{c.ManagedKey, p.managing.last, now, value}
-	plan.objects[c.ManagedKey] = j.result
+	p.runtime.last = max(p.runtime.last+1, now.UnixNano())
+	j.result = RuntimeObject{c.RuntimeKey, p.runtime.last, now, value}
+	plan.objects[c.RuntimeKey] = j.result
 	plan.rows = append(plan.rows, rowOf(&j.result))
 	return nil
 }
 
-func (plan *managedPlan) remove(key ManagedKey) {
+func (plan *runtimePlan) remove(key RuntimeKey) {
 	delete(plan.objects, key)
 	plan.rows = append(plan.rows, store.RuntimeObject{Kind: string(key.Kind), Scope: key.Scope, Name: key.Name})
 }
 
 // removeOf removes what goes with a global rule that is deleted: its overrides, and the exceptions from it. Each is in the audit.
-func (plan *managedPlan) removeOf(c *ManagedChange) {
+func (plan *runtimePlan) removeOf(c *RuntimeChange) {
 	for _, key := range sortedKeys(plan.objects) {
 		if key.Name == c.Name && (key.Kind == config.ManagedOverride || key.Kind == config.ManagedDisable) {
 			plan.audit = append(plan.audit, store.AuditEntry{
@@ -373,7 +373,7 @@ func (plan *managedPlan) removeOf(c *ManagedChange) {
 	}
 }
 
-func rowOf(o *Managed) store.RuntimeObject {
+func rowOf(o *RuntimeObject) store.RuntimeObject {
 	value, err := json.Marshal(o.Value)
 	if err != nil { // it came from JSON
 		value = []byte("{}")
@@ -397,7 +397,7 @@ func masked(kind config.ManagedKind, value map[string]any) []byte {
 }
 
 // tryTrigger builds the client of a trigger that was made or changed, which reads its files and variables.
-func (p *Pipeline) tryTrigger(j *managedJob, loaded *config.Result) error {
+func (p *Pipeline) tryTrigger(j *runtimeJob, loaded *config.Result) error {
 	if j.change.Kind != config.ManagedTrigger {
 		return nil
 	}
@@ -431,8 +431,8 @@ func newProblems(found, known []config.Problem) []config.Problem {
 	return fresh
 }
 
-// Note adds a change that is no change of a managed object to the audit.
-func (p *Pipeline) Note(ctx context.Context, e store.AuditEntry) error {
+// AddAudit adds a change that is no change of a managed object to the audit.
+func (p *Pipeline) AddAudit(ctx context.Context, e store.AuditEntry) error {
 	return p.store.SaveRuntime(ctx, p.now(), p.id, nil, []store.AuditEntry{e})
 }
 

@@ -13,24 +13,24 @@ import (
 // died are held for so long: then they leave without these lines.
 const holdTime = 10 * time.Second
 
-// waits are the alerts that wait in the engine for the lines after them. Each is kept with its chunk, before the chunk is acknowledged, as it
+// pendingAlerts are the alerts that wait in the engine for the lines after them. Each is kept with its chunk, before the chunk is acknowledged, as it
 // was when it began to wait, and completed under the same id when the engine lets it go.
-type waits struct {
+type pendingAlerts struct {
 	mu       sync.Mutex
-	byTicket map[uint64]*wait
+	byTicket map[uint64]*pendingAlert
 }
 
-// wait is one of them. What it holds is guarded by the mutex of waits.
-type wait struct {
+// pendingAlert is one of them. What it holds is guarded by the mutex of waits.
+type pendingAlert struct {
 	item     delivery.Item
 	accepted bool // it is kept: what comes now completes it
 }
 
-func newWaits() *waits { return &waits{byTicket: map[uint64]*wait{}} }
+func newPendingAlerts() *pendingAlerts { return &pendingAlerts{byTicket: map[uint64]*pendingAlert{}} }
 
 // complete gives a waiting alert the lines around it. ready says that it is kept already, and item is to complete it; otherwise the batch in
 // which it began keeps it complete. ok is false when nobody told that it waits.
-func (w *waits) complete(a *engine.Alert) (item delivery.Item, ready, ok bool) {
+func (w *pendingAlerts) complete(a *engine.Alert) (item delivery.Item, ready, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	one := w.byTicket[a.Ticket]
@@ -44,19 +44,19 @@ func (w *waits) complete(a *engine.Alert) (item delivery.Item, ready, ok bool) {
 
 // begin notes an alert that begins to wait. It is an engine.Worker.OnWait.
 func (b *batch) begin(a *engine.Alert) {
-	e := event(a, b.id(a))
-	one := &wait{item: delivery.Item{
-		Alert: e, Triggers: b.p.targets.Load().of(&e), NotBefore: time.Unix(0, b.now).Add(holdTime),
+	e := NewAlert(a, b.id(a))
+	one := &pendingAlert{item: delivery.Item{
+		Alert: e, Triggers: b.p.triggers.Load().of(&e), NotBefore: time.Unix(0, b.now).Add(holdTime),
 	}}
-	b.p.waits.mu.Lock()
-	defer b.p.waits.mu.Unlock()
-	b.p.waits.byTicket[a.Ticket] = one
+	b.p.pending.mu.Lock()
+	defer b.p.pending.mu.Unlock()
+	b.p.pending.byTicket[a.Ticket] = one
 	b.begun = append(b.begun, one)
 }
 
 // release has an alert that waited completed, or kept complete where it is not kept yet.
 func (b *batch) release(a *engine.Alert) (ok bool) {
-	item, ready, ok := b.p.waits.complete(a)
+	item, ready, ok := b.p.pending.complete(a)
 	if ready {
 		b.completed = append(b.completed, item)
 	}
@@ -65,17 +65,17 @@ func (b *batch) release(a *engine.Alert) (ok bool) {
 
 // addBegun adds the alerts that began to wait to those that are to be kept, as complete as they are by now.
 func (b *batch) addBegun() {
-	b.p.waits.mu.Lock()
-	defer b.p.waits.mu.Unlock()
+	b.p.pending.mu.Lock()
+	defer b.p.pending.mu.Unlock()
 	for _, one := range b.begun {
 		b.items = append(b.items, one.item)
 	}
 }
 
-// settleBegun notes that they are kept, and adds those that were completed meanwhile to those that are to be completed.
-func (b *batch) settleBegun() {
-	b.p.waits.mu.Lock()
-	defer b.p.waits.mu.Unlock()
+// markAccepted notes that they are kept, and adds those that were completed meanwhile to those that are to be completed.
+func (b *batch) markAccepted() {
+	b.p.pending.mu.Lock()
+	defer b.p.pending.mu.Unlock()
 	kept := b.items[len(b.items)-len(b.begun):]
 	for i, one := range b.begun {
 		one.accepted = true

@@ -12,8 +12,8 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
-// tellsEvents reports whether the records of a tag are those of Fluent Bit's input docker_events.
-func (d *Decoder) tellsEvents(tag string) bool {
+// isDockerEvents reports whether the records of a tag are those of Fluent Bit's input docker_events.
+func (d *Decoder) isDockerEvents(tag string) bool {
 	return slices.ContainsFunc(d.events, func(glob string) bool { return match.Match(tag, glob) })
 }
 
@@ -64,7 +64,7 @@ func (r *reading) eventOrLine(line []byte, truncated bool, source *engine.Source
 	}
 	r.stats.Records++
 	if ok {
-		o := e.Occurrence(source.Host, r.d.origins.anyWorkload)
+		o := e.ContainerEvent(source.Host, r.d.origins.anyWorkload)
 		r.d.stops.Mark(o, "")
 		o.Source.Tag = source.Tag
 		rec := o.Record()

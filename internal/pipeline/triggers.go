@@ -9,21 +9,21 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
-// targets are the triggers in force: who wants an alert, and who sends it. Immutable.
-type targets struct {
-	all   []target
+// triggers are the triggers in force: who wants an alert, and who sends it. Immutable.
+type triggers struct {
+	all   []triggerClient
 	files []string // that hold their secrets
 }
 
-type target struct {
+type triggerClient struct {
 	settings *trigger.Settings
 	filter   *trigger.Filter
 	client   *trigger.Client
 }
 
-// newTargets builds filters and clients. Those that cannot be built are left out, and the error names each.
-func newTargets(s *config.Settings, now func() time.Time) (*targets, error) {
-	t := &targets{}
+// newTriggers builds filters and clients. Those that cannot be built are left out, and the error names each.
+func newTriggers(s *config.Settings, now func() time.Time) (*triggers, error) {
+	t := &triggers{}
 	regexps := &trigger.Regexps{}
 	var errs []error
 	for i := range s.Triggers {
@@ -39,7 +39,7 @@ func newTargets(s *config.Settings, now func() time.Time) (*targets, error) {
 			errs = append(errs, &triggerError{i, err})
 			continue
 		}
-		t.all = append(t.all, target{set, filter, client})
+		t.all = append(t.all, triggerClient{set, filter, client})
 	}
 	return t, errors.Join(errs...)
 }
@@ -82,7 +82,7 @@ func placed(err error, parts *config.Parts) error {
 const userAgent = "fluentbit-trigger"
 
 // of returns the names of the triggers that want an alert.
-func (t *targets) of(a *trigger.Alert) []string {
+func (t *triggers) of(a *trigger.Alert) []string {
 	var names []string
 	for i := range t.all {
 		if t.all[i].filter.Match(a) {
@@ -93,7 +93,7 @@ func (t *targets) of(a *trigger.Alert) []string {
 }
 
 // delivery returns the targets as the dispatcher takes them. From then on the dispatcher closes the clients.
-func (t *targets) delivery() []delivery.Trigger {
+func (t *triggers) delivery() []delivery.Trigger {
 	out := make([]delivery.Trigger, len(t.all))
 	for i, one := range t.all {
 		out[i] = delivery.NewTrigger(one.settings, one.client, one.client.Revision())
@@ -102,7 +102,7 @@ func (t *targets) delivery() []delivery.Trigger {
 }
 
 // revisions returns what the store is told of the targets.
-func (t *targets) revisions() map[string]string {
+func (t *triggers) revisions() map[string]string {
 	revisions := make(map[string]string, len(t.all))
 	for i := range t.all {
 		revisions[t.all[i].settings.Name] = t.all[i].client.Revision()
@@ -111,7 +111,7 @@ func (t *targets) revisions() map[string]string {
 }
 
 // redact removes the secrets of all triggers from a text.
-func (t *targets) redact(text string) string {
+func (t *triggers) redact(text string) string {
 	for i := range t.all {
 		text = t.all[i].client.Redactor().Redact(text)
 	}
@@ -119,7 +119,7 @@ func (t *targets) redact(text string) string {
 }
 
 // close closes the clients of targets that never came into force.
-func (t *targets) close() {
+func (t *triggers) close() {
 	for i := range t.all {
 		t.all[i].client.Close()
 	}

@@ -9,8 +9,8 @@ import (
 // tickEvery is how late an alert that time makes can be, while nothing else happens.
 const tickEvery = time.Second
 
-// timekeeper makes the alerts that time makes, until the pipeline stops. What is due then is told after the next start.
-func (p *Pipeline) timekeeper() {
+// tickLoop makes the alerts that time makes, until the pipeline stops. What is due then is told after the next start.
+func (p *Pipeline) tickLoop() {
 	b := p.newBatch()
 	tick := time.NewTicker(tickEvery)
 	defer tick.Stop()
@@ -18,7 +18,7 @@ func (p *Pipeline) timekeeper() {
 		select {
 		case <-tick.C:
 			p.tick(b)
-			p.tellHeld(false)
+			p.reportDue(false)
 			p.logWarnings()
 		case <-p.stopping:
 			return

@@ -9,11 +9,11 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
 )
 
-// Occurrence is something that happened to a container, as the engine tells it or as a look at the container shows later.
-type Occurrence struct {
+// ContainerEvent is something that happened to a container, as the engine tells it or as a look at the container shows later.
+type ContainerEvent struct {
 	Source    *engine.Source // of kind engine.SourceContainer
 	Time      int64          // ns, by the engine's clock
-	Event     string         // as the engine names it
+	Action    string         // as the engine names it
 	ExitCode  string         // of die; "": not known
 	Signal    string         // of kill
 	OldName   string         // of rename
@@ -21,14 +21,14 @@ type Occurrence struct {
 	Recovered bool           // it was found by a look at the container: the engine could not be listened to when it happened
 }
 
-var _ engine.Fields = (*Occurrence)(nil)
+var _ engine.Fields = (*ContainerEvent)(nil)
 
 // AppendField gives the fields of engine's events.
-func (o *Occurrence) AppendField(dst []byte, path string) ([]byte, bool) {
+func (o *ContainerEvent) AppendField(dst []byte, path string) ([]byte, bool) {
 	value := ""
 	switch path {
 	case engine.EventField:
-		value = o.Event
+		value = o.Action
 	case engine.ExitCodeField:
 		value = o.ExitCode
 	case engine.SignalField:
@@ -40,7 +40,7 @@ func (o *Occurrence) AppendField(dst []byte, path string) ([]byte, bool) {
 			value = "true"
 		}
 	case engine.RequestedField:
-		if o.ends() {
+		if o.mayBeRequested() {
 			value = strconv.FormatBool(o.Requested)
 		}
 	}
@@ -48,68 +48,68 @@ func (o *Occurrence) AppendField(dst []byte, path string) ([]byte, bool) {
 }
 
 // Text says what happened in words.
-func (o *Occurrence) Text() string {
-	text := "container " + o.Source.Container.Name + ": " + o.Event
+func (o *ContainerEvent) Text() string {
+	text := "container " + o.Source.Container.Name + ": " + o.Action
 	for _, part := range [...]struct{ word, value string }{{"exit code ", o.ExitCode}, {"signal ", o.Signal}, {"was ", o.OldName}} {
 		if part.value != "" {
 			text += ", " + part.word + part.value
 		}
 	}
-	if o.ends() && o.Requested {
+	if o.mayBeRequested() && o.Requested {
 		text += ", requested"
 	}
 	return text
 }
 
-// ends reports whether a request to stop the container can be the reason: of its end, of those of commands in it, and of a check that fails meanwhile.
-func (o *Occurrence) ends() bool {
-	return o.Event == "die" || o.Event == "exec_die" || strings.HasPrefix(o.Event, healthPrefix)
+// mayBeRequested reports whether a request to stop the container can be the reason: of its end, of those of commands in it, and of a check that fails meanwhile.
+func (o *ContainerEvent) mayBeRequested() bool {
+	return o.Action == "die" || o.Action == "exec_die" || strings.HasPrefix(o.Action, healthPrefix)
 }
 
-// Record is the occurrence as the engine evaluates it.
-func (o *Occurrence) Record() engine.Record {
+// Record returns the event as the engine evaluates it.
+func (o *ContainerEvent) Record() engine.Record {
 	return engine.Record{Time: o.Time, Text: []byte(o.Text()), Source: o.Source, Fields: o}
 }
 
 // eventsKey is under what the time is saved up to which events were taken. No container has such an id.
 const eventsKey = "events"
 
-// happened queues an event for the sink. A full queue is made up for, as far as it can be, by a look at the containers.
-func (m *Manager) happened(e Event) {
-	if m.opt.Happened == nil || e.Time == 0 {
+// queueEvent queues an event for the sink. A full queue is made up for, as far as it can be, by a look at the containers.
+func (m *Manager) queueEvent(e Event) {
+	if m.opt.OnEvent == nil || e.Time == 0 {
 		return
 	}
 	select {
-	case m.happenings <- e:
-		m.noteEvent(&e)
+	case m.queue <- e:
+		m.rememberEvent(&e)
 	default:
 		m.counters.missed.Add(1)
-		m.lapse()
+		m.noteUnsubscribed()
 	}
 }
 
-// tell hands events over, one after the other, until ctx ends.
-func (m *Manager) tell(ctx context.Context) {
+// reportEvents hands events over, one after the other, until ctx ends.
+func (m *Manager) reportEvents(ctx context.Context) {
 	for {
 		select {
-		case e := <-m.happenings:
-			m.guarded("telling an event", func() { m.tellOne(ctx, &e) })
+		case e := <-m.queue:
+			m.guarded("telling an event", func() { m.reportEvent(ctx, &e) })
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-func (m *Manager) tellOne(ctx context.Context, e *Event) {
-	if !m.wanted(e.container()) {
-		m.told.Store(max(m.told.Load(), e.Time))
+func (m *Manager) reportEvent(ctx context.Context, e *Event) {
+	if !m.follows(e.container()) {
+		m.reportedUntil.Store(max(m.reportedUntil.Load(), e.Time))
 		return
 	}
 	if e.Action == healthChecked && !m.healthChanged(ctx, e) {
-		m.told.Store(max(m.told.Load(), e.Time))
+		m.reportedUntil.Store(max(m.reportedUntil.Load(), e.Time))
 		return
 	}
-	m.occurs(ctx, e.Occurrence(m.opt.Host, m.anyWorkload()))
+	m.emit(ctx, e.ContainerEvent(m.opt.Host, m.anyWorkload()))
 }
 
 // healthChanged looks at a container whose health was checked, and has the event say what it is, as Docker's do, if that changed.
@@ -127,16 +127,16 @@ func (m *Manager) healthChanged(ctx context.Context, e *Event) bool {
 	return (before == nil || *before != c.Health) && (c.Health == "healthy" || c.Health == "unhealthy")
 }
 
-// occurs hands an occurrence over, and notes that it was taken.
-func (m *Manager) occurs(ctx context.Context, o *Occurrence) {
+// emit hands an event over, and notes that it was taken.
+func (m *Manager) emit(ctx context.Context, o *ContainerEvent) {
 	m.stops.Mark(o, m.stopSignal(o.Source.Container.ID))
-	if err := m.opt.Happened(ctx, o); err != nil {
+	if err := m.opt.OnEvent(ctx, o); err != nil {
 		m.opt.Log.Debug("an event was not taken", "error", err)
 		return
 	}
 	m.counters.events.Add(1)
 	if !o.Recovered {
-		m.told.Store(max(m.told.Load(), o.Time))
+		m.reportedUntil.Store(max(m.reportedUntil.Load(), o.Time))
 	}
 }
 
@@ -152,8 +152,8 @@ func (m *Manager) stopSignal(id string) string {
 	return ""
 }
 
-// noteEvent keeps what a later look at the container is compared with.
-func (m *Manager) noteEvent(e *Event) {
+// rememberEvent keeps what a later look at the container is compared with.
+func (m *Manager) rememberEvent(e *Event) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if e.Action == "die" {
@@ -164,8 +164,8 @@ func (m *Manager) noteEvent(e *Event) {
 	}
 }
 
-// ended notes when a container ended, and reports whether that was not told yet. known is up to when all events are known.
-func (m *Manager) ended(id string, at, known int64) bool {
+// noteDeath notes when a container ended, and reports whether that was not told yet. known is up to when all events are known.
+func (m *Manager) noteDeath(id string, at, known int64) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if at <= max(known, m.deaths[id]) {
@@ -177,21 +177,21 @@ func (m *Manager) ended(id string, at, known int64) bool {
 
 const healthPrefix = "health_status: "
 
-// lapse notes that the engine was not listened to until now.
-func (m *Manager) lapse() {
-	if m.opt.Happened != nil && !m.recover.Load() {
-		known := m.heard.Load()
+// noteUnsubscribed notes that the engine was not listened to until now.
+func (m *Manager) noteUnsubscribed() {
+	if m.opt.OnEvent != nil && !m.checkMissed.Load() {
+		known := m.heardUntil.Load()
 		if known == 0 { // nothing is known of earlier runs
 			known = m.started()
 		}
-		m.known.Store(known)
-		m.recover.Store(true)
+		m.knownUntil.Store(known)
+		m.checkMissed.Store(true)
 	}
 }
 
 // findMissed begins to look for what happened unheard, if that may be. It comes behind the events that the engine kept.
 func (m *Manager) findMissed(ctx context.Context) {
-	if known := m.known.Load(); m.recover.Swap(false) {
+	if known := m.knownUntil.Load(); m.checkMissed.Swap(false) {
 		m.running.Go(func() { m.guarded("looking for missed events", func() { m.recoverEvents(ctx, known) }) })
 	}
 }
@@ -210,41 +210,41 @@ func (m *Manager) recoverEvents(ctx context.Context, known int64) {
 		if ctx.Err() != nil {
 			return
 		}
-		if err != nil || !m.wanted(&c) {
+		if err != nil || !m.follows(&c) {
 			continue // it is gone, or the engine is: the next subscription begins with another look
 		}
-		t.compare(ctx, &c, known)
+		t.reportMissed(ctx, &c, known)
 	}
 }
 
-// compare tells what a look at a container shows to have happened since the time up to which events are known.
-func (t *tail) compare(ctx context.Context, c *Container, known int64) {
-	o := Occurrence{Source: eventSource(c, t.m.opt.Host, t.m.anyWorkload()), Recovered: true}
-	if ended := c.Finished.UnixNano(); c.Finished.Year() > 1 && t.m.ended(c.ID, ended, known) {
-		o.Time, o.Event = ended, "die"
+// reportMissed tells what a look at a container shows to have happened since the time up to which events are known.
+func (t *tail) reportMissed(ctx context.Context, c *Container, known int64) {
+	o := ContainerEvent{Source: eventSource(c, t.m.opt.Host, t.m.anyWorkload()), Recovered: true}
+	if ended := c.Finished.UnixNano(); c.Finished.Year() > 1 && t.m.noteDeath(c.ID, ended, known) {
+		o.Time, o.Action = ended, "die"
 		if !c.Running { // a start forgets the code
 			o.ExitCode = strconv.Itoa(c.ExitCode)
 		}
 		die := o
-		t.m.occurs(ctx, &die)
+		t.m.emit(ctx, &die)
 		if c.OOMKilled {
-			o.Event, o.ExitCode = "oom", ""
-			t.m.occurs(ctx, &o)
+			o.Action, o.ExitCode = "oom", ""
+			t.m.emit(ctx, &o)
 		}
 	}
 	before := t.health.Swap(&c.Health)
 	if before != nil && *before != c.Health && (c.Health == "unhealthy" || c.Health == "healthy") {
-		o.Time, o.Event, o.ExitCode = t.m.opt.Now().UnixNano(), healthPrefix+c.Health, ""
-		t.m.occurs(ctx, &o)
+		o.Time, o.Action, o.ExitCode = t.m.opt.Now().UnixNano(), healthPrefix+c.Health, ""
+		t.m.emit(ctx, &o)
 	}
 }
 
-// takeTold returns the time up to which events were taken, to be saved, if it changed.
-func (m *Manager) takeTold() []byte {
-	told := m.told.Load()
-	if m.opt.Happened == nil || told == 0 || told == m.toldSaved {
+// reportedCheckpoint returns the time up to which events were taken, to be saved, if it changed.
+func (m *Manager) reportedCheckpoint() []byte {
+	told := m.reportedUntil.Load()
+	if m.opt.OnEvent == nil || told == 0 || told == m.savedReported {
 		return nil
 	}
-	m.toldSaved = told
+	m.savedReported = told
 	return binary.AppendVarint(nil, told)
 }

@@ -19,8 +19,8 @@ func BenchmarkManage(b *testing.B) {
 				b.Fatal(err)
 			}
 			make := func(i, n int, revision int64) error {
-				_, err := p.Manage(ManagedChange{
-					ManagedKey: ManagedKey{Kind: config.ManagedRule, Name: fmt.Sprintf("rule-%05d", i)}, Action: "change", Revision: revision,
+				_, err := p.ChangeRuntime(RuntimeChange{
+					RuntimeKey: RuntimeKey{Kind: config.ManagedRule, Name: fmt.Sprintf("rule-%05d", i)}, Action: "change", Revision: revision,
 					Make: func(map[string]any) (map[string]any, error) {
 						return map[string]any{"keywords": []any{fmt.Sprintf("keyword-%05d", i)}, "summary": fmt.Sprint(n)}, nil
 					},
