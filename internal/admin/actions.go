@@ -15,10 +15,10 @@ import (
 
 func pathEscape(name string) string { return url.PathEscape(name) }
 
-// selectRequest chooses dead letters: those of an alert, of a target, of both, or all.
+// selectRequest chooses dead letters: those of an alert, of a trigger, of both, or all.
 type selectRequest struct {
 	AlertID string `json:"alert_id,omitempty"`
-	Target  string `json:"target,omitempty"`
+	Trigger string `json:"trigger,omitempty"`
 	All     bool   `json:"all,omitempty"`
 }
 
@@ -27,10 +27,10 @@ func (c *call) selected() (store.Select, selectRequest, error) {
 	if err := c.bodyInto(&q); err != nil {
 		return store.Select{}, q, err
 	}
-	if (q.AlertID == "" && q.Target == "") != q.All {
+	if (q.AlertID == "" && q.Trigger == "") != q.All {
 		return store.Select{}, q, problem(http.StatusBadRequest, "say which: alert_id, target or both, or all for all")
 	}
-	return store.Select{AlertID: q.AlertID, Trigger: q.Target}, q, nil
+	return store.Select{AlertID: q.AlertID, Trigger: q.Trigger}, q, nil
 }
 
 type redeliverAnswer struct {
@@ -43,7 +43,7 @@ func redeliver(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	before := c.lettersBefore(which)
+	before := c.deadLettersBefore(which)
 	back, left, err := c.p.Store().Redeliver(c.r.Context(), c.p.Now(), which)
 	if err != nil {
 		return nil, err
@@ -64,12 +64,12 @@ type dropAnswer struct {
 	Dropped int `json:"dropped"`
 }
 
-func dropLetters(c *call) (any, error) {
+func dropDeadLetters(c *call) (any, error) {
 	which, q, err := c.selected()
 	if err != nil {
 		return nil, err
 	}
-	before := c.lettersBefore(which)
+	before := c.deadLettersBefore(which)
 	n, err := c.p.Store().Remove(c.r.Context(), c.p.Now(), which)
 	if err != nil {
 		return nil, err
@@ -86,29 +86,29 @@ func dropLetters(c *call) (any, error) {
 	return out, nil
 }
 
-// maxLettersNoted bounds the dead letters that the audit names of those that one request was about.
-const maxLettersNoted = 20
+// maxDeadLettersNoted bounds the dead letters that the audit names of those that one request was about.
+const maxDeadLettersNoted = 20
 
-// lettersNoted is what the audit tells of dead letters before they were sent again or dropped.
-type lettersNoted struct {
-	DeadLetters int           `json:"dead_letters"` // that were meant
-	Newest      []letterNoted `json:"newest"`
+// deadLettersNoted is what the audit tells of dead letters before they were sent again or dropped.
+type deadLettersNoted struct {
+	DeadLetters int               `json:"dead_letters"` // that were meant
+	Newest      []deadLetterNoted `json:"newest"`
 }
 
-type letterNoted struct {
+type deadLetterNoted struct {
 	AlertID string `json:"alert_id"`
-	Target  string `json:"target"`
+	Trigger string `json:"trigger"`
 	Reason  string `json:"reason"`
 }
 
-func (c *call) lettersBefore(which store.Select) lettersNoted {
-	out := lettersNoted{Newest: []letterNoted{}}
-	all, err := c.p.Store().DeadLetters(c.r.Context(), which, store.DeadLetterMark{}, maxLettersNoted)
+func (c *call) deadLettersBefore(which store.Select) deadLettersNoted {
+	out := deadLettersNoted{Newest: []deadLetterNoted{}}
+	all, err := c.p.Store().DeadLetters(c.r.Context(), which, store.DeadLetterMark{}, maxDeadLettersNoted)
 	if err != nil {
 		return out // the change itself tells what is wrong with the store
 	}
 	for i := range all {
-		out.Newest = append(out.Newest, letterNoted{all[i].AlertID, all[i].Trigger, all[i].Reason})
+		out.Newest = append(out.Newest, deadLetterNoted{all[i].AlertID, all[i].Trigger, all[i].Reason})
 	}
 	return out
 }
@@ -123,7 +123,7 @@ type testAnswer struct {
 	TookMS   float64 `json:"took_ms"`
 }
 
-// testTrigger sends a test alert through the client in force. A target may be given longer than an answer may take: then the test is given up before.
+// testTrigger sends a test alert through the client in force. The trigger's own limit may be longer than a response may take, so the test has a limit of its own.
 func testTrigger(c *call) (any, error) {
 	name := c.r.PathValue("name")
 	ctx, cancel := context.WithTimeout(c.r.Context(), c.api.registry.opt.TestWithin)
@@ -156,7 +156,7 @@ type silenceBody struct {
 	Comment    string           `json:"comment,omitempty"`
 	Author     string           `json:"author,omitempty"`
 	Configured bool             `json:"configured,omitempty"` // it stands in a file, and is changed there
-	Held       *int64           `json:"held,omitempty"`       // hits that it held back since this program runs; in lists
+	Suppressed *int64           `json:"suppressed,omitempty"` // hits that it suppressed since the instance started; in lists only
 }
 
 type silenceMatchers struct {
@@ -191,7 +191,7 @@ func silences(c *call) (any, error) {
 	all := c.p.Silences()
 	for i := range all {
 		one := silenceOf(&all[i])
-		one.Held = &all[i].Suppressed
+		one.Suppressed = &all[i].Suppressed
 		out.Silences = append(out.Silences, one)
 	}
 	return out, nil

@@ -3,7 +3,6 @@ package admin
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -32,20 +31,15 @@ func (c *call) note(action, kind, name string, before, after any) {
 	}
 }
 
-// auditAnswer lists changes.
-type auditAnswer struct {
-	Audit []auditItem `json:"audit"`
-	Next  string      `json:"next"`
+type auditResponse struct {
+	Audit []auditEntry `json:"audit"`
+	Next  string       `json:"next"` // the cursor for older entries; "" at the end
 }
 
-type auditItem struct {
-	Seq  int64  `json:"seq"`
-	Time string `json:"time"`
-	auditChange
-}
-
-// auditChange is a change that somebody made here.
-type auditChange struct {
+// auditEntry is a change that somebody made through the API.
+type auditEntry struct {
+	Seq      int64           `json:"seq"`
+	Time     time.Time       `json:"time"`
 	Who      string          `json:"who"`
 	Action   string          `json:"action"`
 	Kind     string          `json:"kind"`
@@ -55,12 +49,12 @@ type auditChange struct {
 	After    json.RawMessage `json:"after,omitempty"`
 }
 
-func changeOf(e *store.AuditEntry) auditChange {
-	return auditChange{e.Who, e.Action, e.Kind, e.Scope, e.Name, e.Before, e.After}
-}
+// auditPage is how many entries are read from the store at once.
+const auditPage = 250
 
+// audit lists changes, newest first. It scans the whole audit if the filter asks for it: the store keeps a bounded number of entries.
 func audit(c *call) (any, error) {
-	limit, err := c.limit()
+	f, err := c.auditFilter()
 	if err != nil {
 		return nil, err
 	}
@@ -68,62 +62,53 @@ func audit(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := c.p.Audit(c.r.Context(), before, limit)
-	if err != nil {
-		return nil, err
-	}
-	out := auditAnswer{Audit: []auditItem{}}
-	for i := range all {
-		e := &all[i]
-		out.Audit = append(out.Audit, auditItem{e.Seq, e.Time.UTC().Format("2006-01-02T15:04:05.000Z"), changeOf(e)})
-	}
-	if len(all) == limit {
-		out.Next = strconv.FormatInt(all[len(all)-1].Seq, 10)
-	}
-	return out, nil
-}
-
-// auditKind is the kind of the events that are changes made here. They have numbers of their own, so that they are listed by themselves.
-const auditKind = "audit"
-
-// audits is events for ?kind=audit.
-func (c *call) audits(f *eventFilter) (any, error) {
-	if len(f.kind) != 1 || f.rule+f.container != "" || len(f.severity) != 0 {
-		return nil, problem(http.StatusBadRequest, "kind audit: goes with no other kind, and with no rule, container or severity")
-	}
-	before, err := c.number("cursor")
-	if err != nil {
-		return nil, err
-	}
-	out := eventsAnswer{Events: []eventAnswer{}}
+	out := auditResponse{Audit: []auditEntry{}}
 	for {
-		all, err := c.p.Audit(c.r.Context(), before, eventPage)
+		page, err := c.p.Audit(c.r.Context(), before, auditPage)
 		if err != nil {
 			return nil, err
 		}
-		for i := range all {
-			e := &all[i]
+		for i := range page {
+			e := &page[i]
 			before = e.Seq
 			if !f.since.IsZero() && e.Time.Before(f.since) {
 				return out, nil
 			}
-			if !f.takesChange(e) {
+			if !f.matches(e) {
 				continue
 			}
-			change := changeOf(e)
-			out.Events = append(out.Events, eventAnswer{Seq: e.Seq, Accepted: e.Time.UTC(), Audit: &change, Deliveries: []deliveryAnswer{}})
-			if len(out.Events) == f.limit {
+			out.Audit = append(out.Audit, auditEntry{e.Seq, e.Time.UTC(), e.Who, e.Action, e.Kind, e.Scope, e.Name, e.Before, e.After})
+			if len(out.Audit) == f.limit {
 				out.Next = strconv.FormatInt(before, 10)
 				return out, nil
 			}
 		}
-		if len(all) < eventPage {
+		if len(page) < auditPage {
 			return out, nil
 		}
 	}
 }
 
-func (f *eventFilter) takesChange(e *store.AuditEntry) bool {
+// auditFilter selects audit entries.
+type auditFilter struct {
+	limit          int
+	workload, text string
+	since, until   time.Time
+}
+
+func (c *call) auditFilter() (f auditFilter, err error) {
+	f = auditFilter{workload: c.query.Get("workload"), text: strings.ToLower(c.query.Get("text"))}
+	if f.limit, err = c.limit(); err != nil {
+		return f, err
+	}
+	if f.since, err = c.instant("since"); err != nil {
+		return f, err
+	}
+	f.until, err = c.instant("until")
+	return f, err
+}
+
+func (f *auditFilter) matches(e *store.AuditEntry) bool {
 	if !f.until.IsZero() && !e.Time.Before(f.until) || f.workload != "" && !glob(f.workload, e.Scope) {
 		return false
 	}

@@ -52,7 +52,7 @@ func TestEveryChangeIsAudited(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		before := auditEvents(b, "")
+		before := auditOf(b, "")
 		r := b.do(step.method, strings.Replace(step.path, "$", silence, 1), strings.Replace(string(text), "$", silence, 1), "If-Match", "*")
 		if r.status >= 300 {
 			t.Fatalf("%s %s: %d %s", step.method, step.path, r.status, r.text)
@@ -60,12 +60,12 @@ func TestEveryChangeIsAudited(t *testing.T) {
 		if id, ok := r.body["id"].(string); ok {
 			silence = id
 		}
-		now := auditEvents(b, "")
+		now := auditOf(b, "")
 		made := now[:len(now)-len(before)]
 		var what []string
 		for _, e := range made {
 			what = append(what, e.what())
-			if e.Audit.Who != "operator" || time.Since(e.Accepted) > patience {
+			if e.Who != "operator" || time.Since(e.Time) > patience {
 				t.Errorf("%+v", e)
 			}
 		}
@@ -78,13 +78,13 @@ func TestEveryChangeIsAudited(t *testing.T) {
 		for _, side := range []struct {
 			name, want string
 			got        json.RawMessage
-		}{{"before", step.before, made[0].Audit.Before}, {"after", step.after, made[0].Audit.After}} {
+		}{{"before", step.before, made[0].Before}, {"after", step.after, made[0].After}} {
 			if (side.want == "") != (side.got == nil) || !strings.Contains(string(side.got), side.want) {
 				t.Errorf("%s %s: %s is %s, want %s", step.method, step.path, side.name, side.got, side.want)
 			}
 		}
 	}
-	whole, _ := json.Marshal(auditEvents(b, ""))
+	whole, _ := json.Marshal(auditOf(b, ""))
 	for _, secret := range []string{token, secretPath, otherPath} {
 		if strings.Contains(string(whole), secret) {
 			t.Errorf("the audit holds the secret %s", secret)
@@ -99,16 +99,16 @@ func TestAReloadIsAuditedWithItsErrors(t *testing.T) {
 	b.want(200, "POST", "/-/reload", nil)
 	b.write(b.rulesFile(), "this is not TOML")
 	b.want(409, "POST", "/-/reload", nil)
-	all := auditEvents(b, "")
+	all := auditOf(b, "")
 	if len(all) != 2 {
 		t.Fatalf("%+v", all)
 	}
 	for i, want := range []string{`"rules":2,"workloads":0,"triggers":1,"applied":false`, `"added":["new"]`} {
-		if after := string(all[i].Audit.After); !strings.Contains(after, want) || !strings.Contains(after, "rules.toml:") {
+		if after := string(all[i].After); !strings.Contains(after, want) || !strings.Contains(after, "rules.toml:") {
 			t.Errorf("after is %s, want %s, and the problem", after, want)
 		}
 	}
-	if before := string(all[0].Audit.Before); !strings.Contains(before, `"rules":2`) || !strings.Contains(before, "bad") {
+	if before := string(all[0].Before); !strings.Contains(before, `"rules":2`) || !strings.Contains(before, "bad") {
 		t.Errorf("before is %s", before)
 	}
 }
@@ -148,7 +148,7 @@ func TestAChangeIsAuditedWhenItsClientIsGone(t *testing.T) {
 		leave()
 		<-left
 		b.eventually("the test is in the audit", func() bool {
-			all := auditEvents(b, "")
+			all := auditOf(b, "")
 			return len(all) == n && all[0].what() == "test trigger  ops"
 		})
 	}
@@ -162,7 +162,7 @@ func TestWhatChangesNothingIsNotAudited(t *testing.T) {
 	b.want(201, "POST", rulesPath, map[string]any{"name": "oom", "keywords": []string{"oom"}, "severity": "info"})
 	b.want(201, "POST", "/api/v1/triggers", map[string]any{"name": "two", "url": b.server.URL("/" + otherPath)})
 	tag := b.want(200, "GET", rulesPath+"/oom", nil).header.Get("ETag")
-	had := len(auditEvents(b, ""))
+	had := len(auditOf(b, ""))
 	b.want(204, "PUT", "/api/v1/workloads/b%2F*/disabled/boom", nil)
 	b.want(200, "DELETE", "/api/v1/silences/"+s, nil)
 	b.want(200, "PATCH", rulesPath+"/oom", map[string]any{"severity": "info", "cooldown": nil}, "If-Match", tag)
@@ -172,17 +172,17 @@ func TestWhatChangesNothingIsNotAudited(t *testing.T) {
 	}
 	b.want(200, "PATCH", "/api/v1/triggers/two", map[string]any{"url": "••••"}, "If-Match", "*")
 	b.want(200, "POST", "/api/v1/dead-letters/redeliver", map[string]any{"all": true})
-	b.want(200, "POST", "/api/v1/dead-letters/drop", map[string]any{"target": "ops"})
+	b.want(200, "POST", "/api/v1/dead-letters/drop", map[string]any{"trigger": "ops"})
 	b.want(422, "POST", rulesPath, map[string]any{"name": "bad", "pattern": "a("})
 	b.want(409, "DELETE", rulesPath+"/boom", nil, "If-Match", "*")
 	b.want(200, "POST", "/api/v1/explain", map[string]any{"line": "boom"})
-	if now := auditEvents(b, ""); len(now) != had {
+	if now := auditOf(b, ""); len(now) != had {
 		t.Errorf("the audit has %s", now[0].what())
 	}
 }
 
-// TestAuditEventsAreChosenAndPaged reads the audit as events, and wants the same changes, in the same order, as in the audit itself.
-func TestAuditEventsAreChosenAndPaged(t *testing.T) {
+// TestTheAuditIsFilteredAndPaged reads the audit in pages and in one answer, which must agree, and with each filter.
+func TestTheAuditIsFilteredAndPaged(t *testing.T) {
 	b := newBench(t, "")
 	b.server.SetBehaviour(receiver.Always(receiver.Reply{Status: 200}))
 	for i := range 5 {
@@ -190,16 +190,17 @@ func TestAuditEventsAreChosenAndPaged(t *testing.T) {
 	}
 	b.want(201, "POST", "/api/v1/workloads/shop%2F*/rules", map[string]any{"name": "own", "keywords": []string{"own"}})
 	b.flush("boom 1")
-	for _, e := range listOf(b.get("/api/v1/events"), "events") {
-		if e["audit"] != nil || e["alert"] == nil {
-			t.Errorf("without a kind, alerts alone are listed: %v", e)
+	for _, e := range listOf(b.get("/api/v1/alerts"), "alerts") {
+		if e["alert"] == nil {
+			t.Errorf("an alert is listed as %v", e)
 		}
 	}
+	b.want(400, "GET", "/api/v1/alerts?kind=audit", nil)
 	var paged []string
 	for cursor := ""; ; {
-		r := b.get("/api/v1/events?kind=audit&limit=2&cursor=" + cursor)
-		for _, e := range listOf(r, "events") {
-			paged = append(paged, fmt.Sprint(e["seq"], e["audit"].(map[string]any)["name"]))
+		r := b.get("/api/v1/audit?limit=2&cursor=" + cursor)
+		for _, e := range listOf(r, "audit") {
+			paged = append(paged, fmt.Sprint(e["seq"], e["name"]))
 		}
 		if cursor = r["next"].(string); cursor == "" {
 			break
@@ -210,31 +211,31 @@ func TestAuditEventsAreChosenAndPaged(t *testing.T) {
 		listed = append(listed, fmt.Sprint(e["seq"], e["name"]))
 	}
 	if len(paged) != 6 || !slices.Equal(paged, listed) {
-		t.Errorf("events %q, audit %q", paged, listed)
+		t.Errorf("in pages %q, in one answer %q", paged, listed)
 	}
 	for query, want := range map[string]int{
 		"since=1h": 6, "since=2d": 6, "since=1w": 6, "until=1h": 0, "since=2100-01-01T00:00:00Z": 0, "workload=shop*": 1, "text=R3": 1, "text=operator": 6, "text=nobody": 0,
 	} {
-		if got := len(auditEvents(b, "&"+query)); got != want {
+		if got := len(auditOf(b, "&"+query)); got != want {
 			t.Errorf("%s: %d changes, want %d", query, got, want)
 		}
 	}
-	for _, query := range []string{"kind=audit,log", "kind=audit&severity=error", "kind=audit&rule=x", "kind=audit&container=x", "kind=audit&cursor=x"} {
-		b.want(400, "GET", "/api/v1/events?"+query, nil)
+	for _, query := range []string{"kind=log", "severity=error", "rule=x", "container=x", "cursor=x", "since=x"} {
+		b.want(400, "GET", "/api/v1/audit?"+query, nil)
 	}
 }
 
-// auditEvents are the changes that /events tells of, the newest first.
-func auditEvents(b *bench, query string) []eventAnswer {
+// auditOf returns the audit, newest first.
+func auditOf(b *bench, query string) []auditEntry {
 	b.t.Helper()
-	var out eventsAnswer
-	text := b.want(200, "GET", "/api/v1/events?kind=audit&limit=1000"+query, nil).text
+	var out auditResponse
+	text := b.want(200, "GET", "/api/v1/audit?limit=1000"+query, nil).text
 	if err := json.Unmarshal([]byte(text), &out); err != nil {
 		b.t.Fatal(err)
 	}
-	return out.Events
+	return out.Audit
 }
 
-func (e *eventAnswer) what() string {
-	return fmt.Sprintf("%s %s %s %s", e.Audit.Action, e.Audit.Kind, e.Audit.Workload, e.Audit.Name)
+func (e *auditEntry) what() string {
+	return fmt.Sprintf("%s %s %s %s", e.Action, e.Kind, e.Workload, e.Name)
 }

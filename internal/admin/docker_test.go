@@ -23,7 +23,7 @@ func TestAllThatTheReaderOfLogsCountsIsTold(t *testing.T) {
 	fields := reflect.ValueOf(&s).Elem()
 	for i := range fields.NumField() {
 		switch f, name := fields.Field(i), fields.Type().Field(i).Name; {
-		case f.Kind() != reflect.Int64 || name == "Lines" || name == "Events": // those are lines_total and events_total when they are evaluated
+		case f.Kind() != reflect.Int64 || name == "Lines" || name == "Events": // those are lines_total and container_events_total when they are evaluated
 		case name == "Gaps":
 			f.SetInt(s.Notices[docker.NoticeGap])
 		case name == "Panics":

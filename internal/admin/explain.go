@@ -39,7 +39,7 @@ type explanationItem struct {
 	Captures map[string]string `json:"captures,omitempty"`
 	Fields   map[string]string `json:"fields,omitempty"`   // that the alert would carry
 	Template string            `json:"template,omitempty"` // the line with what differs from line to line masked
-	Why      string            `json:"why,omitempty"`      // why it did not match, or what holds the hit back
+	Why      string            `json:"why,omitempty"`      // why it did not match, or why the hit would be suppressed
 	Steps    []string          `json:"steps"`              // each condition with its outcome
 	Preview  *engine.Preview   `json:"preview,omitempty"`
 }
@@ -121,8 +121,8 @@ func explanationOf(x *engine.Explanation, rec *engine.Record) explanationItem {
 	if x.Preview.Alerts {
 		item.Steps = append(item.Steps, "it would alert now")
 	} else {
-		item.Why = "held back: " + x.Preview.Reason
-		item.Steps = append(item.Steps, "it would be held back now: "+x.Preview.Reason)
+		item.Why = "suppressed: " + x.Preview.Reason
+		item.Steps = append(item.Steps, "it would be suppressed now: "+x.Preview.Reason)
 	}
 	return item
 }

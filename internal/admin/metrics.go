@@ -22,9 +22,9 @@ const namespace = "fluentbit_trigger_"
 
 // The bounds of labels: what is beyond is summed up under otherLabel.
 const (
-	maxRuleLabels   = 200
-	maxTargetLabels = 100
-	otherLabel      = "other"
+	maxRuleLabels    = 200
+	maxTriggerLabels = 100
+	otherLabel       = "other"
 )
 
 // metrics collects the counters of the instances of a door. The label id names the instance.
@@ -47,12 +47,12 @@ func metricList() []metric {
 		{"chunks_total", "Chunks of records that were accepted.", nil},
 		{"chunks_refused_total", "Chunks that were refused until there is room.", nil},
 		{"lines_total", "Lines that were evaluated.", nil},
-		{"events_total", "Events of containers that were evaluated.", nil},
+		{"container_events_total", "Events of containers that were evaluated.", nil},
 		{"own_lines_total", "Lines of the program's own, which are left out.", nil},
 		{"evaluation_seconds_total", "Time spent on evaluating lines.", nil},
 		{"hits_total", "Hits by rule. Of many rules the busiest have labels of their own; other is the rest, and rules that are gone.", []string{"rule"}},
 		{"alerts_total", "Hits that made an alert, by rule. Alerts that time makes, such as roll-ups, stand for no hit of their own, and are not counted.", []string{"rule"}},
-		{"sent_total", "Alerts that receivers took, by rule, roll-ups included: one that goes to two triggers counts twice.", []string{"rule"}},
+		{"rule_sent_total", "Alerts that receivers took, by rule, roll-ups included: one that goes to two triggers counts twice.", []string{"rule"}},
 		{"rule_seconds_total", "Time spent on a rule beside what all share, estimated from samples.", []string{"rule"}},
 		{"pending_hits", "Hits whose fate is not told yet, by rule.", []string{"rule"}},
 		{"suppressed_total", "Hits that made no alert of their own, by reason.", []string{"reason"}},
@@ -67,24 +67,24 @@ func metricList() []metric {
 		{"panics_total", "Panics that were recovered.", nil},
 		{"dropped_total", "What was dropped, by what dropped it.", []string{"what"}},
 		{"tails", "Containers that are followed, by state.", []string{"state"}},
-		{"alerts_kept_total", "Alerts that were kept for delivery.", nil},
+		{"alerts_stored_total", "Alerts that were kept for delivery.", nil},
 		{"alerts_duplicate_total", "Alerts that came again and were left out.", nil},
 		{"backlog", "Alerts that wait in memory for the store.", nil},
 		{"deliveries_total", "Deliveries that ended, and attempts that did not, by outcome.", []string{"outcome"}},
 		{"deliveries_in_flight", "Messages under way, or about to be.", nil},
-		{"deliveries_pending", "Deliveries that wait, by target.", []string{"target"}},
-		{"oldest_delivery_age_seconds", "How long the oldest delivery waits, by target; 0 where none does.", []string{"target"}},
-		{"target_configured", "Whether a target is one of the configuration in force.", []string{"target"}},
-		{"target_accepted_total", "Alerts that were kept for a target, since the store began.", []string{"target"}},
-		{"target_dropped_total", "Alerts for a target that a bound or a damaged store took, since the store began.", []string{"target"}},
-		{"trigger_sent_total", "Alerts that the receiver of a trigger took, since the instance was started.", []string{"trigger"}},
-		{"target_removed_total", "Alerts for a target that somebody removed, since the store began.", []string{"target"}},
-		{"target_next_attempt_time_seconds", "When a target is tried again, in seconds since 1970; 0 where nothing keeps it waiting.", []string{"target"}},
-		{"delivered_total", "Alerts that arrived, by target, since the store began.", []string{"target"}},
-		{"dead_letters", "Deliveries that are not tried any more, by target.", []string{"target"}},
-		{"target_failures", "Failures in a row, by target.", []string{"target"}},
-		{"target_on_hold", "Whether a target is on hold.", []string{"target"}},
-		{"delivery_duration_seconds", "How long attempts took, by target.", []string{"target"}},
+		{"deliveries_pending", "Deliveries that wait, by trigger.", []string{"trigger"}},
+		{"oldest_delivery_age_seconds", "How long the oldest delivery waits, by trigger; 0 where none does.", []string{"trigger"}},
+		{"trigger_configured", "Whether a trigger is one of the configuration in force.", []string{"trigger"}},
+		{"trigger_accepted_total", "Alerts that were kept for a trigger, since the store began.", []string{"trigger"}},
+		{"trigger_dropped_total", "Alerts for a trigger that a bound or a damaged store took, since the store began.", []string{"trigger"}},
+		{"sent_total", "Alerts that the receiver of a trigger took, since the instance was started.", []string{"trigger"}},
+		{"trigger_removed_total", "Alerts for a trigger that somebody removed, since the store began.", []string{"trigger"}},
+		{"trigger_next_attempt_time_seconds", "When a trigger is tried again, in seconds since 1970; 0 where nothing keeps it waiting.", []string{"trigger"}},
+		{"trigger_delivered_total", "Alerts that arrived, by trigger, since the store began.", []string{"trigger"}},
+		{"dead_letters", "Deliveries that are not tried any more, by trigger.", []string{"trigger"}},
+		{"trigger_failures", "Failures in a row, by trigger.", []string{"trigger"}},
+		{"trigger_on_hold", "Whether a trigger is on hold.", []string{"trigger"}},
+		{"delivery_duration_seconds", "How long attempts took, by trigger.", []string{"trigger"}},
 		{"store_info", "Where the store is, as labels.", []string{"mode", "path"}},
 		{"store_used_bytes", "What the store holds.", nil},
 		{"store_max_bytes", "What the store may hold.", nil},
@@ -159,7 +159,7 @@ func (m *metrics) instance(ch chan<- prometheus.Metric, i *Instance) {
 	s.counter("chunks_total", stats.Chunks)
 	s.counter("chunks_refused_total", stats.Refused)
 	s.counter("lines_total", stats.Engine.Lines)
-	s.counter("events_total", stats.Engine.Events)
+	s.counter("container_events_total", stats.Engine.Events)
 	s.counter("own_lines_total", stats.Own)
 	s.add(prometheus.CounterValue, "evaluation_seconds_total", float64(stats.Nanos)/1e9)
 	s.rules(&i.labels, &stats, p.Rules().Costs())
@@ -208,7 +208,7 @@ func (s *sink) rule(name string, t tally, pending, sent int64) {
 	s.add(prometheus.CounterValue, "rule_seconds_total", float64(t.nanos)/1e9, name)
 	s.counter("hits_total", t.hits, name)
 	s.counter("alerts_total", t.alerts, name)
-	s.counter("sent_total", sent, name)
+	s.counter("rule_sent_total", sent, name)
 	s.gauge("pending_hits", float64(pending), name)
 	for why, n := range t.suppressed {
 		if n > 0 { // a rule meets few of the reasons
@@ -218,7 +218,7 @@ func (s *sink) rule(name string, t tally, pending, sent int64) {
 }
 
 func (s *sink) delivery(d *delivery.Stats, now time.Time) {
-	s.counter("alerts_kept_total", d.Accepted)
+	s.counter("alerts_stored_total", d.Accepted)
 	s.counter("alerts_duplicate_total", d.Duplicates)
 	s.gauge("backlog", float64(d.Backlog))
 	for _, o := range []struct {
@@ -231,7 +231,7 @@ func (s *sink) delivery(d *delivery.Stats, now time.Time) {
 	var others delivery.Latency
 	for n := range d.Triggers {
 		t := &d.Triggers[n]
-		if n >= maxTargetLabels { // those beyond are in the sums above
+		if n >= maxTriggerLabels { // those beyond are in the sums above
 			others.Add(&t.Latency)
 			continue
 		}
@@ -240,8 +240,8 @@ func (s *sink) delivery(d *delivery.Stats, now time.Time) {
 		} else if t.Configured {
 			s.latency(t.Name, &t.Latency)
 		}
-		s.target(t, now)
-		s.counter("trigger_sent_total", d.Sent.To[t.Name], t.Name)
+		s.trigger(t, now)
+		s.counter("sent_total", d.Sent.To[t.Name], t.Name)
 	}
 	if others.Counts != nil {
 		s.latency(otherLabel, &others)
@@ -253,16 +253,16 @@ func (s *sink) delivery(d *delivery.Stats, now time.Time) {
 	s.counter("store_recovered_total", d.Store.Recovered)
 }
 
-func (s *sink) target(t *delivery.TriggerStats, now time.Time) {
-	s.gauge("target_configured", boolValue(t.Configured), t.Name)
-	s.counter("target_accepted_total", t.Counts.Accepted, t.Name)
-	s.counter("delivered_total", t.Counts.Delivered, t.Name)
-	s.counter("target_dropped_total", t.Counts.Dropped, t.Name)
-	s.counter("target_removed_total", t.Counts.Removed, t.Name)
+func (s *sink) trigger(t *delivery.TriggerStats, now time.Time) {
+	s.gauge("trigger_configured", boolValue(t.Configured), t.Name)
+	s.counter("trigger_accepted_total", t.Counts.Accepted, t.Name)
+	s.counter("trigger_delivered_total", t.Counts.Delivered, t.Name)
+	s.counter("trigger_dropped_total", t.Counts.Dropped, t.Name)
+	s.counter("trigger_removed_total", t.Counts.Removed, t.Name)
 	s.gauge("deliveries_pending", float64(t.Counts.Pending), t.Name)
 	s.gauge("dead_letters", float64(t.Counts.Dead), t.Name)
-	s.gauge("target_failures", float64(t.State.Failures), t.Name)
-	s.gauge("target_on_hold", boolValue(t.State.Hold != 0), t.Name)
+	s.gauge("trigger_failures", float64(t.State.Failures), t.Name)
+	s.gauge("trigger_on_hold", boolValue(t.State.Hold != 0), t.Name)
 	var age, next float64
 	if !t.Oldest.IsZero() {
 		age = max(now.Sub(t.Oldest).Seconds(), 0)
@@ -271,10 +271,10 @@ func (s *sink) target(t *delivery.TriggerStats, now time.Time) {
 		next = float64(t.State.NotBefore.UnixNano()) / 1e9
 	}
 	s.gauge("oldest_delivery_age_seconds", age, t.Name)
-	s.gauge("target_next_attempt_time_seconds", next, t.Name)
+	s.gauge("trigger_next_attempt_time_seconds", next, t.Name)
 }
 
-func (s *sink) latency(target string, l *delivery.Latency) {
+func (s *sink) latency(trigger string, l *delivery.Latency) {
 	if len(l.Counts) == 0 { // it is configured, and not set up yet
 		return
 	}
@@ -284,7 +284,7 @@ func (s *sink) latency(target string, l *delivery.Latency) {
 		buckets[bound.Seconds()] = count
 	}
 	count += uint64(l.Counts[len(l.Counts)-1])
-	s.ch <- prometheus.MustNewConstHistogram(s.descs["delivery_duration_seconds"], count, l.Sum.Seconds(), buckets, s.id, target)
+	s.ch <- prometheus.MustNewConstHistogram(s.descs["delivery_duration_seconds"], count, l.Sum.Seconds(), buckets, s.id, trigger)
 }
 
 func boolValue(b bool) float64 {

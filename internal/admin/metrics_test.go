@@ -15,27 +15,27 @@ import (
 // toldByMetrics is which metric tells what a field of the stats does, with its labels; what begins with "-" is a reason why none does.
 var toldByMetrics = map[string]string{
 	"instance": `id="t"`, "started": "start_time_seconds", "chunks": "chunks_total", "refused": "chunks_refused_total", "own": "own_lines_total",
-	"panics": "panics_total", "lines": "lines_total", "events": "events_total", "docker": "-of the standalone program alone: docker_…", "hits": "hits_total", "alerts": "alerts_total", "sent": "sent_total", "pending": "pending_hits",
+	"panics": "panics_total", "lines": "lines_total", "container_events": "container_events_total", "docker": "-of the standalone program alone: docker_…", "hits": "hits_total", "alerts": "alerts_total", "sent": "sent_total", "pending": "pending_hits",
 	"suppressed": `suppressed_total{id="t",reason="cooldown"}`, "drops": `dropped_total{id="t",what="backlog"}`, "keys": "keys", "evicted": "evicted_total",
 	"tails": "-of the standalone program alone: tails", "problems": "config_problems", "warnings.code": "-a text", "warnings.message": "warnings", "streams": "streams", "evaluation.nanos": "evaluation_seconds_total",
 	"store.mode": `store_info{id="t",mode="file"`, "store.path": "store.db", "store.used": "store_used_bytes", "store.max": "store_max_bytes", "store.error": "store_up",
 	"store.recovered": "store_recovered_total", "store.aside": "-a path that changes; store_recovered_total says that there is one",
-	"store.lost": `what="damaged_store"`, "delivery.accepted": "alerts_kept_total", "delivery.duplicates": "alerts_duplicate_total", "delivery.backlog": "backlog",
+	"store.lost": `what="damaged_store"`, "delivery.accepted": "alerts_stored_total", "delivery.duplicates": "alerts_duplicate_total", "delivery.backlog": "backlog",
 	"delivery.delivered": `outcome="delivered"`, "delivery.retried": `outcome="retried"`, "delivery.held": `outcome="held"`,
 	"delivery.refused": `outcome="refused"`, "delivery.expired": `outcome="expired"`, "delivery.in_flight": "deliveries_in_flight",
 	"rules.id": `rule="boom"`, "rules.name": "-part of the id", "rules.workload": "-part of the id", "rules.hits": `hits_total{id="t",rule="boom"}`,
-	"rules.sent": `sent_total{id="t",rule="boom"}`, "gone.sent": `sent_total{id="t",rule="other"}`, "targets.sent": `trigger_sent_total{id="t",trigger="ops"} 0`,
+	"rules.sent": `rule_sent_total{id="t",rule="boom"}`, "gone.sent": `rule_sent_total{id="t",rule="other"}`, "triggers.sent": `fluentbit_trigger_sent_total{id="t",trigger="ops"} 0`,
 	"rules.alerts": `alerts_total{id="t",rule="boom"}`, "rules.pending": `pending_hits{id="t",rule="boom"}`,
 	"rules.suppressed": `rule_suppressed_total{id="t",reason="cooldown",rule="boom"}`, "rules.nanos": `rule_seconds_total{id="t",rule="boom"}`,
 	"rules.estimate_ns": "rule_filter_seconds", "rules.filter": `rule_filter_seconds{filter="`,
 	"gone.hits": `hits_total{id="t",rule="other"}`, "gone.alerts": `alerts_total{id="t",rule="other"}`, "gone.pending": `pending_hits{id="t",rule="other"}`,
 	"gone.suppressed":   "-part of rule_suppressed_total of other",
 	"workloads.busiest": "-no workload has a label: workloads", "workloads.other": "-no workload has a label: workloads",
-	"targets.name": `target="ops"`, "targets.configured": `target_configured{id="t",target="ops"} 1`, "targets.accepted": `target_accepted_total{id="t",target="ops"} 1`,
-	"targets.delivered": "delivered_total", "targets.pending": `deliveries_pending{id="t",target="ops"} 1`, "targets.dead": `dead_letters{id="t",target="ops"} 0`,
-	"targets.dropped": `target_dropped_total{id="t",target="ops"} 0`, "targets.removed": `target_removed_total{id="t",target="ops"} 0`,
-	"targets.failures": "target_failures", "targets.hold": "target_on_hold", "targets.reason": "-a text", "targets.next_attempt": "target_next_attempt_time_seconds",
-	"targets.oldest": "oldest_delivery_age_seconds",
+	"triggers.name": `trigger="ops"`, "triggers.configured": `trigger_configured{id="t",trigger="ops"} 1`, "triggers.accepted": `trigger_accepted_total{id="t",trigger="ops"} 1`,
+	"triggers.delivered": "trigger_delivered_total", "triggers.pending": `deliveries_pending{id="t",trigger="ops"} 1`, "triggers.dead": `dead_letters{id="t",trigger="ops"} 0`,
+	"triggers.dropped": `trigger_dropped_total{id="t",trigger="ops"} 0`, "triggers.removed": `trigger_removed_total{id="t",trigger="ops"} 0`,
+	"triggers.failures": "trigger_failures", "triggers.hold": "trigger_on_hold", "triggers.reason": "-a text", "triggers.next_attempt": "trigger_next_attempt_time_seconds",
+	"triggers.oldest": "oldest_delivery_age_seconds",
 }
 
 // statsFields returns the fields of the stats, those of structs and lists by their paths.
@@ -62,7 +62,7 @@ func TestMetricsTellAllOfTheStats(t *testing.T) {
 	b.p.Reload()
 	b.server.SetBehaviour(receiver.Always(receiver.Reply{Status: http.StatusServiceUnavailable}))
 	b.flush("boom 1", "boom 2")
-	b.eventually("the target fails", func() bool { return listOf(b.get("/api/v1/stats"), "targets")[0]["failures"] != 0.0 })
+	b.eventually("the trigger fails", func() bool { return listOf(b.get("/api/v1/stats"), "triggers")[0]["failures"] != 0.0 })
 	text := b.want(http.StatusOK, "GET", "/metrics", nil).text
 	known := map[string]bool{}
 	for _, field := range statsFields(reflect.TypeFor[statsAnswer](), "") {
@@ -79,8 +79,8 @@ func TestMetricsTellAllOfTheStats(t *testing.T) {
 			t.Errorf("the stats have no %s", field)
 		}
 	}
-	for _, name := range []string{"oldest_delivery_age_seconds", "target_next_attempt_time_seconds"} {
-		found := regexp.MustCompile(name + `{id="t",target="ops"} (\S+)`).FindStringSubmatch(text)
+	for _, name := range []string{"oldest_delivery_age_seconds", "trigger_next_attempt_time_seconds"} {
+		found := regexp.MustCompile(name + `{id="t",trigger="ops"} (\S+)`).FindStringSubmatch(text)
 		if found == nil {
 			t.Errorf("no %s", name)
 		} else if n, err := strconv.ParseFloat(found[1], 64); err != nil || n <= 0 {
@@ -89,12 +89,12 @@ func TestMetricsTellAllOfTheStats(t *testing.T) {
 	}
 }
 
-// ruleMetrics reads the counters by rule, and the totals of what was held back: series → value.
+// ruleMetrics reads the counters by rule, and the totals of what was suppressed: series → value.
 func (b *bench) ruleMetrics() map[string]float64 {
 	b.t.Helper()
 	out := map[string]float64{}
 	text := b.want(http.StatusOK, "GET", "/metrics", nil).text
-	for _, m := range regexp.MustCompile(`(?m)^fluentbit_trigger_((?:hits|alerts|sent|suppressed|rule_suppressed|rule_seconds)_total\{\S+\}) (\S+)$`).FindAllStringSubmatch(text, -1) {
+	for _, m := range regexp.MustCompile(`(?m)^fluentbit_trigger_((?:hits|alerts|rule_sent|suppressed|rule_suppressed|rule_seconds)_total\{\S+\}) (\S+)$`).FindAllStringSubmatch(text, -1) {
 		n, err := strconv.ParseFloat(m[2], 64)
 		if err != nil {
 			b.t.Fatal(err)

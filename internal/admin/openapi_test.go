@@ -103,7 +103,7 @@ func TestDocumentAgreesWithTheHandlers(t *testing.T) {
 	}
 	b.standalone(docker.Stats{})
 	check("GET", "/api/v1/stats", 200, "application/json", b.want(200, "GET", "/api/v1/stats", nil).text)
-	check("GET", "/api/v1/events", 200, "application/json", b.want(200, "GET", "/api/v1/events?kind=audit", nil).text)
+	check("GET", "/api/v1/audit", 200, "application/json", b.want(200, "GET", "/api/v1/audit", nil).text)
 	if checked < 12 {
 		t.Errorf("only %d answers were checked", checked)
 	}

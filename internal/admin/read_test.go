@@ -68,10 +68,10 @@ func TestUnknownPathsMethodsAndParameters(t *testing.T) {
 	b.want(404, "GET", "/api/v1/stats?instance=nobody", nil)
 	b.want(200, "GET", "/api/v1/stats?instance=t", nil)
 	for _, path := range []string{"limit=0", "limit=x", "limit=1001", "cursor=x", "severity=loud", "since=yesterday"} {
-		b.want(400, "GET", "/api/v1/events?"+path, nil)
+		b.want(400, "GET", "/api/v1/alerts?"+path, nil)
 	}
 	for path, known := range map[string]string{
-		"events?severity=error,loud": "critical", "events?kind=log,noise": "audit", "deliveries?severity=loud": "critical", "deliveries?kind=audit": "rollup",
+		"alerts?severity=error,loud": "critical", "alerts?kind=log,noise": "rollup", "deliveries?severity=loud": "critical", "deliveries?kind=audit": "rollup",
 		"deliveries?state=pending,lost": "removed", "tap?stream=both": "stderr",
 	} {
 		if r := b.want(400, "GET", "/api/v1/"+path, nil); !strings.Contains(r.text, known) {
@@ -104,8 +104,8 @@ func TestStatsAddUp(t *testing.T) {
 		}
 	}
 	b.eventually("the alerts are delivered", func() bool {
-		targets := listOf(b.get("/api/v1/stats"), "targets")
-		return len(targets) == 1 && targets[0]["delivered"] == 3.0 && targets[0]["name"] == "ops"
+		triggers := listOf(b.get("/api/v1/stats"), "triggers")
+		return len(triggers) == 1 && triggers[0]["delivered"] == 3.0 && triggers[0]["name"] == "ops"
 	})
 	i := listOf(b.get("/api/v1/instances"), "instances")
 	if len(i) != 1 || i[0]["id"] != "t" || i[0]["version"] != "1.2.3" || i[0]["ready"] != true || i[0]["kind"] != "plugin" {
@@ -121,8 +121,8 @@ func TestEvents(t *testing.T) {
 	seen := map[string]bool{}
 	pages, cursor := 0, ""
 	for {
-		r := b.get("/api/v1/events?limit=7&cursor=" + cursor)
-		for _, e := range listOf(r, "events") {
+		r := b.get("/api/v1/alerts?limit=7&cursor=" + cursor)
+		for _, e := range listOf(r, "alerts") {
 			seen[e["alert"].(map[string]any)["message"].(string)] = true
 		}
 		pages++
@@ -131,26 +131,26 @@ func TestEvents(t *testing.T) {
 		}
 	}
 	if len(seen) != 60 || pages < 9 {
-		t.Errorf("%d events on %d pages, want 60 on 9 or more", len(seen), pages)
+		t.Errorf("%d alerts on %d pages, want 60 on 9 or more", len(seen), pages)
 	}
 	for query, want := range map[string]int{
 		"rule=bang": 30, "rule=b*": 60, "severity=error": 30, "severity=error,info": 60, "kind=log": 60, "kind=absence": 0, "text=bang%207": 1,
 		"workload=nothing*": 0, "since=1h": 60, "until=1h": 0, "since=2000-01-01T00:00:00Z": 60,
 	} {
-		if got := len(listOf(b.get("/api/v1/events?limit=1000&"+query), "events")); got != want {
-			t.Errorf("%s: %d events, want %d", query, got, want)
+		if got := len(listOf(b.get("/api/v1/alerts?limit=1000&"+query), "alerts")); got != want {
+			t.Errorf("%s: %d alerts, want %d", query, got, want)
 		}
 	}
-	e := listOf(b.get("/api/v1/events?limit=1"), "events")[0]
+	e := listOf(b.get("/api/v1/alerts?limit=1"), "alerts")[0]
 	id := e["alert"].(map[string]any)["id"].(string)
 	for _, name := range []string{id, fmt.Sprintf("%.0f", e["seq"])} {
-		if got := b.get("/api/v1/events/" + name); got["seq"] != e["seq"] {
+		if got := b.get("/api/v1/alerts/" + name); got["seq"] != e["seq"] {
 			t.Errorf("event %s: %v", name, got)
 		}
 	}
-	b.want(404, "GET", "/api/v1/events/al_nothing", nil)
+	b.want(404, "GET", "/api/v1/alerts/al_nothing", nil)
 	b.eventually("deliveries are listed", func() bool {
-		return len(listOf(b.get("/api/v1/deliveries?limit=1000&target=ops&state=delivered"), "deliveries")) == 60
+		return len(listOf(b.get("/api/v1/deliveries?limit=1000&trigger=ops&state=delivered"), "deliveries")) == 60
 	})
 	if n := len(listOf(b.get("/api/v1/deliveries?state=dead"), "deliveries")); n != 0 {
 		t.Errorf("%d dead deliveries", n)
@@ -164,7 +164,7 @@ func TestDeadLetters(t *testing.T) {
 	b.eventually("both are dead letters", func() bool { return len(listOf(b.get("/api/v1/dead-letters"), "dead_letters")) == 2 })
 	r := b.get("/api/v1/dead-letters?limit=1")
 	l := listOf(r, "dead_letters")[0]
-	if r["next"] == "" || l["rule"] != "boom" || !strings.HasPrefix(l["summary"].(string), "boom") || l["target"] != "ops" {
+	if r["next"] == "" || l["rule"] != "boom" || !strings.HasPrefix(l["summary"].(string), "boom") || l["trigger"] != "ops" {
 		t.Errorf("%v", r)
 	}
 	one := b.get("/api/v1/dead-letters/ops/" + l["alert_id"].(string))
@@ -192,7 +192,7 @@ func (b *bench) pages(path, list string, limit int, key func(map[string]any) str
 	}
 }
 
-// TestDeadLettersAndDeliveriesArePaged has alerts go to two targets, so that pages end between the deliveries of one alert, and between letters that
+// TestDeadLettersAndDeliveriesArePaged has alerts go to two triggers, so that pages end between the deliveries of one alert, and between letters that
 // died at the same moment.
 func TestDeadLettersAndDeliveriesArePaged(t *testing.T) {
 	b := newBench(t, "")
@@ -204,7 +204,7 @@ func TestDeadLettersAndDeliveriesArePaged(t *testing.T) {
 	}
 	b.eventually("all are dead letters", func() bool { return len(listOf(b.get("/api/v1/dead-letters"), "dead_letters")) == 16 })
 	for path, list := range map[string]string{"/api/v1/dead-letters": "dead_letters", "/api/v1/deliveries": "deliveries"} {
-		key := func(item map[string]any) string { return fmt.Sprint(item["alert_id"], item["target"]) }
+		key := func(item map[string]any) string { return fmt.Sprint(item["alert_id"], item["trigger"]) }
 		whole := b.pages(path, list, 1000, key)
 		if distinct := slices.Compact(slices.Sorted(slices.Values(whole))); len(whole) != 16 || len(distinct) != 16 {
 			t.Fatalf("%s: %d items, %d of them different, want 16", path, len(whole), len(distinct))
@@ -216,20 +216,20 @@ func TestDeadLettersAndDeliveriesArePaged(t *testing.T) {
 		}
 		for _, bad := range []string{"x", "0", "-1", "1.x.y", "x.ops", "99999999999999999999"} {
 			if bad == "1.x.y" && list == "deliveries" {
-				continue // a target may be called so
+				continue // a trigger may be called so
 			}
 			b.want(400, "GET", path+"?cursor="+bad, nil)
 		}
 	}
-	if n := len(listOf(b.get("/api/v1/deliveries?target=other&limit=3"), "deliveries")); n != 3 {
-		t.Errorf("%d deliveries to one target on a page of 3", n)
+	if n := len(listOf(b.get("/api/v1/deliveries?trigger=other&limit=3"), "deliveries")); n != 3 {
+		t.Errorf("%d deliveries to one trigger on a page of 3", n)
 	}
 	// What dies while the pages are read comes before them: those that are there are not told twice.
 	first := b.get("/api/v1/dead-letters?limit=8")
 	b.flush("boom later")
 	b.eventually("two more are dead letters", func() bool { return len(listOf(b.get("/api/v1/dead-letters"), "dead_letters")) == 18 })
 	rest := listOf(b.get("/api/v1/dead-letters?limit=100&cursor="+first["next"].(string)), "dead_letters")
-	if len(rest) != 8 || rest[0]["alert_id"] == listOf(first, "dead_letters")[7]["alert_id"] && rest[0]["target"] == listOf(first, "dead_letters")[7]["target"] {
+	if len(rest) != 8 || rest[0]["alert_id"] == listOf(first, "dead_letters")[7]["alert_id"] && rest[0]["trigger"] == listOf(first, "dead_letters")[7]["trigger"] {
 		t.Errorf("%d letters behind the first 8 of 16", len(rest))
 	}
 }

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/listen"
@@ -43,20 +44,29 @@ var (
 	cursorParam = param{"cursor", "string", "Where to go on: next of the answer before."}
 )
 
-// eventParams choose events. kinds is what they may be of beside alerts.
-func eventParams(kinds string) []param {
-	return []param{
-		limitParam, cursorParam,
-		{"rule", "string", "A glob of the rule's name."},
-		{"workload", "string", "A glob of the workload."},
-		{"container", "string", "A glob of the container's name, or the beginning of its id."},
-		{"severity", "string", "Severities, separated by commas: " + strings.Join(trigger.Severities(), ", ") + "."},
-		{"kind", "string", "Kinds of alert, separated by commas: " + strings.Join(trigger.Kinds(), ", ") + kinds + "."},
-		{"text", "string", "A text that message or summary hold, in any case."},
-		{"since", "string", "A time (RFC 3339), or a length of time before now such as 10m."},
-		{"until", "string", "Likewise: the time before which."},
-	}
+// timeParams select by the time at which something was stored.
+var timeParams = []param{
+	{"since", "string", "Only from this time on: RFC 3339, or a duration before now such as 10m."},
+	{"until", "string", "Only before this time: RFC 3339, or a duration before now such as 10m."},
 }
+
+// alertParams select alerts.
+var alertParams = append([]param{
+	limitParam, cursorParam,
+	{"rule", "string", "A glob of the rule's name."},
+	{"workload", "string", "A glob of the workload."},
+	{"container", "string", "A glob of the container's name, or the beginning of its ID."},
+	{"severity", "string", "Severities, separated by commas: " + strings.Join(trigger.Severities(), ", ") + "."},
+	{"kind", "string", "Kinds of alert, separated by commas: " + strings.Join(trigger.Kinds(), ", ") + "."},
+	{"text", "string", "Text that the message or the summary contains, in upper or lower case."},
+}, timeParams...)
+
+// auditParams select audit entries.
+var auditParams = append([]param{
+	limitParam, cursorParam,
+	{"workload", "string", "A glob of the workload."},
+	{"text", "string", "Text that the author, action, kind, workload or name contains, in upper or lower case."},
+}, timeParams...)
 
 // routes returns the routes of the API. It is the one place that lists them: handlers and document are made from it.
 func routes() []route {
@@ -76,20 +86,20 @@ func routes() []route {
 			params: []param{limitParam, cursorParam}, answer: containersResponse{}, problems: []int{404}, handle: containers},
 		{method: "POST", path: "/-/reload", summary: "Reads the configuration anew.", answer: reloadAnswer{}, problems: []int{409}, handle: reload},
 
-		{method: "GET", path: "/api/v1/events", summary: "The last alerts, newest first.", params: eventParams("; or audit alone, for the changes that were made here"), answer: eventsAnswer{}, handle: events},
-		{method: "GET", path: "/api/v1/events/{id}", summary: "One of the last alerts, by its id or number.", answer: eventAnswer{}, problems: []int{404}, handle: oneEvent},
+		{method: "GET", path: "/api/v1/alerts", summary: "The last alerts, newest first.", params: alertParams, answer: alertsResponse{}, handle: alerts},
+		{method: "GET", path: "/api/v1/alerts/{id}", summary: "One of the last alerts, by its id or number.", answer: alertItem{}, problems: []int{404}, handle: oneAlert},
 		{
 			method: "GET", path: "/api/v1/deliveries", summary: "Deliveries of the last alerts, newest first.",
-			params: append(eventParams(""), param{"target", "string", "The trigger's name."}, param{"state", "string", "States, separated by commas: " + strings.Join(store.States(), ", ") + "."}),
+			params: append(slices.Clip(alertParams), param{"trigger", "string", "The trigger's name."}, param{"state", "string", "States, separated by commas: " + strings.Join(store.States(), ", ") + "."}),
 			answer: deliveriesAnswer{}, handle: deliveries,
 		},
 		{
 			method: "GET", path: "/api/v1/dead-letters", summary: "Deliveries that are not tried any more, newest first.",
-			params: []param{limitParam, cursorParam, {"target", "string", "The trigger's name."}, {"alert_id", "string", "The alert's id."}}, answer: lettersAnswer{}, handle: letters,
+			params: []param{limitParam, cursorParam, {"trigger", "string", "The trigger's name."}, {"alert_id", "string", "The alert's id."}}, answer: deadLettersResponse{}, handle: deadLetters,
 		},
 		{
-			method: "GET", path: "/api/v1/dead-letters/{target}/{alert}", summary: "One dead letter, with its alert.",
-			answer: letterAnswer{}, problems: []int{404}, handle: oneLetter,
+			method: "GET", path: "/api/v1/dead-letters/{trigger}/{alert}", summary: "One dead letter, with its alert.",
+			answer: deadLetter{}, problems: []int{404}, handle: oneDeadLetter,
 		},
 		{
 			method: "GET", path: "/api/v1/alerts/stream", summary: "Alerts as they come: server-sent events named alert, whose id is the alert's number.",
@@ -119,11 +129,11 @@ func routes() []route {
 		route{method: "PUT", path: "/api/v1/workloads/{workload}/disabled/{rule}", summary: "Turns a global rule off for the workloads of a glob.", problems: []int{409, 422, 507}, handle: disable},
 		route{method: "DELETE", path: "/api/v1/workloads/{workload}/disabled/{rule}", summary: "Takes that back.", handle: enable},
 		route{method: "POST", path: "/api/v1/dead-letters/redeliver", summary: "Makes dead letters pending again.", body: selectRequest{}, answer: redeliverAnswer{}, handle: redeliver},
-		route{method: "POST", path: "/api/v1/dead-letters/drop", summary: "Drops dead letters for good.", body: selectRequest{}, answer: dropAnswer{}, handle: dropLetters},
+		route{method: "POST", path: "/api/v1/dead-letters/drop", summary: "Drops dead letters for good.", body: selectRequest{}, answer: dropAnswer{}, handle: dropDeadLetters},
 		route{method: "GET", path: "/api/v1/silences", summary: "The silences.", answer: silencesAnswer{}, handle: silences},
 		route{method: "POST", path: "/api/v1/silences", summary: "Makes a silence, or changes the one of the id.", body: silenceBody{}, answer: silenceBody{}, problems: []int{409, 422, 507}, handle: addSilence},
 		route{method: "DELETE", path: "/api/v1/silences/{id}", summary: "Ends a silence now.", answer: schema{"type": "object"}, problems: []int{409}, handle: expireSilence},
-		route{method: "GET", path: "/api/v1/audit", summary: "The changes that were made here, newest first.", params: []param{limitParam, cursorParam}, answer: auditAnswer{}, handle: audit},
+		route{method: "GET", path: "/api/v1/audit", summary: "The changes that were made here, newest first.", params: auditParams, answer: auditResponse{}, handle: audit},
 		route{
 			method: "GET", path: "/api/v1/tap", summary: "Records as they are evaluated, with the decision for each: server-sent events record, and missed.",
 			params: []param{

@@ -54,7 +54,7 @@ cooldown = "0s"
 	if rules["boom"] != 2 || rules["burst"] != 4 || rules["own@shop/*"] != 1 || ofRules != 7 {
 		t.Errorf("by rule: %v", rules)
 	}
-	triggers, ofTriggers := sent("targets")
+	triggers, ofTriggers := sent("triggers")
 	if triggers["ops"] != 4 || triggers["second"] != 3 || triggers["refuses"] != 0 || ofTriggers != 7 {
 		t.Errorf("by trigger: %v", triggers)
 	}
@@ -62,7 +62,7 @@ cooldown = "0s"
 		t.Errorf("by workload: %v", got)
 	}
 	text := b.want(200, "GET", "/metrics", nil).text
-	for _, want := range []string{`sent_total{id="t",rule="boom"} 2`, `sent_total{id="t",rule="burst"} 4`, `sent_total{id="t",rule="other"} 0`, `trigger_sent_total{id="t",trigger="second"} 3`} {
+	for _, want := range []string{`rule_sent_total{id="t",rule="boom"} 2`, `rule_sent_total{id="t",rule="burst"} 4`, `rule_sent_total{id="t",rule="other"} 0`, `sent_total{id="t",trigger="second"} 3`} {
 		if !strings.Contains(text, "fluentbit_trigger_"+want+"\n") {
 			t.Errorf("no %s in the metrics", want)
 		}
@@ -74,7 +74,7 @@ cooldown = "0s"
 	if gone, _ := stats["gone"].(map[string]any); stats["sent"] != 7.0 || gone["sent"] != 4.0 {
 		t.Errorf("after the reload: %v in all, %v of rules that are gone", stats["sent"], gone["sent"])
 	}
-	if text := b.want(200, "GET", "/metrics", nil).text; !strings.Contains(text, `sent_total{id="t",rule="burst"} 4`) {
+	if text := b.want(200, "GET", "/metrics", nil).text; !strings.Contains(text, `rule_sent_total{id="t",rule="burst"} 4`) {
 		t.Error("the counter of a rule that is gone fell")
 	}
 }

@@ -66,34 +66,34 @@ func instances(c *call) (any, error) {
 }
 
 type statsAnswer struct {
-	Instance   string           `json:"instance"`
-	Started    time.Time        `json:"started"`
-	Chunks     int64            `json:"chunks"`
-	Refused    int64            `json:"refused"` // chunks
-	Own        int64            `json:"own"`     // lines of the program's own, left out
-	Panics     int64            `json:"panics"`
-	Lines      int64            `json:"lines"`
-	Events     int64            `json:"events"` // of containers, evaluated
-	Hits       int64            `json:"hits"`
-	Alerts     int64            `json:"alerts"` // hits that made one: hits = alerts + suppressed + pending
-	Sent       int64            `json:"sent"`   // alerts that receivers took, roll-ups included; one that goes to two triggers counts twice
-	Pending    int64            `json:"pending"`
-	Suppressed map[string]int64 `json:"suppressed"` // by reason
-	Drops      map[string]int64 `json:"drops"`      // by what dropped it
-	Keys       int              `json:"keys"`       // cooldown keys and buckets in memory
-	Evicted    int64            `json:"evicted"`
-	Tails      map[string]int   `json:"tails,omitempty"` // containers by state, in the standalone program
-	Docker     *dockerStats     `json:"docker,omitempty"`
-	Store      storeStats       `json:"store"`
-	Delivery   deliveryStats    `json:"delivery"`
-	Problems   []string         `json:"problems"` // of the configuration in force
-	Warnings   []warningItem    `json:"warnings"` // reasons why it alerts nobody, or not about what it is meant to watch
-	Evaluation evaluationStats  `json:"evaluation"`
-	Rules      []ruleStats      `json:"rules"`
-	Gone       goneStats        `json:"gone"`
-	Workloads  busiestWorkloads `json:"workloads"`
-	Targets    []targetStats    `json:"targets"`
-	Streams    int              `json:"streams"` // that are open at this listener
+	Instance        string           `json:"instance"`
+	Started         time.Time        `json:"started"`
+	Chunks          int64            `json:"chunks"`
+	Refused         int64            `json:"refused"` // chunks
+	Own             int64            `json:"own"`     // lines of the program's own, left out
+	Panics          int64            `json:"panics"`
+	Lines           int64            `json:"lines"`
+	ContainerEvents int64            `json:"container_events"`
+	Hits            int64            `json:"hits"`
+	Alerts          int64            `json:"alerts"` // hits that made one: hits = alerts + suppressed + pending
+	Sent            int64            `json:"sent"`   // alerts that receivers took, roll-ups included; one that goes to two triggers counts twice
+	Pending         int64            `json:"pending"`
+	Suppressed      map[string]int64 `json:"suppressed"` // by reason
+	Drops           map[string]int64 `json:"drops"`      // by what dropped it
+	Keys            int              `json:"keys"`       // cooldown keys and buckets in memory
+	Evicted         int64            `json:"evicted"`
+	Tails           map[string]int   `json:"tails,omitempty"` // containers by state, in the standalone program
+	Docker          *dockerStats     `json:"docker,omitempty"`
+	Store           storeStats       `json:"store"`
+	Delivery        deliveryStats    `json:"delivery"`
+	Problems        []string         `json:"problems"` // of the configuration in force
+	Warnings        []warningItem    `json:"warnings"` // reasons why it alerts nobody, or not about what it is meant to watch
+	Evaluation      evaluationStats  `json:"evaluation"`
+	Rules           []ruleStats      `json:"rules"`
+	Gone            goneStats        `json:"gone"`
+	Workloads       busiestWorkloads `json:"workloads"`
+	Triggers        []triggerStats   `json:"triggers"`
+	Streams         int              `json:"streams"` // that are open at this listener
 }
 
 // warningItem is a reason why an instance that runs alerts nobody.
@@ -160,7 +160,7 @@ type goneStats struct {
 	Suppressed map[string]int64 `json:"suppressed"`
 }
 
-type targetStats struct {
+type triggerStats struct {
 	Name       string     `json:"name"`
 	Configured bool       `json:"configured"`
 	Sent       int64      `json:"sent"`     // since the instance was started
@@ -183,8 +183,8 @@ func stats(c *call) (any, error) {
 	tails := c.instance.tails(&s)
 	out := statsAnswer{
 		Instance: c.p.ID(), Started: c.p.Started().UTC(), Chunks: s.Chunks, Refused: s.Refused, Own: s.Own,
-		Panics: s.Panics + s.Delivery.Panics + c.api.registry.panics.Load(), Lines: s.Engine.Lines, Events: s.Engine.Events,
-		Keys: s.Engine.Keys, Evicted: s.Engine.Evicted, Drops: drops(&s), Problems: problemsOf(c.api.registry, c.instance), Warnings: warningsOf(c.p), Rules: rulesStats(c.p, &s), Workloads: busiestOf(met, otherMet, s.Sent.Workloads), Targets: []targetStats{},
+		Panics: s.Panics + s.Delivery.Panics + c.api.registry.panics.Load(), Lines: s.Engine.Lines, ContainerEvents: s.Engine.Events,
+		Keys: s.Engine.Keys, Evicted: s.Engine.Evicted, Drops: drops(&s), Problems: problemsOf(c.api.registry, c.instance), Warnings: warningsOf(c.p), Rules: rulesStats(c.p, &s), Workloads: busiestOf(met, otherMet, s.Sent.Workloads), Triggers: []triggerStats{},
 		Evaluation: evaluationStats{Nanos: s.Nanos}, Streams: len(c.api.streams),
 		Store: storeStats{
 			Mode: string(s.Delivery.Store.Mode), Path: s.Delivery.Store.Path, Used: int64(s.Delivery.Store.Used), Max: int64(s.Delivery.Store.Max),
@@ -206,9 +206,9 @@ func stats(c *call) (any, error) {
 		out.Gone.Sent -= out.Rules[i].Sent
 	}
 	for i := range s.Delivery.Triggers {
-		t := targetOf(s.Delivery.Triggers[i].TriggerInfo, s.Delivery.Triggers[i].Configured)
+		t := triggerOf(s.Delivery.Triggers[i].TriggerInfo, s.Delivery.Triggers[i].Configured)
 		t.Sent = s.Sent.Triggers[t.Name]
-		out.Targets = append(out.Targets, t)
+		out.Triggers = append(out.Triggers, t)
 	}
 	if tails != nil {
 		out.Tails, out.Docker = tailsOf(tails), dockerOf(tails)
@@ -233,8 +233,8 @@ func tailsOf(s *docker.Stats) map[string]int {
 	return out
 }
 
-func targetOf(info store.TriggerInfo, configured bool) targetStats {
-	t := targetStats{
+func triggerOf(info store.TriggerInfo, configured bool) triggerStats {
+	t := triggerStats{
 		Name: info.Name, Configured: configured, Accepted: info.Counts.Accepted, Delivered: info.Counts.Delivered, Pending: info.Counts.Pending,
 		Dead: info.Counts.Dead, Dropped: info.Counts.Dropped, Removed: info.Counts.Removed, Failures: info.State.Failures, Reason: info.State.Reason,
 		Next: timeOrNil(info.State.NotBefore), Oldest: timeOrNil(info.Oldest),

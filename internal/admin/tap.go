@@ -26,7 +26,7 @@ type tappedRecord struct {
 type tappedDecision struct {
 	RuleID  string `json:"rule_id"`
 	Rule    string `json:"rule"`
-	Outcome string `json:"outcome"` // alert, or why it was held back
+	Outcome string `json:"outcome"` // alert, or the reason why the hit was suppressed
 }
 
 // maxTapExpr bounds the expression of a tap.

@@ -83,11 +83,11 @@ func busiestOf(all []pipeline.WorkloadStats, other pipeline.WorkloadCounts, sent
 }
 
 type containerItem struct {
-	ID    string    `json:"id,omitempty"`
-	Name  string    `json:"name,omitempty"`
-	Image string    `json:"image,omitempty"`
-	Host  string    `json:"host,omitempty"`
-	Met   time.Time `json:"met"`
+	ID       string    `json:"id,omitempty"`
+	Name     string    `json:"name,omitempty"`
+	Image    string    `json:"image,omitempty"`
+	Host     string    `json:"host,omitempty"`
+	LastSeen time.Time `json:"last_seen"`
 }
 
 type blockItem struct {

@@ -42,12 +42,12 @@ func managedRules(workload string) kind {
 
 // origin says where one is from, as the API tells it.
 type origin struct {
-	File    string `json:"file"`
-	Managed bool   `json:"managed"`
+	File   string `json:"file"`
+	Origin string `json:"origin"` // configuration or runtime
 }
 
 func (o *origin) from() string {
-	if o.Managed {
+	if o.Origin == "runtime" {
 		return "made here"
 	}
 	return o.File

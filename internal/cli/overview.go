@@ -19,7 +19,7 @@ type overviewCommand struct {
 
 // Help gives examples.
 func (overviewCommand) Help() string {
-	return "The exit code is 1 when something wants attention: a reason to alert nobody, a rule or trigger that is left out, a target on hold or failing, dead letters, a store that fails.\n\n" +
+	return "The exit code is 1 when something wants attention: a reason to alert nobody, a rule or trigger that is left out, a trigger on hold or failing, dead letters, a store that fails.\n\n" +
 		"Examples:\n  docker-fluentbit status\n  docker-fluentbit status --url unix:///run/fluentbit-trigger.sock\n  docker-fluentbit status --url https://node-1:2021 --token-file /run/secrets/token -o json"
 }
 
@@ -51,7 +51,7 @@ func (cmd *overviewCommand) Run(c *console) error {
 
 // troubles reports whether something wants attention.
 func troubles(s *client.Stats) bool {
-	return len(s.Problems) > 0 || len(s.Warnings) > 0 || s.Store.Error != "" || slices.ContainsFunc(s.Targets, func(t client.TargetStats) bool { return t.Hold != "" || t.Failures > 0 || t.Dead > 0 })
+	return len(s.Problems) > 0 || len(s.Warnings) > 0 || s.Store.Error != "" || slices.ContainsFunc(s.Triggers, func(t client.TriggerStats) bool { return t.Hold != "" || t.Failures > 0 || t.Dead > 0 })
 }
 
 // overview writes everything about an instance that fits on a screen.
@@ -74,10 +74,10 @@ func (c *console) overview(s *client.Stats, i client.Instance) error {
 	if err := c.table("INSTANCE "+safetext.Visible(s.Instance)+"\t\t", rows); err != nil {
 		return err
 	}
-	if len(s.Targets) > 0 {
+	if len(s.Triggers) > 0 {
 		rows = rows[:0]
-		for _, t := range s.Targets {
-			rows = append(rows, fmt.Sprintf("%s\t%d\t%d\t%d\t%d\t%s", safetext.Visible(t.Name), t.Pending, t.Sent, t.Dead, t.Dropped, targetWords(&t)))
+		for _, t := range s.Triggers {
+			rows = append(rows, fmt.Sprintf("%s\t%d\t%d\t%d\t%d\t%s", safetext.Visible(t.Name), t.Pending, t.Sent, t.Dead, t.Dropped, triggerWords(&t)))
 		}
 		c.printf("\n")
 		if err := c.table("TRIGGER\tPENDING\tSENT\tDEAD\tDROPPED\tSTATE", rows); err != nil {
@@ -146,8 +146,8 @@ func bytesWords(n int64) string {
 	return fmt.Sprintf("%d B", n)
 }
 
-// targetWords tells how a target is.
-func targetWords(t *client.TargetStats) string {
+// triggerWords describes the state of a trigger.
+func triggerWords(t *client.TriggerStats) string {
 	text := "works"
 	switch {
 	case t.Hold != "":

@@ -100,13 +100,13 @@ func (cmd *silenceListCommand) Run(c *console) error {
 			if state == "expired" && !cmd.All {
 				continue
 			}
-			rows = append(rows, strings.Join([]string{s.ID, state, when(s.Until), fmt.Sprint(s.Held), safetext.Visible(matcherWords(&s.SilenceMatchers)), safetext.Visible(s.Author), safetext.Visible(s.Comment)}, "\t"))
+			rows = append(rows, strings.Join([]string{s.ID, state, when(s.Until), fmt.Sprint(s.Suppressed), safetext.Visible(matcherWords(&s.SilenceMatchers)), safetext.Visible(s.Author), safetext.Visible(s.Comment)}, "\t"))
 		}
 		if len(rows) == 0 {
 			c.printf("nothing is silenced\n")
 			return nil
 		}
-		return c.table("ID\tSTATE\tUNTIL\tHELD BACK\tWHAT\tBY\tCOMMENT", rows)
+		return c.table("ID\tSTATE\tUNTIL\tSUPPRESSED\tWHAT\tBY\tCOMMENT", rows)
 	})
 }
 

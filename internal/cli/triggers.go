@@ -50,9 +50,9 @@ func (cmd *triggersListCommand) Run(c *console) error {
 		if _, err := api.Do(ctx, client.Request{Path: statsPath}, &stats); err != nil {
 			return err
 		}
-		states := map[string]*client.TargetStats{}
-		for i := range stats.Targets {
-			states[stats.Targets[i].Name] = &stats.Targets[i]
+		states := map[string]*client.TriggerStats{}
+		for i := range stats.Triggers {
+			states[stats.Triggers[i].Name] = &stats.Triggers[i]
 		}
 		if len(list) == 0 {
 			c.printf("there are no triggers\n")
@@ -62,9 +62,9 @@ func (cmd *triggersListCommand) Run(c *console) error {
 		for _, t := range list {
 			s := states[t.Name]
 			if s == nil {
-				s = &client.TargetStats{}
+				s = &client.TriggerStats{}
 			}
-			rows = append(rows, fmt.Sprintf("%s\t%s\t%d\t%d\t%d\t%s\t%s", safetext.Visible(t.Name), orDash(t.Format), s.Pending, s.Sent, s.Dead, targetWords(s), safetext.Visible(t.from())))
+			rows = append(rows, fmt.Sprintf("%s\t%s\t%d\t%d\t%d\t%s\t%s", safetext.Visible(t.Name), orDash(t.Format), s.Pending, s.Sent, s.Dead, triggerWords(s), safetext.Visible(t.from())))
 		}
 		return c.table("TRIGGER\tFORMAT\tPENDING\tSENT\tDEAD\tSTATE\tFROM", rows)
 	})

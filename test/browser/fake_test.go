@@ -94,7 +94,7 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request) {
 	if cursor := r.URL.Query().Get("cursor"); cursor != "" {
 		answer, ok = a.answers[what+" behind "+cursor]
 	}
-	if id, one := strings.CutPrefix(what, "GET /api/v1/events/"); one {
+	if id, one := strings.CutPrefix(what, "GET /api/v1/alerts/"); one {
 		answer, ok = object{"alert": object{"id": id}, "deliveries": a.deliveries}, true
 	}
 	if of, there := a.answers[what+"?instance="+r.URL.Query().Get("instance")]; there {
@@ -225,8 +225,8 @@ func event(n int, alert object, deliveries ...object) object {
 func (a *api) fill() {
 	now := time.Now().UTC()
 	deliveries := []object{
-		{"target": "ops", "state": "delivered", "attempts": 1, "at": now},
-		{"target": "pager", "state": "pending", "attempts": 3, "reason": "answered 503 Service Unavailable"},
+		{"trigger": "ops", "state": "delivered", "attempts": 1, "at": now},
+		{"trigger": "pager", "state": "pending", "attempts": 3, "reason": "answered 503 Service Unavailable"},
 	}
 	a.mu.Lock()
 	a.deliveries = deliveries
@@ -257,7 +257,7 @@ func (a *api) fill() {
 		}
 		events = append(events, event(1000-i, alert, deliveries...))
 	}
-	a.set("GET /api/v1/events", object{"events": events, "next": ""})
+	a.set("GET /api/v1/alerts", object{"alerts": events, "next": ""})
 	a.set("GET /api/v1/instances", object{"instances": []object{{"id": "ops", "kind": "standalone", "version": "1.0.0", "started": now.Add(-50 * time.Hour), "ready": true}}})
 	a.set("GET /api/v1/stats", object{
 		"lines": 48211734, "hits": 20412, "alerts": 1311, "sent": 1389, "pending": 41, "suppressed": object{"cooldown": 17210, "rate_limit": 1203, "silence": 512, "dry_run": 135},
@@ -271,7 +271,7 @@ func (a *api) fill() {
 			{"name": "slow-query", "workload": "shop/postgres", "hits": 1565, "alerts": 100, "sent": 106, "suppressed": object{"cooldown": 1400, "expected": 65}, "nanos": 312000000},
 			{"name": "cert-renewed", "hits": 135, "alerts": 0, "sent": 0, "suppressed": object{"dry_run": 135}, "nanos": 1020000},
 		},
-		"targets": []object{
+		"triggers": []object{
 			{"name": "ops", "pending": 0, "sent": 1204, "delivered": 1204, "dead": 0, "dropped": 0},
 			{"name": "pager", "pending": 14, "sent": 310, "delivered": 310, "dead": 3, "dropped": 11, "failures": 4, "reason": "answered 503 Service Unavailable", "next_attempt": now.Add(42 * time.Second), "oldest": now.Add(-8 * time.Minute)},
 			{"name": "old-slack", "pending": 2, "sent": 5021, "delivered": 5021, "hold": "unauthorized", "reason": "answered 401 Unauthorized", "next_attempt": now.Add(4 * time.Minute), "oldest": now.Add(-3 * time.Hour)},
@@ -293,22 +293,27 @@ func (a *api) fill() {
 	a.set("GET /api/v1/rules", object{"rules": []object{
 		{"name": "go-panic", "severity": "critical", "pattern": "^panic: (?P<reason>.+)", "file": "rules.toml"},
 		{"name": "http-5xx", "severity": "error", "pattern": `" (?P<status>5\d\d) `, "file": "rules.toml"},
-		{"name": "failed-charge", "severity": "error", "where": object{"level": "error", "amount": ">=100"}, "managed": true},
+		{"name": "failed-charge", "severity": "error", "where": object{"level": "error", "amount": ">=100"}, "origin": "runtime"},
 		{"name": "slow-query", "workload": "shop/postgres", "severity": "warning", "pattern": `duration: (?P<ms>\d{4,})`, "file": "rules.toml"},
-		{"name": "cert-renewed", "severity": "info", "keywords": []string{"certificate renewed"}, "dry_run": true, "managed": true},
+		{"name": "cert-renewed", "severity": "info", "keywords": []string{"certificate renewed"}, "dry_run": true, "origin": "runtime"},
 	}})
 	a.set("GET /api/v1/triggers", object{"triggers": []object{
-		{"name": "ops", "format": "slack", "url": "••••", "file": "triggers.toml"}, {"name": "pager", "format": "pagerduty", "managed": true}, {"name": "old-slack", "format": "slack", "file": "triggers.toml"},
+		{"name": "ops", "format": "slack", "url": "••••", "file": "triggers.toml"}, {"name": "pager", "format": "pagerduty", "origin": "runtime"}, {"name": "old-slack", "format": "slack", "file": "triggers.toml"},
 	}})
 	a.set("GET /api/v1/dead-letters", object{"dead_letters": []object{
-		{"alert_id": "al_1", "target": "pager", "rule": "go-panic", "summary": "shop/api panicked", "reason": "answered 400 Bad Request", "answer": "no_routing_key <b>given</b>", "attempts": 1, "died": now.Add(-time.Hour), "expires": now.Add(6 * 24 * time.Hour)},
-		{"alert_id": "al_2", "target": "pager", "rule": "http-5xx", "summary": "502 for GET /checkout", "reason": "expired: answered 503 Service Unavailable", "attempts": 31, "died": now.Add(-3 * time.Hour), "expires": now.Add(5 * 24 * time.Hour)},
-		{"alert_id": "al_3", "target": "pager", "rule": "http-5xx", "summary": "500 for POST /cart", "reason": "answered 400 Bad Request", "attempts": 1, "died": now.Add(-5 * time.Hour), "expires": now.Add(5 * 24 * time.Hour)},
+		{"alert_id": "al_1", "trigger": "pager", "rule": "go-panic", "summary": "shop/api panicked", "reason": "answered 400 Bad Request", "answer": "no_routing_key <b>given</b>", "attempts": 1, "died": now.Add(-time.Hour), "expires": now.Add(6 * 24 * time.Hour)},
+		{"alert_id": "al_2", "trigger": "pager", "rule": "http-5xx", "summary": "502 for GET /checkout", "reason": "expired: answered 503 Service Unavailable", "attempts": 31, "died": now.Add(-3 * time.Hour), "expires": now.Add(5 * 24 * time.Hour)},
+		{"alert_id": "al_3", "trigger": "pager", "rule": "http-5xx", "summary": "500 for POST /cart", "reason": "answered 400 Bad Request", "attempts": 1, "died": now.Add(-5 * time.Hour), "expires": now.Add(5 * 24 * time.Hour)},
 	}})
 	a.set("GET /api/v1/silences", object{"silences": []object{
-		{"id": "si_1", "rule": "failed-charge", "workload": "staging/*", "from": now.Add(-time.Hour), "until": now.Add(3 * time.Hour), "comment": "load test", "author": "ops", "held": 512},
-		{"id": "si_2", "rule": "slow-query", "from": now.Add(-30 * time.Hour), "until": now.Add(-26 * time.Hour), "comment": "migration", "author": "api", "held": 0},
+		{"id": "si_1", "rule": "failed-charge", "workload": "staging/*", "from": now.Add(-time.Hour), "until": now.Add(3 * time.Hour), "comment": "load test", "author": "ops", "suppressed": 512},
+		{"id": "si_2", "rule": "slow-query", "from": now.Add(-30 * time.Hour), "until": now.Add(-26 * time.Hour), "comment": "migration", "author": "api", "suppressed": 0},
 	}})
+	a.set("GET /api/v1/audit", object{"audit": []object{
+		{"seq": 3, "time": now.Add(-time.Minute), "who": "alice", "action": "change", "kind": "rule", "name": "failed-charge", "before": object{"cooldown": "10m"}, "after": object{"cooldown": "30m"}},
+		{"seq": 2, "time": now.Add(-time.Hour), "who": "local", "action": "create", "kind": "override", "workload": "staging/*", "name": "go-panic " + hostile, "after": object{"cooldown": "1h"}},
+		{"seq": 1, "time": now.Add(-26 * time.Hour), "who": "alice", "action": "test", "kind": "trigger", "name": "pager", "after": object{"outcome": "rejected", "status": 400}},
+	}, "next": ""})
 	a.set("POST /api/v1/silences", object{"id": "si_3"})
 	a.set("DELETE /api/v1/silences/si_1", object{})
 	a.set("POST /api/v1/dead-letters/redeliver", object{"redelivered": 1})
@@ -316,18 +321,19 @@ func (a *api) fill() {
 	a.set("POST /api/v1/triggers/ops/test", object{"outcome": "delivered", "detail": "answered 200 OK", "attempts": 1, "took_ms": 41})
 	a.set("POST /api/v1/triggers/pager/test", object{"outcome": "retry later", "detail": "answered 503 Service Unavailable", "attempts": 2, "took_ms": 640})
 	a.set("POST /api/v1/explain", object{"rules": []object{
-		{"rule": "go-panic", "matched": true, "severity": "critical", "summary": "shop/api panicked: " + hostile, "captures": object{"reason": hostile}, "steps": []string{"stream: stderr is wanted: yes", "pattern: matches at 0", "cooldown: would be held back until 14:05:12"}},
+		{"rule": "go-panic", "matched": true, "severity": "critical", "summary": "shop/api panicked: " + hostile, "captures": object{"reason": hostile}, "steps": []string{"stream: stderr is wanted: yes", "pattern: matches at 0", "cooldown: would be suppressed until 14:05:12"}},
 		{"rule": "http-5xx", "matched": false, "why": "pattern: no match"},
 	}})
 }
 
 // empty sets the answers of an instance that has nothing to tell.
 func (a *api) empty() {
-	a.set("GET /api/v1/events", object{"events": []object{}})
+	a.set("GET /api/v1/alerts", object{"alerts": []object{}})
 	a.set("GET /api/v1/instances", object{"instances": []object{{"id": "ops", "kind": "plugin", "version": "1.0.0", "ready": true}}})
 	a.set("GET /api/v1/stats", object{"lines": 0, "hits": 0, "alerts": 0})
 	for _, name := range []string{"workloads", "rules", "triggers", "silences"} {
 		a.set("GET /api/v1/"+name, object{name: []object{}})
 	}
 	a.set("GET /api/v1/dead-letters", object{"dead_letters": []object{}})
+	a.set("GET /api/v1/audit", object{"audit": []object{}})
 }

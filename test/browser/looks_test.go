@@ -9,7 +9,7 @@ import (
 // TestLooks takes pictures of every section, light, dark and narrow, with much to tell and with nothing, and holds them to what can be measured: nothing is
 // wider than the window, and every control has a name.
 func TestLooks(t *testing.T) {
-	sections := []string{"now", "watched", "rules", "try", "targets", "silences"}
+	sections := []string{"alerts", "containers", "rules", "try", "triggers", "silences", "audit"}
 	for _, look := range []struct {
 		name          string
 		width, height int
@@ -26,7 +26,7 @@ func TestLooks(t *testing.T) {
 				a.fill()
 			}
 			b := openTab(t, look.width, look.height, look.dark)
-			b.visit(a.server.URL, "now")
+			b.visit(a.server.URL, "alerts")
 			b.shows("#live", "live")
 			for i, section := range sections {
 				b.press(string(rune('1' + i)))
@@ -34,7 +34,7 @@ func TestLooks(t *testing.T) {
 				if section != "try" {
 					b.until(`document.querySelector('main .empty, main table, main .alert') !== null`)
 				}
-				if section == "now" && !look.empty {
+				if section == "alerts" && !look.empty {
 					b.press("j", kb.Enter)
 					b.shows(".detail", "Sent to")
 				}

@@ -134,7 +134,7 @@ func (r *real) flush(texts ...string) {
 	}
 }
 
-// TestRealProgram drives the page of the real administration: alerts that come, what was held back, what is watched, a line that is tried, dead letters.
+// TestRealProgram drives the page of the real administration: alerts that come, suppressed hits, containers, a line that is tried, dead letters.
 func TestRealProgram(t *testing.T) {
 	if found() == "" {
 		t.Skip("no chromium on PATH: the page is not driven")
@@ -152,20 +152,20 @@ func TestRealProgram(t *testing.T) {
 	b.shows(".tiles", "cooldown 1")
 	b.press("j", kb.Enter)
 	b.shows(".detail", "ops dead")
-	b.shot("now")
+	b.shot("alerts")
 	b.press("t")
 	b.shows("main", "1 rule of 2 would be hit")
-	b.shows("table", "held back: cooldown")
+	b.shows("table", "suppressed: cooldown")
 	b.shot("tried")
 	b.press("2")
 	b.shows("main table", "shop/api")
-	b.shot("watched")
+	b.shot("containers")
 	b.press("3")
 	b.shows("main table", "rules.toml:")
 	b.shot("rules")
 	b.press("5")
 	b.shows("main table", "answered 400 Bad Request")
-	b.shot("targets")
+	b.shot("triggers")
 
 	// The receiver is well again: a test arrives, and so do the dead letters.
 	r.receiver.SetBehaviour(receiver.Always(receiver.Reply{Status: 200}))
@@ -177,7 +177,7 @@ func TestRealProgram(t *testing.T) {
 	b.shows("#toast", "2 dead letters on the way again")
 	b.shows("main .empty", "There are none")
 
-	// A silence from an alert holds back what would have alerted, and can be ended.
+	// A silence from an alert suppresses further hits, and can be ended.
 	b.press("1")
 	b.until(`document.querySelector('.alert') !== null`)
 	b.press("/", "t", "w", "o", kb.Escape) // the program also tells that alerts were refused, by an alert of its own
@@ -191,7 +191,7 @@ func TestRealProgram(t *testing.T) {
 	b.shows(".tiles", "silence 1")
 	b.press("6")
 	b.shows("main table", "rule = go-panic")
-	b.shows("main tbody td.num", "1") // held back
+	b.shows("main tbody td.num", "1") // suppressed
 	b.shot("silences")
 	b.tabTo("[data-key^=expire-]")
 	b.press(kb.Enter)
@@ -199,6 +199,9 @@ func TestRealProgram(t *testing.T) {
 	b.tabTo("dialog [type=submit]")
 	b.press(kb.Enter)
 	b.shows("#toast", "The silence ended")
+	b.press("7") // the audit has the silence, the test alert and the dead letters that were sent again
+	b.shows("main table", "expire")
+	b.shows("main table", "redeliver")
 	r.flush("panic: four")
 	b.press("1")
 	b.until(`document.querySelector('.alert') !== null`) // the view is there, and with it the field

@@ -25,7 +25,7 @@ func open(t *testing.T, section string) (*api, *tab) {
 
 // TestAlertsComeAndComeBack reads alerts of the stream, over a connection that breaks: nothing is missing, nothing is there twice.
 func TestAlertsComeAndComeBack(t *testing.T) {
-	a, b := open(t, "now")
+	a, b := open(t, "alerts")
 	a.send(alertAt(2001, 0, "critical", "fresh-one", "shop/api", "panic: one"))
 	b.shows(".alert:first-child", "fresh-one")
 	b.shows("#news", "New alert, critical: fresh-one, shop/api")
@@ -55,7 +55,7 @@ func TestAlertsComeAndComeBack(t *testing.T) {
 
 // TestHostileLines shows lines that would be markup, in every place where they appear.
 func TestHostileLines(t *testing.T) {
-	a, b := open(t, "now")
+	a, b := open(t, "alerts")
 	bad := with(alertAt(3001, 0, "critical", hostile, hostile, hostile), "summary", hostile, "captures", object{hostile: hostile}, "labels", object{hostile: hostile},
 		"runbook", "javascript:document.title='owned'", "context", object{"before": []string{hostile}, "after": []string{hostile}})
 	a.send(bad)
@@ -83,7 +83,7 @@ func TestHostileLines(t *testing.T) {
 
 // TestFilterAndTimeline narrows the list by text, and by a bar of the timeline.
 func TestFilterAndTimeline(t *testing.T) {
-	a, b := open(t, "now")
+	a, b := open(t, "alerts")
 	b.press("/", "p", "o", "s", "t", "g")
 	b.until(`[...document.querySelectorAll('.alert')].every(e => e.innerText.includes('slow-query')) && document.querySelectorAll('.alert').length > 1`)
 	b.press("x", "x", "x")
@@ -113,7 +113,7 @@ func TestFilterAndTimeline(t *testing.T) {
 
 // TestSilenceFromAlert silences what an alert is about: rule and workload are filled in, the length is chosen.
 func TestSilenceFromAlert(t *testing.T) {
-	a, b := open(t, "now")
+	a, b := open(t, "alerts")
 	b.press("j", "j", "s")
 	b.shows("dialog[open]", "Silence")
 	b.shot("silence")
@@ -171,7 +171,7 @@ func TestExpireSilence(t *testing.T) {
 
 // TestDeadLetters sends one again, drops one after asking, and does not drop when the question is left.
 func TestDeadLetters(t *testing.T) {
-	a, b := open(t, "targets")
+	a, b := open(t, "triggers")
 	b.until(`[...document.querySelectorAll('td')].some((cell) => cell.textContent.includes('it said: no_routing_key <b>given</b>'))`)
 	b.tabTo("[data-key=resend-al_1-pager]")
 	b.press(kb.Enter)
@@ -198,7 +198,7 @@ func TestDeadLetters(t *testing.T) {
 
 // TestOlderDeadLetters asks for a second page, which stays when the view is read anew.
 func TestOlderDeadLetters(t *testing.T) {
-	a, b := open(t, "targets")
+	a, b := open(t, "triggers")
 	letter := func(id string) object {
 		return object{"alert_id": id, "target": "pager", "rule": "go-panic", "reason": "answered 400 Bad Request", "attempts": 1, "died": time.Now()}
 	}
@@ -220,9 +220,9 @@ func TestOlderDeadLetters(t *testing.T) {
 
 // TestWorkloads wants what became of each workload's lines, and the sum of those that there is no room for; sorted by what was suppressed.
 func TestWorkloads(t *testing.T) {
-	_, b := open(t, "watched")
+	_, b := open(t, "containers")
 	b.shows("main", "Workloads that there is no room for: 1,234,567 lines, 21 hits, 1 sent, 20 suppressed.")
-	b.tabTo("[data-key=sort-held]")
+	b.tabTo("[data-key=sort-suppressed]")
 	b.press(kb.Enter)
 	b.until(`document.querySelector('[data-key^=workload-]').textContent === 'shop/web'`)
 	b.until(`document.querySelector('[data-key="workload-shop/web"]').closest('tr').querySelector('[title="cooldown 13,119, rate limit 1,041"]').textContent === '14.2k'`)
@@ -230,7 +230,7 @@ func TestWorkloads(t *testing.T) {
 
 // TestTestDelivery sends a test through a target that works and through one that does not.
 func TestTestDelivery(t *testing.T) {
-	_, b := open(t, "targets")
+	_, b := open(t, "triggers")
 	b.tabTo("[data-key=test-ops]")
 	b.press(kb.Enter)
 	b.shows("table", "delivered: answered 200 OK (1 attempt, 41.0 ms)")
@@ -250,7 +250,7 @@ func TestTryALine(t *testing.T) {
 	b.shows("table", "pattern: no match")
 	b.tabTo("summary")
 	b.press(kb.Enter)
-	b.shows(".steps", "would be held back until 14:05:12")
+	b.shows(".steps", "would be suppressed until 14:05:12")
 	b.shot("tried")
 	if got := a.called("POST /api/v1/explain"); len(got) != 1 || got[0]["line"] != "panic: oh no" {
 		t.Errorf("tried: %v", got)
@@ -262,7 +262,7 @@ func TestSortRules(t *testing.T) {
 	_, b := open(t, "rules")
 	b.shows("main", "http-5xx")
 	if !b.is(`[...document.querySelectorAll('.shares')].every(bar => bar.childElementCount === bar.nextElementSibling.innerText.split(', ').length)`) {
-		t.Error("a bar does not show each reason for which hits were held back")
+		t.Error("a bar does not show each reason for which hits were suppressed")
 	}
 	b.tabTo("[data-key=sort-cost]")
 	b.press(kb.Enter)
@@ -275,7 +275,7 @@ func TestSortRules(t *testing.T) {
 
 // TestKeyboardFindsItsWay skips to the content, opens help, and comes back to where it was.
 func TestKeyboardFindsItsWay(t *testing.T) {
-	_, b := open(t, "now")
+	_, b := open(t, "alerts")
 	b.run(chromedp.Evaluate(`document.activeElement.blur()`, nil))
 	b.press(kb.Tab)
 	if !b.is(`document.activeElement.matches('.skip') && getComputedStyle(document.activeElement).top === '0px'`) {
@@ -303,7 +303,7 @@ func TestKeyboardFindsItsWay(t *testing.T) {
 
 // TestTroubleIsTold breaks the API: what was shown stays, with a line that says what is wrong, which goes when it is over.
 func TestTroubleIsTold(t *testing.T) {
-	a, b := open(t, "now")
+	a, b := open(t, "alerts")
 	b.allow("500")
 	a.set("GET /api/v1/stats", failure{500, "the store cannot be read", "store: disk I/O error", nil})
 	b.press("r")
@@ -321,12 +321,12 @@ func TestSeveralInstances(t *testing.T) {
 	a.fill()
 	a.set("GET /api/v1/instances", object{"instances": []object{{"id": "one", "kind": "plugin"}, {"id": "two", "kind": "plugin"}}})
 	b := openTab(t, 1280, 900, false)
-	b.visit(a.server.URL, "now")
+	b.visit(a.server.URL, "alerts")
 	b.shows("#live", "live")
 	b.tabTo("#instance")
 	b.press("t")
 	b.until(`performance.getEntriesByType('resource').some(e => e.name.includes('/api/v1/stats?instance=two'))`)
-	b.until(`performance.getEntriesByType('resource').some(e => e.name.includes('/api/v1/events?limit=200&instance=two'))`)
+	b.until(`performance.getEntriesByType('resource').some(e => e.name.includes('/api/v1/alerts?limit=200&instance=two'))`)
 	b.shows(".alert", "go-panic")
 }
 
@@ -339,7 +339,7 @@ func TestAnotherInstanceIsNotMixedUp(t *testing.T) {
 		a.set("GET /api/v1/triggers?instance="+id, object{"triggers": []object{{"name": "ops", "format": "generic"}, {"name": "only-of-" + id, "format": "generic"}}})
 	}
 	b := openTab(t, 1280, 900, false)
-	b.visit(a.server.URL, "targets")
+	b.visit(a.server.URL, "triggers")
 	b.shows("table", "only-of-one")
 	const result = "td .block.good, td .block.bad"
 	b.tabTo("button[data-key=test-ops]")
@@ -362,7 +362,7 @@ func TestAnotherInstanceIsNotMixedUp(t *testing.T) {
 		}
 	}
 	if text := b.text("document.querySelector('table').textContent"); strings.Contains(text, "only-of-one") {
-		t.Errorf("the targets are %s", text)
+		t.Errorf("the triggers are %s", text)
 	}
 }
 
@@ -374,7 +374,7 @@ func TestProblemsAreNotAllOfRules(t *testing.T) {
 		"rules.toml:41: rule \"oops\": pattern: error", "rules.toml:50: trigger \"ops\": url: is required", "rules.toml:2: admin.token_file: /nowhere: no such file",
 	}})
 	b := openTab(t, 1280, 900, false)
-	b.visit(a.server.URL, "now")
+	b.visit(a.server.URL, "alerts")
 	b.shows(".tile.bad dt", "Problems")
 	b.press("3")
 	b.shows("#broken-title", "3 problems of the configuration")

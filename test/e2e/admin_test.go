@@ -90,7 +90,7 @@ func TestAdministration(t *testing.T) {
 		arrived("made 1")
 		for n := range 3 {
 			h.reload()
-			if status, answer := ask("GET", "/api/v1/rules/made", ""); status != 200 || answer["managed"] != true {
+			if status, answer := ask("GET", "/api/v1/rules/made", ""); status != 200 || answer["origin"] != "runtime" {
 				t.Fatalf("after hot reload %d: %d %v", n+1, status, answer)
 			}
 			h.feed(fmt.Sprint("made after reload ", n))

@@ -34,9 +34,9 @@ func endpoints(target string) []endpoint {
 		{route: "GET /healthz"}, {route: "GET /readyz"}, {route: "GET /metrics"}, {route: "GET /api/v1/openapi.json"},
 		{route: "GET /api/v1/instances"}, {route: "GET /api/v1/stats"}, {route: "POST /-/reload"},
 		{route: "POST /login", body: `{"token":"a-token-of-the-tests"}`}, {route: "POST /logout"}, {route: "POST /api/v1/login-codes"},
-		{route: "GET /api/v1/events"}, {route: "GET /api/v1/events/{id}", path: "/api/v1/events/al_none", missing: true},
+		{route: "GET /api/v1/alerts"}, {route: "GET /api/v1/alerts/{id}", path: "/api/v1/alerts/al_none", missing: true},
 		{route: "GET /api/v1/deliveries"}, {route: "GET /api/v1/dead-letters"},
-		{route: "GET /api/v1/dead-letters/{target}/{alert}", path: "/api/v1/dead-letters/hook/al_none", missing: true},
+		{route: "GET /api/v1/dead-letters/{trigger}/{alert}", path: "/api/v1/dead-letters/hook/al_none", missing: true},
 		{route: "GET /api/v1/alerts/stream"}, {route: "GET /api/v1/tap"},
 		{route: "GET /api/v1/workloads"}, {route: "GET /api/v1/containers", either: true}, {route: "GET /api/v1/workloads/{workload}/effective-rules", path: "/api/v1/workloads/shop%2Fapi/effective-rules"},
 		{route: "POST /api/v1/explain", body: `{"line":"boom","workload":"shop/api"}`},
@@ -160,7 +160,7 @@ func TestEveryEndpoint(t *testing.T) {
 	})
 }
 
-// ways follows alerts through the administration: to the target "hook", which takes them, and to "closed", whose dead letters are sent again and dropped.
+// ways follows alerts through the administration: to the trigger "hook", which takes them, and to "closed", whose dead letters are sent again and dropped.
 func ways(t *testing.T, h running, ask ask, server *receiver.Server) {
 	t.Helper()
 	var takes atomic.Bool
@@ -190,26 +190,26 @@ func ways(t *testing.T, h running, ask ask, server *receiver.Server) {
 		eventually(t, h, fmt.Sprintf("%d deliveries of %s", want, query), func() bool { return len(list("/api/v1/deliveries?rule=boom&"+query, "deliveries")) == want })
 	}
 	h.feed("boom 1", "quiet", "boom 2")
-	counted(2, "target=hook&state=delivered")
-	counted(2, "target=closed&state=dead")
-	events := list("/api/v1/events?rule=boom", "events") // an alert of the program's own tells of the dead letters
-	if len(events) != 2 {
-		t.Fatalf("%d events", len(events))
+	counted(2, "trigger=hook&state=delivered")
+	counted(2, "trigger=closed&state=dead")
+	alerts := list("/api/v1/alerts?rule=boom", "alerts") // an alert of the program's own tells of the dead letters
+	if len(alerts) != 2 {
+		t.Fatalf("%d alerts", len(alerts))
 	}
 	for i, message := range []string{"boom 2", "boom 1"} {
-		alert := events[i]["alert"].(map[string]any)
+		alert := alerts[i]["alert"].(map[string]any)
 		if alert["message"] != message || alert["rule"] != "boom" {
-			t.Errorf("event %d is %v, want that of %s", i, alert, message)
+			t.Errorf("alert %d is %v, want that of %s", i, alert, message)
 		}
-		for _, name := range []any{alert["id"], fmt.Sprint(int(events[i]["seq"].(float64)))} {
-			one := do("GET", fmt.Sprint("/api/v1/events/", name), "")
+		for _, name := range []any{alert["id"], fmt.Sprint(int(alerts[i]["seq"].(float64)))} {
+			one := do("GET", fmt.Sprint("/api/v1/alerts/", name), "")
 			if fmt.Sprint(one["alert"]) != fmt.Sprint(alert) || len(one["deliveries"].([]any)) != 2 {
-				t.Errorf("the event %v is %v", name, one)
+				t.Errorf("the alert %v is %v", name, one)
 			}
 		}
 	}
-	if found := list("/api/v1/events?text=boom%201", "events"); len(found) != 1 || found[0]["seq"] != events[1]["seq"] {
-		t.Errorf("the events with a text are %v", found)
+	if found := list("/api/v1/alerts?text=boom%201", "alerts"); len(found) != 1 || found[0]["seq"] != alerts[1]["seq"] {
+		t.Errorf("the alerts with a text are %v", found)
 	}
 	letters := list("/api/v1/dead-letters", "dead_letters")
 	if len(letters) != 2 {
@@ -217,16 +217,16 @@ func ways(t *testing.T, h running, ask ask, server *receiver.Server) {
 	}
 	for _, l := range letters {
 		one := do("GET", fmt.Sprint("/api/v1/dead-letters/closed/", l["alert_id"]), "")
-		if l["target"] != "closed" || !strings.Contains(fmt.Sprint(l["reason"]), "400") || one["alert"].(map[string]any)["id"] != l["alert_id"] {
+		if l["trigger"] != "closed" || !strings.Contains(fmt.Sprint(l["reason"]), "400") || one["alert"].(map[string]any)["id"] != l["alert_id"] {
 			t.Errorf("a dead letter is %v, alone %v", l, one)
 		}
 	}
 	takes.Store(true)
 	first := letters[0]["alert_id"]
-	if answer := do("POST", "/api/v1/dead-letters/redeliver", fmt.Sprintf(`{"alert_id":%q,"target":"closed"}`, first)); answer["redelivered"] != 1.0 {
+	if answer := do("POST", "/api/v1/dead-letters/redeliver", fmt.Sprintf(`{"alert_id":%q,"trigger":"closed"}`, first)); answer["redelivered"] != 1.0 {
 		t.Errorf("sent again: %v", answer)
 	}
-	counted(1, "target=closed&state=delivered")
+	counted(1, "trigger=closed&state=delivered")
 	arrived := slices.ContainsFunc(server.Requests(), func(r receiver.Request) bool {
 		return r.Path == "/refuses" && r.Accepted && strings.Contains(string(r.Body), fmt.Sprint(first))
 	})
@@ -236,7 +236,7 @@ func ways(t *testing.T, h running, ask ask, server *receiver.Server) {
 	if answer := do("POST", "/api/v1/dead-letters/drop", `{"all":true}`); answer["dropped"] != 1.0 {
 		t.Errorf("dropped: %v", answer)
 	}
-	counted(1, "target=closed&state=removed")
+	counted(1, "trigger=closed&state=removed")
 	if left := list("/api/v1/dead-letters", "dead_letters"); len(left) != 0 {
 		t.Errorf("dead letters that are left: %v", left)
 	}
@@ -244,12 +244,12 @@ func ways(t *testing.T, h running, ask ask, server *receiver.Server) {
 	if stats["lines"] != 3.0 || stats["hits"] != 2.0 || stats["alerts"] != 2.0 {
 		t.Errorf("the stats are %v", stats)
 	}
-	for _, item := range stats["targets"].([]any) {
-		target := item.(map[string]any)
-		if target["name"] != "closed" {
+	for _, item := range stats["triggers"].([]any) {
+		trigger := item.(map[string]any)
+		if trigger["name"] != "closed" {
 			continue
 		}
-		if got := [3]any{target["delivered"], target["dead"], target["removed"]}; got != [3]any{1.0, 0.0, 1.0} {
+		if got := [3]any{trigger["delivered"], trigger["dead"], trigger["removed"]}; got != [3]any{1.0, 0.0, 1.0} {
 			t.Errorf("were delivered, are dead, were removed %v", got)
 		}
 	}

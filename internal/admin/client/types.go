@@ -50,7 +50,7 @@ type Stats struct {
 	Store      StoreStats       `json:"store"`
 	Rules      []RuleStats      `json:"rules"`
 	Workloads  Workloads        `json:"workloads"`
-	Targets    []TargetStats    `json:"targets"`
+	Triggers   []TriggerStats   `json:"triggers"`
 }
 
 // Warning is a reason why an instance that runs alerts nobody, or not about what it is meant to watch.
@@ -115,8 +115,8 @@ func total(by map[string]int64) int64 {
 	return n
 }
 
-// TargetStats is one target.
-type TargetStats struct {
+// TriggerStats is the state of one trigger.
+type TriggerStats struct {
 	Name        string    `json:"name"`
 	Sent        int64     `json:"sent"`
 	Pending     int64     `json:"pending"`
@@ -150,15 +150,15 @@ type Container struct {
 	Last     time.Time `json:"last_line"`
 }
 
-// Silence holds back the hits that it matches.
+// Silence suppresses the hits that it matches.
 type Silence struct {
 	ID string `json:"id,omitempty"`
 	SilenceMatchers
-	From    *time.Time `json:"from,omitempty"`
-	Until   time.Time  `json:"until"`
-	Comment string     `json:"comment,omitempty"`
-	Author  string     `json:"author,omitempty"`
-	Held    int64      `json:"held,omitempty"` // hits that it held back since the instance runs; of answers
+	From       *time.Time `json:"from,omitempty"`
+	Until      time.Time  `json:"until"`
+	Comment    string     `json:"comment,omitempty"`
+	Author     string     `json:"author,omitempty"`
+	Suppressed int64      `json:"suppressed,omitempty"` // hits that it suppressed since the instance started; in answers only
 }
 
 // SilenceMatchers say which hits: all that are set must match.

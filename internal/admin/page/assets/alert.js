@@ -13,12 +13,12 @@ export function row(alert, { opened, id, onclick }) {
     h('span', { class: 'what' }, h('span', { class: 'rule' }, alert.rule), alert.kind !== 'log' && h('span', { class: 'kind' }, words(alert.kind))),
     h('span', { class: 'where' }, alert.workload, alert.container && alert.container !== alert.workload && h('span', { class: 'minor' }, ` ${alert.container}`)),
     alert.summary ? h('span', { class: 'summary' }, alert.summary) : h('code', { class: 'summary' }, alert.message),
-    h('span', { class: 'held' }, alert.suppressed.total > 0 && h('span', { title: reasons(alert.suppressed.by) }, `+${count(alert.suppressed.total)}`, h('span', { class: 'unseen' }, ' held back'))));
+    h('span', { class: 'suppressed' }, alert.suppressed.total > 0 && h('span', { title: reasons(alert.suppressed.by) }, `+${count(alert.suppressed.total)}`, h('span', { class: 'unseen' }, ' suppressed'))));
 }
 
 const pair = (name, ...value) => value.some(Boolean) && [h('dt', null, name), h('dd', null, value)];
 
-/** Everything about an alert: the line with those around it, what was held back, where it came from, where it went. */
+/** Everything about an alert: the line with those around it, how many hits were suppressed, where it came from and where it was sent. */
 export function detail(alert, id, { silence, tryLine }) {
   const lines = [
     ...alert.before.map((text) => h('span', { class: 'line' }, text)),
@@ -31,13 +31,13 @@ export function detail(alert, id, { silence, tryLine }) {
     h('dl', { class: 'facts' },
       pair('Raised', `${clock(alert.at)}, ${ago(alert.at)}`),
       alert.count > 1 && pair('Stands for', `${plural(alert.count, 'hit')}, ${clock(alert.first)} to ${clock(alert.last)}`),
-      alert.suppressed.total > 0 && pair('Held back', `${count(alert.suppressed.total)} before it (${reasons(alert.suppressed.by)})${alert.suppressed.since ? `, since ${clock(alert.suppressed.since)}` : ''}`),
+      alert.suppressed.total > 0 && pair('Suppressed', `${count(alert.suppressed.total)} before it (${reasons(alert.suppressed.by)})${alert.suppressed.since ? `, since ${clock(alert.suppressed.since)}` : ''}`),
       pair('From', [alert.workload, alert.container, alert.stream, alert.host, alert.image].filter(Boolean).join(' · ')),
       [...Object.entries(alert.captures), ...Object.entries(alert.fields)].map(([name, value]) => pair(h('code', null, name), h('code', null, value))),
       Object.keys(alert.labels).length > 0 && pair('Labels', Object.entries(alert.labels).map(([name, value]) => h('span', { class: 'label' }, `${name}=${value}`))),
       alert.runbook && pair('Runbook', link(alert.runbook)),
       alert.deliveries.length > 0 && pair('Sent to', alert.deliveries.map((d) => h('span', { class: `delivery ${d.state}`, title: d.reason || undefined },
-        `${states[d.state] ?? '?'} ${d.target}`, h('span', { class: 'minor' }, ` ${d.state}${d.attempts > 1 ? `, ${plural(d.attempts, 'attempt')}` : ''}${d.reason && d.state !== 'delivered' ? `: ${d.reason}` : ''}`)))),
+        `${states[d.state] ?? '?'} ${d.trigger}`, h('span', { class: 'minor' }, ` ${d.state}${d.attempts > 1 ? `, ${plural(d.attempts, 'attempt')}` : ''}${d.reason && d.state !== 'delivered' ? `: ${d.reason}` : ''}`)))),
       pair('Id', h('code', null, alert.id))),
     h('div', { class: 'buttons left' },
       h('button', { type: 'button', 'data-key': `${alert.id}-silence`, 'aria-keyshortcuts': 's', onclick: silence }, 'Silence…'),

@@ -5,14 +5,15 @@ import { openHelp } from './dialogs.js';
 import { h, replace, visible } from './dom.js';
 import { keys } from './keys.js';
 import { alertOf, instancesOf } from './model.js';
-import * as now from './now.js';
+import * as alerts from './alerts.js';
+import * as audit from './audit.js';
+import * as containers from './containers.js';
 import * as rules from './rules.js';
 import * as silences from './silences.js';
-import * as targets from './targets.js';
+import * as triggers from './triggers.js';
 import * as line from './try.js';
-import * as watched from './watched.js';
 
-const views = { now, watched, rules, try: line, targets, silences };
+const views = { alerts, containers, rules, try: line, triggers, silences, audit };
 const refreshEvery = 5000;
 
 const main = document.getElementById('main');
@@ -70,7 +71,7 @@ async function refresh() {
 function show(event) {
   const wanted = location.hash.slice(1);
   if (wanted === 'main') return; // the skip link
-  const name = Object.hasOwn(views, wanted) ? wanted : 'now';
+  const name = Object.hasOwn(views, wanted) ? wanted : 'alerts';
   context.view?.leave?.(context);
   context.name = name;
   context.view = views[name];
@@ -103,14 +104,14 @@ function follow() {
     onState: (state, error) => {
       if (signal.aborted) return;
       setLive(state, error);
-      if (state === 'live') now.caughtUp(context); // what came between the list and the stream
+      if (state === 'live') alerts.caughtUp(context); // what came between the list and the stream
     },
     onEvent: (event) => {
       if (signal.aborted) return;
-      if (event.name === 'gap') { now.caughtUp(context); return; }
+      if (event.name === 'gap') { alerts.caughtUp(context); return; }
       let alert;
       try { alert = alertOf(JSON.parse(event.data), event.id); } catch { return; }
-      if (alert) now.arrived(context, alert);
+      if (alert) alerts.arrived(context, alert);
     },
   });
 }

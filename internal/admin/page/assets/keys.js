@@ -3,9 +3,9 @@
 import { openHelp } from './dialogs.js';
 
 export const everywhere = [
-  ['1 … 6', 'the sections, in their order'],
+  ['1 … 7', 'the sections, in their order'],
   ['/', 'to the field that filters'],
-  ['r', 'read everything anew'],
+  ['r', 'reload the data'],
   ['?', 'this help'],
   ['Esc', 'close; leave a field; end a selection'],
 ];

@@ -17,8 +17,8 @@ export function alertOf(a, seq, deliveries) {
   return alert;
 }
 
-export function eventsOf(page) {
-  return { alerts: (page.events ?? []).map((e) => alertOf(e.alert, e.seq, e.deliveries)).filter(Boolean), next: page.next || undefined };
+export function alertsOf(page) {
+  return { alerts: (page.alerts ?? []).map((e) => alertOf(e.alert, e.seq, e.deliveries)).filter(Boolean), next: page.next || undefined };
 }
 
 export const instancesOf = (answer) => (answer.instances ?? []).map((i) => ({ id: i.id, kind: i.kind ?? '', version: i.version ?? '', started: i.started, ready: i.ready, state: i.state }));
@@ -32,14 +32,14 @@ const sum = (by) => Object.values(by ?? {}).reduce((n, v) => n + v, 0);
 export function statsOf(answer) {
   const s = answer;
   return {
-    lines: s.lines ?? 0, hits: s.hits ?? 0, sent: s.sent ?? 0, pending: s.pending ?? 0, suppressed: s.suppressed ?? {}, held: sum(s.suppressed),
+    lines: s.lines ?? 0, hits: s.hits ?? 0, sent: s.sent ?? 0, pending: s.pending ?? 0, suppressed: s.suppressed ?? {}, suppressedTotal: sum(s.suppressed),
     drops: losses(s.drops), lost: sum(losses(s.drops)), evicted: s.evicted ?? 0, tails: s.tails ?? {}, store: s.store ?? {}, broken: s.problems ?? [],
-    waiting: (s.targets ?? []).reduce((n, t) => n + (t.pending ?? 0), 0), dead: (s.targets ?? []).reduce((n, t) => n + (t.dead ?? 0), 0), holds: (s.targets ?? []).filter((t) => t.hold).length,
-    rules: s.rules ?? [], targets: s.targets ?? [], warnings: (s.warnings ?? []).map((w) => w.message),
+    waiting: (s.triggers ?? []).reduce((n, t) => n + (t.pending ?? 0), 0), dead: (s.triggers ?? []).reduce((n, t) => n + (t.dead ?? 0), 0), holds: (s.triggers ?? []).filter((t) => t.hold).length,
+    rules: s.rules ?? [], triggers: s.triggers ?? [], warnings: (s.warnings ?? []).map((w) => w.message),
   };
 }
 
-const workloadCounts = (w) => ({ lines: w?.lines ?? 0, hits: w?.hits ?? 0, sent: w?.sent ?? 0, suppressed: w?.suppressed ?? {}, held: sum(w?.suppressed) });
+const workloadCounts = (w) => ({ lines: w?.lines ?? 0, hits: w?.hits ?? 0, sent: w?.sent ?? 0, suppressed: w?.suppressed ?? {}, suppressedTotal: sum(w?.suppressed) });
 export const otherWorkloadsOf = (answer) => workloadCounts(answer.other);
 export const workloadsOf = (answer) => (answer.workloads ?? []).map((w) => ({ name: w.name, ...workloadCounts(w), seen: time(w.last_seen),
   containers: (w.containers ?? []).map((c) => ({ name: c.name || (c.id ?? '').slice(0, 12), id: c.id, image: c.image, state: c.state })) }));
@@ -53,8 +53,8 @@ export function rulesOf(answer, stats) {
   const counts = new Map(stats.rules.map((r) => [ruleKey(r.name, r.workload), r]));
   return (answer.rules ?? stats.rules).map((r) => {
     const c = counts.get(ruleKey(r.name, r.workload)) ?? {};
-    return { name: r.name, workload: r.workload, severity: r.severity ?? '', dryRun: r.dry_run, source: r.file ?? (r.managed ? 'the API' : ''), pattern: patternOf(r),
-      hits: c.hits ?? 0, sent: c.sent ?? 0, pending: c.pending ?? 0, suppressed: c.suppressed ?? {}, held: sum(c.suppressed), nanos: c.nanos ?? 0 };
+    return { name: r.name, workload: r.workload, severity: r.severity ?? '', dryRun: r.dry_run, source: r.file ?? (r.origin === 'runtime' ? 'API' : ''), pattern: patternOf(r),
+      hits: c.hits ?? 0, sent: c.sent ?? 0, pending: c.pending ?? 0, suppressed: c.suppressed ?? {}, suppressedTotal: sum(c.suppressed), nanos: c.nanos ?? 0 };
   });
 }
 
@@ -67,13 +67,13 @@ export const explainBody = ({ line, workload, stream }) => ({ line, workload, st
 export const explanationOf = (answer) => ({ note: answer.note, rules: (answer.rules ?? []).map((r) => ({ name: r.rule, matched: r.matched, severity: r.severity ?? '', summary: r.summary, shown: [...Object.entries(r.captures ?? {}), ...Object.entries(r.fields ?? {})],
   template: r.template, why: r.why, steps: r.steps ?? [] })) });
 
-export function targetsOf(triggers, stats) {
-  const known = new Map((stats.targets ?? []).map((t) => [t.name, t]));
+export function triggersOf(triggers, stats) {
+  const known = new Map((stats.triggers ?? []).map((t) => [t.name, t]));
   const configured = new Map((triggers.triggers ?? []).map((t) => [t.name, t]));
   return [...new Set([...configured.keys(), ...known.keys()])].sort().map((name) => {
     const t = known.get(name) ?? {}, c = configured.get(name);
     const [state, level] = t.hold ? [t.hold.replaceAll('_', ' '), 'bad'] : t.failures > 0 ? [`fails (${t.failures})`, 'warn'] : c || t.configured ? ['works', 'good'] : ['not configured', ''];
-    return { name, configured: Boolean(c) || Boolean(t.configured), format: c?.format, source: c?.file ?? (c?.managed ? 'the API' : ''), state, level, reason: t.reason, next: t.failures || t.hold ? t.next_attempt : undefined,
+    return { name, configured: Boolean(c) || Boolean(t.configured), format: c?.format, source: c?.file ?? (c?.origin === 'runtime' ? 'API' : ''), state, level, reason: t.reason, next: t.failures || t.hold ? t.next_attempt : undefined,
       pending: t.pending ?? 0, sent: t.sent ?? 0, dead: t.dead ?? 0, dropped: t.dropped ?? 0, oldest: t.oldest };
   });
 }
@@ -82,10 +82,10 @@ export function testOf(answer, nanos) {
   return { good: answer.outcome === 'delivered', text: `${answer.outcome}${answer.detail ? `: ${answer.detail}` : ''} (${answer.attempts} attempt${answer.attempts === 1 ? '' : 's'}, ${nanos(answer.took_ms * 1e6)})` };
 }
 
-export const lettersOf = (answer) => ({ next: answer.next || undefined,
-  list: (answer.dead_letters ?? []).map((l) => ({ id: l.alert_id, target: l.target, reason: l.reason, answer: l.answer ?? '', attempts: l.attempts, died: l.died, expires: l.expires, rule: l.rule, summary: l.summary ?? '' })) });
+export const deadLettersOf = (answer) => ({ next: answer.next || undefined,
+  list: (answer.dead_letters ?? []).map((l) => ({ id: l.alert_id, trigger: l.trigger, reason: l.reason, answer: l.answer ?? '', attempts: l.attempts, died: l.died, expires: l.expires, rule: l.rule, summary: l.summary ?? '' })) });
 
-const selection = (letter) => (letter ? { alert_id: letter.id, target: letter.target } : { all: true });
+const selection = (letter) => (letter ? { alert_id: letter.id, trigger: letter.trigger } : { all: true });
 export const redeliverCall = (call, letter) => call('POST', '/api/v1/dead-letters/redeliver', { body: selection(letter) });
 export const dropCall = (call, letter) => call('POST', '/api/v1/dead-letters/drop', { body: selection(letter) });
 
@@ -98,7 +98,11 @@ export function silenceBody({ rule, workload, container, message, severity, comm
 
 export const silencesOf = (answer) => (answer.silences ?? []).map((s) => {
   const now = Date.now();
-  return { id: s.id, from: s.from, until: s.until, comment: s.comment ?? '', author: s.author, held: s.held,
+  return { id: s.id, from: s.from, until: s.until, comment: s.comment ?? '', author: s.author, suppressedTotal: s.suppressed ?? 0,
     state: time(s.until) <= now ? 'expired' : time(s.from) > now ? 'pending' : 'active',
     configured: s.configured, matchers: ['rule', 'workload', 'container', 'severity', 'message'].filter((name) => s[name]?.length > 0).map((name) => [name, Array.isArray(s[name]) ? s[name].join(', ') : s[name]]) };
 });
+
+const compact = (value) => (value === undefined ? '' : JSON.stringify(value));
+export const auditOf = (answer) => ({ next: answer.next || undefined,
+  list: (answer.audit ?? []).map((e) => ({ seq: e.seq, at: time(e.time), who: e.who ?? '', action: e.action ?? '', kind: e.kind ?? '', workload: e.workload ?? '', name: e.name ?? '', before: compact(e.before), after: compact(e.after) })) });

@@ -17,7 +17,7 @@ const columns = [
   { key: 'severity', name: 'Severity', value: (r) => r.severity },
   { key: 'hits', name: 'Hits', num: true, value: (r) => r.hits },
   { key: 'sent', name: 'Sent', num: true, value: (r) => r.sent },
-  { key: 'held', name: 'Suppressed', num: true, value: (r) => r.held },
+  { key: 'suppressed', name: 'Suppressed', num: true, value: (r) => r.suppressedTotal },
   { key: 'why', name: 'Because of' },
   { key: 'cost', name: 'Time', num: true, value: (r) => r.nanos },
   { key: 'source', name: 'From', value: (r) => r.source },
@@ -56,7 +56,7 @@ function draw(context) {
       r.pattern && h('code', { class: 'pattern', title: r.pattern }, r.pattern)),
     h('td', null, h('span', { class: `severity ${r.severity}` }, r.severity || 'the line’s')),
     h('td', { class: 'num' }, short(r.hits)), h('td', { class: 'num' }, short(r.sent)),
-    h('td', { class: 'num' }, short(r.held), r.pending > 0 && h('span', { class: 'minor block' }, `${count(r.pending)} pending`)),
+    h('td', { class: 'num' }, short(r.suppressedTotal), r.pending > 0 && h('span', { class: 'minor block' }, `${count(r.pending)} pending`)),
     h('td', null, bar(r)),
     h('td', { class: 'num' }, nanos(r.nanos), all > 0 && h('span', { class: 'minor block' }, percent(r.nanos, all))),
     h('td', { class: 'minor' }, r.source)))));
@@ -64,7 +64,7 @@ function draw(context) {
 
 /** What held hits back, as a bar of shares; the words are there for everybody. */
 function bar(r) {
-  if (r.held === 0) return h('span', { class: 'minor' }, '–');
+  if (r.suppressedTotal === 0) return h('span', { class: 'minor' }, '–');
   const parts = heldBack.filter((why) => r.suppressed[why] > 0).map((why) => {
     const part = h('i', { class: `why ${why}` });
     part.style.flexGrow = String(r.suppressed[why]);

@@ -29,12 +29,12 @@ function draw(context) {
     return;
   }
   const rows = [...silences].sort((a, b) => order[a.state] - order[b.state] || new Date(b.until) - new Date(a.until));
-  replace(context.ui.silences, table('Silences', [{ name: 'State' }, { name: 'What', wide: true }, { name: 'From' }, { name: 'Until' }, { name: 'Held back', num: true }, { name: 'Comment' }, { name: 'What to do' }],
+  replace(context.ui.silences, table('Silences', [{ name: 'State' }, { name: 'What', wide: true }, { name: 'From' }, { name: 'Until' }, { name: 'Suppressed', num: true }, { name: 'Comment' }, { name: 'What to do' }],
     rows.map((s) => h('tr', { class: s.state === 'expired' ? 'miss' : undefined },
       h('td', null, h('span', { class: `state ${s.state === 'active' ? 'warn' : ''}` }, s.state)),
       h('th', { scope: 'row', class: 'wide' }, s.matchers.map(([name, value]) => h('span', { class: 'label' }, `${name} = ${value}`))),
       h('td', null, clock(s.from)), h('td', null, clock(s.until), h('span', { class: 'minor block' }, s.state === 'expired' ? ago(s.until) : until(s.until))),
-      h('td', { class: 'num' }, count(s.held)),
+      h('td', { class: 'num' }, count(s.suppressedTotal)),
       h('td', null, s.comment, s.author && h('span', { class: 'minor block' }, s.author)),
       h('td', null, s.configured ? h('span', { class: 'minor' }, 'of the configuration') : s.state !== 'expired' && h('button', { type: 'button', 'data-key': `expire-${s.id}`, 'aria-label': `Expire the silence of ${s.matchers.map(([, v]) => v).join(', ')}`, onclick: () => expire(context, s) }, 'Expire…'))))));
 }
@@ -47,7 +47,7 @@ async function add(context) {
 }
 
 async function expire(context, silence) {
-  if (!await confirm('End this silence now?', 'The next hit that it matched makes an alert again, and tells how many were held back.', 'End it')) return;
+  if (!await confirm('End this silence now?', 'The next hit that it matched makes an alert again, and reports how many hits were suppressed.', 'End it')) return;
   try {
     await context.call('DELETE', `/api/v1/silences/${encodeURIComponent(silence.id)}`);
     toast('The silence ended');

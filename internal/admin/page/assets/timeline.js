@@ -36,12 +36,12 @@ export class Timeline {
     const [words, minutes, each] = this.#span;
     const size = each * 60000;
     const end = (Math.floor(Date.now() / size) + 1) * size;
-    const bins = this.#bins = Array.from({ length: minutes / each }, (_, i) => ({ from: end - (minutes / each - i) * size, to: end - (minutes / each - i - 1) * size, all: 0, held: 0, by: {} }));
+    const bins = this.#bins = Array.from({ length: minutes / each }, (_, i) => ({ from: end - (minutes / each - i) * size, to: end - (minutes / each - i - 1) * size, all: 0, suppressedTotal: 0, by: {} }));
     for (const a of alerts) {
       const bin = bins[Math.floor((a.at - bins[0].from) / size)];
       if (!bin) continue;
       bin.all++;
-      bin.held += a.suppressed.total;
+      bin.suppressedTotal += a.suppressed.total;
       bin.by[a.severity] = (bin.by[a.severity] ?? 0) + 1;
     }
     const total = this.#total = bins.reduce((n, b) => n + b.all, 0);
@@ -86,7 +86,7 @@ export class Timeline {
     let text = this.#total > 0 ? `${plural(this.#total, 'alert')} in the last ${this.#span[0].replace(/^1 /, '')}` : `none in the last ${this.#span[0].replace(/^1 /, '')}`;
     if (bin) {
       const by = [...severities].reverse().filter((name) => bin.by[name]).map((name) => `${bin.by[name]} ${name}`).join(', ');
-      text = `${hourMinute(new Date(bin.from))}–${hourMinute(new Date(bin.to))}: ${plural(bin.all, 'alert')}${by ? ` (${by})` : ''}${bin.held ? `, ${count(bin.held)} held back` : ''}`;
+      text = `${hourMinute(new Date(bin.from))}–${hourMinute(new Date(bin.to))}: ${plural(bin.all, 'alert')}${by ? ` (${by})` : ''}${bin.suppressedTotal ? `, ${count(bin.suppressedTotal)} suppressed` : ''}`;
       if (this.#chosen && bin.from === this.#chosen.from) text += ' · shown below, Esc shows all';
     }
     if (this.readout.textContent !== text) this.readout.textContent = text;

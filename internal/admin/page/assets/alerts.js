@@ -6,24 +6,24 @@ import { openSilence } from './dialogs.js';
 import { empty, h, replace, toast, visible } from './dom.js';
 import { count, plural, rate, reasons, severities, short } from './format.js';
 import { roving } from './keys.js';
-import { eventsOf, silenceBody, statsOf } from './model.js';
+import { alertsOf, silenceBody, statsOf } from './model.js';
 import { Timeline } from './timeline.js';
 
-export const title = 'Now';
+export const title = 'Alerts';
 export const plainTitle = true;
 export const keyHelp = [
   ['j k', 'next and previous alert; arrows too'],
   ['Enter', 'open or close the alert'],
-  ['s', 'silence what the alert is about'],
+  ['s', 'silence the rule and workload of the alert'],
   ['t', 'try the alert’s line'],
-  ['p', 'hold new alerts back, or show them'],
+  ['p', 'pause new alerts, or show them'],
   ['← →', 'in the timeline: from bar to bar; Enter shows its alerts alone'],
 ];
 
 const kept = 1000; // alerts
 const pageSize = 200;
 
-const state = (context) => (context.data.now ??= { alerts: [], known: new Set(), open: new Set(), waiting: [], paused: false, loaded: false, text: '', least: 'debug', bin: undefined });
+const state = (context) => (context.data.alerts ??= { alerts: [], known: new Set(), open: new Set(), waiting: [], paused: false, loaded: false, text: '', least: 'debug', bin: undefined });
 
 export function show(context) {
   const st = state(context);
@@ -51,17 +51,17 @@ export function show(context) {
 
 export async function load(context) {
   const st = state(context);
-  const [stats, page] = await Promise.all([get('/api/v1/stats'), st.loaded ? undefined : get('/api/v1/events', { limit: pageSize })]);
+  const [stats, page] = await Promise.all([get('/api/v1/stats'), st.loaded ? undefined : get('/api/v1/alerts', { limit: pageSize })]);
   if (page) {
-    const events = eventsOf(page);
-    if (!st.begun) st.cursor = events.next;
+    const newest = alertsOf(page);
+    if (!st.begun) st.cursor = newest.next;
     st.loaded = st.begun = true;
-    for (const alert of events.alerts) add(st, alert);
+    for (const alert of newest.alerts) add(st, alert);
   }
   const previous = context.data.previous;
   context.data.previous = { at: Date.now(), stats: statsOf(stats) };
   context.warn(context.data.previous.stats.warnings);
-  if (context.name !== 'now') return;
+  if (context.name !== 'alerts') return;
   drawTiles(context, previous);
   if (page) draw(context);
   else context.ui.timeline.draw(st.alerts, st.bin);
@@ -72,7 +72,7 @@ export function caughtUp(context) {
   const st = state(context);
   if (!st.loaded) return;
   st.loaded = false;
-  if (context.name === 'now') context.refresh();
+  if (context.name === 'alerts') context.refresh();
 }
 
 function add(st, alert) {
@@ -95,7 +95,7 @@ export function arrived(context, alert) {
   const st = state(context);
   if (st.known.has(alert.id) || st.waiting.some((w) => w.id === alert.id)) return;
   announce(alert);
-  const busy = context.name === 'now' && (window.scrollY > 300 || context.ui.list.contains(document.activeElement));
+  const busy = context.name === 'alerts' && (window.scrollY > 300 || context.ui.list.contains(document.activeElement));
   if (st.paused || busy) {
     st.waiting.unshift(alert);
     st.waiting.splice(kept);
@@ -108,7 +108,7 @@ let drawing;
 function drawSoon(context) {
   drawing ??= setTimeout(() => {
     drawing = undefined;
-    if (context.name === 'now') draw(context);
+    if (context.name === 'alerts') draw(context);
   }, 250);
 }
 
@@ -168,15 +168,15 @@ function draw(context) {
 function clear(context) {
   const st = state(context);
   Object.assign(st, { text: '', bin: undefined, least: 'debug' });
-  context.go('now');
+  context.go('alerts');
 }
 
 async function older(context) {
   const st = state(context);
   try {
-    const events = eventsOf(await get('/api/v1/events', { limit: pageSize, cursor: st.cursor }));
-    st.cursor = st.alerts.length + events.alerts.length >= kept ? undefined : events.next;
-    for (const alert of events.alerts) add(st, alert);
+    const page = alertsOf(await get('/api/v1/alerts', { limit: pageSize, cursor: st.cursor }));
+    st.cursor = st.alerts.length + page.alerts.length >= kept ? undefined : page.next;
+    for (const alert of page.alerts) add(st, alert);
     draw(context);
   } catch (error) { toast(error.message, true); }
 }
@@ -201,10 +201,10 @@ function item(context, alert) {
 /** Reads where an alert that was opened has gone by now. */
 async function follow(context, alert) {
   try {
-    const [now] = eventsOf({ events: [await get(`/api/v1/events/${encodeURIComponent(alert.id)}`)] }).alerts;
+    const [now] = alertsOf({ alerts: [await get(`/api/v1/alerts/${encodeURIComponent(alert.id)}`)] }).alerts;
     if (!now) return;
     alert.deliveries = now.deliveries;
-    if (context.name === 'now') draw(context);
+    if (context.name === 'alerts') draw(context);
   } catch { /* it is not kept any more: what is known stays */ }
 }
 
@@ -252,9 +252,9 @@ function drawTiles(context, previous) {
     tile('Lines', short(stats.lines), perSecond('lines')),
     tile('Hits', short(stats.hits), perSecond('hits')),
     tile('Sent', short(stats.sent), perSecond('sent')),
-    tile('Suppressed', short(stats.held), reasons(stats.suppressed), ''),
-    tile('Waiting', short(stats.waiting), stats.pending ? `${plural(stats.pending, 'hit')} not yet told` : 'deliveries', stats.holds ? 'warn' : ''),
-    tile('Dead letters', short(stats.dead), stats.dead ? 'see Targets' : 'none', stats.dead ? 'bad' : ''),
+    tile('Suppressed', short(stats.suppressedTotal), reasons(stats.suppressed), ''),
+    tile('Waiting', short(stats.waiting), stats.pending ? `${plural(stats.pending, 'hit')} pending` : 'deliveries', stats.holds ? 'warn' : ''),
+    tile('Dead letters', short(stats.dead), stats.dead ? 'see Triggers' : 'none', stats.dead ? 'bad' : ''),
     tile('Lost', short(stats.lost), stats.lost ? reasons(stats.drops) : 'nothing', stats.lost ? 'bad' : ''),
     stats.broken.length > 0 && tile('Problems', count(stats.broken.length), 'of the configuration: see Rules', 'bad'));
 }

@@ -15,21 +15,20 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
-type eventsAnswer struct {
-	Events []eventAnswer `json:"events"`
-	Next   string        `json:"next"` // cursor of what is older; "" at the end
+type alertsResponse struct {
+	Alerts []alertItem `json:"alerts"`
+	Next   string      `json:"next"` // cursor of what is older; "" at the end
 }
 
-type eventAnswer struct {
-	Seq        int64            `json:"seq"`
-	Accepted   time.Time        `json:"accepted"`
-	Alert      json.RawMessage  `json:"alert,omitempty"` // as the generic webhook gets it
-	Audit      *auditChange     `json:"audit,omitempty"` // instead of an alert, with kind=audit
-	Deliveries []deliveryAnswer `json:"deliveries"`
+type alertItem struct {
+	Seq        int64           `json:"seq"`
+	Accepted   time.Time       `json:"accepted"`
+	Alert      json.RawMessage `json:"alert,omitempty"` // as the generic webhook gets it
+	Deliveries []deliveryState `json:"deliveries"`
 }
 
-type deliveryAnswer struct {
-	Target   string     `json:"target"`
+type deliveryState struct {
+	Trigger  string     `json:"trigger"`
 	State    string     `json:"state"`
 	Attempts int        `json:"attempts"`
 	At       *time.Time `json:"at,omitempty"`
@@ -38,40 +37,39 @@ type deliveryAnswer struct {
 	Message  string     `json:"message,omitempty"` // the id of the message of a group
 }
 
-func eventOf(e *store.Alert) eventAnswer {
-	out := eventAnswer{Seq: e.Seq, Accepted: e.Accepted.UTC(), Alert: e.Payload, Deliveries: []deliveryAnswer{}}
+func alertOf(e *store.Alert) alertItem {
+	out := alertItem{Seq: e.Seq, Accepted: e.Accepted.UTC(), Alert: e.Payload, Deliveries: []deliveryState{}}
 	if !json.Valid(e.Payload) {
 		out.Alert = json.RawMessage(`null`)
 	}
 	for i := range e.Deliveries {
 		d := &e.Deliveries[i]
-		out.Deliveries = append(out.Deliveries, deliveryAnswer{
-			Target: d.Trigger, State: d.State, Attempts: d.Attempts, At: timeOrNil(d.At), Due: timeOrNil(d.Due), Reason: d.Reason, Message: d.Message,
+		out.Deliveries = append(out.Deliveries, deliveryState{
+			Trigger: d.Trigger, State: d.State, Attempts: d.Attempts, At: timeOrNil(d.At), Due: timeOrNil(d.Due), Reason: d.Reason, Message: d.Message,
 		})
 	}
 	return out
 }
 
-// eventFilter chooses events, and how many at most.
-type eventFilter struct {
+// alertFilter chooses events, and how many at most.
+type alertFilter struct {
 	limit                           int
 	rule, workload, container, text string
 	severity, kind, state           []string
-	target                          string
+	trigger                         string
 	since, until                    time.Time
 }
 
-// eventFilter reads the filter. more is the kinds that are known beside those of alerts.
-func (c *call) eventFilter(more ...string) (f eventFilter, err error) {
+func (c *call) alertFilter() (f alertFilter, err error) {
 	q := c.query
-	f = eventFilter{
+	f = alertFilter{
 		rule: q.Get("rule"), workload: q.Get("workload"), container: q.Get("container"), text: strings.ToLower(q.Get("text")),
-		severity: words(q.Get("severity")), kind: words(q.Get("kind")), state: words(q.Get("state")), target: q.Get("target"),
+		severity: words(q.Get("severity")), kind: words(q.Get("kind")), state: words(q.Get("state")), trigger: q.Get("trigger"),
 	}
 	for _, one := range []struct {
 		name         string
 		given, known []string
-	}{{"severity", f.severity, trigger.Severities()}, {"kind", f.kind, append(trigger.Kinds(), more...)}, {"state", f.state, store.States()}} {
+	}{{"severity", f.severity, trigger.Severities()}, {"kind", f.kind, trigger.Kinds()}, {"state", f.state, store.States()}} {
 		for _, word := range one.given {
 			if !slices.Contains(one.known, word) {
 				return f, problem(http.StatusBadRequest, "%s %s: want some of %s", one.name, shown(word), strings.Join(one.known, ", "))
@@ -99,7 +97,7 @@ func words(text string) []string {
 }
 
 // takes reports whether an event is chosen. ended is true when no older one is either.
-func (f *eventFilter) takes(e *store.Alert) (taken, ended bool) {
+func (f *alertFilter) takes(e *store.Alert) (taken, ended bool) {
 	if !f.since.IsZero() && e.Accepted.Before(f.since) {
 		return false, true
 	}
@@ -116,7 +114,7 @@ func (f *eventFilter) takes(e *store.Alert) (taken, ended bool) {
 	return f.takesAlert(&a), false
 }
 
-func (f *eventFilter) takesAlert(a *trigger.Alert) bool {
+func (f *alertFilter) takesAlert(a *trigger.Alert) bool {
 	return (f.rule == "" || glob(f.rule, a.Rule)) && (f.workload == "" || glob(f.workload, a.Source.Workload)) &&
 		(f.container == "" || glob(f.container, a.Source.Container.Name) || strings.HasPrefix(a.Source.Container.ID, f.container)) &&
 		(len(f.severity) == 0 || slices.Contains(f.severity, a.Severity)) && (len(f.kind) == 0 || slices.Contains(f.kind, a.Kind)) &&
@@ -133,7 +131,7 @@ func glob(pattern, text string) bool {
 
 // The bounds of one look into the log of events: what does not fit is for the next page.
 const (
-	eventPage = 250
+	alertPage = 250
 	maxLooked = 5000
 	maxSeq    = 1 << 47 // of an alert
 )
@@ -141,7 +139,7 @@ const (
 // walk calls fn for the events with numbers below before (0: from the newest), newest first, until fn returns false.
 func (c *call) walk(before int64, fn func(*store.Alert) bool) error {
 	for {
-		page, err := c.p.Store().Alerts(c.r.Context(), before, eventPage)
+		page, err := c.p.Store().Alerts(c.r.Context(), before, alertPage)
 		if err != nil {
 			return err
 		}
@@ -150,15 +148,15 @@ func (c *call) walk(before int64, fn func(*store.Alert) bool) error {
 				return nil
 			}
 		}
-		if len(page) < eventPage {
+		if len(page) < alertPage {
 			return nil
 		}
 	}
 }
 
-// eachEvent calls fn for the chosen events with numbers below before (0: from the newest), newest first, until fn returns false. next is the cursor to
+// eachAlert calls fn for the chosen events with numbers below before (0: from the newest), newest first, until fn returns false. next is the cursor to
 // go on with.
-func (c *call) eachEvent(f *eventFilter, before int64, fn func(*store.Alert) bool) (next string, err error) {
+func (c *call) eachAlert(f *alertFilter, before int64, fn func(*store.Alert) bool) (next string, err error) {
 	looked := 0
 	err = c.walk(before, func(e *store.Alert) bool {
 		taken, ended := f.takes(e)
@@ -175,28 +173,25 @@ func (c *call) eachEvent(f *eventFilter, before int64, fn func(*store.Alert) boo
 	return next, err
 }
 
-func events(c *call) (any, error) {
-	f, err := c.eventFilter(auditKind)
+func alerts(c *call) (any, error) {
+	f, err := c.alertFilter()
 	if err != nil {
 		return nil, err
-	}
-	if slices.Contains(f.kind, auditKind) {
-		return c.audits(&f)
 	}
 	before, err := c.number("cursor")
 	if err != nil {
 		return nil, err
 	}
-	out := eventsAnswer{Events: []eventAnswer{}}
-	out.Next, err = c.eachEvent(&f, before, func(e *store.Alert) bool {
-		out.Events = append(out.Events, eventOf(e))
-		return len(out.Events) < f.limit
+	out := alertsResponse{Alerts: []alertItem{}}
+	out.Next, err = c.eachAlert(&f, before, func(e *store.Alert) bool {
+		out.Alerts = append(out.Alerts, alertOf(e))
+		return len(out.Alerts) < f.limit
 	})
 	return out, err
 }
 
-// oneEvent finds an event by its number, or by its id among the last ones.
-func oneEvent(c *call) (any, error) {
+// oneAlert finds an event by its number, or by its id among the last ones.
+func oneAlert(c *call) (any, error) {
 	id := c.r.PathValue("id")
 	if seq, err := strconv.ParseInt(id, 10, 64); err == nil && seq > 0 && seq < maxSeq {
 		page, err := c.p.Store().Alerts(c.r.Context(), seq+1, 1)
@@ -204,13 +199,13 @@ func oneEvent(c *call) (any, error) {
 			return nil, err
 		}
 		if len(page) == 1 && page[0].Seq == seq {
-			return eventOf(&page[0]), nil
+			return alertOf(&page[0]), nil
 		}
 	}
-	var found *eventAnswer
+	var found *alertItem
 	err := c.walk(0, func(e *store.Alert) bool {
 		if e.ID == id {
-			one := eventOf(e)
+			one := alertOf(e)
 			found = &one
 		}
 		return found == nil
@@ -234,11 +229,11 @@ type deliveryItem struct {
 	AlertID  string    `json:"alert_id"`
 	Rule     string    `json:"rule"`
 	Accepted time.Time `json:"accepted"`
-	deliveryAnswer
+	deliveryState
 }
 
 func deliveries(c *call) (any, error) {
-	f, err := c.eventFilter()
+	f, err := c.alertFilter()
 	if err != nil {
 		return nil, err
 	}
@@ -247,19 +242,19 @@ func deliveries(c *call) (any, error) {
 		return nil, err
 	}
 	before := behind.seq
-	if behind.target != "" {
+	if behind.trigger != "" {
 		before++ // the rest of its deliveries
 	}
 	out := deliveriesAnswer{Deliveries: []deliveryItem{}}
 	stopped := ""
-	next, err := c.eachEvent(&f, before, func(e *store.Alert) bool {
-		one := eventOf(e)
+	next, err := c.eachAlert(&f, before, func(e *store.Alert) bool {
+		one := alertOf(e)
 		for _, d := range one.Deliveries {
-			if e.Seq == behind.seq && d.Target <= behind.target || f.target != "" && d.Target != f.target || len(f.state) > 0 && !slices.Contains(f.state, d.State) {
+			if e.Seq == behind.seq && d.Trigger <= behind.trigger || f.trigger != "" && d.Trigger != f.trigger || len(f.state) > 0 && !slices.Contains(f.state, d.State) {
 				continue
 			}
 			if out.Deliveries = append(out.Deliveries, deliveryItem{e.Seq, e.ID, ruleOf(e.Payload), one.Accepted, d}); len(out.Deliveries) == f.limit {
-				stopped = strconv.FormatInt(e.Seq, 10) + "." + d.Target
+				stopped = strconv.FormatInt(e.Seq, 10) + "." + d.Trigger
 				return false
 			}
 		}
@@ -271,8 +266,8 @@ func deliveries(c *call) (any, error) {
 
 // deliveryMark is where a page of deliveries ended: behind an alert's delivery to a target, or with "" behind all of them.
 type deliveryMark struct {
-	seq    int64
-	target string
+	seq     int64
+	trigger string
 }
 
 func (c *call) deliveryMark() (mark deliveryMark, err error) {
@@ -280,8 +275,8 @@ func (c *call) deliveryMark() (mark deliveryMark, err error) {
 	if text == "" {
 		return mark, nil
 	}
-	seq, target, _ := strings.Cut(text, ".")
-	mark.target = target
+	seq, name, _ := strings.Cut(text, ".")
+	mark.trigger = name
 	if mark.seq, err = strconv.ParseInt(seq, 10, 64); err != nil || mark.seq < 1 || mark.seq > maxSeq {
 		return mark, problem(http.StatusBadRequest, "cursor %s: must be next of an answer", shown(text))
 	}

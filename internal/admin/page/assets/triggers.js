@@ -1,37 +1,37 @@
-// Where alerts go: targets with their state, test deliveries, and dead letters to send again or to drop.
+// The triggers with their state, test alerts, and the dead letters.
 
 import { get, getIfAny } from './api.js';
 import { confirm } from './dialogs.js';
 import { empty, h, replace, table, toast } from './dom.js';
 import { ago, clock, count, nanos, plural, until, words } from './format.js';
-import { lettersOf, redeliverCall, dropCall, targetsOf, testOf } from './model.js';
+import { deadLettersOf, redeliverCall, dropCall, triggersOf, testOf } from './model.js';
 
-export const title = 'Targets';
+export const title = 'Triggers';
 export const keyHelp = [];
 
 export function show(context) {
-  const ui = (context.ui = { targets: h('div'), letters: h('div'), tools: h('div', { class: 'buttons left' }) });
+  const ui = (context.ui = { triggers: h('div'), letters: h('div'), tools: h('div', { class: 'buttons left' }) });
   context.data.tests ??= {};
   context.main.append(
-    h('section', { 'aria-labelledby': 'targets-title' }, h('h2', { id: 'targets-title' }, 'Where alerts go'), ui.targets),
+    h('section', { 'aria-labelledby': 'triggers-title' }, h('h2', { id: 'triggers-title' }, 'Where alerts go'), ui.triggers),
     h('section', { 'aria-labelledby': 'letters-title' }, h('div', { class: 'tools' }, h('h2', { id: 'letters-title' }, 'Dead letters'), ui.tools), ui.letters));
-  if (context.data.targets) draw(context);
+  if (context.data.triggers) draw(context);
 }
 
 const pageSize = 200;
 
 export async function load(context) {
   const [triggers, stats, letters] = await Promise.all([getIfAny('/api/v1/triggers', { limit: 1000 }), get('/api/v1/stats'), readLetters(context.data.letterPages ??= 1)]);
-  context.data.targets = { targets: targetsOf(triggers, stats), letters: letters.list, next: letters.next };
+  context.data.triggers = { triggers: triggersOf(triggers, stats), letters: letters.list, next: letters.next };
   context.warn((stats.warnings ?? []).map((w) => w.message));
-  if (context.name === 'targets') draw(context);
+  if (context.name === 'triggers') draw(context);
 }
 
 /** As many pages as were asked for: they stay when the view is read anew. */
 async function readLetters(pages) {
   const all = { list: [], next: undefined };
   for (let n = 0; n < pages && (n === 0 || all.next); n++) {
-    const page = lettersOf(await get('/api/v1/dead-letters', { limit: pageSize, cursor: all.next }));
+    const page = deadLettersOf(await get('/api/v1/dead-letters', { limit: pageSize, cursor: all.next }));
     all.list.push(...page.list);
     all.next = page.next;
   }
@@ -44,13 +44,13 @@ async function older(context) {
 }
 
 function draw(context) {
-  if (!context.data.targets) return; // they were of another instance
-  const { targets, letters, next } = context.data.targets;
+  if (!context.data.triggers) return; // they were of another instance
+  const { triggers, letters, next } = context.data.triggers;
   const { ui } = context;
-  replace(ui.targets, targets.length === 0
-    ? empty('There are no targets', 'Alerts are stored, and shown here, but sent nowhere.')
-    : table('Targets', [{ name: 'Target', wide: true }, { name: 'State' }, { name: 'Waiting', num: true }, { name: 'Oldest', num: true }, { name: 'Sent', num: true }, { name: 'Dead', num: true }, { name: 'Dropped', num: true }, { name: 'Test' }],
-      targets.map((t) => h('tr', null,
+  replace(ui.triggers, triggers.length === 0
+    ? empty('There are no triggers', 'Alerts are stored, and shown here, but sent nowhere.')
+    : table('Triggers', [{ name: 'Trigger', wide: true }, { name: 'State' }, { name: 'Waiting', num: true }, { name: 'Oldest', num: true }, { name: 'Sent', num: true }, { name: 'Dead', num: true }, { name: 'Dropped', num: true }, { name: 'Test' }],
+      triggers.map((t) => h('tr', null,
         h('th', { scope: 'row' }, h('span', { class: 'rule' }, t.name), t.format && h('span', { class: 'label' }, t.format), t.source && h('span', { class: 'minor block' }, t.source)),
         h('td', { class: 'wide' }, h('span', { class: `state ${t.level}` }, t.state), t.reason && h('span', { class: 'minor block' }, t.reason), t.next && h('span', { class: 'minor block' }, `next attempt ${until(t.next)}`)),
         h('td', { class: 'num' }, count(t.pending)), h('td', { class: 'num' }, t.oldest ? ago(t.oldest) : '–'), h('td', { class: 'num' }, count(t.sent)),
@@ -61,15 +61,15 @@ function draw(context) {
     h('button', { type: 'button', 'data-key': 'resend-all', onclick: () => resend(context) }, 'Resend all'),
     h('button', { type: 'button', 'data-key': 'drop-all', onclick: () => drop(context) }, 'Drop all…')]);
   replace(ui.letters, letters.length === 0
-    ? empty('There are none', 'An alert that a target refused, or that could not be sent for too long, is kept here.')
-    : [table('Dead letters', [{ name: 'Died' }, { name: 'Target' }, { name: 'Alert', wide: true }, { name: 'Attempts', num: true }, { name: 'Because' }, { name: 'What to do' }],
+    ? empty('There are none', 'An alert that a receiver refused, or that could not be sent for too long, is kept here.')
+    : [table('Dead letters', [{ name: 'Died' }, { name: 'Trigger' }, { name: 'Alert', wide: true }, { name: 'Attempts', num: true }, { name: 'Because' }, { name: 'What to do' }],
       letters.map((l) => h('tr', null,
-        h('td', null, h('time', { datetime: l.died }, clock(l.died))), h('td', { class: 'rule' }, l.target),
+        h('td', null, h('time', { datetime: l.died }, clock(l.died))), h('td', { class: 'rule' }, l.trigger),
         h('th', { scope: 'row', class: 'wide' }, l.rule ? [h('span', { class: 'rule' }, l.rule), h('span', { class: 'minor' }, ` ${l.summary}`)] : h('code', null, l.id)),
         h('td', { class: 'num' }, count(l.attempts)), h('td', null, l.reason, l.answer && h('span', { class: 'minor block' }, `it said: ${l.answer}`), l.expires && h('span', { class: 'minor block' }, `kept ${until(l.expires).replace(/^in /, 'for ')}`)),
         h('td', { class: 'actions' },
-          h('button', { type: 'button', 'data-key': `resend-${l.id}-${l.target}`, 'aria-label': `Resend ${l.rule || l.id} to ${l.target}`, onclick: () => resend(context, l) }, 'Resend'),
-          h('button', { type: 'button', 'data-key': `drop-${l.id}-${l.target}`, 'aria-label': `Drop ${l.rule || l.id} for ${l.target}`, onclick: () => drop(context, l) }, 'Drop…'))))),
+          h('button', { type: 'button', 'data-key': `resend-${l.id}-${l.trigger}`, 'aria-label': `Resend ${l.rule || l.id} to ${l.trigger}`, onclick: () => resend(context, l) }, 'Resend'),
+          h('button', { type: 'button', 'data-key': `drop-${l.id}-${l.trigger}`, 'aria-label': `Drop ${l.rule || l.id} for ${l.trigger}`, onclick: () => drop(context, l) }, 'Drop…'))))),
       next && h('button', { type: 'button', 'data-key': 'older-letters', onclick: () => older(context) }, 'Show older ones')]);
 }
 
@@ -83,7 +83,7 @@ async function test(context, name) {
   }
   run.running = false;
   toast(`Test to ${name}: ${words(run.text)}`, !run.good);
-  if (context.name === 'targets') draw(context);
+  if (context.name === 'triggers') draw(context);
 }
 
 async function resend(context, letter) {
@@ -95,7 +95,7 @@ async function resend(context, letter) {
 }
 
 async function drop(context, letter) {
-  const text = letter ? `The alert ${letter.rule || letter.id} will not reach ${letter.target} any more.` : 'No alert among the dead letters will reach its target any more.';
+  const text = letter ? `The alert ${letter.rule || letter.id} will not reach ${letter.trigger} any more.` : 'No alert among the dead letters will be sent any more.';
   if (!await confirm(letter ? 'Drop this dead letter?' : 'Drop all dead letters?', text, 'Drop')) return;
   try {
     const { body } = await dropCall(context.call, letter);

@@ -129,11 +129,12 @@ func (col collection) body(it *item, problems map[string][]string) map[string]an
 	}
 	own[key] = it.name
 	out["settings"] = own
-	out["managed"] = it.managed != nil
 	if it.managed == nil {
+		out["origin"] = originConfiguration
 		out["file"] = it.place
 		return out
 	}
+	out["origin"] = originRuntime
 	out["etag"] = etagOf(it.managed)
 	out["changed"] = it.managed.Changed.UTC()
 	m := config.Managed{Kind: col.kind, Scope: it.scope, Name: it.name}
@@ -142,6 +143,12 @@ func (col collection) body(it *item, problems map[string][]string) map[string]an
 	}
 	return out
 }
+
+// The origins of rules, triggers and overrides.
+const (
+	originConfiguration = "configuration" // a file or a parameter of the instance
+	originRuntime       = "runtime"       // created through the API
+)
 
 func etagOf(m *pipeline.RuntimeObject) string { return fmt.Sprintf("\"m%d\"", m.Revision) }
 
@@ -408,7 +415,7 @@ func object(more schema) schema {
 }
 
 var shownObject = object(schema{
-	"managed": schema{"type": "boolean"}, "file": schema{"type": "string"}, "etag": schema{"type": "string"}, "changed": schema{"type": "string", "format": "date-time"},
+	"origin": schema{"type": "string", "enum": []string{originConfiguration, originRuntime}}, "file": schema{"type": "string"}, "etag": schema{"type": "string"}, "changed": schema{"type": "string", "format": "date-time"},
 	"settings": schema{"type": "object"}, "problems": schema{"type": "array", "items": schema{"type": "string"}},
 })
 

@@ -1,4 +1,4 @@
-// What is being watched: instances, containers, and workloads with what became of their lines.
+// The instances, the workloads with their counters, and the containers of the engine.
 
 import { get } from './api.js';
 import { empty, h, replace, table } from './dom.js';
@@ -6,7 +6,7 @@ import { ago, bytes, count, plural, reasons, short, words } from './format.js';
 import { followedOf, instancesOf, otherWorkloadsOf, statsOf, workloadsOf } from './model.js';
 import { sortable, sorted } from './sort.js';
 
-export const title = 'Watched';
+export const title = 'Containers';
 export const keyHelp = [];
 
 const sorting = { key: 'hits', down: true };
@@ -17,7 +17,7 @@ const columns = [
   { key: 'lines', name: 'Lines', num: true, value: (w) => w.lines },
   { key: 'hits', name: 'Hits', num: true, value: (w) => w.hits },
   { key: 'sent', name: 'Sent', num: true, value: (w) => w.sent },
-  { key: 'held', name: 'Suppressed', num: true, value: (w) => w.held },
+  { key: 'suppressed', name: 'Suppressed', num: true, value: (w) => w.suppressedTotal },
   { key: 'seen', name: 'Last line', num: true, value: (w) => w.seen ?? 0 },
 ];
 
@@ -28,21 +28,21 @@ export function show(context) {
     h('section', { 'aria-labelledby': 'instances-title' }, h('h2', { id: 'instances-title' }, 'Instances'), ui.instances),
     h('section', { 'aria-labelledby': 'workloads-title' }, h('div', { class: 'tools' }, h('h2', { id: 'workloads-title' }, 'Workloads'), search), ui.workloads),
     ui.containers);
-  if (context.data.watched) draw(context);
+  if (context.data.containers) draw(context);
 }
 
 export async function load(context) {
   const [instances, workloads, stats] = await Promise.all([get('/api/v1/instances'), get('/api/v1/workloads'), get('/api/v1/stats')]);
   const follows = instancesOf(instances).some((i) => i.kind === 'standalone' && (!stats.instance || i.id === stats.instance));
   const followed = follows ? await get('/api/v1/containers', { limit: 1000 }) : {};
-  context.data.watched = { instances: instancesOf(instances), workloads: workloadsOf(workloads), other: otherWorkloadsOf(workloads), stats: statsOf(stats), followed: followedOf(followed) };
-  context.warn(context.data.watched.stats.warnings);
-  if (context.name === 'watched') draw(context);
+  context.data.containers = { instances: instancesOf(instances), workloads: workloadsOf(workloads), other: otherWorkloadsOf(workloads), stats: statsOf(stats), followed: followedOf(followed) };
+  context.warn(context.data.containers.stats.warnings);
+  if (context.name === 'containers') draw(context);
 }
 
 function draw(context) {
-  if (!context.data.watched) return; // it is under way
-  const { instances, workloads, other, stats, followed } = context.data.watched;
+  if (!context.data.containers) return; // it is under way
+  const { instances, workloads, other, stats, followed } = context.data.containers;
   const { ui } = context;
   const tails = Object.entries(stats.tails).filter(([, n]) => n > 0).map(([state, n]) => `${n} ${words(state)}`).join(', ');
   replace(ui.instances, table('Instances', [{ name: 'Instance', wide: true }, { name: 'Kind' }, { name: 'Version' }, { name: 'Started' }, { name: 'State' }],
@@ -60,12 +60,12 @@ function draw(context) {
     replace(ui.workloads, empty('Nothing was seen yet', 'A workload appears with the first line of one of its containers.'));
     return;
   }
-  const cells = { lines: (w) => short(w.lines), hits: (w) => short(w.hits), sent: (w) => short(w.sent), held: (w) => h('span', { title: reasons(w.suppressed) || undefined }, short(w.held)), seen: (w) => (w.seen ? ago(w.seen) : '–') };
+  const cells = { lines: (w) => short(w.lines), hits: (w) => short(w.hits), sent: (w) => short(w.sent), suppressedTotal: (w) => h('span', { title: reasons(w.suppressed) || undefined }, short(w.suppressedTotal)), seen: (w) => (w.seen ? ago(w.seen) : '–') };
   replace(ui.workloads, table('Workloads', sortable(columns, sorting, () => draw(context)), sorted(found, columns, sorting).map((w) => h('tr', null,
     h('th', { scope: 'row' }, h('button', { type: 'button', class: 'linkish', 'data-key': `workload-${w.name}`, onclick: () => context.go('try', { workload: w.name }), title: 'Try a line against its rules' }, w.name)),
     h('td', { class: 'wide' }, containers(w.containers)),
     columns.filter((c) => c.num).map((c) => h('td', { class: 'num' }, cells[c.key](w)))))),
-  other.lines > 0 && h('p', { class: 'minor' }, `Workloads that there is no room for: ${plural(other.lines, 'line')}, ${plural(other.hits, 'hit')}, ${count(other.sent)} sent, ${count(other.held)} suppressed.`));
+  other.lines > 0 && h('p', { class: 'minor' }, `Workloads that there is no room for: ${plural(other.lines, 'line')}, ${plural(other.hits, 'hit')}, ${count(other.sent)} sent, ${count(other.suppressedTotal)} suppressed.`));
 }
 
 const followedColumns = [

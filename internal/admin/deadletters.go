@@ -11,14 +11,14 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
 
-type lettersAnswer struct {
-	DeadLetters []letterAnswer `json:"dead_letters"`
-	Next        string         `json:"next"` // cursor of what is older; "" at the end
+type deadLettersResponse struct {
+	DeadLetters []deadLetter `json:"dead_letters"`
+	Next        string       `json:"next"` // cursor of what is older; "" at the end
 }
 
-type letterAnswer struct {
+type deadLetter struct {
 	AlertID  string          `json:"alert_id"`
-	Target   string          `json:"target"`
+	Trigger  string          `json:"trigger"`
 	Rule     string          `json:"rule,omitempty"`
 	Summary  string          `json:"summary,omitempty"`
 	Reason   string          `json:"reason"`
@@ -30,9 +30,9 @@ type letterAnswer struct {
 	Alert    json.RawMessage `json:"alert,omitempty"`
 }
 
-func letterOf(l *store.DeadLetter) letterAnswer {
-	out := letterAnswer{
-		AlertID: l.AlertID, Target: l.Trigger, Reason: l.Reason, Answer: l.Answer, Attempts: l.Attempts, Accepted: l.Accepted.UTC(), Died: l.Died.UTC(), Expires: l.Expires.UTC(),
+func deadLetterOf(l *store.DeadLetter) deadLetter {
+	out := deadLetter{
+		AlertID: l.AlertID, Trigger: l.Trigger, Reason: l.Reason, Answer: l.Answer, Attempts: l.Attempts, Accepted: l.Accepted.UTC(), Died: l.Died.UTC(), Expires: l.Expires.UTC(),
 	}
 	var a struct {
 		Rule    string `json:"rule"`
@@ -48,12 +48,12 @@ func letterOf(l *store.DeadLetter) letterAnswer {
 	return out
 }
 
-func letters(c *call) (any, error) {
+func deadLetters(c *call) (any, error) {
 	limit, err := c.limit()
 	if err != nil {
 		return nil, err
 	}
-	which := store.Select{AlertID: c.query.Get("alert_id"), Trigger: c.query.Get("target")}
+	which := store.Select{AlertID: c.query.Get("alert_id"), Trigger: c.query.Get("trigger")}
 	behind, err := c.letterMark()
 	if err != nil {
 		return nil, err
@@ -62,14 +62,14 @@ func letters(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := lettersAnswer{DeadLetters: []letterAnswer{}}
+	out := deadLettersResponse{DeadLetters: []deadLetter{}}
 	if len(all) > limit {
 		all = all[:limit]
 		last := &all[limit-1].Mark
 		out.Next = fmt.Sprintf("%d.%d", last.Died, last.Row)
 	}
 	for i := range all {
-		out.DeadLetters = append(out.DeadLetters, letterOf(&all[i]))
+		out.DeadLetters = append(out.DeadLetters, deadLetterOf(&all[i]))
 	}
 	return out, nil
 }
@@ -90,16 +90,16 @@ func (c *call) letterMark() (mark store.DeadLetterMark, err error) {
 	return mark, nil
 }
 
-func oneLetter(c *call) (any, error) {
-	id, target := c.r.PathValue("alert"), c.r.PathValue("target")
-	l, ok, err := c.p.Store().DeadLetter(c.r.Context(), id, target)
+func oneDeadLetter(c *call) (any, error) {
+	id, trigger := c.r.PathValue("alert"), c.r.PathValue("trigger")
+	l, ok, err := c.p.Store().DeadLetter(c.r.Context(), id, trigger)
 	switch {
 	case err != nil:
 		return nil, err
 	case !ok:
-		return nil, problem(http.StatusNotFound, "there is no dead letter of the alert %s for the trigger %s", shown(id), shown(target))
+		return nil, problem(http.StatusNotFound, "there is no dead letter of the alert %s for the trigger %s", shown(id), shown(trigger))
 	}
-	out := letterOf(&l)
+	out := deadLetterOf(&l)
 	if json.Valid(l.Payload) {
 		out.Alert = l.Payload
 	}

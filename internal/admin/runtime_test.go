@@ -18,7 +18,7 @@ func TestManagedRules(t *testing.T) {
 	b := newBench(t, "[[rule]]\nname = \"also\"\nkeywords = [\"also\"]\n")
 	made := b.want(201, "POST", rulesPath, map[string]any{"name": "oom", "keywords": []string{"out of memory"}, "severity": "critical", "cooldown": "0s"})
 	tag := made.header.Get("ETag")
-	if tag == "" || made.header.Get("Location") != rulesPath+"/oom" || made.body["managed"] != true {
+	if tag == "" || made.header.Get("Location") != rulesPath+"/oom" || made.body["origin"] != "runtime" {
 		t.Errorf("made: %v %s", made.header, made.text)
 	}
 	b.flush("Out Of Memory")
@@ -78,9 +78,9 @@ func TestManagedRules(t *testing.T) {
 	}
 	var names []string
 	for _, r := range listOf(b.get(rulesPath), "rules") {
-		names = append(names, fmt.Sprint(r["name"], r["managed"]))
+		names = append(names, fmt.Sprint(r["name"], r["origin"]))
 	}
-	if got := strings.Join(names, " "); got != "also false boom false oom true" && got != "alsofalse boomfalse oomtrue" {
+	if got := strings.Join(names, " "); got != "alsoconfiguration boomconfiguration oomruntime" {
 		t.Errorf("rules: %s", got)
 	}
 	b.want(204, "DELETE", rulesPath+"/oom", nil, "If-Match", tag)
@@ -221,9 +221,9 @@ func TestDeadLettersComeBackAndGo(t *testing.T) {
 	b.flush("boom 1", "boom 2")
 	b.eventually("both are dead letters", func() bool { return len(listOf(b.get("/api/v1/dead-letters"), "dead_letters")) == 2 })
 	b.want(400, "POST", "/api/v1/dead-letters/redeliver", map[string]any{})
-	b.want(400, "POST", "/api/v1/dead-letters/drop", map[string]any{"all": true, "target": "ops"})
+	b.want(400, "POST", "/api/v1/dead-letters/drop", map[string]any{"all": true, "trigger": "ops"})
 	id := listOf(b.get("/api/v1/dead-letters"), "dead_letters")[0]["alert_id"]
-	if r := b.want(200, "POST", "/api/v1/dead-letters/drop", map[string]any{"alert_id": id, "target": "ops"}); r.body["dropped"] != 1.0 {
+	if r := b.want(200, "POST", "/api/v1/dead-letters/drop", map[string]any{"alert_id": id, "trigger": "ops"}); r.body["dropped"] != 1.0 {
 		t.Error(r.text)
 	}
 	before := b.server.Len()
@@ -255,7 +255,7 @@ func TestSilences(t *testing.T) {
 	if got := b.get("/api/v1/stats")["suppressed"].(map[string]any)["silence"]; got != 1.0 {
 		t.Errorf("%v hits were silenced", got)
 	}
-	if list := listOf(b.get("/api/v1/silences"), "silences"); len(list) != 1 || list[0]["id"] != s.body["id"] || list[0]["held"] != 1.0 {
+	if list := listOf(b.get("/api/v1/silences"), "silences"); len(list) != 1 || list[0]["id"] != s.body["id"] || list[0]["suppressed"] != 1.0 {
 		t.Errorf("%v", list)
 	}
 	b.want(422, "POST", "/api/v1/silences", map[string]any{"rule": "boom"})
@@ -370,7 +370,7 @@ func TestMetricsPassPromtool(t *testing.T) {
 	r := b.want(http.StatusOK, "GET", "/metrics", nil)
 	for _, want := range []string{
 		`fluentbit_trigger_lines_total{id="t"} 2`, `fluentbit_trigger_alerts_total{id="t",rule="boom"} 1`, `fluentbit_trigger_suppressed_total{id="t",reason="cooldown"} 0`,
-		`version="1.2.3"`, "go_goroutines", `fluentbit_trigger_delivery_duration_seconds_bucket{id="t",target="ops",le="+Inf"}`,
+		`version="1.2.3"`, "go_goroutines", `fluentbit_trigger_delivery_duration_seconds_bucket{id="t",trigger="ops",le="+Inf"}`,
 	} {
 		if !strings.Contains(r.text, want) {
 			t.Errorf("no %s in the metrics", want)
