@@ -176,7 +176,7 @@ func TestEgressValidate(t *testing.T) {
 			t.Errorf("allow %q gives %d problems, want 1: %v", allow, len(problems), problems)
 		}
 	}
-	if problems := (Egress{Mode: "pubic"}).Validate(); len(problems) != 1 || problems[0].Hint != "public?" {
+	if problems := (Egress{Mode: "pubic"}).Validate(); len(problems) != 1 || problems[0].Hint != `did you mean "public"?` {
 		t.Errorf("mode: %v", problems)
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // Deps is what a client needs beside its settings. The zero value of each field stands for the usual.
@@ -57,9 +59,9 @@ func New(s Settings, deps Deps) (*Client, error) {
 
 func newClient(s *Settings, deps Deps) (*Client, error) {
 	deps = deps.withDefaults()
-	policy, problems := newPolicy(deps.Egress)
-	if problems = append(problems, s.Validate(deps.Egress)...); len(problems) > 0 {
-		return nil, problemsError(problems)
+	policy, faults := newPolicy(deps.Egress)
+	if faults = append(setting.In("egress.", faults), s.Validate(deps.Egress)...); len(faults) > 0 {
+		return nil, setting.Join(faults)
 	}
 	creds, err := readCredentials(s, policy, deps.LookupEnv)
 	if err != nil {

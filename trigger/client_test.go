@@ -23,7 +23,7 @@ func loopback() Deps {
 func testSettings(address string) Settings {
 	s := DefaultSettings()
 	s.Name = "ops"
-	s.URL = setting.NewSecret(address)
+	s.URL = setting.SecretText(address)
 	s.Timeout = 5 * time.Second
 	s.Retries = 0
 	return s
@@ -113,7 +113,7 @@ func TestRetriesWithinASend(t *testing.T) {
 			})
 			s := testSettings(server.URL)
 			s.Retries = 2
-			s.SigningSecret = setting.NewSecret(testKey1)
+			s.SigningSecret = setting.SecretText(testKey1)
 			deps := loopback()
 			var clock atomic.Int64
 			deps.Now = func() time.Time { return time.Unix(1_800_000_000+clock.Add(1), 0) }
@@ -206,7 +206,7 @@ func TestProxyIsUsedOnlyWhenSetAndTargetIsChecked(t *testing.T) {
 		"good.example.com": Delivered, "unknown.example.com": Delivered, "evil.example.com": Hold, "93.184.215.14": Delivered,
 	} {
 		s := testSettings("http://" + host + "/x")
-		s.ProxyURL = setting.NewSecret(proxy.URL)
+		s.ProxyURL = setting.SecretText(proxy.URL)
 		before := viaProxy.Load()
 		got := mustNew(t, s, deps).Test(t.Context())
 		if got.Outcome != want || (viaProxy.Load() > before) != (want == Delivered) {
@@ -214,12 +214,12 @@ func TestProxyIsUsedOnlyWhenSetAndTargetIsChecked(t *testing.T) {
 		}
 	}
 	s := testSettings("http://169.254.169.254/latest")
-	s.ProxyURL = setting.NewSecret(proxy.URL)
+	s.ProxyURL = setting.SecretText(proxy.URL)
 	if _, err := New(s, deps); err == nil {
 		t.Error("a denied address behind a proxy is accepted")
 	}
 	s = testSettings("http://good.example.com/")
-	s.ProxyURL = setting.NewSecret(proxy.URL)
+	s.ProxyURL = setting.SecretText(proxy.URL)
 	if _, err := New(s, Deps{}); err == nil {
 		t.Error("a proxy at a denied address is accepted")
 	}

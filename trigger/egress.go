@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // Refusal is the error of an address that the egress policy denies. It names the address, which is no secret, and never the URL.
@@ -34,21 +36,21 @@ type allowedHost struct {
 }
 
 // Validate returns every fault of the policy.
-func (e Egress) Validate() []Problem {
-	_, ps := newPolicy(e)
-	return ps
+func (e Egress) Validate() []setting.Fault {
+	_, faults := newPolicy(e)
+	return faults
 }
 
-func newPolicy(e Egress) (*policy, []Problem) {
-	var ps problems
-	ps.word("egress.mode", e.Mode, EgressModes())
+func newPolicy(e Egress) (*policy, []setting.Fault) {
+	var fs setting.Faults
+	fs.OneOf("mode", e.Mode, EgressModes())
 	p := &policy{mode: e.Mode}
 	for _, entry := range e.Allow {
 		if message, hint := p.allow(entry); message != "" {
-			ps.add("egress.allow", entry, message, hint)
+			fs.Add("allow", entry, message, hint)
 		}
 	}
-	return p, ps
+	return p, fs
 }
 
 // allow adds an entry of egress.allow.

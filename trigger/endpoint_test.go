@@ -26,7 +26,7 @@ func TestEndpoints(t *testing.T) {
 		{"ntfy", "https://example.com/ntfy/my-alerts/", "https://example.com/ntfy/", "my-alerts"},
 	} {
 		s := testSettings(c.url)
-		s.Format, s.Token, s.RoutingKey, s.ChatID = c.format, setting.NewSecret("1:t"), setting.NewSecret("k"), "1"
+		s.Format, s.Token, s.RoutingKey, s.ChatID = c.format, setting.SecretText("1:t"), setting.SecretText("k"), "1"
 		client, err := New(s, Deps{})
 		if err != nil {
 			t.Errorf("%s %s: %v", c.format, c.url, err)
@@ -60,7 +60,7 @@ func TestRequest(t *testing.T) {
 			arrived <- r
 		})
 		s := testSettings(server.URL + "/hook")
-		s.Format, s.Token, s.RoutingKey, s.ChatID = format, setting.NewSecret("1:t"), setting.NewSecret("k"), "1"
+		s.Format, s.Token, s.RoutingKey, s.ChatID = format, setting.SecretText("1:t"), setting.SecretText("k"), "1"
 		s.Headers = map[string]setting.Secret{"x-custom": setting.NewSecret("v")}
 		if got := mustNew(t, s, loopback()).Test(t.Context()); got.Outcome != Delivered {
 			t.Errorf("%s: %s", format, got)
@@ -91,7 +91,7 @@ func TestBasicAuthentication(t *testing.T) {
 		}
 	})
 	s := testSettings(server.URL)
-	s.Username, s.Password = "me", setting.NewSecret("pa:ss")
+	s.Username, s.Password = "me", setting.SecretText("pa:ss")
 	if got := mustNew(t, s, loopback()).Test(t.Context()); got.Outcome != Delivered {
 		t.Error(got)
 	}

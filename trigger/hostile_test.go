@@ -262,10 +262,10 @@ func TestNothingLeaksSecrets(t *testing.T) {
 				s := testSettings(base + "/services/T0k3nInThePath?token=qu3ryt0ken")
 				s.Format, s.Timeout, s.Retries = format, time.Second, 1
 				s.Headers = map[string]setting.Secret{"X-Key": setting.NewSecret(secrets[2])}
-				s.Token, s.RoutingKey, s.ChatID, s.Topic = setting.NewSecret(secrets[3]), setting.NewSecret(secrets[4]), "1", "alerts"
-				s.SigningSecret, s.HubSecret = setting.NewSecret(testKey1), setting.NewSecret(secrets[6])
+				s.Token, s.RoutingKey, s.ChatID, s.Topic = setting.SecretText(secrets[3]), setting.SecretText(secrets[4]), "1", "alerts"
+				s.SigningSecret, s.HubSecret = setting.SecretText(testKey1), setting.SecretText(secrets[6])
 				if format == "telegram" || format == "gotify" {
-					s.Username, s.Password = "me", setting.NewSecret(secrets[7])
+					s.Username, s.Password = "me", setting.SecretText(secrets[7])
 				}
 				c := mustNew(t, s, deps)
 				got := c.Send(t.Context(), "al_1", []Alert{sampleAlert()})
@@ -286,14 +286,14 @@ func TestErrorsOfNewHoldNoSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, change := range map[string]func(*Settings){
-		"url":       func(s *Settings) { s.URL = setting.NewSecret("ftp://x/T0k3nInThePath") },
-		"url_file":  func(s *Settings) { s.URL, s.URLFile = setting.Secret{}, file },
-		"no file":   func(s *Settings) { s.URL, s.URLFile = setting.Secret{}, file+"x" },
-		"url_env":   func(s *Settings) { s.URL, s.URLEnv = setting.Secret{}, "NO_SUCH_VARIABLE" },
-		"signing":   func(s *Settings) { s.SigningSecret = setting.NewSecret("whsec_T0k3nInThePath") },
+		"url":       func(s *Settings) { s.URL = setting.SecretText("ftp://x/T0k3nInThePath") },
+		"url_file":  func(s *Settings) { s.URL = setting.SecretSource{File: file} },
+		"no file":   func(s *Settings) { s.URL = setting.SecretSource{File: file + "x"} },
+		"url_env":   func(s *Settings) { s.URL = setting.SecretSource{Env: "NO_SUCH_VARIABLE"} },
+		"signing":   func(s *Settings) { s.SigningSecret = setting.SecretText("whsec_T0k3nInThePath") },
 		"header":    func(s *Settings) { s.Headers = map[string]setting.Secret{"X-A": setting.NewSecret("T0k3nInThePath\n")} },
-		"token":     func(s *Settings) { s.Token = setting.NewSecret("T0k3nInThePath\r\nX: y") },
-		"proxy_url": func(s *Settings) { s.ProxyURL = setting.NewSecret("ftp://u:T0k3nInThePath@x") },
+		"token":     func(s *Settings) { s.Token = setting.SecretText("T0k3nInThePath\r\nX: y") },
+		"proxy_url": func(s *Settings) { s.ProxyURL = setting.SecretText("ftp://u:T0k3nInThePath@x") },
 	} {
 		s := testSettings("http://example.com/x")
 		change(&s)

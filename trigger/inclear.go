@@ -3,8 +3,6 @@ package trigger
 import (
 	"net/url"
 	"strings"
-
-	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // longSegment is how long a part of an address's path is that nobody would write by hand, and that is taken for a token.
@@ -14,24 +12,25 @@ const longSegment = 20
 // its format makes it a secret, or when it holds a user, a query, or a part that looks like a token.
 func (s *Settings) InClear() []string {
 	var out []string
-	if !s.URL.IsZero() && s.secretURL() {
-		out = append(out, "url")
+	for _, secret := range s.secrets() {
+		text := secret.source.Text
+		switch secret.key {
+		case "url":
+			if !text.IsZero() && s.secretURL() {
+				out = append(out, secret.key)
+			}
+		case "proxy_url":
+			if u, err := url.Parse(text.Reveal()); err == nil && u.User != nil {
+				out = append(out, secret.key)
+			}
+		default:
+			if !text.IsZero() {
+				out = append(out, secret.key)
+			}
+		}
 	}
 	for _, name := range sortedKeys(s.Headers) {
 		out = append(out, "headers."+name)
-	}
-	for _, f := range []struct {
-		field string
-		value setting.Secret
-	}{
-		{"password", s.Password}, {"token", s.Token}, {"routing_key", s.RoutingKey}, {"signing_secret", s.SigningSecret}, {"hub_secret", s.HubSecret},
-	} {
-		if !f.value.IsZero() {
-			out = append(out, f.field)
-		}
-	}
-	if u, err := url.Parse(s.ProxyURL.Reveal()); err == nil && u.User != nil {
-		out = append(out, "proxy_url")
 	}
 	return out
 }
@@ -40,7 +39,7 @@ func (s *Settings) secretURL() bool {
 	if s.receiver().secretURL {
 		return true
 	}
-	u, err := url.Parse(s.URL.Reveal())
+	u, err := url.Parse(s.URL.Text.Reveal())
 	if err != nil || u.User != nil || u.RawQuery != "" {
 		return true
 	}

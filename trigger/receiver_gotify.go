@@ -22,9 +22,9 @@ const (
 	gotifyMessage = 16_000
 )
 
-func checkGotify(s *Settings, ps *problems) {
-	if !given(s.Token, s.TokenFile, s.TokenEnv) {
-		ps.add("token", "", "is required for gotify", "set token, token_file or token_env to the application's key")
+func checkGotify(s *Settings, fs *setting.Faults) {
+	if s.Token.IsZero() {
+		fs.Required("token", "gotify needs the application's key: "+setting.SecretHint("token"))
 	}
 }
 

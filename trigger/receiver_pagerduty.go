@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 var pagerDuty = receiver{
@@ -17,12 +19,12 @@ var pagerDuty = receiver{
 	document: func(r *renderer, v *view) any { return r.pagerDuty(v) },
 }
 
-func checkPagerDuty(s *Settings, ps *problems) {
-	if s.Body == "" && !given(s.RoutingKey, s.RoutingKeyFile, s.RoutingKeyEnv) {
-		ps.add("routing_key", "", "is required for pagerduty", "set routing_key, routing_key_file or routing_key_env")
+func checkPagerDuty(s *Settings, fs *setting.Faults) {
+	if s.Body == "" && s.RoutingKey.IsZero() {
+		fs.Required("routing_key", "pagerduty needs it: "+setting.SecretHint("routing_key"))
 	}
 	if len(s.GroupBy) > 0 && (!slices.Contains(s.GroupBy, "rule") || !slices.Contains(s.GroupBy, "workload")) {
-		ps.add("group_by", strings.Join(s.GroupBy, ", "), "must hold rule and workload for pagerduty", "an event belongs to one incident")
+		fs.Add("group_by", strings.Join(s.GroupBy, ", "), "must hold rule and workload for pagerduty", "an event belongs to one incident")
 	}
 }
 

@@ -24,12 +24,12 @@ var telegram = receiver{
 	escape:     escapeTelegramText,
 }
 
-func checkTelegram(s *Settings, ps *problems) {
-	if !given(s.Token, s.TokenFile, s.TokenEnv) {
-		ps.add("token", "", "is required for telegram", "set token, token_file or token_env to the bot's token")
+func checkTelegram(s *Settings, fs *setting.Faults) {
+	if s.Token.IsZero() {
+		fs.Required("token", "telegram needs the bot's token: "+setting.SecretHint("token"))
 	}
 	if s.ChatID == "" && s.Body == "" {
-		ps.add("chat_id", "", "is required for telegram", "")
+		fs.Required("chat_id", "telegram needs it")
 	}
 }
 

@@ -44,7 +44,7 @@ func TestMissingFormat(t *testing.T) {
 	env := func(name string) (string, bool) { return "https://discord.com/api/webhooks/1/x", name == "URL" }
 	s := DefaultSettings()
 	for want, set := range map[string]func(*Settings){
-		"slack": func(s *Settings) { s.URLFile = file }, "discord": func(s *Settings) { s.URLEnv = "URL" }, "ntfy": func(s *Settings) { s.URL = setting.NewSecret("https://ntfy.sh/x") },
+		"slack": func(s *Settings) { s.URL.File = file }, "discord": func(s *Settings) { s.URL.Env = "URL" }, "ntfy": func(s *Settings) { s.URL = setting.SecretText("https://ntfy.sh/x") },
 	} {
 		one := s
 		set(&one)
@@ -60,7 +60,7 @@ func TestMissingFormat(t *testing.T) {
 			t.Errorf("with its format: %q", got)
 		}
 	}
-	s.URLFile = filepath.Join(t.TempDir(), "missing")
+	s.URL.File = filepath.Join(t.TempDir(), "missing")
 	if got := s.MissingFormat(env); got != "" {
 		t.Errorf("a file that is missing: %q", got)
 	}

@@ -21,7 +21,7 @@ type receiver struct {
 	rate      setting.Rate // the bound on requests where none is set; zero for none
 
 	// check reports what is missing or wrong in the settings for this receiver. nil: any settings do.
-	check func(s *Settings, ps *problems)
+	check func(s *Settings, fs *setting.Faults)
 	// endpoint returns where requests go, made of the configured address, which is a copy of its own. nil: to the address itself.
 	endpoint func(s *Settings, address *url.URL, token setting.Secret) (endpoint, error)
 	// authorize puts the token into a request's header. nil: as a bearer token.
@@ -123,7 +123,7 @@ func (s *Settings) MissingFormat(lookupEnv func(string) (string, bool)) string {
 	if s.receiver() != &generic || s.Body != "" {
 		return ""
 	}
-	address, err := readSecret(s.URL, s.URLFile, s.URLEnv, lookupEnv)
+	address, err := readSecret(s.URL, lookupEnv)
 	if err != nil {
 		return ""
 	}

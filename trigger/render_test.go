@@ -12,8 +12,8 @@ import (
 func TestRenderIsWhatIsSent(t *testing.T) {
 	for _, format := range Formats() {
 		s := DefaultSettings()
-		s.Name, s.Format, s.URL = "x", format, setting.NewSecret("https://hooks.example.com/S3CR3T")
-		s.RoutingKey, s.Token, s.ChatID = setting.NewSecret("S3CR3T"), setting.NewSecret("S3CR3T"), "1"
+		s.Name, s.Format, s.URL = "x", format, setting.SecretText("https://hooks.example.com/S3CR3T")
+		s.RoutingKey, s.Token, s.ChatID = setting.SecretText("S3CR3T"), setting.SecretText("S3CR3T"), "1"
 		r := &renderer{settings: &s, receiver: s.receiver(), routingKey: setting.NewSecret(setting.Placeholder), topic: setting.Placeholder, now: Deps{}.withDefaults().Now}
 		want, err := r.render(context.Background(), "al_0123456789abcdef", []Alert{sampleAlert()})
 		if err != nil {
@@ -54,16 +54,16 @@ func TestInClear(t *testing.T) {
 		change func(*Settings)
 		want   string
 	}{
-		{"plain address", func(s *Settings) { s.URL = setting.NewSecret("https://hooks.example.com/ops") }, ""},
-		{"files", func(s *Settings) { s.URLFile, s.TokenFile, s.PasswordEnv = "a", "b", "C" }, ""},
-		{"slack", func(s *Settings) { s.Format, s.URL = "slack", setting.NewSecret("https://hooks.slack.com/x") }, "url"},
-		{"token in the path", func(s *Settings) { s.URL = setting.NewSecret("https://a.example/hooks/0123456789abcdef0123") }, "url"},
-		{"query", func(s *Settings) { s.URL = setting.NewSecret("https://a.example/?key=x") }, "url"},
-		{"proxy", func(s *Settings) { s.ProxyURL = setting.NewSecret("http://u:p@proxy:3128") }, "proxy_url"},
-		{"plain proxy", func(s *Settings) { s.ProxyURL = setting.NewSecret("http://proxy:3128") }, ""},
+		{"plain address", func(s *Settings) { s.URL = setting.SecretText("https://hooks.example.com/ops") }, ""},
+		{"files", func(s *Settings) { s.URL.File, s.Token.File, s.Password.Env = "a", "b", "C" }, ""},
+		{"slack", func(s *Settings) { s.Format, s.URL = "slack", setting.SecretText("https://hooks.slack.com/x") }, "url"},
+		{"token in the path", func(s *Settings) { s.URL = setting.SecretText("https://a.example/hooks/0123456789abcdef0123") }, "url"},
+		{"query", func(s *Settings) { s.URL = setting.SecretText("https://a.example/?key=x") }, "url"},
+		{"proxy", func(s *Settings) { s.ProxyURL = setting.SecretText("http://u:p@proxy:3128") }, "proxy_url"},
+		{"plain proxy", func(s *Settings) { s.ProxyURL = setting.SecretText("http://proxy:3128") }, ""},
 		{"rest", func(s *Settings) {
-			s.Token, s.HubSecret, s.Headers = setting.NewSecret("a"), setting.NewSecret("b"), map[string]setting.Secret{"X-Key": setting.NewSecret("c")}
-		}, "headers.X-Key token hub_secret"},
+			s.Token, s.HubSecret, s.Headers = setting.SecretText("a"), setting.SecretText("b"), map[string]setting.Secret{"X-Key": setting.NewSecret("c")}
+		}, "token hub_secret headers.X-Key"},
 	} {
 		s := DefaultSettings()
 		c.change(&s)

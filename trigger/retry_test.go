@@ -63,7 +63,7 @@ func TestTelegramsWaitReachesTheResult(t *testing.T) {
 	t.Parallel()
 	server := serve(t, answer(429, `{"ok":false,"error_code":429,"parameters":{"retry_after":35}}`))
 	s := testSettings(server.URL)
-	s.Format, s.Token, s.ChatID, s.Retries = "telegram", setting.NewSecret("123:abcdef"), "1", 2
+	s.Format, s.Token, s.ChatID, s.Retries = "telegram", setting.SecretText("123:abcdef"), "1", 2
 	got := mustNew(t, s, loopback()).Test(t.Context())
 	if got.Outcome != RetryLater || got.RetryAfter != 35*time.Second || got.Attempts != 1 || got.Failure != FailureRateLimited {
 		t.Errorf("got %+v", got)

@@ -34,11 +34,11 @@ func TestSecretCannotBePrinted(t *testing.T) {
 		t.Fatal(err)
 	}
 	var text bytes.Buffer
-	if err := toml.NewEncoder(&text).Encode(map[string]any{"a": s, "b": Settings{URL: s, Headers: map[string]setting.Secret{"x": s}}}); err != nil {
+	if err := toml.NewEncoder(&text).Encode(map[string]any{"a": s, "b": Settings{URL: setting.SecretSource{Text: s}, Headers: map[string]setting.Secret{"x": s}}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, handler := range []slog.Handler{slog.NewTextHandler(&text, nil), slog.NewJSONHandler(&text, nil)} {
-		slog.New(handler).Info("x", "secret", s, "holder", h, "pointer", &s, "list", []setting.Secret{s}, "settings", Settings{URL: s})
+		slog.New(handler).Info("x", "secret", s, "holder", h, "pointer", &s, "list", []setting.Secret{s}, "settings", Settings{URL: setting.SecretSource{Text: s}})
 	}
 	texts = append(texts, string(encoded), text.String(), fmt.Errorf("x: %w %v", fmt.Errorf("%s", s), s).Error(), fmt.Sprint(s), s.String(), s.GoString())
 	triggertest.AssertNoSecret(t, []string{"s3cr3t-token"}, texts...)
@@ -88,7 +88,7 @@ func TestWordsOfAnAddressStayInTheLog(t *testing.T) {
 		"http://fluentbit:9880/alerts", "http://fluentbit:9880/alerts/", "http://collector.example/v1/hooks/fluent-bit-alerts?source=docker&verbose=true&n=100",
 		"http://host/Payments/api/v2/container_logs", "http://host/bottles",
 	} {
-		s.URL = setting.NewSecret(raw)
+		s.URL = setting.SecretText(raw)
 		c := mustNew(t, s, loopback())
 		for _, line := range []string{
 			"alerts=1 rules=3", "started: alerts are kept in memory", "workload shop/payments in prod-eu-1", "hooks and titles", "source=docker verbose=true n=100",

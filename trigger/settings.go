@@ -1,6 +1,7 @@
 package trigger
 
 import (
+	"reflect"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
@@ -20,8 +21,8 @@ type TLS struct {
 	MinVersion string `toml:"min_version"`
 }
 
-// Settings says where alerts go, which ones, and in what shape. Filters are ANDed; an empty filter lets everything pass. Of a secret and
-// its _file and _env forms at most one is set; files are read again at every reload.
+// Settings says where alerts go, which ones, and in what shape. Filters are ANDed; an empty filter lets everything pass. Files of
+// secrets are read again at every reload.
 type Settings struct {
 	// Names the trigger; unique. It is what logs, metrics and dead letters call it.
 	Name string `toml:"name"`
@@ -29,11 +30,7 @@ type Settings struct {
 	// The address to send to, http or https. It may hold tokens and is never shown. Required, here or as url_file or url_env, for all
 	// formats but pagerduty and telegram, which know their own. For gotify and alertmanager the address of the server is enough, for ntfy
 	// the address of the topic.
-	URL setting.Secret `toml:"url"`
-	// A file that holds the url.
-	URLFile string `toml:"url_file"`
-	// The environment variable that holds the url.
-	URLEnv string `toml:"url_env"`
+	URL setting.SecretSource `toml:"url"`
 	// The HTTP method: POST, PUT or PATCH.
 	Method string `toml:"method"`
 	// The shape of the payload: generic, cloudevents, slack, discord, teams, pagerduty, ntfy, gotify, telegram or alertmanager.
@@ -59,24 +56,12 @@ type Settings struct {
 	// The user of HTTP basic authentication.
 	Username string `toml:"username"`
 	// The password of HTTP basic authentication.
-	Password setting.Secret `toml:"password"`
-	// A file that holds the password.
-	PasswordFile string `toml:"password_file"`
-	// The environment variable that holds the password.
-	PasswordEnv string `toml:"password_env"`
+	Password setting.SecretSource `toml:"password"`
 	// The receiver's token: the bot token of telegram, the application key of gotify, for any other format a bearer token.
-	Token setting.Secret `toml:"token"`
-	// A file that holds the token.
-	TokenFile string `toml:"token_file"`
-	// The environment variable that holds the token.
-	TokenEnv string `toml:"token_env"`
+	Token setting.SecretSource `toml:"token"`
 
 	// The integration key of pagerduty (Events API v2).
-	RoutingKey setting.Secret `toml:"routing_key"`
-	// A file that holds the routing_key.
-	RoutingKeyFile string `toml:"routing_key_file"`
-	// The environment variable that holds the routing_key.
-	RoutingKeyEnv string `toml:"routing_key_env"`
+	RoutingKey setting.SecretSource `toml:"routing_key"`
 	// The chat of telegram: a number, or "@channel".
 	ChatID string `toml:"chat_id"`
 	// The topic of a telegram forum; 0 is none.
@@ -94,29 +79,18 @@ type Settings struct {
 	// The content type of body.
 	ContentType string `toml:"content_type"`
 
-	// Signs each request by Standard Webhooks 1.0.0: a key "whsec_…" (base64), or several separated by spaces while keys are rotated.
-	SigningSecret setting.Secret `toml:"signing_secret"`
-	// A file that holds the signing_secret, several keys on a line each.
-	SigningSecretFile string `toml:"signing_secret_file"`
-	// The environment variable that holds the signing_secret.
-	SigningSecretEnv string `toml:"signing_secret_env"`
+	// Signs each request by Standard Webhooks 1.0.0: a key "whsec_…" (base64), or several separated by spaces or
+	// line ends while keys are rotated.
+	SigningSecret setting.SecretSource `toml:"signing_secret"`
 	// Signs each request by X-Hub-Signature-256 with this key, taken as it is.
-	HubSecret setting.Secret `toml:"hub_secret"`
-	// A file that holds the hub_secret.
-	HubSecretFile string `toml:"hub_secret_file"`
-	// The environment variable that holds the hub_secret.
-	HubSecretEnv string `toml:"hub_secret_env"`
+	HubSecret setting.SecretSource `toml:"hub_secret"`
 
 	// How long one attempt may take, from the dial to the end of the answer.
 	Timeout time.Duration `toml:"timeout"`
 	// Attempts at once after a failed one: 0 to 2. Later ones follow from the store, for max_age.
 	Retries int `toml:"retries"`
 	// A proxy to send through (http, https or socks5), with user and password if it wants them. The environment's is never used.
-	ProxyURL setting.Secret `toml:"proxy_url"`
-	// A file that holds the proxy_url.
-	ProxyURLFile string `toml:"proxy_url_file"`
-	// The environment variable that holds the proxy_url.
-	ProxyURLEnv string `toml:"proxy_url_env"`
+	ProxyURL setting.SecretSource `toml:"proxy_url"`
 	// How the connection is secured.
 	TLS TLS `toml:"tls"`
 
@@ -203,17 +177,34 @@ func (s *Settings) Files() []string {
 // SecretFile is a file, or a variable, that holds a secret, and the setting that names it.
 type SecretFile struct{ Field, Path string }
 
+// namedSecret is a secret of the settings with its key.
+type namedSecret struct {
+	key    string
+	source setting.SecretSource
+}
+
+// secrets lists the settings that are secrets, in the order of the fields.
+func (s *Settings) secrets() []namedSecret {
+	var all []namedSecret
+	v := reflect.ValueOf(s).Elem()
+	for i := range v.NumField() {
+		if source, ok := v.Field(i).Interface().(setting.SecretSource); ok {
+			all = append(all, namedSecret{v.Type().Field(i).Tag.Get("toml"), source})
+		}
+	}
+	return all
+}
+
 // SecretFiles lists the files of secrets that the settings name.
 func (s *Settings) SecretFiles() []SecretFile {
 	var files []SecretFile
-	for _, f := range []SecretFile{
-		{"url_file", s.URLFile}, {"password_file", s.PasswordFile}, {"token_file", s.TokenFile}, {"routing_key_file", s.RoutingKeyFile},
-		{"signing_secret_file", s.SigningSecretFile}, {"hub_secret_file", s.HubSecretFile}, {"proxy_url_file", s.ProxyURLFile},
-		{"tls.key_file", s.TLS.KeyFile},
-	} {
-		if f.Path != "" {
-			files = append(files, f)
+	for _, secret := range s.secrets() {
+		if secret.source.File != "" {
+			files = append(files, SecretFile{secret.key + setting.FileSuffix, secret.source.File})
 		}
+	}
+	if s.TLS.KeyFile != "" {
+		files = append(files, SecretFile{"tls.key_file", s.TLS.KeyFile})
 	}
 	for _, name := range sortedKeys(s.HeaderFiles) {
 		files = append(files, SecretFile{"header_files." + name, s.HeaderFiles[name]})
@@ -224,12 +215,9 @@ func (s *Settings) SecretFiles() []SecretFile {
 // SecretVariables lists the variables of secrets that the settings name, each with its setting.
 func (s *Settings) SecretVariables() []SecretFile {
 	var found []SecretFile
-	for _, f := range []SecretFile{
-		{"url_env", s.URLEnv}, {"password_env", s.PasswordEnv}, {"token_env", s.TokenEnv}, {"routing_key_env", s.RoutingKeyEnv},
-		{"signing_secret_env", s.SigningSecretEnv}, {"hub_secret_env", s.HubSecretEnv}, {"proxy_url_env", s.ProxyURLEnv},
-	} {
-		if f.Path != "" {
-			found = append(found, f)
+	for _, secret := range s.secrets() {
+		if secret.source.Env != "" {
+			found = append(found, SecretFile{secret.key + setting.EnvSuffix, secret.source.Env})
 		}
 	}
 	for _, name := range sortedKeys(s.HeaderEnv) {

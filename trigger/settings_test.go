@@ -21,12 +21,12 @@ func TestValidate(t *testing.T) {
 	}{
 		{"", func(*Settings) {}},
 		{"name", func(s *Settings) { s.Name = "" }},
-		{"url", func(s *Settings) { s.URL = setting.Secret{} }},
-		{"", func(s *Settings) { s.URL, s.URLFile = setting.Secret{}, "/run/secrets/x" }},
-		{"url_file", func(s *Settings) { s.URLFile = "/run/secrets/x" }},
-		{"url_env", func(s *Settings) { s.URLEnv = "X" }},
-		{"url", func(s *Settings) { s.URL = setting.NewSecret("http://127.0.0.1/s3cr3t-token") }},
-		{"proxy_url", func(s *Settings) { s.ProxyURL = setting.NewSecret("ftp://u:s3cr3t-token@x") }},
+		{"url", func(s *Settings) { s.URL = setting.SecretSource{} }},
+		{"", func(s *Settings) { s.URL = setting.SecretSource{File: "/run/secrets/x"} }},
+		{"url_file", func(s *Settings) { s.URL.File = "/run/secrets/x" }},
+		{"url_env", func(s *Settings) { s.URL.Env = "X" }},
+		{"url", func(s *Settings) { s.URL = setting.SecretText("http://127.0.0.1/s3cr3t-token") }},
+		{"proxy_url", func(s *Settings) { s.ProxyURL = setting.SecretText("ftp://u:s3cr3t-token@x") }},
 		{"format", func(s *Settings) { s.Format = "slak" }},
 		{"method", func(s *Settings) { s.Method = "GET" }},
 		{"severity", func(s *Settings) { s.Severity = []string{"fatal"} }},
@@ -44,17 +44,17 @@ func TestValidate(t *testing.T) {
 			s.Headers, s.HeaderFiles = map[string]setting.Secret{"X-A": setting.NewSecret("x")}, map[string]string{"x-a": "f"}
 		}},
 		{"header_env.X-A", func(s *Settings) { s.HeaderEnv = map[string]string{"X-A": ""} }},
-		{"username", func(s *Settings) { s.Password = setting.NewSecret("s3cr3t-token") }},
-		{"token", func(s *Settings) { s.Username, s.Token = "me", setting.NewSecret("s3cr3t-token") }},
+		{"username", func(s *Settings) { s.Password = setting.SecretText("s3cr3t-token") }},
+		{"token", func(s *Settings) { s.Username, s.Token = "me", setting.SecretText("s3cr3t-token") }},
 		{"token", func(s *Settings) { s.Format = "gotify" }},
 		{"routing_key", func(s *Settings) { s.Format = "pagerduty" }},
-		{"chat_id", func(s *Settings) { s.Format, s.TokenEnv = "telegram", "T" }},
+		{"chat_id", func(s *Settings) { s.Format, s.Token.Env = "telegram", "T" }},
 		{"chat_id", func(s *Settings) { s.ChatID = "x y" }},
 		{"topic", func(s *Settings) { s.Topic = "a/b" }},
 		{"generator_url", func(s *Settings) { s.GeneratorURL = "javascript:x" }},
 		{"body", func(s *Settings) { s.Body = "{" }},
 		{"content_type", func(s *Settings) { s.ContentType = "json" }},
-		{"signing_secret", func(s *Settings) { s.SigningSecret = setting.NewSecret("s3cr3t-token") }},
+		{"signing_secret", func(s *Settings) { s.SigningSecret = setting.SecretText("s3cr3t-token") }},
 		{"timeout", func(s *Settings) { s.Timeout = 0 }},
 		{"retries", func(s *Settings) { s.Retries = 3 }},
 		{"concurrency", func(s *Settings) { s.Concurrency = 0 }},
@@ -65,7 +65,7 @@ func TestValidate(t *testing.T) {
 		{"group_by", func(s *Settings) { s.GroupBy = []string{"workloads"} }},
 		{"group_by", func(s *Settings) { s.GroupBy = []string{"label."} }},
 		{"", func(s *Settings) { s.GroupBy = []string{"label.team", "capture.x", "rule"} }},
-		{"group_by", func(s *Settings) { s.Format, s.RoutingKeyEnv, s.GroupBy = "pagerduty", "K", []string{"rule"} }},
+		{"group_by", func(s *Settings) { s.Format, s.RoutingKey.Env, s.GroupBy = "pagerduty", "K", []string{"rule"} }},
 		{"group_wait", func(s *Settings) { s.GroupWait = -1 }},
 		{"tls.min_version", func(s *Settings) { s.TLS.MinVersion = "1.1" }},
 		{"tls.cert_file", func(s *Settings) { s.TLS.CertFile = "x" }},
@@ -77,7 +77,7 @@ func TestValidate(t *testing.T) {
 		var fields []string
 		for _, p := range problems {
 			fields = append(fields, p.Field)
-			triggertest.AssertNoSecret(t, []string{"s3cr3t-token"}, p.String(), p.Value, p.Message, p.Hint)
+			triggertest.AssertNoSecret(t, []string{"s3cr3t-token"}, p.Error(), p.Value, p.Message, p.Hint)
 		}
 		want := []string{c.field}
 		if c.field == "" {
@@ -89,12 +89,12 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-func TestProblemInWords(t *testing.T) {
+func TestFaultInWords(t *testing.T) {
 	t.Parallel()
 	s := testSettings("https://example.com/")
 	s.Format = "slak"
 	got := s.Validate(DefaultEgress())
-	if want := `format "slak": is not a known word (slack?)`; len(got) != 1 || got[0].String() != want {
+	if want := `format "slak": must be one of generic, cloudevents, slack, discord, teams, pagerduty, ntfy, gotify, telegram, alertmanager (did you mean "slack"?)`; len(got) != 1 || got[0].Error() != want {
 		t.Errorf("got %v, want %s", got, want)
 	}
 }
@@ -107,11 +107,11 @@ func TestFewestSettings(t *testing.T) {
 		s.Format = format
 		switch format {
 		case "pagerduty":
-			s.URL, s.RoutingKey = setting.Secret{}, setting.NewSecret("k")
+			s.URL, s.RoutingKey = setting.SecretSource{}, setting.SecretText("k")
 		case "telegram":
-			s.URL, s.Token, s.ChatID = setting.Secret{}, setting.NewSecret("1:t"), "-100"
+			s.URL, s.Token, s.ChatID = setting.SecretSource{}, setting.SecretText("1:t"), "-100"
 		case "gotify":
-			s.Token = setting.NewSecret("t")
+			s.Token = setting.SecretText("t")
 		}
 		if _, err := New(s, Deps{}); err != nil {
 			t.Errorf("%s: %v", format, err)
@@ -145,12 +145,12 @@ func TestFilesAndSources(t *testing.T) {
 		return file
 	}
 	s := testSettings("")
-	s.URLFile = write("url", "  https://example.com/hook\n")
+	s.URL.File = write("url", "  https://example.com/hook\n")
 	s.HeaderFiles = map[string]string{"X-Key": write("key", "abc\n"), "X-Other": write("other", "def")}
 	s.HeaderEnv = map[string]string{"X-Env": "KEY"}
-	s.SigningSecretFile = write("signing", testKey1+"\n"+testKey2+"\n")
-	s.TokenEnv = "TOKEN"
-	want := []string{s.URLFile, s.SigningSecretFile, s.HeaderFiles["X-Key"], s.HeaderFiles["X-Other"]}
+	s.SigningSecret.File = write("signing", testKey1+"\n"+testKey2+"\n")
+	s.Token.Env = "TOKEN"
+	want := []string{s.URL.File, s.SigningSecret.File, s.HeaderFiles["X-Key"], s.HeaderFiles["X-Other"]}
 	if got := s.Files(); !slices.Equal(got, want) {
 		t.Errorf("files %v, want %v", got, want)
 	}
@@ -164,11 +164,11 @@ func TestFilesAndSources(t *testing.T) {
 		t.Errorf("%d keys, url %s", len(c.wire.signer.keys), c.wire.url)
 	}
 	for name, change := range map[string]func(*Settings){
-		"a missing file":     func(s *Settings) { s.URLFile += "x" },
-		"an empty file":      func(s *Settings) { s.URLFile = write("empty", " \n") },
-		"a folder":           func(s *Settings) { s.URLFile = dir },
-		"a large file":       func(s *Settings) { s.URLFile = write("large", strings.Repeat("x", maxSecretFile+1)) },
-		"a missing variable": func(s *Settings) { s.TokenEnv = "NONE" },
+		"a missing file":     func(s *Settings) { s.URL.File += "x" },
+		"an empty file":      func(s *Settings) { s.URL.File = write("empty", " \n") },
+		"a folder":           func(s *Settings) { s.URL.File = dir },
+		"a large file":       func(s *Settings) { s.URL.File = write("large", strings.Repeat("x", maxSecretFile+1)) },
+		"a missing variable": func(s *Settings) { s.Token.Env = "NONE" },
 		"two lines":          func(s *Settings) { s.HeaderFiles = map[string]string{"X-Key": write("two", "a\nb")} },
 		"a missing ca":       func(s *Settings) { s.TLS.CAFile = "/nonexistent" },
 		"an empty ca":        func(s *Settings) { s.TLS.CAFile = write("ca", "x") },

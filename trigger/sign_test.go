@@ -28,7 +28,7 @@ func TestSignaturesVerify(t *testing.T) {
 		arrived <- request{r.Header.Clone(), body}
 	})
 	s := testSettings(server.URL)
-	s.SigningSecret, s.HubSecret = setting.NewSecret(testKey1+" "+testKey2), setting.NewSecret("hub key")
+	s.SigningSecret, s.HubSecret = setting.SecretText(testKey1+" "+testKey2), setting.SecretText("hub key")
 	if got := mustNew(t, s, loopback()).Send(t.Context(), "al_7", []Alert{sampleAlert()}); got.Outcome != Delivered {
 		t.Fatal(got)
 	}

@@ -28,31 +28,27 @@ type credentials struct {
 // what they hold.
 func readCredentials(s *Settings, p *policy, lookupEnv func(string) (string, bool)) (*credentials, error) {
 	var errs []error
-	get := func(field string, plain setting.Secret, file, env string) setting.Secret {
-		secret, err := readSecret(plain, file, env, lookupEnv)
+	get := func(field string, source setting.SecretSource) setting.Secret {
+		secret, err := readSecret(source, lookupEnv)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", field, err))
 		}
 		return secret
 	}
 	c := &credentials{
-		token:      get("token", s.Token, s.TokenFile, s.TokenEnv),
-		password:   get("password", s.Password, s.PasswordFile, s.PasswordEnv),
-		routingKey: get("routing_key", s.RoutingKey, s.RoutingKeyFile, s.RoutingKeyEnv),
-		headers:    map[string]setting.Secret{},
+		token: get("token", s.Token), password: get("password", s.Password), routingKey: get("routing_key", s.RoutingKey),
+		headers: map[string]setting.Secret{},
 	}
-	address := get("url", s.URL, s.URLFile, s.URLEnv)
-	proxy := get("proxy_url", s.ProxyURL, s.ProxyURLFile, s.ProxyURLEnv)
-	signing := get("signing_secret", s.SigningSecret, s.SigningSecretFile, s.SigningSecretEnv)
-	hub := get("hub_secret", s.HubSecret, s.HubSecretFile, s.HubSecretEnv)
+	address, proxy := get("url", s.URL), get("proxy_url", s.ProxyURL)
+	signing, hub := get("signing_secret", s.SigningSecret), get("hub_secret", s.HubSecret)
 	for _, name := range sortedKeys(s.Headers) {
 		c.headers[name] = s.Headers[name]
 	}
 	for _, name := range sortedKeys(s.HeaderFiles) {
-		c.headers[name] = get("header_files."+name, setting.Secret{}, s.HeaderFiles[name], "")
+		c.headers[name] = get("header_files."+name, setting.SecretSource{File: s.HeaderFiles[name]})
 	}
 	for _, name := range sortedKeys(s.HeaderEnv) {
-		c.headers[name] = get("header_env."+name, setting.Secret{}, "", s.HeaderEnv[name])
+		c.headers[name] = get("header_env."+name, setting.SecretSource{Env: s.HeaderEnv[name]})
 	}
 	for _, name := range sortedKeys(c.headers) {
 		if !isHeaderValue(c.headers[name].Reveal()) {
@@ -97,8 +93,8 @@ func (c *credentials) parse(s *Settings, p *policy, address, proxy, signing, hub
 
 // readSecret returns the text from where it is given, without white space around it where it was read. Nothing given is the empty secret; a
 // file or variable that is missing or empty is an error.
-func readSecret(plain setting.Secret, file, env string, lookupEnv func(string) (string, bool)) (setting.Secret, error) {
-	switch {
+func readSecret(source setting.SecretSource, lookupEnv func(string) (string, bool)) (setting.Secret, error) {
+	switch file, env := source.File, source.Env; {
 	case file != "":
 		content, err := namedfile.Read(file, maxSecretFile)
 		if err != nil {
@@ -116,7 +112,7 @@ func readSecret(plain setting.Secret, file, env string, lookupEnv func(string) (
 		}
 		return setting.NewSecret(text), nil
 	}
-	return plain, nil
+	return source.Text, nil
 }
 
 // redactor knows all that must not leave the client in words.

@@ -221,8 +221,9 @@ func severityWord(text string) string {
 }
 
 var (
-	severityType = reflect.TypeFor[engine.Severity]()
-	secretType   = reflect.TypeFor[setting.Secret]()
+	severityType     = reflect.TypeFor[engine.Severity]()
+	secretType       = reflect.TypeFor[setting.Secret]()
+	secretSourceType = reflect.TypeFor[setting.SecretSource]()
 )
 
 // isSecret reports whether values of the type must never be shown.
@@ -359,7 +360,7 @@ func (b *binder) mapping(sc scope, n *node, key string, dst reflect.Value, hidde
 func isTables(t reflect.Type) bool { return t.Kind() == reflect.Slice && !isScalar(t.Elem()) }
 
 // structFields returns the fields of a settings struct by their keys. The fields of an embedded struct, and of one whose tag says "inline",
-// count as the struct's own.
+// count as the struct's own. A secret has three keys: for its text, its file and its variable.
 func structFields(t reflect.Type) map[string]reflect.StructField {
 	fields := map[string]reflect.StructField{}
 	for i := range t.NumField() {
@@ -371,6 +372,12 @@ func structFields(t reflect.Type) map[string]reflect.StructField {
 			for k, inner := range structFields(f.Type) {
 				inner.Index = append(slices.Clone(f.Index), inner.Index...)
 				fields[k] = inner
+			}
+		case f.Type == secretSourceType:
+			for i, suffix := range []string{"", setting.FileSuffix, setting.EnvSuffix} { // in the order of its fields
+				source := f.Type.Field(i)
+				source.Index = append(slices.Clone(f.Index), i)
+				fields[key+suffix] = source
 			}
 		case key != "" && key != "-":
 			fields[key] = f

@@ -118,14 +118,6 @@ func (l *loader) reportRule(p *part, errs []engine.FieldError) {
 	p.ok = p.ok && len(errs) == 0
 }
 
-// triggerHint puts a word that was probably meant in the form that all hints have.
-func triggerHint(hint string) string {
-	if word, ok := strings.CutSuffix(hint, "?"); ok && !strings.Contains(word, " ") {
-		return "did you mean " + quoted(word) + "?"
-	}
-	return hint
-}
-
 // singles checks the settings that exist once.
 func (l *loader) singles() {
 	if v := l.settings.Verbosity; !slices.Contains(verbosities(), v) {
@@ -145,7 +137,7 @@ func (l *loader) singles() {
 	l.settings.Records.AnyWorkload, l.settings.Docker.AnyWorkload = anyWorkload, anyWorkload
 	l.singleErrors("admin.", l.settings.Admin.Validate())
 	for _, e := range l.settings.Egress.Validate() {
-		l.single("egress."+strings.TrimPrefix(e.Field, "egress."), e.Value, e.Message, triggerHint(e.Hint))
+		l.single("egress."+e.Field, e.Value, e.Message, e.Hint)
 	}
 }
 
@@ -334,7 +326,7 @@ func (l *loader) checkTriggers() {
 		p := &t.part
 		problems := t.settings.Validate(l.settings.Egress)
 		for _, e := range problems {
-			l.report(p, e.Field, e.Value, e.Message, triggerHint(e.Hint))
+			l.report(p, e.Field, e.Value, e.Message, e.Hint)
 		}
 		t.ok = t.ok && len(problems) == 0
 		if name := t.settings.Name; name != "" {

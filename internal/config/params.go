@@ -136,7 +136,7 @@ func (p *params) list(key string, texts bool) *node {
 	case value == "":
 		return numbered
 	case numbered != nil:
-		return unreadable(key, refuse("a list is given in one parameter or in numbered ones", "is set together with %s.1", key))
+		return unreadable(key, refuse("a list is given in one parameter or in numbered ones", "must not be set together with %s.1", key))
 	case beginsArray(value):
 		return literal(key, value, `a list such as ["a", "b"]; a text that begins so can stand in `+key+".1")
 	}

@@ -127,8 +127,8 @@ retries = 0
 func plain(s Settings) Settings {
 	for i := range s.Triggers {
 		t := &s.Triggers[i]
-		t.Username = t.URL.Reveal() // it is unused here
-		t.URL = setting.Secret{}
+		t.Username = t.URL.Text.Reveal() // it is unused here
+		t.URL = setting.SecretSource{}
 		t.HeaderEnv = map[string]string{}
 		for name, secret := range t.Headers {
 			t.HeaderEnv[name] = secret.Reveal()
@@ -174,7 +174,7 @@ func TestParamsProblems(t *testing.T) {
 		},
 		"array and numbers": {
 			map[string]string{"rules": "x", "rule.x.any": "a", "rule.x.any.1": "b"},
-			`parameter rule.x.any: rule "x": any: is set together with rule.x.any.1 (a list is given in one parameter or in numbered ones)`,
+			`parameter rule.x.any: rule "x": any: must not be set together with rule.x.any.1 (a list is given in one parameter or in numbered ones)`,
 		},
 		"gap": {
 			map[string]string{"rules": "x", "rule.x.any.1": "b", "rule.x.any.3": "c"},
@@ -206,7 +206,7 @@ func TestParamsProblems(t *testing.T) {
 		"secret": {
 			map[string]string{"triggers": "t", "trigger.t.url": "gopher://S3CR3T", "trigger.t.url_file": "/run/x"},
 			"parameter trigger.t.url: trigger \"t\": url: \"••••\": must begin with http:// or https://\n" +
-				`parameter trigger.t.url_file: trigger "t": url_file: is set together with url (exactly one of them says where url comes from)`,
+				`parameter trigger.t.url_file: trigger "t": url_file: must not be set together with url (set one of url, url_file and url_env)`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

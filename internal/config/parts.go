@@ -3,6 +3,8 @@ package config
 import (
 	"errors"
 	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // Parts says where the parts of the settings stand: its lists are as long as those of the settings, and in the same order.
@@ -84,7 +86,7 @@ func (p Part) Unavailable(err error) (problems []Problem) {
 		if !ok || strings.ContainsAny(field, " \"") {
 			field, message = "", text
 		}
-		for _, source := range []string{field + "_env", field + "_file"} {
+		for _, source := range []string{field + setting.EnvSuffix, field + setting.FileSuffix} {
 			if field != "" && !p.Sets(field) && p.Sets(source) {
 				field = source
 			}

@@ -171,7 +171,7 @@ func ownSource(field string) string {
 	if len(field) > 8 && field[:8] == "headers." {
 		return "header_files or header_env"
 	}
-	return field + "_file or " + field + "_env"
+	return field + setting.FileSuffix + " or " + field + setting.EnvSuffix
 }
 
 // secretFiles looks for files of secrets that everyone may read.
@@ -203,21 +203,11 @@ func (l *linter) formats() {
 		t := &l.result.Settings.Triggers[i]
 		if format := t.MissingFormat(l.options.LookupEnv); format != "" {
 			p := l.result.Parts.Triggers[i]
-			at := p.Place(urlField(t), "")
+			at := p.Place(t.URL.Key("url"), "")
 			l.findings = append(l.findings, Finding{ // without the value, which may be a secret
-				File: at.File, Line: at.Line, Column: at.Column, Severity: Warning, Code: CodeFormat, Path: p.Path, Field: urlField(t),
+				File: at.File, Line: at.Line, Column: at.Column, Severity: Warning, Code: CodeFormat, Path: p.Path, Field: t.URL.Key("url"),
 				Message: "looks like an address of " + format + ", and no format is set", Hint: `format = "` + format + `"`, head: p.Place("", "").Line,
 			})
 		}
 	}
-}
-
-func urlField(t *trigger.Settings) string {
-	switch {
-	case t.URLFile != "":
-		return "url_file"
-	case t.URLEnv != "":
-		return "url_env"
-	}
-	return "url"
 }

@@ -104,6 +104,16 @@ func (fs *Faults) Conflict(field, value, with, message, hint string) {
 	*fs = append(*fs, Fault{Field: field, Value: value, Code: Conflict, Message: message, Hint: hint, With: with})
 }
 
+// Excludes reports a setting that must not be set beside another one.
+func (fs *Faults) Excludes(field, value, other, hint string) {
+	fs.Conflict(field, value, other, "must not be set together with "+other, hint)
+}
+
+// Needs reports a setting that must not be set without another one.
+func (fs *Faults) Needs(field, value, other string) {
+	fs.Conflict(field, value, other, "must be set together with "+other, "")
+}
+
 // OneOf reports a word that is not one of the words, and suggests the nearest.
 func (fs *Faults) OneOf(field, value string, words []string) {
 	if !slices.Contains(words, value) {

@@ -24,6 +24,8 @@ func TestFaults(t *testing.T) {
 		`url ••••: is wrong`:                                              func(fs *Faults) { fs.Add("url", Placeholder, "is wrong", "") },
 		`"x": is wrong`:                                                   func(fs *Faults) { fs.Add("", "x", "is wrong", "") },
 		`is wrong`:                                                        func(fs *Faults) { fs.Add("", "", "is wrong", "") },
+		`key_file "x": must be set together with cert_file`:               func(fs *Faults) { fs.Needs("key_file", "x", "cert_file") },
+		`a: must not be set together with b (one of them)`:                func(fs *Faults) { fs.Excludes("a", "", "b", "one of them") },
 		`a: does not go with b`:                                           func(fs *Faults) { fs.Conflict("a", "", "b", "does not go with b", "") },
 	} {
 		var fs Faults
@@ -61,5 +63,35 @@ func TestCode(t *testing.T) {
 			t.Errorf("code %d is called %q", c, c)
 		}
 		seen[c.String()] = true
+	}
+}
+
+func TestSecretSource(t *testing.T) {
+	t.Parallel()
+	text := SecretText("s3cr3t-token")
+	for _, c := range []struct {
+		source SecretSource
+		key    string
+		fault  string
+	}{
+		{SecretSource{}, "url", ""},
+		{text, "url", ""},
+		{SecretSource{File: "x"}, "url_file", ""},
+		{SecretSource{Env: "X"}, "url_env", ""},
+		{SecretSource{Text: text.Text, File: "x"}, "url_file", "url_file: must not be set together with url (set one of url, url_file and url_env)"},
+		{SecretSource{Text: text.Text, Env: "X"}, "url_env", "url_env: must not be set together with url (set one of url, url_file and url_env)"},
+		{SecretSource{File: "x", Env: "X"}, "url_file", "url_env: must not be set together with url_file (set one of url, url_file and url_env)"},
+	} {
+		var fs Faults
+		c.source.Check(&fs, "url")
+		if got := c.source.Key("url"); got != c.key {
+			t.Errorf("%+v is set by %s, want %s", c.source, got, c.key)
+		}
+		if err := Join(fs); (err == nil) != (c.fault == "") || err != nil && err.Error() != c.fault {
+			t.Errorf("%+v: %v, want %q", c.source, err, c.fault)
+		}
+		if c.source.IsZero() != (c.source == SecretSource{}) {
+			t.Errorf("%+v is zero: %v", c.source, c.source.IsZero())
+		}
 	}
 }

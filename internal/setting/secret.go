@@ -63,3 +63,56 @@ func (s *Secret) UnmarshalText(text []byte) error {
 	*s = NewSecret(string(text))
 	return nil
 }
+
+// The endings of the keys that name the file and the variable of a secret.
+const (
+	FileSuffix = "_file"
+	EnvSuffix  = "_env"
+)
+
+// SecretSource says where a secret comes from. A setting KEY of this type is written as one of three: KEY is the text itself, KEY_file names a
+// file that holds it, KEY_env an environment variable. The zero value is no secret.
+type SecretSource struct {
+	Text Secret
+	File string
+	Env  string
+}
+
+// SecretText returns the source of a secret that is written out.
+func SecretText(text string) SecretSource { return SecretSource{Text: NewSecret(text)} }
+
+// IsZero reports whether the secret is not set.
+func (s SecretSource) IsZero() bool { return s == SecretSource{} }
+
+// Key returns the key that sets the secret, and key itself when none does.
+func (s SecretSource) Key(key string) string {
+	switch {
+	case s.File != "":
+		return key + FileSuffix
+	case s.Env != "":
+		return key + EnvSuffix
+	}
+	return key
+}
+
+// Check reports a secret that is set in more than one way.
+func (s SecretSource) Check(fs *Faults, key string) {
+	var set []string
+	if !s.Text.IsZero() {
+		set = append(set, key)
+	}
+	if s.File != "" {
+		set = append(set, key+FileSuffix)
+	}
+	if s.Env != "" {
+		set = append(set, key+EnvSuffix)
+	}
+	if len(set) > 1 {
+		fs.Excludes(set[1], "", set[0], SecretHint(key))
+	}
+}
+
+// SecretHint says how a secret is set.
+func SecretHint(key string) string {
+	return "set one of " + key + ", " + key + FileSuffix + " and " + key + EnvSuffix
+}

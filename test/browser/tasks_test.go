@@ -371,7 +371,7 @@ func TestProblemsAreNotAllOfRules(t *testing.T) {
 	a := startAPI(t)
 	a.fill()
 	a.set("GET /api/v1/stats", object{"problems": []string{
-		"rules.toml:41: rule \"oops\": pattern: error", "rules.toml:50: trigger \"ops\": url: is required", "rules.toml:2: admin.token_file: /nowhere: no such file",
+		"rules.toml:41: rule \"oops\": pattern: error", "rules.toml:50: trigger \"ops\": url: must be set", "rules.toml:2: admin.token_file: /nowhere: no such file",
 	}})
 	b := openTab(t, 1280, 900, false)
 	b.visit(a.server.URL, "alerts")

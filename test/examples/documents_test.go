@@ -330,7 +330,7 @@ func TestVerificationSnippet(t *testing.T) {
 	const key = "whsec_dGhpcyBpcyBhbiBleGFtcGxlLCBub3QgYSBzZWNyZXQ="
 	server := receiver.New(t)
 	s := trigger.DefaultSettings()
-	s.Name, s.URL, s.SigningSecret = "signed", setting.NewSecret(server.URL("/")), setting.NewSecret(key)
+	s.Name, s.URL, s.SigningSecret = "signed", setting.SecretText(server.URL("/")), setting.SecretText(key)
 	egress := trigger.DefaultEgress()
 	egress.Allow = []string{fmt.Sprintf("127.0.0.1/32:%d", server.Port())}
 	client, err := trigger.New(s, trigger.Deps{Egress: egress})

@@ -116,7 +116,7 @@ func (a *alertmanager) active(workload string) map[string]shown {
 func (a *alertmanager) send(alerts ...trigger.Alert) {
 	a.t.Helper()
 	s := trigger.DefaultSettings()
-	s.Name, s.Format, s.URL = "am", "alertmanager", setting.NewSecret(a.address)
+	s.Name, s.Format, s.URL = "am", "alertmanager", setting.SecretText(a.address)
 	s.GeneratorURL = "https://logs.example.com/"
 	client, err := trigger.New(s, trigger.Deps{Egress: trigger.Egress{Mode: trigger.EgressDefault, Allow: []string{strings.TrimPrefix(a.address, "http://")}}})
 	must(a.t, err)

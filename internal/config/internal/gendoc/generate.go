@@ -109,6 +109,11 @@ func (r *reader) walk(t *table, prefix string, v reflect.Value) {
 				r.err = err
 			}
 			t.entries = append(t.entries, entry{key: prefix + key, kind: kind, value: defaultOf(fv), meaning: meaning})
+			if f.Type == reflect.TypeFor[setting.SecretSource]() {
+				t.entries = append(t.entries,
+					entry{key: prefix + key + setting.FileSuffix, kind: "text", meaning: "A file that holds the " + key + "."},
+					entry{key: prefix + key + setting.EnvSuffix, kind: "text", meaning: "The environment variable that holds the " + key + "."})
+			}
 		}
 	}
 }
@@ -122,7 +127,7 @@ func kindOf(t reflect.Type) string {
 		return "moment"
 	case reflect.TypeFor[setting.Rate]():
 		return "rate"
-	case reflect.TypeFor[setting.Secret]():
+	case reflect.TypeFor[setting.Secret](), reflect.TypeFor[setting.SecretSource]():
 		return "secret"
 	case reflect.TypeFor[setting.Size]():
 		return "size"
