@@ -7,7 +7,7 @@ import (
 	"code.dny.dev/ssrf"
 )
 
-// class says what an address is, in the words of a refusal.
+// class is the kind of an address, as a Refusal names it.
 type class string
 
 const (
@@ -24,8 +24,8 @@ const (
 	classMetadata    class = "a cloud's metadata service"
 )
 
-// classify judges an address by the innermost address that it carries: what a v4-mapped, v4-compatible, NAT64 or 6to4 address stands for is
-// what counts. A zone makes an address reserved: no webhook needs one.
+// classify returns the class of an address. For a v4-mapped, v4-compatible, NAT64 or 6to4 address it is the class of the IPv4 address inside. An
+// address with a zone counts as reserved, because no webhook needs one.
 func classify(addr netip.Addr) class {
 	if !addr.IsValid() || addr.Zone() != "" {
 		return classReserved
@@ -54,7 +54,7 @@ func classify(addr netip.Addr) class {
 	return worst
 }
 
-// classifyPlain judges an address that carries no other.
+// classifyPlain returns the class of an address that contains no other.
 func classifyPlain(addr netip.Addr) class {
 	switch {
 	case addr.IsUnspecified():
@@ -87,8 +87,8 @@ func classifyPlain(addr netip.Addr) class {
 
 func teredo() netip.Prefix { return netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 0x01}), 32) }
 
-// unwrap returns the addresses that an address may stand for: itself, or the IPv4 address within. More than one comes back where the form
-// is ambiguous, and then all of them count. ok is false for a form that cannot be read.
+// unwrap returns the addresses that packets to an address can reach: the address itself, or the IPv4 address inside. It returns several when the
+// form is ambiguous. ok is false for a form that it cannot read.
 func unwrap(addr netip.Addr) (inner []netip.Addr, ok bool) {
 	addr = addr.Unmap()
 	if addr.Is4() || addr.IsUnspecified() || addr.IsLoopback() {
@@ -106,8 +106,8 @@ func unwrap(addr netip.Addr) (inner []netip.Addr, ok bool) {
 	case !isLocalNAT64(b):
 		return []netip.Addr{addr}, true
 	}
-	// A translator ignores octet u and the suffix (RFC 6052, section 2.2), so every layout counts. 0.0.0.0/8 is no destination: it is what
-	// the other layouts read where a longer prefix has zeros, and counts only where no layout reads anything else.
+	// A translator ignores octet u and the suffix (RFC 6052, section 2.2), so every layout counts. An address in 0.0.0.0/8 is no destination:
+	// a layout reads it from the zeros of a longer prefix. It is left out unless every layout reads one.
 	for _, a := range nat64Layouts(b) {
 		if a.As4()[0] != 0 {
 			inner = append(inner, a)
@@ -116,8 +116,8 @@ func unwrap(addr netip.Addr) (inner []netip.Addr, ok bool) {
 	return inner, len(inner) > 0
 }
 
-// nat64Layouts returns the IPv4 addresses that an address of the NAT64 prefix for local use (64:ff9b:1::/48, RFC 8215) may stand for.
-// RFC 6052 lays the address out by the length of the prefix, which is not known here: it has 48, 56, 64 or 96 bits.
+// nat64Layouts returns the IPv4 addresses that an address of the NAT64 prefix for local use (64:ff9b:1::/48, RFC 8215) can contain. Their
+// position depends on the length of the prefix, which is 48, 56, 64 or 96 bits (RFC 6052) and not known here.
 func nat64Layouts(b [16]byte) []netip.Addr {
 	return []netip.Addr{
 		netip.AddrFrom4([4]byte{b[12], b[13], b[14], b[15]}),
@@ -127,8 +127,8 @@ func nat64Layouts(b [16]byte) []netip.Addr {
 	}
 }
 
-// carried returns every IPv4 address that some translator or tunnel may read out of an address, likely or not. It serves to find the
-// addresses that nothing can allow, whatever prefix of egress.allow holds the address that wraps them.
+// carried returns every IPv4 address that some translator or tunnel could read from an address, likely or not. With it, metadata services stay
+// blocked in every form, even when egress.allow has a prefix around the address.
 func carried(addr netip.Addr) []netip.Addr {
 	addr = addr.Unmap()
 	if addr.Is4() {

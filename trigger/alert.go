@@ -10,10 +10,10 @@ const (
 	KindLog       = "log"       // a line matched
 	KindThreshold = "threshold" // enough lines matched
 	KindAbsence   = "absence"   // no line matched for too long
-	KindRecovered = "recovered" // what was absent is back
-	KindRollup    = "rollup"    // what was held back in a cooldown window that closed
-	KindContainer = "container" // an event of the container engine
-	KindSystem    = "system"    // a fault of this program's own: a gap, dead letters, a bound that dropped something
+	KindRecovered = "recovered" // lines match again: the end of an absence
+	KindRollup    = "rollup"    // the hits that a cooldown suppressed, sent when it ends
+	KindContainer = "container" // a container event
+	KindSystem    = "system"    // a problem of this program: a gap, dead letters, a full queue
 	KindTest      = "test"      // a test delivery
 )
 
@@ -22,7 +22,7 @@ func Kinds() []string {
 	return []string{KindLog, KindThreshold, KindAbsence, KindRecovered, KindRollup, KindContainer, KindSystem, KindTest}
 }
 
-// Alert is what a receiver is told. Its JSON form is what the generic webhook posts.
+// Alert is the unit that leaves for receivers. The generic webhook posts its JSON form.
 type Alert struct {
 	Version    string            `json:"version"`
 	ID         string            `json:"id"` // "al_…", stable over retries and re-deliveries of the same line
@@ -35,10 +35,10 @@ type Alert struct {
 	Time       time.Time         `json:"time"` // of the record
 	FirstSeen  time.Time         `json:"first_seen"`
 	LastSeen   time.Time         `json:"last_seen"`
-	Late       int64             `json:"late_seconds,omitempty"` // by how many the record arrived later; less than a minute is none
-	Count      int               `json:"count"`                  // hits that the alert stands for itself, without the suppressed ones
+	Late       int64             `json:"late_seconds,omitempty"` // how much later the record arrived; 0 when it is less than a minute
+	Count      int               `json:"count"`                  // hits that this alert reports, without the suppressed ones
 	Captures   map[string]string `json:"captures,omitempty"`
-	Fields     map[string]string `json:"fields,omitempty"` // of the record, those that the rule names
+	Fields     map[string]string `json:"fields,omitempty"` // the record's fields that the rule names
 	Source     Source            `json:"source"`
 	Suppressed Suppressed        `json:"suppressed"`
 	Context    *Context          `json:"context,omitempty"`
@@ -46,7 +46,7 @@ type Alert struct {
 	Runbook    string            `json:"runbook,omitempty"`
 }
 
-// Source says where the record of an alert came from.
+// Source identifies where the record of an alert came from.
 type Source struct {
 	Kind      string    `json:"kind"`
 	Stream    string    `json:"stream,omitempty"`
@@ -63,10 +63,10 @@ type Container struct {
 	Image string `json:"image,omitempty"`
 }
 
-// Suppressed tells of the hits held back since the last alert of the same key.
+// Suppressed counts the hits that were suppressed since the last alert of the same key.
 type Suppressed struct {
 	Total int64            `json:"total"`
-	Since *time.Time       `json:"since,omitempty"` // the first of them
+	Since *time.Time       `json:"since,omitempty"` // when the first of them came
 	By    map[string]int64 `json:"by,omitempty"`    // reason → number; sums to Total
 }
 
@@ -76,5 +76,5 @@ type Context struct {
 	After  []string `json:"after,omitempty"`
 }
 
-// Field returns the text of a field that the alert carries, "" where it carries none of that path. It is for templates.
+// Field returns the value of a field, or "" when the alert does not carry that field. Templates call it.
 func (a Alert) Field(path string) string { return a.Fields[path] }

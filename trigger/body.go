@@ -17,18 +17,18 @@ import (
 // maxRendered bounds the output of a body template, in bytes.
 const maxRendered = 256 << 10
 
-// bodyLimits bound what the templates of one body may cost: some hundred alerts with all that they hold, and well under a second.
+// bodyLimits returns the bounds on the templates of one body: enough for a hundred large alerts, and well under a second.
 func bodyLimits() templates.Limits {
 	return templates.Limits{Steps: 100_000, Bytes: 8 << 20, Output: maxRendered}
 }
 
 var errTooLong = errors.New("the body is longer than 256 KiB")
 
-// bodyTemplate is a compiled body setting. A JSON body is parsed first and each of its string values is a template, so that what the
-// templates yield can never change its shape; keys stay as they are.
+// bodyTemplate is a compiled body setting. A JSON body is parsed first and each of its string values is a template, so that the output of a
+// template can never change the structure of the document. Keys are not templates.
 type bodyTemplate struct {
 	contentType string
-	document    any // of a JSON body: maps, slices, json.Number, bool, nil, and *templates.Template where a string was
+	document    any // of a JSON body: maps, slices, json.Number, bool, nil, and a *templates.Template for each string
 	text        *templates.Template
 }
 
@@ -51,13 +51,13 @@ func newBodyTemplate(body, contentType string) (*bodyTemplate, error) {
 		return nil, fmt.Errorf("is not JSON: %w", err)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("holds something after the JSON value")
+		return nil, errors.New("must not continue after the JSON value")
 	}
 	compiled, err := compileStrings("body", document)
 	return &bodyTemplate{contentType: contentType, document: compiled}, err
 }
 
-// compileStrings puts a template in the place of each string; path says where in the document it stands.
+// compileStrings replaces each string by its template. path is the position in the document, for errors.
 func compileStrings(path string, value any) (any, error) {
 	var err error
 	switch v := value.(type) {
@@ -87,7 +87,7 @@ func parseTemplate(path, text string) (*templates.Template, error) {
 	return t, nil
 }
 
-// render executes the templates. A JSON body comes out as valid JSON, whatever the alerts hold. It ends with an error when ctx does.
+// render executes the templates. The output of a JSON body is valid JSON for any alert. render fails when ctx ends.
 func (b *bodyTemplate) render(ctx context.Context, data *TemplateData) ([]byte, error) {
 	budget := templates.NewBudget(ctx, bodyLimits())
 	if b.text != nil {
@@ -105,13 +105,13 @@ func (b *bodyTemplate) render(ctx context.Context, data *TemplateData) ([]byte, 
 	if err != nil {
 		return nil, fmt.Errorf("encode body: %w", err)
 	}
-	if len(body) > 2*maxRendered { // escapes and the fixed parts come on top of what the templates yield
+	if len(body) > 2*maxRendered { // escapes and the fixed parts add to the output of the templates
 		return nil, errTooLong
 	}
 	return body, nil
 }
 
-// fill returns a copy of the document with the templates executed.
+// fill returns a copy of the document with each template replaced by its output.
 func fill(value any, data *TemplateData, budget *templates.Budget) (any, error) {
 	var err error
 	switch v := value.(type) {
@@ -141,7 +141,7 @@ func fill(value any, data *TemplateData, budget *templates.Budget) (any, error) 
 	return value, nil
 }
 
-// templateError keeps the place in the template and drops what the error quotes of the data.
+// templateError returns the error with the position in the template, but without the data that text/template quotes: it can come from a log line.
 func templateError(err error) error {
 	var bound *templates.BoundError
 	var exec template.ExecError

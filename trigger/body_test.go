@@ -26,7 +26,7 @@ func TestBodyTemplates(t *testing.T) {
 	for _, c := range []struct{ body, contentType, want string }{
 		{`{"a":"{{ .Rule | upper }}","n":1.50,"b":true,"z":null}`, "application/json", `{"a":"GO-PANIC","b":true,"n":1.50,"z":null}`},
 		{`{"m":"{{ .Message | trunc 8 }}","l":["{{ .Source.Workload }}","x"]}`, "application/json", `{"l":["shop/api","x"],"m":"panic: …"}`},
-		{`{"h":"{{ .HeldBack }}"}`, "application/json", `{"h":"` + heldBackText + `"}`},
+		{`{"h":"{{ .SuppressedText }}"}`, "application/json", `{"h":"` + suppressedSample + `"}`},
 		{`{"t":"{{ .Time | rfc3339 }}","u":"{{ .Time | unix }}","d":"{{ .Time | date \"15:04\" }}"}`, "application/json",
 			`{"d":"14:05","t":"2026-11-22T14:05:06Z","u":"1795356306"}`},
 		{`{"x":"{{ .Labels.nothing | default \"none\" }} {{ .Captures.nope }}"}`, "application/json", `{"x":"none "}`},

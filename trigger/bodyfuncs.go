@@ -11,36 +11,36 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/templates"
 )
 
-// TemplateData is what a body template sees: the fields of the first alert, and the group.
+// TemplateData is the data of a body template: the fields of the first alert, and the group.
 type TemplateData struct {
-	Alert            // the first alert, or the only one
-	Alerts   []Alert // at most max_alerts of them
-	Total    int     // alerts in the group
-	More     int     // alerts of the group that Alerts does not hold
-	HeldBack string  // "+312 since 14:02 (cooldown 300, rate limit 12)", or ""
-	Group    bool    // whether there is more than one
+	Alert                  // the first alert, or the only one
+	Alerts         []Alert // at most max_alerts of them
+	Total          int     // alerts in the group
+	More           int     // alerts of the group that Alerts does not hold
+	SuppressedText string  // "+312 since 14:02 (cooldown 300, rate limit 12)", or ""
+	Group          bool    // whether there is more than one
 }
 
-// templateFuncs are the functions of body templates. None reads anything but its arguments, none waits, and none makes more of them than it
-// was given, but for a small factor.
+// templateFuncs returns the functions of body templates. They read nothing but their arguments, never wait, and return at most a small multiple
+// of their input.
 func templateFuncs() template.FuncMap {
 	return template.FuncMap{
-		"json":     jsonText,
-		"upper":    strings.ToUpper,
-		"lower":    strings.ToLower,
-		"trim":     strings.TrimSpace,
-		"trunc":    func(n int, s string) string { return cutRunes(s, n) },
-		"replace":  func(old, with, s string) string { return boundedReplace(s, old, with) },
-		"join":     boundedJoin,
-		"default":  defaultValue,
-		"rfc3339":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-		"date":     func(layout string, t time.Time) string { return t.UTC().Format(layout) },
-		"unix":     func(t time.Time) int64 { return t.Unix() },
-		"heldBack": func(a Alert) string { return heldBack(&a) },
+		"json":           jsonText,
+		"upper":          strings.ToUpper,
+		"lower":          strings.ToLower,
+		"trim":           strings.TrimSpace,
+		"trunc":          func(n int, s string) string { return cutRunes(s, n) },
+		"replace":        func(old, with, s string) string { return boundedReplace(s, old, with) },
+		"join":           boundedJoin,
+		"default":        defaultValue,
+		"rfc3339":        func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"date":           func(layout string, t time.Time) string { return t.UTC().Format(layout) },
+		"unix":           func(t time.Time) int64 { return t.Unix() },
+		"suppressedText": func(a Alert) string { return suppressedText(&a) },
 	}
 }
 
-// jsonText encodes a value, for text bodies and for JSON within a string.
+// jsonText encodes a value as JSON, for text bodies and for JSON inside a string.
 func jsonText(value any) (string, error) {
 	text, err := json.Marshal(value)
 	if err != nil {
@@ -49,7 +49,7 @@ func jsonText(value any) (string, error) {
 	return string(text), nil
 }
 
-// boundedReplace leaves the text alone where replacing could multiply it beyond what a body may hold.
+// boundedReplace returns the text unchanged when the replacement could make it larger than a body.
 func boundedReplace(s, old, with string) string {
 	if old == "" || len(s)/len(old)*len(with) > maxRendered {
 		return s
@@ -57,7 +57,7 @@ func boundedReplace(s, old, with string) string {
 	return strings.ReplaceAll(s, old, with)
 }
 
-// boundedJoin joins a list, unless that could make more of it than a body may hold.
+// boundedJoin joins a list. It fails when the result could be larger than a body.
 func boundedJoin(separator string, list []string) (string, error) {
 	if len(separator)*len(list) > maxRendered {
 		return "", &templates.BoundError{Message: "joins more than it may"}
@@ -65,7 +65,7 @@ func boundedJoin(separator string, list []string) (string, error) {
 	return strings.Join(list, separator), nil
 }
 
-// defaultValue returns value, or fallback where value is empty. The order lets a pipeline end in it: {{ .Runbook | default "none" }}.
+// defaultValue returns value, or fallback when value is empty. The order of its arguments suits a pipeline: {{ .Runbook | default "none" }}.
 func defaultValue(fallback, value string) string {
 	if value == "" {
 		return fallback
@@ -73,7 +73,7 @@ func defaultValue(fallback, value string) string {
 	return value
 }
 
-// cutRunes returns at most n runes of a text; where it cuts, the last is "…". It never splits a UTF-8 sequence.
+// cutRunes returns at most n runes of a text. When it cuts, the last rune is "…". It never splits a UTF-8 sequence.
 func cutRunes(s string, n int) string {
 	if n <= 0 {
 		return ""

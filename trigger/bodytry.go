@@ -12,8 +12,8 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/templates"
 )
 
-// try executes the templates on a test alert, and returns an error for one that names a field which no alert has: it would fail for each. What
-// depends on the alert, such as an index, is no error here.
+// try executes the templates on a test alert. It returns the errors that would occur for every alert, such as a field that no alert has, and
+// ignores those that depend on the alert, such as an index.
 func (b *bodyTemplate) try() error {
 	a := TestAlert(time.Unix(0, 0).UTC())
 	data := &TemplateData{Alert: a, Alerts: []Alert{a}, Total: 1}
@@ -52,7 +52,7 @@ func tryTemplate(t *templates.Template, data *TemplateData) error {
 	return inWords(t.Name(), err)
 }
 
-// inWords says what is wrong with a template in the words of the configuration; path says where in the body it stands.
+// inWords describes an error of a template in the terms of the configuration. path is the position in the body.
 func inWords(path string, err error) error {
 	hint, wrong := templates.Error(err, &TemplateData{}, slices.Collect(maps.Keys(templateFuncs())))
 	if hint != "" {

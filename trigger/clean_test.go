@@ -56,19 +56,19 @@ func FuzzPlain(f *testing.F) {
 	})
 }
 
-func TestHeldBack(t *testing.T) {
+func TestSuppressedText(t *testing.T) {
 	t.Parallel()
 	a := sampleAlert()
-	if got := heldBack(&a); got != heldBackText {
+	if got := suppressedText(&a); got != suppressedSample {
 		t.Errorf("got %q", got)
 	}
 	since := a.Time.AddDate(0, 0, -2)
 	a.Suppressed = Suppressed{Total: 1, Since: &since}
-	if got := heldBack(&a); got != "+1 since 2026-11-20 14:05" {
+	if got := suppressedText(&a); got != "+1 since 2026-11-20 14:05" {
 		t.Errorf("got %q", got)
 	}
 	a.Suppressed = Suppressed{}
-	if got := heldBack(&a); got != "" {
+	if got := suppressedText(&a); got != "" {
 		t.Errorf("got %q", got)
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// readable returns the lines as one plain text each side, bounded.
+// readable returns the lines as plain text, cut to maxContext.
 func (c *Context) readable() *Context {
 	return (&Context{Before: plainLines(c.Before), After: plainLines(c.After)}).within(maxContext)
 }
@@ -18,7 +18,7 @@ func plainLines(lines []string) []string {
 	return out
 }
 
-// within returns the lines nearest to the alert's own that have room in so many runes, half of them for each side; nil when none has.
+// within returns the lines nearest to the matched one that fit into so many runes, half of them for each side. It returns nil when none fits.
 func (c *Context) within(runes int) *Context {
 	if c == nil || runes <= 0 {
 		return nil
@@ -31,7 +31,7 @@ func (c *Context) within(runes int) *Context {
 	return out
 }
 
-// linesOf returns each line by itself.
+// linesOf splits texts of several lines into single lines.
 func linesOf(texts []string) []string {
 	if len(texts) == 0 {
 		return nil
@@ -39,8 +39,8 @@ func linesOf(texts []string) []string {
 	return strings.Split(strings.Join(texts, "\n"), "\n")
 }
 
-// nearestLines returns as many whole lines as have room in so many runes, from the end or from the begin. Where the nearest line alone has none,
-// it is cut, unless hardly anything would be left of it.
+// nearestLines returns as many whole lines as fit into so many runes, from the end or from the start. When not even the nearest line fits, it
+// is cut, unless fewer than 20 runes of it would remain.
 func nearestLines(lines []string, runes int, fromEnd bool) []string {
 	const least = 20
 	n, used := 0, 0
@@ -66,8 +66,8 @@ func nearestLines(lines []string, runes int, fromEnd bool) []string {
 	return lines[:n]
 }
 
-// codeBlock is the log line with the lines around it, in at most so many runes. The line itself has first claim on them: those around it are
-// cut first, the farthest first.
+// codeBlock returns the log line with the lines around it, in at most so many runes. It cuts the lines around it first, beginning with the
+// farthest.
 func codeBlock(a *Alert, runes int) string {
 	line := cutRunes(plain(a.Message), runes)
 	around := a.Context.within(runes - utf8.RuneCountInString(line) - 2)
@@ -82,7 +82,7 @@ func codeBlock(a *Alert, runes int) string {
 	return strings.Trim(strings.Join(lines, "\n"), "\n")
 }
 
-// fitCode is codeBlock, cut so that it is within the limit once escaped. The lines around the log line are cut before it is.
+// fitCode returns codeBlock escaped and within the limit, in UTF-16 code units. It drops the lines around the log line before it cuts the line.
 func fitCode(a *Alert, limit int, escape func(string) string) string {
 	whole := utf8.RuneCountInString(plain(a.Message))
 	for n := limit; n > 0; {
@@ -93,14 +93,14 @@ func fitCode(a *Alert, limit int, escape func(string) string) string {
 		}
 		next := min(n-1, n*limit/got)
 		if n > whole && next < whole {
-			next = whole // without any line around it, it may well fit
+			next = whole // try the whole line without its context before cutting it
 		}
 		n = next
 	}
 	return ""
 }
 
-// withContext returns the view with the lines around each alert's own within so many runes.
+// withContext returns the view with the context of each alert cut to so many runes.
 func (v *view) withContext(runes int) *view {
 	out := &view{id: v.id, all: append([]Alert(nil), v.all...)}
 	for i := range out.all {
@@ -110,7 +110,7 @@ func (v *view) withContext(runes int) *view {
 	return out
 }
 
-// hasContext reports whether an alert that is shown carries lines around its own.
+// hasContext reports whether any alert that is shown has context.
 func (v *view) hasContext() bool {
 	for i := range v.shown {
 		if v.shown[i].Context != nil {

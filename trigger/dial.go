@@ -12,23 +12,23 @@ import (
 
 const dialTimeout = 10 * time.Second
 
-// guard dials under a policy. The policy judges the address that the kernel is about to connect to, so that nothing that a name resolved to
-// earlier counts.
+// guard dials under a policy. The policy checks the address that the kernel is about to connect to, so a name cannot resolve to one address for
+// the check and to another for the connection.
 type guard struct {
 	policy   *policy
 	resolver *net.Resolver
 }
 
-// dialContext serves http.Transport. A panic in it would end the process, for it runs in a goroutine of net/http.
+// dialContext is for http.Transport. It recovers panics, because net/http calls it in a goroutine of its own, where a panic would end the process.
 func (g *guard) dialContext(ctx context.Context, network, address string) (conn net.Conn, err error) {
 	defer func() {
 		if recover() != nil {
-			conn, err = nil, &Refusal{Target: "an address", Why: "not one that can be judged"}
+			conn, err = nil, &Refusal{Address: "an address", Why: "not one that can be checked"}
 		}
 	}()
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
-		return nil, &Refusal{Target: "an address", Why: "not a host and a port"}
+		return nil, &Refusal{Address: "an address", Why: "not a host and a port"}
 	}
 	dialer := net.Dialer{
 		Timeout:  dialTimeout,
@@ -40,14 +40,14 @@ func (g *guard) dialContext(ctx context.Context, network, address string) (conn 
 	return dialer.DialContext(ctx, network, address)
 }
 
-// control judges one address of a dial. The network names the family: an address in another form than the kernel will use never passes.
+// control checks one address of a dial. Only tcp4 and tcp6 pass, so the address has the form that the kernel uses.
 func (g *guard) control(host, network, address string) error {
 	if network != "tcp4" && network != "tcp6" {
-		return &Refusal{Target: network, Why: "not TCP"}
+		return &Refusal{Address: network, Why: "not TCP"}
 	}
 	addr, err := netip.ParseAddrPort(address)
 	if err != nil {
-		return &Refusal{Target: address, Why: "not an address"}
+		return &Refusal{Address: address, Why: "not an address"}
 	}
 	if refusal := g.policy.judge(host, addr); refusal != nil {
 		return refusal
@@ -55,10 +55,10 @@ func (g *guard) control(host, network, address string) error {
 	return nil
 }
 
-// checkProxied judges a target that a proxy will resolve and dial: the host as it is written, and every address that it resolves to here. A
-// name that only the proxy can resolve passes, unless the mode is allowlist and no entry names it.
-func (g *guard) checkProxied(ctx context.Context, target *url.URL) error {
-	host, port := target.Hostname(), urlPort(target)
+// checkProxied checks an address that a proxy will resolve and dial: the host as written, and every address that it resolves to here. A name
+// that only the proxy can resolve passes, unless the mode is allowlist and no entry names it.
+func (g *guard) checkProxied(ctx context.Context, address *url.URL) error {
+	host, port := address.Hostname(), urlPort(address)
 	if refusal := g.policy.judgeName(host, port); refusal != nil {
 		return refusal
 	}
@@ -70,10 +70,10 @@ func (g *guard) checkProxied(ctx context.Context, target *url.URL) error {
 	addrs, err := g.resolver.LookupNetIP(ctx, "ip", host)
 	if err != nil || len(addrs) == 0 {
 		if ctx.Err() != nil {
-			return fmt.Errorf("resolve the target: %w", ctx.Err())
+			return fmt.Errorf("resolve the host: %w", ctx.Err())
 		}
 		if g.policy.mode == EgressAllowlist && !g.policy.allowsHost(host, port) {
-			return &Refusal{Target: host, Why: "not in egress.allow"}
+			return &Refusal{Address: host, Why: "not in egress.allow"}
 		}
 		return nil
 	}

@@ -1,7 +1,13 @@
-// Package trigger turns alerts into webhook requests and sends them: filters, payload presets, body templates, signatures, the egress guard
-// and the retrying client. It speaks HTTP and nothing else, keeps nothing on disk and imports no other package of this module.
+// Package trigger turns alerts into requests to receivers and sends them: filters, payloads, body templates, signatures, the egress guard and the
+// retrying client. It speaks HTTP only, writes nothing to disk, and imports only leaf packages of this module.
 //
-// It promises three things. What a log line holds cannot change the shape of a payload, mention anyone or exceed a receiver's limits. No
-// request leaves for an address that the egress policy denies, whatever its name resolves to at the moment of the dial. No secret (URL,
-// token, header, key) appears in any error, result or printed value.
+// It makes three promises:
+//
+//   - A log line cannot change the structure of a payload, mention anyone, or exceed a receiver's limits.
+//   - No request goes to an address that the egress policy blocks. The check uses the address of each dial, not an earlier lookup.
+//   - No secret (URL, token, header, key) appears in an error, a result or a printed value.
+//
+// A reader's path: alert.go has the Alert, settings.go the settings of a trigger. client.go renders (payload.go), signs (sign.go) and sends
+// (exchange.go, outcome.go) a message through the guard (dial.go). receivers.go has the table of receivers, and each receiver_NAME.go everything
+// that is particular to one of them.
 package trigger

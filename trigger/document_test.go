@@ -113,7 +113,7 @@ func TestDocumentShowsEveryKey(t *testing.T) {
 	if shown, want := keysOf(t, []byte(cutOut(t, text, "```json\n", "```"))), keysOf(t, encode(full)); !slices.Equal(shown, want) {
 		t.Errorf("the sample shows\n%q, an alert has\n%q", shown, want)
 	}
-	always := codesOf(cutOut(t, text, "are left out, but for these:", "```json"))
+	always := codesOf(cutOut(t, text, "are left out, except these, which are always present:", "```json"))
 	slices.Sort(always)
 	want := slices.DeleteFunc(keysOf(t, encode(empty)), func(key string) bool { return key == "source" || key == "suppressed" })
 	if !slices.Equal(always, want) {
@@ -124,7 +124,7 @@ func TestDocumentShowsEveryKey(t *testing.T) {
 func TestDocumentListsEveryKind(t *testing.T) {
 	t.Parallel()
 	var listed []string
-	for line := range strings.Lines(cutOut(t, document(t), "| `kind` | the alert is about |", "## CloudEvents")) {
+	for line := range strings.Lines(cutOut(t, document(t), "| `kind` | meaning |", "## CloudEvents")) {
 		if cells := strings.Split(line, "|"); len(cells) == 4 && strings.Contains(cells[1], "`") {
 			listed = append(listed, codesOf(cells[1])...)
 		}

@@ -11,12 +11,14 @@ import (
 
 // Refusal is the error of an address that the egress policy denies. It names the address, which is no secret, and never the URL.
 type Refusal struct {
-	Target string // what was refused: an address or a host name
-	Why    string // such as "loopback", or "not in egress.allow"
+	Address string // what was refused: an address or a host name
+	Why     string // such as "loopback", or "not in egress.allow"
 }
 
 // Error says what was refused and why.
-func (r *Refusal) Error() string { return "egress refused: " + r.Target + " is " + r.Why }
+func (r *Refusal) Error() string {
+	return "blocked by the egress policy: " + r.Address + " is " + r.Why
+}
 
 // policy is a compiled Egress. It is immutable.
 type policy struct {
@@ -127,7 +129,7 @@ func parsePort(text string) (uint16, bool) {
 // address entry should.
 func (p *policy) judge(host string, addr netip.AddrPort) *Refusal {
 	ip := addr.Addr().Unmap()
-	refuse := func(why string) *Refusal { return &Refusal{Target: addr.String(), Why: why} }
+	refuse := func(why string) *Refusal { return &Refusal{Address: addr.String(), Why: why} }
 	c := classify(ip)
 	if c == classMetadata {
 		return refuse(string(c))
@@ -156,7 +158,7 @@ func (p *policy) judgeName(host string, port uint16) *Refusal {
 		return p.judge(host, netip.AddrPortFrom(ip, port))
 	}
 	if isMetadataName(normalHost(host)) {
-		return &Refusal{Target: host, Why: string(classMetadata)}
+		return &Refusal{Address: host, Why: string(classMetadata)}
 	}
 	if p.allowsHost(host, port) {
 		return nil
@@ -164,10 +166,10 @@ func (p *policy) judgeName(host string, port uint16) *Refusal {
 	switch {
 	case isLocalhost(host):
 		if !p.allowsLoopback(port) {
-			return &Refusal{Target: host, Why: string(classLoopback)}
+			return &Refusal{Address: host, Why: string(classLoopback)}
 		}
 	case p.mode == EgressAllowlist && len(p.prefixes) == 0:
-		return &Refusal{Target: host, Why: "not in egress.allow"}
+		return &Refusal{Address: host, Why: "not in egress.allow"}
 	}
 	return nil
 }

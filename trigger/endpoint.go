@@ -7,7 +7,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
-// header returns what each request of a trigger carries, but for its identity and signatures.
+// header returns the headers of every request of a trigger, without its identity and signatures.
 func (c *credentials) header(s *Settings, userAgent string) http.Header {
 	h := http.Header{}
 	h.Set("User-Agent", userAgent)

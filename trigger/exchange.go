@@ -7,8 +7,8 @@ import (
 	"net/http"
 )
 
-// exchange is the state of one Send over its attempts. It travels in the context of the request, for go-retryablehttp's hooks belong to the
-// client and are given no more than that.
+// exchange is the state of one Send over its attempts. The context of the request carries it, because the hooks of go-retryablehttp belong to
+// the client and get no other value of the request.
 type exchange struct {
 	client   *Client
 	id       string
@@ -30,7 +30,7 @@ func exchangeOf(ctx context.Context) *exchange {
 	return x
 }
 
-// check judges an attempt, of which it reads the answer, and reports whether another is due.
+// check reads the answer of an attempt, sets the result and reports whether to try again at once.
 func (x *exchange) check(ctx context.Context, answer *http.Response, err error) bool {
 	x.attempts++
 	if err != nil {
@@ -38,9 +38,9 @@ func (x *exchange) check(ctx context.Context, answer *http.Response, err error) 
 		return ctx.Err() == nil && retriesNow(&x.result)
 	}
 	x.result = statusResult(answer.StatusCode)
-	text, _ := io.ReadAll(io.LimitReader(answer.Body, maxAnswer)) // the status is enough where the rest fails
+	text, _ := io.ReadAll(io.LimitReader(answer.Body, maxAnswer)) // the status decides, even when the body cannot be read
 	_ = answer.Body.Close()
-	answer.Body = http.NoBody // go-retryablehttp would read on
+	answer.Body = http.NoBody // or go-retryablehttp would read the rest
 	if x.result.Outcome == Delivered {
 		return false
 	}
@@ -51,7 +51,7 @@ func (x *exchange) check(ctx context.Context, answer *http.Response, err error) 
 	return ctx.Err() == nil && retriesNow(&x.result)
 }
 
-// prepare signs the next attempt. The header map is shared with the attempt before, which net/http may still be reading.
+// prepare signs the next attempt. It clones the header, because net/http may still read that of the previous attempt.
 func (x *exchange) prepare(request *http.Request) error {
 	if refused := x.checkAddress(request.Context()); refused != nil {
 		x.result = *refused

@@ -8,13 +8,13 @@ import (
 	"sync"
 )
 
-// Regexps compiles each distinct text once. One belongs to one load of the configuration; it is safe for concurrent use.
+// Regexps compiles each distinct expression once. Each load of the configuration has its own. It is safe for concurrent use.
 type Regexps struct {
 	mu       sync.Mutex
 	compiled map[string]*regexp.Regexp
 }
 
-// Compile returns the regular expression of a text.
+// Compile returns the compiled form of an expression.
 func (r *Regexps) Compile(text string) (*regexp.Regexp, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -32,15 +32,15 @@ func (r *Regexps) Compile(text string) (*regexp.Regexp, error) {
 	return re, nil
 }
 
-// Filter decides which alerts a trigger wants. Its conditions are ANDed. It is immutable and safe for concurrent use.
+// Filter decides which alerts a trigger sends. Its conditions are ANDed. It is immutable and safe for concurrent use.
 type Filter struct {
 	conditions []condition
 }
 
-// condition is one filter setting. fails returns what the alert has instead, in words, or "" when the alert passes.
+// condition is one filter setting: match decides about the value that an alert has.
 type condition struct {
 	name  string
-	want  string
+	text  string // of the setting, for Explain
 	value func(*Alert) string
 	match func(string) bool
 }
@@ -64,7 +64,7 @@ func NewFilter(s *Settings, regexps *Regexps) (*Filter, error) {
 		return nil, fmt.Errorf("message: %w", err)
 	}
 	f.conditions = append(f.conditions, condition{
-		name: "message", want: "/" + s.Message + "/", match: re.MatchString,
+		name: "message", text: "/" + s.Message + "/", match: re.MatchString,
 		value: func(a *Alert) string {
 			if a.Message == "" {
 				return a.Summary
@@ -80,7 +80,7 @@ func (f *Filter) words(name string, list []string, value func(*Alert) string) {
 		return
 	}
 	f.conditions = append(f.conditions, condition{
-		name: name, want: strings.Join(list, ", "), value: value,
+		name: name, text: strings.Join(list, ", "), value: value,
 		match: func(v string) bool { return slices.Contains(list, v) },
 	})
 }
@@ -98,7 +98,7 @@ func (f *Filter) globs(name string, list []string, regexps *Regexps, value func(
 		compiled = append(compiled, re)
 	}
 	f.conditions = append(f.conditions, condition{
-		name: name, want: strings.Join(list, ", "), value: value,
+		name: name, text: strings.Join(list, ", "), value: value,
 		match: func(v string) bool {
 			return slices.ContainsFunc(compiled, func(re *regexp.Regexp) bool { return re.MatchString(v) })
 		},
@@ -106,7 +106,7 @@ func (f *Filter) globs(name string, list []string, regexps *Regexps, value func(
 	return nil
 }
 
-// globExpression returns the regular expression of a glob: "*" is any text, "?" one character, everything else itself.
+// globExpression returns the regular expression for a glob: "*" stands for any text, "?" for one character.
 func globExpression(glob string) string {
 	quoted := regexp.QuoteMeta(glob)
 	quoted = strings.ReplaceAll(quoted, `\*`, `.*`)
@@ -114,7 +114,7 @@ func globExpression(glob string) string {
 	return `(?s)\A` + quoted + `\z`
 }
 
-// Match reports whether the trigger wants the alert.
+// Match reports whether the trigger sends the alert.
 func (f *Filter) Match(a *Alert) bool {
 	for i := range f.conditions {
 		if c := &f.conditions[i]; !c.match(c.value(a)) {
@@ -124,8 +124,8 @@ func (f *Filter) Match(a *Alert) bool {
 	return true
 }
 
-// Explain names the first condition that the alert fails: `severity is "info", not one of error, critical`. It returns "" for an alert that
-// passes. The text may hold a part of the log line.
+// Explain returns the first condition that the alert fails, such as `severity is "info", not one of error, critical`, or "" when the alert passes.
+// The text can contain a part of the log line.
 func (f *Filter) Explain(a *Alert) string {
 	for i := range f.conditions {
 		c := &f.conditions[i]
@@ -133,9 +133,9 @@ func (f *Filter) Explain(a *Alert) string {
 		switch {
 		case c.match(value):
 		case c.name == "message":
-			return fmt.Sprintf("message %q does not match %s", cutRunes(value, 200), c.want)
+			return fmt.Sprintf("message %q does not match %s", cutRunes(value, 200), c.text)
 		default:
-			return fmt.Sprintf("%s is %q, not one of %s", c.name, value, c.want)
+			return fmt.Sprintf("%s is %q, not one of %s", c.name, value, c.text)
 		}
 	}
 	return ""

@@ -4,7 +4,7 @@ import (
 	"unicode/utf16"
 )
 
-// utf16Of counts UTF-16 code units, as Telegram does. They are never fewer than characters, in which other receivers count.
+// utf16Of counts UTF-16 code units. Telegram counts the same way; other receivers count characters, of which there are never more.
 func utf16Of(s string) int {
 	n := 0
 	for _, r := range s {
@@ -13,10 +13,7 @@ func utf16Of(s string) int {
 	return n
 }
 
-// asIs is the escape of a receiver that shows a text as it is.
-func asIs(s string) string { return s }
-
-// fit cuts a text so that it is within the limit, in UTF-16 code units, once escaped, and returns it escaped. It cuts before it escapes: no escape is split.
+// fit returns a text escaped and within the limit, in UTF-16 code units. It cuts before it escapes, so that it never splits an escape.
 func fit(s string, limit int, escape func(string) string) string {
 	for n := limit; n > 0; {
 		text := escape(cutRunes(s, n))
@@ -29,8 +26,8 @@ func fit(s string, limit int, escape func(string) string) string {
 	return ""
 }
 
-// shorten renders a message of several alerts with ever fewer lines around those of the alerts, then with ever shorter texts, then with ever
-// fewer alerts, until it fits. The last try shows none and is taken as it comes: titles are short.
+// shorten renders a message until it fits: first with less and less context, then with shorter and shorter texts, then with fewer and fewer
+// alerts. The last attempt shows no alert and is returned as it is, because titles are short.
 func shorten[T any](v *view, runes int, render func(v *view, shown, runes int) (message T, fits bool)) T {
 	const least = 50
 	shown := len(v.shown)

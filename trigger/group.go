@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// GroupKeys lists the words of the group_by setting; label.NAME, capture.NAME and field.PATH come on top.
+// GroupKeys returns the words that group_by accepts, beside label.NAME, capture.NAME and field.PATH.
 func GroupKeys() []string {
 	return []string{"rule", "workload", "severity", "kind", "source", "host", "container", "stream", "tag"}
 }
 
-// GroupKey returns the text that alerts of one group share under the group_by setting. Different groups never share one: each part is
-// preceded by its length.
+// GroupKey returns the key that all alerts of one group share. Different groups have different keys, because the length of each value is part
+// of the key.
 func GroupKey(groupBy []string, a *Alert) string {
 	var b strings.Builder
 	for _, key := range groupBy {

@@ -2,7 +2,7 @@ package trigger
 
 import "strings"
 
-// reservedHeaders lists what the client sets on each request, or what would change how the request is framed.
+// reservedHeaders returns the headers that the client sets itself, and those that would change the framing of a request.
 func reservedHeaders() []string {
 	return []string{
 		"Host", "Content-Length", "Content-Type", "Content-Encoding", "Transfer-Encoding", "Connection", "Keep-Alive", "Upgrade", "Te",
@@ -25,7 +25,7 @@ func isHeaderName(name string) bool {
 	return true
 }
 
-// isHeaderValue reports whether a text can be a header's value.
+// isHeaderValue reports whether a text is a valid value of a header.
 func isHeaderValue(value string) bool {
 	return len(value) <= 8<<10 && !strings.ContainsFunc(value, func(r rune) bool { return (r < ' ' && r != '\t') || r == 0x7f })
 }

@@ -2,14 +2,13 @@ package trigger
 
 import "net/netip"
 
-// metadataService is where a cloud hands out a machine's credentials or lets it be reconfigured.
+// metadataService is an address at which a cloud returns a machine's credentials or accepts changes to the machine.
 type metadataService struct {
 	prefix netip.Prefix
-	source string // where the cloud, or software that reads it there, documents the address
+	source string // a document or code of the cloud, or of software for it, that states the address
 }
 
-// metadataServices lists the addresses that nothing can allow: no address, no prefix and no host name of egress.allow. What is at
-// 169.254.169.254 has the same address at AWS, Azure, Google, Oracle, DigitalOcean, Hetzner, Akamai, Vultr, Exoscale, UpCloud, IBM, Huawei,
+// metadataServices lists the addresses that stay blocked whatever egress.allow contains. 169.254.169.254 is the address at AWS, Azure, Google, Oracle, DigitalOcean, Hetzner, Akamai, Vultr, Exoscale, UpCloud, IBM, Huawei,
 // Yandex, Outscale, Brightbox, Nutanix and OpenStack.
 var metadataServices = []metadataService{
 	{one("169.254.169.254"), "https://docs.cloud-init.io/en/latest/reference/datasources/ec2.html"},
@@ -38,7 +37,7 @@ func one(address string) netip.Prefix {
 	return netip.PrefixFrom(addr, addr.BitLen())
 }
 
-// isMetadata reports whether an address is that of a metadata service.
+// isMetadata reports whether an address belongs to a metadata service.
 func isMetadata(addr netip.Addr) bool {
 	addr = addr.Unmap().WithZone("")
 	for i := range metadataServices {
@@ -49,8 +48,8 @@ func isMetadata(addr netip.Addr) bool {
 	return false
 }
 
-// isMetadataName reports whether a host name, as normalHost returns it, is one by which a cloud's machines know its metadata service. It is
-// for names that only a proxy resolves: elsewhere the address counts.
+// isMetadataName reports whether a host name, as normalHost returns it, is the name of a metadata service. It covers names that only a proxy
+// resolves; in all other cases the address is checked.
 func isMetadataName(host string) bool {
 	switch host {
 	case "metadata.google.internal", "metadata.goog", "instance-data.ec2.internal", "metadata.tencentyun.com", "metadata.packet.net",

@@ -13,24 +13,24 @@ import (
 	"time"
 )
 
-// Outcome says what becomes of a delivery.
+// Outcome is the state of a delivery after a Send.
 type Outcome uint8
 
 // The outcomes.
 const (
-	// Delivered: the receiver took it.
+	// Delivered: the receiver accepted it.
 	Delivered Outcome = iota + 1
-	// RetryLater: it may go well another time.
+	// RetryLater: a later attempt may succeed.
 	RetryLater
-	// Dead: it never will. The delivery becomes a dead letter.
+	// Dead: no attempt will succeed. The delivery becomes a dead letter.
 	Dead
-	// Hold: nothing will go well at this target until someone acts. It is held back and probed now and then.
+	// Hold: no delivery of this trigger will succeed until someone acts. The trigger pauses, and one delivery is tried from time to time.
 	Hold
-	// Disabled: the target is gone for good (410).
+	// Disabled: the receiver is gone for good (410).
 	Disabled
 )
 
-// String returns the outcome's word.
+// String returns the outcome in words.
 func (o Outcome) String() string {
 	switch o {
 	case Delivered:
@@ -47,42 +47,42 @@ func (o Outcome) String() string {
 	return fmt.Sprintf("outcome(%d)", o)
 }
 
-// Failure classes what went wrong, in the words of metrics. "" is no failure.
+// Failure is the class of an error, as metrics name it. "" stands for no failure.
 type Failure string
 
 // The failures.
 const (
-	FailureClient      Failure = "clientError" // 4xx and 3xx but those below; a payload that cannot be made
+	FailureClient      Failure = "clientError" // 3xx, other 4xx, and payloads that cannot be rendered
 	FailureServer      Failure = "serverError" // 5xx
 	FailureAuth        Failure = "authError"   // 401, 403, 407
 	FailureRateLimited Failure = "rateLimited" // 429
 	FailureTimeout     Failure = "timeout"
-	FailureEgress      Failure = "egress" // the address is denied
+	FailureEgress      Failure = "egress" // the egress policy blocks the address
 	FailureNetwork     Failure = "network"
 	FailureTLS         Failure = "tls"
-	FailureCancelled   Failure = "cancelled" // the sender gave up, as at shutdown
+	FailureCancelled   Failure = "cancelled" // the context ended, as at shutdown
 )
 
-// Failures lists every class.
+// Failures returns all classes.
 func Failures() []Failure {
 	return []Failure{
 		FailureClient, FailureServer, FailureAuth, FailureRateLimited, FailureTimeout, FailureEgress, FailureNetwork, FailureTLS, FailureCancelled,
 	}
 }
 
-// Result tells how a delivery went. It holds no secret.
+// Result is the result of a Send. It contains no secret.
 type Result struct {
 	Outcome    Outcome
 	Failure    Failure
-	Status     int           // of the last answer; 0 without one
-	RetryAfter time.Duration // what the receiver asked for, 0 to 24 h
-	Reason     string        // in words, for logs: "answered 503 Service Unavailable"
-	Detail     string        // the begin of a failing answer, for people: on one line, bounded, without secrets; it may repeat the alert
-	Attempts   int           // requests that were tried
+	Status     int           // of the last answer; 0 when there was none
+	RetryAfter time.Duration // the wait that the receiver asked for, 0 to 24 h
+	Reason     string        // for logs: "answered 503 Service Unavailable"
+	Detail     string        // the start of an error answer, on one line, without secrets; it can repeat texts of the alert
+	Attempts   int           // number of requests
 	Elapsed    time.Duration
 }
 
-// String tells the result on one line: "delivered: answered 200 OK (1 attempt, 12ms)".
+// String returns the result on one line: "delivered: answered 200 OK (1 attempt, 12ms)".
 func (r Result) String() string {
 	attempts := "1 attempt"
 	if r.Attempts != 1 {
@@ -95,8 +95,7 @@ func (r Result) String() string {
 	return text
 }
 
-// OfContent reports whether a Dead result may be about an alert of the message rather than about the message's address or form: of a group,
-// the others may well be taken.
+// OfContent reports whether a Dead result can be due to the content of one alert, so that the other alerts of a group may be accepted without it.
 func (r Result) OfContent() bool {
 	switch r.Status {
 	case http.StatusMethodNotAllowed, http.StatusLengthRequired, http.StatusUnsupportedMediaType, http.StatusNotImplemented:
@@ -105,7 +104,7 @@ func (r Result) OfContent() bool {
 	return r.Outcome == Dead && (r.Status < 300 || r.Status >= 400)
 }
 
-// statusResult judges an answer by its status.
+// statusResult returns the result for the status of an answer.
 func statusResult(status int) Result {
 	r := Result{Status: status, Reason: strings.TrimSpace(fmt.Sprintf("answered %d %s", status, http.StatusText(status)))}
 	switch {
@@ -113,7 +112,7 @@ func statusResult(status int) Result {
 		r.Outcome = Delivered
 	case status >= 300 && status < 400:
 		r.Outcome, r.Failure = Dead, FailureClient
-		r.Reason += ", and redirects are not followed"
+		r.Reason += ": redirects are not followed"
 	case status == http.StatusTooManyRequests:
 		r.Outcome, r.Failure = RetryLater, FailureRateLimited
 	case status == http.StatusRequestTimeout, status == http.StatusTooEarly:
@@ -134,7 +133,8 @@ func statusResult(status int) Result {
 	return r
 }
 
-// errorResult judges an attempt without an answer. It never quotes the error of net/http, which holds the URL: only its class is told.
+// errorResult returns the result for an attempt without an answer. It describes the class of the error and never quotes it, because errors of
+// net/http contain the URL.
 func errorResult(ctx context.Context, err error) Result {
 	var refusal *Refusal
 	var dns *net.DNSError
@@ -147,9 +147,9 @@ func errorResult(ctx context.Context, err error) Result {
 	case isTimeout(err):
 		return Result{Outcome: RetryLater, Failure: FailureTimeout, Reason: "no answer in time"}
 	case isTLS(err):
-		return Result{Outcome: RetryLater, Failure: FailureTLS, Reason: "no secure connection: " + tlsWords(err)}
+		return Result{Outcome: RetryLater, Failure: FailureTLS, Reason: "TLS failed: " + tlsWords(err)}
 	case errors.As(err, &dns):
-		return Result{Outcome: RetryLater, Failure: FailureNetwork, Reason: "the host name cannot be resolved"}
+		return Result{Outcome: RetryLater, Failure: FailureNetwork, Reason: "cannot resolve the host name"}
 	case errors.As(err, &operation) && operation.Op == "dial":
 		return Result{Outcome: RetryLater, Failure: FailureNetwork, Reason: "cannot connect: " + systemWords(err)}
 	}
@@ -177,7 +177,7 @@ func tlsWords(err error) string {
 	var record tls.RecordHeaderError
 	switch {
 	case errors.As(err, &authority):
-		return "the certificate's authority is not known"
+		return "the certificate is signed by an unknown authority"
 	case errors.As(err, &hostname):
 		return "the certificate is for another name"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
@@ -185,14 +185,14 @@ func tlsWords(err error) string {
 	case errors.As(err, &record):
 		return "the receiver does not speak TLS"
 	case strings.Contains(err.Error(), "protocol version"):
-		return "the receiver does not support the lowest version asked for"
+		return "the receiver does not support tls.min_version"
 	case strings.Contains(err.Error(), "certificate required"):
 		return "the receiver asks for a client certificate"
 	}
 	return "the handshake failed"
 }
 
-// systemWords returns the kernel's word for an error, such as "connection refused".
+// systemWords returns the system's text for an error, such as "connection refused".
 func systemWords(err error) string {
 	var system *os.SyscallError
 	if errors.As(err, &system) {

@@ -11,13 +11,13 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
-// payload is the body of a request. It may hold secrets (PagerDuty's routing key), so it is never logged or stored.
+// payload is the body of a request. It can contain secrets, such as a routing key, so it is never logged or stored.
 type payload struct {
 	body        []byte
 	contentType string
 }
 
-// renderer makes payloads of alerts for one trigger. It is immutable.
+// renderer renders the payloads of one trigger. It is immutable.
 type renderer struct {
 	settings   *Settings
 	receiver   *receiver
@@ -29,7 +29,7 @@ type renderer struct {
 
 var errNoAlert = errors.New("no alert to render")
 
-// render makes the payload of one alert, or of a group.
+// render returns the payload for one alert or a group.
 func (r *renderer) render(ctx context.Context, id string, alerts []Alert) (payload, error) {
 	if len(alerts) == 0 {
 		return payload{}, errNoAlert
@@ -49,7 +49,7 @@ func (r *renderer) render(ctx context.Context, id string, alerts []Alert) (paylo
 	return payload{body, cmp.Or(r.receiver.contentType, "application/json")}, nil
 }
 
-// templateData gives a body template texts that cannot be read as markup by the format's receiver.
+// templateData returns the data for a body template. Its texts are escaped for the receiver.
 func (r *renderer) templateData(v *view) *TemplateData {
 	alerts := make([]Alert, len(v.shown))
 	for i := range v.shown {
@@ -57,11 +57,11 @@ func (r *renderer) templateData(v *view) *TemplateData {
 	}
 	return &TemplateData{
 		Alert: alerts[0], Alerts: alerts, Total: len(v.all), More: len(v.all) - len(alerts),
-		HeldBack: heldBack(v.first()), Group: len(v.all) > 1,
+		SuppressedText: suppressedText(v.first()), Group: len(v.all) > 1,
 	}
 }
 
-// escapeAlert returns a copy of an alert with every text of foreign origin escaped.
+// escapeAlert returns a copy of an alert with every text escaped that a log line or a container can influence.
 func escapeAlert(a *Alert, escape func(string) string) Alert {
 	out := *a
 	for _, text := range []*string{

@@ -55,7 +55,7 @@ func (r *renderer) alertmanagerAlert(a *Alert) alertmanagerAlert {
 	setLabel(labels, "workload", a.Source.Workload)
 	annotations := map[string]string{}
 	for _, note := range []fact{
-		{"summary", summaryLine(a, 500)}, {"description", codeBlock(a, 4000)}, {"held_back", heldBack(a)},
+		{"summary", summaryLine(a, 500)}, {"description", codeBlock(a, 4000)}, {"suppressed", suppressedText(a)},
 		{"host", oneLine(a.Source.Host)}, {"container", oneLine(a.Source.Container.Name)},
 		{"kind", a.Kind}, {"id", a.ID}, {"hits", hits(a)},
 	} {

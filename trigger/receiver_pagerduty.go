@@ -57,14 +57,14 @@ type pagerDutyPayload struct {
 }
 
 type pagerDutyDetails struct {
-	ID       string            `json:"id"`
-	Message  string            `json:"message,omitempty"`
-	HeldBack string            `json:"held_back,omitempty"`
-	Facts    string            `json:"facts,omitempty"`
-	Alerts   []string          `json:"alerts,omitempty"` // of a group
-	More     string            `json:"more,omitempty"`
-	Captures map[string]string `json:"captures,omitempty"`
-	Fields   map[string]string `json:"fields,omitempty"`
+	ID         string            `json:"id"`
+	Message    string            `json:"message,omitempty"`
+	Suppressed string            `json:"suppressed,omitempty"`
+	Facts      string            `json:"facts,omitempty"`
+	Alerts     []string          `json:"alerts,omitempty"` // of a group
+	More       string            `json:"more,omitempty"`
+	Captures   map[string]string `json:"captures,omitempty"`
+	Fields     map[string]string `json:"fields,omitempty"`
 }
 
 type pagerDutyLink struct {
@@ -97,7 +97,7 @@ func (r *renderer) pagerDuty(v *view) pagerDutyEvent {
 			Group:     fit(oneLine(first.Source.Host), pagerDutyField, muteSchemes),
 			Class:     fit(oneLine(first.Rule), pagerDutyField, muteSchemes),
 			Details: pagerDutyDetails{
-				ID: v.id, Message: muteSchemes(codeBlock(first, pagerDutyDetail)), HeldBack: heldBack(first), Facts: muteSchemes(factLine(facts(first, 200))),
+				ID: v.id, Message: muteSchemes(codeBlock(first, pagerDutyDetail)), Suppressed: suppressedText(first), Facts: muteSchemes(factLine(facts(first, 200))),
 				More: v.rest(len(v.shown)), Captures: cutMap(first.Captures, 20, 500), Fields: cutMap(first.Fields, 20, 500),
 			},
 		},
@@ -112,7 +112,7 @@ func (r *renderer) pagerDuty(v *view) pagerDutyEvent {
 		for i := range v.shown {
 			a := &v.shown[i]
 			line := summaryLine(a, 500)
-			if held := heldBack(a); held != "" {
+			if held := suppressedText(a); held != "" {
 				line += " (" + held + ")"
 			}
 			event.Payload.Details.Alerts = append(event.Payload.Details.Alerts, muteSchemes(line))

@@ -12,16 +12,16 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
-// leastSecret is the length in bytes from which a text is looked for: shorter ones occur everywhere.
+// leastSecret is the length in bytes of the shortest text to redact. Shorter texts occur everywhere.
 const leastSecret = 4
 
-// Redactor replaces known secrets in any text by Placeholder. It is immutable and safe for concurrent use. The nil Redactor knows none.
+// Redactor replaces known secrets in a text by Placeholder. It is immutable and safe for concurrent use. A nil Redactor changes nothing.
 type Redactor struct {
 	replacer *strings.Replacer
 }
 
-// NewRedactor returns a redactor of the secrets: their texts, and where one is a URL, its user and password, and its path and query as far as
-// they look like a token; all of it also percent-encoded, and as it stands in JSON.
+// NewRedactor returns a redactor of the secrets. Of a URL it also redacts the user, the password, and the parts of path and query that look like
+// tokens. It finds each text also percent-encoded, and as JSON encodes it.
 func NewRedactor(secrets ...setting.Secret) *Redactor {
 	var b redactorBuilder
 	for _, s := range secrets {
@@ -42,7 +42,7 @@ func (r *Redactor) Redact(text string) string {
 	return r.replacer.Replace(text)
 }
 
-// redactorBuilder collects what to look for.
+// redactorBuilder collects the texts to redact.
 type redactorBuilder struct {
 	texts map[string]bool
 }
@@ -64,7 +64,7 @@ func (b *redactorBuilder) add(form string) {
 	b.texts[form] = true
 }
 
-// addHeader adds a value, and what follows a scheme such as Bearer.
+// addHeader adds a value, and the part after a scheme such as Bearer.
 func (b *redactorBuilder) addHeader(value string) {
 	b.addText(value)
 	if _, rest, found := strings.Cut(value, " "); found {
@@ -87,7 +87,7 @@ func (b *redactorBuilder) addURL(raw string) {
 			b.addText(u.User.Username())
 		}
 	}
-	secret := false // whether the path or the query holds one: words of an address are words of log lines too
+	secret := false // whether the path contains a token: plain words of an address occur in log lines too, so they stay
 	for _, segment := range strings.Split(u.Path, "/") {
 		if looksSecret(segment) {
 			b.addText(segment)
@@ -119,7 +119,7 @@ func (b *redactorBuilder) addURL(raw string) {
 	}
 }
 
-// addKeys adds the signing keys, decoded and as they were written.
+// addKeys adds the signing keys, decoded and as configured.
 func (b *redactorBuilder) addKeys(s signer) {
 	for _, key := range s.keys {
 		b.add(string(key))
@@ -130,7 +130,7 @@ func (b *redactorBuilder) addKeys(s signer) {
 	b.addText(string(s.hub))
 }
 
-// build prefers the longest text where several begin at one place.
+// build returns the redactor. Longer texts come first, so that the longest match wins.
 func (b *redactorBuilder) build() *Redactor {
 	texts := make([]string, 0, len(b.texts))
 	for text := range b.texts {
@@ -149,7 +149,8 @@ func (b *redactorBuilder) build() *Redactor {
 	return &Redactor{strings.NewReplacer(pairs...)}
 }
 
-// looksSecret tells a token from plain words such as "services", "fluent-bit-alerts", "Payments" or "v2". It errs towards secrets.
+// looksSecret reports whether a text looks like a token, unlike plain words such as "services", "fluent-bit-alerts", "Payments" or "v2". In doubt
+// it returns true.
 func looksSecret(text string) bool {
 	if len(text) < leastSecret {
 		return false
@@ -158,17 +159,17 @@ func looksSecret(text string) bool {
 	return len(words) == 0 || slices.ContainsFunc(words, func(word string) bool { return !plainWord.MatchString(word) })
 }
 
-// plainWord is a word in lower case, in upper case or with a capital, shorter than a token is, or a number or version of few digits.
+// plainWord matches a short word in lower case, in upper case or with a capital, and a number or version of at most three digits.
 var plainWord = regexp.MustCompile(`^(\p{Lu}?\p{Ll}{0,10}|\p{Lu}{1,8}|v?[0-9]{1,3})$`)
 
-// namesSecret reports whether the name of a header or of a part of a query says that its value is a secret.
+// namesSecret reports whether the name of a header or query parameter suggests that its value is a secret.
 func namesSecret(name string) bool {
 	return secretName.MatchString(name)
 }
 
 var secretName = regexp.MustCompile(`(?i)auth|token|key|secret|pass|cookie|session|signature|sig$|credential|code$`)
 
-// jsonForm is a text as it stands within JSON's quotes.
+// jsonForm returns a text as it appears between the quotes of a JSON string.
 func jsonForm(text string) string {
 	form, err := json.Marshal(text)
 	if err != nil || len(form) < 2 {

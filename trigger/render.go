@@ -8,8 +8,8 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
-// Render makes the payload that a trigger with these settings sends for the alerts, and sends nothing. It reads no file, no variable and no
-// clock: where a payload holds a secret, or what only a secret tells, Placeholder stands for it.
+// Render returns the payload that a trigger with these settings would send. It sends nothing and reads no file, environment variable or clock:
+// Placeholder replaces secrets and values that are derived from them.
 func Render(s Settings, alerts []Alert, now time.Time) (body []byte, contentType string, err error) {
 	r := &renderer{settings: &s, receiver: s.receiver(), routingKey: setting.NewSecret(setting.Placeholder), topic: s.Topic, now: func() time.Time { return now }}
 	if r.topic == "" {

@@ -50,8 +50,8 @@ func clampSeconds(seconds float64) time.Duration {
 	return time.Duration(seconds * float64(time.Second))
 }
 
-// retriesNow reports whether another attempt makes sense within this Send. A receiver that is slow, or asks for a longer wait, is left to
-// the store; so is what only a person can mend.
+// retriesNow reports whether to try again within this Send. A slow receiver, a longer wait and a problem that only a person can solve are left to
+// later deliveries from the store.
 func retriesNow(r *Result) bool {
 	switch r.Failure {
 	case FailureServer, FailureRateLimited, FailureNetwork, FailureClient:
@@ -60,7 +60,7 @@ func retriesNow(r *Result) bool {
 	return false
 }
 
-// pause is how long to wait before the next attempt: what the receiver asked for, else a random time up to an exponential bound (full
+// pause returns how long to wait before the next attempt: as long as the receiver asks for, or else a random time up to an exponential bound (full
 // jitter, https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
 func pause(asked time.Duration, attempt int) time.Duration {
 	if asked > 0 {

@@ -6,15 +6,15 @@ import (
 	"encoding/json"
 )
 
-// Revision returns a text that changes with the destination and the credentials, and tells neither: a digest. A target that was on hold
-// because its receiver refused everything is worth another try when it differs.
+// Revision returns a digest of the address and the credentials, from which neither can be read. When it changes, a trigger that is on hold is
+// tried again.
 func (c *Client) Revision() string {
 	h := sha256.New()
 	for _, part := range []string{c.method, c.wire.url.String(), c.renderer.routingKey.Reveal()} {
 		h.Write([]byte(part))
 		h.Write([]byte{0})
 	}
-	headers, _ := json.Marshal(c.wire.header) // a map of strings: its keys are sorted, and it always marshals
+	headers, _ := json.Marshal(c.wire.header) // a map of strings always marshals, with sorted keys
 	h.Write(headers)
 	for _, key := range c.wire.signer.keys {
 		h.Write(key)

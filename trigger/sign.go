@@ -22,41 +22,41 @@ const (
 	maxKeyCount = 5
 )
 
-// signer adds the signatures of a request: those of Standard Webhooks 1.0.0 (https://www.standardwebhooks.com), one for each key, and
-// X-Hub-Signature-256 as GitHub sends it.
+// signer signs requests as Standard Webhooks 1.0.0 (https://www.standardwebhooks.com) requires, once for each key, and with X-Hub-Signature-256
+// as GitHub does.
 type signer struct {
 	keys [][]byte
 	hub  []byte // nil: none
 }
 
-// parseSigningKeys reads the keys of signing_secret. Its errors hold no part of them.
+// parseSigningKeys parses the keys of signing_secret. Its errors contain no part of them.
 func parseSigningKeys(secret setting.Secret) ([][]byte, error) {
 	words := strings.Fields(secret.Reveal())
 	if len(words) > maxKeyCount {
-		return nil, fmt.Errorf("holds %d keys, more than %d", len(words), maxKeyCount)
+		return nil, fmt.Errorf("must hold at most %[2]d keys, and holds %[1]d", len(words), maxKeyCount)
 	}
 	var keys [][]byte
 	for i, word := range words {
 		text, ok := strings.CutPrefix(word, "whsec_")
 		if !ok {
-			return nil, fmt.Errorf("key %d does not begin with whsec_", i+1)
+			return nil, fmt.Errorf("key %d must begin with whsec_", i+1)
 		}
 		key, err := base64.StdEncoding.DecodeString(text)
 		if err != nil {
-			return nil, fmt.Errorf("key %d is not base64 after whsec_", i+1)
+			return nil, fmt.Errorf("key %d must be base64 after whsec_", i+1)
 		}
 		if len(key) < minKey || len(key) > maxKey {
-			return nil, fmt.Errorf("key %d has %d bytes, not %d to %d", i+1, len(key), minKey, maxKey)
+			return nil, fmt.Errorf("key %d must have from %d to %d bytes, and has %d", i+1, minKey, maxKey, len(key))
 		}
 		keys = append(keys, key)
 	}
 	if len(keys) == 0 {
-		return nil, errors.New("holds no key")
+		return nil, errors.New("must hold a key")
 	}
 	return keys, nil
 }
 
-// sign sets the identity and the signatures of one attempt. The id stays the same over all attempts, the time does not.
+// sign sets the identity and the signatures of one attempt. All attempts have the same id; each has its own time.
 func (s *signer) sign(header http.Header, id string, at time.Time, body []byte) {
 	header.Set("Idempotency-Key", id)
 	if len(s.keys) > 0 {

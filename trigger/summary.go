@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// heldBack says what an alert stands for beside itself: "+312 since 14:02 (cooldown 300, rate limit 12)", or "" for nothing. Times are UTC.
-func heldBack(a *Alert) string {
+// suppressedText returns how many hits were suppressed and why: "+312 since 14:02 (cooldown 300, rate limit 12)", or "" for none. Times are UTC.
+func suppressedText(a *Alert) string {
 	if a.Suppressed.Total <= 0 {
 		return ""
 	}

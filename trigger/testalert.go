@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// TestAlert returns an alert of kind test: what a receiver is sent to show that all is well.
+// TestAlert returns an alert of kind test, which shows that a trigger works.
 func TestAlert(now time.Time) Alert {
 	return Alert{
 		Version: AlertVersion, ID: "al_test_" + rand.Text(), Kind: KindTest, Severity: "info", Rule: "test",
@@ -17,11 +17,11 @@ func TestAlert(now time.Time) Alert {
 	}
 }
 
-// Test sends a TestAlert by the very same way as any other and tells how it went.
+// Test sends a TestAlert in the same way as every other alert, and returns the result.
 func (c *Client) Test(ctx context.Context) Result {
 	alert := TestAlert(c.now().UTC())
 	result := c.Send(ctx, alert.ID, []Alert{alert})
-	if result.Outcome == Delivered { // it may well be taken and shown as nonsense
+	if result.Outcome == Delivered { // some receivers accept any payload and show it as raw JSON
 		result.Reason += formatHint(c.missing)
 	}
 	return result

@@ -2,7 +2,7 @@ package trigger
 
 import "strings"
 
-// grade picks the number of the message's severity. A recovery is no graver than info.
+// grade returns the number for the message's severity, from debug to critical. A recovery counts as info.
 func grade(v *view, numbers [5]int) int {
 	if v.recovered() {
 		return numbers[1]
@@ -15,8 +15,8 @@ func grade(v *view, numbers [5]int) int {
 	return numbers[2]
 }
 
-// textMessage gives a message as plain text that fits, of which no client makes a link. runes is about how long it may become. What was held
-// back stands before the log line, which is cut first.
+// textMessage returns a message as plain text that fits and in which no client finds a link. runes is the length to start from. Suppressed hits
+// come before the log line, because cutting starts with the line.
 func textMessage(v *view, runes int, fits func(text string) bool) string {
 	return shorten(v, runes, func(v *view, shown, runes int) (string, bool) {
 		var parts []string

@@ -19,11 +19,11 @@ const (
 	handshakeLimit  = 10 * time.Second
 )
 
-// maxPEM bounds a file of certificates, in bytes. That of all public authorities has a quarter of a megabyte.
+// maxPEM bounds a file of certificates, in bytes. A file of all public authorities has about 256 KiB.
 const maxPEM = 4 << 20
 
-// newTransport returns the transport of one trigger. It dials through the guard alone, takes no proxy from the environment, asks for no
-// compression (an answer's size is what it says) and keeps few connections.
+// newTransport returns the transport of one trigger. All dials go through the guard. It ignores proxies from the environment, and does not ask
+// for compression, so that a small answer cannot expand into a large one.
 func newTransport(s *Settings, c *credentials, g *guard) (*http.Transport, error) {
 	secured, err := tlsConfig(s.TLS)
 	if err != nil {
@@ -50,7 +50,7 @@ func newTransport(s *Settings, c *credentials, g *guard) (*http.Transport, error
 	return t, nil
 }
 
-// tlsConfig reads the files that the settings name.
+// tlsConfig returns the TLS configuration. It reads the files that the settings name.
 func tlsConfig(s TLS) (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: s.ServerName}
 	if s.MinVersion == "1.3" {
@@ -63,7 +63,7 @@ func tlsConfig(s TLS) (*tls.Config, error) {
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("tls.ca_file: %s holds no certificate", s.CAFile)
+			return nil, fmt.Errorf("tls.ca_file: file %s contains no certificate", s.CAFile)
 		}
 	}
 	if s.CertFile == "" {
@@ -79,7 +79,7 @@ func tlsConfig(s TLS) (*tls.Config, error) {
 	}
 	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
-		return nil, errors.New("tls.cert_file and tls.key_file are not a certificate and its key")
+		return nil, errors.New("tls.cert_file and tls.key_file must be a certificate and its key")
 	}
 	config.Certificates = []tls.Certificate{pair}
 	return config, nil

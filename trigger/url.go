@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// fault is what is wrong with a value that must not be shown.
+// fault describes an invalid value without showing it.
 type fault struct{ message, hint string }
 
 func (f *fault) Error() string {
@@ -17,31 +17,31 @@ func (f *fault) Error() string {
 	return f.message + " (" + f.hint + ")"
 }
 
-// parseAddress reads the URL of a trigger. It accepts less than net/url does: only what every resolver and every proxy reads alike.
+// parseAddress parses the URL of a trigger. It accepts less than net/url does: only forms that all resolvers and proxies read in the same way.
 func parseAddress(raw string, p *policy) (*url.URL, *fault) {
 	u, f := parseURL(raw, "http", "https")
 	if f != nil {
 		return nil, f
 	}
 	if u.User != nil {
-		return nil, &fault{"must not hold a user or password", "set username and password"}
+		return nil, &fault{"must not contain a user or password", "set username and password"}
 	}
 	return u, p.checkURL(u)
 }
 
-// parseProxy reads proxy_url. Unlike url, it may hold a user and password.
+// parseProxy parses proxy_url. Unlike url, it may contain a user and password.
 func parseProxy(raw string, p *policy) (*url.URL, *fault) {
 	u, f := parseURL(raw, "http", "https", "socks5")
 	if f != nil {
 		return nil, f
 	}
 	if (u.Path != "" && u.Path != "/") || u.RawQuery != "" {
-		return nil, &fault{"must not hold a path or a query", ""}
+		return nil, &fault{"must not contain a path or a query", ""}
 	}
 	return u, p.checkURL(u)
 }
 
-// checkURL refuses a host that is denied as it is written.
+// checkURL rejects a host that the policy blocks before it is resolved.
 func (p *policy) checkURL(u *url.URL) *fault {
 	r := p.judgeName(u.Hostname(), urlPort(u))
 	if r == nil {
@@ -50,14 +50,14 @@ func (p *policy) checkURL(u *url.URL) *fault {
 	return &fault{r.Error(), "see egress.mode and egress.allow"}
 }
 
-// parseURL never shows the URL or net/url's error, which holds it.
+// parseURL parses a URL with one of the schemes. Its faults contain neither the URL nor net/url's error, which quotes it.
 func parseURL(raw string, schemes ...string) (*url.URL, *fault) {
 	if strings.ContainsFunc(raw, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '\\' }) {
-		return nil, &fault{"holds a space, a backslash or a control character", ""}
+		return nil, &fault{"must not contain a space, a backslash or a control character", ""}
 	}
 	u, err := url.Parse(raw)
 	if err != nil {
-		return nil, &fault{"is not a URL", "such as https://example.com/hook"}
+		return nil, &fault{"must be a URL", "such as https://example.com/hook"}
 	}
 	known := false
 	for _, s := range schemes {
@@ -67,21 +67,21 @@ func parseURL(raw string, schemes ...string) (*url.URL, *fault) {
 	case !known:
 		return nil, &fault{"must begin with " + strings.Join(schemes, ":// or ") + "://", ""}
 	case u.Opaque != "" || u.Host == "":
-		return nil, &fault{"names no host", "such as https://example.com/hook"}
+		return nil, &fault{"must name a host", "such as https://example.com/hook"}
 	case u.Fragment != "":
-		return nil, &fault{"must not hold a # fragment", "no request carries it"}
+		return nil, &fault{"must not contain a # fragment", "requests do not carry it"}
 	case strings.HasSuffix(u.Host, ":"):
-		return nil, &fault{"has an empty port", ""}
+		return nil, &fault{"must not have an empty port", ""}
 	}
 	if text := u.Port(); text != "" {
 		if _, ok := parsePort(text); !ok || strings.HasPrefix(text, "0") {
-			return nil, &fault{"has no port from 1 to 65535", ""}
+			return nil, &fault{"must have a port from 1 to 65535", ""}
 		}
 	}
 	bracketed := strings.HasPrefix(u.Host, "[")
 	isIP6, f := checkHost(u.Hostname())
 	if f == nil && bracketed != isIP6 {
-		f = &fault{"has brackets around something else than an IPv6 address", ""}
+		f = &fault{"must have brackets around IPv6 addresses only", ""}
 	}
 	if f != nil {
 		return nil, f
@@ -89,13 +89,13 @@ func parseURL(raw string, schemes ...string) (*url.URL, *fault) {
 	return u, nil
 }
 
-// checkHost accepts a DNS name in ASCII, a dotted decimal IPv4 address and an IPv6 address without a zone. The other ways to write an IPv4
-// address (decimal, octal, hexadecimal, fewer parts) are refused: resolvers disagree on them. By the URL standard of the WHATWG a host
-// whose last label is a number is an address.
+// checkHost accepts a DNS name in ASCII, a dotted decimal IPv4 address and an IPv6 address without a zone. It rejects the other forms of an IPv4
+// address (decimal, octal, hexadecimal, fewer parts), because resolvers disagree on them. As in the URL standard of the WHATWG, a host whose last
+// label is a number is an address.
 func checkHost(host string) (isIP6 bool, f *fault) {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		if addr.Zone() != "" {
-			return false, &fault{"holds an address with a zone", ""}
+			return false, &fault{"must not have an address with a zone", ""}
 		}
 		return addr.Is6(), nil
 	}
@@ -104,19 +104,19 @@ func checkHost(host string) (isIP6 bool, f *fault) {
 	last := strings.ToLower(labels[len(labels)-1])
 	switch {
 	case name == "":
-		return false, &fault{"names no host", ""}
+		return false, &fault{"must name a host", ""}
 	case strings.ContainsFunc(host, func(r rune) bool { return r > 0x7e }):
-		return false, &fault{"has a host that is not ASCII", "write it in its xn-- form"}
+		return false, &fault{"must have a host in ASCII", "write it in its xn-- form"}
 	case strings.ContainsRune(host, '%'):
-		return false, &fault{"has a host with a percent sign", ""}
+		return false, &fault{"must not have a percent sign in the host", ""}
 	case len(name) > 253:
-		return false, &fault{"has a host of more than 253 characters", ""}
+		return false, &fault{"must have a host of at most 253 characters", ""}
 	case numberPattern.MatchString(last):
-		return false, &fault{"has an address in an unusual form", "write IPv4 as four decimal numbers"}
+		return false, &fault{"must have IPv4 addresses as four decimal numbers", ""}
 	}
 	for _, l := range labels {
 		if !labelPattern.MatchString(l) {
-			return false, &fault{"has a host that is not a DNS name", ""}
+			return false, &fault{"must have a DNS name as host", ""}
 		}
 	}
 	return false, nil
@@ -127,7 +127,7 @@ var (
 	labelPattern  = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$`)
 )
 
-// normalHost returns the form of a host in which two are compared.
+// normalHost returns a host in lower case and without a trailing dot, for comparison.
 func normalHost(host string) string { return strings.ToLower(strings.TrimSuffix(host, ".")) }
 
 func isLocalhost(host string) bool {
@@ -149,7 +149,7 @@ func urlPort(u *url.URL) uint16 {
 	return 80
 }
 
-// isWebURL reports whether a text is a link that a message may carry.
+// isWebURL reports whether a text is a URL that a message may link to.
 func isWebURL(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil

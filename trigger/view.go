@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// view is one message as the presets for people see it: an alert, or the alerts of a group with the list cut. Its texts are plain; each
-// preset escapes them for its receiver.
+// view is one message: an alert, or the alerts of a group. shown has the first of them, at most max_alerts. Receivers that people read get a
+// readable view and escape its texts.
 type view struct {
 	id    string
 	all   []Alert
@@ -22,7 +22,7 @@ func newView(id string, alerts []Alert, maxAlerts int) *view {
 // fact is a line such as "host: node-1".
 type fact struct{ name, value string }
 
-// Bounds of the texts that people are shown, in runes, before any receiver's own.
+// Bounds of texts in messages, in runes. The limits of each receiver come on top.
 const (
 	maxSummary = 1000
 	maxLine    = 16_000
@@ -30,7 +30,7 @@ const (
 	maxLabel   = 500
 )
 
-// readable returns the view with the long texts of its alerts plain and bounded, once for all that is made of them.
+// readable returns the view with the texts of its alerts made plain and cut. It runs once per message, so that no later step handles long texts.
 func (v *view) readable() *view {
 	out := &view{id: v.id, all: make([]Alert, len(v.all))}
 	for i, a := range v.all {
@@ -57,10 +57,10 @@ func (v *view) readable() *view {
 	return out
 }
 
-// first is the alert that stands for the message.
+// first returns the alert whose rule, workload and links the message shows.
 func (v *view) first() *Alert { return &v.all[0] }
 
-// worst returns the gravest severity of the message.
+// worst returns the highest severity of the message.
 func (v *view) worst() string {
 	worst := -1
 	for i := range v.all {
@@ -72,10 +72,10 @@ func (v *view) worst() string {
 	return Severities()[worst]
 }
 
-// recovered reports whether the message ends what it tells of: its last alert says so.
+// recovered reports whether the message ends an incident: its last alert is a recovery.
 func (v *view) recovered() bool { return v.all[len(v.all)-1].Kind == KindRecovered }
 
-// title says on one line what happened: "CRITICAL go-panic · shop/api", or "CRITICAL 12 alerts · go-panic".
+// title returns the title on one line: "CRITICAL go-panic · shop/api", or "CRITICAL 12 alerts · go-panic".
 func (v *view) title() string {
 	if len(v.all) == 1 {
 		return headline(v.first())
@@ -91,7 +91,7 @@ func (v *view) title() string {
 	return strings.Join(parts, " · ")
 }
 
-// mark is the sign that a message of the severity begins with.
+// mark returns the symbol of the message's severity.
 func (v *view) mark() string {
 	switch {
 	case v.recovered():
@@ -112,24 +112,24 @@ func (v *view) mark() string {
 	return "⚪"
 }
 
-// rest counts the alerts that the message does not show, or is "".
+// rest returns "and 3 more" for the alerts that the message does not show, or "" when it shows all.
 func (v *view) rest(shown int) string {
 	hidden := v.all[shown:]
 	if len(hidden) == 0 {
 		return ""
 	}
-	var held int64
+	var suppressed int64
 	for i := range hidden {
-		held += hidden[i].Suppressed.Total
+		suppressed += hidden[i].Suppressed.Total
 	}
 	text := fmt.Sprintf("and %d more", len(hidden))
-	if held > 0 {
-		text += fmt.Sprintf(", with %d held back", held)
+	if suppressed > 0 {
+		text += fmt.Sprintf(", with %d suppressed", suppressed)
 	}
 	return text
 }
 
-// headline names an alert on one line.
+// headline returns the title of one alert.
 func headline(a *Alert) string {
 	word := strings.ToUpper(oneLine(a.Severity))
 	switch a.Kind {
@@ -143,7 +143,7 @@ func headline(a *Alert) string {
 	return strings.Join(parts, " · ")
 }
 
-// summaryLine is an alert's summary on one line, or the begin of its message.
+// summaryLine returns an alert's summary on one line, or the start of its message when it has no summary.
 func summaryLine(a *Alert, runes int) string {
 	text := oneLine(a.Summary)
 	if text == "" {
@@ -152,7 +152,7 @@ func summaryLine(a *Alert, runes int) string {
 	return cutRunes(text, runes)
 }
 
-// facts lists what else is known of an alert, what was held back first, each value in at most so many runes.
+// facts returns the details below the summary, each value in at most so many runes. Suppressed hits come first, because some receivers cut the rest.
 func facts(a *Alert, runes int) []fact {
 	var list []fact
 	add := func(name, value string) {
@@ -161,9 +161,9 @@ func facts(a *Alert, runes int) []fact {
 		}
 	}
 	if a.Kind == KindAbsence {
-		add("came before", heldBack(a)) // what was to be expected
+		add("came before", suppressedText(a)) // the hits before the absence are the expected ones, not suppressed ones
 	} else {
-		add("held back", heldBack(a))
+		add("suppressed", suppressedText(a))
 	}
 	if a.Count > 1 {
 		add("hits", strconv.Itoa(a.Count))
@@ -187,7 +187,7 @@ func facts(a *Alert, runes int) []fact {
 	return list
 }
 
-// factLine gives facts as one line.
+// factLine joins facts on one line.
 func factLine(list []fact) string {
 	parts := make([]string, len(list))
 	for i, f := range list {
@@ -196,7 +196,7 @@ func factLine(list []fact) string {
 	return strings.Join(parts, " · ")
 }
 
-// link returns the address that a message leads to, or "".
+// link returns the address that a message links to: generator_url or the runbook. It returns "" for an address that could break the message.
 func link(s *Settings, a *Alert) string {
 	for _, text := range []string{s.GeneratorURL, a.Runbook} {
 		if len(text) <= 2000 && isWebURL(text) && plain(text) == text && !strings.ContainsAny(text, " <>|\"'`") {

@@ -162,7 +162,7 @@ func TestAlertmanager(t *testing.T) {
 				t.Errorf("annotation %s is %q, want %q", name, got.Annotations[name], want)
 			}
 		}
-		if !strings.Contains(got.Annotations["held_back"], "7") || !got.StartsAt.Equal(began) || got.GeneratorURL != "https://logs.example.com/" ||
+		if !strings.Contains(got.Annotations["suppressed"], "7") || !got.StartsAt.Equal(began) || got.GeneratorURL != "https://logs.example.com/" ||
 			got.Status.State == "suppressed" {
 			t.Errorf("shown as %+v", got)
 		}
