@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
-	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/silence"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
 
@@ -188,7 +188,7 @@ func silenceOf(s *engine.Silence) silenceBody {
 
 func silences(c *call) (any, error) {
 	out := silencesAnswer{Silences: []silenceBody{}}
-	all := c.p.Silences()
+	all := c.p.Silences().All()
 	for i := range all {
 		one := silenceOf(&all[i])
 		one.Suppressed = &all[i].Suppressed
@@ -230,7 +230,7 @@ func addSilence(c *call) (any, error) {
 	if s.Author == "" {
 		s.Author = c.who
 	}
-	made, before, err := c.p.AddSilence(c.r.Context(), s)
+	made, before, err := c.p.Silences().Add(c.r.Context(), s)
 	if err != nil {
 		return nil, silenceRefusal(err)
 	}
@@ -244,7 +244,7 @@ func addSilence(c *call) (any, error) {
 }
 
 func silenceRefusal(err error) error {
-	var bad *pipeline.SilenceError
+	var bad *silence.Error
 	switch {
 	case errors.As(err, &bad):
 		p := problem(http.StatusUnprocessableEntity, "%v", err)
@@ -257,11 +257,11 @@ func silenceRefusal(err error) error {
 			p.Errors = append(p.Errors, ProblemField{Field: f.Field, Detail: detail, Hint: f.Hint})
 		}
 		return p
-	case errors.Is(err, pipeline.ErrNoSilence):
+	case errors.Is(err, silence.ErrNotFound):
 		return problem(http.StatusNotFound, "%v", err)
-	case errors.Is(err, pipeline.ErrConfiguredSilence):
+	case errors.Is(err, silence.ErrConfigured):
 		return problem(http.StatusConflict, "%v", err)
-	case errors.Is(err, pipeline.ErrTooManySilences):
+	case errors.Is(err, silence.ErrTooMany):
 		return problem(http.StatusInsufficientStorage, "%v", err)
 	}
 	return err
@@ -277,7 +277,7 @@ func noted(s *engine.Silence) any {
 
 func expireSilence(c *call) (any, error) {
 	id := c.r.PathValue("id")
-	before, after, err := c.p.ExpireSilence(c.r.Context(), id)
+	before, after, err := c.p.Silences().Expire(c.r.Context(), id)
 	if err != nil {
 		return nil, silenceRefusal(err)
 	}

@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/listen"
-	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/workload"
 	"github.com/tinyforge/fluentbit-trigger/test/receiver"
 )
 
@@ -308,12 +308,12 @@ func TestReload(t *testing.T) {
 
 // TestTheBusiestWorkloadsAreInTheStats has more workloads than the stats tell of by name.
 func TestTheBusiestWorkloadsAreInTheStats(t *testing.T) {
-	var all []pipeline.WorkloadStats
+	var all []workload.Stats
 	for i := range maxBusiest + 3 {
-		n := pipeline.WorkloadCounts{Lines: 10, Hits: int64(i), Alerts: int64(i)}
-		all = append(all, pipeline.WorkloadStats{Workload: fmt.Sprint("w", i), WorkloadCounts: n})
+		n := workload.Counts{Lines: 10, Hits: int64(i), Alerts: int64(i)}
+		all = append(all, workload.Stats{Workload: fmt.Sprint("w", i), Counts: n})
 	}
-	got := busiestOf(all, pipeline.WorkloadCounts{Lines: 5, Hits: 4, Alerts: 3}, map[string]int64{"w0": 2, "w50": 7, "elsewhere": 3})
+	got := busiestOf(all, workload.Counts{Lines: 5, Hits: 4, Alerts: 3}, map[string]int64{"w0": 2, "w50": 7, "elsewhere": 3})
 	if len(got.Busiest) != maxBusiest || got.Busiest[0].Name != fmt.Sprint("w", maxBusiest+2) || got.Other.Lines != 35 || got.Other.Hits != 0+1+2+4 || got.Other.Sent != 2+3 {
 		t.Errorf("%d by name, the first is %+v; %+v", len(got.Busiest), got.Busiest[0], got.Other)
 	}

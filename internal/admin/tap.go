@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
-	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/taps"
 )
 
 // tappedRecord is an event "record" of a tap.
@@ -63,17 +63,17 @@ func (c *call) tapFilter() (*tapFilter, error) {
 }
 
 // wants judges a record with what was decided about it.
-func (f *tapFilter) wants(rec *engine.Record, decisions []pipeline.TapDecision) bool {
+func (f *tapFilter) wants(rec *engine.Record, decisions []taps.Decision) bool {
 	return f.decided(decisions) && (f.workload == "" || glob(f.workload, rec.Source.Workload)) &&
 		(f.container == "" || glob(f.container, rec.Source.Container.Name) || strings.HasPrefix(rec.Source.Container.ID, f.container)) &&
 		(f.stream == "" || rec.Stream.String() == f.stream) && (f.match == nil || f.match.Match(rec.Text))
 }
 
-func (f *tapFilter) decided(decisions []pipeline.TapDecision) bool {
+func (f *tapFilter) decided(decisions []taps.Decision) bool {
 	if f.rule == "" {
 		return !f.hits || len(decisions) > 0
 	}
-	return slices.ContainsFunc(decisions, func(d pipeline.TapDecision) bool { return glob(f.rule, d.Rule) })
+	return slices.ContainsFunc(decisions, func(d taps.Decision) bool { return glob(f.rule, d.Rule) })
 }
 
 // tap streams records as they are evaluated: events "record", and "missed" with the number of those left out since the one before.
@@ -82,7 +82,7 @@ func tap(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, closeTap := c.p.OpenTap(f.wants) // first: who sees the stream open misses no record from then on
+	t, closeTap := c.p.Taps().Open(f.wants) // first: who sees the stream open misses no record from then on
 	defer closeTap()
 	s, done, err := c.openStream()
 	if err != nil {
@@ -122,7 +122,7 @@ func tap(c *call) (any, error) {
 	}
 }
 
-func appendTapped(dst []byte, t *pipeline.Tapped) []byte {
+func appendTapped(dst []byte, t *taps.Record) []byte {
 	out := tappedRecord{t.Time, t.Workload, t.Container, t.Host, t.Stream, t.Text, []tappedDecision{}}
 	for _, d := range t.Decisions {
 		out.Decisions = append(out.Decisions, tappedDecision(d))

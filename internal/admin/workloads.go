@@ -8,7 +8,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
-	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/workload"
 )
 
 type workloadsAnswer struct {
@@ -35,12 +35,12 @@ type workloadCounts struct {
 	Suppressed map[string]int64 `json:"suppressed"`
 }
 
-func workloadCountsOf(n *pipeline.WorkloadCounts, sent int64) workloadCounts {
+func workloadCountsOf(n *workload.Counts, sent int64) workloadCounts {
 	return workloadCounts{n.Lines, n.Hits, n.Alerts, sent, suppressedOf(n.Suppressed)}
 }
 
 // otherSent is how many alerts were sent of workloads that are not among those that were met.
-func otherSent(met []pipeline.WorkloadStats, sent map[string]int64) (n int64) {
+func otherSent(met []workload.Stats, sent map[string]int64) (n int64) {
 	for _, of := range sent {
 		n += of
 	}
@@ -64,17 +64,17 @@ type busiestWorkload struct {
 	workloadCounts
 }
 
-func busiestOf(all []pipeline.WorkloadStats, other pipeline.WorkloadCounts, sent map[string]int64) busiestWorkloads {
+func busiestOf(all []workload.Stats, other workload.Counts, sent map[string]int64) busiestWorkloads {
 	rest := otherSent(all, sent)
-	slices.SortFunc(all, func(a, b pipeline.WorkloadStats) int {
+	slices.SortFunc(all, func(a, b workload.Stats) int {
 		return cmp.Or(cmp.Compare(b.Hits, a.Hits), cmp.Compare(b.Lines, a.Lines), cmp.Compare(a.Workload, b.Workload))
 	})
 	out := busiestWorkloads{Busiest: []busiestWorkload{}}
 	for i := range all {
 		if i < maxBusiest {
-			out.Busiest = append(out.Busiest, busiestWorkload{all[i].Workload, workloadCountsOf(&all[i].WorkloadCounts, sent[all[i].Workload])})
+			out.Busiest = append(out.Busiest, busiestWorkload{all[i].Workload, workloadCountsOf(&all[i].Counts, sent[all[i].Workload])})
 		} else {
-			other.Add(&all[i].WorkloadCounts)
+			other.Add(&all[i].Counts)
 			rest += sent[all[i].Workload]
 		}
 	}
@@ -115,7 +115,7 @@ func workloads(c *call) (any, error) {
 			out.Next = out.Workloads[limit-1].Name
 			break
 		}
-		w := workloadItem{Name: m.Workload, workloadCounts: workloadCountsOf(&m.WorkloadCounts, sent[m.Workload]), LastSeen: m.Last, Containers: []containerItem{}}
+		w := workloadItem{Name: m.Workload, workloadCounts: workloadCountsOf(&m.Counts, sent[m.Workload]), LastSeen: m.Last, Containers: []containerItem{}}
 		for _, k := range m.Containers {
 			w.Containers = append(w.Containers, containerItem{k.ID, k.Name, k.Image, k.Host, k.LastSeen})
 		}

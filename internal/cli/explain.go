@@ -18,6 +18,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/silence"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
@@ -163,7 +164,7 @@ func (cmd *explainCommand) prepare(s *config.Settings) (*explainer, error) {
 	}
 	x.engine.Apply(snapshot)
 	if cmd.Store == "" {
-		err = x.engine.SetSilences(pipeline.ConfiguredSilences(s))
+		err = x.engine.SetSilences(silence.Configured(s))
 	} else {
 		with := queueCommand{Store: cmd.Store}
 		err = with.with(func(ctx context.Context, from *store.Store) error {

@@ -9,6 +9,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/internal/fault"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/workload"
 )
 
 // Verdict is the answer to a chunk.
@@ -108,7 +109,7 @@ type batch struct {
 
 	begun     []*pendingAlert // alerts that began to wait for lines
 	completed []delivery.Item // alerts kept before that have all their lines now
-	tally     workloadTally
+	tally     workload.Tally
 	hits      int64 // of the records that were evaluated since it was set to 0
 }
 
@@ -124,7 +125,7 @@ func (b *batch) run(decode func()) {
 	begun := time.Now()
 	defer func() {
 		b.worker.Release()
-		b.tally.flush(&b.p.workloads, b.now)
+		b.tally.Flush(&b.p.workloads, b.now)
 		b.p.counters.nanos.Add(int64(time.Since(begun)))
 		b.keep()
 	}()
@@ -153,11 +154,17 @@ func (b *batch) identified(rec *engine.Record, id func(*engine.Alert) string) {
 	b.alerts = b.worker.Process(rec, b.now, b.alerts[:0])
 	hits := b.worker.Hits()
 	b.hits += int64(len(hits))
-	b.tally.note(&b.p.workloads, rec.Source, b.now, hits)
-	if taps := b.p.taps.list.Load(); taps != nil {
-		b.p.offer(*taps, rec, hits, b.now)
+	b.tally.Count(&b.p.workloads, rec.Source, b.now, hits)
+	if b.p.taps.Active() {
+		b.offer(rec, hits)
 	}
 	b.route(id)
+}
+
+// offer shows a record to the open taps. A panic in their filters costs nothing else.
+func (b *batch) offer(rec *engine.Record, hits []engine.Hit) {
+	defer b.p.recovered("copying a record for taps")
+	b.p.taps.Offer(rec, hits, b.now)
 }
 
 // route adds the alerts to those that are to be kept, each with the triggers that want it. Those that a record made get their ids from id.

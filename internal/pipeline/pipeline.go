@@ -17,6 +17,10 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
 	"github.com/tinyforge/fluentbit-trigger/internal/logging"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/labels"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/silence"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/taps"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/workload"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
@@ -59,15 +63,15 @@ type Pipeline struct {
 	counters counters
 	ordinals alertOrdinals
 	pending  *pendingAlerts
-	labels   *labelRules
+	labels   *labels.Rules
 	notices  notices
 	ignored  int64 // labels, as they were logged last; the expirer's
 
-	silencing   silencing
-	workloads   workloadStats
+	silences    *silence.Set
+	workloads   workload.Table
 	subscribers alertSubscribers
 	runtime     runtimeObjects
-	taps        taps
+	taps        taps.Set
 	warnings    warnings
 	born        time.Time
 
@@ -107,11 +111,12 @@ func New(o Options) (*Pipeline, error) {
 	}
 	p := &Pipeline{
 		id: o.ID, sources: o.Sources, now: o.Now, born: o.Now(), level: &slog.LevelVar{},
-		engine: engine.New(), pending: newPendingAlerts(), labels: newLabelRules(), jobs: make(chan job), stopping: make(chan struct{}),
+		engine: engine.New(), pending: newPendingAlerts(), jobs: make(chan job), stopping: make(chan struct{}),
 	}
 	p.log = slog.New(logging.New(logging.Options{
 		Writer: o.LogTo, Origin: o.Origin, Level: p.level, Redact: p.redact, Now: o.Now,
 	}))
+	p.labels = labels.New(p.log)
 	p.arrival = newArrival(&o, p.engine.Skip)
 	begun := time.Now()
 	p.engine.SetClock(func() int64 { return int64(time.Since(begun)) })
@@ -158,7 +163,7 @@ func (p *Pipeline) openStore(o Options, n *prepared) error {
 		return errors.Join(err, opened.Close())
 	}
 	p.restoreState()
-	p.restoreSilences()
+	p.silences = silence.New(p.ctx, silence.Options{Instance: p.id, Engine: p.engine, Store: opened, Now: p.now, Log: p.log})
 	return nil
 }
 
@@ -268,6 +273,9 @@ func (p *Pipeline) stop(ctx context.Context) error {
 	p.logTotals()
 	return errors.Join(errs...)
 }
+
+// Silences returns the silences, which it also changes.
+func (p *Pipeline) Silences() *silence.Set { return p.silences }
 
 // Store returns the store of the pipeline, which closes it.
 func (p *Pipeline) Store() *store.Store { return p.store }

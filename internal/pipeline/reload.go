@@ -72,7 +72,7 @@ func (p *Pipeline) prepare(s *config.Settings) (*prepared, error) {
 	n := &prepared{settings: s}
 	var errs []error
 	var err error
-	if n.snapshot, err = p.engine.Compile(p.withLabels(s)); err != nil {
+	if n.snapshot, err = p.engine.Compile(p.labels.AddTo(s)); err != nil {
 		errs = append(errs, err)
 		n.snapshot = p.engine.Snapshot()
 	}
@@ -102,7 +102,7 @@ func (p *Pipeline) apply(n *prepared) (engine.Change, error) {
 			"trigger", clashing[0], "store", p.store.Health().Path)
 	}
 	p.triggers.Store(n.triggers)
-	p.configureSilences(n.settings)
+	p.silences.Configure(n.settings)
 	change := p.engine.Apply(n.snapshot)
 	if n.decoder != nil && p.decoderChanges(n.settings) {
 		if old := p.decoder.Swap(n.decoder); old != nil {

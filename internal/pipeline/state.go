@@ -35,7 +35,7 @@ func (p *Pipeline) saveOnce() {
 	if err := p.saveState(p.ctx, false); err != nil {
 		p.log.Warn("the limiter's state was not saved", "error", err)
 	}
-	if err := p.sweepSilences(p.ctx); err != nil {
+	if err := p.silences.Sweep(p.ctx); err != nil {
 		p.log.Warn("ended silences were not removed", "error", err)
 	}
 }

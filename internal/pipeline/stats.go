@@ -10,6 +10,8 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
 	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/taps"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/workload"
 )
 
 // counters counts what the pipeline itself does.
@@ -78,7 +80,7 @@ const maxGlobWork = 10_000
 func (p *Pipeline) Stats(ctx context.Context) Stats {
 	s := Stats{
 		Chunks: p.counters.chunks.Load(), Refused: p.counters.refused.Load(), Own: p.counters.own.Load(), Panics: p.counters.panics.Load(),
-		TapDropped: p.taps.dropped.Load(), Nanos: p.counters.nanos.Load(), Engine: p.engine.Stats(), Delivery: p.delivery.Stats(ctx),
+		TapDropped: p.taps.Dropped(), Nanos: p.counters.nanos.Load(), Engine: p.engine.Stats(), Delivery: p.delivery.Stats(ctx),
 	}
 	if d := p.decoder.Load(); d != nil {
 		s.Records = d.Stats()
@@ -86,6 +88,14 @@ func (p *Pipeline) Stats(ctx context.Context) Stats {
 	s.Sent = sentOf(&s.Delivery.Sent, s.Engine.Rules)
 	return s
 }
+
+// Workloads returns all workloads by name, and the counts of those that the table has no room for.
+func (p *Pipeline) Workloads() (all []workload.Stats, other workload.Counts) {
+	return p.workloads.List()
+}
+
+// Taps returns the taps on evaluated records.
+func (p *Pipeline) Taps() *taps.Set { return &p.taps }
 
 // logTotals tells at the end what was done. The sums over all rules, those that are gone included, hold hits = alerts + suppressed + pending.
 func (p *Pipeline) logTotals() {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/silence"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
 
@@ -37,9 +38,9 @@ func RestoreSaved(ctx context.Context, e *engine.Engine, s *config.Settings, fro
 	if _, err := e.RestoreState(entries, now); err != nil {
 		return err
 	}
-	all := ConfiguredSilences(s)
+	all := silence.Configured(s)
 	for key, value := range silences {
-		if !strings.HasPrefix(key, own.silencePrefix()) {
+		if !strings.HasPrefix(key, silence.KeyPrefix(id)) {
 			continue
 		}
 		var one engine.Silence
@@ -49,15 +50,6 @@ func RestoreSaved(ctx context.Context, e *engine.Engine, s *config.Settings, fro
 		all = append(all, one)
 	}
 	return e.SetSilences(all)
-}
-
-// ConfiguredSilences returns the silences of a configuration.
-func ConfiguredSilences(s *config.Settings) []engine.Silence {
-	var all []engine.Silence
-	for i := range s.Silences {
-		all = append(all, s.Silences[i].Silence())
-	}
-	return all
 }
 
 // onlyInstance returns the id of the instance that is meant.

@@ -7,10 +7,12 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk/chunktest"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/taps"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/workload"
 )
 
-// TestHitsByWorkloadAddUp feeds containers at once, through rules that alert, wait for lines, and hold back, and wants the sums over the workloads to be
-// those over the rules.
+// TestHitsByWorkloadAddUp evaluates several containers concurrently, with rules that alert, wait for lines, and suppress. The sums over the workloads
+// equal the sums over the rules.
 func TestHitsByWorkloadAddUp(t *testing.T) {
 	b := newBench(t)
 	p := b.start(b.options(b.document(around(1, 1) +
@@ -27,12 +29,12 @@ func TestHitsByWorkloadAddUp(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	var byWorkload, byRule WorkloadCounts
-	met, other := p.Workloads()
-	for i := range met {
-		byWorkload.Add(&met[i].WorkloadCounts)
-		if n := met[i].Hits - met[i].Alerts - held(&met[i].WorkloadCounts); n != 0 {
-			t.Errorf("%s: %d hits are neither alerts nor held back", met[i].Workload, n)
+	var byWorkload, byRule workload.Counts
+	all, other := p.Workloads()
+	for i := range all {
+		byWorkload.Add(&all[i].Counts)
+		if n := all[i].Hits - all[i].Alerts - suppressed(&all[i].Counts); n != 0 {
+			t.Errorf("%s: %d hits are neither alerts nor suppressed", all[i].Workload, n)
 		}
 	}
 	byWorkload.Add(&other)
@@ -49,97 +51,51 @@ func TestHitsByWorkloadAddUp(t *testing.T) {
 	}
 }
 
-func held(n *WorkloadCounts) (sum int64) {
+func suppressed(n *workload.Counts) (sum int64) {
 	for _, k := range n.Suppressed {
 		sum += k
 	}
 	return sum
 }
 
-// TestWorkloadsWithoutRoomAreOther has more workloads come than there is room for, then makes room for one of those that were left out. No line is
-// counted twice, and none is left out, whoever made room.
-func TestWorkloadsWithoutRoomAreOther(t *testing.T) {
-	p := &Pipeline{}
-	m := &p.workloads
-	var one, two workloadTally
-	source := func(i int) *engine.Source { return &engine.Source{Workload: fmt.Sprint("w", i)} }
-	first := source(0)
-	one.note(m, first, 1, nil)
-	one.flush(m, 1)
-	for i := 1; i < maxWorkloads; i++ {
-		two.note(m, source(i), 1+idleTime, nil)
-	}
-	two.note(m, source(maxWorkloads), 1+idleTime, nil) // nothing is idle for long enough
-	two.flush(m, 1+idleTime)
-	all, other := p.Workloads()
-	if len(all) != maxWorkloads || other.Lines != 1 {
-		t.Fatalf("%d workloads, %d other lines", len(all), other.Lines)
-	}
-	one.note(m, first, 2, nil) // under way while it makes room
-	two.note(m, source(maxWorkloads+1), 2+idleTime, nil)
-	two.flush(m, 2+idleTime)
-	if all, other = p.Workloads(); len(all) != maxWorkloads || other.Lines != 2 || all[0].Workload != "w1" {
-		t.Fatalf("%d workloads, the first is %s; %d other lines, want 2", len(all), all[0].Workload, other.Lines)
-	}
-	one.flush(m, 3)
-	if _, other = p.Workloads(); other.Lines != 3 {
-		t.Errorf("%d other lines, want 3: what was under way is lost", other.Lines)
-	}
-	for name := range m.workloads {
-		if name != "w1" {
-			m.workloads[name].last.Store(-idleTime)
-		}
-	}
-	one.note(m, first, 3, nil) // it comes back
-	one.flush(m, 3)
-	all, other = p.Workloads()
-	var lines int64
-	for i := range all {
-		lines += all[i].Lines
-	}
-	if m.workloads["w0"] == nil || lines+other.Lines != maxWorkloads+4 {
-		t.Errorf("%d lines of %d workloads and %d others, want %d in all", lines, len(all), other.Lines, maxWorkloads+4)
-	}
-}
-
-// TestTapsTellWhatWasDecided taps records that are evaluated at once, and wants what is told of them to be what was counted.
-func TestTapsTellWhatWasDecided(t *testing.T) {
+// TestTapsShowDecisions taps records that are evaluated concurrently. The decisions that the tap shows equal the engine's counters.
+func TestTapsShowDecisions(t *testing.T) {
 	b := newBench(t)
 	p := b.start(b.options(b.document(rule("boom", "^boom") + "[[rule]]\nname = \"some\"\nkeywords = [\"boom\"]\ncooldown = \"1ms\"\n" +
 		"[[rule]]\nname = \"few\"\nkeywords = [\"boom\"]\ncooldown = \"1h\"\n")))
 	defer b.stop(p)
-	tap, closeTap := p.OpenTap(func(_ *engine.Record, decisions []TapDecision) bool { return len(decisions) > 0 })
+	observer, closeTap := p.Taps().Open(func(_ *engine.Record, decisions []taps.Decision) bool { return len(decisions) > 0 })
 	defer closeTap()
-	const sides, each = 4, 50 // what the tap's queue holds
+	const sides, each = 4, 50 // together less than a tap's queue
 	var wg sync.WaitGroup
 	for side := range sides {
 		wg.Go(func() {
 			for i := range each {
 				chunk := make([]string, 0, 20)
 				for range 19 {
-					chunk = append(chunk, "quiet") // which the tap does not want, and is not to be short of room for
+					chunk = append(chunk, "quiet") // the tap leaves these out: they must not fill its queue
 				}
 				p.Flush(chunktest.Docker(chunktest.Lines(append(chunk, fmt.Sprint("boom ", i))...)...), fmt.Sprintf("docker.web%d", side))
 			}
 		})
 	}
 	wg.Wait()
-	told := map[string]map[string]int64{}
+	shown := map[string]map[string]int64{}
 	for range sides * each {
-		one := <-tap.Records
+		one := <-observer.Records
 		for _, d := range one.Decisions {
-			if told[d.RuleID] == nil {
-				told[d.RuleID] = map[string]int64{}
+			if shown[d.RuleID] == nil {
+				shown[d.RuleID] = map[string]int64{}
 			}
-			told[d.RuleID][d.Outcome]++
+			shown[d.RuleID][d.Outcome]++
 		}
 	}
-	if missed := tap.Missed.Load(); missed != 0 {
+	if missed := observer.Missed.Load(); missed != 0 {
 		t.Errorf("%d records were missed", missed)
 	}
 	for id, c := range p.Stats(t.Context()).Engine.Rules {
-		if got := told[id]; c.Hits != sides*each || got["alert"] != c.Alerts || got["cooldown"] != c.Suppressed[engine.ReasonCooldown] {
-			t.Errorf("%s: the tap tells %v, the counters %+v", id, got, c)
+		if got := shown[id]; c.Hits != sides*each || got["alert"] != c.Alerts || got["cooldown"] != c.Suppressed[engine.ReasonCooldown] {
+			t.Errorf("%s: the tap shows %v, the counters %+v", id, got, c)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/silence"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
@@ -169,7 +170,7 @@ func (r *runner) fresh() error {
 		return err
 	}
 	r.engine.Apply(snapshot)
-	return r.engine.SetSilences(pipeline.ConfiguredSilences(s))
+	return r.engine.SetSilences(silence.Configured(s))
 }
 
 // texts tries each text by itself on the rule that the test names.
