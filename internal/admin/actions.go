@@ -9,21 +9,15 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/silence"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
 
 func pathEscape(name string) string { return url.PathEscape(name) }
 
-// selectRequest chooses dead letters: those of an alert, of a trigger, of both, or all.
-type selectRequest struct {
-	AlertID string `json:"alert_id,omitempty"`
-	Trigger string `json:"trigger,omitempty"`
-	All     bool   `json:"all,omitempty"`
-}
-
-func (c *call) selected() (store.Select, selectRequest, error) {
-	var q selectRequest
+func (c *call) selected() (store.Select, adminapi.DeadLettersRequest, error) {
+	var q adminapi.DeadLettersRequest
 	if err := c.bodyInto(&q); err != nil {
 		return store.Select{}, q, err
 	}
@@ -31,11 +25,6 @@ func (c *call) selected() (store.Select, selectRequest, error) {
 		return store.Select{}, q, problem(http.StatusBadRequest, "say which: alert_id, target or both, or all for all")
 	}
 	return store.Select{AlertID: q.AlertID, Trigger: q.Trigger}, q, nil
-}
-
-type redeliverAnswer struct {
-	Redelivered int `json:"redelivered"`
-	Left        int `json:"left"` // for which there was no room
 }
 
 func redeliver(c *call) (any, error) {
@@ -48,20 +37,16 @@ func redeliver(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := redeliverAnswer{back, left}
+	out := adminapi.RedeliverResponse{Redelivered: back, Left: left}
 	if back == 0 {
 		return out, nil
 	}
 	before.DeadLetters = back + left
 	c.note("redeliver", "dead letter", q.AlertID, before, struct {
-		selectRequest
-		redeliverAnswer
+		adminapi.DeadLettersRequest
+		adminapi.RedeliverResponse
 	}{q, out})
 	return out, nil
-}
-
-type dropAnswer struct {
-	Dropped int `json:"dropped"`
 }
 
 func dropDeadLetters(c *call) (any, error) {
@@ -74,14 +59,14 @@ func dropDeadLetters(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := dropAnswer{n}
+	out := adminapi.DropResponse{Dropped: n}
 	if n == 0 {
 		return out, nil
 	}
 	before.DeadLetters = n
 	c.note("drop", "dead letter", q.AlertID, before, struct {
-		selectRequest
-		dropAnswer
+		adminapi.DeadLettersRequest
+		adminapi.DropResponse
 	}{q, out})
 	return out, nil
 }
@@ -113,16 +98,6 @@ func (c *call) deadLettersBefore(which store.Select) deadLettersNoted {
 	return out
 }
 
-type testAnswer struct {
-	Outcome  string  `json:"outcome"`
-	Detail   string  `json:"detail"`
-	Answer   string  `json:"answer,omitempty"` // the begin of a failing answer
-	Failure  string  `json:"failure,omitempty"`
-	Status   int     `json:"status,omitempty"` // of HTTP
-	Attempts int     `json:"attempts"`
-	TookMS   float64 `json:"took_ms"`
-}
-
 // testTrigger sends a test alert through the client in force. The trigger's own limit may be longer than a response may take, so the test has a limit of its own.
 func testTrigger(c *call) (any, error) {
 	name := c.r.PathValue("name")
@@ -136,7 +111,7 @@ func testTrigger(c *call) (any, error) {
 		}
 		return nil, problem(http.StatusNotFound, "there is no trigger %s in force%s", shown(name), meant(name, names))
 	}
-	out := testAnswer{
+	out := adminapi.TriggerTestResponse{
 		Outcome: r.Outcome.String(), Detail: r.Reason, Answer: r.Detail, Failure: string(r.Failure), Status: r.Status, Attempts: r.Attempts,
 		TookMS: float64(r.Elapsed) / float64(time.Millisecond),
 	}
@@ -146,63 +121,38 @@ func testTrigger(c *call) (any, error) {
 	return out, nil
 }
 
-// silenceBody is a silence. The matchers stand in it or in matchers; answers have them in both.
-type silenceBody struct {
-	ID string `json:"id,omitempty"`
-	silenceMatchers
-	Matchers   *silenceMatchers `json:"matchers,omitempty"`
-	From       *time.Time       `json:"from,omitempty"`
-	Until      time.Time        `json:"until"`
-	Comment    string           `json:"comment,omitempty"`
-	Author     string           `json:"author,omitempty"`
-	Configured bool             `json:"configured,omitempty"` // it stands in a file, and is changed there
-	Suppressed *int64           `json:"suppressed,omitempty"` // hits that it suppressed since the instance started; in lists only
-}
-
-type silenceMatchers struct {
-	Rule      string   `json:"rule,omitempty"`
-	Workload  string   `json:"workload,omitempty"`
-	Container string   `json:"container,omitempty"`
-	Severity  []string `json:"severity,omitempty"`
-	Message   string   `json:"message,omitempty"`
-}
-
-type silencesAnswer struct {
-	Silences []silenceBody `json:"silences"`
-}
-
-func silenceOf(s *engine.Silence) silenceBody {
-	m := silenceMatchers{Rule: s.Rule, Workload: s.Workload, Container: s.Container, Message: s.Message}
+func silenceOf(s *engine.Silence) adminapi.Silence {
+	m := adminapi.SilenceMatchers{Rule: s.Rule, Workload: s.Workload, Container: s.Container, Message: s.Message}
 	for _, severity := range s.Severity {
 		m.Severity = append(m.Severity, severity.String())
 	}
-	out := silenceBody{
-		ID: s.ID, silenceMatchers: m, Matchers: &m, Until: time.Unix(0, s.Until).UTC(), Comment: s.Comment, Author: s.Author, Configured: s.Configured,
+	out := adminapi.Silence{
+		SilenceRequest: adminapi.SilenceRequest{
+			ID: s.ID, SilenceMatchers: m, Matchers: &m, Until: time.Unix(0, s.Until).UTC(), Comment: s.Comment, Author: s.Author,
+		},
+		Configured: s.Configured, Suppressed: s.Suppressed,
 	}
 	if s.From != 0 {
-		from := time.Unix(0, s.From).UTC()
-		out.From = &from
+		out.From = time.Unix(0, s.From).UTC()
 	}
 	return out
 }
 
 func silences(c *call) (any, error) {
-	out := silencesAnswer{Silences: []silenceBody{}}
+	out := adminapi.SilencesResponse{Silences: []adminapi.Silence{}}
 	all := c.p.Silences().All()
 	for i := range all {
-		one := silenceOf(&all[i])
-		one.Suppressed = &all[i].Suppressed
-		out.Silences = append(out.Silences, one)
+		out.Silences = append(out.Silences, silenceOf(&all[i]))
 	}
 	return out, nil
 }
 
 func addSilence(c *call) (any, error) {
-	var q silenceBody
+	var q adminapi.Silence
 	if err := c.bodyInto(&q); err != nil {
 		return nil, err
 	}
-	m := q.silenceMatchers
+	m := q.SilenceMatchers
 	if q.Matchers != nil {
 		m = *q.Matchers
 	}
@@ -221,7 +171,7 @@ func addSilence(c *call) (any, error) {
 	if !q.Until.IsZero() {
 		s.Until = q.Until.UnixNano()
 	}
-	if q.From != nil {
+	if !q.From.IsZero() {
 		if year := q.From.Year(); year < 1971 || year > 2261 {
 			return nil, problem(http.StatusUnprocessableEntity, "from: the year %d is out of bounds", year)
 		}
@@ -254,7 +204,7 @@ func silenceRefusal(err error) error {
 			if f.Value != "" {
 				detail = strconv.Quote(f.Value) + ": " + detail
 			}
-			p.Errors = append(p.Errors, ProblemField{Field: f.Field, Detail: detail, Hint: f.Hint})
+			p.Errors = append(p.Errors, adminapi.ProblemField{Field: f.Field, Detail: detail, Hint: f.Hint})
 		}
 		return p
 	case errors.Is(err, silence.ErrNotFound):

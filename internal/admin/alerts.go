@@ -11,41 +11,20 @@ import (
 
 	"github.com/tidwall/match"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
-type alertsResponse struct {
-	Alerts []alertItem `json:"alerts"`
-	Next   string      `json:"next"` // cursor of what is older; "" at the end
-}
-
-type alertItem struct {
-	Seq        int64           `json:"seq"`
-	Accepted   time.Time       `json:"accepted"`
-	Alert      json.RawMessage `json:"alert,omitempty"` // as the generic webhook gets it
-	Deliveries []deliveryState `json:"deliveries"`
-}
-
-type deliveryState struct {
-	Trigger  string     `json:"trigger"`
-	State    string     `json:"state"`
-	Attempts int        `json:"attempts"`
-	At       *time.Time `json:"at,omitempty"`
-	Due      *time.Time `json:"due,omitempty"`
-	Reason   string     `json:"reason,omitempty"`
-	Message  string     `json:"message,omitempty"` // the id of the message of a group
-}
-
-func alertOf(e *store.Alert) alertItem {
-	out := alertItem{Seq: e.Seq, Accepted: e.Accepted.UTC(), Alert: e.Payload, Deliveries: []deliveryState{}}
+func alertOf(e *store.Alert) adminapi.StoredAlert {
+	out := adminapi.StoredAlert{Seq: e.Seq, Accepted: e.Accepted.UTC(), Alert: e.Payload, Deliveries: []adminapi.Delivery{}}
 	if !json.Valid(e.Payload) {
 		out.Alert = json.RawMessage(`null`)
 	}
 	for i := range e.Deliveries {
 		d := &e.Deliveries[i]
-		out.Deliveries = append(out.Deliveries, deliveryState{
-			Trigger: d.Trigger, State: d.State, Attempts: d.Attempts, At: timeOrNil(d.At), Due: timeOrNil(d.Due), Reason: d.Reason, Message: d.Message,
+		out.Deliveries = append(out.Deliveries, adminapi.Delivery{
+			Trigger: d.Trigger, State: d.State, Attempts: d.Attempts, At: utc(d.At), Due: utc(d.Due), Reason: d.Reason, Message: d.Message,
 		})
 	}
 	return out
@@ -182,7 +161,7 @@ func alerts(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := alertsResponse{Alerts: []alertItem{}}
+	out := adminapi.AlertsResponse{Alerts: []adminapi.StoredAlert{}}
 	out.Next, err = c.eachAlert(&f, before, func(e *store.Alert) bool {
 		out.Alerts = append(out.Alerts, alertOf(e))
 		return len(out.Alerts) < f.limit
@@ -202,7 +181,7 @@ func oneAlert(c *call) (any, error) {
 			return alertOf(&page[0]), nil
 		}
 	}
-	var found *alertItem
+	var found *adminapi.StoredAlert
 	err := c.walk(0, func(e *store.Alert) bool {
 		if e.ID == id {
 			one := alertOf(e)
@@ -219,19 +198,6 @@ func oneAlert(c *call) (any, error) {
 	return *found, nil
 }
 
-type deliveriesAnswer struct {
-	Deliveries []deliveryItem `json:"deliveries"`
-	Next       string         `json:"next"`
-}
-
-type deliveryItem struct {
-	Seq      int64     `json:"seq"`
-	AlertID  string    `json:"alert_id"`
-	Rule     string    `json:"rule"`
-	Accepted time.Time `json:"accepted"`
-	deliveryState
-}
-
 func deliveries(c *call) (any, error) {
 	f, err := c.alertFilter()
 	if err != nil {
@@ -245,7 +211,7 @@ func deliveries(c *call) (any, error) {
 	if behind.trigger != "" {
 		before++ // the rest of its deliveries
 	}
-	out := deliveriesAnswer{Deliveries: []deliveryItem{}}
+	out := adminapi.DeliveriesResponse{Deliveries: []adminapi.AlertDelivery{}}
 	stopped := ""
 	next, err := c.eachAlert(&f, before, func(e *store.Alert) bool {
 		one := alertOf(e)
@@ -253,7 +219,7 @@ func deliveries(c *call) (any, error) {
 			if e.Seq == behind.seq && d.Trigger <= behind.trigger || f.trigger != "" && d.Trigger != f.trigger || len(f.state) > 0 && !slices.Contains(f.state, d.State) {
 				continue
 			}
-			if out.Deliveries = append(out.Deliveries, deliveryItem{e.Seq, e.ID, ruleOf(e.Payload), one.Accepted, d}); len(out.Deliveries) == f.limit {
+			if out.Deliveries = append(out.Deliveries, adminapi.AlertDelivery{Seq: e.Seq, AlertID: e.ID, Rule: ruleOf(e.Payload), Accepted: one.Accepted, Delivery: d}); len(out.Deliveries) == f.limit {
 				stopped = strconv.FormatInt(e.Seq, 10) + "." + d.Trigger
 				return false
 			}

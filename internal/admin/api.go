@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/page"
 	"github.com/tinyforge/fluentbit-trigger/internal/listen"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
@@ -121,10 +122,10 @@ func protect(h http.Header) {
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 }
 
-// answer writes a body as JSON, a *Problem as what it is.
+// answer writes a body as JSON, a *adminapi.Problem as what it is.
 func (a *api) answer(w http.ResponseWriter, _ *http.Request, body any) {
 	status, kind := http.StatusOK, "application/json"
-	if p, ok := body.(*Problem); ok {
+	if p, ok := body.(*adminapi.Problem); ok {
 		status, kind = p.Status, "application/problem+json"
 	}
 	a.write(w, status, kind, body)
@@ -194,8 +195,8 @@ func (c *call) run(rt *route) (any, error) {
 }
 
 // problemOf turns an error into what the client is told.
-func (c *call) problemOf(err error) *Problem {
-	var p *Problem
+func (c *call) problemOf(err error) *adminapi.Problem {
+	var p *adminapi.Problem
 	switch {
 	case errors.As(err, &p):
 		return p

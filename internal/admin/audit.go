@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
@@ -31,24 +32,6 @@ func (c *call) note(action, kind, name string, before, after any) {
 	}
 }
 
-type auditResponse struct {
-	Audit []auditEntry `json:"audit"`
-	Next  string       `json:"next"` // the cursor for older entries; "" at the end
-}
-
-// auditEntry is a change that somebody made through the API.
-type auditEntry struct {
-	Seq      int64           `json:"seq"`
-	Time     time.Time       `json:"time"`
-	Who      string          `json:"who"`
-	Action   string          `json:"action"`
-	Kind     string          `json:"kind"`
-	Workload string          `json:"workload,omitempty"`
-	Name     string          `json:"name"`
-	Before   json.RawMessage `json:"before,omitempty"`
-	After    json.RawMessage `json:"after,omitempty"`
-}
-
 // auditPage is how many entries are read from the store at once.
 const auditPage = 250
 
@@ -62,7 +45,7 @@ func audit(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := auditResponse{Audit: []auditEntry{}}
+	out := adminapi.AuditResponse{Audit: []adminapi.AuditEntry{}}
 	for {
 		page, err := c.p.Audit(c.r.Context(), before, auditPage)
 		if err != nil {
@@ -77,7 +60,9 @@ func audit(c *call) (any, error) {
 			if !f.matches(e) {
 				continue
 			}
-			out.Audit = append(out.Audit, auditEntry{e.Seq, e.Time.UTC(), e.Who, e.Action, e.Kind, e.Scope, e.Name, e.Before, e.After})
+			out.Audit = append(out.Audit, adminapi.AuditEntry{
+				Seq: e.Seq, Time: e.Time.UTC(), Who: e.Who, Action: e.Action, Kind: e.Kind, Workload: e.Scope, Name: e.Name, Before: e.Before, After: e.After,
+			})
 			if len(out.Audit) == f.limit {
 				out.Next = strconv.FormatInt(before, 10)
 				return out, nil

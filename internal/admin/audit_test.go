@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/test/receiver"
 )
 
@@ -64,7 +65,7 @@ func TestEveryChangeIsAudited(t *testing.T) {
 		made := now[:len(now)-len(before)]
 		var what []string
 		for _, e := range made {
-			what = append(what, e.what())
+			what = append(what, describe(&e))
 			if e.Who != "operator" || time.Since(e.Time) > patience {
 				t.Errorf("%+v", e)
 			}
@@ -149,7 +150,7 @@ func TestAChangeIsAuditedWhenItsClientIsGone(t *testing.T) {
 		<-left
 		b.eventually("the test is in the audit", func() bool {
 			all := auditOf(b, "")
-			return len(all) == n && all[0].what() == "test trigger  ops"
+			return len(all) == n && describe(&all[0]) == "test trigger  ops"
 		})
 	}
 }
@@ -177,7 +178,7 @@ func TestWhatChangesNothingIsNotAudited(t *testing.T) {
 	b.want(409, "DELETE", rulesPath+"/boom", nil, "If-Match", "*")
 	b.want(200, "POST", "/api/v1/explain", map[string]any{"line": "boom"})
 	if now := auditOf(b, ""); len(now) != had {
-		t.Errorf("the audit has %s", now[0].what())
+		t.Errorf("the audit has %s", describe(&now[0]))
 	}
 }
 
@@ -226,9 +227,9 @@ func TestTheAuditIsFilteredAndPaged(t *testing.T) {
 }
 
 // auditOf returns the audit, newest first.
-func auditOf(b *bench, query string) []auditEntry {
+func auditOf(b *bench, query string) []adminapi.AuditEntry {
 	b.t.Helper()
-	var out auditResponse
+	var out adminapi.AuditResponse
 	text := b.want(200, "GET", "/api/v1/audit?limit=1000"+query, nil).text
 	if err := json.Unmarshal([]byte(text), &out); err != nil {
 		b.t.Fatal(err)
@@ -236,6 +237,6 @@ func auditOf(b *bench, query string) []auditEntry {
 	return out.Audit
 }
 
-func (e *auditEntry) what() string {
+func describe(e *adminapi.AuditEntry) string {
 	return fmt.Sprintf("%s %s %s %s", e.Action, e.Kind, e.Workload, e.Name)
 }

@@ -2,28 +2,9 @@ package admin
 
 import (
 	"net/http"
-	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 )
-
-type containersResponse struct {
-	Containers []containerStatus `json:"containers"` // by name
-	Next       string            `json:"next"`
-}
-
-// containerStatus is a container that the engine lists.
-type containerStatus struct {
-	ID       string     `json:"id"`
-	Name     string     `json:"name"` // as the engine has it
-	Image    string     `json:"image,omitempty"`
-	Workload string     `json:"workload,omitempty"`
-	Engine   string     `json:"engine_state"` // the engine's word for it, such as running
-	Followed bool       `json:"followed"`
-	State    string     `json:"state,omitempty"`  // of what follows it, such as live
-	Reason   string     `json:"reason,omitempty"` // why it is not followed, or why its log cannot be read just now
-	Lines    int64      `json:"lines"`            // since the instance was started
-	Hits     int64      `json:"hits"`
-	Last     *time.Time `json:"last_line,omitempty"`
-}
 
 // containers lists the containers of the engine. The cursor is the name of the last one, a slash, which is in no name, and its id.
 func containers(c *call) (any, error) {
@@ -34,7 +15,7 @@ func containers(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, cursor := containersResponse{Containers: []containerStatus{}}, c.query.Get("cursor")
+	out, cursor := adminapi.ContainersResponse{Containers: []adminapi.Container{}}, c.query.Get("cursor")
 	for _, f := range c.instance.Containers() {
 		if cursor != "" && f.Name+"/"+f.ID <= cursor {
 			continue
@@ -44,9 +25,9 @@ func containers(c *call) (any, error) {
 			out.Next = last.Name + "/" + last.ID
 			break
 		}
-		item := containerStatus{
+		item := adminapi.Container{
 			ID: f.ID, Name: f.Name, Image: f.Image, Workload: f.Workload, Engine: f.Engine, Followed: f.Followed, Reason: f.Reason, Lines: f.Lines, Hits: f.Hits,
-			Last: timeOrNil(f.Last),
+			LastLine: utc(f.Last),
 		}
 		if f.Followed {
 			item.State = f.State.String()

@@ -6,32 +6,13 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
 
-type deadLettersResponse struct {
-	DeadLetters []deadLetter `json:"dead_letters"`
-	Next        string       `json:"next"` // cursor of what is older; "" at the end
-}
-
-type deadLetter struct {
-	AlertID  string          `json:"alert_id"`
-	Trigger  string          `json:"trigger"`
-	Rule     string          `json:"rule,omitempty"`
-	Summary  string          `json:"summary,omitempty"`
-	Reason   string          `json:"reason"`
-	Answer   string          `json:"answer,omitempty"` // the begin of what the receiver said at the last attempt
-	Attempts int             `json:"attempts"`
-	Accepted time.Time       `json:"accepted"`
-	Died     time.Time       `json:"died"`
-	Expires  time.Time       `json:"expires"`
-	Alert    json.RawMessage `json:"alert,omitempty"`
-}
-
-func deadLetterOf(l *store.DeadLetter) deadLetter {
-	out := deadLetter{
+func deadLetterOf(l *store.DeadLetter) adminapi.DeadLetter {
+	out := adminapi.DeadLetter{
 		AlertID: l.AlertID, Trigger: l.Trigger, Reason: l.Reason, Answer: l.Answer, Attempts: l.Attempts, Accepted: l.Accepted.UTC(), Died: l.Died.UTC(), Expires: l.Expires.UTC(),
 	}
 	var a struct {
@@ -62,7 +43,7 @@ func deadLetters(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := deadLettersResponse{DeadLetters: []deadLetter{}}
+	out := adminapi.DeadLettersResponse{DeadLetters: []adminapi.DeadLetter{}}
 	if len(all) > limit {
 		all = all[:limit]
 		last := &all[limit-1].Mark

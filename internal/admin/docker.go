@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 )
@@ -44,19 +45,8 @@ func (s *sink) docker(d *docker.Stats) {
 	s.counter("docker_failed_saves_total", d.Unsaved)
 }
 
-// dockerStats is what the standalone program's reader of logs counts.
-type dockerStats struct {
-	Notices  map[string]int64 `json:"notices"` // of lines that cannot be had, by kind
-	Stalled  int64            `json:"stalled_streams"`
-	Broken   int64            `json:"broken_streams"`
-	Invalid  int64            `json:"invalid_timestamps"` // records
-	Replayed int64            `json:"replayed_records"`   // left out, for they came again
-	Missed   int64            `json:"missed_events"`      // there was no room; a look at all containers makes up for them
-	Unsaved  int64            `json:"failed_saves"`       // of the place in the logs
-}
-
-func dockerOf(d *docker.Stats) *dockerStats {
-	out := &dockerStats{
+func dockerOf(d *docker.Stats) *adminapi.DockerStats {
+	out := &adminapi.DockerStats{
 		Notices: map[string]int64{}, Stalled: d.Stalls, Broken: d.Broken, Invalid: d.Invalid, Replayed: d.Replayed, Missed: d.Missed,
 		Unsaved: d.Unsaved,
 	}

@@ -7,48 +7,15 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
 )
 
-// lineRequest is a line as if it had come.
-type lineRequest struct {
-	Line      string            `json:"line"`
-	Workload  string            `json:"workload,omitempty"`
-	Stream    string            `json:"stream,omitempty"` // stdout or stderr
-	Severity  string            `json:"severity,omitempty"`
-	Host      string            `json:"host,omitempty"`
-	Tag       string            `json:"tag,omitempty"`
-	Container string            `json:"container,omitempty"` // its name, or its id
-	Time      *time.Time        `json:"time,omitempty"`
-	Fields    map[string]string `json:"fields,omitempty"` // by dotted path
-}
-
-type explainRequest struct{ lineRequest }
-
-type explainAnswer struct {
-	Note  string            `json:"note,omitempty"`
-	Rules []explanationItem `json:"rules"`
-}
-
-type explanationItem struct {
-	ID       string            `json:"rule_id"`
-	Rule     string            `json:"rule"`
-	Matched  bool              `json:"matched"`
-	Severity string            `json:"severity,omitempty"`
-	Summary  string            `json:"summary,omitempty"`
-	Captures map[string]string `json:"captures,omitempty"`
-	Fields   map[string]string `json:"fields,omitempty"`   // that the alert would carry
-	Template string            `json:"template,omitempty"` // the line with what differs from line to line masked
-	Why      string            `json:"why,omitempty"`      // why it did not match, or why the hit would be suppressed
-	Steps    []string          `json:"steps"`              // each condition with its outcome
-	Preview  *engine.Preview   `json:"preview,omitempty"`
-}
-
-// record makes the engine's record of a line, as the instance makes records.
-func (l *lineRequest) record(records *chunk.Settings, now time.Time) (*engine.Record, error) {
+// recordOf returns the engine's record of a line, decoded as the instance decodes records.
+func recordOf(l *adminapi.LogLine, records *chunk.Settings, now time.Time) (*engine.Record, error) {
 	rec := &engine.Record{Time: now.UnixNano(), Fields: records.FieldsOf(l.Fields)}
 	rec.Text, _ = records.Line(nil, []byte(l.Line))
-	if l.Time != nil {
+	if !l.Time.IsZero() {
 		rec.Time = l.Time.UnixNano()
 	}
 	switch l.Stream {
@@ -75,33 +42,33 @@ func (l *lineRequest) record(records *chunk.Settings, now time.Time) (*engine.Re
 }
 
 func explain(c *call) (any, error) {
-	var q explainRequest
+	var q adminapi.ExplainRequest
 	if err := c.bodyInto(&q); err != nil {
 		return nil, err
 	}
-	rec, err := q.record(c.p.Records(), c.p.Now())
+	rec, err := recordOf(&q.LogLine, c.p.Records(), c.p.Now())
 	if err != nil {
 		return nil, err
 	}
-	out := explainAnswer{Rules: explanations(c.p.Explain(rec), rec)}
+	out := adminapi.ExplainResponse{Rules: explanations(c.p.Explain(rec), rec)}
 	if len(out.Rules) == 0 {
 		out.Note = "no rule is for this workload"
-	} else if !slices.ContainsFunc(out.Rules, func(x explanationItem) bool { return x.Matched }) {
+	} else if !slices.ContainsFunc(out.Rules, func(x adminapi.Explanation) bool { return x.Matched }) {
 		out.Note = "no rule matches"
 	}
 	return out, nil
 }
 
-func explanations(all []engine.Explanation, rec *engine.Record) []explanationItem {
-	out := []explanationItem{}
+func explanations(all []engine.Explanation, rec *engine.Record) []adminapi.Explanation {
+	out := []adminapi.Explanation{}
 	for i := range all {
 		out = append(out, explanationOf(&all[i], rec))
 	}
 	return out
 }
 
-func explanationOf(x *engine.Explanation, rec *engine.Record) explanationItem {
-	item := explanationItem{ID: x.RuleID, Rule: x.Rule, Matched: x.Hit, Captures: x.Captures, Fields: x.Fields, Preview: x.Preview, Steps: []string{}}
+func explanationOf(x *engine.Explanation, rec *engine.Record) adminapi.Explanation {
+	item := adminapi.Explanation{ID: x.RuleID, Rule: x.Rule, Matched: x.Hit, Captures: x.Captures, Fields: x.Fields, Preview: x.Preview, Steps: []string{}}
 	for j := range x.Checks {
 		item.Steps = append(item.Steps, x.Checks[j].String())
 	}

@@ -2,29 +2,13 @@ package admin
 
 import (
 	"net/http"
-	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/listen"
 )
 
-// loginBody is what a browser logs in by: one of the two.
-type loginBody struct {
-	Code  string `json:"code"`
-	Token string `json:"token"`
-}
-
-type loginResponse struct {
-	Key string `json:"key"` // to be sent with each call, in the header Fluentbit-Trigger-Key
-}
-
-type loginCodeResponse struct {
-	Code    string    `json:"code"`
-	Path    string    `json:"path"` // of the link, below the address by which the browser calls
-	Expires time.Time `json:"expires"`
-}
-
 func login(c *call) (any, error) {
-	var body loginBody
+	var body adminapi.LoginRequest
 	if err := c.bodyInto(&body); err != nil {
 		return nil, err
 	}
@@ -35,7 +19,7 @@ func login(c *call) (any, error) {
 	if why != nil {
 		return nil, refused(*why)
 	}
-	return loginResponse{key}, nil
+	return adminapi.LoginResponse{Key: key}, nil
 }
 
 func logout(c *call) (any, error) {
@@ -49,7 +33,7 @@ func newLoginCode(c *call) (any, error) {
 		return nil, problem(http.StatusForbidden, "a browser that is logged in cannot let others in: \"docker-fluentbit page\" prints a link")
 	}
 	code, until := c.api.door.logins.Code(of)
-	return loginCodeResponse{code, listen.Link("", code), until.UTC()}, nil
+	return adminapi.LoginCodeResponse{Code: code, Path: listen.Link("", code), Expires: until.UTC()}, nil
 }
 
 // front returns who may enter now.

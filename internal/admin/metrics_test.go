@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/test/receiver"
 )
 
@@ -65,7 +66,7 @@ func TestMetricsTellAllOfTheStats(t *testing.T) {
 	b.eventually("the trigger fails", func() bool { return listOf(b.get("/api/v1/stats"), "triggers")[0]["failures"] != 0.0 })
 	text := b.want(http.StatusOK, "GET", "/metrics", nil).text
 	known := map[string]bool{}
-	for _, field := range statsFields(reflect.TypeFor[statsAnswer](), "") {
+	for _, field := range statsFields(reflect.TypeFor[adminapi.StatsResponse](), "") {
 		known[field] = true
 		want, told := toldByMetrics[field]
 		if !told {

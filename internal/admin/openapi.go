@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/listen"
 )
 
@@ -41,7 +42,7 @@ func document(all []route, version string) schema {
 				"cookie": schema{"type": "apiKey", "in": "cookie", "name": "fluentbit-trigger-PORT", "description": "Of a browser that logged in; PORT is that by which it calls."},
 				"key":    schema{"type": "apiKey", "in": "header", "name": listen.KeyHeader, "description": "What the login answered."},
 			},
-			"schemas": schema{"Problem": schemaOf(reflect.TypeFor[Problem]())},
+			"schemas": schema{"Problem": schemaOf(reflect.TypeFor[adminapi.Problem]())},
 		},
 	}
 }

@@ -4,32 +4,14 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/listen"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
-// Problem is an answer that is none of 2xx, as problem details (RFC 9457).
-type Problem struct {
-	Type   string         `json:"type"`
-	Title  string         `json:"title"`
-	Status int            `json:"status"`
-	Detail string         `json:"detail,omitempty"`
-	Errors []ProblemField `json:"errors,omitempty"`
-}
-
-// ProblemField is one of several things that are wrong.
-type ProblemField struct {
-	Field  string `json:"field,omitempty"`
-	Detail string `json:"detail"`
-	Hint   string `json:"hint,omitempty"`
-}
-
-// Error returns the detail.
-func (p *Problem) Error() string { return p.Detail }
-
-func problem(status int, format string, args ...any) *Problem {
-	return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: fmt.Sprintf(format, args...)}
+func problem(status int, format string, args ...any) *adminapi.Problem {
+	return &adminapi.Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: fmt.Sprintf(format, args...)}
 }
 
 // meant says which of the names that there are was probably meant, in parentheses; "" when none is near.
@@ -40,10 +22,10 @@ func meant(name string, names []string) string {
 	return ""
 }
 
-func refused(why listen.Refusal) *Problem { return problem(why.Status, "%s", why.Detail) }
+func refused(why listen.Refusal) *adminapi.Problem { return problem(why.Status, "%s", why.Detail) }
 
 // invalid tells what the configuration's own checks found wrong.
-func invalid(status int, found []config.Problem) *Problem {
+func invalid(status int, found []config.Problem) *adminapi.Problem {
 	p := problem(status, "%d problems", len(found))
 	if len(found) == 1 {
 		p.Detail = found[0].Error()
@@ -58,7 +40,7 @@ func invalid(status int, found []config.Problem) *Problem {
 		if f.Line > 0 {
 			detail = fmt.Sprintf("%s:%d: %s", f.File, f.Line, detail)
 		}
-		p.Errors = append(p.Errors, ProblemField{Field: field, Detail: detail, Hint: f.Hint})
+		p.Errors = append(p.Errors, adminapi.ProblemField{Field: field, Detail: detail, Hint: f.Hint})
 	}
 	return p
 }

@@ -3,22 +3,13 @@ package admin
 import (
 	"net/http"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 )
 
-type reloadAnswer struct {
-	Applied  bool     `json:"applied"`
-	Added    []string `json:"added"` // rules, by id
-	Removed  []string `json:"removed"`
-	Changed  []string `json:"changed"`
-	Kept     int      `json:"kept"`
-	Problems []string `json:"problems"`
-	Restart  []string `json:"restart"` // settings whose change takes a restart
-}
-
-func reloadOf(r *pipeline.ReloadReport) reloadAnswer {
+func reloadOf(r *pipeline.ReloadReport) adminapi.ReloadResponse {
 	list := func(ids []string) []string { return append([]string{}, ids[:min(len(ids), maxProblemsShown)]...) }
-	out := reloadAnswer{
+	out := adminapi.ReloadResponse{
 		Applied: r.Applied, Added: list(r.Change.Added), Removed: list(r.Change.Removed), Changed: list(r.Change.Changed), Kept: len(r.Change.Kept),
 		Problems: []string{}, Restart: []string{},
 	}
@@ -42,7 +33,7 @@ func reload(c *call) (any, error) {
 		Rules     int `json:"rules"`
 		Workloads int `json:"workloads"`
 		Triggers  int `json:"triggers"`
-		reloadAnswer
+		adminapi.ReloadResponse
 	}{now.Rules, now.Workloads, now.Triggers, out})
 	if !report.Applied {
 		return nil, invalid(http.StatusConflict, report.Problems)

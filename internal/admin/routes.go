@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/listen"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
@@ -71,35 +72,35 @@ var auditParams = append([]param{
 // routes returns the routes of the API. It is the one place that lists them: handlers and document are made from it.
 func routes() []route {
 	all := []route{
-		{method: "GET", path: "/healthz", summary: "The program runs.", answer: healthAnswer{}, global: true, open: true, handle: health},
-		{method: "GET", path: "/readyz", summary: "All instances take records.", answer: healthAnswer{}, global: true, open: true, problems: []int{503}, handle: ready},
+		{method: "GET", path: "/healthz", summary: "The program runs.", answer: adminapi.HealthResponse{}, global: true, open: true, handle: health},
+		{method: "GET", path: "/readyz", summary: "All instances take records.", answer: adminapi.HealthResponse{}, global: true, open: true, problems: []int{503}, handle: ready},
 		{method: "GET", path: "/metrics", summary: "All counters, for Prometheus.", answer: schema{}, kind: "text/plain", global: true, handle: serveMetrics},
 		{method: "GET", path: "/api/v1/openapi.json", summary: "This document.", answer: schema{"type": "object"}, global: true, handle: openAPI},
 		{method: "POST", path: listen.LoginPath, summary: "Logs a browser in, by a code or a token: sets a cookie, and answers with the key that goes with it.",
-			body: loginBody{}, answer: loginResponse{}, global: true, open: true, problems: []int{429}, handle: login},
+			body: adminapi.LoginRequest{}, answer: adminapi.LoginResponse{}, global: true, open: true, problems: []int{429}, handle: login},
 		{method: "POST", path: "/logout", summary: "Logs the browser out.", global: true, handle: logout},
 		{method: "POST", path: "/api/v1/login-codes", summary: "Makes a code that logs one browser in, once, within ten minutes. It takes a token: a browser cannot let others in.",
-			answer: loginCodeResponse{}, global: true, handle: newLoginCode},
-		{method: "GET", path: "/api/v1/instances", summary: "The instances behind this listener.", answer: instancesAnswer{}, global: true, handle: instances},
-		{method: "GET", path: "/api/v1/stats", summary: "All counters.", answer: statsAnswer{}, handle: stats},
+			answer: adminapi.LoginCodeResponse{}, global: true, handle: newLoginCode},
+		{method: "GET", path: "/api/v1/instances", summary: "The instances behind this listener.", answer: adminapi.InstancesResponse{}, global: true, handle: instances},
+		{method: "GET", path: "/api/v1/stats", summary: "All counters.", answer: adminapi.StatsResponse{}, handle: stats},
 		{method: "GET", path: "/api/v1/containers", summary: "The containers of the engine that the standalone program follows, each with whether it is followed, and why not.",
-			params: []param{limitParam, cursorParam}, answer: containersResponse{}, problems: []int{404}, handle: containers},
-		{method: "POST", path: "/-/reload", summary: "Reads the configuration anew.", answer: reloadAnswer{}, problems: []int{409}, handle: reload},
+			params: []param{limitParam, cursorParam}, answer: adminapi.ContainersResponse{}, problems: []int{404}, handle: containers},
+		{method: "POST", path: "/-/reload", summary: "Reads the configuration anew.", answer: adminapi.ReloadResponse{}, problems: []int{409}, handle: reload},
 
-		{method: "GET", path: "/api/v1/alerts", summary: "The last alerts, newest first.", params: alertParams, answer: alertsResponse{}, handle: alerts},
-		{method: "GET", path: "/api/v1/alerts/{id}", summary: "One of the last alerts, by its id or number.", answer: alertItem{}, problems: []int{404}, handle: oneAlert},
+		{method: "GET", path: "/api/v1/alerts", summary: "The last alerts, newest first.", params: alertParams, answer: adminapi.AlertsResponse{}, handle: alerts},
+		{method: "GET", path: "/api/v1/alerts/{id}", summary: "One of the last alerts, by its id or number.", answer: adminapi.StoredAlert{}, problems: []int{404}, handle: oneAlert},
 		{
 			method: "GET", path: "/api/v1/deliveries", summary: "Deliveries of the last alerts, newest first.",
 			params: append(slices.Clip(alertParams), param{"trigger", "string", "The trigger's name."}, param{"state", "string", "States, separated by commas: " + strings.Join(store.States(), ", ") + "."}),
-			answer: deliveriesAnswer{}, handle: deliveries,
+			answer: adminapi.DeliveriesResponse{}, handle: deliveries,
 		},
 		{
 			method: "GET", path: "/api/v1/dead-letters", summary: "Deliveries that are not tried any more, newest first.",
-			params: []param{limitParam, cursorParam, {"trigger", "string", "The trigger's name."}, {"alert_id", "string", "The alert's id."}}, answer: deadLettersResponse{}, handle: deadLetters,
+			params: []param{limitParam, cursorParam, {"trigger", "string", "The trigger's name."}, {"alert_id", "string", "The alert's id."}}, answer: adminapi.DeadLettersResponse{}, handle: deadLetters,
 		},
 		{
 			method: "GET", path: "/api/v1/dead-letters/{trigger}/{alert}", summary: "One dead letter, with its alert.",
-			answer: deadLetter{}, problems: []int{404}, handle: oneDeadLetter,
+			answer: adminapi.DeadLetter{}, problems: []int{404}, handle: oneDeadLetter,
 		},
 		{
 			method: "GET", path: "/api/v1/alerts/stream", summary: "Alerts as they come: server-sent events named alert, whose id is the alert's number.",
@@ -109,31 +110,31 @@ func routes() []route {
 
 		{
 			method: "GET", path: "/api/v1/workloads", summary: "The workloads that were met, and the blocks that are configured.",
-			params: []param{limitParam, cursorParam}, answer: workloadsAnswer{}, handle: workloads,
+			params: []param{limitParam, cursorParam}, answer: adminapi.WorkloadsResponse{}, handle: workloads,
 		},
-		{method: "GET", path: "/api/v1/workloads/{workload}/effective-rules", summary: "The rules as they apply to a workload.", answer: effectiveAnswer{}, handle: effectiveRules},
+		{method: "GET", path: "/api/v1/workloads/{workload}/effective-rules", summary: "The rules as they apply to a workload.", answer: adminapi.EffectiveRulesResponse{}, handle: effectiveRules},
 		{
 			method: "POST", path: "/api/v1/explain", summary: "What each rule of a workload makes of a line, now. Nothing is counted or sent.",
-			body: explainRequest{}, answer: explainAnswer{}, handle: explain,
+			body: adminapi.ExplainRequest{}, answer: adminapi.ExplainResponse{}, handle: explain,
 		},
 	}
 	all = append(all,
 		route{
 			method: "POST", path: "/api/v1/rules/test", summary: "Tries a rule, given or named, on lines. Nothing is counted or sent.",
-			body: ruleTestRequest{}, answer: ruleTestAnswer{}, problems: []int{422}, handle: testRule,
+			body: adminapi.RuleTestRequest{}, answer: adminapi.RuleTestResponse{}, problems: []int{422}, handle: testRule,
 		},
 		route{
 			method: "POST", path: "/api/v1/triggers/{name}/test", summary: "Sends a test alert through a trigger, and tells how it went.",
-			answer: testAnswer{}, handle: testTrigger,
+			answer: adminapi.TriggerTestResponse{}, handle: testTrigger,
 		},
 		route{method: "PUT", path: "/api/v1/workloads/{workload}/disabled/{rule}", summary: "Turns a global rule off for the workloads of a glob.", problems: []int{409, 422, 507}, handle: disable},
 		route{method: "DELETE", path: "/api/v1/workloads/{workload}/disabled/{rule}", summary: "Takes that back.", handle: enable},
-		route{method: "POST", path: "/api/v1/dead-letters/redeliver", summary: "Makes dead letters pending again.", body: selectRequest{}, answer: redeliverAnswer{}, handle: redeliver},
-		route{method: "POST", path: "/api/v1/dead-letters/drop", summary: "Drops dead letters for good.", body: selectRequest{}, answer: dropAnswer{}, handle: dropDeadLetters},
-		route{method: "GET", path: "/api/v1/silences", summary: "The silences.", answer: silencesAnswer{}, handle: silences},
-		route{method: "POST", path: "/api/v1/silences", summary: "Makes a silence, or changes the one of the id.", body: silenceBody{}, answer: silenceBody{}, problems: []int{409, 422, 507}, handle: addSilence},
+		route{method: "POST", path: "/api/v1/dead-letters/redeliver", summary: "Makes dead letters pending again.", body: adminapi.DeadLettersRequest{}, answer: adminapi.RedeliverResponse{}, handle: redeliver},
+		route{method: "POST", path: "/api/v1/dead-letters/drop", summary: "Drops dead letters for good.", body: adminapi.DeadLettersRequest{}, answer: adminapi.DropResponse{}, handle: dropDeadLetters},
+		route{method: "GET", path: "/api/v1/silences", summary: "The silences.", answer: adminapi.SilencesResponse{}, handle: silences},
+		route{method: "POST", path: "/api/v1/silences", summary: "Makes a silence, or changes the one of the id.", body: adminapi.SilenceRequest{}, answer: adminapi.Silence{}, problems: []int{409, 422, 507}, handle: addSilence},
 		route{method: "DELETE", path: "/api/v1/silences/{id}", summary: "Ends a silence now.", answer: schema{"type": "object"}, problems: []int{409}, handle: expireSilence},
-		route{method: "GET", path: "/api/v1/audit", summary: "The changes that were made here, newest first.", params: auditParams, answer: auditResponse{}, handle: audit},
+		route{method: "GET", path: "/api/v1/audit", summary: "The changes that were made here, newest first.", params: auditParams, answer: adminapi.AuditResponse{}, handle: audit},
 		route{
 			method: "GET", path: "/api/v1/tap", summary: "Records as they are evaluated, with the decision for each: server-sent events record, and missed.",
 			params: []param{

@@ -4,32 +4,16 @@ import (
 	"net/http"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 )
-
-// ruleTestRequest is a rule, given or named, and lines to try it on.
-type ruleTestRequest struct {
-	Name  string         `json:"name,omitempty"`
-	Rule  map[string]any `json:"rule,omitempty"`
-	Lines []string       `json:"lines"`
-	lineRequest
-}
-
-type ruleTestAnswer struct {
-	Results []ruleTestResult `json:"results"`
-}
-
-type ruleTestResult struct {
-	Line string `json:"line"`
-	explanationItem
-}
 
 // maxTestLines bounds the lines of one test.
 const maxTestLines = 1000
 
 // testRule tries a rule on lines, in an engine of its own: nothing is counted, and every line is the first.
 func testRule(c *call) (any, error) {
-	var q ruleTestRequest
+	var q adminapi.RuleTestRequest
 	object, err := c.body()
 	if err != nil {
 		return nil, err
@@ -66,26 +50,26 @@ func testRule(c *call) (any, error) {
 		return nil, problem(http.StatusUnprocessableEntity, "%s", broken[0].Error())
 	}
 	e.Apply(snapshot)
-	out := ruleTestAnswer{Results: []ruleTestResult{}}
+	out := adminapi.RuleTestResponse{Results: []adminapi.RuleTestResult{}}
 	now := c.p.Now()
 	for _, line := range q.Lines {
 		q.Line = line
-		rec, err := q.record(c.p.Records(), now)
+		rec, err := recordOf(&q.LogLine, c.p.Records(), now)
 		if err != nil {
 			return nil, err
 		}
-		result := ruleTestResult{Line: line}
+		result := adminapi.RuleTestResult{Line: line}
 		if x := e.Explain(rec, now.UnixNano()); len(x) > 0 {
-			result.explanationItem = explanationOf(&x[0], rec)
+			result.Explanation = explanationOf(&x[0], rec)
 		} else {
-			result.explanationItem = explanationItem{Rule: settings.Name, Why: "the rule is not for this workload", Steps: []string{}}
+			result.Explanation = adminapi.Explanation{Rule: settings.Name, Why: "the rule is not for this workload", Steps: []string{}}
 		}
 		out.Results = append(out.Results, result)
 	}
 	return out, nil
 }
 
-func (c *call) ruleToTest(q *ruleTestRequest, rule map[string]any) (engine.RuleSettings, error) {
+func (c *call) ruleToTest(q *adminapi.RuleTestRequest, rule map[string]any) (engine.RuleSettings, error) {
 	if rule != nil {
 		settings, problems := config.CheckRule(mergePatch(nil, rule))
 		if len(problems) > 0 {

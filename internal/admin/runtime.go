@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 )
@@ -242,7 +243,7 @@ func (col collection) create(c *call) (any, error) {
 	name, ok := value[key].(string)
 	if !ok || name == "" {
 		p := problem(http.StatusUnprocessableEntity, "%s: must be set", key)
-		p.Errors = []ProblemField{{Field: key, Detail: "must be set"}}
+		p.Errors = []adminapi.ProblemField{{Field: key, Detail: "must be set"}}
 		return nil, p
 	}
 	delete(value, key)

@@ -7,17 +7,14 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
 
-type healthAnswer struct {
-	Status string `json:"status"`
-}
-
-func health(*call) (any, error) { return healthAnswer{"ok"}, nil }
+func health(*call) (any, error) { return adminapi.HealthResponse{Status: "ok"}, nil }
 
 // ready answers 503 while some instance refuses records. It says no more than that, for everybody may ask.
 func ready(c *call) (any, error) {
@@ -30,27 +27,13 @@ func ready(c *call) (any, error) {
 			return nil, problem(http.StatusServiceUnavailable, "an instance does not take records just now")
 		}
 	}
-	return healthAnswer{"ready"}, nil
-}
-
-type instancesAnswer struct {
-	Instances []instanceItem `json:"instances"`
-}
-
-type instanceItem struct {
-	ID      string    `json:"id"`
-	Kind    string    `json:"kind"` // plugin or standalone
-	Program string    `json:"program"`
-	Version string    `json:"version"`
-	Started time.Time `json:"started"`
-	Ready   bool      `json:"ready"`
-	State   string    `json:"state,omitempty"` // why it is not ready
+	return adminapi.HealthResponse{Status: "ready"}, nil
 }
 
 func instances(c *call) (any, error) {
-	out := instancesAnswer{Instances: []instanceItem{}}
+	out := adminapi.InstancesResponse{Instances: []adminapi.Instance{}}
 	for _, i := range c.api.door.all() {
-		item := instanceItem{
+		item := adminapi.Instance{
 			ID: i.Pipeline.ID(), Kind: "plugin", Program: c.api.registry.opt.Program, Version: c.api.registry.opt.Version,
 			Started: i.Pipeline.Started().UTC(), Ready: true,
 		}
@@ -65,132 +48,28 @@ func instances(c *call) (any, error) {
 	return out, nil
 }
 
-type statsAnswer struct {
-	Instance        string           `json:"instance"`
-	Started         time.Time        `json:"started"`
-	Chunks          int64            `json:"chunks"`
-	Refused         int64            `json:"refused"` // chunks
-	Own             int64            `json:"own"`     // lines of the program's own, left out
-	Panics          int64            `json:"panics"`
-	Lines           int64            `json:"lines"`
-	ContainerEvents int64            `json:"container_events"`
-	Hits            int64            `json:"hits"`
-	Alerts          int64            `json:"alerts"` // hits that made one: hits = alerts + suppressed + pending
-	Sent            int64            `json:"sent"`   // alerts that receivers took, roll-ups included; one that goes to two triggers counts twice
-	Pending         int64            `json:"pending"`
-	Suppressed      map[string]int64 `json:"suppressed"` // by reason
-	Drops           map[string]int64 `json:"drops"`      // by what dropped it
-	Keys            int              `json:"keys"`       // cooldown keys and buckets in memory
-	Evicted         int64            `json:"evicted"`
-	Tails           map[string]int   `json:"tails,omitempty"` // containers by state, in the standalone program
-	Docker          *dockerStats     `json:"docker,omitempty"`
-	Store           storeStats       `json:"store"`
-	Delivery        deliveryStats    `json:"delivery"`
-	Problems        []string         `json:"problems"` // of the configuration in force
-	Warnings        []warningItem    `json:"warnings"` // reasons why it alerts nobody, or not about what it is meant to watch
-	Evaluation      evaluationStats  `json:"evaluation"`
-	Rules           []ruleStats      `json:"rules"`
-	Gone            goneStats        `json:"gone"`
-	Workloads       busiestWorkloads `json:"workloads"`
-	Triggers        []triggerStats   `json:"triggers"`
-	Streams         int              `json:"streams"` // that are open at this listener
-}
-
-// warningItem is a reason why an instance that runs alerts nobody.
-type warningItem struct {
-	Code    string `json:"code"`
-	Message string `json:"message"`
-}
-
-func warningsOf(p *pipeline.Pipeline) []warningItem {
-	out := []warningItem{}
+func warningsOf(p *pipeline.Pipeline) []adminapi.Warning {
+	out := []adminapi.Warning{}
 	for _, w := range p.Warnings() {
-		out = append(out, warningItem(w))
+		out = append(out, adminapi.Warning(w))
 	}
 	return out
-}
-
-type storeStats struct {
-	Mode      string `json:"mode"`
-	Path      string `json:"path"`
-	Used      int64  `json:"used"`
-	Max       int64  `json:"max"`
-	Error     string `json:"error,omitempty"`
-	Recovered int64  `json:"recovered"`
-	Aside     string `json:"aside,omitempty"`
-	Lost      int64  `json:"lost"`
-}
-
-type deliveryStats struct {
-	Accepted   int64 `json:"accepted"`
-	Duplicates int64 `json:"duplicates"`
-	Backlog    int64 `json:"backlog"`
-	Delivered  int64 `json:"delivered"`
-	Retried    int64 `json:"retried"`
-	Held       int64 `json:"held"`
-	Refused    int64 `json:"refused"`
-	Expired    int64 `json:"expired"`
-	InFlight   int64 `json:"in_flight"`
-}
-
-type evaluationStats struct {
-	Nanos int64 `json:"nanos"` // spent on records, from decoding to judging
-}
-
-type ruleStats struct {
-	ID         string           `json:"id"`
-	Name       string           `json:"name"`
-	Workload   string           `json:"workload,omitempty"` // the glob of the block that it is of
-	Hits       int64            `json:"hits"`
-	Alerts     int64            `json:"alerts"`
-	Sent       int64            `json:"sent"`
-	Pending    int64            `json:"pending"`
-	Suppressed map[string]int64 `json:"suppressed"`
-	Nanos      int64            `json:"nanos"`                 // spent on the rule beside what all share; from samples
-	Estimate   float64          `json:"estimate_ns,omitempty"` // what the filter of its text costs a line, roughly
-	Filter     string           `json:"filter,omitempty"`
-}
-
-// goneStats is the sum over the rules that are no longer in force, and over the program's own alerts. The totals have it, too.
-type goneStats struct {
-	Hits       int64            `json:"hits"`
-	Alerts     int64            `json:"alerts"`
-	Sent       int64            `json:"sent"`
-	Pending    int64            `json:"pending"`
-	Suppressed map[string]int64 `json:"suppressed"`
-}
-
-type triggerStats struct {
-	Name       string     `json:"name"`
-	Configured bool       `json:"configured"`
-	Sent       int64      `json:"sent"`     // since the instance was started
-	Accepted   int64      `json:"accepted"` // this and those below, since the store began
-	Delivered  int64      `json:"delivered"`
-	Pending    int64      `json:"pending"`
-	Dead       int64      `json:"dead"`
-	Dropped    int64      `json:"dropped"`
-	Removed    int64      `json:"removed"`
-	Failures   int        `json:"failures"`
-	Hold       string     `json:"hold,omitempty"`
-	Reason     string     `json:"reason,omitempty"`
-	Next       *time.Time `json:"next_attempt,omitempty"`
-	Oldest     *time.Time `json:"oldest,omitempty"`
 }
 
 func stats(c *call) (any, error) {
 	s := c.p.Stats(c.r.Context())
 	met, otherMet := c.p.Workloads()
 	tails := c.instance.tails(&s)
-	out := statsAnswer{
+	out := adminapi.StatsResponse{
 		Instance: c.p.ID(), Started: c.p.Started().UTC(), Chunks: s.Chunks, Refused: s.Refused, Own: s.Own,
 		Panics: s.Panics + s.Delivery.Panics + c.api.registry.panics.Load(), Lines: s.Engine.Lines, ContainerEvents: s.Engine.Events,
-		Keys: s.Engine.Keys, Evicted: s.Engine.Evicted, Drops: drops(&s), Problems: problemsOf(c.api.registry, c.instance), Warnings: warningsOf(c.p), Rules: rulesStats(c.p, &s), Workloads: busiestOf(met, otherMet, s.Sent.Workloads), Triggers: []triggerStats{},
-		Evaluation: evaluationStats{Nanos: s.Nanos}, Streams: len(c.api.streams),
-		Store: storeStats{
+		Keys: s.Engine.Keys, Evicted: s.Engine.Evicted, Drops: drops(&s), Problems: problemsOf(c.api.registry, c.instance), Warnings: warningsOf(c.p), Rules: rulesStats(c.p, &s), Workloads: busiestOf(met, otherMet, s.Sent.Workloads), Triggers: []adminapi.TriggerStats{},
+		Evaluation: adminapi.EvaluationStats{Nanos: s.Nanos}, Streams: len(c.api.streams),
+		Store: adminapi.StoreStats{
 			Mode: string(s.Delivery.Store.Mode), Path: s.Delivery.Store.Path, Used: int64(s.Delivery.Store.Used), Max: int64(s.Delivery.Store.Max),
 			Recovered: s.Delivery.Store.Recovered, Aside: s.Delivery.Store.Aside, Lost: s.Delivery.Store.Lost,
 		},
-		Delivery: deliveryStats{
+		Delivery: adminapi.DeliveryStats{
 			Accepted: s.Delivery.Accepted, Duplicates: s.Delivery.Duplicates, Backlog: s.Delivery.Backlog, Delivered: s.Delivery.Delivered,
 			Retried: s.Delivery.Retried, Held: s.Delivery.Held, Refused: s.Delivery.Refused, Expired: s.Delivery.Expired, InFlight: s.Delivery.InFlight,
 		},
@@ -201,7 +80,9 @@ func stats(c *call) (any, error) {
 	sum := s.Engine.Total()
 	out.Hits, out.Alerts, out.Pending, out.Suppressed = sum.Hits, sum.Alerts, sum.Pending, suppressedOf(sum.Suppressed)
 	out.Sent = s.Sent.Total
-	out.Gone = goneStats{s.Engine.Retired.Hits, s.Engine.Retired.Alerts, s.Sent.Total, s.Engine.Retired.Pending, suppressedOf(s.Engine.Retired.Suppressed)}
+	out.Gone = adminapi.GoneStats{
+		Hits: s.Engine.Retired.Hits, Alerts: s.Engine.Retired.Alerts, Sent: s.Sent.Total, Pending: s.Engine.Retired.Pending, Suppressed: suppressedOf(s.Engine.Retired.Suppressed),
+	}
 	for i := range out.Rules {
 		out.Gone.Sent -= out.Rules[i].Sent
 	}
@@ -225,19 +106,19 @@ func drops(s *pipeline.Stats) map[string]int64 {
 	}
 }
 
-func tailsOf(s *docker.Stats) map[string]int {
-	out := map[string]int{}
+func tailsOf(s *docker.Stats) map[string]int64 {
+	out := map[string]int64{}
 	for state, n := range s.States {
-		out[docker.State(state).String()] = n
+		out[docker.State(state).String()] = int64(n)
 	}
 	return out
 }
 
-func triggerOf(info store.TriggerInfo, configured bool) triggerStats {
-	t := triggerStats{
+func triggerOf(info store.TriggerInfo, configured bool) adminapi.TriggerStats {
+	t := adminapi.TriggerStats{
 		Name: info.Name, Configured: configured, Accepted: info.Counts.Accepted, Delivered: info.Counts.Delivered, Pending: info.Counts.Pending,
 		Dead: info.Counts.Dead, Dropped: info.Counts.Dropped, Removed: info.Counts.Removed, Failures: info.State.Failures, Reason: info.State.Reason,
-		Next: timeOrNil(info.State.NotBefore), Oldest: timeOrNil(info.Oldest),
+		NextAttempt: utc(info.State.NotBefore), Oldest: utc(info.Oldest),
 	}
 	if info.State.Hold != store.HoldNone {
 		t.Hold = info.State.Hold.String()
@@ -245,12 +126,12 @@ func triggerOf(info store.TriggerInfo, configured bool) triggerStats {
 	return t
 }
 
-func timeOrNil(at time.Time) *time.Time {
+// utc returns a time in UTC. The zero time stays zero, so that the response omits it.
+func utc(at time.Time) time.Time {
 	if at.IsZero() {
-		return nil
+		return time.Time{}
 	}
-	at = at.UTC()
-	return &at
+	return at.UTC()
 }
 
 // maxProblemsShown bounds the problems in the stats.
@@ -289,16 +170,16 @@ func ruleNames(s *config.Settings) map[string]ruleName {
 	return out
 }
 
-func rulesStats(p *pipeline.Pipeline, s *pipeline.Stats) []ruleStats {
+func rulesStats(p *pipeline.Pipeline, s *pipeline.Stats) []adminapi.RuleStats {
 	names, costs := ruleNames(p.Settings()), p.Rules().Costs()
-	out := make([]ruleStats, 0, len(s.Engine.Rules))
+	out := make([]adminapi.RuleStats, 0, len(s.Engine.Rules))
 	for _, id := range slices.Sorted(maps.Keys(s.Engine.Rules)) {
 		n, known := names[id]
 		if !known { // it was removed a moment ago
 			n.name = id
 		}
 		counts := s.Engine.Rules[id]
-		r := ruleStats{
+		r := adminapi.RuleStats{
 			ID: id, Name: n.name, Workload: n.workload, Hits: counts.Hits, Alerts: counts.Alerts, Sent: s.Sent.Rules[id], Pending: counts.Pending,
 			Suppressed: suppressedOf(counts.Suppressed), Nanos: s.Engine.Nanos[id],
 		}

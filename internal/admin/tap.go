@@ -9,25 +9,9 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/taps"
 )
-
-// tappedRecord is an event "record" of a tap.
-type tappedRecord struct {
-	Time      time.Time        `json:"time"`
-	Workload  string           `json:"workload"`
-	Container string           `json:"container"`
-	Host      string           `json:"host,omitempty"`
-	Stream    string           `json:"stream"`
-	Text      string           `json:"text"`
-	Decisions []tappedDecision `json:"decisions"`
-}
-
-type tappedDecision struct {
-	RuleID  string `json:"rule_id"`
-	Rule    string `json:"rule"`
-	Outcome string `json:"outcome"` // alert, or the reason why the hit was suppressed
-}
 
 // maxTapExpr bounds the expression of a tap.
 const maxTapExpr = 4 << 10
@@ -112,7 +96,7 @@ func tap(c *call) (any, error) {
 			text = []byte(": still here\n\n")
 		}
 		if missed := t.Missed.Load(); missed > told {
-			data, _ := json.Marshal(map[string]int64{"missed": missed - told}) // of numbers
+			data, _ := json.Marshal(adminapi.TapMissed{Missed: missed - told}) // of numbers
 			told = missed
 			text = appendEvent(text, "", "missed", data)
 		}
@@ -123,9 +107,11 @@ func tap(c *call) (any, error) {
 }
 
 func appendTapped(dst []byte, t *taps.Record) []byte {
-	out := tappedRecord{t.Time, t.Workload, t.Container, t.Host, t.Stream, t.Text, []tappedDecision{}}
+	out := adminapi.TapRecord{
+		Time: t.Time, Workload: t.Workload, Container: t.Container, Host: t.Host, Stream: t.Stream, Text: t.Text, Decisions: []adminapi.TapDecision{},
+	}
 	for _, d := range t.Decisions {
-		out.Decisions = append(out.Decisions, tappedDecision(d))
+		out.Decisions = append(out.Decisions, adminapi.TapDecision(d))
 	}
 	data, err := json.Marshal(out)
 	if err != nil {

@@ -4,39 +4,15 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/workload"
 )
 
-type workloadsAnswer struct {
-	Workloads  []workloadItem `json:"workloads"`  // that records came from
-	Other      workloadCounts `json:"other"`      // those that there is no room for, together
-	Configured []blockItem    `json:"configured"` // the blocks, by their globs
-	Next       string         `json:"next"`
-}
-
-type workloadItem struct {
-	Name string `json:"name"`
-	workloadCounts
-	LastSeen   time.Time       `json:"last_seen"`
-	Containers []containerItem `json:"containers"`
-}
-
-// workloadCounts is what came from a workload: hits are those that made an alert and what was suppressed, by reason. Sent counts the alerts that receivers
-// took, roll-ups included.
-type workloadCounts struct {
-	Lines      int64            `json:"lines"`
-	Hits       int64            `json:"hits"`
-	Alerts     int64            `json:"alerts"`
-	Sent       int64            `json:"sent"`
-	Suppressed map[string]int64 `json:"suppressed"`
-}
-
-func workloadCountsOf(n *workload.Counts, sent int64) workloadCounts {
-	return workloadCounts{n.Lines, n.Hits, n.Alerts, sent, suppressedOf(n.Suppressed)}
+func workloadCountsOf(n *workload.Counts, sent int64) adminapi.WorkloadCounts {
+	return adminapi.WorkloadCounts{Lines: n.Lines, Hits: n.Hits, Alerts: n.Alerts, Sent: sent, Suppressed: suppressedOf(n.Suppressed)}
 }
 
 // otherSent is how many alerts were sent of workloads that are not among those that were met.
@@ -53,26 +29,15 @@ func otherSent(met []workload.Stats, sent map[string]int64) (n int64) {
 // maxBusiest bounds the workloads in the stats.
 const maxBusiest = 100
 
-// busiestWorkloads is the workloads with the most hits, and all others together.
-type busiestWorkloads struct {
-	Busiest []busiestWorkload `json:"busiest"`
-	Other   workloadCounts    `json:"other"`
-}
-
-type busiestWorkload struct {
-	Name string `json:"name"`
-	workloadCounts
-}
-
-func busiestOf(all []workload.Stats, other workload.Counts, sent map[string]int64) busiestWorkloads {
+func busiestOf(all []workload.Stats, other workload.Counts, sent map[string]int64) adminapi.BusiestWorkloads {
 	rest := otherSent(all, sent)
 	slices.SortFunc(all, func(a, b workload.Stats) int {
 		return cmp.Or(cmp.Compare(b.Hits, a.Hits), cmp.Compare(b.Lines, a.Lines), cmp.Compare(a.Workload, b.Workload))
 	})
-	out := busiestWorkloads{Busiest: []busiestWorkload{}}
+	out := adminapi.BusiestWorkloads{Busiest: []adminapi.WorkloadStats{}}
 	for i := range all {
 		if i < maxBusiest {
-			out.Busiest = append(out.Busiest, busiestWorkload{all[i].Workload, workloadCountsOf(&all[i].Counts, sent[all[i].Workload])})
+			out.Busiest = append(out.Busiest, adminapi.WorkloadStats{Name: all[i].Workload, WorkloadCounts: workloadCountsOf(&all[i].Counts, sent[all[i].Workload])})
 		} else {
 			other.Add(&all[i].Counts)
 			rest += sent[all[i].Workload]
@@ -82,22 +47,6 @@ func busiestOf(all []workload.Stats, other workload.Counts, sent map[string]int6
 	return out
 }
 
-type containerItem struct {
-	ID       string    `json:"id,omitempty"`
-	Name     string    `json:"name,omitempty"`
-	Image    string    `json:"image,omitempty"`
-	Host     string    `json:"host,omitempty"`
-	LastSeen time.Time `json:"last_seen"`
-}
-
-type blockItem struct {
-	Match     string   `json:"match"`
-	File      string   `json:"file,omitempty"`
-	Disable   []string `json:"disable"`
-	Overrides []string `json:"overrides"` // names of the rules that are overridden
-	Rules     []string `json:"rules"`     // names of the block's own
-}
-
 func workloads(c *call) (any, error) {
 	limit, err := c.limit()
 	if err != nil {
@@ -105,7 +54,7 @@ func workloads(c *call) (any, error) {
 	}
 	met, other := c.p.Workloads()
 	sent := c.p.Sent().Workloads
-	out := workloadsAnswer{Workloads: []workloadItem{}, Other: workloadCountsOf(&other, otherSent(met, sent)), Configured: blocks(c.p.Loaded())}
+	out := adminapi.WorkloadsResponse{Workloads: []adminapi.Workload{}, Other: workloadCountsOf(&other, otherSent(met, sent)), Configured: blocks(c.p.Loaded())}
 	for i := range met {
 		m := &met[i]
 		if m.Workload <= c.query.Get("cursor") && c.query.Has("cursor") {
@@ -115,20 +64,20 @@ func workloads(c *call) (any, error) {
 			out.Next = out.Workloads[limit-1].Name
 			break
 		}
-		w := workloadItem{Name: m.Workload, workloadCounts: workloadCountsOf(&m.Counts, sent[m.Workload]), LastSeen: m.Last, Containers: []containerItem{}}
+		w := adminapi.Workload{Name: m.Workload, WorkloadCounts: workloadCountsOf(&m.Counts, sent[m.Workload]), LastSeen: m.Last, Containers: []adminapi.WorkloadContainer{}}
 		for _, k := range m.Containers {
-			w.Containers = append(w.Containers, containerItem{k.ID, k.Name, k.Image, k.Host, k.LastSeen})
+			w.Containers = append(w.Containers, adminapi.WorkloadContainer{ID: k.ID, Name: k.Name, Image: k.Image, Host: k.Host, LastSeen: k.LastSeen})
 		}
 		out.Workloads = append(out.Workloads, w)
 	}
 	return out, nil
 }
 
-func blocks(loaded *config.Result) []blockItem {
-	out := []blockItem{}
+func blocks(loaded *config.Result) []adminapi.WorkloadBlock {
+	out := []adminapi.WorkloadBlock{}
 	for i := range loaded.Settings.Workloads {
 		w := &loaded.Settings.Workloads[i]
-		b := blockItem{Match: w.Match, Disable: slices.Concat([]string{}, w.Disable), Overrides: []string{}, Rules: []string{}}
+		b := adminapi.WorkloadBlock{Match: w.Match, Disable: slices.Concat([]string{}, w.Disable), Overrides: []string{}, Rules: []string{}}
 		if i < len(loaded.Parts.Workloads) {
 			b.File = placeText(loaded.Parts.Workloads[i].Place("", ""))
 		}
@@ -150,14 +99,9 @@ func placeText(p config.Place) string {
 	return fmt.Sprintf("%s:%d", p.File, p.Line)
 }
 
-type effectiveAnswer struct {
-	Workload string           `json:"workload"`
-	Rules    []map[string]any `json:"rules"` // settings in force, with id
-}
-
 func effectiveRules(c *call) (any, error) {
 	s := c.p.Settings()
-	out := effectiveAnswer{Workload: c.r.PathValue("workload"), Rules: []map[string]any{}}
+	out := adminapi.EffectiveRulesResponse{Workload: c.r.PathValue("workload"), Rules: []map[string]any{}}
 	for _, r := range engine.Effective(&engine.Settings{Limits: s.Limits, Rules: s.Rules, Workloads: s.Workloads}, out.Workload) {
 		item := config.Encode(&r.Settings)
 		item["id"] = r.ID

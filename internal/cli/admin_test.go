@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin"
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
@@ -85,7 +86,7 @@ func TestStandaloneIsAdministered(t *testing.T) {
 	c := clientOf(t, "unix://"+socket)
 	defer c.Close()
 	await.That(t, patience, "the container is told of", func() bool {
-		var stats client.Stats
+		var stats adminapi.StatsResponse
 		_, err := c.Do(t.Context(), client.Request{Path: statsPath}, &stats)
 		followed := int64(0)
 		for _, n := range stats.Tails {
@@ -93,7 +94,7 @@ func TestStandaloneIsAdministered(t *testing.T) {
 		}
 		return err == nil && followed == 1
 	})
-	var list client.Instances
+	var list adminapi.InstancesResponse
 	if _, err := c.Do(t.Context(), client.Request{Path: "/api/v1/instances"}, &list); err != nil || list.Find("docker").Kind != "standalone" {
 		t.Errorf("%v, %v", list, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
@@ -25,9 +26,9 @@ func (containersCommand) Help() string {
 // Run lists the containers.
 func (cmd *containersCommand) Run(c *console) error {
 	return cmd.with(func(ctx context.Context, api *client.Client) error {
-		all := []client.Container{}
+		all := []adminapi.Container{}
 		for query := (url.Values{"limit": {"1000"}}); ; {
-			var page client.Containers
+			var page adminapi.ContainersResponse
 			if _, err := api.Do(ctx, client.Request{Path: "/api/v1/containers", Query: query}, &page); err != nil {
 				return err
 			}
@@ -42,7 +43,7 @@ func (cmd *containersCommand) Run(c *console) error {
 			query.Set("cursor", page.Next)
 		}
 		if cmd.Output == "json" {
-			body, err := json.Marshal(client.Containers{Containers: all})
+			body, err := json.Marshal(adminapi.ContainersResponse{Containers: all})
 			if err != nil {
 				return err
 			}
@@ -62,7 +63,7 @@ func (cmd *containersCommand) Run(c *console) error {
 				}
 			}
 			rows[i] = fmt.Sprintf("%s\t%s\t%s\t%d\t%d\t%s\t%s", orDash(safetext.Visible(one.Name)), orDash(safetext.Visible(one.Workload)), orDash(safetext.Visible(one.Engine)),
-				one.Lines, one.Hits, when(one.Last), safetext.Visible(followed))
+				one.Lines, one.Hits, when(one.LastLine), safetext.Visible(followed))
 		}
 		return c.table("CONTAINER\tWORKLOAD\tENGINE\tLINES\tHITS\tLAST LINE\tFOLLOWED", rows)
 	})

@@ -72,7 +72,7 @@ func all[T any](ctx context.Context, c *console, r *remote, api *client.Client, 
 	var raw []json.RawMessage
 	query := url.Values{"limit": {"1000"}}
 	for {
-		page := client.Object{}
+		page := map[string]json.RawMessage{}
 		if _, err := api.Do(ctx, client.Request{Path: k.path, Query: query}, &page); err != nil {
 			return nil, err
 		}

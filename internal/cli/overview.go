@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
@@ -28,7 +29,7 @@ const statsPath = "/api/v1/stats"
 // Run shows what an instance does.
 func (cmd *overviewCommand) Run(c *console) error {
 	return cmd.with(func(ctx context.Context, api *client.Client) error {
-		var s client.Stats
+		var s adminapi.StatsResponse
 		answer, err := api.Do(ctx, client.Request{Path: statsPath}, &s)
 		if err != nil {
 			return err
@@ -36,7 +37,7 @@ func (cmd *overviewCommand) Run(c *console) error {
 		if cmd.Output == "json" {
 			err = c.json(answer.Body)
 		} else {
-			var list client.Instances
+			var list adminapi.InstancesResponse
 			if _, err := api.Do(ctx, client.Request{Path: "/api/v1/instances", Everywhere: true}, &list); err != nil {
 				return err
 			}
@@ -50,12 +51,12 @@ func (cmd *overviewCommand) Run(c *console) error {
 }
 
 // troubles reports whether something wants attention.
-func troubles(s *client.Stats) bool {
-	return len(s.Problems) > 0 || len(s.Warnings) > 0 || s.Store.Error != "" || slices.ContainsFunc(s.Triggers, func(t client.TriggerStats) bool { return t.Hold != "" || t.Failures > 0 || t.Dead > 0 })
+func troubles(s *adminapi.StatsResponse) bool {
+	return len(s.Problems) > 0 || len(s.Warnings) > 0 || s.Store.Error != "" || slices.ContainsFunc(s.Triggers, func(t adminapi.TriggerStats) bool { return t.Hold != "" || t.Failures > 0 || t.Dead > 0 })
 }
 
 // overview writes everything about an instance that fits on a screen.
-func (c *console) overview(s *client.Stats, i client.Instance) error {
+func (c *console) overview(s *adminapi.StatsResponse, i adminapi.Instance) error {
 	state := "ready"
 	if !i.Ready {
 		state = "not ready: " + orDash(i.State)
@@ -65,7 +66,7 @@ func (c *console) overview(s *client.Stats, i client.Instance) error {
 	row("lines", s.Lines, sums(s.Tails))
 	row("hits", s.Hits, "")
 	row("sent", s.Sent, "alerts that receivers took, roll-ups included")
-	row("suppressed", s.Held(), sums(s.Suppressed))
+	row("suppressed", s.SuppressedTotal(), sums(s.Suppressed))
 	row("pending", s.Pending, "hits of which no alert told yet")
 	if lost := s.Lost(); lost > 0 {
 		row("lost", lost, sums(s.Drops))
@@ -123,7 +124,7 @@ func sums(by map[string]int64) string {
 	return strings.Join(parts, ", ")
 }
 
-func storeWords(s *client.StoreStats) string {
+func storeWords(s *adminapi.StoreStats) string {
 	text := bytesWords(s.Used)
 	if s.Max > 0 {
 		text += " of " + bytesWords(s.Max)
@@ -147,7 +148,7 @@ func bytesWords(n int64) string {
 }
 
 // triggerWords describes the state of a trigger.
-func triggerWords(t *client.TriggerStats) string {
+func triggerWords(t *adminapi.TriggerStats) string {
 	text := "works"
 	switch {
 	case t.Hold != "":

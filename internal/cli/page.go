@@ -6,8 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
 	"github.com/tinyforge/fluentbit-trigger/internal/listen"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
@@ -25,12 +25,6 @@ func (pageCommand) Help() string {
 		"Examples:\n  docker-fluentbit page\n  docker exec CONTAINER docker-fluentbit page\n  docker exec CONTAINER docker-fluentbit page --at http://nas:3000"
 }
 
-// loginCode is the answer of /api/v1/login-codes.
-type loginCode struct {
-	Code    string    `json:"code"`
-	Expires time.Time `json:"expires"`
-}
-
 // Run prints a link.
 func (cmd *pageCommand) Run(c *console) error {
 	base := cmd.At
@@ -45,7 +39,7 @@ func (cmd *pageCommand) Run(c *console) error {
 		return fmt.Errorf("--at: must be an address such as http://nas:3000, not %q", base)
 	}
 	return cmd.with(func(ctx context.Context, api *client.Client) error {
-		var code loginCode
+		var code adminapi.LoginCodeResponse
 		answer, err := api.Do(ctx, client.Request{Method: http.MethodPost, Path: "/api/v1/login-codes", Everywhere: true}, &code)
 		if err != nil {
 			return err

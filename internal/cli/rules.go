@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
@@ -60,11 +61,11 @@ func (cmd *rulesListCommand) Run(c *console) error {
 		if err != nil || cmd.Output == "json" {
 			return err
 		}
-		var stats client.Stats
+		var stats adminapi.StatsResponse
 		if _, err := api.Do(ctx, client.Request{Path: statsPath}, &stats); err != nil {
 			return err
 		}
-		counts := map[string]*client.RuleStats{}
+		counts := map[string]*adminapi.RuleStats{}
 		for i := range stats.Rules {
 			counts[stats.Rules[i].Workload+"\x00"+stats.Rules[i].Name] = &stats.Rules[i]
 		}
@@ -76,13 +77,13 @@ func (cmd *rulesListCommand) Run(c *console) error {
 		for _, r := range list {
 			n := counts[r.Workload+"\x00"+r.Name]
 			if n == nil {
-				n = &client.RuleStats{}
+				n = &adminapi.RuleStats{}
 			}
 			from := r.from()
 			if r.DryRun {
 				from += ", dry run"
 			}
-			rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%d\t%d\t%d\t%s", safetext.Visible(r.Name), orDash(safetext.Visible(r.Workload)), orDash(r.Severity), n.Hits, n.Sent, n.Held(), safetext.Visible(from)))
+			rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%d\t%d\t%d\t%s", safetext.Visible(r.Name), orDash(safetext.Visible(r.Workload)), orDash(r.Severity), n.Hits, n.Sent, n.SuppressedTotal(), safetext.Visible(from)))
 		}
 		return c.table("RULE\tWORKLOAD\tSEVERITY\tHITS\tSENT\tSUPPRESSED\tFROM", rows)
 	})
@@ -106,7 +107,7 @@ func (rulesShowCommand) Help() string { return "Example: docker-fluentbit rules 
 
 // Run shows a rule.
 func (cmd *rulesShowCommand) Run(c *console) error {
-	return ask(c, &cmd.remote, client.Request{Path: managedRules(cmd.Workload).path + client.Path(cmd.Name)}, func(o *client.Object) error { return c.settings(ruleKind, *o) })
+	return ask(c, &cmd.remote, client.Request{Path: managedRules(cmd.Workload).path + client.Path(cmd.Name)}, func(o *map[string]json.RawMessage) error { return c.settings(ruleKind, *o) })
 }
 
 type rulesAddCommand struct {
@@ -178,21 +179,6 @@ func (rulesTestCommand) Help() string {
 // maxTestLines bounds how many lines are tried at once.
 const maxTestLines = 1000
 
-// ruleTest is the answer of a test.
-type ruleTest struct {
-	Results []ruleTestResult `json:"results"`
-}
-
-type ruleTestResult struct {
-	Line     string            `json:"line"`
-	Matched  bool              `json:"matched"`
-	Captures map[string]string `json:"captures"`
-	Fields   map[string]string `json:"fields"`
-	Template string            `json:"template"`
-	Summary  string            `json:"summary"`
-	Why      string            `json:"why"`
-}
-
 // Run tries lines.
 func (cmd *rulesTestCommand) Run(c *console) error {
 	body := map[string]any{"workload": cmd.Workload, "stream": cmd.Stream}
@@ -232,7 +218,7 @@ func (cmd *rulesTestCommand) Run(c *console) error {
 	}
 	body["lines"] = lines
 	hits := 0
-	err := ask(c, &cmd.remote, client.Request{Method: http.MethodPost, Path: ruleKind.path + "/test", Body: body}, func(t *ruleTest) error {
+	err := ask(c, &cmd.remote, client.Request{Method: http.MethodPost, Path: ruleKind.path + "/test", Body: body}, func(t *adminapi.RuleTestResponse) error {
 		for i := range t.Results {
 			r := &t.Results[i]
 			verdict := "no hit"
@@ -282,7 +268,7 @@ func readLines(from io.Reader) ([]string, error) {
 }
 
 // settings writes what the API tells of one thing as it would stand in a file.
-func (c *console) settings(k kind, o client.Object) error {
+func (c *console) settings(k kind, o map[string]json.RawMessage) error {
 	settings := map[string]any{}
 	text := o["settings"]
 	if text == nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
@@ -60,9 +61,9 @@ func (cmd *silenceAddCommand) Run(c *console) error {
 	} else if length <= 0 {
 		return errors.New("--for: must be above zero")
 	}
-	body := client.Silence{Until: until.UTC().Truncate(time.Second), Comment: cmd.Comment, Author: whoAmI(), SilenceMatchers: client.SilenceMatchers{
+	body := adminapi.SilenceRequest{Until: until.UTC().Truncate(time.Second), Comment: cmd.Comment, Author: whoAmI(), SilenceMatchers: adminapi.SilenceMatchers{
 		Rule: cmd.Rule, Workload: cmd.Workload, Container: cmd.Container, Severity: cmd.Severity, Message: cmd.Message}}
-	return ask(c, &cmd.remote, client.Request{Method: http.MethodPost, Path: silencesPath, Body: body}, func(s *client.Silence) error {
+	return ask(c, &cmd.remote, client.Request{Method: http.MethodPost, Path: silencesPath, Body: body}, func(s *adminapi.Silence) error {
 		c.printf("%s holds until %s\n", s.ID, s.Until.Local().Format(time.DateTime))
 		return nil
 	})
@@ -86,7 +87,7 @@ func (silenceListCommand) Help() string { return "Example: docker-fluentbit sile
 
 // Run lists silences.
 func (cmd *silenceListCommand) Run(c *console) error {
-	return ask(c, &cmd.remote, client.Request{Path: silencesPath}, func(list *struct{ Silences []client.Silence }) error {
+	return ask(c, &cmd.remote, client.Request{Path: silencesPath}, func(list *struct{ Silences []adminapi.Silence }) error {
 		now := time.Now()
 		var rows []string
 		for _, s := range list.Silences {
@@ -94,7 +95,7 @@ func (cmd *silenceListCommand) Run(c *console) error {
 			switch {
 			case !s.Until.After(now):
 				state = "expired"
-			case s.From != nil && s.From.After(now):
+			case !s.From.IsZero() && s.From.After(now):
 				state = "pending"
 			}
 			if state == "expired" && !cmd.All {
@@ -110,7 +111,7 @@ func (cmd *silenceListCommand) Run(c *console) error {
 	})
 }
 
-func matcherWords(m *client.SilenceMatchers) string {
+func matcherWords(m *adminapi.SilenceMatchers) string {
 	var parts []string
 	for _, p := range [][2]string{{"rule", m.Rule}, {"workload", m.Workload}, {"container", m.Container}, {"severity", strings.Join(m.Severity, "|")}, {"message", m.Message}} {
 		if p[1] != "" {

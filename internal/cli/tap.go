@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
@@ -89,7 +90,7 @@ func (cmd *tapCommand) show(c *console, e client.Event, colour bool) error {
 		_, err := fmt.Fprintf(c.out, "%s\n", bytes.TrimSpace(e.Data))
 		return err
 	}
-	var r client.Tapped
+	var r adminapi.TapRecord
 	if err := json.Unmarshal(e.Data, &r); err != nil {
 		return fmt.Errorf("a record cannot be read: %w", err)
 	}
@@ -108,7 +109,7 @@ const (
 )
 
 // tapLine is a record on one line, which holds nothing that moves a terminal's cursor but colours of its own.
-func tapLine(r *client.Tapped, colour bool) string {
+func tapLine(r *adminapi.TapRecord, colour bool) string {
 	paint := func(with, text string) string {
 		if !colour || text == "" {
 			return text

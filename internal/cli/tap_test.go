@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker/dockertest"
 	"github.com/tinyforge/fluentbit-trigger/test/await"
@@ -58,7 +59,7 @@ func awaitStats(t *testing.T, url, what string, holds func(*standaloneStats) boo
 }
 
 type standaloneStats struct {
-	client.Stats
+	adminapi.StatsResponse
 	Streams int `json:"streams"`
 }
 
@@ -119,7 +120,7 @@ func TestTapOfARunningProgram(t *testing.T) {
 	compare(read(hits), []string{want[0], want[2]})
 	decided := map[string]int64{}
 	for _, line := range read(objects) {
-		var r client.Tapped
+		var r adminapi.TapRecord
 		if err := json.Unmarshal([]byte(line), &r); err != nil {
 			t.Fatalf("%v in %s", err, line)
 		}

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
@@ -41,7 +42,7 @@ func (cmd *topCommand) Run(c *console) error {
 		return fmt.Errorf("-n: %d must not be negative", cmd.Rows)
 	}
 	if cmd.Output == "json" || !isTerminal(c.out) {
-		return ask(c, &cmd.remote, client.Request{Path: statsPath}, func(s *client.Stats) error {
+		return ask(c, &cmd.remote, client.Request{Path: statsPath}, func(s *adminapi.StatsResponse) error {
 			v := view{stats: s, by: cmd.Sort, rules: cmd.Rows, workloads: cmd.Rows}
 			return c.top(&v)
 		})
@@ -60,7 +61,7 @@ const (
 
 // watch draws until ctx ends. A server that cannot be reached for a moment is told of on the last line.
 func (cmd *topCommand) watch(ctx context.Context, c *console, api *client.Client) error {
-	var last client.Stats
+	var last adminapi.StatsResponse
 	if _, err := api.Do(ctx, client.Request{Path: statsPath}, &last); err != nil {
 		return err
 	}
@@ -71,7 +72,7 @@ func (cmd *topCommand) watch(ctx context.Context, c *console, api *client.Client
 	tick := time.NewTicker(cmd.Interval)
 	defer tick.Stop()
 	shown, trouble := last, ""
-	var before *client.Stats
+	var before *adminapi.StatsResponse
 	var elapsed time.Duration
 	for {
 		height, width := size(c.out)
@@ -95,7 +96,7 @@ func (cmd *topCommand) watch(ctx context.Context, c *console, api *client.Client
 			return nil
 		case <-tick.C:
 		}
-		var next client.Stats
+		var next adminapi.StatsResponse
 		if _, err := api.Do(ctx, client.Request{Path: statsPath}, &next); err != nil {
 			if ctx.Err() != nil {
 				return nil
@@ -121,8 +122,8 @@ func size(w io.Writer) (lines, columns int) {
 
 // view is what top shows at a time.
 type view struct {
-	stats, before    *client.Stats // before: at the look before; nil at the first
-	elapsed          time.Duration // since then
+	stats, before    *adminapi.StatsResponse // before: at the look before; nil at the first
+	elapsed          time.Duration           // since then
 	by               string
 	rules, workloads int // how many at most; 0 is all
 	width            int // of a line; 0 is any
@@ -160,7 +161,7 @@ func byWeight(a, b, aHits, bHits int64, aName, bName string) int {
 // top writes a summary, the busiest rules, and the busiest workloads.
 func (c *console) top(v *view) error {
 	s, before := v.stats, v.before
-	head := fmt.Sprintf("%s: %s, %s, %d sent, %d suppressed", safetext.Visible(s.Instance), plural(int(s.Lines), "line"), plural(int(s.Hits), "hit"), s.Sent, s.Held())
+	head := fmt.Sprintf("%s: %s, %s, %d sent, %d suppressed", safetext.Visible(s.Instance), plural(int(s.Lines), "line"), plural(int(s.Hits), "hit"), s.Sent, s.SuppressedTotal())
 	if v.rates() && s.Lines >= before.Lines && s.Hits >= before.Hits {
 		head = fmt.Sprintf("%s: %s/s lines, %s/s hits, %s/s sent", safetext.Visible(s.Instance), v.perSecond(s.Lines-before.Lines), v.perSecond(s.Hits-before.Hits),
 			v.perSecond(max(0, s.Sent-before.Sent)))
@@ -173,14 +174,14 @@ func (c *console) top(v *view) error {
 }
 
 func (c *console) topRules(v *view) error {
-	old := map[string]*client.RuleStats{}
+	old := map[string]*adminapi.RuleStats{}
 	if v.rates() {
 		for i := range v.before.Rules {
 			old[v.before.Rules[i].Workload+"\x00"+v.before.Rules[i].Name] = &v.before.Rules[i]
 		}
 	}
 	type line struct {
-		rule           *client.RuleStats
+		rule           *adminapi.RuleStats
 		hits, weighted int64
 		nanos          int64
 	}
@@ -188,12 +189,12 @@ func (c *console) topRules(v *view) error {
 	var nanos int64
 	for i := range v.stats.Rules {
 		r := &v.stats.Rules[i]
-		was := &client.RuleStats{}
+		was := &adminapi.RuleStats{}
 		if o := old[r.Workload+"\x00"+r.Name]; o != nil && o.Hits <= r.Hits {
 			was = o
 		}
 		l := line{rule: r, hits: r.Hits - was.Hits, nanos: max(0, r.Nanos-was.Nanos)}
-		l.weighted = map[string]int64{"hits": l.hits, "sent": r.Sent - was.Sent, "suppressed": r.Held() - was.Held(), "time": l.nanos}[v.by]
+		l.weighted = map[string]int64{"hits": l.hits, "sent": r.Sent - was.Sent, "suppressed": r.SuppressedTotal() - was.SuppressedTotal(), "time": l.nanos}[v.by]
 		nanos += l.nanos
 		lines = append(lines, l)
 	}
@@ -221,7 +222,7 @@ func (c *console) topRules(v *view) error {
 		if v.rates() {
 			cells = append(cells, v.perSecond(l.hits))
 		}
-		cells = append(cells, fmt.Sprint(l.rule.Sent), fmt.Sprint(l.rule.Held()), time.Duration(l.rule.Nanos).Round(time.Microsecond).String(), share, sums(l.rule.Suppressed))
+		cells = append(cells, fmt.Sprint(l.rule.Sent), fmt.Sprint(l.rule.SuppressedTotal()), time.Duration(l.rule.Nanos).Round(time.Microsecond).String(), share, sums(l.rule.Suppressed))
 		rows = append(rows, strings.Join(cells, "\t"))
 	}
 	return c.fitted(header, rows, v.width)
@@ -229,22 +230,22 @@ func (c *console) topRules(v *view) error {
 
 // topWorkloads writes the workloads below the rules, those that there is no room for as one. A server that does not tell of any has none.
 func (c *console) topWorkloads(v *view) error {
-	old := map[string]*client.WorkloadStats{}
+	old := map[string]*adminapi.WorkloadStats{}
 	if v.rates() {
 		for i := range v.before.Workloads.Busiest {
 			old[v.before.Workloads.Busiest[i].Name] = &v.before.Workloads.Busiest[i]
 		}
 	}
 	type line struct {
-		workload              *client.WorkloadStats
+		workload              *adminapi.WorkloadStats
 		lines, hits, weighted int64
 	}
-	since := func(w, was *client.WorkloadStats) line {
+	since := func(w, was *adminapi.WorkloadStats) line {
 		if was == nil || was.Lines > w.Lines || was.Hits > w.Hits {
-			was = &client.WorkloadStats{}
+			was = &adminapi.WorkloadStats{}
 		}
 		l := line{workload: w, lines: w.Lines - was.Lines, hits: w.Hits - was.Hits}
-		l.weighted = map[string]int64{"sent": w.Sent - was.Sent, "suppressed": w.Held() - was.Held()}[v.by]
+		l.weighted = map[string]int64{"sent": w.Sent - was.Sent, "suppressed": w.SuppressedTotal() - was.SuppressedTotal()}[v.by]
 		if v.by == "hits" || v.by == "time" {
 			l.weighted = l.hits
 		}
@@ -260,11 +261,11 @@ func (c *console) topWorkloads(v *view) error {
 	})
 	if v.workloads > 0 && len(lines) > v.workloads {
 		lines = lines[:v.workloads]
-	} else if other := v.stats.Workloads.Other; other.Lines > 0 || other.Hits > 0 {
-		other.Name = "(others)"
-		var was *client.WorkloadStats
+	} else if counts := v.stats.Workloads.Other; counts.Lines > 0 || counts.Hits > 0 {
+		other := adminapi.WorkloadStats{Name: "(others)", WorkloadCounts: counts}
+		var was *adminapi.WorkloadStats
 		if v.rates() {
-			was = &v.before.Workloads.Other
+			was = &adminapi.WorkloadStats{WorkloadCounts: v.before.Workloads.Other}
 		}
 		lines = append(lines, since(&other, was))
 	}
@@ -282,7 +283,7 @@ func (c *console) topWorkloads(v *view) error {
 		if v.rates() {
 			cells = []string{cells[0], cells[1], v.perSecond(l.lines), cells[2], v.perSecond(l.hits)}
 		}
-		rows = append(rows, strings.Join(append(cells, fmt.Sprint(w.Sent), fmt.Sprint(w.Held()), sums(w.Suppressed)), "\t"))
+		rows = append(rows, strings.Join(append(cells, fmt.Sprint(w.Sent), fmt.Sprint(w.SuppressedTotal()), sums(w.Suppressed)), "\t"))
 	}
 	c.printf("\n")
 	return c.fitted(header, rows, v.width)

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin"
-	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk/chunktest"
 )
 
@@ -64,7 +64,7 @@ func TestTopFits(t *testing.T) {
 	for _, rules := range []int{0, 1, 5, 100} {
 		for _, workloads := range []int{0, 1, 5, 100} {
 			for _, other := range []int64{0, 7} {
-				s := &client.Stats{Instance: "i", Rules: make([]client.RuleStats, rules), Workloads: client.Workloads{Busiest: make([]client.WorkloadStats, workloads)}}
+				s := &adminapi.StatsResponse{Instance: "i", Rules: make([]adminapi.RuleStats, rules), Workloads: adminapi.BusiestWorkloads{Busiest: make([]adminapi.WorkloadStats, workloads)}}
 				s.Workloads.Other.Lines = other
 				for height := 12; height < 60; height += 7 {
 					var text strings.Builder

@@ -2,10 +2,12 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
@@ -46,11 +48,11 @@ func (cmd *triggersListCommand) Run(c *console) error {
 		if err != nil || cmd.Output == "json" {
 			return err
 		}
-		var stats client.Stats
+		var stats adminapi.StatsResponse
 		if _, err := api.Do(ctx, client.Request{Path: statsPath}, &stats); err != nil {
 			return err
 		}
-		states := map[string]*client.TriggerStats{}
+		states := map[string]*adminapi.TriggerStats{}
 		for i := range stats.Triggers {
 			states[stats.Triggers[i].Name] = &stats.Triggers[i]
 		}
@@ -62,7 +64,7 @@ func (cmd *triggersListCommand) Run(c *console) error {
 		for _, t := range list {
 			s := states[t.Name]
 			if s == nil {
-				s = &client.TriggerStats{}
+				s = &adminapi.TriggerStats{}
 			}
 			rows = append(rows, fmt.Sprintf("%s\t%s\t%d\t%d\t%d\t%s\t%s", safetext.Visible(t.Name), orDash(t.Format), s.Pending, s.Sent, s.Dead, triggerWords(s), safetext.Visible(t.from())))
 		}
@@ -80,7 +82,7 @@ func (triggersShowCommand) Help() string { return "Example: docker-fluentbit tri
 
 // Run shows a trigger.
 func (cmd *triggersShowCommand) Run(c *console) error {
-	return ask(c, &cmd.remote, client.Request{Path: triggerKind.path + client.Path(cmd.Name)}, func(o *client.Object) error { return c.settings(triggerKind, *o) })
+	return ask(c, &cmd.remote, client.Request{Path: triggerKind.path + client.Path(cmd.Name)}, func(o *map[string]json.RawMessage) error { return c.settings(triggerKind, *o) })
 }
 
 type triggersAddCommand struct {
@@ -146,7 +148,7 @@ func (triggersTestCommand) Help() string {
 func (cmd *triggersTestCommand) Run(c *console) error {
 	delivered := true
 	request := client.Request{Method: http.MethodPost, Path: triggerKind.path + client.Path(cmd.Name) + "/test"}
-	err := ask(c, &cmd.remote, request, func(t *client.Test) error {
+	err := ask(c, &cmd.remote, request, func(t *adminapi.TriggerTestResponse) error {
 		delivered = t.Outcome == trigger.Delivered.String()
 		c.printf("trigger %q: %s", cmd.Name, safetext.Visible(t.Outcome))
 		if t.Detail != "" {

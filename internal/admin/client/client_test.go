@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 )
 
 func serve(t *testing.T, handler http.HandlerFunc, o Options) *Client {
@@ -93,13 +95,15 @@ func TestOptionsThatCannotBe(t *testing.T) {
 }
 
 func TestProblemsTellEachFaultOnceWithItsHint(t *testing.T) {
-	one := &Problem{Detail: `rule "x": severity: "crit": unknown severity (did you mean "critical"?)`, Errors: []ProblemField{
+	one := &Problem{Problem: adminapi.Problem{Detail: `rule "x": severity: "crit": unknown severity (did you mean "critical"?)`, Errors: []adminapi.ProblemField{
 		{Field: "severity", Detail: `"crit": unknown severity`, Hint: `did you mean "critical"?`},
-	}}
+	}}}
 	if one.Error() != one.Detail {
 		t.Errorf("one fault: %s", one)
 	}
-	two := &Problem{Detail: "2 problems", Errors: []ProblemField{{Field: "cooldwn", Detail: "unknown key", Hint: `did you mean "cooldown"?`}, {Field: "pattern", Detail: "missing )"}}}
+	two := &Problem{Problem: adminapi.Problem{Detail: "2 problems", Errors: []adminapi.ProblemField{
+		{Field: "cooldwn", Detail: "unknown key", Hint: `did you mean "cooldown"?`}, {Field: "pattern", Detail: "missing )"},
+	}}}
 	if want := "2 problems\n  cooldwn: unknown key (did you mean \"cooldown\"?)\n  pattern: missing )"; two.Error() != want {
 		t.Errorf("two faults: %s", two)
 	}

@@ -12,6 +12,8 @@ import (
 	"net/url"
 	"strings"
 	"syscall"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 )
 
 // Unreachable says that nothing answered, and what may help.
@@ -58,31 +60,20 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 	return e
 }
 
-// Problem is an answer that is none of 2xx, told as problem details (RFC 9457) when the server did.
+// Problem is a response outside 2xx. Its fields are empty where the server did not send problem details (RFC 9457).
 type Problem struct {
-	Type   string         `json:"type,omitempty"`
-	Title  string         `json:"title"`
-	Status int            `json:"status"`
-	Detail string         `json:"detail,omitempty"`
-	Errors []ProblemField `json:"errors,omitempty"`
-
+	adminapi.Problem
 	hint string
 }
 
-// ProblemField is one of several things that are wrong.
-type ProblemField struct {
-	Field  string `json:"field,omitempty"`
-	Detail string `json:"detail"`
-	Hint   string `json:"hint,omitempty"`
-}
-
+// Error returns the detail, the errors behind it on lines of their own, and a hint.
 func (p *Problem) Error() string {
 	text := p.Title
 	if p.Detail != "" {
 		text = p.Detail
 	}
 	for _, e := range p.Errors {
-		if strings.Contains(p.Detail, e.Detail) { // of one problem, the detail tells all
+		if strings.Contains(p.Detail, e.Detail) { // the detail of a single error repeats it
 			continue
 		}
 		text += "\n  "
@@ -112,7 +103,7 @@ func (c *Client) problemOf(resp *http.Response) error {
 	}
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	if kind == "application/problem+json" || kind == "application/json" {
-		if json.Unmarshal(text, p) != nil {
+		if json.Unmarshal(text, &p.Problem) != nil {
 			p = &Problem{}
 		}
 	}

@@ -1,0 +1,63 @@
+package adminapi
+
+import (
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+)
+
+// LogLine is a log line with its source.
+type LogLine struct {
+	Line      string            `json:"line"`
+	Workload  string            `json:"workload,omitempty"`
+	Stream    string            `json:"stream,omitempty"` // stdout or stderr
+	Severity  string            `json:"severity,omitempty"`
+	Host      string            `json:"host,omitempty"`
+	Tag       string            `json:"tag,omitempty"`
+	Container string            `json:"container,omitempty"` // name or ID
+	Time      time.Time         `json:"time,omitzero"`
+	Fields    map[string]string `json:"fields,omitempty"` // by dotted path
+}
+
+// ExplainRequest is the line to explain.
+type ExplainRequest struct{ LogLine }
+
+// ExplainResponse holds the decision of every rule of the workload.
+type ExplainResponse struct {
+	Note  string        `json:"note,omitempty"`
+	Rules []Explanation `json:"rules"`
+}
+
+// Explanation is the decision of one rule about a line.
+type Explanation struct {
+	ID       string            `json:"rule_id"`
+	Rule     string            `json:"rule"`
+	Matched  bool              `json:"matched"`
+	Severity string            `json:"severity,omitempty"`
+	Summary  string            `json:"summary,omitempty"`
+	Captures map[string]string `json:"captures,omitempty"`
+	Fields   map[string]string `json:"fields,omitempty"`   // fields of the alert
+	Template string            `json:"template,omitempty"` // the line with its variable parts masked
+	Why      string            `json:"why,omitempty"`      // why the rule does not match, or why the hit would be suppressed
+	Steps    []string          `json:"steps"`              // each condition with its result
+	Preview  *engine.Preview   `json:"preview,omitempty"`
+}
+
+// RuleTestRequest tries a rule on lines. Exactly one of name and rule must be set. line is not used.
+type RuleTestRequest struct {
+	Name  string         `json:"name,omitempty"`
+	Rule  map[string]any `json:"rule,omitempty"`
+	Lines []string       `json:"lines"`
+	LogLine
+}
+
+// RuleTestResponse holds a result for each line.
+type RuleTestResponse struct {
+	Results []RuleTestResult `json:"results"`
+}
+
+// RuleTestResult is the result for one line.
+type RuleTestResult struct {
+	Line string `json:"line"`
+	Explanation
+}
