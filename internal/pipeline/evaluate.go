@@ -1,14 +1,13 @@
 package pipeline
 
 import (
-	"fmt"
-	"runtime/debug"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/internal/fault"
+	"github.com/tinyforge/fluentbit-trigger/internal/guard"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/workload"
 )
 
@@ -129,7 +128,7 @@ func (b *batch) run(decode func()) {
 		b.p.counters.nanos.Add(int64(time.Since(begun)))
 		b.keep()
 	}()
-	defer b.p.recovered("evaluating a chunk")
+	defer guard.Recover(b.p.log, &b.p.counters.panics, "evaluating a chunk")
 	fault.Inject("goroutine")
 	decode()
 }
@@ -145,7 +144,7 @@ func (b *batch) line(rec *engine.Record, raw []byte) {
 
 // identified evaluates one line, whose alerts get their ids from id.
 func (b *batch) identified(rec *engine.Record, id func(*engine.Alert) string) {
-	defer b.p.recovered("evaluating a line")
+	defer guard.Recover(b.p.log, &b.p.counters.panics, "evaluating a line")
 	if IsOwn(rec) {
 		b.p.counters.own.Add(1)
 		return
@@ -163,7 +162,7 @@ func (b *batch) identified(rec *engine.Record, id func(*engine.Alert) string) {
 
 // offer shows a record to the open taps. A panic in their filters costs nothing else.
 func (b *batch) offer(rec *engine.Record, hits []engine.Hit) {
-	defer b.p.recovered("copying a record for taps")
+	defer guard.Recover(b.p.log, &b.p.counters.panics, "copying a record for taps")
 	b.p.taps.Offer(rec, hits, b.now)
 }
 
@@ -187,7 +186,7 @@ func (b *batch) route(id func(*engine.Alert) string) {
 
 // keep hands the alerts to delivery, which holds them in memory when the store does not take them.
 func (b *batch) keep() {
-	defer b.p.recovered("keeping alerts")
+	defer guard.Recover(b.p.log, &b.p.counters.panics, "keeping alerts")
 	b.addBegun()
 	if len(b.items) > 0 {
 		if err := b.p.delivery.Accept(b.p.ctx, b.items); err != nil {
@@ -201,14 +200,6 @@ func (b *batch) keep() {
 	b.sendCompleted()
 	clear(b.items)
 	b.items = b.items[:0]
-}
-
-// recovered ends a panic, counts it and logs where it came from. It is deferred.
-func (p *Pipeline) recovered(doing string) {
-	if reason := recover(); reason != nil {
-		p.counters.panics.Add(1)
-		p.log.Error("panic", "while", doing, "reason", fmt.Sprint(reason), "stack", string(debug.Stack()))
-	}
 }
 
 // expireEvery is how often partial lines are looked at.
@@ -233,9 +224,9 @@ func (p *Pipeline) expireLoop() {
 // logIgnoredLabels logs that labels were ignored since it was called last. It belongs to one goroutine.
 func (p *Pipeline) logIgnoredLabels() {
 	n := p.decoder.Load().Stats().LabelsIgnored
-	if n > p.ignored {
+	if n > p.ignoredLabels {
 		p.log.Warn("labels ignored: fluentbit-trigger.workload names workloads outside of the containers' own projects or namespaces; "+
-			"labels.workload = \"any\" allows it", "containers", n-p.ignored)
+			"labels.workload = \"any\" allows it", "containers", n-p.ignoredLabels)
 	}
-	p.ignored = n // a reload makes another decoder, which begins at zero
+	p.ignoredLabels = n // a reload makes another decoder, which begins at zero
 }

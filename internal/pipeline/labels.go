@@ -6,6 +6,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+	"github.com/tinyforge/fluentbit-trigger/internal/guard"
 )
 
 // labelWait collects the containers that start together, so that their rules are compiled once.
@@ -49,7 +50,7 @@ func (p *Pipeline) labelLoop() {
 
 // applyLabels puts the rules of all containers in force, beside those of the configuration.
 func (p *Pipeline) applyLabels() {
-	defer p.recovered("compiling rules from labels")
+	defer guard.Recover(p.log, &p.counters.panics, "compiling rules from labels")
 	p.reloading.Lock()
 	defer p.reloading.Unlock()
 	defer p.labels.Begin()()

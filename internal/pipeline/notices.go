@@ -10,6 +10,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+	"github.com/tinyforge/fluentbit-trigger/internal/guard"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
@@ -80,7 +81,7 @@ func (n *notices) due(now time.Time, all bool) (held []noticeWindow) {
 
 // Report makes an alert of kind system of a notice, one a minute of a kind and container. It is a docker.Options.OnNotice.
 func (p *Pipeline) Report(n docker.Notice) {
-	defer p.recovered("telling a notice")
+	defer guard.Recover(p.log, &p.counters.panics, "telling a notice")
 	if now := p.now().UTC(); p.notices.admit(n, now) {
 		p.report(noticeWindow{held: 1, first: now, last: now, notice: n}, n.Text)
 	}
@@ -88,7 +89,7 @@ func (p *Pipeline) Report(n docker.Notice) {
 
 // reportDue makes the alerts about notices that are due.
 func (p *Pipeline) reportDue(all bool) {
-	defer p.recovered("telling notices")
+	defer guard.Recover(p.log, &p.counters.panics, "telling notices")
 	for _, w := range p.notices.due(p.now().UTC(), all) {
 		text := w.notice.Text
 		if w.held > 1 {

@@ -25,73 +25,80 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
-// Options says what a pipeline runs on.
+// Options configures a pipeline.
 type Options struct {
-	// ID names the instance: in log lines, in alert ids and in the default path of the store.
+	// ID names the instance in log lines, alert ids and the default path of the store.
 	ID string
-	// Sources says where the configuration comes from.
+	// Sources are the files and parameters of the configuration.
 	Sources config.Sources
-	// Lenient starts with what is usable of a broken configuration instead of refusing it.
+	// Lenient starts with the valid parts of a configuration that has errors, instead of failing.
 	Lenient bool
-	// Previous is the configuration that ran last under this id. A lenient start falls back to it when nothing can be read. May be nil.
+	// Previous is the last configuration that ran under this id, for a lenient start when no source can be read. May be nil.
 	Previous *config.Settings
 	// Stores is the process's registry of open stores.
 	Stores *store.Registry
-	// LogTo and Origin say where log lines go and what stands in their brackets.
+	// LogTo gets the log lines, with Origin in brackets.
 	LogTo  io.Writer
 	Origin string
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
-	// Passed is the time that passed since some moment, however the clock is set meanwhile; nil: the system's, or by Now where that is set.
+	// Passed is a monotonic clock: the time since some moment, even if the wall clock is set meanwhile. nil: the system's, or Now if that is set.
 	Passed func() time.Duration
 }
 
 // Pipeline is one running instance. It is safe for concurrent use.
 type Pipeline struct {
 	id      string
-	sources config.Sources
 	log     *slog.Logger
 	level   *slog.LevelVar
 	now     func() time.Time
-	arrival *arrival // by which lines are evaluated
+	started time.Time
+	arrival *arrival // the clock that lines are evaluated by
 
-	engine   *engine.Engine
-	decoder  atomic.Pointer[chunk.Decoder]
-	triggers atomic.Pointer[triggers]
-	store    *store.Store
-	delivery *delivery.Dispatcher
-	counters counters
-	ordinals alertOrdinals
-	pending  *pendingAlerts
-	labels   *labels.Rules
-	notices  notices
-	ignored  int64 // labels, as they were logged last; the expirer's
+	configuration
+	lifecycle
 
-	silences    *silence.Set
-	workloads   workload.Table
-	subscribers alertSubscribers
-	runtime     runtimeObjects
-	taps        taps.Set
-	warnings    warnings
-	born        time.Time
+	// The path of a record, in this order.
+	decoder   atomic.Pointer[chunk.Decoder]
+	engine    *engine.Engine
+	labels    *labels.Rules // rules from containers' labels
+	silences  *silence.Set
+	ordinals  alertOrdinals
+	triggers  atomic.Pointer[triggers]
+	pending   *pendingAlerts
+	delivery  *delivery.Dispatcher
+	store     *store.Store
+	state     *engineState
+	runtime   *runtimeObjects
+	notices   notices
+	counters  counters
+	workloads workload.Table
+	taps      taps.Set
 
-	reloading   sync.Mutex // keeps reloads apart, from loading to applying
-	applying    sync.Mutex // guards settings
-	settings    *config.Settings
-	onReload    PrepareAdmin // guarded by applying
+	subscribers   alertSubscribers
+	warnings      warnings
+	memoryInstead bool  // the store is in memory, although the configuration names a file
+	ignoredLabels int64 // as last logged; of expireLoop
+}
+
+// configuration holds the configuration in force, and how it is reloaded.
+type configuration struct {
+	sources     config.Sources
+	watcher     *config.Watcher
 	loaded      atomic.Pointer[config.Result]
-	restartOnly config.Standing // what store and delivery were made with
-	// memoryInstead says that the store is in memory although a file was meant.
-	memoryInstead bool
-	watcher       *config.Watcher
+	restartOnly config.Standing          // the settings that the store and the delivery were made with
+	adminFiles  atomic.Pointer[[]string] // of [admin] settings that are not in force because a file is missing or invalid; nil: none
 
-	adminFiles atomic.Pointer[[]string] // of settings of [admin] that could not be had; nil: none
+	reloading sync.Mutex // held from loading to applying, so that reloads and runtime changes follow each other
+	applying  sync.Mutex // guards settings and onReload
+	settings  *config.Settings
+	onReload  PrepareAdmin
+}
 
-	saving  sync.Mutex        // guards unsaved
-	unsaved map[string][]byte // limiter state on its way to the store
-
+// lifecycle starts and ends the pipeline's goroutines.
+type lifecycle struct {
 	jobs     chan job
-	ctx      context.Context // of what the pipeline's own goroutines do; ends with Stop
+	ctx      context.Context // of the pipeline's own work; ends at the end of Stop
 	cancel   context.CancelFunc
 	watching context.Context // ends when Stop begins
 	endWatch context.CancelFunc
@@ -100,8 +107,14 @@ type Pipeline struct {
 	running  sync.WaitGroup
 }
 
-// New validates the configuration and wires everything up; it starts no goroutine. Unless the start is lenient, any problem of the
-// configuration is an error, which names all of them.
+func (l *lifecycle) init() {
+	l.jobs, l.stopping = make(chan job), make(chan struct{})
+	l.ctx, l.cancel = context.WithCancel(context.Background())
+	l.watching, l.endWatch = context.WithCancel(l.ctx)
+}
+
+// New loads the configuration, opens the store and builds all parts; it starts no goroutine. Unless the start is lenient, it fails if the
+// configuration has problems, and the error names all of them.
 func New(o Options) (*Pipeline, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -110,9 +123,10 @@ func New(o Options) (*Pipeline, error) {
 		}
 	}
 	p := &Pipeline{
-		id: o.ID, sources: o.Sources, now: o.Now, born: o.Now(), level: &slog.LevelVar{},
-		engine: engine.New(), pending: newPendingAlerts(), jobs: make(chan job), stopping: make(chan struct{}),
+		id: o.ID, now: o.Now, started: o.Now(), level: &slog.LevelVar{}, configuration: configuration{sources: o.Sources},
+		engine: engine.New(), pending: newPendingAlerts(),
 	}
+	p.lifecycle.init()
 	p.log = slog.New(logging.New(logging.Options{
 		Writer: o.LogTo, Origin: o.Origin, Level: p.level, Redact: p.redact, Now: o.Now,
 	}))
@@ -120,8 +134,6 @@ func New(o Options) (*Pipeline, error) {
 	p.arrival = newArrival(&o, p.engine.Skip)
 	begun := time.Now()
 	p.engine.SetClock(func() int64 { return int64(time.Since(begun)) })
-	p.ctx, p.cancel = context.WithCancel(context.Background())
-	p.watching, p.endWatch = context.WithCancel(p.ctx)
 	p.watcher = config.NewWatcher(config.WatcherOptions{Files: o.Sources.Files, Secrets: p.secretFiles})
 	settings, err := p.firstSettings(o)
 	if err != nil {
@@ -133,7 +145,7 @@ func New(o Options) (*Pipeline, error) {
 		return nil, placed(err, &p.Loaded().Parts)
 	}
 	if err != nil {
-		p.log.Error("a part of the configuration is left out", "error", err)
+		p.log.Error("skipping invalid parts of the configuration", "error", err)
 	}
 	if err := p.openStore(o, next); err != nil {
 		next.close()
@@ -146,12 +158,12 @@ func New(o Options) (*Pipeline, error) {
 	return p, nil
 }
 
-// openStore opens the store, builds the delivery on it and puts the saved limiter state back.
+// openStore opens the store, builds the parts that use it, and restores their saved state.
 func (p *Pipeline) openStore(o Options, n *prepared) error {
 	s := n.settings
 	opened, err := p.chooseStore(o, s.Store, n.triggers.revisions())
 	if err != nil {
-		return fmt.Errorf("the store cannot be opened: %w", err)
+		return fmt.Errorf("cannot open the store: %w", err)
 	}
 	p.store, p.restartOnly = opened, config.NewStanding(s)
 	p.memoryInstead = opened.Mode() == store.ModeMemory && s.Store.Path != store.MemoryPath
@@ -162,13 +174,17 @@ func (p *Pipeline) openStore(o Options, n *prepared) error {
 	if err != nil {
 		return errors.Join(err, opened.Close())
 	}
-	p.restoreState()
+	p.state = &engineState{engine: p.engine, store: opened, instance: p.id, now: p.now, log: p.log}
+	p.state.restore(p.ctx)
+	p.runtime = &runtimeObjects{
+		host: p, ctx: p.ctx, instance: p.id, store: opened, now: p.now, log: p.log, panics: &p.counters.panics, reloading: &p.reloading,
+	}
 	p.silences = silence.New(p.ctx, silence.Options{Instance: p.id, Engine: p.engine, Store: opened, Now: p.now, Log: p.log})
 	return nil
 }
 
-// chooseStore opens the store that the settings name. One that cannot be made or used, or that another instance uses for other receivers of the
-// same names, is an error, or, in a lenient start, replaced by memory.
+// chooseStore opens the store that the settings name. If it cannot be used, or another instance uses it for different triggers of the same names,
+// chooseStore fails; a lenient start gets a store in memory instead.
 func (p *Pipeline) chooseStore(o Options, set store.Settings, revisions map[string]string) (*store.Store, error) {
 	chosen := set.Path != ""
 	set.Path = p.storePath(set.Path)
@@ -183,12 +199,12 @@ func (p *Pipeline) chooseStore(o Options, set store.Settings, revisions map[stri
 	if len(clashing) == 0 {
 		return opened, nil
 	}
-	err = fmt.Errorf("%s is the store of another output, too, whose trigger %q has another receiver or other credentials: give each output "+
-		"a store of its own, or the trigger another name", set.Path, clashing[0])
+	err = fmt.Errorf("another output also uses the store %s, and its trigger %q has another receiver or other credentials: give each output "+
+		"its own store, or rename the trigger", set.Path, clashing[0])
 	if !o.Lenient {
 		return nil, errors.Join(err, opened.Close())
 	}
-	p.log.Error("ALERTS ARE KEPT IN MEMORY ONLY until this is mended", "error", errors.Join(err, opened.Close()))
+	p.log.Error("store unavailable: keeping alerts in memory, they will be lost on restart", "error", errors.Join(err, opened.Close()))
 	set.Path = store.MemoryPathOf(p.id)
 	if opened, err = open(); err == nil {
 		opened.Claim(revisions)
@@ -196,7 +212,7 @@ func (p *Pipeline) chooseStore(o Options, set store.Settings, revisions map[stri
 	return opened, err
 }
 
-// storePath returns the path of the store that the settings mean.
+// storePath returns the path of the store for a setting.
 func (p *Pipeline) storePath(set string) string {
 	switch set {
 	case "":
@@ -207,7 +223,7 @@ func (p *Pipeline) storePath(set string) string {
 	return set
 }
 
-// hostName returns the machine's name, "" when it does not tell.
+// hostName returns the machine's name, "" if the system does not report it.
 func hostName() string {
 	name, err := os.Hostname()
 	if err != nil {
@@ -233,9 +249,8 @@ func (p *Pipeline) Start() {
 	p.logWarnings()
 }
 
-// Stop evaluates the partial lines that are still held, saves the limiter's state, stops the delivery and closes the store. What was
-// accepted and not delivered is in the store. It is idempotent, and returns an error that names the steps that failed or did not end in
-// the time that ctx leaves.
+// Stop evaluates the remaining partial lines, saves the state of rules, stops the delivery and closes the store. Accepted alerts that were not sent
+// stay in the store. It is idempotent. The error names the steps that failed or did not end before ctx.
 func (p *Pipeline) Stop(ctx context.Context) error {
 	var err error
 	p.stopOnce.Do(func() { err = p.stop(ctx) })
@@ -251,6 +266,7 @@ func (p *Pipeline) stop(ctx context.Context) error {
 		p.running.Wait()
 	}()
 	var errs []error
+	// Evaluation ends first: the steps after it save and store its results.
 	select {
 	case <-ended:
 		b := p.newBatch()
@@ -260,58 +276,58 @@ func (p *Pipeline) stop(ctx context.Context) error {
 	case <-ctx.Done():
 		errs = append(errs, fmt.Errorf("evaluation did not end: %w", ctx.Err()))
 	}
-	if err := p.saveState(ctx, true); err != nil {
-		errs = append(errs, fmt.Errorf("the limiter's state was not saved: %w", err))
+	if err := p.state.save(ctx, true); err != nil {
+		errs = append(errs, fmt.Errorf("saving the state of rules: %w", err))
 	}
 	if err := p.delivery.Stop(ctx); err != nil {
-		errs = append(errs, fmt.Errorf("the delivery did not stop: %w", err))
+		errs = append(errs, fmt.Errorf("stopping the delivery: %w", err))
 	}
 	p.cancel()
 	if err := p.store.Close(); err != nil {
-		errs = append(errs, fmt.Errorf("the store was not closed: %w", err))
+		errs = append(errs, fmt.Errorf("closing the store: %w", err))
 	}
 	p.logTotals()
 	return errors.Join(errs...)
 }
 
-// Silences returns the silences, which it also changes.
+// Silences returns the silences, configured and runtime.
 func (p *Pipeline) Silences() *silence.Set { return p.silences }
 
-// Store returns the store of the pipeline, which closes it.
+// Store returns the pipeline's store. Stop closes it.
 func (p *Pipeline) Store() *store.Store { return p.store }
 
-// Log returns the pipeline's log, which takes out the secrets of the triggers in force.
+// Log returns the pipeline's logger. It redacts the secrets of the triggers in force.
 func (p *Pipeline) Log() *slog.Logger { return p.log }
 
-// Now returns the time by the pipeline's clock.
+// Now returns the pipeline's time.
 func (p *Pipeline) Now() time.Time { return p.now() }
 
 // Rules returns the rules in force.
 func (p *Pipeline) Rules() *engine.Snapshot { return p.engine.Snapshot() }
 
-// Records returns the settings by which lines become records.
+// Records returns the settings of the decoder.
 func (p *Pipeline) Records() *chunk.Settings { return p.decoder.Load().Settings() }
 
-// Explain tells for a record what each rule of its workload makes of it, now, without consequences.
+// Explain returns each rule's decision on a record, as of now, without side effects.
 func (p *Pipeline) Explain(rec *engine.Record) []engine.Explanation {
 	return p.engine.Explain(rec, p.now().UnixNano())
 }
 
-// TestTrigger sends a test alert through a trigger, by the way of any other, and tells how it went.
+// TestTrigger sends a test alert through a trigger and returns its outcome. The alert takes the path of any other alert.
 func (p *Pipeline) TestTrigger(ctx context.Context, name string) (trigger.Result, error) {
 	return p.delivery.Test(ctx, name, trigger.TestAlert(p.now().UTC()))
 }
 
-// Started returns when the pipeline was made.
-func (p *Pipeline) Started() time.Time { return p.born }
+// Started returns when the pipeline was created.
+func (p *Pipeline) Started() time.Time { return p.started }
 
-// Ready returns nil when records are taken, and otherwise why they are not.
+// Ready returns nil if the pipeline accepts records, otherwise the reason.
 func (p *Pipeline) Ready() error { return p.delivery.Room() }
 
 // ID returns the instance's name.
 func (p *Pipeline) ID() string { return p.id }
 
-// Settings returns the configuration in force. It is not to be modified.
+// Settings returns the configuration in force. It must not be modified.
 func (p *Pipeline) Settings() *config.Settings {
 	p.applying.Lock()
 	defer p.applying.Unlock()

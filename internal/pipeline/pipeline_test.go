@@ -349,7 +349,7 @@ func TestLimitsAreSavedWhileRunning(t *testing.T) {
 	p := b.start(b.options(b.document("[[rule]]\nname = \"r\"\npattern = \"boom\"\ncooldown = \"1h\"\n")))
 	p.Flush(lines("boom"), "t")
 	b.eventually("the limiter's state is saved", func() bool {
-		saved, err := p.store.LoadStates(t.Context(), p.statePrefix())
+		saved, err := p.store.LoadStates(t.Context(), statePrefix(p.id))
 		if err != nil {
 			t.Fatal(err)
 		}

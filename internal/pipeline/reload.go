@@ -10,6 +10,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/guard"
 	"github.com/tinyforge/fluentbit-trigger/internal/logging"
 	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
 )
@@ -166,7 +167,7 @@ func names(ids []string) string {
 
 // watchLoop reloads when the configuration's files change, until the pipeline stops.
 func (p *Pipeline) watchLoop() {
-	defer p.recovered("watching the configuration's files")
+	defer guard.Recover(p.log, &p.counters.panics, "watching the configuration's files")
 	p.watcher.Run(p.watching, func() { p.reload() })
 }
 
@@ -189,11 +190,11 @@ func (p *Pipeline) Reload() ReloadReport { return p.reload() }
 
 // reload reads the configuration anew and puts what is usable of it in force. When some source cannot be read at all, nothing changes.
 func (p *Pipeline) reload() (report ReloadReport) {
-	defer p.recovered("reloading the configuration")
+	defer guard.Recover(p.log, &p.counters.panics, "reloading the configuration")
 	p.reloading.Lock()
 	defer p.reloading.Unlock()
 	before := p.Loaded()
-	report = p.applyLoaded(config.Load(p.withRuntime(p.runtime.objects())))
+	report = p.applyLoaded(p.loadWith(p.runtime.objects()))
 	report.Before, report.After = before, p.Loaded()
 	if report.Applied {
 		report.Restart = p.restartOnly.Changed(report.After, p.storePath)

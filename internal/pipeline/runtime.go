@@ -7,30 +7,33 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"reflect"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/guard"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
-// RuntimeKey names a managed object.
+// RuntimeKey identifies a runtime object.
 type RuntimeKey struct {
 	Kind        config.ManagedKind
 	Scope, Name string
 }
 
-// RuntimeObject is an object that was made at run time.
+// RuntimeObject is a rule, trigger, or exception that was made through the API.
 type RuntimeObject struct {
 	RuntimeKey
 	Revision int64
 	Changed  time.Time
-	// Value is the settings as they were given, secrets included. It is not to be modified.
+	// Value is the settings as they were given, secrets included. It must not be modified.
 	Value map[string]any
 }
 
@@ -39,43 +42,59 @@ type RuntimeChange struct {
 	RuntimeKey
 	Who    string
 	Action string
-	// Revision is what the object must still have; 0: there must be none; AnyRevision: whatever it is, but it must be there.
+	// Revision is the revision that the object must have; 0: it must not exist; AnyRevision: it must exist, with any revision.
 	Revision int64
-	// Make returns the new value; nil removes the object. It is given the value that there is, nil for none, and may be called more than once.
+	// Make returns the new value, nil to remove the object. It gets the present value, nil for a new object, and may be called more than once.
 	Make func(current map[string]any) (map[string]any, error)
 }
 
-// AnyRevision stands for whatever revision there is.
+// AnyRevision matches every revision.
 const AnyRevision = -1
 
-// The errors of Manage, beside a *ConfigError, which tells what is wrong with the new value, and the store's.
+// The errors of ChangeRuntime, beside those of the store and *ConfigError, which is for an invalid value.
 var (
 	ErrRuntimeExists   = errors.New("there is one of this name already")
-	ErrRuntimeMissing  = errors.New("there is none of this name that was made at run time")
+	ErrRuntimeMissing  = errors.New("there is no runtime object of this name")
 	ErrRuntimeRevision = errors.New("it was changed meanwhile")
-	ErrRuntimeMany     = fmt.Errorf("there are %d managed objects, or as many changes under way: no more are taken", maxRuntime)
+	ErrRuntimeMany     = fmt.Errorf("there are %d runtime objects or pending changes, which is the limit", maxRuntime)
 	ErrRuntimeSources  = errors.New("the configuration's sources cannot be read just now")
 )
 
-// maxRuntime bounds the objects, and the changes that wait.
+// maxRuntime bounds the objects, and the pending changes.
 const maxRuntime = 20_000
 
-// runtimeObjects is the objects that were made at run time.
-type runtimeObjects struct {
-	mu      sync.Mutex
-	waiting []*runtimeJob
-	view    map[RuntimeKey]RuntimeObject // replaced, never changed
+// runtimeHost loads and applies configurations that contain runtime objects. Its methods, and changes of runtime objects, are serialized by one
+// mutex, which runtimeObjects shares with reloads.
+type runtimeHost interface {
+	loadWith(objects map[RuntimeKey]RuntimeObject) *config.Result
+	Loaded() *config.Result
+	applyLoaded(*config.Result) ReloadReport
+}
 
-	// The holder of Pipeline.reloading has these.
-	last      int64 // revision
-	recovered int64 // how often the store's file had been replaced
+// runtimeObjects holds the objects that were made through the API, and changes them: a change is in the store before it is in force.
+type runtimeObjects struct {
+	host     runtimeHost
+	ctx      context.Context // ends with the pipeline
+	instance string
+	store    *store.Store
+	now      func() time.Time
+	log      *slog.Logger
+	panics   *atomic.Int64
+
+	mu      sync.Mutex // guards pending and view
+	pending []*runtimeJob
+	view    map[RuntimeKey]RuntimeObject // replaced, never modified
+
+	reloading    *sync.Mutex // guards all below; held during each reload and each change
+	lastRevision int64
+	recoveries   int64 // how often the store replaced its file, as of the last save
 }
 
 type runtimeJob struct {
 	change RuntimeChange
 	result RuntimeObject
 	err    error
-	done   bool // guarded by Pipeline.reloading
+	done   bool // guarded by reloading
 }
 
 func (m *runtimeObjects) objects() map[RuntimeKey]RuntimeObject {
@@ -90,17 +109,47 @@ func (m *runtimeObjects) replace(view map[RuntimeKey]RuntimeObject) {
 	m.view = view
 }
 
-// RuntimeObjects returns the objects that were made at run time. The map is not to be modified.
+// RuntimeObjects returns all runtime objects. The map must not be modified.
 func (p *Pipeline) RuntimeObjects() map[RuntimeKey]RuntimeObject { return p.runtime.objects() }
 
-// withRuntime returns the sources with managed objects.
-func (p *Pipeline) withRuntime(objects map[RuntimeKey]RuntimeObject) config.Sources {
+// ChangeRuntime changes a runtime object. When it returns nil, the change is in the store and in force. Concurrent changes are applied together, so
+// that thousands cost a few reloads.
+func (p *Pipeline) ChangeRuntime(change RuntimeChange) (RuntimeObject, error) {
+	return p.runtime.change(change)
+}
+
+// loadWith loads the configuration with the given runtime objects.
+func (p *Pipeline) loadWith(objects map[RuntimeKey]RuntimeObject) *config.Result {
 	src := p.sources
 	src.Managed = make([]config.Managed, 0, len(objects))
 	for _, key := range sortedKeys(objects) {
 		src.Managed = append(src.Managed, config.Managed{Kind: key.Kind, Scope: key.Scope, Name: key.Name, Value: objects[key].Value})
 	}
-	return src
+	return config.Load(src)
+}
+
+// addRuntime adds the saved runtime objects to the configuration of the start. It never fails: invalid objects are logged and left out.
+func (p *Pipeline) addRuntime(n *prepared) *prepared {
+	objects, err := p.runtime.restore()
+	if err != nil {
+		p.log.Error("cannot read runtime objects from the store", "error", err)
+	}
+	if len(objects) == 0 || p.Loaded().Unusable() {
+		return n
+	}
+	result := p.loadWith(objects)
+	if result.Unusable() {
+		return n
+	}
+	p.logProblems(result.Problems)
+	result.Keep(n.settings)
+	next, err := p.prepare(&result.Settings)
+	if err != nil {
+		p.log.Error("skipping invalid runtime objects", "error", err)
+	}
+	n.close()
+	p.loaded.Store(result)
+	return next
 }
 
 func sortedKeys(objects map[RuntimeKey]RuntimeObject) []RuntimeKey {
@@ -109,9 +158,9 @@ func sortedKeys(objects map[RuntimeKey]RuntimeObject) []RuntimeKey {
 	})
 }
 
-// restoreRuntime reads the objects from the store.
-func (p *Pipeline) restoreRuntime() (map[RuntimeKey]RuntimeObject, error) {
-	rows, err := p.store.RuntimeObjects(p.ctx, p.id)
+// restore reads the objects from the store.
+func (m *runtimeObjects) restore() (map[RuntimeKey]RuntimeObject, error) {
+	rows, err := m.store.RuntimeObjects(m.ctx, m.instance)
 	objects := make(map[RuntimeKey]RuntimeObject, len(rows))
 	for i := range rows {
 		o := &rows[i]
@@ -119,111 +168,86 @@ func (p *Pipeline) restoreRuntime() (map[RuntimeKey]RuntimeObject, error) {
 		dec.UseNumber()
 		value := map[string]any{}
 		if bad := dec.Decode(&value); bad != nil {
-			p.log.Error("a managed object in the store cannot be read", "kind", o.Kind, "scope", o.Scope, "name", o.Name)
+			m.log.Error("skipping a runtime object in the store that cannot be read", "kind", o.Kind, "scope", o.Scope, "name", o.Name)
 			continue
 		}
 		key := RuntimeKey{config.ManagedKind(o.Kind), o.Scope, o.Name}
 		objects[key] = RuntimeObject{key, o.Revision, o.Changed, value}
-		p.runtime.last = max(p.runtime.last, o.Revision)
+		m.lastRevision = max(m.lastRevision, o.Revision)
 	}
-	p.runtime.recovered = p.store.Health().Recovered
-	p.runtime.replace(objects)
+	m.recoveries = m.store.Health().Recovered
+	m.replace(objects)
 	return objects, err
 }
 
-// addRuntime adds what was made at run time to the configuration of the start. Its faults stop nothing: what is wrong is left out, and told.
-func (p *Pipeline) addRuntime(n *prepared) *prepared {
-	objects, err := p.restoreRuntime()
-	if err != nil {
-		p.log.Error("what was made at run time cannot be read from the store", "error", err)
-	}
-	if len(objects) == 0 || p.Loaded().Unusable() {
-		return n
-	}
-	result := config.Load(p.withRuntime(objects))
-	if result.Unusable() {
-		return n
-	}
-	p.logProblems(result.Problems)
-	result.Keep(n.settings)
-	next, err := p.prepare(&result.Settings)
-	if err != nil {
-		p.log.Error("a part of what was made at run time is left out", "error", err)
-	}
-	n.close()
-	p.loaded.Store(result)
-	return next
-}
-
-// ChangeRuntime changes a managed object: when it returns nil, the change is in the store, and in force. Changes that wait for one another are made
-// together, so that thousands cost a few reloads.
-func (p *Pipeline) ChangeRuntime(change RuntimeChange) (RuntimeObject, error) {
-	j := &runtimeJob{change: change}
-	p.runtime.mu.Lock()
-	if len(p.runtime.waiting) >= maxRuntime {
-		p.runtime.mu.Unlock()
+// change queues a change, and applies all that are pending unless another call does so first.
+func (m *runtimeObjects) change(c RuntimeChange) (RuntimeObject, error) {
+	j := &runtimeJob{change: c}
+	m.mu.Lock()
+	if len(m.pending) >= maxRuntime {
+		m.mu.Unlock()
 		return RuntimeObject{}, ErrRuntimeMany
 	}
-	p.runtime.waiting = append(p.runtime.waiting, j)
-	p.runtime.mu.Unlock()
-	p.reloading.Lock()
-	defer p.reloading.Unlock()
+	m.pending = append(m.pending, j)
+	m.mu.Unlock()
+	m.reloading.Lock()
+	defer m.reloading.Unlock()
 	if !j.done {
-		p.changeAll()
+		m.changeAll()
 	}
 	return j.result, j.err
 }
 
-// changeAll makes all changes that wait. The caller holds p.reloading.
-func (p *Pipeline) changeAll() {
-	p.runtime.mu.Lock()
-	jobs := p.runtime.waiting
-	p.runtime.waiting = nil
-	p.runtime.mu.Unlock()
+// changeAll makes all pending changes. The caller holds reloading.
+func (m *runtimeObjects) changeAll() {
+	m.mu.Lock()
+	jobs := m.pending
+	m.pending = nil
+	m.mu.Unlock()
 	defer func() {
 		for _, j := range jobs {
 			if !j.done {
-				j.done, j.err = true, errors.New("this change made the program fail; the log tells how")
+				j.done, j.err = true, errors.New("this change made the program fail: see the log")
 			}
 		}
 	}()
-	defer p.recovered("changing managed objects")
+	defer guard.Recover(m.log, m.panics, "changing runtime objects")
 	for left := jobs; len(left) > 0; {
 		var batch, later []*runtimeJob
 		touched := map[RuntimeKey]bool{}
 		for _, j := range left {
-			if touched[j.change.RuntimeKey] { // it is to see what the one before it did
+			if touched[j.change.RuntimeKey] { // it must see the result of the change before it
 				later = append(later, j)
 				continue
 			}
 			touched[j.change.RuntimeKey] = true
 			batch = append(batch, j)
 		}
-		p.changeBatch(batch)
+		m.changeBatch(batch)
 		left = later
 	}
 }
 
-// changeBatch makes changes of different objects, all that can be made together.
-func (p *Pipeline) changeBatch(batch []*runtimeJob) {
+// changeBatch makes changes of different objects with one reload, if possible.
+func (m *runtimeObjects) changeBatch(batch []*runtimeJob) {
 	for len(batch) > 0 {
-		plan, refused := p.plan(batch)
+		plan, refused := m.plan(batch)
 		if refused {
 			batch = slices.DeleteFunc(batch, func(j *runtimeJob) bool { return j.done })
 			continue
 		}
 		if plan.split {
 			for _, j := range batch {
-				p.changeBatch([]*runtimeJob{j})
+				m.changeBatch([]*runtimeJob{j})
 			}
 			return
 		}
-		err := p.store.SaveRuntime(p.ctx, p.now(), p.id, plan.rows, plan.audit)
+		err := m.store.SaveRuntime(m.ctx, m.now(), m.instance, plan.rows, plan.audit)
 		if err == nil {
-			p.runtime.recovered = p.store.Health().Recovered
-			p.runtime.replace(plan.objects)
-			if report := p.applyLoaded(plan.loaded); !report.Applied {
-				err = errors.Join(errors.New("the change is kept, but not in force"), report.LeftOut)
+			m.recoveries = m.store.Health().Recovered
+			m.replace(plan.objects)
+			if report := m.host.applyLoaded(plan.loaded); !report.Applied {
+				err = errors.Join(errors.New("the change is saved, but not in force"), report.LeftOut)
 			}
 		}
 		for _, j := range batch {
@@ -233,33 +257,32 @@ func (p *Pipeline) changeBatch(batch []*runtimeJob) {
 	}
 }
 
-// runtimePlan is what a batch of changes comes to.
+// runtimePlan is the result of a batch of changes, before it is saved.
 type runtimePlan struct {
 	objects map[RuntimeKey]RuntimeObject
 	rows    []store.RuntimeObject
 	audit   []store.AuditEntry
 	loaded  *config.Result
-	split   bool // what is wrong is nobody's in particular: each change is to be tried alone
+	split   bool // a problem belongs to no change in particular: each must be tried alone
 }
 
-// plan works out what a batch of changes comes to. refused is true when some of them were refused, and marked as done: the rest is to be
-// planned anew.
-func (p *Pipeline) plan(batch []*runtimeJob) (plan runtimePlan, refused bool) {
-	before := p.runtime.objects()
+// plan plans a batch of changes. refused is true when it refused some of them and marked them as done: the caller plans the rest again.
+func (m *runtimeObjects) plan(batch []*runtimeJob) (plan runtimePlan, refused bool) {
+	before := m.objects()
 	plan.objects = maps.Clone(before)
 	if plan.objects == nil {
 		plan.objects = map[RuntimeKey]RuntimeObject{}
 	}
-	now := p.now()
+	now := m.now()
 	for _, j := range batch {
-		if err := p.planOne(j, &plan, now); err != nil {
+		if err := m.planOne(j, &plan, now); err != nil {
 			j.done, j.err, refused = true, err, true
 		}
 	}
 	if refused {
 		return plan, true
 	}
-	if p.store.Health().Recovered != p.runtime.recovered { // a damaged file took the others with it
+	if m.store.Health().Recovered != m.recoveries { // the store replaced a damaged file: save all objects again
 		changed := map[RuntimeKey]bool{}
 		for i := range plan.rows {
 			changed[RuntimeKey{config.ManagedKind(plan.rows[i].Kind), plan.rows[i].Scope, plan.rows[i].Name}] = true
@@ -270,7 +293,7 @@ func (p *Pipeline) plan(batch []*runtimeJob) (plan runtimePlan, refused bool) {
 			}
 		}
 	}
-	plan.loaded = config.Load(p.withRuntime(plan.objects))
+	plan.loaded = m.host.loadWith(plan.objects)
 	if plan.loaded.Unusable() {
 		for _, j := range batch {
 			j.done, j.err = true, fmt.Errorf("%w: %w", ErrRuntimeSources, &ConfigError{plan.loaded.Problems})
@@ -279,8 +302,8 @@ func (p *Pipeline) plan(batch []*runtimeJob) (plan runtimePlan, refused bool) {
 	}
 	mine := map[string]*runtimeJob{}
 	for _, j := range batch {
-		m := config.Managed{Kind: j.change.Kind, Scope: j.change.Scope, Name: j.change.Name}
-		mine[m.Place()] = j
+		object := config.Managed{Kind: j.change.Kind, Scope: j.change.Scope, Name: j.change.Name}
+		mine[object.Place()] = j
 	}
 	problems := map[*runtimeJob][]config.Problem{}
 	var others []config.Problem
@@ -295,15 +318,15 @@ func (p *Pipeline) plan(batch []*runtimeJob) (plan runtimePlan, refused bool) {
 		j.done, j.err, refused = true, &ConfigError{found}, true
 	}
 	for _, j := range batch {
-		if err := p.tryTrigger(j, plan.loaded); err != nil && !j.done {
+		if err := m.tryTrigger(j, plan.loaded); err != nil && !j.done {
 			j.done, j.err, refused = true, err, true
 		}
 	}
 	if refused {
 		return plan, true
 	}
-	if fresh := newProblems(others, p.Loaded().Problems); len(fresh) > 0 {
-		fresh = newProblems(fresh, config.Load(p.withRuntime(before)).Problems) // the files may have changed meanwhile
+	if fresh := newProblems(others, m.host.Loaded().Problems); len(fresh) > 0 {
+		fresh = newProblems(fresh, m.host.loadWith(before).Problems) // files may have changed since they were loaded
 		switch {
 		case len(fresh) == 0:
 		case len(batch) == 1:
@@ -316,7 +339,7 @@ func (p *Pipeline) plan(batch []*runtimeJob) (plan runtimePlan, refused bool) {
 }
 
 // planOne adds one change to the plan.
-func (p *Pipeline) planOne(j *runtimeJob, plan *runtimePlan, now time.Time) error {
+func (m *runtimeObjects) planOne(j *runtimeJob, plan *runtimePlan, now time.Time) error {
 	c := &j.change
 	current, there := plan.objects[c.RuntimeKey]
 	switch {
@@ -333,7 +356,7 @@ func (p *Pipeline) planOne(j *runtimeJob, plan *runtimePlan, now time.Time) erro
 	if err != nil {
 		return err
 	}
-	if there && reflect.DeepEqual(value, current.Value) { // a change that changes nothing
+	if there && reflect.DeepEqual(value, current.Value) { // nothing changes: no revision, no audit entry
 		j.result = current
 		return nil
 	}
@@ -349,8 +372,8 @@ func (p *Pipeline) planOne(j *runtimeJob, plan *runtimePlan, now time.Time) erro
 		}
 		return nil
 	}
-	p.runtime.last = max(p.runtime.last+1, now.UnixNano())
-	j.result = RuntimeObject{c.RuntimeKey, p.runtime.last, now, value}
+	m.lastRevision = max(m.lastRevision+1, now.UnixNano())
+	j.result = RuntimeObject{c.RuntimeKey, m.lastRevision, now, value}
 	plan.objects[c.RuntimeKey] = j.result
 	plan.rows = append(plan.rows, rowOf(&j.result))
 	return nil
@@ -361,7 +384,7 @@ func (plan *runtimePlan) remove(key RuntimeKey) {
 	plan.rows = append(plan.rows, store.RuntimeObject{Kind: string(key.Kind), Scope: key.Scope, Name: key.Name})
 }
 
-// removeOf removes what goes with a global rule that is deleted: its overrides, and the exceptions from it. Each is in the audit.
+// removeOf removes the overrides of a deleted global rule and the exceptions from it. Each gets its audit entry.
 func (plan *runtimePlan) removeOf(c *RuntimeChange) {
 	for _, key := range sortedKeys(plan.objects) {
 		if key.Name == c.Name && (key.Kind == config.ManagedOverride || key.Kind == config.ManagedDisable) {
@@ -381,7 +404,7 @@ func rowOf(o *RuntimeObject) store.RuntimeObject {
 	return store.RuntimeObject{Kind: string(o.Kind), Scope: o.Scope, Name: o.Name, Revision: o.Revision, Changed: o.Changed, Value: value}
 }
 
-// masked gives a value as the audit keeps it: without secrets.
+// masked returns a value for the audit, without secrets.
 func masked(kind config.ManagedKind, value map[string]any) []byte {
 	if value == nil {
 		return nil
@@ -396,8 +419,8 @@ func masked(kind config.ManagedKind, value map[string]any) []byte {
 	return text
 }
 
-// tryTrigger builds the client of a trigger that was made or changed, which reads its files and variables.
-func (p *Pipeline) tryTrigger(j *runtimeJob, loaded *config.Result) error {
+// tryTrigger builds the client of a new or changed trigger, which reads its files and variables.
+func (m *runtimeObjects) tryTrigger(j *runtimeJob, loaded *config.Result) error {
 	if j.change.Kind != config.ManagedTrigger {
 		return nil
 	}
@@ -406,17 +429,17 @@ func (p *Pipeline) tryTrigger(j *runtimeJob, loaded *config.Result) error {
 		if set.Name != j.change.Name {
 			continue
 		}
-		client, err := trigger.New(*set, trigger.Deps{Egress: loaded.Settings.Egress, Now: p.now, UserAgent: userAgent})
+		client, err := trigger.New(*set, trigger.Deps{Egress: loaded.Settings.Egress, Now: m.now, UserAgent: userAgent})
 		if err != nil {
-			m := config.Managed{Kind: j.change.Kind, Name: j.change.Name}
-			return &ConfigError{[]config.Problem{{File: m.Place(), Message: strings.TrimPrefix(err.Error(), fmt.Sprintf("trigger %q: ", set.Name))}}}
+			object := config.Managed{Kind: j.change.Kind, Name: j.change.Name}
+			return &ConfigError{[]config.Problem{{File: object.Place(), Message: strings.TrimPrefix(err.Error(), fmt.Sprintf("trigger %q: ", set.Name))}}}
 		}
 		client.Close()
 	}
 	return nil
 }
 
-// newProblems returns the problems that are not among those known.
+// newProblems returns the problems that are not among the known ones.
 func newProblems(found, known []config.Problem) []config.Problem {
 	old := make(map[string]bool, len(known))
 	for i := range known {
@@ -431,12 +454,12 @@ func newProblems(found, known []config.Problem) []config.Problem {
 	return fresh
 }
 
-// AddAudit adds a change that is no change of a managed object to the audit.
+// AddAudit records a change of something else than a runtime object in the audit.
 func (p *Pipeline) AddAudit(ctx context.Context, e store.AuditEntry) error {
 	return p.store.SaveRuntime(ctx, p.now(), p.id, nil, []store.AuditEntry{e})
 }
 
-// Audit lists up to limit entries of the audit with a number below before (0: from the newest), the newest first.
+// Audit returns up to limit audit entries, newest first, with a number below before; 0: from the newest.
 func (p *Pipeline) Audit(ctx context.Context, before int64, limit int) ([]store.AuditEntry, error) {
 	return p.store.Audit(ctx, p.id, before, limit)
 }

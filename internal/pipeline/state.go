@@ -2,20 +2,77 @@ package pipeline
 
 import (
 	"context"
+	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/fault"
+	"github.com/tinyforge/fluentbit-trigger/internal/guard"
+	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
 
-// saveEvery is how old the saved limiter state gets at most while the program runs, and so what a kill can lose of it.
+// saveEvery bounds the engine state that a kill loses.
 const saveEvery = 4 * time.Second
 
-// statePrefix is what the keys of the limiter's state begin with in the store, behind the instance's id, since instances share a store.
-func (p *Pipeline) statePrefix() string { return "limiter/" + p.id + "/" }
+// statePrefix returns the prefix of the keys of an instance's engine state in the store, which instances may share.
+func statePrefix(instance string) string { return "limiter/" + instance + "/" }
 
-// saveLoop saves what changed of the limiter's state until the pipeline stops; Stop saves the rest.
+// engineState saves the engine's state in the store, and restores it.
+type engineState struct {
+	engine   *engine.Engine
+	store    *store.Store
+	instance string
+	now      func() time.Time
+	log      *slog.Logger
+
+	mu      sync.Mutex        // held during a save
+	unsaved map[string][]byte // changes of a save that failed
+}
+
+// save saves the changes since the last call, or everything. Changes that it fails to save are saved by the next call.
+func (s *engineState) save(ctx context.Context, all bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.unsaved == nil {
+		s.unsaved = map[string][]byte{}
+	}
+	for _, e := range s.engine.TakeState(all) {
+		s.unsaved[statePrefix(s.instance)+e.Key] = e.Value
+	}
+	if len(s.unsaved) == 0 {
+		return nil
+	}
+	if err := s.store.SaveState(ctx, s.now(), s.unsaved); err != nil {
+		return err
+	}
+	clear(s.unsaved)
+	return nil
+}
+
+// restore restores the saved state. It must be called before the first record.
+func (s *engineState) restore(ctx context.Context) {
+	prefix := statePrefix(s.instance)
+	saved, err := s.store.LoadStates(ctx, prefix)
+	if err != nil {
+		s.log.Warn("cannot read the saved state of rules: cooldowns and thresholds start over", "error", err)
+		return
+	}
+	entries := make([]engine.StateEntry, 0, len(saved))
+	for key, value := range saved {
+		entries = append(entries, engine.StateEntry{Key: strings.TrimPrefix(key, prefix), Value: value})
+	}
+	n, err := s.engine.RestoreState(entries, s.now().UnixNano())
+	if err != nil {
+		s.log.Warn("skipping saved states of rules that cannot be read", "error", err)
+	}
+	if n > 0 {
+		s.log.Debug("state of rules restored", "keys", n)
+	}
+}
+
+// saveLoop saves changed state every four seconds until the pipeline stops. Stop saves the rest.
 func (p *Pipeline) saveLoop() {
 	tick := time.NewTicker(saveEvery)
 	defer tick.Stop()
@@ -30,53 +87,12 @@ func (p *Pipeline) saveLoop() {
 }
 
 func (p *Pipeline) saveOnce() {
-	defer p.recovered("saving the limiter's state")
+	defer guard.Recover(p.log, &p.counters.panics, "saving the state of rules")
 	fault.Inject("goroutine")
-	if err := p.saveState(p.ctx, false); err != nil {
-		p.log.Warn("the limiter's state was not saved", "error", err)
+	if err := p.state.save(p.ctx, false); err != nil {
+		p.log.Warn("cannot save the state of rules, will try again", "error", err)
 	}
 	if err := p.silences.Sweep(p.ctx); err != nil {
-		p.log.Warn("ended silences were not removed", "error", err)
-	}
-}
-
-// saveState saves what changed since the last time, at the end all of it. What could not be saved is saved with the next change.
-func (p *Pipeline) saveState(ctx context.Context, all bool) error {
-	p.saving.Lock()
-	defer p.saving.Unlock()
-	if p.unsaved == nil {
-		p.unsaved = map[string][]byte{}
-	}
-	for _, e := range p.engine.TakeState(all) {
-		p.unsaved[p.statePrefix()+e.Key] = e.Value
-	}
-	if len(p.unsaved) == 0 {
-		return nil
-	}
-	if err := p.store.SaveState(ctx, p.now(), p.unsaved); err != nil {
-		return err
-	}
-	clear(p.unsaved)
-	return nil
-}
-
-// restoreState puts the saved state back before the first record.
-func (p *Pipeline) restoreState() {
-	prefix := p.statePrefix()
-	saved, err := p.store.LoadStates(p.ctx, prefix)
-	if err != nil {
-		p.log.Warn("the limiter's state was not restored: cooldowns begin anew", "error", err)
-		return
-	}
-	entries := make([]engine.StateEntry, 0, len(saved))
-	for key, value := range saved {
-		entries = append(entries, engine.StateEntry{Key: strings.TrimPrefix(key, prefix), Value: value})
-	}
-	n, err := p.engine.RestoreState(entries, p.now().UnixNano())
-	if err != nil {
-		p.log.Warn("a part of the limiter's state was not restored", "error", err)
-	}
-	if n > 0 {
-		p.log.Debug("limiter state restored", "keys", n)
+		p.log.Warn("cannot remove ended silences, will try again", "error", err)
 	}
 }

@@ -28,10 +28,9 @@ func RestoreSaved(ctx context.Context, e *engine.Engine, s *config.Settings, fro
 	if id, err = onlyInstance(saved, silences, id); err != nil {
 		return err
 	}
-	own := Pipeline{id: id}
 	var entries []engine.StateEntry
 	for key, value := range saved {
-		if key, ok := strings.CutPrefix(key, own.statePrefix()); ok {
+		if key, ok := strings.CutPrefix(key, statePrefix(id)); ok {
 			entries = append(entries, engine.StateEntry{Key: key, Value: value})
 		}
 	}

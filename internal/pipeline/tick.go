@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/guard"
 )
 
 // tickEvery is how late an alert that time makes can be, while nothing else happens.
@@ -28,7 +29,7 @@ func (p *Pipeline) tickLoop() {
 
 // tick makes the alerts that are due. While there is no room for alerts, none is made: they stay due.
 func (p *Pipeline) tick(b *batch) {
-	defer p.recovered("making the alerts that are due")
+	defer guard.Recover(p.log, &p.counters.panics, "making the alerts that are due")
 	if at, ok := p.engine.NextDue(); !ok || at > p.now().UnixNano() {
 		return
 	}

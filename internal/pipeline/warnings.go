@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/guard"
 	"github.com/tinyforge/fluentbit-trigger/internal/reach"
 )
 
@@ -130,7 +131,7 @@ func (p *Pipeline) AddWarnings(fn func() []Warning) {
 
 // logWarnings logs the reasons that did not hold when it was called last.
 func (p *Pipeline) logWarnings() {
-	defer p.recovered("looking for reasons to warn")
+	defer guard.Recover(p.log, &p.counters.panics, "looking for reasons to warn")
 	now := p.Warnings()
 	p.warnings.mu.Lock()
 	before := p.warnings.logged
