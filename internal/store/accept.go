@@ -126,7 +126,7 @@ func (t *tx) route(seq int64, r Route, notBefore time.Time) error {
 			}
 		}
 	}
-	n, err := t.exec("INSERT INTO deliveries (seq, trigger, state, due, expires, grp) VALUES (?, ?, 0, ?, ?, ?) ON CONFLICT (seq) DO NOTHING",
+	n, err := t.exec("INSERT INTO deliveries (seq, trigger, state, due, expires, grp) VALUES (?, ?, 'pending', ?, ?, ?) ON CONFLICT (seq) DO NOTHING",
 		seq<<triggerBits|trigger, trigger, due, t.now+int64(r.MaxAge), group)
 	if err != nil {
 		return err

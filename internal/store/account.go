@@ -57,7 +57,7 @@ func (c *core) count(a *Account) error {
 		return err
 	}
 	var wrong error
-	err = c.each(`SELECT t.name, t.pending, t.dead, count(CASE d.state WHEN 0 THEN 1 END), count(CASE d.state WHEN 2 THEN 1 END)
+	err = c.each(`SELECT t.name, t.pending, t.dead, count(CASE d.state WHEN 'pending' THEN 1 END), count(CASE d.state WHEN 'dead' THEN 1 END)
 		FROM triggers t LEFT JOIN deliveries d ON d.trigger = t.id GROUP BY t.id`, nil, func(rows *sql.Rows) error {
 		var name string
 		var pending, dead, pendingRows, deadRows int64

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"slices"
 	"time"
 )
 
@@ -27,10 +26,10 @@ type Delivery struct {
 	Message  string    // the id of the message of a group, when the alert left in one
 }
 
-// States returns the states of deliveries, as Delivery.State has them.
-func States() []string { return slices.Clone(stateNames[:]) }
-
-var stateNames = [...]string{"pending", "delivered", "dead", "dropped", "removed"}
+// States returns the values of Delivery.State.
+func States() []string {
+	return []string{statePending, stateDelivered, stateDead, stateDropped, stateRemoved}
+}
 
 // Alerts lists up to limit alerts with a number below before (0: from the newest), the newest first.
 func (s *Store) Alerts(ctx context.Context, before int64, limit int) ([]Alert, error) {
@@ -84,17 +83,13 @@ func (c *core) deliveriesOf(e *Alert) error {
 	return c.each(`SELECT t.name, d.state, d.attempts, d.at, d.due, d.reason, d.message FROM deliveries d JOIN triggers t ON t.id = d.trigger
 		WHERE d.seq BETWEEN ? AND ? ORDER BY t.name`, []any{e.Seq << triggerBits, e.Seq<<triggerBits | maxTriggers}, func(rows *sql.Rows) error {
 		var d Delivery
-		var state int
 		var at, due int64
-		if err := rows.Scan(&d.Trigger, &state, &d.Attempts, &at, &due, &d.Reason, &d.Message); err != nil {
+		if err := rows.Scan(&d.Trigger, &d.State, &d.Attempts, &at, &due, &d.Reason, &d.Message); err != nil {
 			return err
 		}
 		d.At = timeOf(at)
-		if state == statePending {
+		if d.State == statePending {
 			d.Due = timeOf(due)
-		}
-		if state >= 0 && state < len(stateNames) {
-			d.State = stateNames[state]
 		}
 		e.Deliveries = append(e.Deliveries, d)
 		return nil

@@ -71,7 +71,7 @@ func (t *tx) relieveAlerts(n int) (int, error) {
 		return 0, err
 	}
 	seqs, err := t.numbers(`SELECT seq FROM alerts WHERE seq > ? AND NOT EXISTS (
-			SELECT 1 FROM deliveries d WHERE d.seq BETWEEN alerts.seq << 16 AND alerts.seq << 16 | 65535 AND d.state IN (0, 2)
+			SELECT 1 FROM deliveries d WHERE d.seq BETWEEN alerts.seq << 16 AND alerts.seq << 16 | 65535 AND d.state IN ('pending', 'dead')
 		) ORDER BY seq LIMIT ?`, tip-int64(t.set.Alerts), n)
 	for _, seq := range seqs {
 		if err := t.forgetRange(seq, seq); err != nil {
@@ -94,8 +94,8 @@ func (t *tx) boundPending(trigger int64) error {
 	if over <= 0 {
 		return nil
 	}
-	seqs, err := t.numbers(`UPDATE deliveries SET state = 3, at = ?2, owner = 0, reason = 'too many were pending' WHERE seq IN (
-			SELECT seq FROM deliveries INDEXED BY pending_expires WHERE state = 0 AND trigger = ?1
+	seqs, err := t.numbers(`UPDATE deliveries SET state = 'dropped', at = ?2, owner = 0, reason = 'too many were pending' WHERE seq IN (
+			SELECT seq FROM deliveries INDEXED BY pending_expires WHERE state = 'pending' AND trigger = ?1
 				AND (owner = 0 OR owner NOT IN (SELECT id FROM owners WHERE until > ?2)) ORDER BY expires LIMIT ?3
 		) RETURNING seq`, trigger, t.now, over)
 	if err != nil {
@@ -123,8 +123,8 @@ func (t *tx) boundDead(trigger int64) error {
 
 // dropDead drops the oldest n dead letters of a trigger.
 func (t *tx) dropDead(trigger, n int64, reason string) error {
-	seqs, err := t.numbers(`UPDATE deliveries SET state = 3, at = ?, reason = ? || ' (' || reason || ')' WHERE seq IN (
-			SELECT seq FROM deliveries INDEXED BY dead_expires WHERE state = 2 AND trigger = ? ORDER BY expires LIMIT ?
+	seqs, err := t.numbers(`UPDATE deliveries SET state = 'dropped', at = ?, reason = ? || ' (' || reason || ')' WHERE seq IN (
+			SELECT seq FROM deliveries INDEXED BY dead_expires WHERE state = 'dead' AND trigger = ? ORDER BY expires LIMIT ?
 		) RETURNING seq`, t.now, reason, trigger, n)
 	if err != nil {
 		return err
@@ -161,7 +161,7 @@ func (t *tx) forgetRange(first, last int64) error {
 	if first > last || last <= 0 {
 		return nil
 	}
-	if _, err := t.exec("DELETE FROM deliveries WHERE seq BETWEEN ? AND ? AND state IN (1, 3, 4)",
+	if _, err := t.exec("DELETE FROM deliveries WHERE seq BETWEEN ? AND ? AND state IN ('delivered', 'dropped', 'removed')",
 		max(first, 0)<<triggerBits, last<<triggerBits|maxTriggers); err != nil {
 		return err
 	}

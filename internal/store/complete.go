@@ -56,7 +56,7 @@ func (t *tx) release(seq int64, r Route) error {
 	}
 	row := seq<<triggerBits | trigger
 	var waits bool
-	err = t.row("SELECT EXISTS (SELECT 1 FROM deliveries WHERE seq = ? AND state = 0 AND attempts = 0 AND owner = 0 AND message = '' AND due > ?)",
+	err = t.row("SELECT EXISTS (SELECT 1 FROM deliveries WHERE seq = ? AND state = 'pending' AND attempts = 0 AND owner = 0 AND message = '' AND due > ?)",
 		row, t.now).Scan(&waits)
 	if err != nil || !waits {
 		return err

@@ -32,7 +32,7 @@ type Select struct {
 }
 
 const selectDead = ` FROM deliveries d JOIN triggers t ON t.id = d.trigger JOIN alerts a ON a.seq = d.seq >> 16
-	WHERE d.state = 2 AND (?1 = '' OR a.id = ?1) AND (?2 = '' OR t.name = ?2)`
+	WHERE d.state = 'dead' AND (?1 = '' OR a.id = ?1) AND (?2 = '' OR t.name = ?2)`
 
 // letterColumns are those that scanLetter reads.
 const deadLetterColumns = `SELECT a.id, t.name, d.reason, d.answer, d.attempts, a.at, d.at, d.expires, a.payload, d.seq`
@@ -97,7 +97,7 @@ func (s *Store) Redeliver(ctx context.Context, now time.Time, which Select) (bac
 			}
 			room := min(len(rows), max(0, t.set.MaxPending-int(pending)))
 			for _, row := range rows[:room] {
-				if _, err := t.exec(`UPDATE deliveries SET state = 0, due = ?1, expires = ?1 + ?2, attempts = 0, answer = '', owner = 0, grp = NULL, message = ''
+				if _, err := t.exec(`UPDATE deliveries SET state = 'pending', due = ?1, expires = ?1 + ?2, attempts = 0, answer = '', owner = 0, grp = NULL, message = ''
 					WHERE seq = ?3`, t.now, maxAge, row); err != nil {
 					return err
 				}
@@ -120,7 +120,7 @@ func (s *Store) Remove(ctx context.Context, now time.Time, which Select) (int, e
 		removed = 0
 		return t.ofSelect(which, func(trigger int64, rows []int64) error {
 			for _, row := range rows {
-				if _, err := t.exec("UPDATE deliveries SET state = 4, at = ?, reason = 'removed (' || reason || ')' WHERE seq = ?", t.now, row); err != nil {
+				if _, err := t.exec("UPDATE deliveries SET state = 'removed', at = ?, reason = 'removed (' || reason || ')' WHERE seq = ?", t.now, row); err != nil {
 					return err
 				}
 			}

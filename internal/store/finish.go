@@ -137,19 +137,19 @@ func (t *tx) finishRow(owner Owner, r *Result, row int64, half string) (int64, e
 	reason, answer := cut(r.Reason, maxReason), cut(r.Answer, maxAnswer)
 	switch r.Outcome {
 	case Delivered:
-		return t.exec(`UPDATE deliveries SET state = 1, at = ?, owner = 0, attempts = attempts + 1, reason = '', answer = '' WHERE seq = ? AND state = 0`,
+		return t.exec(`UPDATE deliveries SET state = 'delivered', at = ?, owner = 0, attempts = attempts + 1, reason = '', answer = '' WHERE seq = ? AND state = 'pending'`,
 			t.now, row)
 	case Retry:
 		return t.exec(`UPDATE deliveries SET due = ?, at = ?, owner = 0, attempts = attempts + 1, reason = ?, answer = ?
-			WHERE seq = ? AND state = 0 AND owner = ?`, r.Due.UnixNano(), t.now, reason, answer, row, int64(owner))
+			WHERE seq = ? AND state = 'pending' AND owner = ?`, r.Due.UnixNano(), t.now, reason, answer, row, int64(owner))
 	case Split:
 		return t.exec(`UPDATE deliveries SET due = ?1, at = ?1, owner = 0, attempts = attempts + 1, reason = ?2, answer = ?3, message = ?4
-			WHERE seq = ?5 AND state = 0 AND owner = ?6`, t.now, reason, answer, half, row, int64(owner))
+			WHERE seq = ?5 AND state = 'pending' AND owner = ?6`, t.now, reason, answer, half, row, int64(owner))
 	case Dead:
-		return t.exec(`UPDATE deliveries SET state = 2, at = ?, owner = 0, attempts = attempts + 1, reason = ?, answer = ?, expires = ?
-			WHERE seq = ? AND state = 0 AND owner = ?`, t.now, reason, answer, t.now+int64(t.set.DeadMaxAge), row, int64(owner))
+		return t.exec(`UPDATE deliveries SET state = 'dead', at = ?, owner = 0, attempts = attempts + 1, reason = ?, answer = ?, expires = ?
+			WHERE seq = ? AND state = 'pending' AND owner = ?`, t.now, reason, answer, t.now+int64(t.set.DeadMaxAge), row, int64(owner))
 	default:
-		return t.exec("UPDATE deliveries SET owner = 0 WHERE seq = ? AND state = 0 AND owner = ?", row, int64(owner))
+		return t.exec("UPDATE deliveries SET owner = 0 WHERE seq = ? AND state = 'pending' AND owner = ?", row, int64(owner))
 	}
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -39,9 +40,11 @@ func TestGuestAppliesNoBounds(t *testing.T) {
 
 // TestGuestLeavesFilesAlone: what is not a whole store of this version stays as it is, byte for byte, with nothing beside it.
 func TestGuestLeavesFilesAlone(t *testing.T) {
-	old := newBench(t)
-	writeVersion(t, old.set.Path, 1)
-	oldFile, err := os.ReadFile(old.set.Path)
+	newer := newBench(t)
+	n := newer.open()
+	pragma(t, n, fmt.Sprintf("PRAGMA user_version = %d", schemaVersion+1))
+	must(t, n.Close())
+	newerFile, err := os.ReadFile(newer.set.Path)
 	must(t, err)
 	whole := newBench(t)
 	s := whole.open()
@@ -53,7 +56,7 @@ func TestGuestLeavesFilesAlone(t *testing.T) {
 		damaged[i] = 0x5a
 	}
 	for name, content := range map[string][]byte{
-		"text": []byte("[SERVICE]\n    flush 1\n"), "empty": {}, "old": oldFile, "damaged": damaged,
+		"text": []byte("[SERVICE]\n    flush 1\n"), "empty": {}, "newer": newerFile, "damaged": damaged,
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)

@@ -44,13 +44,13 @@ type Stored struct {
 const free = "(owner = 0 OR owner NOT IN (SELECT id FROM owners WHERE until > ?2))"
 
 const (
-	nextFree = "SELECT due FROM deliveries INDEXED BY pending_due WHERE state = 0 AND trigger = ?1 AND " + free + " ORDER BY due LIMIT 1"
+	nextFree = "SELECT due FROM deliveries INDEXED BY pending_due WHERE state = 'pending' AND trigger = ?1 AND " + free + " ORDER BY due LIMIT 1"
 
-	dueRows = "SELECT seq, grp, message FROM deliveries INDEXED BY pending_due WHERE state = 0 AND trigger = ?1 AND due <= ?2 AND " + free +
+	dueRows = "SELECT seq, grp, message FROM deliveries INDEXED BY pending_due WHERE state = 'pending' AND trigger = ?1 AND due <= ?2 AND " + free +
 		" ORDER BY due, seq LIMIT ?3"
 
 	groupRows = "SELECT d.seq, length(a.payload) FROM deliveries d INDEXED BY pending_group JOIN alerts a ON a.seq = d.seq >> 16" +
-		" WHERE d.state = 0 AND d.trigger = ?1 AND d.grp = ?3 AND d.message = ?4 AND d.due <= ?2 AND " + free + " ORDER BY d.due, d.seq LIMIT ?5"
+		" WHERE d.state = 'pending' AND d.trigger = ?1 AND d.grp = ?3 AND d.message = ?4 AND d.due <= ?2 AND " + free + " ORDER BY d.due, d.seq LIMIT ?5"
 )
 
 // Lease takes up to limit messages for a trigger that are due, in order of due time, so that nobody else sends them until LeaseTime after
@@ -110,7 +110,7 @@ func (c *core) nextDue(trigger string, owner Owner, now int64) (due int64, known
 	}
 	var until sql.NullInt64
 	err = c.row(`SELECT min(until) FROM owners WHERE until > ?2 AND id <> ?3 AND id IN (
-		SELECT owner FROM deliveries INDEXED BY pending_due WHERE state = 0 AND trigger = ?1)`, id, now, int64(owner)).Scan(&until)
+		SELECT owner FROM deliveries INDEXED BY pending_due WHERE state = 'pending' AND trigger = ?1)`, id, now, int64(owner)).Scan(&until)
 	return until.Int64, until.Valid, err
 }
 

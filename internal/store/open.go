@@ -130,7 +130,7 @@ func (c *core) dsn() string {
 	return name + "?" + params.Encode()
 }
 
-// connect opens the connection, checks the file and migrates it. On an error nothing stays open.
+// connect opens the connection, checks the file, and creates the schema in an empty one. After an error nothing stays open.
 func (c *core) connect() (err error) {
 	defer func() {
 		if err != nil {
@@ -179,13 +179,13 @@ func (c *core) connect() (err error) {
 	if err := c.belongs(); err != nil {
 		return err
 	}
-	if err := c.migrate(); err != nil {
+	if err := c.create(); err != nil {
 		return err
 	}
 	if c.guest {
 		return c.loadTriggers()
 	}
-	// The bound comes after the migration, so that a file already larger can still be opened, read and emptied.
+	// The bound comes after the schema, so that a file that is already larger can still be opened, read and emptied.
 	if err := c.script(fmt.Sprintf("PRAGMA max_page_count = %d", c.hardPages())); err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ type Options struct {
 	Now func() time.Time
 	// Wait is how long an operation waits for another process that holds the file; 0 is two seconds.
 	Wait time.Duration
-	// Guest opens a file that another process owns, as the command line does: nothing is created, migrated, trimmed or put aside, and of the
+	// Guest opens a file that another process owns, as the command line does: nothing is created, trimmed or put aside, and of the
 	// settings only MaxPending counts.
 	Guest bool
 	// MemoryIfNone keeps alerts in memory, and logs a warning, where there is no file and none can be made, as suits a path that nobody chose.

@@ -1,51 +1,55 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 )
 
-// A delivery's rowid is its alert's number and its trigger's: seq<<triggerBits | trigger. So the deliveries of one alert lie side by side,
-// and neither a column nor an index is needed to go from one to the other.
+// The rowid of a delivery is the number of its alert and that of its trigger: seq<<triggerBits | trigger. So the deliveries of one alert are
+// neighbours, and neither a column nor an index is needed to go from an alert to its deliveries or back.
 const (
 	triggerBits = 16
 	maxTriggers = 1<<triggerBits - 1
 )
 
-// The states of a delivery. Finished rows stay for as long as their alert is in the alert log.
+// The states of a delivery. Finished rows are kept for as long as their alert is in the alert log.
 const (
-	statePending   = 0
-	stateDelivered = 1
-	stateDead      = 2
-	stateDropped   = 3 // by a bound
-	stateRemoved   = 4 // by an operator
+	statePending   = "pending"
+	stateDelivered = "delivered"
+	stateDead      = "dead"
+	stateDropped   = "dropped" // by a bound
+	stateRemoved   = "removed" // by an operator
 )
 
-// migrations brings a file of version n to version n+1, each step in the transaction that also raises PRAGMA user_version. A step, once
-// released, is never changed.
+// schemaVersion is the value of PRAGMA user_version in the files that this program writes.
+const schemaVersion = 1
+
+// schema creates all tables. All times are nanoseconds since 1970-01-01 UTC.
 //
-// All times are nanoseconds since 1970-01-01 UTC.
-var migrations = [...]string{
-	// 1: alerts, their ids, deliveries, triggers and who is sending. Ids stand apart from alerts, as hashes, because they are kept for longer:
-	// rows that only lost their payload would leave pages that are nearly empty.
-	fmt.Sprintf("PRAGMA application_id = %d;", applicationID) + `
+// The counts of a trigger have no CHECK: Account verifies them, and a wrong count must not keep alerts from being stored. The CHECKs use OR
+// because SQLite builds a table for each longer IN list at every statement.
+const schema = `
 	CREATE TABLE alerts (
 		seq INTEGER PRIMARY KEY,
 		id TEXT NOT NULL,
 		at INTEGER NOT NULL,
 		payload BLOB NOT NULL
-	);
+	) STRICT;
+
+	-- Ids are kept for longer than alerts, as hashes in a table of their own: alerts without a payload would leave pages nearly empty.
 	CREATE TABLE ids (
 		seq INTEGER PRIMARY KEY,
-		hash BLOB NOT NULL UNIQUE
-	);
+		hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 16)
+	) STRICT;
+
 	CREATE TABLE triggers (
 		id INTEGER PRIMARY KEY,
 		name TEXT NOT NULL UNIQUE,
 		revision TEXT NOT NULL DEFAULT '',
 		max_age INTEGER NOT NULL DEFAULT 0,
 		not_before INTEGER NOT NULL DEFAULT 0,
-		failures INTEGER NOT NULL DEFAULT 0,
-		hold INTEGER NOT NULL DEFAULT 0,
+		failures INTEGER NOT NULL DEFAULT 0 CHECK (failures >= 0),
+		hold TEXT NOT NULL DEFAULT 'active' CHECK (hold = 'active' OR hold = 'held' OR hold = 'disabled'),
 		reason TEXT NOT NULL DEFAULT '',
 		accepted INTEGER NOT NULL DEFAULT 0,
 		delivered INTEGER NOT NULL DEFAULT 0,
@@ -53,35 +57,36 @@ var migrations = [...]string{
 		dead INTEGER NOT NULL DEFAULT 0,
 		dropped INTEGER NOT NULL DEFAULT 0,
 		removed INTEGER NOT NULL DEFAULT 0
-	);
+	) STRICT;
+
+	-- answer is the beginning of the receiver's answer to the last attempt that failed. message is the id under which the deliveries of a
+	-- group are sent together; it is set before the first attempt. owner is 0 while nobody sends the delivery.
 	CREATE TABLE deliveries (
 		seq INTEGER PRIMARY KEY,
-		trigger INTEGER NOT NULL,
-		state INTEGER NOT NULL,
+		trigger INTEGER NOT NULL CHECK (trigger = seq & 65535),
+		state TEXT NOT NULL CHECK (state = 'pending' OR state = 'delivered' OR state = 'dead' OR state = 'dropped' OR state = 'removed'),
 		due INTEGER NOT NULL,
 		expires INTEGER NOT NULL,
 		owner INTEGER NOT NULL DEFAULT 0,
-		attempts INTEGER NOT NULL DEFAULT 0,
+		attempts INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
 		at INTEGER NOT NULL DEFAULT 0,
-		reason TEXT NOT NULL DEFAULT ''
-	);
-	CREATE INDEX pending_due ON deliveries (trigger, due) WHERE state = 0;
-	CREATE INDEX pending_expires ON deliveries (trigger, expires) WHERE state = 0;
-	CREATE INDEX dead_expires ON deliveries (trigger, expires) WHERE state = 2;
+		reason TEXT NOT NULL DEFAULT '',
+		answer TEXT NOT NULL DEFAULT '',
+		grp BLOB,
+		message TEXT NOT NULL DEFAULT ''
+	) STRICT;
+	CREATE INDEX pending_due ON deliveries (trigger, due) WHERE state = 'pending';
+	CREATE INDEX pending_expires ON deliveries (trigger, expires) WHERE state = 'pending';
+	CREATE INDEX pending_group ON deliveries (trigger, grp, message, due) WHERE state = 'pending' AND grp IS NOT NULL;
+	CREATE INDEX dead_expires ON deliveries (trigger, expires) WHERE state = 'dead';
+
+	-- The dispatchers that hold leases.
 	CREATE TABLE owners (
 		id INTEGER PRIMARY KEY,
 		until INTEGER NOT NULL
-	);`,
-	// 2: the engine's limiter state.
-	`CREATE TABLE state (
-		key TEXT PRIMARY KEY,
-		at INTEGER NOT NULL,
-		value BLOB NOT NULL
-	);`,
-	// 3: groups. message is the id under which several deliveries leave together; it is set before the first attempt.
-	`ALTER TABLE deliveries ADD COLUMN grp BLOB;
-	ALTER TABLE deliveries ADD COLUMN message TEXT NOT NULL DEFAULT '';
-	CREATE INDEX pending_group ON deliveries (trigger, grp, message, due) WHERE state = 0 AND grp IS NOT NULL;
+	) STRICT;
+
+	-- When the next message of a group is sent, when the last one was, and until when the row is kept.
 	CREATE TABLE groups (
 		trigger INTEGER NOT NULL,
 		key BLOB NOT NULL,
@@ -89,10 +94,18 @@ var migrations = [...]string{
 		sent INTEGER NOT NULL DEFAULT 0,
 		keep INTEGER NOT NULL,
 		PRIMARY KEY (trigger, key)
-	) WITHOUT ROWID;
-	CREATE INDEX groups_keep ON groups (keep);`,
-	// 4: rules, overrides and triggers made at run time, and the audit of changes.
-	`CREATE TABLE runtime (
+	) STRICT, WITHOUT ROWID;
+	CREATE INDEX groups_keep ON groups (keep);
+
+	-- The engine's keyed state.
+	CREATE TABLE state (
+		key TEXT PRIMARY KEY,
+		at INTEGER NOT NULL,
+		value BLOB NOT NULL
+	) STRICT;
+
+	-- Rules, overrides, triggers and silences that were made through the API.
+	CREATE TABLE runtime (
 		instance TEXT NOT NULL,
 		kind TEXT NOT NULL,
 		scope TEXT NOT NULL,
@@ -101,7 +114,8 @@ var migrations = [...]string{
 		at INTEGER NOT NULL,
 		value BLOB NOT NULL,
 		PRIMARY KEY (instance, kind, scope, name)
-	) WITHOUT ROWID;
+	) STRICT, WITHOUT ROWID;
+
 	CREATE TABLE audit (
 		seq INTEGER PRIMARY KEY AUTOINCREMENT,
 		instance TEXT NOT NULL,
@@ -113,50 +127,44 @@ var migrations = [...]string{
 		name TEXT NOT NULL,
 		before BLOB,
 		after BLOB
-	);`,
-	// 5: the begin of what a receiver answered to the last attempt that failed.
-	`ALTER TABLE deliveries ADD COLUMN answer TEXT NOT NULL DEFAULT '';`,
-}
+	) STRICT;`
 
-// schemaVersion is the version that this program writes.
-const schemaVersion = len(migrations)
-
-// migrate brings the open database to schemaVersion. A file of a newer version is left as it is.
-func (c *core) migrate() error {
-	for {
-		var version int
-		if err := c.row("PRAGMA user_version").Scan(&version); err != nil {
-			return err
-		}
-		if version > schemaVersion {
-			return fmt.Errorf("%w: the file is of version %d, this program knows versions up to %d; use the newer program or another file",
-				ErrNewer, version, schemaVersion)
-		}
-		if version == schemaVersion {
-			return nil
-		}
-		if c.guest {
-			return fmt.Errorf("the file is of version %d, this program's is %d: only the program that owns it migrates it", version, schemaVersion)
-		}
-		if version < 0 {
-			return fmt.Errorf("%w: schema version %d", ErrCorrupt, version)
-		}
-		if err := c.step(version); err != nil {
-			return fmt.Errorf("migrating from version %d: %w", version, err)
-		}
+// create makes the schema in an empty database and refuses one of another version, which stays as it is.
+func (c *core) create() error {
+	if made, err := c.hasSchema(); made || err != nil {
+		return err
 	}
+	if c.guest {
+		return errors.New("the file holds no store yet: only the program that owns it creates one")
+	}
+	return c.transact(func() error {
+		// Another process may have created the schema before this one got the lock.
+		if made, err := c.hasSchema(); made || err != nil {
+			return err
+		}
+		// The version and the mark of recognize are part of the same transaction, so a file has all of this or none.
+		return c.script(schema + fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", applicationID, schemaVersion))
+	})
 }
 
-// step applies one migration. Another process may have done it since version was read; then it does nothing.
-func (c *core) step(version int) error {
-	return c.transact(func() error {
-		var now int
-		if err := c.row("PRAGMA user_version").Scan(&now); err != nil || now != version {
-			return err
-		}
-		if err := c.script(migrations[version]); err != nil {
-			return err
-		}
-		return c.script(fmt.Sprintf("PRAGMA user_version = %d", version+1))
-	})
+// hasSchema reports whether the database has the schema of this program. A database that has another one is an error.
+func (c *core) hasSchema() (bool, error) {
+	var version, tables int
+	if err := c.row("PRAGMA user_version").Scan(&version); err != nil {
+		return false, err
+	}
+	if version == schemaVersion {
+		return true, nil
+	}
+	if version > schemaVersion {
+		return false, fmt.Errorf("%w: the file is of version %d, this program knows versions up to %d; use the newer program or another file",
+			ErrNewer, version, schemaVersion)
+	}
+	if err := c.row("SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil {
+		return false, err
+	}
+	if version < 0 || tables > 0 {
+		return false, fmt.Errorf("%w: schema version %d", ErrCorrupt, version)
+	}
+	return false, nil
 }

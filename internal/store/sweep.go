@@ -17,9 +17,9 @@ const sweepBatch = 500
 
 const anythingOld = `SELECT EXISTS (SELECT 1 FROM owners WHERE until <= ?1 AND id <> 0) OR EXISTS (SELECT 1 FROM groups WHERE keep <= ?1)
 	OR EXISTS (SELECT 1 FROM triggers WHERE EXISTS (
-		SELECT 1 FROM deliveries INDEXED BY pending_expires WHERE state = 0 AND trigger = triggers.id AND expires <= ?1
+		SELECT 1 FROM deliveries INDEXED BY pending_expires WHERE state = 'pending' AND trigger = triggers.id AND expires <= ?1
 	) OR EXISTS (
-		SELECT 1 FROM deliveries INDEXED BY dead_expires WHERE state = 2 AND trigger = triggers.id AND expires <= ?1
+		SELECT 1 FROM deliveries INDEXED BY dead_expires WHERE state = 'dead' AND trigger = triggers.id AND expires <= ?1
 	))`
 
 // Sweep turns deliveries that waited for too long into dead letters, drops dead letters that were kept for long enough, and removes what
@@ -56,9 +56,9 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (Swept, error) {
 }
 
 func (t *tx) sweepTrigger(trigger int64, done *Swept) error {
-	expired, err := t.numbers(`UPDATE deliveries SET state = 2, at = ?2, owner = 0, expires = ?2 + ?3,
+	expired, err := t.numbers(`UPDATE deliveries SET state = 'dead', at = ?2, owner = 0, expires = ?2 + ?3,
 			reason = CASE reason WHEN '' THEN 'expired' ELSE 'expired: ' || reason END WHERE seq IN (
-			SELECT seq FROM deliveries INDEXED BY pending_expires WHERE state = 0 AND trigger = ?1 AND expires <= ?2
+			SELECT seq FROM deliveries INDEXED BY pending_expires WHERE state = 'pending' AND trigger = ?1 AND expires <= ?2
 				AND (owner = 0 OR owner NOT IN (SELECT id FROM owners WHERE until > ?2)) ORDER BY expires LIMIT ?4
 		) RETURNING seq`, trigger, t.now, int64(t.set.DeadMaxAge), sweepBatch)
 	if err != nil {
@@ -78,7 +78,7 @@ func (t *tx) sweepTrigger(trigger int64, done *Swept) error {
 		}
 	}
 	var old int64
-	if err := t.row(`SELECT count(*) FROM (SELECT 1 FROM deliveries INDEXED BY dead_expires WHERE state = 2 AND trigger = ? AND expires <= ?
+	if err := t.row(`SELECT count(*) FROM (SELECT 1 FROM deliveries INDEXED BY dead_expires WHERE state = 'dead' AND trigger = ? AND expires <= ?
 		LIMIT ?)`, trigger, t.now, sweepBatch).Scan(&old); err != nil {
 		return err
 	}

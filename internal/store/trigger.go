@@ -3,29 +3,40 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"slices"
 	"time"
 )
 
-// Hold says why nothing is sent to a trigger for a while.
+// Hold is why nothing is sent to a trigger for a while.
 type Hold int
 
 // The holds.
 const (
 	HoldNone     Hold = iota
-	HoldProbing       // the receiver refuses everything alike; one delivery is tried from time to time
-	HoldDisabled      // the receiver said that it is gone; nothing is tried until the trigger's settings change
+	HoldProbing       // the receiver refuses every alert; one is tried from time to time
+	HoldDisabled      // the receiver said that it is gone; nothing is tried until the settings of the trigger change
 )
 
-// String returns the hold's word.
+// holdNames are the words of the holds, in Go and in the file.
+var holdNames = [...]string{HoldNone: "active", HoldProbing: "held", HoldDisabled: "disabled"}
+
+// String returns the word of the hold.
 func (h Hold) String() string {
-	switch h {
-	case HoldProbing:
-		return "held"
-	case HoldDisabled:
-		return "disabled"
-	default:
-		return "active"
+	if h < 0 || int(h) >= len(holdNames) {
+		return holdNames[HoldNone]
 	}
+	return holdNames[h]
+}
+
+// Value returns the word of the hold, for its column.
+func (h Hold) Value() (driver.Value, error) { return h.String(), nil }
+
+// Scan reads a column. A word that it does not know, in a damaged file, is HoldNone: the next attempt shows how the receiver is.
+func (h *Hold) Scan(column any) error {
+	word, _ := column.(string)
+	*h = Hold(max(0, slices.Index(holdNames[:], word)))
+	return nil
 }
 
 // TriggerState is what is remembered of a trigger between attempts and over restarts.
@@ -46,12 +57,8 @@ type TriggerInfo struct {
 }
 
 func (t *tx) setState(trigger int64, state TriggerState) error {
-	reason := state.Reason
-	if len(reason) > maxReason {
-		reason = reason[:maxReason]
-	}
 	_, err := t.exec("UPDATE triggers SET not_before = ?, failures = ?, hold = ?, reason = ? WHERE id = ?",
-		nanos(state.NotBefore), state.Failures, int(state.Hold), reason, trigger)
+		nanos(state.NotBefore), state.Failures, state.Hold, cut(state.Reason, maxReason), trigger)
 	return err
 }
 
@@ -92,7 +99,7 @@ func (s *Store) UseTrigger(ctx context.Context, now time.Time, name, revision st
 		if before == "" {
 			return nil
 		}
-		_, err = t.exec("UPDATE deliveries SET due = ?1 WHERE state = 0 AND trigger = ?2 AND due > ?1 AND attempts > 0", t.now, id)
+		_, err = t.exec("UPDATE deliveries SET due = ?1 WHERE state = 'pending' AND trigger = ?2 AND due > ?1 AND attempts > 0", t.now, id)
 		return err
 	})
 	return state, err
@@ -105,7 +112,7 @@ func (s *Store) Triggers(ctx context.Context) ([]TriggerInfo, error) {
 		all = nil
 		return c.each(`SELECT name, not_before, failures, hold, reason, accepted, delivered, pending, dead, dropped, removed,
 				coalesce((SELECT a.at FROM deliveries d INDEXED BY pending_expires JOIN alerts a ON a.seq = d.seq >> 16
-					WHERE d.state = 0 AND d.trigger = triggers.id ORDER BY d.expires LIMIT 1), 0)
+					WHERE d.state = 'pending' AND d.trigger = triggers.id ORDER BY d.expires LIMIT 1), 0)
 			FROM triggers ORDER BY name`, nil, func(rows *sql.Rows) error {
 			var info TriggerInfo
 			var notBefore, oldest int64

@@ -197,7 +197,7 @@ func storedMessages(t *testing.T, path string) map[string]string {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	rows, err := db.Query(`SELECT a.payload, d.state FROM deliveries d JOIN alerts a ON a.seq = d.seq >> 16 WHERE d.state IN (0, 2)`)
+	rows, err := db.Query(`SELECT a.payload, d.state FROM deliveries d JOIN alerts a ON a.seq = d.seq >> 16 WHERE d.state IN ('pending', 'dead')`)
 	if err != nil {
 		t.Fatal(err)
 	}
