@@ -71,7 +71,7 @@ func TestHeldNoticesAreToldAtTheEnd(t *testing.T) {
 	}
 	b.messages(1)
 	b.stop(p)
-	p = b.start(o)
+	b.start(o)
 	b.messages(2)
 	if a := b.alerts(); len(a) != 2 || a[0].Count+a[1].Count != 46 || !strings.HasPrefix(a[1].Summary, "lines are lost (45 times since ") {
 		t.Errorf("alerts %+v", a)

@@ -65,13 +65,11 @@ func logIn(t *testing.T, link, at string) {
 }
 
 // environment returns what the Dockerfile says a stage runs as.
-func environment(t *testing.T, stage string) (changes []string) {
+func environment(t *testing.T, stage string) []string {
 	t.Helper()
 	_, text, found := strings.Cut(read(t, "docker-fluentbit/Dockerfile"), " AS "+stage+"\n")
 	text, _, _ = strings.Cut(text, "\nFROM ")
-	for _, m := range regexp.MustCompile(`(?m)^(ENV|USER|ENTRYPOINT|CMD|EXPOSE) .*$`).FindAllString(text, -1) {
-		changes = append(changes, m)
-	}
+	changes := regexp.MustCompile(`(?m)^(ENV|USER|ENTRYPOINT|CMD|EXPOSE) .*$`).FindAllString(text, -1)
 	if !found || len(changes) < 4 {
 		t.Fatalf("the Dockerfile has no stage %s as it was: %q", stage, changes)
 	}
