@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -24,6 +25,10 @@ type hangup struct {
 
 func newHangup(t *testing.T) *hangup {
 	t.Helper()
+	// A program inherits that a signal is ignored, as under nohup, but not that it is handled: h begins as from a shell.
+	handled := make(chan os.Signal, 1)
+	signal.Notify(handled, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(handled) })
 	h := &hangup{t: t, dir: t.TempDir(), ended: make(chan error, 1)}
 	text := fmt.Sprintf("store = %q\n[admin]\nlisten = \"off\"\n", filepath.Join(h.dir, "store.db"))
 	if err := os.WriteFile(filepath.Join(h.dir, "rules.toml"), []byte(text), 0o600); err != nil {
