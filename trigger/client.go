@@ -79,7 +79,7 @@ func newClient(s *Settings, deps Deps) (*Client, error) {
 	render := &renderer{settings: s, receiver: s.receiver(), routingKey: creds.routingKey, topic: to.topic, now: deps.Now}
 	if s.Body != "" {
 		if render.body, err = newBodyTemplate(s.Body, s.ContentType); err != nil {
-			return nil, fmt.Errorf("body: %w", err)
+			return nil, setting.Fault{Field: "body", Message: err.Error()}
 		}
 	}
 	c := &Client{

@@ -2,7 +2,6 @@ package trigger
 
 import (
 	"encoding/json"
-	"errors"
 	"net/url"
 	"strings"
 
@@ -35,7 +34,7 @@ func ntfyEndpoint(s *Settings, address *url.URL, _ setting.Secret) (endpoint, er
 	slash := strings.LastIndex(path, "/")
 	topic := path[slash+1:]
 	if !topicPattern.MatchString(topic) {
-		return endpoint{}, errors.New("topic: must be set for ntfy, or be the last part of the url's path")
+		return endpoint{}, setting.Fault{Field: "topic", Code: setting.Missing, Message: "must be set", Hint: "or be the last part of the url's path"}
 	}
 	address.Path, address.RawPath = path[:slash+1], ""
 	return endpoint{address, topic}, nil

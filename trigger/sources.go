@@ -1,7 +1,6 @@
 package trigger
 
 import (
-	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -27,14 +26,15 @@ type credentials struct {
 // readCredentials gathers the secrets from the settings, the files and the environment. Its errors name settings, files and variables, never
 // what they hold.
 func readCredentials(s *Settings, p *policy, lookupEnv func(string) (string, bool)) (*credentials, error) {
-	var errs []error
-	get := func(field string, source setting.SecretSource) setting.Secret {
+	var fs setting.Faults
+	read := func(field string, source setting.SecretSource) setting.Secret {
 		secret, err := readSecret(source, lookupEnv)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", field, err))
+			fs.Unreadable(field, err)
 		}
 		return secret
 	}
+	get := func(key string, source setting.SecretSource) setting.Secret { return read(source.Key(key), source) }
 	c := &credentials{
 		token: get("token", s.Token), password: get("password", s.Password), routingKey: get("routing_key", s.RoutingKey),
 		headers: map[string]setting.Secret{},
@@ -45,21 +45,21 @@ func readCredentials(s *Settings, p *policy, lookupEnv func(string) (string, boo
 		c.headers[name] = s.Headers[name]
 	}
 	for _, name := range sortedKeys(s.HeaderFiles) {
-		c.headers[name] = get("header_files."+name, setting.SecretSource{File: s.HeaderFiles[name]})
+		c.headers[name] = read("header_files."+name, setting.SecretSource{File: s.HeaderFiles[name]})
 	}
 	for _, name := range sortedKeys(s.HeaderEnv) {
-		c.headers[name] = get("header_env."+name, setting.SecretSource{Env: s.HeaderEnv[name]})
+		c.headers[name] = read("header_env."+name, setting.SecretSource{Env: s.HeaderEnv[name]})
 	}
 	for _, name := range sortedKeys(c.headers) {
 		if !isHeaderValue(c.headers[name].Reveal()) {
-			errs = append(errs, fmt.Errorf("header %s: the value holds a control character or is too long", name))
+			fs.Add("headers."+name, setting.Placeholder, "must not hold control characters, nor be too long", "")
 		}
 	}
 	if !isHeaderValue(c.token.Reveal()) {
-		errs = append(errs, errors.New("token: holds a control character or is too long"))
+		fs.Add(s.Token.Key("token"), setting.Placeholder, "must not hold control characters, nor be too long", "")
 	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
+	if len(fs) > 0 {
+		return nil, setting.Join(fs)
 	}
 	return c, c.parse(s, p, address, proxy, signing, hub)
 }
@@ -70,18 +70,18 @@ func (c *credentials) parse(s *Settings, p *policy, address, proxy, signing, hub
 	}
 	u, fault := parseAddress(address.Reveal(), p)
 	if fault != nil {
-		return fmt.Errorf("url: %w", fault)
+		return setting.Fault{Field: s.URL.Key("url"), Message: fault.message, Hint: fault.hint}
 	}
 	c.address = u
 	if !proxy.IsZero() {
 		if c.proxy, fault = parseProxy(proxy.Reveal(), p); fault != nil {
-			return fmt.Errorf("proxy_url: %w", fault)
+			return setting.Fault{Field: s.ProxyURL.Key("proxy_url"), Message: fault.message, Hint: fault.hint}
 		}
 	}
 	if !signing.IsZero() {
 		keys, err := parseSigningKeys(signing)
 		if err != nil {
-			return fmt.Errorf("signing_secret: %w", err)
+			return setting.Fault{Field: s.SigningSecret.Key("signing_secret"), Message: err.Error()}
 		}
 		c.signer.keys = keys
 	}

@@ -3,12 +3,12 @@ package trigger
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // Bounds of an answer.
@@ -59,11 +59,11 @@ func tlsConfig(s TLS) (*tls.Config, error) {
 	if s.CAFile != "" {
 		pem, err := readPEM(s.CAFile)
 		if err != nil {
-			return nil, fmt.Errorf("tls.ca_file: %w", err)
+			return nil, setting.Fault{Field: "tls.ca_file", Code: setting.Unreadable, Message: err.Error(), Cause: err}
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("tls.ca_file: file %s contains no certificate", s.CAFile)
+			return nil, setting.Fault{Field: "tls.ca_file", Message: fmt.Sprintf("file %s contains no certificate", s.CAFile)}
 		}
 	}
 	if s.CertFile == "" {
@@ -71,15 +71,15 @@ func tlsConfig(s TLS) (*tls.Config, error) {
 	}
 	cert, err := readPEM(s.CertFile)
 	if err != nil {
-		return nil, fmt.Errorf("tls.cert_file: %w", err)
+		return nil, setting.Fault{Field: "tls.cert_file", Code: setting.Unreadable, Message: err.Error(), Cause: err}
 	}
 	key, err := readPEM(s.KeyFile)
 	if err != nil {
-		return nil, fmt.Errorf("tls.key_file: %w", err)
+		return nil, setting.Fault{Field: "tls.key_file", Code: setting.Unreadable, Message: err.Error(), Cause: err}
 	}
 	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
-		return nil, errors.New("tls.cert_file and tls.key_file must be a certificate and its key")
+		return nil, setting.Fault{Field: "tls.cert_file", Message: "tls.cert_file and tls.key_file must be a certificate and its key"}
 	}
 	config.Certificates = []tls.Certificate{pair}
 	return config, nil

@@ -139,7 +139,7 @@ func TestATokenOfAStoreInMemory(t *testing.T) {
 	b.want(200, "POST", "/login", map[string]string{"code": codes[len(codes)-1]})
 	b.stop()
 	b.registry = NewRegistry(Options{})
-	if _, err := b.attach("t", b.rulesFile()); err == nil || !strings.Contains(err.Error(), "token_file must be set") {
+	if _, err := b.attach("t", b.rulesFile()); err == nil || !strings.Contains(err.Error(), "token_file: must be set") {
 		t.Errorf("without a link: %v", err)
 	}
 }

@@ -109,7 +109,7 @@ func TestAnAddressThatTheAdministrationItselfHas(t *testing.T) {
 	b.p.Reload()
 	at := b.moved()
 	b.setAdmin("listen", "0.0.0.0:"+port)
-	if told := b.reloadProblems(); !strings.Contains(told, "by a restart alone") {
+	if told := b.reloadProblems(); !strings.Contains(told, "only a restart moves it") {
 		t.Errorf("the reload tells %s", told)
 	}
 	if now := b.moved(); now != at {

@@ -17,6 +17,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/internal/listen"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
 
@@ -126,7 +127,7 @@ func (r *Registry) prepare(i *Instance, set listen.Settings) (settle func(applie
 	i.refused = nil // it is told anew
 	here := r.at[i.Pipeline.ID()]
 	if here != nil && here.get(i.Pipeline.ID()) != i {
-		return nil, fmt.Errorf("listen %q: another output has the id %q", set.Listen, i.Pipeline.ID())
+		return nil, refusedAddress(set, setting.Taken, fmt.Sprintf("another output has the id %q", i.Pipeline.ID()))
 	}
 	if set.Listen == "" || set.Listen == listen.Off {
 		return r.settling(i, nil, nil, nil), nil
@@ -136,7 +137,7 @@ func (r *Registry) prepare(i *Instance, set listen.Settings) (settle func(applie
 		return r.settling(i, there, nil, nil), nil
 	}
 	if there != nil && here == nil {
-		return nil, fmt.Errorf("listen %q: another output listens there with other settings of [admin]", set.Listen)
+		return nil, refusedAddress(set, setting.Taken, "another output listens there with other settings of [admin]")
 	}
 	d := there
 	if d == nil {
@@ -157,9 +158,14 @@ func (r *Registry) prepare(i *Instance, set listen.Settings) (settle func(applie
 		i.Pipeline.Log().Warn("the administration is not available: another address for it is [admin] listen, and \"off\" does without", "error", err)
 		return r.settling(i, nil, nil, nil), nil
 	case here != nil && samePort(here.set.Listen, set.Listen) && errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("listen %q: %w, perhaps by the administration itself at %q: from there it gets by a restart alone", set.Listen, err, here.set.Listen)
+		return nil, refusedAddress(set, setting.Taken, fmt.Sprintf("%v, perhaps by the admin listener itself at %q: only a restart moves it from there", err, here.set.Listen))
 	}
-	return nil, fmt.Errorf("listen %q: %w", set.Listen, err)
+	return nil, refusedAddress(set, setting.Invalid, err.Error())
+}
+
+// refusedAddress returns the fault of an address at which the admin listener cannot be.
+func refusedAddress(set listen.Settings, code setting.Code, message string) error {
+	return setting.Fault{Field: "listen", Value: set.Listen, Code: code, Message: message}
 }
 
 // settling returns what ends a prepare: it takes the instance to a door (nil: to none), whose front is to be this one (nil: the one it has), and whose
@@ -238,7 +244,7 @@ func (r *Registry) front(i *Instance, d *door, set listen.Settings) (*listen.Fro
 	if set.TokenFile == "" {
 		var err error
 		if token, err = r.token(i); err != nil {
-			return nil, fmt.Errorf("token_file must be set: no token can be kept beside the store: %w", err)
+			return nil, setting.Fault{Field: "token_file", Code: setting.Missing, Message: "must be set", Hint: fmt.Sprintf("no generated token can be kept beside the store: %v", err)}
 		}
 	}
 	return listen.Prepare(listen.Options{

@@ -141,7 +141,9 @@ const maxProblemsShown = 100
 func problemsOf(r *Registry, i *Instance) []string {
 	p, out := i.Pipeline, []string{}
 	if err := r.problem(i); err != nil {
-		out = append(out, p.Loaded().Problem("admin.", err).Error())
+		for _, one := range p.Loaded().Unavailable("admin.", err) {
+			out = append(out, one.Error())
+		}
 	}
 	for _, one := range p.Loaded().Problems {
 		out = append(out, one.Error())

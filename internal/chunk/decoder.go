@@ -7,6 +7,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // Func receives one line, or one event of a container, whose record has the fields of a *docker.ContainerEvent. The record's text and fields, and raw, the bytes of the line's event (of the first one for a joined line), are
@@ -28,7 +29,7 @@ type Decoder struct {
 
 // New returns a decoder with the given settings.
 func New(s Settings) (*Decoder, error) {
-	if err := s.Validate(); err != nil {
+	if err := setting.Join(s.Validate()); err != nil {
 		return nil, fmt.Errorf("records: %w", err)
 	}
 	found, err := newOrigins(s)

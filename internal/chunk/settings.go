@@ -1,11 +1,9 @@
 package chunk
 
 import (
-	"errors"
-	"fmt"
-
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // Settings says where in a record to find what.
@@ -49,28 +47,26 @@ func DefaultSettings() Settings {
 	}
 }
 
-// Validate returns all errors in the settings, joined; nil when there are none.
-func (s Settings) Validate() error {
-	var errs []error
+// Validate returns everything that is wrong with the settings.
+func (s Settings) Validate() []setting.Fault {
+	var fs setting.Faults
 	if len(s.LogKeys) == 0 {
-		errs = append(errs, errors.New("log_keys must not be empty"))
+		fs.Required("log_keys", "")
 	}
 	for _, list := range []struct {
 		name, word string
 		keys       []string
-	}{{"log_keys", "key", s.LogKeys}, {"level_keys", "key", s.LevelKeys}, {"path_keys", "key", s.PathKeys}, {"event_tags", "tag", s.EventTags}} {
-		if len(list.keys) > maxKeys {
-			errs = append(errs, fmt.Errorf("%s: %d %ss, at most %d are possible", list.name, len(list.keys), list.word, maxKeys))
-		}
+	}{{"log_keys", "keys", s.LogKeys}, {"level_keys", "keys", s.LevelKeys}, {"path_keys", "keys", s.PathKeys}, {"event_tags", "tags", s.EventTags}} {
+		fs.Length(list.name, len(list.keys), maxKeys, list.word)
 		seen := map[string]bool{}
 		for _, key := range list.keys {
 			switch {
 			case key == "":
-				errs = append(errs, fmt.Errorf("%s: a %s must not be empty", list.name, list.word))
+				fs.Add(list.name, "", "must not hold an empty text", "")
 			case len(key) > maxKeyLength:
-				errs = append(errs, fmt.Errorf("%s: %s %.20q… is longer than %d bytes", list.name, list.word, key, maxKeyLength))
+				fs.Length(list.name, len(key), maxKeyLength, "bytes in an entry")
 			case seen[key]:
-				errs = append(errs, fmt.Errorf("%s: %s %q is given twice", list.name, list.word, key))
+				fs.Add(list.name, key, "is given twice", "")
 			}
 			seen[key] = true
 		}
@@ -78,13 +74,11 @@ func (s Settings) Validate() error {
 	builtin := builtinKeys()
 	for _, key := range s.PathKeys {
 		if builtin[key].role != roleNone {
-			errs = append(errs, fmt.Errorf("path_keys: key %q has a fixed meaning and cannot hold a path", key))
+			fs.Add("path_keys", key, "has a fixed meaning and cannot hold a path", "")
 		}
 	}
-	if s.MaxOrigins < 1 || s.MaxOrigins > maxOrigins {
-		errs = append(errs, fmt.Errorf("max_origins: %d is not between 1 and %d", s.MaxOrigins, maxOrigins))
-	}
-	return errors.Join(errs...)
+	setting.Between(&fs, "max_origins", s.MaxOrigins, 1, maxOrigins)
+	return fs
 }
 
 // Line returns the text of a line as rules see it: without its line end and, unless KeepANSI is set, without terminal sequences. It lies in text or

@@ -8,21 +8,21 @@ import (
 )
 
 func TestValidate(t *testing.T) {
-	if err := DefaultSettings().Validate(); err != nil {
-		t.Fatal(err)
+	if faults := DefaultSettings().Validate(); len(faults) > 0 {
+		t.Fatal(faults)
 	}
 	for want, change := range map[string]func(*Settings){
-		"log_keys must not be empty":                              func(s *Settings) { s.LogKeys = nil },
-		`log_keys: key "log" is given twice`:                      func(s *Settings) { s.LogKeys = []string{"log", "log"} },
-		"level_keys: a key must not be empty":                     func(s *Settings) { s.LevelKeys = []string{""} },
-		"path_keys: 33 keys, at most 32 are possible":             func(s *Settings) { s.PathKeys = make([]string, 33) },
-		"is longer than 128 bytes":                                func(s *Settings) { s.LogKeys = []string{strings.Repeat("k", 129)} },
-		"event_tags: a tag must not be empty":                     func(s *Settings) { s.EventTags = []string{""} },
-		"max_origins: 0 is not between 1 and 1000000":             func(s *Settings) { s.MaxOrigins = 0 },
-		`path_keys: key "source" has a fixed meaning and cannot`:  func(s *Settings) { s.PathKeys = []string{"source"} },
-		"max_origins: 1000001 is not between 1 and 1000000":       func(s *Settings) { s.MaxOrigins = 1_000_001 },
-		"level_keys: 40 keys, at most 32 are possible":            func(s *Settings) { s.LevelKeys = make([]string, 40) },
-		"records: log_keys must not be empty\nmax_origins: -1 is": func(s *Settings) { s.LogKeys, s.MaxOrigins = nil, -1 },
+		"log_keys: must be set":                                              func(s *Settings) { s.LogKeys = nil },
+		`log_keys "log": is given twice`:                                     func(s *Settings) { s.LogKeys = []string{"log", "log"} },
+		"level_keys: must not hold an empty text":                            func(s *Settings) { s.LevelKeys = []string{""} },
+		"path_keys: must have at most 32 keys, has 33":                       func(s *Settings) { s.PathKeys = make([]string, 33) },
+		"log_keys: must have at most 128 bytes in an entry, has 129":         func(s *Settings) { s.LogKeys = []string{strings.Repeat("k", 129)} },
+		"event_tags: must not hold an empty text":                            func(s *Settings) { s.EventTags = []string{""} },
+		`max_origins "0": must be from 1 to 1000000`:                         func(s *Settings) { s.MaxOrigins = 0 },
+		`path_keys "source": has a fixed meaning and cannot`:                 func(s *Settings) { s.PathKeys = []string{"source"} },
+		`max_origins "1000001": must be from 1 to 1000000`:                   func(s *Settings) { s.MaxOrigins = 1_000_001 },
+		"level_keys: must have at most 32 keys, has 40":                      func(s *Settings) { s.LevelKeys = make([]string, 40) },
+		"records: log_keys: must be set\nmax_origins \"-1\": must be from 1": func(s *Settings) { s.LogKeys, s.MaxOrigins = nil, -1 },
 	} {
 		s := DefaultSettings()
 		change(&s)

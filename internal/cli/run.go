@@ -58,8 +58,8 @@ func (cmd *runCommand) Run(c *console) error {
 		return err
 	}
 	defer func() { _ = api.Close() }() // it was read from only
-	if err := (listen.Settings{Listen: cmd.Listen}).Validate(); err != nil {
-		return fmt.Errorf("--%w", err)
+	if err := setting.Join(setting.In("--", listen.Settings{Listen: cmd.Listen}.Validate())); err != nil {
+		return err
 	}
 	status := newStatusLine(c.err)
 	p, err := pipeline.New(pipeline.Options{

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
@@ -49,33 +50,42 @@ func (l *loader) result() *Result {
 	return res
 }
 
-// report adds what the owner of some settings found wrong with them, and reports whether it was nothing. The problem stands at the value
-// that is meant. Where the part has problems already, a complaint about something that is not set is dropped: it follows from them. So is one
-// about a value that did not fit, or about a table of which something did not.
-func (l *loader) report(p *part, field, value, message, hint string) {
-	n := p.node.find(field, value)
+// report adds a fault that the owner of some settings found in a part. The problem stands at the value that is meant. Where the part has problems
+// already, a fault of a setting that is not set is dropped, because it follows from them. So is one of a value that did not fit, or of a table of
+// which something did not.
+func (l *loader) report(p *part, f setting.Fault) {
+	n := p.node.find(f.Field, f.Value)
 	at, path := p.node.at, p.path
-	if item, name, rest := p.node.element(field); item != nil { // as the binder names it
-		at, path, field = item.at, path+": "+name, rest
+	if item, name, rest := p.node.element(f.Field); item != nil { // as the binder names it
+		at, path, f.Field = item.at, path+": "+name, rest
 	}
-	problem := Problem{File: at.file, Line: at.line, Column: at.column, Path: path, Field: field, Message: message, Hint: hint}
-	if value != "" {
-		problem.Value = quoted(value)
-	}
+	problem := Problem{File: at.file, Line: at.line, Column: at.column, Path: path, Field: f.Field, Code: f.Code, Message: f.Message, Hint: f.Hint}
 	switch {
 	case n == nil && !p.ok:
 		return
 	case n != nil:
 		problem.File, problem.Line, problem.Column = n.at.file, n.at.line, n.at.column
-		if n.value != nil && value != "" && value != setting.Placeholder {
-			problem.Value = n.literal()
-		}
-		if l.told[problem.spot()] || l.refused(path, field, n) {
+		if l.told[problem.spot()] || l.refused(path, f.Field, n) {
 			return
 		}
 		problem.Column += n.regexpOffset()
 	}
+	problem.Value = shownValue(n, f.Value)
 	l.add(problem)
+}
+
+// shownValue returns the value of a fault as its source writes it.
+func shownValue(n *node, value string) string {
+	switch {
+	case value == "" || value == setting.Placeholder:
+		return value
+	case n != nil && n.value != nil:
+		return n.literal()
+	}
+	if _, err := strconv.Atoi(value); err == nil { // a default
+		return value
+	}
+	return quoted(value)
 }
 
 // refused reports whether the binder took something in a table for nothing that may be there.
@@ -96,8 +106,17 @@ func (l *loader) refused(path, field string, table *node) bool {
 	return false
 }
 
-// reportRule adds what is wrong with a rule.
-func (l *loader) reportRule(p *part, errs []engine.FieldError) {
+// reportAll adds the faults of a part.
+func (l *loader) reportAll(p *part, faults []setting.Fault) {
+	for _, f := range faults {
+		l.report(p, f)
+	}
+	p.ok = p.ok && len(faults) == 0
+}
+
+// faultsOf gives the errors of the engine as faults.
+func faultsOf(errs []engine.FieldError) []setting.Fault {
+	var faults []setting.Fault
 	for _, e := range errs {
 		hint := e.Hint
 		switch {
@@ -113,89 +132,64 @@ func (l *loader) reportRule(p *part, errs []engine.FieldError) {
 		case e.Field == "absent_from" && !slices.Contains(engine.AbsentFromNames(), e.Value):
 			hint = setting.DidYouMean(e.Value, engine.AbsentFromNames())
 		}
-		l.report(p, e.Field, e.Value, e.Message, hint)
+		faults = append(faults, setting.Fault{Field: e.Field, Value: e.Value, Message: e.Message, Hint: hint})
 	}
-	p.ok = p.ok && len(errs) == 0
+	return faults
 }
 
 // singles checks the settings that exist once.
 func (l *loader) singles() {
-	if v := l.settings.Verbosity; !slices.Contains(verbosities(), v) {
-		l.single("verbosity", v, "must be one of "+strings.Join(verbosities(), ", "), setting.DidYouMean(severityWord(v), verbosities()))
+	var verbosity setting.Faults
+	verbosity.OneOf("verbosity", l.settings.Verbosity, verbosities())
+	if len(verbosity) > 0 {
+		verbosity[0].Hint = setting.DidYouMean(severityWord(l.settings.Verbosity), verbosities())
 	}
-	for _, e := range l.settings.Limits.Validate() {
-		l.single("limits."+e.Field, e.Value, e.Message, e.Hint)
-	}
-	l.singleErrors("", l.settings.Store.Validate())
-	l.singleErrors("delivery.", l.settings.Delivery.Validate())
-	l.singleErrors("records.", l.settings.Records.Validate())
-	l.singleErrors("docker.", l.settings.Docker.Validate())
-	if v := l.settings.Labels.Workload; !slices.Contains(docker.LabelWorkloads(), v) {
-		l.single("labels.workload", v, "must be one of "+strings.Join(docker.LabelWorkloads(), ", "), setting.DidYouMean(v, docker.LabelWorkloads()))
-	}
+	l.single("", verbosity)
+	l.single("limits.", faultsOf(l.settings.Limits.Validate()))
+	l.single("", l.settings.Store.Validate())
+	l.single("delivery.", l.settings.Delivery.Validate())
+	l.single("records.", l.settings.Records.Validate())
+	l.single("docker.", l.settings.Docker.Validate())
+	l.single("labels.", l.settings.Labels.Validate())
 	anyWorkload := l.settings.Labels.Workload == docker.WorkloadAny
 	l.settings.Records.AnyWorkload, l.settings.Docker.AnyWorkload = anyWorkload, anyWorkload
-	l.singleErrors("admin.", l.settings.Admin.Validate())
-	for _, e := range l.settings.Egress.Validate() {
-		l.single("egress."+e.Field, e.Value, e.Message, e.Hint)
+	l.single("admin.", l.settings.Admin.Validate())
+	l.single("egress.", l.settings.Egress.Validate())
+}
+
+// single adds the faults of a table that exists once, each at the place that set it.
+func (l *loader) single(table string, faults []setting.Fault) {
+	for _, f := range setting.In(table, faults) {
+		l.add(singleProblem(l.set, f))
 	}
 }
 
-// singleErrors adds each of joined errors; each begins with the key that it is about.
-func (l *loader) singleErrors(prefix string, err error) {
-	if err == nil {
-		return
-	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		for _, e := range joined.Unwrap() {
-			l.singleErrors(prefix, e)
-		}
-		return
-	}
-	key, message, _ := strings.Cut(err.Error(), " ")
-	l.single(prefix+strings.TrimSuffix(key, ":"), "", message, "")
-}
-
-// single adds a problem of a setting that exists once, at the place that set it.
-func (l *loader) single(field, value, message, hint string) {
-	at := placeOf(l.set, field, message)
-	p := Problem{File: at.file, Line: at.line, Column: at.column, Field: field, Message: message, Hint: hint}
-	if value != "" {
-		p.Value = quoted(value)
-		if n := l.set[field]; n != nil && n.kind() == "a whole number" {
-			p.Value = n.literal()
+// singleProblem returns the problem of a setting that exists once. One that is not set itself conflicts with another one that is, and stands there, or
+// beside others of its table.
+func singleProblem(set map[string]*node, f setting.Fault) Problem {
+	n := set[f.Field]
+	at := cmp.Or(n, set[f.With])
+	if at == nil {
+		table := f.Field[:strings.LastIndex(f.Field, ".")+1]
+		for _, key := range slices.Sorted(maps.Keys(set)) {
+			if at == nil || strings.HasPrefix(key, table) {
+				at = set[key]
+				break
+			}
 		}
 	}
-	l.add(p)
-}
-
-// placeOf returns where a setting that exists once was set. One that is not set itself conflicts with another that is: the one that the
-// message names, or one beside it.
-func placeOf(set map[string]*node, field, message string) position {
-	if n := set[field]; n != nil {
-		return n.at
+	p := Problem{Field: f.Field, Value: shownValue(n, f.Value), Code: f.Code, Message: f.Message, Hint: f.Hint}
+	if at != nil {
+		p.File, p.Line, p.Column = at.at.file, at.at.line, at.at.column
 	}
-	table := field[:strings.LastIndex(field, ".")+1]
-	named, beside := "", ""
-	for _, key := range slices.Sorted(maps.Keys(set)) {
-		if name := strings.TrimPrefix(key, table); len(name) > len(named) && strings.Contains(message, name) {
-			named = key
-		}
-		if beside == "" || strings.HasPrefix(key, table) {
-			beside = key
-		}
-	}
-	if n := set[cmp.Or(named, beside)]; n != nil {
-		return n.at
-	}
-	return position{}
+	return p
 }
 
 // globals checks the global rules and returns them by name, the broken ones too, so that a reference to them is no second problem.
 func (l *loader) globals() map[string]*rulePart {
 	byName := map[string]*rulePart{}
 	for _, r := range l.rules {
-		l.reportRule(&r.part, r.settings.Validate())
+		l.reportAll(&r.part, faultsOf(r.settings.Validate()))
 		l.unique(&r.part, byName, r.settings.Name, r)
 	}
 	return byName
@@ -218,7 +212,7 @@ func (l *loader) taken(p *part, field, name string, first position) {
 	n := p.node.find(field, "")
 	l.add(Problem{
 		File: n.at.file, Line: n.at.line, Column: n.at.column, Path: p.path, Field: field, Value: quoted(name),
-		Message: "is already used at " + first.String(),
+		Code: setting.Taken, Message: "is already used at " + first.String(),
 	})
 	p.ok = false
 }
@@ -236,10 +230,10 @@ func (l *loader) checkWorkloads(globals map[string]*rulePart) {
 		ws := engine.WorkloadSettings{Match: match}
 		block := WorkloadPart{Part: w.shown()}
 		if match == "" {
-			l.report(&w.part, "match", "", "must be set", `a glob such as "shop/*"`)
+			l.report(&w.part, setting.Fault{Field: "match", Code: setting.Missing, Message: "must be set", Hint: `a glob such as "shop/*"`})
 			usable = false
 		} else if errs := ws.Validate(); len(errs) > 0 {
-			l.reportRule(&w.part, errs)
+			l.reportAll(&w.part, faultsOf(errs))
 			usable = false
 		}
 		ws.Disable = l.disabled(w, globals, names)
@@ -251,7 +245,7 @@ func (l *loader) checkWorkloads(globals map[string]*rulePart) {
 			}
 		}
 		for _, r := range w.rules {
-			l.reportRule(&r.part, r.settings.Validate())
+			l.reportAll(&r.part, faultsOf(r.settings.Validate()))
 			l.unique(&r.part, own[match], r.settings.Name, r)
 			if r.ok {
 				ws.Rules = append(ws.Rules, r.settings)
@@ -288,7 +282,7 @@ func (l *loader) unknownRule(p *part, field, name string, names []string) {
 	if len(names) == 0 {
 		hint = "there are no global rules"
 	}
-	l.report(p, field, name, "there is no global rule of this name", hint)
+	l.report(p, setting.Fault{Field: field, Value: name, Code: setting.Unknown, Message: "there is no global rule of this name", Hint: hint})
 }
 
 func (l *loader) checkOverride(o *overridePart, globals map[string]*rulePart, names []string, overridden map[string]position) {
@@ -296,7 +290,7 @@ func (l *loader) checkOverride(o *overridePart, globals map[string]*rulePart, na
 	base := globals[name]
 	switch {
 	case name == "":
-		l.report(&o.part, "rule", "", "must be set", "the name of the global rule that is meant")
+		l.report(&o.part, setting.Fault{Field: "rule", Code: setting.Missing, Message: "must be set", Hint: "the name of a global rule"})
 		o.ok = false
 		return
 	case base == nil:
@@ -304,7 +298,7 @@ func (l *loader) checkOverride(o *overridePart, globals map[string]*rulePart, na
 		o.ok = false
 		return
 	case len(o.settings.Keys) == 0:
-		l.report(&o.part, "", "", "changes nothing", "name the settings that are different here")
+		l.report(&o.part, setting.Fault{Code: setting.Missing, Message: "changes nothing", Hint: "name the settings that are different here"})
 		o.ok = false
 		return
 	}
@@ -315,7 +309,7 @@ func (l *loader) checkOverride(o *overridePart, globals map[string]*rulePart, na
 	overridden[name] = o.node.find("rule", "").at
 	if base.ok {
 		changed := o.settings.Apply(base.settings)
-		l.reportRule(&o.part, changed.Validate())
+		l.reportAll(&o.part, faultsOf(changed.Validate()))
 	}
 	o.ok = o.ok && base.ok
 }
@@ -324,11 +318,7 @@ func (l *loader) checkTriggers() {
 	seen := map[string]position{}
 	for _, t := range l.triggers {
 		p := &t.part
-		problems := t.settings.Validate(l.settings.Egress)
-		for _, e := range problems {
-			l.report(p, e.Field, e.Value, e.Message, e.Hint)
-		}
-		t.ok = t.ok && len(problems) == 0
+		l.reportAll(p, t.settings.Validate(l.settings.Egress))
 		if name := t.settings.Name; name != "" {
 			if first, twice := seen[name]; twice {
 				l.taken(p, "name", name, first)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
@@ -41,12 +42,14 @@ func (r *Result) Keep(previous *Settings) {
 	}
 }
 
-// Problem tells of a setting that exists once that it is well written and cannot be had. The error begins with its key, without the prefix.
-func (r *Result) Problem(prefix string, err error) Problem {
-	key, message, _ := strings.Cut(err.Error(), " ")
-	field := prefix + strings.TrimSuffix(key, ":")
-	at := placeOf(r.Parts.singles, field, message)
-	return Problem{File: at.file, Line: at.line, Column: at.column, Field: field, Message: message}
+// Unavailable returns the problems of a table that exists once, such as "admin.", that is well written and cannot be used on this machine. err is
+// its owner's.
+func (r *Result) Unavailable(table string, err error) []Problem {
+	var problems []Problem
+	for _, f := range setting.In(table, setting.FaultsIn(err)) {
+		problems = append(problems, singleProblem(r.Parts.singles, f))
+	}
+	return problems
 }
 
 // Load reads all sources. It never fails as a whole: what is wrong is in the problems of the result, and what is right in its settings.

@@ -205,7 +205,7 @@ func TestParamsProblems(t *testing.T) {
 		},
 		"secret": {
 			map[string]string{"triggers": "t", "trigger.t.url": "gopher://S3CR3T", "trigger.t.url_file": "/run/x"},
-			"parameter trigger.t.url: trigger \"t\": url: \"••••\": must begin with http:// or https://\n" +
+			"parameter trigger.t.url: trigger \"t\": url: ••••: must begin with http:// or https://\n" +
 				`parameter trigger.t.url_file: trigger "t": url_file: must not be set together with url (set one of url, url_file and url_env)`,
 		},
 	} {

@@ -1,9 +1,6 @@
 package config
 
 import (
-	"errors"
-	"strings"
-
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
@@ -73,26 +70,14 @@ func (p *Parts) Single(field string) (Place, bool) {
 	return n.at.place(), true
 }
 
-// Unavailable returns the problems of a part that is well written and cannot be had on this machine. err is that of its owner: the part's path, then
-// errors that begin with the setting that they are about. A secret that its file or variable should hold is a problem of that setting.
-func (p Part) Unavailable(err error) (problems []Problem) {
-	all := []error{err}
-	if joined, ok := errors.Unwrap(err).(interface{ Unwrap() []error }); ok {
-		all = joined.Unwrap()
-	}
-	for _, err := range all {
-		text := strings.TrimPrefix(err.Error(), p.Path+": ")
-		field, message, ok := strings.Cut(text, ": ")
-		if !ok || strings.ContainsAny(field, " \"") {
-			field, message = "", text
-		}
-		for _, source := range []string{field + setting.EnvSuffix, field + setting.FileSuffix} {
-			if field != "" && !p.Sets(field) && p.Sets(source) {
-				field = source
-			}
-		}
-		at := p.Place(field, "")
-		problems = append(problems, Problem{File: at.File, Line: at.Line, Column: at.Column, Path: p.Path, Field: field, Message: message})
+// Unavailable returns the problems of a part that is well written and cannot be used on this machine. err is its owner's.
+func (p Part) Unavailable(err error) []Problem {
+	var problems []Problem
+	for _, f := range setting.FaultsIn(err) {
+		at := p.Place(f.Field, "")
+		problems = append(problems, Problem{
+			File: at.File, Line: at.Line, Column: at.Column, Path: p.Path, Field: f.Field, Code: f.Code, Message: f.Message, Hint: f.Hint,
+		})
 	}
 	return problems
 }

@@ -23,7 +23,9 @@ type Problem struct {
 	Field string
 	// Value is what was given, as the source writes it and cut to a readable length; "" where it is secret or does not help.
 	Value string
-	// Message says what is wrong, Hint what was probably meant.
+	// Code is the kind of the problem.
+	Code setting.Code
+	// Message gives the reason, Hint how to mend it.
 	Message, Hint string
 	// Unusable marks a source of which nothing at all could be read.
 	Unusable bool

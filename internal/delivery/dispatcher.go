@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
@@ -69,7 +70,7 @@ func New(o Options) (*Dispatcher, error) {
 	if o.Store == nil {
 		return nil, errors.New("delivery: a store is needed")
 	}
-	if err := o.Settings.Validate(); err != nil {
+	if err := setting.Join(o.Settings.Validate()); err != nil {
 		return nil, fmt.Errorf("delivery: %w", err)
 	}
 	if o.Now == nil {

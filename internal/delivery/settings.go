@@ -1,7 +1,6 @@
 package delivery
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -35,25 +34,19 @@ func DefaultSettings() Settings {
 	}
 }
 
-// Validate reports every setting that is out of its bounds.
-func (s Settings) Validate() error {
-	var errs []error
-	if s.RetryMin < 100*time.Millisecond || s.RetryMin > s.RetryMax {
-		errs = append(errs, fmt.Errorf("retry_min %s must be between 100ms and retry_max %s", s.RetryMin, s.RetryMax))
+// Validate returns the settings that are out of their bounds.
+func (s Settings) Validate() []setting.Fault {
+	var fs setting.Faults
+	const day = 24 * time.Hour
+	setting.Between(&fs, "retry_min", s.RetryMin, 100*time.Millisecond, day)
+	setting.Between(&fs, "retry_max", s.RetryMax, 100*time.Millisecond, day)
+	if s.RetryMin > s.RetryMax {
+		fs.Conflict("retry_min", setting.FormatDuration(s.RetryMin), "retry_max", "must be at most retry_max, "+setting.FormatDuration(s.RetryMax), "")
 	}
-	if s.RetryMax > 24*time.Hour {
-		errs = append(errs, fmt.Errorf("retry_max %s must be at most 24h", s.RetryMax))
-	}
-	if s.ProbeInterval < time.Second || s.ProbeInterval > 24*time.Hour {
-		errs = append(errs, fmt.Errorf("probe_interval %s must be between 1s and 24h", s.ProbeInterval))
-	}
-	if s.SystemInterval < time.Second {
-		errs = append(errs, fmt.Errorf("system_interval %s must be at least 1s", s.SystemInterval))
-	}
-	if s.Backlog < 1 || s.Backlog > 1_000_000 {
-		errs = append(errs, fmt.Errorf("backlog %d must be between 1 and 1000000", s.Backlog))
-	}
-	return errors.Join(errs...)
+	setting.Between(&fs, "probe_interval", s.ProbeInterval, time.Second, day)
+	setting.AtLeast(&fs, "system_interval", s.SystemInterval, time.Second)
+	setting.Between(&fs, "backlog", s.Backlog, 1, 1_000_000)
+	return fs
 }
 
 // Trigger is one destination of alerts.
@@ -89,21 +82,23 @@ const (
 )
 
 func (t *Trigger) validate() error {
-	var errs []error
-	if t.Name == "" || t.Sender == nil {
-		errs = append(errs, errors.New("a trigger needs a name and a sender"))
+	var fs setting.Faults
+	if t.Name == "" {
+		fs.Required("name", "")
 	}
-	if t.Concurrency < 1 || t.Concurrency > maxConcurrency {
-		errs = append(errs, fmt.Errorf("trigger %q: concurrency %d must be between 1 and %d", t.Name, t.Concurrency, maxConcurrency))
+	if t.Sender == nil {
+		fs.Required("sender", "")
 	}
-	if t.Rate.Count < 0 || t.Rate.Count > maxRate || (t.Rate.Count > 0 && t.Rate.Per <= 0) {
-		errs = append(errs, fmt.Errorf("trigger %q: rate %d/%s must be between 0 and %d in a positive time", t.Name, t.Rate.Count, t.Rate.Per, maxRate))
+	setting.Between(&fs, "concurrency", t.Concurrency, 1, maxConcurrency)
+	setting.Between(&fs, "rate", t.Rate.Count, 0, maxRate)
+	if t.Rate.Count > 0 {
+		setting.AtLeast(&fs, "rate", t.Rate.Per, 1)
 	}
-	if t.MaxAge <= 0 {
-		errs = append(errs, fmt.Errorf("trigger %q: max_age %s must be positive", t.Name, t.MaxAge))
+	setting.AtLeast(&fs, "max_age", t.MaxAge, 1)
+	setting.AtLeast(&fs, "group_wait", t.GroupWait, 0)
+	setting.AtLeast(&fs, "group_interval", t.GroupInterval, 0)
+	if len(fs) > 0 {
+		return fmt.Errorf("trigger %q: %w", t.Name, setting.Join(fs))
 	}
-	if t.GroupWait < 0 || t.GroupInterval < 0 {
-		errs = append(errs, fmt.Errorf("trigger %q: group_wait %s and group_interval %s must not be negative", t.Name, t.GroupWait, t.GroupInterval))
-	}
-	return errors.Join(errs...)
+	return nil
 }

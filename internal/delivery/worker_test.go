@@ -346,8 +346,8 @@ func ExampleSettings_Validate() {
 	set := DefaultSettings()
 	set.RetryMin = 0
 	set.Backlog = 0
-	fmt.Println(set.Validate())
+	fmt.Println(setting.Join(set.Validate()))
 	// Output:
-	// retry_min 0s must be between 100ms and retry_max 15m0s
-	// backlog 0 must be between 1 and 1000000
+	// retry_min "0s": must be from 100ms to 24h
+	// backlog "0": must be from 1 to 1000000
 }

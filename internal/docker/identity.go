@@ -1,7 +1,6 @@
 package docker
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/naming"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // Settings says which containers are followed.
@@ -40,29 +40,33 @@ const (
 	WorkloadAny = "any"
 )
 
-// LabelWorkloads lists them.
-func LabelWorkloads() []string { return []string{WorkloadOwn, WorkloadAny} }
-
 // DefaultLabelSettings returns the settings in force when none are set.
 func DefaultLabelSettings() LabelSettings { return LabelSettings{Workload: WorkloadOwn} }
 
 // DefaultSettings returns the settings in force when none are set: all containers are followed.
 func DefaultSettings() Settings { return Settings{} }
 
-// Validate reports everything that is wrong with the settings.
-func (s *Settings) Validate() error {
-	var errs []error
+// Validate returns everything that is wrong with the settings.
+func (s *Settings) Validate() []setting.Fault {
+	var fs setting.Faults
 	for _, list := range []struct {
 		field string
 		globs []string
 	}{{"containers", s.Containers}, {"exclude", s.Exclude}} {
 		for i, g := range list.globs {
 			if g == "" {
-				errs = append(errs, fmt.Errorf("%s entry %d is empty, which matches nothing: write * for any text", list.field, i+1))
+				fs.Add(list.field, "", fmt.Sprintf("entry %d must not be empty: it would match nothing", i+1), "* matches any text")
 			}
 		}
 	}
-	return errors.Join(errs...)
+	return fs
+}
+
+// Validate returns everything that is wrong with the settings.
+func (s *LabelSettings) Validate() []setting.Fault {
+	var fs setting.Faults
+	fs.OneOf("workload", s.Workload, []string{WorkloadOwn, WorkloadAny})
+	return fs
 }
 
 // facts returns what is known of a container's names.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // NoticeKind says what a notice is about.
@@ -129,7 +130,7 @@ func New(o Options) (*Manager, error) {
 	if o.API == nil || o.Sink == nil || o.Log == nil {
 		return nil, errors.New("docker: API, Sink and Log must be set")
 	}
-	if err := o.Settings.Validate(); err != nil {
+	if err := setting.Join(o.Settings.Validate()); err != nil {
 		return nil, fmt.Errorf("docker: %w", err)
 	}
 	if o.Now == nil {

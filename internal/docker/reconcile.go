@@ -7,6 +7,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/naming"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // reconcile compares the containers with the tails. It makes up for events that were missed. With all set, every tail looks at its
@@ -109,7 +110,7 @@ func (m *Manager) started() int64 {
 
 // SetSettings puts other settings in force: containers that they leave out are followed no more, others are followed from now on.
 func (m *Manager) SetSettings(ctx context.Context, s Settings) error {
-	if err := s.Validate(); err != nil {
+	if err := setting.Join(s.Validate()); err != nil {
 		return err
 	}
 	m.mu.Lock()

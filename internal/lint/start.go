@@ -34,10 +34,11 @@ func (l *linter) start() {
 		return
 	}
 	if _, err := listen.Prepare(listen.Options{Settings: s.Admin}); err != nil {
-		p := l.result.Problem("admin.", err)
-		f := problem(&p)
-		f.Code = CodeUnavailable
-		l.findings = append(l.findings, f)
+		for _, p := range l.result.Unavailable("admin.", err) {
+			f := problem(&p)
+			f.Code = CodeUnavailable
+			l.findings = append(l.findings, f)
+		}
 	}
 }
 

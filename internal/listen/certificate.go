@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 const maxPEM = 1 << 20
@@ -37,18 +38,18 @@ func newCertificate(certFile, keyFile string, now func() time.Time, log *slog.Lo
 func (c *certificate) read() error {
 	cert, err := namedfile.Read(c.certFile, maxPEM)
 	if err != nil {
-		return fmt.Errorf("cert_file %s: %w", c.certFile, err)
+		return setting.Fault{Field: "cert_file", Value: c.certFile, Code: setting.Unreadable, Message: err.Error(), Cause: err}
 	}
 	key, err := namedfile.Read(c.keyFile, maxPEM)
 	if err != nil {
-		return fmt.Errorf("key_file %s: %w", c.keyFile, err)
+		return setting.Fault{Field: "key_file", Value: c.keyFile, Code: setting.Unreadable, Message: err.Error(), Cause: err}
 	}
 	if c.pair != nil && bytes.Equal(cert, c.cert) && bytes.Equal(key, c.key) {
 		return nil
 	}
 	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
-		return fmt.Errorf("cert_file %s and key_file %s: %w", c.certFile, c.keyFile, err)
+		return setting.Fault{Field: "cert_file", Value: c.certFile, Message: fmt.Sprintf("does not go with key_file %s: %v", c.keyFile, err)}
 	}
 	c.cert, c.key, c.pair = cert, key, &pair
 	return nil

@@ -24,6 +24,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 const (
@@ -146,23 +148,23 @@ func TestSettings(t *testing.T) {
 		"192.0.2.1:2021":                      "",
 		"[::ffff:192.0.2.1]:2021":             "",
 		"trigger.example.org:2021":            "",
-		"2021":                                "want an address and a port",
+		"2021":                                "must be an address and a port",
 		"127.0.0.1:http":                      "port",
 		"127.0.0.1:70000":                     "port",
-		"unix://run/a.sock":                   "whole path",
-		"unix:///run/../a.sock":               "whole path",
+		"unix://run/a.sock":                   "absolute path",
+		"unix:///run/../a.sock":               "absolute path",
 		"unix:///" + strings.Repeat("a", 100): "at most 90",
 	} {
-		err := Settings{Listen: listen}.Validate()
+		err := setting.Join(Settings{Listen: listen}.Validate())
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", listen, err, want)
 		}
-		if err != nil && !strings.HasPrefix(err.Error(), "listen ") {
+		if err != nil && !strings.HasPrefix(err.Error(), "listen") {
 			t.Errorf("%q: the error does not begin with its key: %v", listen, err)
 		}
 	}
-	if err := (Settings{Listen: "0.0.0.0:2021", TokenFile: "x", Hosts: []string{"a.example"}}).Validate(); err != nil {
-		t.Error(err)
+	if faults := (Settings{Listen: "0.0.0.0:2021", TokenFile: "x", Hosts: []string{"a.example"}}).Validate(); len(faults) > 0 {
+		t.Error(faults)
 	}
 	for _, s := range []Settings{
 		{CertFile: "a"}, {KeyFile: "a"}, {Listen: "unix:///a", CertFile: "a", KeyFile: "b"}, {Hosts: []string{"http://a"}}, {Hosts: []string{""}},

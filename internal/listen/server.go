@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // The bounds of requests.
@@ -60,7 +62,7 @@ func Prepare(o Options) (*Front, error) {
 		o.Logins = NewLogins(o.Now)
 	}
 	s := o.Settings
-	if err := s.Validate(); err != nil {
+	if err := setting.Join(s.Validate()); err != nil {
 		return nil, err
 	}
 	f := &Front{options: o, guard: &guard{
@@ -76,7 +78,7 @@ func Prepare(o Options) (*Front, error) {
 	case o.Token != "":
 		f.guard.tokens = madeTokens(o.Token, o.Now)
 	default:
-		return nil, errors.New("token_file must be set: there is no store in a file, beside which a token could be kept")
+		return nil, setting.Fault{Field: "token_file", Code: setting.Missing, Message: "must be set", Hint: "without a store in a file there is no place for a generated token"}
 	}
 	if s.CertFile != "" {
 		cert, err := newCertificate(s.CertFile, s.KeyFile, o.Now, o.Log)

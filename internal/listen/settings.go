@@ -1,13 +1,13 @@
 package listen
 
 import (
-	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // Off is the word that turns the administration off where it is on by default.
@@ -47,55 +47,48 @@ func (s Settings) SecretFiles() [][2]string {
 // maxHosts bounds the names.
 const maxHosts = 100
 
-// Validate reports everything that is wrong with the settings; each error begins with its key.
-func (s Settings) Validate() error {
-	var errs []error
-	add := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+// Validate returns everything that is wrong with the settings.
+func (s Settings) Validate() []setting.Fault {
+	var fs setting.Faults
 	if s.Listen != "" && s.Listen != Off {
-		if err := s.checkAddress(); err != nil {
-			add("listen %q: %w", s.Listen, err)
-		}
+		s.checkAddress(&fs)
 	}
-	if (s.CertFile == "") != (s.KeyFile == "") {
-		key := "cert_file"
-		if s.CertFile == "" {
-			key = "key_file"
-		}
-		add("%s: cert_file and key_file belong together", key)
+	switch {
+	case s.CertFile != "" && s.KeyFile == "":
+		fs.Needs("cert_file", s.CertFile, "key_file")
+	case s.CertFile == "" && s.KeyFile != "":
+		fs.Needs("key_file", s.KeyFile, "cert_file")
 	}
 	if s.CertFile != "" && strings.HasPrefix(s.Listen, socketScheme) {
-		add("cert_file: a unix socket has no TLS")
+		fs.Conflict("cert_file", s.CertFile, "listen", "a unix socket has no TLS", "")
 	}
-	if len(s.Hosts) > maxHosts {
-		add("hosts: %d names: at most %d", len(s.Hosts), maxHosts)
-	}
+	fs.Length("hosts", len(s.Hosts), maxHosts, "names")
 	for _, name := range s.Hosts {
 		if name == "" || len(name) > 253 || strings.ContainsAny(name, "/:@*? \t\r\n") {
-			add("hosts: %q is not a name such as \"trigger.example.org\", without scheme and port", name)
+			fs.Add("hosts", name, "must be a host name, without scheme and port", `such as "trigger.example.org"`)
 		}
 	}
-	return errors.Join(errs...)
+	return fs
 }
 
-func (s Settings) checkAddress() error {
+func (s Settings) checkAddress(fs *setting.Faults) {
 	if path, ok := strings.CutPrefix(s.Listen, socketScheme); ok {
 		if !filepath.IsAbs(path) || filepath.Clean(path) != path {
-			return errors.New("a socket is named by its whole path, as in \"unix:///run/fluentbit-trigger.sock\"")
+			fs.Add("listen", s.Listen, "must name a socket by its absolute path", `such as "unix:///run/fluentbit-trigger.sock"`)
+			return
 		}
-		const longest = 90 // of 107: it is made beside its place first
-		if len(path) > longest {
-			return fmt.Errorf("the path is %d bytes long: at most %d", len(path), longest)
-		}
-		return nil
+		const longest = 90 // of 107: the socket is made under a longer name first
+		fs.Length("listen", len(path), longest, "bytes in the path")
+		return
 	}
 	_, port, err := net.SplitHostPort(s.Listen)
 	if err != nil {
-		return errors.New(`want an address and a port, as in "127.0.0.1:2021", or "unix:///PATH"`)
+		fs.Add("listen", s.Listen, "must be an address and a port, or a unix socket", `such as "127.0.0.1:2021" or "unix:///PATH"`)
+		return
 	}
 	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
-		return fmt.Errorf("the port %q must be from 0 to 65535", port)
+		fs.OutOfRange("listen", s.Listen, "the port must be from 0 to 65535", "")
 	}
-	return nil
 }
 
 // isLoopback reports whether a host of an address is of this machine alone.

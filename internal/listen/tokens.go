@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // The bounds of a file of tokens.
@@ -60,7 +61,7 @@ func newTokens(file string, now func() time.Time, log *slog.Logger) (*tokens, er
 		t.known, err = parseTokens(text)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("token_file %s: %w", file, err)
+		return nil, setting.Fault{Field: "token_file", Value: file, Code: setting.Unreadable, Message: err.Error(), Cause: err}
 	}
 	return t, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk/chunktest"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/test/await"
 	"github.com/tinyforge/fluentbit-trigger/test/receiver"
@@ -477,12 +477,12 @@ func TestAdministrationThatCannotBeHad(t *testing.T) {
 		}, nil
 	})
 	b.write(text + "[admin]\nlisten = \"127.0.0.1:0\"\ntoken_file = \"/nowhere/tokens\"\n")
-	refused = errors.New("token_file /nowhere/tokens: no such file")
+	refused = setting.Fault{Field: "token_file", Value: "/nowhere/tokens", Code: setting.Unreadable, Message: "no such file"}
 	report := p.Reload()
 	if !report.Applied || len(report.Problems) != 1 || len(p.Loaded().Problems) != 1 || p.Settings().Admin.Listen != "" || settled != 0 {
 		t.Errorf("%+v, in force %+v", report, p.Settings().Admin)
 	}
-	if at := report.Problems[0]; at.Line == 0 || at.Field != "admin.token_file" || at.Message != "/nowhere/tokens: no such file" {
+	if at := report.Problems[0]; at.Line == 0 || at.Field != "admin.token_file" || at.Value != `"/nowhere/tokens"` || at.Code != setting.Unreadable || at.Message != "no such file" {
 		t.Errorf("it is told as %+v", at)
 	}
 	if files := p.secretFiles(); !slices.Contains(files, "/nowhere/tokens") {

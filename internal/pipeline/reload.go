@@ -259,9 +259,11 @@ func (p *Pipeline) prepareAdmin(result *config.Result, before *config.Settings) 
 	}
 	set := &result.Settings.Admin
 	p.adminFiles.Store(&[]string{set.TokenFile, set.CertFile, set.KeyFile})
-	problem := result.Problem("admin.", err)
-	p.log.Error("the administration stays as it was: " + problem.Error())
-	result.Problems = append(result.Problems, problem)
+	problems := result.Unavailable("admin.", err)
+	for _, problem := range problems {
+		p.log.Error("the administration stays as it was: " + problem.Error())
+	}
+	result.Problems = append(result.Problems, problems...)
 	result.Settings.Admin = before.Admin
 	return func(bool) {}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // Options says how inputs are read.
@@ -61,7 +62,7 @@ type Stats struct {
 // a container. Files that are one log in parts become one series, oldest first. An input that is named itself and cannot be read is an error;
 // one found in a folder or by a glob is a problem that Stats tells. An empty one has no lines, and makes no series.
 func Open(ctx context.Context, inputs []string, opt Options) (*Set, error) {
-	if err := opt.Records.Validate(); err != nil {
+	if err := setting.Join(opt.Records.Validate()); err != nil {
 		return nil, fmt.Errorf("records: %w", err)
 	}
 	s := &Set{opt: opt, latest: opt.Now.Add(24 * time.Hour).UnixNano()}

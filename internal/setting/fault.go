@@ -39,7 +39,11 @@ type Fault struct {
 	Message string // the reason, with the bound: "must be from 1 to 10"
 	Hint    string // how to mend it, or ""
 	With    string // the field that a Conflict is with, or ""
+	Cause   error  // the error behind it, for errors.Is; nil for none
 }
+
+// Unwrap returns the cause.
+func (f Fault) Unwrap() error { return f.Cause }
 
 // Error returns the fault on one line: field "value": message (hint).
 func (f Fault) Error() string {
@@ -74,10 +78,35 @@ func Join(faults []Fault) error {
 	return errors.Join(errs...)
 }
 
-// In returns the faults with a prefix before each field, such as "limits.".
+// FaultsIn returns the faults that an error is made of, in their order, without the words that wrap them. An error without faults becomes one of
+// no field.
+func FaultsIn(err error) []Fault {
+	switch e := err.(type) {
+	case nil:
+		return nil
+	case Fault:
+		return []Fault{e}
+	case interface{ Unwrap() []error }:
+		var all []Fault
+		for _, one := range e.Unwrap() {
+			all = append(all, FaultsIn(one)...)
+		}
+		return all
+	}
+	if inner := errors.Unwrap(err); inner != nil && errors.As(inner, &Fault{}) {
+		return FaultsIn(inner)
+	}
+	return []Fault{{Message: err.Error()}}
+}
+
+// In returns the faults with a prefix before each field, such as "limits.". A fault of no field becomes one of "limits".
 func In(prefix string, faults []Fault) []Fault {
 	out := slices.Clone(faults)
 	for i := range out {
+		if out[i].Field == "" {
+			out[i].Field = strings.TrimSuffix(prefix, ".")
+			continue
+		}
 		out[i].Field = prefix + out[i].Field
 		if out[i].With != "" {
 			out[i].With = prefix + out[i].With
@@ -130,6 +159,11 @@ func (fs *Faults) Unknown(field, value string, forms []string, words ...string) 
 // OutOfRange reports a value beyond its bounds.
 func (fs *Faults) OutOfRange(field, value, message, hint string) {
 	*fs = append(*fs, Fault{Field: field, Value: value, Code: OutOfRange, Message: message, Hint: hint})
+}
+
+// Unreadable reports a file or a variable that cannot be read. The error names it, and does not hold its content.
+func (fs *Faults) Unreadable(field string, err error) {
+	*fs = append(*fs, Fault{Field: field, Code: Unreadable, Message: err.Error(), Cause: err})
 }
 
 // Length reports a list or a text that is longer than most; unit names its parts in the plural. The value is not shown.

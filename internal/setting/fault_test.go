@@ -1,6 +1,9 @@
 package setting
 
 import (
+	"errors"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 )
@@ -47,6 +50,9 @@ func TestFaults(t *testing.T) {
 		t.Errorf("what is within its bounds is reported: %v", none)
 	}
 	in := In("limits.", []Fault{{Field: "a", With: "b"}, {Field: "c"}})
+	if whole := In("limits.", []Fault{{Message: "x"}}); whole[0].Field != "limits" {
+		t.Errorf("the fault of a whole table is %+v", whole)
+	}
 	if in[0].Field != "limits.a" || in[0].With != "limits.b" || in[1].Field != "limits.c" || in[1].With != "" {
 		t.Errorf("the faults of a table are %+v", in)
 	}
@@ -92,6 +98,31 @@ func TestSecretSource(t *testing.T) {
 		}
 		if c.source.IsZero() != (c.source == SecretSource{}) {
 			t.Errorf("%+v is zero: %v", c.source, c.source.IsZero())
+		}
+	}
+}
+
+func TestFaultsIn(t *testing.T) {
+	t.Parallel()
+	a, b, plain := Fault{Field: "a", Message: "x"}, Fault{Field: "b", Code: Taken}, errors.New("plain")
+	var fs Faults
+	if fs.Unreadable("a", plain); !errors.Is(Join(fs), plain) {
+		t.Error("a file's error is not the cause")
+	}
+	for _, c := range []struct {
+		err  error
+		want []Fault
+	}{
+		{nil, nil},
+		{a, []Fault{a}},
+		{Join([]Fault{a, b}), []Fault{a, b}},
+		{fmt.Errorf("trigger: %w", Join([]Fault{a, b})), []Fault{a, b}},
+		{fmt.Errorf("trigger: %w", fmt.Errorf("y: %w", b)), []Fault{b}},
+		{errors.Join(a, plain), []Fault{a, {Message: "plain"}}},
+		{fmt.Errorf("trigger: %w", plain), []Fault{{Message: "trigger: plain"}}},
+	} {
+		if got := FaultsIn(c.err); !slices.Equal(got, c.want) {
+			t.Errorf("%v holds %v, want %v", c.err, got, c.want)
 		}
 	}
 }

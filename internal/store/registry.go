@@ -11,6 +11,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // Registry holds the open stores of a process, one for each file, however many instances use it. Fluent Bit keeps the process, and with it
@@ -50,7 +52,7 @@ type Options struct {
 // ErrBusy; MemoryIfNone and OrMemory put a store in memory in its place, see Mode. A damaged file is put aside and replaced; see Health. For a guest, a
 // file that is missing, damaged, or not of this program's version is an error, and stays as it is.
 func (r *Registry) Open(ctx context.Context, o Options) (*Store, error) {
-	if err := o.Settings.Validate(); err != nil {
+	if err := setting.Join(o.Settings.Validate()); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	if o.Now == nil {

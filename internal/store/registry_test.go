@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 func TestRegistrySharesByCanonicalPath(t *testing.T) {
@@ -101,9 +103,9 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 }
 
 func TestSettings(t *testing.T) {
-	must(t, DefaultSettings().Validate())
+	must(t, setting.Join(DefaultSettings().Validate()))
 	bad := Settings{}
-	if err := bad.Validate(); err == nil {
+	if faults := bad.Validate(); len(faults) == 0 {
 		t.Error("the zero settings are valid")
 	}
 	for id, want := range map[string]string{"trigger.0": "/var/lib/fluentbit-trigger/trigger.0.db", "../x": "/var/lib/fluentbit-trigger/.._x.db",

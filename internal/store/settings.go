@@ -1,8 +1,8 @@
 package store
 
 import (
-	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -74,30 +74,17 @@ const (
 	maxWindow = 10_000_000
 )
 
-// Validate reports every setting that is out of its bounds.
-func (s Settings) Validate() error {
-	var errs []error
-	if s.MaxSize < minSize {
-		errs = append(errs, fmt.Errorf("store_max_size %s must be at least %s", s.MaxSize, setting.Size(minSize)))
-	}
-	for _, n := range []struct {
-		name       string
-		value, min int
-	}{
-		{"store_max_pending", s.MaxPending, 1},
-		{"store_max_dead", s.MaxDead, 1},
-		{"store_alerts", s.Alerts, 0},
-		{"store_ids", s.IDs, 1},
-	} {
-		if n.value < n.min || n.value > maxWindow {
-			errs = append(errs, fmt.Errorf("%s %d must be between %d and %d", n.name, n.value, n.min, maxWindow))
-		}
-	}
+// Validate returns the settings that are out of their bounds.
+func (s Settings) Validate() []setting.Fault {
+	var fs setting.Faults
+	setting.AtLeast(&fs, "store_max_size", s.MaxSize, minSize)
+	setting.Between(&fs, "store_max_pending", s.MaxPending, 1, maxWindow)
+	setting.Between(&fs, "store_max_dead", s.MaxDead, 1, maxWindow)
+	setting.Between(&fs, "store_alerts", s.Alerts, 0, maxWindow)
+	setting.Between(&fs, "store_ids", s.IDs, 1, maxWindow)
 	if s.IDs < s.Alerts {
-		errs = append(errs, fmt.Errorf("store_ids %d must be at least store_alerts %d", s.IDs, s.Alerts))
+		fs.Conflict("store_ids", strconv.Itoa(s.IDs), "store_alerts", fmt.Sprintf("must be at least store_alerts, %d", s.Alerts), "")
 	}
-	if s.DeadMaxAge < time.Minute {
-		errs = append(errs, fmt.Errorf("store_dead_max_age %s must be at least 1m", s.DeadMaxAge))
-	}
-	return errors.Join(errs...)
+	setting.AtLeast(&fs, "store_dead_max_age", s.DeadMaxAge, time.Minute)
+	return fs
 }
