@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/guard"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
@@ -209,14 +209,9 @@ func (m *Manager) Stop(ctx context.Context) error {
 	return err
 }
 
-// guarded runs fn, and ends, counts and logs a panic.
+// guarded runs fn. A panic ends fn alone.
 func (m *Manager) guarded(doing string, fn func()) {
-	defer func() {
-		if reason := recover(); reason != nil {
-			m.counters.panics.Add(1)
-			m.opt.Log.Error("panic", "while", doing, "reason", fmt.Sprint(reason), "stack", string(debug.Stack()))
-		}
-	}()
+	defer guard.Recover(m.opt.Log, &m.counters.panics, doing)
 	fn()
 }
 

@@ -12,9 +12,6 @@ const (
 	salvageTries = 12      // on a log that grows all the while, with longer and longer waits in between: half a minute in all
 )
 
-// errMoved: the log grew while it was searched.
-var errMoved = errors.New("the log grew meanwhile")
-
 // salvage follows the log from behind the last record that the engine cannot read: there, it ends every stream that comes by as if the log
 // were over, or passes over what it read of the records behind it, while the last records can be had when fewer are asked for. known says of a record
 // that it and all before it were handed over.
@@ -28,20 +25,20 @@ func (t *tail) salvage(ctx context.Context, p part, known func(key) bool) (remna
 	for try := 1; ; try++ {
 		n, first, err := t.readable(ctx, known)
 		last := try == salvageTries
-		if err == nil || last && errors.Is(err, errMoved) {
+		if err == nil || last && errors.Is(err, causeMoved) {
 			if p.Tail, p.expected = n, &first; last {
 				p.expected = nil
 			}
 			remnant, err = t.stream(ctx, p)
 		}
-		if !errors.Is(err, errMoved) || !wait(ctx, t.m.timing.backoff(try-1)) {
+		if !errors.Is(err, causeMoved) || !wait(ctx, t.m.timing.backoff(try-1)) {
 			return remnant, err
 		}
 	}
 }
 
 // readable finds out how many of the last records can be read, or as many of them as reach back to those that were handed over, and which the
-// first of them is. With errMoved, more can be read by now.
+// first of them is. With causeMoved, more can be read by now.
 func (t *tail) readable(ctx context.Context, known func(key) bool) (n int, first key, err error) {
 	good, bad := 0, 0
 	for n := 1; bad == 0 || bad-good > 1; {
@@ -69,7 +66,7 @@ func (t *tail) readable(ctx context.Context, known func(key) bool) (n int, first
 	if _, all, err := t.reads(ctx, bad, bad); err != nil || !all {
 		return good, first, err
 	}
-	return good, first, errMoved
+	return good, first, causeMoved
 }
 
 // reads asks for the last n records and reads the first so many of them. It reports whether they can be read, and which is the first.

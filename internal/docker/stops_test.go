@@ -8,8 +8,8 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
 )
 
-// step is an event of a container, so many seconds after the first.
-type step struct {
+// stopStep is an event of a container, so many seconds after the first.
+type stopStep struct {
 	at        int
 	event     string
 	detail    string // exit code or signal
@@ -21,28 +21,28 @@ type step struct {
 func TestStops(t *testing.T) {
 	for name, c := range map[string]struct {
 		own   string
-		steps []step
+		steps []stopStep
 	}{
-		"docker stop":                        {"", []step{{0, "kill", "15", "", ""}, {1, "die", "143", "", "true"}, {1, "stop", "", "", ""}}},
-		"docker stop that ends in a kill":    {"", []step{{0, "kill", "15", "", ""}, {10, "kill", "9", "", ""}, {10, "die", "137", "", "true"}}},
-		"a long grace period":                {"", []step{{0, "kill", "15", "", ""}, {599, "die", "1", "", "true"}}},
-		"docker kill, docker rm -f":          {"", []step{{0, "kill", "9", "", ""}, {0, "die", "137", "", "true"}, {0, "destroy", "", "", ""}}},
-		"Ctrl-C in docker run":               {"", []step{{0, "kill", "2", "", ""}, {0, "die", "130", "", "true"}}},
-		"a crash":                            {"", []step{{0, "die", "1", "", "false"}}},
-		"out of memory":                      {"", []step{{0, "oom", "", "", ""}, {0, "die", "137", "", "false"}}},
-		"killed from inside":                 {"", []step{{0, "die", "137", "", "false"}}},
-		"a reload, then a crash":             {"", []step{{0, "kill", "1", "", ""}, {5, "die", "1", "", "false"}}},
-		"a dump of threads, then a crash":    {"", []step{{0, "kill", "3", "", ""}, {5, "die", "1", "", "false"}}},
-		"the container's own stop signal":    {"SIGQUIT", []step{{0, "kill", "3", "", ""}, {5, "die", "1", "", "true"}}},
-		"as a number":                        {"10", []step{{0, "kill", "10", "", ""}, {5, "die", "1", "", "true"}}},
-		"of systemd":                         {"SIGRTMIN+3", []step{{0, "kill", "37", "", ""}, {5, "die", "130", "", "true"}}},
-		"another signal than its own":        {"SIGQUIT", []step{{0, "kill", "10", "", ""}, {5, "die", "1", "", "false"}}},
-		"a signal that was ignored":          {"", []step{{0, "kill", "15", "", ""}, {601, "die", "1", "", "false"}}},
-		"a crash after a restart":            {"", []step{{0, "kill", "15", "", ""}, {1, "die", "143", "", "true"}, {2, "start", "", "", ""}, {3, "die", "1", "", "false"}}},
-		"a restart policy after a crash":     {"", []step{{0, "die", "1", "", "false"}, {1, "start", "", "", ""}, {2, "die", "1", "", "false"}}},
-		"a check and a command meanwhile":    {"", []step{{0, "kill", "15", "", ""}, {1, "health_status: unhealthy", "", "", "true"}, {2, "exec_die", "137", "", "true"}, {2, "die", "137", "", "true"}, {2, "exec_die", "137", "", "true"}}},
-		"a check that fails":                 {"", []step{{0, "health_status: unhealthy", "", "", "false"}}},
-		"one container's stop is not others": {"", []step{{0, "kill", "15", "", ""}, {1, "die", "1", "other", "false"}, {1, "die", "143", "", "true"}}},
+		"docker stop":                        {"", []stopStep{{0, "kill", "15", "", ""}, {1, "die", "143", "", "true"}, {1, "stop", "", "", ""}}},
+		"docker stop that ends in a kill":    {"", []stopStep{{0, "kill", "15", "", ""}, {10, "kill", "9", "", ""}, {10, "die", "137", "", "true"}}},
+		"a long grace period":                {"", []stopStep{{0, "kill", "15", "", ""}, {599, "die", "1", "", "true"}}},
+		"docker kill, docker rm -f":          {"", []stopStep{{0, "kill", "9", "", ""}, {0, "die", "137", "", "true"}, {0, "destroy", "", "", ""}}},
+		"Ctrl-C in docker run":               {"", []stopStep{{0, "kill", "2", "", ""}, {0, "die", "130", "", "true"}}},
+		"a crash":                            {"", []stopStep{{0, "die", "1", "", "false"}}},
+		"out of memory":                      {"", []stopStep{{0, "oom", "", "", ""}, {0, "die", "137", "", "false"}}},
+		"killed from inside":                 {"", []stopStep{{0, "die", "137", "", "false"}}},
+		"a reload, then a crash":             {"", []stopStep{{0, "kill", "1", "", ""}, {5, "die", "1", "", "false"}}},
+		"a dump of threads, then a crash":    {"", []stopStep{{0, "kill", "3", "", ""}, {5, "die", "1", "", "false"}}},
+		"the container's own stop signal":    {"SIGQUIT", []stopStep{{0, "kill", "3", "", ""}, {5, "die", "1", "", "true"}}},
+		"as a number":                        {"10", []stopStep{{0, "kill", "10", "", ""}, {5, "die", "1", "", "true"}}},
+		"of systemd":                         {"SIGRTMIN+3", []stopStep{{0, "kill", "37", "", ""}, {5, "die", "130", "", "true"}}},
+		"another signal than its own":        {"SIGQUIT", []stopStep{{0, "kill", "10", "", ""}, {5, "die", "1", "", "false"}}},
+		"a signal that was ignored":          {"", []stopStep{{0, "kill", "15", "", ""}, {601, "die", "1", "", "false"}}},
+		"a crash after a restart":            {"", []stopStep{{0, "kill", "15", "", ""}, {1, "die", "143", "", "true"}, {2, "start", "", "", ""}, {3, "die", "1", "", "false"}}},
+		"a restart policy after a crash":     {"", []stopStep{{0, "die", "1", "", "false"}, {1, "start", "", "", ""}, {2, "die", "1", "", "false"}}},
+		"a check and a command meanwhile":    {"", []stopStep{{0, "kill", "15", "", ""}, {1, "health_status: unhealthy", "", "", "true"}, {2, "exec_die", "137", "", "true"}, {2, "die", "137", "", "true"}, {2, "exec_die", "137", "", "true"}}},
+		"a check that fails":                 {"", []stopStep{{0, "health_status: unhealthy", "", "", "false"}}},
+		"one container's stop is not others": {"", []stopStep{{0, "kill", "15", "", ""}, {1, "die", "1", "other", "false"}, {1, "die", "143", "", "true"}}},
 	} {
 		var s Stops
 		for i, e := range c.steps {
@@ -60,7 +60,7 @@ func TestStops(t *testing.T) {
 			}
 			s.Mark(o, c.own)
 			if got, _ := o.AppendField(nil, engine.RequestedField); string(got) != e.requested {
-				t.Errorf("%s: step %d, %s: requested is %q, want %q", name, i, o.Text(), got, e.requested)
+				t.Errorf("%s: stopStep %d, %s: requested is %q, want %q", name, i, o.Text(), got, e.requested)
 			}
 		}
 	}

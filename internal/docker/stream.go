@@ -9,14 +9,28 @@ import (
 	"time"
 )
 
-// The reasons for ending a stream.
-var (
-	errBehind  = errors.New("more of the log has to be read")
-	errNoBytes = errors.New("the engine sends nothing")
-	errStalled = errors.New("the engine does not say whether it has records that it did not send")
-	errUnseen  = errors.New("the engine has records that it did not send")
-	errPassed  = errors.New("the engine passed over records")
+// cause is why a tail ends a stream itself, so that it goes on in another way.
+type cause uint8
+
+const (
+	causeBehind  cause = iota // the first record is unknown: a longer part of the log must be read
+	causeNoBytes              // the engine sends nothing
+	causeUnseen               // the engine has records that it did not send
+	causePassed               // the engine passed over records that it cannot read
+	causeMoved                // the log grew while it was searched
 )
+
+var _ error = causeBehind
+
+// Error describes the cause.
+func (c cause) Error() string {
+	return [...]string{
+		"more of the log has to be read", "the engine sends nothing", "the engine has records that it did not send", "the engine passed over records",
+		"the log grew meanwhile",
+	}[c]
+}
+
+var errStalled = errors.New("the engine does not return the last record of the log")
 
 // tails are how many records are asked for, one after the other, until the first is known.
 var tails = [...]int{1000, 10_000, 100_000, 0}
@@ -62,9 +76,9 @@ func (t *tail) follow(ctx context.Context) (remnant *record, err error) {
 		}
 		remnant, err = t.stream(ctx, part{LogOptions: LogOptions{Follow: true, Tail: n}, last: i == len(tails)-1})
 		switch {
-		case errors.Is(err, errBehind):
+		case errors.Is(err, causeBehind):
 			continue
-		case errors.Is(err, errNoBytes):
+		case errors.Is(err, causeNoBytes):
 			return t.stream(ctx, part{LogOptions: LogOptions{Follow: true, Since: since}, last: true})
 		}
 		return remnant, err
@@ -97,7 +111,7 @@ func (t *tail) stream(ctx context.Context, p part) (*record, error) {
 	idle := t.watch(ctx, cancel)
 	defer idle.end()
 	if t.replay != nil && !(p.last && p.Since > 0) {
-		first := time.AfterFunc(t.m.timing.firstByte, func() { cancel(errNoBytes) })
+		first := time.AfterFunc(t.m.timing.firstByte, func() { cancel(causeNoBytes) })
 		defer first.Stop()
 		idle.first = first
 	}
@@ -190,7 +204,7 @@ func reason(ctx context.Context, err error) error {
 func (t *tail) checkFirst(r *record, p *part) error {
 	k := r.key()
 	if p.expected != nil && *p.expected != k {
-		return errMoved
+		return causeMoved
 	}
 	if t.replay == nil {
 		return nil
@@ -200,7 +214,7 @@ func (t *tail) checkFirst(r *record, p *part) error {
 	}
 	switch {
 	case !p.last:
-		return errBehind
+		return causeBehind
 	case p.backfills:
 		t.renew()
 	default:
@@ -224,7 +238,7 @@ func (t *tail) adjoins(ctx context.Context) (certain bool, err error) {
 	case !found || first.time <= t.anchor.time: // the broken record itself, or one that is known
 		return true, nil
 	case first.time < t.last.time && !t.knows(first): // it stands before what came, not behind it
-		return true, errPassed
+		return true, causePassed
 	}
 	return false, nil
 }

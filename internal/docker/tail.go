@@ -8,26 +8,26 @@ import (
 	"log/slog"
 	"math"
 	"math/rand/v2"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/guard"
 )
 
-// State is what the follower of a container does.
+// State is the state of a container's tail.
 type State int32
 
 // The states, in the order in which a container goes through them.
 const (
 	Discovered State = iota // not inspected yet
-	CatchingUp              // what is in the log is read, and what was handed over before is left out
-	Live                    // new lines are waited for
-	Backoff                 // the engine refused, or ended the stream: it is tried again
-	Parked                  // the container does not run, and its log was read to the end
-	Unreadable              // its log driver keeps nothing to read
-	Gone                    // removed, or not to be followed any more
+	CatchingUp              // reading what the log contains, without the lines that were evaluated before
+	Live                    // waiting for new lines
+	Backoff                 // the engine refused, or ended the stream: waiting to try again
+	Parked                  // the container does not run, and its log is read to the end
+	Unreadable              // its log driver stores no logs
+	Gone                    // removed, or no longer followed
 	states
 )
 
@@ -36,86 +36,96 @@ func (s State) String() string {
 	return [...]string{"discovered", "catching up", "live", "backoff", "parked", "unreadable", "gone"}[s]
 }
 
-// maxStalls is how often an engine is asked again for the last record of a container that has ended. It may be busy, or never answer, as for a
-// log that was truncated from outside.
+// maxStalls bounds how often a tail asks again for the last record of an ended container. The engine may be busy, or may never answer, for example
+// when the log file was truncated by another program.
 const maxStalls = 3
 
-// noLimit is the limit of a cursor when no record is held in a partial line.
+// noLimit is the limit of a cursor without records in partial lines.
 const noLimit = math.MaxInt64
 
-// tail follows one container. Its goroutine alone changes what has no lock.
+// tail follows one container. Fields without a lock are changed by its goroutine only.
 type tail struct {
 	m             *Manager
 	id            string
 	log           *slog.Logger
-	wake          chan struct{} // holds one wish to look at the container now
+	wake          chan struct{} // capacity 1: a pending wake-up
 	end           context.CancelFunc
 	state         atomic.Int32
-	positioned    atomic.Bool // the cursor says where the log is of interest from
-	dropped       atomic.Bool // the container is gone, or not wanted: the cursor is of no use any more
-	reconsidering atomic.Bool // it is being looked at again because it is listed under another name
+	positioned    atomic.Bool // the cursor has the position from which lines are evaluated
+	dropped       atomic.Bool // the container is gone or not followed: its cursor can be removed
+	reconsidering atomic.Bool // it is being inspected again because its name changed
 
-	name    atomic.Pointer[string] // the engine's, as its lines' names were made of
-	refused atomic.Pointer[string] // the value of a label that was refused, once it is logged
+	name    atomic.Pointer[string] // the container's name, as in the source of its lines
+	refused atomic.Pointer[string] // the workload label that was refused and logged
 
 	source             atomic.Pointer[engine.Source]
 	info               Container
-	first              LogOptions // of a log that nothing is known of
-	replay             *replay    // nil: all that comes is new
-	fresh              int        // new records since the stream was opened
+	first              LogOptions // for a log without a cursor
+	replay             *replay    // nil: all records are new
+	fresh              int        // new records of this attempt
 	newest             int64      // the newest time of all records
-	unreadableReported bool       // that there is nothing to read
+	unreadableReported bool       // the notice was given
 	since              int64      // the manager's since when the container was discovered
 	last               key        // the last record of the stream
-	anchor             key        // of errPassed: up to there, all was handed over
-	rotates            bool       // its log driver keeps files that are rotated
+	anchor             key        // of causePassed: all records up to this one were evaluated
+	rotates            bool       // its log driver rotates files
 	early              bool       // the container was there when the manager started
-	restored           bool       // the cursor was restored: the log has to be looked at, even of a container that does not run
-	failures           int        // attempts one after the other that failed
+	restored           bool       // the cursor was restored: the log must be read even if the container does not run
+	failures           int        // consecutive attempts that failed
 
-	stopSignal            atomic.Pointer[string] // as the container is configured
-	lines, hits, lastLine atomic.Int64           // handed over since the start, and the time of the newest, ns
-	trouble               atomic.Pointer[string] // why the log cannot be read, last
+	stopSignal            atomic.Pointer[string] // of the container's configuration
+	lines, hits, lastLine atomic.Int64           // since the start; lastLine is a time in ns
+	trouble               atomic.Pointer[string] // the last reason why the log could not be read
 
-	health atomic.Pointer[string] // as it was told or seen last
+	health atomic.Pointer[string] // as last reported or inspected
 
-	mu    sync.Mutex // held while records are joined and handed over
+	mu    sync.Mutex // held while records are joined and lines are evaluated
 	join  joiner
 	batch batch
 
-	cursorMu sync.Mutex // guards the cursor and what belongs to it; never held while something is waited for
+	cursorMu sync.Mutex // guards the fields below; never held during a call of the engine or the sink
 	cursor   cursor
 	limit    int64
 	dirty    bool
 }
 
-// wakeUp makes the tail look at its container now.
+// wakeUp makes a resting tail look at its container.
 func (t *tail) wakeUp() {
 	select {
 	case t.wake <- struct{}{}:
-	default: // there is a wish already
+	default: // a wake-up is pending already
 	}
 }
 
 func (t *tail) setState(s State) { t.state.Store(int32(s)) }
 
+// step is what a tail does next.
+type step uint8
+
+const (
+	stepRetry  step = iota // try again, after a backoff
+	stepFollow             // read the log
+	stepAgain              // look at the container again at once
+	stepRest               // wait until woken
+	stepEnd                // the container is gone or no longer wanted
+)
+
 // run follows the container until it is gone or ctx ends.
 func (t *tail) run(ctx context.Context) {
 	defer t.setState(Gone)
 	for ctx.Err() == nil {
-		fresh, err := t.attempt(ctx)
-		if fresh > 0 {
+		next, err := t.attempt(ctx)
+		if t.fresh > 0 && !errors.Is(err, errPanic) { // lines that make a sink panic come again with each attempt
 			t.failures = 0
 		}
-		switch {
-		case errors.Is(err, errGone):
+		switch next {
+		case stepEnd:
 			t.dropped.Store(true)
 			return
-		case errors.Is(err, errRest):
+		case stepRest:
 			t.failures = 0
 			t.sleep(ctx, -1)
-		case errors.Is(err, errAgain):
-		default:
+		case stepRetry:
 			t.log.Debug("log stream ended", "error", err)
 			why := err.Error()
 			t.trouble.Store(&why)
@@ -126,23 +136,9 @@ func (t *tail) run(ctx context.Context) {
 	}
 }
 
-// The outcomes of an attempt that are no errors.
-var (
-	errGone  = errors.New("gone")
-	errRest  = errors.New("nothing to do until woken")
-	errAgain = errors.New("look again at once")
-	errPanic = errors.New("panic")
-)
+var errPanic = errors.New("panic")
 
-// recovered ends a panic, counts it and logs where it came from. It is deferred.
-func (t *tail) recovered(doing string) {
-	if reason := recover(); reason != nil {
-		t.m.counters.panics.Add(1)
-		t.log.Error("panic", "while", doing, "reason", fmt.Sprint(reason), "stack", string(debug.Stack()))
-	}
-}
-
-// sleep waits for a wish, and for d at most unless it is negative.
+// sleep waits until the tail is woken, and at most d unless d is negative.
 func (t *tail) sleep(ctx context.Context, d time.Duration) {
 	var timeout <-chan time.Time
 	if d >= 0 {
@@ -157,77 +153,88 @@ func (t *tail) sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// attempt does the next step. A panic is an error of it.
-func (t *tail) attempt(ctx context.Context) (fresh int, err error) {
-	err = errPanic // unless something else is returned
-	defer t.recovered("following a container")
-	if t.info.ID == "" {
-		if err := t.identify(ctx); err != nil {
-			return 0, err
-		}
-	}
+// attempt identifies the container, if that is still to be done, and reads its log until the stream ends. The error is why it has to be tried again,
+// with stepRetry only.
+func (t *tail) attempt(ctx context.Context) (next step, err error) {
+	next, err = stepRetry, errPanic // the results after a panic
+	defer guard.Recover(t.log, &t.m.counters.panics, "following a container")
 	t.fresh = 0
-	ended := false
-	remnant, err := t.follow(ctx)
-	if errors.Is(err, errDaemon) && t.fresh == 0 { // from version 23 on, engines say why they end a log
-		err = fmt.Errorf("%w: %w", io.EOF, err)
-	}
-	if errors.Is(err, io.EOF) && t.fresh == 0 {
-		// The container is looked at first: nothing comes behind the last record of one that has ended.
-		now, failed := t.inspect(ctx)
-		ended = failed == nil && !now.Running
-		if failed != nil {
-			err = failed
-		} else if unseen := t.probe(ctx); errors.Is(unseen, errUnseen) || ended && unseen != nil && t.failures < maxStalls {
-			err = unseen
-		} else if ended && t.endedEarly() {
-			t.anchor, err = t.last, errPassed
+	if t.info.ID == "" {
+		if next, err := t.identify(ctx); next != stepFollow {
+			return next, err
 		}
+	}
+	remnant, err := t.follow(ctx)
+	ended := false
+	if t.fresh == 0 && (errors.Is(err, io.EOF) || errors.Is(err, errDaemon)) { // from version 23 on, engines report why they end a log
+		ended, err = t.atEnd(ctx, err)
 	}
 	switch {
-	case errors.Is(err, errUnseen):
+	case errors.Is(err, causeUnseen):
 		remnant, err = t.salvage(ctx, part{}, t.knows)
-	case errors.Is(err, errPassed):
+	case errors.Is(err, causePassed):
 		remnant, err = t.salvage(ctx, part{backfills: true}, func(k key) bool { return k.time <= t.anchor.time })
 	}
 	switch {
 	case errors.Is(err, ErrNotFound):
 		t.finish(ctx)
-		return t.fresh, errGone
+		return stepEnd, nil
 	case errors.Is(err, ErrUnreadable):
-		return t.fresh, t.unreadable(err.Error())
-	case errors.Is(err, ErrDead): // until it is gone
+		return t.unreadable(err.Error()), nil
+	case errors.Is(err, ErrDead): // it will be gone soon
 		t.finish(ctx)
 		t.setState(Parked)
-		return t.fresh, errRest
+		return stepRest, nil
 	case !errors.Is(err, io.EOF):
-		return t.fresh, err
+		return stepRetry, err
 	case t.fresh > 0:
-		return t.fresh, errAgain
+		return stepAgain, nil
 	case !ended:
-		return 0, err
+		return stepRetry, err
 	}
 	if remnant != nil {
 		if err := t.accept(ctx, remnant); err != nil {
-			return 0, err
+			return stepRetry, err
 		}
 	}
 	t.finish(ctx)
 	t.setState(Parked)
-	return 0, errRest
+	return stepRest, nil
 }
 
-// finish ends partial lines: nothing follows.
+// atEnd checks a stream that ended without new records: has the container ended, and did the engine send everything? The result is io.EOF, with
+// the engine's reason, if it did, and a cause or an error of the engine otherwise.
+func (t *tail) atEnd(ctx context.Context, end error) (ended bool, err error) {
+	if errors.Is(end, errDaemon) {
+		end = fmt.Errorf("%w: %w", io.EOF, end)
+	}
+	// The container comes first: after it has ended no record follows the one that the probe reads.
+	now, err := t.inspect(ctx)
+	if err != nil {
+		return false, err
+	}
+	ended = !now.Running
+	if unseen := t.probe(ctx); errors.Is(unseen, causeUnseen) || ended && unseen != nil && t.failures < maxStalls {
+		return ended, unseen
+	}
+	if ended && t.endedEarly() {
+		t.anchor = t.last
+		return ended, causePassed
+	}
+	return ended, end
+}
+
+// finish ends the partial lines: no more records follow.
 func (t *tail) finish(ctx context.Context) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.join.flushAll(false)
 	if err := t.deliver(ctx); err != nil {
-		t.log.Debug("lines were not taken", "error", err)
+		t.log.Debug("lines were not evaluated", "error", err)
 	}
 }
 
-// inspect asks for the container, a bounded number of containers at a time.
+// inspect inspects the container. Calls of all tails together are bounded.
 func (t *tail) inspect(ctx context.Context) (Container, error) {
 	select {
 	case t.m.inspecting <- struct{}{}:
@@ -240,23 +247,24 @@ func (t *tail) inspect(ctx context.Context) (Container, error) {
 	return t.m.opt.API.Inspect(ctx, t.id)
 }
 
-// identify learns what the container is, and where its log is of interest from.
-func (t *tail) identify(ctx context.Context) error {
+// identify inspects the container and decides where its log begins. The next step is stepFollow if there may be something to read.
+func (t *tail) identify(ctx context.Context) (next step, err error) {
 	c, err := t.inspect(ctx)
 	if errors.Is(err, ErrNotFound) {
-		return errGone
+		return stepEnd, nil
 	}
 	if err != nil {
-		return err
+		return stepRetry, err
 	}
 	if !t.m.follows(&c) {
 		t.m.ignore(&c)
-		return errGone
+		return stepEnd, nil
 	}
 	t.info = c
 	t.stopSignal.Store(&c.StopSignal)
 	t.log = t.log.With("container", c.Name)
 	t.source.Store(t.describe(&c))
+	// The container's own rules are in force before its first line.
 	if t.m.opt.OnContainer != nil {
 		t.m.opt.OnContainer(ctx, &c, t.source.Load())
 	}
@@ -265,16 +273,16 @@ func (t *tail) identify(ctx context.Context) error {
 	rest := !t.restored && !t.beginning(&c)
 	t.m.warnCompressed(t)
 	if c.Driver == "none" {
-		return t.unreadable(fmt.Sprintf("its log driver %q keeps nothing to read", c.Driver))
+		return t.unreadable(fmt.Sprintf("its log driver %q does not store logs", c.Driver)), nil
 	}
 	if rest && !c.Running || !c.Started {
 		t.setState(Parked)
-		return errRest
+		return stepRest, nil
 	}
-	return nil
+	return stepFollow, nil
 }
 
-// beginning decides where a log begins that nothing is known of, and reports whether anything can be in it already.
+// beginning sets the position of a log without a cursor, and reports whether the log may contain lines already.
 func (t *tail) beginning(c *Container) bool {
 	since, tail := t.start(c)
 	t.cursorMu.Lock()
@@ -285,8 +293,8 @@ func (t *tail) beginning(c *Container) bool {
 	return tail > 0 || since == 0 || since < t.m.started()
 }
 
-// start returns where a log begins that nothing is known of: at what a first start is told, for containers that are older than this run; at
-// the first line, for those that were created since all containers were known; else at the time when they were.
+// start returns where to begin a log without a cursor: for a container that is older than the first run, where the options say; for one created
+// after the last list of containers, at its first line; for any other, at the time of that list.
 func (t *tail) start(c *Container) (since int64, tail int) {
 	o, created := &t.m.opt, c.Created.UnixNano()
 	switch {
@@ -300,8 +308,8 @@ func (t *tail) start(c *Container) (since int64, tail int) {
 	return t.since, 0
 }
 
-// unreadable notes that there is nothing to read, and why, once.
-func (t *tail) unreadable(why string) error {
+// unreadable reports, once, that the log cannot be read, and why.
+func (t *tail) unreadable(why string) step {
 	t.trouble.Store(&why)
 	t.setState(Unreadable)
 	if !t.unreadableReported {
@@ -309,10 +317,10 @@ func (t *tail) unreadable(why string) error {
 		t.m.notify(Notice{Kind: NoticeUnreadable, Source: t.source.Load(),
 			Text: fmt.Sprintf("the log of container %s (log driver %q) cannot be read: %s", t.info.Name, t.info.Driver, why)})
 	}
-	return errRest
+	return stepRest
 }
 
-// jitter spreads waits by a quarter to either side.
+// jitter returns d, changed at random by at most a quarter.
 func jitter(d time.Duration) time.Duration {
 	return d*3/4 + time.Duration(rand.Int64N(int64(d)/2+1))
 }

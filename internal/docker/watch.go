@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/guard"
 )
 
 // idle looks after a stream while the engine is waited for: it ends partial lines that wait for too long, and asks the engine whether it
@@ -68,7 +70,7 @@ func (i *idle) end() {
 // due runs in the timer's goroutine.
 func (i *idle) due(ctx context.Context) {
 	t := i.t
-	defer t.recovered("looking after an idle log")
+	defer guard.Recover(t.log, &t.m.counters.panics, "checking an idle log")
 	wait, ask := i.expire(ctx)
 	if !ask {
 		return
@@ -121,7 +123,7 @@ func (t *tail) probe(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", errStalled, err)
 	}
 	if !t.knows(r.key()) {
-		return errUnseen
+		return causeUnseen
 	}
 	return nil
 }
