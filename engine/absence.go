@@ -27,41 +27,8 @@ type absenceTimer struct {
 	timer      timer
 }
 
-// pendingAbsence names what a rule waits for.
-type pendingAbsence struct {
-	rule     *rule
-	workload string
-}
-
-func absenceKey(r *rule, workload string) string {
-	if r.everywhere() {
-		workload = ""
-	}
-	return r.id + string(rune(keySeparator)) + workload
-}
-
-// everywhere reports whether the rule waits for all workloads together, from the start on.
-func (r *rule) everywhere() bool {
-	return r.settings.AbsentFrom == absentFromStart && len(r.settings.Workloads) == 0
-}
-
-// OnSource notes that records of a source come in: from its first one on, the rules of its workload wait for lines. It may be called again for a
-// source.
-func (w *Worker) OnSource(s *Source, now int64) {
-	rules, _ := w.effective(s)
-	if len(rules.absent) == 0 {
-		return
-	}
-	k := w.engine.keyed
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, r := range rules.absent {
-		k.startAbsence(r, s.Workload, s, now)
-	}
-}
-
 // startAbsence begins a wait where there is none.
-func (k *keyedState) startAbsence(r *rule, workload string, s *Source, now int64) *absenceTimer {
+func (k *Keyed) startAbsence(r *rule, workload string, s *Source, now int64) *absenceTimer {
 	key := absenceKey(r, workload)
 	if t, ok := k.absences.Get(key); ok {
 		if t.source == nil {
@@ -106,9 +73,9 @@ func (t *absenceTimer) skip(ns, now int64) {
 
 // observe decides about a hit of a rule that waits for lines: it is either expected or ends the absence. The end of an absence that was sent is sent,
 // whatever a silence, an inhibition or dry_run says by then: otherwise what it opened at a receiver would stay open.
-func (k *keyedState) observe(h *hitContext, now int64) {
+func (k *Keyed) observe(h *hitContext, now int64) {
 	r := h.rule
-	s := h.hit.Record.Source
+	s := h.source
 	t := k.startAbsence(r, s.Workload, s, now)
 	t.source = s
 	back := t.absent && t.sent
@@ -143,7 +110,7 @@ func (k *keyedState) observe(h *hitContext, now int64) {
 func (t *absenceTimer) workload() string { return t.key[len(ruleID(t.key))+1:] }
 
 // absenceDue reports an absence whose time has come. It needs no token: there is one at most for each wait.
-func (k *keyedState) absenceDue(t *absenceTimer, at int64, dst []Alert) []Alert {
+func (k *Keyed) absenceDue(t *absenceTimer, at int64, dst []Alert) []Alert {
 	r := k.rule(t.key, t.workload())
 	if due := t.deadline(r); due == 0 || due > at {
 		k.due.set(&t.timer, due)
@@ -163,8 +130,7 @@ func (k *keyedState) absenceDue(t *absenceTimer, at int64, dst []Alert) []Alert 
 		return dst
 	}
 	t.suppressed, t.since = [NumReasons]int64{}, 0
-	c := k.countersOf(r)
-	c.add(&c.absences, 1)
+	k.countersOf(r).absence()
 	k.alerted(&about, at)
 	return append(dst, a)
 }
@@ -194,27 +160,4 @@ func (t *absenceTimer) absence(r *rule, at int64) Alert {
 	}
 	a.Summary = oneLine(what, maxSummary) // and no message: there is no line
 	return a
-}
-
-// absenceSeverity is the severity of an absence, and of the recovery that ends it: both pass the same filters.
-func (r *rule) absenceSeverity() Severity {
-	if r.settings.Severity != SeverityUnknown {
-		return r.settings.Severity
-	}
-	return SeverityWarning
-}
-
-// recovered makes the alert of a hit that of an absence's end.
-func (a *Alert) recovered(r *rule, d *decision) {
-	a.Severity, a.Labels = r.absenceSeverity(), r.absenceLabels(d.workload)
-	if a.Source.Workload != d.workload {
-		s := *a.Source
-		s.Workload = d.workload
-		a.Source = &s
-	}
-	where := ""
-	if d.workload != "" {
-		where = " in " + d.workload
-	}
-	a.Summary = oneLine(fmt.Sprintf("%s is back%s after %s: %s", a.Rule, where, roughly(d.absentFor), cutUTF8(a.Message, shortLine)), maxSummary)
 }

@@ -1,7 +1,5 @@
 package engine
 
-import "cmp"
-
 // Kind says what an alert tells of.
 type Kind uint8
 
@@ -53,71 +51,4 @@ type Alert struct {
 	Before, After []string
 	// Ticket tells an alert that waited for lines from every other one of this engine: see Worker.OnWait. It is 0 for one that did not wait.
 	Ticket uint64
-}
-
-// alert makes the alert of a hit.
-func (h *Hit) alert(d *decision) Alert {
-	r, rec := h.rule, h.Record
-	a := Alert{
-		Kind: d.kind, RuleID: r.id, Rule: r.settings.Name, Severity: max(h.Severity(), d.severity), Time: d.at, Recorded: rec.Time, Count: 1,
-		First: d.at, Last: max(d.at, d.last), Stream: rec.Stream, Source: rec.Source, Captures: h.captured(), Suppressed: d.suppressed, Since: d.since,
-		Fields: r.fields(rec), Runbook: r.settings.Runbook,
-	}
-	if a.Kind == KindLog && rec.Source.isEvent() {
-		a.Kind = KindContainer
-	}
-	if d.since != 0 {
-		a.First = min(d.since, d.at)
-	}
-	var shortened bool
-	a.Message, shortened = validText(h.line, maxMessage)
-	a.Truncated = h.cut || shortened || rec.Truncated
-	data := summaryData{
-		Rule: a.Rule, Severity: a.Severity.String(), Message: a.Message, Stream: a.Stream.String(),
-		Workload: a.Source.Workload, Host: a.Source.Host, Tag: a.Source.Tag, Container: a.Source.Container,
-		Captures: a.Captures, record: rec,
-	}
-	a.Labels = r.labels(&data)
-	a.Summary = renderSummary(r.summary, &data)
-	if a.Kind == KindRecovered {
-		a.recovered(r, d)
-	}
-	a.withLateness(d.late)
-	return a
-}
-
-// Hit is a record that a rule matched. It borrows the record's memory.
-type Hit struct {
-	Record   *Record
-	rule     *rule
-	line     []byte // the part of the line that was looked at
-	cut      bool   // the line is longer
-	captures map[string]string
-	searched bool // captures is known
-	outcome  Outcome
-}
-
-// RuleID returns the id of the rule, as in Resolved.ID.
-func (h *Hit) RuleID() string { return h.rule.id }
-
-// Rule returns the settings of the rule, with the overrides of the record's workload. They are not to be modified.
-func (h *Hit) Rule() *RuleSettings { return &h.rule.settings }
-
-// Severity returns the severity of an alert about the hit: the rule's, else the record's, else the line's, else warning.
-func (h *Hit) Severity() Severity {
-	if s := h.rule.settings.Severity; s != SeverityUnknown {
-		return s
-	}
-	return cmp.Or(h.Record.Severity, jsonSeverity(h.line), SeverityWarning)
-}
-
-// captured returns the pattern's named groups, or nil.
-func (h *Hit) captured() map[string]string {
-	if !h.searched {
-		h.captures, h.searched = h.rule.captures(h.line), true
-		if h.Record.Source.isEvent() {
-			h.captures = eventCaptures(h.captures, h.Record)
-		}
-	}
-	return h.captures
 }

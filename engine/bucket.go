@@ -10,7 +10,7 @@ type bucket struct {
 
 // tokens is the bucket of a container.
 type tokens struct {
-	of        *keyedState
+	of        *Keyed
 	container []byte
 }
 
@@ -20,17 +20,8 @@ func (t tokens) consume(now int64) bool { return t.of.token(t.container, now, tr
 // available reports whether there is a token. It takes none.
 func (t tokens) available(now int64) bool { return t.of.token(t.container, now, false) }
 
-// unlimited reports whether there is no bucket.
-func (b *Bucket) unlimited() bool { return b.Rate.Count <= 0 || b.Rate.Per <= 0 }
-
-// spacing returns the time from token to token, and how much of it the burst allows at once.
-func (b *Bucket) spacing() (every, tolerance int64) {
-	every = max(1, int64(b.Rate.Per)/int64(b.Rate.Count))
-	return every, every * int64(b.Burst)
-}
-
 // token reports whether a container's bucket holds a token, and takes it if wanted.
-func (k *keyedState) token(container []byte, now int64, take bool) bool {
+func (k *Keyed) token(container []byte, now int64, take bool) bool {
 	limit := &k.limits.PerContainer
 	if limit.unlimited() {
 		return true

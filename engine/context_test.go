@@ -167,7 +167,7 @@ func TestContextLinesAreValidAndBounded(t *testing.T) {
 // TestTooManyWait: the alert that finds no place goes at once, and is counted.
 func TestTooManyWait(t *testing.T) {
 	r := newRun(t, around(1, 1))
-	for i := range maxWaiting {
+	for i := range maxPending {
 		if got := r.record(Record{Text: []byte("boom"), Source: web(fmt.Sprint(i))}); len(got) != 0 {
 			t.Fatalf("alert %d does not wait", i)
 		}
@@ -176,11 +176,11 @@ func TestTooManyWait(t *testing.T) {
 	if got := r.record(Record{Text: []byte("boom"), Source: web("late")}); len(got) != 1 || told(got[0]) != "calm [boom] " {
 		t.Fatalf("%v", got)
 	}
-	if s := r.e.Stats(); s.PendingContext != maxWaiting || s.SentWithoutAfter != 1 {
+	if s := r.e.Stats(); s.PendingContext != maxPending || s.SentWithoutAfter != 1 {
 		t.Errorf("%d wait, %d hurried", s.PendingContext, s.SentWithoutAfter)
 	}
 	r.pass(5 * time.Second)
-	if got := r.record(Record{Text: []byte("boom"), Source: web("later")}); len(got) != maxWaiting {
+	if got := r.record(Record{Text: []byte("boom"), Source: web("later")}); len(got) != maxPending {
 		t.Errorf("%d alerts: those whose wait is over make room", len(got))
 	}
 	if s := r.e.Stats(); s.PendingContext != 1 || s.SentWithoutAfter != 1 {
@@ -206,7 +206,7 @@ func TestContextMemoryIsBounded(t *testing.T) {
 	}
 	var held int64
 	for _, ring := range r.e.lines.buffers {
-		held += int64(ringOverhead + 2*len(ring.key) + slotOverhead*len(ring.slots))
+		held += int64(bufferOverhead + 2*len(ring.key) + slotOverhead*len(ring.slots))
 		for _, slot := range ring.slots {
 			held += int64(cap(slot))
 		}

@@ -19,6 +19,6 @@ func (w *Worker) timed() bool {
 // spent adds a sample that began at a time of the clock.
 func (w *Worker) spent(r *rule, begun int64) {
 	if d := w.engine.clock() - begun; d > 0 {
-		r.counters.add(&r.counters.nanos, costSample*d)
+		r.counters.spend(costSample * d)
 	}
 }

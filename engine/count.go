@@ -7,27 +7,23 @@ import (
 	"sort"
 )
 
-// Bounds of what thresholds remember.
-const (
-	maxCount         = 10_000  // hits that a threshold asks for
-	maxDistinctCount = 1_000   // different values that one asks for
-	maxMarks         = 1 << 21 // hits of all keys: 48 MiB
-)
+// maxMarks bounds how many hits the thresholds of all keys remember: 48 MiB.
+const maxMarks = 1 << 21
 
 // mark is one hit that counts for the threshold, or the latest of those with one value.
 type mark struct {
 	at    int64 // ns, by the records' clock
-	value valueID
+	value ValueID
 	hit   uint64 // number of the hit: the order of arrival
 }
 
-// valueID stands for a value that is counted once. It is a part of a cryptographic digest, for whoever writes the lines could choose values that
+// ValueID stands for a value that is counted once. It is a part of a cryptographic digest, for whoever writes the lines could choose values that
 // share a weaker one.
-type valueID uint64
+type ValueID uint64
 
-func newValueID(value []byte) valueID {
+func newValue(value []byte) ValueID {
 	sum := sha256.Sum256(value)
-	return valueID(binary.BigEndian.Uint64(sum[:]))
+	return ValueID(binary.BigEndian.Uint64(sum[:]))
 }
 
 // slidingCount counts a key's hits for the threshold. Records may come in any order of their times, so it remembers the last 2 × count hits, or
@@ -40,7 +36,7 @@ type slidingCount struct {
 
 // observe counts a hit, whatever becomes of it. It returns how many hits there are in the fullest time of length within that the hit lies in, or how
 // many different values.
-func (c *slidingCount) observe(set *RuleSettings, at int64, value valueID, valued bool) (n int) {
+func (c *slidingCount) observe(set *RuleSettings, at int64, value ValueID, valued bool) (n int) {
 	if set.Count == 0 {
 		*c = slidingCount{}
 		return 0

@@ -1,6 +1,8 @@
 package engine
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+)
 
 // Reason says why a hit made no alert of its own.
 type Reason uint8
@@ -69,6 +71,25 @@ func (c *RuleCounters) hit() { c.add(&c.hits, 1) }
 
 func (c *RuleCounters) alert() { c.add(&c.alerts, 1) }
 
+func (c *RuleCounters) rollup() { c.add(&c.rollups, 1) }
+
+func (c *RuleCounters) absence() { c.add(&c.absences, 1) }
+
+// pend counts a hit whose alert waits for lines.
+func (c *RuleCounters) pend() { c.add(&c.pending, 1) }
+
+// unpend counts the alert of a hit that waited.
+func (c *RuleCounters) unpend() {
+	c.add(&c.pending, -1)
+	c.alert()
+}
+
+// forget counts hits that no alert will report.
+func (c *RuleCounters) forget(hits int64) { c.add(&c.forgotten, hits) }
+
+// spend adds to the time spent on the rule.
+func (c *RuleCounters) spend(nanos int64) { c.add(&c.nanos, nanos) }
+
 func (c *RuleCounters) suppress(why Reason) { c.add(&c.suppressed[why], 1) }
 
 // add adds to one of the counters. What is counted for a rule that is gone meanwhile, such as an alert that waited for lines after it, goes to its heir.
@@ -77,6 +98,13 @@ func (c *RuleCounters) add(to *atomic.Int64, n int64) {
 	if heir := c.retiredInto.Load(); heir != nil {
 		c.mergeInto(heir)
 	}
+}
+
+// retire moves everything to the counters of the retired rules, now and whenever something more is counted.
+func (c *RuleCounters) retire(into *RuleCounters) {
+	c.mergeInto(into) // before anybody can find it on its way there
+	c.retiredInto.Store(into)
+	c.mergeInto(into)
 }
 
 // mergeInto moves everything to another rule's counters. What several move at once adds up to what was counted.
@@ -104,4 +132,11 @@ func (c *RuleCounts) Add(more *RuleCounts) {
 	for why, n := range more.Suppressed {
 		c.Suppressed[why] += n
 	}
+}
+
+func sum(suppressed *[NumReasons]int64) (n int64) {
+	for _, k := range suppressed {
+		n += k
+	}
+	return n
 }

@@ -11,32 +11,37 @@ import (
 
 // Engine applies rules to records. It is safe for concurrent use.
 type Engine struct {
-	snapshot   atomic.Pointer[Snapshot]
-	keyed      *keyedState
-	lines      *lineBuffers
+	inForce    atomic.Pointer[inForce]
+	keyed      *Keyed
+	lines      *Buffers
 	lineCount  atomic.Int64
 	eventCount atomic.Int64
 
-	silences  atomic.Pointer[silences] // nil: none
-	inhibitor *inhibitor
-	clock     func() int64 // see SetClock; nil: nothing is measured
+	mutes *Board
+	clock func() int64 // see SetClock; nil: nothing is measured
 
-	mu       sync.Mutex // guards counters and how they go, and keeps calls of SetSilences apart
+	mu       sync.Mutex // guards counters and how they retire
 	counters map[string]*RuleCounters
 	retired  RuleCounters // of the rules that are gone
+}
+
+// inForce is a snapshot in force, with the workers that are idle.
+type inForce struct {
+	*Snapshot
+	idle chan *Worker
 }
 
 // New returns an engine without rules.
 func New() *Engine {
 	e := &Engine{
-		keyed: newKeyedState(DefaultLimits()), lines: newLineBuffers(), inhibitor: newInhibitor(), counters: map[string]*RuleCounters{},
+		lines: newBuffers(), mutes: newBoard(), counters: map[string]*RuleCounters{},
 	}
-	e.keyed.engine = e
-	empty, err := compile(Settings{Limits: DefaultLimits()}, 1, e.countersOf, nil)
+	e.keyed = newKeyed(DefaultLimits(), e.mutes, e.countersIfKnown)
+	empty, err := compile(Settings{Limits: DefaultLimits()}, e.countersOf, nil)
 	if err != nil {
 		panic("engine: no rules do not compile: " + err.Error())
 	}
-	e.snapshot.Store(empty)
+	e.putInForce(empty)
 	return e
 }
 
@@ -64,13 +69,13 @@ func (e *Engine) countersIfKnown(id string) *RuleCounters {
 // Compile compiles settings for Apply. Rules that do not validate are left out and told by Snapshot.Broken; all others run. It is slow
 // (up to a second for 1,000 rules) and may run while records are processed. An error means that nothing can be compiled.
 func (e *Engine) Compile(s Settings) (*Snapshot, error) {
-	return compile(s, runtime.GOMAXPROCS(0), e.countersOf, e.snapshot.Load().set)
+	return compile(s, e.countersOf, e.Snapshot())
 }
 
 // Apply puts a snapshot of Compile in force for the workers that begin from now on, and reports what changed. The state of rules that
 // kept their id is carried over: their cooldown is measured from the last alert with the new length, so a shortened one applies at once.
 func (e *Engine) Apply(n *Snapshot) Change {
-	before := e.snapshot.Swap(n)
+	before := e.putInForce(n)
 	e.keyed.adopt(n)
 	e.forgetCounters(n)
 	return changes(before, n)
@@ -87,15 +92,22 @@ func (e *Engine) forgetCounters(n *Snapshot) {
 	for id, c := range e.counters {
 		if !kept[id] {
 			delete(e.counters, id)
-			c.mergeInto(&e.retired) // what was told already is moved here alone, so that nobody finds it on its way
-			c.retiredInto.Store(&e.retired)
-			c.mergeInto(&e.retired)
+			c.retire(&e.retired)
 		}
 	}
 }
 
 // Snapshot returns the rules in force.
-func (e *Engine) Snapshot() *Snapshot { return e.snapshot.Load() }
+func (e *Engine) Snapshot() *Snapshot { return e.inForce.Load().Snapshot }
+
+// putInForce puts a snapshot in force, and returns the one before, or nil. As many workers as can run at once are kept while they are idle.
+func (e *Engine) putInForce(n *Snapshot) *Snapshot {
+	before := e.inForce.Swap(&inForce{n, make(chan *Worker, runtime.GOMAXPROCS(0))})
+	if before == nil {
+		return nil
+	}
+	return before.Snapshot
+}
 
 // Stats is a copy of the engine's counters.
 type Stats struct {
@@ -123,19 +135,10 @@ type Stats struct {
 // Stats copies the counters. While records are being processed, a hit may be counted and its fate not yet.
 func (e *Engine) Stats() Stats {
 	s := Stats{Lines: e.lineCount.Load(), Rules: map[string]RuleCounts{}, Nanos: map[string]int64{}}
-	e.keyed.mu.Lock()
-	k := e.keyed
-	s.Keys = k.keys.Len() + k.buckets.Len() + k.absences.Len() + k.templates.Len()
-	s.Evicted, s.Overflow = k.evicted, k.overflow
-	e.keyed.mu.Unlock()
+	s.Keys, s.Evicted, s.Overflow = e.keyed.stats()
 	s.Events = e.eventCount.Load()
-	e.inhibitor.mu.Lock()
-	s.InhibitsForgotten = e.inhibitor.evicted
-	e.inhibitor.mu.Unlock()
-	e.lines.mu.Lock()
-	s.PendingContext = e.lines.pending.Len()
-	e.lines.mu.Unlock()
-	s.SentWithoutAfter, s.LineBufferBytes, s.LineBuffersForgotten = e.lines.sentWithoutAfter.Load(), e.lines.bytes.Load(), e.lines.evicted.Load()
+	s.InhibitsForgotten = e.mutes.inhibitor.forgotten()
+	s.PendingContext, s.SentWithoutAfter, s.LineBufferBytes, s.LineBuffersForgotten = e.lines.stats()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s.Retired, s.RetiredNanos = e.retired.load(), e.retired.nanos.Load()
@@ -157,7 +160,7 @@ func (s *Stats) Total() RuleCounts {
 // TakeState returns the keyed state that changed since the last call, to be saved. With all, nothing is left for later: what changes all the time, such
 // as when a template was last seen, is otherwise saved less often than it changes. Hits are not kept waiting while it encodes.
 func (e *Engine) TakeState(all bool) []StateEntry {
-	return append(e.keyed.takeChanges(all), e.inhibitor.takeChanges()...)
+	return append(e.keyed.takeChanges(all), e.mutes.inhibitor.takeChanges()...)
 }
 
 // RestoreState puts saved state back, before the first record. now is in ns. Entries that mean nothing any more are dropped, and come
@@ -169,7 +172,7 @@ func (e *Engine) RestoreState(entries []StateEntry, now int64) (restored int, er
 			own = append(own, entry)
 			continue
 		}
-		kept, bad := e.inhibitor.restore(entry, now)
+		kept, bad := e.mutes.inhibitor.restore(entry, now)
 		if kept {
 			restored++
 		}
@@ -183,3 +186,28 @@ func (e *Engine) RestoreState(entries []StateEntry, now int64) (restored int, er
 
 // ReleaseWaiting appends the alerts that wait for lines after them to dst, with the lines that have come: no more will come.
 func (e *Engine) ReleaseWaiting(dst []Alert) []Alert { return e.lines.flush(dst) }
+
+// Tick appends the alerts that time has made by now, in ns, to dst: roll-ups, absences, escalations, and those that waited for lines for long enough.
+// What the engine reports does not depend on how often it is called: a hit waits until all that is due by its time is done.
+func (e *Engine) Tick(now int64, dst []Alert) []Alert {
+	return e.lines.advance(now, e.keyed.advance(now, dst))
+}
+
+// NextDue returns the time, in ns, at which Tick has something to do; ok is false when nothing is due.
+func (e *Engine) NextDue() (at int64, ok bool) {
+	at, ok = e.keyed.nextDue()
+	if other, waits := e.lines.nextDue(); waits && (!ok || other < at) {
+		return other, true
+	}
+	return at, ok
+}
+
+// Skip takes note that the clock moved by so many ns, back when negative, that did not pass, and shows now since: it was set, or the machine slept.
+// Nothing was waited for in that time. What a clock that was set back would put into the future is from now; all else goes by the clock.
+func (e *Engine) Skip(ns, now int64) {
+	e.keyed.skip(ns, now)
+	if ns < 0 {
+		e.mutes.inhibitor.clampFuture(now)
+		e.lines.clampFuture(now)
+	}
+}

@@ -1,14 +1,5 @@
 package engine
 
-import (
-	"fmt"
-	"regexp"
-	"slices"
-	"strings"
-
-	"github.com/tinyforge/fluentbit-trigger/engine/match"
-)
-
 // Explanation says why one rule did or did not match a record, and what would become of the hit.
 type Explanation struct {
 	RuleID string `json:"rule_id"` // as in Resolved.ID
@@ -24,48 +15,6 @@ type Explanation struct {
 	Silence string `json:"silence,omitempty"`
 	// Alert is what the hit would tell, or would if nothing held it back; nil where there is no hit.
 	Alert *Alert `json:"-"`
-}
-
-// Check is one condition of a rule, tried on a record.
-type Check struct {
-	Field  string `json:"field"`         // the setting: container, event, stream, where.PATH, pattern, keywords, any, all or none
-	Want   string `json:"want"`          // what it asks for
-	Got    string `json:"got,omitempty"` // what there is instead, or for an exclusion what it found
-	Passed bool   `json:"passed"`
-	// Missing is the first text that every match must hold and the line does not, where there is one.
-	Missing string `json:"missing,omitempty"`
-}
-
-// String returns the check in words.
-func (c *Check) String() string {
-	switch {
-	case c.Field == "none" && c.Passed:
-		return "none " + c.Want + " does not match"
-	case c.Field == "none":
-		return fmt.Sprintf("none %s excludes the line: it matches %q", c.Want, c.Got)
-	case c.Field == "stream" && c.Got == "":
-		return "stream is to be " + c.Want + ", and the record tells none"
-	case c.Field == "stream" && c.Passed:
-		return "stream is " + c.Got
-	case c.Field == "stream":
-		return "stream is " + c.Got + ", and is to be " + c.Want
-	case c.Field == "container":
-		return "the rule comes from labels of " + c.Want + ", and the container is " + c.Got
-	case c.Field == "event" && c.Got == "":
-		return "event is to be one of " + c.Want + ", and the record is a line"
-	case c.Field == "event":
-		return "event is " + c.Got + ", the rule's: " + c.Want
-	case strings.HasPrefix(c.Field, "where.") && c.Got == "":
-		return c.Field + " = " + c.Want + ": the record has no such field"
-	case strings.HasPrefix(c.Field, "where."):
-		return fmt.Sprintf("%s = %s: it is %s", c.Field, c.Want, c.Got)
-	case c.Passed:
-		return c.Field + " " + c.Want + " matches"
-	case c.Missing != "":
-		return c.Field + " " + c.Want + " does not match: the line does not hold " + c.Missing
-	default:
-		return c.Field + " " + c.Want + " does not match"
-	}
 }
 
 // Failed returns the first check that did not pass; nil for a hit.
@@ -111,92 +60,49 @@ func (e *Engine) Explain(rec *Record, now int64) []Explanation {
 	return out
 }
 
-// rulesOf returns the compiled rules of a workload, in the order of the configuration.
-func (n *Snapshot) rulesOf(workload string) []*rule {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	own := n.ownIndexes()
-	resolved := Effective(&n.settings, workload)
-	out := make([]*rule, 0, len(resolved))
-	for i := range resolved {
-		if r := n.ruleFor(&resolved[i], own); r != nil {
-			out = append(out, r)
-		}
+// preview decides about a hit on a trial, which is given a copy of the state that decides, and returns what the alert would be.
+func (w *Worker) preview(trial *Keyed, h *Hit, now int64) (*Preview, *Alert) {
+	r := h.rule
+	c := w.contextOf(h, now)
+	template, _ := validText(w.template, maxCapture)
+	parts := keyParts(c.key)
+	if r.settings.Absent == 0 && w.engine.keyed.overflows(c, now) {
+		c.overflow, c.key = true, c.overflowKey.OverflowKey()
 	}
-	return out
-}
-
-// checks tries each condition of the rule on a record.
-func (r *rule) checks(rec *Record, line []byte) []Check {
-	var out []Check
-	s := &r.settings
-	if len(s.OnlyContainers) > 0 {
-		id := rec.Source.Container.ID
-		out = append(out, Check{Field: "container", Want: fmt.Sprintf("%q", s.OnlyContainers), Got: id, Passed: slices.Contains(s.OnlyContainers, id)})
+	w.engine.keyed.copyTo(trial, c, now, w.snapshot)
+	var s *Preview
+	if r.settings.Absent > 0 {
+		s = trial.describeAbsence(absenceKey(r, h.Record.Source.Workload))
+	} else {
+		s = trial.describe(c, now)
+		s.Key = parts
 	}
-	if events := len(s.Event) > 0; events || rec.Source.isEvent() {
-		out = append(out, eventCheck(s.Event, rec))
+	if r.templated {
+		s.Template = template
 	}
-	if r.stream != StreamUnknown {
-		out = append(out, Check{Field: "stream", Want: s.Stream, Got: rec.Stream.String(), Passed: rec.Stream == r.stream})
+	if s.Overflow = c.overflow; s.Overflow {
+		s.CooldownLeft = 0
 	}
-	for i := range r.where {
-		c := &r.where[i]
-		value, ok := appendField(nil, rec, c.path)
-		check := Check{Field: "where." + c.path, Want: fmt.Sprintf("%q", s.Where[c.path]), Passed: c.matches(value, ok)}
-		if ok {
-			text, _ := validText(value, maxCapture)
-			check.Got = fmt.Sprintf("%q", text)
-		}
-		out = append(out, check)
+	trial.advance(now, nil)
+	about := h.subject()
+	if c.silence == nil { // what is due, and other hits of the record, may have begun or ended inhibitions
+		c.muted, c.reason = trial.inhibitor().suppresses(w.snapshot.inhibits, &about, now), ReasonInhibited
 	}
-	if s.Pattern != "" {
-		out = append(out, textCheck("pattern", "/"+s.Pattern+"/", s.Pattern, line))
+	trial.evaluate(c, now, nil)
+	d := c.decision
+	if r.settings.Count > 0 && !s.Overflow {
+		s.Needed, s.Counted = r.settings.Count, min(d.counted, r.settings.Count)
 	}
-	if len(s.Keywords) > 0 {
-		out = append(out, textCheck("keywords", fmt.Sprintf("%q", s.Keywords), match.LiteralExpr(s.Keywords, true), line))
+	if s.Alerts = d.alert; !d.alert {
+		s.Reason = d.reason.String()
 	}
-	if len(s.Any) > 0 {
-		out = append(out, textCheck("any", "/"+strings.Join(s.Any, "/ or /")+"/", "(?:"+strings.Join(s.Any, ")|(?:")+")", line))
+	if d.sample != nil {
+		trial.rendered(d.sample, c.key, h.sampleText())
 	}
-	for _, expr := range s.All {
-		out = append(out, textCheck("all", "/"+expr+"/", expr, line))
+	alert := h.alert(&d)
+	if d.alert {
+		about.source, about.severity = alert.Source, alert.Severity
+		trial.inhibitor().observe(w.snapshot.inhibits, &about, now, d.kind == KindRecovered)
 	}
-	for _, expr := range s.None {
-		c := textCheck("none", "/"+expr+"/", expr, line)
-		if c.Passed = !c.Passed; !c.Passed {
-			c.Got, _ = validText(regexp.MustCompile(expr).Find(line), maxCapture)
-		}
-		c.Missing = ""
-		out = append(out, c)
-	}
-	return out
-}
-
-// eventCheck compares the event that a record is, if it is one, with those that a rule is about, if it is about any.
-func eventCheck(names []string, rec *Record) Check {
-	c := Check{Field: "event", Want: fmt.Sprintf("%q", names)}
-	if len(names) == 0 {
-		c.Want = "none: the rule looks at lines"
-	}
-	if value, ok := appendField(nil, rec, EventField); ok && rec.Source.isEvent() {
-		text, _ := validText(value, maxCapture)
-		c.Got, c.Passed = fmt.Sprintf("%q", text), matchesEvent(names, text)
-	}
-	return c
-}
-
-// textCheck tries an expression on a line. The rule is compiled, so the expression is sound.
-func textCheck(field, want, expr string, line []byte) Check {
-	c := Check{Field: field, Want: want, Passed: regexp.MustCompile(expr).Match(line)}
-	if c.Passed {
-		return c
-	}
-	for _, r := range match.RequiredTexts(expr) {
-		if !r.In(line) {
-			c.Missing = r.String()
-			break
-		}
-	}
-	return c
+	return s, &alert
 }

@@ -7,6 +7,12 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/templates"
 )
 
+// Bounds of what is kept of a suppressed hit for the roll-up that shows it, in bytes.
+const (
+	maxSample         = 512 // of the line
+	maxSampleCaptures = 512 // of names and values; more are left out altogether
+)
+
 // Bounds of what an alert carries of a record's fields, in bytes; a value is cut to maxCapture.
 const (
 	maxFields    = 16  // in number

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/tidwall/match"
 )
@@ -29,3 +30,6 @@ func anyGlobMatches(globs []string, name string) bool {
 	}
 	return false
 }
+
+// isLiteral reports whether a glob stands for exactly one text: itself.
+func isLiteral(glob string) bool { return glob != "" && !strings.ContainsAny(glob, `*?\`) }

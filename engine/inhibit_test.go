@@ -128,7 +128,7 @@ func TestInhibitionsAreBounded(t *testing.T) {
 	for i := range maxInhibitions + 10 {
 		r.record(Record{Text: []byte("connection refused"), Source: &Source{Workload: "ops/db", Container: Container{ID: fmt.Sprint(i)}}})
 	}
-	if n, s := r.e.inhibitor.last.Len(), r.e.Stats(); n != maxInhibitions || s.InhibitsForgotten != 10 {
+	if n, s := r.e.mutes.inhibitor.last.Len(), r.e.Stats(); n != maxInhibitions || s.InhibitsForgotten != 10 {
 		t.Errorf("%d are kept, %d forgotten", n, s.InhibitsForgotten)
 	}
 }

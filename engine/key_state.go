@@ -104,7 +104,7 @@ func (s *keyState) decide(h *hitContext, bucket tokens, now int64) {
 func (s *keyState) suppress(h *hitContext, d *decision, now int64) {
 	s.unreported.add(d.reason, h.at)
 	if s.unreported.sample == nil && h.rule.rollsUp(d.reason) {
-		s.unreported.sample = &sample{at: h.at, arrived: now, source: h.hit.Record.Source, stream: h.hit.Record.Stream}
+		s.unreported.sample = &sample{at: h.at, arrived: now, source: h.source, stream: h.stream}
 		d.sample = s.unreported.sample
 	}
 }

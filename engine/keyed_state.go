@@ -7,25 +7,26 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// keyedState holds what is remembered of keys: of each cooldown key, of each container's token bucket, of each rule that waits for lines, and the
+// Keyed holds what is remembered of keys: of each cooldown key, of each container's token bucket, of each rule that waits for lines, and the
 // templates that were seen. Each kind is bounded; when full, what was unused for longest is forgotten and counted, so that the next hit alerts rather
 // than hides. Only hits and new sources come here: a line that no rule matches takes no lock. Safe for concurrent use.
 //
 // The lock is held for bounded work alone: what is slow (rendering, encoding) is done without it, and what is due is done in batches.
-type keyedState struct {
-	engine          *Engine    // whose silences and inhibitions are in force; nil: none
-	trial           *inhibitor // what is decided here has no consequences but for these inhibitions, which are a copy; nil: it has
+type Keyed struct {
+	mutes           *Board                        // in force; nil: none
+	countersBy      func(id string) *RuleCounters // of a rule, or those of retired rules
+	trial           *inhibitor                    // what is decided here has no consequences but for these inhibitions, which are a copy; nil: it has
 	mu              sync.Mutex
 	seed            maphash.Seed
 	keys            *simplelru.LRU[uint64, *keyState]
 	buckets         *simplelru.LRU[uint64, *bucket]
 	absences        *simplelru.LRU[string, *absenceTimer]
-	templates       *simplelru.LRU[templateID, *templateSeen]
+	templates       *simplelru.LRU[TemplateID, *templateSeen]
 	groups          map[string]*templateGroup
 	due             deadlines
 	marks           int              // of all keys
 	rules           *Snapshot        // in force: what time makes goes by them; nil before there are any
-	pendingAbsences []pendingAbsence // what is waited for from the next moment on
+	pendingAbsences []absenceToStart // what is waited for from the next moment on
 	latest          int64            // the latest time that anything was done at
 
 	changed  map[string]struct{} // state keys whose entry is to be saved or forgotten
@@ -37,8 +38,8 @@ type keyedState struct {
 	limits   Limits
 }
 
-func newKeyedState(limits Limits) *keyedState {
-	k := &keyedState{seed: maphash.MakeSeed(), changed: map[string]struct{}{}, groups: map[string]*templateGroup{}, limits: limits}
+func newKeyed(limits Limits, m *Board, counters func(id string) *RuleCounters) *Keyed {
+	k := &Keyed{mutes: m, countersBy: counters, seed: maphash.MakeSeed(), changed: map[string]struct{}{}, groups: map[string]*templateGroup{}, limits: limits}
 	size := max(1, limits.MaxKeys)
 	// NewLRU fails only for a size below one, which Limits.Validate refuses and setLimits corrects.
 	k.keys, _ = simplelru.NewLRU(size, func(_ uint64, s *keyState) { k.keyRemoved(s) })
@@ -48,12 +49,12 @@ func newKeyedState(limits Limits) *keyedState {
 		k.countForgotten(ruleID(t.key), sum(&t.suppressed))
 		k.removed(absencePrefix + t.key)
 	})
-	k.templates, _ = simplelru.NewLRU(size, func(id templateID, _ *templateSeen) { k.removed(id.stateKey()) })
+	k.templates, _ = simplelru.NewLRU(size, func(id TemplateID, _ *templateSeen) { k.removed(id.stateKey()) })
 	return k
 }
 
 // setLimits puts other limits in force. State beyond a smaller bound is forgotten, oldest first.
-func (k *keyedState) setLimits(limits Limits) {
+func (k *Keyed) setLimits(limits Limits) {
 	k.limits = limits
 	size := max(1, limits.MaxKeys)
 	k.keys.Resize(size)
@@ -63,7 +64,7 @@ func (k *keyedState) setLimits(limits Limits) {
 }
 
 // keyRemoved ends the state of a key that was removed. What it had not reported yet is counted as forgotten.
-func (k *keyedState) keyRemoved(s *keyState) {
+func (k *Keyed) keyRemoved(s *keyState) {
 	k.due.set(&s.timer, 0)
 	k.marks -= len(s.count.marks)
 	if s.group != nil {
@@ -74,29 +75,27 @@ func (k *keyedState) keyRemoved(s *keyState) {
 }
 
 // countForgotten counts hits of a rule that no alert will report.
-func (k *keyedState) countForgotten(id string, hits int64) {
-	if hits == 0 || k.trial != nil || k.engine == nil {
-		return
+func (k *Keyed) countForgotten(id string, hits int64) {
+	if hits != 0 && k.trial == nil && k.countersBy != nil {
+		k.countersBy(id).forget(hits)
 	}
-	c := k.engine.countersIfKnown(id)
-	c.add(&c.forgotten, hits)
 }
 
-func (k *keyedState) removed(stateKey string) {
+func (k *Keyed) removed(stateKey string) {
 	if !k.dropping {
 		k.evicted++
 	}
 	k.touch(stateKey)
 }
 
-func (k *keyedState) touch(stateKey string) {
+func (k *Keyed) touch(stateKey string) {
 	if k.tracking {
 		k.changed[stateKey] = struct{}{}
 	}
 }
 
 // touchKey notes that the state of a key changed; the entry's key is put together only where that is kept.
-func (k *keyedState) touchKey(s *keyState) {
+func (k *Keyed) touchKey(s *keyState) {
 	if k.tracking {
 		k.changed[keyPrefix+s.key] = struct{}{}
 	}
@@ -104,7 +103,7 @@ func (k *keyedState) touchKey(s *keyState) {
 
 // stateOf finds or makes the state of a key. Two keys of one hash do not share state: the later one takes the place of the earlier, which
 // is forgotten as if there were no room.
-func (k *keyedState) stateOf(key []byte) (s *keyState, made bool) {
+func (k *Keyed) stateOf(key []byte) (s *keyState, made bool) {
 	h := k.hash(key)
 	if s, ok := k.keys.Get(h); ok {
 		if s.key == string(key) {
@@ -118,10 +117,10 @@ func (k *keyedState) stateOf(key []byte) (s *keyState, made bool) {
 	return s, true
 }
 
-func (k *keyedState) hash(key []byte) uint64 { return maphash.Bytes(k.seed, key) }
+func (k *Keyed) hash(key []byte) uint64 { return maphash.Bytes(k.seed, key) }
 
 // peek returns the state of a key, or nil, and does not count as using it.
-func (k *keyedState) peek(key string) *keyState {
+func (k *Keyed) peek(key string) *keyState {
 	if s, ok := k.keys.Peek(maphash.String(k.seed, key)); ok && s.key == key {
 		return s
 	}
@@ -129,14 +128,14 @@ func (k *keyedState) peek(key string) *keyState {
 }
 
 // drop removes the state of a key that says nothing any more.
-func (k *keyedState) drop(s *keyState) {
+func (k *Keyed) drop(s *keyState) {
 	k.dropping = true
 	k.keys.Remove(maphash.String(k.seed, s.key))
 	k.dropping = false
 }
 
 // rule returns the rule in force that a key belongs to, as it applies to a workload; nil when there is none any more.
-func (k *keyedState) rule(key, workload string) *rule {
+func (k *Keyed) rule(key, workload string) *rule {
 	if k.rules == nil {
 		return nil
 	}
@@ -144,9 +143,25 @@ func (k *keyedState) rule(key, workload string) *rule {
 }
 
 // countersOf returns the counters of a rule; those of a trial count for nobody.
-func (k *keyedState) countersOf(r *rule) *RuleCounters {
+func (k *Keyed) countersOf(r *rule) *RuleCounters {
 	if k.trial != nil {
 		return &RuleCounters{}
 	}
 	return r.counters
+}
+
+// stats returns how much is remembered, how much was forgotten because there was too much, and how many hits were sent because of too many templates.
+func (k *Keyed) stats() (keys int, evicted, overflow int64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.keys.Len() + k.buckets.Len() + k.absences.Len() + k.templates.Len(), k.evicted, k.overflow
+}
+
+// lockFree reports whether nobody holds the lock at the moment, for tests of the work that is done without it.
+func (k *Keyed) lockFree() bool {
+	if !k.mu.TryLock() {
+		return false
+	}
+	k.mu.Unlock()
+	return true
 }

@@ -58,15 +58,6 @@ func TestSnapshotsAreCollectedAfterReloads(t *testing.T) {
 	runtime.KeepAlive(e)
 }
 
-// lockFree reports whether nobody holds the lock of keyed state.
-func (k *keyedState) lockFree() bool {
-	if !k.mu.TryLock() {
-		return false
-	}
-	k.mu.Unlock()
-	return true
-}
-
 // TestNothingIsRenderedUnderTheLock renders summaries that look whether the lock is free: of an alert, of the line that a roll-up shows, in Explain.
 func TestNothingIsRenderedUnderTheLock(t *testing.T) {
 	r := newRun(t, Settings{Rules: []RuleSettings{{Name: "r", Pattern: "(?P<what>boom)", Cooldown: time.Minute, Rollup: true}}})
@@ -121,7 +112,7 @@ func TestARollupWaitsUntilItsLineIsRendered(t *testing.T) {
 	if got := r.later(2 * time.Minute); len(got) != 0 {
 		t.Errorf("%+v: want none before the line is rendered", got)
 	}
-	r.e.keyed.render(d.sample, &hit, c)
+	w.render(d.sample, &hit, c.key)
 	if !bytes.Contains(saved(r.e, keyPrefix), []byte("boom 2")) {
 		t.Error("not saved when it was rendered")
 	}

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"regexp"
 	"strings"
 )
@@ -116,14 +115,3 @@ func (m *matcher) matchesLine(s *subject) bool {
 	}
 	return m.message == nil || s.line != nil && m.message.Match(s.line)
 }
-
-// grade returns the severity of an alert about a line: the rule's, else the record's or the line's own, else warning.
-func (r *rule) grade(recorded Severity, line []byte) Severity {
-	if r.settings.Severity != SeverityUnknown {
-		return r.settings.Severity
-	}
-	return cmp.Or(recorded, jsonSeverity(line), SeverityWarning)
-}
-
-// isLiteral reports whether a glob stands for exactly one text: itself.
-func isLiteral(glob string) bool { return glob != "" && !strings.ContainsAny(glob, `*?\`) }

@@ -10,7 +10,7 @@ const (
 	firstSuppressed
 )
 
-func (r Reason) outcome() Outcome { return firstSuppressed + Outcome(r) }
+func outcomeOf(r Reason) Outcome { return firstSuppressed + Outcome(r) }
 
 // Suppressed returns why the hit was held back; ok is false when it was not.
 func (o Outcome) Suppressed() (why Reason, ok bool) {
@@ -28,7 +28,7 @@ func (o Outcome) String() string {
 	case o == Alerted:
 		return "alert"
 	}
-	return "unjudged"
+	return "undecided"
 }
 
 // Outcome returns what became of the hit when it was judged.

@@ -91,11 +91,11 @@ func TestOutcomesAreWhatIsCounted(t *testing.T) {
 
 // TestOutcomeWords: an outcome is shown by the words that alerts and metrics have.
 func TestOutcomeWords(t *testing.T) {
-	if got := fmt.Sprint((&Hit{}).Outcome(), Alerted, ReasonCooldown.outcome(), ReasonDryRun.outcome()); got != "unjudged alert cooldown dry_run" {
+	if got := fmt.Sprint((&Hit{}).Outcome(), Alerted, outcomeOf(ReasonCooldown), outcomeOf(ReasonDryRun)); got != "undecided alert cooldown dry_run" {
 		t.Error(got)
 	}
 	for why := range NumReasons {
-		if got, held := why.outcome().Suppressed(); got != why || !held {
+		if got, held := outcomeOf(why).Suppressed(); got != why || !held {
 			t.Errorf("%s comes back as %s", why, got)
 		}
 	}

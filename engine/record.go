@@ -114,3 +114,6 @@ type Record struct {
 	Source *Source // never nil
 	Fields Fields  // nil when there are none
 }
+
+// isEvent reports whether a record is an event of the container engine.
+func (s *Source) isEvent() bool { return s.Kind == SourceContainer }

@@ -2,13 +2,6 @@ package engine
 
 import (
 	"fmt"
-	"time"
-)
-
-// Bounds of what is kept of a suppressed hit, in bytes.
-const (
-	maxSample         = 512 // of the line
-	maxSampleCaptures = 512 // of names and values; more are left out altogether
 )
 
 // sample is one of the hits that a key suppressed, for the roll-up that shows it.
@@ -30,43 +23,17 @@ type sampleText struct {
 	labels    map[string]string // rendered; nil where none is a template
 }
 
-// render fills in the text of a sample, with the lock free meanwhile: a line may be long, and a template slow. Until then the key's roll-up waits.
-func (k *keyedState) render(shown *sample, h *Hit, c *hitContext) {
-	text := &sampleText{severity: SeverityWarning} // in case of a panic
-	defer func() {
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		shown.text = text
-		k.touch(keyPrefix + string(c.key))
-	}()
-	text = h.sampleText()
-}
-
-// sampleText copies what a roll-up shows of a hit.
-func (h *Hit) sampleText() *sampleText {
-	a := h.alert(&decision{at: h.Record.Time})
-	s := &sampleText{severity: a.Severity, message: cutUTF8(a.Message, maxSample), summary: a.Summary, captures: a.Captures}
-	s.fields = h.rule.withinSample(a.Fields)
-	if len(h.rule.labelTemplates) > 0 {
-		s.labels = a.Labels
-	}
-	s.truncated = a.Truncated || len(s.message) < len(a.Message)
-	if s.truncated {
-		s.message = string([]byte(s.message)) // the rest of the line is not kept
-	}
-	size := 0
-	for name, value := range s.captures {
-		size += len(name) + len(value)
-	}
-	if size > maxSampleCaptures {
-		s.captures = nil
-	}
-	return s
+// rendered sets the text of a sample. Until then the key's roll-up waits.
+func (k *Keyed) rendered(shown *sample, key []byte, text *sampleText) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	shown.text = text
+	k.touch(keyPrefix + string(key))
 }
 
 // keyDue makes the roll-up of a key whose time has come. It needs a token; without one, or while a silence or an inhibition is in force, the window stays
 // open and the numbers stay.
-func (k *keyedState) keyDue(s *keyState, at, now int64, dst []Alert) []Alert {
+func (k *Keyed) keyDue(s *keyState, at, now int64, dst []Alert) []Alert {
 	shown := s.unreported.sample
 	if shown == nil {
 		k.due.set(&s.timer, 0)
@@ -89,8 +56,7 @@ func (k *keyedState) keyDue(s *keyState, at, now int64, dst []Alert) []Alert {
 		k.touchKey(s)
 		return dst
 	}
-	c := k.countersOf(r)
-	c.add(&c.rollups, 1)
+	k.countersOf(r).rollup()
 	a.Severity = max(a.Severity, s.episode.escalate(r, s.episode.clock(at)))
 	s.markReported(at)
 	k.due.set(&s.timer, 0)
@@ -120,30 +86,4 @@ func (s *keyState) rollup(r *rule, at int64) Alert {
 	a.Summary = oneLine(fmt.Sprintf("%d more in %s: %s", u.total(), roughly(max(0, at-late-u.first)), text.summary), maxSummary)
 	a.withLateness(late)
 	return a
-}
-
-// roughly writes a length of time in ns with at most two units.
-func roughly(ns int64) string {
-	d := time.Duration(ns)
-	switch {
-	case d < time.Minute:
-		return d.Round(time.Second).String()
-	case d < time.Hour:
-		d = d.Round(time.Second)
-		return trimZero(fmt.Sprintf("%dm%ds", d/time.Minute, d%time.Minute/time.Second), "0s")
-	case d < 48*time.Hour:
-		d = d.Round(time.Minute)
-		return trimZero(fmt.Sprintf("%dh%dm", d/time.Hour, d%time.Hour/time.Minute), "0m")
-	}
-	d = d.Round(time.Hour)
-	return trimZero(fmt.Sprintf("%dd%dh", d/(24*time.Hour), d%(24*time.Hour)/time.Hour), "0h")
-}
-
-// trimZero cuts a last unit of zero off: "5m0s" is "5m", and "1m30s" stays.
-func trimZero(s, zero string) string {
-	cut := len(s) - len(zero)
-	if cut > 0 && s[cut:] == zero && !isDigit(s[cut-1]) {
-		return s[:cut]
-	}
-	return s
 }

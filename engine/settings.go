@@ -140,3 +140,20 @@ func DefaultRule() RuleSettings {
 func DefaultLimits() Limits {
 	return Limits{PerContainer: Bucket{Rate: setting.Rate{Count: 30, Per: time.Minute}, Burst: 30}, MaxKeys: 100_000}
 }
+
+// unlimited reports whether there is no bucket.
+func (b *Bucket) unlimited() bool { return b.Rate.Count <= 0 || b.Rate.Per <= 0 }
+
+// spacing returns the time from token to token, and how much of it the burst allows at once.
+func (b *Bucket) spacing() (every, tolerance int64) {
+	every = max(1, int64(b.Rate.Per)/int64(b.Rate.Count))
+	return every, every * int64(b.Burst)
+}
+
+// Context says how many of the lines around a hit its alert carries, of the same container and stream.
+type Context struct {
+	// How many lines before the hit.
+	Before int `toml:"before"`
+	// How many lines after it. The alert waits for them, for at most 5 seconds.
+	After int `toml:"after"`
+}

@@ -163,7 +163,7 @@ func TestSilencesAgree(t *testing.T) {
 			}
 		}
 	}
-	set, err := newSilences(list, nil)
+	set, err := newSilenceSet(list, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +247,7 @@ func TestASilenceMemoIsBounded(t *testing.T) {
 			t.Fatalf("not silenced: %+v", got)
 		}
 	}
-	if n := len(w.silenced.about); n > maxMemo {
+	if n := len(w.muteCache.memo.about); n > maxMemo {
 		t.Errorf("%d remembered, at most %d", n, maxMemo)
 	}
 }

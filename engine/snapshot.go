@@ -1,10 +1,7 @@
 package engine
 
 import (
-	"encoding/binary"
 	"fmt"
-	"maps"
-	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -41,40 +38,23 @@ type Snapshot struct {
 	byPrefilter [][]*rule      // id in set → rules that it leads
 	always      []*rule        // rules without a lead
 	inhibits    []*inhibit
-	workers     chan *Worker // idle ones
 
 	workloads atomic.Pointer[sync.Map] // workload name → *effective
 	known     atomic.Int64             // entries in workloads
 
 	mu       sync.Mutex // guards what follows
 	compiler *ruleCompiler
-	variants map[string]*rule      // base rule and blocks → the rule with their overrides
-	sets     map[string]*effective // workloads with the same rules share one
+	variants map[string]*rule          // base rule and blocks → the rule with their overrides
+	sets     map[string]*workloadRules // workloads with the same rules share one
 	counters func(id string) *RuleCounters
 }
 
-// effective is the rules of a workload: members of the snapshot's rules, and variants that its overrides made.
-type effective struct {
-	enabled  []uint64          // ids of the set that lead a rule
-	member   []uint64          // indexes of rules
-	variants map[int32][]*rule // lead → variants
-	always   []*rule           // rules without a lead, variants included
-	events   []*rule           // those that look at events instead of lines
-	absent   []*rule           // rules that wait for lines
-
-	contexts bool // some rule asks for a context
-	before   int  // the most lines before a hit that one asks for
-}
-
-func (e *effective) has(index int) bool { return e.member[index/64]>>(index%64)&1 != 0 }
-
 // compile builds a snapshot of all rules that are sound, and tells of the others. Expressions that the set before has are taken over from it.
-func compile(s Settings, maxWorkers int, counters func(id string) *RuleCounters, before *match.Set) (*Snapshot, error) {
+func compile(s Settings, counters func(id string) *RuleCounters, before *Snapshot) (*Snapshot, error) {
 	n := &Snapshot{
 		compiler: newRuleCompiler(), byID: map[string]int{},
-		variants: map[string]*rule{}, sets: map[string]*effective{},
+		variants: map[string]*rule{}, sets: map[string]*workloadRules{},
 		counters: counters,
-		workers:  make(chan *Worker, maxWorkers),
 	}
 	n.workloads.Store(&sync.Map{})
 	n.settings.Limits = s.Limits
@@ -94,7 +74,11 @@ func compile(s Settings, maxWorkers int, counters func(id string) *RuleCounters,
 		}
 	}
 	n.addOverridden()
-	set, err := match.Recompile(n.compiler.exprs, match.Options{}, before)
+	var compiled *match.Set
+	if before != nil {
+		compiled = before.set
+	}
+	set, err := match.Recompile(n.compiler.exprs, match.Options{}, compiled)
 	if err != nil {
 		return nil, fmt.Errorf("compile rules: %w", err)
 	}
@@ -178,7 +162,7 @@ func (n *Snapshot) addRule(id string, s RuleSettings) error {
 	if err != nil {
 		return fmt.Errorf("rule %q: %w", id, err)
 	}
-	r.index, r.order, r.counters, r.home = len(n.rules), len(n.rules), n.counters(id), n
+	r.index, r.order, r.counters = len(n.rules), len(n.rules), n.counters(id)
 	if _, taken := n.byID[id]; !taken {
 		n.byID[id] = r.index
 	}
@@ -205,118 +189,6 @@ func (n *Snapshot) addOverridden() {
 			}
 		}
 	}
-}
-
-// effectiveFor returns the rules of a workload. It takes a lock only for a workload that it has not met.
-func (n *Snapshot) effectiveFor(workload string) *effective {
-	cache := n.workloads.Load()
-	if e, ok := cache.Load(workload); ok {
-		return e.(*effective)
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	e := n.resolve(Effective(&n.settings, workload))
-	if n.known.Add(1) > maxWorkloads {
-		n.known.Store(1)
-		clear(n.sets)
-		clear(n.variants)
-		cache = &sync.Map{}
-		n.workloads.Store(cache)
-	}
-	cache.Store(workload, e)
-	return e
-}
-
-// resolve turns a workload's rules into an effective, shared by all workloads with the same rules.
-func (n *Snapshot) resolve(rules []Resolved) *effective {
-	var key []byte
-	for i := range rules {
-		key = rules[i].appendKey(key)
-	}
-	if e, ok := n.sets[string(key)]; ok {
-		return e
-	}
-	words := (len(n.rules) + 63) / 64
-	e := &effective{enabled: make([]uint64, (n.set.Len()+63)/64), member: make([]uint64, words)}
-	own := n.ownIndexes()
-	for i := range rules {
-		r := n.ruleFor(&rules[i], own)
-		if r == nil {
-			continue
-		}
-		if r.settings.Absent > 0 {
-			e.absent = append(e.absent, r)
-		}
-		switch {
-		case len(r.settings.Event) > 0:
-			e.events = append(e.events, r)
-			continue
-		case r.prefilter == noPrefilter:
-			e.always = append(e.always, r)
-		case r.index < 0:
-			if e.variants == nil {
-				e.variants = map[int32][]*rule{}
-			}
-			e.variants[r.prefilter] = append(e.variants[r.prefilter], r)
-		}
-		if r.index >= 0 {
-			e.member[r.index/64] |= 1 << (r.index % 64)
-		}
-		if r.prefilter != noPrefilter {
-			e.enabled[r.prefilter/64] |= 1 << (r.prefilter % 64)
-		}
-		if want := r.settings.Context; want != (Context{}) {
-			e.contexts, e.before = true, max(e.before, want.Before)
-		}
-	}
-	n.sets[string(key)] = e
-	return e
-}
-
-// ownIndexes returns for each block the index in rules of its first own rule.
-func (n *Snapshot) ownIndexes() []int {
-	out := make([]int, len(n.settings.Workloads))
-	next := len(n.settings.Rules)
-	for i := range n.settings.Workloads {
-		out[i] = next
-		next += len(n.settings.Workloads[i].Rules)
-	}
-	return out
-}
-
-// ruleFor returns the compiled form of a resolved rule, compiling a variant when overrides ask for one that was not needed before.
-func (n *Snapshot) ruleFor(r *Resolved, own []int) *rule {
-	if r.base < 0 {
-		return n.rules[own[r.block]+r.own]
-	}
-	if len(r.over) == 0 {
-		return n.rules[r.base]
-	}
-	key := string(r.appendKey(nil))
-	if v, ok := n.variants[key]; ok {
-		return v
-	}
-	v, err := n.compiler.compile(r.ID, r.Settings)
-	if err != nil { // each override was compiled with its rule; together they can still contradict one another
-		n.broken = append(n.broken, RuleError{ID: r.ID, Errors: []FieldError{{Field: "override", Message: err.Error()}}})
-		v = nil
-	} else {
-		v.order, v.counters, v.home = r.base, n.counters(r.ID), n
-	}
-	n.variants[key] = v
-	return v
-}
-
-// appendKey appends what tells this rule from every other that can result from the same settings.
-func (r *Resolved) appendKey(key []byte) []byte {
-	key = binary.AppendVarint(key, int64(r.base))
-	key = binary.AppendVarint(key, int64(r.block))
-	key = binary.AppendVarint(key, int64(r.own))
-	key = binary.AppendUvarint(key, uint64(len(r.over)))
-	for _, b := range r.over {
-		key = binary.AppendUvarint(key, uint64(b))
-	}
-	return key
 }
 
 // Broken returns the rules that do not run, and why.
@@ -361,56 +233,65 @@ func (n *Snapshot) Costs() map[string]match.Cost {
 	return out
 }
 
-// Change lists, by rule id, what a new snapshot changed. The lists are sorted.
-type Change struct {
-	Added, Removed, Changed, Kept []string
+// absenceToStart names what a rule waits for.
+type absenceToStart struct {
+	rule     *rule
+	workload string
 }
 
-// changes compares the rules of two snapshots; before may be nil.
-func changes(before, after *Snapshot) Change {
-	old, now := before.definitions(), after.definitions()
-	var c Change
-	for _, id := range slices.Sorted(maps.Keys(now)) {
-		switch was, ok := old[id]; {
-		case !ok:
-			c.Added = append(c.Added, id)
-		case !reflect.DeepEqual(was, now[id]):
-			c.Changed = append(c.Changed, id)
-		default:
-			c.Kept = append(c.Kept, id)
+// find returns the rule of an id as it applies to a workload, or nil. An empty workload stands for all of them.
+func (n *Snapshot) find(id, workload string) *rule {
+	if i, ok := n.byID[id]; ok && (workload == "" || n.effectiveFor(workload).has(i)) {
+		return n.rules[i]
+	}
+	if workload == "" {
+		return nil
+	}
+	e := n.effectiveFor(workload)
+	for _, r := range slices.Concat(e.always, e.events) {
+		if r.id == id {
+			return r
 		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(old)) {
-		if _, ok := now[id]; !ok {
-			c.Removed = append(c.Removed, id)
+	for _, variants := range e.variants {
+		for _, r := range variants {
+			if r.id == id {
+				return r
+			}
 		}
 	}
-	return c
+	return nil
 }
 
-// definition is all that the settings say under one id: a rule, and the overrides of a block that changes a rule of that name. Two of them are
-// compared by value.
-type definition struct {
-	rule      RuleSettings
-	overrides []Override
-}
-
-// definitions returns the definitions of the rules in force by their ids.
-func (n *Snapshot) definitions() map[string]definition {
-	out := map[string]definition{}
-	if n == nil {
-		return out
-	}
+// pendingAbsences returns what is waited for without a record of it.
+func (n *Snapshot) pendingAbsences() []absenceToStart {
+	var out []absenceToStart
 	for _, r := range n.rules {
-		out[r.id] = definition{rule: r.settings}
+		if r.settings.Absent <= 0 || r.settings.AbsentFrom != absentFromStart {
+			continue
+		}
+		if r.everywhere() {
+			out = append(out, absenceToStart{r, ""})
+		}
+		for _, workload := range r.settings.Workloads {
+			if f := n.find(r.id, workload); f != nil && f.settings.Absent > 0 {
+				out = append(out, absenceToStart{f, workload})
+			}
+		}
 	}
-	for i := range n.settings.Workloads {
-		w := &n.settings.Workloads[i]
-		for _, o := range w.Overrides {
-			id := ownID(o.Rule, w.Match)
-			d := out[id]
-			d.overrides = append(d.overrides, o)
-			out[id] = d
+	return out
+}
+
+// rulesOf returns the compiled rules of a workload, in the order of the configuration.
+func (n *Snapshot) rulesOf(workload string) []*rule {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	own := n.ownIndexes()
+	resolved := Effective(&n.settings, workload)
+	out := make([]*rule, 0, len(resolved))
+	for i := range resolved {
+		if r := n.ruleFor(&resolved[i], own); r != nil {
+			out = append(out, r)
 		}
 	}
 	return out

@@ -27,66 +27,19 @@ type Preview struct {
 
 // newTrial returns keyed state that is empty, by the limits in force, on which a record's hits are decided about without consequences, one after another
 // as they would be: what the first of them takes from the bucket is not there for the second.
-func (k *keyedState) newTrial(hits int) *keyedState {
+func (k *Keyed) newTrial(hits int) *Keyed {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	limits := k.limits
 	limits.MaxKeys = max(1, hits+len(k.due.heap))
-	trial := newKeyedState(limits)
-	trial.engine, trial.trial = k.engine, k.engine.inhibitor.clone()
+	trial := newKeyed(limits, k.mutes, nil)
+	trial.trial = k.mutes.inhibitor.clone()
 	return trial
-}
-
-// preview decides about a hit on a trial, which is given a copy of the state that decides, and returns what the alert would be.
-func (w *Worker) preview(trial *keyedState, h *Hit, now int64) (*Preview, *Alert) {
-	r := h.rule
-	c := w.contextOf(h, now)
-	template, _ := validText(w.template, maxCapture)
-	parts := keyParts(c.key)
-	if r.settings.Absent == 0 && w.engine.keyed.overflows(c, now) {
-		c.overflow, c.key = true, w.overflowKey(h)
-	}
-	w.engine.keyed.copyTo(trial, c, now, w.snapshot)
-	var s *Preview
-	if r.settings.Absent > 0 {
-		s = trial.describeAbsence(absenceKey(r, h.Record.Source.Workload))
-	} else {
-		s = trial.describe(c, now)
-		s.Key = parts
-	}
-	if r.templated {
-		s.Template = template
-	}
-	if s.Overflow = c.overflow; s.Overflow {
-		s.CooldownLeft = 0
-	}
-	trial.advance(now, nil)
-	about := h.subject()
-	if c.silence == nil { // what is due, and other hits of the record, may have begun or ended inhibitions
-		c.muted, c.reason = trial.trial.suppresses(w.snapshot.inhibits, &about, now), ReasonInhibited
-	}
-	trial.evaluate(c, now, nil)
-	d := c.decision
-	if r.settings.Count > 0 && !s.Overflow {
-		s.Needed, s.Counted = r.settings.Count, min(d.counted, r.settings.Count)
-	}
-	if s.Alerts = d.alert; !d.alert {
-		s.Reason = d.reason.String()
-	}
-	if d.sample != nil {
-		d.sample.text = h.sampleText()
-	}
-	alert := h.alert(&d)
-	if d.alert {
-		about.source, about.severity = alert.Source, alert.Severity
-		trial.trial.observe(w.snapshot.inhibits, &about, now, d.kind == KindRecovered)
-	}
-	return s, &alert
 }
 
 // copyTo gives a trial, that goes by the same rules, copies of the state that decides about a hit, and of what is due by now. What the trial has already
 // stays.
-func (k *keyedState) copyTo(trial *keyedState, h *hitContext, now int64, rules *Snapshot) {
+func (k *Keyed) copyTo(trial *Keyed, h *hitContext, now int64, rules *Snapshot) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	trial.mu.Lock()
@@ -104,14 +57,14 @@ func (k *keyedState) copyTo(trial *keyedState, h *hitContext, now int64, rules *
 	}
 	k.copyKey(trial, h.key)
 	k.copyBucket(trial, h.container)
-	k.copyAbsence(trial, absenceKey(h.rule, h.hit.Record.Source.Workload))
+	k.copyAbsence(trial, absenceKey(h.rule, h.source.Workload))
 	if t, ok := k.templates.Peek(h.template); ok && !trial.templates.Contains(h.template) {
 		seen := *t
 		trial.templates.Add(h.template, &seen)
 	}
 }
 
-func (k *keyedState) copyKey(trial *keyedState, key []byte) {
+func (k *Keyed) copyKey(trial *Keyed, key []byte) {
 	s := k.peek(string(key))
 	if s == nil || trial.has(key) {
 		return
@@ -121,7 +74,7 @@ func (k *keyedState) copyKey(trial *keyedState, key []byte) {
 	trial.due.set(&c.timer, s.timer.due)
 }
 
-func (k *keyedState) copyBucket(trial *keyedState, container []byte) {
+func (k *Keyed) copyBucket(trial *Keyed, container []byte) {
 	b, ok := k.buckets.Peek(k.hash(container))
 	if !ok || b.key != string(container) {
 		return
@@ -132,7 +85,7 @@ func (k *keyedState) copyBucket(trial *keyedState, container []byte) {
 	}
 }
 
-func (k *keyedState) copyAbsence(trial *keyedState, key string) {
+func (k *Keyed) copyAbsence(trial *Keyed, key string) {
 	t, ok := k.absences.Peek(key)
 	if !ok || trial.absences.Contains(key) {
 		return
@@ -143,7 +96,7 @@ func (k *keyedState) copyAbsence(trial *keyedState, key string) {
 }
 
 // describe describes the state that decides about a hit, as it is.
-func (k *keyedState) describe(h *hitContext, now int64) *Preview {
+func (k *Keyed) describe(h *hitContext, now int64) *Preview {
 	out := &Preview{}
 	if s := k.peek(string(h.key)); s != nil {
 		cooldown, left := int64(h.rule.settings.Cooldown), int64(0)
@@ -177,7 +130,7 @@ func (k *keyedState) describe(h *hitContext, now int64) *Preview {
 }
 
 // describeAbsence describes a rule that waits for lines, as it is.
-func (k *keyedState) describeAbsence(key string) *Preview {
+func (k *Keyed) describeAbsence(key string) *Preview {
 	s := &Preview{Waits: true}
 	if parts := keyParts([]byte(key)); parts[0] != "" {
 		s.Key = parts

@@ -7,12 +7,6 @@ import (
 	"time"
 )
 
-// StateEntry is one piece of keyed state in the form in which it is saved. Value is nil when the key was forgotten.
-type StateEntry struct {
-	Key   string
-	Value []byte // JSON
-}
-
 // What the keys of the entries begin with.
 const (
 	keyPrefix      = "key/"
@@ -27,7 +21,7 @@ const saveBatch = 500
 
 // takeChanges returns the entries that changed since the last call, and from the first call on keeps track of further changes. With all, those are among
 // them whose change is saved lazily.
-func (k *keyedState) takeChanges(all bool) []StateEntry {
+func (k *Keyed) takeChanges(all bool) []StateEntry {
 	keys := k.changes(all)
 	out := make([]StateEntry, 0, len(keys))
 	copies := make([]any, 0, min(len(keys), saveBatch))
@@ -46,7 +40,7 @@ func (k *keyedState) takeChanges(all bool) []StateEntry {
 }
 
 // changes returns the keys of the entries that changed, and begins to keep track of changes from now on.
-func (k *keyedState) changes(all bool) []string {
+func (k *Keyed) changes(all bool) []string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if !k.tracking {
@@ -87,7 +81,7 @@ func (k *keyedState) changes(all bool) []string {
 var notYet any = new(int)
 
 // copies appends for each entry's key a copy of its state, or nil when it was forgotten.
-func (k *keyedState) copies(stateKeys []string, dst []any) []any {
+func (k *Keyed) copies(stateKeys []string, dst []any) []any {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, key := range stateKeys {
@@ -96,7 +90,7 @@ func (k *keyedState) copies(stateKeys []string, dst []any) []any {
 	return dst
 }
 
-func (k *keyedState) copyOf(stateKey string) any {
+func (k *Keyed) copyOf(stateKey string) any {
 	if stateKey == clockKey {
 		return savedClock{k.latest}
 	}
@@ -142,11 +136,11 @@ func encode(state any) []byte {
 // restore puts saved entries back. What means nothing any more is left out and comes back from takeChanges as forgotten: a bucket that was full
 // when the state was saved, and what is older than oldest and has nothing to report. It returns an error that names the first entry that does not parse; the
 // others are restored all the same.
-func (k *keyedState) restore(entries []StateEntry, now int64, oldest time.Duration) (restored int, err error) {
+func (k *Keyed) restore(entries []StateEntry, now int64, oldest time.Duration) (restored int, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.tracking = true
-	r := restoring{keyedState: k, now: now, oldest: int64(oldest)}
+	r := restoring{Keyed: k, now: now, oldest: int64(oldest)}
 	for _, e := range entries {
 		if e.Key == clockKey {
 			var s savedClock
@@ -172,14 +166,14 @@ func (k *keyedState) restore(entries []StateEntry, now int64, oldest time.Durati
 
 // restoring puts state back at a time.
 type restoring struct {
-	*keyedState
+	*Keyed
 	now     int64
 	oldest  int64
 	stopped int64 // the latest time that was known when the state was saved; 0: unknown
 }
 
 func (r *restoring) entry(e StateEntry) (kept bool, err error) {
-	k := r.keyedState
+	k := r.Keyed
 	if e.Key == clockKey {
 		var s savedClock
 		return true, unmarshal(e.Value, &s)

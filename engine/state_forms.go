@@ -249,12 +249,12 @@ func (m *savedMarks) UnmarshalText(text []byte) error {
 		}
 		b = b[n+k:]
 		last += step
-		*m = append(*m, mark{at: last, value: valueID(value)})
+		*m = append(*m, mark{at: last, value: ValueID(value)})
 	}
 	return nil
 }
 
-func parseTemplateID(stateKey string) (id templateID, ok bool) {
+func parseTemplateID(stateKey string) (id TemplateID, ok bool) {
 	text, ok := strings.CutPrefix(stateKey, templatePrefix)
 	if !ok || len(text) != hex.EncodedLen(len(id)) {
 		return id, false

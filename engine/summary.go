@@ -4,18 +4,8 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/templates"
-)
-
-// Bounds of what an alert carries, in bytes.
-const (
-	maxMatched = 64 << 10 // of a line, looked at
-	maxMessage = 8 << 10  // of a line, told
-	maxSummary = 512
-	maxCapture = 1 << 10
-	shortLine  = 200 // of the line, in the default summary
 )
 
 // summaryData is what a summary template sees.
@@ -70,38 +60,4 @@ func execute(t *templates.Template, data *summaryData, limit int) (string, error
 		return "", err
 	}
 	return out.String(), nil
-}
-
-// oneLine returns the text with its line ends and other control characters turned into spaces, cut to limit bytes.
-func oneLine(s string, limit int) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == '\u2028' || r == '\u2029' {
-			return ' '
-		}
-		return r
-	}, s)
-	return cutUTF8(strings.TrimSpace(s), limit)
-}
-
-// cutUTF8 cuts s to at most limit bytes without breaking a UTF-8 sequence.
-func cutUTF8(s string, limit int) string {
-	if len(s) <= limit {
-		return s
-	}
-	for limit > 0 && !utf8.RuneStart(s[limit]) {
-		limit--
-	}
-	return s[:limit]
-}
-
-// validText copies a line's bytes into a valid UTF-8 string of at most limit bytes. cut tells whether something was left out.
-func validText(b []byte, limit int) (s string, cut bool) {
-	if len(b) > limit+utf8.UTFMax {
-		b, cut = b[:limit+utf8.UTFMax], true
-	}
-	s = strings.ToValidUTF8(string(b), "\uFFFD")
-	if len(s) > limit {
-		return cutUTF8(s, limit), true
-	}
-	return s, cut
 }

@@ -12,11 +12,11 @@ const (
 	maskQuoted  = "<str>"
 )
 
-// AppendTemplate appends the line's template to dst: the line with numbers, hexadecimal strings, UUIDs, IP addresses, quoted values, times
+// Append appends the line's template to dst: the line with numbers, hexadecimal strings, UUIDs, IP addresses, quoted values, times
 // and dates masked, so that lines that differ in nothing else have one template. What stands in quotes is kept, with masks of its own, where
 // it is the message itself (msg="…", "message": "…") or the name of a JSON member. It does not allocate beyond dst, and is idempotent: the
 // template of a template is the template.
-func AppendTemplate(dst, line []byte) []byte {
+func Append(dst, line []byte) []byte {
 	t := templater{line: line, out: dst, start: len(dst)}
 	for t.i < len(line) {
 		t.step()

@@ -17,7 +17,7 @@ type templateGroup struct {
 
 // stateOfHit returns the state of a hit's key. A template too many has none: the hits of all of them share one, whose cooldown and threshold suppress
 // nothing.
-func (k *keyedState) stateOfHit(h *hitContext, now int64) *keyState {
+func (k *Keyed) stateOfHit(h *hitContext, now int64) *keyState {
 	if !h.rule.grouped {
 		s, _ := k.stateOf(h.key)
 		return s
@@ -25,7 +25,7 @@ func (k *keyedState) stateOfHit(h *hitContext, now int64) *keyState {
 	if g := k.groups[string(groupKey(h))]; g != nil && len(g.keys) >= maxTemplates && !k.has(h.key) && !k.sweep(g, h.rule, now) {
 		h.overflow = true
 		k.overflow++
-		h.key = h.worker.overflowKey(h.hit)
+		h.key = h.overflowKey.OverflowKey()
 		s, _ := k.stateOf(h.key)
 		return s
 	}
@@ -44,7 +44,7 @@ func (k *keyedState) stateOfHit(h *hitContext, now int64) *keyState {
 }
 
 // overflows reports whether stateOfHit would find no room for the template of a hit. It changes nothing.
-func (k *keyedState) overflows(h *hitContext, now int64) bool {
+func (k *Keyed) overflows(h *hitContext, now int64) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	g := k.groups[string(groupKey(h))]
@@ -60,14 +60,14 @@ func groupKey(h *hitContext) []byte {
 }
 
 // has reports whether a key has state.
-func (k *keyedState) has(key []byte) bool {
+func (k *Keyed) has(key []byte) bool {
 	s, ok := k.keys.Peek(k.hash(key))
 	return ok && s.key == string(key)
 }
 
 // sweep removes the keys of a group that say nothing any more by the rule that is in force, and reports whether there is room. When there are none, those
 // go that only hold what no alert has reported: as that is reported with the next alert of the key alone, they would keep new templates out for good.
-func (k *keyedState) sweep(g *templateGroup, r *rule, now int64) bool {
+func (k *Keyed) sweep(g *templateGroup, r *rule, now int64) bool {
 	if !g.toSweep(now) {
 		return false
 	}
@@ -99,7 +99,7 @@ func (g *templateGroup) expired(r *rule, now int64) (expired []*keyState) {
 }
 
 // leave takes a key out of its group.
-func (k *keyedState) leave(s *keyState) {
+func (k *Keyed) leave(s *keyState) {
 	delete(s.group.keys, s)
 	if len(s.group.keys) == 0 {
 		delete(k.groups, s.group.key)

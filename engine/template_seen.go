@@ -1,25 +1,18 @@
 package engine
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 )
 
-// templateID stands for a template of a rule and a workload.
-type templateID [16]byte
+// TemplateID stands for a template of a rule and a workload.
+type TemplateID [digestLen]byte
 
-func newTemplateID(rule, workload string, template []byte) templateID {
-	h := sha256.New()
-	h.Write([]byte(rule))
-	h.Write([]byte{keySeparator})
-	h.Write([]byte(workload))
-	h.Write([]byte{keySeparator})
-	h.Write(template)
-	var sum [sha256.Size]byte
-	return templateID(h.Sum(sum[:0])[:16])
+// newTemplate returns the id of a template.
+func newTemplate(rule, workload string, template []byte) TemplateID {
+	return digestOf(rule, workload, template)
 }
 
-func (id templateID) stateKey() string { return templatePrefix + hex.EncodeToString(id[:]) }
+func (id TemplateID) stateKey() string { return templatePrefix + hex.EncodeToString(id[:]) }
 
 // templateSeen is the latest time at which a template was seen, by the records' clock, and that which was last saved.
 type templateSeen struct{ last, saved int64 }
@@ -30,7 +23,7 @@ const lazySaves = 64
 
 // seenBefore notes the hit's template, whatever becomes of the hit, and reports whether it was seen within the time that the rule asks for, or later
 // than the hit, whose record came late.
-func (k *keyedState) seenBefore(h *hitContext, now int64) (known bool) {
+func (k *Keyed) seenBefore(h *hitContext, now int64) (known bool) {
 	within := int64(h.rule.settings.FirstSeen)
 	if within == 0 {
 		return false

@@ -38,23 +38,9 @@ func (u *unreported) add(why Reason, at int64) {
 // total returns how many hits the next alert of the key reports beside its own.
 func (u *unreported) total() int64 { return sum(&u.suppressed) }
 
-func sum(suppressed *[NumReasons]int64) (n int64) {
-	for _, k := range suppressed {
-		n += k
-	}
-	return n
-}
-
 func (u *unreported) clampFuture(now int64) {
 	u.first, u.last = min(u.first, now), min(u.last, now)
 	if u.sample != nil {
 		u.sample.at, u.sample.arrived = min(u.sample.at, now), min(u.sample.arrived, now)
 	}
-}
-
-// rollsUp reports whether a roll-up, or a step of an escalation, is made because of a hit that was suppressed. Hits that a silence, an inhibition or the
-// rule itself asked not to report are in the next alert, but none is made because of them.
-func (r *rule) rollsUp(why Reason) bool {
-	set := &r.settings
-	return (why == ReasonCooldown || why == ReasonRateLimit) && !set.DryRun && (set.Rollup || len(set.Escalate) > 0)
 }

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -40,12 +41,13 @@ func (e *FieldError) Error() string {
 
 // Bounds of a rule's settings.
 const (
-	maxNameLen     = 128
-	maxPatternLen  = 64 << 10
-	maxListLen     = 10_000
-	maxCooldown    = 366 * 24 * time.Hour
-	maxBurst       = 1_000_000
-	maxKeysAllowed = 10_000_000
+	maxContextLines = 50
+	maxNameLen      = 128
+	maxPatternLen   = 64 << 10
+	maxListLen      = 10_000
+	maxCooldown     = 366 * 24 * time.Hour
+	maxBurst        = 1_000_000
+	maxKeysAllowed  = 10_000_000
 )
 
 var (
@@ -125,8 +127,8 @@ func (p *problems) text(r *RuleSettings) {
 		}
 	}
 	for _, name := range r.Event {
-		if !slices.Contains(eventNames, name) {
-			p.add("event", name, "no event of a container: want one of %s", strings.Join(eventNames, ", "))
+		if !slices.Contains(knownEvents, name) {
+			p.add("event", name, "no event of a container: want one of %s", strings.Join(knownEvents, ", "))
 		}
 	}
 	p.listLen("event", len(r.Event))
@@ -167,7 +169,7 @@ func (p *problems) value(r *RuleSettings, field, word string) bool {
 		re, err := regexp.Compile(r.Pattern)
 		if err == nil && (name == "" || re.SubexpIndex(name) < 0) {
 			hint := ""
-			if len(r.Event) > 0 && slices.Contains(eventFields[:], name) {
+			if len(r.Event) > 0 && slices.Contains(knownFields[:], name) {
 				hint = "it is a field of the event: field." + name
 			}
 			p.hint(field, word, fmt.Sprintf("the pattern has no group named %q", name), hint)
@@ -186,8 +188,8 @@ func (p *problems) value(r *RuleSettings, field, word string) bool {
 
 // eventField refuses a field that no event has.
 func (p *problems) eventField(r *RuleSettings, field, value, name string) {
-	if len(r.Event) > 0 && !slices.Contains(eventFields[:], name) {
-		p.hint(field, value, fmt.Sprintf("an event has no field %q", name), "it has "+strings.Join(eventFields[:], ", "))
+	if len(r.Event) > 0 && !slices.Contains(knownFields[:], name) {
+		p.hint(field, value, fmt.Sprintf("an event has no field %q", name), "it has "+strings.Join(knownFields[:], ", "))
 	}
 }
 
@@ -328,4 +330,15 @@ func (w *WorkloadSettings) Validate() []FieldError {
 		p.add("match", w.Match, "%v", err)
 	}
 	return p
+}
+
+func (c *Context) check(p *problems) {
+	for _, n := range []struct {
+		field string
+		lines int
+	}{{"context.before", c.Before}, {"context.after", c.After}} {
+		if n.lines < 0 || n.lines > maxContextLines {
+			p.add(n.field, strconv.Itoa(n.lines), "must be from 0 to %d lines", maxContextLines)
+		}
+	}
 }

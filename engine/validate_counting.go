@@ -9,9 +9,11 @@ import (
 
 // Bounds of what counts.
 const (
-	maxWithin      = 31 * 24 * time.Hour
-	minAbsent      = time.Second
-	maxEscalations = 10
+	maxCount         = 10_000 // hits that a threshold asks for
+	maxDistinctCount = 1_000  // different values that one asks for
+	maxWithin        = 31 * 24 * time.Hour
+	minAbsent        = time.Second
+	maxEscalations   = 10
 )
 
 // counting checks thresholds, absence, new templates and escalations, each by itself and beside the others.

@@ -4,9 +4,8 @@ import "time"
 
 // Lengths of time of windows.
 const (
-	uncooledWindow = time.Minute // the window of a rule without a cooldown, for what the bucket suppressed
-	minProlonged   = time.Second // how long a window stays open for a roll-up that cannot leave: a quarter of it, but within these
-	maxProlonged   = time.Minute
+	minProlonged = time.Second // how long a window stays open for a roll-up that cannot leave: a quarter of it, but within these
+	maxProlonged = time.Minute
 )
 
 // windowState is where a key stands between two alerts.
@@ -55,12 +54,4 @@ func (w *window) prolong(length, now int64) {
 
 func (w *window) clampFuture(now int64) {
 	w.opened, w.overdue = min(w.opened, now), min(w.overdue, now+int64(maxProlonged))
-}
-
-// window returns how long the rule's window is open after an alert.
-func (r *rule) window() int64 {
-	if r.settings.Cooldown > 0 {
-		return int64(r.settings.Cooldown)
-	}
-	return int64(uncooledWindow)
 }

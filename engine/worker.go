@@ -12,26 +12,28 @@ const sourceCache = 1024
 
 // Worker processes records against the rules that were in force when it was handed out. It belongs to one goroutine.
 type Worker struct {
-	engine   *Engine
-	snapshot *Snapshot
-	matcher  *match.Matcher
-	sources  map[*Source]*effective
-	last     *Source // the last record's, and its rules
-	rules    *effective
-	lines    int64
-	events   int64
-	tried    int // checks and hits, for samples
-	matched  []int32
-	hits     []Hit
-	key      []byte
-	field    []byte
-	bucket   []byte
-	template []byte
-	context  hitContext
-	buffers  lineBufferCache
-	silenced silenceMemo
-	seen     *Record // the last one that See noted, and where
-	at       linePosition
+	engine    *Engine
+	snapshot  *Snapshot
+	idle      chan *Worker // where it goes when it is released
+	matcher   *match.Matcher
+	sources   map[*Source]*workloadRules
+	last      *Source // the last record's, and its rules
+	rules     *workloadRules
+	lines     int64
+	events    int64
+	tried     int // checks and hits, for samples
+	matched   []int32
+	hits      []Hit
+	key       []byte
+	field     []byte
+	bucket    []byte
+	template  []byte
+	context   hitContext
+	overflow  hitOverflow
+	buffers   lineBufferCache
+	muteCache Cache
+	seen      *Record // the last one that See noted, and where
+	at        linePosition
 
 	// OnWait, when set, is called for each alert that begins to wait for the lines after it, before it can be released: it comes out of a later
 	// Process, See or Tick, or of ReleaseWaiting, of whichever worker, with the same Ticket. Release unsets it.
@@ -40,12 +42,12 @@ type Worker struct {
 
 // Worker hands out a worker. Release it when the batch of records is done, so that its memory is used again.
 func (e *Engine) Worker() *Worker {
-	n := e.snapshot.Load()
+	n := e.inForce.Load()
 	select {
-	case w := <-n.workers:
+	case w := <-n.idle:
 		return w
 	default:
-		return &Worker{engine: e, snapshot: n, matcher: n.set.NewMatcher(), sources: map[*Source]*effective{}}
+		return &Worker{engine: e, snapshot: n.Snapshot, idle: n.idle, matcher: n.set.NewMatcher(), sources: map[*Source]*workloadRules{}}
 	}
 }
 
@@ -56,15 +58,15 @@ func (w *Worker) Release() {
 	w.lines, w.events = 0, 0
 	w.OnWait, w.seen, w.at = nil, nil, linePosition{}
 	clear(w.hits[:cap(w.hits)]) // they hold records that are not the worker's
-	w.context = hitContext{}
+	w.context, w.overflow = hitContext{}, hitOverflow{}
 	select {
-	case w.snapshot.workers <- w:
+	case w.idle <- w:
 	default: // as many as can run at once are kept; this one is left to the garbage collector
 	}
 }
 
 // effective returns the rules for the records of a source, and whether the worker meets it for the first time.
-func (w *Worker) effective(s *Source) (rules *effective, first bool) {
+func (w *Worker) effective(s *Source) (rules *workloadRules, first bool) {
 	if s == w.last {
 		return w.rules, false
 	}
@@ -159,4 +161,19 @@ func (w *Worker) verify(r *rule, rec *Record, line []byte) (ok bool) {
 	ok, w.field = r.verify(rec, line, w.field)
 	w.spent(r, begun)
 	return ok
+}
+
+// OnSource notes that records of a source come in: from its first one on, the rules of its workload wait for lines. It may be called again for a
+// source.
+func (w *Worker) OnSource(s *Source, now int64) {
+	rules, _ := w.effective(s)
+	if len(rules.absent) == 0 {
+		return
+	}
+	k := w.engine.keyed
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, r := range rules.absent {
+		k.startAbsence(r, s.Workload, s, now)
+	}
 }
