@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/engine/lines"
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
@@ -49,7 +51,7 @@ func TestCatchingUpIsNoBurst(t *testing.T) {
 
 // TestRecordsWithoutATimeThatCanBe are of their arrival.
 func TestRecordsWithoutATimeThatCanBe(t *testing.T) {
-	for _, recorded := range []int64{0, -1, 1, int64(20 * 365 * 24 * time.Hour), earliestTime - 1, t0 + 1, t0 + int64(time.Hour), 1 << 62} {
+	for _, recorded := range []int64{0, -1, 1, int64(20 * 365 * 24 * time.Hour), model.EarliestTime - 1, t0 + 1, t0 + int64(time.Hour), 1 << 62} {
 		if got := EventTime(recorded, t0); got != t0 {
 			t.Errorf("a record of %d is of %d, want its arrival", recorded, got)
 		}
@@ -158,7 +160,7 @@ func TestCatchingUpSendsOnce(t *testing.T) {
 func TestALongSummaryThatIsLate(t *testing.T) {
 	r := newRun(t, Settings{Rules: []RuleSettings{{Name: "r", Pattern: "x", Summary: strings.Repeat("ü", 600)}}})
 	got := r.late(time.Hour, "x")
-	if s := got[0].Summary; len(s) > maxSummary || !strings.HasSuffix(s, "ü (1h late)") {
+	if s := got[0].Summary; len(s) > model.MaxSummary || !strings.HasSuffix(s, "ü (1h late)") {
 		t.Errorf("%d bytes: %q", len(s), s)
 	}
 	if got := r.late(time.Minute-1, "x"); got[0].Late != 0 {
@@ -207,7 +209,7 @@ func TestAlertsSpanTheTimesOfTheirHits(t *testing.T) {
 // TestAnEscalationGoesByTheRecords catches up with ten minutes of a line every 30 seconds.
 func TestAnEscalationGoesByTheRecords(t *testing.T) {
 	s := Settings{Rules: []RuleSettings{{
-		Name: "r", Pattern: "x", Severity: SeverityWarning, Cooldown: time.Minute, Rollup: true, Escalate: []Escalation{{4 * time.Minute, SeverityCritical}},
+		Name: "r", Pattern: "x", Severity: SeverityWarning, Cooldown: time.Minute, Rollup: true, Escalate: []Escalation{{After: 4 * time.Minute, Severity: SeverityCritical}},
 	}}}
 	for _, c := range []struct {
 		every time.Duration
@@ -248,7 +250,7 @@ func TestWindowsInARowOfWhichNoneIsEmpty(t *testing.T) {
 		{"200 60", false},
 	} {
 		r := newRun(t, Settings{Rules: []RuleSettings{{
-			Name: "r", Pattern: "x", Severity: SeverityWarning, Cooldown: time.Minute, Escalate: []Escalation{{4 * time.Minute, SeverityCritical}},
+			Name: "r", Pattern: "x", Severity: SeverityWarning, Cooldown: time.Minute, Escalate: []Escalation{{After: 4 * time.Minute, Severity: SeverityCritical}},
 		}}})
 		last := SeverityUnknown
 		note := func(alerts []Alert) {
@@ -363,7 +365,7 @@ func TestAClockThatIsSetBack(t *testing.T) {
 		t.Fatalf("%+v", got)
 	}
 	set(-4 * time.Second)
-	if due, ok := r.e.NextDue(); !ok || due > r.now+contextWait {
+	if due, ok := r.e.NextDue(); !ok || due > r.now+lines.ContextWait {
 		t.Errorf("an alert waits for lines for %s", time.Duration(due-r.now))
 	}
 }

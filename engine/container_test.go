@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/state"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
@@ -61,8 +63,8 @@ func TestSharedBucket(t *testing.T) {
 		t.Error("a container of the name of a shared bucket takes from it")
 	}
 	s := Source{Kind: "log", Workload: "w", Bucket: "tag", Container: Container{Name: "c"}}
-	saved := saveSource(&s)
-	if got := saved.source(); *got != s {
+	saved := state.SaveSource(&s)
+	if got := saved.Source(); *got != s {
 		t.Errorf("saved and restored: %+v", got)
 	}
 }
@@ -77,7 +79,7 @@ func TestAttachedFieldsAreNotOfTheLine(t *testing.T) {
 	line := []byte(`{"kubernetes":{"namespace_name":"shop","labels":{"team":"a"}},"level":"error"}`)
 	rec := &Record{Text: line, Source: web("c"), Fields: attachedFields{fieldMap{"kubernetes.namespace_name": "tenant"}}}
 	for path, want := range map[string]string{"kubernetes.namespace_name": "tenant", "kubernetes.labels.team": "", "level": "error"} {
-		if got, ok := appendField(nil, rec, path); string(got) != want || ok != (want != "") {
+		if got, ok := model.AppendField(nil, rec, path); string(got) != want || ok != (want != "") {
 			t.Errorf("%s: %q, want %q", path, got, want)
 		}
 	}

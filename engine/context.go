@@ -1,14 +1,19 @@
 package engine
 
+import (
+	"github.com/tinyforge/fluentbit-trigger/engine/lines"
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
+)
+
 // lineBufferCache finds the rings of the streams of the sources whose rules have contexts, for one worker.
-type lineBufferCache map[*Source]*[Stderr + 1]*buffer
+type lineBufferCache map[*Source]*[Stderr + 1]*lines.Buffer
 
 // See notes a record for contexts, which are made of the records that were seen; Process does it. It is to be called once for each record,
 // before its hits are judged, by those who call Find and Judge themselves and want contexts. Alerts that waited for the record are appended
 // to dst. For a source whose rules ask for none it does nothing.
 func (w *Worker) See(rec *Record, now int64, dst []Alert) []Alert {
-	if rules, _ := w.effective(rec.Source); rules.contexts {
-		dst = w.see(rec, rules.before, now, dst)
+	if rules, _ := w.effective(rec.Source); rules.Contexts {
+		dst = w.see(rec, rules.Before, now, dst)
 	}
 	return dst
 }
@@ -16,7 +21,7 @@ func (w *Worker) See(rec *Record, now int64, dst []Alert) []Alert {
 // Sees reports whether rules for a source ask for contexts, so that its records are to be handed to See.
 func (w *Worker) Sees(s *Source) bool {
 	rules, _ := w.effective(s)
-	return rules.contexts
+	return rules.Contexts
 }
 
 // see is See for a source whose rules ask for contexts.
@@ -26,17 +31,17 @@ func (w *Worker) see(rec *Record, before int, now int64, dst []Alert) []Alert {
 		if w.buffers == nil || len(w.buffers) >= sourceCache {
 			w.buffers = lineBufferCache{}
 		}
-		of = &[Stderr + 1]*buffer{}
+		of = &[Stderr + 1]*lines.Buffer{}
 		w.buffers[rec.Source] = of
 	}
 	stream := min(rec.Stream, Stderr)
 	for {
 		if of[stream] == nil {
-			w.key = append(appendInstance(w.key[:0], rec.Source), keySeparator, byte('0'+stream))
-			of[stream] = w.engine.lines.bufferOf(w.key, now)
+			w.key = append(model.AppendInstance(w.key[:0], rec.Source), model.KeySeparator, byte('0'+stream))
+			of[stream] = w.engine.lines.BufferOf(w.key, now)
 		}
 		var ok bool
-		if w.at, dst, ok = w.engine.lines.observe(of[stream], rec.Text, before, now, dst); ok {
+		if w.at, dst, ok = w.engine.lines.Observe(of[stream], rec.Text, before, now, dst); ok {
 			w.seen = rec
 			return dst
 		}
@@ -46,21 +51,21 @@ func (w *Worker) see(rec *Record, before int, now int64, dst []Alert) []Alert {
 
 // waitsForLines reports whether the alert of a hit waits for lines.
 func (w *Worker) waitsForLines(h *Hit) bool {
-	return w.seen == h.Record && h.rule.settings.Context.After > 0
+	return w.seen == h.Record && h.rule.Settings.Context.After > 0
 }
 
 // withContext gives the alert of a hit the lines before it, and appends it to dst unless it waits for those after it.
 func (w *Worker) withContext(h *Hit, a Alert, now int64, dst []Alert) []Alert {
-	want := h.rule.settings.Context
+	want := h.rule.Settings.Context
 	if w.seen != h.Record || want == (Context{}) {
 		return append(dst, a)
 	}
 	if want.Before > 0 {
-		a.Before = w.engine.lines.before(w.at, want.Before)
+		a.Before = w.engine.lines.Before(w.at, want.Before)
 	}
 	if want.After > 0 {
 		var waits bool
-		if waits, dst = w.engine.lines.hold(want.After, h.rule.counters, &a, w.at, now, w.OnWait, dst); waits {
+		if waits, dst = w.engine.lines.Hold(want.After, h.rule.Counters, &a, w.at, now, w.OnWait, dst); waits {
 			return dst
 		}
 	}

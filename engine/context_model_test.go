@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/engine/lines"
 )
 
 // TestContextsAgreeWithAModel feeds random lines of several streams at random times, and compares what alerts say of the lines around their hit
@@ -53,7 +55,7 @@ func TestContextsAgreeWithAModel(t *testing.T) {
 				}
 			}
 			for _, other := range log[i+1:] {
-				if other.stream == e.stream && len(after) < want.After && other.at < e.at+contextWait {
+				if other.stream == e.stream && len(after) < want.After && other.at < e.at+lines.ContextWait {
 					after = append(after, other.text)
 				}
 			}

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"github.com/tinyforge/fluentbit-trigger/engine/lines"
 )
 
 func around(before, after int) Settings {
@@ -155,19 +157,19 @@ func TestContextLinesAreValidAndBounded(t *testing.T) {
 	if len(got) != 1 || len(got[0].Before) != 3 {
 		t.Fatalf("%v", got)
 	}
-	lines := got[0].Before
-	if lines[0] != "a\uFFFDb" || lines[2] != "" {
-		t.Errorf("%q", lines)
+	before := got[0].Before
+	if before[0] != "a\uFFFDb" || before[2] != "" {
+		t.Errorf("%q", before)
 	}
-	if !utf8.ValidString(lines[1]) || len(lines[1]) > maxContextLine+len("…") || !strings.HasSuffix(lines[1], "é…") {
-		t.Errorf("a long line: %d bytes, ends in %q", len(lines[1]), lines[1][len(lines[1])-9:])
+	if !utf8.ValidString(before[1]) || len(before[1]) > lines.MaxContextLine+len("…") || !strings.HasSuffix(before[1], "é…") {
+		t.Errorf("a long line: %d bytes, ends in %q", len(before[1]), before[1][len(before[1])-9:])
 	}
 }
 
 // TestTooManyWait: the alert that finds no place goes at once, and is counted.
 func TestTooManyWait(t *testing.T) {
 	r := newRun(t, around(1, 1))
-	for i := range maxPending {
+	for i := range lines.MaxPending {
 		if got := r.record(Record{Text: []byte("boom"), Source: web(fmt.Sprint(i))}); len(got) != 0 {
 			t.Fatalf("alert %d does not wait", i)
 		}
@@ -176,11 +178,11 @@ func TestTooManyWait(t *testing.T) {
 	if got := r.record(Record{Text: []byte("boom"), Source: web("late")}); len(got) != 1 || told(got[0]) != "calm [boom] " {
 		t.Fatalf("%v", got)
 	}
-	if s := r.e.Stats(); s.PendingContext != maxPending || s.SentWithoutAfter != 1 {
+	if s := r.e.Stats(); s.PendingContext != lines.MaxPending || s.SentWithoutAfter != 1 {
 		t.Errorf("%d wait, %d hurried", s.PendingContext, s.SentWithoutAfter)
 	}
 	r.pass(5 * time.Second)
-	if got := r.record(Record{Text: []byte("boom"), Source: web("later")}); len(got) != maxPending {
+	if got := r.record(Record{Text: []byte("boom"), Source: web("later")}); len(got) != lines.MaxPending {
 		t.Errorf("%d alerts: those whose wait is over make room", len(got))
 	}
 	if s := r.e.Stats(); s.PendingContext != 1 || s.SentWithoutAfter != 1 {
@@ -201,13 +203,13 @@ func TestContextMemoryIsBounded(t *testing.T) {
 		}
 	}
 	s := r.e.Stats()
-	if s.LineBuffersForgotten == 0 || s.LineBufferBytes > maxContextBytes {
+	if s.LineBuffersForgotten == 0 || s.LineBufferBytes > lines.MaxContextBytes {
 		t.Errorf("%d bytes, %d forgotten", s.LineBufferBytes, s.LineBuffersForgotten)
 	}
 	var held int64
-	for _, ring := range r.e.lines.buffers {
-		held += int64(bufferOverhead + 2*len(ring.key) + slotOverhead*len(ring.slots))
-		for _, slot := range ring.slots {
+	for _, ring := range r.e.lines.Buffers {
+		held += int64(lines.BufferOverhead + 2*len(ring.Key) + lines.SlotOverhead*len(ring.Slots))
+		for _, slot := range ring.Slots {
 			held += int64(cap(slot))
 		}
 	}
@@ -231,7 +233,7 @@ func TestManyStreamsWithoutLines(t *testing.T) {
 	for i := range 100_000 {
 		r.record(Record{Text: []byte("calm"), Source: web(fmt.Sprint(i))})
 	}
-	if s := r.e.Stats(); s.LineBufferBytes > maxContextBytes || s.LineBuffersForgotten == 0 {
+	if s := r.e.Stats(); s.LineBufferBytes > lines.MaxContextBytes || s.LineBuffersForgotten == 0 {
 		t.Errorf("%d bytes, %d forgotten", s.LineBufferBytes, s.LineBuffersForgotten)
 	}
 }
@@ -252,7 +254,7 @@ func TestContextCostsNothingElsewhere(t *testing.T) {
 			t.Errorf("%v allocations for a record of %s that matches nothing", n, rec.Source.Workload)
 		}
 	}
-	if rings := len(r.e.lines.buffers); rings != 1 {
+	if rings := len(r.e.lines.Buffers); rings != 1 {
 		t.Errorf("%d streams are kept, want the one whose rules ask for it", rings)
 	}
 }
@@ -312,7 +314,7 @@ func TestContextsConcurrently(t *testing.T) {
 	wg.Go(func() {
 		for i := range 300 {
 			collect(r.e.Tick(t0+int64(i)*int64(20*time.Millisecond), nil))
-			r.e.lines.evict()
+			r.e.lines.Evict()
 		}
 	})
 	wg.Wait()

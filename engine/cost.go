@@ -1,5 +1,9 @@
 package engine
 
+import (
+	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+)
+
 // costSample is one in how many of a rule's checks and hits is timed.
 const costSample = 16
 
@@ -17,8 +21,8 @@ func (w *Worker) timed() bool {
 }
 
 // spent adds a sample that began at a time of the clock.
-func (w *Worker) spent(r *rule, begun int64) {
+func (w *Worker) spent(r *rules.Rule, begun int64) {
 	if d := w.engine.clock() - begun; d > 0 {
-		r.counters.spend(costSample * d)
+		r.Counters.Spend(costSample * d)
 	}
 }

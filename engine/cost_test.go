@@ -1,6 +1,8 @@
 package engine
 
-import "testing"
+import (
+	"testing"
+)
 
 // TestRulesAreTimedOnSamples has a clock that moves on by one at every look: a sample takes one, and stands for as many as it is one of.
 func TestRulesAreTimedOnSamples(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+	"github.com/tinyforge/fluentbit-trigger/engine/state"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
@@ -33,7 +35,7 @@ func countingSettings(rnd *rand.Rand) Settings {
 		case 1:
 			r.Absent = time.Duration(1+rnd.IntN(5)) * time.Minute
 			if rnd.IntN(2) == 0 {
-				r.AbsentFrom = absentFromStart
+				r.AbsentFrom = rules.AbsentFromStart
 			}
 		case 2:
 			r.FirstSeen = time.Duration(1+rnd.IntN(10)) * time.Minute
@@ -60,12 +62,12 @@ func toldBy(a *Alert) string {
 // untold returns by rule what is held back and not told yet.
 func (r *run) untold() map[string]int64 {
 	out := map[string]int64{}
-	for _, c := range r.e.keyed.keys.Values() {
-		out[ruleID(c.key)] += c.unreported.total()
+	for _, c := range r.e.keyed.Keys.Values() {
+		out[state.RuleID(c.Key)] += c.Unreported.Total()
 	}
-	for _, w := range r.e.keyed.absences.Values() {
-		for _, n := range w.suppressed {
-			out[ruleID(w.key)] += n
+	for _, w := range r.e.keyed.Absences.Values() {
+		for _, n := range w.Suppressed {
+			out[state.RuleID(w.Key)] += n
 		}
 	}
 	return out
@@ -217,7 +219,7 @@ func TestNumbersAddUpOverRestarts(t *testing.T) {
 				next.now = r.now
 				var entries []StateEntry
 				for k, v := range saved {
-					entries = append(entries, StateEntry{k, v})
+					entries = append(entries, StateEntry{Key: k, Value: v})
 				}
 				if _, err := next.e.RestoreState(entries, next.now); err != nil {
 					t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/engine/state"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
@@ -115,7 +116,7 @@ func TestAnOpenWindowSurvivesARestart(t *testing.T) {
 	rec := Record{Text: []byte("x"), Stream: Stderr}
 	r.record(rec)
 	r.record(rec)
-	want := r.e.keyed.keys.Values()[0].timer.due
+	want := r.e.keyed.Keys.Values()[0].Timer.Due
 	r = r.restart(s, time.Hour)
 	got := r.e.Tick(r.now, nil)
 	if len(got) != 1 || got[0].Due != want || got[0].Suppressed[ReasonCooldown] != 1 || got[0].Stream != Stderr || got[0].Source.Host != "node-1" ||
@@ -273,7 +274,7 @@ func TestAStopIsNoAbsence(t *testing.T) {
 	r.line("x")
 	r.later(59 * time.Minute)
 	r = r.restart(s, 2*time.Minute)
-	if due, _ := r.e.NextDue(); due != r.now+int64(absenceGrace) {
+	if due, _ := r.e.NextDue(); due != r.now+int64(state.AbsenceGrace) {
 		t.Errorf("told %s after the start, before what came meanwhile is read", time.Duration(due-r.now))
 	}
 }
@@ -285,7 +286,7 @@ func TestAClockThatIsSetIsNoAbsence(t *testing.T) {
 	for _, step := range []time.Duration{24 * time.Hour, 30 * time.Minute, -10 * time.Hour} {
 		r := newRun(t, s)
 		r.line("x")
-		if got := r.later(20 * time.Minute); rules(got) != "gone" {
+		if got := r.later(20 * time.Minute); ruleNames(got) != "gone" {
 			t.Fatalf("%+v", got)
 		}
 		r.e.Skip(int64(step), r.now)
@@ -293,7 +294,7 @@ func TestAClockThatIsSetIsNoAbsence(t *testing.T) {
 			t.Errorf("a clock set by %s: absent after %s", step, time.Duration(r.now-t0)-step)
 		}
 		got := r.later(1)
-		if rules(got) != "r" || !strings.Contains(got[0].Summary, "for 1h,") {
+		if ruleNames(got) != "r" || !strings.Contains(got[0].Summary, "for 1h,") {
 			t.Errorf("a clock set by %s: want the absence after an hour: %+v", step, got)
 		}
 	}
@@ -321,7 +322,7 @@ func TestFirstSeen(t *testing.T) {
 func TestEscalation(t *testing.T) {
 	r := newRun(t, Settings{Rules: []RuleSettings{{
 		Name: "r", Pattern: "x", Cooldown: 5 * time.Minute, Rollup: true, Severity: SeverityWarning,
-		Escalate: []Escalation{{3 * time.Minute, SeverityError}, {12 * time.Minute, SeverityCritical}},
+		Escalate: []Escalation{{After: 3 * time.Minute, Severity: SeverityError}, {After: 12 * time.Minute, Severity: SeverityCritical}},
 	}}})
 	var got []string
 	note := func(alerts []Alert) {
@@ -354,12 +355,12 @@ func TestTemplatesAreBounded(t *testing.T) {
 		Limits: Limits{MaxKeys: 100_000},
 		Rules:  []RuleSettings{{Name: "r", Pattern: "x", Cooldown: time.Hour, CooldownBy: []string{"template"}, Rollup: true}},
 	})
-	for i := range maxTemplates {
+	for i := range state.MaxTemplates {
 		if first, again := len(r.line(nthLine(i))), len(r.line(nthLine(i))); first != 1 || again != 0 {
 			t.Fatalf("template %d does not have a cooldown of its own", i)
 		}
 	}
-	if s := r.e.Stats(); s.Overflow != 0 || s.Keys != maxTemplates {
+	if s := r.e.Stats(); s.Overflow != 0 || s.Keys != state.MaxTemplates {
 		t.Fatalf("%d overflows, %d keys", s.Overflow, s.Keys)
 	}
 	before := r.e.Stats().Overflow
@@ -387,7 +388,7 @@ func TestTemplatesBelowTheirThresholdMakeRoom(t *testing.T) {
 		Limits: Limits{MaxKeys: 100_000},
 		Rules:  []RuleSettings{{Name: "r", Pattern: "x", CooldownBy: []string{"template"}, Count: 2, Within: time.Minute}},
 	})
-	for i := range maxTemplates {
+	for i := range state.MaxTemplates {
 		if got := r.line(nthLine(i)); len(got) != 0 {
 			t.Fatalf("template %d alerts at its first hit", i)
 		}
@@ -400,7 +401,7 @@ func TestTemplatesBelowTheirThresholdMakeRoom(t *testing.T) {
 	if first, again := len(r.line("x abc")), len(r.line("x abc")); first != 0 || again != 1 || r.e.Stats().Overflow != 1 {
 		t.Errorf("templates whose time is over are in the way: %d alerts of the first, %d of the second hit", first, again)
 	}
-	if n := r.e.Stats().Rules["r"].Forgotten; n != maxTemplates {
+	if n := r.e.Stats().Rules["r"].Forgotten; n != state.MaxTemplates {
 		t.Errorf("%d hits are forgotten", n)
 	}
 	r.counts()

@@ -7,13 +7,12 @@
 //
 // holds exactly.
 //
-// The way of a record: a Worker finds its hits by the rules of a Snapshot (worker.go, rule.go), gathers what decides about each (evaluate.go), and asks
-// the keyed state (keyed_state.go), where keyState.decide goes through what may suppress the hit, in the order of docs/counting.md. The state of a key is
-// four machines that know nothing of each other: window (the cooldown), unreported (what was suppressed since the last alert), slidingCount (the
-// threshold) and episode (the escalation). Beside the keys there are token buckets (bucket.go), templates that were seen (template_seen.go), and rules that
-// wait for lines (absence.go). What time makes of them is done when it is due (due.go, deadline.go), and all of it is saved and restored (state.go).
-// Silences and inhibitions are asked before anything is locked (muted.go), the lines around a hit are added behind (context.go), and Explain decides on
-// copies (explain.go, standing.go).
+// The path of a record: a Worker finds its hits by the rules of a Snapshot (worker.go, package rules), gathers what decides about each (evaluate.go),
+// asks silences and inhibitions before anything is locked (muted.go, package mute), and then the keyed state, which decides (package state). It makes
+// the alert of the hit (hit.go) and adds the lines around it (context.go, package lines). Explain decides on copies of the state (explain.go).
+//
+// The rooms, each of which imports only those before it: match and template look at text; model has the values that all share; rules, mute, state and
+// lines are as above. The rest of the program imports this package, which has their types under its own name (face.go).
 //
 // Keyed state outlives snapshots: it holds the id of a rule, never the rule.
 package engine

@@ -7,22 +7,28 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"github.com/tinyforge/fluentbit-trigger/engine/lines"
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/mute"
+	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+	"github.com/tinyforge/fluentbit-trigger/engine/state"
 )
 
 // Engine applies rules to records. It is safe for concurrent use.
 type Engine struct {
 	inForce    atomic.Pointer[inForce]
-	keyed      *Keyed
-	lines      *Buffers
+	keyed      *state.Keyed
+	lines      *lines.Buffers
 	lineCount  atomic.Int64
 	eventCount atomic.Int64
 
-	mutes *Board
+	mutes *mute.Board
 	clock func() int64 // see SetClock; nil: nothing is measured
 
 	mu       sync.Mutex // guards counters and how they retire
-	counters map[string]*RuleCounters
-	retired  RuleCounters // of the rules that are gone
+	counters map[string]*model.RuleCounters
+	retired  model.RuleCounters // of the rules that are gone
 }
 
 // inForce is a snapshot in force, with the workers that are idle.
@@ -34,10 +40,10 @@ type inForce struct {
 // New returns an engine without rules.
 func New() *Engine {
 	e := &Engine{
-		lines: newBuffers(), mutes: newBoard(), counters: map[string]*RuleCounters{},
+		lines: lines.NewBuffers(), mutes: mute.NewBoard(), counters: map[string]*model.RuleCounters{},
 	}
-	e.keyed = newKeyed(DefaultLimits(), e.mutes, e.countersIfKnown)
-	empty, err := compile(Settings{Limits: DefaultLimits()}, e.countersOf, nil)
+	e.keyed = state.NewKeyed(DefaultLimits(), e.mutes, e.countersIfKnown)
+	empty, err := rules.Compile(Settings{Limits: DefaultLimits()}, e.countersOf, nil)
 	if err != nil {
 		panic("engine: no rules do not compile: " + err.Error())
 	}
@@ -45,19 +51,19 @@ func New() *Engine {
 	return e
 }
 
-func (e *Engine) countersOf(id string) *RuleCounters {
+func (e *Engine) countersOf(id string) *model.RuleCounters {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	c, ok := e.counters[id]
 	if !ok {
-		c = &RuleCounters{}
+		c = &model.RuleCounters{}
 		e.counters[id] = c
 	}
 	return c
 }
 
 // countersIfKnown returns the counters of a rule, or those of the rules that are gone.
-func (e *Engine) countersIfKnown(id string) *RuleCounters {
+func (e *Engine) countersIfKnown(id string) *model.RuleCounters {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if c, ok := e.counters[id]; ok {
@@ -69,30 +75,30 @@ func (e *Engine) countersIfKnown(id string) *RuleCounters {
 // Compile compiles settings for Apply. Rules that do not validate are left out and told by Snapshot.Broken; all others run. It is slow
 // (up to a second for 1,000 rules) and may run while records are processed. An error means that nothing can be compiled.
 func (e *Engine) Compile(s Settings) (*Snapshot, error) {
-	return compile(s, e.countersOf, e.Snapshot())
+	return rules.Compile(s, e.countersOf, e.Snapshot())
 }
 
 // Apply puts a snapshot of Compile in force for the workers that begin from now on, and reports what changed. The state of rules that
 // kept their id is carried over: their cooldown is measured from the last alert with the new length, so a shortened one applies at once.
 func (e *Engine) Apply(n *Snapshot) Change {
 	before := e.putInForce(n)
-	e.keyed.adopt(n)
+	e.keyed.Adopt(n)
 	e.forgetCounters(n)
-	return changes(before, n)
+	return rules.Changes(before, n)
 }
 
 // forgetCounters adds the counters of rules that are gone to those of all such rules.
 func (e *Engine) forgetCounters(n *Snapshot) {
 	kept := map[string]bool{}
-	for _, r := range n.rules {
-		kept[r.id] = true
+	for _, r := range n.Rules {
+		kept[r.ID] = true
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for id, c := range e.counters {
 		if !kept[id] {
 			delete(e.counters, id)
-			c.retire(&e.retired)
+			c.Retire(&e.retired)
 		}
 	}
 }
@@ -135,15 +141,15 @@ type Stats struct {
 // Stats copies the counters. While records are being processed, a hit may be counted and its fate not yet.
 func (e *Engine) Stats() Stats {
 	s := Stats{Lines: e.lineCount.Load(), Rules: map[string]RuleCounts{}, Nanos: map[string]int64{}}
-	s.Keys, s.Evicted, s.Overflow = e.keyed.stats()
+	s.Keys, s.Evicted, s.Overflow = e.keyed.Stats()
 	s.Events = e.eventCount.Load()
-	s.InhibitsForgotten = e.mutes.inhibitor.forgotten()
-	s.PendingContext, s.SentWithoutAfter, s.LineBufferBytes, s.LineBuffersForgotten = e.lines.stats()
+	s.InhibitsForgotten = e.mutes.Inhibitor.Forgotten()
+	s.PendingContext, s.SentWithoutAfter, s.LineBufferBytes, s.LineBuffersForgotten = e.lines.Stats()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	s.Retired, s.RetiredNanos = e.retired.load(), e.retired.nanos.Load()
+	s.Retired, s.RetiredNanos = e.retired.Load(), e.retired.Nanos.Load()
 	for id, c := range e.counters {
-		s.Rules[id], s.Nanos[id] = c.load(), c.nanos.Load()
+		s.Rules[id], s.Nanos[id] = c.Load(), c.Nanos.Load()
 	}
 	return s
 }
@@ -160,7 +166,7 @@ func (s *Stats) Total() RuleCounts {
 // TakeState returns the keyed state that changed since the last call, to be saved. With all, nothing is left for later: what changes all the time, such
 // as when a template was last seen, is otherwise saved less often than it changes. Hits are not kept waiting while it encodes.
 func (e *Engine) TakeState(all bool) []StateEntry {
-	return append(e.keyed.takeChanges(all), e.mutes.inhibitor.takeChanges()...)
+	return append(e.keyed.TakeChanges(all), e.mutes.Inhibitor.TakeChanges()...)
 }
 
 // RestoreState puts saved state back, before the first record. now is in ns. Entries that mean nothing any more are dropped, and come
@@ -168,11 +174,11 @@ func (e *Engine) TakeState(all bool) []StateEntry {
 func (e *Engine) RestoreState(entries []StateEntry, now int64) (restored int, err error) {
 	own := make([]StateEntry, 0, len(entries))
 	for _, entry := range entries {
-		if !strings.HasPrefix(entry.Key, inhibitPrefix) {
+		if !strings.HasPrefix(entry.Key, mute.InhibitPrefix) {
 			own = append(own, entry)
 			continue
 		}
-		kept, bad := e.mutes.inhibitor.restore(entry, now)
+		kept, bad := e.mutes.Inhibitor.Restore(entry, now)
 		if kept {
 			restored++
 		}
@@ -180,23 +186,23 @@ func (e *Engine) RestoreState(entries []StateEntry, now int64) (restored int, er
 			err = fmt.Errorf("inhibition %q: %w", entry.Key, bad)
 		}
 	}
-	n, bad := e.keyed.restore(own, now, maxCooldown)
+	n, bad := e.keyed.Restore(own, now, rules.MaxCooldown)
 	return restored + n, cmp.Or(err, bad)
 }
 
 // ReleaseWaiting appends the alerts that wait for lines after them to dst, with the lines that have come: no more will come.
-func (e *Engine) ReleaseWaiting(dst []Alert) []Alert { return e.lines.flush(dst) }
+func (e *Engine) ReleaseWaiting(dst []Alert) []Alert { return e.lines.Flush(dst) }
 
 // Tick appends the alerts that time has made by now, in ns, to dst: roll-ups, absences, escalations, and those that waited for lines for long enough.
 // What the engine reports does not depend on how often it is called: a hit waits until all that is due by its time is done.
 func (e *Engine) Tick(now int64, dst []Alert) []Alert {
-	return e.lines.advance(now, e.keyed.advance(now, dst))
+	return e.lines.Advance(now, e.keyed.Advance(now, dst))
 }
 
 // NextDue returns the time, in ns, at which Tick has something to do; ok is false when nothing is due.
 func (e *Engine) NextDue() (at int64, ok bool) {
-	at, ok = e.keyed.nextDue()
-	if other, waits := e.lines.nextDue(); waits && (!ok || other < at) {
+	at, ok = e.keyed.NextDue()
+	if other, waits := e.lines.NextDue(); waits && (!ok || other < at) {
 		return other, true
 	}
 	return at, ok
@@ -205,9 +211,9 @@ func (e *Engine) NextDue() (at int64, ok bool) {
 // Skip takes note that the clock moved by so many ns, back when negative, that did not pass, and shows now since: it was set, or the machine slept.
 // Nothing was waited for in that time. What a clock that was set back would put into the future is from now; all else goes by the clock.
 func (e *Engine) Skip(ns, now int64) {
-	e.keyed.skip(ns, now)
+	e.keyed.Skip(ns, now)
 	if ns < 0 {
-		e.mutes.inhibitor.clampFuture(now)
-		e.lines.clampFuture(now)
+		e.mutes.Inhibitor.ClampFuture(now)
+		e.lines.ClampFuture(now)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
@@ -65,8 +66,8 @@ func (r *run) line(text string) []Alert { return r.record(Record{Text: []byte(te
 
 func (r *run) pass(d time.Duration) { r.now += int64(d) }
 
-// rules returns the names of the rules that alerted, in order.
-func rules(alerts []Alert) string {
+// ruleNames returns the names of the rules that alerted, in order.
+func ruleNames(alerts []Alert) string {
 	var names []string
 	for _, a := range alerts {
 		names = append(names, a.Rule)
@@ -130,7 +131,7 @@ func TestWhichRulesHit(t *testing.T) {
 	}
 	for _, c := range cases {
 		r.pass(time.Hour)
-		if got := rules(r.record(Record{Text: []byte(c.text), Stream: c.stream, Fields: c.fields})); got != c.want {
+		if got := ruleNames(r.record(Record{Text: []byte(c.text), Stream: c.stream, Fields: c.fields})); got != c.want {
 			t.Errorf("%q (%s): %q, want %q", c.text, c.stream, got, c.want)
 		}
 	}
@@ -227,12 +228,12 @@ func TestAlertSeverityFallsBackToTheLines(t *testing.T) {
 
 func TestLongLines(t *testing.T) {
 	r := newRun(t, Settings{Rules: []RuleSettings{{Name: "r", Pattern: "needle"}}})
-	inside := strings.Repeat("é", (maxMatched-len("needle"))/2) + "needle" + strings.Repeat("z", 100)
+	inside := strings.Repeat("é", (model.MaxMatched-len("needle"))/2) + "needle" + strings.Repeat("z", 100)
 	got := r.line(inside)
-	if len(got) != 1 || !got[0].Truncated || len(got[0].Message) > maxMessage || strings.Contains(got[0].Message, "\uFFFD") {
+	if len(got) != 1 || !got[0].Truncated || len(got[0].Message) > model.MaxMessage || strings.Contains(got[0].Message, "\uFFFD") {
 		t.Errorf("a match within the first 64 KiB: %d alerts", len(got))
 	}
-	if got := r.line(strings.Repeat("z", maxMatched-3) + "needle"); len(got) != 0 {
+	if got := r.line(strings.Repeat("z", model.MaxMatched-3) + "needle"); len(got) != 0 {
 		t.Error("a match beyond the first 64 KiB alerts")
 	}
 	if got := r.record(Record{Text: []byte("needle"), Truncated: true}); !got[0].Truncated {
@@ -273,12 +274,18 @@ func TestCooldown(t *testing.T) {
 func TestCooldownKeys(t *testing.T) {
 	base := Record{Text: []byte("user=ann x"), Stream: Stdout, Fields: fieldMap{"a.b": "1"}}
 	other := map[string]func(*Record){
-		"container": func(r *Record) { r.Source = &Source{Workload: "shop/web", Container: Container{ID: "c2"}} },
-		"workload":  func(r *Record) { r.Source = &Source{Workload: "shop/api", Container: Container{ID: "c1"}} },
+		"container": func(r *Record) {
+			r.Source = &Source{Workload: "shop/web", Container: Container{ID: "c2"}}
+		},
+		"workload": func(r *Record) {
+			r.Source = &Source{Workload: "shop/api", Container: Container{ID: "c1"}}
+		},
 		"host": func(r *Record) {
 			r.Source = &Source{Workload: "shop/web", Host: "node-2", Container: Container{ID: "c1"}}
 		},
-		"tag":          func(r *Record) { r.Source = &Source{Workload: "shop/web", Tag: "t2", Container: Container{ID: "c1"}} },
+		"tag": func(r *Record) {
+			r.Source = &Source{Workload: "shop/web", Tag: "t2", Container: Container{ID: "c1"}}
+		},
 		"stream":       func(r *Record) { r.Stream = Stderr },
 		"capture.user": func(r *Record) { r.Text = []byte("user=bob x") },
 		"field.a.b":    func(r *Record) { r.Fields = fieldMap{"a.b": "2"} },
@@ -378,7 +385,7 @@ func TestReloadKeepsStateOfTheOtherRules(t *testing.T) {
 	if !slices.Equal(change.Added, []string{"b"}) || !slices.Equal(change.Kept, []string{"a"}) || change.Removed != nil {
 		t.Errorf("change %+v", change)
 	}
-	if got := rules(r.line("x")); got != "b" {
+	if got := ruleNames(r.line("x")); got != "b" {
 		t.Errorf("after the reload %q alerts, want b alone: a is in its cooldown", got)
 	}
 	if change := r.apply(Settings{Rules: []RuleSettings{b}}); !slices.Equal(change.Removed, []string{"a"}) {
@@ -395,7 +402,7 @@ func TestTokenBucketIsPerContainer(t *testing.T) {
 		Rules:  []RuleSettings{{Name: "a", Pattern: "x"}, {Name: "b", Pattern: "y"}},
 	}
 	r := newRun(t, s)
-	if got := rules(slices.Concat(r.line("x"), r.line("y"), r.line("xy"))); got != "a b a" {
+	if got := ruleNames(slices.Concat(r.line("x"), r.line("y"), r.line("xy"))); got != "a b a" {
 		t.Fatalf("burst of 3 over both rules: %q", got)
 	}
 	if got := r.record(Record{Text: []byte("x"), Source: web("c2")}); len(got) != 1 {
@@ -434,7 +441,7 @@ func TestDryRunTakesNoToken(t *testing.T) {
 		Limits: Limits{PerContainer: Bucket{Rate: setting.Rate{Count: 1, Per: time.Minute}, Burst: 1}, MaxKeys: 100},
 		Rules:  []RuleSettings{{Name: "dry", Pattern: "x", DryRun: true, Cooldown: time.Minute}, {Name: "real", Pattern: "x"}},
 	})
-	if got := rules(r.line("x")); got != "real" {
+	if got := ruleNames(r.line("x")); got != "real" {
 		t.Errorf("%q alerts, want real alone", got)
 	}
 	r.line("x")
@@ -511,7 +518,7 @@ func TestBrokenRulesHurtOnlyThemselves(t *testing.T) {
 	}
 	e.Apply(n)
 	r := &run{t: t, e: e, now: t0}
-	if got := rules(r.line("x")); got != "good" {
+	if got := ruleNames(r.line("x")); got != "good" {
 		t.Errorf("%q alerts, want good", got)
 	}
 }
@@ -538,7 +545,7 @@ func TestOverridesDecideWhatALineMustLookLike(t *testing.T) {
 	}
 	for _, c := range cases {
 		r.pass(time.Hour)
-		if got := rules(r.record(Record{Text: []byte(c.text), Source: &Source{Workload: c.workload}})); got != c.want {
+		if got := ruleNames(r.record(Record{Text: []byte(c.text), Source: &Source{Workload: c.workload}})); got != c.want {
 			t.Errorf("%s %q: %q, want %q", c.workload, c.text, got, c.want)
 		}
 	}

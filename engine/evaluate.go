@@ -1,58 +1,63 @@
 package engine
 
+import (
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/state"
+)
+
 // Evaluate decides what becomes of a hit, and appends the alerts that this makes to dst: first those that time has made by now, then that of the
 // hit. The order of the checks is that of decide; exactly one counter of the rule besides its hits goes up by one. now is as for Process.
 func (w *Worker) Evaluate(h *Hit, now int64, dst []Alert) []Alert {
 	k := w.engine.keyed
-	if len(w.snapshot.inhibits) > 0 { // what is due may inhibit the hit
-		dst = k.advance(now, dst)
+	if len(w.snapshot.Inhibits) > 0 { // what is due may inhibit the hit
+		dst = k.Advance(now, dst)
 	}
 	c := w.contextOf(h, now)
-	dst = k.evaluate(c, now, dst)
-	d := &c.decision
-	if d.sample != nil {
-		w.render(d.sample, h, c.key)
+	dst = k.Evaluate(c, now, dst)
+	d := &c.Decision
+	if d.Sample != nil {
+		w.render(d.Sample, h, c.Key)
 	}
-	if !d.alert {
-		h.outcome = outcomeOf(d.reason)
+	if !d.Alert {
+		h.outcome = outcomeOf(d.Reason)
 		return dst
 	}
 	h.outcome = Alerted
 	alert := h.alert(d)
-	if len(w.snapshot.inhibits) > 0 {
+	if len(w.snapshot.Inhibits) > 0 {
 		s := h.subject()
-		s.source, s.severity = alert.Source, alert.Severity
-		w.engine.mutes.inhibitor.observe(w.snapshot.inhibits, &s, now, d.kind == KindRecovered)
+		s.Source, s.Severity = alert.Source, alert.Severity
+		w.engine.mutes.Inhibitor.Observe(w.snapshot.Inhibits, &s, now, d.Kind == KindRecovered)
 	}
 	return w.withContext(h, alert, now, dst)
 }
 
 // contextOf gathers what decides about a hit.
-func (w *Worker) contextOf(h *Hit, now int64) *hitContext {
+func (w *Worker) contextOf(h *Hit, now int64) *state.HitContext {
 	r := h.rule
-	w.context = hitContext{
-		rule: r, source: h.Record.Source, stream: h.Record.Stream, overflowKey: &w.overflow, at: EventTime(h.Record.Time, now),
+	w.context = state.HitContext{
+		Rule: r, Source: h.Record.Source, Stream: h.Record.Stream, OverflowKey: &w.overflow, At: EventTime(h.Record.Time, now),
 	}
 	w.overflow = hitOverflow{w, h}
 	c := &w.context
 	var captures map[string]string
-	if r.captured {
+	if r.Captured {
 		captures = h.captured()
 	}
-	if r.templated {
+	if r.Templated {
 		w.template = h.appendTemplate(w.template[:0])
 	}
 	w.key = w.appendKey(w.key[:0], r, h.Record, captures)
-	w.bucket = appendBucket(w.bucket[:0], h.Record.Source)
-	c.key, c.container = w.key, w.bucket
-	if r.settings.FirstSeen > 0 {
-		c.template = newTemplate(r.id, h.Record.Source.Workload, w.template)
+	w.bucket = model.AppendBucket(w.bucket[:0], h.Record.Source)
+	c.Key, c.Container = w.key, w.bucket
+	if r.Settings.FirstSeen > 0 {
+		c.Template = state.NewTemplate(r.ID, h.Record.Source.Workload, w.template)
 	}
-	if r.distinct != nil {
-		w.field = w.appendPart(w.field[:0], *r.distinct, h.Record, captures)
-		c.value, c.valued = newValue(w.field), len(w.field) > 0
+	if r.Distinct != nil {
+		w.field = w.appendPart(w.field[:0], *r.Distinct, h.Record, captures)
+		c.Value, c.Valued = state.NewValue(w.field), len(w.field) > 0
 	}
-	c.silence, c.reason, c.muted = w.muted(h, now)
-	c.waitsForLines = w.waitsForLines(h)
+	c.Silence, c.Reason, c.Muted = w.muted(h, now)
+	c.WaitsForLines = w.waitsForLines(h)
 	return c
 }

@@ -103,7 +103,7 @@ func TestAnEventIsSeenFirst(t *testing.T) {
 func TestAnEventThatGoesOnEscalates(t *testing.T) {
 	r := newRun(t, oneRule(RuleSettings{
 		Event: []string{"die"}, Severity: SeverityWarning, Cooldown: 5 * time.Minute, Rollup: true, CooldownBy: []string{"container"},
-		Escalate: []Escalation{{10 * time.Minute, SeverityCritical}},
+		Escalate: []Escalation{{After: 10 * time.Minute, Severity: SeverityCritical}},
 	}))
 	var all []Alert
 	for range 12 {

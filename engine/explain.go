@@ -1,5 +1,11 @@
 package engine
 
+import (
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+	"github.com/tinyforge/fluentbit-trigger/engine/state"
+)
+
 // Explanation says why one rule did or did not match a record, and what would become of the hit.
 type Explanation struct {
 	RuleID string `json:"rule_id"` // as in Resolved.ID
@@ -34,7 +40,7 @@ func (e *Engine) Explain(rec *Record, now int64) []Explanation {
 	w := e.Worker()
 	defer w.Release()
 	lines, events := w.lines, w.events
-	found := map[*rule]*Hit{}
+	found := map[*rules.Rule]*Hit{}
 	hits := w.Find(rec, nil)
 	w.lines, w.events = lines, events // it is none that came in, and its source was not met
 	delete(w.sources, rec.Source)
@@ -42,14 +48,14 @@ func (e *Engine) Explain(rec *Record, now int64) []Explanation {
 	for i := range hits {
 		found[hits[i].rule] = &hits[i]
 	}
-	line := rec.Text[:min(len(rec.Text), maxMatched)]
-	rules := w.snapshot.rulesOf(rec.Source.Workload)
+	line := rec.Text[:min(len(rec.Text), model.MaxMatched)]
+	rules := w.snapshot.RulesOf(rec.Source.Workload)
 	out := make([]Explanation, 0, len(rules))
-	trial := e.keyed.newTrial(len(hits))
+	trial := e.keyed.NewTrial(len(hits))
 	for _, r := range rules {
-		x := Explanation{RuleID: r.id, Rule: r.settings.Name, Checks: r.checks(rec, line)}
+		x := Explanation{RuleID: r.ID, Rule: r.Settings.Name, Checks: r.Checks(rec, line)}
 		if h := found[r]; h != nil {
-			x.Hit, x.Captures, x.Fields = true, h.captured(), r.fields(rec)
+			x.Hit, x.Captures, x.Fields = true, h.captured(), r.Fields(rec)
 			x.Preview, x.Alert = w.preview(trial, h, now)
 			if silence, held := e.SilenceOf(h, now); held {
 				x.Silence = silence.ID
@@ -61,48 +67,48 @@ func (e *Engine) Explain(rec *Record, now int64) []Explanation {
 }
 
 // preview decides about a hit on a trial, which is given a copy of the state that decides, and returns what the alert would be.
-func (w *Worker) preview(trial *Keyed, h *Hit, now int64) (*Preview, *Alert) {
+func (w *Worker) preview(trial *state.Keyed, h *Hit, now int64) (*Preview, *Alert) {
 	r := h.rule
 	c := w.contextOf(h, now)
-	template, _ := validText(w.template, maxCapture)
-	parts := keyParts(c.key)
-	if r.settings.Absent == 0 && w.engine.keyed.overflows(c, now) {
-		c.overflow, c.key = true, c.overflowKey.OverflowKey()
+	template, _ := model.ValidText(w.template, model.MaxCapture)
+	parts := state.KeyParts(c.Key)
+	if r.Settings.Absent == 0 && w.engine.keyed.Overflows(c, now) {
+		c.Overflow, c.Key = true, c.OverflowKey.OverflowKey()
 	}
-	w.engine.keyed.copyTo(trial, c, now, w.snapshot)
+	w.engine.keyed.CopyTo(trial, c, now, w.snapshot)
 	var s *Preview
-	if r.settings.Absent > 0 {
-		s = trial.describeAbsence(absenceKey(r, h.Record.Source.Workload))
+	if r.Settings.Absent > 0 {
+		s = trial.DescribeAbsence(rules.AbsenceKey(r, h.Record.Source.Workload))
 	} else {
-		s = trial.describe(c, now)
+		s = trial.Describe(c, now)
 		s.Key = parts
 	}
-	if r.templated {
+	if r.Templated {
 		s.Template = template
 	}
-	if s.Overflow = c.overflow; s.Overflow {
+	if s.Overflow = c.Overflow; s.Overflow {
 		s.CooldownLeft = 0
 	}
-	trial.advance(now, nil)
+	trial.Advance(now, nil)
 	about := h.subject()
-	if c.silence == nil { // what is due, and other hits of the record, may have begun or ended inhibitions
-		c.muted, c.reason = trial.inhibitor().suppresses(w.snapshot.inhibits, &about, now), ReasonInhibited
+	if c.Silence == nil { // what is due, and other hits of the record, may have begun or ended inhibitions
+		c.Muted, c.Reason = trial.Inhibitor().Suppresses(w.snapshot.Inhibits, &about, now), ReasonInhibited
 	}
-	trial.evaluate(c, now, nil)
-	d := c.decision
-	if r.settings.Count > 0 && !s.Overflow {
-		s.Needed, s.Counted = r.settings.Count, min(d.counted, r.settings.Count)
+	trial.Evaluate(c, now, nil)
+	d := c.Decision
+	if r.Settings.Count > 0 && !s.Overflow {
+		s.Needed, s.Counted = r.Settings.Count, min(d.Counted, r.Settings.Count)
 	}
-	if s.Alerts = d.alert; !d.alert {
-		s.Reason = d.reason.String()
+	if s.Alerts = d.Alert; !d.Alert {
+		s.Reason = d.Reason.String()
 	}
-	if d.sample != nil {
-		trial.rendered(d.sample, c.key, h.sampleText())
+	if d.Sample != nil {
+		trial.Rendered(d.Sample, c.Key, h.sampleText())
 	}
 	alert := h.alert(&d)
-	if d.alert {
-		about.source, about.severity = alert.Source, alert.Severity
-		trial.inhibitor().observe(w.snapshot.inhibits, &about, now, d.kind == KindRecovered)
+	if d.Alert {
+		about.Source, about.Severity = alert.Source, alert.Severity
+		trial.Inhibitor().Observe(w.snapshot.Inhibits, &about, now, d.Kind == KindRecovered)
 	}
 	return s, &alert
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/engine/state"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
@@ -140,7 +141,7 @@ func TestExplainTellsOfATemplateTooMany(t *testing.T) {
 			{Name: "r", Pattern: "x", Count: 5, Within: time.Hour, Cooldown: time.Hour, CooldownBy: []string{"container", "template"}, Rollup: true},
 		},
 	})
-	for i := range maxTemplates {
+	for i := range state.MaxTemplates {
 		r.line(nthLine(i))
 	}
 	line := Record{Text: []byte("x abc"), Source: web("c1")}

@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 )
 
 const loginLine = `{"msg":"Unsuccessful login","remote_ip":"203.0.113.5","http":{"status":503.0,"a.b":{"ok":true}},"n":12345678901234567890,"f":5e2,"null":null}`
@@ -18,7 +21,7 @@ func TestNumbersHaveOneForm(t *testing.T) {
 		"100000000000000000000": "100000000000000000000", "1E20": "100000000000000000000",
 	} {
 		rec := Record{Text: []byte(`{"a":{"n":` + raw + `}}`)}
-		if got, ok := appendField(nil, &rec, "a.n"); !ok || string(got) != want {
+		if got, ok := model.AppendField(nil, &rec, "a.n"); !ok || string(got) != want {
 			t.Errorf("%s is %q, want %q", raw, got, want)
 		}
 	}
@@ -100,7 +103,7 @@ func TestAbsencesHaveOneSetOfLabels(t *testing.T) {
 func TestFieldsAreBounded(t *testing.T) {
 	rule := DefaultRule()
 	rule.Name, rule.Keywords = "r", []string{"x"}
-	for i := range maxFields {
+	for i := range rules.MaxFields {
 		rule.Fields = append(rule.Fields, fmt.Sprintf("f%02d", i))
 	}
 	rule.Labels = map[string]string{"l": `{{ .Field "f00" }}`}
@@ -111,11 +114,11 @@ func TestFieldsAreBounded(t *testing.T) {
 	fields["f03"], fields["f05"] = "short\x1b", strings.Repeat("y", 600)
 	r := newRun(t, Settings{Rules: []RuleSettings{rule}})
 	alerts := r.record(Record{Text: []byte("x"), Fields: fields})
-	if len(alerts) != 1 || len(alerts[0].Fields) != maxFields || len(alerts[0].Labels["l"]) > maxLabel {
+	if len(alerts) != 1 || len(alerts[0].Fields) != rules.MaxFields || len(alerts[0].Labels["l"]) > rules.MaxLabel {
 		t.Fatalf("%+v", alerts)
 	}
 	for path, value := range alerts[0].Fields {
-		if len(value) > maxCapture {
+		if len(value) > model.MaxCapture {
 			t.Errorf("%s is %d bytes long", path, len(value))
 		}
 	}

@@ -3,58 +3,57 @@ package engine
 import (
 	"cmp"
 	"fmt"
+
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+	"github.com/tinyforge/fluentbit-trigger/engine/state"
+	"github.com/tinyforge/fluentbit-trigger/engine/template"
 )
 
 // recovered makes the alert of a hit that of an absence's end.
-func recovered(a *Alert, r *rule, d *decision) {
-	a.Severity, a.Labels = r.absenceSeverity(), r.absenceLabels(d.workload)
-	if a.Source.Workload != d.workload {
+func recovered(a *Alert, r *rules.Rule, d *state.Decision) {
+	a.Severity, a.Labels = r.AbsenceSeverity(), r.AbsenceLabels(d.Workload)
+	if a.Source.Workload != d.Workload {
 		s := *a.Source
-		s.Workload = d.workload
+		s.Workload = d.Workload
 		a.Source = &s
 	}
 	where := ""
-	if d.workload != "" {
-		where = " in " + d.workload
+	if d.Workload != "" {
+		where = " in " + d.Workload
 	}
-	a.Summary = oneLine(fmt.Sprintf("%s is back%s after %s: %s", a.Rule, where, roughly(d.absentFor), cutUTF8(a.Message, shortLine)), maxSummary)
+	a.Summary = model.OneLine(fmt.Sprintf("%s is back%s after %s: %s", a.Rule, where, model.Roughly(d.AbsentFor), model.CutUTF8(a.Message, model.ShortLine)), model.MaxSummary)
 }
 
 // alert makes the alert of a hit.
-func (h *Hit) alert(d *decision) Alert {
+func (h *Hit) alert(d *state.Decision) Alert {
 	r, rec := h.rule, h.Record
 	a := Alert{
-		Kind: d.kind, RuleID: r.id, Rule: r.settings.Name, Severity: max(h.Severity(), d.severity), Time: d.at, Recorded: rec.Time, Count: 1,
-		First: d.at, Last: max(d.at, d.last), Stream: rec.Stream, Source: rec.Source, Captures: h.captured(), Suppressed: d.suppressed, Since: d.since,
-		Fields: r.fields(rec), Runbook: r.settings.Runbook,
+		Kind: d.Kind, RuleID: r.ID, Rule: r.Settings.Name, Severity: max(h.Severity(), d.Severity), Time: d.At, Recorded: rec.Time, Count: 1,
+		First: d.At, Last: max(d.At, d.Last), Stream: rec.Stream, Source: rec.Source, Captures: h.captured(), Suppressed: d.Suppressed, Since: d.Since,
+		Fields: r.Fields(rec), Runbook: r.Settings.Runbook,
 	}
-	if a.Kind == KindLog && rec.Source.isEvent() {
+	if a.Kind == KindLog && rec.Source.IsEvent() {
 		a.Kind = KindContainer
 	}
-	if d.since != 0 {
-		a.First = min(d.since, d.at)
+	if d.Since != 0 {
+		a.First = min(d.Since, d.At)
 	}
 	var shortened bool
-	a.Message, shortened = validText(h.line, maxMessage)
+	a.Message, shortened = model.ValidText(h.line, model.MaxMessage)
 	a.Truncated = h.cut || shortened || rec.Truncated
-	data := summaryData{
-		Rule: a.Rule, Severity: a.Severity.String(), Message: a.Message, Stream: a.Stream.String(),
-		Workload: a.Source.Workload, Host: a.Source.Host, Tag: a.Source.Tag, Container: a.Source.Container,
-		Captures: a.Captures, record: rec,
-	}
-	a.Labels = r.labels(&data)
-	a.Summary = renderSummary(r.summary, &data)
+	r.Render(&a, rec)
 	if a.Kind == KindRecovered {
 		recovered(&a, r, d)
 	}
-	a.withLateness(d.late)
+	a.WithLateness(d.Late)
 	return a
 }
 
 // Hit is a record that a rule matched. It borrows the record's memory.
 type Hit struct {
 	Record   *Record
-	rule     *rule
+	rule     *rules.Rule
 	line     []byte // the part of the line that was looked at
 	cut      bool   // the line is longer
 	captures map[string]string
@@ -63,24 +62,24 @@ type Hit struct {
 }
 
 // RuleID returns the id of the rule, as in Resolved.ID.
-func (h *Hit) RuleID() string { return h.rule.id }
+func (h *Hit) RuleID() string { return h.rule.ID }
 
 // Rule returns the settings of the rule, with the overrides of the record's workload. They are not to be modified.
-func (h *Hit) Rule() *RuleSettings { return &h.rule.settings }
+func (h *Hit) Rule() *RuleSettings { return &h.rule.Settings }
 
 // Severity returns the severity of an alert about the hit: the rule's, else the record's, else the line's, else warning.
 func (h *Hit) Severity() Severity {
-	if s := h.rule.settings.Severity; s != SeverityUnknown {
+	if s := h.rule.Settings.Severity; s != SeverityUnknown {
 		return s
 	}
-	return cmp.Or(h.Record.Severity, jsonSeverity(h.line), SeverityWarning)
+	return cmp.Or(h.Record.Severity, model.JsonSeverity(h.line), SeverityWarning)
 }
 
 // captured returns the pattern's named groups, or nil.
 func (h *Hit) captured() map[string]string {
 	if !h.searched {
-		h.captures, h.searched = h.rule.captures(h.line), true
-		if h.Record.Source.isEvent() {
+		h.captures, h.searched = h.rule.Captures(h.line), true
+		if h.Record.Source.IsEvent() {
 			h.captures = eventCaptures(h.captures, h.Record)
 		}
 	}
@@ -90,8 +89,8 @@ func (h *Hit) captured() map[string]string {
 // appendTemplate appends the template of the hit's line. That of an event is what happened, with the exit code and the signal: they tell kinds of
 // ends apart, and are no numbers like others.
 func (h *Hit) appendTemplate(dst []byte) []byte {
-	if !h.Record.Source.isEvent() || h.Record.Fields == nil {
-		return Append(dst, h.line[:min(len(h.line), maxTemplated)])
+	if !h.Record.Source.IsEvent() || h.Record.Fields == nil {
+		return template.Append(dst, h.line[:min(len(h.line), maxTemplated)])
 	}
 	for i, name := range [...]string{EventField, ExitCodeField, SignalField} {
 		before := len(dst)
@@ -112,7 +111,7 @@ func eventCaptures(captures map[string]string, rec *Record) map[string]string {
 		return captures
 	}
 	var text []byte
-	for _, name := range knownFields {
+	for _, name := range model.KnownFields {
 		if _, ok := captures[name]; ok {
 			continue
 		}
@@ -121,37 +120,37 @@ func eventCaptures(captures map[string]string, rec *Record) map[string]string {
 			if captures == nil {
 				captures = map[string]string{}
 			}
-			captures[name], _ = validText(text, maxCapture)
+			captures[name], _ = model.ValidText(text, model.MaxCapture)
 		}
 	}
 	return captures
 }
 
 // render renders the sample that shows a hit, with the lock of the keyed state free meanwhile: a line may be long, and a template slow.
-func (w *Worker) render(shown *sample, h *Hit, key []byte) {
-	text := &sampleText{severity: SeverityWarning} // in case of a panic
-	defer func() { w.engine.keyed.rendered(shown, key, text) }()
+func (w *Worker) render(shown *state.Sample, h *Hit, key []byte) {
+	text := &state.SampleText{Severity: SeverityWarning} // in case of a panic
+	defer func() { w.engine.keyed.Rendered(shown, key, text) }()
 	text = h.sampleText()
 }
 
 // sampleText copies what a roll-up shows of a hit.
-func (h *Hit) sampleText() *sampleText {
-	a := h.alert(&decision{at: h.Record.Time})
-	s := &sampleText{severity: a.Severity, message: cutUTF8(a.Message, maxSample), summary: a.Summary, captures: a.Captures}
-	s.fields = h.rule.withinSample(a.Fields)
-	if len(h.rule.labelTemplates) > 0 {
-		s.labels = a.Labels
+func (h *Hit) sampleText() *state.SampleText {
+	a := h.alert(&state.Decision{At: h.Record.Time})
+	s := &state.SampleText{Severity: a.Severity, Message: model.CutUTF8(a.Message, rules.MaxSample), Summary: a.Summary, Captures: a.Captures}
+	s.Fields = h.rule.WithinSample(a.Fields)
+	if len(h.rule.LabelTemplates) > 0 {
+		s.Labels = a.Labels
 	}
-	s.truncated = a.Truncated || len(s.message) < len(a.Message)
-	if s.truncated {
-		s.message = string([]byte(s.message)) // the rest of the line is not kept
+	s.Truncated = a.Truncated || len(s.Message) < len(a.Message)
+	if s.Truncated {
+		s.Message = string([]byte(s.Message)) // the rest of the line is not kept
 	}
 	size := 0
-	for name, value := range s.captures {
+	for name, value := range s.Captures {
 		size += len(name) + len(value)
 	}
-	if size > maxSampleCaptures {
-		s.captures = nil
+	if size > rules.MaxSampleCaptures {
+		s.Captures = nil
 	}
 	return s
 }

@@ -20,7 +20,7 @@ func BenchmarkHit(b *testing.B) {
 		{"threshold", RuleSettings{Count: 1000, Within: time.Second}},
 		{"distinct", RuleSettings{Count: 100, Within: time.Second, Distinct: "capture.user"}},
 		{"known", RuleSettings{FirstSeen: 1000 * time.Hour}},
-		{"escalate", RuleSettings{Cooldown: 1000 * time.Hour, Escalate: []Escalation{{time.Hour, SeverityError}}}},
+		{"escalate", RuleSettings{Cooldown: 1000 * time.Hour, Escalate: []Escalation{{After: time.Hour, Severity: SeverityError}}}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			c.rule.Name, c.rule.Pattern = "r", `failed for user=(?P<user>\w+)`

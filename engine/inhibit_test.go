@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/engine/mute"
 )
 
 func database(equal ...string) Settings {
@@ -16,7 +18,9 @@ func database(equal ...string) Settings {
 	}
 }
 
-func db() *Source { return &Source{Workload: "ops/db", Host: "node-1", Container: Container{ID: "db"}} }
+func db() *Source {
+	return &Source{Workload: "ops/db", Host: "node-1", Container: Container{ID: "db"}}
+}
 
 func TestAnAlertInhibits(t *testing.T) {
 	r := newRun(t, database())
@@ -110,7 +114,7 @@ func TestInhibitionsSurviveARestart(t *testing.T) {
 	}
 	third := newRun(t, database())
 	third.pass(25 * time.Hour)
-	entries := append(second.e.TakeState(false), StateEntry{"inhibit/x", []byte(`{"source":1}`)}, StateEntry{"inhibit/y", []byte(`{`)})
+	entries := append(second.e.TakeState(false), StateEntry{Key: "inhibit/x", Value: []byte(`{"source":1}`)}, StateEntry{Key: "inhibit/y", Value: []byte(`{`)})
 	if _, err := third.e.RestoreState(entries, third.now); err == nil || !strings.Contains(err.Error(), `"inhibit/y"`) {
 		t.Errorf("%v", err)
 	}
@@ -125,10 +129,10 @@ func TestInhibitionsSurviveARestart(t *testing.T) {
 
 func TestInhibitionsAreBounded(t *testing.T) {
 	r := newRun(t, database("container"))
-	for i := range maxInhibitions + 10 {
+	for i := range mute.MaxInhibitions + 10 {
 		r.record(Record{Text: []byte("connection refused"), Source: &Source{Workload: "ops/db", Container: Container{ID: fmt.Sprint(i)}}})
 	}
-	if n, s := r.e.mutes.inhibitor.last.Len(), r.e.Stats(); n != maxInhibitions || s.InhibitsForgotten != 10 {
+	if n, s := r.e.mutes.Inhibitor.Last.Len(), r.e.Stats(); n != mute.MaxInhibitions || s.InhibitsForgotten != 10 {
 		t.Errorf("%d are kept, %d forgotten", n, s.InhibitsForgotten)
 	}
 }
@@ -145,7 +149,7 @@ func TestBrokenInhibitionsAreLeftOut(t *testing.T) {
 	s := database()
 	s.Inhibits = append([]InhibitSettings{bad}, s.Inhibits...)
 	n, err := New().Compile(s)
-	if err != nil || len(n.Broken()) != 1 || n.Broken()[0].ID != "inhibit #1" || len(n.inhibits) != 1 {
+	if err != nil || len(n.Broken()) != 1 || n.Broken()[0].ID != "inhibit #1" || len(n.Inhibits) != 1 {
 		t.Errorf("%v, %v", n.Broken(), err)
 	}
 }

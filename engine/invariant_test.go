@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/engine/state"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
@@ -47,9 +48,9 @@ func TestEveryHitIsAccountedFor(t *testing.T) {
 					suppressed += n
 				}
 				var waiting int64
-				for _, cell := range r.e.keyed.keys.Values() {
-					if ruleID(cell.key) == id {
-						for _, n := range cell.unreported.suppressed {
+				for _, cell := range r.e.keyed.Keys.Values() {
+					if state.RuleID(cell.Key) == id {
+						for _, n := range cell.Unreported.Suppressed {
 							waiting += n
 						}
 					}
@@ -164,9 +165,9 @@ func TestStateSurvivesARestart(t *testing.T) {
 	second.pass(30 * time.Minute)
 	var entries []StateEntry
 	for k, v := range saved {
-		entries = append(entries, StateEntry{k, v})
+		entries = append(entries, StateEntry{Key: k, Value: v})
 	}
-	n, err := second.e.RestoreState(append(entries, StateEntry{"key/bad", []byte("{")}, StateEntry{"what", nil}), second.now)
+	n, err := second.e.RestoreState(append(entries, StateEntry{Key: "key/bad", Value: []byte("{")}, StateEntry{Key: "what", Value: nil}), second.now)
 	if err == nil || n != len(entries) {
 		t.Errorf("%d of %d entries restored, error %v: want all, and an error about the broken ones", n, len(entries), err)
 	}
@@ -199,7 +200,7 @@ func TestEvictedStateIsForgotten(t *testing.T) {
 	r.record(Record{Text: []byte("x"), Source: web("2")})
 	got := map[string]bool{}
 	for _, e := range r.e.TakeState(false) {
-		if e.Key != clockKey {
+		if e.Key != state.ClockKey {
 			got[e.Key] = e.Value != nil
 		}
 	}

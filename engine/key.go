@@ -1,6 +1,11 @@
 package engine
 
-import "encoding/hex"
+import (
+	"encoding/hex"
+
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+)
 
 // maxTemplated bounds how much of a line its template is made of, where the template is a key.
 const maxTemplated = 1 << 10
@@ -10,46 +15,46 @@ const overflowTemplate = 0x1e
 
 // appendKey appends the rule's cooldown key for a record: the rule's id, for an event its name, then its parts, each after a separator. The
 // record's template is in w.template, where the rule needs it.
-func (w *Worker) appendKey(key []byte, r *rule, rec *Record, captures map[string]string) []byte {
-	key = append(key, r.id...)
-	if len(r.settings.Event) > 0 && rec.Fields != nil { // one event holds back no other
-		key = append(key, keySeparator)
+func (w *Worker) appendKey(key []byte, r *rules.Rule, rec *Record, captures map[string]string) []byte {
+	key = append(key, r.ID...)
+	if len(r.Settings.Event) > 0 && rec.Fields != nil { // one event holds back no other
+		key = append(key, model.KeySeparator)
 		key, _ = rec.Fields.AppendField(key, EventField)
 	}
-	for _, part := range r.by {
-		key = w.appendPart(append(key, keySeparator), part, rec, captures)
+	for _, part := range r.By {
+		key = w.appendPart(append(key, model.KeySeparator), part, rec, captures)
 	}
 	return key
 }
 
 // appendPart appends one part of a key, cut to maxKeyPart.
-func (w *Worker) appendPart(key []byte, part keyPart, rec *Record, captures map[string]string) []byte {
+func (w *Worker) appendPart(key []byte, part rules.KeyPart, rec *Record, captures map[string]string) []byte {
 	start := len(key)
-	switch part.kind {
-	case keyContainer:
-		key = appendContainer(key, rec.Source)
-	case keyWorkload:
+	switch part.Kind {
+	case rules.KeyContainer:
+		key = model.AppendContainer(key, rec.Source)
+	case rules.KeyWorkload:
 		key = append(key, rec.Source.Workload...)
-	case keyHost:
+	case rules.KeyHost:
 		key = append(key, rec.Source.Host...)
-	case keyStream:
+	case rules.KeyStream:
 		key = append(key, rec.Stream.String()...)
-	case keyTag:
+	case rules.KeyTag:
 		key = append(key, rec.Source.Tag...)
-	case keyCapture:
-		key = append(key, captures[part.name]...)
-	case keyField:
-		key, _ = appendField(key, rec, part.name)
-	case keyTemplate:
-		if len(w.template) <= maxKeyPart {
+	case rules.KeyCapture:
+		key = append(key, captures[part.Name]...)
+	case rules.KeyField:
+		key, _ = model.AppendField(key, rec, part.Name)
+	case rules.KeyTemplate:
+		if len(w.template) <= model.MaxKeyPart {
 			return append(key, w.template...)
 		}
 		// Long templates that differ at their ends alone are different.
-		id := digestOf("", "", w.template)
-		key = append(key, w.template[:maxKeyPart-2*len(id)]...)
+		id := model.DigestOf("", "", w.template)
+		key = append(key, w.template[:model.MaxKeyPart-2*len(id)]...)
 		return hex.AppendEncode(key, id[:])
 	}
-	return key[:min(len(key), start+maxKeyPart)]
+	return key[:min(len(key), start+model.MaxKeyPart)]
 }
 
 // hitOverflow makes the key that a hit of a worker has instead of its own when its templates are too many.

@@ -1,6 +1,8 @@
 package engine
 
-import "testing"
+import (
+	"testing"
+)
 
 func TestParseLevel(t *testing.T) {
 	for want, words := range map[Severity][]string{

@@ -41,7 +41,9 @@ func BenchmarkHitAmongSilences(b *testing.B) {
 		{"none", 0, nil},
 		{"100 globs", 100, func(i int) Matchers { return Matchers{Workload: fmt.Sprintf("team-%d/*", i)} }},
 		{"1000 globs", 1000, func(i int) Matchers { return Matchers{Workload: fmt.Sprintf("team-%d/*", i)} }},
-		{"1000 messages", 1000, func(i int) Matchers { return Matchers{Workload: "shop/*", Message: fmt.Sprint("order ", i)} }},
+		{"1000 messages", 1000, func(i int) Matchers {
+			return Matchers{Workload: "shop/*", Message: fmt.Sprint("order ", i)}
+		}},
 		{"10000 rules", 10_000, func(i int) Matchers { return Matchers{Rule: fmt.Sprint("rule-", i), Workload: "shop/*"} }},
 		{"10000 globs", 10_000, func(i int) Matchers { return Matchers{Workload: fmt.Sprintf("team-%d/*", i)} }},
 	} {

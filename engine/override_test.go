@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 )
 
 func TestOverrideApply(t *testing.T) {
@@ -71,15 +73,15 @@ func TestWorkloadsAreBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range maxWorkloads {
-		n.effectiveFor(fmt.Sprint(i))
+	for i := range rules.MaxWorkloads {
+		n.EffectiveFor(fmt.Sprint(i))
 	}
-	before := len(n.sets)
-	n.effectiveFor("one too many")
-	if n.known.Load() != 1 || len(n.variants) != 0 || before < 100 {
-		t.Errorf("%d workloads known, %d variants; %d sets before: want 1, 0 and more than 100", n.known.Load(), len(n.variants), before)
+	before := len(n.Sets)
+	n.EffectiveFor("one too many")
+	if n.Known.Load() != 1 || len(n.Variants) != 0 || before < 100 {
+		t.Errorf("%d workloads known, %d variants; %d sets before: want 1, 0 and more than 100", n.Known.Load(), len(n.Variants), before)
 	}
-	if e := n.effectiveFor("7"); len(e.variants) != 1 {
+	if e := n.EffectiveFor("7"); len(e.Variants) != 1 {
 		t.Error("the override of a workload is lost once the caches were emptied")
 	}
 }

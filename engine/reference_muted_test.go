@@ -5,13 +5,15 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 )
 
 // The second half of the reference: absence, what is held back from outside, and the lines after a hit.
 
 // waitFor returns the wait of a rule for a workload, or for all together; it begins where there is none.
 func (m *reference) waitFor(r *RuleSettings, workload string, s *Source, now int64) *refWait {
-	if r.AbsentFrom == absentFromStart && len(r.Workloads) == 0 {
+	if r.AbsentFrom == rules.AbsentFromStart && len(r.Workloads) == 0 {
 		workload = ""
 	}
 	name := r.Name + "\x1f" + workload

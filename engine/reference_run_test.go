@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
@@ -54,7 +55,7 @@ func referenceSettings(c *choices) Settings {
 			Pattern:    pick(c, `disk|net`, `(?P<x>disk|net|auth)`, `user=(?P<x>\w*)`, `code (?P<x>\d+)`),
 			Cooldown:   c.seconds(0, 10, 60, 150),
 			CooldownBy: pick(c, nil, []string{"container"}, []string{"workload"}, []string{"template"}, []string{"container", "template"}, []string{"capture.x"}),
-			Rollup:     c.below(4) > 0, DryRun: c.below(6) == 0, AbsentFrom: absentFromRecord,
+			Rollup:     c.below(4) > 0, DryRun: c.below(6) == 0, AbsentFrom: rules.AbsentFromRecord,
 		}
 		if strings.HasPrefix(r.Pattern, "disk") && len(r.CooldownBy) > 0 && r.CooldownBy[0] == "capture.x" {
 			r.CooldownBy = nil
@@ -69,12 +70,12 @@ func referenceSettings(c *choices) Settings {
 				r.Distinct = "capture.x"
 			}
 		case what == 1 && !few: // what is forgotten of waits depends on which sources are met again
-			r.Absent, r.AbsentFrom = c.seconds(20, 60, 200), pick(c, absentFromRecord, absentFromStart)
+			r.Absent, r.AbsentFrom = c.seconds(20, 60, 200), pick(c, rules.AbsentFromRecord, rules.AbsentFromStart)
 		case what == 2:
 			r.FirstSeen = c.seconds(15, 90, 600)
 		}
 		if r.Absent == 0 && c.below(3) == 0 {
-			r.Escalate = []Escalation{{c.seconds(10, 60), SeverityError}, {c.seconds(100, 200), SeverityCritical}}
+			r.Escalate = []Escalation{{After: c.seconds(10, 60), Severity: SeverityError}, {After: c.seconds(100, 200), Severity: SeverityCritical}}
 		}
 		if c.below(4) == 0 {
 			r.Context.After = 1 + c.below(3)
@@ -91,7 +92,7 @@ func referenceSettings(c *choices) Settings {
 }
 
 func referenceMatchers(c *choices) (m Matchers) {
-	for m.empty() {
+	for m.Empty() {
 		m = Matchers{
 			Rule: pick(c, "", "", "r0", "r1", "r*"), Workload: pick(c, "", "", "shop/*", "ops/db"), Container: pick(c, "", "", "c1", "c*"),
 			Severity: pick(c, nil, nil, nil, []Severity{SeverityWarning, SeverityError}, []Severity{SeverityCritical}),
@@ -284,7 +285,7 @@ func (v *versus) restart() {
 	v.note("a restart after %v", time.Duration(v.now-stopped))
 	var entries []StateEntry
 	for key, value := range v.saved {
-		entries = append(entries, StateEntry{key, value})
+		entries = append(entries, StateEntry{Key: key, Value: value})
 	}
 	v.e = New()
 	if _, err := v.e.RestoreState(entries, v.now); err != nil {

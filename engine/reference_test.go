@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 )
 
 // reference counts as docs/counting.md and docs/silences.md say it: it keeps all that ever came, and looks all of it through for each question. It
@@ -149,7 +151,7 @@ func (m *reference) left() []refAlert {
 func (m *reference) start(now int64) {
 	for i := range m.settings.Rules {
 		r := &m.settings.Rules[i]
-		if r.Absent == 0 || r.AbsentFrom != absentFromStart {
+		if r.Absent == 0 || r.AbsentFrom != rules.AbsentFromStart {
 			continue
 		}
 		workloads := r.Workloads

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/engine/mute"
+	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
@@ -157,35 +159,35 @@ func TestSilencesAgree(t *testing.T) {
 					ID: fmt.Sprint(i, j, k), Matchers: Matchers{Rule: rule, Workload: workload, Container: container},
 					From: int64(i + 1), Until: int64(10 + j + k),
 				}
-				if !s.empty() {
+				if !s.Empty() {
 					list = append(list, s)
 				}
 			}
 		}
 	}
-	set, err := newSilenceSet(list, nil)
+	set, err := mute.NewSilenceSet(list, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	memo := &silenceMemo{}
+	memo := &mute.SilenceMemo{}
 	for _, name := range []string{"a", "b", "c", "ab"} {
 		for _, workload := range []string{"a", "b", "ccc"} {
 			for _, container := range []string{"a", "ab", ""} {
-				s := &subject{
-					rule:   &rule{id: name + "@x", settings: RuleSettings{Name: name}},
-					source: &Source{Workload: workload, Container: Container{ID: container, Name: workload}},
+				s := &rules.Subject{
+					Rule:   &rules.Rule{ID: name + "@x", Settings: RuleSettings{Name: name}},
+					Source: &Source{Workload: workload, Container: Container{ID: container, Name: workload}},
 				}
 				for now := range int64(20) {
 					want := false
 					for i := range list {
-						m, err := list[i].compile()
-						want = want || err == nil && list[i].From <= now && now < list[i].Until && m.matches(s)
+						m, err := list[i].Compile()
+						want = want || err == nil && list[i].From <= now && now < list[i].Until && m.Matches(s)
 					}
-					one := set.suppressing(s, now)
+					one := set.Suppressing(s, now)
 					if got := one != nil; got != want {
 						t.Fatalf("rule %s, workload %s, container %q at %d: %v, want %v", name, workload, container, now, got, want)
 					}
-					if got := memo.suppressing(set, s, now); got != one {
+					if got := memo.Suppressing(set, s, now); got != one {
 						t.Fatalf("rule %s, workload %s, container %q at %d: remembered %v, want %v", name, workload, container, now, got, one)
 					}
 				}
@@ -234,21 +236,21 @@ func TestASilenceCountsWhatItHeldBack(t *testing.T) {
 
 func TestASilenceMemoIsBounded(t *testing.T) {
 	r := newRun(t, Settings{Rules: []RuleSettings{{Name: "r", Pattern: "x"}}})
-	list := make([]Silence, fewGlobs+1)
+	list := make([]Silence, mute.FewGlobs+1)
 	for i := range list {
 		list[i] = during(Matchers{Rule: "r*"})
 	}
 	r.silence(list...)
 	w := r.e.Worker()
 	defer w.Release()
-	for i := range 3 * maxMemo {
+	for i := range 3 * mute.MaxMemo {
 		rec := Record{Text: []byte("x"), Source: web(fmt.Sprint(i)), Time: r.now}
 		if got := w.Process(&rec, r.now, nil); len(got) != 0 {
 			t.Fatalf("not silenced: %+v", got)
 		}
 	}
-	if n := len(w.muteCache.memo.about); n > maxMemo {
-		t.Errorf("%d remembered, at most %d", n, maxMemo)
+	if n := len(w.muteCache.Memo.About); n > mute.MaxMemo {
+		t.Errorf("%d remembered, at most %d", n, mute.MaxMemo)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/match/matchtest"
+	"github.com/tinyforge/fluentbit-trigger/engine/template"
 )
 
 func TestTemplates(t *testing.T) {
@@ -46,11 +47,11 @@ func TestTemplates(t *testing.T) {
 		`an "open quote 5`: `an "open quote <num>`,
 		"käse7 \xff9":      "käse<num> \xff<num>",
 	} {
-		got := string(Append([]byte("x"), []byte(line)))
+		got := string(template.Append([]byte("x"), []byte(line)))
 		if got != "x"+want {
 			t.Errorf("%s\n got %s\nwant %s", line, got[1:], want)
 		}
-		if again := string(Append(nil, []byte(got[1:]))); again != got[1:] {
+		if again := string(template.Append(nil, []byte(got[1:]))); again != got[1:] {
 			t.Errorf("%s\nmasked again: %s\n        once: %s", line, again, got[1:])
 		}
 	}
@@ -61,7 +62,7 @@ func TestTemplatesOfManyLinesAreFew(t *testing.T) {
 	templates := map[string]bool{}
 	lines := matchtest.Lines(2000, 0.1, patterns)
 	for _, line := range lines {
-		templates[string(Append(nil, line))] = true
+		templates[string(template.Append(nil, line))] = true
 	}
 	if len(templates) > len(lines)/4 {
 		t.Errorf("%d templates of %d lines", len(templates), len(lines))
@@ -71,7 +72,7 @@ func TestTemplatesOfManyLinesAreFew(t *testing.T) {
 func TestTemplateCostsNoAllocation(t *testing.T) {
 	line := []byte(`2026-11-26T11:27:14Z level=error msg="dial tcp 10.0.0.7:5432: 'x' timed out after 5s" id=123e4567-e89b-42d3-a456-426614174000 [::1]`)
 	dst := make([]byte, 0, 1024)
-	if n := testing.AllocsPerRun(100, func() { dst = Append(dst[:0], line) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { dst = template.Append(dst[:0], line) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
@@ -80,7 +81,7 @@ func TestTemplateCostsNoAllocation(t *testing.T) {
 func TestTemplateTakesLinearTime(t *testing.T) {
 	for _, part := range []string{` "`, ` '`, "`", ` "'`, `{"msg":"`, ` \"`, "1:", "::", "1.", "a1", " Jan"} {
 		line := []byte(strings.Repeat(part, 200_000/len(part)))
-		if got := Append(nil, line); len(got) == 0 {
+		if got := template.Append(nil, line); len(got) == 0 {
 			t.Errorf("%q: no template", part)
 		}
 	}
@@ -94,11 +95,11 @@ func FuzzTemplateIsIdempotent(f *testing.F) {
 		f.Add([]byte(line))
 	}
 	f.Fuzz(func(t *testing.T, line []byte) {
-		once := Append(nil, line)
-		if again := Append(nil, once); !bytes.Equal(once, again) {
+		once := template.Append(nil, line)
+		if again := template.Append(nil, once); !bytes.Equal(once, again) {
 			t.Errorf("line  %q\nonce  %q\nagain %q", line, once, again)
 		}
-		if prefixed := Append([]byte("p1'"), line); !bytes.Equal(prefixed[3:], once) {
+		if prefixed := template.Append([]byte("p1'"), line); !bytes.Equal(prefixed[3:], once) {
 			t.Errorf("the template depends on what stood before it: %q, %q", prefixed[3:], once)
 		}
 	})

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
@@ -53,7 +55,7 @@ func TestRuleValidate(t *testing.T) {
 		{func(r *RuleSettings) {
 			r.Event, r.Stream, r.CooldownBy = []string{"die"}, "", []string{"field.exit"}
 		}, `cooldown_by "field.exit": an event has no field "exit"`},
-		{func(r *RuleSettings) { r.Pattern = strings.Repeat("a", maxPatternLen+1) }, "at most 65536"},
+		{func(r *RuleSettings) { r.Pattern = strings.Repeat("a", rules.MaxPatternLen+1) }, "at most 65536"},
 	}
 	for _, c := range cases {
 		r := ok
@@ -114,16 +116,16 @@ func TestSeverityWords(t *testing.T) {
 }
 
 func TestTextHelpers(t *testing.T) {
-	if got := cutUTF8("aé", 2); got != "a" {
+	if got := model.CutUTF8("aé", 2); got != "a" {
 		t.Errorf("cutUTF8 broke a sequence: %q", got)
 	}
-	if s, cut := validText([]byte("a\xffb"), 100); s != "a\uFFFDb" || cut {
+	if s, cut := model.ValidText([]byte("a\xffb"), 100); s != "a\uFFFDb" || cut {
 		t.Errorf("validText: %q, %v", s, cut)
 	}
-	if s, cut := validText([]byte(strings.Repeat("é", maxMessage)), maxMessage); len(s) > maxMessage || !cut || strings.Contains(s, "\uFFFD") {
+	if s, cut := model.ValidText([]byte(strings.Repeat("é", model.MaxMessage)), model.MaxMessage); len(s) > model.MaxMessage || !cut || strings.Contains(s, "\uFFFD") {
 		t.Errorf("validText: %d bytes, cut %v", len(s), cut)
 	}
-	if got := oneLine("a\nb\u2028c\x7f", 100); got != "a b c" {
+	if got := model.OneLine("a\nb\u2028c\x7f", 100); got != "a b c" {
 		t.Errorf("oneLine: %q", got)
 	}
 }

@@ -3,6 +3,9 @@ package engine
 import (
 	"strings"
 	"testing"
+
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 )
 
 // fieldMap is a Fields of a flat map.
@@ -72,12 +75,12 @@ func TestConditions(t *testing.T) {
 		{"list", "[1]", false},
 	}
 	for _, c := range cases {
-		cond, err := parseCondition(c.path, c.value)
+		cond, err := rules.ParseCondition(c.path, c.value)
 		if err != nil {
 			t.Fatalf("%s %q: %v", c.path, c.value, err)
 		}
-		value, ok := appendField(nil, &Record{Text: []byte(line), Fields: fields}, c.path)
-		if got := cond.matches(value, ok); got != c.want {
+		value, ok := model.AppendField(nil, &Record{Text: []byte(line), Fields: fields}, c.path)
+		if got := cond.Matches(value, ok); got != c.want {
 			t.Errorf("where %s = %q on %q (present %v): %v, want %v", c.path, c.value, value, ok, got, c.want)
 		}
 	}
@@ -93,18 +96,18 @@ func TestConditionErrors(t *testing.T) {
 		"/(/":       "missing closing )",
 		"<":         `"<" compares numbers`,
 	} {
-		if _, err := parseCondition("f", value); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := rules.ParseCondition("f", value); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("parseCondition(%q) = %v, want an error with %q", value, err, want)
 		}
 	}
-	if _, err := parseCondition("", "x"); err == nil {
+	if _, err := rules.ParseCondition("", "x"); err == nil {
 		t.Error("an empty field name is accepted")
 	}
 }
 
 func TestLineIsParsedOnlyWhenItIsAnObject(t *testing.T) {
 	for _, text := range []string{"", "plain", ` {"level":"error"}`, `["level"]`, `{`, `{"level"`, `{"level":}`} {
-		if v, ok := appendField(nil, &Record{Text: []byte(text)}, "level"); ok {
+		if v, ok := model.AppendField(nil, &Record{Text: []byte(text)}, "level"); ok {
 			t.Errorf("field of %q: %q", text, v)
 		}
 	}
@@ -115,7 +118,7 @@ func FuzzJSONField(f *testing.F) {
 	f.Add([]byte(`{"a.b":"x","*":{"?":2}}`), "*.?")
 	f.Fuzz(func(t *testing.T, line []byte, path string) {
 		dst := []byte("kept")
-		got, ok := appendField(dst, &Record{Text: line}, path)
+		got, ok := model.AppendField(dst, &Record{Text: line}, path)
 		if !strings.HasPrefix(string(got), "kept") {
 			t.Fatalf("the destination was lost: %q", got)
 		}
@@ -135,14 +138,14 @@ func TestGlobs(t *testing.T) {
 		{`\*`, "x", false}, {`\*`, "*", true}, {"[a", "[a", true},
 	}
 	for _, c := range cases {
-		if err := checkGlob(c.glob); err != nil {
+		if err := rules.CheckGlob(c.glob); err != nil {
 			t.Errorf("glob %q: %v", c.glob, err)
 		}
-		if got := globMatches(c.glob, c.name); got != c.want {
+		if got := rules.GlobMatches(c.glob, c.name); got != c.want {
 			t.Errorf("glob %q on %q: %v, want %v", c.glob, c.name, got, c.want)
 		}
 	}
-	if checkGlob("") == nil {
+	if rules.CheckGlob("") == nil {
 		t.Error("an empty glob is accepted")
 	}
 }

@@ -4,7 +4,12 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/tinyforge/fluentbit-trigger/engine/lines"
 	"github.com/tinyforge/fluentbit-trigger/engine/match"
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/mute"
+	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+	"github.com/tinyforge/fluentbit-trigger/engine/state"
 )
 
 // sourceCache bounds how many sources a worker remembers the effective rules of. Beyond it, all are forgotten and found anew.
@@ -16,9 +21,9 @@ type Worker struct {
 	snapshot  *Snapshot
 	idle      chan *Worker // where it goes when it is released
 	matcher   *match.Matcher
-	sources   map[*Source]*workloadRules
+	sources   map[*Source]*rules.WorkloadRules
 	last      *Source // the last record's, and its rules
-	rules     *workloadRules
+	rules     *rules.WorkloadRules
 	lines     int64
 	events    int64
 	tried     int // checks and hits, for samples
@@ -28,12 +33,12 @@ type Worker struct {
 	field     []byte
 	bucket    []byte
 	template  []byte
-	context   hitContext
+	context   state.HitContext
 	overflow  hitOverflow
 	buffers   lineBufferCache
-	muteCache Cache
+	muteCache mute.Cache
 	seen      *Record // the last one that See noted, and where
-	at        linePosition
+	at        lines.LinePosition
 
 	// OnWait, when set, is called for each alert that begins to wait for the lines after it, before it can be released: it comes out of a later
 	// Process, See or Tick, or of ReleaseWaiting, of whichever worker, with the same Ticket. Release unsets it.
@@ -47,7 +52,7 @@ func (e *Engine) Worker() *Worker {
 	case w := <-n.idle:
 		return w
 	default:
-		return &Worker{engine: e, snapshot: n.Snapshot, idle: n.idle, matcher: n.set.NewMatcher(), sources: map[*Source]*workloadRules{}}
+		return &Worker{engine: e, snapshot: n.Snapshot, idle: n.idle, matcher: n.Set.NewMatcher(), sources: map[*Source]*rules.WorkloadRules{}}
 	}
 }
 
@@ -56,9 +61,9 @@ func (w *Worker) Release() {
 	w.engine.lineCount.Add(w.lines)
 	w.engine.eventCount.Add(w.events)
 	w.lines, w.events = 0, 0
-	w.OnWait, w.seen, w.at = nil, nil, linePosition{}
+	w.OnWait, w.seen, w.at = nil, nil, lines.LinePosition{}
 	clear(w.hits[:cap(w.hits)]) // they hold records that are not the worker's
-	w.context, w.overflow = hitContext{}, hitOverflow{}
+	w.context, w.overflow = state.HitContext{}, hitOverflow{}
 	select {
 	case w.idle <- w:
 	default: // as many as can run at once are kept; this one is left to the garbage collector
@@ -66,7 +71,7 @@ func (w *Worker) Release() {
 }
 
 // effective returns the rules for the records of a source, and whether the worker meets it for the first time.
-func (w *Worker) effective(s *Source) (rules *workloadRules, first bool) {
+func (w *Worker) effective(s *Source) (rules *rules.WorkloadRules, first bool) {
 	if s == w.last {
 		return w.rules, false
 	}
@@ -75,7 +80,7 @@ func (w *Worker) effective(s *Source) (rules *workloadRules, first bool) {
 		if len(w.sources) >= sourceCache {
 			clear(w.sources)
 		}
-		rules = w.snapshot.effectiveFor(s.Workload)
+		rules = w.snapshot.EffectiveFor(s.Workload)
 		w.sources[s] = rules
 	}
 	w.last, w.rules = s, rules
@@ -90,8 +95,8 @@ func (w *Worker) Process(rec *Record, now int64, dst []Alert) []Alert {
 	if first {
 		w.OnSource(rec.Source, now)
 	}
-	if rules.contexts && !rec.Source.isEvent() {
-		dst = w.see(rec, rules.before, now, dst)
+	if rules.Contexts && !rec.Source.IsEvent() {
+		dst = w.see(rec, rules.Before, now, dst)
 	}
 	w.hits = w.Find(rec, w.hits[:0])
 	for i := range w.hits {
@@ -111,13 +116,13 @@ func (w *Worker) Process(rec *Record, now int64, dst []Alert) []Alert {
 func (w *Worker) Find(rec *Record, dst []Hit) []Hit {
 	rules, _ := w.effective(rec.Source)
 	line, cut := rec.Text, false
-	if len(line) > maxMatched {
-		line, cut = line[:maxMatched], true
+	if len(line) > model.MaxMatched {
+		line, cut = line[:model.MaxMatched], true
 	}
 	found := len(dst)
-	if rec.Source.isEvent() {
+	if rec.Source.IsEvent() {
 		w.events++
-		for _, r := range rules.events {
+		for _, r := range rules.Events {
 			if w.verify(r, rec, line) {
 				dst = append(dst, Hit{Record: rec, rule: r, line: line, cut: cut})
 			}
@@ -126,20 +131,20 @@ func (w *Worker) Find(rec *Record, dst []Hit) []Hit {
 		return dst
 	}
 	w.lines++
-	w.matched = w.matcher.Match(line, rules.enabled, w.matched[:0])
+	w.matched = w.matcher.Match(line, rules.Enabled, w.matched[:0])
 	for _, lead := range w.matched {
-		for _, r := range w.snapshot.byPrefilter[lead] {
-			if rules.has(r.index) && w.verify(r, rec, line) {
+		for _, r := range w.snapshot.ByPrefilter[lead] {
+			if rules.Has(r.Index) && w.verify(r, rec, line) {
 				dst = append(dst, Hit{Record: rec, rule: r, line: line, cut: cut})
 			}
 		}
-		for _, r := range rules.variants[lead] {
+		for _, r := range rules.Variants[lead] {
 			if w.verify(r, rec, line) {
 				dst = append(dst, Hit{Record: rec, rule: r, line: line, cut: cut})
 			}
 		}
 	}
-	for _, r := range rules.always {
+	for _, r := range rules.Always {
 		if w.verify(r, rec, line) {
 			dst = append(dst, Hit{Record: rec, rule: r, line: line, cut: cut})
 		}
@@ -150,15 +155,15 @@ func (w *Worker) Find(rec *Record, dst []Hit) []Hit {
 	return dst
 }
 
-func byOrder(a, b Hit) int { return cmp.Compare(a.rule.order, b.rule.order) }
+func byOrder(a, b Hit) int { return cmp.Compare(a.rule.Order, b.rule.Order) }
 
-func (w *Worker) verify(r *rule, rec *Record, line []byte) (ok bool) {
+func (w *Worker) verify(r *rules.Rule, rec *Record, line []byte) (ok bool) {
 	if !w.timed() {
-		ok, w.field = r.verify(rec, line, w.field)
+		ok, w.field = r.Verify(rec, line, w.field)
 		return ok
 	}
 	begun := w.engine.clock()
-	ok, w.field = r.verify(rec, line, w.field)
+	ok, w.field = r.Verify(rec, line, w.field)
 	w.spent(r, begun)
 	return ok
 }
@@ -167,13 +172,13 @@ func (w *Worker) verify(r *rule, rec *Record, line []byte) (ok bool) {
 // source.
 func (w *Worker) OnSource(s *Source, now int64) {
 	rules, _ := w.effective(s)
-	if len(rules.absent) == 0 {
+	if len(rules.Absent) == 0 {
 		return
 	}
 	k := w.engine.keyed
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, r := range rules.absent {
-		k.startAbsence(r, s.Workload, s, now)
+	k.Mu.Lock()
+	defer k.Mu.Unlock()
+	for _, r := range rules.Absent {
+		k.StartAbsence(r, s.Workload, s, now)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/engine/template"
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
 )
@@ -78,7 +79,7 @@ func explanationOf(x *engine.Explanation, rec *engine.Record) adminapi.Explanati
 		}
 		return item
 	}
-	item.Template = strings.ToValidUTF8(string(engine.AppendTemplate(nil, rec.Text[:min(len(rec.Text), maxTemplated)])), "�")
+	item.Template = strings.ToValidUTF8(string(template.Append(nil, rec.Text[:min(len(rec.Text), maxTemplated)])), "�")
 	if x.Alert != nil {
 		item.Severity, item.Summary = x.Alert.Severity.String(), x.Alert.Summary
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/engine/template"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 	"github.com/tinyforge/fluentbit-trigger/internal/replay"
 )
@@ -81,7 +82,7 @@ func (c *counts) block(b *replay.Block) {
 			continue
 		}
 		c.lines++
-		c.key = engine.AppendTemplate(c.key[:0], text)
+		c.key = template.Append(c.key[:0], text)
 		f := c.all[string(c.key)]
 		if f == nil {
 			f = &found{template: string(c.key), first: rec.Time, last: rec.Time}

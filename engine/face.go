@@ -1,0 +1,172 @@
+package engine
+
+import (
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+	"github.com/tinyforge/fluentbit-trigger/engine/state"
+)
+
+// The rest of the program knows the engine by this package alone: its rooms are how it is built, and may change.
+type (
+	// Records and where they come from.
+
+	// Record is a model.Record.
+	Record = model.Record
+	// Source is a model.Source.
+	Source = model.Source
+	// Container is a model.Container.
+	Container = model.Container
+	// Fields is a model.Fields.
+	Fields = model.Fields
+	// Attached is a model.Attached.
+	Attached = model.Attached
+	// Stream is a model.Stream.
+	Stream = model.Stream
+	// Severity is a model.Severity.
+	Severity = model.Severity
+
+	// Alert is a model.Alert.
+	Alert = model.Alert
+	// Kind is a model.Kind.
+	Kind = model.Kind
+	// Reason is a model.Reason.
+	Reason = model.Reason
+	// RuleCounts is a model.RuleCounts.
+	RuleCounts = model.RuleCounts
+	// StateEntry is a model.StateEntry.
+	StateEntry = model.StateEntry
+
+	// Settings is a rules.Settings.
+	Settings = rules.Settings
+	// RuleSettings is a rules.RuleSettings.
+	RuleSettings = rules.RuleSettings
+	// WorkloadSettings is a rules.WorkloadSettings.
+	WorkloadSettings = rules.WorkloadSettings
+	// Override is a rules.Override.
+	Override = rules.Override
+	// Limits is a rules.Limits.
+	Limits = rules.Limits
+	// Bucket is a rules.Bucket.
+	Bucket = rules.Bucket
+	// Context is a rules.Context.
+	Context = rules.Context
+	// Escalation is a rules.Escalation.
+	Escalation = rules.Escalation
+	// Matchers is a rules.Matchers.
+	Matchers = rules.Matchers
+	// InhibitSettings is a rules.InhibitSettings.
+	InhibitSettings = rules.InhibitSettings
+	// Silence is a rules.Silence.
+	Silence = rules.Silence
+	// SilenceSettings is a rules.SilenceSettings.
+	SilenceSettings = rules.SilenceSettings
+	// FieldError is a rules.FieldError.
+	FieldError = rules.FieldError
+	// RuleError is a rules.RuleError.
+	RuleError = rules.RuleError
+	// Snapshot is a rules.Snapshot.
+	Snapshot = rules.Snapshot
+	// Resolved is a rules.Resolved.
+	Resolved = rules.Resolved
+	// Change is a rules.Change.
+	Change = rules.Change
+	// Check is a rules.Check.
+	Check = rules.Check
+
+	// Preview is a state.Preview.
+	Preview = state.Preview
+)
+
+// The streams, severities, kinds and reasons of package model.
+const (
+	StreamUnknown = model.StreamUnknown
+	Stdout        = model.Stdout
+	Stderr        = model.Stderr
+
+	SeverityUnknown  = model.SeverityUnknown
+	SeverityDebug    = model.SeverityDebug
+	SeverityInfo     = model.SeverityInfo
+	SeverityWarning  = model.SeverityWarning
+	SeverityError    = model.SeverityError
+	SeverityCritical = model.SeverityCritical
+
+	KindLog       = model.KindLog
+	KindThreshold = model.KindThreshold
+	KindAbsence   = model.KindAbsence
+	KindRecovered = model.KindRecovered
+	KindRollup    = model.KindRollup
+	KindContainer = model.KindContainer
+	NumKinds      = model.NumKinds
+
+	ReasonCooldown  = model.ReasonCooldown
+	ReasonRateLimit = model.ReasonRateLimit
+	ReasonThreshold = model.ReasonThreshold
+	ReasonSilence   = model.ReasonSilence
+	ReasonInhibited = model.ReasonInhibited
+	ReasonKnown     = model.ReasonKnown
+	ReasonExpected  = model.ReasonExpected
+	ReasonDryRun    = model.ReasonDryRun
+	NumReasons      = model.NumReasons
+
+	SourceContainer = model.SourceContainer
+	EventField      = model.EventField
+	ExitCodeField   = model.ExitCodeField
+	SignalField     = model.SignalField
+	OldNameField    = model.OldNameField
+	RequestedField  = model.RequestedField
+	RecoveredField  = model.RecoveredField
+)
+
+// SeverityNames lists the words that configuration accepts for a severity, least grave first.
+func SeverityNames() []string { return model.SeverityNames() }
+
+// ParseLevel reads a severity from the text of a level field: see model.ParseLevel.
+func ParseLevel(text []byte) Severity { return model.ParseLevel(text) }
+
+// LevelNumber reads a severity from the number of a level field: see model.LevelNumber.
+func LevelNumber(n int64) Severity { return model.LevelNumber(n) }
+
+// SyslogSeverity maps the severities of RFC 5424.
+func SyslogSeverity(n int64) Severity { return model.SyslogSeverity(n) }
+
+// ParseDecimal reads a non-negative decimal number of at most nine digits.
+func ParseDecimal(text []byte) (n int64, ok bool) { return model.ParseDecimal(text) }
+
+// AppendFloat appends a number in the form that numbers have in fields: see model.AppendFloat.
+func AppendFloat(dst []byte, f float64, bits int) []byte { return model.AppendFloat(dst, f, bits) }
+
+// EventFields lists the fields of a container event.
+func EventFields() []string { return model.EventFields() }
+
+// EventNames lists the container events, as Docker names them: see model.EventNames.
+func EventNames() []string { return model.EventNames() }
+
+// EventTime returns when a record that arrived at a time happened: see model.EventTime.
+func EventTime(recorded, arrived int64) int64 { return model.EventTime(recorded, arrived) }
+
+// DefaultRule returns the settings of a rule that sets none.
+func DefaultRule() RuleSettings { return rules.DefaultRule() }
+
+// DefaultLimits returns the limits in force when none are set.
+func DefaultLimits() Limits { return rules.DefaultLimits() }
+
+// DefaultInhibit returns the settings of an inhibition that sets none.
+func DefaultInhibit() InhibitSettings { return rules.DefaultInhibit() }
+
+// StreamNames lists the words that a rule's stream accepts.
+func StreamNames() []string { return rules.StreamNames() }
+
+// AbsentFromNames lists the words that a rule's absent_from accepts.
+func AbsentFromNames() []string { return rules.AbsentFromNames() }
+
+// CooldownByNames lists the words that a rule's cooldown_by accepts beside capture.NAME and field.PATH.
+func CooldownByNames() []string { return rules.CooldownByNames() }
+
+// EqualNames lists the words that the equal of an inhibition accepts.
+func EqualNames() []string { return rules.EqualNames() }
+
+// ConfiguredSilence reports whether an id is that of a silence of the configuration.
+func ConfiguredSilence(id string) bool { return rules.ConfiguredSilence(id) }
+
+// Effective returns the rules that apply to a workload: see rules.Effective.
+func Effective(s *Settings, workload string) []Resolved { return rules.Effective(s, workload) }

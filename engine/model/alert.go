@@ -1,0 +1,54 @@
+package model
+
+// Kind says what an alert tells of.
+type Kind uint8
+
+// The kinds.
+const (
+	KindLog       Kind = iota // a line matched
+	KindThreshold             // enough lines matched
+	KindAbsence               // no line matched for too long
+	KindRecovered             // what was absent is back
+	KindRollup                // what was held back in a window that closed
+	KindContainer             // an event of the container engine matched
+	NumKinds
+)
+
+var kindNames = [NumKinds]string{"log", "threshold", "absence", "recovered", "rollup", "container"}
+
+// String returns the kind's word, as alerts and metrics show it.
+func (k Kind) String() string { return kindNames[k] }
+
+// Alert is what the engine tells. It owns all its memory. Count and the sum of Suppressed are the hits that it stands for: over all alerts
+// of a rule, with those that are suppressed and not reported yet, they add up to the rule's hits.
+type Alert struct {
+	Kind       Kind
+	RuleID     string // as in Resolved.ID
+	Rule       string // the rule's name
+	Severity   Severity
+	Summary    string // one line
+	Message    string // the line: valid UTF-8, at most 8 KiB
+	Truncated  bool   // the message or the line that was matched is not whole
+	Time       int64  // when it happened (see EventTime), or the moment at which an alert that time makes was due; ns since 1970-01-01 UTC
+	Recorded   int64  // the time that the record itself says, whatever it is
+	Late       int64  // by how much the record, or that which a roll-up shows, arrived later than it happened, ns; 0: by less than a minute
+	Count      int64  // hits that the alert stands for itself, without the suppressed ones: 1, or 0 for what time makes
+	First      int64  // when the first of all hits that it stands for happened, ns
+	Last       int64  // when the last of them happened, ns
+	Stream     Stream
+	Source     *Source
+	Captures   map[string]string
+	Suppressed [NumReasons]int64 // since the last alert of the key
+	Since      int64             // when the first of them happened, ns; 0: there are none
+	Fields     map[string]string // of the record, those that the rule names, by their paths
+	Labels     map[string]string // the rule's, rendered; not to be modified
+	Runbook    string
+	// Due and Key tell an alert that time made from every other one, over restarts: when it was due, ns, and what of. Due is 0 for an alert
+	// that a record made.
+	Due int64
+	Key string
+	// Before and After are the lines around the hit, oldest first: valid UTF-8, each at most 1 KiB and a mark that it was cut.
+	Before, After []string
+	// Ticket tells an alert that waited for lines from every other one of this engine: see Worker.OnWait. It is 0 for one that did not wait.
+	Ticket uint64
+}

@@ -1,0 +1,142 @@
+package model
+
+import (
+	"sync/atomic"
+)
+
+// Reason says why a hit made no alert of its own.
+type Reason uint8
+
+// The reasons.
+const (
+	ReasonCooldown  Reason = iota // the key alerted not long before
+	ReasonRateLimit               // the container's token bucket was empty
+	ReasonThreshold               // not enough hits came yet
+	ReasonSilence                 // a silence is in force
+	ReasonInhibited               // an alert of another rule stands for it
+	ReasonKnown                   // first_seen: the template was seen before
+	ReasonExpected                // absent: the line that the rule waits for came
+	ReasonDryRun                  // the rule alerts nobody
+	NumReasons
+)
+
+var reasonNames = [NumReasons]string{
+	"cooldown", "rate_limit", "threshold", "silence", "inhibited", "known", "expected", "dry_run",
+}
+
+// String returns the reason's word, as alerts and metrics show it.
+func (r Reason) String() string { return reasonNames[r] }
+
+// RuleCounters counts what became of a rule's hits. At every moment in which no record is being processed,
+// hits = alerts + the sum of suppressed + pending.
+type RuleCounters struct {
+	hits, alerts, pending atomic.Int64
+	suppressed            [NumReasons]atomic.Int64
+	Nanos                 atomic.Int64 // see Engine.SetClock
+
+	rollups, absences, forgotten atomic.Int64
+
+	retiredInto atomic.Pointer[RuleCounters] // of a rule that is gone: what is counted here belongs there
+}
+
+// RuleCounts is a copy of a rule's counters.
+type RuleCounts struct {
+	Hits, Alerts, Pending int64
+	Suppressed            [NumReasons]int64
+	// Alerts that time made, which stand for no hit of their own.
+	Rollups, Absences int64
+	// Suppressed hits that no alert will tell of, since their key was forgotten before.
+	Forgotten int64
+}
+
+// Accounted returns the hits whose fate is told: alerts, suppressed and pending.
+func (c *RuleCounts) Accounted() int64 {
+	n := c.Alerts + c.Pending
+	for _, s := range c.Suppressed {
+		n += s
+	}
+	return n
+}
+
+func (c *RuleCounters) Load() RuleCounts {
+	out := RuleCounts{Hits: c.hits.Load(), Alerts: c.alerts.Load(), Pending: c.pending.Load()}
+	out.Rollups, out.Absences, out.Forgotten = c.rollups.Load(), c.absences.Load(), c.forgotten.Load()
+	for i := range c.suppressed {
+		out.Suppressed[i] = c.suppressed[i].Load()
+	}
+	return out
+}
+
+func (c *RuleCounters) Hit() { c.add(&c.hits, 1) }
+
+func (c *RuleCounters) Alert() { c.add(&c.alerts, 1) }
+
+func (c *RuleCounters) Rollup() { c.add(&c.rollups, 1) }
+
+func (c *RuleCounters) Absence() { c.add(&c.absences, 1) }
+
+// Pend counts a hit whose alert waits for lines.
+func (c *RuleCounters) Pend() { c.add(&c.pending, 1) }
+
+// Unpend counts the alert of a hit that waited.
+func (c *RuleCounters) Unpend() {
+	c.add(&c.pending, -1)
+	c.Alert()
+}
+
+// Forget counts hits that no alert will report.
+func (c *RuleCounters) Forget(hits int64) { c.add(&c.forgotten, hits) }
+
+// Spend adds to the time spent on the rule.
+func (c *RuleCounters) Spend(nanos int64) { c.add(&c.Nanos, nanos) }
+
+func (c *RuleCounters) Suppress(why Reason) { c.add(&c.suppressed[why], 1) }
+
+// add adds to one of the counters. What is counted for a rule that is gone meanwhile, such as an alert that waited for lines after it, goes to its heir.
+func (c *RuleCounters) add(to *atomic.Int64, n int64) {
+	to.Add(n)
+	if heir := c.retiredInto.Load(); heir != nil {
+		c.mergeInto(heir)
+	}
+}
+
+// Retire moves everything to the counters of the retired rules, now and whenever something more is counted.
+func (c *RuleCounters) Retire(into *RuleCounters) {
+	c.mergeInto(into) // before anybody can find it on its way there
+	c.retiredInto.Store(into)
+	c.mergeInto(into)
+}
+
+// mergeInto moves everything to another rule's counters. What several move at once adds up to what was counted.
+func (c *RuleCounters) mergeInto(heir *RuleCounters) {
+	to := heir.all()
+	for i, from := range c.all() {
+		if n := from.Swap(0); n != 0 {
+			to[i].Add(n)
+		}
+	}
+}
+
+func (c *RuleCounters) all() []*atomic.Int64 {
+	all := []*atomic.Int64{&c.hits, &c.alerts, &c.pending, &c.Nanos, &c.rollups, &c.absences, &c.forgotten}
+	for i := range c.suppressed {
+		all = append(all, &c.suppressed[i])
+	}
+	return all
+}
+
+// Add adds the counts of another rule.
+func (c *RuleCounts) Add(more *RuleCounts) {
+	c.Hits, c.Alerts, c.Pending = c.Hits+more.Hits, c.Alerts+more.Alerts, c.Pending+more.Pending
+	c.Rollups, c.Absences, c.Forgotten = c.Rollups+more.Rollups, c.Absences+more.Absences, c.Forgotten+more.Forgotten
+	for why, n := range more.Suppressed {
+		c.Suppressed[why] += n
+	}
+}
+
+func Sum(suppressed *[NumReasons]int64) (n int64) {
+	for _, k := range suppressed {
+		n += k
+	}
+	return n
+}

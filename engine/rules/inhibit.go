@@ -1,0 +1,107 @@
+package rules
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
+)
+
+// InhibitSettings says which alerts keep others from leaving: while an alert that the source matches is not older than For, hits that the
+// target matches are held back and counted with the reason inhibited. What both match is never held back by what both match, so that no
+// alert inhibits itself.
+type InhibitSettings struct {
+	// Which alerts hold others back.
+	Source Matchers `toml:"source"`
+	// Which hits are held back.
+	Target Matchers `toml:"target"`
+	// For how long after an alert of the source.
+	For time.Duration `toml:"for"`
+	// In what source and target must agree: workload, host, container, tag. Empty: in nothing.
+	Equal []string `toml:"equal"`
+}
+
+var equalWords = []string{"workload", "host", "container", "tag"}
+
+// EqualNames lists the words that the equal of an inhibition accepts.
+func EqualNames() []string { return slices.Clone(equalWords) }
+
+// DefaultInhibit returns the settings of an inhibition that sets none.
+func DefaultInhibit() InhibitSettings { return InhibitSettings{For: 5 * time.Minute} }
+
+// MaxInhibit bounds how long an alert holds others back.
+const MaxInhibit = 24 * time.Hour
+
+// Validate returns everything that is wrong with the settings, in their order.
+func (s *InhibitSettings) Validate() []FieldError {
+	var p problems
+	s.Source.check(&p, "source.")
+	s.Target.check(&p, "target.")
+	switch {
+	case s.For <= 0:
+		p.add("for", s.For.String(), "must be above zero")
+	case s.For > MaxInhibit:
+		p.add("for", s.For.String(), "must be at most %s", MaxInhibit)
+	}
+	for _, word := range s.Equal {
+		if !slices.Contains(equalWords, word) {
+			p.add("equal", word, "unknown word: want %s", strings.Join(equalWords, ", "))
+		}
+	}
+	return p
+}
+
+// Inhibit is one inhibition, compiled.
+type Inhibit struct {
+	id             string // a digest of source, target and equal: state is kept under it
+	Source, Target Matcher
+	lasts          int64 // ns
+	equal          []string
+}
+
+func (s *InhibitSettings) compile() (*Inhibit, error) {
+	i := &Inhibit{lasts: int64(s.For), equal: append([]string{}, s.Equal...)}
+	slices.Sort(i.equal)
+	i.equal = slices.Compact(i.equal)
+	text, err := json.Marshal([]any{s.Source, s.Target, i.equal})
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(text)
+	i.id = hex.EncodeToString(sum[:8])
+	if i.Source, err = s.Source.Compile(); err != nil {
+		return nil, fmt.Errorf("source.message: %w", err)
+	}
+	if i.Target, err = s.Target.Compile(); err != nil {
+		return nil, fmt.Errorf("target.message: %w", err)
+	}
+	return i, nil
+}
+
+// AppendKey appends what the state of the inhibition is kept under for a source.
+func (i *Inhibit) AppendKey(key []byte, s *model.Source) []byte {
+	key = append(key, i.id...)
+	for _, word := range i.equal {
+		key = append(key, model.KeySeparator)
+		start := len(key)
+		switch word {
+		case "workload":
+			key = append(key, s.Workload...)
+		case "host":
+			key = append(key, s.Host...)
+		case "container":
+			key = model.AppendContainer(key, s)
+		case "tag":
+			key = append(key, s.Tag...)
+		}
+		key = key[:min(len(key), start+model.MaxKeyPart)]
+	}
+	return key
+}
+
+func (i *Inhibit) Active(at, now int64) bool { return at != 0 && at <= now && now-at < i.lasts }

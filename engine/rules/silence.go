@@ -1,0 +1,106 @@
+package rules
+
+import (
+	"math"
+	"strings"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
+)
+
+// Silence keeps alerts from leaving for a time. The hits that it holds back are counted with the reason silence, and told by the next alert.
+type Silence struct {
+	ID string `json:"id"`
+	Matchers
+	From    int64  `json:"from"`  // ns since 1970-01-01 UTC; 0 = since ever
+	Until   int64  `json:"until"` // ns; the first moment in which it holds nothing back any more
+	Comment string `json:"comment,omitempty"`
+	Author  string `json:"author,omitempty"`
+	// Configured says that it stands in the configuration: it is not changed at run time.
+	Configured bool `json:"configured,omitempty"`
+	// Held counts the hits that it held back since the engine knows it. A hit that several hold back counts for one of them.
+	Suppressed int64 `json:"-"`
+}
+
+// Bounds of a silence.
+const (
+	maxSilenceLen = 366 * 24 * time.Hour
+	maxCommentLen = 4 << 10
+	maxAuthorLen  = 256
+)
+
+// Validate returns everything that is wrong with the silence; when it is over is no fault.
+func (s *Silence) Validate() []FieldError {
+	var p problems
+	s.check(&p, "")
+	at := func(ns int64) string { return time.Unix(0, ns).UTC().Format(time.RFC3339) }
+	switch {
+	case s.Until <= 0:
+		p.add("until", "", "must be set: a silence without end hides what nobody remembers")
+	case s.From < 0:
+		p.add("from", at(s.From), "must not be before 1970")
+	case s.From >= s.Until:
+		p.add("until", at(s.Until), "must be after from, %s", at(s.From))
+	case s.From > 0 && s.Until-s.From > int64(maxSilenceLen):
+		p.add("until", at(s.Until), "must be at most %d days after from, %s", maxSilenceLen/(24*time.Hour), at(s.From))
+	}
+	for _, t := range []struct {
+		field, text string
+		limit       int
+	}{{"comment", s.Comment, maxCommentLen}, {"author", s.Author, maxAuthorLen}} {
+		if len(t.text) > t.limit {
+			p.add(t.field, model.CutUTF8(t.text, 32)+"…", "is %d bytes long: at most %d", len(t.text), t.limit)
+		}
+	}
+	return p
+}
+
+// SilenceSettings is a silence as the configuration writes it.
+type SilenceSettings struct {
+	// Names the silence; unique among those of the configuration.
+	Name string `toml:"name"`
+	Matchers
+	// When it begins, with its offset from UTC, such as 2026-12-24T22:00:00Z. Unset: it has begun.
+	From time.Time `toml:"from"`
+	// When it ends. It must be set: a silence without end hides what nobody remembers.
+	Until time.Time `toml:"until"`
+	// Why.
+	Comment string `toml:"comment"`
+	// Who wants it.
+	Author string `toml:"author"`
+}
+
+// configuredPrefix is what the ids of silences of the configuration begin with.
+const configuredPrefix = "config:"
+
+// Silence returns the silence that the settings describe.
+func (s *SilenceSettings) Silence() Silence {
+	return Silence{
+		ID: configuredPrefix + s.Name, Matchers: s.Matchers, From: nanoseconds(s.From), Until: nanoseconds(s.Until),
+		Comment: s.Comment, Author: s.Author, Configured: true,
+	}
+}
+
+// nanoseconds turns a time into ns since 1970; the zero time is 0, and what int64 cannot hold the nearest that it can.
+func nanoseconds(t time.Time) int64 {
+	switch {
+	case t.IsZero():
+		return 0
+	case t.Year() < 1970:
+		return -1
+	case t.Year() > 2261:
+		return math.MaxInt64
+	}
+	return t.UnixNano()
+}
+
+// Validate returns everything that is wrong with the settings, in their order.
+func (s *SilenceSettings) Validate() []FieldError {
+	var p problems
+	p.name(s.Name)
+	silence := s.Silence()
+	return append(p, silence.Validate()...)
+}
+
+// ConfiguredSilence reports whether an id is that of a silence of the configuration.
+func ConfiguredSilence(id string) bool { return strings.HasPrefix(id, configuredPrefix) }

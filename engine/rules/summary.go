@@ -1,0 +1,75 @@
+package rules
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/internal/templates"
+)
+
+// summaryData is what a summary template sees.
+type summaryData struct {
+	Rule, Severity, Message, Stream, Workload, Host, Tag string
+	Container                                            model.Container
+	Captures, Labels                                     map[string]string
+
+	record *model.Record // nil where there is none
+}
+
+// parseSummary parses a summary template and tries it on an empty alert, so that an unknown field is found before an alert needs it.
+// An empty text is no template: nil.
+func parseSummary(text string) (*templates.Template, error) {
+	if text == "" {
+		return nil, nil
+	}
+	t, err := templates.Parse("summary", text, nil)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := execute(t, &summaryData{}, model.MaxSummary); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// Render sets the labels and the summary of an alert about a record. Labels come first, because the summary may show them.
+func (r *Rule) Render(a *model.Alert, rec *model.Record) {
+	data := summaryData{
+		Rule: a.Rule, Severity: a.Severity.String(), Message: a.Message, Stream: a.Stream.String(),
+		Workload: a.Source.Workload, Host: a.Source.Host, Tag: a.Source.Tag, Container: a.Source.Container,
+		Captures: a.Captures, record: rec,
+	}
+	a.Labels = r.labels(&data)
+	a.Summary = renderSummary(r.Summary, &data)
+}
+
+// renderSummary returns one line: that of the template, or where there is none, or it fails, of the rule, the workload and the line.
+func renderSummary(t *templates.Template, data *summaryData) string {
+	if t != nil {
+		if text := renderLine(t, data, model.MaxSummary); text != "" {
+			return text
+		}
+	}
+	return model.OneLine(data.Rule+" in "+data.Workload+": "+model.CutUTF8(data.Message, model.ShortLine), model.MaxSummary)
+}
+
+// renderLine returns what a template makes of an alert, as one line of at most limit bytes; "" where it fails.
+func renderLine(t *templates.Template, data *summaryData, limit int) string {
+	text, err := execute(t, data, limit)
+	if err != nil {
+		return ""
+	}
+	return model.OneLine(text, limit)
+}
+
+// execute returns the first limit bytes that a template writes. What it may cost is far more than a line needs, and some milliseconds.
+func execute(t *templates.Template, data *summaryData, limit int) (string, error) {
+	var out strings.Builder
+	budget := templates.NewBudget(context.Background(), templates.Limits{Steps: 2_000, Bytes: 512 << 10, Output: limit})
+	if err := t.Execute(budget, &out, data); err != nil && !errors.Is(err, templates.ErrOutput) {
+		return "", err
+	}
+	return out.String(), nil
+}

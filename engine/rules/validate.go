@@ -1,0 +1,345 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"regexp"
+	"regexp/syntax"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/internal/templates"
+)
+
+// FieldError says what is wrong with one setting.
+type FieldError struct {
+	Field   string // the setting's name in the configuration, e.g. "cooldown" or "where.level"
+	Value   string // the value that was refused
+	Message string // what is wrong with it, with the bound
+	Hint    string // what was probably meant, or ""
+}
+
+// Error returns the field, its value and the reason.
+func (e *FieldError) Error() string {
+	s := e.Field
+	if e.Value != "" {
+		s += fmt.Sprintf(" %q", e.Value)
+	}
+	if s != "" { // it is about no field alone otherwise
+		s += ": "
+	}
+	s += e.Message
+	if e.Hint != "" {
+		s += " (" + e.Hint + ")"
+	}
+	return s
+}
+
+// Bounds of a rule's settings.
+const (
+	maxContextLines = 50
+	maxNameLen      = 128
+	MaxPatternLen   = 64 << 10
+	maxListLen      = 10_000
+	MaxCooldown     = 366 * 24 * time.Hour
+	maxBurst        = 1_000_000
+	maxKeysAllowed  = 10_000_000
+)
+
+var (
+	streamWords     = []string{"stdout", "stderr", "both"}
+	cooldownByWords = []string{"container", "workload", "host", "stream", "tag", "template"}
+	absentFromWords = []string{AbsentFromRecord, AbsentFromStart}
+)
+
+// StreamNames lists the words that a rule's stream accepts.
+func StreamNames() []string { return slices.Clone(streamWords) }
+
+// AbsentFromNames lists the words that a rule's absent_from accepts.
+func AbsentFromNames() []string { return slices.Clone(absentFromWords) }
+
+// CooldownByNames lists the words that a rule's cooldown_by accepts beside capture.NAME and field.PATH.
+func CooldownByNames() []string { return slices.Clone(cooldownByWords) }
+
+// problems collects the field errors of one rule.
+type problems []FieldError
+
+func (p *problems) add(field, value, format string, args ...any) {
+	*p = append(*p, FieldError{Field: field, Value: value, Message: fmt.Sprintf(format, args...)})
+}
+
+// Validate returns everything that is wrong with the rule, in the order of its settings, and nil when it can be compiled.
+func (r *RuleSettings) Validate() []FieldError {
+	var p problems
+	p.name(r.Name)
+	p.text(r)
+	p.identity(r)
+	p.counting(r)
+	p.output(r)
+	return p
+}
+
+func (p *problems) name(name string) {
+	switch {
+	case name == "":
+		p.add("name", "", "must be set")
+	case len(name) > maxNameLen:
+		p.add("name", name[:32]+"…", "is %d bytes long: at most %d", len(name), maxNameLen)
+	case strings.ContainsFunc(name, func(c rune) bool { return c < ' ' || c == 0x7f }):
+		p.add("name", name, "must not hold control characters")
+	}
+}
+
+// text checks what the line must look like.
+func (p *problems) text(r *RuleSettings) {
+	if r.Pattern == "" && len(r.Keywords)+len(r.Any)+len(r.All)+len(r.None)+len(r.Where)+len(r.Event) == 0 {
+		p.add("pattern", "", "a rule needs at least one of pattern, keywords, any, all, none, event and where")
+	}
+	if r.Pattern != "" {
+		p.regexp("pattern", r.Pattern)
+	}
+	for _, list := range []struct {
+		field string
+		texts []string
+	}{{"any", r.Any}, {"all", r.All}, {"none", r.None}} {
+		p.listLen(list.field, len(list.texts))
+		for _, text := range list.texts {
+			p.regexp(list.field, text)
+		}
+	}
+	p.listLen("keywords", len(r.Keywords))
+	for _, k := range r.Keywords {
+		if k == "" {
+			p.add("keywords", "", "an empty keyword occurs in every line")
+		}
+	}
+	for _, path := range slices.Sorted(maps.Keys(r.Where)) {
+		if _, err := ParseCondition(path, r.Where[path]); err != nil {
+			fe := FieldError{Field: "where." + path, Value: r.Where[path], Message: err.Error()}
+			fe.Message, fe.Hint = explainRegexp(err)
+			*p = append(*p, fe)
+		} else {
+			p.eventField(r, "where."+path, r.Where[path], path)
+		}
+	}
+	for _, name := range r.Event {
+		if !slices.Contains(model.KnownEvents, name) {
+			p.add("event", name, "no event of a container: want one of %s", strings.Join(model.KnownEvents, ", "))
+		}
+	}
+	p.listLen("event", len(r.Event))
+	if len(r.Event) > 0 && (r.Stream == "stdout" || r.Stream == "stderr") {
+		p.add("stream", r.Stream, "an event belongs to no stream")
+	}
+	if r.Stream != "" && !slices.Contains(streamWords, r.Stream) {
+		p.add("stream", r.Stream, "unknown stream: want one of %s", strings.Join(streamWords, ", "))
+	}
+}
+
+// identity checks which workloads the rule is for, and what its cooldown counts as the same.
+func (p *problems) identity(r *RuleSettings) {
+	for _, list := range []struct {
+		field string
+		globs []string
+	}{{"workloads", r.Workloads}, {"exclude_workloads", r.ExcludeWorkloads}} {
+		for _, g := range list.globs {
+			if err := CheckGlob(g); err != nil {
+				p.add(list.field, g, "%v", err)
+			}
+		}
+	}
+	switch {
+	case r.Cooldown < 0:
+		p.add("cooldown", r.Cooldown.String(), "must not be negative")
+	case r.Cooldown > MaxCooldown:
+		p.add("cooldown", r.Cooldown.String(), "must be at most %s", MaxCooldown)
+	}
+	for _, by := range r.CooldownBy {
+		p.cooldownBy(r, by)
+	}
+}
+
+// value checks a capture.NAME or a field.PATH, and reports whether it is one.
+func (p *problems) value(r *RuleSettings, field, word string) bool {
+	if name, ok := strings.CutPrefix(word, "capture."); ok {
+		re, err := regexp.Compile(r.Pattern)
+		if err == nil && (name == "" || re.SubexpIndex(name) < 0) {
+			hint := ""
+			if len(r.Event) > 0 && slices.Contains(model.KnownFields[:], name) {
+				hint = "it is a field of the event: field." + name
+			}
+			p.hint(field, word, fmt.Sprintf("the pattern has no group named %q", name), hint)
+		}
+		return true
+	}
+	path, ok := strings.CutPrefix(word, "field.")
+	switch {
+	case ok && path == "":
+		p.add(field, word, "names no field")
+	case ok:
+		p.eventField(r, field, word, path)
+	}
+	return ok
+}
+
+// eventField refuses a field that no event has.
+func (p *problems) eventField(r *RuleSettings, field, value, name string) {
+	if len(r.Event) > 0 && !slices.Contains(model.KnownFields[:], name) {
+		p.hint(field, value, fmt.Sprintf("an event has no field %q", name), "it has "+strings.Join(model.KnownFields[:], ", "))
+	}
+}
+
+func (p *problems) cooldownBy(r *RuleSettings, by string) {
+	if p.value(r, "cooldown_by", by) {
+		return
+	}
+	if !slices.Contains(cooldownByWords, by) {
+		p.add("cooldown_by", by, "unknown key: want %s, capture.NAME or field.PATH", strings.Join(cooldownByWords, ", "))
+	}
+}
+
+// output checks what the alert is made of.
+func (p *problems) output(r *RuleSettings) {
+	r.Context.check(p)
+	if len(r.Event) > 0 && r.Context != (Context{}) {
+		p.hint("context", "", "an event belongs to no stream: there are no lines before and after it", "a rule about lines can have one")
+	}
+	if r.Severity > model.SeverityCritical {
+		p.add("severity", r.Severity.String(), "unknown severity: want one of %s", strings.Join(model.SeverityNames(), ", "))
+	}
+	if _, err := parseSummary(r.Summary); err != nil {
+		hint, wrong := templates.Error(err, &summaryData{}, nil)
+		p.hint("summary", r.Summary, wrong.Error(), hint)
+	}
+	if r.Runbook != "" && !isWebAddress(r.Runbook) {
+		p.hint("runbook", model.CutUTF8(r.Runbook, model.ShortLine), "must be an address that begins with http:// or https://", "such as https://wiki.example.com/runbooks/oom")
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Labels)) {
+		if name == "" || strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c == 0x7f }) {
+			p.add("labels", name, "a label's name must not be empty nor hold spaces or control characters")
+		}
+		if _, err := parseLabel(r.Labels[name]); err != nil {
+			hint, wrong := templates.Error(err, &summaryData{}, nil)
+			p.hint("labels."+name, r.Labels[name], wrong.Error(), hint)
+		}
+	}
+	if n := len(r.Fields); n > MaxFields {
+		p.add("fields", fmt.Sprint(n), "has %d entries: at most %d", n, MaxFields)
+	}
+	for i, path := range r.Fields {
+		switch {
+		case path == "":
+			p.add("fields", "", "a field's path must not be empty")
+		case len(path) > maxFieldPath:
+			p.add("fields", path[:32]+"…", "is %d bytes long: at most %d", len(path), maxFieldPath)
+		case slices.Contains(r.Fields[:i], path):
+			p.add("fields", path, "is given twice")
+		}
+	}
+}
+
+// isWebAddress reports whether a text is a link that a message may carry: anything else, such as javascript:, does not lead to a page.
+func isWebAddress(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil
+}
+
+func (p *problems) listLen(field string, n int) {
+	if n > maxListLen {
+		p.add(field, fmt.Sprint(n), "has %d entries: at most %d", n, maxListLen)
+	}
+}
+
+func (p *problems) regexp(field, text string) {
+	if len(text) > MaxPatternLen {
+		p.add(field, text[:32]+"…", "is %d bytes long: at most %d", len(text), MaxPatternLen)
+		return
+	}
+	if text == "" {
+		p.add(field, "", "an empty regular expression matches every line")
+		return
+	}
+	if _, err := regexp.Compile(text); err != nil {
+		message, hint := explainRegexp(err)
+		*p = append(*p, FieldError{Field: field, Value: text, Message: message, Hint: hint})
+	}
+}
+
+// explainRegexp turns an error of regexp/syntax into words, with a hint for what other dialects have and RE2 has not.
+func explainRegexp(err error) (message, hint string) {
+	var se *syntax.Error
+	if !errors.As(err, &se) {
+		return err.Error(), ""
+	}
+	message = fmt.Sprintf("not a regular expression: %s: `%s`", se.Code, se.Expr)
+	switch {
+	case strings.HasPrefix(se.Expr, "(?=") || strings.HasPrefix(se.Expr, "(?!") || strings.HasPrefix(se.Expr, "(?<"):
+		hint = "RE2 has no look-around: use none = […] for what must not match"
+	case strings.HasPrefix(se.Expr, "(?>"):
+		hint = "RE2 has no atomic groups, and needs none: it does not backtrack"
+	case strings.HasPrefix(se.Expr, "(?#"):
+		hint = "RE2 has no comments in expressions"
+	case se.Expr == "(?P" || strings.HasPrefix(se.Expr, "(?("):
+		hint = "RE2 has no back-references"
+	case strings.HasPrefix(se.Expr, "(?"):
+		hint = "RE2 has the flags i, m, s and U"
+	case se.Code == syntax.ErrInvalidEscape && dialects[se.Expr] != "":
+		hint = dialects[se.Expr]
+	case se.Code == syntax.ErrInvalidEscape && len(se.Expr) == 2 && se.Expr[1] >= '1' && se.Expr[1] <= '9':
+		hint = "RE2 has no back-references"
+	case se.Code == syntax.ErrInvalidRepeatOp:
+		hint = "RE2 has no possessive quantifiers"
+	case se.Code == syntax.ErrInvalidRepeatSize:
+		hint = "RE2 repeats at most 1000 times"
+	}
+	return message, hint
+}
+
+// dialects says what RE2 has in the place of other dialects' escapes.
+var dialects = map[string]string{
+	`\Z`: `RE2 has \z, and $`, `\h`: `RE2 has [ \t]`, `\H`: `RE2 has [^ \t]`, `\R`: `RE2 has \r?\n`, `\e`: `RE2 has \x1b`, `\u`: `RE2 has \x{1234}`, `\K`: "RE2 has no \\K: name a group instead", `\G`: "RE2 has no \\G", `\N`: "RE2 has .", `\X`: "RE2 has .",
+}
+
+// Validate returns everything that is wrong with the limits.
+func (l *Limits) Validate() []FieldError {
+	var p problems
+	b := l.PerContainer
+	switch {
+	case b.Rate.Count < 0 || b.Rate.Per < 0:
+		p.add("per_container.rate", fmt.Sprintf("%d/%s", b.Rate.Count, b.Rate.Per), "must not be negative")
+	case b.Rate.Count > 0 && b.Rate.Per <= 0:
+		p.add("per_container.rate", fmt.Sprintf("%d/%s", b.Rate.Count, b.Rate.Per), "needs a length of time, as in \"30/m\"")
+	case b.Rate.Count > 0 && (b.Burst < 1 || b.Burst > maxBurst):
+		p.add("per_container.burst", fmt.Sprint(b.Burst), "must be from 1 to %d", maxBurst)
+	}
+	if l.MaxKeys < 1 || l.MaxKeys > maxKeysAllowed {
+		p.add("max_keys", fmt.Sprint(l.MaxKeys), "must be from 1 to %d", maxKeysAllowed)
+	}
+	return p
+}
+
+// Validate returns everything that is wrong with the block itself. Its rules are validated by RuleSettings.Validate, and its overrides
+// by applying them (see Override.Apply) and validating the result.
+func (w *WorkloadSettings) Validate() []FieldError {
+	var p problems
+	if err := CheckGlob(w.Match); err != nil {
+		p.add("match", w.Match, "%v", err)
+	}
+	return p
+}
+
+func (c *Context) check(p *problems) {
+	for _, n := range []struct {
+		field string
+		lines int
+	}{{"context.before", c.Before}, {"context.after", c.After}} {
+		if n.lines < 0 || n.lines > maxContextLines {
+			p.add(n.field, strconv.Itoa(n.lines), "must be from 0 to %d lines", maxContextLines)
+		}
+	}
+}

@@ -1,0 +1,166 @@
+package state
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+)
+
+// AbsenceGrace is how long after a start an absence is told at the earliest: what came while the program was down is to be read first. A stop
+// that took longer says nothing of what came meanwhile: the wait begins anew.
+const AbsenceGrace = 5 * time.Minute
+
+// absenceTimer is a rule that waits for lines of a workload, or of all of them together. The wait goes by arrival; when the last hit happened goes by the
+// records' clock.
+type absenceTimer struct {
+	Key        string // rule id and workload; the workload is empty where the rule waits for all together
+	began      int64  // when the wait began
+	from       int64  // the wait is measured from here: the last hit, or when the wait began, moved by what does not count
+	arrived    int64  // when the last hit arrived; 0: none did
+	lastHit    int64  // the latest time at which one happened
+	absent     bool   // it was waited for in vain
+	sent       bool   // and an alert reported that
+	until      int64  // no absence is reported before
+	Suppressed [model.NumReasons]int64
+	since      int64         // when the first of the suppressed hits happened
+	source     *model.Source // of the last hit, or of the first record; nil when there was none
+	restored   bool          // from saved state, and no rules were in force since
+	timer      timer
+}
+
+// StartAbsence begins a wait where there is none.
+func (k *Keyed) StartAbsence(r *rules.Rule, workload string, s *model.Source, now int64) *absenceTimer {
+	key := rules.AbsenceKey(r, workload)
+	if t, ok := k.Absences.Get(key); ok {
+		if t.source == nil {
+			t.source = s
+		}
+		return t
+	}
+	t := &absenceTimer{Key: key, began: now, from: now, source: s}
+	t.timer.absence = t
+	k.Absences.Add(key, t)
+	k.due.set(&t.timer, t.deadline(r))
+	k.Touch(absencePrefix + key)
+	return t
+}
+
+// clone returns a copy that shares nothing that changes.
+func (t *absenceTimer) clone() *absenceTimer {
+	c := *t
+	c.timer = timer{}
+	c.timer.absence = &c
+	return &c
+}
+
+// deadline returns when the absence is reported; 0: not, as things are.
+func (t *absenceTimer) deadline(r *rules.Rule) int64 {
+	if r == nil || t.absent || r.Settings.Absent <= 0 {
+		return 0
+	}
+	return max(t.from+int64(r.Settings.Absent), t.until)
+}
+
+// skip moves the wait along with a clock that moved by so many ns that did not pass.
+func (t *absenceTimer) skip(ns, now int64) {
+	if !t.absent {
+		t.from += ns
+		if t.until != 0 {
+			t.until += ns
+		}
+	}
+	t.began, t.arrived, t.lastHit, t.since = min(t.began, now), min(t.arrived, now), min(t.lastHit, now), min(t.since, now)
+}
+
+// observe decides about a hit of a rule that waits for lines: it is either expected or ends the absence. The end of an absence that was sent is sent,
+// whatever a silence, an inhibition or dry_run says by then: otherwise what it opened at a receiver would stay open.
+func (k *Keyed) observe(h *HitContext, now int64) {
+	r := h.Rule
+	s := h.Source
+	t := k.StartAbsence(r, s.Workload, s, now)
+	t.source = s
+	back := t.absent && t.sent
+	why := model.ReasonExpected
+	if t.absent && !t.sent && r.Settings.DryRun {
+		why = model.ReasonDryRun // its end would be sent
+	}
+	gone := now - t.began
+	if t.arrived != 0 {
+		gone = h.At - t.lastHit
+	}
+	t.from, t.arrived, t.lastHit, t.absent, t.sent, t.until = now, now, max(t.lastHit, h.At), false, false, 0
+	k.due.set(&t.timer, t.deadline(r))
+	k.Touch(absencePrefix + t.Key)
+	d := &h.Decision
+	d.At, d.Late = h.At, now-h.At
+	if back {
+		d.Alert, d.Kind, d.AbsentFor, d.Workload = true, model.KindRecovered, max(gone, 1), t.workload()
+		d.Suppressed, d.Since, d.Last = t.Suppressed, t.since, t.lastHit
+		t.Suppressed, t.since = [model.NumReasons]int64{}, 0
+		return
+	}
+	d.Reason = why
+	if t.since == 0 {
+		t.since = h.At
+	}
+	t.since = min(t.since, h.At)
+	t.Suppressed[d.Reason]++
+}
+
+// workload returns the workload that is waited for, "" for all together.
+func (t *absenceTimer) workload() string { return t.Key[len(RuleID(t.Key))+1:] }
+
+// absenceDue reports an absence whose time has come. It needs no token: there is one at most for each wait.
+func (k *Keyed) absenceDue(t *absenceTimer, at int64, dst []model.Alert) []model.Alert {
+	r := k.rule(t.Key, t.workload())
+	if due := t.deadline(r); due == 0 || due > at {
+		k.due.set(&t.timer, due)
+		return dst
+	}
+	a := t.absence(r, at)
+	about := rules.Subject{Rule: r, Source: a.Source, Severity: a.Severity}
+	if k.muted(&about, at) {
+		t.until = at + int64(maxProlonged)
+		k.due.set(&t.timer, t.deadline(r))
+		return dst
+	}
+	t.absent, t.sent = true, !r.Settings.DryRun
+	k.due.set(&t.timer, 0)
+	k.Touch(absencePrefix + t.Key)
+	if !t.sent {
+		return dst
+	}
+	t.Suppressed, t.since = [model.NumReasons]int64{}, 0
+	k.countersOf(r).Absence()
+	k.alerted(&about, at)
+	return append(dst, a)
+}
+
+// absence is the alert about a wait in vain.
+func (t *absenceTimer) absence(r *rules.Rule, at int64) model.Alert {
+	a := model.Alert{
+		Kind: model.KindAbsence, RuleID: r.ID, Rule: r.Settings.Name, Severity: r.AbsenceSeverity(), Time: at, First: t.began, Last: t.began,
+		Source: &model.Source{Kind: r.Kind(), Workload: t.workload()}, Suppressed: t.Suppressed, Since: t.since, Labels: r.AbsenceLabels(t.workload()),
+		Runbook: r.Settings.Runbook, Due: t.began + int64(r.Settings.Absent), Key: t.Key,
+	}
+	if s := t.source; s != nil {
+		a.Source.Host, a.Source.Tag = s.Host, s.Tag
+	}
+	where := ""
+	if a.Source.Workload != "" {
+		where = " in " + a.Source.Workload
+	}
+	expected := "line"
+	if r.Kind() == model.SourceContainer {
+		expected = "event"
+	}
+	what := fmt.Sprintf("no %s of %s%s for %s", expected, r.Settings.Name, where, model.Roughly(at-t.from))
+	if t.arrived != 0 {
+		a.First, a.Last, a.Due = t.lastHit, t.lastHit, t.arrived+int64(r.Settings.Absent)
+		what += ", the last at " + time.Unix(0, t.lastHit).UTC().Format("2006-01-02 15:04:05 UTC")
+	}
+	a.Summary = model.OneLine(what, model.MaxSummary) // and no message: there is no line
+	return a
+}

@@ -1,0 +1,134 @@
+package state
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"slices"
+	"sort"
+
+	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+)
+
+// maxMarks bounds how many hits the thresholds of all keys remember: 48 MiB.
+const maxMarks = 1 << 21
+
+// mark is one hit that counts for the threshold, or the latest of those with one value.
+type mark struct {
+	at    int64 // ns, by the records' clock
+	value ValueID
+	hit   uint64 // number of the hit: the order of arrival
+}
+
+// ValueID stands for a value that is counted once. It is a part of a cryptographic digest, for whoever writes the lines could choose values that
+// share a weaker one.
+type ValueID uint64
+
+func NewValue(value []byte) ValueID {
+	sum := sha256.Sum256(value)
+	return ValueID(binary.BigEndian.Uint64(sum[:]))
+}
+
+// slidingCount counts a key's hits for the threshold. Records may come in any order of their times, so it remembers the last 2 × count hits, or
+// different values, in the order of arrival, whatever their times are.
+type slidingCount struct {
+	marks    []mark // in the order of their times
+	hits     uint64 // that were counted
+	distinct string // what the values are of
+}
+
+// observe counts a hit, whatever becomes of it. It returns how many hits there are in the fullest time of length within that the hit lies in, or how
+// many different values.
+func (c *slidingCount) observe(set *rules.RuleSettings, at int64, value ValueID, valued bool) (n int) {
+	if set.Count == 0 {
+		*c = slidingCount{}
+		return 0
+	}
+	if c.distinct != set.Distinct {
+		*c = slidingCount{distinct: set.Distinct}
+	}
+	distinct := set.Distinct != ""
+	own := -1 // the mark of the hit's value
+	if distinct && valued {
+		own = slices.IndexFunc(c.marks, func(m mark) bool { return m.value == value })
+	}
+	n = c.fullest(at, int64(set.Within), own)
+	if distinct && !valued {
+		return n
+	}
+	c.hits++
+	m := mark{at, value, c.hits}
+	if own >= 0 {
+		m.at = max(at, c.marks[own].at)
+		c.marks = slices.Delete(c.marks, own, own+1)
+	}
+	c.insert(m)
+	for len(c.marks) > 2*set.Count {
+		c.forgetOldest()
+	}
+	return n + 1
+}
+
+// fullest returns how many marks there are, but for the one at except, in the fullest time of length within that holds at.
+func (c *slidingCount) fullest(at, within int64, except int) (most int) {
+	all := c.marks
+	from := sort.Search(len(all), func(i int) bool { return all[i].at > at-within })
+	if len(all) == 0 || all[len(all)-1].at <= at { // the hit is the latest, as it is nearly always
+		most = len(all) - from
+		if except >= from {
+			most--
+		}
+		return most
+	}
+	n, next := 0, from
+	for first := from; ; first++ {
+		start := at
+		if first < len(all) {
+			start = min(at, all[first].at)
+		}
+		for ; next < len(all) && all[next].at < start+within; next++ {
+			if next != except {
+				n++
+			}
+		}
+		most = max(most, n)
+		if start == at {
+			return most
+		}
+		if first != except {
+			n--
+		}
+	}
+}
+
+// insert puts a mark behind those that are not later.
+func (c *slidingCount) insert(m mark) {
+	i := len(c.marks)
+	for i > 0 && c.marks[i-1].at > m.at {
+		i--
+	}
+	c.marks = slices.Insert(c.marks, i, m)
+}
+
+// forgetOldest forgets the hit that arrived first.
+func (c *slidingCount) forgetOldest() {
+	if c.marks[0].hit+uint64(len(c.marks)) == c.hits+1 { // none is missing in between, so none arrived before
+		c.marks = c.marks[1:]
+		return
+	}
+	oldest := 0
+	for i := range c.marks {
+		if c.marks[i].hit < c.marks[oldest].hit {
+			oldest = i
+		}
+	}
+	c.marks = slices.Delete(c.marks, oldest, oldest+1)
+}
+
+// clear begins the count again: an alert reported what crossed the threshold.
+func (c *slidingCount) clear() { c.marks = nil }
+
+func (c *slidingCount) clampFuture(now int64) {
+	for i := len(c.marks); i > 0 && c.marks[i-1].at > now; i-- {
+		c.marks[i-1].at = now
+	}
+}

@@ -1,0 +1,93 @@
+package state
+
+import (
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/mute"
+	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+)
+
+// HitContext is all that decides about a hit beside the state of its key. It is gathered before anything is locked.
+type HitContext struct {
+	Rule          *rules.Rule
+	Source        *model.Source
+	Stream        model.Stream
+	OverflowKey   overflowKey // what makes the key if the templates are too many
+	At            int64       // when the hit happened
+	Key           []byte      // the cooldown key
+	Container     []byte      // the key of the token bucket
+	Template      TemplateID
+	Value         ValueID // what a threshold of different values counts
+	Valued        bool    // there is one
+	Muted         bool    // a silence or an inhibition is in force: why
+	Reason        model.Reason
+	Silence       *mute.Silence // that is it
+	WaitsForLines bool          // its alert waits for lines: it is counted as pending
+
+	known    bool // the template was seen before
+	Overflow bool // no key is kept for it: there is no cooldown, and no threshold
+	Decision Decision
+}
+
+// overflowKey makes the key that hits share whose templates are too many.
+type overflowKey interface{ OverflowKey() []byte }
+
+// Evaluate decides about a hit and commits what was decided, when all that is due by then is done. The decision is in h.
+func (k *Keyed) Evaluate(h *HitContext, now int64, dst []model.Alert) []model.Alert {
+	for done := false; !done; {
+		dst, done = k.tryEvaluate(h, now, dst)
+	}
+	return dst
+}
+
+// tryEvaluate is evaluate with the lock held once; done is false when more is due than is done at once.
+func (k *Keyed) tryEvaluate(h *HitContext, now int64, dst []model.Alert) (_ []model.Alert, done bool) {
+	k.Mu.Lock()
+	defer k.Mu.Unlock()
+	dst, more := k.runDue(now, dst)
+	if more {
+		return dst, false
+	}
+	counters := k.countersOf(h.Rule)
+	counters.Hit()
+	if h.Rule.Settings.Absent > 0 {
+		k.observe(h, now)
+	} else {
+		s := k.stateOfHit(h, now)
+		h.known = k.seenBefore(h, now)
+		before := len(s.count.marks)
+		s.decide(h, tokens{k, h.Container}, now)
+		k.addMarks(len(s.count.marks) - before)
+		k.due.set(&s.Timer, s.deadline(k.rollupRule(s, h)))
+		k.touchKey(s)
+	}
+	switch d := &h.Decision; {
+	case !d.Alert:
+		counters.Suppress(d.Reason)
+		if d.Reason == model.ReasonSilence && k.trial == nil {
+			h.Silence.Count()
+		}
+	case h.WaitsForLines:
+		counters.Pend()
+	default:
+		counters.Alert()
+	}
+	return dst, true
+}
+
+// rollupRule returns the rule by which a key's roll-up is made after a hit: as it applies to the workload of the hit that the roll-up shows, where hits of
+// several workloads share the key.
+func (k *Keyed) rollupRule(s *KeyState, h *HitContext) *rules.Rule {
+	shown := s.Unreported.sample
+	if shown == nil || shown.source.Workload == h.Source.Workload {
+		return h.Rule
+	}
+	return k.rule(s.Key, shown.source.Workload)
+}
+
+// addMarks counts what thresholds remember; when it is too much, the keys unused for longest go.
+func (k *Keyed) addMarks(n int) {
+	k.marks += n
+	for k.marks > maxMarks && k.Keys.Len() > 1 {
+		k.Keys.RemoveOldest()
+	}
+}

@@ -1,0 +1,134 @@
+package state
+
+import (
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+)
+
+// DueBatch is how many of the things that are due are done before others may have the lock.
+const DueBatch = 256
+
+// Advance does all that is due by now.
+func (k *Keyed) Advance(now int64, dst []model.Alert) []model.Alert {
+	for more := true; more; {
+		dst, more = k.AdvanceBatch(now, dst)
+	}
+	return dst
+}
+
+func (k *Keyed) AdvanceBatch(now int64, dst []model.Alert) (_ []model.Alert, more bool) {
+	k.Mu.Lock()
+	defer k.Mu.Unlock()
+	return k.runDue(now, dst)
+}
+
+func (k *Keyed) NextDue() (at int64, ok bool) {
+	k.Mu.Lock()
+	defer k.Mu.Unlock()
+	if len(k.pendingAbsences) > 0 {
+		return k.latest, true
+	}
+	if t := k.due.first(); t != nil {
+		return t.Due, true
+	}
+	return 0, false
+}
+
+// runDue appends what is due by now to dst, in the order of time. Everything is done as of the moment at which it was due. It does at most a batch of things;
+// more says that others are left.
+func (k *Keyed) runDue(now int64, dst []model.Alert) (_ []model.Alert, more bool) {
+	k.latest = max(k.latest, now)
+	for _, start := range k.pendingAbsences {
+		k.StartAbsence(start.Rule, start.Workload, nil, now)
+	}
+	k.pendingAbsences = nil
+	for range k.Batch() {
+		t := k.due.first()
+		switch {
+		case t == nil || t.Due > now:
+			return dst, false
+		case t.key != nil:
+			dst = k.keyDue(t.key, t.Due, now, dst)
+		default:
+			dst = k.absenceDue(t.absence, t.Due, dst)
+		}
+	}
+	t := k.due.first()
+	return dst, t != nil && t.Due <= now
+}
+
+// Batch is how many things are done at once: fewer where each is looked for in many silences.
+func (k *Keyed) Batch() int {
+	if k.mutes == nil {
+		return DueBatch
+	}
+	return max(1, DueBatch/(1+k.mutes.CountSilences()/DueBatch))
+}
+
+// Adopt puts the rules of a snapshot in force for what time makes, and their limits. Deadlines are measured again, so that what a rule changed
+// applies at once: from now on, for a moment before would be one at which it was not so. What was restored is due when it was. What a rule that is
+// gone waited for is forgotten.
+func (k *Keyed) Adopt(n *rules.Snapshot) {
+	k.Mu.Lock()
+	defer k.Mu.Unlock()
+	k.setLimits(n.Settings.Limits)
+	k.rules = n
+	for _, s := range k.Keys.Values() {
+		if shown := s.Unreported.sample; shown != nil {
+			k.due.set(&s.Timer, k.fromNow(s.deadline(k.rule(s.Key, shown.source.Workload)), s.restored))
+		}
+		s.restored = false
+	}
+	k.dropping = true
+	for _, t := range k.Absences.Values() {
+		r := k.rule(t.Key, t.workload())
+		if r == nil || r.Settings.Absent <= 0 || rules.AbsenceKey(r, t.workload()) != t.Key {
+			k.Absences.Remove(t.Key)
+			continue
+		}
+		k.due.set(&t.timer, k.fromNow(t.deadline(r), t.restored))
+		t.restored = false
+	}
+	k.dropping = false
+	k.pendingAbsences = n.PendingAbsences()
+}
+
+// fromNow returns a deadline that is not before what was looked at already, unless it was restored.
+func (k *Keyed) fromNow(due int64, restored bool) int64 {
+	if due == 0 || restored {
+		return due
+	}
+	return max(due, k.latest)
+}
+
+func (k *Keyed) Skip(ns, now int64) {
+	k.Mu.Lock()
+	defer k.Mu.Unlock()
+	for _, t := range k.Absences.Values() {
+		r := k.rule(t.Key, t.workload())
+		t.skip(ns, now)
+		k.due.set(&t.timer, t.deadline(r))
+		k.Touch(absencePrefix + t.Key)
+	}
+	if ns >= 0 {
+		return
+	}
+	k.latest = min(k.latest, now)
+	for _, s := range k.Keys.Values() {
+		s.clampFuture(now)
+		if shown := s.Unreported.sample; shown != nil {
+			k.due.set(&s.Timer, s.deadline(k.rule(s.Key, shown.source.Workload)))
+		}
+		k.touchKey(s)
+	}
+	for _, b := range k.buckets.Values() { // it holds as many tokens as before
+		b.arrival += ns
+		k.Touch(bucketPrefix + b.key)
+	}
+	for _, id := range k.templates.Keys() {
+		if t, ok := k.templates.Peek(id); ok && t.last > now {
+			t.last = now
+			k.Touch(id.stateKey())
+		}
+	}
+}

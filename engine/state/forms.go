@@ -1,0 +1,267 @@
+package state
+
+import (
+	"cmp"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+)
+
+// The JSON forms of the state; times are ns since 1970.
+type (
+	savedKey struct {
+		Opened     int64            `json:"opened,omitempty"`
+		Overdue    int64            `json:"overdue,omitempty"`
+		Suppressed map[string]int64 `json:"suppressed,omitempty"`
+		First      int64            `json:"first,omitempty"`
+		Last       int64            `json:"last,omitempty"`
+		Sample     *savedSample     `json:"sample,omitempty"`
+		Marks      savedMarks       `json:"marks,omitempty"`
+		Distinct   string           `json:"distinct,omitempty"`
+		Episode    *savedEpisode    `json:"episode,omitempty"`
+		LastHit    int64            `json:"last_hit"`
+	}
+	savedEpisode struct {
+		Began   int64 `json:"began,omitempty"`
+		LastHit int64 `json:"last_hit"`
+		Arrived int64 `json:"arrived"`
+		Step    int   `json:"step,omitempty"`
+	}
+	savedSample struct {
+		At        int64             `json:"at"`
+		Arrived   int64             `json:"arrived"`
+		Source    savedSource       `json:"source"`
+		Stream    string            `json:"stream,omitempty"`
+		Severity  model.Severity    `json:"severity"`
+		Message   string            `json:"message"`
+		Truncated bool              `json:"truncated,omitempty"`
+		Summary   string            `json:"summary,omitempty"`
+		Captures  map[string]string `json:"captures,omitempty"`
+		Fields    map[string]string `json:"fields,omitempty"`
+		Labels    map[string]string `json:"labels,omitempty"`
+	}
+	savedSource struct {
+		Kind           string `json:"kind,omitempty"`
+		Workload       string `json:"workload,omitempty"`
+		Host           string `json:"host,omitempty"`
+		Tag            string `json:"tag,omitempty"`
+		ContainerID    string `json:"container_id,omitempty"`
+		ContainerName  string `json:"container_name,omitempty"`
+		ContainerImage string `json:"container_image,omitempty"`
+		Bucket         string `json:"bucket,omitempty"`
+	}
+	savedBucket struct {
+		Arrival int64 `json:"arrival"`
+	}
+	savedAbsence struct {
+		Began      int64            `json:"began"`
+		From       int64            `json:"from"`
+		Arrived    int64            `json:"arrived,omitempty"`
+		LastHit    int64            `json:"last_hit,omitempty"`
+		Absent     bool             `json:"absent,omitempty"`
+		Sent       bool             `json:"sent,omitempty"`
+		Suppressed map[string]int64 `json:"suppressed,omitempty"`
+		Since      int64            `json:"since,omitempty"`
+		Source     *savedSource     `json:"source,omitempty"`
+	}
+	savedTemplate struct {
+		Last int64 `json:"last"`
+	}
+	savedClock struct {
+		Now int64 `json:"now"`
+	}
+)
+
+// marshal returns the JSON of one of the forms; structs of numbers and strings always have one.
+func marshal(form any) []byte {
+	out, err := json.Marshal(form)
+	if err != nil {
+		return nil
+	}
+	return out
+}
+
+func unmarshal(text []byte, form any) error { return json.Unmarshal(text, form) }
+
+func saveSuppressed(counts *[model.NumReasons]int64) map[string]int64 {
+	var out map[string]int64
+	for i, n := range counts {
+		if n > 0 {
+			if out == nil {
+				out = map[string]int64{}
+			}
+			out[model.Reason(i).String()] = n
+		}
+	}
+	return out
+}
+
+func suppressedOf(saved map[string]int64) (counts [model.NumReasons]int64) {
+	for i := range model.NumReasons {
+		counts[i] = saved[i.String()]
+	}
+	return counts
+}
+
+func SaveSource(s *model.Source) savedSource {
+	return savedSource{
+		Kind: s.Kind, Workload: s.Workload, Host: s.Host, Tag: s.Tag,
+		ContainerID: s.Container.ID, ContainerName: s.Container.Name, ContainerImage: s.Container.Image, Bucket: s.Bucket,
+	}
+}
+
+func (s *savedSource) Source() *model.Source {
+	return &model.Source{
+		Kind: s.Kind, Workload: s.Workload, Host: s.Host, Tag: s.Tag,
+		Container: model.Container{ID: s.ContainerID, Name: s.ContainerName, Image: s.ContainerImage}, Bucket: s.Bucket,
+	}
+}
+
+func saveKey(s *KeyState) *savedKey {
+	u := &s.Unreported
+	saved := &savedKey{
+		Opened: s.window.opened, Overdue: s.window.overdue, Suppressed: saveSuppressed(&u.Suppressed), First: u.first, Last: u.last,
+		Marks: s.count.marks, Distinct: s.count.distinct, LastHit: s.lastHit,
+	}
+	if e := s.episode; e != (episode{}) {
+		saved.Episode = &savedEpisode{Began: e.began, LastHit: e.lastHit, Arrived: e.arrived, Step: e.step}
+	}
+	if p := u.sample; p != nil {
+		saved.Sample = &savedSample{
+			At: p.at, Arrived: p.arrived, Source: SaveSource(p.source), Stream: p.stream.String(), Severity: p.text.Severity, Message: p.text.Message,
+			Truncated: p.text.Truncated, Summary: p.text.Summary, Captures: p.text.Captures, Fields: p.text.Fields, Labels: p.text.Labels,
+		}
+	}
+	return saved
+}
+
+// state returns the state of a key.
+func (saved *savedKey) state(key string) *KeyState {
+	s := &KeyState{
+		Key: key, window: window{opened: saved.Opened, overdue: saved.Overdue}, lastHit: saved.LastHit, restored: true,
+		Unreported: unreported{Suppressed: suppressedOf(saved.Suppressed), first: saved.First, last: saved.Last},
+		count:      saved.Marks.count(saved.Distinct),
+	}
+	s.Timer.key = s
+	if e := saved.Episode; e != nil {
+		s.episode = episode{began: e.Began, lastHit: e.LastHit, arrived: e.Arrived, step: e.Step}
+	}
+	if p := saved.Sample; p != nil {
+		shown := &Sample{at: p.At, arrived: p.Arrived, source: p.Source.Source(), text: &SampleText{
+			Severity: p.Severity, Message: p.Message, Truncated: p.Truncated, Summary: p.Summary, Captures: p.Captures, Fields: p.Fields,
+			Labels: p.Labels,
+		}}
+		switch p.Stream {
+		case model.Stdout.String():
+			shown.stream = model.Stdout
+		case model.Stderr.String():
+			shown.stream = model.Stderr
+		}
+		s.Unreported.sample = shown
+	}
+	return s
+}
+
+func saveAbsence(t *absenceTimer) *savedAbsence {
+	s := &savedAbsence{
+		Began: t.began, From: t.from, Arrived: t.arrived, LastHit: t.lastHit, Absent: t.absent, Sent: t.sent,
+		Suppressed: saveSuppressed(&t.Suppressed), Since: t.since,
+	}
+	if t.source != nil {
+		source := SaveSource(t.source)
+		s.Source = &source
+	}
+	return s
+}
+
+// timer returns a wait that goes on at now, after a stop. The time of the stop does not count as waited for. When the stop took longer than
+// absenceGrace, or nobody knows how long, the wait begins again.
+func (s *savedAbsence) timer(key string, now, stopped int64) *absenceTimer {
+	t := &absenceTimer{
+		Key: key, began: s.Began, from: s.From, arrived: s.Arrived, lastHit: s.LastHit, absent: s.Absent, sent: s.Sent,
+		Suppressed: suppressedOf(s.Suppressed), since: s.Since, restored: true,
+	}
+	t.timer.absence = t
+	if s.Source != nil {
+		t.source = s.Source.Source()
+	}
+	if t.absent {
+		return t
+	}
+	if gap := now - stopped; stopped == 0 || gap > int64(AbsenceGrace) {
+		t.from = now
+	} else {
+		t.from += max(gap, 0)
+		t.until = now + int64(AbsenceGrace)
+	}
+	return t
+}
+
+// savedMarks are the hits of a threshold as one text: in the order in which they arrived, for each the time since the one before, and the value, as
+// varints in base64.
+type savedMarks []mark
+
+// count returns the count that remembers the marks.
+func (m savedMarks) count(distinct string) slidingCount {
+	c := slidingCount{distinct: distinct}
+	for _, one := range m {
+		c.hits++
+		one.hit = c.hits
+		c.insert(one)
+	}
+	return c
+}
+
+// MarshalText writes the hits.
+func (m savedMarks) MarshalText() ([]byte, error) {
+	arrived := slices.Clone(m)
+	slices.SortFunc(arrived, func(a, b mark) int { return cmp.Compare(a.hit, b.hit) })
+	var b []byte
+	last := int64(0)
+	for _, one := range arrived {
+		b = binary.AppendVarint(b, one.at-last)
+		b = binary.AppendUvarint(b, uint64(one.value))
+		last = one.at
+	}
+	return base64.StdEncoding.AppendEncode(nil, b), nil
+}
+
+// UnmarshalText reads what MarshalText wrote.
+func (m *savedMarks) UnmarshalText(text []byte) error {
+	b, err := base64.StdEncoding.AppendDecode(nil, text)
+	if err != nil {
+		return err
+	}
+	*m = nil
+	last := int64(0)
+	for len(b) > 0 && len(*m) < 2*rules.MaxCount {
+		step, n := binary.Varint(b)
+		if n <= 0 {
+			return fmt.Errorf("marks: not a number")
+		}
+		value, k := binary.Uvarint(b[n:])
+		if k <= 0 {
+			return fmt.Errorf("marks: not a number")
+		}
+		b = b[n+k:]
+		last += step
+		*m = append(*m, mark{at: last, value: ValueID(value)})
+	}
+	return nil
+}
+
+func parseTemplateID(stateKey string) (id TemplateID, ok bool) {
+	text, ok := strings.CutPrefix(stateKey, templatePrefix)
+	if !ok || len(text) != hex.EncodedLen(len(id)) {
+		return id, false
+	}
+	_, err := hex.Decode(id[:], []byte(text))
+	return id, err == nil
+}

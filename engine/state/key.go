@@ -1,0 +1,157 @@
+package state
+
+import (
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+)
+
+// KeyState is the state of one cooldown key: four machines, each of which knows nothing of the others. It holds nothing of the rule but its id, which the
+// key begins with, so that no snapshot outlives its reload for the sake of a key.
+type KeyState struct {
+	Key        string // rule id and key parts
+	window     window
+	Unreported unreported
+	count      slidingCount
+	episode    episode
+	lastHit    int64 // when the last hit arrived
+	restored   bool  // from saved state, and no rules were in force since
+	group      *templateGroup
+	Timer      timer
+}
+
+// clone returns a copy that shares nothing that changes.
+func (s *KeyState) clone() *KeyState {
+	c := *s
+	c.group, c.Timer = nil, timer{}
+	c.Timer.key = &c
+	c.count.marks = append([]mark(nil), s.count.marks...)
+	if s.Unreported.sample != nil {
+		shown := *s.Unreported.sample
+		c.Unreported.sample = &shown
+	}
+	return &c
+}
+
+// clampFuture sets times later than now, since the clock went back, to now. So a clock that is set back begins cooldowns again from there instead of
+// prolonging them.
+func (s *KeyState) clampFuture(now int64) {
+	s.window.clampFuture(now)
+	s.Unreported.clampFuture(now)
+	s.count.clampFuture(now)
+	s.episode.clampFuture(now)
+	s.lastHit = min(s.lastHit, now)
+}
+
+// Decision is what becomes of a hit, and what its alert reports.
+type Decision struct {
+	Alert      bool
+	Reason     model.Reason // the hit is suppressed, when there is no alert
+	Kind       model.Kind
+	Severity   model.Severity // at least
+	At         int64          // when the hit happened
+	Late       int64          // by how much it arrived later
+	Suppressed [model.NumReasons]int64
+	Since      int64   // the earliest of the suppressed hits, 0: there are none
+	Last       int64   // the latest of them
+	AbsentFor  int64   // recovered: how long nothing came
+	Workload   string  // recovered: of the absence
+	Counted    int     // hits, or different values, that count for the threshold
+	Sample     *Sample // that shows the hit, and is to be rendered
+}
+
+// decide decides what becomes of a hit, and moves the key's state and the container's bucket on. It changes nothing else, so that Explain can try it on
+// copies.
+//
+// The order is part of the contract (docs/counting.md): what suppresses a hit must not let it consume anything of what comes behind, so the token is
+// last. Counting, the template and the episode come first, for every hit counts there, whatever becomes of it.
+func (s *KeyState) decide(h *HitContext, bucket tokens, now int64) {
+	r := h.Rule
+	set := &r.Settings
+	s.clampFuture(now)
+	s.lastHit = now
+	d := &h.Decision
+	d.At, d.Late, d.Counted = h.At, now-h.At, s.count.observe(set, h.At, h.Value, h.Valued)
+	s.episode.observe(r, h.At, now)
+	var why model.Reason
+	switch {
+	case h.Muted:
+		why = h.Reason
+	case d.Counted < set.Count && !h.Overflow:
+		why = model.ReasonThreshold
+	case h.known:
+		why = model.ReasonKnown
+	case !h.Overflow && s.window.state(set.Cooldown, now) != windowClosed:
+		why = model.ReasonCooldown
+	case set.DryRun && bucket.available(now): // it begins and ends all that the alert would, and takes nothing from others
+		why = model.ReasonDryRun
+		s.window.opened = now
+		s.count.clear()
+	case set.DryRun || !bucket.consume(now):
+		why = model.ReasonRateLimit
+	default:
+		d.Alert = true
+	}
+	if !d.Alert {
+		d.Reason = why
+		s.suppress(h, d, now)
+		return
+	}
+	if set.Count > 0 {
+		d.Kind = model.KindThreshold
+	}
+	d.Suppressed, d.Since, d.Last = s.Unreported.Suppressed, s.Unreported.first, s.Unreported.last
+	s.count.clear()
+	s.markReported(now)
+	d.Severity = s.episode.escalate(r, s.episode.lastHit)
+}
+
+// suppress counts a hit that makes no alert of its own. Where a roll-up is made because of it and none of the key's hits is shown yet, it is the one.
+func (s *KeyState) suppress(h *HitContext, d *Decision, now int64) {
+	s.Unreported.add(d.Reason, h.At)
+	if s.Unreported.sample == nil && h.Rule.RollsUp(d.Reason) {
+		s.Unreported.sample = &Sample{at: h.At, arrived: now, source: h.Source, stream: h.Stream}
+		d.Sample = s.Unreported.sample
+	}
+}
+
+// markReported resets what an alert has reported, and opens the window of that alert.
+func (s *KeyState) markReported(now int64) {
+	s.window.open(now)
+	s.Unreported = unreported{}
+}
+
+// deadline returns when the key next reports something by itself; 0: never, as things are.
+func (s *KeyState) deadline(r *rules.Rule) int64 {
+	if r == nil || r.Settings.DryRun || s.Unreported.state() != rollupPending {
+		return 0
+	}
+	shown, due := s.Unreported.sample.arrived, int64(0)
+	if r.Settings.Rollup {
+		due = s.window.closes(r.Window(), shown)
+	}
+	if step := s.episode.nextStep(r, shown); step != 0 && (due == 0 || step < due) {
+		due = step
+	}
+	if due != 0 {
+		due = max(due, s.window.overdue)
+	}
+	return due
+}
+
+// expired reports whether the state says no more than that of a key that was never hit, but for what no alert has reported yet.
+func (s *KeyState) expired(r *rules.Rule, now int64) bool {
+	if s.window.state(r.Settings.Cooldown, now) != windowClosed || s.episode.began != 0 && !s.episode.expired(s.episode.clock(now), r.Window()) {
+		return false
+	}
+	return len(s.count.marks) == 0 || now-s.lastHit >= int64(r.Settings.Within)
+}
+
+// RuleID returns the id of the rule that a key begins with.
+func RuleID(key string) string {
+	for i := range len(key) {
+		if key[i] == model.KeySeparator {
+			return key[:i]
+		}
+	}
+	return key
+}

@@ -1,0 +1,179 @@
+// Package state has the keyed state of the engine, and decides about each hit by it.
+//
+// The state of a key is four machines that know nothing of each other: window (the cooldown), unreported (hits suppressed since the last alert),
+// slidingCount (the threshold) and episode (the escalation). keyState.decide moves them, in the order of docs/counting.md. Beside the keys there are
+// token buckets (bucket.go), templates that were seen (template_seen.go), and absences (absence.go). Time moves all of them when they are due (due.go,
+// deadline.go). All of it is saved and restored (save.go, forms.go), and copied for previews, which decide without consequences (preview.go).
+//
+// It holds the id of a rule, never the rule, so that no snapshot outlives its reload for the sake of a key.
+package state
+
+import (
+	"hash/maphash"
+	"sync"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/mute"
+	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+)
+
+// Keyed holds what is remembered of keys: of each cooldown key, of each container's token bucket, of each rule that waits for lines, and the
+// templates that were seen. Each kind is bounded; when full, what was unused for longest is forgotten and counted, so that the next hit alerts rather
+// than hides. Only hits and new sources come here: a line that no rule matches takes no lock. Safe for concurrent use.
+//
+// The lock is held for bounded work alone: what is slow (rendering, encoding) is done without it, and what is due is done in batches.
+type Keyed struct {
+	mutes           *mute.Board                         // in force; nil: none
+	countersBy      func(id string) *model.RuleCounters // of a rule, or those of retired rules
+	trial           *mute.Inhibitor                     // what is decided here has no consequences but for these inhibitions, which are a copy; nil: it has
+	Mu              sync.Mutex
+	seed            maphash.Seed
+	Keys            *simplelru.LRU[uint64, *KeyState]
+	buckets         *simplelru.LRU[uint64, *bucket]
+	Absences        *simplelru.LRU[string, *absenceTimer]
+	templates       *simplelru.LRU[TemplateID, *templateSeen]
+	groups          map[string]*templateGroup
+	due             deadlines
+	marks           int                    // of all keys
+	rules           *rules.Snapshot        // in force: what time makes goes by them; nil before there are any
+	pendingAbsences []rules.AbsenceToStart // what is waited for from the next moment on
+	latest          int64                  // the latest time that anything was done at
+
+	changed  map[string]struct{} // state keys whose entry is to be saved or forgotten
+	tracking bool                // changed is kept
+	clocked  int64               // latest as it was saved
+	dropping bool                // what is removed is no longer needed, and is not counted
+	evicted  int64
+	overflow int64 // hits sent because a rule's templates were too many
+	limits   rules.Limits
+}
+
+func NewKeyed(limits rules.Limits, m *mute.Board, counters func(id string) *model.RuleCounters) *Keyed {
+	k := &Keyed{mutes: m, countersBy: counters, seed: maphash.MakeSeed(), changed: map[string]struct{}{}, groups: map[string]*templateGroup{}, limits: limits}
+	size := max(1, limits.MaxKeys)
+	// NewLRU fails only for a size below one, which Limits.Validate refuses and setLimits corrects.
+	k.Keys, _ = simplelru.NewLRU(size, func(_ uint64, s *KeyState) { k.keyRemoved(s) })
+	k.buckets, _ = simplelru.NewLRU(size, func(_ uint64, b *bucket) { k.removed(bucketPrefix + b.key) })
+	k.Absences, _ = simplelru.NewLRU(size, func(_ string, t *absenceTimer) {
+		k.due.set(&t.timer, 0)
+		k.countForgotten(RuleID(t.Key), model.Sum(&t.Suppressed))
+		k.removed(absencePrefix + t.Key)
+	})
+	k.templates, _ = simplelru.NewLRU(size, func(id TemplateID, _ *templateSeen) { k.removed(id.stateKey()) })
+	return k
+}
+
+// setLimits puts other limits in force. State beyond a smaller bound is forgotten, oldest first.
+func (k *Keyed) setLimits(limits rules.Limits) {
+	k.limits = limits
+	size := max(1, limits.MaxKeys)
+	k.Keys.Resize(size)
+	k.buckets.Resize(size)
+	k.Absences.Resize(size)
+	k.templates.Resize(size)
+}
+
+// keyRemoved ends the state of a key that was removed. What it had not reported yet is counted as forgotten.
+func (k *Keyed) keyRemoved(s *KeyState) {
+	k.due.set(&s.Timer, 0)
+	k.marks -= len(s.count.marks)
+	if s.group != nil {
+		k.leave(s)
+	}
+	k.countForgotten(RuleID(s.Key), s.Unreported.Total())
+	k.removed(KeyPrefix + s.Key)
+}
+
+// countForgotten counts hits of a rule that no alert will report.
+func (k *Keyed) countForgotten(id string, hits int64) {
+	if hits != 0 && k.trial == nil && k.countersBy != nil {
+		k.countersBy(id).Forget(hits)
+	}
+}
+
+func (k *Keyed) removed(stateKey string) {
+	if !k.dropping {
+		k.evicted++
+	}
+	k.Touch(stateKey)
+}
+
+func (k *Keyed) Touch(stateKey string) {
+	if k.tracking {
+		k.changed[stateKey] = struct{}{}
+	}
+}
+
+// touchKey notes that the state of a key changed; the entry's key is put together only where that is kept.
+func (k *Keyed) touchKey(s *KeyState) {
+	if k.tracking {
+		k.changed[KeyPrefix+s.Key] = struct{}{}
+	}
+}
+
+// stateOf finds or makes the state of a key. Two keys of one hash do not share state: the later one takes the place of the earlier, which
+// is forgotten as if there were no room.
+func (k *Keyed) stateOf(key []byte) (s *KeyState, made bool) {
+	h := k.hash(key)
+	if s, ok := k.Keys.Get(h); ok {
+		if s.Key == string(key) {
+			return s, false
+		}
+		k.Keys.Remove(h)
+	}
+	s = &KeyState{Key: string(key)}
+	s.Timer.key = s
+	k.Keys.Add(h, s)
+	return s, true
+}
+
+func (k *Keyed) hash(key []byte) uint64 { return maphash.Bytes(k.seed, key) }
+
+// Peek returns the state of a key, or nil, and does not count as using it.
+func (k *Keyed) Peek(key string) *KeyState {
+	if s, ok := k.Keys.Peek(maphash.String(k.seed, key)); ok && s.Key == key {
+		return s
+	}
+	return nil
+}
+
+// drop removes the state of a key that says nothing any more.
+func (k *Keyed) drop(s *KeyState) {
+	k.dropping = true
+	k.Keys.Remove(maphash.String(k.seed, s.Key))
+	k.dropping = false
+}
+
+// rule returns the rule in force that a key belongs to, as it applies to a workload; nil when there is none any more.
+func (k *Keyed) rule(key, workload string) *rules.Rule {
+	if k.rules == nil {
+		return nil
+	}
+	return k.rules.Find(RuleID(key), workload)
+}
+
+// countersOf returns the counters of a rule; those of a trial count for nobody.
+func (k *Keyed) countersOf(r *rules.Rule) *model.RuleCounters {
+	if k.trial != nil {
+		return &model.RuleCounters{}
+	}
+	return r.Counters
+}
+
+// Stats returns how much is remembered, how much was forgotten because there was too much, and how many hits were sent because of too many templates.
+func (k *Keyed) Stats() (keys int, evicted, overflow int64) {
+	k.Mu.Lock()
+	defer k.Mu.Unlock()
+	return k.Keys.Len() + k.buckets.Len() + k.Absences.Len() + k.templates.Len(), k.evicted, k.overflow
+}
+
+// LockFree reports whether nobody holds the lock at the moment, for tests of the work that is done without it.
+func (k *Keyed) LockFree() bool {
+	if !k.Mu.TryLock() {
+		return false
+	}
+	k.Mu.Unlock()
+	return true
+}

@@ -1,0 +1,92 @@
+package state
+
+import (
+	"fmt"
+
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+)
+
+// Sample is one of the hits that a key suppressed, for the roll-up that shows it.
+type Sample struct {
+	at, arrived int64 // when it happened, and when it arrived
+	source      *model.Source
+	stream      model.Stream
+	text        *SampleText // nil until it is rendered
+}
+
+// SampleText is what a roll-up shows of a line. It does not change.
+type SampleText struct {
+	Severity  model.Severity
+	Message   string
+	Truncated bool
+	Summary   string
+	Captures  map[string]string
+	Fields    map[string]string
+	Labels    map[string]string // rendered; nil where none is a template
+}
+
+// Rendered sets the text of a sample. Until then the key's roll-up waits.
+func (k *Keyed) Rendered(shown *Sample, key []byte, text *SampleText) {
+	k.Mu.Lock()
+	defer k.Mu.Unlock()
+	shown.text = text
+	k.Touch(KeyPrefix + string(key))
+}
+
+// keyDue makes the roll-up of a key whose time has come. It needs a token; without one, or while a silence or an inhibition is in force, the window stays
+// open and the numbers stay.
+func (k *Keyed) keyDue(s *KeyState, at, now int64, dst []model.Alert) []model.Alert {
+	shown := s.Unreported.sample
+	if shown == nil {
+		k.due.set(&s.Timer, 0)
+		return dst
+	}
+	r := k.rule(s.Key, shown.source.Workload)
+	due := s.deadline(r)
+	if due != 0 && shown.text == nil { // another worker is rendering it
+		due = now + 1
+	}
+	if due == 0 || due > at {
+		k.due.set(&s.Timer, due)
+		return dst
+	}
+	a := s.rollup(r, at)
+	about := rules.Subject{Rule: r, Source: a.Source, Line: []byte(a.Message), Severity: a.Severity}
+	if k.muted(&about, at) || !k.token(model.AppendBucket(nil, shown.source), at, true) {
+		s.window.prolong(r.Window(), at)
+		k.due.set(&s.Timer, s.deadline(r))
+		k.touchKey(s)
+		return dst
+	}
+	k.countersOf(r).Rollup()
+	a.Severity = max(a.Severity, s.episode.escalate(r, s.episode.clock(at)))
+	s.markReported(at)
+	k.due.set(&s.Timer, 0)
+	k.touchKey(s)
+	about.Severity = a.Severity
+	k.alerted(&about, at)
+	return append(dst, a)
+}
+
+// rollup is the alert about what a key suppressed.
+func (s *KeyState) rollup(r *rules.Rule, at int64) model.Alert {
+	u := &s.Unreported
+	shown, text := u.sample, u.sample.text
+	a := model.Alert{
+		Kind: model.KindRollup, RuleID: r.ID, Rule: r.Settings.Name, Severity: text.Severity, Message: text.Message, Truncated: text.Truncated, Time: at,
+		First: u.first, Last: u.last, Stream: shown.stream, Source: shown.source, Captures: text.Captures, Suppressed: u.Suppressed, Since: u.first,
+		Fields: text.Fields, Labels: r.Settings.Labels, Runbook: r.Settings.Runbook, Key: s.Key,
+	}
+	if text.Labels != nil {
+		a.Labels = text.Labels
+	}
+	a.Due = s.window.closes(r.Window(), shown.arrived)
+	if step := s.episode.nextStep(r, shown.arrived); step != 0 && step < a.Due {
+		a.Due = step
+	}
+	late := shown.arrived - shown.at
+	a.Summary = model.OneLine(fmt.Sprintf("%d more in %s: %s", u.Total(), model.Roughly(max(0, at-late-u.first)), text.Summary), model.MaxSummary)
+	a.WithLateness(late)
+	return a
+}

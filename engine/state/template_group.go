@@ -1,0 +1,113 @@
+package state
+
+import (
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+)
+
+// MaxTemplates bounds how many templates of one rule and container have a key of their own.
+const MaxTemplates = 1000
+
+// sweepEvery is how often the keys of a group that is full are looked through for those that say nothing any more.
+const sweepEvery = int64(time.Second)
+
+// templateGroup is the keys of one rule and container that hold a template.
+type templateGroup struct {
+	key   string
+	keys  map[*KeyState]struct{}
+	swept int64 // when its keys were last looked through
+}
+
+// stateOfHit returns the state of a hit's key. A template too many has none: the hits of all of them share one, whose cooldown and threshold suppress
+// nothing.
+func (k *Keyed) stateOfHit(h *HitContext, now int64) *KeyState {
+	if !h.Rule.Grouped {
+		s, _ := k.stateOf(h.Key)
+		return s
+	}
+	if g := k.groups[string(groupKey(h))]; g != nil && len(g.keys) >= MaxTemplates && !k.has(h.Key) && !k.sweep(g, h.Rule, now) {
+		h.Overflow = true
+		k.overflow++
+		h.Key = h.OverflowKey.OverflowKey()
+		s, _ := k.stateOf(h.Key)
+		return s
+	}
+	s, made := k.stateOf(h.Key)
+	if made {
+		name := string(groupKey(h))
+		g := k.groups[name]
+		if g == nil {
+			g = &templateGroup{key: name, keys: map[*KeyState]struct{}{}}
+			k.groups[name] = g
+		}
+		g.keys[s] = struct{}{}
+		s.group = g
+	}
+	return s
+}
+
+// Overflows reports whether stateOfHit would find no room for the template of a hit. It changes nothing.
+func (k *Keyed) Overflows(h *HitContext, now int64) bool {
+	k.Mu.Lock()
+	defer k.Mu.Unlock()
+	g := k.groups[string(groupKey(h))]
+	if !h.Rule.Grouped || g == nil || len(g.keys) < MaxTemplates || k.has(h.Key) {
+		return false
+	}
+	return !g.toSweep(now) || len(g.expired(h.Rule, now)) == 0
+}
+
+func groupKey(h *HitContext) []byte {
+	key := append([]byte(h.Rule.ID), model.KeySeparator)
+	return append(key, h.Container...)
+}
+
+// has reports whether a key has state.
+func (k *Keyed) has(key []byte) bool {
+	s, ok := k.Keys.Peek(k.hash(key))
+	return ok && s.Key == string(key)
+}
+
+// sweep removes the keys of a group that say nothing any more by the rule that is in force, and reports whether there is room. When there are none, those
+// go that only hold what no alert has reported: as that is reported with the next alert of the key alone, they would keep new templates out for good.
+func (k *Keyed) sweep(g *templateGroup, r *rules.Rule, now int64) bool {
+	if !g.toSweep(now) {
+		return false
+	}
+	g.swept = now
+	expired := g.expired(r, now)
+	for _, s := range expired {
+		if s.Unreported.Total() == 0 {
+			k.drop(s)
+		}
+	}
+	if len(g.keys) < MaxTemplates {
+		return true
+	}
+	for _, s := range expired {
+		k.drop(s)
+	}
+	return len(g.keys) < MaxTemplates
+}
+
+func (g *templateGroup) toSweep(now int64) bool { return now < g.swept || now-g.swept >= sweepEvery }
+
+func (g *templateGroup) expired(r *rules.Rule, now int64) (expired []*KeyState) {
+	for s := range g.keys {
+		if s.expired(r, now) {
+			expired = append(expired, s)
+		}
+	}
+	return expired
+}
+
+// leave takes a key out of its group.
+func (k *Keyed) leave(s *KeyState) {
+	delete(s.group.keys, s)
+	if len(s.group.keys) == 0 {
+		delete(k.groups, s.group.key)
+	}
+	s.group = nil
+}

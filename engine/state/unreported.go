@@ -1,0 +1,50 @@
+package state
+
+import (
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
+)
+
+// unreportedState is what a key has to report.
+type unreportedState uint8
+
+const (
+	nothingUnreported unreportedState = iota // no hit was suppressed since the last alert
+	hitsCounted                              // the next alert of the key reports them
+	rollupPending                            // a roll-up, or a step of an escalation, is made because of them
+)
+
+// unreported is the hits of a key that were suppressed since its last alert. What it says of when they came goes by the records' clock.
+type unreported struct {
+	Suppressed  [model.NumReasons]int64
+	first, last int64   // the earliest and the latest of them; 0: there are none
+	sample      *Sample // one of them, where a roll-up may show it
+}
+
+func (u *unreported) state() unreportedState {
+	switch {
+	case u.sample != nil && u.Suppressed[model.ReasonCooldown]+u.Suppressed[model.ReasonRateLimit] > 0:
+		return rollupPending
+	case u.first != 0:
+		return hitsCounted
+	}
+	return nothingUnreported
+}
+
+// add counts a hit that was suppressed.
+func (u *unreported) add(why model.Reason, at int64) {
+	if u.first == 0 {
+		u.first = at
+	}
+	u.first, u.last = min(u.first, at), max(u.last, at)
+	u.Suppressed[why]++
+}
+
+// Total returns how many hits the next alert of the key reports beside its own.
+func (u *unreported) Total() int64 { return model.Sum(&u.Suppressed) }
+
+func (u *unreported) clampFuture(now int64) {
+	u.first, u.last = min(u.first, now), min(u.last, now)
+	if u.sample != nil {
+		u.sample.at, u.sample.arrived = min(u.sample.at, now), min(u.sample.arrived, now)
+	}
+}
