@@ -109,7 +109,7 @@ func testTrigger(c *call) (any, error) {
 		for i := range c.p.Settings().Triggers {
 			names = append(names, c.p.Settings().Triggers[i].Name)
 		}
-		return nil, problem(http.StatusNotFound, "there is no trigger %s in force%s", shown(name), meant(name, names))
+		return nil, problem(http.StatusNotFound, "there is no trigger %s in force%s", quoted(name), meant(name, names))
 	}
 	out := adminapi.TriggerTestResponse{
 		Outcome: r.Outcome.String(), Detail: r.Reason, Answer: r.Detail, Failure: string(r.Failure), Status: r.Status, Attempts: r.Attempts,

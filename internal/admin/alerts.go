@@ -51,7 +51,7 @@ func (c *call) alertFilter() (f alertFilter, err error) {
 	}{{"severity", f.severity, trigger.Severities()}, {"kind", f.kind, trigger.Kinds()}, {"state", f.state, store.States()}} {
 		for _, word := range one.given {
 			if !slices.Contains(one.known, word) {
-				return f, problem(http.StatusBadRequest, "%s %s: want some of %s", one.name, shown(word), strings.Join(one.known, ", "))
+				return f, problem(http.StatusBadRequest, "%s %s: want some of %s", one.name, quoted(word), strings.Join(one.known, ", "))
 			}
 		}
 	}
@@ -193,7 +193,7 @@ func oneAlert(c *call) (any, error) {
 		return nil, err
 	}
 	if found == nil {
-		return nil, problem(http.StatusNotFound, "no alert %s is kept", shown(id))
+		return nil, problem(http.StatusNotFound, "no alert %s is kept", quoted(id))
 	}
 	return *found, nil
 }
@@ -244,7 +244,7 @@ func (c *call) deliveryMark() (mark deliveryMark, err error) {
 	seq, name, _ := strings.Cut(text, ".")
 	mark.trigger = name
 	if mark.seq, err = strconv.ParseInt(seq, 10, 64); err != nil || mark.seq < 1 || mark.seq > maxSeq {
-		return mark, problem(http.StatusBadRequest, "cursor %s: must be next of an answer", shown(text))
+		return mark, problem(http.StatusBadRequest, "cursor %s: must be next of an answer", quoted(text))
 	}
 	return mark, nil
 }

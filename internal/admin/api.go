@@ -16,6 +16,9 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/jsonobject"
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/metrics"
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/openapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/page"
 	"github.com/tinyforge/fluentbit-trigger/internal/listen"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
@@ -39,10 +42,13 @@ const maxStreams = 32
 
 func newAPI(r *Registry, d *door) *api {
 	a := &api{registry: r, door: d, mux: http.NewServeMux(), routes: routes(), files: map[string]bool{}, streams: make(chan struct{}, maxStreams)}
-	a.metrics = newMetrics(a)
+	a.metrics = metrics.Handler(metrics.Source{
+		Program: r.opt.Program, Version: r.opt.Version, Instances: a.measured, Streams: func() int { return len(a.streams) },
+		Panics: r.panics.Load, Recovered: func() { r.panics.Add(1) },
+	})
 	for i := range a.routes {
 		rt := &a.routes[i]
-		a.mux.HandleFunc(rt.method+" "+rt.path, func(w http.ResponseWriter, q *http.Request) { a.serve(rt, w, q) })
+		a.mux.HandleFunc(rt.Method+" "+rt.Path, func(w http.ResponseWriter, q *http.Request) { a.serve(rt, w, q) })
 	}
 	files := page.Handler()
 	for _, name := range page.Files() {
@@ -55,7 +61,7 @@ func newAPI(r *Registry, d *door) *api {
 	a.mux.HandleFunc("/", func(w http.ResponseWriter, q *http.Request) {
 		if allowed := a.allowed(q); len(allowed) > 0 {
 			w.Header().Set("Allow", strings.Join(allowed, ", "))
-			a.answer(w, q, problem(http.StatusMethodNotAllowed, "this path does not know %s: it knows %s", shown(q.Method), strings.Join(allowed, ", ")))
+			a.answer(w, q, problem(http.StatusMethodNotAllowed, "this path does not know %s: it knows %s", quoted(q.Method), strings.Join(allowed, ", ")))
 			return
 		}
 		a.answer(w, q, problem(http.StatusNotFound, "there is no such path; /api/v1/openapi.json lists those that there are"))
@@ -161,7 +167,7 @@ type call struct {
 var errAnswered = errors.New("answered")
 
 func (a *api) serve(rt *route, w http.ResponseWriter, q *http.Request) {
-	c := &call{api: a, w: w, r: q, who: listen.CallerOf(q.Context()).Name, status: rt.status}
+	c := &call{api: a, w: w, r: q, who: listen.CallerOf(q.Context()).Name, status: rt.Status}
 	body, err := c.run(rt)
 	switch {
 	case errors.Is(err, errAnswered):
@@ -180,11 +186,11 @@ func (c *call) run(rt *route) (any, error) {
 		return nil, problem(http.StatusBadRequest, "the query is not well formed")
 	}
 	for key := range c.query {
-		if key != "instance" && !slices.ContainsFunc(rt.params, func(p param) bool { return p.name == key }) {
-			return nil, problem(http.StatusBadRequest, "the parameter %s is not known here: known are %s", shown(key), rt.paramNames())
+		if key != "instance" && !slices.ContainsFunc(rt.Params, func(p openapi.Param) bool { return p.Name == key }) {
+			return nil, problem(http.StatusBadRequest, "the parameter %s is not known here: known are %s", quoted(key), rt.paramNames())
 		}
 	}
-	if !rt.global {
+	if !rt.Global {
 		var why string
 		if c.instance, why = c.api.door.choose(c.query.Get("instance")); c.instance == nil {
 			return nil, problem(http.StatusNotFound, "%s", why)
@@ -208,14 +214,8 @@ func (c *call) problemOf(err error) *adminapi.Problem {
 	}
 }
 
-// shown is a text of the client as an answer repeats it.
-func shown(text string) string {
-	const most = 60
-	if len(text) > most {
-		text = text[:most] + "…"
-	}
-	return strconv.Quote(strings.ToValidUTF8(text, "�"))
-}
+// quoted returns a client's text for an error message.
+func quoted(text string) string { return jsonobject.Quote(text) }
 
 // Bounds of lists.
 const (
@@ -231,7 +231,7 @@ func (c *call) limit() (int, error) {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > maxLimit {
-		return 0, problem(http.StatusBadRequest, "limit %s: must be a number from 1 to %d", shown(text), maxLimit)
+		return 0, problem(http.StatusBadRequest, "limit %s: must be a number from 1 to %d", quoted(text), maxLimit)
 	}
 	return n, nil
 }
@@ -244,7 +244,7 @@ func (c *call) number(name string) (int64, error) {
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || n < 1 {
-		return 0, problem(http.StatusBadRequest, "%s %s: must be a number above 0", name, shown(text))
+		return 0, problem(http.StatusBadRequest, "%s %s: must be a number above 0", name, quoted(text))
 	}
 	return n, nil
 }
@@ -261,7 +261,7 @@ func (c *call) instant(name string) (time.Time, error) {
 	if ago, err := setting.ParseDuration(text); err == nil {
 		return c.p.Now().Add(-ago), nil
 	}
-	return time.Time{}, problem(http.StatusBadRequest, "%s %s: must be a time (RFC 3339), or a length of time before now such as 10m", name, shown(text))
+	return time.Time{}, problem(http.StatusBadRequest, "%s %s: must be a time (RFC 3339), or a length of time before now such as 10m", name, quoted(text))
 }
 
 // body reads a JSON object. Keys given twice are refused, since one of them would be lost.
@@ -269,7 +269,7 @@ func (c *call) body() (map[string]any, error) {
 	if text := c.r.Header.Get("Content-Type"); text != "" {
 		kind, _, err := mime.ParseMediaType(text)
 		if err != nil || kind != "application/json" && kind != "application/merge-patch+json" {
-			return nil, problem(http.StatusUnsupportedMediaType, "the body must be application/json, not %s", shown(text))
+			return nil, problem(http.StatusUnsupportedMediaType, "the body must be application/json, not %s", quoted(text))
 		}
 	}
 	text, err := io.ReadAll(c.r.Body)
@@ -280,7 +280,7 @@ func (c *call) body() (map[string]any, error) {
 	case err != nil:
 		return nil, problem(http.StatusBadRequest, "the body broke off")
 	}
-	object, err := parseObject(text)
+	object, err := jsonobject.Parse(text)
 	if err != nil {
 		return nil, problem(http.StatusBadRequest, "the body is not a JSON object: %v", err)
 	}
@@ -308,4 +308,19 @@ func into(object map[string]any, dst any) error {
 		return problem(http.StatusBadRequest, "the body does not fit: %s", strings.TrimPrefix(err.Error(), "json: "))
 	}
 	return nil
+}
+
+// measured returns the instances whose metrics are collected.
+func (a *api) measured() []metrics.Instance {
+	var out []metrics.Instance
+	for _, i := range a.door.all() {
+		out = append(out, metrics.Instance{Pipeline: i.Pipeline, Labels: &i.labels, Docker: i.Tails, Moved: a.registry.problem(i) != nil})
+	}
+	return out
+}
+
+// serveMetrics responds in the format of Prometheus.
+func serveMetrics(c *call) (any, error) {
+	c.api.metrics.ServeHTTP(c.w, c.r)
+	return nil, errAnswered
 }

@@ -26,11 +26,11 @@ func recordOf(l *adminapi.LogLine, records *chunk.Settings, now time.Time) (*eng
 	case "stderr":
 		rec.Stream = engine.Stderr
 	default:
-		return nil, problem(http.StatusBadRequest, "stream %s: want stdout or stderr", shown(l.Stream))
+		return nil, problem(http.StatusBadRequest, "stream %s: want stdout or stderr", quoted(l.Stream))
 	}
 	if l.Severity != "" {
 		if err := rec.Severity.UnmarshalText([]byte(l.Severity)); err != nil {
-			return nil, problem(http.StatusBadRequest, "severity %s: want one of %s", shown(l.Severity), strings.Join(engine.SeverityNames(), ", "))
+			return nil, problem(http.StatusBadRequest, "severity %s: want one of %s", quoted(l.Severity), strings.Join(engine.SeverityNames(), ", "))
 		}
 	}
 	if l.Workload == "" {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/jsonobject"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
 
@@ -29,7 +30,7 @@ func FuzzBodies(f *testing.F) {
 	var targets []route
 	parameter := regexp.MustCompile(`\{[^}]*\}`)
 	for _, rt := range routes() {
-		if rt.method != http.MethodGet {
+		if rt.Method != http.MethodGet {
 			targets = append(targets, rt)
 		}
 	}
@@ -45,19 +46,19 @@ func FuzzBodies(f *testing.F) {
 			b.start()
 		}
 		rt := targets[uint(n)%uint(len(targets))]
-		path := parameter.ReplaceAllString(rt.path, "x")
-		if rt.method == http.MethodPatch { // there must be something to change, or the body is not read to its end
+		path := parameter.ReplaceAllString(rt.Path, "x")
+		if rt.Method == http.MethodPatch { // there must be something to change, or the body is not read to its end
 			b.do("POST", rulesPath, map[string]any{"name": "x", "pattern": "x"})
 			for _, made := range []map[string]any{{"name": "x", "pattern": "x"}, {"name": "x", "url": "http://192.0.2.1/x"}, {"rule": "x"}} {
 				b.do("POST", strings.TrimSuffix(path, "/x"), made)
 			}
 		}
-		r := b.do(rt.method, path, body, "If-Match", "*")
-		if !responses[fmt.Sprintf("%s %s %d", rt.method, rt.path, r.status)] {
-			t.Errorf("%s %s with %q: the document has no %d", rt.method, rt.path, body, r.status)
+		r := b.do(rt.Method, path, body, "If-Match", "*")
+		if !responses[fmt.Sprintf("%s %s %d", rt.Method, rt.Path, r.status)] {
+			t.Errorf("%s %s with %q: the document has no %d", rt.Method, rt.Path, body, r.status)
 		}
 		if r.status >= 500 && r.status != http.StatusInsufficientStorage || !utf8.ValidString(r.text) || strings.Contains(r.text, "made the program fail") {
-			t.Errorf("%s %s with %q: %d %s", rt.method, rt.path, body, r.status, r.text)
+			t.Errorf("%s %s with %q: %d %s", rt.Method, rt.Path, body, r.status, r.text)
 		}
 	})
 }
@@ -82,7 +83,7 @@ const freshEvery = 200
 func FuzzObject(f *testing.F) {
 	f.Add([]byte(`{"a":[1,{"b":null}],"c":"d"}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		object, err := parseObject(text)
+		object, err := jsonobject.Parse(text)
 		if err == nil && object == nil {
 			t.Error("neither an object nor an error")
 		}

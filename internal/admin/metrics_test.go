@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/metrics"
 	"github.com/tinyforge/fluentbit-trigger/test/receiver"
 )
 
@@ -109,7 +110,7 @@ func (b *bench) ruleMetrics() map[string]float64 {
 // hits are all there.
 func TestRuleCountersNeverFall(t *testing.T) {
 	var rules strings.Builder
-	for i := range maxRuleLabels + 5 {
+	for i := range metrics.MaxRules + 5 {
 		fmt.Fprintf(&rules, "[[rule]]\nname = \"r%03d\"\npattern = '(^| )r%03d( |$)'\ncooldown = \"1h\"\n", i, i)
 	}
 	b := newBench(t, "")
@@ -145,7 +146,7 @@ func TestRuleCountersNeverFall(t *testing.T) {
 		if before = sums; sums["hits_total"] != float64(hits) {
 			t.Errorf("%s: %v hits, want %d", when, sums["hits_total"], hits)
 		}
-		if len(now) > 6*(maxRuleLabels+1) {
+		if len(now) > 6*(metrics.MaxRules+1) {
 			t.Errorf("%s: %d series", when, len(now))
 		}
 		return now
@@ -162,7 +163,7 @@ func TestRuleCountersNeverFall(t *testing.T) {
 	}
 	const busy = `hits_total{id="t",rule="r200"}`
 	set()
-	hit(1, 0, maxRuleLabels)
+	hit(1, 0, metrics.MaxRules)
 	look("at first")
 	hit(9, 200, 205)
 	if _, labelled := look("when others are busier")[busy]; labelled {

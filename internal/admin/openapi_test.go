@@ -35,10 +35,10 @@ func TestDocumentAgreesWithTheHandlers(t *testing.T) {
 		}
 	}
 	for _, rt := range routes() {
-		if !operations[rt.method+" "+rt.path] {
-			t.Errorf("the document does not have %s %s", rt.method, rt.path)
+		if !operations[rt.Method+" "+rt.Path] {
+			t.Errorf("the document does not have %s %s", rt.Method, rt.Path)
 		}
-		delete(operations, rt.method+" "+rt.path)
+		delete(operations, rt.Method+" "+rt.Path)
 	}
 	for op := range operations {
 		t.Errorf("the document has %s, which nothing serves", op)
@@ -75,10 +75,10 @@ func TestDocumentAgreesWithTheHandlers(t *testing.T) {
 	parameter := regexp.MustCompile(`\{[^}]*\}`)
 	checked := 0
 	for _, rt := range routes() {
-		if rt.method != http.MethodGet || rt.kind != "" {
+		if rt.Method != http.MethodGet || rt.Kind != "" {
 			continue
 		}
-		path := rt.path
+		path := rt.Path
 		for from, to := range map[string]string{
 			"/api/v1/rules/{name}": "/api/v1/rules/x", "/api/v1/triggers/{name}": "/api/v1/triggers/ops",
 		} {
@@ -89,16 +89,16 @@ func TestDocumentAgreesWithTheHandlers(t *testing.T) {
 		r := b.do("GET", parameter.ReplaceAllString(path, "nobody"), nil)
 		kind, _, _ := strings.Cut(r.header.Get("Content-Type"), ";")
 		if slices.Contains([]int{200, 404, 503}, r.status) {
-			check("GET", rt.path, r.status, kind, r.text)
+			check("GET", rt.Path, r.status, kind, r.text)
 			checked++
 		} else {
 			t.Errorf("GET %s: %d %s", path, r.status, r.text)
 		}
 	}
 	for _, rt := range routes() {
-		if rt.body != nil {
-			r := b.want(415, rt.method, parameter.ReplaceAllString(rt.path, "x"), "{}", "Content-Type", "text/plain", "If-Match", "*")
-			check(rt.method, rt.path, 415, "application/problem+json", r.text)
+		if rt.Body != nil {
+			r := b.want(415, rt.Method, parameter.ReplaceAllString(rt.Path, "x"), "{}", "Content-Type", "text/plain", "If-Match", "*")
+			check(rt.Method, rt.Path, 415, "application/problem+json", r.text)
 		}
 	}
 	b.standalone(docker.Stats{})

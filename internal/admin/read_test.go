@@ -20,7 +20,7 @@ func TestEveryPathButHealthWantsAToken(t *testing.T) {
 	b := newBench(t, "")
 	b.token = ""
 	for _, rt := range routes() {
-		path := regexp.MustCompile(`\{[^}]*\}`).ReplaceAllString(rt.path, "x")
+		path := regexp.MustCompile(`\{[^}]*\}`).ReplaceAllString(rt.Path, "x")
 		want := http.StatusUnauthorized
 		if path == "/healthz" || path == "/readyz" {
 			want = http.StatusOK
@@ -28,12 +28,12 @@ func TestEveryPathButHealthWantsAToken(t *testing.T) {
 		if path == listen.LoginPath {
 			want = http.StatusBadRequest // it takes a code or a token instead
 		}
-		r := b.do(rt.method, path, nil)
+		r := b.do(rt.Method, path, nil)
 		if r.status != want {
-			t.Errorf("%s %s without a token: %d, want %d", rt.method, path, r.status, want)
+			t.Errorf("%s %s without a token: %d, want %d", rt.Method, path, r.status, want)
 		}
 		if want == http.StatusUnauthorized && r.header.Get("WWW-Authenticate") == "" {
-			t.Errorf("%s %s: no challenge", rt.method, path)
+			t.Errorf("%s %s: no challenge", rt.Method, path)
 		}
 	}
 	for _, path := range []string{"/login", "/login.js", "/page.css", "/icon.svg"} { // which hold nothing of what is watched

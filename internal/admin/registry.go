@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/metrics"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/internal/listen"
@@ -64,7 +65,7 @@ type Instance struct {
 	// Before is where it was administered before it was started anew, for when its settings cannot be had; nil: nowhere.
 	Before *listen.Settings
 
-	labels ruleLabels // of its metrics
+	labels metrics.RuleLabels
 
 	// The registry guards these.
 	gone    bool  // it was detached

@@ -6,153 +6,152 @@ import (
 	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/openapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/listen"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
-// route is one method of one path: what serves it, and what the API's document says of it.
+// route is an operation of the API and its handler.
 type route struct {
-	method, path string
-	summary      string
-	params       []param // of the query, and headers; those of the path follow from it
-	body         any     // a value of the type of the request's body, or a schema; nil: none
-	answer       any     // likewise, of a good answer; nil: 204
-	status       int     // of a good answer; 0: 200
-	kind         string  // media type of the answer; "": JSON
-	global       bool    // it is of no instance
-	open         bool    // it takes no token
-	match        bool    // it wants If-Match
-	problems     []int   // statuses beside those that every route can have
-	handle       func(c *call) (any, error)
-}
-
-// param is a parameter of the query.
-type param struct {
-	name, kind, meaning string // kind: string, integer, boolean
+	openapi.Operation
+	handle func(c *call) (any, error)
 }
 
 func (rt *route) paramNames() string {
 	names := []string{"instance"}
-	for _, p := range rt.params {
-		names = append(names, p.name)
+	for _, p := range rt.Params {
+		names = append(names, p.Name)
 	}
 	return strings.Join(names, ", ")
 }
 
+type params = []openapi.Param
+
 var (
-	limitParam  = param{"limit", "integer", "How many at most: 1 to 1000, 100 unless given."}
-	cursorParam = param{"cursor", "string", "Where to go on: next of the answer before."}
+	limitParam  = openapi.Param{Name: "limit", Kind: "integer", Meaning: "Maximum number of items, from 1 to 1000. Default: 100."}
+	cursorParam = openapi.Param{Name: "cursor", Kind: "string", Meaning: "The value of next in the previous page."}
+	pageParams  = params{limitParam, cursorParam}
 )
 
-// timeParams select by the time at which something was stored.
-var timeParams = []param{
-	{"since", "string", "Only from this time on: RFC 3339, or a duration before now such as 10m."},
-	{"until", "string", "Only before this time: RFC 3339, or a duration before now such as 10m."},
+// timeParams select by the time of acceptance.
+var timeParams = params{
+	{Name: "since", Kind: "string", Meaning: "Only from this time on: RFC 3339, or a duration before now such as 10m."},
+	{Name: "until", Kind: "string", Meaning: "Only before this time: RFC 3339, or a duration before now such as 10m."},
 }
 
 // alertParams select alerts.
-var alertParams = append([]param{
-	limitParam, cursorParam,
-	{"rule", "string", "A glob of the rule's name."},
-	{"workload", "string", "A glob of the workload."},
-	{"container", "string", "A glob of the container's name, or the beginning of its ID."},
-	{"severity", "string", "Severities, separated by commas: " + strings.Join(trigger.Severities(), ", ") + "."},
-	{"kind", "string", "Kinds of alert, separated by commas: " + strings.Join(trigger.Kinds(), ", ") + "."},
-	{"text", "string", "Text that the message or the summary contains, in upper or lower case."},
-}, timeParams...)
+var alertParams = slices.Concat(pageParams, params{
+	{Name: "rule", Kind: "string", Meaning: "A glob of the rule's name."},
+	{Name: "workload", Kind: "string", Meaning: "A glob of the workload."},
+	{Name: "container", Kind: "string", Meaning: "A glob of the container's name, or the beginning of its ID."},
+	{Name: "severity", Kind: "string", Meaning: "Severities, separated by commas: " + strings.Join(trigger.Severities(), ", ") + "."},
+	{Name: "kind", Kind: "string", Meaning: "Kinds of alert, separated by commas: " + strings.Join(trigger.Kinds(), ", ") + "."},
+	{Name: "text", Kind: "string", Meaning: "Text in the message or the summary. Case is ignored."},
+}, timeParams)
+
+// deliveryParams select deliveries.
+var deliveryParams = slices.Concat(alertParams, params{
+	{Name: "trigger", Kind: "string", Meaning: "The trigger's name."},
+	{Name: "state", Kind: "string", Meaning: "States, separated by commas: " + strings.Join(store.States(), ", ") + "."},
+})
+
+// deadLetterParams select dead letters.
+var deadLetterParams = slices.Concat(pageParams, params{
+	{Name: "trigger", Kind: "string", Meaning: "The trigger's name."},
+	{Name: "alert_id", Kind: "string", Meaning: "The alert's ID."},
+})
 
 // auditParams select audit entries.
-var auditParams = append([]param{
-	limitParam, cursorParam,
-	{"workload", "string", "A glob of the workload."},
-	{"text", "string", "Text that the author, action, kind, workload or name contains, in upper or lower case."},
-}, timeParams...)
+var auditParams = slices.Concat(pageParams, params{
+	{Name: "workload", Kind: "string", Meaning: "A glob of the workload."},
+	{Name: "text", Kind: "string", Meaning: "Text in the author, action, kind, workload or name. Case is ignored."},
+}, timeParams)
 
-// routes returns the routes of the API. It is the one place that lists them: handlers and document are made from it.
+// tapParams select records.
+var tapParams = params{
+	{Name: "workload", Kind: "string", Meaning: "A glob of the workload."},
+	{Name: "container", Kind: "string", Meaning: "A glob of the container's name, or the beginning of its ID."},
+	{Name: "stream", Kind: "string", Meaning: "stdout or stderr."},
+	{Name: "rule", Kind: "string", Meaning: "A glob of a rule that the record matches."},
+	{Name: "match", Kind: "string", Meaning: "A regular expression that the line matches."},
+	{Name: "hits", Kind: "boolean", Meaning: "Only records that match a rule."},
+}
+
+// op is shorthand for an operation.
+type op = openapi.Operation
+
+// The statuses of a change that is refused.
+var changeProblems = []int{http.StatusConflict, http.StatusUnprocessableEntity, http.StatusInsufficientStorage}
+
+// routes returns the routes of the API. Handlers and the OpenAPI document both follow from it.
 func routes() []route {
+	const eventStream = "text/event-stream"
+	object, none := openapi.Schema{"type": "object"}, openapi.Schema{}
 	all := []route{
-		{method: "GET", path: "/healthz", summary: "The program runs.", answer: adminapi.HealthResponse{}, global: true, open: true, handle: health},
-		{method: "GET", path: "/readyz", summary: "All instances take records.", answer: adminapi.HealthResponse{}, global: true, open: true, problems: []int{503}, handle: ready},
-		{method: "GET", path: "/metrics", summary: "All counters, for Prometheus.", answer: schema{}, kind: "text/plain", global: true, handle: serveMetrics},
-		{method: "GET", path: "/api/v1/openapi.json", summary: "This document.", answer: schema{"type": "object"}, global: true, handle: openAPI},
-		{method: "POST", path: listen.LoginPath, summary: "Logs a browser in, by a code or a token: sets a cookie, and answers with the key that goes with it.",
-			body: adminapi.LoginRequest{}, answer: adminapi.LoginResponse{}, global: true, open: true, problems: []int{429}, handle: login},
-		{method: "POST", path: "/logout", summary: "Logs the browser out.", global: true, handle: logout},
-		{method: "POST", path: "/api/v1/login-codes", summary: "Makes a code that logs one browser in, once, within ten minutes. It takes a token: a browser cannot let others in.",
-			answer: adminapi.LoginCodeResponse{}, global: true, handle: newLoginCode},
-		{method: "GET", path: "/api/v1/instances", summary: "The instances behind this listener.", answer: adminapi.InstancesResponse{}, global: true, handle: instances},
-		{method: "GET", path: "/api/v1/stats", summary: "All counters.", answer: adminapi.StatsResponse{}, handle: stats},
-		{method: "GET", path: "/api/v1/containers", summary: "The containers of the engine that the standalone program follows, each with whether it is followed, and why not.",
-			params: []param{limitParam, cursorParam}, answer: adminapi.ContainersResponse{}, problems: []int{404}, handle: containers},
-		{method: "POST", path: "/-/reload", summary: "Reads the configuration anew.", answer: adminapi.ReloadResponse{}, problems: []int{409}, handle: reload},
+		{op{Method: "GET", Path: "/healthz", Summary: "Liveness: the process runs.", Answer: adminapi.HealthResponse{}, Global: true, Open: true}, health},
+		{op{Method: "GET", Path: "/readyz", Summary: "Readiness: all instances accept records.", Answer: adminapi.HealthResponse{}, Global: true, Open: true, Problems: []int{503}}, ready},
+		{op{Method: "GET", Path: "/metrics", Summary: "Metrics in the format of Prometheus.", Answer: none, Kind: "text/plain", Global: true}, serveMetrics},
+		{op{Method: "GET", Path: "/api/v1/openapi.json", Summary: "This document.", Answer: object, Global: true}, openAPI},
+		{op{Method: "POST", Path: listen.LoginPath, Summary: "Log a browser in with a code or a token. Sets a cookie and returns the key of the session.",
+			Body: adminapi.LoginRequest{}, Answer: adminapi.LoginResponse{}, Global: true, Open: true, Login: true, Problems: []int{429}}, login},
+		{op{Method: "POST", Path: "/logout", Summary: "Log the browser out.", Global: true}, logout},
+		{op{Method: "POST", Path: "/api/v1/login-codes", Summary: "Create a code that logs one browser in, once, within ten minutes. Requires a token: a browser session cannot create codes.",
+			Answer: adminapi.LoginCodeResponse{}, Global: true}, newLoginCode},
+		{op{Method: "GET", Path: "/api/v1/instances", Summary: "List the instances behind this listener.", Answer: adminapi.InstancesResponse{}, Global: true}, instances},
+		{op{Method: "GET", Path: "/api/v1/stats", Summary: "Get all counters.", Answer: adminapi.StatsResponse{}}, stats},
+		{op{Method: "POST", Path: "/-/reload", Summary: "Reload the configuration.", Answer: adminapi.ReloadResponse{}, Problems: []int{409}}, reload},
 
-		{method: "GET", path: "/api/v1/alerts", summary: "The last alerts, newest first.", params: alertParams, answer: adminapi.AlertsResponse{}, handle: alerts},
-		{method: "GET", path: "/api/v1/alerts/{id}", summary: "One of the last alerts, by its id or number.", answer: adminapi.StoredAlert{}, problems: []int{404}, handle: oneAlert},
-		{
-			method: "GET", path: "/api/v1/deliveries", summary: "Deliveries of the last alerts, newest first.",
-			params: append(slices.Clip(alertParams), param{"trigger", "string", "The trigger's name."}, param{"state", "string", "States, separated by commas: " + strings.Join(store.States(), ", ") + "."}),
-			answer: adminapi.DeliveriesResponse{}, handle: deliveries,
-		},
-		{
-			method: "GET", path: "/api/v1/dead-letters", summary: "Deliveries that are not tried any more, newest first.",
-			params: []param{limitParam, cursorParam, {"trigger", "string", "The trigger's name."}, {"alert_id", "string", "The alert's id."}}, answer: adminapi.DeadLettersResponse{}, handle: deadLetters,
-		},
-		{
-			method: "GET", path: "/api/v1/dead-letters/{trigger}/{alert}", summary: "One dead letter, with its alert.",
-			answer: adminapi.DeadLetter{}, problems: []int{404}, handle: oneDeadLetter,
-		},
-		{
-			method: "GET", path: "/api/v1/alerts/stream", summary: "Alerts as they come: server-sent events named alert, whose id is the alert's number.",
-			params: []param{{"after", "integer", "Begin behind this number; as the header Last-Event-ID does."}}, kind: "text/event-stream",
-			answer: schema{}, problems: []int{503}, handle: streamAlerts,
-		},
+		{op{Method: "GET", Path: "/api/v1/alerts", Summary: "List alerts, newest first.", Params: alertParams, Answer: adminapi.AlertsResponse{}}, alerts},
+		{op{Method: "GET", Path: "/api/v1/alerts/{id}", Summary: "Get an alert by its ID or number.", Answer: adminapi.StoredAlert{}, Problems: []int{404}}, oneAlert},
+		{op{Method: "GET", Path: "/api/v1/alerts/stream", Summary: "Stream new alerts as server-sent events named alert, whose id is the alert's number.",
+			Params: params{{Name: "after", Kind: "integer", Meaning: "Start after this number, like the header Last-Event-ID."}}, Kind: eventStream, Answer: none, Problems: []int{503}}, streamAlerts},
+		{op{Method: "GET", Path: "/api/v1/deliveries", Summary: "List deliveries, those of the newest alert first.", Params: deliveryParams, Answer: adminapi.DeliveriesResponse{}}, deliveries},
+		{op{Method: "GET", Path: "/api/v1/dead-letters", Summary: "List dead letters, newest first.", Params: deadLetterParams, Answer: adminapi.DeadLettersResponse{}}, deadLetters},
+		{op{Method: "GET", Path: "/api/v1/dead-letters/{trigger}/{alert}", Summary: "Get a dead letter with its alert.", Answer: adminapi.DeadLetter{}, Problems: []int{404}}, oneDeadLetter},
+		{op{Method: "POST", Path: "/api/v1/dead-letters/redeliver", Summary: "Redeliver dead letters.", Body: adminapi.DeadLettersRequest{}, Answer: adminapi.RedeliverResponse{}}, redeliver},
+		{op{Method: "POST", Path: "/api/v1/dead-letters/drop", Summary: "Drop dead letters for good.", Body: adminapi.DeadLettersRequest{}, Answer: adminapi.DropResponse{}}, dropDeadLetters},
+		{op{Method: "GET", Path: "/api/v1/audit", Summary: "List the changes made through the API, newest first.", Params: auditParams, Answer: adminapi.AuditResponse{}}, audit},
 
-		{
-			method: "GET", path: "/api/v1/workloads", summary: "The workloads that were met, and the blocks that are configured.",
-			params: []param{limitParam, cursorParam}, answer: adminapi.WorkloadsResponse{}, handle: workloads,
-		},
-		{method: "GET", path: "/api/v1/workloads/{workload}/effective-rules", summary: "The rules as they apply to a workload.", answer: adminapi.EffectiveRulesResponse{}, handle: effectiveRules},
-		{
-			method: "POST", path: "/api/v1/explain", summary: "What each rule of a workload makes of a line, now. Nothing is counted or sent.",
-			body: adminapi.ExplainRequest{}, answer: adminapi.ExplainResponse{}, handle: explain,
-		},
+		{op{Method: "GET", Path: "/api/v1/containers", Summary: "List the engine's containers, and why those that are not followed are not. Standalone only.",
+			Params: pageParams, Answer: adminapi.ContainersResponse{}, Problems: []int{404}}, containers},
+		{op{Method: "GET", Path: "/api/v1/workloads", Summary: "List the workloads that sent records, and the configured workload blocks.",
+			Params: pageParams, Answer: adminapi.WorkloadsResponse{}}, workloads},
+		{op{Method: "GET", Path: "/api/v1/workloads/{workload}/effective-rules", Summary: "List the rules that apply to a workload.", Answer: adminapi.EffectiveRulesResponse{}}, effectiveRules},
+		{op{Method: "PUT", Path: "/api/v1/workloads/{workload}/disabled/{rule}", Summary: "Disable a global rule for the workloads that match a glob.", Problems: changeProblems}, disable},
+		{op{Method: "DELETE", Path: "/api/v1/workloads/{workload}/disabled/{rule}", Summary: "Re-enable a global rule for the workloads that match a glob."}, enable},
+		{op{Method: "GET", Path: "/api/v1/silences", Summary: "List silences.", Answer: adminapi.SilencesResponse{}}, silences},
+		{op{Method: "POST", Path: "/api/v1/silences", Summary: "Create a silence, or change the one with the given ID.",
+			Body: adminapi.SilenceRequest{}, Answer: adminapi.Silence{}, Problems: changeProblems}, addSilence},
+		{op{Method: "DELETE", Path: "/api/v1/silences/{id}", Summary: "Expire a silence now.", Answer: object, Problems: []int{409}}, expireSilence},
+
+		{op{Method: "POST", Path: "/api/v1/explain", Summary: "Explain how each rule of a workload would decide on a line now. Counts and sends nothing.",
+			Body: adminapi.ExplainRequest{}, Answer: adminapi.ExplainResponse{}}, explain},
+		{op{Method: "POST", Path: "/api/v1/rules/test", Summary: "Try a rule, given or named, on lines. Counts and sends nothing.",
+			Body: adminapi.RuleTestRequest{}, Answer: adminapi.RuleTestResponse{}, Problems: []int{422}}, testRule},
+		{op{Method: "POST", Path: "/api/v1/triggers/{name}/test", Summary: "Send a test alert through a trigger and return the result.", Answer: adminapi.TriggerTestResponse{}}, testTrigger},
+		{op{Method: "GET", Path: "/api/v1/tap", Summary: "Stream records with their decisions as server-sent events named record. Events named missed count the records left out.",
+			Params: tapParams, Kind: eventStream, Answer: none}, tap},
 	}
-	all = append(all,
-		route{
-			method: "POST", path: "/api/v1/rules/test", summary: "Tries a rule, given or named, on lines. Nothing is counted or sent.",
-			body: adminapi.RuleTestRequest{}, answer: adminapi.RuleTestResponse{}, problems: []int{422}, handle: testRule,
-		},
-		route{
-			method: "POST", path: "/api/v1/triggers/{name}/test", summary: "Sends a test alert through a trigger, and tells how it went.",
-			answer: adminapi.TriggerTestResponse{}, handle: testTrigger,
-		},
-		route{method: "PUT", path: "/api/v1/workloads/{workload}/disabled/{rule}", summary: "Turns a global rule off for the workloads of a glob.", problems: []int{409, 422, 507}, handle: disable},
-		route{method: "DELETE", path: "/api/v1/workloads/{workload}/disabled/{rule}", summary: "Takes that back.", handle: enable},
-		route{method: "POST", path: "/api/v1/dead-letters/redeliver", summary: "Makes dead letters pending again.", body: adminapi.DeadLettersRequest{}, answer: adminapi.RedeliverResponse{}, handle: redeliver},
-		route{method: "POST", path: "/api/v1/dead-letters/drop", summary: "Drops dead letters for good.", body: adminapi.DeadLettersRequest{}, answer: adminapi.DropResponse{}, handle: dropDeadLetters},
-		route{method: "GET", path: "/api/v1/silences", summary: "The silences.", answer: adminapi.SilencesResponse{}, handle: silences},
-		route{method: "POST", path: "/api/v1/silences", summary: "Makes a silence, or changes the one of the id.", body: adminapi.SilenceRequest{}, answer: adminapi.Silence{}, problems: []int{409, 422, 507}, handle: addSilence},
-		route{method: "DELETE", path: "/api/v1/silences/{id}", summary: "Ends a silence now.", answer: schema{"type": "object"}, problems: []int{409}, handle: expireSilence},
-		route{method: "GET", path: "/api/v1/audit", summary: "The changes that were made here, newest first.", params: auditParams, answer: adminapi.AuditResponse{}, handle: audit},
-		route{
-			method: "GET", path: "/api/v1/tap", summary: "Records as they are evaluated, with the decision for each: server-sent events record, and missed.",
-			params: []param{
-				{"workload", "string", "A glob of the workload."}, {"container", "string", "A glob of the container's name, or the beginning of its id."},
-				{"stream", "string", "stdout or stderr."}, {"rule", "string", "A glob of a rule that the record hits."},
-				{"match", "string", "A regular expression that the line matches."}, {"hits", "boolean", "Only records that some rule hits."},
-			},
-			kind: "text/event-stream", answer: schema{}, handle: tap,
-		},
-	)
 	all = append(all, globalRules.routes("/api/v1/rules")...)
 	all = append(all, triggers.routes("/api/v1/triggers")...)
 	all = append(all, ownRules.routes("/api/v1/workloads/{workload}/rules")...)
 	all = append(all, overrides.routes("/api/v1/workloads/{workload}/overrides")...)
 	for i := range all {
-		if all[i].body != nil {
-			all[i].problems = append(all[i].problems, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+		if all[i].Body != nil {
+			all[i].Problems = append(slices.Clip(all[i].Problems), http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 		}
 	}
 	return all
+}
+
+func openAPI(c *call) (any, error) {
+	operations := make([]openapi.Operation, len(c.api.routes))
+	for i := range c.api.routes {
+		operations[i] = c.api.routes[i].Operation
+	}
+	return openapi.Document(openapi.Info{
+		Title: "fluentbit-trigger", Version: c.api.registry.opt.Version, KeyHeader: listen.KeyHeader, Problem: adminapi.Problem{},
+		Description: "Inspect and control running instances. Errors are problem details (RFC 9457). docs/admin.md describes the concepts.",
+	}, operations), nil
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/jsonobject"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 )
 
@@ -71,7 +72,7 @@ func testRule(c *call) (any, error) {
 
 func (c *call) ruleToTest(q *adminapi.RuleTestRequest, rule map[string]any) (engine.RuleSettings, error) {
 	if rule != nil {
-		settings, problems := config.CheckRule(mergePatch(nil, rule))
+		settings, problems := config.CheckRule(jsonobject.Merge(nil, rule))
 		if len(problems) > 0 {
 			return settings, invalid(http.StatusUnprocessableEntity, problems)
 		}
@@ -97,5 +98,5 @@ func (c *call) ruleToTest(q *adminapi.RuleTestRequest, rule map[string]any) (eng
 			}
 		}
 	}
-	return engine.RuleSettings{}, problem(http.StatusNotFound, "no rule %s is in force%s", shown(q.Name), meant(q.Name, c.p.Rules().RuleNames()))
+	return engine.RuleSettings{}, problem(http.StatusNotFound, "no rule %s is in force%s", quoted(q.Name), meant(q.Name, c.p.Rules().RuleNames()))
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/jsonobject"
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/openapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 )
@@ -217,7 +219,7 @@ func (col collection) find(c *call) (*item, error) {
 	for i := range all {
 		names[i] = all[i].name
 	}
-	return nil, problem(http.StatusNotFound, "there is no %s %s%s", col.noun, shown(name), meant(name, names))
+	return nil, problem(http.StatusNotFound, "there is no %s %s%s", col.noun, quoted(name), meant(name, names))
 }
 
 func (col collection) get(c *call) (any, error) {
@@ -247,7 +249,7 @@ func (col collection) create(c *call) (any, error) {
 		return nil, p
 	}
 	delete(value, key)
-	value = mergePatch(nil, value) // without what is null
+	value = jsonobject.Merge(nil, value) // without what is null
 	return col.change(c, name, 0, "create", http.StatusCreated, func(map[string]any) (map[string]any, error) {
 		return col.withSecrets(value, nil)
 	})
@@ -288,7 +290,7 @@ func (col collection) patch(c *call) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		return mergePatch(current, kept), nil
+		return jsonobject.Merge(current, kept), nil
 	})
 }
 
@@ -308,7 +310,7 @@ func (col collection) matched(c *call) (int64, error) {
 		return 0, err
 	}
 	if it.managed == nil {
-		return 0, problem(http.StatusConflict, "the %s %s is of %s: it is changed there", col.noun, shown(it.name), it.place)
+		return 0, problem(http.StatusConflict, "the %s %s is of %s: it is changed there", col.noun, quoted(it.name), it.place)
 	}
 	header := strings.TrimSpace(c.r.Header.Get("If-Match"))
 	switch text, ok := strings.CutPrefix(strings.Trim(header, `"`), "m"); {
@@ -368,11 +370,11 @@ func (col collection) refusal(name string, err error) error {
 		}
 		return invalid(status, bad.Problems)
 	case errors.Is(err, pipeline.ErrRuntimeExists):
-		return problem(http.StatusConflict, "the %s %s: %v", col.noun, shown(name), err)
+		return problem(http.StatusConflict, "the %s %s: %v", col.noun, quoted(name), err)
 	case errors.Is(err, pipeline.ErrRuntimeMissing):
-		return problem(http.StatusNotFound, "the %s %s: %v", col.noun, shown(name), err)
+		return problem(http.StatusNotFound, "the %s %s: %v", col.noun, quoted(name), err)
 	case errors.Is(err, pipeline.ErrRuntimeRevision):
-		return problem(http.StatusPreconditionFailed, "the %s %s: %v", col.noun, shown(name), err)
+		return problem(http.StatusPreconditionFailed, "the %s %s: %v", col.noun, quoted(name), err)
 	case errors.Is(err, pipeline.ErrRuntimeMany):
 		return problem(http.StatusInsufficientStorage, "%v", err)
 	}
@@ -407,38 +409,40 @@ func enable(c *call) (any, error) {
 }
 
 // object is the schema of settings, of which the configuration reference tells.
-func object(more schema) schema {
-	properties := schema{"name": schema{"type": "string"}}
+func object(more openapi.Schema) openapi.Schema {
+	properties := openapi.Schema{"name": openapi.Schema{"type": "string"}}
 	for key, v := range more {
 		properties[key] = v
 	}
-	return schema{"type": "object", "description": "Settings as docs/configuration.md has them.", "properties": properties}
+	return openapi.Schema{"type": "object", "description": "Settings as docs/configuration.md has them.", "properties": properties}
 }
 
-var shownObject = object(schema{
-	"origin": schema{"type": "string", "enum": []string{originConfiguration, originRuntime}}, "file": schema{"type": "string"}, "etag": schema{"type": "string"}, "changed": schema{"type": "string", "format": "date-time"},
-	"settings": schema{"type": "object"}, "problems": schema{"type": "array", "items": schema{"type": "string"}},
+var shownObject = object(openapi.Schema{
+	"origin": openapi.Schema{"type": "string", "enum": []string{originConfiguration, originRuntime}}, "file": openapi.Schema{"type": "string"}, "etag": openapi.Schema{"type": "string"}, "changed": openapi.Schema{"type": "string", "format": "date-time"},
+	"settings": openapi.Schema{"type": "object"}, "problems": openapi.Schema{"type": "array", "items": openapi.Schema{"type": "string"}},
 })
 
-// routes are those of a collection, below a path.
+// routes returns the routes of a collection below a path.
 func (col collection) routes(path string) []route {
-	list := schema{
+	list := openapi.Schema{
 		"type": "object", "required": []string{col.key, "next"}, "additionalProperties": false,
-		"properties": schema{col.key: schema{"type": "array", "items": shownObject}, "next": schema{"type": "string"}},
+		"properties": openapi.Schema{col.key: openapi.Schema{"type": "array", "items": shownObject}, "next": openapi.Schema{"type": "string"}},
 	}
 	of := ""
 	if col.scoped {
-		of = " of a workload, which is named by its glob"
+		of = " of the workloads that match a glob"
 	}
-	change := []int{http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusInsufficientStorage}
+	article := "a "
+	if strings.HasPrefix(col.noun, "o") {
+		article = "an "
+	}
+	one, problems := article+col.noun+of, append([]int{http.StatusNotFound}, changeProblems...)
 	return []route{
-		{method: "GET", path: path, summary: "The " + col.key + of + ".", params: []param{limitParam, cursorParam}, answer: list, handle: col.list},
-		{method: "POST", path: path, summary: "Makes a " + col.noun + of + ".", body: object(nil), answer: shownObject, status: 201, problems: change, handle: col.create},
-		{method: "GET", path: path + "/{name}", summary: "One " + col.noun + of + ".", answer: shownObject, handle: col.get},
-		{
-			method: "PATCH", path: path + "/{name}", summary: "Changes a " + col.noun + of + ": what is not named stays, null is the default.",
-			body: object(nil), answer: shownObject, match: true, problems: change, handle: col.patch,
-		},
-		{method: "DELETE", path: path + "/{name}", summary: "Deletes a " + col.noun + of + ".", match: true, problems: change, handle: col.remove},
+		{op{Method: "GET", Path: path, Summary: "List the " + col.key + of + ".", Params: pageParams, Answer: list}, col.list},
+		{op{Method: "POST", Path: path, Summary: "Create " + one + ".", Body: object(nil), Answer: shownObject, Status: 201, Problems: problems}, col.create},
+		{op{Method: "GET", Path: path + "/{name}", Summary: "Get " + one + ".", Answer: shownObject}, col.get},
+		{op{Method: "PATCH", Path: path + "/{name}", Summary: "Change " + one + ". Omitted settings keep their values, null restores the default.",
+			Body: object(nil), Answer: shownObject, Match: true, Problems: problems}, col.patch},
+		{op{Method: "DELETE", Path: path + "/{name}", Summary: "Delete " + one + ".", Match: true, Problems: problems}, col.remove},
 	}
 }

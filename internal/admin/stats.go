@@ -8,6 +8,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/metrics"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
@@ -59,11 +60,11 @@ func warningsOf(p *pipeline.Pipeline) []adminapi.Warning {
 func stats(c *call) (any, error) {
 	s := c.p.Stats(c.r.Context())
 	met, otherMet := c.p.Workloads()
-	tails := c.instance.tails(&s)
+	tails := c.instance.docker(&s)
 	out := adminapi.StatsResponse{
 		Instance: c.p.ID(), Started: c.p.Started().UTC(), Chunks: s.Chunks, Refused: s.Refused, Own: s.Own,
 		Panics: s.Panics + s.Delivery.Panics + c.api.registry.panics.Load(), Lines: s.Engine.Lines, ContainerEvents: s.Engine.Events,
-		Keys: s.Engine.Keys, Evicted: s.Engine.Evicted, Drops: drops(&s), Problems: problemsOf(c.api.registry, c.instance), Warnings: warningsOf(c.p), Rules: rulesStats(c.p, &s), Workloads: busiestOf(met, otherMet, s.Sent.Workloads), Triggers: []adminapi.TriggerStats{},
+		Keys: s.Engine.Keys, Evicted: s.Engine.Evicted, Drops: metrics.Dropped(&s, tails), Problems: problemsOf(c.api.registry, c.instance), Warnings: warningsOf(c.p), Rules: rulesStats(c.p, &s), Workloads: busiestOf(met, otherMet, s.Sent.Workloads), Triggers: []adminapi.TriggerStats{},
 		Evaluation: adminapi.EvaluationStats{Nanos: s.Nanos}, Streams: len(c.api.streams),
 		Store: adminapi.StoreStats{
 			Mode: string(s.Delivery.Store.Mode), Path: s.Delivery.Store.Path, Used: int64(s.Delivery.Store.Used), Max: int64(s.Delivery.Store.Max),
@@ -93,17 +94,8 @@ func stats(c *call) (any, error) {
 	}
 	if tails != nil {
 		out.Tails, out.Docker = tailsOf(tails), dockerOf(tails)
-		out.Drops["gaps"] = tails.Gaps
 	}
 	return out, nil
-}
-
-// drops says what was dropped, by what dropped it.
-func drops(s *pipeline.Stats) map[string]int64 {
-	return map[string]int64{
-		"delivery_bound": s.Delivery.Dropped, "backlog": s.Delivery.Lost, "damaged_store": s.Delivery.Store.Lost, "broken_events": s.Records.Broken,
-		"overlong_bytes": s.Records.DroppedBytes, "tap": s.TapDropped,
-	}
 }
 
 func tailsOf(s *docker.Stats) map[string]int64 {
@@ -199,6 +191,27 @@ func suppressedOf(counts [engine.NumReasons]int64) map[string]int64 {
 		if n > 0 {
 			out[engine.Reason(why).String()] = n
 		}
+	}
+	return out
+}
+
+// docker returns the counters of the standalone program's log reader, and adds its panics to those of the pipeline; nil in the plugin.
+func (i *Instance) docker(s *pipeline.Stats) *docker.Stats {
+	if i.Tails == nil {
+		return nil
+	}
+	d := i.Tails()
+	s.Panics += d.Panics
+	return &d
+}
+
+func dockerOf(d *docker.Stats) *adminapi.DockerStats {
+	out := &adminapi.DockerStats{
+		Notices: map[string]int64{}, Stalled: d.Stalls, Broken: d.Broken, Invalid: d.Invalid, Replayed: d.Replayed, Missed: d.Missed,
+		Unsaved: d.Unsaved,
+	}
+	for kind, n := range d.Notices {
+		out.Notices[string(kind)] = n
 	}
 	return out
 }

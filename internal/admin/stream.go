@@ -74,7 +74,7 @@ func streamAlerts(c *call) (any, error) {
 	}
 	if last := c.r.Header.Get("Last-Event-ID"); last != "" {
 		if after, err = strconv.ParseInt(last, 10, 64); err != nil || after < 0 {
-			return nil, problem(http.StatusBadRequest, "Last-Event-ID %s: want the number of an alert", shown(last))
+			return nil, problem(http.StatusBadRequest, "Last-Event-ID %s: want the number of an alert", quoted(last))
 		}
 	}
 	begin, err := c.p.Store().Alerts(c.r.Context(), 0, 1)

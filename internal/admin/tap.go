@@ -27,19 +27,19 @@ func (c *call) tapFilter() (*tapFilter, error) {
 	q := c.query
 	f := &tapFilter{workload: q.Get("workload"), container: q.Get("container"), stream: q.Get("stream"), rule: q.Get("rule")}
 	if f.stream != "" && f.stream != "stdout" && f.stream != "stderr" {
-		return nil, problem(http.StatusBadRequest, "stream %s: want stdout or stderr", shown(f.stream))
+		return nil, problem(http.StatusBadRequest, "stream %s: want stdout or stderr", quoted(f.stream))
 	}
 	switch q.Get("hits") {
 	case "", "false":
 	case "true":
 		f.hits = true
 	default:
-		return nil, problem(http.StatusBadRequest, "hits %s: want true or false", shown(q.Get("hits")))
+		return nil, problem(http.StatusBadRequest, "hits %s: want true or false", quoted(q.Get("hits")))
 	}
 	if text := q.Get("match"); text != "" {
 		re, err := regexp.Compile(text)
 		if err != nil || len(text) > maxTapExpr {
-			return nil, problem(http.StatusBadRequest, "match %s: want a regular expression (RE2 syntax) of at most %d bytes", shown(text), maxTapExpr)
+			return nil, problem(http.StatusBadRequest, "match %s: want a regular expression (RE2 syntax) of at most %d bytes", quoted(text), maxTapExpr)
 		}
 		f.match = re
 	}

@@ -24,7 +24,7 @@ func (w *worker) attempt(ctx context.Context, ref *senderRef, message *store.Mes
 			w.d.count.panics.Add(1)
 			w.d.opt.Log.Error("a sender panicked", "trigger", w.name)
 		}
-		w.latency.observe(w.d.opt.Now().Sub(begun))
+		w.durations.Observe(max(w.d.opt.Now().Sub(begun), 0).Seconds())
 	}
 	if result.Outcome == trigger.Delivered && alerts != nil {
 		w.d.sent.add(w.name, alerts)

@@ -3,15 +3,17 @@ package delivery
 import (
 	"context"
 	"sync/atomic"
-	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
 
-// latencyBounds are the upper bounds of the latency buckets; a last bucket has none.
-var latencyBounds = [...]time.Duration{
-	10 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond, 500 * time.Millisecond,
-	time.Second, 5 * time.Second, 15 * time.Second,
+// newDurations returns a histogram of the attempts of one trigger. Whoever collects it gives it its name and labels.
+func newDurations() prometheus.Histogram {
+	return prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "delivery_duration_seconds", Help: "Duration of delivery attempts.", Buckets: []float64{0.01, 0.05, 0.1, 0.5, 1, 5, 15},
+	})
 }
 
 // counters counts since New.
@@ -21,51 +23,10 @@ type counters struct {
 	dropped, panics                            atomic.Int64
 }
 
-// latency counts the attempts of one trigger by how long they took.
-type latency struct {
-	counts [len(latencyBounds) + 1]atomic.Int64
-	sum    atomic.Int64
-}
-
 func (c *counters) addDropped(numbers map[string]int64) {
 	for _, n := range numbers {
 		c.dropped.Add(n)
 	}
-}
-
-func (l *latency) observe(took time.Duration) {
-	i := 0
-	for i < len(latencyBounds) && took > latencyBounds[i] {
-		i++
-	}
-	l.counts[i].Add(1)
-	l.sum.Add(int64(max(took, 0)))
-}
-
-func (l *latency) load() Latency {
-	out := Latency{Counts: make([]int64, len(l.counts)), Sum: time.Duration(l.sum.Load())}
-	for i := range l.counts {
-		out.Counts[i] = l.counts[i].Load()
-	}
-	return out
-}
-
-// Latency counts attempts by how long they took: Counts[i] is those up to LatencyBounds()[i], the last one those above. Sum is how long all of them
-// took together.
-type Latency struct {
-	Counts []int64
-	Sum    time.Duration
-}
-
-// Add adds the attempts of another trigger.
-func (l *Latency) Add(more *Latency) {
-	if l.Counts == nil {
-		l.Counts = make([]int64, len(latencyBounds)+1)
-	}
-	for i, n := range more.Counts {
-		l.Counts[i] += n
-	}
-	l.Sum += more.Sum
 }
 
 // Stats is a snapshot. The counts are of alerts, or of pairs of alert and trigger, since New; those of Triggers are since the store began.
@@ -93,12 +54,9 @@ type Stats struct {
 type TriggerStats struct {
 	store.TriggerInfo
 	Configured bool
-	// Latency is of the attempts since the trigger is configured; it is empty for one that is not.
-	Latency Latency
+	// Durations is of the attempts since the trigger was configured; nil for one that is not.
+	Durations prometheus.Metric
 }
-
-// LatencyBounds returns the upper bounds of Latency.Counts, which has one more element.
-func LatencyBounds() []time.Duration { return append([]time.Duration(nil), latencyBounds[:]...) }
 
 // Stats returns a snapshot. Triggers is empty when the store cannot be read before ctx ends.
 func (d *Dispatcher) Stats(ctx context.Context) Stats {
@@ -119,7 +77,7 @@ func (d *Dispatcher) Stats(ctx context.Context) Stats {
 		_, configured := d.triggers[info.Name]
 		t := TriggerStats{TriggerInfo: info, Configured: configured}
 		if w := d.workers[info.Name]; w != nil {
-			t.Latency = w.latency.load()
+			t.Durations = w.durations
 		}
 		s.Triggers = append(s.Triggers, t)
 	}

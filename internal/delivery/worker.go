@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
 
@@ -19,11 +20,11 @@ const (
 
 // worker delivers to one trigger.
 type worker struct {
-	d       *Dispatcher
-	name    string
-	wake    chan struct{}
-	latency latency
-	end     context.CancelFunc // ends the loop and cancels attempts; set when the loop starts, guarded by the dispatcher
+	d         *Dispatcher
+	name      string
+	wake      chan struct{}
+	durations prometheus.Histogram
+	end       context.CancelFunc // ends the loop and cancels attempts; set when the loop starts, guarded by the dispatcher
 
 	mu       sync.Mutex
 	settings Trigger
@@ -37,6 +38,7 @@ type worker struct {
 func newWorker(d *Dispatcher, t Trigger, state store.TriggerState) *worker {
 	w := &worker{
 		d: d, name: t.Name, wake: make(chan struct{}, 1), end: func() {}, settings: t, ref: newSenderRef(t.Sender), state: state,
+		durations: newDurations(),
 	}
 	w.rate.set(t.Rate)
 	return w

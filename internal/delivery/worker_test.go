@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
@@ -32,7 +34,7 @@ func TestDeliversOnceAndDropsDuplicates(t *testing.T) {
 			t.Errorf("%d messages, want 4", r.count())
 		}
 		if s := w.d.Stats(t.Context()); s.Accepted != 4 || s.Duplicates != 2 || s.Delivered != 4 || s.InFlight != 0 ||
-			len(s.Triggers) != 1 || !s.Triggers[0].Configured || s.Triggers[0].Latency.Counts[0] != 4 {
+			len(s.Triggers) != 1 || !s.Triggers[0].Configured || attemptsWithin(t, s.Triggers[0].Durations, 0.01) != 4 {
 			t.Errorf("stats %+v", s)
 		}
 	})
@@ -54,8 +56,29 @@ func TestASlowTargetDelaysNoOther(t *testing.T) {
 	})
 }
 
-// TestLatencyIsOfEachTarget has one trigger take three seconds, and another no time.
-func TestLatencyIsOfEachTarget(t *testing.T) {
+// attemptsWithin returns how many attempts took at most some seconds, one of the bounds of the histogram.
+func attemptsWithin(t *testing.T, durations prometheus.Metric, seconds float64) uint64 {
+	t.Helper()
+	for _, b := range histogram(t, durations).Bucket {
+		if b.GetUpperBound() == seconds {
+			return b.GetCumulativeCount()
+		}
+	}
+	t.Fatalf("%v is no bound", seconds)
+	return 0
+}
+
+func histogram(t *testing.T, m prometheus.Metric) *dto.Histogram {
+	t.Helper()
+	var out dto.Metric
+	if err := m.Write(&out); err != nil {
+		t.Fatal(err)
+	}
+	return out.GetHistogram()
+}
+
+// TestDurationsAreOfEachTrigger has one trigger take three seconds, and another no time.
+func TestDurationsAreOfEachTrigger(t *testing.T) {
 	inWorld(t, func(w *world) {
 		slow, fast := &receiver{}, &receiver{}
 		slow.set(func(context.Context, string, []trigger.Alert) trigger.Result {
@@ -65,19 +88,14 @@ func TestLatencyIsOfEachTarget(t *testing.T) {
 		w.start(newTrigger("slow", slow), newTrigger("fast", fast))
 		w.accept(alerts(0, 2, "slow", "fast")...)
 		w.pass(time.Minute)
-		var all Latency
 		for _, s := range w.d.Stats(t.Context()).Triggers {
-			all.Add(&s.Latency)
-			bucket, sum := 0, time.Duration(0)
+			bound, below, sum := 0.01, uint64(2), 0.0 // and so many attempts took at most one second
 			if s.Name == "slow" {
-				bucket, sum = slices.Index(LatencyBounds(), 5*time.Second), 6*time.Second
+				bound, below, sum = 5, 0, 6
 			}
-			if s.Latency.Counts[bucket] != 2 || s.Latency.Sum != sum {
-				t.Errorf("%s: %+v", s.Name, s.Latency)
+			if h := histogram(t, s.Durations); attemptsWithin(t, s.Durations, bound) != 2 || attemptsWithin(t, s.Durations, 1) != below || h.GetSampleCount() != 2 || h.GetSampleSum() != sum {
+				t.Errorf("%s: %+v", s.Name, h)
 			}
-		}
-		if all.Sum != 6*time.Second || all.Counts[0] != 2 {
-			t.Errorf("both: %+v", all)
 		}
 	})
 }

@@ -1,4 +1,4 @@
-package admin
+package metrics
 
 import (
 	"cmp"
@@ -10,26 +10,28 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 )
 
-// maxSpentLabels bounds the rules that lost their label. With as many, rules that are gone keep theirs.
+// maxSpentLabels bounds the rules that lost their label. When it is reached, rules that are gone keep theirs.
 const maxSpentLabels = 10_000
 
-// ruleLabels says which rules of an instance have a label of their own in the metrics, and what each label tells. No label's counter falls, that of the
-// others neither, and together they are the totals:
-//   - A label is given to the busiest rules that have none while there is room, and kept. A rule that was among the others begins at zero.
-//   - One of a rule that is gone stays as it is, and goes on when the rule is made again. For want of room it goes to another rule, its counts to the others,
-//     where the rule stays from then on.
-type ruleLabels struct {
+// RuleLabels assigns labels of metrics to the rules of an instance, and keeps the counters of each label. The counters of all labels add up to the totals,
+// and none ever falls, that of "other" included:
+//   - While there is room, the busiest rules without a label get one and keep it. A rule that was counted under "other" starts at zero.
+//   - The label of a rule that is gone keeps its counters, and continues if the rule comes back. When the room is needed, another rule gets the label, its
+//     counters move to "other", and the old rule is counted there from then on.
+//
+// The zero value is ready to use.
+type RuleLabels struct {
 	mu     sync.Mutex
 	labels map[string]*ruleLabel
-	others map[string]bool // rules that were among the others at the last look
+	others map[string]bool // rules counted under "other" at the last update
 	spent  map[string]bool // rules that lost their label
-	sent   int64           // what the others told of sent alerts last
+	sent   int64           // the last value of "other" for sent alerts
 }
 
-// ruleLabel is what a label tells: base, and what its rule counted.
+// ruleLabel holds the counters of a label: base plus the counters of its rule.
 type ruleLabel struct {
 	base, last tally
-	sent, from int64 // alerts that were sent since the label was given; from is how many there were by then
+	sent, from int64 // alerts sent since the rule got the label; from is the rule's counter at that time
 	pending    int64
 	there      bool
 }
@@ -63,10 +65,10 @@ func (t tally) below(other tally) bool {
 	return t.hits < other.hits || t.alerts < other.alerts || t.nanos < other.nanos
 }
 
-// now is what the label tells.
+// now returns the counters of the label.
 func (l *ruleLabel) now() tally { return l.base.plus(l.last, 1) }
 
-// count takes over what the rule counted. When it counts anew, or is gone, what there was stays.
+// count records the counters of the rule. If they fell, because the rule was created again or is gone, the old ones stay in base.
 func (l *ruleLabel) count(next tally) {
 	if next.below(l.last) {
 		l.base = l.now()
@@ -74,9 +76,9 @@ func (l *ruleLabel) count(next tally) {
 	l.last = next
 }
 
-// look takes over the counters of all rules, and returns what the others tell, and how many of their hits are pending. The caller holds the lock, from
-// before it read the counters on.
-func (r *ruleLabels) look(stats *pipeline.Stats) (others tally, pending int64) {
+// update records the counters of all rules, and returns those of "other" and how many of its hits are pending. The caller must hold the lock since before
+// it read the counters.
+func (r *RuleLabels) update(stats *pipeline.Stats) (others tally, pending int64) {
 	if r.labels == nil {
 		r.labels, r.spent = map[string]*ruleLabel{}, map[string]bool{}
 	}
@@ -85,7 +87,7 @@ func (r *ruleLabels) look(stats *pipeline.Stats) (others tally, pending int64) {
 	for id, l := range r.labels {
 		c, there := stats.Engine.Rules[id]
 		l.count(tallyOf(&c, stats.Engine.Nanos[id]))
-		l.sent = max(l.sent, stats.Sent.Rules[id]-l.from) // of a rule that is gone, nothing is known
+		l.sent = max(l.sent, stats.Sent.Rules[id]-l.from) // the counter of a rule that is gone is missing
 		l.pending, l.there = c.Pending, there
 	}
 	r.give(stats)
@@ -101,11 +103,11 @@ func (r *ruleLabels) look(stats *pipeline.Stats) (others tally, pending int64) {
 	return others, pending
 }
 
-// give gives labels to the busiest rules without one. Where there are many rules, those without a hit get none: there would be none left for busy ones.
-func (r *ruleLabels) give(stats *pipeline.Stats) {
+// give assigns labels to the busiest rules without one. If there are more rules than labels, rules without a hit get none, so that labels are left for busy ones.
+func (r *RuleLabels) give(stats *pipeline.Stats) {
 	var want, gone []string
 	for id, c := range stats.Engine.Rules {
-		if r.labels[id] == nil && !r.spent[id] && id != otherLabel && (c.Hits > 0 || len(stats.Engine.Rules) <= maxRuleLabels) {
+		if r.labels[id] == nil && !r.spent[id] && id != otherLabel && (c.Hits > 0 || len(stats.Engine.Rules) <= MaxRules) {
 			want = append(want, id)
 		}
 	}
@@ -121,7 +123,7 @@ func (r *ruleLabels) give(stats *pipeline.Stats) {
 		return cmp.Or(cmp.Compare(r.labels[a].now().hits, r.labels[b].now().hits), cmp.Compare(a, b))
 	})
 	for _, id := range want {
-		if len(r.labels) >= maxRuleLabels {
+		if len(r.labels) >= MaxRules {
 			if len(gone) == 0 || len(r.spent) >= maxSpentLabels {
 				return
 			}
@@ -131,7 +133,7 @@ func (r *ruleLabels) give(stats *pipeline.Stats) {
 		}
 		c := stats.Engine.Rules[id]
 		l := &ruleLabel{last: tallyOf(&c, stats.Engine.Nanos[id]), pending: c.Pending, there: true}
-		if r.others[id] { // what it counted was told there
+		if r.others[id] { // "other" has its counters so far
 			l.base, l.from = tally{}.plus(l.last, -1), stats.Sent.Rules[id]
 		}
 		l.sent = stats.Sent.Rules[id] - l.from
@@ -139,8 +141,8 @@ func (r *ruleLabels) give(stats *pipeline.Stats) {
 	}
 }
 
-// otherSent returns how many alerts of the others were sent.
-func (r *ruleLabels) otherSent(total int64) int64 {
+// otherSent returns the sent alerts of "other".
+func (r *RuleLabels) otherSent(total int64) int64 {
 	for _, l := range r.labels {
 		total -= l.sent
 	}
@@ -149,4 +151,4 @@ func (r *ruleLabels) otherSent(total int64) int64 {
 }
 
 // names returns the labels, sorted.
-func (r *ruleLabels) names() []string { return slices.Sorted(maps.Keys(r.labels)) }
+func (r *RuleLabels) names() []string { return slices.Sorted(maps.Keys(r.labels)) }

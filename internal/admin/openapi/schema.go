@@ -1,4 +1,4 @@
-package admin
+package openapi
 
 import (
 	"encoding/json"
@@ -7,46 +7,46 @@ import (
 	"time"
 )
 
-// schema is a JSON Schema, as OpenAPI 3.1 has it.
-type schema = map[string]any
+// Schema is a JSON Schema, as OpenAPI 3.1 uses it.
+type Schema = map[string]any
 
-// schemaOf returns the schema of the JSON form of a type: its fields by their json tags, those with omitempty or omitzero not required.
-func schemaOf(t reflect.Type) schema {
+// schemaOf returns the schema of a type's JSON form. Fields with omitempty or omitzero are not required.
+func schemaOf(t reflect.Type) Schema {
 	switch {
 	case t == reflect.TypeFor[time.Time]():
-		return schema{"type": "string", "format": "date-time"}
+		return Schema{"type": "string", "format": "date-time"}
 	case t == reflect.TypeFor[json.RawMessage]():
-		return schema{}
+		return Schema{}
 	case t.Kind() == reflect.Pointer:
 		return schemaOf(t.Elem())
 	}
 	switch t.Kind() {
 	case reflect.String:
-		return schema{"type": "string"}
+		return Schema{"type": "string"}
 	case reflect.Bool:
-		return schema{"type": "boolean"}
+		return Schema{"type": "boolean"}
 	case reflect.Int, reflect.Int64:
-		return schema{"type": "integer"}
+		return Schema{"type": "integer"}
 	case reflect.Float64:
-		return schema{"type": "number"}
+		return Schema{"type": "number"}
 	case reflect.Slice:
-		return schema{"type": "array", "items": schemaOf(t.Elem())}
+		return Schema{"type": "array", "items": schemaOf(t.Elem())}
 	case reflect.Map:
-		return schema{"type": "object", "additionalProperties": schemaOf(t.Elem())}
+		return Schema{"type": "object", "additionalProperties": schemaOf(t.Elem())}
 	case reflect.Struct:
-		properties, required := schema{}, []string{}
+		properties, required := Schema{}, []string{}
 		addFields(t, properties, &required)
-		out := schema{"type": "object", "properties": properties, "additionalProperties": false}
+		out := Schema{"type": "object", "properties": properties, "additionalProperties": false}
 		if len(required) > 0 {
 			out["required"] = required
 		}
 		return out
 	default: // any
-		return schema{}
+		return Schema{}
 	}
 }
 
-func addFields(t reflect.Type, properties schema, required *[]string) {
+func addFields(t reflect.Type, properties Schema, required *[]string) {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, option, _ := strings.Cut(f.Tag.Get("json"), ",")

@@ -1,4 +1,5 @@
-package admin
+// Package jsonobject reads JSON objects strictly, and merges patches into them.
+package jsonobject
 
 import (
 	"bytes"
@@ -6,15 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
-// maxNesting bounds how deep a body nests. Nothing in the configuration nests deeper than three.
+// maxNesting bounds the nesting of a value. Nothing in the configuration nests deeper than three levels.
 const maxNesting = 16
 
-// parseObject reads one JSON object, strictly: a key that comes twice, text behind the end, text that is not UTF-8 and deep nesting are errors.
-// Numbers are json.Number. Its errors hold nothing of the text but keys.
-func parseObject(text []byte) (map[string]any, error) {
+// Parse reads one JSON object. Duplicate keys, text after its end, invalid UTF-8 and deep nesting are errors. Numbers become json.Number.
+// Errors contain no part of the text except keys.
+func Parse(text []byte) (map[string]any, error) {
 	if len(bytes.TrimSpace(text)) == 0 {
 		return nil, errors.New("it is empty")
 	}
@@ -29,17 +32,17 @@ func parseObject(text []byte) (map[string]any, error) {
 	}
 	object, ok := v.(map[string]any)
 	if !ok {
-		return nil, errors.New("it is another value")
+		return nil, errors.New("it is not an object")
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("text follows its end")
+		return nil, errors.New("text follows the object")
 	}
 	return object, nil
 }
 
 func parseValue(dec *json.Decoder, depth int) (any, error) {
 	if depth > maxNesting {
-		return nil, fmt.Errorf("it nests more than %d deep", maxNesting)
+		return nil, fmt.Errorf("it is nested more than %d levels deep", maxNesting)
 	}
 	token, err := dec.Token()
 	if err != nil {
@@ -53,9 +56,9 @@ func parseValue(dec *json.Decoder, depth int) (any, error) {
 			if err != nil {
 				return nil, syntaxError(dec, err)
 			}
-			key, _ := name.(string) // the decoder takes no other
+			key, _ := name.(string) // the decoder accepts only strings as keys
 			if _, twice := object[key]; twice {
-				return nil, fmt.Errorf("the key %s is given twice", shown(key))
+				return nil, fmt.Errorf("duplicate key %s", Quote(key))
 			}
 			if object[key], err = parseValue(dec, depth+1); err != nil {
 				return nil, err
@@ -78,21 +81,21 @@ func parseValue(dec *json.Decoder, depth int) (any, error) {
 	return token, nil
 }
 
-// syntaxError says where the text is not JSON, without showing it.
+// syntaxError returns the position of an error, without the text there.
 func syntaxError(dec *json.Decoder, err error) error {
 	if err == nil {
 		return nil
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return errors.New("it ends too early")
+		return errors.New("unexpected end")
 	}
-	return fmt.Errorf("not JSON at byte %d", dec.InputOffset())
+	return fmt.Errorf("invalid JSON at byte %d", dec.InputOffset())
 }
 
-// mergePatch applies a JSON merge patch (RFC 7396): null removes a key, an object is merged, any other value takes the place of what was there.
-func mergePatch(target map[string]any, patch map[string]any) map[string]any {
-	out := make(map[string]any, len(target)+len(patch))
-	for key, v := range target {
+// Merge returns an object with a JSON merge patch (RFC 7396) applied: null removes a key, objects are merged, any other value replaces the old one.
+func Merge(object map[string]any, patch map[string]any) map[string]any {
+	out := make(map[string]any, len(object)+len(patch))
+	for key, v := range object {
 		out[key] = v
 	}
 	for key, v := range patch {
@@ -101,10 +104,19 @@ func mergePatch(target map[string]any, patch map[string]any) map[string]any {
 			delete(out, key)
 		case map[string]any:
 			inner, _ := out[key].(map[string]any)
-			out[key] = mergePatch(inner, v)
+			out[key] = Merge(inner, v)
 		default:
 			out[key] = v
 		}
 	}
 	return out
+}
+
+// Quote returns a client's text for an error message: quoted, valid UTF-8 and bounded.
+func Quote(text string) string {
+	const most = 60
+	if len(text) > most {
+		text = text[:most] + "…"
+	}
+	return strconv.Quote(strings.ToValidUTF8(text, "�"))
 }
