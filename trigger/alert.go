@@ -22,6 +22,9 @@ func Kinds() []string {
 	return []string{KindLog, KindThreshold, KindAbsence, KindRecovered, KindRollup, KindContainer, KindSystem, KindTest}
 }
 
+// Severities returns the severities, lowest first.
+func Severities() []string { return []string{"debug", "info", "warning", "error", "critical"} }
+
 // Alert is the unit that leaves for receivers. The generic webhook posts its JSON form.
 type Alert struct {
 	Version    string            `json:"version"`

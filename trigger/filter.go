@@ -133,7 +133,7 @@ func (f *Filter) Explain(a *Alert) string {
 		switch {
 		case c.match(value):
 		case c.name == "message":
-			return fmt.Sprintf("message %q does not match %s", cutRunes(value, 200), c.text)
+			return fmt.Sprintf("message %.200q does not match %s", value, c.text)
 		default:
 			return fmt.Sprintf("%s is %q, not one of %s", c.name, value, c.text)
 		}

@@ -1,58 +1,61 @@
-package trigger
+package trigger_test
 
 import (
 	"strings"
 	"testing"
+
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+	"github.com/tinyforge/fluentbit-trigger/trigger/triggertest"
 )
 
 func TestFilter(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		set  func(*Settings)
+		set  func(*trigger.Settings)
 		fail string // the begin of the explanation; "" for a match
 	}{
-		"none":                 {func(*Settings) {}, ""},
-		"severity":             {func(s *Settings) { s.Severity = []string{"error", "critical"} }, ""},
-		"other severity":       {func(s *Settings) { s.Severity = []string{"error"} }, `severity is "critical", not one of error`},
-		"source":               {func(s *Settings) { s.Source = []string{"log"} }, ""},
-		"other source":         {func(s *Settings) { s.Source = []string{"container"} }, `source is "log"`},
-		"workload":             {func(s *Settings) { s.Workload = []string{"ops/*", "shop/*"} }, ""},
-		"every workload":       {func(s *Settings) { s.Workload = []string{"*"} }, ""},
-		"one character":        {func(s *Settings) { s.Workload = []string{"shop/ap?"} }, ""},
-		"not a part":           {func(s *Settings) { s.Workload = []string{"shop"} }, `workload is "shop/api"`},
-		"no regexp":            {func(s *Settings) { s.Workload = []string{"shop.api", "(", "sho+p/api"} }, `workload is`},
-		"rule":                 {func(s *Settings) { s.Rule = []string{"go-*"} }, ""},
-		"other rule":           {func(s *Settings) { s.Rule = []string{"java-*"} }, `rule is "go-panic"`},
-		"message":              {func(s *Settings) { s.Message = "(?i)PANIC|oom" }, ""},
-		"other message":        {func(s *Settings) { s.Message = "^oom" }, `message "panic: `},
-		"all of them":          {func(s *Settings) { s.Severity, s.Rule, s.Message = []string{"critical"}, []string{"*"}, "nil" }, ""},
-		"all but the last":     {func(s *Settings) { s.Severity, s.Rule, s.Message = []string{"critical"}, []string{"*"}, "nope" }, "message"},
-		"the first that fails": {func(s *Settings) { s.Severity, s.Rule = []string{"info"}, []string{"nope"} }, "severity"},
+		"none":                 {func(*trigger.Settings) {}, ""},
+		"severity":             {func(s *trigger.Settings) { s.Severity = []string{"error", "critical"} }, ""},
+		"other severity":       {func(s *trigger.Settings) { s.Severity = []string{"error"} }, `severity is "critical", not one of error`},
+		"source":               {func(s *trigger.Settings) { s.Source = []string{"log"} }, ""},
+		"other source":         {func(s *trigger.Settings) { s.Source = []string{"container"} }, `source is "log"`},
+		"workload":             {func(s *trigger.Settings) { s.Workload = []string{"ops/*", "shop/*"} }, ""},
+		"every workload":       {func(s *trigger.Settings) { s.Workload = []string{"*"} }, ""},
+		"one character":        {func(s *trigger.Settings) { s.Workload = []string{"shop/ap?"} }, ""},
+		"not a part":           {func(s *trigger.Settings) { s.Workload = []string{"shop"} }, `workload is "shop/api"`},
+		"no regexp":            {func(s *trigger.Settings) { s.Workload = []string{"shop.api", "(", "sho+p/api"} }, `workload is`},
+		"rule":                 {func(s *trigger.Settings) { s.Rule = []string{"go-*"} }, ""},
+		"other rule":           {func(s *trigger.Settings) { s.Rule = []string{"java-*"} }, `rule is "go-panic"`},
+		"message":              {func(s *trigger.Settings) { s.Message = "(?i)PANIC|oom" }, ""},
+		"other message":        {func(s *trigger.Settings) { s.Message = "^oom" }, `message "panic: `},
+		"all of them":          {func(s *trigger.Settings) { s.Severity, s.Rule, s.Message = []string{"critical"}, []string{"*"}, "nil" }, ""},
+		"all but the last":     {func(s *trigger.Settings) { s.Severity, s.Rule, s.Message = []string{"critical"}, []string{"*"}, "nope" }, "message"},
+		"the first that fails": {func(s *trigger.Settings) { s.Severity, s.Rule = []string{"info"}, []string{"nope"} }, "severity"},
 	} {
-		s := DefaultSettings()
+		s := trigger.DefaultSettings()
 		c.set(&s)
-		f, err := NewFilter(&s, &Regexps{})
+		f, err := trigger.NewFilter(&s, &trigger.Regexps{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		a := sampleAlert()
+		a := triggertest.Sample()
 		got := f.Explain(&a)
 		if f.Match(&a) != (c.fail == "") || (got == "") != (c.fail == "") || !strings.HasPrefix(got, c.fail) {
 			t.Errorf("%s: match %v, explanation %q, want %q", name, f.Match(&a), got, c.fail)
 		}
 	}
-	a := sampleAlert()
+	a := triggertest.Sample()
 	a.Message, a.Summary = "", "no line for 26h"
-	s := DefaultSettings()
+	s := trigger.DefaultSettings()
 	s.Message = "26h"
-	if f, _ := NewFilter(&s, &Regexps{}); !f.Match(&a) {
+	if f, _ := trigger.NewFilter(&s, &trigger.Regexps{}); !f.Match(&a) {
 		t.Error("an alert without a message is not judged by its summary")
 	}
 }
 
 func TestRegexpsCompileOnce(t *testing.T) {
 	t.Parallel()
-	var r Regexps
+	var r trigger.Regexps
 	first, err := r.Compile("a+")
 	if err != nil {
 		t.Fatal(err)
@@ -67,22 +70,22 @@ func TestRegexpsCompileOnce(t *testing.T) {
 
 func TestGroupKey(t *testing.T) {
 	t.Parallel()
-	a, b := sampleAlert(), sampleAlert()
-	for _, key := range append(GroupKeys(), "label.team", "capture.reason") {
-		if GroupKey([]string{key}, &a) != GroupKey([]string{key}, &b) {
+	a, b := triggertest.Sample(), triggertest.Sample()
+	for _, key := range append(trigger.GroupKeys(), "label.team", "capture.reason") {
+		if trigger.GroupKey([]string{key}, &a) != trigger.GroupKey([]string{key}, &b) {
 			t.Errorf("%s parts equal alerts", key)
 		}
-		if v := groupValue(key, &a); v == "" {
+		if v := trigger.GroupKey([]string{key}, &a); strings.Contains(v, "=0:") {
 			t.Errorf("%s is empty", key)
 		}
 	}
 	b.Rule, b.Source.Workload = "a", "b"
 	a.Rule, a.Source.Workload = "a;8:workload=1:b", ""
-	x, y := Alert{Fields: map[string]string{"a.b": "1"}}, Alert{Fields: map[string]string{"a.b": "2"}}
-	if GroupKey([]string{"field.a.b"}, &x) == GroupKey([]string{"field.a.b"}, &y) || GroupKey([]string{"field.c"}, &x) != GroupKey([]string{"field.c"}, &y) {
+	x, y := trigger.Alert{Fields: map[string]string{"a.b": "1"}}, trigger.Alert{Fields: map[string]string{"a.b": "2"}}
+	if trigger.GroupKey([]string{"field.a.b"}, &x) == trigger.GroupKey([]string{"field.a.b"}, &y) || trigger.GroupKey([]string{"field.c"}, &x) != trigger.GroupKey([]string{"field.c"}, &y) {
 		t.Error("the fields of alerts do not make their groups")
 	}
-	if GroupKey([]string{"rule", "workload"}, &a) == GroupKey([]string{"rule", "workload"}, &b) {
+	if trigger.GroupKey([]string{"rule", "workload"}, &a) == trigger.GroupKey([]string{"rule", "workload"}, &b) {
 		t.Error("different alerts share a group")
 	}
 }

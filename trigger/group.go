@@ -57,3 +57,17 @@ func groupValue(key string, a *Alert) string {
 	}
 	return ""
 }
+
+// KindGroup is the kind of the document that holds several alerts.
+const KindGroup = "group"
+
+// Group is the JSON form of several alerts sent as one message.
+type Group struct {
+	Version  string  `json:"version"`
+	ID       string  `json:"id"` // stable over retries
+	Kind     string  `json:"kind"`
+	Severity string  `json:"severity"` // the gravest
+	Total    int     `json:"total"`
+	More     int     `json:"more"` // alerts of the group that the list does not hold
+	Alerts   []Alert `json:"alerts"`
+}

@@ -1,11 +1,16 @@
 package trigger
 
 import (
+	"maps"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
+
+// DefaultFormat is the format of a trigger that sets none: the alert itself as JSON.
+const DefaultFormat = "generic"
 
 // TLS sets how a trigger's connection is secured.
 type TLS struct {
@@ -111,32 +116,11 @@ type Settings struct {
 	MaxAge time.Duration `toml:"max_age"`
 }
 
-// Egress sets which addresses triggers may reach. It holds for what a name resolves to at the moment of each dial.
-type Egress struct {
-	// default: public and private networks (RFC 1918, ULA), but not loopback, link-local, multicast and reserved addresses. public: public
-	// addresses only. allowlist: what allow names, nothing else.
-	Mode string `toml:"mode"`
-	// What is allowed beyond the mode: "127.0.0.1/32:2586", "10.1.0.0/16", "[fd00::1]:80", "gotify:80". A host entry admits, for requests to
-	// that very name alone, the public, private and shared (100.64.0.0/10) addresses that it resolves to, and loopback for localhost; any
-	// other address needs an entry of its own. The metadata services of clouds stay denied.
-	Allow []string `toml:"allow"`
-}
-
-// The modes of Egress.
-const (
-	EgressDefault   = "default"
-	EgressPublic    = "public"
-	EgressAllowlist = "allowlist"
-)
-
-// EgressModes lists the words that the mode setting accepts.
-func EgressModes() []string { return []string{EgressDefault, EgressPublic, EgressAllowlist} }
-
 // DefaultSettings returns the settings of a trigger that sets none.
 func DefaultSettings() Settings {
 	return Settings{
 		Method:        "POST",
-		Format:        generic.format,
+		Format:        DefaultFormat,
 		ContentType:   "application/json",
 		Timeout:       15 * time.Second,
 		Retries:       1,
@@ -147,17 +131,6 @@ func DefaultSettings() Settings {
 		MaxAlerts:     10,
 		MaxAge:        24 * time.Hour,
 	}
-}
-
-// DefaultEgress returns the policy in force when none is set.
-func DefaultEgress() Egress { return Egress{Mode: EgressDefault} }
-
-// SendRate returns the bound on requests that is in force; a Count of 0 is no bound.
-func (s *Settings) SendRate() setting.Rate {
-	if s.Rate != (setting.Rate{}) {
-		return s.Rate
-	}
-	return s.receiver().rate
 }
 
 // Files lists the files that the settings name, so that a change of any of them counts as a change of the configuration.
@@ -179,12 +152,12 @@ type SecretFile struct{ Field, Path string }
 
 // namedSecret is a secret of the settings with its key.
 type namedSecret struct {
-	key    string
-	source setting.SecretSource
+	Key    string
+	Source setting.SecretSource
 }
 
 // secrets lists the settings that are secrets, in the order of the fields.
-func (s *Settings) secrets() []namedSecret {
+func (s *Settings) Secrets() []namedSecret {
 	var all []namedSecret
 	v := reflect.ValueOf(s).Elem()
 	for i := range v.NumField() {
@@ -198,15 +171,15 @@ func (s *Settings) secrets() []namedSecret {
 // SecretFiles lists the files of secrets that the settings name.
 func (s *Settings) SecretFiles() []SecretFile {
 	var files []SecretFile
-	for _, secret := range s.secrets() {
-		if secret.source.File != "" {
-			files = append(files, SecretFile{secret.key + setting.FileSuffix, secret.source.File})
+	for _, secret := range s.Secrets() {
+		if secret.Source.File != "" {
+			files = append(files, SecretFile{secret.Key + setting.FileSuffix, secret.Source.File})
 		}
 	}
 	if s.TLS.KeyFile != "" {
 		files = append(files, SecretFile{"tls.key_file", s.TLS.KeyFile})
 	}
-	for _, name := range sortedKeys(s.HeaderFiles) {
+	for _, name := range slices.Sorted(maps.Keys(s.HeaderFiles)) {
 		files = append(files, SecretFile{"header_files." + name, s.HeaderFiles[name]})
 	}
 	return files
@@ -215,12 +188,12 @@ func (s *Settings) SecretFiles() []SecretFile {
 // SecretVariables lists the variables of secrets that the settings name, each with its setting.
 func (s *Settings) SecretVariables() []SecretFile {
 	var found []SecretFile
-	for _, secret := range s.secrets() {
-		if secret.source.Env != "" {
-			found = append(found, SecretFile{secret.key + setting.EnvSuffix, secret.source.Env})
+	for _, secret := range s.Secrets() {
+		if secret.Source.Env != "" {
+			found = append(found, SecretFile{secret.Key + setting.EnvSuffix, secret.Source.Env})
 		}
 	}
-	for _, name := range sortedKeys(s.HeaderEnv) {
+	for _, name := range slices.Sorted(maps.Keys(s.HeaderEnv)) {
 		found = append(found, SecretFile{"header_env." + name, s.HeaderEnv[name]})
 	}
 	return found

@@ -1,7 +1,6 @@
 package trigger
 
 import (
-	"context"
 	"crypto/rand"
 	"time"
 )
@@ -15,14 +14,4 @@ func TestAlert(now time.Time) Alert {
 		Time:    now, FirstSeen: now, LastSeen: now, Count: 1,
 		Source: Source{Kind: KindTest, Workload: "fluentbit-trigger"},
 	}
-}
-
-// Test sends a TestAlert in the same way as every other alert, and returns the result.
-func (c *Client) Test(ctx context.Context) Result {
-	alert := TestAlert(c.now().UTC())
-	result := c.Send(ctx, alert.ID, []Alert{alert})
-	if result.Outcome == Delivered { // some receivers accept any payload and show it as raw JSON
-		result.Reason += formatHint(c.missing)
-	}
-	return result
 }

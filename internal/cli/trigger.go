@@ -10,6 +10,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/lint"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
+	"github.com/tinyforge/fluentbit-trigger/trigger/client"
 )
 
 type triggerCommand struct {
@@ -50,14 +51,14 @@ func (cmd *triggerTestCommand) Run(c *console) error {
 	}
 	s := found[0]
 	at := slices.IndexFunc(s.Triggers, func(t trigger.Settings) bool { return t.Name == cmd.Name })
-	client, err := trigger.New(s.Triggers[at], trigger.Deps{Egress: s.Egress, UserAgent: "fluentbit-trigger/" + version})
+	sender, err := client.New(s.Triggers[at], client.Deps{Egress: s.Egress, UserAgent: "fluentbit-trigger/" + version})
 	if err != nil {
 		return &codeError{exitRules, err.Error()}
 	}
-	defer client.Close()
+	defer sender.Close()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	sent := client.Test(ctx)
+	sent := sender.Test(ctx)
 	c.printf("trigger %q: %s\n", cmd.Name, sent)
 	if sent.Detail != "" {
 		c.printf("the answer begins with %q\n", sent.Detail)

@@ -12,7 +12,8 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
-	"github.com/tinyforge/fluentbit-trigger/trigger"
+	"github.com/tinyforge/fluentbit-trigger/trigger/client"
+	"github.com/tinyforge/fluentbit-trigger/trigger/egress"
 )
 
 // result checks what the parts mean, by themselves and together, and assembles those without a problem.
@@ -318,7 +319,7 @@ func (l *loader) checkTriggers() {
 	seen := map[string]position{}
 	for _, t := range l.triggers {
 		p := &t.part
-		l.reportAll(p, t.settings.Validate(l.settings.Egress))
+		l.reportAll(p, client.Validate(&t.settings, l.settings.Egress))
 		if name := t.settings.Name; name != "" {
 			if first, twice := seen[name]; twice {
 				l.taken(p, "name", name, first)
@@ -345,7 +346,7 @@ func (l *loader) resetBroken() []string {
 		broken = append(broken, key)
 		to.FieldByIndex(f.Index).Set(from.FieldByIndex(f.Index))
 		if key == "egress" {
-			l.settings.Egress = trigger.Egress{Mode: trigger.EgressAllowlist}
+			l.settings.Egress = egress.Settings{Mode: egress.ModeAllowlist}
 		}
 	}
 	slices.Sort(broken)

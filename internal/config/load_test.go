@@ -12,6 +12,8 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
+	"github.com/tinyforge/fluentbit-trigger/trigger/client"
+	"github.com/tinyforge/fluentbit-trigger/trigger/egress"
 )
 
 func TestNothing(t *testing.T) {
@@ -130,16 +132,16 @@ mode = "publik"
 	if s.Limits != engine.DefaultLimits() {
 		t.Errorf("limits: %+v", s.Limits)
 	}
-	if s.Egress.Mode != trigger.EgressAllowlist || len(s.Egress.Allow) > 0 {
+	if s.Egress.Mode != egress.ModeAllowlist || len(s.Egress.Allow) > 0 {
 		t.Errorf("a broken policy lets through %+v", s.Egress)
 	}
 	if !slices.Equal(res.SecretFiles, []string{"/run/ops", "/run/broken"}) {
 		t.Errorf("secret files: %q", res.SecretFiles)
 	}
 	previous := DefaultSettings()
-	previous.Limits.MaxKeys, previous.Egress, previous.Verbosity = 77, trigger.Egress{Mode: trigger.EgressPublic}, "debug"
+	previous.Limits.MaxKeys, previous.Egress, previous.Verbosity = 77, egress.Settings{Mode: egress.ModePublic}, "debug"
 	res.Keep(&previous)
-	if s := res.Settings; s.Limits.MaxKeys != 77 || s.Egress.Mode != trigger.EgressPublic || s.Verbosity != "info" {
+	if s := res.Settings; s.Limits.MaxKeys != 77 || s.Egress.Mode != egress.ModePublic || s.Verbosity != "info" {
 		t.Errorf("kept: %+v", s)
 	}
 }
@@ -270,7 +272,7 @@ func FuzzLoad(f *testing.F) {
 			}
 		}
 		for i := range res.Settings.Triggers {
-			if errs := res.Settings.Triggers[i].Validate(res.Settings.Egress); len(errs) > 0 && !slices.Contains(res.Broken, "egress") {
+			if errs := client.Validate(&res.Settings.Triggers[i], res.Settings.Egress); len(errs) > 0 && !slices.Contains(res.Broken, "egress") {
 				t.Errorf("a trigger that is broken is in the settings: %v", errs)
 			}
 		}

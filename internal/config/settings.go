@@ -8,6 +8,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/listen"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
+	"github.com/tinyforge/fluentbit-trigger/trigger/egress"
 )
 
 // Settings is the whole configuration. Tables that a source does not set hold their defaults.
@@ -29,7 +30,7 @@ type Settings struct {
 	// Where the administration listens, and who may enter.
 	Admin listen.Settings `toml:"admin"`
 	// Which addresses triggers may reach.
-	Egress trigger.Egress `toml:"egress"`
+	Egress egress.Settings `toml:"egress"`
 	// The global rules, in the order of their sources.
 	Rules []engine.RuleSettings `toml:"rule"`
 	// What is different for some workloads.
@@ -52,7 +53,7 @@ func DefaultSettings() Settings {
 		Docker:    docker.DefaultSettings(),
 		Labels:    docker.DefaultLabelSettings(),
 		Delivery:  delivery.DefaultSettings(),
-		Egress:    trigger.DefaultEgress(),
+		Egress:    egress.DefaultSettings(),
 	}
 }
 

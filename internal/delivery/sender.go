@@ -13,8 +13,6 @@ type Sender interface {
 	Send(ctx context.Context, id string, alerts []trigger.Alert) trigger.Result
 }
 
-var _ Sender = (*trigger.Client)(nil)
-
 // safeSend turns a panic of the sender into a failure like any other.
 func safeSend(ctx context.Context, s Sender, id string, alerts []trigger.Alert) (r trigger.Result, panicked bool) {
 	defer func() {

@@ -67,10 +67,10 @@ type Trigger struct {
 	GroupInterval time.Duration
 }
 
-// NewTarget takes what concerns delivery from the settings of a trigger.
-func NewTrigger(s *trigger.Settings, sender Sender, revision string) Trigger {
+// NewTrigger returns the trigger of some settings. rate is the bound on requests in force, which depends on the receiver.
+func NewTrigger(s *trigger.Settings, rate setting.Rate, sender Sender, revision string) Trigger {
 	return Trigger{
-		Name: s.Name, Sender: sender, Revision: revision, Rate: s.SendRate(), Concurrency: s.Concurrency, MaxAge: s.MaxAge,
+		Name: s.Name, Sender: sender, Revision: revision, Rate: rate, Concurrency: s.Concurrency, MaxAge: s.MaxAge,
 		GroupBy: s.GroupBy, GroupWait: s.GroupWait, GroupInterval: s.GroupInterval,
 	}
 }

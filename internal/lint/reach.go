@@ -10,6 +10,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/reach"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
+	"github.com/tinyforge/fluentbit-trigger/trigger/client"
 )
 
 // workloads looks for blocks, and parts of blocks, that change nothing.
@@ -152,7 +153,7 @@ const worldReadable = 0o004
 func (l *linter) secrets() {
 	for i := range l.result.Settings.Triggers {
 		p := l.result.Parts.Triggers[i]
-		for _, field := range l.result.Settings.Triggers[i].InClear() {
+		for _, field := range client.InClear(&l.result.Settings.Triggers[i]) {
 			at := p.Place(field, "")
 			mode, err := l.options.Mode(at.File)
 			if err != nil || mode&worldReadable == 0 { // a parameter, or out of reach
@@ -201,7 +202,7 @@ const sharedFile = "names a secret that everyone on this machine may read"
 func (l *linter) formats() {
 	for i := range l.result.Settings.Triggers {
 		t := &l.result.Settings.Triggers[i]
-		if format := t.MissingFormat(l.options.LookupEnv); format != "" {
+		if format := client.MissingFormat(t, l.options.LookupEnv); format != "" {
 			p := l.result.Parts.Triggers[i]
 			at := p.Place(t.URL.Key("url"), "")
 			l.findings = append(l.findings, Finding{ // without the value, which may be a secret

@@ -8,6 +8,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
+	"github.com/tinyforge/fluentbit-trigger/trigger/client"
 )
 
 // start looks for what stops a start on this machine although the configuration is well written: a variable, a file or a certificate that is not
@@ -16,7 +17,7 @@ func (l *linter) start() {
 	s, parts := &l.result.Settings, &l.result.Parts
 	for i := range s.Triggers {
 		l.quotedSecrets(parts.Triggers[i], &s.Triggers[i])
-		client, err := trigger.New(s.Triggers[i], trigger.Deps{Egress: s.Egress, LookupEnv: l.options.LookupEnv})
+		sender, err := client.New(s.Triggers[i], client.Deps{Egress: s.Egress, LookupEnv: l.options.LookupEnv})
 		if err != nil {
 			for _, p := range parts.Triggers[i].Unavailable(err) {
 				f := problem(&p)
@@ -25,7 +26,7 @@ func (l *linter) start() {
 			}
 			continue
 		}
-		client.Close()
+		sender.Close()
 	}
 	if err := store.Usable(s.Store); err != nil {
 		l.single("store", err.Error())

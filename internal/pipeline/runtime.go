@@ -19,7 +19,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/guard"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
-	"github.com/tinyforge/fluentbit-trigger/trigger"
+	"github.com/tinyforge/fluentbit-trigger/trigger/client"
 )
 
 // RuntimeKey identifies a runtime object.
@@ -429,12 +429,12 @@ func (m *runtimeObjects) tryTrigger(j *runtimeJob, loaded *config.Result) error 
 		if set.Name != j.change.Name {
 			continue
 		}
-		client, err := trigger.New(*set, trigger.Deps{Egress: loaded.Settings.Egress, Now: m.now, UserAgent: userAgent})
+		sender, err := client.New(*set, client.Deps{Egress: loaded.Settings.Egress, Now: m.now, UserAgent: userAgent})
 		if err != nil {
 			object := config.Managed{Kind: j.change.Kind, Name: j.change.Name}
 			return &ConfigError{[]config.Problem{{File: object.Place(), Message: strings.TrimPrefix(err.Error(), fmt.Sprintf("trigger %q: ", set.Name))}}}
 		}
-		client.Close()
+		sender.Close()
 	}
 	return nil
 }

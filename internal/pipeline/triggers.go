@@ -7,6 +7,8 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
+	"github.com/tinyforge/fluentbit-trigger/trigger/client"
+	"github.com/tinyforge/fluentbit-trigger/trigger/receiver"
 )
 
 // triggers are the triggers in force: who wants an alert, and who sends it. Immutable.
@@ -15,10 +17,12 @@ type triggers struct {
 	files []string // that hold their secrets
 }
 
+var _ delivery.Sender = (*client.Client)(nil)
+
 type triggerClient struct {
 	settings *trigger.Settings
 	filter   *trigger.Filter
-	client   *trigger.Client
+	client   *client.Client
 }
 
 // newTriggers builds filters and clients. Those that cannot be built are left out, and the error names each.
@@ -34,12 +38,12 @@ func newTriggers(s *config.Settings, now func() time.Time) (*triggers, error) {
 			errs = append(errs, err)
 			continue
 		}
-		client, err := trigger.New(*set, trigger.Deps{Egress: s.Egress, Now: now, UserAgent: userAgent})
+		sender, err := client.New(*set, client.Deps{Egress: s.Egress, Now: now, UserAgent: userAgent})
 		if err != nil {
 			errs = append(errs, &triggerError{i, err})
 			continue
 		}
-		t.all = append(t.all, triggerClient{set, filter, client})
+		t.all = append(t.all, triggerClient{set, filter, sender})
 	}
 	return t, errors.Join(errs...)
 }
@@ -96,7 +100,7 @@ func (t *triggers) of(a *trigger.Alert) []string {
 func (t *triggers) delivery() []delivery.Trigger {
 	out := make([]delivery.Trigger, len(t.all))
 	for i, one := range t.all {
-		out[i] = delivery.NewTrigger(one.settings, one.client, one.client.Revision())
+		out[i] = delivery.NewTrigger(one.settings, receiver.SendRate(one.settings), one.client, one.client.Revision())
 	}
 	return out
 }

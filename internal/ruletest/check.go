@@ -10,7 +10,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
-	"github.com/tinyforge/fluentbit-trigger/trigger"
+	"github.com/tinyforge/fluentbit-trigger/trigger/receiver"
 )
 
 // checker collects what is wrong with tests.
@@ -173,7 +173,7 @@ func (c *checker) payload(w *Payload, p config.Part, alerts int) {
 	case w.Trigger != "" && w.Format != "":
 		c.add(p, "format", "", "is set together with trigger", "a trigger has its format")
 	}
-	c.word(p, "format", w.Format, trigger.Formats())
+	c.word(p, "format", w.Format, receiver.Formats())
 	if w.Alert == 0 && !p.Sets("alert") {
 		w.Alert = 1
 	}

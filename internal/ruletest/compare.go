@@ -15,6 +15,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
+	"github.com/tinyforge/fluentbit-trigger/trigger/receiver"
 )
 
 // compare compares what the test made with what it expects.
@@ -258,7 +259,7 @@ func (r *runner) payload(w *Payload, p config.Part) {
 		settings = triggers[slices.IndexFunc(triggers, func(t trigger.Settings) bool { return t.Name == w.Trigger })]
 	}
 	a := r.made[w.Alert-1]
-	body, contentType, err := trigger.Render(settings, []trigger.Alert{a.event}, r.test.start.Add(a.at))
+	body, contentType, err := receiver.Render(settings, []trigger.Alert{a.event}, r.test.start.Add(a.at))
 	if err != nil {
 		r.fail(p, "", "", "the payload cannot be made: "+err.Error(), "")
 		return

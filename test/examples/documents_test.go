@@ -20,6 +20,8 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/test/receiver"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
+	"github.com/tinyforge/fluentbit-trigger/trigger/client"
+	"github.com/tinyforge/fluentbit-trigger/trigger/egress"
 )
 
 // documents are all that are for readers of today: not the log of changes, the records of decisions, and what is tests' own.
@@ -331,14 +333,14 @@ func TestVerificationSnippet(t *testing.T) {
 	server := receiver.New(t)
 	s := trigger.DefaultSettings()
 	s.Name, s.URL, s.SigningSecret = "signed", setting.SecretText(server.URL("/")), setting.SecretText(key)
-	egress := trigger.DefaultEgress()
-	egress.Allow = []string{fmt.Sprintf("127.0.0.1/32:%d", server.Port())}
-	client, err := trigger.New(s, trigger.Deps{Egress: egress})
+	allowed := egress.DefaultSettings()
+	allowed.Allow = []string{fmt.Sprintf("127.0.0.1/32:%d", server.Port())}
+	sender, err := client.New(s, client.Deps{Egress: allowed})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer client.Close()
-	if sent := client.Test(t.Context()); sent.Outcome != trigger.Delivered {
+	defer sender.Close()
+	if sent := sender.Test(t.Context()); sent.Outcome != trigger.Delivered {
 		t.Fatal(sent)
 	}
 	request := server.Requests()[0]

@@ -17,6 +17,8 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/test/await"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
+	"github.com/tinyforge/fluentbit-trigger/trigger/client"
+	"github.com/tinyforge/fluentbit-trigger/trigger/egress"
 )
 
 // alertmanager is a real Alertmanager on a loopback port.
@@ -118,10 +120,10 @@ func (a *alertmanager) send(alerts ...trigger.Alert) {
 	s := trigger.DefaultSettings()
 	s.Name, s.Format, s.URL = "am", "alertmanager", setting.SecretText(a.address)
 	s.GeneratorURL = "https://logs.example.com/"
-	client, err := trigger.New(s, trigger.Deps{Egress: trigger.Egress{Mode: trigger.EgressDefault, Allow: []string{strings.TrimPrefix(a.address, "http://")}}})
+	sender, err := client.New(s, client.Deps{Egress: egress.Settings{Mode: egress.ModeDefault, Allow: []string{strings.TrimPrefix(a.address, "http://")}}})
 	must(a.t, err)
-	defer client.Close()
-	if got := client.Send(a.t.Context(), alerts[0].ID, alerts); got.Outcome != trigger.Delivered {
+	defer sender.Close()
+	if got := sender.Send(a.t.Context(), alerts[0].ID, alerts); got.Outcome != trigger.Delivered {
 		a.t.Fatalf("%s: %s", got, got.Detail)
 	}
 }

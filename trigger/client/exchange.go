@@ -1,0 +1,79 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+	"github.com/tinyforge/fluentbit-trigger/trigger/render"
+)
+
+// exchange is the state of one Send over its attempts. The context of the request carries it, because the hooks of go-retryablehttp belong to
+// the client and get no other value of the request.
+type exchange struct {
+	client   *Client
+	id       string
+	body     []byte
+	attempts int
+	result   trigger.Result // of the last attempt
+}
+
+type exchangeKey struct{}
+
+var errRefused = errors.New("egress refused")
+
+func withExchange(ctx context.Context, x *exchange) context.Context {
+	return context.WithValue(ctx, exchangeKey{}, x)
+}
+
+func exchangeOf(ctx context.Context) *exchange {
+	x, _ := ctx.Value(exchangeKey{}).(*exchange)
+	return x
+}
+
+// check reads the answer of an attempt, sets the result and reports whether to try again at once.
+func (x *exchange) check(ctx context.Context, answer *http.Response, err error) bool {
+	x.attempts++
+	if err != nil {
+		x.result = errorResult(ctx, err)
+		return ctx.Err() == nil && retriesNow(&x.result)
+	}
+	x.result = statusResult(answer.StatusCode)
+	text, _ := io.ReadAll(io.LimitReader(answer.Body, maxAnswer)) // the status decides, even when the body cannot be read
+	_ = answer.Body.Close()
+	answer.Body = http.NoBody // or go-retryablehttp would read the rest
+	if x.result.Outcome == trigger.Delivered {
+		return false
+	}
+	x.result.Detail = render.CutRunes(x.client.redactor.Redact(render.OneLine(string(text))), 300)
+	if x.result.Outcome == trigger.RetryLater {
+		x.result.RetryAfter = retryAfter(answer.Header, text, x.client.receiver, x.client.now())
+	}
+	return ctx.Err() == nil && retriesNow(&x.result)
+}
+
+// prepare signs the next attempt. It clones the header, because net/http may still read that of the previous attempt.
+func (x *exchange) prepare(request *http.Request) error {
+	if refused := x.checkAddress(request.Context()); refused != nil {
+		x.result = *refused
+		return errRefused
+	}
+	request.Header = request.Header.Clone()
+	x.client.wire.signer.sign(request.Header, x.id, x.client.now(), x.body)
+	return nil
+}
+
+// checkAddress checks the address of a request that a proxy dials. Without a proxy, the dial itself does.
+func (x *exchange) checkAddress(ctx context.Context) *trigger.Result {
+	if !x.client.proxied {
+		return nil
+	}
+	err := x.client.guard.CheckProxied(ctx, x.client.wire.address)
+	if err == nil {
+		return nil
+	}
+	result := errorResult(ctx, err)
+	return &result
+}

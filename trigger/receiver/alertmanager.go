@@ -1,0 +1,152 @@
+package receiver
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+	"github.com/tinyforge/fluentbit-trigger/trigger/render"
+)
+
+var alertmanager = Receiver{
+	Format:   "alertmanager",
+	ownHost:  true,
+	check:    checkAlertmanager,
+	endpoint: withPath("api/v2/alerts"),
+	document: func(r *Renderer, v *render.View) any { return r.alertmanager(v) },
+}
+
+func checkAlertmanager(s *trigger.Settings, fs *setting.Faults) {
+	setting.AtLeast(fs, "resolve_after", s.ResolveAfter, 0)
+}
+
+// absenceFires is how long an absence fires when resolve_after is not set: a recovery ends it, not Alertmanager's resolve_timeout.
+const absenceFires = 30 * 24 * time.Hour
+
+// alertmanagerAlert is an alert of POST /api/v2/alerts
+// (https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml).
+type alertmanagerAlert struct {
+	Labels       map[string]string `json:"labels"`
+	Annotations  map[string]string `json:"annotations"`
+	StartsAt     *time.Time        `json:"startsAt,omitempty"`
+	EndsAt       *time.Time        `json:"endsAt,omitempty"`
+	GeneratorURL string            `json:"generatorURL,omitempty"`
+}
+
+// alertmanager sends one alert for each set of labels, the latest: Alertmanager knows an alert by its labels alone. They hold nothing that
+// changes from line to line, so that alerts of one rule and workload are one there, and a recovery resolves it.
+func (r *Renderer) alertmanager(v *render.View) []alertmanagerAlert {
+	place := map[string]int{}
+	var list []alertmanagerAlert
+	for i := range v.All {
+		a := r.alertmanagerAlert(&v.All[i])
+		key := labelKey(a.Labels)
+		if at, known := place[key]; known {
+			list[at] = a
+			continue
+		}
+		place[key] = len(list)
+		list = append(list, a)
+	}
+	return list
+}
+
+func (r *Renderer) alertmanagerAlert(a *trigger.Alert) alertmanagerAlert {
+	labels := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(a.Labels)) {
+		setLabel(labels, labelName(name), a.Labels[name])
+	}
+	setLabel(labels, "alertname", cmp.Or(a.Rule, "fluentbit-trigger"))
+	setLabel(labels, "severity", a.Severity)
+	setLabel(labels, "workload", a.Source.Workload)
+	annotations := map[string]string{}
+	for name, text := range map[string]string{
+		"summary": render.SummaryLine(a, 500), "description": render.CodeBlock(a, 4000), "suppressed": render.SuppressedText(a),
+		"host": render.OneLine(a.Source.Host), "container": render.OneLine(a.Source.Container.Name),
+		"kind": a.Kind, "id": a.ID, "hits": hits(a),
+	} {
+		if text != "" {
+			annotations[name] = render.MuteSchemes(text) // Alertmanager's page makes links of annotations
+		}
+	}
+	for i, path := range slices.Sorted(maps.Keys(a.Fields)) {
+		if i == 10 {
+			break
+		}
+		if value := render.CutRunes(render.OneLine(a.Fields[path]), 500); value != "" {
+			annotations["field_"+labelName(path)] = render.MuteSchemes(value)
+		}
+	}
+	if address := render.Link(&trigger.Settings{}, a); address != "" {
+		annotations["runbook_url"] = address
+	}
+	out := alertmanagerAlert{Labels: labels, Annotations: annotations, GeneratorURL: render.Link(r.settings, a)}
+	out.StartsAt, out.EndsAt = r.span(a)
+	return out
+}
+
+// hits is how many hits an alert stands for itself; "" for what time makes.
+func hits(a *trigger.Alert) string {
+	if a.Count == 0 {
+		return ""
+	}
+	return strconv.Itoa(a.Count)
+}
+
+// span returns when an alert began and ends: startsAt ≤ endsAt, startsAt ≤ now, and endsAt ≤ now for a recovery, since Alertmanager refuses
+// what ends before it begins, and holds an alert for active that ends in the future. A record may well say another time: of a clock that is
+// ahead, or of a zone that it does not name. nil leaves a time to Alertmanager.
+func (r *Renderer) span(a *trigger.Alert) (startsAt, endsAt *time.Time) {
+	now := r.now().UTC()
+	start, end := now, now.Add(r.settings.ResolveAfter)
+	if !a.Time.IsZero() {
+		if a.Time.Before(now) {
+			start = a.Time.UTC()
+		}
+		startsAt = &start
+	}
+	switch {
+	case a.Kind == trigger.KindRecovered:
+		end = start
+	case r.settings.ResolveAfter > 0:
+	case a.Kind == trigger.KindAbsence:
+		end = now.Add(absenceFires)
+	default:
+		return startsAt, nil
+	}
+	return startsAt, &end
+}
+
+// setLabel leaves empty values out, as Alertmanager does.
+func setLabel(labels map[string]string, name, value string) {
+	if value = render.CutRunes(render.OneLine(value), 500); value != "" && name != "" {
+		labels[name] = value
+	}
+}
+
+// labelName makes a name that every version of Alertmanager takes.
+func labelName(name string) string {
+	var b strings.Builder
+	for i, r := range render.CutRunes(name, 100) {
+		switch {
+		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', r == '_', i > 0 && '0' <= r && r <= '9':
+			b.WriteRune(r)
+		default:
+			b.WriteByte('_')
+		}
+	}
+	return b.String()
+}
+
+func labelKey(labels map[string]string) string {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		b.WriteString(strconv.Quote(name) + "=" + strconv.Quote(labels[name]) + ",")
+	}
+	return b.String()
+}

@@ -1,0 +1,115 @@
+package receiver
+
+import (
+	"strings"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+	"github.com/tinyforge/fluentbit-trigger/trigger/render"
+)
+
+var discord = Receiver{
+	Format:    "discord",
+	SecretURL: true,
+	domains:   []string{"discord.com", "discordapp.com"},
+	rate:      setting.Rate{Count: 1, Per: time.Second},
+	document:  func(r *Renderer, v *render.View) any { return r.discord(v) },
+	escape:    escapeMarkdown,
+}
+
+// Discord's limits (https://discord.com/developers/docs/resources/message#embed-object), in characters, counted in UTF-16 code units, which are
+// never fewer.
+const (
+	discordContent     = 2000
+	discordEmbeds      = 10
+	discordTotal       = 6000
+	discordTitle       = 256
+	discordDescription = 4096
+	discordFooter      = 2048
+)
+
+type discordMessage struct {
+	Content         string          `json:"content"`
+	Embeds          []discordEmbed  `json:"embeds"`
+	AllowedMentions discordMentions `json:"allowed_mentions"`
+}
+
+// discordMentions with an empty list keeps every mention from notifying anyone.
+type discordMentions struct {
+	Parse []string `json:"parse"`
+}
+
+type discordEmbed struct {
+	Title       string             `json:"title"`
+	URL         string             `json:"url,omitempty"`
+	Description string             `json:"description,omitempty"`
+	Color       int                `json:"color"`
+	Footer      *discordFooterText `json:"footer,omitempty"`
+	Timestamp   *time.Time         `json:"timestamp,omitempty"`
+}
+
+type discordFooterText struct {
+	Text string `json:"text"`
+}
+
+func (r *Renderer) discord(v *render.View) discordMessage {
+	shown := v.Shown[:min(len(v.Shown), discordEmbeds)]
+	content := v.Mark() + " " + v.Title()
+	if rest := v.Rest(len(shown)); rest != "" {
+		content += ", " + rest
+	}
+	message := discordMessage{
+		Content:         render.Fit(content, discordContent, escapeMarkdown),
+		AllowedMentions: discordMentions{Parse: []string{}},
+	}
+	share := discordTotal / len(shown)
+	for i := range shown {
+		a := &shown[i]
+		embed := discordEmbed{Color: discordColor(a), URL: render.Link(r.settings, a)}
+		embed.Title = render.Fit(render.Headline(a), min(discordTitle, share/4), escapeMarkdown)
+		if line := render.Fit(render.FactLine(render.Facts(a, 200)), min(discordFooter, share/4), render.Inert); line != "" {
+			embed.Footer = &discordFooterText{line}
+		}
+		embed.Description = render.Fit(render.SummaryLine(a, 1000), min(discordDescription/4, share/8), escapeMarkdown)
+		if code := render.FitCode(a, min(discordDescription/2, share*3/8-10), render.MaskCode); code != "" {
+			embed.Description += "\n```\n" + code + "\n```"
+		}
+		if !a.Time.IsZero() {
+			at := a.Time.UTC()
+			embed.Timestamp = &at
+		}
+		message.Embeds = append(message.Embeds, embed)
+	}
+	return message
+}
+
+// escapeMarkdown puts a backslash before every character that Discord's Markdown may read as markup.
+func escapeMarkdown(s string) string {
+	var b strings.Builder
+	for _, r := range render.Inert(s) {
+		if strings.ContainsRune("\\`*_{}[]()<>#-|~!:", r) {
+			b.WriteByte('\\')
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// discordColor returns the colour of an embed as RGB.
+func discordColor(a *trigger.Alert) int {
+	if a.Kind == trigger.KindRecovered {
+		return 0x2eb67d
+	}
+	switch a.Severity {
+	case "critical":
+		return 0xd7263d
+	case "error":
+		return 0xf46036
+	case "warning":
+		return 0xecb22e
+	case "info":
+		return 0x2e86de
+	}
+	return 0x95a5a6
+}

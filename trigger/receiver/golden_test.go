@@ -1,0 +1,390 @@
+package receiver
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+	"github.com/tinyforge/fluentbit-trigger/trigger/render"
+	"github.com/tinyforge/fluentbit-trigger/trigger/triggertest"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+func testRenderer(format string) *Renderer {
+	s := trigger.DefaultSettings()
+	s.Format, s.ChatID = format, "-1001"
+	return &Renderer{
+		settings: &s, receiver: For(&s), routingKey: setting.NewSecret("R0"), topic: "alerts", now: func() time.Time { return triggertest.SampleTime.Add(time.Minute) },
+	}
+}
+
+func TestPresetsGolden(t *testing.T) {
+	t.Parallel()
+	for _, format := range Formats() {
+		archive := &txtar.Archive{}
+		all := triggertest.Alerts()
+		for _, name := range slices.Sorted(maps.Keys(all)) {
+			alerts := all[name]
+			for i := range alerts {
+				if strings.HasPrefix(alerts[i].ID, "al_test_") {
+					alerts[i].ID = "al_test_X"
+				}
+			}
+			got, err := testRenderer(format).Render(context.Background(), "id_1", alerts)
+			if err != nil {
+				t.Fatalf("%s %s: %v", format, name, err)
+			}
+			checkPayload(t, format, got.Body)
+			if name != "test" && name != "empty" && format != "generic" && format != "cloudevents" && !strings.Contains(string(got.Body), triggertest.SuppressedSample) {
+				t.Errorf("%s %s does not say what was held back", format, name)
+			}
+			if name == "flood" {
+				continue // limits only
+			}
+			archive.Files = append(archive.Files, txtar.File{Name: name + ".json", Data: readable(t, got.Body)})
+		}
+		file := filepath.Join("testdata", "golden", format+".txtar")
+		if *update {
+			if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		want, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(want) != string(txtar.Format(archive)) {
+			t.Errorf("%s differs; look at it with -update and git diff", file)
+		}
+	}
+}
+
+// readable indents JSON and shortens long texts to their ends and length.
+func readable(t *testing.T, body []byte) []byte {
+	t.Helper()
+	var document any
+	if err := json.Unmarshal(body, &document); err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.MarshalIndent(mapStrings(document, func(s string) string {
+		if r := []rune(s); len(r) > 600 {
+			return fmt.Sprintf("%s[… %d …]%s", string(r[:80]), len(r)-160, string(r[len(r)-80:]))
+		}
+		return s
+	}), "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(text, '\n')
+}
+
+func mapStrings(value any, change func(string) string) any {
+	switch v := value.(type) {
+	case string:
+		return change(v)
+	case []any:
+		for i := range v {
+			v[i] = mapStrings(v[i], change)
+		}
+	case map[string]any:
+		for key := range v {
+			v[key] = mapStrings(v[key], change)
+		}
+	}
+	return value
+}
+
+// anyMention finds a mention that some chat service would act on.
+var anyMention = regexp.MustCompile(`(?i)@(everyone|here|channel|all|room)|<!|<@|<#`)
+
+// checks has for each receiver the tests of its payloads. payload checks its limits, and that no text is read as markup. links finds a text
+// that the receiver's clients would make a link, tag, command or mention of; nil where programs read the payload.
+var checks = map[string]struct {
+	payload func(p *checked)
+	links   *regexp.Regexp
+}{
+	"generic": {checkJSON, nil}, "cloudevents": {checkJSON, nil},
+	"pagerduty": {checkPagerDutyEvent, schemes}, "alertmanager": {checkAlerts, schemes}, // their pages make links of nothing else
+	"slack": {checkSlack, markdownLinks}, "teams": {checkTeams, markdownLinks},
+	"discord": {checkDiscord, names},                                         // #tags and /commands are text there
+	"ntfy":    {checkNtfyPost, names}, "gotify": {checkGotifyMessage, names}, // plain text: no Markdown
+	"telegram": {checkTelegramMessage, clickable},
+}
+
+var (
+	schemes       = regexp.MustCompile(`(?i)[a-z]+://[a-z0-9]`)
+	names         = regexp.MustCompile(`(?i)[a-z]+://[a-z0-9]|[\p{L}\p{N}_-]\.[\p{L}\p{N}]|@[a-z]`)
+	markdownLinks = regexp.MustCompile(`(?i)[a-z]+://[a-z0-9]|[\p{L}\p{N}_-]\.[\p{L}\p{N}]|@[a-z]|\]\(`)
+	clickable     = regexp.MustCompile(`(?i)[a-z]+://[a-z0-9]|[\p{L}\p{N}_-]\.[\p{L}\p{N}]|@[a-z]|[^&\w]#[a-z]|(^|[\s>])/[a-z]|\$[A-Z]{3}|\+[0-9]{6}|\]\(`)
+)
+
+// checked is a payload under test.
+type checked struct {
+	*testing.T
+	body []byte
+}
+
+// checkPayload runs the check of a receiver on one of its payloads.
+func checkPayload(t *testing.T, format string, body []byte) {
+	t.Helper()
+	if !json.Valid(body) || !utf8.Valid(body) {
+		t.Fatalf("%s: not valid JSON", format)
+	}
+	check := checks[format].payload
+	if check == nil {
+		t.Fatalf("%s has no check", format)
+	}
+	check(&checked{t, body})
+}
+
+// checkJSON is the check of receivers that take any JSON.
+func checkJSON(*checked) {}
+
+func (p *checked) decode(into any) {
+	p.Helper()
+	if err := json.Unmarshal(p.body, into); err != nil {
+		p.Fatal(err)
+	}
+}
+
+func (p *checked) within(name, text string, limit int) {
+	p.Helper()
+	if n := render.UTF16Len(text); n > limit {
+		p.Errorf("%s has %d characters, more than %d", name, n, limit)
+	}
+}
+
+// harmless fails for a text that mentions someone.
+func (p *checked) harmless(text string) {
+	p.Helper()
+	if found := anyMention.FindString(text); found != "" {
+		p.Errorf("holds %q", found)
+	}
+}
+
+// fenced fails for a text whose fence of backticks a log line could close.
+func (p *checked) fenced(text string) {
+	p.Helper()
+	if n := strings.Count(text, "```"); n != 0 && n != 2 {
+		p.Errorf("%d fences", n)
+	}
+}
+
+// worstUnits are what grows most when a receiver's escaping, JSON's, or another count of characters meets it.
+func worstUnits() []string {
+	return []string{
+		"&", "<", "\"", "\\", "`", "@", "*", "{{", "](", "a.", "a://b.c ", "\u4e2d", "\U0001f525", "e\u0301", "\x01", "\xff", "a\n", " ",
+	}
+}
+
+// TestLimitsHoldForEveryField puts texts that grow into each field that a line, a container or a rule fills: alone, several at once, in all,
+// and in groups.
+func TestLimitsHoldForEveryField(t *testing.T) {
+	t.Parallel()
+	fields := []func(a *trigger.Alert, text string){
+		func(a *trigger.Alert, text string) { a.Rule = text },
+		func(a *trigger.Alert, text string) { a.Summary = text },
+		func(a *trigger.Alert, text string) { a.Message = text },
+		func(a *trigger.Alert, text string) { a.Source.Workload = text },
+		func(a *trigger.Alert, text string) { a.Source.Host = text },
+		func(a *trigger.Alert, text string) {
+			a.Source.Container = trigger.Container{ID: text, Name: text, Image: text}
+		},
+		func(a *trigger.Alert, text string) {
+			a.Labels = map[string]string{"team": text, text: "x", "b" + text: text, "c": text}
+		},
+		func(a *trigger.Alert, text string) { a.Captures = map[string]string{"a": text, text: text} },
+		func(a *trigger.Alert, text string) {
+			a.Fields = map[string]string{"a": text, text: text, "b" + text: text}
+		},
+		func(a *trigger.Alert, text string) {
+			a.Context = &trigger.Context{Before: []string{text, text}, After: []string{text}}
+		},
+		func(a *trigger.Alert, text string) { a.Runbook = "https://wiki.example.com/?a=" + text },
+		func(a *trigger.Alert, text string) { a.Severity = text },
+		func(a *trigger.Alert, text string) { a.Kind = text },
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	try := func(t *testing.T, format, text string, which func(field int) bool, alerts int) {
+		t.Helper()
+		a := triggertest.Sample()
+		for i, put := range fields {
+			if which(i) {
+				put(&a, text)
+			}
+		}
+		got, err := testRenderer(format).Render(context.Background(), "id", slices.Repeat([]trigger.Alert{a}, alerts))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if checkPayload(t, format, got.Body); t.Failed() {
+			t.Fatalf("%d × %.20q in %d alerts: %+.2000v", utf8.RuneCountInString(text), text, alerts, a)
+		}
+	}
+	for _, format := range Formats() {
+		if format == "generic" || format == "cloudevents" {
+			continue // they have no limit
+		}
+		for field := range fields {
+			for _, unit := range []string{"&", "\"", ".a", "\U0001f525"} {
+				try(t, format, strings.Repeat(unit, 3000), func(i int) bool { return i == field }, 1)
+			}
+		}
+		for _, unit := range worstUnits() {
+			try(t, format, strings.Repeat(unit, 1+random.IntN(300)), func(i int) bool { return i < 11 }, 1)
+			try(t, format, strings.Repeat(unit, 1500), func(i int) bool { return i < 11 }, 1+random.IntN(14))
+			try(t, format, strings.Repeat(unit, 1+random.IntN(5000)), func(int) bool { return random.IntN(2) == 0 }, 1+random.IntN(3))
+		}
+	}
+}
+
+// TestNoEntityOfAText looks through everything that people see for something that their client would make a link of.
+func TestNoEntityOfAText(t *testing.T) {
+	t.Parallel()
+	const text = "see https://evil.example/x and evil.example or www.evil.example, mail eve@evil.example, 192.0.2.1:80, tg://user?id=1 ftp://evil.example " +
+		"#pwned $USD /start /stop@evilbot @evil +491701234567 [bank](https://evil.example) ![i](https://evil.example/i.png) discord.gg/evil"
+	a := triggertest.Sample()
+	a.Rule, a.Summary, a.Message, a.Source.Workload, a.Source.Host, a.Source.Container.Name, a.Runbook = text, text, text, text, text, text, ""
+	a.Fields = map[string]string{"a": text, text: text}
+	a.Labels, a.Captures, a.Context = map[string]string{"team": text, text: text}, map[string]string{"x": text}, &trigger.Context{Before: []string{text}, After: []string{text}}
+	fence := regexp.MustCompile("(?s)```.*?```")
+	for _, format := range Formats() {
+		for _, n := range []int{1, 3} {
+			got, err := testRenderer(format).Render(context.Background(), "id", slices.Repeat([]trigger.Alert{a}, n))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var document any
+			if err := json.Unmarshal(got.Body, &document); err != nil {
+				t.Fatal(err)
+			}
+			pattern := checks[format].links
+			if pattern == nil {
+				continue
+			}
+			if list, ok := document.([]any); ok && format == "alertmanager" {
+				for _, one := range list {
+					delete(one.(map[string]any), "labels") // shown as they are
+				}
+			}
+			mapStrings(document, func(s string) string {
+				if _, err := time.Parse(time.RFC3339Nano, s); err == nil {
+					return s
+				}
+				shown := telegramCode.ReplaceAllString(fence.ReplaceAllString(s, ""), "")
+				if s == "http://adaptivecards.io/schemas/adaptive-card.json" || s == "application/vnd.microsoft.card.adaptive" || s == "1.2" {
+					return s
+				}
+				if found := pattern.FindString(shown); found != "" {
+					t.Errorf("%s: %q in %q", format, found, shown)
+				}
+				return s
+			})
+			checkPayload(t, format, got.Body)
+		}
+	}
+}
+
+// TestNoEntityInABodyOfOnesOwn: with a format beside it, the texts of a body are escaped for that receiver.
+func TestNoEntityInABodyOfOnesOwn(t *testing.T) {
+	t.Parallel()
+	const text = "https://evil.example/x #tag /start @evil eve@evil.example evil.example $USD +491701234567"
+	for _, format := range []string{"telegram", "slack", "discord", "teams", "ntfy", "gotify"} {
+		r := testRenderer(format)
+		body, err := render.NewBody(`{"text": "{{ .Summary }} {{ .Message }} {{ .Source.Host }} {{ .Labels.team }}"}`, "application/json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.body = body
+		a := triggertest.Sample()
+		a.Summary, a.Message, a.Source.Host, a.Labels = text, text, text, map[string]string{"team": text}
+		got, err := r.Render(context.Background(), "id", []trigger.Alert{a})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var document struct{ Text string }
+		if err := json.Unmarshal(got.Body, &document); err != nil {
+			t.Fatal(err)
+		}
+		pattern := regexp.MustCompile(`(?i)[a-z]+://[a-z0-9]|[\p{L}\p{N}_-]\.[\p{L}\p{N}]|@[a-z]`)
+		if format == "telegram" {
+			pattern = clickable
+		}
+		if found := pattern.FindString(document.Text); found != "" {
+			t.Errorf("%s: %q in %q", format, found, document.Text)
+		}
+	}
+}
+
+func FuzzPresets(f *testing.F) {
+	f.Add(triggertest.HostileText, "critical", 3)
+	f.Add(strings.Repeat("<`@everyone`>", 900), "info", 1)
+	f.Add(strings.Repeat("🔥\"&", 3000), "", 20)
+	f.Fuzz(func(t *testing.T, text, severity string, n int) {
+		a := triggertest.Sample()
+		a.Rule, a.Summary, a.Message, a.Severity, a.Source.Workload, a.Source.Host = text, text, text, severity, text, text
+		a.Labels, a.Captures, a.Fields, a.Runbook = map[string]string{text: text}, map[string]string{text: text}, map[string]string{text: text}, text
+		a.Context = &trigger.Context{Before: []string{text, text}, After: []string{text}}
+		alerts := slices.Repeat([]trigger.Alert{a}, 1+abs(n)%4)
+		for _, format := range Formats() {
+			got, err := testRenderer(format).Render(context.Background(), "id", alerts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkPayload(t, format, got.Body)
+		}
+	})
+}
+
+func abs(n int) int {
+	if n < 0 {
+		return -(n + 1)
+	}
+	return n
+}
+
+func TestRecoveredEndsWhatItTellsOf(t *testing.T) {
+	t.Parallel()
+	absence, recovered := triggertest.Alerts()["absence"], triggertest.Alerts()["recovered"]
+	recovered[0].Source.Container = trigger.Container{ID: "other"}
+	decode := func(format string, alerts []trigger.Alert, into any) {
+		t.Helper()
+		got, err := testRenderer(format).Render(context.Background(), "id", alerts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(got.Body, into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var opened, closed pagerDutyEvent
+	decode("pagerduty", absence, &opened)
+	decode("pagerduty", recovered, &closed)
+	if opened.EventAction != "trigger" || closed.EventAction != "resolve" || opened.DedupKey != closed.DedupKey {
+		t.Errorf("pagerduty: %s %s, then %s %s", opened.EventAction, opened.DedupKey, closed.EventAction, closed.DedupKey)
+	}
+	var firing, resolved []alertmanagerAlert
+	decode("alertmanager", absence, &firing)
+	decode("alertmanager", recovered, &resolved)
+	now := triggertest.SampleTime.Add(time.Minute)
+	if labelKey(firing[0].Labels) != labelKey(resolved[0].Labels) || !firing[0].EndsAt.After(now) || resolved[0].EndsAt.After(now) {
+		t.Errorf("alertmanager: %+v, then %+v", firing[0], resolved[0])
+	}
+}

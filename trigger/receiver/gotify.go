@@ -1,0 +1,55 @@
+package receiver
+
+import (
+	"net/http"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+	"github.com/tinyforge/fluentbit-trigger/trigger/render"
+)
+
+var gotify = Receiver{
+	Format:    "gotify",
+	ownHost:   true,
+	need:      needGotify,
+	endpoint:  withPath("message"),
+	Authorize: func(header http.Header, token setting.Secret) { header.Set("X-Gotify-Key", token.Reveal()) },
+	document:  func(r *Renderer, v *render.View) any { return r.gotify(v) },
+	escape:    render.Inert,
+}
+
+// Gotify has no limits of its own. These keep a message readable on a phone.
+const (
+	gotifyTitle   = 250
+	gotifyMessage = 16_000
+)
+
+func needGotify(s *trigger.Settings, fs *setting.Faults) {
+	if s.Token.IsZero() {
+		fs.Required("token", "gotify needs the application's key: "+setting.SecretHint("token"))
+	}
+}
+
+type gotifyPost struct {
+	Title    string       `json:"title"`
+	Message  string       `json:"message"`
+	Priority int          `json:"priority"` // from 8 on with sound on most clients
+	Extras   gotifyExtras `json:"extras"`
+}
+
+type gotifyExtras struct {
+	Display gotifyDisplay `json:"client::display"`
+}
+
+type gotifyDisplay struct {
+	ContentType string `json:"contentType"`
+}
+
+func (r *Renderer) gotify(v *render.View) gotifyPost {
+	return gotifyPost{
+		Title:    render.Fit(v.Title(), gotifyTitle, render.Inert),
+		Message:  render.TextMessage(v, gotifyMessage, func(text string) bool { return render.UTF16Len(text) <= gotifyMessage }),
+		Priority: render.Grade(v, [5]int{1, 3, 5, 7, 9}),
+		Extras:   gotifyExtras{gotifyDisplay{"text/plain"}},
+	}
+}

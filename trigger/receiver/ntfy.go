@@ -1,0 +1,91 @@
+package receiver
+
+import (
+	"encoding/json"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+	"github.com/tinyforge/fluentbit-trigger/trigger/render"
+)
+
+var ntfy = Receiver{
+	Format:   "ntfy",
+	domains:  []string{"ntfy.sh"},
+	ownHost:  true,
+	check:    checkNtfy,
+	endpoint: ntfyEndpoint,
+	document: func(r *Renderer, v *render.View) any { return r.ntfy(v) },
+	escape:   render.Inert,
+}
+
+// Limits of ntfy (https://docs.ntfy.sh/publish/#limitations).
+const (
+	ntfyMessage = 4096            // bytes; a longer one becomes an attachment
+	ntfyBody    = 2 * ntfyMessage // bytes of the whole JSON, escapes included
+	ntfyTitle   = 250
+	ntfyClick   = 2000 // bytes of JSON, so that the message has room beside it
+)
+
+var topicPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+func checkNtfy(s *trigger.Settings, fs *setting.Faults) {
+	if s.Topic != "" && !topicPattern.MatchString(s.Topic) {
+		fs.Add("topic", s.Topic, "must be 1 to 64 letters, digits, - or _", "")
+	}
+}
+
+// ntfyEndpoint returns the server's address and the topic: the topic setting, or the last part of the address's path.
+func ntfyEndpoint(s *trigger.Settings, address *url.URL, _ setting.Secret) (Endpoint, error) {
+	if s.Topic != "" {
+		return Endpoint{address, s.Topic}, nil
+	}
+	path := strings.TrimRight(address.Path, "/")
+	slash := strings.LastIndex(path, "/")
+	topic := path[slash+1:]
+	if !topicPattern.MatchString(topic) {
+		return Endpoint{}, setting.Fault{Field: "topic", Code: setting.Missing, Message: "must be set", Hint: "or be the last part of the url's path"}
+	}
+	address.Path, address.RawPath = path[:slash+1], ""
+	return Endpoint{address, topic}, nil
+}
+
+type ntfyPost struct {
+	Topic    string   `json:"topic"`
+	Title    string   `json:"title"`
+	Message  string   `json:"message"`
+	Priority int      `json:"priority"` // 1 to 5
+	Tags     []string `json:"tags,omitempty"`
+	Click    string   `json:"click,omitempty"`
+}
+
+// ntfy publishes as JSON, which reads no Markdown unless asked to.
+func (r *Renderer) ntfy(v *render.View) ntfyPost {
+	post := ntfyPost{
+		Topic:    r.topic,
+		Title:    render.Fit(v.Title(), ntfyTitle, render.Inert),
+		Priority: render.Grade(v, [5]int{1, 2, 3, 4, 5}),
+		Tags:     []string{ntfyTag(v)},
+	}
+	if click := render.Link(r.settings, v.First()); len(render.JSONForm(click)) <= ntfyClick {
+		post.Click = click
+	}
+	post.Message = render.TextMessage(v, ntfyMessage, func(text string) bool {
+		post.Message = text
+		body, err := json.Marshal(post)
+		return err == nil && len(text) <= ntfyMessage && len(body) <= ntfyBody
+	})
+	return post
+}
+
+func ntfyTag(v *render.View) string {
+	switch {
+	case v.Recovered():
+		return "white_check_mark"
+	case v.First().Kind == trigger.KindTest:
+		return "bell"
+	}
+	return [5]string{"mag", "information_source", "warning", "x", "rotating_light"}[render.Grade(v, [5]int{0, 1, 2, 3, 4})]
+}

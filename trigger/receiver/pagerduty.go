@@ -1,0 +1,150 @@
+package receiver
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+	"github.com/tinyforge/fluentbit-trigger/trigger/render"
+)
+
+var pagerDuty = Receiver{
+	Format:   "pagerduty",
+	URL:      "https://events.pagerduty.com/v2/enqueue",
+	domains:  []string{"pagerduty.com"},
+	need:     needPagerDuty,
+	document: func(r *Renderer, v *render.View) any { return r.pagerDuty(v) },
+}
+
+func needPagerDuty(s *trigger.Settings, fs *setting.Faults) {
+	if s.Body == "" && s.RoutingKey.IsZero() {
+		fs.Required("routing_key", "pagerduty needs it: "+setting.SecretHint("routing_key"))
+	}
+	if len(s.GroupBy) > 0 && (!slices.Contains(s.GroupBy, "rule") || !slices.Contains(s.GroupBy, "workload")) {
+		fs.Add("group_by", strings.Join(s.GroupBy, ", "), "must hold rule and workload for pagerduty", "an event belongs to one incident")
+	}
+}
+
+// Limits of PagerDuty's Events API v2 (https://developer.pagerduty.com/docs/send-alert-event), in characters, counted in UTF-16 code units, which
+// are never fewer.
+const (
+	pagerDutySummary = 1024
+	pagerDutyField   = 255
+	pagerDutyDetail  = 8000
+)
+
+type pagerDutyEvent struct {
+	RoutingKey  string           `json:"routing_key"`
+	EventAction string           `json:"event_action"` // trigger, resolve
+	DedupKey    string           `json:"dedup_key"`
+	Client      string           `json:"client"`
+	Payload     pagerDutyPayload `json:"payload"`
+	Links       []pagerDutyLink  `json:"links,omitempty"`
+}
+
+type pagerDutyPayload struct {
+	Summary   string           `json:"summary"`
+	Source    string           `json:"source"`
+	Severity  string           `json:"severity"` // critical, error, warning, info
+	Timestamp string           `json:"timestamp,omitempty"`
+	Component string           `json:"component,omitempty"`
+	Group     string           `json:"group,omitempty"`
+	Class     string           `json:"class,omitempty"`
+	Details   pagerDutyDetails `json:"custom_details"`
+}
+
+type pagerDutyDetails struct {
+	ID         string            `json:"id"`
+	Message    string            `json:"message,omitempty"`
+	Suppressed string            `json:"suppressed,omitempty"`
+	Facts      string            `json:"facts,omitempty"`
+	Alerts     []string          `json:"alerts,omitempty"` // of a group
+	More       string            `json:"more,omitempty"`
+	Captures   map[string]string `json:"captures,omitempty"`
+	Fields     map[string]string `json:"fields,omitempty"`
+}
+
+type pagerDutyLink struct {
+	Href string `json:"href"`
+	Text string `json:"text"`
+}
+
+// fingerprint names what an alert is about, so that a later one of kind recovered ends it: the rule and the workload. Host and container
+// are left out, for the line that tells of the recovery may come from another one.
+func fingerprint(a *trigger.Alert) string {
+	sum := sha256.Sum256([]byte(a.Rule + "\x00" + a.Source.Workload))
+	return "fbt-" + hex.EncodeToString(sum[:16])
+}
+
+// pagerDuty makes one event. A group shares rule and workload (see Settings.Validate), so it has one fingerprint; its last alert decides
+// whether the incident is open.
+func (r *Renderer) pagerDuty(v *render.View) pagerDutyEvent {
+	first := v.First()
+	summary := render.Headline(first) + ": " + render.SummaryLine(first, pagerDutySummary)
+	if len(v.All) > 1 {
+		summary = v.Title() + ": " + render.SummaryLine(first, pagerDutySummary)
+	}
+	event := pagerDutyEvent{
+		RoutingKey: r.routingKey.Reveal(), EventAction: "trigger", DedupKey: fingerprint(first), Client: "fluentbit-trigger",
+		Payload: pagerDutyPayload{
+			Summary:   render.Fit(summary, pagerDutySummary, render.MuteSchemes),
+			Source:    render.Fit(cmp.Or(render.OneLine(first.Source.Workload), render.OneLine(first.Source.Host), "unknown"), pagerDutyField, render.MuteSchemes),
+			Severity:  pagerDutySeverity(v.Worst()),
+			Component: render.Fit(render.OneLine(first.Source.Container.Name), pagerDutyField, render.MuteSchemes),
+			Group:     render.Fit(render.OneLine(first.Source.Host), pagerDutyField, render.MuteSchemes),
+			Class:     render.Fit(render.OneLine(first.Rule), pagerDutyField, render.MuteSchemes),
+			Details: pagerDutyDetails{
+				ID: v.ID, Message: render.MuteSchemes(render.CodeBlock(first, pagerDutyDetail)), Suppressed: render.SuppressedText(first), Facts: render.MuteSchemes(render.FactLine(render.Facts(first, 200))),
+				More: v.Rest(len(v.Shown)), Captures: cutMap(first.Captures, 20, 500), Fields: cutMap(first.Fields, 20, 500),
+			},
+		},
+	}
+	if v.Recovered() {
+		event.EventAction = "resolve"
+	}
+	if !first.Time.IsZero() {
+		event.Payload.Timestamp = first.Time.UTC().Format(time.RFC3339Nano)
+	}
+	if len(v.All) > 1 {
+		for i := range v.Shown {
+			a := &v.Shown[i]
+			line := render.SummaryLine(a, 500)
+			if held := render.SuppressedText(a); held != "" {
+				line += " (" + held + ")"
+			}
+			event.Payload.Details.Alerts = append(event.Payload.Details.Alerts, render.MuteSchemes(line))
+		}
+	}
+	if address := render.Link(r.settings, first); address != "" {
+		event.Links = []pagerDutyLink{{address, "Runbook"}}
+	}
+	return event
+}
+
+func pagerDutySeverity(severity string) string {
+	if severity == "debug" {
+		return "info"
+	}
+	return severity
+}
+
+// cutMap returns at most so many entries of a map, plain and each value within so many runes.
+func cutMap(m map[string]string, entries, runes int) map[string]string {
+	if len(m) == 0 {
+		return nil
+	}
+	out := map[string]string{}
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		if len(out) == entries {
+			break
+		}
+		out[render.CutRunes(render.OneLine(key), 100)] = render.MuteSchemes(render.CutRunes(render.Plain(m[key]), runes))
+	}
+	return out
+}

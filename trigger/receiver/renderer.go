@@ -1,0 +1,110 @@
+package receiver
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+	"github.com/tinyforge/fluentbit-trigger/trigger/render"
+)
+
+// payload is the body of a request. It can contain secrets, such as a routing key, so it is never logged or stored.
+type payload struct {
+	Body        []byte
+	ContentType string
+}
+
+// renderer renders the payloads of one trigger. It is immutable.
+type Renderer struct {
+	settings   *trigger.Settings
+	receiver   *Receiver
+	routingKey setting.Secret
+	topic      string
+	body       *render.Body
+	now        func() time.Time
+}
+
+// newRenderer returns the renderer of a trigger.
+func NewRenderer(s *trigger.Settings, routingKey setting.Secret, topic string, now func() time.Time) (*Renderer, error) {
+	r := &Renderer{settings: s, receiver: For(s), routingKey: routingKey, topic: topic, now: now}
+	if s.Body == "" {
+		return r, nil
+	}
+	body, err := render.NewBody(s.Body, s.ContentType)
+	if err != nil {
+		return nil, setting.Fault{Field: "body", Message: err.Error()}
+	}
+	r.body = body
+	return r, nil
+}
+
+var errNoAlert = errors.New("no alert to render")
+
+// render returns the payload for one alert or a group.
+func (r *Renderer) Render(ctx context.Context, id string, alerts []trigger.Alert) (payload, error) {
+	if len(alerts) == 0 {
+		return payload{}, errNoAlert
+	}
+	v := render.NewView(id, alerts, r.settings.MaxAlerts)
+	if r.body != nil {
+		body, err := r.body.Render(ctx, r.templateData(v))
+		return payload{body, r.body.ContentType}, err
+	}
+	if !r.receiver.data {
+		v = v.Readable()
+	}
+	body, err := json.Marshal(r.receiver.document(r, v))
+	if err != nil {
+		return payload{}, fmt.Errorf("encode %s payload: %w", r.receiver.Format, err)
+	}
+	return payload{body, cmp.Or(r.receiver.contentType, "application/json")}, nil
+}
+
+// templateData returns the data for a body template. Its texts are escaped for the receiver.
+func (r *Renderer) templateData(v *render.View) *render.TemplateData {
+	alerts := make([]trigger.Alert, len(v.Shown))
+	for i := range v.Shown {
+		alerts[i] = escapeAlert(&v.Shown[i], r.receiver.escapeText)
+	}
+	return &render.TemplateData{
+		Alert: alerts[0], Alerts: alerts, Total: len(v.All), More: len(v.All) - len(alerts),
+		SuppressedText: render.SuppressedText(v.First()), Group: len(v.All) > 1,
+	}
+}
+
+// escapeAlert returns a copy of an alert with every text escaped that a log line or a container can influence.
+func escapeAlert(a *trigger.Alert, escape func(string) string) trigger.Alert {
+	out := *a
+	for _, text := range []*string{
+		&out.Rule, &out.Summary, &out.Message, &out.Source.Workload, &out.Source.Host, &out.Source.Tag,
+		&out.Source.Container.ID, &out.Source.Container.Name, &out.Source.Container.Image,
+	} {
+		*text = escape(*text)
+	}
+	out.Captures, out.Fields, out.Labels = escapeMap(a.Captures, escape), escapeMap(a.Fields, escape), escapeMap(a.Labels, escape)
+	if a.Context != nil {
+		out.Context = &trigger.Context{Before: escapeList(a.Context.Before, escape), After: escapeList(a.Context.After, escape)}
+	}
+	return out
+}
+
+func escapeMap(m map[string]string, escape func(string) string) map[string]string {
+	out := make(map[string]string, len(m))
+	for key, value := range m {
+		out[key] = escape(value)
+	}
+	return out
+}
+
+func escapeList(list []string, escape func(string) string) []string {
+	out := make([]string, len(list))
+	for i, text := range list {
+		out[i] = escape(text)
+	}
+	return out
+}

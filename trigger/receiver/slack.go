@@ -1,0 +1,100 @@
+package receiver
+
+import (
+	"strings"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
+	"github.com/tinyforge/fluentbit-trigger/trigger/render"
+)
+
+var slack = Receiver{
+	Format:    "slack",
+	SecretURL: true,
+	domains:   []string{"hooks.slack.com", "hooks.slack-gov.com"},
+	rate:      setting.Rate{Count: 1, Per: time.Second},
+	document:  func(r *Renderer, v *render.View) any { return r.slack(v) },
+	escape:    slackProse,
+}
+
+// Slack's limits (https://docs.slack.dev/reference/block-kit/blocks), in characters. It counts what is escaped as it is sent; UTF-16 code
+// units are never fewer than its characters.
+const (
+	slackBlocks  = 50
+	slackHeader  = 150
+	slackSection = 3000
+	slackTotal   = 12_000
+	slackAlerts  = (slackBlocks - 3) / 3 // a header and the rest beside three blocks for each alert
+)
+
+type slackMessage struct {
+	Text   string       `json:"text"` // what notifications show, and services that copy Slack's webhooks
+	Mrkdwn bool         `json:"mrkdwn"`
+	Blocks []slackBlock `json:"blocks"`
+}
+
+type slackBlock struct {
+	Type     string      `json:"type"`
+	Text     *slackText  `json:"text,omitempty"`
+	Elements []slackText `json:"elements,omitempty"`
+}
+
+type slackText struct {
+	Type     string `json:"type"`
+	Text     string `json:"text"`
+	Verbatim bool   `json:"verbatim,omitempty"` // no mention, channel or link is made of the text
+}
+
+// slackProse escapes text outside of code. Slack itself reads no Markdown there; services that copy its webhooks do.
+func slackProse(s string) string {
+	return render.Inert(render.PartLinks(render.PartBackticks(escapeSlack(s))))
+}
+
+var slackEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+
+// escapeSlack escapes what Slack's mrkdwn reads as control characters; "<!channel>" becomes text by it.
+func escapeSlack(s string) string { return slackEscapes.Replace(s) }
+
+// slackCode escapes text within a fence of backticks.
+func slackCode(s string) string { return render.MaskCode(escapeSlack(s)) }
+
+// slack puts prose in plain_text objects, where no markup is read, and the log line in a fence.
+func (r *Renderer) slack(v *render.View) slackMessage {
+	plainText := func(s string, limit int) slackText {
+		return slackText{Type: "plain_text", Text: render.Fit(s, limit, slackProse)}
+	}
+	title := plainText(v.Mark()+" "+v.Title(), slackHeader)
+	message := slackMessage{
+		Text:   render.Fit(v.Title()+": "+render.SummaryLine(v.First(), 300), 600, slackProse),
+		Blocks: []slackBlock{{Type: "header", Text: &title}},
+	}
+	shown := v.Shown[:min(len(v.Shown), slackAlerts)]
+	share := (slackTotal - 1000) / len(shown)
+	for i := range shown {
+		a := &shown[i]
+		prose := render.SummaryLine(a, 1000)
+		if len(v.All) > 1 {
+			prose = render.Headline(a) + "\n" + prose
+		}
+		if summary := plainText(prose, min(slackSection, share*2/5)); summary.Text != "" {
+			message.Blocks = append(message.Blocks, slackBlock{Type: "section", Text: &summary})
+		}
+		code := render.FitCode(a, min(slackSection, share*2/5)-10, slackCode)
+		if code != "" {
+			message.Blocks = append(message.Blocks, slackBlock{
+				Type: "section", Text: &slackText{Type: "mrkdwn", Text: "```\n" + code + "\n```", Verbatim: true},
+			})
+		}
+		if line := render.FactLine(render.Facts(a, 200)); line != "" {
+			context := slackBlock{Type: "context", Elements: []slackText{plainText(line, min(2000, share/5))}}
+			if address := "<" + escapeSlack(render.Link(r.settings, a)) + "|Runbook>"; address != "<|Runbook>" && render.UTF16Len(address) <= 1000 && len(shown) == 1 {
+				context.Elements = append(context.Elements, slackText{Type: "mrkdwn", Text: address})
+			}
+			message.Blocks = append(message.Blocks, context)
+		}
+	}
+	if rest := v.Rest(len(shown)); rest != "" {
+		message.Blocks = append(message.Blocks, slackBlock{Type: "context", Elements: []slackText{plainText(rest, 200)}})
+	}
+	return message
+}

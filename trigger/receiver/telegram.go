@@ -1,0 +1,158 @@
+package receiver
+
+import (
+	"encoding/json"
+	"html"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+	"github.com/tinyforge/fluentbit-trigger/trigger/render"
+)
+
+var telegram = Receiver{
+	Format:     "telegram",
+	URL:        "https://api.telegram.org",
+	domains:    []string{"api.telegram.org"},
+	rate:       setting.Rate{Count: 1, Per: time.Second},
+	need:       needTelegram,
+	check:      checkTelegram,
+	endpoint:   telegramEndpoint,
+	Authorize:  func(http.Header, setting.Secret) {}, // the path holds the token
+	AsksToWait: telegramAsksToWait,
+	document:   func(r *Renderer, v *render.View) any { return r.telegram(v) },
+	escape:     escapeTelegramText,
+}
+
+func needTelegram(s *trigger.Settings, fs *setting.Faults) {
+	if s.Token.IsZero() {
+		fs.Required("token", "telegram needs the bot's token: "+setting.SecretHint("token"))
+	}
+	if s.ChatID == "" && s.Body == "" {
+		fs.Required("chat_id", "telegram needs it")
+	}
+}
+
+var chatIDPattern = regexp.MustCompile(`^(-?[0-9]{1,19}|@[A-Za-z0-9_]{1,64})$`)
+
+func checkTelegram(s *trigger.Settings, fs *setting.Faults) {
+	if s.ChatID != "" && !chatIDPattern.MatchString(s.ChatID) {
+		fs.Add("chat_id", s.ChatID, "must be a number or @channel", "")
+	}
+	setting.AtLeast(fs, "thread_id", s.ThreadID, 0)
+}
+
+// telegramEndpoint appends the bot's token and the method to the address of a Bot API server, unless the address is that of the method.
+func telegramEndpoint(_ *trigger.Settings, address *url.URL, token setting.Secret) (Endpoint, error) {
+	if strings.HasSuffix(strings.TrimRight(address.Path, "/"), "/sendMessage") {
+		return Endpoint{URL: address}, nil
+	}
+	return Endpoint{URL: address.JoinPath("bot"+token.Reveal(), "sendMessage")}, nil
+}
+
+// telegramAsksToWait returns parameters.retry_after (https://core.telegram.org/bots/api#responseparameters).
+func telegramAsksToWait(answer []byte) (seconds float64) {
+	var body struct {
+		Parameters struct {
+			RetryAfter float64 `json:"retry_after"`
+		} `json:"parameters"`
+	}
+	if json.Unmarshal(answer, &body) != nil {
+		return 0
+	}
+	return body.Parameters.RetryAfter
+}
+
+// telegramLimit bounds a message (https://core.telegram.org/bots/api#sendmessage), in UTF-16 code units. Telegram counts after it has read
+// the markup; counting before is on the safe side.
+const telegramLimit = 4096
+
+type telegramMessage struct {
+	ChatID              string              `json:"chat_id"`
+	ThreadID            int                 `json:"message_thread_id,omitempty"`
+	Text                string              `json:"text"`
+	ParseMode           string              `json:"parse_mode"`
+	LinkPreview         telegramLinkPreview `json:"link_preview_options"`
+	DisableNotification bool                `json:"disable_notification,omitempty"`
+}
+
+type telegramLinkPreview struct {
+	IsDisabled bool `json:"is_disabled"`
+}
+
+// telegramText marks text of foreign origin as code: Telegram makes links, #tags, $tags, /commands, @mentions and telephone numbers of
+// any other (https://core.telegram.org/bots/api#formatting-options).
+func telegramText(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "<code>" + escapeTelegram(s) + "</code>"
+}
+
+func (r *Renderer) telegram(v *render.View) telegramMessage {
+	return telegramMessage{
+		ChatID: r.settings.ChatID, ThreadID: r.settings.ThreadID,
+		Text: r.telegramMessage(v), ParseMode: "HTML", LinkPreview: telegramLinkPreview{true},
+		DisableNotification: render.Grade(v, [5]int{0, 0, 1, 1, 1}) == 0,
+	}
+}
+
+// telegramMessage never cuts markup: it cuts what is escaped and marked up afterwards.
+func (r *Renderer) telegramMessage(v *render.View) string {
+	return render.Shorten(v, telegramLimit, func(v *render.View, shown, runes int) (string, bool) {
+		parts := []string{v.Mark() + " " + telegramText(render.CutRunes(v.Title(), 200))}
+		for i := range shown {
+			parts = append(parts, telegramAlert(&v.Shown[i], runes, len(v.All) > 1))
+		}
+		if rest := v.Rest(shown); rest != "" {
+			parts = append(parts, rest)
+		}
+		if address := escapeTelegram(render.Link(r.settings, v.First())); address != "" && len(address) < 500 {
+			parts = append(parts, "<a href=\""+address+"\">Runbook</a>")
+		}
+		separator := "\n"
+		if len(v.All) > 1 {
+			separator = "\n\n"
+		}
+		text := strings.Join(parts, separator)
+		return text, render.UTF16Len(text) <= telegramLimit
+	})
+}
+
+func telegramAlert(a *trigger.Alert, runes int, titled bool) string {
+	var lines []string
+	if titled {
+		lines = append(lines, telegramText(render.CutRunes(render.Headline(a), runes)))
+	}
+	if summary := telegramText(render.SummaryLine(a, min(500, runes))); summary != "" {
+		lines = append(lines, summary)
+	}
+	if code := render.CodeBlock(a, runes); code != "" {
+		lines = append(lines, "<pre>"+render.MaskCode(escapeTelegram(code))+"</pre>")
+	}
+	if line := render.FactLine(render.Facts(a, 200)); line != "" {
+		lines = append(lines, telegramText(render.CutRunes(line, max(120, min(600, runes)))))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// escapeTelegram escapes text for Telegram's HTML parse mode, which knows &lt; &gt; &amp; and &quot; only.
+func escapeTelegram(s string) string {
+	return strings.ReplaceAll(html.EscapeString(s), "&#39;", "'")
+}
+
+// escapeTelegramText escapes text outside of code, where Telegram looks for links, #tags, $tags, /commands, @mentions and telephone numbers.
+func escapeTelegramText(s string) string {
+	var b strings.Builder
+	for _, r := range render.MuteLinks(s) {
+		b.WriteRune(r)
+		if strings.ContainsRune("@#$/+", r) {
+			b.WriteString(render.ZeroWidth)
+		}
+	}
+	return escapeTelegram(b.String())
+}

@@ -1,0 +1,78 @@
+package triggertest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+)
+
+const SuppressedSample = "+312 since 14:02 (cooldown 300, rate limit 12)"
+
+// hostileText tries to mention, to break out of JSON, Markdown, mrkdwn and HTML, and to change how the text shows.
+const HostileText = "@everyone @here @channel <!channel> <!here|x> <!subteam^S1> <@U123> <@&456> <#C1> </pre><b>x</b><a href='tg://user?id=1'>y</a> " +
+	"`x` ``` ```` *b* _i_ ~s~ ||spoiler|| [t](http://evil.example) <http://evil.example|bank> &lt; &amp; \" ' \\ \\\" {{DATE(2017-02-14T06:00:00Z)}} ${x} " +
+	"\x1b[31mred\x1b[0m \x00\x07\u202egnp\u2066 \xff\xfe \u2028 \r\n```\n> quote\n# head\n- item\n@room @all @team :smile: </script>"
+
+func Alerts() map[string][]trigger.Alert {
+	with := func(change func(*trigger.Alert)) []trigger.Alert {
+		a := Sample()
+		change(&a)
+		return []trigger.Alert{a}
+	}
+	hostile := func(a *trigger.Alert) {
+		a.Rule, a.Summary, a.Message = HostileText, HostileText, HostileText
+		a.Source.Workload, a.Source.Host, a.Source.Container.Name = HostileText, HostileText, HostileText
+		a.Captures, a.Fields = map[string]string{HostileText: HostileText}, map[string]string{HostileText: HostileText}
+		a.Labels = map[string]string{HostileText: HostileText, "team": HostileText}
+		a.Context = &trigger.Context{Before: []string{HostileText}, After: []string{HostileText}}
+		a.Runbook = "javascript:alert(1)"
+	}
+	huge := func(a *trigger.Alert) {
+		a.Summary, a.Message, a.Truncated = strings.Repeat("<\"ä🔥&", 2000), strings.Repeat("<\"ä🔥&`", 1000), true
+		a.Context.Before = slices.Repeat([]string{strings.Repeat("b", 500)}, 50)
+	}
+	var group, flood []trigger.Alert
+	for i := range 14 {
+		a := Sample()
+		a.ID, a.Severity = fmt.Sprintf("al_%d", i), trigger.Severities()[i%5]
+		a.Message = fmt.Sprintf("panic: number %d", i)
+		group = append(group, a)
+		hostile(&a)
+		huge(&a)
+		flood = append(flood, a)
+	}
+	return map[string][]trigger.Alert{
+		"single":  {Sample()},
+		"group":   group,
+		"hostile": with(hostile),
+		"huge":    with(huge),
+		"context": with(func(a *trigger.Alert) {
+			a.Message = "panic: the message stays whole " + strings.Repeat("m", 500)
+			a.Context = &trigger.Context{}
+			for i := range 12 {
+				a.Context.Before = append(a.Context.Before, fmt.Sprintf("before %d <&> %s", 12-i, strings.Repeat("<", 400)))
+				a.Context.After = append(a.Context.After, fmt.Sprintf("after %d", i+1))
+			}
+		}),
+		"flood": flood,
+		"recovered": with(func(a *trigger.Alert) {
+			a.Kind, a.Message, a.Context = trigger.KindRecovered, "", nil
+			a.Summary = "shop/api: the line is back"
+		}),
+		"absence": with(func(a *trigger.Alert) {
+			a.Kind, a.Count, a.Captures, a.Fields, a.Context = trigger.KindAbsence, 0, nil, nil, nil
+			a.Source.Stream, a.Source.Container = "", trigger.Container{}
+			a.Summary = "no line of backup-missing in shop/api for 26h, the last at 2026-01-01 01:04:05 UTC"
+			a.Message = ""
+		}),
+		"rollup": with(func(a *trigger.Alert) {
+			a.Kind, a.Severity, a.Count = trigger.KindRollup, "warning", 0
+			a.Summary = "312 more in 5m: " + a.Summary
+		}),
+		"threshold": with(func(a *trigger.Alert) { a.Kind = trigger.KindThreshold }),
+		"test":      {trigger.TestAlert(SampleTime)},
+		"empty":     {{}},
+	}
+}

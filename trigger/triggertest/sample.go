@@ -1,0 +1,33 @@
+package triggertest
+
+import (
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+)
+
+// Keys of 24 and 32 bytes for signatures.
+const (
+	Key1 = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"
+	Key2 = "whsec_YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXowMTIzNDU="
+)
+
+var SampleTime = time.Date(2026, 11, 22, 14, 5, 6, 789_000_000, time.UTC)
+
+func Sample() trigger.Alert {
+	since := SampleTime.Add(-3 * time.Minute)
+	return trigger.Alert{
+		Version: trigger.AlertVersion, ID: "al_0123456789abcdef", Kind: trigger.KindLog, Severity: "critical", Rule: "go-panic",
+		Summary: "shop/api panicked: nil map", Message: "panic: assignment to entry in nil map",
+		Time: SampleTime, FirstSeen: SampleTime, LastSeen: SampleTime, Count: 1,
+		Captures: map[string]string{"reason": "assignment to entry in nil map"},
+		Fields:   map[string]string{"remote_ip": "203.0.113.5", "http.status": "503"},
+		Source: trigger.Source{
+			Kind: "log", Stream: "stderr", Workload: "shop/api", Host: "node-1", Tag: "docker.web",
+			Container: trigger.Container{ID: "0123456789ab", Name: "shop-api-1", Image: "shop/api:1.2"},
+		},
+		Suppressed: trigger.Suppressed{Total: 312, Since: &since, By: map[string]int64{"cooldown": 300, "rate_limit": 12}},
+		Context:    &trigger.Context{Before: []string{"GET /cart 200"}, After: []string{"goroutine 1 [running]:"}},
+		Labels:     map[string]string{"team": "payments"}, Runbook: "https://runbooks.example.com/go-panic?x=1&y=2",
+	}
+}
