@@ -13,21 +13,21 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
-// Item is one alert and the names of the triggers that want it.
+// Item is one alert and the names of its triggers.
 type Item struct {
 	Alert    trigger.Alert
 	Triggers []string
-	// NotBefore, when set, is when the alert leaves as it is unless Complete is called before.
+	// NotBefore, if set, is when the alert is sent as it is, unless Complete is called before.
 	NotBefore time.Time
 }
 
-// ErrBacklog is returned when the store does not work and memory holds as many alerts as it may.
+// ErrBacklog is returned if the store fails and the backlog in memory is full.
 var ErrBacklog = errors.New("the backlog in memory is full")
 
 // unknownMaxAge is for deliveries to a trigger that is not configured.
 const unknownMaxAge = 24 * time.Hour
 
-// Room returns nil when a new chunk may be evaluated, and otherwise why not. It touches neither file nor network.
+// Room returns nil if a new chunk may be evaluated, and the reason otherwise. It uses neither the file nor the network.
 func (d *Dispatcher) Room() error {
 	if d.hasStopped() {
 		return fmt.Errorf("delivery: %w", ErrStopped)
@@ -36,7 +36,7 @@ func (d *Dispatcher) Room() error {
 		return err
 	}
 	if n := d.backlog.size(); n > 0 {
-		return fmt.Errorf("delivery: %d alerts wait in memory for the store", n)
+		return fmt.Errorf("delivery: %d alerts in memory are waiting for the store", n)
 	}
 	return nil
 }
@@ -50,9 +50,9 @@ func (d *Dispatcher) hasStopped() bool {
 	}
 }
 
-// Accept takes alerts for good: all are on disk when it returns, in one transaction, unless the store fails; then they are in bounded
-// memory, in order, and go to the store when it works again. An alert whose id is known is dropped and counted. ctx bounds the wait for
-// the store. An error means that alerts were lost: memory was full, or, after Stop, the store failed.
+// Accept takes responsibility for alerts. When it returns nil, all of them are on disk, written in one transaction; or, if the store failed,
+// they are in the backlog, in order, and are written once it works again. An alert whose id is known is dropped and counted. ctx bounds the
+// wait for the store. An error means that alerts were lost: the backlog was full, or the store failed after Stop.
 func (d *Dispatcher) Accept(ctx context.Context, items []Item) error {
 	if len(items) == 0 {
 		return nil
@@ -74,8 +74,7 @@ func (d *Dispatcher) Accept(ctx context.Context, items []Item) error {
 	return d.saveEach(ctx, rows)
 }
 
-// keepEach keeps the alerts of a chunk that the store refused for a reason that time does not heal, one by one, so that one that cannot be
-// kept takes no other with it.
+// saveEach saves the alerts of a chunk one by one, after the store refused all of them with a permanent error. So one bad alert costs no other.
 func (d *Dispatcher) saveEach(ctx context.Context, rows []store.Item) error {
 	var errs []error
 	for i := range rows {
@@ -87,13 +86,13 @@ func (d *Dispatcher) saveEach(ctx context.Context, rows []store.Item) error {
 		default:
 			d.count.lost.Add(1)
 			d.losses.add("", lossUnstored, 1)
-			errs = append(errs, fmt.Errorf("delivery: alert %q is lost: %w", rows[i].ID, err))
+			errs = append(errs, fmt.Errorf("delivery: lost alert %q: %w", rows[i].ID, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// rows turns alerts into what the store keeps.
+// rows converts alerts to rows of the store.
 func (d *Dispatcher) rows(items []Item) ([]store.Item, error) {
 	d.mu.Lock()
 	triggers := d.triggers
@@ -127,7 +126,7 @@ func route(name string, triggers map[string]Trigger, alert *trigger.Alert) store
 	return r
 }
 
-// keep puts rows into the store and wakes those concerned.
+// save writes rows to the store and wakes the workers of their triggers.
 func (d *Dispatcher) save(ctx context.Context, rows []store.Item) error {
 	done, err := d.opt.Store.Accept(ctx, d.opt.Now(), rows)
 	if err != nil {
@@ -141,7 +140,7 @@ func (d *Dispatcher) save(ctx context.Context, rows []store.Item) error {
 	return nil
 }
 
-// notifyFor wakes the workers of the triggers that rows go to.
+// notifyFor wakes the workers of the triggers of rows.
 func (d *Dispatcher) notifyFor(rows []store.Item) {
 	woken := make(map[string]bool)
 	for _, row := range rows {
@@ -154,25 +153,25 @@ func (d *Dispatcher) notifyFor(rows []store.Item) {
 	}
 }
 
-// postpone keeps rows in memory after the store failed with cause, or because earlier ones still wait.
+// postpone adds rows to the backlog, either because the store failed with cause or because earlier rows are still in the backlog.
 func (d *Dispatcher) postpone(rows []store.Item, cause error) error {
 	if cause != nil && d.hasStopped() {
 		d.count.lost.Add(int64(len(rows)))
-		return fmt.Errorf("delivery: %d alerts are lost: %w: %w", len(rows), ErrStopped, cause)
+		return fmt.Errorf("delivery: lost %d alerts: %w: %w", len(rows), ErrStopped, cause)
 	}
 	if cause != nil {
-		d.opt.Log.Error("the store failed: alerts are kept in memory, and new chunks refused, until it works again",
+		d.opt.Log.Error("store failed: keeping alerts in memory and refusing new chunks until it works again",
 			"alerts", len(rows), "error", cause)
 	}
 	if lost := d.backlog.push(rows); lost > 0 {
 		d.count.lost.Add(int64(lost))
 		d.losses.add("", lossUnstored, int64(lost))
-		return errors.Join(fmt.Errorf("delivery: %d of %d alerts are lost: %w", lost, len(rows), ErrBacklog), cause)
+		return errors.Join(fmt.Errorf("delivery: lost %d of %d alerts: %w", lost, len(rows), ErrBacklog), cause)
 	}
 	return nil
 }
 
-// drainBacklog moves what waits in memory to the store, in order, until it is empty or the store fails.
+// drainBacklog moves the backlog to the store, in order, until it is empty or the store fails.
 func (d *Dispatcher) drainBacklog(ctx context.Context) error {
 	d.backlog.draining.Lock()
 	defer d.backlog.draining.Unlock()
@@ -193,19 +192,19 @@ func (d *Dispatcher) drainBacklog(ctx context.Context) error {
 		default:
 			d.count.lost.Add(1)
 			d.losses.add("", lossUnstored, 1)
-			d.opt.Log.Error("the store cannot keep an alert; it is lost", "alert", rows[0].ID, "error", err)
+			d.opt.Log.Error("lost an alert that the store refused", "alert", rows[0].ID, "error", err)
 		}
 		d.backlog.drop(len(rows))
 	}
 }
 
-// backlogChunk is how many rows go to the store at once.
+// backlogChunk is how many rows are written to the store at once.
 const backlogChunk = 256
 
-// maxBacklogBytes bounds the memory of the backlog beside the number of its rows.
+// maxBacklogBytes bounds the payloads of the backlog; Settings.Backlog bounds its rows.
 const maxBacklogBytes = 32 << 20
 
-// backlog is the rows that the store did not take yet, oldest first.
+// backlog holds the rows that could not be written to the store yet, oldest first.
 type backlog struct {
 	max      int
 	draining sync.Mutex
@@ -221,7 +220,7 @@ func (b *backlog) size() int {
 	return len(b.rows)
 }
 
-// push appends rows, and returns how many of them had no room.
+// push appends rows and returns how many of them did not fit.
 func (b *backlog) push(rows []store.Item) (lost int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -244,7 +243,7 @@ func (b *backlog) take() []store.Item {
 	return rows
 }
 
-// replace puts a row in the place of the one with its id, and reports whether there is one. The caller holds draining.
+// replace replaces the row with the same id and reports whether there was one. The caller holds draining.
 func (b *backlog) replace(row store.Item) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -267,7 +266,7 @@ func (b *backlog) peek() []store.Item {
 func (b *backlog) drop(n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	n = min(n, len(b.rows)) // fewer, when they were taken meanwhile
+	n = min(n, len(b.rows)) // fewer, if Stop took them meanwhile
 	for _, row := range b.rows[:n] {
 		b.bytes -= len(row.Payload)
 	}

@@ -52,7 +52,7 @@ func TestAFailingStoreKeepsAlertsInMemory(t *testing.T) {
 		w.pass(5 * time.Second)
 		must(t, w.d.Room())
 		got := r.all()
-		if len(got) != 32 { // the last one tells of the loss
+		if len(got) != 32 { // the last one reports the loss
 			t.Fatalf("%d delivered, want 32", len(got))
 		}
 		for i, s := range got[:31] {
@@ -103,7 +103,7 @@ func TestStopMovesTheBacklogToTheStore(t *testing.T) {
 		w.accept(alerts(10, 10, "gone")...)
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 		defer cancel()
-		if err := w.d.Stop(ctx); !errors.Is(err, store.ErrBusy) || !strings.Contains(err.Error(), "10 alerts are in memory only") {
+		if err := w.d.Stop(ctx); !errors.Is(err, store.ErrBusy) || !strings.Contains(err.Error(), "10 alerts are only in memory") {
 			t.Errorf("stopping with a store that fails: %v", err)
 		}
 		unblock()
@@ -121,25 +121,25 @@ func TestStopMovesTheBacklogToTheStore(t *testing.T) {
 	})
 }
 
-// TestLossesAreTold: one alert of kind system goes to the other triggers, at most one in each interval.
-func TestLossesAreTold(t *testing.T) {
+// TestLossesAreReported: one alert of kind system goes to the other triggers, at most one in each interval.
+func TestLossesAreReported(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.set.MaxPending = 10
 		down, up := &receiver{}, &receiver{}
 		down.says(trigger.Result{Outcome: trigger.RetryLater})
-		var told []trigger.Alert
+		var reports []trigger.Alert
 		up.set(func(_ context.Context, _ string, alerts []trigger.Alert) trigger.Result {
-			told = append(told, alerts...)
+			reports = append(reports, alerts...)
 			return trigger.Result{Outcome: trigger.Delivered}
 		})
 		w.opt.Host = "node-1"
 		w.start(newTrigger("down", down), newTrigger("up", up))
 		w.accept(alerts(0, 25, "down")...)
 		w.pass(2 * time.Second)
-		if len(told) != 1 {
-			t.Fatalf("%d alerts of kind system", len(told))
+		if len(reports) != 1 {
+			t.Fatalf("%d alerts of kind system", len(reports))
 		}
-		a := told[0]
+		a := reports[0]
 		if a.Kind != trigger.KindSystem || a.Source.Host != "node-1" || a.Count != 15 || !strings.HasPrefix(a.ID, "al_") ||
 			a.Summary != `trigger "down": alerts were not delivered: 15 dropped because too many were waiting` {
 			t.Errorf("%+v", a)
@@ -148,22 +148,22 @@ func TestLossesAreTold(t *testing.T) {
 			w.accept(alert(100+n, "down"))
 			w.pass(time.Minute)
 		}
-		if len(told) != 1 {
-			t.Errorf("%d alerts of kind system within ten minutes", len(told))
+		if len(reports) != 1 {
+			t.Errorf("%d alerts of kind system within ten minutes", len(reports))
 		}
 		w.pass(time.Minute)
-		if len(told) != 2 || told[1].Count != 9 {
-			t.Errorf("%+v", told)
+		if len(reports) != 2 || reports[1].Count != 9 {
+			t.Errorf("%+v", reports)
 		}
 		for _, s := range down.all() {
 			if s.id == a.ID {
-				t.Error("a trigger was told of its own loss")
+				t.Error("a trigger got the report of its own loss")
 			}
 		}
 	})
 }
 
-func TestADamagedStoreIsTold(t *testing.T) {
+func TestADamagedStoreIsReported(t *testing.T) {
 	inWorld(t, func(w *world) {
 		r := &receiver{}
 		r.says(trigger.Result{Outcome: trigger.Hold})
@@ -171,7 +171,7 @@ func TestADamagedStoreIsTold(t *testing.T) {
 		w.accept(alerts(0, 10, "a")...)
 		w.stop()
 		must(t, truncate(w.set.Path))
-		// Without the counts of a running process the number is not known, so nothing is claimed; the file and the log tell.
+		// Without the counts of a running process the number is not known, so nothing is claimed; the file and the log show it.
 		r.set(nil)
 		w.start(newTrigger("a", r))
 		w.pass(5 * time.Second)
@@ -198,7 +198,7 @@ func TestAnAlertThatCannotBeKeptTakesNoOtherWithIt(t *testing.T) {
 		must(t, err)
 		must(t, db.Close())
 		err = w.d.Accept(context.Background(), []Item{alert(0, "a"), alert(1, "one more"), alert(2, "a")})
-		if err == nil || !strings.Contains(err.Error(), `"al_000001" is lost`) || strings.Contains(err.Error(), "al_000002") {
+		if err == nil || !strings.Contains(err.Error(), `lost alert "al_000001"`) || strings.Contains(err.Error(), "al_000002") {
 			t.Errorf("accepting: %v", err)
 		}
 		synctest.Wait()
@@ -209,7 +209,7 @@ func TestAnAlertThatCannotBeKeptTakesNoOtherWithIt(t *testing.T) {
 		w.accept(alert(3, "a"), alert(4, "one more"), alert(5, "a")) // in memory: nothing is known against it yet
 		unblock()
 		w.pass(2 * time.Second)
-		if s := w.d.Stats(t.Context()); s.Delivered != 5 || s.Lost != 2 || s.Backlog != 0 { // with the alert that tells of the first loss
+		if s := w.d.Stats(t.Context()); s.Delivered != 5 || s.Lost != 2 || s.Backlog != 0 { // with the alert that reports the first loss
 			t.Errorf("stats %+v", s)
 		}
 	})

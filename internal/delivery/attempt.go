@@ -11,10 +11,10 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
-// maxAfter bounds the wait that a receiver may ask for.
+// maxAfter bounds the wait that a receiver can ask for.
 const maxAfter = 24 * time.Hour
 
-// attempt sends one message and passes on what became of it.
+// attempt sends one message and passes its result to the finisher.
 func (w *worker) attempt(ctx context.Context, ref *senderRef, message *store.Message) {
 	alerts, result := decode(message)
 	if alerts != nil {
@@ -22,7 +22,7 @@ func (w *worker) attempt(ctx context.Context, ref *senderRef, message *store.Mes
 		begun := w.d.opt.Now()
 		if result, panicked = safeSend(ctx, ref.Sender, message.ID, alerts); panicked {
 			w.d.count.panics.Add(1)
-			w.d.opt.Log.Error("a sender panicked", "trigger", w.name)
+			w.d.opt.Log.Error("panic in a sender", "trigger", w.name)
 		}
 		w.durations.Observe(max(w.d.opt.Now().Sub(begun), 0).Seconds())
 	}
@@ -33,7 +33,7 @@ func (w *worker) attempt(ctx context.Context, ref *senderRef, message *store.Mes
 	w.d.results <- finished{kept}
 }
 
-// run makes an attempt, and frees its place whatever happens in it.
+// run makes an attempt and frees its slot afterwards, even if the attempt panics.
 func (w *worker) run(ctx context.Context, ref *senderRef, message *store.Message) {
 	if w.d.survives("attempt of "+w.name, func() { w.attempt(ctx, ref, message) }) {
 		w.d.returnLease(message)
@@ -45,19 +45,19 @@ func (w *worker) run(ctx context.Context, ref *senderRef, message *store.Message
 	w.notify()
 }
 
-// decode reads the alerts of a message. An alert that the store lost or that does not parse can never be sent.
+// decode reads the alerts of a message. An alert that is missing from the store or does not parse can never be sent.
 func decode(m *store.Message) ([]trigger.Alert, trigger.Result) {
 	alerts := make([]trigger.Alert, len(m.Alerts))
 	for i, stored := range m.Alerts {
 		if err := json.Unmarshal(stored.Payload, &alerts[i]); err != nil {
-			return nil, trigger.Result{Outcome: trigger.Dead, Reason: fmt.Sprintf("alert %q cannot be read from the store", stored.ID)}
+			return nil, trigger.Result{Outcome: trigger.Dead, Reason: fmt.Sprintf("cannot read alert %q from the store", stored.ID)}
 		}
 	}
 	return alerts, trigger.Result{}
 }
 
-// quotable is the begin of a receiver's answer as the log may hold it: one that repeats an alert would bring what a rule matched into a log that
-// may be watched itself.
+// quotable returns the beginning of a receiver's answer for the log. It leaves out an answer that repeats an alert: the log may be watched by a
+// rule, which would then match its own alert.
 func quotable(answer string, alerts []trigger.Alert) string {
 	const begin = 16 // of a text that counts as repeated, in bytes
 	for i := range alerts {
@@ -71,11 +71,10 @@ func quotable(answer string, alerts []trigger.Alert) string {
 	return answer
 }
 
-// conclude turns the result of an attempt into what the store keeps, and moves the trigger's state on. answer is what the log may hold of the
-// receiver's answer.
+// conclude converts the result of an attempt to a row of the store and updates the trigger's state. answer is the receiver's answer for the log.
 func (w *worker) conclude(ctx context.Context, message *store.Message, r trigger.Result, answer string) store.Result {
 	if r.Outcome != trigger.Delivered && ctx.Err() != nil {
-		return store.Result{Message: message, Outcome: store.Returned} // the attempt was cancelled, not refused
+		return store.Result{Message: message, Outcome: store.Returned} // cancelled by Stop or SetTriggers, not refused by the receiver
 	}
 	now := w.d.opt.Now()
 	set := &w.d.opt.Settings
@@ -89,10 +88,10 @@ func (w *worker) conclude(ctx context.Context, message *store.Message, r trigger
 		kept.Outcome = store.Delivered
 		w.state = store.TriggerState{}
 	case trigger.Dead:
-		// The receiver works, it just does not want this one.
+		// The receiver works and refuses this message only.
 		kept.Outcome = store.Dead
 		if n > 1 && r.OfContent() {
-			kept.Outcome = store.Split // perhaps it is but one of them that it does not want
+			kept.Outcome = store.Split // perhaps it refuses only one of them
 		}
 		w.state = store.TriggerState{}
 	case trigger.Hold, trigger.Disabled:
@@ -120,7 +119,7 @@ func (w *worker) conclude(ctx context.Context, message *store.Message, r trigger
 	}
 	if kept.Outcome == store.Split {
 		w.d.count.retried.Add(n)
-		w.d.opt.Log.Info("a trigger's receiver refused a group of alerts: each half is sent by itself", withAnswerField(answer, "trigger", w.name, "alerts", n,
+		w.d.opt.Log.Info("receiver refused a group of alerts: sending each half on its own", withAnswerField(answer, "trigger", w.name, "alerts", n,
 			"reason", r.Reason)...)
 		return kept
 	}
@@ -134,13 +133,13 @@ func (w *worker) report(before store.TriggerState, r trigger.Result, alerts int6
 	switch r.Outcome {
 	case trigger.Delivered:
 		if before.Failures > 0 {
-			log.Info("a trigger works again", "trigger", w.name, "failures", before.Failures)
+			log.Info("trigger works again", "trigger", w.name, "failures", before.Failures)
 		}
 		count.delivered.Add(alerts)
 		return
 	case trigger.Dead:
 		count.refused.Add(alerts)
-		log.Warn("a trigger's receiver refused an alert for good: it is a dead letter now", withAnswerField(answer, "trigger", w.name, "reason", r.Reason)...)
+		log.Warn("receiver refused an alert permanently: it is a dead letter now", withAnswerField(answer, "trigger", w.name, "reason", r.Reason)...)
 		w.d.losses.add(w.name, lossRefused, alerts)
 		return
 	case trigger.Hold, trigger.Disabled:
@@ -149,13 +148,13 @@ func (w *worker) report(before store.TriggerState, r trigger.Result, alerts int6
 		count.retried.Add(alerts)
 	}
 	if w.state.Hold != before.Hold || before.Failures == 0 {
-		log.Warn("a trigger fails", withAnswerField(answer, "trigger", w.name, "state", w.state.Hold.String(), "next", w.state.NotBefore, "reason", r.Reason)...)
+		log.Warn("trigger failing", withAnswerField(answer, "trigger", w.name, "state", w.state.Hold.String(), "next", w.state.NotBefore, "reason", r.Reason)...)
 	}
 }
 
 func clampAfter(after time.Duration) time.Duration { return min(max(after, 0), maxAfter) }
 
-// withAnswer is why a trigger fails, with the begin of the receiver's answer, as its state shows it to people.
+// failureReason returns the reason of a failure with the beginning of the receiver's answer, for the trigger's state.
 func failureReason(r *trigger.Result) string {
 	if r.Detail == "" {
 		return r.Reason
@@ -163,7 +162,7 @@ func failureReason(r *trigger.Result) string {
 	return r.Reason + ": " + r.Detail
 }
 
-// said adds a receiver's answer to what a log line says, where there is one.
+// withAnswerField appends the receiver's answer, if there is one, to the fields of a log line.
 func withAnswerField(answer string, args ...any) []any {
 	if answer == "" {
 		return args

@@ -7,8 +7,8 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
 
-// Complete gives alerts that were accepted with a NotBefore their final form, under the same ids, and sends them now. An error means that they
-// leave at their NotBefore, as they were accepted: none is lost by it. ctx bounds the wait for the store.
+// Complete replaces alerts that were accepted with a NotBefore by their final form, under the same ids, and sends them now. After an error they
+// are sent at their NotBefore as they were accepted; none is lost. ctx bounds the wait for the store.
 func (d *Dispatcher) Complete(ctx context.Context, items []Item) error {
 	if len(items) == 0 {
 		return nil
@@ -27,15 +27,15 @@ func (d *Dispatcher) Complete(ctx context.Context, items []Item) error {
 		return err
 	}
 	var errs []error
-	for i := range stored { // one that cannot be kept takes no other with it
+	for i := range stored { // so that one bad alert costs no other
 		errs = append(errs, d.opt.Store.Complete(ctx, d.opt.Now(), stored[i:i+1]))
 	}
 	d.notifyFor(stored)
 	return errors.Join(errs...)
 }
 
-// completeBacklog completes the rows that wait in memory for the store, and returns the others. What is on its way from memory to the store
-// is in one or the other.
+// completeBacklog completes the rows that are in the backlog and returns the others. It holds draining, so no row is between the backlog and the
+// store meanwhile.
 func (d *Dispatcher) completeBacklog(rows []store.Item) (stored []store.Item) {
 	if d.backlog.size() == 0 {
 		return rows

@@ -12,28 +12,29 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/guard"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
-// Options says what a dispatcher works with.
+// Options are the dependencies and settings of a dispatcher.
 type Options struct {
-	// Store keeps the alerts. The dispatcher does not close it.
+	// Store stores the alerts. The dispatcher does not close it.
 	Store    *store.Store
 	Settings Settings
-	// Route names the triggers that take an alert of kind system; nil is all of them. The trigger that such an alert is about is left out.
+	// Route returns the triggers of an alert of kind system; nil stands for all triggers. The trigger that the alert is about is left out.
 	Route func(*trigger.Alert) []string
-	// Host is named as the source of alerts of kind system.
+	// Host is the source host of alerts of kind system.
 	Host string
 	// Now is the clock; nil is time.Now. Timers follow the runtime's clock.
 	Now func() time.Time
-	// Random gives numbers in [0,1) for the jitter; nil is math/rand.
+	// Random returns numbers in [0,1) for the jitter; nil is math/rand.
 	Random func() float64
 	Log    *slog.Logger
 }
 
-// Dispatcher takes alerts and delivers them. Its methods may be called from any goroutine.
+// Dispatcher accepts alerts and delivers them. Its methods are safe for concurrent use.
 type Dispatcher struct {
 	opt   Options
 	owner store.Owner
@@ -47,28 +48,28 @@ type Dispatcher struct {
 
 	quit     chan struct{} // closed when Stop begins
 	results  chan finished
-	finishes chan struct{} // closed when the last result was recorded
+	finishes chan struct{} // closed once the last result is recorded
 	tasks    sync.WaitGroup
 	stopOnce sync.Once
 	stopped  error
 
 	returnsMu sync.Mutex
-	returns   []store.Result // leases to give back that the finisher had no room for
+	returns   []store.Result // leases to return that did not fit into results
 	backlog   backlog
 	losses    losses
 	inFlight  atomic.Int64
-	renewed   atomic.Int64 // when the leases were last prolonged
+	renewed   atomic.Int64 // when the leases were last renewed
 	count     counters
 	sent      sentCounts
 }
 
-// ErrStopped is returned once Stop was called.
+// ErrStopped is returned after Stop was called.
 var ErrStopped = errors.New("delivery has stopped")
 
 // New checks the options and starts nothing.
 func New(o Options) (*Dispatcher, error) {
 	if o.Store == nil {
-		return nil, errors.New("delivery: a store is needed")
+		return nil, errors.New("delivery: a store must be set")
 	}
 	if err := setting.Join(o.Settings.Validate()); err != nil {
 		return nil, fmt.Errorf("delivery: %w", err)
@@ -94,7 +95,7 @@ func New(o Options) (*Dispatcher, error) {
 	}, nil
 }
 
-// Start begins to deliver, first of all what the store still holds. Called again, or after Stop, it does nothing.
+// Start starts the deliveries, beginning with those pending in the store. A second call, or one after Stop, does nothing.
 func (d *Dispatcher) Start() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -116,7 +117,7 @@ func (d *Dispatcher) Start() {
 	}
 }
 
-// resume takes over what an instance before, in this process, could not bring to the store.
+// resume takes over the alerts that an earlier instance of this process could not write to the store.
 func (d *Dispatcher) resume() {
 	rows := d.opt.Store.TakeOver()
 	if lost := d.backlog.push(rows); lost > 0 {
@@ -124,7 +125,7 @@ func (d *Dispatcher) resume() {
 		d.losses.add("", lossUnstored, int64(lost))
 	}
 	if len(rows) > 0 {
-		d.opt.Log.Info("alerts that were in memory only before the reload go on", "alerts", len(rows))
+		d.opt.Log.Info("taking over alerts that were only in memory before the reload", "alerts", len(rows))
 	}
 }
 
@@ -139,7 +140,7 @@ func (d *Dispatcher) launch(w *worker) {
 	}()
 }
 
-// guard runs a loop and starts it again after a panic, a second later, so that a defect never ends the host or stops deliveries.
+// guard runs a loop and restarts it one second after a panic, so a defect neither ends the host nor stops deliveries.
 func (d *Dispatcher) guard(what string, loop func()) {
 	for d.survives(what, loop) {
 		timer := time.NewTimer(time.Second)
@@ -151,20 +152,16 @@ func (d *Dispatcher) guard(what string, loop func()) {
 	}
 }
 
-func (d *Dispatcher) survives(what string, loop func()) (panicked bool) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			panicked = true
-			d.count.panics.Add(1)
-			d.opt.Log.Error("delivery: a goroutine panicked and starts again", "goroutine", what, "panic", fmt.Sprint(cause))
-		}
-	}()
-	loop()
+// survives runs fn and reports whether it panicked.
+func (d *Dispatcher) survives(what string, fn func()) (panicked bool) {
+	panicked = true // unless fn returns
+	defer guard.Recover(d.opt.Log, &d.count.panics, what)
+	fn()
 	return false
 }
 
-// Stop ends all deliveries: attempts are cancelled, what they were about is given back, and leases are released. It returns when that is
-// done or ctx ends, whichever is first, and may be called more than once. What the store took stays there for the next start.
+// Stop ends all deliveries: it cancels attempts, returns their messages and releases the leases. It returns when that is done or when ctx ends,
+// and may be called more than once. Alerts in the store stay there for the next start.
 func (d *Dispatcher) Stop(ctx context.Context) error {
 	d.stopOnce.Do(func() { d.stopped = d.stop(ctx) })
 	return d.stopped
@@ -191,13 +188,13 @@ func (d *Dispatcher) stop(ctx context.Context) error {
 		select {
 		case <-d.finishes:
 		case <-ctx.Done():
-			errs = append(errs, fmt.Errorf("delivery: stop: %d messages are still under way: %w", d.inFlight.Load(), ctx.Err()))
+			errs = append(errs, fmt.Errorf("delivery: stop: %d messages are still being sent: %w", d.inFlight.Load(), ctx.Err()))
 		}
 	}
 	if err := d.drainBacklog(ctx); err != nil {
 		rows := d.backlog.take()
 		d.opt.Store.HandOver(rows)
-		errs = append(errs, fmt.Errorf("delivery: stop: %d alerts are in memory only; they go on after a hot reload, and are lost when the process ends: %w",
+		errs = append(errs, fmt.Errorf("delivery: stop: %d alerts are only in memory: a hot reload keeps them, the end of the process loses them: %w",
 			len(rows), err))
 	}
 	if err := d.opt.Store.Release(ctx, d.owner, d.opt.Now()); err != nil {
@@ -206,7 +203,7 @@ func (d *Dispatcher) stop(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Test sends an alert to a trigger at once, through the same sender as any other, and returns the outcome. Nothing is kept.
+// Test sends an alert to a trigger at once, through its sender, and returns the result. It stores nothing.
 func (d *Dispatcher) Test(ctx context.Context, name string, alert trigger.Alert) (trigger.Result, error) {
 	d.mu.Lock()
 	w := d.workers[name]

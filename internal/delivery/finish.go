@@ -7,13 +7,13 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
 
-// finishBatch bounds the results recorded in one transaction.
+// finishBatch bounds the results that are recorded in one transaction.
 const finishBatch = 64
 
 // finished is a result on its way to the store.
 type finished struct{ store.Result }
 
-// returned gives a lease back without waiting: by way of the finisher when that keeps up, else the keeper sees to it.
+// returnLease returns a lease without blocking: through the finisher, or, if that is behind, through maintenance.
 func (d *Dispatcher) returnLease(m *store.Message) {
 	copied := *m
 	select {
@@ -25,7 +25,7 @@ func (d *Dispatcher) returnLease(m *store.Message) {
 	}
 }
 
-// returnLeases returns the leases that the finisher had no room for. Their number is bounded by what workers lease in advance.
+// returnLeases returns the leases that did not fit into results. Workers bound their number: they lease only few messages in advance.
 func (d *Dispatcher) returnLeases(ctx context.Context) {
 	d.returnsMu.Lock()
 	batch := d.returns
@@ -43,7 +43,7 @@ func (d *Dispatcher) returnLeases(ctx context.Context) {
 	d.finishUp(batch)
 }
 
-// finisher records results, as many as have come together, until the channel is closed.
+// finisher records results in batches until the channel is closed.
 func (d *Dispatcher) finisher() {
 	for first := range d.results {
 		batch := []store.Result{first.Result}
@@ -63,8 +63,8 @@ func (d *Dispatcher) finisher() {
 	close(d.finishes)
 }
 
-// record tries until the store takes the results. Once Stop began it tries only once more: what is not recorded is sent again, by the same
-// id, at the next start.
+// record retries until the store accepts the results. After Stop it retries only once: messages without a recorded result are sent again, under
+// the same id, after the next start.
 func (d *Dispatcher) record(batch []store.Result) {
 	for {
 		dropped, err := d.opt.Store.Finish(context.Background(), d.owner, d.opt.Now(), batch)
@@ -82,14 +82,14 @@ func (d *Dispatcher) record(batch []store.Result) {
 			_, err = d.opt.Store.Finish(context.Background(), d.owner, d.opt.Now(), batch)
 		}
 		if err != nil {
-			d.opt.Log.Warn("outcomes could not be recorded; these alerts will be sent again", "number", len(batch), "error", err)
+			d.opt.Log.Warn("cannot record outcomes: these alerts will be sent again", "number", len(batch), "error", err)
 		}
 		break
 	}
 	d.finishUp(batch)
 }
 
-// settled counts messages that are not under way any more, and wakes the workers of those that may be sent again.
+// finishUp counts messages as finished and wakes the workers of those that can be sent again.
 func (d *Dispatcher) finishUp(batch []store.Result) {
 	d.inFlight.Add(-int64(len(batch)))
 	for _, r := range batch {

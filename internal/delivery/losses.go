@@ -16,7 +16,7 @@ import (
 // loss is a kind of loss.
 type loss int
 
-// The losses that are told.
+// The losses that are reported.
 const (
 	lossDropped  loss = iota // by a bound
 	lossRefused              // dead at once
@@ -27,16 +27,16 @@ const (
 )
 
 var lossWords = [lossKinds]string{
-	"dropped because too many were waiting", "refused for good by the receiver", "given up after the longest time",
+	"dropped because too many were waiting", "refused permanently by the receiver", "given up after max_age",
 	"lost because neither store nor memory had room", "lost with a damaged store",
 }
 
-// losses gathers losses by trigger until they are told. The trigger "" stands for all.
+// losses counts losses by trigger until they are reported. The trigger "" stands for all.
 type losses struct {
 	mu       sync.Mutex
 	pending  map[string]*[lossKinds]int64
 	reported map[string]time.Time
-	lost     int64 // of damaged stores, as far as noted
+	lost     int64 // of damaged stores, as far as counted
 }
 
 func newLosses() losses {
@@ -61,13 +61,13 @@ func (n *losses) addAll(kind loss, numbers map[string]int64) {
 	}
 }
 
-// due takes the losses of the triggers that were not told of for the interval.
+// due removes and returns the losses of the triggers that had no report within the interval.
 func (n *losses) due(now time.Time, interval time.Duration) map[string][lossKinds]int64 {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	var all map[string][lossKinds]int64
 	for name, numbers := range n.pending {
-		if at, told := n.reported[name]; told && now.Sub(at) < interval {
+		if at, reported := n.reported[name]; reported && now.Sub(at) < interval {
 			continue
 		}
 		if all == nil {
@@ -80,8 +80,8 @@ func (n *losses) due(now time.Time, interval time.Duration) map[string][lossKind
 	return all
 }
 
-// reportLosses makes one alert of kind system for each trigger that lost something, at most one in each interval. It goes to the other triggers
-// only: a trigger that loses alerts would lose this one, too, and tell of that.
+// reportLosses sends one alert of kind system for each trigger that lost alerts, at most one per interval. It goes to the other triggers only: a
+// trigger that loses alerts would lose this one, too, and cause a report about that.
 func (d *Dispatcher) reportLosses(ctx context.Context, now time.Time) {
 	if lost := d.opt.Store.Health().Lost; lost != d.losses.lost {
 		d.losses.add("", lossDamaged, lost-d.losses.lost)
@@ -91,7 +91,7 @@ func (d *Dispatcher) reportLosses(ctx context.Context, now time.Time) {
 		alert := d.systemAlert(now, name, numbers)
 		item := Item{Alert: alert, Triggers: slices.DeleteFunc(d.route(&alert), func(other string) bool { return other == name })}
 		if err := d.Accept(ctx, []Item{item}); err != nil {
-			d.opt.Log.Error("an alert about lost alerts was lost", "error", err)
+			d.opt.Log.Error("lost an alert about lost alerts", "error", err)
 		}
 	}
 }

@@ -6,18 +6,18 @@ import (
 )
 
 const (
-	// keepEvery is how often the keeper looks around.
+	// maintainEvery is the interval of maintenance.
 	maintainEvery = time.Second
-	// watchEvery is how often it asks whether another process changed the store.
+	// watchEvery is how often maintenance checks whether another process changed the store.
 	watchEvery = 2 * time.Second
-	// sweepEvery is how often it looks for what is too old.
+	// sweepEvery is how often maintenance removes rows that are too old.
 	sweepEvery = 15 * time.Second
-	// renewEvery is a third of the time that a lease holds.
+	// renewEvery is a third of store.LeaseTime.
 	renewEvery = 5 * time.Second
 )
 
-// maintain does what no trigger's worker does: it moves the backlog to the store, prolongs leases, removes what is too old, notices what the
-// command line changed, and tells of losses.
+// maintain does the work that belongs to no trigger: it moves the backlog to the store, renews leases, removes rows that are too old, wakes the
+// workers when the command line changed the store, and reports losses.
 func (d *Dispatcher) maintain(ctx context.Context) {
 	ticker := time.NewTicker(maintainEvery)
 	defer ticker.Stop()
@@ -50,13 +50,13 @@ func (d *Dispatcher) maintain(ctx context.Context) {
 	}
 }
 
-// revive brings a store that failed, or is full, back to work, and reports whether it works.
+// revive tries to use a store that failed or is full, and reports whether it works.
 func (d *Dispatcher) revive(ctx context.Context) bool {
 	if d.backlog.size() > 0 {
 		if err := d.drainBacklog(ctx); err != nil {
 			return false
 		}
-		d.opt.Log.Info("the store works again; the alerts kept in memory are in it")
+		d.opt.Log.Info("store works again: wrote the alerts that were in memory")
 	}
 	if d.opt.Store.Room() == nil {
 		return true
@@ -64,7 +64,7 @@ func (d *Dispatcher) revive(ctx context.Context) bool {
 	return d.opt.Store.Probe(ctx, d.opt.Now()) == nil
 }
 
-// renew prolongs the leases while something is under way.
+// renew renews the leases while messages are leased.
 func (d *Dispatcher) renew(ctx context.Context, now time.Time) {
 	if d.inFlight.Load() == 0 || now.UnixNano()-d.renewed.Load() < int64(renewEvery) {
 		return
@@ -83,7 +83,7 @@ func (d *Dispatcher) sweep(ctx context.Context, now time.Time) {
 		for name, n := range done.Expired {
 			d.count.expired.Add(n)
 			d.losses.add(name, lossExpired, n)
-			d.opt.Log.Warn("alerts were tried for too long: they are dead letters now", "trigger", name, "number", n)
+			d.opt.Log.Warn("alerts reached max_age: they are dead letters now", "trigger", name, "number", n)
 		}
 		d.count.addDropped(done.Dropped)
 		d.losses.addAll(lossDropped, done.Dropped)

@@ -6,21 +6,21 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
-// window bounds events exactly: never more than Count in any stretch of time as long as Per. It remembers the last Count times.
+// window is an exact rate limit: never more than Count messages in any period of length Per. It remembers the last Count times.
 type window struct {
 	rate  setting.Rate
 	times []time.Time // a ring once it is full
 	next  int
 }
 
-// set changes the bound. The times remembered so far are forgotten when it differs.
+// set changes the rate. A different rate starts without remembered times.
 func (w *window) set(rate setting.Rate) {
 	if w.rate != rate {
 		*w = window{rate: rate}
 	}
 }
 
-// wait returns how long it takes until one more event is allowed; 0 is now.
+// wait returns how long until the next message is allowed; 0 is now.
 func (w *window) wait(now time.Time) time.Duration {
 	if w.rate.Count == 0 || len(w.times) < w.rate.Count {
 		return 0
@@ -28,7 +28,7 @@ func (w *window) wait(now time.Time) time.Duration {
 	return max(0, w.times[w.next].Add(w.rate.Per).Sub(now))
 }
 
-// add counts an event.
+// add counts a message.
 func (w *window) add(now time.Time) {
 	if w.rate.Count == 0 {
 		return
@@ -41,8 +41,8 @@ func (w *window) add(now time.Time) {
 	w.next = (w.next + 1) % len(w.times)
 }
 
-// backoff returns the wait after the given number of failures in a row: full jitter, a random part of a limit that doubles from least to
-// most. It is never below a tenth of least, so that nothing spins.
+// backoff returns the wait after a number of consecutive failures: a random part ("full jitter") of a limit that doubles from least to most. It
+// is at least a tenth of least, so no loop spins.
 func backoff(failures int, least, most time.Duration, random float64) time.Duration {
 	limit := most
 	if shift := max(failures, 1) - 1; shift < 40 && least<<shift < most && least<<shift > 0 {

@@ -7,27 +7,27 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
-// maxSentOrigins bounds the pairs of rule and workload that sent alerts are counted by.
+// maxSentOrigins bounds the pairs of rule and workload in Sent.By.
 const maxSentOrigins = 20_000
 
-// SentOf is what an alert that was sent is about. Beyond the bound it is the zero value.
+// SentOf is the rule and workload of a sent alert. Pairs beyond the bound are counted under the zero value.
 type SentOf struct{ Rule, Workload string }
 
-// Sent counts deliveries that a receiver took, roll-ups and all others that time made included, since New. An alert that goes to two triggers counts
-// twice. Both maps have the same sum.
+// Sent counts the alerts that receivers accepted since New, roll-ups and other timed alerts included. An alert with two triggers counts twice.
+// Both maps have the same sum.
 type Sent struct {
 	By map[SentOf]int64
 	To map[string]int64 // by trigger
 }
 
-// sentCounts counts what was sent.
+// sentCounts counts sent alerts.
 type sentCounts struct {
 	mu sync.Mutex
 	by map[SentOf]int64
 	to map[string]int64
 }
 
-// add counts alerts that the receiver of a trigger took.
+// add counts alerts that the receiver of a trigger accepted.
 func (c *sentCounts) add(to string, alerts []trigger.Alert) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -44,7 +44,7 @@ func (c *sentCounts) add(to string, alerts []trigger.Alert) {
 	}
 }
 
-// Sent returns what was sent.
+// Sent returns the counts of sent alerts.
 func (d *Dispatcher) Sent() Sent { return d.sent.copy() }
 
 func (c *sentCounts) copy() Sent {

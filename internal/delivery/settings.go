@@ -8,18 +8,18 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
-// Settings is what all triggers have in common.
+// Settings apply to all triggers.
 type Settings struct {
-	// The wait after the first failure of a trigger. It doubles with each further one; the real wait is a random part of it.
+	// The wait after the first failure of a trigger. It doubles with each further failure; the actual wait is a random part of it.
 	RetryMin time.Duration `toml:"retry_min"`
 	// The longest wait between two attempts, unless the receiver asks for more.
 	RetryMax time.Duration `toml:"retry_max"`
-	// How often a trigger that is on hold, because its receiver refuses everything alike (401, 403, 404, an address that may not be
-	// reached), is tried with one alert.
+	// How often one alert is tried on a trigger that is on hold because its receiver refuses every alert (401, 403, 404, a blocked
+	// address).
 	ProbeInterval time.Duration `toml:"probe_interval"`
-	// How often at most an alert of kind system tells of dropped alerts and dead letters of one trigger.
+	// At most one alert of kind system per interval reports the dropped alerts and dead letters of a trigger.
 	SystemInterval time.Duration `toml:"system_interval"`
-	// How many alerts are kept in memory while the store does not work. More are dropped and counted.
+	// How many alerts are kept in memory while the store fails. Any more are dropped and counted.
 	Backlog int `toml:"backlog"`
 }
 
@@ -49,25 +49,25 @@ func (s Settings) Validate() []setting.Fault {
 	return fs
 }
 
-// Trigger is one destination of alerts.
+// Trigger is a destination of alerts.
 type Trigger struct {
 	Name   string
 	Sender Sender
-	// Revision is any text that changes with the destination or the credentials, such as a hash of them: then a hold is lifted.
+	// Revision changes with the destination or the credentials, such as a hash of them. A change lifts a hold.
 	Revision string
-	// Rate bounds the messages in any window of time; a Count of 0 is no bound.
+	// Rate bounds the messages in any period of length Per; a Count of 0 means no bound.
 	Rate setting.Rate
-	// Concurrency bounds the messages under way at once.
+	// Concurrency bounds the messages that are sent at once.
 	Concurrency int
-	// MaxAge is how long an alert is tried before it becomes a dead letter.
+	// MaxAge is how long an alert is retried before it becomes a dead letter.
 	MaxAge time.Duration
-	// GroupBy, GroupWait and GroupInterval gather alerts into one message; see trigger.Settings.
+	// GroupBy, GroupWait and GroupInterval combine alerts into one message; see trigger.Settings.
 	GroupBy       []string
 	GroupWait     time.Duration
 	GroupInterval time.Duration
 }
 
-// NewTrigger returns the trigger of some settings. rate is the bound on requests in force, which depends on the receiver.
+// NewTrigger copies the settings of a trigger that concern delivery. rate is the limit in force, which depends on the receiver.
 func NewTrigger(s *trigger.Settings, rate setting.Rate, sender Sender, revision string) Trigger {
 	return Trigger{
 		Name: s.Name, Sender: sender, Revision: revision, Rate: rate, Concurrency: s.Concurrency, MaxAge: s.MaxAge,

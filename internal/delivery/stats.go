@@ -16,7 +16,7 @@ func newDurations() prometheus.Histogram {
 	})
 }
 
-// counters counts since New.
+// counters are the counts since New.
 type counters struct {
 	accepted, duplicates, lost                 atomic.Int64
 	delivered, retried, held, refused, expired atomic.Int64
@@ -33,32 +33,32 @@ func (c *counters) addDropped(numbers map[string]int64) {
 type Stats struct {
 	Accepted   int64 // alerts kept
 	Duplicates int64 // alerts whose id was known
-	Lost       int64 // alerts that neither store nor memory had room for
-	Backlog    int64 // alerts that wait in memory for the store
+	Lost       int64 // alerts that fit neither into the store nor into memory
+	Backlog    int64 // alerts in memory that wait for the store
 
 	Delivered int64
-	Retried   int64 // attempts that failed and are made again
+	Retried   int64 // failed attempts that are retried
 	Held      int64 // attempts that put their trigger on hold
 	Refused   int64 // dead letters at once
 	Expired   int64 // dead letters by age
 	Dropped   int64 // by a bound
-	InFlight  int64 // leased, under way or about to be
+	InFlight  int64 // leased messages
 	Panics    int64
-	Sent      Sent // of Delivered, what it was about
+	Sent      Sent // Delivered by rule, workload and trigger
 
 	Store    store.Health
 	Triggers []TriggerStats
 }
 
-// TriggerStats is one trigger, configured or only known to the store.
+// TriggerStats describes one trigger, configured or only known to the store.
 type TriggerStats struct {
 	store.TriggerInfo
 	Configured bool
-	// Durations is of the attempts since the trigger was configured; nil for one that is not.
+	// Durations covers the attempts since the trigger was configured; it is nil if the trigger is not.
 	Durations prometheus.Metric
 }
 
-// Stats returns a snapshot. Triggers is empty when the store cannot be read before ctx ends.
+// Stats returns a snapshot. Triggers is empty if the store cannot be read before ctx ends.
 func (d *Dispatcher) Stats(ctx context.Context) Stats {
 	c := &d.count
 	s := Stats{

@@ -11,7 +11,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
 
-// senderRef closes a sender when nobody uses it any more.
+// senderRef counts the users of a sender and closes it when the last one releases it.
 type senderRef struct {
 	Sender
 	mu    sync.Mutex
@@ -20,12 +20,12 @@ type senderRef struct {
 
 func newSenderRef(s Sender) *senderRef { return &senderRef{Sender: s, users: 1} }
 
-// is reports whether the reference is of the sender s. Senders that cannot be compared are all different.
+// is reports whether the reference holds the sender s. Senders of types that are not comparable all differ.
 func (r *senderRef) is(s Sender) bool {
 	return reflect.TypeOf(s).Comparable() && reflect.TypeOf(r.Sender).Comparable() && r.Sender == s
 }
 
-// acquire reports false when the sender was closed already.
+// acquire adds a user. It returns false if the sender is closed already.
 func (r *senderRef) acquire() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -45,7 +45,7 @@ func (r *senderRef) release() {
 	}
 	switch s := r.Sender.(type) {
 	case interface{ Close() error }:
-		_ = s.Close() // nothing can be done about a connection that does not close
+		_ = s.Close() // there is no way to handle a connection that does not close
 	case interface{ Close() }:
 		s.Close()
 	}
@@ -54,15 +54,15 @@ func (r *senderRef) release() {
 // useTimeout bounds how long SetTriggers waits for the store.
 const useTimeout = 2 * time.Second
 
-// SetTriggers replaces the triggers. Those that stay go on without a pause, with their new sender and settings; their rate, and unless their
-// revision changed their hold, goes on too. What is pending for a trigger that was left out stays pending, is not sent, and is delivered
-// when the trigger comes back, or becomes a dead letter at its age. On an error nothing has changed.
+// SetTriggers replaces the triggers. A trigger that stays keeps working with its new sender and settings; its rate limit continues, and so does
+// its hold, unless its revision changed. Deliveries of a removed trigger stay pending: they are sent when the trigger returns, or become dead
+// letters at their max_age. If SetTriggers returns an error, nothing has changed.
 func (d *Dispatcher) SetTriggers(triggers []Trigger) error {
 	next := make(map[string]Trigger, len(triggers))
 	var errs []error
 	for _, t := range triggers {
 		if _, twice := next[t.Name]; twice {
-			errs = append(errs, fmt.Errorf("trigger %q is given twice", t.Name))
+			errs = append(errs, fmt.Errorf("trigger %q is defined twice", t.Name))
 		}
 		errs = append(errs, t.validate())
 		next[t.Name] = t
@@ -78,10 +78,10 @@ func (d *Dispatcher) SetTriggers(triggers []Trigger) error {
 	ctx, cancel := context.WithTimeout(context.Background(), useTimeout)
 	defer cancel()
 	for _, t := range triggers {
-		// A store that fails just now does not stop the trigger: its hold is learnt at the next reload or attempt.
+		// A failing store does not stop the trigger: it learns its hold at the next reload or attempt.
 		state, err := d.opt.Store.UseTrigger(ctx, d.opt.Now(), t.Name, t.Revision, t.MaxAge)
 		if err != nil {
-			d.opt.Log.Warn("the state of a trigger is not known yet", "trigger", t.Name, "error", err)
+			d.opt.Log.Warn("cannot read the state of a trigger yet", "trigger", t.Name, "error", err)
 		}
 		d.setTrigger(t, state, err == nil)
 	}
@@ -89,7 +89,7 @@ func (d *Dispatcher) SetTriggers(triggers []Trigger) error {
 		if _, stays := next[name]; !stays {
 			delete(d.workers, name)
 			w.retire()
-			d.opt.Log.Info("a trigger was removed; what is pending for it waits for its return", "trigger", name)
+			d.opt.Log.Info("trigger removed: its pending alerts are kept until it returns", "trigger", name)
 		}
 	}
 	d.triggers = next

@@ -12,13 +12,13 @@ import (
 const (
 	// storeRetry is how long a worker waits after the store failed.
 	storeRetry = time.Second
-	// prefetch bounds the messages leased beyond those under way, so that fast receivers do not cost one transaction for each.
+	// prefetch bounds the messages that are leased in advance, so a fast receiver does not cost one transaction per message.
 	prefetch = 16
-	// forever stands for a wait that only a wake ends. It is finite, so that a lost wake costs minutes, not alerts.
+	// forever stands for a wait that only notify ends. It is finite, so a lost notification delays alerts by minutes but loses none.
 	forever = 5 * time.Minute
 )
 
-// worker delivers to one trigger.
+// worker sends the alerts of one trigger.
 type worker struct {
 	d         *Dispatcher
 	name      string
@@ -32,7 +32,7 @@ type worker struct {
 	state    store.TriggerState
 	rate     window
 	inFlight int
-	queue    []store.Message // leased, not begun
+	queue    []store.Message // leased, but not being sent yet
 }
 
 func newWorker(d *Dispatcher, t Trigger, state store.TriggerState) *worker {
@@ -44,7 +44,7 @@ func newWorker(d *Dispatcher, t Trigger, state store.TriggerState) *worker {
 	return w
 }
 
-// update changes the settings while attempts go on under the old ones.
+// update changes the settings. Attempts that are under way finish with the old ones.
 func (w *worker) update(t Trigger, state store.TriggerState, known bool) {
 	w.mu.Lock()
 	old := w.ref
@@ -64,7 +64,7 @@ func (w *worker) update(t Trigger, state store.TriggerState, known bool) {
 	w.notify()
 }
 
-// retire ends the loop. Attempts under way are cancelled and their messages given back. The caller holds the dispatcher's mutex.
+// retire ends the loop, cancels attempts and returns their messages. The caller holds the dispatcher's mutex.
 func (w *worker) retire() {
 	w.end()
 	w.sender().release()
@@ -76,7 +76,7 @@ func (w *worker) sender() *senderRef {
 	return w.ref
 }
 
-// notify makes the loop look again. It never blocks.
+// notify makes the loop check for work. It never blocks.
 func (w *worker) notify() {
 	select {
 	case w.wake <- struct{}{}:
@@ -99,7 +99,7 @@ func (w *worker) loop(ctx context.Context) {
 	}
 }
 
-// round begins what may begin now, and returns how long nothing else can, unless the worker is woken.
+// round starts all attempts that may start now, and returns how long to wait for the next one, unless notify is called before.
 func (w *worker) round(ctx context.Context) time.Duration {
 	for ctx.Err() == nil {
 		slots, wait := w.allowed()
@@ -121,8 +121,8 @@ func (w *worker) round(ctx context.Context) time.Duration {
 	return forever
 }
 
-// allowed returns how many attempts may begin now, and when none may, how long until that can change without a wake. After a failure one
-// attempt at a time is made until one succeeds.
+// allowed returns how many attempts may start now; if none may, wait is when to check again. After a failure it allows one attempt at a time
+// until one succeeds.
 func (w *worker) allowed() (slots int, wait time.Duration) {
 	w.mu.Lock()
 	now := w.d.opt.Now()
@@ -142,7 +142,7 @@ func (w *worker) allowed() (slots int, wait time.Duration) {
 	return slots, forever
 }
 
-// pop takes the next leased message.
+// pop removes and returns the next leased message.
 func (w *worker) pop() (store.Message, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -155,7 +155,7 @@ func (w *worker) pop() (store.Message, bool) {
 	return m, true
 }
 
-// fetch leases messages. more is false when there is nothing to begin for wait.
+// fetch leases messages. If it leased none, more is false and wait is when to try again.
 func (w *worker) fetch(ctx context.Context, slots int) (more bool, wait time.Duration) {
 	w.mu.Lock()
 	limit := slots
@@ -172,7 +172,7 @@ func (w *worker) fetch(ctx context.Context, slots int) (more bool, wait time.Dur
 		if next.IsZero() {
 			return false, forever
 		}
-		if wait = next.Sub(now); wait <= 0 { // somebody else took it between the two looks
+		if wait = next.Sub(now); wait <= 0 { // another process leased it in the meantime
 			wait = storeRetry
 		}
 		return false, min(forever, wait)
@@ -185,7 +185,7 @@ func (w *worker) fetch(ctx context.Context, slots int) (more bool, wait time.Dur
 	return true, 0
 }
 
-// begin starts an attempt, or puts the message back and returns how long the rate forbids it.
+// begin starts an attempt. If the rate limit forbids it, begin puts the message back and returns how long to wait.
 func (w *worker) begin(ctx context.Context, message store.Message) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -206,14 +206,14 @@ func (w *worker) begin(ctx context.Context, message store.Message) time.Duration
 	return 0
 }
 
-// returnLeases returns what was leased and not begun.
+// returnLeases returns the leases of messages that are not being sent yet.
 func (w *worker) returnLeases() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.returnQueue()
 }
 
-// returnQueue gives leases back. The caller holds w.mu.
+// returnQueue returns the leases of the queue. The caller holds w.mu.
 func (w *worker) returnQueue() {
 	for i := range w.queue {
 		w.d.returnLease(&w.queue[i])
