@@ -10,4 +10,4 @@ import (
 // version is set by the linker.
 var version = "unknown"
 
-func main() { os.Exit(cli.Run(os.Args[1:], os.Stdout, os.Stderr, version)) }
+func main() { os.Exit(cli.Run(cli.Process(version), os.Args[1:])) }

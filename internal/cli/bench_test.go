@@ -156,7 +156,7 @@ func untilCommand(ts *testscript.TestScript, neg bool, args []string) {
 				arguments[i] = ts.MkAbs(a)
 			}
 		}
-		code := run(arguments, &out, &errOut)
+		code := execute(arguments, &out, &errOut)
 		if want.Match(out.Bytes()) {
 			ts.Setenv("ID", letterID.FindString(out.String()))
 			ts.Logf("%s", out.String())

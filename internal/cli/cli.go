@@ -1,5 +1,5 @@
-// Package cli is the command line of fluentbit-trigger, docker-fluentbit: it follows the containers of a Docker engine without Fluent Bit, checks
-// configurations, tests triggers, and looks after dead letters.
+// Package cli is the command line of fluentbit-trigger, docker-fluentbit: the tree of commands, the exit codes, and the plugin protocol of the Docker CLI.
+// The commands are in folders of their own, a folder for each noun.
 package cli
 
 import (
@@ -8,206 +8,215 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"reflect"
 	"runtime"
-	"strconv"
+	"strings"
 	"time"
+	_ "time/tzdata" // images without a time zone database know zones, too
 
-	"github.com/alecthomas/kong"
+	"github.com/spf13/cobra"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/cli/alerts"
+	"github.com/tinyforge/fluentbit-trigger/internal/cli/audit"
+	"github.com/tinyforge/fluentbit-trigger/internal/cli/backtest"
+	"github.com/tinyforge/fluentbit-trigger/internal/cli/check"
+	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
+	"github.com/tinyforge/fluentbit-trigger/internal/cli/containers"
+	"github.com/tinyforge/fluentbit-trigger/internal/cli/explain"
+	"github.com/tinyforge/fluentbit-trigger/internal/cli/page"
+	"github.com/tinyforge/fluentbit-trigger/internal/cli/queue"
+	"github.com/tinyforge/fluentbit-trigger/internal/cli/rules"
+	"github.com/tinyforge/fluentbit-trigger/internal/cli/run"
+	"github.com/tinyforge/fluentbit-trigger/internal/cli/silences"
+	"github.com/tinyforge/fluentbit-trigger/internal/cli/status"
+	"github.com/tinyforge/fluentbit-trigger/internal/cli/suggest"
+	"github.com/tinyforge/fluentbit-trigger/internal/cli/tap"
+	"github.com/tinyforge/fluentbit-trigger/internal/cli/test"
+	"github.com/tinyforge/fluentbit-trigger/internal/cli/top"
+	"github.com/tinyforge/fluentbit-trigger/internal/cli/triggers"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
-	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
-// The exit codes.
+// The names that users call the program by: its own, and the one of a plugin of the Docker CLI.
 const (
-	exitFine     = 0
-	exitFindings = 1 // what was asked for was done, and the answer is bad: a delivery failed, there is no such letter
-	exitRules    = 2 // rules or triggers have problems
-	exitUsage    = 3 // the command line or the configuration cannot be used
+	ownName    = "docker-fluentbit"
+	pluginName = "docker fluentbit"
 )
 
-// console is where a command writes. Both writers are safetext's: whatever a name, a line, or an answer holds, it cannot steer the terminal. Sequences
-// of our own go to terminalOf's result.
-type console struct {
-	out, err io.Writer
+// Process returns the environment of this process, for a version of the program.
+func Process(version string) *command.Env {
+	return &command.Env{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv, Setenv: os.Setenv, Now: time.Now, Version: version}
 }
 
-// terminalOf returns the writer below a console's, for sequences that steer the terminal and for texts that were made visible.
-func terminalOf(w io.Writer) io.Writer {
-	if safe, ok := w.(*safetext.Writer); ok {
-		return safe.Unwrap()
-	}
-	return w
-}
-
-func (c *console) printf(format string, args ...any) { _, _ = fmt.Fprintf(c.out, format, args...) }
-
-// plural gives a number with its noun.
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// codeError is an error that ends the program with a code of its own. An empty text says that everything was told already.
-type codeError struct {
-	code int
-	text string
-}
-
-func (e *codeError) Error() string { return e.text }
-
-type commands struct {
-	Run      runCommand      `cmd:"" help:"Follow the containers of a Docker engine, and send alerts."`
-	Check    checkCommand    `cmd:"" help:"Check rules, workloads and triggers, and report everything that is wrong with them."`
-	Test     testCommand     `cmd:"" help:"Run the tests of rules."`
-	Backtest backtestCommand `cmd:"" help:"Tell what rules would have done with old logs."`
-	Suggest  suggestCommand  `cmd:"" help:"Find the noisiest lines of old logs, with a rule and an exclusion for each."`
-	Explain  explainCommand  `cmd:"" help:"Tell why a line hits rules or not, and what becomes of it."`
-	Trigger  triggerCommand  `cmd:"" help:"Try triggers of files, without an instance."`
-	Queue    queueCommand    `cmd:"" help:"Look after deliveries and dead letters, also while the plugin runs."`
-
-	Status     overviewCommand   `cmd:"" help:"Show what a running instance does, and what wants attention."`
-	Page       pageCommand       `cmd:"" help:"Print a link that logs a browser in to the page of a running instance."`
-	Containers containersCommand `cmd:"" help:"List the containers of the engine, whether each is followed, and why not."`
-	Top        topCommand        `cmd:"" help:"Show the busiest rules of a running instance, as it happens."`
-	Tap        tapCommand        `cmd:"" help:"Watch records pass through a running instance, each with what was decided."`
-	Silence    silenceCommand    `cmd:"" help:"Hold alerts of a running instance back for a time."`
-	Rules      rulesCommand      `cmd:"" help:"Work with the rules of a running instance."`
-	Triggers   triggersCommand   `cmd:"" help:"Work with the triggers of a running instance."`
-
-	Events      eventsCommand      `cmd:"" help:"Show the last alerts in a store, with what became of them."`
-	Healthcheck healthcheckCommand `cmd:"" help:"Tell by the exit code whether run is at work, for HEALTHCHECK."`
-	Completion  completionCommand  `cmd:"" help:"Print a script that completes the command line in a shell."`
-	Version     versionCommand     `cmd:"" help:"Print the version."`
-
-	VersionFlag kong.VersionFlag `name:"version" help:"Print the version."`
-}
-
-type versionCommand struct {
-	Output string `short:"o" enum:"text,json" default:"text" help:"text or json."`
-}
-
-// Help gives examples.
-func (versionCommand) Help() string {
-	return "Examples:\n  docker-fluentbit version\n  docker-fluentbit version -o json"
-}
-
-// Run prints the version.
-func (cmd versionCommand) Run(c *console) error {
-	if cmd.Output == "json" {
-		return json.NewEncoder(c.out).Encode(map[string]string{"version": version, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH})
-	}
-	c.printf("docker-fluentbit %s\n", version)
-	return nil
-}
-
-// number reads the number of a flag, also one with a sign, which kong takes for another flag. The command says which numbers it takes.
-type number struct{}
-
-var _ kong.Mapper = number{}
-
-// Decode sets target to the number that comes next.
-func (number) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
-	if next := ctx.Scan.Peek(); next.Type == kong.UntypedToken {
-		if _, err := strconv.ParseInt(next.String(), 10, 64); err == nil {
-			ctx.Scan.Pop()
-			ctx.Scan.PushTyped(next.Value, kong.FlagValueToken)
-		}
-	}
-	return kong.NewRegistry().RegisterDefaults().ForType(target.Type()).Decode(ctx, target)
-}
-
-// durations reads the durations of flags as the configuration does.
-type durations struct{}
-
-var _ kong.Mapper = durations{}
-
-// Decode sets target to the duration that comes next.
-func (durations) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
-	var text string
-	if err := ctx.Scan.PopValueInto("duration", &text); err != nil {
-		return err
-	}
-	d, err := setting.ParseDuration(text)
-	if err != nil {
-		return fmt.Errorf("%q: %w", text, err)
-	}
-	target.SetInt(int64(d))
-	return nil
-}
-
-// version is that of the program, which Run sets.
-var version = "unknown"
-
-// Run runs one command line of a version of the program and returns its exit code.
-func Run(args []string, out, errOut io.Writer, programVersion string) int {
-	version = programVersion
-	return run(args, out, errOut)
-}
-
-// run runs one command line and returns its exit code.
-func run(args []string, out, errOut io.Writer) int {
-	out, errOut = safetext.NewWriter(out), safetext.NewWriter(errOut)
-	c := &console{out: out, err: errOut}
-	name, exit := "docker-fluentbit", -1
+// Run runs one command line and returns its exit code.
+func Run(env *command.Env, args []string) int {
+	safe := *env
+	safe.Out, safe.Err = safetext.NewWriter(env.Out), safetext.NewWriter(env.Err)
+	env = &safe
 	if len(args) == 1 && args[0] == metadataWord {
-		if printMetadata(out) != nil {
-			return exitUsage
+		if printMetadata(env) != nil {
+			return command.Usage
 		}
-		return exitFine
+		return command.Fine
 	}
-	args, flags, byDocker, err := fromDocker(args, os.Getenv)
+	name := ownName
+	args, flags, byDocker, err := fromDocker(args, env.Getenv)
 	if err == nil {
-		err = flags.apply(os.Setenv)
+		err = flags.apply(env.Setenv)
 	}
 	if err != nil {
-		_, _ = fmt.Fprintln(errOut, "docker-fluentbit:", err)
-		return exitUsage
+		env.Warnf("%s", err)
+		return command.Usage
 	}
 	if byDocker {
-		name = "docker fluentbit"
-		endWithDocker(errOut)
+		name = pluginName
+		endWithDocker(env)
 	}
-	parser, err := newParser(c, name, func(code int) { exit = code })
-	if err != nil {
-		_, _ = fmt.Fprintln(errOut, err)
-		return exitUsage
+	root := New(env, name)
+	root.SetArgs(append([]string{}, args...)) // nil would be os.Args
+	c, err := root.ExecuteC()
+	if err == nil {
+		return command.Fine
 	}
-	if len(args) > 0 && args[0] == "help" {
-		args = append(args[1:], "--help")
-	}
-	if isComplete(args) {
-		complete(parser.Model, args, out)
-		return exitFine
-	}
-	ctx, err := parser.Parse(args)
-	if exit >= 0 { // --help was asked for
-		return exit
-	}
-	if err != nil {
-		_, _ = fmt.Fprintf(errOut, "docker-fluentbit: %s; --help tells more\n", err)
-		return exitUsage
-	}
-	if err := ctx.Run(); err != nil {
-		var coded *codeError
-		if !errors.As(err, &coded) {
-			coded = &codeError{exitUsage, err.Error()}
-		}
-		if coded.text != "" {
-			_, _ = fmt.Fprintln(errOut, "docker-fluentbit:", coded.text)
-		}
-		return coded.code
-	}
-	return exitFine
+	return report(env, c, err)
 }
 
-// newParser returns what reads the command lines of the program, which is called by name. exit is called where a flag is all that was asked for.
-func newParser(c *console, name string, exit func(code int)) (*kong.Kong, error) {
-	return kong.New(&commands{}, kong.Name(name), kong.Writers(c.out, c.err),
-		kong.Description("Alerts straight from container logs.\n\nExit codes: 0 fine, 1 a bad answer, 2 broken rules or triggers, 3 unusable arguments or configuration."),
-		kong.Exit(exit), kong.Bind(c), defaults, kong.Vars{"version": "docker-fluentbit " + version},
-		kong.TypeMapper(reflect.TypeFor[time.Duration](), durations{}), kong.KindMapper(reflect.Int, number{}), kong.KindMapper(reflect.Int64, number{}))
+// report reports the error of a command, and returns the exit code.
+func report(env *command.Env, c *cobra.Command, err error) int {
+	var usage *command.UsageError
+	var coded *command.Error
+	switch {
+	case errors.As(err, &usage):
+		end := "."
+		if strings.HasSuffix(usage.Text, "?") {
+			end = ""
+		}
+		env.Warnf("%s%s Run %q for usage.", usage.Text, end, c.CommandPath()+" --help")
+	case !errors.As(err, &coded):
+		env.Warnf("%s", err)
+	default:
+		if coded.Text != "" {
+			env.Warnf("%s", coded.Text)
+		}
+		return coded.Code
+	}
+	return command.Usage
+}
+
+// The groups of commands in the help.
+const (
+	groupWatch   = "watch"
+	groupOperate = "operate"
+	groupAuthor  = "author"
+	groupRun     = "run"
+)
+
+// New returns the tree of commands of a program that users call by a name.
+func New(env *command.Env, name string) *cobra.Command {
+	root := &cobra.Command{
+		Use: ownName, Short: "Alerts straight from container logs.", Version: env.Version,
+		Long: "Alerts straight from container logs.\n\nThe program is named docker-fluentbit so that it is also a plugin of the Docker CLI: docker fluentbit.\n\n" +
+			"Exit codes: 0 fine, 1 a bad answer, 2 broken rules or triggers, 3 unusable arguments or configuration.",
+		SilenceErrors: true, SilenceUsage: true, DisableAutoGenTag: true,
+		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: name},
+	}
+	root.SetVersionTemplate(ownName + " {{.Version}}\n")
+	root.SetIn(env.In)
+	root.SetOut(env.Out)
+	root.SetErr(env.Err)
+	root.AddGroup(
+		&cobra.Group{ID: groupRun, Title: "Run:"},
+		&cobra.Group{ID: groupWatch, Title: "Watch a running instance:"},
+		&cobra.Group{ID: groupOperate, Title: "Operate a running instance:"},
+		&cobra.Group{ID: groupAuthor, Title: "Write and try rules, on files:"},
+	)
+	in := func(group string, commands ...*cobra.Command) {
+		for _, c := range commands {
+			c.GroupID = group
+		}
+		command.Group(root, commands...)
+	}
+	in(groupRun, run.New(env), run.NewHealthcheck(env))
+	in(groupWatch, status.New(env), top.New(env), tap.New(env), alerts.New(env), audit.New(env), containers.New(env), page.New(env))
+	in(groupOperate, rules.New(env), triggers.New(env), silences.New(env), queue.New(env))
+	in(groupAuthor, check.New(env), test.New(env), backtest.New(env), suggest.New(env), explain.New(env))
+	in("", newCompletion(env), newVersion(env))
+	help := newHelp(root)
+	root.SetHelpCommand(help)
+	root.AddCommand(help)
+	cobra.EnableCommandSorting = false
+	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if and .Runnable (not .HasAvailableSubCommands)}}", 1)) // a group runs only to report an error
+	command.Finish(env, root)
+	return root
+}
+
+func newVersion(env *command.Env) *cobra.Command {
+	output := ""
+	c := &cobra.Command{
+		Use: "version", Short: "Print the version.", Args: command.Arguments(), Example: "  docker-fluentbit version\n  docker-fluentbit version -o json",
+		RunE: func(*cobra.Command, []string) error {
+			if output == "json" {
+				return json.NewEncoder(env.Out).Encode(map[string]string{"version": env.Version, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH})
+			}
+			env.Printf("%s %s\n", ownName, env.Version)
+			return nil
+		},
+	}
+	command.FlagsOf(env, c).Output(&output, "Output: text or json.")
+	return c
+}
+
+func newCompletion(env *command.Env) *cobra.Command {
+	shells := map[string]func(*cobra.Command, io.Writer) error{
+		"bash":       func(root *cobra.Command, w io.Writer) error { return root.GenBashCompletionV2(w, true) },
+		"zsh":        (*cobra.Command).GenZshCompletion,
+		"fish":       func(root *cobra.Command, w io.Writer) error { return root.GenFishCompletion(w, true) },
+		"powershell": (*cobra.Command).GenPowerShellCompletionWithDesc,
+	}
+	names := []string{"bash", "zsh", "fish", "powershell"}
+	return &cobra.Command{
+		Use: "completion SHELL", Short: "Print a completion script for a shell.", ValidArgs: names,
+		Long: "Print a script for bash, zsh, fish or powershell that completes commands, flags, their values, and the names of rules and triggers.\n\n" +
+			"As a plugin of the Docker CLI, docker fluentbit is completed by Docker's own script. The script for bash needs the package bash-completion.",
+		Example: "  source <(docker-fluentbit completion bash)\n" +
+			"  docker-fluentbit completion bash | sudo tee /etc/bash_completion.d/docker-fluentbit\n" +
+			"  docker-fluentbit completion zsh > \"${fpath[1]}/_docker-fluentbit\"\n" +
+			"  docker-fluentbit completion fish > ~/.config/fish/completions/docker-fluentbit.fish\n" +
+			"  docker-fluentbit completion powershell | Out-String | Invoke-Expression",
+		Args: command.Arguments("SHELL"),
+		RunE: func(c *cobra.Command, args []string) error {
+			generate, ok := shells[args[0]]
+			if !ok {
+				return &command.UsageError{Text: fmt.Sprintf("shell %q: must be one of %s", args[0], strings.Join(names, ", "))}
+			}
+			return generate(c.Root(), command.Terminal(env.Out)) // scripts of our own, with nothing from outside in them
+		},
+	}
+}
+
+// newHelp returns the command help. Unlike cobra's it fails for a command that does not exist.
+func newHelp(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use: "help [COMMAND…]", Short: "Show the help of a command.", Example: "  docker-fluentbit help rules add",
+		ValidArgsFunction: func(_ *cobra.Command, args []string, toComplete string) (found []string, directive cobra.ShellCompDirective) {
+			if c, rest, err := root.Find(args); err == nil && len(rest) == 0 {
+				for _, sub := range c.Commands() {
+					if sub.IsAvailableCommand() && strings.HasPrefix(sub.Name(), toComplete) {
+						found = append(found, cobra.CompletionWithDesc(sub.Name(), sub.Short))
+					}
+				}
+			}
+			return found, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			c, rest, err := root.Find(args)
+			if err != nil {
+				return err
+			}
+			if len(rest) > 0 {
+				return c.RunE(c, rest)
+			}
+			c.InitDefaultHelpFlag()
+			return c.Help()
+		},
+	}
 }

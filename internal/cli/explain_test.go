@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
@@ -80,7 +81,7 @@ func TestExplainCountsTheStore(t *testing.T) {
 	two := savedStore(t, rules, map[string][]string{"ops": {"panic: a"}, "dev": {"out of memory"}})
 	explain := func(args ...string) (string, int) {
 		var out, errOut bytes.Buffer
-		code := run(append([]string{"explain", "--rules", rules}, args...), &out, &errOut)
+		code := execute(append([]string{"explain", "--rules", rules}, args...), &out, &errOut)
 		return out.String() + errOut.String(), code
 	}
 	for _, c := range []struct {
@@ -88,16 +89,16 @@ func TestExplainCountsTheStore(t *testing.T) {
 		want string
 		code int
 	}{
-		{[]string{"panic: b"}, "HIT  panic: alerts", exitFine},
-		{[]string{"--store", one, "panic: b"}, "HIT  panic: is held back: cooldown", exitFine},
-		{[]string{"--store", one, "panic: b"}, "1 held back since", exitFine},
-		{[]string{"--store", one, "--container", "test-2", "panic: b"}, "HIT  panic: alerts", exitFine},
-		{[]string{"--store", one, "Out of memory"}, "HIT  oom: is held back: silence s1", exitFine},
-		{[]string{"--store", two, "panic: b"}, "several instances share the store: say which is meant: dev, ops", exitUsage},
-		{[]string{"--store", two, "--instance", "dev", "panic: b"}, "HIT  panic: alerts", exitFine},
-		{[]string{"--store", two, "--instance", "ops", "panic: b"}, "HIT  panic: is held back: cooldown", exitFine},
-		{[]string{"--store", two, "--instance", "opps", "panic: b"}, `no instance "opps"`, exitUsage},
-		{[]string{"--store", one, "fine"}, "miss panic: ", exitFindings},
+		{[]string{"panic: b"}, "HIT  panic: alerts", command.Fine},
+		{[]string{"--store", one, "panic: b"}, "HIT  panic: is held back: cooldown", command.Fine},
+		{[]string{"--store", one, "panic: b"}, "1 held back since", command.Fine},
+		{[]string{"--store", one, "--container", "test-2", "panic: b"}, "HIT  panic: alerts", command.Fine},
+		{[]string{"--store", one, "Out of memory"}, "HIT  oom: is held back: silence s1", command.Fine},
+		{[]string{"--store", two, "panic: b"}, "several instances share the store: say which is meant: dev, ops", command.Usage},
+		{[]string{"--store", two, "--instance", "dev", "panic: b"}, "HIT  panic: alerts", command.Fine},
+		{[]string{"--store", two, "--instance", "ops", "panic: b"}, "HIT  panic: is held back: cooldown", command.Fine},
+		{[]string{"--store", two, "--instance", "opps", "panic: b"}, `no instance "opps"`, command.Usage},
+		{[]string{"--store", one, "fine"}, "miss panic: ", command.Findings},
 	} {
 		for range 2 { // explaining changes nothing
 			if got, code := explain(c.args...); code != c.code || !strings.Contains(got, c.want) {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"io"
 	"os"
 	"testing"
 
@@ -8,7 +9,14 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"docker-fluentbit": func() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }})
+	testscript.Main(m, map[string]func(){"docker-fluentbit": func() { os.Exit(Run(Process("test"), os.Args[1:])) }})
+}
+
+// execute runs a command line in the environment of this process, with writers of its own.
+func execute(args []string, out, errOut io.Writer) int {
+	env := Process("test")
+	env.Out, env.Err = out, errOut
+	return Run(env, args)
 }
 
 // TestScripts runs the command line as people do. Beside the usual commands, scripts have those of bench.

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/cli/clitest"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker/dockertest"
 	"github.com/tinyforge/fluentbit-trigger/test/await"
 )
@@ -107,7 +108,7 @@ func (h *hangup) reloads() {
 // TestHangup closes the terminal of a run, and sends SIGHUP to runs with a terminal and without one.
 func TestHangup(t *testing.T) {
 	t.Run("the terminal is closed", func(t *testing.T) {
-		master, slave := openTerminal(t)
+		master, slave := clitest.OpenTerminal(t)
 		h := newHangup(t)
 		h.start(slave, true)
 		_ = slave.Close()
@@ -115,7 +116,7 @@ func TestHangup(t *testing.T) {
 		h.stopped("hangup")
 	})
 	t.Run("a shell sends it before the terminal is closed", func(t *testing.T) {
-		master, slave := openTerminal(t)
+		master, slave := clitest.OpenTerminal(t)
 		defer func() { _, _ = master.Close(), slave.Close() }()
 		h := newHangup(t)
 		h.start(slave, true)
@@ -129,7 +130,7 @@ func TestHangup(t *testing.T) {
 		h.reloads()
 	})
 	t.Run("stdin is a terminal of another session", func(t *testing.T) {
-		master, slave := openTerminal(t)
+		master, slave := clitest.OpenTerminal(t)
 		defer func() { _, _ = master.Close(), slave.Close() }()
 		h := newHangup(t)
 		h.start(slave, false)
@@ -137,7 +138,7 @@ func TestHangup(t *testing.T) {
 		h.reloads()
 	})
 	t.Run("nohup", func(t *testing.T) {
-		master, slave := openTerminal(t)
+		master, slave := clitest.OpenTerminal(t)
 		h := newHangup(t)
 		h.start(slave, true, "nohup")
 		_ = slave.Close()

@@ -8,119 +8,14 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/cli/clitest"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker/dockertest"
 	"github.com/tinyforge/fluentbit-trigger/test/await"
 )
-
-// scroll is what a terminal of some width shows of what is written to it: the little of ECMA-48 that the status line needs.
-type scroll struct {
-	mu      sync.Mutex
-	width   int
-	rows    [][]rune
-	wrapped []bool // the row goes on in the next one
-	column  int
-	escape  []byte
-	strange string // a sequence that no status line needs
-}
-
-func newScroll(width int) *scroll {
-	return &scroll{width: width, rows: [][]rune{nil}, wrapped: []bool{false}}
-}
-
-// Write draws. No character of these tests is cut by a read: all are ASCII but the … of a status, which begins no read.
-func (s *scroll) Write(b []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, r := range string(b) {
-		switch {
-		case len(s.escape) > 0 || r == 0x1b:
-			s.escape = append(s.escape, byte(r))
-			if len(s.escape) > 2 && r >= '@' {
-				if text := string(s.escape); text == "\x1b[2K" {
-					s.rows[len(s.rows)-1] = nil
-				} else {
-					s.strange = text
-				}
-				s.escape = s.escape[:0]
-			}
-		case r == '\r':
-			s.column = 0
-		case r == '\n':
-			s.next(false)
-		default:
-			if s.column == s.width {
-				s.next(true)
-				s.column = 0
-			}
-			row := s.rows[len(s.rows)-1]
-			for len(row) <= s.column {
-				row = append(row, ' ')
-			}
-			row[s.column] = r
-			s.rows[len(s.rows)-1] = row
-			s.column++
-		}
-	}
-	return len(b), nil
-}
-
-func (s *scroll) next(wraps bool) {
-	s.wrapped[len(s.rows)-1] = wraps
-	s.rows, s.wrapped = append(s.rows, nil), append(s.wrapped, false)
-}
-
-// lines are the lines that were ended, whole, and the row that the cursor stands on.
-func (s *scroll) lines() (ended []string, last string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var line string
-	for i, row := range s.rows[:len(s.rows)-1] {
-		if line += string(row); !s.wrapped[i] {
-			ended = append(ended, line)
-			line = ""
-		}
-	}
-	return ended, line + string(s.rows[len(s.rows)-1])
-}
-
-// scrollingTerminal opens a pseudo terminal. What is written to its file is drawn on the scroll.
-func scrollingTerminal(t *testing.T, width int) (*scroll, *os.File) {
-	t.Helper()
-	master, slave := openTerminal(t)
-	s := newScroll(width)
-	resize(t, s, slave, width)
-	drawn := make(chan struct{})
-	go func() {
-		defer close(drawn)
-		buffer := make([]byte, 64<<10)
-		for {
-			n, err := master.Read(buffer)
-			if err != nil {
-				return // nobody has the other side open any more
-			}
-			_, _ = s.Write(buffer[:n]) // never fails
-		}
-	}()
-	t.Cleanup(func() {
-		_ = slave.Close()
-		<-drawn
-		_ = master.Close()
-	})
-	return s, slave
-}
-
-func resize(t *testing.T, s *scroll, terminal *os.File, width int) {
-	t.Helper()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.width = width
-	resizeTerminal(t, terminal, 24, width)
-}
 
 // following is the program that follows a container of a fake engine.
 type following struct {
@@ -178,21 +73,21 @@ var logLine = regexp.MustCompile(`^\[\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{3}\] \[ 
 
 // TestStatusOnATerminal: the status is drawn in place below the log lines, fits a narrow terminal, and is gone in the end.
 func TestStatusOnATerminal(t *testing.T) {
-	screen, tty := scrollingTerminal(t, 100)
+	screen, tty := clitest.ScrollingTerminal(t, 100)
 	f := startFollowing(t, tty, "TERM=xterm")
 	status := func(want string) {
 		t.Helper()
 		defer func() {
 			if t.Failed() {
-				ended, last := screen.lines()
+				ended, last := screen.Lines()
 				t.Logf("the screen: %q, %q", ended, last)
 			}
 		}()
-		await.That(t, time.Minute, "the status is "+want, func() bool { _, last := screen.lines(); return last == want })
+		await.That(t, time.Minute, "the status is "+want, func() bool { _, last := screen.Lines(); return last == want })
 	}
 	clean := func(atLeast int) {
 		t.Helper()
-		ended, _ := screen.lines()
+		ended, _ := screen.Lines()
 		if len(ended) < atLeast {
 			t.Errorf("%d log lines, want %d at least: %q", len(ended), atLeast, ended)
 		}
@@ -203,32 +98,32 @@ func TestStatusOnATerminal(t *testing.T) {
 		}
 	}
 	status("1 container (0 live), 0 lines, 0 hits, 0 alerts") // the engine has nothing to send yet
-	before, _ := screen.lines()
+	before, _ := screen.Lines()
 	f.container.Stdout("boom 1", "quiet")
 	status("1 container (1 live), 2 lines, 1 hit, 1 alert")
-	if after, _ := screen.lines(); len(after) != len(before) {
+	if after, _ := screen.Lines(); len(after) != len(before) {
 		t.Errorf("the status was not drawn in place: %q", after[len(before):])
 	}
 	f.signal(syscall.SIGHUP)
-	await.That(t, time.Minute, "a log line stands above", func() bool { after, _ := screen.lines(); return len(after) > len(before) })
+	await.That(t, time.Minute, "a log line stands above", func() bool { after, _ := screen.Lines(); return len(after) > len(before) })
 	status("1 container (1 live), 2 lines, 1 hit, 1 alert")
 	clean(len(before) + 1)
-	resize(t, screen, tty, 20)
+	clitest.Resize(t, screen, tty, 20)
 	f.container.Stdout("boom 2")
 	status("1 container (1 l…")
 	f.container.Rename("a-name")
 	f.signal(syscall.SIGHUP)
-	more, _ := screen.lines()
-	await.That(t, time.Minute, "another log line stands above", func() bool { after, _ := screen.lines(); return len(after) > len(more) })
+	more, _ := screen.Lines()
+	await.That(t, time.Minute, "another log line stands above", func() bool { after, _ := screen.Lines(); return len(after) > len(more) })
 	status("1 container (1 l…")
 	f.end()
 	await.That(t, time.Minute, "the log tells of the end", func() bool {
-		ended, last := screen.lines()
+		ended, last := screen.Lines()
 		return last == "" && strings.Contains(strings.Join(ended, "\n"), "stopped")
 	})
 	clean(len(more) + 1)
-	if screen.strange != "" {
-		t.Errorf("it wrote %q", screen.strange)
+	if screen.Strange != "" {
+		t.Errorf("it wrote %q", screen.Strange)
 	}
 }
 
@@ -249,13 +144,13 @@ func TestNoStatusElsewhere(t *testing.T) {
 		}
 	})
 	t.Run("dumb", func(t *testing.T) {
-		screen, tty := scrollingTerminal(t, 100)
+		screen, tty := clitest.ScrollingTerminal(t, 100)
 		f := startFollowing(t, tty, "TERM=dumb")
 		f.looked()
 		f.end()
-		await.That(t, time.Minute, "the log tells of the end", func() bool { ended, _ := screen.lines(); return strings.Contains(strings.Join(ended, "\n"), "stopped") })
-		ended, last := screen.lines()
-		if screen.strange != "" || last != "" || strings.Contains(strings.Join(ended, "\n"), "live)") {
+		await.That(t, time.Minute, "the log tells of the end", func() bool { ended, _ := screen.Lines(); return strings.Contains(strings.Join(ended, "\n"), "stopped") })
+		ended, last := screen.Lines()
+		if screen.Strange != "" || last != "" || strings.Contains(strings.Join(ended, "\n"), "live)") {
 			t.Errorf("%q, %q", ended, last)
 		}
 	})

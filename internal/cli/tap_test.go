@@ -13,6 +13,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
+	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker/dockertest"
 	"github.com/tinyforge/fluentbit-trigger/test/await"
 )
@@ -53,7 +54,7 @@ func awaitStats(t *testing.T, url, what string, holds func(*standaloneStats) boo
 	}()
 	await.That(t, patience, what, func() bool {
 		stats = standaloneStats{}
-		_, err := c.Do(t.Context(), client.Request{Path: statsPath}, &stats)
+		_, err := c.Do(t.Context(), client.Request{Path: command.StatsPath}, &stats)
 		return err == nil && holds(&stats)
 	})
 }

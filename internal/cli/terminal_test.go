@@ -6,15 +6,13 @@ import (
 	"os"
 	"os/exec"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"unicode/utf8"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/tinyforge/fluentbit-trigger/internal/cli/clitest"
 	"github.com/tinyforge/fluentbit-trigger/test/await"
 )
 
@@ -32,34 +30,6 @@ func program(t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// openTerminal opens a pseudo terminal: the side of the screen, and that of the program.
-func openTerminal(t *testing.T) (master, slave *os.File) {
-	t.Helper()
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Skipf("no pseudo terminal can be opened here: %v", err)
-	}
-	if err := unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	slave, err = os.OpenFile("/dev/pts/"+strconv.Itoa(n), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return master, slave
-}
-
-func resizeTerminal(t *testing.T, side *os.File, lines, columns int) {
-	t.Helper()
-	if err := unix.IoctlSetWinsize(int(side.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: uint16(lines), Col: uint16(columns)}); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // terminal is a pseudo terminal with a screen that a program draws on.
 type terminal struct {
 	t      *testing.T
@@ -74,7 +44,7 @@ type terminal struct {
 // onTerminal starts this program on a terminal of a size.
 func onTerminal(t *testing.T, lines, columns int, args ...string) *terminal {
 	t.Helper()
-	master, slave := openTerminal(t)
+	master, slave := clitest.OpenTerminal(t)
 	x := &terminal{t: t, master: master, cmd: program(t, args...), ended: make(chan error, 1)}
 	x.resize(lines, columns)
 	x.cmd.Stdin, x.cmd.Stdout, x.cmd.Stderr = slave, slave, slave
@@ -120,7 +90,7 @@ func (x *terminal) resize(lines, columns int) {
 	if was != nil {
 		x.screen.alternate, x.screen.hidden, x.screen.rest = was.alternate, was.hidden, was.rest
 	}
-	resizeTerminal(x.t, x.master, lines, columns)
+	clitest.ResizeTerminal(x.t, x.master, lines, columns)
 }
 
 // look returns the screen as it is now.

@@ -1,22 +1,29 @@
 package cli
 
 import (
+	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin"
-	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk/chunktest"
+	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/listen"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+	"github.com/tinyforge/fluentbit-trigger/internal/store"
+	"github.com/tinyforge/fluentbit-trigger/test/await"
 )
 
 // TestTopRefreshesInPlace draws a running instance on a terminal: as it changes, and when the terminal became smaller. Ctrl-C gives the terminal back
 // as it was.
 func TestTopRefreshesInPlace(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "admin.sock")
-	p := follower(t, fmt.Sprintf("[admin]\nlisten = \"unix://%s\"", socket), admin.Options{Program: "docker-fluentbit", Version: "1"})
+	p := served(t, "unix://"+socket)
 	feed := func(lines ...string) { p.Flush(chunktest.Docker(chunktest.Lines(lines...)...), "docker.web") }
 	feed("boom 1", "quiet")
 	clientOf(t, "unix://"+socket).Close()
@@ -59,26 +66,46 @@ func hasLine(s *screen, words ...string) bool {
 	return false
 }
 
-// TestTopFits gives views of all sizes to terminals of all sizes.
-func TestTopFits(t *testing.T) {
-	for _, rules := range []int{0, 1, 5, 100} {
-		for _, workloads := range []int{0, 1, 5, 100} {
-			for _, other := range []int64{0, 7} {
-				s := &adminapi.StatsResponse{Instance: "i", Rules: make([]adminapi.RuleStats, rules), Workloads: adminapi.BusiestWorkloads{Busiest: make([]adminapi.WorkloadStats, workloads)}}
-				s.Workloads.Other.Lines = other
-				for height := 12; height < 60; height += 7 {
-					var text strings.Builder
-					v := view{stats: s, by: "hits", width: 40}
-					v.fit(height, 0)
-					if err := (&console{out: &text}).top(&v); err != nil {
-						t.Fatal(err)
-					}
-					lines := strings.Count(text.String(), "\n")
-					if lines > height-2 || rules > 90 && workloads > 90 && lines < height-4 {
-						t.Errorf("%d rules, %d workloads and %d others take %d lines of %d", rules, workloads, other, lines, height)
-					}
-				}
-			}
-		}
+// served runs a pipeline with a rule, whose API listens at an address.
+func served(t *testing.T, listen string) *pipeline.Pipeline {
+	t.Helper()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "rules.toml")
+	text := fmt.Sprintf("store = %q\n[admin]\nlisten = %q\n[[rule]]\nname = \"boom\"\nkeywords = [\"boom\"]\n", filepath.Join(dir, "store.db"), listen)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
 	}
+	p, err := pipeline.New(pipeline.Options{
+		ID: "docker", Sources: config.Sources{Files: []string{path}}, Stores: &store.Registry{}, LogTo: t.Output(), Origin: pipeline.StandaloneOrigin,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Start()
+	listeners, instance := admin.NewRegistry(admin.Options{Program: "docker-fluentbit", Version: "1"}), &admin.Instance{Pipeline: p}
+	if err := listeners.Attach(instance); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		listeners.Detach(instance)
+		listeners.Close()
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := p.Stop(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+// clientOf waits until an instance that made its token listens at a URL.
+func clientOf(t *testing.T, url string) *client.Client {
+	t.Helper()
+	var token string
+	await.That(t, patience, "the instance listens", func() bool { token = listen.Find(url); return token != "" })
+	c, err := client.New(client.Options{URL: url, Token: token})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }

@@ -130,7 +130,7 @@ func (l *loader) document(file, text string) {
 	switch {
 	case problem != nil:
 		if ext := strings.ToLower(filepath.Ext(file)); ext == ".yaml" || ext == ".yml" || ext == ".conf" {
-			problem.Hint = "a configuration of Fluent Bit is for Fluent Bit with the plugin, and for check, explain, backtest and trigger test"
+			problem.Hint = "a configuration of Fluent Bit is for Fluent Bit with the plugin, and for check, explain, backtest and triggers test"
 		}
 		l.add(*problem)
 	case root.table["test"] != nil && root.table["rule"] == nil:

@@ -203,7 +203,7 @@ func tryStack(t *testing.T, compose, project string, image func(string) string) 
 	if text := do("logs", "--no-color", "receiver"); strings.Contains(text, "only joking") {
 		t.Errorf("the container with the label was not left out:\n%s", text)
 	}
-	events := do("exec", "-T", "fluent-bit", "docker-fluentbit", "events", "--store", "/var/lib/fluentbit-trigger/compose.db", "--limit", "1")
+	events := do("exec", "-T", "fluent-bit", "docker-fluentbit", "alerts", "--store", "/var/lib/fluentbit-trigger/compose.db", "--limit", "1")
 	if !strings.Contains(events, service) {
 		t.Errorf("events:\n%s", events)
 	}

@@ -13,11 +13,11 @@ import (
 
 // opensFiles lists the files of the product that may open or read a file in another way than by internal/namedfile, each with its reason.
 var opensFiles = map[string]string{
-	"internal/namedfile/namedfile.go": "it is the way",
-	"internal/cli/argument.go":        "what somebody names on the command line may be a stream",
-	"internal/cli/signals.go":         "/dev/tty, which no configuration names",
-	"internal/docker/self.go":         "/proc/self/mountinfo, which no configuration names",
-	"internal/store/open.go":          "makes and checks the database, whose file was found to be regular",
+	"internal/namedfile/namedfile.go":  "it is the way",
+	"internal/cli/command/argument.go": "what somebody names on the command line may be a stream",
+	"internal/cli/run/signals.go":      "/dev/tty, which no configuration names",
+	"internal/docker/self.go":          "/proc/self/mountinfo, which no configuration names",
+	"internal/store/open.go":           "makes and checks the database, whose file was found to be regular",
 }
 
 // TestFilesThatAConfigurationNamesAreReadInOneWay finds code that opens files by itself: a named pipe, a device or a file without end would

@@ -243,11 +243,11 @@ func TestNoSecretIsTold(t *testing.T) {
 	}
 	v.leaks(t, "the command line", told)
 	for _, trigger := range secretTriggers(text) {
-		out := r.cli("trigger", "test", trigger, "-c", config)
+		out := r.cli("triggers", "test", "-c", config, trigger)
 		if !strings.Contains(out, `trigger "`+trigger+`"`) || strings.Contains(out, "delivered") {
-			t.Errorf("trigger test %s: %s", trigger, out)
+			t.Errorf("triggers test %s: %s", trigger, out)
 		}
-		v.leaks(t, "trigger test "+trigger, out)
+		v.leaks(t, "triggers test "+trigger, out)
 	}
 	r.stop()
 	log := r.host.Log().String()

@@ -1,0 +1,188 @@
+// Package alerts is the command alerts.
+package alerts
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/tidwall/match"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
+	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
+	"github.com/tinyforge/fluentbit-trigger/internal/store"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+)
+
+type alertsCommand struct {
+	command.Source
+	Rule     string
+	Workload string
+	Kind     []string
+	Severity []string
+	Since    string
+	Limit    int
+	Follow   bool
+}
+
+// New returns the command.
+func New(env *command.Env) *cobra.Command {
+	cmd := &alertsCommand{Limit: 50}
+	c := &cobra.Command{
+		Use: "alerts", Short: "Show the last alerts, with the result of each delivery.", Args: command.Arguments(),
+		Long: "Show the last alerts, the newest at the end, with the result of each delivery.\n\nThe alerts are those of the running instance. With --store they are read from the store's file, " +
+			"while the plugin or run uses it and after.",
+		Example: "  docker-fluentbit alerts --severity error,critical --since 1h\n  docker-fluentbit alerts --workload 'shop/*' --follow -o json\n" +
+			"  docker-fluentbit alerts --store /var/lib/fluentbit-trigger/ops.db",
+		RunE: func(*cobra.Command, []string) error { return cmd.run(env) },
+	}
+	f := command.FlagsOf(env, c)
+	f.Text(&cmd.Rule, "rule", "", "GLOB", "Alerts of these rules.").Names("rule")
+	f.Text(&cmd.Workload, "workload", "", "GLOB", "Alerts of these workloads.")
+	f.Choices(&cmd.Kind, "kind", "", "NAME", trigger.Kinds(), "Alerts of these kinds: "+strings.Join(trigger.Kinds(), ", ")+".")
+	f.Choices(&cmd.Severity, "severity", "", "NAME", trigger.Severities(), "Alerts of these severities: "+strings.Join(trigger.Severities(), ", ")+".")
+	f.Text(&cmd.Since, "since", "", "TIME", "Alerts since then: RFC 3339, seconds since 1970, or a duration before now such as 10m.")
+	f.Number(&cmd.Limit, "limit", "n", "N", "How many alerts at most, the newest.")
+	f.Switch(&cmd.Follow, "follow", "f", "Wait for more alerts, and show them as they are stored.")
+	cmd.Add(f)
+	return c
+}
+
+// item is an alert as it is shown. The fields are those of the API.
+type item struct {
+	Seq        int64           `json:"seq"`
+	Accepted   time.Time       `json:"accepted"`
+	Alert      json.RawMessage `json:"alert,omitempty"`
+	Deliveries []delivery      `json:"deliveries,omitzero"`
+	alert      trigger.Alert
+}
+
+// delivery is the state of an alert at one trigger.
+type delivery struct {
+	Trigger  string     `json:"trigger"`
+	State    string     `json:"state"`
+	Attempts int        `json:"attempts"`
+	At       *time.Time `json:"at,omitempty"`
+	Due      *time.Time `json:"due,omitempty"`
+	Reason   string     `json:"reason,omitempty"`
+	Message  string     `json:"message,omitempty"`
+}
+
+// run lists alerts.
+func (cmd *alertsCommand) run(env *command.Env) error {
+	since, err := command.ParseTime("--since", cmd.Since, env.Now())
+	if err != nil {
+		return err
+	}
+	if cmd.Limit < 1 {
+		return fmt.Errorf("--limit: %d must be at least 1", cmd.Limit)
+	}
+	show := func(ctx context.Context, read func(before int64) ([]item, error)) error {
+		h := command.History[item]{
+			Read: read, Seq: func(e *item) int64 { return e.Seq }, Time: func(e *item) int64 { return e.Accepted.UnixNano() },
+			Match: cmd.matches, Print: func(e *item) error { return cmd.print(env, e) },
+		}
+		limit := cmd.Limit
+		return command.Follow(ctx, cmd.Follow, func(newest int64) (int64, error) {
+			newest, err := h.Show(newest, since, limit)
+			limit = 0 // of the first look
+			return newest, err
+		})
+	}
+	return cmd.Open(env, func(ctx context.Context, s *store.Store) error {
+		return show(ctx, func(before int64) ([]item, error) {
+			page, err := s.Alerts(ctx, before, command.Page)
+			out := make([]item, len(page))
+			for i := range page {
+				out[i] = itemOf(&page[i])
+			}
+			return out, err
+		})
+	}, func(ctx context.Context, api *client.Client) error {
+		return show(ctx, func(before int64) ([]item, error) {
+			query := url.Values{"limit": {strconv.Itoa(command.Page)}}
+			if before > 0 {
+				query.Set("cursor", strconv.FormatInt(before, 10))
+			}
+			var page struct{ Alerts []item }
+			_, err := api.Do(ctx, client.Request{Path: "/api/v1/alerts", Query: query}, &page)
+			for i := range page.Alerts {
+				page.Alerts[i].read("")
+			}
+			return page.Alerts, err
+		})
+	})
+}
+
+func (cmd *alertsCommand) matches(e *item) bool {
+	a := &e.alert
+	return (len(cmd.Kind) == 0 || slices.Contains(cmd.Kind, a.Kind)) && (cmd.Rule == "" || match.Match(a.Rule, cmd.Rule)) && (cmd.Workload == "" || match.Match(a.Source.Workload, cmd.Workload)) &&
+		(len(cmd.Severity) == 0 || slices.Contains(cmd.Severity, a.Severity))
+}
+
+// read decodes the alert. The fields of one that a newer program stored are shown as far as they are known.
+func (e *item) read(id string) {
+	if json.Unmarshal(e.Alert, &e.alert) != nil || e.alert.ID == "" {
+		e.alert.ID = id
+	}
+}
+
+// itemOf converts an alert of the store.
+func itemOf(e *store.Alert) item {
+	shown := item{Seq: e.Seq, Accepted: e.Accepted.UTC(), Alert: e.Payload, Deliveries: []delivery{}}
+	if !json.Valid(e.Payload) {
+		shown.Alert = json.RawMessage("null")
+	}
+	shown.read(e.ID)
+	moment := func(t time.Time) *time.Time {
+		if t.IsZero() {
+			return nil
+		}
+		t = t.UTC()
+		return &t
+	}
+	for _, d := range e.Deliveries {
+		shown.Deliveries = append(shown.Deliveries, delivery{d.Trigger, d.State, d.Attempts, moment(d.At), moment(d.Due), d.Reason, d.Message})
+	}
+	return shown
+}
+
+// print writes one alert: as an object in a line, or as a line with the deliveries below.
+func (cmd *alertsCommand) print(env *command.Env, e *item) error {
+	if cmd.Output == "json" {
+		return json.NewEncoder(env.Out).Encode(e)
+	}
+	a := &e.alert
+	_, err := fmt.Fprintf(env.Out, "%s  %-8s  %s  %s  %s  %s\n    %s\n", e.Accepted.Local().Format(time.DateTime), a.Severity, safetext.Visible(a.Rule), safetext.Visible(a.Source.Workload),
+		a.ID, safetext.Visible(a.Summary), e.outcome())
+	return err
+}
+
+// outcome returns the deliveries in words.
+func (e *item) outcome() string {
+	if len(e.Deliveries) == 0 {
+		return "no trigger matched"
+	}
+	words := make([]string, len(e.Deliveries))
+	for i := range e.Deliveries {
+		d := &e.Deliveries[i]
+		words[i] = safetext.Visible(d.Trigger) + ": " + d.State
+		if d.Attempts > 1 || d.Reason != "" {
+			words[i] += ", " + command.Plural(d.Attempts, "attempt")
+		}
+		if d.Due != nil && d.Attempts > 0 {
+			words[i] += ", next " + d.Due.Local().Format(time.TimeOnly)
+		}
+		if d.Reason != "" {
+			words[i] += ": " + safetext.Visible(d.Reason)
+		}
+	}
+	return strings.Join(words, "; ")
+}

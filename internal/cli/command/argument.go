@@ -1,0 +1,42 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"os"
+)
+
+// Bounds of what is read, in bytes.
+const (
+	maxTokenFile    = 64 << 10
+	maxSettingsFile = 16 << 20
+	maxDockerFile   = 4 << 20
+)
+
+// readArgument reads at most limit bytes of a file that is named on the command line. Unlike a file that a configuration names it may be a stream, such
+// as <(pass show token): the user can end it.
+func readArgument(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // opened for reading only
+	text, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(text)) > limit {
+		err = fmt.Errorf("%s is longer than %d bytes", path, limit)
+	}
+	return text, err
+}
+
+// WriteFile writes a file as a whole.
+func WriteFile(path string, write func(io.Writer) error) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	if err := write(f); err != nil {
+		_ = f.Close()
+		return err
+	}
+	return f.Close()
+}

@@ -1,0 +1,339 @@
+package explain
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
+	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/silence"
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
+	"github.com/tinyforge/fluentbit-trigger/internal/store"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+)
+
+type explainCommand struct {
+	Line      string
+	Rules     []string
+	Workload  string
+	Container string
+	ID        string
+	Host      string
+	Stream    string
+	Severity  string
+	Field     []string
+	Store     string
+	Instance  string
+	Hits      bool
+	Output    string
+}
+
+// New returns the command.
+func New(env *command.Env) *cobra.Command {
+	cmd := &explainCommand{Workload: "test", Container: "test-1", Stream: "unknown"}
+	c := &cobra.Command{
+		Use: "explain LINE", Short: "Explain why rules match a line or not, and the decision for each hit.", Args: command.Arguments("LINE"), ValidArgsFunction: cobra.NoFileCompletions,
+		Long: "Explain for each rule of a workload why it matches a line or not, what the decision for the hit would be now, and which triggers would get the alert. - reads lines from standard " +
+			"input.\n\nThe exit code is 1 when no rule matches.",
+		Example: "  docker-fluentbit explain --rules rules.toml --workload shop/api --stream stderr 'panic: nil map'",
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd.Line = args[0]
+			return cmd.run(env)
+		},
+	}
+	f := command.FlagsOf(env, c)
+	f.List(&cmd.Rules, "rules", "c", "FILE", "TOML files, folders or globs, or a Fluent Bit configuration.").Required().File()
+	f.Text(&cmd.Workload, "workload", "", "NAME", "Workload of the line.")
+	f.Text(&cmd.Container, "container", "", "NAME", "Container name.")
+	f.Text(&cmd.ID, "id", "", "ID", "Container id, where the state in the store is kept by it.")
+	f.Text(&cmd.Host, "host", "", "NAME", "Host.")
+	f.Choice(&cmd.Stream, "stream", "", []string{"stdout", "stderr", "unknown"}, "Stream.")
+	f.Text(&cmd.Severity, "severity", "", "NAME", "Severity of the record.").Complete(cobra.FixedCompletions(trigger.Severities(), cobra.ShellCompDirectiveNoFileComp))
+	f.Texts(&cmd.Field, "field", "", "PATH=TEXT", "A field of the record.")
+	f.Text(&cmd.Store, "store", "", "FILE", "Store whose cooldowns, buckets and silences apply. Default: as if no line had come yet.").File()
+	f.Text(&cmd.Instance, "instance", "", "ID", "Instance whose state in the store applies, where several share it.")
+	f.Switch(&cmd.Hits, "hits", "", "Show only rules that match.")
+	f.Output(&cmd.Output, "Output: text or json.")
+	return c
+}
+
+// maxExplained bounds a line from stdin, in bytes; the engine looks at the first 64 KiB of a line.
+const maxExplained = 1 << 20
+
+// explained is the explanation of one line. Its JSON form is stable.
+type explained struct {
+	Line  string          `json:"line"`
+	Rules []explainedRule `json:"rules"`
+}
+
+type explainedRule struct {
+	engine.Explanation
+	// Summary and Severity are those of the alert.
+	Severity string          `json:"severity,omitempty"`
+	Summary  string          `json:"summary,omitempty"`
+	Triggers []explainedWant `json:"triggers,omitempty"`
+}
+
+// explainedWant is whether a trigger would send an alert.
+type explainedWant struct {
+	Name  string `json:"name"`
+	Wants bool   `json:"wants"`
+	Why   string `json:"why,omitempty"` // it does not
+}
+
+// explainer explains lines.
+type explainer struct {
+	engine  *engine.Engine
+	records *chunk.Settings
+	now     int64
+	record  engine.Record
+	filters []namedFilter
+}
+
+type namedFilter struct {
+	name   string
+	filter *trigger.Filter
+}
+
+// run explains lines.
+func (cmd *explainCommand) run(c *command.Env) error {
+	result := command.LoadOne(cmd.Rules)
+	for i := range result.Problems {
+		_, _ = fmt.Fprintln(c.Err, result.Problems[i].Error())
+	}
+	if result.Unusable() {
+		return &command.Error{Code: command.Usage, Text: "not everything could be read"}
+	}
+	x, err := cmd.prepare(c, &result.Settings)
+	if err != nil {
+		return err
+	}
+	any := false
+	show := func(line string) error {
+		e := x.explain(line)
+		for i := range e.Rules {
+			any = any || e.Rules[i].Hit
+		}
+		if cmd.Hits {
+			e.Rules = onlyHits(e.Rules)
+		}
+		if cmd.Output == "json" {
+			encoder := json.NewEncoder(c.Out)
+			encoder.SetEscapeHTML(false)
+			return encoder.Encode(e)
+		}
+		writeExplained(c, e)
+		return nil
+	}
+	if cmd.Line == "-" {
+		err = eachLine(c.In, show)
+	} else {
+		err = show(cmd.Line)
+	}
+	switch {
+	case err != nil:
+		return err
+	case len(result.Problems) > 0:
+		return &command.Error{Code: command.Rules, Text: command.Plural(len(result.Problems), "problem")}
+	case !any:
+		return &command.Error{Code: command.Findings}
+	}
+	return nil
+}
+
+func onlyHits(rules []explainedRule) []explainedRule {
+	out := []explainedRule{}
+	for i := range rules {
+		if rules[i].Hit {
+			out = append(out, rules[i])
+		}
+	}
+	return out
+}
+
+// eachLine calls f for each line.
+func eachLine(r io.Reader, f func(string) error) error {
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, maxExplained)
+	for lines.Scan() {
+		if err := f(lines.Text()); err != nil {
+			return err
+		}
+	}
+	if errors.Is(lines.Err(), bufio.ErrTooLong) {
+		return fmt.Errorf("a line is longer than %d bytes", maxExplained)
+	}
+	return lines.Err()
+}
+
+// prepare makes an engine with the rules, in the state of the store.
+func (cmd *explainCommand) prepare(c *command.Env, s *config.Settings) (*explainer, error) {
+	x := &explainer{engine: engine.New(), records: &s.Records, now: c.Now().UnixNano()}
+	snapshot, err := x.engine.Compile(s.Engine())
+	if err != nil {
+		return nil, err
+	}
+	x.engine.Apply(snapshot)
+	if cmd.Store == "" {
+		err = x.engine.SetSilences(silence.Configured(s))
+	} else {
+		ctx, stop := command.Interruptible()
+		defer stop()
+		err = command.WithStore(ctx, cmd.Store, func(from *store.Store) error {
+			return pipeline.RestoreSaved(ctx, x.engine, s, from, cmd.Instance, x.now)
+		})
+	}
+	if err != nil {
+		return nil, err
+	}
+	regexps := &trigger.Regexps{}
+	for i := range s.Triggers {
+		f, err := trigger.NewFilter(&s.Triggers[i], regexps)
+		if err != nil {
+			return nil, err
+		}
+		x.filters = append(x.filters, namedFilter{s.Triggers[i].Name, f})
+	}
+	x.record = engine.Record{Time: x.now, Source: &engine.Source{
+		Kind: "log", Workload: cmd.Workload, Host: cmd.Host, Container: engine.Container{ID: cmd.ID, Name: cmd.Container},
+	}}
+	switch cmd.Stream {
+	case "stdout":
+		x.record.Stream = engine.Stdout
+	case "stderr":
+		x.record.Stream = engine.Stderr
+	}
+	if cmd.Severity != "" {
+		if err := x.record.Severity.UnmarshalText([]byte(cmd.Severity)); err != nil {
+			return nil, fmt.Errorf("--severity: %w", err)
+		}
+	}
+	fields := map[string]string{}
+	for _, text := range cmd.Field {
+		path, value, ok := strings.Cut(text, "=")
+		if !ok {
+			return nil, fmt.Errorf("--field: %q: must be PATH=TEXT", text)
+		}
+		fields[path] = value
+	}
+	x.record.Fields = x.records.FieldsOf(fields)
+	return x, nil
+}
+
+func (x *explainer) explain(line string) *explained {
+	rec := x.record
+	rec.Text, _ = x.records.Line(nil, []byte(line))
+	out := &explained{Line: string(rec.Text), Rules: []explainedRule{}}
+	for _, e := range x.engine.Explain(&rec, x.now) {
+		r := explainedRule{Explanation: e}
+		if e.Alert != nil {
+			event := pipeline.NewAlert(e.Alert, "")
+			r.Severity, r.Summary = event.Severity, event.Summary
+			for _, f := range x.filters {
+				why := f.filter.Explain(&event)
+				r.Triggers = append(r.Triggers, explainedWant{Name: f.name, Wants: why == "", Why: why})
+			}
+		}
+		out.Rules = append(out.Rules, r)
+	}
+	return out
+}
+
+// tellExplained writes what there is to say of a line, the hits first.
+func writeExplained(c *command.Env, e *explained) {
+	c.Printf("%s\n", safetext.Visible(e.Line))
+	if len(e.Rules) == 0 {
+		c.Printf("  no rule\n")
+	}
+	for i := range e.Rules {
+		if e.Rules[i].Hit {
+			writeHit(c, &e.Rules[i])
+		}
+	}
+	for i := range e.Rules {
+		if r := &e.Rules[i]; !r.Hit {
+			c.Printf("  miss %s: %s\n", r.RuleID, r.Failed())
+		}
+	}
+}
+
+func writeHit(c *command.Env, r *explainedRule) {
+	s := r.Preview
+	fate := "alerts"
+	if !s.Alerts {
+		fate = "is suppressed: " + strings.ReplaceAll(s.Reason, "_", " ")
+		if r.Silence != "" {
+			fate += " " + r.Silence
+		}
+	}
+	c.Printf("  HIT  %s: %s\n", r.RuleID, fate)
+	c.Printf("       %s: %s\n", r.Severity, safetext.Visible(r.Summary))
+	for i := range r.Checks {
+		c.Printf("       %s\n", r.Checks[i].String())
+	}
+	for _, path := range slices.Sorted(maps.Keys(r.Fields)) {
+		c.Printf("       field %s = %s\n", safetext.Visible(path), safetext.Visible(r.Fields[path]))
+	}
+	if s.Template != "" {
+		c.Printf("       template %s\n", safetext.Visible(s.Template))
+	}
+	if s.Needed > 0 {
+		c.Printf("       threshold: %d of %d\n", s.Counted, s.Needed)
+	}
+	c.Printf("       %s\n", safetext.Visible(keyWords(s)))
+	if s.Burst > 0 {
+		more := ""
+		if s.TokenIn > 0 {
+			more = ", one more in " + seconds(s.TokenIn)
+		}
+		c.Printf("       bucket of the container: %d of %d%s\n", s.Tokens, s.Burst, more)
+	}
+	for _, t := range r.Triggers {
+		if t.Wants {
+			c.Printf("       trigger %s sends it\n", t.Name)
+		} else {
+			c.Printf("       trigger %s does not: %s\n", t.Name, t.Why)
+		}
+	}
+}
+
+// tellKey tells what is known of a hit's key.
+func keyWords(s *engine.Preview) string {
+	suppressed := ""
+	if s.Suppressed > 0 {
+		suppressed = fmt.Sprintf(", %d suppressed since %s", s.Suppressed, s.SuppressedSince.Format(time.RFC3339))
+	}
+	if s.Waits {
+		last := "none came yet"
+		if !s.LastHit.IsZero() {
+			last = "the last came at " + s.LastHit.Format(time.RFC3339)
+		}
+		return fmt.Sprintf("waits for lines of %s: %s%s", cmp.Or(strings.Join(s.Key, ", "), "all workloads"), last, suppressed)
+	}
+	last := "never alerted"
+	if !s.LastAlert.IsZero() {
+		last = "last alerted at " + s.LastAlert.Format(time.RFC3339)
+	}
+	if s.CooldownLeft > 0 {
+		last += ", cools down for " + seconds(s.CooldownLeft)
+	}
+	return fmt.Sprintf("key %s: %s%s", cmp.Or(strings.Join(s.Key, ", "), "of the rule alone"), last, suppressed)
+}
+
+// seconds writes a number of seconds as a duration, to the tenth.
+func seconds(n float64) string {
+	return time.Duration(n * float64(time.Second)).Round(100 * time.Millisecond).String()
+}

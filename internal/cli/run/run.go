@@ -1,0 +1,161 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/admin"
+	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+	"github.com/tinyforge/fluentbit-trigger/internal/listen"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+	"github.com/tinyforge/fluentbit-trigger/internal/store"
+)
+
+type runCommand struct {
+	Files  []string
+	Host   string
+	Listen string
+	ID     string
+	Since  string
+	Tail   int
+}
+
+// New returns the command.
+func New(env *command.Env) *cobra.Command {
+	cmd := &runCommand{Listen: "127.0.0.1:2021", ID: "docker"}
+	c := &cobra.Command{
+		Use: "run", Short: "Follow the containers of a Docker engine, and send alerts.", Args: command.Arguments(),
+		Long: "Follow all containers of a Docker engine, and send alerts, until SIGTERM, Ctrl-C, or the end of the terminal that started it.\n\nA change of its files reloads the configuration; so " +
+			"does SIGHUP where there is no terminal. The positions in the logs are kept in the store: the next start continues there, so --since and --tail apply to the first start only.",
+		Example: "  docker-fluentbit run -c /etc/fluentbit-trigger\n  docker-fluentbit run -c rules.toml --since 10m\n  docker-fluentbit run -c rules.toml -H ssh://me@server",
+		RunE: func(c *cobra.Command, _ []string) error {
+			if c.Flags().Changed("since") && c.Flags().Changed("tail") {
+				return &command.UsageError{Text: "--since and --tail exclude one another"}
+			}
+			return cmd.run(env)
+		},
+	}
+	f := command.FlagsOf(env, c)
+	f.List(&cmd.Files, "config", "c", "FILE", "TOML files, folders or globs.").Env(command.ConfigVariable).Required().File()
+	f.Text(&cmd.Host, "host", "H", "URL", "Docker engine: unix://, tcp://, or ssh:// as the Docker CLI takes it. Default: the engine of the Docker context in use.").Env("DOCKER_HOST")
+	f.Text(&cmd.Listen, "listen", "", "ADDRESS", "Where the admin API and the page listen, unless [admin] listen is set.").Env(listenVariable)
+	f.Text(&cmd.ID, "id", "", "ID", "Name of this instance: in alert ids and in the default path of the store.")
+	f.Text(&cmd.Since, "since", "", "TIME", "Where a first start begins: RFC 3339, seconds since 1970, or a duration before now such as 10m. Default: now.")
+	f.Number(&cmd.Tail, "tail", "", "N", "Where a first start begins: this many lines before the end of each log.")
+	return c
+}
+
+// listenVariable has the place of --listen.
+const listenVariable = "FLUENTBIT_TRIGGER_LISTEN"
+
+// stopWithin bounds the time of a stop.
+const stopWithin = 20 * time.Second
+
+// run follows the engine's containers.
+func (cmd *runCommand) run(c *command.Env) error {
+	since, err := command.ParseTime("--since", cmd.Since, c.Now())
+	if err != nil {
+		return err
+	}
+	if since > c.Now().UnixNano() {
+		return fmt.Errorf("--since: %q is in the future: lines that are written before then would never be read", cmd.Since)
+	}
+	if cmd.Tail < 0 {
+		return fmt.Errorf("--tail: %d must not be negative", cmd.Tail)
+	}
+	api, err := c.EngineAt(cmd.Host)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = api.Close() }() // it was read from only
+	if err := setting.Join(setting.In("--", listen.Settings{Listen: cmd.Listen}.Validate())); err != nil {
+		return err
+	}
+	status := newStatusLine(c)
+	p, err := pipeline.New(pipeline.Options{
+		ID: cmd.ID, Sources: config.Sources{Files: cmd.Files}, Stores: &store.Registry{}, LogTo: status, Origin: pipeline.StandaloneOrigin,
+	})
+	if err != nil {
+		var refused *pipeline.ConfigError
+		if errors.As(err, &refused) && !slices.ContainsFunc(refused.Problems, func(p config.Problem) bool { return p.Unusable }) {
+			return &command.Error{Code: command.Rules, Text: err.Error()}
+		}
+		return err
+	}
+	signals := catchSignals(hangupEnds())
+	defer signals.release()
+	p.Start()
+	listeners := admin.NewRegistry(admin.Options{Program: "docker-fluentbit", Version: c.Version, Default: cmd.Listen, Links: true})
+	api.LogTo(p.Log())
+	err = follow(p, listeners, docker.Options{
+		API: api, Settings: p.Settings().Docker, Own: docker.OwnContainer(), Since: since, Tail: cmd.Tail,
+		Save: p.SavePositions, Sink: p.OnLines, OnEvent: p.OnEvent, OnContainer: p.OnContainer, OnContainerGone: p.OnContainerGone, OnNotice: p.Report,
+	}, signals, status)
+	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+	defer cancel()
+	return errors.Join(err, p.Stop(ctx))
+}
+
+// follow runs a manager, which logs where the pipeline does, until a signal ends it. The pipeline runs on.
+func follow(p *pipeline.Pipeline, listeners *admin.Registry, o docker.Options, signals *signals, status *statusLine) error {
+	var err error
+	o.Log = p.Log()
+	if o.Saved, err = p.Positions(context.Background()); err != nil {
+		return fmt.Errorf("the positions in the logs cannot be read from the store: %w", err)
+	}
+	m, err := docker.New(o)
+	if err != nil {
+		return err
+	}
+	m.Start()
+	p.AddWarnings(func() []pipeline.Warning { return idleWarnings(m, p) })
+	defer p.AddWarnings(nil)
+	instance := &admin.Instance{Pipeline: p, Tails: m.Stats, Containers: m.Containers}
+	if err := listeners.Attach(instance); err != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+		defer cancel()
+		return errors.Join(fmt.Errorf("admin listener: %w", err), m.Stop(ctx))
+	}
+	defer listeners.Close()
+	defer listeners.Detach(instance)
+	settings := p.Settings()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	var marked time.Time
+	for {
+		select {
+		case s := <-signals.stop:
+			status.clear()
+			o.Log.Info("stopping", "signal", s.String())
+			ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+			defer cancel()
+			return m.Stop(ctx)
+		case <-signals.reload:
+			p.Reload()
+		case now := <-tick.C:
+			status.show(statusText(m.Stats(), p))
+			if now.Sub(marked) >= markEvery {
+				ctx, cancel := context.WithTimeout(context.Background(), markEvery)
+				if err := p.MarkAlive(ctx); err != nil { // healthcheck finds the mark old, and fails
+					o.Log.Debug("cannot write the mark for healthcheck", "error", err)
+				}
+				cancel()
+				marked = now
+			}
+		}
+		if now := p.Settings(); now != settings { // SIGHUP, or the files changed
+			settings = now
+			if err := m.SetSettings(context.Background(), now.Docker); err != nil {
+				o.Log.Error("cannot change the containers to follow", "error", err)
+			}
+		}
+	}
+}

@@ -1,0 +1,175 @@
+package silences
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os/user"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
+)
+
+// New returns the command.
+func New(env *command.Env) *cobra.Command {
+	return command.Group(&cobra.Command{Use: "silences", Short: "Silence alerts of a running instance for a time."}, newAdd(env), newList(env), newExpire(env))
+}
+
+// defaultSilence is how long a silence lasts unless a flag sets it.
+const defaultSilence = time.Hour
+
+const silencesPath = "/api/v1/silences"
+
+type addCommand struct {
+	command.Remote
+	Rule      string
+	Workload  string
+	Container string
+	Severity  []string
+	Message   string
+	For       time.Duration
+	Until     string
+	Comment   string
+}
+
+func newAdd(env *command.Env) *cobra.Command {
+	cmd := &addCommand{For: defaultSilence}
+	c := &cobra.Command{
+		Use: "add", Short: "Suppress matching alerts for a time.", Args: command.Arguments(),
+		Long: "Suppress matching alerts for a time.\n\nAll of the given flags must match. Matching hits make no alert; they are counted, and the next alert reports how many there were.",
+		Example: "  docker-fluentbit silences add --workload 'shop/*' --for 30m -m 'deploy 1.4'\n" +
+			"  docker-fluentbit silences add --rule http-5xx --message 'GET /legacy' --until 2026-12-01T06:00:00Z",
+		RunE: func(c *cobra.Command, _ []string) error {
+			if c.Flags().Changed("for") && c.Flags().Changed("until") {
+				return &command.UsageError{Text: "--for and --until exclude one another"}
+			}
+			return cmd.run(env)
+		},
+	}
+	f := command.FlagsOf(env, c)
+	f.Text(&cmd.Rule, "rule", "", "GLOB", "Rules by name.").Names("rule")
+	f.Text(&cmd.Workload, "workload", "", "GLOB", "Workloads by name.")
+	f.Text(&cmd.Container, "container", "", "GLOB", "Containers by name.")
+	f.List(&cmd.Severity, "severity", "", "NAME", "Severities: debug, info, warning, error, critical.").Complete(cobra.FixedCompletions(trigger.Severities(), cobra.ShellCompDirectiveNoFileComp))
+	f.Text(&cmd.Message, "message", "", "REGEXP", "Lines.")
+	f.Duration(&cmd.For, "for", "", "How long.")
+	f.Text(&cmd.Until, "until", "", "TIME", "Until when (RFC 3339), instead of --for.")
+	f.Text(&cmd.Comment, "comment", "m", "TEXT", "Why, for others who find it.")
+	cmd.Add(f)
+	return c
+}
+
+// run adds a silence.
+func (cmd *addCommand) run(c *command.Env) error {
+	if cmd.Rule == "" && cmd.Workload == "" && cmd.Container == "" && cmd.Message == "" && len(cmd.Severity) == 0 {
+		return errors.New("nothing to silence: must have at least one of --rule, --workload, --container, --severity and --message")
+	}
+	until := c.Now().Add(cmd.For)
+	if cmd.Until != "" {
+		var err error
+		if until, err = time.Parse(time.RFC3339, cmd.Until); err != nil {
+			return fmt.Errorf("--until: %q is not a time such as 2026-12-01T06:00:00Z", cmd.Until)
+		}
+	} else if cmd.For <= 0 {
+		return errors.New("--for: must be above 0s")
+	}
+	body := adminapi.SilenceRequest{Until: until.UTC().Truncate(time.Second), Comment: cmd.Comment, Author: whoAmI(), SilenceMatchers: adminapi.SilenceMatchers{
+		Rule: cmd.Rule, Workload: cmd.Workload, Container: cmd.Container, Severity: cmd.Severity, Message: cmd.Message}}
+	return command.Ask(c, &cmd.Remote, client.Request{Method: http.MethodPost, Path: silencesPath, Body: body}, func(s *adminapi.Silence) error {
+		c.Printf("%s lasts until %s\n", s.ID, s.Until.Local().Format(time.DateTime))
+		return nil
+	})
+}
+
+// whoAmI returns the name of the user, for others who find the silence.
+func whoAmI() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return ""
+}
+
+type listCommand struct {
+	command.Remote
+	All bool
+}
+
+func newList(env *command.Env) *cobra.Command {
+	cmd := &listCommand{}
+	c := &cobra.Command{
+		Use: "list", Short: "List the silences.", Args: command.Arguments(), Example: "  docker-fluentbit silences list --all",
+		RunE: func(*cobra.Command, []string) error { return cmd.run(env) },
+	}
+	f := command.FlagsOf(env, c)
+	f.Switch(&cmd.All, "all", "a", "Also those that expired.")
+	cmd.Add(f)
+	return c
+}
+
+// run lists silences.
+func (cmd *listCommand) run(c *command.Env) error {
+	return command.Ask(c, &cmd.Remote, client.Request{Path: silencesPath}, func(list *struct{ Silences []adminapi.Silence }) error {
+		now := c.Now()
+		var rows []string
+		for _, s := range list.Silences {
+			state := "active"
+			switch {
+			case !s.Until.After(now):
+				state = "expired"
+			case !s.From.IsZero() && s.From.After(now):
+				state = "pending"
+			}
+			if state == "expired" && !cmd.All {
+				continue
+			}
+			rows = append(rows, strings.Join([]string{s.ID, state, c.When(s.Until), fmt.Sprint(s.Suppressed), safetext.Visible(matcherWords(&s.SilenceMatchers)), safetext.Visible(s.Author), safetext.Visible(s.Comment)}, "\t"))
+		}
+		if len(rows) == 0 {
+			c.Printf("no silences\n")
+			return nil
+		}
+		return c.Table("ID\tSTATE\tUNTIL\tSUPPRESSED\tMATCHERS\tAUTHOR\tCOMMENT", rows)
+	})
+}
+
+func matcherWords(m *adminapi.SilenceMatchers) string {
+	var parts []string
+	for _, p := range [][2]string{{"rule", m.Rule}, {"workload", m.Workload}, {"container", m.Container}, {"severity", strings.Join(m.Severity, "|")}, {"message", m.Message}} {
+		if p[1] != "" {
+			parts = append(parts, p[0]+"="+p[1])
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+func newExpire(env *command.Env) *cobra.Command {
+	var r command.Remote
+	c := &cobra.Command{
+		Use: "expire ID…", Short: "End silences now.", Args: command.Arguments("ID…"), ValidArgsFunction: cobra.NoFileCompletions,
+		Example: "  docker-fluentbit silences expire si_0123…",
+		RunE: func(_ *cobra.Command, ids []string) error {
+			return r.With(env, func(ctx context.Context, api *client.Client) error {
+				for _, id := range ids {
+					answer, err := api.Do(ctx, client.Request{Method: http.MethodDelete, Path: silencesPath + client.Path(id)}, nil)
+					if err != nil {
+						return err
+					}
+					if err := r.Done(env, answer, "%s expired", id); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		},
+	}
+	r.Add(command.FlagsOf(env, c))
+	return c
+}
