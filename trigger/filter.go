@@ -106,7 +106,7 @@ func (f *Filter) globs(name string, list []string, regexps *Regexps, value func(
 	return nil
 }
 
-// globExpression returns the regular expression for a glob: "*" stands for any text, "?" for one character.
+// globExpression returns the regular expression for a glob: "*" matches any text, "?" one character.
 func globExpression(glob string) string {
 	quoted := regexp.QuoteMeta(glob)
 	quoted = strings.ReplaceAll(quoted, `\*`, `.*`)

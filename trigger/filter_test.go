@@ -49,7 +49,7 @@ func TestFilter(t *testing.T) {
 	s := trigger.DefaultSettings()
 	s.Message = "26h"
 	if f, _ := trigger.NewFilter(&s, &trigger.Regexps{}); !f.Match(&a) {
-		t.Error("an alert without a message is not judged by its summary")
+		t.Error("an alert without a message is not matched by its summary")
 	}
 }
 

@@ -58,7 +58,7 @@ func groupValue(key string, a *Alert) string {
 	return ""
 }
 
-// KindGroup is the kind of the document that holds several alerts.
+// KindGroup is the kind of a Group.
 const KindGroup = "group"
 
 // Group is the JSON form of several alerts sent as one message.
@@ -66,8 +66,8 @@ type Group struct {
 	Version  string  `json:"version"`
 	ID       string  `json:"id"` // stable over retries
 	Kind     string  `json:"kind"`
-	Severity string  `json:"severity"` // the gravest
+	Severity string  `json:"severity"` // the highest
 	Total    int     `json:"total"`
-	More     int     `json:"more"` // alerts of the group that the list does not hold
+	More     int     `json:"more"` // alerts of the group that the list leaves out
 	Alerts   []Alert `json:"alerts"`
 }

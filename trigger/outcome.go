@@ -40,7 +40,7 @@ func (o Outcome) String() string {
 	return fmt.Sprintf("outcome(%d)", o)
 }
 
-// Failure is the class of an error, as metrics name it. "" stands for no failure.
+// Failure is the class of an error, as metrics name it. "" is no failure.
 type Failure string
 
 // The failures.

@@ -26,30 +26,29 @@ type TLS struct {
 	MinVersion string `toml:"min_version"`
 }
 
-// Settings says where alerts go, which ones, and in what shape. Filters are ANDed; an empty filter lets everything pass. Files of
+// Settings configures a trigger: the receiver, the filters and the payload. Filters are ANDed, and an empty filter passes every alert. Files of
 // secrets are read again at every reload.
 type Settings struct {
-	// Names the trigger; unique. It is what logs, metrics and dead letters call it.
+	// The unique name of the trigger. Logs, metrics and dead letters use it.
 	Name string `toml:"name"`
 
-	// The address to send to, http or https. It may hold tokens and is never shown. Required, here or as url_file or url_env, for all
-	// formats but pagerduty and telegram, which know their own. For gotify and alertmanager the address of the server is enough, for ntfy
-	// the address of the topic.
+	// The address to send to, http or https. It can contain tokens and is never shown. It must be set, here or as url_file or url_env, except for
+	// pagerduty and telegram, which have default addresses. gotify and alertmanager need the address of the server only, ntfy that of the topic.
 	URL setting.SecretSource `toml:"url"`
 	// The HTTP method: POST, PUT or PATCH.
 	Method string `toml:"method"`
-	// The shape of the payload: generic, cloudevents, slack, discord, teams, pagerduty, ntfy, gotify, telegram or alertmanager.
+	// The receiver, which determines the payload: generic, cloudevents, slack, discord, teams, pagerduty, ntfy, gotify, telegram or alertmanager.
 	Format string `toml:"format"`
 
-	// Severities to let through: debug, info, warning, error, critical.
+	// Severities to send: debug, info, warning, error, critical.
 	Severity []string `toml:"severity"`
-	// Kinds of source to let through, such as log or container.
+	// Kinds of source to send, such as log or container.
 	Source []string `toml:"source"`
-	// Globs of workloads to let through. "*" stands for any text, slashes included, "?" for one character.
+	// Globs of workloads to send. "*" matches any text, including slashes, and "?" one character.
 	Workload []string `toml:"workload"`
-	// Globs of rule names to let through.
+	// Globs of rule names to send.
 	Rule []string `toml:"rule"`
-	// A regular expression (RE2 syntax) that the alert's message must match, or its summary where it has no message.
+	// A regular expression (RE2 syntax) that the alert's message must match. Alerts without a message are matched by their summary.
 	Message string `toml:"message"`
 
 	// Headers to add to each request. Their values are never shown.
@@ -69,54 +68,54 @@ type Settings struct {
 	RoutingKey setting.SecretSource `toml:"routing_key"`
 	// The chat of telegram: a number, or "@channel".
 	ChatID string `toml:"chat_id"`
-	// The topic of a telegram forum; 0 is none.
+	// The topic of a telegram forum; 0 for none.
 	ThreadID int `toml:"thread_id"`
 	// The topic of ntfy. Unset: the last part of the url's path.
 	Topic string `toml:"topic"`
 	// A link back, for alertmanager (generatorURL), pagerduty and ntfy. Unset: the rule's runbook.
 	GeneratorURL string `toml:"generator_url"`
-	// How long an alert counts as firing in alertmanager. "0s": its resolve_timeout, and 30 days for absences, which a recovery ends.
+	// How long an alert fires in alertmanager. "0s": its resolve_timeout, and 30 days for absences, which a recovery ends.
 	ResolveAfter time.Duration `toml:"resolve_after"`
 
-	// A template of the whole payload, instead of the format's. JSON with a Go text/template in each string, or one template for a content
+	// A template of the whole payload, which replaces that of the format. JSON with a Go text/template in each string, or one template for a content
 	// type text/….
 	Body string `toml:"body"`
 	// The content type of body.
 	ContentType string `toml:"content_type"`
 
-	// Signs each request by Standard Webhooks 1.0.0: a key "whsec_…" (base64), or several separated by spaces or
-	// line ends while keys are rotated.
+	// Signs each request as Standard Webhooks 1.0.0 specifies: a key "whsec_…" (base64), or several, separated by spaces or line ends, while keys
+	// are rotated.
 	SigningSecret setting.SecretSource `toml:"signing_secret"`
-	// Signs each request by X-Hub-Signature-256 with this key, taken as it is.
+	// Signs each request by X-Hub-Signature-256 with this key. The key is used as written.
 	HubSecret setting.SecretSource `toml:"hub_secret"`
 
-	// How long one attempt may take, from the dial to the end of the answer.
+	// The longest time of one attempt, from the connection to the end of the answer.
 	Timeout time.Duration `toml:"timeout"`
-	// Attempts at once after a failed one: 0 to 2. Later ones follow from the store, for max_age.
+	// Immediate retries of a failed attempt: 0 to 2. Later retries come from the store, for max_age.
 	Retries int `toml:"retries"`
-	// A proxy to send through (http, https or socks5), with user and password if it wants them. The environment's is never used.
+	// A proxy to send through (http, https or socks5), with user and password if needed. Proxy variables of the environment are ignored.
 	ProxyURL setting.SecretSource `toml:"proxy_url"`
 	// How the connection is secured.
 	TLS TLS `toml:"tls"`
 
-	// How many requests may leave, such as "1/s". Unset: "1/s" for slack, discord, teams and telegram, no bound for others. "0/s": no bound.
+	// The highest rate of requests, such as "1/s". Unset: "1/s" for slack, discord, teams and telegram, no limit for others. "0/s": no limit.
 	Rate setting.Rate `toml:"rate"`
-	// How many requests may be under way at once.
+	// The highest number of requests at a time.
 	Concurrency int `toml:"concurrency"`
-	// Sends alerts that agree in all of these as one message: rule, workload, severity, kind, source, host, container, stream, tag,
-	// label.NAME, capture.NAME, field.PATH. Empty: each alert on its own.
+	// Combines alerts with equal values of all of these into one message: rule, workload, severity, kind, source, host, container, stream, tag,
+	// label.NAME, capture.NAME, field.PATH. Empty: one message per alert.
 	GroupBy []string `toml:"group_by"`
 	// How long the first alert of a group waits for others.
 	GroupWait time.Duration `toml:"group_wait"`
-	// How long after a message of a group the next one may follow.
+	// The shortest time between two messages of a group.
 	GroupInterval time.Duration `toml:"group_interval"`
-	// How many alerts of a group a message shows. The rest is counted.
+	// How many alerts of a group a message shows; the rest is counted.
 	MaxAlerts int `toml:"max_alerts"`
-	// How long an alert is tried before it becomes a dead letter.
+	// How long delivery of an alert is tried before it becomes a dead letter.
 	MaxAge time.Duration `toml:"max_age"`
 }
 
-// DefaultSettings returns the settings of a trigger that sets none.
+// DefaultSettings returns the defaults.
 func DefaultSettings() Settings {
 	return Settings{
 		Method:        "POST",
@@ -133,7 +132,7 @@ func DefaultSettings() Settings {
 	}
 }
 
-// Files lists the files that the settings name, so that a change of any of them counts as a change of the configuration.
+// Files returns the files that the settings name. A change of any of them counts as a change of the configuration.
 func (s *Settings) Files() []string {
 	var files []string
 	for _, f := range s.SecretFiles() {
@@ -147,7 +146,7 @@ func (s *Settings) Files() []string {
 	return files
 }
 
-// SecretFile is a file, or a variable, that holds a secret, and the setting that names it.
+// SecretFile is a file or variable that contains a secret, and the setting that names it.
 type SecretFile struct{ Field, Path string }
 
 // namedSecret is a secret of the settings with its key.
@@ -156,7 +155,7 @@ type namedSecret struct {
 	Source setting.SecretSource
 }
 
-// secrets lists the settings that are secrets, in the order of the fields.
+// Secrets returns the settings that are secrets, in the order of the fields.
 func (s *Settings) Secrets() []namedSecret {
 	var all []namedSecret
 	v := reflect.ValueOf(s).Elem()
@@ -168,7 +167,7 @@ func (s *Settings) Secrets() []namedSecret {
 	return all
 }
 
-// SecretFiles lists the files of secrets that the settings name.
+// SecretFiles returns the files of secrets that the settings name.
 func (s *Settings) SecretFiles() []SecretFile {
 	var files []SecretFile
 	for _, secret := range s.Secrets() {
@@ -185,7 +184,7 @@ func (s *Settings) SecretFiles() []SecretFile {
 	return files
 }
 
-// SecretVariables lists the variables of secrets that the settings name, each with its setting.
+// SecretVariables returns the environment variables of secrets that the settings name.
 func (s *Settings) SecretVariables() []SecretFile {
 	var found []SecretFile
 	for _, secret := range s.Secrets() {

@@ -19,8 +19,8 @@ import (
 // patience bounds every wait for a real Alertmanager.
 const patience = 20 * time.Second
 
-// A real Alertmanager (Debian's package prometheus-alertmanager) takes every payload, holds an absence as one active alert, and resolves it
-// by the recovery. Without the program on PATH the test is skipped.
+// A real Alertmanager (Debian's package prometheus-alertmanager) accepts every payload, keeps an absence as one active alert, and resolves it
+// when the recovery comes. Without the program on PATH the test is skipped.
 func TestRealAlertmanager(t *testing.T) {
 	t.Parallel()
 	program, err := exec.LookPath("prometheus-alertmanager")
@@ -111,7 +111,7 @@ func startAlertmanager(t *testing.T, program string) (address string) {
 	return address
 }
 
-// activeAlerts counts what fires for the rule backup-missing.
+// activeAlerts returns the number of active alerts of the rule backup-missing.
 func activeAlerts(t *testing.T, address string) int {
 	t.Helper()
 	answer, err := http.Get(address + "/api/v2/alerts?active=true&filter=alertname%3Dbackup-missing")

@@ -1,3 +1,5 @@
+// Package client sends the alerts of one trigger: it reads secrets, checks settings, signs requests, and sends them through the egress guard with a
+// few retries. No error, result or printed value contains a secret.
 package client
 
 import (

@@ -153,7 +153,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	}
 }
 
-func TestNamesThatResolveToDeniedAddresses(t *testing.T) {
+func TestNamesThatResolveToBlockedAddresses(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{"127.0.0.1", "169.254.169.254", "0.0.0.0", "169.254.1.1", "100.64.0.1", "168.63.129.16", "240.0.0.1"} {
 		dns := &triggertest.FakeDNS{Answers: map[string][]string{"hook.example.com": {address}}}
@@ -176,8 +176,8 @@ func TestRebindingBetweenCheckAndDial(t *testing.T) {
 	dns := &triggertest.FakeDNS{Answers: map[string][]string{"rebind.example.com": {"93.184.215.14", "127.0.0.1"}}}
 	resolver := dns.Resolver(t)
 	c := mustNew(t, testSettings("http://rebind.example.com:"+port+"/"), Deps{Resolver: resolver})
-	target, _ := url.Parse("http://rebind.example.com:" + port)
-	if err := c.guard.CheckProxied(t.Context(), target); err != nil {
+	address, _ := url.Parse("http://rebind.example.com:" + port)
+	if err := c.guard.CheckProxied(t.Context(), address); err != nil {
 		t.Fatalf("the check refuses the public address: %v", err)
 	}
 	got := c.Test(t.Context())
@@ -186,7 +186,7 @@ func TestRebindingBetweenCheckAndDial(t *testing.T) {
 	}
 }
 
-func TestProxyIsUsedOnlyWhenSetAndTargetIsChecked(t *testing.T) {
+func TestProxyIsUsedOnlyWhenSetAndAddressIsChecked(t *testing.T) {
 	var viaProxy atomic.Int32
 	proxy := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		viaProxy.Add(1)

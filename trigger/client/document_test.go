@@ -69,8 +69,8 @@ func fillAll(v reflect.Value) {
 	}
 }
 
-// TestDocumentShowsEveryKey holds the sample of the generic webhook to the type that is sent, both ways, and the list of keys that are always
-// there to an alert without anything.
+// TestDocumentShowsEveryKey compares the sample of the generic webhook with the type that is sent, and the list of keys that are always present with an
+// empty alert.
 func TestDocumentShowsEveryKey(t *testing.T) {
 	t.Parallel()
 	text := triggertest.Document(t)
@@ -90,7 +90,7 @@ func TestDocumentShowsEveryKey(t *testing.T) {
 	slices.Sort(always)
 	want := slices.DeleteFunc(keysOf(t, encode(empty)), func(key string) bool { return key == "source" || key == "suppressed" })
 	if !slices.Equal(always, want) {
-		t.Errorf("the document says that %q are always there, and it is %q", always, want)
+		t.Errorf("the document says that %q are always present, want %q", always, want)
 	}
 }
 
@@ -123,8 +123,8 @@ func TestDocumentHasEveryFormatAndGroupKey(t *testing.T) {
 	}
 }
 
-// TestDocumentSaysWhatAnAnswerMeans compares the table with what becomes of every status.
-func TestDocumentSaysWhatAnAnswerMeans(t *testing.T) {
+// TestDocumentExplainsEveryStatus compares the table with the outcome of every status.
+func TestDocumentExplainsEveryStatus(t *testing.T) {
 	t.Parallel()
 	outcomes := map[string]trigger.Outcome{"delivered": trigger.Delivered, "tried again": trigger.RetryLater, "the trigger is on hold": trigger.Hold, "the receiver is gone": trigger.Disabled, "this alert is a dead letter": trigger.Dead}
 	rows := map[string]trigger.Outcome{} // token, such as "404", "5xx" or "any other 4xx"

@@ -226,7 +226,7 @@ func TestMutualTLS(t *testing.T) {
 	}
 }
 
-// Every format, every kind of failure: nothing that the client says holds a secret, even where the receiver repeats all that it was sent.
+// For every format and every kind of failure, no text of the client contains a secret, even when the receiver repeats the whole request.
 func TestNothingLeaksSecrets(t *testing.T) {
 	t.Parallel()
 	secrets := []string{
@@ -281,7 +281,7 @@ func TestNothingLeaksSecrets(t *testing.T) {
 	}
 }
 
-func TestErrorsOfNewHoldNoSecret(t *testing.T) {
+func TestErrorsOfNewContainNoSecret(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "url")
 	if err := os.WriteFile(file, []byte("ftp://x/T0k3nInThePath\n"), 0o600); err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
-// Clients come and go with each reload. What they leave behind would add up.
+// Each reload replaces clients, so goroutines that they leave behind would add up.
 func TestClosedClientsLeaveNoGoroutine(t *testing.T) {
 	server := serve(t, func(http.ResponseWriter, *http.Request) {})
 	before := runtime.NumGoroutine()

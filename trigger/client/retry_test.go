@@ -57,7 +57,7 @@ func TestPause(t *testing.T) {
 		}
 	}
 	if pause(time.Second, math.MaxInt32) != time.Second {
-		t.Error("what the receiver asked for is not honoured")
+		t.Error("the wait that the receiver asks for is ignored")
 	}
 }
 

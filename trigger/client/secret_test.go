@@ -44,7 +44,7 @@ func TestSecretCannotBePrinted(t *testing.T) {
 	texts = append(texts, string(encoded), text.String(), fmt.Errorf("x: %w %v", fmt.Errorf("%s", s), s).Error(), fmt.Sprint(s), s.String(), s.GoString())
 	triggertest.AssertNoSecret(t, []string{"s3cr3t-token"}, texts...)
 	if s.Reveal() != "s3cr3t-token" || s.String() != setting.Placeholder || (setting.Secret{}).String() != "" || !(setting.Secret{}).IsZero() || setting.NewSecret("").IsZero() != true {
-		t.Error("a secret does not hold what it should")
+		t.Error("a secret loses its text")
 	}
 	var read setting.Secret
 	if err := read.UnmarshalText([]byte("s3cr3t-token")); err != nil || !read.Equal(s) {
@@ -79,8 +79,7 @@ func TestRedactor(t *testing.T) {
 	}
 }
 
-// TestWordsOfAnAddressStayInTheLog: what an address or a header says in plain words is in log lines too, and masking it there hides what they
-// say.
+// TestWordsOfAnAddressStayInTheLog: plain words of addresses and headers occur in log lines too, so the redactor leaves them there.
 func TestWordsOfAnAddressStayInTheLog(t *testing.T) {
 	t.Parallel()
 	s := testSettings("http://fluentbit:9880/alerts")

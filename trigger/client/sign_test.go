@@ -16,7 +16,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger/triggertest"
 )
 
-// What arrives is verified by the library of the standard's authors, with each of the keys.
+// The library of the standard's authors verifies the requests, with each of the keys.
 func TestSignaturesVerify(t *testing.T) {
 	t.Parallel()
 	type request struct {

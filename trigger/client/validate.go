@@ -28,8 +28,8 @@ const (
 	maxBody        = 64 << 10
 )
 
-// Validate returns every fault of the settings that can be seen without reading a file, the environment or the network; the egress policy
-// judges addresses that are written out. No fault holds a secret.
+// Validate returns the faults of the settings that can be found without reading a file, the environment or the network. It also checks literal
+// addresses against the egress policy. No fault contains a secret.
 func Validate(s *trigger.Settings, policy egress.Settings) []setting.Fault {
 	var fs setting.Faults
 	if s.Name == "" {
@@ -77,7 +77,7 @@ func validateSecrets(s *trigger.Settings, fs *setting.Faults) {
 		fs.Required("username", "a password needs one")
 	}
 	if s.Username != "" && strings.Contains(s.Username, ":") {
-		fs.Add("username", s.Username, "must not hold a colon", "basic authentication cannot express it")
+		fs.Add("username", s.Username, "must not contain a colon", "basic authentication cannot express it")
 	}
 	if s.Username != "" && !s.Token.IsZero() && receiver.For(s).Authorize == nil {
 		fs.Excludes("token", "", "username", "a request carries one Authorization header")
@@ -118,7 +118,7 @@ func validateFilter(s *trigger.Settings, fs *setting.Faults) {
 	}
 }
 
-// validateHeaders refuses headers that would break a request, and those that the client itself sets.
+// validateHeaders reports headers that would break a request, and headers that the client sets itself.
 func validateHeaders(s *trigger.Settings, fs *setting.Faults) {
 	seen := map[string]string{}
 	check := func(field, name string) {
@@ -127,16 +127,16 @@ func validateHeaders(s *trigger.Settings, fs *setting.Faults) {
 		case !isHeaderName(name):
 			fs.Add(field, name, "must be a header name", "")
 		case slices.Contains(reservedHeaders(), canonical):
-			fs.Add(field, name, "is set by the client itself", "")
+			fs.Add(field, name, "must not be set: the client sets it", "")
 		case seen[canonical] != "":
-			fs.Add(field, name, "is given twice", "header names ignore case")
+			fs.Add(field, name, "must not be set twice", "header names ignore case")
 		}
 		seen[canonical] = name
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Headers)) {
 		check("headers", name)
 		if !isHeaderValue(s.Headers[name].Reveal()) {
-			fs.Add("headers."+name, setting.Placeholder, "must not hold control characters", "")
+			fs.Add("headers."+name, setting.Placeholder, "must not contain control characters or be longer than 8 KiB", "")
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.HeaderFiles)) {
@@ -210,6 +210,6 @@ func validateBounds(s *trigger.Settings, fs *setting.Faults) {
 	setting.Between(fs, "concurrency", s.Concurrency, 1, maxConcurrency)
 	setting.Between(fs, "max_alerts", s.MaxAlerts, 1, maxGroupAlerts)
 	if s.Rate.Count < 0 || s.Rate.Per < 0 || (s.Rate.Count > 0 && s.Rate.Per == 0) {
-		fs.Add("rate", fmt.Sprintf("%d/%s", s.Rate.Count, s.Rate.Per), "must be a number in a length of time", `such as "1/s"`)
+		fs.Add("rate", fmt.Sprintf("%d/%s", s.Rate.Count, s.Rate.Per), "must be a number per time", `such as "1/s"`)
 	}
 }

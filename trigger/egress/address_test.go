@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// hostileAddresses are denied by the default policy, each with the class that the refusal names.
+// hostileAddresses are blocked by the default policy, each with the class that the refusal names.
 var hostileAddresses = map[class][]string{
 	classLoopback: {
 		"127.0.0.1", "127.0.0.2", "127.1.2.3", "127.127.127.127", "127.255.255.254", "127.255.255.255", "::1",
@@ -56,7 +56,7 @@ var hostileAddresses = map[class][]string{
 	},
 }
 
-func TestHostileAddressesAreDenied(t *testing.T) {
+func TestHostileAddressesAreBlocked(t *testing.T) {
 	t.Parallel()
 	p, problems := NewPolicy(DefaultSettings())
 	if len(problems) > 0 {
@@ -69,11 +69,11 @@ func TestHostileAddressesAreDenied(t *testing.T) {
 			addr := netip.MustParseAddr(text)
 			refusal := p.judge("example.com", netip.AddrPortFrom(addr, 443))
 			if refusal == nil {
-				t.Errorf("%s is allowed, want refused as %s", text, want)
+				t.Errorf("%s is allowed, want blocked as %s", text, want)
 				continue
 			}
 			if refusal.Why != string(want) {
-				t.Errorf("%s is refused as %s, want %s", text, refusal.Why, want)
+				t.Errorf("%s is blocked as %s, want %s", text, refusal.Why, want)
 			}
 		}
 	}
@@ -205,7 +205,7 @@ func FuzzClassify(f *testing.F) {
 				continue // no destination
 			}
 			if !a.IsGlobalUnicast() || a.IsLoopback() || a.IsLinkLocalUnicast() || isMetadata(a) {
-				t.Fatalf("%s is allowed and stands for %s", addr, a)
+				t.Fatalf("%s is allowed and carries %s", addr, a)
 			}
 		}
 	})
@@ -241,7 +241,7 @@ func wrapped(v4 [4]byte) []netip.Addr {
 	return list
 }
 
-func TestMetadataStaysDeniedWhateverIsAllowed(t *testing.T) {
+func TestMetadataServicesStayBlocked(t *testing.T) {
 	t.Parallel()
 	for _, service := range metadataServices {
 		addrs := []netip.Addr{service.prefix.Addr()}
@@ -276,7 +276,7 @@ func TestMetadataStaysDeniedWhateverIsAllowed(t *testing.T) {
 	}
 }
 
-func TestMetadataNamesStayDeniedBehindAProxy(t *testing.T) {
+func TestMetadataNamesStayBlockedBehindAProxy(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"metadata.google.internal", "Metadata.Goog.", "instance-data.ec2.internal", "metadata.tencentyun.com"} {
 		if problems := (Settings{Mode: ModeAllowlist, Allow: []string{name + ":80"}}).Validate(); len(problems) != 1 {

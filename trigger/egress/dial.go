@@ -12,16 +12,17 @@ import (
 
 const dialTimeout = 10 * time.Second
 
-// guard dials under a policy. The policy checks the address that the kernel is about to connect to, so a name cannot resolve to one address for
+// Guard dials under a policy. The policy checks the address that the kernel is about to connect to, so a name cannot resolve to one address for
 // the check and to another for the connection.
 type Guard struct {
 	policy   *Policy
 	resolver *net.Resolver
 }
 
+// NewGuard returns a guard that asks the resolver.
 func NewGuard(p *Policy, resolver *net.Resolver) *Guard { return &Guard{p, resolver} }
 
-// dialContext is for http.Transport. It recovers panics, because net/http calls it in a goroutine of its own, where a panic would end the process.
+// DialContext is for http.Transport. It recovers panics, because net/http calls it in a goroutine of its own, where a panic would end the process.
 func (g *Guard) DialContext(ctx context.Context, network, address string) (conn net.Conn, err error) {
 	defer func() {
 		if recover() != nil {
@@ -57,7 +58,7 @@ func (g *Guard) control(host, network, address string) error {
 	return nil
 }
 
-// checkProxied checks an address that a proxy will resolve and dial: the host as written, and every address that it resolves to here. A name
+// CheckProxied checks an address that a proxy will resolve and dial: the host as written, and every address that it resolves to here. A name
 // that only the proxy can resolve passes, unless the mode is allowlist and no entry names it.
 func (g *Guard) CheckProxied(ctx context.Context, address *url.URL) error {
 	host, port := address.Hostname(), Port(address)

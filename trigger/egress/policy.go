@@ -11,16 +11,16 @@ import (
 
 // Refusal is the error for an address that the egress policy blocks. It contains the address, which is no secret, and never the URL.
 type Refusal struct {
-	Address string // what was refused: an address or a host name
+	Address string // with its port, or a host name
 	Why     string // such as "loopback", or "not in egress.allow"
 }
 
-// Error says what was refused and why.
+// Error returns the address and the reason.
 func (r *Refusal) Error() string {
 	return "blocked by the egress policy: " + r.Address + " is " + r.Why
 }
 
-// policy is a compiled Egress. It is immutable.
+// Policy is a compiled Egress. It is immutable.
 type Policy struct {
 	mode     string
 	prefixes []allowedPrefix
@@ -43,6 +43,7 @@ func (e Settings) Validate() []setting.Fault {
 	return faults
 }
 
+// NewPolicy compiles the settings of a policy, and returns their faults.
 func NewPolicy(e Settings) (*Policy, []setting.Fault) {
 	var fs setting.Faults
 	fs.OneOf("mode", e.Mode, Modes())

@@ -7,9 +7,10 @@ import (
 	"strings"
 )
 
-// fault describes an invalid value without showing it.
+// URLFault describes an invalid value without showing it.
 type URLFault struct{ Message, Hint string }
 
+// Error returns the message and the hint.
 func (f *URLFault) Error() string {
 	if f.Hint == "" {
 		return f.Message
@@ -17,7 +18,7 @@ func (f *URLFault) Error() string {
 	return f.Message + " (" + f.Hint + ")"
 }
 
-// parseAddress parses the URL of a trigger. It accepts less than net/url does: only forms that all resolvers and proxies read in the same way.
+// ParseAddress parses the URL of a trigger. It accepts less than net/url does: only forms that all resolvers and proxies read in the same way.
 func ParseAddress(raw string, p *Policy) (*url.URL, *URLFault) {
 	u, f := parseURL(raw, "http", "https")
 	if f != nil {
@@ -29,7 +30,7 @@ func ParseAddress(raw string, p *Policy) (*url.URL, *URLFault) {
 	return u, p.checkURL(u)
 }
 
-// parseProxy parses proxy_url. Unlike url, it may contain a user and password.
+// ParseProxy parses proxy_url. Unlike url, it may contain a user and password.
 func ParseProxy(raw string, p *Policy) (*url.URL, *URLFault) {
 	u, f := parseURL(raw, "http", "https", "socks5")
 	if f != nil {
@@ -89,7 +90,7 @@ func parseURL(raw string, schemes ...string) (*url.URL, *URLFault) {
 	return u, nil
 }
 
-// checkHost accepts a DNS name in ASCII, a dotted decimal IPv4 address and an IPv6 address without a zone. It rejects the other forms of an IPv4
+// CheckHost accepts a DNS name in ASCII, a dotted decimal IPv4 address and an IPv6 address without a zone. It rejects the other forms of an IPv4
 // address (decimal, octal, hexadecimal, fewer parts), because resolvers disagree on them. As in the URL standard of the WHATWG, a host whose last
 // label is a number is an address.
 func CheckHost(host string) (isIP6 bool, f *URLFault) {
@@ -127,7 +128,7 @@ var (
 	labelPattern  = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$`)
 )
 
-// normalHost returns a host in lower case and without a trailing dot, for comparison.
+// NormalHost returns a host in lower case and without a trailing dot, for comparison.
 func NormalHost(host string) string { return strings.ToLower(strings.TrimSuffix(host, ".")) }
 
 func isLocalhost(host string) bool {
@@ -135,7 +136,7 @@ func isLocalhost(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
-// urlPort returns the port that a request to the URL goes to.
+// Port returns the port that a request to the URL goes to.
 func Port(u *url.URL) uint16 {
 	if port, ok := parsePort(u.Port()); ok {
 		return port

@@ -74,7 +74,7 @@ func TestUsualURLsAreAccepted(t *testing.T) {
 	}
 }
 
-func TestURLFaultsHoldNoSecret(t *testing.T) {
+func TestURLFaultsContainNoSecret(t *testing.T) {
 	t.Parallel()
 	p, _ := NewPolicy(DefaultSettings())
 	for _, raw := range []string{

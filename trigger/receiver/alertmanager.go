@@ -25,7 +25,7 @@ func checkAlertmanager(s *trigger.Settings, fs *setting.Faults) {
 	setting.AtLeast(fs, "resolve_after", s.ResolveAfter, 0)
 }
 
-// absenceFires is how long an absence fires when resolve_after is not set: a recovery ends it, not Alertmanager's resolve_timeout.
+// absenceFires is how long an absence fires when resolve_after is not set. A recovery should end it, not Alertmanager's resolve_timeout.
 const absenceFires = 30 * 24 * time.Hour
 
 // alertmanagerAlert is an alert of POST /api/v2/alerts
@@ -38,8 +38,8 @@ type alertmanagerAlert struct {
 	GeneratorURL string            `json:"generatorURL,omitempty"`
 }
 
-// alertmanager sends one alert for each set of labels, the latest: Alertmanager knows an alert by its labels alone. They hold nothing that
-// changes from line to line, so that alerts of one rule and workload are one there, and a recovery resolves it.
+// alertmanager returns the latest alert for each set of labels, because Alertmanager identifies an alert by its labels. They contain nothing that
+// changes from line to line, so all alerts of one rule and workload are one alert there, which a recovery resolves.
 func (r *Renderer) alertmanager(v *render.View) []alertmanagerAlert {
 	place := map[string]int{}
 	var list []alertmanagerAlert
@@ -90,7 +90,7 @@ func (r *Renderer) alertmanagerAlert(a *trigger.Alert) alertmanagerAlert {
 	return out
 }
 
-// hits is how many hits an alert stands for itself; "" for what time makes.
+// hits returns how many hits an alert reports, or "" for alerts that no line caused.
 func hits(a *trigger.Alert) string {
 	if a.Count == 0 {
 		return ""
@@ -98,9 +98,9 @@ func hits(a *trigger.Alert) string {
 	return strconv.Itoa(a.Count)
 }
 
-// span returns when an alert began and ends: startsAt ≤ endsAt, startsAt ≤ now, and endsAt ≤ now for a recovery, since Alertmanager refuses
-// what ends before it begins, and holds an alert for active that ends in the future. A record may well say another time: of a clock that is
-// ahead, or of a zone that it does not name. nil leaves a time to Alertmanager.
+// span returns when an alert began and ends: startsAt ≤ endsAt, startsAt ≤ now, and endsAt ≤ now for a recovery. Alertmanager rejects alerts that end
+// before they begin, and treats alerts as active that end in the future. The time of a record can be wrong, because a clock is ahead or a time zone is
+// missing. nil leaves the time to Alertmanager.
 func (r *Renderer) span(a *trigger.Alert) (startsAt, endsAt *time.Time) {
 	now := r.now().UTC()
 	start, end := now, now.Add(r.settings.ResolveAfter)
@@ -122,14 +122,14 @@ func (r *Renderer) span(a *trigger.Alert) (startsAt, endsAt *time.Time) {
 	return startsAt, &end
 }
 
-// setLabel leaves empty values out, as Alertmanager does.
+// setLabel sets a label, unless its value is empty: Alertmanager drops empty labels.
 func setLabel(labels map[string]string, name, value string) {
 	if value = render.CutRunes(render.OneLine(value), 500); value != "" && name != "" {
 		labels[name] = value
 	}
 }
 
-// labelName makes a name that every version of Alertmanager takes.
+// labelName returns a name that every version of Alertmanager accepts.
 func labelName(name string) string {
 	var b strings.Builder
 	for i, r := range render.CutRunes(name, 100) {

@@ -31,7 +31,7 @@ func checkAlerts(p *checked) {
 	}
 }
 
-// TestAlertmanagersTimes: whatever a record says, an alert begins before it ends and not in the future, and a recovery has ended.
+// TestAlertmanagersTimes: for any time of a record, an alert begins before it ends and not in the future, and a recovery has ended.
 func TestAlertmanagersTimes(t *testing.T) {
 	t.Parallel()
 	now := triggertest.SampleTime.Add(time.Minute)

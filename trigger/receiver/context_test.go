@@ -13,7 +13,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger/triggertest"
 )
 
-// TestTheMessageIsNeverCutForItsContext: a message that a preset shows whole without the lines around it is whole with them, whatever they hold.
+// TestTheMessageIsNeverCutForItsContext: a log line that fits without context is not cut when there is context.
 func TestTheMessageIsNeverCutForItsContext(t *testing.T) {
 	t.Parallel()
 	rnd := rand.New(rand.NewPCG(1, 2))
@@ -86,8 +86,8 @@ func TestTheNearestLinesStay(t *testing.T) {
 	}
 }
 
-// TestGenericTellsAllLines as they are.
-func TestGenericTellsAllLines(t *testing.T) {
+// TestGenericKeepsAllLines: the generic payload carries the context unchanged.
+func TestGenericKeepsAllLines(t *testing.T) {
 	a := triggertest.Sample()
 	a.Context = &trigger.Context{Before: []string{"", "<a>"}, After: []string{"b\tc"}}
 	got, err := testRenderer("generic").Render(context.Background(), "id_1", []trigger.Alert{a})

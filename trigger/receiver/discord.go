@@ -35,7 +35,7 @@ type discordMessage struct {
 	AllowedMentions discordMentions `json:"allowed_mentions"`
 }
 
-// discordMentions with an empty list keeps every mention from notifying anyone.
+// discordMentions lists the kinds of mentions that notify people. An empty list disables all of them.
 type discordMentions struct {
 	Parse []string `json:"parse"`
 }
@@ -84,7 +84,7 @@ func (r *Renderer) discord(v *render.View) discordMessage {
 	return message
 }
 
-// escapeMarkdown puts a backslash before every character that Discord's Markdown may read as markup.
+// escapeMarkdown puts a backslash before every character that Discord can read as Markdown.
 func escapeMarkdown(s string) string {
 	var b strings.Builder
 	for _, r := range render.Inert(s) {

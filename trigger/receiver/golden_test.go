@@ -52,7 +52,7 @@ func TestPresetsGolden(t *testing.T) {
 			}
 			checkPayload(t, format, got.Body)
 			if name != "test" && name != "empty" && format != "generic" && format != "cloudevents" && !strings.Contains(string(got.Body), triggertest.SuppressedSample) {
-				t.Errorf("%s %s does not say what was held back", format, name)
+				t.Errorf("%s %s does not report the suppressed hits", format, name)
 			}
 			if name == "flood" {
 				continue // limits only
@@ -187,7 +187,7 @@ func (p *checked) fenced(text string) {
 	}
 }
 
-// worstUnits are what grows most when a receiver's escaping, JSON's, or another count of characters meets it.
+// worstUnits returns the texts that grow most by a receiver's escaping, by JSON, or by another way to count characters.
 func worstUnits() []string {
 	return []string{
 		"&", "<", "\"", "\\", "`", "@", "*", "{{", "](", "a.", "a://b.c ", "\u4e2d", "\U0001f525", "e\u0301", "\x01", "\xff", "a\n", " ",
@@ -360,7 +360,7 @@ func abs(n int) int {
 	return n
 }
 
-func TestRecoveredEndsWhatItTellsOf(t *testing.T) {
+func TestARecoveryEndsTheIncident(t *testing.T) {
 	t.Parallel()
 	absence, recovered := triggertest.Alerts()["absence"], triggertest.Alerts()["recovered"]
 	recovered[0].Source.Container = trigger.Container{ID: "other"}

@@ -61,7 +61,7 @@ type ntfyPost struct {
 	Click    string   `json:"click,omitempty"`
 }
 
-// ntfy publishes as JSON, which reads no Markdown unless asked to.
+// ntfy returns a post in JSON, in which ntfy reads no Markdown unless asked to.
 func (r *Renderer) ntfy(v *render.View) ntfyPost {
 	post := ntfyPost{
 		Topic:    r.topic,

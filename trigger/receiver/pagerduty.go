@@ -75,15 +75,15 @@ type pagerDutyLink struct {
 	Text string `json:"text"`
 }
 
-// fingerprint names what an alert is about, so that a later one of kind recovered ends it: the rule and the workload. Host and container
-// are left out, for the line that tells of the recovery may come from another one.
+// fingerprint returns the key of an incident: the rule and the workload, so that a later recovery resolves it. It leaves out host and container,
+// because the line that shows the recovery can come from another one.
 func fingerprint(a *trigger.Alert) string {
 	sum := sha256.Sum256([]byte(a.Rule + "\x00" + a.Source.Workload))
 	return "fbt-" + hex.EncodeToString(sum[:16])
 }
 
-// pagerDuty makes one event. A group shares rule and workload (see Settings.Validate), so it has one fingerprint; its last alert decides
-// whether the incident is open.
+// pagerDuty returns one event. All alerts of a group have the same rule and workload (see needPagerDuty), so they belong to one incident. The last
+// alert decides whether it is open.
 func (r *Renderer) pagerDuty(v *render.View) pagerDutyEvent {
 	first := v.First()
 	summary := render.Headline(first) + ": " + render.SummaryLine(first, pagerDutySummary)
@@ -134,7 +134,7 @@ func pagerDutySeverity(severity string) string {
 	return severity
 }
 
-// cutMap returns at most so many entries of a map, plain and each value within so many runes.
+// cutMap returns at most so many entries of a map, as plain text and with each value cut to so many runes.
 func cutMap(m map[string]string, entries, runes int) map[string]string {
 	if len(m) == 0 {
 		return nil

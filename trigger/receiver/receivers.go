@@ -1,3 +1,5 @@
+// Package receiver has the table of receivers, and for each one a file with everything that is particular to it. It renders payloads. A log line can
+// neither change the structure of a payload, nor mention anyone, nor exceed the limits of a receiver.
 package receiver
 
 import (
@@ -11,8 +13,8 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger/render"
 )
 
-// receiver has everything that is particular to one format of a payload. Each receiver is one file, receiver_NAME.go, and one line of
-// receivers; no other code names or compares a format.
+// Receiver has everything that is particular to one format of a payload. Each receiver is one file, named after its format, and one line of
+// receivers. No other code names or compares a format.
 type Receiver struct {
 	Format string // the word of the format setting
 
@@ -44,7 +46,7 @@ var receivers = [...]*Receiver{
 	&generic, &cloudEvents, &slack, &discord, &teams, &pagerDuty, &ntfy, &gotify, &telegram, &alertmanager,
 }
 
-// endpoint is where the requests of a trigger go.
+// Endpoint is where the requests of a trigger go.
 type Endpoint struct {
 	URL   *url.URL
 	Topic string // that the payload names; "" for receivers without topics
@@ -59,7 +61,7 @@ func Formats() []string {
 	return words
 }
 
-// receiver returns the receiver that the format setting names. Validate reports a word that names none; it counts as the default then.
+// For returns the receiver that the format setting names. Validate reports a word that names none; it counts as the default then.
 func For(s *trigger.Settings) *Receiver {
 	for _, r := range receivers {
 		if r.Format == s.Format {
@@ -69,7 +71,7 @@ func For(s *trigger.Settings) *Receiver {
 	return &generic
 }
 
-// endpointOf returns where requests go, for the configured address.
+// EndpointOf returns where requests go, for the configured address.
 func (r *Receiver) EndpointOf(s *trigger.Settings, address *url.URL, token setting.Secret) (Endpoint, error) {
 	copied := *address
 	if r.endpoint == nil {
@@ -97,7 +99,7 @@ func (r *Receiver) escapeText(s string) string {
 	return r.escape(render.Plain(s))
 }
 
-// receiverAt returns the receiver that an address belongs to, judged by its host, and nil when the host is not known.
+// At returns the receiver that an address belongs to, judged by its host, and nil when the host is not known.
 func At(address setting.Secret) *Receiver {
 	u, err := url.Parse(address.Reveal())
 	if err != nil {
@@ -128,7 +130,7 @@ func SendRate(s *trigger.Settings) setting.Rate {
 	return For(s).rate
 }
 
-// checkReceiver reports the faults of settings that belong to single receivers: those that this trigger's receiver cannot do without, and invalid
+// Check reports the faults of settings that belong to single receivers: those that this trigger's receiver cannot do without, and invalid
 // values of all others.
 func Check(s *trigger.Settings, fs *setting.Faults) {
 	if need := For(s).need; need != nil {

@@ -35,8 +35,8 @@ func TestReceiverAt(t *testing.T) {
 	}
 }
 
-// TestEveryReceiverIsWhole holds the table of receivers: each has a file of its own name, a golden file, a check that the tests of its limits
-// run, and a section of docs/receivers.md with a block that sets its format.
+// TestEveryReceiverIsWhole checks that each receiver has a file named after it, a golden file, a check for the tests of limits, and a section of
+// docs/receivers.md with a block that sets its format.
 func TestEveryReceiverIsWhole(t *testing.T) {
 	t.Parallel()
 	text := triggertest.Document(t)

@@ -11,7 +11,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger/triggertest"
 )
 
-// TestRenderIsWhatIsSent compares what Render makes of each format with what a client's renderer makes, but for the secrets.
+// TestRenderIsWhatIsSent compares the payload of Render with that of a client for each format, apart from secrets.
 func TestRenderIsWhatIsSent(t *testing.T) {
 	for _, format := range Formats() {
 		s := trigger.DefaultSettings()

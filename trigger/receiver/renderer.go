@@ -19,7 +19,7 @@ type payload struct {
 	ContentType string
 }
 
-// renderer renders the payloads of one trigger. It is immutable.
+// Renderer renders the payloads of one trigger. It is immutable.
 type Renderer struct {
 	settings   *trigger.Settings
 	receiver   *Receiver
@@ -29,7 +29,7 @@ type Renderer struct {
 	now        func() time.Time
 }
 
-// newRenderer returns the renderer of a trigger.
+// NewRenderer returns the renderer of a trigger.
 func NewRenderer(s *trigger.Settings, routingKey setting.Secret, topic string, now func() time.Time) (*Renderer, error) {
 	r := &Renderer{settings: s, receiver: For(s), routingKey: routingKey, topic: topic, now: now}
 	if s.Body == "" {
@@ -45,7 +45,7 @@ func NewRenderer(s *trigger.Settings, routingKey setting.Secret, topic string, n
 
 var errNoAlert = errors.New("no alert to render")
 
-// render returns the payload for one alert or a group.
+// Render returns the payload for one alert or a group.
 func (r *Renderer) Render(ctx context.Context, id string, alerts []trigger.Alert) (payload, error) {
 	if len(alerts) == 0 {
 		return payload{}, errNoAlert

@@ -17,7 +17,7 @@ var slack = Receiver{
 	escape:    slackProse,
 }
 
-// Slack's limits (https://docs.slack.dev/reference/block-kit/blocks), in characters. It counts what is escaped as it is sent; UTF-16 code
+// Slack's limits (https://docs.slack.dev/reference/block-kit/blocks), in characters. Slack counts escapes as they are sent. UTF-16 code
 // units are never fewer than its characters.
 const (
 	slackBlocks  = 50
@@ -28,7 +28,7 @@ const (
 )
 
 type slackMessage struct {
-	Text   string       `json:"text"` // what notifications show, and services that copy Slack's webhooks
+	Text   string       `json:"text"` // for notifications, and for services with Slack-compatible webhooks
 	Mrkdwn bool         `json:"mrkdwn"`
 	Blocks []slackBlock `json:"blocks"`
 }
@@ -45,20 +45,20 @@ type slackText struct {
 	Verbatim bool   `json:"verbatim,omitempty"` // no mention, channel or link is made of the text
 }
 
-// slackProse escapes text outside of code. Slack itself reads no Markdown there; services that copy its webhooks do.
+// slackProse escapes text outside of code. Slack reads no Markdown there, but services with Slack-compatible webhooks do.
 func slackProse(s string) string {
 	return render.Inert(render.PartLinks(render.PartBackticks(escapeSlack(s))))
 }
 
 var slackEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
-// escapeSlack escapes what Slack's mrkdwn reads as control characters; "<!channel>" becomes text by it.
+// escapeSlack escapes the control characters of Slack's mrkdwn, so that "<!channel>" becomes plain text.
 func escapeSlack(s string) string { return slackEscapes.Replace(s) }
 
-// slackCode escapes text within a fence of backticks.
+// slackCode escapes text inside a fence of backticks.
 func slackCode(s string) string { return render.MaskCode(escapeSlack(s)) }
 
-// slack puts prose in plain_text objects, where no markup is read, and the log line in a fence.
+// slackDocument puts prose into plain_text objects, in which Slack reads no markup, and the log line into a fence.
 func (r *Renderer) slack(v *render.View) slackMessage {
 	plainText := func(s string, limit int) slackText {
 		return slackText{Type: "plain_text", Text: render.Fit(s, limit, slackProse)}

@@ -19,8 +19,8 @@ var teams = Receiver{
 }
 
 // The bounds of a message for a Teams workflow. It takes "28 KB"
-// (https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using), which people found to be about 21,000
-// bytes of JSON, as base64 makes of them; other pages say that Teams counts in UTF-16. Both counts are kept.
+// (https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using), which in practice is about
+// 21,000 bytes of JSON, because Teams counts base64. Other pages say that it counts UTF-16. Both limits are observed.
 const (
 	teamsBytes = 20_000
 	teamsUTF16 = 28_000 // bytes
@@ -121,7 +121,7 @@ func (r *Renderer) teamsMessage(v *render.View, shown, runes int) teamsMessage {
 	}
 }
 
-// escapeTeams parts the braces by which Adaptive Cards mark dates and expressions.
+// escapeTeams separates the braces with which Adaptive Cards mark dates and expressions.
 func escapeTeams(s string) string {
 	for strings.Contains(s, "{{") {
 		s = strings.ReplaceAll(s, "{{", "{"+render.ZeroWidth+"{")

@@ -22,7 +22,7 @@ var telegram = Receiver{
 	need:       needTelegram,
 	check:      checkTelegram,
 	endpoint:   telegramEndpoint,
-	Authorize:  func(http.Header, setting.Secret) {}, // the path holds the token
+	Authorize:  func(http.Header, setting.Secret) {}, // the path contains the token
 	AsksToWait: telegramAsksToWait,
 	document:   func(r *Renderer, v *render.View) any { return r.telegram(v) },
 	escape:     escapeTelegramText,
@@ -67,8 +67,8 @@ func telegramAsksToWait(answer []byte) (seconds float64) {
 	return body.Parameters.RetryAfter
 }
 
-// telegramLimit bounds a message (https://core.telegram.org/bots/api#sendmessage), in UTF-16 code units. Telegram counts after it has read
-// the markup; counting before is on the safe side.
+// telegramLimit bounds a message (https://core.telegram.org/bots/api#sendmessage), in UTF-16 code units. Telegram counts without the
+// markup; counting with it is on the safe side.
 const telegramLimit = 4096
 
 type telegramMessage struct {
@@ -84,8 +84,8 @@ type telegramLinkPreview struct {
 	IsDisabled bool `json:"is_disabled"`
 }
 
-// telegramText marks text of foreign origin as code: Telegram makes links, #tags, $tags, /commands, @mentions and telephone numbers of
-// any other (https://core.telegram.org/bots/api#formatting-options).
+// telegramText marks a text as code. In any other text Telegram finds links, #tags, $tags, /commands, @mentions and telephone numbers
+// (https://core.telegram.org/bots/api#formatting-options).
 func telegramText(s string) string {
 	if s == "" {
 		return ""
@@ -101,7 +101,7 @@ func (r *Renderer) telegram(v *render.View) telegramMessage {
 	}
 }
 
-// telegramMessage never cuts markup: it cuts what is escaped and marked up afterwards.
+// telegramMessage cuts texts before it escapes them and adds markup, so that it never cuts markup.
 func (r *Renderer) telegramMessage(v *render.View) string {
 	return render.Shorten(v, telegramLimit, func(v *render.View, shown, runes int) (string, bool) {
 		parts := []string{v.Mark() + " " + telegramText(render.CutRunes(v.Title(), 200))}

@@ -26,7 +26,7 @@ func bodyLimits() templates.Limits {
 
 var errTooLong = errors.New("the body is longer than 256 KiB")
 
-// bodyTemplate is a compiled body setting. A JSON body is parsed first and each of its string values is a template, so that the output of a
+// Body is a compiled body setting. A JSON body is parsed first and each of its string values is a template, so that the output of a
 // template can never change the structure of the document. Keys are not templates.
 type Body struct {
 	ContentType string
@@ -34,6 +34,7 @@ type Body struct {
 	text        *templates.Template
 }
 
+// NewBody compiles a body setting. An error names the position in the body.
 func NewBody(body, contentType string) (*Body, error) {
 	media, _, err := mime.ParseMediaType(contentType)
 	if err != nil {
@@ -89,7 +90,7 @@ func parseTemplate(path, text string) (*templates.Template, error) {
 	return t, nil
 }
 
-// render executes the templates. The output of a JSON body is valid JSON for any alert. render fails when ctx ends.
+// Render executes the templates. The output of a JSON body is valid JSON for any alert. render fails when ctx ends.
 func (b *Body) Render(ctx context.Context, data *TemplateData) ([]byte, error) {
 	budget := templates.NewBudget(ctx, bodyLimits())
 	if b.text != nil {

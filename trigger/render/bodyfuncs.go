@@ -17,7 +17,7 @@ type TemplateData struct {
 	trigger.Alert                  // the first alert, or the only one
 	Alerts         []trigger.Alert // at most max_alerts of them
 	Total          int             // alerts in the group
-	More           int             // alerts of the group that Alerts does not hold
+	More           int             // alerts of the group that Alerts leaves out
 	SuppressedText string          // "+312 since 14:02 (cooldown 300, rate limit 12)", or ""
 	Group          bool            // whether there is more than one
 }
@@ -74,7 +74,7 @@ func defaultValue(fallback, value string) string {
 	return value
 }
 
-// cutRunes returns at most n runes of a text. When it cuts, the last rune is "…". It never splits a UTF-8 sequence.
+// CutRunes returns at most n runes of a text. When it cuts, the last rune is "…". It never splits a UTF-8 sequence.
 func CutRunes(s string, n int) string {
 	if n <= 0 {
 		return ""

@@ -13,7 +13,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
-// try executes the templates on a test alert. It returns the errors that would occur for every alert, such as a field that no alert has, and
+// Try executes the templates on a test alert. It returns the errors that would occur for every alert, such as a field that no alert has, and
 // ignores those that depend on the alert, such as an index.
 func (b *Body) Try() error {
 	a := trigger.TestAlert(time.Unix(0, 0).UTC())

@@ -1,3 +1,5 @@
+// Package render turns alerts into the texts of messages: plain, harmless for the reader's client, and within limits. It also compiles and runs body
+// templates, whose output is valid JSON for any log line.
 package render
 
 import (
@@ -11,10 +13,10 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
-// zeroWidth separates characters that a receiver would otherwise read together as markup. It is invisible.
+// ZeroWidth separates characters that a receiver would otherwise read together as markup. It is invisible.
 const ZeroWidth = "\u200b"
 
-// plain returns a text that is safe to show: valid UTF-8, no terminal sequences, every line end a line feed, and characters that hide or reorder
+// Plain returns a text that is safe to show: valid UTF-8, no terminal sequences, every line end a line feed, and characters that hide or reorder
 // text written out as escapes (internal/safetext).
 func Plain(s string) string {
 	if strings.IndexByte(s, 0x1b) >= 0 {
@@ -28,16 +30,16 @@ func Plain(s string) string {
 
 var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 
-// oneLine returns a plain text with each run of white space replaced by one space.
+// OneLine returns a plain text with each run of white space replaced by one space.
 func OneLine(s string) string { return strings.Join(strings.Fields(Plain(s)), " ") }
 
 // muteAt separates every "@" from the name that follows. It is for text outside of code.
 func muteAt(s string) string { return strings.ReplaceAll(s, "@", "@"+ZeroWidth) }
 
-// muteSchemes separates the scheme of an address from the rest, for receivers that link "https://…" and nothing else.
+// MuteSchemes separates the scheme of an address from the rest, for receivers that link "https://…" and nothing else.
 func MuteSchemes(s string) string { return strings.ReplaceAll(s, "://", ":"+ZeroWidth+"//") }
 
-// muteLinks breaks up addresses that a client would link by itself: those with a scheme, and names and numbers with dots, because clients link
+// MuteLinks breaks up addresses that a client would link by itself: those with a scheme, and names and numbers with dots, because clients link
 // "example.com" and "192.0.2.1" too.
 func MuteLinks(s string) string {
 	s = MuteSchemes(s)
@@ -62,21 +64,21 @@ func isNamePart(r rune) bool {
 	return unicode.IsLetter(r) || unicode.IsDigit(r) || r == '-' || r == '_'
 }
 
-// inert returns a text in which no client finds a mention or a link.
+// Inert returns a text in which no client finds a mention or a link.
 func Inert(s string) string { return muteAt(MuteLinks(s)) }
 
-// partLinks separates the two halves of a Markdown link or image.
+// PartLinks separates the two halves of a Markdown link or image.
 func PartLinks(s string) string { return strings.ReplaceAll(s, "](", "]"+ZeroWidth+"(") }
 
 // broadcast matches the mentions that notify a whole channel or group in some chat service.
 var broadcast = regexp.MustCompile(`(?i)@(everyone|here|channel|all|room|group|team|online)`)
 
-// maskCode makes a text safe inside a fence of backticks: it leaves no run of backticks and no broadcast mention.
+// MaskCode makes a text safe inside a fence of backticks: it leaves no run of backticks and no broadcast mention.
 func MaskCode(s string) string {
 	return PartBackticks(broadcast.ReplaceAllString(s, "@"+ZeroWidth+"$1"))
 }
 
-// partBackticks breaks up runs of backticks, so that a text can neither open nor close a fence.
+// PartBackticks breaks up runs of backticks, so that a text can neither open nor close a fence.
 func PartBackticks(s string) string {
 	for strings.Contains(s, "``") {
 		s = strings.ReplaceAll(s, "``", "`"+ZeroWidth+"`")
@@ -84,7 +86,7 @@ func PartBackticks(s string) string {
 	return s
 }
 
-// jsonForm returns a text as it appears between the quotes of a JSON string.
+// JSONForm returns a text as it appears between the quotes of a JSON string.
 func JSONForm(text string) string {
 	form, err := json.Marshal(text)
 	if err != nil || len(form) < 2 {
@@ -93,7 +95,7 @@ func JSONForm(text string) string {
 	return string(form[1 : len(form)-1])
 }
 
-// isWebURL reports whether a text is a URL that a message may link to.
+// IsWebURL reports whether a text is a URL that a message may link to.
 func IsWebURL(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil

@@ -68,7 +68,7 @@ func nearestLines(lines []string, runes int, fromEnd bool) []string {
 	return lines[:n]
 }
 
-// codeBlock returns the log line with the lines around it, in at most so many runes. It cuts the lines around it first, beginning with the
+// CodeBlock returns the log line with the lines around it, in at most so many runes. It cuts the lines around it first, beginning with the
 // farthest.
 func CodeBlock(a *trigger.Alert, runes int) string {
 	line := CutRunes(Plain(a.Message), runes)
@@ -84,7 +84,7 @@ func CodeBlock(a *trigger.Alert, runes int) string {
 	return strings.Trim(strings.Join(lines, "\n"), "\n")
 }
 
-// fitCode returns codeBlock escaped and within the limit, in UTF-16 code units. It drops the lines around the log line before it cuts the line.
+// FitCode returns codeBlock escaped and within the limit, in UTF-16 code units. It drops the lines around the log line before it cuts the line.
 func FitCode(a *trigger.Alert, limit int, escape func(string) string) string {
 	whole := utf8.RuneCountInString(Plain(a.Message))
 	for n := limit; n > 0; {

@@ -2,7 +2,7 @@ package render
 
 import "unicode/utf16"
 
-// utf16Of counts UTF-16 code units. Telegram counts the same way; other receivers count characters, of which there are never more.
+// UTF16Len counts UTF-16 code units. Telegram counts the same way; other receivers count characters, of which there are never more.
 func UTF16Len(s string) int {
 	n := 0
 	for _, r := range s {
@@ -11,7 +11,7 @@ func UTF16Len(s string) int {
 	return n
 }
 
-// fit returns a text escaped and within the limit, in UTF-16 code units. It cuts before it escapes, so that it never splits an escape.
+// Fit returns a text escaped and within the limit, in UTF-16 code units. It cuts before it escapes, so that it never splits an escape.
 func Fit(s string, limit int, escape func(string) string) string {
 	for n := limit; n > 0; {
 		text := escape(CutRunes(s, n))
@@ -24,7 +24,7 @@ func Fit(s string, limit int, escape func(string) string) string {
 	return ""
 }
 
-// shorten renders a message until it fits: first with less and less context, then with shorter and shorter texts, then with fewer and fewer
+// Shorten renders a message until it fits: first with less and less context, then with shorter and shorter texts, then with fewer and fewer
 // alerts. The last attempt shows no alert and is returned as it is, because titles are short.
 func Shorten[T any](v *View, runes int, render func(v *View, shown, runes int) (message T, fits bool)) T {
 	const least = 50

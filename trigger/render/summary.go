@@ -10,7 +10,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
-// suppressedText returns how many hits were suppressed and why: "+312 since 14:02 (cooldown 300, rate limit 12)", or "" for none. Times are UTC.
+// SuppressedText returns how many hits were suppressed and why: "+312 since 14:02 (cooldown 300, rate limit 12)", or "" for none. Times are UTC.
 func SuppressedText(a *trigger.Alert) string {
 	if a.Suppressed.Total <= 0 {
 		return ""

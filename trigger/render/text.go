@@ -6,7 +6,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
-// grade returns the number for the message's severity, from debug to critical. A recovery counts as info.
+// Grade returns the number for the message's severity, from debug to critical. A recovery counts as info.
 func Grade(v *View, numbers [5]int) int {
 	if v.Recovered() {
 		return numbers[1]
@@ -19,7 +19,7 @@ func Grade(v *View, numbers [5]int) int {
 	return numbers[2]
 }
 
-// textMessage returns a message as plain text that fits and in which no client finds a link. runes is the length to start from. Suppressed hits
+// TextMessage returns a message as plain text that fits and in which no client finds a link. runes is the length to start from. Suppressed hits
 // come before the log line, because cutting starts with the line.
 func TextMessage(v *View, runes int, fits func(text string) bool) string {
 	return Shorten(v, runes, func(v *View, shown, runes int) (string, bool) {

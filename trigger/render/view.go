@@ -10,7 +10,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
-// view is one message: an alert, or the alerts of a group. shown has the first of them, at most max_alerts. Receivers that people read get a
+// View is one message: an alert, or the alerts of a group. shown has the first of them, at most max_alerts. Receivers that people read get a
 // readable view and escape its texts.
 type View struct {
 	ID    string
@@ -18,11 +18,12 @@ type View struct {
 	Shown []trigger.Alert
 }
 
+// NewView returns the view of a message with the id.
 func NewView(id string, alerts []trigger.Alert, maxAlerts int) *View {
 	return &View{ID: id, All: alerts, Shown: alerts[:min(len(alerts), max(1, maxAlerts))]}
 }
 
-// fact is a line such as "host: node-1".
+// Fact is a line such as "host: node-1".
 type Fact struct{ Name, Value string }
 
 // Bounds of texts in messages, in runes. The limits of each receiver come on top.
@@ -33,7 +34,7 @@ const (
 	maxLabel   = 500
 )
 
-// readable returns the view with the texts of its alerts made plain and cut. It runs once per message, so that no later step handles long texts.
+// Readable returns the view with the texts of its alerts made plain and cut. It runs once per message, so that no later step handles long texts.
 func (v *View) Readable() *View {
 	out := &View{ID: v.ID, All: make([]trigger.Alert, len(v.All))}
 	for i, a := range v.All {
@@ -60,10 +61,10 @@ func (v *View) Readable() *View {
 	return out
 }
 
-// first returns the alert whose rule, workload and links the message shows.
+// First returns the alert whose rule, workload and links the message shows.
 func (v *View) First() *trigger.Alert { return &v.All[0] }
 
-// worst returns the highest severity of the message.
+// Worst returns the highest severity of the message.
 func (v *View) Worst() string {
 	worst := -1
 	for i := range v.All {
@@ -75,10 +76,10 @@ func (v *View) Worst() string {
 	return trigger.Severities()[worst]
 }
 
-// recovered reports whether the message ends an incident: its last alert is a recovery.
+// Recovered reports whether the message ends an incident: its last alert is a recovery.
 func (v *View) Recovered() bool { return v.All[len(v.All)-1].Kind == trigger.KindRecovered }
 
-// title returns the title on one line: "CRITICAL go-panic · shop/api", or "CRITICAL 12 alerts · go-panic".
+// Title returns the title on one line: "CRITICAL go-panic · shop/api", or "CRITICAL 12 alerts · go-panic".
 func (v *View) Title() string {
 	if len(v.All) == 1 {
 		return Headline(v.First())
@@ -94,7 +95,7 @@ func (v *View) Title() string {
 	return strings.Join(parts, " · ")
 }
 
-// mark returns the symbol of the message's severity.
+// Mark returns the symbol of the message's severity.
 func (v *View) Mark() string {
 	switch {
 	case v.Recovered():
@@ -115,7 +116,7 @@ func (v *View) Mark() string {
 	return "⚪"
 }
 
-// rest returns "and 3 more" for the alerts that the message does not show, or "" when it shows all.
+// Rest returns "and 3 more" for the alerts that the message does not show, or "" when it shows all.
 func (v *View) Rest(shown int) string {
 	hidden := v.All[shown:]
 	if len(hidden) == 0 {
@@ -132,7 +133,7 @@ func (v *View) Rest(shown int) string {
 	return text
 }
 
-// headline returns the title of one alert.
+// Headline returns the title of one alert.
 func Headline(a *trigger.Alert) string {
 	word := strings.ToUpper(OneLine(a.Severity))
 	switch a.Kind {
@@ -146,7 +147,7 @@ func Headline(a *trigger.Alert) string {
 	return strings.Join(parts, " · ")
 }
 
-// summaryLine returns an alert's summary on one line, or the start of its message when it has no summary.
+// SummaryLine returns an alert's summary on one line, or the start of its message when it has no summary.
 func SummaryLine(a *trigger.Alert, runes int) string {
 	text := OneLine(a.Summary)
 	if text == "" {
@@ -155,7 +156,7 @@ func SummaryLine(a *trigger.Alert, runes int) string {
 	return CutRunes(text, runes)
 }
 
-// facts returns the details below the summary, each value in at most so many runes. Suppressed hits come first, because some receivers cut the rest.
+// Facts returns the details below the summary, each value in at most so many runes. Suppressed hits come first, because some receivers cut the rest.
 func Facts(a *trigger.Alert, runes int) []Fact {
 	var list []Fact
 	add := func(name, value string) {
@@ -190,7 +191,7 @@ func Facts(a *trigger.Alert, runes int) []Fact {
 	return list
 }
 
-// factLine joins facts on one line.
+// FactLine joins facts on one line.
 func FactLine(list []Fact) string {
 	parts := make([]string, len(list))
 	for i, f := range list {
@@ -199,7 +200,7 @@ func FactLine(list []Fact) string {
 	return strings.Join(parts, " · ")
 }
 
-// link returns the address that a message links to: generator_url or the runbook. It returns "" for an address that could break the message.
+// Link returns the address that a message links to: generator_url or the runbook. It returns "" for an address that could break the message.
 func Link(s *trigger.Settings, a *trigger.Alert) string {
 	for _, text := range []string{s.GeneratorURL, a.Runbook} {
 		if len(text) <= 2000 && IsWebURL(text) && Plain(text) == text && !strings.ContainsAny(text, " <>|\"'`") {

@@ -10,11 +10,12 @@ import (
 
 const SuppressedSample = "+312 since 14:02 (cooldown 300, rate limit 12)"
 
-// hostileText tries to mention, to break out of JSON, Markdown, mrkdwn and HTML, and to change how the text shows.
+// HostileText tries to mention, to break out of JSON, Markdown, mrkdwn and HTML, and to change how the text shows.
 const HostileText = "@everyone @here @channel <!channel> <!here|x> <!subteam^S1> <@U123> <@&456> <#C1> </pre><b>x</b><a href='tg://user?id=1'>y</a> " +
 	"`x` ``` ```` *b* _i_ ~s~ ||spoiler|| [t](http://evil.example) <http://evil.example|bank> &lt; &amp; \" ' \\ \\\" {{DATE(2017-02-14T06:00:00Z)}} ${x} " +
 	"\x1b[31mred\x1b[0m \x00\x07\u202egnp\u2066 \xff\xfe \u2028 \r\n```\n> quote\n# head\n- item\n@room @all @team :smile: </script>"
 
+// Alerts returns messages by name, from a single alert to a group of hostile ones, whose payloads golden files show.
 func Alerts() map[string][]trigger.Alert {
 	with := func(change func(*trigger.Alert)) []trigger.Alert {
 		a := Sample()

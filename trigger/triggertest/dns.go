@@ -11,13 +11,14 @@ import (
 	"testing"
 )
 
-// fakeDNS answers each query for a name with the next of its answers; the last one stays. It speaks DNS over TCP on a pipe.
+// FakeDNS answers each query for a name with the next of its answers; the last one stays. It speaks DNS over TCP on a pipe.
 type FakeDNS struct {
 	mu      sync.Mutex
 	Answers map[string][]string
 	Queries int
 }
 
+// Resolver returns a resolver that asks d.
 func (d *FakeDNS) Resolver(t *testing.T) *net.Resolver {
 	t.Helper()
 	return &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {

@@ -7,6 +7,7 @@ import (
 	"testing"
 )
 
+// Document returns docs/receivers.md. Its callers are packages one folder below trigger.
 func Document(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile("../../docs/receivers.md")
@@ -16,7 +17,7 @@ func Document(t *testing.T) string {
 	return string(text)
 }
 
-// cutOut returns what stands between two texts of the document.
+// CutOut returns the part of a document between two texts.
 func CutOut(t *testing.T, text, begin, end string) string {
 	t.Helper()
 	_, rest, found := strings.Cut(text, begin)
@@ -29,6 +30,7 @@ func CutOut(t *testing.T, text, begin, end string) string {
 
 var codes = regexp.MustCompile("`([^`]+)`")
 
+// CodesOf returns the texts between backticks.
 func CodesOf(text string) (list []string) {
 	for _, m := range codes.FindAllStringSubmatch(text, -1) {
 		list = append(list, m[1])

@@ -14,6 +14,7 @@ const (
 
 var SampleTime = time.Date(2026, 11, 22, 14, 5, 6, 789_000_000, time.UTC)
 
+// Sample returns an alert with a value in every field.
 func Sample() trigger.Alert {
 	since := SampleTime.Add(-3 * time.Minute)
 	return trigger.Alert{

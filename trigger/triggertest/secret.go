@@ -1,4 +1,4 @@
-// Package triggertest holds what tests of triggers share.
+// Package triggertest has helpers for tests of the packages below trigger.
 package triggertest
 
 import (
@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// AssertNoSecret fails the test when one of the texts (log lines, errors, metrics, dumps) holds one of the secrets: as it is, in any case of
-// letters, percent-encoded, in base64, or as it stands in JSON. It does not print the secret.
+// AssertNoSecret fails the test when one of the texts (log lines, errors, metrics, dumps) contains one of the secrets: as it is, in any case
+// of letters, percent-encoded, in base64, or as JSON encodes it. It does not print the secret.
 func AssertNoSecret(t testing.TB, secrets []string, texts ...string) {
 	t.Helper()
 	for i, secret := range secrets {
