@@ -5,9 +5,6 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 )
 
-// lineBufferCache finds the rings of the streams of the sources whose rules have contexts, for one worker.
-type lineBufferCache map[*Source]*[Stderr + 1]*lines.Buffer
-
 // See notes a record for contexts, which are made of the records that were seen; Process does it. It is to be called once for each record,
 // before its hits are judged, by those who call Find and Judge themselves and want contexts. Alerts that waited for the record are appended
 // to dst. For a source whose rules ask for none it does nothing.

@@ -61,3 +61,10 @@ func (w *Worker) contextOf(h *Hit, now int64) *state.HitContext {
 	c.WaitsForLines = w.waitsForLines(h)
 	return c
 }
+
+// render renders the sample that shows a hit, with the lock of the keyed state free meanwhile: a line may be long, and a template slow.
+func (w *Worker) render(shown *state.Sample, h *Hit, key []byte) {
+	text := &state.SampleText{Severity: SeverityWarning} // in case of a panic
+	defer func() { w.engine.keyed.Rendered(shown, key, text) }()
+	text = h.sampleText()
+}

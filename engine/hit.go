@@ -126,13 +126,6 @@ func eventCaptures(captures map[string]string, rec *Record) map[string]string {
 	return captures
 }
 
-// render renders the sample that shows a hit, with the lock of the keyed state free meanwhile: a line may be long, and a template slow.
-func (w *Worker) render(shown *state.Sample, h *Hit, key []byte) {
-	text := &state.SampleText{Severity: SeverityWarning} // in case of a panic
-	defer func() { w.engine.keyed.Rendered(shown, key, text) }()
-	text = h.sampleText()
-}
-
 // sampleText copies what a roll-up shows of a hit.
 func (h *Hit) sampleText() *state.SampleText {
 	a := h.alert(&state.Decision{At: h.Record.Time})
@@ -154,3 +147,6 @@ func (h *Hit) sampleText() *state.SampleText {
 	}
 	return s
 }
+
+// Outcome returns what became of the hit when it was judged.
+func (h *Hit) Outcome() Outcome { return h.outcome }

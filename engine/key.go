@@ -57,12 +57,6 @@ func (w *Worker) appendPart(key []byte, part rules.KeyPart, rec *Record, capture
 	return key[:min(len(key), start+model.MaxKeyPart)]
 }
 
-// hitOverflow makes the key that a hit of a worker has instead of its own when its templates are too many.
-type hitOverflow struct {
-	worker *Worker
-	hit    *Hit
-}
-
 // OverflowKey returns the key.
 func (o *hitOverflow) OverflowKey() []byte {
 	w, h := o.worker, o.hit

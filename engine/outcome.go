@@ -30,10 +30,3 @@ func (o Outcome) String() string {
 	}
 	return "undecided"
 }
-
-// Outcome returns what became of the hit when it was judged.
-func (h *Hit) Outcome() Outcome { return h.outcome }
-
-// Hits returns the hits of the record that was processed last, each with what became of it. They are valid until the next record, as long as the
-// record's memory is.
-func (w *Worker) Hits() []Hit { return w.hits }

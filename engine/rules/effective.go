@@ -5,21 +5,6 @@ import (
 	"sync"
 )
 
-// WorkloadRules is the rules of a workload: members of the snapshot's rules, and variants that its overrides made.
-type WorkloadRules struct {
-	Enabled  []uint64          // ids of the set that lead a rule
-	member   []uint64          // indexes of rules
-	Variants map[int32][]*Rule // lead → variants
-	Always   []*Rule           // rules without a lead, variants included
-	Events   []*Rule           // those that look at events instead of lines
-	Absent   []*Rule           // rules that wait for lines
-
-	Contexts bool // some rule asks for a context
-	Before   int  // the most lines before a hit that one asks for
-}
-
-func (e *WorkloadRules) Has(index int) bool { return e.member[index/64]>>(index%64)&1 != 0 }
-
 // EffectiveFor returns the rules of a workload. It takes a lock only for a workload that it has not met.
 func (n *Snapshot) EffectiveFor(workload string) *WorkloadRules {
 	cache := n.workloads.Load()

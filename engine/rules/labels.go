@@ -117,3 +117,14 @@ func (r *Rule) labels(data *summaryData) map[string]string {
 func (r *Rule) AbsenceLabels(workload string) map[string]string {
 	return r.labels(&summaryData{Rule: r.Settings.Name, Severity: r.AbsenceSeverity().String(), Workload: workload})
 }
+
+// Render sets the labels and the summary of an alert about a record. Labels come first, because the summary may show them.
+func (r *Rule) Render(a *model.Alert, rec *model.Record) {
+	data := summaryData{
+		Rule: a.Rule, Severity: a.Severity.String(), Message: a.Message, Stream: a.Stream.String(),
+		Workload: a.Source.Workload, Host: a.Source.Host, Tag: a.Source.Tag, Container: a.Source.Container,
+		Captures: a.Captures, record: rec,
+	}
+	a.Labels = r.labels(&data)
+	a.Summary = renderSummary(r.Summary, &data)
+}

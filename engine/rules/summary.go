@@ -34,17 +34,6 @@ func parseSummary(text string) (*templates.Template, error) {
 	return t, nil
 }
 
-// Render sets the labels and the summary of an alert about a record. Labels come first, because the summary may show them.
-func (r *Rule) Render(a *model.Alert, rec *model.Record) {
-	data := summaryData{
-		Rule: a.Rule, Severity: a.Severity.String(), Message: a.Message, Stream: a.Stream.String(),
-		Workload: a.Source.Workload, Host: a.Source.Host, Tag: a.Source.Tag, Container: a.Source.Container,
-		Captures: a.Captures, record: rec,
-	}
-	a.Labels = r.labels(&data)
-	a.Summary = renderSummary(r.Summary, &data)
-}
-
 // renderSummary returns one line: that of the template, or where there is none, or it fails, of the rule, the workload and the line.
 func renderSummary(t *templates.Template, data *summaryData) string {
 	if t != nil {

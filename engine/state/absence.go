@@ -8,10 +8,6 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 )
 
-// AbsenceGrace is how long after a start an absence is told at the earliest: what came while the program was down is to be read first. A stop
-// that took longer says nothing of what came meanwhile: the wait begins anew.
-const AbsenceGrace = 5 * time.Minute
-
 // absenceTimer is a rule that waits for lines of a workload, or of all of them together. The wait goes by arrival; when the last hit happened goes by the
 // records' clock.
 type absenceTimer struct {

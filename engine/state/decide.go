@@ -2,34 +2,8 @@ package state
 
 import (
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
-	"github.com/tinyforge/fluentbit-trigger/engine/mute"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 )
-
-// HitContext is all that decides about a hit beside the state of its key. It is gathered before anything is locked.
-type HitContext struct {
-	Rule          *rules.Rule
-	Source        *model.Source
-	Stream        model.Stream
-	OverflowKey   overflowKey // what makes the key if the templates are too many
-	At            int64       // when the hit happened
-	Key           []byte      // the cooldown key
-	Container     []byte      // the key of the token bucket
-	Template      TemplateID
-	Value         ValueID // what a threshold of different values counts
-	Valued        bool    // there is one
-	Muted         bool    // a silence or an inhibition is in force: why
-	Reason        model.Reason
-	Silence       *mute.Silence // that is it
-	WaitsForLines bool          // its alert waits for lines: it is counted as pending
-
-	known    bool // the template was seen before
-	Overflow bool // no key is kept for it: there is no cooldown, and no threshold
-	Decision Decision
-}
-
-// overflowKey makes the key that hits share whose templates are too many.
-type overflowKey interface{ OverflowKey() []byte }
 
 // Evaluate decides about a hit and commits what was decided, when all that is due by then is done. The decision is in h.
 func (k *Keyed) Evaluate(h *HitContext, now int64, dst []model.Alert) []model.Alert {

@@ -4,11 +4,9 @@ import (
 	"cmp"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
@@ -255,13 +253,4 @@ func (m *savedMarks) UnmarshalText(text []byte) error {
 		*m = append(*m, mark{at: last, value: ValueID(value)})
 	}
 	return nil
-}
-
-func parseTemplateID(stateKey string) (id TemplateID, ok bool) {
-	text, ok := strings.CutPrefix(stateKey, templatePrefix)
-	if !ok || len(text) != hex.EncodedLen(len(id)) {
-		return id, false
-	}
-	_, err := hex.Decode(id[:], []byte(text))
-	return id, err == nil
 }

@@ -42,23 +42,6 @@ func (s *KeyState) clampFuture(now int64) {
 	s.lastHit = min(s.lastHit, now)
 }
 
-// Decision is what becomes of a hit, and what its alert reports.
-type Decision struct {
-	Alert      bool
-	Reason     model.Reason // the hit is suppressed, when there is no alert
-	Kind       model.Kind
-	Severity   model.Severity // at least
-	At         int64          // when the hit happened
-	Late       int64          // by how much it arrived later
-	Suppressed [model.NumReasons]int64
-	Since      int64   // the earliest of the suppressed hits, 0: there are none
-	Last       int64   // the latest of them
-	AbsentFor  int64   // recovered: how long nothing came
-	Workload   string  // recovered: of the absence
-	Counted    int     // hits, or different values, that count for the threshold
-	Sample     *Sample // that shows the hit, and is to be rendered
-}
-
 // decide decides what becomes of a hit, and moves the key's state and the container's bucket on. It changes nothing else, so that Explain can try it on
 // copies.
 //
@@ -154,4 +137,11 @@ func RuleID(key string) string {
 		}
 	}
 	return key
+}
+
+// templateGroup is the keys of one rule and container that hold a template.
+type templateGroup struct {
+	key   string
+	keys  map[*KeyState]struct{}
+	swept int64 // when its keys were last looked through
 }

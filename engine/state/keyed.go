@@ -2,7 +2,7 @@
 //
 // The state of a key is four machines that know nothing of each other: window (the cooldown), unreported (hits suppressed since the last alert),
 // slidingCount (the threshold) and episode (the escalation). keyState.decide moves them, in the order of docs/counting.md. Beside the keys there are
-// token buckets (bucket.go), templates that were seen (template_seen.go), and absences (absence.go). Time moves all of them when they are due (due.go,
+// token buckets (bucket.go), templates that were seen (templates.go), and absences (absence.go). Time moves all of them when they are due (due.go,
 // deadline.go). All of it is saved and restored (save.go, forms.go), and copied for previews, which decide without consequences (preview.go).
 //
 // It holds the id of a rule, never the rule, so that no snapshot outlives its reload for the sake of a key.

@@ -7,25 +7,6 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 )
 
-// Sample is one of the hits that a key suppressed, for the roll-up that shows it.
-type Sample struct {
-	at, arrived int64 // when it happened, and when it arrived
-	source      *model.Source
-	stream      model.Stream
-	text        *SampleText // nil until it is rendered
-}
-
-// SampleText is what a roll-up shows of a line. It does not change.
-type SampleText struct {
-	Severity  model.Severity
-	Message   string
-	Truncated bool
-	Summary   string
-	Captures  map[string]string
-	Fields    map[string]string
-	Labels    map[string]string // rendered; nil where none is a template
-}
-
 // Rendered sets the text of a sample. Until then the key's roll-up waits.
 func (k *Keyed) Rendered(shown *Sample, key []byte, text *SampleText) {
 	k.Mu.Lock()

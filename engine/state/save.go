@@ -9,15 +9,6 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 )
 
-// What the keys of the entries begin with.
-const (
-	KeyPrefix      = "key/"
-	bucketPrefix   = "bucket/"
-	absencePrefix  = "absence/"
-	templatePrefix = "seen/"
-	ClockKey       = "clock"
-)
-
 // SaveBatch is how many entries are copied while the lock is held once.
 const SaveBatch = 500
 

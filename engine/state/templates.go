@@ -13,13 +13,6 @@ const MaxTemplates = 1000
 // sweepEvery is how often the keys of a group that is full are looked through for those that say nothing any more.
 const sweepEvery = int64(time.Second)
 
-// templateGroup is the keys of one rule and container that hold a template.
-type templateGroup struct {
-	key   string
-	keys  map[*KeyState]struct{}
-	swept int64 // when its keys were last looked through
-}
-
 // stateOfHit returns the state of a hit's key. A template too many has none: the hits of all of them share one, whose cooldown and threshold suppress
 // nothing.
 func (k *Keyed) stateOfHit(h *HitContext, now int64) *KeyState {
@@ -110,4 +103,31 @@ func (k *Keyed) leave(s *KeyState) {
 		delete(k.groups, s.group.key)
 	}
 	s.group = nil
+}
+
+// lazySaves is the part of first_seen by which what is saved may be late while the engine runs: a template that comes all the time is not saved all the
+// time.
+const lazySaves = 64
+
+// seenBefore notes the hit's template, whatever becomes of the hit, and reports whether it was seen within the time that the rule asks for, or later
+// than the hit, whose record came late.
+func (k *Keyed) seenBefore(h *HitContext, now int64) (known bool) {
+	within := int64(h.Rule.Settings.FirstSeen)
+	if within == 0 {
+		return false
+	}
+	t, ok := k.templates.Get(h.Template)
+	if !ok {
+		k.templates.Add(h.Template, &templateSeen{last: h.At, saved: h.At})
+		k.Touch(h.Template.stateKey())
+		return false
+	}
+	t.last = min(t.last, now) // the clock went back
+	known = h.At-t.last < within
+	t.last = max(t.last, h.At)
+	if t.last < t.saved || t.last-t.saved > within/lazySaves {
+		t.saved = t.last
+		k.Touch(h.Template.stateKey())
+	}
+	return known
 }

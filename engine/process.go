@@ -1,0 +1,94 @@
+package engine
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+)
+
+// Hits returns the hits of the record that was processed last, each with what became of it. They are valid until the next record, as long as the
+// record's memory is.
+func (w *Worker) Hits() []Hit { return w.hits }
+
+// Process applies the rules to one record and appends its alerts to dst: it meets a source that is new, sees the record, finds the hits and judges each.
+// now, in ns, is when the record arrived; when what it reports happened is its own time, see EventTime. In a replay of old logs it arrives when it
+// happened. A record that hits nothing costs no allocation and no lock.
+func (w *Worker) Process(rec *Record, now int64, dst []Alert) []Alert {
+	rules, first := w.effective(rec.Source)
+	if first {
+		w.OnSource(rec.Source, now)
+	}
+	if rules.Contexts && !rec.Source.IsEvent() {
+		dst = w.see(rec, rules.Before, now, dst)
+	}
+	w.hits = w.Find(rec, w.hits[:0])
+	for i := range w.hits {
+		if !w.timed() {
+			dst = w.Evaluate(&w.hits[i], now, dst)
+			continue
+		}
+		begun := w.engine.clock()
+		dst = w.Evaluate(&w.hits[i], now, dst)
+		w.spent(w.hits[i].rule, begun)
+	}
+	return dst
+}
+
+// Find appends the record's hits to dst, in the order of the rules. It neither uses nor changes what the engine remembers, and takes no lock.
+// The hits are valid as long as the record's memory is.
+func (w *Worker) Find(rec *Record, dst []Hit) []Hit {
+	rules, _ := w.effective(rec.Source)
+	line, cut := rec.Text, false
+	if len(line) > model.MaxMatched {
+		line, cut = line[:model.MaxMatched], true
+	}
+	found := len(dst)
+	if rec.Source.IsEvent() {
+		w.events++
+		for _, r := range rules.Events {
+			if w.verify(r, rec, line) {
+				dst = append(dst, Hit{Record: rec, rule: r, line: line, cut: cut})
+			}
+		}
+		slices.SortFunc(dst[found:], byOrder)
+		return dst
+	}
+	w.lines++
+	w.matched = w.matcher.Match(line, rules.Enabled, w.matched[:0])
+	for _, lead := range w.matched {
+		for _, r := range w.snapshot.ByPrefilter[lead] {
+			if rules.Has(r.Index) && w.verify(r, rec, line) {
+				dst = append(dst, Hit{Record: rec, rule: r, line: line, cut: cut})
+			}
+		}
+		for _, r := range rules.Variants[lead] {
+			if w.verify(r, rec, line) {
+				dst = append(dst, Hit{Record: rec, rule: r, line: line, cut: cut})
+			}
+		}
+	}
+	for _, r := range rules.Always {
+		if w.verify(r, rec, line) {
+			dst = append(dst, Hit{Record: rec, rule: r, line: line, cut: cut})
+		}
+	}
+	if len(dst)-found > 1 {
+		slices.SortFunc(dst[found:], byOrder)
+	}
+	return dst
+}
+
+func byOrder(a, b Hit) int { return cmp.Compare(a.rule.Order, b.rule.Order) }
+
+func (w *Worker) verify(r *rules.Rule, rec *Record, line []byte) (ok bool) {
+	if !w.timed() {
+		ok, w.field = r.Verify(rec, line, w.field)
+		return ok
+	}
+	begun := w.engine.clock()
+	ok, w.field = r.Verify(rec, line, w.field)
+	w.spent(r, begun)
+	return ok
+}

@@ -1,0 +1,49 @@
+package state
+
+import (
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/mute"
+	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+)
+
+// HitContext is all that decides about a hit beside the state of its key. It is gathered before anything is locked.
+type HitContext struct {
+	Rule          *rules.Rule
+	Source        *model.Source
+	Stream        model.Stream
+	OverflowKey   overflowKey // what makes the key if the templates are too many
+	At            int64       // when the hit happened
+	Key           []byte      // the cooldown key
+	Container     []byte      // the key of the token bucket
+	Template      TemplateID
+	Value         ValueID // what a threshold of different values counts
+	Valued        bool    // there is one
+	Muted         bool    // a silence or an inhibition is in force: why
+	Reason        model.Reason
+	Silence       *mute.Silence // that is it
+	WaitsForLines bool          // its alert waits for lines: it is counted as pending
+
+	known    bool // the template was seen before
+	Overflow bool // no key is kept for it: there is no cooldown, and no threshold
+	Decision Decision
+}
+
+// overflowKey makes the key that hits share whose templates are too many.
+type overflowKey interface{ OverflowKey() []byte }
+
+// Decision is what becomes of a hit, and what its alert reports.
+type Decision struct {
+	Alert      bool
+	Reason     model.Reason // the hit is suppressed, when there is no alert
+	Kind       model.Kind
+	Severity   model.Severity // at least
+	At         int64          // when the hit happened
+	Late       int64          // by how much it arrived later
+	Suppressed [model.NumReasons]int64
+	Since      int64   // the earliest of the suppressed hits, 0: there are none
+	Last       int64   // the latest of them
+	AbsentFor  int64   // recovered: how long nothing came
+	Workload   string  // recovered: of the absence
+	Counted    int     // hits, or different values, that count for the threshold
+	Sample     *Sample // that shows the hit, and is to be rendered
+}
