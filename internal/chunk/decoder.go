@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/chunk/msgpack"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
@@ -124,9 +125,9 @@ func (r *reading) run() {
 		}
 		r.stats.Broken++
 		start := i
-		end, whole := skip(r.b, i)
+		end, whole := msgpack.Skip(r.b, i)
 		t := r.b[i]
-		whole = whole && (t&0xe0 == mpFixmap || t >= mpArray16 && t <= mpMap32) // a map or an array, not a stray byte
+		whole = whole && (t&0xe0 == msgpack.Fixmap || t >= msgpack.Array16 && t <= msgpack.Map32) // a map or an array, not a stray byte
 		budget -= reached - i + end - i
 		if !whole {
 			end = len(r.b)
@@ -162,7 +163,7 @@ func (r *reading) event(i int) (next int, ok bool) {
 		return reached, false
 	}
 	if ev.marker != markerNone {
-		if ev.end, ok = skip(b, ev.body); !ok {
+		if ev.end, ok = msgpack.Skip(b, ev.body); !ok {
 			return ev.end, false
 		}
 		r.enterGroup(ev)
@@ -192,11 +193,11 @@ func (r *reading) enterGroup(ev event) {
 		return
 	}
 	r.group = ev.body
-	if at, ok := child(r.b, ev.body, "resource"); ok {
-		if end, ok := skip(r.b, at); ok {
+	if at, ok := msgpack.Child(r.b, ev.body, "resource"); ok {
+		if end, ok := msgpack.Skip(r.b, at); ok {
 			r.resource = span{roleResource, inAll, at, end}
 		}
-		if attributes, ok := child(r.b, at, "attributes"); ok && identifies(r.b, attributes) {
+		if attributes, ok := msgpack.Child(r.b, at, "attributes"); ok && identifies(r.b, attributes) {
 			r.by = byResource
 		}
 	}
@@ -327,7 +328,7 @@ func (r *reading) unfinished(p part) *line {
 		l.textKey = r.scan.textKey.name
 	}
 	if r.group != 0 {
-		if end, ok := skip(r.b, r.group); ok && end-r.group <= maxKeptGroup {
+		if end, ok := msgpack.Skip(r.b, r.group); ok && end-r.group <= maxKeptGroup {
 			l.group = append([]byte(nil), r.b[r.group:end]...)
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/chunk/msgpack"
 )
 
 // event is one decoded event: positions in the chunk.
@@ -41,11 +43,11 @@ func header(b []byte, i int, now int64) (ev event, reached int, ok bool) {
 	if len(b)-i > 12 && binary.BigEndian.Uint32(b[i:]) == usualHead && binary.BigEndian.Uint32(b[i+4:]) < groupEndSeconds {
 		ev.time = int64(binary.BigEndian.Uint32(b[i+4:]))*1e9 + int64(binary.BigEndian.Uint32(b[i+8:]))
 	} else {
-		values, first, ok := arrayAt(b, i)
+		values, first, ok := msgpack.Array(b, i)
 		if !ok || values != 2 || first >= len(b) {
 			return ev, first, false
 		}
-		inner, second, isArray := arrayAt(b, first)
+		inner, second, isArray := msgpack.Array(b, first)
 		if !isArray {
 			ev.time, ev.marker, ev.body, ok = eventTime(b, first, now)
 			return ev, max(first, ev.body), ok
@@ -57,13 +59,13 @@ func header(b []byte, i int, now int64) (ev event, reached int, ok bool) {
 			return ev, second, false
 		}
 	}
-	pairs, next, isMap := mapAt(b, at)
+	pairs, next, isMap := msgpack.Map(b, at)
 	switch {
 	case isMap && pairs == 0:
 		ev.body = next
-	case isMap || at < len(b) && b[at] == mpNil:
+	case isMap || at < len(b) && b[at] == msgpack.Nil:
 		ev.meta = at
-		if ev.body, ok = skip(b, at); !ok {
+		if ev.body, ok = msgpack.Skip(b, at); !ok {
 			return ev, ev.body, false
 		}
 	default:
@@ -73,7 +75,7 @@ func header(b []byte, i int, now int64) (ev event, reached int, ok bool) {
 }
 
 // usualHead is how the events of all present inputs begin: an array of an array of a time, which is Fluent Bit's extension, and metadata.
-const usualHead = 0x92<<24 | 0x92<<16 | mpFixext8<<8
+const usualHead = 0x92<<24 | 0x92<<16 | msgpack.Fixext8<<8
 
 // eventTime reads a time: Fluent Bit's extension of type 0 (seconds and nanoseconds, 32 bits each), an integer or a floating-point number
 // of seconds. A number that is no time since 1970 that fits in nanoseconds gives now.
@@ -83,31 +85,31 @@ func eventTime(b []byte, i int, now int64) (ns int64, m marker, next int, ok boo
 	}
 	at := -1
 	switch b[i] {
-	case mpFixext8:
+	case msgpack.Fixext8:
 		if len(b)-i < 10 || b[i+1] != 0 {
 			return 0, markerNone, i, false
 		}
 		at = i + 2
-	case mpExt8:
+	case msgpack.Ext8:
 		if len(b)-i < 11 || b[i+1] != 8 || b[i+2] != 0 {
 			return 0, markerNone, i, false
 		}
 		at = i + 3
-	case mpFloat32, mpFloat64:
-		f, ok := float(b, i)
+	case msgpack.Float32, msgpack.Float64:
+		f, ok := msgpack.Float(b, i)
 		if !ok {
 			return 0, markerNone, i, false
 		}
-		return floatTime(f, now), markerNone, i + int(widths[b[i]]), true
+		return floatTime(f, now), markerNone, i + int(msgpack.Widths[b[i]]), true
 	default:
-		n, ok := integer(b, i)
+		n, ok := msgpack.Integer(b, i)
 		if !ok {
 			return 0, markerNone, i, false
 		}
 		if n < 0 || n > maxSeconds {
-			return now, markerNone, i + int(widths[b[i]]), true
+			return now, markerNone, i + int(msgpack.Widths[b[i]]), true
 		}
-		return n * 1e9, markerNone, i + int(widths[b[i]]), true
+		return n * 1e9, markerNone, i + int(msgpack.Widths[b[i]]), true
 	}
 	seconds, nanoseconds := binary.BigEndian.Uint32(b[at:]), binary.BigEndian.Uint32(b[at+4:])
 	switch seconds {
@@ -130,20 +132,20 @@ func floatTime(f float64, now int64) int64 {
 // plausible reports whether an event may begin at i: a two-element array, a time, and a map. It is used to find the next event behind bytes
 // that are none, so it is stricter than header: only the forms that Fluent Bit writes, which other bytes seldom look like.
 func plausible(b []byte, i int) bool {
-	if len(b)-i < 4 || b[i] != mpFixarray|2 {
+	if len(b)-i < 4 || b[i] != msgpack.Fixarray|2 {
 		return false
 	}
 	i++
-	nested := b[i] == mpFixarray|2
+	nested := b[i] == msgpack.Fixarray|2
 	if nested {
 		i++
 	}
 	switch t := b[i]; t {
-	case mpFixext8, mpExt8:
-		if !nested && i > 1 && b[i-2] == mpFixarray|2 {
+	case msgpack.Fixext8, msgpack.Ext8:
+		if !nested && i > 1 && b[i-2] == msgpack.Fixarray|2 {
 			return false // the head of an event, [time, metadata], which looks like one of the old form
 		}
-	case mpFloat32, mpFloat64, mpUint32, mpUint64, mpInt32, mpInt64:
+	case msgpack.Float32, msgpack.Float64, msgpack.Uint32, msgpack.Uint64, msgpack.Int32, msgpack.Int64:
 		if nested {
 			return false
 		}
@@ -151,23 +153,23 @@ func plausible(b []byte, i int) bool {
 		return false
 	}
 	_, _, next, ok := eventTime(b, i, 0)
-	return ok && next < len(b) && isMapFormat(b[next])
+	return ok && next < len(b) && msgpack.IsMap(b[next])
 }
 
 // likely reports whether an event that plausible found is one. A number as time is too short to tell: such bytes occur in Greek text, where
 // the letter beta ends in 0x92. It counts only when the chunk ends, or another array of two begins, where the event ends.
 func likely(b []byte, i int) (reached int, ok bool) {
-	if t := b[i+1]; t == mpFixarray|2 || t == mpFixext8 || t == mpExt8 {
+	if t := b[i+1]; t == msgpack.Fixarray|2 || t == msgpack.Fixext8 || t == msgpack.Ext8 {
 		return i, true
 	}
-	end, ok := skip(b, i)
-	return end, ok && (end == len(b) || b[end] == mpFixarray|2)
+	end, ok := msgpack.Skip(b, i)
+	return end, ok && (end == len(b) || b[end] == msgpack.Fixarray|2)
 }
 
 // nextPlausible returns the first position from i on, and before end, where an event may begin; end when there is none.
 func nextPlausible(b []byte, i, end int) int {
 	for i < end {
-		n := bytes.IndexByte(b[i:end], mpFixarray|2)
+		n := bytes.IndexByte(b[i:end], msgpack.Fixarray|2)
 		if n < 0 {
 			return end
 		}

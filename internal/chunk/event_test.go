@@ -9,15 +9,16 @@ import (
 	"testing"
 
 	ct "github.com/tinyforge/fluentbit-trigger/internal/chunk/chunktest"
+	"github.com/tinyforge/fluentbit-trigger/internal/chunk/msgpack"
 )
 
 func array(format byte, values ...any) ct.Raw {
 	var out []byte
 	switch format {
-	case mpArray16:
-		out = []byte{mpArray16, 0, byte(len(values))}
-	case mpArray32:
-		out = []byte{mpArray32, 0, 0, 0, byte(len(values))}
+	case msgpack.Array16:
+		out = []byte{msgpack.Array16, 0, byte(len(values))}
+	case msgpack.Array32:
+		out = []byte{msgpack.Array32, 0, 0, 0, byte(len(values))}
 	}
 	for _, v := range values {
 		out = ct.Append(out, v)
@@ -28,9 +29,9 @@ func array(format byte, values ...any) ct.Raw {
 func TestEventForms(t *testing.T) {
 	const at = int64(1795370400_000000007)
 	body := ct.M("log", "line")
-	ext8 := append(ct.Raw{mpExt8, 8, 0}, ct.EventTime(at)[2:]...)
-	map16 := ct.Raw(append([]byte{mpMap16, 0, 1}, ct.Append(ct.Append(nil, "log"), "line")...))
-	str16key := ct.Raw(append([]byte{mpFixmap | 1, mpStr16, 0, 3, 'l', 'o', 'g', mpStr32, 0, 0, 0, 4}, "line"...))
+	ext8 := append(ct.Raw{msgpack.Ext8, 8, 0}, ct.EventTime(at)[2:]...)
+	map16 := ct.Raw(append([]byte{msgpack.Map16, 0, 1}, ct.Append(ct.Append(nil, "log"), "line")...))
+	str16key := ct.Raw(append([]byte{msgpack.Fixmap | 1, msgpack.Str16, 0, 3, 'l', 'o', 'g', msgpack.Str32, 0, 0, 0, 4}, "line"...))
 	for _, tc := range []struct {
 		name string
 		raw  []byte
@@ -41,16 +42,16 @@ func TestEventForms(t *testing.T) {
 		{"metadata wide", ct.Event(nil, at, ct.WideMap{}, ct.WideMap(body)), at},
 		{"ext8", ct.Append(nil, []any{[]any{ext8, ct.M()}, body}), at},
 		{"integer inside", ct.Append(nil, []any{[]any{7, ct.M()}, body}), 7e9},
-		{"array16", ct.Append(nil, array(mpArray16, array(mpArray16, ct.EventTime(at), ct.M()), body)), at},
-		{"array32", ct.Append(nil, array(mpArray32, array(mpArray32, ct.EventTime(at), ct.M()), body)), at},
+		{"array16", ct.Append(nil, array(msgpack.Array16, array(msgpack.Array16, ct.EventTime(at), ct.M()), body)), at},
+		{"array32", ct.Append(nil, array(msgpack.Array32, array(msgpack.Array32, ct.EventTime(at), ct.M()), body)), at},
 		{"map16", ct.Event(nil, at, ct.M(), map16), at},
 		{"long forms of strings", ct.Event(nil, at, ct.M(), str16key), at},
 		{"bin", ct.Event(nil, at, ct.M(), ct.M("log", ct.Bin("line"))), at},
 		{"old, ext", ct.OldEvent(nil, ct.EventTime(at), body), at},
 		{"old, ext8", ct.OldEvent(nil, ext8, body), at},
 		{"old, uint32", ct.OldEvent(nil, 1795370400, body), 1795370400e9},
-		{"old, uint64", ct.OldEvent(nil, ct.Raw{mpUint64, 0, 0, 0, 0, 0, 0, 0, 9}, body), 9e9},
-		{"old, int64", ct.OldEvent(nil, ct.Raw{mpInt64, 0, 0, 0, 0, 0, 0, 0, 9}, body), 9e9},
+		{"old, uint64", ct.OldEvent(nil, ct.Raw{msgpack.Uint64, 0, 0, 0, 0, 0, 0, 0, 9}, body), 9e9},
+		{"old, int64", ct.OldEvent(nil, ct.Raw{msgpack.Int64, 0, 0, 0, 0, 0, 0, 0, 9}, body), 9e9},
 		{"old, small", ct.OldEvent(nil, 5, body), 5e9},
 		{"old, float64", ct.OldEvent(nil, 1795370400.5, body), 1795370400_500000000},
 		{"old, float32", ct.OldEvent(nil, float32(16.25), body), 16_250000000},
@@ -92,7 +93,7 @@ func TestText(t *testing.T) {
 			`{"event":"login","n":-5,"ok":true,"list":[1,null,1.5],"deep":{"k":"v"}}`},
 		{"structured, escapes", ct.M("a\"b", "\\\n\t\r\x01\x1f\xffé"), "{\"a\\\"b\":\"\\\\\\n\\t\\r\\u0001\\u001f\ufffdé\"}"},
 		{"structured, oddities", ct.M("e", ct.Ext{Type: 5, Data: []byte("x")}, "nan", math.NaN(), "b", ct.Bin("x")), `{"e":null,"nan":null,"b":"x"}`},
-		{"structured, keys that are no text", ct.Raw{mpFixmap | 2, 5, 1, mpTrue, 2}, `{"5":1,"true":2}`},
+		{"structured, keys that are no text", ct.Raw{msgpack.Fixmap | 2, 5, 1, msgpack.True, 2}, `{"5":1,"true":2}`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if got := only(t, one(tc.body), "t").Text; got != tc.want {
@@ -123,7 +124,7 @@ func TestGroups(t *testing.T) {
 	chunk = append(chunk, one(ct.M("log", "in b"))...)
 	chunk = ct.GroupEnd(chunk)
 	chunk = append(chunk, one(ct.M("log", "after"))...)
-	chunk = ct.OldEvent(chunk, ct.Raw{mpFixext8, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}, nil) // a start without context
+	chunk = ct.OldEvent(chunk, ct.Raw{msgpack.Fixext8, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}, nil) // a start without context
 	chunk = append(chunk, one(ct.M("log", "in nothing"))...)
 	var got []string
 	for _, l := range decodeAll(d, chunk, "t") {
@@ -141,26 +142,26 @@ func TestGroups(t *testing.T) {
 // TestBroken puts bytes that are no event between, before and behind events: those are counted, and the events are read.
 func TestBroken(t *testing.T) {
 	a, b := one(ct.M("log", "a")), ct.OldEvent(nil, ct.EventTime(ct.FirstTime), ct.M("log", "b"))
-	deep := append(bytes.Repeat([]byte{mpFixarray | 1}, 100_000), mpNil)
+	deep := append(bytes.Repeat([]byte{msgpack.Fixarray | 1}, 100_000), msgpack.Nil)
 	for _, tc := range []struct {
 		name    string
 		garbage []byte
 		broken  int64
 	}{
-		{"nil", []byte{mpNil}, 1},
+		{"nil", []byte{msgpack.Nil}, 1},
 		{"bytes that are no msgpack", []byte{0xc1, 0xc1, 0xc1}, 1},
 		{"text", []byte("hello, this is no msgpack \x92 at all \x92\x92, ever"), 1},
 		{"zeros", make([]byte, 1000), 1},
 		{"a map", ct.Append(nil, ct.M("log", "no event")), 1},
 		{"two maps", ct.Append(ct.Append(nil, ct.M("k", 1)), ct.M("k", 2)), 2},
 		{"an array of three", ct.Append(nil, []any{1, ct.M(), ct.M()}), 1},
-		{"an array that swallows the next", []byte{mpFixarray | 3}, 1},
-		{"an empty array", []byte{mpFixarray}, 1},
+		{"an array that swallows the next", []byte{msgpack.Fixarray | 3}, 1},
+		{"an empty array", []byte{msgpack.Fixarray}, 1},
 		{"a time that is none", ct.Append(nil, []any{"now", ct.M("log", "x")}), 1},
 		{"metadata that is none", ct.Append(nil, []any{[]any{ct.EventTime(1), "x"}, ct.M("log", "x")}), 1},
 		{"a time of another type", ct.Append(nil, []any{ct.Ext{Type: 1, Data: make([]byte, 8)}, ct.M()}), 1},
-		{"a promise of a huge map", []byte{0x92, 0x92, 0xd7, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0x80, mpMap32, 0xff, 0xff, 0xff, 0xff}, 1},
-		{"a promise of a huge text", append(ct.Event(nil, 1, ct.M(), ct.M())[:12], 0x80, mpFixmap|1, mpStr32, 0xff, 0xff, 0xff, 0xf0), 1},
+		{"a promise of a huge map", []byte{0x92, 0x92, 0xd7, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0x80, msgpack.Map32, 0xff, 0xff, 0xff, 0xff}, 1},
+		{"a promise of a huge text", append(ct.Event(nil, 1, ct.M(), ct.M())[:12], 0x80, msgpack.Fixmap|1, msgpack.Str32, 0xff, 0xff, 0xff, 0xf0), 1},
 		{"a deep nest", deep, 1},
 		{"a body that is a number", one(5), 1},
 		{"a body that is an array", one([]any{1}), 1},
@@ -211,17 +212,17 @@ func TestHostileChunks(t *testing.T) {
 	const size = 4 << 20
 	var nested []byte
 	for len(nested) < size {
-		nested = append(nested, 0x92, 0x92, 0xd7, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0x80, mpArray32)
+		nested = append(nested, 0x92, 0x92, 0xd7, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0x80, msgpack.Array32)
 		nested = binary.BigEndian.AppendUint32(nested, uint32(size/2))
 	}
-	keys := append([]byte{0x92, 0x92, 0xd7, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0x80, mpMap32, 0, 0x10, 0, 0}, bytes.Repeat([]byte{0xa1, 'k', 1}, 1<<20)...)
+	keys := append([]byte{0x92, 0x92, 0xd7, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0x80, msgpack.Map32, 0, 0x10, 0, 0}, bytes.Repeat([]byte{0xa1, 'k', 1}, 1<<20)...)
 	spans := ct.M("log", "x")
 	for range 5000 {
 		spans = append(spans, ct.M("container_id", fullID, "kubernetes", ct.M("labels", ct.M("app", "x")))...)
 	}
 	for name, chunk := range map[string][]byte{
-		"nested": nested, "keys": keys, "arrays": bytes.Repeat([]byte{mpFixarray | 1}, size), "spans": one(spans),
-		"heads": bytes.Repeat([]byte{0x92}, size), "deep body": append(one(ct.Raw(bytes.Repeat([]byte{mpFixmap | 1, 0xa1, 'k'}, size/3))), mpNil),
+		"nested": nested, "keys": keys, "arrays": bytes.Repeat([]byte{msgpack.Fixarray | 1}, size), "spans": one(spans),
+		"heads": bytes.Repeat([]byte{0x92}, size), "deep body": append(one(ct.Raw(bytes.Repeat([]byte{msgpack.Fixmap | 1, 0xa1, 'k'}, size/3))), msgpack.Nil),
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDecoder(t)

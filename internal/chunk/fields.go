@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/chunk/msgpack"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
@@ -97,7 +98,7 @@ const kubernetesPath = "kubernetes."
 func (f *fields) section(path string) (where section, at int) {
 	switch {
 	case strings.HasPrefix(path, kubernetesPath):
-		if at, ok := child(f.b, f.body, "kubernetes"); ok && isMapFormat(f.b[at]) {
+		if at, ok := msgpack.Child(f.b, f.body, "kubernetes"); ok && msgpack.IsMap(f.b[at]) {
 			return inKubernetesMap, at
 		}
 	case strings.HasPrefix(path, "resource.") || strings.HasPrefix(path, "scope."):
@@ -120,7 +121,7 @@ func (f *fields) appendFromMetadata(dst []byte, path string) ([]byte, bool) {
 		return appendScalar(dst, f.b, value)
 	}
 	if strings.HasPrefix(path, "attributes.") {
-		if at, ok := child(f.b, f.meta, "otlp"); ok {
+		if at, ok := msgpack.Child(f.b, f.meta, "otlp"); ok {
 			if value, ok := lookup(f.b, at, path); ok {
 				return appendScalar(dst, f.b, value)
 			}
@@ -137,8 +138,8 @@ func (f *fields) appendFromGroup(dst []byte, path string) ([]byte, bool) {
 		return appendScalar(dst, f.group, value)
 	}
 	if name, ok := strings.CutPrefix(path, "resource."); ok {
-		if at, ok := child(f.group, 0, "resource"); ok {
-			if at, ok := child(f.group, at, "attributes"); ok {
+		if at, ok := msgpack.Child(f.group, 0, "resource"); ok {
+			if at, ok := msgpack.Child(f.group, at, "attributes"); ok {
 				if value, ok := lookup(f.group, at, name); ok {
 					return appendScalar(dst, f.group, value)
 				}
@@ -152,27 +153,27 @@ func (f *fields) appendFromGroup(dst []byte, path string) ([]byte, bool) {
 // part of it and holds a map; of equal keys the last.
 func lookup(b []byte, i int, path string) (value int, ok bool) {
 	for {
-		pairs, at, isMap := mapAt(b, i)
+		pairs, at, isMap := msgpack.Map(b, i)
 		if !isMap {
 			return 0, false
 		}
 		longest, whole := -1, false
 		for ; pairs > 0; pairs-- {
-			start, end, isText := text(b, at)
+			start, end, isText := msgpack.Text(b, at)
 			if !isText {
-				if end, ok = skip(b, at); !ok {
+				if end, ok = msgpack.Skip(b, at); !ok {
 					return 0, false
 				}
 			}
 			v := end
-			if at, ok = skip(b, v); !ok {
+			if at, ok = msgpack.Skip(b, v); !ok {
 				return 0, false
 			}
 			if n := end - start; isText && n >= longest && n <= len(path) && string(b[start:end]) == path[:n] {
 				switch {
 				case n == len(path):
-					longest, whole, value = n, scalar(b[v]), v
-				case path[n] == '.' && isMapFormat(b[v]):
+					longest, whole, value = n, msgpack.IsScalar(b[v]), v
+				case path[n] == '.' && msgpack.IsMap(b[v]):
 					longest, whole, value = n, false, v
 				}
 			}
@@ -187,50 +188,47 @@ func lookup(b []byte, i int, path string) (value int, ok bool) {
 	}
 }
 
-func isMapFormat(t byte) bool { return t&0xf0 == mpFixmap || t == mpMap16 || t == mpMap32 }
-
-// scalar reports whether a value of the format is text, a number or a boolean.
-func scalar(t byte) bool {
-	switch {
-	case t < mpFixmap, t >= 0xe0, t&0xe0 == mpFixstr, t == mpFalse, t == mpTrue:
-		return true
-	case t >= mpBin8 && t <= mpBin32, t >= mpFloat32 && t <= mpInt64, t >= mpStr8 && t <= mpStr32:
-		return true
-	}
-	return false
-}
-
 // appendScalar appends the text form of the scalar at i.
 func appendScalar(dst, b []byte, i int) ([]byte, bool) {
-	if start, end, ok := text(b, i); ok {
+	if start, end, ok := msgpack.Text(b, i); ok {
 		return append(dst, b[start:end]...), true
 	}
 	switch t := b[i]; t {
-	case mpTrue:
+	case msgpack.True:
 		return append(dst, "true"...), true
-	case mpFalse:
+	case msgpack.False:
 		return append(dst, "false"...), true
-	case mpFloat32:
-		f, ok := float(b, i)
+	case msgpack.Float32:
+		f, ok := msgpack.Float(b, i)
 		if !ok {
 			return dst, false
 		}
 		return engine.AppendFloat(dst, f, 32), true
-	case mpFloat64:
-		f, ok := float(b, i)
+	case msgpack.Float64:
+		f, ok := msgpack.Float(b, i)
 		if !ok {
 			return dst, false
 		}
 		return engine.AppendFloat(dst, f, 64), true
-	case mpUint64:
+	case msgpack.Uint64:
 		if len(b)-i >= 9 {
 			return strconv.AppendUint(dst, be64(b[i+1:]), 10), true
 		}
 		return dst, false
 	}
-	n, ok := integer(b, i)
+	n, ok := msgpack.Integer(b, i)
 	if !ok {
 		return dst, false
 	}
 	return strconv.AppendInt(dst, n, 10), true
+}
+
+// FieldsOf gives access to the fields of an event, the bytes that a Func receives as raw, for those who keep events beyond the call. The bytes
+// must stay as they are for as long as it is used. Bytes that are no event have no fields.
+func (d *Decoder) FieldsOf(raw []byte) engine.Fields {
+	ev, _, ok := header(raw, 0, 0)
+	if !ok {
+		return nil
+	}
+	return &fields{b: raw, body: ev.body, meta: ev.meta, keepANSI: d.settings.KeepANSI}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	ct "github.com/tinyforge/fluentbit-trigger/internal/chunk/chunktest"
+	"github.com/tinyforge/fluentbit-trigger/internal/chunk/msgpack"
 )
 
 // evil is all that a line can say of itself to pose as another container, pod, unit or service.
@@ -215,11 +216,11 @@ func FuzzMembers(f *testing.F) {
 // pairsOf takes a sequence of keys and values apart; ok is false unless they are whole and each key is a text.
 func pairsOf(data []byte) (members ct.Map, ok bool) {
 	for i := 0; i < len(data); {
-		start, value, isText := text(data, i)
+		start, value, isText := msgpack.Text(data, i)
 		if !isText || len(members) > 500 {
 			return nil, false
 		}
-		end, whole := skip(data, value)
+		end, whole := msgpack.Skip(data, value)
 		if !whole || value >= len(data) {
 			return nil, false
 		}

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/chunk/msgpack"
 	"github.com/tinyforge/fluentbit-trigger/internal/naming"
 )
 
@@ -84,7 +85,7 @@ func (id *identity) addSpans(b []byte, spans []span, roles uint64) {
 
 // textAt returns a copy of the text at i, "" when there is none.
 func textAt(b []byte, i int) string {
-	start, end, ok := text(b, i)
+	start, end, ok := msgpack.Text(b, i)
 	if !ok {
 		return ""
 	}
@@ -124,7 +125,7 @@ func (id *identity) addSpan(b []byte, sp span) {
 	case roleKubernetes:
 		id.addKubernetes(b, sp.start)
 	case roleResource:
-		if at, ok := child(b, sp.start, "attributes"); ok {
+		if at, ok := msgpack.Child(b, sp.start, "attributes"); ok {
 			id.addResource(b, at)
 		}
 	case rolePath:
@@ -145,17 +146,17 @@ func contradicts(known, id string) bool {
 
 // eachPair calls fn for every pair of the map at i whose key is text and no longer than a name; value is the value's position.
 func eachPair(b []byte, i int, fn func(b []byte, key string, value int)) {
-	pairs, i, ok := mapAt(b, i)
+	pairs, i, ok := msgpack.Map(b, i)
 	if !ok {
 		return
 	}
 	for ; pairs > 0; pairs-- {
-		start, end, isText := text(b, i)
-		value, ok := skip(b, i)
+		start, end, isText := msgpack.Text(b, i)
+		value, ok := msgpack.Skip(b, i)
 		if !ok {
 			return
 		}
-		if i, ok = skip(b, value); !ok {
+		if i, ok = msgpack.Skip(b, value); !ok {
 			return
 		}
 		if isText && end-start <= maxName {
@@ -176,7 +177,7 @@ func (id *identity) setEnabled(b []byte, key string, value int) bool {
 	if key != naming.LabelEnable {
 		return false
 	}
-	id.disabled = b[value] == mpFalse || strings.EqualFold(textAt(b, value), "false")
+	id.disabled = b[value] == msgpack.False || strings.EqualFold(textAt(b, value), "false")
 	return true
 }
 
@@ -242,9 +243,9 @@ func (id *identity) addKubernetes(b []byte, i int) {
 
 // ownerAt returns kind and name of the first of a pod's owner references.
 func ownerAt(b []byte, i int) (owner [2]string) {
-	if n, first, ok := arrayAt(b, i); ok && n > 0 {
+	if n, first, ok := msgpack.Array(b, i); ok && n > 0 {
 		for k, name := range [...]string{"kind", "name"} {
-			if at, ok := child(b, first, name); ok {
+			if at, ok := msgpack.Child(b, first, name); ok {
 				owner[k] = textAt(b, at)
 			}
 		}
@@ -257,7 +258,7 @@ var appLabels = [...]string{"app.kubernetes.io/name", "app", "k8s-app"}
 
 func appLabel(b []byte, labels int) string {
 	for _, name := range appLabels {
-		if at, ok := child(b, labels, name); ok {
+		if at, ok := msgpack.Child(b, labels, name); ok {
 			if app := textAt(b, at); app != "" {
 				return app
 			}
@@ -288,7 +289,7 @@ func (id *identity) addResource(b []byte, i int) {
 		case "container.image.tag":
 			tag = textAt(b, value)
 		case "container.image.tags":
-			if n, first, ok := arrayAt(b, value); ok && n > 0 {
+			if n, first, ok := msgpack.Array(b, value); ok && n > 0 {
 				tag = textAt(b, first)
 			}
 		case "host.name":
@@ -357,19 +358,19 @@ func (id *identity) addPrefixed(b []byte, key string, value int, apps *[len(appL
 
 // identifies reports whether the attributes of an OTLP resource, the map at i, say which container or service records are from.
 func identifies(b []byte, i int) bool {
-	pairs, i, ok := mapAt(b, i)
+	pairs, i, ok := msgpack.Map(b, i)
 	for ; ok && pairs > 0; pairs-- {
-		start, end, isText := text(b, i)
+		start, end, isText := msgpack.Text(b, i)
 		if isText {
 			switch string(b[start:end]) {
 			case "container.id", "container.name", "service.name", "k8s.pod.name", "k8s.container.name", "k8s.deployment.name", "k8s.statefulset.name",
 				"k8s.daemonset.name", "k8s.cronjob.name", "k8s.job.name":
 				return true
 			}
-		} else if end, ok = skip(b, i); !ok {
+		} else if end, ok = msgpack.Skip(b, i); !ok {
 			return false
 		}
-		i, ok = skip(b, end)
+		i, ok = msgpack.Skip(b, end)
 	}
 	return false
 }

@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 	"unicode/utf8"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/chunk/msgpack"
 )
 
 func be64(b []byte) uint64 { return binary.BigEndian.Uint64(b) }
@@ -15,33 +17,33 @@ const maxJSONDepth = 32
 // appendJSON appends the well-formed value at i as JSON on one line, keys in their order. It is the text of a record that has no key for
 // one: a structured OTLP body, a line that a parser took apart. next is the position after the value.
 func appendJSON(dst, b []byte, i, depth int) (out []byte, next int) {
-	end, ok := skip(b, i)
+	end, ok := msgpack.Skip(b, i)
 	if !ok {
 		return append(dst, "null"...), len(b)
 	}
 	if depth > maxJSONDepth {
 		return append(dst, "null"...), end
 	}
-	if pairs, at, isMap := mapAt(b, i); isMap {
+	if pairs, at, isMap := msgpack.Map(b, i); isMap {
 		dst = append(dst, '{')
 		for n := range pairs {
 			if n > 0 {
 				dst = append(dst, ',')
 			}
-			if start, stop, isText := text(b, at); isText {
+			if start, stop, isText := msgpack.Text(b, at); isText {
 				dst, at = appendQuoted(dst, b[start:stop]), stop
 			} else { // JSON has no other keys than strings
 				dst = append(dst, '"')
 				dst, _ = appendScalar(dst, b, at)
 				dst = append(dst, '"')
-				at, _ = skip(b, at)
+				at, _ = msgpack.Skip(b, at)
 			}
 			dst = append(dst, ':')
 			dst, at = appendJSON(dst, b, at, depth+1)
 		}
 		return append(dst, '}'), end
 	}
-	if values, at, isArray := arrayAt(b, i); isArray {
+	if values, at, isArray := msgpack.Array(b, i); isArray {
 		dst = append(dst, '[')
 		for n := range values {
 			if n > 0 {
@@ -51,10 +53,10 @@ func appendJSON(dst, b []byte, i, depth int) (out []byte, next int) {
 		}
 		return append(dst, ']'), end
 	}
-	if start, stop, isText := text(b, i); isText {
+	if start, stop, isText := msgpack.Text(b, i); isText {
 		return appendQuoted(dst, b[start:stop]), end
 	}
-	if f, isFloat := float(b, i); isFloat && (math.IsNaN(f) || math.IsInf(f, 0)) || !scalar(b[i]) {
+	if f, isFloat := msgpack.Float(b, i); isFloat && (math.IsNaN(f) || math.IsInf(f, 0)) || !msgpack.IsScalar(b[i]) {
 		return append(dst, "null"...), end
 	}
 	dst, _ = appendScalar(dst, b, i)
@@ -87,4 +89,33 @@ func appendQuoted(dst, s []byte) []byte {
 		s = s[n:]
 	}
 	return append(dst, '"')
+}
+
+// bodyless makes the text of a record of OpenTelemetry that has no body: a JSON object of its event name and its attributes, which are all that it
+// says. It reports whether there are any.
+func (r *reading) bodyless() bool {
+	otlp, ok := msgpack.Child(r.b, r.ev.meta, "otlp")
+	if !ok {
+		return false
+	}
+	r.json = append(r.json[:0], '{')
+	if at, ok := msgpack.Child(r.b, otlp, "event_name"); ok {
+		r.json, _ = appendJSON(append(r.json, `"event_name":`...), r.b, at, 1)
+	}
+	if at, ok := msgpack.Child(r.b, otlp, "attributes"); ok && msgpack.IsMap(r.b[at]) {
+		if pairs, _, _ := msgpack.Map(r.b, at); pairs > 0 {
+			if len(r.json) > 1 {
+				r.json = append(r.json, ',')
+			}
+			start := len(r.json)
+			r.json, _ = appendJSON(r.json, r.b, at, 0)
+			r.json = append(r.json[:start], r.json[start+1:]...) // without its brace
+			return true
+		}
+	}
+	if len(r.json) == 1 {
+		return false
+	}
+	r.json = append(r.json, '}')
+	return true
 }

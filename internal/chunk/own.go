@@ -1,6 +1,10 @@
 package chunk
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/chunk/msgpack"
+)
 
 // cloudEventType is what the type of an alert begins with that was sent as a CloudEvent.
 const cloudEventType = "com.github.tinyforge.fluentbit-trigger."
@@ -9,8 +13,8 @@ const cloudEventType = "com.github.tinyforge.fluentbit-trigger."
 // webhook of a trigger leads back into Fluent Bit. As a CloudEvent the alert is inside.
 func isAlert(b []byte, i int, cloudEvent bool) bool {
 	member := func(name string) []byte {
-		if at, ok := child(b, i, name); ok {
-			if start, end, ok := text(b, at); ok {
+		if at, ok := msgpack.Child(b, i, name); ok {
+			if start, end, ok := msgpack.Text(b, at); ok {
 				return b[start:end]
 			}
 		}
@@ -23,10 +27,10 @@ func isAlert(b []byte, i int, cloudEvent bool) bool {
 		return false
 	}
 	if string(member("kind")) == "group" {
-		at, ok := child(b, i, "alerts")
-		_, _, isArray := arrayAt(b, at)
+		at, ok := msgpack.Child(b, i, "alerts")
+		_, _, isArray := msgpack.Array(b, at)
 		return ok && isArray
 	}
-	at, ok := child(b, i, "source")
-	return ok && isMapFormat(b[at]) && bytes.HasPrefix(member("id"), []byte("al_")) && len(member("rule")) > 0
+	at, ok := msgpack.Child(b, i, "source")
+	return ok && msgpack.IsMap(b[at]) && bytes.HasPrefix(member("id"), []byte("al_")) && len(member("rule")) > 0
 }

@@ -1,6 +1,12 @@
 package chunk
 
-import "github.com/tinyforge/fluentbit-trigger/engine"
+import (
+	"cmp"
+	"slices"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/chunk/msgpack"
+)
 
 // form is the way in which a source tells that a record is a part of a line.
 type form uint8
@@ -63,7 +69,7 @@ func (s *scan) partOf(b []byte) part {
 
 // number takes the id of the line and the number that the part has in it, where the driver tells them.
 func (s *scan) number(b []byte, p *part) {
-	if start, end, ok := text(b, s.partialID); ok && s.partialID != 0 {
+	if start, end, ok := msgpack.Text(b, s.partialID); ok && s.partialID != 0 {
 		p.id = b[start:end]
 	}
 	if s.partialOrdinal != 0 {
@@ -77,13 +83,13 @@ func isTrue(b []byte, i int) bool {
 	if i == 0 || i >= len(b) {
 		return false
 	}
-	start, end, ok := text(b, i)
-	return b[i] == mpTrue || ok && string(b[start:end]) == "true"
+	start, end, ok := msgpack.Text(b, i)
+	return b[i] == msgpack.True || ok && string(b[start:end]) == "true"
 }
 
 // tagAt returns 'P' or 'F' for a tag of the container runtime interface, which may have further tags behind a colon; 0 for anything else.
 func tagAt(b []byte, i int) byte {
-	start, end, ok := text(b, i)
+	start, end, ok := msgpack.Text(b, i)
 	if !ok || start == end || end-start > 1 && b[start+1] != ':' {
 		return 0
 	}
@@ -135,3 +141,50 @@ func (l *line) restart(first *line) {
 	l.event, l.body, l.meta, l.group, l.textKey = first.event, first.body, first.meta, first.group, first.textKey
 	l.time, l.severity, l.ordinal = first.time, first.severity, first.ordinal
 }
+
+// pending is the parts of a line that came before those in front of them, in the order of their numbers.
+type pending struct {
+	parts []pendingPart
+	bytes int
+}
+
+type pendingPart struct {
+	ordinal int64
+	text    []byte
+}
+
+// pendingOverhead is what a part costs beside its text, in bytes, about.
+const pendingOverhead = 48
+
+// add keeps a copy of a part, unless it came already or is in front of the next one that is expected. It returns how many bytes there was no room
+// for; then the part is missing.
+func (p *pending) add(ordinal int64, text []byte, expected int64, room int) (dropped int) {
+	at, known := slices.BinarySearchFunc(p.parts, ordinal, func(a pendingPart, b int64) int { return cmp.Compare(a.ordinal, b) })
+	switch {
+	case known || ordinal < expected:
+		return 0
+	case len(p.parts) >= maxPending || p.bytes+len(text) > room:
+		return len(text)
+	}
+	p.parts = slices.Insert(p.parts, at, pendingPart{ordinal, slices.Clone(text)})
+	p.bytes += len(text)
+	return 0
+}
+
+// shift takes the first part out.
+func (p *pending) shift() []byte {
+	text := p.parts[0].text
+	p.parts = slices.Delete(p.parts, 0, 1)
+	p.bytes -= len(text)
+	return text
+}
+
+// appendTo appends the texts of all parts.
+func (p *pending) appendTo(dst []byte) []byte {
+	for _, part := range p.parts {
+		dst = append(dst, part.text...)
+	}
+	return dst
+}
+
+func (p *pending) size() int { return p.bytes + pendingOverhead*len(p.parts) }

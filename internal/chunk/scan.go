@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/chunk/msgpack"
 )
 
 // span is the raw value of a key that tells where a record comes from.
@@ -72,13 +73,13 @@ func (s *scan) body(b []byte, i int, keys *keyTable, last *span) (next int, ok b
 	if i >= len(b) {
 		return i, false
 	}
-	pairs, first, isMap := mapAt(b, i)
+	pairs, first, isMap := msgpack.Map(b, i)
 	if !isMap {
-		if start, end, isText := text(b, i); isText {
+		if start, end, isText := msgpack.Text(b, i); isText {
 			s.textStart, s.textEnd = start, end
 			return end, true
 		}
-		return i + 1, b[i] == mpNil
+		return i + 1, b[i] == msgpack.Nil
 	}
 	s.pairs = pairs
 	for i = first; pairs > 0; pairs-- {
@@ -92,15 +93,15 @@ func (s *scan) body(b []byte, i int, keys *keyTable, last *span) (next int, ok b
 			if i >= len(b) {
 				return len(b), false
 			}
-		} else if start, end, isText := text(b, i); isText && end < len(b) {
+		} else if start, end, isText := msgpack.Text(b, i); isText && end < len(b) {
 			k = keys.find(b, start, end)
 			if place < maxLayout {
 				s.layout[place].note(b, i, end, k)
 			}
 			i = end
-		} else if t := b[i]; isText || !scalar(t) && t != mpNil {
+		} else if t := b[i]; isText || !msgpack.IsScalar(t) && t != msgpack.Nil {
 			return i, false
-		} else if i, ok = skip(b, i); !ok || i >= len(b) {
+		} else if i, ok = msgpack.Skip(b, i); !ok || i >= len(b) {
 			return i, false
 		}
 		value := i
@@ -113,15 +114,15 @@ func (s *scan) body(b []byte, i int, keys *keyTable, last *span) (next int, ok b
 				continue
 			}
 		}
-		if t := b[i]; t&0xe0 == mpFixstr {
+		if t := b[i]; t&0xe0 == msgpack.Fixstr {
 			if i += 1 + int(t&0x1f); i > len(b) {
 				return len(b), false
 			}
-		} else if t == mpStr8 && i+1 < len(b) {
+		} else if t == msgpack.Str8 && i+1 < len(b) {
 			if i += 2 + int(b[i+1]); i > len(b) {
 				return len(b), false
 			}
-		} else if i, ok = skip(b, i); !ok {
+		} else if i, ok = msgpack.Skip(b, i); !ok {
 			return i, false
 		}
 		if k != nil {
@@ -242,7 +243,7 @@ func (s *scan) acceptRare(b []byte, k *key, value, end int) {
 		s.add(span{roleContainerID, inAnyone, value, end})
 	case roleContainerMap:
 		s.addMembers(b, value, roleClaimedID, "id", roleClaimedName, "name")
-		if image, ok := child(b, value, "image"); ok {
+		if image, ok := msgpack.Child(b, value, "image"); ok {
 			s.addMembers(b, image, roleClaimedImage, "name", roleNone, "")
 		}
 	case roleServiceMap:
@@ -257,11 +258,11 @@ func (s *scan) acceptRare(b []byte, k *key, value, end int) {
 // acceptRanked notes a value of a key that is in the lists of the settings.
 func (s *scan) acceptRanked(b []byte, k *key, value int) {
 	if k.logRank != 0 && (s.textRank == 0 || k.logRank <= s.textRank) {
-		if start, stop, ok := text(b, value); ok {
+		if start, stop, ok := msgpack.Text(b, value); ok {
 			s.textStart, s.textEnd, s.textRank, s.textKey = start, stop, k.logRank, k
-		} else if b[value] == mpNil {
+		} else if b[value] == msgpack.Nil {
 			s.nilText, s.special = true, true
-		} else if k.name == "log" && isMapFormat(b[value]) {
+		} else if k.name == "log" && msgpack.IsMap(b[value]) {
 			s.logMap, s.special = value, true
 		}
 	}
@@ -279,8 +280,8 @@ func (s *scan) addMembers(b []byte, i int, first role, firstName string, second 
 		if m.role == roleNone {
 			continue
 		}
-		if at, ok := child(b, i, m.name); ok {
-			if _, end, ok := text(b, at); ok {
+		if at, ok := msgpack.Child(b, i, m.name); ok {
+			if _, end, ok := msgpack.Text(b, at); ok {
 				s.add(span{m.role, inAnyone, at, end})
 			}
 		}
@@ -301,7 +302,7 @@ func (s *scan) addIdentity(b []byte, k *key, value, end int) {
 			s.lower, s.special = true, true
 		}
 	case roleSyslogHost:
-		if isMapFormat(b[value]) {
+		if msgpack.IsMap(b[value]) {
 			s.addMembers(b, value, roleHost, "name", roleNone, "")
 			return
 		}
@@ -350,15 +351,15 @@ func (s *scan) finish(b []byte) {
 // who did, journald says: Docker's daemon and rootful Podman run as root, rootless Podman logs through conmon. Where the record does not say it, since
 // somebody left it out, the program is believed.
 func (s *scan) engineWrote(b []byte) bool {
-	if start, end, ok := text(b, s.uid); ok && string(b[start:end]) == "0" {
+	if start, end, ok := msgpack.Text(b, s.uid); ok && string(b[start:end]) == "0" {
 		return true
 	}
-	start, end, ok := text(b, s.command)
+	start, end, ok := msgpack.Text(b, s.command)
 	return s.command != 0 && ok && string(b[start:end]) == "conmon"
 }
 
 func streamAt(b []byte, i int) engine.Stream {
-	start, end, ok := text(b, i)
+	start, end, ok := msgpack.Text(b, i)
 	if !ok {
 		return engine.StreamUnknown
 	}
@@ -408,7 +409,7 @@ func (s *scan) severityOf(b []byte, meta int) (severity engine.Severity) {
 	case s.level != 0:
 		severity = levelAt(b, s.level)
 	case s.logMap != 0: // ECS
-		if at, ok := child(b, s.logMap, "level"); ok {
+		if at, ok := msgpack.Child(b, s.logMap, "level"); ok {
 			severity = levelAt(b, at)
 		}
 	}

@@ -2,6 +2,7 @@ package chunk
 
 import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/chunk/msgpack"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
@@ -24,10 +25,10 @@ func otlpSeverity(n int64) engine.Severity {
 
 // smallNumber reads an integer, or its decimal text, at i.
 func smallNumber(b []byte, i int) (n int64, ok bool) {
-	if n, ok = integer(b, i); ok {
+	if n, ok = msgpack.Integer(b, i); ok {
 		return n, true
 	}
-	if start, end, isText := text(b, i); isText {
+	if start, end, isText := msgpack.Text(b, i); isText {
 		return engine.ParseDecimal(b[start:end])
 	}
 	return 0, false
@@ -35,10 +36,10 @@ func smallNumber(b []byte, i int) (n int64, ok bool) {
 
 // levelAt reads the level field at i.
 func levelAt(b []byte, i int) engine.Severity {
-	if n, ok := integer(b, i); ok {
+	if n, ok := msgpack.Integer(b, i); ok {
 		return engine.LevelNumber(n)
 	}
-	if start, end, ok := text(b, i); ok {
+	if start, end, ok := msgpack.Text(b, i); ok {
 		var plain [maxLevel]byte
 		word, _ := safetext.Line(plain[:0], b[start:min(end, start+maxLevel)], false)
 		return engine.ParseLevel(word)
@@ -52,15 +53,15 @@ const maxLevel = 128
 // metadataOf reads an event's metadata, {"otlp": {"severity_number": 17, "severity_text": "ERROR", "attributes": {"log.iostream": "stderr"}}}: the
 // severity, and the stream by OpenTelemetry's semantic conventions.
 func metadataOf(b []byte, i int) (severity engine.Severity, stream engine.Stream) {
-	otlp, ok := child(b, i, "otlp")
+	otlp, ok := msgpack.Child(b, i, "otlp")
 	if !ok {
 		return severity, stream
 	}
 	var number, word, attributes int
-	for pairs, i, _ := mapAt(b, otlp); pairs > 0; pairs-- {
-		start, value, ok := text(b, i)
+	for pairs, i, _ := msgpack.Map(b, otlp); pairs > 0; pairs-- {
+		start, value, ok := msgpack.Text(b, i)
 		if !ok {
-			if value, ok = skip(b, i); !ok {
+			if value, ok = msgpack.Skip(b, i); !ok {
 				return severity, stream
 			}
 		}
@@ -79,7 +80,7 @@ func metadataOf(b []byte, i int) (severity engine.Severity, stream engine.Stream
 			}
 		}
 		if pairs > 1 {
-			if i, ok = skip(b, value); !ok {
+			if i, ok = msgpack.Skip(b, value); !ok {
 				return severity, stream
 			}
 		}
@@ -89,34 +90,13 @@ func metadataOf(b []byte, i int) (severity engine.Severity, stream engine.Stream
 			severity = otlpSeverity(n)
 		}
 	}
-	if start, end, ok := text(b, word); severity == engine.SeverityUnknown && word != 0 && ok {
+	if start, end, ok := msgpack.Text(b, word); severity == engine.SeverityUnknown && word != 0 && ok {
 		severity = engine.ParseLevel(b[start:end])
 	}
 	if attributes != 0 {
-		if at, ok := child(b, attributes, "log.iostream"); ok {
+		if at, ok := msgpack.Child(b, attributes, "log.iostream"); ok {
 			stream = streamAt(b, at)
 		}
 	}
 	return severity, stream
-}
-
-// child returns the position of the value of a key of the well-formed map at i: the last one, if the map repeats the key.
-func child(b []byte, i int, name string) (at int, ok bool) {
-	pairs, i, whole := mapAt(b, i)
-	for ; whole && pairs > 0; pairs-- {
-		start, value, isText := text(b, i)
-		if !isText {
-			if value, whole = skip(b, i); !whole {
-				return 0, false
-			}
-		} else if value-start == len(name) && string(b[start:value]) == name {
-			at, ok = value, value < len(b)
-		}
-		if pairs > 1 {
-			if i, whole = skip(b, value); !whole {
-				return 0, false
-			}
-		}
-	}
-	return at, ok
 }

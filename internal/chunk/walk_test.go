@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	ct "github.com/tinyforge/fluentbit-trigger/internal/chunk/chunktest"
+	"github.com/tinyforge/fluentbit-trigger/internal/chunk/msgpack"
 )
 
 // TestSkip skips random values, and every beginning of them: a value that is cut is none.
@@ -15,11 +16,11 @@ func TestSkip(t *testing.T) {
 		v, _, _ := g.value(0)
 		raw := ct.Append(nil, v)
 		padded := append(slices.Clone(raw), 0xc1, 0xc1)
-		if end, ok := skip(padded, 0); !ok || end != len(raw) {
+		if end, ok := msgpack.Skip(padded, 0); !ok || end != len(raw) {
 			t.Fatalf("seed %d: skipped to %d of %d, %v", seed, end, len(raw), ok)
 		}
 		for n := 0; n < len(raw); n += 1 + n/50 {
-			if end, ok := skip(slices.Clone(raw[:n]), 0); ok || end > n {
+			if end, ok := msgpack.Skip(slices.Clone(raw[:n]), 0); ok || end > n {
 				t.Fatalf("seed %d: a value cut at %d of %d was skipped to %d", seed, n, len(raw), end)
 			}
 		}
@@ -33,18 +34,18 @@ func TestEveryFormat(t *testing.T) {
 			b := make([]byte, 1+length)
 			b[0] = byte(format)
 			b = slices.Clip(b)
-			end, ok := skip(b, 0)
+			end, ok := msgpack.Skip(b, 0)
 			if end < 0 || end > len(b) || ok && end == 0 {
 				t.Errorf("format %#x, %d bytes: skipped to %d, %v", format, len(b), end, ok)
 			}
 			if ok == (format == 0xc1) && length > 20 && format < 0x80 {
 				t.Errorf("format %#x: %v", format, ok)
 			}
-			_, _, isText := text(b, 0)
-			_, _, isMap := mapAt(b, 0)
-			_, _, isArray := arrayAt(b, 0)
-			_, isInteger := integer(b, 0)
-			_, isFloat := float(b, 0)
+			_, _, isText := msgpack.Text(b, 0)
+			_, _, isMap := msgpack.Map(b, 0)
+			_, _, isArray := msgpack.Array(b, 0)
+			_, isInteger := msgpack.Integer(b, 0)
+			_, isFloat := msgpack.Float(b, 0)
 			kinds := 0
 			for _, is := range []bool{isText, isMap, isArray, isInteger, isFloat} {
 				if is {

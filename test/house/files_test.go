@@ -16,7 +16,7 @@ var opensFiles = map[string]string{
 	"internal/namedfile/namedfile.go":  "it is the way",
 	"internal/cli/command/argument.go": "what somebody names on the command line may be a stream",
 	"internal/cli/run/signals.go":      "/dev/tty, which no configuration names",
-	"internal/docker/self.go":          "/proc/self/mountinfo, which no configuration names",
+	"internal/docker/identity.go":      "/proc/self/mountinfo, which no configuration names",
 	"internal/store/open.go":           "makes and checks the database, whose file was found to be regular",
 }
 
