@@ -284,7 +284,7 @@ func (a *api) fill() {
 		{"id": strings.Repeat("aa01", 16), "name": "syslogger", "workload": "syslogger", "engine_state": "running", "followed": false, "reason": "its log driver keeps nothing to read: none", "lines": 0, "hits": 0},
 	}, "next": ""})
 	a.set("GET /api/v1/workloads", object{"workloads": []object{
-		{"name": "shop/api", "lines": 12000311, "hits": 412, "alerts": 61, "sent": 64, "last_seen": now.Add(-2 * time.Second), "containers": []object{{"name": "shop-api-1", "id": "3f9a", "image": "shop/api:2.4"}, {"name": "shop-api-2", "id": "77aa", "state": "catching_up"}}},
+		{"name": "shop/api", "lines": 12000311, "hits": 412, "alerts": 61, "sent": 64, "last_seen": now.Add(-2 * time.Second), "containers": []object{{"name": "shop-api-1", "id": "3f9a", "image": "shop/api:2.4"}, {"name": "shop-api-2", "id": "77aa"}}},
 		{"name": "shop/web", "lines": 30100200, "hits": 15100, "alerts": 940, "sent": 996, "suppressed": object{"cooldown": 13119, "rate_limit": 1041}, "last_seen": now.Add(-time.Second), "containers": []object{{"name": "shop-web-1"}}},
 		{"name": "shop/payments", "lines": 4000111, "hits": 3200, "alerts": 210, "sent": 222, "last_seen": now.Add(-4 * time.Second), "containers": []object{{"name": "shop-payments-1"}}},
 		{"name": "shop/postgres", "lines": 1800000, "hits": 1565, "alerts": 100, "sent": 106, "last_seen": now.Add(-70 * time.Second), "containers": []object{{"name": "shop-postgres-1"}}},

@@ -154,7 +154,7 @@ func TestRealProgram(t *testing.T) {
 	b.shows(".detail", "ops dead")
 	b.shot("alerts")
 	b.press("t")
-	b.shows("main", "1 rule of 2 would be hit")
+	b.shows("main", "Matched by 1 of 2 rules")
 	b.shows("table", "suppressed: cooldown")
 	b.shot("tried")
 	b.press("2")
@@ -174,8 +174,8 @@ func TestRealProgram(t *testing.T) {
 	b.shows("main table", "delivered: answered 200 OK")
 	b.tabTo("[data-key=resend-all]")
 	b.press(kb.Enter)
-	b.shows("#toast", "2 dead letters on the way again")
-	b.shows("main .empty", "There are none")
+	b.shows("#toast", "2 dead letters queued again")
+	b.shows("main .empty", "No dead letters")
 
 	// A silence from an alert suppresses further hits, and can be ended.
 	b.press("1")
@@ -195,10 +195,10 @@ func TestRealProgram(t *testing.T) {
 	b.shot("silences")
 	b.tabTo("[data-key^=expire-]")
 	b.press(kb.Enter)
-	b.shows("dialog[open]", "End this silence now?")
+	b.shows("dialog[open]", "Expire this silence now?")
 	b.tabTo("dialog [type=submit]")
 	b.press(kb.Enter)
-	b.shows("#toast", "The silence ended")
+	b.shows("#toast", "Silence expired")
 	b.press("7") // the audit has the silence, the test alert and the dead letters that were sent again
 	b.shows("main table", "expire")
 	b.shows("main table", "redeliver")

@@ -71,7 +71,7 @@ func TestHostileLines(t *testing.T) {
 		t.Errorf("a runbook that is no web address is a link: %s", link)
 	}
 	b.press("t") // try this line
-	b.shows("main", "1 rule of 2 would be hit")
+	b.shows("main", "Matched by 1 of 2 rules")
 	b.shows("table", "<img src=x")
 	if got := a.called("POST /api/v1/explain"); len(got) == 0 || got[0]["line"] != hostile || got[0]["workload"] != hostile {
 		t.Errorf("the line that is tried is not the alert's: %v", got)
@@ -87,7 +87,7 @@ func TestFilterAndTimeline(t *testing.T) {
 	b.press("/", "p", "o", "s", "t", "g")
 	b.until(`[...document.querySelectorAll('.alert')].every(e => e.innerText.includes('slow-query')) && document.querySelectorAll('.alert').length > 1`)
 	b.press("x", "x", "x")
-	b.shows("main .empty", "No alert is like that")
+	b.shows("main .empty", "No alert matches")
 	b.press(kb.Escape)
 	b.tabTo(".empty button")
 	b.press(kb.Enter)
@@ -157,10 +157,10 @@ func TestExpireSilence(t *testing.T) {
 	a, b := open(t, "silences")
 	b.tabTo("[data-key=expire-si_1]")
 	b.press(kb.Enter)
-	b.shows("dialog[open]", "End this silence now?")
+	b.shows("dialog[open]", "Expire this silence now?")
 	b.tabTo("dialog [type=submit]")
 	b.press(kb.Enter)
-	b.shows("#toast", "The silence ended")
+	b.shows("#toast", "Silence expired")
 	if n := len(a.called("DELETE /api/v1/silences/si_1")); n != 1 {
 		t.Errorf("the silence was ended %d times", n)
 	}
@@ -172,16 +172,16 @@ func TestExpireSilence(t *testing.T) {
 // TestDeadLetters sends one again, drops one after asking, and does not drop when the question is left.
 func TestDeadLetters(t *testing.T) {
 	a, b := open(t, "triggers")
-	b.until(`[...document.querySelectorAll('td')].some((cell) => cell.textContent.includes('it said: no_routing_key <b>given</b>'))`)
+	b.until(`[...document.querySelectorAll('td')].some((cell) => cell.textContent.includes('response: no_routing_key <b>given</b>'))`)
 	b.tabTo("[data-key=resend-al_1-pager]")
 	b.press(kb.Enter)
-	b.shows("#toast", "1 dead letter on the way again")
+	b.shows("#toast", "1 dead letter queued again")
 	if got := a.called("POST /api/v1/dead-letters/redeliver"); len(got) != 1 || got[0]["alert_id"] != "al_1" || got[0]["target"] != "pager" {
 		t.Errorf("sent again: %v", got)
 	}
 	b.tabTo("[data-key=drop-al_2-pager]")
 	b.press(kb.Enter)
-	b.shows("dialog[open]", "http-5xx will not reach pager")
+	b.shows("dialog[open]", "http-5xx will not be sent by pager")
 	b.press(kb.Escape)
 	b.until(`document.querySelector('dialog') === null`)
 	if n := len(a.called("POST /api/v1/dead-letters/drop")); n != 0 {
@@ -200,7 +200,7 @@ func TestDeadLetters(t *testing.T) {
 func TestOlderDeadLetters(t *testing.T) {
 	a, b := open(t, "triggers")
 	letter := func(id string) object {
-		return object{"alert_id": id, "target": "pager", "rule": "go-panic", "reason": "answered 400 Bad Request", "attempts": 1, "died": time.Now()}
+		return object{"alert_id": id, "trigger": "pager", "rule": "go-panic", "reason": "answered 400 Bad Request", "attempts": 1, "died": time.Now()}
 	}
 	a.set("GET /api/v1/dead-letters behind 7.1", object{"dead_letters": []object{letter("al_old")}, "next": ""})
 	a.set("GET /api/v1/dead-letters", object{"dead_letters": []object{letter("al_new")}, "next": "7.1"})
@@ -221,7 +221,7 @@ func TestOlderDeadLetters(t *testing.T) {
 // TestWorkloads wants what became of each workload's lines, and the sum of those that there is no room for; sorted by what was suppressed.
 func TestWorkloads(t *testing.T) {
 	_, b := open(t, "containers")
-	b.shows("main", "Workloads that there is no room for: 1,234,567 lines, 21 hits, 1 sent, 20 suppressed.")
+	b.shows("main", "Workloads beyond the limit: 1,234,567 lines, 21 hits, 1 sent, 20 suppressed.")
 	b.tabTo("[data-key=sort-suppressed]")
 	b.press(kb.Enter)
 	b.until(`document.querySelector('[data-key^=workload-]').textContent === 'shop/web'`)
@@ -246,7 +246,7 @@ func TestTryALine(t *testing.T) {
 	b.press("/")
 	b.run(chromedp.KeyEvent("panic: oh no"))
 	b.chord(kb.Enter, chromedp.KeyModifiers(input.ModifierCtrl))
-	b.shows("main", "1 rule of 2 would be hit")
+	b.shows("main", "Matched by 1 of 2 rules")
 	b.shows("table", "pattern: no match")
 	b.tabTo("summary")
 	b.press(kb.Enter)
@@ -266,8 +266,8 @@ func TestSortRules(t *testing.T) {
 	}
 	b.tabTo("[data-key=sort-cost]")
 	b.press(kb.Enter)
-	if got := b.text(`document.querySelector('th[aria-sort]').innerText + document.querySelector('th[aria-sort]').getAttribute('aria-sort') + document.querySelector('tbody th').innerText`); !strings.HasPrefix(got, "Time") || !strings.Contains(got, "descendinghttp-5xx") {
-		t.Errorf("sorted by time: %q", got)
+	if got := b.text(`document.querySelector('th[aria-sort]').innerText + document.querySelector('th[aria-sort]').getAttribute('aria-sort') + document.querySelector('tbody th').innerText`); !strings.HasPrefix(got, "CPU time") || !strings.Contains(got, "descendinghttp-5xx") {
+		t.Errorf("sorted by CPU time: %q", got)
 	}
 	b.press(kb.Enter)
 	b.until(`document.querySelector('tbody th').innerText.startsWith('cert-renewed') && document.activeElement.dataset.key === 'sort-cost'`)
@@ -293,7 +293,7 @@ func TestKeyboardFindsItsWay(t *testing.T) {
 		t.Errorf("Home leads to %s, want %s", got, first)
 	}
 	b.press("?")
-	b.shows("dialog[open]", "silence what the alert is about")
+	b.shows("dialog[open]", "silence the rule and workload of the alert")
 	b.press(kb.Escape)
 	b.until(`document.querySelector('dialog') === null && document.activeElement.dataset.key === '` + first + `'`)
 	if outline := b.text(`getComputedStyle(document.activeElement).outlineStyle`); outline != "solid" {
@@ -377,7 +377,7 @@ func TestProblemsAreNotAllOfRules(t *testing.T) {
 	b.visit(a.server.URL, "alerts")
 	b.shows(".tile.bad dt", "Problems")
 	b.press("3")
-	b.shows("#broken-title", "3 problems of the configuration")
+	b.shows("#broken-title", "3 problems in the configuration")
 	b.shows(".panel.bad li", "admin.token_file")
 	if b.is(`document.body.innerText.match(/rules? left out|Broken rules/i)`) {
 		t.Error("all of them are called rules")

@@ -1,4 +1,4 @@
-// How one alert looks: a row, and what opens below it.
+// An alert as a row, and the detail below it.
 
 import { h, toast } from './dom.js';
 import { ago, clock, count, plural, reasons, words } from './format.js';
@@ -26,11 +26,11 @@ export function detail(alert, id, { silence, tryLine }) {
     ...alert.after.map((text) => h('span', { class: 'line' }, text)),
   ];
   return h('div', { class: 'detail', id, role: 'group', 'aria-label': `Alert ${alert.rule}` },
-    h('pre', { class: 'lines', tabindex: 0, role: 'region', 'aria-label': alert.before.length + alert.after.length > 0 ? 'The line, with the lines around it' : 'The line' }, lines),
-    alert.truncated && h('p', { class: 'hint' }, 'The line was longer.'),
+    h('pre', { class: 'lines', tabindex: 0, role: 'region', 'aria-label': alert.before.length + alert.after.length > 0 ? 'Log line with context' : 'Log line' }, lines),
+    alert.truncated && h('p', { class: 'hint' }, 'Truncated: the line was longer.'),
     h('dl', { class: 'facts' },
-      pair('Raised', `${clock(alert.at)}, ${ago(alert.at)}`),
-      alert.count > 1 && pair('Stands for', `${plural(alert.count, 'hit')}, ${clock(alert.first)} to ${clock(alert.last)}`),
+      pair('Time', `${clock(alert.at)}, ${ago(alert.at)}`),
+      alert.count > 1 && pair('Covers', `${plural(alert.count, 'hit')}, ${clock(alert.first)} to ${clock(alert.last)}`),
       alert.suppressed.total > 0 && pair('Suppressed', `${count(alert.suppressed.total)} before it (${reasons(alert.suppressed.by)})${alert.suppressed.since ? `, since ${clock(alert.suppressed.since)}` : ''}`),
       pair('From', [alert.workload, alert.container, alert.stream, alert.host, alert.image].filter(Boolean).join(' · ')),
       [...Object.entries(alert.captures), ...Object.entries(alert.fields)].map(([name, value]) => pair(h('code', null, name), h('code', null, value))),
@@ -43,11 +43,11 @@ export function detail(alert, id, { silence, tryLine }) {
       h('button', { type: 'button', 'data-key': `${alert.id}-silence`, 'aria-keyshortcuts': 's', onclick: silence }, 'Silence…'),
       alert.message && h('button', { type: 'button', 'data-key': `${alert.id}-try`, 'aria-keyshortcuts': 't', onclick: tryLine }, 'Try this line'),
       navigator.clipboard && h('button', { type: 'button', 'data-key': `${alert.id}-copy`, onclick: async () => {
-        try { await navigator.clipboard.writeText(alert.message || alert.summary); toast('Copied'); } catch { toast('The browser does not allow that.', true); }
+        try { await navigator.clipboard.writeText(alert.message || alert.summary); toast('Copied'); } catch { toast('The browser denied access to the clipboard.', true); }
       } }, 'Copy line')));
 }
 
-/** A link only to the web: an address of another kind is shown, and leads nowhere. */
+/** Links http and https addresses only. Others are shown as text. */
 function link(address) {
   if (!/^https?:\/\//i.test(address)) return h('code', null, address);
   return h('a', { href: address, rel: 'noopener noreferrer', target: '_blank' }, address);

@@ -1,6 +1,6 @@
-// What happens now: totals, a timeline, and alerts as they come.
+// Totals, a timeline, and alerts as they arrive.
 
-import { get, told } from './api.js';
+import { errorLines, get } from './api.js';
 import { detail, row } from './alert.js';
 import { openSilence } from './dialogs.js';
 import { empty, h, replace, toast, visible } from './dom.js';
@@ -12,12 +12,12 @@ import { Timeline } from './timeline.js';
 export const title = 'Alerts';
 export const plainTitle = true;
 export const keyHelp = [
-  ['j k', 'next and previous alert; arrows too'],
+  ['j k', 'next and previous alert; arrow keys work too'],
   ['Enter', 'open or close the alert'],
   ['s', 'silence the rule and workload of the alert'],
   ['t', 'try the alert’s line'],
   ['p', 'pause new alerts, or show them'],
-  ['← →', 'in the timeline: from bar to bar; Enter shows its alerts alone'],
+  ['← →', 'in the timeline: move between bars; Enter shows only the alerts of a bar'],
 ];
 
 const kept = 1000; // alerts
@@ -29,7 +29,7 @@ export function show(context) {
   const st = state(context);
   const ui = (context.ui = {
     tiles: h('dl', { class: 'tiles', 'aria-label': 'Totals' }),
-    list: h('ol', { class: 'alerts', 'aria-label': 'Alerts, the newest first' }),
+    list: h('ol', { class: 'alerts', 'aria-label': 'Alerts, newest first' }),
     more: h('div', { class: 'more' }),
     note: h('p', { class: 'note', role: 'status' }),
     pending: h('button', { type: 'button', class: 'show-new', hidden: true, onclick: () => resume(context, true) }),
@@ -38,8 +38,8 @@ export function show(context) {
   ui.roving = roving(ui.list, '.alert-row');
   const search = h('input', { type: 'search', 'data-filter': true, placeholder: 'Filter by rule, workload or text', 'aria-label': 'Filter alerts', 'aria-keyshortcuts': '/', value: st.text,
     oninput: () => { st.text = search.value; draw(context); } });
-  const least = h('select', { 'aria-label': 'Least severity', onchange: () => { st.least = least.value; draw(context); } },
-    severities.map((s) => h('option', { value: s, selected: s === st.least }, s === 'debug' ? 'any severity' : s === 'critical' ? 'critical' : `${s} and worse`)));
+  const least = h('select', { 'aria-label': 'Minimum severity', onchange: () => { st.least = least.value; draw(context); } },
+    severities.map((s) => h('option', { value: s, selected: s === st.least }, s === 'debug' ? 'any severity' : s === 'critical' ? 'critical' : `${s} and above`)));
   ui.pause = h('button', { type: 'button', 'aria-keyshortcuts': 'p', onclick: () => (st.paused ? resume(context) : pause(context)) });
   context.main.append(
     ui.tiles, ui.timeline.element,
@@ -67,7 +67,7 @@ export async function load(context) {
   else context.ui.timeline.draw(st.alerts, st.bin);
 }
 
-/** Reads the last alerts once more: some may have come while nobody listened. */
+/** Reloads the latest alerts: some may have arrived while the stream was down. */
 export function caughtUp(context) {
   const st = state(context);
   if (!st.loaded) return;
@@ -89,8 +89,8 @@ function add(st, alert) {
   return true;
 }
 
-let unsaid = 0, tellTimer;
-/** An alert came by the stream. */
+let unannounced = 0, announceTimer;
+/** Handles an alert from the stream. */
 export function arrived(context, alert) {
   const st = state(context);
   if (st.known.has(alert.id) || st.waiting.some((w) => w.id === alert.id)) return;
@@ -104,7 +104,7 @@ export function arrived(context, alert) {
 }
 
 let drawing;
-/** Draws at most four times a second, so that a storm of alerts does not keep the browser from anything else. */
+/** Draws at most four times a second, so that a burst of alerts does not block the browser. */
 function drawSoon(context) {
   drawing ??= setTimeout(() => {
     drawing = undefined;
@@ -112,16 +112,16 @@ function drawSoon(context) {
   }, 250);
 }
 
-/** Tells screen readers, at most every three seconds: a storm of alerts is one sentence. */
+/** Announces alerts to screen readers, at most once every three seconds: a burst becomes one sentence. */
 function announce(alert) {
-  unsaid++;
+  unannounced++;
   const say = () => {
     const text = visible(`${alert.severity}: ${alert.rule}, ${alert.workload}. ${alert.summary}`);
-    document.getElementById('news').textContent = unsaid === 1 ? `New alert, ${text}` : `${unsaid} new alerts. The last: ${text}`;
-    unsaid = 0;
-    tellTimer = setTimeout(() => { tellTimer = undefined; if (unsaid > 0) say(); }, 3000);
+    document.getElementById('news').textContent = unannounced === 1 ? `New alert, ${text}` : `${unannounced} new alerts. The last: ${text}`;
+    unannounced = 0;
+    announceTimer = setTimeout(() => { announceTimer = undefined; if (unannounced > 0) say(); }, 3000);
   };
-  if (!tellTimer) say();
+  if (!announceTimer) say();
 }
 
 function pause(context) {
@@ -160,8 +160,8 @@ function draw(context) {
   ui.roving.drawn();
   const filtered = st.text || st.bin || st.least !== 'debug';
   replace(ui.more, !st.begun ? null
-    : shown.length === 0 && filtered ? h('div', { class: 'empty' }, h('p', { class: 'empty-title' }, 'No alert is like that'), h('button', { type: 'button', onclick: () => clear(context) }, 'Show all'))
-      : shown.length === 0 ? empty('No alerts yet', 'They appear here the moment they are raised.')
+    : shown.length === 0 && filtered ? h('div', { class: 'empty' }, h('p', { class: 'empty-title' }, 'No alert matches'), h('button', { type: 'button', onclick: () => clear(context) }, 'Show all'))
+      : shown.length === 0 ? empty('No alerts yet', 'New alerts appear here at once.')
         : st.cursor && h('button', { type: 'button', onclick: () => older(context) }, 'Older alerts'));
 }
 
@@ -188,7 +188,7 @@ function item(context, alert) {
   const button = row(alert, { opened, id, onclick: () => {
     if (!st.open.delete(alert.id)) {
       st.open.add(alert.id);
-      follow(context, alert);
+      loadDeliveries(context, alert);
     }
     draw(context);
   } });
@@ -198,24 +198,24 @@ function item(context, alert) {
   }));
 }
 
-/** Reads where an alert that was opened has gone by now. */
-async function follow(context, alert) {
+/** Updates the deliveries of an opened alert. */
+async function loadDeliveries(context, alert) {
   try {
     const [now] = alertsOf({ alerts: [await get(`/api/v1/alerts/${encodeURIComponent(alert.id)}`)] }).alerts;
     if (!now) return;
     alert.deliveries = now.deliveries;
     if (context.name === 'alerts') draw(context);
-  } catch { /* it is not kept any more: what is known stays */ }
+  } catch { /* no longer stored: the known state stays */ }
 }
 
-/** Silences from an alert: rule and workload are filled in. */
+/** Opens the dialog for a silence with the alert's rule and workload. */
 async function silence(context, alert) {
   const start = { rule: alert.rule, workload: alert.workload };
-  const done = await openSilence(start, (wish) => context.call('POST', '/api/v1/silences', { body: silenceBody(wish) }));
+  const done = await openSilence(start, (request) => context.call('POST', '/api/v1/silences', { body: silenceBody(request) }));
   if (done) toast(`Silenced: ${alert.rule} in ${alert.workload}`);
 }
 
-/** The alert that has the focus, or whose detail has it. */
+/** Returns the alert that contains the focus. */
 function focused(context) {
   const button = document.activeElement?.closest?.('.alert')?.querySelector('.alert-row');
   return state(context).alerts.find((a) => a.id === button?.dataset.key);
@@ -229,8 +229,8 @@ export function key(context, event) {
     case 'p': if (st.paused) resume(context); else pause(context); return true;
     case 's': case 't': {
       const alert = focused(context);
-      if (!alert) { toast('Choose an alert first, with j and k.'); return true; }
-      if (event.key === 's') silence(context, alert).catch((error) => toast(told(error).join(' '), true));
+      if (!alert) { toast('Select an alert first, with j or k.'); return true; }
+      if (event.key === 's') silence(context, alert).catch((error) => toast(errorLines(error).join(' '), true));
       else context.go('try', { line: alert.message, workload: alert.workload, stream: alert.stream });
       return true;
     }
@@ -253,8 +253,8 @@ function drawTiles(context, previous) {
     tile('Hits', short(stats.hits), perSecond('hits')),
     tile('Sent', short(stats.sent), perSecond('sent')),
     tile('Suppressed', short(stats.suppressedTotal), reasons(stats.suppressed), ''),
-    tile('Waiting', short(stats.waiting), stats.pending ? `${plural(stats.pending, 'hit')} pending` : 'deliveries', stats.holds ? 'warn' : ''),
+    tile('Pending', short(stats.waiting), stats.pending ? `${plural(stats.pending, 'hit')} pending` : 'deliveries', stats.holds ? 'warn' : ''),
     tile('Dead letters', short(stats.dead), stats.dead ? 'see Triggers' : 'none', stats.dead ? 'bad' : ''),
-    tile('Lost', short(stats.lost), stats.lost ? reasons(stats.drops) : 'nothing', stats.lost ? 'bad' : ''),
-    stats.broken.length > 0 && tile('Problems', count(stats.broken.length), 'of the configuration: see Rules', 'bad'));
+    tile('Lost', short(stats.lost), stats.lost ? reasons(stats.drops) : 'none', stats.lost ? 'bad' : ''),
+    stats.broken.length > 0 && tile('Problems', count(stats.broken.length), 'in the configuration, see Rules', 'bad'));
 }

@@ -1,23 +1,23 @@
-// The way to the API: the session, errors as problem details, and streams that come back by themselves.
+// Calls the API: sessions, problem details, and streams that reconnect.
 
-// The cookie says which browser it is, and this key that it is this page: other ports of the host are sent the cookie, too.
+// The cookie identifies the browser. The key proves that a request comes from this page, because browsers send the cookie to every port of the host.
 const keyHeader = 'Fluentbit-Trigger-Key', keyName = 'fluentbit-trigger.key';
 
 export class Problem extends Error {
   constructor(status, title, detail, errors) {
-    super(detail || title || `the answer was ${status}`);
+    super(detail || title || `unexpected response: ${status}`);
     this.status = status;
     this.errors = errors ?? [];
   }
 }
 
-/** An answer that came when another instance was looked at already: nothing of it is to be shown. */
-export class Elsewhere extends Error {
-  constructor() { super('The answer is of an instance that is not looked at any more.'); }
+/** A response that arrived after the user had switched to another instance. It must not be shown. */
+export class OtherInstance extends Error {
+  constructor() { super('The response belongs to another instance.'); }
 }
 
-/** Everything that is wrong, one text a line. What the message tells already is not told again. */
-export const told = (error) => [error.message, ...(error.errors ?? []).filter((e) => !error.message.includes(e.detail)).map((e) => [e.field, e.detail].filter(Boolean).join(': '))];
+/** The message and the errors behind it, one per line. Errors that the message contains already are left out. */
+export const errorLines = (error) => [error.message, ...(error.errors ?? []).filter((e) => !error.message.includes(e.detail)).map((e) => [e.field, e.detail].filter(Boolean).join(': '))];
 
 const state = { instance: '' };
 
@@ -39,7 +39,7 @@ async function send(path, options) {
   const response = await fetch(path, { ...options, headers, cache: 'no-store', credentials: 'same-origin', redirect: 'error' });
   if (response.status !== 401) return response;
   location.assign('/login');
-  return new Promise(() => {}); // the page is left
+  return new Promise(() => {}); // the browser leaves the page
 }
 
 /** Ends the session of this browser. */
@@ -51,11 +51,11 @@ export async function logout() {
 
 async function problemOf(response) {
   let p = {};
-  try { p = await response.json(); } catch { /* not ours */ }
-  return new Problem(response.status, p.title ?? `the answer was ${response.status} ${response.statusText}`, p.detail, p.errors);
+  try { p = await response.json(); } catch { /* not problem details */ }
+  return new Problem(response.status, p.title ?? `unexpected response: ${response.status} ${response.statusText}`, p.detail, p.errors);
 }
 
-/** Makes one call, and resolves to what came back: {body, etag}. */
+/** Makes one call and resolves to {body, etag}. */
 export async function call(method, path, { query, body, match, patch } = {}) {
   const headers = { Accept: 'application/json' };
   if (body !== undefined) headers['Content-Type'] = patch ? 'application/merge-patch+json' : 'application/json';
@@ -65,20 +65,20 @@ export async function call(method, path, { query, body, match, patch } = {}) {
   try {
     response = await send(address(path, query), { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
   } catch (error) {
-    if (asked !== state.instance) throw new Elsewhere();
+    if (asked !== state.instance) throw new OtherInstance();
     if (error instanceof Problem) throw error;
-    throw new Problem(0, 'The program does not answer. Is it running?');
+    throw new Problem(0, 'No response from the server. Is it running?');
   }
   const problem = response.ok ? undefined : await problemOf(response);
   const text = response.ok ? await response.text() : '';
-  if (asked !== state.instance) throw new Elsewhere();
+  if (asked !== state.instance) throw new OtherInstance();
   if (problem) throw problem;
   return { body: text ? JSON.parse(text) : undefined, etag: response.headers.get('ETag') };
 }
 
 export const get = async (path, query) => (await call('GET', path, { query })).body;
 
-/** Like get, for what an older program does not have: then it is empty. */
+/** Like get, but resolves to {} for a path that an older server does not have. */
 export const getIfAny = (path, query) => get(path, query).catch((error) => {
   if (error.status === 404) return {};
   throw error;
@@ -87,8 +87,8 @@ export const getIfAny = (path, query) => get(path, query).catch((error) => {
 const maxEvent = 1 << 20;
 
 /**
- * Reads server-sent events until the signal aborts. EventSource cannot send a header, hence this. onState is told "live" or "reconnecting"; a lost
- * connection is made anew after 1 to 30 seconds, from the last event that came.
+ * Reads server-sent events until the signal aborts (EventSource cannot send headers). Calls onState with live, reconnecting or refused. Reconnects after
+ * 1 to 30 seconds, and continues after the last event received.
  */
 export async function stream(path, { query, onEvent, onState, signal }) {
   let lastID = '', wait = 1000;
@@ -125,7 +125,7 @@ async function read(body, onEvent, onRetry) {
     const { value, done } = await reader.read();
     if (done) return;
     rest += value;
-    if (rest.length > maxEvent) throw new Error('an event is too long');
+    if (rest.length > maxEvent) throw new Error('event too long');
     const lines = rest.split(/\r\n|\n|\r(?!$)/);
     rest = lines.pop();
     for (const line of lines) {

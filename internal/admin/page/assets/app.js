@@ -1,4 +1,4 @@
-// The start of the page: sections, keys, the one stream of alerts, and what all views share.
+// Entry point: sections, keys, the stream of alerts, and the state that all views share.
 
 import { call, get, instance, logout, setInstance, stream } from './api.js';
 import { openHelp } from './dialogs.js';
@@ -20,7 +20,7 @@ const main = document.getElementById('main');
 const live = document.getElementById('live');
 const trouble = document.getElementById('trouble');
 
-/** What views are handed: where to draw, and what outlives them. */
+/** Passed to every view. data survives a change of the view. */
 const context = { main, name: '', view: undefined, data: {}, go, refresh, fail, well, warn };
 let timer, streaming;
 
@@ -30,7 +30,7 @@ function go(name, argument) {
   else location.hash = name;
 }
 
-/** Tells of a failure above the view, which stays as it was. */
+/** Shows an error above the view, which keeps its content. */
 function fail(error) {
   trouble.hidden = false;
   if (trouble.textContent !== visible(error.message)) trouble.textContent = visible(error.message);
@@ -40,7 +40,7 @@ function well() {
   if (!trouble.hidden) { trouble.hidden = true; trouble.textContent = ''; }
 }
 
-/** Shows why the instance alerts nobody, if it does not, above every view. */
+/** Shows the instance's warnings above every view. */
 function warn(list) {
   const place = document.getElementById('warnings');
   place.hidden = list.length === 0;
@@ -52,7 +52,7 @@ function warn(list) {
 async function refresh() {
   clearTimeout(timer);
   const asked = context.name, of = instance();
-  const same = () => asked === context.name && of === instance(); // otherwise somebody else refreshes
+  const same = () => asked === context.name && of === instance(); // otherwise a newer refresh is responsible
   if (!document.hidden) {
     try {
       await context.view.load(context);
@@ -90,7 +90,7 @@ function show(event) {
 
 function setLive(state, error) {
   live.dataset.state = state;
-  const words = { live: 'live', connecting: 'connecting', reconnecting: 'reconnecting', refused: 'no alerts: not allowed' };
+  const words = { live: 'live', connecting: 'connecting', reconnecting: 'reconnecting', refused: 'not allowed to read alerts' };
   if (live.textContent !== words[state]) live.textContent = words[state];
   live.title = error?.message ?? '';
 }
@@ -104,7 +104,7 @@ function follow() {
     onState: (state, error) => {
       if (signal.aborted) return;
       setLive(state, error);
-      if (state === 'live') alerts.caughtUp(context); // what came between the list and the stream
+      if (state === 'live') alerts.caughtUp(context); // for alerts between the list and the start of the stream
     },
     onEvent: (event) => {
       if (signal.aborted) return;
@@ -116,7 +116,7 @@ function follow() {
   });
 }
 
-/** Fills the choice of instances, which is shown when there are several. */
+/** Fills the menu of instances, which is shown if there are several. */
 async function instances() {
   const list = instancesOf(await get('/api/v1/instances'));
   const choice = document.getElementById('instance');
@@ -128,7 +128,7 @@ async function instances() {
   }
   choice.addEventListener('change', () => {
     setInstance(choice.value);
-    context.data = {}; // all that is held is of the other one
+    context.data = {}; // it belongs to the previous instance
     follow();
     show();
   });

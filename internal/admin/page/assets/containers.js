@@ -33,7 +33,8 @@ export function show(context) {
 
 export async function load(context) {
   const [instances, workloads, stats] = await Promise.all([get('/api/v1/instances'), get('/api/v1/workloads'), get('/api/v1/stats')]);
-  const follows = instancesOf(instances).some((i) => i.kind === 'standalone' && (!stats.instance || i.id === stats.instance));
+  const own = statsOf(stats).instance;
+  const follows = instancesOf(instances).some((i) => i.kind === 'standalone' && (!own || i.id === own));
   const followed = follows ? await get('/api/v1/containers', { limit: 1000 }) : {};
   context.data.containers = { instances: instancesOf(instances), workloads: workloadsOf(workloads), other: otherWorkloadsOf(workloads), stats: statsOf(stats), followed: followedOf(followed) };
   context.warn(context.data.containers.stats.warnings);
@@ -41,7 +42,7 @@ export async function load(context) {
 }
 
 function draw(context) {
-  if (!context.data.containers) return; // it is under way
+  if (!context.data.containers) return; // still loading
   const { instances, workloads, other, stats, followed } = context.data.containers;
   const { ui } = context;
   const tails = Object.entries(stats.tails).filter(([, n]) => n > 0).map(([state, n]) => `${n} ${words(state)}`).join(', ');
@@ -49,15 +50,15 @@ function draw(context) {
     instances.map((i) => h('tr', null, h('th', { scope: 'row' }, i.id), h('td', null, i.kind), h('td', null, i.version), h('td', null, i.started ? ago(i.started) : '–'),
       h('td', null, i.ready === false ? h('span', { class: 'state bad' }, i.state || 'not ready') : h('span', { class: 'state good' }, i.state || 'ready'))))),
   h('dl', { class: 'facts wide' },
-    fact('Here', `${plural(stats.lines, 'line')}, ${plural(stats.hits, 'hit')}, ${count(stats.sent)} sent`),
+    fact('Totals', `${plural(stats.lines, 'line')}, ${plural(stats.hits, 'hit')}, ${count(stats.sent)} sent`),
     fact('Store', [stats.store.mode, stats.store.max ? `${bytes(stats.store.used)} of ${bytes(stats.store.max)}` : bytes(stats.store.used), stats.store.error].filter(Boolean).join(', ')),
     tails && fact('Logs followed', tails),
-    fact('Evicted', stats.evicted ? `${plural(stats.evicted, 'key')}: their next hit alerts` : 'nothing'),
+    fact('Evicted keys', stats.evicted ? `${plural(stats.evicted, 'key')}: the next hit of each sends an alert` : 'none'),
     stats.lost > 0 && fact('Lost', reasons(stats.drops))));
   drawFollowed(context, followed);
   const found = workloads.filter((w) => !ui.text || w.name.toLowerCase().includes(ui.text) || w.containers.some((c) => c.name.toLowerCase().includes(ui.text)));
   if (workloads.length === 0) {
-    replace(ui.workloads, empty('Nothing was seen yet', 'A workload appears with the first line of one of its containers.'));
+    replace(ui.workloads, empty('No records yet', 'A workload appears here with its first line.'));
     return;
   }
   const cells = { lines: (w) => short(w.lines), hits: (w) => short(w.hits), sent: (w) => short(w.sent), suppressedTotal: (w) => h('span', { title: reasons(w.suppressed) || undefined }, short(w.suppressedTotal)), seen: (w) => (w.seen ? ago(w.seen) : '–') };
@@ -65,7 +66,7 @@ function draw(context) {
     h('th', { scope: 'row' }, h('button', { type: 'button', class: 'linkish', 'data-key': `workload-${w.name}`, onclick: () => context.go('try', { workload: w.name }), title: 'Try a line against its rules' }, w.name)),
     h('td', { class: 'wide' }, containers(w.containers)),
     columns.filter((c) => c.num).map((c) => h('td', { class: 'num' }, cells[c.key](w)))))),
-  other.lines > 0 && h('p', { class: 'minor' }, `Workloads that there is no room for: ${plural(other.lines, 'line')}, ${plural(other.hits, 'hit')}, ${count(other.sent)} sent, ${count(other.suppressedTotal)} suppressed.`));
+  other.lines > 0 && h('p', { class: 'minor' }, `Workloads beyond the limit: ${plural(other.lines, 'line')}, ${plural(other.hits, 'hit')}, ${count(other.sent)} sent, ${count(other.suppressedTotal)} suppressed.`));
 }
 
 const followedColumns = [
@@ -79,14 +80,14 @@ const followedColumns = [
 ];
 const followedSorting = { key: 'name', down: false };
 
-/** Every container that the engine lists, and whether it is followed. A program that follows none of its own has no such list. */
+/** Shows the engine's containers, and whether they are followed. The plugin has no such list. */
 function drawFollowed(context, { list, more }) {
   const { ui } = context;
   if (!list) { replace(ui.containers); return; }
   const found = list.filter((c) => !ui.text || c.name.toLowerCase().includes(ui.text) || c.workload.toLowerCase().includes(ui.text));
   const left = list.filter((c) => !c.followed).length;
   replace(ui.containers, h('section', { 'aria-labelledby': 'followed-title' },
-    h('div', { class: 'tools' }, h('h2', { id: 'followed-title' }, 'Containers'), h('p', { class: 'note' }, `${count(list.length - left)} followed, ${count(left)} left out${more ? '; docker-fluentbit containers lists more' : ''}`)),
+    h('div', { class: 'tools' }, h('h2', { id: 'followed-title' }, 'Containers'), h('p', { class: 'note' }, `${count(list.length - left)} followed, ${count(left)} not followed${more ? '; docker-fluentbit containers lists more' : ''}`)),
     list.length === 0 ? empty('The engine has no containers') : table('Containers', sortable(followedColumns, followedSorting, () => draw(context)), sorted(found, followedColumns, followedSorting).map((c) => h('tr', { class: c.followed ? undefined : 'miss' },
       h('th', { scope: 'row', class: 'wide', title: [c.image, c.id].filter(Boolean).join(' ') || undefined }, c.name),
       h('td', null, c.workload || '–'), h('td', null, c.engine || '–'),
@@ -98,6 +99,6 @@ const fact = (name, value) => [h('dt', null, name), h('dd', null, value)];
 
 function containers(list) {
   if (list.length === 0) return h('span', { class: 'minor' }, '–');
-  const shown = list.slice(0, 6).map((c) => h('span', { class: 'label', title: [c.image, c.id].filter(Boolean).join(' ') || undefined }, c.name, c.state && c.state !== 'live' ? h('span', { class: 'minor' }, ` ${words(c.state)}`) : null));
+  const shown = list.slice(0, 6).map((c) => h('span', { class: 'label', title: [c.image, c.id].filter(Boolean).join(' ') || undefined }, c.name));
   return [shown, list.length > 6 && h('span', { class: 'minor' }, `and ${count(list.length - 6)} more`)];
 }

@@ -1,15 +1,15 @@
-// The dialogs. They are the browser's own: focus stays inside, Escape closes, and focus returns to where it was.
+// Dialogs, built on the browser's dialog element: focus stays inside, Escape closes them, and focus returns to the previous element.
 
-import { told } from './api.js';
+import { errorLines } from './api.js';
 import { field, h, replace, unique } from './dom.js';
 import { everywhere } from './keys.js';
 
-/** Opens a dialog and resolves to what close(value) was given, or to undefined when it was left. */
+/** Opens a dialog. Resolves to the argument of close, or to undefined if the user cancels. */
 function open(title, build) {
   return new Promise((resolve) => {
     const id = unique('dialog');
     let result;
-    const from = document.activeElement, key = from?.dataset?.key; // what is drawn meanwhile replaces the element
+    const from = document.activeElement, key = from?.dataset?.key; // the element may be drawn again while the dialog is open
     const dialog = h('dialog', { 'aria-labelledby': id });
     const close = (value) => { result = value; dialog.close(); };
     dialog.append(h('h2', { id }, title), build(close));
@@ -23,7 +23,7 @@ function open(title, build) {
   });
 }
 
-/** A form that calls save on Enter, and shows what is wrong instead of closing. */
+/** A form that calls save on Enter. If save fails, it shows the error and stays. */
 export function form(children, { submit, cancel, save, danger }) {
   const wrong = h('div', { class: 'wrong', role: 'alert' });
   const button = h('button', { type: 'submit', class: danger ? 'danger' : 'primary' }, submit);
@@ -34,7 +34,7 @@ export function form(children, { submit, cancel, save, danger }) {
     try {
       await save();
     } catch (error) {
-      replace(wrong, told(error).map((line) => h('p', null, line)));
+      replace(wrong, errorLines(error).map((line) => h('p', null, line)));
     } finally {
       button.disabled = false;
     }
@@ -42,14 +42,14 @@ export function form(children, { submit, cancel, save, danger }) {
   return element;
 }
 
-/** Asks before something that cannot be taken back. */
+/** Asks before an action that cannot be undone. */
 export const confirm = (title, text, action) => open(title, (close) => form([h('p', null, text)], {
   submit: action, danger: true, cancel: () => close(false), save: async () => close(true),
 }));
 
 const lengths = [['15 minutes', 15], ['1 hour', 60], ['4 hours', 240], ['1 day', 1440], ['1 week', 10080]];
 
-/** Edits the matchers and the length of a silence, and creates it. Resolves to true when it was. */
+/** Edits the matchers and the duration of a silence and creates it. Resolves to true if it was created. */
 export function openSilence(start, create) {
   return open('Silence', (close) => {
     const input = (name, extra) => h('input', { type: 'text', value: start[name] ?? '', spellcheck: 'false', autocomplete: 'off', ...extra });
@@ -57,19 +57,19 @@ export function openSilence(start, create) {
     const boxes = ['debug', 'info', 'warning', 'error', 'critical'].map((name) => h('input', { type: 'checkbox', id: unique('severity'), value: name, checked: start.severity?.includes(name) }));
     const choice = h('select', null, lengths.map(([words, minutes]) => h('option', { value: String(minutes), selected: minutes === 60 }, words)));
     return form([
-      h('p', null, 'Hits that all of these match make no alert until the silence ends. They are counted, and the next alert tells how many there were.'),
+      h('p', null, 'Hits that match all of these are suppressed until the silence ends. They are counted, and the next alert reports how many there were.'),
       h('div', { class: 'pair' }, field('Rule', fields.rule, 'a glob, such as http-*'), field('Workload', fields.workload, 'a glob, such as shop/*')),
-      h('div', { class: 'pair' }, field('Container', fields.container, 'a glob over names'), field('Message', fields.message, 'a regular expression')),
+      h('div', { class: 'pair' }, field('Container', fields.container, 'a glob of the name'), field('Message', fields.message, 'a regular expression')),
       h('fieldset', null, h('legend', null, 'Severity'), boxes.map((box) => h('span', { class: 'check' }, box, h('label', { for: box.id }, box.value))),
-        h('span', { class: 'hint' }, 'none chosen: all')),
-      h('div', { class: 'pair' }, field('For', choice), field('Comment', fields.comment, 'for those who find it')),
+        h('span', { class: 'hint' }, 'none selected: all')),
+      h('div', { class: 'pair' }, field('For', choice), field('Comment', fields.comment, 'the reason, for others')),
     ], { submit: 'Silence', cancel: () => close(false), save: async () => {
-      const wish = { severity: boxes.filter((b) => b.checked).map((b) => b.value), minutes: Number(choice.value) };
-      for (const [name, control] of Object.entries(fields)) wish[name] = control.value.trim();
-      if (!['rule', 'workload', 'container', 'message'].some((name) => wish[name]) && wish.severity.length === 0) {
-        throw new Error('Say what to silence: at least one of rule, workload, container, message and severity.');
+      const request = { severity: boxes.filter((b) => b.checked).map((b) => b.value), minutes: Number(choice.value) };
+      for (const [name, control] of Object.entries(fields)) request[name] = control.value.trim();
+      if (!['rule', 'workload', 'container', 'message'].some((name) => request[name]) && request.severity.length === 0) {
+        throw new Error('Set at least one of rule, workload, container, message and severity.');
       }
-      await create(wish);
+      await create(request);
       close(true);
     } });
   });

@@ -1,8 +1,8 @@
-// What makes elements. Texts become text nodes and attributes are set by name, so that nothing of a log line is ever read as markup.
+// Builds elements. Text becomes text nodes and attributes are set by name, so no part of a log line is parsed as markup.
 
 const svgSpace = 'http://www.w3.org/2000/svg';
 
-// Attributes that people see or hear.
+// Attributes that users see or hear.
 const shown = new Set(['title', 'aria-label', 'aria-description', 'placeholder']);
 
 function fill(element, props, children) {
@@ -27,11 +27,11 @@ export function s(name, props, ...children) {
   return fill(document.createElementNS(svgSpace, name), props, children);
 }
 
-// The characters that change how others show, or show nothing themselves: the list of internal/safetext, whose test compares the two.
+// Invisible characters, and those that change how others are displayed. The list equals that of internal/safetext, whose test compares both.
 const hidden = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f-\u1160\u17b4-\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe-\uffff\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]/gu;
 const symbol = /\p{So}$/u;
 
-/** Writes out what would move, hide or turn around the text beside it, as internal/safetext does: \u001b for an escape, \u202e for what turns the direction of writing. */
+/** Escapes characters that would move, hide or reverse the text around them, as internal/safetext does: \u001b for an escape, \u202e for a change of direction. */
 export const visible = (text) => text.replace(hidden, (c, at) => {
   if (c === '\r') return '\\r';
   if (c === '\ufe0f' && symbol.test(text.slice(Math.max(0, at - 2), at))) return c;
@@ -45,7 +45,7 @@ function put(element, children) {
   }
 }
 
-/** Replaces what an element holds. Focus stays on the element with the same data-key, when it had it. */
+/** Replaces the children of an element. Focus stays on the element with the same data-key. */
 export function replace(element, ...children) {
   const focused = element.contains(document.activeElement) ? document.activeElement.dataset?.key : undefined;
   element.replaceChildren();
@@ -54,10 +54,10 @@ export function replace(element, ...children) {
 }
 
 let counter = 0;
-/** Returns an id that no other element has. */
+/** Returns an ID that no other element has. */
 export const unique = (prefix) => `${prefix}-${++counter}`;
 
-/** A labelled control: the label stands above it, the hint below. */
+/** A control with a label above and a hint below. */
 export function field(label, control, hint) {
   control.id ||= unique('field');
   const note = hint && h('span', { class: 'hint', id: `${control.id}-hint` }, hint);
@@ -65,10 +65,10 @@ export function field(label, control, hint) {
   return h('div', { class: 'field' }, h('label', { for: control.id }, label), control, note);
 }
 
-/** What a view shows when there is nothing, or when it could not be had. */
+/** The placeholder of an empty view. */
 export const empty = (title, ...more) => h('div', { class: 'empty' }, h('p', { class: 'empty-title' }, title), more.length > 0 && h('p', null, more));
 
-/** A table with a caption for those who do not see it. Columns: {name, num, sort, wide}. */
+/** A table with a caption for screen readers. Columns: {name, num, sort, wide}. */
 export function table(caption, columns, rows, props) {
   return h('div', { class: 'table-wrap', role: 'region', 'aria-label': caption, tabindex: 0 },
     h('table', props,
@@ -79,7 +79,7 @@ export function table(caption, columns, rows, props) {
 
 export const classOf = (c) => [c.num && 'num', c.wide && 'wide', c.minor && 'minor'].filter(Boolean).join(' ') || undefined;
 
-/** Says something for a moment, also to screen readers. */
+/** Shows a message for some seconds, and announces it to screen readers. */
 let toastTimer;
 export function toast(text, bad) {
   const place = document.getElementById('toast');

@@ -30,7 +30,7 @@ export function bytes(n) {
   return `${at === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[at]}`;
 }
 
-/** Nanoseconds, as one would say them. */
+/** Nanoseconds with a fitting unit. */
 export function nanos(ns) {
   if (!ns) return '0';
   if (ns < 1e3) return `${Math.round(ns)} ns`;
@@ -43,7 +43,7 @@ export const percent = (part, all) => (all > 0 ? `${(100 * part / all).toFixed(p
 
 const clockOf = (d) => d.toTimeString().slice(0, 8);
 
-/** A time of day; with the day in front when it is not today. */
+/** The time of day, with the date in front unless it is today. */
 export function clock(at, now = new Date()) {
   if (!at) return '–';
   const d = new Date(at);
@@ -55,7 +55,7 @@ export function clock(at, now = new Date()) {
 export const two = (n) => String(n).padStart(2, '0');
 export const hourMinute = (d) => `${two(d.getHours())}:${two(d.getMinutes())}`;
 
-/** A length of time in its two largest units. */
+/** A duration in its two largest units. */
 export function length(ms) {
   const seconds = Math.max(0, Math.round(ms / 1000));
   const units = [['d', 86400], ['h', 3600], ['min', 60], ['s', 1]];

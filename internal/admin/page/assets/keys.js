@@ -1,10 +1,10 @@
-// The keyboard. Single letters act only outside of fields, and only without a modifier, so that they take nothing from browser or reader.
+// Keyboard shortcuts. Single letters act only outside of fields and without modifiers, so that they override neither the browser nor a screen reader.
 
 import { openHelp } from './dialogs.js';
 
 export const everywhere = [
-  ['1 … 7', 'the sections, in their order'],
-  ['/', 'to the field that filters'],
+  ['1 … 7', 'sections, in the order of the menu'],
+  ['/', 'focus the filter'],
   ['r', 'reload the data'],
   ['?', 'this help'],
   ['Esc', 'close; leave a field; end a selection'],
@@ -34,7 +34,7 @@ export function keys(context, names) {
 }
 
 /**
- * One tab stop for a list of things: arrows, Home and End move between what matches the selector, and Tab leaves. Call it once for a container that stays.
+ * Makes a list one tab stop: arrows, Home and End move between the elements that match the selector, Tab leaves. Call it once per container.
  */
 export function roving(container, selector) {
   const items = () => [...container.querySelectorAll(selector)];
@@ -55,7 +55,7 @@ export function roving(container, selector) {
     all[Math.max(0, Math.min(to, all.length - 1))].focus();
   });
   return {
-    /** Call it after drawing: exactly one item can be reached by Tab. */
+    /** Call it after drawing, so that Tab reaches exactly one item. */
     drawn() {
       const all = items();
       if (all.length > 0 && !all.some((i) => i.tabIndex === 0)) all[0].tabIndex = 0;

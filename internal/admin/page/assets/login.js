@@ -1,12 +1,12 @@
-// Logs a browser in, by the code of a link or by a token. Only a click uses the code up: previews and scanners of links do not.
+// Logs a browser in with the code of a link or with a token. Only a click uses up the code, so previews and link scanners do not.
 
 const keyHeader = 'Fluentbit-Trigger-Key', keyName = 'fluentbit-trigger.key';
 const at = (id) => document.getElementById(id);
 
 let code = location.hash.slice(1);
-history.replaceState(null, '', location.pathname); // neither the history nor a screenshot has it
+history.replaceState(null, '', location.pathname); // keeps the code out of the history and of screenshots
 
-/** Whether this browser is logged in: a link from another site comes without its cookie. */
+/** Reports whether this browser is logged in. Links from other sites arrive without the cookie. */
 async function known() {
   const key = localStorage.getItem(keyName);
   if (!key) return false;
@@ -38,7 +38,7 @@ at('form').addEventListener('submit', async (event) => {
     await login();
   } catch (error) {
     at('wrong').textContent = error.message;
-    code = ''; // a code that failed once fails always
+    code = ''; // a code that failed once never works again
     ask();
   } finally {
     at('submit').disabled = false;

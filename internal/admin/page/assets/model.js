@@ -1,8 +1,8 @@
-// What the API answers, as the views want it. Only this file knows the names of the API's fields.
+// Translates the API's responses into the views' data. Only this file knows the names of the API's fields: a test compares them with the OpenAPI document.
 
 const time = (text) => (text ? new Date(text).getTime() : undefined);
 
-/** One alert, in the form that webhooks get, perhaps with its deliveries. Undefined when it is none. */
+/** Converts an alert in the format of generic webhooks, with its deliveries if known. Returns undefined if it is not an alert. */
 export function alertOf(a, seq, deliveries) {
   if (!a?.id) return undefined;
   const source = a.source ?? {}, container = source.container ?? {};
@@ -11,7 +11,7 @@ export function alertOf(a, seq, deliveries) {
     at: time(a.time) ?? Date.now(), first: a.first_seen, last: a.last_seen, count: a.count ?? 1, captures: a.captures ?? {}, fields: a.fields ?? {}, labels: a.labels ?? {}, runbook: a.runbook,
     workload: source.workload ?? '', container: container.name || (container.id ?? '').slice(0, 12), image: container.image, stream: source.stream, host: source.host,
     suppressed: { total: a.suppressed?.total ?? 0, by: a.suppressed?.by ?? {}, since: a.suppressed?.since },
-    before: a.context?.before ?? [], after: a.context?.after ?? [], deliveries: deliveries ?? [],
+    before: a.context?.before ?? [], after: a.context?.after ?? [], deliveries: (deliveries ?? []).map((d) => ({ trigger: d.trigger, state: d.state, attempts: d.attempts, reason: d.reason ?? '' })),
   };
   alert.search = [alert.rule, alert.workload, alert.container, alert.summary, alert.message, alert.severity, alert.kind].join('\n').toLowerCase();
   return alert;
@@ -23,7 +23,7 @@ export function alertsOf(page) {
 
 export const instancesOf = (answer) => (answer.instances ?? []).map((i) => ({ id: i.id, kind: i.kind ?? '', version: i.version ?? '', started: i.started, ready: i.ready, state: i.state }));
 
-// What is no loss: what was left out of somebody's tap, and what was cut off a line.
+// Drops that are no loss: records that a tap missed, and the ends of truncated lines.
 const harmless = ['tap', 'overlong_bytes'];
 const losses = (drops) => Object.fromEntries(Object.entries(drops ?? {}).filter(([why]) => !harmless.includes(why)));
 
@@ -32,7 +32,7 @@ const sum = (by) => Object.values(by ?? {}).reduce((n, v) => n + v, 0);
 export function statsOf(answer) {
   const s = answer;
   return {
-    lines: s.lines ?? 0, hits: s.hits ?? 0, sent: s.sent ?? 0, pending: s.pending ?? 0, suppressed: s.suppressed ?? {}, suppressedTotal: sum(s.suppressed),
+    instance: s.instance ?? '', lines: s.lines ?? 0, hits: s.hits ?? 0, sent: s.sent ?? 0, pending: s.pending ?? 0, suppressed: s.suppressed ?? {}, suppressedTotal: sum(s.suppressed),
     drops: losses(s.drops), lost: sum(losses(s.drops)), evicted: s.evicted ?? 0, tails: s.tails ?? {}, store: s.store ?? {}, broken: s.problems ?? [],
     waiting: (s.triggers ?? []).reduce((n, t) => n + (t.pending ?? 0), 0), dead: (s.triggers ?? []).reduce((n, t) => n + (t.dead ?? 0), 0), holds: (s.triggers ?? []).filter((t) => t.hold).length,
     rules: s.rules ?? [], triggers: s.triggers ?? [], warnings: (s.warnings ?? []).map((w) => w.message),
@@ -42,7 +42,7 @@ export function statsOf(answer) {
 const workloadCounts = (w) => ({ lines: w?.lines ?? 0, hits: w?.hits ?? 0, sent: w?.sent ?? 0, suppressed: w?.suppressed ?? {}, suppressedTotal: sum(w?.suppressed) });
 export const otherWorkloadsOf = (answer) => workloadCounts(answer.other);
 export const workloadsOf = (answer) => (answer.workloads ?? []).map((w) => ({ name: w.name, ...workloadCounts(w), seen: time(w.last_seen),
-  containers: (w.containers ?? []).map((c) => ({ name: c.name || (c.id ?? '').slice(0, 12), id: c.id, image: c.image, state: c.state })) }));
+  containers: (w.containers ?? []).map((c) => ({ name: c.name || (c.id ?? '').slice(0, 12), id: c.id, image: c.image })) }));
 
 export const followedOf = (answer) => ({ more: Boolean(answer.next), list: answer.containers?.map((c) => ({ id: c.id, name: c.name || c.id.slice(0, 12), image: c.image, workload: c.workload ?? '',
   engine: c.engine_state ?? '', followed: c.followed, state: c.state ?? '', reason: c.reason ?? '', lines: c.lines ?? 0, hits: c.hits ?? 0, seen: time(c.last_line) })) });
@@ -86,6 +86,8 @@ export const deadLettersOf = (answer) => ({ next: answer.next || undefined,
   list: (answer.dead_letters ?? []).map((l) => ({ id: l.alert_id, trigger: l.trigger, reason: l.reason, answer: l.answer ?? '', attempts: l.attempts, died: l.died, expires: l.expires, rule: l.rule, summary: l.summary ?? '' })) });
 
 const selection = (letter) => (letter ? { alert_id: letter.id, trigger: letter.trigger } : { all: true });
+export const redeliveredOf = (answer) => ({ count: answer?.redelivered ?? 1, left: answer?.left ?? 0 });
+export const droppedOf = (answer) => answer?.dropped ?? 1;
 export const redeliverCall = (call, letter) => call('POST', '/api/v1/dead-letters/redeliver', { body: selection(letter) });
 export const dropCall = (call, letter) => call('POST', '/api/v1/dead-letters/drop', { body: selection(letter) });
 

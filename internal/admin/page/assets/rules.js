@@ -1,4 +1,4 @@
-// The rules: what they hit, what of it was held back, and what they cost.
+// The rules with their hits, suppressed hits and cost.
 
 import { get, getIfAny } from './api.js';
 import { empty, h, replace, table } from './dom.js';
@@ -10,7 +10,7 @@ export const title = 'Rules';
 export const keyHelp = [];
 
 const sorting = { key: 'hits', down: true };
-const heldBack = ['cooldown', 'rate_limit', 'threshold', 'silence', 'inhibited', 'known', 'expected', 'dry_run'];
+const reasonOrder = ['cooldown', 'rate_limit', 'threshold', 'silence', 'inhibited', 'known', 'expected', 'dry_run'];
 
 const columns = [
   { key: 'name', name: 'Rule', wide: true, value: (r) => r.name },
@@ -18,9 +18,9 @@ const columns = [
   { key: 'hits', name: 'Hits', num: true, value: (r) => r.hits },
   { key: 'sent', name: 'Sent', num: true, value: (r) => r.sent },
   { key: 'suppressed', name: 'Suppressed', num: true, value: (r) => r.suppressedTotal },
-  { key: 'why', name: 'Because of' },
-  { key: 'cost', name: 'Time', num: true, value: (r) => r.nanos },
-  { key: 'source', name: 'From', value: (r) => r.source },
+  { key: 'why', name: 'Reasons' },
+  { key: 'cost', name: 'CPU time', num: true, value: (r) => r.nanos },
+  { key: 'source', name: 'Source', value: (r) => r.source },
 ];
 
 export function show(context) {
@@ -38,15 +38,15 @@ export async function load(context) {
 }
 
 function draw(context) {
-  if (!context.data.rules) return; // it is under way
+  if (!context.data.rules) return; // still loading
   const { rules, stats, more } = context.data.rules;
   const { ui } = context;
   replace(ui.broken, stats.broken.length > 0 && h('section', { class: 'panel bad', 'aria-labelledby': 'broken-title' },
-    h('h2', { id: 'broken-title' }, `${plural(stats.broken.length, 'problem')} of the configuration`),
-    h('p', null, 'What has one does not run, or stays as it was or by default. The rest is not affected.'),
+    h('h2', { id: 'broken-title' }, `${plural(stats.broken.length, 'problem')} in the configuration`),
+    h('p', null, 'Broken parts are left out, or keep their previous or default values. The rest is in force.'),
     h('ul', { class: 'plain' }, stats.broken.map((b) => h('li', null, h('code', null, b))))));
   if (rules.length === 0) {
-    replace(ui.rules, empty('There are no rules', 'They come from the configuration, or are made with ', h('code', null, 'docker-fluentbit rules add'), '.'));
+    replace(ui.rules, empty('No rules', 'Add rules to the configuration, or with ', h('code', null, 'docker-fluentbit rules add'), '.'));
     return;
   }
   const found = rules.filter((r) => !ui.text || r.name.toLowerCase().includes(ui.text) || r.pattern.toLowerCase().includes(ui.text) || (r.workload ?? '').toLowerCase().includes(ui.text));
@@ -54,7 +54,7 @@ function draw(context) {
   replace(ui.rules, more && h('p', { class: 'note' }, `The first ${count(rules.length)}; docker-fluentbit rules list shows all.`), table('Rules', sortable(columns, sorting, () => draw(context)), sorted(found, columns, sorting).map((r) => h('tr', null,
     h('th', { scope: 'row', class: 'wide' }, h('span', { class: 'rule' }, r.name), r.workload && h('span', { class: 'label' }, r.workload), r.dryRun && h('span', { class: 'kind' }, 'dry run'),
       r.pattern && h('code', { class: 'pattern', title: r.pattern }, r.pattern)),
-    h('td', null, h('span', { class: `severity ${r.severity}` }, r.severity || 'the line’s')),
+    h('td', null, h('span', { class: `severity ${r.severity}` }, r.severity || 'from the line')),
     h('td', { class: 'num' }, short(r.hits)), h('td', { class: 'num' }, short(r.sent)),
     h('td', { class: 'num' }, short(r.suppressedTotal), r.pending > 0 && h('span', { class: 'minor block' }, `${count(r.pending)} pending`)),
     h('td', null, bar(r)),
@@ -62,10 +62,10 @@ function draw(context) {
     h('td', { class: 'minor' }, r.source)))));
 }
 
-/** What held hits back, as a bar of shares; the words are there for everybody. */
+/** Shows the reasons of suppressed hits as a bar, and as text below it. */
 function bar(r) {
   if (r.suppressedTotal === 0) return h('span', { class: 'minor' }, '–');
-  const parts = heldBack.filter((why) => r.suppressed[why] > 0).map((why) => {
+  const parts = reasonOrder.filter((why) => r.suppressed[why] > 0).map((why) => {
     const part = h('i', { class: `why ${why}` });
     part.style.flexGrow = String(r.suppressed[why]);
     return part;

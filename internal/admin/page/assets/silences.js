@@ -1,4 +1,4 @@
-// Silences: those in force, those that will be, and those that ended.
+// Silences: active, pending and expired.
 
 import { get } from './api.js';
 import { confirm, openSilence } from './dialogs.js';
@@ -7,11 +7,11 @@ import { ago, clock, count, until } from './format.js';
 import { silenceBody, silencesOf } from './model.js';
 
 export const title = 'Silences';
-export const keyHelp = [['n', 'a new silence']];
+export const keyHelp = [['n', 'new silence']];
 
 export function show(context) {
   const ui = (context.ui = { silences: h('div') });
-  context.main.append(h('div', { class: 'tools' }, h('p', { class: 'lead' }, 'While a silence holds, the hits that it matches make no alert. They are counted all the same.'),
+  context.main.append(h('div', { class: 'tools' }, h('p', { class: 'lead' }, 'An active silence suppresses the hits that it matches. They are still counted.'),
     h('button', { type: 'button', class: 'primary', 'aria-keyshortcuts': 'n', onclick: () => add(context) }, 'New silence…')), ui.silences);
   if (context.data.silences) draw(context);
 }
@@ -25,32 +25,32 @@ function draw(context) {
   const { silences } = context.data;
   const order = { active: 0, pending: 1, expired: 2 };
   if (silences.length === 0) {
-    replace(context.ui.silences, empty('Nothing is silenced'));
+    replace(context.ui.silences, empty('No silences'));
     return;
   }
   const rows = [...silences].sort((a, b) => order[a.state] - order[b.state] || new Date(b.until) - new Date(a.until));
-  replace(context.ui.silences, table('Silences', [{ name: 'State' }, { name: 'What', wide: true }, { name: 'From' }, { name: 'Until' }, { name: 'Suppressed', num: true }, { name: 'Comment' }, { name: 'What to do' }],
+  replace(context.ui.silences, table('Silences', [{ name: 'State' }, { name: 'Matchers', wide: true }, { name: 'From' }, { name: 'Until' }, { name: 'Suppressed', num: true }, { name: 'Comment' }, { name: 'Actions' }],
     rows.map((s) => h('tr', { class: s.state === 'expired' ? 'miss' : undefined },
       h('td', null, h('span', { class: `state ${s.state === 'active' ? 'warn' : ''}` }, s.state)),
       h('th', { scope: 'row', class: 'wide' }, s.matchers.map(([name, value]) => h('span', { class: 'label' }, `${name} = ${value}`))),
       h('td', null, clock(s.from)), h('td', null, clock(s.until), h('span', { class: 'minor block' }, s.state === 'expired' ? ago(s.until) : until(s.until))),
       h('td', { class: 'num' }, count(s.suppressedTotal)),
       h('td', null, s.comment, s.author && h('span', { class: 'minor block' }, s.author)),
-      h('td', null, s.configured ? h('span', { class: 'minor' }, 'of the configuration') : s.state !== 'expired' && h('button', { type: 'button', 'data-key': `expire-${s.id}`, 'aria-label': `Expire the silence of ${s.matchers.map(([, v]) => v).join(', ')}`, onclick: () => expire(context, s) }, 'Expire…'))))));
+      h('td', null, s.configured ? h('span', { class: 'minor' }, 'from the configuration') : s.state !== 'expired' && h('button', { type: 'button', 'data-key': `expire-${s.id}`, 'aria-label': `Expire the silence of ${s.matchers.map(([, v]) => v).join(', ')}`, onclick: () => expire(context, s) }, 'Expire…'))))));
 }
 
 async function add(context) {
-  if (await openSilence({}, (wish) => context.call('POST', '/api/v1/silences', { body: silenceBody(wish) }))) {
+  if (await openSilence({}, (request) => context.call('POST', '/api/v1/silences', { body: silenceBody(request) }))) {
     toast('Silenced');
     await context.refresh();
   }
 }
 
 async function expire(context, silence) {
-  if (!await confirm('End this silence now?', 'The next hit that it matched makes an alert again, and reports how many hits were suppressed.', 'End it')) return;
+  if (!await confirm('Expire this silence now?', 'The next hit sends an alert again, which reports how many hits were suppressed.', 'Expire')) return;
   try {
     await context.call('DELETE', `/api/v1/silences/${encodeURIComponent(silence.id)}`);
-    toast('The silence ended');
+    toast('Silence expired');
   } catch (error) { toast(error.message, true); }
   await context.refresh();
 }

@@ -1,4 +1,4 @@
-// Tables that are sorted by their headers.
+// Tables that can be sorted by their headers.
 
 import { h } from './dom.js';
 

@@ -6,7 +6,7 @@ import { count, hourMinute, plural, severities } from './format.js';
 const spans = [['1 hour', 60, 1], ['6 hours', 360, 5], ['24 hours', 1440, 15]]; // words, minutes, minutes of a bar
 const height = 64;
 
-/** Draws bars and lets one of them be chosen. onChoose(bin) gets {from, to}, or undefined when none is chosen any more. */
+/** Draws bars, one of which can be selected. onChoose receives {from, to}, or undefined when the selection ends. */
 export class Timeline {
   #span = spans[0];
   #bins = [];
@@ -46,9 +46,9 @@ export class Timeline {
     }
     const total = this.#total = bins.reduce((n, b) => n + b.all, 0);
     const most = bins.reduce((m, b) => (b.all > m.all ? b : m), bins[0]);
-    this.plot.setAttribute('aria-label', `Alerts in the last ${words}: ${count(total)} in all${total ? `, most at ${hourMinute(new Date(most.from))}: ${count(most.all)}` : ''}. Arrow keys go from bar to bar.`);
+    this.plot.setAttribute('aria-label', `Alerts in the last ${words}: ${count(total)} in all${total ? `, most at ${hourMinute(new Date(most.from))}: ${count(most.all)}` : ''}. Arrow keys move between bars.`);
     this.#bars(Math.max(4, most.all));
-    this.#tell();
+    this.#describe();
   }
 
   #bars(top) {
@@ -78,10 +78,10 @@ export class Timeline {
   #point(i) {
     this.#cursor = i;
     this.#mark();
-    this.#tell();
+    this.#describe();
   }
 
-  #tell() {
+  #describe() {
     const bin = this.#bins[this.#cursor] ?? (this.#chosen && this.#bins.find((b) => b.from === this.#chosen.from));
     let text = this.#total > 0 ? `${plural(this.#total, 'alert')} in the last ${this.#span[0].replace(/^1 /, '')}` : `none in the last ${this.#span[0].replace(/^1 /, '')}`;
     if (bin) {

@@ -1,4 +1,4 @@
-// Try a line: what each rule in force for a workload says of it. Nothing is sent, and nothing is counted.
+// Try a line: the decision of every rule in force for a workload. Nothing is sent or counted.
 
 import { get } from './api.js';
 import { form } from './dialogs.js';
@@ -20,11 +20,11 @@ export function show(context) {
   ui.workload = h('input', { type: 'text', list: 'workloads', spellcheck: 'false', autocomplete: 'off', value: st.workload, oninput: () => { st.workload = ui.workload.value; } });
   ui.stream = h('select', { onchange: () => { st.stream = ui.stream.value; } }, ['stdout', 'stderr'].map((name) => h('option', { value: name, selected: st.stream === name }, name)));
   ui.form = form([
-    field('Line', ui.line, 'as the container writes it; what is a JSON object is read as one'),
-    h('div', { class: 'pair' }, field('Workload', ui.workload, 'whose rules, overrides and all, are asked'), field('Stream', ui.stream)), ui.workloads,
+    field('Line', ui.line, 'as the container writes it; JSON objects are parsed'),
+    h('div', { class: 'pair' }, field('Workload', ui.workload, 'its rules and overrides apply'), field('Stream', ui.stream)), ui.workloads,
   ], { submit: 'Try', save: () => explain(context) });
   ui.form.classList.add('panel');
-  context.main.append(h('p', { class: 'lead' }, 'What do the rules say of a line? The answer comes from the rules that run now. Nothing is sent, and nothing is counted.'), ui.form, ui.result);
+  context.main.append(h('p', { class: 'lead' }, 'Shows how the rules in force decide on a line. Nothing is sent or counted.'), ui.form, ui.result);
   if (st.line && given) ui.form.requestSubmit();
 }
 
@@ -39,20 +39,20 @@ export function leave(context) { context.data.tryLoaded = false; }
 
 async function explain(context) {
   const st = context.data.try;
-  if (!st.line) throw new Error('There is no line yet.');
+  if (!st.line) throw new Error('Enter a line first.');
   const answer = await context.call('POST', '/api/v1/explain', { body: explainBody(st) });
   const { rules, note } = explanationOf(answer.body);
   const hits = rules.filter((r) => r.matched);
   if (rules.length === 0) {
-    replace(context.ui.result, empty('No rule is in force for that workload'));
+    replace(context.ui.result, empty('No rule applies to this workload'));
     return;
   }
-  replace(context.ui.result, h('section', { 'aria-labelledby': 'verdict' },
-    h('h2', { id: 'verdict' }, hits.length > 0 ? `${plural(hits.length, 'rule')} of ${rules.length} would be hit` : `None of ${plural(rules.length, 'rule')} is hit`),
+  replace(context.ui.result, h('section', { 'aria-labelledby': 'decision' },
+    h('h2', { id: 'decision' }, `Matched by ${hits.length || 'none'} of ${plural(rules.length, 'rule')}`),
     note && h('p', { class: 'note' }, note),
-    table('Verdicts', [{ name: 'Rule' }, { name: 'Verdict' }, { name: 'Why', wide: true }], [...hits, ...rules.filter((r) => !r.matched)].map((r) => h('tr', { class: r.matched ? 'hit' : 'miss' },
+    table('Decisions', [{ name: 'Rule' }, { name: 'Decision' }, { name: 'Reason', wide: true }], [...hits, ...rules.filter((r) => !r.matched)].map((r) => h('tr', { class: r.matched ? 'hit' : 'miss' },
       h('th', { scope: 'row' }, h('span', { class: 'rule' }, r.name)),
-      h('td', null, r.matched ? h('span', { class: `severity ${r.severity}` }, r.severity || 'hit') : h('span', { class: 'minor' }, 'no hit')),
+      h('td', null, r.matched ? h('span', { class: `severity ${r.severity}` }, r.severity || 'hit') : h('span', { class: 'minor' }, 'no match')),
       h('td', null, r.summary && h('p', { class: 'would' }, r.summary),
         r.shown.length > 0 && h('p', null, r.shown.map(([name, value]) => h('span', { class: 'label' }, `${name} = ${value}`))),
         r.template && h('p', null, h('span', { class: 'minor' }, 'template '), h('code', null, r.template)),
