@@ -14,7 +14,7 @@ export CGO_ENABLED = 1
 # Every fuzz target there is, as package:name, found in the sources.
 FUZZ_TARGETS = $(shell grep -rnoE --include='*_test.go' '^func (Fuzz[A-Za-z0-9]+)' . | sed -E 's|^\./(.*)/[^/]+:[0-9]+:func (.*)|./\1:\2|')
 
-.PHONY: help build demo test race check vuln bench bench-peers fuzz soak ci clean
+.PHONY: help build man demo test race check vuln bench bench-peers fuzz soak ci clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 16
@@ -28,6 +28,9 @@ bin/out_trigger.so:
 	@rm -f bin/out_trigger.h
 bin/docker-fluentbit:
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./docker-fluentbit
+
+man: ## Write the manual pages of docker-fluentbit to bin/man/man1.
+	$(GO) run ./internal/cli/internal/gendoc -man bin/man/man1
 
 bin/plugin-host: $(wildcard test/host/*.c test/host/*.h)
 	@mkdir -p bin

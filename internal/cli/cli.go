@@ -2,6 +2,8 @@
 // The commands are in folders of their own, a folder for each noun.
 package cli
 
+//go:generate go run ./internal/gendoc ../../docs/commands.md
+
 import (
 	"encoding/json"
 	"errors"
