@@ -52,6 +52,7 @@ type Container struct {
 	Labels          map[string]string
 	TTY             bool // its log has no frames
 	LineEnds        bool // of a line in several records, the last alone has a line end, and each may have a size and a time of its own
+	Seconds         bool // the times of its records are whole seconds, with a few nanoseconds that tell equal records of one second apart
 	Running         bool // or about to be started again
 	Started         bool // at least once
 	Created         time.Time

@@ -69,10 +69,11 @@ type replay struct {
 	renews    bool // the cursor begins anew: records that are known are added to it again
 }
 
-func (c *cursor) replay(held func(func(key))) *replay {
+// replay returns the comparison of a log with the cursor. seconds reports whether the times of its records are whole seconds.
+func (c *cursor) replay(seconds bool, held func(func(key))) *replay {
 	before := c.since - 1
-	if c.since%1e9 == 0 { // Podman's times are whole seconds: records before the first have the same one
-		before = c.since
+	if seconds && c.since > 0 { // records before the first may have the same second
+		before = c.since - c.since%1e9 + 1e9 - 1
 	}
 	r := &replay{remaining: make(map[key]int, len(c.ring)), evicted: max(c.evicted, before), clockSet: c.stepped > 0}
 	for k, n := range c.count {

@@ -1,6 +1,7 @@
 package docker_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -34,6 +35,38 @@ func TestPodmanLogs(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestPodmanEqualRecords has more equal records in one second than a cursor remembers, between others, and goes on after a restart of this program.
+func TestPodmanEqualRecords(t *testing.T) {
+	for _, version := range []string{"4.3.1", "5.4.2"} {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			b.daemon.BePodman(version)
+			c := b.daemon.Run(dockertest.Container{Name: "web"})
+			var want []string
+			m := b.run(b.options())
+			for i := range 3 {
+				for n := range 600 {
+					more := []string{"same", fmt.Sprint("line ", n), strings.Repeat("x", 9000)}
+					c.Stdout(more...)
+					want = append(want, more...)
+				}
+				b.wants("web", want...)
+				b.stop(m)
+				more := fmt.Sprint("while it is away ", i)
+				c.Stdout("same", more, "same")
+				want = append(want, "same", more, "same")
+				m = b.run(b.options())
+			}
+			b.wants("web", want...)
+			b.stop(m)
+			if told := b.told(); told != nil {
+				t.Errorf("notices %v", told)
+			}
+		})
 	}
 }
 

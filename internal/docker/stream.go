@@ -70,6 +70,10 @@ func (t *tail) follow(ctx context.Context) (remnant *record, err error) {
 			return t.stream(ctx, part{LogOptions: LogOptions{Follow: true}, last: true})
 		}
 	}
+	if t.info.Seconds && !set {
+		// Podman reads the whole log for the last records as well. Behind the time before the second, all of the second comes.
+		return t.stream(ctx, part{LogOptions: LogOptions{Follow: true, Since: since - since%1e9 - 1}, last: true})
+	}
 	for i, n := range tails {
 		if set && n > 0 {
 			continue // only the whole log is sure to hold what is known
@@ -95,12 +99,12 @@ func (t *tail) stream(ctx context.Context, p part) (*record, error) {
 	t.replay = nil
 	checks := 0 // of whether the new records follow at once on those that are known
 	if t.cursor.known() {
-		t.replay = t.cursor.replay(t.join.held)
+		t.replay = t.cursor.replay(t.info.Seconds, t.join.held)
 		if p.backfills {
 			t.replay.behind(t.anchor)
 		} else {
 			t.anchor = t.cursor.newest()
-			if !t.replay.clockSet {
+			if !t.replay.clockSet && !t.info.Seconds { // Podman's logs hold no record that it cannot read
 				checks = maxChecks
 			}
 		}

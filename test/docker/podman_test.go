@@ -85,6 +85,7 @@ func TestPodman(t *testing.T) {
 		run  func(t *testing.T, e *engine, f *follower)
 	}{
 		{"churn", churn},
+		{"lengths", lengths},
 		{"streams-interleave", streamsInterleave},
 		{"odd-bytes", oddBytes},
 		{"fake-header-on-a-terminal", fakeHeader},

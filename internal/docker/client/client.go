@@ -102,8 +102,7 @@ func (c *Client) Info(ctx context.Context) (docker.Info, error) {
 	if err != nil {
 		at = time.Now() // Podman's older versions tell no time: it is this machine's
 	}
-	c.podman.Store(nil) // the engine may have been replaced
-	podman, err := c.podmanVersion(ctx)
+	podman, err := c.askPodmanVersion(ctx)
 	if err != nil {
 		return docker.Info{}, err
 	}
@@ -169,6 +168,7 @@ func (c *Client) Inspect(ctx context.Context, id string) (docker.Container, erro
 	}
 	out.TTY = out.TTY && podman == "" // see podmanLogs
 	out.LineEnds = out.Driver == "journald" || podman != ""
+	out.Seconds = podman != ""
 	return out, nil
 }
 

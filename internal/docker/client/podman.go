@@ -1,15 +1,19 @@
 package client
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
+	"hash/fnv"
 	"io"
-	"math"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,12 +24,16 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 )
 
-// podmanVersion returns the version of Podman's own API, or "" for another engine. It asks once, and again after each Info. An engine whose proxy
-// refuses to answer is taken for Docker.
+// podmanVersion returns the version of Podman's own API, or "" for another engine. It asks once. Info asks again, as the engine may have been replaced.
 func (c *Client) podmanVersion(ctx context.Context) (string, error) {
 	if known := c.podman.Load(); known != nil {
 		return *known, nil
 	}
+	return c.askPodmanVersion(ctx)
+}
+
+// askPodmanVersion asks for it. An engine whose proxy refuses to answer is taken for Docker.
+func (c *Client) askPodmanVersion(ctx context.Context) (string, error) {
 	v, err := c.sdk.ServerVersion(ctx)
 	if err != nil && !errdefs.IsPermissionDenied(err) && !errdefs.IsNotFound(err) {
 		return "", translate(err)
@@ -47,80 +55,132 @@ func (c *Client) podmanVersion(ctx context.Context) (string, error) {
 const maxRefusal = 64 << 10
 
 // podmanLogs opens a log through Podman's own API, which puts the log of a terminal in frames as well. Through Docker's, time stamps stand in the middle of
-// its lines, at places that nothing shows.
+// its lines, at places that nothing shows. The whole log is read, whatever part of it is asked for: Podman 4 counts wrongly from the end, as it joins the parts
+// of a line to the line before them, and every version counts first and then follows from the end of the file, past the records written in between.
 func (c *Client) podmanLogs(ctx context.Context, version, id string, o container.LogsOptions) (io.ReadCloser, error) {
-	tail, err := strconv.Atoi(o.Tail)
-	all := err != nil
-	if before5(version) && o.Follow {
-		// Such a version ends a follow of a container that has ended before it has read the log.
+	if o.Follow {
+		// Podman 4 ends a follow of a container that has ended before it has read the log.
 		i, err := c.sdk.ContainerInspect(ctx, id)
 		if err != nil {
 			return nil, translate(err)
 		}
 		o.Follow = i.ContainerJSONBase != nil && i.State != nil && i.State.Running
 	}
-	if all || !before5(version) {
-		return c.podmanStream(ctx, version, id, o)
+	skip := 0
+	if tail, err := strconv.Atoi(o.Tail); err == nil {
+		body, err := c.podmanStream(ctx, version, id, container.LogsOptions{Since: o.Since})
+		if err != nil {
+			return nil, err
+		}
+		records, err := countRecords(body)
+		_ = body.Close() // it was read only
+		if err != nil {
+			return nil, fmt.Errorf("container %s: %w", id, err)
+		}
+		skip = records - tail
 	}
-	// Nor can it count from the end: it joins the parts of a line to the line before them.
-	whole := container.LogsOptions{Tail: "all", Since: o.Since}
-	body, err := c.podmanStream(ctx, version, id, whole)
+	body, err := c.podmanStream(ctx, version, id, container.LogsOptions{Since: o.Since, Follow: o.Follow})
 	if err != nil {
 		return nil, err
 	}
-	records, err := skipRecords(body, math.MaxInt)
-	_ = body.Close() // it was read only
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("container %s: %w", id, err)
-	}
-	whole.Follow = o.Follow
-	if body, err = c.podmanStream(ctx, version, id, whole); err != nil {
-		return nil, err
-	}
-	return &skipping{ReadCloser: body, records: records - tail}, nil
+	return &stamped{Closer: body, in: bufio.NewReader(body), skip: skip, hash: fnv.New64a(), seen: map[uint64]int{}}, nil
 }
 
-// before5 reports whether a version of Podman's is older than 5.
-func before5(version string) bool {
-	major, _, _ := strings.Cut(version, ".")
-	n, err := strconv.Atoi(major)
-	return err == nil && n < 5
-}
-
-// skipRecords reads so many records of a log in frames, and returns how many it read.
-func skipRecords(log io.Reader, number int) (n int, err error) {
-	for ; n < number; n++ {
+// countRecords counts the records of a log in frames to its end.
+func countRecords(log io.Reader) (n int, err error) {
+	in := bufio.NewReader(log)
+	for ; ; n++ {
 		var header [8]byte
-		if _, err := io.ReadFull(log, header[:]); err != nil {
-			return n, err
+		if _, err := io.ReadFull(in, header[:]); err != nil {
+			return n, ended(err)
 		}
-		if _, err := io.CopyN(io.Discard, log, int64(binary.BigEndian.Uint32(header[4:]))); err != nil {
-			return n, err
+		if _, err := io.CopyN(io.Discard, in, int64(binary.BigEndian.Uint32(header[4:]))); err != nil {
+			return n, ended(err)
 		}
 	}
+}
+
+// ended returns nil for the end of a log, also within a record that is being written.
+func ended(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil
+	}
+	return err
+}
+
+// stamped is a log in frames with distinct times. Podman's are whole seconds, so equal records of one second could not be told apart: the second one gets a
+// nanosecond more than the first, and so on. As the log is read from the start of a second, a record has the same time whenever it is read.
+type stamped struct {
+	io.Closer
+	in     *bufio.Reader
+	skip   int // records to leave out
+	record []byte
+	rest   []byte // of record, not yet read
+	hash   hash.Hash64
+	second []byte         // of the last record
+	seen   map[uint64]int // the records of that second, by hash
+}
+
+// maxRecord bounds a frame. Podman's have 8 KiB, with journald up to the size of an entry.
+const maxRecord = 16 << 20
+
+// Read reads the next bytes of the log.
+func (s *stamped) Read(p []byte) (int, error) {
+	for len(s.rest) == 0 {
+		if err := s.next(); err != nil {
+			return 0, err
+		}
+		if s.skip > 0 {
+			s.skip, s.rest = s.skip-1, nil
+		}
+	}
+	n := copy(p, s.rest)
+	s.rest = s.rest[n:]
 	return n, nil
 }
 
-// skipping is a log without its first records.
-type skipping struct {
-	io.ReadCloser
-	records int
-}
-
-// Read reads behind the records that are left out.
-func (s *skipping) Read(p []byte) (int, error) {
-	if s.records > 0 {
-		n, err := skipRecords(s.ReadCloser, s.records)
-		if s.records -= n; err != nil {
-			return 0, err
-		}
+// next reads a record and completes its time stamp.
+func (s *stamped) next() error {
+	const header, digits = 8, len(".000000000")
+	s.record = append(s.record[:0], make([]byte, header+digits)...)
+	if _, err := io.ReadFull(s.in, s.record[:header]); err != nil {
+		return err
 	}
-	return s.ReadCloser.Read(p)
+	size := int(binary.BigEndian.Uint32(s.record[4:header]))
+	if size > maxRecord {
+		return fmt.Errorf("a record of %d bytes, at most %d are allowed", size, maxRecord)
+	}
+	s.record = slices.Grow(s.record, size)[:header+digits+size]
+	payload := s.record[header+digits:]
+	if _, err := io.ReadFull(s.in, payload); err != nil {
+		return err
+	}
+	seconds := len("2006-01-02T15:04:05")
+	if size <= seconds || payload[seconds] == '.' || payload[seconds] == ' ' { // a fraction, or no time stamp
+		s.rest = append(s.record[:header], payload...)
+		return nil
+	}
+	if !bytes.Equal(s.second, payload[:seconds]) {
+		s.second = append(s.second[:0], payload[:seconds]...)
+		clear(s.seen)
+	}
+	s.hash.Reset()
+	_, _ = s.hash.Write(s.record[:1]) // the stream; a hash takes everything
+	_, _ = s.hash.Write(payload[seconds:])
+	sum := s.hash.Sum64()
+	copy(s.record[header:], payload[:seconds])
+	fraction := strconv.AppendInt(nil, int64(1e9+s.seen[sum]), 10)
+	fraction[0] = '.'
+	copy(s.record[header+seconds:], fraction)
+	s.seen[sum]++
+	binary.BigEndian.PutUint32(s.record[4:header], uint32(size+digits))
+	s.rest = s.record
+	return nil
 }
 
 // podmanStream makes the request.
 func (c *Client) podmanStream(ctx context.Context, version, id string, o container.LogsOptions) (io.ReadCloser, error) {
-	query := url.Values{"stdout": {"true"}, "stderr": {"true"}, "timestamps": {"true"}, "follow": {fmt.Sprint(o.Follow)}, "tail": {o.Tail}}
+	query := url.Values{"stdout": {"true"}, "stderr": {"true"}, "timestamps": {"true"}, "follow": {fmt.Sprint(o.Follow)}, "tail": {"all"}}
 	if o.Since != "" {
 		query.Set("since", o.Since)
 	}

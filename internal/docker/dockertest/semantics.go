@@ -20,7 +20,7 @@ import (
 // Subject is an engine whose behaviour is compared with what internal/docker relies on: this package's, or a real one.
 type Subject struct {
 	API docker.API
-	// Podman has other log drivers, sizes and precision of times. Semantics sets it.
+	// Podman has other log drivers and sizes, and its times are whole seconds, which the client completes. Semantics sets it.
 	podman bool
 	// Create makes a container that writes the texts when it is started, in turn on stdout and stderr, and then ends with the code, or, when that
 	// is negative, runs on. It returns the id.
@@ -45,7 +45,7 @@ func Semantics(t *testing.T, s *Subject) {
 		name string
 		test func(*testing.T, *Subject)
 	}{
-		{"frames", frames}, {"terminal", terminal}, {"long lines", longLines}, {"since", since}, {"since, when times go back", sinceBack}, {"tail", tail}, {"tail of a line in parts", tailOfParts}, {"errors", missingAndNone}, {"dead", dead},
+		{"frames", frames}, {"equal records", equalRecords}, {"terminal", terminal}, {"long lines", longLines}, {"since", since}, {"since, when times go back", sinceBack}, {"tail", tail}, {"tail of a line in parts", tailOfParts}, {"errors", missingAndNone}, {"dead", dead},
 		{"never started", neverStarted}, {"follow", follow}, {"inspect", inspect}, {"events", events}, {"events that were kept", kept},
 	} {
 		t.Run(row.name, func(t *testing.T) { row.test(t, s) })
@@ -93,21 +93,13 @@ func (s *Subject) split(t *testing.T, log []byte) (all []frame) {
 		n := int(binary.BigEndian.Uint32(log[4:]))
 		stampText, text, ok := strings.Cut(string(log[8:8+n]), " ")
 		at, err := time.Parse(time.RFC3339Nano, stampText)
-		if err != nil || !ok || len(stampText) != s.stampSize() {
-			t.Fatalf("no time stamp of %d characters: %.40q", s.stampSize(), log[8:8+n])
+		if err != nil || !ok || len(stampText) != len("2006-01-02T15:04:05.000000000Z") {
+			t.Fatalf("no time stamp to the nanosecond: %.40q", log[8:8+n])
 		}
 		all = append(all, frame{log[0], at, text})
 		log = log[8+n:]
 	}
 	return all
-}
-
-// stampSize is the size of a time stamp: to the nanosecond, or, as Podman gives times out, to the second.
-func (s *Subject) stampSize() int {
-	if s.podman {
-		return len("2006-01-02T15:04:05Z")
-	}
-	return len("2006-01-02T15:04:05.000000000Z")
 }
 
 // drivers are the log drivers that keep files.
@@ -134,6 +126,26 @@ func frames(t *testing.T, s *Subject) {
 		for i, f := range got {
 			if f.stream != byte(1+i%2) || i > 0 && (f.at.Before(got[i-1].at) || !s.podman && f.at.Equal(got[i-1].at)) {
 				t.Errorf("%s: record %d on stream %d at %s", driver, i, f.stream, f.at)
+			}
+		}
+	}
+}
+
+// equalRecords have a time of their own each, the same whenever they are read.
+func equalRecords(t *testing.T, s *Subject) {
+	for _, driver := range s.drivers() {
+		id := s.ran("equal-"+driver, false, driver, "same\n", "same\n", "same\n", "same\n", "same\n", "same\n")
+		all := s.split(t, s.read(t, id, docker.LogOptions{}))
+		for i, a := range all {
+			for _, b := range all[:i] {
+				if a == b {
+					t.Errorf("%s: two of %d records at %s", driver, len(all), a.at)
+				}
+			}
+		}
+		for _, o := range []docker.LogOptions{{Follow: true}, {Tail: 2}, {Tail: 2, Follow: true}, {Tail: 6}} {
+			if got := s.split(t, s.read(t, id, o)); len(got) == 0 || !slices.Equal(got, all[len(all)-len(got):]) {
+				t.Errorf("%s: %+v gives %v, the whole log %v", driver, o, got, all)
 			}
 		}
 	}
@@ -266,13 +278,13 @@ func tail(t *testing.T, s *Subject) {
 	}
 }
 
-// tailOfParts counts the parts of long lines as records. Podman from 5 on counts lines.
+// tailOfParts counts the parts of long lines as records.
 func tailOfParts(t *testing.T, s *Subject) {
 	id := s.ran("tail-parts", false, s.drivers()[0], "1\n", "2\n", strings.Repeat("x", 40000)+"\n", "3\n")
 	all := s.split(t, s.read(t, id, docker.LogOptions{}))
 	for n := 1; n <= len(all); n++ {
 		got := said(s.split(t, s.read(t, id, docker.LogOptions{Tail: n})))
-		if len(got) < n || len(got) > n && !s.podman || !slices.Equal(got, said(all[len(all)-len(got):])) {
+		if len(got) != n || !slices.Equal(got, said(all[len(all)-len(got):])) {
 			t.Errorf("the last %d: %.60q", n, got)
 		}
 	}
@@ -336,7 +348,7 @@ func follow(t *testing.T, s *Subject) {
 		t.Fatal(err)
 	}
 	defer func() { _ = body.Close() }()
-	first := make([]byte, 8+s.stampSize()+1+4)
+	first := make([]byte, 8+len("2006-01-02T15:04:05.000000000Z")+1+4)
 	if _, err := io.ReadFull(body, first); err != nil || said(s.split(t, first))[0] != "one\n" {
 		t.Fatalf("%q, %v", first, err)
 	}
