@@ -5,7 +5,7 @@
 //   - Every path but those of health checks and of the login takes a token, which an instance makes for itself where none is configured. See package listen.
 //   - Rules, overrides and triggers made here are checked by the code that checks files, take effect at once, and survive restarts. What a
 //     file says is changed in the file alone.
-//   - A change that was based on what is no longer so is refused: every managed object has an ETag, and a change names it in If-Match.
+//   - A change that was based on what is no longer so is refused: every runtime object has an ETag, and a change names it in If-Match.
 //   - No secret is in an answer, a metric, a log line or the audit.
 //   - Every change is in the audit: who, what, before and after.
 //   - A panic ends its request alone, and is counted. Lists, bodies, streams and what is kept for them are bounded.

@@ -38,7 +38,7 @@ func invalid(status int, found []config.Problem) *adminapi.Problem {
 			detail = f.Value + ": " + detail
 		}
 		if f.Line > 0 {
-			detail = fmt.Sprintf("%s:%d: %s", f.File, f.Line, detail)
+			detail = f.Place.String() + ": " + detail
 		}
 		p.Errors = append(p.Errors, adminapi.ProblemField{Field: field, Detail: detail, Hint: f.Hint})
 	}

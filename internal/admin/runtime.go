@@ -14,51 +14,52 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/openapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // collection is the objects of one kind, global or of the workload that the path names.
 type collection struct {
-	kind   config.ManagedKind
+	kind   config.RuntimeKind
 	key    string // of the answer's list
 	noun   string
 	scoped bool
 }
 
 var (
-	globalRules = collection{config.ManagedRule, "rules", "rule", false}
-	triggers    = collection{config.ManagedTrigger, "triggers", "trigger", false}
-	ownRules    = collection{config.ManagedRule, "rules", "rule", true}
-	overrides   = collection{config.ManagedOverride, "overrides", "override", true}
+	globalRules = collection{config.RuntimeRule, "rules", "rule", false}
+	triggers    = collection{config.RuntimeTrigger, "triggers", "trigger", false}
+	ownRules    = collection{config.RuntimeRule, "rules", "rule", true}
+	overrides   = collection{config.RuntimeOverride, "overrides", "override", true}
 )
 
-// item is one object of a collection, of a file or managed.
+// item is one object of a collection, of a file, or made through the API.
 type item struct {
 	scope, name string
-	place       string // in a file; "" when managed
+	place       string // in a file; "" for a runtime object
 	settings    func() map[string]any
-	managed     *pipeline.RuntimeObject
+	runtime     *pipeline.RuntimeObject
 }
 
-// items lists the objects: of files those that are in force, of the managed ones all. Sorted by scope and name.
+// items lists the objects: of files those that are in force, of the runtime objects all. Sorted by scope and name.
 func (col collection) items(p *pipeline.Pipeline, scope string, all bool) []item {
 	loaded := p.Loaded()
 	s, parts := &loaded.Settings, &loaded.Parts
 	var out []item
 	add := func(scope, name string, list []config.Part, i int, settings func() map[string]any) {
-		place := "the configuration"
+		var place config.Place
 		if i < len(list) {
-			place = placeText(list[i].Place("", ""))
+			place = list[i].Place("", "")
 		}
-		if !strings.HasPrefix(place, "managed ") {
-			out = append(out, item{scope: scope, name: name, place: place, settings: settings})
+		if place.Origin.Kind != config.FromRuntime {
+			out = append(out, item{scope: scope, name: name, place: place.String(), settings: settings})
 		}
 	}
-	if col.kind == config.ManagedTrigger {
+	if col.kind == config.RuntimeTrigger {
 		for i := range s.Triggers {
 			add("", s.Triggers[i].Name, parts.Triggers, i, func() map[string]any { return config.Encode(&s.Triggers[i]) })
 		}
 	}
-	if col.kind == config.ManagedRule && !col.scoped {
+	if col.kind == config.RuntimeRule && !col.scoped {
 		for i := range s.Rules {
 			add("", s.Rules[i].Name, parts.Rules, i, func() map[string]any { return config.Encode(&s.Rules[i]) })
 		}
@@ -72,12 +73,12 @@ func (col collection) items(p *pipeline.Pipeline, scope string, all bool) []item
 		if !all && (!col.scoped || w.Match != scope) {
 			continue
 		}
-		if col.kind == config.ManagedRule {
+		if col.kind == config.RuntimeRule {
 			for j := range w.Rules {
 				add(w.Match, w.Rules[j].Name, part.Rules, j, func() map[string]any { return config.Encode(&w.Rules[j]) })
 			}
 		}
-		if col.kind == config.ManagedOverride {
+		if col.kind == config.RuntimeOverride {
 			for j := range w.Overrides {
 				o := &w.Overrides[j]
 				add(w.Match, o.Rule, part.Overrides, j, func() map[string]any {
@@ -94,8 +95,8 @@ func (col collection) items(p *pipeline.Pipeline, scope string, all bool) []item
 	}
 	for key, o := range p.RuntimeObjects() {
 		if key.Kind == col.kind && (key.Scope == scope || all) {
-			out = append(out, item{scope: key.Scope, name: key.Name, managed: &o, settings: func() map[string]any {
-				if key.Kind == config.ManagedTrigger {
+			out = append(out, item{scope: key.Scope, name: key.Name, runtime: &o, settings: func() map[string]any {
+				if key.Kind == config.RuntimeTrigger {
 					return config.MaskSecrets(o.Value)
 				}
 				return o.Value
@@ -109,20 +110,20 @@ func (col collection) items(p *pipeline.Pipeline, scope string, all bool) []item
 }
 
 // body is an item as the API shows it: its settings, and beside them where it is from.
-func (col collection) body(it *item, problems map[string][]string) map[string]any {
+func (col collection) body(it *item, problems map[config.RuntimeKey][]string) map[string]any {
 	settings := it.settings()
 	out := make(map[string]any, len(settings)+6)
 	for key, v := range settings {
 		out[key] = v
 	}
 	key := "name"
-	if col.kind == config.ManagedOverride {
+	if col.kind == config.RuntimeOverride {
 		key = "rule"
 	}
 	out[key] = it.name
 	if it.scope != "" {
 		out["match"] = it.scope
-		if col.kind == config.ManagedRule {
+		if col.kind == config.RuntimeRule {
 			out["workload"] = it.scope // what the counters of the rule call it
 		}
 	}
@@ -132,16 +133,15 @@ func (col collection) body(it *item, problems map[string][]string) map[string]an
 	}
 	own[key] = it.name
 	out["settings"] = own
-	if it.managed == nil {
+	if it.runtime == nil {
 		out["origin"] = originConfiguration
 		out["file"] = it.place
 		return out
 	}
 	out["origin"] = originRuntime
-	out["etag"] = etagOf(it.managed)
-	out["changed"] = it.managed.Changed.UTC()
-	m := config.Managed{Kind: col.kind, Scope: it.scope, Name: it.name}
-	if wrong := problems[m.Place()]; len(wrong) > 0 {
+	out["etag"] = etagOf(it.runtime)
+	out["changed"] = it.runtime.Changed.UTC()
+	if wrong := problems[config.RuntimeKey{Kind: col.kind, Scope: it.scope, Name: it.name}]; len(wrong) > 0 {
 		out["problems"] = wrong
 	}
 	return out
@@ -155,12 +155,12 @@ const (
 
 func etagOf(m *pipeline.RuntimeObject) string { return fmt.Sprintf("\"m%d\"", m.Revision) }
 
-// managedProblems returns what is wrong with managed objects, by their places.
-func managedProblems(p *pipeline.Pipeline) map[string][]string {
-	out := map[string][]string{}
+// runtimeProblems returns the problems of the runtime objects.
+func runtimeProblems(p *pipeline.Pipeline) map[config.RuntimeKey][]string {
+	out := map[config.RuntimeKey][]string{}
 	for _, problem := range p.Loaded().Problems {
-		if strings.HasPrefix(problem.File, "managed ") {
-			out[problem.File] = append(out[problem.File], problem.Error())
+		if problem.Origin.Kind == config.FromRuntime {
+			out[problem.Origin.Runtime] = append(out[problem.Origin.Runtime], problem.Error())
 		}
 	}
 	return out
@@ -180,7 +180,7 @@ func (col collection) list(c *call) (any, error) {
 	}
 	cursor := c.query.Get("cursor")
 	list, next := []map[string]any{}, ""
-	problems := managedProblems(c.p)
+	problems := runtimeProblems(c.p)
 	all := col.items(c.p, col.scope(c), !col.scoped)
 	for i := range all {
 		position := all[i].scope + "\x1f" + all[i].name
@@ -201,9 +201,9 @@ func (col collection) list(c *call) (any, error) {
 // find returns the item that the path names.
 func (col collection) find(c *call) (*item, error) {
 	scope, name := col.scope(c), c.r.PathValue("name")
-	if o, ok := c.p.RuntimeObjects()[pipeline.RuntimeKey{Kind: col.kind, Scope: scope, Name: name}]; ok {
-		return &item{scope: scope, name: name, managed: &o, settings: func() map[string]any {
-			if col.kind == config.ManagedTrigger {
+	if o, ok := c.p.RuntimeObjects()[config.RuntimeKey{Kind: col.kind, Scope: scope, Name: name}]; ok {
+		return &item{scope: scope, name: name, runtime: &o, settings: func() map[string]any {
+			if col.kind == config.RuntimeTrigger {
 				return config.MaskSecrets(o.Value)
 			}
 			return o.Value
@@ -227,10 +227,10 @@ func (col collection) get(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if it.managed != nil {
-		c.w.Header().Set("ETag", etagOf(it.managed))
+	if it.runtime != nil {
+		c.w.Header().Set("ETag", etagOf(it.runtime))
 	}
-	return col.body(it, managedProblems(c.p)), nil
+	return col.body(it, runtimeProblems(c.p)), nil
 }
 
 func (col collection) create(c *call) (any, error) {
@@ -239,7 +239,7 @@ func (col collection) create(c *call) (any, error) {
 		return nil, err
 	}
 	key := "name"
-	if col.kind == config.ManagedOverride {
+	if col.kind == config.RuntimeOverride {
 		key = "rule"
 	}
 	name, ok := value[key].(string)
@@ -257,7 +257,7 @@ func (col collection) create(c *call) (any, error) {
 
 // withSecrets resolves the placeholders of a trigger's secrets.
 func (col collection) withSecrets(value, current map[string]any) (map[string]any, error) {
-	if col.kind != config.ManagedTrigger {
+	if col.kind != config.RuntimeTrigger {
 		return value, nil
 	}
 	kept, wrong := config.KeepSecrets(value, current)
@@ -274,7 +274,7 @@ func (col collection) patch(c *call) (any, error) {
 	}
 	name := c.r.PathValue("name")
 	key := "name"
-	if col.kind == config.ManagedOverride {
+	if col.kind == config.RuntimeOverride {
 		key = "rule"
 	}
 	if given, ok := change[key]; ok && given != name {
@@ -309,7 +309,7 @@ func (col collection) matched(c *call) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if it.managed == nil {
+	if it.runtime == nil {
 		return 0, problem(http.StatusConflict, "the %s %s is of %s: it is changed there", col.noun, quoted(it.name), it.place)
 	}
 	header := strings.TrimSpace(c.r.Header.Get("If-Match"))
@@ -328,7 +328,7 @@ func (col collection) matched(c *call) (int64, error) {
 
 // change makes a change, and answers with what there is then.
 func (col collection) change(c *call, name string, revision int64, action string, status int, fn func(map[string]any) (map[string]any, error)) (any, error) {
-	key := pipeline.RuntimeKey{Kind: col.kind, Scope: col.scope(c), Name: name}
+	key := config.RuntimeKey{Kind: col.kind, Scope: col.scope(c), Name: name}
 	o, err := c.p.ChangeRuntime(pipeline.RuntimeChange{RuntimeKey: key, Who: c.who, Action: action, Revision: revision, Make: fn})
 	if err != nil {
 		return nil, col.refusal(name, err)
@@ -345,8 +345,8 @@ func (col collection) change(c *call, name string, revision int64, action string
 		}
 		c.w.Header().Set("Location", at)
 	}
-	it := item{scope: key.Scope, name: name, managed: &o, settings: func() map[string]any {
-		if col.kind == config.ManagedTrigger {
+	it := item{scope: key.Scope, name: name, runtime: &o, settings: func() map[string]any {
+		if col.kind == config.RuntimeTrigger {
 			return config.MaskSecrets(o.Value)
 		}
 		return o.Value
@@ -364,7 +364,7 @@ func (col collection) refusal(name string, err error) error {
 	case errors.As(err, &bad):
 		status := http.StatusUnprocessableEntity
 		for i := range bad.Problems {
-			if !strings.HasPrefix(bad.Problems[i].File, "managed ") || strings.HasPrefix(bad.Problems[i].Message, "is already used at") {
+			if bad.Problems[i].Origin.Kind != config.FromRuntime || bad.Problems[i].Code == setting.Taken {
 				status = http.StatusConflict // with something else, which the problem names
 			}
 		}
@@ -383,7 +383,7 @@ func (col collection) refusal(name string, err error) error {
 
 // disable turns a global rule off for the workloads of a glob.
 func disable(c *call) (any, error) {
-	key := pipeline.RuntimeKey{Kind: config.ManagedDisable, Scope: c.r.PathValue("workload"), Name: c.r.PathValue("rule")}
+	key := config.RuntimeKey{Kind: config.RuntimeDisable, Scope: c.r.PathValue("workload"), Name: c.r.PathValue("rule")}
 	if _, there := c.p.RuntimeObjects()[key]; there {
 		return nil, nil
 	}
@@ -398,7 +398,7 @@ func disable(c *call) (any, error) {
 
 // enable takes back what disable did.
 func enable(c *call) (any, error) {
-	key := pipeline.RuntimeKey{Kind: config.ManagedDisable, Scope: c.r.PathValue("workload"), Name: c.r.PathValue("rule")}
+	key := config.RuntimeKey{Kind: config.RuntimeDisable, Scope: c.r.PathValue("workload"), Name: c.r.PathValue("rule")}
 	_, err := c.p.ChangeRuntime(pipeline.RuntimeChange{
 		RuntimeKey: key, Who: c.who, Action: "delete", Revision: pipeline.AnyRevision, Make: func(map[string]any) (map[string]any, error) { return nil, nil },
 	})

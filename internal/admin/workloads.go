@@ -2,7 +2,6 @@ package admin
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
@@ -79,7 +78,7 @@ func blocks(loaded *config.Result) []adminapi.WorkloadBlock {
 		w := &loaded.Settings.Workloads[i]
 		b := adminapi.WorkloadBlock{Match: w.Match, Disable: slices.Concat([]string{}, w.Disable), Overrides: []string{}, Rules: []string{}}
 		if i < len(loaded.Parts.Workloads) {
-			b.File = placeText(loaded.Parts.Workloads[i].Place("", ""))
+			b.File = loaded.Parts.Workloads[i].Place("", "").String()
 		}
 		for _, o := range w.Overrides {
 			b.Overrides = append(b.Overrides, o.Rule)
@@ -90,13 +89,6 @@ func blocks(loaded *config.Result) []adminapi.WorkloadBlock {
 		out = append(out, b)
 	}
 	return out
-}
-
-func placeText(p config.Place) string {
-	if p.Line == 0 {
-		return p.File
-	}
-	return fmt.Sprintf("%s:%d", p.File, p.Line)
 }
 
 func effectiveRules(c *call) (any, error) {

@@ -115,7 +115,7 @@ func ReadExpectations(file, text string) ([]Expectation, []config.Problem) {
 	for i := range doc.Expect {
 		e, part := &doc.Expect[i], root.Item("expect", i)
 		at := part.Place("", "")
-		e.place = fmt.Sprintf("%s:%d", at.File, at.Line)
+		e.place = at.String()
 		for _, b := range []struct {
 			field, op string
 			n         int64

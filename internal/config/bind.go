@@ -41,12 +41,12 @@ func newBinder() binder {
 
 // spot is a field at a place.
 type spot struct {
-	at          position
+	at          Place
 	path, field string
 }
 
 func (p *Problem) spot() spot {
-	return spot{position{p.File, p.Line, p.Column}, p.Path, p.Field}
+	return spot{p.Place, p.Path, p.Field}
 }
 
 // add counts a problem and keeps it within the bound. Sources of which nothing could be read are always kept.
@@ -65,8 +65,8 @@ func (b *binder) add(p Problem) {
 // fail adds a problem with a value.
 func (b *binder) fail(sc scope, n *node, field string, hidden bool, r *setting.ParseError) {
 	p := Problem{
-		File: n.at.file, Line: n.at.line, Column: n.at.column,
-		Path: sc.path, Field: strings.TrimSuffix(sc.prefix+field, "."), Message: r.Message, Hint: r.Hint,
+		Place: n.at,
+		Path:  sc.path, Field: strings.TrimSuffix(sc.prefix+field, "."), Message: r.Message, Hint: r.Hint,
 	}
 	if !hidden {
 		p.Value = n.literal()
@@ -106,7 +106,7 @@ func (b *binder) table(sc scope, n *node, dst reflect.Value, byHand map[string]h
 }
 
 func (b *binder) unknownKey(sc scope, n *node, key string, known []string) {
-	p := Problem{File: n.at.file, Line: n.at.line, Column: n.keyColumn, Path: sc.path, Field: sc.prefix + shownKey(key), Message: "unknown key"}
+	p := Problem{Place: Place{n.at.Origin, n.at.Line, n.keyColumn}, Path: sc.path, Field: sc.prefix + shownKey(key), Message: "unknown key"}
 	if b.count >= maxProblems {
 		b.add(p) // not shown: the search for a hint would be in vain
 		return
@@ -289,7 +289,7 @@ func (b *binder) each(parent, key, nameKey string, n *node, bind func(part)) {
 			header = kind + "." + key
 		}
 		p := Problem{
-			File: n.at.file, Line: n.at.line, Column: n.at.column, Path: parent, Field: key,
+			Place: n.at, Path: parent, Field: key,
 			Message: "must be an array of tables, not " + n.kind(), Hint: fmt.Sprintf("write [[%s]]", header),
 		}
 		b.add(p)

@@ -45,7 +45,7 @@ func (l *loader) result() *Result {
 	if l.count > maxProblems {
 		last := l.problems[len(l.problems)-1]
 		res.Problems = append(res.Problems, Problem{
-			File: last.File, Message: fmt.Sprintf("%d problems in all: only the first are shown", l.count),
+			Place: Place{Origin: last.Origin}, Message: fmt.Sprintf("%d problems in all: only the first are shown", l.count),
 		})
 	}
 	return res
@@ -60,12 +60,12 @@ func (l *loader) report(p *part, f setting.Fault) {
 	if item, name, rest := p.node.element(f.Field); item != nil { // as the binder names it
 		at, path, f.Field = item.at, path+": "+name, rest
 	}
-	problem := Problem{File: at.file, Line: at.line, Column: at.column, Path: path, Field: f.Field, Code: f.Code, Message: f.Message, Hint: f.Hint}
+	problem := Problem{Place: at, Path: path, Field: f.Field, Code: f.Code, Message: f.Message, Hint: f.Hint}
 	switch {
 	case n == nil && !p.ok:
 		return
 	case n != nil:
-		problem.File, problem.Line, problem.Column = n.at.file, n.at.line, n.at.column
+		problem.Place = n.at
 		if l.told[problem.spot()] || l.refused(path, f.Field, n) {
 			return
 		}
@@ -94,7 +94,7 @@ func (l *loader) refused(path, field string, table *node) bool {
 	for key, n := range table.table {
 		key = field + "." + shownKey(key)
 		unknown := n.at
-		unknown.column = n.keyColumn
+		unknown.Column = n.keyColumn
 		if l.told[spot{n.at, path, key}] || l.told[spot{unknown, path, key}] || l.refused(path, key, n) {
 			return true
 		}
@@ -181,7 +181,7 @@ func singleProblem(set map[string]*node, f setting.Fault) Problem {
 	}
 	p := Problem{Field: f.Field, Value: shownValue(n, f.Value), Code: f.Code, Message: f.Message, Hint: f.Hint}
 	if at != nil {
-		p.File, p.Line, p.Column = at.at.file, at.at.line, at.at.column
+		p.Place = at.at
 	}
 	return p
 }
@@ -209,10 +209,10 @@ func (l *loader) unique(p *part, byName map[string]*rulePart, name string, r *ru
 }
 
 // taken reports a name that is in use.
-func (l *loader) taken(p *part, field, name string, first position) {
+func (l *loader) taken(p *part, field, name string, first Place) {
 	n := p.node.find(field, "")
 	l.add(Problem{
-		File: n.at.file, Line: n.at.line, Column: n.at.column, Path: p.path, Field: field, Value: quoted(name),
+		Place: n.at, Path: p.path, Field: field, Value: quoted(name),
 		Code: setting.Taken, Message: "is already used at " + first.String(),
 	})
 	p.ok = false
@@ -220,13 +220,13 @@ func (l *loader) taken(p *part, field, name string, first position) {
 
 func (l *loader) checkWorkloads(globals map[string]*rulePart) {
 	names := slices.Sorted(maps.Keys(globals))
-	own := map[string]map[string]*rulePart{}       // rules by match and name
-	overridden := map[string]map[string]position{} // overrides by match and rule
+	own := map[string]map[string]*rulePart{}    // rules by match and name
+	overridden := map[string]map[string]Place{} // overrides by match and rule
 	for _, w := range l.workloads {
 		match := w.table.Match
 		usable := true // what a block says is good or bad by itself; without its glob nobody knows for whom
 		if own[match] == nil {
-			own[match], overridden[match] = map[string]*rulePart{}, map[string]position{}
+			own[match], overridden[match] = map[string]*rulePart{}, map[string]Place{}
 		}
 		ws := engine.WorkloadSettings{Match: match}
 		block := WorkloadPart{Part: w.shown()}
@@ -286,7 +286,7 @@ func (l *loader) unknownRule(p *part, field, name string, names []string) {
 	l.report(p, setting.Fault{Field: field, Value: name, Code: setting.Unknown, Message: "there is no global rule of this name", Hint: hint})
 }
 
-func (l *loader) checkOverride(o *overridePart, globals map[string]*rulePart, names []string, overridden map[string]position) {
+func (l *loader) checkOverride(o *overridePart, globals map[string]*rulePart, names []string, overridden map[string]Place) {
 	name := o.settings.Rule
 	base := globals[name]
 	switch {
@@ -316,7 +316,7 @@ func (l *loader) checkOverride(o *overridePart, globals map[string]*rulePart, na
 }
 
 func (l *loader) checkTriggers() {
-	seen := map[string]position{}
+	seen := map[string]Place{}
 	for _, t := range l.triggers {
 		p := &t.part
 		l.reportAll(p, client.Validate(&t.settings, l.settings.Egress))

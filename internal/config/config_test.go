@@ -85,8 +85,8 @@ func TestBad(t *testing.T) {
 				t.Error("a secret is shown")
 			}
 			for _, p := range res.Problems {
-				if p.File != file {
-					t.Errorf("the file of %v is %q", p, p.File)
+				if p.Origin != FileOrigin(file) {
+					t.Errorf("the origin of %v is %q", p, p.Origin)
 				}
 				if p.Line == 0 {
 					t.Errorf("%v has no line", p)
@@ -99,7 +99,7 @@ func TestBad(t *testing.T) {
 // TestFullExampleIsFull wants every key of the configuration in examples/full.toml.
 func TestFullExampleIsFull(t *testing.T) {
 	const file = "../../examples/full.toml"
-	root, problem := parseDocument(file, readString(t, file))
+	root, problem := parseDocument(FileOrigin(file), readString(t, file))
 	if problem != nil {
 		t.Fatal(problem)
 	}

@@ -10,9 +10,9 @@ import (
 // configuration: by the toml tags of its fields, with all problems together. Structs in slices are arrays of tables, named by their key
 // "name" where they have one. The part that comes back tells where everything stands; it is not to be used when a problem is unusable.
 func Decode(file, text string, dst any) (Part, []Problem) {
-	root, problem := parseDocument(file, text)
+	root, problem := parseDocument(FileOrigin(file), text)
 	if problem != nil {
-		return Part{node: &node{at: position{file: file}}}, []Problem{*problem}
+		return Part{node: &node{at: Place{Origin: FileOrigin(file)}}}, []Problem{*problem}
 	}
 	b := newBinder()
 	b.table(scope{}, root, reflect.ValueOf(dst).Elem(), nil)
@@ -33,7 +33,7 @@ func (p Part) Item(key string, i int) Part {
 func (p Part) Problem(field, text, message, hint string) Problem {
 	at := p.Place(field, text)
 	return Problem{
-		File: at.File, Line: at.Line, Column: at.Column, Path: p.Path, Field: field, Value: p.Literal(field, text), Message: message, Hint: hint,
+		Place: at, Path: p.Path, Field: field, Value: p.Literal(field, text), Message: message, Hint: hint,
 	}
 }
 

@@ -56,7 +56,7 @@ line = { text = "z" }
 		t.Errorf("decoded %+v", got)
 	}
 	line := root.Item("test", 0).Item("line", 0)
-	if at := line.Place("text", ""); at != (Place{"x.test.toml", 8, 8}) || line.Path != `test "first": line #1` {
+	if at := line.Place("text", ""); at != (Place{FileOrigin("x.test.toml"), 8, 8}) || line.Path != `test "first": line #1` {
 		t.Errorf("the line is %q at %v", line.Path, at)
 	}
 	if _, problems := Decode("x.test.toml", "a = = b", &got); len(problems) != 1 || !problems[0].Unusable {
@@ -113,11 +113,11 @@ url = "https://hooks.example.com/T0ken"
 		field, text string
 		want        Place
 	}{
-		{p.Rules[0], "any", "y", Place{inlineName, 7, 3}},
-		{p.Rules[0], "cooldown", "", Place{inlineName, 4, 1}},
-		{p.Workloads[0].Overrides[0], "severity", "", Place{inlineName, 12, 12}},
-		{own, "pattern", "z", Place{inlineName, 15, 11}},
-		{p.Triggers[0], "", "", Place{inlineName, 16, 1}},
+		{p.Rules[0], "any", "y", Place{parameterOrigin(inlineKey), 7, 3}},
+		{p.Rules[0], "cooldown", "", Place{parameterOrigin(inlineKey), 4, 1}},
+		{p.Workloads[0].Overrides[0], "severity", "", Place{parameterOrigin(inlineKey), 12, 12}},
+		{own, "pattern", "z", Place{parameterOrigin(inlineKey), 15, 11}},
+		{p.Triggers[0], "", "", Place{parameterOrigin(inlineKey), 16, 1}},
 	} {
 		if got := c.part.Place(c.field, c.text); got != c.want {
 			t.Errorf("%s %s is at %v, want %v", c.part.Path, c.field, got, c.want)

@@ -15,29 +15,29 @@ import (
 const maxDocument = 4 << 20
 
 // parseDocument reads a TOML document into nodes that know their places. A document that is not TOML yields one unusable problem.
-func parseDocument(file, src string) (*node, *Problem) {
+func parseDocument(origin Origin, src string) (*node, *Problem) {
 	if len(src) > maxDocument {
-		return nil, &Problem{File: file, Unusable: true, Message: fmt.Sprintf("is %d bytes long: at most %d", len(src), maxDocument)}
+		return nil, &Problem{Place: Place{Origin: origin}, Unusable: true, Message: fmt.Sprintf("is %d bytes long: at most %d", len(src), maxDocument)}
 	}
 	src = trimMark(src)
 	l := newLines(src)
 	if i := firstInvalid(src); i >= 0 {
-		p := &Problem{File: file, Unusable: true, Message: "not a TOML document: it is not UTF-8 here"}
+		p := &Problem{Place: Place{Origin: origin}, Unusable: true, Message: "not a TOML document: it is not UTF-8 here"}
 		p.Line, p.Column = l.position(i)
 		return nil, p
 	}
 	root, tooDeep := indexDocument(src)
 	if tooDeep >= 0 {
-		p := &Problem{File: file, Unusable: true, Message: fmt.Sprintf("arrays or tables nest more than %d deep", maxDepth)}
+		p := &Problem{Place: Place{Origin: origin}, Unusable: true, Message: fmt.Sprintf("arrays or tables nest more than %d deep", maxDepth)}
 		p.Line, p.Column = l.position(tooDeep)
 		return nil, p
 	}
 	var values map[string]any
 	if err := decode(src, &values); err != nil {
-		return nil, syntaxProblem(file, l, err)
+		return nil, syntaxProblem(origin, l, err)
 	}
-	b := builder{file: file, lines: l}
-	return b.node(values, root, position{file: file, line: 1, column: 1}), nil
+	b := builder{lines: l}
+	return b.node(values, root, Place{origin, 1, 1}), nil
 }
 
 // trimMark drops byte order marks from the front, all of them because the decoder would drop one more.
@@ -67,8 +67,8 @@ func decode(src string, into *map[string]any) (err error) {
 }
 
 // syntaxProblem tells where the decoder stopped and why, without the text of the source, which may hold secrets.
-func syntaxProblem(file string, l *lines, err error) *Problem {
-	p := &Problem{File: file, Unusable: true, Message: "not a TOML document"}
+func syntaxProblem(origin Origin, l *lines, err error) *Problem {
+	p := &Problem{Place: Place{Origin: origin}, Unusable: true, Message: "not a TOML document"}
 	var pe toml.ParseError
 	if !errors.As(err, &pe) {
 		p.Message += ": " + err.Error()
@@ -112,19 +112,18 @@ var (
 
 // builder joins decoded values with their places.
 type builder struct {
-	file  string
 	lines *lines
 }
 
 // node returns the node of a value. A value without a place of its own stands where its parent does.
-func (b *builder) node(v any, p *place, parent position) *node {
+func (b *builder) node(v any, p *place, parent Place) *node {
 	n := &node{at: parent}
 	if p == nil {
 		p = newPlace()
 	}
 	if first := p.first(); first >= 0 {
-		n.at.line, n.at.column = b.lines.position(first)
-		n.keyColumn = n.at.column
+		n.at.Line, n.at.Column = b.lines.position(first)
+		n.keyColumn = n.at.Column
 	}
 	switch v := v.(type) {
 	case map[string]any:
@@ -145,7 +144,7 @@ func (b *builder) node(v any, p *place, parent position) *node {
 	default:
 		n.value = v
 		if p.value >= 0 {
-			n.at.line, n.at.column = b.lines.position(p.value)
+			n.at.Line, n.at.Column = b.lines.position(p.value)
 			if text, ok := v.(string); ok && p.value < len(b.lines.src) {
 				n.verbatim = strings.HasPrefix(b.lines.src[p.value+1:], text)
 			}

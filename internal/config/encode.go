@@ -65,7 +65,7 @@ func encodeValue(v reflect.Value) (value any, ok bool) {
 }
 
 // jsonNode gives a JSON value as a node. All of it stands at one place.
-func jsonNode(v any, at position) *node {
+func jsonNode(v any, at Place) *node {
 	n := &node{at: at}
 	switch v := v.(type) {
 	case map[string]any:

@@ -39,7 +39,7 @@ func LabelRules(container string, labels map[string]string) ([]engine.RuleSettin
 			names[name] = true
 			continue
 		}
-		problems = append(problems, Problem{File: labelPlace(label, container), Message: message})
+		problems = append(problems, Problem{Place: labelPlace(label, container), Message: message})
 	}
 	if len(names) == 0 {
 		return nil, problems
@@ -56,7 +56,7 @@ func LabelRules(container string, labels map[string]string) ([]engine.RuleSettin
 		return labels[labelRoot+key]
 	}})
 	for _, p := range result.Problems {
-		p.File = labelPlace(labelRoot+strings.TrimPrefix(p.File, "parameter "), container)
+		p.Place = labelPlace(labelRoot+p.Origin.Name, container)
 		problems = append(problems, p)
 	}
 	broken := map[string]bool{}
@@ -67,18 +67,18 @@ func LabelRules(container string, labels map[string]string) ([]engine.RuleSettin
 			continue
 		}
 		broken[name] = true
-		problems = append(problems, Problem{File: labelPlace(label, container), Value: quoted(labels[label]), Message: "unknown key " + quoted(key),
+		problems = append(problems, Problem{Place: labelPlace(label, container), Value: quoted(labels[label]), Message: "unknown key " + quoted(key),
 			Hint: setting.DidYouMean(key, labelKeys(asked, name))})
 	}
 	rules := slices.DeleteFunc(result.Settings.Rules, func(r engine.RuleSettings) bool { return broken[r.Name] })
 	return rules, problems
 }
 
-func labelPlace(label, container string) string {
+func labelPlace(label, container string) Place {
 	if label == labelRoot+"rules" {
 		label = LabelPrefix + "*"
 	}
-	return "container " + container + ": label " + label
+	return Place{Origin: Origin{Kind: FromLabel, Name: label, Container: container}}
 }
 
 // labelKeys lists the keys that a rule has, out of the labels that were asked for.

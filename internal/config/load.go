@@ -62,14 +62,14 @@ func Load(src Sources) *Result {
 	for _, file := range files {
 		text, err := namedfile.Read(file, maxDocument)
 		if err != nil {
-			l.add(Problem{File: file, Unusable: true, Message: err.Error()})
+			l.add(Problem{Place: Place{Origin: FileOrigin(file)}, Unusable: true, Message: err.Error()})
 			continue
 		}
 		l.files = append(l.files, file)
-		l.document(file, string(text))
+		l.document(FileOrigin(file), string(text))
 	}
 	if strings.TrimSpace(src.Inline) != "" {
-		l.document(inlineName, src.Inline)
+		l.document(parameterOrigin(inlineKey), src.Inline)
 	}
 	if src.Params != nil {
 		p := params{get: src.Params}
@@ -79,7 +79,7 @@ func Load(src Sources) *Result {
 		}
 		l.bind(root)
 	}
-	l.managed(src.Managed)
+	l.runtime(src.Runtime)
 	return l.result()
 }
 
@@ -125,16 +125,16 @@ type triggerPart struct {
 	settings trigger.Settings
 }
 
-func (l *loader) document(file, text string) {
-	root, problem := parseDocument(file, text)
+func (l *loader) document(origin Origin, text string) {
+	root, problem := parseDocument(origin, text)
 	switch {
 	case problem != nil:
-		if ext := strings.ToLower(filepath.Ext(file)); ext == ".yaml" || ext == ".yml" || ext == ".conf" {
+		if ext := strings.ToLower(filepath.Ext(origin.Name)); ext == ".yaml" || ext == ".yml" || ext == ".conf" {
 			problem.Hint = "a configuration of Fluent Bit is for Fluent Bit with the plugin, and for check, explain, backtest and triggers test"
 		}
 		l.add(*problem)
 	case root.table["test"] != nil && root.table["rule"] == nil:
-		l.add(Problem{File: file, Unusable: true, Message: "has tests of rules, and is no configuration", Hint: "docker-fluentbit test runs it"})
+		l.add(Problem{Place: Place{Origin: origin}, Unusable: true, Message: "has tests of rules, and is no configuration", Hint: "docker-fluentbit test runs it"})
 	default:
 		l.bind(root)
 	}

@@ -166,7 +166,7 @@ func TestUnusable(t *testing.T) {
 		"/dev/null":                       "is not a regular file",
 	} {
 		res := Load(Sources{Files: []string{entry}})
-		if len(res.Problems) != 1 || !res.Unusable() || res.Problems[0].File != entry || !strings.HasPrefix(res.Problems[0].Message, want) {
+		if len(res.Problems) != 1 || !res.Unusable() || res.Problems[0].Origin != FileOrigin(entry) || !strings.HasPrefix(res.Problems[0].Message, want) {
 			t.Errorf("%s: %v", entry, res.Problems)
 		}
 	}
@@ -259,7 +259,7 @@ func FuzzLoad(f *testing.F) {
 	f.Fuzz(func(t *testing.T, doc string) {
 		res := Load(Sources{Inline: doc})
 		for _, p := range res.Problems {
-			if p.File != inlineName || p.Message == "" || (p.Line == 0 && !p.Unusable) {
+			if p.Origin != parameterOrigin(inlineKey) || p.Message == "" || (p.Line == 0 && !p.Unusable) {
 				t.Errorf("%#v", p)
 			}
 		}

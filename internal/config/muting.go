@@ -30,7 +30,7 @@ func (l *loader) inhibit(p part) {
 
 // checkMuting checks the silences and the inhibitions.
 func (l *loader) checkMuting() {
-	seen := map[string]position{}
+	seen := map[string]Place{}
 	for _, s := range l.silences {
 		l.reportAll(&s.part, faultsOf(s.settings.Validate()))
 		if name := s.settings.Name; name != "" {

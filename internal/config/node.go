@@ -15,7 +15,7 @@ import (
 
 // node is one value of a source with the place where it stands. Exactly one of table, items and value is set.
 type node struct {
-	at position
+	at Place
 	// keyColumn is where the key of the value stands, on the same line.
 	keyColumn int
 	// verbatim marks a text that stands in the source as it is, behind one quote.
@@ -25,20 +25,6 @@ type node struct {
 	items []*node
 	value any // string, bool, int64, float64, time.Time, flat, or *setting.ParseError for a parameter that could not be read
 	list  bool
-}
-
-// position is where a node stands. Line and column are 0 in a source without lines.
-type position struct {
-	file         string
-	line, column int
-}
-
-// String returns the file with the line, as in "rules.toml:12".
-func (p position) String() string {
-	if p.line == 0 {
-		return p.file
-	}
-	return p.file + ":" + strconv.Itoa(p.line)
 }
 
 // flat is the value of a flat parameter: text, whose type the setting decides.
@@ -53,10 +39,10 @@ func (n *node) keys() []string {
 	slices.SortFunc(keys, func(a, b string) int {
 		p, q := n.table[a].at, n.table[b].at
 		switch {
-		case p.line != q.line:
-			return p.line - q.line
-		case p.column != q.column:
-			return p.column - q.column
+		case p.Line != q.Line:
+			return p.Line - q.Line
+		case p.Column != q.Column:
+			return p.Column - q.Column
 		case a < b:
 			return -1
 		default:

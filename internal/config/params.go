@@ -47,7 +47,7 @@ func (p *params) root() *node {
 }
 
 // at returns the place of a parameter.
-func at(key string) position { return position{file: "parameter " + key} }
+func at(key string) Place { return Place{Origin: parameterOrigin(key)} }
 
 // elements reads the tables that the plural parameter names, as in "rules = panic oom", into parent.
 func (p *params) elements(parent *node, prefix, key, nameKey string, t reflect.Type, more func(*node, string)) {
@@ -57,7 +57,7 @@ func (p *params) elements(parent *node, prefix, key, nameKey string, t reflect.T
 		return
 	}
 	if r, ok := names.value.(*setting.ParseError); ok {
-		p.problems = append(p.problems, Problem{File: names.at.file, Message: r.Message, Hint: r.Hint})
+		p.problems = append(p.problems, Problem{Place: names.at, Message: r.Message, Hint: r.Hint})
 		return
 	}
 	list := &node{at: at(plural), list: true}
@@ -70,7 +70,7 @@ func (p *params) elements(parent *node, prefix, key, nameKey string, t reflect.T
 		folded := strings.ToLower(name)
 		if seen[folded] {
 			p.problems = append(p.problems, Problem{
-				File: at(plural).file, Value: quoted(name), Message: "is named twice", Hint: "the keys of parameters ignore case",
+				Place: at(plural), Value: quoted(name), Message: "is named twice", Hint: "the keys of parameters ignore case",
 			})
 			continue
 		}
@@ -208,7 +208,7 @@ func (p *params) mapping(key string, hidden bool) *node {
 
 // literal reads a value in TOML's own form.
 func literal(key, value, want string) *node {
-	doc, problem := parseDocument(at(key).file, "v = "+value)
+	doc, problem := parseDocument(parameterOrigin(key), "v = "+value)
 	if problem == nil && len(doc.table) == 1 && doc.table["v"] != nil {
 		n := doc.table["v"]
 		n.unplace()
@@ -219,7 +219,7 @@ func literal(key, value, want string) *node {
 
 // unplace forgets lines and columns, which say nothing about a value without lines.
 func (n *node) unplace() {
-	n.at.line, n.at.column, n.keyColumn = 0, 0, 0
+	n.at.Line, n.at.Column, n.keyColumn = 0, 0, 0
 	for _, item := range n.items {
 		item.unplace()
 	}

@@ -241,7 +241,7 @@ func FuzzParams(f *testing.F) {
 			return ""
 		}})
 		for _, p := range res.Problems {
-			if !strings.HasPrefix(p.File, "parameter ") || p.Line != 0 || p.Message == "" {
+			if p.Origin.Kind != FromParameter || p.Line != 0 || p.Message == "" {
 				t.Errorf("%#v", p)
 			}
 		}

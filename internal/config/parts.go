@@ -29,14 +29,6 @@ type Part struct {
 	node *node
 }
 
-// Place is where something stands. Line and Column count from 1, in characters; both are 0 where the source has no lines.
-type Place struct {
-	File         string
-	Line, Column int
-}
-
-func (p position) place() Place { return Place{p.file, p.line, p.column} }
-
 // shown is the part as the result tells of it.
 func (p *part) shown() Part { return Part{Path: p.path, node: p.node} }
 
@@ -44,9 +36,9 @@ func (p *part) shown() Part { return Part{Path: p.path, node: p.node} }
 // one. A setting that is not set stands where the part does.
 func (p Part) Place(field, text string) Place {
 	if n := p.node.find(field, text); field != "" && n != nil {
-		return n.at.place()
+		return n.at
 	}
-	return p.node.at.place()
+	return p.node.at
 }
 
 // Sets reports whether the part sets the setting itself.
@@ -67,7 +59,7 @@ func (p *Parts) Single(field string) (Place, bool) {
 	if n == nil {
 		return Place{}, false
 	}
-	return n.at.place(), true
+	return n.at, true
 }
 
 // Unavailable returns the problems of a part that is well written and cannot be used on this machine. err is its owner's.
@@ -76,7 +68,7 @@ func (p Part) Unavailable(err error) []Problem {
 	for _, f := range setting.FaultsIn(err) {
 		at := p.Place(f.Field, "")
 		problems = append(problems, Problem{
-			File: at.File, Line: at.Line, Column: at.Column, Path: p.Path, Field: f.Field, Code: f.Code, Message: f.Message, Hint: f.Hint,
+			Place: at, Path: p.Path, Field: f.Field, Code: f.Code, Message: f.Message, Hint: f.Hint,
 		})
 	}
 	return problems

@@ -1,8 +1,6 @@
 package config
 
 import (
-	"cmp"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,10 +11,8 @@ import (
 
 // Problem is one thing that is wrong with the configuration.
 type Problem struct {
-	// File is the file, "parameter config" for the inline document, or the flat parameter, such as "parameter rule.oom.cooldown".
-	File string
-	// Line and Column count from 1, in characters; both are 0 where the source has no lines.
-	Line, Column int
+	// Place is where the fault is.
+	Place
 	// Path names the part, such as `rule "oom"` or `workload "shop/api": override of "oom"`; "" at the top level.
 	Path string
 	// Field is the setting within the part, such as "cooldown" or "where.level"; "" when the part as a whole is meant.
@@ -34,10 +30,7 @@ type Problem struct {
 // Error returns the problem on one line: file:line: path: field: value: message (hint).
 func (p Problem) Error() string {
 	var b strings.Builder
-	b.WriteString(p.File)
-	if p.Line > 0 {
-		fmt.Fprintf(&b, ":%d", p.Line)
-	}
+	b.WriteString(p.Place.String())
 	for _, part := range []string{p.Path, p.Field, p.Value, p.Message} {
 		if part == "" {
 			continue
@@ -53,10 +46,10 @@ func (p Problem) Error() string {
 	return b.String()
 }
 
-// SortProblems orders problems by file, line and column; those of one place stay as they are found.
+// SortProblems orders problems by origin, line and column; those of one place stay as they are found.
 func SortProblems(ps []Problem) {
 	slices.SortStableFunc(ps, func(a, b Problem) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+		return comparePlaces(a.Place, b.Place)
 	})
 }
 

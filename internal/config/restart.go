@@ -29,13 +29,13 @@ func (s *Standing) Changed(r *Result, storePath func(string) string) (problems [
 			}
 			p := Problem{Field: table.prefix + key, Message: "a change of it takes a restart; until then it is as before"}
 			if at, ok := r.Parts.Single(p.Field); ok {
-				p.File, p.Line, p.Column = at.File, at.Line, at.Column
+				p.Place = at
 			}
 			problems = append(problems, p)
 		}
 	}
 	slices.SortFunc(problems, func(a, b Problem) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Field, b.Field))
+		return cmp.Or(cmp.Compare(a.Origin.String(), b.Origin.String()), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Field, b.Field))
 	})
 	return problems
 }

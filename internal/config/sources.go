@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// inlineName is what problems call the inline document.
-const inlineName = "parameter config"
+// inlineKey is the parameter that holds the inline document.
+const inlineKey = "config"
 
 // Sources says where the configuration comes from. All sources are combined; a name or a key that two of them set is a problem.
 type Sources struct {
@@ -21,8 +21,8 @@ type Sources struct {
 	Inline string
 	// Params looks up a flat parameter, "" when it is not set. The look-up ignores case. Nil when there are none.
 	Params func(key string) string
-	// Managed are objects that were made at run time.
-	Managed []Managed
+	// Runtime holds the runtime objects.
+	Runtime []RuntimeSettings
 }
 
 // expand returns the files that the entries name, each once, and what is wrong with the entries.
@@ -31,7 +31,7 @@ func expand(entries []string) (files []string, problems []Problem) {
 	for _, entry := range splitEntries(entries) {
 		found, err := expandEntry(entry)
 		if err != nil {
-			problems = append(problems, Problem{File: entry, Unusable: true, Message: err.Error()})
+			problems = append(problems, Problem{Place: Place{Origin: FileOrigin(entry)}, Unusable: true, Message: err.Error()})
 		}
 		for _, f := range found {
 			if f = filepath.Clean(f); !seen[f] {

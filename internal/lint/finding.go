@@ -31,8 +31,9 @@ type Finding struct {
 	Message  string   `json:"message"`
 	Hint     string   `json:"hint"`
 
-	head     int  // line at which the part begins, for comments
-	unusable bool // of a source nothing could be read
+	head     int           // line at which the part begins, for comments
+	origin   config.Origin // of File
+	unusable bool          // of a source nothing could be read
 }
 
 // String returns the finding on one line: file:line:column: path: field: value: message (hint) [code].
@@ -177,7 +178,7 @@ func problem(p *config.Problem) Finding {
 		code = CodeUnreadable
 	}
 	return Finding{
-		File: p.File, Line: p.Line, Column: p.Column, Severity: Error, Code: code, Path: p.Path, Field: p.Field, Value: p.Value,
+		File: p.Origin.String(), origin: p.Origin, Line: p.Line, Column: p.Column, Severity: Error, Code: code, Path: p.Path, Field: p.Field, Value: p.Value,
 		Message: p.Message, Hint: p.Hint, unusable: p.Unusable,
 	}
 }

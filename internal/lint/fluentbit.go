@@ -178,10 +178,10 @@ func beside(entries, file string) string {
 
 // locate puts a finding about a parameter, or about the document in one, at its place in the configuration of Fluent Bit.
 func locate(f *Finding, s *fluentbitconf.Section) {
-	key, ok := strings.CutPrefix(f.File, "parameter ")
-	if !ok {
+	if f.origin.Kind != config.FromParameter {
 		return
 	}
+	key := f.origin.Name
 	if f.Path == "" {
 		f.Path = sectionPath(s)
 	} else {

@@ -72,7 +72,7 @@ type linter struct {
 func (l *linter) warn(p config.Part, code, field, text, message, hint string) {
 	at, head := p.Place(field, text), p.Place("", "")
 	l.findings = append(l.findings, Finding{
-		File: at.File, Line: at.Line, Column: at.Column, Severity: Warning, Code: code, Path: p.Path, Field: field, Value: p.Literal(field, text),
+		File: at.Origin.String(), origin: at.Origin, Line: at.Line, Column: at.Column, Severity: Warning, Code: code, Path: p.Path, Field: field, Value: p.Literal(field, text),
 		Message: message, Hint: hint, head: head.Line,
 	})
 }

@@ -34,7 +34,7 @@ func loadFluentBit(path string, lookupEnv func(string) (string, bool)) (results 
 	faults := &config.Result{Files: conf.Files}
 	for _, p := range conf.Problems {
 		faults.Problems = append(faults.Problems, config.Problem{
-			File: p.Place.File, Line: p.Place.Line, Column: p.Place.Column, Message: p.Message, Hint: p.Hint, Unusable: p.Unusable,
+			Place: config.Place{Origin: config.FileOrigin(p.Place.File), Line: p.Place.Line, Column: p.Place.Column}, Message: p.Message, Hint: p.Hint, Unusable: p.Unusable,
 		})
 	}
 	for i := range conf.Sections {
@@ -47,12 +47,12 @@ func loadFluentBit(path string, lookupEnv func(string) (string, bool)) (results 
 			p := &result.Problems[i]
 			f := problem(p)
 			locate(&f, s)
-			p.File, p.Line, p.Column, p.Path = f.File, f.Line, f.Column, f.Path
+			p.Place, p.Path = config.Place{Origin: config.FileOrigin(f.File), Line: f.Line, Column: f.Column}, f.Path
 		}
 		results = append(results, result)
 	}
 	if len(results) == 0 && len(faults.Problems) == 0 {
-		faults.Problems = append(faults.Problems, config.Problem{File: path, Unusable: true, Message: "has no output whose name is " + pluginName})
+		faults.Problems = append(faults.Problems, config.Problem{Place: config.Place{Origin: config.FileOrigin(path)}, Unusable: true, Message: "has no output whose name is " + pluginName})
 	}
 	if len(faults.Problems) > 0 {
 		results = append([]*config.Result{faults}, results...)

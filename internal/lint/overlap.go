@@ -29,8 +29,8 @@ func (l *linter) overlap(first, later *rule) bool {
 		return false
 	}
 	where := fmt.Sprintf("%q", a.Name)
-	if at := first.part.Place("name", ""); at.File != later.part.Place("name", "").File {
-		where += fmt.Sprintf(" at %s:%d", at.File, at.Line)
+	if at := first.part.Place("name", ""); at.Origin != later.part.Place("name", "").Origin {
+		where += " at " + at.String()
 	} else if at.Line > 0 {
 		where += fmt.Sprintf(" in line %d", at.Line)
 	}

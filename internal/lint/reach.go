@@ -155,12 +155,12 @@ func (l *linter) secrets() {
 		p := l.result.Parts.Triggers[i]
 		for _, field := range client.InClear(&l.result.Settings.Triggers[i]) {
 			at := p.Place(field, "")
-			mode, err := l.options.Mode(at.File)
+			mode, err := l.options.Mode(at.Origin.String())
 			if err != nil || mode&worldReadable == 0 { // a parameter, or out of reach
 				continue
 			}
 			f := Finding{
-				File: at.File, Line: at.Line, Column: at.Column, Severity: Warning, Code: CodeSecret, Path: p.Path, Field: field,
+				File: at.Origin.String(), origin: at.Origin, Line: at.Line, Column: at.Column, Severity: Warning, Code: CodeSecret, Path: p.Path, Field: field,
 				Message: "stands in a file that everyone may read", Hint: "chmod o-r, or " + ownSource(field), head: p.Place("", "").Line,
 			}
 			l.findings = append(l.findings, f)
@@ -189,7 +189,7 @@ func (l *linter) secretFiles() {
 		field := "admin." + f[0]
 		if at, set := l.result.Parts.Single(field); set && l.options.Shared(f[1]) {
 			l.findings = append(l.findings, Finding{
-				File: at.File, Line: at.Line, Column: at.Column, Severity: Warning, Code: CodeSharedFile, Field: field, Message: sharedFile,
+				File: at.Origin.String(), origin: at.Origin, Line: at.Line, Column: at.Column, Severity: Warning, Code: CodeSharedFile, Field: field, Message: sharedFile,
 				Hint: "chmod o-r " + f[1], head: at.Line,
 			})
 		}
@@ -206,7 +206,7 @@ func (l *linter) formats() {
 			p := l.result.Parts.Triggers[i]
 			at := p.Place(t.URL.Key("url"), "")
 			l.findings = append(l.findings, Finding{ // without the value, which may be a secret
-				File: at.File, Line: at.Line, Column: at.Column, Severity: Warning, Code: CodeFormat, Path: p.Path, Field: t.URL.Key("url"),
+				File: at.Origin.String(), origin: at.Origin, Line: at.Line, Column: at.Column, Severity: Warning, Code: CodeFormat, Path: p.Path, Field: t.URL.Key("url"),
 				Message: "looks like an address of " + format + ", and no format is set", Hint: `format = "` + format + `"`, head: p.Place("", "").Line,
 			})
 		}

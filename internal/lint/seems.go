@@ -226,7 +226,7 @@ func (l *linter) otherGlobs() {
 		for _, g := range list.globs {
 			if message, hint := noGlob(g); ok && message != "" && !strings.Contains(g, "=") { // the value of a label may be anything
 				l.findings = append(l.findings, Finding{
-					File: at.File, Line: at.Line, Column: at.Column, Severity: Warning, Code: CodeGlob, Field: list.field, Value: fmt.Sprintf("%q", g),
+					File: at.Origin.String(), origin: at.Origin, Line: at.Line, Column: at.Column, Severity: Warning, Code: CodeGlob, Field: list.field, Value: fmt.Sprintf("%q", g),
 					Message: message, Hint: hint, head: at.Line,
 				})
 			}

@@ -79,6 +79,6 @@ func (l *linter) elsewhere() (n int) {
 func (l *linter) single(field, message string) {
 	at, _ := l.result.Parts.Single(field)
 	l.findings = append(l.findings, Finding{
-		File: at.File, Line: at.Line, Column: at.Column, Severity: Error, Code: CodeUnavailable, Field: field, Message: message,
+		File: at.Origin.String(), origin: at.Origin, Line: at.Line, Column: at.Column, Severity: Error, Code: CodeUnavailable, Field: field, Message: message,
 	})
 }

@@ -11,7 +11,6 @@ import (
 	"maps"
 	"reflect"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,15 +21,9 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger/client"
 )
 
-// RuntimeKey identifies a runtime object.
-type RuntimeKey struct {
-	Kind        config.ManagedKind
-	Scope, Name string
-}
-
 // RuntimeObject is a rule, trigger, or exception that was made through the API.
 type RuntimeObject struct {
-	RuntimeKey
+	config.RuntimeKey
 	Revision int64
 	Changed  time.Time
 	// Value is the settings as they were given, secrets included. It must not be modified.
@@ -39,7 +32,7 @@ type RuntimeObject struct {
 
 // RuntimeChange is a change of one object.
 type RuntimeChange struct {
-	RuntimeKey
+	config.RuntimeKey
 	Who    string
 	Action string
 	// Revision is the revision that the object must have; 0: it must not exist; AnyRevision: it must exist, with any revision.
@@ -66,7 +59,7 @@ const maxRuntime = 20_000
 // runtimeHost loads and applies configurations that contain runtime objects. Its methods, and changes of runtime objects, are serialized by one
 // mutex, which runtimeObjects shares with reloads.
 type runtimeHost interface {
-	loadWith(objects map[RuntimeKey]RuntimeObject) *config.Result
+	loadWith(objects map[config.RuntimeKey]RuntimeObject) *config.Result
 	Loaded() *config.Result
 	applyLoaded(*config.Result) ReloadReport
 }
@@ -83,7 +76,7 @@ type runtimeObjects struct {
 
 	mu      sync.Mutex // guards pending and view
 	pending []*runtimeJob
-	view    map[RuntimeKey]RuntimeObject // replaced, never modified
+	view    map[config.RuntimeKey]RuntimeObject // replaced, never modified
 
 	reloading    *sync.Mutex // guards all below; held during each reload and each change
 	lastRevision int64
@@ -97,20 +90,20 @@ type runtimeJob struct {
 	done   bool // guarded by reloading
 }
 
-func (m *runtimeObjects) objects() map[RuntimeKey]RuntimeObject {
+func (m *runtimeObjects) objects() map[config.RuntimeKey]RuntimeObject {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.view
 }
 
-func (m *runtimeObjects) replace(view map[RuntimeKey]RuntimeObject) {
+func (m *runtimeObjects) replace(view map[config.RuntimeKey]RuntimeObject) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.view = view
 }
 
 // RuntimeObjects returns all runtime objects. The map must not be modified.
-func (p *Pipeline) RuntimeObjects() map[RuntimeKey]RuntimeObject { return p.runtime.objects() }
+func (p *Pipeline) RuntimeObjects() map[config.RuntimeKey]RuntimeObject { return p.runtime.objects() }
 
 // ChangeRuntime changes a runtime object. When it returns nil, the change is in the store and in force. Concurrent changes are applied together, so
 // that thousands cost a few reloads.
@@ -119,11 +112,11 @@ func (p *Pipeline) ChangeRuntime(change RuntimeChange) (RuntimeObject, error) {
 }
 
 // loadWith loads the configuration with the given runtime objects.
-func (p *Pipeline) loadWith(objects map[RuntimeKey]RuntimeObject) *config.Result {
+func (p *Pipeline) loadWith(objects map[config.RuntimeKey]RuntimeObject) *config.Result {
 	src := p.sources
-	src.Managed = make([]config.Managed, 0, len(objects))
+	src.Runtime = make([]config.RuntimeSettings, 0, len(objects))
 	for _, key := range sortedKeys(objects) {
-		src.Managed = append(src.Managed, config.Managed{Kind: key.Kind, Scope: key.Scope, Name: key.Name, Value: objects[key].Value})
+		src.Runtime = append(src.Runtime, config.RuntimeSettings{RuntimeKey: key, Value: objects[key].Value})
 	}
 	return config.Load(src)
 }
@@ -152,16 +145,16 @@ func (p *Pipeline) addRuntime(n *prepared) *prepared {
 	return next
 }
 
-func sortedKeys(objects map[RuntimeKey]RuntimeObject) []RuntimeKey {
-	return slices.SortedFunc(maps.Keys(objects), func(a, b RuntimeKey) int {
+func sortedKeys(objects map[config.RuntimeKey]RuntimeObject) []config.RuntimeKey {
+	return slices.SortedFunc(maps.Keys(objects), func(a, b config.RuntimeKey) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Scope, b.Scope), cmp.Compare(a.Name, b.Name))
 	})
 }
 
 // restore reads the objects from the store.
-func (m *runtimeObjects) restore() (map[RuntimeKey]RuntimeObject, error) {
+func (m *runtimeObjects) restore() (map[config.RuntimeKey]RuntimeObject, error) {
 	rows, err := m.store.RuntimeObjects(m.ctx, m.instance)
-	objects := make(map[RuntimeKey]RuntimeObject, len(rows))
+	objects := make(map[config.RuntimeKey]RuntimeObject, len(rows))
 	for i := range rows {
 		o := &rows[i]
 		dec := json.NewDecoder(bytes.NewReader(o.Value))
@@ -171,7 +164,7 @@ func (m *runtimeObjects) restore() (map[RuntimeKey]RuntimeObject, error) {
 			m.log.Error("skipping a runtime object in the store that cannot be read", "kind", o.Kind, "scope", o.Scope, "name", o.Name)
 			continue
 		}
-		key := RuntimeKey{config.ManagedKind(o.Kind), o.Scope, o.Name}
+		key := config.RuntimeKey{Kind: config.RuntimeKind(o.Kind), Scope: o.Scope, Name: o.Name}
 		objects[key] = RuntimeObject{key, o.Revision, o.Changed, value}
 		m.lastRevision = max(m.lastRevision, o.Revision)
 	}
@@ -214,7 +207,7 @@ func (m *runtimeObjects) changeAll() {
 	defer guard.Recover(m.log, m.panics, "changing runtime objects")
 	for left := jobs; len(left) > 0; {
 		var batch, later []*runtimeJob
-		touched := map[RuntimeKey]bool{}
+		touched := map[config.RuntimeKey]bool{}
 		for _, j := range left {
 			if touched[j.change.RuntimeKey] { // it must see the result of the change before it
 				later = append(later, j)
@@ -259,7 +252,7 @@ func (m *runtimeObjects) changeBatch(batch []*runtimeJob) {
 
 // runtimePlan is the result of a batch of changes, before it is saved.
 type runtimePlan struct {
-	objects map[RuntimeKey]RuntimeObject
+	objects map[config.RuntimeKey]RuntimeObject
 	rows    []store.RuntimeObject
 	audit   []store.AuditEntry
 	loaded  *config.Result
@@ -271,7 +264,7 @@ func (m *runtimeObjects) plan(batch []*runtimeJob) (plan runtimePlan, refused bo
 	before := m.objects()
 	plan.objects = maps.Clone(before)
 	if plan.objects == nil {
-		plan.objects = map[RuntimeKey]RuntimeObject{}
+		plan.objects = map[config.RuntimeKey]RuntimeObject{}
 	}
 	now := m.now()
 	for _, j := range batch {
@@ -283,9 +276,9 @@ func (m *runtimeObjects) plan(batch []*runtimeJob) (plan runtimePlan, refused bo
 		return plan, true
 	}
 	if m.store.Health().Recovered != m.recoveries { // the store replaced a damaged file: save all objects again
-		changed := map[RuntimeKey]bool{}
+		changed := map[config.RuntimeKey]bool{}
 		for i := range plan.rows {
-			changed[RuntimeKey{config.ManagedKind(plan.rows[i].Kind), plan.rows[i].Scope, plan.rows[i].Name}] = true
+			changed[config.RuntimeKey{Kind: config.RuntimeKind(plan.rows[i].Kind), Scope: plan.rows[i].Scope, Name: plan.rows[i].Name}] = true
 		}
 		for key, o := range plan.objects {
 			if !changed[key] {
@@ -300,15 +293,14 @@ func (m *runtimeObjects) plan(batch []*runtimeJob) (plan runtimePlan, refused bo
 		}
 		return plan, true
 	}
-	mine := map[string]*runtimeJob{}
+	mine := map[config.Origin]*runtimeJob{}
 	for _, j := range batch {
-		object := config.Managed{Kind: j.change.Kind, Scope: j.change.Scope, Name: j.change.Name}
-		mine[object.Place()] = j
+		mine[j.change.Origin()] = j
 	}
 	problems := map[*runtimeJob][]config.Problem{}
 	var others []config.Problem
 	for _, problem := range plan.loaded.Problems {
-		if j := mine[problem.File]; j != nil {
+		if j := mine[problem.Origin]; j != nil {
 			problems[j] = append(problems[j], problem)
 		} else {
 			others = append(others, problem)
@@ -367,7 +359,7 @@ func (m *runtimeObjects) planOne(j *runtimeJob, plan *runtimePlan, now time.Time
 	if value == nil {
 		j.result = current
 		plan.remove(c.RuntimeKey)
-		if c.Kind == config.ManagedRule && c.Scope == "" {
+		if c.Kind == config.RuntimeRule && c.Scope == "" {
 			plan.removeOf(c)
 		}
 		return nil
@@ -379,7 +371,7 @@ func (m *runtimeObjects) planOne(j *runtimeJob, plan *runtimePlan, now time.Time
 	return nil
 }
 
-func (plan *runtimePlan) remove(key RuntimeKey) {
+func (plan *runtimePlan) remove(key config.RuntimeKey) {
 	delete(plan.objects, key)
 	plan.rows = append(plan.rows, store.RuntimeObject{Kind: string(key.Kind), Scope: key.Scope, Name: key.Name})
 }
@@ -387,7 +379,7 @@ func (plan *runtimePlan) remove(key RuntimeKey) {
 // removeOf removes the overrides of a deleted global rule and the exceptions from it. Each gets its audit entry.
 func (plan *runtimePlan) removeOf(c *RuntimeChange) {
 	for _, key := range sortedKeys(plan.objects) {
-		if key.Name == c.Name && (key.Kind == config.ManagedOverride || key.Kind == config.ManagedDisable) {
+		if key.Name == c.Name && (key.Kind == config.RuntimeOverride || key.Kind == config.RuntimeDisable) {
 			plan.audit = append(plan.audit, store.AuditEntry{
 				Who: c.Who, Action: c.Action, Kind: string(key.Kind), Scope: key.Scope, Name: key.Name, Before: masked(key.Kind, plan.objects[key].Value),
 			})
@@ -405,11 +397,11 @@ func rowOf(o *RuntimeObject) store.RuntimeObject {
 }
 
 // masked returns a value for the audit, without secrets.
-func masked(kind config.ManagedKind, value map[string]any) []byte {
+func masked(kind config.RuntimeKind, value map[string]any) []byte {
 	if value == nil {
 		return nil
 	}
-	if kind == config.ManagedTrigger {
+	if kind == config.RuntimeTrigger {
 		value = config.MaskSecrets(value)
 	}
 	text, err := json.Marshal(value)
@@ -421,7 +413,7 @@ func masked(kind config.ManagedKind, value map[string]any) []byte {
 
 // tryTrigger builds the client of a new or changed trigger, which reads its files and variables.
 func (m *runtimeObjects) tryTrigger(j *runtimeJob, loaded *config.Result) error {
-	if j.change.Kind != config.ManagedTrigger {
+	if j.change.Kind != config.RuntimeTrigger {
 		return nil
 	}
 	for i := range loaded.Settings.Triggers {
@@ -431,8 +423,7 @@ func (m *runtimeObjects) tryTrigger(j *runtimeJob, loaded *config.Result) error 
 		}
 		sender, err := client.New(*set, client.Deps{Egress: loaded.Settings.Egress, Now: m.now, UserAgent: userAgent})
 		if err != nil {
-			object := config.Managed{Kind: j.change.Kind, Name: j.change.Name}
-			return &ConfigError{[]config.Problem{{File: object.Place(), Message: strings.TrimPrefix(err.Error(), fmt.Sprintf("trigger %q: ", set.Name))}}}
+			return &ConfigError{loaded.Parts.Triggers[i].Unavailable(err)}
 		}
 		sender.Close()
 	}

@@ -20,7 +20,7 @@ func BenchmarkManage(b *testing.B) {
 			}
 			make := func(i, n int, revision int64) error {
 				_, err := p.ChangeRuntime(RuntimeChange{
-					RuntimeKey: RuntimeKey{Kind: config.ManagedRule, Name: fmt.Sprintf("rule-%05d", i)}, Action: "change", Revision: revision,
+					RuntimeKey: config.RuntimeKey{Kind: config.RuntimeRule, Name: fmt.Sprintf("rule-%05d", i)}, Action: "change", Revision: revision,
 					Make: func(map[string]any) (map[string]any, error) {
 						return map[string]any{"keywords": []any{fmt.Sprintf("keyword-%05d", i)}, "summary": fmt.Sprint(n)}, nil
 					},

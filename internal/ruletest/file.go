@@ -182,7 +182,7 @@ var defaultStart = time.Date(2026, time.January, 2, 12, 0, 0, 0, time.UTC)
 func Load(path string) (*File, []config.Problem) {
 	text, err := config.ReadFile(path)
 	if err != nil {
-		return nil, []config.Problem{{File: path, Unusable: true, Message: err.Error()}}
+		return nil, []config.Problem{{Place: config.Place{Origin: config.FileOrigin(path)}, Unusable: true, Message: err.Error()}}
 	}
 	f, problems := parse(path, string(text))
 	if len(problems) > 0 {
@@ -232,7 +232,7 @@ func parse(path, text string) (*File, []config.Problem) {
 	if !root.Sets("test") && (root.Sets("rule") || root.Sets("workload") || root.Sets("trigger")) {
 		tests := strings.TrimSuffix(path, ".toml") + ".test.toml"
 		return nil, []config.Problem{{
-			File: path, Message: "has rules, and no tests of them",
+			Place: config.Place{Origin: config.FileOrigin(path)}, Message: "has rules, and no tests of them",
 			Hint: "tests of it are [[test]] blocks in " + tests + `, which "docker-fluentbit test ` + tests + `" runs; "docker-fluentbit check" checks rules`,
 		}}
 	}
@@ -249,7 +249,7 @@ func parse(path, text string) (*File, []config.Problem) {
 		t, p := &f.Tests[i], root.Item("test", i)
 		c.test(t, p)
 		if first, twice := names[t.Name]; twice && t.Name != "" {
-			c.add(p, "name", "", fmt.Sprintf("is already used at %s:%d", first.File, first.Line), "")
+			c.add(p, "name", "", "is already used at "+first.String(), "")
 		} else {
 			names[t.Name] = p.Place("name", "")
 		}

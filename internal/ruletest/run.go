@@ -79,12 +79,12 @@ func (f *File) Run(only *regexp.Regexp) (Report, error) {
 	parts := &f.config.Parts
 	for i := range s.Rules {
 		id := s.Rules[i].Name
-		out.Rules[Rule{parts.Rules[i].Place("", "").File, id}] = hit[id]
+		out.Rules[Rule{parts.Rules[i].Place("", "").Origin.String(), id}] = hit[id]
 	}
 	for i := range s.Workloads {
 		for j := range s.Workloads[i].Rules {
 			id := s.Workloads[i].Rules[j].Name + "@" + s.Workloads[i].Match
-			out.Rules[Rule{parts.Workloads[i].Rules[j].Place("", "").File, id}] = hit[id]
+			out.Rules[Rule{parts.Workloads[i].Rules[j].Place("", "").Origin.String(), id}] = hit[id]
 		}
 	}
 	return out, nil
@@ -144,7 +144,7 @@ type runner struct {
 
 func (r *runner) fail(p config.Part, field, text, message, diff string) {
 	at := p.Place(field, text)
-	r.failures = append(r.failures, Failure{File: at.File, Line: at.Line, Column: at.Column, Message: message, Diff: diff})
+	r.failures = append(r.failures, Failure{File: at.Origin.String(), Line: at.Line, Column: at.Column, Message: message, Diff: diff})
 }
 
 func (r *runner) run() error {

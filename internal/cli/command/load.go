@@ -23,7 +23,7 @@ func LoadOne(files []string) *config.Result {
 	}
 	if !slices.ContainsFunc(problems, func(p config.Problem) bool { return p.Unusable }) {
 		problems = append(problems, config.Problem{
-			File: strings.Join(files, ", "), Unusable: true, Message: fmt.Sprintf("have %d configurations, each with rules of its own", len(results)),
+			Place: config.Place{Origin: config.FileOrigin(strings.Join(files, ", "))}, Unusable: true, Message: fmt.Sprintf("have %d configurations, each with rules of its own", len(results)),
 			Hint: "name one file of rules, or a Fluent Bit configuration with one output of the plugin",
 		})
 	}

@@ -2,7 +2,6 @@ package config
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -12,44 +11,15 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
-// ManagedKind says what a managed object is.
-type ManagedKind string
-
-// The kinds of managed objects.
-const (
-	ManagedRule     ManagedKind = "rule"     // a global rule, or with a scope one of the workloads that it matches
-	ManagedOverride ManagedKind = "override" // settings of the global rule Name that are different in the scope
-	ManagedDisable  ManagedKind = "disable"  // the global rule Name does not apply in the scope
-	ManagedTrigger  ManagedKind = "trigger"
-)
-
-// Managed is a rule, an override or a trigger that was made at run time: settings in the form of the sources, as JSON has them with numbers as
-// json.Number, without the name. It is bound and checked as a part of a file is.
-type Managed struct {
-	Kind  ManagedKind
-	Scope string // the glob of the workloads; "" for what is global
-	Name  string
+// RuntimeSettings is a rule, an override, an exception or a trigger that was made through the API: settings in the form of the sources, as JSON has
+// them with numbers as json.Number, without the name. It is bound and checked as a part of a file is.
+type RuntimeSettings struct {
+	RuntimeKey
 	Value map[string]any
 }
 
-// Place names the object as the File of a problem or a place does. It is different for each object.
-func (m *Managed) Place() string {
-	switch {
-	case m.Kind == ManagedOverride:
-		return fmt.Sprintf("managed override of %q for workload %q", m.Name, m.Scope)
-	case m.Kind == ManagedDisable:
-		return fmt.Sprintf("managed exception from %q for workload %q", m.Name, m.Scope)
-	case m.Scope != "":
-		return fmt.Sprintf("managed %s %q of workload %q", m.Kind, m.Name, m.Scope)
-	}
-	return fmt.Sprintf("managed %s %q", m.Kind, m.Name)
-}
-
-// ManagedBlock names the block that the managed objects of a scope form, as the File of a problem does.
-func ManagedBlock(scope string) string { return fmt.Sprintf("managed workload %q", scope) }
-
-// managed binds objects that were made at run time.
-func (l *loader) managed(all []Managed) {
+// runtime binds the runtime objects. Those of a scope form a block.
+func (l *loader) runtime(all []RuntimeSettings) {
 	blocks := map[string]*node{}
 	for i := range all {
 		m := &all[i]
@@ -58,7 +28,7 @@ func (l *loader) managed(all []Managed) {
 		case m.Scope != "":
 			b := blocks[m.Scope]
 			if b == nil {
-				at := position{file: ManagedBlock(m.Scope)}
+				at := Place{Origin: RuntimeKey{Kind: runtimeWorkload, Scope: m.Scope}.Origin()}
 				b = &node{at: at, table: map[string]*node{"match": {at: at, value: m.Scope}}}
 				blocks[m.Scope] = b
 			}
@@ -68,9 +38,9 @@ func (l *loader) managed(all []Managed) {
 				b.table[string(m.Kind)] = list
 			}
 			list.items = append(list.items, n)
-		case m.Kind == ManagedRule:
+		case m.Kind == RuntimeRule:
 			l.rules = append(l.rules, l.rule(part{node: n, path: elementPath("", "rule", "name", i, n), ok: true}))
-		case m.Kind == ManagedTrigger:
+		case m.Kind == RuntimeTrigger:
 			t := &triggerPart{part: part{node: n, path: elementPath("", "trigger", "name", i, n)}, settings: trigger.DefaultSettings()}
 			t.ok = l.table(scope{path: t.path, hide: true}, n, reflect.ValueOf(&t.settings).Elem(), nil)
 			l.triggers = append(l.triggers, t)
@@ -83,14 +53,14 @@ func (l *loader) managed(all []Managed) {
 }
 
 // node gives the object as a table of a source.
-func (m *Managed) node() *node {
-	at := position{file: m.Place()}
-	if m.Kind == ManagedDisable {
+func (m *RuntimeSettings) node() *node {
+	at := Place{Origin: m.Origin()}
+	if m.Kind == RuntimeDisable {
 		return &node{at: at, value: m.Name}
 	}
 	n := jsonNode(m.Value, at)
 	key := "name"
-	if m.Kind == ManagedOverride {
+	if m.Kind == RuntimeOverride {
 		key = "rule"
 	}
 	n.table[key] = &node{at: at, value: m.Name}
@@ -161,7 +131,7 @@ func KeepSecrets(change, current map[string]any) (map[string]any, *Problem) {
 }
 
 func noSecret(field string) *Problem {
-	return &Problem{File: "the change", Field: field, Message: "the placeholder stands for the secret that is set, and none is"}
+	return &Problem{Field: field, Code: setting.Missing, Message: "the placeholder keeps the secret that is set, and no secret is set"}
 }
 
 // CheckRule binds and checks one rule by itself.
@@ -169,7 +139,7 @@ func CheckRule(value map[string]any) (engine.RuleSettings, []Problem) {
 	name, _ := value["name"].(string)
 	value = maps.Clone(value)
 	delete(value, "name")
-	r := Load(Sources{Managed: []Managed{{Kind: ManagedRule, Name: cmp.Or(name, "test"), Value: value}}})
+	r := Load(Sources{Runtime: []RuntimeSettings{{RuntimeKey{Kind: RuntimeRule, Name: cmp.Or(name, "test")}, value}}})
 	if len(r.Problems) > 0 || len(r.Settings.Rules) != 1 {
 		return engine.RuleSettings{}, r.Problems
 	}
