@@ -187,6 +187,7 @@ func (c *Client) send(ctx context.Context, id string, alerts []trigger.Alert) (r
 		return trigger.Result{Outcome: trigger.Dead, Failure: trigger.FailureClient, Reason: "cannot render the payload: " + err.Error()}
 	}
 	x.body = message.Body
+	// Checked before the request is built: a proxy must never see a blocked address.
 	if refused := x.checkAddress(ctx); refused != nil {
 		return *refused
 	}
@@ -196,6 +197,7 @@ func (c *Client) send(ctx context.Context, id string, alerts []trigger.Alert) (r
 	}
 	request.Header = c.wire.header.Clone()
 	request.Header.Set("Content-Type", message.ContentType)
+	// Signed last, because the signature covers the body and the time of this attempt.
 	c.wire.signer.sign(request.Header, id, c.now(), message.Body)
 	answer, err := c.http.Do(request)
 	if answer != nil {

@@ -30,6 +30,7 @@ func classify(addr netip.Addr) class {
 	if !addr.IsValid() || addr.Zone() != "" {
 		return classReserved
 	}
+	// Metadata services come first, in every form: their class overrides all others.
 	if isMetadata(addr) {
 		return classMetadata
 	}

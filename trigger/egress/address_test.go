@@ -67,7 +67,7 @@ func TestHostileAddressesAreBlocked(t *testing.T) {
 		for _, text := range list {
 			n++
 			addr := netip.MustParseAddr(text)
-			refusal := p.judge("example.com", netip.AddrPortFrom(addr, 443))
+			refusal := p.check("example.com", netip.AddrPortFrom(addr, 443))
 			if refusal == nil {
 				t.Errorf("%s is allowed, want blocked as %s", text, want)
 				continue
@@ -98,7 +98,7 @@ func TestUsualAddressesAreAllowed(t *testing.T) {
 		check := func(list []string, want bool) {
 			t.Helper()
 			for _, text := range list {
-				got := p.judge("example.com", netip.AddrPortFrom(netip.MustParseAddr(text), 443)) == nil
+				got := p.check("example.com", netip.AddrPortFrom(netip.MustParseAddr(text), 443)) == nil
 				if got != want {
 					t.Errorf("mode %s: %s allowed: %v, want %v", mode, text, got, want)
 				}
@@ -159,7 +159,7 @@ func TestAllowEntries(t *testing.T) {
 			t.Errorf("%s: %v", c.allow, problems)
 			continue
 		}
-		if got := p.judge(c.host, netip.MustParseAddrPort(c.addr)) == nil; got != c.want {
+		if got := p.check(c.host, netip.MustParseAddrPort(c.addr)) == nil; got != c.want {
 			t.Errorf("mode %s, allow %s: %s at %s allowed: %v, want %v", c.mode, c.allow, c.host, c.addr, got, c.want)
 		}
 	}
@@ -193,7 +193,7 @@ func FuzzClassify(f *testing.F) {
 		if !ok {
 			return
 		}
-		if p.judge("x", netip.AddrPortFrom(addr, 80)) != nil {
+		if p.check("x", netip.AddrPortFrom(addr, 80)) != nil {
 			return
 		}
 		inner, ok := unwrap(addr)
@@ -264,7 +264,7 @@ func TestMetadataServicesStayBlocked(t *testing.T) {
 					if len(problems) > 0 && !addr.Is4In6() {
 						t.Fatal(problems)
 					}
-					if r := p.judge("meta.example", netip.AddrPortFrom(addr, 80)); r == nil {
+					if r := p.check("meta.example", netip.AddrPortFrom(addr, 80)); r == nil {
 						t.Errorf("mode %s, allow %s: %s (%s) is allowed", mode, allow, addr, service.prefix)
 					}
 				}
@@ -283,7 +283,7 @@ func TestMetadataNamesStayBlockedBehindAProxy(t *testing.T) {
 			t.Errorf("allowing %s: %v", name, problems)
 		}
 		for _, p := range []*Policy{{mode: ModeDefault}, {mode: ModeAllowlist, hosts: []allowedHost{{NormalHost(name), 80}}}} {
-			if r := p.judgeName(name, 80); r == nil {
+			if r := p.checkName(name, 80); r == nil {
 				t.Errorf("mode %s: %s is allowed", p.mode, name)
 			}
 		}

@@ -52,7 +52,7 @@ func (g *Guard) control(host, network, address string) error {
 	if err != nil {
 		return &Refusal{Address: address, Why: "not an address"}
 	}
-	if refusal := g.policy.judge(host, addr); refusal != nil {
+	if refusal := g.policy.check(host, addr); refusal != nil {
 		return refusal
 	}
 	return nil
@@ -62,7 +62,7 @@ func (g *Guard) control(host, network, address string) error {
 // that only the proxy can resolve passes, unless the mode is allowlist and no entry names it.
 func (g *Guard) CheckProxied(ctx context.Context, address *url.URL) error {
 	host, port := address.Hostname(), Port(address)
-	if refusal := g.policy.judgeName(host, port); refusal != nil {
+	if refusal := g.policy.checkName(host, port); refusal != nil {
 		return refusal
 	}
 	if _, err := netip.ParseAddr(host); err == nil {
@@ -81,7 +81,7 @@ func (g *Guard) CheckProxied(ctx context.Context, address *url.URL) error {
 		return nil
 	}
 	for _, addr := range addrs {
-		if refusal := g.policy.judge(host, netip.AddrPortFrom(addr.Unmap(), port)); refusal != nil {
+		if refusal := g.policy.check(host, netip.AddrPortFrom(addr.Unmap(), port)); refusal != nil {
 			return refusal
 		}
 	}

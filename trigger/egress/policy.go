@@ -125,13 +125,13 @@ func parsePort(text string) (uint16, bool) {
 	return uint16(n), err == nil && n > 0
 }
 
-// judge returns why an address must not be dialled for a host, or nil. A host entry of egress.allow allows the public, private and shared (RFC
+// check returns why an address must not be dialled for a host, or nil. A host entry of egress.allow allows the public, private and shared (RFC
 // 6598) addresses that its name resolves to, and loopback for localhost only. Whoever controls the name cannot make it reach anything else.
-func (p *Policy) judge(host string, addr netip.AddrPort) *Refusal {
+func (p *Policy) check(host string, addr netip.AddrPort) *Refusal {
 	ip := addr.Addr().Unmap()
 	refuse := func(why string) *Refusal { return &Refusal{Address: addr.String(), Why: why} }
 	c := classify(ip)
-	if c == classMetadata {
+	if c == classMetadata { // before the entries of allow: none of them opens a metadata service
 		return refuse(string(c))
 	}
 	for _, a := range p.prefixes {
@@ -152,10 +152,10 @@ func (p *Policy) judge(host string, addr netip.AddrPort) *Refusal {
 	}
 }
 
-// judgeName returns why a host must not be contacted, or nil, before it is resolved: it checks literal addresses, and names of the machine itself.
-func (p *Policy) judgeName(host string, port uint16) *Refusal {
+// checkName returns why a host must not be contacted, or nil, before it is resolved: it checks literal addresses, and names of the machine itself.
+func (p *Policy) checkName(host string, port uint16) *Refusal {
 	if ip, err := netip.ParseAddr(host); err == nil {
-		return p.judge(host, netip.AddrPortFrom(ip, port))
+		return p.check(host, netip.AddrPortFrom(ip, port))
 	}
 	if isMetadataName(NormalHost(host)) {
 		return &Refusal{Address: host, Why: string(classMetadata)}

@@ -44,7 +44,7 @@ func ParseProxy(raw string, p *Policy) (*url.URL, *URLFault) {
 
 // checkURL rejects a host that the policy blocks before it is resolved.
 func (p *Policy) checkURL(u *url.URL) *URLFault {
-	r := p.judgeName(u.Hostname(), Port(u))
+	r := p.checkName(u.Hostname(), Port(u))
 	if r == nil {
 		return nil
 	}

@@ -16,32 +16,32 @@ import (
 // Receiver has everything that is particular to one format of a payload. Each receiver is one file, named after its format, and one line of
 // receivers. No other code names or compares a format.
 type Receiver struct {
-	Format string // the word of the format setting
+	Format string // the word that the format setting accepts
 
-	URL       string       // the address to use when none is set; "" for services without one for everybody
-	SecretURL bool         // whoever knows the address can post to it
-	domains   []string     // whose hosts are this service's
-	ownHost   bool         // people run it themselves, and call its host by its format, as in "ntfy.example.com"
-	rate      setting.Rate // the bound on requests where none is set; zero for none
+	URL       string       // the default address; "" when every user has one of their own
+	SecretURL bool         // the address is a secret: whoever knows it can post
+	domains   []string     // the domains of the service
+	ownHost   bool         // people host it themselves and name the host after it, as in "ntfy.example.com"
+	rate      setting.Rate // the default limit on requests; zero for none
 
-	// need reports settings that this receiver cannot do without. nil: it needs nothing beside the address.
+	// need reports required settings that are missing. nil: only the address is required.
 	need func(s *trigger.Settings, fs *setting.Faults)
-	// check reports invalid values of settings that exist for this receiver, in a trigger of any format. nil: there are none.
+	// check reports invalid values of the settings that only this receiver uses. It runs for triggers of every format. nil: there are no such settings.
 	check func(s *trigger.Settings, fs *setting.Faults)
-	// endpoint returns where requests go, made of the configured address, which is a copy of its own. nil: to the address itself.
+	// endpoint returns where requests go. It may change the address, which is a copy. nil: requests go to the address.
 	endpoint func(s *trigger.Settings, address *url.URL, token setting.Secret) (Endpoint, error)
-	// authorize puts the token into a request's header. nil: as a bearer token.
+	// Authorize sets the header that carries the token. nil: the token is a bearer token.
 	Authorize func(header http.Header, token setting.Secret)
-	// asksToWait returns the wait that the body of an answer asks for, or 0. nil: only the header Retry-After counts.
+	// AsksToWait returns the wait that the body of an answer asks for, or 0. nil: only the header Retry-After counts.
 	AsksToWait func(answer []byte) (seconds float64)
 
-	data        bool                                  // programs read it, so texts go out unchanged
+	data        bool                                  // programs read the payload, so its texts stay unchanged
 	contentType string                                // of the payload; "": application/json
-	document    func(r *Renderer, v *render.View) any // returns the payload before it is encoded
-	escape      func(s string) string                 // makes a plain text harmless that a body template shows; nil: it stays as it is
+	document    func(r *Renderer, v *render.View) any // the payload, before it is encoded as JSON
+	escape      func(s string) string                 // escapes the texts of body templates; nil: they stay unchanged
 }
 
-// receivers is the table of receivers, in the order in which they are listed to people.
+// receivers is the table of receivers, in the order of help texts and errors.
 var receivers = [...]*Receiver{
 	&generic, &cloudEvents, &slack, &discord, &teams, &pagerDuty, &ntfy, &gotify, &telegram, &alertmanager,
 }
@@ -49,7 +49,7 @@ var receivers = [...]*Receiver{
 // Endpoint is where the requests of a trigger go.
 type Endpoint struct {
 	URL   *url.URL
-	Topic string // that the payload names; "" for receivers without topics
+	Topic string // for the payload; "" for receivers without topics
 }
 
 // Formats returns the words that the format setting accepts.
@@ -61,7 +61,7 @@ func Formats() []string {
 	return words
 }
 
-// For returns the receiver that the format setting names. Validate reports a word that names none; it counts as the default then.
+// For returns the receiver of a trigger. An unknown format, which client.Validate reports, counts as the default.
 func For(s *trigger.Settings) *Receiver {
 	for _, r := range receivers {
 		if r.Format == s.Format {
@@ -91,7 +91,7 @@ func withPath(path string) func(*trigger.Settings, *url.URL, setting.Secret) (En
 	}
 }
 
-// escapeText returns a text of an alert as a body template for this receiver gets it.
+// escapeText escapes a text of an alert for a body template.
 func (r *Receiver) escapeText(s string) string {
 	if r.escape == nil {
 		return s
@@ -99,7 +99,7 @@ func (r *Receiver) escapeText(s string) string {
 	return r.escape(render.Plain(s))
 }
 
-// At returns the receiver that an address belongs to, judged by its host, and nil when the host is not known.
+// At returns the receiver to which the host of an address belongs, or nil when the host is not known.
 func At(address setting.Secret) *Receiver {
 	u, err := url.Parse(address.Reveal())
 	if err != nil {
@@ -122,7 +122,7 @@ func At(address setting.Secret) *Receiver {
 	return nil
 }
 
-// SendRate returns the bound on requests that is in force; a Count of 0 is no bound.
+// SendRate returns the limit on requests that is in force. A Count of 0 means no limit.
 func SendRate(s *trigger.Settings) setting.Rate {
 	if s.Rate != (setting.Rate{}) {
 		return s.Rate
@@ -130,8 +130,7 @@ func SendRate(s *trigger.Settings) setting.Rate {
 	return For(s).rate
 }
 
-// Check reports the faults of settings that belong to single receivers: those that this trigger's receiver cannot do without, and invalid
-// values of all others.
+// Check reports required settings of this trigger's receiver that are missing, and invalid values of settings that belong to any receiver.
 func Check(s *trigger.Settings, fs *setting.Faults) {
 	if need := For(s).need; need != nil {
 		need(s, fs)

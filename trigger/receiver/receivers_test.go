@@ -97,3 +97,37 @@ func TestNoCodeNamesAFormat(t *testing.T) {
 		}
 	}
 }
+
+// TestTheSettingsListEveryReceiver compares the comments of the settings, which are docs/configuration.md, with the table: the words of format, the
+// receivers with a default address, and those with a default rate.
+func TestTheSettingsListEveryReceiver(t *testing.T) {
+	t.Parallel()
+	source, err := os.ReadFile("../settings.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(strings.Fields(strings.ReplaceAll(string(source), "//", " ")), " ")
+	var formats, addresses, rates []string
+	for _, r := range receivers {
+		formats = append(formats, r.Format)
+		if r.URL != "" {
+			addresses = append(addresses, r.Format)
+		}
+		if r.rate.Count > 0 {
+			rates = append(rates, r.Format)
+		}
+	}
+	list := func(words []string, last string) string {
+		n := len(words) - 1
+		return strings.Join(words[:n], ", ") + last + words[n]
+	}
+	for _, want := range []string{
+		"determines the payload: " + list(formats, " or ") + ".",
+		"except for " + list(addresses, " and ") + ", which have default addresses",
+		`Unset: "1/s" for ` + list(rates, " and ") + ", no limit for others",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no comment of the settings says %q", want)
+		}
+	}
+}

@@ -13,8 +13,8 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger/render"
 )
 
-// payload is the body of a request. It can contain secrets, such as a routing key, so it is never logged or stored.
-type payload struct {
+// Payload is the body of a request. It can contain secrets, such as a routing key, so it is never logged or stored.
+type Payload struct {
 	Body        []byte
 	ContentType string
 }
@@ -29,7 +29,7 @@ type Renderer struct {
 	now        func() time.Time
 }
 
-// NewRenderer returns the renderer of a trigger.
+// NewRenderer returns the renderer of a trigger. It fails when the settings have a body that does not compile.
 func NewRenderer(s *trigger.Settings, routingKey setting.Secret, topic string, now func() time.Time) (*Renderer, error) {
 	r := &Renderer{settings: s, receiver: For(s), routingKey: routingKey, topic: topic, now: now}
 	if s.Body == "" {
@@ -46,23 +46,23 @@ func NewRenderer(s *trigger.Settings, routingKey setting.Secret, topic string, n
 var errNoAlert = errors.New("no alert to render")
 
 // Render returns the payload for one alert or a group.
-func (r *Renderer) Render(ctx context.Context, id string, alerts []trigger.Alert) (payload, error) {
+func (r *Renderer) Render(ctx context.Context, id string, alerts []trigger.Alert) (Payload, error) {
 	if len(alerts) == 0 {
-		return payload{}, errNoAlert
+		return Payload{}, errNoAlert
 	}
 	v := render.NewView(id, alerts, r.settings.MaxAlerts)
 	if r.body != nil {
 		body, err := r.body.Render(ctx, r.templateData(v))
-		return payload{body, r.body.ContentType}, err
+		return Payload{body, r.body.ContentType}, err
 	}
 	if !r.receiver.data {
 		v = v.Readable()
 	}
 	body, err := json.Marshal(r.receiver.document(r, v))
 	if err != nil {
-		return payload{}, fmt.Errorf("encode %s payload: %w", r.receiver.Format, err)
+		return Payload{}, fmt.Errorf("encode %s payload: %w", r.receiver.Format, err)
 	}
-	return payload{body, cmp.Or(r.receiver.contentType, "application/json")}, nil
+	return Payload{body, cmp.Or(r.receiver.contentType, "application/json")}, nil
 }
 
 // templateData returns the data for a body template. Its texts are escaped for the receiver.
