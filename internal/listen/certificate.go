@@ -14,7 +14,7 @@ import (
 
 const maxPEM = 1 << 20
 
-// certificate is a certificate with its key in two files, read again when they change. While new ones do not fit, the last that did stay.
+// certificate is a certificate and its key, read from two files and again when they change. If the new files do not match, the old pair stays in use.
 type certificate struct {
 	certFile, keyFile string
 	now               func() time.Time
@@ -34,7 +34,7 @@ func newCertificate(certFile, keyFile string, now func() time.Time, log *slog.Lo
 	return c, nil
 }
 
-// read takes the files over when they changed.
+// read loads the files if they changed.
 func (c *certificate) read() error {
 	cert, err := namedfile.Read(c.certFile, maxPEM)
 	if err != nil {
@@ -49,20 +49,20 @@ func (c *certificate) read() error {
 	}
 	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
-		return setting.Fault{Field: "cert_file", Value: c.certFile, Message: fmt.Sprintf("does not go with key_file %s: %v", c.keyFile, err)}
+		return setting.Fault{Field: "cert_file", Value: c.certFile, Message: fmt.Sprintf("does not match key_file %s: %v", c.keyFile, err)}
 	}
 	c.cert, c.key, c.pair = cert, key, &pair
 	return nil
 }
 
-// get is a tls.Config.GetCertificate.
+// get implements tls.Config.GetCertificate.
 func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if now := c.now(); now.Sub(c.looked) >= lookEvery || now.Before(c.looked) {
 		c.looked = now
 		if err := c.read(); err != nil {
-			c.log.Error("the administration keeps its old certificate", "error", err)
+			c.log.Error("admin API keeps its old certificate: cannot load the new one", "error", err)
 		}
 	}
 	return c.pair, nil

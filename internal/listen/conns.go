@@ -11,31 +11,31 @@ import (
 
 // The bounds of connections.
 const (
-	maxKnown    = 128         // that are kept for those who have shown a token or a session
-	maxStranger = 384         // of everybody else, health checks included
-	fewStranger = 128         // from here on, those that have waited too long give their places up
-	fewFrom     = 64          // likewise, for those of one address
-	grace       = time.Second // to show a token in, where places are few
+	maxKnown    = 128         // reserved for clients with a valid token or session
+	maxStranger = 384         // all others, including health checks
+	fewStranger = 128         // above this number, overdue ones are closed
+	fewFrom     = 64          // likewise, for one address
+	grace       = time.Second // time to present a token before a connection is overdue
 )
 
-// conns bounds the connections that are open at once. Where places are few, a new connection takes that of one whose client has had a second and has not
-// shown a token: the oldest of its own address, if that has many, else of the address that has the most. So idle connections, and those that send little by
-// little, lock out neither health checks nor those who have a token, and a burst of calls is answered as a whole.
+// conns bounds the open connections. When many are open, a new connection replaces one whose client has had a second and has not presented a token: the
+// oldest of the same address if that has many, otherwise the oldest of the address with the most. So idle and slow connections lock out neither health
+// checks nor clients with a token, and a burst of calls is answered completely.
 type conns struct {
 	now func() time.Time
 
 	mu        sync.Mutex
 	known     int
 	strangers int
-	from      map[string]*list.List // of *conn without a token, by address; the oldest first
-	freed     chan struct{}         // gets a value when a place is free
+	from      map[string]*list.List // *conn without a token by address, oldest first
+	freed     chan struct{}         // receives a value when a connection ends
 }
 
 func newConns(now func() time.Time) *conns {
 	return &conns{now: now, from: map[string]*list.List{}, freed: make(chan struct{}, 1)}
 }
 
-// conn is a connection that is counted.
+// conn is a counted connection.
 type conn struct {
 	net.Conn
 	all     *conns
@@ -43,19 +43,19 @@ type conn struct {
 	since   time.Time
 
 	// conns.mu guards these.
-	place *list.Element // in conns.from; nil: its client has shown a token, or it is closed
+	place *list.Element // in conns.from; nil: its client presented a token, or it is closed
 	state connState
 }
 
 type connState int
 
 const (
-	stranger connState = iota // counted as one
-	known                     // counted as one, and kept after the answer
-	gone                      // not counted any more
+	stranger connState = iota // without a token
+	known                     // reserved, and kept open after the response
+	gone                      // closed
 )
 
-// add counts a new connection, and closes one that has to give its place up.
+// add counts a new connection, and closes an overdue one if many are open.
 func (a *conns) add(c net.Conn) *conn {
 	n := &conn{Conn: c, all: a, address: addressOf(c.RemoteAddr().String()), since: a.now()}
 	a.mu.Lock()
@@ -77,7 +77,7 @@ func (a *conns) add(c net.Conn) *conn {
 	return n
 }
 
-// room waits until there is a place for one more connection, or done ends.
+// room waits until one more connection may be accepted, or done ends.
 func (a *conns) room(done <-chan struct{}) {
 	for {
 		a.mu.Lock()
@@ -92,7 +92,7 @@ func (a *conns) room(done <-chan struct{}) {
 		if !full || out != nil {
 			return
 		}
-		timer := time.NewTimer(grace / 10) // somebody is overdue then
+		timer := time.NewTimer(grace / 10) // a connection may be overdue by then
 		select {
 		case <-a.freed:
 		case <-timer.C:
@@ -104,7 +104,7 @@ func (a *conns) room(done <-chan struct{}) {
 	}
 }
 
-// overdue returns the oldest connection of an address that had its time; nil: there is none.
+// overdue returns the oldest overdue connection of an address; nil if there is none.
 func (a *conns) overdue(address string) *conn {
 	of := a.from[address]
 	if of == nil {
@@ -117,7 +117,7 @@ func (a *conns) overdue(address string) *conn {
 	return c
 }
 
-// busiest returns the address with the most connections of strangers.
+// busiest returns the address with the most connections without a token.
 func (a *conns) busiest() (address string) {
 	most := 0
 	for at, of := range a.from {
@@ -128,7 +128,7 @@ func (a *conns) busiest() (address string) {
 	return address
 }
 
-// unlist takes a connection out of those that may have to give their places up.
+// unlist removes a connection from those that may be closed early.
 func (a *conns) unlist(c *conn) {
 	if c.place == nil {
 		return
@@ -141,7 +141,7 @@ func (a *conns) unlist(c *conn) {
 	c.place = nil
 }
 
-// remove counts a connection no more.
+// remove stops counting a connection.
 func (a *conns) remove(c *conn) {
 	if c == nil {
 		return
@@ -152,7 +152,7 @@ func (a *conns) remove(c *conn) {
 		a.strangers--
 		select {
 		case a.freed <- struct{}{}:
-		default: // nobody waits, or is woken already
+		default: // nobody waits, or the waiter is woken already
 		}
 	case known:
 		a.known--
@@ -160,14 +160,14 @@ func (a *conns) remove(c *conn) {
 	c.state = gone
 }
 
-// end closes a connection that gave its place up; nil is none.
+// end closes a connection; nil is a no-op.
 func (c *conn) end() {
 	if c != nil {
-		_ = c.Conn.Close() // its client sees that
+		_ = c.Conn.Close() // there is nobody to report to
 	}
 }
 
-// Close closes the connection, and gives its place up.
+// Close closes the connection and stops counting it.
 func (c *conn) Close() error {
 	c.all.mu.Lock()
 	c.all.remove(c)
@@ -177,7 +177,7 @@ func (c *conn) Close() error {
 
 type connKey struct{}
 
-// context puts the connection into the context of its requests. It is a http.Server.ConnContext.
+// context adds the connection to the context of its requests. It implements http.Server.ConnContext.
 func (a *conns) context(ctx context.Context, c net.Conn) context.Context {
 	if secure, ok := c.(*tls.Conn); ok {
 		c = secure.NetConn()
@@ -185,8 +185,8 @@ func (a *conns) context(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c)
 }
 
-// welcome notes that the client of a request's connection has shown a token: its request is answered however many connections there are. kept is false when
-// there is no place for the connection after that.
+// welcome records that the client of a request presented a token: the request is answered, no matter how many connections are open. kept is false if the
+// connection must be closed afterwards because the reserved ones are in use.
 func welcome(ctx context.Context) (kept bool) {
 	c, ok := ctx.Value(connKey{}).(*conn)
 	if !ok {
@@ -204,7 +204,7 @@ func welcome(ctx context.Context) (kept bool) {
 	return c.state == known
 }
 
-// counted is a listener whose connections are counted.
+// counted is a listener that counts its connections.
 type counted struct {
 	net.Listener
 	conns  *conns
@@ -216,7 +216,7 @@ func (a *conns) count(ln net.Listener) *counted {
 	return &counted{Listener: ln, conns: a, closed: make(chan struct{})}
 }
 
-// Accept waits for a connection, and for a place for it.
+// Accept waits until a connection may be accepted, and for the connection.
 func (l *counted) Accept() (net.Conn, error) {
 	l.conns.room(l.closed)
 	c, err := l.Listener.Accept()
@@ -226,7 +226,7 @@ func (l *counted) Accept() (net.Conn, error) {
 	return l.conns.add(c), nil
 }
 
-// Close frees the address.
+// Close stops listening.
 func (l *counted) Close() error {
 	l.once.Do(func() { close(l.closed) })
 	return l.Listener.Close()

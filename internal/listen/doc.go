@@ -1,16 +1,15 @@
-// Package listen is the admin listener: where it listens, and its access policy.
+// Package listen implements the admin listener and its access policy.
 //
 // It promises:
-//   - Every path but those of health checks and of the login takes a token, or the session of a browser that logged in by one; on loopback and on unix
-//     sockets, too.
-//   - A code logs one browser in, once, within ten minutes; to request its page uses nothing up. A session ends with its token, with its time, and with
-//     the process.
-//   - A page of another site, of another port of the host, or of a name that was made to point here, gets nothing: Origin and Sec-Fetch-Site are checked,
-//     and calls need a key beside the cookie.
-//   - Secrets are compared in constant time, kept as hashes, and are in no error and no log line.
-//   - Connections that have not shown a token cannot lock out those that have, nor health checks.
-//   - Everything has a bound: connections, headers, bodies, the time of a request, codes, sessions, failed attempts.
+//   - Every path except health checks and the login requires a token, or the session of a browser that logged in, on loopback and unix sockets too.
+//   - A code logs one browser in, once, within ten minutes. Requesting the login page does not use it up. A session ends with its token, after its maximum
+//     age or idle time, and with the process.
+//   - Pages of other sites, of other ports of the host, and of names rebound by DNS get no data: Origin and Sec-Fetch-Site are checked, and calls
+//     need a key in addition to the cookie.
+//   - Secrets are compared in constant time and kept as hashes. No error and no log line contains one.
+//   - Connections without a valid token can lock out neither those with one nor health checks.
+//   - Everything is bounded: connections, headers, bodies, the time of a request, codes, sessions, failed attempts.
 //   - Close frees the address before it returns, and leaves no goroutine behind.
 //
-// It imports nothing of ours. Time is an argument.
+// Time is an argument.
 package listen

@@ -10,26 +10,26 @@ import (
 	"strings"
 )
 
-// Refusal is why a request may not enter.
+// Refusal is the reason why a request is rejected.
 type Refusal struct {
 	Status int
 	Detail string
 }
 
-// Local is the name of the token that an instance made for itself.
+// Local is the name of the token that an instance generated.
 const Local = "local"
 
-// Caller is who sent a request.
+// Caller is the sender of a request.
 type Caller struct {
 	Name    string // of the token
-	Session bool   // it is a browser that logged in
+	Session bool   // a browser that logged in
 	sum     sum    // of the token
 }
 
-// guard decides who may enter.
+// guard enforces the access policy.
 type guard struct {
-	hosts  []string // that a Host may name, beside localhost and addresses; empty: any
-	socket bool     // no browser reaches a unix socket: its Host says nothing
+	hosts  []string // allowed in addition to localhost and IP addresses; empty: any
+	socket bool     // browsers cannot reach a unix socket, so Host is not checked
 	tls    bool
 	tokens *tokens
 	logins *Logins
@@ -38,18 +38,18 @@ type guard struct {
 	next   http.Handler
 }
 
-// Access is what a path asks of those who call it.
+// Access is the requirement of a path.
 type Access int
 
 // The kinds of access.
 const (
 	AccessToken Access = iota // a token, or a session with its key
-	AccessPage                // a token, or a session: it is a file of the page
-	AccessLogin               // nothing but a request of the page itself
-	AccessAll                 // nothing: it is a health check
+	AccessPage                // a token, or a session: a file of the page
+	AccessLogin               // no credentials, but no request from another site
+	AccessAll                 // nothing: a health check
 )
 
-// ServeHTTP lets a request in, or answers why not. Whoever has not shown a token or a session has the connection closed after the answer.
+// ServeHTTP passes a request on or rejects it. The connection of a client without a valid token or session is closed after the response.
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	access := g.access(r.URL.Path)
 	if access == AccessAll && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
@@ -78,13 +78,13 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		w.Header().Set("Connection", "close")
 		w.Header().Set("WWW-Authenticate", `Bearer realm="fluentbit-trigger"`)
-		g.refuse(w, r, Refusal{http.StatusUnauthorized, "a token is needed: Authorization: Bearer TOKEN; a browser logs in by the link that \"docker-fluentbit page\" prints"})
+		g.refuse(w, r, Refusal{http.StatusUnauthorized, "a token is required: Authorization: Bearer TOKEN. To log a browser in, open the link that \"docker-fluentbit page\" prints"})
 		return
 	}
 	g.next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, of)))
 }
 
-// caller finds out who sent a request: a token goes before a session.
+// caller identifies the sender of a request. A token takes precedence over a session.
 func (g *guard) caller(r *http.Request, access Access) (of Caller, known bool) {
 	if len(r.Header.Values("Authorization")) > 0 {
 		return g.tokens.who(credential(r))
@@ -97,10 +97,10 @@ func (g *guard) caller(r *http.Request, access Access) (of Caller, known bool) {
 	return of, known && g.tokens.has(of.sum)
 }
 
-// checkSite refuses what a page of another site may have sent, and says why.
+// checkSite rejects requests that a page of another site may have sent, and returns the reason.
 func (g *guard) checkSite(r *http.Request) (string, bool) {
 	if !g.socket && !g.knownHost(r.Host) {
-		return "this name is not known here, which may be DNS rebinding: call the administration by its address, or list the name in [admin] hosts", false
+		return "unknown host name, possibly DNS rebinding: use the IP address, or add the name to [admin] hosts", false
 	}
 	if origins := r.Header.Values("Origin"); len(origins) > 0 {
 		u, err := url.Parse(origins[0])
@@ -109,20 +109,20 @@ func (g *guard) checkSite(r *http.Request) (string, bool) {
 			scheme = "https"
 		}
 		if len(origins) > 1 || err != nil || u.Scheme != scheme || !strings.EqualFold(u.Host, r.Host) {
-			return "the request comes from a page of another origin", false
+			return "the request comes from another origin", false
 		}
 	}
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "cross-site", "same-site":
 		if r.Method != http.MethodGet || r.Header.Get("Sec-Fetch-Mode") != "navigate" {
-			return "the request comes from a page of another site", false
+			return "the request comes from another site", false
 		}
 	}
 	return "", true
 }
 
-// knownHost reports whether a Host is an address in figures, localhost, or a name of the settings; where they list none, any name is. A name that was
-// made to point here (DNS rebinding) gains nothing by that: a browser sends it neither the cookie nor the key of a session.
+// knownHost reports whether a Host is an IP address, localhost or a name in the settings. Without names in the settings, any name is allowed: after DNS
+// rebinding a browser has neither the cookie nor the key of a session for the attacker's name.
 func (g *guard) knownHost(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
@@ -134,7 +134,7 @@ func (g *guard) knownHost(host string) bool {
 	return len(g.hosts) == 0 || host == "localhost" || slices.ContainsFunc(g.hosts, func(name string) bool { return strings.EqualFold(name, host) })
 }
 
-// credential returns the token that a request carries: as a bearer token, or as the password of basic authentication.
+// credential returns the token of a request: a bearer token, or the password of basic authentication.
 func credential(r *http.Request) string {
 	if _, password, ok := r.BasicAuth(); ok {
 		return password
@@ -148,7 +148,7 @@ func credential(r *http.Request) string {
 
 type callerKey struct{}
 
-// CallerOf returns who sent a request.
+// CallerOf returns the caller of a request.
 func CallerOf(ctx context.Context) Caller {
 	of, _ := ctx.Value(callerKey{}).(Caller)
 	return of

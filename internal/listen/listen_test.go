@@ -244,8 +244,8 @@ func TestTokensAreReadAgain(t *testing.T) {
 
 func TestTokenFilesThatCannotBeUsed(t *testing.T) {
 	for text, want := range map[string]string{
-		"": "holds no token", "# nothing\n": "holds no token", "ops:short": "line 1: the token is 5 characters long: at least 16",
-		"\nop s:" + secret: "line 2: the name", "ops:with a space in it, long": "line 1: a token holds", strings.Repeat("a", 70<<10): "longer than",
+		"": "contains no token", "# nothing\n": "contains no token", "ops:short": "line 1: the token has 5 characters: must have at least 16",
+		"\nop s:" + secret: "line 2: the name", "ops:with a space in it, long": "line 1: a token may only contain", strings.Repeat("a", 70<<10): "longer than",
 		strings.Repeat(secret+"\n", 1001): "more than 1000",
 	} {
 		_, err := newTokens(write(t, "tokens", text), time.Now, slog.New(slog.DiscardHandler))
@@ -354,7 +354,7 @@ func TestSocket(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the socket: %v, %v", info.Mode(), err)
 	}
-	if _, err := Open(Options{Settings: set, Token: made, Log: slog.Default()}); err == nil || !strings.Contains(err.Error(), "served by another") {
+	if _, err := Open(Options{Settings: set, Token: made, Log: slog.Default()}); err == nil || !strings.Contains(err.Error(), "in use by another") {
 		t.Errorf("a second server at the socket: %v", err)
 	}
 	if err := s.Free(); err != nil {
@@ -377,7 +377,7 @@ func TestSocket(t *testing.T) {
 	}
 	open(t, set, nil)
 	file := write(t, "file", "precious")
-	if _, err := Open(Options{Settings: Settings{Listen: "unix://" + file}, Token: made, Log: slog.Default()}); err == nil || !strings.Contains(err.Error(), "is no socket") {
+	if _, err := Open(Options{Settings: Settings{Listen: "unix://" + file}, Token: made, Log: slog.Default()}); err == nil || !strings.Contains(err.Error(), "is not a socket") {
 		t.Errorf("a file in the socket's place: %v", err)
 	}
 }
@@ -390,7 +390,7 @@ func TestSocketThatMayBeServed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s, err := Open(Options{Settings: Settings{Listen: "unix://" + path}, Token: made, Log: slog.Default()}); err == nil || !strings.Contains(err.Error(), "cannot be told") {
+		if s, err := Open(Options{Settings: Settings{Listen: "unix://" + path}, Token: made, Log: slog.Default()}); err == nil || !strings.Contains(err.Error(), "cannot determine whether") {
 			t.Errorf("a socket that is served, and cannot be connected to: %v", err)
 			if err == nil {
 				_ = s.Close(t.Context())

@@ -13,34 +13,33 @@ import (
 
 // The bounds of logging in.
 const (
-	// CodeLasts is how long a code logs in, once.
+	// CodeLasts is the lifetime of a code.
 	CodeLasts = 10 * time.Minute
 
-	maxCodes     = 16                  // that were not used yet; the oldest goes
-	maxSessions  = 64                  // the one that was used longest ago goes
-	sessionIdle  = 7 * 24 * time.Hour  // without a request
-	sessionLasts = 30 * 24 * time.Hour // in all
-	maxFailures  = 10                  // of one address, in failuresLast
+	maxCodes     = 16                  // unused ones; the oldest is removed
+	maxSessions  = 64                  // the least recently used one is removed
+	sessionIdle  = 7 * 24 * time.Hour  // since the last request
+	sessionLasts = 30 * 24 * time.Hour // since the login
+	maxFailures  = 10                  // per address and failuresLast
 	failuresLast = time.Minute
 	maxFailing   = 1000 // addresses
 )
 
-// KeyHeader carries the key of a session beside its cookie. A browser sends cookies to every port of a host, so the cookie alone reads nothing.
+// KeyHeader carries the key of a session in addition to its cookie. Browsers send cookies to every port of a host, so the cookie alone grants no access to data.
 const KeyHeader = "Fluentbit-Trigger-Key"
 
-// cookieName begins the name of the cookie; the port follows, since the listeners of one host share their cookies.
+// cookieName is the prefix of the cookie's name. The port follows, because all listeners of a host share cookies.
 const cookieName = "fluentbit-trigger-"
 
-// sum is the hash by which a secret is known. The secrets themselves are not kept.
+// sum is the hash of a secret. The secrets themselves are not kept.
 type sum = [sha256.Size]byte
 
-// Logins knows the codes that log a browser in, and the browsers that are logged in. It outlives the fronts of a listener, and ends with the process.
-// It is safe for concurrent use.
+// Logins holds login codes and browser sessions. It outlives the fronts of a listener and ends with the process. It is safe for concurrent use.
 type Logins struct {
 	now func() time.Time
 
 	mu       sync.Mutex
-	codes    []code // the oldest first
+	codes    []code // oldest first
 	sessions map[sum]*session
 	failures map[string]*failing // by address
 }
@@ -51,7 +50,7 @@ type code struct {
 	until time.Time
 }
 
-// session is a browser that is logged in, with the rights of the token that it logged in by, and no longer than that token.
+// session is a logged-in browser. It acts as the caller whose token or code it used, and ends with that token.
 type session struct {
 	key         sum
 	of          Caller
@@ -74,7 +73,7 @@ func NewLogins(now func() time.Time) *Logins {
 // newSecret returns 192 random bits as text.
 func newSecret() string {
 	b := make([]byte, 24)
-	_, _ = rand.Read(b) // it ends the process rather than fail
+	_, _ = rand.Read(b) // never fails: it ends the process instead
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
@@ -88,7 +87,7 @@ func (l *Logins) Code(of Caller) (text string, until time.Time) {
 	return text, until
 }
 
-// redeem takes a code, which is of no use from then on.
+// redeem uses a code up and returns its caller.
 func (l *Logins) redeem(text string) (of Caller, ok bool) {
 	given, now, found := sha256.Sum256([]byte(text)), l.now(), -1
 	for i := range l.codes {
@@ -104,13 +103,13 @@ func (l *Logins) redeem(text string) (of Caller, ok bool) {
 	return c.of, now.Before(c.until)
 }
 
-// fails counts a failure of an address.
-func (l *Logins) fails(address string) {
+// fail counts a failure of an address.
+func (l *Logins) fail(address string) {
 	now := l.now()
 	f := l.failures[address]
 	if f == nil || now.Sub(f.since) >= failuresLast || now.Before(f.since) {
 		if f == nil && len(l.failures) >= maxFailing {
-			clear(l.failures) // so many addresses guess at once that none of them is slowed down by this
+			clear(l.failures) // with so many addresses, a limit per address does not help anyway
 		}
 		f = &failing{since: now}
 		l.failures[address] = f
@@ -118,21 +117,21 @@ func (l *Logins) fails(address string) {
 	f.n++
 }
 
-// limited reports whether an address failed too often just now.
+// limited reports whether an address failed too often recently.
 func (l *Logins) limited(address string) bool {
 	f := l.failures[address]
 	return f != nil && f.n >= maxFailures && l.now().Sub(f.since) < failuresLast
 }
 
-// Login logs the browser of a request in, by a code or by a token, and returns the key that it has to send with each call. The answer gets the cookie.
-// refused is nil when it worked.
+// Login logs a browser in with a code or a token. It sets the cookie and returns the key that the browser must send with each call. refused is nil on
+// success.
 func (f *Front) Login(w http.ResponseWriter, r *http.Request, codeText, token string) (key string, refused *Refusal) {
 	l, address := f.options.Logins, addressOf(r.RemoteAddr)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.limited(address) {
 		w.Header().Set("Retry-After", "60")
-		return "", &Refusal{http.StatusTooManyRequests, "too many attempts failed: try again in a minute"}
+		return "", &Refusal{http.StatusTooManyRequests, "too many failed attempts: try again in a minute"}
 	}
 	of, ok := Caller{}, false
 	if codeText != "" {
@@ -142,8 +141,8 @@ func (f *Front) Login(w http.ResponseWriter, r *http.Request, codeText, token st
 		of, ok = f.guard.tokens.who(token)
 	}
 	if !ok {
-		l.fails(address)
-		return "", &Refusal{http.StatusUnauthorized, "this code or token logs nobody in: a code works once, within ten minutes; \"docker-fluentbit page\" prints another link"}
+		l.fail(address)
+		return "", &Refusal{http.StatusUnauthorized, "invalid code or token. A code works once, within ten minutes; \"docker-fluentbit page\" prints a new link"}
 	}
 	now := l.now()
 	l.forget(now)
@@ -154,7 +153,7 @@ func (f *Front) Login(w http.ResponseWriter, r *http.Request, codeText, token st
 	return key, nil
 }
 
-// Logout ends the session of a request, if it has one.
+// Logout ends the session of a request.
 func (f *Front) Logout(w http.ResponseWriter, r *http.Request) {
 	l := f.options.Logins
 	if c, err := r.Cookie(f.guard.cookieName(r)); err == nil {
@@ -165,11 +164,11 @@ func (f *Front) Logout(w http.ResponseWriter, r *http.Request) {
 	http.SetCookie(w, f.guard.cookie(r, "", -1))
 }
 
-// forget removes the sessions that are over, and then, if there are too many for one more, the one that was used longest ago.
+// forget removes expired sessions, and the least recently used one if there is no room for another.
 func (l *Logins) forget(now time.Time) {
 	var oldest sum
 	for id, s := range l.sessions {
-		if s.over(now) {
+		if s.expired(now) {
 			delete(l.sessions, id)
 		} else if o := l.sessions[oldest]; o == nil || s.last.Before(o.last) {
 			oldest = id
@@ -180,16 +179,16 @@ func (l *Logins) forget(now time.Time) {
 	}
 }
 
-func (s *session) over(now time.Time) bool {
+func (s *session) expired(now time.Time) bool {
 	return now.Sub(s.last) >= sessionIdle || now.Sub(s.began) >= sessionLasts
 }
 
-// find returns who is logged in by the cookie of a request; keyed, only with the session's key.
+// find returns the caller of a session by its cookie. If keyed is set, the session's key must match too.
 func (l *Logins) find(id, key string, keyed bool) (of Caller, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s, now := l.sessions[sha256.Sum256([]byte(id))], l.now()
-	if s == nil || s.over(now) {
+	if s == nil || s.expired(now) {
 		return Caller{}, false
 	}
 	given := sha256.Sum256([]byte(key))
@@ -202,12 +201,12 @@ func (l *Logins) find(id, key string, keyed bool) (of Caller, ok bool) {
 	return of, true
 }
 
-// cookie is the cookie of a session.
+// cookie returns the cookie of a session.
 func (g *guard) cookie(r *http.Request, id string, maxAge int) *http.Cookie {
 	return &http.Cookie{Name: g.cookieName(r), Value: id, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: g.tls, SameSite: http.SameSiteStrictMode}
 }
 
-// cookieName names the cookie after the port by which the browser calls.
+// cookieName returns the name of the cookie for the port in the browser's address.
 func (g *guard) cookieName(r *http.Request) string {
 	_, port, err := net.SplitHostPort(r.Host)
 	for _, c := range port {
@@ -221,7 +220,7 @@ func (g *guard) cookieName(r *http.Request) string {
 	return cookieName + port
 }
 
-// addressOf is the address of a client without its port: all clients of a unix socket have one.
+// addressOf returns the address of a client without its port. All clients of a unix socket share one.
 func addressOf(remote string) string {
 	if host, _, err := net.SplitHostPort(remote); err == nil {
 		return host

@@ -18,11 +18,11 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
 )
 
-// TokenPath is where the token lies that an instance made for itself: beside its store.
+// TokenPath returns the path of an instance's generated token, beside its store.
 func TokenPath(store string) string { return store + ".token" }
 
-// MakeToken returns a token for an instance that has none configured. With a path it is kept there, readable for its owner alone, and is the same at the
-// next start; one that others could read meanwhile is replaced. Without a path it is a new one.
+// MakeToken returns a token for an instance without a token_file. With a path, the token is stored there, readable only for its owner, and returned again at
+// the next start; a file that others can read is replaced. Without a path, the token is new.
 func MakeToken(path string) (string, error) {
 	if path == "" {
 		return newSecret(), nil
@@ -38,7 +38,7 @@ func MakeToken(path string) (string, error) {
 	return token, nil
 }
 
-// readToken reads the token of a file of this user's own.
+// readToken reads the token in a file that only this user can access.
 func readToken(path string) (string, error) {
 	text, err := readOwn(path)
 	if err != nil {
@@ -50,7 +50,7 @@ func readToken(path string) (string, error) {
 	return FirstToken(text), nil
 }
 
-// readOwn reads a file that no other user could write or read.
+// readOwn reads a file that no other user can read or write.
 func readOwn(path string) (string, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
@@ -58,13 +58,13 @@ func readOwn(path string) (string, error) {
 	}
 	owner, ok := info.Sys().(*syscall.Stat_t)
 	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 || !ok || int(owner.Uid) != os.Geteuid() && os.Geteuid() != 0 {
-		return "", fmt.Errorf("%s is not a file of this user's own", path)
+		return "", fmt.Errorf("%s must be a regular file with mode 0600 that belongs to this user", path)
 	}
 	text, err := namedfile.Read(path, maxTokenFile)
 	return string(text), err
 }
 
-// writeToken puts a file with the token in its place at once.
+// writeToken writes a file with the token atomically.
 func writeToken(path, token string) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".token") // 0600
 	if err != nil {
@@ -79,12 +79,12 @@ func writeToken(path, token string) error {
 		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
-		_ = os.Remove(f.Name()) // the error is about more than a file that stays
+		_ = os.Remove(f.Name()) // best effort: the first error is more important
 	}
 	return err
 }
 
-// FirstToken returns the first token of a file of tokens, of which a line is TOKEN or NAME:TOKEN; "" when it holds none.
+// FirstToken returns the first token in the text of a token file, "" if there is none. Lines are TOKEN or NAME:TOKEN.
 func FirstToken(text string) string {
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
@@ -99,7 +99,7 @@ func FirstToken(text string) string {
 	return ""
 }
 
-// folders are where a listener leaves its token for the command line of the same user, in the order in which they are tried.
+// folders returns the directories in which a listener publishes its token for commands of the same user, in order of preference.
 func folders() []string {
 	all := []string{"/var/lib/fluentbit-trigger"}
 	if dir := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
@@ -112,40 +112,40 @@ func folders() []string {
 	return all
 }
 
-// foundAs is the name of the file of an address.
-func foundAs(address string) string {
+// publishedAs returns the file name for an address.
+func publishedAs(address string) string {
 	sum := sha256.Sum256([]byte(address))
 	return "listen-" + hex.EncodeToString(sum[:8])
 }
 
-// pidMark begins the line of a published file that says which process listens.
+// pidMark begins the line of a published file with the process ID of the listener.
 const pidMark = "# pid "
 
-// Publish leaves the token of a listener where Find has it, until it is withdrawn. Only who has the address may call it: whoever else listens there
-// must not be sent the token. published is false when there is no folder for it.
+// Publish stores the token of a listener where Find finds it, until withdraw is called. The caller must own the address: clients send the token to whoever
+// listens there. published is false if no directory could be written.
 func Publish(address, token string) (withdraw func(), published bool) {
 	for _, dir := range folders() {
 		if os.MkdirAll(dir, 0o700) != nil {
 			continue
 		}
-		path := filepath.Join(dir, foundAs(address))
+		path := filepath.Join(dir, publishedAs(address))
 		if writeToken(path, pidMark+strconv.Itoa(os.Getpid())+"\n"+token) != nil {
 			continue
 		}
 		return func() {
 			if text, err := readOwn(path); err == nil && FirstToken(text) == token {
-				_ = os.Remove(path) // one that stays names a process that is gone
+				_ = os.Remove(path) // Find ignores a file whose process is gone
 			}
 		}, true
 	}
 	return func() {}, false
 }
 
-// Find returns the token of the listener on this machine that a URL leads to, if a process of this user published it and still runs; "" otherwise.
+// Find returns the token of the listener behind a URL of this machine, if a running process of this user published it; otherwise "".
 func Find(to string) string {
 	for _, address := range addressesOf(to) {
 		for _, dir := range folders() {
-			if text, err := readOwn(filepath.Join(dir, foundAs(address))); err == nil && isRunning(text) {
+			if text, err := readOwn(filepath.Join(dir, publishedAs(address))); err == nil && isRunning(text) {
 				return FirstToken(text)
 			}
 		}
@@ -153,14 +153,14 @@ func Find(to string) string {
 	return ""
 }
 
-// isRunning reports whether the process runs that published a text.
+// isRunning reports whether the process that published a text still runs.
 func isRunning(text string) bool {
 	first, _, _ := strings.Cut(text, "\n")
 	pid, err := strconv.Atoi(strings.TrimPrefix(first, pidMark))
 	return err == nil && pid > 0 && syscall.Kill(pid, 0) == nil
 }
 
-// addressesOf lists the addresses of the listener on this machine that a URL leads to: itself, and those of all interfaces.
+// addressesOf returns the listen addresses that a URL of this machine can reach: its own, and the wildcard addresses.
 func addressesOf(to string) []string {
 	u, err := url.Parse(to)
 	switch {
@@ -178,7 +178,7 @@ func addressesOf(to string) []string {
 	return []string{net.JoinHostPort(u.Hostname(), port), net.JoinHostPort("0.0.0.0", port), net.JoinHostPort("::", port)}
 }
 
-// Browser returns the address by which a browser on this machine calls a listener, "" for a unix socket.
+// Browser returns the URL of a listener for a browser on this machine, "" for a unix socket.
 func Browser(set Settings, at net.Addr) string {
 	if at.Network() != "tcp" {
 		return ""
@@ -200,8 +200,8 @@ func Browser(set Settings, at net.Addr) string {
 	return scheme + net.JoinHostPort(host, port)
 }
 
-// LoginPath is where the page logs in. The code follows as a fragment, which browsers send to nobody: neither a server's log nor a Referer has it.
+// LoginPath is the path of the login page. The code is a fragment, which browsers do not send: no server log and no Referer contains it.
 const LoginPath = "/login"
 
-// Link is what logs a browser in by a code.
+// Link returns the link that logs a browser in with a code.
 func Link(base, code string) string { return strings.TrimSuffix(base, "/") + LoginPath + "#" + code }

@@ -106,8 +106,8 @@ func TestTheCommandLineFindsTheToken(t *testing.T) {
 	}
 	path := ""
 	for _, folder := range folders() {
-		if _, err := os.Stat(filepath.Join(folder, foundAs("127.0.0.1:39021"))); err == nil {
-			path = filepath.Join(folder, foundAs("127.0.0.1:39021"))
+		if _, err := os.Stat(filepath.Join(folder, publishedAs("127.0.0.1:39021"))); err == nil {
+			path = filepath.Join(folder, publishedAs("127.0.0.1:39021"))
 		}
 	}
 	text, err := os.ReadFile(path)

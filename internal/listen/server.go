@@ -19,41 +19,41 @@ import (
 
 // The bounds of requests.
 const (
-	// MaxBody is how long the body of a request may be.
+	// MaxBody is the limit of a request body in bytes.
 	MaxBody = 1 << 20
 
-	maxHeader         = 12 << 10 // net/http reads 4 KiB beyond: 16 KiB
+	maxHeader         = 12 << 10 // net/http adds 4 KiB: 16 KiB
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 30 * time.Second
-	// WriteTimeout is how long an answer may take, from the end of the request's header on. A stream extends its own.
+	// WriteTimeout is the limit for a response, from the end of the request's header. Streams extend their own deadline.
 	WriteTimeout = 60 * time.Second
 	idleTimeout  = 2 * time.Minute
 )
 
-// Options says what a server serves.
+// Options configure a Front.
 type Options struct {
 	Settings Settings // valid, and not off
 	Handler  http.Handler
-	// Access says what a path asks of those who call it.
+	// Access returns the requirement of a path.
 	Access func(path string) Access
-	// Token lets in where the settings name no file of tokens.
+	// Token is the valid token if the settings name no token_file.
 	Token string
-	// Logins knows the browsers that are logged in; nil: none is.
+	// Logins holds codes and sessions; nil: a new one.
 	Logins *Logins
-	// Refuse answers a request that may not enter.
+	// Refuse responds to a rejected request.
 	Refuse func(http.ResponseWriter, *http.Request, Refusal)
 	Log    *slog.Logger
 	Now    func() time.Time // nil: time.Now
 }
 
-// Front is who may enter, and how, by settings whose files were read and found good.
+// Front is an access policy with its files loaded.
 type Front struct {
 	options Options
 	guard   *guard
 	secure  *tls.Config // nil: no TLS
 }
 
-// Prepare does all that can fail with settings but take the address. Errors hold no secret.
+// Prepare loads the files of the settings. Only listening on the address can still fail afterwards. Errors contain no secret.
 func Prepare(o Options) (*Front, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -90,7 +90,7 @@ func Prepare(o Options) (*Front, error) {
 	return f, nil
 }
 
-// Made returns the token by which the front lets in, if it is not one of a file.
+// Made returns the generated token, "" if the settings name a token_file.
 func (f *Front) Made() string {
 	if f.options.Settings.TokenFile != "" {
 		return ""
@@ -98,16 +98,16 @@ func (f *Front) Made() string {
 	return f.options.Token
 }
 
-// Owner is who has the token that the front's instance made for itself.
+// Owner returns the caller with the generated token.
 func (f *Front) Owner() Caller {
 	of, _ := f.guard.tokens.who(f.Made())
 	return of
 }
 
-// Settings returns the settings that the front was made of.
+// Settings returns the settings of the front.
 func (f *Front) Settings() Settings { return f.options.Settings }
 
-// Server serves the administration at one address.
+// Server serves the admin API at one address.
 type Server struct {
 	listener net.Listener
 	conns    *conns
@@ -116,14 +116,14 @@ type Server struct {
 	served   chan struct{}
 }
 
-// serving is the front that is in force, with the context of all its requests.
+// serving is the front in force, with a context that ends when it is replaced.
 type serving struct {
 	*Front
 	ctx context.Context
 	end context.CancelFunc
 }
 
-// Open prepares a front, opens its address and begins to serve.
+// Open prepares a front, listens on its address and starts to serve.
 func Open(o Options) (*Server, error) {
 	f, err := Prepare(o)
 	if err != nil {
@@ -132,7 +132,7 @@ func Open(o Options) (*Server, error) {
 	return f.Listen()
 }
 
-// Listen opens the address of the front's settings and begins to serve.
+// Listen listens on the front's address and starts to serve.
 func (f *Front) Listen() (*Server, error) {
 	ln, err := bind(f.options.Settings.Listen)
 	if err != nil {
@@ -144,13 +144,13 @@ func (f *Front) Listen() (*Server, error) {
 	s.server = &http.Server{
 		Handler:           http.MaxBytesHandler(s, MaxBody),
 		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: WriteTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
-		ConnContext: s.conns.context, ErrorLog: log.New(io.Discard, "", 0), // what clients do wrong is theirs to know
+		ConnContext: s.conns.context, ErrorLog: log.New(io.Discard, "", 0), // errors of clients are not logged
 	}
 	go s.serve(f.options.Log)
 	return s, nil
 }
 
-// Use puts another front in force, at the address that there is. Streams of the one before end; its other requests go on.
+// Use replaces the front at the same address. The context of the old front's requests is cancelled, which ends its streams.
 func (s *Server) Use(f *Front) {
 	next := &serving{Front: f}
 	next.ctx, next.end = context.WithCancel(context.Background())
@@ -159,12 +159,12 @@ func (s *Server) Use(f *Front) {
 	}
 }
 
-// ServeHTTP lets a request in by the front that is in force.
+// ServeHTTP applies the front in force to a request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	now := s.serving.Load()
-	if (r.TLS != nil) != (now.secure != nil) { // the connection is older than the front
+	if (r.TLS != nil) != (now.secure != nil) { // the connection was opened under an older front
 		w.Header().Set("Connection", "close")
-		now.options.Refuse(w, r, Refusal{http.StatusMisdirectedRequest, "whether TLS is spoken here has changed: connect anew"})
+		now.options.Refuse(w, r, Refusal{http.StatusMisdirectedRequest, "TLS was turned on or off: open a new connection"})
 		return
 	}
 	ctx, cancel := context.WithCancel(r.Context())
@@ -179,7 +179,7 @@ type fronted struct {
 	server *Server
 }
 
-// Accept waits for a connection, which is one of TLS when the front that is in force wants it.
+// Accept waits for a connection, and adds TLS if the front in force has a certificate.
 func (l *fronted) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if err != nil {
@@ -196,7 +196,7 @@ func (s *Server) serve(log *slog.Logger) {
 	defer close(s.served)
 	defer func() {
 		if cause := recover(); cause != nil {
-			log.Error("panic", "while", "serving the administration", "reason", fmt.Sprint(cause))
+			log.Error("panic", "while", "serving the admin API", "reason", fmt.Sprint(cause))
 		}
 	}()
 	err := s.server.Serve(&fronted{s.listener, s})
@@ -205,10 +205,10 @@ func (s *Server) serve(log *slog.Logger) {
 	}
 }
 
-// Address returns where the server listens, with the port that was chosen for port 0.
+// Address returns the listen address, with the actual port.
 func (s *Server) Address() net.Addr { return s.listener.Addr() }
 
-// Free closes the address, so that another may have it, and ends streams. Requests under way go on; Close waits for them.
+// Free stops listening, so that the address can be used again, and ends streams. Close waits for the requests in progress.
 func (s *Server) Free() error {
 	s.serving.Load().end()
 	err := s.listener.Close()
@@ -218,7 +218,7 @@ func (s *Server) Free() error {
 	return err
 }
 
-// Close frees the address, waits for the requests under way until ctx ends, and ends those left.
+// Close frees the address, waits for requests in progress until ctx ends, and aborts the rest.
 func (s *Server) Close(ctx context.Context) error {
 	err := s.Free()
 	if failed := s.server.Shutdown(ctx); failed != nil {

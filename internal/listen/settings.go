@@ -10,30 +10,30 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
-// Off is the word that turns the administration off where it is on by default.
+// Off disables the listener where it is on by default.
 const Off = "off"
 
 // socketScheme begins the address of a unix socket.
 const socketScheme = "unix://"
 
-// Settings says where the administration listens, and who may enter.
+// Settings is the address of the listener and its access policy.
 type Settings struct {
-	// Where the administration listens: an address and port such as "127.0.0.1:2021" or "[::1]:2021", "unix:///run/fluentbit-trigger.sock",
-	// or "off". Unset: off in Fluent Bit; in the standalone program "127.0.0.1:2021", and "0.0.0.0:2021" in its image, whose port is published.
+	// The address of the admin listener: an address and port such as "127.0.0.1:2021" or "[::1]:2021", "unix:///run/fluentbit-trigger.sock",
+	// or "off". Unset: off in Fluent Bit; "127.0.0.1:2021" in the standalone program, and "0.0.0.0:2021" in its image, whose port must be published.
 	Listen string `toml:"listen"`
-	// A file of the tokens that let in, one a line: TOKEN, or NAME:TOKEN, so that the audit names who made a change. It is read again when
-	// it changes. A request carries "Authorization: Bearer TOKEN". Unset: a token is made and kept beside the store, for the command line of this
+	// A file with one token per line: TOKEN, or NAME:TOKEN to name the author of changes in the audit. It is read again when it
+	// changes. Requests carry "Authorization: Bearer TOKEN". Unset: a token is generated and stored beside the store, for the command line on this
 	// machine; "docker-fluentbit page" prints a link that logs a browser in.
 	TokenFile string `toml:"token_file"`
-	// A PEM file of the certificate for TLS, followed by those of its authorities. It is read again when it changes.
+	// A PEM file with the TLS certificate, followed by intermediate certificates. It is read again when it changes.
 	CertFile string `toml:"cert_file"`
-	// A PEM file of the certificate's key.
+	// A PEM file with the certificate's key.
 	KeyFile string `toml:"key_file"`
-	// The only names by which the listener may be called, beside localhost and addresses in figures, such as "trigger.example.org". Unset: any.
+	// The host names that requests may use, such as "trigger.example.org", in addition to localhost and IP addresses. Unset: any.
 	Hosts []string `toml:"hosts"`
 }
 
-// SecretFiles lists the files of secrets that the settings name, each behind its key.
+// SecretFiles returns the settings that name files with secrets: key and path.
 func (s Settings) SecretFiles() [][2]string {
 	var files [][2]string
 	for _, f := range [][2]string{{"token_file", s.TokenFile}, {"key_file", s.KeyFile}} {
@@ -47,7 +47,7 @@ func (s Settings) SecretFiles() [][2]string {
 // maxHosts bounds the names.
 const maxHosts = 100
 
-// Validate returns everything that is wrong with the settings.
+// Validate returns the faults of the settings.
 func (s Settings) Validate() []setting.Fault {
 	var fs setting.Faults
 	if s.Listen != "" && s.Listen != Off {
@@ -77,7 +77,7 @@ func (s Settings) checkAddress(fs *setting.Faults) {
 			fs.Add("listen", s.Listen, "must name a socket by its absolute path", `such as "unix:///run/fluentbit-trigger.sock"`)
 			return
 		}
-		const longest = 90 // of 107: the socket is made under a longer name first
+		const longest = 90 // of 107: the socket is created under a longer name first
 		fs.Length("listen", len(path), longest, "bytes in the path")
 		return
 	}
@@ -91,7 +91,7 @@ func (s Settings) checkAddress(fs *setting.Faults) {
 	}
 }
 
-// isLoopback reports whether a host of an address is of this machine alone.
+// isLoopback reports whether a host is localhost or a loopback address.
 func isLoopback(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true

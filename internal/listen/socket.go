@@ -12,7 +12,7 @@ import (
 	"syscall"
 )
 
-// bind opens the address of the settings.
+// bind listens on the address of the settings.
 func bind(address string) (net.Listener, error) {
 	if path, ok := strings.CutPrefix(address, socketScheme); ok {
 		return bindSocket(path)
@@ -20,26 +20,26 @@ func bind(address string) (net.Listener, error) {
 	return net.Listen("tcp", address)
 }
 
-// bindSocket makes a unix socket that only this user may use. It is made in a folder of its own and moved to its place then, so that there is
-// no moment in which others may. What a process that died left in the place is replaced; a socket that somebody serves, or may, is not.
+// bindSocket listens on a unix socket that only this user may use. The socket is created in a private directory and then moved into place, so that others
+// can never connect to it. The socket of a dead process is replaced; one that another process serves, or may serve, is not.
 func bindSocket(path string) (net.Listener, error) {
 	if info, err := os.Lstat(path); err == nil {
 		if info.Mode().Type() != os.ModeSocket {
-			return nil, fmt.Errorf("%s is there, and is no socket", path)
+			return nil, fmt.Errorf("%s exists and is not a socket", path)
 		}
 		c, err := net.Dial("unix", path)
 		if err == nil {
-			return nil, errors.Join(fmt.Errorf("%s is served by another process", path), c.Close())
+			return nil, errors.Join(fmt.Errorf("%s is in use by another process", path), c.Close())
 		}
 		if !isDead(err) {
-			return nil, fmt.Errorf("whether another process serves %s cannot be told: %w", path, err)
+			return nil, fmt.Errorf("cannot determine whether %s is in use: %w", path, err)
 		}
 	}
 	dir, err := os.MkdirTemp(filepath.Dir(path), ".fbt")
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = os.RemoveAll(dir) }() // empty by then, or of no use
+	defer func() { _ = os.RemoveAll(dir) }() // it is empty, or its socket was not moved
 	made := filepath.Join(dir, "s")
 	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: made, Net: "unix"})
 	if err != nil {
@@ -60,13 +60,13 @@ func bindSocket(path string) (net.Listener, error) {
 	return &socket{UnixListener: ln, path: path, made: info}, nil
 }
 
-// isDead reports whether an attempt to connect failed because nobody serves the socket, or it is not there any more. One that may not be connected to, or
-// is too busy, is served.
+// isDead reports whether connecting failed because no process serves the socket, or the socket is gone. Other errors, such as a denied permission or a full
+// queue, mean that it may be served.
 func isDead(err error) bool {
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist)
 }
 
-// socket removes its file when it is closed, unless another took its place.
+// socket removes its file when it is closed, unless the file was replaced.
 type socket struct {
 	*net.UnixListener
 	path string
@@ -77,7 +77,7 @@ type socket struct {
 func (s *socket) Close() error {
 	s.once.Do(func() {
 		if info, err := os.Lstat(s.path); err == nil && os.SameFile(info, s.made) {
-			_ = os.Remove(s.path) // one that stays is replaced by the next start
+			_ = os.Remove(s.path) // the next start replaces a file that remains
 		}
 	})
 	return s.UnixListener.Close()

@@ -25,7 +25,7 @@ const (
 	lookEvery    = time.Second
 )
 
-// unnamed is who a token without a name stands for.
+// unnamed is the name of callers whose token has none.
 const unnamed = "token"
 
 var (
@@ -39,9 +39,9 @@ type token struct {
 	sum  [sha256.Size]byte
 }
 
-// tokens knows the tokens of a file, and reads it again when it changes. While the file cannot be used, nobody enters. Without a file, the tokens stay.
+// tokens holds the tokens of a file, and reads it again when it changes. While the file cannot be read, all requests are rejected.
 type tokens struct {
-	file string // "": there is none
+	file string // "": the tokens are fixed
 	now  func() time.Time
 	log  *slog.Logger
 
@@ -66,17 +66,17 @@ func newTokens(file string, now func() time.Time, log *slog.Logger) (*tokens, er
 	return t, nil
 }
 
-// madeTokens knows the one token that an instance made for itself.
+// madeTokens holds the one token that an instance generated.
 func madeTokens(made string, now func() time.Time) *tokens {
 	return &tokens{now: now, known: []token{{Local, sha256.Sum256([]byte(made))}}}
 }
 
-// who returns whose token it is, and whether it is known. How long it takes tells nothing about the tokens.
+// who returns the caller with a token, and false if no token matches. Its duration does not depend on the tokens' contents.
 func (t *tokens) who(given string) (Caller, bool) {
 	return t.find(sha256.Sum256([]byte(given)))
 }
 
-// has reports whether there still is a token of this hash.
+// has reports whether the token with this hash is still valid.
 func (t *tokens) has(s sum) bool {
 	_, ok := t.find(s)
 	return ok
@@ -91,7 +91,7 @@ func (t *tokens) find(s sum) (of Caller, found bool) {
 	return of, found
 }
 
-// current returns the tokens of the file as it is now, or was less than a second ago.
+// current returns the tokens of the file. It looks for changes at most once a second.
 func (t *tokens) current() []token {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -115,16 +115,16 @@ func (t *tokens) current() []token {
 	if err != nil {
 		t.known = nil
 		if !t.failing {
-			t.log.Error("nobody may enter the administration until the tokens can be read", "token_file", t.file, "error", err)
+			t.log.Error("admin API rejects all requests: cannot read token_file", "token_file", t.file, "error", err)
 		}
 	} else {
-		t.log.Info("the tokens of the administration were read anew", "token_file", t.file, "tokens", len(t.known))
+		t.log.Info("admin API tokens reloaded", "token_file", t.file, "tokens", len(t.known))
 	}
 	t.failing = err != nil
 	return t.known
 }
 
-// parseTokens reads lines of TOKEN or NAME:TOKEN; blank ones and those that begin with # are skipped. Its errors hold no token.
+// parseTokens parses lines of TOKEN or NAME:TOKEN. Blank lines and lines that begin with # are skipped. Errors contain no token.
 func parseTokens(text []byte) ([]token, error) {
 	var all []token
 	lines := bufio.NewScanner(bytes.NewReader(text))
@@ -141,9 +141,9 @@ func parseTokens(text []byte) ([]token, error) {
 		case !namePattern.MatchString(name):
 			return nil, fmt.Errorf("line %d: the name before the colon must be 1 to 64 letters, digits and any of _ . @ -", n)
 		case len(secret) < minToken:
-			return nil, fmt.Errorf("line %d: the token is %d characters long: at least %d", n, len(secret), minToken)
+			return nil, fmt.Errorf("line %d: the token has %d characters: must have at least %d", n, len(secret), minToken)
 		case !tokenPattern.MatchString(secret):
-			return nil, fmt.Errorf("line %d: a token holds letters, digits and any of . _ ~ + / = - only", n)
+			return nil, fmt.Errorf("line %d: a token may only contain letters, digits and any of . _ ~ + / = -", n)
 		case len(all) == maxTokens:
 			return nil, fmt.Errorf("line %d: more than %d tokens", n, maxTokens)
 		}
@@ -153,7 +153,7 @@ func parseTokens(text []byte) ([]token, error) {
 		return nil, errors.New("a line is too long")
 	}
 	if len(all) == 0 {
-		return nil, errors.New("holds no token")
+		return nil, errors.New("contains no token")
 	}
 	return all, nil
 }

@@ -261,7 +261,7 @@ func TestALinkLogsOneBrowserIn(t *testing.T) {
 
 	preview.allow("401")
 	preview.press(kb.Enter)
-	preview.shows("#wrong", "logs nobody in")
+	preview.shows("#wrong", "invalid code or token")
 	preview.shows("label", "Token")
 
 	b.run(chromedp.Click("#logout", chromedp.ByQuery))
@@ -288,7 +288,7 @@ func TestATokenLogsIn(t *testing.T) {
 	b.run(chromedp.Navigate(r.url), chromedp.WaitVisible("#token", chromedp.ByQuery))
 	b.until(`document.activeElement?.id === 'token'`)
 	b.press("n", "o", kb.Enter)
-	b.shows("#wrong", "logs nobody in")
+	b.shows("#wrong", "invalid code or token")
 	b.shot("wrong")
 	b.run(chromedp.SetValue("#token", token, chromedp.ByQuery))
 	b.press(kb.Enter)
