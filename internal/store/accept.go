@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// Item is one alert to be kept.
+// Item is one alert to store.
 type Item struct {
 	ID      string
 	Payload []byte
-	Routes  []Route // none: the alert only enters the alert log
-	// NotBefore, when set, is when the deliveries become due unless Complete is called before.
+	Routes  []Route // none: the alert is only kept in the alert log
+	// NotBefore, if set, is when the deliveries become due, unless Complete is called before.
 	NotBefore time.Time
 }
 
@@ -22,21 +22,21 @@ type Route struct {
 	Trigger string
 	// MaxAge is how long the delivery may be pending before it becomes a dead letter.
 	MaxAge time.Duration
-	// Group, when set, is a hash of what the alerts of one message have in common, 16 bytes. The first waits for Wait; a message follows
-	// the one before it no sooner than after Interval.
+	// Group, if set, is a hash of the values that the alerts of one message share, 16 bytes. The first alert waits for Wait; a message is sent
+	// at least Interval after the one before it.
 	Group    []byte
 	Wait     time.Duration
 	Interval time.Duration
 }
 
-// Accepted says what became of the items of an Accept.
+// Accepted is the result of Accept.
 type Accepted struct {
-	New       int              // alerts kept
+	New       int              // alerts stored
 	Duplicate int              // alerts whose id was known
 	Dropped   map[string]int64 // deliveries, of these or earlier alerts, that a bound dropped, by trigger
 }
 
-// Accept keeps all items, or none of them when it returns an error. Once it returned nil, they are on disk.
+// Accept stores all items, or none if it returns an error. When it returns nil, they are on disk.
 func (s *Store) Accept(ctx context.Context, now time.Time, items []Item) (Accepted, error) {
 	var done Accepted
 	err := s.write(ctx, "accept", now, func(t *tx) error {
@@ -94,8 +94,8 @@ func (s *Store) Accept(ctx context.Context, now time.Time, items []Item) (Accept
 	return done, nil
 }
 
-// tip returns the number of the newest alert. Numbers of a fresh file begin with its time of birth, so that a delivery leased from a file
-// that was lost since never names a row of the file in its place. (2^47 numbers: 16 for each millisecond until the year 2248.)
+// tip returns the number of the newest alert. The numbers of a new file start at its time of creation, so a delivery that was leased from a
+// damaged file never names a row of the file that replaced it. (2^47 numbers: 16 for each millisecond until the year 2248.)
 func (t *tx) tip() (int64, error) {
 	var seq sql.NullInt64
 	if err := t.row("SELECT max(seq) FROM ids").Scan(&seq); err != nil {
@@ -107,7 +107,7 @@ func (t *tx) tip() (int64, error) {
 	return seq.Int64, nil
 }
 
-// route adds one delivery. One that is not due before a time joins its group only when it is complete.
+// route adds one delivery. A delivery with a NotBefore joins its group only once it is complete.
 func (t *tx) route(seq int64, r Route, notBefore time.Time) error {
 	trigger, err := t.triggerID(r.Trigger)
 	if err != nil {
@@ -137,8 +137,8 @@ func (t *tx) route(seq int64, r Route, notBefore time.Time) error {
 	return nil
 }
 
-// flushTime returns when the message that this delivery joins may leave: at the time already set for its group, else after Wait, and at
-// least Interval after the last message of the group.
+// flushTime returns when the message that this delivery joins is sent: at the time already set for its group, or else after Wait and at least
+// Interval after the last message of the group.
 func (t *tx) flushTime(trigger int64, r Route) (int64, error) {
 	var flush, sent int64
 	err := t.row("SELECT flush, sent FROM groups WHERE trigger = ? AND key = ?", trigger, r.Group).Scan(&flush, &sent)
@@ -156,4 +156,67 @@ func (t *tx) flushTime(trigger int64, r Route) (int64, error) {
 		ON CONFLICT (trigger, key) DO UPDATE SET flush = excluded.flush, keep = excluded.keep`,
 		trigger, r.Group, flush, flush+int64(r.Interval)+int64(time.Hour))
 	return flush, err
+}
+
+// Complete sets the final payloads of alerts that were accepted with a NotBefore, and makes their deliveries due as if they were accepted now;
+// all of them, or none if it returns an error. It skips alerts that were forgotten and deliveries that were leased or sent, so a late call
+// neither loses nor duplicates an alert.
+func (s *Store) Complete(ctx context.Context, now time.Time, items []Item) error {
+	err := s.write(ctx, "complete", now, func(t *tx) error {
+		for _, item := range items {
+			if err := t.complete(item); err != nil {
+				return err
+			}
+		}
+		return t.measure()
+	})
+	if err != nil {
+		return err
+	}
+	s.core.changes.Add(1)
+	return nil
+}
+
+func (t *tx) complete(item Item) error {
+	hash := sha256.Sum256([]byte(item.ID))
+	var seq int64
+	err := t.row("SELECT seq FROM ids WHERE hash = ?", hash[:16]).Scan(&seq)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := t.exec("UPDATE alerts SET payload = ? WHERE seq = ?", item.Payload, seq); err != nil {
+		return err
+	}
+	for _, r := range item.Routes {
+		if err := t.release(seq, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// release makes a delivery due, unless it was leased or attempted already.
+func (t *tx) release(seq int64, r Route) error {
+	trigger, err := t.triggerID(r.Trigger)
+	if err != nil {
+		return err
+	}
+	row := seq<<triggerBits | trigger
+	var waits bool
+	err = t.row("SELECT EXISTS (SELECT 1 FROM deliveries WHERE seq = ? AND state = 'pending' AND attempts = 0 AND owner = 0 AND message = '' AND due > ?)",
+		row, t.now).Scan(&waits)
+	if err != nil || !waits {
+		return err
+	}
+	due := t.now
+	if len(r.Group) > 0 {
+		if due, err = t.flushTime(trigger, r); err != nil {
+			return err
+		}
+	}
+	_, err = t.exec("UPDATE deliveries SET due = ? WHERE seq = ?", due, row)
+	return err
 }

@@ -6,24 +6,24 @@ import (
 	"time"
 )
 
-// Alert is one alert of the log of the last alerts, with what became of it.
+// Alert is one alert of the alert log, with its deliveries.
 type Alert struct {
 	Seq        int64 // grows with every alert
 	ID         string
 	Accepted   time.Time
 	Payload    []byte
-	Deliveries []Delivery // by trigger; none when no trigger wanted it
+	Deliveries []Delivery // by trigger; none if no trigger selected it
 }
 
-// Delivery is the way of one alert to one trigger.
+// Delivery is the delivery of one alert to one trigger.
 type Delivery struct {
 	Trigger  string
 	State    string // pending, delivered, dead, dropped or removed
 	Attempts int
-	At       time.Time // of the last change; zero when nothing was attempted yet
+	At       time.Time // of the last change; zero before the first attempt
 	Due      time.Time // of the next attempt, when pending
 	Reason   string    // of the last failure
-	Message  string    // the id of the message of a group, when the alert left in one
+	Message  string    // the id of the group's message, if the alert was sent in one
 }
 
 // States returns the values of Delivery.State.

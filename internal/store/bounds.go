@@ -1,25 +1,26 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"sync/atomic"
 	"time"
 )
 
-// probeRelief is how many rows a call that finds the file nearly full removes at least.
+// probeRelief is the least number of rows that a call removes from a file that is nearly full.
 const probeRelief = 64
 
-// pages counts the pages of the file that hold something.
+// pages counts the used pages of the file.
 type pages struct{ atomic.Int64 }
 
-// Of the pages that the bound on the size allows, the last eighth is headroom: deletes and updates need pages, too. From three quarters on,
-// what is least worth keeping makes room.
+// MaxSize is a number of pages. The last eighth of them is reserve: deletes and updates need pages, too. From three quarters on, the least valuable
+// rows are removed.
 func (c *core) hardPages() int64  { return int64(c.set.MaxSize) / pageSize }
 func (c *core) fullPages() int64  { return c.hardPages() / 8 * 7 }
 func (c *core) tightPages() int64 { return c.hardPages() / 4 * 3 }
 
-// measure learns how much of the file is used.
+// measure updates the number of used pages.
 func (c *core) measure() error {
 	var total, free int64
 	if err := c.row("PRAGMA page_count").Scan(&total); err != nil {
@@ -33,11 +34,11 @@ func (c *core) measure() error {
 	return nil
 }
 
-// barrenTime is how long a search for rows to remove is not repeated after it found none: it looks at the whole alert log.
+// barrenTime is the pause after a search for rows to remove found none. Such a search reads the whole alert log.
 const barrenTime = time.Second
 
-// relieve removes up to n rows when the file is nearly full: the oldest of the alert log first, then the oldest dead letters of the trigger
-// that has most of them. Pending deliveries are never touched: when only they are left, the store is full.
+// relieve removes up to n rows if the file is nearly full: first the oldest of the alert log, then the oldest dead letters of the trigger that has
+// most of them. It never removes pending deliveries: if only those are left, the store is full.
 func (t *tx) relieve(n int) error {
 	if err := t.measure(); err != nil {
 		return err
@@ -64,7 +65,7 @@ func (t *tx) relieve(n int) error {
 	return t.measure()
 }
 
-// relieveLog forgets up to n alerts of the alert log that nothing refers to.
+// relieveAlerts removes up to n alerts of the alert log without pending deliveries or dead letters.
 func (t *tx) relieveAlerts(n int) (int, error) {
 	tip, err := t.tip()
 	if err != nil {
@@ -84,7 +85,7 @@ func (t *tx) relieveAlerts(n int) (int, error) {
 	return len(seqs), err
 }
 
-// boundPending drops the deliveries of a trigger that have waited longest when it has too many. One that is being sent is spared.
+// boundPending drops the oldest pending deliveries of a trigger that has more than MaxPending. It skips deliveries that are being sent.
 func (t *tx) boundPending(trigger int64) error {
 	var pending int64
 	if err := t.row("SELECT pending FROM triggers WHERE id = ?", trigger).Scan(&pending); err != nil {
@@ -108,7 +109,7 @@ func (t *tx) boundPending(trigger int64) error {
 	return t.forgetOf(seqs)
 }
 
-// boundDead drops the oldest dead letters of a trigger when it has too many.
+// boundDead drops the oldest dead letters of a trigger that has more than MaxDead.
 func (t *tx) boundDead(trigger int64) error {
 	var dead int64
 	if err := t.row("SELECT dead FROM triggers WHERE id = ?", trigger).Scan(&dead); err != nil {
@@ -136,7 +137,7 @@ func (t *tx) dropDead(trigger, n int64, reason string) error {
 	return t.forgetOf(seqs)
 }
 
-// forgetOf forgets the alerts of deliveries that were finished, as far as they left the alert log.
+// forgetOf removes the alerts of finished deliveries that are older than the alert log.
 func (t *tx) forgetOf(deliveries []int64) error {
 	if len(deliveries) == 0 {
 		return nil
@@ -156,7 +157,7 @@ func (t *tx) forgetOf(deliveries []int64) error {
 	return nil
 }
 
-// forgetRange removes the finished deliveries of the alerts from first to last, and of these alerts those that have no other.
+// forgetRange removes the finished deliveries of the alerts from first to last, and then the alerts that have no other deliveries.
 func (t *tx) forgetRange(first, last int64) error {
 	if first > last || last <= 0 {
 		return nil
@@ -179,7 +180,7 @@ func (t *tx) forgetIDs(first, last int64) error {
 	return err
 }
 
-// trim applies the windows to a file that was written under larger ones.
+// trim applies the bounds on alerts and ids to a file that was written with larger ones.
 func (c *core) trim() error {
 	t := &tx{core: c, now: c.now().UnixNano(), deltas: make(map[int64]*Counts)}
 	tip, err := t.tip()
@@ -192,7 +193,7 @@ func (c *core) trim() error {
 	return t.forgetIDs(0, tip-int64(c.set.IDs))
 }
 
-// numbers runs a constant statement that gives one number for each row.
+// numbers runs a constant statement that returns one number per row.
 func (t *tx) numbers(query string, args ...any) ([]int64, error) {
 	var all []int64
 	err := t.each(query, args, func(rows *sql.Rows) error {
@@ -204,4 +205,88 @@ func (t *tx) numbers(query string, args ...any) ([]int64, error) {
 		return nil
 	})
 	return all, err
+}
+
+// Swept is the result of Sweep.
+type Swept struct {
+	Expired map[string]int64 // deliveries that became dead letters, by trigger
+	Dropped map[string]int64 // dead letters dropped, by trigger
+	More    bool             // another call has more to do
+}
+
+// sweepBatch bounds the rows of one Sweep, and so the time for which it blocks the store.
+const sweepBatch = 500
+
+const anythingOld = `SELECT EXISTS (SELECT 1 FROM owners WHERE until <= ?1 AND id <> 0) OR EXISTS (SELECT 1 FROM groups WHERE keep <= ?1)
+	OR EXISTS (SELECT 1 FROM triggers WHERE EXISTS (
+		SELECT 1 FROM deliveries INDEXED BY pending_expires WHERE state = 'pending' AND trigger = triggers.id AND expires <= ?1
+	) OR EXISTS (
+		SELECT 1 FROM deliveries INDEXED BY dead_expires WHERE state = 'dead' AND trigger = triggers.id AND expires <= ?1
+	))`
+
+// Sweep makes dead letters of pending deliveries older than their MaxAge, drops dead letters older than DeadMaxAge, and removes expired leases and
+// groups. One call does a bounded part of the work; More asks for another.
+func (s *Store) Sweep(ctx context.Context, now time.Time) (Swept, error) {
+	var done Swept
+	var old bool
+	err := s.read(ctx, "sweep", func(c *core) error { return c.row(anythingOld, now.UnixNano()).Scan(&old) })
+	if err != nil || !old { // without expired rows nothing is written, so an idle disk can sleep
+		return done, err
+	}
+	err = s.write(ctx, "sweep", now, func(t *tx) error {
+		done = Swept{Expired: make(map[string]int64)}
+		if _, err := t.exec("DELETE FROM owners WHERE until <= ?", t.now); err != nil {
+			return err
+		}
+		if _, err := t.exec("DELETE FROM groups WHERE (trigger, key) IN (SELECT trigger, key FROM groups WHERE keep <= ? LIMIT ?)",
+			t.now, sweepBatch); err != nil {
+			return err
+		}
+		triggers, err := t.numbers("SELECT id FROM triggers WHERE pending > 0 OR dead > 0")
+		if err != nil {
+			return err
+		}
+		for _, trigger := range triggers {
+			if err := t.sweepTrigger(trigger, &done); err != nil {
+				return err
+			}
+		}
+		done.Dropped = t.dropped
+		return t.measure()
+	})
+	return done, err
+}
+
+func (t *tx) sweepTrigger(trigger int64, done *Swept) error {
+	expired, err := t.numbers(`UPDATE deliveries SET state = 'dead', at = ?2, owner = 0, expires = ?2 + ?3,
+			reason = CASE reason WHEN '' THEN 'expired' ELSE 'expired: ' || reason END WHERE seq IN (
+			SELECT seq FROM deliveries INDEXED BY pending_expires WHERE state = 'pending' AND trigger = ?1 AND expires <= ?2
+				AND (owner = 0 OR owner NOT IN (SELECT id FROM owners WHERE until > ?2)) ORDER BY expires LIMIT ?4
+		) RETURNING seq`, trigger, t.now, int64(t.set.DeadMaxAge), sweepBatch)
+	if err != nil {
+		return err
+	}
+	if n := int64(len(expired)); n > 0 {
+		name, err := t.triggerName(trigger)
+		if err != nil {
+			return err
+		}
+		done.Expired[name] += n
+		d := t.delta(trigger)
+		d.Pending -= n
+		d.Dead += n
+		if err := t.boundDead(trigger); err != nil {
+			return err
+		}
+	}
+	var old int64
+	if err := t.row(`SELECT count(*) FROM (SELECT 1 FROM deliveries INDEXED BY dead_expires WHERE state = 'dead' AND trigger = ? AND expires <= ?
+		LIMIT ?)`, trigger, t.now, sweepBatch).Scan(&old); err != nil {
+		return err
+	}
+	done.More = done.More || len(expired) == sweepBatch || old == sweepBatch
+	if old == 0 {
+		return nil
+	}
+	return t.dropDead(trigger, old, "kept for long enough")
 }

@@ -64,7 +64,7 @@ func TestMemoryInPlaceOfAnError(t *testing.T) {
 	}
 	b.orMemory = true
 	s = b.open()
-	if s.Mode() != ModeMemory || !strings.Contains(b.logged.String(), "MEMORY ONLY") {
+	if s.Mode() != ModeMemory || !strings.Contains(b.logged.String(), "keeping alerts in memory") {
 		t.Errorf("mode %s, log %q", s.Mode(), b.logged.String())
 	}
 	b.accept(s, items(0, 3, "a"))

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// core is one open database, shared by its handles. One connection serves reads and writes: SQLite has one writer anyway, and each
-// connection costs memory within the host. Its statements live as long as the connection.
+// core is one open database, shared by its handles. One connection serves reads and writes: SQLite has only one writer, and each connection costs
+// memory of the host. Its statements live as long as the connection.
 type core struct {
 	path    string
 	mode    Mode
@@ -24,15 +24,15 @@ type core struct {
 	guest   bool                         // see Options
 	handles map[*Store]map[string]string // with what each claims; guarded by the registry
 
-	busy   chan struct{} // holds one token; whoever took it owns everything down to the next blank line
+	busy   chan struct{} // holds one token; its holder owns all fields down to the next blank line
 	db     *sql.DB
 	conn   *sql.Conn
 	stmts  map[string]*sql.Stmt
-	opened os.FileInfo      // the file as it was opened, so that a file put there by another process is told apart
+	opened os.FileInfo      // the file as it was opened, to recognize a file that another process put in its place
 	ids    map[string]int64 // trigger name → id; an id never changes
 	last   map[string]Counts
 	used   pages
-	barren int64 // until when a nearly full file is known to hold nothing but what is pending
+	barren int64 // until when relieve does not search again for rows to remove
 	closed bool
 
 	changes   atomic.Uint64
@@ -42,7 +42,7 @@ type core struct {
 	fault     fault
 }
 
-// fault remembers the last error of the store, until something works again.
+// fault keeps the last error of the store until an operation succeeds.
 type fault struct {
 	mu    sync.Mutex
 	err   error
@@ -61,7 +61,7 @@ func (f *fault) get() error {
 	return f.err
 }
 
-// acquire waits for the connection, for as long as ctx lasts.
+// acquire waits for the connection until ctx ends.
 func (c *core) acquire(ctx context.Context) error {
 	select {
 	case <-c.busy:
@@ -78,8 +78,8 @@ func (c *core) acquire(ctx context.Context) error {
 
 func (c *core) release() { c.busy <- struct{}{} }
 
-// write runs fn in one transaction. When the file proves to be damaged it is put aside and fn runs once more, on a fresh one; so fn must
-// set all its results anew. The context bounds the wait for the connection, not the transaction, which is short and all or nothing.
+// write runs fn in one transaction. If the file is damaged, write puts it aside and runs fn again on a new file, so fn must reset its results
+// when it starts. ctx bounds the wait for the connection, not the transaction, which is short.
 func (c *core) write(ctx context.Context, op string, now time.Time, fn func(*tx) error) error {
 	return c.run(ctx, op, func() error {
 		t := &tx{core: c, now: now.UnixNano(), deltas: make(map[int64]*Counts)}
@@ -90,7 +90,7 @@ func (c *core) write(ctx context.Context, op string, now time.Time, fn func(*tx)
 			return t.writeCounts()
 		})
 		if err != nil {
-			// A trigger that this transaction was to create does not exist after all.
+			// The rollback removed the triggers that this transaction created, so their ids are unknown again.
 			clear(c.ids)
 			return err
 		}
@@ -101,8 +101,8 @@ func (c *core) write(ctx context.Context, op string, now time.Time, fn func(*tx)
 	})
 }
 
-// run calls fn with the connection, and tries to keep the store alive: it connects again after a failure, replaces a damaged file, and turns
-// a panic into an error.
+// run calls fn with the connection and keeps the store usable: it reconnects after a failure, replaces a damaged file, and returns a panic as an
+// error.
 func (c *core) run(ctx context.Context, op string, fn func() error) (err error) {
 	if err := c.acquire(ctx); err != nil {
 		return wrap(op, err)
@@ -111,7 +111,7 @@ func (c *core) run(ctx context.Context, op string, fn func() error) (err error) 
 	defer func() {
 		if cause := recover(); cause != nil {
 			if c.mode == ModeFile {
-				c.disconnect() // whatever state the connection is in, the next call begins with a new one
+				c.disconnect() // its state is unknown, so the next call opens a new one
 			}
 			err = fmt.Errorf("store: %s: panic: %v", op, cause)
 			c.fault.set(err)
@@ -135,7 +135,7 @@ func (c *core) run(ctx context.Context, op string, fn func() error) (err error) 
 	return err
 }
 
-// attempt connects again first when an earlier failure left no connection.
+// attempt calls fn, and connects first if an earlier failure closed the connection.
 func (c *core) attempt(fn func() error) error {
 	if c.conn == nil {
 		if err := c.connect(); err != nil {
@@ -145,15 +145,15 @@ func (c *core) attempt(fn func() error) error {
 	return fn()
 }
 
-// transact runs fn between BEGIN IMMEDIATE and COMMIT, and rolls back when any of them fails.
+// transact runs fn between BEGIN IMMEDIATE and COMMIT, and rolls back if one of them fails.
 func (c *core) transact(fn func() error) error {
 	if _, err := c.exec("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
 	done := false
 	defer func() {
-		if !done { // an error, or a panic on its way up
-			// SQLite may have rolled back by itself, which makes this fail; either way nothing is left open.
+		if !done { // an error or a panic
+			// This fails if SQLite has rolled back by itself. In both cases no transaction is left open.
 			_, _ = c.exec("ROLLBACK")
 		}
 	}()
@@ -193,13 +193,13 @@ func (c *core) exec(query string, args ...any) (int64, error) {
 	return result.RowsAffected()
 }
 
-// script runs several statements, not kept.
+// script runs several statements without caching them.
 func (c *core) script(text string) error {
 	_, err := c.conn.ExecContext(context.Background(), text)
 	return err
 }
 
-// scanner is a row, or the error in its place.
+// scanner is a row or an error.
 type scanner struct {
 	row *sql.Row
 	err error
@@ -213,7 +213,7 @@ func (s scanner) Scan(dest ...any) error {
 	return s.row.Scan(dest...)
 }
 
-// row runs a constant query that gives at most one row.
+// row runs a constant query that returns at most one row.
 func (c *core) row(query string, args ...any) scanner {
 	s, err := c.prepared(query)
 	if err != nil {

@@ -7,25 +7,25 @@ import (
 	"time"
 )
 
-// DeadLetter is a dead letter: a delivery that is not tried any more.
+// DeadLetter is a delivery that is not retried any more.
 type DeadLetter struct {
 	AlertID  string
 	Trigger  string
 	Reason   string
-	Answer   string // the begin of what the receiver said at the last attempt; "" when nothing came
+	Answer   string // the beginning of the receiver's answer to the last attempt; "" if there was none
 	Attempts int
 	Accepted time.Time
 	Died     time.Time
 	Expires  time.Time // when it is dropped
 	Payload  []byte
-	// Mark is where the letter stands in the list of all.
+	// Mark is the position in the list of dead letters.
 	Mark DeadLetterMark
 }
 
-// DeadLetterMark is a place in the list of dead letters, which has the newest first. The zero value is its beginning.
+// DeadLetterMark is a position in the list of dead letters, newest first. The zero value is its beginning.
 type DeadLetterMark struct{ Died, Row int64 }
 
-// Select says which dead letters are meant: those of an alert, of a trigger, of both, or, when it is zero, all.
+// Select selects dead letters: those of an alert, of a trigger, or of both. The zero value selects all.
 type Select struct {
 	AlertID string
 	Trigger string
@@ -34,7 +34,7 @@ type Select struct {
 const selectDead = ` FROM deliveries d JOIN triggers t ON t.id = d.trigger JOIN alerts a ON a.seq = d.seq >> 16
 	WHERE d.state = 'dead' AND (?1 = '' OR a.id = ?1) AND (?2 = '' OR t.name = ?2)`
 
-// letterColumns are those that scanLetter reads.
+// deadLetterColumns are the columns that scanDeadLetter reads.
 const deadLetterColumns = `SELECT a.id, t.name, d.reason, d.answer, d.attempts, a.at, d.at, d.expires, a.payload, d.seq`
 
 func scanDeadLetter(scan func(...any) error) (DeadLetter, error) {
@@ -45,7 +45,7 @@ func scanDeadLetter(scan func(...any) error) (DeadLetter, error) {
 	return l, err
 }
 
-// DeadLetters lists up to limit dead letters behind a mark, the newest first.
+// DeadLetters lists up to limit dead letters after a mark, the newest first.
 func (s *Store) DeadLetters(ctx context.Context, which Select, behind DeadLetterMark, limit int) ([]DeadLetter, error) {
 	var all []DeadLetter
 	err := s.read(ctx, "dead letters", func(c *core) error {
@@ -65,7 +65,7 @@ func (s *Store) DeadLetters(ctx context.Context, which Select, behind DeadLetter
 	return all, err
 }
 
-// DeadLetter returns one dead letter. ok is false when there is none.
+// DeadLetter returns one dead letter. ok is false if there is none.
 func (s *Store) DeadLetter(ctx context.Context, alertID, trigger string) (letter DeadLetter, ok bool, err error) {
 	err = s.read(ctx, "dead letter", func(c *core) error {
 		var err error
@@ -79,11 +79,11 @@ func (s *Store) DeadLetter(ctx context.Context, alertID, trigger string) (letter
 	return letter, ok, err
 }
 
-// defaultMaxAge is for deliveries of triggers that no configuration named yet.
+// defaultMaxAge is the max_age of triggers that were never configured.
 const defaultMaxAge = 24 * time.Hour
 
-// Redeliver makes dead letters pending again, due at once, on their own and with their attempts forgotten. As many come back as the bound
-// on pending deliveries has room for, the oldest first; left is how many stayed.
+// Redeliver makes dead letters pending again: due at once, outside of their groups, and without attempts. It returns the oldest first, as many as
+// MaxPending allows; left is how many stay dead.
 func (s *Store) Redeliver(ctx context.Context, now time.Time, which Select) (back, left int, err error) {
 	err = s.write(ctx, "redeliver", now, func(t *tx) error {
 		back, left = 0, 0
@@ -113,7 +113,7 @@ func (s *Store) Redeliver(ctx context.Context, now time.Time, which Select) (bac
 	return back, left, err
 }
 
-// Remove drops dead letters for good, and returns how many.
+// Remove drops dead letters permanently and returns how many.
 func (s *Store) Remove(ctx context.Context, now time.Time, which Select) (int, error) {
 	var removed int
 	err := s.write(ctx, "remove", now, func(t *tx) error {

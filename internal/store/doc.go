@@ -1,18 +1,18 @@
-// Package store keeps alerts on disk until they are delivered: one SQLite file, with deliveries, dead letters, the ids already seen, the
-// state of each trigger, the log of the last alerts and the limiter state of the engine.
+// Package store keeps alerts on disk until they are delivered. One SQLite file holds the deliveries, the dead letters, the ids of past alerts, the
+// state of each trigger, the log of the last alerts, the keyed state of the engine, runtime objects and the audit.
 //
 // It promises:
 //
-//   - What Accept has returned for is on disk (WAL, synchronous=FULL), all alerts of one call in one transaction, or none of them.
+//   - When Accept returns nil, its alerts are on disk (WAL, synchronous=FULL). One call is one transaction.
 //   - Every accepted pair of alert and trigger is exactly one of delivered, pending, dead, dropped by a bound, or removed by an operator.
 //     Account counts them; the sums hold across restarts.
 //   - An alert id is accepted once, for as long as the store remembers it.
-//   - Everything is bounded: the file by size, pending deliveries and dead letters by rows for each trigger and by age, the log and the
-//     ids by number. What a bound drops is counted and reported.
-//   - No content of the file makes it panic. A damaged file is put aside under a name that says so, and a fresh one takes its place. A file that
-//     is not a store of this program is refused and stays as it is.
-//   - The file is its owner's alone. What SaveRuntime replaced or removed leaves no trace in it.
-//   - Several processes may open the same file: leases keep a delivery from being sent by two of them.
+//   - Everything is bounded: the file by size, pending deliveries and dead letters by number per trigger and by age, the alert log and the ids by
+//     number. Dropped deliveries are counted and reported.
+//   - No content of the file causes a panic. A damaged file is renamed to NAME.corrupt-TIME and replaced by a new one. A file that is not a store
+//     of this program is refused and not changed.
+//   - Only the owner of the file can read it. Values that SaveRuntime replaced or removed leave no trace in it.
+//   - Several processes can open the same file: leases keep two of them from sending the same delivery.
 //
-// The payload of an alert is opaque here, and of our packages only namedfile is imported. Time is an argument.
+// The payload of an alert is opaque here. Time is an argument.
 package store

@@ -11,15 +11,15 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// What can go wrong with a store. Every error that a method returns wraps at most one of these.
+// The kinds of errors. Every error of a method wraps at most one of them.
 var (
-	// ErrFull: the file reached its bound, or the disk has no space left.
+	// ErrFull: the file has reached its bound, or the disk is full.
 	ErrFull = errors.New("store is full")
 	// ErrReadOnly: the file or its file system cannot be written.
 	ErrReadOnly = errors.New("store is read-only")
-	// ErrFolder: the folder of the file does not exist and cannot be made, or may not be entered.
+	// ErrFolder: the folder of the file cannot be created or entered.
 	ErrFolder = errors.New("store folder is not usable")
-	// ErrCorrupt: the file is damaged, and could not be put aside either.
+	// ErrCorrupt: the file is damaged and could not be put aside.
 	ErrCorrupt = errors.New("store is corrupt")
 	// ErrForeign: the file is not a store of this program. It is left as it is.
 	ErrForeign = errors.New("not a store of this program")
@@ -31,7 +31,7 @@ var (
 	ErrClosed = errors.New("store is closed")
 )
 
-// kindOf returns which of the errors above err stands for, or nil for any other.
+// kindOf returns the kind of err, or nil if it has none.
 func kindOf(err error) error {
 	for _, kind := range []error{ErrFull, ErrReadOnly, ErrForeign, ErrFolder, ErrCorrupt, ErrBusy, ErrNewer, ErrClosed} {
 		if errors.Is(err, kind) {
@@ -71,7 +71,7 @@ func kindOfCode(code int) error {
 	return nil
 }
 
-// wrap names the operation and the kind of an error. Errors of a context and of a closed store are no faults of the store.
+// wrap adds the operation and the kind to an error.
 func wrap(op string, err error) error {
 	if err == nil {
 		return nil
@@ -83,13 +83,12 @@ func wrap(op string, err error) error {
 	return fmt.Errorf("store: %s: %w: %w", op, kind, err)
 }
 
-// isFault reports whether err means that the store does not work, as opposed to a caller that gave up or a store that was closed.
+// isFault reports whether err means that the store failed. A caller that gave up and a closed store are no faults.
 func isFault(err error) bool {
 	return err != nil && !errors.Is(err, ErrClosed) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
 }
 
-// IsTemporary reports whether the operation that failed with err may succeed when it is tried again later: the store or its disk is in
-// trouble, not the data.
+// IsTemporary reports whether the operation that failed with err may succeed later: the store or its disk failed, and the data is good.
 func IsTemporary(err error) bool {
 	if err == nil {
 		return false

@@ -131,7 +131,7 @@ func TestReadOnlyFileSystem(t *testing.T) {
 		t.Errorf("a file that cannot be made on a read-only file system: %v", err)
 	}
 	b.memoryIfNone = true
-	if s = b.open(); s.Mode() != ModeMemory || !strings.Contains(b.logged.String(), "MEMORY ONLY") {
+	if s = b.open(); s.Mode() != ModeMemory || !strings.Contains(b.logged.String(), "keeping alerts in memory") {
 		t.Errorf("mode %s where no file can be made, log %q", s.Mode(), b.logged.String())
 	}
 	must(t, syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT, "size=8m"))
@@ -173,7 +173,7 @@ func TestFolderThatCannotBeMade(t *testing.T) {
 	}
 	b.memoryIfNone = true
 	s := b.open()
-	if s.Mode() != ModeMemory || !strings.Contains(b.logged.String(), "level=WARN") || !strings.Contains(b.logged.String(), "MEMORY ONLY") {
+	if s.Mode() != ModeMemory || !strings.Contains(b.logged.String(), "level=WARN") || !strings.Contains(b.logged.String(), "keeping alerts in memory") {
 		t.Fatalf("mode %s, log %q", s.Mode(), b.logged.String())
 	}
 	b.accept(s, items(0, 3, "a"))

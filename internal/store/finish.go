@@ -6,19 +6,19 @@ import (
 	"unicode/utf8"
 )
 
-// Outcome is what became of a message.
+// Outcome is the outcome of an attempt to send a message.
 type Outcome uint8
 
 // The outcomes of a message.
 const (
-	Delivered Outcome = iota // it arrived
-	Retry                    // it is tried again at Due
+	Delivered Outcome = iota // the receiver accepted it
+	Retry                    // it is retried at Due
 	Dead                     // it becomes a dead letter
-	Split                    // the receiver refused a group as a whole: its two halves are tried next, as messages of their own
-	Returned                 // it was not attempted after all; nothing changes but its lease
+	Split                    // the receiver refused a group: its two halves are tried next, as two messages
+	Returned                 // it was not attempted; only its lease ends
 )
 
-// String returns the outcome's word.
+// String returns the name of the outcome.
 func (o Outcome) String() string {
 	switch o {
 	case Delivered:
@@ -34,24 +34,24 @@ func (o Outcome) String() string {
 	}
 }
 
-// Bounds of what is kept with a delivery that failed, in bytes.
+// The bounds of the texts that are stored with a failed delivery, in bytes.
 const (
 	maxReason = 500
 	maxAnswer = 1200
 )
 
-// Result tells what became of a leased message.
+// Result is the result of an attempt to send a leased message.
 type Result struct {
 	Message *Message
 	Outcome Outcome
 	Due     time.Time     // of the next attempt, for Retry
 	Reason  string        // why it failed, in words; never a secret
-	Answer  string        // the begin of what the receiver said, for people; never a secret
-	State   *TriggerState // the trigger's, to be kept with it; nil leaves it
+	Answer  string        // the beginning of the receiver's answer, for people; never a secret
+	State   *TriggerState // the new state of the trigger; nil does not change it
 }
 
-// Finish records results, all in one transaction. Only a delivery that is still pending changes, and unless it was Delivered only while its
-// lease is the owner's. dropped is what a bound on dead letters dropped, by trigger.
+// Finish records results in one transaction. It changes only deliveries that are still pending and, unless they were Delivered, still leased by the
+// owner. dropped counts the dead letters that MaxDead dropped, by trigger.
 func (s *Store) Finish(ctx context.Context, owner Owner, now time.Time, results []Result) (dropped map[string]int64, err error) {
 	err = s.write(ctx, "finish", now, func(t *tx) error {
 		for i := range results {
@@ -114,7 +114,7 @@ func (t *tx) finish(owner Owner, r *Result) error {
 	return t.forgetOf(done)
 }
 
-// halves returns the ids of the two messages that a split makes of one: of the first half, which is no smaller, and of the second.
+// halves returns the ids of the two messages that Split makes: of the first half, which is the larger one of an odd number, and of the second.
 func (t *tx) halves(r *Result) (ids [2]string, err error) {
 	if r.Outcome != Split {
 		return ids, nil
@@ -132,7 +132,7 @@ func (t *tx) halves(r *Result) (ids [2]string, err error) {
 	return ids, nil
 }
 
-// finishRow records what became of one delivery; half is the id of the message that a split puts it into.
+// finishRow records the outcome of one delivery. half is the id of its new message after Split.
 func (t *tx) finishRow(owner Owner, r *Result, row int64, half string) (int64, error) {
 	reason, answer := cut(r.Reason, maxReason), cut(r.Answer, maxAnswer)
 	switch r.Outcome {

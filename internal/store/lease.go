@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// Owner names one dispatcher among all that use a file. It is not 0.
+// Owner identifies one dispatcher among all that use a file. It is not 0.
 type Owner int64
 
-// LeaseTime is how long a lease holds without Renew. After it, deliveries of an owner that died are anyone's.
+// LeaseTime is how long a lease lasts without Renew. After it, other owners may lease the deliveries of an owner that died.
 const LeaseTime = 15 * time.Second
 
 // The bounds of one message of a group.
@@ -22,25 +22,25 @@ const (
 	maxGroupBytes = 1 << 20
 )
 
-// Message is what leaves as one request: one alert, or those of a group.
+// Message is sent as one request: one alert, or the alerts of a group.
 type Message struct {
 	// ID is the same at every attempt: the alert's id, or a hash over the ids of a group.
 	ID       string
 	Trigger  string
 	Alerts   []Stored
-	Attempts int    // those made so far
+	Attempts int    // so far
 	group    []byte // nil for an alert on its own
 }
 
 // Stored is one alert as it was accepted.
 type Stored struct {
 	ID       string
-	Payload  []byte // nil when the file lost it
+	Payload  []byte // nil if it is missing from the file
 	Accepted time.Time
 	row      int64
 }
 
-// free is the condition that nobody is sending a delivery. ?2 is the time.
+// free is the condition that no owner holds a lease of a delivery. ?2 is the time.
 const free = "(owner = 0 OR owner NOT IN (SELECT id FROM owners WHERE until > ?2))"
 
 const (
@@ -53,8 +53,8 @@ const (
 		" WHERE d.state = 'pending' AND d.trigger = ?1 AND d.grp = ?3 AND d.message = ?4 AND d.due <= ?2 AND " + free + " ORDER BY d.due, d.seq LIMIT ?5"
 )
 
-// Lease takes up to limit messages for a trigger that are due, in order of due time, so that nobody else sends them until LeaseTime after
-// the last Lease or Renew of the owner. next is when the first of the others becomes due, zero when there is none.
+// Lease leases up to limit messages of a trigger that are due, in order of due time. No other owner can lease them until LeaseTime after the last
+// Lease or Renew of the owner. next is when the first of the other deliveries becomes due; it is zero if there is none.
 func (s *Store) Lease(ctx context.Context, owner Owner, now time.Time, trigger string, limit int) (messages []Message, next time.Time, err error) {
 	var due int64
 	var known bool
@@ -92,7 +92,7 @@ func (s *Store) Lease(ctx context.Context, owner Owner, now time.Time, trigger s
 	return messages, timeOf(due), nil
 }
 
-// nextDue returns when the next delivery of a trigger that is not being sent becomes due, or may be taken over from its owner.
+// nextDue returns when the next delivery of a trigger becomes due, or when the lease of another owner ends.
 func (c *core) nextDue(trigger string, owner Owner, now int64) (due int64, known bool, err error) {
 	id, known := c.ids[trigger]
 	if !known {
@@ -114,7 +114,7 @@ func (c *core) nextDue(trigger string, owner Owner, now int64) (due int64, known
 	return until.Int64, until.Valid, err
 }
 
-// lease marks messages as taken and returns them without their alerts' payloads.
+// lease marks messages as leased and returns them without the payloads of their alerts.
 func (t *tx) lease(owner Owner, trigger int64, limit int) ([]Message, error) {
 	type row struct {
 		seq     int64
@@ -178,7 +178,7 @@ func (t *tx) take(owner Owner, row int64, message string) error {
 	return err
 }
 
-// groupRows returns the deliveries that leave together: those of the message, or as many of a group that has none yet as one message holds.
+// groupRows returns the deliveries of one message: those of an existing message, or as many of the group as fit into a new one.
 func (t *tx) groupRows(trigger int64, group []byte, message string) ([]Stored, error) {
 	var alerts []Stored
 	total := 0
@@ -197,7 +197,7 @@ func (t *tx) groupRows(trigger int64, group []byte, message string) ([]Stored, e
 	return alerts, err
 }
 
-// messageID returns the id of a new message: that of its only alert, or a hash over the ids of all.
+// messageID returns the id of a new message: the id of its only alert, or a hash over the ids of all its alerts.
 func (t *tx) messageID(alerts []Stored) (string, error) {
 	var ids bytes.Buffer
 	for _, a := range alerts {
@@ -229,19 +229,19 @@ func (t *tx) load(m *Message) error {
 	return t.row("SELECT attempts FROM deliveries WHERE seq = ?", m.Alerts[0].row).Scan(&m.Attempts)
 }
 
-// renew prolongs the leases of an owner.
+// renew extends the leases of an owner.
 func (t *tx) renew(owner Owner) error {
 	_, err := t.exec("INSERT INTO owners (id, until) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET until = excluded.until",
 		int64(owner), t.now+int64(LeaseTime))
 	return err
 }
 
-// Renew prolongs all leases of an owner by LeaseTime.
+// Renew extends all leases of an owner to LeaseTime from now.
 func (s *Store) Renew(ctx context.Context, owner Owner, now time.Time) error {
 	return s.write(ctx, "renew leases", now, func(t *tx) error { return t.renew(owner) })
 }
 
-// Release ends all leases of an owner: others may take its deliveries at once.
+// Release ends all leases of an owner: others may lease its deliveries at once.
 func (s *Store) Release(ctx context.Context, owner Owner, now time.Time) error {
 	err := s.write(ctx, "release leases", now, func(t *tx) error {
 		_, err := t.exec("DELETE FROM owners WHERE id = ?", int64(owner))
@@ -251,7 +251,7 @@ func (s *Store) Release(ctx context.Context, owner Owner, now time.Time) error {
 	return err
 }
 
-// timeOf turns a column into a time; 0 is the zero time.
+// timeOf converts a column to a time; 0 is the zero time.
 func timeOf(ns int64) time.Time {
 	if ns == 0 {
 		return time.Time{}

@@ -7,13 +7,12 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"path/filepath"
 	"time"
 
 	"modernc.org/sqlite"
 )
 
-// Mode says where a store lives.
+// Mode is where a store keeps its data.
 type Mode string
 
 // The modes of a store.
@@ -25,13 +24,13 @@ const (
 const (
 	pageSize    = 4096
 	defaultWait = 2 * time.Second
-	// closeTimeout bounds the wait for an operation that is under way when the store is closed.
+	// closeTimeout bounds the wait for a running operation when the store is closed.
 	closeTimeout = 2 * time.Second
-	// checkUpTo is the size up to which a file is checked whole when it is opened. Damage in a larger one shows when it is met.
+	// checkUpTo is the size up to which a file is checked completely when it is opened. Damage in a larger file shows when the page is read.
 	checkUpTo = 32 << 20
 )
 
-// openCore opens the database, or one in memory when its file cannot be made.
+// openCore opens the database, or one in memory if the options allow that and the file cannot be used.
 func openCore(ctx context.Context, path string, o Options) (*core, error) {
 	c := &core{
 		path: path, mode: ModeFile, set: o.Settings, now: o.Now, log: o.Log, wait: o.Wait, guest: o.Guest,
@@ -45,7 +44,7 @@ func openCore(ctx context.Context, path string, o Options) (*core, error) {
 		err = c.replace(err)
 	}
 	if err != nil && c.mode == ModeFile && o.OrMemory {
-		o.Log.Error("the store's file cannot be used: ALERTS ARE KEPT IN MEMORY ONLY until this process is started anew", "path", path, "error", err)
+		o.Log.Error("store unavailable: keeping alerts in memory, they will be lost on restart", "path", path, "error", err)
 		c.mode = ModeMemory
 		err = c.connect()
 	}
@@ -56,10 +55,10 @@ func openCore(ctx context.Context, path string, o Options) (*core, error) {
 	return c, ctx.Err()
 }
 
-// find makes sure that there is a file, or decides for memory.
+// find creates the file if it does not exist, or chooses memory.
 func (c *core) find(o Options) error {
 	if o.Guest {
-		_, err := os.Stat(c.path) // a guest makes no file
+		_, err := os.Stat(c.path) // a guest creates no file
 		return err
 	}
 	if isMemory(c.path) {
@@ -74,36 +73,12 @@ func (c *core) find(o Options) error {
 		return fmt.Errorf("%w: %s", err, makeHint)
 	}
 	c.mode = ModeMemory
-	o.Log.Warn("the store's file cannot be made: ALERTS ARE KEPT IN MEMORY ONLY and will not survive a restart; "+
+	o.Log.Warn("cannot create the store: keeping alerts in memory, they will be lost on restart; "+
 		"make the folder writable or set another path", "path", c.path, "error", err)
 	return nil
 }
 
-// makeHint is the way out where a file cannot be made.
-const makeHint = "make the folder writable, or set store to another file or to memory"
-
-// errCannotMake marks a file that does not exist and cannot be created.
-var errCannotMake = errors.New("cannot be made")
-
-// makeFile makes sure that the file exists, readable by its owner only, since log lines may be confidential.
-func makeFile(path string) error {
-	if info, err := os.Stat(path); err == nil {
-		if !info.Mode().IsRegular() {
-			return fmt.Errorf("%w: %s is not a file", ErrReadOnly, path)
-		}
-		return nil
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("%w: %w: %w", ErrFolder, errCannotMake, err)
-	}
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return fmt.Errorf("%w: %w", errCannotMake, err)
-	}
-	return file.Close()
-}
-
-// dsn holds what every connection needs. An immediate lock at BEGIN is written out in transact.
+// dsn returns the settings of every connection. The immediate lock at BEGIN is in transact.
 func (c *core) dsn() string {
 	params := url.Values{"_dqs": {"0"}, "_defensive": {"1"}, "_error_rc": {"1"}}
 	for _, pragma := range []string{
@@ -114,7 +89,7 @@ func (c *core) dsn() string {
 		"temp_store(MEMORY)",
 		"trusted_schema(0)",
 		"synchronous(FULL)",
-		"secure_delete(FAST)", // what is deleted is overwritten where that costs no further write; SaveRuntime asks for more
+		"secure_delete(FAST)", // overwrite deleted content where that costs no extra write; SaveRuntime asks for more
 		"wal_autocheckpoint(500)",
 		"journal_size_limit(4194304)",
 	} {
@@ -152,7 +127,7 @@ func (c *core) connect() (err error) {
 		if !c.guest {
 			c.tighten()
 		}
-		// SQLite would open a file that it may only read, and fail at the first write.
+		// SQLite opens a file without write permission, too, and fails only at the first write.
 		file, err := os.OpenFile(c.path, os.O_RDWR, 0)
 		if err != nil {
 			return err
@@ -198,7 +173,7 @@ func (c *core) connect() (err error) {
 	return c.measure()
 }
 
-// check looks a small file through for damage. A large one is only asked for its first page.
+// check looks for damage: in all pages of a small file, in the first page of a large one.
 func (c *core) check() error {
 	if c.mode == ModeMemory || c.opened.Size() == 0 {
 		return nil
@@ -217,7 +192,7 @@ func (c *core) check() error {
 	return nil
 }
 
-// disconnect closes what is open. A store in memory loses its content.
+// disconnect closes the connection. A store in memory loses its content.
 func (c *core) disconnect() {
 	for _, s := range c.stmts {
 		_ = s.Close()
@@ -233,7 +208,7 @@ func (c *core) disconnect() {
 	}
 }
 
-// close waits for what is under way and closes the database for good.
+// close waits for a running operation and closes the database permanently.
 func (c *core) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -15,42 +13,41 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
-// Registry holds the open stores of a process, one for each file, however many instances use it. Fluent Bit keeps the process, and with it
-// this plugin's memory, over a hot reload, so a main package owns one Registry for the life of the process and hands it to every instance:
-// two instances with one path then share one connection instead of two that wait for each other, and a store in memory is still there
-// after the reload. The zero value is ready to use.
+// Registry holds the open stores of a process, one per file, shared by all instances that use the file. Fluent Bit keeps the process over a hot
+// reload, so a main package owns one Registry for the life of the process and passes it to every instance: two instances with one path share a
+// connection instead of blocking each other, and a store in memory survives the reload. The zero value is ready to use.
 type Registry struct {
 	mu    sync.Mutex
 	cores map[string]*core
-	left  map[string][]Item // by path: what the file did not take
+	left  map[string][]Item // by path: see HandOver
 }
 
-// Options says how to open a store.
+// Options are the options of Open.
 type Options struct {
 	Settings Settings
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
-	// Wait is how long an operation waits for another process that holds the file; 0 is two seconds.
+	// Wait is how long an operation waits for another process that locks the file; 0 is two seconds.
 	Wait time.Duration
-	// Guest opens a file that another process owns, as the command line does: nothing is created, trimmed or put aside, and of the
-	// settings only MaxPending counts.
+	// Guest opens a file that another process owns, as the command line does: it creates, trims and puts aside nothing, and uses only
+	// MaxPending of the settings.
 	Guest bool
-	// MemoryIfNone keeps alerts in memory, and logs a warning, where there is no file and none can be made, as suits a path that nobody chose.
-	// Otherwise that is an error.
+	// MemoryIfNone keeps alerts in memory, with a warning, if the file does not exist and cannot be created. It suits the default path.
+	// Otherwise Open returns an error.
 	MemoryIfNone bool
-	// OrMemory keeps alerts in memory, and says so loudly, where a file that cannot be used would be an error. The file is tried again when
-	// the process is started anew.
+	// OrMemory keeps alerts in memory, with an error in the log, if the file cannot be used. The next start of the process tries the file
+	// again. Otherwise Open returns an error.
 	OrMemory bool
-	// Log is told what an operator must know: a store in memory, a file put aside. nil tells nobody.
+	// Log gets the warnings for operators: a store in memory, a file put aside. nil discards them.
 	Log *slog.Logger
 }
 
-// Open opens or creates the store, or returns one more handle of it when the process already has it open; then the settings of the first
-// Open stay in force. Every handle must be closed.
+// Open opens or creates the store. If the process has it open already, Open returns another handle of it, and the settings of the first Open stay in
+// force. Every handle must be closed.
 //
-// A folder or a file that cannot be created, and a file that exists but cannot be used, is an error: ErrFolder, ErrReadOnly, ErrFull, ErrNewer,
-// ErrBusy; MemoryIfNone and OrMemory put a store in memory in its place, see Mode. A damaged file is put aside and replaced; see Health. For a guest, a
-// file that is missing, damaged, or not of this program's version is an error, and stays as it is.
+// Open returns an error if the file or its folder cannot be created or used: ErrFolder, ErrReadOnly, ErrFull, ErrNewer, ErrBusy. With MemoryIfNone or
+// OrMemory it returns a store in memory instead; see Mode. It puts a damaged file aside and replaces it; see Health. For a guest, a file that is
+// missing, damaged or of another version is an error and is not changed.
 func (r *Registry) Open(ctx context.Context, o Options) (*Store, error) {
 	if err := setting.Join(o.Settings.Validate()); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
@@ -88,9 +85,9 @@ func (r *Registry) Open(ctx context.Context, o Options) (*Store, error) {
 	return s, nil
 }
 
-// Claim says which triggers, by name, the deliveries of this handle go to: revisions has for each a text that changes with the destination or
-// the credentials. It returns the names, sorted, that another handle of the process claims with another revision. Sharing the store, each
-// would send the other's alerts to its own receiver.
+// Claim registers the triggers of this handle: revisions maps their names to a text that changes with the destination or the credentials. It
+// returns, sorted, the names that another handle of the process claims with another revision. Sharing the store, each of the two would send the
+// other's alerts to its own receiver.
 func (s *Store) Claim(revisions map[string]string) (clashing []string) {
 	r := s.registry
 	r.mu.Lock()
@@ -110,7 +107,7 @@ func (s *Store) Claim(revisions map[string]string) (clashing []string) {
 	return clashing
 }
 
-// release gives a handle back. The last one closes the file; a store in memory stays, since closing it would lose what it holds.
+// release closes a handle. The last one closes the file; a store in memory stays open, because closing it would lose its alerts.
 func (r *Registry) release(s *Store) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -123,7 +120,7 @@ func (r *Registry) release(s *Store) error {
 	return c.close()
 }
 
-// Close closes every store, used or not. A process that ends calls it once no instance runs any more.
+// Close closes every store, also those in use. A process calls it at its end, after its last instance has stopped.
 func (r *Registry) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -135,8 +132,8 @@ func (r *Registry) Close() error {
 	return errors.Join(errs...)
 }
 
-// HandOver keeps, in memory, alerts that the store did not take, for the next handle of the same path in this process: what a hot reload would
-// lose otherwise. The caller bounds them.
+// HandOver keeps alerts that could not be stored in memory, for the next handle of the same path in this process. Without it a hot reload would lose
+// them. The caller bounds their number.
 func (s *Store) HandOver(items []Item) {
 	if len(items) == 0 {
 		return
@@ -150,7 +147,7 @@ func (s *Store) HandOver(items []Item) {
 	r.left[s.core.path] = append(r.left[s.core.path], items...)
 }
 
-// TakeOver returns what was handed over, oldest first, and forgets it.
+// TakeOver removes and returns the alerts that were handed over, oldest first.
 func (s *Store) TakeOver() []Item {
 	r := s.registry
 	r.mu.Lock()
@@ -158,28 +155,4 @@ func (s *Store) TakeOver() []Item {
 	items := r.left[s.core.path]
 	delete(r.left, s.core.path)
 	return items
-}
-
-// canonical returns the one name of the file that path leads to, so that two spellings of it share a store.
-func canonical(path string) (string, error) {
-	if isMemory(path) {
-		return path, nil
-	}
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return "", err
-	}
-	if real, err := filepath.EvalSymlinks(abs); err == nil {
-		return real, nil
-	}
-	// The file, and perhaps some of its folders, does not exist yet: what does exist is resolved.
-	dir, rest := filepath.Dir(abs), filepath.Base(abs)
-	for {
-		if real, err := filepath.EvalSymlinks(dir); err == nil {
-			return filepath.Join(real, rest), nil
-		} else if !errors.Is(err, os.ErrNotExist) || dir == filepath.Dir(dir) {
-			return abs, nil
-		}
-		dir, rest = filepath.Dir(dir), filepath.Join(filepath.Base(dir), rest)
-	}
 }

@@ -6,10 +6,10 @@ import (
 	"os"
 )
 
-// replace puts a damaged file aside as NAME.corrupt-TIME and opens a fresh one. What the file held is counted as lost, and the counts of
-// each trigger go on in the fresh file, with what was pending or dead moved to dropped.
+// replace puts a damaged file aside as NAME.corrupt-TIME and opens a new one. The pending deliveries and dead letters of the old file count as lost:
+// the counts of each trigger continue in the new file, with pending and dead added to dropped.
 //
-// A file that is no longer the one opened was put there by another process that did the same: it is left alone and opened.
+// If the file is no longer the one that was opened, another process has replaced it already, and replace opens it.
 func (c *core) replace(cause error) error {
 	c.disconnect()
 	if c.mode == ModeFile {
@@ -23,7 +23,7 @@ func (c *core) replace(cause error) error {
 			c.fault.mu.Lock()
 			c.fault.aside = aside
 			c.fault.mu.Unlock()
-			c.log.Error("the store's file was damaged: it was put aside and a fresh one begun; what was pending in it is lost",
+			c.log.Error("store was damaged: put the file aside and started a new one; its pending alerts are lost",
 				"path", c.path, "aside", aside, "error", cause)
 		} else if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
@@ -39,7 +39,7 @@ func (c *core) replace(cause error) error {
 	return c.transact(func() error { return c.carry(before) })
 }
 
-// moveAside renames the file and the two that SQLite keeps beside it. The log must not stay: SQLite would apply it to the fresh file.
+// moveAside renames the file and SQLite's two files beside it. The write-ahead log must not stay: SQLite would apply it to the new file.
 func (c *core) moveAside(aside string) error {
 	for _, suffix := range []string{"-wal", "-shm"} {
 		if err := os.Rename(c.path+suffix, aside+suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -49,7 +49,7 @@ func (c *core) moveAside(aside string) error {
 	return os.Rename(c.path, aside)
 }
 
-// carry adds the counts of a lost file to the fresh one.
+// carry adds the counts of the damaged file to the new one.
 func (c *core) carry(before map[string]Counts) error {
 	for name, n := range before {
 		id, err := c.triggerID(name)

@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// RuntimeObject is a rule, override or trigger that was made at run time. Value is opaque here.
+// RuntimeObject is a rule, override, trigger or silence that was made through the API. Value is opaque here.
 type RuntimeObject struct {
 	Kind, Scope, Name string
 	Revision          int64 // differs after each change
 	Changed           time.Time
-	Value             []byte // nil in SaveRuntime: the object is removed
+	Value             []byte // nil in SaveRuntime removes the object
 }
 
-// AuditEntry is one change that somebody made, as the audit keeps it. Before and After are JSON, or nil.
+// AuditEntry records one change in the audit. Before and After are JSON, or nil.
 type AuditEntry struct {
 	Seq           int64
 	Time          time.Time
-	Instance      string // where it was made; SaveRuntime goes by its own argument
+	Instance      string // where it was made; SaveRuntime ignores it and uses its argument
 	Who           string
 	Action        string // create, change, delete, …
 	Kind          string // of what was changed
@@ -27,10 +27,10 @@ type AuditEntry struct {
 	Before, After []byte
 }
 
-// maxAudit bounds the entries that are kept for all instances together.
+// maxAudit bounds the audit entries of all instances together.
 const maxAudit = 10_000
 
-// Runtime returns the objects of an instance, in the order of their kinds, scopes and names.
+// RuntimeObjects returns the objects of an instance, ordered by kind, scope and name.
 func (s *Store) RuntimeObjects(ctx context.Context, instance string) ([]RuntimeObject, error) {
 	var all []RuntimeObject
 	err := s.read(ctx, "runtime", func(c *core) error {
@@ -50,8 +50,8 @@ func (s *Store) RuntimeObjects(ctx context.Context, instance string) ([]RuntimeO
 	return all, err
 }
 
-// SaveRuntime keeps and removes objects of an instance and adds to the audit, all of it or nothing. An object may hold secrets: nothing of one that
-// was replaced or removed stays in the file, and once no other process reads it, in SQLite's log beside it.
+// SaveRuntime saves and removes objects of an instance and adds entries to the audit, all in one transaction. Objects may hold secrets: no trace of
+// a replaced or removed one stays in the file or, once no other process reads it, in SQLite's write-ahead log.
 func (s *Store) SaveRuntime(ctx context.Context, now time.Time, instance string, objects []RuntimeObject, audit []AuditEntry) error {
 	err := s.write(ctx, "manage", now, func(t *tx) (err error) {
 		if err := t.script("PRAGMA secure_delete = ON"); err != nil {
@@ -89,12 +89,12 @@ func (s *Store) SaveRuntime(ctx context.Context, now time.Time, instance string,
 	if err != nil || len(objects) == 0 || s.core.mode == ModeMemory {
 		return err
 	}
-	// What was changed is on disk: that the log cannot be emptied while somebody reads it is no failure, and the next change tries again.
+	// The change is on disk already. If another process reads the log, it cannot be emptied now; the next change tries again.
 	_ = s.read(ctx, "checkpoint", func(c *core) error { return c.script("PRAGMA wal_checkpoint(TRUNCATE)") })
 	return nil
 }
 
-// Audit lists up to limit entries of an instance, or with "" of all, with a number below before (0: from the newest), the newest first.
+// Audit lists up to limit audit entries with a number below before (0: from the newest), the newest first. An empty instance selects all.
 func (s *Store) Audit(ctx context.Context, instance string, before int64, limit int) ([]AuditEntry, error) {
 	var all []AuditEntry
 	err := s.read(ctx, "audit", func(c *core) error {

@@ -9,7 +9,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
-// MemoryPath is the path that asks for a store in memory. MemoryPathOf gives each instance one of its own.
+// MemoryPath is the path of a store in memory. MemoryPathOf gives each instance its own.
 const MemoryPath = "memory"
 
 // MemoryPathOf returns the path of the store in memory of one instance.
@@ -17,31 +17,31 @@ func MemoryPathOf(id string) string { return MemoryPath + ":" + id }
 
 func isMemory(path string) bool { return path == MemoryPath || strings.HasPrefix(path, MemoryPath+":") }
 
-// defaultFolder is where stores live when no path is set.
+// defaultFolder is the folder of stores without a configured path.
 const defaultFolder = "/var/lib/fluentbit-trigger"
 
-// Settings says where the store lives and what bounds it. Its keys stand at the top level of the configuration.
+// Settings are the path and the bounds of the store. Their keys are at the top level of the configuration.
 type Settings struct {
-	// The file that keeps alerts until they are delivered. "memory" keeps them in memory only: a restart forgets them. Unset:
-	// /var/lib/fluentbit-trigger/ID.db, where ID names the instance. When that
-	// folder cannot be made, alerts are kept in memory, with a warning. A file named here that cannot be made stops the first start.
+	// The file that keeps alerts until they are delivered. "memory" keeps them in memory only: a restart loses them. Unset:
+	// /var/lib/fluentbit-trigger/ID.db, where ID is the id of the instance; if that file cannot be created, alerts are kept in memory,
+	// with a warning. If a file that is set here cannot be created, the first start fails.
 	Path string `toml:"store"`
-	// How large the file may become. When it is nearly full, the log of past alerts and the oldest dead letters make room; after that,
-	// new chunks are refused and wait in the host's own buffer.
+	// The maximum size of the file. When it is nearly full, past alerts and then the oldest dead letters are removed. If that is not
+	// enough, new chunks are refused and wait in the buffer of the host.
 	MaxSize setting.Size `toml:"store_max_size"`
-	// How many alerts may wait for one trigger. Beyond that the oldest are dropped, counted, and told in an alert of kind system.
+	// How many alerts can wait for one trigger. Beyond that the oldest are dropped, counted, and reported in an alert of kind system.
 	MaxPending int `toml:"store_max_pending"`
 	// How many dead letters are kept for one trigger. Beyond that the oldest are dropped and counted.
 	MaxDead int `toml:"store_max_dead"`
 	// How long dead letters are kept.
 	DeadMaxAge time.Duration `toml:"store_dead_max_age"`
-	// How many of the last alerts are kept to look at, delivered or not.
+	// How many of the last alerts are kept for the list of alerts, delivered or not.
 	Alerts int `toml:"store_alerts"`
-	// How many alert ids are remembered, so that a line that comes twice alerts once. At least store_alerts.
+	// How many alert ids are remembered, so that a line that arrives twice alerts once. At least store_alerts.
 	IDs int `toml:"store_ids"`
 }
 
-// DefaultSettings returns the settings in force when none are set. Path is left empty: see DefaultPath.
+// DefaultSettings returns the defaults. Path is empty: see DefaultPath.
 func DefaultSettings() Settings {
 	return Settings{
 		MaxSize:    256 << 20,
@@ -53,7 +53,7 @@ func DefaultSettings() Settings {
 	}
 }
 
-// DefaultPath returns the file of the instance id when no path is set. Characters that could leave the folder are replaced.
+// DefaultPath returns the default file of an instance. It replaces characters of the id that could lead out of the folder.
 func DefaultPath(id string) string {
 	name := strings.Map(func(r rune) rune {
 		switch {

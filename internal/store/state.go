@@ -10,7 +10,7 @@ import (
 // maxState bounds one value of SaveState.
 const maxState = 16 << 20
 
-// SaveState keeps values by key, all of them or none; nil removes a key. The values are opaque.
+// SaveState saves values by key, all in one transaction; nil removes a key. The values are opaque.
 func (s *Store) SaveState(ctx context.Context, now time.Time, values map[string][]byte) error {
 	for key, value := range values {
 		if len(value) > maxState {
@@ -34,12 +34,12 @@ func (s *Store) SaveState(ctx context.Context, now time.Time, values map[string]
 	})
 }
 
-// LoadStates returns all values whose key begins with prefix, by key.
+// LoadStates returns the values of all keys that begin with prefix.
 func (s *Store) LoadStates(ctx context.Context, prefix string) (map[string][]byte, error) {
 	var all map[string][]byte
 	err := s.read(ctx, "load states", func(c *core) error {
 		all = make(map[string][]byte)
-		// The range is on the key's bytes: no character of the prefix has a meaning of its own.
+		// substr compares literally; LIKE would treat % and _ in the prefix as wildcards.
 		return c.each("SELECT key, value FROM state WHERE key >= ?1 AND substr(key, 1, length(?1)) = ?1", []any{prefix}, func(rows *sql.Rows) error {
 			var key string
 			var value []byte

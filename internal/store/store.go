@@ -8,14 +8,14 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
-// Store is a handle of an open store. Its methods may be called from any goroutine; after Close they return ErrClosed.
+// Store is a handle of an open store. Its methods are safe for concurrent use; after Close they return ErrClosed.
 type Store struct {
 	core     *core
 	registry *Registry
 	closed   atomic.Bool
 }
 
-// Close gives the handle back; the last handle of a file closes it. It may be called more than once.
+// Close closes the handle; the last handle of a file closes the file. It may be called more than once.
 func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil
@@ -23,14 +23,14 @@ func (s *Store) Close() error {
 	return s.registry.release(s)
 }
 
-// Mode says whether the store lives in a file or in memory.
+// Mode returns whether the store is in a file or in memory.
 func (s *Store) Mode() Mode { return s.core.mode }
 
 // Settings returns the settings in force: those of the first handle.
 func (s *Store) Settings() Settings { return s.core.set }
 
-// Room returns nil when the store takes alerts: it is open, its last operation did not fail, and the file is not nearly full. It does not
-// touch the file.
+// Room returns nil if the store accepts alerts: it is open, its last operation succeeded, and the file is not nearly full. It does not use the
+// file.
 func (s *Store) Room() error {
 	if s.closed.Load() {
 		return wrap("room", ErrClosed)
@@ -44,19 +44,19 @@ func (s *Store) Room() error {
 	return nil
 }
 
-// Health describes the state of a store to people and metrics.
+// Health is the state of a store, for people and metrics.
 type Health struct {
 	Mode      Mode
 	Path      string
-	Err       error        // the last operation's, nil when it worked
-	Used      setting.Size // of the file, without free pages
-	Max       setting.Size // the bound
+	Err       error        // of the last operation; nil if it succeeded
+	Used      setting.Size // without free pages
+	Max       setting.Size // MaxSize
 	Recovered int64        // how often a damaged file was replaced
-	Aside     string       // where the last damaged file is
-	Lost      int64        // deliveries, pending or dead, that damaged files held
+	Aside     string       // path of the last damaged file
+	Lost      int64        // pending deliveries and dead letters of damaged files
 }
 
-// Health returns the state of the store, without touching the file.
+// Health returns the state of the store without using the file.
 func (s *Store) Health() Health {
 	c := s.core
 	c.fault.mu.Lock()
@@ -67,7 +67,7 @@ func (s *Store) Health() Health {
 	}
 }
 
-// Probe writes a little, so that a store that failed is known to work again, and makes room in one that is nearly full.
+// Probe writes a row to test a store that failed, and removes rows from one that is nearly full.
 func (s *Store) Probe(ctx context.Context, now time.Time) error {
 	return s.write(ctx, "probe", now, func(t *tx) error {
 		if err := t.relieve(probeRelief); err != nil {
@@ -78,7 +78,7 @@ func (s *Store) Probe(ctx context.Context, now time.Time) error {
 	})
 }
 
-// Changes returns a number that differs from an earlier one when something was written since, by this process or another.
+// Changes returns a number that changes with every write of this process or another.
 func (s *Store) Changes(ctx context.Context) (uint64, error) {
 	var version uint64
 	err := s.read(ctx, "changes", func(c *core) error { return c.row("PRAGMA data_version").Scan(&version) })

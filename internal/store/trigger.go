@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -39,9 +41,9 @@ func (h *Hold) Scan(column any) error {
 	return nil
 }
 
-// TriggerState is what is remembered of a trigger between attempts and over restarts.
+// TriggerState is the state of a trigger between attempts and over restarts.
 type TriggerState struct {
-	NotBefore time.Time // no attempt before it
+	NotBefore time.Time // no attempt before this time
 	Failures  int       // in a row
 	Hold      Hold
 	Reason    string // of the last failure
@@ -52,7 +54,7 @@ type TriggerInfo struct {
 	Name   string
 	State  TriggerState
 	Counts Counts
-	// Oldest is when the pending delivery nearest to its expiry was accepted; zero when nothing is pending.
+	// Oldest is when the pending delivery that expires next was accepted; zero if none is pending.
 	Oldest time.Time
 }
 
@@ -69,9 +71,8 @@ func nanos(at time.Time) int64 {
 	return at.UnixNano()
 }
 
-// UseTrigger makes a trigger known, with the age at which its deliveries expire, and returns its state. revision is any text that changes with
-// the trigger's destination or credentials: when it differs from the one kept, the state is cleared first, and what is pending is due at
-// once.
+// UseTrigger registers a trigger with the age at which its deliveries expire, and returns its state. revision changes with the destination or the
+// credentials of the trigger: if it differs from the stored one, UseTrigger clears the state and makes retries due at once.
 func (s *Store) UseTrigger(ctx context.Context, now time.Time, name, revision string, maxAge time.Duration) (TriggerState, error) {
 	var state TriggerState
 	err := s.write(ctx, "use trigger", now, func(t *tx) error {
@@ -127,4 +128,58 @@ func (s *Store) Triggers(ctx context.Context) ([]TriggerInfo, error) {
 		})
 	})
 	return all, err
+}
+
+// triggerID returns the id of a trigger. It adds a trigger that is new.
+func (c *core) triggerID(name string) (int64, error) {
+	if id, ok := c.ids[name]; ok {
+		return id, nil
+	}
+	var id int64
+	err := c.row("SELECT id FROM triggers WHERE name = ?", name).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = c.row("INSERT INTO triggers (name) VALUES (?) RETURNING id", name).Scan(&id)
+	}
+	if err != nil {
+		return 0, err
+	}
+	if id < 1 || id > maxTriggers {
+		return 0, fmt.Errorf("trigger %q: the store has had more than %d triggers", name, maxTriggers)
+	}
+	c.ids[name] = id
+	return id, nil
+}
+
+func (c *core) triggerName(id int64) (string, error) {
+	for name, known := range c.ids {
+		if known == id {
+			return name, nil
+		}
+	}
+	var name string
+	err := c.row("SELECT name FROM triggers WHERE id = ?", id).Scan(&name)
+	if err == nil {
+		c.ids[name] = id
+	}
+	return name, err
+}
+
+// loadTargets reads the ids and counts of all triggers.
+func (c *core) loadTriggers() error {
+	clear(c.ids)
+	last := make(map[string]Counts)
+	err := c.each("SELECT id, name, accepted, delivered, pending, dead, dropped, removed FROM triggers", nil, func(rows *sql.Rows) error {
+		var id int64
+		var name string
+		var n Counts
+		if err := rows.Scan(&id, &name, &n.Accepted, &n.Delivered, &n.Pending, &n.Dead, &n.Dropped, &n.Removed); err != nil {
+			return err
+		}
+		c.ids[name], last[name] = id, n
+		return nil
+	})
+	if err == nil {
+		c.last = last
+	}
+	return err
 }

@@ -17,7 +17,8 @@ var opensFiles = map[string]string{
 	"internal/cli/command/argument.go": "what somebody names on the command line may be a stream",
 	"internal/cli/run/signals.go":      "/dev/tty, which no configuration names",
 	"internal/docker/identity.go":      "/proc/self/mountinfo, which no configuration names",
-	"internal/store/open.go":           "makes and checks the database, whose file was found to be regular",
+	"internal/store/open.go":           "checks the database, whose file was found to be regular",
+	"internal/store/file.go":           "creates the database",
 }
 
 // TestFilesThatAConfigurationNamesAreReadInOneWay finds code that opens files by itself: a named pipe, a device or a file without end would

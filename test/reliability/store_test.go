@@ -46,7 +46,7 @@ func TestFolderThatCannotBeMade(t *testing.T) {
 	r.start(config, filepath.Join(r.dir, "one.db"))
 	r.do("set", "one", "id=one", "config_file="+config, "store="+path)
 	r.do("reload")
-	r.says("MEMORY ONLY")
+	r.says("keeping alerts in memory")
 	server.Stop()
 	r.feed("one", numbered("boom %d", 0, 20)...)
 	r.do("reload")
@@ -167,7 +167,7 @@ func TestReadOnlyAtReload(t *testing.T) {
 	r.do("reload")
 	r.feed("one", "boom 1")
 	r.expect(server, []string{"boom 1"})
-	r.says("MEMORY ONLY")
+	r.says("keeping alerts in memory")
 	r.stop()
 }
 

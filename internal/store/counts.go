@@ -9,19 +9,18 @@ import (
 	"slices"
 )
 
-// Account is the proof that nothing went missing.
+// Account is the proof that no delivery was lost.
 type Account struct {
 	Total    Counts
 	Triggers map[string]Counts
 }
 
-// Account counts what became of every accepted pair of alert and trigger. It returns an error when the sums do not hold, or when they do not
-// agree with the rows.
+// Account counts the accepted pairs of alert and trigger by their states. It returns an error if the sums do not add up or do not match the rows.
 func (s *Store) Account(ctx context.Context) (Account, error) {
 	var a Account
 	err := s.read(ctx, "account", func(c *core) error {
 		a = Account{Triggers: make(map[string]Counts)}
-		// A read transaction, so that all that is counted is of one moment, whatever another process writes.
+		// A read transaction gives one consistent view while other processes write.
 		if _, err := c.exec("BEGIN"); err != nil {
 			return err
 		}
@@ -80,4 +79,69 @@ func (n *Counts) add(m Counts) {
 	n.Dead += m.Dead
 	n.Dropped += m.Dropped
 	n.Removed += m.Removed
+}
+
+// tx is one write transaction. It collects changes of counts and writes them once, at its end.
+type tx struct {
+	*core
+	now     int64
+	deltas  map[int64]*Counts
+	written map[string]Counts
+	dropped map[string]int64 // by a bound, by trigger
+}
+
+// Counts are the counts of one trigger. Accepted is the sum of all others.
+type Counts struct {
+	Accepted  int64
+	Delivered int64
+	Pending   int64
+	Dead      int64
+	Dropped   int64 // by a bound: rows, age, size, or a damaged file
+	Removed   int64 // by an operator
+}
+
+// delta returns the changes of a trigger's counts in this transaction, for adding to them.
+func (t *tx) delta(trigger int64) *Counts {
+	d := t.deltas[trigger]
+	if d == nil {
+		d = new(Counts)
+		t.deltas[trigger] = d
+	}
+	return d
+}
+
+// writeCounts writes the changed counts.
+func (t *tx) writeCounts() error {
+	t.written = make(map[string]Counts, len(t.deltas))
+	for id, d := range t.deltas {
+		var name string
+		var n Counts
+		err := t.row(`UPDATE triggers SET accepted = accepted + ?, delivered = delivered + ?, pending = pending + ?, dead = dead + ?,
+			dropped = dropped + ?, removed = removed + ? WHERE id = ?
+			RETURNING name, accepted, delivered, pending, dead, dropped, removed`,
+			d.Accepted, d.Delivered, d.Pending, d.Dead, d.Dropped, d.Removed, id,
+		).Scan(&name, &n.Accepted, &n.Delivered, &n.Pending, &n.Dead, &n.Dropped, &n.Removed)
+		if err != nil {
+			return fmt.Errorf("counting: %w", err)
+		}
+		t.written[name] = n
+	}
+	return nil
+}
+
+// drop counts deliveries of a trigger that a bound dropped.
+func (t *tx) drop(trigger, n int64) error {
+	if n == 0 {
+		return nil
+	}
+	name, err := t.triggerName(trigger)
+	if err != nil {
+		return err
+	}
+	if t.dropped == nil {
+		t.dropped = make(map[string]int64)
+	}
+	t.dropped[name] += n
+	t.delta(trigger).Dropped += n
+	return nil
 }
