@@ -6,7 +6,7 @@ import (
 )
 
 // See notes a record for contexts, which are made of the records that were seen; Process does it. It is to be called once for each record,
-// before its hits are judged, by those who call Find and Judge themselves and want contexts. Alerts that waited for the record are appended
+// before its hits are evaluated, by callers of Find and Evaluate whose alerts carry contexts. Alerts that waited for the record are appended
 // to dst. For a source whose rules ask for none it does nothing.
 func (w *Worker) See(rec *Record, now int64, dst []Alert) []Alert {
 	if rules, _ := w.effective(rec.Source); rules.Contexts {

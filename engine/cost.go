@@ -7,11 +7,11 @@ import (
 // costSample is one in how many of a rule's checks and hits is timed.
 const costSample = 16
 
-// SetClock has the time that each rule takes, beside what all rules share, measured on samples by a clock in ns that only moves on. It is called
+// SetClock measures the time that each rule takes, without the work that all rules share, on samples and by a monotonic clock in ns. It is called
 // before the first worker is handed out. Without a clock nothing is measured; the engine has none of its own.
 func (e *Engine) SetClock(clock func() int64) { e.clock = clock }
 
-// timed reports whether what comes now is one of the samples. It costs a line that no rule is a candidate for nothing.
+// timed reports whether the next check is one of the samples. Lines without a candidate rule pay nothing for it.
 func (w *Worker) timed() bool {
 	if w.engine.clock == nil {
 		return false

@@ -7,7 +7,7 @@
 //
 // holds exactly.
 //
-// The path of a record: a Worker finds its hits by the rules of a Snapshot (worker.go, package rules), gathers what decides about each (evaluate.go),
+// The path of a record: a Worker finds its hits by the rules of a Snapshot (worker.go, package rules), gathers the context that each is decided by (evaluate.go),
 // asks silences and inhibitions before anything is locked (muted.go, package mute), and then the keyed state, which decides (package state). It makes
 // the alert of the hit (hit.go) and adds the lines around it (context.go, package lines). Explain decides on copies of the state (explain.go).
 //

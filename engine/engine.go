@@ -28,7 +28,7 @@ type Engine struct {
 
 	mu       sync.Mutex // guards counters and how they retire
 	counters map[string]*model.RuleCounters
-	retired  model.RuleCounters // of the rules that are gone
+	retired  model.RuleCounters // of the retired rules
 }
 
 // inForce is a snapshot in force, with the workers that are idle.
@@ -62,7 +62,7 @@ func (e *Engine) countersOf(id string) *model.RuleCounters {
 	return c
 }
 
-// countersIfKnown returns the counters of a rule, or those of the rules that are gone.
+// countersIfKnown returns the counters of a rule, or those of the retired rules.
 func (e *Engine) countersIfKnown(id string) *model.RuleCounters {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -72,13 +72,13 @@ func (e *Engine) countersIfKnown(id string) *model.RuleCounters {
 	return &e.retired
 }
 
-// Compile compiles settings for Apply. Rules that do not validate are left out and told by Snapshot.Broken; all others run. It is slow
+// Compile compiles settings for Apply. Invalid rules are left out, and Snapshot.Broken reports them; all others run. It is slow
 // (up to a second for 1,000 rules) and may run while records are processed. An error means that nothing can be compiled.
 func (e *Engine) Compile(s Settings) (*Snapshot, error) {
 	return rules.Compile(s, e.countersOf, e.Snapshot())
 }
 
-// Apply puts a snapshot of Compile in force for the workers that begin from now on, and reports what changed. The state of rules that
+// Apply puts a snapshot of Compile in force for the workers that begin from now on, and returns the changes. The state of rules that
 // kept their id is carried over: their cooldown is measured from the last alert with the new length, so a shortened one applies at once.
 func (e *Engine) Apply(n *Snapshot) Change {
 	before := e.putInForce(n)
@@ -87,7 +87,7 @@ func (e *Engine) Apply(n *Snapshot) Change {
 	return rules.Changes(before, n)
 }
 
-// forgetCounters adds the counters of rules that are gone to those of all such rules.
+// forgetCounters merges the counters of rules that were removed into those of the retired rules.
 func (e *Engine) forgetCounters(n *Snapshot) {
 	kept := map[string]bool{}
 	for _, r := range n.Rules {
@@ -121,13 +121,13 @@ type Stats struct {
 	Events  int64 // of containers, processed
 	Keys    int   // cooldown keys, buckets, watches and templates seen, in memory
 	Evicted int64 // keys forgotten because the limiter was full
-	// Overflow counts hits that were sent because their rule had met too many templates in their container.
+	// Overflow counts hits that were sent because their rule saw too many templates in their container.
 	Overflow int64
 	Rules    map[string]RuleCounts // by rule id
-	// Nanos is what was spent on each rule, by its id: on confirming what the shared filter found, and on judging hits. It is an estimate from samples.
+	// Nanos is the time spent on each rule, by its id: verifying the candidates of the shared filter, and evaluating hits. It is an estimate from samples.
 	Nanos map[string]int64
-	// Gone is the sum over the rules that are no longer in force, and GoneNanos what was spent on them: with it, the sums over all rules never go down.
-	// What of it is pending becomes alerts there.
+	// Retired is the sum over the rules that are no longer in force, and RetiredNanos the time spent on them: with it, the sums over all rules never go down.
+	// Its pending hits become alerts there.
 	Retired      RuleCounts
 	RetiredNanos int64
 
@@ -154,7 +154,7 @@ func (e *Engine) Stats() Stats {
 	return s
 }
 
-// Total returns the sum over all rules, those that are gone included: hits = alerts + suppressed + pending.
+// Total returns the sum over all rules, retired ones included: hits = alerts + suppressed + pending.
 func (s *Stats) Total() RuleCounts {
 	sum := s.Retired
 	for _, c := range s.Rules {
@@ -163,7 +163,7 @@ func (s *Stats) Total() RuleCounts {
 	return sum
 }
 
-// TakeState returns the keyed state that changed since the last call, to be saved. With all, nothing is left for later: what changes all the time, such
+// TakeState returns the keyed state that changed since the last call, to be saved. With all, nothing is left for later: values that change all the time, such
 // as when a template was last seen, is otherwise saved less often than it changes. Hits are not kept waiting while it encodes.
 func (e *Engine) TakeState(all bool) []StateEntry {
 	return append(e.keyed.TakeChanges(all), e.mutes.Inhibitor.TakeChanges()...)
@@ -194,7 +194,7 @@ func (e *Engine) RestoreState(entries []StateEntry, now int64) (restored int, er
 func (e *Engine) ReleaseWaiting(dst []Alert) []Alert { return e.lines.Flush(dst) }
 
 // Tick appends the alerts that time has made by now, in ns, to dst: roll-ups, absences, escalations, and those that waited for lines for long enough.
-// What the engine reports does not depend on how often it is called: a hit waits until all that is due by its time is done.
+// The alerts do not depend on how often it is called: a hit waits until everything due by its time is done.
 func (e *Engine) Tick(now int64, dst []Alert) []Alert {
 	return e.lines.Advance(now, e.keyed.Advance(now, dst))
 }
@@ -209,7 +209,7 @@ func (e *Engine) NextDue() (at int64, ok bool) {
 }
 
 // Skip takes note that the clock moved by so many ns, back when negative, that did not pass, and shows now since: it was set, or the machine slept.
-// Nothing was waited for in that time. What a clock that was set back would put into the future is from now; all else goes by the clock.
+// That time does not count as waiting. Times that a clock that was set back would put into the future are set to now; all others stay.
 func (e *Engine) Skip(ns, now int64) {
 	e.keyed.Skip(ns, now)
 	if ns < 0 {

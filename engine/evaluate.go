@@ -5,11 +5,11 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine/state"
 )
 
-// Evaluate decides what becomes of a hit, and appends the alerts that this makes to dst: first those that time has made by now, then that of the
+// Evaluate decides about a hit, and appends the resulting alerts to dst: first those that are due by now, then that of the
 // hit. The order of the checks is that of decide; exactly one counter of the rule besides its hits goes up by one. now is as for Process.
 func (w *Worker) Evaluate(h *Hit, now int64, dst []Alert) []Alert {
 	k := w.engine.keyed
-	if len(w.snapshot.Inhibits) > 0 { // what is due may inhibit the hit
+	if len(w.snapshot.Inhibits) > 0 { // alerts that are due come first: they may inhibit the hit
 		dst = k.Advance(now, dst)
 	}
 	c := w.contextOf(h, now)
@@ -24,6 +24,7 @@ func (w *Worker) Evaluate(h *Hit, now int64, dst []Alert) []Alert {
 	}
 	h.outcome = Alerted
 	alert := h.alert(d)
+	// The alert inhibits from the next hit on, and before it waits for lines: hits that follow must not slip through meanwhile.
 	if len(w.snapshot.Inhibits) > 0 {
 		s := h.subject()
 		s.Source, s.Severity = alert.Source, alert.Severity
@@ -32,7 +33,7 @@ func (w *Worker) Evaluate(h *Hit, now int64, dst []Alert) []Alert {
 	return w.withContext(h, alert, now, dst)
 }
 
-// contextOf gathers what decides about a hit.
+// contextOf gathers everything that decides about a hit beside the state of its key.
 func (w *Worker) contextOf(h *Hit, now int64) *state.HitContext {
 	r := h.rule
 	w.context = state.HitContext{

@@ -6,7 +6,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine/state"
 )
 
-// Explanation says why one rule did or did not match a record, and what would become of the hit.
+// Explanation says why one rule did or did not match a record, and whether the hit would alert.
 type Explanation struct {
 	RuleID string `json:"rule_id"` // as in Resolved.ID
 	Rule   string `json:"rule"`
@@ -15,11 +15,11 @@ type Explanation struct {
 	Checks   []Check           `json:"checks"`
 	Captures map[string]string `json:"captures,omitempty"`
 	Fields   map[string]string `json:"fields,omitempty"` // that the alert would carry
-	// Standing says what would become of the hit now; nil where there is no hit.
+	// Preview is the outcome that the hit would have now; nil where there is no hit.
 	Preview *Preview `json:"preview,omitempty"`
 	// Silence is the id of the silence that holds the hit back; "" where none does.
 	Silence string `json:"silence,omitempty"`
-	// Alert is what the hit would tell, or would if nothing held it back; nil where there is no hit.
+	// Alert is the alert of the hit, or the one that it would have if nothing suppressed it; nil where there is no hit.
 	Alert *Alert `json:"-"`
 }
 
@@ -33,16 +33,16 @@ func (x *Explanation) Failed() *Check {
 	return nil
 }
 
-// Explain tells for each effective rule of the record's workload, in the order of the configuration, why it did or did not match, and what
-// would become of the hit if it came now. It changes nothing that the engine remembers or counts, and agrees with Process: the same rules hit,
-// and the same hits alert or are held back for the same reason. It is slow: it tries every condition.
+// Explain reports for each effective rule of the record's workload, in the order of the configuration, why it did or did not match, and the
+// outcome of the hit if it came now. It changes nothing that the engine remembers or counts, and agrees with Process: the same rules hit,
+// and the same hits alert or are suppressed for the same reason. It is slow: it tries every condition.
 func (e *Engine) Explain(rec *Record, now int64) []Explanation {
 	w := e.Worker()
 	defer w.Release()
 	lines, events := w.lines, w.events
 	found := map[*rules.Rule]*Hit{}
 	hits := w.Find(rec, nil)
-	w.lines, w.events = lines, events // it is none that came in, and its source was not met
+	w.lines, w.events = lines, events // the record did not come in, and its source is still new
 	delete(w.sources, rec.Source)
 	w.last = nil
 	for i := range hits {
@@ -66,7 +66,7 @@ func (e *Engine) Explain(rec *Record, now int64) []Explanation {
 	return out
 }
 
-// preview decides about a hit on a trial, which is given a copy of the state that decides, and returns what the alert would be.
+// preview decides about a hit on a trial, with copies of the state that decides, and returns the alert that would result.
 func (w *Worker) preview(trial *state.Keyed, h *Hit, now int64) (*Preview, *Alert) {
 	r := h.rule
 	c := w.contextOf(h, now)
@@ -91,7 +91,7 @@ func (w *Worker) preview(trial *state.Keyed, h *Hit, now int64) (*Preview, *Aler
 	}
 	trial.Advance(now, nil)
 	about := h.subject()
-	if c.Silence == nil { // what is due, and other hits of the record, may have begun or ended inhibitions
+	if c.Silence == nil { // due alerts and other hits of the record may have begun or ended inhibitions
 		c.Muted, c.Reason = trial.Inhibitor().Suppresses(w.snapshot.Inhibits, &about, now), ReasonInhibited
 	}
 	trial.Evaluate(c, now, nil)

@@ -86,8 +86,8 @@ func (h *Hit) captured() map[string]string {
 	return h.captures
 }
 
-// appendTemplate appends the template of the hit's line. That of an event is what happened, with the exit code and the signal: they tell kinds of
-// ends apart, and are no numbers like others.
+// appendTemplate appends the template of the hit's line. That of a container event is its name, with the exit code and the signal: these
+// distinguish kinds of ends, so they are not masked.
 func (h *Hit) appendTemplate(dst []byte) []byte {
 	if !h.Record.Source.IsEvent() || h.Record.Fields == nil {
 		return template.Append(dst, h.line[:min(len(h.line), maxTemplated)])
@@ -105,7 +105,7 @@ func (h *Hit) appendTemplate(dst []byte) []byte {
 	return dst
 }
 
-// eventCaptures adds the event's fields to what the pattern captured.
+// eventCaptures adds the event's fields to the captures of the pattern.
 func eventCaptures(captures map[string]string, rec *Record) map[string]string {
 	if rec.Fields == nil {
 		return captures
@@ -126,7 +126,7 @@ func eventCaptures(captures map[string]string, rec *Record) map[string]string {
 	return captures
 }
 
-// sampleText copies what a roll-up shows of a hit.
+// sampleText copies the parts of a hit that a roll-up shows.
 func (h *Hit) sampleText() *state.SampleText {
 	a := h.alert(&state.Decision{At: h.Record.Time})
 	s := &state.SampleText{Severity: a.Severity, Message: model.CutUTF8(a.Message, rules.MaxSample), Summary: a.Summary, Captures: a.Captures}
@@ -148,5 +148,5 @@ func (h *Hit) sampleText() *state.SampleText {
 	return s
 }
 
-// Outcome returns what became of the hit when it was judged.
+// Outcome returns the outcome of the hit, once it was evaluated.
 func (h *Hit) Outcome() Outcome { return h.outcome }

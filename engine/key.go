@@ -10,14 +10,14 @@ import (
 // maxTemplated bounds how much of a line its template is made of, where the template is a key.
 const maxTemplated = 1 << 10
 
-// overflowTemplate stands in the key that the templates share which are too many. No template is equal to it, since none is without a line.
+// overflowTemplate is the template in the key that surplus templates share. No template equals it, because it is a control character.
 const overflowTemplate = 0x1e
 
 // appendKey appends the rule's cooldown key for a record: the rule's id, for an event its name, then its parts, each after a separator. The
 // record's template is in w.template, where the rule needs it.
 func (w *Worker) appendKey(key []byte, r *rules.Rule, rec *Record, captures map[string]string) []byte {
 	key = append(key, r.ID...)
-	if len(r.Settings.Event) > 0 && rec.Fields != nil { // one event holds back no other
+	if len(r.Settings.Event) > 0 && rec.Fields != nil { // events of one kind suppress only their own kind
 		key = append(key, model.KeySeparator)
 		key, _ = rec.Fields.AppendField(key, EventField)
 	}

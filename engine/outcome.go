@@ -1,9 +1,9 @@
 package engine
 
-// Outcome is what Judge made of a hit.
+// Outcome is the result of Evaluate for a hit.
 type Outcome uint8
 
-// The outcomes that stand for no Reason. Those that do follow them.
+// The outcomes without a Reason. One for each Reason follows them.
 const (
 	Undecided Outcome = iota
 	Alerted           // it made an alert, which may wait for the lines after it
@@ -12,7 +12,7 @@ const (
 
 func outcomeOf(r Reason) Outcome { return firstSuppressed + Outcome(r) }
 
-// Suppressed returns why the hit was held back; ok is false when it was not.
+// Suppressed returns why the hit was suppressed; ok is false when it was not.
 func (o Outcome) Suppressed() (why Reason, ok bool) {
 	if o < firstSuppressed {
 		return 0, false

@@ -8,12 +8,12 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 )
 
-// Hits returns the hits of the record that was processed last, each with what became of it. They are valid until the next record, as long as the
+// Hits returns the hits of the record that was processed last, each with its outcome. They are valid until the next record, as long as the
 // record's memory is.
 func (w *Worker) Hits() []Hit { return w.hits }
 
-// Process applies the rules to one record and appends its alerts to dst: it meets a source that is new, sees the record, finds the hits and judges each.
-// now, in ns, is when the record arrived; when what it reports happened is its own time, see EventTime. In a replay of old logs it arrives when it
+// Process applies the rules to one record and appends its alerts to dst: it notes a new source, notes the record for contexts, finds the hits and evaluates each.
+// now, in ns, is when the record arrived; the time of the event itself is in the record, see EventTime. In a replay of old logs it arrives when it
 // happened. A record that hits nothing costs no allocation and no lock.
 func (w *Worker) Process(rec *Record, now int64, dst []Alert) []Alert {
 	rules, first := w.effective(rec.Source)
@@ -36,7 +36,7 @@ func (w *Worker) Process(rec *Record, now int64, dst []Alert) []Alert {
 	return dst
 }
 
-// Find appends the record's hits to dst, in the order of the rules. It neither uses nor changes what the engine remembers, and takes no lock.
+// Find appends the record's hits to dst, in the order of the rules. It neither uses nor changes keyed state, and takes no lock.
 // The hits are valid as long as the record's memory is.
 func (w *Worker) Find(rec *Record, dst []Hit) []Hit {
 	rules, _ := w.effective(rec.Source)

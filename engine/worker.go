@@ -8,7 +8,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine/state"
 )
 
-// sourceCache bounds how many sources a worker remembers the effective rules of. Beyond it, all are forgotten and found anew.
+// sourceCache bounds how many sources a worker remembers the effective rules of. Beyond it, all are forgotten and looked up again.
 const sourceCache = 1024
 
 // Worker processes records against the rules that were in force when it was handed out. It belongs to one goroutine.
@@ -66,7 +66,7 @@ func (w *Worker) Release() {
 	}
 }
 
-// effective returns the rules for the records of a source, and whether the worker meets it for the first time.
+// effective returns the rules for the records of a source, and whether the source is new to the worker.
 func (w *Worker) effective(s *Source) (rules *rules.WorkloadRules, first bool) {
 	if s == w.last {
 		return w.rules, false

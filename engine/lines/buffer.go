@@ -32,7 +32,7 @@ type Buffers struct {
 	evicted          atomic.Int64 // rings forgotten
 	sentWithoutAfter atomic.Int64 // alerts that could not wait
 
-	mu      sync.Mutex // guards what follows; taken after a ring's, never before
+	mu      sync.Mutex // guards the fields below; taken after a buffer's, never before
 	Buffers map[string]*Buffer
 	pending *list.List // of *waiting, by deadline
 	tickets uint64
@@ -48,15 +48,15 @@ type Buffer struct {
 	used  atomic.Int64 // when it was last written, ns
 	holds atomic.Int32 // alerts that wait for lines of it
 
-	mu        sync.Mutex // guards what follows
+	mu        sync.Mutex // guards the fields below
 	forgotten bool       // forgotten: another takes its place
-	Slots     [][]byte   // line n stands in slots[n%len]; each is used again
+	Slots     [][]byte   // line n is in Slots[n%len]; each is used again
 	last      uint64     // number of the last line; the first is 1
 	kept      int        // lines in slots, the last one included
 	pending   []*pendingAlert
 }
 
-// LinePosition is where in a ring a line stands.
+// LinePosition is the position of a line in a buffer.
 type LinePosition struct {
 	buffer *Buffer
 	line   uint64
@@ -87,7 +87,7 @@ func (c *Buffers) BufferOf(key []byte, now int64) *Buffer {
 }
 
 // Observe notes one line: alerts that wait for it get it, those that have all or waited for too long are appended to dst, and the line is kept
-// for before lines. It returns where the line stands; ok is false when the ring was forgotten, and another has to be found.
+// for before lines. It returns the position of the line; ok is false when the buffer was forgotten, and another has to be found.
 func (c *Buffers) Observe(r *Buffer, line []byte, before int, now int64, dst []model.Alert) (at LinePosition, out []model.Alert, ok bool) {
 	r.mu.Lock()
 	if r.forgotten {
@@ -147,7 +147,7 @@ func (r *Buffer) between(a, b uint64) []string {
 	return lines
 }
 
-// contextLine returns a line as contexts tell it: valid UTF-8, and with … at its end when it was cut.
+// contextLine returns a line as contexts show it: valid UTF-8, and with … at its end when it was cut.
 func contextLine(line []byte) string {
 	text, cut := model.ValidText(line, MaxContextLine)
 	if cut {

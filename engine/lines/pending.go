@@ -64,7 +64,7 @@ func (c *Buffers) release(w *pendingAlert, dst []model.Alert) []model.Alert {
 	return append(dst, w.alert)
 }
 
-// Hold takes an alert, counted as pending, that wants lines after a place, or says that it cannot wait. began is called before anybody can
+// Hold takes an alert, counted as pending, that waits for lines after a position, or reports that it cannot wait. began is called before anybody can
 // release it. Alerts that have waited for long enough are appended to dst first when there are too many.
 func (c *Buffers) Hold(after int, counters *model.RuleCounters, a *model.Alert, at LinePosition, now int64, began func(*model.Alert), dst []model.Alert) (waits bool, out []model.Alert) {
 	if c.full() {

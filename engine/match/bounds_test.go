@@ -92,7 +92,7 @@ func TestHopelessAutomatonIsGivenUp(t *testing.T) {
 		if d.bytes > d.limit {
 			t.Fatalf("%d bytes, limit %d", d.bytes, d.limit)
 		}
-		if d.hopeless {
+		if d.gaveUp {
 			t.Logf("given up after %d lines", i+1)
 			return
 		}

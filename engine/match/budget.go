@@ -1,6 +1,6 @@
 package match
 
-// budget is what the automata of one matcher share: how much they may hold over all and build for one line, and the
+// budget is shared by the automata of one matcher: how much they may hold over all and build for one line, and the
 // working memory of building.
 type budget struct {
 	bytes int // held by all automata
@@ -27,7 +27,7 @@ func (b *budget) start(n *nfa) {
 	b.next()
 }
 
-// next begins the state that follows, gives the nfa states of the one before, and keeps what was found.
+// next begins the next state, gives the nfa states of the one before, and keeps the matches found so far.
 func (b *budget) next() []int32 {
 	if b.gen++; b.gen == 0 {
 		clear(b.mark)

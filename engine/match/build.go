@@ -19,12 +19,12 @@ const (
 var repeatLimits = [...]struct{ copies, states int }{{64, 2000}, {8, 4000}, {1, maxStates}}
 
 // node is a part of an expression together with the nfa state at which a run arrives there. Every match passes through
-// entry, and from there on what is left of it is a run of the nfa started at entry: that is what makes a node a place
+// entry, and from there on the rest of it is a run of the nfa started at entry: that makes a node a place
 // to look for candidates.
 type node struct {
 	kind  nodeKind
 	entry int32
-	// last, of a loop over one rune: the entry of a copy of the body that goes straight on to what follows. 0: none.
+	// last, of a loop over one rune: the entry of a copy of the body that goes straight on to the next node. 0: none.
 	last int32
 	subs []*node
 }
@@ -55,7 +55,7 @@ func build(re *syntax.Regexp) (*nfa, *node) {
 	return nil, nil
 }
 
-// builder makes states from the end of the expression to its beginning, so that what follows is known at every point.
+// builder makes states from the end of the expression to its beginning, so that the rest is known at every point.
 type builder struct {
 	nfa    *nfa
 	index  map[byteSet]uint32
@@ -240,8 +240,8 @@ func (b *builder) class(ranges []rune, next int32) int32 {
 		for _, r := range high {
 			s := b.utf8(r, next)
 			if isExotic(r) && (ascii.has('k') || ascii.has('s')) {
-				b.nfa.states[s].exotic = true
-				b.nfa.exotic = true
+				b.nfa.states[s].foldsToASCII = true
+				b.nfa.foldsToASCII = true
 			}
 			either(s)
 		}
@@ -249,7 +249,7 @@ func (b *builder) class(ranges []rune, next int32) int32 {
 	return entry
 }
 
-// anyHigh matches one or more bytes outside ASCII: at least what any rune, or any invalid byte, is made of.
+// anyHigh matches one or more bytes outside ASCII: at least the bytes of any rune, and any invalid byte.
 func (b *builder) anyHigh(next int32) int32 {
 	var high byteSet
 	high.addRange(utf8.RuneSelf, 0xff)

@@ -25,11 +25,11 @@ const (
 	maxShared = 2 * maxStates
 )
 
-// compiler holds what is needed only while a Set is made.
+// compiler has the data that is needed only while a Set is made.
 type compiler struct {
 	set          *Set
 	model        *model
-	drafts       []draft
+	analyses     []analysis
 	literals     []literal
 	literalIndex map[string]int
 	windows      []window
@@ -38,8 +38,8 @@ type compiler struct {
 	known        map[string]int // their numbers
 }
 
-// draft is what can be said of an expression on its own.
-type draft struct {
+// analysis is the part of compiling an expression that depends on nothing else.
+type analysis struct {
 	long, short plan // literals of 7, of 4 bytes and more
 	window      plan
 }
@@ -48,7 +48,7 @@ func (c *compiler) parse(i int, text string) error {
 	if known, ok := c.known[text]; ok {
 		was := &c.before.exprs[known]
 		c.set.exprs[i] = expression{re: was.re, nfa: was.nfa, exact: was.exact}
-		c.drafts = append(c.drafts, c.before.drafts[known])
+		c.analyses = append(c.analyses, c.before.analyses[known])
 		return nil
 	}
 	re, err := regexp.Compile(text)
@@ -64,15 +64,15 @@ func (c *compiler) parse(i int, text string) error {
 	var root *node
 	e.nfa, root = build(tree)
 	if e.nfa == nil {
-		c.drafts = append(c.drafts, draft{})
+		c.analyses = append(c.analyses, analysis{})
 		return nil
 	}
 	e.exact = e.nfa.exact
-	c.drafts = append(c.drafts, newDraft(e.nfa, root, c.model, c.set.options))
+	c.analyses = append(c.analyses, analyze(e.nfa, root, c.model, c.set.options))
 	return nil
 }
 
-func newDraft(n *nfa, root *node, m *model, opt Options) (d draft) {
+func analyze(n *nfa, root *node, m *model, opt Options) (d analysis) {
 	p := newPlanner(n, m)
 	if !opt.NoLiterals {
 		d.long = p.literals(root, longStride+3)
@@ -93,8 +93,8 @@ func (c *compiler) assign() {
 	if stride == 0 {
 		stride = longStride
 		short := 0
-		for i := range c.drafts {
-			short += len(c.drafts[i].short.needs)
+		for i := range c.analyses {
+			short += len(c.analyses[i].short.required)
 		}
 		if short > maxShortLiterals {
 			stride = 1
@@ -103,7 +103,7 @@ func (c *compiler) assign() {
 	var anchored, union []int32
 	for i := range s.exprs {
 		e, id := &s.exprs[i], int32(i)
-		e.filter, e.plan = c.drafts[i].choose(e.nfa, stride, s.options)
+		e.filter, e.plan = c.analyses[i].choose(e.nfa, stride, s.options)
 		switch e.filter {
 		case Literal:
 			c.addLiterals(id)
@@ -122,8 +122,8 @@ func (c *compiler) assign() {
 		case Union:
 			union = append(union, id)
 		}
-		if e.nfa != nil && e.nfa.exotic && (e.filter == Literal || e.filter == Window) {
-			s.exotic = append(s.exotic, id)
+		if e.nfa != nil && e.nfa.foldsToASCII && (e.filter == Literal || e.filter == Window) {
+			s.foldsToASCII = append(s.foldsToASCII, id)
 		}
 	}
 	s.anchored = s.share(anchored)
@@ -172,7 +172,7 @@ func (c *compiler) moveCommonWindows() {
 	}
 }
 
-func (d *draft) choose(n *nfa, stride int, opt Options) (Filter, plan) {
+func (d *analysis) choose(n *nfa, stride int, opt Options) (Filter, plan) {
 	if n == nil {
 		return Always, plan{}
 	}
@@ -197,7 +197,7 @@ func (d *draft) choose(n *nfa, stride int, opt Options) (Filter, plan) {
 
 func (c *compiler) addLiterals(id int32) {
 	places := c.newPlaces(id)
-	for _, n := range c.set.exprs[id].plan.needs {
+	for _, n := range c.set.exprs[id].plan.required {
 		i, ok := c.literalIndex[n.literal]
 		if !ok {
 			i = len(c.literals)
@@ -210,7 +210,7 @@ func (c *compiler) addLiterals(id int32) {
 
 func (c *compiler) addWindows(id int32) {
 	places := c.newPlaces(id)
-	for _, n := range c.set.exprs[id].plan.needs {
+	for _, n := range c.set.exprs[id].plan.required {
 		key := fmt.Sprint(n.window)
 		i, ok := c.windowIndex[key]
 		if !ok {
@@ -232,7 +232,7 @@ func (c *compiler) newPlaces(id int32) func(entry int32) target {
 			e.places++
 			slots[entry] = int32(e.places)
 		}
-		return target{id: id, slot: slots[entry], entry: entry, whole: free[entry]}
+		return target{id: id, slot: slots[entry], entry: entry, fullMatch: free[entry]}
 	}
 }
 

@@ -23,16 +23,16 @@ func (f Filter) String() string {
 	return [...]string{"literal", "window", "anchored", "union", "always"}[f]
 }
 
-// Cost is what an expression costs on lines that it does not match.
+// Cost is the cost of an expression on lines that it does not match.
 type Cost struct {
 	Filter Filter
-	// Detail says what is looked for: the literals, the byte classes of the window.
+	// Detail lists the literals, or the byte classes of the window.
 	Detail string
 	// EstimatedNsPerLine is a rough figure for an ordinary line, to compare expressions with.
 	EstimatedNsPerLine float64
 }
 
-// What the estimates are made of: nanoseconds on a machine of today, bytes of an ordinary line.
+// The constants of the estimates: nanoseconds on a current machine, bytes of an ordinary line.
 const (
 	lineBytes      = 167
 	nsCandidate    = 25
@@ -44,7 +44,7 @@ const (
 	detailLiterals = 4
 )
 
-// Cost says how the expression is filtered and what that costs.
+// Cost returns how the expression is filtered, at which cost.
 func (s *Set) Cost(id int) Cost {
 	e := &s.exprs[id]
 	c := Cost{Filter: e.filter}
@@ -65,16 +65,16 @@ func (s *Set) Cost(id int) Cost {
 	return c
 }
 
-// nanoseconds estimates what the plan costs for an ordinary line: its share of the scan, and its candidates.
+// nanoseconds estimates the cost of the plan for an ordinary line: its share of the scan, and its candidates.
 func (p plan) nanoseconds() float64 {
-	return float64(len(p.needs))*nsFilterShare + p.rate*lineBytes*nsCandidate
+	return float64(len(p.required))*nsFilterShare + p.rate*lineBytes*nsCandidate
 }
 
 func (p plan) describe() string {
 	var b strings.Builder
-	for i, n := range p.needs {
+	for i, n := range p.required {
 		if i == detailLiterals {
-			fmt.Fprintf(&b, " or %d more", len(p.needs)-i)
+			fmt.Fprintf(&b, " or %d more", len(p.required)-i)
 			break
 		}
 		if i > 0 {
@@ -126,7 +126,7 @@ func describeClass(s byteSet) string {
 }
 
 // Rarity estimates the share of lines, 0 to 1, that are candidates for the expression: of several expressions that must
-// all match, the rarest should lead. 1 for what nothing can filter, and for what does not compile.
+// all match, the rarest should be the prefilter. It is 1 for expressions that nothing can filter, and for those that do not compile.
 func Rarity(expr string) float64 {
 	tree, err := syntax.Parse(expr, syntax.Perl)
 	if err != nil {

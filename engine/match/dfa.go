@@ -29,7 +29,7 @@ const (
 // reports is set in the number of a state (of an automaton of several expressions) that has matches to report.
 const reports = 1 << 31
 
-// What stood before the current position, as far as conditions ask for it.
+// The byte before the current position, as far as conditions depend on it.
 const (
 	afterOther uint8 = iota
 	afterStart
@@ -42,9 +42,9 @@ const (
 const restart = 1 << 7
 
 const (
-	// stateOverhead is what a state costs besides its row and its key.
+	// stateOverhead is the memory of a state besides its row and its key.
 	stateOverhead = 80
-	// dfaOverhead is what an empty automaton holds.
+	// dfaOverhead is the memory of an empty automaton.
 	dfaOverhead = 300
 	// An automaton that was full maxFlushes times and read fewer than readPerState bytes for each state it built is given
 	// up: the regexp is no slower.
@@ -66,7 +66,7 @@ type dfa struct {
 	full   bool
 	// to notice an automaton that is no use
 	read, flushes int
-	hopeless      bool
+	gaveUp        bool
 }
 
 // newDFA makes an automaton of n with room for first states at entries places besides the start.
@@ -90,25 +90,25 @@ func (d *dfa) flush(b *budget) {
 	d.full = false
 }
 
-// ready makes room where the bounds were met, and reports whether the automaton is worth asking.
+// ready makes room if the bounds were reached, and reports whether the automaton is worth running.
 func (d *dfa) ready(b *budget, text int) bool {
-	if d.hopeless {
+	if d.gaveUp {
 		return false
 	}
 	if d.full {
 		if d.flushes++; d.flushes >= maxFlushes {
 			if d.read < readPerState*d.flushes*len(d.keys) {
-				d.hopeless = true
+				d.gaveUp = true
 			}
 			d.flushes, d.read = 0, 0
 		}
 		d.flush(b)
 	}
 	d.read += text
-	return !d.hopeless
+	return !d.gaveUp
 }
 
-// from tells whether a match can go on from entry at text[pos:]; entry is the number of the place and its nfa state.
+// from reports whether a match can go on from entry at text[pos:]; entry is the number of the place and its nfa state.
 func (d *dfa) from(b *budget, text []byte, pos int, slot int, entry int32) (v verdict, steps int) {
 	if !d.ready(b, 0) {
 		return unknown, 0
@@ -118,7 +118,7 @@ func (d *dfa) from(b *budget, text []byte, pos int, slot int, entry int32) (v ve
 	return v, steps
 }
 
-// anywhere tells whether the only expression matches somewhere in text.
+// anywhere reports whether the only expression matches somewhere in text.
 func (d *dfa) anywhere(b *budget, text []byte) verdict {
 	if !d.ready(b, len(text)) {
 		return unknown
@@ -215,7 +215,7 @@ func (d *dfa) report(s uint32, yield func(id int32)) {
 	}
 }
 
-// begin is the state before text[pos], for runs that stand at the given nfa states.
+// begin is the state before text[pos], for runs at the given nfa states.
 func (d *dfa) begin(b *budget, text []byte, pos, slot int, at []int32, mode uint8) uint32 {
 	ctx := afterStart
 	if pos > 0 {
@@ -277,7 +277,7 @@ func (d *dfa) step(b *budget, s, c uint32) uint32 {
 		}
 	}
 
-	// Consume. What matched before this byte stays found.
+	// Consume. Matches before this byte stay found.
 	from := b.next()
 	for _, k := range from {
 		if i := &d.nfa.states[k]; i.op == opBytes && !end && d.nfa.sets[i.arg].has(by) {
@@ -299,7 +299,7 @@ func (d *dfa) step(b *budget, s, c uint32) uint32 {
 	return t
 }
 
-// intern gives the state for what b holds, building it where it is new.
+// intern returns the state for the nfa states in b, and builds it if it is new.
 func (d *dfa) intern(b *budget, mode, ctx uint8) uint32 {
 	if len(b.found) > 0 && !d.multi {
 		return accept
@@ -337,7 +337,7 @@ func (d *dfa) intern(b *budget, mode, ctx uint8) uint32 {
 		return refused
 	}
 	if len(d.keys) == 0 {
-		d.keys = append(d.keys, "") // row 0 stands for no state
+		d.keys = append(d.keys, "") // row 0 is no state
 		d.next = append(d.next, make([]uint32, row)...)
 	}
 	s := uint32(len(d.keys)) << d.shift

@@ -64,10 +64,10 @@ func TestPlaces(t *testing.T) {
 				continue
 			}
 			b := &budget{}
-			d := newDFA(b, n, len(pl.needs), ownBytes, false)
+			d := newDFA(b, n, len(pl.required), ownBytes, false)
 			for range 200 {
 				line := mutate(rng)
-				if n.exotic && hasExotic(line) || !re.Match(line) {
+				if n.foldsToASCII && hasFoldToASCII(line) || !re.Match(line) {
 					continue
 				}
 				b.work = 1 << 20
@@ -80,7 +80,7 @@ func TestPlaces(t *testing.T) {
 }
 
 func goesOn(d *dfa, b *budget, pl plan, line []byte) bool {
-	for i, n := range pl.needs {
+	for i, n := range pl.required {
 		for pos := range line {
 			stands := n.literal != "" && pos+len(n.literal) <= len(line) && equalFold(line[pos:pos+len(n.literal)], n.literal) ||
 				n.literal == "" && window{classes: n.window}.stands(line, pos)

@@ -8,7 +8,7 @@ import (
 
 // Stage A: literals. Four bytes of the line at a time ("grams", ASCII case folded by setting bit 5) are looked up in a
 // hashed bitmap, at every stride-th position only: a literal of stride+3 bytes and more holds stride grams in a row, and
-// one of them stands at such a position. What the bitmap lets through is compared with the literals that hold the gram.
+// one of them is at such a position. Positions that pass the bitmap are compared with the literals that have the gram.
 // Promise: each occurrence of a literal, in any ASCII case, is reported, at least once.
 
 const (
@@ -21,13 +21,13 @@ const (
 // gramBitmap has a bit for each hash of a gram. 32 KiB: it fits in the first-level cache.
 type gramBitmap [1 << (gramBits - 6)]uint64
 
-// target is what a literal or a window leads to: an expression, and the place in it that a match passes there.
+// target is where a literal or a window leads: an expression, and the place in it that a match passes there.
 type target struct {
 	id    int32
 	slot  int32 // number of the place in the expression, from 1
 	entry int32 // its nfa state
-	// whole: what matches from there on is a match.
-	whole bool
+	// fullMatch: a match from there on is a match of the expression.
+	fullMatch bool
 }
 
 type literal struct {
@@ -36,7 +36,7 @@ type literal struct {
 }
 
 // gramUse is a gram of a literal. mask and want are up to eight bytes of the literal around the gram, folded, so that most
-// false hits are told by one comparison.
+// false hits are found by one comparison.
 type gramUse struct {
 	mask, want uint64
 	literal    int32
@@ -141,7 +141,7 @@ func (g *gramIndex) at(line []byte, pos int) []gramUse {
 	}
 }
 
-// standsAt reports whether the literal text stands in line around the gram at pos, and where it begins.
+// standsAt reports whether the literal text is in line around the gram at pos, and where it begins.
 func (u *gramUse) standsAt(line []byte, pos int, text string) (begin int, ok bool) {
 	begin = pos - int(u.off)
 	if begin < 0 || begin+len(text) > len(line) {
@@ -150,7 +150,7 @@ func (u *gramUse) standsAt(line []byte, pos int, text string) (begin int, ok boo
 	return begin, equalFold(line[begin:begin+len(text)], text)
 }
 
-// mayStandAt tells most false hits by one comparison.
+// mayStandAt rejects most false hits by one comparison.
 func (u *gramUse) mayStandAt(line []byte, pos int) bool {
 	at := pos - int(u.lead)
 	return at < 0 || at+8 > len(line) || (binary.LittleEndian.Uint64(line[at:])|gramFold<<32|gramFold)&u.mask == u.want
@@ -171,7 +171,7 @@ func (b *gramBitmap) has(gram uint32) bool {
 	return b[h>>6]>>(h&63)&1 != 0
 }
 
-// next is the first position from i on, in steps of the stride, whose gram may be one of the index; -1 when there is none.
+// next is the first position from i on, in steps of the stride, whose gram may be one of the index; -1 if no position qualifies.
 func (g *gramIndex) next(line []byte, i int) int {
 	if g.stride == longStride {
 		return g.bitmap.nextLong(line, i)

@@ -2,7 +2,7 @@ package match
 
 import "math/bits"
 
-// The assembly kernels test 32 positions at a time and know a block's bytes only: what follows here cuts a line into
+// The assembly kernels test 32 positions at a time and know a block's bytes only: the code below cuts a line into
 // blocks so that nothing behind its end is ever read. Lines shorter than a block, and positions too near the end, are
 // left to plain Go.
 
@@ -13,7 +13,7 @@ const (
 	chunkRead = maxBlocks*blockSize + 3
 )
 
-// blocks is what a kernel writes to.
+// blocks is the output of a kernel.
 type blocks [maxBlocks]uint32
 
 // scanLiteralsFast is scanLiterals by the kernel; line has blockRead bytes at least.

@@ -8,16 +8,16 @@ import (
 )
 
 const (
-	// Bounds of what one automaton holds.
+	// Bounds of the memory of one automaton.
 	ownBytes    = 256 << 10
 	sharedBytes = 2 << 20
-	// Bounds of the work for one line: what all automata may build (in bytes of states), and how many bytes the automaton
+	// Bounds of the work for one line: the states that all automata may build (in bytes), and how many bytes the automaton
 	// of one expression may read from candidates on before it searches the line once instead.
 	buildPerLine = 64 << 10
 	buildPerByte = 16
 	readPerLine  = 512
 	readPerByte  = 2
-	readPerStart = 16 // what starting the automaton counts for
+	readPerStart = 16 // the cost of starting the automaton, in bytes
 )
 
 // Matcher matches lines against a Set. It holds the automata built so far and is not safe for concurrent use: give each
@@ -56,15 +56,15 @@ func (s *Set) NewMatcher() *Matcher {
 
 // Match appends to dst the numbers, ascending, of the expressions that match line, among those whose bit is set in
 // enabled (bit i&63 of word i>>6; nil enables all, words that are missing enable none), and returns it. It keeps no
-// reference to its arguments. In a settled state it allocates nothing but what dst needs.
+// reference to its arguments. In a settled state it allocates for dst alone.
 func (m *Matcher) Match(line []byte, enabled []uint64, dst []int32) []int32 {
 	s := m.set
 	if enabled == nil {
 		enabled = s.all
 	}
 	m.begin(line, enabled)
-	if !m.ascii && len(s.exotic) > 0 && hasExotic(line) {
-		for _, id := range s.exotic {
+	if !m.ascii && len(s.foldsToASCII) > 0 && hasFoldToASCII(line) {
+		for _, id := range s.foldsToASCII {
 			m.found(id)
 		}
 	}
@@ -153,7 +153,7 @@ func (m *Matcher) windowsAt(g *windowGroup, pos int) {
 	}
 }
 
-// scanShared runs an automaton of several expressions; where it meets its bounds they run one by one.
+// scanShared runs an automaton of several expressions; when it reaches its bounds they run one by one.
 func (m *Matcher) scanShared(a *shared, d **dfa) {
 	if a == nil || !m.anyEnabled(a.ids) {
 		return
@@ -198,7 +198,7 @@ func (m *Matcher) open(id int32) *progress {
 	return p
 }
 
-// candidates follows up a literal or window that stands at pos.
+// candidates follows up a literal or window found at pos.
 func (m *Matcher) candidates(targets []target, pos int) {
 	for i := range targets {
 		t := &targets[i]
@@ -215,7 +215,7 @@ func (m *Matcher) candidates(targets []target, pos int) {
 		p.read += int32(read) + readPerStart
 		switch {
 		case v == no:
-		case v == yes && t.whole && m.certain(t.id):
+		case v == yes && t.fullMatch && m.certain(t.id):
 			m.hit(t.id, p)
 		default:
 			m.decide(t.id, p)
@@ -266,7 +266,7 @@ func (m *Matcher) hit(id int32, p *progress) {
 	m.hits = append(m.hits, id)
 }
 
-// certain: what the automaton of the expression accepts in this line, the regexp matches.
+// certain: if the automaton of the expression accepts this line, the regexp matches it.
 func (m *Matcher) certain(id int32) bool { return m.ascii && m.set.exprs[id].exact }
 
 // automaton gives the expression's own automaton; nil when it has none.
@@ -300,7 +300,7 @@ func isASCII(line []byte) bool {
 	return true
 }
 
-// hasExotic reports whether line holds U+212A (Kelvin) or U+017F (long s).
-func hasExotic(line []byte) bool {
+// hasFoldToASCII reports whether line holds U+212A (Kelvin) or U+017F (long s).
+func hasFoldToASCII(line []byte) bool {
 	return bytes.Contains(line, []byte("\u212a")) || bytes.Contains(line, []byte("\u017f"))
 }

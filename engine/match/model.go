@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// sampleText is what container logs look like, in small: it decides which literal or window of an expression is rare.
+// sampleText is a small sample of container logs: it decides which literal or window of an expression is rare.
 //
 //go:embed sample.log
 var sampleText []byte
@@ -108,8 +108,8 @@ func (m *model) follows(a, b *classStat) float64 {
 	return p
 }
 
-// rate estimates the share of positions at which the classes stand in sequence: what the sample shows, and below its
-// resolution the product of what it shows of pairs.
+// rate estimates the share of positions at which the classes come in sequence: their share in the sample, and below its
+// resolution the product of the shares of pairs.
 func (m *model) rate(seq []byteSet) float64 {
 	if len(seq) == 0 {
 		return 1

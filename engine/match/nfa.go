@@ -2,7 +2,7 @@ package match
 
 import "regexp/syntax"
 
-// stateOp says what a state of an nfa does.
+// stateOp is the operation of a state of an nfa.
 type stateOp uint8
 
 const (
@@ -15,28 +15,28 @@ const (
 
 type state struct {
 	op stateOp
-	// exotic: consumes the first byte of U+212A or U+017F where the expression means a folded k or s.
-	exotic   bool
-	out, alt int32
-	arg      uint32
+	// foldsToASCII: consumes the first byte of U+212A or U+017F where the expression means a folded k or s.
+	foldsToASCII bool
+	out, alt     int32
+	arg          uint32
 }
 
 // nfa is a byte automaton of one or several expressions. Each of its runs over-approximates the expression, never the
-// other way round: what the expression matches, the nfa accepts. On ASCII text an exact nfa accepts nothing else.
+// other way round: the nfa accepts every match of the expression. On ASCII text an exact nfa accepts nothing else.
 // Immutable once built.
 type nfa struct {
 	states []state
 	sets   []byteSet
 	starts []int32 // one for each expression
 	// anchored: no expression can match anywhere but at the start of the text.
-	anchored bool
-	exact    bool
-	exotic   bool // some state is exotic
-	class    [256]uint8
-	reps     []byte // a byte of each class; the end of the text is class len(reps)
+	anchored     bool
+	exact        bool
+	foldsToASCII bool // some state does
+	class        [256]uint8
+	reps         []byte // a byte of each class; the end of the text is class len(reps)
 }
 
-// classify computes the classes of bytes that no state and no assertion tells apart.
+// classify computes the classes of bytes that no state and no assertion distinguishes.
 func (n *nfa) classify() {
 	distinct := make([]byteSet, 0, len(n.sets)+2)
 	distinct = append(distinct, n.sets...)
@@ -79,7 +79,7 @@ func (n *nfa) classify() {
 	}
 }
 
-// merge joins automata into one that tells which of them match: id(i) is the number the i-th reports.
+// merge joins automata into one that reports which of them match: id(i) is the number the i-th reports.
 func merge(parts []*nfa, id func(i int) int32) *nfa {
 	m := &nfa{anchored: true, exact: true}
 	index := map[byteSet]uint32{}
@@ -101,7 +101,7 @@ func merge(parts []*nfa, id func(i int) int32) *nfa {
 		}
 		m.anchored = m.anchored && p.anchored
 		m.exact = m.exact && p.exact
-		m.exotic = m.exotic || p.exotic
+		m.foldsToASCII = m.foldsToASCII || p.foldsToASCII
 	}
 	m.classify()
 	return m

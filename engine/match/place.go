@@ -6,19 +6,19 @@ import "sort"
 // each place the literals or the window of byte classes that a match shows there.
 
 const (
-	maxLiteral  = 24   // bytes of a literal; what is longer adds nothing
+	maxLiteral  = 24   // bytes of a literal; more adds nothing
 	maxVariants = 16   // literals at one place
 	maxNeeds    = 4096 // literals or windows of one expression
 	windowLen   = 4
-	// minRate is what no estimate goes below: rarer is not better.
+	// minRate is the lowest estimate: rarer is not better.
 	minRate = 1e-9
 	// innerCost is how much more a candidate costs inside the expression than one at its beginning: the whole line has to
 	// be read when the rest matches.
 	innerCost = 4
 )
 
-// need is one of several things of which a match has at least one: a literal or a window that stands at entry.
-type need struct {
+// requiredLiteral is one of several things of which a match has at least one: a literal or a window that stands at entry.
+type requiredLiteral struct {
 	literal string    // ASCII letters in lower case
 	window  []byteSet // used when literal is empty; at most windowLen classes
 	entry   int32
@@ -26,13 +26,13 @@ type need struct {
 
 // plan is an any-of set of needs and the estimated share of positions in log text where one of them stands.
 type plan struct {
-	needs []need
-	rate  float64
+	required []requiredLiteral
+	rate     float64
 	// cost weighs the rate by the work that a candidate makes.
 	cost float64
 }
 
-func (p plan) ok() bool { return len(p.needs) > 0 }
+func (p plan) ok() bool { return len(p.required) > 0 }
 
 // better prefers the cheaper plan, and of two equal ones the first: it stands before zero-width conditions, which then
 // count.
@@ -81,10 +81,10 @@ func (p *planner) best(n *node, step int, at func(entry int32) plan) plan {
 		var all plan
 		for _, s := range n.subs {
 			x := p.best(s, step, at)
-			if !x.ok() || len(all.needs)+len(x.needs) > maxNeeds {
+			if !x.ok() || len(all.required)+len(x.required) > maxNeeds {
 				return b
 			}
-			all.needs = append(all.needs, x.needs...)
+			all.required = append(all.required, x.required...)
 			all.rate += x.rate
 			all.cost += x.cost
 		}
@@ -113,7 +113,7 @@ type front struct {
 	done   bool
 }
 
-// reach gives the front that a run finds from the states. Conditions are taken to hold, exotic states are left out
+// reach gives the front that a run finds from the states. Conditions are taken to hold, states that fold to ASCII are left out
 // (lines with those runes are candidates anyway).
 func (p *planner) reach(from []int32) (f front) {
 	var visited []int32
@@ -128,7 +128,7 @@ func (p *planner) reach(from []int32) (f front) {
 		visited = append(visited, i)
 		switch s := &p.nfa.states[i]; s.op {
 		case opBytes:
-			if !s.exotic {
+			if !s.foldsToASCII {
 				f.states = append(f.states, i)
 			}
 		case opSplit:
@@ -163,7 +163,7 @@ func (p *planner) windowAt(entry int32) plan {
 	if len(w) == 0 {
 		return plan{}
 	}
-	return p.weigh(entry, plan{needs: []need{{window: w, entry: entry}}, rate: max(p.model.rate(w), minRate)})
+	return p.weigh(entry, plan{required: []requiredLiteral{{window: w, entry: entry}}, rate: max(p.model.rate(w), minRate)})
 }
 
 // variant is one of the texts that a match may begin with from a place on.
@@ -184,7 +184,7 @@ func (p *planner) literalsAt(entry int32, minLen int) (b plan) {
 		if n >= minLen && len(next) != len(cur) {
 			x := plan{}
 			for _, v := range cur {
-				x.needs = append(x.needs, need{literal: v.text, entry: entry})
+				x.required = append(x.required, requiredLiteral{literal: v.text, entry: entry})
 				x.rate += max(p.model.literalRate(v.text), minRate)
 			}
 			b = better(b, p.weigh(entry, x))

@@ -5,7 +5,7 @@ import (
 	"regexp"
 )
 
-// Options change how a Set works, never what it finds. The zero value is the best for production; the rest is there to
+// Options change how a Set works, never its results. The zero value is the best for production; the rest is there to
 // compare the variants.
 type Options struct {
 	NoASM      bool // plain Go only
@@ -14,7 +14,7 @@ type Options struct {
 	NoDFA      bool // without stage C and the shared automata
 	// Stride of stage A: 1, 2 or 4; 0 chooses.
 	Stride int
-	// CacheBytes bounds what the automata of one Matcher hold; 0 is 16 MiB.
+	// CacheBytes bounds the memory of the automata of one Matcher; 0 is 16 MiB.
 	CacheBytes int
 }
 
@@ -22,17 +22,17 @@ const defaultCacheBytes = 16 << 20
 
 // Set is an immutable compiled set of expressions, safe for concurrent use.
 type Set struct {
-	options  Options
-	exprs    []expression
-	grams    *gramIndex
-	windows  *windowIndex
-	anchored *shared
-	union    *shared
-	always   []int32
-	exotic   []int32 // match U+212A or U+017F for a folded k or s, which A and B do not see
-	all      []uint64
-	kernels  bool
-	drafts   []draft // of the expressions, for Recompile
+	options      Options
+	exprs        []expression
+	grams        *gramIndex
+	windows      *windowIndex
+	anchored     *shared
+	union        *shared
+	always       []int32
+	foldsToASCII []int32 // match U+212A or U+017F for a folded k or s, which A and B do not see
+	all          []uint64
+	kernels      bool
+	analyses     []analysis // of the expressions, for Recompile
 }
 
 // expression is one of a Set.
@@ -54,7 +54,7 @@ type shared struct {
 // Compile makes a Set of expressions in the syntax of regexp.Compile. The number of an expression is its index.
 func Compile(exprs []string, opt Options) (*Set, error) { return Recompile(exprs, opt, nil) }
 
-// Recompile is Compile, and takes over what another Set knows of the expressions that both have, which costs less than to find it anew. It makes the
+// Recompile is Compile, and reuses the analyses of another Set for the expressions that both have. It makes the
 // same Set as Compile. before may be nil.
 func Recompile(exprs []string, opt Options, before *Set) (*Set, error) {
 	switch opt.Stride {
@@ -81,7 +81,7 @@ func Recompile(exprs []string, opt Options, before *Set) (*Set, error) {
 		s.all[i>>6] |= 1 << (i & 63)
 	}
 	c.assign()
-	s.drafts = c.drafts
+	s.analyses = c.analyses
 	return s, nil
 }
 
@@ -91,16 +91,16 @@ func (s *Set) Len() int { return len(s.exprs) }
 // Regexp is the compiled expression, for captures.
 func (s *Set) Regexp(id int) *regexp.Regexp { return s.exprs[id].re }
 
-// MemoryBytes estimates what the indexes and automata of the set hold, the compiled regexps left out. A Matcher adds at
+// MemoryBytes estimates the memory of the indexes and automata of the set, without the compiled regexps. A Matcher adds at
 // most Options.CacheBytes and a little for each expression.
 func (s *Set) MemoryBytes() int {
-	n := len(s.all)*8 + (len(s.always)+len(s.exotic))*4
+	n := len(s.all)*8 + (len(s.always)+len(s.foldsToASCII))*4
 	for i := range s.exprs {
 		n += 120
 		if a := s.exprs[i].nfa; a != nil {
 			n += a.memory()
 		}
-		for _, x := range s.exprs[i].plan.needs {
+		for _, x := range s.exprs[i].plan.required {
 			n += 48 + len(x.literal) + len(x.window)*32
 		}
 	}

@@ -6,10 +6,10 @@ import (
 )
 
 // Stage B: class windows. For expressions without a useful literal: up to four byte classes in sequence, such as
-// [45], \d, \d, \W. Windows go in groups; a group tells exactly which of its windows stand at a position by four table
-// look-ups and three ANDs. In front of that stands a coarser test of all positions: a bitmap of the pairs of bytes that
+// [45], \d, \d, \W. Windows go in groups; a group finds exactly which of its windows are at a position by four table
+// look-ups and three ANDs. Before that comes a coarser test of all positions: a bitmap of the pairs of bytes that
 // windows begin with (plain Go), or the nibble tables of the groups (AVX2).
-// Promise: each position where a window stands is reported.
+// Promise: each position of a window is reported.
 
 const (
 	// groupSize: with more windows a group's eight nibble buckets let too much through.
@@ -23,7 +23,7 @@ type window struct {
 	targets []target
 }
 
-// windowGroup tells its windows apart: bit i of at[k][b] is set when window i takes byte b at its position k, or has ended
+// windowGroup has a bit for each of its windows: bit i of at[k][b] is set when window i takes byte b at its position k, or has ended
 // before.
 type windowGroup struct {
 	at      [windowLen][endOfLine + 1]uint64

@@ -1,6 +1,6 @@
 package model
 
-// Kind says what an alert tells of.
+// Kind is the kind of an alert.
 type Kind uint8
 
 // The kinds.
@@ -8,8 +8,8 @@ const (
 	KindLog       Kind = iota // a line matched
 	KindThreshold             // enough lines matched
 	KindAbsence               // no line matched for too long
-	KindRecovered             // what was absent is back
-	KindRollup                // what was held back in a window that closed
+	KindRecovered             // an absent line is back
+	KindRollup                // hits were suppressed in a window that closed
 	KindContainer             // an event of the container engine matched
 	NumKinds
 )
@@ -19,7 +19,7 @@ var kindNames = [NumKinds]string{"log", "threshold", "absence", "recovered", "ro
 // String returns the kind's word, as alerts and metrics show it.
 func (k Kind) String() string { return kindNames[k] }
 
-// Alert is what the engine tells. It owns all its memory. Count and the sum of Suppressed are the hits that it stands for: over all alerts
+// Alert is a message about hits, or about their absence. It owns all its memory. Count and the sum of Suppressed are the hits that it covers: over all alerts
 // of a rule, with those that are suppressed and not reported yet, they add up to the rule's hits.
 type Alert struct {
 	Kind       Kind
@@ -32,8 +32,8 @@ type Alert struct {
 	Time       int64  // when it happened (see EventTime), or the moment at which an alert that time makes was due; ns since 1970-01-01 UTC
 	Recorded   int64  // the time that the record itself says, whatever it is
 	Late       int64  // by how much the record, or that which a roll-up shows, arrived later than it happened, ns; 0: by less than a minute
-	Count      int64  // hits that the alert stands for itself, without the suppressed ones: 1, or 0 for what time makes
-	First      int64  // when the first of all hits that it stands for happened, ns
+	Count      int64  // hits of its own, without the suppressed ones: 1, or 0 for an alert that time makes
+	First      int64  // when the first of all hits that it covers happened, ns
 	Last       int64  // when the last of them happened, ns
 	Stream     Stream
 	Source     *Source
@@ -43,12 +43,12 @@ type Alert struct {
 	Fields     map[string]string // of the record, those that the rule names, by their paths
 	Labels     map[string]string // the rule's, rendered; not to be modified
 	Runbook    string
-	// Due and Key tell an alert that time made from every other one, over restarts: when it was due, ns, and what of. Due is 0 for an alert
+	// Due and Key identify an alert that time made, over restarts: when it was due, ns, and its key. Due is 0 for an alert
 	// that a record made.
 	Due int64
 	Key string
 	// Before and After are the lines around the hit, oldest first: valid UTF-8, each at most 1 KiB and a mark that it was cut.
 	Before, After []string
-	// Ticket tells an alert that waited for lines from every other one of this engine: see Worker.OnWait. It is 0 for one that did not wait.
+	// Ticket identifies an alert that waited for lines among those of this engine: see Worker.OnWait. It is 0 for one that did not wait.
 	Ticket uint64
 }

@@ -13,7 +13,7 @@ const (
 	ReasonRateLimit               // the container's token bucket was empty
 	ReasonThreshold               // not enough hits came yet
 	ReasonSilence                 // a silence is in force
-	ReasonInhibited               // an alert of another rule stands for it
+	ReasonInhibited               // an alert of another rule inhibits it
 	ReasonKnown                   // first_seen: the template was seen before
 	ReasonExpected                // absent: the line that the rule waits for came
 	ReasonDryRun                  // the rule alerts nobody
@@ -27,7 +27,7 @@ var reasonNames = [NumReasons]string{
 // String returns the reason's word, as alerts and metrics show it.
 func (r Reason) String() string { return reasonNames[r] }
 
-// RuleCounters counts what became of a rule's hits. At every moment in which no record is being processed,
+// RuleCounters counts the hits of a rule by their outcome. At every moment in which no record is being processed,
 // hits = alerts + the sum of suppressed + pending.
 type RuleCounters struct {
 	hits, alerts, pending atomic.Int64
@@ -36,20 +36,20 @@ type RuleCounters struct {
 
 	rollups, absences, forgotten atomic.Int64
 
-	retiredInto atomic.Pointer[RuleCounters] // of a rule that is gone: what is counted here belongs there
+	retiredInto atomic.Pointer[RuleCounters] // of a retired rule: further counts belong there
 }
 
 // RuleCounts is a copy of a rule's counters.
 type RuleCounts struct {
 	Hits, Alerts, Pending int64
 	Suppressed            [NumReasons]int64
-	// Alerts that time made, which stand for no hit of their own.
+	// Alerts that time made, without a hit of their own.
 	Rollups, Absences int64
-	// Suppressed hits that no alert will tell of, since their key was forgotten before.
+	// Suppressed hits that no alert will report, because their key was forgotten first.
 	Forgotten int64
 }
 
-// Accounted returns the hits whose fate is told: alerts, suppressed and pending.
+// Accounted returns the hits with an outcome: alerts, suppressed and pending.
 func (c *RuleCounts) Accounted() int64 {
 	n := c.Alerts + c.Pending
 	for _, s := range c.Suppressed {
@@ -92,7 +92,7 @@ func (c *RuleCounters) Spend(nanos int64) { c.add(&c.Nanos, nanos) }
 
 func (c *RuleCounters) Suppress(why Reason) { c.add(&c.suppressed[why], 1) }
 
-// add adds to one of the counters. What is counted for a rule that is gone meanwhile, such as an alert that waited for lines after it, goes to its heir.
+// add adds to one of the counters. Counts for a rule that was retired meanwhile, such as an alert that waited for lines, go to the retired counters.
 func (c *RuleCounters) add(to *atomic.Int64, n int64) {
 	to.Add(n)
 	if heir := c.retiredInto.Load(); heir != nil {
@@ -107,7 +107,7 @@ func (c *RuleCounters) Retire(into *RuleCounters) {
 	c.mergeInto(into)
 }
 
-// mergeInto moves everything to another rule's counters. What several move at once adds up to what was counted.
+// mergeInto moves everything to other counters. Nothing is lost or counted twice when several callers move at once.
 func (c *RuleCounters) mergeInto(heir *RuleCounters) {
 	to := heir.all()
 	for i, from := range c.all() {

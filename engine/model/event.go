@@ -11,7 +11,7 @@ const SourceContainer = "container"
 
 // The fields of an event. Alerts carry those that it has as captures.
 const (
-	EventField     = "event"     // what happened, as the engine says it: "die", "health_status: unhealthy"
+	EventField     = "event"     // the name of the event, as the container engine writes it: "die", "health_status: unhealthy"
 	ExitCodeField  = "exit_code" // of die
 	SignalField    = "signal"    // of kill
 	OldNameField   = "old_name"  // of rename
@@ -27,10 +27,10 @@ var KnownEvents = []string{
 	"unpause", "update",
 }
 
-// EventFields lists the fields of an event. A hit has those that its event has as captures, beside what its pattern names.
+// EventFields lists the fields of an event. A hit has those that are present as captures, beside those of its pattern.
 func EventFields() []string { return slices.Clone(KnownFields[:]) }
 
-// EventNames lists what can happen to a container, as Docker names it. A name holds all of its kinds: "health_status" any status.
+// EventNames lists the container events, as Docker names them. A name includes all of its kinds: "health_status" any status.
 func EventNames() []string { return slices.Clone(KnownEvents) }
 
 // MatchesEvent reports whether an event is one of those that a rule names.

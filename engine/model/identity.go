@@ -5,13 +5,13 @@ import (
 	"encoding/hex"
 )
 
-// MaxKeyPart bounds what one part, a field or a capture, adds to a cooldown key.
+// MaxKeyPart bounds one part of a cooldown key, such as a field or a capture.
 const MaxKeyPart = 256
 
-// KeySeparator stands between the parts of a key. Names hold no control characters, so a rule's id cannot run into what follows.
+// KeySeparator separates the parts of a key. Names have no control characters, so a rule's id cannot run into the next part.
 const KeySeparator = 0x1f
 
-// AppendContainer appends what stands for the record's container: the name that people know, which outlives the id, else the id, else, for
+// AppendContainer appends the identity of the record's container: the name that people know, which outlives the id, else the id, else, for
 // records of no container, the workload and the host.
 func AppendContainer(dst []byte, s *Source) []byte {
 	switch name := s.Container.Name; {
@@ -36,7 +36,7 @@ func AppendBucket(dst []byte, s *Source) []byte {
 	return AppendContainer(dst, s)
 }
 
-// AppendInstance appends what stands for the one container whose lines follow each other, not for those that had its name before.
+// AppendInstance appends the identity of one container whose lines follow each other, without those that had its name before.
 func AppendInstance(dst []byte, s *Source) []byte {
 	if s.Container.ID != "" {
 		return append(dst, s.Container.ID...)

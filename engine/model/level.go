@@ -4,7 +4,7 @@ import (
 	"bytes"
 )
 
-// ParseLevel reads a severity from what programs write into a level field: a word in any case (trace, debug, info, notice, warn, error,
+// ParseLevel reads a severity from the text of a level field: a word in any case (trace, debug, info, notice, warn, error,
 // critical, fatal, panic, alert, emerg and their usual forms), the first letter alone, one of syslog's numbers 0 to 7, or one of
 // pino's and bunyan's 10 to 60. Anything else is SeverityUnknown. It does not allocate.
 func ParseLevel(text []byte) Severity {
@@ -99,10 +99,10 @@ func ParseDecimal(text []byte) (n int64, ok bool) {
 	return n, true
 }
 
-// jsonLevelKeys are the keys that a line of JSON may tell its severity by, the first that is there counts.
+// jsonLevelKeys are the keys that a line of JSON may have its severity under; the first that is present counts.
 var jsonLevelKeys = [...]string{"level", "severity", "lvl", "loglevel", "log_level", "levelname", "log.level"}
 
-// JsonSeverity returns the severity that a line of JSON tells of itself.
+// JsonSeverity returns the severity in a line of JSON.
 func JsonSeverity(line []byte) Severity {
 	if len(line) == 0 || line[0] != '{' {
 		return SeverityUnknown

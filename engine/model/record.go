@@ -9,7 +9,7 @@ import (
 // Stream is the output stream that a line was written to.
 type Stream uint8
 
-// The streams. StreamUnknown is a line whose source does not tell (syslog, OTLP).
+// The streams. StreamUnknown is a line whose source has no streams (syslog, OTLP).
 const (
 	StreamUnknown Stream = iota
 	Stdout
@@ -79,7 +79,7 @@ type Container struct {
 // pointer for each origin and the engine can compare pointers.
 type Source struct {
 	Kind      string // "log"; SourceContainer for events of the container engine
-	Workload  string // what the container belongs to, never empty
+	Workload  string // that the container belongs to, never empty
 	Host      string
 	Tag       string // Fluent Bit's tag; "" in the standalone mode
 	Container Container
@@ -96,7 +96,7 @@ type Fields interface {
 }
 
 // Attached is a Fields that knows which fields the pipeline attached to the record. Where such a field is missing, a member of a line that is a
-// JSON object does not stand in for it.
+// JSON object does not replace it.
 type Attached interface {
 	// Attached reports whether the field at the dotted path, present or not, is one that the pipeline attaches to this record.
 	Attached(path string) bool

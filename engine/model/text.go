@@ -33,10 +33,10 @@ func trimZero(s, zero string) string {
 	return s
 }
 
-// Bounds of what an alert carries, in bytes.
+// Bounds of the texts of an alert, in bytes.
 const (
 	MaxMatched = 64 << 10 // of a line, looked at
-	MaxMessage = 8 << 10  // of a line, told
+	MaxMessage = 8 << 10  // of a line, in the alert
 	MaxSummary = 512
 	MaxCapture = 1 << 10
 	ShortLine  = 200 // of the line, in the default summary
@@ -64,7 +64,7 @@ func CutUTF8(s string, limit int) string {
 	return s[:limit]
 }
 
-// ValidText copies a line's bytes into a valid UTF-8 string of at most limit bytes. cut tells whether something was left out.
+// ValidText copies a line's bytes into a valid UTF-8 string of at most limit bytes. cut reports whether something was left out.
 func ValidText(b []byte, limit int) (s string, cut bool) {
 	if len(b) > limit+utf8.UTFMax {
 		b, cut = b[:limit+utf8.UTFMax], true

@@ -4,8 +4,8 @@ import (
 	"time"
 )
 
-// The engine goes by two clocks. What happened goes by the records' own times: thresholds, different values, first_seen, episodes, and the times that
-// alerts carry. What people are sent goes by arrival, the time that Process and Advance are called with: cooldowns, token buckets, and the deadlines of
+// The engine goes by two clocks. Everything about the hits themselves goes by the records' own times: thresholds, different values, first_seen, episodes,
+// and the times in alerts. Everything about sending goes by arrival, the time that Process and Advance are called with: cooldowns, token buckets, and the deadlines of
 // roll-ups and absences. See docs/decisions/0019-two-clocks.md.
 
 // EarliestTime is the earliest time that a record is believed: 2000-01-01 UTC. A machine without a battery for its clock begins in 1970 or 1980.

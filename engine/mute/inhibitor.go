@@ -17,8 +17,8 @@ type lastAlerts struct {
 	Both   int64 `json:"both,omitempty"`   // that it matches as well
 }
 
-// Inhibitor remembers the alerts that hold others back. It is bounded; when full, what was used last the longest ago is forgotten and
-// counted, so that what it held back alerts rather than hides. Safe for concurrent use.
+// Inhibitor remembers the alerts that suppress others. It is bounded; when full, the one unused for longest is forgotten and
+// counted, so that hits alert rather than hide. Safe for concurrent use.
 type Inhibitor struct {
 	mu       sync.Mutex
 	Last     *simplelru.LRU[string, *lastAlerts]
@@ -65,7 +65,7 @@ func (h *Inhibitor) touch(key string) {
 	}
 }
 
-// Suppresses reports whether one of the inhibitions holds a hit back. A clock that steps back ends what seems to lie in the future.
+// Suppresses reports whether one of the inhibitions suppresses a hit. An alert that seems to lie in the future, because the clock went back, suppresses nothing.
 func (h *Inhibitor) Suppresses(all []*rules.Inhibit, s *rules.Subject, now int64) bool {
 	for _, i := range all {
 		if !i.Target.Matches(s) {
@@ -93,7 +93,7 @@ func (h *Inhibitor) lastOf(i *rules.Inhibit, s *model.Source) (lastAlerts, bool)
 	return *f, true
 }
 
-// Observe notes that an alert leaves. One that says that all is well again ends what is kept for its source, whichever alert began that.
+// Observe notes an alert. A recovery ends the inhibition of its source, whichever alert began it.
 func (h *Inhibitor) Observe(all []*rules.Inhibit, s *rules.Subject, now int64, over bool) {
 	for _, i := range all {
 		if i.Source.Matches(s) {
@@ -140,7 +140,7 @@ func (h *Inhibitor) ClampFuture(now int64) {
 	}
 }
 
-// InhibitPrefix is what the keys of saved inhibitions begin with.
+// InhibitPrefix begins the keys of saved inhibitions.
 const InhibitPrefix = "inhibit/"
 
 // TakeChanges returns the entries that changed since the last call, and from the first call on keeps track of further changes.
@@ -157,7 +157,7 @@ func (h *Inhibitor) TakeChanges() []model.StateEntry {
 	return out
 }
 
-// changes returns copies of what changed by key, nil of what was forgotten.
+// changes returns copies of the changed entries by key, nil for those that were forgotten.
 func (h *Inhibitor) changes() map[string]*lastAlerts {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -179,7 +179,7 @@ func (h *Inhibitor) changes() map[string]*lastAlerts {
 	return out
 }
 
-// Restore puts a saved entry back. One that can hold nothing back any more is left out, and comes back from takeChanges as forgotten.
+// Restore puts a saved entry back. One that cannot suppress anything any more is left out, and TakeChanges returns it as forgotten.
 func (h *Inhibitor) Restore(e model.StateEntry, now int64) (kept bool, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

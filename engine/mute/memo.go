@@ -20,7 +20,7 @@ type ruleSource struct {
 // FewGlobs is how many silences are looked through in less time than it takes to remember.
 const FewGlobs = 8
 
-// MaxMemo bounds how much is remembered. Beyond it, all is forgotten and found anew.
+// MaxMemo bounds how much is remembered. Beyond it, everything is forgotten and looked up again.
 const MaxMemo = 4096
 
 // Suppressing is holding of the set.

@@ -19,17 +19,17 @@ type Silence struct {
 	hits    *atomic.Int64 // suppressed; kept by the silence of the same id that takes its place
 }
 
-// silenceSet is an immutable set of silences, indexed by what most of them name, so that thousands cost a hit little.
+// silenceSet is an immutable set of silences, indexed by rule, workload and container, so that thousands cost a hit little.
 type silenceSet struct {
 	all         []*Silence // in the order of their ids
-	from, until int64      // outside of which none holds anything back
+	from, until int64      // outside of which none suppresses anything
 	byRule      map[string][]*Silence
 	byWorkload  map[string][]*Silence
 	byContainer map[string][]*Silence // by name or id
 	others      []*Silence
 }
 
-// NewSilenceSet compiles those that are sound; the error names the others. What was counted before goes on for those that are still there.
+// NewSilenceSet compiles the valid silences; the error names the others. The counts of those that were in force before go on.
 func NewSilenceSet(list []rules.Silence, before *silenceSet) (*silenceSet, error) {
 	counted := map[string]*atomic.Int64{}
 	if before != nil {
@@ -74,7 +74,7 @@ func NewSilenceSet(list []rules.Silence, before *silenceSet) (*silenceSet, error
 	return set, errors.Join(errs...)
 }
 
-// idle reports that no silence holds anything back at a time.
+// idle reports that no silence is active at a time.
 func (set *silenceSet) idle(now int64) bool { return set == nil || now < set.from || now >= set.until }
 
 // Suppressing returns the silence that holds a hit or an alert back at a time, or nil.

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Change lists, by rule id, what a new snapshot changed. The lists are sorted.
+// Change lists the rules that a new snapshot added, removed and changed, by id. The lists are sorted.
 type Change struct {
 	Added, Removed, Changed, Kept []string
 }

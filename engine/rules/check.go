@@ -13,8 +13,8 @@ import (
 // Check is one condition of a rule, tried on a record.
 type Check struct {
 	Field  string `json:"field"`         // the setting: container, event, stream, where.PATH, pattern, keywords, any, all or none
-	Want   string `json:"want"`          // what it asks for
-	Got    string `json:"got,omitempty"` // what there is instead, or for an exclusion what it found
+	Want   string `json:"want"`          // the condition
+	Got    string `json:"got,omitempty"` // the value instead, or for an exclusion the match
 	Passed bool   `json:"passed"`
 	// Missing is the first text that every match must hold and the line does not, where there is one.
 	Missing string `json:"missing,omitempty"`
@@ -112,7 +112,7 @@ func eventCheck(names []string, rec *model.Record) Check {
 	return c
 }
 
-// textCheck tries an expression on a line. The rule is compiled, so the expression is sound.
+// textCheck tries an expression on a line. The rule is compiled, so the expression is valid.
 func textCheck(field, want, expr string, line []byte) Check {
 	c := Check{Field: field, Want: want, Passed: regexp.MustCompile(expr).Match(line)}
 	if c.Passed {

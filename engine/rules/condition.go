@@ -12,7 +12,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 )
 
-// condition is one entry of where: a field and what its text must be.
+// condition is one entry of where: a field and the condition on its text.
 type condition struct {
 	path   string
 	op     operator
@@ -36,7 +36,7 @@ const (
 	opAbsent
 )
 
-// comparisons lists the operators by their prefix; a longer prefix stands before a shorter one that begins it.
+// comparisons lists the operators by their prefix; a longer prefix comes before its own prefix.
 var comparisons = [...]struct {
 	prefix string
 	op     operator
@@ -149,14 +149,14 @@ func (c *condition) equals(value []byte) bool {
 
 // parseNumber reads a number as JSON and people write them: decimal, with a fraction and an exponent.
 func parseNumber(text string) (float64, bool) {
-	if text == "" || strings.ContainsAny(text, "xXpPiInN_") { // what Go takes for numbers besides
+	if text == "" || strings.ContainsAny(text, "xXpPiInN_") { // forms that Go accepts besides
 		return 0, false
 	}
 	n, err := strconv.ParseFloat(text, 64)
 	return n, err == nil
 }
 
-// numberText returns the form that a number has in fields, "" for a text that is none.
+// numberText returns the form that a number has in fields, "" for a text that is not a number.
 func numberText(text string) string {
 	if _, ok := parseNumber(text); !ok {
 		return ""

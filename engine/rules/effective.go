@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// EffectiveFor returns the rules of a workload. It takes a lock only for a workload that it has not met.
+// EffectiveFor returns the rules of a workload. It takes a lock only for a new workload.
 func (n *Snapshot) EffectiveFor(workload string) *WorkloadRules {
 	cache := n.workloads.Load()
 	if e, ok := cache.Load(workload); ok {
@@ -105,7 +105,7 @@ func (n *Snapshot) ruleFor(r *Resolved, own []int) *Rule {
 	return v
 }
 
-// appendKey appends what tells this rule from every other that can result from the same settings.
+// appendKey appends an identity of this rule among all that can result from the same settings.
 func (r *Resolved) appendKey(key []byte) []byte {
 	key = binary.AppendVarint(key, int64(r.base))
 	key = binary.AppendVarint(key, int64(r.block))

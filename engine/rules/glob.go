@@ -31,5 +31,5 @@ func anyGlobMatches(globs []string, name string) bool {
 	return false
 }
 
-// IsLiteral reports whether a glob stands for exactly one text: itself.
+// IsLiteral reports whether a glob matches exactly one text: itself.
 func IsLiteral(glob string) bool { return glob != "" && !strings.ContainsAny(glob, `*?\`) }

@@ -13,16 +13,16 @@ import (
 )
 
 // InhibitSettings says which alerts keep others from leaving: while an alert that the source matches is not older than For, hits that the
-// target matches are held back and counted with the reason inhibited. What both match is never held back by what both match, so that no
+// target matches are suppressed and counted with the reason inhibited. An alert that both match never suppresses hits that both match, so that no
 // alert inhibits itself.
 type InhibitSettings struct {
-	// Which alerts hold others back.
+	// Which alerts suppress others.
 	Source Matchers `toml:"source"`
-	// Which hits are held back.
+	// Which hits are suppressed.
 	Target Matchers `toml:"target"`
 	// For how long after an alert of the source.
 	For time.Duration `toml:"for"`
-	// In what source and target must agree: workload, host, container, tag. Empty: in nothing.
+	// Where source and target must be equal: workload, host, container, tag. Empty: nowhere.
 	Equal []string `toml:"equal"`
 }
 
@@ -34,7 +34,7 @@ func EqualNames() []string { return slices.Clone(equalWords) }
 // DefaultInhibit returns the settings of an inhibition that sets none.
 func DefaultInhibit() InhibitSettings { return InhibitSettings{For: 5 * time.Minute} }
 
-// MaxInhibit bounds how long an alert holds others back.
+// MaxInhibit bounds how long an alert suppresses others.
 const MaxInhibit = 24 * time.Hour
 
 // Validate returns everything that is wrong with the settings, in their order.
@@ -83,7 +83,7 @@ func (s *InhibitSettings) compile() (*Inhibit, error) {
 	return i, nil
 }
 
-// AppendKey appends what the state of the inhibition is kept under for a source.
+// AppendKey appends the key that the inhibition has its state under for a source.
 func (i *Inhibit) AppendKey(key []byte, s *model.Source) []byte {
 	key = append(key, i.id...)
 	for _, word := range i.equal {

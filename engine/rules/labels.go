@@ -8,13 +8,13 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/templates"
 )
 
-// Bounds of what is kept of a suppressed hit for the roll-up that shows it, in bytes.
+// Bounds of the texts of a suppressed hit that a roll-up shows, in bytes.
 const (
 	MaxSample         = 512 // of the line
 	MaxSampleCaptures = 512 // of names and values; more are left out altogether
 )
 
-// Bounds of what an alert carries of a record's fields, in bytes; a value is cut to maxCapture.
+// Bounds of the fields of a record in an alert, in bytes; a value is cut to maxCapture.
 const (
 	MaxFields    = 16  // in number
 	maxFieldPath = 256 // of a dotted path

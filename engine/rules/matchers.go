@@ -17,7 +17,7 @@ type Matchers struct {
 	Container string `toml:"container" json:"container,omitempty"`
 	// The severities, one of which the alert has or would have.
 	Severity []model.Severity `toml:"severity" json:"severity,omitempty"`
-	// A regular expression (RE2 syntax) that the line matches. What is told without a line, such as an absence, has none that matches.
+	// A regular expression (RE2 syntax) that the line matches. An alert without a line, such as an absence, does not match.
 	Message string `toml:"message" json:"message,omitempty"`
 }
 
@@ -31,7 +31,7 @@ func (m *Matchers) Empty() bool {
 	return m.Rule == "" && m.Workload == "" && m.Container == "" && len(m.Severity) == 0 && m.Message == ""
 }
 
-// check adds what is wrong with the matchers; prefix stands before the names of their fields.
+// check adds the faults of the matchers, with a prefix before the names of their fields.
 func (m *Matchers) check(p *problems, prefix string) {
 	if m.Empty() {
 		p.add(strings.TrimSuffix(prefix, "."), "", "needs at least one of rule, workload, container, severity and message")
@@ -76,7 +76,7 @@ func (m *Matchers) Compile() (Matcher, error) {
 	return c, err
 }
 
-// Subject is what matchers look at: a hit, or an alert that is made without one.
+// Subject is a hit, or an alert without one, as matchers see it.
 type Subject struct {
 	Rule     *Rule
 	Source   *model.Source
@@ -93,12 +93,12 @@ func (s *Subject) grade() model.Severity {
 	return s.Severity
 }
 
-// Matches reports whether all matchers hold. What costs most is looked at last: a regular expression is tried only where all else holds.
+// Matches reports whether all matchers hold. The most expensive check comes last: a regular expression is tried only if all else matches.
 func (m *Matcher) Matches(s *Subject) bool {
 	return m.MatchesSource(s.Rule, s.Source) && m.MatchesLine(s)
 }
 
-// MatchesSource reports whether the globs hold: what depends neither on the line nor on the severity.
+// MatchesSource reports whether the globs match, which depend neither on the line nor on the severity.
 func (m *Matcher) MatchesSource(r *Rule, s *model.Source) bool {
 	if m.rule != "" && !GlobMatches(m.rule, r.Settings.Name) && (r.ID == r.Settings.Name || !GlobMatches(m.rule, r.ID)) {
 		return false

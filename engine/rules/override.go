@@ -18,7 +18,7 @@ func (o *Override) Apply(rule RuleSettings) RuleSettings {
 	return rule
 }
 
-// changesText reports whether the override changes what the line must look like.
+// changesText reports whether the override changes the conditions on the line.
 func (o *Override) changesText() bool {
 	return slices.ContainsFunc(o.Keys, func(key string) bool {
 		return key == "pattern" || key == "keywords" || key == "any" || key == "all"

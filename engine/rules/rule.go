@@ -28,7 +28,7 @@ type Rule struct {
 	stream         model.Stream     // StreamUnknown: both
 	where          []condition
 	By             []KeyPart
-	Distinct       *KeyPart // what a threshold counts the different values of; nil: every hit
+	Distinct       *KeyPart // whose different values a threshold counts; nil: every hit
 	Captured       bool     // a key part, or distinct, needs the captures
 	Grouped        bool     // a key part is the template
 	Templated      bool     // a key part is the template, or the rule asks for new ones

@@ -19,7 +19,7 @@ type Bucket struct {
 	Burst int `toml:"burst"`
 }
 
-// Limits bounds what leaves the engine and what it remembers.
+// Limits bounds the alerts and the memory of the engine.
 type Limits struct {
 	// One token bucket for each container, over all its rules. A rate of "0/s" turns it off.
 	PerContainer Bucket `toml:"per_container"`
@@ -27,7 +27,7 @@ type Limits struct {
 	MaxKeys int `toml:"max_keys"`
 }
 
-// RuleSettings says what to look for and what to make of it. At least one of pattern, keywords, any, all, none, event and where is set.
+// RuleSettings says which lines to look for and how to alert. At least one of pattern, keywords, any, all, none, event and where is set.
 type RuleSettings struct {
 	// Names the rule; unique among the global rules, and within a workload.
 	Name string `toml:"name"`
@@ -49,16 +49,16 @@ type RuleSettings struct {
 	Stream string `toml:"stream"`
 	// The severity of the alert. Unset: that of the record, or of the line when it is a JSON object with a level; else warning.
 	Severity model.Severity `toml:"severity"`
-	// How long further hits of the same key are held back after an alert. "0s" holds nothing back.
+	// How long further hits of the same key are suppressed after an alert. "0s" suppresses nothing.
 	Cooldown time.Duration `toml:"cooldown"`
-	// What makes a cooldown key beside the rule: container, workload, host, stream, tag, capture.NAME, field.PATH, and template: the line with
+	// The parts of a cooldown key beside the rule: container, workload, host, stream, tag, capture.NAME, field.PATH, and template: the line with
 	// its numbers, ids, addresses, quoted values and times masked, so that an error of another kind alerts at once.
 	CooldownBy []string `toml:"cooldown_by"`
-	// When a cooldown ends with hits held back, an alert of kind rollup tells their number, and the next cooldown begins. Off: the next alert of the
-	// key tells.
+	// When a cooldown ends with suppressed hits, an alert of kind rollup reports their number, and the next cooldown begins. Off: the next alert of
+	// the key reports them.
 	Rollup bool `toml:"rollup"`
-	// Alerts only when so many hits of a key came within the time of within. Every hit counts, whatever becomes of it; an alert begins the count
-	// anew.
+	// Alerts only when so many hits of a key came within the time of within. Every hit counts, whatever becomes of it; an alert restarts the
+	// count.
 	Count int `toml:"count"`
 	// The length of time that count is about: a window that slides.
 	Within time.Duration `toml:"within"`
@@ -91,15 +91,15 @@ type RuleSettings struct {
 	Fields []string `toml:"fields"`
 	// Labels that the alert carries. A value may be a template, as in { client = '{{ .Field "remote_ip" }}' }; one that yields nothing is left out.
 	Labels map[string]string `toml:"labels"`
-	// A link to what to do: an address with http:// or https://.
+	// A link to instructions: an address with http:// or https://.
 	Runbook string `toml:"runbook"`
-	// Counts what the rule would have done, and alerts nobody.
+	// Counts hits as if the rule alerted, and sends nothing.
 	DryRun bool `toml:"dry_run"`
 	// OnlyContainers holds the ids of the containers that the rule is for; none: all. No configuration sets it.
 	OnlyContainers []string `toml:"-"`
 }
 
-// Escalation is one step of what happens while hits keep coming.
+// Escalation is one step in severity while hits keep coming.
 type Escalation struct {
 	// How long after the first alert.
 	After time.Duration `toml:"after"`

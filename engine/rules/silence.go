@@ -8,17 +8,17 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 )
 
-// Silence keeps alerts from leaving for a time. The hits that it holds back are counted with the reason silence, and told by the next alert.
+// Silence suppresses alerts for a time. The suppressed hits are counted with the reason silence, and reported by the next alert.
 type Silence struct {
 	ID string `json:"id"`
 	Matchers
 	From    int64  `json:"from"`  // ns since 1970-01-01 UTC; 0 = since ever
-	Until   int64  `json:"until"` // ns; the first moment in which it holds nothing back any more
+	Until   int64  `json:"until"` // ns; the first moment in which it suppresses nothing any more
 	Comment string `json:"comment,omitempty"`
 	Author  string `json:"author,omitempty"`
-	// Configured says that it stands in the configuration: it is not changed at run time.
+	// Configured says that it comes from the configuration: it does not change at run time.
 	Configured bool `json:"configured,omitempty"`
-	// Held counts the hits that it held back since the engine knows it. A hit that several hold back counts for one of them.
+	// Suppressed counts its hits since the engine knows it. A hit that several silences match counts for one of them.
 	Suppressed int64 `json:"-"`
 }
 
@@ -62,15 +62,15 @@ type SilenceSettings struct {
 	Matchers
 	// When it begins, with its offset from UTC, such as 2026-12-24T22:00:00Z. Unset: it has begun.
 	From time.Time `toml:"from"`
-	// When it ends. It must be set: a silence without end hides what nobody remembers.
+	// When it ends. It must be set: a silence without end hides alerts that nobody remembers.
 	Until time.Time `toml:"until"`
 	// Why.
 	Comment string `toml:"comment"`
-	// Who wants it.
+	// Who set it.
 	Author string `toml:"author"`
 }
 
-// configuredPrefix is what the ids of silences of the configuration begin with.
+// configuredPrefix begins the ids of silences of the configuration.
 const configuredPrefix = "config:"
 
 // Silence returns the silence that the settings describe.
@@ -81,7 +81,7 @@ func (s *SilenceSettings) Silence() Silence {
 	}
 }
 
-// nanoseconds turns a time into ns since 1970; the zero time is 0, and what int64 cannot hold the nearest that it can.
+// nanoseconds turns a time into ns since 1970; the zero time is 0, and a time beyond int64 the nearest that fits.
 func nanoseconds(t time.Time) int64 {
 	switch {
 	case t.IsZero():

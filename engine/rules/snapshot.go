@@ -10,7 +10,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 )
 
-// MaxWorkloads bounds how many workloads a snapshot remembers the effective rules of. Beyond it, all are forgotten and found anew.
+// MaxWorkloads bounds how many workloads a snapshot remembers the effective rules of. Beyond it, all are forgotten and looked up again.
 const MaxWorkloads = 1 << 16
 
 // RuleError says why a rule of the settings does not run.
@@ -29,12 +29,12 @@ func (e *RuleError) Error() string {
 }
 
 // Snapshot is a compiled set of rules: one match.Set shared by all workloads, over which a workload's effective rules are a bit set.
-// It is immutable to its users and safe for concurrent use; what it learns (the effective rules of a workload it meets) is cached.
+// It is immutable to its users and safe for concurrent use; the effective rules of each workload are cached.
 type Snapshot struct {
 	Settings    Settings // without the broken rules
 	broken      []RuleError
 	Set         *match.Set
-	Rules       []*Rule        // the globals as they stand, then the workloads' own; rule.index is the place here
+	Rules       []*Rule        // the globals without overrides, then the workloads' own; rule.index is the place here
 	byID        map[string]int // id → place in rules
 	ByPrefilter [][]*Rule      // id in set → rules that it leads
 	always      []*Rule        // rules without a lead
@@ -43,14 +43,14 @@ type Snapshot struct {
 	workloads atomic.Pointer[sync.Map] // workload name → *effective
 	Known     atomic.Int64             // entries in workloads
 
-	mu       sync.Mutex // guards what follows
+	mu       sync.Mutex // guards the fields below
 	compiler *ruleCompiler
 	Variants map[string]*Rule          // base rule and blocks → the rule with their overrides
 	Sets     map[string]*WorkloadRules // workloads with the same rules share one
 	counters func(id string) *model.RuleCounters
 }
 
-// Compile builds a snapshot of all rules that are sound, and tells of the others. Expressions that the set before has are taken over from it.
+// Compile builds a snapshot of all valid rules, and reports the others. It reuses compiled expressions of the snapshot before.
 func Compile(s Settings, counters func(id string) *model.RuleCounters, before *Snapshot) (*Snapshot, error) {
 	n := &Snapshot{
 		compiler: newRuleCompiler(), byID: map[string]int{},
@@ -142,7 +142,7 @@ func (n *Snapshot) keepValid(s Settings) {
 	}
 }
 
-// addInhibits compiles the inhibitions that are sound, and notes why the others are left out.
+// addInhibits compiles the valid inhibitions, and notes why the others are left out.
 func (n *Snapshot) addInhibits(all []InhibitSettings) {
 	for i := range all {
 		errs := all[i].Validate()
@@ -223,7 +223,7 @@ func (n *Snapshot) RuleNames() []string {
 	return slices.Compact(names)
 }
 
-// Costs tells for each rule that looks at lines, by its id, how a line is filtered before the regular expression is tried.
+// Costs returns for each rule that looks at lines, by its id, how lines are filtered before the regular expression is tried.
 func (n *Snapshot) Costs() map[string]match.Cost {
 	out := map[string]match.Cost{}
 	for _, r := range n.Rules {
@@ -234,13 +234,13 @@ func (n *Snapshot) Costs() map[string]match.Cost {
 	return out
 }
 
-// AbsenceToStart names what a rule waits for.
+// AbsenceToStart is an absence rule and the workload that it waits for.
 type AbsenceToStart struct {
 	Rule     *Rule
 	Workload string
 }
 
-// Find returns the rule of an id as it applies to a workload, or nil. An empty workload stands for all of them.
+// Find returns the rule of an id as it applies to a workload, or nil. An empty workload means all of them.
 func (n *Snapshot) Find(id, workload string) *Rule {
 	if i, ok := n.byID[id]; ok && (workload == "" || n.EffectiveFor(workload).Has(i)) {
 		return n.Rules[i]
@@ -264,7 +264,7 @@ func (n *Snapshot) Find(id, workload string) *Rule {
 	return nil
 }
 
-// PendingAbsences returns what is waited for without a record of it.
+// PendingAbsences returns the absences that begin without a record.
 func (n *Snapshot) PendingAbsences() []AbsenceToStart {
 	var out []AbsenceToStart
 	for _, r := range n.Rules {

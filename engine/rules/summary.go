@@ -9,7 +9,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/templates"
 )
 
-// summaryData is what a summary template sees.
+// summaryData is the data of a summary template.
 type summaryData struct {
 	Rule, Severity, Message, Stream, Workload, Host, Tag string
 	Container                                            model.Container
@@ -34,7 +34,7 @@ func parseSummary(text string) (*templates.Template, error) {
 	return t, nil
 }
 
-// renderSummary returns one line: that of the template, or where there is none, or it fails, of the rule, the workload and the line.
+// renderSummary returns one line: that of the template, or if there is none or it fails, one of rule, workload and line.
 func renderSummary(t *templates.Template, data *summaryData) string {
 	if t != nil {
 		if text := renderLine(t, data, model.MaxSummary); text != "" {
@@ -44,7 +44,7 @@ func renderSummary(t *templates.Template, data *summaryData) string {
 	return model.OneLine(data.Rule+" in "+data.Workload+": "+model.CutUTF8(data.Message, model.ShortLine), model.MaxSummary)
 }
 
-// renderLine returns what a template makes of an alert, as one line of at most limit bytes; "" where it fails.
+// renderLine returns the output of a template for an alert, as one line of at most limit bytes; "" if it fails.
 func renderLine(t *templates.Template, data *summaryData, limit int) string {
 	text, err := execute(t, data, limit)
 	if err != nil {
@@ -53,7 +53,7 @@ func renderLine(t *templates.Template, data *summaryData, limit int) string {
 	return model.OneLine(text, limit)
 }
 
-// execute returns the first limit bytes that a template writes. What it may cost is far more than a line needs, and some milliseconds.
+// execute returns the first limit bytes that a template writes. Its budget is far more than a line needs, and some milliseconds.
 func execute(t *templates.Template, data *summaryData, limit int) (string, error) {
 	var out strings.Builder
 	budget := templates.NewBudget(context.Background(), templates.Limits{Steps: 2_000, Bytes: 512 << 10, Output: limit})

@@ -13,7 +13,7 @@ import (
 type absenceTimer struct {
 	Key        string // rule id and workload; the workload is empty where the rule waits for all together
 	began      int64  // when the wait began
-	from       int64  // the wait is measured from here: the last hit, or when the wait began, moved by what does not count
+	from       int64  // the wait is measured from here: the last hit, or when the wait began, moved by time that does not count
 	arrived    int64  // when the last hit arrived; 0: none did
 	lastHit    int64  // the latest time at which one happened
 	absent     bool   // it was waited for in vain
@@ -26,7 +26,7 @@ type absenceTimer struct {
 	timer      timer
 }
 
-// StartAbsence begins a wait where there is none.
+// StartAbsence begins an absence timer unless it runs.
 func (k *Keyed) StartAbsence(r *rules.Rule, workload string, s *model.Source, now int64) *absenceTimer {
 	key := rules.AbsenceKey(r, workload)
 	if t, ok := k.Absences.Get(key); ok {
@@ -71,7 +71,7 @@ func (t *absenceTimer) skip(ns, now int64) {
 }
 
 // observe decides about a hit of a rule that waits for lines: it is either expected or ends the absence. The end of an absence that was sent is sent,
-// whatever a silence, an inhibition or dry_run says by then: otherwise what it opened at a receiver would stay open.
+// even under a silence, an inhibition or dry_run: otherwise the incident that it opened at a receiver would stay open.
 func (k *Keyed) observe(h *HitContext, now int64) {
 	r := h.Rule
 	s := h.Source

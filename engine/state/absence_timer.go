@@ -4,6 +4,6 @@ import (
 	"time"
 )
 
-// AbsenceGrace is how long after a start an absence is told at the earliest: what came while the program was down is to be read first. A stop
-// that took longer says nothing of what came meanwhile: the wait begins anew.
+// AbsenceGrace is the earliest time after a start at which an absence is reported: lines written while the program was down are read first.
+// After a longer stop nobody knows which lines came meanwhile, so the wait restarts.
 const AbsenceGrace = 5 * time.Minute

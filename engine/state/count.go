@@ -19,7 +19,7 @@ type mark struct {
 	hit   uint64 // number of the hit: the order of arrival
 }
 
-// ValueID stands for a value that is counted once. It is a part of a cryptographic digest, for whoever writes the lines could choose values that
+// ValueID identifies a value that is counted once. It is a part of a cryptographic digest, for whoever writes the lines could choose values that
 // share a weaker one.
 type ValueID uint64
 
@@ -33,7 +33,7 @@ func NewValue(value []byte) ValueID {
 type slidingCount struct {
 	marks    []mark // in the order of their times
 	hits     uint64 // that were counted
-	distinct string // what the values are of
+	distinct string // the source of the values
 }
 
 // observe counts a hit, whatever becomes of it. It returns how many hits there are in the fullest time of length within that the hit lies in, or how
@@ -124,7 +124,7 @@ func (c *slidingCount) forgetOldest() {
 	c.marks = slices.Delete(c.marks, oldest, oldest+1)
 }
 
-// clear begins the count again: an alert reported what crossed the threshold.
+// clear restarts the count, because an alert reported the hits that crossed the threshold.
 func (c *slidingCount) clear() { c.marks = nil }
 
 func (c *slidingCount) clampFuture(now int64) {

@@ -5,7 +5,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 )
 
-// Evaluate decides about a hit and commits what was decided, when all that is due by then is done. The decision is in h.
+// Evaluate runs everything due by now, then decides about a hit and commits the decision, which is in h.
 func (k *Keyed) Evaluate(h *HitContext, now int64, dst []model.Alert) []model.Alert {
 	for done := false; !done; {
 		dst, done = k.tryEvaluate(h, now, dst)
@@ -17,6 +17,7 @@ func (k *Keyed) Evaluate(h *HitContext, now int64, dst []model.Alert) []model.Al
 func (k *Keyed) tryEvaluate(h *HitContext, now int64, dst []model.Alert) (_ []model.Alert, done bool) {
 	k.Mu.Lock()
 	defer k.Mu.Unlock()
+	// A roll-up that was due before this hit must not report it, so due work comes first, under the same lock.
 	dst, more := k.runDue(now, dst)
 	if more {
 		return dst, false
@@ -30,6 +31,7 @@ func (k *Keyed) tryEvaluate(h *HitContext, now int64, dst []model.Alert) (_ []mo
 		h.known = k.seenBefore(h, now)
 		before := len(s.count.marks)
 		s.decide(h, tokens{k, h.Container}, now)
+		// The deadline follows from the new state, and addMarks may forget other keys, but not this one: it was used last.
 		k.addMarks(len(s.count.marks) - before)
 		k.due.set(&s.Timer, s.deadline(k.rollupRule(s, h)))
 		k.touchKey(s)
@@ -58,7 +60,7 @@ func (k *Keyed) rollupRule(s *KeyState, h *HitContext) *rules.Rule {
 	return k.rule(s.Key, shown.source.Workload)
 }
 
-// addMarks counts what thresholds remember; when it is too much, the keys unused for longest go.
+// addMarks counts the hits that thresholds remember; when there are too many, the keys unused for longest are forgotten.
 func (k *Keyed) addMarks(n int) {
 	k.marks += n
 	for k.marks > maxMarks && k.Keys.Len() > 1 {

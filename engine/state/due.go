@@ -35,7 +35,7 @@ func (k *Keyed) NextDue() (at int64, ok bool) {
 	return 0, false
 }
 
-// runDue appends what is due by now to dst, in the order of time. Everything is done as of the moment at which it was due. It does at most a batch of things;
+// runDue appends the alerts due by now to dst, in the order of time. Each is made as of the moment at which it was due. It handles at most a batch;
 // more says that others are left.
 func (k *Keyed) runDue(now int64, dst []model.Alert) (_ []model.Alert, more bool) {
 	k.latest = max(k.latest, now)
@@ -66,12 +66,12 @@ func (k *Keyed) Batch() int {
 	return max(1, DueBatch/(1+k.mutes.CountSilences()/DueBatch))
 }
 
-// Adopt puts the rules of a snapshot in force for what time makes, and their limits. Deadlines are measured again, so that what a rule changed
-// applies at once: from now on, for a moment before would be one at which it was not so. What was restored is due when it was. What a rule that is
-// gone waited for is forgotten.
+// Adopt puts the rules of a snapshot in force for alerts that time makes, and their limits. Deadlines are computed again, so that a changed rule
+// applies at once, but never to the time before. Restored state keeps its deadlines. Absences of removed rules are forgotten.
 func (k *Keyed) Adopt(n *rules.Snapshot) {
 	k.Mu.Lock()
 	defer k.Mu.Unlock()
+	// The rules are set before the deadlines are computed, which go by them. Smaller limits forget keys first, so that their deadlines need no work.
 	k.setLimits(n.Settings.Limits)
 	k.rules = n
 	for _, s := range k.Keys.Values() {
@@ -94,7 +94,7 @@ func (k *Keyed) Adopt(n *rules.Snapshot) {
 	k.pendingAbsences = n.PendingAbsences()
 }
 
-// fromNow returns a deadline that is not before what was looked at already, unless it was restored.
+// fromNow returns a deadline that is not before the latest time that was processed, unless it was restored.
 func (k *Keyed) fromNow(due int64, restored bool) int64 {
 	if due == 0 || restored {
 		return due

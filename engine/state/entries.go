@@ -16,7 +16,7 @@ func parseTemplateID(stateKey string) (id TemplateID, ok bool) {
 	return id, err == nil
 }
 
-// What the keys of the entries begin with.
+// Prefixes of the keys of saved entries.
 const (
 	KeyPrefix      = "key/"
 	bucketPrefix   = "bucket/"
@@ -25,7 +25,7 @@ const (
 	ClockKey       = "clock"
 )
 
-// TemplateID stands for a template of a rule and a workload.
+// TemplateID identifies a template of a rule and a workload.
 type TemplateID [model.DigestLen]byte
 
 // NewTemplate returns the id of a template.

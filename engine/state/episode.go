@@ -5,28 +5,28 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 )
 
-// episode is what an escalation goes by: a key's hits, from its first alert on, for as long as none of the windows in a row, each as long as the
-// cooldown and counted from that alert, is without one, whether or not those hits are suppressed. It goes by the records' clock.
+// episode measures how long a key keeps being hit, for the escalation. It begins with an alert and lasts while the key is hit at least once in each
+// window (as long as the cooldown, counted from that alert), whether or not those hits are suppressed. It goes by the records' clock.
 type episode struct {
-	began   int64 // the time of the first alert; 0: there is none
+	began   int64 // the time of the first alert; 0: no episode
 	lastHit int64 // the latest time of a hit
-	arrived int64 // when that hit arrived: so far is the records' clock behind
+	arrived int64 // when that hit arrived: the records' clock is as much behind
 	step    int   // how many steps of the escalation were sent
 }
 
-// clock returns what the records' clock shows at a time of arrival.
+// clock returns the time on the records' clock at a time of arrival.
 func (e *episode) clock(now int64) int64 { return e.lastHit + now - e.arrived }
 
 // expired reports whether a window has passed without a hit by a time of the records' clock.
 func (e *episode) expired(at, length int64) bool {
-	last := int64(-1) // what came before the beginning is in none of its windows
+	last := int64(-1) // a hit before the beginning is in none of its windows
 	if e.lastHit >= e.began {
 		last = (e.lastHit - e.began) / length
 	}
 	return at >= e.began && (at-e.began)/length > last+1
 }
 
-// observe notes a hit, whatever becomes of it.
+// observe notes a hit, suppressed or not.
 func (e *episode) observe(r *rules.Rule, at, now int64) {
 	if len(r.Settings.Escalate) == 0 {
 		*e = episode{}
@@ -40,8 +40,8 @@ func (e *episode) observe(r *rules.Rule, at, now int64) {
 	}
 }
 
-// nextStep returns when, by arrival, the next step is due of what has been suppressed since shown arrived; 0: none is, or the episode is over by then.
-// It is not before the arrival of the latest hit, which may be the one that says that the time has passed.
+// nextStep returns when, by arrival, the next step is due for the hits suppressed since shown arrived; 0: never, or the episode will have expired.
+// It is not before the arrival of the latest hit, which may itself show that the time has passed.
 func (e *episode) nextStep(r *rules.Rule, shown int64) int64 {
 	steps := r.Settings.Escalate
 	if e.began == 0 || e.step >= len(steps) {
@@ -54,13 +54,13 @@ func (e *episode) nextStep(r *rules.Rule, shown int64) int64 {
 	return at
 }
 
-// escalate returns the severity that an alert has at least, for a hit with at the latest time of one. The alert begins an episode where none goes on.
+// escalate returns the minimum severity of an alert at a time of the records' clock. The alert begins an episode unless one is ongoing.
 func (e *episode) escalate(r *rules.Rule, at int64) model.Severity {
 	steps := r.Settings.Escalate
 	if len(steps) == 0 {
 		return model.SeverityUnknown
 	}
-	if e.began == 0 || e.expired(at, r.Window()) { // the roll-up could leave only when the episode was over
+	if e.began == 0 || e.expired(at, r.Window()) { // the roll-up was delayed until the episode had expired
 		e.began, e.step = at, 0
 	}
 	for e.step < len(steps) && e.began+int64(steps[e.step].After) <= at {

@@ -11,12 +11,12 @@ type HitContext struct {
 	Rule          *rules.Rule
 	Source        *model.Source
 	Stream        model.Stream
-	OverflowKey   overflowKey // what makes the key if the templates are too many
+	OverflowKey   overflowKey // makes the key if there are too many templates
 	At            int64       // when the hit happened
 	Key           []byte      // the cooldown key
 	Container     []byte      // the key of the token bucket
 	Template      TemplateID
-	Value         ValueID // what a threshold of different values counts
+	Value         ValueID // that a threshold of different values counts
 	Valued        bool    // there is one
 	Muted         bool    // a silence or an inhibition is in force: why
 	Reason        model.Reason
@@ -31,7 +31,7 @@ type HitContext struct {
 // overflowKey makes the key that hits share whose templates are too many.
 type overflowKey interface{ OverflowKey() []byte }
 
-// Decision is what becomes of a hit, and what its alert reports.
+// Decision is the outcome of a hit, with the numbers that its alert reports.
 type Decision struct {
 	Alert      bool
 	Reason     model.Reason // the hit is suppressed, when there is no alert

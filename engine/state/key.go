@@ -42,11 +42,11 @@ func (s *KeyState) clampFuture(now int64) {
 	s.lastHit = min(s.lastHit, now)
 }
 
-// decide decides what becomes of a hit, and moves the key's state and the container's bucket on. It changes nothing else, so that Explain can try it on
+// decide decides about a hit, and advances the key's state and the container's bucket. It changes nothing else, so that Explain can try it on
 // copies.
 //
-// The order is part of the contract (docs/counting.md): what suppresses a hit must not let it consume anything of what comes behind, so the token is
-// last. Counting, the template and the episode come first, for every hit counts there, whatever becomes of it.
+// The order is part of the contract (docs/counting.md): a hit that one check suppresses must not consume anything of a later one, so the token comes
+// last. The threshold's count, the template and the episode come first, because suppressed hits count there too.
 func (s *KeyState) decide(h *HitContext, bucket tokens, now int64) {
 	r := h.Rule
 	set := &r.Settings
@@ -65,7 +65,7 @@ func (s *KeyState) decide(h *HitContext, bucket tokens, now int64) {
 		why = model.ReasonKnown
 	case !h.Overflow && s.window.state(set.Cooldown, now) != windowClosed:
 		why = model.ReasonCooldown
-	case set.DryRun && bucket.available(now): // it begins and ends all that the alert would, and takes nothing from others
+	case set.DryRun && bucket.available(now): // it opens the window and clears the count as an alert would, but takes no token from others
 		why = model.ReasonDryRun
 		s.window.opened = now
 		s.count.clear()
@@ -97,7 +97,7 @@ func (s *KeyState) suppress(h *HitContext, d *Decision, now int64) {
 	}
 }
 
-// markReported resets what an alert has reported, and opens the window of that alert.
+// markReported resets the counts that an alert has reported, and opens the window of that alert.
 func (s *KeyState) markReported(now int64) {
 	s.window.open(now)
 	s.Unreported = unreported{}
@@ -121,7 +121,7 @@ func (s *KeyState) deadline(r *rules.Rule) int64 {
 	return due
 }
 
-// expired reports whether the state says no more than that of a key that was never hit, but for what no alert has reported yet.
+// expired reports whether the state equals that of a key that was never hit, apart from hits that no alert has reported yet.
 func (s *KeyState) expired(r *rules.Rule, now int64) bool {
 	if s.window.state(r.Settings.Cooldown, now) != windowClosed || s.episode.began != 0 && !s.episode.expired(s.episode.clock(now), r.Window()) {
 		return false

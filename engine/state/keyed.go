@@ -19,15 +19,15 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 )
 
-// Keyed holds what is remembered of keys: of each cooldown key, of each container's token bucket, of each rule that waits for lines, and the
-// templates that were seen. Each kind is bounded; when full, what was unused for longest is forgotten and counted, so that the next hit alerts rather
+// Keyed has the state of each cooldown key, of each container's token bucket and of each absence rule, and the
+// templates that were seen. Each kind is bounded; when full, the entry unused for longest is forgotten and counted, so that the next hit alerts rather
 // than hides. Only hits and new sources come here: a line that no rule matches takes no lock. Safe for concurrent use.
 //
-// The lock is held for bounded work alone: what is slow (rendering, encoding) is done without it, and what is due is done in batches.
+// The lock is held for bounded work alone: slow work (rendering, encoding) is done without it, and due work in batches.
 type Keyed struct {
 	mutes           *mute.Board                         // in force; nil: none
 	countersBy      func(id string) *model.RuleCounters // of a rule, or those of retired rules
-	trial           *mute.Inhibitor                     // what is decided here has no consequences but for these inhibitions, which are a copy; nil: it has
+	trial           *mute.Inhibitor                     // of a trial: a copy, the only thing that its decisions change; nil: this is no trial
 	Mu              sync.Mutex
 	seed            maphash.Seed
 	Keys            *simplelru.LRU[uint64, *KeyState]
@@ -37,14 +37,14 @@ type Keyed struct {
 	groups          map[string]*templateGroup
 	due             deadlines
 	marks           int                    // of all keys
-	rules           *rules.Snapshot        // in force: what time makes goes by them; nil before there are any
-	pendingAbsences []rules.AbsenceToStart // what is waited for from the next moment on
+	rules           *rules.Snapshot        // in force, for alerts that time makes; nil before there are any
+	pendingAbsences []rules.AbsenceToStart // that begin at the next moment
 	latest          int64                  // the latest time that anything was done at
 
 	changed  map[string]struct{} // state keys whose entry is to be saved or forgotten
 	tracking bool                // changed is kept
 	clocked  int64               // latest as it was saved
-	dropping bool                // what is removed is no longer needed, and is not counted
+	dropping bool                // removed entries are not needed any more, and not counted
 	evicted  int64
 	overflow int64 // hits sent because a rule's templates were too many
 	limits   rules.Limits
@@ -75,7 +75,7 @@ func (k *Keyed) setLimits(limits rules.Limits) {
 	k.templates.Resize(size)
 }
 
-// keyRemoved ends the state of a key that was removed. What it had not reported yet is counted as forgotten.
+// keyRemoved ends the state of a key that was removed. Hits that it had not reported yet are counted as forgotten.
 func (k *Keyed) keyRemoved(s *KeyState) {
 	k.due.set(&s.Timer, 0)
 	k.marks -= len(s.count.marks)
@@ -146,7 +146,7 @@ func (k *Keyed) drop(s *KeyState) {
 	k.dropping = false
 }
 
-// rule returns the rule in force that a key belongs to, as it applies to a workload; nil when there is none any more.
+// rule returns the rule in force that a key belongs to, as it applies to a workload; nil if it was removed.
 func (k *Keyed) rule(key, workload string) *rules.Rule {
 	if k.rules == nil {
 		return nil

@@ -7,14 +7,14 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 )
 
-// Preview says what would become of a hit, and where the state that decides it stands.
+// Preview is the outcome that a hit would have now, and the state that decides about it.
 type Preview struct {
 	Alerts bool   `json:"alerts"`           // the hit would make an alert at once
-	Reason string `json:"reason,omitempty"` // why it would be held back, as Reason.String
+	Reason string `json:"reason,omitempty"` // why it would be suppressed, as Reason.String
 
 	LastAlert       time.Time `json:"last_alert,omitzero"`       // of the hit's cooldown key
 	CooldownLeft    float64   `json:"cooldown_left_seconds"`     // until a hit of the key alerts again
-	Suppressed      int64     `json:"suppressed"`                // hits of the key since its last alert, not told yet
+	Suppressed      int64     `json:"suppressed"`                // hits of the key since its last alert, not reported yet
 	SuppressedSince time.Time `json:"suppressed_since,omitzero"` // when the first of them came
 	Tokens          int       `json:"tokens"`                    // in the container's bucket
 	Burst           int       `json:"burst"`                     // at most; 0: there is no bucket
@@ -23,15 +23,15 @@ type Preview struct {
 	Counted         int       `json:"counted,omitempty"`         // hits, or different values, that count for the threshold, this one included
 	Needed          int       `json:"needed,omitempty"`          // for the threshold; 0: there is none
 	Template        string    `json:"template,omitempty"`        // of the line, where the rule goes by it
-	Overflow        bool      `json:"overflow,omitempty"`        // the container's templates are too many: neither cooldown nor threshold hold it back
+	Overflow        bool      `json:"overflow,omitempty"`        // the container's templates are too many: neither cooldown nor threshold suppress it
 
 	// Waits: the rule waits for lines, of the workload that Key names, or of all together. Cooldown and bucket play no part.
 	Waits   bool      `json:"waits,omitempty"`
-	LastHit time.Time `json:"last_hit,omitzero"` // of what it waits for
+	LastHit time.Time `json:"last_hit,omitzero"` // that it waits for
 }
 
 // NewTrial returns keyed state that is empty, by the limits in force, on which a record's hits are decided about without consequences, one after another
-// as they would be: what the first of them takes from the bucket is not there for the second.
+// as they would be: a token that the first of them takes is missing for the second.
 func (k *Keyed) NewTrial(hits int) *Keyed {
 	k.Mu.Lock()
 	defer k.Mu.Unlock()
@@ -42,8 +42,8 @@ func (k *Keyed) NewTrial(hits int) *Keyed {
 	return trial
 }
 
-// CopyTo gives a trial, that goes by the same rules, copies of the state that decides about a hit, and of what is due by now. What the trial has already
-// stays.
+// CopyTo gives a trial, that goes by the same rules, copies of the state that decides about a hit, and of all that is due by now. Copies that the trial
+// has already stay.
 func (k *Keyed) CopyTo(trial *Keyed, h *HitContext, now int64, inForce *rules.Snapshot) {
 	k.Mu.Lock()
 	defer k.Mu.Unlock()

@@ -34,12 +34,14 @@ func (k *Keyed) keyDue(s *KeyState, at, now int64, dst []model.Alert) []model.Al
 	}
 	a := s.rollup(r, at)
 	about := rules.Subject{Rule: r, Source: a.Source, Line: []byte(a.Message), Severity: a.Severity}
+	// The token comes last: a muted roll-up must not consume one.
 	if k.muted(&about, at) || !k.token(model.AppendBucket(nil, shown.source), at, true) {
 		s.window.prolong(r.Window(), at)
 		k.due.set(&s.Timer, s.deadline(r))
 		k.touchKey(s)
 		return dst
 	}
+	// The roll-up has been made by now: markReported resets the counts that it reports.
 	k.countersOf(r).Rollup()
 	a.Severity = max(a.Severity, s.episode.escalate(r, s.episode.clock(at)))
 	s.markReported(at)
@@ -50,7 +52,7 @@ func (k *Keyed) keyDue(s *KeyState, at, now int64, dst []model.Alert) []model.Al
 	return append(dst, a)
 }
 
-// rollup is the alert about what a key suppressed.
+// rollup returns the alert about the suppressed hits of a key.
 func (s *KeyState) rollup(r *rules.Rule, at int64) model.Alert {
 	u := &s.Unreported
 	shown, text := u.sample, u.sample.text

@@ -126,13 +126,14 @@ func Encode(state any) []byte {
 	}
 }
 
-// Restore puts saved entries back. What means nothing any more is left out and comes back from takeChanges as forgotten: a bucket that was full
-// when the state was saved, and what is older than oldest and has nothing to report. It returns an error that names the first entry that does not parse; the
+// Restore puts saved entries back. Entries that have no effect any more are left out, and TakeChanges returns them as forgotten: a bucket that was full
+// when the state was saved, and a key older than oldest with nothing to report. It returns an error that names the first entry that does not parse; the
 // others are restored all the same.
 func (k *Keyed) Restore(entries []model.StateEntry, now int64, oldest time.Duration) (restored int, err error) {
 	k.Mu.Lock()
 	defer k.Mu.Unlock()
 	k.tracking = true
+	// The clock comes first, because the other entries are restored relative to the time at which the program stopped.
 	r := restoring{Keyed: k, now: now, oldest: int64(oldest)}
 	for _, e := range entries {
 		if e.Key == ClockKey {

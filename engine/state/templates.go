@@ -63,8 +63,8 @@ func (k *Keyed) has(key []byte) bool {
 	return ok && s.Key == string(key)
 }
 
-// sweep removes the keys of a group that say nothing any more by the rule that is in force, and reports whether there is room. When there are none, those
-// go that only hold what no alert has reported: as that is reported with the next alert of the key alone, they would keep new templates out for good.
+// sweep removes the expired keys of a group, and reports whether there is room. If that makes none, expired keys with unreported hits go too: only
+// the next alert of such a key would report them, so it could keep new templates out for good.
 func (k *Keyed) sweep(g *templateGroup, r *rules.Rule, now int64) bool {
 	if !g.toSweep(now) {
 		return false
@@ -105,11 +105,11 @@ func (k *Keyed) leave(s *KeyState) {
 	s.group = nil
 }
 
-// lazySaves is the part of first_seen by which what is saved may be late while the engine runs: a template that comes all the time is not saved all the
-// time.
+// lazySaves is the part of first_seen by which a saved time may be late while the engine runs: a frequent template is not saved at each
+// hit.
 const lazySaves = 64
 
-// seenBefore notes the hit's template, whatever becomes of the hit, and reports whether it was seen within the time that the rule asks for, or later
+// seenBefore notes the hit's template, suppressed or not, and reports whether it was seen within the time that the rule asks for, or later
 // than the hit, whose record came late.
 func (k *Keyed) seenBefore(h *HitContext, now int64) (known bool) {
 	within := int64(h.Rule.Settings.FirstSeen)

@@ -4,7 +4,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 )
 
-// unreportedState is what a key has to report.
+// unreportedState says whether a key has hits to report, and how.
 type unreportedState uint8
 
 const (
@@ -13,7 +13,7 @@ const (
 	rollupPending                            // a roll-up, or a step of an escalation, is made because of them
 )
 
-// unreported is the hits of a key that were suppressed since its last alert. What it says of when they came goes by the records' clock.
+// unreported is the hits of a key that were suppressed since its last alert. Their times go by the records' clock.
 type unreported struct {
 	Suppressed  [model.NumReasons]int64
 	first, last int64   // the earliest and the latest of them; 0: there are none
@@ -57,7 +57,7 @@ type Sample struct {
 	text        *SampleText // nil until it is rendered
 }
 
-// SampleText is what a roll-up shows of a line. It does not change.
+// SampleText is the part of a line that a roll-up shows. It does not change.
 type SampleText struct {
 	Severity  model.Severity
 	Message   string

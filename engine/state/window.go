@@ -10,7 +10,7 @@ const (
 	maxProlonged = time.Minute
 )
 
-// windowState is where a key stands between two alerts.
+// windowState says whether the cooldown of a key suppresses hits.
 type windowState uint8
 
 const (

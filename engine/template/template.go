@@ -5,7 +5,7 @@ import (
 	"bytes"
 )
 
-// The masks that stand in a template for what differs from line to line. None holds a digit or a quote, so that masking a template again
+// The masks of a template. None has a digit or a quote, so that masking a template again
 // changes nothing.
 const (
 	maskNumber  = "<num>" // a number, or a hexadecimal string
@@ -16,7 +16,7 @@ const (
 )
 
 // Append appends the line's template to dst: the line with numbers, hexadecimal strings, UUIDs, IP addresses, quoted values, times
-// and dates masked, so that lines that differ in nothing else have one template. What stands in quotes is kept, with masks of its own, where
+// and dates masked, so that lines that differ in nothing else have one template. Quoted text is kept, with masks of its own, where
 // it is the message itself (msg="…", "message": "…") or the name of a JSON member. It does not allocate beyond dst, and is idempotent: the
 // template of a template is the template.
 func Append(dst, line []byte) []byte {
@@ -27,7 +27,7 @@ func Append(dst, line []byte) []byte {
 	return t.out
 }
 
-// templater walks a line once. What it decides by stands in the output, never in what was masked: that is why a second walk, over the
+// templater walks a line once. It decides by its output alone, never by text that it masked: that is why a second walk, over the
 // output, decides the same.
 type templater struct {
 	line  []byte
@@ -96,7 +96,7 @@ func (t *templater) escape(rest []byte) {
 	}
 }
 
-// word handles a run of letters and digits, or what begins with it.
+// word handles a run of letters and digits, or a longer unit that begins with it.
 func (t *templater) word() {
 	rest := t.line[t.i:]
 	n, digits, allHex := 0, 0, true
@@ -137,7 +137,7 @@ func (t *templater) word() {
 	}
 }
 
-// whole masks what begins with a word of n bytes and is one thing with what follows: a time, an address, a UUID, a hexadecimal string.
+// whole masks a unit that begins with a word of n bytes: a time, an address, a UUID, a hexadecimal string.
 func (t *templater) whole(rest []byte, n, digits int, allHex bool) bool {
 	if m := timestamp(rest); m > 0 {
 		t.mask(maskTime, m)
@@ -282,7 +282,7 @@ func (t *templater) keeps(q byte, end int) bool {
 	return isMessageKey(before[at:])
 }
 
-// isMessageKey reports whether a key is one that programs write their message, or what names it, into.
+// isMessageKey reports whether programs write their message, or its name or level, under a key.
 func isMessageKey(key []byte) bool {
 	if len(key) > 16 {
 		return false

@@ -53,7 +53,7 @@ func number(b []byte) int {
 
 const uuidLen = 36
 
-// uuid reports whether b begins with a UUID. One without any digit is none: its version is a digit.
+// uuid reports whether b begins with a UUID. One without any digit is not a UUID: its version is a digit.
 func uuid(b []byte) bool {
 	if len(b) < uuidLen || isWord(at(b, uuidLen)) {
 		return false

@@ -32,7 +32,7 @@ func timestamp(b []byte) int {
 	return 0
 }
 
-// numericTime is timestamp for what begins with a digit.
+// numericTime is timestamp for text that begins with a digit.
 func numericTime(b []byte) int {
 	if n := clock(b); n > 0 {
 		return n

@@ -1,4 +1,4 @@
-// Package matchtest makes the expressions and log lines that the matcher and what is built on it are tested and measured
+// Package matchtest makes the expressions and log lines that the matcher and its users are tested and measured
 // with. Everything is deterministic: the same arguments give the same result.
 package matchtest
 
