@@ -17,8 +17,8 @@ func TestContainersArePaged(t *testing.T) {
 	b.instance.Containers = func() []docker.FollowStatus {
 		return []docker.FollowStatus{
 			{ID: "1", Name: "a", Followed: true, State: docker.Live, Workload: "shop/a", Lines: 3, Hits: 2, Last: at, Engine: "running"},
-			{ID: "2", Name: "a", Reason: "its label fluentbit-trigger.enable leaves it out"},
-			{ID: "3", Name: "b\x1b[2J", Reason: "its log driver keeps nothing to read: none", State: docker.Unreadable},
+			{ID: "2", Name: "a", Reason: "disabled by its label fluentbit-trigger.enable"},
+			{ID: "3", Name: "b\x1b[2J", Reason: "its log driver does not store logs: none", State: docker.Unreadable},
 		}
 	}
 	var all []map[string]any
@@ -38,7 +38,7 @@ func TestContainersArePaged(t *testing.T) {
 	if first["followed"] != true || first["state"] != "live" || first["lines"] != 3.0 || first["hits"] != 2.0 || first["last_line"] != "2026-11-18T11:06:40Z" || first["engine_state"] != "running" {
 		t.Errorf("%v", first)
 	}
-	if last["followed"] != false || last["reason"] != "its log driver keeps nothing to read: none" || last["state"] != nil || last["last_line"] != nil {
+	if last["followed"] != false || last["reason"] != "its log driver does not store logs: none" || last["state"] != nil || last["last_line"] != nil {
 		t.Errorf("%v", last)
 	}
 }

@@ -7,52 +7,52 @@ import (
 	"time"
 )
 
-// API is what is needed of a container engine. Every call may block for as long as its context lasts.
+// API is a container engine. Every call may block until its context ends.
 type API interface {
 	// Ping reports whether the engine answers.
 	Ping(ctx context.Context) error
-	// Info tells what the engine is, and its time.
+	// Info returns the engine's name, version and time.
 	Info(ctx context.Context) (Info, error)
 	// List lists all containers, stopped ones too.
 	List(ctx context.Context) ([]Listed, error)
-	// Inspect tells about one container. A container that is not there is an ErrNotFound.
+	// Inspect returns one container, or ErrNotFound.
 	Inspect(ctx context.Context, id string) (Container, error)
-	// Logs opens the log of a container: both streams, with time stamps. ErrNotFound, ErrUnreadable and ErrDead are told apart. With Follow it
-	// may return only when there is something to read.
+	// Logs opens the log of a container: both streams, with timestamps. It may fail with ErrNotFound, ErrUnreadable or ErrDead. With Follow it may
+	// return only when there is something to read.
 	Logs(ctx context.Context, id string, o LogOptions) (io.ReadCloser, error)
-	// Events calls each for each event of a container, until ctx or the connection ends; subscribed is called before the first. Events since
-	// a time, in ns and inclusive, come first, as far as the engine still has them; 0: none.
+	// Events calls each for each event of a container until ctx or the connection ends, and subscribed before the first. It begins with the past
+	// events since a time in ns, inclusive, that the engine still has; 0: none.
 	Events(ctx context.Context, since int64, subscribed func(), each func(Event)) error
 }
 
-// The errors that an API tells apart.
+// The errors of an API that callers handle.
 var (
-	// ErrNotFound: there is no such container (any more).
+	// ErrNotFound: the container does not exist, or was removed.
 	ErrNotFound = errors.New("no such container")
-	// ErrUnreadable: the container's log driver keeps nothing that could be read.
-	ErrUnreadable = errors.New("the log driver keeps nothing to read")
-	// ErrDead: the container is being removed, or was in part. The engine does not read its log any more.
+	// ErrUnreadable: the container's log driver does not store logs.
+	ErrUnreadable = errors.New("the log driver does not store logs")
+	// ErrDead: the container is being removed. The engine no longer reads its log.
 	ErrDead = errors.New("the container is dead or being removed")
 )
 
-// Info tells what an engine is.
+// Info describes an engine.
 type Info struct {
 	Name    string // of its machine
 	Version string
-	Podman  bool      // it is Podman behind Docker's API, whose versions count by themselves
+	Podman  bool      // Podman behind Docker's API; it has version numbers of its own
 	Time    time.Time // on its clock
 }
 
-// Listed is a line of the list of containers. Name is without the leading slash; "": not known.
+// Listed is an entry of the list of containers. Name has no leading slash; "": unknown.
 type Listed struct{ ID, Name, State string }
 
-// Container is what inspect tells of a container.
+// Container is an inspected container.
 type Container struct {
 	ID, Name, Image string // Name without the leading slash
 	Labels          map[string]string
 	TTY             bool // its log has no frames
-	LineEnds        bool // of a line in several records, the last alone has a line end, and each may have a size and a time of its own
-	Seconds         bool // the times of its records are whole seconds, with a few nanoseconds that tell equal records of one second apart
+	LineEnds        bool // of a line in several records only the last has a line end; each may have its own size and time
+	Seconds         bool // record times are whole seconds plus a few nanoseconds, which distinguish equal records of one second
 	Running         bool // or about to be started again
 	Started         bool // at least once
 	Created         time.Time
@@ -65,14 +65,14 @@ type Container struct {
 	Health          string            // "healthy", "unhealthy", "starting", "none" or ""
 }
 
-// LogOptions says which part of a log is wanted.
+// LogOptions selects a part of a log.
 type LogOptions struct {
 	Follow bool
 	Tail   int   // the last so many records; 0: all
 	Since  int64 // ns since 1970, inclusive; 0: all
 }
 
-// Event is something that happened to a container.
+// Event is a container's event as the engine sends it.
 type Event struct {
 	ID, Name, Action string
 	Time             int64             // ns, by the engine's clock

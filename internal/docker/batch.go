@@ -6,38 +6,38 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
 )
 
-// The bounds of a batch. One line may exceed maxBatchBytes by its own length.
+// The bounds of a batch. A batch may exceed maxBatchBytes by one line.
 const (
 	maxBatchLines = 512
 	maxBatchBytes = 256 << 10
 )
 
-// Batch is a number of lines of one container, in order. It is valid during the call that it is passed to.
+// Batch is consecutive lines of one container. It is valid during the call that it is passed to.
 type Batch struct {
 	Source *engine.Source
 	Lines  []Line
-	Hits   int64 // of rules, which Options.Sink counts
+	Hits   int64 // of rules; set by Options.Sink
 }
 
-// batch gathers lines until they are handed over.
+// batch collects lines until they are evaluated.
 type batch struct {
 	lines []Line
-	ends  []int // of each line's text in text
+	ends  []int // end of each line in text
 	text  []byte
-	keys  []key // of the records that the lines were made of
+	keys  []key // of the lines' records
 }
 
 func (b *batch) add(l Line, keys []key) {
 	b.text = append(b.text, l.Text...)
 	b.ends = append(b.ends, len(b.text))
-	l.Text = nil // the memory moves while it grows
+	l.Text = nil // set by settle: text moves while it grows
 	b.lines = append(b.lines, l)
 	b.keys = append(b.keys, keys...)
 }
 
 func (b *batch) full() bool { return len(b.lines) >= maxBatchLines || len(b.text) >= maxBatchBytes }
 
-// settle puts the texts into the lines.
+// settle sets the texts of the lines.
 func (b *batch) settle() []Line {
 	start := 0
 	for i, end := range b.ends {
@@ -64,7 +64,7 @@ func (b *batch) count(k key) (n uint64) {
 	return n
 }
 
-// deliver hands the batch over and notes its records in the cursor. The caller holds t.mu.
+// deliver evaluates the batch and adds its records to the cursor. The caller holds t.mu.
 func (t *tail) deliver(ctx context.Context) error {
 	if len(t.batch.lines) == 0 {
 		return nil

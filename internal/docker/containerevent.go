@@ -11,7 +11,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
 )
 
-// ContainerEvent is something that happened to a container, as the engine tells it or as a look at the container shows later.
+// ContainerEvent is an event of a container that rules are evaluated on. The engine sent it, or an inspection of the container showed it later.
 type ContainerEvent struct {
 	Source    *engine.Source // of kind engine.SourceContainer
 	Time      int64          // ns, by the engine's clock
@@ -19,13 +19,13 @@ type ContainerEvent struct {
 	ExitCode  string         // of die; "": not known
 	Signal    string         // of kill
 	OldName   string         // of rename
-	Requested bool           // it follows from a request to stop the container: see Stops
-	Recovered bool           // it was found by a look at the container: the engine could not be listened to when it happened
+	Requested bool           // somebody asked to stop the container: see Stops
+	Recovered bool           // found by an inspection: there was no connection to the engine when it happened
 }
 
 var _ engine.Fields = (*ContainerEvent)(nil)
 
-// AppendField gives the fields of engine's events.
+// AppendField implements engine.Fields: the fields that the engine defines for events.
 func (o *ContainerEvent) AppendField(dst []byte, path string) ([]byte, bool) {
 	value := ""
 	switch path {
@@ -49,7 +49,7 @@ func (o *ContainerEvent) AppendField(dst []byte, path string) ([]byte, bool) {
 	return append(dst, value...), value != ""
 }
 
-// Text says what happened in words.
+// Text describes the event in words.
 func (o *ContainerEvent) Text() string {
 	text := "container " + o.Source.Container.Name + ": " + o.Action
 	for _, part := range [...]struct{ word, value string }{{"exit code ", o.ExitCode}, {"signal ", o.Signal}, {"was ", o.OldName}} {
@@ -73,10 +73,10 @@ func (o *ContainerEvent) Record() engine.Record {
 	return engine.Record{Time: o.Time, Text: []byte(o.Text()), Source: o.Source, Fields: o}
 }
 
-// eventsKey is under what the time is saved up to which events were taken. No container has such an id.
+// eventsKey is the key under which the time of the last evaluated event is saved. No container has such an id.
 const eventsKey = "events"
 
-// queueEvent queues an event for the sink. A full queue is made up for, as far as it can be, by a look at the containers.
+// queueEvent queues an event for reportEvents. If the queue is full, the next inspection of all containers finds what it can.
 func (m *Manager) queueEvent(e Event) {
 	if m.opt.OnEvent == nil || e.Time == 0 {
 		return
@@ -90,12 +90,12 @@ func (m *Manager) queueEvent(e Event) {
 	}
 }
 
-// reportEvents hands events over, one after the other, until ctx ends.
+// reportEvents evaluates queued events one after the other, until ctx ends.
 func (m *Manager) reportEvents(ctx context.Context) {
 	for {
 		select {
 		case e := <-m.queue:
-			m.guarded("telling an event", func() { m.reportEvent(ctx, &e) })
+			m.guarded("evaluating an event", func() { m.reportEvent(ctx, &e) })
 		case <-ctx.Done():
 			return
 		}
@@ -114,7 +114,8 @@ func (m *Manager) reportEvent(ctx context.Context, e *Event) {
 	m.emit(ctx, e.ContainerEvent(m.opt.Host, m.anyWorkload()))
 }
 
-// healthChanged looks at a container whose health was checked, and has the event say what it is, as Docker's do, if that changed.
+// healthChanged inspects a container after a health check of Podman's, and gives the event Docker's name with the status. It reports whether the
+// status changed.
 func (m *Manager) healthChanged(ctx context.Context, e *Event) bool {
 	t := m.tail(e.ID)
 	if t == nil {
@@ -129,11 +130,11 @@ func (m *Manager) healthChanged(ctx context.Context, e *Event) bool {
 	return (before == nil || *before != c.Health) && (c.Health == "healthy" || c.Health == "unhealthy")
 }
 
-// emit hands an event over, and notes that it was taken.
+// emit evaluates an event, and notes that it did.
 func (m *Manager) emit(ctx context.Context, o *ContainerEvent) {
 	m.stops.Mark(o, m.stopSignal(o.Source.Container.ID))
 	if err := m.opt.OnEvent(ctx, o); err != nil {
-		m.opt.Log.Debug("an event was not taken", "error", err)
+		m.opt.Log.Debug("event was not evaluated", "error", err)
 		return
 	}
 	m.counters.events.Add(1)
@@ -142,7 +143,7 @@ func (m *Manager) emit(ctx context.Context, o *ContainerEvent) {
 	}
 }
 
-// stopSignal returns the signal that a container is configured to be stopped by; "" where it is not known.
+// stopSignal returns the stop signal of a container's configuration; "" if unknown.
 func (m *Manager) stopSignal(id string) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -154,7 +155,7 @@ func (m *Manager) stopSignal(id string) string {
 	return ""
 }
 
-// rememberEvent keeps what a later look at the container is compared with.
+// rememberEvent keeps the facts that later inspections are compared with.
 func (m *Manager) rememberEvent(e *Event) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -166,7 +167,7 @@ func (m *Manager) rememberEvent(e *Event) {
 	}
 }
 
-// noteDeath notes when a container ended, and reports whether that was not told yet. known is up to when all events are known.
+// noteDeath notes when a container ended, and reports whether that is new. All events up to known are known.
 func (m *Manager) noteDeath(id string, at, known int64) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -179,11 +180,11 @@ func (m *Manager) noteDeath(id string, at, known int64) bool {
 
 const healthPrefix = "health_status: "
 
-// noteUnsubscribed notes that the engine was not listened to until now.
+// noteUnsubscribed notes that events until now may have been missed.
 func (m *Manager) noteUnsubscribed() {
 	if m.opt.OnEvent != nil && !m.checkMissed.Load() {
 		known := m.heardUntil.Load()
-		if known == 0 { // nothing is known of earlier runs
+		if known == 0 { // the first run
 			known = m.started()
 		}
 		m.knownUntil.Store(known)
@@ -191,15 +192,15 @@ func (m *Manager) noteUnsubscribed() {
 	}
 }
 
-// findMissed begins to look for what happened unheard, if that may be. It comes behind the events that the engine kept.
+// findMissed starts a search for missed events, if there may be any. It runs after the events that the engine still had.
 func (m *Manager) findMissed(ctx context.Context) {
 	if known := m.knownUntil.Load(); m.checkMissed.Swap(false) {
 		m.running.Go(func() { m.guarded("looking for missed events", func() { m.recoverEvents(ctx, known) }) })
 	}
 }
 
-// recoverEvents looks for what happened while the engine could not be listened to: a container that ended behind the last event, or became
-// unhealthy. Restarts of the engine lose its events.
+// recoverEvents inspects all containers for events missed while there was no connection to the engine: a container that ended, or whose health
+// changed. An engine that restarts loses its events.
 func (m *Manager) recoverEvents(ctx context.Context, known int64) {
 	m.mu.Lock()
 	tails := make([]*tail, 0, len(m.tails))
@@ -213,13 +214,13 @@ func (m *Manager) recoverEvents(ctx context.Context, known int64) {
 			return
 		}
 		if err != nil || !m.follows(&c) {
-			continue // it is gone, or the engine is: the next subscription begins with another look
+			continue // the container or the engine is gone: the next subscription begins with another search
 		}
 		t.reportMissed(ctx, &c, known)
 	}
 }
 
-// reportMissed tells what a look at a container shows to have happened since the time up to which events are known.
+// reportMissed evaluates the events after known that an inspected container shows.
 func (t *tail) reportMissed(ctx context.Context, c *Container, known int64) {
 	o := ContainerEvent{Source: eventSource(c, t.m.opt.Host, t.m.anyWorkload()), Recovered: true}
 	if ended := c.Finished.UnixNano(); c.Finished.Year() > 1 && t.m.noteDeath(c.ID, ended, known) {
@@ -241,7 +242,7 @@ func (t *tail) reportMissed(ctx context.Context, c *Container, known int64) {
 	}
 }
 
-// reportedCheckpoint returns the time up to which events were taken, to be saved, if it changed.
+// reportedCheckpoint returns the time of the last evaluated event, encoded for Save, if it changed since the last call.
 func (m *Manager) reportedCheckpoint() []byte {
 	told := m.reportedUntil.Load()
 	if m.opt.OnEvent == nil || told == 0 || told == m.savedReported {
@@ -251,8 +252,8 @@ func (m *Manager) reportedCheckpoint() []byte {
 	return binary.AppendVarint(nil, told)
 }
 
-// ParseEvent reads an event as engines write it, one message of GET /events. It is strict, so that nothing else is taken for one: ok is false
-// unless the message is of type container and has an action, the whole id of a container, attributes that are texts, and a time.
+// ParseEvent parses an event as engines write it, one message of GET /events. It is strict, so that it accepts nothing else: ok is false unless the
+// message is of type container and has an action, a full container id, text attributes, and a time.
 func ParseEvent(message []byte) (e Event, ok bool) {
 	if len(message) == 0 || message[0] != '{' || !gjson.ValidBytes(message) {
 		return Event{}, false
@@ -279,10 +280,10 @@ func ParseEvent(message []byte) (e Event, ok bool) {
 	return e, ok
 }
 
-// healthChecked is the event that Podman sends after each check of a container's health, where Docker sends one with the status when that changed.
+// healthChecked is the event that Podman sends after each health check. Docker sends one with the status when the status changes.
 const healthChecked = "health_status"
 
-// EventName returns Docker's name of an event that Podman may name in its own way.
+// EventName returns Docker's name for an event, which Podman may name differently.
 func EventName(action string) string {
 	if action == "remove" {
 		return "destroy"
@@ -290,21 +291,20 @@ func EventName(action string) string {
 	return action
 }
 
-// isID reports whether s is the whole id of a container: 64 hexadecimal digits.
+// isID reports whether s is a full container id: 64 hexadecimal digits.
 func isID(s string) bool {
 	return len(s) == 64 && !strings.ContainsFunc(s, func(c rune) bool { return (c < '0' || c > '9') && (c < 'a' || c > 'f') })
 }
 
-// Enabled reports whether the container's labels leave it in.
+// Enabled reports whether the container's labels enable it.
 func (e *Event) Enabled() bool { return enabled(e.Attributes) }
 
-// container returns what an event tells of its container. The labels are among the attributes.
+// container returns the container as the event describes it. Its labels are among the attributes.
 func (e *Event) container() *Container {
 	return &Container{ID: e.ID, Name: e.Name, Image: e.Attributes["image"], Labels: e.Attributes}
 }
 
-// ContainerEvent makes of an event what rules look at. host is the name of the engine's machine;
-// anyWorkload allows labels that name any workload.
+// ContainerEvent converts the event for rules. host is the name of the engine's machine; anyWorkload allows labels that name any workload.
 func (e *Event) ContainerEvent(host string, anyWorkload bool) *ContainerEvent {
 	return &ContainerEvent{
 		Source: eventSource(e.container(), host, anyWorkload), Time: e.Time, Action: e.Action, ExitCode: e.Attributes["exitCode"],

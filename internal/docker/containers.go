@@ -7,30 +7,30 @@ import (
 	"time"
 )
 
-// FollowStatus says whether a container is followed, and what came of it.
+// FollowStatus is a container and whether its log is followed.
 type FollowStatus struct {
 	ID, Name, Image, Workload string
-	// Engine is the engine's word for what the container does, such as "running".
+	// Engine is the engine's state of the container, such as "running".
 	Engine   string
 	Followed bool
-	State    State // of what follows it
-	// Reason is why it is not followed, or why its log cannot be read just now; "" otherwise.
+	State    State // of its tail
+	// Reason is why it is not followed, or why its log cannot be read now; "" otherwise.
 	Reason string
-	// Lines and Hits count since this program was started.
+	// Lines and Hits count since the start of this program.
 	Lines, Hits int64
-	Last        time.Time // of the newest line; the zero time: none came
+	Last        time.Time // time of the newest line; zero without lines
 }
 
 // notFollowed is a container that is not followed.
 type notFollowed struct{ name, image, workload, reason string }
 
-// The reasons why a container is not followed that name nothing of the settings.
+// The reasons why a container is not followed.
 const (
 	reasonOwn     = "this program runs in it"
-	reasonLabel   = "its label fluentbit-trigger.enable leaves it out"
-	reasonNone    = "[docker] containers does not name it"
-	reasonNotYet  = "it was not looked at yet"
-	reasonRemoved = "it is being removed: what is left of its log is read"
+	reasonLabel   = "disabled by its label fluentbit-trigger.enable"
+	reasonNone    = "not matched by [docker] containers"
+	reasonNotYet  = "not inspected yet"
+	reasonRemoved = "being removed: reading the rest of its log"
 )
 
 // whyNotFollowed says why a container is not followed by the settings, "" when it is. own is the id of the container that this program runs in, or its first
@@ -45,12 +45,12 @@ func (s *Settings) whyNotFollowed(c *Container, own string) string {
 		return reasonNone
 	}
 	if glob := matching(s.Exclude, c); glob != "" {
-		return "[docker] exclude names it: " + glob
+		return "matched by [docker] exclude: " + glob
 	}
 	return ""
 }
 
-// Containers returns all that the engine listed last, by name and id, each with whether it is followed.
+// Containers returns all containers by name and id, as last listed by the engine, each with whether it is followed.
 func (m *Manager) Containers() []FollowStatus {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -81,7 +81,7 @@ func (m *Manager) Containers() []FollowStatus {
 	return out
 }
 
-// describeTo tells of a container that has a tail.
+// describeTo fills in the status of a container that has a tail.
 func (t *tail) describeTo(f *FollowStatus) {
 	s := t.source.Load()
 	f.State = State(t.state.Load())
@@ -101,6 +101,6 @@ func (t *tail) describeTo(f *FollowStatus) {
 	case f.State == Gone:
 		f.Followed, f.Reason = false, reasonRemoved
 	case f.State == Backoff && why != nil:
-		f.Reason = "its log cannot be read, and is tried again: " + *why
+		f.Reason = "cannot read its log, trying again: " + *why
 	}
 }

@@ -49,15 +49,15 @@ func TestEveryContainerSaysWhetherItIsFollowed(t *testing.T) {
 	}
 	b.eventually("all were looked at", func() bool {
 		for _, f := range m.Containers() {
-			if f.Reason == "it was not looked at yet" {
+			if f.Reason == "not inspected yet" {
 				return false
 			}
 		}
 		return len(m.Containers()) == 7
 	})
 	for name, reason := range map[string]string{
-		"alerts": "this program runs in it", "chatter": "its label fluentbit-trigger.enable leaves it out", "left-1": "[docker] exclude names it: left-*",
-		"other": "[docker] containers does not name it", "silent": "keeps nothing to read",
+		"alerts": "this program runs in it", "chatter": "disabled by its label fluentbit-trigger.enable", "left-1": "matched by [docker] exclude: left-*",
+		"other": "not matched by [docker] containers", "silent": "does not store logs",
 	} {
 		if f := of(m, name); f.Followed || !strings.Contains(f.Reason, reason) || f.ID == "" || f.Workload == "" {
 			t.Errorf("%s: %+v, want %q", name, f, reason)
@@ -71,7 +71,7 @@ func TestEveryContainerSaysWhetherItIsFollowed(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.eventually("the other settings are in force", func() bool {
-		return of(m, "other").Followed && of(m, "web").Reason == "[docker] containers does not name it"
+		return of(m, "other").Followed && of(m, "web").Reason == "not matched by [docker] containers"
 	})
 	c.Remove()
 	b.eventually("one that is gone is not listed", func() bool { return of(m, "web").ID == "" })

@@ -6,27 +6,27 @@ import (
 	"fmt"
 )
 
-// ringSize is how many records a cursor remembers one by one.
+// ringSize is the number of records that a cursor remembers individually.
 const ringSize = 512
 
-// clockStep is how far a container's time must go back to be taken for a set clock instead of two streams that overtake each other.
+// clockStep is how far a container's time must go back to count as a clock that was set, and not as two streams that overtake each other.
 const clockStep = 5e9
 
-// cursor knows which records of a container were handed over. Its place is not a time, since records share times and clocks are set: it is
-// the last records themselves, and the newest time of those that are older. The zero value knows nothing.
+// cursor is a position in a container's log: which records were evaluated. The position is not a timestamp, because records can share one and clocks
+// get adjusted. It is the set of the last records, and the newest time of all older ones. The zero value knows no record.
 type cursor struct {
-	since   int64 // ns; the log before it is of no interest; 0: all of it is
+	since   int64 // ns; where evaluation begins; 0: at the beginning of the log
 	ring    []key // in the order of the log; from head on
 	head    int
 	count   map[key]int
-	evicted int64 // the newest time of the records that left the ring; 0: none did
-	stepped int   // how many further records have to come until a clock that was set back is out of the ring
+	evicted int64 // the newest time of the records that left the ring; 0: no record has left
+	stepped int   // records to go until the effect of a clock that was set back has left the ring
 }
 
 // known reports whether the cursor knows any record.
 func (c *cursor) known() bool { return len(c.ring) > 0 }
 
-// add notes a record that was handed over.
+// add adds an evaluated record.
 func (c *cursor) add(k key) {
 	if c.count == nil {
 		c.count = make(map[key]int, ringSize)
@@ -36,7 +36,7 @@ func (c *cursor) add(k key) {
 	}
 	switch {
 	case !c.known():
-		c.since = max(c.since, k.time) // what is older was not asked for
+		c.since = max(c.since, k.time) // older records were not requested
 	case k.time < c.newest().time-clockStep:
 		c.stepped = 2 * ringSize
 	}
@@ -57,16 +57,16 @@ func (c *cursor) add(k key) {
 // newest returns the last record.
 func (c *cursor) newest() key { return c.ring[(c.head+len(c.ring)-1)%len(c.ring)] }
 
-// forget makes the cursor know nothing but the time from which on the log is of interest.
+// forget resets the cursor to a time where evaluation begins.
 func (c *cursor) forget(since int64) { *c = cursor{since: since} }
 
-// replay compares the records of a log that is read again with a cursor.
+// replay finds the new records in a log that is read again.
 type replay struct {
-	remaining map[key]int // those of the ring, and those held in partial lines, that did not come yet
+	remaining map[key]int // records of the ring and of partial lines that have not come yet
 	evicted   int64
-	clockSet  bool // a clock was set back: times tell nothing, and records count as done until the first one of the ring
-	reached   bool // a record of the ring came: what is not in the ring now is new
-	renews    bool // the cursor begins anew: records that are known are added to it again
+	clockSet  bool // a clock was set back: times mean nothing, and all records before the first one of the ring count as done
+	reached   bool // a record of the ring has come: from here on, every record that is not in the ring is new
+	renews    bool // the cursor starts over: known records are added to it again
 }
 
 // replay returns the comparison of a log with the cursor. seconds reports whether the times of its records are whole seconds.
@@ -83,7 +83,7 @@ func (c *cursor) replay(seconds bool, held func(func(key))) *replay {
 	return r
 }
 
-// behind has the replay begin behind a record: those up to its time are done, and only newer ones are to come.
+// behind moves the replay behind a record: records up to its time are done.
 func (r *replay) behind(k key) {
 	for known := range r.remaining {
 		if known.time <= k.time {
@@ -93,8 +93,7 @@ func (r *replay) behind(k key) {
 	r.evicted = k.time
 }
 
-// done reports whether a record was handed over before. Once it was the last that the cursor knows, over is true, and nothing is asked any
-// more: whatever comes is new.
+// done reports whether a record was evaluated before. over is true with the last record of the cursor: all that follow are new.
 func (r *replay) done(k key) (done, over bool) {
 	if n := r.remaining[k]; n > 0 {
 		if n == 1 {
@@ -111,7 +110,7 @@ func (r *replay) done(k key) (done, over bool) {
 // cursorVersion is the first byte of a saved cursor.
 const cursorVersion = 1
 
-// encode returns the cursor as bytes. Nothing from the time limit on counts as evicted: records of that time are held in partial lines.
+// encode encodes the cursor. Evicted is capped at limit: later records are still in partial lines.
 func (c *cursor) encode(limit int64) []byte {
 	b := make([]byte, 0, 32+len(c.ring)*13)
 	b = append(b, cursorVersion)
@@ -131,7 +130,7 @@ func (c *cursor) encode(limit int64) []byte {
 
 var errCursor = errors.New("not a saved cursor")
 
-// decodeCursor reads what encode wrote.
+// decodeCursor decodes a cursor that encode encoded.
 func decodeCursor(b []byte) (*cursor, error) {
 	if len(b) == 0 || b[0] != cursorVersion {
 		return nil, fmt.Errorf("%w: unknown version", errCursor)

@@ -15,7 +15,7 @@ import (
 type records interface {
 	// next returns the next record. It is valid until the next call.
 	next() (record, error)
-	// ready reports whether the next record is in memory already, so that next does not wait.
+	// ready reports whether the next record is in memory, so that next does not block.
 	ready() bool
 }
 
@@ -25,9 +25,9 @@ const headerSize = 8
 // frames reads the multiplexed form, that of containers without a terminal.
 type frames struct {
 	in      *bufio.Reader
-	slots   chan struct{} // held while a frame above maxLine is read: bounds how many are in memory
+	slots   chan struct{} // holds a value while a frame above maxLine is read, which bounds their number
 	buf     []byte
-	last    int64 // the time of the last record with a valid time stamp
+	last    int64 // the time of the last record with a valid timestamp
 	invalid func()
 }
 
@@ -71,14 +71,14 @@ func (f *frames) next() (record, error) {
 	return r, nil
 }
 
-// payload reads a payload. Memory is taken as bytes arrive, not as the header claims.
+// payload reads a payload. It allocates as bytes arrive, not as the header announces.
 func (f *frames) payload(size int) ([]byte, error) {
 	if size > maxLine+maxStamp+1 {
 		f.slots <- struct{}{}
 		defer func() { <-f.slots }()
 	}
 	if cap(f.buf) > 4*splitSize && size <= 2*splitSize {
-		f.buf = nil // a giant went through
+		f.buf = nil // drop the memory of a large frame
 	}
 	f.buf = f.buf[:0]
 	for len(f.buf) < size {
@@ -95,7 +95,7 @@ func (f *frames) payload(size int) ([]byte, error) {
 	return f.buf, nil
 }
 
-// ended makes the end of a stream one error, whether it came between two records or within one.
+// ended returns io.EOF for every end of a stream, between two records or inside one.
 func ended(err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return io.EOF

@@ -14,7 +14,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
-// Settings says which containers are followed.
+// Settings selects the containers to follow.
 type Settings struct {
 	// Globs of the containers to follow; none: all. A glob is compared with the container's name, its image, its compose project, service and
 	// project/service, and each of its labels as key=value; * stands for any text, slashes included, ? for one character.
@@ -25,7 +25,7 @@ type Settings struct {
 	AnyWorkload bool `toml:"-"`
 }
 
-// LabelSettings says what containers may bring along in their labels.
+// LabelSettings limits the settings that containers may have in their labels.
 type LabelSettings struct {
 	// Labels such as fluentbit-trigger.rule.NAME.pattern make rules for their container: any setting of a rule, in the form of flat parameters.
 	// Who may start containers may then write rules. The standalone program alone looks at labels so.
@@ -36,16 +36,16 @@ type LabelSettings struct {
 	Workload string `toml:"workload"`
 }
 
-// The words of LabelSettings.Workload.
+// The values of LabelSettings.Workload.
 const (
 	WorkloadOwn = "own"
 	WorkloadAny = "any"
 )
 
-// DefaultLabelSettings returns the settings in force when none are set.
+// DefaultLabelSettings returns the default settings.
 func DefaultLabelSettings() LabelSettings { return LabelSettings{Workload: WorkloadOwn} }
 
-// DefaultSettings returns the settings in force when none are set: all containers are followed.
+// DefaultSettings returns the default settings: all containers are followed.
 func DefaultSettings() Settings { return Settings{} }
 
 // Validate returns everything that is wrong with the settings.
@@ -71,16 +71,16 @@ func (s *LabelSettings) Validate() []setting.Fault {
 	return fs
 }
 
-// facts returns what is known of a container's names.
+// facts returns the names of a container.
 func facts(c *Container) *naming.Facts {
-	f := &naming.Facts{ID: c.ID, Name: c.Name, Tag: c.ID} // without a name it is called by its id
+	f := &naming.Facts{ID: c.ID, Name: c.Name, Tag: c.ID} // the fallback without a name
 	for key, value := range c.Labels {
 		f.SetLabel(key, value)
 	}
 	return f
 }
 
-// source describes a container as the engine knows it. refused reports a label that names a workload which is not the container's to name.
+// source returns the source of a container's records. refused is true if a label names a workload of another project.
 func source(c *Container, host string, anyWorkload bool) (s *engine.Source, refused bool) {
 	f := facts(c)
 	workload, refused := f.Workload(anyWorkload)
@@ -97,13 +97,13 @@ func (s *Settings) follows(c *Container, own string) bool {
 	return s.whyNotFollowed(c, own) == ""
 }
 
-// enabled reports whether a container's labels leave it in.
+// enabled reports whether a container's labels enable it.
 func enabled(labels map[string]string) bool {
 	on, err := strconv.ParseBool(strings.ToLower(labels[naming.LabelEnable]))
 	return err != nil || on
 }
 
-// matching returns the first of the globs that matches one of the container's names, "" when none does.
+// matching returns the first of the globs that matches one of the container's names; "" if no glob matches.
 func matching(globs []string, c *Container) string {
 	if len(globs) == 0 {
 		return ""

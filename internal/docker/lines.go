@@ -10,18 +10,18 @@ import (
 
 // Line is one line of a container's log. Text is valid during the call that it is passed to.
 type Line struct {
-	Time      int64 // ns, by the engine's clock; of the line's first record
+	Time      int64 // ns, by the engine's clock; time of the line's first record
 	Stream    engine.Stream
 	Text      []byte // without its line end
-	Truncated bool   // it is a part of a longer line
-	// Ordinal counts the lines before it that agree with it in stream, time and text. It is the same whenever the line is read again.
+	Truncated bool   // the line is a part of a longer one
+	// Ordinal is the number of earlier lines with the same stream, time and text. It stays the same when the line is read again.
 	Ordinal uint64
 }
 
 // budget bounds the bytes of all partial lines.
 type budget struct{ used atomic.Int64 }
 
-// reserve asks for n bytes.
+// reserve reserves n bytes, and reports whether it could.
 func (b *budget) reserve(n int) bool {
 	if b.used.Add(int64(n)) > maxPartials {
 		b.used.Add(int64(-n))
@@ -32,13 +32,13 @@ func (b *budget) reserve(n int) bool {
 
 func (b *budget) release(n int) { b.used.Add(int64(-n)) }
 
-// partial is a line whose end was not read yet.
+// partial is a line whose end has not been read.
 type partial struct {
 	time    int64
 	text    []byte
 	keys    []key // of the records in text
 	ordinal uint64
-	cut     bool // parts of the line were handed over already
+	cut     bool // parts of the line were emitted already
 }
 
 // joiner joins the records of one container to lines. The rules are those of the log drivers: a record that ends in a line end ends a line.
@@ -51,7 +51,7 @@ type joiner struct {
 	emit     func(l Line, keys []key)
 }
 
-// add takes a record. keys and lines reach emit in the order in which lines end.
+// add adds a record. Lines and keys are emitted in the order in which lines end.
 func (j *joiner) add(r *record, k key, ordinal uint64) {
 	p := &j.partials[r.stream]
 	if len(p.keys) > 0 && r.time != p.time && !j.lineEnds {
@@ -62,7 +62,7 @@ func (j *joiner) add(r *record, k key, ordinal uint64) {
 	if whole {
 		text = safetext.TrimEnd(text)
 	}
-	if len(p.keys) == 0 && whole && len(text) <= maxLine { // by far the most
+	if len(p.keys) == 0 && whole && len(text) <= maxLine { // the usual case
 		one := [1]key{k}
 		j.emit(Line{Time: r.time, Stream: r.stream, Text: text, Truncated: p.cut, Ordinal: ordinal}, one[:])
 		p.cut = false
@@ -79,7 +79,7 @@ func (j *joiner) add(r *record, k key, ordinal uint64) {
 				continue
 			}
 			n = min(len(text), splitSize)
-			if !j.budget.reserve(n) { // others hold all of it
+			if !j.budget.reserve(n) { // other lines use all of it
 				j.emit(Line{Time: r.time, Stream: r.stream, Text: text[:n], Truncated: true, Ordinal: ordinal}, nil)
 				text, p.cut = text[n:], true
 				continue
@@ -94,7 +94,7 @@ func (j *joiner) add(r *record, k key, ordinal uint64) {
 	}
 }
 
-// piece hands over what there is of a line that goes on. The keys of its records stay until the line is over, or a piece ends with one.
+// piece emits the text so far of a line that goes on.
 func (j *joiner) piece(s engine.Stream) {
 	p := &j.partials[s]
 	if len(p.text) == 0 {
@@ -105,11 +105,11 @@ func (j *joiner) piece(s engine.Stream) {
 	p.text, p.keys, p.cut = p.text[:0], p.keys[:0], true
 }
 
-// flush ends the line of a stream. unfinished says that its end is not known.
+// flush ends the line of a stream. unfinished marks it as truncated.
 func (j *joiner) flush(s engine.Stream, unfinished bool) {
 	p := &j.partials[s]
 	if len(p.keys) > 0 {
-		text := safetext.TrimEnd(p.text) // an engine splits within a line end, too
+		text := safetext.TrimEnd(p.text) // engines may split within a line end
 		j.emit(Line{Time: p.time, Stream: s, Text: text, Truncated: p.cut || unfinished, Ordinal: p.ordinal}, p.keys)
 	}
 	j.budget.release(len(p.text))
@@ -133,7 +133,7 @@ func (j *joiner) holds() bool {
 	return false
 }
 
-// held calls fn with the key of every record that is held in a partial line.
+// held calls fn with the key of every record in a partial line.
 func (j *joiner) held(fn func(key)) {
 	for s := range j.partials {
 		for _, k := range j.partials[s].keys {

@@ -17,51 +17,63 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
-// NoticeKind says what a notice is about.
+// NoticeKind is the kind of a notice.
 type NoticeKind string
 
 // The kinds of notices.
 const (
-	NoticeGap        NoticeKind = "gap"        // lines were removed before they could be read
-	NoticeUnreadable NoticeKind = "unreadable" // a log driver keeps nothing to read
-	NoticeCompress   NoticeKind = "compress"   // an engine loses lines when it compresses rotated logs
+	NoticeGap        NoticeKind = "gap"        // lines were removed from a log before they could be read
+	NoticeUnreadable NoticeKind = "unreadable" // a log driver does not store logs
+	NoticeCompress   NoticeKind = "compress"   // the engine loses lines when it compresses rotated logs
 )
 
-// NoticeKinds returns all kinds.
+// NoticeKinds returns all kinds of notices.
 func NoticeKinds() []NoticeKind {
 	return []NoticeKind{NoticeGap, NoticeUnreadable, NoticeCompress}
 }
 
-// Notice tells of lines that cannot be had.
+// message returns the log message for notices of the kind.
+func (k NoticeKind) message() string {
+	switch k {
+	case NoticeGap:
+		return "log lines of this container were lost before they could be read"
+	case NoticeUnreadable:
+		return "the log of this container cannot be read"
+	default:
+		return "the engine loses log lines of this container (compressed log files cannot be followed)"
+	}
+}
+
+// Notice reports lines of a container that are lost or cannot be read.
 type Notice struct {
 	Kind   NoticeKind
 	Source *engine.Source
 	Text   string
 }
 
-// Options says what a Manager works on and with.
+// Options configures a Manager.
 type Options struct {
 	API      API
 	Settings Settings
 	Own      string // the container that this program runs in; see OwnContainer
 	Host     string // the machine's name in sources
-	// Since and Tail say where a first start begins: at a time in ns, or so many records before the end. Neither: now.
+	// Since and Tail are where the first run begins: at a time in ns, or that many records before the end. Neither: now.
 	Since int64
 	Tail  int
-	// Saved is what Save was given before.
+	// Saved is all that Save saved before.
 	Saved map[string][]byte
-	// Save keeps values by key; nil removes a key. It is called every second when something changed, and at the end.
+	// Save saves checkpoints by key; nil removes a key. It is called every second if something changed, and at the end.
 	Save func(ctx context.Context, changed map[string][]byte) error
-	// Sink takes lines. It returns when they are taken for good, or with an error when ctx ended before: then none of them was taken. It is
-	// called for many containers at once, but for each container one call at a time.
+	// Sink evaluates lines. It returns when their results are safe; if ctx ends before, it evaluates none and returns an error. Calls for one container
+	// follow each other; calls for different containers are concurrent.
 	Sink func(ctx context.Context, b *Batch) error
-	// OnEvent takes what happens to containers, as Sink takes lines, one at a time. nil: nobody wants to know.
+	// OnEvent evaluates container events, as Sink does lines, one at a time. May be nil.
 	OnEvent func(ctx context.Context, o *ContainerEvent) error
-	// OnContainer is told of a container before its log is read, and again before lines have another name of it; it may wait until ctx ends. Leave is told
-	// when it is followed no more. nil: nobody is told.
+	// OnContainer is called before the log of a container is read, and again before a new name appears in its lines; it may block until ctx ends.
+	// OnContainerGone is called when a container is no longer followed. Both may be nil.
 	OnContainer     func(ctx context.Context, c *Container, s *engine.Source)
 	OnContainerGone func(id string)
-	// OnNotice is told of lines that cannot be had. It must not wait.
+	// OnNotice gets the notices. It must not block.
 	OnNotice func(Notice)
 	Log      *slog.Logger
 	Now      func() time.Time // the clock; nil: time.Now
@@ -74,41 +86,41 @@ type Manager struct {
 	timing   Timing
 	counters counters
 
-	inspecting       chan struct{} // held during a call of Inspect
-	slots            chan struct{} // held while a giant frame is in memory
+	inspecting       chan struct{} // holds a value during each call of Inspect
+	slots            chan struct{} // holds a value while a large frame is in memory
 	budget           budget        // of partial lines
 	events           chan Event
-	wake             chan struct{} // holds one wish to reconcile now
-	queue            chan Event    // on their way to Options.OnEvent
+	wake             chan struct{} // capacity 1: a pending reconciliation
+	queue            chan Event    // on their way to OnEvent
 	stops            Stops
-	idle             bool         // the last certain answer of Idle; guarded by mu
-	subscribedBefore bool         // there was a subscription; of listen alone
-	heardUntil       atomic.Int64 // the newest event's time, ns
-	reportedUntil    atomic.Int64 // the newest time of an event that was taken, ns
-	checkMissed      atomic.Bool  // events may have been missed: the next look at all containers is to find out
-	knownUntil       atomic.Int64 // up to when events were known when that began, ns
-	engineMayDiffer  atomic.Bool  // the engine may be another one than that which was asked what it is: it is asked again
+	idle             bool         // the last certain result of Idle; guarded by mu
+	subscribedBefore bool         // of listen: there was a subscription
+	heardUntil       atomic.Int64 // time of the newest received event, ns
+	reportedUntil    atomic.Int64 // time of the newest evaluated event, ns
+	checkMissed      atomic.Bool  // events may have been missed: the next reconciliation searches for them
+	knownUntil       atomic.Int64 // ns; all events up to it were received before checkMissed was set
+	engineMayDiffer  atomic.Bool  // the engine may have been replaced since the last call of Info
 	before23         atomic.Bool  // the engine is older than version 23
 
 	mu          sync.Mutex
 	tails       map[string]*tail
-	ignored     map[string]notFollowed // as they were when that was found
-	listed      map[string]Listed      // all containers that the engine listed last
+	ignored     map[string]notFollowed // containers that are not followed
+	listed      map[string]Listed      // the engine's last list of containers
 	settings    Settings
-	checkpoints map[string][]byte // cursors of containers that were not met yet
-	deaths      map[string]int64  // when containers ended last, as far as it was told
-	removed     []string          // whose cursors are to be removed from what is saved
-	version     string            // of the engine, as it was told last
-	offset      time.Duration     // from this machine's clock to the engine's
-	first       bool              // nothing was saved by an earlier run
-	began       int64             // when this run began, by the engine's clock
-	since       int64             // containers created later, and not met yet, are of interest from their first line on
-	compress    bool              // the notice about compression was given
+	checkpoints map[string][]byte // cursors of earlier runs, of containers without a tail
+	deaths      map[string]int64  // when containers last ended, as far as events reported it
+	removed     []string          // containers whose cursors the next save removes
+	version     string            // of the engine
+	offset      time.Duration     // of the engine's clock from this machine's
+	first       bool              // no earlier run saved anything
+	began       int64             // start of this run, by the engine's clock
+	since       int64             // new containers created after it are read from their first line
+	compress    bool              // the notice about compression was sent
 
-	reconciled    atomic.Bool // all containers that were there at the start have tails
-	saving        sync.Mutex  // keeps saves apart, and guards kept
-	savedSince    int64       // since, as it was saved last
-	savedReported int64       // told, as it was saved last
+	reconciled    atomic.Bool // all containers of the first list have tails
+	saving        sync.Mutex  // held during a save; guards savedSince and savedReported
+	savedSince    int64       // since, as last saved
+	savedReported int64       // reportedUntil, as last saved
 
 	cancel   context.CancelFunc
 	tailing  sync.WaitGroup // the tails
@@ -122,7 +134,7 @@ const (
 	maxInspecting = 8
 	maxGiants     = 2
 	maxEvents     = 4096
-	managerKey    = "" // what the manager itself saves
+	managerKey    = "" // of the manager's own checkpoint
 )
 
 // New checks the options and starts nothing.
@@ -155,7 +167,7 @@ func New(o Options) (*Manager, error) {
 		if id == managerKey {
 			c, err := decodeCursor(value)
 			if err != nil {
-				o.Log.Warn("the place in the logs was not restored: following begins anew", "error", err)
+				o.Log.Warn("cannot read the saved position in the logs: starting from now", "error", err)
 				continue
 			}
 			m.first, m.since = false, c.since
@@ -182,7 +194,7 @@ func (m *Manager) Start() {
 	m.running.Go(func() { m.guarded("saving", func() { m.saveLoop(saving) }) })
 }
 
-// Stop ends all streams, and saves where they stood. Lines that Sink took are not read again; others are. It is idempotent.
+// Stop ends all streams and saves their positions. Only lines that Sink did not accept are read again. It is idempotent.
 func (m *Manager) Stop(ctx context.Context) error {
 	var err error
 	m.stopOnce.Do(func() {
@@ -200,10 +212,10 @@ func (m *Manager) Stop(ctx context.Context) error {
 		select {
 		case <-ended:
 		case <-ctx.Done():
-			err = fmt.Errorf("following containers did not end: %w", ctx.Err())
+			err = fmt.Errorf("waiting for the containers' streams to end: %w", ctx.Err())
 		}
 		if failed := m.save(ctx); failed != nil {
-			err = errors.Join(err, fmt.Errorf("the place in the logs was not saved: %w", failed))
+			err = errors.Join(err, fmt.Errorf("saving the position in the logs: %w", failed))
 		}
 	})
 	return err
@@ -215,14 +227,14 @@ func (m *Manager) guarded(doing string, fn func()) {
 	fn()
 }
 
-// work connects, and then listens and reconciles until ctx ends.
+// work connects to the engine, then subscribes to events and reconciles until ctx ends.
 func (m *Manager) work(ctx context.Context) {
 	for failures := 0; ; failures++ {
 		err := m.connect(ctx)
 		if err == nil {
 			break
 		}
-		m.opt.Log.Warn("the container engine does not answer", "error", err)
+		m.opt.Log.Warn("cannot reach the container engine, trying again", "error", err)
 		if !wait(ctx, m.timing.backoff(failures)) {
 			return
 		}
@@ -248,7 +260,7 @@ func (m *Manager) work(ctx context.Context) {
 	}
 }
 
-// wait waits for d, and reports whether ctx lasted that long.
+// wait waits for d. It returns false if ctx ends before.
 func wait(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -260,7 +272,7 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// connect learns what the engine is and what time it has.
+// connect asks the engine for its version and time.
 func (m *Manager) connect(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, m.timing.call)
 	defer cancel()
@@ -291,8 +303,8 @@ func (m *Manager) connect(ctx context.Context) error {
 	return nil
 }
 
-// refresh asks again what the engine is and what time it has, if it may have been restarted since: as another version, on a clock that was set. An
-// engine that does not answer is asked with the next look at all containers.
+// refresh asks for version and time again if the engine may have been restarted: its version and clock may have changed. If the engine does not
+// answer, the next reconciliation asks again.
 func (m *Manager) refresh(ctx context.Context) {
 	if !m.engineMayDiffer.Swap(false) {
 		return
@@ -302,36 +314,35 @@ func (m *Manager) refresh(ctx context.Context) {
 	info, err := m.opt.API.Info(ctx)
 	if err != nil {
 		m.engineMayDiffer.Store(true)
-		m.opt.Log.Debug("the container engine does not tell what it is", "error", err)
+		m.opt.Log.Debug("cannot ask the container engine for its version", "error", err)
 		return
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if before := m.version; info.Version != before {
-		m.opt.Log.Info("the container engine has another version now", "version", info.Version, "before", before)
+		m.opt.Log.Info("container engine has a new version", "version", info.Version, "before", before)
 	}
 	m.learn(&info)
 }
 
-// learn notes what the engine is. The caller holds the lock.
+// learn notes the engine's version and time. The caller holds the lock.
 func (m *Manager) learn(info *Info) {
 	m.version, m.offset = info.Version, info.Time.Sub(m.opt.Now())
 	major, err := strconv.Atoi(strings.SplitN(info.Version, ".", 2)[0])
 	m.before23.Store(err == nil && major < 23 && !info.Podman)
 }
 
-// listen subscribes to events until ctx ends. Each subscription begins with a look at all containers: events are not kept for those who
-// do not listen.
+// listen subscribes to events until ctx ends. Each subscription triggers a reconciliation, since engines may have dropped earlier events.
 func (m *Manager) listen(ctx context.Context) {
 	for failures := 0; ctx.Err() == nil; failures++ {
 		began := m.opt.Now()
 		err := errPanic
 		m.noteUnsubscribed()
-		late := time.AfterFunc(m.timing.firstByte, m.reconcileNow) // an engine may answer only with the first event
+		late := time.AfterFunc(m.timing.firstByte, m.reconcileNow) // some engines answer only with the first event
 		m.guarded("listening to events", func() {
 			since, known := m.heardUntil.Load(), int64(0)
 			switch {
-			case since > 0 && !m.subscribedBefore: // what an earlier run heard: a stop that was asked for then may end now
+			case since > 0 && !m.subscribedBefore: // an earlier run's events: a stop that was requested then may end now
 				since, known = since-int64(StopWithin), since
 			case since > 0:
 				since++
@@ -346,7 +357,7 @@ func (m *Manager) listen(ctx context.Context) {
 				m.queueEvent(e)
 				select {
 				case m.events <- e:
-				default: // the next reconciliation makes up for it
+				default: // the reconciliation finds the container
 					m.counters.missed.Add(1)
 					m.reconcileNow()
 				}
@@ -359,14 +370,14 @@ func (m *Manager) listen(ctx context.Context) {
 		if m.opt.Now().Sub(began) > time.Minute {
 			failures = 0
 		}
-		m.opt.Log.Debug("the stream of events ended", "error", err)
+		m.opt.Log.Debug("event stream ended", "error", err)
 		if !wait(ctx, m.timing.backoff(failures)) {
 			return
 		}
 	}
 }
 
-// subscribed is called when events begin to come, from an engine that may have been restarted.
+// subscribed is called at the start of each event stream. The engine may have been restarted.
 func (m *Manager) subscribed() {
 	m.engineMayDiffer.Store(true)
 	m.reconcileNow()
@@ -375,11 +386,11 @@ func (m *Manager) subscribed() {
 func (m *Manager) reconcileNow() {
 	select {
 	case m.wake <- struct{}{}:
-	default: // there is a wish already
+	default: // a reconciliation is pending already
 	}
 }
 
-// handle acts on an event.
+// handle wakes or creates the tail that an event is about.
 func (m *Manager) handle(ctx context.Context, e Event) {
 	switch e.Action {
 	case "create":
@@ -402,7 +413,7 @@ func (m *Manager) handle(ctx context.Context, e Event) {
 	}
 }
 
-// ensureTail returns the tail of a container, and begins one unless the container is to be ignored.
+// ensureTail returns the tail of a container, and starts one unless the container is ignored.
 func (m *Manager) ensureTail(ctx context.Context, id string) *tail {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -420,14 +431,14 @@ func (m *Manager) ensureTail(ctx context.Context, id string) *tail {
 	return t
 }
 
-// tail returns the tail of a container, nil when there is none.
+// tail returns the tail of a container, or nil.
 func (m *Manager) tail(id string) *tail {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.tails[id]
 }
 
-// newTail makes a tail with what was saved of it. The caller holds the lock.
+// newTail creates a tail with its saved cursor. The caller holds the lock.
 func (m *Manager) newTail(id string) *tail {
 	t := &tail{m: m, id: id, log: m.opt.Log, wake: make(chan struct{}, 1), limit: noLimit, since: m.since, early: !m.reconciled.Load()}
 	t.source.Store(&engine.Source{Kind: "log", Workload: id, Host: m.opt.Host, Container: engine.Container{ID: id}})
@@ -436,7 +447,7 @@ func (m *Manager) newTail(id string) *tail {
 		delete(m.checkpoints, id)
 		c, err := decodeCursor(value)
 		if err != nil {
-			m.opt.Log.Warn("the place in a log was not restored: it is read from the last known time on", "container", id, "error", err)
+			m.opt.Log.Warn("cannot read the saved position in a log: reading it from the last known time", "container", id, "error", err)
 			c = &cursor{since: m.since}
 		}
 		t.cursor, t.restored, t.dirty = *c, true, true
@@ -448,7 +459,7 @@ func (m *Manager) newTail(id string) *tail {
 	return t
 }
 
-// removeTail removes a tail that ended. While the manager runs, that is because its container is gone or not wanted.
+// removeTail removes a tail that ended. While the manager runs, tails end because their container is gone or no longer followed.
 func (m *Manager) removeTail(t *tail) {
 	t.end()
 	if m.opt.OnContainerGone != nil {

@@ -356,7 +356,7 @@ func TestTheEngineComesLater(t *testing.T) {
 	b := newBench(t)
 	b.daemon.Down()
 	b.start(b.options())
-	b.eventually("it was tried", func() bool { return strings.Contains(b.log.String(), "does not answer") })
+	b.eventually("it was tried", func() bool { return strings.Contains(b.log.String(), "cannot reach the container engine") })
 	b.daemon.Up()
 	c := b.daemon.Run(web())
 	i := 0

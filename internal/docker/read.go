@@ -9,49 +9,49 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
-// SourceOf describes a container as lines that are followed live have it.
+// SourceOf returns the source of a container's lines.
 func SourceOf(c *Container, host string, anyWorkload bool) *engine.Source {
 	s, _ := source(c, host, anyWorkload)
 	return s
 }
 
-// MaxLine bounds a line: a longer one is cut into lines of at most this size, which are marked as truncated.
+// MaxLine bounds a line: a longer one is cut into lines of at most this size, marked as truncated.
 const MaxLine = maxLine
 
-// Joiner joins the records of one log to lines as the follower does, for logs that are read elsewhere. It belongs to one goroutine.
+// Joiner joins the records of one log to lines, for logs that are not followed. It belongs to one goroutine.
 type Joiner struct {
 	j joiner
 }
 
-// NewJoiner returns a joiner that hands each line to emit. A line's text is valid during that call.
+// NewJoiner returns a joiner that calls emit for each line. A line's text is valid during that call.
 func NewJoiner(emit func(Line)) *Joiner {
 	return &Joiner{j: joiner{budget: &budget{}, emit: func(l Line, _ []key) { emit(l) }}}
 }
 
-// Add takes a record: its time in ns, its stream, and its data with the line end, if it has one.
+// Add adds a record: its time in ns, its stream, and its data with the line end, if any.
 func (j *Joiner) Add(time int64, stream engine.Stream, data []byte) {
 	text := safetext.TrimEnd(data)
 	if p := &j.j.partials[stream]; bytes.HasSuffix(data, newline) && len(p.keys) == 0 && !p.cut && len(text) <= maxLine {
-		j.j.emit(Line{Time: time, Stream: stream, Text: text}, nil) // as add does, without the keys that only a cursor needs
+		j.j.emit(Line{Time: time, Stream: stream, Text: text}, nil) // as add does, without the keys, which only a cursor needs
 		return
 	}
 	j.j.add(&record{time: time, stream: stream, data: data}, key{}, 0)
 }
 
-// Holds reports whether there is a line whose end did not come yet.
+// Holds reports whether there is a line without an end.
 func (j *Joiner) Holds() bool { return j.j.holds() }
 
-// End hands over the lines whose end did not come.
+// End emits the lines without an end.
 func (j *Joiner) End() { j.j.flushAll(false) }
 
-// LogReader reads one log that an engine sends, from its beginning to its end.
+// LogReader reads one log of an engine from beginning to end.
 type LogReader struct {
 	in      records
 	join    *Joiner
 	invalid int64
 }
 
-// NewLogReader returns a reader of what API.Logs opened for a container; each line goes to emit.
+// NewLogReader returns a reader of a stream of API.Logs, which calls emit for each line.
 func NewLogReader(body io.Reader, c *Container, emit func(Line)) *LogReader {
 	r := &LogReader{join: NewJoiner(emit)}
 	r.join.j.lineEnds = c.LineEnds
@@ -64,7 +64,7 @@ func NewLogReader(body io.Reader, c *Container, emit func(Line)) *LogReader {
 	return r
 }
 
-// Next reads one record, and hands over the lines that end with it. At the end of the log it hands over what is left, and returns io.EOF.
+// Next reads one record and emits the lines that it ends. At the end of the log it emits the remaining lines and returns io.EOF.
 func (r *LogReader) Next() error {
 	rec, err := r.in.next()
 	if err == nil {
@@ -80,5 +80,5 @@ func (r *LogReader) Next() error {
 	return err
 }
 
-// Invalid counts the records without a time that can be read. Each has the time of the one before it.
+// Invalid returns the number of records without a valid timestamp. Each has the time of the record before it.
 func (r *LogReader) Invalid() int64 { return r.invalid }

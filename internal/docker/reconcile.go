@@ -10,15 +10,15 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
-// reconcile compares the containers with the tails. It makes up for events that were missed. With all set, every tail looks at its
-// container: what happened before the subscription to events is not known.
+// reconcile compares the engine's containers with the tails, and so corrects for missed events. With all set, every tail inspects its container:
+// events before the subscription are unknown.
 func (m *Manager) reconcile(ctx context.Context, all bool) {
 	since := m.opt.Now().Add(m.engineOffset()).Add(-clockMargin).UnixNano()
 	call, cancel := context.WithTimeout(ctx, m.timing.call)
 	defer cancel()
 	list, err := m.opt.API.List(call)
 	if err != nil {
-		m.opt.Log.Debug("the containers cannot be listed", "error", err)
+		m.opt.Log.Debug("cannot list containers", "error", err)
 		return
 	}
 	listed := make(map[string]Listed, len(list))
@@ -42,7 +42,7 @@ func (m *Manager) reconcile(ctx context.Context, all bool) {
 	}
 	for id, t := range m.tails {
 		if gone(id) {
-			t.wakeUp() // it finds out itself, and reads to the end first
+			t.wakeUp() // it ends itself, after it has read the rest of the log
 		}
 	}
 	maps.DeleteFunc(m.ignored, func(id string, _ notFollowed) bool { return gone(id) })
@@ -54,12 +54,12 @@ func (m *Manager) reconcile(ctx context.Context, all bool) {
 		}
 	}
 	if since > m.since {
-		m.since = since // all that exist at that time have a tail, and with it a place of their own
+		m.since = since // all containers of that time have a tail, and so a position of their own
 	}
 	m.reconciled.Store(true)
 }
 
-// clockMargin is by how much the estimate of the engine's clock may be wrong.
+// clockMargin bounds the error of the estimate of the engine's clock.
 const clockMargin = 2e9
 
 func (m *Manager) engineOffset() time.Duration {
@@ -68,23 +68,23 @@ func (m *Manager) engineOffset() time.Duration {
 	return m.offset
 }
 
-// parked reports whether the tail waits for its container to be started.
+// parked reports whether the tail waits for a start of its container.
 func (t *tail) parked() bool { return State(t.state.Load()) == Parked }
 
-// renamed reports whether the container is listed under another name than that which its lines have.
+// renamed reports whether the listed name differs from the name in the container's lines.
 func (t *tail) renamed(listed string) bool {
 	name := t.name.Load()
 	return name != nil && *name != "" && listed != "" && *name != listed
 }
 
-// follows reports whether a container is followed, by the settings in force.
+// follows reports whether the settings in force select a container.
 func (m *Manager) follows(c *Container) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.settings.follows(c, m.opt.Own)
 }
 
-// ignore notes that a container is not followed, so that it is not inspected again and again.
+// ignore notes that a container is not followed, so that it is not inspected with each reconciliation.
 func (m *Manager) ignore(c *Container) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -92,7 +92,7 @@ func (m *Manager) ignore(c *Container) {
 	m.ignored[c.ID] = notFollowed{c.Name, s.Container.Image, s.Workload, m.settings.whyNotFollowed(c, m.opt.Own)}
 }
 
-// unignore has a container looked at again that is listed under another name than that under which it is not followed.
+// unignore forgets that a container is not followed if its name changed.
 func (m *Manager) unignore(c Listed) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -101,14 +101,14 @@ func (m *Manager) unignore(c Listed) {
 	}
 }
 
-// started returns when this run began, by the engine's clock.
+// started returns the start of this run, by the engine's clock.
 func (m *Manager) started() int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.began
 }
 
-// SetSettings puts other settings in force: containers that they leave out are followed no more, others are followed from now on.
+// SetSettings puts new settings in force: it stops following containers that they do not select, and begins to follow those that they do.
 func (m *Manager) SetSettings(ctx context.Context, s Settings) error {
 	if err := setting.Join(s.Validate()); err != nil {
 		return err
@@ -128,14 +128,14 @@ func (m *Manager) SetSettings(ctx context.Context, s Settings) error {
 	return nil
 }
 
-// reconsider inspects a container whose name, or the settings for it, changed.
+// reconsider inspects a container again after its name or the settings changed.
 func (m *Manager) reconsider(ctx context.Context, t *tail) {
 	m.running.Go(func() {
 		defer t.reconsidering.Store(false)
 		m.guarded("inspecting a container again", func() {
 			c, err := t.inspect(ctx)
 			switch {
-			case err != nil: // it is gone, or the engine is: the tail finds out itself
+			case err != nil: // the container or the engine is gone: the tail handles it
 			case !m.follows(&c):
 				m.ignore(&c)
 				t.dropped.Store(true)
@@ -147,11 +147,11 @@ func (m *Manager) reconsider(ctx context.Context, t *tail) {
 	})
 }
 
-// describe returns the source of a container's lines. A label that is refused is logged when it is new.
+// describe returns the source of a container's lines. It logs a refused workload label, once per value.
 func (t *tail) describe(c *Container) *engine.Source {
 	s, refused := source(c, t.m.opt.Host, t.m.anyWorkload())
 	if label := c.Labels[naming.LabelWorkload]; refused && t.refused.Swap(&label) == nil {
-		t.m.opt.Log.Warn("label ignored: it names a workload outside of the container's own project or namespace; labels.workload = \"any\" allows it",
+		t.m.opt.Log.Warn("ignoring a label that names a workload outside of the container's own project or namespace; labels.workload = \"any\" allows it",
 			"container", c.Name, "label", naming.LabelWorkload, "value", bounded(label), "workload", s.Workload)
 	}
 	t.name.Store(&c.Name)
@@ -165,7 +165,7 @@ func (m *Manager) anyWorkload() bool {
 	return m.settings.AnyWorkload
 }
 
-// rename puts a container's names in force. Its lines wait until what depends on them is as well.
+// rename puts a container's new name in force. Its lines wait until the rules of its labels are in force for the new name.
 func (t *tail) rename(ctx context.Context, c *Container) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -174,19 +174,19 @@ func (t *tail) rename(ctx context.Context, c *Container) {
 		t.m.opt.OnContainer(ctx, c, s)
 	}
 	t.source.Store(s)
-	if t.m.opt.OnContainerGone != nil && State(t.state.Load()) == Gone { // it ended meanwhile
+	if t.m.opt.OnContainerGone != nil && State(t.state.Load()) == Gone { // the tail ended meanwhile
 		t.m.opt.OnContainerGone(t.id)
 	}
 }
 
-// notify counts and tells a notice.
+// notify counts, logs and reports a notice.
 func (m *Manager) notify(n Notice) {
 	m.counters.notices(n.Kind).Add(1)
-	m.opt.Log.Warn("log lines cannot be had", "kind", string(n.Kind), "container", n.Source.Container.Name)
+	m.opt.Log.Warn(n.Kind.message(), "kind", string(n.Kind), "container", n.Source.Container.Name)
 	m.opt.OnNotice(n)
 }
 
-// warnCompressed tells, once for the engine, of a log that it is known to lose lines of: engines before 23 do when they compress rotated files.
+// warnCompressed reports, once, that the engine loses lines of a container: engines before 23 do when they compress rotated files.
 func (m *Manager) warnCompressed(t *tail) {
 	m.mu.Lock()
 	told := m.compress || !m.before23.Load() || !compresses(&t.info)
@@ -199,7 +199,7 @@ func (m *Manager) warnCompressed(t *tail) {
 	}
 }
 
-// compresses reports whether rotated files of a log are compressed.
+// compresses reports whether the log driver compresses rotated files.
 func compresses(c *Container) bool {
 	switch on := c.LogOptions["compress"]; c.Driver {
 	case "json-file":

@@ -8,10 +8,10 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
 )
 
-// The bounds of what is read.
+// The bounds of a stream's parts.
 const (
-	maxFrame    = 16 << 20 // of one frame; a greater one is an error of the stream
-	maxLine     = 1 << 20  // of one line; a longer one is cut into lines that are marked
+	maxFrame    = 16 << 20 // of one frame; a larger one is an error of the stream
+	maxLine     = 1 << 20  // of one line; a longer one is cut into lines marked as truncated
 	maxPartials = 64 << 20 // of all partial lines together
 	splitSize   = 16384    // engines split longer lines into records of this size
 	readBuffer  = 32 << 10 // of one connection
@@ -26,17 +26,17 @@ type record struct {
 
 // The errors of a stream.
 var (
-	errFrame  = errors.New("the stream is no sequence of frames")
-	errDaemon = errors.New("the engine reports an error")
+	errFrame  = errors.New("invalid frame in the log stream")
+	errDaemon = errors.New("the engine reported an error")
 )
 
-// key identifies a record in a cursor: what it says and when. Equal records have equal keys.
+// key identifies a record in a cursor by its time and content. Equal records have equal keys.
 type key struct {
 	time int64
 	hash uint64
 }
 
-// hashOf hashes stream and bytes with FNV-1a, which is the same in every process: cursors are saved.
+// hashOf hashes stream and bytes with FNV-1a. Cursors are saved, so the hash must not differ between processes.
 func hashOf(s engine.Stream, data []byte) uint64 {
 	h := (uint64(14695981039346656037) ^ uint64(s)) * 1099511628211
 	for _, c := range data {
@@ -50,7 +50,7 @@ func (r *record) key() key { return key{r.time, hashOf(r.stream, r.data)} }
 // maxStamp is the longest RFC3339Nano time stamp: with nine digits and a numeric zone.
 const maxStamp = len("2006-01-02T15:04:05.000000000+00:00")
 
-// stamp splits a payload into its time stamp and the rest. ok is false when it does not begin with a valid one.
+// stamp splits a payload into its timestamp and the rest. ok is false if it does not begin with a valid timestamp.
 func stamp(b []byte) (ns int64, rest []byte, ok bool) {
 	end := bytes.IndexByte(b[:min(len(b), maxStamp+1)], ' ')
 	if end < len("2006-01-02T15:04:05Z") {
@@ -67,8 +67,8 @@ func stamp(b []byte) (ns int64, rest []byte, ok bool) {
 	return t.UnixNano(), b[end+1:], true
 }
 
-// fastStamp reads the one form that engines write, 2006-01-02T15:04:05.000000000Z, without allocating. Anything else, and any date that
-// has to be looked at twice, is left to time.Parse.
+// fastStamp parses the one form that engines write, 2006-01-02T15:04:05.000000000Z, without allocating. It leaves all other forms, and the last days
+// of a month, to time.Parse.
 func fastStamp(b []byte) (int64, bool) {
 	const form = "dddd-dd-ddTdd:dd:dd.dddddddddZ"
 	if len(b) != len(form) {

@@ -6,15 +6,15 @@ import (
 	"io"
 )
 
-// The bounds of a search behind a record that an engine cannot read.
+// The bounds of a search for the records behind one that an engine cannot read.
 const (
 	maxSalvage   = 1 << 22 // records behind it
-	salvageTries = 12      // on a log that grows all the while, with longer and longer waits in between: half a minute in all
+	salvageTries = 12      // on a log that keeps growing, with increasing waits in between: half a minute in all
 )
 
-// salvage follows the log from behind the last record that the engine cannot read: there, it ends every stream that comes by as if the log
-// were over, or passes over what it read of the records behind it, while the last records can be had when fewer are asked for. known says of a record
-// that it and all before it were handed over.
+// salvage follows the log from behind the last record that the engine cannot read. At such a record, engines end every stream as if the log were over,
+// or skip a part of the records behind it; but they return the last n records if n is small enough. known reports whether a record and all before it
+// were evaluated.
 func (t *tail) salvage(ctx context.Context, p part, known func(key) bool) (remnant *record, err error) {
 	p.last, p.Follow = true, true
 	t.cursorMu.Lock()
@@ -37,8 +37,8 @@ func (t *tail) salvage(ctx context.Context, p part, known func(key) bool) (remna
 	}
 }
 
-// readable finds out how many of the last records can be read, or as many of them as reach back to those that were handed over, and which the
-// first of them is. With causeMoved, more can be read by now.
+// readable returns how many of the last records the engine can read, or as many as reach back to known ones, and the first of them. causeMoved means
+// that the log grew during the search.
 func (t *tail) readable(ctx context.Context, known func(key) bool) (n int, first key, err error) {
 	good, bad := 0, 0
 	for n := 1; bad == 0 || bad-good > 1; {
@@ -60,16 +60,17 @@ func (t *tail) readable(ctx context.Context, known func(key) bool) (n int, first
 		}
 	}
 	if good == 0 {
-		return 0, key{}, io.EOF // the last record is the one: more has to come
+		return 0, key{}, io.EOF // the last record is the unreadable one: nothing follows it yet
 	}
-	// One more could not be read at some time. Only if that is so after the others were, is there nothing between them and the broken record.
+	// One record more could not be read earlier. It must still be unreadable after the others were read: otherwise the log grew in between, and there
+	// are records between them and the unreadable one.
 	if _, all, err := t.reads(ctx, bad, bad); err != nil || !all {
 		return good, first, err
 	}
 	return good, first, causeMoved
 }
 
-// reads asks for the last n records and reads the first so many of them. It reports whether they can be read, and which is the first.
+// reads asks for the last n records and reads the first many of them. It returns the first, and whether all could be read.
 func (t *tail) reads(ctx context.Context, n, many int) (first key, all bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, t.m.timing.call)
 	defer cancel()
@@ -97,7 +98,7 @@ func (t *tail) reads(ctx context.Context, n, many int) (first key, all bool, err
 	return first, true, nil
 }
 
-// knows reports whether a record was handed over, or is older than what is of interest.
+// knows reports whether a record was evaluated, or lies before the position where evaluation began.
 func (t *tail) knows(k key) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -9,20 +9,20 @@ import (
 	"time"
 )
 
-// Timing holds how long things may take. Tests shorten it.
+// Timing is the intervals and timeouts of a Manager. Tests shorten them.
 type Timing struct {
-	reconcile   time.Duration // between two looks at all containers
+	reconcile   time.Duration // between two reconciliations
 	save        time.Duration // between two saves
 	call        time.Duration // one short call of the engine
-	firstByte   time.Duration // the first byte of a log that is known to have some
-	probe       time.Duration // without a byte, until the engine is asked for the last record
-	probeWithin time.Duration // the answer to that
-	partial     time.Duration // until a line whose end does not come is handed over
+	firstByte   time.Duration // until the first byte of a log that has records
+	probe       time.Duration // without a byte, until the tail asks for the last record
+	probeWithin time.Duration // until the answer to that
+	partial     time.Duration // until a line without an end is evaluated
 	backoffMin  time.Duration
 	backoffMax  time.Duration
 }
 
-// DefaultTiming returns the timing in force when none is set.
+// DefaultTiming returns the default timing.
 func DefaultTiming() Timing {
 	return Timing{
 		reconcile: 5 * time.Second, save: time.Second, call: 30 * time.Second, firstByte: 3 * time.Second, probe: 30 * time.Second,
@@ -30,7 +30,7 @@ func DefaultTiming() Timing {
 	}
 }
 
-// backoff returns how long to wait after so many failures before.
+// backoff returns the wait before the next attempt after a number of earlier failures, with jitter.
 func (t *Timing) backoff(failures int) time.Duration {
 	d := t.backoffMax
 	if failures < 16 {
@@ -39,12 +39,12 @@ func (t *Timing) backoff(failures int) time.Duration {
 	return d*3/4 + time.Duration(rand.Int64N(int64(d)/2+1))
 }
 
-// counters counts what the manager does.
+// counters are the counters behind Stats.
 type counters struct {
 	events, lines, replayed, gaps, unreadable, compress, stalls, broken, invalid, missed, panics, unsaved atomic.Int64
 }
 
-// notices counts the notices of a kind.
+// notices returns the counter of a kind of notices.
 func (c *counters) notices(kind NoticeKind) *atomic.Int64 {
 	switch kind {
 	case NoticeGap:
@@ -59,21 +59,21 @@ func (c *counters) notices(kind NoticeKind) *atomic.Int64 {
 // Stats is a copy of all counters.
 type Stats struct {
 	States   [states]int          // containers by State
-	Lines    int64                // handed over
-	Events   int64                // handed over
-	Replayed int64                // records that came again and were left out
-	Gaps     int64                // logs of which a part was lost
-	Notices  map[NoticeKind]int64 // given, those of gaps, too; every kind is there
-	Stalls   int64                // streams opened anew because the engine did not send what it had
-	Broken   int64                // streams that were no streams of records
-	Invalid  int64                // records without a valid time stamp
-	Missed   int64                // events for which there was no room; a look at all containers made up for them
+	Lines    int64                // evaluated
+	Events   int64                // evaluated
+	Replayed int64                // records that came again and were skipped
+	Gaps     int64                // gaps in logs
+	Notices  map[NoticeKind]int64 // by kind, gaps included; every kind has an entry
+	Stalls   int64                // streams that were reopened because the engine did not send all records
+	Broken   int64                // streams that ended with an invalid frame or an error of the engine
+	Invalid  int64                // records without a valid timestamp
+	Missed   int64                // events that found no room in a queue; a reconciliation followed
 	Unsaved  int64                // saves that failed
 	Panics   int64                // recovered
 }
 
-// Idle reports whether the engine has containers of which none is followed, this program's own aside, and their names. While containers are being
-// looked at, the answer is that of before.
+// Idle reports whether the engine has containers but none is followed, and returns their names. This program's own container does not count. While
+// containers are being inspected, the result is the previous one.
 func (m *Manager) Idle() (names []string, idle bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -116,18 +116,18 @@ func (m *Manager) Stats() Stats {
 	return s
 }
 
-// saveLoop saves what changed, until ctx ends; Stop saves the rest.
+// saveLoop saves changed checkpoints every second, until ctx ends. Stop saves the rest.
 func (m *Manager) saveLoop(ctx context.Context) {
 	for wait(ctx, m.timing.save) {
 		m.guarded("saving", func() {
 			if err := m.save(ctx); err != nil && ctx.Err() == nil {
-				m.opt.Log.Warn("the place in the logs was not saved", "error", err)
+				m.opt.Log.Warn("cannot save the position in the logs, will try again", "error", err)
 			}
 		})
 	}
 }
 
-// save saves what changed since the last time. What could not be saved is saved with the next change.
+// save saves the checkpoints that changed since the last save. After a failure the next save includes them.
 func (m *Manager) save(ctx context.Context) error {
 	m.saving.Lock()
 	defer m.saving.Unlock()
@@ -144,7 +144,7 @@ func (m *Manager) save(ctx context.Context) error {
 		tails = append(tails, t)
 		all = all && t.positioned.Load()
 	}
-	if all && since != m.savedSince { // before, a container may lack a place of its own
+	if all && since != m.savedSince { // otherwise a container may lack a position of its own
 		changed[managerKey] = (&cursor{since: since}).encode(noLimit)
 	}
 	m.mu.Unlock()
@@ -181,7 +181,7 @@ func (m *Manager) save(ctx context.Context) error {
 	return err
 }
 
-// checkpoint returns the cursor if it changed since the last call.
+// checkpoint returns the encoded cursor if it changed since the last call, else nil.
 func (t *tail) checkpoint() []byte {
 	t.cursorMu.Lock()
 	defer t.cursorMu.Unlock()

@@ -10,22 +10,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// StopWithin is how long after a signal that stops a container its end still counts as requested. A signal that is ignored for longer was no stop: a
-// crash hours later must not be taken for one.
+// StopWithin is how long after a stop signal the end of a container counts as requested. A container that ignores the signal for longer was not
+// stopped by it: a crash hours later must not count as a requested stop.
 const StopWithin = 10 * time.Minute
 
-// maxStops bounds how many containers are remembered. Beyond it those whose time is over are forgotten, and the others with them if that is not enough.
+// maxStops bounds the remembered requests. When it is reached, expired requests are dropped, and all if that is not enough.
 const maxStops = 10_000
 
-// Stops knows which containers somebody asked to stop, from the events of kill that engines send before the end. It is safe for concurrent use; the
+// Stops remembers which containers somebody asked to stop, from the kill events that engines send before the end. It is safe for concurrent use; the
 // zero value is ready.
 type Stops struct {
 	mu    sync.Mutex
-	asked map[string]int64 // container id → when a stop was last asked for, by the engine's clock
+	asked map[string]int64 // by container id: time of the last request, by the engine's clock
 }
 
-// Mark notes a request to stop a container, and marks what follows from one. own is the signal that the container is configured to be stopped by,
-// such as "SIGQUIT"; "" where it is not known. The events of a container come in their order.
+// Mark remembers a request to stop a container, and marks the events that result from one. own is the stop signal of the container's configuration,
+// such as "SIGQUIT"; "" if unknown. The events of a container must come in order.
 func (s *Stops) Mark(o *ContainerEvent, own string) {
 	id := o.Source.Container.ID
 	s.mu.Lock()
@@ -43,7 +43,7 @@ func (s *Stops) Mark(o *ContainerEvent, own string) {
 	}
 }
 
-// note adds a request. The caller holds the lock.
+// note remembers a request. The caller holds the lock.
 func (s *Stops) note(id string, at int64) {
 	if s.asked == nil {
 		s.asked = map[string]int64{}
@@ -61,8 +61,8 @@ func (s *Stops) note(id string, at int64) {
 	s.asked[id] = at
 }
 
-// stops reports whether a signal of an event of kill asks for the end: TERM and INT, which programs obey, KILL, which nobody can refuse, and the
-// container's own. SIGQUIT is none by itself: it also makes a JVM print its threads, and SIGHUP makes programs reload.
+// stops reports whether the signal of a kill event is a request to stop: TERM, INT, KILL, or the container's stop signal. QUIT and HUP alone are not:
+// they make a JVM print its threads, and programs reload.
 func stops(signal, own string) bool {
 	n := signalNumber(signal)
 	switch syscall.Signal(n) {
@@ -72,10 +72,10 @@ func stops(signal, own string) bool {
 	return n > 0 && n == signalNumber(own)
 }
 
-// rtMin is the number of SIGRTMIN for programs: the C library keeps those below it.
+// rtMin is the number of SIGRTMIN for programs: the C library reserves those below it.
 const rtMin = 34
 
-// signalNumber reads a signal as engines and images write it: "15", "SIGTERM", "TERM", "SIGRTMIN+3"; 0 for anything else.
+// signalNumber parses a signal as engines and images write it: "15", "SIGTERM", "TERM", "SIGRTMIN+3"; 0 for anything else.
 func signalNumber(text string) int {
 	if n, err := strconv.Atoi(text); err == nil {
 		return n

@@ -32,19 +32,19 @@ func (c cause) Error() string {
 
 var errStalled = errors.New("the engine does not return the last record of the log")
 
-// tails are how many records are asked for, one after the other, until the first is known.
+// tails are the numbers of records that follow asks for, one after the other, until the first record is a known one.
 var tails = [...]int{1000, 10_000, 100_000, 0}
 
-// part is a part of a log that a stream is opened for.
+// part is a part of a log to open a stream for.
 type part struct {
 	LogOptions
-	last      bool // no other part can be had: when its first record is unknown, records before it are missing
-	backfills bool // it begins with what an earlier stream passed over; what stands before it is known
-	expected  *key // the record that it has to begin with; nil: any
+	last      bool // there is no longer part: if its first record is unknown, records before it are lost
+	backfills bool // it begins with records that an earlier stream skipped; all before it are known
+	expected  *key // the record that it must begin with; nil: any
 }
 
-// follow opens the log where the cursor stands and hands over what is new, until the stream ends. The error is never nil. A record that
-// the stream ended in is returned.
+// follow opens the log at the cursor and evaluates new lines until the stream ends. The error is never nil. If the stream ended inside a record,
+// follow returns it.
 func (t *tail) follow(ctx context.Context) (remnant *record, err error) {
 	t.setState(CatchingUp)
 	t.cursorMu.Lock()
@@ -76,7 +76,7 @@ func (t *tail) follow(ctx context.Context) (remnant *record, err error) {
 	}
 	for i, n := range tails {
 		if set && n > 0 {
-			continue // only the whole log is sure to hold what is known
+			continue // only the whole log is certain to contain known records
 		}
 		remnant, err = t.stream(ctx, part{LogOptions: LogOptions{Follow: true, Tail: n}, last: i == len(tails)-1})
 		switch {
@@ -90,14 +90,14 @@ func (t *tail) follow(ctx context.Context) (remnant *record, err error) {
 	return remnant, err
 }
 
-// stream opens a part of the log and hands over what is new.
+// stream opens a part of the log and evaluates its new lines. Results are as for follow.
 func (t *tail) stream(ctx context.Context, p part) (*record, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	t.mu.Lock()
 	t.cursorMu.Lock()
 	t.replay = nil
-	checks := 0 // of whether the new records follow at once on those that are known
+	checks := 0 // of whether the new records directly follow the known ones
 	if t.cursor.known() {
 		t.replay = t.cursor.replay(t.info.Seconds, t.join.held)
 		if p.backfills {
@@ -124,7 +124,7 @@ func (t *tail) stream(ctx context.Context, p part) (*record, error) {
 	if err != nil {
 		return nil, reason(ctx, err)
 	}
-	defer func() { _ = body.Close() }() // it was read only
+	defer func() { _ = body.Close() }() // it was only read
 	in := t.reader(body)
 	for n := 0; ; n++ {
 		if !in.ready() {
@@ -166,11 +166,11 @@ func (t *tail) stream(ctx context.Context, p part) (*record, error) {
 	}
 }
 
-// ending hands over what was read before a stream ended. What a terminal's stream ended in is copied.
+// ending evaluates the lines that were read before a stream ended, and returns a copy of an unfinished record of a terminal.
 func (t *tail) ending(ctx context.Context, in records, why error) (*record, error) {
 	if errors.Is(why, errDaemon) || errors.Is(why, errFrame) {
 		t.m.counters.broken.Add(1)
-		t.log.Warn("log stream broken", "error", why)
+		t.log.Warn("log stream is broken, opening it again", "error", why)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -186,17 +186,17 @@ func (t *tail) ending(ctx context.Context, in records, why error) (*record, erro
 	return nil, why
 }
 
-// reader makes the reader of a stream.
+// reader returns the reader of a stream.
 func (t *tail) reader(body io.Reader) records {
 	invalid := func() { t.m.counters.invalid.Add(1) }
-	now := t.m.opt.Now().UnixNano() // of a record without a valid time stamp, when none before it had one
+	now := t.m.opt.Now().UnixNano() // for records without a valid timestamp before the first valid one
 	if t.info.TTY {
 		return &terminal{in: bufio.NewReaderSize(body, 2*readBuffer), last: now, invalid: invalid}
 	}
 	return &frames{in: bufio.NewReaderSize(body, readBuffer), slots: t.m.slots, last: now, invalid: invalid}
 }
 
-// reason returns why a stream ended: the cause that its context was ended with, when it was.
+// reason adds the cause of a cancelled context to the error that a stream ended with.
 func reason(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return fmt.Errorf("%w: %w", cause, err)
@@ -204,7 +204,7 @@ func reason(ctx context.Context, err error) error {
 	return err
 }
 
-// checkFirst looks at the first record of a stream: whether what comes before it is known.
+// checkFirst checks the first record of a stream: all records before it must be known.
 func (t *tail) checkFirst(r *record, p *part) error {
 	k := r.key()
 	if p.expected != nil && *p.expected != k {
@@ -227,27 +227,27 @@ func (t *tail) checkFirst(r *record, p *part) error {
 	return nil
 }
 
-// maxChecks bounds how often a stream is looked at by adjoins, on a log that grows all the while.
+// maxChecks bounds the calls of adjoins for one stream, on a log that keeps growing.
 const maxChecks = 8
 
-// adjoins fails when the new records of a stream do not follow at once on those that were known: an engine whose decoder stumbles over a broken record
-// drops what it read of those behind it, and goes on with what is written later. It is not certain when the log grew meanwhile, or the engine is busy.
+// adjoins fails if the new records of a stream do not directly follow the known ones: an engine that hits a broken record drops the records that it had
+// buffered behind it, and goes on with later ones. The result is not certain if the log grew meanwhile, or the engine is busy.
 func (t *tail) adjoins(ctx context.Context) (certain bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, t.m.timing.firstByte) // lines wait meanwhile
+	ctx, cancel := context.WithTimeout(ctx, t.m.timing.firstByte) // lines wait meanwhile, so not for long
 	defer cancel()
 	first, found, err := t.reads(ctx, t.fresh+1, 1)
 	switch {
 	case err != nil:
-		return false, nil // the engine is not in doubt: it sent what is new
-	case !found || first.time <= t.anchor.time: // the broken record itself, or one that is known
+		return false, nil // no reason for doubt: the engine sent the new records
+	case !found || first.time <= t.anchor.time: // the broken record itself, or a known one
 		return true, nil
-	case first.time < t.last.time && !t.knows(first): // it stands before what came, not behind it
+	case first.time < t.last.time && !t.knows(first): // it lies before the records that came, not behind them
 		return true, causePassed
 	}
 	return false, nil
 }
 
-// endedEarly reports whether a stream that ended had come to records that are known, and not to the newest of them.
+// endedEarly reports whether a stream ended after it reached the known records but before the newest of them.
 func (t *tail) endedEarly() bool {
 	if t.replay == nil || !t.replay.reached {
 		return false
@@ -257,7 +257,7 @@ func (t *tail) endedEarly() bool {
 	return t.replay.remaining[t.cursor.newest()] > 0
 }
 
-// gap notes that records were lost before they could be read, and begins anew.
+// gap reports lost records and resets the cursor.
 func (t *tail) gap() {
 	t.mu.Lock()
 	t.join.flushAll(true)
@@ -271,7 +271,7 @@ func (t *tail) gap() {
 	t.reportGap(newest)
 }
 
-// renew has the cursor begin anew with what was passed over, so that it has the order of the log. What is known stays known.
+// renew rebuilds the cursor from the skipped records on, so that it has the order of the log. Known records stay known.
 func (t *tail) renew() {
 	t.cursorMu.Lock()
 	t.cursor.forget(0)
@@ -281,13 +281,13 @@ func (t *tail) renew() {
 	t.reportGap(t.anchor)
 }
 
-// reportGap tells that lines behind a record are lost.
+// reportGap reports that lines behind a record are lost.
 func (t *tail) reportGap(behind key) {
 	t.m.notify(Notice{Kind: NoticeGap, Source: t.source.Load(), Text: fmt.Sprintf("lines of container %s are lost: those behind %s were "+
 		"removed from its log before they could be read, or its engine cannot read them", t.info.Name, time.Unix(0, behind.time).UTC().Format(time.RFC3339Nano))})
 }
 
-// accept joins a record to lines, unless it was handed over before.
+// accept adds a record to the lines, unless it was evaluated before.
 func (t *tail) accept(ctx context.Context, r *record) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -322,7 +322,7 @@ func (t *tail) accept(ctx context.Context, r *record) error {
 	return nil
 }
 
-// addAgain notes a record in the cursor that was handed over before, behind those that come before it. The caller holds t.mu.
+// addAgain adds a known record to a rebuilt cursor, in the order of the log. The caller holds t.mu.
 func (t *tail) addAgain(ctx context.Context, k key) error {
 	if err := t.deliver(ctx); err != nil {
 		return err
@@ -333,7 +333,7 @@ func (t *tail) addAgain(ctx context.Context, k key) error {
 	return nil
 }
 
-// ordinal counts the records before this one that have the same key. The caller holds t.mu.
+// ordinal returns the number of earlier records with the same key. The caller holds t.mu.
 func (t *tail) ordinal(k key) uint64 {
 	if k.time > t.newest {
 		t.newest = k.time
@@ -350,9 +350,9 @@ func (t *tail) ordinal(k key) uint64 {
 	return n + uint64(t.cursor.count[k])
 }
 
-// repeats reports whether a record of a stream that is followed, which agrees in everything with one that came before, is that one: engines read
-// a part of a file twice when they rotate it. The parts of a long line are told apart from that by being parts, whose time is that of the line;
-// lines, by a time that is over, or by an engine that is known to do it (before version 23) and gives no time to two lines. The caller holds t.mu.
+// repeats reports whether a record that equals an earlier one is that record, sent again: engines read a part of a file twice when they rotate it. Parts
+// of a long line are never repeats: they share the line's time. Other records are if newer ones came in between, or if the engine is older than
+// version 23, which repeats lines and gives no two lines the same time. The caller holds t.mu.
 func (t *tail) repeats(r *record) bool {
 	if p := &t.join.partials[r.stream]; len(p.keys) > 0 && p.time == r.time {
 		return false
@@ -360,7 +360,7 @@ func (t *tail) repeats(r *record) bool {
 	return r.time < t.newest || t.rotates && t.m.before23.Load()
 }
 
-// contains reads the whole log for any record that the cursor knows.
+// contains reports whether the log contains any record of the cursor. It reads all of it.
 func (t *tail) contains(ctx context.Context) (bool, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -8,23 +8,23 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
 )
 
-// terminal reads the raw form, that of containers with a terminal: records follow each other as "time stamp, space, text, line end", all
-// on stdout. A part of a long line has no line end: the next part's time stamp stands right behind it, where it is told from text by being
-// the part's own, at the very place where engines split.
+// terminal reads the raw form, that of containers with a terminal: records are "timestamp, space, text, line end", all on stdout. A part of a long
+// line has no line end: the next part's timestamp follows directly. It is recognized because it equals the part's own timestamp and is at the exact
+// position where engines split.
 type terminal struct {
-	in      *bufio.Reader // its buffer holds terminalNeed bytes at least
-	used    int           // bytes in the buffer that the last record was made of
+	in      *bufio.Reader // its buffer has room for at least terminalNeed bytes
+	used    int           // bytes of the last record in the buffer
 	last    int64
-	inside  bool // the next bytes belong to a record whose time stamp was read before
+	inside  bool // the next bytes belong to a record whose timestamp was already read
 	invalid func()
 }
 
 var _ records = (*terminal)(nil)
 
-// daemonError is what an error of the engine begins with, which has no frame either.
+// daemonError is the prefix of an error of the engine, which has no frame either.
 var daemonError = []byte("Error grabbing logs: ")
 
-// terminalNeed is how many bytes decide where a record without a line end ends.
+// terminalNeed is the number of bytes needed to find the end of a record without a line end.
 const terminalNeed = splitSize + 2*(maxStamp+1)
 
 func (t *terminal) ready() bool {
@@ -40,7 +40,7 @@ func (t *terminal) next() (record, error) {
 		want = t.in.Buffered()
 		b, _ := t.in.Peek(want) // all of it is in the buffer
 		if end := bytes.IndexByte(b, '\n') + 1; end > 0 {
-			if !t.inside && bytes.HasPrefix(b, daemonError) { // all else begins with a time stamp here
+			if !t.inside && bytes.HasPrefix(b, daemonError) { // a record begins with a timestamp
 				return record{}, fmt.Errorf("%w: %.200q", errDaemon, bytes.TrimSpace(b[:end]))
 			}
 			return t.cut(b[:end]), nil
@@ -54,7 +54,7 @@ func (t *terminal) next() (record, error) {
 	}
 }
 
-// remnant returns what the stream ended with instead of a line end. It is a record of its own only when the container ended, too.
+// remnant returns the text after the last line end of a stream that ended. It is a complete record only if the container has ended.
 func (t *terminal) remnant() (record, bool) {
 	_, _ = t.in.Discard(t.used)
 	t.used = 0
@@ -65,7 +65,7 @@ func (t *terminal) remnant() (record, bool) {
 	return t.cut(b), true
 }
 
-// cut makes a record of the first bytes of raw, which end at a line end or hold more than one record's.
+// cut returns the first record of raw, which ends with a line end or is longer than one record.
 func (t *terminal) cut(raw []byte) record {
 	text := raw
 	if ns, rest, ok := stamp(raw); ok && !t.inside {

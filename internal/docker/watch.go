@@ -10,21 +10,21 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/guard"
 )
 
-// idle looks after a stream while the engine is waited for: it ends partial lines that wait for too long, and asks the engine whether it
-// forgot to send something. Between begin and end, its timer runs; no goroutine does.
+// idle watches a stream while it waits for the engine: it ends partial lines that wait too long, and checks whether the engine failed to send a
+// record. Between begin and end its timer runs; there is no goroutine.
 type idle struct {
 	t      *tail
 	cancel context.CancelCauseFunc
 	timer  *time.Timer
-	first  *time.Timer // ends the wait for the first byte
+	first  *time.Timer // ends a stream without a first byte
 
-	doubted bool // the engine was, or will be, asked early; guarded by the tail's lock
+	doubted bool // the engine was, or will be, checked early; guarded by the tail's lock
 
-	on   bool   // the engine is waited for; guarded by the tail's lock
+	on   bool   // the stream waits; guarded by the tail's lock
 	wait uint64 // counts the waits; guarded by the tail's lock
 }
 
-// watch makes the idle of a stream, which ctx and cancel are of.
+// watch returns the idle of the stream with the given context.
 func (t *tail) watch(ctx context.Context, cancel context.CancelCauseFunc) *idle {
 	i := &idle{t: t, cancel: cancel}
 	i.timer = time.AfterFunc(time.Hour, func() { i.due(ctx) })
@@ -32,7 +32,7 @@ func (t *tail) watch(ctx context.Context, cancel context.CancelCauseFunc) *idle 
 	return i
 }
 
-// begin says that the engine is waited for from now on.
+// begin is called when the stream starts to wait.
 func (i *idle) begin() {
 	i.t.mu.Lock()
 	defer i.t.mu.Unlock()
@@ -47,7 +47,7 @@ func (i *idle) arm() {
 		i.timer.Reset(i.t.m.timing.partial)
 		return
 	}
-	if i.t.replay != nil && !i.doubted { // the engine has records that are known, and does not send them
+	if i.t.replay != nil && !i.doubted { // the engine has known records that it does not send
 		i.doubted = true
 		i.timer.Reset(min(i.t.m.timing.firstByte, i.t.m.timing.probe))
 		return
@@ -55,7 +55,7 @@ func (i *idle) arm() {
 	i.timer.Reset(jitter(i.t.m.timing.probe))
 }
 
-// end says that something came, or that the stream ended.
+// end is called when something came, or the stream ended.
 func (i *idle) end() {
 	i.timer.Stop()
 	if i.first != nil {
@@ -88,7 +88,7 @@ func (i *idle) due(ctx context.Context) {
 	}
 }
 
-// expire ends the partial lines, if there are any. Otherwise the engine is to be asked, if it is still waited for.
+// expire ends the partial lines, if there are any. Otherwise ask is true if the stream still waits: the engine must be checked.
 func (i *idle) expire(ctx context.Context) (wait uint64, ask bool) {
 	i.t.mu.Lock()
 	defer i.t.mu.Unlock()
@@ -106,7 +106,7 @@ func (i *idle) expire(ctx context.Context) (wait uint64, ask bool) {
 	return 0, false
 }
 
-// probe asks for the last record of the log, and fails when it is none that was handed over, or does not come.
+// probe asks for the last record of the log. It fails if that record was not evaluated, or does not come.
 func (t *tail) probe(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, t.m.timing.probeWithin)
 	defer cancel()

@@ -279,9 +279,9 @@ func (a *api) fill() {
 	})
 	a.set("GET /api/v1/containers", object{"containers": []object{
 		{"id": strings.Repeat("3f9a", 16), "name": "shop-api-1", "image": "registry.example.com/shop/api:2.4", "workload": "shop/api", "engine_state": "running", "followed": true, "state": "live", "lines": 12000311, "hits": 412, "last_line": now.Add(-3 * time.Second)},
-		{"id": strings.Repeat("77b0", 16), "name": "chatter-1 " + hostile, "workload": "chatter", "engine_state": "running", "followed": false, "reason": "its label fluentbit-trigger.enable leaves it out", "lines": 0, "hits": 0},
-		{"id": strings.Repeat("91cc", 16), "name": "old-job", "workload": "old-job", "engine_state": "exited", "followed": true, "state": "backoff", "reason": "its log cannot be read, and is tried again: unexpected EOF", "lines": 17, "hits": 0, "last_line": now.Add(-3 * time.Hour)},
-		{"id": strings.Repeat("aa01", 16), "name": "syslogger", "workload": "syslogger", "engine_state": "running", "followed": false, "reason": "its log driver keeps nothing to read: none", "lines": 0, "hits": 0},
+		{"id": strings.Repeat("77b0", 16), "name": "chatter-1 " + hostile, "workload": "chatter", "engine_state": "running", "followed": false, "reason": "disabled by its label fluentbit-trigger.enable", "lines": 0, "hits": 0},
+		{"id": strings.Repeat("91cc", 16), "name": "old-job", "workload": "old-job", "engine_state": "exited", "followed": true, "state": "backoff", "reason": "cannot read its log, trying again: unexpected EOF", "lines": 17, "hits": 0, "last_line": now.Add(-3 * time.Hour)},
+		{"id": strings.Repeat("aa01", 16), "name": "syslogger", "workload": "syslogger", "engine_state": "running", "followed": false, "reason": "its log driver does not store logs: none", "lines": 0, "hits": 0},
 	}, "next": ""})
 	a.set("GET /api/v1/workloads", object{"workloads": []object{
 		{"name": "shop/api", "lines": 12000311, "hits": 412, "alerts": 61, "sent": 64, "last_seen": now.Add(-2 * time.Second), "containers": []object{{"name": "shop-api-1", "id": "3f9a", "image": "shop/api:2.4"}, {"name": "shop-api-2", "id": "77aa"}}},

@@ -25,7 +25,7 @@ import (
 // Client talks to one engine. It is safe for concurrent use.
 type Client struct {
 	sdk    *sdk.Client
-	said   atomic.Pointer[slog.Logger] // takes what ssh says; nil: it goes to this program's own stderr
+	said   atomic.Pointer[slog.Logger] // gets ssh's stderr; nil: it goes to this program's stderr
 	podman atomic.Pointer[string]      // the version of Podman's own API; "": it is another engine; nil: it was not asked yet
 }
 
@@ -50,7 +50,7 @@ func New(host string) (*Client, error) {
 		options = []sdk.Opt{sdk.WithHTTPClient(&http.Client{Transport: transport}), sdk.WithHost("http://docker.example.com"),
 			sdk.WithDialContext(func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }), sdk.WithAPIVersionNegotiation()}
 	case strings.Contains(host, "@") && !strings.HasPrefix(host, "unix://") && !strings.HasPrefix(host, "npipe://"):
-		return nil, fmt.Errorf("docker host %q: only ssh:// takes a user, and nothing a password: a certificate says who one is", redacted(host))
+		return nil, fmt.Errorf("docker host %q: only ssh:// allows a user name, and no scheme a password: use a certificate", redacted(host))
 	case host != "":
 		options = append(options, sdk.WithHost(host))
 	}
@@ -62,10 +62,10 @@ func New(host string) (*Client, error) {
 	return client, nil
 }
 
-// LogTo has what ssh says logged, line by line, from the next connection on. What it asks, such as for a passphrase, it asks on the terminal itself.
+// LogTo logs ssh's stderr line by line, from the next connection on. Prompts, such as for a passphrase, go to the terminal.
 func (c *Client) LogTo(log *slog.Logger) { c.said.Store(log) }
 
-// redacted returns a host as errors may name it, also one that is no URL.
+// redacted returns a host without its password for errors, even if it is not a URL.
 func redacted(host string) string {
 	at := strings.LastIndexByte(host, '@')
 	if at < 0 {
@@ -92,7 +92,7 @@ func (c *Client) Ping(ctx context.Context) error {
 	return translate(err)
 }
 
-// Info tells what the engine is.
+// Info returns the engine's name, version and time.
 func (c *Client) Info(ctx context.Context) (docker.Info, error) {
 	i, err := c.sdk.Info(ctx)
 	if err != nil {
@@ -100,7 +100,7 @@ func (c *Client) Info(ctx context.Context) (docker.Info, error) {
 	}
 	at, err := time.Parse(time.RFC3339Nano, i.SystemTime)
 	if err != nil {
-		at = time.Now() // Podman's older versions tell no time: it is this machine's
+		at = time.Now() // older versions of Podman return no time: use this machine's
 	}
 	podman, err := c.askPodmanVersion(ctx)
 	if err != nil {
@@ -119,7 +119,7 @@ func (c *Client) List(ctx context.Context) ([]docker.Listed, error) {
 	for i := range all {
 		out[i] = docker.Listed{ID: all[i].ID, State: string(all[i].State)}
 		for _, name := range all[i].Names {
-			if name = strings.TrimPrefix(name, "/"); !strings.Contains(name, "/") { // others are what links call it
+			if name = strings.TrimPrefix(name, "/"); !strings.Contains(name, "/") { // other names are those of links
 				out[i].Name = name
 				break
 			}
@@ -128,14 +128,14 @@ func (c *Client) List(ctx context.Context) ([]docker.Listed, error) {
 	return out, nil
 }
 
-// Inspect tells all about one container.
+// Inspect returns one container.
 func (c *Client) Inspect(ctx context.Context, id string) (docker.Container, error) {
 	i, err := c.sdk.ContainerInspect(ctx, id)
 	if err != nil {
 		return docker.Container{}, translate(err)
 	}
 	if i.ContainerJSONBase == nil || i.Config == nil {
-		return docker.Container{}, fmt.Errorf("container %s: the engine's answer to inspect lacks its main parts", id)
+		return docker.Container{}, fmt.Errorf("container %s: incomplete answer of the engine", id)
 	}
 	out := docker.Container{
 		ID: i.ID, Name: strings.TrimPrefix(i.Name, "/"), Image: i.Config.Image, Labels: i.Config.Labels, TTY: i.Config.Tty,
@@ -192,11 +192,11 @@ func (c *Client) Logs(ctx context.Context, id string, o docker.LogOptions) (io.R
 	return body, translate(err)
 }
 
-// moment writes a time in ns as the engine takes it.
+// moment formats a time in ns for the engine.
 func moment(ns int64) string { return fmt.Sprintf("%d.%09d", ns/1e9, ns%1e9) }
 
-// Events hands over the events of containers until ctx ends or the connection does. Subscribed is called once the engine has taken the
-// subscription, as far as the protocol tells.
+// Events calls each for the events of containers until ctx or the connection ends. It calls subscribed once the engine has accepted the subscription,
+// as far as the protocol shows.
 func (c *Client) Events(ctx context.Context, since int64, subscribed func(), each func(docker.Event)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -209,7 +209,7 @@ func (c *Client) Events(ctx context.Context, since int64, subscribed func(), eac
 	for {
 		select {
 		case m := <-messages:
-			if m.TimeNano < since { // Podman 4 sends again what came earlier in the second
+			if m.TimeNano < since { // Podman 4 sends earlier events of the second again
 				continue
 			}
 			each(docker.Event{ID: m.Actor.ID, Action: docker.EventName(string(m.Action)), Name: m.Actor.Attributes["name"], Time: m.TimeNano, Attributes: m.Actor.Attributes})
@@ -222,7 +222,7 @@ func (c *Client) Events(ctx context.Context, since int64, subscribed func(), eac
 	}
 }
 
-// translate gives the errors that the caller tells apart their names.
+// translate wraps the errors that callers handle.
 func translate(err error) error {
 	switch {
 	case err == nil:

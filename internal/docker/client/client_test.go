@@ -177,8 +177,8 @@ func TestSSH(t *testing.T) {
 	}
 }
 
-// TestWhatSSHSays is logged line by line, each bounded, and its last words as well.
-func TestWhatSSHSays(t *testing.T) {
+// TestSSHStderrIsLogged is logged line by line, each bounded, and its last words as well.
+func TestSSHStderrIsLogged(t *testing.T) {
 	dir := t.TempDir()
 	script := "#!/bin/sh\nprintf 'Warning: one\\r\\n\\n' >&2; printf '%01000d\\n' 7 >&2; printf 'Permission denied' >&2; exit 255\n"
 	if err := os.WriteFile(filepath.Join(dir, "ssh"), []byte(script), 0o700); err != nil {
@@ -196,7 +196,7 @@ func TestWhatSSHSays(t *testing.T) {
 	}
 	await.That(t, time.Minute, "all is told", func() bool { return strings.Contains(log.String(), "Permission denied") }, &log)
 	for _, want := range []string{
-		"level=WARN msg=\"ssh says\" text=\"Warning: one\"\n", "level=WARN msg=\"ssh says\" text=" + strings.Repeat("0", 512) + "\n", "text=\"Permission denied\"\n",
+		"level=WARN msg=\"ssh stderr\" text=\"Warning: one\"\n", "level=WARN msg=\"ssh stderr\" text=" + strings.Repeat("0", 512) + "\n", "text=\"Permission denied\"\n",
 	} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log lacks %s", want)

@@ -16,15 +16,15 @@ import (
 	"time"
 )
 
-// dialSSH returns what connects to the engine of another machine: it runs ssh, and there "docker system dial-stdio", as the Docker CLI
-// does. Keys, agents, jump hosts and known hosts are ssh's own business.
+// dialSSH returns a function that connects to the engine of another machine: it runs ssh with "docker system dial-stdio", as the Docker CLI does. ssh
+// handles keys, agents, jump hosts and known hosts.
 func dialSSH(host string, log *atomic.Pointer[slog.Logger]) (func(context.Context) (net.Conn, error), error) {
-	u, err := url.Parse(host) // its error would tell the password
+	u, err := url.Parse(host) // its error would contain the password
 	if err != nil || u.Hostname() == "" || strings.HasPrefix(u.Hostname(), "-") || strings.HasPrefix(u.User.Username(), "-") {
-		return nil, fmt.Errorf("docker host %q: want ssh://[user@]host[:port]", redacted(host))
+		return nil, fmt.Errorf("docker host %q: must be ssh://[user@]host[:port]", redacted(host))
 	}
 	if _, secret := u.User.Password(); secret || u.RawQuery != "" || u.Fragment != "" {
-		return nil, fmt.Errorf("docker host %q: ssh takes no password, query or fragment here", redacted(host))
+		return nil, fmt.Errorf("docker host %q: must not have a password, query or fragment", redacted(host))
 	}
 	args := []string{"-o", "ConnectTimeout=30", "-T"}
 	if name := u.User.Username(); name != "" {
@@ -49,13 +49,13 @@ type commandConn struct {
 	io.WriteCloser
 	out     io.ReadCloser
 	command *exec.Cmd
-	said    *sayings // nil: they are not logged
+	said    *sayings // nil: stderr is not logged
 	close   sync.Once
 }
 
 var _ net.Conn = (*commandConn)(nil)
 
-// startCommand starts a process. What it writes to stderr is logged, or goes to this program's own when log is nil.
+// startCommand starts a process. Its stderr is logged, or goes to this program's stderr if log is nil.
 func startCommand(ctx context.Context, log *slog.Logger, name string, args ...string) (net.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -80,7 +80,7 @@ func startCommand(ctx context.Context, log *slog.Logger, name string, args ...st
 	return c, nil
 }
 
-// Read reads what the process writes.
+// Read reads from the process's stdout.
 func (c *commandConn) Read(p []byte) (int, error) { return c.out.Read(p) }
 
 // Close ends the process.
@@ -88,7 +88,7 @@ func (c *commandConn) Close() error {
 	c.close.Do(func() {
 		_ = c.WriteCloser.Close()
 		_ = c.command.Process.Kill()
-		_ = c.command.Wait() // the process was killed: its status tells nothing
+		_ = c.command.Wait() // the process was killed: its status means nothing
 		if c.said != nil {
 			c.said.end()
 		}
@@ -96,20 +96,20 @@ func (c *commandConn) Close() error {
 	return nil
 }
 
-// saidWithin bounds the wait for the end of what a process says that has ended: one that it started may still be able to.
+// saidWithin bounds the wait for the end of stderr after the process has ended: its children may keep it open.
 const saidWithin = 500 * time.Millisecond
 
-// maxSaid bounds a line that is logged; the rest of a longer one is left out.
+// maxSaid bounds a logged line; the rest of a longer line is dropped.
 const maxSaid = 512
 
-// sayings logs the lines that a process writes to stderr. It is for one goroutine at a time.
+// sayings logs the lines of a process's stderr. It is for one goroutine at a time.
 type sayings struct {
 	log  *slog.Logger
 	name string
 	line []byte // the beginning of a line that has not ended
 }
 
-// Write takes the next bytes.
+// Write logs the lines that the next bytes complete.
 func (s *sayings) Write(p []byte) (int, error) {
 	for rest := p; len(rest) > 0; {
 		line, more, ended := bytes.Cut(rest, []byte{'\n'})
@@ -122,15 +122,15 @@ func (s *sayings) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// end logs the line that was not ended.
+// end logs an unfinished line.
 func (s *sayings) end() {
 	if text := strings.TrimSpace(strings.ToValidUTF8(string(s.line), "")); text != "" {
-		s.log.Warn(s.name+" says", "text", text)
+		s.log.Warn(s.name+" stderr", "text", text)
 	}
 	s.line = s.line[:0]
 }
 
-// LocalAddr and RemoteAddr name no address: there is none.
+// LocalAddr and RemoteAddr return a placeholder: there is no address.
 func (c *commandConn) LocalAddr() net.Addr  { return commandAddr{} }
 func (c *commandConn) RemoteAddr() net.Addr { return commandAddr{} }
 
