@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
-	"github.com/tinyforge/fluentbit-trigger/engine/state"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
@@ -54,29 +53,18 @@ func countingSettings(rnd *rand.Rand) Settings {
 }
 
 // told says what an alert says, for comparisons.
-func toldBy(a *Alert) string {
+func reportedBy(a *Alert) string {
 	return fmt.Sprintf("%d %s %s %s +%d %v %d..%d since %d due %d %s: %s", a.Time, a.Kind, a.RuleID, a.Severity, a.Count, a.Suppressed, a.First, a.Last,
 		a.Since, a.Due, a.Source.Workload, a.Summary)
 }
 
-// untold returns by rule what is held back and not told yet.
-func (r *run) untold() map[string]int64 {
-	out := map[string]int64{}
-	for _, c := range r.e.keyed.Keys.Values() {
-		out[state.RuleID(c.Key)] += c.Unreported.Total()
-	}
-	for _, w := range r.e.keyed.Absences.Values() {
-		for _, n := range w.Suppressed {
-			out[state.RuleID(w.Key)] += n
-		}
-	}
-	return out
-}
+// unreported returns by rule how many suppressed hits no alert has reported yet.
+func (r *run) unreported() map[string]int64 { return r.e.keyed.Unreported() }
 
 // sums holds that the numbers which the alerts tell, with those that are still to be told, are the hits.
 func (r *run) sums(alerts []Alert) {
 	r.t.Helper()
-	waiting, hits, rollups, absences := r.untold(), map[string]int64{}, map[string]int64{}, map[string]int64{}
+	waiting, hits, rollups, absences := r.unreported(), map[string]int64{}, map[string]int64{}, map[string]int64{}
 	for i := range alerts {
 		a := &alerts[i]
 		hits[a.RuleID] += a.Count
@@ -148,7 +136,7 @@ func TestNumbersAddUpHoweverOftenTimeIsLookedAt(t *testing.T) {
 			r.sums(alerts)
 			var all []string
 			for i := range alerts {
-				all = append(all, toldBy(&alerts[i]))
+				all = append(all, reportedBy(&alerts[i]))
 				kinds[alerts[i].Kind]++
 				if alerts[i].Severity >= SeverityError {
 					escalated++
@@ -192,7 +180,7 @@ func TestNumbersAddUpOverRestarts(t *testing.T) {
 		count := func(alerts []Alert) {
 			for i := range alerts {
 				a := &alerts[i]
-				all = append(all, toldBy(a))
+				all = append(all, reportedBy(a))
 				told[a.RuleID] += a.Count
 				for _, n := range a.Suppressed {
 					told[a.RuleID] += n
@@ -232,10 +220,10 @@ func TestNumbersAddUpOverRestarts(t *testing.T) {
 			rec := randomRecord(rnd)
 			count(r.record(rec))
 			for _, a := range plain.record(rec) {
-				want = append(want, toldBy(&a))
+				want = append(want, reportedBy(&a))
 			}
 		}
-		waiting := r.untold()
+		waiting := r.unreported()
 		for id, c := range r.counts() {
 			if got := told[id] + waiting[id]; got != hits[id]+c.Hits {
 				t.Fatalf("seed %d, rule %s: %d hits, %d told, %d to be told", seed, id, hits[id]+c.Hits, told[id], waiting[id])

@@ -116,7 +116,7 @@ func TestAnOpenWindowSurvivesARestart(t *testing.T) {
 	rec := Record{Text: []byte("x"), Stream: Stderr}
 	r.record(rec)
 	r.record(rec)
-	want := r.e.keyed.Keys.Values()[0].Timer.Due
+	want, _ := r.e.NextDue()
 	r = r.restart(s, time.Hour)
 	got := r.e.Tick(r.now, nil)
 	if len(got) != 1 || got[0].Due != want || got[0].Suppressed[ReasonCooldown] != 1 || got[0].Stream != Stderr || got[0].Source.Host != "node-1" ||

@@ -47,14 +47,7 @@ func TestEveryHitIsAccountedFor(t *testing.T) {
 				for _, n := range c.Suppressed {
 					suppressed += n
 				}
-				var waiting int64
-				for _, cell := range r.e.keyed.Keys.Values() {
-					if state.RuleID(cell.Key) == id {
-						for _, n := range cell.Unreported.Suppressed {
-							waiting += n
-						}
-					}
-				}
+				waiting := r.e.keyed.Unreported()[id]
 				if c.Alerts != alerts[id] || suppressed != told[id]+waiting {
 					t.Errorf("rule %s: %d alerts counted, %d made; %d suppressed counted, %d told and %d to be told",
 						id, c.Alerts, alerts[id], suppressed, told[id], waiting)

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"runtime"
 	"strings"
@@ -130,42 +129,6 @@ func saved(e *Engine, prefix string) []byte {
 		}
 	}
 	return nil
-}
-
-// TestStateIsCopiedInBatchesAndEncodedWithoutTheLock.
-func TestStateIsCopiedInBatchesAndEncodedWithoutTheLock(t *testing.T) {
-	r := newRun(t, Settings{Limits: Limits{MaxKeys: 10_000}, Rules: []RuleSettings{{Name: "r", Pattern: "boom", Cooldown: time.Hour, CooldownBy: []string{"container"}}}})
-	const keys = 3*state.SaveBatch + 1
-	for i := range keys {
-		r.record(Record{Text: []byte("boom"), Source: web(fmt.Sprint(i))})
-	}
-	k := r.e.keyed
-	all := k.Changes(false)
-	copies := k.Copies(all[:state.SaveBatch], nil)
-	for i, one := range copies {
-		s, ok := one.(*state.KeyState)
-		if !ok {
-			continue
-		}
-		if live := k.Peek(s.Key); s == live {
-			t.Fatalf("entry %d is the state itself, which may change while it is encoded", i)
-		}
-		k.Mu.Lock() // encoding needs no lock: it would wait here for ever
-		value := state.Encode(one)
-		k.Mu.Unlock()
-		if !json.Valid(value) {
-			t.Fatalf("%s", value)
-		}
-	}
-	for _, key := range all {
-		k.Touch(key)
-	}
-	if got := len(r.e.TakeState(false)); got != keys+1 { // and the clock
-		t.Errorf("%d entries, want %d", got, keys+1)
-	}
-	if got := len(r.e.TakeState(false)); got != 0 {
-		t.Errorf("%d entries, and nothing changed", got)
-	}
 }
 
 // TestWhatIsDueIsDoneInBatches: the lock is free after each, and a hit waits for all of them.

@@ -294,7 +294,7 @@ func (v *versus) restart() {
 	v.apply(v.m.copied())
 	v.silence(v.m.silences...)
 	v.gone, v.told = 0, map[string]int64{}
-	for id, n := range v.untold() {
+	for id, n := range v.unreported() {
 		v.told[id] = -n // they count for the time before
 	}
 	v.m.restart(stopped, v.now)
@@ -367,13 +367,13 @@ func (v *versus) same(alerts []Alert) {
 	if !slices.Equal(got, want) {
 		v.fail("the engine tells\n  %s\nthe reference tells\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
 	}
-	untold := v.untold()
+	unreported := v.unreported()
 	for id, c := range v.counts() {
 		if c != *v.m.counts[id] {
 			v.fail("rule %s: the engine counts %+v, the reference %+v", id, c, *v.m.counts[id])
 		}
-		if waiting := c.Pending; v.told[id]+untold[id]+c.Forgotten+v.pendingTold(id) != c.Hits {
-			v.fail("rule %s: %d hits; %d told, %d to be told, %d forgotten, %d wait", id, c.Hits, v.told[id], untold[id], c.Forgotten, waiting)
+		if waiting := c.Pending; v.told[id]+unreported[id]+c.Forgotten+v.pendingTold(id) != c.Hits {
+			v.fail("rule %s: %d hits; %d reported, %d unreported, %d forgotten, %d wait", id, c.Hits, v.told[id], unreported[id], c.Forgotten, waiting)
 		}
 	}
 	silenced := v.gone

@@ -90,12 +90,7 @@ func (w *Worker) OnSource(s *Source, now int64) {
 	if len(rules.Absent) == 0 {
 		return
 	}
-	k := w.engine.keyed
-	k.Mu.Lock()
-	defer k.Mu.Unlock()
-	for _, r := range rules.Absent {
-		k.StartAbsence(r, s.Workload, s, now)
-	}
+	w.engine.keyed.OnSource(rules.Absent, s, now)
 }
 
 // lineBufferCache finds the rings of the streams of the sources whose rules have contexts, for one worker.

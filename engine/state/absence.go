@@ -11,7 +11,7 @@ import (
 // absenceTimer is a rule that waits for lines of a workload, or of all of them together. The wait goes by arrival; when the last hit happened goes by the
 // records' clock.
 type absenceTimer struct {
-	Key        string // rule id and workload; the workload is empty where the rule waits for all together
+	key        string // rule id and workload; the workload is empty where the rule waits for all together
 	began      int64  // when the wait began
 	from       int64  // the wait is measured from here: the last hit, or when the wait began, moved by time that does not count
 	arrived    int64  // when the last hit arrived; 0: none did
@@ -19,27 +19,36 @@ type absenceTimer struct {
 	absent     bool   // it was waited for in vain
 	sent       bool   // and an alert reported that
 	until      int64  // no absence is reported before
-	Suppressed [model.NumReasons]int64
+	suppressed [model.NumReasons]int64
 	since      int64         // when the first of the suppressed hits happened
 	source     *model.Source // of the last hit, or of the first record; nil when there was none
 	restored   bool          // from saved state, and no rules were in force since
 	timer      timer
 }
 
-// StartAbsence begins an absence timer unless it runs.
-func (k *Keyed) StartAbsence(r *rules.Rule, workload string, s *model.Source, now int64) *absenceTimer {
+// OnSource starts the absence timers of rules that wait for lines of a source's workload.
+func (k *Keyed) OnSource(absent []*rules.Rule, s *model.Source, now int64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, r := range absent {
+		k.startAbsence(r, s.Workload, s, now)
+	}
+}
+
+// startAbsence begins an absence timer unless it runs.
+func (k *Keyed) startAbsence(r *rules.Rule, workload string, s *model.Source, now int64) *absenceTimer {
 	key := rules.AbsenceKey(r, workload)
-	if t, ok := k.Absences.Get(key); ok {
+	if t, ok := k.absences.Get(key); ok {
 		if t.source == nil {
 			t.source = s
 		}
 		return t
 	}
-	t := &absenceTimer{Key: key, began: now, from: now, source: s}
+	t := &absenceTimer{key: key, began: now, from: now, source: s}
 	t.timer.absence = t
-	k.Absences.Add(key, t)
+	k.absences.Add(key, t)
 	k.due.set(&t.timer, t.deadline(r))
-	k.Touch(absencePrefix + key)
+	k.touch(absencePrefix + key)
 	return t
 }
 
@@ -75,7 +84,7 @@ func (t *absenceTimer) skip(ns, now int64) {
 func (k *Keyed) observe(h *HitContext, now int64) {
 	r := h.Rule
 	s := h.Source
-	t := k.StartAbsence(r, s.Workload, s, now)
+	t := k.startAbsence(r, s.Workload, s, now)
 	t.source = s
 	back := t.absent && t.sent
 	why := model.ReasonExpected
@@ -88,13 +97,13 @@ func (k *Keyed) observe(h *HitContext, now int64) {
 	}
 	t.from, t.arrived, t.lastHit, t.absent, t.sent, t.until = now, now, max(t.lastHit, h.At), false, false, 0
 	k.due.set(&t.timer, t.deadline(r))
-	k.Touch(absencePrefix + t.Key)
+	k.touch(absencePrefix + t.key)
 	d := &h.Decision
 	d.At, d.Late = h.At, now-h.At
 	if back {
 		d.Alert, d.Kind, d.AbsentFor, d.Workload = true, model.KindRecovered, max(gone, 1), t.workload()
-		d.Suppressed, d.Since, d.Last = t.Suppressed, t.since, t.lastHit
-		t.Suppressed, t.since = [model.NumReasons]int64{}, 0
+		d.Suppressed, d.Since, d.Last = t.suppressed, t.since, t.lastHit
+		t.suppressed, t.since = [model.NumReasons]int64{}, 0
 		return
 	}
 	d.Reason = why
@@ -102,15 +111,15 @@ func (k *Keyed) observe(h *HitContext, now int64) {
 		t.since = h.At
 	}
 	t.since = min(t.since, h.At)
-	t.Suppressed[d.Reason]++
+	t.suppressed[d.Reason]++
 }
 
 // workload returns the workload that is waited for, "" for all together.
-func (t *absenceTimer) workload() string { return t.Key[len(RuleID(t.Key))+1:] }
+func (t *absenceTimer) workload() string { return t.key[len(ruleID(t.key))+1:] }
 
 // absenceDue reports an absence whose time has come. It needs no token: there is one at most for each wait.
 func (k *Keyed) absenceDue(t *absenceTimer, at int64, dst []model.Alert) []model.Alert {
-	r := k.rule(t.Key, t.workload())
+	r := k.rule(t.key, t.workload())
 	if due := t.deadline(r); due == 0 || due > at {
 		k.due.set(&t.timer, due)
 		return dst
@@ -124,11 +133,11 @@ func (k *Keyed) absenceDue(t *absenceTimer, at int64, dst []model.Alert) []model
 	}
 	t.absent, t.sent = true, !r.Settings.DryRun
 	k.due.set(&t.timer, 0)
-	k.Touch(absencePrefix + t.Key)
+	k.touch(absencePrefix + t.key)
 	if !t.sent {
 		return dst
 	}
-	t.Suppressed, t.since = [model.NumReasons]int64{}, 0
+	t.suppressed, t.since = [model.NumReasons]int64{}, 0
 	k.countersOf(r).Absence()
 	k.alerted(&about, at)
 	return append(dst, a)
@@ -138,8 +147,8 @@ func (k *Keyed) absenceDue(t *absenceTimer, at int64, dst []model.Alert) []model
 func (t *absenceTimer) absence(r *rules.Rule, at int64) model.Alert {
 	a := model.Alert{
 		Kind: model.KindAbsence, RuleID: r.ID, Rule: r.Settings.Name, Severity: r.AbsenceSeverity(), Time: at, First: t.began, Last: t.began,
-		Source: &model.Source{Kind: r.Kind(), Workload: t.workload()}, Suppressed: t.Suppressed, Since: t.since, Labels: r.AbsenceLabels(t.workload()),
-		Runbook: r.Settings.Runbook, Due: t.began + int64(r.Settings.Absent), Key: t.Key,
+		Source: &model.Source{Kind: r.Kind(), Workload: t.workload()}, Suppressed: t.suppressed, Since: t.since, Labels: r.AbsenceLabels(t.workload()),
+		Runbook: r.Settings.Runbook, Due: t.began + int64(r.Settings.Absent), Key: t.key,
 	}
 	if s := t.source; s != nil {
 		a.Source.Host, a.Source.Tag = s.Host, s.Tag

@@ -2,23 +2,23 @@ package state
 
 // timer is one deadline of keyed state. It belongs to a key or to an absence.
 type timer struct {
-	Due     int64 // ns; 0: none is set
+	due     int64 // ns; 0: none is set
 	index   int   // in the heap
-	key     *KeyState
+	key     *keyState
 	absence *absenceTimer
 }
 
 func (t *timer) name() string {
 	if t.key != nil {
-		return t.key.Key
+		return t.key.key
 	}
-	return t.absence.Key
+	return t.absence.key
 }
 
 // before orders deadlines: by time, and those of one moment by their keys, so that the order is the same each time.
 func (t *timer) before(other *timer) bool {
-	if t.Due != other.Due {
-		return t.Due < other.Due
+	if t.due != other.due {
+		return t.due < other.due
 	}
 	return t.name() < other.name()
 }
@@ -38,10 +38,10 @@ func (d *deadlines) first() *timer {
 // set moves a timer to a time; 0 takes it out.
 func (d *deadlines) set(t *timer, due int64) {
 	switch {
-	case t.Due == due:
+	case t.due == due:
 		return
-	case t.Due == 0:
-		t.Due, t.index = due, len(d.heap)
+	case t.due == 0:
+		t.due, t.index = due, len(d.heap)
 		d.heap = append(d.heap, t)
 		d.up(t.index)
 	case due == 0:
@@ -50,13 +50,13 @@ func (d *deadlines) set(t *timer, due int64) {
 		d.swap(at, last)
 		d.heap[last] = nil
 		d.heap = d.heap[:last]
-		t.Due = 0
+		t.due = 0
 		if at < last {
 			d.down(at)
 			d.up(at)
 		}
 	default:
-		t.Due = due
+		t.due = due
 		d.down(t.index)
 		d.up(t.index)
 	}

@@ -15,8 +15,8 @@ func (k *Keyed) Evaluate(h *HitContext, now int64, dst []model.Alert) []model.Al
 
 // tryEvaluate is evaluate with the lock held once; done is false when more is due than is done at once.
 func (k *Keyed) tryEvaluate(h *HitContext, now int64, dst []model.Alert) (_ []model.Alert, done bool) {
-	k.Mu.Lock()
-	defer k.Mu.Unlock()
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	// A roll-up that was due before this hit must not report it, so due work comes first, under the same lock.
 	dst, more := k.runDue(now, dst)
 	if more {
@@ -33,7 +33,7 @@ func (k *Keyed) tryEvaluate(h *HitContext, now int64, dst []model.Alert) (_ []mo
 		s.decide(h, tokens{k, h.Container}, now)
 		// The deadline follows from the new state, and addMarks may forget other keys, but not this one: it was used last.
 		k.addMarks(len(s.count.marks) - before)
-		k.due.set(&s.Timer, s.deadline(k.rollupRule(s, h)))
+		k.due.set(&s.timer, s.deadline(k.rollupRule(s, h)))
 		k.touchKey(s)
 	}
 	switch d := &h.Decision; {
@@ -52,18 +52,18 @@ func (k *Keyed) tryEvaluate(h *HitContext, now int64, dst []model.Alert) (_ []mo
 
 // rollupRule returns the rule by which a key's roll-up is made after a hit: as it applies to the workload of the hit that the roll-up shows, where hits of
 // several workloads share the key.
-func (k *Keyed) rollupRule(s *KeyState, h *HitContext) *rules.Rule {
-	shown := s.Unreported.sample
+func (k *Keyed) rollupRule(s *keyState, h *HitContext) *rules.Rule {
+	shown := s.unreported.sample
 	if shown == nil || shown.source.Workload == h.Source.Workload {
 		return h.Rule
 	}
-	return k.rule(s.Key, shown.source.Workload)
+	return k.rule(s.key, shown.source.Workload)
 }
 
 // addMarks counts the hits that thresholds remember; when there are too many, the keys unused for longest are forgotten.
 func (k *Keyed) addMarks(n int) {
 	k.marks += n
-	for k.marks > maxMarks && k.Keys.Len() > 1 {
-		k.Keys.RemoveOldest()
+	for k.marks > maxMarks && k.keys.Len() > 1 {
+		k.keys.RemoveOldest()
 	}
 }

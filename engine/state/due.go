@@ -18,19 +18,19 @@ func (k *Keyed) Advance(now int64, dst []model.Alert) []model.Alert {
 }
 
 func (k *Keyed) AdvanceBatch(now int64, dst []model.Alert) (_ []model.Alert, more bool) {
-	k.Mu.Lock()
-	defer k.Mu.Unlock()
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	return k.runDue(now, dst)
 }
 
 func (k *Keyed) NextDue() (at int64, ok bool) {
-	k.Mu.Lock()
-	defer k.Mu.Unlock()
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	if len(k.pendingAbsences) > 0 {
 		return k.latest, true
 	}
 	if t := k.due.first(); t != nil {
-		return t.Due, true
+		return t.due, true
 	}
 	return 0, false
 }
@@ -40,22 +40,22 @@ func (k *Keyed) NextDue() (at int64, ok bool) {
 func (k *Keyed) runDue(now int64, dst []model.Alert) (_ []model.Alert, more bool) {
 	k.latest = max(k.latest, now)
 	for _, start := range k.pendingAbsences {
-		k.StartAbsence(start.Rule, start.Workload, nil, now)
+		k.startAbsence(start.Rule, start.Workload, nil, now)
 	}
 	k.pendingAbsences = nil
 	for range k.Batch() {
 		t := k.due.first()
 		switch {
-		case t == nil || t.Due > now:
+		case t == nil || t.due > now:
 			return dst, false
 		case t.key != nil:
-			dst = k.keyDue(t.key, t.Due, now, dst)
+			dst = k.keyDue(t.key, t.due, now, dst)
 		default:
-			dst = k.absenceDue(t.absence, t.Due, dst)
+			dst = k.absenceDue(t.absence, t.due, dst)
 		}
 	}
 	t := k.due.first()
-	return dst, t != nil && t.Due <= now
+	return dst, t != nil && t.due <= now
 }
 
 // Batch is how many things are done at once: fewer where each is looked for in many silences.
@@ -69,22 +69,22 @@ func (k *Keyed) Batch() int {
 // Adopt puts the rules of a snapshot in force for alerts that time makes, and their limits. Deadlines are computed again, so that a changed rule
 // applies at once, but never to the time before. Restored state keeps its deadlines. Absences of removed rules are forgotten.
 func (k *Keyed) Adopt(n *rules.Snapshot) {
-	k.Mu.Lock()
-	defer k.Mu.Unlock()
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	// The rules are set before the deadlines are computed, which go by them. Smaller limits forget keys first, so that their deadlines need no work.
 	k.setLimits(n.Settings.Limits)
 	k.rules = n
-	for _, s := range k.Keys.Values() {
-		if shown := s.Unreported.sample; shown != nil {
-			k.due.set(&s.Timer, k.fromNow(s.deadline(k.rule(s.Key, shown.source.Workload)), s.restored))
+	for _, s := range k.keys.Values() {
+		if shown := s.unreported.sample; shown != nil {
+			k.due.set(&s.timer, k.fromNow(s.deadline(k.rule(s.key, shown.source.Workload)), s.restored))
 		}
 		s.restored = false
 	}
 	k.dropping = true
-	for _, t := range k.Absences.Values() {
-		r := k.rule(t.Key, t.workload())
-		if r == nil || r.Settings.Absent <= 0 || rules.AbsenceKey(r, t.workload()) != t.Key {
-			k.Absences.Remove(t.Key)
+	for _, t := range k.absences.Values() {
+		r := k.rule(t.key, t.workload())
+		if r == nil || r.Settings.Absent <= 0 || rules.AbsenceKey(r, t.workload()) != t.key {
+			k.absences.Remove(t.key)
 			continue
 		}
 		k.due.set(&t.timer, k.fromNow(t.deadline(r), t.restored))
@@ -103,33 +103,33 @@ func (k *Keyed) fromNow(due int64, restored bool) int64 {
 }
 
 func (k *Keyed) Skip(ns, now int64) {
-	k.Mu.Lock()
-	defer k.Mu.Unlock()
-	for _, t := range k.Absences.Values() {
-		r := k.rule(t.Key, t.workload())
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, t := range k.absences.Values() {
+		r := k.rule(t.key, t.workload())
 		t.skip(ns, now)
 		k.due.set(&t.timer, t.deadline(r))
-		k.Touch(absencePrefix + t.Key)
+		k.touch(absencePrefix + t.key)
 	}
 	if ns >= 0 {
 		return
 	}
 	k.latest = min(k.latest, now)
-	for _, s := range k.Keys.Values() {
+	for _, s := range k.keys.Values() {
 		s.clampFuture(now)
-		if shown := s.Unreported.sample; shown != nil {
-			k.due.set(&s.Timer, s.deadline(k.rule(s.Key, shown.source.Workload)))
+		if shown := s.unreported.sample; shown != nil {
+			k.due.set(&s.timer, s.deadline(k.rule(s.key, shown.source.Workload)))
 		}
 		k.touchKey(s)
 	}
 	for _, b := range k.buckets.Values() { // it holds as many tokens as before
 		b.arrival += ns
-		k.Touch(bucketPrefix + b.key)
+		k.touch(bucketPrefix + b.key)
 	}
 	for _, id := range k.templates.Keys() {
 		if t, ok := k.templates.Peek(id); ok && t.last > now {
 			t.last = now
-			k.Touch(id.stateKey())
+			k.touch(id.stateKey())
 		}
 	}
 }

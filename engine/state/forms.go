@@ -122,10 +122,10 @@ func (s *savedSource) Source() *model.Source {
 	}
 }
 
-func saveKey(s *KeyState) *savedKey {
-	u := &s.Unreported
+func saveKey(s *keyState) *savedKey {
+	u := &s.unreported
 	saved := &savedKey{
-		Opened: s.window.opened, Overdue: s.window.overdue, Suppressed: saveSuppressed(&u.Suppressed), First: u.first, Last: u.last,
+		Opened: s.window.opened, Overdue: s.window.overdue, Suppressed: saveSuppressed(&u.suppressed), First: u.first, Last: u.last,
 		Marks: s.count.marks, Distinct: s.count.distinct, LastHit: s.lastHit,
 	}
 	if e := s.episode; e != (episode{}) {
@@ -141,13 +141,13 @@ func saveKey(s *KeyState) *savedKey {
 }
 
 // state returns the state of a key.
-func (saved *savedKey) state(key string) *KeyState {
-	s := &KeyState{
-		Key: key, window: window{opened: saved.Opened, overdue: saved.Overdue}, lastHit: saved.LastHit, restored: true,
-		Unreported: unreported{Suppressed: suppressedOf(saved.Suppressed), first: saved.First, last: saved.Last},
+func (saved *savedKey) state(key string) *keyState {
+	s := &keyState{
+		key: key, window: window{opened: saved.Opened, overdue: saved.Overdue}, lastHit: saved.LastHit, restored: true,
+		unreported: unreported{suppressed: suppressedOf(saved.Suppressed), first: saved.First, last: saved.Last},
 		count:      saved.Marks.count(saved.Distinct),
 	}
-	s.Timer.key = s
+	s.timer.key = s
 	if e := saved.Episode; e != nil {
 		s.episode = episode{began: e.Began, lastHit: e.LastHit, arrived: e.Arrived, step: e.Step}
 	}
@@ -162,7 +162,7 @@ func (saved *savedKey) state(key string) *KeyState {
 		case model.Stderr.String():
 			shown.stream = model.Stderr
 		}
-		s.Unreported.sample = shown
+		s.unreported.sample = shown
 	}
 	return s
 }
@@ -170,7 +170,7 @@ func (saved *savedKey) state(key string) *KeyState {
 func saveAbsence(t *absenceTimer) *savedAbsence {
 	s := &savedAbsence{
 		Began: t.began, From: t.from, Arrived: t.arrived, LastHit: t.lastHit, Absent: t.absent, Sent: t.sent,
-		Suppressed: saveSuppressed(&t.Suppressed), Since: t.since,
+		Suppressed: saveSuppressed(&t.suppressed), Since: t.since,
 	}
 	if t.source != nil {
 		source := SaveSource(t.source)
@@ -183,8 +183,8 @@ func saveAbsence(t *absenceTimer) *savedAbsence {
 // absenceGrace, or nobody knows how long, the wait begins again.
 func (s *savedAbsence) timer(key string, now, stopped int64) *absenceTimer {
 	t := &absenceTimer{
-		Key: key, began: s.Began, from: s.From, arrived: s.Arrived, lastHit: s.LastHit, absent: s.Absent, sent: s.Sent,
-		Suppressed: suppressedOf(s.Suppressed), since: s.Since, restored: true,
+		key: key, began: s.Began, from: s.From, arrived: s.Arrived, lastHit: s.LastHit, absent: s.Absent, sent: s.Sent,
+		suppressed: suppressedOf(s.Suppressed), since: s.Since, restored: true,
 	}
 	t.timer.absence = t
 	if s.Source != nil {

@@ -28,11 +28,11 @@ type Keyed struct {
 	mutes           *mute.Board                         // in force; nil: none
 	countersBy      func(id string) *model.RuleCounters // of a rule, or those of retired rules
 	trial           *mute.Inhibitor                     // of a trial: a copy, the only thing that its decisions change; nil: this is no trial
-	Mu              sync.Mutex
+	mu              sync.Mutex
 	seed            maphash.Seed
-	Keys            *simplelru.LRU[uint64, *KeyState]
+	keys            *simplelru.LRU[uint64, *keyState]
 	buckets         *simplelru.LRU[uint64, *bucket]
-	Absences        *simplelru.LRU[string, *absenceTimer]
+	absences        *simplelru.LRU[string, *absenceTimer]
 	templates       *simplelru.LRU[TemplateID, *templateSeen]
 	groups          map[string]*templateGroup
 	due             deadlines
@@ -54,12 +54,12 @@ func NewKeyed(limits rules.Limits, m *mute.Board, counters func(id string) *mode
 	k := &Keyed{mutes: m, countersBy: counters, seed: maphash.MakeSeed(), changed: map[string]struct{}{}, groups: map[string]*templateGroup{}, limits: limits}
 	size := max(1, limits.MaxKeys)
 	// NewLRU fails only for a size below one, which Limits.Validate refuses and setLimits corrects.
-	k.Keys, _ = simplelru.NewLRU(size, func(_ uint64, s *KeyState) { k.keyRemoved(s) })
+	k.keys, _ = simplelru.NewLRU(size, func(_ uint64, s *keyState) { k.keyRemoved(s) })
 	k.buckets, _ = simplelru.NewLRU(size, func(_ uint64, b *bucket) { k.removed(bucketPrefix + b.key) })
-	k.Absences, _ = simplelru.NewLRU(size, func(_ string, t *absenceTimer) {
+	k.absences, _ = simplelru.NewLRU(size, func(_ string, t *absenceTimer) {
 		k.due.set(&t.timer, 0)
-		k.countForgotten(RuleID(t.Key), model.Sum(&t.Suppressed))
-		k.removed(absencePrefix + t.Key)
+		k.countForgotten(ruleID(t.key), model.Sum(&t.suppressed))
+		k.removed(absencePrefix + t.key)
 	})
 	k.templates, _ = simplelru.NewLRU(size, func(id TemplateID, _ *templateSeen) { k.removed(id.stateKey()) })
 	return k
@@ -69,21 +69,21 @@ func NewKeyed(limits rules.Limits, m *mute.Board, counters func(id string) *mode
 func (k *Keyed) setLimits(limits rules.Limits) {
 	k.limits = limits
 	size := max(1, limits.MaxKeys)
-	k.Keys.Resize(size)
+	k.keys.Resize(size)
 	k.buckets.Resize(size)
-	k.Absences.Resize(size)
+	k.absences.Resize(size)
 	k.templates.Resize(size)
 }
 
 // keyRemoved ends the state of a key that was removed. Hits that it had not reported yet are counted as forgotten.
-func (k *Keyed) keyRemoved(s *KeyState) {
-	k.due.set(&s.Timer, 0)
+func (k *Keyed) keyRemoved(s *keyState) {
+	k.due.set(&s.timer, 0)
 	k.marks -= len(s.count.marks)
 	if s.group != nil {
 		k.leave(s)
 	}
-	k.countForgotten(RuleID(s.Key), s.Unreported.Total())
-	k.removed(KeyPrefix + s.Key)
+	k.countForgotten(ruleID(s.key), s.unreported.total())
+	k.removed(KeyPrefix + s.key)
 }
 
 // countForgotten counts hits of a rule that no alert will report.
@@ -97,52 +97,52 @@ func (k *Keyed) removed(stateKey string) {
 	if !k.dropping {
 		k.evicted++
 	}
-	k.Touch(stateKey)
+	k.touch(stateKey)
 }
 
-func (k *Keyed) Touch(stateKey string) {
+func (k *Keyed) touch(stateKey string) {
 	if k.tracking {
 		k.changed[stateKey] = struct{}{}
 	}
 }
 
 // touchKey notes that the state of a key changed; the entry's key is put together only where that is kept.
-func (k *Keyed) touchKey(s *KeyState) {
+func (k *Keyed) touchKey(s *keyState) {
 	if k.tracking {
-		k.changed[KeyPrefix+s.Key] = struct{}{}
+		k.changed[KeyPrefix+s.key] = struct{}{}
 	}
 }
 
 // stateOf finds or makes the state of a key. Two keys of one hash do not share state: the later one takes the place of the earlier, which
 // is forgotten as if there were no room.
-func (k *Keyed) stateOf(key []byte) (s *KeyState, made bool) {
+func (k *Keyed) stateOf(key []byte) (s *keyState, made bool) {
 	h := k.hash(key)
-	if s, ok := k.Keys.Get(h); ok {
-		if s.Key == string(key) {
+	if s, ok := k.keys.Get(h); ok {
+		if s.key == string(key) {
 			return s, false
 		}
-		k.Keys.Remove(h)
+		k.keys.Remove(h)
 	}
-	s = &KeyState{Key: string(key)}
-	s.Timer.key = s
-	k.Keys.Add(h, s)
+	s = &keyState{key: string(key)}
+	s.timer.key = s
+	k.keys.Add(h, s)
 	return s, true
 }
 
 func (k *Keyed) hash(key []byte) uint64 { return maphash.Bytes(k.seed, key) }
 
-// Peek returns the state of a key, or nil, and does not count as using it.
-func (k *Keyed) Peek(key string) *KeyState {
-	if s, ok := k.Keys.Peek(maphash.String(k.seed, key)); ok && s.Key == key {
+// peek returns the state of a key, or nil, and does not count as using it.
+func (k *Keyed) peek(key string) *keyState {
+	if s, ok := k.keys.Peek(maphash.String(k.seed, key)); ok && s.key == key {
 		return s
 	}
 	return nil
 }
 
 // drop removes the state of a key that says nothing any more.
-func (k *Keyed) drop(s *KeyState) {
+func (k *Keyed) drop(s *keyState) {
 	k.dropping = true
-	k.Keys.Remove(maphash.String(k.seed, s.Key))
+	k.keys.Remove(maphash.String(k.seed, s.key))
 	k.dropping = false
 }
 
@@ -151,7 +151,7 @@ func (k *Keyed) rule(key, workload string) *rules.Rule {
 	if k.rules == nil {
 		return nil
 	}
-	return k.rules.Find(RuleID(key), workload)
+	return k.rules.Find(ruleID(key), workload)
 }
 
 // countersOf returns the counters of a rule; those of a trial count for nobody.
@@ -164,16 +164,30 @@ func (k *Keyed) countersOf(r *rules.Rule) *model.RuleCounters {
 
 // Stats returns how much is remembered, how much was forgotten because there was too much, and how many hits were sent because of too many templates.
 func (k *Keyed) Stats() (keys int, evicted, overflow int64) {
-	k.Mu.Lock()
-	defer k.Mu.Unlock()
-	return k.Keys.Len() + k.buckets.Len() + k.Absences.Len() + k.templates.Len(), k.evicted, k.overflow
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.keys.Len() + k.buckets.Len() + k.absences.Len() + k.templates.Len(), k.evicted, k.overflow
+}
+
+// Unreported returns, by rule, how many suppressed hits no alert has reported yet.
+func (k *Keyed) Unreported() map[string]int64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	out := map[string]int64{}
+	for _, s := range k.keys.Values() {
+		out[ruleID(s.key)] += s.unreported.total()
+	}
+	for _, t := range k.absences.Values() {
+		out[ruleID(t.key)] += model.Sum(&t.suppressed)
+	}
+	return out
 }
 
 // LockFree reports whether nobody holds the lock at the moment, for tests of the work that is done without it.
 func (k *Keyed) LockFree() bool {
-	if !k.Mu.TryLock() {
+	if !k.mu.TryLock() {
 		return false
 	}
-	k.Mu.Unlock()
+	k.mu.Unlock()
 	return true
 }

@@ -33,8 +33,8 @@ type Preview struct {
 // NewTrial returns keyed state that is empty, by the limits in force, on which a record's hits are decided about without consequences, one after another
 // as they would be: a token that the first of them takes is missing for the second.
 func (k *Keyed) NewTrial(hits int) *Keyed {
-	k.Mu.Lock()
-	defer k.Mu.Unlock()
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	limits := k.limits
 	limits.MaxKeys = max(1, hits+len(k.due.heap))
 	trial := NewKeyed(limits, k.mutes, nil)
@@ -45,19 +45,19 @@ func (k *Keyed) NewTrial(hits int) *Keyed {
 // CopyTo gives a trial, that goes by the same rules, copies of the state that decides about a hit, and of all that is due by now. Copies that the trial
 // has already stay.
 func (k *Keyed) CopyTo(trial *Keyed, h *HitContext, now int64, inForce *rules.Snapshot) {
-	k.Mu.Lock()
-	defer k.Mu.Unlock()
-	trial.Mu.Lock()
-	defer trial.Mu.Unlock()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	trial.mu.Lock()
+	defer trial.mu.Unlock()
 	trial.rules = inForce
 	for _, t := range k.due.heap {
 		switch {
-		case t.Due > now:
+		case t.due > now:
 		case t.absence != nil:
-			k.copyAbsence(trial, t.absence.Key)
-		case t.key.Unreported.sample != nil:
-			k.copyKey(trial, []byte(t.key.Key))
-			k.copyBucket(trial, model.AppendBucket(nil, t.key.Unreported.sample.source))
+			k.copyAbsence(trial, t.absence.key)
+		case t.key.unreported.sample != nil:
+			k.copyKey(trial, []byte(t.key.key))
+			k.copyBucket(trial, model.AppendBucket(nil, t.key.unreported.sample.source))
 		}
 	}
 	k.copyKey(trial, h.Key)
@@ -70,13 +70,13 @@ func (k *Keyed) CopyTo(trial *Keyed, h *HitContext, now int64, inForce *rules.Sn
 }
 
 func (k *Keyed) copyKey(trial *Keyed, key []byte) {
-	s := k.Peek(string(key))
+	s := k.peek(string(key))
 	if s == nil || trial.has(key) {
 		return
 	}
 	c := s.clone()
-	trial.Keys.Add(trial.hash(key), c)
-	trial.due.set(&c.Timer, s.Timer.Due)
+	trial.keys.Add(trial.hash(key), c)
+	trial.due.set(&c.timer, s.timer.due)
 }
 
 func (k *Keyed) copyBucket(trial *Keyed, container []byte) {
@@ -91,19 +91,19 @@ func (k *Keyed) copyBucket(trial *Keyed, container []byte) {
 }
 
 func (k *Keyed) copyAbsence(trial *Keyed, key string) {
-	t, ok := k.Absences.Peek(key)
-	if !ok || trial.Absences.Contains(key) {
+	t, ok := k.absences.Peek(key)
+	if !ok || trial.absences.Contains(key) {
 		return
 	}
 	c := t.clone()
-	trial.Absences.Add(key, c)
-	trial.due.set(&c.timer, t.timer.Due)
+	trial.absences.Add(key, c)
+	trial.due.set(&c.timer, t.timer.due)
 }
 
 // Describe describes the state that decides about a hit, as it is.
 func (k *Keyed) Describe(h *HitContext, now int64) *Preview {
 	out := &Preview{}
-	if s := k.Peek(string(h.Key)); s != nil {
+	if s := k.peek(string(h.Key)); s != nil {
 		cooldown, left := int64(h.Rule.Settings.Cooldown), int64(0)
 		if s.window.opened != 0 {
 			out.LastAlert = time.Unix(0, s.window.opened).UTC()
@@ -113,10 +113,10 @@ func (k *Keyed) Describe(h *HitContext, now int64) *Preview {
 			left = max(left, min(s.window.overdue-now, int64(maxProlonged)))
 		}
 		out.CooldownLeft = time.Duration(max(0, left)).Seconds()
-		if s.Unreported.first != 0 {
-			out.SuppressedSince = time.Unix(0, s.Unreported.first).UTC()
+		if s.unreported.first != 0 {
+			out.SuppressedSince = time.Unix(0, s.unreported.first).UTC()
 		}
-		out.Suppressed = s.Unreported.Total()
+		out.Suppressed = s.unreported.total()
 	}
 	limit := k.limits.PerContainer
 	if limit.Unlimited() {
@@ -140,11 +140,11 @@ func (k *Keyed) DescribeAbsence(key string) *Preview {
 	if parts := KeyParts([]byte(key)); parts[0] != "" {
 		s.Key = parts
 	}
-	t, ok := k.Absences.Peek(key)
+	t, ok := k.absences.Peek(key)
 	if !ok {
 		return s
 	}
-	s.Suppressed = model.Sum(&t.Suppressed)
+	s.Suppressed = model.Sum(&t.suppressed)
 	if t.lastHit != 0 {
 		s.LastHit = time.Unix(0, t.lastHit).UTC()
 	}

@@ -9,27 +9,27 @@ import (
 
 // Rendered sets the text of a sample. Until then the key's roll-up waits.
 func (k *Keyed) Rendered(shown *Sample, key []byte, text *SampleText) {
-	k.Mu.Lock()
-	defer k.Mu.Unlock()
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	shown.text = text
-	k.Touch(KeyPrefix + string(key))
+	k.touch(KeyPrefix + string(key))
 }
 
 // keyDue makes the roll-up of a key whose time has come. It needs a token; without one, or while a silence or an inhibition is in force, the window stays
 // open and the numbers stay.
-func (k *Keyed) keyDue(s *KeyState, at, now int64, dst []model.Alert) []model.Alert {
-	shown := s.Unreported.sample
+func (k *Keyed) keyDue(s *keyState, at, now int64, dst []model.Alert) []model.Alert {
+	shown := s.unreported.sample
 	if shown == nil {
-		k.due.set(&s.Timer, 0)
+		k.due.set(&s.timer, 0)
 		return dst
 	}
-	r := k.rule(s.Key, shown.source.Workload)
+	r := k.rule(s.key, shown.source.Workload)
 	due := s.deadline(r)
 	if due != 0 && shown.text == nil { // another worker is rendering it
 		due = now + 1
 	}
 	if due == 0 || due > at {
-		k.due.set(&s.Timer, due)
+		k.due.set(&s.timer, due)
 		return dst
 	}
 	a := s.rollup(r, at)
@@ -37,7 +37,7 @@ func (k *Keyed) keyDue(s *KeyState, at, now int64, dst []model.Alert) []model.Al
 	// The token comes last: a muted roll-up must not consume one.
 	if k.muted(&about, at) || !k.token(model.AppendBucket(nil, shown.source), at, true) {
 		s.window.prolong(r.Window(), at)
-		k.due.set(&s.Timer, s.deadline(r))
+		k.due.set(&s.timer, s.deadline(r))
 		k.touchKey(s)
 		return dst
 	}
@@ -45,7 +45,7 @@ func (k *Keyed) keyDue(s *KeyState, at, now int64, dst []model.Alert) []model.Al
 	k.countersOf(r).Rollup()
 	a.Severity = max(a.Severity, s.episode.escalate(r, s.episode.clock(at)))
 	s.markReported(at)
-	k.due.set(&s.Timer, 0)
+	k.due.set(&s.timer, 0)
 	k.touchKey(s)
 	about.Severity = a.Severity
 	k.alerted(&about, at)
@@ -53,13 +53,13 @@ func (k *Keyed) keyDue(s *KeyState, at, now int64, dst []model.Alert) []model.Al
 }
 
 // rollup returns the alert about the suppressed hits of a key.
-func (s *KeyState) rollup(r *rules.Rule, at int64) model.Alert {
-	u := &s.Unreported
+func (s *keyState) rollup(r *rules.Rule, at int64) model.Alert {
+	u := &s.unreported
 	shown, text := u.sample, u.sample.text
 	a := model.Alert{
 		Kind: model.KindRollup, RuleID: r.ID, Rule: r.Settings.Name, Severity: text.Severity, Message: text.Message, Truncated: text.Truncated, Time: at,
-		First: u.first, Last: u.last, Stream: shown.stream, Source: shown.source, Captures: text.Captures, Suppressed: u.Suppressed, Since: u.first,
-		Fields: text.Fields, Labels: r.Settings.Labels, Runbook: r.Settings.Runbook, Key: s.Key,
+		First: u.first, Last: u.last, Stream: shown.stream, Source: shown.source, Captures: text.Captures, Suppressed: u.suppressed, Since: u.first,
+		Fields: text.Fields, Labels: r.Settings.Labels, Runbook: r.Settings.Runbook, Key: s.key,
 	}
 	if text.Labels != nil {
 		a.Labels = text.Labels
@@ -69,7 +69,7 @@ func (s *KeyState) rollup(r *rules.Rule, at int64) model.Alert {
 		a.Due = step
 	}
 	late := shown.arrived - shown.at
-	a.Summary = model.OneLine(fmt.Sprintf("%d more in %s: %s", u.Total(), model.Roughly(max(0, at-late-u.first)), text.Summary), model.MaxSummary)
+	a.Summary = model.OneLine(fmt.Sprintf("%d more in %s: %s", u.total(), model.Roughly(max(0, at-late-u.first)), text.Summary), model.MaxSummary)
 	a.WithLateness(late)
 	return a
 }

@@ -9,57 +9,57 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 )
 
-// SaveBatch is how many entries are copied while the lock is held once.
-const SaveBatch = 500
+// saveBatch is how many entries are copied while the lock is held once.
+const saveBatch = 500
 
 // TakeChanges returns the entries that changed since the last call, and from the first call on keeps track of further changes. With all, those are among
 // them whose change is saved lazily.
 func (k *Keyed) TakeChanges(all bool) []model.StateEntry {
-	keys := k.Changes(all)
+	keys := k.changes(all)
 	out := make([]model.StateEntry, 0, len(keys))
-	copies := make([]any, 0, min(len(keys), SaveBatch))
+	copies := make([]any, 0, min(len(keys), saveBatch))
 	for len(keys) > 0 {
-		batch := keys[:min(len(keys), SaveBatch)]
+		batch := keys[:min(len(keys), saveBatch)]
 		keys = keys[len(batch):]
-		copies = k.Copies(batch, copies[:0])
+		copies = k.copies(batch, copies[:0])
 		for i, key := range batch {
 			if copies[i] == notYet {
 				continue
 			}
-			out = append(out, model.StateEntry{Key: key, Value: Encode(copies[i])})
+			out = append(out, model.StateEntry{Key: key, Value: encode(copies[i])})
 		}
 	}
 	return out
 }
 
-// Changes returns the keys of the entries that changed, and begins to keep track of changes from now on.
-func (k *Keyed) Changes(all bool) []string {
-	k.Mu.Lock()
-	defer k.Mu.Unlock()
+// changes returns the keys of the entries that changed, and begins to keep track of changes from now on.
+func (k *Keyed) changes(all bool) []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	if !k.tracking {
 		k.tracking = true
-		for _, s := range k.Keys.Values() {
+		for _, s := range k.keys.Values() {
 			k.touchKey(s)
 		}
 		for _, b := range k.buckets.Values() {
-			k.Touch(bucketPrefix + b.key)
+			k.touch(bucketPrefix + b.key)
 		}
-		for _, t := range k.Absences.Values() {
-			k.Touch(absencePrefix + t.Key)
+		for _, t := range k.absences.Values() {
+			k.touch(absencePrefix + t.key)
 		}
 		for _, id := range k.templates.Keys() {
-			k.Touch(id.stateKey())
+			k.touch(id.stateKey())
 		}
 	}
 	if all {
 		for _, id := range k.templates.Keys() {
 			if t, ok := k.templates.Peek(id); ok && t.last != t.saved {
-				k.Touch(id.stateKey())
+				k.touch(id.stateKey())
 			}
 		}
 	}
-	if (k.Absences.Len() > 0 || len(k.changed) > 0) && k.latest != k.clocked {
-		k.Touch(ClockKey) // so that a restart knows for how long nobody waited, and from when on something may be due
+	if (k.absences.Len() > 0 || len(k.changed) > 0) && k.latest != k.clocked {
+		k.touch(ClockKey) // so that a restart knows for how long nobody waited, and from when on something may be due
 		k.clocked = k.latest
 	}
 	keys := make([]string, 0, len(k.changed))
@@ -73,10 +73,10 @@ func (k *Keyed) Changes(all bool) []string {
 // notYet is the copy of a state that is saved the next time.
 var notYet any = new(int)
 
-// Copies appends for each entry's key a copy of its state, or nil when it was forgotten.
-func (k *Keyed) Copies(stateKeys []string, dst []any) []any {
-	k.Mu.Lock()
-	defer k.Mu.Unlock()
+// copies appends for each entry's key a copy of its state, or nil when it was forgotten.
+func (k *Keyed) copies(stateKeys []string, dst []any) []any {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	for _, key := range stateKeys {
 		dst = append(dst, k.copyOf(key))
 	}
@@ -88,9 +88,9 @@ func (k *Keyed) copyOf(stateKey string) any {
 		return savedClock{k.latest}
 	}
 	if key, ok := strings.CutPrefix(stateKey, KeyPrefix); ok {
-		if s := k.Peek(key); s != nil {
-			if shown := s.Unreported.sample; shown != nil && shown.text == nil { // another worker is rendering it
-				k.Touch(stateKey)
+		if s := k.peek(key); s != nil {
+			if shown := s.unreported.sample; shown != nil && shown.text == nil { // another worker is rendering it
+				k.touch(stateKey)
 				return notYet
 			}
 			return s.clone()
@@ -100,7 +100,7 @@ func (k *Keyed) copyOf(stateKey string) any {
 			return savedBucket{b.arrival}
 		}
 	} else if key, ok := strings.CutPrefix(stateKey, absencePrefix); ok {
-		if t, ok := k.Absences.Peek(key); ok {
+		if t, ok := k.absences.Peek(key); ok {
 			return t.clone()
 		}
 	} else if id, ok := parseTemplateID(stateKey); ok {
@@ -112,12 +112,12 @@ func (k *Keyed) copyOf(stateKey string) any {
 	return nil
 }
 
-// Encode returns the JSON form of a copy, or nil of none.
-func Encode(state any) []byte {
+// encode returns the JSON form of a copy, or nil of none.
+func encode(state any) []byte {
 	switch s := state.(type) {
 	case nil:
 		return nil
-	case *KeyState:
+	case *keyState:
 		return marshal(saveKey(s))
 	case *absenceTimer:
 		return marshal(saveAbsence(s))
@@ -130,8 +130,8 @@ func Encode(state any) []byte {
 // when the state was saved, and a key older than oldest with nothing to report. It returns an error that names the first entry that does not parse; the
 // others are restored all the same.
 func (k *Keyed) Restore(entries []model.StateEntry, now int64, oldest time.Duration) (restored int, err error) {
-	k.Mu.Lock()
-	defer k.Mu.Unlock()
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	k.tracking = true
 	// The clock comes first, because the other entries are restored relative to the time at which the program stopped.
 	r := restoring{Keyed: k, now: now, oldest: int64(oldest)}
@@ -151,7 +151,7 @@ func (k *Keyed) Restore(entries []model.StateEntry, now int64, oldest time.Durat
 		if kept {
 			restored++
 		} else {
-			k.Touch(e.Key)
+			k.touch(e.Key)
 		}
 	}
 	k.latest = max(k.latest, min(now, cmp.Or(r.stopped, now)))
@@ -183,9 +183,9 @@ func (r *restoring) entry(e model.StateEntry) (kept bool, err error) {
 		s := saved.state(key)
 		s.clampFuture(r.now)
 		k.marks += len(s.count.marks)
-		k.Keys.Add(k.hash([]byte(key)), s)
-		if k.rules != nil && s.Unreported.sample != nil {
-			k.due.set(&s.Timer, s.deadline(k.rule(key, s.Unreported.sample.source.Workload)))
+		k.keys.Add(k.hash([]byte(key)), s)
+		if k.rules != nil && s.unreported.sample != nil {
+			k.due.set(&s.timer, s.deadline(k.rule(key, s.unreported.sample.source.Workload)))
 		}
 		return true, nil
 	}
@@ -206,11 +206,11 @@ func (r *restoring) entry(e model.StateEntry) (kept bool, err error) {
 			return false, err
 		}
 		t := s.timer(key, r.now, r.stopped)
-		k.Absences.Add(key, t)
+		k.absences.Add(key, t)
 		if k.rules != nil {
 			k.due.set(&t.timer, t.deadline(k.rule(key, t.workload())))
 		}
-		k.Touch(e.Key) // the wait goes on from elsewhere
+		k.touch(e.Key) // the wait goes on from elsewhere
 		return true, nil
 	}
 	if id, ok := parseTemplateID(e.Key); ok {

@@ -15,7 +15,7 @@ const sweepEvery = int64(time.Second)
 
 // stateOfHit returns the state of a hit's key. A template too many has none: the hits of all of them share one, whose cooldown and threshold suppress
 // nothing.
-func (k *Keyed) stateOfHit(h *HitContext, now int64) *KeyState {
+func (k *Keyed) stateOfHit(h *HitContext, now int64) *keyState {
 	if !h.Rule.Grouped {
 		s, _ := k.stateOf(h.Key)
 		return s
@@ -32,7 +32,7 @@ func (k *Keyed) stateOfHit(h *HitContext, now int64) *KeyState {
 		name := string(groupKey(h))
 		g := k.groups[name]
 		if g == nil {
-			g = &templateGroup{key: name, keys: map[*KeyState]struct{}{}}
+			g = &templateGroup{key: name, keys: map[*keyState]struct{}{}}
 			k.groups[name] = g
 		}
 		g.keys[s] = struct{}{}
@@ -43,8 +43,8 @@ func (k *Keyed) stateOfHit(h *HitContext, now int64) *KeyState {
 
 // Overflows reports whether stateOfHit would find no room for the template of a hit. It changes nothing.
 func (k *Keyed) Overflows(h *HitContext, now int64) bool {
-	k.Mu.Lock()
-	defer k.Mu.Unlock()
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	g := k.groups[string(groupKey(h))]
 	if !h.Rule.Grouped || g == nil || len(g.keys) < MaxTemplates || k.has(h.Key) {
 		return false
@@ -59,8 +59,8 @@ func groupKey(h *HitContext) []byte {
 
 // has reports whether a key has state.
 func (k *Keyed) has(key []byte) bool {
-	s, ok := k.Keys.Peek(k.hash(key))
-	return ok && s.Key == string(key)
+	s, ok := k.keys.Peek(k.hash(key))
+	return ok && s.key == string(key)
 }
 
 // sweep removes the expired keys of a group, and reports whether there is room. If that makes none, expired keys with unreported hits go too: only
@@ -72,7 +72,7 @@ func (k *Keyed) sweep(g *templateGroup, r *rules.Rule, now int64) bool {
 	g.swept = now
 	expired := g.expired(r, now)
 	for _, s := range expired {
-		if s.Unreported.Total() == 0 {
+		if s.unreported.total() == 0 {
 			k.drop(s)
 		}
 	}
@@ -87,7 +87,7 @@ func (k *Keyed) sweep(g *templateGroup, r *rules.Rule, now int64) bool {
 
 func (g *templateGroup) toSweep(now int64) bool { return now < g.swept || now-g.swept >= sweepEvery }
 
-func (g *templateGroup) expired(r *rules.Rule, now int64) (expired []*KeyState) {
+func (g *templateGroup) expired(r *rules.Rule, now int64) (expired []*keyState) {
 	for s := range g.keys {
 		if s.expired(r, now) {
 			expired = append(expired, s)
@@ -97,7 +97,7 @@ func (g *templateGroup) expired(r *rules.Rule, now int64) (expired []*KeyState) 
 }
 
 // leave takes a key out of its group.
-func (k *Keyed) leave(s *KeyState) {
+func (k *Keyed) leave(s *keyState) {
 	delete(s.group.keys, s)
 	if len(s.group.keys) == 0 {
 		delete(k.groups, s.group.key)
@@ -119,7 +119,7 @@ func (k *Keyed) seenBefore(h *HitContext, now int64) (known bool) {
 	t, ok := k.templates.Get(h.Template)
 	if !ok {
 		k.templates.Add(h.Template, &templateSeen{last: h.At, saved: h.At})
-		k.Touch(h.Template.stateKey())
+		k.touch(h.Template.stateKey())
 		return false
 	}
 	t.last = min(t.last, now) // the clock went back
@@ -127,7 +127,7 @@ func (k *Keyed) seenBefore(h *HitContext, now int64) (known bool) {
 	t.last = max(t.last, h.At)
 	if t.last < t.saved || t.last-t.saved > within/lazySaves {
 		t.saved = t.last
-		k.Touch(h.Template.stateKey())
+		k.touch(h.Template.stateKey())
 	}
 	return known
 }

@@ -45,6 +45,6 @@ func (k *Keyed) token(container []byte, now int64, take bool) bool {
 		k.buckets.Add(h, b)
 	}
 	b.arrival = arrival
-	k.Touch(bucketPrefix + b.key)
+	k.touch(bucketPrefix + b.key)
 	return true
 }

@@ -15,14 +15,14 @@ const (
 
 // unreported is the hits of a key that were suppressed since its last alert. Their times go by the records' clock.
 type unreported struct {
-	Suppressed  [model.NumReasons]int64
+	suppressed  [model.NumReasons]int64
 	first, last int64   // the earliest and the latest of them; 0: there are none
 	sample      *Sample // one of them, where a roll-up may show it
 }
 
 func (u *unreported) state() unreportedState {
 	switch {
-	case u.sample != nil && u.Suppressed[model.ReasonCooldown]+u.Suppressed[model.ReasonRateLimit] > 0:
+	case u.sample != nil && u.suppressed[model.ReasonCooldown]+u.suppressed[model.ReasonRateLimit] > 0:
 		return rollupPending
 	case u.first != 0:
 		return hitsCounted
@@ -36,11 +36,11 @@ func (u *unreported) add(why model.Reason, at int64) {
 		u.first = at
 	}
 	u.first, u.last = min(u.first, at), max(u.last, at)
-	u.Suppressed[why]++
+	u.suppressed[why]++
 }
 
-// Total returns how many hits the next alert of the key reports beside its own.
-func (u *unreported) Total() int64 { return model.Sum(&u.Suppressed) }
+// total returns how many hits the next alert of the key reports beside its own.
+func (u *unreported) total() int64 { return model.Sum(&u.suppressed) }
 
 func (u *unreported) clampFuture(now int64) {
 	u.first, u.last = min(u.first, now), min(u.last, now)
