@@ -22,7 +22,7 @@ func (c *call) selected() (store.Select, adminapi.DeadLettersRequest, error) {
 		return store.Select{}, q, err
 	}
 	if (q.AlertID == "" && q.Trigger == "") != q.All {
-		return store.Select{}, q, problem(http.StatusBadRequest, "say which: alert_id, target or both, or all for all")
+		return store.Select{}, q, problem(http.StatusBadRequest, "set alert_id, trigger or both, or all")
 	}
 	return store.Select{AlertID: q.AlertID, Trigger: q.Trigger}, q, nil
 }
@@ -71,12 +71,12 @@ func dropDeadLetters(c *call) (any, error) {
 	return out, nil
 }
 
-// maxDeadLettersNoted bounds the dead letters that the audit names of those that one request was about.
+// maxDeadLettersNoted bounds the dead letters that an audit entry lists.
 const maxDeadLettersNoted = 20
 
-// deadLettersNoted is what the audit tells of dead letters before they were sent again or dropped.
+// deadLettersNoted describes dead letters in the audit before they are redelivered or dropped.
 type deadLettersNoted struct {
-	DeadLetters int               `json:"dead_letters"` // that were meant
+	DeadLetters int               `json:"dead_letters"` // the number selected
 	Newest      []deadLetterNoted `json:"newest"`
 }
 
@@ -90,7 +90,7 @@ func (c *call) deadLettersBefore(which store.Select) deadLettersNoted {
 	out := deadLettersNoted{Newest: []deadLetterNoted{}}
 	all, err := c.p.Store().DeadLetters(c.r.Context(), which, store.DeadLetterMark{}, maxDeadLettersNoted)
 	if err != nil {
-		return out // the change itself tells what is wrong with the store
+		return out // the change itself reports the store's error
 	}
 	for i := range all {
 		out.Newest = append(out.Newest, deadLetterNoted{all[i].AlertID, all[i].Trigger, all[i].Reason})
@@ -98,7 +98,7 @@ func (c *call) deadLettersBefore(which store.Select) deadLettersNoted {
 	return out
 }
 
-// testTrigger sends a test alert through the client in force. The trigger's own limit may be longer than a response may take, so the test has a limit of its own.
+// testTrigger sends a test alert with the settings in force. The trigger's own limit may be longer than a response may take, so the test has a limit of its own.
 func testTrigger(c *call) (any, error) {
 	name := c.r.PathValue("name")
 	ctx, cancel := context.WithTimeout(c.r.Context(), c.api.registry.opt.TestWithin)
@@ -109,14 +109,14 @@ func testTrigger(c *call) (any, error) {
 		for i := range c.p.Settings().Triggers {
 			names = append(names, c.p.Settings().Triggers[i].Name)
 		}
-		return nil, problem(http.StatusNotFound, "there is no trigger %s in force%s", quoted(name), meant(name, names))
+		return nil, problem(http.StatusNotFound, "no trigger %s is in force%s", quoted(name), meant(name, names))
 	}
 	out := adminapi.TriggerTestResponse{
 		Outcome: r.Outcome.String(), Detail: r.Reason, Answer: r.Detail, Failure: string(r.Failure), Status: r.Status, Attempts: r.Attempts,
 		TookMS: float64(r.Elapsed) / float64(time.Millisecond),
 	}
 	kept := out
-	kept.Answer = "" // the receiver's words are not ours to keep
+	kept.Answer = "" // the audit does not keep responses of receivers
 	c.note("test", "trigger", name, nil, kept)
 	return out, nil
 }
@@ -166,14 +166,14 @@ func addSilence(c *call) (any, error) {
 		s.Severity = append(s.Severity, severity)
 	}
 	if year := q.Until.Year(); !q.Until.IsZero() && (year < 1971 || year > 2261) {
-		return nil, problem(http.StatusUnprocessableEntity, "until: the year %d is out of bounds", year)
+		return nil, problem(http.StatusUnprocessableEntity, "until: the year %d must be from 1971 to 2261", year)
 	}
 	if !q.Until.IsZero() {
 		s.Until = q.Until.UnixNano()
 	}
 	if !q.From.IsZero() {
 		if year := q.From.Year(); year < 1971 || year > 2261 {
-			return nil, problem(http.StatusUnprocessableEntity, "from: the year %d is out of bounds", year)
+			return nil, problem(http.StatusUnprocessableEntity, "from: the year %d must be from 1971 to 2261", year)
 		}
 		s.From = q.From.UnixNano()
 	}
@@ -217,7 +217,7 @@ func silenceRefusal(err error) error {
 	return err
 }
 
-// noted gives a silence as the audit keeps it: nil for none.
+// noted returns a silence for the audit; nil for none.
 func noted(s *engine.Silence) any {
 	if s == nil {
 		return nil
@@ -231,7 +231,7 @@ func expireSilence(c *call) (any, error) {
 	if err != nil {
 		return nil, silenceRefusal(err)
 	}
-	if before != nil { // otherwise it had ended
+	if before != nil { // otherwise it had expired already
 		c.note("expire", "silence", id, noted(before), noted(after))
 	}
 	return struct{}{}, nil

@@ -30,7 +30,7 @@ func alertOf(e *store.Alert) adminapi.StoredAlert {
 	return out
 }
 
-// alertFilter chooses events, and how many at most.
+// alertFilter selects alerts.
 type alertFilter struct {
 	limit                           int
 	rule, workload, container, text string
@@ -51,7 +51,7 @@ func (c *call) alertFilter() (f alertFilter, err error) {
 	}{{"severity", f.severity, trigger.Severities()}, {"kind", f.kind, trigger.Kinds()}, {"state", f.state, store.States()}} {
 		for _, word := range one.given {
 			if !slices.Contains(one.known, word) {
-				return f, problem(http.StatusBadRequest, "%s %s: want some of %s", one.name, quoted(word), strings.Join(one.known, ", "))
+				return f, problem(http.StatusBadRequest, "%s %s: must be one of %s", one.name, quoted(word), strings.Join(one.known, ", "))
 			}
 		}
 	}
@@ -75,7 +75,7 @@ func words(text string) []string {
 	return out
 }
 
-// takes reports whether an event is chosen. ended is true when no older one is either.
+// takes reports whether an alert matches. ended is true if no older alert can match either.
 func (f *alertFilter) takes(e *store.Alert) (taken, ended bool) {
 	if !f.since.IsZero() && e.Accepted.Before(f.since) {
 		return false, true
@@ -100,7 +100,7 @@ func (f *alertFilter) takesAlert(a *trigger.Alert) bool {
 		(f.text == "" || strings.Contains(strings.ToLower(a.Message), f.text) || strings.Contains(strings.ToLower(a.Summary), f.text))
 }
 
-// maxGlobWork bounds what a glob of many stars may cost.
+// maxGlobWork bounds the cost of a glob with many stars.
 const maxGlobWork = 100_000
 
 func glob(pattern, text string) bool {
@@ -108,14 +108,14 @@ func glob(pattern, text string) bool {
 	return ok
 }
 
-// The bounds of one look into the log of events: what does not fit is for the next page.
+// The limits of one request. A page that reaches them ends early, and its cursor continues there.
 const (
 	alertPage = 250
 	maxLooked = 5000
 	maxSeq    = 1 << 47 // of an alert
 )
 
-// walk calls fn for the events with numbers below before (0: from the newest), newest first, until fn returns false.
+// walk calls fn for the alerts with numbers below before (0: all), newest first, until fn returns false.
 func (c *call) walk(before int64, fn func(*store.Alert) bool) error {
 	for {
 		page, err := c.p.Store().Alerts(c.r.Context(), before, alertPage)
@@ -133,8 +133,8 @@ func (c *call) walk(before int64, fn func(*store.Alert) bool) error {
 	}
 }
 
-// eachAlert calls fn for the chosen events with numbers below before (0: from the newest), newest first, until fn returns false. next is the cursor to
-// go on with.
+// eachAlert calls fn for the matching alerts with numbers below before (0: all), newest first, until fn returns false. next is the cursor to
+// continue with.
 func (c *call) eachAlert(f *alertFilter, before int64, fn func(*store.Alert) bool) (next string, err error) {
 	looked := 0
 	err = c.walk(before, func(e *store.Alert) bool {
@@ -169,7 +169,7 @@ func alerts(c *call) (any, error) {
 	return out, err
 }
 
-// oneAlert finds an event by its number, or by its id among the last ones.
+// oneAlert finds an alert by its number or ID.
 func oneAlert(c *call) (any, error) {
 	id := c.r.PathValue("id")
 	if seq, err := strconv.ParseInt(id, 10, 64); err == nil && seq > 0 && seq < maxSeq {
@@ -193,7 +193,7 @@ func oneAlert(c *call) (any, error) {
 		return nil, err
 	}
 	if found == nil {
-		return nil, problem(http.StatusNotFound, "no alert %s is kept", quoted(id))
+		return nil, problem(http.StatusNotFound, "alert %s is not stored", quoted(id))
 	}
 	return *found, nil
 }
@@ -209,7 +209,7 @@ func deliveries(c *call) (any, error) {
 	}
 	before := behind.seq
 	if behind.trigger != "" {
-		before++ // the rest of its deliveries
+		before++ // the rest of the alert's deliveries
 	}
 	out := adminapi.DeliveriesResponse{Deliveries: []adminapi.AlertDelivery{}}
 	stopped := ""
@@ -230,7 +230,7 @@ func deliveries(c *call) (any, error) {
 	return out, err
 }
 
-// deliveryMark is where a page of deliveries ended: behind an alert's delivery to a target, or with "" behind all of them.
+// deliveryMark is the end of a page of deliveries: an alert's number and the trigger of its last delivery, "" after all of them.
 type deliveryMark struct {
 	seq     int64
 	trigger string
@@ -244,7 +244,7 @@ func (c *call) deliveryMark() (mark deliveryMark, err error) {
 	seq, name, _ := strings.Cut(text, ".")
 	mark.trigger = name
 	if mark.seq, err = strconv.ParseInt(seq, 10, 64); err != nil || mark.seq < 1 || mark.seq > maxSeq {
-		return mark, problem(http.StatusBadRequest, "cursor %s: must be next of an answer", quoted(text))
+		return mark, problem(http.StatusBadRequest, "cursor %s: must be the value of next in a response", quoted(text))
 	}
 	return mark, nil
 }
@@ -254,6 +254,6 @@ func ruleOf(payload []byte) string {
 	var a struct {
 		Rule string `json:"rule"`
 	}
-	_ = json.Unmarshal(payload, &a) // one that cannot be read has no rule to show
+	_ = json.Unmarshal(payload, &a) // an alert that cannot be decoded has no rule
 	return a.Rule
 }

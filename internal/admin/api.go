@@ -26,18 +26,18 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
 
-// api serves the requests of one door.
+// api serves the requests of one listener.
 type api struct {
 	registry *Registry
 	door     *door
 	mux      *http.ServeMux
 	routes   []route
-	files    map[string]bool // of the page, by their paths
+	files    map[string]bool // paths of the page's files
 	metrics  http.Handler
-	streams  chan struct{} // a place for each stream that may be open
+	streams  chan struct{} // one element per open stream
 }
 
-// maxStreams bounds the streams that are open at once.
+// maxStreams bounds the open streams.
 const maxStreams = 32
 
 func newAPI(r *Registry, d *door) *api {
@@ -61,15 +61,15 @@ func newAPI(r *Registry, d *door) *api {
 	a.mux.HandleFunc("/", func(w http.ResponseWriter, q *http.Request) {
 		if allowed := a.allowed(q); len(allowed) > 0 {
 			w.Header().Set("Allow", strings.Join(allowed, ", "))
-			a.answer(w, q, problem(http.StatusMethodNotAllowed, "this path does not know %s: it knows %s", quoted(q.Method), strings.Join(allowed, ", ")))
+			a.answer(w, q, problem(http.StatusMethodNotAllowed, "method %s is not allowed here: must be one of %s", quoted(q.Method), strings.Join(allowed, ", ")))
 			return
 		}
-		a.answer(w, q, problem(http.StatusNotFound, "there is no such path; /api/v1/openapi.json lists those that there are"))
+		a.answer(w, q, problem(http.StatusNotFound, "no such path. /api/v1/openapi.json lists all paths"))
 	})
 	return a
 }
 
-// allowed returns the methods that the path of a request knows.
+// allowed returns the methods of a request's path.
 func (a *api) allowed(q *http.Request) (methods []string) {
 	for _, method := range []string{"DELETE", "GET", "PATCH", "POST", "PUT"} {
 		other := q.Clone(q.Context())
@@ -81,7 +81,7 @@ func (a *api) allowed(q *http.Request) (methods []string) {
 	return methods
 }
 
-// access says what a path asks of those who call it.
+// access returns the requirement of a path.
 func (a *api) access(path string) listen.Access {
 	switch {
 	case path == "/healthz", path == "/readyz":
@@ -94,7 +94,7 @@ func (a *api) access(path string) listen.Access {
 	return listen.AccessToken
 }
 
-// ServeHTTP answers a request. A panic ends it alone.
+// ServeHTTP serves a request. A panic ends only this request.
 func (a *api) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	defer func() {
 		cause := recover()
@@ -102,33 +102,33 @@ func (a *api) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 			return
 		}
 		if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
-			panic(cause) // the way to end a stream in the middle
+			panic(cause) // a handler aborts the response on purpose
 		}
 		a.registry.panics.Add(1)
 		for _, i := range a.door.all() {
 			i.Pipeline.Log().Error("panic", "while", "answering a request", "reason", fmt.Sprint(cause), "stack", string(debug.Stack()))
 			break
 		}
-		a.answer(w, q, problem(http.StatusInternalServerError, "this request made the program fail; the log tells how"))
+		a.answer(w, q, problem(http.StatusInternalServerError, "internal error: the log has the stack trace"))
 	}()
 	protect(w.Header())
 	a.mux.ServeHTTP(w, q)
 }
 
-// refuse answers a request that may not enter.
+// refuse responds to a request that the access policy rejects.
 func (a *api) refuse(w http.ResponseWriter, q *http.Request, why listen.Refusal) {
 	protect(w.Header())
 	a.answer(w, q, refused(why))
 }
 
-// protect sets the headers that every answer has.
+// protect sets the headers of every response.
 func protect(h http.Header) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 }
 
-// answer writes a body as JSON, a *adminapi.Problem as what it is.
+// answer writes a body as JSON. The status of a Problem is its own.
 func (a *api) answer(w http.ResponseWriter, _ *http.Request, body any) {
 	status, kind := http.StatusOK, "application/json"
 	if p, ok := body.(*adminapi.Problem); ok {
@@ -144,11 +144,11 @@ func (a *api) write(w http.ResponseWriter, status int, kind string, body any) {
 	if err := enc.Encode(body); err != nil {
 		status, kind = http.StatusInternalServerError, "application/problem+json"
 		text.Reset()
-		_ = enc.Encode(problem(status, "the answer cannot be written as JSON")) // plain texts always can
+		_ = enc.Encode(problem(status, "cannot encode the response as JSON")) // a Problem always can
 	}
 	w.Header().Set("Content-Type", kind)
 	w.WriteHeader(status)
-	_, _ = w.Write(text.Bytes()) // a client that is gone hears nothing
+	_, _ = w.Write(text.Bytes()) // the client may be gone
 }
 
 // call is one request to a route.
@@ -183,11 +183,11 @@ func (a *api) serve(rt *route, w http.ResponseWriter, q *http.Request) {
 func (c *call) run(rt *route) (any, error) {
 	var err error
 	if c.query, err = url.ParseQuery(c.r.URL.RawQuery); err != nil {
-		return nil, problem(http.StatusBadRequest, "the query is not well formed")
+		return nil, problem(http.StatusBadRequest, "malformed query")
 	}
 	for key := range c.query {
 		if key != "instance" && !slices.ContainsFunc(rt.Params, func(p openapi.Param) bool { return p.Name == key }) {
-			return nil, problem(http.StatusBadRequest, "the parameter %s is not known here: known are %s", quoted(key), rt.paramNames())
+			return nil, problem(http.StatusBadRequest, "unknown parameter %s: must be one of %s", quoted(key), rt.paramNames())
 		}
 	}
 	if !rt.Global {
@@ -200,7 +200,7 @@ func (c *call) run(rt *route) (any, error) {
 	return rt.handle(c)
 }
 
-// problemOf turns an error into what the client is told.
+// problemOf converts an error to the response.
 func (c *call) problemOf(err error) *adminapi.Problem {
 	var p *adminapi.Problem
 	switch {
@@ -223,7 +223,7 @@ const (
 	maxLimit     = 1000
 )
 
-// limit reads how many items are wanted.
+// limit reads the maximum number of items.
 func (c *call) limit() (int, error) {
 	text := c.query.Get("limit")
 	if text == "" {
@@ -236,7 +236,7 @@ func (c *call) limit() (int, error) {
 	return n, nil
 }
 
-// number reads a parameter that is a number above zero; 0 when it is not given.
+// number reads a positive number; 0 if the parameter is not set.
 func (c *call) number(name string) (int64, error) {
 	text := c.query.Get(name)
 	if text == "" {
@@ -244,12 +244,12 @@ func (c *call) number(name string) (int64, error) {
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || n < 1 {
-		return 0, problem(http.StatusBadRequest, "%s %s: must be a number above 0", name, quoted(text))
+		return 0, problem(http.StatusBadRequest, "%s %s: must be at least 1", name, quoted(text))
 	}
 	return n, nil
 }
 
-// instant reads a parameter that is a time, or a length of time before now; the zero time when it is not given.
+// instant reads a time, or a duration before now; the zero time if the parameter is not set.
 func (c *call) instant(name string) (time.Time, error) {
 	text := c.query.Get(name)
 	if text == "" {
@@ -261,10 +261,10 @@ func (c *call) instant(name string) (time.Time, error) {
 	if ago, err := setting.ParseDuration(text); err == nil {
 		return c.p.Now().Add(-ago), nil
 	}
-	return time.Time{}, problem(http.StatusBadRequest, "%s %s: must be a time (RFC 3339), or a length of time before now such as 10m", name, quoted(text))
+	return time.Time{}, problem(http.StatusBadRequest, "%s %s: must be a time (RFC 3339), or a duration before now such as 10m", name, quoted(text))
 }
 
-// body reads a JSON object. Keys given twice are refused, since one of them would be lost.
+// body reads a JSON object. Duplicate keys are an error, because one of the values would be lost.
 func (c *call) body() (map[string]any, error) {
 	if text := c.r.Header.Get("Content-Type"); text != "" {
 		kind, _, err := mime.ParseMediaType(text)
@@ -278,7 +278,7 @@ func (c *call) body() (map[string]any, error) {
 	case errors.As(err, &large):
 		return nil, problem(http.StatusRequestEntityTooLarge, "the body must be at most %d bytes", large.Limit)
 	case err != nil:
-		return nil, problem(http.StatusBadRequest, "the body broke off")
+		return nil, problem(http.StatusBadRequest, "the body is incomplete")
 	}
 	object, err := jsonobject.Parse(text)
 	if err != nil {
@@ -287,7 +287,7 @@ func (c *call) body() (map[string]any, error) {
 	return object, nil
 }
 
-// bodyInto reads a JSON object into a struct; keys that it does not know are refused.
+// bodyInto reads a JSON object into a struct. Unknown keys are an error.
 func (c *call) bodyInto(dst any) error {
 	object, err := c.body()
 	if err != nil {
@@ -296,16 +296,16 @@ func (c *call) bodyInto(dst any) error {
 	return into(object, dst)
 }
 
-// into sets a struct from a JSON object; keys that it does not know are refused.
+// into decodes a JSON object into a struct. Unknown keys are an error.
 func into(object map[string]any, dst any) error {
 	text, err := json.Marshal(object)
 	if err != nil {
-		return problem(http.StatusBadRequest, "the body cannot be read")
+		return problem(http.StatusBadRequest, "cannot read the body")
 	}
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(dst); err != nil {
-		return problem(http.StatusBadRequest, "the body does not fit: %s", strings.TrimPrefix(err.Error(), "json: "))
+		return problem(http.StatusBadRequest, "invalid body: %s", strings.TrimPrefix(err.Error(), "json: "))
 	}
 	return nil
 }

@@ -12,11 +12,11 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
 
-// noteWithin bounds how long the audit is waited for.
+// noteWithin bounds the wait for the audit.
 const noteWithin = 10 * time.Second
 
-// note adds something that was done to the audit, with what there was before and is after; nil: there is nothing to tell. What was done stays done
-// when the audit cannot be written, and is told there also when the client is gone.
+// note adds a change to the audit, with the values before and after; nil: none. The change stays in force if the audit cannot be written, and it is recorded
+// even if the client is gone.
 func (c *call) note(action, kind, name string, before, after any) {
 	e := store.AuditEntry{Who: c.who, Action: action, Kind: kind, Name: name}
 	if before != nil {
@@ -28,7 +28,7 @@ func (c *call) note(action, kind, name string, before, after any) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), noteWithin)
 	defer cancel()
 	if err := c.p.AddAudit(ctx, e); err != nil {
-		c.p.Log().Error("a change through the administration is not in the audit", "who", c.who, "action", action, "kind", kind, "name", name, "error", err)
+		c.p.Log().Error("cannot write a change to the audit", "who", c.who, "action", action, "kind", kind, "name", name, "error", err)
 	}
 }
 
@@ -101,7 +101,7 @@ func (f *auditFilter) matches(e *store.AuditEntry) bool {
 	return f.text == "" || strings.Contains(strings.ToLower(text), f.text)
 }
 
-// reloadNoted is what the audit tells of a configuration before a reload, and after it.
+// reloadNoted describes a configuration in the audit of a reload.
 type reloadNoted struct {
 	Rules     int      `json:"rules"`
 	Workloads int      `json:"workloads"`

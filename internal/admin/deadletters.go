@@ -66,7 +66,7 @@ func (c *call) letterMark() (mark store.DeadLetterMark, err error) {
 		mark.Row, err = strconv.ParseInt(row, 10, 64)
 	}
 	if err != nil || mark.Died < 0 || mark.Row < 1 {
-		return mark, problem(http.StatusBadRequest, "cursor %s: must be next of an answer", quoted(text))
+		return mark, problem(http.StatusBadRequest, "cursor %s: must be the value of next in a response", quoted(text))
 	}
 	return mark, nil
 }
@@ -78,7 +78,7 @@ func oneDeadLetter(c *call) (any, error) {
 	case err != nil:
 		return nil, err
 	case !ok:
-		return nil, problem(http.StatusNotFound, "there is no dead letter of the alert %s for the trigger %s", quoted(id), quoted(trigger))
+		return nil, problem(http.StatusNotFound, "alert %s is not a dead letter of the trigger %s", quoted(id), quoted(trigger))
 	}
 	out := deadLetterOf(&l)
 	if json.Valid(l.Payload) {

@@ -26,11 +26,11 @@ func recordOf(l *adminapi.LogLine, records *chunk.Settings, now time.Time) (*eng
 	case "stderr":
 		rec.Stream = engine.Stderr
 	default:
-		return nil, problem(http.StatusBadRequest, "stream %s: want stdout or stderr", quoted(l.Stream))
+		return nil, problem(http.StatusBadRequest, "stream %s: must be one of stdout, stderr", quoted(l.Stream))
 	}
 	if l.Severity != "" {
 		if err := rec.Severity.UnmarshalText([]byte(l.Severity)); err != nil {
-			return nil, problem(http.StatusBadRequest, "severity %s: want one of %s", quoted(l.Severity), strings.Join(engine.SeverityNames(), ", "))
+			return nil, problem(http.StatusBadRequest, "severity %s: must be one of %s", quoted(l.Severity), strings.Join(engine.SeverityNames(), ", "))
 		}
 	}
 	if l.Workload == "" {
@@ -53,7 +53,7 @@ func explain(c *call) (any, error) {
 	}
 	out := adminapi.ExplainResponse{Rules: explanations(c.p.Explain(rec), rec)}
 	if len(out.Rules) == 0 {
-		out.Note = "no rule is for this workload"
+		out.Note = "no rule applies to this workload"
 	} else if !slices.ContainsFunc(out.Rules, func(x adminapi.Explanation) bool { return x.Matched }) {
 		out.Note = "no rule matches"
 	}
@@ -95,5 +95,5 @@ func explanationOf(x *engine.Explanation, rec *engine.Record) adminapi.Explanati
 	return item
 }
 
-// maxTemplated bounds how much of a line its template is made of.
+// maxTemplated bounds the part of a line that its template covers.
 const maxTemplated = 8 << 10

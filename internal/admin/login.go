@@ -13,7 +13,7 @@ func login(c *call) (any, error) {
 		return nil, err
 	}
 	if (body.Code == "") == (body.Token == "") {
-		return nil, problem(http.StatusBadRequest, "one of code and token must be set")
+		return nil, problem(http.StatusBadRequest, "exactly one of code and token must be set")
 	}
 	key, why := c.api.front().Login(c.w, c.r, body.Code, body.Token)
 	if why != nil {
@@ -30,13 +30,13 @@ func logout(c *call) (any, error) {
 func newLoginCode(c *call) (any, error) {
 	of := listen.CallerOf(c.r.Context())
 	if of.Session {
-		return nil, problem(http.StatusForbidden, "a browser that is logged in cannot let others in: \"docker-fluentbit page\" prints a link")
+		return nil, problem(http.StatusForbidden, "a browser session cannot create codes: \"docker-fluentbit page\" prints a link")
 	}
 	code, until := c.api.door.logins.Code(of)
 	return adminapi.LoginCodeResponse{Code: code, Path: listen.Link("", code), Expires: until.UTC()}, nil
 }
 
-// front returns who may enter now.
+// front returns the access policy in force.
 func (a *api) front() *listen.Front {
 	a.registry.mu.Lock()
 	defer a.registry.mu.Unlock()

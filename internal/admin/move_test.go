@@ -109,7 +109,7 @@ func TestAnAddressThatTheAdministrationItselfHas(t *testing.T) {
 	b.p.Reload()
 	at := b.moved()
 	b.setAdmin("listen", "0.0.0.0:"+port)
-	if told := b.reloadProblems(); !strings.Contains(told, "only a restart moves it") {
+	if told := b.reloadProblems(); !strings.Contains(told, "requires a restart") {
 		t.Errorf("the reload tells %s", told)
 	}
 	if now := b.moved(); now != at {
@@ -168,7 +168,7 @@ func TestDefaultAddress(t *testing.T) {
 	start := func() (*Instance, error) { return b.attach("t", b.rulesFile()) }
 	b.setAdmin("listen", "")
 	i, err := start()
-	if err != nil || !strings.Contains(b.log.String(), "the administration is not available") {
+	if err != nil || !strings.Contains(b.log.String(), "admin API not available") {
 		t.Errorf("a default that is taken: %v", err)
 	}
 	if told := i.Pipeline.Reload().Problems; len(told) != 0 {
@@ -182,7 +182,7 @@ func TestDefaultAddress(t *testing.T) {
 	set := listen.Settings{Listen: "127.0.0.1:0"}
 	i, _ = start()
 	i.Before = &set
-	if err := b.registry.Attach(i); err == nil || !strings.Contains(err.Error(), "where it was before") {
+	if err := b.registry.Attach(i); err == nil || !strings.Contains(err.Error(), "previous settings stay in use") {
 		t.Errorf("with settings of before: %v", err)
 	}
 	b.moved()

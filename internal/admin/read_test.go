@@ -388,7 +388,7 @@ func TestAlertsAreStreamedAndResumed(t *testing.T) {
 		}
 	}
 	if _, name, _ := b.stream("/api/v1/alerts/stream?after=1").next(t); name != "gap" {
-		t.Errorf("begin of what is no longer kept: %s", name)
+		t.Errorf("start of alerts that are no longer stored: %s", name)
 	}
 	b.want(400, "GET", "/api/v1/alerts/stream", nil, "Last-Event-ID", "x")
 	var open []*sse

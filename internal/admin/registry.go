@@ -22,17 +22,17 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
 
-// Registry holds the listeners of a process, one for each address, however many instances name it. Fluent Bit keeps the process over a hot
-// reload, so a main package owns one Registry for the life of the process. It is safe for concurrent use.
+// Registry holds the listeners of a process, one per address, no matter how many instances use it. Fluent Bit keeps the process during a hot
+// reload, so a main package has one Registry for the life of the process. It is safe for concurrent use.
 type Registry struct {
 	opt Options
 
-	moving sync.Mutex // keeps moves apart, from prepare to settle, and from Detach; taken before mu
+	moving sync.Mutex // serializes moves, from prepare to settle, and Detach; locked before mu
 
 	mu      sync.Mutex
-	doors   map[string]*door // by address as the settings write it
-	at      map[string]*door // by id of the instance
-	closing sync.WaitGroup   // doors that are closed while requests end
+	doors   map[string]*door // by address as in the settings
+	at      map[string]*door // by instance ID
+	closing sync.WaitGroup   // listeners that wait for their last requests
 
 	panics atomic.Int64
 
@@ -41,35 +41,35 @@ type Registry struct {
 	unkeptErr error
 }
 
-// Options says what program the registry is of.
+// Options configure a Registry.
 type Options struct {
-	Program string // as in "docker-fluentbit"
+	Program string // such as "docker-fluentbit"
 	Version string
-	// Default is where an instance listens whose settings do not say; "" is nowhere.
+	// Default is the address of instances whose settings have none; "": they have no listener.
 	Default string
-	// Links has each start log a link that logs a browser in, where the instance made its token itself.
+	// Links makes instances with a generated token log a login link when they start.
 	Links bool
-	// TestWithin bounds a test of a trigger, so that it is over before its answer would be late; 0: 50 s.
+	// TestWithin bounds the test of a trigger, so that it ends before the response times out; 0: 50 s.
 	TestWithin time.Duration
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
 }
 
-// Instance is a pipeline that is administered.
+// Instance is a pipeline with an admin API.
 type Instance struct {
 	Pipeline *pipeline.Pipeline
-	// Tails tells of the containers that the standalone program follows; nil in the plugin.
+	// Tails returns the counters of the standalone program's log reader; nil in the plugin.
 	Tails func() docker.Stats
-	// Containers lists those that the engine has, each with whether it is followed; nil in the plugin.
+	// Containers lists the engine's containers and whether they are followed; nil in the plugin.
 	Containers func() []docker.FollowStatus
-	// Before is where it was administered before it was started anew, for when its settings cannot be had; nil: nowhere.
+	// Before holds the listener settings before a restart of the pipeline. They are the fallback if the new ones cannot be used; nil: none.
 	Before *listen.Settings
 
 	labels metrics.RuleLabels
 
 	// The registry guards these.
-	gone    bool  // it was detached
-	refused error // why it is where Before says
+	gone    bool  // Detach was called
+	refused error // why it uses Before
 }
 
 // NewRegistry returns a registry without instances.
@@ -83,11 +83,11 @@ func NewRegistry(o Options) *Registry {
 	return &Registry{opt: o, doors: map[string]*door{}, at: map[string]*door{}}
 }
 
-// closeWithin bounds how long requests under way hold a door that is closed.
+// closeWithin bounds the wait for requests in progress when a listener is closed.
 const closeWithin = time.Second
 
-// Attach lets an instance be administered where its settings say, and follows its settings through reloads. What cannot be had is an error, and the
-// instance is where Instance.Before says, if that can be had; but the program's default address that is taken is logged, and the instance does without.
+// Attach serves an instance at the address in its settings, and follows its settings through reloads. If the address or a file cannot be used, it returns an
+// error and falls back to Instance.Before. If the program's default address is in use, it logs a warning and the instance has no listener.
 func (r *Registry) Attach(i *Instance) error {
 	i.Pipeline.OnReload(func(s *config.Settings) (func(bool), error) { return r.prepare(i, s.Admin) })
 	settle, err := r.prepare(i, i.Pipeline.Settings().Admin)
@@ -106,12 +106,12 @@ func (r *Registry) Attach(i *Instance) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	i.refused = err
-	return fmt.Errorf("%w; it is where it was before", err)
+	return fmt.Errorf("%w; the previous settings stay in use", err)
 }
 
-// prepare does all that can fail with settings before they are in force: it reads the files and opens the address. Until settle is called, which has to
-// be, the instance is where it was; with false, it stays there. The outputs behind a door share its settings. Since they are reloaded one after the
-// other, the first that has others changes them for all.
+// prepare does everything that can fail before settings take effect: it reads the files and listens on the address. The caller must call settle. Until then
+// the instance stays where it is, and with false it stays there for good. The outputs behind a listener share its settings. They are reloaded one after
+// another, so the first one with new settings changes them for all.
 func (r *Registry) prepare(i *Instance, set listen.Settings) (settle func(applied bool), err error) {
 	isDefault := set.Listen == ""
 	if isDefault {
@@ -125,10 +125,10 @@ func (r *Registry) prepare(i *Instance, set listen.Settings) (settle func(applie
 	}()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	i.refused = nil // it is told anew
+	i.refused = nil
 	here := r.at[i.Pipeline.ID()]
 	if here != nil && here.get(i.Pipeline.ID()) != i {
-		return nil, refusedAddress(set, setting.Taken, fmt.Sprintf("another output has the id %q", i.Pipeline.ID()))
+		return nil, refusedAddress(set, setting.Taken, fmt.Sprintf("another output has the ID %q", i.Pipeline.ID()))
 	}
 	if set.Listen == "" || set.Listen == listen.Off {
 		return r.settling(i, nil, nil, nil), nil
@@ -138,7 +138,7 @@ func (r *Registry) prepare(i *Instance, set listen.Settings) (settle func(applie
 		return r.settling(i, there, nil, nil), nil
 	}
 	if there != nil && here == nil {
-		return nil, refusedAddress(set, setting.Taken, "another output listens there with other settings of [admin]")
+		return nil, refusedAddress(set, setting.Taken, "another output uses this address with different [admin] settings")
 	}
 	d := there
 	if d == nil {
@@ -156,28 +156,28 @@ func (r *Registry) prepare(i *Instance, set listen.Settings) (settle func(applie
 	case err == nil:
 		return r.settling(i, d, front, server), nil
 	case isDefault:
-		i.Pipeline.Log().Warn("the administration is not available: another address for it is [admin] listen, and \"off\" does without", "error", err)
+		i.Pipeline.Log().Warn("admin API not available: set [admin] listen to another address, or to \"off\"", "error", err)
 		return r.settling(i, nil, nil, nil), nil
 	case here != nil && samePort(here.set.Listen, set.Listen) && errors.Is(err, syscall.EADDRINUSE):
-		return nil, refusedAddress(set, setting.Taken, fmt.Sprintf("%v, perhaps by the admin listener itself at %q: only a restart moves it from there", err, here.set.Listen))
+		return nil, refusedAddress(set, setting.Taken, fmt.Sprintf("%v, possibly by this admin listener at %q: moving it from there requires a restart", err, here.set.Listen))
 	}
 	return nil, refusedAddress(set, setting.Invalid, err.Error())
 }
 
-// refusedAddress returns the fault of an address at which the admin listener cannot be.
+// refusedAddress returns the fault of an address that cannot be used.
 func refusedAddress(set listen.Settings, code setting.Code, message string) error {
 	return setting.Fault{Field: "listen", Value: set.Listen, Code: code, Message: message}
 }
 
-// settling returns what ends a prepare: it takes the instance to a door (nil: to none), whose front is to be this one (nil: the one it has), and whose
-// server is new (nil: it has one).
+// settling returns the function that ends prepare. It moves the instance to a listener (nil: none), replaces the listener's policy (nil: keep it), and sets
+// its server (nil: keep it).
 func (r *Registry) settling(i *Instance, d *door, front *listen.Front, server *listen.Server) func(applied bool) {
 	return func(applied bool) {
 		defer r.moving.Unlock()
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		log := i.Pipeline.Log()
-		if !applied || i.gone { // the latter: a reload that was under way
+		if !applied || i.gone { // it was detached during the reload
 			if server != nil {
 				r.shut(i, server)
 			}
@@ -195,7 +195,7 @@ func (r *Registry) settling(i *Instance, d *door, front *listen.Front, server *l
 			d.set = front.Settings()
 			d.front = front
 			d.server.Use(front)
-			log.Info("admin API has other settings", "address", d.address(), "token_file", d.set.TokenFile, "tls", d.set.CertFile != "")
+			log.Info("admin API settings changed", "address", d.address(), "token_file", d.set.TokenFile, "tls", d.set.CertFile != "")
 			r.publish(i, d)
 		}
 		if d == r.at[i.Pipeline.ID()] {
@@ -208,14 +208,14 @@ func (r *Registry) settling(i *Instance, d *door, front *listen.Front, server *l
 	}
 }
 
-// samePort reports whether two addresses of TCP have the same port.
+// samePort reports whether two TCP addresses have the same port.
 func samePort(a, b string) bool {
 	_, one, err := net.SplitHostPort(a)
 	_, other, bad := net.SplitHostPort(b)
 	return err == nil && bad == nil && one == other
 }
 
-// Detach ends the administration of an instance. When it was the last at its address, the address is free when Detach returns.
+// Detach stops serving an instance. If it was the last one at its address, the address is free when Detach returns.
 func (r *Registry) Detach(i *Instance) {
 	i.Pipeline.OnReload(nil)
 	r.moving.Lock()
@@ -226,7 +226,7 @@ func (r *Registry) Detach(i *Instance) {
 	r.leave(i)
 }
 
-// Where returns the settings by which an instance is administered; false when it is nowhere.
+// Where returns the listener settings in use for an instance; false if it has no listener.
 func (r *Registry) Where(i *Instance) (listen.Settings, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -236,16 +236,16 @@ func (r *Registry) Where(i *Instance) (listen.Settings, bool) {
 	return listen.Settings{}, false
 }
 
-// Close waits until the doors that were closed are.
+// Close waits for the requests of closed listeners.
 func (r *Registry) Close() { r.closing.Wait() }
 
-// front prepares the front of a door for settings.
+// front prepares the policy of a listener for settings.
 func (r *Registry) front(i *Instance, d *door, set listen.Settings) (*listen.Front, error) {
 	token := ""
 	if set.TokenFile == "" {
 		var err error
 		if token, err = r.token(i); err != nil {
-			return nil, setting.Fault{Field: "token_file", Code: setting.Missing, Message: "must be set", Hint: fmt.Sprintf("no generated token can be kept beside the store: %v", err)}
+			return nil, setting.Fault{Field: "token_file", Code: setting.Missing, Message: "must be set", Hint: fmt.Sprintf("cannot store a generated token beside the store: %v", err)}
 		}
 	}
 	return listen.Prepare(listen.Options{
@@ -253,8 +253,8 @@ func (r *Registry) front(i *Instance, d *door, set listen.Settings) (*listen.Fro
 	})
 }
 
-// token returns the token that an instance has made for itself, or makes now. With a store in memory there is no place to keep it: then it is for this run, if
-// there is a link by which a browser gets in all the same, and "" otherwise.
+// token returns the generated token of an instance, and generates it if necessary. With a store in memory it cannot be stored: if login links are enabled, it
+// is valid until the process ends; otherwise token returns "".
 func (r *Registry) token(i *Instance) (string, error) {
 	if h := i.Pipeline.Store().Health(); h.Mode == store.ModeFile {
 		return listen.MakeToken(listen.TokenPath(h.Path))
@@ -266,7 +266,7 @@ func (r *Registry) token(i *Instance) (string, error) {
 	return r.unkept, r.unkeptErr
 }
 
-// publish leaves the token that an instance made for itself to the command line of the same user, and logs a link. The caller holds the lock.
+// publish makes a generated token available to commands of the same user, and logs a login link. The caller must hold the lock.
 func (r *Registry) publish(i *Instance, d *door) {
 	if d.withdraw != nil {
 		d.withdraw()
@@ -279,24 +279,24 @@ func (r *Registry) publish(i *Instance, d *door) {
 	log := i.Pipeline.Log()
 	var published bool
 	if d.withdraw, published = listen.Publish(d.address(), made); !published {
-		log.Warn("no folder for the token of this listener: commands need --token-file", "token_file", listen.TokenPath(i.Pipeline.Store().Health().Path))
+		log.Warn("cannot publish the token for local commands: use --token-file", "token_file", listen.TokenPath(i.Pipeline.Store().Health().Path))
 	}
 	base := listen.Browser(d.set, d.server.Address())
 	if !r.opt.Links || base == "" {
 		return
 	}
 	code, _ := d.logins.Code(d.front.Owner())
-	log.Info("open " + listen.Link(base, code) + " in a browser within 10 minutes, it works once; \"docker-fluentbit page\" prints another link")
+	log.Info("open " + listen.Link(base, code) + " in a browser within 10 minutes, it works once; \"docker-fluentbit page\" prints a new link")
 }
 
-// newDoor returns a door that listens nowhere yet.
+// newDoor returns a listener without a server.
 func (r *Registry) newDoor(set listen.Settings) *door {
 	d := &door{set: set, logins: listen.NewLogins(r.opt.Now), instances: map[string]*Instance{}}
 	d.api = newAPI(r, d)
 	return d
 }
 
-// join adds an instance to a door. The caller holds the lock.
+// join adds an instance to a listener. The caller must hold the lock.
 func (r *Registry) join(i *Instance, d *door) {
 	id := i.Pipeline.ID()
 	d.mu.Lock()
@@ -305,7 +305,7 @@ func (r *Registry) join(i *Instance, d *door) {
 	r.at[id] = d
 }
 
-// leave takes an instance away, and closes the door behind the last. The caller holds the lock.
+// leave removes an instance, and closes the listener after the last one. The caller must hold the lock.
 func (r *Registry) leave(i *Instance) {
 	id := i.Pipeline.ID()
 	d := r.at[id]
@@ -326,13 +326,13 @@ func (r *Registry) leave(i *Instance) {
 	}
 }
 
-// shut frees the address of a server at once, and ends it when its requests did.
+// shut frees the address of a server at once, and closes it when its requests have ended.
 func (r *Registry) shut(i *Instance, server *listen.Server) {
 	log := i.Pipeline.Log()
 	if err := server.Free(); err != nil {
-		log.Warn("the administration's address was not freed", "error", err)
+		log.Warn("admin listener: cannot free the address", "error", err)
 	}
-	r.closing.Go(func() { // the request under way may be the one that led here
+	r.closing.Go(func() { // in the background: one of the requests may have led here
 		defer func() {
 			if cause := recover(); cause != nil {
 				r.panics.Add(1)
@@ -341,19 +341,19 @@ func (r *Registry) shut(i *Instance, server *listen.Server) {
 		ctx, cancel := context.WithTimeout(context.Background(), closeWithin)
 		defer cancel()
 		if err := server.Close(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-			log.Warn("the administration did not end in order", "error", err)
+			log.Warn("admin listener: cannot close the server", "error", err)
 		}
 	})
 }
 
-// problem tells why an instance is not administered as its settings say though they were applied, or nil.
+// problem returns the reason why an instance uses its previous listener settings, or nil.
 func (r *Registry) problem(i *Instance) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return i.refused
 }
 
-// door is one listener with the instances behind it.
+// door is a listener with the instances that it serves.
 type door struct {
 	api    *api
 	logins *listen.Logins
@@ -362,13 +362,13 @@ type door struct {
 	set      listen.Settings
 	front    *listen.Front
 	server   *listen.Server
-	withdraw func() // takes the token back that was published; nil: none was
+	withdraw func() // removes the published token; nil: none is published
 
 	mu        sync.Mutex
 	instances map[string]*Instance
 }
 
-// address is where the door is, with the port that was chosen. The caller holds Registry.mu.
+// address returns the address with the actual port. The caller must hold Registry.mu.
 func (d *door) address() string {
 	if at := d.server.Address(); at.Network() == "tcp" {
 		return at.String()
@@ -382,7 +382,7 @@ func (d *door) get(id string) *Instance {
 	return d.instances[id]
 }
 
-// all returns the instances, by id.
+// all returns the instances, sorted by ID.
 func (d *door) all() []*Instance {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -393,7 +393,7 @@ func (d *door) all() []*Instance {
 	return out
 }
 
-// choose returns the instance of an id, or the only one. why says what is wrong otherwise.
+// choose returns the instance with an ID, or the only one if the ID is empty. why is the reason if there is none.
 func (d *door) choose(id string) (i *Instance, why string) {
 	all := d.all()
 	var ids []string
@@ -405,9 +405,9 @@ func (d *door) choose(id string) (i *Instance, why string) {
 	}
 	switch {
 	case id != "":
-		return nil, fmt.Sprintf("there is no instance %q: there is %q", id, ids)
+		return nil, fmt.Sprintf("instance %q does not exist: must be one of %q", id, ids)
 	case len(all) != 1:
-		return nil, fmt.Sprintf("there are several instances: choose one by ?instance=, of %q", ids)
+		return nil, fmt.Sprintf("several instances: set ?instance= to one of %q", ids)
 	}
 	return all[0], ""
 }

@@ -25,7 +25,7 @@ func reloadOf(r *pipeline.ReloadReport) adminapi.ReloadResponse {
 	return out
 }
 
-// reload answers 409 when nothing changed because a source cannot be read. The audit tells of both.
+// reload responds 409 if a source cannot be read, in which case nothing changes. The audit records both results.
 func reload(c *call) (any, error) {
 	report := c.p.Reload()
 	out, now := reloadOf(&report), extentOf(report.After)

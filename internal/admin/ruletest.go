@@ -12,7 +12,7 @@ import (
 // maxTestLines bounds the lines of one test.
 const maxTestLines = 1000
 
-// testRule tries a rule on lines, in an engine of its own: nothing is counted, and every line is the first.
+// testRule tries a rule on lines in a separate engine: nothing is counted, and no line affects another.
 func testRule(c *call) (any, error) {
 	var q adminapi.RuleTestRequest
 	object, err := c.body()
@@ -29,17 +29,17 @@ func testRule(c *call) (any, error) {
 	}
 	switch {
 	case (q.Name == "") == (rule == nil):
-		return nil, problem(http.StatusBadRequest, "say which rule: the name of one in force, or rule with its settings")
+		return nil, problem(http.StatusBadRequest, "set exactly one of name (a rule in force) and rule (settings)")
 	case len(q.Lines) == 0 || len(q.Lines) > maxTestLines:
-		return nil, problem(http.StatusBadRequest, "lines: %d given: 1 to %d can be tried", len(q.Lines), maxTestLines)
+		return nil, problem(http.StatusBadRequest, "lines: %d given: must be from 1 to %d", len(q.Lines), maxTestLines)
 	case q.Line != "":
-		return nil, problem(http.StatusBadRequest, "line: lines are given in lines")
+		return nil, problem(http.StatusBadRequest, "line: must not be set, use lines")
 	}
 	settings, err := c.ruleToTest(&q, rule)
 	if err != nil {
 		return nil, err
 	}
-	if q.Workload == "" { // which workload is meant is not known: any
+	if q.Workload == "" { // any workload
 		settings.Workloads, settings.ExcludeWorkloads = nil, nil
 	}
 	e := engine.New()
@@ -63,7 +63,7 @@ func testRule(c *call) (any, error) {
 		if x := e.Explain(rec, now.UnixNano()); len(x) > 0 {
 			result.Explanation = explanationOf(&x[0], rec)
 		} else {
-			result.Explanation = adminapi.Explanation{Rule: settings.Name, Why: "the rule is not for this workload", Steps: []string{}}
+			result.Explanation = adminapi.Explanation{Rule: settings.Name, Why: "the rule does not apply to this workload", Steps: []string{}}
 		}
 		out.Results = append(out.Results, result)
 	}

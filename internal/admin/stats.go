@@ -17,15 +17,15 @@ import (
 
 func health(*call) (any, error) { return adminapi.HealthResponse{Status: "ok"}, nil }
 
-// ready answers 503 while some instance refuses records. It says no more than that, for everybody may ask.
+// ready responds 503 while an instance refuses records. It gives no details, because it needs no token.
 func ready(c *call) (any, error) {
 	all := c.api.door.all()
 	if len(all) == 0 {
-		return nil, problem(http.StatusServiceUnavailable, "no instance runs")
+		return nil, problem(http.StatusServiceUnavailable, "no instance is running")
 	}
 	for _, i := range all {
 		if i.Pipeline.Ready() != nil {
-			return nil, problem(http.StatusServiceUnavailable, "an instance does not take records just now")
+			return nil, problem(http.StatusServiceUnavailable, "an instance does not accept records at the moment")
 		}
 	}
 	return adminapi.HealthResponse{Status: "ready"}, nil
@@ -126,10 +126,10 @@ func utc(at time.Time) time.Time {
 	return at.UTC()
 }
 
-// maxProblemsShown bounds the problems in the stats.
+// maxProblemsShown bounds the problems in a response.
 const maxProblemsShown = 100
 
-// problemsOf tells what of the configuration is not in force, and why.
+// problemsOf returns the problems of the configuration in force.
 func problemsOf(r *Registry, i *Instance) []string {
 	p, out := i.Pipeline, []string{}
 	if err := r.problem(i); err != nil {
@@ -146,10 +146,10 @@ func problemsOf(r *Registry, i *Instance) []string {
 	return out[:min(len(out), maxProblemsShown)]
 }
 
-// ruleName is a rule as people call it.
+// ruleName is the name of a rule and the glob of its workload block.
 type ruleName struct{ name, workload string }
 
-// ruleNames returns the names of the rules in force by their ids.
+// ruleNames returns the names of the rules in force by ID.
 func ruleNames(s *config.Settings) map[string]ruleName {
 	out := map[string]ruleName{}
 	for i := range s.Rules {
@@ -169,7 +169,7 @@ func rulesStats(p *pipeline.Pipeline, s *pipeline.Stats) []adminapi.RuleStats {
 	out := make([]adminapi.RuleStats, 0, len(s.Engine.Rules))
 	for _, id := range slices.Sorted(maps.Keys(s.Engine.Rules)) {
 		n, known := names[id]
-		if !known { // it was removed a moment ago
+		if !known { // it was just removed
 			n.name = id
 		}
 		counts := s.Engine.Rules[id]

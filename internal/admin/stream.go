@@ -13,8 +13,8 @@ import (
 
 // The pace of streams.
 const (
-	streamLook  = time.Second      // how late an alert that nobody announced is
-	streamBeat  = 15 * time.Second // a comment, so that both sides know that the other is there
+	streamLook  = time.Second      // how late an alert without an announcement can be
+	streamBeat  = 15 * time.Second // a comment, so that both sides notice a broken connection
 	streamBatch = 100
 )
 
@@ -24,13 +24,13 @@ type stream struct {
 	control *http.ResponseController
 }
 
-// openStream begins a stream, when there is a place for one more. done gives the place back.
+// openStream starts a stream unless too many are open. The caller must call done at its end.
 func (c *call) openStream() (s *stream, done func(), err error) {
 	select {
 	case c.api.streams <- struct{}{}:
 	default:
 		c.w.Header().Set("Retry-After", "5")
-		return nil, nil, problem(http.StatusServiceUnavailable, "%d streams are open: no further one may be", maxStreams)
+		return nil, nil, problem(http.StatusServiceUnavailable, "too many streams: the limit is %d", maxStreams)
 	}
 	done = func() { <-c.api.streams }
 	s = &stream{c.w, http.NewResponseController(c.w)}
@@ -44,7 +44,7 @@ func (c *call) openStream() (s *stream, done func(), err error) {
 	return s, done, nil
 }
 
-// send writes events that are ready. A client that does not take them within the time of any answer is left.
+// send writes events. It fails if the client does not read them within the timeout of a response.
 func (s *stream) send(text []byte) error {
 	if err := s.control.SetWriteDeadline(time.Now().Add(listen.WriteTimeout)); err != nil {
 		return err
@@ -65,8 +65,8 @@ func appendEvent(dst []byte, id, name string, data []byte) []byte {
 	return append(dst, "\n\n"...)
 }
 
-// streamAlerts sends alerts as they are kept. One that comes back with the number of the last that it got misses none that the store still has;
-// an event "gap" says that it has no longer all.
+// streamAlerts sends alerts when they are stored. A client that reconnects with the number of its last alert misses none that is still stored. An event "gap"
+// reports that some are not.
 func streamAlerts(c *call) (any, error) {
 	after, err := c.number("after")
 	if err != nil {
@@ -74,7 +74,7 @@ func streamAlerts(c *call) (any, error) {
 	}
 	if last := c.r.Header.Get("Last-Event-ID"); last != "" {
 		if after, err = strconv.ParseInt(last, 10, 64); err != nil || after < 0 {
-			return nil, problem(http.StatusBadRequest, "Last-Event-ID %s: want the number of an alert", quoted(last))
+			return nil, problem(http.StatusBadRequest, "Last-Event-ID %s: must be the number of an alert", quoted(last))
 		}
 	}
 	begin, err := c.p.Store().Alerts(c.r.Context(), 0, 1)
@@ -100,7 +100,7 @@ func streamAlerts(c *call) (any, error) {
 	defer done()
 	hello := []byte("retry: 1000\n\n: here\n\n")
 	if gap {
-		hello = appendEvent(hello, "", "gap", []byte(`{"detail":"some alerts are no longer kept"}`))
+		hello = appendEvent(hello, "", "gap", []byte(`{"detail":"some alerts are no longer stored"}`))
 	}
 	if s.send(hello) != nil {
 		return nil, errAnswered
@@ -112,7 +112,7 @@ func streamAlerts(c *call) (any, error) {
 		for {
 			page, err := c.p.Store().AlertsAfter(c.r.Context(), after, streamBatch)
 			if err != nil {
-				break // the store fails just now, or the request ended
+				break // the store failed, which the next look may mend, or the request ended
 			}
 			var text []byte
 			for i := range page {

@@ -13,10 +13,10 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/taps"
 )
 
-// maxTapExpr bounds the expression of a tap.
+// maxTapExpr bounds the regular expression of a tap.
 const maxTapExpr = 4 << 10
 
-// tapFilter chooses records by what the request names.
+// tapFilter selects records.
 type tapFilter struct {
 	workload, container, stream, rule string
 	match                             *regexp.Regexp
@@ -27,27 +27,27 @@ func (c *call) tapFilter() (*tapFilter, error) {
 	q := c.query
 	f := &tapFilter{workload: q.Get("workload"), container: q.Get("container"), stream: q.Get("stream"), rule: q.Get("rule")}
 	if f.stream != "" && f.stream != "stdout" && f.stream != "stderr" {
-		return nil, problem(http.StatusBadRequest, "stream %s: want stdout or stderr", quoted(f.stream))
+		return nil, problem(http.StatusBadRequest, "stream %s: must be one of stdout, stderr", quoted(f.stream))
 	}
 	switch q.Get("hits") {
 	case "", "false":
 	case "true":
 		f.hits = true
 	default:
-		return nil, problem(http.StatusBadRequest, "hits %s: want true or false", quoted(q.Get("hits")))
+		return nil, problem(http.StatusBadRequest, "hits %s: must be one of true, false", quoted(q.Get("hits")))
 	}
 	if text := q.Get("match"); text != "" {
 		re, err := regexp.Compile(text)
 		if err != nil || len(text) > maxTapExpr {
-			return nil, problem(http.StatusBadRequest, "match %s: want a regular expression (RE2 syntax) of at most %d bytes", quoted(text), maxTapExpr)
+			return nil, problem(http.StatusBadRequest, "match %s: must be a regular expression (RE2 syntax) of at most %d bytes", quoted(text), maxTapExpr)
 		}
 		f.match = re
 	}
 	return f, nil
 }
 
-// wants judges a record with what was decided about it.
-func (f *tapFilter) wants(rec *engine.Record, decisions []taps.Decision) bool {
+// matches reports whether a record with its decisions is selected.
+func (f *tapFilter) matches(rec *engine.Record, decisions []taps.Decision) bool {
 	return f.decided(decisions) && (f.workload == "" || glob(f.workload, rec.Source.Workload)) &&
 		(f.container == "" || glob(f.container, rec.Source.Container.Name) || strings.HasPrefix(rec.Source.Container.ID, f.container)) &&
 		(f.stream == "" || rec.Stream.String() == f.stream) && (f.match == nil || f.match.Match(rec.Text))
@@ -60,13 +60,13 @@ func (f *tapFilter) decided(decisions []taps.Decision) bool {
 	return slices.ContainsFunc(decisions, func(d taps.Decision) bool { return glob(f.rule, d.Rule) })
 }
 
-// tap streams records as they are evaluated: events "record", and "missed" with the number of those left out since the one before.
+// tap streams records when they are evaluated as events "record". Events "missed" count the records left out since the last one.
 func tap(c *call) (any, error) {
 	f, err := c.tapFilter()
 	if err != nil {
 		return nil, err
 	}
-	t, closeTap := c.p.Taps().Open(f.wants) // first: who sees the stream open misses no record from then on
+	t, closeTap := c.p.Taps().Open(f.matches) // before the response: a client that sees the stream open misses no later record
 	defer closeTap()
 	s, done, err := c.openStream()
 	if err != nil {
@@ -79,7 +79,7 @@ func tap(c *call) (any, error) {
 	look, beat := time.NewTicker(streamLook), time.NewTicker(streamBeat)
 	defer look.Stop()
 	defer beat.Stop()
-	told := int64(0)
+	reported := int64(0)
 	for {
 		var text []byte
 		select {
@@ -87,7 +87,7 @@ func tap(c *call) (any, error) {
 			return nil, errAnswered
 		case one := <-t.Records:
 			text = appendTapped(text, &one)
-			for range len(t.Records) { // what is there already leaves together
+			for range len(t.Records) { // send everything that is queued at once
 				one = <-t.Records
 				text = appendTapped(text, &one)
 			}
@@ -95,9 +95,9 @@ func tap(c *call) (any, error) {
 		case <-beat.C:
 			text = []byte(": still here\n\n")
 		}
-		if missed := t.Missed.Load(); missed > told {
-			data, _ := json.Marshal(adminapi.TapMissed{Missed: missed - told}) // of numbers
-			told = missed
+		if missed := t.Missed.Load(); missed > reported {
+			data, _ := json.Marshal(adminapi.TapMissed{Missed: missed - reported}) // cannot fail
+			reported = missed
 			text = appendEvent(text, "", "missed", data)
 		}
 		if len(text) > 0 && s.send(text) != nil {

@@ -38,6 +38,9 @@ func TestLooks(t *testing.T) {
 					b.press("j", kb.Enter)
 					b.shows(".detail", "Sent to")
 				}
+				if trouble := b.text(`document.querySelector('#trouble:not([hidden])')?.textContent ?? ''`); trouble != "" {
+					t.Errorf("%s shows the error %q", section, trouble)
+				}
 				if b.is(`document.documentElement.scrollWidth > window.innerWidth`) {
 					t.Errorf("%s is wider than the window", section)
 				}

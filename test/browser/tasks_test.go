@@ -176,7 +176,7 @@ func TestDeadLetters(t *testing.T) {
 	b.tabTo("[data-key=resend-al_1-pager]")
 	b.press(kb.Enter)
 	b.shows("#toast", "1 dead letter queued again")
-	if got := a.called("POST /api/v1/dead-letters/redeliver"); len(got) != 1 || got[0]["alert_id"] != "al_1" || got[0]["target"] != "pager" {
+	if got := a.called("POST /api/v1/dead-letters/redeliver"); len(got) != 1 || got[0]["alert_id"] != "al_1" || got[0]["trigger"] != "pager" {
 		t.Errorf("sent again: %v", got)
 	}
 	b.tabTo("[data-key=drop-al_2-pager]")

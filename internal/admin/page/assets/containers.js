@@ -61,7 +61,7 @@ function draw(context) {
     replace(ui.workloads, empty('No records yet', 'A workload appears here with its first line.'));
     return;
   }
-  const cells = { lines: (w) => short(w.lines), hits: (w) => short(w.hits), sent: (w) => short(w.sent), suppressedTotal: (w) => h('span', { title: reasons(w.suppressed) || undefined }, short(w.suppressedTotal)), seen: (w) => (w.seen ? ago(w.seen) : '–') };
+  const cells = { lines: (w) => short(w.lines), hits: (w) => short(w.hits), sent: (w) => short(w.sent), suppressed: (w) => h('span', { title: reasons(w.suppressed) || undefined }, short(w.suppressedTotal)), seen: (w) => (w.seen ? ago(w.seen) : '–') };
   replace(ui.workloads, table('Workloads', sortable(columns, sorting, () => draw(context)), sorted(found, columns, sorting).map((w) => h('tr', null,
     h('th', { scope: 'row' }, h('button', { type: 'button', class: 'linkish', 'data-key': `workload-${w.name}`, onclick: () => context.go('try', { workload: w.name }), title: 'Try a line against its rules' }, w.name)),
     h('td', { class: 'wide' }, containers(w.containers)),
