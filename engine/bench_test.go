@@ -120,7 +120,7 @@ func (c *corpus) teach(e *Engine, workers int) {
 	}
 }
 
-// report tells what a line cost. The time that the process used of the processors is disturbed less by other programs than time itself.
+// report reports the cost of a line. The time that the process used of the processors is disturbed less by other programs than time itself.
 func (c *corpus) report(b *testing.B, start time.Duration, passes int) {
 	lines := float64(passes) * float64(len(c.records))
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/lines, "ns/line")

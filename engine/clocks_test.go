@@ -176,15 +176,15 @@ func TestFirstSeenGoesByTheRecords(t *testing.T) {
 	r.line("error 1")
 	r.line("error other 1")
 	r = r.restart(s, 8*day)
-	told := ""
+	reported := ""
 	for _, c := range []struct {
 		behind time.Duration
 		text   string
 	}{{7 * day, "error 2"}, {day, "error 3"}, {0, "error 4"}, {time.Hour, "error other 2"}, {9 * day, "error other 3"}} {
-		told += fmt.Sprint(len(r.late(c.behind, c.text)))
+		reported += fmt.Sprint(len(r.late(c.behind, c.text)))
 	}
-	if told != "00010" {
-		t.Errorf("alerts %s, want 00010: one of eight days without its template alone", told)
+	if reported != "00010" {
+		t.Errorf("alerts %s, want 00010: one of eight days without its template alone", reported)
 	}
 }
 
@@ -273,8 +273,8 @@ func TestWindowsInARowOfWhichNoneIsEmpty(t *testing.T) {
 	}
 }
 
-// TestTheEndOfWhatWasSentIsSent under a silence, an inhibition, and when the rule became a dry run; and nothing is sent of an absence that was not.
-func TestTheEndOfWhatWasSentIsSent(t *testing.T) {
+// TestTheEndOfASentAbsenceIsSent under a silence, an inhibition, and when the rule became a dry run; and nothing is sent of an absence that was not.
+func TestTheEndOfASentAbsenceIsSent(t *testing.T) {
 	rule := RuleSettings{Name: "r", Pattern: "beat", Absent: 30 * time.Second}
 	silence := func(r *run) {
 		r.silence(Silence{ID: "s", Matchers: Matchers{Rule: "r"}, Until: r.now + int64(2*time.Minute)})

@@ -16,8 +16,8 @@ func around(before, after int) Settings {
 	return Settings{Rules: []RuleSettings{{Name: "r", Pattern: "boom", Context: Context{Before: before, After: after}}, {Name: "other", Pattern: "other"}}}
 }
 
-// told is what an alert says of the lines around it.
-func told(a Alert) string {
+// reported is what an alert says of the lines around it.
+func reported(a Alert) string {
 	return strings.Join(a.Before, ",") + " [" + a.Message + "] " + strings.Join(a.After, ",")
 }
 
@@ -41,7 +41,7 @@ func TestContextLines(t *testing.T) {
 	r.record(Record{Text: []byte("another stream"), Stream: Stderr})
 	r.line("after 0")
 	got := r.line("after 1")
-	if len(got) != 1 || told(got[0]) != "before 2,before 3 [boom] after 0,after 1" {
+	if len(got) != 1 || reported(got[0]) != "before 2,before 3 [boom] after 0,after 1" {
 		t.Fatalf("%v", got)
 	}
 	if c := r.counts()["r"]; c.Pending != 0 || c.Alerts != 1 {
@@ -54,10 +54,10 @@ func TestContextLines(t *testing.T) {
 
 func TestFewerLinesThanAsked(t *testing.T) {
 	r := newRun(t, around(5, 0))
-	if got := r.line("boom 1"); len(got) != 1 || told(got[0]) != " [boom 1] " {
+	if got := r.line("boom 1"); len(got) != 1 || reported(got[0]) != " [boom 1] " {
 		t.Errorf("the first line of a container: %v", got)
 	}
-	if got := r.line("boom 2"); len(got) != 1 || told(got[0]) != "boom 1 [boom 2] " {
+	if got := r.line("boom 2"); len(got) != 1 || reported(got[0]) != "boom 1 [boom 2] " {
 		t.Errorf("the second line: %v", got)
 	}
 }
@@ -76,7 +76,7 @@ func TestTheWaitEnds(t *testing.T) {
 		t.Fatalf("released before the deadline: %v", got)
 	}
 	r.pass(1)
-	if got := r.tick(); len(got) != 1 || told(got[0]) != " [boom] in time" {
+	if got := r.tick(); len(got) != 1 || reported(got[0]) != " [boom] in time" {
 		t.Errorf("%v", got)
 	}
 	if _, ok := r.e.NextDue(); ok {
@@ -84,7 +84,7 @@ func TestTheWaitEnds(t *testing.T) {
 	}
 	r.line("boom")
 	r.pass(time.Minute)
-	if got := r.line("far too late"); len(got) != 1 || told(got[0]) != " [boom] " {
+	if got := r.line("far too late"); len(got) != 1 || reported(got[0]) != " [boom] " {
 		t.Errorf("a line after the deadline: %v", got)
 	}
 	r.line("boom")
@@ -100,7 +100,7 @@ func TestReleaseWaiting(t *testing.T) {
 	r.line("boom 1")
 	r.line("boom 2")
 	got := r.e.ReleaseWaiting(nil)
-	if len(got) != 2 || told(got[0]) != " [boom 1] boom 2" || told(got[1]) != "boom 1 [boom 2] " {
+	if len(got) != 2 || reported(got[0]) != " [boom 1] boom 2" || reported(got[1]) != "boom 1 [boom 2] " {
 		t.Fatalf("%v", got)
 	}
 	if c := r.counts()["r"]; c.Alerts != 2 || c.Pending != 0 {
@@ -116,7 +116,7 @@ func TestOnWait(t *testing.T) {
 	var begun []Alert
 	w.OnWait = func(a *Alert) { begun = append(begun, *a) }
 	rec := Record{Text: []byte("boom"), Source: web("c1")}
-	if got := w.Process(&rec, r.now, nil); len(got) != 0 || len(begun) != 1 || told(begun[0]) != "calm [boom] " || begun[0].Ticket == 0 {
+	if got := w.Process(&rec, r.now, nil); len(got) != 0 || len(begun) != 1 || reported(begun[0]) != "calm [boom] " || begun[0].Ticket == 0 {
 		t.Fatalf("%v, %v", got, begun)
 	}
 	w.Release()
@@ -125,7 +125,7 @@ func TestOnWait(t *testing.T) {
 	}
 	r.line("boom")
 	if len(begun) != 1 {
-		t.Error("a released worker still tells")
+		t.Error("a released worker still reports")
 	}
 }
 
@@ -138,12 +138,12 @@ func TestContextOfOverridesAndReloads(t *testing.T) {
 	for i := range 4 {
 		r.line(fmt.Sprint(i))
 	}
-	if got := r.line("boom"); len(got) != 1 || told(got[0]) != "1,2,3 [boom] " {
+	if got := r.line("boom"); len(got) != 1 || reported(got[0]) != "1,2,3 [boom] " {
 		t.Errorf("%v", got)
 	}
 	// A reload that asks for more lines keeps those that are there.
 	r.apply(around(5, 0))
-	if got := r.line("boom again"); len(got) != 1 || told(got[0]) != "1,2,3,boom [boom again] " {
+	if got := r.line("boom again"); len(got) != 1 || reported(got[0]) != "1,2,3,boom [boom again] " {
 		t.Errorf("%v", got)
 	}
 }
@@ -175,7 +175,7 @@ func TestTooManyWait(t *testing.T) {
 		}
 	}
 	r.record(Record{Text: []byte("calm"), Source: web("late")})
-	if got := r.record(Record{Text: []byte("boom"), Source: web("late")}); len(got) != 1 || told(got[0]) != "calm [boom] " {
+	if got := r.record(Record{Text: []byte("boom"), Source: web("late")}); len(got) != 1 || reported(got[0]) != "calm [boom] " {
 		t.Fatalf("%v", got)
 	}
 	if s := r.e.Stats(); s.PendingContext != lines.MaxPending || s.SentWithoutAfter != 1 {
@@ -216,7 +216,7 @@ func TestContextMemoryIsBounded(t *testing.T) {
 	if held != s.LineBufferBytes {
 		t.Errorf("%d bytes are held, %d counted", held, s.LineBufferBytes)
 	}
-	if got := r.record(Record{Text: []byte("after"), Source: web("waits")}); len(got) != 1 || told(got[0]) != " [boom] after" {
+	if got := r.record(Record{Text: []byte("after"), Source: web("waits")}); len(got) != 1 || reported(got[0]) != " [boom] after" {
 		t.Errorf("%v", got)
 	}
 	if got := r.record(Record{Text: []byte("boom"), Source: web("999")}); len(got) != 0 {
@@ -259,8 +259,8 @@ func TestContextCostsNothingElsewhere(t *testing.T) {
 	}
 }
 
-// TestJudgeWithoutSee: who finds and judges hits without showing all records gets alerts at once, without context.
-func TestJudgeWithoutSee(t *testing.T) {
+// TestEvaluateWithoutSee: callers that find and evaluate hits without See get alerts at once, without context.
+func TestEvaluateWithoutSee(t *testing.T) {
 	r := newRun(t, around(2, 2))
 	w := r.e.Worker()
 	defer w.Release()

@@ -52,7 +52,7 @@ func countingSettings(rnd *rand.Rand) Settings {
 	return s
 }
 
-// told says what an alert says, for comparisons.
+// reported says what an alert says, for comparisons.
 func reportedBy(a *Alert) string {
 	return fmt.Sprintf("%d %s %s %s +%d %v %d..%d since %d due %d %s: %s", a.Time, a.Kind, a.RuleID, a.Severity, a.Count, a.Suppressed, a.First, a.Last,
 		a.Since, a.Due, a.Source.Workload, a.Summary)
@@ -61,7 +61,7 @@ func reportedBy(a *Alert) string {
 // unreported returns by rule how many suppressed hits no alert has reported yet.
 func (r *run) unreported() map[string]int64 { return r.e.keyed.Unreported() }
 
-// sums holds that the numbers which the alerts tell, with those that are still to be told, are the hits.
+// sums holds that the numbers which the alerts report, with those that are still unreported, are the hits.
 func (r *run) sums(alerts []Alert) {
 	r.t.Helper()
 	waiting, hits, rollups, absences := r.unreported(), map[string]int64{}, map[string]int64{}, map[string]int64{}
@@ -83,7 +83,7 @@ func (r *run) sums(alerts []Alert) {
 	}
 	for id, c := range r.counts() {
 		if got := hits[id] + waiting[id] + c.Forgotten; got != c.Hits {
-			r.t.Fatalf("rule %s: %d hits; %d told, %d to be told, %d forgotten: %+v", id, c.Hits, hits[id], waiting[id], c.Forgotten, c)
+			r.t.Fatalf("rule %s: %d hits; %d reported, %d unreported, %d forgotten: %+v", id, c.Hits, hits[id], waiting[id], c.Forgotten, c)
 		}
 		if c.Rollups != rollups[id] || c.Absences != absences[id] {
 			r.t.Fatalf("rule %s: %d roll-ups and %d absences made, counted %+v", id, rollups[id], absences[id], c)
@@ -92,7 +92,7 @@ func (r *run) sums(alerts []Alert) {
 }
 
 // TestNumbersAddUpHoweverOftenTimeIsLookedAt feeds the same lines at the same times to engines that are ticked never, often and at random, one of
-// which is stopped and started again, and holds that all tell the same, and that the numbers add up at every moment.
+// which is stopped and started again, and holds that all report the same, and that the numbers add up at every moment.
 func TestNumbersAddUpHoweverOftenTimeIsLookedAt(t *testing.T) {
 	kinds := map[Kind]int{}
 	escalated := 0
@@ -168,22 +168,22 @@ func sameAlerts(t *testing.T, what string, got, want []string) {
 	}
 }
 
-// TestNumbersAddUpOverRestarts stops and starts the engine between any two lines; nothing that was to be told is lost, and nothing is told twice.
+// TestNumbersAddUpOverRestarts stops and starts the engine between any two lines; nothing that was unreported is lost, and nothing is reported twice.
 func TestNumbersAddUpOverRestarts(t *testing.T) {
 	for seed := range uint64(60) {
 		settings := countingSettings(rand.New(rand.NewPCG(seed, 21)))
 		rnd := rand.New(rand.NewPCG(seed, 22))
 		r, plain := newRun(t, settings), newRun(t, settings)
 		saved := map[string][]byte{}
-		told, hits := map[string]int64{}, map[string]int64{}
+		reported, hits := map[string]int64{}, map[string]int64{}
 		var all, want []string
 		count := func(alerts []Alert) {
 			for i := range alerts {
 				a := &alerts[i]
 				all = append(all, reportedBy(a))
-				told[a.RuleID] += a.Count
+				reported[a.RuleID] += a.Count
 				for _, n := range a.Suppressed {
-					told[a.RuleID] += n
+					reported[a.RuleID] += n
 				}
 			}
 		}
@@ -225,8 +225,8 @@ func TestNumbersAddUpOverRestarts(t *testing.T) {
 		}
 		waiting := r.unreported()
 		for id, c := range r.counts() {
-			if got := told[id] + waiting[id]; got != hits[id]+c.Hits {
-				t.Fatalf("seed %d, rule %s: %d hits, %d told, %d to be told", seed, id, hits[id]+c.Hits, told[id], waiting[id])
+			if got := reported[id] + waiting[id]; got != hits[id]+c.Hits {
+				t.Fatalf("seed %d, rule %s: %d hits, %d reported, %d unreported", seed, id, hits[id]+c.Hits, reported[id], waiting[id])
 			}
 		}
 		if !absent { // a wait goes on a little longer after a start

@@ -75,7 +75,7 @@ func TestARollUpNeedsAToken(t *testing.T) {
 	}
 }
 
-func TestWhatARollUpIsMadeOf(t *testing.T) {
+func TestContentsOfARollUp(t *testing.T) {
 	for name, c := range map[string]struct {
 		rule RuleSettings
 		want int
@@ -96,7 +96,7 @@ func TestWhatARollUpIsMadeOf(t *testing.T) {
 	}
 }
 
-func TestWhatTheBucketHeldBackIsRolledUpWithoutACooldown(t *testing.T) {
+func TestHitsWithoutATokenAreRolledUpWithoutACooldown(t *testing.T) {
 	r := newRun(t, Settings{
 		Limits: Limits{MaxKeys: 100, PerContainer: Bucket{Rate: setting.Rate{Count: 1, Per: 10 * time.Second}, Burst: 1}},
 		Rules:  []RuleSettings{{Name: "r", Pattern: "x", Rollup: true}},
@@ -138,19 +138,19 @@ func TestAReloadMovesDeadlines(t *testing.T) {
 	r.line("x")
 	r.apply(Settings{Rules: []RuleSettings{{Name: "other", Pattern: "y"}}})
 	if got := r.later(time.Hour); len(got) != 0 {
-		t.Errorf("a rule that is gone tells: %+v", got)
+		t.Errorf("a removed rule reports: %+v", got)
 	}
 }
 
 func TestThresholds(t *testing.T) {
 	r := newRun(t, Settings{Rules: []RuleSettings{{Name: "r", Pattern: "x", Count: 3, Within: 10 * time.Second}}})
-	told := ""
+	reported := ""
 	for range 8 {
 		r.pass(4 * time.Second)
-		told += fmt.Sprint(len(r.line("x")))
+		reported += fmt.Sprint(len(r.line("x")))
 	}
-	if told != "00100100" {
-		t.Errorf("alerts %s, want every third", told)
+	if reported != "00100100" {
+		t.Errorf("alerts %s, want every third", reported)
 	}
 	r.pass(6 * time.Second)
 	if got := r.line("x"); len(got) != 0 {
@@ -166,30 +166,30 @@ func TestThresholds(t *testing.T) {
 
 func TestThresholdsOfDifferentValues(t *testing.T) {
 	r := newRun(t, Settings{Rules: []RuleSettings{{Name: "r", Pattern: `x(?P<v>\d)?`, Count: 3, Within: 10 * time.Second, Distinct: "capture.v"}}})
-	told := ""
+	reported := ""
 	for _, line := range []string{"x1", "x1", "x", "x2", "x", "x1", "x2", "x3"} {
 		r.pass(time.Second)
-		told += fmt.Sprint(len(r.line(line)))
+		reported += fmt.Sprint(len(r.line(line)))
 	}
-	if told != "00000001" {
-		t.Errorf("alerts %s, want the third value's", told)
+	if reported != "00000001" {
+		t.Errorf("alerts %s, want the third value's", reported)
 	}
 }
 
 func TestEveryHitCountsForAThreshold(t *testing.T) {
 	s := Settings{Rules: []RuleSettings{{Name: "r", Pattern: "x", Count: 3, Within: time.Minute, Cooldown: 30 * time.Second}}}
 	r := newRun(t, s)
-	told := ""
+	reported := ""
 	for i := range 10 {
 		if i == 5 {
 			r = r.restart(s, 0)
 		}
-		told += fmt.Sprint(len(r.line("x")))
+		reported += fmt.Sprint(len(r.line("x")))
 		r.pass(5 * time.Second)
 	}
 	// The third alerts; the sixth is the next of three, and in the cooldown, as are those after it until the window closes.
-	if told != "0010000010" {
-		t.Errorf("alerts %s", told)
+	if reported != "0010000010" {
+		t.Errorf("alerts %s", reported)
 	}
 }
 
@@ -206,7 +206,7 @@ func TestAbsence(t *testing.T) {
 		t.Fatalf("%+v", got)
 	}
 	if got := r.later(24 * time.Hour); len(got) != 0 {
-		t.Fatalf("told twice: %+v", got)
+		t.Fatalf("reported twice: %+v", got)
 	}
 	r = r.restart(s, time.Minute)
 	got = r.line("done")
@@ -237,7 +237,7 @@ func TestAbsenceFromTheStart(t *testing.T) {
 		Workloads: []WorkloadSettings{{Match: "c", Rules: []RuleSettings{{Name: "own", Pattern: "x", Absent: time.Hour, AbsentFrom: "start"}}}},
 	})
 	if at, ok := r.e.NextDue(); !ok || at > r.now {
-		t.Error("the waits are not begun as soon as time is told")
+		t.Error("the waits are not begun as soon as time passes")
 	}
 	r.later(0)
 	r.record(Record{Text: []byte("x"), Source: &Source{Workload: "b"}})
@@ -258,7 +258,7 @@ func TestAStopIsNoAbsence(t *testing.T) {
 	s := Settings{Rules: []RuleSettings{{Name: "r", Pattern: "x", Absent: time.Hour}}}
 	for gap, want := range map[time.Duration]time.Duration{
 		time.Minute: 11 * time.Minute,    // 50 minutes were waited for, and the minute does not count
-		time.Hour:   2 * time.Hour,       // anew
+		time.Hour:   2 * time.Hour,       // restarts
 		10:          10*time.Minute + 10, // on
 	} {
 		r := newRun(t, s)
@@ -275,7 +275,7 @@ func TestAStopIsNoAbsence(t *testing.T) {
 	r.later(59 * time.Minute)
 	r = r.restart(s, 2*time.Minute)
 	if due, _ := r.e.NextDue(); due != r.now+int64(state.AbsenceGrace) {
-		t.Errorf("told %s after the start, before what came meanwhile is read", time.Duration(due-r.now))
+		t.Errorf("reported %s after the start, before what came meanwhile is read", time.Duration(due-r.now))
 	}
 }
 
@@ -303,16 +303,16 @@ func TestAClockThatIsSetIsNoAbsence(t *testing.T) {
 func TestFirstSeen(t *testing.T) {
 	s := Settings{Rules: []RuleSettings{{Name: "r", Pattern: "error", FirstSeen: 24 * time.Hour}}}
 	r := newRun(t, s)
-	told := ""
+	reported := ""
 	for _, line := range []string{"error 1", "error 2", "other error", "error 3"} {
-		told += fmt.Sprint(len(r.line(line)))
+		reported += fmt.Sprint(len(r.line(line)))
 	}
 	r = r.restart(s, 23*time.Hour)
-	told += fmt.Sprint(len(r.line("error 4")))
+	reported += fmt.Sprint(len(r.line("error 4")))
 	r.pass(24 * time.Hour)
-	told += fmt.Sprint(len(r.line("error 5")))
-	if told != "101001" {
-		t.Errorf("alerts %s", told)
+	reported += fmt.Sprint(len(r.line("error 5")))
+	if reported != "101001" {
+		t.Errorf("alerts %s", reported)
 	}
 	if got := r.record(Record{Text: []byte("error 5"), Source: &Source{Workload: "elsewhere"}}); len(got) != 1 {
 		t.Error("known in another workload")
@@ -365,7 +365,7 @@ func TestTemplatesAreBounded(t *testing.T) {
 	}
 	before := r.e.Stats().Overflow
 	if first, again := len(r.line("x abc")), len(r.line("x abc")); first != 1 || again != 1 || r.e.Stats().Overflow != before+2 {
-		t.Error("one template too many is held back, or not counted")
+		t.Error("one template too many is suppressed, or not counted")
 	}
 	if got := r.record(Record{Text: []byte("x abc"), Source: web("c2")}); len(got) != 1 || r.e.Stats().Overflow != before+2 {
 		t.Error("another container has no room")
@@ -382,7 +382,7 @@ func TestTemplatesAreBounded(t *testing.T) {
 	r.counts()
 }
 
-// TestTemplatesBelowTheirThresholdMakeRoom when their time is over, though no alert told of their hits: these are forgotten, and counted as that.
+// TestTemplatesBelowTheirThresholdMakeRoom when their time is over, though no alert reported their hits: these are forgotten, and counted as that.
 func TestTemplatesBelowTheirThresholdMakeRoom(t *testing.T) {
 	r := newRun(t, Settings{
 		Limits: Limits{MaxKeys: 100_000},
@@ -395,7 +395,7 @@ func TestTemplatesBelowTheirThresholdMakeRoom(t *testing.T) {
 	}
 	r.pass(time.Minute - 1)
 	if got := r.line("x abc"); len(got) != 1 || r.e.Stats().Overflow != 1 {
-		t.Errorf("one template too many is held back, or not counted: %+v", got)
+		t.Errorf("one template too many is suppressed, or not counted: %+v", got)
 	}
 	r.pass(time.Second)
 	if first, again := len(r.line("x abc")), len(r.line("x abc")); first != 0 || again != 1 || r.e.Stats().Overflow != 1 {
@@ -407,22 +407,22 @@ func TestTemplatesBelowTheirThresholdMakeRoom(t *testing.T) {
 	r.counts()
 }
 
-func TestARollUpIsNeverOlderThanWhatItTells(t *testing.T) {
+func TestARollUpIsNeverOlderThanItsHits(t *testing.T) {
 	bucket := Limits{PerContainer: Bucket{Rate: setting.Rate{Count: 1, Per: time.Hour}, Burst: 1}, MaxKeys: 100}
 	r := newRun(t, Settings{Limits: bucket, Rules: []RuleSettings{
 		{Name: "other", Pattern: "y"},
 		{Name: "r", Pattern: "x", Cooldown: time.Minute, Rollup: true, Count: 2, Within: time.Second},
 	}})
 	r.line("y") // takes the token
-	r.line("x") // held back by the threshold: no roll-up is made for it
+	r.line("x") // suppressed by the threshold: no roll-up is made for it
 	r.pass(time.Hour - 30*time.Second)
 	r.line("x")
-	r.line("x") // held back by the bucket
+	r.line("x") // suppressed by the bucket
 	if got := r.later(59 * time.Second); len(got) != 0 {
 		t.Errorf("a roll-up before a cooldown has passed: %+v", got)
 	}
 	if got := r.later(time.Second); len(got) != 1 || got[0].Time != r.now || got[0].Last != t0+int64(time.Hour-30*time.Second) {
-		t.Errorf("want a roll-up one cooldown after what the bucket held back: %+v", got)
+		t.Errorf("want a roll-up one cooldown after hits without a token: %+v", got)
 	}
 
 	rule := RuleSettings{Name: "r", Pattern: "x", Cooldown: time.Hour, Rollup: true}
@@ -449,11 +449,11 @@ func TestAnEscalationGoesOnByHitsThatAreSilenced(t *testing.T) {
 	r.pass(30 * time.Second)
 	r.line("x")
 	if got := r.later(40 * time.Second); len(got) != 1 || got[0].Kind != KindRollup || got[0].Severity != SeverityCritical || got[0].Time != r.now {
-		t.Errorf("want the step to be told: %+v", got)
+		t.Errorf("want the step to be reported: %+v", got)
 	}
 }
 
-func TestWhatAForgottenWaitHadToTellIsCounted(t *testing.T) {
+func TestUnreportedHitsOfAForgottenAbsenceAreCounted(t *testing.T) {
 	r := newRun(t, Settings{Limits: Limits{MaxKeys: 1}, Rules: []RuleSettings{{Name: "r", Pattern: "x", Absent: time.Hour}}})
 	for _, workload := range []string{"a", "b"} {
 		r.record(Record{Text: []byte("x"), Source: &Source{Workload: workload}})
@@ -478,6 +478,6 @@ func TestAWindowThatStaysOpenDoesNotOutlastAStepBack(t *testing.T) {
 	}
 	r.pass(3*time.Minute + time.Second)
 	if got := r.later(time.Hour); len(got) != 1 || got[0].Suppressed[ReasonCooldown] != 2 {
-		t.Errorf("want what was held back over a step back told: %+v", got)
+		t.Errorf("want the suppressed hits over a step back reported: %+v", got)
 	}
 }

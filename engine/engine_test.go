@@ -138,7 +138,7 @@ func TestWhichRulesHit(t *testing.T) {
 	r.counts()
 }
 
-func TestAlertTellsTheHit(t *testing.T) {
+func TestAlertDescribesTheHit(t *testing.T) {
 	r := newRun(t, Settings{Rules: []RuleSettings{{
 		Name: "go-panic", Pattern: `^panic: (?P<reason>\S+)(?P<rest> .*)?`, Severity: SeverityCritical, Cooldown: time.Minute,
 		Summary: "{{ .Workload }} panicked: {{ .Captures.reason }}", Labels: map[string]string{"team": "payments"}, Runbook: "https://runbook",
@@ -158,8 +158,8 @@ func TestAlertTellsTheHit(t *testing.T) {
 	}
 }
 
-// TestFindAndJudgeAreProcess takes the steps of Process one by one.
-func TestFindAndJudgeAreProcess(t *testing.T) {
+// TestFindAndEvaluateAreProcess takes the steps of Process one by one.
+func TestFindAndEvaluateAreProcess(t *testing.T) {
 	r := newRun(t, Settings{Rules: []RuleSettings{
 		{Name: "a", Pattern: "x", Cooldown: time.Minute, Severity: SeverityError}, {Name: "b", Keywords: []string{"x"}}, {Name: "c", Pattern: "y"},
 	}})
@@ -255,7 +255,7 @@ func TestCooldown(t *testing.T) {
 		}
 	}
 	if got := r.record(Record{Text: []byte("x"), Source: web("c2")}); len(got) != 1 || got[0].Suppressed[ReasonCooldown] != 0 {
-		t.Error("another container is held back")
+		t.Error("another container is suppressed")
 	}
 	r.now = first + int64(time.Minute)
 	got := r.line("x")
@@ -264,7 +264,7 @@ func TestCooldown(t *testing.T) {
 	}
 	r.pass(time.Minute)
 	if got := r.line("x"); len(got) != 1 || got[0].Suppressed != [NumReasons]int64{} || got[0].Since != 0 {
-		t.Errorf("what was told is told again: %+v", got)
+		t.Errorf("reported hits are reported again: %+v", got)
 	}
 	if c := r.counts()["r"]; c.Hits != 7 || c.Alerts != 4 || c.Suppressed[ReasonCooldown] != 3 {
 		t.Errorf("counts %+v", c)
@@ -301,7 +301,7 @@ func TestCooldownKeys(t *testing.T) {
 			}
 			rec := base
 			change(&rec)
-			// Every change but that of the container keeps the container's id, so only "container" tells c2 apart.
+			// Every change but that of the container keeps the container's id, so only "container" distinguishes c2.
 			if by == "container" || changed == "container" || by == "host" || by == "tag" {
 				continue
 			}
@@ -312,7 +312,7 @@ func TestCooldownKeys(t *testing.T) {
 		rec := base
 		other[by](&rec)
 		if len(r.record(rec)) != 1 {
-			t.Errorf("cooldown by %s: another %s is held back", by, by)
+			t.Errorf("cooldown by %s: another %s is suppressed", by, by)
 		}
 	}
 }
@@ -325,7 +325,7 @@ func TestShortenedCooldownAppliesAtOnce(t *testing.T) {
 	r.line("x")
 	r.pass(time.Minute)
 	if len(r.line("x")) != 0 {
-		t.Fatal("held back for an hour, and yet an alert after a minute")
+		t.Fatal("suppressed for an hour, and yet an alert after a minute")
 	}
 	change := r.apply(s(30 * time.Second))
 	if !slices.Equal(change.Changed, []string{"r"}) {
@@ -410,7 +410,7 @@ func TestTokenBucketIsPerContainer(t *testing.T) {
 	}
 	r.pass(30 * time.Second)
 	if got := r.line("y"); len(got) != 1 || got[0].Suppressed[ReasonRateLimit] != 1 {
-		t.Errorf("half a minute makes one token, and the alert tells of the one held back: %+v", got)
+		t.Errorf("half a minute makes one token, and the alert reports the one suppressed: %+v", got)
 	}
 	if len(r.line("y")) != 0 {
 		t.Error("one token makes two alerts")
@@ -459,7 +459,7 @@ func TestClockThatStepsBack(t *testing.T) {
 	r.line("y")
 	r.pass(-24 * time.Hour)
 	if len(r.line("x")) != 0 {
-		t.Error("the cooldown does not begin anew")
+		t.Error("the cooldown does not restart")
 	}
 	r.pass(time.Minute)
 	if len(r.line("x")) != 1 {
@@ -479,7 +479,7 @@ func TestKeyedStateIsBounded(t *testing.T) {
 	})
 	for i := range 25 {
 		if len(r.record(Record{Text: []byte("x"), Source: web(fmt.Sprint(i))})) != 1 {
-			t.Fatal("a new key is held back")
+			t.Fatal("a new key is suppressed")
 		}
 	}
 	if len(r.record(Record{Text: []byte("x"), Source: web("24")})) != 0 {
@@ -523,7 +523,7 @@ func TestBrokenRulesHurtOnlyThemselves(t *testing.T) {
 	}
 }
 
-func TestOverridesDecideWhatALineMustLookLike(t *testing.T) {
+func TestOverridesChangeTheConditionsOnALine(t *testing.T) {
 	s := Settings{
 		Rules: []RuleSettings{{Name: "r", Pattern: "one"}, {Name: "s", Pattern: "one", Where: map[string]string{"level": "error"}}},
 		Workloads: []WorkloadSettings{

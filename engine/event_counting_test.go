@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// eventSource is a container whose events are told.
+// eventSource is a container whose events are reported.
 func eventSource(workload string) *Source {
 	return &Source{Kind: SourceContainer, Workload: workload, Container: Container{ID: "c-" + workload, Name: workload}}
 }
@@ -58,7 +58,7 @@ func TestDifferentExitCodesAreCounted(t *testing.T) {
 	}
 }
 
-// TestAnEventIsAbsent tells of a container that did not start again, and that it did in the end.
+// TestAnEventIsAbsent reports a container that did not start again, and that it did in the end.
 func TestAnEventIsAbsent(t *testing.T) {
 	r := newRun(t, oneRule(RuleSettings{Event: []string{"start"}, Absent: time.Hour}))
 	r.starts("nightly")
@@ -120,7 +120,7 @@ func TestAnEventThatGoesOnEscalates(t *testing.T) {
 	}
 }
 
-// TestEventsAreNoLinesOfAContext: where a source tells no streams, its lines and its events would look alike.
+// TestEventsAreNoLinesOfAContext: where a source has no streams, its lines and its events would look alike.
 func TestEventsAreNoLinesOfAContext(t *testing.T) {
 	r := newRun(t, oneRule(RuleSettings{Pattern: "^boom", Context: Context{Before: 3}}))
 	line := &Source{Kind: "log", Workload: "a", Container: Container{ID: "c-a", Name: "a"}}

@@ -24,7 +24,7 @@ func (r *run) explain(rec Record) []Explanation {
 	return r.e.Explain(&rec, r.now)
 }
 
-func TestExplainNamesWhatFails(t *testing.T) {
+func TestExplainNamesTheFailedCheck(t *testing.T) {
 	r := newRun(t, Settings{
 		Rules: []RuleSettings{
 			{Name: "panic", Pattern: `^panic: (?P<reason>.+)`, Stream: "stderr"},
@@ -79,7 +79,7 @@ func TestExplainNamesWhatFails(t *testing.T) {
 	}
 }
 
-func TestExplainTellsWhereAHitStands(t *testing.T) {
+func TestExplainPreviewsAHit(t *testing.T) {
 	r := newRun(t, Settings{
 		Limits: Limits{MaxKeys: 100, PerContainer: Bucket{Rate: setting.Rate{Count: 1, Per: time.Minute}, Burst: 2}},
 		Rules: []RuleSettings{
@@ -105,11 +105,11 @@ func TestExplainTellsWhereAHitStands(t *testing.T) {
 		t.Errorf("with an empty bucket: %+v", s)
 	}
 	if a := other.Alert; a == nil || a.Severity != SeverityError || a.Message != "a2" || a.Captures["x"] != "2" {
-		t.Errorf("the alert that is held back: %+v", a)
+		t.Errorf("the alert that is suppressed: %+v", a)
 	}
 	r.pass(5 * time.Minute)
 	if a := r.explain(line)[0].Alert; a.Suppressed[ReasonCooldown] != 1 {
-		t.Errorf("the alert tells of %v held back, want 1", a.Suppressed)
+		t.Errorf("the alert reports %v suppressed, want 1", a.Suppressed)
 	}
 	text, err := json.Marshal(held)
 	if err != nil || !strings.Contains(string(text), `"cooldown_left_seconds":270`) {
@@ -117,8 +117,8 @@ func TestExplainTellsWhereAHitStands(t *testing.T) {
 	}
 }
 
-// TestExplainTellsOfAWindowThatStaysOpen: its roll-up could not leave for want of a token, so that the cooldown goes on.
-func TestExplainTellsOfAWindowThatStaysOpen(t *testing.T) {
+// TestExplainReportsAWindowThatStaysOpen: its roll-up could not leave for want of a token, so that the cooldown goes on.
+func TestExplainReportsAWindowThatStaysOpen(t *testing.T) {
 	r := newRun(t, Settings{
 		Limits: Limits{MaxKeys: 100, PerContainer: Bucket{Rate: setting.Rate{Count: 1, Per: time.Hour}, Burst: 1}},
 		Rules:  []RuleSettings{{Name: "a", Pattern: "a", Cooldown: time.Minute, Rollup: true}},
@@ -133,8 +133,8 @@ func TestExplainTellsOfAWindowThatStaysOpen(t *testing.T) {
 	}
 }
 
-// TestExplainTellsOfATemplateTooMany: it has neither cooldown nor threshold, and shares with others what was held back of them.
-func TestExplainTellsOfATemplateTooMany(t *testing.T) {
+// TestExplainReportsASurplusTemplate: it has neither cooldown nor threshold, and shares with others the suppressed hits of them.
+func TestExplainReportsASurplusTemplate(t *testing.T) {
 	r := newRun(t, Settings{
 		Limits: Limits{MaxKeys: 100_000, PerContainer: Bucket{Rate: setting.Rate{Count: 1, Per: time.Hour}, Burst: 2}},
 		Rules: []RuleSettings{
@@ -153,7 +153,7 @@ func TestExplainTellsOfATemplateTooMany(t *testing.T) {
 		}
 		got := r.record(line)
 		if want := s.Alerts; want != (len(got) == 1) || want && fmt.Sprintf("%+v", got[0]) != fmt.Sprintf("%+v", *x.Alert) {
-			t.Errorf("hit %d told %+v, explained was %+v", i, got, *x.Alert)
+			t.Errorf("hit %d reported %+v, explained was %+v", i, got, *x.Alert)
 		}
 	}
 	if s := r.explain(Record{Text: []byte(nthLine(0))})[0].Preview; s.Overflow || s.Reason != "threshold" || s.Counted != 2 {
@@ -161,8 +161,8 @@ func TestExplainTellsOfATemplateTooMany(t *testing.T) {
 	}
 }
 
-// TestExplainTellsWhatARuleWaitsFor: its workload and its last line, and neither a cooldown nor a bucket.
-func TestExplainTellsWhatARuleWaitsFor(t *testing.T) {
+// TestExplainReportsAnAbsenceRule: its workload and its last line, and neither a cooldown nor a bucket.
+func TestExplainReportsAnAbsenceRule(t *testing.T) {
 	limits := Limits{MaxKeys: 100, PerContainer: Bucket{Rate: setting.Rate{Count: 1, Per: time.Minute}, Burst: 2}}
 	r := newRun(t, Settings{Limits: limits, Rules: []RuleSettings{
 		{Name: "a", Pattern: "a", Absent: time.Hour}, {Name: "b", Pattern: "a", Absent: time.Hour, AbsentFrom: "start"},
@@ -186,7 +186,7 @@ func TestExplainTellsWhatARuleWaitsFor(t *testing.T) {
 	}
 }
 
-// TestExplainAgreesWithProcess explains every record before it is processed: the hits, the alerts and the reasons of those held back are the
+// TestExplainAgreesWithProcess explains every record before it is processed: the hits, the alerts and the reasons of suppressed ones are the
 // same, and explaining changes nothing.
 func TestExplainAgreesWithProcess(t *testing.T) {
 	for seed := range uint64(40) {
@@ -227,7 +227,7 @@ func TestExplainAgreesWithProcess(t *testing.T) {
 				}
 				for _, a := range r.record(rec) {
 					if alerts[a.RuleID] != fmt.Sprintf("%+v", a) {
-						t.Errorf("%s on %q told %+v, explained was %s", a.RuleID, rec.Text, a, alerts[a.RuleID])
+						t.Errorf("%s on %q reported %+v, explained was %s", a.RuleID, rec.Text, a, alerts[a.RuleID])
 					}
 				}
 				for id, after := range r.counts() {
@@ -244,8 +244,8 @@ func TestExplainAgreesWithProcess(t *testing.T) {
 	}
 }
 
-// TestExplainKnowsWhatARecordInhibitsItself explains and processes a record that hits two rules, one of which holds the other back.
-func TestExplainKnowsWhatARecordInhibitsItself(t *testing.T) {
+// TestExplainKnowsHitsThatTheRecordItselfInhibits explains and processes a record that hits two rules, one of which holds the other back.
+func TestExplainKnowsHitsThatTheRecordItselfInhibits(t *testing.T) {
 	r := newRun(t, Settings{
 		Rules:    []RuleSettings{{Name: "cause", Pattern: "down"}, {Name: "effect", Pattern: "timeout", Cooldown: time.Minute}},
 		Inhibits: []InhibitSettings{{Source: Matchers{Rule: "cause"}, Target: Matchers{Rule: "effect"}, For: time.Minute}},

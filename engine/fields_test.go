@@ -51,7 +51,7 @@ func TestAlertsCarryFields(t *testing.T) {
 		t.Fatalf("%+v", alerts)
 	}
 	check(&alerts[0])
-	// What is held back, over a restart, is shown by the roll-up.
+	// Suppressed hits are shown by the roll-up, also over a restart.
 	r.line(loginLine)
 	again := r.restart(Settings{Rules: []RuleSettings{rule}}, 0)
 	for name, one := range map[string]*run{"at once": r, "after a restart": again} {

@@ -9,8 +9,8 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
-// TestTotalsOfRulesThatAreGone deletes a rule while one of its alerts waits for lines after it, and makes it again: the totals go on.
-func TestTotalsOfRulesThatAreGone(t *testing.T) {
+// TestTotalsOfRetiredRules deletes a rule while one of its alerts waits for lines after it, and makes it again: the totals go on.
+func TestTotalsOfRetiredRules(t *testing.T) {
 	with := around(0, 2)
 	with.Rules[0].Cooldown = time.Hour
 	r := newRun(t, with)

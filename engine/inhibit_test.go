@@ -25,15 +25,15 @@ func db() *Source {
 func TestAnAlertInhibits(t *testing.T) {
 	r := newRun(t, database())
 	if got := r.line("failed"); len(got) != 1 {
-		t.Fatal("held back, and nothing has alerted")
+		t.Fatal("suppressed, and nothing has alerted")
 	}
 	r.record(Record{Text: []byte("connection refused"), Source: db()})
 	r.pass(5*time.Minute - 1)
 	if got := r.line("failed"); len(got) != 0 {
-		t.Fatal("not held back")
+		t.Fatal("not suppressed")
 	}
 	if got := r.record(Record{Text: []byte("failed"), Source: db()}); len(got) != 1 {
-		t.Error("a workload that the target does not match is held back")
+		t.Error("a workload that the target does not match is suppressed")
 	}
 	r.pass(1)
 	if got := r.line("failed"); len(got) != 1 || got[0].Suppressed[ReasonInhibited] != 1 {
@@ -44,7 +44,7 @@ func TestAnAlertInhibits(t *testing.T) {
 	}
 }
 
-// TestNoAlertInhibitsItself: what both sides match is held back by what the source alone matches, never by its own kind.
+// TestNoAlertInhibitsItself: hits that both sides match are suppressed by alerts that the source alone matches, never by their own kind.
 func TestNoAlertInhibitsItself(t *testing.T) {
 	r := newRun(t, database())
 	for range 3 { // the shop's own refused connections are source and target
@@ -53,7 +53,7 @@ func TestNoAlertInhibitsItself(t *testing.T) {
 		}
 	}
 	if got := r.line("failed"); len(got) != 0 {
-		t.Error("what the target alone matches is not held back")
+		t.Error("a hit that the target alone matches is not suppressed")
 	}
 	r.record(Record{Text: []byte("connection refused"), Source: db()})
 	if got := r.line("connection refused"); len(got) != 0 {
@@ -62,8 +62,8 @@ func TestNoAlertInhibitsItself(t *testing.T) {
 	r.counts()
 }
 
-// TestWhatIsHeldBackDoesNotInhibit: only alerts that leave do.
-func TestWhatIsHeldBackDoesNotInhibit(t *testing.T) {
+// TestSuppressedHitsDoNotInhibit: only alerts that leave do.
+func TestSuppressedHitsDoNotInhibit(t *testing.T) {
 	s := database()
 	s.Rules[0].DryRun = true
 	r := newRun(t, s)
@@ -110,7 +110,7 @@ func TestInhibitionsSurviveARestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := second.line("failed"); len(got) != 0 {
-		t.Error("not held back after a restart")
+		t.Error("not suppressed after a restart")
 	}
 	third := newRun(t, database())
 	third.pass(25 * time.Hour)
@@ -175,7 +175,7 @@ func TestARaisedSeverityInhibits(t *testing.T) {
 	}
 }
 
-func TestARecoveryEndsAnInhibitionWhateverItsLine(t *testing.T) {
+func TestARecoveryEndsAnInhibitionWithAnyLine(t *testing.T) {
 	r := newRun(t, Settings{
 		Rules: []RuleSettings{{Name: "beat", Pattern: "beat", Absent: time.Minute}, {Name: "r", Pattern: "boom"}},
 		Inhibits: []InhibitSettings{{

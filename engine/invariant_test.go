@@ -12,15 +12,15 @@ import (
 )
 
 // TestEveryHitIsAccountedFor feeds random lines at random times through random rules and reloads, and holds the promise of the package:
-// hits = alerts + suppressed + pending for each rule, with the alerts and the counts that the alerts tell adding up to the same.
+// hits = alerts + suppressed + pending for each rule, with the alerts and the counts that the alerts report adding up to the same.
 func TestEveryHitIsAccountedFor(t *testing.T) {
 	for seed := range uint64(60) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(seed, 1))
 			settings := randomSettings(rnd)
 			r := newRun(t, settings)
-			alerts, told := map[string]int64{}, map[string]int64{}
-			untouched := true // no reload and no eviction, so that what alerts tell can be added up
+			alerts, reported := map[string]int64{}, map[string]int64{}
+			untouched := true // no reload and no eviction, so that what alerts report can be added up
 			for range 2000 {
 				r.pass(time.Duration(rnd.Int64N(int64(20 * time.Second))))
 				if rnd.IntN(400) == 0 {
@@ -29,12 +29,12 @@ func TestEveryHitIsAccountedFor(t *testing.T) {
 				if rnd.IntN(1000) == 0 {
 					r.apply(randomSettings(rnd))
 					untouched = false
-					alerts, told = map[string]int64{}, map[string]int64{}
+					alerts, reported = map[string]int64{}, map[string]int64{}
 				}
 				for _, a := range r.record(randomRecord(rnd)) {
 					alerts[a.RuleID]++
 					for _, n := range a.Suppressed {
-						told[a.RuleID] += n
+						reported[a.RuleID] += n
 					}
 				}
 			}
@@ -48,9 +48,9 @@ func TestEveryHitIsAccountedFor(t *testing.T) {
 					suppressed += n
 				}
 				waiting := r.e.keyed.Unreported()[id]
-				if c.Alerts != alerts[id] || suppressed != told[id]+waiting {
-					t.Errorf("rule %s: %d alerts counted, %d made; %d suppressed counted, %d told and %d to be told",
-						id, c.Alerts, alerts[id], suppressed, told[id], waiting)
+				if c.Alerts != alerts[id] || suppressed != reported[id]+waiting {
+					t.Errorf("rule %s: %d alerts counted, %d made; %d suppressed counted, %d reported and %d unreported",
+						id, c.Alerts, alerts[id], suppressed, reported[id], waiting)
 				}
 			}
 		})
@@ -170,7 +170,7 @@ func TestStateSurvivesARestart(t *testing.T) {
 	second.pass(45 * time.Minute)
 	got := second.line("x")
 	if len(got) != 1 || got[0].Suppressed[ReasonCooldown] != 2 {
-		t.Errorf("the count of what was held back does not survive: %+v", got)
+		t.Errorf("the count of the suppressed hits does not survive: %+v", got)
 	}
 	var gone []string
 	for _, e := range second.e.TakeState(false) {

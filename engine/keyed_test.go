@@ -131,8 +131,8 @@ func saved(e *Engine, prefix string) []byte {
 	return nil
 }
 
-// TestWhatIsDueIsDoneInBatches: the lock is free after each, and a hit waits for all of them.
-func TestWhatIsDueIsDoneInBatches(t *testing.T) {
+// TestDueWorkIsDoneInBatches: the lock is free after each, and a hit waits for all of them.
+func TestDueWorkIsDoneInBatches(t *testing.T) {
 	const keys = 3*state.DueBatch + 1
 	r := newRun(t, Settings{Limits: Limits{MaxKeys: 10_000}, Rules: []RuleSettings{
 		{Name: "r", Pattern: "boom", Cooldown: time.Minute, Rollup: true, CooldownBy: []string{"container"}},
@@ -208,8 +208,8 @@ func TestAFullGroupIsSweptByTheRuleInForce(t *testing.T) {
 	}
 }
 
-// TestWhatIsForgottenIsCountedForItsRule also after a restart, and for a rule that is gone among those that are.
-func TestWhatIsForgottenIsCountedForItsRule(t *testing.T) {
+// TestForgottenHitsAreCountedForTheirRule also after a restart, and for a rule that is gone among those that are.
+func TestForgottenHitsAreCountedForTheirRule(t *testing.T) {
 	s := Settings{Limits: Limits{MaxKeys: 2}, Rules: []RuleSettings{{Name: "r", Pattern: "x", Cooldown: time.Hour, CooldownBy: []string{"container"}}}}
 	r := newRun(t, s)
 	r.line("x")

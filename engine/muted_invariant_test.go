@@ -10,7 +10,7 @@ import (
 
 // TestEveryHitIsAccountedForWhenMuted feeds random lines through random rules with contexts, silences and inhibitions, with a Tick now and then.
 // Always hits = alerts + suppressed + pending; what comes out is what was counted, each alert that waited once; and another engine that is
-// ticked at other moments tells the same.
+// ticked at other moments reports the same.
 func TestEveryHitIsAccountedForWhenMuted(t *testing.T) {
 	for seed := range uint64(60) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {

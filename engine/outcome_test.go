@@ -29,9 +29,9 @@ func (t tally) add(hits []Hit) {
 	}
 }
 
-// TestOutcomesAreWhatIsCounted judges random lines by random rules, also from several sides at once, and wants what the hits say of themselves to be
+// TestOutcomesAgreeWithTheCounters judges random lines by random rules, also from several sides at once, and wants what the hits say of themselves to be
 // what the counters say.
-func TestOutcomesAreWhatIsCounted(t *testing.T) {
+func TestOutcomesAgreeWithTheCounters(t *testing.T) {
 	for seed := range uint64(60) {
 		rnd := rand.New(rand.NewPCG(seed, 5))
 		s := countingSettings(rnd)

@@ -9,7 +9,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 )
 
-// The second half of the reference: absence, what is held back from outside, and the lines after a hit.
+// The second half of the reference: absence, suppressed hits from outside, and the lines after a hit.
 
 // waitFor returns the wait of a rule for a workload, or for all together; it begins where there is none.
 func (m *reference) waitFor(r *RuleSettings, workload string, s *Source, now int64) *refWait {
@@ -58,19 +58,19 @@ func (w *refWait) grade() Severity {
 
 func (w *refWait) tell(a *refAlert) {
 	for _, h := range w.hits {
-		if h.fate == refAlerted || h.told {
+		if h.fate == refAlerted || h.reported {
 			continue
 		}
 		if a.Since == 0 {
 			a.Since = h.at
 		}
 		a.Since = min(a.Since, h.at)
-		h.told = true
+		h.reported = true
 		a.Suppressed[h.fate]++
 	}
 }
 
-// absence tells that nothing came for too long, or waits until nothing holds that back: it is looked at once a minute.
+// absence reports that nothing came for too long, or waits until nothing holds that back: it is looked at once a minute.
 func (m *reference) absence(w *refWait, at int64) {
 	a := refAlert{Kind: KindAbsence, Time: at, First: w.last(), Last: w.last(), Severity: w.grade()}
 	source := &Source{Workload: w.workload}
@@ -108,11 +108,11 @@ func (m *reference) heard(h *refHit) {
 			a.Last = max(a.Last, last)
 		}
 		w.hits = append(w.hits, h)
-		told := *h
+		reported := *h
 		source := *h.source
 		source.Workload = w.workload
-		told.source = &source
-		m.leave(&a, &told, h.arrived)
+		reported.source = &source
+		m.leave(&a, &reported, h.arrived)
 		return
 	case absent && h.rule.DryRun:
 		h.fate = ReasonDryRun

@@ -126,16 +126,16 @@ func referenceSources() []*Source {
 }
 
 // versus plays one run of settings, lines, looks at the clock and silences to the engine and to the reference, and holds after every step that both
-// told the same and count the same.
+// reported the same and count the same.
 type versus struct {
 	*run
-	c       *choices
-	m       *reference
-	sources []*Source
-	steps   []string // for the report
-	kinds   map[Kind]int
-	told    map[string]int64
-	gone    int64 // hits that silences held back which are no more
+	c        *choices
+	m        *reference
+	sources  []*Source
+	steps    []string // for the report
+	kinds    map[Kind]int
+	reported map[string]int64
+	gone     int64 // hits that silences suppressed which are no more
 
 	clocks   []time.Duration // of the sources, ahead or behind
 	behind   time.Duration   // of what is caught up with
@@ -149,7 +149,7 @@ func newVersus(t *testing.T, c *choices) *versus {
 	s := referenceSettings(c)
 	m := newReference(s)
 	v := &versus{
-		run: newRun(t, m.copied()), c: c, m: m, sources: referenceSources(), kinds: map[Kind]int{}, told: map[string]int64{}, saved: map[string][]byte{},
+		run: newRun(t, m.copied()), c: c, m: m, sources: referenceSources(), kinds: map[Kind]int{}, reported: map[string]int64{}, saved: map[string][]byte{},
 	}
 	v.e.TakeState(false)
 	for range v.sources {
@@ -293,9 +293,9 @@ func (v *versus) restart() {
 	}
 	v.apply(v.m.copied())
 	v.silence(v.m.silences...)
-	v.gone, v.told = 0, map[string]int64{}
+	v.gone, v.reported = 0, map[string]int64{}
 	for id, n := range v.unreported() {
-		v.told[id] = -n // they count for the time before
+		v.reported[id] = -n // they count for the time before
 	}
 	v.m.restart(stopped, v.now)
 	v.restarts++
@@ -334,7 +334,7 @@ func (v *versus) note(format string, args ...any) {
 	v.steps = append(v.steps, fmt.Sprintf("%v: ", time.Duration(v.now-t0))+fmt.Sprintf(format, args...))
 }
 
-// same compares what both told since the last comparison, and all counters.
+// same compares what both reported since the last comparison, and all counters.
 func (v *versus) same(alerts []Alert) {
 	v.t.Helper()
 	v.high = max(v.high, v.now)
@@ -345,9 +345,9 @@ func (v *versus) same(alerts []Alert) {
 		if a.Late > 0 {
 			v.late++
 		}
-		v.told[a.RuleID] += a.Count
+		v.reported[a.RuleID] += a.Count
 		for _, n := range a.Suppressed {
-			v.told[a.RuleID] += n
+			v.reported[a.RuleID] += n
 		}
 		one := refAlert{
 			Kind: a.Kind, Rule: a.Rule, Severity: a.Severity, Time: a.Time, Count: a.Count, First: a.First, Last: a.Last, Since: a.Since, Late: a.Late,
@@ -365,15 +365,15 @@ func (v *versus) same(alerts []Alert) {
 	slices.Sort(got)
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
-		v.fail("the engine tells\n  %s\nthe reference tells\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
+		v.fail("the engine reports\n  %s\nthe reference reports\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
 	}
 	unreported := v.unreported()
 	for id, c := range v.counts() {
 		if c != *v.m.counts[id] {
 			v.fail("rule %s: the engine counts %+v, the reference %+v", id, c, *v.m.counts[id])
 		}
-		if waiting := c.Pending; v.told[id]+unreported[id]+c.Forgotten+v.pendingTold(id) != c.Hits {
-			v.fail("rule %s: %d hits; %d reported, %d unreported, %d forgotten, %d wait", id, c.Hits, v.told[id], unreported[id], c.Forgotten, waiting)
+		if waiting := c.Pending; v.reported[id]+unreported[id]+c.Forgotten+v.pendingReported(id) != c.Hits {
+			v.fail("rule %s: %d hits; %d reported, %d unreported, %d forgotten, %d wait", id, c.Hits, v.reported[id], unreported[id], c.Forgotten, waiting)
 		}
 	}
 	silenced := v.gone
@@ -391,8 +391,8 @@ func (v *versus) same(alerts []Alert) {
 	}
 }
 
-// pendingTold is what the alerts that wait for lines will tell.
-func (v *versus) pendingTold(id string) (n int64) {
+// pendingReported is what the alerts that wait for lines will report.
+func (v *versus) pendingReported(id string) (n int64) {
 	for _, a := range v.m.open {
 		if a.Rule != id {
 			continue
@@ -465,7 +465,7 @@ func TestTheEngineCountsAsTheReferenceDoes(t *testing.T) {
 	}
 	for why, n := range reasons {
 		if n == 0 {
-			t.Errorf("no hit was held back for the reason %s", Reason(why))
+			t.Errorf("no hit was suppressed for the reason %s", Reason(why))
 		}
 	}
 	if evicted == 0 || late == 0 || restarts == 0 {

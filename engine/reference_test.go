@@ -40,8 +40,8 @@ type refHit struct {
 	source   *Source
 	stream   Stream
 	severity Severity
-	fate     Reason // why it was held back, or refAlerted
-	told     bool   // an alert reported it
+	fate     Reason // why it was suppressed, or refAlerted
+	reported bool   // an alert reported it
 }
 
 const refAlerted = NumReasons
@@ -308,10 +308,10 @@ func (k *refKey) cooling(now int64) bool {
 // window is how long a window is open.
 func (k *refKey) window() int64 { return int64(cmp.Or(k.rule.Cooldown, time.Minute)) }
 
-// held returns the hits that were held back and not told yet, and those of them that a roll-up is made for.
+// held returns the hits that were suppressed and not reported yet, and those of them that a roll-up is made for.
 func (k *refKey) held() (all, owed []*refHit) {
 	for _, h := range k.hits {
-		if h.fate == refAlerted || h.told {
+		if h.fate == refAlerted || h.reported {
 			continue
 		}
 		all = append(all, h)
@@ -322,7 +322,7 @@ func (k *refKey) held() (all, owed []*refHit) {
 	return all, owed
 }
 
-// due returns when the key tells something by itself; 0 = not as things stand.
+// due returns when the key reports something by itself; 0 = not as things stand.
 func (k *refKey) due() int64 {
 	_, owed := k.held()
 	if len(owed) == 0 || k.rule.DryRun {
@@ -386,11 +386,11 @@ func (e refEpisode) over(at, window int64) bool {
 // clock is what the records' clock shows when something happens by the other: it is as far behind as with the latest hit.
 func (e refEpisode) clock(arrival int64) int64 { return arrival - (e.arrived - e.lastHit) }
 
-// tell makes an alert of the key report all that was suppressed, and raises its severity. It leaves at now, and goeson is its time by the records' clock.
+// report makes an alert of the key report all that was suppressed, and raises its severity. It leaves at now, and goeson is its time by the records' clock.
 func (m *reference) tell(k *refKey, a *refAlert, now, goesOn int64) {
 	all, _ := k.held()
 	for i, h := range all {
-		h.told = true
+		h.reported = true
 		a.Suppressed[h.fate]++
 		if i == 0 {
 			a.Since = h.at
@@ -623,7 +623,7 @@ func (m *reference) stop() {
 	}
 }
 
-// restart begins to count anew, with what was remembered. An absence does not count the time in between, nor, when that was long, what was before, and
+// restart begins to count again, with what was remembered. An absence does not count the time in between, nor, when that was long, what was before, and
 // leaves time for what came meanwhile to be read.
 func (m *reference) restart(stopped, now int64) {
 	for _, c := range m.counts {

@@ -24,19 +24,19 @@ func during(m Matchers) Silence {
 	return Silence{ID: "s", Matchers: m, From: t0, Until: t0 + int64(time.Hour)}
 }
 
-// TestASilenceHoldsBackAndIsTold by the next alert after it.
-func TestASilenceHoldsBackAndIsTold(t *testing.T) {
+// TestASilenceSuppressesAndIsReported by the next alert after it.
+func TestASilenceSuppressesAndIsReported(t *testing.T) {
 	r := newRun(t, Settings{Rules: []RuleSettings{{Name: "r", Pattern: "boom", Cooldown: time.Minute}}})
 	s := during(Matchers{Rule: "r"})
 	s.From += int64(time.Minute)
 	r.silence(s)
 	if got := r.line("boom"); len(got) != 1 {
-		t.Fatal("held back before it begins")
+		t.Fatal("suppressed before it begins")
 	}
 	r.pass(time.Minute)
 	for range 3 {
 		if got := r.line("boom"); len(got) != 0 {
-			t.Fatal("not held back")
+			t.Fatal("not suppressed")
 		}
 		r.pass(10 * time.Minute)
 	}
@@ -64,7 +64,7 @@ func TestASilencedHitConsumesNothing(t *testing.T) {
 	}
 }
 
-func TestWhatASilenceMatches(t *testing.T) {
+func TestMatchersOfASilence(t *testing.T) {
 	r := newRun(t, Settings{
 		Rules:     []RuleSettings{{Name: "go-panic", Pattern: "boom", Severity: SeverityError}, {Name: "graded", Pattern: "level"}},
 		Workloads: []WorkloadSettings{{Match: "shop/web", Rules: []RuleSettings{{Name: "own", Pattern: "mine"}}}},
@@ -101,7 +101,7 @@ func TestWhatASilenceMatches(t *testing.T) {
 		r.silence(during(c.matchers))
 		r.pass(time.Nanosecond)
 		if held := len(r.line(c.line)) == 0; held != c.held {
-			t.Errorf("%+v of %q: held back: %v", c.matchers, c.line, held)
+			t.Errorf("%+v of %q: suppressed: %v", c.matchers, c.line, held)
 		}
 	}
 	if s := r.e.Silences(); len(s) != 1 || s[0].ID != "s" {
@@ -196,7 +196,7 @@ func TestSilencesAgree(t *testing.T) {
 	}
 }
 
-func TestASilenceCountsWhatItHeldBack(t *testing.T) {
+func TestASilenceCountsItsHits(t *testing.T) {
 	s := Settings{Rules: []RuleSettings{
 		{Name: "r", Pattern: "x", Cooldown: time.Minute, Rollup: true}, {Name: "beat", Pattern: "x", Absent: time.Hour},
 	}}
@@ -230,7 +230,7 @@ func TestASilenceCountsWhatItHeldBack(t *testing.T) {
 	r.silence()
 	r.silence(first)
 	if got := held(); got != "a:0" {
-		t.Errorf("%s: want one that was away to begin anew", got)
+		t.Errorf("%s: want one that was away to restart", got)
 	}
 }
 
