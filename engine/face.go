@@ -60,8 +60,6 @@ type (
 	Silence = rules.Silence
 	// SilenceSettings is a rules.SilenceSettings.
 	SilenceSettings = rules.SilenceSettings
-	// FieldError is a rules.FieldError.
-	FieldError = rules.FieldError
 	// RuleError is a rules.RuleError.
 	RuleError = rules.RuleError
 	// Snapshot is a rules.Snapshot.

@@ -129,10 +129,10 @@ func TestFieldsAreBounded(t *testing.T) {
 		t.Errorf("the roll-up has %v", alerts)
 	}
 	for want, change := range map[string]func(*RuleSettings){
-		`fields "17": has 17 entries: at most 16`:                 func(s *RuleSettings) { s.Fields = append(s.Fields, "more") },
+		`fields: must have at most 16 entries, has 17`:            func(s *RuleSettings) { s.Fields = append(s.Fields, "more") },
 		`fields: a field's path must not be empty`:                func(s *RuleSettings) { s.Fields[0] = "" },
 		`fields "f01": is given twice`:                            func(s *RuleSettings) { s.Fields[0] = "f01" },
-		`is 257 bytes long: at most 256`:                          func(s *RuleSettings) { s.Fields[0] = strings.Repeat("p", 257) },
+		`must have at most 256 bytes, has 257`:                    func(s *RuleSettings) { s.Fields[0] = strings.Repeat("p", 257) },
 		`labels.l "{{ .Nothing }}": {{ .Nothing }} names nothing`: func(s *RuleSettings) { s.Labels = map[string]string{"l": "{{ .Nothing }}"} },
 	} {
 		s := rule

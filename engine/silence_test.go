@@ -134,12 +134,12 @@ func TestSilenceValidate(t *testing.T) {
 		{Silence{Matchers: Matchers{Rule: "r"}, From: 2 * hour, Until: hour}, `until "1970-01-01T01:00:00Z": must be after from, 1970-01-01T02:00:00Z`},
 		{Silence{Matchers: Matchers{Rule: "r"}, From: -1, Until: hour}, "must not be before 1970"},
 		{Silence{Matchers: Matchers{Rule: "r"}, From: t0, Until: t0 + 9000*hour}, "at most 366 days after from"},
-		{Silence{Matchers: Matchers{Rule: strings.Repeat("r", 2000)}, Until: hour}, "is 2000 bytes long: at most 1024"},
-		{Silence{Matchers: Matchers{Message: strings.Repeat("r", 9000)}, Until: hour}, "is 9000 bytes long: at most 8192"},
+		{Silence{Matchers: Matchers{Rule: strings.Repeat("r", 2000)}, Until: hour}, "must have at most 1024 bytes, has 2000"},
+		{Silence{Matchers: Matchers{Message: strings.Repeat("r", 9000)}, Until: hour}, "must have at most 8192 bytes, has 9000"},
 		{Silence{Matchers: Matchers{Message: "(?=x)"}, Until: hour}, "RE2 has no look-around"},
-		{Silence{Matchers: Matchers{Severity: []Severity{0}}, Until: hour}, "unknown severity"},
+		{Silence{Matchers: Matchers{Severity: []Severity{0}}, Until: hour}, "must be one of debug"},
 		{Silence{Matchers: Matchers{Rule: "r"}, Until: hour, Comment: strings.Repeat("x", 5000)}, "comment"},
-		{Silence{Matchers: Matchers{Rule: "r"}, Until: hour, Author: strings.Repeat("x", 300)}, "is 300 bytes long: at most 256"},
+		{Silence{Matchers: Matchers{Rule: "r"}, Until: hour, Author: strings.Repeat("x", 300)}, "must have at most 256 bytes, has 300"},
 	} {
 		errs := c.s.Validate()
 		if len(errs) != 1 || !strings.Contains(errs[0].Error(), c.want) || strings.HasPrefix(errs[0].Error(), ":") {

@@ -3,6 +3,8 @@ package rules
 import (
 	"encoding/binary"
 	"sync"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // EffectiveFor returns the rules of a workload. It takes a lock only for a new workload.
@@ -96,7 +98,7 @@ func (n *Snapshot) ruleFor(r *Resolved, own []int) *Rule {
 	}
 	v, err := n.compiler.compile(r.ID, r.Settings)
 	if err != nil { // each override was compiled with its rule; together they can still contradict one another
-		n.broken = append(n.broken, RuleError{ID: r.ID, Errors: []FieldError{{Field: "override", Message: err.Error()}}})
+		n.broken = append(n.broken, RuleError{ID: r.ID, Errors: []setting.Fault{{Field: "override", Message: err.Error()}}})
 		v = nil
 	} else {
 		v.Order, v.Counters = r.base, n.counters(r.ID)

@@ -6,10 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // InhibitSettings says which alerts keep others from leaving: while an alert that the source matches is not older than For, hits that the
@@ -38,22 +38,20 @@ func DefaultInhibit() InhibitSettings { return InhibitSettings{For: 5 * time.Min
 const MaxInhibit = 24 * time.Hour
 
 // Validate returns everything that is wrong with the settings, in their order.
-func (s *InhibitSettings) Validate() []FieldError {
-	var p problems
+func (s *InhibitSettings) Validate() []setting.Fault {
+	var p checks
 	s.Source.check(&p, "source.")
 	s.Target.check(&p, "target.")
-	switch {
-	case s.For <= 0:
-		p.add("for", s.For.String(), "must be above zero")
-	case s.For > MaxInhibit:
-		p.add("for", s.For.String(), "must be at most %s", MaxInhibit)
+	if s.For <= 0 {
+		p.OutOfRange("for", setting.FormatDuration(s.For), "must be above zero", "")
+	}
+	if s.For > MaxInhibit {
+		setting.AtMost(&p.Faults, "for", s.For, MaxInhibit)
 	}
 	for _, word := range s.Equal {
-		if !slices.Contains(equalWords, word) {
-			p.add("equal", word, "unknown word: want %s", strings.Join(equalWords, ", "))
-		}
+		p.OneOf("equal", word, equalWords)
 	}
-	return p
+	return p.Faults
 }
 
 // Inhibit is one inhibition, compiled.

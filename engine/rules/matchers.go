@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // Matchers says which hits and alerts a silence or an inhibition is about. All that are set must hold, and at least one is set.
@@ -32,25 +33,24 @@ func (m *Matchers) Empty() bool {
 }
 
 // check adds the faults of the matchers, with a prefix before the names of their fields.
-func (m *Matchers) check(p *problems, prefix string) {
+func (m *Matchers) check(p *checks, prefix string) {
 	if m.Empty() {
-		p.add(strings.TrimSuffix(prefix, "."), "", "needs at least one of rule, workload, container, severity and message")
+		p.Faults = append(p.Faults, setting.Fault{
+			Field: strings.TrimSuffix(prefix, "."), Code: setting.Missing, Message: "needs at least one of rule, workload, container, severity and message",
+		})
 		return
 	}
 	for _, g := range []struct{ field, glob string }{{"rule", m.Rule}, {"workload", m.Workload}, {"container", m.Container}} {
-		if len(g.glob) > maxGlobLen {
-			p.add(prefix+g.field, g.glob[:32]+"…", "is %d bytes long: at most %d", len(g.glob), maxGlobLen)
-		}
+		p.tooLong(prefix+g.field, g.glob, maxGlobLen)
 	}
 	for _, s := range m.Severity {
 		if s == model.SeverityUnknown || s > model.SeverityCritical {
-			p.add(prefix+"severity", s.String(), "unknown severity: want one of %s", strings.Join(model.SeverityNames(), ", "))
+			p.OneOf(prefix+"severity", s.String(), model.SeverityNames())
 		}
 	}
 	switch {
 	case m.Message == "":
-	case len(m.Message) > maxMessageLen:
-		p.add(prefix+"message", m.Message[:32]+"…", "is %d bytes long: at most %d", len(m.Message), maxMessageLen)
+	case p.tooLong(prefix+"message", m.Message, maxMessageLen):
 	default:
 		p.regexp(prefix+"message", m.Message)
 	}

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // Silence suppresses alerts for a time. The suppressed hits are counted with the reason silence, and reported by the next alert.
@@ -30,13 +30,13 @@ const (
 )
 
 // Validate returns everything that is wrong with the silence; when it is over is no fault.
-func (s *Silence) Validate() []FieldError {
-	var p problems
+func (s *Silence) Validate() []setting.Fault {
+	var p checks
 	s.check(&p, "")
 	at := func(ns int64) string { return time.Unix(0, ns).UTC().Format(time.RFC3339) }
 	switch {
 	case s.Until <= 0:
-		p.add("until", "", "must be set: a silence without end hides what nobody remembers")
+		p.Required("until", "a silence without an end is forgotten")
 	case s.From < 0:
 		p.add("from", at(s.From), "must not be before 1970")
 	case s.From >= s.Until:
@@ -48,11 +48,9 @@ func (s *Silence) Validate() []FieldError {
 		field, text string
 		limit       int
 	}{{"comment", s.Comment, maxCommentLen}, {"author", s.Author, maxAuthorLen}} {
-		if len(t.text) > t.limit {
-			p.add(t.field, model.CutUTF8(t.text, 32)+"…", "is %d bytes long: at most %d", len(t.text), t.limit)
-		}
+		p.tooLong(t.field, t.text, t.limit)
 	}
-	return p
+	return p.Faults
 }
 
 // SilenceSettings is a silence as the configuration writes it.
@@ -95,11 +93,11 @@ func nanoseconds(t time.Time) int64 {
 }
 
 // Validate returns everything that is wrong with the settings, in their order.
-func (s *SilenceSettings) Validate() []FieldError {
-	var p problems
+func (s *SilenceSettings) Validate() []setting.Fault {
+	var p checks
 	p.name(s.Name)
 	silence := s.Silence()
-	return append(p, silence.Validate()...)
+	return append(p.Faults, silence.Validate()...)
 }
 
 // ConfiguredSilence reports whether an id is that of a silence of the configuration.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine/match"
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // MaxWorkloads bounds how many workloads a snapshot remembers the effective rules of. Beyond it, all are forgotten and looked up again.
@@ -16,7 +17,7 @@ const MaxWorkloads = 1 << 16
 // RuleError says why a rule of the settings does not run.
 type RuleError struct {
 	ID     string // the rule, as in Resolved.ID
-	Errors []FieldError
+	Errors []setting.Fault
 }
 
 // Error names the rule and the first thing wrong with it.
@@ -152,7 +153,7 @@ func (n *Snapshot) addInhibits(all []InhibitSettings) {
 				n.Inhibits = append(n.Inhibits, one)
 				continue
 			}
-			errs = []FieldError{{Field: "inhibit", Message: err.Error()}}
+			errs = []setting.Fault{{Field: "inhibit", Message: err.Error()}}
 		}
 		n.broken = append(n.broken, RuleError{ID: fmt.Sprintf("inhibit #%d", i+1), Errors: errs})
 	}

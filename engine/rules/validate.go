@@ -8,37 +8,13 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/internal/templates"
 )
-
-// FieldError says what is wrong with one setting.
-type FieldError struct {
-	Field   string // the setting's name in the configuration, e.g. "cooldown" or "where.level"
-	Value   string // the value that was refused
-	Message string // what is wrong with it, with the bound
-	Hint    string // what was probably meant, or ""
-}
-
-// Error returns the field, its value and the reason.
-func (e *FieldError) Error() string {
-	s := e.Field
-	if e.Value != "" {
-		s += fmt.Sprintf(" %q", e.Value)
-	}
-	if s != "" { // it is about no field alone otherwise
-		s += ": "
-	}
-	s += e.Message
-	if e.Hint != "" {
-		s += " (" + e.Hint + ")"
-	}
-	return s
-}
 
 // Bounds of a rule's settings.
 const (
@@ -66,39 +42,45 @@ func AbsentFromNames() []string { return slices.Clone(absentFromWords) }
 // CooldownByNames lists the words that a rule's cooldown_by accepts beside capture.NAME and field.PATH.
 func CooldownByNames() []string { return slices.Clone(cooldownByWords) }
 
-// problems collects the field errors of one rule.
-type problems []FieldError
+// checks collects the faults of one rule, silence or inhibition.
+type checks struct{ setting.Faults }
 
-func (p *problems) add(field, value, format string, args ...any) {
-	*p = append(*p, FieldError{Field: field, Value: value, Message: fmt.Sprintf(format, args...)})
+// add reports a value that cannot be used for a reason of its own.
+func (c *checks) add(field, value, format string, args ...any) {
+	c.Add(field, value, fmt.Sprintf(format, args...), "")
+}
+
+// tooLong reports a text of more than most bytes, and returns whether it is one.
+func (c *checks) tooLong(field, text string, most int) bool {
+	c.Length(field, len(text), most, "bytes")
+	return len(text) > most
 }
 
 // Validate returns everything that is wrong with the rule, in the order of its settings, and nil when it can be compiled.
-func (r *RuleSettings) Validate() []FieldError {
-	var p problems
+func (r *RuleSettings) Validate() []setting.Fault {
+	var p checks
 	p.name(r.Name)
 	p.text(r)
 	p.identity(r)
 	p.counting(r)
 	p.output(r)
-	return p
+	return p.Faults
 }
 
-func (p *problems) name(name string) {
+func (p *checks) name(name string) {
 	switch {
 	case name == "":
-		p.add("name", "", "must be set")
-	case len(name) > maxNameLen:
-		p.add("name", name[:32]+"…", "is %d bytes long: at most %d", len(name), maxNameLen)
+		p.Required("name", "")
+	case p.tooLong("name", name, maxNameLen):
 	case strings.ContainsFunc(name, func(c rune) bool { return c < ' ' || c == 0x7f }):
 		p.add("name", name, "must not hold control characters")
 	}
 }
 
 // text checks what the line must look like.
-func (p *problems) text(r *RuleSettings) {
+func (p *checks) text(r *RuleSettings) {
 	if r.Pattern == "" && len(r.Keywords)+len(r.Any)+len(r.All)+len(r.None)+len(r.Where)+len(r.Event) == 0 {
-		p.add("pattern", "", "a rule needs at least one of pattern, keywords, any, all, none, event and where")
+		p.Required("pattern", "a rule needs at least one of pattern, keywords, any, all, none, event and where")
 	}
 	if r.Pattern != "" {
 		p.regexp("pattern", r.Pattern)
@@ -120,29 +102,26 @@ func (p *problems) text(r *RuleSettings) {
 	}
 	for _, path := range slices.Sorted(maps.Keys(r.Where)) {
 		if _, err := ParseCondition(path, r.Where[path]); err != nil {
-			fe := FieldError{Field: "where." + path, Value: r.Where[path], Message: err.Error()}
-			fe.Message, fe.Hint = explainRegexp(err)
-			*p = append(*p, fe)
+			message, hint := explainRegexp(err)
+			p.Add("where."+path, r.Where[path], message, hint)
 		} else {
 			p.eventField(r, "where."+path, r.Where[path], path)
 		}
 	}
 	for _, name := range r.Event {
-		if !slices.Contains(model.KnownEvents, name) {
-			p.add("event", name, "no event of a container: want one of %s", strings.Join(model.KnownEvents, ", "))
-		}
+		p.OneOf("event", name, model.KnownEvents)
 	}
 	p.listLen("event", len(r.Event))
 	if len(r.Event) > 0 && (r.Stream == "stdout" || r.Stream == "stderr") {
-		p.add("stream", r.Stream, "an event belongs to no stream")
+		p.Conflict("stream", r.Stream, "event", "must not be set together with event", "an event belongs to no stream")
 	}
-	if r.Stream != "" && !slices.Contains(streamWords, r.Stream) {
-		p.add("stream", r.Stream, "unknown stream: want one of %s", strings.Join(streamWords, ", "))
+	if r.Stream != "" {
+		p.OneOf("stream", r.Stream, streamWords)
 	}
 }
 
 // identity checks which workloads the rule is for, and what its cooldown counts as the same.
-func (p *problems) identity(r *RuleSettings) {
+func (p *checks) identity(r *RuleSettings) {
 	for _, list := range []struct {
 		field string
 		globs []string
@@ -153,19 +132,14 @@ func (p *problems) identity(r *RuleSettings) {
 			}
 		}
 	}
-	switch {
-	case r.Cooldown < 0:
-		p.add("cooldown", r.Cooldown.String(), "must not be negative")
-	case r.Cooldown > MaxCooldown:
-		p.add("cooldown", r.Cooldown.String(), "must be at most %s", MaxCooldown)
-	}
+	setting.AtMost(&p.Faults, "cooldown", r.Cooldown, MaxCooldown)
 	for _, by := range r.CooldownBy {
 		p.cooldownBy(r, by)
 	}
 }
 
 // value checks a capture.NAME or a field.PATH, and reports whether it is one.
-func (p *problems) value(r *RuleSettings, field, word string) bool {
+func (p *checks) value(r *RuleSettings, field, word string) bool {
 	if name, ok := strings.CutPrefix(word, "capture."); ok {
 		re, err := regexp.Compile(r.Pattern)
 		if err == nil && (name == "" || re.SubexpIndex(name) < 0) {
@@ -173,14 +147,14 @@ func (p *problems) value(r *RuleSettings, field, word string) bool {
 			if len(r.Event) > 0 && slices.Contains(model.KnownFields[:], name) {
 				hint = "it is a field of the event: field." + name
 			}
-			p.hint(field, word, fmt.Sprintf("the pattern has no group named %q", name), hint)
+			p.Add(field, word, fmt.Sprintf("the pattern has no group named %q", name), hint)
 		}
 		return true
 	}
 	path, ok := strings.CutPrefix(word, "field.")
 	switch {
 	case ok && path == "":
-		p.add(field, word, "names no field")
+		p.add(field, word, "must name a field")
 	case ok:
 		p.eventField(r, field, word, path)
 	}
@@ -188,36 +162,36 @@ func (p *problems) value(r *RuleSettings, field, word string) bool {
 }
 
 // eventField refuses a field that no event has.
-func (p *problems) eventField(r *RuleSettings, field, value, name string) {
+func (p *checks) eventField(r *RuleSettings, field, value, name string) {
 	if len(r.Event) > 0 && !slices.Contains(model.KnownFields[:], name) {
-		p.hint(field, value, fmt.Sprintf("an event has no field %q", name), "it has "+strings.Join(model.KnownFields[:], ", "))
+		p.Add(field, value, fmt.Sprintf("an event has no field %q", name), "it has "+strings.Join(model.KnownFields[:], ", "))
 	}
 }
 
-func (p *problems) cooldownBy(r *RuleSettings, by string) {
+func (p *checks) cooldownBy(r *RuleSettings, by string) {
 	if p.value(r, "cooldown_by", by) {
 		return
 	}
 	if !slices.Contains(cooldownByWords, by) {
-		p.add("cooldown_by", by, "unknown key: want %s, capture.NAME or field.PATH", strings.Join(cooldownByWords, ", "))
+		p.Unknown("cooldown_by", by, append(slices.Clone(cooldownByWords), "capture.NAME", "field.PATH"), cooldownByWords...)
 	}
 }
 
 // output checks what the alert is made of.
-func (p *problems) output(r *RuleSettings) {
+func (p *checks) output(r *RuleSettings) {
 	r.Context.check(p)
 	if len(r.Event) > 0 && r.Context != (Context{}) {
-		p.hint("context", "", "an event belongs to no stream: there are no lines before and after it", "a rule about lines can have one")
+		p.Add("context", "", "an event belongs to no stream: there are no lines before and after it", "a rule about lines can have one")
 	}
 	if r.Severity > model.SeverityCritical {
-		p.add("severity", r.Severity.String(), "unknown severity: want one of %s", strings.Join(model.SeverityNames(), ", "))
+		p.OneOf("severity", r.Severity.String(), model.SeverityNames())
 	}
 	if _, err := parseSummary(r.Summary); err != nil {
 		hint, wrong := templates.Error(err, &summaryData{}, nil)
-		p.hint("summary", r.Summary, wrong.Error(), hint)
+		p.Add("summary", r.Summary, wrong.Error(), hint)
 	}
 	if r.Runbook != "" && !isWebAddress(r.Runbook) {
-		p.hint("runbook", model.CutUTF8(r.Runbook, model.ShortLine), "must be an address that begins with http:// or https://", "such as https://wiki.example.com/runbooks/oom")
+		p.Add("runbook", model.CutUTF8(r.Runbook, model.ShortLine), "must be an address that begins with http:// or https://", "such as https://wiki.example.com/runbooks/oom")
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Labels)) {
 		if name == "" || strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c == 0x7f }) {
@@ -225,18 +199,15 @@ func (p *problems) output(r *RuleSettings) {
 		}
 		if _, err := parseLabel(r.Labels[name]); err != nil {
 			hint, wrong := templates.Error(err, &summaryData{}, nil)
-			p.hint("labels."+name, r.Labels[name], wrong.Error(), hint)
+			p.Add("labels."+name, r.Labels[name], wrong.Error(), hint)
 		}
 	}
-	if n := len(r.Fields); n > MaxFields {
-		p.add("fields", fmt.Sprint(n), "has %d entries: at most %d", n, MaxFields)
-	}
+	p.Length("fields", len(r.Fields), MaxFields, "entries")
 	for i, path := range r.Fields {
 		switch {
 		case path == "":
 			p.add("fields", "", "a field's path must not be empty")
-		case len(path) > maxFieldPath:
-			p.add("fields", path[:32]+"…", "is %d bytes long: at most %d", len(path), maxFieldPath)
+		case p.tooLong("fields", path, maxFieldPath):
 		case slices.Contains(r.Fields[:i], path):
 			p.add("fields", path, "is given twice")
 		}
@@ -249,13 +220,11 @@ func isWebAddress(text string) bool {
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil
 }
 
-func (p *problems) listLen(field string, n int) {
-	if n > maxListLen {
-		p.add(field, fmt.Sprint(n), "has %d entries: at most %d", n, maxListLen)
-	}
+func (p *checks) listLen(field string, n int) {
+	p.Length(field, n, maxListLen, "entries")
 }
 
-func (p *problems) regexp(field, text string) {
+func (p *checks) regexp(field, text string) {
 	if len(text) > MaxPatternLen {
 		p.add(field, text[:32]+"…", "is %d bytes long: at most %d", len(text), MaxPatternLen)
 		return
@@ -266,7 +235,7 @@ func (p *problems) regexp(field, text string) {
 	}
 	if _, err := regexp.Compile(text); err != nil {
 		message, hint := explainRegexp(err)
-		*p = append(*p, FieldError{Field: field, Value: text, Message: message, Hint: hint})
+		p.Add(field, text, message, hint)
 	}
 }
 
@@ -276,7 +245,7 @@ func explainRegexp(err error) (message, hint string) {
 	if !errors.As(err, &se) {
 		return err.Error(), ""
 	}
-	message = fmt.Sprintf("not a regular expression: %s: `%s`", se.Code, se.Expr)
+	message = fmt.Sprintf("must be a regular expression: %s: `%s`", se.Code, se.Expr)
 	switch {
 	case strings.HasPrefix(se.Expr, "(?=") || strings.HasPrefix(se.Expr, "(?!") || strings.HasPrefix(se.Expr, "(?<"):
 		hint = "RE2 has no look-around: use none = […] for what must not match"
@@ -306,40 +275,36 @@ var dialects = map[string]string{
 }
 
 // Validate returns everything that is wrong with the limits.
-func (l *Limits) Validate() []FieldError {
-	var p problems
+func (l *Limits) Validate() []setting.Fault {
+	var p checks
 	b := l.PerContainer
 	switch {
 	case b.Rate.Count < 0 || b.Rate.Per < 0:
 		p.add("per_container.rate", fmt.Sprintf("%d/%s", b.Rate.Count, b.Rate.Per), "must not be negative")
 	case b.Rate.Count > 0 && b.Rate.Per <= 0:
 		p.add("per_container.rate", fmt.Sprintf("%d/%s", b.Rate.Count, b.Rate.Per), "needs a length of time, as in \"30/m\"")
-	case b.Rate.Count > 0 && (b.Burst < 1 || b.Burst > maxBurst):
-		p.add("per_container.burst", fmt.Sprint(b.Burst), "must be from 1 to %d", maxBurst)
+	case b.Rate.Count > 0:
+		setting.Between(&p.Faults, "per_container.burst", b.Burst, 1, maxBurst)
 	}
-	if l.MaxKeys < 1 || l.MaxKeys > maxKeysAllowed {
-		p.add("max_keys", fmt.Sprint(l.MaxKeys), "must be from 1 to %d", maxKeysAllowed)
-	}
-	return p
+	setting.Between(&p.Faults, "max_keys", l.MaxKeys, 1, maxKeysAllowed)
+	return p.Faults
 }
 
 // Validate returns everything that is wrong with the block itself. Its rules are validated by RuleSettings.Validate, and its overrides
 // by applying them (see Override.Apply) and validating the result.
-func (w *WorkloadSettings) Validate() []FieldError {
-	var p problems
+func (w *WorkloadSettings) Validate() []setting.Fault {
+	var p checks
 	if err := CheckGlob(w.Match); err != nil {
 		p.add("match", w.Match, "%v", err)
 	}
-	return p
+	return p.Faults
 }
 
-func (c *Context) check(p *problems) {
+func (c *Context) check(p *checks) {
 	for _, n := range []struct {
 		field string
 		lines int
 	}{{"context.before", c.Before}, {"context.after", c.After}} {
-		if n.lines < 0 || n.lines > maxContextLines {
-			p.add(n.field, strconv.Itoa(n.lines), "must be from 0 to %d lines", maxContextLines)
-		}
+		setting.Between(&p.Faults, n.field, n.lines, 0, maxContextLines)
 	}
 }

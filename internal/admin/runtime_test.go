@@ -42,7 +42,7 @@ func TestManagedRules(t *testing.T) {
 		body any
 		want string
 	}{
-		{map[string]any{"name": "bad", "pattern": "a(b"}, "not a regular expression"},
+		{map[string]any{"name": "bad", "pattern": "a(b"}, "must be a regular expression"},
 		{map[string]any{"name": "bad", "patern": "x"}, `did you mean "pattern"?`},
 		{map[string]any{"name": "bad", "keywords": []string{"x"}, "cooldown": "5 parsecs"}, "cooldown"},
 		{map[string]any{"name": "bad", "keywords": "x"}, "must be a list"},
@@ -261,7 +261,7 @@ func TestSilences(t *testing.T) {
 	b.want(422, "POST", "/api/v1/silences", map[string]any{"rule": "boom"})
 	b.want(422, "POST", "/api/v1/silences", map[string]any{"until": until})
 	wrong := b.want(422, "POST", "/api/v1/silences", map[string]any{"message": "(", "until": until}).list("errors")
-	if len(wrong) != 1 || wrong[0]["field"] != "message" || !strings.HasPrefix(wrong[0]["detail"].(string), `"(": not a regular expression`) {
+	if len(wrong) != 1 || wrong[0]["field"] != "message" || !strings.HasPrefix(wrong[0]["detail"].(string), `"(": must be a regular expression`) {
 		t.Errorf("errors %v", wrong)
 	}
 	b.want(200, "DELETE", "/api/v1/silences/"+s.body["id"].(string), nil)

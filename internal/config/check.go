@@ -115,29 +115,6 @@ func (l *loader) reportAll(p *part, faults []setting.Fault) {
 	p.ok = p.ok && len(faults) == 0
 }
 
-// faultsOf gives the errors of the engine as faults.
-func faultsOf(errs []engine.FieldError) []setting.Fault {
-	var faults []setting.Fault
-	for _, e := range errs {
-		hint := e.Hint
-		switch {
-		case hint != "":
-		case e.Field == "stream" && !slices.Contains(engine.StreamNames(), e.Value):
-			hint = setting.DidYouMean(e.Value, engine.StreamNames())
-		case e.Field == "cooldown_by":
-			hint = setting.DidYouMean(e.Value, engine.CooldownByNames())
-		case e.Field == "equal":
-			hint = setting.DidYouMean(e.Value, engine.EqualNames())
-		case e.Field == "event":
-			hint = setting.DidYouMean(e.Value, engine.EventNames())
-		case e.Field == "absent_from" && !slices.Contains(engine.AbsentFromNames(), e.Value):
-			hint = setting.DidYouMean(e.Value, engine.AbsentFromNames())
-		}
-		faults = append(faults, setting.Fault{Field: e.Field, Value: e.Value, Message: e.Message, Hint: hint})
-	}
-	return faults
-}
-
 // singles checks the settings that exist once.
 func (l *loader) singles() {
 	var verbosity setting.Faults
@@ -146,7 +123,7 @@ func (l *loader) singles() {
 		verbosity[0].Hint = setting.DidYouMean(severityWord(l.settings.Verbosity), verbosities())
 	}
 	l.single("", verbosity)
-	l.single("limits.", faultsOf(l.settings.Limits.Validate()))
+	l.single("limits.", l.settings.Limits.Validate())
 	l.single("", l.settings.Store.Validate())
 	l.single("delivery.", l.settings.Delivery.Validate())
 	l.single("records.", l.settings.Records.Validate())
@@ -190,7 +167,7 @@ func singleProblem(set map[string]*node, f setting.Fault) Problem {
 func (l *loader) globals() map[string]*rulePart {
 	byName := map[string]*rulePart{}
 	for _, r := range l.rules {
-		l.reportAll(&r.part, faultsOf(r.settings.Validate()))
+		l.reportAll(&r.part, r.settings.Validate())
 		l.unique(&r.part, byName, r.settings.Name, r)
 	}
 	return byName
@@ -234,7 +211,7 @@ func (l *loader) checkWorkloads(globals map[string]*rulePart) {
 			l.report(&w.part, setting.Fault{Field: "match", Code: setting.Missing, Message: "must be set", Hint: `a glob such as "shop/*"`})
 			usable = false
 		} else if errs := ws.Validate(); len(errs) > 0 {
-			l.reportAll(&w.part, faultsOf(errs))
+			l.reportAll(&w.part, errs)
 			usable = false
 		}
 		ws.Disable = l.disabled(w, globals, names)
@@ -246,7 +223,7 @@ func (l *loader) checkWorkloads(globals map[string]*rulePart) {
 			}
 		}
 		for _, r := range w.rules {
-			l.reportAll(&r.part, faultsOf(r.settings.Validate()))
+			l.reportAll(&r.part, r.settings.Validate())
 			l.unique(&r.part, own[match], r.settings.Name, r)
 			if r.ok {
 				ws.Rules = append(ws.Rules, r.settings)
@@ -310,7 +287,7 @@ func (l *loader) checkOverride(o *overridePart, globals map[string]*rulePart, na
 	overridden[name] = o.node.find("rule", "").at
 	if base.ok {
 		changed := o.settings.Apply(base.settings)
-		l.reportAll(&o.part, faultsOf(changed.Validate()))
+		l.reportAll(&o.part, changed.Validate())
 	}
 	o.ok = o.ok && base.ok
 }

@@ -42,7 +42,7 @@ func TestLabelRules(t *testing.T) {
 	}
 	text := strings.Join(told, "\n")
 	for _, want := range []string{
-		`container web-1: label fluentbit-trigger.rule.broken.pattern: rule "broken": pattern: "(": not a regular expression: missing closing ): ` + "`(`",
+		`container web-1: label fluentbit-trigger.rule.broken.pattern: rule "broken": pattern: "(": must be a regular expression: missing closing ): ` + "`(`",
 		`container web-1: label fluentbit-trigger.rule.typo.cooldwn: "1m": unknown key "cooldwn" (did you mean "cooldown"?)`,
 		`container web-1: label fluentbit-trigger.rule.x y.pattern: must be fluentbit-trigger.rule.NAME.KEY, where`,
 		`container web-1: label fluentbit-trigger.rule.alone: must be`,

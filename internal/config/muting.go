@@ -32,7 +32,7 @@ func (l *loader) inhibit(p part) {
 func (l *loader) checkMuting() {
 	seen := map[string]Place{}
 	for _, s := range l.silences {
-		l.reportAll(&s.part, faultsOf(s.settings.Validate()))
+		l.reportAll(&s.part, s.settings.Validate())
 		if name := s.settings.Name; name != "" {
 			if first, twice := seen[name]; twice {
 				l.taken(&s.part, "name", name, first)
@@ -46,7 +46,7 @@ func (l *loader) checkMuting() {
 		}
 	}
 	for _, i := range l.inhibits {
-		l.reportAll(&i.part, faultsOf(i.settings.Validate()))
+		l.reportAll(&i.part, i.settings.Validate())
 		if i.ok {
 			l.settings.Inhibits = append(l.settings.Inhibits, i.settings)
 			l.parts.Inhibits = append(l.parts.Inhibits, i.shown())

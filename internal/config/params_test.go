@@ -150,7 +150,7 @@ func TestParamsProblems(t *testing.T) {
 		},
 		"nothing set": {
 			map[string]string{"rules": "x"},
-			`parameter rules: rule "x": pattern: a rule needs at least one of pattern, keywords, any, all, none, event and where`,
+			`parameter rules: rule "x": pattern: must be set (a rule needs at least one of pattern, keywords, any, all, none, event and where)`,
 		},
 		"named twice": {
 			map[string]string{"rules": "x X", "rule.x.pattern": "a"},
@@ -190,7 +190,7 @@ func TestParamsProblems(t *testing.T) {
 		},
 		"regexp in a list": {
 			map[string]string{"rules": "x", "rule.x.any.1": "ok", "rule.x.any.2": "("},
-			"parameter rule.x.any.2: rule \"x\": any: \"(\": not a regular expression: missing closing ): `(`",
+			"parameter rule.x.any.2: rule \"x\": any: \"(\": must be a regular expression: missing closing ): `(`",
 		},
 		"match": {
 			map[string]string{"workloads": "api"},

@@ -39,7 +39,7 @@ var (
 )
 
 // Error is a silence that was refused.
-type Error struct{ Fields []engine.FieldError }
+type Error struct{ Fields []setting.Fault }
 
 // Error names all invalid fields.
 func (e *Error) Error() string {
@@ -110,10 +110,10 @@ func (s *Set) Add(ctx context.Context, one engine.Silence) (made engine.Silence,
 		return engine.Silence{}, nil, &Error{bad}
 	}
 	if one.Until <= now.UnixNano() {
-		ended := engine.FieldError{
+		ended := setting.Fault{
 			Field: "until", Value: time.Unix(0, one.Until).UTC().Format(time.RFC3339), Message: "has passed: it is " + now.UTC().Format(time.RFC3339),
 		}
-		return engine.Silence{}, nil, &Error{[]engine.FieldError{ended}}
+		return engine.Silence{}, nil, &Error{[]setting.Fault{ended}}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -121,7 +121,7 @@ func (s *Set) Add(ctx context.Context, one engine.Silence) (made engine.Silence,
 	// An unchanged glob stays valid, even if a reload removed the rules that it matched.
 	if one.Rule != "" && one.Rule != old.Rule {
 		if bad := s.unknownRule(one.Rule); bad != nil {
-			return engine.Silence{}, nil, &Error{[]engine.FieldError{*bad}}
+			return engine.Silence{}, nil, &Error{[]setting.Fault{*bad}}
 		}
 	}
 	switch {
@@ -145,7 +145,7 @@ func (s *Set) Add(ctx context.Context, one engine.Silence) (made engine.Silence,
 }
 
 // unknownRule returns a fault if no rule in force matches the glob, nil otherwise. Rules from labels count.
-func (s *Set) unknownRule(glob string) *engine.FieldError {
+func (s *Set) unknownRule(glob string) *setting.Fault {
 	names := s.o.Engine.Snapshot().RuleNames()
 	if slices.ContainsFunc(names, func(name string) bool { return match.Match(name, glob) }) {
 		return nil
@@ -157,7 +157,7 @@ func (s *Set) unknownRule(glob string) *engine.FieldError {
 	case hint == "":
 		hint = "the rules are " + strings.Join(names[:min(len(names), maxNamed)], ", ")
 	}
-	return &engine.FieldError{Field: "rule", Value: glob, Message: "no rule has such a name", Hint: hint}
+	return &setting.Fault{Field: "rule", Value: glob, Message: "no rule has such a name", Hint: hint}
 }
 
 // Expire ends a runtime silence now, or removes it if it has not begun, and returns its former and its new state, nil if it was removed. For a
