@@ -90,13 +90,13 @@ func TestExplainCountsTheStore(t *testing.T) {
 		code int
 	}{
 		{[]string{"panic: b"}, "HIT  panic: alerts", command.Fine},
-		{[]string{"--store", one, "panic: b"}, "HIT  panic: is held back: cooldown", command.Fine},
-		{[]string{"--store", one, "panic: b"}, "1 held back since", command.Fine},
+		{[]string{"--store", one, "panic: b"}, "HIT  panic: is suppressed: cooldown", command.Fine},
+		{[]string{"--store", one, "panic: b"}, "1 suppressed since", command.Fine},
 		{[]string{"--store", one, "--container", "test-2", "panic: b"}, "HIT  panic: alerts", command.Fine},
-		{[]string{"--store", one, "Out of memory"}, "HIT  oom: is held back: silence s1", command.Fine},
+		{[]string{"--store", one, "Out of memory"}, "HIT  oom: is suppressed: silence s1", command.Fine},
 		{[]string{"--store", two, "panic: b"}, "several instances share the store: say which is meant: dev, ops", command.Usage},
 		{[]string{"--store", two, "--instance", "dev", "panic: b"}, "HIT  panic: alerts", command.Fine},
-		{[]string{"--store", two, "--instance", "ops", "panic: b"}, "HIT  panic: is held back: cooldown", command.Fine},
+		{[]string{"--store", two, "--instance", "ops", "panic: b"}, "HIT  panic: is suppressed: cooldown", command.Fine},
 		{[]string{"--store", two, "--instance", "opps", "panic: b"}, `no instance "opps"`, command.Usage},
 		{[]string{"--store", one, "fine"}, "miss panic: ", command.Findings},
 	} {

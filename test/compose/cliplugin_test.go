@@ -35,13 +35,13 @@ func TestDockerCLIPlugin(t *testing.T) {
 		want string
 		code int
 	}{
-		{[]string{"fluentbit", "--help"}, "Usage: docker fluentbit <command>", 0},
+		{[]string{"fluentbit", "--help"}, "Usage:\n  docker fluentbit [command]", 0},
 		{[]string{"fluentbit", "queue", "list", "--help"}, "docker fluentbit queue list", 0},
 		{[]string{"--help"}, "Alerts straight from container logs", 0},
 		{[]string{"fluentbit", "check", rules}, "fine: 1 rule", 0},
 		{[]string{"--debug", "-H", "tcp://127.0.0.1:1", "fluentbit", "check", rules}, "fine: 1 rule", 0},
-		{[]string{"fluentbit", "bogus"}, "unexpected argument bogus", 3},
-		{[]string{"__complete", "fluentbit", "que"}, "queue\tLook after", 0},
+		{[]string{"fluentbit", "bogus"}, `unknown command "bogus". Run "docker fluentbit --help" for usage.`, 3},
+		{[]string{"__complete", "fluentbit", "que"}, "queue\tShow deliveries", 0},
 		{[]string{"--context", "nowhere", "fluentbit", "run", "-c", rules}, "nowhere", -1}, // Docker itself or this program says so
 	} {
 		out, err := call(c.args...)
