@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/junit"
 )
 
 const hostile = "2026-11-25 10:00:00 boom </pre><script>alert(1)</script><img src=x onerror=\"alert(1)\"> \x1b[2J\x1b]0;title\x07\x07\u009b2J \xff\u202e {{.Lines}}"
@@ -150,7 +151,7 @@ func TestJUnit(t *testing.T) {
 	if err := r.WriteJUnit(&b, r.Judge(expectations(t, "a = 7 hits", "a >= 1"))); err != nil {
 		t.Fatal(err)
 	}
-	var suite junitSuite
+	var suite junit.Suite
 	if err := xml.Unmarshal(b.Bytes(), &suite); err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk/msgpack"
+	"github.com/tinyforge/fluentbit-trigger/internal/shortid"
 )
 
 // cloudEventType is what the type of an alert begins with that was sent as a CloudEvent.
@@ -32,5 +33,5 @@ func isAlert(b []byte, i int, cloudEvent bool) bool {
 		return ok && isArray
 	}
 	at, ok := msgpack.Child(b, i, "source")
-	return ok && msgpack.IsMap(b[at]) && bytes.HasPrefix(member("id"), []byte("al_")) && len(member("rule")) > 0
+	return ok && msgpack.IsMap(b[at]) && bytes.HasPrefix(member("id"), []byte(shortid.AlertPrefix)) && len(member("rule")) > 0
 }

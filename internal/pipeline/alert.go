@@ -2,11 +2,11 @@ package pipeline
 
 import (
 	"crypto/sha256"
-	"encoding/base32"
 	"encoding/binary"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/shortid"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
@@ -32,7 +32,7 @@ func (id *identity) next(a *engine.Alert, raw []byte) string {
 	if n := id.ordinals.next(sum); n > 0 {
 		sum = sha256.Sum256(binary.BigEndian.AppendUint64(sum[:], n))
 	}
-	return "al_" + idEncoding.EncodeToString(sum[:16])
+	return shortid.Alert(sum[:])
 }
 
 // ofTime returns the id of an alert that time made: SHA-256 over rule, instance, kind, key and the moment at which it was due. After a restart
@@ -44,10 +44,8 @@ func (id *identity) ofTime(a *engine.Alert) string {
 		h.Write([]byte(part))
 	}
 	h.Write(binary.BigEndian.AppendUint64(nil, uint64(a.Due)))
-	return "al_" + idEncoding.EncodeToString(h.Sum(nil)[:16])
+	return shortid.Alert(h.Sum(nil))
 }
-
-var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 
 // NewAlert returns the alert that triggers send for an alert of the engine.
 func NewAlert(a *engine.Alert, id string) trigger.Alert {

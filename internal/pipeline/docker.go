@@ -9,6 +9,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+	"github.com/tinyforge/fluentbit-trigger/internal/shortid"
 )
 
 // OnLines evaluates lines of a container and keeps their alerts before it returns. A line that comes again makes alerts with the ids that they
@@ -74,7 +75,7 @@ func (id *identity) ofEvent(rule string, o *docker.ContainerEvent) string {
 		h.Write([]byte(part))
 	}
 	h.Write(binary.BigEndian.AppendUint64(nil, uint64(o.Time)))
-	return "al_" + idEncoding.EncodeToString(h.Sum(nil)[:16])
+	return shortid.Alert(h.Sum(nil))
 }
 
 // ofLine returns the id of a rule's alert about a container's line: SHA-256 over rule, instance, container, stream, time, ordinal and text.
@@ -87,7 +88,7 @@ func (id *identity) ofLine(rule, container string, l *docker.Line) string {
 	h.Write(binary.BigEndian.AppendUint64(nil, uint64(l.Time)))
 	h.Write(binary.BigEndian.AppendUint64(nil, l.Ordinal))
 	h.Write(l.Text)
-	return "al_" + idEncoding.EncodeToString(h.Sum(nil)[:16])
+	return shortid.Alert(h.Sum(nil))
 }
 
 // positionPrefix is what the keys of the places in containers' logs begin with in the store.

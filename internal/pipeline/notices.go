@@ -11,6 +11,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/internal/guard"
+	"github.com/tinyforge/fluentbit-trigger/internal/shortid"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
@@ -107,7 +108,7 @@ func (p *Pipeline) report(w noticeWindow, text string) {
 		h.Write([]byte(part))
 	}
 	alert := trigger.Alert{
-		Version: trigger.AlertVersion, ID: "al_" + idEncoding.EncodeToString(h.Sum(nil)[:16]), Kind: trigger.KindSystem, Severity: "error",
+		Version: trigger.AlertVersion, ID: shortid.Alert(h.Sum(nil)), Kind: trigger.KindSystem, Severity: "error",
 		Rule: "docker-" + string(w.notice.Kind), Summary: text, Message: text, Time: w.last, FirstSeen: w.first, LastSeen: w.last, Count: w.held,
 		Source: trigger.Source{
 			Kind: trigger.KindSystem, Workload: source.Workload, Host: source.Host, Container: trigger.Container(source.Container),

@@ -1,10 +1,11 @@
 package ruletest
 
 import (
-	"encoding/xml"
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/junit"
 )
 
 // Broken is a file whose tests cannot run.
@@ -13,46 +14,16 @@ type Broken struct {
 	Problems []string
 }
 
-// The elements of JUnit's XML, as far as CI servers read them.
-type (
-	junitSuites struct {
-		XMLName  xml.Name     `xml:"testsuites"`
-		Tests    int          `xml:"tests,attr"`
-		Failures int          `xml:"failures,attr"`
-		Errors   int          `xml:"errors,attr"`
-		Suites   []junitSuite `xml:"testsuite"`
-	}
-	junitSuite struct {
-		Name     string      `xml:"name,attr"`
-		Tests    int         `xml:"tests,attr"`
-		Failures int         `xml:"failures,attr"`
-		Errors   int         `xml:"errors,attr"`
-		Cases    []junitCase `xml:"testcase"`
-	}
-	junitCase struct {
-		Name    string     `xml:"name,attr"`
-		Class   string     `xml:"classname,attr"`
-		File    string     `xml:"file,attr"`
-		Line    int        `xml:"line,attr,omitempty"`
-		Failure *junitText `xml:"failure"`
-		Error   *junitText `xml:"error"`
-	}
-	junitText struct {
-		Message string `xml:"message,attr"`
-		Text    string `xml:",chardata"`
-	}
-)
-
 // WriteJUnit writes the results in JUnit's XML form: a suite for each file, a case for each test, and an error for each file that cannot run.
 func WriteJUnit(w io.Writer, results []Result, broken []Broken) error {
-	var all junitSuites
-	suite := func(file string) *junitSuite {
+	var all junit.Suites
+	suite := func(file string) *junit.Suite {
 		for i := range all.Suites {
 			if all.Suites[i].Name == file {
 				return &all.Suites[i]
 			}
 		}
-		all.Suites = append(all.Suites, junitSuite{Name: file})
+		all.Suites = append(all.Suites, junit.Suite{Name: file})
 		return &all.Suites[len(all.Suites)-1]
 	}
 	for _, b := range broken {
@@ -60,15 +31,15 @@ func WriteJUnit(w io.Writer, results []Result, broken []Broken) error {
 		s.Tests++
 		s.Errors++
 		all.Errors++
-		s.Cases = append(s.Cases, junitCase{
-			Name: "load", Class: b.File, File: b.File, Error: &junitText{Message: b.Problems[0], Text: valid(strings.Join(b.Problems, "\n"))},
+		s.Cases = append(s.Cases, junit.Case{
+			Name: "load", Class: b.File, File: b.File, Error: &junit.Text{Message: b.Problems[0], Text: junit.Valid(strings.Join(b.Problems, "\n"))},
 		})
 	}
 	for i := range results {
 		r := &results[i]
 		s := suite(r.File)
 		s.Tests++
-		c := junitCase{Name: r.Name, Class: r.File, File: r.File, Line: r.Line}
+		c := junit.Case{Name: r.Name, Class: r.File, File: r.File, Line: r.Line}
 		if !r.Passed {
 			s.Failures++
 			all.Failures++
@@ -76,31 +47,12 @@ func WriteJUnit(w io.Writer, results []Result, broken []Broken) error {
 			for _, f := range r.Failures {
 				fmt.Fprintf(&text, "%s:%d: %s\n%s", f.File, f.Line, f.Message, f.Diff)
 			}
-			c.Failure = &junitText{Message: valid(r.Failures[0].Message), Text: valid(text.String())}
+			c.Failure = &junit.Text{Message: junit.Valid(r.Failures[0].Message), Text: junit.Valid(text.String())}
 		}
 		s.Cases = append(s.Cases, c)
 	}
 	for i := range all.Suites {
 		all.Tests += all.Suites[i].Tests
 	}
-	if _, err := io.WriteString(w, xml.Header); err != nil {
-		return err
-	}
-	e := xml.NewEncoder(w)
-	e.Indent("", "  ")
-	if err := e.Encode(&all); err != nil {
-		return err
-	}
-	_, err := io.WriteString(w, "\n")
-	return err
-}
-
-// valid drops what XML cannot hold; the encoder itself escapes the rest.
-func valid(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' && r != '\t' {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
+	return junit.Write(w, &all)
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/junit"
 )
 
 // load loads a file of tests, which must be sound.
@@ -176,7 +177,7 @@ func TestJUnit(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "testdata/junit.want", b.String())
-	var all junitSuites
+	var all junit.Suites
 	if err := xml.Unmarshal([]byte(b.String()), &all); err != nil || all.Tests != 3 || all.Failures != 1 || all.Errors != 1 || len(all.Suites) != 3 {
 		t.Errorf("read back: %v, %+v", err, all)
 	}

@@ -7,7 +7,6 @@ package silence
 import (
 	"context"
 	"crypto/rand"
-	"encoding/base32"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +21,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
+	"github.com/tinyforge/fluentbit-trigger/internal/shortid"
 )
 
 const (
@@ -186,12 +186,10 @@ func (s *Set) Expire(ctx context.Context, id string) (before, after *engine.Sile
 	return &was, after, nil
 }
 
-var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
-
 func newID() string {
 	var id [10]byte
 	_, _ = rand.Read(id[:]) // it never fails: see its documentation
-	return "si_" + idEncoding.EncodeToString(id[:])
+	return shortid.Silence(id[:])
 }
 
 // save saves a silence, or removes it if it is nil, and then puts the change in force. The caller holds the mutex.
