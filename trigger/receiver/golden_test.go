@@ -34,7 +34,7 @@ func testRenderer(format string) *Renderer {
 	}
 }
 
-func TestPresetsGolden(t *testing.T) {
+func TestGoldenPayloads(t *testing.T) {
 	t.Parallel()
 	for _, format := range Formats() {
 		archive := &txtar.Archive{}
@@ -333,7 +333,7 @@ func TestNoEntityInABodyOfOnesOwn(t *testing.T) {
 	}
 }
 
-func FuzzPresets(f *testing.F) {
+func FuzzPayloads(f *testing.F) {
 	f.Add(triggertest.HostileText, "critical", 3)
 	f.Add(strings.Repeat("<`@everyone`>", 900), "info", 1)
 	f.Add(strings.Repeat("🔥\"&", 3000), "", 20)
