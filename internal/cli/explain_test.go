@@ -94,10 +94,10 @@ func TestExplainCountsTheStore(t *testing.T) {
 		{[]string{"--store", one, "panic: b"}, "1 suppressed since", command.Fine},
 		{[]string{"--store", one, "--container", "test-2", "panic: b"}, "HIT  panic: alerts", command.Fine},
 		{[]string{"--store", one, "Out of memory"}, "HIT  oom: is suppressed: silence s1", command.Fine},
-		{[]string{"--store", two, "panic: b"}, "several instances share the store: say which is meant: dev, ops", command.Usage},
+		{[]string{"--store", two, "panic: b"}, "several instances share the store: choose one of dev, ops", command.Usage},
 		{[]string{"--store", two, "--instance", "dev", "panic: b"}, "HIT  panic: alerts", command.Fine},
 		{[]string{"--store", two, "--instance", "ops", "panic: b"}, "HIT  panic: is suppressed: cooldown", command.Fine},
-		{[]string{"--store", two, "--instance", "opps", "panic: b"}, `no instance "opps"`, command.Usage},
+		{[]string{"--store", two, "--instance", "opps", "panic: b"}, `no state of instance "opps"`, command.Usage},
 		{[]string{"--store", one, "fine"}, "miss panic: ", command.Findings},
 	} {
 		for range 2 { // explaining changes nothing

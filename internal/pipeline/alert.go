@@ -10,15 +10,15 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
-// identity makes the ids of alerts. An id is a digest of what the alert is about, so that a record that the host hands over again after a
-// restart makes the same alert, while two equal lines of one run that both alert make two.
+// identity makes the ids of alerts. An id is a digest of the alert's rule and record: a record that comes again after a restart gets the same id,
+// while two equal lines of one run get two.
 type identity struct {
 	instance string
 	ordinals *alertOrdinals // of the run
 }
 
-// next returns the id of an alert: SHA-256 over rule, instance, tag, the record's time in ns, the record's bytes, and its ordinal among
-// the alerts of the run that agree in all of these; 26 characters of it.
+// next returns the id of a record's alert: 26 characters of SHA-256 over rule, instance, tag, the record's time in ns and its bytes, and the number of
+// earlier alerts of the run with the same values.
 func (id *identity) next(a *engine.Alert, raw []byte) string {
 	h := sha256.New()
 	for _, part := range []string{a.RuleID, id.instance, a.Source.Tag} {
@@ -35,8 +35,8 @@ func (id *identity) next(a *engine.Alert, raw []byte) string {
 	return shortid.Alert(sum[:])
 }
 
-// ofTime returns the id of an alert that time made: SHA-256 over rule, instance, kind, key and the moment at which it was due. After a restart
-// the same alert has the same id.
+// ofTime returns the id of an alert that a deadline raised: SHA-256 over rule, instance, kind, key and the time at which it was due. After a restart the
+// same alert gets the same id.
 func (id *identity) ofTime(a *engine.Alert) string {
 	h := sha256.New()
 	for _, part := range []string{"time", a.RuleID, id.instance, a.Kind.String(), a.Key} {

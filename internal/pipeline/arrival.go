@@ -5,21 +5,21 @@ import (
 	"time"
 )
 
-// leastStep is how far the clock has to be from the time that passed to count as set: less is what it is adjusted by as it runs.
+// leastStep is the smallest difference to the monotonic clock that counts as a clock that was set. Smaller ones are adjustments of a running clock.
 const leastStep = time.Second
 
-// arrival is the time by which lines are evaluated. It goes by the clock on the wall, as silences and receivers do, and notices when that was set, or
-// the machine slept: that time did not pass, and nothing was waited for in it.
+// arrival is the clock that lines are evaluated by. It shows wall-clock time, as silences and receivers do, and detects when that was set or the machine
+// slept: such a jump must not count as time that an absence rule waited.
 type arrival struct {
 	now    func() time.Time
-	passed func() time.Duration // since some moment, whatever the clock says
-	skip   func(ns, now int64)  // is called at each step, before anybody evaluates by the new time
+	passed func() time.Duration // monotonic: the time since some moment
+	skip   func(ns, now int64)  // called for each jump, before the new time is used
 
 	mu   sync.Mutex
-	lead time.Duration // of the clock over the time that passed
+	lead time.Duration // of the wall clock over the monotonic clock
 }
 
-// newArrival returns one. Without a measure of the time that passed the clock is believed.
+// newArrival returns an arrival clock. Without a monotonic clock it detects no jumps.
 func newArrival(o *Options, skip func(ns, now int64)) *arrival {
 	c := &arrival{now: o.Now, passed: o.Passed, skip: skip}
 	if c.passed != nil {

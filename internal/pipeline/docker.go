@@ -12,13 +12,13 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/shortid"
 )
 
-// OnLines evaluates lines of a container and keeps their alerts before it returns. A line that comes again makes alerts with the ids that they
-// had before. While there is no room for alerts it waits, until ctx ends: then no line was evaluated. It is a docker.Options.Sink.
+// OnLines evaluates lines of a container, and stores their alerts before it returns. The alerts of a line that comes again have their former ids. While
+// there is no room for alerts, OnLines waits; if ctx ends first, it evaluates no line and returns an error. It is a docker.Options.Sink.
 func (p *Pipeline) OnLines(ctx context.Context, lines *docker.Batch) error {
 	return p.untilRoom(ctx, func(b *batch) { b.container(lines) })
 }
 
-// untilRoom has an evaluator evaluate lines, as soon as there is room for alerts.
+// untilRoom evaluates lines as soon as there is room for alerts.
 func (p *Pipeline) untilRoom(ctx context.Context, lines func(*batch)) error {
 	wait := roomMin
 	for p.submit(lines) == Refused {
@@ -35,7 +35,7 @@ func (p *Pipeline) untilRoom(ctx context.Context, lines func(*batch)) error {
 	return nil
 }
 
-// How long Take waits for room before it asks again.
+// The wait for room, doubled from roomMin to roomMax.
 const (
 	roomMin = 50 * time.Millisecond
 	roomMax = time.Second
@@ -54,7 +54,7 @@ func (b *batch) container(lines *docker.Batch) {
 	}
 }
 
-// OnEvent evaluates an event of a container, as OnLines does lines. It is a docker.Options.OnEvent.
+// OnEvent evaluates a container event, as OnLines does lines. It is a docker.Options.OnEvent.
 func (p *Pipeline) OnEvent(ctx context.Context, o *docker.ContainerEvent) error {
 	return p.untilRoom(ctx, func(b *batch) {
 		rec := o.Record()
@@ -62,12 +62,12 @@ func (p *Pipeline) OnEvent(ctx context.Context, o *docker.ContainerEvent) error 
 	})
 }
 
-// event evaluates an event of a container, wherever it came from.
+// event evaluates a container event, from Docker or from Fluent Bit's docker_events.
 func (b *batch) event(rec *engine.Record, o *docker.ContainerEvent) {
 	b.identified(rec, func(a *engine.Alert) string { return b.ids.ofEvent(a.RuleID, o) })
 }
 
-// ofEvent returns the id of a rule's alert about an event: SHA-256 over rule, instance, container, event and time.
+// ofEvent returns the id of a rule's alert about a container event: SHA-256 over rule, instance, container, event and time.
 func (id *identity) ofEvent(rule string, o *docker.ContainerEvent) string {
 	h := sha256.New()
 	for _, part := range []string{"event", rule, id.instance, o.Source.Container.ID, o.Action} {
@@ -91,19 +91,19 @@ func (id *identity) ofLine(rule, container string, l *docker.Line) string {
 	return shortid.Alert(h.Sum(nil))
 }
 
-// positionPrefix is what the keys of the places in containers' logs begin with in the store.
+// positionPrefix returns the prefix of the keys of positions in the store.
 func (p *Pipeline) positionPrefix() string { return "docker/" + p.id + "/" }
 
-// AliveKey is the key of the mark of an instance in its store, which MarkAlive leaves.
+// AliveKey returns the key under which MarkAlive saves the time in the store.
 func AliveKey(id string) string { return "alive/" + id }
 
-// MarkAlive leaves the time in the store, as RFC 3339: whoever finds it fresh knows that the instance is at work, and that its store is.
+// MarkAlive saves the time in the store, as RFC 3339. A fresh time shows that the instance is running and can write to its store.
 func (p *Pipeline) MarkAlive(ctx context.Context) error {
 	now := p.now()
 	return p.store.SaveState(ctx, now, map[string][]byte{AliveKey(p.id): now.UTC().AppendFormat(nil, time.RFC3339)})
 }
 
-// SavePositions keeps the places that container logs were read up to; nil removes one. It is a docker.Options.Save.
+// SavePositions saves the positions in containers' logs; nil removes one. It is a docker.Options.Save.
 func (p *Pipeline) SavePositions(ctx context.Context, changed map[string][]byte) error {
 	values := make(map[string][]byte, len(changed))
 	for key, value := range changed {
@@ -112,7 +112,7 @@ func (p *Pipeline) SavePositions(ctx context.Context, changed map[string][]byte)
 	return p.store.SaveState(ctx, p.now(), values)
 }
 
-// Positions returns what SavePlaces kept.
+// Positions returns the saved positions.
 func (p *Pipeline) Positions(ctx context.Context) (map[string][]byte, error) {
 	saved, err := p.store.LoadStates(ctx, p.positionPrefix())
 	if err != nil {

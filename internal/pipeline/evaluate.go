@@ -11,18 +11,18 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/workload"
 )
 
-// Verdict is the answer to a chunk.
+// Verdict is the result of a chunk.
 type Verdict uint8
 
 // The verdicts.
 const (
-	// Accepted: every line was evaluated, and every alert is kept. The chunk must not come again.
+	// Accepted: every line was evaluated, and every alert is stored. The chunk must not come again.
 	Accepted Verdict = iota
-	// Refused: no line was evaluated, because there is no room for alerts. The chunk is to come again later.
+	// Refused: no line was evaluated, because there is no room for alerts. The chunk must come again later.
 	Refused
 )
 
-// String returns the verdict's word.
+// String returns "accepted" or "refused".
 func (v Verdict) String() string {
 	if v == Refused {
 		return "refused"
@@ -30,15 +30,15 @@ func (v Verdict) String() string {
 	return "accepted"
 }
 
-// job is a number of lines on their way to an evaluator.
+// job is lines on their way to an evaluating goroutine.
 type job struct {
-	lines func(b *batch) // hands each to b.line
+	lines func(b *batch) // calls b.line for each
 	done  chan struct{}
 }
 
-// Flush evaluates a chunk of Fluent Bit's and keeps its alerts. The chunk's memory is not used after it returns. It never waits for the
-// network; it may be called concurrently. The work is done on another goroutine, because Fluent Bit calls on the small stack of a
-// coroutine, which code that the Go runtime runs on the caller's stack would overflow.
+// Flush evaluates a chunk of Fluent Bit and stores its alerts. It does not use the chunk's memory after it returns, and never waits for the network. It
+// may be called concurrently. Another goroutine does the work: Fluent Bit calls on the small stack of a coroutine, which code that the Go runtime runs
+// on the caller's stack would overflow.
 func (p *Pipeline) Flush(chunk []byte, tag string) Verdict {
 	v := p.submit(func(b *batch) { p.decoder.Load().Decode(chunk, tag, b.now, b.line) })
 	if v == Accepted {
@@ -47,11 +47,11 @@ func (p *Pipeline) Flush(chunk []byte, tag string) Verdict {
 	return v
 }
 
-// submit has an evaluator evaluate lines, and returns when their alerts are kept, or at once when there is no room for alerts.
+// submit evaluates lines on another goroutine and returns when their alerts are stored, or immediately if there is no room for alerts.
 func (p *Pipeline) submit(lines func(*batch)) Verdict {
 	if err := p.delivery.Room(); err != nil {
 		p.counters.refused.Add(1)
-		p.log.Warn("chunk refused until there is room for alerts", "error", err)
+		p.log.Warn("refusing chunks until there is room for alerts", "error", err)
 		return Refused
 	}
 	j := job{lines: lines, done: make(chan struct{})}
@@ -78,13 +78,13 @@ func (p *Pipeline) evaluateLoop() {
 	}
 }
 
-// evaluate does one job. A panic costs the lines that were not evaluated by then; the alerts made so far are kept.
+// evaluate does one job. After a panic the remaining lines are lost; the alerts so far are stored.
 func (p *Pipeline) evaluate(b *batch, j job) {
 	defer close(j.done)
 	b.run(func() { j.lines(b) })
 }
 
-// expire evaluates the partial lines that waited for too long, or all of them.
+// expire evaluates the partial lines that waited too long, or all of them.
 func (p *Pipeline) expire(b *batch, all bool) {
 	b.run(func() {
 		if d := p.decoder.Load(); all {
@@ -95,28 +95,28 @@ func (p *Pipeline) expire(b *batch, all bool) {
 	})
 }
 
-// batch evaluates lines and keeps their alerts in one transaction. It belongs to one goroutine.
+// batch evaluates lines and stores their alerts in one transaction. It belongs to one goroutine.
 type batch struct {
 	p      *Pipeline
 	worker *engine.Worker
 	now    int64
 	ids    identity
-	id     func(*engine.Alert) string // names an alert of the line that is evaluated
+	id     func(*engine.Alert) string // returns the id of an alert of the present line
 	plain  []byte                     // a container's line without terminal sequences
 	alerts []engine.Alert
 	items  []delivery.Item
 
-	begun     []*pendingAlert // alerts that began to wait for lines
-	completed []delivery.Item // alerts kept before that have all their lines now
+	begun     []*pendingAlert // alerts that began to wait for lines after their hit
+	completed []delivery.Item // stored alerts whose lines have all come
 	tally     workload.Tally
-	hits      int64 // of the records that were evaluated since it was set to 0
+	hits      int64 // since it was last set to 0
 }
 
 func (p *Pipeline) newBatch() *batch {
 	return &batch{p: p, ids: identity{instance: p.id, ordinals: &p.ordinals}}
 }
 
-// run evaluates the lines that decode hands to b.line, with the rules in force at its start, and then keeps the alerts.
+// run evaluates the lines for which decode calls b.line, with the rules in force at its start, and then stores the alerts.
 func (b *batch) run(decode func()) {
 	b.now = b.p.arrival.read()
 	b.worker = b.p.engine.Worker()
@@ -133,7 +133,7 @@ func (b *batch) run(decode func()) {
 	decode()
 }
 
-// line evaluates one line, or one event of a container. A panic costs this one alone.
+// line evaluates one line or container event. A panic costs only this one.
 func (b *batch) line(rec *engine.Record, raw []byte) {
 	if o, ok := rec.Fields.(*docker.ContainerEvent); ok {
 		b.event(rec, o)
@@ -142,7 +142,7 @@ func (b *batch) line(rec *engine.Record, raw []byte) {
 	b.identified(rec, func(a *engine.Alert) string { return b.ids.next(a, raw) })
 }
 
-// identified evaluates one line, whose alerts get their ids from id.
+// identified evaluates one line. id returns the ids of its alerts.
 func (b *batch) identified(rec *engine.Record, id func(*engine.Alert) string) {
 	defer guard.Recover(b.p.log, &b.p.counters.panics, "evaluating a line")
 	if IsOwn(rec) {
@@ -166,7 +166,7 @@ func (b *batch) offer(rec *engine.Record, hits []engine.Hit) {
 	b.p.taps.Offer(rec, hits, b.now)
 }
 
-// route adds the alerts to those that are to be kept, each with the triggers that want it. Those that a record made get their ids from id.
+// route adds the alerts to those to store, each with the triggers whose filters match. id returns the ids of alerts about records.
 func (b *batch) route(id func(*engine.Alert) string) {
 	for i := range b.alerts {
 		made := &b.alerts[i]
@@ -184,13 +184,13 @@ func (b *batch) route(id func(*engine.Alert) string) {
 	}
 }
 
-// keep hands the alerts to delivery, which holds them in memory when the store does not take them.
+// keep passes the alerts to the delivery, which keeps them in memory if the store fails.
 func (b *batch) keep() {
 	defer guard.Recover(b.p.log, &b.p.counters.panics, "keeping alerts")
 	b.addBegun()
 	if len(b.items) > 0 {
 		if err := b.p.delivery.Accept(b.p.ctx, b.items); err != nil {
-			b.p.log.Error("alerts are not on disk yet", "alerts", len(b.items), "error", err)
+			b.p.log.Error("cannot store alerts, keeping them in memory", "alerts", len(b.items), "error", err)
 		}
 	}
 	if len(b.items) > 0 {
@@ -202,10 +202,10 @@ func (b *batch) keep() {
 	b.items = b.items[:0]
 }
 
-// expireEvery is how often partial lines are looked at.
+// expireEvery is the interval between checks of partial lines.
 const expireEvery = time.Second
 
-// expireLoop hands over partial lines that waited for too long, until the pipeline stops. It also logs labels that were ignored.
+// expireLoop evaluates partial lines that waited too long, until the pipeline stops. It also logs ignored labels.
 func (p *Pipeline) expireLoop() {
 	b := p.newBatch()
 	tick := time.NewTicker(expireEvery)
@@ -221,12 +221,12 @@ func (p *Pipeline) expireLoop() {
 	}
 }
 
-// logIgnoredLabels logs that labels were ignored since it was called last. It belongs to one goroutine.
+// logIgnoredLabels logs that labels were ignored since the last call. It belongs to one goroutine.
 func (p *Pipeline) logIgnoredLabels() {
 	n := p.decoder.Load().Stats().LabelsIgnored
 	if n > p.ignoredLabels {
-		p.log.Warn("labels ignored: fluentbit-trigger.workload names workloads outside of the containers' own projects or namespaces; "+
+		p.log.Warn("ignoring labels fluentbit-trigger.workload that name workloads outside of the containers' own projects or namespaces; "+
 			"labels.workload = \"any\" allows it", "containers", n-p.ignoredLabels)
 	}
-	p.ignoredLabels = n // a reload makes another decoder, which begins at zero
+	p.ignoredLabels = n // a reload may replace the decoder, which counts from 0
 }

@@ -17,12 +17,12 @@ import (
 
 // The bounds of alerts about lost lines.
 const (
-	noticeEvery = time.Minute // one of a kind and container
-	maxNotices  = 10_000      // containers with one not long ago; the alert of one too many is sent
+	noticeEvery = time.Minute // for each kind and container
+	maxNotices  = 10_000      // open windows; beyond that every notice is sent
 )
 
-// notices makes one alert in a minute of all notices of a kind about a container: a log that is rotated away faster than it is read has a gap each
-// time that it is opened. The first is sent at once, the others with their number when the minute is over.
+// notices limits alerts about lost lines to one a minute for each kind and container: a log that rotates faster than it is read has a gap each time that
+// it is opened. The first notice is sent immediately, the others together, with their number, at the end of the minute.
 type notices struct {
 	mu      sync.Mutex
 	windows map[noticeKey]*noticeWindow
@@ -35,12 +35,12 @@ type noticeKey struct {
 
 type noticeWindow struct {
 	until       time.Time
-	held        int // since the last alert
+	held        int // notices since the last alert
 	first, last time.Time
 	notice      docker.Notice // the last
 }
 
-// admit reports whether a notice is an alert of its own. Otherwise it is counted.
+// admit reports whether a notice gets an alert of its own. Otherwise it counts the notice.
 func (n *notices) admit(notice docker.Notice, now time.Time) bool {
 	key := noticeKey{notice.Kind, cmp.Or(notice.Source.Container.Name, notice.Source.Container.ID)}
 	n.mu.Lock()
@@ -63,7 +63,8 @@ func (n *notices) admit(notice docker.Notice, now time.Time) bool {
 	return false
 }
 
-// due returns the windows that are over and hold notices, all that do with all set. The next minute begins for these; the others are forgotten.
+// due returns the windows that have ended and counted notices, or all with counted notices, and starts the next minute for them. It removes windows that
+// ended without notices.
 func (n *notices) due(now time.Time, all bool) (held []noticeWindow) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -80,17 +81,17 @@ func (n *notices) due(now time.Time, all bool) (held []noticeWindow) {
 	return held
 }
 
-// Report makes an alert of kind system of a notice, one a minute of a kind and container. It is a docker.Options.OnNotice.
+// Report sends an alert of kind system for a notice, at most one a minute for each kind and container. It is a docker.Options.OnNotice.
 func (p *Pipeline) Report(n docker.Notice) {
-	defer guard.Recover(p.log, &p.counters.panics, "telling a notice")
+	defer guard.Recover(p.log, &p.counters.panics, "reporting a notice")
 	if now := p.now().UTC(); p.notices.admit(n, now) {
 		p.report(noticeWindow{held: 1, first: now, last: now, notice: n}, n.Text)
 	}
 }
 
-// reportDue makes the alerts about notices that are due.
+// reportDue sends the alerts about notices that are due.
 func (p *Pipeline) reportDue(all bool) {
-	defer guard.Recover(p.log, &p.counters.panics, "telling notices")
+	defer guard.Recover(p.log, &p.counters.panics, "reporting notices")
 	for _, w := range p.notices.due(p.now().UTC(), all) {
 		text := w.notice.Text
 		if w.held > 1 {
@@ -115,6 +116,6 @@ func (p *Pipeline) report(w noticeWindow, text string) {
 		},
 	}
 	if err := p.delivery.Accept(p.ctx, []delivery.Item{{Alert: alert, Triggers: p.triggers.Load().of(&alert)}}); err != nil {
-		p.log.Error("an alert about lost lines is not on disk yet", "error", err)
+		p.log.Error("cannot store an alert about lost lines, keeping it in memory", "error", err)
 	}
 }

@@ -5,22 +5,21 @@ import (
 	"sync"
 )
 
-// maxOrdinals bounds the digests of each of the two generations that are remembered.
+// maxOrdinals bounds the digests of each of the two generations.
 const maxOrdinals = 1 << 15
 
-// alertOrdinals counts, for one run, the alerts about equal records: the same rule, tag, time and bytes. Fluent Bit hands a chunk over again only
-// after a restart, so equal records of one run are different lines, in one chunk or in several; the fluentd driver gives all lines of a
-// second one time. A restart begins to count again, so that the nth of several equal records has the id that it had before, and what an
-// earlier run stored is known by it.
+// alertOrdinals numbers the alerts of one run about equal records: same rule, tag, time and bytes. Fluent Bit repeats a chunk only after a restart, so
+// equal records of one run are different lines, in one chunk or in several; the fluentd driver gives all lines of a second one time. After a restart the
+// numbers begin again, so that the nth of several equal records gets its former id, and the store recognizes alerts of the earlier run.
 //
-// It is bounded: when a generation is full, the older one is forgotten. A record that was forgotten and comes once more in this run counts
-// from the first again, and the store takes it for a duplicate, which it counts. It takes 32,768 other alerts in between.
+// When a generation is full, the older one is dropped. An equal record that comes after at least 32,768 other alerts may get the first id again; the
+// store then counts its alert as a duplicate.
 type alertOrdinals struct {
 	mu       sync.Mutex
 	now, old map[[16]byte]uint64
 }
 
-// next returns how many alerts had the digest before in this run.
+// next returns the number of earlier alerts of this run with the digest.
 func (s *alertOrdinals) next(sum [sha256.Size]byte) uint64 {
 	key := [16]byte(sum[:16])
 	s.mu.Lock()

@@ -6,13 +6,13 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
 )
 
-// One of these stands in this program's own log lines behind the time and the level.
+// The origin in this program's own log lines, behind time and level.
 var (
 	ownMark        = []byte("[output:trigger:")
 	standaloneMark = []byte("[" + StandaloneOrigin + "] ")
 )
 
-// How the documents begin that a receiver gets: an alert or a group of them, and either as a CloudEvent.
+// The beginnings of the documents that receivers get: an alert or a group, each also as a CloudEvent.
 var (
 	alertMark     = []byte(`{"version":"1","id":"`)
 	alertKindMark = []byte(`","kind":"`)
@@ -20,14 +20,14 @@ var (
 	eventTypeMark = []byte(`"type":"com.github.tinyforge.fluentbit-trigger.`)
 )
 
-// maxMarkedStart bounds how much of a line is looked at.
+// maxMarkedStart bounds the part of a line that is searched for them.
 const maxMarkedStart = 512
 
-// StandaloneOrigin is what stands in the brackets of the standalone program's log lines.
+// StandaloneOrigin is the origin in the log lines of docker-fluentbit.
 const StandaloneOrigin = "docker-fluentbit"
 
-// IsOwn reports whether a record is this program's own: one of its log lines, or an alert that came back, as a record or as the line of a receiver
-// that logs what it gets. It is not evaluated, because an alert about an alert would make the next one.
+// IsOwn reports whether a record is this program's own: one of its log lines, or an alert that came back, as a record or in the log of a receiver. Own
+// records are not evaluated, because an alert about an alert would raise the next one.
 func IsOwn(rec *engine.Record) bool {
 	line := rec.Text
 	if rec.Own {
@@ -43,8 +43,8 @@ func IsOwn(rec *engine.Record) bool {
 	return len(line) > at && (bytes.HasPrefix(line[at:], ownMark) || bytes.HasPrefix(line[at:], standaloneMark))
 }
 
-// isAlertLine reports whether a line is what a trigger sends in the generic or the CloudEvents format. It looks at the beginning alone: a line that
-// only quotes an alert is a line.
+// isAlertLine reports whether a line is an alert in the generic or the CloudEvents format. Only its beginning counts: a line that quotes an alert is an
+// ordinary line.
 func isAlertLine(line []byte) bool {
 	start := line[:min(len(line), maxMarkedStart)]
 	if rest, ok := bytes.CutPrefix(start, alertMark); ok {

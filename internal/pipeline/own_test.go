@@ -100,5 +100,5 @@ func TestIgnoredLabelsAreLogged(t *testing.T) {
 	if w := b.alerts()[0].Source.Workload; w != "tenant/evil" {
 		t.Errorf("workload %q", w)
 	}
-	b.eventually("the label is logged", func() bool { return strings.Contains(b.log.String(), "labels ignored") })
+	b.eventually("the label is logged", func() bool { return strings.Contains(b.log.String(), "ignoring labels") })
 }

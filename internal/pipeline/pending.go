@@ -9,27 +9,27 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
-// holdTime is how long the store holds an alert that waits for the lines after it. The engine lets it go sooner, so only those of a process that
-// died are held for so long: then they leave without these lines.
+// holdTime is how long the store holds back an alert that waits for the lines after its hit. The engine releases it sooner; only after a crash does it
+// wait that long, and is then sent without those lines.
 const holdTime = 10 * time.Second
 
-// pendingAlerts are the alerts that wait in the engine for the lines after them. Each is kept with its chunk, before the chunk is acknowledged, as it
-// was when it began to wait, and completed under the same id when the engine lets it go.
+// pendingAlerts holds the alerts that wait in the engine for the lines after their hit. Each is stored with its chunk, before the chunk is acknowledged,
+// without these lines, and completed under the same id when the engine releases it.
 type pendingAlerts struct {
 	mu       sync.Mutex
 	byTicket map[uint64]*pendingAlert
 }
 
-// pendingAlert is one of them. What it holds is guarded by the mutex of waits.
+// pendingAlert is one of them. The mutex of pendingAlerts guards it.
 type pendingAlert struct {
 	item     delivery.Item
-	accepted bool // it is kept: what comes now completes it
+	accepted bool // it is stored: Complete must update it
 }
 
 func newPendingAlerts() *pendingAlerts { return &pendingAlerts{byTicket: map[uint64]*pendingAlert{}} }
 
-// complete gives a waiting alert the lines around it. ready says that it is kept already, and item is to complete it; otherwise the batch in
-// which it began keeps it complete. ok is false when nobody told that it waits.
+// complete adds the lines around its hit to a waiting alert. ready means that it is stored already, and item must update it; otherwise its own batch
+// stores it complete. ok is false for an alert that was not waiting.
 func (w *pendingAlerts) complete(a *engine.Alert) (item delivery.Item, ready, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -42,7 +42,7 @@ func (w *pendingAlerts) complete(a *engine.Alert) (item delivery.Item, ready, ok
 	return one.item, one.accepted, true
 }
 
-// begin notes an alert that begins to wait. It is an engine.Worker.OnWait.
+// begin adds an alert that begins to wait. It is an engine.Worker.OnWait.
 func (b *batch) begin(a *engine.Alert) {
 	e := NewAlert(a, b.id(a))
 	one := &pendingAlert{item: delivery.Item{
@@ -54,7 +54,7 @@ func (b *batch) begin(a *engine.Alert) {
 	b.begun = append(b.begun, one)
 }
 
-// release has an alert that waited completed, or kept complete where it is not kept yet.
+// release completes an alert that waited. ok is false for one that did not.
 func (b *batch) release(a *engine.Alert) (ok bool) {
 	item, ready, ok := b.p.pending.complete(a)
 	if ready {
@@ -63,7 +63,7 @@ func (b *batch) release(a *engine.Alert) (ok bool) {
 	return ok
 }
 
-// addBegun adds the alerts that began to wait to those that are to be kept, as complete as they are by now.
+// addBegun adds the alerts that began to wait to those to store, with the lines that have come so far.
 func (b *batch) addBegun() {
 	b.p.pending.mu.Lock()
 	defer b.p.pending.mu.Unlock()
@@ -72,7 +72,7 @@ func (b *batch) addBegun() {
 	}
 }
 
-// markAccepted notes that they are kept, and adds those that were completed meanwhile to those that are to be completed.
+// markAccepted marks these alerts as stored, and queues the updates of those that were completed meanwhile.
 func (b *batch) markAccepted() {
 	b.p.pending.mu.Lock()
 	defer b.p.pending.mu.Unlock()
@@ -87,19 +87,19 @@ func (b *batch) markAccepted() {
 	b.begun = b.begun[:0]
 }
 
-// sendCompleted completes what is kept.
+// sendCompleted updates stored alerts that are complete now.
 func (b *batch) sendCompleted() {
 	if len(b.completed) == 0 {
 		return
 	}
 	if err := b.p.delivery.Complete(b.p.ctx, b.completed); err != nil {
-		b.p.log.Warn("alerts leave without the lines after them", "alerts", len(b.completed), "error", err)
+		b.p.log.Warn("sending alerts without the lines after them", "alerts", len(b.completed), "error", err)
 	}
 	clear(b.completed)
 	b.completed = b.completed[:0]
 }
 
-// releaseWaiting lets all alerts go that wait for lines: no more will come.
+// releaseWaiting releases all alerts that wait for lines: no more lines will come.
 func (p *Pipeline) releaseWaiting(b *batch) {
 	b.run(func() {
 		b.alerts = p.engine.ReleaseWaiting(b.alerts[:0])
@@ -107,7 +107,7 @@ func (p *Pipeline) releaseWaiting(b *batch) {
 	})
 }
 
-// contextOf returns the lines around an alert's own, or nil.
+// contextOf returns the lines around the hit, or nil.
 func contextOf(a *engine.Alert) *trigger.Context {
 	if len(a.Before)+len(a.After) == 0 {
 		return nil

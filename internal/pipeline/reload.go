@@ -15,10 +15,10 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
 )
 
-// ConfigError is a configuration that was refused.
+// ConfigError is a configuration with problems that was not applied.
 type ConfigError struct{ Problems []config.Problem }
 
-// Error names all problems, one a line.
+// Error lists all problems, one per line.
 func (e *ConfigError) Error() string {
 	lines := make([]string, len(e.Problems))
 	for i := range e.Problems {
@@ -39,7 +39,7 @@ func (p *Pipeline) firstSettings(o Options) (*config.Settings, error) {
 	}
 	p.logProblems(result.Problems)
 	if result.Unusable() && o.Previous != nil {
-		p.log.Error("the configuration cannot be read: what ran before runs on")
+		p.log.Error("cannot read the configuration: continuing with the previous one")
 		return o.Previous, nil
 	}
 	if o.Previous != nil {
@@ -54,11 +54,11 @@ func (p *Pipeline) logProblems(problems []config.Problem) {
 	}
 }
 
-// prepared is everything of a configuration that can fail, made before anything changes.
+// prepared is a configuration with all its parts that can fail to build, built before anything changes.
 type prepared struct {
 	settings *config.Settings
 	snapshot *engine.Snapshot
-	decoder  *chunk.Decoder // nil: the one in force fits
+	decoder  *chunk.Decoder // nil: keep the one in force
 	triggers *triggers
 }
 
@@ -68,7 +68,7 @@ func (n *prepared) close() {
 	}
 }
 
-// prepare compiles rules and builds clients. Triggers and rules that cannot be made are left out, and the error names them.
+// prepare compiles rules and builds clients. It leaves out invalid triggers and rules; the error names them.
 func (p *Pipeline) prepare(s *config.Settings) (*prepared, error) {
 	n := &prepared{settings: s}
 	var errs []error
@@ -87,7 +87,7 @@ func (p *Pipeline) prepare(s *config.Settings) (*prepared, error) {
 	return n, errors.Join(append(errs, err)...)
 }
 
-// apply puts a prepared configuration in force. It fails only when the pipeline has stopped, or the first time.
+// apply puts a prepared configuration in force. It fails only after Stop, or in New.
 func (p *Pipeline) apply(n *prepared) (engine.Change, error) {
 	p.applying.Lock()
 	defer p.applying.Unlock()
@@ -99,7 +99,7 @@ func (p *Pipeline) apply(n *prepared) (engine.Change, error) {
 		return engine.Change{}, err
 	}
 	if clashing := p.store.Claim(n.triggers.revisions()); len(clashing) > 0 {
-		p.log.Warn("another output shares the store, and its trigger of this name differs: until both are equal, either may send the other's alerts",
+		p.log.Warn("another output uses the same store and has a different trigger of this name: either may send the other's alerts until both are equal",
 			"trigger", clashing[0], "store", p.store.Health().Path)
 	}
 	p.triggers.Store(n.triggers)
@@ -120,7 +120,7 @@ func (p *Pipeline) apply(n *prepared) (engine.Change, error) {
 	return change, nil
 }
 
-// warnOfSharedSecrets logs each file of a secret that everyone on the machine may read: at the start, and when a reload brings it.
+// warnOfSharedSecrets logs each new secret file that every user of the machine may read.
 func (p *Pipeline) warnOfSharedSecrets(s *config.Settings) {
 	before := map[string]bool{}
 	for _, f := range secretFilesOf(p.settings) {
@@ -128,7 +128,7 @@ func (p *Pipeline) warnOfSharedSecrets(s *config.Settings) {
 	}
 	for _, f := range secretFilesOf(s) {
 		if !before[f] && namedfile.OthersMayRead(f) {
-			p.log.Warn("everyone on this machine may read a file of secrets: chmod o-r", "file", f)
+			p.log.Warn("every user of this machine can read a secret file: run chmod o-r", "file", f)
 		}
 	}
 }
@@ -149,13 +149,12 @@ func secretFilesOf(s *config.Settings) (files []string) {
 	return slices.Compact(files)
 }
 
-// decoderChanges reports whether the settings of the decoder differ from those in force. A decoder that is kept keeps the partial lines
-// that it holds.
+// decoderChanges reports whether the decoder's settings differ from those in force. A decoder that stays keeps its partial lines.
 func (p *Pipeline) decoderChanges(s *config.Settings) bool {
 	return p.settings == nil || !reflect.DeepEqual(p.settings.Records, s.Records)
 }
 
-// maxNamed bounds how many rules a log line names.
+// maxNamed bounds the rules that a log line names.
 const maxNamed = 10
 
 func names(ids []string) string {
@@ -165,30 +164,30 @@ func names(ids []string) string {
 	return strings.Join(ids, ",")
 }
 
-// watchLoop reloads when the configuration's files change, until the pipeline stops.
+// watchLoop reloads the configuration when its files change, until the pipeline stops.
 func (p *Pipeline) watchLoop() {
 	defer guard.Recover(p.log, &p.counters.panics, "watching the configuration's files")
 	p.watcher.Run(p.watching, func() { p.reload() })
 }
 
-// ReloadReport tells what a reload did.
+// ReloadReport is the result of a reload.
 type ReloadReport struct {
-	// Applied is false when what ran before runs on, unchanged.
+	// Applied is false if the previous configuration stays in force, unchanged.
 	Applied bool
 	Change  engine.Change
-	// Problems are those of the sources, LeftOut the rules and triggers that could not be made, or nil.
+	// Problems are those of the sources. LeftOut names the rules and triggers that could not be built, or is nil.
 	Problems []config.Problem
 	LeftOut  error
-	// Restart names the settings that differ from those in force until a restart.
+	// Restart lists the changed settings that apply only after a restart.
 	Restart []config.Problem
-	// Before and After are what was loaded, and is. They are not to be modified.
+	// Before and After are the configurations before and after the reload. They must not be modified.
 	Before, After *config.Result
 }
 
-// Reload reads the configuration anew, now.
+// Reload reloads the configuration now.
 func (p *Pipeline) Reload() ReloadReport { return p.reload() }
 
-// reload reads the configuration anew and puts what is usable of it in force. When some source cannot be read at all, nothing changes.
+// reload reloads the configuration and applies its valid parts. If a source cannot be read, nothing changes.
 func (p *Pipeline) reload() (report ReloadReport) {
 	defer guard.Recover(p.log, &p.counters.panics, "reloading the configuration")
 	p.reloading.Lock()
@@ -205,26 +204,26 @@ func (p *Pipeline) reload() (report ReloadReport) {
 	return report
 }
 
-// applyLoaded puts what is usable of a loaded configuration in force. The caller holds p.reloading.
+// applyLoaded applies the valid parts of a loaded configuration. The caller holds p.reloading.
 func (p *Pipeline) applyLoaded(result *config.Result) (report ReloadReport) {
 	p.logProblems(result.Problems)
 	report.Problems = result.Problems
 	if result.Unusable() {
-		p.log.Error("the configuration cannot be read: what runs, runs on")
+		p.log.Error("cannot read the configuration: continuing with the previous one")
 		return report
 	}
 	before := p.Settings()
 	result.Keep(before)
 	n, err := p.prepare(&result.Settings)
 	if err != nil {
-		p.log.Error("a part of the configuration is left out", "error", err)
+		p.log.Error("skipping invalid parts of the configuration", "error", err)
 		report.LeftOut = err
 	}
 	settle := p.prepareAdmin(result, before)
 	defer func() { settle(report.Applied) }() // also after a panic
 	report.Problems = result.Problems
 	if report.Change, err = p.apply(n); err != nil {
-		p.log.Error("the configuration was not applied", "error", err)
+		p.log.Error("cannot apply the configuration", "error", err)
 		report.LeftOut = errors.Join(report.LeftOut, err)
 		return report
 	}
@@ -233,18 +232,18 @@ func (p *Pipeline) applyLoaded(result *config.Result) (report ReloadReport) {
 	return report
 }
 
-// PrepareAdmin tries all that can fail with settings of [admin], before they are in force; an error is a problem of the reload, and the settings
-// before stay. settle ends it, with whether they are in force.
+// PrepareAdmin prepares new [admin] settings before they are in force. On an error, which becomes a problem of the reload, the previous settings stay.
+// settle is called with whether the settings are in force.
 type PrepareAdmin func(*config.Settings) (settle func(applied bool), err error)
 
-// OnReload has fn called at each reload, until the pipeline stops. fn must not reload.
+// OnReload sets the function that each reload calls, until the pipeline stops. It must not reload.
 func (p *Pipeline) OnReload(fn PrepareAdmin) {
 	p.applying.Lock()
 	defer p.applying.Unlock()
 	p.onReload = fn
 }
 
-// prepareAdmin prepares the administration for a loaded configuration. What it cannot have is among the problems, and what there was before stays.
+// prepareAdmin prepares the admin listener for a loaded configuration. If that fails, it adds a problem and keeps the previous [admin] settings.
 func (p *Pipeline) prepareAdmin(result *config.Result, before *config.Settings) (settle func(applied bool)) {
 	p.applying.Lock()
 	fn := p.onReload
@@ -261,17 +260,17 @@ func (p *Pipeline) prepareAdmin(result *config.Result, before *config.Settings) 
 	p.adminFiles.Store(&[]string{set.TokenFile, set.CertFile, set.KeyFile})
 	problems := result.Unavailable("admin.", err)
 	for _, problem := range problems {
-		p.log.Error("the administration stays as it was: " + problem.Error())
+		p.log.Error("keeping the previous [admin] settings: " + problem.Error())
 	}
 	result.Problems = append(result.Problems, problems...)
 	result.Settings.Admin = before.Admin
 	return func(bool) {}
 }
 
-// Loaded returns what the last load made of the sources: the settings with their places, and the problems. It is not to be modified.
+// Loaded returns the result of the last load: the settings with their positions, and the problems. It must not be modified.
 func (p *Pipeline) Loaded() *config.Result { return p.loaded.Load() }
 
-// secretFiles returns the files of secrets that are watched: those of the triggers in force, and those that the administration waits for.
+// secretFiles returns the secret files to watch: those of the triggers in force, and those of [admin] settings that could not be applied.
 func (p *Pipeline) secretFiles() (files []string) {
 	if t := p.triggers.Load(); t != nil {
 		files = append(files, t.files...)

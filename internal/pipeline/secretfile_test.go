@@ -78,7 +78,7 @@ func TestASecretThatEveryoneMayReadIsLogged(t *testing.T) {
 	}
 	b.start(b.options(b.document(rule("oom", "out of memory")) + "[[trigger]]\nname = \"other\"\nurl = \"https://example.com\"\ntoken_file = \"" + token + "\"\n"))
 	b.eventually("the warning", func() bool {
-		return strings.Contains(b.log.String(), "everyone on this machine may read") && strings.Contains(b.log.String(), token)
+		return strings.Contains(b.log.String(), "every user of this machine can read") && strings.Contains(b.log.String(), token)
 	})
 	if strings.Contains(b.log.String(), "s3cr3t") {
 		t.Error("the secret is in the log")

@@ -14,7 +14,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/workload"
 )
 
-// counters counts what the pipeline itself does.
+// counters are the pipeline's own counters.
 type counters struct {
 	chunks, refused, own, panics, nanos atomic.Int64
 }
@@ -23,10 +23,10 @@ type counters struct {
 type Stats struct {
 	Chunks  int64 // accepted
 	Refused int64 // chunks
-	Own     int64 // lines of this program's own, not evaluated
+	Own     int64 // own lines, which are not evaluated
 	Panics  int64 // recovered
-	Nanos   int64 // spent on lines, from decoding to judging
-	// TapDropped counts tapped records that there was no room or time for.
+	Nanos   int64 // spent on decoding and evaluation
+	// TapDropped counts records that taps missed.
 	TapDropped int64
 	Records    chunk.Stats
 	Engine     engine.Stats
@@ -34,22 +34,22 @@ type Stats struct {
 	Sent       Sent
 }
 
-// Sent counts what receivers took, roll-ups and all others that time made included: one alert that goes to two triggers counts twice.
+// Sent counts the alerts that receivers accepted, of all kinds: an alert to two triggers counts twice.
 type Sent struct {
 	Total     int64
-	Rules     map[string]int64 // by the ids of rules, those that are gone and those of the program's own alerts included
+	Rules     map[string]int64 // by rule id; includes removed rules and this program's own alerts
 	Workloads map[string]int64
 	Triggers  map[string]int64
 }
 
-// Sent returns what receivers took.
+// Sent returns the counts of sent alerts.
 func (p *Pipeline) Sent() Sent {
 	of := p.delivery.Sent()
 	return sentOf(&of, p.engine.Stats().Rules)
 }
 
-// sentOf tells for each rule that counts hits how many alerts of it were sent. An alert says its rule's name and workload: of a name that rules of several
-// workloads have, it is of the one whose glob matches.
+// sentOf assigns the sent alerts to rules. An alert has its rule's name and workload: if rules of several workloads share the name, it belongs to the one
+// whose glob matches.
 func sentOf(of *delivery.Sent, rules map[string]engine.RuleCounts) Sent {
 	own := map[string][]string{} // by the rule's name, globs
 	for id := range rules {
@@ -73,10 +73,10 @@ func sentOf(of *delivery.Sent, rules map[string]engine.RuleCounts) Sent {
 	return out
 }
 
-// maxGlobWork bounds what a comparison with a glob costs.
+// maxGlobWork bounds the cost of a comparison with a glob.
 const maxGlobWork = 10_000
 
-// Stats copies the counters. ctx bounds the look into the store.
+// Stats returns a copy of all counters. ctx bounds the query of the store.
 func (p *Pipeline) Stats(ctx context.Context) Stats {
 	s := Stats{
 		Chunks: p.counters.chunks.Load(), Refused: p.counters.refused.Load(), Own: p.counters.own.Load(), Panics: p.counters.panics.Load(),
@@ -97,7 +97,7 @@ func (p *Pipeline) Workloads() (all []workload.Stats, other workload.Counts) {
 // Taps returns the taps on evaluated records.
 func (p *Pipeline) Taps() *taps.Set { return &p.taps }
 
-// logTotals tells at the end what was done. The sums over all rules, those that are gone included, hold hits = alerts + suppressed + pending.
+// logTotals logs the final counters. Over all rules, removed ones included, hits = alerts + suppressed + pending.
 func (p *Pipeline) logTotals() {
 	e := p.engine.Stats()
 	sum := e.Total()

@@ -14,8 +14,8 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
 
-// RestoreSaved puts an engine into the state that an instance saved in a store, silences included, with the configuration's silences. It changes
-// nothing in the store. An empty id stands for the only instance that saved anything. now is in ns.
+// RestoreSaved restores an engine's state and silences from an instance's store, and adds the silences of the configuration. It does not change the
+// store. An empty id means the only instance of the store. now is in ns.
 func RestoreSaved(ctx context.Context, e *engine.Engine, s *config.Settings, from *store.Store, id string, now int64) error {
 	saved, err := from.LoadStates(ctx, "limiter/")
 	if err != nil {
@@ -51,7 +51,7 @@ func RestoreSaved(ctx context.Context, e *engine.Engine, s *config.Settings, fro
 	return e.SetSilences(all)
 }
 
-// onlyInstance returns the id of the instance that is meant.
+// onlyInstance returns the id, or that of the only instance if it is empty.
 func onlyInstance(saved, silences map[string][]byte, id string) (string, error) {
 	var ids []string
 	for _, m := range []map[string][]byte{saved, silences} {
@@ -66,9 +66,9 @@ func onlyInstance(saved, silences map[string][]byte, id string) (string, error) 
 	case id == "" && len(ids) <= 1:
 		return strings.Join(ids, ""), nil
 	case id == "":
-		return "", errors.New("several instances share the store: say which is meant: " + strings.Join(ids, ", "))
+		return "", errors.New("several instances share the store: choose one of " + strings.Join(ids, ", "))
 	case !slices.Contains(ids, id):
-		return "", fmt.Errorf("no instance %q has saved anything in the store, only %q", id, ids)
+		return "", fmt.Errorf("the store has no state of instance %q, only of %q", id, ids)
 	}
 	return id, nil
 }

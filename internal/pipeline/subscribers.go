@@ -2,14 +2,14 @@ package pipeline
 
 import "sync"
 
-// alertSubscribers wakes those who wait for alerts. Waking costs a lock only while somebody waits.
+// alertSubscribers wakes subscribers when alerts are stored.
 type alertSubscribers struct {
 	mu      sync.Mutex
 	waiting map[chan struct{}]struct{}
 }
 
-// SubscribeAlerts returns a channel that gets a value when alerts were kept since it was read last, and what ends the subscription. It is a hint:
-// alerts that the delivery makes are not announced.
+// SubscribeAlerts returns a channel with a value after new alerts were stored, and a function that ends the subscription. It is a hint: alerts that the
+// delivery itself makes do not wake subscribers.
 func (p *Pipeline) SubscribeAlerts() (news <-chan struct{}, unsubscribe func()) {
 	a := &p.subscribers
 	ch := make(chan struct{}, 1)

@@ -7,10 +7,10 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/guard"
 )
 
-// tickEvery is how late an alert that time makes can be, while nothing else happens.
+// tickEvery bounds how late an alert about a deadline can be.
 const tickEvery = time.Second
 
-// tickLoop makes the alerts that time makes, until the pipeline stops. What is due then is told after the next start.
+// tickLoop sends the alerts whose deadline has come (roll-ups, absences, ends), until the pipeline stops. Later ones are sent after the next start.
 func (p *Pipeline) tickLoop() {
 	b := p.newBatch()
 	tick := time.NewTicker(tickEvery)
@@ -27,9 +27,9 @@ func (p *Pipeline) tickLoop() {
 	}
 }
 
-// tick makes the alerts that are due. While there is no room for alerts, none is made: they stay due.
+// tick sends the alerts that are due. Without room for alerts they stay due.
 func (p *Pipeline) tick(b *batch) {
-	defer guard.Recover(p.log, &p.counters.panics, "making the alerts that are due")
+	defer guard.Recover(p.log, &p.counters.panics, "sending alerts that are due")
 	if at, ok := p.engine.NextDue(); !ok || at > p.now().UnixNano() {
 		return
 	}

@@ -11,10 +11,10 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger/receiver"
 )
 
-// triggers are the triggers in force: who wants an alert, and who sends it. Immutable.
+// triggers are the triggers in force, with their filters and clients. Immutable.
 type triggers struct {
 	all   []triggerClient
-	files []string // that hold their secrets
+	files []string // the files of their secrets
 }
 
 var _ delivery.Sender = (*client.Client)(nil)
@@ -25,7 +25,7 @@ type triggerClient struct {
 	client   *client.Client
 }
 
-// newTriggers builds filters and clients. Those that cannot be built are left out, and the error names each.
+// newTriggers builds filters and clients. It leaves out invalid triggers; the error names each.
 func newTriggers(s *config.Settings, now func() time.Time) (*triggers, error) {
 	t := &triggers{}
 	regexps := &trigger.Regexps{}
@@ -48,7 +48,7 @@ func newTriggers(s *config.Settings, now func() time.Time) (*triggers, error) {
 	return t, errors.Join(errs...)
 }
 
-// triggerError is why the client of a trigger of the settings cannot be built: mostly a secret that is not there.
+// triggerError is a trigger whose client cannot be built, mostly because a secret is missing.
 type triggerError struct {
 	index int
 	err   error
@@ -60,7 +60,7 @@ func (e *triggerError) Error() string { return e.err.Error() }
 // Unwrap returns the client's own error.
 func (e *triggerError) Unwrap() error { return e.err }
 
-// placed returns the error of a first start with the places of the triggers that cannot be built; other errors as they are.
+// placed adds the positions of triggers that cannot be built to the error of a first start. It returns other errors unchanged.
 func placed(err error, parts *config.Parts) error {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
@@ -68,7 +68,7 @@ func placed(err error, parts *config.Parts) error {
 	}
 	refused := &ConfigError{}
 	for _, e := range joined.Unwrap() {
-		if inner, ok := e.(interface{ Unwrap() []error }); ok { // those of all triggers together
+		if inner, ok := e.(interface{ Unwrap() []error }); ok { // the joined errors of all triggers
 			if more, ok := placed(errors.Join(inner.Unwrap()...), parts).(*ConfigError); ok {
 				refused.Problems = append(refused.Problems, more.Problems...)
 				continue
@@ -85,7 +85,7 @@ func placed(err error, parts *config.Parts) error {
 
 const userAgent = "fluentbit-trigger"
 
-// of returns the names of the triggers that want an alert.
+// of returns the names of the triggers whose filters match an alert.
 func (t *triggers) of(a *trigger.Alert) []string {
 	var names []string
 	for i := range t.all {
@@ -96,7 +96,7 @@ func (t *triggers) of(a *trigger.Alert) []string {
 	return names
 }
 
-// delivery returns the targets as the dispatcher takes them. From then on the dispatcher closes the clients.
+// delivery returns the triggers for the dispatcher, which then closes the clients.
 func (t *triggers) delivery() []delivery.Trigger {
 	out := make([]delivery.Trigger, len(t.all))
 	for i, one := range t.all {
@@ -105,7 +105,7 @@ func (t *triggers) delivery() []delivery.Trigger {
 	return out
 }
 
-// revisions returns what the store is told of the targets.
+// revisions returns the revision of each trigger's receiver and credentials, by name.
 func (t *triggers) revisions() map[string]string {
 	revisions := make(map[string]string, len(t.all))
 	for i := range t.all {
@@ -122,7 +122,7 @@ func (t *triggers) redact(text string) string {
 	return text
 }
 
-// close closes the clients of targets that never came into force.
+// close closes the clients of triggers that never were in force.
 func (t *triggers) close() {
 	for i := range t.all {
 		t.all[i].client.Close()

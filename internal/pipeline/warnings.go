@@ -10,11 +10,11 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/reach"
 )
 
-// Warning is a reason why an instance that runs alerts nobody, or not about what it is meant to watch. Start and every change of the reasons log each
-// once; the API, the page and the command line list those that hold now.
+// Warning is a reason why a running instance sends no alerts, or not those that it should. Each is logged once when it appears; the API, the page and the
+// command line list the present ones.
 type Warning struct {
-	Code    string // a word that programs can rely on
-	Message string // with the way out; it holds no secret
+	Code    string // stable, for programs
+	Message string // with a suggestion; without secrets
 }
 
 // The codes of warnings.
@@ -36,18 +36,18 @@ func WarningCodes() []string {
 	}
 }
 
-// warnings knows which reasons hold, and which of them were logged.
+// warnings are the warnings that were logged, and those of the present settings.
 type warnings struct {
 	mu     sync.Mutex
-	more   func() []Warning // of what reads the logs; nil: none
+	more   func() []Warning // set by AddWarnings; nil: none
 	logged []Warning
 
-	// reached is what unreached found for these settings.
+	// reached caches filterWarnings for these settings.
 	reached  []Warning
 	settings *config.Settings
 }
 
-// Warnings returns the reasons that hold now. Every reason that follows from the configuration in force is decided here.
+// Warnings returns the present warnings.
 func (p *Pipeline) Warnings() []Warning {
 	out := []Warning{}
 	warn := func(code, message string) { out = append(out, Warning{code, message}) }
@@ -62,7 +62,7 @@ func (p *Pipeline) Warnings() []Warning {
 	}
 	out = append(out, p.filterWarnings()...)
 	if p.memoryInstead {
-		warn(WarningMemory, "alerts are kept in memory only, because the store's file cannot be used: a restart forgets those that wait")
+		warn(WarningMemory, "store unavailable: alerts are kept in memory, they will be lost on restart")
 	}
 	p.warnings.mu.Lock()
 	more := p.warnings.more
@@ -73,7 +73,7 @@ func (p *Pipeline) Warnings() []Warning {
 	return out
 }
 
-// filterWarnings returns the reasons that lie in the filters of triggers. It is found once for a configuration.
+// filterWarnings returns the warnings about the filters of triggers. They are computed once for a configuration.
 func (p *Pipeline) filterWarnings() []Warning {
 	s := p.Settings()
 	p.warnings.mu.Lock()
@@ -90,14 +90,14 @@ func filterWarnings(s *config.Settings) (out []Warning) {
 	rules = slices.DeleteFunc(rules, func(r reach.Rule) bool { return r.Settings.DryRun })
 	switch {
 	case len(s.Triggers) == 0 || len(set.Rules)+len(set.Workloads) == 0:
-		return nil // there is another warning for that
+		return nil // Warnings reports that
 	case len(rules) == 0:
 		if len(reach.Rules(&set)) == 0 {
 			return nil
 		}
 		return []Warning{{WarningDryRun, "every rule has dry_run, so nothing alerts"}}
 	}
-	wanted := map[string]bool{} // by the name of the rule, in any of its forms
+	wanted := map[string]bool{} // by rule name, overrides included
 	for i := range s.Triggers {
 		t := &s.Triggers[i]
 		reached := reach.System(t)
@@ -122,16 +122,16 @@ func filterWarnings(s *config.Settings) (out []Warning) {
 	return out
 }
 
-// AddWarnings adds the reasons of what reads the logs; nil ends that. fn may be called at any time.
+// AddWarnings sets a function that returns further warnings, of the reader of logs; nil removes it. It may be called at any time.
 func (p *Pipeline) AddWarnings(fn func() []Warning) {
 	p.warnings.mu.Lock()
 	defer p.warnings.mu.Unlock()
 	p.warnings.more = fn
 }
 
-// logWarnings logs the reasons that did not hold when it was called last.
+// logWarnings logs the warnings that are new since the last call.
 func (p *Pipeline) logWarnings() {
-	defer guard.Recover(p.log, &p.counters.panics, "looking for reasons to warn")
+	defer guard.Recover(p.log, &p.counters.panics, "checking for warnings")
 	now := p.Warnings()
 	p.warnings.mu.Lock()
 	before := p.warnings.logged

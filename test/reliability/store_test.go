@@ -83,7 +83,7 @@ func TestFullDisk(t *testing.T) {
 			t.Fatal("a full store takes a chunk")
 		}
 	}
-	r.says("store is full", "chunk refused until there is room")
+	r.says("store is full", "refusing chunks until there is room")
 	remount(t, dir, 0, "size=64m")
 	r.until("the chunk is accepted", func() bool { return r.feed("one", refused...) })
 	accepted = append(accepted, refused...)
