@@ -12,7 +12,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// playedAPI answers as a file says, and writes down what it was asked.
+// playedAPI answers as a file says, and records the requests.
 type playedAPI struct {
 	mu      sync.Mutex
 	token   string
@@ -20,7 +20,7 @@ type playedAPI struct {
 	asked   []string
 }
 
-// playedAnswer is what is answered to "METHOD /path". A status of 0 is 200. Stream is written as it is, and then the connection ends.
+// playedAnswer is the answer to "METHOD /path". A status of 0 is 200. Stream is written as it is, and then the connection ends.
 type playedAnswer struct {
 	Status int             `json:"status"`
 	Body   json.RawMessage `json:"body"`
@@ -53,7 +53,7 @@ func apiCommand(ts *testscript.TestScript, neg bool, args []string) {
 	benchOf(ts).api = a
 }
 
-// askedCommand is "asked TEXT": wants a request to the played API that holds the text: METHOD /path?query, the If-Match header, and the body.
+// askedCommand is "asked TEXT": fails unless a request to the played API holds the text: METHOD /path?query, the If-Match header, and the body.
 func askedCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 1 {
 		ts.Fatalf("usage: asked TEXT")

@@ -44,7 +44,7 @@ func written(t *testing.T, name, text string) string {
 	return path
 }
 
-// TestAnExpectationIsNotMetByALogThatIsCutOff: what stands behind the cut might be what must not be. However much else is told, the cut is.
+// TestAnExpectationIsNotMetByALogThatIsCutOff: a line behind the cut may break the expectation. The cut is reported, however many other problems are.
 func TestAnExpectationIsNotMetByALogThatIsCutOff(t *testing.T) {
 	rules, log, junit := written(t, "rules.toml", boomRules), cutOff(t), filepath.Join(t.TempDir(), "junit.xml")
 	var out, errOut bytes.Buffer
@@ -70,9 +70,9 @@ func TestAnExpectationIsNotMetByALogThatIsCutOff(t *testing.T) {
 	}
 }
 
-// TestBacktestTellsItsProgress feeds a backtest that is in the midst of its input: the bar is on the terminal, not among the results, and not
+// TestBacktestShowsItsProgress feeds a backtest that is in the midst of its input: the bar is on the terminal, not among the results, and not
 // where there is no terminal.
-func TestBacktestTellsItsProgress(t *testing.T) {
+func TestBacktestShowsItsProgress(t *testing.T) {
 	rules := written(t, "rules.toml", boomRules)
 	start := func(stderr io.Writer, flags ...string) (finish func() string) {
 		t.Helper()

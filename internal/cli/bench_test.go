@@ -22,7 +22,7 @@ import (
 // patience bounds every wait of a script.
 const patience = 30 * time.Second
 
-// bench is what a script may start: a receiver of webhooks, and the plugin in its host.
+// bench holds the servers that a script may start: a receiver of webhooks, and the plugin in its host.
 type bench struct {
 	server *receiver.Server
 	host   *pluginhost.Host
@@ -170,7 +170,7 @@ func untilCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// exitCommand is "exit CODE ARGUMENT…": runs the command line, and wants that exit code. Its output is for stdout and stderr as after exec.
+// exitCommand is "exit CODE ARGUMENT…": runs the command line, and fails unless it ends with that code. Its output is for stdout and stderr as after exec.
 func exitCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 {
 		ts.Fatalf("usage: exit CODE ARGUMENT…")

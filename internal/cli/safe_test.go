@@ -73,7 +73,7 @@ func TestNoCommandWritesHostileText(t *testing.T) {
 	}
 }
 
-// TestOnlyTheConsoleReachesTheTerminal keeps commands from writing past the writers of safetext: what steers the terminal is written in few places, which
+// TestOnlyTheConsoleReachesTheTerminal keeps commands from writing past the writers of safetext: sequences that steer the terminal are written in few places, which
 // make their texts visible themselves.
 func TestOnlyTheConsoleReachesTheTerminal(t *testing.T) {
 	files, err := filepath.Glob("*.go")

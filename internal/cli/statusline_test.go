@@ -63,7 +63,7 @@ func (f *following) end() {
 	}
 }
 
-// looked waits until the program has told how things are, if it does: then it leaves the mark that healthcheck finds.
+// looked waits until the program has shown the status, if it does: then it writes the mark that healthcheck finds.
 func (f *following) looked() {
 	f.t.Helper()
 	await.That(f.t, time.Minute, "the mark is left", func() bool { return exec.Command("docker-fluentbit", "healthcheck", "-c", f.config).Run() == nil })
@@ -117,7 +117,7 @@ func TestStatusOnATerminal(t *testing.T) {
 	await.That(t, time.Minute, "another log line stands above", func() bool { after, _ := screen.Lines(); return len(after) > len(more) })
 	status("1 container (1 l…")
 	f.end()
-	await.That(t, time.Minute, "the log tells of the end", func() bool {
+	await.That(t, time.Minute, "the end is logged", func() bool {
 		ended, last := screen.Lines()
 		return last == "" && strings.Contains(strings.Join(ended, "\n"), "stopped")
 	})
@@ -148,7 +148,7 @@ func TestNoStatusElsewhere(t *testing.T) {
 		f := startFollowing(t, tty, "TERM=dumb")
 		f.looked()
 		f.end()
-		await.That(t, time.Minute, "the log tells of the end", func() bool { ended, _ := screen.Lines(); return strings.Contains(strings.Join(ended, "\n"), "stopped") })
+		await.That(t, time.Minute, "the end is logged", func() bool { ended, _ := screen.Lines(); return strings.Contains(strings.Join(ended, "\n"), "stopped") })
 		ended, last := screen.Lines()
 		if screen.Strange != "" || last != "" || strings.Contains(strings.Join(ended, "\n"), "live)") {
 			t.Errorf("%q, %q", ended, last)

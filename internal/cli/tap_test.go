@@ -64,7 +64,7 @@ type standaloneStats struct {
 	Streams int `json:"streams"`
 }
 
-// TestTapOfARunningProgram taps the standalone program while a container writes, and wants the decisions that its counters tell of: as text, as JSON,
+// TestTapOfARunningProgram taps the standalone program while a container writes, and compares the decisions with its counters: as text, as JSON,
 // and of the records alone that a rule hits.
 func TestTapOfARunningProgram(t *testing.T) {
 	daemon := dockertest.Start(t)
@@ -129,7 +129,7 @@ func TestTapOfARunningProgram(t *testing.T) {
 			decided[d.Rule+" "+d.Outcome]++
 		}
 	}
-	awaitStats(t, url, "the counters tell of the same", func(s *standaloneStats) bool {
+	awaitStats(t, url, "the counters agree", func(s *standaloneStats) bool {
 		counted := map[string]int64{}
 		for i := range s.Rules {
 			counted[s.Rules[i].Name+" alert"] = s.Rules[i].Alerts

@@ -23,7 +23,7 @@ func program(t *testing.T, args ...string) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*patience) // what hangs is killed
+	ctx, cancel := context.WithTimeout(context.Background(), 2*patience) // a program that hangs is killed
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Args[0] = "docker-fluentbit"
@@ -80,7 +80,7 @@ func onTerminal(t *testing.T, lines, columns int, args ...string) *terminal {
 	return x
 }
 
-// resize gives the terminal another size, and a blank screen. The program is told.
+// resize gives the terminal another size, and a blank screen. The program gets SIGWINCH.
 func (x *terminal) resize(lines, columns int) {
 	x.t.Helper()
 	x.mu.Lock()
@@ -123,7 +123,7 @@ func (x *terminal) until(what string, holds func(*screen) bool) {
 	}
 }
 
-// screen is what a terminal shows, as far as this program draws. Whatever it does not know, and what would scroll or wrap, is a fault.
+// screen is a terminal, as far as this program draws. A sequence that it does not know, or a line that would scroll or wrap, is a fault.
 type screen struct {
 	lines, columns    int
 	cells             [][]rune
@@ -153,7 +153,7 @@ func (s *screen) write(text []byte) {
 	}
 }
 
-// one takes what is next: a sequence, or a character. It returns 0 when it is not whole.
+// one takes the next sequence or character. It returns 0 when it is not whole.
 func (s *screen) one() int {
 	switch c := s.rest[0]; {
 	case c == '\r':
@@ -219,7 +219,7 @@ func (s *screen) sequence(text string) {
 	}
 }
 
-// fault notes what is wrong. Right after a change of size the program may still draw for the size before.
+// fault records a fault. Right after a change of size the program may still draw for the size before.
 func (s *screen) fault(text string) {
 	if s.drawn > 1 {
 		s.faults = append(s.faults, text)

@@ -1,3 +1,4 @@
+// Package backtest is the command backtest.
 package backtest
 
 import (

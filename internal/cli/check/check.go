@@ -1,3 +1,4 @@
+// Package check is the command check.
 package check
 
 import (

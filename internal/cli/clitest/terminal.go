@@ -95,7 +95,7 @@ func (s *Scroll) next(wraps bool) {
 	s.rows, s.wrapped = append(s.rows, nil), append(s.wrapped, false)
 }
 
-// lines are the lines that were ended, whole, and the row that the cursor stands on.
+// Lines returns the whole lines that ended, and the row of the cursor.
 func (s *Scroll) Lines() (ended []string, last string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -6,7 +6,7 @@ import (
 	"os"
 )
 
-// Bounds of what is read, in bytes.
+// Bounds of files, in bytes.
 const (
 	maxTokenFile    = 64 << 10
 	maxSettingsFile = 16 << 20

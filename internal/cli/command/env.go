@@ -1,4 +1,4 @@
-// Package command holds what the commands of docker-fluentbit share: the environment that they run in, flags, completion, exit codes, and the client of a
+// Package command is shared by the commands of docker-fluentbit: the environment that they run in, flags, completion, exit codes, and the client of a
 // running instance.
 //
 // A command uses the process only through its Env, so that tests run it with streams, variables and a clock of their own.

@@ -236,7 +236,7 @@ func (k Kind) Add(env *Env, r *Remote, a *Addition) error {
 	})
 }
 
-// of names what an error is about, where it does not do so itself.
+// of adds the name of the rule or trigger to an error without it.
 func (k Kind) of(settings map[string]any, err error) error {
 	name, _ := settings["name"].(string)
 	var problem *client.Problem

@@ -1,3 +1,4 @@
+// Package containers is the command containers.
 package containers
 
 import (

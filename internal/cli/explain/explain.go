@@ -1,3 +1,4 @@
+// Package explain is the command explain.
 package explain
 
 import (
@@ -252,7 +253,7 @@ func (x *explainer) explain(line string) *explained {
 	return out
 }
 
-// tellExplained writes what there is to say of a line, the hits first.
+// writeExplained writes the explanation of a line, the hits first.
 func writeExplained(c *command.Env, e *explained) {
 	c.Printf("%s\n", safetext.Visible(e.Line))
 	if len(e.Rules) == 0 {
@@ -310,7 +311,7 @@ func writeHit(c *command.Env, r *explainedRule) {
 	}
 }
 
-// tellKey tells what is known of a hit's key.
+// keyWords returns the state of a hit's key in words.
 func keyWords(s *engine.Preview) string {
 	suppressed := ""
 	if s.Suppressed > 0 {

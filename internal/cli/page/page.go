@@ -1,3 +1,4 @@
+// Package page is the command page.
 package page
 
 import (

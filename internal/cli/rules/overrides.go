@@ -68,7 +68,7 @@ func (cmd *overrideCommand) run(c *command.Env) error {
 	return cmd.create(c, k)
 }
 
-// create makes an override where there is none.
+// create makes a new override.
 func (cmd *overrideCommand) create(c *command.Env, k command.Kind) error {
 	body := map[string]any{"rule": cmd.Name}
 	for _, assignment := range cmd.Set {

@@ -1,3 +1,4 @@
+// Package rules is the commands for the rules of a running instance.
 package rules
 
 import (

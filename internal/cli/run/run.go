@@ -1,3 +1,4 @@
+// Package run is the commands run, which follows the containers of a Docker engine, and healthcheck, which checks that run works.
 package run
 
 import (

@@ -1,3 +1,4 @@
+// Package silences is the commands for silences.
 package silences
 
 import (

@@ -1,3 +1,4 @@
+// Package status is the command status.
 package status
 
 import (

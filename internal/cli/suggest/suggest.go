@@ -1,3 +1,4 @@
+// Package suggest is the command suggest.
 package suggest
 
 import (

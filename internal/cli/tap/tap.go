@@ -1,3 +1,4 @@
+// Package tap is the command tap.
 package tap
 
 import (

@@ -1,3 +1,4 @@
+// Package test is the command test.
 package test
 
 import (

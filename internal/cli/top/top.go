@@ -1,3 +1,4 @@
+// Package top is the command top.
 package top
 
 import (

@@ -1,3 +1,4 @@
+// Package triggers is the commands for the triggers of a running instance, and the test of those in files.
 package triggers
 
 import (

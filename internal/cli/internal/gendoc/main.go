@@ -128,7 +128,7 @@ func flags(b *bytes.Buffer, c *cobra.Command) {
 	}
 }
 
-// text returns a help text as Markdown: what is indented there is a block here.
+// text returns a help text as Markdown: an indented paragraph becomes a block.
 func text(s string) string {
 	var out strings.Builder
 	for _, paragraph := range strings.Split(s, "\n\n") {
