@@ -23,19 +23,19 @@ type scope struct {
 // maxProblems bounds the problems that are kept. Further ones are counted, and hurt their parts all the same.
 const maxProblems = 1000
 
-// binder sets settings structs from nodes, by their toml tags, and collects what does not fit.
+// binder sets settings structs from nodes, by their toml tags, and collects the problems.
 type binder struct {
 	problems []Problem
 	count    int              // of all problems, kept or not
-	told     map[spot]bool    // where a problem was found
+	reported map[spot]bool    // where a problem was found
 	broken   map[string]bool  // top-level keys with a problem
-	set      map[string]*node // keys of tables that exist once, with what set them
+	set      map[string]*node // keys of tables that exist once, with the nodes that set them
 	fields   map[reflect.Type]map[string]reflect.StructField
 }
 
 func newBinder() binder {
 	return binder{
-		told: map[spot]bool{}, broken: map[string]bool{}, set: map[string]*node{}, fields: map[reflect.Type]map[string]reflect.StructField{},
+		reported: map[spot]bool{}, broken: map[string]bool{}, set: map[string]*node{}, fields: map[reflect.Type]map[string]reflect.StructField{},
 	}
 }
 
@@ -57,7 +57,7 @@ func (b *binder) add(p Problem) {
 		b.broken[head] = true
 	}
 	if b.count <= maxProblems || p.Unusable {
-		b.told[p.spot()] = true
+		b.reported[p.spot()] = true
 		b.problems = append(b.problems, p)
 	}
 }
@@ -171,7 +171,7 @@ func (b *binder) field(sc scope, n *node, key string, dst reflect.Value) {
 	}
 }
 
-// wrongShape says what a list or table in place of one value should have been.
+// wrongShape refuses a list or a table in the place of one value.
 func wrongShape(n *node, t reflect.Type) *setting.ParseError {
 	want := "must be one value"
 	switch {

@@ -16,7 +16,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger/egress"
 )
 
-// result checks what the parts mean, by themselves and together, and assembles those without a problem.
+// result checks the parts, each by itself and all together, and assembles those without a problem.
 func (l *loader) result() *Result {
 	l.singles()
 	res := &Result{Files: l.files}
@@ -51,9 +51,8 @@ func (l *loader) result() *Result {
 	return res
 }
 
-// report adds a fault that the owner of some settings found in a part. The problem stands at the value that is meant. Where the part has problems
-// already, a fault of a setting that is not set is dropped, because it follows from them. So is one of a value that did not fit, or of a table of
-// which something did not.
+// report adds a fault that the owner of some settings found in a part. The problem is placed at the refused value. If the part has problems
+// already, faults of unset settings are dropped, because they follow from those problems. So are faults of values and tables that the binder refused.
 func (l *loader) report(p *part, f setting.Fault) {
 	n := p.node.find(f.Field, f.Value)
 	at, path := p.node.at, p.path
@@ -66,7 +65,7 @@ func (l *loader) report(p *part, f setting.Fault) {
 		return
 	case n != nil:
 		problem.Place = n.at
-		if l.told[problem.spot()] || l.refused(path, f.Field, n) {
+		if l.reported[problem.spot()] || l.refused(path, f.Field, n) {
 			return
 		}
 		problem.Column += n.regexpOffset()
@@ -89,17 +88,17 @@ func shownValue(n *node, value string) string {
 	return quoted(value)
 }
 
-// refused reports whether the binder took something in a table for nothing that may be there.
+// refused reports whether the binder refused a value in a table.
 func (l *loader) refused(path, field string, table *node) bool {
 	for key, n := range table.table {
 		key = field + "." + shownKey(key)
 		unknown := n.at
 		unknown.Column = n.keyColumn
-		if l.told[spot{n.at, path, key}] || l.told[spot{unknown, path, key}] || l.refused(path, key, n) {
+		if l.reported[spot{n.at, path, key}] || l.reported[spot{unknown, path, key}] || l.refused(path, key, n) {
 			return true
 		}
 		for _, item := range n.items {
-			if l.told[spot{item.at, path, key}] {
+			if l.reported[spot{item.at, path, key}] {
 				return true
 			}
 		}
@@ -142,8 +141,8 @@ func (l *loader) single(table string, faults []setting.Fault) {
 	}
 }
 
-// singleProblem returns the problem of a setting that exists once. One that is not set itself conflicts with another one that is, and stands there, or
-// beside others of its table.
+// singleProblem returns the problem of a setting that exists once. A setting that is not set itself conflicts with another one: the problem
+// is placed there, or at another setting of the table.
 func singleProblem(set map[string]*node, f setting.Fault) Problem {
 	n := set[f.Field]
 	at := cmp.Or(n, set[f.With])
@@ -201,7 +200,7 @@ func (l *loader) checkWorkloads(globals map[string]*rulePart) {
 	overridden := map[string]map[string]Place{} // overrides by match and rule
 	for _, w := range l.workloads {
 		match := w.table.Match
-		usable := true // what a block says is good or bad by itself; without its glob nobody knows for whom
+		usable := true // rules and overrides are valid by themselves, but a block without its glob applies to nothing
 		if own[match] == nil {
 			own[match], overridden[match] = map[string]*rulePart{}, map[string]Place{}
 		}
@@ -251,7 +250,7 @@ func (l *loader) disabled(w *workloadPart, globals map[string]*rulePart, names [
 	return out
 }
 
-// unknownRule reports a reference to a rule that does not exist. It does not break the part that it stands in.
+// unknownRule reports a reference to a rule that does not exist. The part that holds the reference stays valid.
 func (l *loader) unknownRule(p *part, field, name string, names []string) {
 	hint := setting.DidYouMean(name, names)
 	if hint == "" && len(names) > 0 {

@@ -8,7 +8,7 @@ import (
 
 // Decode sets the struct that dst points to from a TOML document that is no configuration, such as rule tests, with the strictness of the
 // configuration: by the toml tags of its fields, with all problems together. Structs in slices are arrays of tables, named by their key
-// "name" where they have one. The part that comes back tells where everything stands; it is not to be used when a problem is unusable.
+// "name" where they have one. The returned part has the place of everything. It is invalid when a problem is unusable.
 func Decode(file, text string, dst any) (Part, []Problem) {
 	root, problem := parseDocument(FileOrigin(file), text)
 	if problem != nil {
@@ -20,7 +20,7 @@ func Decode(file, text string, dst any) (Part, []Problem) {
 	return Part{node: root}, b.problems
 }
 
-// Item returns the part that is element i of the array of tables key of this part; the part itself when there is none.
+// Item returns the part that is element i of the array of tables key of this part; the part itself when there is no such element.
 func (p Part) Item(key string, i int) Part {
 	n := p.node.table[key]
 	if n == nil || i >= len(n.items) {

@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/BurntSushi/toml"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/config/tomlindex"
 )
 
 // maxDocument bounds one TOML document, in bytes.
@@ -20,16 +22,16 @@ func parseDocument(origin Origin, src string) (*node, *Problem) {
 		return nil, &Problem{Place: Place{Origin: origin}, Unusable: true, Message: fmt.Sprintf("is %d bytes long: at most %d", len(src), maxDocument)}
 	}
 	src = trimMark(src)
-	l := newLines(src)
+	l := tomlindex.NewLines(src)
 	if i := firstInvalid(src); i >= 0 {
 		p := &Problem{Place: Place{Origin: origin}, Unusable: true, Message: "not a TOML document: it is not UTF-8 here"}
-		p.Line, p.Column = l.position(i)
+		p.Line, p.Column = l.Position(i)
 		return nil, p
 	}
-	root, tooDeep := indexDocument(src)
+	root, tooDeep := tomlindex.Index(src)
 	if tooDeep >= 0 {
-		p := &Problem{Place: Place{Origin: origin}, Unusable: true, Message: fmt.Sprintf("arrays or tables nest more than %d deep", maxDepth)}
-		p.Line, p.Column = l.position(tooDeep)
+		p := &Problem{Place: Place{Origin: origin}, Unusable: true, Message: fmt.Sprintf("arrays or tables nest more than %d deep", tomlindex.MaxDepth)}
+		p.Line, p.Column = l.Position(tooDeep)
 		return nil, p
 	}
 	var values map[string]any
@@ -66,15 +68,15 @@ func decode(src string, into *map[string]any) (err error) {
 	return err
 }
 
-// syntaxProblem tells where the decoder stopped and why, without the text of the source, which may hold secrets.
-func syntaxProblem(origin Origin, l *lines, err error) *Problem {
+// syntaxProblem reports where the decoder stopped and why. It omits the text of the source, which may hold secrets.
+func syntaxProblem(origin Origin, l *tomlindex.Lines, err error) *Problem {
 	p := &Problem{Place: Place{Origin: origin}, Unusable: true, Message: "not a TOML document"}
 	var pe toml.ParseError
 	if !errors.As(err, &pe) {
 		p.Message += ": " + err.Error()
 		return p
 	}
-	p.Line, p.Column = l.position(pe.Position.Start)
+	p.Line, p.Column = l.Position(pe.Position.Start)
 	if pe.Position.Line > 0 && pe.Position.Line < p.Line {
 		// The error is an end of line or of the file: it belongs to the line before.
 		p.Line, p.Column = pe.Position.Line, 0
@@ -105,48 +107,48 @@ func syntaxProblem(origin Origin, l *lines, err error) *Problem {
 }
 
 var (
-	// sourceText finds what a decoder's message quotes: single characters, and longer pieces of the source.
+	// sourceText matches the quotations in a decoder's message: single characters, and longer pieces of the source.
 	sourceText = regexp.MustCompile(`'(?:\\[^xuU]|[^'\\])'|"(?:[^"\\]|\\.)*"|'[^']*'`)
 	outOfRange = regexp.MustCompile(`^\S+( is out of range)`)
 )
 
 // builder joins decoded values with their places.
 type builder struct {
-	lines *lines
+	lines *tomlindex.Lines
 }
 
-// node returns the node of a value. A value without a place of its own stands where its parent does.
-func (b *builder) node(v any, p *place, parent Place) *node {
+// node returns the node of a value. A value without a place of its own has the place of its parent.
+func (b *builder) node(v any, p *tomlindex.Place, parent Place) *node {
 	n := &node{at: parent}
 	if p == nil {
-		p = newPlace()
+		p = tomlindex.NewPlace()
 	}
-	if first := p.first(); first >= 0 {
-		n.at.Line, n.at.Column = b.lines.position(first)
+	if first := p.First(); first >= 0 {
+		n.at.Line, n.at.Column = b.lines.Position(first)
 		n.keyColumn = n.at.Column
 	}
 	switch v := v.(type) {
 	case map[string]any:
 		n.table = make(map[string]*node, len(v))
 		for k, e := range v {
-			n.table[k] = b.node(e, p.table[k], n.at)
+			n.table[k] = b.node(e, p.Table[k], n.at)
 		}
 	case []map[string]any:
 		n.list = true
 		for i, e := range v {
-			n.items = append(n.items, b.node(e, p.item(i), n.at))
+			n.items = append(n.items, b.node(e, p.Item(i), n.at))
 		}
 	case []any:
 		n.list = true
 		for i, e := range v {
-			n.items = append(n.items, b.node(e, p.item(i), n.at))
+			n.items = append(n.items, b.node(e, p.Item(i), n.at))
 		}
 	default:
 		n.value = v
-		if p.value >= 0 {
-			n.at.Line, n.at.Column = b.lines.position(p.value)
-			if text, ok := v.(string); ok && p.value < len(b.lines.src) {
-				n.verbatim = strings.HasPrefix(b.lines.src[p.value+1:], text)
+		if p.Value >= 0 {
+			n.at.Line, n.at.Column = b.lines.Position(p.Value)
+			if text, ok := v.(string); ok && p.Value < len(b.lines.Source) {
+				n.verbatim = strings.HasPrefix(b.lines.Source[p.Value+1:], text)
 			}
 		}
 	}

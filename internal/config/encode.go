@@ -11,7 +11,7 @@ import (
 )
 
 // Encode gives a settings struct, such as engine.RuleSettings, in the form of the sources: keys by their toml tags, values as they are written
-// there. What is empty is left out, unless always names its key. A secret is its placeholder.
+// there. Empty values are left out, unless always names their keys. A secret is its placeholder.
 func Encode(settings any, always ...string) map[string]any {
 	v := reflect.Indirect(reflect.ValueOf(settings))
 	out := map[string]any{}
@@ -28,7 +28,7 @@ func Encode(settings any, always ...string) map[string]any {
 	return out
 }
 
-// encodeValue returns a value in the form of the sources; ok is false for what they do not express, such as an empty rate.
+// encodeValue returns a value in the form of the sources; ok is false for a value that they cannot express, such as an empty rate.
 func encodeValue(v reflect.Value) (value any, ok bool) {
 	t := v.Type()
 	switch {
@@ -64,7 +64,7 @@ func encodeValue(v reflect.Value) (value any, ok bool) {
 	return v.Interface(), true
 }
 
-// jsonNode gives a JSON value as a node. All of it stands at one place.
+// jsonNode gives a JSON value as a node. All of it has one place.
 func jsonNode(v any, at Place) *node {
 	n := &node{at: at}
 	switch v := v.(type) {

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/BurntSushi/toml"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/config/tomlindex"
 )
 
 // trickyDocuments hold everything that makes it hard to find a key again.
@@ -62,7 +64,7 @@ func checkIndex(t *testing.T, doc string) {
 	if firstInvalid(doc) >= 0 {
 		return
 	}
-	root, tooDeep := indexDocument(doc)
+	root, tooDeep := tomlindex.Index(doc)
 	if tooDeep >= 0 {
 		return
 	}
@@ -83,15 +85,15 @@ func checkIndex(t *testing.T, doc string) {
 		key string
 	}
 	var all []found
-	var walk func(p *place, path []string)
-	walk = func(p *place, path []string) {
-		if p.key >= 0 && len(path) > 0 {
-			all = append(all, found{p.key, strings.Join(path, "\x00")})
+	var walk func(p *tomlindex.Place, path []string)
+	walk = func(p *tomlindex.Place, path []string) {
+		if p.Key >= 0 && len(path) > 0 {
+			all = append(all, found{p.Key, strings.Join(path, "\x00")})
 		}
-		for name, c := range p.table {
+		for name, c := range p.Table {
 			walk(c, append(slices.Clone(path), name))
 		}
-		for _, c := range p.items {
+		for _, c := range p.Items {
 			walk(c, path)
 		}
 	}

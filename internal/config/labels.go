@@ -10,7 +10,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
-// LabelPrefix is what the labels that make rules begin with: fluentbit-trigger.rule.NAME.KEY.
+// LabelPrefix is the beginning of labels that define rules: fluentbit-trigger.rule.NAME.KEY.
 const LabelPrefix = labelRoot + "rule."
 
 const labelRoot = "fluentbit-trigger."
@@ -18,8 +18,8 @@ const labelRoot = "fluentbit-trigger."
 // MaxLabelRules bounds the rules that the labels of one container make.
 const MaxLabelRules = 16
 
-// LabelRules reads the rules that a container's labels make: the settings of a rule, in the form of flat parameters. What is wrong hurts only
-// its rule; a problem's File is the label and the container.
+// LabelRules reads the rules that a container's labels make: the settings of a rule, in the form of flat parameters. A problem breaks only
+// its rule; its origin is the label and the container.
 func LabelRules(container string, labels map[string]string) ([]engine.RuleSettings, []Problem) {
 	var problems []Problem
 	names := map[string]bool{}

@@ -12,23 +12,23 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
-// Result is what Load made of its sources.
+// Result holds the settings and problems that Load found.
 type Result struct {
-	// Settings holds everything that is usable: what has a problem is left out, or has its default where something must be in force. A
+	// Settings holds everything that is usable: a part with a problem is left out, or has its default where a setting is required. A
 	// broken egress policy is the exception: it is replaced by one that allows nothing.
 	Settings Settings
-	// Parts says where the parts of the settings stand.
+	// Parts has the places of the parts of the settings.
 	Parts Parts
 	// Problems lists all problems, by file, line and column.
 	Problems []Problem
-	// Broken names the settings that exist once and had a problem, such as "limits" or "store", so that their defaults stand in.
+	// Broken names the settings that exist once and had a problem, such as "limits" or "store", whose defaults are used instead.
 	Broken []string
 	// Files lists the files that were read, and SecretFiles those that triggers name. A Watcher looks at all of them.
 	Files, SecretFiles []string
 }
 
-// Unusable reports whether nothing at all could be read of some source. The settings then lack everything that it holds, and a program
-// that runs already had better keep what it has.
+// Unusable reports whether nothing at all could be read of some source. The settings then lack everything that it holds, so
+// a running program should keep its own.
 func (r *Result) Unusable() bool {
 	return slices.ContainsFunc(r.Problems, func(p Problem) bool { return p.Unusable })
 }
@@ -52,7 +52,7 @@ func (r *Result) Unavailable(table string, err error) []Problem {
 	return problems
 }
 
-// Load reads all sources. It never fails as a whole: what is wrong is in the problems of the result, and what is right in its settings.
+// Load reads all sources. It never fails as a whole: the result has all problems, and the settings that have none.
 func Load(src Sources) *Result {
 	l := loader{binder: newBinder(), settings: DefaultSettings()}
 	files, problems := expand(src.Files)

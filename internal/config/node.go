@@ -13,12 +13,12 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
-// node is one value of a source with the place where it stands. Exactly one of table, items and value is set.
+// node is one value of a source with its place. Exactly one of table, items and value is set.
 type node struct {
 	at Place
-	// keyColumn is where the key of the value stands, on the same line.
+	// keyColumn is the column of the key, on the same line.
 	keyColumn int
-	// verbatim marks a text that stands in the source as it is, behind one quote.
+	// verbatim marks a text that the source holds unchanged, behind one quote.
 	verbatim bool
 
 	table map[string]*node
@@ -30,7 +30,7 @@ type node struct {
 // flat is the value of a flat parameter: text, whose type the setting decides.
 type flat string
 
-// keys returns the keys of a table in the order in which they stand in the source.
+// keys returns the keys of a table in the order of the source.
 func (n *node) keys() []string {
 	keys := make([]string, 0, len(n.table))
 	for k := range n.table {

@@ -23,7 +23,7 @@ func isTextList(key string) bool {
 	}
 }
 
-// params reads flat parameters. They can be looked up but not listed, so the settings structs say what to look for.
+// params reads flat parameters. Fluent Bit can look them up but not list them, so the keys come from the settings structs.
 type params struct {
 	get      func(key string) string
 	problems []Problem
@@ -171,7 +171,7 @@ func (p *params) numbered(key string) *node {
 	return n
 }
 
-// unreadable stands for a parameter whose text has not even the form of its setting; the binder reports it.
+// unreadable returns a node for a parameter whose text does not have the form of its setting. The binder reports it.
 func unreadable(key string, r *setting.ParseError) *node { return &node{at: at(key), value: r} }
 
 // beginsArray reports whether a value is written as a TOML array of texts. "[" alone does not say so: it also begins regular expressions.

@@ -4,7 +4,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
-// Parts says where the parts of the settings stand: its lists are as long as those of the settings, and in the same order.
+// Parts has the places of the parts of the settings. Its lists are as long as those of the settings, in the same order.
 type Parts struct {
 	Rules     []Part
 	Workloads []WorkloadPart
@@ -29,11 +29,11 @@ type Part struct {
 	node *node
 }
 
-// shown is the part as the result tells of it.
+// shown returns the part for the result.
 func (p *part) shown() Part { return Part{Path: p.path, node: p.node} }
 
 // Place returns where a setting of the part stands, such as "cooldown" or "where.level": of a list, the element with the text when there is
-// one. A setting that is not set stands where the part does.
+// one. A setting that is not set has the place of the part.
 func (p Part) Place(field, text string) Place {
 	if n := p.node.find(field, text); field != "" && n != nil {
 		return n.at

@@ -17,7 +17,7 @@ type Problem struct {
 	Path string
 	// Field is the setting within the part, such as "cooldown" or "where.level"; "" when the part as a whole is meant.
 	Field string
-	// Value is what was given, as the source writes it and cut to a readable length; "" where it is secret or does not help.
+	// Value is the refused value as the source writes it, cut to a readable length; "" where it is secret or does not help.
 	Value string
 	// Code is the kind of the problem.
 	Code setting.Code

@@ -6,15 +6,15 @@ import (
 	"slices"
 )
 
-// Standing is the settings of what is made once, at the start, and lasts as long as the program: no reload puts others in force.
+// Standing holds the settings that a program reads once, at its start: a reload does not apply them.
 type Standing struct{ settings Settings }
 
-// NewStanding notes them of the settings that a program starts with.
+// NewStanding copies them from the settings that a program starts with.
 func NewStanding(s *Settings) Standing {
 	return Standing{Settings{Store: s.Store, Delivery: s.Delivery}}
 }
 
-// Changed tells, as problems, which of them are set otherwise in a configuration that is loaded later. storePath makes one text of the ways to write
+// Changed reports, as problems, which of them a configuration that is loaded later sets otherwise. storePath makes one text of the ways to write
 // one place of the store.
 func (s *Standing) Changed(r *Result, storePath func(string) string) (problems []Problem) {
 	for _, table := range []struct {
@@ -27,7 +27,7 @@ func (s *Standing) Changed(r *Result, storePath func(string) string) (problems [
 			if old == set || key == storeKey && storePath(s.settings.Store.Path) == storePath(r.Settings.Store.Path) {
 				continue
 			}
-			p := Problem{Field: table.prefix + key, Message: "a change of it takes a restart; until then it is as before"}
+			p := Problem{Field: table.prefix + key, Message: "a change takes effect after a restart"}
 			if at, ok := r.Parts.Single(p.Field); ok {
 				p.Place = at
 			}

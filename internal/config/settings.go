@@ -13,31 +13,31 @@ import (
 
 // Settings is the whole configuration. Tables that a source does not set hold their defaults.
 type Settings struct {
-	// Where alerts are kept until they are delivered, and what bounds that.
+	// Where alerts are kept until they are delivered, with its bounds.
 	Store store.Settings `toml:",inline"`
 	// How much is logged: debug, info, warning or error.
 	Verbosity string `toml:"verbosity"`
-	// What bounds the alerts that leave, and the memory that is kept.
+	// The bounds of alerts and of memory.
 	Limits engine.Limits `toml:"limits"`
-	// Where in a record to find what.
+	// Which fields of a record hold the line, the severity and the path.
 	Records chunk.Settings `toml:"records"`
 	// Which containers the standalone program follows.
 	Docker docker.Settings `toml:"docker"`
-	// What containers may bring along in their labels.
+	// Which settings containers may have in their labels.
 	Labels docker.LabelSettings `toml:"labels"`
 	// How alerts are tried again, for all triggers.
 	Delivery delivery.Settings `toml:"delivery"`
-	// Where the administration listens, and who may enter.
+	// The address and the access policy of the admin listener.
 	Admin listen.Settings `toml:"admin"`
 	// Which addresses triggers may reach.
 	Egress egress.Settings `toml:"egress"`
 	// The global rules, in the order of their sources.
 	Rules []engine.RuleSettings `toml:"rule"`
-	// What is different for some workloads.
+	// Changes for some workloads.
 	Workloads []engine.WorkloadSettings `toml:"workload"`
-	// What keeps quiet for a time.
+	// Silences: times without alerts.
 	Silences []engine.SilenceSettings `toml:"silence"`
-	// Which alerts keep others quiet.
+	// Inhibitions: alerts that suppress others.
 	Inhibits []engine.InhibitSettings `toml:"inhibit"`
 	// The destinations.
 	Triggers []trigger.Settings `toml:"trigger"`
@@ -68,9 +68,14 @@ type WorkloadTable struct {
 	Disable []string `toml:"disable"`
 }
 
-// OverrideTable is a [[workload.override]] block: the name of a global rule, and any of its settings anew.
+// OverrideTable is a [[workload.override]] block: the name of a global rule, and the settings that it changes.
 type OverrideTable struct {
 	// The name of the global rule whose settings change.
 	Rule string `toml:"rule"`
 	engine.RuleSettings
+}
+
+// Engine returns the settings of the engine.
+func (s *Settings) Engine() engine.Settings {
+	return engine.Settings{Limits: s.Limits, Rules: s.Rules, Workloads: s.Workloads, Inhibits: s.Inhibits}
 }

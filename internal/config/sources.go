@@ -25,7 +25,7 @@ type Sources struct {
 	Runtime []RuntimeSettings
 }
 
-// expand returns the files that the entries name, each once, and what is wrong with the entries.
+// expand returns the files that the entries name, each once, and the problems of the entries.
 func expand(entries []string) (files []string, problems []Problem) {
 	seen := map[string]bool{}
 	for _, entry := range splitEntries(entries) {

@@ -9,10 +9,10 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
 )
 
-// watchEvery is how often a Watcher looks. A change counts when two looks in a row agree on it, so it is told within five seconds.
+// watchEvery is how often a Watcher looks. A change counts when two looks in a row agree on it, so it is reported within five seconds.
 const watchEvery = 2 * time.Second
 
-// WatcherOptions says what a Watcher looks at.
+// WatcherOptions are the files that a Watcher looks at, and its clock.
 type WatcherOptions struct {
 	// Files names files, folders and globs, as Sources.Files does. They are expanded at every look, so that a new file in a folder counts.
 	Files []string
@@ -22,14 +22,14 @@ type WatcherOptions struct {
 	Tick <-chan time.Time
 }
 
-// Watcher tells when files change, by their content: it reads them at every tick, because notifications of the file system miss what
-// containers do (a ConfigMap's links swapped, a single file bound into a container).
+// Watcher reports changes of files, by their content. It reads them at every tick, because notifications of the file system miss the ways of
+// containers (a ConfigMap's links swapped, a single file bound into a container).
 //
-// A change is told when two ticks in a row found the same content. So a file that is being written, or is away for a moment while it is
-// replaced, tells nothing until it is whole, and content that comes back to what it was tells nothing at all.
+// A change is reported when two ticks in a row find the same content. So a file that is being written, or is missing for a moment while it is
+// replaced, is reported when it is whole, and content that is restored before that is not reported.
 type Watcher struct {
 	options WatcherOptions
-	known   snapshot // told, or there at the start
+	known   snapshot // reported, or there at the start
 	seen    snapshot // at the last tick
 }
 
@@ -42,7 +42,7 @@ type snapshot struct {
 // digest is the hash of a file's content; the zero digest is a file that cannot be read.
 type digest [sha256.Size]byte
 
-// NewWatcher notes the content that there is now. Make the watcher before loading what it watches, so that no change falls in between.
+// NewWatcher reads the present content. Make the watcher before loading the files, so that no change falls in between.
 func NewWatcher(options WatcherOptions) *Watcher {
 	w := &Watcher{options: options}
 	w.known = w.look()
@@ -71,7 +71,7 @@ func (w *Watcher) Run(ctx context.Context, changed func()) {
 	}
 }
 
-// step looks once and reports whether there is a change to tell.
+// step looks once and reports whether there is a change to report.
 func (w *Watcher) step() bool {
 	now := w.look()
 	settled := now.same(w.seen)
@@ -86,7 +86,7 @@ func (w *Watcher) step() bool {
 
 // look reads all files.
 func (w *Watcher) look() snapshot {
-	files, _ := expand(w.options.Files) // what names nothing just now is told by Load
+	files, _ := expand(w.options.Files) // Load reports entries that name nothing
 	s := snapshot{files: digests(files)}
 	if w.options.Secrets != nil {
 		s.secrets = digests(w.options.Secrets())
@@ -108,7 +108,7 @@ func digests(files []string) map[string]digest {
 }
 
 // same reports whether two snapshots hold the same. Secret files are compared where both name them: that the settings name other ones is a
-// change of the settings, which was told.
+// change of the settings, which was reported.
 func (s snapshot) same(other snapshot) bool {
 	for file, sum := range s.secrets {
 		if before, both := other.secrets[file]; both && before != sum {

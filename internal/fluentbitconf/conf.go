@@ -28,18 +28,18 @@ type Entry struct {
 	Key   string
 	Value string // with the variables in it replaced
 	Place Place  // of the key
-	// Text says where the lines of the value stand: of a block of several lines, line n stands at Text.Line + n - 1, its characters Text.Column
+	// Text is the place of the lines of the value: line n of a block is at Text.Line + n - 1, its characters Text.Column
 	// further; of any other value all at its place.
 	Text  Place
-	Block bool // the value is a block of lines that stand as they are
+	Block bool // the value is a block of lines, taken unchanged
 	List  bool // the value is a list, of which it is the first element
 	Map   bool // the value is a map, which no plugin gets
-	Tab   bool // a tab stands in the key, which ends at a space
+	Tab   bool // the key holds a tab: only a space ends it
 	// Unset lists the variables of the value that are not set.
 	Unset []string
 }
 
-// Place is where something stands; Line and Column count from 1, in characters.
+// Place is the place of a key or a value; Line and Column count from 1, in characters.
 type Place struct {
 	File         string
 	Line, Column int
@@ -53,7 +53,7 @@ type Problem struct {
 	Unusable bool // nothing of the file could be read
 }
 
-// Find returns the first entry with a key, in any case; nil when there is none.
+// Find returns the first entry with a key, in any case; nil when no entry has it.
 func (s *Section) Find(key string) *Entry {
 	for i := range s.Entries {
 		if strings.EqualFold(s.Entries[i].Key, key) {
@@ -88,7 +88,7 @@ func Read(path string, env func(name string) (string, bool)) *Conf {
 	return &r.conf
 }
 
-// reader reads a configuration and what it includes.
+// reader reads a configuration and the files that it includes.
 type reader struct {
 	conf Conf
 	env  func(string) (string, bool)
@@ -112,7 +112,7 @@ func (r *reader) file(path string, from Place) {
 	text, err := namedfile.Read(path, maxFile)
 	if err != nil {
 		p := Problem{Place: Place{File: path}, Message: err.Error(), Unusable: true}
-		if from.File != "" { // that place is what is wrong
+		if from.File != "" { // the fault is at the include
 			p.Place, p.Message = from, path+" "+p.Message
 		}
 		r.conf.Problems = append(r.conf.Problems, p)

@@ -144,7 +144,7 @@ func TestWhatCannotBeReadIsTold(t *testing.T) {
 		{write("names.conf", "# x\n@INCLUDE nope.conf\n"), "! names.conf:2:1: " + filepath.Join(dir, "nope.conf") + " cannot be read: no such file or directory\n"},
 		{write("names.yaml", "includes:\n  - nope.yaml\n"), "! names.yaml:2:5: " + filepath.Join(dir, "nope.yaml") + " cannot be read: no such file or directory\n"},
 		{write("bad.yaml", "a: [\n"), "! bad.yaml:1:0: not a YAML document: did not find expected node content\n"},
-		{write("list.yaml", "- a\n"), "! list.yaml:1:1: want a map with service, pipeline and so on\n"},
+		{write("list.yaml", "- a\n"), "! list.yaml:1:1: must be a map with service, pipeline and so on\n"},
 		{write("empty.yaml", ""), ""},
 		{write("large.conf", strings.Repeat("#", maxFile+1)), fmt.Sprintf("! large.conf:0:0: is longer than %d bytes\n", maxFile)},
 	} {

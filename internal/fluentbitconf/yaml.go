@@ -23,7 +23,7 @@ func (r *reader) yaml(path string, text []byte) {
 	}
 	y := &yamlFile{reader: r, path: path, lines: strings.Split(string(text), "\n")}
 	if root.Kind != yaml.MappingNode {
-		r.problem(y.place(root), "", "want a map with service, pipeline and so on")
+		r.problem(y.place(root), "", "must be a map with service, pipeline and so on")
 		return
 	}
 	y.each(root, func(key, value *yaml.Node) {
@@ -50,7 +50,7 @@ func (r *reader) yaml(path string, text []byte) {
 // list reads a list of sections of one kind.
 func (y *yamlFile) list(kind, list *yaml.Node) {
 	if list.Kind != yaml.SequenceNode {
-		y.problem(y.place(list), "", "%s: want a list", kind.Value)
+		y.problem(y.place(list), "", "%s: must be a list", kind.Value)
 		return
 	}
 	for _, item := range list.Content {
@@ -106,7 +106,7 @@ func (y *yamlFile) resolved(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// each calls f for each pair of a map; what is no map has none.
+// each calls f for each pair of a map; a node that is not a map has no pairs.
 func (y *yamlFile) each(n *yaml.Node, f func(key, value *yaml.Node)) {
 	if n = y.resolved(n); n.Kind != yaml.MappingNode {
 		return
@@ -142,7 +142,7 @@ func (y *yamlFile) section(name string, n *yaml.Node) Section {
 	return s
 }
 
-// block returns where the first line of a block of lines stands. Its indentation is that of the first line with text.
+// block returns the place of the first line of a block of lines. Its indentation is that of the first line with text.
 func (y *yamlFile) block(n *yaml.Node) Place {
 	at := Place{File: y.path, Line: n.Line + 1, Column: 1}
 	for i := n.Line; i < len(y.lines); i++ {

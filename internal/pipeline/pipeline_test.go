@@ -286,7 +286,7 @@ func TestReloadOfWhatTakesARestart(t *testing.T) {
 			t.Errorf("the log lacks %s:\n%s", &one, b.log)
 		}
 	}
-	const words = ": a change of it takes a restart; until then it is as before"
+	const words = ": a change takes effect after a restart"
 	file := o.Sources.Files[0]
 	if want := []string{file + ":1: store_alerts" + words, file + ":2: store" + words, file + ":15: delivery.retry_min" + words}; !r.Applied || !slices.Equal(got, want) {
 		t.Errorf("told are\n%q, want\n%q", got, want)

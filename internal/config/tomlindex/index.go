@@ -1,4 +1,6 @@
-package config
+// Package tomlindex finds the place of each key and value of a TOML document, which the TOML decoder does not report. It takes any text: a document
+// that the decoder would refuse gives an index of its beginning.
+package tomlindex
 
 import (
 	"sort"
@@ -7,68 +9,69 @@ import (
 	"unicode/utf8"
 )
 
-// maxDepth bounds how deep arrays and inline tables may nest. The TOML decoder recurses without a bound, and a stack that overflows ends
+// MaxDepth bounds how deep arrays and inline tables may nest. The TOML decoder recurses without a bound, and a stack that overflows ends
 // the host; nothing in the configuration nests deeper than five.
-const maxDepth = 64
+const MaxDepth = 64
 
-// place is where one key, table or array element of a TOML document stands, as byte offsets.
-type place struct {
-	key   int // of the key, or of a header's bracket; -1 for an array's element, and a table that only the keys below it imply
-	value int // of the value; -1 for an implied table
-	table map[string]*place
-	items []*place
+// Place is the place of one key, table or array element of a TOML document, in byte offsets.
+type Place struct {
+	Key   int // of the key, or of a header's bracket; -1 for an array's element, and a table that only the keys below it imply
+	Value int // of the value; -1 for an implied table
+	Table map[string]*Place
+	Items []*Place
 }
 
-func newPlace() *place { return &place{key: -1, value: -1} }
+// NewPlace returns the place of a key or value that is nowhere in the document.
+func NewPlace() *Place { return &Place{Key: -1, Value: -1} }
 
-// child returns the place of a key, made when there is none yet.
-func (p *place) child(name string) *place {
-	if c := p.table[name]; c != nil {
+// child returns the place of a key, made if it is new.
+func (p *Place) child(name string) *Place {
+	if c := p.Table[name]; c != nil {
 		return c
 	}
-	if p.table == nil {
-		p.table = map[string]*place{}
+	if p.Table == nil {
+		p.Table = map[string]*Place{}
 	}
-	c := newPlace()
-	p.table[name] = c
+	c := NewPlace()
+	p.Table[name] = c
 	return c
 }
 
-// first returns where the place begins: at its key, else at its value, else, in an array of tables, at the first of them; -1 when it is
+// First returns where the place begins: at its key, else at its value, else, in an array of tables, at the first of them; -1 when it is
 // nowhere.
-func (p *place) first() int {
+func (p *Place) First() int {
 	switch {
-	case p.key >= 0:
-		return p.key
-	case p.value >= 0 || len(p.items) == 0:
-		return p.value
+	case p.Key >= 0:
+		return p.Key
+	case p.Value >= 0 || len(p.Items) == 0:
+		return p.Value
 	default:
-		return p.items[0].first()
+		return p.Items[0].First()
 	}
 }
 
 // last returns the table that a further key below p belongs to: of an array of tables, the newest.
-func (p *place) last() *place {
-	if len(p.items) > 0 {
-		return p.items[len(p.items)-1]
+func (p *Place) last() *Place {
+	if len(p.Items) > 0 {
+		return p.Items[len(p.Items)-1]
 	}
 	return p
 }
 
-// indexer walks a TOML document and notes where each key and value stands, because the TOML decoder does not tell. Its results mean
-// something only for a document that the decoder accepts; for any other text it stops early, without harm.
+// indexer walks a TOML document and notes the place of each key and value. Its results have a meaning only for a document that the decoder
+// accepts; for any other text it stops early, without harm.
 type indexer struct {
 	src     string
 	i       int
 	depth   int
-	tooDeep int // where maxDepth was passed, or -1
+	tooDeep int // where MaxDepth was passed, or -1
 }
 
-// indexDocument returns the places of a document's keys, and where the document nests too deep for the decoder, or -1.
-func indexDocument(src string) (root *place, tooDeep int) {
+// Index returns the places of a document's keys, and where the document nests too deep for the decoder, or -1.
+func Index(src string) (root *Place, tooDeep int) {
 	x := &indexer{src: src, tooDeep: -1}
-	root = newPlace()
-	root.key, root.value = 0, 0
+	root = NewPlace()
+	root.Key, root.Value = 0, 0
 	table := root
 	for {
 		x.blank()
@@ -88,7 +91,7 @@ func indexDocument(src string) (root *place, tooDeep int) {
 }
 
 // header reads "[a.b]" or "[[a.b]]" and returns the table that it opens.
-func (x *indexer) header(root *place) (*place, bool) {
+func (x *indexer) header(root *Place) (*Place, bool) {
 	start, brackets := x.i, 1
 	if strings.HasPrefix(x.src[x.i:], "[[") {
 		brackets = 2
@@ -104,16 +107,16 @@ func (x *indexer) header(root *place) (*place, bool) {
 	}
 	p = p.child(keys[len(keys)-1].name)
 	if brackets == 2 {
-		item := newPlace()
-		p.items = append(p.items, item)
+		item := NewPlace()
+		p.Items = append(p.Items, item)
 		p = item
 	}
-	p.key, p.value = start, start
+	p.Key, p.Value = start, start
 	return p, true
 }
 
 // pair reads "a.b = value" into the table.
-func (x *indexer) pair(table *place) bool {
+func (x *indexer) pair(table *Place) bool {
 	keys, ok := x.keys()
 	if !ok || !x.accept("=") {
 		return false
@@ -122,7 +125,7 @@ func (x *indexer) pair(table *place) bool {
 	for _, k := range keys {
 		p = p.child(k.name)
 	}
-	p.key = keys[0].at
+	p.Key = keys[0].at
 	return x.readValue(p)
 }
 
@@ -162,7 +165,7 @@ func (x *indexer) keys() ([]namedKey, bool) {
 			}
 		}
 		keys = append(keys, namedKey{name, at})
-		if len(keys) > maxDepth {
+		if len(keys) > MaxDepth {
 			x.tooDeep = x.i
 			return nil, false
 		}
@@ -174,10 +177,10 @@ func (x *indexer) keys() ([]namedKey, bool) {
 	}
 }
 
-// readValue notes where the value stands, and the values inside it, and moves behind it.
-func (x *indexer) readValue(p *place) bool {
+// readValue notes the places of the value and of the values inside it, and moves behind it.
+func (x *indexer) readValue(p *Place) bool {
 	x.spaces()
-	p.value = x.i
+	p.Value = x.i
 	rest := x.src[x.i:]
 	switch {
 	case rest == "":
@@ -192,8 +195,8 @@ func (x *indexer) readValue(p *place) bool {
 		return x.literalString()
 	case rest[0] == '[':
 		return x.nested(']', func() bool {
-			item := newPlace()
-			p.items = append(p.items, item)
+			item := NewPlace()
+			p.Items = append(p.Items, item)
 			return x.readValue(item)
 		})
 	case rest[0] == '{':
@@ -203,12 +206,12 @@ func (x *indexer) readValue(p *place) bool {
 	for x.i < len(x.src) && !strings.ContainsRune(",]}#\r\n", rune(x.src[x.i])) {
 		x.i++
 	}
-	return x.i > p.value
+	return x.i > p.Value
 }
 
 // nested reads the elements of an array or inline table up to its end.
 func (x *indexer) nested(end byte, element func() bool) bool {
-	if x.depth++; x.depth > maxDepth {
+	if x.depth++; x.depth > MaxDepth {
 		x.tooDeep = x.i
 		return false
 	}
@@ -358,14 +361,15 @@ func unquote(s string) string {
 	return b.String()
 }
 
-// lines turns byte offsets into lines and columns.
-type lines struct {
-	src    string
+// Lines turns byte offsets into lines and columns.
+type Lines struct {
+	Source string // the text
 	starts []int
 }
 
-func newLines(src string) *lines {
-	l := &lines{src: src, starts: []int{0}}
+// NewLines finds the lines of a text.
+func NewLines(src string) *Lines {
+	l := &Lines{Source: src, starts: []int{0}}
 	for i := range len(src) {
 		if src[i] == '\n' {
 			l.starts = append(l.starts, i+1)
@@ -377,21 +381,21 @@ func newLines(src string) *lines {
 // longLine is how far into a line characters are counted, in bytes. Beyond, columns count bytes: a document may be one line.
 const longLine = 4096
 
-// position returns the line and the column of an offset, both from 1; the column counts characters.
-func (l *lines) position(offset int) (line, column int) {
-	offset = min(max(offset, 0), len(l.src))
+// Position returns the line and the column of an offset, both from 1; the column counts characters.
+func (l *Lines) Position(offset int) (line, column int) {
+	offset = min(max(offset, 0), len(l.Source))
 	line = sort.SearchInts(l.starts, offset+1)
-	before := l.src[l.starts[line-1]:offset]
+	before := l.Source[l.starts[line-1]:offset]
 	if len(before) > longLine {
 		return line, len(before) + 1
 	}
 	return line, utf8.RuneCountInString(before) + 1
 }
 
-// item returns the place of an element, or nil.
-func (p *place) item(i int) *place {
-	if i < len(p.items) {
-		return p.items[i]
+// Item returns the place of an element, or nil.
+func (p *Place) Item(i int) *Place {
+	if i < len(p.Items) {
+		return p.Items[i]
 	}
 	return nil
 }
