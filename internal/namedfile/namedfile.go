@@ -1,8 +1,8 @@
 // Package namedfile reads the files that a configuration names: its own documents, secrets, tokens, certificates.
 //
-// It promises that reading one ends: whoever can name a file, or replace one that is named, can make neither the start nor a reload wait for
-// ever, and not fill the memory. A named pipe, a socket, a device, a folder and the files that a kernel makes up (/proc, /sys) are refused,
-// also behind links; opening never blocks; size is bounded. It imports nothing of ours.
+// It promises that reading a file ends: a user who can name or replace such a file can neither block a start or reload nor fill the memory. Named
+// pipes, sockets, devices, folders and the virtual files of the kernel (/proc, /sys) are refused, also behind links; opening never blocks; the
+// size is bounded.
 package namedfile
 
 import (
@@ -16,7 +16,7 @@ import (
 	"syscall"
 )
 
-// Read returns the content of a regular file of at most limit bytes. Its errors do not name the file, which the caller does in its own way.
+// Read returns the content of a regular file of at most limit bytes. Its errors do not name the file: the caller does.
 func Read(path string, limit int64) ([]byte, error) {
 	f, err := Open(path)
 	if err != nil {
@@ -33,9 +33,9 @@ func Read(path string, limit int64) ([]byte, error) {
 	return text, nil
 }
 
-// Open opens a regular file for reading. What is opened is what was looked at, since it is looked at through the open file.
+// Open opens a regular file for reading. It checks the open file, so replacing the file in between has no effect.
 func Open(path string) (*os.File, error) {
-	// Before the open, because opening some devices does something (a tape rewinds, a watchdog starts).
+	// This check comes before the open, because opening a device can have effects (a tape rewinds, a watchdog starts).
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, reason(err)
@@ -43,7 +43,7 @@ func Open(path string) (*os.File, error) {
 	if err := regular(info); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0) // a pipe may have taken its place
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0) // a pipe may have replaced it
 	if err != nil {
 		return nil, reason(err)
 	}
@@ -81,7 +81,7 @@ func regular(info fs.FileInfo) error {
 	return errors.New("is not a regular file but " + kind)
 }
 
-// reason drops the path from an error of the file system.
+// reason removes the path from an error of the file system.
 func reason(err error) error {
 	var pe *fs.PathError
 	if errors.As(err, &pe) {
@@ -90,9 +90,8 @@ func reason(err error) error {
 	return err
 }
 
-// OthersMayRead reports whether every user of the machine can read a file: its mode lets them, and so do all folders on the way to it. Files
-// below /run/secrets and /var/run/secrets do not count: Docker, Podman and Kubernetes put them into a container with a mode of their own,
-// for that container alone.
+// OthersMayRead reports whether every user of the machine can read a file: the modes of the file and of all folders above it allow it. It returns
+// false for files in /run/secrets and /var/run/secrets: Docker, Podman and Kubernetes choose their mode, and only the container sees them.
 func OthersMayRead(path string) bool {
 	real, err := filepath.EvalSymlinks(path)
 	if err == nil {

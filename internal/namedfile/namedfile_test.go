@@ -50,8 +50,8 @@ func TestOnlyRegularFilesAreRead(t *testing.T) {
 		filepath.Join(dir, "missing"): "no such file", "": "no such file",
 	}
 	if runtime.GOOS == "linux" {
-		cases["/proc/self/environ"] = "no file on a disk"
-		cases["/proc/self/status"] = "no file on a disk"
+		cases["/proc/self/environ"] = "not a file on a disk"
+		cases["/proc/self/status"] = "not a file on a disk"
 		cases["/proc/kmsg"] = "" // its reason depends on who runs the test
 		cases["/sys/kernel/mm/transparent_hugepage/enabled"] = ""
 	}

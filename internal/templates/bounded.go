@@ -13,53 +13,53 @@ import (
 	"text/template/parse"
 )
 
-// Limits bound what one message may cost, over all templates that are executed for it.
+// Limits bound the cost of one message, over all templates that are executed for it.
 type Limits struct {
-	Steps  int // parts of templates that are executed; each round of a range counts all parts in it
-	Bytes  int // of the texts that functions, comparisons and prints are given and return
-	Output int // bytes that are written
+	Steps  int // executed parts of templates; each iteration of a range counts all parts in it
+	Bytes  int // of the arguments and results of functions, comparisons and prints
+	Output int // written bytes
 }
 
-// The bounds of a template as it is written, and of a text within it.
+// The bounds of the source of a template and of texts in it.
 const (
 	maxText     = 64 << 10  // bytes of a template
 	maxValue    = 256 << 10 // bytes of a value on its way from one function to the next
-	maxArgument = 1 << 10   // bytes of a text that a method is given, such as a layout
-	maxWidth    = 64 << 10  // characters that the widths and precisions of one printf ask for
+	maxArgument = 1 << 10   // bytes of a text argument of a method, such as a layout
+	maxWidth    = 64 << 10  // characters that the widths and precisions of one printf request
 )
 
-// BoundError is the error of a template that asks for more than it may, in the words of a configuration.
+// BoundError is the error of a template that exceeds a bound, worded for users.
 type BoundError struct{ Message string }
 
 // Error returns the message.
 func (e *BoundError) Error() string { return e.Message }
 
-// Template is a text/template whose execution ends: no template in it executes itself, ranges go over the lists and maps of its data, and everything that
-// it does counts against a Budget.
+// Template is a text/template whose execution ends: no template in it executes itself, ranges iterate only over lists and maps of its data, and every
+// step counts against a Budget.
 type Template struct {
 	base *template.Template
 	runs sync.Pool // of *run
 }
 
-// run is a copy of a template with the budget that its functions count against. It belongs to one execution at a time.
+// run is a copy of a template with the budget of its functions. One execution at a time uses it.
 type run struct {
 	template *template.Template
 	budget   *Budget
 }
 
-// Budget is what is left of Limits. It belongs to one goroutine.
+// Budget is the unused part of Limits. It belongs to one goroutine.
 type Budget struct {
 	ctx    context.Context
 	left   Limits
 	limits Limits
 }
 
-// NewBudget returns a budget for one message. Templates end with an error when ctx does.
+// NewBudget returns a budget for one message. When ctx ends, templates fail.
 func NewBudget(ctx context.Context, limits Limits) *Budget {
 	return &Budget{ctx: ctx, left: limits, limits: limits}
 }
 
-// steps counts parts that are about to be executed.
+// steps counts parts before they are executed.
 func (b *Budget) steps(n int) error {
 	if err := b.ctx.Err(); err != nil {
 		return err
@@ -70,7 +70,7 @@ func (b *Budget) steps(n int) error {
 	return nil
 }
 
-// bytes counts a text that is about to be read or was made.
+// bytes counts a text before it is read or after it was made.
 func (b *Budget) bytes(n int) error {
 	if err := b.ctx.Err(); err != nil {
 		return err
@@ -87,13 +87,13 @@ func (b *Budget) bytes(n int) error {
 // ErrOutput is the error of a template that writes more than Limits.Output.
 var ErrOutput = errors.New("writes more than it may")
 
-// writer counts what is written.
+// writer counts written bytes.
 type writer struct {
 	to     io.Writer
 	budget *Budget
 }
 
-// Write writes the begin of what has no room, and then fails.
+// Write writes as much as fits, and fails if that is not all.
 func (w writer) Write(p []byte) (int, error) {
 	if len(p) > w.budget.left.Output {
 		n, err := w.to.Write(p[:w.budget.left.Output])
@@ -105,16 +105,16 @@ func (w writer) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// The functions that Parse puts into a template. No template can call them by itself: Parse does not know their names yet.
+// The functions that Parse inserts into a template. A template cannot call them itself, because their names are defined only after parsing.
 const (
 	stepFunction = "_step" // counts the parts of a range's body
-	eachFunction = "_each" // checks what a range goes over
-	passFunction = "_pass" // counts a value on its way
+	eachFunction = "_each" // checks the value that a range iterates over
+	passFunction = "_pass" // counts a value in a pipeline
 	textFunction = "_text" // does so for an argument of a method
 )
 
-// Parse parses a template, refuses what cannot be bounded, and makes the rest count. The functions of the map must take no longer than their
-// arguments and results are large.
+// Parse parses a template, refuses constructs that cannot be bounded, and inserts the functions that count. The functions of the map must take time
+// at most proportional to the size of their arguments and results.
 func Parse(name, text string, functions template.FuncMap) (*Template, error) {
 	if len(text) > maxText {
 		return nil, &BoundError{fmt.Sprintf("is %d bytes long: at most %d", len(text), maxText)}
@@ -137,7 +137,7 @@ func Parse(name, text string, functions template.FuncMap) (*Template, error) {
 	}
 	for caller := range calls {
 		if reaches(calls, caller, caller, map[string]bool{}) {
-			return nil, &BoundError{"holds a template that executes itself"}
+			return nil, &BoundError{"contains a template that executes itself"}
 		}
 	}
 	out := &Template{base: t.Funcs((&run{}).functions())}
@@ -145,7 +145,7 @@ func Parse(name, text string, functions template.FuncMap) (*Template, error) {
 	return out, nil
 }
 
-// reaches reports whether a template executes another one, itself or by way of others.
+// reaches reports whether a template executes another one, directly or through others.
 func reaches(calls map[string][]string, from, to string, seen map[string]bool) bool {
 	for _, next := range calls[from] {
 		if next == to {
@@ -185,7 +185,7 @@ func (t *Template) Execute(b *Budget, w io.Writer, data any) error {
 	return r.template.Execute(writer{w, b}, data)
 }
 
-// functions are those that count.
+// functions returns the functions that count.
 func (r *run) functions() template.FuncMap {
 	return template.FuncMap{
 		stepFunction: func(n int) (string, error) { return "", r.budget.steps(n) },
@@ -201,13 +201,13 @@ func (r *run) functions() template.FuncMap {
 	}
 }
 
-// ranged accepts what has as many elements as the data gave it.
+// ranged accepts only values whose number of elements comes from the data.
 func ranged(v reflect.Value) error {
 	switch indirect(v).Kind() {
 	case reflect.Array, reflect.Slice, reflect.Map, reflect.Invalid:
 		return nil
 	}
-	return &BoundError{"range goes over lists and maps only"}
+	return &BoundError{"range iterates over lists and maps only"}
 }
 
 func indirect(v reflect.Value) reflect.Value {
@@ -217,7 +217,7 @@ func indirect(v reflect.Value) reflect.Value {
 	return v
 }
 
-// sizeOf is about how long a value is when it is printed, in bytes.
+// sizeOf returns about how long a value is when it is printed, in bytes.
 func sizeOf(v reflect.Value, depth int) int {
 	const deepest = 8
 	v = indirect(v)
@@ -247,7 +247,7 @@ func sizeOf(v reflect.Value, depth int) int {
 	return n
 }
 
-// printf is fmt.Sprintf with bounds on what a format may ask for beyond its arguments.
+// printf is fmt.Sprintf with bounds on widths and precisions.
 func printf(format string, args ...any) (string, error) {
 	total := 0
 	for i := 0; i < len(format); i++ {
@@ -277,13 +277,13 @@ func printf(format string, args ...any) (string, error) {
 	return fmt.Sprintf(format, args...), nil
 }
 
-// rewriter puts the functions that count into a parsed template.
+// rewriter inserts the functions that count into a parsed template.
 type rewriter struct {
 	tree  *parse.Tree
 	calls []string // the templates that it executes
 }
 
-// list rewrites the nodes of a list, and returns how many parts an execution of it has at most, without the rounds of ranges in it.
+// list rewrites the nodes of a list and returns the largest number of parts of one execution, without the iterations of its ranges.
 func (r *rewriter) list(l *parse.ListNode) (parts int) {
 	if l == nil {
 		return 0
@@ -319,7 +319,7 @@ func (r *rewriter) loop(n *parse.RangeNode) int {
 	return parts
 }
 
-// step is an action that counts parts, and writes nothing.
+// step returns an action that counts parts and writes nothing.
 func (r *rewriter) step(pos parse.Pos, line, parts int) *parse.ActionNode {
 	command := r.call(pos, stepFunction)
 	command.Args = append(command.Args, &parse.NumberNode{
@@ -330,7 +330,7 @@ func (r *rewriter) step(pos parse.Pos, line, parts int) *parse.ActionNode {
 	}}
 }
 
-// pipe makes every value of a pipeline count: what goes from one command to the next, and what comes out of the last.
+// pipe makes every value of a pipeline count: the results of all its commands.
 func (r *rewriter) pipe(p *parse.PipeNode) (parts int) {
 	if p == nil {
 		return 0
@@ -349,7 +349,7 @@ func (r *rewriter) pipe(p *parse.PipeNode) (parts int) {
 	return parts
 }
 
-// command makes the arguments of a function or method count, and what stands in parentheses.
+// command makes the arguments of a function or method and expressions in parentheses count.
 func (r *rewriter) command(c *parse.CommandNode) (parts int) {
 	count := passFunction
 	if _, named := c.Args[0].(*parse.IdentifierNode); !named {
@@ -374,7 +374,7 @@ func (r *rewriter) command(c *parse.CommandNode) (parts int) {
 	return parts
 }
 
-// counted is an argument that goes through a function.
+// counted returns an argument that passes through a function.
 func (r *rewriter) counted(arg parse.Node, function string) *parse.PipeNode {
 	pos := arg.Position()
 	first := &parse.CommandNode{NodeType: parse.NodeCommand, Pos: pos, Args: []parse.Node{arg}}

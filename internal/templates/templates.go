@@ -1,5 +1,5 @@
-// Package templates executes the templates of a configuration within bounds, and puts their errors into its words: no type of Go, no name of this
-// program's inside, and the fields that there are.
+// Package templates executes the templates of a configuration within bounds and rewrites their errors for users: without types of Go and internal
+// names, and with the fields that exist.
 package templates
 
 import (
@@ -15,13 +15,13 @@ var (
 	noField    = regexp.MustCompile(`(?s)<(.+)>: can't evaluate field (\w+) in type (\S+)`)
 	chain      = regexp.MustCompile(`^\$?[.\w]+$`)
 	noFunction = regexp.MustCompile(`function "(.+?)" not defined`)
-	// preamble is what text/template puts before its reason: its own word, the template's name, line and column, and what was executed.
+	// preamble is the text before the reason in errors of text/template: "template", its name, line and column, and the executed expression.
 	preamble = regexp.MustCompile(`(?s)^template: [^ ]*?:(\d+)(?::\d+)?: (?:executing .*? at <.*>: )?`)
 	typeName = regexp.MustCompile(`[\[\]*]*\b[a-z]+\.[A-Za-z]\w*`)
 )
 
-// Error returns what is wrong with a template of which text/template says err. data is what it is executed on, functions lists those that it may
-// call beside the builtin ones. hint says what there is instead, or is empty.
+// Error returns an error for users from an error of text/template. data is the data of the template, functions lists the functions that it may call
+// beside the builtin ones. hint suggests an alternative, or is empty.
 func Error(err error, data any, functions []string) (hint string, wrong error) {
 	var bound *BoundError
 	if errors.As(err, &bound) {
@@ -30,7 +30,7 @@ func Error(err error, data any, functions []string) (hint string, wrong error) {
 	text := err.Error()
 	if m := noField.FindStringSubmatch(text); m != nil {
 		if !chain.MatchString(m[1]) {
-			m[1] = "." + m[2] // the rest may be a text of the template, and so a secret
+			m[1] = "." + m[2] // the rest may be a text of the template, which may be a secret
 		}
 		return fieldHint(m[1], m[2], m[3], reflect.TypeOf(data)), fmt.Errorf("{{ %s }} names nothing: there is no .%s here", m[1], m[2])
 	}
@@ -45,13 +45,13 @@ func Error(err error, data any, functions []string) (hint string, wrong error) {
 	return "", errors.New("not a template: " + text)
 }
 
-// NoField reports whether text/template's error says that a template names a field that there is not.
+// NoField reports whether text/template's error is about a field that does not exist.
 func NoField(err error) bool { return noField.MatchString(err.Error()) }
 
-// fieldHint lists the fields that there are in the place of one in a chain such as .Container.Nme, of a type of that name. t is that of the data.
+// fieldHint suggests fields for an unknown one in a chain such as .Container.Nme. of is the name of the type without the field, t the type of the data.
 func fieldHint(chain, field, of string, t reflect.Type) string {
 	if !strings.HasPrefix(chain, ".") {
-		return "" // of a variable, or of what a function returns
+		return "" // a field of a variable or of a function's result
 	}
 	prefix := "."
 	for _, name := range strings.Split(chain[1:], ".") {
@@ -62,7 +62,7 @@ func fieldHint(chain, field, of string, t reflect.Type) string {
 		if t.Kind() != reflect.Struct {
 			return ""
 		}
-		if name == field && (called == of || t.String() == of) { // otherwise the dot is another one here, as within a range
+		if name == field && (called == of || t.String() == of) { // otherwise the dot has another value here, as within a range
 			return namesHint(prefix, field, t)
 		}
 		f, ok := t.FieldByName(name)

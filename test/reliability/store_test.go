@@ -105,7 +105,7 @@ func TestFullDiskThroughReload(t *testing.T) {
 	r.start(r.write("rules.toml", document(server)), filepath.Join(dir, "one.db"))
 	accepted, refused := r.fillDisk()
 	r.do("reload")
-	r.says("alerts are in memory only")
+	r.says("alerts are only in memory")
 	if r.feed("one", refused...) {
 		t.Error("a chunk is accepted while alerts wait in memory")
 	}

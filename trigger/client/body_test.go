@@ -39,7 +39,7 @@ func TestBodiesThatWouldNeverEnd(t *testing.T) {
 	s := testSettings("https://example.com")
 	s.Body, s.ContentType = `{{range $i := 1000000000000}}{{end}}x`, "text/plain"
 	problems := Validate(&s, loopback().Egress)
-	if len(problems) != 1 || problems[0].Field != "body" || !strings.Contains(problems[0].Message, "range goes over lists and maps only") {
+	if len(problems) != 1 || problems[0].Field != "body" || !strings.Contains(problems[0].Message, "range iterates over lists and maps only") {
 		t.Errorf("%v", problems)
 	}
 }
