@@ -1,6 +1,6 @@
-// Package client speaks to the administration API of a running instance, plugin or standalone, over TCP or a unix socket. It is what the command line uses.
+// Package client calls the admin API of a running instance, plugin or standalone, over TCP or a unix socket.
 //
-// Errors say what to do: an *Unreachable that nothing answered, a *Problem what the answer was. No error holds the token.
+// Errors suggest a fix: *Unreachable if there was no response, *Problem for a response outside 2xx. No error contains the token.
 package client
 
 import (
@@ -22,26 +22,26 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
 )
 
-// DefaultURL is where the standalone mode listens unless it is configured otherwise.
+// DefaultURL is the default address of the standalone program.
 const DefaultURL = "http://127.0.0.1:2021"
 
-// maxAnswer bounds what is read of an answer, in bytes.
+// maxAnswer bounds the body of a response in bytes.
 const maxAnswer = 64 << 20
 
-// maxPEM bounds a file of certificates, in bytes.
+// maxPEM bounds a certificate file in bytes.
 const maxPEM = 4 << 20
 
-// Options say whom to speak to.
+// Options configure a Client.
 type Options struct {
 	URL      string // http://, https:// or unix:///path/of/socket; DefaultURL when empty
-	Token    string // sent as a bearer token when it is not empty
-	Instance string // the instance that is meant; the only one, or the first, when empty
-	CAFile   string // PEM certificates that an https:// server is checked against instead of the system's
+	Token    string // the bearer token; "": none
+	Instance string // the instance; "": the only one
+	CAFile   string // PEM file with CA certificates for https://; "": those of the system
 	Agent    string // the User-Agent header
 	Timeout  time.Duration
 }
 
-// Client speaks to one listener. It is safe for concurrent use.
+// Client calls one listener. It is safe for concurrent use.
 type Client struct {
 	options Options
 	base    *url.URL
@@ -61,7 +61,7 @@ func New(o Options) (*Client, error) {
 		return nil, fmt.Errorf("url %q: %w", o.URL, errors.Unwrap(err))
 	}
 	if base.User != nil || base.RawQuery != "" || base.Fragment != "" {
-		return nil, errors.New("url: must not hold a user, a query or a fragment; the token goes into a file or the environment")
+		return nil, errors.New("url: must not contain a user, a query or a fragment; use --token-file or the environment for the token")
 	}
 	transport := &http.Transport{
 		Proxy: nil, MaxIdleConns: 4, IdleConnTimeout: 30 * time.Second, TLSHandshakeTimeout: 10 * time.Second, ForceAttemptHTTP2: true,
@@ -77,9 +77,9 @@ func New(o Options) (*Client, error) {
 		}
 		base = &url.URL{Scheme: "http", Host: "localhost"}
 	case base.Scheme == "unix":
-		return nil, fmt.Errorf("url %q: want unix:// and an absolute path, such as unix:///run/fluentbit-trigger.sock", o.URL)
+		return nil, fmt.Errorf("url %q: must be unix:// and an absolute path, such as unix:///run/fluentbit-trigger.sock", o.URL)
 	case base.Scheme != "http" && base.Scheme != "https", base.Host == "":
-		return nil, fmt.Errorf("url %q: want http://HOST:PORT, https://HOST:PORT or unix:///PATH", o.URL)
+		return nil, fmt.Errorf("url %q: must be http://HOST:PORT, https://HOST:PORT or unix:///PATH", o.URL)
 	}
 	base.Path = strings.TrimSuffix(base.Path, "/")
 	if o.CAFile != "" {
@@ -89,39 +89,39 @@ func New(o Options) (*Client, error) {
 		}
 		roots := x509.NewCertPool()
 		if !roots.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s: holds no PEM certificate", o.CAFile)
+			return nil, fmt.Errorf("%s: contains no PEM certificate", o.CAFile)
 		}
 		transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	}
 	return &Client{options: o, base: base, http: &http.Client{
 		Transport: transport,
-		// A listener of ours redirects nowhere, and the token is for it alone.
+		// Our listener never redirects API calls, and no other server may receive the token.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
 }
 
-// Close lets go of idle connections.
+// Close closes idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Request is one call. The zero value of every field but Path may be used.
+// Request is one call. Only Path is required.
 type Request struct {
 	Method     string // GET when empty
-	Path       string // below the listener's address, with escaped segments; see Path
+	Path       string // with escaped segments; see the function Path
 	Query      url.Values
-	Body       any    // marshalled to JSON; a json.RawMessage is sent as it is
-	Match      string // the ETag that must still hold, as If-Match
-	Everywhere bool   // it is of no instance
+	Body       any    // encoded as JSON
+	Match      string // the header If-Match
+	Everywhere bool   // it takes no instance
 	Patch      bool   // the body is a JSON merge patch (RFC 7396)
 }
 
-// Answer is what came back beside the body.
+// Answer is a successful response.
 type Answer struct {
 	Status int
 	ETag   string
 	Body   []byte
 }
 
-// Path joins segments, each escaped.
+// Path escapes and joins segments.
 func Path(segments ...string) string {
 	var b strings.Builder
 	for _, s := range segments {
@@ -131,7 +131,7 @@ func Path(segments ...string) string {
 	return b.String()
 }
 
-// Do makes one call and decodes the JSON of a good answer into out, unless out is nil.
+// Do makes one call and decodes the JSON of a successful response into out, unless out is nil.
 func (c *Client) Do(ctx context.Context, r Request, out any) (Answer, error) {
 	if c.options.Timeout > 0 {
 		var cancel context.CancelFunc
@@ -142,25 +142,25 @@ func (c *Client) Do(ctx context.Context, r Request, out any) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	defer func() { _ = resp.Body.Close() }() // it was read, or is given up
+	defer func() { _ = resp.Body.Close() }() // it was read, or is of no use
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	switch {
 	case err != nil:
-		return Answer{}, fmt.Errorf("the answer of %s broke off: %w", c.options.URL, err)
+		return Answer{}, fmt.Errorf("incomplete response from %s: %w", c.options.URL, err)
 	case len(body) > maxAnswer:
-		return Answer{}, fmt.Errorf("the answer of %s is longer than %d MiB", c.options.URL, maxAnswer>>20)
+		return Answer{}, fmt.Errorf("the response from %s is longer than %d MiB", c.options.URL, maxAnswer>>20)
 	}
 	answer := Answer{Status: resp.StatusCode, ETag: resp.Header.Get("ETag"), Body: body}
 	if out == nil || len(body) == 0 {
 		return answer, nil
 	}
 	if err := json.Unmarshal(body, out); err != nil {
-		return answer, fmt.Errorf("the answer of %s is not what was expected, is it a fluentbit-trigger of another version? %w", c.options.URL, err)
+		return answer, fmt.Errorf("unexpected response from %s, which may be another version of fluentbit-trigger: %w", c.options.URL, err)
 	}
 	return answer, nil
 }
 
-// send sends a request and returns a good answer, whose body the caller closes.
+// send sends a request and returns a successful response. The caller must close its body.
 func (c *Client) send(ctx context.Context, r Request, accept, lastID string) (*http.Response, error) {
 	if r.Method == "" {
 		r.Method = http.MethodGet
@@ -211,7 +211,7 @@ func (c *Client) send(ctx context.Context, r Request, accept, lastID string) (*h
 		return nil, c.unreachable(ctx, err)
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		defer func() { _ = resp.Body.Close() }() // only a beginning of it is read
+		defer func() { _ = resp.Body.Close() }() // only its beginning is read
 		return nil, c.problemOf(resp)
 	}
 	return resp, nil

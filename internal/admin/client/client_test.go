@@ -71,11 +71,11 @@ func TestUnixSocket(t *testing.T) {
 
 func TestOptionsThatCannotBe(t *testing.T) {
 	for address, want := range map[string]string{
-		"localhost:2021":            "want http://HOST:PORT",
-		"ftp://localhost":           "want http://HOST:PORT",
+		"localhost:2021":            "must be http://HOST:PORT",
+		"ftp://localhost":           "must be http://HOST:PORT",
 		"unix://relative/path":      "an absolute path",
-		"http://user:secret@host/":  "must not hold a user",
-		"http://host/?token=secret": "must not hold a user, a query",
+		"http://user:secret@host/":  "must not contain a user",
+		"http://host/?token=secret": "must not contain a user, a query",
 		"http://[::1":               "missing ']'",
 	} {
 		_, err := New(Options{URL: address})
@@ -89,7 +89,7 @@ func TestOptionsThatCannotBe(t *testing.T) {
 	if _, err := New(Options{Token: "a\nb"}); err == nil {
 		t.Error("a token of two lines is taken")
 	}
-	if _, err := New(Options{CAFile: "client_test.go"}); err == nil || !strings.Contains(err.Error(), "holds no PEM certificate") {
+	if _, err := New(Options{CAFile: "client_test.go"}); err == nil || !strings.Contains(err.Error(), "contains no PEM certificate") {
 		t.Errorf("a file without certificates: %v", err)
 	}
 }
@@ -128,14 +128,14 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		options Options
 		want    string
 	}{
-		"nobody":      {nil, Options{URL: nobody}, "is it running, and does its [admin] listen there? --url says another place"},
+		"nobody":      {nil, Options{URL: nobody}, "is it running, and is this the address in [admin] listen? Use --url for another address"},
 		"no socket":   {nil, Options{URL: "unix:///nowhere/at/all.sock"}, "is it running"},
-		"no token":    {answer(401, "application/problem+json", `{"title":"a token is needed"}`), Options{}, "a token is needed; give the token with --token-file FILE or in FLUENTBIT_TRIGGER_TOKEN"},
-		"wrong token": {answer(401, "application/problem+json", `{"title":"a token is needed"}`), Options{Token: "s3cr3t"}, "the token is not the one that it wants"},
+		"no token":    {answer(401, "application/problem+json", `{"title":"a token is needed"}`), Options{}, "a token is needed; use --token-file or FLUENTBIT_TRIGGER_TOKEN"},
+		"wrong token": {answer(401, "application/problem+json", `{"title":"a token is needed"}`), Options{Token: "s3cr3t"}, "the token is not valid for this instance"},
 		"fields":      {answer(422, "application/problem+json", `{"title":"bad rule","detail":"rule \"x\": 2 problems","errors":[{"field":"cooldown","detail":"-5s must not be negative"},{"detail":"pattern: missing )"}]}`), Options{}, "rule \"x\": 2 problems\n  cooldown: -5s must not be negative\n  pattern: missing )"},
-		"text":        {answer(502, "text/plain", "bad gateway\nmore"), Options{}, "the answer was 502 Bad Gateway: bad gateway"},
-		"elsewhere":   {answer(302, "text/html", ""), Options{}, "this is no fluentbit-trigger"},
-		"not JSON":    {answer(200, "text/html", "<html>"), Options{}, "is it a fluentbit-trigger of another version?"},
+		"text":        {answer(502, "text/plain", "bad gateway\nmore"), Options{}, "unexpected response: 502 Bad Gateway: bad gateway"},
+		"elsewhere":   {answer(302, "text/html", ""), Options{}, "this is not fluentbit-trigger"},
+		"not JSON":    {answer(200, "text/html", "<html>"), Options{}, "may be another version of fluentbit-trigger"},
 	} {
 		client := serve(t, c.handler, c.options)
 		var out any
@@ -173,7 +173,7 @@ func TestPlainToTLS(t *testing.T) {
 	defer c.Close()
 	_, err = c.Do(t.Context(), Request{Path: "/api/v1/stats"}, nil)
 	var unreachable *Unreachable
-	if !errors.As(err, &unreachable) || !strings.Contains(err.Error(), "speaks TLS") || !strings.Contains(err.Error(), "https://"+address) {
+	if !errors.As(err, &unreachable) || !strings.Contains(err.Error(), "requires TLS") || !strings.Contains(err.Error(), "https://"+address) {
 		t.Errorf("%v", err)
 	}
 }
@@ -208,7 +208,7 @@ func TestStreamThatCannotBe(t *testing.T) {
 		handler http.HandlerFunc
 		want    string
 	}{
-		"no stream": {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") }, "where events are wanted"},
+		"no stream": {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") }, "instead of events"},
 		"refused":   {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(403) }, "403"},
 		"too long": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/event-stream")

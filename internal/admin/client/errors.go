@@ -16,7 +16,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 )
 
-// Unreachable says that nothing answered, and what may help.
+// Unreachable means that there was no response. Hint suggests a fix.
 type Unreachable struct {
 	URL  string
 	Hint string
@@ -33,11 +33,11 @@ func (e *Unreachable) Error() string {
 
 func (e *Unreachable) Unwrap() error { return e.Err }
 
-// unreachable explains a request that failed without an answer. The end of ctx stays what it is.
+// unreachable converts the error of a request without a response. If ctx was cancelled, it returns the cause.
 func (c *Client) unreachable(ctx context.Context, err error) error {
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
-		err = wrapped.Err // it repeats the address
+		err = wrapped.Err // its text repeats the address
 	}
 	if cause := ctx.Err(); cause != nil && errors.Is(cause, context.Canceled) {
 		return cause
@@ -45,17 +45,17 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 	e := &Unreachable{URL: c.options.URL, Err: err}
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist):
-		e.Hint = "is it running, and does its [admin] listen there? --url says another place"
+		e.Hint = "is it running, and is this the address in [admin] listen? Use --url for another address"
 	case errors.Is(err, fs.ErrPermission):
-		e.Hint = "this user may not open that socket"
+		e.Hint = "this user may not open the socket"
 	case errors.Is(err, context.DeadlineExceeded):
-		e.Err = errors.New("no answer in time")
+		e.Err = errors.New("timeout")
 	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
-		e.Hint = "it speaks http://"
+		e.Hint = "use http://"
 	case strings.Contains(err.Error(), "x509:"):
-		e.Hint = "--ca-file names the certificates to check it against"
+		e.Hint = "use --ca-file for the CA certificates of the server"
 	case strings.Contains(err.Error(), "malformed HTTP response"):
-		e.Hint = "it may speak https://"
+		e.Hint = "try https://"
 	}
 	return e
 }
@@ -91,15 +91,15 @@ func (p *Problem) Error() string {
 	return text
 }
 
-// wantsTLS begins what net/http answers to a request without TLS where it speaks TLS.
+// wantsTLS begins the response of net/http to a request without TLS on a TLS port.
 const wantsTLS = "Client sent an HTTP request to an HTTPS server"
 
-// problemOf reads the beginning of a bad answer.
+// problemOf converts a response outside 2xx.
 func (c *Client) problemOf(resp *http.Response) error {
 	p, withToken := &Problem{}, c.options.Token != ""
-	text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20)) // what came is told
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20)) // a partial body is better than none
 	if resp.StatusCode == http.StatusBadRequest && c.base.Scheme == "http" && strings.HasPrefix(string(text), wantsTLS) {
-		return &Unreachable{URL: c.options.URL, Err: errors.New("the address speaks TLS"), Hint: "call it by https://" + c.base.Host + c.base.Path}
+		return &Unreachable{URL: c.options.URL, Err: errors.New("the server requires TLS"), Hint: "use https://" + c.base.Host + c.base.Path}
 	}
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	if kind == "application/problem+json" || kind == "application/json" {
@@ -109,18 +109,18 @@ func (c *Client) problemOf(resp *http.Response) error {
 	}
 	p.Status = resp.StatusCode
 	if p.Title == "" && p.Detail == "" {
-		p.Title = fmt.Sprintf("the answer was %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
+		p.Title = fmt.Sprintf("unexpected response: %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
 		if kind == "text/plain" {
 			p.Detail = p.Title + ": " + firstLine(string(text))
 		}
 	}
 	switch {
 	case resp.StatusCode == http.StatusUnauthorized && withToken:
-		p.hint = "the token is not the one that it wants"
+		p.hint = "the token is not valid for this instance"
 	case resp.StatusCode == http.StatusUnauthorized:
-		p.hint = "give the token with --token-file FILE or in FLUENTBIT_TRIGGER_TOKEN, or run this as the user, and in the container, that the instance runs in"
+		p.hint = "use --token-file or FLUENTBIT_TRIGGER_TOKEN, or run the command as the same user and in the same container as the instance"
 	case resp.StatusCode/100 == 3:
-		p.Detail = p.Title + ": this is no fluentbit-trigger"
+		p.Detail = p.Title + ": this is not fluentbit-trigger"
 	}
 	return p
 }

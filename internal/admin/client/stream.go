@@ -14,18 +14,18 @@ import (
 // Event is one event of a stream.
 type Event struct {
 	ID   string
-	Name string // "message" when the server gave none
+	Name string // "message" if the server sent none
 	Data []byte // valid until the callback returns
 }
 
-// maxEvent bounds one event, in bytes.
+// maxEvent bounds one event in bytes.
 const maxEvent = 1 << 20
 
-// errEvent is told of an event that is longer than maxEvent.
+// errEvent is the error of an event longer than maxEvent.
 var errEvent = fmt.Errorf("an event of the stream is longer than %d KiB", maxEvent>>10)
 
-// Stream reads server-sent events and calls fn with each, until ctx ends or fn returns an error, which is returned. When the connection ends, it is made anew,
-// after a second or what the server asked for, from the last event that had an id; a first connection that fails is an error, and so is a Problem at any time.
+// Stream reads server-sent events and calls fn for each, until ctx ends or fn returns an error. When the connection ends, it reconnects after a second, or
+// after the time the server requested, and continues after the last event with an ID. Failing to connect at first is an error, as is a 4xx response at any time.
 func (c *Client) Stream(ctx context.Context, r Request, fn func(Event) error) error {
 	s := &stream{retry: time.Second, fn: fn}
 	for first := true; ; first = false {
@@ -49,12 +49,12 @@ func (c *Client) Stream(ctx context.Context, r Request, fn func(Event) error) er
 	}
 }
 
-// stream is what connections of one stream hand to the next.
+// stream is the state that outlives a connection.
 type stream struct {
 	lastID string
 	retry  time.Duration
 	events int
-	failed error // what fn returned
+	failed error // the error of fn
 	fn     func(Event) error
 }
 
@@ -64,9 +64,9 @@ func (c *Client) stream(ctx context.Context, r Request, s *stream) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = resp.Body.Close() }() // nothing more is read of it
+	defer func() { _ = resp.Body.Close() }() // the rest is of no use
 	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind != "text/event-stream" {
-		return fmt.Errorf("%s answers with %q where events are wanted: is it a fluentbit-trigger?", c.options.URL, kind)
+		return fmt.Errorf("unexpected response from %s: %q instead of events, is it fluentbit-trigger?", c.options.URL, kind)
 	}
 	return s.read(resp.Body)
 }
@@ -105,7 +105,7 @@ func (s *stream) read(from io.Reader) error {
 	return lines.Err()
 }
 
-// dispatch hands an event over and empties it.
+// dispatch passes an event to fn and clears it.
 func (s *stream) dispatch(e *Event) error {
 	if e.ID != "" {
 		s.lastID = e.ID
