@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 )
 
 // TestBacktestOfAContainer tries rules on the log of a container, by its name, with each log driver: one that ended twice, and one that runs. Every
@@ -47,9 +50,36 @@ func TestBacktestOfAContainer(t *testing.T) {
 				t.Errorf("%s: %.2000s", c.container, out)
 				continue
 			}
-			if r := result.Rules[0]; r.First >= r.Last || r.Samples[0].Workload != c.workload || r.Samples[0].Container != c.container || r.Samples[0].Time != r.First {
+			times := b.timesOfHits(c.container)
+			r := result.Rules[0]
+			if r.First != times[0] || r.Last != times[len(times)-1] || !slices.Contains(times, r.Samples[0].Time) {
+				t.Errorf("%s: from %s to %s, the first sample at %s, the engine says %q", c.container, r.First, r.Last, r.Samples[0].Time, times)
+			}
+			if r.Samples[0].Workload != c.workload || r.Samples[0].Container != c.container {
 				t.Errorf("%s: %+v", c.container, r)
 			}
 		}
 	}
+}
+
+// timesOfHits returns the times of the lines that the rule matches, as the engine gives them, sorted. Records of the two streams may be out of order in a log.
+func (e *engine) timesOfHits(container string) (times []string) {
+	e.t.Helper()
+	for _, record := range e.log(container) {
+		stamp, text, _ := strings.Cut(record, " ")
+		if at, err := time.Parse(time.RFC3339Nano, stamp); err == nil && strings.HasPrefix(text, "line ") {
+			times = append(times, at.Format(time.RFC3339Nano))
+		}
+	}
+	slices.SortFunc(times, func(a, b string) int { return parsed(a).Compare(parsed(b)) })
+	if len(times) == 0 {
+		e.t.Fatalf("%s has no line that the rule matches", container)
+	}
+	return times
+}
+
+// parsed returns the time that Format wrote.
+func parsed(text string) time.Time {
+	at, _ := time.Parse(time.RFC3339Nano, text) // it is of that form
+	return at
 }

@@ -1,7 +1,6 @@
 package docker
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -210,16 +209,12 @@ func (f *follower) inOrder(workload string) {
 // follower.
 func (f *follower) agrees(workload, container string) {
 	f.t.Helper()
-	body, err := f.e.api("").Logs(context.Background(), f.id(container), sdk.LogOptions{})
-	if err != nil {
-		f.t.Fatal(err)
+	var lines []string
+	for _, record := range f.e.log(container) {
+		_, text, _ := strings.Cut(record, " ")
+		lines = append(lines, strings.TrimRight(text, "\r\n"))
 	}
-	defer func() { _ = body.Close() }()
-	all, err := io.ReadAll(body)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	f.wants(workload, texts(all, f.e.must("inspect", "--format", "{{.Config.Tty}}", container) == "true")...)
+	f.wants(workload, lines...)
 }
 
 func (f *follower) id(container string) string { return f.e.id(container) }
@@ -229,24 +224,27 @@ func (e *engine) id(container string) string {
 	return e.must("inspect", "--format", "{{.Id}}", container)
 }
 
-// texts splits a log whose lines are short, and takes its frames and time stamps off.
-func texts(log []byte, tty bool) (lines []string) {
-	add := func(record []byte) {
-		_, text, _ := strings.Cut(string(record), " ")
-		lines = append(lines, strings.TrimRight(text, "\r\n"))
+// log returns the records of a container's log, which have short lines if it has a terminal, each with its time stamp.
+func (e *engine) log(container string) (all []string) {
+	e.t.Helper()
+	body, err := e.api("").Logs(context.Background(), e.id(container), sdk.LogOptions{})
+	if err != nil {
+		e.t.Fatal(err)
 	}
-	if tty {
-		for record := range bytes.Lines(log) {
-			add(record)
-		}
-		return lines
+	defer func() { _ = body.Close() }()
+	log, err := io.ReadAll(body)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	if e.must("inspect", "--format", "{{.Config.Tty}}", container) == "true" {
+		return slices.Collect(strings.Lines(string(log)))
 	}
 	for len(log) >= 8 {
 		n := int(log[4])<<24 | int(log[5])<<16 | int(log[6])<<8 | int(log[7])
-		add(log[8 : 8+n])
+		all = append(all, string(log[8:8+n]))
 		log = log[8+n:]
 	}
-	return lines
+	return all
 }
 
 // proxy is a socket in front of the engine's that cuts every connection at intervals.
