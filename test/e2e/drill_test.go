@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -189,7 +188,7 @@ func (d *drill) account() {
 	}
 }
 
-// storedMessages returns the messages of the alerts whose delivery is pending or a dead letter, with the state's number.
+// storedMessages returns the messages of the alerts whose delivery is pending or a dead letter, with its state.
 func storedMessages(t *testing.T, path string) map[string]string {
 	t.Helper()
 	db, err := sql.Open("sqlite", "file:"+path+"?mode=ro")
@@ -205,7 +204,7 @@ func storedMessages(t *testing.T, path string) map[string]string {
 	messages := map[string]string{}
 	for rows.Next() {
 		var payload []byte
-		var state int
+		var state string
 		if err := rows.Scan(&payload, &state); err != nil {
 			t.Fatal(err)
 		}
@@ -214,7 +213,7 @@ func storedMessages(t *testing.T, path string) map[string]string {
 			t.Errorf("the store holds %q: %v", payload, err)
 			continue
 		}
-		messages[a.Message] = fmt.Sprint(state)
+		messages[a.Message] = state
 	}
 	if err := rows.Err(); err != nil {
 		t.Fatal(err)
