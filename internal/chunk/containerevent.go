@@ -12,17 +12,16 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
-// isDockerEvents reports whether the records of a tag are those of Fluent Bit's input docker_events.
+// isDockerEvents reports whether a tag is one of Fluent Bit's input docker_events.
 func (d *Decoder) isDockerEvents(tag string) bool {
 	return slices.ContainsFunc(d.events, func(glob string) bool { return match.Match(tag, glob) })
 }
 
-// eventPart tells whether a record of docker_events ends within an event. The input makes a record of what it reads from the engine at once,
-// 8 KiB at most, whether that is one event, several, or a part of one; each event ends in a line feed. Text that does not begin as an event
-// does, and is no part of one, does not wait.
+// eventPart returns whether a record of docker_events ends inside an event. The input makes a record of each read from the engine, at most 8 KiB: one
+// event, several, or a part of one; each event ends in a line feed. Other text does not wait for a next part.
 func (r *reading) eventPart() part {
 	text := r.text()
-	if r.hasJSON || len(text) == 0 { // taken apart by a parser of the input
+	if r.hasJSON || len(text) == 0 { // a parser of the input split the record into fields
 		return part{}
 	}
 	p := part{form: formEvents}
@@ -31,11 +30,11 @@ func (r *reading) eventPart() part {
 	return p
 }
 
-// The two ways in which engines begin an event. In the text of a label they would have backslashes.
+// The two beginnings of events. Inside the text of a label their quotes would be escaped.
 var eventBegins = [...][]byte{[]byte(`{"status":"`), []byte(`{"Type":"`)}
 
-// eachEvent hands on what the record, whose text is that of docker_events, holds: events of containers as such, and any other line as a line.
-// An event whose beginning is lost, or whose end, is a line that is marked as truncated.
+// eachEvent emits the container events of a record of docker_events, and other lines as lines. An event without its beginning or end is a line marked as
+// truncated.
 func (r *reading) eachEvent(raw []byte) {
 	text, cut := r.rec.Text, r.rec.Truncated
 	source := r.rec.Source
@@ -43,7 +42,7 @@ func (r *reading) eachEvent(raw []byte) {
 	for more := true; more; {
 		var line []byte
 		line, text, more = bytes.Cut(text, []byte{'\n'})
-		for _, begin := range eventBegins { // behind one that was never ended
+		for _, begin := range eventBegins { // behind an unfinished one
 			if at := bytes.LastIndex(line, begin); at > 0 && line[0] == '{' && !gjson.ValidBytes(line) {
 				r.eventOrLine(line[:at], true, source, raw)
 				line = line[at:]
@@ -53,7 +52,7 @@ func (r *reading) eachEvent(raw []byte) {
 	}
 }
 
-// eventOrLine hands on one line of docker_events.
+// eventOrLine emits one line of docker_events.
 func (r *reading) eventOrLine(line []byte, truncated bool, source *engine.Source, raw []byte) {
 	r.stats.Split++
 	line = safetext.TrimEnd(line)

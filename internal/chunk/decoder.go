@@ -15,7 +15,7 @@ import (
 // valid only until it returns; the record's Source stays valid.
 type Func = func(rec *engine.Record, raw []byte)
 
-// Decoder turns chunks into records. It is safe for concurrent use; chunks of one origin that are decoded at the same time are in no order.
+// Decoder turns chunks into records. It is safe for concurrent use; concurrently decoded chunks of one origin are in no particular order.
 type Decoder struct {
 	keys    *keyTable
 	events  []string // globs of the tags of docker_events
@@ -51,20 +51,20 @@ type reading struct {
 	tag string
 	now int64
 
-	dockerEvents bool // the records are those of docker_events
+	dockerEvents bool // the chunk is one of docker_events
 
 	ev       event
 	scan     scan
 	origin   *origin
 	severity engine.Severity
-	json     []byte // the text of a record that has none, in a buffer that is used again
-	plain    []byte // a line without terminal sequences, in a buffer that is used again
+	json     []byte // reused buffer: the JSON text of a record without a text
+	plain    []byte // reused buffer: a line without terminal sequences
 	hasJSON  bool
 
 	memo     memo
 	kube     span       // the last kubernetes map
-	resource span       // of the group that the reading is in
-	by       originator // of the group's records: byResource when the resource says where they are from
+	resource span       // of the present group
+	by       originator // of the group's records: byResource if the resource identifies their origin
 	group    int        // position of the group's body, 0 outside of a group
 
 	rec    engine.Record
@@ -73,9 +73,9 @@ type reading struct {
 	stats  Stats
 }
 
-// Decode calls fn for every line of the chunk that is complete, in order. Parts of a line are copied and held until the last one comes, in
-// this chunk or another. now, in nanoseconds since 1970, times them, and stands in for a time that cannot be read. Whatever the input, it
-// neither panics nor takes more than a time that is linear in its length: an event that cannot be read is counted and passed over.
+// Decode calls fn for every complete line of the chunk, in order. It copies parts of a line and keeps them until the last part comes, in this chunk or
+// another. now, in ns since 1970, is their time of arrival, and the time of records without a valid one. For any input Decode does not panic and takes
+// time linear in its length: it counts and skips events that it cannot read.
 func (d *Decoder) Decode(chunk []byte, tag string, now int64, fn Func) {
 	r, _ := d.scratch.Get().(*reading)
 	if r == nil {
@@ -88,10 +88,10 @@ func (d *Decoder) Decode(chunk []byte, tag string, now int64, fn Func) {
 	r.run()
 }
 
-// maxKeptJSON is the size up to which a reading keeps its buffer.
+// maxKeptJSON bounds the buffers that a reading keeps.
 const maxKeptJSON = 1 << 20
 
-// release adds up what was counted and gives the reading back, holding on to nothing of the chunk; also when fn panicked.
+// release adds the counts to the decoder's and puts the reading back into the pool, without references to the chunk. It also runs after a panic of fn.
 func (r *reading) release() {
 	d := r.d
 	d.stats.add(&r.stats)
@@ -110,11 +110,11 @@ func (r *reading) release() {
 	d.scratch.Put(r)
 }
 
-// failureBudget bounds the bytes read in vain, as a multiple of the chunk: bytes that look like the beginning of an event again and again
-// must not make the reading slow.
+// failureBudget bounds the bytes that are read in vain, as a multiple of the chunk: bytes that repeatedly look like the beginning of an event must not
+// make decoding slow.
 const failureBudget = 8
 
-// run reads event after event. Behind bytes that are no event it goes on at the next position where one begins.
+// run reads all events. After bytes that are not an event it continues at the next position where one begins.
 func (r *reading) run() {
 	budget := failureBudget*len(r.b) + 4096
 	for i := 0; i < len(r.b); {
@@ -154,8 +154,8 @@ func (r *reading) run() {
 	}
 }
 
-// event reads the event at i, and hands on the line in it. next is the position after it, or how far the reading came when it is broken.
-// Nothing is handed on of a broken event.
+// event reads the event at i and emits its line. next is the position after it, or, if it is broken, how far the reading came; a broken event emits
+// nothing.
 func (r *reading) event(i int) (next int, ok bool) {
 	b := r.b
 	ev, reached, ok := header(b, i, r.now)
@@ -184,7 +184,7 @@ func (r *reading) event(i int) (next int, ok bool) {
 	return ev.end, true
 }
 
-// enterGroup takes note of a group's start or end. Groups do not reach beyond their chunk.
+// enterGroup handles a group's start or end marker. Groups end with their chunk.
 func (r *reading) enterGroup(ev event) {
 	r.stats.Events++
 	r.stats.Markers++
@@ -203,7 +203,7 @@ func (r *reading) enterGroup(ev event) {
 	}
 }
 
-// line makes a line of the event that was read, or a part of one.
+// line emits the line of the event, or adds it to the joiner if it is a part of a line.
 func (r *reading) line() {
 	b, s := r.b, &r.scan
 	r.hasJSON = false
@@ -238,7 +238,7 @@ func (r *reading) line() {
 	}
 	rec, f := &r.rec, &r.fields
 	f.b, f.body, f.meta, f.group = b, r.ev.body, r.ev.meta, r.groupBody()
-	if f.textKey != "" { // of a joined line
+	if f.textKey != "" { // left by a joined line
 		f.textKey, f.text = "", nil
 	}
 	rec.Time, rec.Stream, rec.Severity = r.ev.time, s.stream, r.severity
@@ -257,7 +257,7 @@ func (r *reading) line() {
 	r.fn(rec, b[r.ev.start:r.ev.end])
 }
 
-// plainText is Settings.Line, with the reading's buffer. Most lines hold no sequence, and then it writes nothing.
+// plainText is Settings.Line with the reading's buffer, which lines without sequences do not use.
 func (r *reading) plainText(text []byte) []byte {
 	line := safetext.TrimEnd(text)
 	if r.d.settings.KeepANSI || !safetext.HasSequence(line) {
@@ -267,7 +267,7 @@ func (r *reading) plainText(text []byte) []byte {
 	return line
 }
 
-// text is the line, or the part of one, in the record.
+// text returns the record's text.
 func (r *reading) text() []byte {
 	if r.hasJSON {
 		return r.json
@@ -282,7 +282,7 @@ func (r *reading) groupBody() []byte {
 	return r.b[r.group:]
 }
 
-// join offers the record to the joiner, hands on what came out, and reports whether the record became part of a line.
+// join offers the record to the joiner and emits the lines that leave it. It reports whether the record became part of a line.
 func (r *reading) join(p part) bool {
 	done, taken := r.d.joiner.offer(r, p, r.done[:0])
 	r.done = done
@@ -295,7 +295,7 @@ func (r *reading) join(p part) bool {
 	return taken
 }
 
-// hand hands on a line that left the joiner.
+// hand emits a line that left the joiner.
 func (r *reading) hand(l *line) {
 	if l.timedOut {
 		r.stats.Cut++
@@ -314,7 +314,7 @@ func (r *reading) hand(l *line) {
 	r.fn(&r.rec, l.event)
 }
 
-// unfinished begins a line with the record. It copies the event: the chunk is gone when the last part comes.
+// unfinished returns a new line that begins with the record. It copies the event, because the chunk is freed before the last part comes.
 func (r *reading) unfinished(p part) *line {
 	l := &line{
 		origin: r.origin, stream: r.scan.stream, severity: r.severity, form: p.form, since: r.now, time: r.ev.time,
@@ -335,12 +335,12 @@ func (r *reading) unfinished(p part) *line {
 	return l
 }
 
-// Expire hands over the lines whose first part came ten seconds ago or earlier, marked as truncated.
+// Expire emits the lines whose first part came at least ten seconds ago, marked as truncated.
 func (d *Decoder) Expire(now int64, fn Func) {
 	d.flush(d.joiner.expire(now-maxHeldTime, now+maxHeldTime, false), fn)
 }
 
-// Drain hands over all unfinished lines, marked as truncated.
+// Drain emits all unfinished lines, marked as truncated.
 func (d *Decoder) Drain(fn Func) { d.flush(d.joiner.expire(0, 0, true), fn) }
 
 func (d *Decoder) flush(done []*line, fn Func) {

@@ -1,8 +1,8 @@
-// Package chunk turns the chunks that Fluent Bit hands over into records for the engine.
+// Package chunk turns Fluent Bit's chunks into records for the engine.
 //
 // A Decoder walks the bytes once, where they lie, and promises:
 //
-//   - Every line is handed on once, in order, in one piece: parts of a line are joined for each origin and stream.
+//   - Every line is emitted once, in order, in one piece: parts of a line are joined for each origin and stream.
 //   - Whatever the input, it neither panics nor hangs, and the work is linear in its length. An event that cannot be read is counted, and
 //     reading goes on at the next one.
 //   - Memory is bounded: origins by number, unfinished lines to 1 MiB each, 64 MiB and 10,000 in all, and to ten seconds. What is dropped or
@@ -12,17 +12,17 @@
 // # Events
 //
 // An event is [[time, metadata], body] or, before Fluent Bit 2.1, [time, body]; the time is Fluent Bit's extension or a number of seconds.
-// Group markers (seconds 0xffffffff and 0xfffffffe) are no lines: the resource that the first one carries tells where the lines of the group
-// come from. The line is the first of Settings.LogKeys that holds a text, or the body itself when it is one; a record with neither is one
+// Group markers (seconds 0xffffffff and 0xfffffffe) are not lines: the resource in the first one is the origin of the group's lines.
+// The line is the first of Settings.LogKeys that holds a text, or the body itself when it is one; a record with neither is one
 // line of JSON, so that rules on fields apply to it too, and an OTLP record without a body that of its event name and attributes. The line end
 // goes, and so do terminal sequences unless Settings.KeepANSI is set, in fields too (internal/safetext).
 //
-// Records whose tag is among Settings.EventTags are those of the input docker_events, which makes one of whatever it reads at once. Each line of
-// them that docker.ParseEvent knows is handed on as an event of a container, and any other as a line.
+// Records whose tag is among Settings.EventTags come from the input docker_events, which makes a record of each read. Each of their lines that
+// docker.ParseEvent accepts is emitted as a container event, and any other as a line.
 //
 // # Where a record comes from
 //
-// The strongest originator that a record shows says it, and of its keys the last: the resource of an OTLP group, Fluent Bit's kubernetes filter,
+// The strongest originator of a record decides, and of its keys the last: the resource of an OTLP group, Fluent Bit's kubernetes filter,
 // journald, whoever else wrote keys at the top of the record (docs/decisions/0020). Then comes the path of its file, and then the tag, which also
 // unmasks a kubernetes map or an id that is not its own. For each name, what stands further left wins.
 //

@@ -8,7 +8,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk/msgpack"
 )
 
-// event is one decoded event: positions in the chunk.
+// event is one decoded event, as positions in the chunk.
 type event struct {
 	start, end int
 	time       int64 // nanoseconds; meaningless when marker is set
@@ -17,7 +17,7 @@ type event struct {
 	marker     marker
 }
 
-// marker tells the events that open and close a group of OTLP records from log lines.
+// marker distinguishes the events that open and close a group of OTLP records from log lines.
 type marker uint8
 
 const (
@@ -35,8 +35,7 @@ const (
 // maxSeconds is the last second whose nanoseconds fit in an int64, in the year 2262.
 const maxSeconds = math.MaxInt64/1_000_000_000 - 1
 
-// header reads everything of an event but its body, which begins at ev.body: [[time, metadata], body] or [time, body]. reached is how far
-// the reading came, also when it failed.
+// header reads an event up to its body, which begins at ev.body: [[time, metadata], body] or [time, body]. reached is how far it came, also if it failed.
 func header(b []byte, i int, now int64) (ev event, reached int, ok bool) {
 	ev = event{start: i, meta: -1}
 	at := i + 12
@@ -74,7 +73,7 @@ func header(b []byte, i int, now int64) (ev event, reached int, ok bool) {
 	return ev, ev.body, true
 }
 
-// usualHead is how the events of all present inputs begin: an array of an array of a time, which is Fluent Bit's extension, and metadata.
+// usualHead is the beginning of the events of all present inputs: an array of an array of a time, which is Fluent Bit's extension, and metadata.
 const usualHead = 0x92<<24 | 0x92<<16 | msgpack.Fixext8<<8
 
 // eventTime reads a time: Fluent Bit's extension of type 0 (seconds and nanoseconds, 32 bits each), an integer or a floating-point number
@@ -122,15 +121,15 @@ func eventTime(b []byte, i int, now int64) (ns int64, m marker, next int, ok boo
 }
 
 func floatTime(f float64, now int64) int64 {
-	if !(f >= 0 && f < maxSeconds) { // false for a NaN too
+	if !(f >= 0 && f < maxSeconds) { // also false for a NaN
 		return now
 	}
 	whole, fraction := math.Modf(f)
 	return int64(whole)*1e9 + int64(math.Round(fraction*1e9))
 }
 
-// plausible reports whether an event may begin at i: a two-element array, a time, and a map. It is used to find the next event behind bytes
-// that are none, so it is stricter than header: only the forms that Fluent Bit writes, which other bytes seldom look like.
+// plausible reports whether an event may begin at i: a two-element array, a time, and a map. It finds the next event behind bytes that are not one, so it
+// is stricter than header: it accepts only the forms that Fluent Bit writes, which other bytes rarely resemble.
 func plausible(b []byte, i int) bool {
 	if len(b)-i < 4 || b[i] != msgpack.Fixarray|2 {
 		return false
@@ -156,8 +155,8 @@ func plausible(b []byte, i int) bool {
 	return ok && next < len(b) && msgpack.IsMap(b[next])
 }
 
-// likely reports whether an event that plausible found is one. A number as time is too short to tell: such bytes occur in Greek text, where
-// the letter beta ends in 0x92. It counts only when the chunk ends, or another array of two begins, where the event ends.
+// likely reports whether a plausible event is one. A number as time is too short to be certain: such bytes occur in Greek text, where the letter beta
+// ends in 0x92. It counts only if the chunk ends, or another array of two begins, where the event ends.
 func likely(b []byte, i int) (reached int, ok bool) {
 	if t := b[i+1]; t == msgpack.Fixarray|2 || t == msgpack.Fixext8 || t == msgpack.Ext8 {
 		return i, true
@@ -166,7 +165,7 @@ func likely(b []byte, i int) (reached int, ok bool) {
 	return end, ok && (end == len(b) || b[end] == msgpack.Fixarray|2)
 }
 
-// nextPlausible returns the first position from i on, and before end, where an event may begin; end when there is none.
+// nextPlausible returns the first position in [i, end) where an event may begin, or end.
 func nextPlausible(b []byte, i, end int) int {
 	for i < end {
 		n := bytes.IndexByte(b[i:end], msgpack.Fixarray|2)

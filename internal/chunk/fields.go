@@ -10,16 +10,16 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
-// fields reads a record's fields from its bytes when they are asked for; nothing is decoded before. A path is looked up in the body, then
+// fields reads a record's fields from its bytes on demand. A path is looked up in the body, then
 // in the metadata ("otlp.severity_number", for short "attributes.NAME" for "otlp.attributes.NAME"), then in the group's resource and scope
-// ("resource.attributes.service.name", for short "resource.service.name"). A path that begins as something does that was attached to the record is
-// looked up there alone, so that no member of a line that was merged into the body stands in its place.
+// ("resource.attributes.service.name", for short "resource.service.name"). If a path begins with the name of something that was attached to the record,
+// it is looked up only there: a member of a line that was merged into the body must not replace it.
 type fields struct {
-	b       []byte // the bytes that the positions refer to; nil after the call that the record was passed to
+	b       []byte // the bytes that positions refer to; nil after fn returned
 	body    int
-	meta    int // -1 when there is none
+	meta    int // -1: none
 	group   []byte
-	textKey string // the key of the text, of a joined line
+	textKey string // of a joined line: the key of the text
 	text    []byte // a joined line
 
 	keepANSI bool
@@ -34,7 +34,7 @@ func (f *fields) AppendField(dst []byte, path string) ([]byte, bool) {
 	return withoutSequences(dst, start, f.keepANSI), ok
 }
 
-// withoutSequences takes terminal sequences out of what was appended behind start, in place.
+// withoutSequences removes terminal sequences from dst[start:], in place.
 func withoutSequences(dst []byte, start int, keep bool) []byte {
 	if value := dst[start:]; !keep && bytes.IndexByte(value, 0x1b) >= 0 {
 		return dst[:start+len(safetext.Strip(value[:0], value))]
@@ -42,7 +42,7 @@ func withoutSequences(dst []byte, start int, keep bool) []byte {
 	return dst
 }
 
-// appendRaw appends a field as it stands in the record.
+// appendRaw appends a field as it is in the record.
 func (f *fields) appendRaw(dst []byte, path string) ([]byte, bool) {
 	if f.b == nil || path == "" {
 		return dst, false
@@ -82,11 +82,11 @@ func (f *fields) Attached(path string) bool {
 	return where != inBody
 }
 
-// section is where in an event a path is looked up.
+// section is the part of an event where a path is looked up.
 type section uint8
 
 const (
-	inBody section = iota // and if it is not there, in the others
+	inBody section = iota // and then in the others
 	inKubernetesMap
 	inMetadata
 	inGroup
@@ -94,7 +94,7 @@ const (
 
 const kubernetesPath = "kubernetes."
 
-// section returns where a path is looked up; at is the position of the map in inKubernetesMap.
+// section returns the part where a path is looked up; at is the position of the map for inKubernetesMap.
 func (f *fields) section(path string) (where section, at int) {
 	switch {
 	case strings.HasPrefix(path, kubernetesPath):
@@ -149,8 +149,8 @@ func (f *fields) appendFromGroup(dst []byte, path string) ([]byte, bool) {
 	return dst, false
 }
 
-// lookup finds the scalar at a dotted path below the map at i. At each level it takes the longest key that is the whole path, or a first
-// part of it and holds a map; of equal keys the last.
+// lookup finds the scalar at a dotted path below the map at i. At each level it chooses the longest key that is the whole path, or a first part of it
+// whose value is a map; of equal keys the last.
 func lookup(b []byte, i int, path string) (value int, ok bool) {
 	for {
 		pairs, at, isMap := msgpack.Map(b, i)
@@ -223,8 +223,8 @@ func appendScalar(dst, b []byte, i int) ([]byte, bool) {
 	return strconv.AppendInt(dst, n, 10), true
 }
 
-// FieldsOf gives access to the fields of an event, the bytes that a Func receives as raw, for those who keep events beyond the call. The bytes
-// must stay as they are for as long as it is used. Bytes that are no event have no fields.
+// FieldsOf returns the fields of an event, which is the raw argument of a Func, for use after the call. The bytes must not change while it is used. It
+// returns nil if raw is not an event.
 func (d *Decoder) FieldsOf(raw []byte) engine.Fields {
 	ev, _, ok := header(raw, 0, 0)
 	if !ok {

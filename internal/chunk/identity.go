@@ -8,21 +8,21 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/naming"
 )
 
-// maxName bounds the length of each name that is kept of an origin. Names of containers, pods and images are far shorter.
+// maxName bounds the length of each name of an origin. Names of containers, pods and images are far shorter.
 const maxName = naming.MaxName
 
-// identity gathers what tells where a record comes from, before it is weighed.
+// identity collects the names of a record's origin, before the source is chosen from them.
 type identity struct {
 	naming.Facts
 	image, host string
 	disabled    bool // fluentbit-trigger.enable=false
 
-	// What the tag says, which no line can write. A kubernetes map or an id that contradicts it is the line's.
+	// The names in the tag, which no line can forge. A kubernetes map or an id that contradicts them comes from the line.
 	tagged naming.Facts
 }
 
-// describe makes the Source of a record out of the bytes that tell where it comes from: those that the scan left, which are all of one
-// originator's, then the path, then the tag, then what applications say of themselves. The first that gives a name counts.
+// describe returns the Source of a record. For each name the first of these counts: the keys that the scan kept, which are all of one originator, the
+// path, the tag, the fields of applications.
 func describe(b []byte, spans []span, tag string, s *originSettings) originValue {
 	var id identity
 	id.addTag(tag)
@@ -46,7 +46,7 @@ func describe(b []byte, spans []span, tag string, s *originSettings) originValue
 		Kind: "log", Workload: workload, Host: id.host, Tag: id.Tag,
 		Container: engine.Container{ID: id.ID, Name: id.Container(), Image: id.image},
 	}}
-	// Records whose containers only keys at the top of the record name: with JSON merged over those, a line can name others.
+	// Only keys at the top of the record name the container: if JSON is merged over them, a line can name another one.
 	v.unproven = named && v.source.Container.ID != id.tagged.ID && !proven(spans)
 	if v.source.Host == "" {
 		v.source.Host = s.host
@@ -54,7 +54,7 @@ func describe(b []byte, spans []span, tag string, s *originSettings) originValue
 	return v
 }
 
-// proven reports whether the spans are of an originator that no line can pose as.
+// proven reports whether the spans are of an originator that no line can imitate.
 func proven(spans []span) bool {
 	for _, sp := range spans {
 		if sp.in&inAnyone == 0 || sp.role == roleResource {
@@ -64,7 +64,7 @@ func proven(spans []span) bool {
 	return false
 }
 
-// foreign reports whether the keys at the top of the record name another container than the tag: then they are members of the line.
+// foreign reports whether the keys at the top of the record name another container than the tag: then they come from the line.
 func (id *identity) foreign(b []byte, spans []span) bool {
 	for _, sp := range spans {
 		if (sp.role == roleContainerID || sp.role == roleJournalID) && contradicts(id.tagged.ID, containerID(textAt(b, sp.start))) {
@@ -83,7 +83,7 @@ func (id *identity) addSpans(b []byte, spans []span, roles uint64) {
 	}
 }
 
-// textAt returns a copy of the text at i, "" when there is none.
+// textAt returns a copy of the text at i, or "".
 func textAt(b []byte, i int) string {
 	start, end, ok := msgpack.Text(b, i)
 	if !ok {
@@ -95,7 +95,7 @@ func textAt(b []byte, i int) string {
 // bounded returns a copy of s that is no longer than a name may be.
 func bounded(s string) string { return strings.Clone(s[:min(len(s), maxName)]) }
 
-// set gives a name its value unless it has one.
+// set sets a name unless it is set.
 func set(name *string, value string) {
 	if *name == "" {
 		*name = value
@@ -139,7 +139,7 @@ func (id *identity) addSpan(b []byte, sp span) {
 	}
 }
 
-// contradicts reports whether two ids, one of which may be short, are those of different containers.
+// contradicts reports whether two ids, of which one may be short, are of different containers.
 func contradicts(known, id string) bool {
 	return known != "" && id != "" && !strings.HasPrefix(known, id) && !strings.HasPrefix(id, known)
 }
@@ -192,7 +192,7 @@ func (id *identity) addPodLabel(b []byte, key string, value int) {
 	}
 }
 
-// addKubernetes takes what Fluent Bit's kubernetes filter adds. A map that is of another pod than the tag is a member of the line.
+// addKubernetes adds the map of Fluent Bit's kubernetes filter. If the map is of another pod than the tag, it comes from the line and is ignored.
 func (id *identity) addKubernetes(b []byte, i int) {
 	var got identity
 	var labels, annotations int
@@ -267,7 +267,7 @@ func appLabel(b []byte, labels int) string {
 	return ""
 }
 
-// What OpenTelemetry puts in front of labels and annotations.
+// The prefixes of labels and annotations in OpenTelemetry.
 var (
 	podLabelPrefixes       = [...]string{"k8s.pod.label.", "k8s.pod.labels.", "k8s.pod.annotation.", "k8s.pod.annotations."}
 	containerLabelPrefixes = [...]string{"container.label.", "container.labels."}
@@ -356,7 +356,7 @@ func (id *identity) addPrefixed(b []byte, key string, value int, apps *[len(appL
 	}
 }
 
-// identifies reports whether the attributes of an OTLP resource, the map at i, say which container or service records are from.
+// identifies reports whether the attributes of an OTLP resource, the map at i, name the container or service of its records.
 func identifies(b []byte, i int) bool {
 	pairs, i, ok := msgpack.Map(b, i)
 	for ; ok && pairs > 0; pairs-- {

@@ -18,8 +18,8 @@ const (
 	maxPending   = 1024           // parts of a line that wait for those before them
 )
 
-// joiner holds the unfinished lines of all origins, the oldest first. Lines that leave it are returned, never handed on from within, so
-// that nobody is called with the mutex held. It is safe for concurrent use.
+// joiner holds the unfinished lines of all origins, oldest first. It returns lines instead of emitting them, so that no callback runs with its mutex
+// held. It is safe for concurrent use.
 type joiner struct {
 	mu           sync.Mutex
 	oldest, last *line
@@ -34,8 +34,8 @@ func newJoiner() *joiner {
 	return &joiner{limitLines: maxHeldLines, limitBytes: maxHeldBytes, limitLine: maxLineBytes}
 }
 
-// offer gives the joiner a record. taken says that the record became part of a line, which is among done when it is complete; otherwise the
-// record is a line itself. done also holds lines that were given up, for want of room or because this record cannot continue them.
+// offer adds a record. taken is true if the record became part of a line, which is in done if it is complete; otherwise the record is a line itself. done
+// also has lines that were cut short, for lack of room or because this record does not continue them.
 func (j *joiner) offer(r *reading, p part, done []*line) (out []*line, taken bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -116,7 +116,7 @@ func (j *joiner) begin(r *reading, p part) *line {
 	return l
 }
 
-// extend appends to the text of a line what there is room for.
+// extend appends to the text of a line as far as there is room.
 func (j *joiner) extend(l *line, piece []byte, more bool) {
 	if room := j.limitLine - len(l.text) - l.pending.bytes; len(piece) > room && (more || len(safetext.TrimEnd(piece)) > room) {
 		j.droppedBytes += int64(len(piece) - max(room, 0))
@@ -125,7 +125,7 @@ func (j *joiner) extend(l *line, piece []byte, more bool) {
 	l.text = append(l.text, piece...)
 }
 
-// insert puts a numbered part where it belongs. One that came already is passed over.
+// insert adds a numbered part at its place. It ignores a part that came already.
 func (j *joiner) insert(r *reading, l *line, p part) {
 	if !p.more && l.lastOrdinal == 0 {
 		l.lastOrdinal = p.ordinal
@@ -210,7 +210,7 @@ func (j *joiner) state() (lines, bytes int, dropped int64) {
 	return j.lines, j.bytes, j.droppedBytes
 }
 
-// joined makes the reading's record of the line, which nobody changes any more.
+// joined sets the reading's record to the line, which no longer changes.
 func (r *reading) joined(l *line) {
 	text := r.plainText(l.text)
 	r.fields = fields{b: l.event, body: l.body, meta: l.meta, group: l.group, textKey: l.textKey, text: text, keepANSI: r.d.settings.KeepANSI}

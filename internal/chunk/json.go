@@ -11,7 +11,7 @@ import (
 
 func be64(b []byte) uint64 { return binary.BigEndian.Uint64(b) }
 
-// maxJSONDepth bounds the nesting that is written out; what lies deeper is null.
+// maxJSONDepth bounds the nesting of the output; deeper values become null.
 const maxJSONDepth = 32
 
 // appendJSON appends the well-formed value at i as JSON on one line, keys in their order. It is the text of a record that has no key for
@@ -91,8 +91,7 @@ func appendQuoted(dst, s []byte) []byte {
 	return append(dst, '"')
 }
 
-// bodyless makes the text of a record of OpenTelemetry that has no body: a JSON object of its event name and its attributes, which are all that it
-// says. It reports whether there are any.
+// bodyless sets the text of an OpenTelemetry record without a body: a JSON object of its event name and attributes. It reports whether there are any.
 func (r *reading) bodyless() bool {
 	otlp, ok := msgpack.Child(r.b, r.ev.meta, "otlp")
 	if !ok {

@@ -8,7 +8,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/naming"
 )
 
-// role says what a key of a record means to us.
+// role is the meaning of a key of a record.
 type role uint8
 
 const (
@@ -36,7 +36,7 @@ const (
 	roleAlert       // in alerts of ours
 	roleSpecVersion // CloudEvents
 
-	// Roles from here on tell where a record comes from.
+	// The roles from here on identify the origin of a record.
 	roleContainerID
 	roleContainerName
 	roleImage
@@ -66,7 +66,7 @@ const (
 	maxSpans      = int(roleLabel-firstIdentity) + len(countingLabels) // one of each
 )
 
-// originator says who attached a key that tells where its record comes from. Of one record only the keys of the strongest originator count.
+// originator is who attached a key that identifies a record's origin. Only the keys of a record's strongest originator count.
 type originator uint8
 
 const (
@@ -86,7 +86,7 @@ const (
 	inAll          = 0xff
 )
 
-// meaning is what a key means in every configuration.
+// meaning is the meaning of a key in every configuration.
 type meaning struct {
 	role  role
 	in    uint8      // the originators whose records it counts in
@@ -179,7 +179,7 @@ func builtinKeys() map[string]meaning {
 	return keys
 }
 
-// journalName makes of a label what Docker's journald driver makes of it, but for upper case.
+// journalName converts a label as Docker's journald driver does, except for upper case.
 var journalName = strings.NewReplacer(".", "_", "-", "_")
 
 // key is one entry of a keyTable. A rank is the place in the list of the settings, from 1; 0 means that the key is not in it.
@@ -265,7 +265,7 @@ func newKeyTable(s Settings) *keyTable {
 	return t
 }
 
-// find returns the entry of the key b[start:end], nil when it means nothing to us.
+// find returns the entry of the key b[start:end], or nil.
 func (t *keyTable) find(b []byte, start, end int) *key {
 	w, n := wordsOf(b, start, end), end-start
 	for h := w.hash(n); ; h++ {

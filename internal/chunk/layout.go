@@ -3,7 +3,7 @@ package chunk
 import "encoding/binary"
 
 // layout remembers the keys of the last record by their place: the records of a chunk mostly have the same keys in the same order, so that a
-// key is told by comparing it with the one that stood there before, without looking it up. It holds copies, and is right for any record.
+// key is recognized by comparing it with the one at that place before, without a look-up. It holds copies, and is correct for any record.
 type layout [maxLayout]layoutKey
 
 const (
@@ -12,7 +12,7 @@ const (
 )
 
 // layoutKey is a key as it stands in the record, head and name. Its words cover it whole: the first eight bytes, the next, the eight before
-// the last, the last. For a key of less than eight bytes mask cuts off what follows, and all words are the same.
+// the last, the last. For a key of less than eight bytes mask cuts off the bytes behind it, and all words are the same.
 type layoutKey struct {
 	length int
 	at     [3]int // of the second, third and fourth word

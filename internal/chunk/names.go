@@ -44,7 +44,7 @@ func findID(s string) string {
 	return ""
 }
 
-// addPath takes what the path of a container's log file tells:
+// addPath adds the names in the path of a container's log file:
 //
 //	/var/lib/docker/containers/<id>/<id>-json.log
 //	/var/log/containers/<pod>_<namespace>_<container>-<id>.log
@@ -64,7 +64,7 @@ func (id *identity) addPath(path string) {
 	}
 }
 
-// fill gives the names of a container's log file to what has none.
+// fill sets the names that are not set to those of a log file.
 func (id *identity) fill(f *naming.Facts) {
 	set(&id.ID, f.ID)
 	if id.Namespace == "" || id.Namespace == f.Namespace {
@@ -74,7 +74,7 @@ func (id *identity) fill(f *naming.Facts) {
 	}
 }
 
-// addTag takes what a tag tells. Fluent Bit makes tags of paths by turning slashes into dots.
+// addTag adds the names in a tag. Fluent Bit makes tags of paths by replacing slashes with dots.
 func (id *identity) addTag(tag string) {
 	if len(tag) > 8*maxName {
 		return
@@ -88,7 +88,7 @@ func (id *identity) addTag(tag string) {
 		// The prefix is not known: a pod's name may hold dots, but hardly ever does.
 		file = file[strings.LastIndexByte(file[:i], '.')+1:]
 	}
-	if !parseKubernetesName(f, file) && len(tag) == shortIDLength && isHex(tag) { // as Docker's fluentd driver makes it unless told otherwise
+	if !parseKubernetesName(f, file) && len(tag) == shortIDLength && isHex(tag) { // the default tag of Docker's fluentd driver
 		f.ID = strings.Clone(tag)
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
 )
 
-// origin is where records come from: the Source that they share, and the lines that it has not finished.
+// origin is an origin of records: their common Source, and its unfinished lines.
 type origin struct {
 	source   engine.Source
 	excluded bool
@@ -23,11 +23,11 @@ type origin struct {
 	lines [3]*line // by stream; guarded by the joiner's mutex
 }
 
-// originKey names an origin by two independent 64-bit hashes of all the bytes that tell where a record comes from. The seeds are random, so
-// that no log line can be made to collide.
+// originKey identifies an origin by two independent 64-bit hashes of all bytes that identify it. The seeds are random, so that nobody can construct a
+// line that collides.
 type originKey [2]uint64
 
-// originValue makes records that tell the same in other words share an origin.
+// originValue is an origin's properties: records with equal properties share an origin, even if their bytes differ.
 type originValue struct {
 	source   engine.Source
 	excluded bool
@@ -35,7 +35,7 @@ type originValue struct {
 	unproven bool // keys that a line may have brought along name the container
 }
 
-// originSettings is what describes origins beside their records.
+// originSettings are the settings that describe needs.
 type originSettings struct {
 	host        string
 	anyWorkload bool

@@ -7,7 +7,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/shortid"
 )
 
-// cloudEventType is what the type of an alert begins with that was sent as a CloudEvent.
+// cloudEventType is the prefix of the type of alerts sent as CloudEvents.
 const cloudEventType = "com.github.tinyforge.fluentbit-trigger."
 
 // isAlert reports whether the map at i, a record's body, is an alert that this program sent, or a group of them, as a receiver gets it: then the

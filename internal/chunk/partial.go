@@ -8,7 +8,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk/msgpack"
 )
 
-// form is the way in which a source tells that a record is a part of a line.
+// form is the way in which a source marks a record as a part of a line.
 type form uint8
 
 const (
@@ -21,7 +21,7 @@ const (
 	formEvents        // Fluent Bit's docker_events: what was read from the engine at once, any number of events and parts of them
 )
 
-// part says what a record is of a line.
+// part is a record's place in a line.
 type part struct {
 	form    form
 	more    bool   // the line goes on in another record
@@ -32,7 +32,7 @@ type part struct {
 // dockerPart is where Docker (for every driver but few) and containerd cut a long line.
 const dockerPart = 16 << 10
 
-// partOf tells whether a record is a part of a line, by the rules of the form that its keys show. A whole line is never taken for a part:
+// partOf returns a record's place in a line, by the rules of the form that its keys show. A whole line is never taken for a part:
 //
 //   - fluentd driver, parser "cri" and journald driver say so themselves.
 //   - multiline.parser cri joins the parts itself and keeps the keys of the first, so that _p is P on every long line that is whole. A part
@@ -67,7 +67,7 @@ func (s *scan) partOf(b []byte) part {
 	return part{}
 }
 
-// number takes the id of the line and the number that the part has in it, where the driver tells them.
+// number sets the id of the line and the number of the part, if the driver adds them.
 func (s *scan) number(b []byte, p *part) {
 	if start, end, ok := msgpack.Text(b, s.partialID); ok && s.partialID != 0 {
 		p.id = b[start:end]
@@ -111,7 +111,7 @@ type line struct {
 	time       int64
 	text       []byte
 	id         []byte
-	cut        bool // longer than a line may be: what follows is dropped
+	cut        bool // longer than a line may be: the rest is dropped
 	timedOut   bool // handed over without its end
 	event      []byte
 	body, meta int // positions in event
@@ -125,7 +125,7 @@ type line struct {
 	pending     pending
 }
 
-// size is what the line counts against the bound of all unfinished lines.
+// size is the line's share of the bound of all unfinished lines.
 func (l *line) size() int {
 	return cap(l.text) + len(l.event) + len(l.group) + len(l.id) + l.pending.size() + 256
 }
@@ -153,7 +153,7 @@ type pendingPart struct {
 	text    []byte
 }
 
-// pendingOverhead is what a part costs beside its text, in bytes, about.
+// pendingOverhead is about the size of a part without its text, in bytes.
 const pendingOverhead = 48
 
 // add keeps a copy of a part, unless it came already or is in front of the next one that is expected. It returns how many bytes there was no room

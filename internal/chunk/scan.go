@@ -7,14 +7,14 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk/msgpack"
 )
 
-// span is the raw value of a key that tells where a record comes from.
+// span is the raw value of a key that identifies the record's origin.
 type span struct {
 	role       role
 	in         uint8 // the originators whose records it counts in
 	start, end int
 }
 
-// scan is what one pass over a record's body finds.
+// scan is the result of one pass over a record's body.
 type scan struct {
 	found
 	rare
@@ -40,7 +40,7 @@ type found struct {
 	special            bool // there is something in seldom
 }
 
-// rare is what most records do not have. It is cleared after those that do.
+// rare is the part of a scan that most records do not need. It is cleared only after records that do.
 type rare struct {
 	lower             bool // a record of journald, its keys in lower case
 	gelf              bool // Docker's gelf driver
@@ -67,8 +67,8 @@ func (s *scan) reset() {
 // hasText reports whether the record holds a text, be it empty.
 func (s *scan) hasText() bool { return s.textStart != 0 }
 
-// body walks the value at i, a record's body, once. next is its end, or how far the walk came. A body is a map, a text or nil. Anything else,
-// or a map or an array as a key, is no record, but what an event that was cut short has taken of the next one.
+// body walks the value at i, a record's body, once. next is its end, or how far the walk came. A body is a map, a text or nil. Anything else, or a map or
+// array as a key, is not a record: it happens when an event is cut short and the next one follows.
 func (s *scan) body(b []byte, i int, keys *keyTable, last *span) (next int, ok bool) {
 	if i >= len(b) {
 		return i, false
@@ -160,8 +160,8 @@ func (s *scan) drop(fn func(*span) bool) {
 	s.count = n
 }
 
-// add notes a span, unless it does not count in the records of their originator. The last of a role counts: what the pipeline attaches stands
-// behind the members of a line that were merged into the record.
+// add adds a span, unless it does not count for the record's originator. The last span of a role counts: Fluent Bit attaches its keys behind the members
+// of a line that were merged into the record.
 func (s *scan) add(sp span) {
 	bit := uint64(1) << sp.role
 	if sp.in>>s.by&1 == 0 || s.roles&bit != 0 {
@@ -185,7 +185,7 @@ func (s *scan) replace(sp span) {
 	}
 }
 
-// accept notes the value of a key that means something to us.
+// accept handles the value of a key with a meaning.
 func (s *scan) accept(b []byte, k *key, value, end int) {
 	if k.logRank|k.levelRank != 0 {
 		s.acceptRanked(b, k, value)
@@ -288,8 +288,8 @@ func (s *scan) addMembers(b []byte, i int, first role, firstName string, second 
 	}
 }
 
-// addIdentity notes a value that tells where the record comes from. Values that cannot do so are left out, so that fields which differ
-// from line to line, such as the path of a request, do not make each line an origin of its own.
+// addIdentity adds a value that identifies the record's origin. It leaves out values that cannot, so that fields which differ from line to line, such as
+// the path of a request, do not make each line an origin of its own.
 func (s *scan) addIdentity(b []byte, k *key, value, end int) {
 	switch k.role {
 	case roleJournalIDFull, roleJournalName, roleJournalID:
@@ -324,15 +324,15 @@ func (s *scan) addIdentity(b []byte, k *key, value, end int) {
 	s.add(span{k.role, k.in, value, end})
 }
 
-// bySyslog is the roles of the keys of syslog that mean something else in other records.
+// bySyslog are the roles of syslog's keys that have other meanings in other records.
 const bySyslog = 1<<roleSyslogHost | 1<<roleSyslogIdent
 
-// needsFinish reports whether there is something that only the whole record can tell: see finish.
+// needsFinish reports whether something depends on the whole record: see finish.
 func (s *scan) needsFinish() bool {
 	return s.by == byJournal || s.by == byJournalLower || s.roles&bySyslog != 0
 }
 
-// finish settles what only the whole record can tell.
+// finish decides what depends on the whole record.
 func (s *scan) finish(b []byte) {
 	if s.roles&bySyslog != 0 && s.pri == 0 {
 		// Without a priority the record is not syslog's, and "host" and "ident" are anything; but GELF has a host.
@@ -372,7 +372,7 @@ func streamAt(b []byte, i int) engine.Stream {
 	return engine.StreamUnknown
 }
 
-// severityOf derives severity, and the stream where no key says it, from what the pass found. Docker's journald driver writes PRIORITY 3 for every
+// severityOf derives the severity, and the stream if no key has it, from the scan. Docker's journald driver writes PRIORITY 3 for every
 // line on stderr and 6 for every line on stdout, and its gelf driver such levels: for their records this is the stream, and says nothing about
 // severity.
 func (s *scan) severityOf(b []byte, meta int) (severity engine.Severity) {
@@ -416,7 +416,7 @@ func (s *scan) severityOf(b []byte, meta int) (severity engine.Severity) {
 	return severity
 }
 
-// streamOf takes the stream that a driver of Docker's tells by a syslog severity.
+// streamOf sets the stream that a driver of Docker encodes as a syslog severity.
 func (s *scan) streamOf(severity int64) {
 	switch {
 	case s.stream != engine.StreamUnknown:

@@ -6,7 +6,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
-// Settings says where in a record to find what.
+// Settings are the keys of a record that have a meaning, and bounds.
 type Settings struct {
 	// Keys that may hold the line, the first that holds a text counts. A record with none of them is matched as one line of JSON.
 	LogKeys []string `toml:"log_keys"`

@@ -47,7 +47,7 @@ func levelAt(b []byte, i int) engine.Severity {
 	return engine.SeverityUnknown
 }
 
-// maxLevel bounds what is looked at of a level field, in bytes.
+// maxLevel bounds the part of a level field that is read, in bytes.
 const maxLevel = 128
 
 // metadataOf reads an event's metadata, {"otlp": {"severity_number": 17, "severity_text": "ERROR", "attributes": {"log.iostream": "stderr"}}}: the

@@ -2,7 +2,7 @@ package chunk
 
 import "sync/atomic"
 
-// Stats returns what was counted since the decoder was made.
+// Stats returns the counts since the decoder was made.
 func (d *Decoder) Stats() Stats {
 	s := d.stats.load()
 	s.OriginsEvicted, s.LabelsIgnored = d.origins.evicted.Load(), d.origins.refused.Load()
@@ -11,7 +11,7 @@ func (d *Decoder) Stats() Stats {
 	return s
 }
 
-// Stats counts events and what became of them. When no call is under way and no line is held,
+// Stats counts events and lines. When no call is under way and no line is unfinished,
 //
 //	Events + Joined + Cut + Split = Markers + Textless + Excluded + Parts + Records
 type Stats struct {
@@ -29,7 +29,7 @@ type Stats struct {
 	Overlong       int64 // lines longer than 1 MiB
 	DroppedBytes   int64 // of those lines
 	HeldLines      int64 // unfinished lines now
-	HeldBytes      int64 // what they take
+	HeldBytes      int64 // their size
 	OriginsEvicted int64 // origins forgotten for want of room
 	LabelsIgnored  int64 // origins whose label names a workload that is not theirs to name
 }
