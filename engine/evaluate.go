@@ -36,11 +36,12 @@ func (w *Worker) Evaluate(h *Hit, now int64, dst []Alert) []Alert {
 // contextOf gathers everything that decides about a hit beside the state of its key.
 func (w *Worker) contextOf(h *Hit, now int64) *state.HitContext {
 	r := h.rule
-	w.context = state.HitContext{
-		Rule: r, Source: h.Record.Source, Stream: h.Record.Stream, OverflowKey: &w.overflow, At: EventTime(h.Record.Time, now),
-	}
-	w.overflow = hitOverflow{w, h}
+	w.context = state.HitContext{Rule: r, Source: h.Record.Source, Stream: h.Record.Stream, At: EventTime(h.Record.Time, now)}
 	c := &w.context
+	if r.Grouped { // other keys do not overflow
+		w.overflow = hitOverflow{w, h}
+		c.OverflowKey = &w.overflow
+	}
 	var captures map[string]string
 	if r.Captured {
 		captures = h.captured()

@@ -77,7 +77,7 @@ func (p *checks) name(name string) {
 	}
 }
 
-// text checks what the line must look like.
+// text checks the conditions on the line.
 func (p *checks) text(r *RuleSettings) {
 	if r.Pattern == "" && len(r.Keywords)+len(r.Any)+len(r.All)+len(r.None)+len(r.Where)+len(r.Event) == 0 {
 		p.Required("pattern", "a rule needs at least one of pattern, keywords, any, all, none, event and where")
@@ -120,7 +120,7 @@ func (p *checks) text(r *RuleSettings) {
 	}
 }
 
-// identity checks which workloads the rule is for, and what its cooldown counts as the same.
+// identity checks the workloads of the rule, and the parts of its cooldown key.
 func (p *checks) identity(r *RuleSettings) {
 	for _, list := range []struct {
 		field string
@@ -177,7 +177,7 @@ func (p *checks) cooldownBy(r *RuleSettings, by string) {
 	}
 }
 
-// output checks what the alert is made of.
+// output checks the parts of the alert.
 func (p *checks) output(r *RuleSettings) {
 	r.Context.check(p)
 	if len(r.Event) > 0 && r.Context != (Context{}) {
@@ -239,7 +239,7 @@ func (p *checks) regexp(field, text string) {
 	}
 }
 
-// explainRegexp turns an error of regexp/syntax into words, with a hint for what other dialects have and RE2 has not.
+// explainRegexp turns an error of regexp/syntax into words, with a hint for constructs of other dialects that RE2 lacks.
 func explainRegexp(err error) (message, hint string) {
 	var se *syntax.Error
 	if !errors.As(err, &se) {
@@ -269,7 +269,7 @@ func explainRegexp(err error) (message, hint string) {
 	return message, hint
 }
 
-// dialects says what RE2 has in the place of other dialects' escapes.
+// dialects has the RE2 form of other dialects' escapes.
 var dialects = map[string]string{
 	`\Z`: `RE2 has \z, and $`, `\h`: `RE2 has [ \t]`, `\H`: `RE2 has [^ \t]`, `\R`: `RE2 has \r?\n`, `\e`: `RE2 has \x1b`, `\u`: `RE2 has \x{1234}`, `\K`: "RE2 has no \\K: name a group instead", `\G`: "RE2 has no \\G", `\N`: "RE2 has .", `\X`: "RE2 has .",
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
-// Bounds of what counts.
+// Bounds of thresholds, absences and escalations.
 const (
 	MaxCount         = 10_000 // hits that a threshold asks for
 	maxDistinctCount = 1_000  // different values that one asks for
