@@ -9,14 +9,14 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/ruletest"
 )
 
-// Report is what Files found.
+// Report has the findings of Files.
 type Report struct {
 	Findings []Finding
-	// Rules, Workloads and Triggers count what runs.
+	// Rules, Workloads and Triggers count those that run.
 	Rules, Workloads, Triggers int
 	// Elsewhere counts the variables, files and stores that Offline left out.
 	Elsewhere int
-	// Costs tells how each rule is filtered, in the order of the configuration.
+	// Costs says how each rule is filtered, in the order of the configuration.
 	Costs []Cost
 }
 
@@ -75,7 +75,7 @@ func Files(entries []string, options Options) *Report {
 	return r
 }
 
-// count adds what runs of a configuration.
+// count adds the rules, workloads and triggers of a configuration that run.
 func (r *Report) count(result *config.Result, options Options) {
 	s := &result.Settings
 	r.Rules, r.Workloads, r.Triggers = r.Rules+len(s.Rules), r.Workloads+len(s.Workloads), r.Triggers+len(s.Triggers)

@@ -9,7 +9,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 )
 
-// Severity says whether what a finding is about runs.
+// Severity says whether the subject of a finding runs.
 type Severity string
 
 // The severities.
@@ -117,7 +117,7 @@ const (
 	CodeNoOutput      = "no-output"
 )
 
-// Codes lists the codes of warnings, each with what it is about, in the order of the documentation.
+// Codes lists the codes of warnings, each with its subject, in the order of the documentation.
 func Codes() [][2]string {
 	return [][2]string{
 		{CodeEverything, "a pattern matches every line, by an empty alternative or by `.*`"},

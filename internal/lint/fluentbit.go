@@ -13,7 +13,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
-// pluginName is what an output of this plugin is called.
+// pluginName is the name of an output of this plugin.
 const pluginName = "trigger"
 
 // fluentBit checks a configuration of Fluent Bit.
@@ -57,7 +57,7 @@ func (r *Report) entry(s *fluentbitconf.Section, e *fluentbitconf.Entry, severit
 	})
 }
 
-// shownKey returns a key as findings show it: what stands behind a tab belongs to the value, and what no key looks like may be one that slipped
+// shownKey returns a key as findings show it: text behind a tab belongs to the value, and a key of an impossible form may be a value that slipped
 // to the left, and so a secret.
 func shownKey(key string) string {
 	key, _, _ = strings.Cut(key, "\t")
@@ -98,7 +98,7 @@ func (r *Report) output(s *fluentbitconf.Section, options Options) *config.Setti
 	r.Findings = append(r.Findings, found...)
 	r.traps(s, asked)
 	if elsewhere > 0 || slices.ContainsFunc(s.Entries, func(e fluentbitconf.Entry) bool { return len(e.Unset) > 0 }) {
-		return &result.Settings // what is missing may come from there
+		return &result.Settings // missing settings may come from there
 	}
 	if len(result.Settings.Triggers) == 0 && len(result.Settings.Rules) > 0 && len(result.Problems) == 0 {
 		r.Findings = append(r.Findings, Finding{
@@ -209,7 +209,7 @@ func locate(f *Finding, s *fluentbitconf.Section) {
 	}
 }
 
-// traps looks for what Fluent Bit does without a word. asked holds the parameters that the plugin looked for.
+// traps looks for settings that Fluent Bit ignores or changes in silence. asked holds the parameters that the plugin looked for.
 func (r *Report) traps(s *fluentbitconf.Section, asked map[string]bool) {
 	seen := map[string]bool{}
 	var known []string
@@ -254,10 +254,10 @@ func quoted(value string) bool {
 	return len(value) >= 2 && (value[0] == '"' || value[0] == '\'') && value[len(value)-1] == value[0] && strings.Count(value, value[:1]) == 2
 }
 
-// comment finds what people write behind a value. Fluent Bit's classic format has comments on lines of their own alone.
+// comment finds a comment behind a value. In Fluent Bit's classic format, comments are on lines of their own.
 var comment = regexp.MustCompile(`\s#(?:\s|$)`)
 
-// unknownHint says what an unknown parameter was probably meant to be.
+// unknownHint names the parameter that an unknown one was probably meant to be.
 func unknownHint(key string, known []string) string {
 	kind, rest, ok := strings.Cut(key, ".")
 	if ok && (kind == "rule" || kind == "workload" || kind == "trigger") {

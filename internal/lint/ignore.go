@@ -8,8 +8,8 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 )
 
-// ignoreComment is a comment that switches warnings off: "# check: ignore no-literal", behind what it is about, or on a line of its own above it
-// or above the part that it is in; "# check: ignore-file no-literal" anywhere in a file. Several codes are separated by commas or spaces; what
+// ignoreComment is a comment that switches warnings off: "# check: ignore no-literal", behind the setting, or on a line of its own above it
+// or above its part; "# check: ignore-file no-literal" anywhere in a file. Several codes are separated by commas or spaces; the text that
 // follows a dash is the reason.
 var ignoreComment = regexp.MustCompile(`#\s*check:\s*ignore(-file)?((?:[\s,]+[a-z]+(?:-[a-z]+)*)+)`)
 

@@ -60,7 +60,7 @@ type condition struct {
 	alternatives []string
 }
 
-// conditions returns what a line must match to be a hit.
+// conditions returns the expressions that a line must match to be a hit.
 func conditions(s *engine.RuleSettings) []condition {
 	var out []condition
 	if s.Pattern != "" {
@@ -89,13 +89,13 @@ func (c *condition) narrower(other *condition) bool {
 	})
 }
 
-// compared are the settings that within and overlap look at one by one, and those that change only what an alert says.
+// compared are the settings that within and overlap look at one by one, and those that change only the text of an alert.
 var compared = []string{
 	"name", "pattern", "keywords", "any", "all", "none", "stream", "severity", "cooldown", "cooldown_by", "where", "workloads", "exclude_workloads",
 	"context", "summary", "labels", "runbook", "dry_run", "rollup",
 }
 
-// sameKind reports whether two rules agree in everything else, such as what they count, and what they look at.
+// sameKind reports whether two rules agree in every other setting, such as thresholds and events.
 func sameKind(a, b *engine.RuleSettings) bool {
 	x, y := reflect.ValueOf(a).Elem(), reflect.ValueOf(b).Elem()
 	for i := range x.NumField() {

@@ -11,17 +11,17 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/reach"
 )
 
-// Options change what Check looks at. The zero value is the usual.
+// Options change the checks. The zero value runs all of them.
 type Options struct {
 	// Ignore lists codes of warnings that are not wanted.
 	Ignore []string
-	// Measure returns what a rule costs on lines that it does not match, in ns a line. Nil: it is measured, on a built-in sample.
+	// Measure returns the cost of a rule on lines that it does not match, in ns a line. Nil: it is measured, on a built-in sample.
 	Measure func(engine.RuleSettings) float64
 	// Mode returns a file's permissions. Nil: those of the file system.
 	Mode func(path string) (fs.FileMode, error)
 	// Shared reports whether everyone may read a file. Nil: by the file system.
 	Shared func(path string) bool
-	// Offline leaves out what only the machine can tell on which the configuration runs: variables, files of secrets, the store.
+	// Offline leaves out the checks that need the machine on which the configuration runs: variables, files of secrets, the store.
 	Offline bool
 	// LookupEnv is where the variables of a Fluent Bit configuration, and those of secrets, come from. Nil: the environment.
 	LookupEnv func(name string) (string, bool)
@@ -131,7 +131,7 @@ func (l *linter) collect() {
 		}
 	}
 	l.costs = map[string]match.Cost{}
-	if snapshot, err := engine.New().Compile(s.Engine()); err == nil { // what does not compile is a problem already
+	if snapshot, err := engine.New().Compile(s.Engine()); err == nil { // rules that do not compile are problems already
 		l.costs = snapshot.Costs()
 	}
 }

@@ -6,13 +6,13 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
 )
 
-// What a rule is measured by: the lines of the sample so often, and the fastest of some rounds, since others use the machine too.
+// A rule runs over the sample measureTimes times in a round. The fastest round counts, because others use the machine too.
 const (
 	measureTimes  = 20
 	measureRounds = 5
 )
 
-// measure returns what a rule costs on ordinary lines, in ns a line: it is run over a sample by itself.
+// measure returns the cost of a rule, run by itself over a sample of ordinary lines, in ns a line.
 func measure(s engine.RuleSettings) float64 {
 	e := engine.New()
 	s.Workloads, s.ExcludeWorkloads = nil, nil

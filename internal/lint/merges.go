@@ -53,7 +53,7 @@ func (r *Report) mergedLog(s *fluentbitconf.Section) {
 	r.entry(s, e, Warning, CodeMerged, "members of a JSON line become keys of the record, where they can replace its text and its stream", "merge_log_key log_processed")
 }
 
-// parsed warns of a parser filter that takes away what a driver wrote, or lets lines add to it.
+// parsed warns of a parser filter that removes keys of a driver, or lets lines add to them.
 func (r *Report) parsed(conf *fluentbitconf.Conf, s *fluentbitconf.Section, formats map[string]string) {
 	if !slices.ContainsFunc(conf.Sections, func(input fluentbitconf.Section) bool { return keysIdentify(&input) && inputMeets(&input, s) }) {
 		return

@@ -7,7 +7,7 @@ import (
 )
 
 // matchesEverything reports whether an expression matches every line that is not empty. It is tried on lines of one character, each of its
-// own class, and on longer ones of all classes; an expression that tells none of them from another tells nothing apart.
+// own class, and on longer ones of all classes; an expression that matches all of them is taken to match everything.
 func matchesEverything(expr string) bool {
 	re, err := regexp.Compile(expr)
 	if err != nil {
@@ -41,7 +41,7 @@ type kind uint8
 const (
 	kindEnd     kind = iota // before the first character, behind the last
 	kindNewline             // \n
-	kindWord                // what \b calls a word
+	kindWord                // a word character of \b
 	kindOther
 	numKinds
 )
@@ -53,7 +53,7 @@ func (s set) has(k kind) bool { return s>>k&1 != 0 }
 
 const anyNext = set(1<<numKinds - 1)
 
-// matchesNothing reports whether no text at all matches an expression: its assertions contradict each other or what stands beside them, as in
+// matchesNothing reports whether no text at all matches an expression: its assertions contradict each other or their neighbours, as in
 // a^b, or it asks for a character of an empty class. An expression too large to search counts as one that can match.
 func matchesNothing(expr string) bool {
 	tree, err := syntax.Parse(expr, syntax.Perl)
@@ -168,7 +168,7 @@ func group(re *syntax.Regexp, name string) *syntax.Regexp {
 	return nil
 }
 
-// numbers reports whether a part of an expression is made of digits, hexadecimal ones included, and what stands between them, without a bound
+// numbers reports whether a part of an expression is made of digits, hexadecimal ones included, and their separators, without a bound
 // below which there are few of them.
 func numbers(re *syntax.Regexp) bool {
 	digits := true
@@ -201,7 +201,7 @@ func numbers(re *syntax.Regexp) bool {
 	return digits && open
 }
 
-// maxDigits is how many digits make few enough numbers to tell them apart.
+// maxDigits is the number of digits up to which a pattern still has few enough matches to name each of them.
 const maxDigits = 3
 
 func isNumberRune(r rune) bool {

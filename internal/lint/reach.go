@@ -97,7 +97,7 @@ func (l *linter) names() []string {
 	return out
 }
 
-// triggers compares what the triggers want with what the rules make. Where there are only rules, or only triggers, the other half of the
+// triggers compares the filters of triggers with the alerts of rules. Where there are only rules, or only triggers, the other half of the
 // configuration lies elsewhere.
 func (l *linter) triggers() {
 	triggers := l.result.Settings.Triggers
@@ -125,7 +125,7 @@ func (l *linter) triggers() {
 	}
 }
 
-// half reports whether a part of the rules or triggers has problems: what is missing for them is no finding of its own.
+// half reports whether some rules or triggers have problems. Others that lack a counterpart then get no warning of their own.
 func (l *linter) half() bool { return len(l.result.Problems) > 0 }
 
 // obstacle says which filter no alert passes.
@@ -198,7 +198,7 @@ func (l *linter) secretFiles() {
 
 const sharedFile = "names a secret that everyone on this machine may read"
 
-// formats looks for triggers whose receiver would not understand what it gets.
+// formats looks for triggers whose receiver would not understand their messages.
 func (l *linter) formats() {
 	for i := range l.result.Settings.Triggers {
 		t := &l.result.Settings.Triggers[i]

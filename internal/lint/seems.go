@@ -11,7 +11,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 )
 
-// seems looks for texts of a rule that are valid and do not do what their form suggests to people who know other dialects.
+// seems looks for texts of a rule that are valid, but mean something else in other dialects.
 func (l *linter) seems(r *rule) {
 	s := &r.settings
 	for _, list := range []struct {
@@ -49,7 +49,7 @@ func (l *linter) seems(r *rule) {
 }
 
 var (
-	// pieceOfRegexp is what no log writes: pieces that only regular expressions have.
+	// pieceOfRegexp matches pieces that only regular expressions have, and no log line.
 	pieceOfRegexp = regexp.MustCompile(`\(\?(?:[imsU]+\)|:|P?<)|\.\*|\.\+|\\[dsw][+*{]|^\\b|\\b$|^\^|\[[a-z0-9^]-?[a-z0-9-]*\][+*]`)
 	// delimited is a regular expression as Perl and JavaScript write it, with flags.
 	delimited = regexp.MustCompile(`^/(?:[^/\\]|\\.)+/[gimsux]+$`)
@@ -62,7 +62,7 @@ const (
 	backspaceHint = `in double quotes TOML makes one of \b: write regular expressions in single quotes`
 )
 
-// seeming returns what is to be said about an expression.
+// seeming returns the warnings about an expression.
 func seeming(expr string) (code, message, hint string) {
 	if strings.ContainsRune(expr, '\b') {
 		return CodeBackspace, backspace, backspaceHint
@@ -179,7 +179,7 @@ var (
 	regexpGlob = regexp.MustCompile(`^\^|\$$|^\.[*+]$|/\.[*+]$|\(|\)|\|`)
 )
 
-// noGlob says what a glob does not do although it looks so; "" where there is nothing to say.
+// noGlob explains why a glob does not work as it seems to; "" where it does.
 func noGlob(g string) (message, hint string) {
 	switch {
 	case strings.TrimSpace(g) != g:

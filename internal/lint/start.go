@@ -11,8 +11,8 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger/client"
 )
 
-// start looks for what stops a start on this machine although the configuration is well written: a variable, a file or a certificate that is not
-// there or not usable, a store that cannot be made. It is found by the code that a start runs.
+// start looks for obstacles to a start on this machine although the configuration is well written: a variable, a file or a certificate that is not
+// there or not usable, a store that cannot be made. It runs the code of a start.
 func (l *linter) start() {
 	s, parts := &l.result.Settings, &l.result.Parts
 	for i := range s.Triggers {
@@ -58,7 +58,7 @@ func (l *linter) quotedSecrets(p config.Part, t *trigger.Settings) {
 	}
 }
 
-// elsewhere counts what start would look at and Offline leaves out.
+// elsewhere counts the checks of start that Offline leaves out.
 func (l *linter) elsewhere() (n int) {
 	s := &l.result.Settings
 	for i := range s.Triggers {

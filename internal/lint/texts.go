@@ -11,7 +11,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine/match"
 )
 
-// text checks what a rule asks of the line.
+// text checks the conditions of a rule on the line.
 func (l *linter) text(r *rule) {
 	s := &r.settings
 	for _, c := range conditions(s) {
@@ -139,7 +139,7 @@ func (l *linter) filter(r *rule) {
 
 var captureName = regexp.MustCompile(`\.Captures\.(\w+)`)
 
-// output checks what an alert is made of.
+// output checks the settings that make the alert.
 func (l *linter) output(r *rule) {
 	s := &r.settings
 	l.captures(r, "summary", s.Summary)

@@ -13,7 +13,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger/receiver"
 )
 
-// checker collects what is wrong with tests.
+// checker collects the problems of tests.
 type checker struct{ problems []config.Problem }
 
 func (c *checker) add(p config.Part, field, text, message, hint string) {

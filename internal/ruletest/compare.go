@@ -18,7 +18,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger/receiver"
 )
 
-// compare compares what the test made with what it expects.
+// compare compares the alerts and suppressions of the test with the expected ones.
 func (r *runner) compare() {
 	wanted, got := r.alertTexts()
 	r.differ(r.alertPlace(), "the alerts are not those expected", wanted, got)
@@ -43,7 +43,7 @@ func (r *runner) differ(p config.Part, message, wanted, got string) {
 	}
 }
 
-// difference returns what has to change in wanted to become got, in the form of diff -u without its header.
+// difference returns the lines in which got differs from wanted, in the form of diff -u without its header.
 func difference(wanted, got string) string {
 	text := string(diff.Diff("want", []byte(wanted), "got", []byte(got)))
 	if i := strings.Index(text, "\n--- want\n"); i >= 0 {
@@ -118,7 +118,7 @@ func writeAlert(b *strings.Builder, settings []field) {
 	}
 }
 
-// wantedAlert returns what is given of an expected alert.
+// wantedAlert returns the settings of an expected alert that the test gives.
 func wantedAlert(a *Alert, p config.Part) []field {
 	return chosen(&values{
 		rule: a.Rule, kind: a.Kind, at: a.At.after, severity: a.Severity, summary: a.Summary, message: a.Message, count: a.Count,
@@ -127,7 +127,7 @@ func wantedAlert(a *Alert, p config.Part) []field {
 	}, p.Sets)
 }
 
-// madeAlert returns of an alert that was made what the expected one gives.
+// madeAlert returns the same settings of an alert that the engine made.
 func madeAlert(m *made, a *Alert, p config.Part) []field {
 	e := &m.event
 	v := values{
@@ -246,7 +246,7 @@ func heldText(list []Suppressed) string {
 	return b.String()
 }
 
-// payload compares what a receiver is sent for an alert.
+// payload compares the request body for an alert with the expected one.
 func (r *runner) payload(w *Payload, p config.Part) {
 	if w.Alert > len(r.made) {
 		r.fail(p, "alert", "", fmt.Sprintf("there is no alert %d: %d were made", w.Alert, len(r.made)), "")
@@ -313,7 +313,7 @@ func decodeBoth(wanted, got []byte, want, have *any) error {
 	return nil
 }
 
-// cutTo returns a JSON value without the keys that another one does not have, at every level, so that what is left is what is compared.
+// cutTo returns a JSON value without the keys that another one does not have, at every level: only the keys that a test gives are compared.
 func cutTo(value, other any) any {
 	switch v := value.(type) {
 	case map[string]any:

@@ -1,7 +1,7 @@
 // Package ruletest runs the tests of rules: TOML files beside the rules (*.test.toml) that say which lines come when, and which alerts and
 // suppressions they make.
 //
-// It promises that a test runs what production runs: the rules are loaded by internal/config, evaluated by engine with time as an argument, and
-// turned into events and payloads by the code that does so for the network. The result of a test depends on nothing but its files: no clock, no
-// network, no state, and each test begins with an engine that remembers nothing.
+// A test runs the production code: internal/config loads the rules, engine evaluates them with time as an argument, and the code that serves the
+// network makes alerts and payloads. The result of a test depends only on its files: it uses no clock, no
+// network and no state, and each test begins with an empty engine.
 package ruletest

@@ -24,7 +24,7 @@ type File struct {
 	config *config.Result
 }
 
-// Test is one test. It has lines, of which the alerts and suppressions are compared with what is expected, or it names a rule with texts that
+// Test is one test. It has lines, whose alerts and suppressions are compared with the expected ones, or it names a rule with texts that
 // hit it and texts that miss it, or both.
 type Test struct {
 	// Names the test. Unset: the rule.
@@ -41,7 +41,7 @@ type Test struct {
 	Origin
 	// When the test begins, as in "2026-01-02T15:04:05Z".
 	Start string `toml:"start"`
-	// How long after its beginning the test ends. Unset: with its last line. What time makes until then (roll-ups, absences) counts.
+	// How long after its beginning the test ends. Unset: with its last line. Roll-ups and absences that are due until then count.
 	Until time.Duration `toml:"until"`
 	// The lines, in the order in which they come.
 	Lines []Line `toml:"line"`
@@ -131,7 +131,7 @@ type Alert struct {
 	Fields map[string]string `toml:"fields"`
 	// The labels, each that is given.
 	Labels map[string]string `toml:"labels"`
-	// The hits held back that the alert tells of, by reason.
+	// The suppressed hits that the alert reports, by reason.
 	Suppressed map[string]int64 `toml:"suppressed"`
 	// The workload, container and stream.
 	Workload  string `toml:"workload"`
@@ -148,13 +148,13 @@ type Alert struct {
 type Suppressed struct {
 	// The rule's name, or for a workload's own rule "name@match".
 	Rule string `toml:"rule"`
-	// Why: cooldown, rate_limit, threshold, silence, inhibited, known, dry_run; or pending for what is not decided at the end.
+	// Why: cooldown, rate_limit, threshold, silence, inhibited, known, dry_run; or pending for hits that are undecided at the end.
 	Reason string `toml:"reason"`
 	// How many.
 	Count int64 `toml:"count"`
 }
 
-// Payload is what a receiver is sent for an alert.
+// Payload is the request body that a receiver gets for an alert.
 type Payload struct {
 	// Which of the alerts, counted from 1.
 	Alert int `toml:"alert"`
@@ -202,7 +202,7 @@ func Load(path string) (*File, []config.Problem) {
 	return f, f.references()
 }
 
-// RuleProblems lists what is wrong with the rules.
+// RuleProblems lists the problems of the rules.
 func (f *File) RuleProblems() []config.Problem { return f.config.Problems }
 
 // Files lists the files that the tests depend on.

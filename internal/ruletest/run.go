@@ -16,7 +16,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
-// Result is what became of one test.
+// Result is the outcome of one test.
 type Result struct {
 	File     string    `json:"file"`
 	Line     int       `json:"line"`
@@ -33,10 +33,10 @@ type Failure struct {
 	Line    int    `json:"line"`
 	Column  int    `json:"column"`
 	Message string `json:"message"`
-	Diff    string `json:"diff,omitempty"` // of what is wanted and what there is
+	Diff    string `json:"diff,omitempty"` // from the expected to the actual value
 }
 
-// Report is what became of the tests of a file.
+// Report is the outcome of the tests of a file.
 type Report struct {
 	Results []Result
 	// Rules are those of the files under test, each with whether a test that ran holds a hit of it.
@@ -202,10 +202,10 @@ func (r *runner) texts(field string, texts []string, want bool) {
 	}
 }
 
-// play hands the lines to the engine, each at its time, and has it do in between and afterwards what time makes.
+// play hands the lines to the engine, each at its time. In between and afterwards the engine does the work that is due, such as roll-ups.
 func (r *runner) play() {
 	at := time.Duration(0)
-	r.alerts = r.engine.Tick(r.test.start.UnixNano(), r.alerts[:0]) // what is waited for from the start on is from now on
+	r.alerts = r.engine.Tick(r.test.start.UnixNano(), r.alerts[:0]) // rules with absent_from = "start" begin to wait now
 	r.keep(at)
 	sources := map[string]*engine.Source{}
 	for i := range r.test.Lines {
@@ -240,7 +240,7 @@ func (r *runner) play() {
 	}
 }
 
-// tick has the engine do what is due until a moment, each at its own time.
+// tick runs the engine's due work up to a moment, each piece at its own time.
 func (r *runner) tick(until time.Duration) {
 	end := r.test.start.Add(until).UnixNano()
 	for last := int64(0); ; {
@@ -268,7 +268,7 @@ func (r *runner) keep(at time.Duration) {
 	}
 }
 
-// or returns the origin with what it leaves open taken from another.
+// or returns the origin with its empty settings taken from another.
 func (o *Origin) or(other *Origin) *Origin {
 	out := *o
 	out.Workload = cmp.Or(o.Workload, other.Workload)

@@ -19,7 +19,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/replay"
 )
 
-// The bounds of what is kept.
+// The bounds of the state.
 const (
 	maxTemplates = 50_000
 	maxLooked    = 2 << 10 // of a line
@@ -28,7 +28,7 @@ const (
 	blockSize    = 256 << 10
 )
 
-// found is what is known of a template.
+// found has the counts and samples of a template.
 type found struct {
 	template    string
 	count       int64
@@ -45,7 +45,7 @@ type sample struct {
 	number   int
 }
 
-// add adds what one block, or one line, has of the template.
+// add adds the counts and samples of one block, or one line.
 func (f *found) add(o *found) {
 	if f.count == 0 {
 		f.first, f.last = o.first, o.last
@@ -135,10 +135,10 @@ func (c *counts) sorted() []*found {
 	return out
 }
 
-// Options says what is looked at.
+// Options selects the lines and bounds the result.
 type Options struct {
 	Logs    *replay.Set
-	Top     int           // templates that are told
+	Top     int           // templates that are reported
 	Min     int64         // lines that a template has at least
 	Workers int           // that count; 0: as many as there are processors
 	Lines   *atomic.Int64 // counts lines while it goes on; may be nil

@@ -11,7 +11,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
-// mask is what stands in a template for what differs from line to line.
+// mask matches the placeholders of a template.
 var mask = regexp.MustCompile(`<(?:num|uuid|ip|time|str)>`)
 
 // piece is a part of a template: a text that all its lines hold, or a mask.
@@ -40,7 +40,7 @@ const maxPattern = 300
 
 // candidates returns regular expressions for the lines of a template, the most readable first: from its first word on, then all of it, then
 // with wider gaps. All that a template holds is taken literally, so that none matches more than its gaps allow. A template of masks and spaces alone
-// has none: what matched it would match any line of as many words.
+// has none: a pattern of it would match any line of as many words.
 func candidates(template string, cut bool) (out []string) {
 	all := pieces(template)
 	if !slices.ContainsFunc(all, func(p piece) bool { return !p.mask && strings.TrimSpace(p.text) != "" }) {
@@ -94,7 +94,7 @@ func expression(all []piece, gap string) (text string, whole bool) {
 	return b.String(), true
 }
 
-// trimmed takes spaces and opening punctuation from the ends of what a pattern begins and ends with.
+// trimmed removes spaces and opening punctuation from both ends of a pattern.
 func trimmed(all []piece) []piece {
 	out := append([]piece(nil), all...)
 	out[0].text = strings.TrimLeftFunc(out[0].text, func(r rune) bool { return !unicode.IsLetter(r) && r != '"' })
@@ -198,7 +198,7 @@ func tomlString(s string) string {
 // maxNameWords is how many words make a rule's name.
 const maxNameWords = 5
 
-// plainWords tell nothing of what a line is about.
+// plainWords say nothing about the subject of a line.
 var plainWords = []string{
 	"level", "severity", "time", "ts", "timestamp", "msg", "message", "log", "trace", "debug", "info", "warn", "warning", "error", "fatal", "utc",
 }

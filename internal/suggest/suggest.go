@@ -20,7 +20,7 @@ type Result struct {
 	Found     []Suggestion `json:"found"`
 }
 
-// Suggestion is a template with what can be done about it.
+// Suggestion is a template with a rule and an exclusion for it.
 type Suggestion struct {
 	Template  string    `json:"template"`
 	Count     int64     `json:"count"`
@@ -107,7 +107,7 @@ func matchesAll(re *regexp.Regexp, f *found) bool {
 // cooldown is that of a rule for lines of which there are so many.
 const cooldown = "15m"
 
-// write writes rule and exclusion, and reports whether production takes them and they do with all samples what they are for.
+// write writes rule and exclusion, and reports whether they compile and hit, or exclude, all samples.
 func (s *Suggestion) write(f *found) bool {
 	rule := fmt.Sprintf("[[rule]]\nname = %s\npattern = %s\nseverity = %q\ncooldown = %q\n", tomlString(s.Name), tomlString(s.Pattern), s.Severity, cooldown)
 	none := "none = [" + tomlString(s.Pattern) + "]"
@@ -146,7 +146,7 @@ var (
 	levelField = regexp.MustCompile(`(?i)"?\b(?:level|severity|lvl|levelname|log_level|loglevel)"?\s*[=:]\s*"?(\w+)`)
 )
 
-// severityOf guesses how grave lines are: by what their records say, else by the first word in them that names a level.
+// severityOf guesses how grave lines are: by the level of their records, else by the first word in them that names a level.
 func severityOf(f *found) engine.Severity {
 	s := f.samples[0]
 	if s.severity != engine.SeverityUnknown {
