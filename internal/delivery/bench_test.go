@@ -12,7 +12,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
-// counter is a sender that takes everything at once, and tells when it has all.
+// counter is a sender that accepts everything at once and reports when it has all.
 type counter struct {
 	n, all atomic.Int64
 	done   chan struct{}

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// TestClaimsOfOneFile: a trigger that means two receivers is told of, for as long as both handles are open.
+// TestClaimsOfOneFile: a trigger with two receivers is reported for as long as both handles are open.
 func TestClaimsOfOneFile(t *testing.T) {
 	b := newBench(t)
 	one, two := b.open(), b.open()

@@ -76,10 +76,10 @@ func startChild(t *testing.T, path, job string) (*exec.Cmd, *bufio.Scanner) {
 	return cmd, bufio.NewScanner(out)
 }
 
-// TestKilledProcessLosesNothing kills a process that accepts alerts, several times, and looks for each that it had told of.
+// TestKilledProcessLosesNothing kills a process that accepts alerts, several times, and looks for each alert that it had reported.
 func TestKilledProcessLosesNothing(t *testing.T) {
 	b := newBench(t, func(s *Settings) { s.MaxPending = 1_000_000 })
-	told := 0
+	reported := 0
 	for round := range 4 {
 		first := round * 100_000
 		cmd, lines := startChild(t, b.set.Path, fmt.Sprint("forever ", first))
@@ -92,19 +92,19 @@ func TestKilledProcessLosesNothing(t *testing.T) {
 				break
 			}
 		}
-		for lines.Scan() { // what was told before it died
+		for lines.Scan() { // the reports before it died
 			if n, err := strconv.Atoi(lines.Text()); err == nil {
 				last = n
 			}
 		}
 		_ = cmd.Wait() // it was killed
-		told += last - first + 1
+		reported += last - first + 1
 		s := b.open()
 		if done := b.accept(s, items(first, last-first+1, "a")); done.New != 0 {
 			t.Errorf("round %d: %d of %d acknowledged alerts are gone", round, done.New, last-first+1)
 		}
-		if n := b.counts(s, "a"); n.Pending < int64(told) {
-			t.Errorf("round %d: %+v, want at least %d pending", round, n, told)
+		if n := b.counts(s, "a"); n.Pending < int64(reported) {
+			t.Errorf("round %d: %+v, want at least %d pending", round, n, reported)
 		}
 		must(t, s.Close())
 	}
