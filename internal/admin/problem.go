@@ -14,7 +14,7 @@ func problem(status int, format string, args ...any) *adminapi.Problem {
 	return &adminapi.Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: fmt.Sprintf(format, args...)}
 }
 
-// meant says which of the names that there are was probably meant, in parentheses; "" when none is near.
+// meant returns a suggestion in parentheses, "" if no name is similar.
 func meant(name string, names []string) string {
 	if hint := setting.DidYouMean(name, names); hint != "" {
 		return " (" + hint + ")"
@@ -24,7 +24,7 @@ func meant(name string, names []string) string {
 
 func refused(why listen.Refusal) *adminapi.Problem { return problem(why.Status, "%s", why.Detail) }
 
-// invalid tells what the configuration's own checks found wrong.
+// invalid returns the response for problems of the configuration.
 func invalid(status int, found []config.Problem) *adminapi.Problem {
 	p := problem(status, "%d problems", len(found))
 	if len(found) == 1 {

@@ -17,10 +17,10 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
-// collection is the objects of one kind, global or of the workload that the path names.
+// collection is the set of objects of one kind, global or of the workload in the path.
 type collection struct {
 	kind   config.RuntimeKind
-	key    string // of the answer's list
+	key    string // of the list in the response
 	noun   string
 	scoped bool
 }
@@ -32,7 +32,7 @@ var (
 	overrides   = collection{config.RuntimeOverride, "overrides", "override", true}
 )
 
-// item is one object of a collection, of a file, or made through the API.
+// item is one object of a collection: from the configuration, or created through the API.
 type item struct {
 	scope, name string
 	place       string // in a file; "" for a runtime object
@@ -40,7 +40,7 @@ type item struct {
 	runtime     *pipeline.RuntimeObject
 }
 
-// items lists the objects: of files those that are in force, of the runtime objects all. Sorted by scope and name.
+// items lists the configured objects in force and all runtime objects, sorted by scope and name.
 func (col collection) items(p *pipeline.Pipeline, scope string, all bool) []item {
 	loaded := p.Loaded()
 	s, parts := &loaded.Settings, &loaded.Parts
@@ -109,7 +109,7 @@ func (col collection) items(p *pipeline.Pipeline, scope string, all bool) []item
 	return out
 }
 
-// body is an item as the API shows it: its settings, and beside them where it is from.
+// body returns the JSON form of an item: its settings and its origin.
 func (col collection) body(it *item, problems map[config.RuntimeKey][]string) map[string]any {
 	settings := it.settings()
 	out := make(map[string]any, len(settings)+6)
@@ -124,7 +124,7 @@ func (col collection) body(it *item, problems map[config.RuntimeKey][]string) ma
 	if it.scope != "" {
 		out["match"] = it.scope
 		if col.kind == config.RuntimeRule {
-			out["workload"] = it.scope // what the counters of the rule call it
+			out["workload"] = it.scope // the name of the field in the rule's counters
 		}
 	}
 	own := make(map[string]any, len(settings)+1)
@@ -198,7 +198,7 @@ func (col collection) list(c *call) (any, error) {
 	return map[string]any{col.key: list, "next": next}, nil
 }
 
-// find returns the item that the path names.
+// find returns the item in the path.
 func (col collection) find(c *call) (*item, error) {
 	scope, name := col.scope(c), c.r.PathValue("name")
 	if o, ok := c.p.RuntimeObjects()[config.RuntimeKey{Kind: col.kind, Scope: scope, Name: name}]; ok {
@@ -249,7 +249,7 @@ func (col collection) create(c *call) (any, error) {
 		return nil, p
 	}
 	delete(value, key)
-	value = jsonobject.Merge(nil, value) // without what is null
+	value = jsonobject.Merge(nil, value) // removes null values
 	return col.change(c, name, 0, "create", http.StatusCreated, func(map[string]any) (map[string]any, error) {
 		return col.withSecrets(value, nil)
 	})
@@ -303,7 +303,7 @@ func (col collection) remove(c *call) (any, error) {
 	return nil, err
 }
 
-// matched reads the revision that a change is based on. What a file says is not changed here, whatever it is based on.
+// matched returns the revision in If-Match. Objects from the configuration cannot be changed, whatever the header says.
 func (col collection) matched(c *call) (int64, error) {
 	it, err := col.find(c)
 	if err != nil {
@@ -326,7 +326,7 @@ func (col collection) matched(c *call) (int64, error) {
 	return 0, problem(http.StatusPreconditionFailed, "If-Match: the %s is not as it was", col.noun)
 }
 
-// change makes a change, and answers with what there is then.
+// change makes a change and returns the new object.
 func (col collection) change(c *call, name string, revision int64, action string, status int, fn func(map[string]any) (map[string]any, error)) (any, error) {
 	key := config.RuntimeKey{Kind: col.kind, Scope: col.scope(c), Name: name}
 	o, err := c.p.ChangeRuntime(pipeline.RuntimeChange{RuntimeKey: key, Who: c.who, Action: action, Revision: revision, Make: fn})
@@ -340,7 +340,7 @@ func (col collection) change(c *call, name string, revision int64, action string
 	c.w.Header().Set("ETag", etagOf(&o))
 	if action == "create" {
 		at := c.r.URL.EscapedPath() + "/" + pathEscape(name)
-		if id := c.query.Get("instance"); id != "" { // several may share the listener
+		if id := c.query.Get("instance"); id != "" { // several instances may share the listener
 			at += "?" + url.Values{"instance": {id}}.Encode()
 		}
 		c.w.Header().Set("Location", at)
@@ -365,7 +365,7 @@ func (col collection) refusal(name string, err error) error {
 		status := http.StatusUnprocessableEntity
 		for i := range bad.Problems {
 			if bad.Problems[i].Origin.Kind != config.FromRuntime || bad.Problems[i].Code == setting.Taken {
-				status = http.StatusConflict // with something else, which the problem names
+				status = http.StatusConflict // the problem names the other object
 			}
 		}
 		return invalid(status, bad.Problems)
@@ -381,7 +381,7 @@ func (col collection) refusal(name string, err error) error {
 	return err
 }
 
-// disable turns a global rule off for the workloads of a glob.
+// disable disables a global rule for the workloads that match a glob.
 func disable(c *call) (any, error) {
 	key := config.RuntimeKey{Kind: config.RuntimeDisable, Scope: c.r.PathValue("workload"), Name: c.r.PathValue("rule")}
 	if _, there := c.p.RuntimeObjects()[key]; there {
@@ -396,7 +396,7 @@ func disable(c *call) (any, error) {
 	return nil, nil
 }
 
-// enable takes back what disable did.
+// enable reverts disable.
 func enable(c *call) (any, error) {
 	key := config.RuntimeKey{Kind: config.RuntimeDisable, Scope: c.r.PathValue("workload"), Name: c.r.PathValue("rule")}
 	_, err := c.p.ChangeRuntime(pipeline.RuntimeChange{
@@ -408,7 +408,7 @@ func enable(c *call) (any, error) {
 	return nil, nil
 }
 
-// object is the schema of settings, of which the configuration reference tells.
+// object returns the schema of settings. The reference of the configuration describes them.
 func object(more openapi.Schema) openapi.Schema {
 	properties := openapi.Schema{"name": openapi.Schema{"type": "string"}}
 	for key, v := range more {

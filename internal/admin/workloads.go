@@ -14,7 +14,7 @@ func workloadCountsOf(n *workload.Counts, sent int64) adminapi.WorkloadCounts {
 	return adminapi.WorkloadCounts{Lines: n.Lines, Hits: n.Hits, Alerts: n.Alerts, Sent: sent, Suppressed: suppressedOf(n.Suppressed)}
 }
 
-// otherSent is how many alerts were sent of workloads that are not among those that were met.
+// otherSent returns the number of alerts sent for workloads beyond the limit.
 func otherSent(met []workload.Stats, sent map[string]int64) (n int64) {
 	for _, of := range sent {
 		n += of
