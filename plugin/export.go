@@ -35,7 +35,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/fault"
 )
 
-// The exported functions are called by Fluent Bit; what it promises of each stands in docs/decisions. Every one of them restores the
+// The exported functions are called by Fluent Bit; docs/decisions describes its guarantees for each. Every one of them restores the
 // runtime's signal handlers, recovers panics, converts its arguments and delegates to the host.
 
 //export FLBPluginPreRegister

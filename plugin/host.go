@@ -30,7 +30,7 @@ const exitWithin = 3 * time.Second
 // this value, over a hot reload.
 var plugin = newHost(os.Stderr)
 
-// host is what Fluent Bit's calls act on. It is safe for concurrent use.
+// host holds the instances of Fluent Bit's outputs. It is safe for concurrent use.
 type host struct {
 	log    *os.File
 	stores *store.Registry
@@ -39,7 +39,7 @@ type host struct {
 	mu         sync.Mutex
 	instances  map[instanceKey]instance
 	nextKey    instanceKey
-	previous   map[string]*config.Settings // by id: what ran before a hot reload
+	previous   map[string]*config.Settings // by id: the configuration before a hot reload
 	generation int                         // counts PreRegister
 	started    int                         // instances of this generation
 	reloading  bool                        // the host starts instances because of a hot reload
@@ -62,7 +62,7 @@ func newHost(log *os.File) *host {
 	}
 }
 
-// enter begins an exported function or a goroutine, and returns what it defers: a recovery that logs the panic and calls failed.
+// enter begins an exported function or a goroutine. The caller defers the result, which logs a panic and calls failed.
 func (h *host) enter(function string, failed func()) func() {
 	h.saveHandlers.Do(saveHandlers)
 	restoreHandlers()
@@ -85,7 +85,7 @@ func (h *host) preRegister(hotReload bool) {
 	h.reloading, h.started = hotReload, 0
 }
 
-// failedInit is what Init answers after a panic. At a hot reload, an error would end Fluent Bit.
+// failedInit is the result of Init after a panic. At a hot reload, an error would end Fluent Bit.
 func (h *host) failedInit() (rc cInt) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -96,7 +96,7 @@ func (h *host) failedInit() (rc cInt) {
 }
 
 // init starts an instance. At first start a configuration with a problem is refused; at a hot reload, which Fluent Bit would not survive,
-// the broken parts are left out, and when nothing can be read, what ran before runs on.
+// invalid parts are skipped, and if nothing can be read, the previous configuration stays in force.
 func (h *host) init(get func(string) string) (instanceKey, bool) {
 	h.starting.Lock()
 	defer h.starting.Unlock()

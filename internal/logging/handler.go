@@ -19,7 +19,7 @@ import (
 const (
 	burst       = 10
 	window      = 30 * time.Second
-	maxMessages = 1024 // messages whose rate is kept; beyond it all windows begin anew
+	maxMessages = 1024 // messages with a window; when it is reached, all windows are reset
 )
 
 // Options says how lines are written.
@@ -44,7 +44,7 @@ type Handler struct {
 
 var _ slog.Handler = (*Handler)(nil)
 
-// output is what all handlers derived from one share.
+// output is shared by all handlers that derive from one.
 type output struct {
 	Options
 	mu   sync.Mutex
@@ -168,7 +168,7 @@ func quoted(s string) string {
 	return s
 }
 
-// quotes escapes what would end a quoted value.
+// quotes escapes the characters that would end a quoted value.
 var quotes = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 
 func levelWord(l slog.Level) string {

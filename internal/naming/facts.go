@@ -23,7 +23,7 @@ const (
 // MaxName bounds each name, in bytes.
 const MaxName = 512
 
-// Facts is what is known of a container and its surroundings. Every part may be empty.
+// Facts are the known names of a container and its surroundings. Every part may be empty.
 type Facts struct {
 	ID   string
 	Name string // the engine's, without the leading slash
@@ -36,7 +36,7 @@ type Facts struct {
 	SwarmService, Stack string
 
 	Namespace, Pod, PodContainer, Node string // Kubernetes
-	App                                string // what labels call the pod's application
+	App                                string // the pod's application, from its labels
 	Owner                              string // the pod's owner, where a source names it
 	TemplateHash                       string // label pod-template-hash: a part of the pod's name
 
@@ -118,7 +118,7 @@ func (f *Facts) number() string {
 	return f.Number
 }
 
-// Workload returns what the container belongs to, the first that is known of: its label, Kubernetes namespace/application, compose
+// Workload returns the container's workload, the first known of: its label, Kubernetes namespace/application, compose
 // project/service, swarm service, systemd unit, OpenTelemetry service, the container's name, the syslog identifier, the tag. refused reports a label that is
 // not within the container's own group, and so names nothing; anyLabel allows every label.
 func (f *Facts) Workload(anyLabel bool) (name string, refused bool) {

@@ -5,7 +5,7 @@ import "strings"
 // kubernetesAlphabet holds the characters that Kubernetes makes random names of (k8s.io/apimachinery, util/rand).
 const kubernetesAlphabet = "bcdfghjklmnpqrstvwxz2456789"
 
-// The kinds of owners whose names hold more than that of what people made.
+// The kinds of owners to whose names Kubernetes appends parts.
 const (
 	kindReplicaSet = "ReplicaSet"
 	kindJob        = "Job"
@@ -39,7 +39,7 @@ func (f *Facts) SetPodLabel(key, value string) {
 	}
 }
 
-// podOwner returns the name of what owns the pod: the one that a source names, else the pod's name without the parts that Kubernetes appended to its
+// podOwner returns the name of the pod's owner: the one that a source names, else the pod's name without the parts that Kubernetes appended to its
 // owner's: the node of a static pod, the random end of every other one, the hash of a replica set, the time of a job, the number in a stateful
 // set. A pod that nobody owns has its own name.
 func (f *Facts) podOwner() string {

@@ -1,5 +1,5 @@
-// Package reach says whether an alert of a rule can pass the filters of a trigger, as far as names, severities, sources and workloads tell. It is
-// certain in its no, and only there: what it does not know may pass.
+// Package reach reports whether an alert of a rule can pass the filters of a trigger, by names, severities, sources and workloads. Only its no is
+// certain: an alert that depends on anything else may pass.
 package reach
 
 import (

@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// Writer writes texts as VisibleText gives them, whoever made them. What a program itself sends to steer a terminal goes to Unwrap's result.
+// Writer writes texts as VisibleText returns them. A program writes its own terminal sequences to the result of Unwrap.
 type Writer struct {
 	out  io.Writer
 	rest []byte // the beginning of a character whose end is still to come
