@@ -4,22 +4,22 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
 )
 
-// Block is a number of records of one series, in order. Its records, their texts and their fields stay as they are until it is filled anew.
+// Block holds consecutive records of one series. Its records, their texts and their fields remain valid until the next fill.
 type Block struct {
-	// Records has one entry a line; Numbers the line of the file at which each began, from 1; 0 where there is no file.
+	// Records has one entry per line. Numbers has the line of the file at which each record began, from 1, or 0 without a file.
 	Records []engine.Record
 	Numbers []int
-	// File is what the records were read from.
+	// File names the source of the records.
 	File string
-	// Before is the latest time of the series' records before the block; math.MinInt64 when there are none.
+	// Before is the latest time among the series' records before the block, or math.MinInt64 in the first block.
 	Before int64
 
-	buf   []byte // that a file is read into
-	arena []byte // that texts are copied to where they cannot stay in buf
-	event []byte // events that lines of JSON became
+	buf   []byte // the piece of the file that was read last
+	arena []byte // copies of texts that cannot remain in buf
+	event []byte // JSON lines, encoded as events
 }
 
-// reset empties the block and keeps its memory, unless a giant went through.
+// reset empties the block. It keeps the memory, unless an unusually long line made it grow.
 func (b *Block) reset(size int) {
 	clear(b.Records)
 	b.Records, b.Numbers, b.File = b.Records[:0], b.Numbers[:0], ""
@@ -35,10 +35,10 @@ func (b *Block) reset(size int) {
 	b.arena, b.event = b.arena[:0], b.event[:0]
 }
 
-// keep copies a text into the block. What was copied before stays where it is.
+// keep copies a text into the block. Earlier copies do not move.
 func (b *Block) keep(text []byte) []byte {
 	if cap(b.arena)-len(b.arena) < len(text) {
-		b.arena = make([]byte, 0, max(len(text), 2*cap(b.arena), 16<<10)) // the texts before hold on to the old one
+		b.arena = make([]byte, 0, max(len(text), 2*cap(b.arena), 16<<10)) // earlier texts still refer to the old arena
 	}
 	start := len(b.arena)
 	b.arena = append(b.arena, text...)

@@ -8,8 +8,8 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 )
 
-// containerLines reads the form of test/containerlog: containers are declared as @NAME id=… LABEL=VALUE…, lines are SECONDS NAME STREAM TEXT.
-// Seconds are since the start of the log, which clock.ref holds.
+// containerLines reads the form of test/containerlog: containers are declared as @NAME id=… LABEL=VALUE…, and lines are SECONDS NAME STREAM TEXT.
+// Seconds count from the start of the log, which clock.ref holds.
 type containerLines struct {
 	*state
 	containers map[string]*engine.Source
@@ -63,7 +63,7 @@ func (c *containerLines) piece(b *Block, in *piece) {
 		case !ok:
 			c.problem(number, false, "not of the form SECONDS NAME STREAM TEXT")
 		case source == nil:
-			c.problem(number, false, "a container that was not declared")
+			c.problem(number, false, "the container was not declared")
 		default:
 			b.add(engine.Record{Time: c.at(c.clock.ref+r.after, true, number), Text: c.plain(r.text), Stream: streamOf(r.stream), Source: source}, number)
 		}
@@ -72,7 +72,7 @@ func (c *containerLines) piece(b *Block, in *piece) {
 
 func (*containerLines) end(*Block) {}
 
-// declared reads a declaration behind its @: the name that lines call the container by, and its source; nil when it is none.
+// declared parses a declaration without its @. It returns the name by which lines refer to the container, and the source: nil if the declaration is malformed.
 func declared(text string, anyWorkload bool) (name string, s *engine.Source) {
 	words := strings.Fields(text)
 	if len(words) == 0 {

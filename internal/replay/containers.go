@@ -14,13 +14,13 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
 )
 
-// maxText bounds a line of text, as it is live.
+// maxText bounds a line of text. It is the limit of production.
 const maxText = docker.MaxLine
 
-// dockerInput reports whether an input is the log of a container, and of which.
+// dockerInput returns the container's name if the input is docker://NAME.
 func dockerInput(input string) (name string, ok bool) { return strings.CutPrefix(input, "docker://") }
 
-// sourceOf tells whose log a file is: by the container's description that lies beside it, else by its path.
+// sourceOf returns the source of a file's records. It takes it from the container's description next to the file, or else from the path.
 func (s *Set) sourceOf(log, path, tag string) *engine.Source {
 	if d, ok := described(log, path); ok {
 		return docker.SourceOf(&d, "", s.opt.Records.AnyWorkload)
@@ -28,7 +28,7 @@ func (s *Set) sourceOf(log, path, tag string) *engine.Source {
 	source := sourceOfPath(s.decoder, filepath.ToSlash(log), tag)
 	if source.Tag != "" || s.opt.Container != "" {
 		own := *source
-		own.Tag = "" // it was lent to name the workload
+		own.Tag = "" // the tag served only to name the workload
 		if own.Container == (engine.Container{}) {
 			own.Container.Name = s.opt.Container
 		}
@@ -39,10 +39,10 @@ func (s *Set) sourceOf(log, path, tag string) *engine.Source {
 
 var jsonFileName = regexp.MustCompile(`^([0-9a-f]{64})-json\.log$`)
 
-// maxDescription bounds the description of a container that is read.
+// maxDescription bounds the size of a container's description.
 const maxDescription = 4 << 20
 
-// described reads config.v2.json, in which Docker keeps what it knows of a container, beside the container's log.
+// described reads config.v2.json, the container's description that Docker keeps next to its log.
 func described(log, path string) (docker.Container, bool) {
 	m := jsonFileName.FindStringSubmatch(filepath.Base(log))
 	if m == nil {
@@ -65,13 +65,13 @@ func described(log, path string) (docker.Container, bool) {
 	return docker.Container{ID: m[1], Name: strings.TrimPrefix(d.Name, "/"), Image: d.Config.Image, Labels: d.Config.Labels}, true
 }
 
-// addContainer makes a series of the log of a container, as the engine has it.
+// addContainer adds the log of a container as a series. The container engine sends the log.
 func (s *Set) addContainer(ctx context.Context, name string) error {
 	if name == "" {
-		return errors.New("names no container: docker://NAME")
+		return errors.New("must name a container: docker://NAME")
 	}
 	if s.opt.Engine == nil {
-		return errors.New("there is no container engine to ask")
+		return errors.New("no container engine is configured")
 	}
 	if s.api == nil {
 		api, err := s.opt.Engine()
@@ -91,7 +91,7 @@ func (s *Set) addContainer(ctx context.Context, name string) error {
 	return nil
 }
 
-// engineReader reads a log that an engine sends. The context of its first block is that of the request.
+// engineReader reads a log from a container engine. The context of its first block becomes the context of the request.
 type engineReader struct {
 	*state
 	container docker.Container
@@ -134,7 +134,7 @@ func (r *engineReader) line(l docker.Line) {
 func (r *engineReader) end(err error) error {
 	r.over = true
 	if failed(err) {
-		r.set.problems.add(r.file, 0, "the log cannot be read, or not to its end: %v", err)
+		r.set.problems.add(r.file, 0, "cannot read the log to its end: %v", err)
 	}
 	return errors.Join(io.EOF, r.close())
 }

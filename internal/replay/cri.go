@@ -8,14 +8,14 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
-// criLines reads the form of the Container Runtime Interface, in which Kubernetes keeps logs: TIME STREAM TAGS TEXT, where a line in parts
-// has the tag P in all of them but the last.
+// criLines reads the form of the Container Runtime Interface, which Kubernetes uses for its logs: TIME STREAM TAGS TEXT. If a line comes in
+// parts, all parts but the last have the tag P.
 type criLines struct {
 	*state
 	parts [3]criPart // by stream
 }
 
-// criPart is a line whose end did not come yet.
+// criPart is the beginning of a line whose last part is still missing.
 type criPart struct {
 	held   bool
 	cut    bool

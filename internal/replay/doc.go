@@ -1,17 +1,17 @@
-// Package replay turns logs that were written before into records for the engine, with the time that each line was written at.
+// Package replay reads existing logs as records for the engine. Each record carries the time at which its line was written.
 //
 // It promises:
 //
-//   - What a line's text, stream, severity, fields and source are is decided as in production: Docker's json-file is joined by internal/docker,
-//     lines of JSON are read by internal/chunk's decoder, and both cut what is too long where they cut it live.
-//   - A line that cannot be read is counted and told with its file and number, and reading goes on behind it. So is a file that cannot be read.
-//   - Memory is bounded, however long logs and lines are. Rotated files of one log are read in the order in which they were written.
-//   - A line whose time is not known is counted with the reason, and never passed off as one whose time is.
-//   - Nothing here reads a clock: what stands in for it is an option.
+//   - The code of production determines a line's text, stream, severity, fields and source: internal/docker joins the records of Docker's
+//     json-file, internal/chunk's decoder reads lines of JSON, and both cut long lines at the same length as in production.
+//   - Stats counts and reports unreadable lines with file and number, and reading continues with the next line. The same goes for unreadable files.
+//   - Memory is bounded, however long logs and lines are. The rotated files of one log are read from the oldest to the newest.
+//   - Stats counts the lines without a known time, by reason, and never presents a guessed time as a known one.
+//   - The package never reads a clock: the current time is an option.
 //
 // # Forms
 //
-// The form of a file is told by its first lines: Docker's json-file, the CRI's form (Kubernetes), lines of JSON, this repository's
-// test/containerlog, or plain text. gzip and zstd are told by their first bytes. A time is that of the form; in plain text it is the one that a
-// line begins with. A line without one has the time of the line before it, and where no line has any, that of the file's last change.
+// The first lines of a file determine its form: Docker's json-file, the CRI's form (Kubernetes), lines of JSON, this repository's
+// test/containerlog, or plain text. The first bytes identify gzip and zstd. The form defines where a line's time is; in plain text a line begins
+// with it. A line without a time gets the time of the line before it. If no line has one, all get the time of the file's last change.
 package replay

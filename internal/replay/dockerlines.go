@@ -12,7 +12,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
-// dockerLines reads Docker's json-file. Records of long lines are joined as the follower joins them.
+// dockerLines reads Docker's json-file. It joins the records of a long line with the follower's code.
 type dockerLines struct {
 	*state
 	join   *docker.Joiner
@@ -43,12 +43,12 @@ func (d *dockerLines) piece(b *Block, in *piece) {
 		default:
 			ns, ok := d.clock.iso(e.time)
 			if !ok {
-				d.problem(number, false, "the time is none")
+				d.problem(number, false, "the time cannot be read")
 				return
 			}
 			data, ok := unescape(e.log)
 			if !ok {
-				d.problem(number, false, "the text is no JSON string")
+				d.problem(number, false, "the text is not a valid JSON string")
 				return
 			}
 			d.join.Add(d.at(ns, true, number), streamOf(e.stream), data)
@@ -61,7 +61,7 @@ func (d *dockerLines) end(b *Block) {
 	d.join.End()
 }
 
-// entry is one record of json-file. log is as it stands between the quotes.
+// entry is one record of json-file. log is the raw JSON string between the quotes, still escaped.
 type entry struct {
 	log, time []byte
 	stream    string
@@ -73,7 +73,7 @@ var (
 	timeKey  = []byte(`,"time":"`)
 )
 
-// dockerEntry reads a record: at once in the form in which Docker writes it, else as any JSON.
+// dockerEntry parses a record. The fast path is for the exact form that Docker writes; any other goes to the JSON parser.
 func dockerEntry(line []byte) (e entry, ok bool) {
 	rest, ok := bytes.CutPrefix(line, logKey)
 	if !ok {
@@ -106,7 +106,7 @@ func dockerEntry(line []byte) (e entry, ok bool) {
 	return e, true
 }
 
-// anyEntry reads a record whose keys are in another order, or more.
+// anyEntry parses a record whose keys come in another order, or that has further keys.
 func anyEntry(line []byte) (e entry, ok bool) {
 	if len(line) == 0 || line[0] != '{' || !gjson.ValidBytes(line) {
 		return entry{}, false
@@ -119,7 +119,7 @@ func anyEntry(line []byte) (e entry, ok bool) {
 	return entry{log: []byte(raw[1 : len(raw)-1]), stream: values[1].Str, time: []byte(values[2].Str)}, true
 }
 
-// stringEnd returns where the quote stands that ends a JSON string; -1 when there is none.
+// stringEnd returns the index of the closing quote of a JSON string, or -1 if the string does not end.
 func stringEnd(b []byte) int {
 	for at := 0; ; at++ {
 		n := bytes.IndexByte(b[at:], '"')
@@ -137,7 +137,7 @@ func stringEnd(b []byte) int {
 	}
 }
 
-// unescape turns what stands between the quotes of a JSON string into its text, in place.
+// unescape decodes the raw content of a JSON string, in place.
 func unescape(b []byte) (text []byte, ok bool) {
 	to := bytes.IndexByte(b, '\\')
 	if to < 0 {
@@ -184,7 +184,7 @@ func unescape(b []byte) (text []byte, ok bool) {
 					from += 6
 				}
 			}
-			to += utf8.EncodeRune(b[to:to+utf8.UTFMax], r) // an escape is longer than what it stands for
+			to += utf8.EncodeRune(b[to:to+utf8.UTFMax], r) // fits: an escape is longer than the encoded rune
 			continue
 		default:
 			return nil, false

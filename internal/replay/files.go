@@ -12,15 +12,15 @@ import (
 	"strings"
 )
 
-// finder gathers the files that inputs mean, each once.
+// finder collects the files of all inputs, each file once.
 type finder struct {
 	files   []found
-	seen    map[string]bool // by their real paths
-	folders []string        // that nothing was found in
+	seen    map[string]bool // by real path
+	folders []string        // without any log file
 	missed  []missed
 }
 
-// missed is a file or a folder that a folder or a glob named, and that cannot be read.
+// missed is an unreadable file or folder that was found in a folder or by a glob.
 type missed struct {
 	path string
 	err  error
@@ -30,13 +30,13 @@ func (f *finder) miss(path string, err error) {
 	f.missed = append(f.missed, missed{path, unwrapped(err)})
 }
 
-// found is a file to be read.
+// found is a file to read.
 type found struct {
 	path  string
-	named bool // given itself, not by a folder or a glob
+	named bool // the user named it, not a folder or a glob
 }
 
-// add takes a file, a folder or a glob.
+// add adds the files of an input: a file, a folder or a glob.
 func (f *finder) add(input string) error {
 	info, err := os.Stat(input)
 	switch {
@@ -70,14 +70,14 @@ func (f *finder) add(input string) error {
 	return nil
 }
 
-// addFolder takes all files below a folder but those that are known to be no logs.
+// addFolder adds all files below a folder, except those that isLogName excludes.
 func (f *finder) addFolder(root string) error {
 	before := len(f.files)
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil && path == root:
 			return unwrapped(err)
-		case err != nil: // a folder below that may not be read
+		case err != nil: // a subfolder without read permission
 			f.miss(path, err)
 			return fs.SkipDir
 		case d.IsDir() && path != root && strings.HasPrefix(d.Name(), "."):
@@ -126,18 +126,18 @@ func (f *finder) addFile(path string, named bool) error {
 	return nil
 }
 
-// said tells what nothing was found in.
-func (f *finder) said() string {
+// reason returns why no log was found.
+func (f *finder) reason() string {
 	if len(f.missed) > 0 {
 		return fmt.Sprintf("%s cannot be read: %v", f.missed[0].path, f.missed[0].err)
 	}
 	if len(f.folders) > 0 {
-		return "there is none in " + strings.Join(f.folders, ", ")
+		return "no log files in " + strings.Join(f.folders, ", ")
 	}
-	return "none can be read"
+	return "no input can be read"
 }
 
-// unwrapped takes the path from an error: the caller names the input.
+// unwrapped removes the path from an error, because the caller names the input.
 func unwrapped(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {
@@ -146,7 +146,7 @@ func unwrapped(err error) error {
 	return err
 }
 
-// notLogs are files that lie beside the logs of containers and systems.
+// notLogs are the names of other files in the folders of container logs and system logs.
 var notLogs = []string{"config.v2.json", "hostconfig.json", "hostname", "hosts", "resolv.conf", "resolv.conf.hash", "wtmp", "btmp", "lastlog", "faillog"}
 
 func isLogName(path string) bool {
@@ -161,11 +161,11 @@ func isLogName(path string) bool {
 	return true
 }
 
-// rotation is what the name of a file tells about its place among the files of one log.
+// rotation is the position of a file among the rotated files of one log, according to its name.
 type rotation struct {
-	log    string // the path without what rotating and compressing appended
-	number int    // of the rotation, the greater the older; 0: the newest, or one with a date
-	date   string // of the rotation, as it stands in the name
+	log    string // the path without the suffixes of rotation and compression
+	number int    // of the rotation, higher is older; 0: the newest file, or a dated one
+	date   string // of the rotation, copied from the name
 }
 
 var (
@@ -190,7 +190,7 @@ func rotationOf(path string) rotation {
 	return rotation{log: name}
 }
 
-// before orders the files of one log by their names, the oldest first: dates, then numbers from the greatest on, then the newest.
+// before compares two files of one log for sorting, the oldest first: dated files, then numbers in descending order, then the newest file.
 func (r rotation) before(o rotation) int {
 	switch {
 	case r.date != "" && o.date != "":

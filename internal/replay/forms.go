@@ -9,14 +9,14 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// Form is how a log is written down.
+// Form is the format of a log.
 type Form uint8
 
 // The forms.
 const (
-	FormAuto         Form = iota // told by the first lines
+	FormAuto         Form = iota // detected from the first lines
 	FormPlain                    // every line is the text
-	FormJSON                     // every line is a record as an object
+	FormJSON                     // every line is a JSON object with a record
 	FormDocker                   // Docker's json-file: {"log":"…\n","stream":"stdout","time":"…"}
 	FormCRI                      // TIME STREAM F|P TEXT
 	FormContainerLog             // test/containerlog of this repository: @NAME id=…, SECONDS NAME STREAM TEXT
@@ -24,27 +24,27 @@ const (
 
 var formNames = [...]string{"auto", "plain", "json", "docker", "cri", "containerlog"}
 
-// FormNames lists the words of ParseForm.
+// FormNames returns the names that ParseForm accepts.
 func FormNames() []string { return slices.Clone(formNames[:]) }
 
-// String returns the form's word.
+// String returns the form's name.
 func (f Form) String() string { return formNames[f] }
 
-// ParseForm reads a form's word.
+// ParseForm returns the form of a name.
 func ParseForm(word string) (Form, error) {
 	if i := slices.Index(formNames[:], word); i >= 0 {
 		return Form(i), nil
 	}
-	return FormAuto, fmt.Errorf("unknown format %q: want one of %s", word, strings.Join(formNames[:], ", "))
+	return FormAuto, fmt.Errorf("format %q: must be one of %s", word, strings.Join(formNames[:], ", "))
 }
 
-// The bounds of what is looked at to tell a form.
+// The bounds of the part of a file that detect reads.
 const (
 	sniffBytes = 64 << 10
 	sniffLines = 50
 )
 
-// detect tells the form of a log by how it begins: the form that most of the lines have. Empty lines do not count.
+// detect returns the form of most of the first lines of a log. Empty lines do not count.
 func (s *Set) detect(head []byte) Form {
 	if s.looksLikeContainerLog(head) {
 		return FormContainerLog
@@ -71,7 +71,7 @@ func (s *Set) detect(head []byte) Form {
 	return best
 }
 
-// eachLine calls fn for the first lines that are not empty. A line is valid during the call.
+// eachLine calls fn with the first lines that are not empty. A line is valid only during the call.
 func (s *Set) eachLine(head []byte, fn func(line []byte)) {
 	var buf []byte
 	for n := 0; n < sniffLines && len(head) > 0; {
@@ -80,7 +80,7 @@ func (s *Set) eachLine(head []byte, fn func(line []byte)) {
 			line, head = head[:end], head[end+1:]
 		} else {
 			if head = nil; n > 0 {
-				return // it was cut
+				return // the last line may be incomplete
 			}
 		}
 		if line, buf = s.opt.Records.Line(buf, line); len(line) > 0 {
@@ -100,7 +100,7 @@ func isCRILine(line []byte) bool {
 	return ok
 }
 
-// looksLikeContainerLog reports whether the first line that is no comment declares a container, and what follows is lines of it.
+// looksLikeContainerLog reports whether the first line after the comments declares a container, and a line of a container follows the declarations.
 func (s *Set) looksLikeContainerLog(head []byte) bool {
 	declared, lines := false, false
 	s.eachLine(head, func(line []byte) {
@@ -118,8 +118,8 @@ func (s *Set) looksLikeContainerLog(head []byte) bool {
 	return declared && lines
 }
 
-// isBinary reports whether the beginning of a file is no text: more than one byte in fifty is NUL. A line of text may hold one, and a log that was cut in
-// place while a program went on writing behind its old end begins with a hole.
+// isBinary reports whether a file begins with binary data: more than one byte in fifty is NUL. A single NUL may occur in a line of text. NULs at the
+// start are ignored: a log that was truncated while its writer kept its old offset begins with a hole.
 func isBinary(head []byte) bool {
 	text := bytes.TrimLeft(head, "\x00")
 	text = text[:min(len(text), 4096)]

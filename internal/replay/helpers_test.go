@@ -72,7 +72,7 @@ func open(t testing.TB, opt Options, inputs ...string) *Set {
 	return s
 }
 
-// got is a record that outlives its block.
+// got is a copy of a record that remains valid after its block is refilled.
 type got struct {
 	Time      string
 	Text      string
@@ -110,7 +110,7 @@ func all(t testing.TB, s *Series, size int) []got {
 	}
 }
 
-// only opens inputs that are one series, and reads it.
+// only opens inputs that form one series, and reads it.
 func only(t testing.TB, opt Options, inputs ...string) []got {
 	t.Helper()
 	s := open(t, opt, inputs...)

@@ -10,17 +10,17 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
 )
 
-// maxObject bounds a line that has to be read as a whole.
+// maxObject bounds a line that must be parsed as a whole.
 const maxObject = 8 << 20
 
-// jsonLines reads lines of JSON. Each becomes an event as Fluent Bit hands it over, which internal/chunk's decoder reads: so text, stream,
-// severity, identity and fields are those of production, and parts of lines are joined as there. A line that is no object is a text, such as
-// the stack traces that stand between the objects of many programs.
+// jsonLines reads lines of JSON. It encodes each as an event of Fluent Bit for internal/chunk's decoder: so text, stream, severity, identity
+// and fields are the same as in production, and so is the joining of partial lines. A line that is not an object is plain text: many programs
+// write stack traces between their objects.
 type jsonLines struct {
 	*state
 	decoder *chunk.Decoder
-	starts  []int // of the events of a block
-	lines   []int // their lines' numbers
+	starts  []int // offsets of the block's events
+	lines   []int // line numbers of the events
 	named   map[*engine.Source]*engine.Source
 }
 
@@ -70,14 +70,14 @@ func (j *jsonLines) decode(b *Block) {
 	j.decoder.Decode(b.event, j.tag, j.last, func(rec *engine.Record, raw []byte) {
 		start := whole - cap(raw)
 		if start < 0 || start >= len(b.event) || &b.event[start] != &raw[0] {
-			j.own(b, rec, raw) // a line of several events
+			j.own(b, rec, raw) // a record joined from several events
 			return
 		}
 		j.record(b, rec, raw, j.lines[sort.SearchInts(j.starts, start)])
 	})
 }
 
-// own appends a record whose event goes with the call.
+// own appends a record whose event is valid only during the call.
 func (j *jsonLines) own(b *Block, rec *engine.Record, raw []byte) {
 	j.record(b, rec, slices.Clone(raw), 0)
 }
@@ -91,10 +91,10 @@ func (j *jsonLines) record(b *Block, rec *engine.Record, raw []byte, number int)
 	b.add(r, number)
 }
 
-// maxNamed bounds how many sources are remembered. Beyond it, all are forgotten and made anew.
+// maxNamed bounds the cache of sources. A full cache is cleared.
 const maxNamed = 10_000
 
-// name gives a source of no container the name that was given for such.
+// name returns the source with Options.Container as its name if the source has no container.
 func (j *jsonLines) name(s *engine.Source) *engine.Source {
 	if j.set.opt.Container == "" || s.Container != (engine.Container{}) {
 		return s

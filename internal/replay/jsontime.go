@@ -6,13 +6,13 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// timeKeys are the keys that hold the time in lines of JSON, the first that can be read counts.
+// timeKeys are the keys that hold the time in lines of JSON. The first one with a readable time counts.
 var timeKeys = [...]string{
 	"time", "ts", "timestamp", "@timestamp", "time_local", "time_iso8601", "t", "@t", "asctime", "datetime", "date", "eventTime", "log_time", "timeMillis",
 	"instant", "Timestamp", "Time", "event_time", "created",
 }
 
-// timePaths are the same as gjson's paths.
+// timePaths are the same keys, escaped as paths for gjson.
 var timePaths = func() (paths [len(timeKeys)]string) {
 	for i, key := range timeKeys {
 		paths[i] = gjson.Escape(key)
@@ -32,7 +32,7 @@ func jsonTime(c *clock, line []byte) (int64, bool) {
 	return 0, false
 }
 
-// timeOf reads a value: a text in any of the forms that lines begin with, or a number since 1970 in seconds, ms, µs or ns, told apart by its size.
+// timeOf parses a value: a text in any of textForms, or a number since 1970 in seconds, ms, µs or ns. The magnitude of the number determines its unit.
 func timeOf(c *clock, v *gjson.Result) (int64, bool) {
 	switch v.Type {
 	case gjson.String:
@@ -56,10 +56,10 @@ func timeOf(c *clock, v *gjson.Result) (int64, bool) {
 		}
 		return 0, false
 	case gjson.Number:
-		if ns, ok := unixTime(c, []byte(v.Raw)); ok { // exactly, where a float64 is not
+		if ns, ok := unixTime(c, []byte(v.Raw)); ok { // exact, unlike a float64
 			return ns, true
 		}
-		if n := v.Num; n > 1e17 { // ns have more digits than a float64 tells
+		if n := v.Num; n > 1e17 { // ns have more digits than a float64 can represent
 			return v.Int(), v.Int() > 0
 		}
 		return unixNumber(v.Num)
@@ -70,7 +70,7 @@ func timeOf(c *clock, v *gjson.Result) (int64, bool) {
 // textForms are the forms of time that values of JSON have.
 var textForms = [...]func(c *clock, b []byte) (int64, bool){(*clock).iso, (*clock).dayFirst, unixTime, (*clock).ctime, (*clock).monthFirst, (*clock).compact, (*clock).syslog}
 
-// nestedTime reads a time that is an object: {"$date": …} (MongoDB), {"epochSecond": …, "nanoOfSecond": …} (log4j) and {"seconds": …, "nanos": …}
+// nestedTime parses a time that is an object: {"$date": …} (MongoDB), {"epochSecond": …, "nanoOfSecond": …} (log4j) and {"seconds": …, "nanos": …}
 // (protocol buffers).
 func nestedTime(c *clock, v *gjson.Result) (int64, bool) {
 	if date := v.Get("$date"); date.Exists() {
@@ -92,7 +92,7 @@ func nestedTime(c *clock, v *gjson.Result) (int64, bool) {
 	return 0, false
 }
 
-// unixNumber reads a number since 1970. The sizes do not overlap between 1980 and 2200.
+// unixNumber converts a number since 1970 to ns. The magnitudes of the units do not overlap between 1980 and 2200.
 func unixNumber(n float64) (int64, bool) {
 	const first, last = 3.1e8, 7.26e9
 	for scale := 1e9; scale >= 1; scale /= 1e3 {

@@ -6,26 +6,26 @@ import (
 	"io"
 )
 
-// piece is a part of a file that holds whole lines, or a part of one line that is too long to be held.
+// piece is a part of a file: either whole lines, or a part of one line that exceeds the limit.
 type piece struct {
-	data      []byte // in the memory of the block that it was read for; without a line end at its end
+	data      []byte // in the block's memory, without the last line feed
 	first     int    // number of its first line
-	continued bool   // its first line is the rest of one that was handed over in part
-	open      bool   // it is one line, or the rest of one, whose end is still to come
+	continued bool   // its first line is the rest of a line in the piece before
+	open      bool   // it is part of one line that continues in the next piece
 }
 
-// pieces reads a file in pieces. Nothing of it is held beyond what a line may be long.
+// pieces reads a file in pieces. It buffers no more than one line of the maximum length.
 type pieces struct {
 	in        io.Reader
-	limit     int // of a line; a longer one comes in parts of this size
+	limit     int // of a line; longer lines are split into parts of this size
 	rest      []byte
-	line      int // lines that were handed over
+	line      int // lines returned so far
 	continued bool
-	err       error // of the reader, told once all before it was handed over
+	err       error // of the reader, returned after all data before it
 }
 
-// next reads the next piece into the block's buffer, of size bytes unless a line needs more. At the end it returns io.EOF, or what ended the
-// reading before it.
+// next reads the next piece into the block's buffer, of size bytes unless a line needs more. At the end it returns io.EOF, or the error that
+// ended the reading earlier.
 func (p *pieces) next(b *Block, size int) (piece, error) {
 	if cap(b.buf) < size {
 		b.buf = make([]byte, size)
@@ -36,7 +36,7 @@ func (p *pieces) next(b *Block, size int) (piece, error) {
 	}
 	n := copy(buf, p.rest)
 	p.rest = p.rest[:0]
-	looked := 0 // bytes without a line end
+	looked := 0 // bytes known to contain no line feed
 	for {
 		for n < len(buf) && p.err == nil {
 			var got int
@@ -56,7 +56,7 @@ func (p *pieces) next(b *Block, size int) (piece, error) {
 		switch {
 		case p.err != nil && n == 0:
 			return piece{}, p.err
-		case p.err != nil: // the last line has no end
+		case p.err != nil: // the last line has no line feed
 			out.data = buf[:n]
 			p.line++
 			p.continued = false
@@ -76,7 +76,7 @@ func (p *pieces) next(b *Block, size int) (piece, error) {
 
 var newline = []byte{'\n'}
 
-// each calls fn for every line of a piece, without its line feed. cut marks one that is not whole.
+// each calls fn with every line of a piece, without its line feed. cut marks an incomplete line.
 func (p *piece) each(fn func(line []byte, number int, cut bool)) {
 	data, number, cut := p.data, p.first, p.continued || p.open
 	for {
@@ -94,5 +94,5 @@ func (p *piece) each(fn func(line []byte, number int, cut bool)) {
 	}
 }
 
-// failed reports whether an error of a reader is more than its end.
+// failed reports whether a reader's error is something other than io.EOF.
 func failed(err error) bool { return err != nil && !errors.Is(err, io.EOF) }

@@ -9,10 +9,10 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// maxDepth bounds the nesting of a JSON object that is read; deeper values are nil.
+// maxDepth bounds the nesting of a JSON object. Deeper values become nil.
 const maxDepth = 32
 
-// appendHead appends the beginning of an event as Fluent Bit hands it over: [[time, {}], body]; the body comes next.
+// appendHead appends the beginning of an event in Fluent Bit's form, [[time, {}], body]. The caller appends the body.
 func appendHead(dst []byte, ns int64) []byte {
 	dst = append(dst, 0x92, 0x92, 0xd7, 0x00)
 	seconds, rest := ns/1e9, ns%1e9
@@ -38,7 +38,7 @@ func appendText(dst []byte, s string) []byte {
 	return append(dst, s...)
 }
 
-// appendValue appends a JSON value in the form that Fluent Bit's JSON parser gives it.
+// appendValue encodes a JSON value like Fluent Bit's JSON parser.
 func appendValue(dst []byte, v gjson.Result, depth int) []byte {
 	switch v.Type {
 	case gjson.True:
@@ -70,7 +70,7 @@ func appendNumber(dst []byte, v gjson.Result) []byte {
 	return binary.BigEndian.AppendUint64(append(dst, 0xcb), math.Float64bits(v.Num))
 }
 
-// appendNested appends an object or an array. Its length is put in when it is known.
+// appendNested encodes an object or an array. It writes the length last, because only iteration reveals it.
 func appendNested(dst []byte, v gjson.Result, depth int) []byte {
 	object := v.IsObject()
 	head := len(dst)

@@ -19,7 +19,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
 )
 
-// opened is a file that is being read, decompressed.
+// opened is an open file, decompressed.
 type opened struct {
 	*bufio.Reader
 	closers []func() error
@@ -33,7 +33,7 @@ func (o *opened) close() error {
 	return errors.Join(errs...)
 }
 
-// counted counts what is read.
+// counted counts the bytes read.
 type counted struct {
 	in io.Reader
 	n  *atomic.Int64
@@ -45,10 +45,10 @@ func (c counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// maxWindow bounds the memory that a zstd file may ask for.
+// maxWindow bounds the memory that a zstd file may require.
 const maxWindow = 128 << 20
 
-// decompressed reads what r holds, as gzip or zstd when it begins so. Bytes that are read of r itself count in n.
+// decompressed returns a reader of r's content and decompresses it if it begins like gzip or zstd. n counts the bytes read from r itself.
 func decompressed(r io.Reader, n *atomic.Int64) (*opened, error) {
 	raw := bufio.NewReaderSize(counted{r, n}, sniffBytes)
 	magic, err := raw.Peek(4)
@@ -85,7 +85,7 @@ func openFile(path string, n *atomic.Int64) (*opened, error) {
 	return o, nil
 }
 
-// head returns how a file begins.
+// head returns the first bytes of a file.
 func (o *opened) head() ([]byte, error) {
 	head, err := o.Peek(sniffBytes)
 	if failed(err) {
@@ -94,24 +94,24 @@ func (o *opened) head() ([]byte, error) {
 	return head, nil
 }
 
-// file is a file of a log with what was found out about it.
+// file is one file of a log with its properties.
 type file struct {
 	path     string
 	rotation rotation
 	form     Form
 	size     int64
 	changed  int64 // ns
-	first    int64 // the time of the first line that has one, or of the change
+	first    int64 // the first time in the file, or the time of its last change
 	timed    bool
 }
 
-// errEmpty is the reason to pass a file over, errBinary one to leave it out.
+// An errEmpty file is skipped without a problem. An errBinary file is reported.
 var (
 	errEmpty  = errors.New("empty")
 	errBinary = errors.New("no text")
 )
 
-// look finds out about a file.
+// look determines the properties of a file.
 func (s *Set) look(path string) (*file, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -130,7 +130,7 @@ func (s *Set) look(path string) (*file, error) {
 	return f, errors.Join(err, o.close())
 }
 
-// sniff tells form and first time of a log by how it begins.
+// sniff determines the form and the first time of a log from its first bytes.
 func (s *Set) sniff(head []byte, changed int64) (form Form, first int64, timed bool, err error) {
 	switch {
 	case len(head) == 0:
@@ -171,7 +171,7 @@ func (s *Set) sniff(head []byte, changed int64) (form Form, first int64, timed b
 	return form, first, timed, nil
 }
 
-// startOf tells when a log of the form of test/containerlog began: by the first line with a time of its own, else 1970.
+// startOf returns the start of a log of the form of test/containerlog. The first line with a time in its text determines it; without one it is 1970.
 func (s *Set) startOf(c *clock, head []byte) (start int64) {
 	known := false
 	s.eachLine(head, func(line []byte) {
@@ -185,7 +185,7 @@ func (s *Set) startOf(c *clock, head []byte) (start int64) {
 	return start
 }
 
-// addFiles makes series of the files that were found.
+// addFiles groups the files into logs and adds each log as a series.
 func (s *Set) addFiles(f *finder) error {
 	for _, one := range f.missed {
 		s.problems.add(one.path, 0, "left out: %v", one.err)
@@ -219,7 +219,7 @@ func (s *Set) addFiles(f *finder) error {
 	return nil
 }
 
-// sortParts puts the files of one log in the order in which they were written: by their names, and by their first times where all have one.
+// sortParts sorts the files of one log from the oldest to the newest: by name, and by first time if every file has one.
 func sortParts(files []*file) {
 	slices.SortStableFunc(files, func(a, b *file) int { return a.rotation.before(b.rotation) })
 	if !slices.ContainsFunc(files, func(f *file) bool { return !f.timed }) {
@@ -240,7 +240,7 @@ func (s *Set) newFileSeries(log string, files []*file) *Series {
 	return &Series{Name: newest.path, first: st.last, state: st, reader: &fileReader{state: st, files: files}}
 }
 
-// tag names the workload of a log whose lines and path tell none.
+// tag returns the workload's name for a log whose lines and path contain no name.
 func (s *Set) tag(log string) string {
 	switch {
 	case s.opt.Workload != "":
@@ -255,11 +255,11 @@ func (s *Set) tag(log string) string {
 	return name
 }
 
-// fileReader reads the files of a log one after the other.
+// fileReader reads the files of a log, one after another.
 type fileReader struct {
 	*state
 	files  []*file
-	at     int // the file that is open, or comes next
+	at     int // index of the open file, or of the next one
 	in     *opened
 	pieces pieces
 	parser parser
@@ -285,7 +285,7 @@ func (r *fileReader) next(_ context.Context, b *Block, size int) error {
 		r.in = nil
 		r.at++
 		if failed(err) {
-			r.set.problems.add(r.file, 0, "the rest, from line %d on, cannot be read: %v", r.pieces.line+1, err)
+			r.set.problems.add(r.file, 0, "cannot read the rest, from line %d on: %v", r.pieces.line+1, err)
 		} else if closed != nil {
 			r.set.problems.add(r.file, 0, "%v", closed)
 		}
@@ -295,7 +295,7 @@ func (r *fileReader) next(_ context.Context, b *Block, size int) error {
 	return nil
 }
 
-// open opens the next file. A parser goes on from file to file, so that a line whose parts lie in two of them is whole.
+// open opens the next file. The parser continues across files, so that it can join a line whose parts are in two of them.
 func (r *fileReader) open(b *Block) {
 	f := r.files[r.at]
 	in, err := openFile(f.path, &r.set.read)
@@ -307,7 +307,7 @@ func (r *fileReader) open(b *Block) {
 	r.begin(b, in, f)
 }
 
-// begin makes what was opened the file that is read.
+// begin makes f, opened as in, the current file.
 func (r *fileReader) begin(b *Block, in *opened, f *file) {
 	r.in, r.file, r.broken = in, f.path, false
 	r.clock.ref = f.changed
@@ -340,10 +340,10 @@ func (r *fileReader) close() error {
 	return in.close()
 }
 
-// addStdin makes a series of the standard input.
+// addStdin adds the standard input as a series.
 func (s *Set) addStdin() error {
 	if s.opt.Stdin == nil {
-		return errors.New("there is no standard input")
+		return errors.New("standard input is not available")
 	}
 	in, err := decompressed(s.opt.Stdin, &s.read)
 	if err != nil {

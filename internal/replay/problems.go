@@ -5,14 +5,14 @@ import (
 	"sync"
 )
 
-// Problem is something that could not be read.
+// Problem is a line or a file that could not be read.
 type Problem struct {
 	File string
 	Line int    // 0: the whole file, or the rest of it
-	Text string // what is wrong, without anything of the line
+	Text string // the complaint, without any content of the line
 }
 
-// String gives file, line and what is wrong.
+// String returns file, line and complaint.
 func (p Problem) String() string {
 	if p.Line == 0 {
 		return fmt.Sprintf("%s: %s", p.File, p.Text)
@@ -20,16 +20,16 @@ func (p Problem) String() string {
 	return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Text)
 }
 
-// maxProblems bounds how many problems are kept, of lines and of files each; further ones are counted.
+// maxProblems bounds the problems that are stored, separately for lines and for files. Further ones are only counted.
 const maxProblems = 100
 
-// problems gathers what could not be read. It is safe for concurrent use.
+// problems collects unreadable lines and files. It is safe for concurrent use.
 type problems struct {
 	mu      sync.Mutex
 	ofFiles []Problem
 	ofLines []Problem
 	files   int64
-	lines   int64 // that were left out
+	lines   int64 // skipped lines
 }
 
 func (p *problems) add(file string, line int, format string, args ...any) {

@@ -17,50 +17,50 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
-// Options says how inputs are read.
+// Options configures Open.
 type Options struct {
 	Form      Form
-	Workload  string         // of lines whose input does not tell it
+	Workload  string         // of lines whose input does not name it
 	Container string         // the name of the container of such lines
-	Stream    engine.Stream  // of lines whose form does not tell it
-	Zone      *time.Location // of times that name none; nil: UTC
-	Now       time.Time      // a time later than a day after it is none
-	Since     int64          // lines before it are left out, in ns; 0: none
-	Until     int64          // so are lines from it on; 0: none
-	Records   chunk.Settings // how records of JSON are read
-	Stdin     io.Reader      // what "-" stands for
-	// Engine connects to the container engine that docker://NAME means. It is called for the first of them.
+	Stream    engine.Stream  // of lines whose form does not include it
+	Zone      *time.Location // for timestamps without one; nil: UTC
+	Now       time.Time      // timestamps later than a day after it count as unknown
+	Since     int64          // skip lines before this time, in ns; 0: none
+	Until     int64          // skip lines from this time on, in ns; 0: none
+	Records   chunk.Settings // how to decode JSON records
+	Stdin     io.Reader      // the input "-"
+	// Engine connects to the container engine for docker://NAME. Open calls it for the first such input.
 	Engine func() (docker.API, error)
 }
 
-// Set is a number of logs to be read. Its series may be read by a goroutine each.
+// Set is a number of logs. Each series may be read by a goroutine of its own.
 type Set struct {
 	opt      Options
-	latest   int64          // no line is from later
-	decoder  *chunk.Decoder // of paths
+	latest   int64          // later timestamps count as unknown
+	decoder  *chunk.Decoder // for paths
 	api      docker.API
 	problems problems
 	untimed  untimedLines
 	size     int64
 	unsized  bool
-	empty    bool // an input that has no line was passed over
+	empty    bool // an input without lines was skipped
 	read     atomic.Int64
 	series   []*Series
 }
 
 // Stats is a copy of a set's counters.
 type Stats struct {
-	BytesRead  int64     // of the inputs as they are stored
-	BytesTotal int64     // 0 when it is not known
-	BadLines   int64     // could not be read
-	BadFiles   int64     // could not be read, or not to their ends
-	Problems   []Problem // the first, those of files before those of lines
-	Untimed    *Untimed  // lines whose time is not known; nil: none
+	BytesRead  int64     // of the inputs, compressed as they are
+	BytesTotal int64     // 0 if unknown
+	BadLines   int64     // unreadable lines
+	BadFiles   int64     // unreadable files, in whole or in part
+	Problems   []Problem // the first ones, files before lines
+	Untimed    *Untimed  // lines without a known time; nil: none
 }
 
-// Open finds out what there is to read: files, folders with all below them, globs, "-" for the standard input, and docker://NAME for the log of
-// a container. Files that are one log in parts become one series, oldest first. An input that is named itself and cannot be read is an error;
-// one found in a folder or by a glob is a problem that Stats tells. An empty one has no lines, and makes no series.
+// Open finds the logs of all inputs: files, folders and everything below them, globs, "-" for the standard input, and docker://NAME for the log
+// of a container. The rotated files of one log become one series, oldest first. Open returns an error if an input that the user named cannot be
+// read; Stats reports unreadable files that were found in a folder or by a glob. An empty file makes no series.
 func Open(ctx context.Context, inputs []string, opt Options) (*Set, error) {
 	if err := setting.Join(opt.Records.Validate()); err != nil {
 		return nil, fmt.Errorf("records: %w", err)
@@ -89,16 +89,16 @@ func Open(ctx context.Context, inputs []string, opt Options) (*Set, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	if len(s.series) == 0 && !s.empty {
-		return nil, errors.Join(errors.New("no input holds a log: "+found.said()), s.Close())
+		return nil, errors.Join(errors.New("no input holds a log: "+found.reason()), s.Close())
 	}
 	slices.SortStableFunc(s.series, func(a, b *Series) int { return cmp.Compare(a.first, b.first) })
 	return s, nil
 }
 
-// Series returns the logs, in the order of their first times.
+// Series returns the logs, sorted by first time.
 func (s *Set) Series() []*Series { return s.series }
 
-// Stats copies the counters. It may be called while series are read.
+// Stats returns a copy of the counters. It may be called while series are being read.
 func (s *Set) Stats() Stats {
 	p := &s.problems
 	p.mu.Lock()
@@ -111,7 +111,7 @@ func (s *Set) Stats() Stats {
 	return out
 }
 
-// Close closes what is open. No series may be read while or after it is called.
+// Close closes all series and the connection to the container engine. No series may be read during or after the call.
 func (s *Set) Close() error {
 	var errs []error
 	for _, one := range s.series {
@@ -125,28 +125,28 @@ func (s *Set) Close() error {
 	return errors.Join(errs...)
 }
 
-// newDecoder returns a decoder of records of JSON, which are all lines: the tag is a path here. Open validated the settings.
+// newDecoder returns a decoder that takes every record for a log line: tags are paths here, so EventTags must not apply. Open validated the settings.
 func (s *Set) newDecoder() *chunk.Decoder {
 	settings := s.opt.Records
 	settings.EventTags = nil
 	d, err := chunk.New(settings)
 	if err != nil {
-		panic("replay: settings that were validated are refused: " + err.Error())
+		panic("replay: validated settings were rejected: " + err.Error())
 	}
 	return d
 }
 
-// Series is one log: the lines of one container, or of what else wrote into one place, in the order in which they were written. It belongs to
-// one goroutine at a time.
+// Series is one log: the lines of one container, or of another writer, in the order in which they were written. Only one goroutine may use it
+// at a time.
 type Series struct {
-	// Name is what the log is called: its input, or its newest file.
+	// Name is the log's input, or its newest file.
 	Name   string
 	first  int64
 	state  *state
 	reader reader
 }
 
-// earliest is the first time of a series that is not known beforehand.
+// earliest is the first time of a series that cannot be determined before reading it.
 const earliest = math.MinInt64
 
 // reader reads the blocks of a series.
@@ -155,11 +155,11 @@ type reader interface {
 	close() error
 }
 
-// First returns the time of the first line, in ns. Where it could not be found out beforehand it is the smallest number.
+// First returns the time of the first line, in ns, or the smallest number if only reading reveals it.
 func (s *Series) First() int64 { return s.first }
 
-// Next fills a block with the next records: so many as are in size bytes of the log, one at least. It gets the same context every time. At the end
-// it returns io.EOF. What cannot be read is a problem of the set, and no error.
+// Next fills a block with the next records: those of size bytes of the log, but at least one. Callers pass the same context every time. At the end
+// it returns io.EOF. Unreadable lines and files do not make it fail: Set.Stats reports them.
 func (s *Series) Next(ctx context.Context, b *Block, size int) error {
 	for {
 		if err := ctx.Err(); err != nil {
@@ -171,7 +171,7 @@ func (s *Series) Next(ctx context.Context, b *Block, size int) error {
 		s.limit(b)
 		if len(b.Records) > 0 {
 			s.state.seen(b)
-			return nil // an error comes again
+			return nil // the next call returns the error again
 		}
 		if err != nil {
 			return err
@@ -179,7 +179,7 @@ func (s *Series) Next(ctx context.Context, b *Block, size int) error {
 	}
 }
 
-// limit leaves out the records before and after the time that is asked for.
+// limit removes the records before Since and from Until on.
 func (s *Series) limit(b *Block) {
 	since, until := s.state.set.opt.Since, s.state.set.opt.Until
 	if since == 0 && until == 0 {
@@ -198,5 +198,5 @@ func (s *Series) limit(b *Block) {
 	b.Records, b.Numbers = b.Records[:n], b.Numbers[:n]
 }
 
-// Close closes the file that is open.
+// Close closes the open file.
 func (s *Series) Close() error { return s.reader.close() }

@@ -26,7 +26,7 @@ func texts(records []got) (out []string) {
 	return out
 }
 
-func TestPlainLinesCarryTheTimeOn(t *testing.T) {
+func TestUntimedPlainLinesGetTheTimeOfTheLineBefore(t *testing.T) {
 	path := write(t, t.TempDir(), "api.log", []byte("banner\n2026-11-26 10:00:00 one\r\n\tat trace\n2026-11-26 10:00:05 two\n\nlast without end"))
 	records := only(t, options(), path)
 	want := []struct{ time, text string }{
@@ -43,7 +43,7 @@ func TestPlainLinesCarryTheTimeOn(t *testing.T) {
 	}
 }
 
-func TestATimeThatIsToComeIsNone(t *testing.T) {
+func TestATimeInTheFutureIsUnknown(t *testing.T) {
 	path := write(t, t.TempDir(), "api.log", []byte("2026-11-26 10:00:00 one\n2099-01-01 00:00:00 two\n"))
 	for i, r := range only(t, options(), path) {
 		if r.Time != "2026-11-26T10:00:00Z" {
@@ -61,7 +61,7 @@ func TestLinesWithoutAnyTimeAreFromTheFilesChange(t *testing.T) {
 	}
 }
 
-func TestWhatTheInputDoesNotTellIsNamed(t *testing.T) {
+func TestOptionsNameWorkloadContainerAndStream(t *testing.T) {
 	opt := options()
 	opt.Workload, opt.Container, opt.Stream = "shop/api", "shop-api-1", engine.Stderr
 	r := only(t, opt, write(t, t.TempDir(), "x.log", []byte("2026-11-26 10:00:00 one\n")))[0]
@@ -242,7 +242,7 @@ func TestADamagedFileIsReadUpToTheDamage(t *testing.T) {
 	if n := len(all(t, s.Series()[0], 64<<10)); n < 1000 || n >= 100_000 {
 		t.Errorf("%d records", n)
 	}
-	if st := s.Stats(); st.BadFiles != 1 || !strings.Contains(st.Problems[0].Text, "cannot be read: unexpected EOF") {
+	if st := s.Stats(); st.BadFiles != 1 || !strings.HasPrefix(st.Problems[0].Text, "cannot read the rest, from line ") || !strings.HasSuffix(st.Problems[0].Text, ": unexpected EOF") {
 		t.Errorf("%+v", st)
 	}
 }
@@ -257,10 +257,10 @@ func TestInputsThatCannotBeRead(t *testing.T) {
 		filepath.Join(dir, "absent"):    "no such file or directory",
 		filepath.Join(dir, "*.nothing"): "no file matches",
 		binary:                          "no text",
-		filepath.Join(dir, "folder"):    "no input holds a log: there is none in",
-		"docker://":                     "names no container",
-		"docker://web":                  "there is no container engine to ask",
-		"-":                             "there is no standard input",
+		filepath.Join(dir, "folder"):    "no input holds a log: no log files in",
+		"docker://":                     "must name a container",
+		"docker://web":                  "no container engine is configured",
+		"-":                             "standard input is not available",
 	} {
 		_, err := Open(context.Background(), []string{input}, options())
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -269,8 +269,8 @@ func TestInputsThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// TestWhatIsEmptyHasNoLines: a service that wrote nothing is no mistake of the one who asks.
-func TestWhatIsEmptyHasNoLines(t *testing.T) {
+// TestEmptyInputsHaveNoLines: an empty log is not an error.
+func TestEmptyInputsHaveNoLines(t *testing.T) {
 	dir := t.TempDir()
 	empty := write(t, dir, "empty.log", nil)
 	zipped := write(t, dir, "zipped.log.gz", gzipped(t, ""))
@@ -289,8 +289,8 @@ func TestWhatIsEmptyHasNoLines(t *testing.T) {
 	}
 }
 
-// TestWhatAFolderOrAGlobNamesAndCannotBeReadIsTold: the rest is read, and nothing is left out in silence.
-func TestWhatAFolderOrAGlobNamesAndCannotBeReadIsTold(t *testing.T) {
+// TestUnreadableFilesOfAFolderOrAGlobAreReported: the other files are read, and no file is skipped without a report.
+func TestUnreadableFilesOfAFolderOrAGlobAreReported(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "api.log", []byte("2026-11-26 10:00:00 one\n"))
 	if err := os.Symlink(filepath.Join(dir, "gone"), filepath.Join(dir, "link.log")); err != nil {
@@ -343,7 +343,7 @@ func TestStandardInput(t *testing.T) {
 	}
 }
 
-func TestOnlyTheTimeThatIsAskedFor(t *testing.T) {
+func TestSinceAndUntilLimitTheTime(t *testing.T) {
 	opt := options()
 	opt.Since, opt.Until = 1795687201e9, 1795687203e9
 	path := write(t, t.TempDir(), "a.log", []byte("1795687200.000 a\n1795687201.000 b\n1795687202.000 c\n1795687203.000 d\n"))
@@ -374,7 +374,7 @@ func same(a, b got) bool {
 	return a.Time == b.Time && a.Text == b.Text && a.Stream == b.Stream && a.Truncated == b.Truncated && a.Number == b.Number && a.Container == b.Container
 }
 
-// TestBlocksDoNotMatter: however large the blocks are that a log is read in, its records are the same.
+// TestBlocksDoNotMatter: the records do not depend on the size of blocks.
 func TestBlocksDoNotMatter(t *testing.T) {
 	rng := rand.New(rand.NewSource(3))
 	var plain, cri, dockers, objects strings.Builder
@@ -416,7 +416,7 @@ func TestBlocksDoNotMatter(t *testing.T) {
 	}
 }
 
-// engineOf is a container engine with one container.
+// engineOf returns a container engine with one container.
 type engineOf struct {
 	docker.API
 	container docker.Container
@@ -449,7 +449,7 @@ func TestTheLogOfAContainer(t *testing.T) {
 		records[0].Time != "2026-11-26T10:00:00.000000001Z" {
 		t.Errorf("%+v", records)
 	}
-	// A long line of the journald driver, whose parts have times of their own.
+	// A long line of the journald driver: each part has its own time.
 	part := strings.Repeat("x", 16384)
 	log = slices.Concat(frame(1, "2026-11-26T10:00:00.000001000Z "+part), frame(1, "2026-11-26T10:00:00.000002000Z y\n"))
 	opt.Engine = func() (docker.API, error) {

@@ -5,27 +5,27 @@ import (
 	"time"
 )
 
-// clock reads the time that a line of plain text begins with. It belongs to one reader.
+// clock parses the time at the start of a line of plain text. It belongs to one reader.
 type clock struct {
-	zone *time.Location // of times that name none; nil: UTC
-	ref  int64          // times that name no year are of the last year in which they are no later than a day after it; ns
-	last int            // the form of the last line: most logs have one
+	zone *time.Location // for timestamps without one; nil: UTC
+	ref  int64          // for timestamps without a year, in ns; see yearless
+	last int            // the form of the last line: most logs use only one
 
-	before int64    // the time of the line before; 0: there is none
-	once   [2]int64 // times of the zone, from and until, that are known to come once
+	before int64    // the time of the line before; 0: no line yet
+	once   [2]int64 // a period, from and until, in which no hour of the zone occurs twice
 
-	zones map[string]*time.Location // that lines name; nil: there is none of that name
-	why   reason                    // why the last line has no time that is known
+	zones map[string]*time.Location // by the names in lines; nil: no such zone
+	why   reason                    // why the last line has no known time
 }
 
-// reason is why a line has no time that is known.
+// reason is why a line has no known time.
 type reason uint8
 
 const (
-	whyNone   reason = iota // the line holds none
+	whyNone   reason = iota // the line contains no time
 	whyClock                // a time of day without a date
-	whyOrder                // month and day cannot be told apart
-	whyZone                 // a zone whose abbreviation means several
+	whyOrder                // the order of month and day is ambiguous
+	whyZone                 // the abbreviation stands for several zones
 	whyUptime               // seconds since a start
 	whyFuture               // more than a day after now
 	reasons
@@ -36,7 +36,7 @@ var reasonWords = [reasons]string{
 	"seconds since a start", "a time that is still to come",
 }
 
-// forms are the forms of time that lines begin with.
+// forms parse the timestamps that lines begin with. The order matters: the first form that fits wins.
 var forms = [...]func(c *clock, b []byte) (int64, bool){
 	(*clock).iso, (*clock).bracketed, (*clock).syslog, (*clock).klog, (*clock).logfmt, (*clock).redis, (*clock).ctime, (*clock).dayFirst, unixTime,
 	(*clock).monthFirst, (*clock).compact, (*clock).levelFirst,
@@ -56,7 +56,7 @@ func (c *clock) read(line []byte) (int64, bool) {
 		return jsonTime(c, line)
 	}
 	for i := range forms {
-		if i == c.last || c.why != whyNone { // a time that was found and is unclear is no other one
+		if i == c.last || c.why != whyNone { // no other form may reinterpret a time that is ambiguous
 			continue
 		}
 		if ns, ok := forms[i](c, b); ok {
@@ -70,7 +70,7 @@ func (c *clock) read(line []byte) (int64, bool) {
 	return 0, false
 }
 
-// unclear tells why the time that a line begins with, if it does, is none that is known.
+// unclear returns why the timestamp at the start of a line cannot be used, or whyNone if the line begins with no timestamp.
 func unclear(b []byte) reason {
 	switch at := (&moment{}); {
 	case isDigit(b[0]) && at.timeOfDay(b):
@@ -92,13 +92,13 @@ func unclear(b []byte) reason {
 	return whyNone
 }
 
-// timeOfDay reports whether a text begins with a time of day.
+// timeOfDay reports whether b begins with a time of day.
 func (m *moment) timeOfDay(b []byte) bool {
 	_, ok := m.clockTime(b)
 	return ok
 }
 
-// numericDate reports whether a text begins with 3/4/2026 or 03.04.2026, with a time behind it.
+// numericDate reports whether b begins with a date like 3/4/2026 or 03.04.2026 that does not end in a further digit.
 func numericDate(b []byte) bool {
 	_, n1 := shortNumber(b)
 	if n1 == 0 || len(b) <= n1 || b[n1] != '/' && b[n1] != '.' && b[n1] != '-' {
@@ -109,7 +109,7 @@ func numericDate(b []byte) bool {
 	return n2 > 0 && len(rest) > n2+5 && rest[n2] == b[n1] && isDigits(rest[n2+1:n2+5]) && !isDigit(rest[n2+5])
 }
 
-// shortNumber reads a number of one or two digits.
+// shortNumber parses a number of one or two digits.
 func shortNumber(b []byte) (n, used int) {
 	for used < 2 && used < len(b) && isDigit(b[used]) {
 		n = n*10 + int(b[used]-'0')
@@ -118,7 +118,7 @@ func shortNumber(b []byte) (n, used int) {
 	return n, used
 }
 
-// opening skips what may stand before a time: colours of a terminal, a priority of syslog with the version behind it, one bracket.
+// opening skips the prefixes of a time: terminal colours, a syslog priority with its version, one bracket.
 func opening(b []byte) []byte {
 	for len(b) > 2 && b[0] == 0x1b && b[1] == '[' {
 		end := bytes.IndexByte(b[:min(len(b), 16)], 'm')
@@ -141,7 +141,7 @@ func opening(b []byte) []byte {
 	return b
 }
 
-// iso reads 2006-01-02T15:04:05, with T or a space, - or /, a fraction behind . or a comma, and a zone. Go's log, nginx's errors, Python's
+// iso parses 2006-01-02T15:04:05, with T or a space, with -, / or ., with a fraction after a period or a comma, and with a zone. Go's log, nginx's errors, Python's
 // logging, PostgreSQL, MySQL, log4j and others write it.
 func (c *clock) iso(b []byte) (int64, bool) {
 	ns, _, ok := c.isoRest(b)
@@ -170,9 +170,9 @@ func (c *clock) isoRest(b []byte) (ns int64, rest []byte, ok bool) {
 	return ns, rest, ok
 }
 
-// bracketed reads [02/Jan/2006:15:04:05 -0700], which access logs have behind the client's address.
+// bracketed parses [02/Jan/2006:15:04:05 -0700], which follows the client's address in access logs.
 func (c *clock) bracketed(b []byte) (int64, bool) {
-	if !(len(b) > 3 && b[2] == '/') { // else the line began with it
+	if !(len(b) > 3 && b[2] == '/') { // else the line began with the bracket
 		i := bytes.IndexByte(b[:min(len(b), 256)], '[')
 		if i < 0 {
 			return 0, false
@@ -182,7 +182,7 @@ func (c *clock) bracketed(b []byte) (int64, bool) {
 	return c.dayMonthYear(b, '/', ':')
 }
 
-// syslog reads Jan _2 15:04:05 (RFC 3164).
+// syslog parses Jan _2 15:04:05 (RFC 3164).
 func (c *clock) syslog(b []byte) (int64, bool) {
 	if len(b) < len("Jan _2 15:04:05") || b[3] != ' ' || b[6] != ' ' {
 		return 0, false
@@ -195,7 +195,7 @@ func (c *clock) syslog(b []byte) (int64, bool) {
 	if !ok || !ok1 || !ok2 {
 		return 0, false
 	}
-	if len(rest) > 5 && rest[0] == ' ' && isDigits(rest[1:5]) && (rest[5] == ' ' || rest[5] == ':') { // with the year behind the time
+	if len(rest) > 5 && rest[0] == ' ' && isDigits(rest[1:5]) && (rest[5] == ' ' || rest[5] == ':') { // the year follows the time
 		if at.year, _ = number(rest[1:5]); at.year >= 1970 && at.year < 2200 {
 			return c.ns(&at)
 		}
@@ -204,7 +204,7 @@ func (c *clock) syslog(b []byte) (int64, bool) {
 	return c.yearless(&at)
 }
 
-// klog reads I0102 15:04:05.000000, which Kubernetes' components write.
+// klog parses I0102 15:04:05.000000, which Kubernetes' components write.
 func (c *clock) klog(b []byte) (int64, bool) {
 	if len(b) < len("I0102 15:04:05.0") || b[5] != ' ' || bytes.IndexByte([]byte("IWEF"), b[0]) < 0 {
 		return 0, false
@@ -223,7 +223,7 @@ func (c *clock) klog(b []byte) (int64, bool) {
 // logfmtKeys are the keys that hold the time in lines of key=value.
 var logfmtKeys = [...][]byte{[]byte("time="), []byte("ts="), []byte("timestamp="), []byte("t=")}
 
-// logfmt reads the time of a line of key=value where it is among the first of them.
+// logfmt parses the time of a key=value line if its key is near the start.
 func (c *clock) logfmt(b []byte) (int64, bool) {
 	head := b[:min(len(b), 64)]
 	if bytes.IndexByte(head, '=') < 0 {
@@ -245,7 +245,7 @@ func (c *clock) logfmt(b []byte) (int64, bool) {
 	return 0, false
 }
 
-// redis reads 1:M 02 Jan 2006 15:04:05.000.
+// redis parses 1:M 02 Jan 2006 15:04:05.000.
 func (c *clock) redis(b []byte) (int64, bool) {
 	colon := bytes.IndexByte(b[:min(len(b), 10)], ':')
 	if colon < 1 || !isDigits(b[:colon]) || len(b) < colon+len(":M 02 Jan 2006 15:04:05") || b[colon+2] != ' ' {
@@ -254,7 +254,7 @@ func (c *clock) redis(b []byte) (int64, bool) {
 	return c.dayMonthYear(b[colon+3:], ' ', ' ')
 }
 
-// dayFirst reads 02-Jan-2006 15:04:05.000 (Tomcat, PHP, BIND), 02 Jan 2006 15:04:05,000 (log4j) and Mon, 02 Jan 2006 15:04:05 GMT (RFC 1123).
+// dayFirst parses 02-Jan-2006 15:04:05.000 (Tomcat, PHP, BIND), 02 Jan 2006 15:04:05,000 (log4j) and Mon, 02 Jan 2006 15:04:05 GMT (RFC 1123).
 func (c *clock) dayFirst(b []byte) (int64, bool) {
 	if len(b) > 5 && isLetter(b[0]) && isLetter(b[2]) { // a day of the week
 		if n := bytes.IndexByte(b[:5], ' '); n == 3 || n == 4 && b[3] == ',' {
@@ -270,7 +270,8 @@ func (c *clock) dayFirst(b []byte) (int64, bool) {
 	return 0, false
 }
 
-// dayMonthYear reads 02 Jan 2006 15:04:05 with other bytes between the parts of the date, and behind it: a space, a colon or two when behind is 0.
+// dayMonthYear parses 02 Jan 2006 15:04:05. within separates the parts of the date, and behind the date from the time; if behind is 0, a space, T, and
+// one or two colons are accepted.
 func (c *clock) dayMonthYear(b []byte, within, behind byte) (int64, bool) {
 	var at moment
 	var n int
@@ -295,7 +296,7 @@ func (c *clock) dayMonthYear(b []byte, within, behind byte) (int64, bool) {
 	return c.ns(&at)
 }
 
-// monthFirst reads Jan 02, 2006 3:04:05 PM, which java.util.logging writes, and Jan _2 2006 15:04:05.
+// monthFirst parses Jan 02, 2006 3:04:05 PM, which java.util.logging writes, and Jan _2 2006 15:04:05.
 func (c *clock) monthFirst(b []byte) (int64, bool) {
 	if len(b) < len("Jan 2 2006 3:04:05") || b[3] != ' ' {
 		return 0, false
@@ -319,7 +320,7 @@ func (c *clock) monthFirst(b []byte) (int64, bool) {
 	return c.ns(&at)
 }
 
-// compact reads 060102 150405 (Hadoop, older MySQL) and 20060102T150405Z.
+// compact parses 060102 150405 (Hadoop, older MySQL) and 20060102T150405Z.
 func (c *clock) compact(b []byte) (int64, bool) {
 	var at moment
 	n := 6
@@ -362,7 +363,7 @@ func (c *clock) compact(b []byte) (int64, bool) {
 	return c.ns(&at)
 }
 
-// levels are the words that may stand before a time, in capitals or not.
+// levels are the words that may precede a time, in either case.
 var levels = map[string]bool{
 	"t": true, "d": true, "i": true, "n": true, "w": true, "e": true, "f": true, "c": true, "a": true,
 	"trace": true, "debug": true, "info": true, "information": true, "notice": true, "warn": true, "warning": true, "error": true, "err": true, "fatal": true,
@@ -370,7 +371,7 @@ var levels = map[string]bool{
 	"verbose": true,
 }
 
-// levelFirst reads a time behind a level, and behind a thread or a logger in brackets: "ERROR 2006-01-02 …", "INFO  [main] 2006-01-02 …",
+// levelFirst parses a time after a level, and after a thread or a logger in brackets: "ERROR 2006-01-02 …", "INFO  [main] 2006-01-02 …",
 // "I, [2006-01-02T…" (Ruby), and Erlang's "=INFO REPORT==== 2-Jan-2006::15:04:05 ===".
 func (c *clock) levelFirst(b []byte) (int64, bool) {
 	b = bytes.TrimPrefix(b, []byte{'='})
@@ -414,7 +415,7 @@ func (c *clock) levelFirst(b []byte) (int64, bool) {
 	return c.dayFirst(rest)
 }
 
-// ctime reads Mon Jan _2 15:04:05 2006, with a fraction (Apache's errors) or a zone before the year.
+// ctime parses Mon Jan _2 15:04:05 2006, with a fraction (Apache's errors) or a zone before the year.
 func (c *clock) ctime(b []byte) (int64, bool) {
 	if len(b) < len("Mon Jan _2 15:04:05 2006") || b[3] != ' ' || b[7] != ' ' || b[10] != ' ' {
 		return 0, false
@@ -444,8 +445,8 @@ func (c *clock) ctime(b []byte) (int64, bool) {
 	return c.ns(&at)
 }
 
-// unixTime reads a number since 1970 that a line begins with: of seconds with or without a fraction (10 digits), or of ms (13). Longer ones are ids more
-// often than times.
+// unixTime parses a number since 1970: seconds with or without a fraction (10 digits), or ms (13). It rejects longer numbers, because they are more
+// often ids than times.
 func unixTime(_ *clock, b []byte) (int64, bool) {
 	n := 0
 	for n < len(b) && n < 20 && isDigit(b[n]) {
@@ -478,22 +479,22 @@ func unixTime(_ *clock, b []byte) (int64, bool) {
 	return value*scale + int64(ns), true
 }
 
-// The times since 1970 that a bare number may be: from 1980 to 2200, as unixNumber has them.
+// The range of a bare number, in ns since 1970: from 1980 to 2200, the same as in unixNumber.
 const (
 	minUnix = 310_000_000_000_000_000
 	maxUnix = 7_260_000_000_000_000_000
 )
 
-// moment is a time taken apart.
+// moment is a time in its parts.
 type moment struct {
 	year, month, day, hour, minute, second, ns int
 	offset                                     int // of the zone, in seconds
 	zoned                                      bool
-	zone                                       *time.Location // that the line names; nil: none
-	unclear                                    reason         // why it cannot be told; whyNone: it can
+	zone                                       *time.Location // the zone that the line names; nil: none
+	unclear                                    reason         // why the time is ambiguous; whyNone: it is not
 }
 
-// clockTime reads 15:04:05 and a fraction. The hour may have one digit.
+// clockTime parses 15:04:05 and a fraction. The hour may have one digit.
 func (m *moment) clockTime(b []byte) (rest []byte, ok bool) {
 	if len(b) > 0 && b[0] == ' ' {
 		b = b[1:]
@@ -518,7 +519,7 @@ func (m *moment) clockTime(b []byte) (rest []byte, ok bool) {
 	return b[digits+6+used:], true
 }
 
-// half takes AM or PM behind a time of day into the moment.
+// half applies AM or PM after a time of day.
 func (m *moment) half(b []byte) (rest []byte) {
 	rest = bytes.TrimPrefix(bytes.TrimPrefix(b, []byte{' '}), []byte("\u202f"))
 	if len(rest) < 2 || rest[1]|0x20 != 'm' || len(rest) > 2 && isLetter(rest[2]) || m.hour < 1 || m.hour > 12 {
@@ -535,7 +536,7 @@ func (m *moment) half(b []byte) (rest []byte) {
 	return rest[2:]
 }
 
-// zoneOf reads a zone: Z, a number of hours and minutes, an abbreviation, or a name such as Europe/Berlin, with or without a space before it.
+// zoneOf parses a zone: Z, a number of hours and minutes, an abbreviation, or a name such as Europe/Berlin, with or without a space before it.
 func (c *clock) zoneOf(m *moment, b []byte) (rest []byte) {
 	z := b
 	if len(z) > 0 && z[0] == ' ' {
@@ -565,7 +566,7 @@ func (c *clock) zoneOf(m *moment, b []byte) (rest []byte) {
 	case len(z) >= 5 && isDigits(z[3:5]):
 		minute, _ = number(z[3:5])
 		end = 5
-	case len(z) != len(b) && !bytes.HasPrefix(z[3:], []byte(" [")): // a number of two digits behind a space is PostgreSQL's, or none
+	case len(z) != len(b) && !bytes.HasPrefix(z[3:], []byte(" [")): // two digits after a space are a zone only in PostgreSQL's form
 		return b
 	}
 	if hour > 15 || minute > 59 || len(z) > end && isDigit(z[end]) {
@@ -578,7 +579,7 @@ func (c *clock) zoneOf(m *moment, b []byte) (rest []byte) {
 	return z[end:]
 }
 
-// ns returns the moment in ns since 1970. Years in which that is no int64 are refused.
+// ns returns the moment in ns since 1970. It rejects years that do not fit an int64.
 func (c *clock) ns(m *moment) (int64, bool) {
 	if m.month < 1 || m.month > 12 || m.day < 1 || m.day > 31 || m.year < 1970 || m.year > 2200 {
 		return 0, false
@@ -597,11 +598,11 @@ func (c *clock) ns(m *moment) (int64, bool) {
 	return seconds*1e9 + int64(m.ns), true
 }
 
-// disorder is how much earlier than the line before a line may be where an hour comes twice.
+// disorder is the tolerance for lines out of order in an hour that occurs twice: a line may be this much earlier than the one before.
 const disorder = int64(time.Minute)
 
-// local returns a time of the zone in ns. When clocks are set back, an hour comes twice: a time in it is of the first, unless the log was beyond
-// that already.
+// local returns a local time in ns. When clocks are set back, an hour occurs twice: local chooses the first occurrence, unless the log has already
+// passed it.
 func (c *clock) local(t time.Time) int64 {
 	first := t.UnixNano()
 	if first >= c.once[0] && first < c.once[1] {
@@ -610,12 +611,12 @@ func (c *clock) local(t time.Time) int64 {
 	_, offset := t.Zone()
 	start, end := t.ZoneBounds()
 	second, back := first, int64(0)
-	if _, was := start.Add(-1).Zone(); !start.IsZero() && was > offset { // t may be of the second
+	if _, was := start.Add(-1).Zone(); !start.IsZero() && was > offset { // t may be the second occurrence
 		if other := t.Add(time.Duration(offset-was) * time.Second); other.Before(start) {
 			first, back = other.UnixNano(), start.UnixNano()
 		}
 	}
-	if _, then := end.Zone(); !end.IsZero() && then < offset { // or of the first
+	if _, then := end.Zone(); !end.IsZero() && then < offset { // or the first
 		if other := t.Add(time.Duration(offset-then) * time.Second); !other.Before(end) {
 			second, back = other.UnixNano(), end.UnixNano()
 		}
@@ -631,7 +632,7 @@ func (c *clock) local(t time.Time) int64 {
 	return first
 }
 
-// yearless returns the moment in the last year in which it is no later than a day after the reference.
+// yearless returns the moment in the latest year in which it is at most a day after the reference.
 func (c *clock) yearless(m *moment) (int64, bool) {
 	const day = int64(24 * time.Hour)
 	m.year = time.Unix(0, c.ref+day).UTC().Year()
@@ -664,7 +665,7 @@ func isDigits(b []byte) bool {
 	return len(b) > 0
 }
 
-// number reads decimal digits.
+// number parses decimal digits.
 func number(b []byte) (n int, ok bool) {
 	for _, c := range b {
 		if !isDigit(c) {
@@ -675,7 +676,7 @@ func number(b []byte) (n int, ok bool) {
 	return n, true
 }
 
-// fraction reads a fraction of a second behind . or a comma; digits behind the ninth are dropped.
+// fraction parses a fraction of a second after a period or a comma. It drops digits after the ninth.
 func fraction(b []byte) (ns, used int) {
 	if len(b) < 2 || b[0] != '.' && b[0] != ',' || !isDigit(b[1]) {
 		return 0, 0
@@ -688,7 +689,7 @@ func fraction(b []byte) (ns, used int) {
 	return ns, used
 }
 
-// paddedDay reads a day of two characters, the first of which may be a space.
+// paddedDay parses a day of two characters. The first may be a space.
 func paddedDay(b []byte) (int, bool) {
 	if b[0] == ' ' {
 		return number(b[1:2])
@@ -696,7 +697,7 @@ func paddedDay(b []byte) (int, bool) {
 	return number(b[:2])
 }
 
-// month reads the English abbreviation of a month.
+// month parses the English abbreviation of a month.
 func month(b []byte) (int, bool) {
 	const names = "JanFebMarAprMayJunJulAugSepOctNovDec"
 	for i := 0; i < len(names); i += 3 {

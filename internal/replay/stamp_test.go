@@ -52,7 +52,7 @@ func TestClockReadsTheFormsOfTime(t *testing.T) {
 		{"", ""},
 	} {
 		clock := clock{ref: testNow.UnixNano()}
-		for range 2 { // the second time with the form that the first found
+		for range 2 { // the second time, the clock tries the form it found first
 			ns, ok := clock.read([]byte(c.line))
 			got := ""
 			if ok {
@@ -65,7 +65,7 @@ func TestClockReadsTheFormsOfTime(t *testing.T) {
 	}
 }
 
-// TestTimesOfCommonSoftware reads each line of a table twice, the second time with the form that the first found, and after lines of other forms.
+// TestTimesOfCommonSoftware parses each line of a table twice, the second time with the form that was found first, and again after lines of other forms.
 func TestTimesOfCommonSoftware(t *testing.T) {
 	table, err := os.ReadFile("testdata/times.tsv")
 	if err != nil {
@@ -102,7 +102,7 @@ func TestTimesOfCommonSoftware(t *testing.T) {
 	}
 }
 
-// TestAbbreviationsAreThoseOfTheGivenZone reads abbreviations that mean several zones, and those that mean another one in the zone that is given.
+// TestAbbreviationsAreThoseOfTheGivenZone parses ambiguous abbreviations, and abbreviations with another meaning in the given zone.
 func TestAbbreviationsAreThoseOfTheGivenZone(t *testing.T) {
 	for _, c := range []struct{ zone, line, want string }{
 		{"America/Chicago", "2026-03-04 05:06:07 CST x", "2026-03-04T11:06:07Z"},
@@ -127,7 +127,7 @@ func TestAbbreviationsAreThoseOfTheGivenZone(t *testing.T) {
 	}
 }
 
-// TestAnHourThatComesTwice: when clocks are set back, times go on, whatever the zone, and lines that are a little out of order stay together.
+// TestAnHourThatComesTwice: when clocks are set back, times keep increasing in every zone, and lines slightly out of order remain together.
 func TestAnHourThatComesTwice(t *testing.T) {
 	for name, times := range map[string][]string{
 		"Europe/Vienna": {
@@ -194,7 +194,7 @@ func TestClockTakesTheZoneThatIsGiven(t *testing.T) {
 	}
 }
 
-// TestDaysAgreeWithTheCalendar compares the arithmetic with package time's, for every day of 230 years.
+// TestDaysAgreeWithTheCalendar compares days with package time, for every day of 230 years.
 func TestDaysAgreeWithTheCalendar(t *testing.T) {
 	for at := time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC); at.Year() < 2200; at = at.AddDate(0, 0, 1) {
 		if got, want := days(at.Year(), int(at.Month()), at.Day()), at.Unix()/86400; got != want {
@@ -203,7 +203,7 @@ func TestDaysAgreeWithTheCalendar(t *testing.T) {
 	}
 }
 
-// FuzzClock: whatever the line, reading it neither panics nor depends on how often it is read; RFC 3339 is read as package time reads it.
+// FuzzClock: parsing a line never panics, and parsing it again returns the same time. Results for RFC 3339 equal those of package time.
 func FuzzClock(f *testing.F) {
 	f.Add([]byte("2026-11-26T11:00:01.5+01:00 x"))
 	f.Add([]byte("<34>Nov 26 11:00:01 host x"))
@@ -224,7 +224,7 @@ func FuzzClock(f *testing.F) {
 	})
 }
 
-// FuzzUnescape: the text of a string that encoding/json takes is what encoding/json makes of it.
+// FuzzUnescape: for each string that encoding/json accepts, unescape returns the same text.
 func FuzzUnescape(f *testing.F) {
 	for _, s := range []string{`a\nb`, `\u00e4\ud83d\ude00`, `\ud83d`, `\ud83dx`, `\"\\\/\b\f\r\t`, `\x`, `\`, `\u12`} {
 		f.Add([]byte(s))

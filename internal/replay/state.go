@@ -7,26 +7,26 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
 )
 
-// state is what the parsers of one series share, from its first file to its last.
+// state is shared by the parsers of one series, from its first file to its last.
 type state struct {
 	set    *Set
 	clock  clock
-	stream engine.Stream // of lines that tell none
+	stream engine.Stream // of lines that do not name one
 	last   int64         // the time of the last line
-	max    int64         // the latest so far
+	max    int64         // the latest time so far
 	begun  bool          // a record was read
-	file   string        // as it is called in problems
+	file   string        // the name in problems
 	source *engine.Source
-	tag    string // what names the workload when a record of JSON tells none
-	broken bool   // the line that goes on was told already
+	tag    string // the workload's name for JSON records without one
+	broken bool   // the current line, which comes in parts, was already reported
 	times  times
 }
 
-// parser makes records of a file's pieces.
+// parser turns the pieces of a file into records.
 type parser interface {
 	// piece appends the records of a piece to the block.
 	piece(b *Block, p *piece)
-	// end appends what is held of lines that have no end.
+	// end appends the lines whose last part never came.
 	end(b *Block)
 }
 
@@ -44,7 +44,7 @@ func (s *state) parser(f Form) parser {
 	return &plainLines{s}
 }
 
-// at notes the time of a line, and returns it: that of the line before when it has none, or one that cannot be, since it is to come yet.
+// at records the time of a line and returns it. If the line has no time, or one in the future, at returns the time of the line before.
 func (s *state) at(ns int64, ok bool, number int) int64 {
 	switch {
 	case !ok:
@@ -59,13 +59,13 @@ func (s *state) at(ns int64, ok bool, number int) int64 {
 	return ns
 }
 
-// plain returns the text of a line as rules see it, in the line's own memory.
+// plain cleans the text of a line for matching, in place.
 func (s *state) plain(line []byte) []byte {
 	line, _ = s.set.opt.Records.Line(line[:0], line)
 	return line
 }
 
-// problem tells that a line was left out. A line that comes in parts is told once.
+// problem reports a skipped line. It reports a line that comes in parts only once.
 func (s *state) problem(number int, cut bool, format string, args ...any) {
 	if cut && s.broken {
 		return
@@ -74,7 +74,7 @@ func (s *state) problem(number int, cut bool, format string, args ...any) {
 	s.set.problems.add(s.file, number, format, args...)
 }
 
-// seen brings the latest time up to date with a block.
+// seen sets the block's Before and updates the latest time.
 func (s *state) seen(b *Block) {
 	b.Before = math.MinInt64
 	if s.begun {
@@ -87,7 +87,7 @@ func (s *state) seen(b *Block) {
 	}
 }
 
-// plainLines takes every line as it is.
+// plainLines takes every line as text.
 type plainLines struct{ *state }
 
 func (p *plainLines) piece(b *Block, in *piece) {
@@ -104,8 +104,8 @@ func (p *plainLines) piece(b *Block, in *piece) {
 
 func (*plainLines) end(*Block) {}
 
-// sourceOfPath returns what a path tells about the container whose log it is, with the tag as the workload when it tells nothing; as production
-// does for records of Fluent Bit that have the path in a key.
+// sourceOfPath returns the container that a log's path names, or a source with the tag as the workload if it names none. It uses the decoder, like
+// production for records of Fluent Bit that have the path in a key.
 func sourceOfPath(d *chunk.Decoder, path, tag string) *engine.Source {
 	event := appendHead(nil, 0)
 	event = append(event, 0x82)

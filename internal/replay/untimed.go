@@ -9,21 +9,21 @@ import (
 	"sync"
 )
 
-// Untimed counts the lines whose time is not known. They count as of the line before, or of the file's last change, so whatever depends on time
-// (cooldowns, thresholds, absences) is a guess for them. Lines behind one with a time, such as those of a stack trace, are of its moment and do not count,
-// up to maxBehind of them.
+// Untimed counts the lines without a known time. They get the time of the line before, or of the file's last change, so everything that depends on
+// time (cooldowns, thresholds, absences) is a guess for them. The lines after one with a time, such as a stack trace, share its time: up to maxBehind of
+// them are not counted.
 type Untimed struct {
 	Lines   int64            `json:"lines"`
-	Of      int64            `json:"of"`      // all lines that were read
-	Reasons map[string]int64 `json:"reasons"` // their numbers, by the reason
-	File    string           `json:"file"`    // of the first of them
+	Of      int64            `json:"of"`      // all lines read
+	Reasons map[string]int64 `json:"reasons"` // number of lines by reason
+	File    string           `json:"file"`    // file of the first such line
 	Line    int              `json:"line,omitempty"`
 }
 
-// maxBehind is how many lines without a time may belong to the line with one before them.
+// maxBehind is the maximum number of lines without a time that belong to the timed line before them.
 const maxBehind = 200
 
-// String says it in one sentence, with the way out.
+// String describes the lines and suggests a remedy.
 func (u *Untimed) String() string {
 	var why []string
 	for _, word := range slices.SortedFunc(maps.Keys(u.Reasons), func(a, b string) int { return int(u.Reasons[b] - u.Reasons[a]) }) {
@@ -38,7 +38,7 @@ func (u *Untimed) String() string {
 		grouped(u.Lines), grouped(u.Of), strings.Join(why, ", "), at)
 }
 
-// grouped writes a number with a comma between thousands.
+// grouped formats a number with commas between its thousands.
 func grouped(n int64) string {
 	s := strconv.FormatInt(n, 10)
 	for i := len(s) - 3; i > 0; i -= 3 {
@@ -47,7 +47,7 @@ func grouped(n int64) string {
 	return s
 }
 
-// untimedLines adds up what series count. It is safe for concurrent use.
+// untimedLines adds up the counts of all series. It is safe for concurrent use.
 type untimedLines struct {
 	mu    sync.Mutex
 	of    int64
@@ -55,7 +55,7 @@ type untimedLines struct {
 	first *Problem
 }
 
-// add takes what a series counted since the last call.
+// add adds the counts of a series since its last call.
 func (u *untimedLines) add(of int64, by *[reasons]int64, first *Problem) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -68,7 +68,7 @@ func (u *untimedLines) add(of int64, by *[reasons]int64, first *Problem) {
 	}
 }
 
-// stats returns nil when all times are known.
+// stats returns nil if all times are known.
 func (u *untimedLines) stats() *Untimed {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -85,22 +85,22 @@ func (u *untimedLines) stats() *Untimed {
 	return out
 }
 
-// times is what one series counts of its lines' times.
+// times counts the lines of one series with and without a known time.
 type times struct {
 	timed   bool // a line had a time
-	behind  int  // lines without one since then
+	behind  int  // lines without one since the last time
 	lines   int64
 	unknown [reasons]int64
-	first   *Problem // nil: none that was not handed on
+	first   *Problem // nil: none since the last handOn
 }
 
-// known notes a line whose time is known.
+// known counts a line with a known time.
 func (t *times) known() {
 	t.lines++
 	t.timed, t.behind = true, 0
 }
 
-// none notes a line without a time that is known.
+// none counts a line without a known time.
 func (t *times) none(why reason, file string, number int) {
 	t.lines++
 	t.behind++
@@ -113,7 +113,7 @@ func (t *times) none(why reason, file string, number int) {
 	}
 }
 
-// handOn gives what was counted to the set.
+// handOn moves the counts to the set.
 func (t *times) handOn(to *untimedLines) {
 	if t.lines > 0 {
 		to.add(t.lines, &t.unknown, t.first)

@@ -12,7 +12,7 @@ func TestLinesWithoutATimeAreCounted(t *testing.T) {
 	const timed = "2026-11-26T11:00:01Z a\n"
 	for name, c := range map[string]struct {
 		log  string
-		want map[string]int64 // by the first word of the reason; nil: all is known
+		want map[string]int64 // by the first word of the reason; nil: all times are known
 		line int
 	}{
 		"all timed":            {strings.Repeat(timed, 3), nil, 0},
@@ -59,7 +59,7 @@ func TestLinesWithoutATimeAreCounted(t *testing.T) {
 	}
 }
 
-// TestAFewNULsAreText reads logs that hold NULs, and leaves out what is no text.
+// TestAFewNULsAreText reads logs with a few NULs and skips binary files.
 func TestAFewNULsAreText(t *testing.T) {
 	line := "2026-11-26T11:00:01Z a line of a log, as long as they are\n"
 	for name, c := range map[string]struct {
@@ -105,7 +105,7 @@ func readAll(t *testing.T, s *Set) (texts []string) {
 	return texts
 }
 
-// TestReadingATimeCostsNoMemory reads lines of plain text of all forms, with and without times.
+// TestReadingATimeCostsNoMemory parses lines of plain text in all forms, with and without times.
 func TestReadingATimeCostsNoMemory(t *testing.T) {
 	lines := [][]byte{
 		[]byte("2026-11-26T11:00:01.5Z x"), []byte("2026-11-26  5:00:01 x"), []byte("Nov 26, 2026 5:06:07 PM x"), []byte("04 Mar 2026 05:06:07,123 INFO x"),

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// abbreviations are the offsets, in minutes, of the zones whose abbreviation means one thing to nearly everybody who writes logs. PostgreSQL's default
-// list agrees with it. Others are left out on purpose: CST is America's, China's and Cuba's, IST India's, Ireland's and Israel's, BST Britain's and
-// Bangladesh's, AST Arabia's and the Atlantic's. They count only if --timezone names a zone that has them.
+// abbreviations are the offsets, in minutes, of unambiguous zone abbreviations. PostgreSQL's default list agrees with it. Ambiguous ones are left out on
+// purpose: CST is used in America, China and Cuba, IST in India, Ireland and Israel, BST in Britain and Bangladesh, AST in Arabia and the Atlantic. They
+// are accepted only if --timezone names a zone that uses them.
 var abbreviations = map[string]int{
 	"UTC": 0, "GMT": 0, "WET": 0, "WEST": 60, "CET": 60, "CEST": 120, "MET": 60, "MEST": 120, "EET": 120, "EEST": 180, "MSK": 180, "TRT": 180, "SAST": 120,
 	"EST": -300, "EDT": -240, "CDT": -300, "MST": -420, "MDT": -360, "PST": -480, "PDT": -420, "AKST": -540, "AKDT": -480, "HST": -600, "BRT": -180, "ART": -180,
@@ -15,16 +15,16 @@ var abbreviations = map[string]int{
 	"AEST": 600, "AEDT": 660, "ACST": 570, "ACDT": 630, "AWST": 480, "NZST": 720, "NZDT": 780,
 }
 
-// ambiguous are the abbreviations that mean several zones, and that logs hold.
+// ambiguous are the abbreviations in logs that stand for several zones.
 var ambiguous = map[string]bool{"CST": true, "IST": true, "BST": true, "AST": true, "ADT": true, "AMT": true, "GST": true, "SST": true, "WST": true, "ECT": true, "PYT": true}
 
-// maxZoneName bounds a zone's name in a line, maxZones how many are remembered.
+// maxZoneName bounds the length of a zone's name in a line, and maxZones the number of cached zones.
 const (
 	maxZoneName = 40
 	maxZones    = 64
 )
 
-// zoneWord returns the length of the word at the beginning that may name a zone: capital letters, or a name such as Europe/Berlin.
+// zoneWord returns the length of the first word if it may name a zone: capital letters, or a name such as Europe/Berlin.
 func zoneWord(b []byte) int {
 	n := 0
 	for n < len(b) && n < maxZoneName && (isLetter(b[n]) || n > 0 && (b[n] == '/' || b[n] == '_' || b[n] == '-' || b[n] == '+' || isDigit(b[n]))) {
@@ -33,7 +33,7 @@ func zoneWord(b []byte) int {
 	return n
 }
 
-// named takes the zone that b begins with into the moment, and returns what stands behind it. ok is false where b begins with no zone.
+// named parses the zone at the start of b, sets it in the moment, and returns the rest. ok is false if b does not begin with a zone.
 func (c *clock) named(m *moment, b []byte) (rest []byte, ok bool) {
 	n := zoneWord(b)
 	if n < 2 || n < len(b) && b[n] != ' ' && b[n] != ']' && b[n] != ',' && b[n] != ')' && b[n] != ':' && b[n] != '"' && b[n] != '\t' {
@@ -55,9 +55,9 @@ func (c *clock) named(m *moment, b []byte) (rest []byte, ok bool) {
 	if !known && !several && c.zone == nil {
 		return b, false
 	}
-	if c.zone != nil { // what it means there goes first
+	if c.zone != nil { // the given zone's own meaning has priority
 		at := time.Date(m.year, time.Month(m.month), m.day, m.hour, m.minute, m.second, 0, c.zone)
-		for _, near := range [...]time.Time{at, at.Add(-time.Hour), at.Add(time.Hour)} { // the hour that comes twice
+		for _, near := range [...]time.Time{at, at.Add(-time.Hour), at.Add(time.Hour)} { // the hour that occurs twice
 			if name, offset := near.Zone(); name == string(b[:n]) {
 				m.zoned, m.offset = true, offset
 				return b[n:], true
@@ -84,7 +84,7 @@ func upper(b []byte) bool {
 	return true
 }
 
-// load returns a zone by its name in the time zone database, nil when there is none.
+// load returns a zone by its name in the time zone database, or nil if the database has no such zone.
 func (c *clock) load(name []byte) *time.Location {
 	if zone, ok := c.zones[string(name)]; ok {
 		return zone
