@@ -110,7 +110,7 @@ func TestFollow(t *testing.T) {
 	caught.reload <- syscall.SIGHUP
 	speak(db)
 	daemon.Down()
-	await.That(t, patience, "verbosity is that of the configuration", func() bool { return strings.Contains(log.String(), "the stream of events ended") }, log)
+	await.That(t, patience, "verbosity is that of the configuration", func() bool { return strings.Contains(log.String(), "event stream ended") }, log)
 	daemon.Up()
 	caught.stop <- syscall.SIGTERM
 	if err := <-ended; err != nil {
