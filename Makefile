@@ -4,7 +4,7 @@ GO         ?= go
 CC         ?= gcc
 VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS    := -s -w -X main.version=$(VERSION)
-STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOLANGCI    = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 BENCHTIME  ?= 0.5s
 COUNT      ?= 1
@@ -51,7 +51,7 @@ check: ## Format, vet, lint, modules, generated files.
 	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "gofmt would change:"; echo "$$out"; exit 1; }
 	$(GO) vet ./...
 	$(GO) vet -tags noasm,faultinject ./engine/... ./plugin/... ./internal/pipeline/...
-	$(GO) run $(STATICCHECK) ./...
+	$(GO) run $(GOLANGCI) run ./...
 	$(GO) -C test/browser vet ./...
 	$(GO) mod tidy -diff
 	$(GO) -C test/browser mod tidy -diff

@@ -45,7 +45,7 @@ type textReport struct {
 	opt TextOptions
 }
 
-func (t *textReport) printf(format string, args ...any) { fmt.Fprintf(t, format, args...) }
+func (t *textReport) printf(format string, args ...any) { _, _ = fmt.Fprintf(t, format, args...) }
 
 func (t *textReport) head() {
 	r := t.r

@@ -82,7 +82,7 @@ func eventTime(b []byte, i int, now int64) (ns int64, m marker, next int, ok boo
 	if i >= len(b) {
 		return 0, markerNone, i, false
 	}
-	at := -1
+	var at int
 	switch b[i] {
 	case msgpack.Fixext8:
 		if len(b)-i < 10 || b[i+1] != 0 {

@@ -60,7 +60,7 @@ func (p *pieces) next(b *Block, size int) (piece, error) {
 			out.data = buf[:n]
 			p.line++
 			p.continued = false
-			return out, nil
+			return out, nil //nolint:nilerr // the next call returns it
 		case n >= p.limit:
 			out.data, out.open = buf[:p.limit], true
 			p.rest = append(p.rest, buf[p.limit:n]...)

@@ -217,8 +217,6 @@ func (f *follower) agrees(workload, container string) {
 	f.wants(workload, lines...)
 }
 
-func (f *follower) id(container string) string { return f.e.id(container) }
-
 func (e *engine) id(container string) string {
 	e.t.Helper()
 	return e.must("inspect", "--format", "{{.Id}}", container)

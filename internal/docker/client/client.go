@@ -117,7 +117,7 @@ func (c *Client) List(ctx context.Context) ([]docker.Listed, error) {
 	}
 	out := make([]docker.Listed, len(all))
 	for i := range all {
-		out[i] = docker.Listed{ID: all[i].ID, State: string(all[i].State)}
+		out[i] = docker.Listed{ID: all[i].ID, State: all[i].State}
 		for _, name := range all[i].Names {
 			if name = strings.TrimPrefix(name, "/"); !strings.Contains(name, "/") { // other names are those of links
 				out[i].Name = name
@@ -156,7 +156,7 @@ func (c *Client) Inspect(ctx context.Context, id string) (docker.Container, erro
 			out.Finished = at
 		}
 		if i.State.Health != nil {
-			out.Health = string(i.State.Health.Status)
+			out.Health = i.State.Health.Status
 		}
 	}
 	if i.HostConfig != nil {
