@@ -26,7 +26,7 @@ const (
 	benchHits  = 0.01
 )
 
-// benchBytes is how large the log is. FLUENTBIT_TRIGGER_BACKTEST_BYTES says otherwise.
+// benchBytes is the size of the log. FLUENTBIT_TRIGGER_BACKTEST_BYTES overrides it.
 func benchBytes(b *testing.B) int64 {
 	text := os.Getenv("FLUENTBIT_TRIGGER_BACKTEST_BYTES")
 	if text == "" {
@@ -39,7 +39,7 @@ func benchBytes(b *testing.B) int64 {
 	return n
 }
 
-// benchLog writes a log of about so many bytes, a thousand lines a second, and returns its path and how many lines it has.
+// benchLog writes a log of about that many bytes with a thousand lines per second. It returns the path and the number of lines.
 func benchLog(b *testing.B, form string, size int64, lines [][]byte) (path string, count int64) {
 	b.Helper()
 	path = filepath.Join(b.TempDir(), "bench.log")
@@ -83,7 +83,7 @@ func benchSet() RuleSet {
 	return set
 }
 
-// cost is what something took: of the clock, and of the processors, which other programs on the machine disturb less.
+// cost is a measurement of wall time and of processor time. Other programs on the machine disturb the latter less.
 type cost struct{ wall, cpu time.Duration }
 
 func cpuTime() time.Duration {
@@ -94,8 +94,8 @@ func cpuTime() time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// engineAlone returns a function that tells what the engine takes for the lines, in one worker: the figure of the engine's own benchmark, on the lines
-// of the log. The function returns the least of three passes.
+// engineAlone returns a function that measures the engine's cost for the lines in one worker, like the engine's own benchmark but with the lines of the
+// log. The function returns the least of three passes.
 func engineAlone(b *testing.B, set RuleSet, lines [][]byte) func() cost {
 	b.Helper()
 	e := engine.New()
@@ -114,7 +114,7 @@ func engineAlone(b *testing.B, set RuleSet, lines [][]byte) func() cost {
 			alerts = w.Process(&rec, rec.Time, alerts[:0])
 		}
 	}
-	pass() // the automata learn
+	pass() // warms up the automata
 	return func() cost {
 		least := cost{math.MaxInt64, math.MaxInt64}
 		for range 3 {
@@ -127,7 +127,7 @@ func engineAlone(b *testing.B, set RuleSet, lines [][]byte) func() cost {
 	}
 }
 
-// countLines tells what wc -l takes.
+// countLines measures the cost of wc -l.
 func countLines(b *testing.B, path string) cost {
 	b.Helper()
 	least := cost{math.MaxInt64, math.MaxInt64}
@@ -143,12 +143,12 @@ func countLines(b *testing.B, path string) cost {
 	return least
 }
 
-// BenchmarkBacktest is a whole backtest of a log. "of-sum" sets it beside the time of wc -l plus what the engine alone takes for as many lines in
-// the same run; "cpu-of-sum" does so with the time of the processors.
+// BenchmarkBacktest measures a whole backtest of a log. "of-sum" is the ratio of its time to the time of wc -l plus that of the engine alone, for the same
+// number of lines and in the same run; "cpu-of-sum" is the same ratio of processor time.
 func BenchmarkBacktest(b *testing.B) {
 	lines := matchtest.Lines(benchLines, benchHits, matchtest.Rules(benchRules))
 	for i, line := range lines {
-		lines[i] = bytes.ReplaceAll(line, []byte("\n"), []byte(" ")) // a line is one in the file, too
+		lines[i] = bytes.ReplaceAll(line, []byte("\n"), []byte(" ")) // so that each line is one line of the file
 	}
 	set := benchSet()
 	for _, form := range []string{"plain", "docker"} {
@@ -169,7 +169,7 @@ func BenchmarkBacktest(b *testing.B) {
 				}
 			}
 			wall, used, after := float64(b.Elapsed())/float64(b.N), float64(cpuTime()-cpu)/float64(b.N), alone()
-			scale := float64(count) / float64(len(lines)) / 2 // of two measurements, before and after
+			scale := float64(count) / float64(len(lines)) / 2 // the mean of two measurements, before and after
 			b.ReportMetric(wall/float64(count), "ns/line")
 			b.ReportMetric(used/float64(count), "cpu-ns/line")
 			b.ReportMetric(float64(before.cpu+after.cpu)/2/float64(len(lines)), "engine-cpu-ns/line")

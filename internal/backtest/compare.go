@@ -7,7 +7,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
 )
 
-// comparer notes on which lines two sets of rules alert differently.
+// comparer collects the lines on which two rule sets alert differently.
 type comparer struct {
 	now, old *side
 	samples  int
@@ -28,7 +28,7 @@ func (c *comparer) change(id string) *RuleChange {
 	return out
 }
 
-// record notes what the two sets said to one record.
+// record compares the alerts of both sets for one record.
 func (c *comparer) record(now, old []engine.Alert, at place) {
 	switch {
 	case len(old) == 0:
@@ -56,7 +56,7 @@ func (c *comparer) record(now, old []engine.Alert, at place) {
 	}
 }
 
-// bareSample is an alert without the lines around it: those after it are not known yet.
+// bareSample returns a sample without surrounding lines, because the lines after it have not been read yet.
 func bareSample(a *engine.Alert, at place) Sample {
 	out := alertSample(a, at)
 	out.Before, out.After = nil, nil
@@ -67,7 +67,7 @@ func alerted(alerts []engine.Alert, id string) bool {
 	return slices.ContainsFunc(alerts, func(a engine.Alert) bool { return a.RuleID == id })
 }
 
-// finish tells of all rules of both sets: the new ones in their order, then those that are gone.
+// finish lists the rules of both sets: those of the new set in its order, then the removed ones.
 func (c *comparer) finish() *Comparison {
 	for _, a := range c.now.rules {
 		one := c.change(a.rule.ID)

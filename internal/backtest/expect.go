@@ -13,18 +13,18 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
-// Expectation is what a number of a rule has to be.
+// Expectation is a condition on one count of a rule.
 type Expectation struct {
-	// The rule's name; NAME@MATCH for a rule of a workload's own.
+	// The rule's name, or NAME@MATCH for a rule of a workload.
 	Rule string `toml:"rule"`
-	// What is counted: alerts (all that leave), hits, suppressed, pending, or the alerts of a kind: log, threshold, absence, recovered, rollup.
+	// The count: alerts (all that are sent), hits, suppressed, pending, or the alerts of one kind: log, threshold, absence, recovered, rollup.
 	Of      string `toml:"of"`
 	Exactly int64  `toml:"exactly"`
 	AtLeast int64  `toml:"at_least"`
 	AtMost  int64  `toml:"at_most"`
 
 	bounds []bound
-	place  string // where it stands
+	place  string // the file and line, or the flag
 }
 
 // bound is one comparison.
@@ -33,7 +33,7 @@ type bound struct {
 	n  int64
 }
 
-// String returns the expectation as it may be given on a command line.
+// String returns the expectation in the form of the command line.
 func (e *Expectation) String() string {
 	all := make([]string, len(e.bounds))
 	for i, b := range e.bounds {
@@ -56,11 +56,11 @@ func countedWords() []string {
 
 var expression = regexp.MustCompile(`^\s*(.+?)\s*(>=|<=|==|=)\s*(\d+)(?:\s+([a-z_]+))?\s*$`)
 
-// ParseExpectation reads "RULE >= 3", also with <= or =, and what is counted behind it where it is not alerts: "RULE = 0 hits".
+// ParseExpectation parses "RULE >= 3", also with <= or =. The count may follow, as in "RULE = 0 hits"; the default is alerts.
 func ParseExpectation(text string) (Expectation, error) {
 	m := expression.FindStringSubmatch(text)
 	if m == nil {
-		return Expectation{}, fmt.Errorf("expectation %q: %swant RULE, one of >= <= =, and a number, as in \"oom >= 1\"", text, slip(text))
+		return Expectation{}, fmt.Errorf("expectation %q: %smust be RULE, one of >= <= =, and a number, as in \"oom >= 1\"", text, slip(text))
 	}
 	n, err := strconv.ParseInt(m[3], 10, 64)
 	if err != nil {
@@ -74,17 +74,17 @@ func ParseExpectation(text string) (Expectation, error) {
 		e.Of = "alerts"
 	}
 	if !slices.Contains(countedWords(), e.Of) {
-		return e, fmt.Errorf("expectation %q: %q is nothing that is counted: want one of %s", text, e.Of, strings.Join(countedWords(), ", "))
+		return e, fmt.Errorf("expectation %q: %q must be one of %s", text, e.Of, strings.Join(countedWords(), ", "))
 	}
 	return e, nil
 }
 
-// IsExpression reports whether a text is meant as an expectation, however wrong, and not as the name of a file of them.
+// IsExpression reports whether a text looks like an expectation, even a malformed one, rather than the name of a file.
 func IsExpression(text string) bool { return operator.MatchString(text) }
 
 var operator = regexp.MustCompile(`^\s*(.*?)\s*([<>=!~]+)\s*([^<>=!~]*)$`)
 
-// slip says which part of an expression that cannot be read is wrong; nothing where that is not clear.
+// slip returns which part of a malformed expression is wrong, or "" if that is unclear.
 func slip(text string) string {
 	m := operator.FindStringSubmatch(text)
 	if m == nil || m[1] == "" {
@@ -100,7 +100,7 @@ func slip(text string) string {
 	return ""
 }
 
-// ReadExpectations reads a TOML document of [[expect]] tables.
+// ReadExpectations parses a TOML document of [[expect]] tables.
 func ReadExpectations(file, text string) ([]Expectation, []config.Problem) {
 	var doc struct {
 		Expect []Expectation `toml:"expect"`
@@ -141,14 +141,14 @@ func ReadExpectations(file, text string) ([]Expectation, []config.Problem) {
 		if e.Of == "" {
 			e.Of = "alerts"
 		} else if !slices.Contains(countedWords(), e.Of) {
-			problems = append(problems, part.Problem("of", "", "is nothing that is counted: want one of "+strings.Join(countedWords(), ", "),
+			problems = append(problems, part.Problem("of", "", "must be one of "+strings.Join(countedWords(), ", "),
 				setting.DidYouMean(e.Of, countedWords())))
 		}
 	}
 	return doc.Expect, problems
 }
 
-// Outcome is an expectation with what there was.
+// Outcome is an expectation with the actual count.
 type Outcome struct {
 	Expectation string `json:"expectation"`
 	Rule        string `json:"rule"`
@@ -157,7 +157,7 @@ type Outcome struct {
 	Met         bool   `json:"met"`
 }
 
-// Unknown returns an error when an expectation is about a rule that there is not.
+// Unknown returns an error if an expectation names a rule that does not exist.
 func Unknown(rules *engine.Settings, all []Expectation) error {
 	var names []string
 	for i := range rules.Rules {
@@ -181,7 +181,7 @@ func Unknown(rules *engine.Settings, all []Expectation) error {
 	return nil
 }
 
-// Judge compares expectations with a result.
+// Judge checks expectations against the result.
 func (r *Result) Judge(all []Expectation) []Outcome {
 	out := make([]Outcome, len(all))
 	for i := range all {

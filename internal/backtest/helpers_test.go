@@ -17,7 +17,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/replay"
 )
 
-// testRules use what decides about hits: cooldowns and their keys, the token bucket, dry run, fields, overrides, rules of a workload's own.
+// testRules use everything that affects a hit: cooldowns and their keys, the token bucket, dry run, fields, overrides, rules of a workload.
 const testRules = `
 [limits]
 per_container = { rate = "3/m", burst = 6 }
@@ -132,7 +132,7 @@ func ruleSet(t testing.TB, text string) RuleSet {
 
 var testStart = time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC)
 
-// line makes a line that some rules match.
+// line returns a line that some rules match.
 func line(rng *rand.Rand) string {
 	switch rng.Intn(40) {
 	case 0:
@@ -149,7 +149,7 @@ func line(rng *rand.Rand) string {
 	return fmt.Sprintf("GET /products/%d 200 %d", rng.Intn(1e5), rng.Intn(1e4))
 }
 
-// writeLogs writes n lines of several containers as Docker keeps them. Now and then a line is from before the one that it follows.
+// writeLogs writes n lines of several containers in Docker's form. Some lines are older than the line before them.
 func writeLogs(t testing.TB, seed int64, n, containers int) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -226,7 +226,7 @@ func backtest(t testing.TB, o Options) *Result {
 	return r
 }
 
-// accounted fails the test where a rule's hits are not all accounted for.
+// accounted fails the test if the counts of a rule do not add up to its hits.
 func accounted(t testing.TB, r *Result) {
 	t.Helper()
 	for i := range r.Rules {

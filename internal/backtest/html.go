@@ -16,7 +16,7 @@ import (
 //go:embed report.html.tmpl
 var reportText string
 
-// WriteHTML writes a result, and what became of expectations, as one page. It loads nothing, runs no script, and whatever log lines hold is text.
+// WriteHTML writes the result and the outcomes as one page. The page loads nothing and runs no script, and the content of log lines is escaped.
 func (r *Result) WriteHTML(w io.Writer, outcomes []Outcome) error {
 	t, err := template.New("report").Funcs(template.FuncMap{
 		"grouped": grouped, "plural": plural, "count": func(n int64, noun string) string { return plural(int(n), noun) }, "words": words, "plot": plot, "clean": safetext.Visible,
@@ -49,7 +49,7 @@ const (
 	plotFoot   = 18 // for the times
 )
 
-// plot draws counts over time as bars, and alerts as bars before them. Each bar tells its numbers when it is pointed at.
+// plot draws counts over time as bars, with the alerts in front of them. Pointing at a bar shows its count.
 func plot(p page, name string, counts, alerts []int64) template.HTML {
 	if len(counts) == 0 {
 		return ""
@@ -99,5 +99,5 @@ func plot(p page, name string, counts, alerts []int64) template.HTML {
 		fmt.Fprintf(&b, `<text x="%d" y="%d">%s</text>`, plotWidth*i/labels+2, plotHeight+13, at.Format(layout))
 	}
 	b.WriteString("</svg>")
-	return template.HTML(b.String()) //nolint:gosec // all that comes from outside is escaped above
+	return template.HTML(b.String()) //nolint:gosec // all untrusted text is escaped above
 }

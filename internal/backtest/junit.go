@@ -8,7 +8,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/junit"
 )
 
-// WriteJUnit writes what became of expectations in JUnit's XML form: a suite, a case for each, and one that fails where not all was read.
+// WriteJUnit writes the outcomes as JUnit XML: one suite with a case for each, and a failing case if not all input could be read.
 func (r *Result) WriteJUnit(w io.Writer, outcomes []Outcome) error {
 	suite := junit.Suite{Name: "backtest", Tests: len(outcomes)}
 	for i := range outcomes {
@@ -30,7 +30,7 @@ func (r *Result) WriteJUnit(w io.Writer, outcomes []Outcome) error {
 	return junit.Write(w, &suite)
 }
 
-// WriteJUnitProblems writes what is wrong with rules that cannot be tried, one problem at least, as a case with an error.
+// WriteJUnitProblems writes the problems of rules that cannot run as one case with an error. It needs at least one problem.
 func WriteJUnitProblems(w io.Writer, problems []string) error {
 	suite := junit.Suite{Name: "backtest", Tests: 1, Errors: 1, Cases: []junit.Case{{
 		Name: "load", Class: "backtest", Error: &junit.Text{Message: junit.Valid(problems[0]), Text: junit.Valid(strings.Join(problems, "\n"))},

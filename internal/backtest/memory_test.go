@@ -14,7 +14,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/replay"
 )
 
-// madeLog is a log that is made while it is read. Each time that so much was read as at says, it notes what the program holds.
+// madeLog is a log that is generated while it is read. At each of the positions in at, it records the program's memory use.
 type madeLog struct {
 	size, made, read int64
 	lines            int64
@@ -45,12 +45,12 @@ func (l *madeLog) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// TestNothingOfTheInputIsHeld: what a run holds when nearly all is read is what it held near the beginning. The lines hit rules with samples and
-// contexts, cooldowns by template, counts and windows, and differ from one another.
-func TestNothingOfTheInputIsHeld(t *testing.T) {
+// TestMemoryDoesNotGrowWithTheInput: near the end of the input, a run uses no more memory than near the beginning. All lines differ, and they hit rules with
+// samples and contexts, cooldowns by template, counts and windows.
+func TestMemoryDoesNotGrowWithTheInput(t *testing.T) {
 	const (
 		size  = 30 << 20
-		grows = 4 << 20 // what caches may still grow by; the input between the two looks is six times as much
+		grows = 4 << 20 // allowed growth of caches; the input between the two measurements is six times as long
 	)
 	for form, layout := range map[string]string{"plain": "%s %s\n", "docker": `{"log":%[2]s,"stream":"stderr","time":"%[1]s"}` + "\n"} {
 		t.Run(form, func(t *testing.T) {

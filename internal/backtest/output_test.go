@@ -75,7 +75,7 @@ func TestNoLineOfATimelineIsWiderThanTheTerminal(t *testing.T) {
 		text := &textReport{Buffer: &bytes.Buffer{}, r: r, opt: TextOptions{Width: width}}
 		text.timeline()
 		for line := range strings.Lines(text.String()) {
-			if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > width+8 { // behind the bars stands a number
+			if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > width+8 { // a number follows the bars
 				t.Errorf("width %d: a line of %d: %s", width, n, line)
 			}
 		}
@@ -108,8 +108,8 @@ func TestExpectations(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"a": `"a": want RULE`, "a >= x": `"x" is no whole number from 0 on: want RULE`, "a >= -1": `"-1" is no whole`, "a => 1": `"=>" is no comparison: want`,
-		"a > 1": `">" is no comparison`, "a=b>=": `"a=b>=": want RULE`, "a = 1 lies": "nothing that is counted", "= 3": `"= 3": want RULE`,
+		"a": `"a": must be RULE`, "a >= x": `"x" is no whole number from 0 on: must be RULE`, "a >= -1": `"-1" is no whole`, "a => 1": `"=>" is no comparison: must be`,
+		"a > 1": `">" is no comparison`, "a=b>=": `"a=b>=": must be RULE`, "a = 1 lies": `"lies" must be one of alerts, hits, `, "= 3": `"= 3": must be RULE`,
 		"a <= 99999999999999999999": "99999999999999999999 is more than 9223372036854775807",
 	} {
 		if _, err := ParseExpectation(text); err == nil || !strings.Contains(err.Error(), want) {
@@ -130,7 +130,7 @@ func TestExpectations(t *testing.T) {
 		"[[expect]]\nrule = \"a\"\nexactly = 1\nat_least = 1\n": "does not go with",
 		"[[expect]]\nrule = \"a\"\nat_most = 1\nat_least = 2\n": "more than at_most",
 		"[[expect]]\nrule = \"a\"\nexactly = -1\n":              "must not be negative",
-		"[[expect]]\nrule = \"a\"\nexactly = 1\nof = \"hit\"\n": "nothing that is counted",
+		"[[expect]]\nrule = \"a\"\nexactly = 1\nof = \"hit\"\n": "must be one of alerts, hits, ",
 		"[[expect]]\nrule = \"a\"\nexactly = 1\natleast = 2\n":  "at_least",
 		"# nothing\n": "holds no",
 	} {

@@ -12,18 +12,18 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/replay"
 )
 
-// Options says what is tried on what.
+// Options configures Run.
 type Options struct {
 	Logs    *replay.Set
 	New     RuleSet
-	Against *RuleSet // nil: nothing is compared
-	Samples int      // lines that are kept for each rule, of each sort
-	Workers int      // that match; 0: as many as there are processors
-	// Lines counts the lines that were judged while the run goes on; may be nil.
+	Against *RuleSet // a rule set to compare with; nil: none
+	Samples int      // maximum number of samples per rule, of each kind
+	Workers int      // number of matching goroutines; 0: one per processor
+	// Lines counts the evaluated lines during the run. It may be nil.
 	Lines *atomic.Int64
 }
 
-// Run tries rules on logs. A rule that does not run is a BrokenError, and then nothing is read.
+// Run replays logs through rules. If a rule cannot be compiled, Run returns a BrokenError and reads nothing.
 func Run(ctx context.Context, o Options) (*Result, error) {
 	r := &run{opt: o}
 	if err := r.begin(); err != nil {
@@ -57,7 +57,7 @@ type run struct {
 	lines, own  int64
 	first, last int64
 	begun       bool
-	now         int64 // when the line came, by which all is measured: never before the lines judged so far
+	now         int64 // arrival of the current line, the engine's clock; it never goes back
 }
 
 func (r *run) begin() error {
@@ -70,7 +70,7 @@ func (r *run) begin() error {
 		s, err := newSide(set, &r.axis, r.opt.Samples)
 		if err != nil {
 			if i > 0 {
-				err = errors.Join(errors.New("the rules to compare with"), err)
+				err = errors.Join(errors.New("rules to compare with"), err)
 			}
 			return err
 		}
@@ -82,7 +82,7 @@ func (r *run) begin() error {
 	return nil
 }
 
-// merge judges all logs in the order of time. A log is opened when the others have come to its first line.
+// merge evaluates all logs in order of time. It opens a log when the others have reached its first line.
 func (r *run) merge(s *scanner, series []*replay.Series) error {
 	var open streams
 	next := 0
@@ -122,7 +122,7 @@ func (r *run) merge(s *scanner, series []*replay.Series) error {
 	return nil
 }
 
-// passed accounts for a block that comes to be judged.
+// passed counts the lines of a block whose evaluation begins.
 func (r *run) passed(t *task) {
 	r.lines += t.lines
 	r.own += t.own
@@ -141,7 +141,7 @@ func (r *run) passed(t *task) {
 	}
 }
 
-// event judges what there is to do about one record.
+// event evaluates one record in all rule sets.
 func (r *run) event(st *stream) {
 	t := st.task
 	e := &t.events[st.next]
@@ -153,6 +153,7 @@ func (r *run) event(st *stream) {
 	r.now = max(r.now, e.key)
 	var alerts [2][]engine.Alert
 	for i, one := range r.sides {
+		// The order is the engine's contract: alerts that are due by now come before the record changes any state, and a source is known before its hits.
 		one.tick(r.now)
 		if e.meet {
 			one.worker.OnSource(rec.Source, r.now)
@@ -178,10 +179,10 @@ func (r *run) finish() *Result {
 		Lines:  r.lines, Own: r.own, Bad: st.BadLines, BadFiles: st.BadFiles, Problems: st.Problems, Untimed: st.Untimed, Unwanted: now.unwanted, Rules: []Rule{},
 	}
 	if st.Untimed != nil {
-		out.Told = append(out.Told, st.Untimed.String())
+		out.Reported = append(out.Reported, st.Untimed.String())
 	}
 	for _, p := range st.Problems {
-		out.Told = append(out.Told, p.String())
+		out.Reported = append(out.Reported, p.String())
 	}
 	for _, one := range r.opt.Logs.Series() {
 		out.Inputs = append(out.Inputs, one.Name)
@@ -205,7 +206,7 @@ func (r *run) finish() *Result {
 	return out
 }
 
-// streams is a heap of the logs that are open, by their next event and, where those are of one time, by the order of the logs.
+// streams is a heap of the open logs, ordered by the time of their next event. Logs with equal times keep their order.
 type streams []*stream
 
 func (s streams) Len() int { return len(s) }

@@ -34,7 +34,7 @@ func asJSON(t testing.TB, v any) string {
 	return string(out)
 }
 
-// TestWorkersDoNotMatter: with one worker or many, however they come to run, the whole result is the same.
+// TestWorkersDoNotMatter: the result does not depend on the number of workers or on their scheduling.
 func TestWorkersDoNotMatter(t *testing.T) {
 	for seed := range int64(4) {
 		dir := writeLogs(t, seed, 20_000, 7)
@@ -55,7 +55,7 @@ func TestWorkersDoNotMatter(t *testing.T) {
 	}
 }
 
-// withContexts is testRules with lines around the hits of some.
+// withContexts returns testRules with a context for some rules.
 func withContexts(t testing.TB) string {
 	rules := testRules
 	for _, change := range [][2]string{
@@ -72,7 +72,7 @@ func withContexts(t testing.TB) string {
 	return rules
 }
 
-// engineOf returns an engine with the rules and silences of a set in force.
+// engineOf returns an engine with the rules and silences of a set.
 func engineOf(t *testing.T, set *RuleSet) *engine.Engine {
 	t.Helper()
 	e := engine.New()
@@ -87,8 +87,8 @@ func engineOf(t *testing.T, set *RuleSet) *engine.Engine {
 	return e
 }
 
-// TestSamplesShowTheLinesAroundThem: they are those of the alerts that one worker makes of the same lines, one after another; and a run that shows no
-// samples counts the same.
+// TestSamplesShowTheLinesAroundThem: samples carry the same lines as the alerts of one worker that evaluates line by line. A run without samples has the
+// same counts.
 func TestSamplesShowTheLinesAroundThem(t *testing.T) {
 	dir := writeLogs(t, 3, 20_000, 5)
 	set := ruleSet(t, withContexts(t))
@@ -126,14 +126,14 @@ func TestSamplesShowTheLinesAroundThem(t *testing.T) {
 	compareCounts(t, bare, e.Stats().Rules)
 }
 
-// keyed is a record with what orders it among all: when it came, which is no earlier than what stands before it in its log.
+// keyed is a record with its arrival, which orders it among all records. It is no earlier than the arrival of the record before it in its log.
 type keyed struct {
 	engine.Record
 	key          int64
 	series, line int
 }
 
-// merged returns all records of the logs in the order in which they are to be judged, as plainly as can be.
+// merged returns all records of the logs in the order of evaluation. It is deliberately simple.
 func merged(t testing.TB, logs *replay.Set) []keyed {
 	var all []keyed
 	for i, s := range logs.Series() {
@@ -159,7 +159,7 @@ func merged(t testing.TB, logs *replay.Set) []keyed {
 	return all
 }
 
-// TestParallelIsSequential: what is read, matched and judged in pieces is what one worker does, line by line.
+// TestParallelIsSequential: reading, matching and evaluating in parallel has the same result as one worker that evaluates line by line.
 func TestParallelIsSequential(t *testing.T) {
 	for seed := range int64(4) {
 		dir := writeLogs(t, seed, 20_000, 5)
@@ -205,7 +205,7 @@ func TestParallelIsSequential(t *testing.T) {
 	}
 }
 
-// compareCounts compares what a backtest says of each rule with an engine's counters.
+// compareCounts compares a backtest's counts of each rule with an engine's counters.
 func compareCounts(t testing.TB, r *Result, want map[string]engine.RuleCounts) {
 	t.Helper()
 	hits := int64(0)
@@ -230,8 +230,8 @@ func compareCounts(t testing.TB, r *Result, want map[string]engine.RuleCounts) {
 	accounted(t, r)
 }
 
-// TestCountsAreThoseOfTheLivePipeline feeds the lines that a backtest reads to the live pipeline, at the times that they were written at, and
-// compares all counts. FLUENTBIT_TRIGGER_BACKTEST_LINES says how many lines there are.
+// TestCountsAreThoseOfTheLivePipeline feeds the lines of a backtest to the live pipeline, at the times at which they were written, and compares all
+// counts. FLUENTBIT_TRIGGER_BACKTEST_LINES sets the number of lines.
 func TestCountsAreThoseOfTheLivePipeline(t *testing.T) {
 	n := 30_000
 	if text := os.Getenv("FLUENTBIT_TRIGGER_BACKTEST_LINES"); text != "" {
@@ -243,7 +243,7 @@ func TestCountsAreThoseOfTheLivePipeline(t *testing.T) {
 	dir := writeLogs(t, 42, n, 8)
 	var clock atomic.Int64
 	clock.Store(testStart.UnixNano())
-	rules, _, _ := strings.Cut(testRules, "[[trigger]]") // alerts go nowhere: that is another test's
+	rules, _, _ := strings.Cut(testRules, "[[trigger]]") // no triggers: another test covers them
 	p, err := pipeline.New(pipeline.Options{
 		ID: "backtest", Sources: config.Sources{Inline: "store = \"memory\"\n" + rules},
 		Stores: &store.Registry{}, LogTo: io.Discard, Origin: "test", Now: func() time.Time { return time.Unix(0, clock.Load()) },
@@ -321,7 +321,7 @@ severity = ["critical"]
 	}
 }
 
-func TestWhatChangesBetweenTwoSets(t *testing.T) {
+func TestComparisonOfTwoSets(t *testing.T) {
 	path := logOf(t, "2026-11-25 10:00:00 error one", "2026-11-25 10:00:01 warning two", "2026-11-25 10:10:00 error three healthz")
 	rules := func(none string) string {
 		return `
@@ -349,7 +349,7 @@ keywords = ["error"]
 	}
 }
 
-// TestRulesThatPrintAlikeAreDifferent holds that rules, overrides and blocks are compared by value.
+// TestRulesThatPrintAlikeAreDifferent: rules, overrides and blocks are compared by value.
 func TestRulesThatPrintAlikeAreDifferent(t *testing.T) {
 	path := logOf(t, "2026-11-25 10:00:00 the disk is nearly full")
 	for _, c := range []struct{ name, old, new string }{
@@ -388,7 +388,7 @@ func TestARunThatIsGivenUpEnds(t *testing.T) {
 	}
 }
 
-// TestManyLogsThatDoNotOverlap: a log is opened when its time has come, and closed at its end.
+// TestManyLogsThatDoNotOverlap: a log is opened when the merge reaches its first line, and closed at its end.
 func TestManyLogsThatDoNotOverlap(t *testing.T) {
 	dir := t.TempDir()
 	for i := range 300 {
@@ -403,7 +403,7 @@ func TestManyLogsThatDoNotOverlap(t *testing.T) {
 	}
 }
 
-// TestABacktestGoesByTheTimesOfTheLines, whatever their order is: as a live run does that catches up with them.
+// TestABacktestGoesByTheTimesOfTheLines, in whatever order they come, like a live run that catches up.
 func TestABacktestGoesByTheTimesOfTheLines(t *testing.T) {
 	rules := ruleSet(t, "[[rule]]\nname = \"storm\"\nkeywords = [\"storm\"]\ncount = 5\nwithin = \"5s\"\ncooldown = \"0s\"\n")
 	for _, c := range []struct {

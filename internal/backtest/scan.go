@@ -13,18 +13,18 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/replay"
 )
 
-// The bounds of what is read ahead of what is judged.
+// The bounds of reading ahead of the evaluation.
 const (
-	aheadBytes = 48 << 20 // by all logs that are open
+	aheadBytes = 48 << 20 // by all open logs
 	aheadLeast = 8 << 10  // by a block, however many logs are open
 	aheadMost  = 256 << 10
-	depth      = 3 // blocks of a log: one is read, one is matched, one is judged
+	depth      = 3 // blocks per log: one is read, one is matched, one is evaluated
 )
 
-// blockSize returns how much of each log is read at once when so many may be open.
+// blockSize returns the size of a block if that many logs may be open.
 func blockSize(logs int) int { return max(aheadLeast, min(aheadMost, aheadBytes/depth/max(1, logs))) }
 
-// task is a block on its way: read, matched, judged.
+// task is a block on its way through reading, matching and evaluation.
 type task struct {
 	block  replay.Block
 	events []event
@@ -36,26 +36,26 @@ type task struct {
 	found  chan struct{}
 }
 
-// event is a record that something is to be done about.
+// event is a record that needs evaluation.
 type event struct {
 	at     int   // the record's index
 	key    int64 // the latest time of its log up to it
-	meet   bool  // it is the block's first of its source
+	meet   bool  // the record is the block's first one of its source
 	lo, hi [2]int
 }
 
-// tally counts lines of one second.
+// tally counts the lines of one second.
 type tally struct {
 	second int64
 	lines  int64
 }
 
-// scanner reads and matches logs ahead of the judge. Its goroutines end with its context.
+// scanner reads and matches logs ahead of the evaluation. Its goroutines end with its context.
 type scanner struct {
 	ctx     context.Context // of the goroutines, which end before Run does
 	fail    context.CancelCauseFunc
 	engines []*engine.Engine
-	see     bool // records are handed over for contexts, too
+	see     bool // records without a hit become events as well, for the lines around hits
 	size    int
 	work    chan *task
 	running sync.WaitGroup
@@ -76,7 +76,7 @@ func (s *scanner) stop() {
 	s.running.Wait()
 }
 
-// start runs fn on a goroutine. A panic of it ends the whole run with an error.
+// start runs fn on a goroutine. If fn panics, the whole run ends with an error.
 func (s *scanner) start(fn func()) {
 	s.running.Add(1)
 	go func() {
@@ -90,7 +90,7 @@ func (s *scanner) start(fn func()) {
 	}()
 }
 
-// match finds the hits of blocks until the run is over.
+// match finds the hits of blocks until the run ends.
 func (s *scanner) match() {
 	workers := make([]*engine.Worker, len(s.engines))
 	for i, e := range s.engines {
@@ -108,7 +108,7 @@ func (s *scanner) match() {
 	}
 }
 
-// find fills in what there is to do about the records of the block; with see, the lines around hits are wanted as well.
+// find fills in the events and counts of the block. With see, the lines around hits become events as well.
 func (t *task) find(workers []*engine.Worker, see bool) {
 	t.events, t.tally, t.lines, t.own = t.events[:0], t.tally[:0], 0, 0
 	for i := range t.hits {
@@ -145,7 +145,7 @@ func (t *task) find(workers []*engine.Worker, see bool) {
 	t.last = latest
 }
 
-// sources is a bounded set of sources. What it forgets is met again, which changes nothing.
+// sources is a bounded set of sources. It may report a source as new a second time after it forgot it, which is harmless.
 type sources struct {
 	last *engine.Source
 	all  map[*engine.Source]struct{}
@@ -169,18 +169,18 @@ func (s *sources) add(source *engine.Source) bool {
 	return true
 }
 
-// stream is an open log: its blocks come in order, matched.
+// stream is an open log. Its matched blocks arrive in order.
 type stream struct {
-	index  int // among the logs, by which equal times are ordered
+	index  int // of the log, the order of logs with equal times
 	series *replay.Series
 	free   chan *task
 	queue  chan *task
-	task   *task // that is being judged
+	task   *task // the task in evaluation
 	next   int   // its next event
 	met    sources
 }
 
-// open begins to read a log.
+// open starts reading a log.
 func (s *scanner) open(index int, series *replay.Series) *stream {
 	st := &stream{index: index, series: series, free: make(chan *task, depth), queue: make(chan *task, depth)}
 	for range depth {
@@ -190,7 +190,7 @@ func (s *scanner) open(index int, series *replay.Series) *stream {
 	return st
 }
 
-// read reads a log to its end. The queue is closed only when all of it was handed over.
+// read reads a log to its end. It closes the queue only after it has queued every block.
 func (s *scanner) read(st *stream) {
 	for {
 		select {
@@ -209,7 +209,7 @@ func (s *scanner) read(st *stream) {
 				return
 			}
 			t.found = make(chan struct{})
-			st.queue <- t // there is room for all tasks of the log
+			st.queue <- t // never blocks: the queue has room for all tasks of the log
 			select {
 			case s.work <- t:
 			case <-s.ctx.Done():
@@ -221,14 +221,14 @@ func (s *scanner) read(st *stream) {
 	}
 }
 
-// advance moves to the next event, over blocks without any, each of which it hands to passed. ok is false at the end of the log.
+// advance moves to the next event and calls passed with each block that it enters. ok is false at the end of the log.
 func (s *scanner) advance(st *stream, passed func(*task)) (ok bool, err error) {
 	for {
 		if st.task != nil && st.next < len(st.task.events) {
 			return true, nil
 		}
 		if st.task != nil {
-			st.free <- st.task // as before
+			st.free <- st.task // never blocks either
 			st.task = nil
 		}
 		select {
@@ -249,5 +249,5 @@ func (s *scanner) advance(st *stream, passed func(*task)) (ok bool, err error) {
 	}
 }
 
-// key is the time by which the stream's next event is ordered among those of others.
+// key returns the time of the stream's next event, by which merge orders streams.
 func (st *stream) key() int64 { return st.task.events[st.next].key }

@@ -13,14 +13,14 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
-// RuleSet is a configuration, as far as it decides which lines alert whom.
+// RuleSet is the part of a configuration that determines which lines alert which triggers.
 type RuleSet struct {
 	Engine   engine.Settings
 	Silences []engine.Silence
 	Triggers []trigger.Settings
 }
 
-// RuleSetOf returns what of a configuration decides which lines alert whom.
+// RuleSetOf returns the RuleSet of a configuration.
 func RuleSetOf(s *config.Settings) RuleSet {
 	out := RuleSet{Engine: s.Engine(), Triggers: s.Triggers}
 	for i := range s.Silences {
@@ -29,10 +29,10 @@ func RuleSetOf(s *config.Settings) RuleSet {
 	return out
 }
 
-// BrokenError says that rules do not run.
+// BrokenError reports rules that cannot be compiled.
 type BrokenError struct{ Rules []engine.RuleError }
 
-// Error names each rule with what is wrong with it.
+// Error returns each rule with its error.
 func (e *BrokenError) Error() string {
 	all := make([]string, len(e.Rules))
 	for i := range e.Rules {
@@ -41,34 +41,34 @@ func (e *BrokenError) Error() string {
 	return strings.Join(all, "; ")
 }
 
-// side is one of the rule sets at work.
+// side evaluates one of the rule sets.
 type side struct {
 	engine   *engine.Engine
-	worker   *engine.Worker // that judges
+	worker   *engine.Worker // for evaluation
 	rules    []*ruleAccount
 	byID     map[string]*ruleAccount
 	triggers []triggerAccount
 	unwanted int64
 	alerts   []engine.Alert
-	fresh    []engine.Alert // those of them that are not told yet
-	begun    []engine.Alert // by the hit that is judged, and wait for lines
+	fresh    []engine.Alert // alerts that were not counted yet
+	begun    []engine.Alert // alerts of the current hit that wait for lines after it
 	waiting  map[uint64]sampleRef
-	open     int // rules with contexts that have not all of their samples
+	open     int // rules with a context that still need samples
 	samples  int
 	axis     *axis
 }
 
-// sampleRef says which sample waits for the lines after its hit.
+// sampleRef refers to a sample that waits for the lines after its hit.
 type sampleRef struct {
 	account *ruleAccount
 	index   int
 }
 
-// ruleAccount is what is kept about a rule while the run goes on.
+// ruleAccount collects the result of a rule during the run.
 type ruleAccount struct {
 	rule         Rule
 	decidedBy    decidedBy
-	context      bool // alerts may have lines around them
+	context      bool // alerts may carry surrounding lines
 	first, last  int64
 	hit          bool
 	hits, alerts *row
@@ -130,7 +130,7 @@ func (s *side) addRule(id string, settings *engine.RuleSettings, bucket engine.B
 	s.byID[id] = a
 }
 
-// decidedBy is everything in the settings that decides about a rule. Two rule sets decide alike about a rule when these are equal by value.
+// decidedBy holds all settings that affect a rule. Two rule sets treat a rule alike if these are deeply equal.
 type decidedBy struct {
 	settings   engine.RuleSettings
 	bucket     engine.Bucket
@@ -143,7 +143,7 @@ type override struct {
 	change    engine.Override
 }
 
-// workloads adds the blocks that disable the rule or override its settings.
+// workloads adds the workload blocks that disable the rule or override its settings.
 func (d *decidedBy) workloads(blocks []engine.WorkloadSettings, id string) {
 	for i := range blocks {
 		w := &blocks[i]
@@ -170,13 +170,13 @@ func contextOverridden(s *engine.Settings, id string) bool {
 	return false
 }
 
-// place is where a record was read.
+// place is the file and line of a record.
 type place struct {
 	file   string
 	number int
 }
 
-// see notes a record for the lines around hits, as long as a sample may want it. It changes nothing but what samples show.
+// see passes a record to the engine for the lines around hits, as long as a sample may need it. It affects only the samples.
 func (s *side) see(rec *engine.Record, now int64) {
 	if s.open > 0 || len(s.waiting) > 0 {
 		s.alerts = s.worker.See(rec, now, s.alerts[:0])
@@ -184,8 +184,8 @@ func (s *side) see(rec *engine.Record, now int64) {
 	}
 }
 
-// sort takes what the engine made apart: alerts that waited for lines were told when they began to, and their samples get the lines; all others are
-// fresh.
+// sort separates the engine's alerts. An alert with a ticket waited for lines and was counted when the wait began, so only its sample gets the lines.
+// All others are fresh.
 func (s *side) sort() {
 	for i := range s.alerts {
 		a := &s.alerts[i]
@@ -198,7 +198,7 @@ func (s *side) sort() {
 	}
 }
 
-// judge decides about the hits of one record, which came at now, and returns the alerts; they are valid until the next call.
+// judge evaluates the hits of one record, which arrived at now, and returns the alerts. They are valid until the next call.
 func (s *side) judge(hits []engine.Hit, now int64, at place) []engine.Alert {
 	s.fresh = s.fresh[:0]
 	for i := range hits {
@@ -223,12 +223,12 @@ func (s *side) judge(hits []engine.Hit, now int64, at place) []engine.Alert {
 		}
 	}
 	for i := range s.fresh {
-		s.tell(&s.fresh[i], at)
+		s.count(&s.fresh[i], at)
 	}
 	return s.fresh
 }
 
-// tick makes the alerts that are due up to now, each at its time.
+// tick fires all alerts that are due by now, each at its own time.
 func (s *side) tick(now int64) {
 	for {
 		at, ok := s.engine.NextDue()
@@ -239,16 +239,16 @@ func (s *side) tick(now int64) {
 		s.alerts = s.engine.Tick(at, s.alerts[:0])
 		s.sort()
 		for i := range s.fresh {
-			s.tell(&s.fresh[i], place{})
+			s.count(&s.fresh[i], place{})
 		}
-		if next, ok := s.engine.NextDue(); !ok || next <= at { // it is done, or would be asked for ever
+		if next, ok := s.engine.NextDue(); !ok || next <= at { // nothing is left, or the engine makes no progress and the loop would not end
 			return
 		}
 	}
 }
 
-// tell accounts for an alert.
-func (s *side) tell(alert *engine.Alert, at place) {
+// count counts an alert for its rule and for each trigger that accepts it.
+func (s *side) count(alert *engine.Alert, at place) {
 	a := s.byID[alert.RuleID]
 	if a == nil {
 		return
@@ -268,23 +268,23 @@ func (s *side) tell(alert *engine.Alert, at place) {
 		return
 	}
 	event := pipeline.NewAlert(alert, "")
-	wanted := false
+	accepted := false
 	for i := range s.triggers {
 		if t := &s.triggers[i]; t.filter.Match(&event) {
 			t.out.Alerts++
 			t.out.Rules[alert.RuleID]++
-			wanted = true
+			accepted = true
 		}
 	}
-	if !wanted {
+	if !accepted {
 		s.unwanted++
 	}
 }
 
-// finish fills in what the engine counted.
+// finish copies the engine's counters into the results.
 func (s *side) finish() {
 	s.worker.Release()
-	s.alerts = s.engine.ReleaseWaiting(s.alerts[:0]) // no further line comes
+	s.alerts = s.engine.ReleaseWaiting(s.alerts[:0]) // no further lines follow
 	s.sort()
 	counts := s.engine.Stats().Rules
 	for _, a := range s.rules {
@@ -324,7 +324,7 @@ func alertSample(a *engine.Alert, at place) Sample {
 		out.Text = shown(a.Summary)
 	}
 	for _, n := range a.Suppressed {
-		out.Told += n
+		out.SuppressedBefore += n
 	}
 	return out
 }

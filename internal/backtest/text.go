@@ -15,14 +15,14 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
-// TextOptions says how a result is shown on a terminal.
+// TextOptions configures WriteText.
 type TextOptions struct {
 	Width   int  // of the terminal, in characters
-	Quiet   bool // rules without hits are left out
-	Samples int  // for each rule, of each sort
+	Quiet   bool // leave out rules without hits
+	Samples int  // maximum per rule, of each kind
 }
 
-// WriteText shows a result as text. Nothing of a log line can steer the terminal.
+// WriteText writes the result as text. The content of log lines cannot control the terminal.
 func (r *Result) WriteText(w io.Writer, o TextOptions) error {
 	var b bytes.Buffer
 	t := &textReport{Buffer: &b, r: r, opt: o}
@@ -61,7 +61,7 @@ func (t *textReport) head() {
 	for _, p := range []struct {
 		n    int64
 		text string
-	}{{r.Bad, "%s lines could not be read\n"}, {r.BadFiles, "%s files could not be read, or not to their ends\n"},
+	}{{r.Bad, "%s lines could not be read\n"}, {r.BadFiles, "%s files could not be read to their end\n"},
 		{r.Own, "%s lines of this program's own were not evaluated\n"}} {
 		if p.n > 0 {
 			t.printf(p.text, grouped(p.n))
@@ -96,7 +96,7 @@ func (t *textReport) rules() {
 	}
 }
 
-// byTime returns the alerts that time made, by kind.
+// byTime returns the alerts caused by time, by kind.
 func (r *Rule) byTime() map[string]int64 {
 	out := maps.Clone(r.Sent)
 	for _, kind := range []string{"log", "threshold", "container"} {
@@ -153,7 +153,7 @@ func (t *textReport) triggers() {
 	}
 	_ = table.Flush() // into memory
 	if t.r.Unwanted > 0 {
-		t.printf("%s that no trigger wants\n", plural(int(t.r.Unwanted), "alert"))
+		t.printf("%s that no trigger accepts\n", plural(int(t.r.Unwanted), "alert"))
 	}
 }
 
@@ -189,8 +189,8 @@ func (t *textReport) lines(samples []Sample, kind string) {
 		if s.Line > 0 {
 			head += fmt.Sprintf(" %s:%d", safetext.Visible(s.File), s.Line)
 		}
-		if s.Told > 0 {
-			head += fmt.Sprintf(" (+%s suppressed before)", grouped(s.Told))
+		if s.SuppressedBefore > 0 {
+			head += fmt.Sprintf(" (+%s suppressed before)", grouped(s.SuppressedBefore))
 		}
 		t.printf("%s\n", head)
 		width := max(40, t.opt.Width-12)
@@ -239,7 +239,7 @@ func (t *textReport) comparison() {
 	}
 }
 
-// change tells a number of the old and the new rule.
+// change formats a count of the old and of the new rule.
 func change(c *RuleChange, of func(*Rule) int64) string {
 	var before, after int64
 	if c.Old != nil {
@@ -254,7 +254,7 @@ func change(c *RuleChange, of func(*Rule) int64) string {
 	return grouped(before) + " → " + grouped(after)
 }
 
-// WriteOutcomes tells what became of expectations.
+// WriteOutcomes writes one line per outcome.
 func WriteOutcomes(w io.Writer, all []Outcome) error {
 	for i := range all {
 		o := &all[i]
@@ -269,7 +269,7 @@ func WriteOutcomes(w io.Writer, all []Outcome) error {
 	return nil
 }
 
-// resample brings counts to a number of columns, of which each is the sum of what falls into it.
+// resample distributes counts to a number of columns. Each column is the sum of its counts.
 func resample(counts []int64, columns int) []int64 {
 	out := make([]int64, columns)
 	for i, n := range counts {
@@ -280,7 +280,7 @@ func resample(counts []int64, columns int) []int64 {
 
 var blocks = []rune("▁▂▃▄▅▆▇█")
 
-// bars draws counts as bars against the greatest of them. What is not zero is seen.
+// bars draws counts as bars, scaled to the largest. Every count above zero is visible.
 func bars(counts []int64) string {
 	most := max(1, slices.Max(counts))
 	var b strings.Builder
@@ -294,7 +294,7 @@ func bars(counts []int64) string {
 	return b.String()
 }
 
-// dots marks where there is anything.
+// dots marks the columns that are not zero.
 func dots(counts []int64) string {
 	var b strings.Builder
 	for _, n := range counts {
@@ -310,7 +310,7 @@ func dots(counts []int64) string {
 	return b.String()
 }
 
-// axisLabels writes times above the columns, as many as there is room for.
+// axisLabels returns as many times above the columns as fit.
 func axisLabels(t *Timeline, columns int) string {
 	whole := time.Duration(t.Seconds) * time.Second * time.Duration(len(t.Lines))
 	layout := "15:04:05"
@@ -334,7 +334,7 @@ func axisLabels(t *Timeline, columns int) string {
 	return b.String()
 }
 
-// words writes numbers by name, the greatest first: "cooldown 300, rate_limit 12".
+// words formats counts with their names, the largest first: "cooldown 300, rate_limit 12".
 func words(counts map[string]int64) string {
 	names := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
 		if counts[a] != counts[b] {
@@ -351,7 +351,7 @@ func words(counts map[string]int64) string {
 	return strings.Join(names, ", ")
 }
 
-// grouped writes a number with commas between its thousands.
+// grouped formats a number with commas between its thousands.
 func grouped(n int64) string {
 	s := strconv.FormatInt(n, 10)
 	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
@@ -369,7 +369,7 @@ func plural(n int, noun string) string {
 
 func stamped(t time.Time) string { return t.Format(time.DateTime) }
 
-// span writes a length of time with its two greatest units.
+// span formats a duration with its two largest units.
 func span(d time.Duration) string {
 	switch {
 	case d >= 24*time.Hour:

@@ -2,19 +2,18 @@ package backtest
 
 import "time"
 
-// axis divides the time of a run into buckets of one width. It holds what there is however long that becomes: when the buckets do not reach, each
-// two become one.
+// axis divides the time of a run into buckets of equal width. If a run outgrows the buckets, the axis merges each two into one.
 type axis struct {
 	start int64 // of the first bucket, in seconds; a multiple of the width
-	width int64 // in seconds; 0: nothing was counted yet
-	used  int   // buckets up to the last one that was counted in
+	width int64 // in seconds; 0: no counts yet
+	used  int   // number of buckets up to the last one with a count
 	rows  []*row
 }
 
-// row is something that is counted over time.
+// row holds the counts of one quantity over time.
 type row struct{ counts [maxBuckets]int64 }
 
-// maxBuckets is how many buckets there are at most. From half of them on all are used, unless the run is shorter than as many seconds.
+// maxBuckets is the maximum number of buckets. A run of at least as many seconds uses at least half of them.
 const maxBuckets = 480
 
 func (a *axis) newRow() *row {
@@ -26,7 +25,7 @@ func (a *axis) newRow() *row {
 // add counts n at a second.
 func (a *axis) add(r *row, second, n int64) { r.counts[a.bucket(second)] += n }
 
-// bucket returns the bucket of a second, and makes one when there is none.
+// bucket returns the bucket of a second and extends the axis if necessary.
 func (a *axis) bucket(second int64) int {
 	if a.width == 0 {
 		a.start, a.width = second, 1
@@ -45,7 +44,7 @@ func (a *axis) bucket(second int64) int {
 	}
 }
 
-// fold makes each two buckets one. The start becomes a multiple of the new width.
+// fold merges each two buckets into one. The start becomes a multiple of the new width.
 func (a *axis) fold() {
 	wide := 2 * a.width
 	start := floorDiv(a.start, wide) * wide
@@ -61,7 +60,7 @@ func (a *axis) fold() {
 	a.start, a.width = start, wide
 }
 
-// shift makes room for n buckets before the first.
+// shift inserts n buckets before the first.
 func (a *axis) shift(n int) {
 	for _, r := range a.rows {
 		copy(r.counts[n:], r.counts[:a.used])
@@ -79,12 +78,12 @@ func floorDiv(a, b int64) int64 {
 	return q
 }
 
-// Timeline says how the time of a run is divided.
+// Timeline is the division of a run into buckets, with its lines.
 type Timeline struct {
 	Start   time.Time `json:"start"`
 	Seconds int64     `json:"bucket_seconds"`
 	Lines   []int64   `json:"lines"` // in each bucket
 }
 
-// values returns what a row counted.
+// values returns a copy of a row's counts.
 func (a *axis) values(r *row) []int64 { return append([]int64{}, r.counts[:a.used]...) }

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestAnAxisLosesNothing: whatever is counted in whatever order, every count is in the bucket of its time.
+// TestAnAxisLosesNothing: every count is in the bucket of its time, in whatever order counts arrive.
 func TestAnAxisLosesNothing(t *testing.T) {
 	for seed := range int64(300) {
 		rng := rand.New(rand.NewSource(seed))
@@ -18,7 +18,7 @@ func TestAnAxisLosesNothing(t *testing.T) {
 			seconds = append(seconds, s)
 			a.add(r, s, 1)
 		}
-		late := a.newRow() // a row may come later
+		late := a.newRow() // a row may be added later
 		a.add(late, seconds[0], 5)
 		want := make([]int64, maxBuckets)
 		for _, s := range seconds {
