@@ -23,7 +23,7 @@ func (r *runner) compare() {
 	wanted, got := r.alertTexts()
 	r.differ(r.alertPlace(), "the alerts are not those expected", wanted, got)
 	wanted, got = r.heldTexts()
-	r.differ(r.part, "the hits held back are not those expected", wanted, got)
+	r.differ(r.part, "the suppressed hits differ from the expected ones", wanted, got)
 	for i := range r.test.Payloads {
 		r.payload(&r.test.Payloads[i], r.part.Item("payload", i))
 	}
@@ -215,7 +215,7 @@ func listOf(list []string) string {
 	return "[" + strings.Join(parts, ", ") + "]"
 }
 
-// heldTexts returns the hits held back as expected and as they are, in one order. A rule that is expected by its name stands for all of its ids.
+// heldTexts returns the expected and the actual suppressed hits, in one order. A rule that is expected by its name stands for all of its ids.
 func (r *runner) heldTexts() (wanted, got string) {
 	want := slices.Clone(r.test.Suppressed)
 	named := map[string]bool{}

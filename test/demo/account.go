@@ -49,7 +49,7 @@ func (e *expectation) hit(l containerlog.Line) bool {
 type tally struct {
 	hits       int64 // lines that the expectation matches
 	alerts     int64 // lines that alerts stand for themselves
-	suppressed int64 // lines that alerts say were held back
+	suppressed int64 // hits that alerts report as suppressed
 }
 
 // account holds the alerts against the lines.
@@ -123,7 +123,7 @@ func (a *account) count(alert trigger.Alert) {
 		sum += n
 	}
 	if sum != alert.Suppressed.Total {
-		a.problems = append(a.problems, fmt.Sprintf("alert %s: %d held back in all, %d by reason", alert.ID, alert.Suppressed.Total, sum))
+		a.problems = append(a.problems, fmt.Sprintf("alert %s: %d suppressed in all, %d by reason", alert.ID, alert.Suppressed.Total, sum))
 	}
 }
 
@@ -147,19 +147,19 @@ func (a *account) complete() bool {
 	return true
 }
 
-// verdict is nil when hits = alerts + suppressed for every rule, each rule alerted, and something was held back for each reason.
+// verdict is nil when hits = alerts + suppressed for every rule, each rule alerted, and at least one hit was suppressed for each reason.
 func (a *account) verdict() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var errs []error
 	for rule, t := range a.rules {
 		if t.hits == 0 || t.alerts == 0 || t.alerts+t.suppressed != t.hits {
-			errs = append(errs, fmt.Errorf("rule %s: %d hits, but %d alerted and %d held back", rule, t.hits, t.alerts, t.suppressed))
+			errs = append(errs, fmt.Errorf("rule %s: %d hits, but %d alerted and %d suppressed", rule, t.hits, t.alerts, t.suppressed))
 		}
 	}
 	for _, reason := range []string{"cooldown", "rate_limit"} {
 		if a.by[reason] == 0 {
-			errs = append(errs, fmt.Errorf("nothing was held back for reason %s", reason))
+			errs = append(errs, fmt.Errorf("no hit was suppressed for reason %s", reason))
 		}
 	}
 	for _, problem := range a.problems {
@@ -181,7 +181,7 @@ func (a *account) print(w io.Writer, took time.Duration) {
 	}
 	sort.Strings(names)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "hits\talerts\theld back\t  rule")
+	fmt.Fprintln(table, "hits\talerts\tsuppressed\t  rule")
 	for _, name := range names {
 		t := a.rules[name]
 		fmt.Fprintf(table, "%d\t%d\t%d\t  %s\n", t.hits, t.alerts, t.suppressed, name)
@@ -193,7 +193,7 @@ func (a *account) print(w io.Writer, took time.Duration) {
 	for _, reason := range receiver.Reasons(a.by) {
 		reasons = append(reasons, fmt.Sprintf("%s %d", strings.ReplaceAll(reason, "_", " "), a.by[reason]))
 	}
-	fmt.Fprintf(w, "\n%d lines in %.1f s, %d alerts and %d roll-ups, %d held back (%s)", a.lines, took.Seconds(), a.alerts-a.rollups, a.rollups, sum.suppressed, strings.Join(reasons, ", "))
+	fmt.Fprintf(w, "\n%d lines in %.1f s, %d alerts and %d roll-ups, %d suppressed (%s)", a.lines, took.Seconds(), a.alerts-a.rollups, a.rollups, sum.suppressed, strings.Join(reasons, ", "))
 	if a.duplicates > 0 {
 		fmt.Fprintf(w, ", %d arrived twice", a.duplicates)
 	}

@@ -1,6 +1,6 @@
 // Command demo shows the plugin at work: it starts a webhook receiver, plays a container log through the real shared object in a few
 // seconds, prints the alerts as they arrive, and at the end holds them against what plain regular expressions find in the same lines. It
-// ends with 0 only when every hit is accounted for: alerted, or told as held back.
+// ends with 0 only when every hit is accounted for: it made an alert, or an alert reports it as suppressed.
 //
 // It runs in fluent-bit when that is on PATH, and in the plugin host of test/host otherwise.
 package main

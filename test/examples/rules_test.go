@@ -18,7 +18,7 @@ import (
 
 // TestRuleFiles executes every rule file of examples/ over the lines of testdata/NAME.txtar, with the engine alone, all at one moment. The
 // file "lines" holds a workload, a stream and the line, separated by " | "; "fields" before the line, when there are any, is a JSON object of
-// the record's fields. The file "alerts" holds, one a line, what is expected: severity, rule and summary; the file "held back" the rules
+// the record's fields. The file "alerts" holds, one a line, what is expected: severity, rule and summary; the file "suppressed" the rules
 // that had more hits than alerts, by reason.
 func TestRuleFiles(t *testing.T) {
 	t.Parallel()
@@ -42,8 +42,8 @@ func TestRuleFiles(t *testing.T) {
 			if want := section(t, archive, "alerts"); alerts != want {
 				t.Errorf("alerts:\n%s\nwant:\n%s", alerts, want)
 			}
-			if held, want := heldBack(rules), section(t, archive, "held back"); held != want {
-				t.Errorf("held back:\n%s\nwant:\n%s", held, want)
+			if got, want := suppressed(rules), section(t, archive, "suppressed"); got != want {
+				t.Errorf("suppressed:\n%s\nwant:\n%s", got, want)
 			}
 			for id, counts := range rules {
 				if counts.Hits == 0 {
@@ -65,8 +65,8 @@ func section(t *testing.T, archive *txtar.Archive, name string) string {
 	return ""
 }
 
-// heldBack tells of the hits that made no alert.
-func heldBack(rules map[string]engine.RuleCounts) string {
+// suppressed tells of the hits that made no alert.
+func suppressed(rules map[string]engine.RuleCounts) string {
 	var b strings.Builder
 	for _, id := range slices.Sorted(maps.Keys(rules)) {
 		for why, n := range rules[id].Suppressed {

@@ -56,7 +56,7 @@ func severityColour(severity string) string {
 	}
 }
 
-// Print writes one alert: a line that says what and where, the message, and what was held back.
+// Print writes one alert: a line with severity, rule and source, the message, and the suppressed hits.
 func (p *Printer) Print(a trigger.Alert) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -87,7 +87,7 @@ func (p *Printer) in(colour, text string) string {
 	return colour + text + none
 }
 
-// Held says in words what was held back: "+312 since 14:02 (cooldown 300, rate_limit 12)". It is empty when nothing was.
+// Held returns the suppressed hits in words: "+312 since 14:02 (cooldown 300, rate_limit 12)". It is empty where there are none.
 func Held(s trigger.Suppressed) string {
 	if s.Total == 0 {
 		return ""
