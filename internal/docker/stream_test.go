@@ -287,11 +287,11 @@ func TestRecordsThatComeTwice(t *testing.T) {
 func TestARecordThatCannotBeRead(t *testing.T) {
 	for _, shape := range []dockertest.Container{web(), {Name: "web", TTY: true}} {
 		for i, behind := range []int{1, 2, 3, 1200, 3, 1200, 1, 2, 3, 1200} {
-			hang, tell := i == 4 || i == 5, i > 5
-			t.Run(fmt.Sprintf("tty=%t/hang=%t/tell=%t/%d", shape.TTY, hang, tell, behind), func(t *testing.T) {
+			hang, report := i == 4 || i == 5, i > 5
+			t.Run(fmt.Sprintf("tty=%t/hang=%t/report=%t/%d", shape.TTY, hang, report, behind), func(t *testing.T) {
 				t.Parallel()
 				b := newBench(t)
-				b.daemon.Misbehave(dockertest.Faults{HangCorrupt: hang, TellCorrupt: tell})
+				b.daemon.Misbehave(dockertest.Faults{HangCorrupt: hang, SendCorrupt: report})
 				c := b.daemon.Run(shape)
 				o := b.options()
 				if hang {

@@ -1,5 +1,5 @@
-// Package dockertest is a container engine of its own, on a unix socket, as far as following logs needs one. It behaves as Docker does, and
-// fails as tests ask it to.
+// Package dockertest is a fake container engine on a unix socket, limited to the API that following logs uses. It behaves like Docker, and
+// tests can make it fail.
 package dockertest
 
 import (
@@ -22,13 +22,13 @@ import (
 	"time"
 )
 
-// Daemon is the engine. It is safe for concurrent use.
+// Daemon is a fake container engine. It is safe for concurrent use.
 type Daemon struct {
 	t      testing.TB
 	Socket string
 
 	mu         sync.Mutex
-	changed    *sync.Cond // whenever anything below does
+	changed    *sync.Cond // signals each change of the fields below
 	containers map[string]*Container
 	streams    map[*stream]bool
 	listeners  map[chan event]bool
@@ -45,27 +45,27 @@ type Daemon struct {
 	sent       atomic.Int64 // bytes of logs
 }
 
-// Faults says how the daemon misbehaves. The zero value behaves.
+// Faults are the ways in which the daemon misbehaves. With the zero value it behaves.
 type Faults struct {
-	Chop        int  // writes bodies in pieces of so many bytes; 0: as they are
+	Chop        int  // writes bodies in pieces of this many bytes; 0: whole
 	HangTail    bool // tail=N never answers, as after an external truncate
 	HangSince   bool // since and tail=all never answer
-	NoEvents    bool // events are not told
-	Deaf        bool // follows get nothing new
-	CutEvery    int  // ends each follow after so many records; 0: never
-	HangCorrupt bool // a follow waits at a record that cannot be read, instead of ending
-	SkipCorrupt bool // a follow passes over such a record and over what stands behind it by then, while the container runs
-	TellCorrupt bool // a stream that ends at a record that cannot be read says so, as engines from 23 on do
-	OldSince    bool // since filters every record, as engines before 24 do, not only until the first that matches
+	NoEvents    bool // sends no events
+	Deaf        bool // follows get no new records
+	CutEvery    int  // ends each follow after this many records; 0: never
+	HangCorrupt bool // a follow waits at an unreadable record instead of ending
+	SkipCorrupt bool // while the container runs, a follow skips an unreadable record and all records present after it
+	SendCorrupt bool // a stream that ends at an unreadable record sends an error, like engines from 23 on
+	OldSince    bool // since filters every record, like engines before 24, not only until the first match
 }
 
-// Container is a container of the daemon. Its fields are not to be changed once it is there.
+// Container is a container of the daemon. Its fields must not change after it was added.
 type Container struct {
 	ID, Name, Image, Driver string
 	Labels, Options         map[string]string
 	TTY                     bool
 	StopSignal              string
-	Aliases                 []string // what links from other containers call it, such as /other/alias
+	Aliases                 []string // its names in links from other containers, such as /other/alias
 	d                       *Daemon
 	running, started, dead  bool
 	finished                time.Time
@@ -80,7 +80,7 @@ type entry struct {
 	stream  byte
 	time    time.Time
 	payload string
-	corrupt bool // cannot be read: a stream that comes by ends, or waits there while the container runs
+	corrupt bool // unreadable: a stream that reaches it ends, or waits there while the container runs
 }
 
 type event struct {
@@ -106,10 +106,10 @@ func Start(t testing.TB) *Daemon {
 	return d
 }
 
-// Host returns what DOCKER_HOST would be.
+// Host returns the value for DOCKER_HOST.
 func (d *Daemon) Host() string { return "unix://" + d.Socket }
 
-// Up lets the daemon listen.
+// Up starts listening.
 func (d *Daemon) Up() {
 	listener, err := net.Listen("unix", d.Socket)
 	if err != nil {
@@ -123,7 +123,7 @@ func (d *Daemon) Up() {
 	go func() { _ = server.Serve(listener) }() // ends with Down
 }
 
-// ListenTLS lets the daemon listen on a port of its own, too, until the test ends, and returns what DOCKER_HOST would be.
+// ListenTLS also listens on a TCP port until the test ends, and returns the value for DOCKER_HOST.
 func (d *Daemon) ListenTLS(c *tls.Config) string {
 	listener, err := tls.Listen("tcp", "127.0.0.1:0", c)
 	if err != nil {
@@ -135,7 +135,7 @@ func (d *Daemon) ListenTLS(c *tls.Config) string {
 	return "tcp://" + listener.Addr().String()
 }
 
-// Down ends all connections and stops listening, as when the daemon is killed. Containers are as they were.
+// Down ends all connections and stops listening, like a killed daemon. Containers do not change.
 func (d *Daemon) Down() {
 	d.mu.Lock()
 	d.down = true
@@ -154,21 +154,21 @@ func (d *Daemon) Misbehave(f Faults) {
 	d.changed.Broadcast()
 }
 
-// Meanwhile has fn called before each request is answered, and what it does to containers done by then. It may be called concurrently.
+// Meanwhile makes the daemon call fn before it answers each request, so that the answer reflects the changes of fn. Calls may be concurrent.
 func (d *Daemon) Meanwhile(fn func(r *http.Request)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.meanwhile = fn
 }
 
-// SetVersion sets what the engine says its version is.
+// SetVersion sets the engine's version.
 func (d *Daemon) SetVersion(v string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.version = v
 }
 
-// BePodman makes the engine Podman of a version, behind Docker's API and with its own way to give out logs.
+// BePodman makes the daemon behave like a version of Podman behind Docker's API, with Podman's own API for logs.
 func (d *Daemon) BePodman(version string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -196,7 +196,7 @@ func (d *Daemon) Follows() int {
 	return len(d.streams)
 }
 
-// Passed counts how often a follow passed over records, see Faults.SkipCorrupt.
+// Passed returns how often a follow skipped records, see Faults.SkipCorrupt.
 func (d *Daemon) Passed() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -216,7 +216,7 @@ func (d *Daemon) CutFollows() {
 	d.changed.Broadcast()
 }
 
-// Create adds a container, which does not run yet. The id is made of the name.
+// Create adds a container that does not run yet. Its id derives from its name.
 func (d *Daemon) Create(c Container) *Container {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -231,26 +231,25 @@ func (d *Daemon) Create(c Container) *Container {
 	}
 	c.d, c.created = d, d.tick()
 	d.containers[c.ID] = &c
-	d.tell(&c, "create")
+	d.emit(&c, "create")
 	return &c
 }
 
-// Run adds a container that runs.
+// Run adds a running container.
 func (d *Daemon) Run(c Container) *Container {
 	created := d.Create(c)
 	created.Start()
 	return created
 }
 
-// tick returns the time of something that happens now, which is later than anything before, unless the clock was set. The caller holds the
-// lock.
+// tick returns the time for a new record or event. It is later than all before, unless the clock was set. The caller holds the lock.
 func (d *Daemon) tick() time.Time {
 	d.clock = d.clock.Add(time.Microsecond)
 	return d.clock
 }
 
-// tell sends an event. The caller holds the lock.
-func (d *Daemon) tell(c *Container, action string, attributes ...string) {
+// emit sends an event. The caller holds the lock.
+func (d *Daemon) emit(c *Container, action string, attributes ...string) {
 	if d.faults.NoEvents || d.down {
 		return
 	}
@@ -287,11 +286,11 @@ func (c *Container) Die() { c.Exit(0) }
 // Exit ends the container with a code; open streams end.
 func (c *Container) Exit(code int) { c.set(false, "die", "exitCode", strconv.Itoa(code)) }
 
-// OutOfMemory ends the container because it took too much memory.
+// OutOfMemory ends the container because it used too much memory.
 func (c *Container) OutOfMemory() {
 	c.d.mu.Lock()
 	c.oom = true
-	c.d.tell(c, "oom")
+	c.d.emit(c, "oom")
 	c.d.mu.Unlock()
 	c.Exit(137)
 }
@@ -307,23 +306,23 @@ func (c *Container) set(running bool, action string, attributes ...string) {
 		c.exitCode, c.oom = 0, false
 	}
 	c.running, c.started = running, c.started || running
-	c.d.tell(c, action, attributes...)
+	c.d.emit(c, action, attributes...)
 	c.d.changed.Broadcast()
 }
 
-// Health sets what the container's health check says. Podman sends an event of each check, Docker of each change.
+// Health sets the result of the container's health check. Podman sends an event for each check, Docker for each change.
 func (c *Container) Health(status string) {
 	c.d.mu.Lock()
 	defer c.d.mu.Unlock()
 	c.health = status
-	c.d.tell(c, "health_status: "+status)
+	c.d.emit(c, "health_status: "+status)
 }
 
-// Happens tells an event that changes nothing.
-func (c *Container) Happens(action string, attributes ...string) {
+// Emit sends an event that does not change the container.
+func (c *Container) Emit(action string, attributes ...string) {
 	c.d.mu.Lock()
 	defer c.d.mu.Unlock()
-	c.d.tell(c, action, attributes...)
+	c.d.emit(c, action, attributes...)
 }
 
 // Remove removes the container with its log.
@@ -332,11 +331,11 @@ func (c *Container) Remove() {
 	defer c.d.mu.Unlock()
 	c.running = false
 	delete(c.d.containers, c.ID)
-	c.d.tell(c, "destroy")
+	c.d.emit(c, "destroy")
 	c.d.changed.Broadcast()
 }
 
-// Spoil ends the container and removes it halfway: it is there, and its log is not.
+// Spoil ends the container and removes it halfway: the container remains, but its log is gone.
 func (c *Container) Spoil() {
 	c.d.mu.Lock()
 	defer c.d.mu.Unlock()
@@ -344,20 +343,20 @@ func (c *Container) Spoil() {
 	c.d.changed.Broadcast()
 }
 
-// Rename gives the container another name.
+// Rename renames the container.
 func (c *Container) Rename(name string) {
 	c.d.mu.Lock()
 	defer c.d.mu.Unlock()
 	old := c.Name
 	c.Name = name
 	if c.d.podman {
-		c.d.tell(c, "rename")
+		c.d.emit(c, "rename")
 		return
 	}
-	c.d.tell(c, "rename", "oldName", "/"+old)
+	c.d.emit(c, "rename", "oldName", "/"+old)
 }
 
-// Stdout and Stderr write records, each with a time of its own and a line end.
+// Stdout and Stderr write records, each with a distinct time and a line end.
 func (c *Container) Stdout(lines ...string) { c.write(1, lines) }
 func (c *Container) Stderr(lines ...string) { c.write(2, lines) }
 
@@ -374,8 +373,8 @@ func (c *Container) lineEnd() string {
 	return "\n"
 }
 
-// Long writes a text as the engine does: in records of 16 KiB, which share a time, except with journald. Podman's have 8 KiB, and the end of a line that
-// needs several stands by itself. A text without a line end is a line that has not ended.
+// Long writes a text like the engine: in records of 16 KiB that share a time, except with journald. Podman's have 8 KiB, and the line end after
+// several is a record of its own. A text without a line end is an unfinished line.
 func (c *Container) Long(stream byte, text string) {
 	c.d.mu.Lock()
 	defer c.d.mu.Unlock()
@@ -409,7 +408,7 @@ func (c *Container) Same(stream byte, text string) {
 	c.d.changed.Broadcast()
 }
 
-// Corrupt writes a record that cannot be read.
+// Corrupt writes an unreadable record.
 func (c *Container) Corrupt() {
 	c.d.mu.Lock()
 	defer c.d.mu.Unlock()
@@ -417,7 +416,7 @@ func (c *Container) Corrupt() {
 	c.d.changed.Broadcast()
 }
 
-// Rotate removes all but the last records from the log, as rotation does. Open streams go on where they are.
+// Rotate removes all but the last records from the log, like rotation. Open streams continue at their positions.
 func (c *Container) Rotate(keep int) {
 	c.d.mu.Lock()
 	defer c.d.mu.Unlock()
@@ -430,7 +429,7 @@ func (c *Container) Rotate(keep int) {
 	}
 }
 
-// Reread lets open streams send the last records once more, as engines before 23 do when they rotate a log.
+// Reread makes open streams send the last records once more, like engines before 23 when they rotate a log.
 func (c *Container) Reread(records int) {
 	c.d.mu.Lock()
 	defer c.d.mu.Unlock()
@@ -496,7 +495,7 @@ func (d *Daemon) handler() http.Handler {
 	})
 	mux.HandleFunc("/containers/{id}/logs", d.logs)
 	mux.HandleFunc("/libpod/containers/{id}/logs", d.logs)
-	mux.HandleFunc("/events", d.tellAll)
+	mux.HandleFunc("/events", d.sendEvents)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.URL.Path = versioned.ReplaceAllString(r.URL.Path, "/")
 		d.mu.Lock()

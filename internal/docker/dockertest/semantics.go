@@ -17,24 +17,24 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 )
 
-// Subject is an engine whose behaviour is compared with what internal/docker relies on: this package's, or a real one.
+// Subject is an engine to be checked by Semantics: this package's fake, or a real one.
 type Subject struct {
 	API docker.API
 	// Podman has other log drivers and sizes, and its times are whole seconds, which the client completes. Semantics sets it.
 	podman bool
-	// Create makes a container that writes the texts when it is started, in turn on stdout and stderr, and then ends with the code, or, when that
-	// is negative, runs on. It returns the id.
+	// Create creates a container and returns its id. When started, the container writes the texts, alternately to stdout and stderr, and then ends with
+	// the code; if the code is negative, it keeps running.
 	Create func(name string, tty bool, driver string, code int, texts ...string) string
-	// Do starts, waits for the end of, kills, renames to NAME-2, or removes a container.
+	// Do performs an action on a container: start, wait for its end, kill, rename to NAME-2, or remove.
 	Do func(id, action string)
-	// Append adds a record to the log of a json-file container that has ended, at a time that may lie before the last one's. It reports whether it
-	// could.
+	// Append adds a record to the log of an ended json-file container. Its time may be earlier than the last record's. Append reports whether it
+	// succeeded.
 	Append func(id string, at time.Time, text string) bool
-	// Spoil removes a container that has ended halfway. It reports whether it could.
+	// Spoil removes an ended container halfway: the container remains without its log. It reports whether it succeeded.
 	Spoil func(id string) bool
 }
 
-// Semantics is the table of what internal/docker relies on. The fake engine and real ones are held to the same.
+// Semantics checks the behaviour of an engine on which internal/docker relies. The fake engine and real ones must pass the same checks.
 func Semantics(t *testing.T, s *Subject) {
 	info, err := s.API.Info(t.Context())
 	if err != nil {
@@ -52,7 +52,7 @@ func Semantics(t *testing.T, s *Subject) {
 	}
 }
 
-// ran returns a container that wrote its texts and ended.
+// ran returns the id of a container that has written its texts and ended.
 func (s *Subject) ran(name string, tty bool, driver string, texts ...string) string {
 	id := s.Create(name, tty, driver, 0, texts...)
 	s.Do(id, "start")
@@ -131,7 +131,7 @@ func frames(t *testing.T, s *Subject) {
 	}
 }
 
-// equalRecords have a time of their own each, the same whenever they are read.
+// equalRecords: equal records have distinct times, and every read returns the same times.
 func equalRecords(t *testing.T, s *Subject) {
 	for _, driver := range s.drivers() {
 		id := s.ran("equal-"+driver, false, driver, "same\n", "same\n", "same\n", "same\n", "same\n", "same\n")
@@ -151,7 +151,7 @@ func equalRecords(t *testing.T, s *Subject) {
 	}
 }
 
-// terminal logs have no frames, and one stream. Podman's own API frames them.
+// terminal: logs of a terminal have no frames and only one stream. Podman's own API frames them.
 func terminal(t *testing.T, s *Subject) {
 	want := []string{"one\r\n", "\x01\x00\x00\x00\x00\x00\x00\x05hello\r\n"}
 	if s.podman {
@@ -175,7 +175,8 @@ func terminal(t *testing.T, s *Subject) {
 	}
 }
 
-// longLines come in parts of 16 KiB that share a time; each has its time stamp. Podman's parts have 8 KiB at most, and the last alone has the line end.
+// longLines: long lines come in parts of 16 KiB that share a time, each with a time stamp. Podman's parts have at most 8 KiB, and only the last has the
+// line end.
 func longLines(t *testing.T, s *Subject) {
 	if s.podman {
 		whole := ""
@@ -204,8 +205,8 @@ func longLines(t *testing.T, s *Subject) {
 	}
 }
 
-// since is inclusive and exact to the nanosecond. Podman filters by times that are finer than those that it gives out: the seconds of a record leave it in,
-// the next second leaves it out.
+// since: the filter is inclusive and exact to the nanosecond. Podman filters by finer times than it returns: a filter with the record's second includes
+// the record, one with the next second excludes it.
 func since(t *testing.T, s *Subject) {
 	if s.podman {
 		id := s.ran("since", false, "k8s-file", "1\n", "2\n")
@@ -233,8 +234,8 @@ func since(t *testing.T, s *Subject) {
 	}
 }
 
-// sinceBack is how engines differ where a clock was set back: before 24 since leaves every older record out, from then on those before the
-// first that is not older.
+// sinceBack: engines differ if a clock was set back. Before 24, since excludes every older record; from 24 on, only those before the first
+// record that is not older.
 func sinceBack(t *testing.T, s *Subject) {
 	info, err := s.API.Info(t.Context())
 	if err != nil {
@@ -262,7 +263,7 @@ func sinceBack(t *testing.T, s *Subject) {
 	}
 }
 
-// tail counts records, and is the whole log when there are fewer; with since, both hold.
+// tail: the parameter counts records and returns the whole log if it has fewer. With since, both filters apply.
 func tail(t *testing.T, s *Subject) {
 	id := s.ran("tail", false, "json-file", "1\n", "2\n", "3\n", "4\n")
 	all := s.split(t, s.read(t, id, docker.LogOptions{}))
@@ -278,7 +279,7 @@ func tail(t *testing.T, s *Subject) {
 	}
 }
 
-// tailOfParts counts the parts of long lines as records.
+// tailOfParts: tail counts the parts of long lines as records.
 func tailOfParts(t *testing.T, s *Subject) {
 	id := s.ran("tail-parts", false, s.drivers()[0], "1\n", "2\n", strings.Repeat("x", 40000)+"\n", "3\n")
 	all := s.split(t, s.read(t, id, docker.LogOptions{}))
@@ -304,7 +305,7 @@ func missingAndNone(t *testing.T, s *Subject) {
 	}
 }
 
-// dead containers, whose removal failed, are still there, and their logs are not.
+// dead: containers whose removal failed still exist, but their logs do not.
 func dead(t *testing.T, s *Subject) {
 	id := s.ran("dead", false, "json-file", "x\n")
 	if !s.Spoil(id) {
@@ -324,7 +325,7 @@ func dead(t *testing.T, s *Subject) {
 	}
 }
 
-// neverStarted logs are empty, and a follow of them ends at once.
+// neverStarted: the log of a container that never started is empty, and a follow of it ends immediately.
 func neverStarted(t *testing.T, s *Subject) {
 	id := s.Create("never", false, "json-file", 0, "x\n")
 	for _, follow := range []bool{false, true} {
@@ -337,7 +338,7 @@ func neverStarted(t *testing.T, s *Subject) {
 	}
 }
 
-// follow ends with the container, and begins anew with its next start.
+// follow: a follow ends with the container, and a new one works after the next start.
 func follow(t *testing.T, s *Subject) {
 	id := s.Create("follow", false, "json-file", -1, "one\n")
 	s.Do(id, "start")
@@ -361,7 +362,7 @@ func follow(t *testing.T, s *Subject) {
 func inspect(t *testing.T, s *Subject) {
 	driver := "local"
 	if s.podman {
-		driver = "json-file" // it calls k8s-file so
+		driver = "json-file" // Podman's name for k8s-file
 	}
 	id := s.Create("inspect", true, driver, 3, "x\n")
 	s.Do(id, "start")
@@ -376,7 +377,7 @@ func inspect(t *testing.T, s *Subject) {
 	}
 }
 
-// listener gathers events of one container.
+// listener collects events.
 type listener struct {
 	mu  sync.Mutex
 	all []docker.Event
@@ -417,7 +418,7 @@ func (s *Subject) listen(t *testing.T, since int64) *listener {
 func events(t *testing.T, s *Subject) {
 	l := s.listen(t, 0)
 	var id string
-	// An engine takes a subscription a moment before it listens: containers are made until one is heard of.
+	// An engine accepts a subscription shortly before it listens, so create containers until an event of one arrives.
 	poll(t, "an event comes", func() bool {
 		if id == "" || len(l.of(id, "create")) == 0 {
 			id = s.Create(fmt.Sprint("events-", time.Now().UnixNano()), false, "json-file", 3, "x\n")
@@ -445,7 +446,7 @@ func events(t *testing.T, s *Subject) {
 	}
 }
 
-// kept events come first when they are asked for: since is inclusive and exact. An end is told behind the time that inspect tells.
+// kept: the engine first sends stored events from since on, which is inclusive and exact. The event of an end is later than the end in inspect.
 func kept(t *testing.T, s *Subject) {
 	info, err := s.API.Info(t.Context())
 	if err != nil {
@@ -466,13 +467,13 @@ func kept(t *testing.T, s *Subject) {
 		l := s.listen(t, die.Time+after)
 		last := s.ran(fmt.Sprint("kept-", after), false, "json-file", "x\n")
 		poll(t, "later events come", func() bool { return len(l.of(last, "die")) > 0 })
-		if n := len(l.of(id, "die")); n != want && !(s.podman && n == 0) { // of Podman's versions, some leave out the event at the very time
+		if n := len(l.of(id, "die")); n != want && !(s.podman && n == 0) { // some versions of Podman omit the event at exactly that time
 			t.Errorf("%d ns behind an event: it comes %d times", after, n)
 		}
 	}
 }
 
-func poll(t *testing.T, what string, holds func() bool) {
+func poll(t *testing.T, condition string, holds func() bool) {
 	t.Helper()
 	deadline := time.After(time.Minute)
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -481,7 +482,7 @@ func poll(t *testing.T, what string, holds func() bool) {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("not so within a minute: %s", what)
+			t.Fatalf("not within a minute: %s", condition)
 		}
 	}
 }

@@ -26,7 +26,7 @@ func (d *Daemon) logs(w http.ResponseWriter, r *http.Request) {
 	d.requests = append(d.requests, r.URL.RawQuery)
 	c, faults := d.containers[r.PathValue("id")], d.faults
 	dead := c != nil && c.dead
-	// Podman 4 takes parts for lines when it counts from the end, and ends a follow of what has ended halfway.
+	// Podman 4 counts parts as lines when it counts from the end, and it ends a follow of an ended container too early.
 	podman, mixes := d.podman, d.podman && strings.HasPrefix(d.version, "4.")
 	d.mu.Unlock()
 	if c == nil {
@@ -82,7 +82,7 @@ func (d *Daemon) logs(w http.ResponseWriter, r *http.Request) {
 	}
 	for sent, since := 0, parseSince(query.Get("since")); ; {
 		e, ok := d.await(r.Context(), s, follow, existing)
-		if !ok && e.corrupt && faults.TellCorrupt {
+		if !ok && e.corrupt && faults.SendCorrupt {
 			_ = out.send(entry{stream: 3, payload: "Error grabbing logs: unexpected end of JSON input\n"}, c.TTY, false) // the client is gone, or it is not
 		}
 		if !ok {
@@ -106,8 +106,8 @@ func (d *Daemon) logs(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// await waits for the next record of a stream; ok is false when the stream is over. existing is how many records there were at its start,
-// which is as much as a stream gets that does not follow.
+// await waits for the next record of a stream. ok is false at the end of the stream. existing is the number of records at its start: a stream that does not
+// follow gets no more.
 func (d *Daemon) await(ctx context.Context, s *stream, follow bool, existing int) (e entry, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -131,13 +131,13 @@ func (d *Daemon) await(ctx context.Context, s *stream, follow bool, existing int
 	}
 }
 
-// isTrue reads a switch, in the form of Docker's clients or of Podman's.
+// isTrue parses a boolean parameter in the form of Docker's or Podman's clients.
 func isTrue(text string) bool {
 	on, err := strconv.ParseBool(text)
 	return err == nil && on
 }
 
-// parseSince reads SECONDS.NANOSECONDS.
+// parseSince parses SECONDS.NANOSECONDS.
 func parseSince(text string) int64 {
 	if text == "" {
 		return 0
@@ -148,7 +148,7 @@ func parseSince(text string) int64 {
 	return s*1e9 + n
 }
 
-// writer writes records as the engine does.
+// writer writes records in the engine's format.
 type writer struct {
 	w    http.ResponseWriter
 	chop int
@@ -185,8 +185,8 @@ func (o *writer) send(e entry, tty, stamps bool) error {
 	return nil
 }
 
-// tellAll answers a request for events.
-func (d *Daemon) tellAll(w http.ResponseWriter, r *http.Request) {
+// sendEvents answers a request for events.
+func (d *Daemon) sendEvents(w http.ResponseWriter, r *http.Request) {
 	events := make(chan event, 512)
 	since := parseSince(r.URL.Query().Get("since"))
 	d.mu.Lock()

@@ -6,7 +6,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 )
 
-// Subject makes the daemon comparable with real engines. api is a client of it.
+// Subject returns the daemon as a Subject, for comparison with real engines. api is a client of the daemon.
 func (d *Daemon) Subject(api docker.API) *Subject {
 	type script struct {
 		c     *Container
