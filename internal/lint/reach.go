@@ -109,7 +109,7 @@ func (l *linter) triggers() {
 		t := &triggers[i]
 		reached := reach.System(t)
 		for j := range l.rules {
-			if reach.Wants(t, l.rules[j].reach()) {
+			if reach.Accepts(t, l.rules[j].reach()) {
 				reached, wanted[j] = true, true
 			}
 		}

@@ -52,7 +52,7 @@ func TestOnlyRegularFilesAreRead(t *testing.T) {
 	if runtime.GOOS == "linux" {
 		cases["/proc/self/environ"] = "not a file on a disk"
 		cases["/proc/self/status"] = "not a file on a disk"
-		cases["/proc/kmsg"] = "" // its reason depends on who runs the test
+		cases["/proc/kmsg"] = "" // the error depends on the user
 		cases["/sys/kernel/mm/transparent_hugepage/enabled"] = ""
 	}
 	n := 0
@@ -67,13 +67,13 @@ func TestOnlyRegularFilesAreRead(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%q: %v, want %q", p, err, want)
 			} else if path != "" && strings.Contains(err.Error(), dir) {
-				t.Errorf("the error names the file, which is the caller's part: %v", err)
+				t.Errorf("the error names the file, but callers already do: %v", err)
 			}
 		}
 	}
 }
 
-// TestAPipeInTheFilesPlaceDoesNotBlock replaces a file by a pipe between the look and the open, as whoever may write the folder can.
+// TestAPipeInTheFilesPlaceDoesNotBlock replaces a file by a pipe between the check and the open, like an attacker who can write the folder.
 func TestAPipeInTheFilesPlaceDoesNotBlock(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -110,7 +110,7 @@ func TestAPipeInTheFilesPlaceDoesNotBlock(t *testing.T) {
 	}
 }
 
-// TestAFileThatGrowsIsBounded reads one that is written to as fast as can be.
+// TestAFileThatGrowsIsBounded reads a file during constant writes.
 func TestAFileThatGrowsIsBounded(t *testing.T) {
 	t.Parallel()
 	f, err := os.Create(filepath.Join(t.TempDir(), "log"))
@@ -141,7 +141,7 @@ func TestAFileThatGrowsIsBounded(t *testing.T) {
 
 func TestOthersMayRead(t *testing.T) {
 	t.Parallel()
-	dir, err := os.MkdirTemp("/tmp", "namedfile") // every folder above is open to all
+	dir, err := os.MkdirTemp("/tmp", "namedfile") // all users may enter every folder above
 	if err != nil {
 		t.Skip(err)
 	}

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// The labels of containers that have a meaning.
+// The container labels that SetLabel understands.
 const (
 	LabelWorkload       = "fluentbit-trigger.workload"
 	LabelEnable         = "fluentbit-trigger.enable"
@@ -31,13 +31,13 @@ type Facts struct {
 	Label string // of LabelWorkload
 
 	Project, Service, Number string // compose
-	OneOff                   bool   // a compose service's container that "run" made: its number is not one of the service's own
+	OneOff                   bool   // created by "compose run": its number does not count among the service's containers
 
 	SwarmService, Stack string
 
 	Namespace, Pod, PodContainer, Node string // Kubernetes
 	App                                string // the pod's application, from its labels
-	Owner                              string // the pod's owner, where a source names it
+	Owner                              string // the pod's owner, if a source names it
 	TemplateHash                       string // label pod-template-hash: a part of the pod's name
 
 	ServiceNamespace, ServiceName string // OpenTelemetry
@@ -47,7 +47,7 @@ type Facts struct {
 	Tag   string // Fluent Bit
 }
 
-// SetLabel takes a label of the container. It reports whether the label has a meaning here.
+// SetLabel sets the fact of a container label. It reports whether it understands the label.
 func (f *Facts) SetLabel(key, value string) bool {
 	switch key {
 	case LabelWorkload:
@@ -76,8 +76,8 @@ func (f *Facts) SetLabel(key, value string) bool {
 	return true
 }
 
-// Container returns the name by which people know the container: namespace/pod/container, compose project/service/number, swarm service.slot, or
-// the engine's name. It is "" when only an id is known.
+// Container returns the container's name as people know it: namespace/pod/container, compose project/service/number, swarm service.slot, or
+// the engine's name. It returns "" if only an id is known.
 func (f *Facts) Container() string {
 	name := f.Name
 	switch {
@@ -90,7 +90,7 @@ func (f *Facts) Container() string {
 		name = f.Project + "/" + f.Service + "/" + f.number()
 	case f.SwarmService != "" && strings.HasPrefix(f.Name, f.SwarmService+"."):
 		if slot, task, ok := cutLast(f.Name, '.'); ok && len(slot) > len(f.SwarmService) && task != "" {
-			name = slot // the task's id changes each time that the task is made again
+			name = slot // without the task's id, which changes with every new task
 		}
 	case name == "":
 		name = f.PodContainer
@@ -98,7 +98,7 @@ func (f *Facts) Container() string {
 	return bounded(name)
 }
 
-// number returns the number of a compose service's container: that of the label, else the one at the end of the name. "" for a one-off container.
+// number returns the number of a compose service's container, from the label or else from the end of the name. It returns "" for a one-off container.
 func (f *Facts) number() string {
 	for _, sep := range [...]string{"-", "_"} {
 		rest, ok := strings.CutPrefix(f.Name, f.Project+sep+f.Service+sep)
@@ -120,18 +120,18 @@ func (f *Facts) number() string {
 
 // Workload returns the container's workload, the first known of: its label, Kubernetes namespace/application, compose
 // project/service, swarm service, systemd unit, OpenTelemetry service, the container's name, the syslog identifier, the tag. refused reports a label that is
-// not within the container's own group, and so names nothing; anyLabel allows every label.
+// outside the container's own group, which is ignored; anyLabel allows every label.
 func (f *Facts) Workload(anyLabel bool) (name string, refused bool) {
 	label, ok := f.label(anyLabel)
 	app := cmp.Or(f.App, f.podOwner(), f.PodContainer)
 	unit := f.Unit
 	if f.ID != "" || f.Name != "" {
-		unit = "" // of the container engine, not of the container
+		unit = "" // the unit of the container engine, not of the container
 	}
 	switch {
 	case label != "":
 		name = label
-	case f.Namespace != "" && app != "": // before the rest, which an image may carry as labels
+	case f.Namespace != "" && app != "": // has priority: an image may carry the labels of the cases below
 		name = join(f.Namespace, app)
 	case f.Service != "":
 		name = join(f.Project, f.Service)
@@ -147,8 +147,8 @@ func (f *Facts) Workload(anyLabel bool) (name string, refused bool) {
 	return bounded(name), !ok
 }
 
-// label returns the workload that the container's label names, "" when it names none; ok is false for a label that reaches beyond the container's
-// own group. A name without a slash is one of the group.
+// label returns the workload that the container's label names, or "" without a label. ok is false for a label outside the container's own group.
+// A name without a slash is a workload of the group.
 func (f *Facts) label(anyLabel bool) (workload string, ok bool) {
 	if f.Label == "" || anyLabel {
 		return f.Label, true
@@ -157,7 +157,7 @@ func (f *Facts) label(anyLabel bool) (workload string, ok bool) {
 	switch {
 	case group == "":
 		return "", false
-	case f.Stack == group && strings.HasPrefix(f.Label, group+"_"): // as the services of a stack are called
+	case f.Stack == group && strings.HasPrefix(f.Label, group+"_"): // the name of a service of the stack
 		return f.Label, true
 	case !strings.Contains(f.Label, "/"):
 		return group + "/" + f.Label, true

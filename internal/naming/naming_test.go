@@ -75,7 +75,7 @@ func TestSetOwner(t *testing.T) {
 	}
 }
 
-// TestLabelStaysInItsGroup: a label names a workload of its container's own project, stack or namespace, and no other.
+// TestLabelStaysInItsGroup: a label can name only a workload of its container's own project, stack or namespace.
 func TestLabelStaysInItsGroup(t *testing.T) {
 	for _, tc := range []struct {
 		name    string

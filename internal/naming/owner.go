@@ -2,7 +2,7 @@ package naming
 
 import "strings"
 
-// kubernetesAlphabet holds the characters that Kubernetes makes random names of (k8s.io/apimachinery, util/rand).
+// kubernetesAlphabet holds the characters of Kubernetes' random names (k8s.io/apimachinery, util/rand).
 const kubernetesAlphabet = "bcdfghjklmnpqrstvwxz2456789"
 
 // The kinds of owners to whose names Kubernetes appends parts.
@@ -12,11 +12,11 @@ const (
 	kindNode       = "Node"
 )
 
-// SetOwner takes an owner reference of the pod. A replica set is called by its deployment, and the job of a cron job by that.
+// SetOwner sets the owner from an owner reference of the pod. For a replica set it is the deployment, and for the job of a cron job the cron job.
 func (f *Facts) SetOwner(kind, name string) {
 	switch kind {
 	case kindNode:
-		return // of a static pod
+		return // the owner of a static pod is its node
 	case kindReplicaSet:
 		if owner, hash, ok := cutLast(name, '-'); ok && owner != "" && isTemplateHash(hash) {
 			name = owner
@@ -27,7 +27,7 @@ func (f *Facts) SetOwner(kind, name string) {
 	f.Owner = name
 }
 
-// SetPodLabel takes a label of the pod that says who owns it. Labels that name its application are the caller's.
+// SetPodLabel sets the owner from a label of the pod. The caller handles labels that name the application.
 func (f *Facts) SetPodLabel(key, value string) {
 	switch key {
 	case "pod-template-hash":
@@ -39,9 +39,9 @@ func (f *Facts) SetPodLabel(key, value string) {
 	}
 }
 
-// podOwner returns the name of the pod's owner: the one that a source names, else the pod's name without the parts that Kubernetes appended to its
-// owner's: the node of a static pod, the random end of every other one, the hash of a replica set, the time of a job, the number in a stateful
-// set. A pod that nobody owns has its own name.
+// podOwner returns the name of the pod's owner: from a source that names it, or else the pod's name without the parts that Kubernetes appends to the
+// owner's name: the node of a static pod, the random end of other pods, the hash of a replica set, the time of a job, the number in a stateful
+// set. For a pod without an owner it returns the pod's name.
 func (f *Facts) podOwner() string {
 	if f.Owner != "" {
 		return f.Owner
@@ -70,7 +70,7 @@ func (f *Facts) podOwner() string {
 	return cronJob(rest)
 }
 
-// cronJob returns a job's name without the time that a cron job appends to its own: minutes since 1970, or seconds before Kubernetes 1.21.
+// cronJob returns the name of a job without the time that the cron job appended: minutes since 1970, or seconds before Kubernetes 1.21.
 func cronJob(job string) string {
 	if owner, at, ok := cutLast(job, '-'); ok && owner != "" && len(at) >= 8 && len(at) <= 10 && isDigits(at) {
 		return owner

@@ -102,7 +102,7 @@ func filterWarnings(s *config.Settings) (out []Warning) {
 		t := &s.Triggers[i]
 		reached := reach.System(t)
 		for _, r := range rules {
-			if reach.Wants(t, r) {
+			if reach.Accepts(t, r) {
 				reached, wanted[r.Settings.Name] = true, true
 			}
 		}

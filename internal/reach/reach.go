@@ -10,13 +10,13 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
-// Rule is a rule as it applies somewhere: for workloads of these globs, all of them where there are none.
+// Rule is a form of a rule that applies to the workloads of some globs. Without globs it applies to all workloads.
 type Rule struct {
 	Settings *engine.RuleSettings
 	Globs    []string
 }
 
-// Rules lists the rules of settings in all their forms: global ones, those of workloads, and the global ones with the overrides of workloads.
+// Rules returns all forms of the rules: global rules, rules of workloads, and global rules with the overrides of workloads.
 func Rules(s *engine.Settings) []Rule {
 	var out []Rule
 	for i := range s.Rules {
@@ -40,12 +40,12 @@ func Rules(s *engine.Settings) []Rule {
 	return out
 }
 
-// Wants reports whether a trigger's filters let some alert of the rule pass.
-func Wants(t *trigger.Settings, r Rule) bool {
+// Accepts reports whether an alert of the rule can pass all filters of the trigger.
+func Accepts(t *trigger.Settings, r Rule) bool {
 	return Source(t, r) && Severity(t, r) && Name(t, r) && Workload(t, r)
 }
 
-// Source looks at the filter source alone.
+// Source reports whether the filter source can accept the rule's alerts.
 func Source(t *trigger.Settings, r Rule) bool {
 	kind := trigger.KindLog
 	if len(r.Settings.Event) > 0 {
@@ -54,12 +54,12 @@ func Source(t *trigger.Settings, r Rule) bool {
 	return len(t.Source) == 0 || slices.Contains(t.Source, kind)
 }
 
-// Severity looks at the filter severity alone.
+// Severity reports whether the filter severity can accept the rule's alerts.
 func Severity(t *trigger.Settings, r Rule) bool {
 	return len(t.Severity) == 0 || slices.ContainsFunc(Severities(r.Settings), func(s string) bool { return slices.Contains(t.Severity, s) })
 }
 
-// Severities lists those that alerts of a rule can have, by its escalation too.
+// Severities returns the severities of a rule's alerts, including those of its escalation.
 func Severities(s *engine.RuleSettings) []string {
 	if s.Severity == engine.SeverityUnknown {
 		return engine.SeverityNames()
@@ -71,24 +71,24 @@ func Severities(s *engine.RuleSettings) []string {
 	return out
 }
 
-// Name looks at the filter rule alone.
+// Name reports whether the filter rule can accept the rule's alerts.
 func Name(t *trigger.Settings, r Rule) bool {
 	return len(t.Rule) == 0 || slices.ContainsFunc(t.Rule, func(glob string) bool { return nameMatches(glob, r.Settings.Name) })
 }
 
-// nameMatches reports whether a glob of a trigger matches a name, by the trigger's own code.
+// nameMatches reports whether a trigger's glob matches a name. It calls the trigger's own code.
 func nameMatches(glob, name string) bool {
 	f, err := trigger.NewFilter(&trigger.Settings{Rule: []string{glob}}, &trigger.Regexps{})
 	return err == nil && f.Match(&trigger.Alert{Rule: name})
 }
 
-// Workload looks at the filter workload alone.
+// Workload reports whether the filter workload can accept the rule's alerts.
 func Workload(t *trigger.Settings, r Rule) bool {
 	return AnyMeet(t.Workload, r.Settings.Workloads) && AnyMeet(t.Workload, r.Globs)
 }
 
-// GlobsMeet reports whether some name matches both globs: * stands for any text, ? for one character. A glob that holds \ counts as one that
-// may match anything.
+// GlobsMeet reports whether some name matches both globs: * matches any text, ? one character. It treats a glob with \ as one that may match
+// anything.
 func GlobsMeet(globA, globB string) bool {
 	if strings.Contains(globA+globB, `\`) {
 		return true
@@ -115,14 +115,14 @@ func GlobsMeet(globA, globB string) bool {
 	return meet[0][0]
 }
 
-// AnyMeet reports whether two lists of globs can match one name; an empty list is all names.
+// AnyMeet reports whether two lists of globs can match the same name. An empty list matches all names.
 func AnyMeet(a, b []string) bool {
 	return len(a) == 0 || len(b) == 0 || slices.ContainsFunc(a, func(x string) bool {
 		return slices.ContainsFunc(b, func(y string) bool { return GlobsMeet(x, y) })
 	})
 }
 
-// System reports whether a trigger is for this program's own alerts alone.
+// System reports whether a trigger accepts only this program's own alerts.
 func System(t *trigger.Settings) bool {
 	return len(t.Source) > 0 && !slices.ContainsFunc(t.Source, func(s string) bool { return s != trigger.KindSystem && s != trigger.KindTest })
 }

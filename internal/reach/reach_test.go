@@ -9,8 +9,8 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
-// TestWants has one filter at a time that lets no alert of a rule pass, or some.
-func TestWants(t *testing.T) {
+// TestAccepts checks one filter at a time that accepts none or some of a rule's alerts.
+func TestAccepts(t *testing.T) {
 	log := &engine.RuleSettings{Name: "oom", Severity: engine.SeverityWarning, Workloads: []string{"shop/*"}}
 	rises := &engine.RuleSettings{Name: "oom", Severity: engine.SeverityWarning, Escalate: []engine.Escalation{{Severity: engine.SeverityCritical}}}
 	event := &engine.RuleSettings{Name: "ended", Event: []string{"die"}}
@@ -33,13 +33,13 @@ func TestWants(t *testing.T) {
 		{trigger.Settings{Workload: []string{"*/api"}}, Rule{Settings: log}, true},
 		{trigger.Settings{Workload: []string{"ops/*"}}, Rule{rises, []string{"shop/*"}}, false},
 	} {
-		if got := Wants(&c.trigger, c.rule); got != c.want {
+		if got := Accepts(&c.trigger, c.rule); got != c.want {
 			t.Errorf("%d: %t", i, got)
 		}
 	}
 }
 
-// FuzzGlobs holds that two globs which match one name meet.
+// FuzzGlobs: two globs that match the same name meet.
 func FuzzGlobs(f *testing.F) {
 	f.Add("shop/*", "*/api", "shop/api")
 	f.Add("a?c", "a*", "aéc")

@@ -18,7 +18,7 @@ func TestTrimEnd(t *testing.T) {
 	}
 }
 
-// TestLineWithoutSequences lists lines with terminal sequences as rules are to see them.
+// TestLineWithoutSequences lists lines with terminal sequences and their text for rules.
 func TestLineWithoutSequences(t *testing.T) {
 	for in, want := range map[string]string{
 		// colours, cursors, erasing
@@ -45,7 +45,7 @@ func TestLineWithoutSequences(t *testing.T) {
 		"ERROR\x1b[":         "ERROR",
 		"ERROR\x1b[31":       "ERROR",
 		"ERROR \x1b]8;;http": "ERROR ]8;;http",
-		// what is no sequence keeps all but the escape character, so that nobody hides the words of others
+		// a malformed sequence loses only the escape character, so that nobody can hide words
 		"user=\x1b[ failed":                            "user=[ failed",
 		"user=\x1b[31 failed":                          "user=[31 failed",
 		"user=\x1b[\xd0\xb0 failed":                    "user=[\xd0\xb0 failed",
@@ -83,7 +83,7 @@ func TestLineWithoutSequences(t *testing.T) {
 	}
 }
 
-// TestLineCostsNothing holds Line to its promise: a line without sequences stays where it is, and one with some needs no memory but the buffer.
+// TestLineCostsNothing: a line without sequences is not copied, and a line with sequences allocates only the buffer.
 func TestLineCostsNothing(t *testing.T) {
 	plain, coloured, object := []byte("a plain line\r\n"), []byte("\x1b[31mERROR\x1b[0m\n"), []byte(`{"a":"\u001b[31mb"}`)
 	buf := make([]byte, 0, 64)
@@ -102,7 +102,7 @@ func TestLineCostsNothing(t *testing.T) {
 	}
 }
 
-// FuzzLine looks for texts that grow, that keep an escape character, that lose a byte that no sequence holds, or that are something else the next time.
+// FuzzLine: a text never grows, keeps no escape character, loses no byte outside of sequences, and a second call does not change it again.
 func FuzzLine(f *testing.F) {
 	for _, seed := range []string{"", "\x1b[31mx\x1b[0m\r\n", "\x1b]0;t\a", `{"a":"\u001b[1mx\u001b]0;y\u001b\\"}`, "\x1b]\x1b[\x1b(", "\r\n\r", "{\x1b\\u001b["} {
 		f.Add([]byte(seed))
@@ -120,7 +120,7 @@ func FuzzLine(f *testing.F) {
 		if in := bytes.Clone(text); !bytes.Equal(Strip(in[:0], in), want) {
 			t.Fatalf("Strip(%q) in place differs from %q", text, want)
 		}
-		// Letters outside of ASCII are part of no sequence but a title or a link.
+		// Of all sequences, only titles and links contain letters outside of ASCII.
 		if bytes.IndexByte(text, ']') < 0 && !bytes.ContainsAny(text, "PX^_") {
 			if a, b := highBytes(text), highBytes(line); !bytes.Equal(a, b) {
 				t.Fatalf("Line(%q) = %q loses letters", text, line)

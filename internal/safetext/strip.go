@@ -6,10 +6,10 @@ import "bytes"
 // BEL or ST), character sets and keypad modes, and every other escape character. In a line that is a JSON object, escape characters written as
 // \u001b count too. dst may be text[:0]: it is never longer.
 //
-// A sequence must not take words of the program with it, because whoever writes a part of a line (a user name, a path) could hide the rest of it
-// from the rules that way. So a CSI sequence ends in a letter and holds only parameters; a string is removed only up to its end, within
-// maxString bytes, and only if it looks like a title or a link; of everything else the escape character alone goes, and the rest stays
-// readable. The 8-bit forms (U+009B and so on) are no sequences here: programs do not write them, and Visible shows them.
+// Strip must not remove words of the program, or an attacker who controls part of a line (a user name, a path) could hide the rest of it from the
+// rules. So a CSI sequence must end in a letter and contain only parameters. A string is removed only up to its end, within maxString bytes, and only
+// if it looks like a title or a link. Of everything else, Strip removes only the escape character, and the rest remains readable. It does not remove
+// the 8-bit forms (U+009B and so on), because programs do not write them and Visible escapes them.
 func Strip(dst, text []byte) []byte {
 	dst = strip(dst, text, false)
 	if len(dst) > 0 && dst[0] == '{' && bytes.Contains(dst, escaped) {
@@ -18,10 +18,10 @@ func Strip(dst, text []byte) []byte {
 	return dst
 }
 
-// maxString bounds the text of a control string that is removed, in bytes.
+// maxString bounds the control strings that Strip removes, in bytes.
 const maxString = 2 << 10
 
-// stripper walks a text. In a JSON object, control characters are those that are written as \u00XX.
+// stripper scans a text. In a JSON object, control characters have the form \u00XX.
 type stripper struct {
 	text []byte
 	json bool
@@ -44,14 +44,14 @@ func strip(dst, text []byte, json bool) []byte {
 			i = s.sequence(i + size)
 			continue
 		}
-		size := min(2, len(text)-i) // a backslash, and the character that it escapes
+		size := min(2, len(text)-i) // a backslash and the escaped character
 		dst = append(dst, text[i:i+size]...)
 		i += size
 	}
 	return dst
 }
 
-// control returns the length of a control character at i, 0 when there is another.
+// control returns the length of the control character c at i, or 0 if the text has another character there.
 func (s *stripper) control(i int, c byte) int {
 	switch {
 	case !s.json:
@@ -76,7 +76,7 @@ func hexDigit(c byte) int {
 	return -1
 }
 
-// sequence returns where the text goes on behind the sequence whose escape character stood before i.
+// sequence returns the end of the sequence whose escape character is before i.
 func (s *stripper) sequence(i int) (next int) {
 	if i == len(s.text) {
 		return i
@@ -93,13 +93,13 @@ func (s *stripper) sequence(i int) (next int) {
 	case '7', '8', '=', '>', 'c', 'M':
 		return i + 1
 	case '\\':
-		return i + s.terminator(i) // of a string that did not begin here
+		return i + s.terminator(i) // the end of a string that began elsewhere
 	}
 	return i
 }
 
-// csi returns where the text goes on behind a control sequence, whose "[" stands at i. One that the end of the text cuts is removed; at anything
-// that is neither a parameter nor a letter the bracket stays.
+// csi returns the end of a control sequence whose "[" is at i. A sequence that the end of the text cuts off is removed. If it contains anything other
+// than parameters and a final letter, the bracket remains in the text.
 func (s *stripper) csi(i int) int {
 	end := i + 1
 	for end < len(s.text) && '0' <= s.text[end] && s.text[end] <= '?' {
@@ -114,8 +114,8 @@ func (s *stripper) csi(i int) int {
 	return i
 }
 
-// controlString returns where the text goes on behind a control string, whose second character stands at i. Where it has no end, or holds what no
-// title and no link does, nothing of it goes.
+// controlString returns the end of a control string whose second character is at i. If it has no end, or does not look like a title or a link, the
+// string remains in the text.
 func (s *stripper) controlString(i int) (next int) {
 	spaces, equals := false, false
 	for at := i + 1; at < len(s.text) && at-i <= maxString; at++ {
@@ -143,7 +143,7 @@ func (s *stripper) controlString(i int) (next int) {
 	return i
 }
 
-// terminator returns the length of the backslash that ends a control string behind its escape character, 0 when it is none.
+// terminator returns the length of the backslash that ends a control string after an escape character, or 0 if another character follows.
 func (s *stripper) terminator(i int) int {
 	switch rest := s.text[i:]; {
 	case s.json && bytes.HasPrefix(rest, []byte(`\\`)):
@@ -154,7 +154,7 @@ func (s *stripper) terminator(i int) int {
 	return 0
 }
 
-// isTitle reports whether a control string sets the title of a window, which may hold spaces: ]0; ]1; or ]2;.
+// isTitle reports whether a control string sets a window title (]0; ]1; or ]2;), which may contain spaces.
 func isTitle(s []byte) bool {
 	return len(s) > 2 && s[0] == ']' && '0' <= s[1] && s[1] <= '2' && s[2] == ';'
 }

@@ -6,12 +6,12 @@ import (
 	"unicode/utf8"
 )
 
-// Visible returns a text on one line with everything written out that would move, hide, recolour or reorder the text beside it: "\u001b" for an escape
-// character, "\n" for a line feed, "\u202e" for what turns the direction of writing, "\xff" for a byte that is not UTF-8. The escapes are those
-// of JSON, so that a JSON document means the same after it. A text without any comes back as it is.
+// Visible returns a text on one line and escapes all characters that would move, hide, recolour or reorder other text: "\u001b" for an escape
+// character, "\n" for a line feed, "\u202e" for a direction override, "\xff" for a byte that is not UTF-8. It uses JSON's escapes, so the meaning of a
+// JSON document does not change. It returns a text without such characters unchanged.
 func Visible(s string) string { return visible(s, false) }
 
-// VisibleText is Visible for a text of several lines: line feeds and tabs stay.
+// VisibleText is Visible for a text of several lines: it keeps line feeds and tabs.
 func VisibleText(s string) string { return visible(s, true) }
 
 // hiddenRanges are the characters that Hidden reports, besides the control characters below U+0020. The page has the same list.
@@ -37,7 +37,7 @@ var hiddenRanges = [...][2]rune{
 	{0xe0000, 0xe0fff}, // tags, variation selectors
 }
 
-// Hidden reports whether a character changes how others show, or shows nothing itself.
+// Hidden reports whether a character is invisible or changes how other characters appear.
 func Hidden(r rune) bool {
 	if r < ' ' {
 		return true
@@ -53,7 +53,7 @@ func Hidden(r rune) bool {
 	return false
 }
 
-// emojiSelector makes a symbol an emoji. Behind a symbol it hides nothing.
+// emojiSelector turns the symbol before it into an emoji. After a symbol it is harmless.
 const emojiSelector = 0xfe0f
 
 func visible(s string, lines bool) string {
@@ -82,7 +82,7 @@ func visible(s string, lines bool) string {
 	return b.String()
 }
 
-// firstHidden returns where the first character stands that may not stay, or the length of the text.
+// firstHidden returns the index of the first character to escape, or the length of the text.
 func firstHidden(s string, lines bool) int {
 	for i, r := range s {
 		if r == utf8.RuneError || Hidden(r) && !(lines && (r == '\n' || r == '\t')) {
@@ -101,7 +101,7 @@ func writeEscape(b *strings.Builder, r rune) {
 	case '\t':
 		b.WriteString(`\t`)
 	default:
-		if r > 0xffff { // two halves, as JSON has them
+		if r > 0xffff { // a surrogate pair, as in JSON
 			r -= 0x10000
 			b.WriteString(`\u`)
 			writeHex(b, 0xd800+r>>10, 4)

@@ -12,7 +12,7 @@ import (
 	"unicode/utf8"
 )
 
-// hostile holds texts with one kind of harmful character each, and how they show.
+// hostile maps texts with one kind of harmful character each to their escaped form.
 var hostile = map[string]string{
 	"":                               "",
 	"plain äö 漢字 🔥":                  "plain äö 漢字 🔥",
@@ -46,7 +46,7 @@ func TestVisible(t *testing.T) {
 	}
 }
 
-// TestHiddenCoversUnicode compares the list with Unicode's categories: all of C, Zl and Zp but what has a glyph or belongs to nobody.
+// TestHiddenCoversUnicode compares the list with Unicode's categories: all of C, Zl and Zp except characters that have a glyph or are unassigned.
 func TestHiddenCoversUnicode(t *testing.T) {
 	shown := []*unicode.RangeTable{unicode.Co, unicode.Prepended_Concatenation_Mark, unicode.Cs}
 	for r := rune(0); r <= unicode.MaxRune; r++ {
@@ -80,7 +80,7 @@ func TestJSONMeansTheSame(t *testing.T) {
 	}
 }
 
-// TestWriterTakesTextsInPieces cuts a text anywhere.
+// TestWriterTakesTextsInPieces cuts a text at every position.
 func TestWriterTakesTextsInPieces(t *testing.T) {
 	const text = "a\u202e🔥\xff\U000e0041\n"
 	for i := range len(text) {
@@ -97,7 +97,7 @@ func TestWriterTakesTextsInPieces(t *testing.T) {
 	}
 }
 
-// TestThePageHasTheSameList reads the characters that the page writes out from its source, and compares them with Hidden one by one.
+// TestThePageHasTheSameList reads the list of escaped characters from the page's source and compares each with Hidden.
 func TestThePageHasTheSameList(t *testing.T) {
 	source, err := os.ReadFile("../admin/page/assets/dom.js")
 	if err != nil {
@@ -119,7 +119,7 @@ func TestThePageHasTheSameList(t *testing.T) {
 	}
 }
 
-// TestThePageShowsTheSame has the page's own function write the hostile texts out.
+// TestThePageShowsTheSame escapes the hostile texts with the page's own function.
 func TestThePageShowsTheSame(t *testing.T) {
 	node, err := exec.LookPath("node")
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// Writer writes texts as VisibleText returns them. A program writes its own terminal sequences to the result of Unwrap.
+// Writer writes texts through VisibleText. A program must write its own terminal sequences to the writer that Unwrap returns.
 type Writer struct {
 	out  io.Writer
 	rest []byte // the beginning of a character whose end is still to come
@@ -13,7 +13,7 @@ type Writer struct {
 
 var _ io.Writer = (*Writer)(nil)
 
-// NewWriter returns a writer to out.
+// NewWriter returns a Writer to out.
 func NewWriter(out io.Writer) *Writer { return &Writer{out: out} }
 
 // Unwrap returns the writer that texts go to.

@@ -55,7 +55,7 @@ func execute(ctx context.Context, text string, l Limits) (string, error) {
 	return out.String(), err
 }
 
-// TestTemplatesDoAsTextTemplateDoes executes ordinary templates, which must not notice that they are counted.
+// TestTemplatesDoAsTextTemplateDoes: the output of ordinary templates equals that of text/template.
 func TestTemplatesDoAsTextTemplateDoes(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
@@ -89,7 +89,7 @@ func TestTemplatesDoAsTextTemplateDoes(t *testing.T) {
 	}
 }
 
-// hostile are templates that never end, or whose texts fill the memory, when nothing bounds them.
+// hostile returns templates that would never end, or would fill the memory, without bounds.
 func hostile() map[string]string {
 	double := "{{ $x := \"aaaaaaaaaaaaaaaa\" }}" + strings.Repeat("{{ $x = print $x $x }}", 40)
 	all := map[string]string{
@@ -135,7 +135,7 @@ func hostile() map[string]string {
 	return all
 }
 
-// fanOut gives templates that each execute the next one twice.
+// fanOut returns templates that each execute the next one twice.
 func fanOut(n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -145,7 +145,7 @@ func fanOut(n int) string {
 	return b.String()
 }
 
-// TestHostileTemplatesEnd: each ends with an error, and makes no more of the memory than its bounds say. Without them most would never end.
+// TestHostileTemplatesEnd: each hostile template ends with an error, within its bounds. Most of them would never end without.
 func TestHostileTemplatesEnd(t *testing.T) {
 	t.Parallel()
 	for name, text := range hostile() {
@@ -163,7 +163,7 @@ func TestHostileTemplatesEnd(t *testing.T) {
 	}
 }
 
-// TestBudgetIsShared: several templates of one message count together.
+// TestBudgetIsShared: all templates of one message share a budget.
 func TestBudgetIsShared(t *testing.T) {
 	t.Parallel()
 	one, err := Parse("t", "{{ range .Alerts }}{{ .Name }}{{ end }}", nil)
@@ -181,7 +181,7 @@ func TestBudgetIsShared(t *testing.T) {
 	}
 }
 
-// TestExecutionEndsWithItsContext: what is allowed to take long ends when nobody waits for it.
+// TestExecutionEndsWithItsContext: even within a large budget, an execution ends with its context.
 func TestExecutionEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -227,8 +227,7 @@ func TestTemplatesRunAtOnce(t *testing.T) {
 	}
 }
 
-// FuzzBounded: whatever a template holds, its execution ends, writes no more than it may, and where it ends well, writes what text/template
-// writes.
+// FuzzBounded: the execution of any template ends and respects the output bound. If it succeeds, the output equals that of text/template.
 func FuzzBounded(f *testing.F) {
 	for _, text := range hostile() {
 		if len(text) < 2000 {

@@ -19,7 +19,7 @@ type sampleData struct {
 	Alerts    []inner
 }
 
-// TestErrors shows what is said of each kind of mistake, in words without a type of Go.
+// TestErrors lists the error of each kind of mistake. None mentions a Go type.
 func TestErrors(t *testing.T) {
 	data := sampleData{Container: &inner{}, Alerts: []inner{{}}}
 	for text, want := range map[string]string{

@@ -160,8 +160,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	}
 }
 
-// TestStreamComesBack cuts a stream after each event, and wants every event once, in order, asked for from the last one.
-// TestPlainToTLS calls a server that speaks TLS without it.
+// TestPlainToTLS calls a TLS server without TLS.
 func TestPlainToTLS(t *testing.T) {
 	server := httptest.NewTLSServer(http.NotFoundHandler())
 	defer server.Close()
@@ -178,6 +177,7 @@ func TestPlainToTLS(t *testing.T) {
 	}
 }
 
+// TestStreamComesBack ends a stream after each event: every reconnection continues after the last event, and each event arrives once and in order.
 func TestStreamComesBack(t *testing.T) {
 	var connections atomic.Int64
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -228,7 +228,7 @@ func TestStreamThatCannotBe(t *testing.T) {
 	}
 }
 
-// FuzzStream wants that whatever a server sends ends, without a panic, in events that are not larger than allowed.
+// FuzzStream: reading any response ends without a panic, and no event exceeds its bound.
 func FuzzStream(f *testing.F) {
 	f.Add("id: 1\ndata: x\n\n")
 	f.Add("data\ndata:\n\nretry: 99999999999\n\nid: \x00\n\n:\n")

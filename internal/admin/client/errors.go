@@ -91,14 +91,14 @@ func (p *Problem) Error() string {
 	return text
 }
 
-// wantsTLS begins the response of net/http to a request without TLS on a TLS port.
-const wantsTLS = "Client sent an HTTP request to an HTTPS server"
+// plainToTLS is the beginning of the response of net/http to a request without TLS on a TLS port.
+const plainToTLS = "Client sent an HTTP request to an HTTPS server"
 
 // problemOf converts a response outside 2xx.
 func (c *Client) problemOf(resp *http.Response) error {
 	p, withToken := &Problem{}, c.options.Token != ""
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20)) // a partial body is better than none
-	if resp.StatusCode == http.StatusBadRequest && c.base.Scheme == "http" && strings.HasPrefix(string(text), wantsTLS) {
+	if resp.StatusCode == http.StatusBadRequest && c.base.Scheme == "http" && strings.HasPrefix(string(text), plainToTLS) {
 		return &Unreachable{URL: c.options.URL, Err: errors.New("the server requires TLS"), Hint: "use https://" + c.base.Host + c.base.Path}
 	}
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))

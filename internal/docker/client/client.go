@@ -25,15 +25,15 @@ import (
 // Client talks to one engine. It is safe for concurrent use.
 type Client struct {
 	sdk    *sdk.Client
-	said   atomic.Pointer[slog.Logger] // gets ssh's stderr; nil: it goes to this program's stderr
-	podman atomic.Pointer[string]      // the version of Podman's own API; "": it is another engine; nil: it was not asked yet
+	said   atomic.Pointer[slog.Logger] // receives ssh's stderr; nil: this program's stderr does
+	podman atomic.Pointer[string]      // the version of Podman's own API; "": another engine; nil: not known yet
 }
 
 var _ docker.API = (*Client)(nil)
 
-// New returns a client of the engine at host: unix://, tcp:// (with TLS as DOCKER_TLS_VERIFY and DOCKER_CERT_PATH say), npipe:// or
-// ssh://[user@]host[:port]. Without a host, DOCKER_HOST says where, and without that the platform's usual socket. It connects to nothing
-// yet; the version of the API is agreed upon with the first call.
+// New returns a client of the engine at host: unix://, tcp:// (with TLS according to DOCKER_TLS_VERIFY and DOCKER_CERT_PATH), npipe:// or
+// ssh://[user@]host[:port]. Without a host it uses DOCKER_HOST, or else the platform's default socket. New does not connect; the
+// first call negotiates the version of the API.
 func New(host string) (*Client, error) {
 	if host == "" {
 		host = os.Getenv(sdk.EnvOverrideHost)
@@ -109,7 +109,7 @@ func (c *Client) Info(ctx context.Context) (docker.Info, error) {
 	return docker.Info{Name: i.Name, Version: i.ServerVersion, Podman: podman != "", Time: at}, nil
 }
 
-// List lists all containers, stopped ones too.
+// List returns all containers, including stopped ones.
 func (c *Client) List(ctx context.Context) ([]docker.Listed, error) {
 	all, err := c.sdk.ContainerList(ctx, container.ListOptions{All: true})
 	if err != nil {
@@ -119,7 +119,7 @@ func (c *Client) List(ctx context.Context) ([]docker.Listed, error) {
 	for i := range all {
 		out[i] = docker.Listed{ID: all[i].ID, State: all[i].State}
 		for _, name := range all[i].Names {
-			if name = strings.TrimPrefix(name, "/"); !strings.Contains(name, "/") { // other names are those of links
+			if name = strings.TrimPrefix(name, "/"); !strings.Contains(name, "/") { // names with a slash are those of links
 				out[i].Name = name
 				break
 			}

@@ -91,7 +91,7 @@ func (a *authority) sign(parent *authority, c *x509.Certificate) (*x509.Certific
 	return cert, key
 }
 
-// pair is a certificate and its key for an end, as a file of each and in memory.
+// pair is a certificate with its key, in files and in memory.
 func (a *authority) pair(dir string, use x509.ExtKeyUsage) tls.Certificate {
 	a.t.Helper()
 	cert, key := a.sign(a, &x509.Certificate{
@@ -111,7 +111,7 @@ func (a *authority) pair(dir string, use x509.ExtKeyUsage) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key}
 }
 
-// TestTLS is an engine that wants a client certificate, as DOCKER_TLS_VERIFY and DOCKER_CERT_PATH name it.
+// TestTLS connects to an engine that requires a client certificate, set by DOCKER_TLS_VERIFY and DOCKER_CERT_PATH.
 func TestTLS(t *testing.T) {
 	d, a, dir := dockertest.Start(t), newAuthority(t), t.TempDir()
 	pool := x509.NewCertPool()
@@ -150,7 +150,7 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// TestSSH runs a program called ssh that connects to an engine, whatever machine it is told.
+// TestSSH runs a program called ssh that connects to a local engine and ignores the host.
 func TestSSH(t *testing.T) {
 	d, dir := dockertest.Start(t), t.TempDir()
 	self, err := os.Executable()
@@ -177,7 +177,7 @@ func TestSSH(t *testing.T) {
 	}
 }
 
-// TestSSHStderrIsLogged is logged line by line, each bounded, and its last words as well.
+// TestSSHStderrIsLogged: stderr is logged line by line, each line bounded, including an unfinished last line.
 func TestSSHStderrIsLogged(t *testing.T) {
 	dir := t.TempDir()
 	script := "#!/bin/sh\nprintf 'Warning: one\\r\\n\\n' >&2; printf '%01000d\\n' 7 >&2; printf 'Permission denied' >&2; exit 255\n"
@@ -218,7 +218,7 @@ func TestHostsThatAreRefused(t *testing.T) {
 	}
 }
 
-// TestMain is the other end of the program called ssh when it is told a socket.
+// TestMain acts as the program called ssh if the environment names a socket.
 func TestMain(m *testing.M) {
 	socket := os.Getenv("FAKE_SSH_SOCKET")
 	if socket == "" {

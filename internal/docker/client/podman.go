@@ -24,7 +24,8 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 )
 
-// podmanVersion returns the version of Podman's own API, or "" for another engine. It asks once. Info asks again, as the engine may have been replaced.
+// podmanVersion returns the version of Podman's own API, or "" for another engine. It caches the
+// version; Info requests it again, because the engine may have been replaced.
 func (c *Client) podmanVersion(ctx context.Context) (string, error) {
 	if known := c.podman.Load(); known != nil {
 		return *known, nil
@@ -32,7 +33,7 @@ func (c *Client) podmanVersion(ctx context.Context) (string, error) {
 	return c.askPodmanVersion(ctx)
 }
 
-// askPodmanVersion asks for it. An engine whose proxy refuses to answer is taken for Docker.
+// askPodmanVersion requests the version. If a proxy denies the request, the engine counts as Docker.
 func (c *Client) askPodmanVersion(ctx context.Context) (string, error) {
 	v, err := c.sdk.ServerVersion(ctx)
 	if err != nil && !errdefs.IsPermissionDenied(err) && !errdefs.IsNotFound(err) {
@@ -51,15 +52,15 @@ func (c *Client) askPodmanVersion(ctx context.Context) (string, error) {
 	return version, nil
 }
 
-// maxRefusal bounds the answer to a request that failed.
+// maxRefusal bounds the response to a failed request.
 const maxRefusal = 64 << 10
 
-// podmanLogs opens a log through Podman's own API, which puts the log of a terminal in frames as well. Through Docker's, time stamps stand in the middle of
-// its lines, at places that nothing shows. The whole log is read, whatever part of it is asked for: Podman 4 counts wrongly from the end, as it joins the parts
-// of a line to the line before them, and every version counts first and then follows from the end of the file, past the records written in between.
+// podmanLogs opens a log through Podman's own API, which frames the log of a terminal as well. Docker's API inserts time stamps at unmarked positions in the
+// middle of such lines. podmanLogs always reads the whole log, for two reasons: Podman 4 counts wrongly from the end, because it joins the parts of a line to
+// the line before them, and every version first counts and then follows from the end of the file, so that it skips the records written in between.
 func (c *Client) podmanLogs(ctx context.Context, version, id string, o container.LogsOptions) (io.ReadCloser, error) {
 	if o.Follow {
-		// Podman 4 ends a follow of a container that has ended before it has read the log.
+		// Podman 4 ends a follow of an ended container before it has read the log.
 		i, err := c.sdk.ContainerInspect(ctx, id)
 		if err != nil {
 			return nil, translate(err)
@@ -86,7 +87,7 @@ func (c *Client) podmanLogs(ctx context.Context, version, id string, o container
 	return &stamped{Closer: body, in: bufio.NewReader(body), skip: skip, hash: fnv.New64a(), seen: map[uint64]int{}}, nil
 }
 
-// countRecords counts the records of a log in frames to its end.
+// countRecords counts the records of a framed log.
 func countRecords(log io.Reader) (n int, err error) {
 	in := bufio.NewReader(log)
 	for ; ; n++ {
@@ -100,7 +101,7 @@ func countRecords(log io.Reader) (n int, err error) {
 	}
 }
 
-// ended returns nil for the end of a log, also within a record that is being written.
+// ended returns nil for the end of a log, even in the middle of an unfinished record.
 func ended(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil
@@ -108,8 +109,8 @@ func ended(err error) error {
 	return err
 }
 
-// stamped is a log in frames with distinct times. Podman's are whole seconds, so equal records of one second could not be told apart: the second one gets a
-// nanosecond more than the first, and so on. As the log is read from the start of a second, a record has the same time whenever it is read.
+// stamped is a framed log with distinct times. Podman's times are whole seconds, so equal records of one second would be indistinguishable: stamped adds a
+// nanosecond to the second one, two to the third, and so on. Since reading starts at the beginning of a second, a record gets the same time in every read.
 type stamped struct {
 	io.Closer
 	in     *bufio.Reader
@@ -121,7 +122,7 @@ type stamped struct {
 	seen   map[uint64]int // the records of that second, by hash
 }
 
-// maxRecord bounds a frame. Podman's have 8 KiB, with journald up to the size of an entry.
+// maxRecord bounds a frame. Podman's frames have 8 KiB, or with journald the size of an entry.
 const maxRecord = 16 << 20
 
 // Read reads the next bytes of the log.
@@ -165,7 +166,7 @@ func (s *stamped) next() error {
 		clear(s.seen)
 	}
 	s.hash.Reset()
-	_, _ = s.hash.Write(s.record[:1]) // the stream; a hash takes everything
+	_, _ = s.hash.Write(s.record[:1]) // the stream; writing to a hash never fails
 	_, _ = s.hash.Write(payload[seconds:])
 	sum := s.hash.Sum64()
 	copy(s.record[header:], payload[:seconds])
@@ -178,13 +179,13 @@ func (s *stamped) next() error {
 	return nil
 }
 
-// podmanStream makes the request.
+// podmanStream sends the request.
 func (c *Client) podmanStream(ctx context.Context, version, id string, o container.LogsOptions) (io.ReadCloser, error) {
 	query := url.Values{"stdout": {"true"}, "stderr": {"true"}, "timestamps": {"true"}, "follow": {fmt.Sprint(o.Follow)}, "tail": {"all"}}
 	if o.Since != "" {
 		query.Set("since", o.Since)
 	}
-	base := url.URL{Scheme: "http", Host: "podman"} // the transport knows where a socket is
+	base := url.URL{Scheme: "http", Host: "podman"} // the transport connects to the socket
 	if host, err := sdk.ParseHostURL(c.sdk.DaemonHost()); err == nil && host.Scheme != "unix" && host.Scheme != "npipe" {
 		base.Host, base.Path = host.Host, strings.TrimSuffix(host.Path, "/")
 		if t, ok := c.sdk.HTTPClient().Transport.(*http.Transport); ok && t.TLSClientConfig != nil {
