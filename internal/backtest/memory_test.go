@@ -77,9 +77,9 @@ func TestMemoryDoesNotGrowWithTheInput(t *testing.T) {
 			if r.Lines != in.lines || r.Rules[0].Hits < r.Lines/40 {
 				t.Errorf("%d lines of %d, %d hits", r.Lines, in.lines, r.Rules[0].Hits)
 			}
-			t.Logf("%d lines; held: %.1f MB at a tenth, %.1f MB at nine tenths", r.Lines, float64(in.held[0])/1e6, float64(in.held[1])/1e6)
+			t.Logf("%d lines; in use: %.1f MB at a tenth, %.1f MB at nine tenths", r.Lines, float64(in.held[0])/1e6, float64(in.held[1])/1e6)
 			if more := in.held[1] - in.held[0]; more > grows {
-				t.Errorf("%.1f MB more are held than at the beginning", float64(more)/1e6)
+				t.Errorf("%.1f MB more in use than near the beginning", float64(more)/1e6)
 			}
 		})
 	}

@@ -34,16 +34,16 @@ type Rule struct {
 	Severity string `json:"severity,omitempty"`
 	Hits     int64  `json:"hits"`
 	// Alerts counts the hits that caused an alert. Alerts, Suppressed and Pending add up to Hits.
-	Alerts     int64            `json:"alerts"`
-	Suppressed map[string]int64 `json:"suppressed,omitempty"` // by reason
-	Pending    int64            `json:"pending"`
-	Sent       map[string]int64 `json:"sent,omitempty"` // alerts by kind, including those that time caused
-	First      *time.Time       `json:"first,omitempty"`
-	Last       *time.Time       `json:"last,omitempty"`
-	Samples    []Sample         `json:"samples,omitempty"` // of alerts
-	Held       []Sample         `json:"held,omitempty"`    // of hits without an alert
-	HitsAt     []int64          `json:"hits_at,omitempty"` // in each bucket of the timeline
-	AlertsAt   []int64          `json:"alerts_at,omitempty"`
+	Alerts            int64            `json:"alerts"`
+	Suppressed        map[string]int64 `json:"suppressed,omitempty"` // by reason
+	Pending           int64            `json:"pending"`
+	Sent              map[string]int64 `json:"sent,omitempty"` // alerts by kind, including those that time caused
+	First             *time.Time       `json:"first,omitempty"`
+	Last              *time.Time       `json:"last,omitempty"`
+	Samples           []Sample         `json:"samples,omitempty"`            // of alerts
+	SuppressedSamples []Sample         `json:"suppressed_samples,omitempty"` // of hits without an alert
+	HitsAt            []int64          `json:"hits_at,omitempty"`            // in each bucket of the timeline
+	AlertsAt          []int64          `json:"alerts_at,omitempty"`
 }
 
 // Unread describes the lines without a known time, and the files that were not read to their end, or at least the first of them. If there are any,
@@ -106,9 +106,9 @@ type Trigger struct {
 
 // Silence has the hits that a silence of the configuration suppressed.
 type Silence struct {
-	ID    string    `json:"id"`
-	Until time.Time `json:"until"`
-	Held  int64     `json:"held"` // suppressed hits; a hit under several silences counts for one of them
+	ID         string    `json:"id"`
+	Until      time.Time `json:"until"`
+	Suppressed int64     `json:"suppressed"` // suppressed hits; a hit under several silences counts for one of them
 }
 
 // Comparison lists the differences between two rule sets.

@@ -195,7 +195,7 @@ func (r *run) finish() *Result {
 		out.Rules = append(out.Rules, a.rule)
 	}
 	for _, one := range now.engine.Silences() {
-		out.Silences = append(out.Silences, Silence{ID: one.ID, Until: utc(one.Until), Held: one.Suppressed})
+		out.Silences = append(out.Silences, Silence{ID: one.ID, Until: utc(one.Until), Suppressed: one.Suppressed})
 	}
 	for i := range now.triggers {
 		out.Triggers = append(out.Triggers, now.triggers[i].out)

@@ -196,7 +196,7 @@ func TestParallelIsSequential(t *testing.T) {
 		for i := range r.Rules {
 			silenced += r.Rules[i].Suppressed["silence"]
 		}
-		if len(r.Silences) != 1 || r.Silences[0].ID != "config:maintenance" || r.Silences[0].Held != silenced || silenced == 0 {
+		if len(r.Silences) != 1 || r.Silences[0].ID != "config:maintenance" || r.Silences[0].Suppressed != silenced || silenced == 0 {
 			t.Errorf("seed %d: %+v, %d hits were silenced", seed, r.Silences, silenced)
 		}
 		if r.Lines != int64(len(records)) {
@@ -220,7 +220,7 @@ func compareCounts(t testing.TB, r *Result, want map[string]engine.RuleCounts) {
 		}
 		for why, n := range c.Suppressed {
 			if reason := engine.Reason(why).String(); one.Suppressed[reason] != n {
-				t.Errorf("rule %s: %d held back by %s, want %d", one.ID, one.Suppressed[reason], reason, n)
+				t.Errorf("rule %s: %d suppressed by %s, want %d", one.ID, one.Suppressed[reason], reason, n)
 			}
 		}
 	}
@@ -310,7 +310,7 @@ severity = ["critical"]
 	if r.Lines != 6 || r.Own != 1 || boom.Hits != 4 || boom.Alerts != 1 || boom.Suppressed["cooldown"] != 3 || boom.RollUps() != 1 {
 		t.Errorf("%s", asJSON(t, r))
 	}
-	if len(boom.Samples) == 0 || boom.Samples[0].Line != 1 || boom.Samples[0].File != path || len(boom.Held) != 2 || boom.Held[1].Text != "\tat trace boom" {
+	if len(boom.Samples) == 0 || boom.Samples[0].Line != 1 || boom.Samples[0].File != path || len(boom.SuppressedSamples) != 2 || boom.SuppressedSamples[1].Text != "\tat trace boom" {
 		t.Errorf("%s", asJSON(t, boom))
 	}
 	if r.Triggers[0].Alerts != 0 || r.Unwanted != boom.SentTotal() {

@@ -218,8 +218,8 @@ func (s *side) judge(hits []engine.Hit, now int64, at place) []engine.Alert {
 		s.alerts = s.worker.Evaluate(h, now, s.alerts[:0])
 		s.sort()
 		s.fresh = append(s.fresh, s.begun...)
-		if len(s.fresh) == before && len(a.rule.Held) < s.samples {
-			a.rule.Held = append(a.rule.Held, sampleOf(h.Record, at))
+		if len(s.fresh) == before && len(a.rule.SuppressedSamples) < s.samples {
+			a.rule.SuppressedSamples = append(a.rule.SuppressedSamples, sampleOf(h.Record, at))
 		}
 	}
 	for i := range s.fresh {

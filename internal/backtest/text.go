@@ -165,7 +165,7 @@ func (t *textReport) silences() {
 	table := tabwriter.NewWriter(t, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "SILENCE\tUNTIL\tSUPPRESSED")
 	for _, one := range t.r.Silences {
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", safetext.Visible(one.ID), stamped(one.Until), grouped(one.Held))
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", safetext.Visible(one.ID), stamped(one.Until), grouped(one.Suppressed))
 	}
 	_ = table.Flush() // into memory
 }
@@ -173,12 +173,12 @@ func (t *textReport) silences() {
 func (t *textReport) samples() {
 	for i := range t.r.Rules {
 		one := &t.r.Rules[i]
-		if t.opt.Samples <= 0 || len(one.Samples)+len(one.Held) == 0 {
+		if t.opt.Samples <= 0 || len(one.Samples)+len(one.SuppressedSamples) == 0 {
 			continue
 		}
 		t.printf("\n%s\n", safetext.Visible(one.ID))
 		t.lines(one.Samples, "")
-		t.lines(one.Held, "suppressed")
+		t.lines(one.SuppressedSamples, "suppressed")
 	}
 }
 

@@ -32,8 +32,8 @@ const (
 )
 
 var reasonWords = [reasons]string{
-	"no time", "a time of day without a date", "a date whose month and day cannot be told apart", "a zone whose abbreviation means several",
-	"seconds since a start", "a time that is still to come",
+	"no time", "a time of day without a date", "a date with an ambiguous order of month and day", "a zone with an ambiguous abbreviation",
+	"seconds since a start", "a time in the future",
 }
 
 // forms parse the timestamps that lines begin with. The order matters: the first form that fits wins.

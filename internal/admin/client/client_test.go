@@ -83,7 +83,7 @@ func TestOptionsThatCannotBe(t *testing.T) {
 			t.Errorf("%s: %v, want %q", address, err, want)
 		}
 		if err != nil && strings.Contains(err.Error(), "secret") {
-			t.Errorf("%s: the error tells the secret: %v", address, err)
+			t.Errorf("%s: the error contains the secret: %v", address, err)
 		}
 	}
 	if _, err := New(Options{Token: "a\nb"}); err == nil {
@@ -144,7 +144,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 		if err != nil && strings.Contains(err.Error(), "s3cr3t") {
-			t.Errorf("%s: the error tells the token", name)
+			t.Errorf("%s: the error contains the token", name)
 		}
 	}
 	secure := httptest.NewTLSServer(http.NotFoundHandler())

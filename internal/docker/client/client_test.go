@@ -194,7 +194,7 @@ func TestSSHStderrIsLogged(t *testing.T) {
 	if err := c.Ping(t.Context()); err == nil {
 		t.Error("an engine answers")
 	}
-	await.That(t, time.Minute, "all is told", func() bool { return strings.Contains(log.String(), "Permission denied") }, &log)
+	await.That(t, time.Minute, "all of stderr is logged", func() bool { return strings.Contains(log.String(), "Permission denied") }, &log)
 	for _, want := range []string{
 		"level=WARN msg=\"ssh stderr\" text=\"Warning: one\"\n", "level=WARN msg=\"ssh stderr\" text=" + strings.Repeat("0", 512) + "\n", "text=\"Permission denied\"\n",
 	} {
