@@ -1,7 +1,7 @@
 // Package namedfile reads the files that a configuration names: its own documents, secrets, tokens, certificates.
 //
 // It promises that reading a file ends: a user who can name or replace such a file can neither block a start or reload nor fill the memory. Named
-// pipes, sockets, devices, folders and the virtual files of the kernel (/proc, /sys) are refused, also behind links; opening never blocks; the
+// pipes, sockets, devices, folders and the virtual files of the kernel (/proc, /sys) are refused, even through links; opening never blocks; the
 // size is bounded.
 package namedfile
 

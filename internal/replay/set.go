@@ -50,7 +50,7 @@ type Set struct {
 
 // Stats is a copy of a set's counters.
 type Stats struct {
-	BytesRead  int64     // of the inputs, compressed as they are
+	BytesRead  int64     // of the inputs, before decompression
 	BytesTotal int64     // 0 if unknown
 	BadLines   int64     // unreadable lines
 	BadFiles   int64     // unreadable files, in whole or in part

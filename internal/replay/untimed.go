@@ -87,7 +87,7 @@ func (u *untimedLines) stats() *Untimed {
 
 // times counts the lines of one series with and without a known time.
 type times struct {
-	timed   bool // a line had a time
+	timed   bool // a line with a time was read
 	behind  int  // lines without one since the last time
 	lines   int64
 	unknown [reasons]int64

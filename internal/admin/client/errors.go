@@ -66,7 +66,7 @@ type Problem struct {
 	hint string
 }
 
-// Error returns the detail, the errors behind it on lines of their own, and a hint.
+// Error returns the detail, the single errors on lines of their own, and a hint.
 func (p *Problem) Error() string {
 	text := p.Title
 	if p.Detail != "" {

@@ -25,7 +25,7 @@ import (
 // Client talks to one engine. It is safe for concurrent use.
 type Client struct {
 	sdk    *sdk.Client
-	said   atomic.Pointer[slog.Logger] // receives ssh's stderr; nil: this program's stderr does
+	sshLog atomic.Pointer[slog.Logger] // receives ssh's stderr; nil: this program's stderr does
 	podman atomic.Pointer[string]      // the version of Podman's own API; "": another engine; nil: not known yet
 }
 
@@ -42,7 +42,7 @@ func New(host string) (*Client, error) {
 	options := []sdk.Opt{sdk.WithTLSClientConfigFromEnv(), sdk.WithVersionFromEnv(), sdk.WithAPIVersionNegotiation()}
 	switch {
 	case strings.HasPrefix(host, "ssh://"):
-		dial, err := dialSSH(host, &client.said)
+		dial, err := dialSSH(host, &client.sshLog)
 		if err != nil {
 			return nil, err
 		}
@@ -63,7 +63,7 @@ func New(host string) (*Client, error) {
 }
 
 // LogTo logs ssh's stderr line by line, from the next connection on. Prompts, such as for a passphrase, go to the terminal.
-func (c *Client) LogTo(log *slog.Logger) { c.said.Store(log) }
+func (c *Client) LogTo(log *slog.Logger) { c.sshLog.Store(log) }
 
 // redacted returns a host without its password for errors, even if it is not a URL.
 func redacted(host string) string {

@@ -49,7 +49,7 @@ type commandConn struct {
 	io.WriteCloser
 	out     io.ReadCloser
 	command *exec.Cmd
-	said    *sayings // nil: stderr is not logged
+	stderr  *stderrLog // nil: stderr is not logged
 	close   sync.Once
 }
 
@@ -63,9 +63,9 @@ func startCommand(ctx context.Context, log *slog.Logger, name string, args ...st
 	c := &commandConn{command: exec.Command(name, args...)}
 	c.command.Stderr = os.Stderr
 	if log != nil {
-		c.said = &sayings{log: log, name: name}
-		c.command.Stderr = c.said
-		c.command.WaitDelay = saidWithin
+		c.stderr = &stderrLog{log: log, name: name}
+		c.command.Stderr = c.stderr
+		c.command.WaitDelay = stderrGrace
 	}
 	var err error
 	if c.WriteCloser, err = c.command.StdinPipe(); err != nil {
@@ -89,31 +89,31 @@ func (c *commandConn) Close() error {
 		_ = c.WriteCloser.Close()
 		_ = c.command.Process.Kill()
 		_ = c.command.Wait() // the process was killed: its status means nothing
-		if c.said != nil {
-			c.said.end()
+		if c.stderr != nil {
+			c.stderr.end()
 		}
 	})
 	return nil
 }
 
-// saidWithin bounds the wait for the end of stderr after the process has ended: its children may keep it open.
-const saidWithin = 500 * time.Millisecond
+// stderrGrace bounds the wait for the end of stderr after the process has ended: its children may keep it open.
+const stderrGrace = 500 * time.Millisecond
 
-// maxSaid bounds a logged line; the rest of a longer line is dropped.
-const maxSaid = 512
+// maxStderrLine bounds a logged line; the rest of a longer line is dropped.
+const maxStderrLine = 512
 
-// sayings logs the lines of a process's stderr. It is for one goroutine at a time.
-type sayings struct {
+// stderrLog logs the lines of a process's stderr. It is for one goroutine at a time.
+type stderrLog struct {
 	log  *slog.Logger
 	name string
 	line []byte // the beginning of a line that has not ended
 }
 
 // Write logs the lines that the next bytes complete.
-func (s *sayings) Write(p []byte) (int, error) {
+func (s *stderrLog) Write(p []byte) (int, error) {
 	for rest := p; len(rest) > 0; {
 		line, more, ended := bytes.Cut(rest, []byte{'\n'})
-		s.line = append(s.line, line[:min(len(line), maxSaid-len(s.line))]...)
+		s.line = append(s.line, line[:min(len(line), maxStderrLine-len(s.line))]...)
 		if ended {
 			s.end()
 		}
@@ -123,7 +123,7 @@ func (s *sayings) Write(p []byte) (int, error) {
 }
 
 // end logs an unfinished line.
-func (s *sayings) end() {
+func (s *stderrLog) end() {
 	if text := strings.TrimSpace(strings.ToValidUTF8(string(s.line), "")); text != "" {
 		s.log.Warn(s.name+" stderr", "text", text)
 	}
