@@ -32,7 +32,7 @@ type triggerState struct {
 func stateOf(t *store.TriggerInfo) triggerState {
 	n := &t.Counts
 	shown := triggerState{
-		Name: t.Name, Pending: int64(n.Pending), Delivered: n.Delivered, Dead: n.Dead, Dropped: int64(n.Dropped),
+		Name: t.Name, Pending: n.Pending, Delivered: n.Delivered, Dead: n.Dead, Dropped: n.Dropped,
 		Failures: t.State.Failures, Reason: t.State.Reason,
 	}
 	hold := ""
