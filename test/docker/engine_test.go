@@ -17,6 +17,7 @@ import (
 	sdk "github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker/client"
 	"github.com/tinyforge/fluentbit-trigger/test/await"
+	"github.com/tinyforge/fluentbit-trigger/test/slow"
 )
 
 // patience bounds every wait. The machine may be busy with other things.
@@ -299,6 +300,9 @@ var program = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
+	if slow.Skipped() {
+		return
+	}
 	code := m.Run()
 	if path, err := program(); err == nil {
 		_ = os.RemoveAll(filepath.Dir(path)) // in the temporary folder

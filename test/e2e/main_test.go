@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/test/pluginhost"
+	"github.com/tinyforge/fluentbit-trigger/test/slow"
 )
 
 // soakTime is how long the drill that kills the host goes on: 10 s, or what FLUENTBIT_TRIGGER_SOAK says, such as 10m.
@@ -56,6 +57,9 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	if slow.Skipped() {
+		return
+	}
 	var err error
 	if scratch, err = os.MkdirTemp("", "fluentbit-trigger-e2e"); err != nil {
 		panic(err)

@@ -16,6 +16,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/test/await"
 	"github.com/tinyforge/fluentbit-trigger/test/pluginhost"
 	"github.com/tinyforge/fluentbit-trigger/test/receiver"
+	"github.com/tinyforge/fluentbit-trigger/test/slow"
 )
 
 // patience bounds every wait for something that must happen.
@@ -24,6 +25,9 @@ const patience = 30 * time.Second
 var scratch string
 
 func TestMain(m *testing.M) {
+	if slow.Skipped() {
+		return
+	}
 	var err error
 	if scratch, err = os.MkdirTemp("", "fluentbit-trigger-reliability"); err != nil {
 		panic(err)
