@@ -1,6 +1,7 @@
 package chunk
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
@@ -57,10 +58,12 @@ func TestRecordsOfJSONWithoutSequences(t *testing.T) {
 // TestSequencesCostNoAllocation decodes a chunk of coloured lines again and again.
 func TestSequencesCostNoAllocation(t *testing.T) {
 	d := newDecoder(t)
-	chunk := ct.Docker(ct.Lines("\x1b[31mERROR\x1b[0m: disk full\r", "plain", `{"m":"\u001b[31mred\u001b[0m"}`)...)
+	lines := []string{"\x1b[31mERROR\x1b[0m: disk full\r", "plain", `{"m":"\u001b[31mred\u001b[0m"}`}
+	chunk := ct.Docker(ct.Lines(slices.Repeat(lines, 100)...)...)
 	fn := func(*engine.Record, []byte) {}
 	d.Decode(chunk, "t", testNow, fn)
-	if n := testing.AllocsPerRun(100, func() { d.Decode(chunk, "t", testNow, fn) }); n != 0 {
-		t.Errorf("%v allocations", n)
+	// A garbage collection empties the pool, and the race detector does so now and then on purpose: that costs a few for a whole chunk.
+	if n := testing.AllocsPerRun(100, func() { d.Decode(chunk, "t", testNow, fn) }); n > 10 {
+		t.Errorf("%v allocations for %d records", n, 100*len(lines))
 	}
 }
