@@ -4,7 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -127,15 +129,24 @@ func TestLossesAreReported(t *testing.T) {
 		w.set.MaxPending = 10
 		down, up := &receiver{}, &receiver{}
 		down.says(trigger.Result{Outcome: trigger.RetryLater})
-		var reports []trigger.Alert
+		var mu sync.Mutex
+		var got []trigger.Alert
 		up.set(func(_ context.Context, _ string, alerts []trigger.Alert) trigger.Result {
-			reports = append(reports, alerts...)
+			mu.Lock()
+			defer mu.Unlock()
+			got = append(got, alerts...)
 			return trigger.Result{Outcome: trigger.Delivered}
 		})
+		reported := func() []trigger.Alert {
+			mu.Lock()
+			defer mu.Unlock()
+			return slices.Clone(got)
+		}
 		w.opt.Host = "node-1"
 		w.start(newTrigger("down", down), newTrigger("up", up))
 		w.accept(alerts(0, 25, "down")...)
 		w.pass(2 * time.Second)
+		reports := reported()
 		if len(reports) != 1 {
 			t.Fatalf("%d alerts of kind system", len(reports))
 		}
@@ -148,11 +159,11 @@ func TestLossesAreReported(t *testing.T) {
 			w.accept(alert(100+n, "down"))
 			w.pass(time.Minute)
 		}
-		if len(reports) != 1 {
+		if reports = reported(); len(reports) != 1 {
 			t.Errorf("%d alerts of kind system within ten minutes", len(reports))
 		}
 		w.pass(time.Minute)
-		if len(reports) != 2 || reports[1].Count != 9 {
+		if reports = reported(); len(reports) != 2 || reports[1].Count != 9 {
 			t.Errorf("%+v", reports)
 		}
 		for _, s := range down.all() {

@@ -29,7 +29,7 @@ func TestDemo(t *testing.T) {
 		cmd := exec.CommandContext(ctx, demo, "-plugin", plugin(t), "-host", hostBinary(t), "-run-in", where)
 		cmd.Dir = root
 		out, err := cmd.CombinedOutput()
-		if err != nil || !strings.Contains(string(out), "held back") {
+		if err != nil || !strings.Contains(string(out), "suppressed") {
 			t.Errorf("%v\n%s", err, out)
 		}
 	}
