@@ -83,7 +83,7 @@ func (j *joiner) sequential(r *reading, p part, done []*line) (*line, []*line) {
 	return l, done
 }
 
-// numbered returns the line that a part with a number belongs to, nil when the record is a line itself. Such lines are told apart by their ids, so
+// numbered returns the line that a part with a number belongs to, nil when the record is a line itself. Such lines are identified by their ids, so
 // that they may come in any order, and whole lines between them.
 func (j *joiner) numbered(r *reading, p part, done []*line) (*line, []*line) {
 	var oldest *line

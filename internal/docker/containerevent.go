@@ -244,12 +244,12 @@ func (t *tail) reportMissed(ctx context.Context, c *Container, known int64) {
 
 // reportedCheckpoint returns the time of the last evaluated event, encoded for Save, if it changed since the last call.
 func (m *Manager) reportedCheckpoint() []byte {
-	told := m.reportedUntil.Load()
-	if m.opt.OnEvent == nil || told == 0 || told == m.savedReported {
+	reported := m.reportedUntil.Load()
+	if m.opt.OnEvent == nil || reported == 0 || reported == m.savedReported {
 		return nil
 	}
-	m.savedReported = told
-	return binary.AppendVarint(nil, told)
+	m.savedReported = reported
+	return binary.AppendVarint(nil, reported)
 }
 
 // ParseEvent parses an event as engines write it, one message of GET /events. It is strict, so that it accepts nothing else: ok is false unless the

@@ -174,9 +174,9 @@ func New(o Options) (*Manager, error) {
 			continue
 		}
 		if id == eventsKey {
-			if told, n := binary.Varint(value); n > 0 {
-				m.reportedUntil.Store(told)
-				m.heardUntil.Store(told)
+			if reported, n := binary.Varint(value); n > 0 {
+				m.reportedUntil.Store(reported)
+				m.heardUntil.Store(reported)
 			}
 			continue
 		}

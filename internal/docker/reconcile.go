@@ -189,11 +189,11 @@ func (m *Manager) notify(n Notice) {
 // warnCompressed reports, once, that the engine loses lines of a container: engines before 23 do when they compress rotated files.
 func (m *Manager) warnCompressed(t *tail) {
 	m.mu.Lock()
-	told := m.compress || !m.before23.Load() || !compresses(&t.info)
-	m.compress = m.compress || !told
+	decided := m.compress || !m.before23.Load() || !compresses(&t.info)
+	m.compress = m.compress || !decided
 	version := m.version
 	m.mu.Unlock()
-	if !told {
+	if !decided {
 		m.notify(Notice{Kind: NoticeCompress, Source: t.source.Load(), Text: "container " + t.info.Name + " compresses its rotated logs, and engine " +
 			version + " loses lines when it does: version 23 does not"})
 	}

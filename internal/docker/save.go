@@ -153,8 +153,8 @@ func (m *Manager) save(ctx context.Context) error {
 			changed[t.id] = value
 		}
 	}
-	if told := m.reportedCheckpoint(); told != nil {
-		changed[eventsKey] = told
+	if reported := m.reportedCheckpoint(); reported != nil {
+		changed[eventsKey] = reported
 	}
 	if len(changed) == 0 {
 		return nil

@@ -124,8 +124,8 @@ func (l *linter) filter(r *rule) {
 		return
 	}
 	c := conditions(&r.settings)
-	told := func(expr string) bool { return matchesEverything(expr) || matchesNothing(expr) }
-	if slices.ContainsFunc(c, func(c condition) bool { return slices.ContainsFunc(c.alternatives, told) }) {
+	reported := func(expr string) bool { return matchesEverything(expr) || matchesNothing(expr) }
+	if slices.ContainsFunc(c, func(c condition) bool { return slices.ContainsFunc(c.alternatives, reported) }) {
 		return
 	}
 	text := ""

@@ -26,7 +26,7 @@ func Lines(texts ...string) []Line {
 	return lines
 }
 
-// The origin that the shapes give their lines unless told otherwise.
+// The origin that the shapes give their lines unless a test names another.
 const (
 	ContainerID   = "4f1c9a0d2b7e6a5c8d3f1e0b9a8c7d6e5f4a3b2c1d0e9f8a7b6c5d4e3f2a1b0c"
 	ContainerName = "shop-api-1"
