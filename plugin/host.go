@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/guard"
 	"github.com/tinyforge/fluentbit-trigger/internal/logging"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
@@ -34,7 +35,8 @@ var plugin = newHost(os.Stderr)
 type host struct {
 	log    *os.File
 	stores *store.Registry
-	doors  *admin.Registry
+	admins *admin.Registry
+	panics *atomic.Int64 // recovered outside of the instances
 
 	mu         sync.Mutex
 	instances  map[instanceKey]instance
@@ -43,7 +45,7 @@ type host struct {
 	generation int                         // counts PreRegister
 	started    int                         // instances of this generation
 	reloading  bool                        // the host starts instances because of a hot reload
-	guard      chan struct{}               // closed to end the goroutine that keeps the signal handlers; nil when it does not run
+	handlers   chan struct{}               // closed to end the goroutine that keeps the signal handlers; nil when it does not run
 
 	starting     sync.Mutex // keeps starts apart
 	saveHandlers sync.Once
@@ -57,8 +59,10 @@ type instance struct {
 }
 
 func newHost(log *os.File) *host {
+	panics := &atomic.Int64{}
 	return &host{
-		log: log, stores: &store.Registry{}, doors: admin.NewRegistry(admin.Options{Program: "out_trigger", Version: version}), instances: map[instanceKey]instance{}, previous: map[string]*config.Settings{},
+		log: log, stores: &store.Registry{}, admins: admin.NewRegistry(admin.Options{Program: "out_trigger", Version: version, Panics: panics}), panics: panics,
+		instances: map[instanceKey]instance{}, previous: map[string]*config.Settings{},
 	}
 }
 
@@ -68,7 +72,7 @@ func (h *host) enter(function string, failed func()) func() {
 	restoreHandlers()
 	return func() {
 		if reason := recover(); reason != nil {
-			h.logger("-").Error("panic", "in", function, "reason", fmt.Sprint(reason), "stack", string(debug.Stack()))
+			guard.Report(h.logger("-"), h.panics, "running "+function, reason)
 			failed()
 		}
 	}
@@ -134,7 +138,7 @@ func (h *host) init(get func(string) string) (instanceKey, bool) {
 	if before := h.previous[id]; before != nil && h.reloading {
 		administered.Before = &before.Admin
 	}
-	if err := h.doors.Attach(administered); err != nil {
+	if err := h.admins.Attach(administered); err != nil {
 		log.Error("the administration does not listen", "error", err)
 		if !h.reloading {
 			log.Error("the instance does not start")
@@ -212,7 +216,7 @@ func (h *host) exit(key instanceKey) {
 	}
 	delete(h.instances, key)
 	before := *p.Settings()
-	if where, ok := h.doors.Where(p.admin); ok {
+	if where, ok := h.admins.Where(p.admin); ok {
 		before.Admin = where
 	}
 	h.previous[p.ID()] = &before
@@ -223,13 +227,13 @@ func (h *host) exit(key instanceKey) {
 
 // stop stops a pipeline and its administration.
 func (h *host) stop(p *pipeline.Pipeline, administered *admin.Instance) {
-	h.doors.Detach(administered)
+	h.admins.Detach(administered)
 	ctx, cancel := context.WithTimeout(context.Background(), exitWithin)
 	defer cancel()
 	if err := p.Stop(ctx); err != nil {
 		h.logger(p.ID()).Error("the instance did not stop in order", "error", err)
 	}
-	h.doors.Close()
+	h.admins.Close()
 }
 
 // exitAll stops every instance, for hosts that know no contexts.
@@ -248,16 +252,16 @@ func (h *host) exitAll() {
 // keepHandlers runs, while there are instances, a goroutine that puts the runtime's signal handlers back, for the goroutines that work
 // between two calls of the host. The caller holds the lock.
 func (h *host) keepHandlers() {
-	if (len(h.instances) > 0) == (h.guard != nil) {
+	if (len(h.instances) > 0) == (h.handlers != nil) {
 		return
 	}
-	if h.guard != nil {
-		close(h.guard)
-		h.guard = nil
+	if h.handlers != nil {
+		close(h.handlers)
+		h.handlers = nil
 		return
 	}
 	done := make(chan struct{})
-	h.guard = done
+	h.handlers = done
 	go func() {
 		defer h.enter("signal handlers", func() {})()
 		tick := time.NewTicker(time.Second)

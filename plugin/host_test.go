@@ -37,7 +37,7 @@ func newTestHost(t *testing.T) (*host, func() string) {
 	h := newHost(file)
 	t.Cleanup(func() {
 		h.exitAll()
-		if h.guard != nil {
+		if h.handlers != nil {
 			t.Error("the goroutine that keeps the signal handlers outlives the instances")
 		}
 		if err := file.Close(); err != nil {
@@ -209,7 +209,7 @@ func TestEnterRecovers(t *testing.T) {
 		var nothing *int
 		fmt.Println(*nothing)
 	}()
-	if !failed || !strings.Contains(log(), "in=FLBPluginTest") || !strings.Contains(log(), "nil pointer") {
+	if !failed || !strings.Contains(log(), `while="running FLBPluginTest"`) || !strings.Contains(log(), "nil pointer") {
 		t.Errorf("failed %v, log:\n%s", failed, log())
 	}
 }

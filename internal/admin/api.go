@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"mime"
 	"net/http"
 	"net/url"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +18,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/metrics"
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/openapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/page"
+	"github.com/tinyforge/fluentbit-trigger/internal/guard"
 	"github.com/tinyforge/fluentbit-trigger/internal/listen"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
@@ -29,7 +28,7 @@ import (
 // api serves the requests of one listener.
 type api struct {
 	registry *Registry
-	door     *door
+	listener *listener
 	mux      *http.ServeMux
 	routes   []route
 	files    map[string]bool // paths of the page's files
@@ -40,11 +39,11 @@ type api struct {
 // maxStreams bounds the open streams.
 const maxStreams = 32
 
-func newAPI(r *Registry, d *door) *api {
-	a := &api{registry: r, door: d, mux: http.NewServeMux(), routes: routes(), files: map[string]bool{}, streams: make(chan struct{}, maxStreams)}
+func newAPI(r *Registry, l *listener) *api {
+	a := &api{registry: r, listener: l, mux: http.NewServeMux(), routes: routes(), files: map[string]bool{}, streams: make(chan struct{}, maxStreams)}
 	a.metrics = metrics.Handler(metrics.Source{
 		Program: r.opt.Program, Version: r.opt.Version, Instances: a.measured, Streams: func() int { return len(a.streams) },
-		Panics: r.panics.Load, Recovered: func() { r.panics.Add(1) },
+		Log: l.log, Panics: r.panics,
 	})
 	for i := range a.routes {
 		rt := &a.routes[i]
@@ -104,11 +103,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 			panic(cause) // a handler aborts the response on purpose
 		}
-		a.registry.panics.Add(1)
-		for _, i := range a.door.all() {
-			i.Pipeline.Log().Error("panic", "while", "answering a request", "reason", fmt.Sprint(cause), "stack", string(debug.Stack()))
-			break
-		}
+		guard.Report(a.listener.log(), a.registry.panics, "answering a request", cause)
 		a.answer(w, q, problem(http.StatusInternalServerError, "internal error: the log has the stack trace"))
 	}()
 	protect(w.Header())
@@ -192,7 +187,7 @@ func (c *call) run(rt *route) (any, error) {
 	}
 	if !rt.Global {
 		var why string
-		if c.instance, why = c.api.door.choose(c.query.Get("instance")); c.instance == nil {
+		if c.instance, why = c.api.listener.choose(c.query.Get("instance")); c.instance == nil {
 			return nil, problem(http.StatusNotFound, "%s", why)
 		}
 		c.p = c.instance.Pipeline
@@ -313,7 +308,7 @@ func into(object map[string]any, dst any) error {
 // measured returns the instances whose metrics are collected.
 func (a *api) measured() []metrics.Instance {
 	var out []metrics.Instance
-	for _, i := range a.door.all() {
+	for _, i := range a.listener.all() {
 		out = append(out, metrics.Instance{Pipeline: i.Pipeline, Labels: &i.labels, Docker: i.Tails, Moved: a.registry.problem(i) != nil})
 	}
 	return out

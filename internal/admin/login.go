@@ -15,7 +15,7 @@ func login(c *call) (any, error) {
 	if (body.Code == "") == (body.Token == "") {
 		return nil, problem(http.StatusBadRequest, "exactly one of code and token must be set")
 	}
-	key, why := c.api.front().Login(c.w, c.r, body.Code, body.Token)
+	key, why := c.api.policy().Login(c.w, c.r, body.Code, body.Token)
 	if why != nil {
 		return nil, refused(*why)
 	}
@@ -23,7 +23,7 @@ func login(c *call) (any, error) {
 }
 
 func logout(c *call) (any, error) {
-	c.api.front().Logout(c.w, c.r)
+	c.api.policy().Logout(c.w, c.r)
 	return nil, nil
 }
 
@@ -32,13 +32,13 @@ func newLoginCode(c *call) (any, error) {
 	if of.Session {
 		return nil, problem(http.StatusForbidden, "a browser session cannot create codes: \"docker-fluentbit page\" prints a link")
 	}
-	code, until := c.api.door.logins.Code(of)
+	code, until := c.api.listener.logins.Code(of)
 	return adminapi.LoginCodeResponse{Code: code, Path: listen.Link("", code), Expires: until.UTC()}, nil
 }
 
-// front returns the access policy in force.
-func (a *api) front() *listen.Front {
+// policy returns the access policy in force.
+func (a *api) policy() *listen.Policy {
 	a.registry.mu.Lock()
 	defer a.registry.mu.Unlock()
-	return a.door.front
+	return a.listener.policy
 }

@@ -147,7 +147,7 @@ func TestInstancesChangeOneAfterTheOther(t *testing.T) {
 			}
 		}
 		b.meet()
-		if ids := b.instances(); fmt.Sprint(ids) != "[one two]" || len(b.registry.doors) != 1 {
+		if ids := b.instances(); fmt.Sprint(ids) != "[one two]" || len(b.registry.listeners) != 1 {
 			t.Errorf("the instances are %q", ids)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net"
 	"reflect"
@@ -16,6 +17,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/metrics"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+	"github.com/tinyforge/fluentbit-trigger/internal/guard"
 	"github.com/tinyforge/fluentbit-trigger/internal/listen"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
@@ -29,12 +31,12 @@ type Registry struct {
 
 	moving sync.Mutex // serializes moves, from prepare to settle, and Detach; locked before mu
 
-	mu      sync.Mutex
-	doors   map[string]*door // by address as in the settings
-	at      map[string]*door // by instance ID
-	closing sync.WaitGroup   // listeners that wait for their last requests
+	mu        sync.Mutex
+	listeners map[string]*listener // by address as in the settings
+	at        map[string]*listener // by instance ID
+	closing   sync.WaitGroup       // listeners that wait for their last requests
 
-	panics atomic.Int64
+	panics *atomic.Int64
 
 	inMemory  sync.Once // guards these
 	unkept    string    // the token of instances without a store in a file
@@ -51,6 +53,8 @@ type Options struct {
 	Links bool
 	// TestWithin bounds the test of a trigger, so that it ends before the response times out; 0: 50 s.
 	TestWithin time.Duration
+	// Panics counts the panics that are recovered outside of the pipelines, for the metrics; nil: a new counter.
+	Panics *atomic.Int64
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
 }
@@ -80,7 +84,10 @@ func NewRegistry(o Options) *Registry {
 	if o.TestWithin == 0 {
 		o.TestWithin = listen.WriteTimeout - 10*time.Second
 	}
-	return &Registry{opt: o, doors: map[string]*door{}, at: map[string]*door{}}
+	if o.Panics == nil {
+		o.Panics = &atomic.Int64{}
+	}
+	return &Registry{opt: o, panics: o.Panics, listeners: map[string]*listener{}, at: map[string]*listener{}}
 }
 
 // closeWithin bounds the wait for requests in progress when a listener is closed.
@@ -133,28 +140,28 @@ func (r *Registry) prepare(i *Instance, set listen.Settings) (settle func(applie
 	if set.Listen == "" || set.Listen == listen.Off {
 		return r.settling(i, nil, nil, nil), nil
 	}
-	there := r.doors[set.Listen]
+	there := r.listeners[set.Listen]
 	if there != nil && reflect.DeepEqual(there.set, set) {
 		return r.settling(i, there, nil, nil), nil
 	}
 	if there != nil && here == nil {
 		return nil, refusedAddress(set, setting.Taken, "another output uses this address with different [admin] settings")
 	}
-	d := there
-	if d == nil {
-		d = r.newDoor(set)
+	l := there
+	if l == nil {
+		l = r.newListener(set)
 	}
-	front, err := r.front(i, d, set)
+	policy, err := r.policy(i, l, set)
 	if err != nil {
 		return nil, err
 	}
 	if there != nil {
-		return r.settling(i, there, front, nil), nil
+		return r.settling(i, there, policy, nil), nil
 	}
-	server, err := front.Listen()
+	server, err := policy.Listen()
 	switch {
 	case err == nil:
-		return r.settling(i, d, front, server), nil
+		return r.settling(i, l, policy, server), nil
 	case isDefault:
 		i.Pipeline.Log().Warn("admin API not available: set [admin] listen to another address, or to \"off\"", "error", err)
 		return r.settling(i, nil, nil, nil), nil
@@ -171,7 +178,7 @@ func refusedAddress(set listen.Settings, code setting.Code, message string) erro
 
 // settling returns the function that ends prepare. It moves the instance to a listener (nil: none), replaces the listener's policy (nil: keep it), and sets
 // its server (nil: keep it).
-func (r *Registry) settling(i *Instance, d *door, front *listen.Front, server *listen.Server) func(applied bool) {
+func (r *Registry) settling(i *Instance, l *listener, policy *listen.Policy, server *listen.Server) func(applied bool) {
 	return func(applied bool) {
 		defer r.moving.Unlock()
 		r.mu.Lock()
@@ -184,26 +191,26 @@ func (r *Registry) settling(i *Instance, d *door, front *listen.Front, server *l
 			return
 		}
 		switch {
-		case d == nil:
+		case l == nil:
 		case server != nil:
-			d.server = server
-			r.doors[d.set.Listen] = d
-			d.front = front
-			log.Info("admin API listening", "address", d.address(), "token_file", d.set.TokenFile, "tls", d.set.CertFile != "")
-			r.publish(i, d)
-		case front != nil:
-			d.set = front.Settings()
-			d.front = front
-			d.server.Use(front)
-			log.Info("admin API settings changed", "address", d.address(), "token_file", d.set.TokenFile, "tls", d.set.CertFile != "")
-			r.publish(i, d)
+			l.server = server
+			r.listeners[l.set.Listen] = l
+			l.policy = policy
+			log.Info("admin API listening", "address", l.address(), "token_file", l.set.TokenFile, "tls", l.set.CertFile != "")
+			r.publish(i, l)
+		case policy != nil:
+			l.set = policy.Settings()
+			l.policy = policy
+			l.server.Use(policy)
+			log.Info("admin API settings changed", "address", l.address(), "token_file", l.set.TokenFile, "tls", l.set.CertFile != "")
+			r.publish(i, l)
 		}
-		if d == r.at[i.Pipeline.ID()] {
+		if l == r.at[i.Pipeline.ID()] {
 			return
 		}
 		r.leave(i)
-		if d != nil {
-			r.join(i, d)
+		if l != nil {
+			r.join(i, l)
 		}
 	}
 }
@@ -230,8 +237,8 @@ func (r *Registry) Detach(i *Instance) {
 func (r *Registry) Where(i *Instance) (listen.Settings, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if d := r.at[i.Pipeline.ID()]; d != nil && d.get(i.Pipeline.ID()) == i {
-		return d.set, true
+	if l := r.at[i.Pipeline.ID()]; l != nil && l.get(i.Pipeline.ID()) == i {
+		return l.set, true
 	}
 	return listen.Settings{}, false
 }
@@ -239,8 +246,8 @@ func (r *Registry) Where(i *Instance) (listen.Settings, bool) {
 // Close waits for the requests of closed listeners.
 func (r *Registry) Close() { r.closing.Wait() }
 
-// front prepares the policy of a listener for settings.
-func (r *Registry) front(i *Instance, d *door, set listen.Settings) (*listen.Front, error) {
+// policy prepares the policy of a listener for settings.
+func (r *Registry) policy(i *Instance, l *listener, set listen.Settings) (*listen.Policy, error) {
 	token := ""
 	if set.TokenFile == "" {
 		var err error
@@ -249,7 +256,7 @@ func (r *Registry) front(i *Instance, d *door, set listen.Settings) (*listen.Fro
 		}
 	}
 	return listen.Prepare(listen.Options{
-		Settings: set, Handler: d.api, Access: d.api.access, Token: token, Logins: d.logins, Refuse: d.api.refuse, Log: i.Pipeline.Log(), Now: r.opt.Now,
+		Settings: set, Handler: l.api, Access: l.api.access, Token: token, Logins: l.logins, Refuse: l.api.refuse, Log: i.Pipeline.Log(), Panics: r.panics, Now: r.opt.Now,
 	})
 }
 
@@ -267,62 +274,62 @@ func (r *Registry) token(i *Instance) (string, error) {
 }
 
 // publish makes a generated token available to commands of the same user, and logs a login link. The caller must hold the lock.
-func (r *Registry) publish(i *Instance, d *door) {
-	if d.withdraw != nil {
-		d.withdraw()
-		d.withdraw = nil
+func (r *Registry) publish(i *Instance, l *listener) {
+	if l.withdraw != nil {
+		l.withdraw()
+		l.withdraw = nil
 	}
-	made := d.front.Made()
+	made := l.policy.Made()
 	if made == "" {
 		return
 	}
 	log := i.Pipeline.Log()
 	var published bool
-	if d.withdraw, published = listen.Publish(d.address(), made); !published {
+	if l.withdraw, published = listen.Publish(l.address(), made); !published {
 		log.Warn("cannot publish the token for local commands: use --token-file", "token_file", listen.TokenPath(i.Pipeline.Store().Health().Path))
 	}
-	base := listen.Browser(d.set, d.server.Address())
+	base := listen.Browser(l.set, l.server.Address())
 	if !r.opt.Links || base == "" {
 		return
 	}
-	code, _ := d.logins.Code(d.front.Owner())
+	code, _ := l.logins.Code(l.policy.Owner())
 	log.Info("open " + listen.Link(base, code) + " in a browser within 10 minutes, it works once; \"docker-fluentbit page\" prints a new link")
 }
 
-// newDoor returns a listener without a server.
-func (r *Registry) newDoor(set listen.Settings) *door {
-	d := &door{set: set, logins: listen.NewLogins(r.opt.Now), instances: map[string]*Instance{}}
-	d.api = newAPI(r, d)
-	return d
+// newListener returns a listener without a server.
+func (r *Registry) newListener(set listen.Settings) *listener {
+	l := &listener{set: set, logins: listen.NewLogins(r.opt.Now), instances: map[string]*Instance{}}
+	l.api = newAPI(r, l)
+	return l
 }
 
 // join adds an instance to a listener. The caller must hold the lock.
-func (r *Registry) join(i *Instance, d *door) {
+func (r *Registry) join(i *Instance, l *listener) {
 	id := i.Pipeline.ID()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.instances[id] = i
-	r.at[id] = d
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.instances[id] = i
+	r.at[id] = l
 }
 
 // leave removes an instance, and closes the listener after the last one. The caller must hold the lock.
 func (r *Registry) leave(i *Instance) {
 	id := i.Pipeline.ID()
-	d := r.at[id]
-	if d == nil || d.get(id) != i {
+	l := r.at[id]
+	if l == nil || l.get(id) != i {
 		return
 	}
 	delete(r.at, id)
-	d.mu.Lock()
-	delete(d.instances, id)
-	empty := len(d.instances) == 0
-	d.mu.Unlock()
+	l.mu.Lock()
+	delete(l.instances, id)
+	empty := len(l.instances) == 0
+	l.mu.Unlock()
 	if empty {
-		delete(r.doors, d.set.Listen)
-		if d.withdraw != nil {
-			d.withdraw()
+		delete(r.listeners, l.set.Listen)
+		if l.withdraw != nil {
+			l.withdraw()
 		}
-		r.shut(i, d.server)
+		r.shut(i, l.server)
 	}
 }
 
@@ -333,11 +340,7 @@ func (r *Registry) shut(i *Instance, server *listen.Server) {
 		log.Warn("admin listener: cannot free the address", "error", err)
 	}
 	r.closing.Go(func() { // in the background: one of the requests may have led here
-		defer func() {
-			if cause := recover(); cause != nil {
-				r.panics.Add(1)
-			}
-		}()
+		defer guard.Recover(log, r.panics, "closing the admin listener")
 		ctx, cancel := context.WithTimeout(context.Background(), closeWithin)
 		defer cancel()
 		if err := server.Close(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
@@ -353,14 +356,14 @@ func (r *Registry) problem(i *Instance) error {
 	return i.refused
 }
 
-// door is a listener with the instances that it serves.
-type door struct {
+// listener is an admin listener with the instances that it serves.
+type listener struct {
 	api    *api
 	logins *listen.Logins
 
 	// Registry.mu guards these.
 	set      listen.Settings
-	front    *listen.Front
+	policy   *listen.Policy
 	server   *listen.Server
 	withdraw func() // removes the published token; nil: none is published
 
@@ -369,33 +372,41 @@ type door struct {
 }
 
 // address returns the address with the actual port. The caller must hold Registry.mu.
-func (d *door) address() string {
-	if at := d.server.Address(); at.Network() == "tcp" {
+func (l *listener) address() string {
+	if at := l.server.Address(); at.Network() == "tcp" {
 		return at.String()
 	}
-	return d.set.Listen
+	return l.set.Listen
 }
 
-func (d *door) get(id string) *Instance {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.instances[id]
+func (l *listener) get(id string) *Instance {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.instances[id]
 }
 
 // all returns the instances, sorted by ID.
-func (d *door) all() []*Instance {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	out := make([]*Instance, 0, len(d.instances))
-	for _, id := range slices.Sorted(maps.Keys(d.instances)) {
-		out = append(out, d.instances[id])
+func (l *listener) all() []*Instance {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := make([]*Instance, 0, len(l.instances))
+	for _, id := range slices.Sorted(maps.Keys(l.instances)) {
+		out = append(out, l.instances[id])
 	}
 	return out
 }
 
+// log returns the log of the first instance. While a listener has none, its messages are dropped.
+func (l *listener) log() *slog.Logger {
+	if all := l.all(); len(all) > 0 {
+		return all[0].Pipeline.Log()
+	}
+	return slog.New(slog.DiscardHandler)
+}
+
 // choose returns the instance with an ID, or the only one if the ID is empty. why is the reason if there is none.
-func (d *door) choose(id string) (i *Instance, why string) {
-	all := d.all()
+func (l *listener) choose(id string) (i *Instance, why string) {
+	all := l.all()
 	var ids []string
 	for _, i := range all {
 		if i.Pipeline.ID() == id {

@@ -19,7 +19,7 @@ func health(*call) (any, error) { return adminapi.HealthResponse{Status: "ok"}, 
 
 // ready responds 503 while an instance refuses records. It gives no details, because it needs no token.
 func ready(c *call) (any, error) {
-	all := c.api.door.all()
+	all := c.api.listener.all()
 	if len(all) == 0 {
 		return nil, problem(http.StatusServiceUnavailable, "no instance is running")
 	}
@@ -33,7 +33,7 @@ func ready(c *call) (any, error) {
 
 func instances(c *call) (any, error) {
 	out := adminapi.InstancesResponse{Instances: []adminapi.Instance{}}
-	for _, i := range c.api.door.all() {
+	for _, i := range c.api.listener.all() {
 		item := adminapi.Instance{
 			ID: i.Pipeline.ID(), Kind: "plugin", Program: c.api.registry.opt.Program, Version: c.api.registry.opt.Version,
 			Started: i.Pipeline.Started().UTC(), Ready: true,

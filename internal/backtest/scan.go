@@ -3,12 +3,11 @@ package backtest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"runtime/debug"
 	"sync"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/guard"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 	"github.com/tinyforge/fluentbit-trigger/internal/replay"
 )
@@ -81,12 +80,9 @@ func (s *scanner) start(fn func()) {
 	s.running.Add(1)
 	go func() {
 		defer s.running.Done()
-		defer func() {
-			if reason := recover(); reason != nil {
-				s.fail(fmt.Errorf("panic: %v\n%s", reason, debug.Stack()))
-			}
-		}()
-		fn()
+		if err := guard.Do(func() error { fn(); return nil }); err != nil {
+			s.fail(err)
+		}
 	}()
 }
 

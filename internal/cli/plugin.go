@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
 	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
 )
 
@@ -130,11 +131,6 @@ func endWithDocker(env *command.Env) {
 		return // a Docker CLI that has gone already
 	}
 	go func() {
-		defer func() {
-			if r := recover(); r != nil {
-				env.Warnf("waiting for the Docker CLI: %v", r)
-			}
-		}()
 		_, _ = io.Copy(io.Discard, conn) // until it is closed, one way or the other
 		_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
 	}()

@@ -11,6 +11,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/config/tomlindex"
+	"github.com/tinyforge/fluentbit-trigger/internal/guard"
 )
 
 // maxDocument bounds one TOML document, in bytes.
@@ -58,13 +59,14 @@ func firstInvalid(src string) int {
 }
 
 // decode is toml.Decode with its internal panics turned into errors, which the host must survive.
-func decode(src string, into *map[string]any) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = errors.New("the TOML decoder failed on this document")
-		}
-	}()
-	_, err = toml.Decode(src, into)
+func decode(src string, into *map[string]any) error {
+	err := guard.Do(func() error {
+		_, err := toml.Decode(src, into)
+		return err
+	})
+	if panicked := (*guard.Panic)(nil); errors.As(err, &panicked) {
+		return errors.New("the TOML decoder failed on this document") // the panic may quote the document, which may hold secrets
+	}
 	return err
 }
 

@@ -1,12 +1,14 @@
 package fluentbitconf
 
 import (
-	"fmt"
+	"errors"
 	"regexp"
 	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/guard"
 )
 
 // yaml reads the YAML format: env, includes, service, parsers, and under pipeline the inputs, filters and outputs.
@@ -60,14 +62,13 @@ func (y *yamlFile) list(kind, list *yaml.Node) {
 }
 
 // decodeYAML is yaml.Unmarshal into a node, with panics of the decoder turned into errors.
-func decodeYAML(text []byte) (root *yaml.Node, err error) {
-	defer func() {
-		if reason := recover(); reason != nil {
-			root, err = nil, fmt.Errorf("yaml: the decoder failed on this document")
-		}
-	}()
+func decodeYAML(text []byte) (*yaml.Node, error) {
 	var document yaml.Node
-	if err := yaml.Unmarshal(text, &document); err != nil {
+	err := guard.Do(func() error { return yaml.Unmarshal(text, &document) })
+	if panicked := (*guard.Panic)(nil); errors.As(err, &panicked) {
+		return nil, errors.New("yaml: the decoder failed on this document") // the panic may quote the document, which may hold secrets
+	}
+	if err != nil {
 		return nil, err
 	}
 	if len(document.Content) == 0 {

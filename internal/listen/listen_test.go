@@ -60,13 +60,22 @@ func write(t *testing.T, name, text string) string {
 	return path
 }
 
+// start prepares a policy, listens on its address and starts to serve.
+func start(o Options) (*Server, error) {
+	p, err := Prepare(o)
+	if err != nil {
+		return nil, err
+	}
+	return p.Listen()
+}
+
 // open opens a server that answers with the caller's name.
 func open(t *testing.T, set Settings, at *clock) *Server {
 	t.Helper()
 	if at == nil {
 		at = &clock{at: time.Unix(1700000000, 0)}
 	}
-	s, err := Open(Options{
+	s, err := start(Options{
 		Settings: set, Now: at.now, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if _, err := io.Copy(io.Discard, r.Body); err != nil {
@@ -354,7 +363,7 @@ func TestSocket(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the socket: %v, %v", info.Mode(), err)
 	}
-	if _, err := Open(Options{Settings: set, Token: made, Log: slog.Default()}); err == nil || !strings.Contains(err.Error(), "in use by another") {
+	if _, err := start(Options{Settings: set, Token: made, Log: slog.Default()}); err == nil || !strings.Contains(err.Error(), "in use by another") {
 		t.Errorf("a second server at the socket: %v", err)
 	}
 	if err := s.Free(); err != nil {
@@ -377,7 +386,7 @@ func TestSocket(t *testing.T) {
 	}
 	open(t, set, nil)
 	file := write(t, "file", "precious")
-	if _, err := Open(Options{Settings: Settings{Listen: "unix://" + file}, Token: made, Log: slog.Default()}); err == nil || !strings.Contains(err.Error(), "is not a socket") {
+	if _, err := start(Options{Settings: Settings{Listen: "unix://" + file}, Token: made, Log: slog.Default()}); err == nil || !strings.Contains(err.Error(), "is not a socket") {
 		t.Errorf("a file in the socket's place: %v", err)
 	}
 }
@@ -390,7 +399,7 @@ func TestSocketThatMayBeServed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s, err := Open(Options{Settings: Settings{Listen: "unix://" + path}, Token: made, Log: slog.Default()}); err == nil || !strings.Contains(err.Error(), "cannot determine whether") {
+		if s, err := start(Options{Settings: Settings{Listen: "unix://" + path}, Token: made, Log: slog.Default()}); err == nil || !strings.Contains(err.Error(), "cannot determine whether") {
 			t.Errorf("a socket that is served, and cannot be connected to: %v", err)
 			if err == nil {
 				_ = s.Close(t.Context())
@@ -488,15 +497,15 @@ func TestTLS(t *testing.T) {
 	}
 	at.pass(2 * time.Second)
 	if status, _ := ask(second); status != 200 {
-		t.Errorf("a broken key closed the door: %d", status)
+		t.Errorf("a broken key closed the listener: %d", status)
 	}
-	if _, err := Open(Options{Settings: Settings{Listen: "127.0.0.1:0", CertFile: certFile, KeyFile: keyFile}, Log: slog.Default()}); err == nil {
+	if _, err := start(Options{Settings: Settings{Listen: "127.0.0.1:0", CertFile: certFile, KeyFile: keyFile}, Log: slog.Default()}); err == nil {
 		t.Error("a broken key opens")
 	}
 }
 
-// TestOtherFront changes who may enter at an address, and how, while it is open: with TLS instead of without, and a stream that was there before.
-func TestOtherFront(t *testing.T) {
+// TestAnotherPolicyAtTheAddress changes who may enter at an address, and how, while it is open: with TLS instead of without, and a stream that was there before.
+func TestAnotherPolicyAtTheAddress(t *testing.T) {
 	dir := t.TempDir()
 	certFile, keyFile := filepath.Join(dir, "crt"), filepath.Join(dir, "key")
 	cert := makeCert(t, certFile, keyFile, 1)
@@ -513,7 +522,7 @@ func TestOtherFront(t *testing.T) {
 			_, _ = io.WriteString(w, r.Proto)
 		}),
 	}
-	s, err := Open(o)
+	s, err := start(o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,7 +34,7 @@ const cookieName = "fluentbit-trigger-"
 // sum is the hash of a secret. The secrets themselves are not kept.
 type sum = [sha256.Size]byte
 
-// Logins holds login codes and browser sessions. It outlives the fronts of a listener and ends with the process. It is safe for concurrent use.
+// Logins holds login codes and browser sessions. It outlives the policies of a listener and ends with the process. It is safe for concurrent use.
 type Logins struct {
 	now func() time.Time
 
@@ -125,8 +125,8 @@ func (l *Logins) limited(address string) bool {
 
 // Login logs a browser in with a code or a token. It sets the cookie and returns the key that the browser must send with each call. refused is nil on
 // success.
-func (f *Front) Login(w http.ResponseWriter, r *http.Request, codeText, token string) (key string, refused *Refusal) {
-	l, address := f.options.Logins, addressOf(r.RemoteAddr)
+func (p *Policy) Login(w http.ResponseWriter, r *http.Request, codeText, token string) (key string, refused *Refusal) {
+	l, address := p.options.Logins, addressOf(r.RemoteAddr)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.limited(address) {
@@ -136,9 +136,9 @@ func (f *Front) Login(w http.ResponseWriter, r *http.Request, codeText, token st
 	of, ok := Caller{}, false
 	if codeText != "" {
 		of, ok = l.redeem(codeText)
-		ok = ok && f.guard.tokens.has(of.sum)
+		ok = ok && p.enforcer.tokens.has(of.sum)
 	} else {
-		of, ok = f.guard.tokens.who(token)
+		of, ok = p.enforcer.tokens.who(token)
 	}
 	if !ok {
 		l.fail(address)
@@ -149,19 +149,19 @@ func (f *Front) Login(w http.ResponseWriter, r *http.Request, codeText, token st
 	id := newSecret()
 	key = newSecret()
 	l.sessions[sha256.Sum256([]byte(id))] = &session{key: sha256.Sum256([]byte(key)), of: of, began: now, last: now}
-	http.SetCookie(w, f.guard.cookie(r, id, int(sessionLasts/time.Second)))
+	http.SetCookie(w, p.enforcer.cookie(r, id, int(sessionLasts/time.Second)))
 	return key, nil
 }
 
 // Logout ends the session of a request.
-func (f *Front) Logout(w http.ResponseWriter, r *http.Request) {
-	l := f.options.Logins
-	if c, err := r.Cookie(f.guard.cookieName(r)); err == nil {
+func (p *Policy) Logout(w http.ResponseWriter, r *http.Request) {
+	l := p.options.Logins
+	if c, err := r.Cookie(p.enforcer.cookieName(r)); err == nil {
 		l.mu.Lock()
 		delete(l.sessions, sha256.Sum256([]byte(c.Value)))
 		l.mu.Unlock()
 	}
-	http.SetCookie(w, f.guard.cookie(r, "", -1))
+	http.SetCookie(w, p.enforcer.cookie(r, "", -1))
 }
 
 // forget removes expired sessions, and the least recently used one if there is no room for another.
@@ -202,12 +202,12 @@ func (l *Logins) find(id, key string, keyed bool) (of Caller, ok bool) {
 }
 
 // cookie returns the cookie of a session.
-func (g *guard) cookie(r *http.Request, id string, maxAge int) *http.Cookie {
-	return &http.Cookie{Name: g.cookieName(r), Value: id, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: g.tls, SameSite: http.SameSiteStrictMode}
+func (e *enforcer) cookie(r *http.Request, id string, maxAge int) *http.Cookie {
+	return &http.Cookie{Name: e.cookieName(r), Value: id, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: e.tls, SameSite: http.SameSiteStrictMode}
 }
 
 // cookieName returns the name of the cookie for the port in the browser's address.
-func (g *guard) cookieName(r *http.Request) string {
+func (e *enforcer) cookieName(r *http.Request) string {
 	_, port, err := net.SplitHostPort(r.Host)
 	for _, c := range port {
 		if c < '0' || c > '9' {

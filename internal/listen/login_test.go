@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// browser is a front with a browser in front of it: it sends the cookies that it was given.
+// browser is a policy with a browser in front of it: it sends the cookies that it was given.
 type browser struct {
 	t       *testing.T
 	at      *clock
-	front   *Front
+	policy  *Policy
 	logins  *Logins
 	cookies map[string]*http.Cookie
 	key     string
@@ -29,14 +29,14 @@ func newBrowser(t *testing.T, set Settings) *browser {
 	b := &browser{t: t, at: &clock{at: time.Unix(1700000000, 0)}, cookies: map[string]*http.Cookie{}, from: "192.0.2.1:4000", host: "127.0.0.1:2021"}
 	b.logins = NewLogins(b.at.now)
 	set.Listen = "127.0.0.1:0"
-	b.front = b.prepare(set)
+	b.policy = b.prepare(set)
 	return b
 }
 
-func (b *browser) prepare(set Settings) *Front {
+func (b *browser) prepare(set Settings) *Policy {
 	b.t.Helper()
-	var front *Front
-	front, err := Prepare(Options{
+	var policy *Policy
+	policy, err := Prepare(Options{
 		Settings: set, Now: b.at.now, Log: slog.New(slog.DiscardHandler), Access: testAccess, Token: made, Logins: b.logins,
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			switch {
@@ -46,14 +46,14 @@ func (b *browser) prepare(set Settings) *Front {
 					w.WriteHeader(http.StatusBadRequest)
 					return
 				}
-				key, why := front.Login(w, r, body.Code, body.Token)
+				key, why := policy.Login(w, r, body.Code, body.Token)
 				if why != nil {
 					http.Error(w, why.Detail, why.Status)
 					return
 				}
 				_, _ = io.WriteString(w, key)
 			case r.URL.Path == "/logout":
-				front.Logout(w, r)
+				policy.Logout(w, r)
 			default:
 				of := CallerOf(r.Context())
 				_, _ = fmt.Fprintf(w, "%s %v", of.Name, of.Session)
@@ -64,7 +64,7 @@ func (b *browser) prepare(set Settings) *Front {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return front
+	return policy
 }
 
 // ask sends a request as the page does, with headers in pairs.
@@ -82,7 +82,7 @@ func (b *browser) ask(method, path, body string, header ...string) (*http.Respon
 		r.Header.Set(header[i], header[i+1])
 	}
 	w := httptest.NewRecorder()
-	b.front.guard.ServeHTTP(w, r)
+	b.policy.enforcer.ServeHTTP(w, r)
 	for _, c := range w.Result().Cookies() {
 		if c.MaxAge < 0 {
 			delete(b.cookies, c.Name)
@@ -110,7 +110,7 @@ func (b *browser) login(what, value string) int {
 }
 
 func (b *browser) code() string {
-	code, _ := b.logins.Code(b.front.Owner())
+	code, _ := b.logins.Code(b.policy.Owner())
 	return code
 }
 
@@ -262,7 +262,7 @@ func TestSessionsEnd(t *testing.T) {
 	}
 }
 
-// TestASessionEndsWithItsToken takes the token from the file by which a browser logged in, and puts another front in force.
+// TestASessionEndsWithItsToken takes the token from the file by which a browser logged in, and puts another policy in force.
 func TestASessionEndsWithItsToken(t *testing.T) {
 	file := write(t, "tokens", "alice:token-of-alice-0001\nbob:token-of-bob-00000001\n")
 	b := newBrowser(t, Settings{TokenFile: file})
@@ -273,11 +273,11 @@ func TestASessionEndsWithItsToken(t *testing.T) {
 		t.Errorf("by token: %q", answer)
 	}
 	code, _ := b.logins.Code(Caller{Name: "alice", sum: firstSession(b).of.sum})
-	b.front = b.prepare(Settings{Listen: "127.0.0.1:0", TokenFile: file, Hosts: []string{"a.example"}})
+	b.policy = b.prepare(Settings{Listen: "127.0.0.1:0", TokenFile: file, Hosts: []string{"a.example"}})
 	if got := b.status("GET", "/x"); got != 200 {
 		t.Errorf("after other settings: %d", got)
 	}
-	b.front = b.prepare(Settings{Listen: "127.0.0.1:0", TokenFile: write(t, "tokens", "bob:token-of-bob-00000001\n")})
+	b.policy = b.prepare(Settings{Listen: "127.0.0.1:0", TokenFile: write(t, "tokens", "bob:token-of-bob-00000001\n")})
 	if got := b.status("GET", "/x"); got != 401 {
 		t.Errorf("without the token there is still the session: %d", got)
 	}
@@ -319,11 +319,11 @@ func TestOtherPagesLogNobodyIn(t *testing.T) {
 
 func TestCookiesUnderTLSAndOfPorts(t *testing.T) {
 	b := newBrowser(t, Settings{})
-	b.front.guard.tls = true
+	b.policy.enforcer.tls = true
 	for host, name := range map[string]string{"127.0.0.1:3000": "3000", "nas.local:2021": "2021", "nas.local": "default", "[::1]:2021": "2021", "a:b;c": "default"} {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.Host = host
-		if c := b.front.guard.cookie(r, "x", 1); c.Name != "fluentbit-trigger-"+name || !c.Secure || !strings.Contains(c.String(), "SameSite=Strict") {
+		if c := b.policy.enforcer.cookie(r, "x", 1); c.Name != "fluentbit-trigger-"+name || !c.Secure || !strings.Contains(c.String(), "SameSite=Strict") {
 			t.Errorf("%s: %s", host, c)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"log"
 	"log/slog"
@@ -14,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/guard"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
@@ -30,7 +30,7 @@ const (
 	idleTimeout  = 2 * time.Minute
 )
 
-// Options configure a Front.
+// Options configure a Policy.
 type Options struct {
 	Settings Settings // valid, and not off
 	Handler  http.Handler
@@ -43,20 +43,25 @@ type Options struct {
 	// Refuse responds to a rejected request.
 	Refuse func(http.ResponseWriter, *http.Request, Refusal)
 	Log    *slog.Logger
+	// Panics counts the panics of the server; nil: a new counter.
+	Panics *atomic.Int64
 	Now    func() time.Time // nil: time.Now
 }
 
-// Front is an access policy with its files loaded.
-type Front struct {
-	options Options
-	guard   *guard
-	secure  *tls.Config // nil: no TLS
+// Policy is an access policy with its files loaded.
+type Policy struct {
+	options  Options
+	enforcer *enforcer
+	secure   *tls.Config // nil: no TLS
 }
 
 // Prepare loads the files of the settings. Only listening on the address can still fail afterwards. Errors contain no secret.
-func Prepare(o Options) (*Front, error) {
+func Prepare(o Options) (*Policy, error) {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Panics == nil {
+		o.Panics = &atomic.Int64{}
 	}
 	if o.Logins == nil {
 		o.Logins = NewLogins(o.Now)
@@ -65,18 +70,18 @@ func Prepare(o Options) (*Front, error) {
 	if err := setting.Join(s.Validate()); err != nil {
 		return nil, err
 	}
-	f := &Front{options: o, guard: &guard{
+	p := &Policy{options: o, enforcer: &enforcer{
 		hosts: s.Hosts, socket: strings.HasPrefix(s.Listen, socketScheme), tls: s.CertFile != "", logins: o.Logins, access: o.Access, refuse: o.Refuse,
 		next: o.Handler,
 	}}
 	var err error
 	switch {
 	case s.TokenFile != "":
-		if f.guard.tokens, err = newTokens(s.TokenFile, o.Now, o.Log); err != nil {
+		if p.enforcer.tokens, err = newTokens(s.TokenFile, o.Now, o.Log); err != nil {
 			return nil, err
 		}
 	case o.Token != "":
-		f.guard.tokens = madeTokens(o.Token, o.Now)
+		p.enforcer.tokens = madeTokens(o.Token, o.Now)
 	default:
 		return nil, setting.Fault{Field: "token_file", Code: setting.Missing, Message: "must be set", Hint: "without a store in a file there is no place for a generated token"}
 	}
@@ -85,27 +90,27 @@ func Prepare(o Options) (*Front, error) {
 		if err != nil {
 			return nil, err
 		}
-		f.secure = &tls.Config{GetCertificate: cert.get, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
+		p.secure = &tls.Config{GetCertificate: cert.get, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
 	}
-	return f, nil
+	return p, nil
 }
 
 // Made returns the generated token, "" if the settings name a token_file.
-func (f *Front) Made() string {
-	if f.options.Settings.TokenFile != "" {
+func (p *Policy) Made() string {
+	if p.options.Settings.TokenFile != "" {
 		return ""
 	}
-	return f.options.Token
+	return p.options.Token
 }
 
 // Owner returns the caller with the generated token.
-func (f *Front) Owner() Caller {
-	of, _ := f.guard.tokens.who(f.Made())
+func (p *Policy) Owner() Caller {
+	of, _ := p.enforcer.tokens.who(p.Made())
 	return of
 }
 
-// Settings returns the settings of the front.
-func (f *Front) Settings() Settings { return f.options.Settings }
+// Settings returns the settings of the policy.
+func (p *Policy) Settings() Settings { return p.options.Settings }
 
 // Server serves the admin API at one address.
 type Server struct {
@@ -116,53 +121,44 @@ type Server struct {
 	served   chan struct{}
 }
 
-// serving is the front in force, with a context that ends when it is replaced.
+// serving is the policy in force, with a context that ends when it is replaced.
 type serving struct {
-	*Front
+	*Policy
 	ctx context.Context
 	end context.CancelFunc
 }
 
-// Open prepares a front, listens on its address and starts to serve.
-func Open(o Options) (*Server, error) {
-	f, err := Prepare(o)
-	if err != nil {
-		return nil, err
-	}
-	return f.Listen()
-}
-
-// Listen listens on the front's address and starts to serve.
-func (f *Front) Listen() (*Server, error) {
-	ln, err := bind(f.options.Settings.Listen)
+// Listen listens on the policy's address and starts to serve.
+func (p *Policy) Listen() (*Server, error) {
+	ln, err := bind(p.options.Settings.Listen)
 	if err != nil {
 		return nil, err
 	}
 	open := newConns(time.Now)
 	s := &Server{listener: open.count(ln), conns: open, served: make(chan struct{})}
-	s.Use(f)
+	s.Use(p)
 	s.server = &http.Server{
 		Handler:           http.MaxBytesHandler(s, MaxBody),
 		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: WriteTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ConnContext: s.conns.context, ErrorLog: log.New(io.Discard, "", 0), // errors of clients are not logged
 	}
-	go s.serve(f.options.Log)
+	go s.serve(p.options.Log, p.options.Panics)
 	return s, nil
 }
 
-// Use replaces the front at the same address. The context of the old front's requests is cancelled, which ends its streams.
-func (s *Server) Use(f *Front) {
-	next := &serving{Front: f}
+// Use replaces the policy at the same address. The context of the old policy's requests is cancelled, which ends its streams.
+func (s *Server) Use(p *Policy) {
+	next := &serving{Policy: p}
 	next.ctx, next.end = context.WithCancel(context.Background())
 	if before := s.serving.Swap(next); before != nil {
 		before.end()
 	}
 }
 
-// ServeHTTP applies the front in force to a request.
+// ServeHTTP applies the policy in force to a request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	now := s.serving.Load()
-	if (r.TLS != nil) != (now.secure != nil) { // the connection was opened under an older front
+	if (r.TLS != nil) != (now.secure != nil) { // the connection was opened under an older policy
 		w.Header().Set("Connection", "close")
 		now.options.Refuse(w, r, Refusal{http.StatusMisdirectedRequest, "TLS was turned on or off: open a new connection"})
 		return
@@ -170,17 +166,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer context.AfterFunc(now.ctx, cancel)()
-	now.guard.ServeHTTP(w, r.WithContext(ctx))
+	now.enforcer.ServeHTTP(w, r.WithContext(ctx))
 }
 
-// fronted is the listener of a server.
-type fronted struct {
+// tlsListener is the listener of a server.
+type tlsListener struct {
 	net.Listener
 	server *Server
 }
 
-// Accept waits for a connection, and adds TLS if the front in force has a certificate.
-func (l *fronted) Accept() (net.Conn, error) {
+// Accept waits for a connection, and adds TLS if the policy in force has a certificate.
+func (l *tlsListener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
@@ -192,14 +188,10 @@ func (l *fronted) Accept() (net.Conn, error) {
 }
 
 // serve accepts connections until the listener is closed.
-func (s *Server) serve(log *slog.Logger) {
+func (s *Server) serve(log *slog.Logger, panics *atomic.Int64) {
 	defer close(s.served)
-	defer func() {
-		if cause := recover(); cause != nil {
-			log.Error("panic", "while", "serving the admin API", "reason", fmt.Sprint(cause))
-		}
-	}()
-	err := s.server.Serve(&fronted{s.listener, s})
+	defer guard.Recover(log, panics, "serving the admin API")
+	err := s.server.Serve(&tlsListener{s.listener, s})
 	if err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 		log.Error("admin listener stopped", "error", err)
 	}

@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -15,6 +13,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/engine/template"
+	"github.com/tinyforge/fluentbit-trigger/internal/guard"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 	"github.com/tinyforge/fluentbit-trigger/internal/replay"
 )
@@ -163,12 +162,7 @@ func count(ctx context.Context, o Options) (*counts, error) {
 		running.Add(1)
 		go func() {
 			defer running.Done()
-			defer func() {
-				if reason := recover(); reason != nil {
-					fail(fmt.Errorf("panic: %v\n%s", reason, debug.Stack()))
-				}
-			}()
-			if err := fn(); err != nil {
+			if err := guard.Do(fn); err != nil {
 				fail(err)
 			}
 		}()

@@ -8,10 +8,12 @@ package metrics
 
 import (
 	"context"
+	"log/slog"
 	"maps"
 	"net/http"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,6 +25,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine/match"
 	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+	"github.com/tinyforge/fluentbit-trigger/internal/guard"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 )
 
@@ -39,9 +42,9 @@ const (
 type Source struct {
 	Program, Version string
 	Instances        func() []Instance
-	Streams          func() int   // open streams
-	Panics           func() int64 // recovered by the listener
-	Recovered        func()       // counts one more panic
+	Streams          func() int // open streams
+	Log              func() *slog.Logger
+	Panics           *atomic.Int64 // recovered outside of the pipelines
 }
 
 // Instance is one pipeline. The label id names it.
@@ -146,11 +149,7 @@ func (m *collector) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect sends the metrics of all instances. After a panic the scrape lacks the rest.
 func (m *collector) Collect(ch chan<- prometheus.Metric) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			m.source.Recovered()
-		}
-	}()
+	defer guard.Recover(m.source.Log(), m.source.Panics, "collecting metrics")
 	for _, i := range m.source.Instances() {
 		m.instance(ch, &i)
 	}
@@ -183,7 +182,7 @@ func (m *collector) instance(ch chan<- prometheus.Metric, i *Instance) {
 	defer i.Labels.mu.Unlock()
 	stats := p.Stats(ctx)
 	s := &sink{m, ch, p.ID()}
-	panics := stats.Panics + stats.Delivery.Panics + m.source.Panics()
+	panics := stats.Panics + stats.Delivery.Panics + m.source.Panics.Load()
 	dropped := Dropped(&stats, nil)
 	if i.Docker != nil {
 		d := i.Docker()

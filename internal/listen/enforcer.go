@@ -26,8 +26,8 @@ type Caller struct {
 	sum     sum    // of the token
 }
 
-// guard enforces the access policy.
-type guard struct {
+// enforcer enforces the access policy.
+type enforcer struct {
 	hosts  []string // allowed in addition to localhost and IP addresses; empty: any
 	socket bool     // browsers cannot reach a unix socket, so Host is not checked
 	tls    bool
@@ -50,19 +50,19 @@ const (
 )
 
 // ServeHTTP passes a request on or rejects it. The connection of a client without a valid token or session is closed after the response.
-func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	access := g.access(r.URL.Path)
+func (e *enforcer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	access := e.access(r.URL.Path)
 	if access == AccessAll && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 		w.Header().Set("Connection", "close")
-		g.next.ServeHTTP(w, r)
+		e.next.ServeHTTP(w, r)
 		return
 	}
-	if why, ok := g.checkSite(r); !ok {
+	if why, ok := e.checkSite(r); !ok {
 		w.Header().Set("Connection", "close")
-		g.refuse(w, r, Refusal{http.StatusForbidden, why})
+		e.refuse(w, r, Refusal{http.StatusForbidden, why})
 		return
 	}
-	of, known := g.caller(r, access)
+	of, known := e.caller(r, access)
 	switch {
 	case known:
 		if !welcome(r.Context()) {
@@ -78,34 +78,34 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		w.Header().Set("Connection", "close")
 		w.Header().Set("WWW-Authenticate", `Bearer realm="fluentbit-trigger"`)
-		g.refuse(w, r, Refusal{http.StatusUnauthorized, "a token is required: Authorization: Bearer TOKEN. To log a browser in, open the link that \"docker-fluentbit page\" prints"})
+		e.refuse(w, r, Refusal{http.StatusUnauthorized, "a token is required: Authorization: Bearer TOKEN. To log a browser in, open the link that \"docker-fluentbit page\" prints"})
 		return
 	}
-	g.next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, of)))
+	e.next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, of)))
 }
 
 // caller identifies the sender of a request. A token takes precedence over a session.
-func (g *guard) caller(r *http.Request, access Access) (of Caller, known bool) {
+func (e *enforcer) caller(r *http.Request, access Access) (of Caller, known bool) {
 	if len(r.Header.Values("Authorization")) > 0 {
-		return g.tokens.who(credential(r))
+		return e.tokens.who(credential(r))
 	}
-	c, err := r.Cookie(g.cookieName(r))
+	c, err := r.Cookie(e.cookieName(r))
 	if err != nil {
 		return Caller{}, false
 	}
-	of, known = g.logins.find(c.Value, r.Header.Get(KeyHeader), access == AccessToken)
-	return of, known && g.tokens.has(of.sum)
+	of, known = e.logins.find(c.Value, r.Header.Get(KeyHeader), access == AccessToken)
+	return of, known && e.tokens.has(of.sum)
 }
 
 // checkSite rejects requests that a page of another site may have sent, and returns the reason.
-func (g *guard) checkSite(r *http.Request) (string, bool) {
-	if !g.socket && !g.knownHost(r.Host) {
+func (e *enforcer) checkSite(r *http.Request) (string, bool) {
+	if !e.socket && !e.knownHost(r.Host) {
 		return "unknown host name, possibly DNS rebinding: use the IP address, or add the name to [admin] hosts", false
 	}
 	if origins := r.Header.Values("Origin"); len(origins) > 0 {
 		u, err := url.Parse(origins[0])
 		scheme := "http"
-		if g.tls {
+		if e.tls {
 			scheme = "https"
 		}
 		if len(origins) > 1 || err != nil || u.Scheme != scheme || !strings.EqualFold(u.Host, r.Host) {
@@ -123,7 +123,7 @@ func (g *guard) checkSite(r *http.Request) (string, bool) {
 
 // knownHost reports whether a Host is an IP address, localhost or a name in the settings. Without names in the settings, any name is allowed: after DNS
 // rebinding a browser has neither the cookie nor the key of a session for the attacker's name.
-func (g *guard) knownHost(host string) bool {
+func (e *enforcer) knownHost(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
@@ -131,7 +131,7 @@ func (g *guard) knownHost(host string) bool {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return true
 	}
-	return len(g.hosts) == 0 || host == "localhost" || slices.ContainsFunc(g.hosts, func(name string) bool { return strings.EqualFold(name, host) })
+	return len(e.hosts) == 0 || host == "localhost" || slices.ContainsFunc(e.hosts, func(name string) bool { return strings.EqualFold(name, host) })
 }
 
 // credential returns the token of a request: a bearer token, or the password of basic authentication.
