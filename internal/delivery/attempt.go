@@ -105,10 +105,10 @@ func (w *worker) conclude(ctx context.Context, message *store.Message, r trigger
 	default:
 		after := clampAfter(r.RetryAfter)
 		kept.Outcome = store.Retry
-		kept.Due = now.Add(max(after, backoff(message.Attempts+1, set.RetryMin, set.RetryMax, w.d.opt.Random())))
+		kept.Due = now.Add(max(after, pauseAfter(message.Attempts+1, set.RetryMin, set.RetryMax, w.d.opt.Random())))
 		w.state.Failures++
 		w.state.Reason = failureReason(&r)
-		pause := max(after, backoff(w.state.Failures, set.RetryMin, set.RetryMax, w.d.opt.Random()))
+		pause := max(after, pauseAfter(w.state.Failures, set.RetryMin, set.RetryMax, w.d.opt.Random()))
 		if at := now.Add(pause); at.After(w.state.NotBefore) {
 			w.state.NotBefore = at
 		}

@@ -103,8 +103,8 @@ func TestJitterIsFull(t *testing.T) {
 		{1, 0, 100 * time.Millisecond}, {1, 0.5, 500 * time.Millisecond}, {4, 0.5, 4 * time.Second},
 		{11, 1, 15 * time.Minute}, {1000, 0.5, 450 * time.Second}, {0, 1, time.Second},
 	} {
-		if got := backoff(test.failures, time.Second, 15*time.Minute, test.random); got != test.want {
-			t.Errorf("backoff(%d, random %g) = %s, want %s", test.failures, test.random, got, test.want)
+		if got := pauseAfter(test.failures, time.Second, 15*time.Minute, test.random); got != test.want {
+			t.Errorf("pauseAfter(%d, random %g) = %s, want %s", test.failures, test.random, got, test.want)
 		}
 	}
 }

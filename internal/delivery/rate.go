@@ -3,6 +3,7 @@ package delivery
 import (
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/backoff"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
@@ -41,12 +42,8 @@ func (w *window) add(now time.Time) {
 	w.next = (w.next + 1) % len(w.times)
 }
 
-// backoff returns the wait after a number of consecutive failures: a random part ("full jitter") of a limit that doubles from least to most. It
+// pauseAfter returns the wait after a number of consecutive failures: a random part ("full jitter") of a limit that doubles from least to most. It
 // is at least a tenth of least, so no loop spins.
-func backoff(failures int, least, most time.Duration, random float64) time.Duration {
-	limit := most
-	if shift := max(failures, 1) - 1; shift < 40 && least<<shift < most && least<<shift > 0 {
-		limit = least << shift
-	}
-	return max(least/10, time.Duration(random*float64(limit)))
+func pauseAfter(failures int, least, most time.Duration, random float64) time.Duration {
+	return max(least/10, time.Duration(random*float64(backoff.Doubled(failures-1, least, most))))
 }

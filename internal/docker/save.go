@@ -2,11 +2,12 @@ package docker
 
 import (
 	"context"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/backoff"
 )
 
 // Timing is the intervals and timeouts of a Manager. Tests shorten them.
@@ -32,11 +33,7 @@ func DefaultTiming() Timing {
 
 // backoff returns the wait before the next attempt after a number of earlier failures, with jitter.
 func (t *Timing) backoff(failures int) time.Duration {
-	d := t.backoffMax
-	if failures < 16 {
-		d = min(t.backoffMin<<failures, t.backoffMax)
-	}
-	return d*3/4 + time.Duration(rand.Int64N(int64(d)/2+1))
+	return jitter(backoff.Doubled(failures, t.backoffMin, t.backoffMax))
 }
 
 // counters are the counters behind Stats.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/backoff"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 	"github.com/tinyforge/fluentbit-trigger/trigger/receiver"
 )
@@ -69,6 +70,5 @@ func pause(asked time.Duration, attempt int) time.Duration {
 	if asked > 0 {
 		return asked
 	}
-	bound := min(retryBase<<min(attempt, 10), retryMaxWait)
-	return rand.N(bound + 1)
+	return rand.N(backoff.Doubled(attempt, retryBase, retryMaxWait) + 1)
 }
