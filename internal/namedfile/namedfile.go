@@ -2,7 +2,7 @@
 //
 // It promises that reading a file ends: a user who can name or replace such a file can neither block a start or reload nor fill the memory. Named
 // pipes, sockets, devices, folders and the virtual files of the kernel (/proc, /sys) are refused, even through links; opening never blocks; the
-// size is bounded.
+// size is bounded. ReadAll bounds other streams.
 package namedfile
 
 import (
@@ -23,12 +23,24 @@ func Read(path string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }() // opened for reading only
-	text, err := io.ReadAll(io.LimitReader(f, limit+1))
+	text, err := ReadAll(f, limit)
 	if err != nil {
 		return nil, reason(err)
 	}
+	return text, nil
+}
+
+// ErrTooLong is the error of a file or stream that is longer than the limit of the call.
+var ErrTooLong = errors.New("is longer than")
+
+// ReadAll reads a stream to its end. If it is longer than limit bytes, ReadAll returns ErrTooLong instead of a part of it.
+func ReadAll(r io.Reader, limit int64) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err != nil {
+		return nil, err
+	}
 	if int64(len(text)) > limit {
-		return nil, fmt.Errorf("is longer than %d bytes", limit)
+		return nil, fmt.Errorf("%w %d bytes", ErrTooLong, limit)
 	}
 	return text, nil
 }

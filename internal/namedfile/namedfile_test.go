@@ -1,6 +1,7 @@
 package namedfile
 
 import (
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/iotest"
 )
 
 func TestRead(t *testing.T) {
@@ -173,4 +175,17 @@ func errorsOf(errs ...error) error {
 		}
 	}
 	return nil
+}
+
+func TestReadAll(t *testing.T) {
+	if text, err := ReadAll(strings.NewReader("12345"), 5); err != nil || string(text) != "12345" {
+		t.Errorf("as long as the limit: %q, %v", text, err)
+	}
+	if text, err := ReadAll(strings.NewReader("123456"), 5); !errors.Is(err, ErrTooLong) || err.Error() != "is longer than 5 bytes" || text != nil {
+		t.Errorf("longer: %q, %v", text, err)
+	}
+	failed := errors.New("failed")
+	if text, err := ReadAll(iotest.ErrReader(failed), 5); err != failed || text != nil {
+		t.Errorf("a reader that fails: %q, %v", text, err)
+	}
 }

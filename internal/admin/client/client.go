@@ -143,12 +143,12 @@ func (c *Client) Do(ctx context.Context, r Request, out any) (Answer, error) {
 		return Answer{}, err
 	}
 	defer func() { _ = resp.Body.Close() }() // it was read, or is of no use
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	body, err := namedfile.ReadAll(resp.Body, maxAnswer)
 	switch {
+	case errors.Is(err, namedfile.ErrTooLong):
+		return Answer{}, fmt.Errorf("the response from %s %w", c.options.URL, err)
 	case err != nil:
 		return Answer{}, fmt.Errorf("incomplete response from %s: %w", c.options.URL, err)
-	case len(body) > maxAnswer:
-		return Answer{}, fmt.Errorf("the response from %s is longer than %d MiB", c.options.URL, maxAnswer>>20)
 	}
 	answer := Answer{Status: resp.StatusCode, ETag: resp.Header.Get("ETag"), Body: body}
 	if out == nil || len(body) == 0 {

@@ -1,9 +1,12 @@
 package command
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
 )
 
 // Bounds of files, in bytes.
@@ -21,9 +24,9 @@ func readArgument(path string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }() // opened for reading only
-	text, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(text)) > limit {
-		err = fmt.Errorf("%s is longer than %d bytes", path, limit)
+	text, err := namedfile.ReadAll(f, limit)
+	if errors.Is(err, namedfile.ErrTooLong) { // other errors name the file
+		err = fmt.Errorf("%s %w", path, err)
 	}
 	return text, err
 }

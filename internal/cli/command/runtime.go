@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -16,6 +15,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
+	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
 )
 
 // Kind is a kind of things that the API makes and changes at run time: rules or triggers.
@@ -135,7 +135,9 @@ func (k Kind) ReadSettings(env *Env, path string) ([]map[string]any, error) {
 	var text []byte
 	var err error
 	if path == "-" {
-		text, err = io.ReadAll(io.LimitReader(env.In, maxSettingsFile))
+		if text, err = namedfile.ReadAll(env.In, maxSettingsFile); errors.Is(err, namedfile.ErrTooLong) {
+			err = fmt.Errorf("standard input %w", err)
+		}
 	} else {
 		text, err = readArgument(path, maxSettingsFile)
 	}
