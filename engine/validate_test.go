@@ -133,7 +133,7 @@ func TestTextHelpers(t *testing.T) {
 // TestOtherDialects: what RE2 has not gets the name of what it has.
 func TestOtherDialects(t *testing.T) {
 	for expr, hint := range map[string]string{
-		`a(?!b)`: "RE2 has no look-around: use none = […] for what must not match", `(?<=a)b`: "RE2 has no look-around: use none = […] for what must not match",
+		`a(?!b)`: "RE2 has no look-around; the none = […] of a rule excludes lines", `(?<=a)b`: "RE2 has no look-around; the none = […] of a rule excludes lines",
 		`(a)\1`: "RE2 has no back-references", `(?P<x>a)(?P=x)`: "RE2 has no back-references", `a++`: "RE2 has no possessive quantifiers",
 		`(?>a)`: "RE2 has no atomic groups, and needs none: it does not backtrack", `end\Z`: `RE2 has \z, and $`, `\u0041`: `RE2 has \x{1234}`,
 		`(?x) a b`: "RE2 has the flags i, m, s and U", `a{1001}`: "RE2 repeats at most 1000 times", `\Kx`: `RE2 has no \K: name a group instead`,

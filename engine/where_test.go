@@ -6,6 +6,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+	"github.com/tinyforge/fluentbit-trigger/internal/where"
 )
 
 // fieldMap is a Fields of a flat map.
@@ -75,7 +76,7 @@ func TestConditions(t *testing.T) {
 		{"list", "[1]", false},
 	}
 	for _, c := range cases {
-		cond, err := rules.ParseCondition(c.path, c.value)
+		cond, err := where.Parse(c.path, c.value)
 		if err != nil {
 			t.Fatalf("%s %q: %v", c.path, c.value, err)
 		}
@@ -88,19 +89,19 @@ func TestConditions(t *testing.T) {
 
 func TestConditionErrors(t *testing.T) {
 	for value, want := range map[string]string{
-		">=abc":     `">=" compares numbers, and "abc" is none`,
-		">=NaN":     `">=" compares numbers, and "NaN" is none`,
+		">=abc":     `">=" compares numbers, and "abc" is not a number`,
+		">=NaN":     `">=" compares numbers, and "NaN" is not a number`,
 		"missing()": `must be absent(), present(), or /^missing\(\)$/ for that text`,
 		"Absent()":  `must be absent(), present()`,
 		"absent( )": `must be absent(), present()`,
 		"/(/":       "missing closing )",
 		"<":         `"<" compares numbers`,
 	} {
-		if _, err := rules.ParseCondition("f", value); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("parseCondition(%q) = %v, want an error with %q", value, err, want)
+		if _, err := where.Parse("f", value); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("where.Parse(%q) = %v, want an error with %q", value, err, want)
 		}
 	}
-	if _, err := rules.ParseCondition("", "x"); err == nil {
+	if _, err := where.Parse("", "x"); err == nil {
 		t.Error("an empty field name is accepted")
 	}
 }

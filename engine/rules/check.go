@@ -68,8 +68,8 @@ func (r *Rule) Checks(rec *model.Record, line []byte) []Check {
 	}
 	for i := range r.where {
 		c := &r.where[i]
-		value, ok := model.AppendField(nil, rec, c.path)
-		check := Check{Field: "where." + c.path, Want: fmt.Sprintf("%q", s.Where[c.path]), Passed: c.Matches(value, ok)}
+		value, ok := model.AppendField(nil, rec, c.Name)
+		check := Check{Field: "where." + c.Name, Want: fmt.Sprintf("%q", s.Where[c.Name]), Passed: c.Matches(value, ok)}
 		if ok {
 			text, _ := model.ValidText(value, model.MaxCapture)
 			check.Got = fmt.Sprintf("%q", text)

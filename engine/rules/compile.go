@@ -7,6 +7,8 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine/match"
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
+	"github.com/tinyforge/fluentbit-trigger/internal/where"
 )
 
 // texts returns the expressions that must all match for the rule to hit: the pattern, the keywords as one, any as one, and each of all.
@@ -81,7 +83,7 @@ func (c *ruleCompiler) regexp(expr string) (*regexp.Regexp, error) {
 	}
 	re, err := regexp.Compile(expr)
 	if err != nil {
-		message, _ := explainRegexp(err)
+		message, _ := setting.ExplainRegexp(err)
 		return nil, fmt.Errorf("%s", message)
 	}
 	c.regexps[expr] = re
@@ -131,7 +133,7 @@ func (c *ruleCompiler) compile(id string, s RuleSettings) (*Rule, error) {
 		r.stream = model.Stderr
 	}
 	var err error
-	if r.where, err = conditions(s.Where); err != nil {
+	if r.where, err = where.Compile(s.Where); err != nil {
 		return nil, fmt.Errorf("where: %w", err)
 	}
 	if r.Summary, err = parseSummary(s.Summary); err != nil {

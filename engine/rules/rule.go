@@ -9,6 +9,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 	"github.com/tinyforge/fluentbit-trigger/internal/templates"
+	"github.com/tinyforge/fluentbit-trigger/internal/where"
 )
 
 // noPrefilter marks a rule without any text that the line must hold: only its fields and exclusions decide.
@@ -26,7 +27,7 @@ type Rule struct {
 	none           []*regexp.Regexp // expressions of which none may match
 	pattern        *regexp.Regexp   // for captures; nil without pattern or without named groups
 	stream         model.Stream     // StreamUnknown: both
-	where          []condition
+	where          []where.Condition
 	By             []KeyPart
 	Distinct       *KeyPart // whose different values a threshold counts; nil: every hit
 	Captured       bool     // a key part, or distinct, needs the captures
@@ -89,7 +90,7 @@ func (r *Rule) Verify(rec *model.Record, line []byte, scratch []byte) (hit bool,
 		return false, scratch
 	}
 	for i := range r.where {
-		value, ok := model.AppendField(scratch[:0], rec, r.where[i].path)
+		value, ok := model.AppendField(scratch[:0], rec, r.where[i].Name)
 		if ok {
 			scratch = value
 		}

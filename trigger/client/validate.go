@@ -114,7 +114,8 @@ func validateFilter(s *trigger.Settings, fs *setting.Faults) {
 		}
 	}
 	if _, err := regexp.Compile(s.Message); err != nil {
-		fs.Add("message", s.Message, "must be a regular expression: "+strings.TrimPrefix(err.Error(), "error parsing regexp: "), "RE2 syntax")
+		message, hint := setting.ExplainRegexp(err)
+		fs.Add("message", s.Message, message, hint)
 	}
 }
 

@@ -1,4 +1,6 @@
-package rules
+// Package where is the language of conditions that rules, triggers, silences and inhibitions share: what stands to the right of a name in where,
+// and the properties of an alert that may stand to its left.
+package where
 
 import (
 	"bytes"
@@ -10,11 +12,13 @@ import (
 	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
-// condition is one entry of where: a field and the condition on its text.
-type condition struct {
-	path   string
+// Condition is one entry of where: a name, and the condition on the text that has this name.
+type Condition struct {
+	Name   string
+	value  string // as it is written
 	op     operator
 	text   string         // for opEqual and opNotEqual
 	number string         // the same, in the form that numbers have in fields; "" when text is no number
@@ -51,17 +55,18 @@ const (
 // call is the form of a condition that is written as a call. A text of this form has to be written as a regular expression.
 var call = regexp.MustCompile(`^\s*[A-Za-z_]+\s*\(\s*\)\s*$`)
 
-// ParseCondition reads the right side of a where entry: "/regexp/", a comparison such as ">=500", "!=text", "absent()", "present()", or a text to
+// Parse reads the right side of a where entry: "/regexp/", a comparison such as ">=500", "!=text", "absent()", "present()", or a text to
 // equal.
-func ParseCondition(path, value string) (condition, error) {
-	c := condition{path: path, text: value}
-	if path == "" {
-		return c, fmt.Errorf("a field's name must not be empty")
+func Parse(name, value string) (Condition, *setting.ParseError) {
+	c := Condition{Name: name, value: value, text: value}
+	if name == "" {
+		return c, &setting.ParseError{Message: "a name must not be empty"}
 	}
 	if len(value) >= 2 && value[0] == '/' && value[len(value)-1] == '/' {
 		re, err := regexp.Compile(value[1 : len(value)-1])
 		if err != nil {
-			return c, err
+			message, hint := setting.ExplainRegexp(err)
+			return c, &setting.ParseError{Message: message, Hint: hint}
 		}
 		c.op, c.re = opMatch, re
 		return c, nil
@@ -78,7 +83,7 @@ func ParseCondition(path, value string) (condition, error) {
 		}
 		n, ok := parseNumber(c.text)
 		if !ok {
-			return c, fmt.Errorf("%q compares numbers, and %q is none", k.prefix, c.text)
+			return c, &setting.ParseError{Message: fmt.Sprintf("%q compares numbers, and %q is not a number", k.prefix, c.text)}
 		}
 		c.num = n
 		return c, nil
@@ -89,28 +94,28 @@ func ParseCondition(path, value string) (condition, error) {
 	case value == absentCondition:
 		c.op = opAbsent
 	case call.MatchString(value):
-		return c, fmt.Errorf("must be %s, %s, or /^%s$/ for that text", absentCondition, presentCondition, regexp.QuoteMeta(value))
+		return c, &setting.ParseError{Message: fmt.Sprintf("must be %s, %s, or /^%s$/ for that text", absentCondition, presentCondition, regexp.QuoteMeta(value))}
 	}
 	c.number = numberText(value)
 	return c, nil
 }
 
-// conditions returns the where entries in the order of their paths.
-func conditions(where map[string]string) ([]condition, error) {
-	var all []condition
-	for path, value := range where {
-		c, err := ParseCondition(path, value)
+// Compile returns the conditions in the order of their names.
+func Compile(entries map[string]string) ([]Condition, error) {
+	var all []Condition
+	for name, value := range entries {
+		c, err := Parse(name, value)
 		if err != nil {
-			return nil, fmt.Errorf("%s = %q: %w", path, value, err)
+			return nil, fmt.Errorf("%s = %q: %w", name, value, err)
 		}
 		all = append(all, c)
 	}
-	slices.SortFunc(all, func(a, b condition) int { return cmp.Compare(a.path, b.path) })
+	slices.SortFunc(all, func(a, b Condition) int { return cmp.Compare(a.Name, b.Name) })
 	return all, nil
 }
 
-// Matches reports whether the condition is true of a field's text. An absent field satisfies "absent()" and nothing else.
-func (c *condition) Matches(value []byte, present bool) bool {
+// Matches reports whether the condition is true of a text. A text that is not there satisfies "absent()" and nothing else.
+func (c *Condition) Matches(value []byte, present bool) bool {
 	if !present {
 		return c.op == opAbsent
 	}
@@ -143,7 +148,7 @@ func (c *condition) Matches(value []byte, present bool) bool {
 }
 
 // equals reports whether a field's text is that of the condition. A number has one text in fields, however the condition writes it.
-func (c *condition) equals(value []byte) bool {
+func (c *Condition) equals(value []byte) bool {
 	return string(value) == c.text || c.number != "" && string(value) == c.number
 }
 
