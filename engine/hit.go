@@ -8,6 +8,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 	"github.com/tinyforge/fluentbit-trigger/engine/state"
 	"github.com/tinyforge/fluentbit-trigger/engine/template"
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
 // recovered makes the alert of a hit that of an absence's end.
@@ -22,7 +23,7 @@ func recovered(a *Alert, r *rules.Rule, d *state.Decision) {
 	if d.Workload != "" {
 		where = " in " + d.Workload
 	}
-	a.Summary = model.OneLine(fmt.Sprintf("%s is back%s after %s: %s", a.Rule, where, model.Roughly(d.AbsentFor), model.CutUTF8(a.Message, model.ShortLine)), model.MaxSummary)
+	a.Summary = model.OneLine(fmt.Sprintf("%s is back%s after %s: %s", a.Rule, where, model.Roughly(d.AbsentFor), safetext.Cut(a.Message, model.ShortLine)), model.MaxSummary)
 }
 
 // alert makes the alert of a hit.
@@ -129,7 +130,7 @@ func eventCaptures(captures map[string]string, rec *Record) map[string]string {
 // sampleText copies the parts of a hit that a roll-up shows.
 func (h *Hit) sampleText() *state.SampleText {
 	a := h.alert(&state.Decision{At: h.Record.Time})
-	s := &state.SampleText{Severity: a.Severity, Message: model.CutUTF8(a.Message, rules.MaxSample), Summary: a.Summary, Captures: a.Captures}
+	s := &state.SampleText{Severity: a.Severity, Message: safetext.Cut(a.Message, rules.MaxSample), Summary: a.Summary, Captures: a.Captures}
 	s.Fields = h.rule.WithinSample(a.Fields)
 	if len(h.rule.LabelTemplates) > 0 {
 		s.Labels = a.Labels

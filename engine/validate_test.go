@@ -116,9 +116,6 @@ func TestSeverityWords(t *testing.T) {
 }
 
 func TestTextHelpers(t *testing.T) {
-	if got := model.CutUTF8("aé", 2); got != "a" {
-		t.Errorf("cutUTF8 broke a sequence: %q", got)
-	}
 	if s, cut := model.ValidText([]byte("a\xffb"), 100); s != "a\uFFFDb" || cut {
 		t.Errorf("validText: %q, %v", s, cut)
 	}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
 // Roughly writes a length of time in ns with at most two units.
@@ -50,18 +52,7 @@ func OneLine(s string, limit int) string {
 		}
 		return r
 	}, s)
-	return CutUTF8(strings.TrimSpace(s), limit)
-}
-
-// CutUTF8 cuts s to at most limit bytes without breaking a UTF-8 sequence.
-func CutUTF8(s string, limit int) string {
-	if len(s) <= limit {
-		return s
-	}
-	for limit > 0 && !utf8.RuneStart(s[limit]) {
-		limit--
-	}
-	return s[:limit]
+	return safetext.Cut(strings.TrimSpace(s), limit)
 }
 
 // ValidText copies a line's bytes into a valid UTF-8 string of at most limit bytes. cut reports whether something was left out.
@@ -71,7 +62,7 @@ func ValidText(b []byte, limit int) (s string, cut bool) {
 	}
 	s = strings.ToValidUTF8(string(b), "\uFFFD")
 	if len(s) > limit {
-		return CutUTF8(s, limit), true
+		return safetext.Cut(s, limit), true
 	}
 	return s, cut
 }

@@ -2,6 +2,8 @@ package model
 
 import (
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
 // The engine goes by two clocks. Everything about the hits themselves goes by the records' own times: thresholds, different values, first_seen, episodes,
@@ -30,5 +32,5 @@ func (a *Alert) WithLateness(late int64) {
 	}
 	a.Late = late
 	note := " (" + Roughly(late) + " late)"
-	a.Summary = CutUTF8(a.Summary, MaxSummary-len(note)) + note
+	a.Summary = safetext.Cut(a.Summary, MaxSummary-len(note)) + note
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 	"github.com/tinyforge/fluentbit-trigger/internal/templates"
 )
 
@@ -41,7 +42,7 @@ func renderSummary(t *templates.Template, data *summaryData) string {
 			return text
 		}
 	}
-	return model.OneLine(data.Rule+" in "+data.Workload+": "+model.CutUTF8(data.Message, model.ShortLine), model.MaxSummary)
+	return model.OneLine(data.Rule+" in "+data.Workload+": "+safetext.Cut(data.Message, model.ShortLine), model.MaxSummary)
 }
 
 // renderLine returns the output of a template for an alert, as one line of at most limit bytes; "" if it fails.

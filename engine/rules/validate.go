@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/internal/templates"
 	"github.com/tinyforge/fluentbit-trigger/internal/where"
@@ -187,7 +188,7 @@ func (p *checks) output(r *RuleSettings) {
 		p.Add("summary", r.Summary, wrong.Error(), hint)
 	}
 	if r.Runbook != "" && !isWebAddress(r.Runbook) {
-		p.Add("runbook", model.CutUTF8(r.Runbook, model.ShortLine), "must be an address that begins with http:// or https://", "such as https://wiki.example.com/runbooks/oom")
+		p.Add("runbook", safetext.Cut(r.Runbook, model.ShortLine), "must be an address that begins with http:// or https://", "such as https://wiki.example.com/runbooks/oom")
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Labels)) {
 		if name == "" || strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c == 0x7f }) {
@@ -222,7 +223,7 @@ func (p *checks) listLen(field string, n int) {
 
 func (p *checks) regexp(field, text string) {
 	if len(text) > MaxPatternLen {
-		p.add(field, text[:32]+"…", "is %d bytes long: at most %d", len(text), MaxPatternLen)
+		p.add(field, safetext.Shorten(text, 32), "is %d bytes long: at most %d", len(text), MaxPatternLen)
 		return
 	}
 	if text == "" {

@@ -5,11 +5,11 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
@@ -331,15 +331,7 @@ func alertSample(a *engine.Alert, at place) Sample {
 
 // shown returns a text as valid UTF-8 of bounded length.
 func shown(s string) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	if len(s) <= maxSample {
-		return s
-	}
-	end := maxSample
-	for !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return s[:end] + "…"
+	return safetext.Shorten(strings.ToValidUTF8(s, "\uFFFD"), maxSample)
 }
 
 func shownLines(lines []string) []string {

@@ -195,14 +195,14 @@ func (t *textReport) lines(samples []Sample, kind string) {
 		t.printf("%s\n", head)
 		width := max(40, t.opt.Width-12)
 		for _, line := range s.Before {
-			t.printf("          │ %s\n", cut(safetext.Visible(line), width))
+			t.printf("          │ %s\n", safetext.CutRunes(safetext.Visible(line), width))
 		}
-		t.printf("            %s\n", cut(safetext.Visible(s.Text), width))
+		t.printf("            %s\n", safetext.CutRunes(safetext.Visible(s.Text), width))
 		for _, line := range s.After {
-			t.printf("          │ %s\n", cut(safetext.Visible(line), width))
+			t.printf("          │ %s\n", safetext.CutRunes(safetext.Visible(line), width))
 		}
 		for _, path := range slices.Sorted(maps.Keys(s.Fields)) {
-			t.printf("            %s\n", cut(safetext.Visible(path+" = "+s.Fields[path]), width))
+			t.printf("            %s\n", safetext.CutRunes(safetext.Visible(path+" = "+s.Fields[path]), width))
 		}
 	}
 }
@@ -382,15 +382,8 @@ func span(d time.Duration) string {
 	return d.Round(10 * time.Millisecond).String()
 }
 
-func cut(s string, width int) string {
-	if utf8.RuneCountInString(s) <= width {
-		return s
-	}
-	return string([]rune(s)[:width-1]) + "…"
-}
-
 func padded(s string, width int) string {
-	s = cut(s, width)
+	s = safetext.CutRunes(s, width)
 	return s + strings.Repeat(" ", width-utf8.RuneCountInString(s))
 }
 

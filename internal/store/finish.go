@@ -3,7 +3,8 @@ package store
 import (
 	"context"
 	"time"
-	"unicode/utf8"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
 // Outcome is the outcome of an attempt to send a message.
@@ -134,7 +135,7 @@ func (t *tx) halves(r *Result) (ids [2]string, err error) {
 
 // finishRow records the outcome of one delivery. half is the id of its new message after Split.
 func (t *tx) finishRow(owner Owner, r *Result, row int64, half string) (int64, error) {
-	reason, answer := cut(r.Reason, maxReason), cut(r.Answer, maxAnswer)
+	reason, answer := safetext.Cut(r.Reason, maxReason), safetext.Cut(r.Answer, maxAnswer)
 	switch r.Outcome {
 	case Delivered:
 		return t.exec(`UPDATE deliveries SET state = 'delivered', at = ?, owner = 0, attempts = attempts + 1, reason = '', answer = '' WHERE seq = ? AND state = 'pending'`,
@@ -151,15 +152,4 @@ func (t *tx) finishRow(owner Owner, r *Result, row int64, half string) (int64, e
 	default:
 		return t.exec("UPDATE deliveries SET owner = 0 WHERE seq = ? AND state = 'pending' AND owner = ?", row, int64(owner))
 	}
-}
-
-// cut returns at most limit bytes of a text, without breaking a UTF-8 sequence.
-func cut(text string, limit int) string {
-	if len(text) <= limit {
-		return text
-	}
-	for limit > 0 && !utf8.RuneStart(text[limit]) {
-		limit--
-	}
-	return text[:limit]
 }

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
 // Hold is why nothing is sent to a trigger for a while.
@@ -60,7 +62,7 @@ type TriggerInfo struct {
 
 func (t *tx) setState(trigger int64, state TriggerState) error {
 	_, err := t.exec("UPDATE triggers SET not_before = ?, failures = ?, hold = ?, reason = ? WHERE id = ?",
-		nanos(state.NotBefore), state.Failures, state.Hold, cut(state.Reason, maxReason), trigger)
+		nanos(state.NotBefore), state.Failures, state.Hold, safetext.Cut(state.Reason, maxReason), trigger)
 	return err
 }
 

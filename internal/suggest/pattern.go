@@ -78,7 +78,7 @@ func expression(all []piece, gap string) (text string, whole bool) {
 		if !p.mask {
 			next = quoted(p.text)
 			if len(next) > maxPattern {
-				next = quoted(cutText(p.text, maxPattern/2))
+				next = quoted(safetext.Cut(p.text, maxPattern/2))
 			}
 		} else if strings.HasSuffix(b.String(), gap) {
 			continue
@@ -138,7 +138,7 @@ func longest(all []piece) (text string) {
 			text = t
 		}
 	}
-	return cutText(text, maxPattern/2)
+	return safetext.Cut(text, maxPattern/2)
 }
 
 // quoted takes a text literally in a regular expression. Control characters become escapes, which any editor shows.
@@ -156,17 +156,6 @@ func quoted(s string) string {
 		}
 	}
 	return b.String()
-}
-
-// cutText cuts a text to at most limit bytes, between characters.
-func cutText(s string, limit int) string {
-	if len(s) <= limit {
-		return s
-	}
-	for limit > 0 && !utf8.RuneStart(s[limit]) {
-		limit--
-	}
-	return s[:limit]
 }
 
 // tomlString writes a string of TOML, literal where that is possible.

@@ -41,9 +41,5 @@ func (r *Result) WriteTOML(w io.Writer) error {
 
 // comment makes a text one line that can neither end a comment nor steer a terminal.
 func comment(s string) string {
-	s = safetext.Visible(s)
-	if len(s) > maxShown {
-		return cutText(s, maxShown) + "…"
-	}
-	return s
+	return safetext.Shorten(safetext.Visible(s), maxShown)
 }

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
@@ -67,10 +67,10 @@ func (p *Printer) Print(a trigger.Alert) error {
 		fmt.Fprintf(&b, " (%s)", clean(a.Kind))
 	}
 	if a.Summary != "" && !tells(a.Summary, a.Message) {
-		fmt.Fprintf(&b, "\n         %s", cut(clean(a.Summary)))
+		fmt.Fprintf(&b, "\n         %s", safetext.CutRunes(clean(a.Summary), maxMessage))
 	}
 	if a.Message != "" {
-		fmt.Fprintf(&b, "\n         %s %s", p.in(dim, "│"), cut(clean(a.Message)))
+		fmt.Fprintf(&b, "\n         %s %s", p.in(dim, "│"), safetext.CutRunes(clean(a.Message), maxMessage))
 	}
 	if held := Held(a.Suppressed); held != "" {
 		fmt.Fprintf(&b, "\n         %s", p.in("\x1b[35m", held))
@@ -143,23 +143,7 @@ func place(a trigger.Alert) string {
 	return text
 }
 
-// clean makes control characters visible, so that a log line cannot write to the terminal what it likes.
-func clean(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' {
-			return ' '
-		}
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
-			return '·'
-		}
-		return r
-	}, text)
-}
+// clean returns a text on one line that is safe to show on a terminal.
+func clean(text string) string { return safetext.Visible(blanks.Replace(text)) }
 
-func cut(text string) string {
-	runes := []rune(text)
-	if len(runes) <= maxMessage {
-		return text
-	}
-	return string(runes[:maxMessage-1]) + "…"
-}
+var blanks = strings.NewReplacer("\n", " ", "\t", " ")

@@ -127,7 +127,7 @@ func TestPrint(t *testing.T) {
 	if err := NewPrinter(&b, false).Print(alert); err != nil {
 		t.Fatal(err)
 	}
-	want := "14:02:00 CRITICAL go-panic shop/api shop-api-1 [stderr] (rollup)\n         api panicked\n         │ panic:·[2J x\n" +
+	want := "14:02:00 CRITICAL go-panic shop/api shop-api-1 [stderr] (rollup)\n         api panicked\n         │ panic:\\u001b[2J x\n" +
 		"         +312 since 14:02 (cooldown 300, rate limit 12)\n"
 	if b.String() != want {
 		t.Errorf("printed:\n%s\nwant:\n%s", b.String(), want)

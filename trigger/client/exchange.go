@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 	"github.com/tinyforge/fluentbit-trigger/trigger/render"
 )
@@ -47,7 +48,7 @@ func (x *exchange) check(ctx context.Context, answer *http.Response, err error) 
 	if x.result.Outcome == trigger.Delivered {
 		return false
 	}
-	x.result.Detail = render.CutRunes(x.client.redactor.Redact(render.OneLine(string(text))), 300)
+	x.result.Detail = safetext.CutRunes(x.client.redactor.Redact(render.OneLine(string(text))), 300)
 	if x.result.Outcome == trigger.RetryLater {
 		x.result.RetryAfter = retryAfter(answer.Header, text, x.client.receiver, x.client.now())
 	}

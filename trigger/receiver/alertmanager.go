@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 	"github.com/tinyforge/fluentbit-trigger/trigger/render"
@@ -78,7 +79,7 @@ func (r *Renderer) alertmanagerAlert(a *trigger.Alert) alertmanagerAlert {
 		if i == 10 {
 			break
 		}
-		if value := render.CutRunes(render.OneLine(a.Fields[path]), 500); value != "" {
+		if value := safetext.CutRunes(render.OneLine(a.Fields[path]), 500); value != "" {
 			annotations["field_"+labelName(path)] = render.MuteSchemes(value)
 		}
 	}
@@ -124,7 +125,7 @@ func (r *Renderer) span(a *trigger.Alert) (startsAt, endsAt *time.Time) {
 
 // setLabel sets a label, unless its value is empty: Alertmanager drops empty labels.
 func setLabel(labels map[string]string, name, value string) {
-	if value = render.CutRunes(render.OneLine(value), 500); value != "" && name != "" {
+	if value = safetext.CutRunes(render.OneLine(value), 500); value != "" && name != "" {
 		labels[name] = value
 	}
 }
@@ -132,7 +133,7 @@ func setLabel(labels map[string]string, name, value string) {
 // labelName returns a name that every version of Alertmanager accepts.
 func labelName(name string) string {
 	var b strings.Builder
-	for i, r := range render.CutRunes(name, 100) {
+	for i, r := range safetext.CutRunes(name, 100) {
 		switch {
 		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', r == '_', i > 0 && '0' <= r && r <= '9':
 			b.WriteRune(r)

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 	"github.com/tinyforge/fluentbit-trigger/trigger/render"
 	"github.com/tinyforge/fluentbit-trigger/trigger/triggertest"
 )
@@ -16,7 +17,7 @@ func FuzzPlain(f *testing.F) {
 		if !utf8.ValidString(got) || render.Plain(got) != got && !strings.Contains(got, "\x1b") {
 			t.Fatalf("%q becomes %q", s, got)
 		}
-		if cut := render.CutRunes(got, n%1000); utf8.RuneCountInString(cut) > max(0, n%1000) || !utf8.ValidString(cut) {
+		if cut := safetext.CutRunes(got, n%1000); utf8.RuneCountInString(cut) > max(0, n%1000) || !utf8.ValidString(cut) {
 			t.Fatalf("cut to %d: %q", n%1000, cut)
 		}
 		for _, escape := range []func(string) string{slackProse, slackCode, escapeMarkdown, escapeTelegramText, telegramText, escapeTeams, render.Inert, render.MaskCode} {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 	"github.com/tinyforge/fluentbit-trigger/trigger/render"
@@ -144,7 +145,7 @@ func cutMap(m map[string]string, entries, runes int) map[string]string {
 		if len(out) == entries {
 			break
 		}
-		out[render.CutRunes(render.OneLine(key), 100)] = render.MuteSchemes(render.CutRunes(render.Plain(m[key]), runes))
+		out[safetext.CutRunes(render.OneLine(key), 100)] = render.MuteSchemes(safetext.CutRunes(render.Plain(m[key]), runes))
 	}
 	return out
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/trigger/render"
 )
@@ -106,7 +107,7 @@ func (r *Renderer) teamsMessage(v *render.View, shown, runes int) teamsMessage {
 			}
 		}
 		if line := render.FactLine(render.Facts(a, 200)); line != "" {
-			card.Body = append(card.Body, block(teamsRun{Text: render.CutRunes(line, max(200, runes/4)), IsSubtle: true}))
+			card.Body = append(card.Body, block(teamsRun{Text: safetext.CutRunes(line, max(200, runes/4)), IsSubtle: true}))
 		}
 	}
 	if rest := v.Rest(shown); rest != "" {

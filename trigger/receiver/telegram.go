@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 	"github.com/tinyforge/fluentbit-trigger/trigger/render"
@@ -104,7 +105,7 @@ func (r *Renderer) telegram(v *render.View) telegramMessage {
 // telegramMessage cuts texts before it escapes them and adds markup, so that it never cuts markup.
 func (r *Renderer) telegramMessage(v *render.View) string {
 	return render.Shorten(v, telegramLimit, func(v *render.View, shown, runes int) (string, bool) {
-		parts := []string{v.Mark() + " " + telegramText(render.CutRunes(v.Title(), 200))}
+		parts := []string{v.Mark() + " " + telegramText(safetext.CutRunes(v.Title(), 200))}
 		for i := range shown {
 			parts = append(parts, telegramAlert(&v.Shown[i], runes, len(v.All) > 1))
 		}
@@ -126,7 +127,7 @@ func (r *Renderer) telegramMessage(v *render.View) string {
 func telegramAlert(a *trigger.Alert, runes int, titled bool) string {
 	var lines []string
 	if titled {
-		lines = append(lines, telegramText(render.CutRunes(render.Headline(a), runes)))
+		lines = append(lines, telegramText(safetext.CutRunes(render.Headline(a), runes)))
 	}
 	if summary := telegramText(render.SummaryLine(a, min(500, runes))); summary != "" {
 		lines = append(lines, summary)
@@ -135,7 +136,7 @@ func telegramAlert(a *trigger.Alert, runes int, titled bool) string {
 		lines = append(lines, "<pre>"+render.MaskCode(escapeTelegram(code))+"</pre>")
 	}
 	if line := render.FactLine(render.Facts(a, 200)); line != "" {
-		lines = append(lines, telegramText(render.CutRunes(line, max(120, min(600, runes)))))
+		lines = append(lines, telegramText(safetext.CutRunes(line, max(120, min(600, runes)))))
 	}
 	return strings.Join(lines, "\n")
 }

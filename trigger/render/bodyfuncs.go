@@ -6,8 +6,8 @@ import (
 	"strings"
 	"text/template"
 	"time"
-	"unicode/utf8"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 	"github.com/tinyforge/fluentbit-trigger/internal/templates"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
@@ -30,7 +30,7 @@ func templateFuncs() template.FuncMap {
 		"upper":          strings.ToUpper,
 		"lower":          strings.ToLower,
 		"trim":           strings.TrimSpace,
-		"trunc":          func(n int, s string) string { return CutRunes(s, n) },
+		"trunc":          func(n int, s string) string { return safetext.CutRunes(s, n) },
 		"replace":        func(old, with, s string) string { return boundedReplace(s, old, with) },
 		"join":           boundedJoin,
 		"default":        defaultValue,
@@ -72,22 +72,4 @@ func defaultValue(fallback, value string) string {
 		return fallback
 	}
 	return value
-}
-
-// CutRunes returns at most n runes of a text. When it cuts, the last rune is "…". It never splits a UTF-8 sequence.
-func CutRunes(s string, n int) string {
-	if n <= 0 {
-		return ""
-	}
-	if len(s) <= n || utf8.RuneCountInString(s) <= n {
-		return s
-	}
-	runes := 0
-	for i := range s {
-		if runes == n-1 {
-			return s[:i] + "…"
-		}
-		runes++
-	}
-	return s
 }

@@ -24,21 +24,6 @@ func TestPlain(t *testing.T) {
 	}
 }
 
-func TestCuts(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		in   string
-		n    int
-		want string
-	}{
-		{"abc", 3, "abc"}, {"abcd", 3, "ab…"}, {"äöü", 3, "äöü"}, {"äöüß", 3, "äö…"}, {"abc", 0, ""}, {"abc", -1, ""}, {"ab", 1, "…"}, {"", 5, ""},
-	} {
-		if got := CutRunes(c.in, c.n); got != c.want {
-			t.Errorf("%q cut to %d is %q, want %q", c.in, c.n, got, c.want)
-		}
-	}
-}
-
 func TestSuppressedText(t *testing.T) {
 	t.Parallel()
 	a := triggertest.Sample()

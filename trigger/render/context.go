@@ -4,6 +4,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
@@ -59,9 +60,9 @@ func nearestLines(lines []string, runes int, fromEnd bool) []string {
 	}
 	switch {
 	case n == 0 && len(lines) > 0 && runes >= least && fromEnd:
-		return []string{CutRunes(lines[len(lines)-1], runes)}
+		return []string{safetext.CutRunes(lines[len(lines)-1], runes)}
 	case n == 0 && len(lines) > 0 && runes >= least:
-		return []string{CutRunes(lines[0], runes)}
+		return []string{safetext.CutRunes(lines[0], runes)}
 	case fromEnd:
 		return lines[len(lines)-n:]
 	}
@@ -71,7 +72,7 @@ func nearestLines(lines []string, runes int, fromEnd bool) []string {
 // CodeBlock returns the log line with the lines around it, in at most so many runes. It cuts the lines around it first, beginning with the
 // farthest.
 func CodeBlock(a *trigger.Alert, runes int) string {
-	line := CutRunes(Plain(a.Message), runes)
+	line := safetext.CutRunes(Plain(a.Message), runes)
 	around := contextWithin(a.Context, runes-utf8.RuneCountInString(line)-2)
 	if around == nil {
 		return line

@@ -1,6 +1,10 @@
 package render
 
-import "unicode/utf16"
+import (
+	"unicode/utf16"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
+)
 
 // UTF16Len counts UTF-16 code units. Telegram counts the same way; other receivers count characters, of which there are never more.
 func UTF16Len(s string) int {
@@ -14,7 +18,7 @@ func UTF16Len(s string) int {
 // Fit returns a text escaped and within the limit, in UTF-16 code units. It cuts before it escapes, so that it never splits an escape.
 func Fit(s string, limit int, escape func(string) string) string {
 	for n := limit; n > 0; {
-		text := escape(CutRunes(s, n))
+		text := escape(safetext.CutRunes(s, n))
 		got := UTF16Len(text)
 		if got <= limit {
 			return text

@@ -3,6 +3,7 @@ package render
 import (
 	"strings"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
@@ -38,12 +39,12 @@ func TextMessage(v *View, runes int, fits func(text string) bool) string {
 func textOf(a *trigger.Alert, runes int, titled bool) string {
 	var lines []string
 	if titled {
-		lines = append(lines, CutRunes(Headline(a), runes))
+		lines = append(lines, safetext.CutRunes(Headline(a), runes))
 	}
 	summary := SummaryLine(a, min(500, runes))
 	lines = append(lines, summary)
 	if line := FactLine(Facts(a, 200)); line != "" {
-		lines = append(lines, CutRunes(line, max(120, min(600, runes))))
+		lines = append(lines, safetext.CutRunes(line, max(120, min(600, runes))))
 	}
 	if code := CodeBlock(a, runes); code != "" && code != summary {
 		lines = append(lines, code)

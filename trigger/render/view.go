@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
@@ -39,19 +40,19 @@ func (v *View) Readable() *View {
 	out := &View{ID: v.ID, All: make([]trigger.Alert, len(v.All))}
 	for i, a := range v.All {
 		for _, text := range []*string{&a.Rule, &a.Summary, &a.Source.Workload, &a.Source.Host, &a.Source.Container.Name} {
-			*text = CutRunes(OneLine(*text), maxSummary)
+			*text = safetext.CutRunes(OneLine(*text), maxSummary)
 		}
 		labels := make(map[string]string, len(a.Labels))
 		for name, value := range a.Labels {
-			labels[CutRunes(OneLine(name), maxLabel)] = CutRunes(OneLine(value), maxLabel)
+			labels[safetext.CutRunes(OneLine(name), maxLabel)] = safetext.CutRunes(OneLine(value), maxLabel)
 		}
 		a.Labels = labels
 		fields := make(map[string]string, len(a.Fields))
 		for path, value := range a.Fields {
-			fields[CutRunes(OneLine(path), maxLabel)] = CutRunes(OneLine(value), maxLabel)
+			fields[safetext.CutRunes(OneLine(path), maxLabel)] = safetext.CutRunes(OneLine(value), maxLabel)
 		}
 		a.Fields = fields
-		a.Message = CutRunes(strings.TrimRight(Plain(a.Message), "\n\t "), maxLine)
+		a.Message = safetext.CutRunes(strings.TrimRight(Plain(a.Message), "\n\t "), maxLine)
 		if a.Context != nil {
 			a.Context = readableContext(a.Context)
 		}
@@ -87,10 +88,10 @@ func (v *View) Title() string {
 	parts := []string{fmt.Sprintf("%s %d alerts", strings.ToUpper(v.Worst()), len(v.All))}
 	first := v.First()
 	if !slices.ContainsFunc(v.All, func(a trigger.Alert) bool { return a.Rule != first.Rule }) {
-		parts = append(parts, CutRunes(OneLine(first.Rule), 100))
+		parts = append(parts, safetext.CutRunes(OneLine(first.Rule), 100))
 	}
 	if !slices.ContainsFunc(v.All, func(a trigger.Alert) bool { return a.Source.Workload != first.Source.Workload }) {
-		parts = append(parts, CutRunes(OneLine(first.Source.Workload), 100))
+		parts = append(parts, safetext.CutRunes(OneLine(first.Source.Workload), 100))
 	}
 	return strings.Join(parts, " · ")
 }
@@ -140,9 +141,9 @@ func Headline(a *trigger.Alert) string {
 	case trigger.KindRecovered, trigger.KindTest:
 		word = strings.ToUpper(a.Kind)
 	}
-	parts := []string{CutRunes(word, 20) + " " + CutRunes(OneLine(a.Rule), 100)}
+	parts := []string{safetext.CutRunes(word, 20) + " " + safetext.CutRunes(OneLine(a.Rule), 100)}
 	if a.Source.Workload != "" {
-		parts = append(parts, CutRunes(OneLine(a.Source.Workload), 100))
+		parts = append(parts, safetext.CutRunes(OneLine(a.Source.Workload), 100))
 	}
 	return strings.Join(parts, " · ")
 }
@@ -153,14 +154,14 @@ func SummaryLine(a *trigger.Alert, runes int) string {
 	if text == "" {
 		text = OneLine(a.Message)
 	}
-	return CutRunes(text, runes)
+	return safetext.CutRunes(text, runes)
 }
 
 // Facts returns the details below the summary, each value in at most so many runes. Suppressed hits come first, because some receivers cut the rest.
 func Facts(a *trigger.Alert, runes int) []Fact {
 	var list []Fact
 	add := func(name, value string) {
-		if value = CutRunes(OneLine(value), runes); value != "" {
+		if value = safetext.CutRunes(OneLine(value), runes); value != "" {
 			list = append(list, Fact{name, value})
 		}
 	}
@@ -185,7 +186,7 @@ func Facts(a *trigger.Alert, runes int) []Fact {
 			if i == 10 {
 				break
 			}
-			add(CutRunes(OneLine(name), 50), more[name])
+			add(safetext.CutRunes(OneLine(name), 50), more[name])
 		}
 	}
 	return list

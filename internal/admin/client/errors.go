@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
 // Unreachable means that there was no response. Hint suggests a fix.
@@ -127,8 +128,5 @@ func (c *Client) problemOf(resp *http.Response) error {
 
 func firstLine(text string) string {
 	text, _, _ = strings.Cut(strings.TrimSpace(text), "\n")
-	if len(text) > 200 {
-		text = strings.ToValidUTF8(text[:200], "") + "…"
-	}
-	return text
+	return safetext.Shorten(text, 200)
 }

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
 // maxNesting bounds the nesting of a value. Nothing in the configuration nests deeper than three levels.
@@ -115,8 +117,5 @@ func Merge(object map[string]any, patch map[string]any) map[string]any {
 // Quote returns a client's text for an error message: quoted, valid UTF-8 and bounded.
 func Quote(text string) string {
 	const most = 60
-	if len(text) > most {
-		text = text[:most] + "…"
-	}
-	return strconv.Quote(strings.ToValidUTF8(text, "�"))
+	return strconv.Quote(strings.ToValidUTF8(safetext.Shorten(text, most), "�"))
 }

@@ -26,14 +26,7 @@ func Shorten(text string, most int) string {
 	if most <= 0 {
 		return text
 	}
-	n := 0
-	for i := range text {
-		if n == most-1 && len(text[i:]) > 1 {
-			return text[:i] + "…"
-		}
-		n++
-	}
-	return text
+	return safetext.CutRunes(text, most)
 }
 
 // OrDash returns the text, or a dash for an empty one.

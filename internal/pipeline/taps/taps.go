@@ -6,12 +6,12 @@ package taps
 
 import (
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
 )
 
 const (
@@ -134,9 +134,10 @@ func (t *Tap) allow(now int64) bool {
 }
 
 func copyOf(rec *engine.Record, decisions []Decision, now int64) *Record {
+	text, _ := model.ValidText(rec.Text, maxText)
 	return &Record{
 		Time: time.Unix(0, engine.EventTime(rec.Time, now)).UTC(), Workload: rec.Source.Workload, Container: rec.Source.Container.Name,
 		Host: rec.Source.Host, Stream: rec.Stream.String(),
-		Text: strings.ToValidUTF8(string(rec.Text[:min(len(rec.Text), maxText)]), "�"), Decisions: decisions,
+		Text: text, Decisions: decisions,
 	}
 }
