@@ -6,6 +6,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/hours"
+	"github.com/tinyforge/fluentbit-trigger/internal/where"
 )
 
 // Regexps compiles each distinct expression once. Each load of the configuration has its own. It is safe for concurrent use.
@@ -35,7 +39,19 @@ func (r *Regexps) Compile(text string) (*regexp.Regexp, error) {
 // Filter decides which alerts a trigger sends. Its conditions are ANDed. It is immutable and safe for concurrent use.
 type Filter struct {
 	conditions []condition
+	where      []where.Condition
+	during     *hours.Hours // nil: at all times
 }
+
+// Verdict is the decision of a filter about an alert.
+type Verdict uint8
+
+// The verdicts.
+const (
+	Sends        Verdict = iota + 1 // the trigger sends the alert
+	Filtered                        // a filter other than during excludes it
+	OutsideHours                    // during alone excludes it
+)
 
 // condition is one filter setting: match decides about the value that an alert has.
 type condition struct {
@@ -56,15 +72,31 @@ func NewFilter(s *Settings, regexps *Regexps) (*Filter, error) {
 	if err := f.globs("rule", s.Rule, regexps, func(a *Alert) string { return a.Rule }); err != nil {
 		return nil, err
 	}
-	if s.Message == "" {
-		return f, nil
+	if err := f.message(s.Message, regexps); err != nil {
+		return nil, err
 	}
-	re, err := regexps.Compile(s.Message)
+	var err error
+	if f.where, err = where.Compile(s.Where); err != nil {
+		return nil, fmt.Errorf("where: %w", err)
+	}
+	if len(s.During) > 0 {
+		if f.during, err = hours.Parse(s.During, s.Zone); err != nil {
+			return nil, fmt.Errorf("during: %w", err)
+		}
+	}
+	return f, nil
+}
+
+func (f *Filter) message(expr string, regexps *Regexps) error {
+	if expr == "" {
+		return nil
+	}
+	re, err := regexps.Compile(expr)
 	if err != nil {
-		return nil, fmt.Errorf("message: %w", err)
+		return fmt.Errorf("message: %w", err)
 	}
 	f.conditions = append(f.conditions, condition{
-		name: "message", text: "/" + s.Message + "/", match: re.MatchString,
+		name: "message", text: "/" + expr + "/", match: re.MatchString,
 		value: func(a *Alert) string {
 			if a.Message == "" {
 				return a.Summary
@@ -72,7 +104,7 @@ func NewFilter(s *Settings, regexps *Regexps) (*Filter, error) {
 			return a.Message
 		},
 	})
-	return f, nil
+	return nil
 }
 
 func (f *Filter) words(name string, list []string, value func(*Alert) string) {
@@ -114,19 +146,34 @@ func globExpression(glob string) string {
 	return `(?s)\A` + quoted + `\z`
 }
 
-// Match reports whether the trigger sends the alert.
-func (f *Filter) Match(a *Alert) bool {
+// Match decides about an alert that arrives at a time. The hours of during come last: they count only alerts that the trigger would send at another time.
+func (f *Filter) Match(a *Alert, at time.Time) Verdict {
 	for i := range f.conditions {
 		if c := &f.conditions[i]; !c.match(c.value(a)) {
-			return false
+			return Filtered
 		}
 	}
-	return true
+	switch {
+	case !where.MatchAll(f.where, a.Property):
+		return Filtered
+	case f.during != nil && !f.during.Contain(at.UnixNano()):
+		return OutsideHours
+	}
+	return Sends
 }
 
-// Explain returns the first condition that the alert fails, such as `severity is "info", not one of error, critical`, or "" when the alert passes.
+// Hours returns the time in which during lets the trigger send: the one in force, which then begins at the given moment, or the next one. ok is false where the
+// trigger has no such setting.
+func (f *Filter) Hours(at time.Time) (p hours.Period, ok bool) {
+	if f.during == nil {
+		return hours.Period{}, false
+	}
+	return f.during.Period(at.UnixNano())
+}
+
+// Explain returns the first condition that the alert fails, such as `severity is "info", not one of error, critical`, or "" when the trigger sends it.
 // The text can contain a part of the log line.
-func (f *Filter) Explain(a *Alert) string {
+func (f *Filter) Explain(a *Alert, at time.Time) string {
 	for i := range f.conditions {
 		c := &f.conditions[i]
 		value := c.value(a)
@@ -138,5 +185,21 @@ func (f *Filter) Explain(a *Alert) string {
 			return fmt.Sprintf("%s is %q, not one of %s", c.name, value, c.text)
 		}
 	}
-	return ""
+	for i := range f.where {
+		c := &f.where[i]
+		switch value, ok := a.Property(c.Name); {
+		case c.Matches([]byte(value), ok):
+		case !ok:
+			return fmt.Sprintf("where needs %s, and the alert has no %s", c, c.Name)
+		default:
+			return fmt.Sprintf("where needs %s, and it is %.200q", c, value)
+		}
+	}
+	if f.during == nil || f.during.Contain(at.UnixNano()) {
+		return ""
+	}
+	if next, ok := f.during.Period(at.UnixNano()); ok {
+		return "it sends nothing until " + f.during.Clock(next.From)
+	}
+	return "it sends nothing at this time"
 }

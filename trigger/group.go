@@ -4,19 +4,19 @@ import (
 	"cmp"
 	"strconv"
 	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/where"
 )
 
 // GroupKeys returns the words that group_by accepts, beside label.NAME, capture.NAME and field.PATH.
-func GroupKeys() []string {
-	return []string{"rule", "workload", "severity", "kind", "source", "host", "container", "stream", "tag"}
-}
+func GroupKeys() []string { return where.Properties() }
 
 // GroupKey returns the key that all alerts of one group share. Different groups have different keys, because the length of each value is part
 // of the key.
 func GroupKey(groupBy []string, a *Alert) string {
 	var b strings.Builder
 	for _, key := range groupBy {
-		value := groupValue(key, a)
+		value, _ := a.Property(key)
 		b.WriteString(key)
 		b.WriteByte('=')
 		b.WriteString(strconv.Itoa(len(value)) + ":" + value)
@@ -25,8 +25,26 @@ func GroupKey(groupBy []string, a *Alert) string {
 	return b.String()
 }
 
-func groupValue(key string, a *Alert) string {
-	switch key {
+// Property returns the property of an alert by the name that where and group_by use; false for one that it does not have.
+func (a *Alert) Property(name string) (value string, ok bool) {
+	switch part, name := where.Split(name); part {
+	case where.Label:
+		value, ok = a.Labels[name]
+		return value, ok
+	case where.Capture:
+		value, ok = a.Captures[name]
+		return value, ok
+	case where.Field:
+		value, ok = a.Fields[name]
+		return value, ok
+	case where.Whole:
+		value = a.whole(name)
+	}
+	return value, value != ""
+}
+
+func (a *Alert) whole(name string) string {
+	switch name {
 	case "rule":
 		return a.Rule
 	case "workload":
@@ -41,19 +59,12 @@ func groupValue(key string, a *Alert) string {
 		return a.Source.Host
 	case "container":
 		return cmp.Or(a.Source.Container.Name, a.Source.Container.ID)
+	case "image":
+		return a.Source.Container.Image
 	case "stream":
 		return a.Source.Stream
 	case "tag":
 		return a.Source.Tag
-	}
-	prefix, name, _ := strings.Cut(key, ".")
-	switch prefix {
-	case "label":
-		return a.Labels[name]
-	case "capture":
-		return a.Captures[name]
-	case "field":
-		return a.Fields[name]
 	}
 	return ""
 }

@@ -50,6 +50,14 @@ type Settings struct {
 	Rule []string `toml:"rule"`
 	// A regular expression (RE2 syntax) that the alert's message must match. Alerts without a message are matched by their summary.
 	Message string `toml:"message"`
+	// Conditions on the alert, in the form of a rule's where: rule, workload, severity, kind, source, host, container, image, stream, tag, label.NAME,
+	// capture.NAME, field.PATH, as in { "label.team" = "payments", kind = "!=rollup" }. A property that the alert does not have meets "absent()" alone.
+	Where map[string]string `toml:"where"`
+	// Times of the week at which alerts are sent: ["weekdays 08:00-18:00", "sat 09:00-12:00"]. An alert that arrives at another time is not sent by
+	// this trigger, and counted.
+	During []string `toml:"during"`
+	// The time zone of during, such as "Europe/Berlin". Unset: UTC.
+	Zone string `toml:"zone"`
 
 	// Headers to add to each request. Their values are never shown.
 	Headers map[string]setting.Secret `toml:"headers"`
@@ -102,8 +110,8 @@ type Settings struct {
 	Rate setting.Rate `toml:"rate"`
 	// The highest number of requests at a time.
 	Concurrency int `toml:"concurrency"`
-	// Combines alerts with equal values of all of these into one message: rule, workload, severity, kind, source, host, container, stream, tag,
-	// label.NAME, capture.NAME, field.PATH. Empty: one message per alert.
+	// Combines alerts with equal values of all of these into one message: rule, workload, severity, kind, source, host, container, image, stream,
+	// tag, label.NAME, capture.NAME, field.PATH. Empty: one message per alert.
 	GroupBy []string `toml:"group_by"`
 	// How long the first alert of a group waits for others.
 	GroupWait time.Duration `toml:"group_wait"`

@@ -11,6 +11,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/metrics"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+	"github.com/tinyforge/fluentbit-trigger/internal/hours"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
@@ -89,7 +90,10 @@ func stats(c *call) (any, error) {
 	}
 	for i := range s.Delivery.Triggers {
 		t := triggerOf(s.Delivery.Triggers[i].TriggerInfo, s.Delivery.Triggers[i].Configured)
-		t.Sent = s.Sent.Triggers[t.Name]
+		t.Sent, t.OutsideHours = s.Sent.Triggers[t.Name], s.OutsideHours[t.Name]
+		if p, ok := s.Hours[t.Name]; ok {
+			t.Hours = periodOf(p, c.p.Now())
+		}
 		out.Triggers = append(out.Triggers, t)
 	}
 	if tails != nil {
@@ -116,6 +120,18 @@ func triggerOf(info store.TriggerInfo, configured bool) adminapi.TriggerStats {
 		t.Hold = info.State.Hold.String()
 	}
 	return t
+}
+
+// periodOf returns the hours that contain a moment, or the next ones, for a response.
+func periodOf(p hours.Period, now time.Time) *adminapi.Period {
+	out := &adminapi.Period{}
+	if p.From > now.UnixNano() {
+		out.From = time.Unix(0, p.From).UTC()
+	}
+	if p.Until != 0 {
+		out.Until = time.Unix(0, p.Until).UTC()
+	}
+	return out
 }
 
 // utc returns a time in UTC. The zero time stays zero, so that the response omits it.

@@ -102,6 +102,8 @@ type Trigger struct {
 	Name   string           `json:"name"`
 	Alerts int64            `json:"alerts"`
 	Rules  map[string]int64 `json:"rules,omitempty"` // alerts by rule id
+	// OutsideHours counts the alerts that it would have sent at another time of the week.
+	OutsideHours int64 `json:"outside_hours,omitempty"`
 }
 
 // Silence has the hits that a silence of the configuration suppressed.

@@ -223,7 +223,7 @@ func (s *side) judge(hits []engine.Hit, now int64, at place) []engine.Alert {
 		}
 	}
 	for i := range s.fresh {
-		s.count(&s.fresh[i], at)
+		s.count(&s.fresh[i], at, now)
 	}
 	return s.fresh
 }
@@ -239,7 +239,7 @@ func (s *side) tick(now int64) {
 		s.alerts = s.engine.Tick(at, s.alerts[:0])
 		s.sort()
 		for i := range s.fresh {
-			s.count(&s.fresh[i], place{})
+			s.count(&s.fresh[i], place{}, at)
 		}
 		if next, ok := s.engine.NextDue(); !ok || next <= at { // nothing is left, or the engine makes no progress and the loop would not end
 			return
@@ -247,8 +247,8 @@ func (s *side) tick(now int64) {
 	}
 }
 
-// count counts an alert for its rule and for each trigger that accepts it.
-func (s *side) count(alert *engine.Alert, at place) {
+// count counts an alert, which arrived at now, for its rule and for each trigger that sends it.
+func (s *side) count(alert *engine.Alert, at place, now int64) {
 	a := s.byID[alert.RuleID]
 	if a == nil {
 		return
@@ -270,10 +270,14 @@ func (s *side) count(alert *engine.Alert, at place) {
 	event := pipeline.NewAlert(alert, "")
 	accepted := false
 	for i := range s.triggers {
-		if t := &s.triggers[i]; t.filter.Match(&event) {
+		t := &s.triggers[i]
+		switch t.filter.Match(&event, utc(now)) {
+		case trigger.Sends:
 			t.out.Alerts++
 			t.out.Rules[alert.RuleID]++
 			accepted = true
+		case trigger.OutsideHours:
+			t.out.OutsideHours++
 		}
 	}
 	if !accepted {

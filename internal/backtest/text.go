@@ -152,6 +152,11 @@ func (t *textReport) triggers() {
 		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", safetext.Visible(one.Name), grouped(one.Alerts), words(one.Rules))
 	}
 	_ = table.Flush() // into memory
+	for i := range t.r.Triggers {
+		if one := &t.r.Triggers[i]; one.OutsideHours > 0 {
+			t.printf("%s: %s more outside its hours\n", safetext.Visible(one.Name), plural(int(one.OutsideHours), "alert"))
+		}
+	}
 	if t.r.Unwanted > 0 {
 		t.printf("%s that no trigger accepts\n", plural(int(t.r.Unwanted), "alert"))
 	}

@@ -106,3 +106,8 @@ func (h *Hours) edges(at, end int64) []int64 {
 	slices.Sort(edges)
 	return edges
 }
+
+// Clock returns a moment as a clock in the zone of the hours shows it: "Mon 2026-11-30 08:00 CET".
+func (h *Hours) Clock(ns int64) string {
+	return time.Unix(0, ns).In(h.zone).Format("Mon 2006-01-02 15:04 MST")
+}

@@ -184,6 +184,8 @@ func TestDaysOf23And25Hours(t *testing.T) {
 		{"a time that comes twice", "daily 02:00-02:30", "Europe/Berlin", "2026-10-24T12:00:00Z",
 			[]string{"2026-10-25T00:00:00Z 2026-10-25T00:30:00Z", "2026-10-25T01:00:00Z 2026-10-25T01:30:00Z", "2026-10-26T01:00:00Z 2026-10-26T01:30:00Z"}},
 		{"an hour that comes twice", "daily 02:00-03:00", "Europe/Berlin", "2026-10-24T12:00:00Z", []string{"2026-10-25T00:00:00Z 2026-10-25T02:00:00Z"}},
+		{"begins and ends at a time that comes twice", "daily 02:30-04:00", "Europe/Berlin", "2026-10-24T12:00:00Z",
+			[]string{"2026-10-25T00:30:00Z 2026-10-25T01:00:00Z", "2026-10-25T01:30:00Z 2026-10-25T03:00:00Z"}},
 		{"the same in the south", "daily 02:00-03:00", "Australia/Sydney", "2026-04-04T12:00:00Z", []string{"2026-04-04T15:00:00Z 2026-04-04T17:00:00Z"}},
 		{"a day that does not exist", "fri", "Pacific/Apia", "2011-12-29T12:00:00Z", []string{"2012-01-05T10:00:00Z 2012-01-06T10:00:00Z"}},
 		{"a midnight that does not exist", "sun 00:00-02:00", "America/Sao_Paulo", "2018-11-03T12:00:00Z", []string{"2018-11-04T03:00:00Z 2018-11-04T04:00:00Z"}},

@@ -9,6 +9,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/reach"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
+	"github.com/tinyforge/fluentbit-trigger/internal/where"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 	"github.com/tinyforge/fluentbit-trigger/trigger/client"
 )
@@ -114,8 +115,8 @@ func (l *linter) triggers() {
 			}
 		}
 		if !reached {
-			field, message := l.obstacle(t)
-			l.warn(l.result.Parts.Triggers[i], CodeUnreachable, field, "", message, "")
+			field, message, hint := l.obstacle(t)
+			l.warn(l.result.Parts.Triggers[i], CodeUnreachable, field, "", message, hint)
 		}
 	}
 	for j := range l.rules {
@@ -129,7 +130,7 @@ func (l *linter) triggers() {
 func (l *linter) half() bool { return len(l.result.Problems) > 0 }
 
 // obstacle says which filter no alert passes.
-func (l *linter) obstacle(t *trigger.Settings) (field, message string) {
+func (l *linter) obstacle(t *trigger.Settings) (field, message, hint string) {
 	for _, f := range []struct {
 		field, message string
 		wants          func(*trigger.Settings, reach.Rule) bool
@@ -140,10 +141,37 @@ func (l *linter) obstacle(t *trigger.Settings) (field, message string) {
 		{"workload", "no rule is for such a workload", reach.Workload},
 	} {
 		if !slices.ContainsFunc(l.rules, func(r rule) bool { return f.wants(t, r.reach()) }) {
-			return f.field, f.message + ": no alert reaches the trigger"
+			return f.field, f.message + ": no alert reaches the trigger", ""
 		}
 	}
-	return "", "no alert passes all of its filters: each rule fails one of them"
+	if name := l.unmet(t.Where); name != "" {
+		return "where." + name, "no alert of any rule meets this condition: no alert reaches the trigger", unmetHint(name)
+	}
+	return "", "no alert passes all of its filters: each rule fails one of them", ""
+}
+
+// unmet returns the first condition, by name, that no alert of any rule meets; "" where there is none.
+func (l *linter) unmet(entries map[string]string) string {
+	for _, name := range sortedKeys(entries) {
+		one := map[string]string{name: entries[name]}
+		if !slices.ContainsFunc(l.rules, func(r rule) bool { return reach.Unmet(one, r.reach()) == "" }) {
+			return name
+		}
+	}
+	return ""
+}
+
+// unmetHint says which alerts have a property.
+func unmetHint(property string) string {
+	switch part, name := where.Split(property); part {
+	case where.Label:
+		return "alerts have the labels of their rule"
+	case where.Capture:
+		return "alerts have the named groups of their rule's pattern"
+	case where.Field:
+		return fmt.Sprintf("alerts have the fields that their rule lists: fields = [%q]", name)
+	}
+	return ""
 }
 
 // worldReadable is the permission of everyone to read.

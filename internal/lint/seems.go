@@ -38,11 +38,7 @@ func (l *linter) seems(r *rule) {
 		}
 	}
 	if r.sets("where") {
-		for _, path := range sortedKeys(s.Where) {
-			if delimited.MatchString(s.Where[path]) {
-				l.warn(r.part, CodeDelimiters, "where."+path, "", "is compared as a text: flags do not stand behind the slashes", "/(?i)…/")
-			}
-		}
+		l.delimiters(r.part, "where", s.Where)
 	}
 	l.globs(r.part, "workloads", s.Workloads, r.sets("workloads"))
 	l.globs(r.part, "exclude_workloads", s.ExcludeWorkloads, r.sets("exclude_workloads"))
@@ -194,7 +190,16 @@ func noGlob(g string) (message, hint string) {
 	return "", ""
 }
 
-// otherGlobs looks at the globs outside of rules.
+// delimiters looks for conditions that are regular expressions to other programs.
+func (l *linter) delimiters(p config.Part, field string, entries map[string]string) {
+	for _, name := range sortedKeys(entries) {
+		if delimited.MatchString(entries[name]) {
+			l.warn(p, CodeDelimiters, field+"."+name, "", "is compared as a text: flags do not stand behind the slashes", "/(?i)…/")
+		}
+	}
+}
+
+// otherGlobs looks at the globs and conditions outside of rules.
 func (l *linter) otherGlobs() {
 	s, parts := &l.result.Settings, &l.result.Parts
 	for i := range s.Workloads {
@@ -203,6 +208,7 @@ func (l *linter) otherGlobs() {
 	for i := range s.Triggers {
 		l.globs(parts.Triggers[i], "workload", s.Triggers[i].Workload, true)
 		l.globs(parts.Triggers[i], "rule", s.Triggers[i].Rule, true)
+		l.delimiters(parts.Triggers[i], "where", s.Triggers[i].Where)
 	}
 	matchers := func(p config.Part, prefix string, m *engine.Matchers) {
 		for _, g := range [][2]string{{"rule", m.Rule}, {"workload", m.Workload}, {"container", m.Container}} {

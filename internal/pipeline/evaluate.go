@@ -180,7 +180,7 @@ func (b *batch) route(id func(*engine.Alert) string) {
 			name = id(made)
 		}
 		a := NewAlert(made, name)
-		b.items = append(b.items, delivery.Item{Alert: a, Triggers: b.p.triggers.Load().of(&a)})
+		b.items = append(b.items, delivery.Item{Alert: a, Triggers: b.p.triggers.Load().of(&a, time.Unix(0, b.now))})
 	}
 }
 

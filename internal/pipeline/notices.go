@@ -115,7 +115,7 @@ func (p *Pipeline) report(w noticeWindow, text string) {
 			Kind: trigger.KindSystem, Workload: source.Workload, Host: source.Host, Container: trigger.Container(source.Container),
 		},
 	}
-	if err := p.delivery.Accept(p.ctx, []delivery.Item{{Alert: alert, Triggers: p.triggers.Load().of(&alert)}}); err != nil {
+	if err := p.delivery.Accept(p.ctx, []delivery.Item{{Alert: alert, Triggers: p.triggers.Load().of(&alert, p.now())}}); err != nil {
 		p.log.Error("cannot store an alert about lost lines, keeping it in memory", "error", err)
 	}
 }

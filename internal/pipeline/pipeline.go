@@ -65,6 +65,7 @@ type Pipeline struct {
 	silences  *silence.Set
 	ordinals  alertOrdinals
 	triggers  atomic.Pointer[triggers]
+	outside   outsideHours
 	pending   *pendingAlerts
 	delivery  *delivery.Dispatcher
 	store     *store.Store
@@ -169,7 +170,7 @@ func (p *Pipeline) openStore(o Options, n *prepared) error {
 	p.memoryInstead = opened.Mode() == store.ModeMemory && s.Store.Path != store.MemoryPath
 	p.delivery, err = delivery.New(delivery.Options{
 		Store: opened, Settings: s.Delivery, Now: p.now, Log: p.log, Host: hostName(),
-		Route: func(a *trigger.Alert) []string { return p.triggers.Load().of(a) },
+		Route: func(a *trigger.Alert) []string { return p.triggers.Load().of(a, p.now()) },
 	})
 	if err != nil {
 		return errors.Join(err, opened.Close())

@@ -83,7 +83,7 @@ func (p *Pipeline) prepare(s *config.Settings) (*prepared, error) {
 	if n.decoder, err = chunk.New(s.Records); err != nil {
 		errs = append(errs, err)
 	}
-	n.triggers, err = newTriggers(s, p.now)
+	n.triggers, err = newTriggers(s, p.now, &p.outside)
 	return n, errors.Join(append(errs, err)...)
 }
 

@@ -2,10 +2,13 @@ package pipeline
 
 import (
 	"errors"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
+	"github.com/tinyforge/fluentbit-trigger/internal/hours"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 	"github.com/tinyforge/fluentbit-trigger/trigger/client"
 	"github.com/tinyforge/fluentbit-trigger/trigger/receiver"
@@ -23,10 +26,43 @@ type triggerClient struct {
 	settings *trigger.Settings
 	filter   *trigger.Filter
 	client   *client.Client
+	outside  *atomic.Int64 // alerts that during alone excluded
+}
+
+// outsideHours counts the alerts that arrived outside the hours of triggers, by the name of the trigger. The counts are kept over reloads.
+type outsideHours struct {
+	mu       sync.Mutex
+	triggers map[string]*atomic.Int64
+}
+
+// counter returns the counter of a trigger.
+func (o *outsideHours) counter(name string) *atomic.Int64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.triggers == nil {
+		o.triggers = map[string]*atomic.Int64{}
+	}
+	if o.triggers[name] == nil {
+		o.triggers[name] = &atomic.Int64{}
+	}
+	return o.triggers[name]
+}
+
+// counts returns a copy of all counts that are not zero.
+func (o *outsideHours) counts() map[string]int64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	out := map[string]int64{}
+	for name, n := range o.triggers {
+		if n := n.Load(); n > 0 {
+			out[name] = n
+		}
+	}
+	return out
 }
 
 // newTriggers builds filters and clients. It leaves out invalid triggers; the error names each.
-func newTriggers(s *config.Settings, now func() time.Time) (*triggers, error) {
+func newTriggers(s *config.Settings, now func() time.Time, outside *outsideHours) (*triggers, error) {
 	t := &triggers{}
 	regexps := &trigger.Regexps{}
 	var errs []error
@@ -43,7 +79,7 @@ func newTriggers(s *config.Settings, now func() time.Time) (*triggers, error) {
 			errs = append(errs, &triggerError{i, err})
 			continue
 		}
-		t.all = append(t.all, triggerClient{set, filter, sender})
+		t.all = append(t.all, triggerClient{set, filter, sender, outside.counter(set.Name)})
 	}
 	return t, errors.Join(errs...)
 }
@@ -85,15 +121,32 @@ func placed(err error, parts *config.Parts) error {
 
 const userAgent = "fluentbit-trigger"
 
-// of returns the names of the triggers whose filters match an alert.
-func (t *triggers) of(a *trigger.Alert) []string {
+// of returns the names of the triggers that send an alert that arrives at a time, and counts it for those outside their hours.
+func (t *triggers) of(a *trigger.Alert, at time.Time) []string {
 	var names []string
 	for i := range t.all {
-		if t.all[i].filter.Match(a) {
+		switch t.all[i].filter.Match(a, at) {
+		case trigger.Sends:
 			names = append(names, t.all[i].settings.Name)
+		case trigger.OutsideHours:
+			t.all[i].outside.Add(1)
 		}
 	}
 	return names
+}
+
+// hours returns the current or the next hours of the triggers that have some, by name.
+func (t *triggers) hours(now time.Time) map[string]hours.Period {
+	out := map[string]hours.Period{}
+	if t == nil {
+		return out
+	}
+	for i := range t.all {
+		if p, ok := t.all[i].filter.Hours(now); ok {
+			out[t.all[i].settings.Name] = p
+		}
+	}
+	return out
 }
 
 // delivery returns the triggers for the dispatcher, which then closes the clients.

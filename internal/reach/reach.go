@@ -5,6 +5,7 @@ package reach
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
@@ -42,7 +43,7 @@ func Rules(s *engine.Settings) []Rule {
 
 // Accepts reports whether an alert of the rule can pass all filters of the trigger.
 func Accepts(t *trigger.Settings, r Rule) bool {
-	return Source(t, r) && Severity(t, r) && Name(t, r) && Workload(t, r)
+	return Source(t, r) && Severity(t, r) && Name(t, r) && Workload(t, r) && Unmet(t.Where, r) == ""
 }
 
 // Source reports whether the filter source can accept the rule's alerts.
@@ -79,7 +80,7 @@ func Name(t *trigger.Settings, r Rule) bool {
 // nameMatches reports whether a trigger's glob matches a name. It calls the trigger's own code.
 func nameMatches(glob, name string) bool {
 	f, err := trigger.NewFilter(&trigger.Settings{Rule: []string{glob}}, &trigger.Regexps{})
-	return err == nil && f.Match(&trigger.Alert{Rule: name})
+	return err == nil && f.Match(&trigger.Alert{Rule: name}, time.Time{}) == trigger.Sends
 }
 
 // Workload reports whether the filter workload can accept the rule's alerts.

@@ -109,11 +109,11 @@ func newFilters(triggers []trigger.Settings) (filters, error) {
 	return out, nil
 }
 
-// of returns the names of the triggers that want an alert.
-func (f filters) of(a *trigger.Alert) []string {
+// of returns the names of the triggers that send an alert that arrives at a time.
+func (f filters) of(a *trigger.Alert, at time.Time) []string {
 	names := []string{}
 	for i := range f {
-		if f[i].filter.Match(a) {
+		if f[i].filter.Match(a, at) == trigger.Sends {
 			names = append(names, f[i].settings.Name)
 		}
 	}
@@ -264,7 +264,7 @@ func (r *runner) keep(at time.Duration) {
 			return
 		}
 		event := pipeline.NewAlert(a, fmt.Sprintf("al_test_%d", len(r.made)+1))
-		r.made = append(r.made, made{at: at, id: a.RuleID, event: event, triggers: r.filters.of(&event)})
+		r.made = append(r.made, made{at: at, id: a.RuleID, event: event, triggers: r.filters.of(&event, r.test.start.Add(at))})
 	}
 }
 

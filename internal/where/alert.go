@@ -11,16 +11,11 @@ import (
 
 // Check adds the fault of one condition, and reports whether there is none. field is the name of the setting, such as "where.level".
 func Check(fs *setting.Faults, field, name, value string) bool {
-	_, ok := checked(fs, field, name, value)
-	return ok
-}
-
-func checked(fs *setting.Faults, field, name, value string) (Condition, bool) {
-	c, err := Parse(name, value)
+	_, err := Parse(name, value)
 	if err != nil {
 		fs.Add(field, value, err.Message, err.Hint)
 	}
-	return c, err == nil
+	return err == nil
 }
 
 // properties are those of the alert as a whole, and whether they depend on the record's source and the rule alone.
@@ -98,8 +93,15 @@ func CheckAlert(fs *setting.Faults, field string, entries map[string]string, wor
 			*fs = append(*fs, setting.Fault{Field: at, Code: setting.Unknown, Message: "an alert has no such property", Hint: propertyHint(name)})
 			continue
 		}
-		c, ok := checked(fs, at, name, entries[name])
-		if ok && words[name] != nil && (c.op == opEqual || c.op == opNotEqual) {
+		c, err := Parse(name, entries[name])
+		if err != nil {
+			if err.Hint == "" && len(words[name]) > 1 {
+				err.Hint = "several words: /" + strings.Join(words[name][len(words[name])-2:], "|") + "/"
+			}
+			fs.Add(at, entries[name], err.Message, err.Hint)
+			continue
+		}
+		if words[name] != nil && (c.op == opEqual || c.op == opNotEqual) {
 			fs.OneOf(at, c.text, words[name])
 		}
 	}

@@ -16,7 +16,7 @@ func TestCheckAlert(t *testing.T) {
 		{"kind", "/^(log|rollup)$/", ""},
 		{"kind", "rolup", `where.kind "rolup": must be one of log, rollup (did you mean "rollup"?)`},
 		{"kind", "!=rolup", `where.kind "rolup": must be one of log, rollup`},
-		{"severity", ">=error", `where.severity ">=error": ">=" compares numbers, and "error" is not a number`},
+		{"severity", ">=error", `where.severity ">=error": ">=" compares numbers, and "error" is not a number (several words: /error|critical/)`},
 		{"host", "/(/", "where.host \"/(/\": must be a regular expression: missing closing ): `(`"},
 		{"label.team", "payments", ""},
 		{"capture.user", "present()", ""},

@@ -10,14 +10,17 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/ruletest"
 )
 
-// TestRulePack runs the tests of the rule pack as docker-fluentbit test does. Each rule needs a test that holds a hit of it, and a text that is
+// TestRulePack runs the tests of the rule pack and of the examples of routing as docker-fluentbit test does. Each rule needs a test that holds a hit of it, and a text that is
 // nearly one and is not.
 func TestRulePack(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob(filepath.Join(root, "examples", "rules", "*.toml"))
-	files = slices.DeleteFunc(files, config.IsTest)
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no rules: %v", err)
+	var files []string
+	for _, folder := range []string{"rules", "routing"} {
+		found, err := filepath.Glob(filepath.Join(root, "examples", folder, "*.toml"))
+		if found = slices.DeleteFunc(found, config.IsTest); err != nil || len(found) == 0 {
+			t.Fatalf("no rules in %s: %v", folder, err)
+		}
+		files = append(files, found...)
 	}
 	for _, file := range files {
 		name := strings.TrimSuffix(file, ".toml")

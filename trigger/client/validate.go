@@ -10,7 +10,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/hours"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
+	"github.com/tinyforge/fluentbit-trigger/internal/where"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 	"github.com/tinyforge/fluentbit-trigger/trigger/egress"
 	"github.com/tinyforge/fluentbit-trigger/trigger/receiver"
@@ -117,6 +119,8 @@ func validateFilter(s *trigger.Settings, fs *setting.Faults) {
 		message, hint := setting.ExplainRegexp(err)
 		fs.Add("message", s.Message, message, hint)
 	}
+	where.CheckAlert(fs, "where", s.Where, where.Words{"kind": trigger.Kinds(), "severity": trigger.Severities()})
+	hours.Check(fs, "", "during", s.During, s.Zone)
 }
 
 // validateHeaders reports headers that would break a request, and headers that the client sets itself.

@@ -129,6 +129,15 @@ type TriggerStats struct {
 	Reason      string    `json:"reason,omitempty"`
 	NextAttempt time.Time `json:"next_attempt,omitzero"`
 	Oldest      time.Time `json:"oldest,omitzero"` // acceptance time of the oldest pending delivery
+	// OutsideHours counts the alerts that during alone excluded, since the instance started.
+	OutsideHours int64   `json:"outside_hours"`
+	Hours        *Period `json:"hours,omitempty"` // of during
+}
+
+// Period is a time within the hours of a trigger or a silence.
+type Period struct {
+	From  time.Time `json:"from,omitzero"`  // of the next period; absent when it is in force
+	Until time.Time `json:"until,omitzero"` // its end; absent when it has none
 }
 
 // DockerStats holds the counters of the standalone program's log reader.

@@ -103,6 +103,7 @@ func list() []metric {
 		{"deliveries_pending", "Deliveries that wait.", []string{"trigger"}},
 		{"oldest_delivery_age_seconds", "Age of the oldest pending delivery; 0 if there is none.", []string{"trigger"}},
 		{"sent_total", "Alerts that the trigger's receiver accepted since the instance started.", []string{"trigger"}},
+		{"outside_during_total", "Alerts that the trigger did not send because they arrived outside the hours of its during.", []string{"trigger"}},
 		{"trigger_configured", "Whether the trigger is part of the configuration in force.", []string{"trigger"}},
 		{"trigger_accepted_total", "Alerts stored for the trigger since the store was created.", []string{"trigger"}},
 		{"trigger_delivered_total", "Alerts delivered since the store was created.", []string{"trigger"}},
@@ -214,7 +215,7 @@ func (m *collector) instance(ch chan<- prometheus.Metric, i *Instance) {
 	for _, what := range slices.Sorted(maps.Keys(dropped)) {
 		s.counter("dropped_total", dropped[what], what)
 	}
-	s.delivery(&stats.Delivery, p.Now())
+	s.delivery(&stats, p.Now())
 	s.gauge("streams", float64(m.source.Streams()))
 }
 
@@ -249,7 +250,8 @@ func (s *sink) rule(name string, t tally, pending, sent int64) {
 	}
 }
 
-func (s *sink) delivery(d *delivery.Stats, now time.Time) {
+func (s *sink) delivery(stats *pipeline.Stats, now time.Time) {
+	d := &stats.Delivery
 	s.counter("alerts_stored_total", d.Accepted)
 	s.counter("alerts_duplicate_total", d.Duplicates)
 	s.gauge("backlog", float64(d.Backlog))
@@ -276,6 +278,7 @@ func (s *sink) delivery(d *delivery.Stats, now time.Time) {
 		s.durations(t.Name, &own)
 		s.trigger(t, now)
 		s.counter("sent_total", d.Sent.To[t.Name], t.Name)
+		s.counter("outside_during_total", stats.OutsideHours[t.Name], t.Name)
 	}
 	s.durations(otherLabel, &others)
 	s.gauge("store_info", 1, string(d.Store.Mode), d.Store.Path)

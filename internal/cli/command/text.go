@@ -74,6 +74,9 @@ func ParseTime(flag, text string, now time.Time) (int64, error) {
 // StateOf returns the state of a trigger in words.
 func (e *Env) StateOf(t *adminapi.TriggerStats) string {
 	text := "works"
+	if h := t.Hours; h != nil && !h.From.IsZero() {
+		text = "sends nothing until " + e.When(h.From)
+	}
 	switch {
 	case t.Hold != "":
 		text = strings.ReplaceAll(t.Hold, "_", " ")

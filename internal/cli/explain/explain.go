@@ -244,7 +244,7 @@ func (x *explainer) explain(line string) *explained {
 			event := pipeline.NewAlert(e.Alert, "")
 			r.Severity, r.Summary = event.Severity, event.Summary
 			for _, f := range x.filters {
-				why := f.filter.Explain(&event)
+				why := f.filter.Explain(&event, time.Unix(0, x.now))
 				r.Triggers = append(r.Triggers, explainedWant{Name: f.name, Wants: why == "", Why: why})
 			}
 		}

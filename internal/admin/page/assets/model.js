@@ -72,8 +72,9 @@ export function triggersOf(triggers, stats) {
   const configured = new Map((triggers.triggers ?? []).map((t) => [t.name, t]));
   return [...new Set([...configured.keys(), ...known.keys()])].sort().map((name) => {
     const t = known.get(name) ?? {}, c = configured.get(name);
-    const [state, level] = t.hold ? [t.hold.replaceAll('_', ' '), 'bad'] : t.failures > 0 ? [`fails (${t.failures})`, 'warn'] : c || t.configured ? ['works', 'good'] : ['not configured', ''];
+    const [state, level] = t.hold ? [t.hold.replaceAll('_', ' '), 'bad'] : t.failures > 0 ? [`fails (${t.failures})`, 'warn'] : t.hours?.from ? ['outside its hours', ''] : c || t.configured ? ['works', 'good'] : ['not configured', ''];
     return { name, configured: Boolean(c) || Boolean(t.configured), format: c?.format, source: c?.file ?? (c?.origin === 'runtime' ? 'API' : ''), state, level, reason: t.reason, next: t.failures || t.hold ? t.next_attempt : undefined,
+      hours: t.hours && { from: t.hours.from, until: t.hours.until }, outside: t.outside_hours ?? 0,
       pending: t.pending ?? 0, sent: t.sent ?? 0, dead: t.dead ?? 0, dropped: t.dropped ?? 0, oldest: t.oldest };
   });
 }
