@@ -10,7 +10,7 @@ import (
 // to dst. For a source whose rules ask for none it does nothing.
 func (w *Worker) See(rec *Record, now int64, dst []Alert) []Alert {
 	if rules, _ := w.effective(rec.Source); rules.Contexts {
-		dst = w.see(rec, rules.Before, now, dst)
+		dst = w.engine.finished(w.see(rec, rules.Before, now, dst), len(dst))
 	}
 	return dst
 }
@@ -61,10 +61,24 @@ func (w *Worker) withContext(h *Hit, a Alert, now int64, dst []Alert) []Alert {
 		a.Before = w.engine.lines.Before(w.at, want.Before)
 	}
 	if want.After > 0 {
+		from := len(dst)
 		var waits bool
-		if waits, dst = w.engine.lines.Hold(want.After, h.rule.Counters, &a, w.at, now, w.OnWait, dst); waits {
+		waits, dst = w.engine.lines.Hold(want.After, h.rule.Counters, &a, w.at, now, w.beginsToWait, dst)
+		if dst = w.engine.finished(dst, from); waits {
 			return dst
 		}
 	}
+	w.engine.finish(&a)
 	return append(dst, a)
+}
+
+// beginsToWait shows OnWait an alert as it would leave now. The one that waits keeps its lines as they are: those to come may show that they are parts of
+// a secret.
+func (w *Worker) beginsToWait(a *Alert) {
+	if w.OnWait == nil {
+		return
+	}
+	shown := *a
+	showLines(&shown, w.engine.Snapshot().Redactor)
+	w.OnWait(&shown)
 }

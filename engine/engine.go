@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"fmt"
+	"reflect"
 	"runtime"
 	"strings"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine/lines"
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 	"github.com/tinyforge/fluentbit-trigger/engine/mute"
+	"github.com/tinyforge/fluentbit-trigger/engine/redact"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 	"github.com/tinyforge/fluentbit-trigger/engine/state"
 )
@@ -24,9 +26,11 @@ type Engine struct {
 	eventCount atomic.Int64
 
 	mutes *mute.Board
-	clock func() int64 // see SetClock; nil: nothing is measured
+	clock func() int64           // see SetClock; nil: nothing is measured
+	salt  atomic.Pointer[[]byte] // see SetSalt; nil: none
 
-	mu       sync.Mutex // guards counters and how they retire
+	mu       sync.Mutex               // guards the fields below
+	redacted map[string]*atomic.Int64 // masked secrets by the name of the mask
 	counters map[string]*model.RuleCounters
 	retired  model.RuleCounters // of the retired rules
 }
@@ -41,6 +45,7 @@ type inForce struct {
 func New() *Engine {
 	e := &Engine{
 		lines: lines.NewBuffers(), mutes: mute.NewBoard(), counters: map[string]*model.RuleCounters{},
+		redacted: map[string]*atomic.Int64{},
 	}
 	e.keyed = state.NewKeyed(DefaultLimits(), e.mutes, e.countersIfKnown)
 	empty, err := rules.Compile(Settings{Limits: DefaultLimits()}, e.countersOf, nil)
@@ -75,8 +80,47 @@ func (e *Engine) countersIfKnown(id string) *model.RuleCounters {
 // Compile compiles settings for Apply. Invalid rules are left out, and Snapshot.Broken reports them; all others run. It is slow
 // (up to a second for 1,000 rules) and may run while records are processed. An error means that nothing can be compiled.
 func (e *Engine) Compile(s Settings) (*Snapshot, error) {
-	return rules.Compile(s, e.countersOf, e.Snapshot())
+	before := e.Snapshot()
+	n, err := rules.Compile(s, e.countersOf, before)
+	if err != nil {
+		return nil, err
+	}
+	if reflect.DeepEqual(before.Settings.Redact, s.Redact) {
+		n.Redactor = before.Redactor
+		return n, nil
+	}
+	if n.Redactor, err = redact.New(s.Redact, e.redactedCounter); err != nil {
+		return nil, fmt.Errorf("compile redact.patterns: %w", err)
+	}
+	return n, nil
 }
+
+// redactedCounter returns the counter of a mask.
+func (e *Engine) redactedCounter(name string) *atomic.Int64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	c, ok := e.redacted[name]
+	if !ok {
+		c = &atomic.Int64{}
+		e.redacted[name] = c
+	}
+	return c
+}
+
+// SaltKey is the key of the saved entry that holds the salt; see SetSalt. The caller saves it.
+const SaltKey = "salt"
+
+// Salt returns the salt, or nil.
+func (e *Engine) Salt() []byte {
+	if s := e.salt.Load(); s != nil {
+		return *s
+	}
+	return nil
+}
+
+// SetSalt sets the key of the digests that take the place of secrets in cooldown keys, so that different secrets have different keys. It is to be secret, and
+// the same after a restart; keys of another salt are other keys. It is set before the first record.
+func (e *Engine) SetSalt(salt []byte) { e.salt.Store(&salt) }
 
 // Apply puts a snapshot of Compile in force for the workers that begin from now on, and returns the changes. The state of rules that
 // kept their id is carried over: their cooldown is measured from the last alert with the new length, so a shortened one applies at once.
@@ -84,6 +128,7 @@ func (e *Engine) Apply(n *Snapshot) Change {
 	before := e.putInForce(n)
 	e.keyed.Adopt(n)
 	e.forgetCounters(n)
+	e.forgetRedacted(n)
 	return rules.Changes(before, n)
 }
 
@@ -99,6 +144,17 @@ func (e *Engine) forgetCounters(n *Snapshot) {
 		if !kept[id] {
 			delete(e.counters, id)
 			c.Retire(&e.retired)
+		}
+	}
+}
+
+// forgetRedacted forgets the counters of masks that are no longer in use, so that reloads do not collect names.
+func (e *Engine) forgetRedacted(n *Snapshot) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for name := range e.redacted {
+		if !n.Redactor.Has(name) {
+			delete(e.redacted, name)
 		}
 	}
 }
@@ -126,6 +182,8 @@ type Stats struct {
 	Rules    map[string]RuleCounts // by rule id
 	// Nanos is the time spent on each rule, by its id: verifying the candidates of the shared filter, and evaluating hits. It is an estimate from samples.
 	Nanos map[string]int64
+	// Redacted counts secrets that were masked in alerts, by the name of the mask. Every mask in use has a count.
+	Redacted map[string]int64
 	// Retired is the sum over the rules that are no longer in force, and RetiredNanos the time spent on them: with it, the sums over all rules never go down.
 	// Its pending hits become alerts there.
 	Retired      RuleCounts
@@ -140,7 +198,7 @@ type Stats struct {
 
 // Stats copies the counters. While records are being processed, a hit may be counted and its fate not yet.
 func (e *Engine) Stats() Stats {
-	s := Stats{Lines: e.lineCount.Load(), Rules: map[string]RuleCounts{}, Nanos: map[string]int64{}}
+	s := Stats{Lines: e.lineCount.Load(), Rules: map[string]RuleCounts{}, Nanos: map[string]int64{}, Redacted: map[string]int64{}}
 	s.Keys, s.Evicted, s.Overflow = e.keyed.Stats()
 	s.Events = e.eventCount.Load()
 	s.InhibitsForgotten = e.mutes.Inhibitor.Forgotten()
@@ -150,6 +208,9 @@ func (e *Engine) Stats() Stats {
 	s.Retired, s.RetiredNanos = e.retired.Load(), e.retired.Nanos.Load()
 	for id, c := range e.counters {
 		s.Rules[id], s.Nanos[id] = c.Load(), c.Nanos.Load()
+	}
+	for name, c := range e.redacted {
+		s.Redacted[name] = c.Load()
 	}
 	return s
 }
@@ -174,6 +235,10 @@ func (e *Engine) TakeState(all bool) []StateEntry {
 func (e *Engine) RestoreState(entries []StateEntry, now int64) (restored int, err error) {
 	own := make([]StateEntry, 0, len(entries))
 	for _, entry := range entries {
+		if entry.Key == SaltKey {
+			e.SetSalt(entry.Value)
+			continue
+		}
 		if !strings.HasPrefix(entry.Key, mute.InhibitPrefix) {
 			own = append(own, entry)
 			continue
@@ -191,12 +256,14 @@ func (e *Engine) RestoreState(entries []StateEntry, now int64) (restored int, er
 }
 
 // ReleaseWaiting appends the alerts that wait for lines after them to dst, with the lines that have come: no more will come.
-func (e *Engine) ReleaseWaiting(dst []Alert) []Alert { return e.lines.Flush(dst) }
+func (e *Engine) ReleaseWaiting(dst []Alert) []Alert { return e.finished(e.lines.Flush(dst), len(dst)) }
 
 // Tick appends the alerts that time has made by now, in ns, to dst: roll-ups, absences, escalations, and those that waited for lines for long enough.
 // The alerts do not depend on how often it is called: a hit waits until everything due by its time is done.
 func (e *Engine) Tick(now int64, dst []Alert) []Alert {
-	return e.lines.Advance(now, e.keyed.Advance(now, dst))
+	from := len(dst)
+	dst = e.masked(e.keyed.Advance(now, dst), from)
+	return e.finished(e.lines.Advance(now, dst), len(dst))
 }
 
 // NextDue returns the time, in ns, at which Tick has something to do; ok is false when nothing is due.

@@ -2,18 +2,19 @@ package engine
 
 import (
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/redact"
 	"github.com/tinyforge/fluentbit-trigger/engine/state"
 )
 
 // Evaluate decides about a hit, and appends the resulting alerts to dst: first those that are due by now, then that of the
 // hit. The order of the checks is that of decide; exactly one counter of the rule besides its hits goes up by one. now is as for Process.
 func (w *Worker) Evaluate(h *Hit, now int64, dst []Alert) []Alert {
-	k := w.engine.keyed
+	k, due := w.engine.keyed, len(dst)
 	if len(w.snapshot.Inhibits) > 0 { // alerts that are due come first: they may inhibit the hit
 		dst = k.Advance(now, dst)
 	}
 	c := w.contextOf(h, now)
-	dst = k.Evaluate(c, now, dst)
+	dst = w.engine.masked(k.Evaluate(c, now, dst), due)
 	d := &c.Decision
 	if d.Sample != nil {
 		w.render(d.Sample, h, c.Key)
@@ -24,6 +25,7 @@ func (w *Worker) Evaluate(h *Hit, now int64, dst []Alert) []Alert {
 	}
 	h.outcome = Alerted
 	alert := h.alert(d)
+	h.redactor.Count(alert.Redacted)
 	// The alert inhibits from the next hit on, and before it waits for lines: hits that follow must not slip through meanwhile.
 	if len(w.snapshot.Inhibits) > 0 {
 		s := h.subject()
@@ -42,21 +44,17 @@ func (w *Worker) contextOf(h *Hit, now int64) *state.HitContext {
 		w.overflow = hitOverflow{w, h}
 		c.OverflowKey = &w.overflow
 	}
-	var captures map[string]string
-	if r.Captured {
-		captures = h.captured()
-	}
 	if r.Templated {
 		w.template = h.appendTemplate(w.template[:0])
 	}
-	w.key = w.appendKey(w.key[:0], r, h.Record, captures)
+	w.key = w.appendKey(w.key[:0], h)
 	w.bucket = model.AppendBucket(w.bucket[:0], h.Record.Source)
 	c.Key, c.Container = w.key, w.bucket
 	if r.Settings.FirstSeen > 0 {
 		c.Template = state.NewTemplate(r.ID, h.Record.Source.Workload, w.template)
 	}
 	if r.Distinct != nil {
-		w.field = w.appendPart(w.field[:0], *r.Distinct, h.Record, captures)
+		w.field = w.appendPart(w.field[:0], *r.Distinct, h)
 		c.Value, c.Valued = state.NewValue(w.field), len(w.field) > 0
 	}
 	c.Silence, c.Reason, c.Muted = w.muted(h, now)
@@ -68,5 +66,7 @@ func (w *Worker) contextOf(h *Hit, now int64) *state.HitContext {
 func (w *Worker) render(shown *state.Sample, h *Hit, key []byte) {
 	text := &state.SampleText{Severity: SeverityWarning} // in case of a panic
 	defer func() { w.engine.keyed.Rendered(shown, key, text) }()
-	text = h.sampleText()
+	var masked redact.Tally
+	text, masked = h.sampleText()
+	h.redactor.Count(masked)
 }

@@ -15,6 +15,8 @@ type Explanation struct {
 	Checks   []Check           `json:"checks"`
 	Captures map[string]string `json:"captures,omitempty"`
 	Fields   map[string]string `json:"fields,omitempty"` // that the alert would carry
+	// Redacted has how many secrets the alert would mask, by the names of their masks.
+	Redacted map[string]int `json:"redacted,omitempty"`
 	// Preview is the outcome that the hit would have now; nil where there is no hit.
 	Preview *Preview `json:"preview,omitempty"`
 	// Silence is the id of the silence that holds the hit back; "" where none does.
@@ -55,11 +57,16 @@ func (e *Engine) Explain(rec *Record, now int64) []Explanation {
 	for _, r := range rules {
 		x := Explanation{RuleID: r.ID, Rule: r.Settings.Name, Checks: r.Checks(rec, line)}
 		if h := found[r]; h != nil {
-			x.Hit, x.Captures, x.Fields = true, h.captured(), r.Fields(rec)
+			x.Hit, x.Captures = true, h.captured()
 			x.Preview, x.Alert = w.preview(trial, h, now)
+			x.Fields, x.Redacted = x.Alert.Fields, x.Alert.Redacted
 			if silence, held := e.SilenceOf(h, now); held {
 				x.Silence = silence.ID
 			}
+		}
+		for i := range x.Checks {
+			c := &x.Checks[i]
+			c.Got = w.snapshot.Redactor.Value(c.Field, c.Got, false, nil)
 		}
 		out = append(out, x)
 	}
@@ -103,7 +110,8 @@ func (w *Worker) preview(trial *state.Keyed, h *Hit, now int64) (*Preview, *Aler
 		s.Reason = d.Reason.String()
 	}
 	if d.Sample != nil {
-		trial.Rendered(d.Sample, c.Key, h.sampleText())
+		text, _ := h.sampleText()
+		trial.Rendered(d.Sample, c.Key, text)
 	}
 	alert := h.alert(&d)
 	if d.Alert {

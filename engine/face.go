@@ -2,6 +2,7 @@ package engine
 
 import (
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/redact"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 	"github.com/tinyforge/fluentbit-trigger/engine/state"
 )
@@ -52,6 +53,8 @@ type (
 	Context = rules.Context
 	// Escalation is a rules.Escalation.
 	Escalation = rules.Escalation
+	// RedactSettings is a redact.Settings.
+	RedactSettings = redact.Settings
 	// Matchers is a rules.Matchers.
 	Matchers = rules.Matchers
 	// InhibitSettings is a rules.InhibitSettings.
@@ -147,6 +150,9 @@ func DefaultRule() RuleSettings { return rules.DefaultRule() }
 
 // DefaultLimits returns the limits in force when none are set.
 func DefaultLimits() Limits { return rules.DefaultLimits() }
+
+// DefaultRedact returns the settings of masks when none are set.
+func DefaultRedact() RedactSettings { return redact.DefaultSettings() }
 
 // DefaultInhibit returns the settings of an inhibition that sets none.
 func DefaultInhibit() InhibitSettings { return rules.DefaultInhibit() }

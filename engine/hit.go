@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/redact"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 	"github.com/tinyforge/fluentbit-trigger/engine/state"
 	"github.com/tinyforge/fluentbit-trigger/engine/template"
@@ -32,7 +33,7 @@ func (h *Hit) alert(d *state.Decision) Alert {
 	a := Alert{
 		Kind: d.Kind, RuleID: r.ID, Rule: r.Settings.Name, Severity: max(h.Severity(), d.Severity), Time: d.At, Recorded: rec.Time, Count: 1,
 		First: d.At, Last: max(d.At, d.Last), Stream: rec.Stream, Source: rec.Source, Captures: h.captured(), Suppressed: d.Suppressed, Since: d.Since,
-		Fields: r.Fields(rec), Runbook: r.Settings.Runbook,
+		Runbook: r.Settings.Runbook,
 	}
 	if a.Kind == KindLog && rec.Source.IsEvent() {
 		a.Kind = KindContainer
@@ -40,10 +41,15 @@ func (h *Hit) alert(d *state.Decision) Alert {
 	if d.Since != 0 {
 		a.First = min(d.Since, d.At)
 	}
+	var tally redact.Tally
 	var shortened bool
-	a.Message, shortened = model.ValidText(h.line, model.MaxMessage)
+	a.Message, shortened = h.message(&tally)
 	a.Truncated = h.cut || shortened || rec.Truncated
-	r.Render(&a, rec)
+	a.Fields = r.Fields(rec, func(path, value string) string { return h.mask(path, value, &tally) })
+	// Templates see texts that are masked: they could show a part of a secret, which does not look like one.
+	r.Render(&a, rec, func(path, value string) string { return h.mask(path, value, nil) })
+	h.maskRendered(&a)
+	a.Redacted = tally
 	if a.Kind == KindRecovered {
 		recovered(&a, r, d)
 	}
@@ -58,7 +64,11 @@ type Hit struct {
 	line     []byte // the part of the line that was looked at
 	cut      bool   // the line is longer
 	captures map[string]string
-	searched bool // captures is known
+	searched bool              // captures is known
+	hidden   map[string]string // captures as they were, of those that are masked
+	redactor *redact.Redactor
+	spans    []redact.Span // of line, that are masked
+	looked   bool          // spans is known
 	outcome  Outcome
 }
 
@@ -76,12 +86,12 @@ func (h *Hit) Severity() Severity {
 	return cmp.Or(h.Record.Severity, model.JsonSeverity(h.line), SeverityWarning)
 }
 
-// captured returns the pattern's named groups, or nil.
+// captured returns the pattern's named groups, masked, or nil.
 func (h *Hit) captured() map[string]string {
 	if !h.searched {
-		h.captures, h.searched = h.rule.Captures(h.line), true
+		h.captures, h.searched = h.rule.Captures(h.line, h.showCapture), true
 		if h.Record.Source.IsEvent() {
-			h.captures = eventCaptures(h.captures, h.Record)
+			h.addEventCaptures()
 		}
 	}
 	return h.captures
@@ -91,7 +101,11 @@ func (h *Hit) captured() map[string]string {
 // distinguish kinds of ends, so they are not masked.
 func (h *Hit) appendTemplate(dst []byte) []byte {
 	if !h.Record.Source.IsEvent() || h.Record.Fields == nil {
-		return template.Append(dst, h.line[:min(len(h.line), maxTemplated)])
+		line := h.line
+		if spans := h.secrets(); len(spans) > 0 {
+			line = h.redactor.AppendMasked(make([]byte, 0, len(line)), line, 0, len(line), spans)
+		}
+		return template.Append(dst, line[:min(len(line), maxTemplated)])
 	}
 	for i, name := range [...]string{EventField, ExitCodeField, SignalField} {
 		before := len(dst)
@@ -106,29 +120,30 @@ func (h *Hit) appendTemplate(dst []byte) []byte {
 	return dst
 }
 
-// eventCaptures adds the event's fields to the captures of the pattern.
-func eventCaptures(captures map[string]string, rec *Record) map[string]string {
+// addEventCaptures adds the event's fields to the captures of the pattern.
+func (h *Hit) addEventCaptures() {
+	rec := h.Record
 	if rec.Fields == nil {
-		return captures
+		return
 	}
 	var text []byte
 	for _, name := range model.KnownFields {
-		if _, ok := captures[name]; ok {
+		if _, ok := h.captures[name]; ok {
 			continue
 		}
 		var ok bool
 		if text, ok = rec.Fields.AppendField(text[:0], name); ok {
-			if captures == nil {
-				captures = map[string]string{}
+			if h.captures == nil {
+				h.captures = map[string]string{}
 			}
-			captures[name], _ = model.ValidText(text, model.MaxCapture)
+			value, _ := model.ValidText(text, model.MaxField)
+			h.captures[name] = h.hide(name, safetext.Cut(value, model.MaxCapture), h.mask(name, value, nil))
 		}
 	}
-	return captures
 }
 
-// sampleText copies the parts of a hit that a roll-up shows.
-func (h *Hit) sampleText() *state.SampleText {
+// sampleText copies the parts of a hit that a roll-up shows, and returns the secrets that were masked in them.
+func (h *Hit) sampleText() (*state.SampleText, redact.Tally) {
 	a := h.alert(&state.Decision{At: h.Record.Time})
 	s := &state.SampleText{Severity: a.Severity, Message: safetext.Cut(a.Message, rules.MaxSample), Summary: a.Summary, Captures: a.Captures}
 	s.Fields = h.rule.WithinSample(a.Fields)
@@ -146,7 +161,7 @@ func (h *Hit) sampleText() *state.SampleText {
 	if size > rules.MaxSampleCaptures {
 		s.Captures = nil
 	}
-	return s
+	return s, a.Redacted
 }
 
 // Outcome returns the outcome of the hit, once it was evaluated.

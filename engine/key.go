@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/hex"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
@@ -15,21 +16,22 @@ const overflowTemplate = 0x1e
 
 // appendKey appends the rule's cooldown key for a record: the rule's id, for an event its name, then its parts, each after a separator. The
 // record's template is in w.template, where the rule needs it.
-func (w *Worker) appendKey(key []byte, r *rules.Rule, rec *Record, captures map[string]string) []byte {
+func (w *Worker) appendKey(key []byte, h *Hit) []byte {
+	r, rec := h.rule, h.Record
 	key = append(key, r.ID...)
 	if len(r.Settings.Event) > 0 && rec.Fields != nil { // events of one kind suppress only their own kind
 		key = append(key, model.KeySeparator)
-		key, _ = rec.Fields.AppendField(key, EventField)
+		key = w.appendField(key, h, EventField)
 	}
 	for _, part := range r.By {
-		key = w.appendPart(append(key, model.KeySeparator), part, rec, captures)
+		key = w.appendPart(append(key, model.KeySeparator), part, h)
 	}
 	return key
 }
 
-// appendPart appends one part of a key, cut to maxKeyPart.
-func (w *Worker) appendPart(key []byte, part rules.KeyPart, rec *Record, captures map[string]string) []byte {
-	start := len(key)
+// appendPart appends one part of a key, cut to maxKeyPart. In place of a secret it has the mask and a digest.
+func (w *Worker) appendPart(key []byte, part rules.KeyPart, h *Hit) []byte {
+	rec, start := h.Record, len(key)
 	switch part.Kind {
 	case rules.KeyContainer:
 		key = model.AppendContainer(key, rec.Source)
@@ -42,9 +44,12 @@ func (w *Worker) appendPart(key []byte, part rules.KeyPart, rec *Record, capture
 	case rules.KeyTag:
 		key = append(key, rec.Source.Tag...)
 	case rules.KeyCapture:
-		key = append(key, captures[part.Name]...)
+		key = append(key, h.captured()[part.Name]...)
+		if secret, ok := h.hidden[part.Name]; ok {
+			return w.engine.appendTag(key[:min(len(key), start+model.MaxKeyPart)], []byte(secret))
+		}
 	case rules.KeyField:
-		key, _ = model.AppendField(key, rec, part.Name)
+		return w.appendField(key, h, part.Name)
 	case rules.KeyTemplate:
 		if len(w.template) <= model.MaxKeyPart {
 			return append(key, w.template...)
@@ -57,10 +62,24 @@ func (w *Worker) appendPart(key []byte, part rules.KeyPart, rec *Record, capture
 	return key[:min(len(key), start+model.MaxKeyPart)]
 }
 
+// appendField appends a field of the record as a part of a key.
+func (w *Worker) appendField(key []byte, h *Hit, path string) []byte {
+	start := len(key)
+	key, _ = model.AppendField(key, h.Record, path)
+	value := key[start:min(len(key), start+model.MaxField)]
+	if !h.redactor.ValueSecret(path, value) {
+		return key[:min(len(key), start+model.MaxKeyPart)]
+	}
+	secret := bytes.Clone(value)
+	text, _ := model.ValidText(secret, model.MaxField)
+	key = append(key[:start], h.mask(path, text, nil)...)
+	return w.engine.appendTag(key[:min(len(key), start+model.MaxKeyPart)], secret)
+}
+
 // OverflowKey returns the key.
 func (o *hitOverflow) OverflowKey() []byte {
 	w, h := o.worker, o.hit
 	w.template = append(w.template[:0], overflowTemplate)
-	w.key = w.appendKey(w.key[:0], h.rule, h.Record, h.captured())
+	w.key = w.appendKey(w.key[:0], h)
 	return w.key
 }

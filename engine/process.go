@@ -21,7 +21,7 @@ func (w *Worker) Process(rec *Record, now int64, dst []Alert) []Alert {
 		w.OnSource(rec.Source, now)
 	}
 	if rules.Contexts && !rec.Source.IsEvent() {
-		dst = w.see(rec, rules.Before, now, dst)
+		dst = w.engine.finished(w.see(rec, rules.Before, now, dst), len(dst))
 	}
 	w.hits = w.Find(rec, w.hits[:0])
 	for i := range w.hits {
@@ -49,7 +49,7 @@ func (w *Worker) Find(rec *Record, dst []Hit) []Hit {
 		w.events++
 		for _, r := range rules.Events {
 			if w.verify(r, rec, line) {
-				dst = append(dst, Hit{Record: rec, rule: r, line: line, cut: cut})
+				dst = append(dst, Hit{Record: rec, rule: r, redactor: w.snapshot.Redactor, line: line, cut: cut})
 			}
 		}
 		slices.SortFunc(dst[found:], byOrder)
@@ -60,18 +60,18 @@ func (w *Worker) Find(rec *Record, dst []Hit) []Hit {
 	for _, lead := range w.matched {
 		for _, r := range w.snapshot.ByPrefilter[lead] {
 			if rules.Has(r.Index) && w.verify(r, rec, line) {
-				dst = append(dst, Hit{Record: rec, rule: r, line: line, cut: cut})
+				dst = append(dst, Hit{Record: rec, rule: r, redactor: w.snapshot.Redactor, line: line, cut: cut})
 			}
 		}
 		for _, r := range rules.Variants[lead] {
 			if w.verify(r, rec, line) {
-				dst = append(dst, Hit{Record: rec, rule: r, line: line, cut: cut})
+				dst = append(dst, Hit{Record: rec, rule: r, redactor: w.snapshot.Redactor, line: line, cut: cut})
 			}
 		}
 	}
 	for _, r := range rules.Always {
 		if w.verify(r, rec, line) {
-			dst = append(dst, Hit{Record: rec, rule: r, line: line, cut: cut})
+			dst = append(dst, Hit{Record: rec, rule: r, redactor: w.snapshot.Redactor, line: line, cut: cut})
 		}
 	}
 	if len(dst)-found > 1 {

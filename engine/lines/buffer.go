@@ -11,11 +11,13 @@ import (
 	"unicode/utf8"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
 // Bounds of line buffers and of the alerts that wait at them.
 const (
-	MaxContextLine  = 1 << 10 // bytes of a line
+	MaxContextLine  = 1 << 10 // bytes of a line, shown
+	maxKeptLine     = MaxContextLine + model.MaskMargin
 	MaxContextBytes = 16 << 20
 	MaxPending      = 1000 // alerts that wait
 	ContextWait     = int64(5 * time.Second)
@@ -118,7 +120,7 @@ func (r *Buffer) keep(line []byte, before int) (grown int) {
 	}
 	slot := &r.Slots[r.last%uint64(len(r.Slots))]
 	had := cap(*slot)
-	*slot = append((*slot)[:0], line[:min(len(line), MaxContextLine+utf8.UTFMax)]...)
+	*slot = append((*slot)[:0], line[:min(len(line), maxKeptLine+utf8.UTFMax)]...)
 	r.kept = min(r.kept+1, len(r.Slots))
 	return grown + cap(*slot) - had
 }
@@ -147,13 +149,25 @@ func (r *Buffer) between(a, b uint64) []string {
 	return lines
 }
 
-// contextLine returns a line as contexts show it: valid UTF-8, and with … at its end when it was cut.
+// contextLine returns a line as a waiting alert keeps it: valid UTF-8, and somewhat longer than it is shown, so that a secret that the bound splits can be
+// recognized.
 func contextLine(line []byte) string {
-	text, cut := model.ValidText(line, MaxContextLine)
-	if cut {
-		text += "…"
-	}
+	text, _ := model.ValidText(line, maxKeptLine)
 	return text
+}
+
+// Cut reports whether a line may have been cut when it was kept.
+func Cut(line string) bool { return len(line) > maxKeptLine-utf8.UTFMax }
+
+// Shown returns a line as contexts show it: with … at its end when it, or the line that it was made of, was cut.
+func Shown(line string, cut bool) string {
+	if len(line) > MaxContextLine {
+		line, cut = safetext.Cut(line, MaxContextLine), true
+	}
+	if cut {
+		line += "…"
+	}
+	return line
 }
 
 // Before returns up to n lines before a place, oldest first.

@@ -49,6 +49,9 @@ type Alert struct {
 	Key string
 	// Before and After are the lines around the hit, oldest first: valid UTF-8, each at most 1 KiB and a mark that it was cut.
 	Before, After []string
+	// Redacted has how many secrets were masked in the alert's texts, by the names of their masks; nil: none.
+	Redacted map[string]int
+
 	// Ticket identifies an alert that waited for lines among those of this engine: see Worker.OnWait. It is 0 for one that did not wait.
 	Ticket uint64
 }

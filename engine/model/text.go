@@ -41,7 +41,9 @@ const (
 	MaxMessage = 8 << 10  // of a line, in the alert
 	MaxSummary = 512
 	MaxCapture = 1 << 10
-	ShortLine  = 200 // of the line, in the default summary
+	MaxField   = MaxCapture + MaskMargin // of a field, looked at
+	MaskMargin = 256                     // of a text beyond its bound, looked at, so that a secret that the bound splits is masked
+	ShortLine  = 200                     // of the line, in the default summary
 )
 
 // OneLine returns the text with its line ends and other control characters turned into spaces, cut to limit bytes.

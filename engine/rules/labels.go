@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 	"github.com/tinyforge/fluentbit-trigger/internal/templates"
 )
 
@@ -30,12 +31,12 @@ func (d summaryData) Field(path string) string {
 	if !ok {
 		return ""
 	}
-	text, _ := model.ValidText(value, model.MaxCapture)
-	return text
+	text, _ := model.ValidText(value, model.MaxField)
+	return safetext.Cut(d.mask(path, text), model.MaxCapture)
 }
 
-// Fields returns the fields of the record that the rule's alerts carry, those that are there; nil when there are none.
-func (r *Rule) Fields(rec *model.Record) map[string]string {
+// Fields returns the fields of the record that the rule's alerts carry, those that are there, each masked; nil when there are none.
+func (r *Rule) Fields(rec *model.Record, mask func(path, value string) string) map[string]string {
 	var out map[string]string
 	var value []byte
 	for _, path := range r.Settings.Fields {
@@ -46,7 +47,8 @@ func (r *Rule) Fields(rec *model.Record) map[string]string {
 		if out == nil {
 			out = make(map[string]string, len(r.Settings.Fields))
 		}
-		out[path], _ = model.ValidText(value, model.MaxCapture)
+		text, _ := model.ValidText(value, model.MaxField)
+		out[path] = safetext.Cut(mask(path, text), model.MaxCapture)
 	}
 	return out
 }
@@ -119,11 +121,14 @@ func (r *Rule) AbsenceLabels(workload string) map[string]string {
 }
 
 // Render sets the labels and the summary of an alert about a record. Labels come first, because the summary may show them.
-func (r *Rule) Render(a *model.Alert, rec *model.Record) {
+//
+// The alert's texts are masked already; mask masks the value of a field that a template asks for. The caller masks the results once more, because templates
+// can put parts together.
+func (r *Rule) Render(a *model.Alert, rec *model.Record, mask func(path, value string) string) {
 	data := summaryData{
 		Rule: a.Rule, Severity: a.Severity.String(), Message: a.Message, Stream: a.Stream.String(),
 		Workload: a.Source.Workload, Host: a.Source.Host, Tag: a.Source.Tag, Container: a.Source.Container,
-		Captures: a.Captures, record: rec,
+		Captures: a.Captures, record: rec, mask: mask,
 	}
 	a.Labels = r.labels(&data)
 	a.Summary = renderSummary(r.Summary, &data)

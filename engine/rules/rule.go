@@ -111,8 +111,8 @@ func (r *Rule) Verify(rec *model.Record, line []byte, scratch []byte) (hit bool,
 	return true, scratch
 }
 
-// Captures returns the pattern's named groups that took part in the match, or nil.
-func (r *Rule) Captures(line []byte) map[string]string {
+// Captures returns the pattern's named groups that took part in the match, or nil. show returns the text of one, which is line[begin:end].
+func (r *Rule) Captures(line []byte, show func(name string, begin, end int) string) map[string]string {
 	if r.pattern == nil {
 		return nil
 	}
@@ -123,7 +123,7 @@ func (r *Rule) Captures(line []byte) map[string]string {
 	out := make(map[string]string)
 	for i, name := range r.pattern.SubexpNames() {
 		if name != "" && loc[2*i] >= 0 {
-			out[name], _ = model.ValidText(line[loc[2*i]:loc[2*i+1]], model.MaxCapture)
+			out[name] = show(name, loc[2*i], loc[2*i+1])
 		}
 	}
 	return out

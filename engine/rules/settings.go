@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/redact"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
@@ -134,6 +135,7 @@ type Settings struct {
 	Rules     []RuleSettings
 	Workloads []WorkloadSettings
 	Inhibits  []InhibitSettings
+	Redact    redact.Settings
 }
 
 // DefaultRule returns the settings of a rule that sets none.

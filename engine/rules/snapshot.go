@@ -8,6 +8,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine/match"
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/redact"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
@@ -40,6 +41,7 @@ type Snapshot struct {
 	ByPrefilter [][]*Rule      // id in set → rules that it leads
 	always      []*Rule        // rules without a lead
 	Inhibits    []*Inhibit
+	Redactor    *redact.Redactor // masks secrets in alerts; nil: none
 
 	workloads atomic.Pointer[sync.Map] // workload name → *effective
 	Known     atomic.Int64             // entries in workloads
@@ -51,7 +53,8 @@ type Snapshot struct {
 	counters func(id string) *model.RuleCounters
 }
 
-// Compile builds a snapshot of all valid rules, and reports the others. It reuses compiled expressions of the snapshot before.
+// Compile builds a snapshot of all valid rules, and reports the others. It reuses compiled expressions of the snapshot before. The caller sets the
+// redactor.
 func Compile(s Settings, counters func(id string) *model.RuleCounters, before *Snapshot) (*Snapshot, error) {
 	n := &Snapshot{
 		compiler: newRuleCompiler(), byID: map[string]int{},
@@ -59,7 +62,7 @@ func Compile(s Settings, counters func(id string) *model.RuleCounters, before *S
 		counters: counters,
 	}
 	n.workloads.Store(&sync.Map{})
-	n.Settings.Limits = s.Limits
+	n.Settings.Limits, n.Settings.Redact = s.Limits, s.Redact
 	n.keepValid(s)
 	n.addInhibits(s.Inhibits)
 	for i := range n.Settings.Rules {

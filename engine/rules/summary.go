@@ -17,6 +17,7 @@ type summaryData struct {
 	Captures, Labels                                     map[string]string
 
 	record *model.Record // nil where there is none
+	mask   func(path, value string) string
 }
 
 // parseSummary parses a summary template and tries it on an empty alert, so that an unknown field is found before an alert needs it.

@@ -132,6 +132,7 @@ func (l *loader) singles() {
 	l.settings.Records.AnyWorkload, l.settings.Docker.AnyWorkload = anyWorkload, anyWorkload
 	l.single("admin.", l.settings.Admin.Validate())
 	l.single("egress.", l.settings.Egress.Validate())
+	l.single("redact.", l.settings.Redact.Validate())
 }
 
 // single adds the faults of a table that exists once, each at the place that set it.
@@ -314,6 +315,7 @@ func (l *loader) checkTriggers() {
 func (l *loader) resetBroken() []string {
 	var broken []string
 	defaults := DefaultSettings()
+	defaults.Redact = l.settings.Redact.Sound() // a mistake in one pattern must not show the secrets of the others
 	from, to := reflect.ValueOf(&defaults).Elem(), reflect.ValueOf(&l.settings).Elem()
 	for key, f := range structFields(to.Type()) {
 		if !l.broken[key] || isTables(f.Type) {

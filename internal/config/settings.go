@@ -31,6 +31,8 @@ type Settings struct {
 	Admin listen.Settings `toml:"admin"`
 	// Which addresses triggers may reach.
 	Egress egress.Settings `toml:"egress"`
+	// Which secrets are masked in alerts.
+	Redact engine.RedactSettings `toml:"redact"`
 	// The global rules, in the order of their sources.
 	Rules []engine.RuleSettings `toml:"rule"`
 	// Changes for some workloads.
@@ -54,6 +56,7 @@ func DefaultSettings() Settings {
 		Labels:    docker.DefaultLabelSettings(),
 		Delivery:  delivery.DefaultSettings(),
 		Egress:    egress.DefaultSettings(),
+		Redact:    engine.DefaultRedact(),
 	}
 }
 
@@ -77,5 +80,5 @@ type OverrideTable struct {
 
 // Engine returns the settings of the engine.
 func (s *Settings) Engine() engine.Settings {
-	return engine.Settings{Limits: s.Limits, Rules: s.Rules, Workloads: s.Workloads, Inhibits: s.Inhibits}
+	return engine.Settings{Limits: s.Limits, Rules: s.Rules, Workloads: s.Workloads, Inhibits: s.Inhibits, Redact: s.Redact}
 }

@@ -149,6 +149,7 @@ func (b *batch) identified(rec *engine.Record, id func(*engine.Alert) string) {
 		b.p.counters.own.Add(1)
 		return
 	}
+	id = b.keyed(id)
 	b.id = id
 	b.alerts = b.worker.Process(rec, b.now, b.alerts[:0])
 	hits := b.worker.Hits()

@@ -353,7 +353,12 @@ func TestLimitsAreSavedWhileRunning(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return len(saved) > 0
+		for key := range saved {
+			if strings.HasPrefix(key, statePrefix(p.id)+"key/") {
+				return true
+			}
+		}
+		return false
 	})
 }
 

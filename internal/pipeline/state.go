@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
 	"strings"
 	"sync"
@@ -57,6 +58,7 @@ func (s *engineState) restore(ctx context.Context) {
 	saved, err := s.store.LoadStates(ctx, prefix)
 	if err != nil {
 		s.log.Warn("cannot read the saved state of rules: cooldowns and thresholds start over", "error", err)
+		s.makeSalt(ctx)
 		return
 	}
 	entries := make([]engine.StateEntry, 0, len(saved))
@@ -64,11 +66,27 @@ func (s *engineState) restore(ctx context.Context) {
 		entries = append(entries, engine.StateEntry{Key: strings.TrimPrefix(key, prefix), Value: value})
 	}
 	n, err := s.engine.RestoreState(entries, s.now().UnixNano())
+	if s.engine.Salt() == nil {
+		s.makeSalt(ctx)
+	}
 	if err != nil {
 		s.log.Warn("skipping saved states of rules that cannot be read", "error", err)
 	}
 	if n > 0 {
 		s.log.Debug("state of rules restored", "keys", n)
+	}
+}
+
+// makeSalt makes the instance's salt and saves it. If that fails, the next save does it.
+func (s *engineState) makeSalt(ctx context.Context) {
+	salt := make([]byte, 32)
+	_, _ = rand.Read(salt) // it never fails
+	s.engine.SetSalt(salt)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	salted := map[string][]byte{statePrefix(s.instance) + engine.SaltKey: salt}
+	if err := s.store.SaveState(ctx, s.now(), salted); err != nil {
+		s.unsaved = salted
 	}
 }
 
