@@ -171,7 +171,7 @@ func TestALongSummaryThatIsLate(t *testing.T) {
 // TestFirstSeenGoesByTheRecords over a stop of eight days, in which the lines went on.
 func TestFirstSeenGoesByTheRecords(t *testing.T) {
 	const day = 24 * time.Hour
-	s := Settings{Rules: []RuleSettings{{Name: "r", Pattern: "error", FirstSeen: 7 * day}}}
+	s := Settings{Rules: []RuleSettings{{Name: "r", Pattern: "error", FirstSeen: FirstSeen(7 * day)}}}
 	r := newRun(t, s)
 	r.line("error 1")
 	r.line("error other 1")
@@ -334,7 +334,7 @@ func TestAClockThatIsSetBack(t *testing.T) {
 	r := newRun(t, Settings{
 		Limits: Limits{MaxKeys: 100, PerContainer: Bucket{Rate: setting.Rate{Count: 1, Per: time.Hour}, Burst: 2}},
 		Rules: []RuleSettings{
-			{Name: "r", Pattern: "x", Cooldown: time.Minute, Rollup: true}, {Name: "new", Pattern: "new", FirstSeen: time.Hour},
+			{Name: "r", Pattern: "x", Cooldown: time.Minute, Rollup: true}, {Name: "new", Pattern: "new", FirstSeen: FirstSeen(time.Hour)},
 			{Name: "after", Pattern: "after", Context: Context{After: 5}},
 		},
 	})

@@ -37,7 +37,7 @@ func countingSettings(rnd *rand.Rand) Settings {
 				r.AbsentFrom = rules.AbsentFromStart
 			}
 		case 2:
-			r.FirstSeen = time.Duration(1+rnd.IntN(10)) * time.Minute
+			r.FirstSeen = FirstSeen(time.Duration(1+rnd.IntN(10)) * time.Minute)
 		}
 		if r.Absent == 0 && rnd.IntN(2) == 0 {
 			r.Escalate = []Escalation{{After: time.Minute, Severity: SeverityError}, {After: 3 * time.Minute, Severity: SeverityCritical}}

@@ -83,7 +83,7 @@ func TestContentsOfARollUp(t *testing.T) {
 		"off":       {RuleSettings{Cooldown: time.Minute}, 0},
 		"dry run":   {RuleSettings{Cooldown: time.Minute, Rollup: true, DryRun: true}, 0},
 		"threshold": {RuleSettings{Cooldown: time.Minute, Rollup: true, Count: 9, Within: time.Minute}, 0},
-		"known":     {RuleSettings{Rollup: true, FirstSeen: time.Hour}, 0},
+		"known":     {RuleSettings{Rollup: true, FirstSeen: FirstSeen(time.Hour)}, 0},
 		"cooldown":  {RuleSettings{Cooldown: time.Minute, Rollup: true}, 1},
 	} {
 		c.rule.Name, c.rule.Pattern = "r", "x"
@@ -301,7 +301,7 @@ func TestAClockThatIsSetIsNoAbsence(t *testing.T) {
 }
 
 func TestFirstSeen(t *testing.T) {
-	s := Settings{Rules: []RuleSettings{{Name: "r", Pattern: "error", FirstSeen: 24 * time.Hour}}}
+	s := Settings{Rules: []RuleSettings{{Name: "r", Pattern: "error", FirstSeen: FirstSeen(24 * time.Hour)}}}
 	r := newRun(t, s)
 	reported := ""
 	for _, line := range []string{"error 1", "error 2", "other error", "error 3"} {

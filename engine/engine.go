@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 
+	"github.com/tinyforge/fluentbit-trigger/engine/deploy"
 	"github.com/tinyforge/fluentbit-trigger/engine/lines"
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 	"github.com/tinyforge/fluentbit-trigger/engine/mute"
@@ -25,9 +27,10 @@ type Engine struct {
 	lineCount  atomic.Int64
 	eventCount atomic.Int64
 
-	mutes *mute.Board
-	clock func() int64           // see SetClock; nil: nothing is measured
-	salt  atomic.Pointer[[]byte] // see SetSalt; nil: none
+	mutes   *mute.Board
+	deploys *deploy.Tracker
+	clock   func() int64           // see SetClock; nil: nothing is measured
+	salt    atomic.Pointer[[]byte] // see SetSalt; nil: none
 
 	mu       sync.Mutex               // guards the fields below
 	redacted map[string]*atomic.Int64 // masked secrets by the name of the mask
@@ -44,9 +47,10 @@ type inForce struct {
 // New returns an engine without rules.
 func New() *Engine {
 	e := &Engine{
-		lines: lines.NewBuffers(), mutes: mute.NewBoard(), counters: map[string]*model.RuleCounters{},
+		lines: lines.NewBuffers(), mutes: mute.NewBoard(), deploys: deploy.NewTracker(), counters: map[string]*model.RuleCounters{},
 		redacted: map[string]*atomic.Int64{},
 	}
+	e.deploys.MayLeave, e.deploys.Show = e.mayLeave, e.showKind
 	e.keyed = state.NewKeyed(DefaultLimits(), e.mutes, e.countersIfKnown)
 	empty, err := rules.Compile(Settings{Limits: DefaultLimits()}, e.countersOf, nil)
 	if err != nil {
@@ -127,6 +131,7 @@ func (e *Engine) SetSalt(salt []byte) { e.salt.Store(&salt) }
 func (e *Engine) Apply(n *Snapshot) Change {
 	before := e.putInForce(n)
 	e.keyed.Adopt(n)
+	e.deploys.Adopt(deploy.Settings(n.Settings.Deploy))
 	e.forgetCounters(n)
 	e.forgetRedacted(n)
 	return rules.Changes(before, n)
@@ -194,6 +199,8 @@ type Stats struct {
 	LineBufferBytes      int64 // of lines kept for alerts to come
 	LineBuffersForgotten int64 // containers' streams whose lines were forgotten because there were too many
 	InhibitsForgotten    int64 // inhibiting alerts forgotten because there were too many
+
+	Deploys deploy.Stats
 }
 
 // Stats copies the counters. While records are being processed, a hit may be counted and its fate not yet.
@@ -201,6 +208,7 @@ func (e *Engine) Stats() Stats {
 	s := Stats{Lines: e.lineCount.Load(), Rules: map[string]RuleCounts{}, Nanos: map[string]int64{}, Redacted: map[string]int64{}}
 	s.Keys, s.Evicted, s.Overflow = e.keyed.Stats()
 	s.Events = e.eventCount.Load()
+	s.Deploys = e.deploys.Stats()
 	s.InhibitsForgotten = e.mutes.Inhibitor.Forgotten()
 	s.PendingContext, s.SentWithoutAfter, s.LineBufferBytes, s.LineBuffersForgotten = e.lines.Stats()
 	e.mu.Lock()
@@ -227,7 +235,7 @@ func (s *Stats) Total() RuleCounts {
 // TakeState returns the keyed state that changed since the last call, to be saved. With all, nothing is left for later: values that change all the time, such
 // as when a template was last seen, is otherwise saved less often than it changes. Hits are not kept waiting while it encodes.
 func (e *Engine) TakeState(all bool) []StateEntry {
-	return append(e.keyed.TakeChanges(all), e.mutes.Inhibitor.TakeChanges()...)
+	return slices.Concat(e.keyed.TakeChanges(all), e.mutes.Inhibitor.TakeChanges(), e.deploys.TakeChanges(all))
 }
 
 // RestoreState puts saved state back, before the first record. now is in ns. Entries that mean nothing any more are dropped, and come
@@ -235,20 +243,24 @@ func (e *Engine) TakeState(all bool) []StateEntry {
 func (e *Engine) RestoreState(entries []StateEntry, now int64) (restored int, err error) {
 	own := make([]StateEntry, 0, len(entries))
 	for _, entry := range entries {
-		if entry.Key == SaltKey {
+		var kept bool
+		var bad error
+		switch {
+		case entry.Key == SaltKey:
 			e.SetSalt(entry.Value)
 			continue
-		}
-		if !strings.HasPrefix(entry.Key, mute.InhibitPrefix) {
+		case strings.HasPrefix(entry.Key, mute.InhibitPrefix):
+			kept, bad = e.mutes.Inhibitor.Restore(entry, now)
+		case strings.HasPrefix(entry.Key, deploy.Prefix):
+			kept, bad = e.deploys.Restore(entry, now)
+		default:
 			own = append(own, entry)
-			continue
 		}
-		kept, bad := e.mutes.Inhibitor.Restore(entry, now)
 		if kept {
 			restored++
 		}
 		if bad != nil && err == nil {
-			err = fmt.Errorf("inhibition %q: %w", entry.Key, bad)
+			err = fmt.Errorf("saved state %q: %w", entry.Key, bad)
 		}
 	}
 	n, bad := e.keyed.Restore(own, now, rules.MaxCooldown)
@@ -263,12 +275,17 @@ func (e *Engine) ReleaseWaiting(dst []Alert) []Alert { return e.finished(e.lines
 func (e *Engine) Tick(now int64, dst []Alert) []Alert {
 	from := len(dst)
 	dst = e.masked(e.keyed.Advance(now, dst), from)
+	e.nameImages(dst[from:])
+	dst = e.endComparisons(now, dst)
 	return e.finished(e.lines.Advance(now, dst), len(dst))
 }
 
 // NextDue returns the time, in ns, at which Tick has something to do; ok is false when nothing is due.
 func (e *Engine) NextDue() (at int64, ok bool) {
 	at, ok = e.keyed.NextDue()
+	if other, ends := e.deploys.NextDue(); ends && (!ok || other < at) {
+		at, ok = other, true
+	}
 	if other, waits := e.lines.NextDue(); waits && (!ok || other < at) {
 		return other, true
 	}
@@ -281,6 +298,7 @@ func (e *Engine) Skip(ns, now int64) {
 	e.keyed.Skip(ns, now)
 	if ns < 0 {
 		e.mutes.Inhibitor.ClampFuture(now)
+		e.deploys.ClampFuture(now)
 		e.lines.ClampFuture(now)
 	}
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 	"github.com/tinyforge/fluentbit-trigger/engine/redact"
+	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 	"github.com/tinyforge/fluentbit-trigger/engine/state"
 )
 
@@ -14,7 +15,11 @@ func (w *Worker) Evaluate(h *Hit, now int64, dst []Alert) []Alert {
 		dst = k.Advance(now, dst)
 	}
 	c := w.contextOf(h, now)
+	if h.rule.Settings.Deploy && w.snapshot.Settings.Deploy.Compare > 0 {
+		w.engine.deploys.Hit(h.Record.Source, h.rule.ID, w.template, now)
+	}
 	dst = w.engine.masked(k.Evaluate(c, now, dst), due)
+	w.engine.nameImages(dst[due:])
 	d := &c.Decision
 	if d.Sample != nil {
 		w.render(d.Sample, h, c.Key)
@@ -26,6 +31,7 @@ func (w *Worker) Evaluate(h *Hit, now int64, dst []Alert) []Alert {
 	h.outcome = Alerted
 	alert := h.alert(d)
 	h.redactor.Count(alert.Redacted)
+	w.engine.nameImage(&alert)
 	// The alert inhibits from the next hit on, and before it waits for lines: hits that follow must not slip through meanwhile.
 	if len(w.snapshot.Inhibits) > 0 {
 		s := h.subject()
@@ -50,8 +56,11 @@ func (w *Worker) contextOf(h *Hit, now int64) *state.HitContext {
 	w.key = w.appendKey(w.key[:0], h)
 	w.bucket = model.AppendBucket(w.bucket[:0], h.Record.Source)
 	c.Key, c.Container = w.key, w.bucket
-	if r.Settings.FirstSeen > 0 {
+	if r.Settings.FirstSeen != 0 {
 		c.Template = state.NewTemplate(r.ID, h.Record.Source.Workload, w.template)
+		if r.Settings.FirstSeen == rules.FirstSeenImage && h.Record.Source.Container.Image != "" {
+			c.ImageSince = w.engine.deploys.Of(h.Record.Source).Since
+		}
 	}
 	if r.Distinct != nil {
 		w.field = w.appendPart(w.field[:0], *r.Distinct, h)

@@ -78,7 +78,7 @@ func TestAnEventIsAbsent(t *testing.T) {
 
 // TestAnEventIsSeenFirst: the exit code makes it another one, the container's name does not.
 func TestAnEventIsSeenFirst(t *testing.T) {
-	r := newRun(t, oneRule(RuleSettings{Event: []string{"die"}, FirstSeen: 24 * time.Hour}))
+	r := newRun(t, oneRule(RuleSettings{Event: []string{"die"}, FirstSeen: FirstSeen(24 * time.Hour)}))
 	end := func(container string, code int) int {
 		fields := eventOf{EventField: "die", ExitCodeField: strconv.Itoa(code)}
 		s := &Source{Kind: SourceContainer, Workload: "shop/api", Container: Container{ID: container, Name: container}}

@@ -114,6 +114,7 @@ func (w *Worker) preview(trial *state.Keyed, h *Hit, now int64) (*Preview, *Aler
 		trial.Rendered(d.Sample, c.Key, text)
 	}
 	alert := h.alert(&d)
+	w.engine.nameImage(&alert)
 	if d.Alert {
 		about.Source, about.Severity = alert.Source, alert.Severity
 		trial.Inhibitor().Observe(w.snapshot.Inhibits, &about, now, d.Kind == KindRecovered)

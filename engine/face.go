@@ -41,6 +41,10 @@ type (
 	Settings = rules.Settings
 	// RuleSettings is a rules.RuleSettings.
 	RuleSettings = rules.RuleSettings
+	// FirstSeen is a rules.FirstSeen.
+	FirstSeen = rules.FirstSeen
+	// DeploySettings is a rules.DeploySettings.
+	DeploySettings = rules.DeploySettings
 	// WorkloadSettings is a rules.WorkloadSettings.
 	WorkloadSettings = rules.WorkloadSettings
 	// Override is a rules.Override.
@@ -97,7 +101,9 @@ const (
 	KindRecovered = model.KindRecovered
 	KindRollup    = model.KindRollup
 	KindContainer = model.KindContainer
-	NumKinds      = model.NumKinds
+
+	KindDeploy = model.KindDeploy
+	NumKinds   = model.NumKinds
 
 	ReasonCooldown  = model.ReasonCooldown
 	ReasonRateLimit = model.ReasonRateLimit
@@ -153,6 +159,12 @@ func DefaultLimits() Limits { return rules.DefaultLimits() }
 
 // DefaultRedact returns the settings of masks when none are set.
 func DefaultRedact() RedactSettings { return redact.DefaultSettings() }
+
+// FirstSeenImage is the first_seen of a rule that goes by the images of a workload.
+const FirstSeenImage = rules.FirstSeenImage
+
+// DefaultDeploy returns the settings of comparisons when none are set.
+func DefaultDeploy() DeploySettings { return rules.DefaultDeploy() }
 
 // DefaultInhibit returns the settings of an inhibition that sets none.
 func DefaultInhibit() InhibitSettings { return rules.DefaultInhibit() }

@@ -19,7 +19,7 @@ func BenchmarkHit(b *testing.B) {
 		{"template", RuleSettings{Cooldown: 1000 * time.Hour, CooldownBy: []string{"container", "template"}}},
 		{"threshold", RuleSettings{Count: 1000, Within: time.Second}},
 		{"distinct", RuleSettings{Count: 100, Within: time.Second, Distinct: "capture.user"}},
-		{"known", RuleSettings{FirstSeen: 1000 * time.Hour}},
+		{"known", RuleSettings{FirstSeen: FirstSeen(1000 * time.Hour)}},
 		{"escalate", RuleSettings{Cooldown: 1000 * time.Hour, Escalate: []Escalation{{After: time.Hour, Severity: SeverityError}}}},
 	} {
 		b.Run(c.name, func(b *testing.B) {

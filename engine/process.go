@@ -17,8 +17,15 @@ func (w *Worker) Hits() []Hit { return w.hits }
 // happened. A record that hits nothing costs no allocation and no lock.
 func (w *Worker) Process(rec *Record, now int64, dst []Alert) []Alert {
 	rules, first := w.effective(rec.Source)
+	if now != w.arrived { // what is due comes before the record changes anything
+		w.arrived = now
+		dst = w.engine.endComparisons(now, dst)
+	}
 	if first {
-		w.OnSource(rec.Source, now)
+		w.OnSource(rec.Source, rec.Time, now)
+	}
+	if rules.Deploys && !rec.Source.IsEvent() {
+		w.countLine(1, EventTime(rec.Time, now))
 	}
 	if rules.Contexts && !rec.Source.IsEvent() {
 		dst = w.engine.finished(w.see(rec, rules.Before, now, dst), len(dst))

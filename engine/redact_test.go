@@ -70,7 +70,7 @@ func TestKeyedStateHoldsNoSecret(t *testing.T) {
 	s.Rules[0].CooldownBy = []string{"capture.word", "capture.part", "field.db.password", "template"}
 	counting, seeing := s.Rules[0], s.Rules[0]
 	counting.Name, counting.Count, counting.Within, counting.Distinct = "counting", 3, time.Minute, "capture.word"
-	seeing.Name, seeing.FirstSeen = "seeing", time.Hour
+	seeing.Name, seeing.FirstSeen = "seeing", FirstSeen(time.Hour)
 	s.Rules = append(s.Rules, counting, seeing)
 	r := newRun(t, s)
 	r.e.SetSalt([]byte("salt"))

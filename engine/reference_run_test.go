@@ -72,7 +72,7 @@ func referenceSettings(c *choices) Settings {
 		case what == 1 && !few: // what is forgotten of waits depends on which sources are met again
 			r.Absent, r.AbsentFrom = c.seconds(20, 60, 200), pick(c, rules.AbsentFromRecord, rules.AbsentFromStart)
 		case what == 2:
-			r.FirstSeen = c.seconds(15, 90, 600)
+			r.FirstSeen = FirstSeen(c.seconds(15, 90, 600))
 		}
 		if r.Absent == 0 && c.below(3) == 0 {
 			r.Escalate = []Escalation{{After: c.seconds(10, 60), Severity: SeverityError}, {After: c.seconds(100, 200), Severity: SeverityCritical}}
@@ -309,7 +309,7 @@ func (v *versus) reload() {
 		r.Absent = v.c.seconds(20, 60, 200)
 	}
 	if r.FirstSeen > 0 {
-		r.FirstSeen = v.c.seconds(15, 90, 600)
+		r.FirstSeen = FirstSeen(v.c.seconds(15, 90, 600))
 	}
 	if r.Count > 0 {
 		r.Count, r.Within, r.Distinct = 2+v.c.below(3), v.c.seconds(10, 30, 120), ""

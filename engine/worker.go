@@ -17,9 +17,11 @@ type Worker struct {
 	snapshot  *Snapshot
 	idle      chan *Worker // where it goes when it is released
 	matcher   *match.Matcher
-	sources   map[*Source]*rules.WorkloadRules
-	last      *Source // the last record's, and its rules
-	rules     *rules.WorkloadRules
+	sources   map[*Source]*sourceState
+	last      *Source // the last record's, and what is known of it
+	known     *sourceState
+	counted   []*sourceState // those with lines that the deploys have not counted yet
+	arrived   int64          // the latest time that Process was called with
 	lines     int64
 	events    int64
 	tried     int // checks and hits, for samples
@@ -41,6 +43,14 @@ type Worker struct {
 	OnWait func(*Alert)
 }
 
+// sourceState is what a worker remembers of a source.
+type sourceState struct {
+	source *Source
+	rules  *rules.WorkloadRules
+	lines  int64 // that the deploys have not counted yet
+	at     int64 // when the last of them was written
+}
+
 // Worker hands out a worker. Release it when the batch of records is done, so that its memory is used again.
 func (e *Engine) Worker() *Worker {
 	n := e.inForce.Load()
@@ -48,7 +58,7 @@ func (e *Engine) Worker() *Worker {
 	case w := <-n.idle:
 		return w
 	default:
-		return &Worker{engine: e, snapshot: n.Snapshot, idle: n.idle, matcher: n.Set.NewMatcher(), sources: map[*Source]*rules.WorkloadRules{}}
+		return &Worker{engine: e, snapshot: n.Snapshot, idle: n.idle, matcher: n.Set.NewMatcher(), sources: map[*Source]*sourceState{}}
 	}
 }
 
@@ -57,6 +67,7 @@ func (w *Worker) Release() {
 	w.engine.lineCount.Add(w.lines)
 	w.engine.eventCount.Add(w.events)
 	w.lines, w.events = 0, 0
+	w.countLines()
 	w.OnWait, w.seen, w.at = nil, nil, lines.LinePosition{}
 	clear(w.hits[:cap(w.hits)]) // they hold records that are not the worker's
 	w.context, w.overflow = state.HitContext{}, hitOverflow{}
@@ -69,24 +80,44 @@ func (w *Worker) Release() {
 // effective returns the rules for the records of a source, and whether the source is new to the worker.
 func (w *Worker) effective(s *Source) (rules *rules.WorkloadRules, first bool) {
 	if s == w.last {
-		return w.rules, false
+		return w.known.rules, false
 	}
-	rules, ok := w.sources[s]
+	known, ok := w.sources[s]
 	if !ok {
 		if len(w.sources) >= sourceCache {
 			clear(w.sources)
 		}
-		rules = w.snapshot.EffectiveFor(s.Workload)
-		w.sources[s] = rules
+		known = &sourceState{source: s, rules: w.snapshot.EffectiveFor(s.Workload)}
+		w.sources[s] = known
 	}
-	w.last, w.rules = s, rules
-	return rules, !ok
+	w.last, w.known = s, known
+	return known.rules, !ok
 }
 
-// OnSource notes that records of a source come in: from its first one on, the rules of its workload wait for lines. It may be called again for a
-// source.
-func (w *Worker) OnSource(s *Source, now int64) {
+// countLine counts a line for the comparison of images. The deploys learn of it when the worker is released: a line takes no lock.
+func (w *Worker) countLine(n, at int64) {
+	if w.known.lines == 0 {
+		w.counted = append(w.counted, w.known)
+	}
+	w.known.lines += n
+	w.known.at = max(w.known.at, at)
+}
+
+// countLines hands the counted lines to the deploys.
+func (w *Worker) countLines() {
+	for _, known := range w.counted {
+		w.engine.deploys.Lines(known.source, known.lines, known.at, w.arrived)
+		known.lines = 0
+	}
+	clear(w.counted)
+	w.counted = w.counted[:0]
+}
+
+// OnSource notes that records of a source come in, the first of which was written at a time and arrived at now: from then on, the rules of its workload wait
+// for lines, and the workload runs its image. It may be called again for a source.
+func (w *Worker) OnSource(s *Source, recorded, now int64) {
 	rules, _ := w.effective(s)
+	w.engine.deploys.Source(s, EventTime(recorded, now), now)
 	if len(rules.Absent) == 0 {
 		return
 	}

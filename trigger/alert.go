@@ -13,13 +13,14 @@ const (
 	KindRecovered = "recovered" // lines match again: the end of an absence
 	KindRollup    = "rollup"    // the hits that a cooldown suppressed, sent when it ends
 	KindContainer = "container" // a container event
+	KindDeploy    = "deploy"    // a new image was compared with the last one
 	KindSystem    = "system"    // a problem of this program: a gap, dead letters, a full queue
 	KindTest      = "test"      // a test delivery
 )
 
 // Kinds returns the kinds of alerts.
 func Kinds() []string {
-	return []string{KindLog, KindThreshold, KindAbsence, KindRecovered, KindRollup, KindContainer, KindSystem, KindTest}
+	return []string{KindLog, KindThreshold, KindAbsence, KindRecovered, KindRollup, KindContainer, KindDeploy, KindSystem, KindTest}
 }
 
 // Severities returns the severities, lowest first.
@@ -43,6 +44,8 @@ type Alert struct {
 	Captures   map[string]string `json:"captures,omitempty"`
 	Fields     map[string]string `json:"fields,omitempty"` // the record's fields that the rule names
 	Source     Source            `json:"source"`
+	Image      *Image            `json:"image,omitempty"`  // nil: it is not known when the image appeared
+	Deploy     *Deploy           `json:"deploy,omitempty"` // of kind deploy
 	Suppressed Suppressed        `json:"suppressed"`
 	Context    *Context          `json:"context,omitempty"`
 	Labels     map[string]string `json:"labels,omitempty"`
@@ -64,6 +67,26 @@ type Container struct {
 	ID    string `json:"id,omitempty"`
 	Name  string `json:"name,omitempty"`
 	Image string `json:"image,omitempty"`
+	// The digest of the image, where the record says it.
+	ImageID string `json:"image_id,omitempty"`
+}
+
+// Image is the image that an alert is about, and for how long its workload has run it.
+type Image struct {
+	Name  string    `json:"name"`
+	Since time.Time `json:"since"`       // when its first line was written
+	Age   int64     `json:"age_seconds"` // from then to the alert's time
+}
+
+// Deploy is the outcome of the comparison of a new image with the last one: how many kinds of hits are new, more often, less often, or gone.
+type Deploy struct {
+	Verdict string `json:"verdict"` // better, same or worse
+	Image   string `json:"image"`
+	Last    string `json:"last"`
+	New     int    `json:"new"`
+	More    int    `json:"more"`
+	Less    int    `json:"less"`
+	Gone    int    `json:"gone"`
 }
 
 // Suppressed counts the hits that were suppressed since the last alert of the same key.

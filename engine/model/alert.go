@@ -11,10 +11,11 @@ const (
 	KindRecovered             // an absent line is back
 	KindRollup                // hits were suppressed in a window that closed
 	KindContainer             // an event of the container engine matched
+	KindDeploy                // a new image was compared with the last one
 	NumKinds
 )
 
-var kindNames = [NumKinds]string{"log", "threshold", "absence", "recovered", "rollup", "container"}
+var kindNames = [NumKinds]string{"log", "threshold", "absence", "recovered", "rollup", "container", "deploy"}
 
 // String returns the kind's word, as alerts and metrics show it.
 func (k Kind) String() string { return kindNames[k] }
@@ -47,6 +48,10 @@ type Alert struct {
 	// that a record made.
 	Due int64
 	Key string
+	// ImageSince is when the first line of the image was written, ns; 0: unknown. Image is its name, also where the source is a workload without a container.
+	Image      string
+	ImageSince int64
+	Deploy     *Deploy // of KindDeploy
 	// Before and After are the lines around the hit, oldest first: valid UTF-8, each at most 1 KiB and a mark that it was cut.
 	Before, After []string
 	// Redacted has how many secrets were masked in the alert's texts, by the names of their masks; nil: none.
@@ -54,4 +59,11 @@ type Alert struct {
 
 	// Ticket identifies an alert that waited for lines among those of this engine: see Worker.OnWait. It is 0 for one that did not wait.
 	Ticket uint64
+}
+
+// Deploy is the outcome of the comparison of a new image with the last one.
+type Deploy struct {
+	Verdict               string // better, same or worse
+	Image, Last           string // names of the images
+	New, More, Less, Gone int    // kinds of hits that are new, more often, less often, or gone
 }

@@ -70,9 +70,10 @@ func (s *Severity) UnmarshalText(text []byte) error {
 
 // Container identifies the container that wrote a line. Every part may be empty.
 type Container struct {
-	ID    string // 64 or 12 hexadecimal digits
-	Name  string // by which people know it: namespace/pod/container, compose project/service/number, or the engine's, without the leading slash
-	Image string
+	ID      string // 64 or 12 hexadecimal digits
+	Name    string // by which people know it: namespace/pod/container, compose project/service/number, or the engine's, without the leading slash
+	Image   string // as the container names it: a name and a tag, mostly
+	ImageID string `json:",omitempty"` // its digest, which says more than a tag; "": unknown
 }
 
 // Source says where a record came from. A Source is immutable and shared by all records of one origin, so that a decoder hands out one

@@ -153,7 +153,7 @@ func (c *ruleCompiler) compile(id string, s RuleSettings) (*Rule, error) {
 		r.Captured = r.Captured || part.Kind == KeyCapture
 		r.Distinct = &part
 	}
-	r.Templated = r.Grouped || s.FirstSeen > 0
+	r.Templated = r.Grouped || s.FirstSeen != 0 || s.Deploy
 	return r, nil
 }
 

@@ -32,7 +32,7 @@ type Rule struct {
 	Distinct       *KeyPart // whose different values a threshold counts; nil: every hit
 	Captured       bool     // a key part, or distinct, needs the captures
 	Grouped        bool     // a key part is the template
-	Templated      bool     // a key part is the template, or the rule asks for new ones
+	Templated      bool     // a key part is the template, the rule asks for new ones, or it counts them for deploys
 	Summary        *templates.Template
 	LabelTemplates map[string]*templates.Template // of the labels that are templates; nil: none
 	Counters       *model.RuleCounters

@@ -69,8 +69,11 @@ type RuleSettings struct {
 	Absent time.Duration `toml:"absent"`
 	// Waits from the first record of a workload on (record), or at once (start): for the workloads that the rule names, else for all together.
 	AbsentFrom string `toml:"absent_from"`
-	// Alerts only when the line's template was not seen in the workload for so long.
-	FirstSeen time.Duration `toml:"first_seen"`
+	// Alerts only when the line's template was not seen in the workload for so long, or with "image" only when it was not seen there before the present
+	// image appeared: what a deploy brought. Of the first image of a workload, the first line of each template alerts.
+	FirstSeen FirstSeen `toml:"first_seen"`
+	// Counts hits by their templates, whatever becomes of them, for the comparison of a new image with the last one: see deploy.compare.
+	Deploy bool `toml:"deploy"`
 	// Raises the severity while it goes on: after so long, as long as hits of the key come in each cooldown. Each step has after, measured from
 	// the first alert, and severity, as in [{ after = "10m", severity = "critical" }].
 	Escalate []Escalation `toml:"escalate"`
@@ -129,9 +132,19 @@ type WorkloadSettings struct {
 	Rules     []RuleSettings // rules of its own
 }
 
+// DeploySettings says how a new image of a workload is compared with the last one.
+type DeploySettings struct {
+	// For how long the hits of a new image are compared with those of the last one, by the rules with deploy = true. Then one alert of kind deploy says which
+	// kinds are new, more often, less often or gone. "0s" compares nothing.
+	Compare time.Duration `toml:"compare"`
+	// The severity of that alert when the new image is worse. Otherwise it is info.
+	Severity model.Severity `toml:"severity"`
+}
+
 // Settings is all that the engine runs by.
 type Settings struct {
 	Limits    Limits
+	Deploy    DeploySettings
 	Rules     []RuleSettings
 	Workloads []WorkloadSettings
 	Inhibits  []InhibitSettings
@@ -142,6 +155,9 @@ type Settings struct {
 func DefaultRule() RuleSettings {
 	return RuleSettings{Stream: "both", Cooldown: 5 * time.Minute, CooldownBy: []string{"container"}, Rollup: true, AbsentFrom: AbsentFromRecord}
 }
+
+// DefaultDeploy returns the settings of comparisons when none are set.
+func DefaultDeploy() DeploySettings { return DeploySettings{Severity: model.SeverityWarning} }
 
 // DefaultLimits returns the limits in force when none are set.
 func DefaultLimits() Limits {

@@ -62,7 +62,7 @@ func Compile(s Settings, counters func(id string) *model.RuleCounters, before *S
 		counters: counters,
 	}
 	n.workloads.Store(&sync.Map{})
-	n.Settings.Limits, n.Settings.Redact = s.Limits, s.Redact
+	n.Settings.Limits, n.Settings.Deploy, n.Settings.Redact = s.Limits, s.Deploy, s.Redact
 	n.keepValid(s)
 	n.addInhibits(s.Inhibits)
 	for i := range n.Settings.Rules {
@@ -311,6 +311,7 @@ type WorkloadRules struct {
 	Events   []*Rule           // those that look at events instead of lines
 	Absent   []*Rule           // rules that wait for lines
 
+	Deploys  bool // hits of some rule are counted for the comparison of images, and so are lines
 	Contexts bool // some rule asks for a context
 	Before   int  // the most lines before a hit that one asks for
 }

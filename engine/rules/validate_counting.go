@@ -23,14 +23,17 @@ const (
 func (p *checks) counting(r *RuleSettings) {
 	p.threshold(r)
 	p.absence(r)
-	setting.AtMost(&p.Faults, "first_seen", r.FirstSeen, MaxCooldown)
+	if r.FirstSeen != FirstSeenImage {
+		setting.AtMost(&p.Faults, "first_seen", time.Duration(r.FirstSeen), MaxCooldown)
+	}
 	switch {
-	case r.FirstSeen > 0 && r.Count > 0:
+	case r.FirstSeen != 0 && r.Count > 0:
 		p.Excludes("first_seen", "", "count", "a template is new once, and count asks for several hits")
-	case r.FirstSeen > 0 && r.Absent > 0:
+	case r.FirstSeen != 0 && r.Absent > 0:
 		p.Excludes("first_seen", "", "absent", "hits of an absence rule make no alerts: write two rules")
 	}
 	p.escalation(r)
+	p.deploy(r)
 }
 
 func (p *checks) threshold(r *RuleSettings) {

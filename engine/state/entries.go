@@ -35,5 +35,5 @@ func NewTemplate(rule, workload string, template []byte) TemplateID {
 
 func (id TemplateID) stateKey() string { return templatePrefix + hex.EncodeToString(id[:]) }
 
-// templateSeen is the latest time at which a template was seen, by the records' clock, and that which was last saved.
-type templateSeen struct{ last, saved int64 }
+// templateSeen is the first and the latest time at which a template was seen, by the records' clock, and the latest one that was saved.
+type templateSeen struct{ first, last, saved int64 }

@@ -53,6 +53,7 @@ type (
 		ContainerID    string `json:"container_id,omitempty"`
 		ContainerName  string `json:"container_name,omitempty"`
 		ContainerImage string `json:"container_image,omitempty"`
+		ImageID        string `json:"image_id,omitempty"`
 		Bucket         string `json:"bucket,omitempty"`
 	}
 	savedBucket struct {
@@ -70,7 +71,8 @@ type (
 		Source     *savedSource     `json:"source,omitempty"`
 	}
 	savedTemplate struct {
-		Last int64 `json:"last"`
+		First int64 `json:"first"`
+		Last  int64 `json:"last"`
 	}
 	savedClock struct {
 		Now int64 `json:"now"`
@@ -111,14 +113,14 @@ func suppressedOf(saved map[string]int64) (counts [model.NumReasons]int64) {
 func SaveSource(s *model.Source) savedSource {
 	return savedSource{
 		Kind: s.Kind, Workload: s.Workload, Host: s.Host, Tag: s.Tag,
-		ContainerID: s.Container.ID, ContainerName: s.Container.Name, ContainerImage: s.Container.Image, Bucket: s.Bucket,
+		ContainerID: s.Container.ID, ContainerName: s.Container.Name, ContainerImage: s.Container.Image, ImageID: s.Container.ImageID, Bucket: s.Bucket,
 	}
 }
 
 func (s *savedSource) Source() *model.Source {
 	return &model.Source{
 		Kind: s.Kind, Workload: s.Workload, Host: s.Host, Tag: s.Tag,
-		Container: model.Container{ID: s.ContainerID, Name: s.ContainerName, Image: s.ContainerImage}, Bucket: s.Bucket,
+		Container: model.Container{ID: s.ContainerID, Name: s.ContainerName, Image: s.ContainerImage, ImageID: s.ImageID}, Bucket: s.Bucket,
 	}
 }
 

@@ -16,6 +16,7 @@ type HitContext struct {
 	Key           []byte      // the cooldown key
 	Container     []byte      // the key of the token bucket
 	Template      TemplateID
+	ImageSince    int64   // when the image of the hit appeared; 0: unknown
 	Value         ValueID // that a threshold of different values counts
 	Valued        bool    // there is one
 	Muted         bool    // a silence or an inhibition is in force: why

@@ -106,7 +106,7 @@ func (k *Keyed) copyOf(stateKey string) any {
 	} else if id, ok := parseTemplateID(stateKey); ok {
 		if t, ok := k.templates.Peek(id); ok {
 			t.saved = t.last
-			return savedTemplate{t.last}
+			return savedTemplate{t.first, t.last}
 		}
 	}
 	return nil
@@ -222,7 +222,7 @@ func (r *restoring) entry(e model.StateEntry) (kept bool, err error) {
 			return false, nil
 		}
 		last := min(s.Last, r.now)
-		k.templates.Add(id, &templateSeen{last: last, saved: last})
+		k.templates.Add(id, &templateSeen{first: min(s.First, last), last: last, saved: last})
 		return true, nil
 	}
 	return false, fmt.Errorf("unknown kind of entry")

@@ -109,22 +109,34 @@ func (k *Keyed) leave(s *keyState) {
 // hit.
 const lazySaves = 64
 
+// lazyImage is by how much the saved time of a rule with first_seen = "image" may be late: only when a template was first seen matters there.
+const lazyImage = int64(time.Hour)
+
 // seenBefore notes the hit's template, suppressed or not, and reports whether it was seen within the time that the rule asks for, or later
-// than the hit, whose record came late.
+// than the hit, whose record came late. With first_seen = "image" it is known if it was seen before the hit's image appeared; of an image that nobody saw
+// appear, from its second hit on.
 func (k *Keyed) seenBefore(h *HitContext, now int64) (known bool) {
-	within := int64(h.Rule.Settings.FirstSeen)
-	if within == 0 {
+	asked := h.Rule.Settings.FirstSeen
+	if asked == 0 {
 		return false
+	}
+	within := int64(asked)
+	if asked == rules.FirstSeenImage {
+		within = lazyImage * lazySaves
 	}
 	t, ok := k.templates.Get(h.Template)
 	if !ok {
-		k.templates.Add(h.Template, &templateSeen{last: h.At, saved: h.At})
+		k.templates.Add(h.Template, &templateSeen{first: h.At, last: h.At, saved: h.At})
 		k.touch(h.Template.stateKey())
 		return false
 	}
-	t.last = min(t.last, now) // the clock went back
-	known = h.At-t.last < within
-	t.last = max(t.last, h.At)
+	t.first, t.last = min(t.first, now), min(t.last, now) // the clock went back
+	if asked == rules.FirstSeenImage {
+		known = h.ImageSince == 0 || t.first < h.ImageSince
+	} else {
+		known = h.At-t.last < within
+	}
+	t.first, t.last = min(t.first, h.At), max(t.last, h.At)
 	if t.last < t.saved || t.last-t.saved > within/lazySaves {
 		t.saved = t.last
 		k.touch(h.Template.stateKey())

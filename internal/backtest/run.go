@@ -156,7 +156,7 @@ func (r *run) event(st *stream) {
 		// The order is the engine's contract: alerts that are due by now come before the record changes any state, and a source is known before its hits.
 		one.tick(r.now)
 		if e.meet {
-			one.worker.OnSource(rec.Source, r.now)
+			one.worker.OnSource(rec.Source, rec.Time, r.now)
 		}
 		one.see(rec, r.now)
 		if hits := t.hits[i][e.lo[i]:e.hi[i]]; len(hits) > 0 {

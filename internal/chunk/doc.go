@@ -32,6 +32,7 @@
 //	                  <pod>_<namespace>_<container>-<id>.log in path or tag, /var/log/pods/<namespace>_<pod>_<uid>/<container>/<n>.log, and
 //	                  pod, project, service and number: see naming.Facts.Container
 //	image             container_image, image_name, _image_name, IMAGE_NAME; kubernetes.container_image; container.image.name and .tag(s)
+//	image's digest    kubernetes.container_hash; container.image.id
 //	host              _HOSTNAME; kubernetes.host; host.name, k8s.node.name; hostname, HOSTNAME; host beside pri (syslog) or short_message
 //	                  (GELF); Settings.Host
 //	workload          see naming.Facts.Workload. The application of a pod is its label app.kubernetes.io/name, app or k8s-app. A systemd unit

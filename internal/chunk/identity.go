@@ -15,7 +15,8 @@ const maxName = naming.MaxName
 type identity struct {
 	naming.Facts
 	image, host string
-	disabled    bool // fluentbit-trigger.enable=false
+	imageID     string // digest
+	disabled    bool   // fluentbit-trigger.enable=false
 
 	// The names in the tag, which no line can forge. A kubernetes map or an id that contradicts them comes from the line.
 	tagged naming.Facts
@@ -44,7 +45,7 @@ func describe(b []byte, spans []span, tag string, s *originSettings) originValue
 	workload, refused := id.Workload(s.anyWorkload)
 	v := originValue{excluded: id.disabled, refused: refused, source: engine.Source{
 		Kind: "log", Workload: workload, Host: id.host, Tag: id.Tag,
-		Container: engine.Container{ID: id.ID, Name: id.Container(), Image: id.image},
+		Container: engine.Container{ID: id.ID, Name: id.Container(), Image: id.image, ImageID: id.imageID},
 	}}
 	// Only keys at the top of the record name the container: if JSON is merged over them, a line can name another one.
 	v.unproven = named && v.source.Container.ID != id.tagged.ID && !proven(spans)
@@ -209,6 +210,8 @@ func (id *identity) addKubernetes(b []byte, i int) {
 			got.ID = containerID(textAt(b, value))
 		case "container_image":
 			got.image = textAt(b, value)
+		case "container_hash":
+			got.imageID = textAt(b, value)
 		case "host", "node_name":
 			got.host = textAt(b, value)
 		case "labels":
@@ -224,6 +227,7 @@ func (id *identity) addKubernetes(b []byte, i int) {
 	}
 	set(&id.ID, got.ID)
 	set(&id.image, got.image)
+	set(&id.imageID, got.imageID)
 	set(&id.host, got.host)
 	set(&id.Pod, got.Pod)
 	set(&id.Namespace, got.Namespace)
@@ -286,6 +290,8 @@ func (id *identity) addResource(b []byte, i int) {
 			id.Name = strings.TrimPrefix(textAt(b, value), "/")
 		case "container.image.name":
 			id.image = textAt(b, value)
+		case "container.image.id":
+			id.imageID = textAt(b, value)
 		case "container.image.tag":
 			tag = textAt(b, value)
 		case "container.image.tags":

@@ -123,6 +123,7 @@ func (l *loader) singles() {
 	}
 	l.single("", verbosity)
 	l.single("limits.", l.settings.Limits.Validate())
+	l.single("deploy.", l.settings.Deploy.Validate())
 	l.single("", l.settings.Store.Validate())
 	l.single("delivery.", l.settings.Delivery.Validate())
 	l.single("records.", l.settings.Records.Validate())

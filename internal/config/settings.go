@@ -19,6 +19,8 @@ type Settings struct {
 	Verbosity string `toml:"verbosity"`
 	// The bounds of alerts and of memory.
 	Limits engine.Limits `toml:"limits"`
+	// The comparison of a new image of a workload with the last one.
+	Deploy engine.DeploySettings `toml:"deploy"`
 	// Which fields of a record hold the line, the severity and the path.
 	Records chunk.Settings `toml:"records"`
 	// Which containers the standalone program follows.
@@ -52,6 +54,7 @@ func DefaultSettings() Settings {
 		Verbosity: "info",
 		Records:   chunk.DefaultSettings(),
 		Limits:    engine.DefaultLimits(),
+		Deploy:    engine.DefaultDeploy(),
 		Docker:    docker.DefaultSettings(),
 		Labels:    docker.DefaultLabelSettings(),
 		Delivery:  delivery.DefaultSettings(),
@@ -80,5 +83,5 @@ type OverrideTable struct {
 
 // Engine returns the settings of the engine.
 func (s *Settings) Engine() engine.Settings {
-	return engine.Settings{Limits: s.Limits, Rules: s.Rules, Workloads: s.Workloads, Inhibits: s.Inhibits, Redact: s.Redact}
+	return engine.Settings{Limits: s.Limits, Deploy: s.Deploy, Rules: s.Rules, Workloads: s.Workloads, Inhibits: s.Inhibits, Redact: s.Redact}
 }

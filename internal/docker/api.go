@@ -49,6 +49,7 @@ type Listed struct{ ID, Name, State string }
 // Container is an inspected container.
 type Container struct {
 	ID, Name, Image string // Name without the leading slash
+	ImageID         string // digest of the image
 	Labels          map[string]string
 	TTY             bool // its log has no frames
 	LineEnds        bool // of a line in several records only the last has a line end; each may have its own size and time

@@ -86,7 +86,7 @@ func source(c *Container, host string, anyWorkload bool) (s *engine.Source, refu
 	workload, refused := f.Workload(anyWorkload)
 	return &engine.Source{
 		Kind: "log", Workload: workload, Host: host,
-		Container: engine.Container{ID: c.ID, Name: f.Container(), Image: bounded(c.Image)},
+		Container: engine.Container{ID: c.ID, Name: f.Container(), Image: bounded(c.Image), ImageID: bounded(c.ImageID)},
 	}, refused
 }
 

@@ -73,6 +73,13 @@ func NewAlert(a *engine.Alert, id string) trigger.Alert {
 			Container: trigger.Container(a.Source.Container),
 		},
 	}
+	if a.ImageSince != 0 {
+		out.Image = &trigger.Image{Name: a.Image, Since: utc(a.ImageSince), Age: max(0, a.Time-a.ImageSince) / 1e9}
+	}
+	if a.Deploy != nil {
+		deploy := trigger.Deploy(*a.Deploy)
+		out.Deploy = &deploy
+	}
 	for why, n := range a.Suppressed {
 		if n > 0 {
 			if out.Suppressed.By == nil {

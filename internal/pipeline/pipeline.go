@@ -314,6 +314,11 @@ func (p *Pipeline) Explain(rec *engine.Record) []engine.Explanation {
 	return p.engine.Explain(rec, p.now().UnixNano())
 }
 
+// Deploy compares the image that a workload runs with the last one; ok is false if no image of it is known.
+func (p *Pipeline) Deploy(workload string) (r engine.DeployReport, ok bool) {
+	return p.engine.Deploy(workload, p.now().UnixNano())
+}
+
 // TestTrigger sends a test alert through a trigger and returns its outcome. The alert takes the path of any other alert.
 func (p *Pipeline) TestTrigger(ctx context.Context, name string) (trigger.Result, error) {
 	return p.delivery.Test(ctx, name, trigger.TestAlert(p.now().UTC()))

@@ -69,7 +69,7 @@ func (r *Renderer) alertmanagerAlert(a *trigger.Alert) alertmanagerAlert {
 	for name, text := range map[string]string{
 		"summary": render.SummaryLine(a, 500), "description": render.CodeBlock(a, 4000), "suppressed": render.SuppressedText(a),
 		"host": render.OneLine(a.Source.Host), "container": render.OneLine(a.Source.Container.Name),
-		"kind": a.Kind, "id": a.ID, "hits": hits(a),
+		"image": render.ImageText(a), "kind": a.Kind, "id": a.ID, "hits": hits(a),
 	} {
 		if text != "" {
 			annotations[name] = render.MuteSchemes(text) // Alertmanager's page makes links of annotations

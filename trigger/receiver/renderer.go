@@ -82,11 +82,21 @@ func escapeAlert(a *trigger.Alert, escape func(string) string) trigger.Alert {
 	out := *a
 	for _, text := range []*string{
 		&out.Rule, &out.Summary, &out.Message, &out.Source.Workload, &out.Source.Host, &out.Source.Tag,
-		&out.Source.Container.ID, &out.Source.Container.Name, &out.Source.Container.Image,
+		&out.Source.Container.ID, &out.Source.Container.Name, &out.Source.Container.Image, &out.Source.Container.ImageID,
 	} {
 		*text = escape(*text)
 	}
 	out.Captures, out.Fields, out.Labels = escapeMap(a.Captures, escape), escapeMap(a.Fields, escape), escapeMap(a.Labels, escape)
+	if a.Image != nil {
+		image := *a.Image
+		image.Name = escape(image.Name)
+		out.Image = &image
+	}
+	if a.Deploy != nil {
+		deploy := *a.Deploy
+		deploy.Image, deploy.Last = escape(deploy.Image), escape(deploy.Last)
+		out.Deploy = &deploy
+	}
 	if a.Context != nil {
 		out.Context = &trigger.Context{Before: escapeList(a.Context.Before, escape), After: escapeList(a.Context.After, escape)}
 	}

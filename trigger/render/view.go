@@ -181,6 +181,7 @@ func Facts(a *trigger.Alert, runes int) []Fact {
 	}
 	add("host", a.Source.Host)
 	add("container", a.Source.Container.Name)
+	add("image", ImageText(a))
 	for _, more := range []map[string]string{a.Fields, a.Labels} {
 		for i, name := range slices.Sorted(maps.Keys(more)) {
 			if i == 10 {

@@ -28,6 +28,7 @@ func Alerts() map[string][]trigger.Alert {
 		a.Captures, a.Fields = map[string]string{HostileText: HostileText}, map[string]string{HostileText: HostileText}
 		a.Labels = map[string]string{HostileText: HostileText, "team": HostileText}
 		a.Context = &trigger.Context{Before: []string{HostileText}, After: []string{HostileText}}
+		a.Image = &trigger.Image{Name: HostileText, Since: SampleTime, Age: 1}
 		a.Runbook = "javascript:alert(1)"
 	}
 	huge := func(a *trigger.Alert) {
@@ -71,6 +72,15 @@ func Alerts() map[string][]trigger.Alert {
 		"rollup": with(func(a *trigger.Alert) {
 			a.Kind, a.Severity, a.Count = trigger.KindRollup, "warning", 0
 			a.Summary = "312 more in 5m: " + a.Summary
+		}),
+		"deploy": with(func(a *trigger.Alert) {
+			a.Kind, a.Rule, a.Severity, a.Count, a.Captures, a.Fields, a.Context = trigger.KindDeploy, "deploy", "warning", 0, nil, nil, nil
+			a.Source.Stream, a.Source.Host, a.Source.Tag, a.Source.Container = "", "", "", trigger.Container{Image: "shop/api:1.2", ImageID: "sha256:9f86d081884c"}
+			a.Image.Age = 15 * 60
+			a.Deploy = &trigger.Deploy{Verdict: "worse", Image: "shop/api:1.2", Last: "shop/api:1.1", New: 1, More: 1}
+			a.Summary = "shop/api: 1.2 against 1.1: 1 new kind of errors, 1 five times as often"
+			a.Message = "new: panic: nil map (12, go-panic)\nfive times as often: timeout after <num>s (50, 40 before, errors)"
+			a.Suppressed, a.Labels, a.Runbook = trigger.Suppressed{}, nil, ""
 		}),
 		"threshold": with(func(a *trigger.Alert) { a.Kind = trigger.KindThreshold }),
 		"test":      {trigger.TestAlert(SampleTime)},

@@ -25,8 +25,9 @@ func Sample() trigger.Alert {
 		Fields:   map[string]string{"remote_ip": "203.0.113.5", "http.status": "503"},
 		Source: trigger.Source{
 			Kind: "log", Stream: "stderr", Workload: "shop/api", Host: "node-1", Tag: "docker.web",
-			Container: trigger.Container{ID: "0123456789ab", Name: "shop-api-1", Image: "shop/api:1.2"},
+			Container: trigger.Container{ID: "0123456789ab", Name: "shop-api-1", Image: "shop/api:1.2", ImageID: "sha256:9f86d081884c"},
 		},
+		Image:      &trigger.Image{Name: "shop/api:1.2", Since: since, Age: 180},
 		Suppressed: trigger.Suppressed{Total: 312, Since: &since, By: map[string]int64{"cooldown": 300, "rate_limit": 12}},
 		Context:    &trigger.Context{Before: []string{"GET /cart 200"}, After: []string{"goroutine 1 [running]:"}},
 		Labels:     map[string]string{"team": "payments"}, Runbook: "https://runbooks.example.com/go-panic?x=1&y=2",

@@ -1,6 +1,10 @@
 package adminapi
 
-import "time"
+import (
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+)
 
 // ContainersResponse is a page of the containers that the engine lists, by name.
 type ContainersResponse struct {
@@ -61,6 +65,11 @@ type WorkloadBlock struct {
 type EffectiveRulesResponse struct {
 	Workload string           `json:"workload"`
 	Rules    []map[string]any `json:"rules"` // the settings in force, with id
+}
+
+// DeployResponse compares the image that a workload runs with the last one.
+type DeployResponse struct {
+	engine.DeployReport
 }
 
 // SilenceMatchers select hits. All that are set must match.

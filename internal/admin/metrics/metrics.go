@@ -90,6 +90,8 @@ func list() []metric {
 		{"rules", "Rules in force.", nil},
 		{"keys", "Cooldown keys and rate limit buckets in memory.", nil},
 		{"evicted_total", "Keys evicted because a limit was reached.", nil},
+		{"deploys_total", "Images that took the place of another in a workload.", nil},
+		{"deploys_comparing", "New images that are being compared with the last one.", nil},
 		{"config_problems", "Problems in the configuration in force.", nil},
 		{"warnings", "Reasons why the instance sends no alerts, or not those that were intended.", nil},
 		{"panics_total", "Panics recovered.", nil},
@@ -204,7 +206,9 @@ func (m *collector) instance(ch chan<- prometheus.Metric, i *Instance) {
 	met, _ := p.Workloads()
 	s.gauge("workloads", float64(len(met)))
 	s.gauge("keys", float64(stats.Engine.Keys))
-	s.counter("evicted_total", stats.Engine.Evicted)
+	s.counter("evicted_total", stats.Engine.Evicted+stats.Engine.Deploys.Evicted)
+	s.counter("deploys_total", stats.Engine.Deploys.Deploys)
+	s.gauge("deploys_comparing", float64(stats.Engine.Deploys.Comparing))
 	problems := len(p.Loaded().Problems) + len(p.Rules().Broken())
 	if i.Moved {
 		problems++

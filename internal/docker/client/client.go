@@ -139,7 +139,7 @@ func (c *Client) Inspect(ctx context.Context, id string) (docker.Container, erro
 	}
 	out := docker.Container{
 		ID: i.ID, Name: strings.TrimPrefix(i.Name, "/"), Image: i.Config.Image, Labels: i.Config.Labels, TTY: i.Config.Tty,
-		StopSignal: i.Config.StopSignal,
+		ImageID: i.Image, StopSignal: i.Config.StopSignal,
 	}
 	if i.Created != "" {
 		if out.Created, err = time.Parse(time.RFC3339Nano, i.Created); err != nil {

@@ -1,0 +1,289 @@
+// Package deploy knows which image each workload runs, since when, and whether a new one is better or worse than the last.
+//
+// An image appears with its first line. One that takes the place of another is a deploy (workload.go), and begins a comparison: the kinds of lines that
+// rules with deploy hit are counted for both images (kinds.go), and a statistic that claims little decides what differs (verdict.go). Everything is
+// bounded, saved and restored (save.go). Times of images go by the records' clock, the end of a comparison by arrival.
+package deploy
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
+)
+
+// maxWorkloads bounds how many workloads are remembered; the one whose image was looked at least recently goes first. Each takes at most MaxState.
+const maxWorkloads = 2000
+
+// Settings is what a tracker goes by.
+type Settings struct {
+	Compare  time.Duration  // how long a new image is compared with the last one; 0: never
+	Severity model.Severity // of the alert about an image that is worse
+}
+
+// Tracker has the images of the workloads. Safe for concurrent use. A line takes its lock only when its source is new to a worker.
+type Tracker struct {
+	mu        sync.Mutex
+	settings  Settings
+	workloads *simplelru.LRU[string, *workload]
+	deploys   int64
+	evicted   int64
+	latest    int64        // the latest time that anything arrived at
+	next      atomic.Int64 // when the first comparison ends; math.MaxInt64: none runs
+	changed   map[string]struct{}
+	tracking  bool // changed is kept
+	dropping  bool // the removal of a workload is no loss
+
+	// Show returns the template of a kind of hits as it is shown and saved; nil: as it is. It is called with the lock held, once for each kind.
+	Show func(template []byte) string
+	// MayLeave decides whether an alert may leave now, and notes that it does; nil: all may.
+	MayLeave func(a *model.Alert, now int64) bool
+}
+
+// NewTracker returns a tracker that knows no image.
+func NewTracker() *Tracker {
+	t := &Tracker{changed: map[string]struct{}{}}
+	// NewLRU fails only for a size below one.
+	t.workloads, _ = simplelru.NewLRU(maxWorkloads, func(name string, _ *workload) {
+		if !t.dropping {
+			t.evicted++
+		}
+		t.touch(name)
+	})
+	t.next.Store(math.MaxInt64)
+	return t
+}
+
+// Adopt puts settings in force. A comparison that runs ends by the new length, but never before now; without comparisons, all counts are forgotten.
+func (t *Tracker) Adopt(s Settings) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if s == t.settings {
+		return
+	}
+	t.settings = s
+	for _, w := range t.workloads.Values() {
+		if s.Compare > 0 {
+			continue
+		}
+		w.forgetCounts()
+		t.touch(w.name)
+	}
+	t.schedule()
+}
+
+// Source notes a line of a source that is new to a worker. at is when the line was written, now when it arrived.
+func (t *Tracker) Source(s *model.Source, at, now int64) {
+	if s.IsEvent() || s.Container.Image == "" {
+		return
+	}
+	key := containerKey(s)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.latest = max(t.latest, now)
+	w, ok := t.workloads.Get(s.Workload)
+	if !ok {
+		w = newWorkload(s.Workload)
+		t.workloads.Add(s.Workload, w)
+	}
+	if w.meet(&s.Container, key, at, now) {
+		t.deployed(w)
+	}
+	t.touch(s.Workload)
+}
+
+// deployed counts a deploy, and schedules the end of its comparison.
+func (t *Tracker) deployed(w *workload) {
+	t.deploys++
+	t.touch(w.name)
+	if t.settings.Compare <= 0 {
+		w.forgetCounts()
+	}
+	t.schedule()
+}
+
+// Lines counts lines of a source, the last of which was written at a time, and arrived by now.
+func (t *Tracker) Lines(s *model.Source, n, at, now int64) {
+	if s.IsEvent() || s.Container.Image == "" {
+		return
+	}
+	key := containerKey(s)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	w, ok := t.workloads.Get(s.Workload)
+	if !ok {
+		return
+	}
+	t.latest = max(t.latest, now)
+	if w.lines(&s.Container, key, n, at, now) {
+		t.deployed(w)
+	}
+	t.lazily(w, now)
+}
+
+// Hit counts a hit of a rule with deploy, whatever becomes of it. template is that of its line.
+func (t *Tracker) Hit(s *model.Source, rule string, template []byte, now int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	w, ok := t.workloads.Get(s.Workload)
+	if !ok || t.settings.Compare <= 0 {
+		return
+	}
+	t.latest = max(t.latest, now)
+	w.hit(&s.Container, rule, template, now, t.Show)
+	t.lazily(w, now)
+}
+
+// Image is an image of a workload, as alerts show it.
+type Image struct {
+	Name string // as the container names it
+	ID   string // its digest, where it is known
+	// Since is when its first line was written, ns; 0: unknown, because the workload ran it when its first line came here.
+	Since int64
+}
+
+// Of returns the image of a source. Where the source says none, as that of an absence does, it is the image that the workload runs.
+func (t *Tracker) Of(s *model.Source) Image {
+	out := Image{Name: s.Container.Image, ID: s.Container.ImageID}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	w, ok := t.workloads.Peek(s.Workload)
+	if !ok {
+		return out
+	}
+	i := 0
+	if out.Name != "" {
+		i = w.find(out.Name, out.ID)
+	}
+	if i < 0 || i >= len(w.images) || s.Container.Name == "" && s.Container.ID == "" && s.Workload == "" {
+		return out
+	}
+	im := w.images[i]
+	return Image{Name: im.name, ID: im.id, Since: im.appeared()}
+}
+
+// Replaced reports whether an image of the workload took the place of another since a time, by arrival.
+func (t *Tracker) Replaced(workload string, since int64) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	w, ok := t.workloads.Peek(workload)
+	return ok && w.deployed > since
+}
+
+// NextDue returns when the first comparison ends; ok is false when none runs. It takes no lock.
+func (t *Tracker) NextDue() (at int64, ok bool) {
+	at = t.next.Load()
+	return at, at != math.MaxInt64
+}
+
+// Advance ends the comparisons that are due by now, and appends their alerts to dst, in the order of time.
+func (t *Tracker) Advance(now int64, dst []model.Alert) []model.Alert {
+	if at, ok := t.NextDue(); !ok || at > now {
+		return dst
+	}
+	for _, a := range t.end(now) { // without the lock, because silences may ask for images
+		if t.MayLeave == nil || t.MayLeave(&a, a.Time) {
+			dst = append(dst, a)
+		}
+	}
+	return dst
+}
+
+// end ends the comparisons that are due by now, and returns their alerts.
+func (t *Tracker) end(now int64) (alerts []model.Alert) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.latest = max(t.latest, now)
+	for _, w := range t.workloads.Values() {
+		at := w.due(t.settings.Compare)
+		if at == 0 || at > now {
+			continue
+		}
+		r := w.report(t.settings.Compare, at)
+		w.reported = true
+		t.touch(w.name)
+		if r.Verdict != Unknown {
+			alerts = append(alerts, r.alert(t.settings.Severity, at))
+		}
+	}
+	t.schedule()
+	slices.SortFunc(alerts, func(a, b model.Alert) int { return cmp.Or(cmp.Compare(a.Time, b.Time), strings.Compare(a.Key, b.Key)) })
+	return alerts
+}
+
+// schedule computes when the first comparison ends.
+func (t *Tracker) schedule() {
+	next := int64(math.MaxInt64)
+	for _, w := range t.workloads.Values() {
+		if at := w.due(t.settings.Compare); at != 0 {
+			next = min(next, at)
+		}
+	}
+	t.next.Store(next)
+}
+
+// Report compares the image that a workload runs with the one before, with the counts so far; ok is false for a workload that is not known.
+func (t *Tracker) Report(workload string, now int64) (r Report, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	w, ok := t.workloads.Peek(workload)
+	if !ok {
+		return Report{}, false
+	}
+	return w.report(t.settings.Compare, now), true
+}
+
+// Stats counts what a tracker knows.
+type Stats struct {
+	Workloads int   // whose image is known
+	Comparing int   // comparisons that run
+	Deploys   int64 // images that took the place of another
+	Evicted   int64 // workloads that were forgotten because there were too many
+}
+
+// Stats returns the counts.
+func (t *Tracker) Stats() Stats {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := Stats{Workloads: t.workloads.Len(), Deploys: t.deploys, Evicted: t.evicted}
+	for _, w := range t.workloads.Values() {
+		if w.due(t.settings.Compare) != 0 {
+			s.Comparing++
+		}
+	}
+	return s
+}
+
+// ClampFuture sets times that seem to lie ahead, since the clock went back, to now.
+func (t *Tracker) ClampFuture(now int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.latest = min(t.latest, now)
+	for _, w := range t.workloads.Values() {
+		w.clampFuture(now)
+		t.touch(w.name)
+	}
+	t.schedule()
+}
+
+func (t *Tracker) touch(workload string) {
+	if t.tracking {
+		t.changed[workload] = struct{}{}
+	}
+}
+
+// saveLazily is how late counts are saved while the engine runs, so that a workload with many hits is not saved each time.
+const saveLazily = int64(time.Minute)
+
+func (t *Tracker) lazily(w *workload, now int64) {
+	if now-w.saved >= saveLazily || now < w.saved {
+		t.touch(w.name)
+	}
+}

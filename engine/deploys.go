@@ -1,0 +1,73 @@
+package engine
+
+import (
+	"github.com/tinyforge/fluentbit-trigger/engine/deploy"
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
+)
+
+// DeployReport compares the image that a workload runs with the last one: see deploy.Report.
+type DeployReport = deploy.Report
+
+// The verdicts of a DeployReport that others act on.
+const (
+	DeployUnknown = deploy.Unknown
+	DeployWorse   = deploy.Worse
+)
+
+// deployRule stands for a rule where silences and inhibitions are asked about the alert of a deploy.
+var deployRule = &rules.Rule{ID: deploy.Rule, Settings: RuleSettings{Name: deploy.Rule}}
+
+// Deploy compares the image that a workload runs with the last one, with the counts so far; ok is false for a workload of which no image is known. now is in ns.
+func (e *Engine) Deploy(workload string, now int64) (r DeployReport, ok bool) {
+	return e.deploys.Report(workload, now)
+}
+
+// endComparisons appends the alerts about the comparisons of images that have ended by now to dst.
+func (e *Engine) endComparisons(now int64, dst []Alert) []Alert {
+	begun := len(dst)
+	dst = e.deploys.Advance(now, dst)
+	dst = e.masked(dst, begun)
+	e.nameImages(dst[begun:])
+	return dst
+}
+
+// showKind returns the template of a kind of hits as it is shown: without secrets.
+func (e *Engine) showKind(template []byte) string {
+	text, cut := model.ValidText(template, model.MaxCapture)
+	if cut {
+		return e.Snapshot().Redactor.CutText(text, nil)
+	}
+	return e.Snapshot().Redactor.Text(text, nil)
+}
+
+// mayLeave reports whether no silence or inhibition suppresses the alert about a deploy, and notes that it leaves. Later it would be no news: a suppressed
+// one is not sent, and its report stays.
+func (e *Engine) mayLeave(a *Alert, now int64) bool {
+	s := rules.Subject{Rule: deployRule, Source: a.Source, Line: []byte(a.Message), Severity: a.Severity}
+	if _, muted := e.mutes.Silence(&s, now); muted {
+		return false
+	}
+	inhibits := e.Snapshot().Inhibits
+	if e.mutes.Inhibitor.Suppresses(inhibits, &s, now) {
+		return false
+	}
+	e.mutes.Inhibitor.Observe(inhibits, &s, now, false)
+	return true
+}
+
+// nameImages has alerts say which image they are about, and since when the workload runs it.
+func (e *Engine) nameImages(alerts []Alert) {
+	for i := range alerts {
+		e.nameImage(&alerts[i])
+	}
+}
+
+func (e *Engine) nameImage(a *Alert) {
+	if a.Image != "" {
+		return
+	}
+	im := e.deploys.Of(a.Source)
+	a.Image, a.ImageSince = safetext.Cut(im.Name, model.MaxKeyPart), im.Since
+}
