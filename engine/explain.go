@@ -53,12 +53,12 @@ func (e *Engine) Explain(rec *Record, now int64) []Explanation {
 	line := rec.Text[:min(len(rec.Text), model.MaxMatched)]
 	rules := w.snapshot.RulesOf(rec.Source.Workload)
 	out := make([]Explanation, 0, len(rules))
-	trial := e.keyed.NewTrial(len(hits))
+	draft := e.keyed.Draft(w.snapshot, now)
 	for _, r := range rules {
 		x := Explanation{RuleID: r.ID, Rule: r.Settings.Name, Checks: r.Checks(rec, line)}
 		if h := found[r]; h != nil {
 			x.Hit, x.Captures = true, h.captured()
-			x.Preview, x.Alert = w.preview(trial, h, now)
+			x.Preview, x.Alert = w.preview(draft, h, now)
 			x.Fields, x.Redacted = x.Alert.Fields, x.Alert.Redacted
 			if silence, held := e.SilenceOf(h, now); held {
 				x.Silence = silence.ID
@@ -73,8 +73,8 @@ func (e *Engine) Explain(rec *Record, now int64) []Explanation {
 	return out
 }
 
-// preview decides about a hit on a trial, with copies of the state that decides, and returns the alert that would result.
-func (w *Worker) preview(trial *state.Keyed, h *Hit, now int64) (*Preview, *Alert) {
+// preview decides about a hit on a draft, and returns the alert that would result.
+func (w *Worker) preview(draft *state.Draft, h *Hit, now int64) (*Preview, *Alert) {
 	r := h.rule
 	c := w.contextOf(h, now)
 	template, _ := model.ValidText(w.template, model.MaxCapture)
@@ -82,12 +82,12 @@ func (w *Worker) preview(trial *state.Keyed, h *Hit, now int64) (*Preview, *Aler
 	if r.Settings.Absent == 0 && w.engine.keyed.Overflows(c, now) {
 		c.Overflow, c.Key = true, c.OverflowKey.OverflowKey()
 	}
-	w.engine.keyed.CopyTo(trial, c, now, w.snapshot)
+	draft.Load(c)
 	var s *Preview
 	if r.Settings.Absent > 0 {
-		s = trial.DescribeAbsence(rules.AbsenceKey(r, h.Record.Source.Workload))
+		s = draft.DescribeAbsence(rules.AbsenceKey(r, h.Record.Source.Workload))
 	} else {
-		s = trial.Describe(c, now)
+		s = draft.Describe(c, now)
 		s.Key = parts
 	}
 	if r.Templated {
@@ -96,28 +96,28 @@ func (w *Worker) preview(trial *state.Keyed, h *Hit, now int64) (*Preview, *Aler
 	if s.Overflow = c.Overflow; s.Overflow {
 		s.CooldownLeft = 0
 	}
-	trial.Advance(now, nil)
+	draft.Advance(now)
 	about := h.subject()
 	if c.Silence == nil { // due alerts and other hits of the record may have begun or ended inhibitions
-		c.Muted, c.Reason = trial.Inhibitor().Suppresses(w.snapshot.Inhibits, &about, now), ReasonInhibited
+		c.Muted, c.Reason = draft.Inhibitor().Suppresses(w.snapshot.Inhibits, &about, now), ReasonInhibited
 	}
-	trial.Evaluate(c, now, nil)
+	draft.Evaluate(c, now)
 	d := c.Decision
+	if d.Sample != nil {
+		text, _ := h.sampleText()
+		draft.Rendered(d.Sample, text)
+	}
 	if r.Settings.Count > 0 && !s.Overflow {
 		s.Needed, s.Counted = r.Settings.Count, min(d.Counted, r.Settings.Count)
 	}
 	if s.Alerts = d.Alert; !d.Alert {
 		s.Reason = d.Reason.String()
 	}
-	if d.Sample != nil {
-		text, _ := h.sampleText()
-		trial.Rendered(d.Sample, c.Key, text)
-	}
 	alert := h.alert(&d)
 	w.engine.nameImage(&alert)
 	if d.Alert {
 		about.Source, about.Severity = alert.Source, alert.Severity
-		trial.Inhibitor().Observe(w.snapshot.Inhibits, &about, now, d.Kind == KindRecovered)
+		draft.Inhibitor().Observe(w.snapshot.Inhibits, &about, now, d.Kind == KindRecovered)
 	}
 	return s, &alert
 }

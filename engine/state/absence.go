@@ -8,6 +8,10 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 )
 
+// AbsenceGrace is the earliest time after a start at which an absence is reported: lines written while the program was down are read first.
+// After a longer stop nobody knows which lines came meanwhile, so the wait restarts.
+const AbsenceGrace = 5 * time.Minute
+
 // absenceTimer is a rule that waits for lines of a workload, or of all of them together. The wait goes by arrival; when the last hit happened goes by the
 // records' clock.
 type absenceTimer struct {
@@ -79,68 +83,88 @@ func (t *absenceTimer) skip(ns, now int64) {
 	t.began, t.arrived, t.lastHit, t.since = min(t.began, now), min(t.arrived, now), min(t.lastHit, now), min(t.since, now)
 }
 
-// observe decides about a hit of a rule that waits for lines: it is either expected or ends the absence. The end of an absence that was sent is sent,
-// even under a silence, an inhibition or dry_run: otherwise the incident that it opened at a receiver would stay open.
-func (k *Keyed) observe(h *HitContext, now int64) {
-	r := h.Rule
-	s := h.Source
-	t := k.startAbsence(r, s.Workload, s, now)
-	t.source = s
-	back := t.absent && t.sent
-	why := model.ReasonExpected
-	if t.absent && !t.sent && r.Settings.DryRun {
-		why = model.ReasonDryRun // its end would be sent
-	}
-	gone := now - t.began
-	if t.arrived != 0 {
-		gone = h.At - t.lastHit
-	}
-	t.from, t.arrived, t.lastHit, t.absent, t.sent, t.until = now, now, max(t.lastHit, h.At), false, false, 0
-	k.due.set(&t.timer, t.deadline(r))
-	k.touch(absencePrefix + t.key)
-	d := &h.Decision
+// decideExpected returns the outcome of a hit of a rule that waits for lines: it is either expected or ends the absence. The end of an absence that was
+// sent is sent, even under a silence, an inhibition or dry_run: otherwise the incident that it opened at a receiver would stay open. It has no side effects.
+func decideExpected(r *rules.Rule, t *absenceTimer, h *HitContext, now int64) (d Decision) {
 	d.At, d.Late = h.At, now-h.At
-	if back {
+	switch {
+	case t.absent && t.sent:
+		gone := now - t.began
+		if t.arrived != 0 {
+			gone = h.At - t.lastHit
+		}
 		d.Alert, d.Kind, d.AbsentFor, d.Workload = true, model.KindRecovered, max(gone, 1), t.workload()
-		d.Suppressed, d.Since, d.Last = t.suppressed, t.since, t.lastHit
+		d.Suppressed, d.Since, d.Last = t.suppressed, t.since, max(t.lastHit, h.At)
+	case t.absent && r.Settings.DryRun: // its end would be sent
+		d.Reason = model.ReasonDryRun
+	default:
+		d.Reason = model.ReasonExpected
+	}
+	return d
+}
+
+// commit puts the decision about a hit into effect: the wait begins again.
+func (t *absenceTimer) commit(h *HitContext, now int64) {
+	t.source = h.Source
+	t.from, t.arrived, t.lastHit, t.absent, t.sent, t.until = now, now, max(t.lastHit, h.At), false, false, 0
+	if h.Decision.Alert {
 		t.suppressed, t.since = [model.NumReasons]int64{}, 0
 		return
 	}
-	d.Reason = why
 	if t.since == 0 {
 		t.since = h.At
 	}
 	t.since = min(t.since, h.At)
-	t.suppressed[d.Reason]++
+	t.suppressed[h.Decision.Reason]++
 }
 
 // workload returns the workload that is waited for, "" for all together.
 func (t *absenceTimer) workload() string { return t.key[len(ruleID(t.key))+1:] }
 
-// absenceDue reports an absence whose time has come. It needs no token: there is one at most for each wait.
+// decideAbsence returns the outcome of a wait's deadline, and the alert. It has no side effects. An absence needs no token: there is one at most for each
+// wait.
+func decideAbsence(r *rules.Rule, t *absenceTimer, at int64, m *muting) (a model.Alert, out dueOutcome) {
+	if due := t.deadline(r); due == 0 || due > at {
+		return a, notDue
+	}
+	a = t.absence(r, at)
+	switch {
+	case m.mutes(subjectOf(r, &a), at):
+		return a, delayed
+	case r.Settings.DryRun:
+		return a, unsent
+	}
+	return a, sendable
+}
+
+// commitDue puts the outcome of the deadline into effect.
+func (t *absenceTimer) commitDue(out dueOutcome, at int64) {
+	switch out {
+	case delayed:
+		t.until = at + int64(maxProlonged)
+	case unsent:
+		t.absent = true
+	case sendable:
+		t.absent, t.sent = true, true
+		t.suppressed, t.since = [model.NumReasons]int64{}, 0
+	}
+}
+
+// absenceDue reports an absence whose time has come.
 func (k *Keyed) absenceDue(t *absenceTimer, at int64, dst []model.Alert) []model.Alert {
 	r := k.rule(t.key, t.workload())
-	if due := t.deadline(r); due == 0 || due > at {
-		k.due.set(&t.timer, due)
-		return dst
+	a, out := decideAbsence(r, t, at, k.muting())
+	t.commitDue(out, at)
+	k.due.set(&t.timer, t.deadline(r))
+	if out == unsent || out == sendable {
+		k.touch(absencePrefix + t.key)
 	}
-	a := t.absence(r, at)
-	about := rules.Subject{Rule: r, Source: a.Source, Severity: a.Severity}
-	if k.muted(&about, at) {
-		t.until = at + int64(maxProlonged)
-		k.due.set(&t.timer, t.deadline(r))
-		return dst
+	if out == sendable {
+		r.Counters.Absence()
+		k.muting().observe(subjectOf(r, &a), at)
+		dst = append(dst, a)
 	}
-	t.absent, t.sent = true, !r.Settings.DryRun
-	k.due.set(&t.timer, 0)
-	k.touch(absencePrefix + t.key)
-	if !t.sent {
-		return dst
-	}
-	t.suppressed, t.since = [model.NumReasons]int64{}, 0
-	k.countersOf(r).Absence()
-	k.alerted(&about, at)
-	return append(dst, a)
+	return dst
 }
 
 // absence is the alert about a wait in vain.

@@ -36,41 +36,47 @@ type slidingCount struct {
 	distinct string // the source of the values
 }
 
-// observe counts a hit, whatever becomes of it. It returns how many hits there are in the fullest time of length within that the hit lies in, or how
-// many different values.
-func (c *slidingCount) observe(set *rules.RuleSettings, at int64, value ValueID, valued bool) (n int) {
-	if set.Count == 0 {
-		*c = slidingCount{}
-		return 0
+// with returns how many hits there are, with a hit, in the fullest time of length within that it lies in, or how many different values; and the place of
+// the mark that has its value, or -1.
+func (c *slidingCount) with(set *rules.RuleSettings, h *HitContext) (n, own int) {
+	marks := c.marks
+	if c.distinct != set.Distinct { // observe will restart the count
+		marks = nil
 	}
+	distinct := set.Distinct != ""
+	own = -1
+	if distinct && h.Valued {
+		own = slices.IndexFunc(marks, func(m mark) bool { return m.value == h.Value })
+	}
+	n = fullest(marks, h.At, int64(set.Within), own)
+	if distinct && !h.Valued {
+		return n, own
+	}
+	return n + 1, own
+}
+
+// observe counts a hit, whatever becomes of it; own is of with.
+func (c *slidingCount) observe(set *rules.RuleSettings, h *HitContext, own int) {
 	if c.distinct != set.Distinct {
 		*c = slidingCount{distinct: set.Distinct}
 	}
-	distinct := set.Distinct != ""
-	own := -1 // the mark of the hit's value
-	if distinct && valued {
-		own = slices.IndexFunc(c.marks, func(m mark) bool { return m.value == value })
-	}
-	n = c.fullest(at, int64(set.Within), own)
-	if distinct && !valued {
-		return n
+	if set.Distinct != "" && !h.Valued {
+		return
 	}
 	c.hits++
-	m := mark{at, value, c.hits}
+	m := mark{h.At, h.Value, c.hits}
 	if own >= 0 {
-		m.at = max(at, c.marks[own].at)
+		m.at = max(h.At, c.marks[own].at)
 		c.marks = slices.Delete(c.marks, own, own+1)
 	}
 	c.insert(m)
 	for len(c.marks) > 2*set.Count {
 		c.forgetOldest()
 	}
-	return n + 1
 }
 
-// fullest returns how many marks there are, but for the one at except, in the fullest time of length within that holds at.
-func (c *slidingCount) fullest(at, within int64, except int) (most int) {
-	all := c.marks
+// fullest returns how many of the marks there are, but for the one at except, in the fullest time of length within that holds at.
+func fullest(all []mark, at, within int64, except int) (most int) {
 	from := sort.Search(len(all), func(i int) bool { return all[i].at > at-within })
 	if len(all) == 0 || all[len(all)-1].at <= at { // the hit is the latest, as it is nearly always
 		most = len(all) - from

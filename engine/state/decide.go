@@ -5,65 +5,116 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 )
 
-// Evaluate runs everything due by now, then decides about a hit and commits the decision, which is in h.
-func (k *Keyed) Evaluate(h *HitContext, now int64, dst []model.Alert) []model.Alert {
-	for done := false; !done; {
-		dst, done = k.tryEvaluate(h, now, dst)
-	}
-	return dst
+// Decision is the outcome of a hit, with the numbers that its alert reports.
+type Decision struct {
+	Alert      bool
+	Reason     model.Reason // the hit is suppressed, when there is no alert
+	Kind       model.Kind
+	Severity   model.Severity // at least
+	At         int64          // when the hit happened
+	Late       int64          // by how much it arrived later
+	Suppressed [model.NumReasons]int64
+	Since      int64   // the earliest of the suppressed hits, 0: there are none
+	Last       int64   // the latest of them
+	AbsentFor  int64   // recovered: how long nothing came
+	Workload   string  // recovered: of the absence
+	Counted    int     // hits, or different values, that count for the threshold
+	Sample     *Sample // that shows the hit, and is to be rendered; commit sets it
 }
 
-// tryEvaluate is evaluate with the lock held once; done is false when more is due than is done at once.
-func (k *Keyed) tryEvaluate(h *HitContext, now int64, dst []model.Alert) (_ []model.Alert, done bool) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	// A roll-up that was due before this hit must not report it, so due work comes first, under the same lock.
-	dst, more := k.runDue(now, dst)
-	if more {
-		return dst, false
+// verdict is the outcome of a hit. What else its alert reports is in the state until it is committed.
+type verdict struct {
+	alert    bool
+	reason   model.Reason // the hit is suppressed, when there is no alert
+	severity model.Severity
+	counted  int
+}
+
+// transition is the effect of a decision on the state of a key. It has the machines that change as a whole, and for the others what happens to them, so
+// that it is small: one is made for each hit, and none of it is on the heap.
+type transition struct {
+	window   window  // from then on
+	episode  episode // from then on
+	own      int     // the mark of the hit's value in the threshold's count, or -1
+	restart  bool    // the threshold's count begins again, the hit included
+	reported bool    // an alert reports the unreported hits
+	token    bool    // the bucket gives a token
+}
+
+// decide returns the outcome of a hit and the key's next state. It has no side effects: Explain calls it without committing the result. No time in the
+// state is later than now, see clampFuture.
+//
+// The order is part of the contract (docs/counting.md): a hit that one check suppresses must not consume anything of a later one, so the token comes
+// last. The threshold's count and the episode come first, because suppressed hits count there too.
+func decide(r *rules.Rule, s *keyState, h *HitContext, b *tokens, now int64) (next transition, v verdict) {
+	set := &r.Settings
+	next.window, next.episode = s.window, s.episode
+	next.episode.observe(r, h.At, now)
+	if set.Count > 0 {
+		v.counted, next.own = s.count.with(set, h)
 	}
-	counters := k.countersOf(h.Rule)
-	counters.Hit()
-	if h.Rule.Settings.Absent > 0 {
-		k.observe(h, now)
-	} else {
-		s := k.stateOfHit(h, now)
-		h.known = k.seenBefore(h, now)
-		before := len(s.count.marks)
-		s.decide(h, tokens{k, h.Container}, now)
-		// The deadline follows from the new state, and addMarks may forget other keys, but not this one: it was used last.
-		k.addMarks(len(s.count.marks) - before)
-		k.due.set(&s.timer, s.deadline(k.rollupRule(s, h)))
-		k.touchKey(s)
-	}
-	switch d := &h.Decision; {
-	case !d.Alert:
-		counters.Suppress(d.Reason)
-		if d.Reason == model.ReasonSilence && k.trial == nil {
-			h.Silence.Count()
-		}
-	case h.WaitsForLines:
-		counters.Pend()
+	switch {
+	case h.Muted:
+		v.reason = h.Reason
+	case v.counted < set.Count && !h.Overflow:
+		v.reason = model.ReasonThreshold
+	case h.known:
+		v.reason = model.ReasonKnown
+	case !h.Overflow && s.window.state(set.Cooldown, now) != windowClosed:
+		v.reason = model.ReasonCooldown
+	case !b.available(now):
+		v.reason = model.ReasonRateLimit
+	case set.DryRun: // it opens the window and restarts the count as an alert would, but takes no token from others
+		v.reason = model.ReasonDryRun
+		next.window.opened, next.restart = now, true
 	default:
-		counters.Alert()
+		v.alert = true
+		v.severity = next.episode.escalate(r, next.episode.lastHit)
+		next.window.open(now)
+		next.restart, next.reported, next.token = true, true, true
 	}
-	return dst, true
+	return next, v
 }
 
-// rollupRule returns the rule by which a key's roll-up is made after a hit: as it applies to the workload of the hit that the roll-up shows, where hits of
-// several workloads share the key.
-func (k *Keyed) rollupRule(s *keyState, h *HitContext) *rules.Rule {
-	shown := s.unreported.sample
-	if shown == nil || shown.source.Workload == h.Source.Workload {
-		return h.Rule
+// commit puts the decision about a hit into effect, and describes it in the hit.
+func (s *keyState) commit(h *HitContext, next *transition, v *verdict, b *tokens, now int64) {
+	d := &h.Decision
+	d.At, d.Late, d.Counted, d.Alert, d.Reason = h.At, now-h.At, v.counted, v.alert, v.reason
+	if v.alert {
+		d.Severity = v.severity
+		if h.Rule.Settings.Count > 0 {
+			d.Kind = model.KindThreshold
+		}
+		// The alert reports the suppressed hits, so they are read before apply resets them.
+		d.Suppressed, d.Since, d.Last = s.unreported.suppressed, s.unreported.first, s.unreported.last
 	}
-	return k.rule(s.key, shown.source.Workload)
+	s.lastHit = now
+	if set := &h.Rule.Settings; set.Count > 0 {
+		s.count.observe(set, h, next.own) // before the count may restart, which includes the hit
+	} else {
+		s.count = slidingCount{}
+	}
+	s.apply(next)
+	if next.token {
+		b.consume()
+	}
+	if v.alert {
+		return
+	}
+	s.unreported.add(v.reason, h.At)
+	if s.unreported.sample == nil && h.Rule.RollsUp(v.reason) { // none of the key's hits is shown yet
+		s.unreported.sample = &Sample{at: h.At, arrived: now, source: h.Source, stream: h.Stream}
+		d.Sample = s.unreported.sample
+	}
 }
 
-// addMarks counts the hits that thresholds remember; when there are too many, the keys unused for longest are forgotten.
-func (k *Keyed) addMarks(n int) {
-	k.marks += n
-	for k.marks > maxMarks && k.keys.Len() > 1 {
-		k.keys.RemoveOldest()
+// apply advances the machines of a key.
+func (s *keyState) apply(next *transition) {
+	s.window, s.episode = next.window, next.episode
+	if next.restart {
+		s.count.clear()
+	}
+	if next.reported {
+		s.unreported = unreported{}
 	}
 }

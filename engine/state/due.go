@@ -134,28 +134,34 @@ func (k *Keyed) Skip(ns, now int64) {
 	}
 }
 
-// muted reports whether a silence or an inhibition suppresses an alert that time makes, as of the moment at which it is due. The caller holds the lock.
-func (k *Keyed) muted(s *rules.Subject, at int64) bool {
-	if k.mutes == nil || k.rules == nil {
+// muting is the silences and inhibitions that alerts of time are asked about, and the alerts that inhibit.
+type muting struct {
+	board     *mute.Board     // nil: there is none
+	inhibitor *mute.Inhibitor // that of the board, or a copy of it
+	inhibits  []*rules.Inhibit
+}
+
+// mutes reports whether a silence or an inhibition suppresses an alert that time makes, as of the moment at which it is due.
+func (m *muting) mutes(s *rules.Subject, at int64) bool {
+	if m.board == nil {
 		return false
 	}
-	if k.mutes.Silences.Load().Suppressing(s, at) != nil {
+	if m.board.Silences.Load().Suppressing(s, at) != nil {
 		return true
 	}
-	return len(k.rules.Inhibits) > 0 && k.Inhibitor().Suppresses(k.rules.Inhibits, s, at)
+	return len(m.inhibits) > 0 && m.inhibitor.Suppresses(m.inhibits, s, at)
 }
 
-// Inhibitor returns the inhibitor of this state: the one in force, or in a trial its own.
-func (k *Keyed) Inhibitor() *mute.Inhibitor {
-	if k.trial != nil {
-		return k.trial
+// observe notes an alert that time made, for the inhibitions that it is the source of.
+func (m *muting) observe(s *rules.Subject, at int64) {
+	if m.board != nil && len(m.inhibits) > 0 {
+		m.inhibitor.Observe(m.inhibits, s, at, false)
 	}
-	return k.mutes.Inhibitor
 }
 
-// alerted notes an alert that time made, for the inhibitions that it is the source of.
-func (k *Keyed) alerted(s *rules.Subject, at int64) {
-	if k.mutes != nil && k.rules != nil && len(k.rules.Inhibits) > 0 {
-		k.Inhibitor().Observe(k.rules.Inhibits, s, at, false)
+func (k *Keyed) muting() *muting {
+	if k.mutes == nil || k.rules == nil {
+		return &muting{}
 	}
+	return &muting{k.mutes, k.mutes.Inhibitor, k.rules.Inhibits}
 }

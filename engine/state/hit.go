@@ -31,20 +31,3 @@ type HitContext struct {
 
 // overflowKey makes the key that hits share whose templates are too many.
 type overflowKey interface{ OverflowKey() []byte }
-
-// Decision is the outcome of a hit, with the numbers that its alert reports.
-type Decision struct {
-	Alert      bool
-	Reason     model.Reason // the hit is suppressed, when there is no alert
-	Kind       model.Kind
-	Severity   model.Severity // at least
-	At         int64          // when the hit happened
-	Late       int64          // by how much it arrived later
-	Suppressed [model.NumReasons]int64
-	Since      int64   // the earliest of the suppressed hits, 0: there are none
-	Last       int64   // the latest of them
-	AbsentFor  int64   // recovered: how long nothing came
-	Workload   string  // recovered: of the absence
-	Counted    int     // hits, or different values, that count for the threshold
-	Sample     *Sample // that shows the hit, and is to be rendered
-}

@@ -19,6 +19,12 @@ type keyState struct {
 	timer      timer
 }
 
+func newKeyState(key string) *keyState {
+	s := &keyState{key: key}
+	s.timer.key = s
+	return s
+}
+
 // clone returns a copy that shares nothing that changes.
 func (s *keyState) clone() *keyState {
 	c := *s
@@ -40,67 +46,6 @@ func (s *keyState) clampFuture(now int64) {
 	s.count.clampFuture(now)
 	s.episode.clampFuture(now)
 	s.lastHit = min(s.lastHit, now)
-}
-
-// decide decides about a hit, and advances the key's state and the container's bucket. It changes nothing else, so that Explain can try it on
-// copies.
-//
-// The order is part of the contract (docs/counting.md): a hit that one check suppresses must not consume anything of a later one, so the token comes
-// last. The threshold's count, the template and the episode come first, because suppressed hits count there too.
-func (s *keyState) decide(h *HitContext, bucket tokens, now int64) {
-	r := h.Rule
-	set := &r.Settings
-	s.clampFuture(now)
-	s.lastHit = now
-	d := &h.Decision
-	d.At, d.Late, d.Counted = h.At, now-h.At, s.count.observe(set, h.At, h.Value, h.Valued)
-	s.episode.observe(r, h.At, now)
-	var why model.Reason
-	switch {
-	case h.Muted:
-		why = h.Reason
-	case d.Counted < set.Count && !h.Overflow:
-		why = model.ReasonThreshold
-	case h.known:
-		why = model.ReasonKnown
-	case !h.Overflow && s.window.state(set.Cooldown, now) != windowClosed:
-		why = model.ReasonCooldown
-	case set.DryRun && bucket.available(now): // it opens the window and clears the count as an alert would, but takes no token from others
-		why = model.ReasonDryRun
-		s.window.opened = now
-		s.count.clear()
-	case set.DryRun || !bucket.consume(now):
-		why = model.ReasonRateLimit
-	default:
-		d.Alert = true
-	}
-	if !d.Alert {
-		d.Reason = why
-		s.suppress(h, d, now)
-		return
-	}
-	if set.Count > 0 {
-		d.Kind = model.KindThreshold
-	}
-	d.Suppressed, d.Since, d.Last = s.unreported.suppressed, s.unreported.first, s.unreported.last
-	s.count.clear()
-	s.markReported(now)
-	d.Severity = s.episode.escalate(r, s.episode.lastHit)
-}
-
-// suppress counts a hit that makes no alert of its own. Where a roll-up is made because of it and none of the key's hits is shown yet, it is the one.
-func (s *keyState) suppress(h *HitContext, d *Decision, now int64) {
-	s.unreported.add(d.Reason, h.At)
-	if s.unreported.sample == nil && h.Rule.RollsUp(d.Reason) {
-		s.unreported.sample = &Sample{at: h.At, arrived: now, source: h.Source, stream: h.Stream}
-		d.Sample = s.unreported.sample
-	}
-}
-
-// markReported resets the counts that an alert has reported, and opens the window of that alert.
-func (s *keyState) markReported(now int64) {
-	s.window.open(now)
-	s.unreported = unreported{}
 }
 
 // deadline returns when the key next reports something by itself; 0: never, as things are.

@@ -1,9 +1,12 @@
 // Package state has the keyed state of the engine, and decides about each hit by it.
 //
 // The state of a key is four machines that know nothing of each other: window (the cooldown), unreported (hits suppressed since the last alert),
-// slidingCount (the threshold) and episode (the escalation). keyState.decide moves them, in the order of docs/counting.md. Beside the keys there are
-// token buckets (bucket.go), templates that were seen (templates.go), and absences (absence.go). Time moves all of them when they are due (due.go,
-// deadline.go). All of it is saved and restored (save.go, forms.go), and copied for previews, which decide without consequences (preview.go).
+// slidingCount (the threshold) and episode (the escalation). Beside the keys there are token buckets (tokens.go), templates that were seen (templates.go),
+// and absences (absence.go).
+//
+// Three functions decide, each without side effects: decide about a hit, in the order of docs/counting.md, decideExpected about a hit of an absence rule,
+// decideRollup and decideAbsence when time has come. Keyed commits their outcomes (evaluate.go, due.go); a Draft, for Explain, puts them into effect on copies
+// (draft.go). All state is saved and restored (save.go, forms.go).
 //
 // It holds the id of a rule, never the rule, so that no snapshot outlives its reload for the sake of a key.
 package state
@@ -27,7 +30,6 @@ import (
 type Keyed struct {
 	mutes           *mute.Board                         // in force; nil: none
 	countersBy      func(id string) *model.RuleCounters // of a rule, or those of retired rules
-	trial           *mute.Inhibitor                     // of a trial: a copy, the only thing that its decisions change; nil: this is no trial
 	mu              sync.Mutex
 	seed            maphash.Seed
 	keys            *simplelru.LRU[uint64, *keyState]
@@ -88,7 +90,7 @@ func (k *Keyed) keyRemoved(s *keyState) {
 
 // countForgotten counts hits of a rule that no alert will report.
 func (k *Keyed) countForgotten(id string, hits int64) {
-	if hits != 0 && k.trial == nil && k.countersBy != nil {
+	if hits != 0 && k.countersBy != nil {
 		k.countersBy(id).Forget(hits)
 	}
 }
@@ -123,8 +125,7 @@ func (k *Keyed) stateOf(key []byte) (s *keyState, made bool) {
 		}
 		k.keys.Remove(h)
 	}
-	s = &keyState{key: string(key)}
-	s.timer.key = s
+	s = newKeyState(string(key))
 	k.keys.Add(h, s)
 	return s, true
 }
@@ -147,19 +148,13 @@ func (k *Keyed) drop(s *keyState) {
 }
 
 // rule returns the rule in force that a key belongs to, as it applies to a workload; nil if it was removed.
-func (k *Keyed) rule(key, workload string) *rules.Rule {
-	if k.rules == nil {
+func (k *Keyed) rule(key, workload string) *rules.Rule { return ruleOf(k.rules, key, workload) }
+
+func ruleOf(n *rules.Snapshot, key, workload string) *rules.Rule {
+	if n == nil {
 		return nil
 	}
-	return k.rules.Find(ruleID(key), workload)
-}
-
-// countersOf returns the counters of a rule; those of a trial count for nobody.
-func (k *Keyed) countersOf(r *rules.Rule) *model.RuleCounters {
-	if k.trial != nil {
-		return &model.RuleCounters{}
-	}
-	return r.Counters
+	return n.Find(ruleID(key), workload)
 }
 
 // Stats returns how much is remembered, how much was forgotten because there was too much, and how many hits were sent because of too many templates.

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
-	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 )
 
 // Preview is the outcome that a hit would have now, and the state that decides about it.
@@ -30,80 +29,10 @@ type Preview struct {
 	LastHit time.Time `json:"last_hit,omitzero"` // that it waits for
 }
 
-// NewTrial returns keyed state that is empty, by the limits in force, on which a record's hits are decided about without consequences, one after another
-// as they would be: a token that the first of them takes is missing for the second.
-func (k *Keyed) NewTrial(hits int) *Keyed {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	limits := k.limits
-	limits.MaxKeys = max(1, hits+len(k.due.heap))
-	trial := NewKeyed(limits, k.mutes, nil)
-	trial.trial = k.mutes.Inhibitor.Clone()
-	return trial
-}
-
-// CopyTo gives a trial, that goes by the same rules, copies of the state that decides about a hit, and of all that is due by now. Copies that the trial
-// has already stay.
-func (k *Keyed) CopyTo(trial *Keyed, h *HitContext, now int64, inForce *rules.Snapshot) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	trial.mu.Lock()
-	defer trial.mu.Unlock()
-	trial.rules = inForce
-	for _, t := range k.due.heap {
-		switch {
-		case t.due > now:
-		case t.absence != nil:
-			k.copyAbsence(trial, t.absence.key)
-		case t.key.unreported.sample != nil:
-			k.copyKey(trial, []byte(t.key.key))
-			k.copyBucket(trial, model.AppendBucket(nil, t.key.unreported.sample.source))
-		}
-	}
-	k.copyKey(trial, h.Key)
-	k.copyBucket(trial, h.Container)
-	k.copyAbsence(trial, rules.AbsenceKey(h.Rule, h.Source.Workload))
-	if t, ok := k.templates.Peek(h.Template); ok && !trial.templates.Contains(h.Template) {
-		seen := *t
-		trial.templates.Add(h.Template, &seen)
-	}
-}
-
-func (k *Keyed) copyKey(trial *Keyed, key []byte) {
-	s := k.peek(string(key))
-	if s == nil || trial.has(key) {
-		return
-	}
-	c := s.clone()
-	trial.keys.Add(trial.hash(key), c)
-	trial.due.set(&c.timer, s.timer.due)
-}
-
-func (k *Keyed) copyBucket(trial *Keyed, container []byte) {
-	b, ok := k.buckets.Peek(k.hash(container))
-	if !ok || b.key != string(container) {
-		return
-	}
-	if h := trial.hash(container); !trial.buckets.Contains(h) {
-		c := *b
-		trial.buckets.Add(h, &c)
-	}
-}
-
-func (k *Keyed) copyAbsence(trial *Keyed, key string) {
-	t, ok := k.absences.Peek(key)
-	if !ok || trial.absences.Contains(key) {
-		return
-	}
-	c := t.clone()
-	trial.absences.Add(key, c)
-	trial.due.set(&c.timer, t.timer.due)
-}
-
 // Describe describes the state that decides about a hit, as it is.
-func (k *Keyed) Describe(h *HitContext, now int64) *Preview {
+func (d *Draft) Describe(h *HitContext, now int64) *Preview {
 	out := &Preview{}
-	if s := k.peek(string(h.Key)); s != nil {
+	if s := d.keys[string(h.Key)]; s != nil {
 		cooldown, left := int64(h.Rule.Settings.Cooldown), int64(0)
 		if s.window.opened != 0 {
 			out.LastAlert = time.Unix(0, s.window.opened).UTC()
@@ -118,13 +47,13 @@ func (k *Keyed) Describe(h *HitContext, now int64) *Preview {
 		}
 		out.Suppressed = s.unreported.total()
 	}
-	limit := k.limits.PerContainer
+	limit := &d.limits.PerContainer
 	if limit.Unlimited() {
 		return out
 	}
 	every, tolerance := limit.Spacing()
 	out.Burst, out.Tokens = limit.Burst, limit.Burst
-	if b, ok := k.buckets.Peek(k.hash(h.Container)); ok && b.key == string(h.Container) {
+	if b := d.buckets[string(h.Container)]; b != nil {
 		if ahead := b.arrival - now; ahead > 0 && ahead <= tolerance {
 			used := (ahead + every - 1) / every
 			out.Tokens = limit.Burst - int(used)
@@ -135,12 +64,12 @@ func (k *Keyed) Describe(h *HitContext, now int64) *Preview {
 }
 
 // DescribeAbsence describes a rule that waits for lines, as it is.
-func (k *Keyed) DescribeAbsence(key string) *Preview {
+func (d *Draft) DescribeAbsence(key string) *Preview {
 	s := &Preview{Waits: true}
 	if parts := KeyParts([]byte(key)); parts[0] != "" {
 		s.Key = parts
 	}
-	t, ok := k.absences.Peek(key)
+	t, ok := d.absences[key]
 	if !ok {
 		return s
 	}

@@ -15,6 +15,34 @@ func (k *Keyed) Rendered(shown *Sample, key []byte, text *SampleText) {
 	k.touch(KeyPrefix + string(key))
 }
 
+// dueOutcome says what becomes of something that was due.
+type dueOutcome uint8
+
+const (
+	notDue   dueOutcome = iota // not yet, or not any more
+	delayed                    // it cannot be sent yet
+	unsent                     // the rule alerts nobody
+	sendable                   // an alert is sent
+)
+
+// decideRollup returns the outcome of a key's deadline, its next state, and the roll-up. It has no side effects.
+func decideRollup(r *rules.Rule, s *keyState, at int64, m *muting, b *tokens) (next transition, a model.Alert, out dueOutcome) {
+	next = transition{window: s.window, episode: s.episode}
+	if due := s.deadline(r); due == 0 || due > at {
+		return next, a, notDue
+	}
+	a = s.rollup(r, at)
+	// The token comes last: a muted roll-up must not consume one.
+	if m.mutes(subjectOf(r, &a), at) || !b.available(at) {
+		next.window.prolong(r.Window(), at)
+		return next, a, delayed
+	}
+	a.Severity = max(a.Severity, next.episode.escalate(r, next.episode.clock(at)))
+	next.window.open(at)
+	next.reported, next.token = true, true
+	return next, a, sendable
+}
+
 // keyDue makes the roll-up of a key whose time has come. It needs a token; without one, or while a silence or an inhibition is in force, the window stays
 // open and the numbers stay.
 func (k *Keyed) keyDue(s *keyState, at, now int64, dst []model.Alert) []model.Alert {
@@ -24,32 +52,40 @@ func (k *Keyed) keyDue(s *keyState, at, now int64, dst []model.Alert) []model.Al
 		return dst
 	}
 	r := k.rule(s.key, shown.source.Workload)
-	due := s.deadline(r)
-	if due != 0 && shown.text == nil { // another worker is rendering it
-		due = now + 1
-	}
-	if due == 0 || due > at {
+	if shown.text == nil { // another worker is rendering it
+		due := s.deadline(r)
+		if due != 0 {
+			due = now + 1
+		}
 		k.due.set(&s.timer, due)
 		return dst
 	}
-	a := s.rollup(r, at)
-	about := rules.Subject{Rule: r, Source: a.Source, Line: []byte(a.Message), Severity: a.Severity}
-	// The token comes last: a muted roll-up must not consume one.
-	if k.muted(&about, at) || !k.token(model.AppendBucket(nil, shown.source), at, true) {
-		s.window.prolong(r.Window(), at)
-		k.due.set(&s.timer, s.deadline(r))
-		k.touchKey(s)
-		return dst
+	b := k.tokens(model.AppendBucket(nil, shown.source))
+	next, a, out := decideRollup(r, s, at, k.muting(), &b)
+	s.apply(&next)
+	if next.token {
+		b.consume()
 	}
-	// The roll-up has been made by now: markReported resets the counts that it reports.
-	k.countersOf(r).Rollup()
-	a.Severity = max(a.Severity, s.episode.escalate(r, s.episode.clock(at)))
-	s.markReported(at)
-	k.due.set(&s.timer, 0)
-	k.touchKey(s)
-	about.Severity = a.Severity
-	k.alerted(&about, at)
-	return append(dst, a)
+	k.due.set(&s.timer, s.deadline(r))
+	switch out {
+	case sendable:
+		r.Counters.Rollup()
+		k.muting().observe(subjectOf(r, &a), at)
+		dst = append(dst, a)
+		fallthrough
+	case delayed:
+		k.touchKey(s)
+	}
+	return dst
+}
+
+// subjectOf returns the subject of silences and inhibitions for an alert that time made. An absence has no line.
+func subjectOf(r *rules.Rule, a *model.Alert) *rules.Subject {
+	s := &rules.Subject{Rule: r, Source: a.Source, Severity: a.Severity}
+	if a.Kind != model.KindAbsence {
+		s.Line = []byte(a.Message)
+	}
+	return s
 }
 
 // rollup returns the alert about the suppressed hits of a key.

@@ -2,6 +2,7 @@ package state
 
 import (
 	"cmp"
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"time"
@@ -227,3 +228,34 @@ func (r *restoring) entry(e model.StateEntry) (kept bool, err error) {
 	}
 	return false, fmt.Errorf("unknown kind of entry")
 }
+
+// Prefixes of the keys of saved entries.
+const (
+	KeyPrefix      = "key/"
+	bucketPrefix   = "bucket/"
+	absencePrefix  = "absence/"
+	templatePrefix = "seen/"
+	ClockKey       = "clock"
+)
+
+// TemplateID identifies a template of a rule and a workload.
+type TemplateID [model.DigestLen]byte
+
+// NewTemplate returns the id of a template.
+func NewTemplate(rule, workload string, template []byte) TemplateID {
+	return model.DigestOf(rule, workload, template)
+}
+
+func parseTemplateID(stateKey string) (id TemplateID, ok bool) {
+	text, ok := strings.CutPrefix(stateKey, templatePrefix)
+	if !ok || len(text) != hex.EncodedLen(len(id)) {
+		return id, false
+	}
+	_, err := hex.Decode(id[:], []byte(text))
+	return id, err == nil
+}
+
+func (id TemplateID) stateKey() string { return templatePrefix + hex.EncodeToString(id[:]) }
+
+// templateSeen is the first and the latest time at which a template was seen, by the records' clock, and the latest one that was saved.
+type templateSeen struct{ first, last, saved int64 }

@@ -112,34 +112,51 @@ const lazySaves = 64
 // lazyImage is by how much the saved time of a rule with first_seen = "image" may be late: only when a template was first seen matters there.
 const lazyImage = int64(time.Hour)
 
-// seenBefore notes the hit's template, suppressed or not, and reports whether it was seen within the time that the rule asks for, or later
-// than the hit, whose record came late. With first_seen = "image" it is known if it was seen before the hit's image appeared; of an image that nobody saw
-// appear, from its second hit on.
-func (k *Keyed) seenBefore(h *HitContext, now int64) (known bool) {
-	asked := h.Rule.Settings.FirstSeen
-	if asked == 0 {
+// knows reports whether the template was seen within the time that the rule asks for, or later than the hit, whose record came late. With first_seen =
+// "image" it is known if it was seen before the hit's image appeared; of an image that nobody saw appear, from its second hit on. No time is later than now.
+func (t *templateSeen) knows(h *HitContext) bool {
+	if asked := h.Rule.Settings.FirstSeen; asked != rules.FirstSeenImage {
+		return h.At-t.last < int64(asked)
+	}
+	return h.ImageSince == 0 || t.first < h.ImageSince
+}
+
+// clampFuture sets times later than now, since the clock went back, to now.
+func (t *templateSeen) clampFuture(now int64) { t.first, t.last = min(t.first, now), min(t.last, now) }
+
+// observe notes the template of a hit, suppressed or not, and reports whether it is to be saved.
+func (t *templateSeen) observe(h *HitContext) (save bool) {
+	lazy := int64(h.Rule.Settings.FirstSeen) / lazySaves
+	if h.Rule.Settings.FirstSeen == rules.FirstSeenImage {
+		lazy = lazyImage
+	}
+	t.first, t.last = min(t.first, h.At), max(t.last, h.At)
+	if t.last >= t.saved && t.last-t.saved <= lazy {
 		return false
 	}
-	within := int64(asked)
-	if asked == rules.FirstSeenImage {
-		within = lazyImage * lazySaves
+	t.saved = t.last
+	return true
+}
+
+// seenBefore notes the hit's template, and reports whether it was known.
+func (k *Keyed) seenBefore(h *HitContext, now int64) (known bool) {
+	if h.Rule.Settings.FirstSeen == 0 {
+		return false
 	}
 	t, ok := k.templates.Get(h.Template)
 	if !ok {
-		k.templates.Add(h.Template, &templateSeen{first: h.At, last: h.At, saved: h.At})
+		k.templates.Add(h.Template, newTemplateSeen(h))
 		k.touch(h.Template.stateKey())
 		return false
 	}
-	t.first, t.last = min(t.first, now), min(t.last, now) // the clock went back
-	if asked == rules.FirstSeenImage {
-		known = h.ImageSince == 0 || t.first < h.ImageSince
-	} else {
-		known = h.At-t.last < within
-	}
-	t.first, t.last = min(t.first, h.At), max(t.last, h.At)
-	if t.last < t.saved || t.last-t.saved > within/lazySaves {
-		t.saved = t.last
+	t.clampFuture(now)
+	known = t.knows(h)
+	if t.observe(h) {
 		k.touch(h.Template.stateKey())
 	}
 	return known
+}
+
+func newTemplateSeen(h *HitContext) *templateSeen {
+	return &templateSeen{first: h.At, last: h.At, saved: h.At}
 }

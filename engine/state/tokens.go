@@ -1,50 +1,76 @@
 package state
 
 import (
-	"hash/maphash"
+	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 )
 
-// tokens is the bucket of a container.
-type tokens struct {
-	of        *Keyed
-	container []byte
+// bucket is a token bucket as a theoretical arrival time (GCRA, ITU-T I.371): one integer instead of a level and a time.
+type bucket struct {
+	key     string
+	arrival int64 // ns
 }
 
-// consume takes a token, and reports whether there was one.
-func (t tokens) consume(now int64) bool { return t.of.token(t.container, now, true) }
-
-// available reports whether there is a token. It takes none.
-func (t tokens) available(now int64) bool { return t.of.token(t.container, now, false) }
-
-// token reports whether a container's bucket holds a token, and takes it if wanted.
-func (k *Keyed) token(container []byte, now int64, take bool) bool {
-	limit := &k.limits.PerContainer
-	if limit.Unlimited() {
-		return true
-	}
+// next returns the arrival of a bucket that gives a token at now; ok is false when it holds none. A nil bucket was never used.
+func (b *bucket) next(limit *rules.Bucket, now int64) (arrival int64, ok bool) {
 	every, tolerance := limit.Spacing()
-	h := maphash.Bytes(k.seed, container)
-	b, ok := k.buckets.Get(h)
-	if ok && b.key != string(container) {
-		k.buckets.Remove(h)
-		ok = false
-	}
-	arrival := now
-	if ok && b.arrival > now && b.arrival-now <= tolerance { // further ahead only when the clock went back or the burst shrank
+	arrival = now
+	if b != nil && b.arrival > now && b.arrival-now <= tolerance { // further ahead only when the clock went back or the burst shrank
 		arrival = b.arrival
 	}
 	arrival += every
-	if arrival-now > tolerance {
-		return false
-	}
-	if !take {
+	return arrival, arrival-now <= tolerance
+}
+
+// buckets finds and changes the bucket of a container.
+type buckets interface {
+	bucketOf(container []byte) *bucket // nil: it was never used
+	fill(b *bucket, container []byte, arrival int64)
+}
+
+// tokens is what a decision sees of the bucket of a container. It is looked up when it is asked about, since most hits are suppressed before that.
+type tokens struct {
+	of        buckets
+	limit     *rules.Bucket
+	container []byte
+	found     *bucket
+	arrival   int64 // of the bucket, when the token is taken
+}
+
+// available reports whether there is a token. It takes none.
+func (t *tokens) available(now int64) (ok bool) {
+	if t.limit.Unlimited() {
 		return true
 	}
-	if !ok {
+	t.found = t.of.bucketOf(t.container)
+	t.arrival, ok = t.found.next(t.limit, now)
+	return ok
+}
+
+// consume takes the token that is available.
+func (t *tokens) consume() {
+	if !t.limit.Unlimited() {
+		t.of.fill(t.found, t.container, t.arrival)
+	}
+}
+
+func (k *Keyed) bucketOf(container []byte) *bucket {
+	if b, ok := k.buckets.Get(k.hash(container)); ok && b.key == string(container) {
+		return b
+	}
+	return nil
+}
+
+func (k *Keyed) fill(b *bucket, container []byte, arrival int64) {
+	if b == nil {
 		b = &bucket{key: string(container)}
+		h := k.hash(container)
+		k.buckets.Remove(h) // of another container with the same hash
 		k.buckets.Add(h, b)
 	}
 	b.arrival = arrival
 	k.touch(bucketPrefix + b.key)
-	return true
+}
+
+func (k *Keyed) tokens(container []byte) tokens {
+	return tokens{of: k, limit: &k.limits.PerContainer, container: container}
 }

@@ -1,0 +1,183 @@
+package state
+
+import (
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/mute"
+	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+)
+
+// Draft decides about the hits of a record without consequences, one after another as they would be: a token that the first of them takes is missing for the
+// second. It calls the functions that Keyed calls, and puts their outcomes into effect on copies of the state that they concern. A Draft belongs to one
+// goroutine.
+type Draft struct {
+	of        *Keyed
+	rules     *rules.Snapshot
+	limits    rules.Limits
+	inhibitor *mute.Inhibitor // a copy
+	keys      map[string]*keyState
+	buckets   map[string]*bucket
+	absences  map[string]*absenceTimer
+	templates map[TemplateID]*templateSeen
+	due       deadlines // of the copies
+}
+
+// Draft returns a draft by the rules of a snapshot, with copies of all that is due by now.
+func (k *Keyed) Draft(n *rules.Snapshot, now int64) *Draft {
+	d := &Draft{
+		of: k, rules: n, inhibitor: k.mutes.Inhibitor.Clone(), keys: map[string]*keyState{}, buckets: map[string]*bucket{},
+		absences: map[string]*absenceTimer{}, templates: map[TemplateID]*templateSeen{},
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	d.limits = k.limits
+	for _, t := range k.due.heap {
+		switch {
+		case t.due > now:
+		case t.absence != nil:
+			d.copyAbsence(t.absence.key)
+		case t.key.unreported.sample != nil:
+			d.copyKey(t.key.key)
+			d.copyBucket(model.AppendBucket(nil, t.key.unreported.sample.source))
+		}
+	}
+	return d
+}
+
+// Load copies the state that decides about a hit. Copies that the draft has already stay.
+func (d *Draft) Load(h *HitContext) {
+	d.of.mu.Lock()
+	defer d.of.mu.Unlock()
+	d.copyKey(string(h.Key))
+	d.copyBucket(h.Container)
+	d.copyAbsence(rules.AbsenceKey(h.Rule, h.Source.Workload))
+	if t, ok := d.of.templates.Peek(h.Template); ok && d.templates[h.Template] == nil {
+		seen := *t
+		d.templates[h.Template] = &seen
+	}
+}
+
+func (d *Draft) copyKey(key string) {
+	s := d.of.peek(key)
+	if s == nil || d.keys[key] != nil {
+		return
+	}
+	c := s.clone()
+	d.keys[key] = c
+	d.due.set(&c.timer, s.timer.due)
+}
+
+func (d *Draft) copyBucket(container []byte) {
+	b, ok := d.of.buckets.Peek(d.of.hash(container))
+	if ok && b.key == string(container) && d.buckets[b.key] == nil {
+		c := *b
+		d.buckets[b.key] = &c
+	}
+}
+
+func (d *Draft) copyAbsence(key string) {
+	t, ok := d.of.absences.Peek(key)
+	if !ok || d.absences[key] != nil {
+		return
+	}
+	c := t.clone()
+	d.absences[key] = c
+	d.due.set(&c.timer, t.timer.due)
+}
+
+// Inhibitor returns the copy of the inhibitor that the draft asks.
+func (d *Draft) Inhibitor() *mute.Inhibitor { return d.inhibitor }
+
+func (d *Draft) bucketOf(container []byte) *bucket { return d.buckets[string(container)] }
+
+func (d *Draft) fill(b *bucket, container []byte, arrival int64) {
+	if b == nil {
+		b = &bucket{key: string(container)}
+		d.buckets[b.key] = b
+	}
+	b.arrival = arrival
+}
+
+func (d *Draft) tokens(container []byte) tokens {
+	return tokens{of: d, limit: &d.limits.PerContainer, container: container}
+}
+
+func (d *Draft) muting() *muting { return &muting{d.of.mutes, d.inhibitor, d.rules.Inhibits} }
+
+// Advance does all that is due by now.
+func (d *Draft) Advance(now int64) {
+	for t := d.due.first(); t != nil && t.due <= now; t = d.due.first() {
+		at := t.due
+		if t.key != nil {
+			d.keyDue(t.key, at, now)
+		} else {
+			d.absenceDue(t.absence, at)
+		}
+	}
+}
+
+func (d *Draft) keyDue(s *keyState, at, now int64) {
+	shown := s.unreported.sample
+	if shown == nil || shown.text == nil { // a worker is rendering it: its roll-up is for later
+		d.due.set(&s.timer, 0)
+		return
+	}
+	r := ruleOf(d.rules, s.key, shown.source.Workload)
+	b := d.tokens(model.AppendBucket(nil, shown.source))
+	next, a, out := decideRollup(r, s, at, d.muting(), &b)
+	s.apply(&next)
+	if next.token {
+		b.consume()
+	}
+	d.due.set(&s.timer, s.deadline(r))
+	if out == sendable {
+		d.muting().observe(subjectOf(r, &a), at)
+	}
+}
+
+func (d *Draft) absenceDue(t *absenceTimer, at int64) {
+	r := ruleOf(d.rules, t.key, t.workload())
+	a, out := decideAbsence(r, t, at, d.muting())
+	t.commitDue(out, at)
+	d.due.set(&t.timer, t.deadline(r))
+	if out == sendable {
+		d.muting().observe(subjectOf(r, &a), at)
+	}
+}
+
+// Evaluate decides about a hit whose state was loaded, with all that was due done. The decision is in h.
+func (d *Draft) Evaluate(h *HitContext, now int64) {
+	if h.Rule.Settings.Absent > 0 {
+		t := d.absences[rules.AbsenceKey(h.Rule, h.Source.Workload)]
+		if t == nil { // the wait would begin with the hit
+			t = &absenceTimer{key: rules.AbsenceKey(h.Rule, h.Source.Workload), began: now, from: now}
+			t.timer.absence = t
+			d.absences[t.key] = t
+		}
+		h.Decision = decideExpected(h.Rule, t, h, now)
+		t.commit(h, now)
+		d.due.set(&t.timer, t.deadline(h.Rule))
+		return
+	}
+	s := d.keys[string(h.Key)]
+	if s == nil {
+		s = newKeyState(string(h.Key))
+		d.keys[s.key] = s
+	}
+	if h.Rule.Settings.FirstSeen != 0 {
+		if t := d.templates[h.Template]; t == nil {
+			d.templates[h.Template] = newTemplateSeen(h)
+		} else {
+			t.clampFuture(now)
+			h.known = t.knows(h)
+			t.observe(h)
+		}
+	}
+	b := d.tokens(h.Container)
+	s.clampFuture(now)
+	next, v := decide(h.Rule, s, h, &b, now)
+	s.commit(h, &next, &v, &b, now)
+	d.due.set(&s.timer, s.deadline(rollupRule(d.rules, s, h)))
+}
+
+// Rendered sets the text of a sample, whose roll-up may be due before the next hit of the record.
+func (d *Draft) Rendered(shown *Sample, text *SampleText) { shown.text = text }

@@ -1,0 +1,84 @@
+package state
+
+import (
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+)
+
+// Evaluate runs everything due by now, then decides about a hit and commits the decision, which is in h.
+func (k *Keyed) Evaluate(h *HitContext, now int64, dst []model.Alert) []model.Alert {
+	for done := false; !done; {
+		dst, done = k.tryEvaluate(h, now, dst)
+	}
+	return dst
+}
+
+// tryEvaluate is evaluate with the lock held once; done is false when more is due than is done at once.
+func (k *Keyed) tryEvaluate(h *HitContext, now int64, dst []model.Alert) (_ []model.Alert, done bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	// A roll-up that was due before this hit must not report it, so due work comes first, under the same lock.
+	dst, more := k.runDue(now, dst)
+	if more {
+		return dst, false
+	}
+	counters := h.Rule.Counters
+	counters.Hit()
+	if h.Rule.Settings.Absent > 0 {
+		k.evaluateExpected(h, now)
+	} else {
+		k.evaluateKey(h, now)
+	}
+	switch d := &h.Decision; {
+	case !d.Alert:
+		counters.Suppress(d.Reason)
+		if d.Reason == model.ReasonSilence {
+			h.Silence.Count()
+		}
+	case h.WaitsForLines:
+		counters.Pend()
+	default:
+		counters.Alert()
+	}
+	return dst, true
+}
+
+func (k *Keyed) evaluateKey(h *HitContext, now int64) {
+	s := k.stateOfHit(h, now)
+	h.known = k.seenBefore(h, now)
+	before := len(s.count.marks)
+	b := k.tokens(h.Container)
+	s.clampFuture(now) // decide asks for it
+	next, v := decide(h.Rule, s, h, &b, now)
+	s.commit(h, &next, &v, &b, now)
+	// The deadline follows from the new state, and addMarks may forget other keys, but not this one: it was used last.
+	k.addMarks(len(s.count.marks) - before)
+	k.due.set(&s.timer, s.deadline(rollupRule(k.rules, s, h)))
+	k.touchKey(s)
+}
+
+func (k *Keyed) evaluateExpected(h *HitContext, now int64) {
+	t := k.startAbsence(h.Rule, h.Source.Workload, h.Source, now)
+	h.Decision = decideExpected(h.Rule, t, h, now)
+	t.commit(h, now)
+	k.due.set(&t.timer, t.deadline(h.Rule))
+	k.touch(absencePrefix + t.key)
+}
+
+// rollupRule returns the rule by which a key's roll-up is made after a hit: as it applies to the workload of the hit that the roll-up shows, where hits of
+// several workloads share the key.
+func rollupRule(n *rules.Snapshot, s *keyState, h *HitContext) *rules.Rule {
+	shown := s.unreported.sample
+	if shown == nil || shown.source.Workload == h.Source.Workload {
+		return h.Rule
+	}
+	return ruleOf(n, s.key, shown.source.Workload)
+}
+
+// addMarks counts the hits that thresholds remember; when there are too many, the keys unused for longest are forgotten.
+func (k *Keyed) addMarks(n int) {
+	k.marks += n
+	for k.marks > maxMarks && k.keys.Len() > 1 {
+		k.keys.RemoveOldest()
+	}
+}
