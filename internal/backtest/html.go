@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/quantity"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
@@ -19,7 +20,7 @@ var reportText string
 // WriteHTML writes the result and the outcomes as one page. The page loads nothing and runs no script, and the content of log lines is escaped.
 func (r *Result) WriteHTML(w io.Writer, outcomes []Outcome) error {
 	t, err := template.New("report").Funcs(template.FuncMap{
-		"grouped": grouped, "plural": plural, "count": func(n int64, noun string) string { return plural(int(n), noun) }, "words": words, "plot": plot, "clean": safetext.Visible,
+		"grouped": quantity.Grouped, "plural": quantity.Plural[int], "count": quantity.Plural[int64], "words": words, "plot": plot, "clean": safetext.Visible,
 		"stamped": func(t time.Time) string { return stamped(t) },
 		"span":    func(from, to time.Time) string { return span(to.Sub(from)) },
 		"byTime":  func(r Rule) string { return words(r.byTime()) },
@@ -78,7 +79,7 @@ func plot(p page, name string, counts, alerts []int64) template.HTML {
 		height := max(1.5, float64(n)/float64(most)*(plotHeight-12))
 		at := line.Start.Add(time.Duration(int64(i)*line.Seconds) * time.Second)
 		fmt.Fprintf(&b, `<rect class="%s" x="%.2f" y="%.2f" width="%.2f" height="%.2f"><title>%s: %s</title></rect>`, class,
-			float64(i)*step, plotHeight-height, max(0.8, step-0.4), height, stamped(at), plural(int(n), noun))
+			float64(i)*step, plotHeight-height, max(0.8, step-0.4), height, stamped(at), quantity.Plural(n, noun))
 	}
 	for i, n := range counts {
 		bar(i, n, class, map[string]string{"all": "line", "hit": "hit"}[class])
@@ -87,7 +88,7 @@ func plot(p page, name string, counts, alerts []int64) template.HTML {
 		}
 	}
 	fmt.Fprintf(&b, `<line class="axis" x1="0" x2="%d" y1="%d" y2="%d"/>`, plotWidth, plotHeight, plotHeight)
-	fmt.Fprintf(&b, `<text x="2" y="9">%s</text>`, grouped(most))
+	fmt.Fprintf(&b, `<text x="2" y="9">%s</text>`, quantity.Grouped(most))
 	const labels = 6
 	whole := time.Duration(line.Seconds) * time.Second * time.Duration(len(counts))
 	layout := "15:04:05"

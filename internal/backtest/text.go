@@ -6,12 +6,12 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
 	"unicode/utf8"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/quantity"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
@@ -52,7 +52,7 @@ func (t *textReport) head() {
 	if len(r.Inputs) == 0 {
 		t.printf("0 lines: the input is empty")
 	} else {
-		t.printf("%s lines of %s", grouped(r.Lines), plural(len(r.Inputs), "log"))
+		t.printf("%s lines of %s", quantity.Grouped(r.Lines), quantity.Plural(len(r.Inputs), "log"))
 	}
 	if r.Lines > 0 {
 		t.printf(", from %s to %s (%s)", stamped(r.First), stamped(r.Last), span(r.Last.Sub(r.First)))
@@ -64,11 +64,11 @@ func (t *textReport) head() {
 	}{{r.Bad, "%s lines could not be read\n"}, {r.BadFiles, "%s files could not be read to their end\n"},
 		{r.Own, "%s lines of this program's own were not evaluated\n"}} {
 		if p.n > 0 {
-			t.printf(p.text, grouped(p.n))
+			t.printf(p.text, quantity.Grouped(p.n))
 		}
 	}
 	if u := r.Untimed; u != nil {
-		t.printf("%s of %s lines have no time that is known: what depends on time is a guess for them\n", grouped(u.Lines), grouped(u.Of))
+		t.printf("%s of %s lines have no time that is known: what depends on time is a guess for them\n", quantity.Grouped(u.Lines), quantity.Grouped(u.Of))
 	}
 }
 
@@ -87,12 +87,12 @@ func (t *textReport) rules() {
 		if one.First != nil {
 			first, last = stamped(*one.First), stamped(*one.Last)
 		}
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", safetext.Visible(one.ID), grouped(one.Hits), grouped(one.SentTotal()), words(one.byTime()),
-			words(one.Suppressed), grouped(one.Pending), first, last)
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", safetext.Visible(one.ID), quantity.Grouped(one.Hits), quantity.Grouped(one.SentTotal()), words(one.byTime()),
+			words(one.Suppressed), quantity.Grouped(one.Pending), first, last)
 	}
 	_ = table.Flush() // into memory
 	if silent > 0 {
-		t.printf("%s without a hit\n", plural(silent, "rule"))
+		t.printf("%s without a hit\n", quantity.Plural(silent, "rule"))
 	}
 }
 
@@ -132,9 +132,9 @@ func (t *textReport) timeline() {
 		if len(one.HitsAt) == 0 {
 			continue
 		}
-		row(safetext.Visible(one.ID), one.HitsAt, "hits "+grouped(one.Hits))
+		row(safetext.Visible(one.ID), one.HitsAt, "hits "+quantity.Grouped(one.Hits))
 		if one.SentTotal() > 0 {
-			t.printf("%-*s  %s  sent %s\n", label, "", dots(resample(one.AlertsAt, columns)), grouped(one.SentTotal()))
+			t.printf("%-*s  %s  sent %s\n", label, "", dots(resample(one.AlertsAt, columns)), quantity.Grouped(one.SentTotal()))
 		}
 	}
 	t.printf("%-*s  a column is %s\n", label, "", span(each))
@@ -149,16 +149,16 @@ func (t *textReport) triggers() {
 	_, _ = fmt.Fprintln(table, "TRIGGER\tSENT\tBY RULE")
 	for i := range t.r.Triggers {
 		one := &t.r.Triggers[i]
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", safetext.Visible(one.Name), grouped(one.Alerts), words(one.Rules))
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", safetext.Visible(one.Name), quantity.Grouped(one.Alerts), words(one.Rules))
 	}
 	_ = table.Flush() // into memory
 	for i := range t.r.Triggers {
 		if one := &t.r.Triggers[i]; one.OutsideHours > 0 {
-			t.printf("%s: %s more outside its hours\n", safetext.Visible(one.Name), plural(int(one.OutsideHours), "alert"))
+			t.printf("%s: %s more outside its hours\n", safetext.Visible(one.Name), quantity.Plural(one.OutsideHours, "alert"))
 		}
 	}
 	if t.r.Unwanted > 0 {
-		t.printf("%s that no trigger accepts\n", plural(int(t.r.Unwanted), "alert"))
+		t.printf("%s that no trigger accepts\n", quantity.Plural(t.r.Unwanted, "alert"))
 	}
 }
 
@@ -170,7 +170,7 @@ func (t *textReport) silences() {
 	table := tabwriter.NewWriter(t, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "SILENCE\tUNTIL\tSUPPRESSED")
 	for _, one := range t.r.Silences {
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", safetext.Visible(one.ID), stamped(one.Until), grouped(one.Suppressed))
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", safetext.Visible(one.ID), stamped(one.Until), quantity.Grouped(one.Suppressed))
 	}
 	_ = table.Flush() // into memory
 }
@@ -195,7 +195,7 @@ func (t *textReport) lines(samples []Sample, kind string) {
 			head += fmt.Sprintf(" %s:%d", safetext.Visible(s.File), s.Line)
 		}
 		if s.SuppressedBefore > 0 {
-			head += fmt.Sprintf(" (+%s suppressed before)", grouped(s.SuppressedBefore))
+			head += fmt.Sprintf(" (+%s suppressed before)", quantity.Grouped(s.SuppressedBefore))
 		}
 		t.printf("%s\n", head)
 		width := max(40, t.opt.Width-12)
@@ -215,7 +215,7 @@ func (t *textReport) lines(samples []Sample, kind string) {
 func (t *textReport) comparison() {
 	c := t.r.Against
 	t.printf("\ncompared with the other rules: lines that alert now and did not: %s; lines that did and do not now: %s\n",
-		grouped(c.OnlyNew), grouped(c.OnlyOld))
+		quantity.Grouped(c.OnlyNew), quantity.Grouped(c.OnlyOld))
 	table := tabwriter.NewWriter(t, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "RULE\tSETTINGS\tHITS\tSENT\tSUPPRESSED\tNEW LINES\tLOST LINES")
 	same := 0
@@ -227,11 +227,11 @@ func (t *textReport) comparison() {
 		}
 		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t+%s\t-%s\n", safetext.Visible(one.ID), one.Change,
 			change(one, func(r *Rule) int64 { return r.Hits }), change(one, (*Rule).SentTotal), change(one, (*Rule).SuppressedTotal),
-			grouped(one.OnlyNew), grouped(one.OnlyOld))
+			quantity.Grouped(one.OnlyNew), quantity.Grouped(one.OnlyOld))
 	}
 	_ = table.Flush() // into memory
 	if same > 0 {
-		t.printf("%s did the same\n", plural(same, "rule"))
+		t.printf("%s did the same\n", quantity.Plural(same, "rule"))
 	}
 	for i := range c.Rules {
 		one := &c.Rules[i]
@@ -254,9 +254,9 @@ func change(c *RuleChange, of func(*Rule) int64) string {
 		after = of(c.New)
 	}
 	if before == after {
-		return grouped(after)
+		return quantity.Grouped(after)
 	}
-	return grouped(before) + " → " + grouped(after)
+	return quantity.Grouped(before) + " → " + quantity.Grouped(after)
 }
 
 // WriteOutcomes writes one line per outcome.
@@ -267,7 +267,7 @@ func WriteOutcomes(w io.Writer, all []Outcome) error {
 		if !o.Met {
 			word = "FAIL"
 		}
-		if _, err := fmt.Fprintf(w, "%s  %s: got %s (%s)\n", word, safetext.Visible(o.Expectation), grouped(o.Got), safetext.Visible(o.Place)); err != nil {
+		if _, err := fmt.Fprintf(w, "%s  %s: got %s (%s)\n", word, safetext.Visible(o.Expectation), quantity.Grouped(o.Got), safetext.Visible(o.Place)); err != nil {
 			return err
 		}
 	}
@@ -351,25 +351,9 @@ func words(counts map[string]int64) string {
 		return "-"
 	}
 	for i, name := range names {
-		names[i] = safetext.Visible(name) + " " + grouped(counts[name])
+		names[i] = safetext.Visible(name) + " " + quantity.Grouped(counts[name])
 	}
 	return strings.Join(names, ", ")
-}
-
-// grouped formats a number with commas between its thousands.
-func grouped(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return grouped(int64(n)) + " " + noun + "s"
 }
 
 func stamped(t time.Time) string { return t.Format(time.DateTime) }

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/quantity"
 )
 
 // Untimed counts the lines without a known time. They get the time of the line before, or of the file's last change, so everything that depends on
@@ -27,7 +29,7 @@ const maxBehind = 200
 func (u *Untimed) String() string {
 	var why []string
 	for _, word := range slices.SortedFunc(maps.Keys(u.Reasons), func(a, b string) int { return int(u.Reasons[b] - u.Reasons[a]) }) {
-		why = append(why, fmt.Sprintf("%s (%s)", word, grouped(u.Reasons[word])))
+		why = append(why, fmt.Sprintf("%s (%s)", word, quantity.Grouped(u.Reasons[word])))
 	}
 	at := u.File
 	if u.Line > 0 {
@@ -35,16 +37,7 @@ func (u *Untimed) String() string {
 	}
 	return fmt.Sprintf("%s of %s lines have no time that is known: %s; the first is %s. They count as of the line before, or of the file's last change. "+
 		"Read the log with times (docker logs -t, journalctl -o short-iso, a date and a zone in the logger's format), or name the zone with --timezone",
-		grouped(u.Lines), grouped(u.Of), strings.Join(why, ", "), at)
-}
-
-// grouped formats a number with commas between its thousands.
-func grouped(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
+		quantity.Grouped(u.Lines), quantity.Grouped(u.Of), strings.Join(why, ", "), at)
 }
 
 // untimedLines adds up the counts of all series. It is safe for concurrent use.

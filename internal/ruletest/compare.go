@@ -14,6 +14,7 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 	"github.com/tinyforge/fluentbit-trigger/trigger/receiver"
 )
@@ -174,22 +175,14 @@ type values struct {
 
 func chosen(v *values, want func(key string) bool) []field {
 	all := []field{
-		{"rule", quote(v.rule)}, {"kind", quote(v.kind)}, {"at", quote(v.at.String())}, {"severity", quote(v.severity)},
-		{"summary", quote(v.summary)}, {"message", quote(v.message)}, {"count", fmt.Sprint(v.count)},
-		{"captures", tableOf(v.captures, quote)}, {"fields", tableOf(v.fields, quote)}, {"labels", tableOf(v.labels, quote)},
+		{"rule", safetext.TOML(v.rule)}, {"kind", safetext.TOML(v.kind)}, {"at", safetext.TOML(v.at.String())}, {"severity", safetext.TOML(v.severity)},
+		{"summary", safetext.TOML(v.summary)}, {"message", safetext.TOML(v.message)}, {"count", fmt.Sprint(v.count)},
+		{"captures", tableOf(v.captures, safetext.TOML)}, {"fields", tableOf(v.fields, safetext.TOML)}, {"labels", tableOf(v.labels, safetext.TOML)},
 		{"suppressed", tableOf(v.suppressed, func(n int64) string { return fmt.Sprint(n) })},
-		{"workload", quote(v.workload)}, {"container", quote(v.container)}, {"stream", quote(v.stream)},
+		{"workload", safetext.TOML(v.workload)}, {"container", safetext.TOML(v.container)}, {"stream", safetext.TOML(v.stream)},
 		{"before", listOf(v.before)}, {"after", listOf(v.after)}, {"triggers", listOf(v.triggers)},
 	}
 	return slices.DeleteFunc(all, func(s field) bool { return !want(s.key) })
-}
-
-// quote writes a text as TOML does, where it can without escapes.
-func quote(s string) string {
-	if strings.ContainsAny(s, `"\`) && !strings.ContainsFunc(s, func(r rune) bool { return r == '\'' || r < ' ' || r == 0x7f }) {
-		return "'" + s + "'"
-	}
-	return fmt.Sprintf("%q", s)
 }
 
 // bareKey matches the keys that TOML takes without quotes.
@@ -200,7 +193,7 @@ func tableOf[V any](m map[string]V, text func(V) string) string {
 	for _, k := range slices.Sorted(maps.Keys(m)) {
 		name := k
 		if !bareKey.MatchString(k) {
-			name = quote(k)
+			name = safetext.TOML(k)
 		}
 		parts = append(parts, name+" = "+text(m[k]))
 	}
@@ -210,7 +203,7 @@ func tableOf[V any](m map[string]V, text func(V) string) string {
 func listOf(list []string) string {
 	parts := make([]string, len(list))
 	for i, s := range list {
-		parts[i] = quote(s)
+		parts[i] = safetext.TOML(s)
 	}
 	return "[" + strings.Join(parts, ", ") + "]"
 }
@@ -241,7 +234,7 @@ func heldText(list []Suppressed) string {
 	slices.SortFunc(list, func(a, b Suppressed) int { return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Reason, b.Reason)) })
 	var b strings.Builder
 	for _, s := range list {
-		fmt.Fprintf(&b, "[[test.suppressed]]\nrule = %s\nreason = %s\ncount = %d\n", quote(s.Rule), quote(s.Reason), s.Count)
+		fmt.Fprintf(&b, "[[test.suppressed]]\nrule = %s\nreason = %s\ncount = %d\n", safetext.TOML(s.Rule), safetext.TOML(s.Reason), s.Count)
 	}
 	return b.String()
 }

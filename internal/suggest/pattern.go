@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
@@ -155,32 +154,6 @@ func quoted(s string) string {
 			b.WriteRune(r)
 		}
 	}
-	return b.String()
-}
-
-// tomlString writes a string of TOML, literal where that is possible.
-func tomlString(s string) string {
-	if !strings.ContainsFunc(s, func(r rune) bool { return r == '\'' || safetext.Hidden(r) || r == utf8.RuneError }) {
-		return "'" + s + "'"
-	}
-	var b strings.Builder
-	b.WriteByte('"')
-	for _, r := range s {
-		switch {
-		case r == '"' || r == '\\':
-			b.WriteByte('\\')
-			b.WriteRune(r)
-		case safetext.Hidden(r):
-			if r > 0xffff {
-				fmt.Fprintf(&b, `\U%08X`, r)
-			} else {
-				fmt.Fprintf(&b, `\u%04X`, r)
-			}
-		default:
-			b.WriteRune(r)
-		}
-	}
-	b.WriteByte('"')
 	return b.String()
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
 // Result is the noisiest templates of a log. Its JSON form is what -o json prints.
@@ -109,8 +110,8 @@ const cooldown = "15m"
 
 // write writes rule and exclusion, and reports whether they compile and hit, or exclude, all samples.
 func (s *Suggestion) write(f *found) bool {
-	rule := fmt.Sprintf("[[rule]]\nname = %s\npattern = %s\nseverity = %q\ncooldown = %q\n", tomlString(s.Name), tomlString(s.Pattern), s.Severity, cooldown)
-	none := "none = [" + tomlString(s.Pattern) + "]"
+	rule := fmt.Sprintf("[[rule]]\nname = %s\npattern = %s\nseverity = %q\ncooldown = %q\n", safetext.TOML(s.Name), safetext.TOML(s.Pattern), s.Severity, cooldown)
+	none := "none = [" + safetext.TOML(s.Pattern) + "]"
 	if !hits(rule, f, true) || !hits("[[rule]]\nname = 'all'\npattern = '(?s).'\n"+none+"\n", f, false) {
 		return false
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
 	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
+	"github.com/tinyforge/fluentbit-trigger/internal/quantity"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
@@ -175,7 +176,7 @@ func (e *item) outcome() string {
 		d := &e.Deliveries[i]
 		words[i] = safetext.Visible(d.Trigger) + ": " + d.State
 		if d.Attempts > 1 || d.Reason != "" {
-			words[i] += ", " + command.Plural(d.Attempts, "attempt")
+			words[i] += ", " + quantity.Plural(d.Attempts, "attempt")
 		}
 		if d.Due != nil && d.Attempts > 0 {
 			words[i] += ", next " + d.Due.Local().Format(time.TimeOnly)

@@ -13,11 +13,12 @@ import (
 	"sync/atomic"
 
 	"github.com/spf13/cobra"
-	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/backtest"
+	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/quantity"
 	"github.com/tinyforge/fluentbit-trigger/internal/replay"
 )
 
@@ -171,13 +172,13 @@ func (cmd *backtestCommand) report(c *command.Env, result *backtest.Result, expe
 	}
 	var bad []string
 	if missed > 0 {
-		bad = append(bad, command.Plural(missed, "expectation")+" not met")
+		bad = append(bad, quantity.Plural(missed, "expectation")+" not met")
 	}
 	if len(outcomes) > 0 && result.BadFiles > 0 { // the expectations were not tried on the rest
-		bad = append(bad, command.Plural(int(result.BadFiles), "input")+" not read, or not to the end")
+		bad = append(bad, quantity.Plural(result.BadFiles, "input")+" not read, or not to the end")
 	}
 	if len(outcomes) > 0 && result.Untimed != nil { // the times are a guess
-		bad = append(bad, command.Plural(int(result.Untimed.Lines), "line")+" without a known time")
+		bad = append(bad, quantity.Plural(result.Untimed.Lines, "line")+" without a known time")
 	}
 	if len(bad) > 0 {
 		return &command.Error{Code: command.Findings, Text: strings.Join(bad, ", ")}
@@ -208,7 +209,7 @@ func (cmd *backtestCommand) expectations(c *command.Env, rules *config.Settings)
 			_, _ = fmt.Fprintln(c.Err, problems[i].Error())
 		}
 		if len(problems) > 0 {
-			return nil, &command.Error{Code: command.Usage, Text: command.Plural(len(problems), "problem") + " in the expectations"}
+			return nil, &command.Error{Code: command.Usage, Text: quantity.Plural(len(problems), "problem") + " in the expectations"}
 		}
 		all = append(all, read...)
 	}
@@ -237,9 +238,9 @@ func rulesOf(c *command.Env, files []string) (*config.Settings, error) {
 	}
 	switch {
 	case result.Unusable():
-		return nil, &brokenRules{command.Error{Code: command.Usage, Text: command.Plural(len(problems), "problem") + ", and not everything could be read"}, problems}
+		return nil, &brokenRules{command.Error{Code: command.Usage, Text: quantity.Plural(len(problems), "problem") + ", and not everything could be read"}, problems}
 	case len(problems) > 0:
-		return nil, &brokenRules{command.Error{Code: command.Rules, Text: command.Plural(len(problems), "problem")}, problems}
+		return nil, &brokenRules{command.Error{Code: command.Rules, Text: quantity.Plural(len(problems), "problem")}, problems}
 	case len(result.Settings.Rules) == 0 && !slices.ContainsFunc(result.Settings.Workloads, hasRules):
 		return nil, &command.Error{Code: command.Usage, Text: "no rules in " + strings.Join(files, ", ")}
 	}

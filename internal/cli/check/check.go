@@ -8,9 +8,10 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
 	"github.com/tinyforge/fluentbit-trigger/internal/lint"
+	"github.com/tinyforge/fluentbit-trigger/internal/quantity"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
@@ -97,21 +98,21 @@ func (cmd *checkCommand) run(c *command.Env) error {
 	}
 	switch {
 	case report.Unusable():
-		return &command.Error{Code: command.Usage, Text: command.Plural(errors, "problem") + ", and not everything could be read"}
+		return &command.Error{Code: command.Usage, Text: quantity.Plural(errors, "problem") + ", and not everything could be read"}
 	case errors > 0:
-		return &command.Error{Code: command.Rules, Text: command.Plural(errors, "problem")}
+		return &command.Error{Code: command.Rules, Text: quantity.Plural(errors, "problem")}
 	case cmd.Strict && warnings > 0:
-		return &command.Error{Code: command.Findings, Text: command.Plural(warnings, "warning")}
+		return &command.Error{Code: command.Findings, Text: quantity.Plural(warnings, "warning")}
 	}
 	if cmd.Output != "json" {
 		with := ""
 		if warnings > 0 {
-			with = "; " + command.Plural(warnings, "warning")
+			with = "; " + quantity.Plural(warnings, "warning")
 		}
 		if report.Elsewhere > 0 {
-			with += "; " + command.Plural(report.Elsewhere, "setting") + " can only be checked where it runs"
+			with += "; " + quantity.Plural(report.Elsewhere, "setting") + " can only be checked where it runs"
 		}
-		c.Printf("fine: %s, %s, %s%s\n", command.Plural(report.Rules, "rule"), command.Plural(report.Workloads, "workload"), command.Plural(report.Triggers, "trigger"), with)
+		c.Printf("fine: %s, %s, %s%s\n", quantity.Plural(report.Rules, "rule"), quantity.Plural(report.Workloads, "workload"), quantity.Plural(report.Triggers, "trigger"), with)
 	}
 	return nil
 }

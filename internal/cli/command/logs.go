@@ -7,9 +7,11 @@ import (
 	_ "time/tzdata" // images without a time zone database know zones, too
 
 	"github.com/spf13/cobra"
+
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+	"github.com/tinyforge/fluentbit-trigger/internal/quantity"
 	"github.com/tinyforge/fluentbit-trigger/internal/replay"
 )
 
@@ -85,6 +87,6 @@ func (env *Env) ReportProblems(s replay.Stats) {
 		env.Warnf("%s", s.Problems[i])
 	}
 	if more := s.BadLines + s.BadFiles - maxProblems; more > 0 {
-		env.Warnf("and %s", Plural(int(more), "more such problem"))
+		env.Warnf("and %s", quantity.Plural(more, "more such problem"))
 	}
 }

@@ -13,14 +13,6 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
-// Plural returns a number with its noun.
-func Plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
 // Shorten cuts a text to a number of characters; 0 cuts nothing.
 func Shorten(text string, most int) string {
 	if most <= 0 {

@@ -14,13 +14,14 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
+	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/silence"
+	"github.com/tinyforge/fluentbit-trigger/internal/quantity"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
@@ -148,7 +149,7 @@ func (cmd *explainCommand) run(c *command.Env) error {
 	case err != nil:
 		return err
 	case len(result.Problems) > 0:
-		return &command.Error{Code: command.Rules, Text: command.Plural(len(result.Problems), "problem")}
+		return &command.Error{Code: command.Rules, Text: quantity.Plural(len(result.Problems), "problem")}
 	case !any:
 		return &command.Error{Code: command.Findings}
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
 	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
+	"github.com/tinyforge/fluentbit-trigger/internal/quantity"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
@@ -187,7 +188,7 @@ func (cmd *showCommand) run(env *command.Env) error {
 		return fmt.Errorf("the alert cannot be read: %w", err)
 	}
 	env.Printf("trigger     %s\naccepted    %s\ndied        %s, after %s: %s\n", safetext.Visible(letter.Trigger), letter.Accepted.Local().Format(time.DateTime),
-		letter.Died.Local().Format(time.DateTime), command.Plural(letter.Attempts, "attempt"), safetext.Visible(letter.Reason))
+		letter.Died.Local().Format(time.DateTime), quantity.Plural(letter.Attempts, "attempt"), safetext.Visible(letter.Reason))
 	if letter.Answer != "" {
 		env.Printf("answer      %s\n", safetext.Visible(letter.Answer))
 	}
@@ -282,7 +283,7 @@ func newRedeliver(env *command.Env) *cobra.Command {
 		if s.Output == "json" {
 			err = env.WriteJSON(done)
 		} else {
-			env.Printf("pending again: %s\n", command.Plural(done.Redelivered, "dead letter"))
+			env.Printf("pending again: %s\n", quantity.Plural(done.Redelivered, "dead letter"))
 			if done.Left > 0 {
 				env.Printf("unchanged, because no more deliveries may be pending: %d\n", done.Left)
 			}
@@ -316,7 +317,7 @@ func newDrop(env *command.Env) *cobra.Command {
 		if s.Output == "json" {
 			err = env.WriteJSON(done)
 		} else {
-			env.Printf("dropped: %s\n", command.Plural(done.Dropped, "dead letter"))
+			env.Printf("dropped: %s\n", quantity.Plural(done.Dropped, "dead letter"))
 		}
 		if err == nil && done.Dropped == 0 {
 			return errNothing()

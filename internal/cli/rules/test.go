@@ -11,9 +11,11 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
 	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
+	"github.com/tinyforge/fluentbit-trigger/internal/quantity"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
@@ -111,7 +113,7 @@ func (cmd *testCommand) run(c *command.Env) error {
 				}
 			}
 		}
-		c.Printf("%s of %s\n", command.Plural(hits, "hit"), command.Plural(len(t.Results), "line"))
+		c.Printf("%s of %s\n", quantity.Plural(hits, "hit"), quantity.Plural(len(t.Results), "line"))
 		return nil
 	})
 	if err == nil && hits == 0 && cmd.Output != "json" {

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
-
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+	"github.com/tinyforge/fluentbit-trigger/internal/quantity"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
@@ -77,10 +77,10 @@ func statusText(d docker.Stats, p *pipeline.Pipeline) string {
 	for _, n := range d.States {
 		followed += n
 	}
-	text := fmt.Sprintf("%s (%d live), %s, %s, %s", command.Plural(followed, "container"), d.States[docker.Live], command.Plural(int(s.Engine.Lines), "line"),
-		command.Plural(int(sum.Hits), "hit"), command.Plural(int(sum.Alerts), "alert"))
+	text := fmt.Sprintf("%s (%d live), %s, %s, %s", quantity.Plural(followed, "container"), d.States[docker.Live], quantity.Plural(s.Engine.Lines, "line"),
+		quantity.Plural(sum.Hits, "hit"), quantity.Plural(sum.Alerts, "alert"))
 	if d.Gaps > 0 {
-		text += ", " + command.Plural(int(d.Gaps), "gap")
+		text += ", " + quantity.Plural(d.Gaps, "gap")
 	}
 	return text
 }

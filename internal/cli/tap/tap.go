@@ -11,10 +11,11 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
+	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
+	"github.com/tinyforge/fluentbit-trigger/internal/quantity"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
@@ -102,7 +103,7 @@ func (cmd *tapCommand) show(c *command.Env, e client.Event, colour bool) error {
 		if err := json.Unmarshal(e.Data, &missed); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintf(c.Err, "docker-fluentbit: %s left out, because they came too fast\n", command.Plural(int(missed.Missed), "record"))
+		_, err := fmt.Fprintf(c.Err, "docker-fluentbit: %s left out, because they came too fast\n", quantity.Plural(missed.Missed, "record"))
 		return err
 	case e.Name != "record":
 		return nil // of a newer server

@@ -15,9 +15,10 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/quantity"
 	"github.com/tinyforge/fluentbit-trigger/internal/ruletest"
 )
 
@@ -196,13 +197,13 @@ func (cmd *testCommand) result(r *testReport, unusable bool) error {
 	case unusable:
 		return &command.Error{Code: command.Usage, Text: "not everything could be read"}
 	case len(r.Problems) > 0:
-		return &command.Error{Code: command.Rules, Text: command.Plural(len(r.Problems), "problem")}
+		return &command.Error{Code: command.Rules, Text: quantity.Plural(len(r.Problems), "problem")}
 	case r.Failed > 0:
-		return &command.Error{Code: command.Findings, Text: fmt.Sprintf("%d of %s failed", r.Failed, command.Plural(r.Tests, "test"))}
+		return &command.Error{Code: command.Findings, Text: fmt.Sprintf("%d of %s failed", r.Failed, quantity.Plural(r.Tests, "test"))}
 	case r.Tests == 0:
 		return &command.Error{Code: command.Findings, Text: "no test ran"}
 	case cmd.Cover && len(r.Untested) > 0:
-		return &command.Error{Code: command.Findings, Text: command.Plural(len(r.Untested), "rule") + " without a test"}
+		return &command.Error{Code: command.Findings, Text: quantity.Plural(len(r.Untested), "rule") + " without a test"}
 	}
 	return nil
 }
@@ -237,7 +238,7 @@ func (cmd *testCommand) write(c *command.Env, r *testReport) error {
 		c.Printf("no test hits %s\n", strings.Join(r.Untested, ", "))
 	}
 	if r.Failed == 0 && len(r.Problems) == 0 && r.Tests > 0 {
-		c.Printf("fine: %s\n", command.Plural(r.Tests, "test"))
+		c.Printf("fine: %s\n", quantity.Plural(r.Tests, "test"))
 	}
 	return nil
 }

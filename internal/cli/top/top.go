@@ -13,12 +13,12 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
-
 	"golang.org/x/term"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
+	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
+	"github.com/tinyforge/fluentbit-trigger/internal/quantity"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
@@ -177,7 +177,7 @@ func byWeight(a, b, aHits, bHits int64, aName, bName string) int {
 // writeTop writes a summary, the busiest rules, and the busiest workloads.
 func writeTop(c *command.Env, v *view) error {
 	s, before := v.stats, v.before
-	head := fmt.Sprintf("%s: %s, %s, %d sent, %d suppressed", safetext.Visible(s.Instance), command.Plural(int(s.Lines), "line"), command.Plural(int(s.Hits), "hit"), s.Sent, s.SuppressedTotal())
+	head := fmt.Sprintf("%s: %s, %s, %s sent, %s suppressed", safetext.Visible(s.Instance), quantity.Plural(s.Lines, "line"), quantity.Plural(s.Hits, "hit"), quantity.Grouped(s.Sent), quantity.Grouped(s.SuppressedTotal()))
 	if v.rates() && s.Lines >= before.Lines && s.Hits >= before.Hits {
 		head = fmt.Sprintf("%s: %s/s lines, %s/s hits, %s/s sent", safetext.Visible(s.Instance), v.perSecond(s.Lines-before.Lines), v.perSecond(s.Hits-before.Hits),
 			v.perSecond(max(0, s.Sent-before.Sent)))

@@ -1,8 +1,6 @@
 package triggers
 
 import (
-	triggerclient "github.com/tinyforge/fluentbit-trigger/trigger/client"
-
 	"fmt"
 	"net/http"
 	"slices"
@@ -10,14 +8,17 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
 	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/lint"
+	"github.com/tinyforge/fluentbit-trigger/internal/quantity"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
+	triggerclient "github.com/tinyforge/fluentbit-trigger/trigger/client"
 )
 
 // testTimeout is longer than an instance waits for a receiver, so that the instance reports the failure.
@@ -62,7 +63,7 @@ func (cmd *testCommand) byInstance(c *command.Env) error {
 			c.Printf(": %s", safetext.Visible(t.Detail))
 		}
 		took := time.Duration(t.TookMS * float64(time.Millisecond)).Round(time.Millisecond)
-		c.Printf(" (%s, %s)\n", command.Plural(t.Attempts, "attempt"), took)
+		c.Printf(" (%s, %s)\n", quantity.Plural(t.Attempts, "attempt"), took)
 		return nil
 	})
 	if err == nil && !delivered {
