@@ -5,10 +5,9 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/hashicorp/golang-lru/v2/simplelru"
-
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+	"github.com/tinyforge/fluentbit-trigger/engine/table"
 )
 
 // lastAlerts is when alerts of a source last left, in ns; 0 = never.
@@ -20,22 +19,24 @@ type lastAlerts struct {
 // Inhibitor remembers the alerts that suppress others. It is bounded; when full, the one unused for longest is forgotten and
 // counted, so that hits alert rather than hide. Safe for concurrent use.
 type Inhibitor struct {
-	mu       sync.Mutex
-	Last     *simplelru.LRU[string, *lastAlerts]
-	changed  map[string]struct{} // keys that are to be saved or forgotten
-	tracking bool                // changed is kept
-	evicted  int64
-	key      []byte
+	mu         sync.Mutex
+	Last       *table.Table[string, *lastAlerts]
+	unrestored []string // names of saved entries to be forgotten
+	key        []byte
 }
 
 // MaxInhibitions bounds how many sources are remembered.
 const MaxInhibitions = 10_000
 
 func newInhibitor() *Inhibitor {
-	h := &Inhibitor{changed: map[string]struct{}{}}
-	// NewLRU fails only for a size below one.
-	h.Last, _ = simplelru.NewLRU(MaxInhibitions, func(key string, _ *lastAlerts) { h.touch(key) })
-	return h
+	return &Inhibitor{Last: table.New(MaxInhibitions, table.Form[string, *lastAlerts]{
+		Name: func(key string, _ *lastAlerts) string { return InhibitPrefix + key },
+		Copy: func(f *lastAlerts) (any, bool) { return *f, true },
+		Encode: func(saved any) []byte {
+			out, _ := json.Marshal(saved) // two numbers always have a form
+			return out
+		},
+	})}
 }
 
 // Clone returns a copy.
@@ -43,11 +44,9 @@ func (h *Inhibitor) Clone() *Inhibitor {
 	c := newInhibitor()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, key := range h.Last.Keys() {
-		if f, ok := h.Last.Peek(key); ok {
-			seen := *f
-			c.Last.Add(key, &seen)
-		}
+	for key, f := range h.Last.All() {
+		seen := *f
+		c.Last.Add(key, &seen)
 	}
 	return c
 }
@@ -56,13 +55,7 @@ func (h *Inhibitor) Clone() *Inhibitor {
 func (h *Inhibitor) Forgotten() int64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.evicted
-}
-
-func (h *Inhibitor) touch(key string) {
-	if h.tracking {
-		h.changed[key] = struct{}{}
-	}
+	return h.Last.Evicted()
 }
 
 // Suppresses reports whether one of the inhibitions suppresses a hit. An alert that seems to lie in the future, because the clock went back, suppresses nothing.
@@ -112,12 +105,9 @@ func (h *Inhibitor) record(i *rules.Inhibit, s *model.Source, both bool, now int
 			return
 		}
 		f = &lastAlerts{}
-		key := string(h.key)
-		if h.Last.Add(key, f) {
-			h.evicted++
-		}
+		h.Last.Add(string(h.key), f)
 	}
-	h.touch(string(h.key))
+	h.Last.Touch(string(h.key))
 	switch {
 	case over:
 		*f = lastAlerts{}
@@ -132,10 +122,10 @@ func (h *Inhibitor) record(i *rules.Inhibit, s *model.Source, both bool, now int
 func (h *Inhibitor) ClampFuture(now int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, key := range h.Last.Keys() {
-		if f, ok := h.Last.Peek(key); ok && max(f.Source, f.Both) > now {
+	for key, f := range h.Last.All() {
+		if max(f.Source, f.Both) > now {
 			f.Source, f.Both = min(f.Source, now), min(f.Both, now)
-			h.touch(key)
+			h.Last.Touch(key)
 		}
 	}
 }
@@ -145,37 +135,17 @@ const InhibitPrefix = "inhibit/"
 
 // TakeChanges returns the entries that changed since the last call, and from the first call on keeps track of further changes.
 func (h *Inhibitor) TakeChanges() []model.StateEntry {
-	changes := h.changes()
-	out := make([]model.StateEntry, 0, len(changes))
-	for key, f := range changes { // hits do not wait for the encoding
-		entry := model.StateEntry{Key: InhibitPrefix + key}
-		if f != nil {
-			entry.Value, _ = json.Marshal(f) // two numbers always have a form
-		}
-		out = append(out, entry)
-	}
-	return out
+	// Those that were not restored come first, for an entry of the same name may have been made since.
+	return h.Last.Take(&h.mu, false, h.takeUnrestored())
 }
 
-// changes returns copies of the changed entries by key, nil for those that were forgotten.
-func (h *Inhibitor) changes() map[string]*lastAlerts {
+func (h *Inhibitor) takeUnrestored() (out []model.StateEntry) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !h.tracking {
-		h.tracking = true
-		for _, key := range h.Last.Keys() {
-			h.touch(key)
-		}
+	for _, name := range h.unrestored {
+		out = append(out, model.StateEntry{Key: name})
 	}
-	out := make(map[string]*lastAlerts, len(h.changed))
-	for key := range h.changed {
-		out[key] = nil
-		if f, ok := h.Last.Peek(key); ok {
-			seen := *f
-			out[key] = &seen
-		}
-	}
-	clear(h.changed)
+	h.unrestored = nil
 	return out
 }
 
@@ -183,17 +153,16 @@ func (h *Inhibitor) changes() map[string]*lastAlerts {
 func (h *Inhibitor) Restore(e model.StateEntry, now int64) (kept bool, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.tracking = true
 	key := strings.TrimPrefix(e.Key, InhibitPrefix)
 	f := &lastAlerts{}
 	if err := json.Unmarshal(e.Value, f); err != nil {
-		h.touch(key)
+		h.unrestored = append(h.unrestored, e.Key)
 		return false, err
 	}
 	if now-max(f.Source, f.Both) >= int64(rules.MaxInhibit) {
-		h.touch(key)
+		h.unrestored = append(h.unrestored, e.Key)
 		return false, nil
 	}
-	h.Last.Add(key, f)
+	h.Last.Restore(key, f)
 	return true, nil
 }

@@ -52,7 +52,6 @@ func (k *Keyed) startAbsence(r *rules.Rule, workload string, s *model.Source, no
 	t.timer.absence = t
 	k.absences.Add(key, t)
 	k.due.set(&t.timer, t.deadline(r))
-	k.touch(absencePrefix + key)
 	return t
 }
 
@@ -157,7 +156,7 @@ func (k *Keyed) absenceDue(t *absenceTimer, at int64, dst []model.Alert) []model
 	t.commitDue(out, at)
 	k.due.set(&t.timer, t.deadline(r))
 	if out == unsent || out == sendable {
-		k.touch(absencePrefix + t.key)
+		k.absences.Touch(t.key)
 	}
 	if out == sendable {
 		r.Counters.Absence()

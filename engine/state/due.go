@@ -74,23 +74,21 @@ func (k *Keyed) Adopt(n *rules.Snapshot) {
 	// The rules are set before the deadlines are computed, which go by them. Smaller limits forget keys first, so that their deadlines need no work.
 	k.setLimits(n.Settings.Limits)
 	k.rules = n
-	for _, s := range k.keys.Values() {
+	for _, s := range k.keys.All() {
 		if shown := s.unreported.sample; shown != nil {
 			k.due.set(&s.timer, k.fromNow(s.deadline(k.rule(s.key, shown.source.Workload)), s.restored))
 		}
 		s.restored = false
 	}
-	k.dropping = true
-	for _, t := range k.absences.Values() {
+	for _, t := range k.absences.All() {
 		r := k.rule(t.key, t.workload())
 		if r == nil || r.Settings.Absent <= 0 || rules.AbsenceKey(r, t.workload()) != t.key {
-			k.absences.Remove(t.key)
+			k.absences.Drop(t.key)
 			continue
 		}
 		k.due.set(&t.timer, k.fromNow(t.deadline(r), t.restored))
 		t.restored = false
 	}
-	k.dropping = false
 	k.pendingAbsences = n.PendingAbsences()
 }
 
@@ -105,31 +103,31 @@ func (k *Keyed) fromNow(due int64, restored bool) int64 {
 func (k *Keyed) Skip(ns, now int64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for _, t := range k.absences.Values() {
+	for _, t := range k.absences.All() {
 		r := k.rule(t.key, t.workload())
 		t.skip(ns, now)
 		k.due.set(&t.timer, t.deadline(r))
-		k.touch(absencePrefix + t.key)
+		k.absences.Touch(t.key)
 	}
 	if ns >= 0 {
 		return
 	}
 	k.latest = min(k.latest, now)
-	for _, s := range k.keys.Values() {
+	for _, s := range k.keys.All() {
 		s.clampFuture(now)
 		if shown := s.unreported.sample; shown != nil {
 			k.due.set(&s.timer, s.deadline(k.rule(s.key, shown.source.Workload)))
 		}
-		k.touchKey(s)
+		k.keys.Touch(s.hash)
 	}
-	for _, b := range k.buckets.Values() { // it holds as many tokens as before
+	for hash, b := range k.buckets.All() { // it holds as many tokens as before
 		b.arrival += ns
-		k.touch(bucketPrefix + b.key)
+		k.buckets.Touch(hash)
 	}
-	for _, id := range k.templates.Keys() {
-		if t, ok := k.templates.Peek(id); ok && t.last > now {
-			t.last = now
-			k.touch(id.stateKey())
+	for id, t := range k.templates.All() {
+		if t.last > now {
+			t.clampFuture(now)
+			k.templates.Touch(id)
 		}
 	}
 }

@@ -54,7 +54,7 @@ func (k *Keyed) evaluateKey(h *HitContext, now int64) {
 	// The deadline follows from the new state, and addMarks may forget other keys, but not this one: it was used last.
 	k.addMarks(len(s.count.marks) - before)
 	k.due.set(&s.timer, s.deadline(rollupRule(k.rules, s, h)))
-	k.touchKey(s)
+	k.keys.Touch(s.hash)
 }
 
 func (k *Keyed) evaluateExpected(h *HitContext, now int64) {
@@ -62,7 +62,7 @@ func (k *Keyed) evaluateExpected(h *HitContext, now int64) {
 	h.Decision = decideExpected(h.Rule, t, h, now)
 	t.commit(h, now)
 	k.due.set(&t.timer, t.deadline(h.Rule))
-	k.touch(absencePrefix + t.key)
+	k.absences.Touch(t.key)
 }
 
 // rollupRule returns the rule by which a key's roll-up is made after a hit: as it applies to the workload of the hit that the roll-up shows, where hits of
@@ -79,6 +79,6 @@ func rollupRule(n *rules.Snapshot, s *keyState, h *HitContext) *rules.Rule {
 func (k *Keyed) addMarks(n int) {
 	k.marks += n
 	for k.marks > maxMarks && k.keys.Len() > 1 {
-		k.keys.RemoveOldest()
+		k.keys.EvictOldest()
 	}
 }

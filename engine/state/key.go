@@ -9,6 +9,7 @@ import (
 // key begins with, so that no snapshot outlives its reload for the sake of a key.
 type keyState struct {
 	key        string // rule id and key parts
+	hash       uint64 // of the key, in the table
 	window     window
 	unreported unreported
 	count      slidingCount

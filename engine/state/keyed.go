@@ -15,11 +15,10 @@ import (
 	"hash/maphash"
 	"sync"
 
-	"github.com/hashicorp/golang-lru/v2/simplelru"
-
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 	"github.com/tinyforge/fluentbit-trigger/engine/mute"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+	"github.com/tinyforge/fluentbit-trigger/engine/table"
 )
 
 // Keyed has the state of each cooldown key, of each container's token bucket and of each absence rule, and the
@@ -32,10 +31,10 @@ type Keyed struct {
 	countersBy      func(id string) *model.RuleCounters // of a rule, or those of retired rules
 	mu              sync.Mutex
 	seed            maphash.Seed
-	keys            *simplelru.LRU[uint64, *keyState]
-	buckets         *simplelru.LRU[uint64, *bucket]
-	absences        *simplelru.LRU[string, *absenceTimer]
-	templates       *simplelru.LRU[TemplateID, *templateSeen]
+	keys            *table.Table[uint64, *keyState] // by the hash of the key
+	buckets         *table.Table[uint64, *bucket]   // by the hash of the container
+	absences        *table.Table[string, *absenceTimer]
+	templates       *table.Table[TemplateID, *templateSeen]
 	groups          map[string]*templateGroup
 	due             deadlines
 	marks           int                    // of all keys
@@ -43,38 +42,25 @@ type Keyed struct {
 	pendingAbsences []rules.AbsenceToStart // that begin at the next moment
 	latest          int64                  // the latest time that anything was done at
 
-	changed  map[string]struct{} // state keys whose entry is to be saved or forgotten
-	tracking bool                // changed is kept
-	clocked  int64               // latest as it was saved
-	dropping bool                // removed entries are not needed any more, and not counted
-	evicted  int64
-	overflow int64 // hits sent because a rule's templates were too many
-	limits   rules.Limits
+	unrestored []string // names of saved entries to be forgotten
+	clocked    int64    // latest as it was saved
+	overflow   int64    // hits sent because a rule's templates were too many
+	limits     rules.Limits
 }
 
 func NewKeyed(limits rules.Limits, m *mute.Board, counters func(id string) *model.RuleCounters) *Keyed {
-	k := &Keyed{mutes: m, countersBy: counters, seed: maphash.MakeSeed(), changed: map[string]struct{}{}, groups: map[string]*templateGroup{}, limits: limits}
-	size := max(1, limits.MaxKeys)
-	// NewLRU fails only for a size below one, which Limits.Validate refuses and setLimits corrects.
-	k.keys, _ = simplelru.NewLRU(size, func(_ uint64, s *keyState) { k.keyRemoved(s) })
-	k.buckets, _ = simplelru.NewLRU(size, func(_ uint64, b *bucket) { k.removed(bucketPrefix + b.key) })
-	k.absences, _ = simplelru.NewLRU(size, func(_ string, t *absenceTimer) {
-		k.due.set(&t.timer, 0)
-		k.countForgotten(ruleID(t.key), model.Sum(&t.suppressed))
-		k.removed(absencePrefix + t.key)
-	})
-	k.templates, _ = simplelru.NewLRU(size, func(id TemplateID, _ *templateSeen) { k.removed(id.stateKey()) })
+	k := &Keyed{mutes: m, countersBy: counters, seed: maphash.MakeSeed(), groups: map[string]*templateGroup{}, limits: limits}
+	k.newTables(limits.MaxKeys)
 	return k
 }
 
 // setLimits puts other limits in force. State beyond a smaller bound is forgotten, oldest first.
 func (k *Keyed) setLimits(limits rules.Limits) {
 	k.limits = limits
-	size := max(1, limits.MaxKeys)
-	k.keys.Resize(size)
-	k.buckets.Resize(size)
-	k.absences.Resize(size)
-	k.templates.Resize(size)
+	k.keys.Resize(limits.MaxKeys)
+	k.buckets.Resize(limits.MaxKeys)
+	k.absences.Resize(limits.MaxKeys)
+	k.templates.Resize(limits.MaxKeys)
 }
 
 // keyRemoved ends the state of a key that was removed. Hits that it had not reported yet are counted as forgotten.
@@ -85,33 +71,12 @@ func (k *Keyed) keyRemoved(s *keyState) {
 		k.leave(s)
 	}
 	k.countForgotten(ruleID(s.key), s.unreported.total())
-	k.removed(KeyPrefix + s.key)
 }
 
 // countForgotten counts hits of a rule that no alert will report.
 func (k *Keyed) countForgotten(id string, hits int64) {
 	if hits != 0 && k.countersBy != nil {
 		k.countersBy(id).Forget(hits)
-	}
-}
-
-func (k *Keyed) removed(stateKey string) {
-	if !k.dropping {
-		k.evicted++
-	}
-	k.touch(stateKey)
-}
-
-func (k *Keyed) touch(stateKey string) {
-	if k.tracking {
-		k.changed[stateKey] = struct{}{}
-	}
-}
-
-// touchKey notes that the state of a key changed; the entry's key is put together only where that is kept.
-func (k *Keyed) touchKey(s *keyState) {
-	if k.tracking {
-		k.changed[KeyPrefix+s.key] = struct{}{}
 	}
 }
 
@@ -123,9 +88,10 @@ func (k *Keyed) stateOf(key []byte) (s *keyState, made bool) {
 		if s.key == string(key) {
 			return s, false
 		}
-		k.keys.Remove(h)
+		k.keys.Evict(h)
 	}
 	s = newKeyState(string(key))
+	s.hash = h
 	k.keys.Add(h, s)
 	return s, true
 }
@@ -142,9 +108,7 @@ func (k *Keyed) peek(key string) *keyState {
 
 // drop removes the state of a key that says nothing any more.
 func (k *Keyed) drop(s *keyState) {
-	k.dropping = true
-	k.keys.Remove(maphash.String(k.seed, s.key))
-	k.dropping = false
+	k.keys.Drop(s.hash)
 }
 
 // rule returns the rule in force that a key belongs to, as it applies to a workload; nil if it was removed.
@@ -161,7 +125,8 @@ func ruleOf(n *rules.Snapshot, key, workload string) *rules.Rule {
 func (k *Keyed) Stats() (keys int, evicted, overflow int64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.keys.Len() + k.buckets.Len() + k.absences.Len() + k.templates.Len(), k.evicted, k.overflow
+	keys = k.keys.Len() + k.buckets.Len() + k.absences.Len() + k.templates.Len()
+	return keys, k.keys.Evicted() + k.buckets.Evicted() + k.absences.Evicted() + k.templates.Evicted(), k.overflow
 }
 
 // Unreported returns, by rule, how many suppressed hits no alert has reported yet.
@@ -169,10 +134,10 @@ func (k *Keyed) Unreported() map[string]int64 {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	out := map[string]int64{}
-	for _, s := range k.keys.Values() {
+	for _, s := range k.keys.All() {
 		out[ruleID(s.key)] += s.unreported.total()
 	}
-	for _, t := range k.absences.Values() {
+	for _, t := range k.absences.All() {
 		out[ruleID(t.key)] += model.Sum(&t.suppressed)
 	}
 	return out

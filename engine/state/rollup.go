@@ -12,7 +12,7 @@ func (k *Keyed) Rendered(shown *Sample, key []byte, text *SampleText) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	shown.text = text
-	k.touch(KeyPrefix + string(key))
+	k.keys.Touch(k.hash(key))
 }
 
 // dueOutcome says what becomes of something that was due.
@@ -74,7 +74,7 @@ func (k *Keyed) keyDue(s *keyState, at, now int64, dst []model.Alert) []model.Al
 		dst = append(dst, a)
 		fallthrough
 	case delayed:
-		k.touchKey(s)
+		k.keys.Touch(s.hash)
 	}
 	return dst
 }

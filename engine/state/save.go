@@ -8,123 +8,73 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/table"
 )
 
-// saveBatch is how many entries are copied while the lock is held once.
-const saveBatch = 500
+// newTables makes the tables, each with its saved form.
+func (k *Keyed) newTables(size int) {
+	k.keys = table.New(size, table.Form[uint64, *keyState]{
+		Name: func(_ uint64, s *keyState) string { return KeyPrefix + s.key },
+		Copy: func(s *keyState) (any, bool) {
+			if shown := s.unreported.sample; shown != nil && shown.text == nil { // another worker is rendering it
+				return nil, false
+			}
+			return s.clone(), true
+		},
+		Encode:  func(c any) []byte { return marshal(saveKey(c.(*keyState))) },
+		Removed: func(_ uint64, s *keyState) { k.keyRemoved(s) },
+	})
+	k.buckets = table.New(size, table.Form[uint64, *bucket]{
+		Name:   func(_ uint64, b *bucket) string { return bucketPrefix + b.key },
+		Copy:   func(b *bucket) (any, bool) { return savedBucket{b.arrival}, true },
+		Encode: marshal,
+	})
+	k.absences = table.New(size, table.Form[string, *absenceTimer]{
+		Name:   func(key string, _ *absenceTimer) string { return absencePrefix + key },
+		Copy:   func(t *absenceTimer) (any, bool) { return t.clone(), true },
+		Encode: func(c any) []byte { return marshal(saveAbsence(c.(*absenceTimer))) },
+		Removed: func(_ string, t *absenceTimer) {
+			k.due.set(&t.timer, 0)
+			k.countForgotten(ruleID(t.key), model.Sum(&t.suppressed))
+		},
+	})
+	k.templates = table.New(size, table.Form[TemplateID, *templateSeen]{
+		Name: func(id TemplateID, _ *templateSeen) string { return id.stateKey() },
+		Copy: func(t *templateSeen) (any, bool) {
+			t.saved = t.last
+			return savedTemplate{t.first, t.last}, true
+		},
+		Encode: marshal,
+		Lazy:   func(t *templateSeen) bool { return t.last != t.saved },
+	})
+}
 
 // TakeChanges returns the entries that changed since the last call, and from the first call on keeps track of further changes. With all, those are among
 // them whose change is saved lazily.
 func (k *Keyed) TakeChanges(all bool) []model.StateEntry {
-	keys := k.changes(all)
-	out := make([]model.StateEntry, 0, len(keys))
-	copies := make([]any, 0, min(len(keys), saveBatch))
-	for len(keys) > 0 {
-		batch := keys[:min(len(keys), saveBatch)]
-		keys = keys[len(batch):]
-		copies = k.copies(batch, copies[:0])
-		for i, key := range batch {
-			if copies[i] == notYet {
-				continue
-			}
-			out = append(out, model.StateEntry{Key: key, Value: encode(copies[i])})
-		}
+	out := k.takeUnrestored() // first, for an entry of the same name may have been made since
+	out = k.keys.Take(&k.mu, all, out)
+	out = k.buckets.Take(&k.mu, all, out)
+	out = k.absences.Take(&k.mu, all, out)
+	out = k.templates.Take(&k.mu, all, out)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	// A restart asks the clock for how long nobody waited, and from when on something may be due.
+	if (k.absences.Len() > 0 || len(out) > 0) && k.latest != k.clocked {
+		k.clocked = k.latest
+		out = append(out, model.StateEntry{Key: ClockKey, Value: marshal(savedClock{k.latest})})
 	}
 	return out
 }
 
-// changes returns the keys of the entries that changed, and begins to keep track of changes from now on.
-func (k *Keyed) changes(all bool) []string {
+func (k *Keyed) takeUnrestored() (out []model.StateEntry) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if !k.tracking {
-		k.tracking = true
-		for _, s := range k.keys.Values() {
-			k.touchKey(s)
-		}
-		for _, b := range k.buckets.Values() {
-			k.touch(bucketPrefix + b.key)
-		}
-		for _, t := range k.absences.Values() {
-			k.touch(absencePrefix + t.key)
-		}
-		for _, id := range k.templates.Keys() {
-			k.touch(id.stateKey())
-		}
+	for _, name := range k.unrestored {
+		out = append(out, model.StateEntry{Key: name})
 	}
-	if all {
-		for _, id := range k.templates.Keys() {
-			if t, ok := k.templates.Peek(id); ok && t.last != t.saved {
-				k.touch(id.stateKey())
-			}
-		}
-	}
-	if (k.absences.Len() > 0 || len(k.changed) > 0) && k.latest != k.clocked {
-		k.touch(ClockKey) // so that a restart knows for how long nobody waited, and from when on something may be due
-		k.clocked = k.latest
-	}
-	keys := make([]string, 0, len(k.changed))
-	for key := range k.changed {
-		keys = append(keys, key)
-	}
-	clear(k.changed)
-	return keys
-}
-
-// notYet is the copy of a state that is saved the next time.
-var notYet any = new(int)
-
-// copies appends for each entry's key a copy of its state, or nil when it was forgotten.
-func (k *Keyed) copies(stateKeys []string, dst []any) []any {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, key := range stateKeys {
-		dst = append(dst, k.copyOf(key))
-	}
-	return dst
-}
-
-func (k *Keyed) copyOf(stateKey string) any {
-	if stateKey == ClockKey {
-		return savedClock{k.latest}
-	}
-	if key, ok := strings.CutPrefix(stateKey, KeyPrefix); ok {
-		if s := k.peek(key); s != nil {
-			if shown := s.unreported.sample; shown != nil && shown.text == nil { // another worker is rendering it
-				k.touch(stateKey)
-				return notYet
-			}
-			return s.clone()
-		}
-	} else if key, ok := strings.CutPrefix(stateKey, bucketPrefix); ok {
-		if b, ok := k.buckets.Peek(k.hash([]byte(key))); ok && b.key == key {
-			return savedBucket{b.arrival}
-		}
-	} else if key, ok := strings.CutPrefix(stateKey, absencePrefix); ok {
-		if t, ok := k.absences.Peek(key); ok {
-			return t.clone()
-		}
-	} else if id, ok := parseTemplateID(stateKey); ok {
-		if t, ok := k.templates.Peek(id); ok {
-			t.saved = t.last
-			return savedTemplate{t.first, t.last}
-		}
-	}
-	return nil
-}
-
-// encode returns the JSON form of a copy, or nil of none.
-func encode(state any) []byte {
-	switch s := state.(type) {
-	case nil:
-		return nil
-	case *keyState:
-		return marshal(saveKey(s))
-	case *absenceTimer:
-		return marshal(saveAbsence(s))
-	default:
-		return marshal(s)
-	}
+	k.unrestored = nil
+	return out
 }
 
 // Restore puts saved entries back. Entries that have no effect any more are left out, and TakeChanges returns them as forgotten: a bucket that was full
@@ -133,7 +83,6 @@ func encode(state any) []byte {
 func (k *Keyed) Restore(entries []model.StateEntry, now int64, oldest time.Duration) (restored int, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.tracking = true
 	// The clock comes first, because the other entries are restored relative to the time at which the program stopped.
 	r := restoring{Keyed: k, now: now, oldest: int64(oldest)}
 	for _, e := range entries {
@@ -152,7 +101,7 @@ func (k *Keyed) Restore(entries []model.StateEntry, now int64, oldest time.Durat
 		if kept {
 			restored++
 		} else {
-			k.touch(e.Key)
+			k.unrestored = append(k.unrestored, e.Key)
 		}
 	}
 	k.latest = max(k.latest, min(now, cmp.Or(r.stopped, now)))
@@ -184,7 +133,8 @@ func (r *restoring) entry(e model.StateEntry) (kept bool, err error) {
 		s := saved.state(key)
 		s.clampFuture(r.now)
 		k.marks += len(s.count.marks)
-		k.keys.Add(k.hash([]byte(key)), s)
+		s.hash = k.hash([]byte(key))
+		k.keys.Restore(s.hash, s)
 		if k.rules != nil && s.unreported.sample != nil {
 			k.due.set(&s.timer, s.deadline(k.rule(key, s.unreported.sample.source.Workload)))
 		}
@@ -198,7 +148,8 @@ func (r *restoring) entry(e model.StateEntry) (kept bool, err error) {
 		if s.Arrival <= min(r.now, cmp.Or(r.stopped, r.now)) { // full at all moments at which something can be due
 			return false, nil
 		}
-		k.buckets.Add(k.hash([]byte(key)), &bucket{key: key, arrival: s.Arrival})
+		b := &bucket{key: key, hash: k.hash([]byte(key)), arrival: s.Arrival}
+		k.buckets.Restore(b.hash, b)
 		return true, nil
 	}
 	if key, ok := strings.CutPrefix(e.Key, absencePrefix); ok && strings.ContainsRune(key, model.KeySeparator) {
@@ -207,11 +158,11 @@ func (r *restoring) entry(e model.StateEntry) (kept bool, err error) {
 			return false, err
 		}
 		t := s.timer(key, r.now, r.stopped)
-		k.absences.Add(key, t)
+		k.absences.Restore(key, t)
+		k.absences.Touch(key) // the wait goes on from elsewhere
 		if k.rules != nil {
 			k.due.set(&t.timer, t.deadline(k.rule(key, t.workload())))
 		}
-		k.touch(e.Key) // the wait goes on from elsewhere
 		return true, nil
 	}
 	if id, ok := parseTemplateID(e.Key); ok {
@@ -223,7 +174,7 @@ func (r *restoring) entry(e model.StateEntry) (kept bool, err error) {
 			return false, nil
 		}
 		last := min(s.Last, r.now)
-		k.templates.Add(id, &templateSeen{first: min(s.First, last), last: last, saved: last})
+		k.templates.Restore(id, &templateSeen{first: min(s.First, last), last: last, saved: last})
 		return true, nil
 	}
 	return false, fmt.Errorf("unknown kind of entry")

@@ -146,13 +146,12 @@ func (k *Keyed) seenBefore(h *HitContext, now int64) (known bool) {
 	t, ok := k.templates.Get(h.Template)
 	if !ok {
 		k.templates.Add(h.Template, newTemplateSeen(h))
-		k.touch(h.Template.stateKey())
 		return false
 	}
 	t.clampFuture(now)
 	known = t.knows(h)
 	if t.observe(h) {
-		k.touch(h.Template.stateKey())
+		k.templates.Touch(h.Template)
 	}
 	return known
 }

@@ -7,7 +7,8 @@ import (
 // bucket is a token bucket as a theoretical arrival time (GCRA, ITU-T I.371): one integer instead of a level and a time.
 type bucket struct {
 	key     string
-	arrival int64 // ns
+	hash    uint64 // of the key, in the table
+	arrival int64  // ns
 }
 
 // next returns the arrival of a bucket that gives a token at now; ok is false when it holds none. A nil bucket was never used.
@@ -62,13 +63,12 @@ func (k *Keyed) bucketOf(container []byte) *bucket {
 
 func (k *Keyed) fill(b *bucket, container []byte, arrival int64) {
 	if b == nil {
-		b = &bucket{key: string(container)}
-		h := k.hash(container)
-		k.buckets.Remove(h) // of another container with the same hash
-		k.buckets.Add(h, b)
+		b = &bucket{key: string(container), hash: k.hash(container)}
+		k.buckets.Evict(b.hash) // another container with the same hash
+		k.buckets.Add(b.hash, b)
 	}
 	b.arrival = arrival
-	k.touch(bucketPrefix + b.key)
+	k.buckets.Touch(b.hash)
 }
 
 func (k *Keyed) tokens(container []byte) tokens {
