@@ -1,0 +1,202 @@
+package join
+
+import (
+	"bytes"
+	"time"
+)
+
+// The bounds of a record.
+const (
+	MaxLines = 500
+	MaxBytes = 64 << 10
+	// MaxGap is the longest time, in ns, between two lines of a record, by their own times and in either direction: the clocks of streams differ.
+	MaxGap = int64(time.Second)
+	// maxLine bounds a line that begins or continues a record. Longer lines are made of parts, and are records of their own.
+	maxLine = 16<<10 - 1
+)
+
+// mode is what a record expects next.
+type mode uint8
+
+const (
+	modeAny      mode = iota // frames, causes, indented lines
+	modeCall                 // Python: the frames of a traceback; the first line that is not indented names the exception
+	modeGo                   // Go: goroutines, with functions at the beginning of lines
+	modeThrow                // Node.js: the source line; the exception follows behind a blank line
+	modeMessage              // Rust: the message of a panic stands on the next line
+	modeFinished             // Python: the exception was named
+)
+
+// Trace is the state of a record that may go on. It does not hold the text. The zero value is none.
+type Trace struct {
+	last   int64 // time of the last line, ns
+	lines  int
+	blanks int // blank lines at the end
+	bytes  int
+	mode   mode
+	frames bool // a frame came
+	class  bool // an exception was named
+}
+
+// Verdict is what becomes of a line behind a record.
+type Verdict uint8
+
+// The verdicts.
+const (
+	Ends      Verdict = iota // the record is complete: the line is none of it
+	Continues                // the line is a part of the record
+	Cut                      // the line would be a part of the record, but a bound ends it
+)
+
+// Lines returns how many lines the record has, blank ones at its end left out.
+func (t *Trace) Lines() int { return t.lines - t.blanks }
+
+// Open reports whether there is a record that may go on.
+func (t *Trace) Open() bool { return t.lines > 0 }
+
+// Text returns the text of a record: its lines, which the caller separated by line feeds, without blank ones at the end.
+func Text(lines []byte) []byte { return bytes.TrimRight(lines, "\n") }
+
+// Begin returns the state of a record that begins with a line of the given time in ns. ok is false if no line can continue it. It searches the line, so
+// callers ask MayJoin first.
+func Begin(line []byte, time int64) (t Trace, ok bool) {
+	if len(line) == 0 || len(line) > maxLine || line[0] == '{' {
+		return t, false // an object holds its trace in a member
+	}
+	t = Trace{last: time, lines: 1, bytes: len(line)}
+	switch {
+	case isBlank(line[0]):
+		t.frames = isFrame(line)
+		return t, t.frames
+	case bytes.Contains(line, traceback):
+		t.mode = modeCall
+	case bytes.HasPrefix(line, goroutine), hasPanic(line):
+		t.mode = modeGo
+	case bytes.Contains(line, panickedAt):
+		if line[len(line)-1] == ':' {
+			t.mode = modeMessage
+		}
+	case isSourceLine(line):
+		t.mode = modeThrow
+	case isException(line), isType(line):
+		t.class = true
+	case isFlushFrame(line):
+		t.frames = true
+	default:
+		return t, reportsError(line)
+	}
+	return t, true
+}
+
+// Continue decides whether a line of the given time in ns continues the record, and adds it if so.
+func (t *Trace) Continue(line []byte, time int64) Verdict {
+	if gap := time - t.last; gap > MaxGap || gap < -MaxGap || len(line) > maxLine {
+		return Ends
+	}
+	next := *t
+	if !next.accepts(line) {
+		return Ends
+	}
+	next.last = time
+	next.lines++
+	next.bytes += 1 + len(line)
+	if next.lines > MaxLines || next.bytes > MaxBytes {
+		return Cut
+	}
+	*t = next
+	return Continues
+}
+
+// maxBlanks bounds the blank lines in a row within a record.
+const maxBlanks = 3
+
+// accepts reports whether the line belongs to the record, and changes the mode.
+func (t *Trace) accepts(line []byte) bool {
+	if blank(line) {
+		t.blanks++
+		return t.blanks <= maxBlanks
+	}
+	blanks := t.blanks
+	t.blanks = 0
+	if t.mode == modeMessage {
+		t.mode = modeAny
+		return true
+	}
+	if isBlank(line[0]) {
+		frame := isFrame(line)
+		t.frames = t.frames || frame
+		// Behind a blank line indentation says nothing, except in traces that have blank lines of their own.
+		return blanks == 0 || frame || t.mode == modeThrow || t.mode == modeGo || t.mode == modeCall
+	}
+	// The words that begin or continue a trace come first: they hold in each mode, and change it.
+	switch {
+	case bytes.HasPrefix(line, traceback):
+		if t.mode == modeAny && t.frames && blanks == 0 {
+			return false // another trace follows without a word that joins them
+		}
+		// One that follows a finished one belongs to it only behind "During handling …", which set the mode.
+		if t.mode == modeFinished {
+			return false
+		}
+		t.mode = modeCall
+		return true
+	case startsWithAny(line, joining):
+		t.mode, t.frames = modeAny, true
+		return true
+	case startsWithAny(line, continuing), isFlushFrame(line):
+		t.frames = true
+		if bytes.HasPrefix(line, goroutine) {
+			t.mode = modeGo
+		}
+		return true
+	}
+	switch t.mode {
+	case modeCall:
+		t.frames = true
+		if isName(line) {
+			t.mode, t.class = modeFinished, true
+			return true
+		}
+		return false
+	case modeGo:
+		return isGoLine(line)
+	case modeThrow:
+		if !t.class && (isException(line) || isName(line)) {
+			t.class = true
+			return true
+		}
+		if t.class && bytes.HasPrefix(line, requirer) {
+			return true
+		}
+	}
+	if !t.class && !t.frames && t.lines-blanks == 1 && blanks == 0 && isException(line) {
+		t.class = true
+		return true
+	}
+	if !t.class && !t.frames && t.lines == 1 && blanks == 0 && isFunction(line) {
+		t.mode = modeGo
+		return true
+	}
+	return t.frames && startsWithAny(line, closing)
+}
+
+// MayJoin reports whether a record may consist of two lines that follow each other in a stream. False is certain; true needs Begin of the first, and
+// Continue with the second. It takes a few nanoseconds.
+func MayJoin(before, line []byte) bool {
+	if len(line) == 0 {
+		return len(before) > 0
+	}
+	switch first[line[0]] {
+	case firstBlank:
+		return true
+	case firstWord:
+		if startsOther(line) || continuing[line[0]] != nil && startsWithAny(line, continuing) {
+			return true
+		}
+	case firstMark:
+		if startsWithAny(line, continuing) || line[0] == '/' && isFlushFrame(line) {
+			return true
+		}
+	}
+	return len(before) > 0 && before[len(before)-1] == ':'
+}
