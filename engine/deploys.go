@@ -45,7 +45,7 @@ func (e *Engine) showKind(template []byte) string {
 // mayLeave reports whether no silence or inhibition suppresses the alert about a deploy, and notes that it leaves. Later it would be no news: a suppressed
 // one is not sent, and its report stays.
 func (e *Engine) mayLeave(a *Alert, now int64) bool {
-	s := rules.Subject{Rule: deployRule, Source: a.Source, Line: []byte(a.Message), Severity: a.Severity}
+	s := rules.AlertSubject(deployRule, a)
 	if _, muted := e.mutes.Silence(&s, now); muted {
 		return false
 	}

@@ -34,8 +34,9 @@ func (w *Worker) Evaluate(h *Hit, now int64, dst []Alert) []Alert {
 	w.engine.nameImage(&alert)
 	// The alert inhibits from the next hit on, and before it waits for lines: hits that follow must not slip through meanwhile.
 	if len(w.snapshot.Inhibits) > 0 {
-		s := h.subject()
-		s.Source, s.Severity = alert.Source, alert.Severity
+		sent := alert // alerts without inhibitions stay off the heap
+		s := rules.AlertSubject(h.rule, &sent)
+		s.Line = h.line
 		w.engine.mutes.Inhibitor.Observe(w.snapshot.Inhibits, &s, now, d.Kind == KindRecovered)
 	}
 	return w.withContext(h, alert, now, dst)

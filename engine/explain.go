@@ -116,7 +116,8 @@ func (w *Worker) preview(draft *state.Draft, h *Hit, now int64) (*Preview, *Aler
 	alert := h.alert(&d)
 	w.engine.nameImage(&alert)
 	if d.Alert {
-		about.Source, about.Severity = alert.Source, alert.Severity
+		about = rules.AlertSubject(r, &alert)
+		about.Line = h.line
 		draft.Inhibitor().Observe(w.snapshot.Inhibits, &about, now, d.Kind == KindRecovered)
 	}
 	return s, &alert

@@ -67,8 +67,9 @@ type Hit struct {
 	searched bool              // captures is known
 	hidden   map[string]string // captures as they were, of those that are masked
 	redactor *redact.Redactor
-	spans    []redact.Span // of line, that are masked
-	looked   bool          // spans is known
+	spans    []redact.Span     // of line, that are masked
+	looked   bool              // spans is known
+	labels   map[string]string // that its alert would have; nil until a condition asks for one that is a template
 	outcome  Outcome
 }
 

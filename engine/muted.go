@@ -1,8 +1,12 @@
 package engine
 
 import (
+	"slices"
+
 	"github.com/tinyforge/fluentbit-trigger/engine/mute"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+	"github.com/tinyforge/fluentbit-trigger/engine/state"
+	"github.com/tinyforge/fluentbit-trigger/internal/where"
 )
 
 // muted reports whether a silence or an inhibition suppresses a hit, and why. It is asked before the keyed state is locked.
@@ -16,7 +20,42 @@ func (w *Worker) muted(h *Hit, now int64) (by *mute.Silence, why Reason, muted b
 }
 
 func (h *Hit) subject() rules.Subject {
-	return rules.Subject{Rule: h.rule, Source: h.Record.Source, Line: h.line, Recorded: h.Record.Severity}
+	s := rules.Subject{
+		Rule: h.rule, Source: h.Record.Source, Line: h.line, Stream: h.Record.Stream, Recorded: h.Record.Severity, Parts: (*hitParts)(h),
+	}
+	switch {
+	case h.rule.Settings.Count > 0:
+		s.Kind = KindThreshold
+	case h.Record.Source.IsEvent():
+		s.Kind = KindContainer
+	}
+	return s
+}
+
+// hitParts is a hit as the alert that it would make.
+type hitParts Hit
+
+// Part returns a label, a capture or a field that the alert would have.
+func (p *hitParts) Part(part where.Part, name string) (value string, ok bool) {
+	h := (*Hit)(p)
+	switch part {
+	case where.Capture:
+		value, ok = h.captured()[name]
+	case where.Field:
+		if slices.Contains(h.rule.Settings.Fields, name) {
+			value, ok = h.rule.Fields(h.Record, func(path, value string) string { return h.mask(path, value, nil) })[name]
+		}
+	case where.Label:
+		if h.rule.LabelTemplates[name] == nil {
+			value, ok = h.rule.Settings.Labels[name]
+			return value, ok
+		}
+		if h.labels == nil {
+			h.labels = h.alert(&state.Decision{At: h.Record.Time}).Labels
+		}
+		value, ok = h.labels[name]
+	}
+	return value, ok
 }
 
 // SilenceOf returns the silence that suppresses a hit at a time, in ns; ok is false when none does.

@@ -77,7 +77,7 @@ func (m *reference) absence(w *refWait, at int64) {
 	if w.source != nil {
 		source.Host, source.Tag = w.source.Host, w.source.Tag
 	}
-	about := refAbout{rule: w.rule.Name, source: source, severity: a.Severity}
+	about := refAbout{rule: w.rule.Name, source: source, severity: a.Severity, kind: a.Kind, settings: w.rule}
 	if _, muted := m.muted(about, at); muted {
 		w.putOff = at + int64(time.Minute)
 		return
@@ -123,12 +123,26 @@ func (m *reference) heard(h *refHit) {
 	m.counts[h.rule.Name].Suppressed[h.fate]++
 }
 
-func (h *refHit) about() refAbout { return refAbout{h.rule.Name, h.source, h.line, true, h.severity} }
+// about is a hit as silences and inhibitions see it, with the kind of the alert that it would make.
+func (h *refHit) about() refAbout {
+	kind := KindLog
+	if h.rule.Count > 0 {
+		kind = KindThreshold
+	}
+	return refAbout{h.rule.Name, h.source, h.line, true, h.severity, kind, h.stream, h.rule}
+}
+
+// aboutRollup is the roll-up that shows a hit.
+func (h *refHit) aboutRollup() refAbout {
+	about := h.about()
+	about.kind = KindRollup
+	return about
+}
 
 // muted says whether a silence or an inhibition holds something back.
 func (m *reference) muted(about refAbout, now int64) (Reason, bool) {
 	for i := range m.silences {
-		if s := &m.silences[i]; s.From <= now && now < s.Until && about.match(&s.Matchers) {
+		if s := &m.silences[i]; s.From <= now && (s.Until == 0 || now < s.Until) && refHours(s, now) && about.match(&s.Matchers) {
 			return ReasonSilence, true
 		}
 	}
@@ -151,7 +165,60 @@ func (about *refAbout) match(m *Matchers) bool {
 		(m.Workload == "" || glob(m.Workload, about.source.Workload)) &&
 		(m.Container == "" || about.source.Container.ID != "" && glob(m.Container, about.source.Container.ID)) &&
 		(len(m.Severity) == 0 || slices.Contains(m.Severity, about.severity)) &&
-		(m.Message == "" || about.lined && regexp.MustCompile(m.Message).MatchString(about.line))
+		(m.Message == "" || about.lined && regexp.MustCompile(m.Message).MatchString(about.line)) && about.meets(m.Where)
+}
+
+// meets reports whether all conditions are true. Those of the tests are texts, "!=text" and "present()".
+func (about *refAbout) meets(where map[string]string) bool {
+	for name, want := range where {
+		value, ok := "", false
+		switch name {
+		case "host":
+			value = about.source.Host
+		case "kind":
+			value = about.kind.String()
+		case "stream":
+			value = about.stream.String()
+		case "severity":
+			value = about.severity.String()
+		case "label.team":
+			value = about.settings.Labels["team"]
+		case "capture.x":
+			re := regexp.MustCompile(about.settings.Pattern)
+			if at := re.SubexpIndex("x"); about.lined && at >= 0 {
+				value, ok = re.FindStringSubmatch(about.line)[at], true // it may be empty
+			}
+		}
+		ok = ok || value != ""
+		other, not := strings.CutPrefix(want, "!=")
+		if !ok || want != "present()" && (value == other) == not {
+			return false
+		}
+	}
+	return true
+}
+
+// refHours says by the text of the time that a zone shows whether a silence is within its hours. Those of the tests have days, "daily", "weekdays" or one,
+// and times.
+func refHours(s *Silence, now int64) bool {
+	zone, err := time.LoadLocation(s.Zone)
+	if err != nil {
+		panic(err)
+	}
+	wall := time.Unix(0, now).In(zone)
+	on := func(days string, day time.Weekday) bool {
+		return days == "daily" || days == "weekdays" && day != time.Saturday && day != time.Sunday || days == strings.ToLower(day.String())
+	}
+	for _, entry := range s.Every {
+		days, times, _ := strings.Cut(entry, " ")
+		from, to, _ := strings.Cut(times, "-")
+		clock, today, yesterday := wall.Format("15:04"), wall.Weekday(), (wall.Weekday()+6)%7
+		if from < to && on(days, today) && from <= clock && clock < to ||
+			from > to && (on(days, today) && from <= clock || on(days, yesterday) && clock < to) {
+			return true
+		}
+	}
+	return len(s.Every) == 0
 }
 
 // equal is what source and target must have in common.
@@ -170,7 +237,7 @@ func (about *refAbout) equal(i *InhibitSettings) string {
 
 // leave has an alert about a hit leave: at once, or when the lines after it came.
 func (m *reference) leave(a *refAlert, h *refHit, now int64) {
-	about := refAbout{h.rule.Name, h.source, h.line, true, a.Severity}
+	about := refAbout{h.rule.Name, h.source, h.line, true, a.Severity, a.Kind, h.stream, h.rule}
 	m.away(a, h.rule, about, now)
 	if late := h.arrived - h.at; late >= int64(time.Minute) {
 		a.Late = late

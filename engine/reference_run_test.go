@@ -80,6 +80,9 @@ func referenceSettings(c *choices) Settings {
 		if c.below(4) == 0 {
 			r.Context.After = 1 + c.below(3)
 		}
+		if c.below(3) == 0 {
+			r.Labels = map[string]string{"team": pick(c, "a", "b")}
+		}
 		s.Rules = append(s.Rules, r)
 	}
 	for range c.below(3) {
@@ -97,6 +100,9 @@ func referenceMatchers(c *choices) (m Matchers) {
 			Rule: pick(c, "", "", "r0", "r1", "r*"), Workload: pick(c, "", "", "shop/*", "ops/db"), Container: pick(c, "", "", "c1", "c*"),
 			Severity: pick(c, nil, nil, nil, []Severity{SeverityWarning, SeverityError}, []Severity{SeverityCritical}),
 			Message:  pick(c, "", "", "", "disk", "1$"),
+			Where: pick(c, nil, nil, nil, map[string]string{"kind": "!=rollup"}, map[string]string{"kind": "rollup"}, map[string]string{"kind": "!=log"}, map[string]string{"host": "node-1"},
+				map[string]string{"stream": "stderr", "severity": "!=info"}, map[string]string{"capture.x": "present()"}, map[string]string{"capture.x": "!=ann"},
+				map[string]string{"label.team": "a"}),
 		}
 		if c.rnd == nil && len(c.bytes) == 0 {
 			m.Rule = "r0"
@@ -109,9 +115,40 @@ func referenceSilences(c *choices, now int64) []Silence {
 	var list []Silence
 	for i := range c.below(4) {
 		from := now + int64(c.seconds(0, 5, 60))
-		list = append(list, Silence{ID: fmt.Sprint(i), Matchers: referenceMatchers(c), From: from, Until: from + int64(c.seconds(5, 40, 120))})
+		s := Silence{ID: fmt.Sprint(i), Matchers: referenceMatchers(c), From: from, Until: from + int64(c.seconds(5, 40, 120))}
+		if c.below(2) == 0 {
+			referenceHours(c, &s, now)
+		}
+		list = append(list, s)
 	}
 	return list
+}
+
+// referenceHours gives a silence hours that begin or end about now, in a zone whose clock may change about now.
+func referenceHours(c *choices, s *Silence, now int64) {
+	s.Until = pick(c, 0, 0, now+int64(10*time.Minute))
+	s.Zone = pick(c, referenceChanges...).zone
+	zone, err := time.LoadLocation(s.Zone)
+	if err != nil {
+		panic(err)
+	}
+	for range 1 + c.below(2) {
+		from := time.Unix(0, now).Add(time.Duration(pick(c, -700, -62, -5, -1, 0, 1, 2, 5, 30)) * time.Minute).In(zone)
+		to := from.Add(time.Duration(pick(c, 1, 3, 10, 58, 90, 800)) * time.Minute)
+		days := pick(c, "daily", "daily", "weekdays", strings.ToLower(from.Weekday().String()), strings.ToLower(to.Weekday().String()))
+		if a, b := from.Format("15:04"), to.Format("15:04"); a != b { // as over a change of the clock
+			s.Every = append(s.Every, days+" "+a+"-"+b)
+		}
+	}
+	if len(s.Every) == 0 {
+		s.Every = []string{"daily 00:00-12:00"}
+	}
+}
+
+// referenceChanges are moments a few minutes before a clock changes, in both hemispheres, ahead and back.
+var referenceChanges = []struct{ zone, at string }{
+	{"UTC", "2023-11-14T22:13:20Z"}, {"Europe/Berlin", "2026-03-29T00:56:30Z"}, {"Europe/Berlin", "2026-10-25T00:56:30Z"},
+	{"Australia/Sydney", "2026-10-03T15:56:30Z"}, {"Australia/Sydney", "2026-04-04T15:56:30Z"}, {"Australia/Lord_Howe", "2026-04-04T14:56:30Z"},
 }
 
 // referenceSources are few, so that their records meet in keys and buckets.
@@ -150,6 +187,11 @@ func newVersus(t *testing.T, c *choices) *versus {
 	m := newReference(s)
 	v := &versus{
 		run: newRun(t, m.copied()), c: c, m: m, sources: referenceSources(), kinds: map[Kind]int{}, reported: map[string]int64{}, saved: map[string][]byte{},
+	}
+	if begin, err := time.Parse(time.RFC3339, pick(c, referenceChanges...).at); err != nil {
+		t.Fatal(err)
+	} else if c.below(2) == 0 {
+		v.now = begin.UnixNano()
 	}
 	v.e.TakeState(false)
 	for range v.sources {

@@ -130,6 +130,9 @@ type refAbout struct {
 	line     string
 	lined    bool // there is one
 	severity Severity
+	kind     Kind
+	stream   Stream
+	settings *RuleSettings
 }
 
 func newReference(s Settings) *reference {
@@ -410,7 +413,7 @@ func (m *reference) tell(k *refKey, a *refAlert, now, goesOn int64) {
 func (m *reference) rollup(k *refKey, at int64) {
 	_, owed := k.held()
 	shown := owed[0]
-	if _, muted := m.muted(shown.about(), at); muted || !m.token(shown.source, at, false) {
+	if _, muted := m.muted(shown.aboutRollup(), at); muted || !m.token(shown.source, at, false) {
 		k.putOff = at + min(max(k.window()/4, int64(time.Second)), int64(time.Minute))
 		return
 	}

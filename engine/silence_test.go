@@ -129,7 +129,7 @@ func TestSilenceValidate(t *testing.T) {
 		s    Silence
 		want string
 	}{
-		{Silence{Until: hour}, "needs at least one of rule, workload, container, severity and message"},
+		{Silence{Until: hour}, "needs at least one of rule, workload, container, severity, message and where"},
 		{Silence{Matchers: Matchers{Rule: "r"}}, "until: must be set"},
 		{Silence{Matchers: Matchers{Rule: "r"}, From: 2 * hour, Until: hour}, `until "1970-01-01T01:00:00Z": must be after from, 1970-01-01T02:00:00Z`},
 		{Silence{Matchers: Matchers{Rule: "r"}, From: -1, Until: hour}, "must not be before 1970"},

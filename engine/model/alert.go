@@ -20,6 +20,9 @@ var kindNames = [NumKinds]string{"log", "threshold", "absence", "recovered", "ro
 // String returns the kind's word, as alerts and metrics show it.
 func (k Kind) String() string { return kindNames[k] }
 
+// KindNames lists the words of the kinds.
+func KindNames() []string { return kindNames[:] }
+
 // Alert is a message about hits, or about their absence. It owns all its memory. Count and the sum of Suppressed are the hits that it covers: over all alerts
 // of a rule, with those that are suppressed and not reported yet, they add up to the rule's hits.
 type Alert struct {

@@ -2,6 +2,7 @@
 package mute
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -41,7 +42,7 @@ func (m *Board) ListSilences() []rules.Silence {
 	out := make([]rules.Silence, len(set.all))
 	for i, one := range set.all {
 		out[i] = one.Silence
-		out[i].Severity = slices.Clone(one.Severity)
+		out[i].Severity, out[i].Where, out[i].Every = slices.Clone(one.Severity), maps.Clone(one.Where), slices.Clone(one.Every)
 		out[i].Suppressed = one.hits.Load()
 	}
 	return out

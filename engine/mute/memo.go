@@ -47,7 +47,7 @@ func (m *SilenceMemo) Suppressing(set *silenceSet, s *rules.Subject, now int64) 
 		m.About[key] = about
 	}
 	for _, one := range about {
-		if one.From <= now && now < one.Until && one.matcher.MatchesLine(s) {
+		if one.matches(s, now, true) {
 			return one
 		}
 	}

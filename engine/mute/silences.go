@@ -4,18 +4,22 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"reflect"
 	"slices"
 	"sync/atomic"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+	"github.com/tinyforge/fluentbit-trigger/internal/hours"
 )
 
 // Silence is a Silence, compiled.
 type Silence struct {
 	rules.Silence
 	matcher rules.Matcher
+	hours   *hours.Hours  // nil: at all times between From and Until
 	hits    *atomic.Int64 // suppressed; kept by the silence of the same id that takes its place
 }
 
@@ -29,12 +33,12 @@ type silenceSet struct {
 	others      []*Silence
 }
 
-// NewSilenceSet compiles the valid silences; the error names the others. The counts of those that were in force before go on.
+// NewSilenceSet compiles the valid silences; the error names the others. Those that were in force before are not compiled again, and counts go on.
 func NewSilenceSet(list []rules.Silence, before *silenceSet) (*silenceSet, error) {
-	counted := map[string]*atomic.Int64{}
+	known := map[string]*Silence{}
 	if before != nil {
 		for _, one := range before.all {
-			counted[one.ID] = one.hits
+			known[one.ID] = one
 		}
 	}
 	set := &silenceSet{
@@ -43,22 +47,16 @@ func NewSilenceSet(list []rules.Silence, before *silenceSet) (*silenceSet, error
 	}
 	var errs []error
 	for _, s := range list {
-		if bad := s.Validate(); len(bad) > 0 {
-			errs = append(errs, fmt.Errorf("silence %q: %w", s.ID, &bad[0]))
-			continue
-		}
-		m, err := s.Compile()
+		one, err := compile(s, known[s.ID])
 		if err != nil {
-			errs = append(errs, fmt.Errorf("silence %q: message: %w", s.ID, err))
+			errs = append(errs, fmt.Errorf("silence %q: %w", s.ID, err))
 			continue
-		}
-		s.Severity = slices.Clone(s.Severity)
-		one := &Silence{Silence: s, matcher: m, hits: counted[s.ID]}
-		if one.hits == nil {
-			one.hits = &atomic.Int64{}
 		}
 		set.all = append(set.all, one)
 		set.from, set.until = min(set.from, s.From), max(set.until, s.Until)
+		if s.Until == 0 {
+			set.until = math.MaxInt64
+		}
 		switch {
 		case rules.IsLiteral(s.Rule):
 			set.byRule[s.Rule] = append(set.byRule[s.Rule], one)
@@ -74,6 +72,38 @@ func NewSilenceSet(list []rules.Silence, before *silenceSet) (*silenceSet, error
 	return set, errors.Join(errs...)
 }
 
+// compile checks and compiles a silence. before is the one of the same id that was in force, or nil.
+func compile(s rules.Silence, before *Silence) (*Silence, error) {
+	s.Suppressed = 0
+	if before != nil && reflect.DeepEqual(s, before.Silence) {
+		return before, nil
+	}
+	if bad := s.Validate(); len(bad) > 0 {
+		return nil, &bad[0]
+	}
+	one := &Silence{hits: &atomic.Int64{}}
+	if before != nil {
+		one.hits = before.hits
+	}
+	var err error
+	if one.matcher, err = s.Compile(); err != nil {
+		return nil, err
+	}
+	if one.hours, err = s.Hours(); err != nil {
+		return nil, err
+	}
+	s.Severity, s.Where, s.Every = slices.Clone(s.Severity), maps.Clone(s.Where), slices.Clone(s.Every)
+	one.Silence = s
+	return one, nil
+}
+
+// matches reports whether the silence is in force at a time and about a hit or an alert. ofSource says that its globs are known to match. The cheap checks
+// come first: the clock of a zone costs more than a glob, and less than a regular expression or a label.
+func (s *Silence) matches(about *rules.Subject, now int64, ofSource bool) bool {
+	return s.Within(now) && (ofSource || s.matcher.MatchesSource(about.Rule, about.Source)) && (s.hours == nil || s.hours.Contain(now)) &&
+		s.matcher.MatchesLine(about)
+}
+
 // idle reports that no silence is active at a time.
 func (set *silenceSet) idle(now int64) bool { return set == nil || now < set.from || now >= set.until }
 
@@ -84,7 +114,7 @@ func (set *silenceSet) Suppressing(s *rules.Subject, now int64) *Silence {
 	}
 	for _, list := range set.lists(s.Rule, s.Source) {
 		for _, one := range list {
-			if one.From <= now && now < one.Until && one.matcher.Matches(s) {
+			if one.matches(s, now, false) {
 				return one
 			}
 		}

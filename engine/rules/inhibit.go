@@ -73,10 +73,10 @@ func (s *InhibitSettings) compile() (*Inhibit, error) {
 	sum := sha256.Sum256(text)
 	i.id = hex.EncodeToString(sum[:8])
 	if i.Source, err = s.Source.Compile(); err != nil {
-		return nil, fmt.Errorf("source.message: %w", err)
+		return nil, fmt.Errorf("source.%w", err)
 	}
 	if i.Target, err = s.Target.Compile(); err != nil {
-		return nil, fmt.Errorf("target.message: %w", err)
+		return nil, fmt.Errorf("target.%w", err)
 	}
 	return i, nil
 }

@@ -1,11 +1,13 @@
 package rules
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
+	"github.com/tinyforge/fluentbit-trigger/internal/where"
 )
 
 // Matchers says which hits and alerts a silence or an inhibition is about. All that are set must hold, and at least one is set.
@@ -20,6 +22,10 @@ type Matchers struct {
 	Severity []model.Severity `toml:"severity" json:"severity,omitempty"`
 	// A regular expression (RE2 syntax) that the line matches. An alert without a line, such as an absence, does not match.
 	Message string `toml:"message" json:"message,omitempty"`
+	// Conditions on the alert that is made or would be, in the form of a rule's where: rule, workload, severity, kind, source, host, container, image,
+	// stream, tag, label.NAME, capture.NAME, field.PATH, as in { host = "/^edge-/", "field.tenant" = "a" }. A property that the alert does not have
+	// meets "absent()" alone.
+	Where map[string]string `toml:"where" json:"where,omitempty"`
 }
 
 // maxGlobLen bounds a glob of a matcher, in bytes.
@@ -29,14 +35,14 @@ const maxGlobLen = 1 << 10
 const maxMessageLen = 8 << 10
 
 func (m *Matchers) Empty() bool {
-	return m.Rule == "" && m.Workload == "" && m.Container == "" && len(m.Severity) == 0 && m.Message == ""
+	return m.Rule == "" && m.Workload == "" && m.Container == "" && len(m.Severity) == 0 && m.Message == "" && len(m.Where) == 0
 }
 
 // check adds the faults of the matchers, with a prefix before the names of their fields.
 func (m *Matchers) check(p *checks, prefix string) {
 	if m.Empty() {
 		p.Faults = append(p.Faults, setting.Fault{
-			Field: strings.TrimSuffix(prefix, "."), Code: setting.Missing, Message: "needs at least one of rule, workload, container, severity and message",
+			Field: strings.TrimSuffix(prefix, "."), Code: setting.Missing, Message: "needs at least one of rule, workload, container, severity, message and where",
 		})
 		return
 	}
@@ -54,6 +60,7 @@ func (m *Matchers) check(p *checks, prefix string) {
 	default:
 		p.regexp(prefix+"message", m.Message)
 	}
+	where.CheckAlert(&p.Faults, prefix+"where", m.Where, where.Words{"kind": model.KindNames(), "severity": model.SeverityNames()})
 }
 
 // Matcher is Matchers, compiled.
@@ -61,6 +68,7 @@ type Matcher struct {
 	rule, workload, container string // globs; "": any
 	severities                uint8  // a bit for each; 0: any
 	message                   *regexp.Regexp
+	ofSource, ofLine          []where.Condition // on properties that depend on the source and the rule alone, and on others
 }
 
 func (m *Matchers) Compile() (Matcher, error) {
@@ -68,29 +76,24 @@ func (m *Matchers) Compile() (Matcher, error) {
 	for _, s := range m.Severity {
 		c.severities |= 1 << s
 	}
+	all, err := where.Compile(m.Where)
+	if err != nil {
+		return c, fmt.Errorf("where: %w", err)
+	}
+	for _, one := range all {
+		if where.OfSource(one.Name) {
+			c.ofSource = append(c.ofSource, one)
+		} else {
+			c.ofLine = append(c.ofLine, one)
+		}
+	}
 	if m.Message == "" {
 		return c, nil
 	}
-	var err error
-	c.message, err = regexp.Compile(m.Message)
-	return c, err
-}
-
-// Subject is a hit, or an alert without one, as matchers see it.
-type Subject struct {
-	Rule     *Rule
-	Source   *model.Source
-	Line     []byte         // nil where there is none
-	Recorded model.Severity // the record's own
-	Severity model.Severity // of the alert; unknown until a matcher asks for it
-}
-
-// grade returns the severity that the alert has or would have.
-func (s *Subject) grade() model.Severity {
-	if s.Severity == model.SeverityUnknown {
-		s.Severity = s.Rule.grade(s.Recorded, s.Line)
+	if c.message, err = regexp.Compile(m.Message); err != nil {
+		return c, fmt.Errorf("message: %w", err)
 	}
-	return s.Severity
+	return c, nil
 }
 
 // Matches reports whether all matchers hold. The most expensive check comes last: a regular expression is tried only if all else matches.
@@ -106,6 +109,12 @@ func (m *Matcher) MatchesSource(r *Rule, s *model.Source) bool {
 	if m.workload != "" && !GlobMatches(m.workload, s.Workload) {
 		return false
 	}
+	for i := range m.ofSource {
+		value := ofSource(m.ofSource[i].Name, r, s)
+		if !m.ofSource[i].Matches([]byte(value), value != "") {
+			return false
+		}
+	}
 	c := &s.Container
 	return m.container == "" || c.Name != "" && GlobMatches(m.container, c.Name) || c.ID != "" && GlobMatches(m.container, c.ID)
 }
@@ -113,6 +122,9 @@ func (m *Matcher) MatchesSource(r *Rule, s *model.Source) bool {
 // MatchesLine reports whether the other matchers hold.
 func (m *Matcher) MatchesLine(s *Subject) bool {
 	if m.severities != 0 && m.severities>>s.grade()&1 == 0 {
+		return false
+	}
+	if len(m.ofLine) > 0 && !where.MatchAll(m.ofLine, s.Property) {
 		return false
 	}
 	return m.message == nil || s.Line != nil && m.message.Match(s.Line)

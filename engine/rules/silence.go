@@ -1,10 +1,12 @@
 package rules
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/hours"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
@@ -12,10 +14,12 @@ import (
 type Silence struct {
 	ID string `json:"id"`
 	Matchers
-	From    int64  `json:"from"`  // ns since 1970-01-01 UTC; 0 = since ever
-	Until   int64  `json:"until"` // ns; the first moment in which it suppresses nothing any more
-	Comment string `json:"comment,omitempty"`
-	Author  string `json:"author,omitempty"`
+	From    int64    `json:"from"`            // ns since 1970-01-01 UTC; 0 = since ever
+	Until   int64    `json:"until"`           // ns; the first moment in which it suppresses nothing any more; 0: it has hours, and no end
+	Every   []string `json:"every,omitempty"` // hours in which alone it is in force; empty: at all times
+	Zone    string   `json:"zone,omitempty"`  // of the hours; "": UTC
+	Comment string   `json:"comment,omitempty"`
+	Author  string   `json:"author,omitempty"`
 	// Configured says that it comes from the configuration: it does not change at run time.
 	Configured bool `json:"configured,omitempty"`
 	// Suppressed counts its hits since the engine knows it. A hit that several silences match counts for one of them.
@@ -34,16 +38,18 @@ func (s *Silence) Validate() []setting.Fault {
 	var p checks
 	s.check(&p, "")
 	at := func(ns int64) string { return time.Unix(0, ns).UTC().Format(time.RFC3339) }
-	switch {
+	switch recurs := len(s.Every) > 0; {
+	case s.Until == 0 && recurs && s.From >= 0:
 	case s.Until <= 0:
-		p.Required("until", "a silence without an end is forgotten")
+		p.Required("until", "a silence without an end is forgotten; one with hours (every) may have none")
 	case s.From < 0:
 		p.add("from", at(s.From), "must not be before 1970")
 	case s.From >= s.Until:
 		p.add("until", at(s.Until), "must be after from, %s", at(s.From))
-	case s.From > 0 && s.Until-s.From > int64(maxSilenceLen):
+	case s.From > 0 && s.Until-s.From > int64(maxSilenceLen) && !recurs:
 		p.add("until", at(s.Until), "must be at most %d days after from, %s", maxSilenceLen/(24*time.Hour), at(s.From))
 	}
+	hours.Check(&p.Faults, "", "every", s.Every, s.Zone)
 	for _, t := range []struct {
 		field, text string
 		limit       int
@@ -53,6 +59,46 @@ func (s *Silence) Validate() []setting.Fault {
 	return p.Faults
 }
 
+// Within reports whether a time is between From and Until.
+func (s *Silence) Within(now int64) bool { return s.From <= now && !s.Ended(now) }
+
+// Ended reports whether the silence is over for good.
+func (s *Silence) Ended(now int64) bool { return s.Until != 0 && s.Until <= now }
+
+// Hours returns the hours of a valid silence, nil where it has none.
+func (s *Silence) Hours() (*hours.Hours, error) {
+	if len(s.Every) == 0 {
+		return nil, nil
+	}
+	h, err := hours.Parse(s.Every, s.Zone)
+	if err != nil {
+		return nil, fmt.Errorf("every: %w", err)
+	}
+	return h, nil
+}
+
+// Period returns the time in which the silence suppresses hits: the current one, with now as From, or else the next one. ok is false when there is none any
+// more, or none in the next three weeks.
+func (s *Silence) Period(now int64) (p hours.Period, ok bool) {
+	if s.Ended(now) {
+		return p, false
+	}
+	p = hours.Period{From: max(now, s.From), Until: s.Until}
+	h, err := s.Hours()
+	if err != nil {
+		return p, false
+	}
+	if h != nil {
+		if p, ok = h.Period(p.From); !ok || s.Until != 0 && p.From >= s.Until {
+			return hours.Period{}, false
+		}
+		if s.Until != 0 && (p.Until == 0 || p.Until > s.Until) {
+			p.Until = s.Until
+		}
+	}
+	return p, true
+}
+
 // SilenceSettings is a silence as the configuration writes it.
 type SilenceSettings struct {
 	// Names the silence; unique among those of the configuration.
@@ -60,8 +106,13 @@ type SilenceSettings struct {
 	Matchers
 	// When it begins, with its offset from UTC, such as 2026-12-24T22:00:00Z. Unset: it has begun.
 	From time.Time `toml:"from"`
-	// When it ends. It must be set: a silence without end hides alerts that nobody remembers.
+	// When it ends. It must be set unless every is: a silence without end hides alerts that nobody remembers.
 	Until time.Time `toml:"until"`
+	// Times of the week in which it is in force: ["sun 02:00-04:00"], ["weekdays 18:00-08:00", "weekends"]. It begins and ends again and again,
+	// between from and until where they are set.
+	Every []string `toml:"every"`
+	// The time zone of every, such as "Europe/Berlin". Unset: UTC.
+	Zone string `toml:"zone"`
 	// Why.
 	Comment string `toml:"comment"`
 	// Who set it.
@@ -74,7 +125,7 @@ const configuredPrefix = "config:"
 // Silence returns the silence that the settings describe.
 func (s *SilenceSettings) Silence() Silence {
 	return Silence{
-		ID: configuredPrefix + s.Name, Matchers: s.Matchers, From: nanoseconds(s.From), Until: nanoseconds(s.Until),
+		ID: configuredPrefix + s.Name, Matchers: s.Matchers, From: nanoseconds(s.From), Until: nanoseconds(s.Until), Every: s.Every, Zone: s.Zone,
 		Comment: s.Comment, Author: s.Author, Configured: true,
 	}
 }

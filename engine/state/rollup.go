@@ -79,13 +79,10 @@ func (k *Keyed) keyDue(s *keyState, at, now int64, dst []model.Alert) []model.Al
 	return dst
 }
 
-// subjectOf returns the subject of silences and inhibitions for an alert that time made. An absence has no line.
+// subjectOf returns the subject of silences and inhibitions for an alert that time made.
 func subjectOf(r *rules.Rule, a *model.Alert) *rules.Subject {
-	s := &rules.Subject{Rule: r, Source: a.Source, Severity: a.Severity}
-	if a.Kind != model.KindAbsence {
-		s.Line = []byte(a.Message)
-	}
-	return s
+	s := rules.AlertSubject(r, a)
+	return &s
 }
 
 // rollup returns the alert about the suppressed hits of a key.

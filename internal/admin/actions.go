@@ -121,16 +121,29 @@ func testTrigger(c *call) (any, error) {
 	return out, nil
 }
 
-func silenceOf(s *engine.Silence) adminapi.Silence {
-	m := adminapi.SilenceMatchers{Rule: s.Rule, Workload: s.Workload, Container: s.Container, Message: s.Message}
+func silenceOf(s *engine.Silence, now time.Time) adminapi.Silence {
+	m := adminapi.SilenceMatchers{Rule: s.Rule, Workload: s.Workload, Container: s.Container, Message: s.Message, Where: s.Where}
 	for _, severity := range s.Severity {
 		m.Severity = append(m.Severity, severity.String())
 	}
 	out := adminapi.Silence{
 		SilenceRequest: adminapi.SilenceRequest{
-			ID: s.ID, SilenceMatchers: m, Matchers: &m, Until: time.Unix(0, s.Until).UTC(), Comment: s.Comment, Author: s.Author,
+			ID: s.ID, SilenceMatchers: m, Matchers: &m, Every: s.Every, Zone: s.Zone, Comment: s.Comment, Author: s.Author,
 		},
-		Configured: s.Configured, Suppressed: s.Suppressed,
+		Configured: s.Configured, Suppressed: s.Suppressed, State: "pending",
+	}
+	p, comes := s.Period(now.UnixNano())
+	switch {
+	case s.Ended(now.UnixNano()):
+		out.State = "expired"
+	case comes && p.From == now.UnixNano():
+		out.State = "active"
+	}
+	if comes {
+		out.Period = periodOf(p, now)
+	}
+	if s.Until != 0 {
+		out.Until = time.Unix(0, s.Until).UTC()
 	}
 	if s.From != 0 {
 		out.From = time.Unix(0, s.From).UTC()
@@ -142,7 +155,7 @@ func silences(c *call) (any, error) {
 	out := adminapi.SilencesResponse{Silences: []adminapi.Silence{}}
 	all := c.p.Silences().All()
 	for i := range all {
-		out.Silences = append(out.Silences, silenceOf(&all[i]))
+		out.Silences = append(out.Silences, silenceOf(&all[i], c.p.Now()))
 	}
 	return out, nil
 }
@@ -156,8 +169,8 @@ func addSilence(c *call) (any, error) {
 	if q.Matchers != nil {
 		m = *q.Matchers
 	}
-	s := engine.Silence{ID: q.ID, Comment: q.Comment, Author: q.Author}
-	s.Rule, s.Workload, s.Container, s.Message = m.Rule, m.Workload, m.Container, m.Message
+	s := engine.Silence{ID: q.ID, Every: q.Every, Zone: q.Zone, Comment: q.Comment, Author: q.Author}
+	s.Rule, s.Workload, s.Container, s.Message, s.Where = m.Rule, m.Workload, m.Container, m.Message, m.Where
 	for _, word := range m.Severity {
 		var severity engine.Severity
 		if err := severity.UnmarshalText([]byte(word)); err != nil {
@@ -184,12 +197,12 @@ func addSilence(c *call) (any, error) {
 	if err != nil {
 		return nil, silenceRefusal(err)
 	}
-	out := silenceOf(&made)
+	out := silenceOf(&made, c.p.Now())
 	action := "create"
 	if before != nil {
 		action = "change"
 	}
-	c.note(action, "silence", made.ID, noted(before), out)
+	c.note(action, "silence", made.ID, noted(before, c.p.Now()), out)
 	return out, nil
 }
 
@@ -218,11 +231,11 @@ func silenceRefusal(err error) error {
 }
 
 // noted returns a silence for the audit; nil for none.
-func noted(s *engine.Silence) any {
+func noted(s *engine.Silence, now time.Time) any {
 	if s == nil {
 		return nil
 	}
-	return silenceOf(s)
+	return silenceOf(s, now)
 }
 
 func expireSilence(c *call) (any, error) {
@@ -232,7 +245,7 @@ func expireSilence(c *call) (any, error) {
 		return nil, silenceRefusal(err)
 	}
 	if before != nil { // otherwise it had expired already
-		c.note("expire", "silence", id, noted(before), noted(after))
+		c.note("expire", "silence", id, noted(before, c.p.Now()), noted(after, c.p.Now()))
 	}
 	return struct{}{}, nil
 }

@@ -270,6 +270,39 @@ func TestSilences(t *testing.T) {
 	b.eventually("the silence has ended", func() bool { return b.server.Len() == 1 })
 }
 
+// TestSilencesWithHoursAndConditions makes one that is always in force and one that never is now, and finds the state of each.
+func TestSilencesWithHoursAndConditions(t *testing.T) {
+	b := newBench(t, "")
+	made := b.want(200, "POST", "/api/v1/silences", map[string]any{"every": []string{"daily"}, "zone": "Europe/Berlin", "where": map[string]string{"kind": "log", "capture.n": "1"}})
+	if made.body["state"] != "active" || made.body["until"] != nil || made.body["zone"] != "Europe/Berlin" || made.body["where"].(map[string]any)["capture.n"] != "1" {
+		t.Errorf("%s", made.text)
+	}
+	hour := time.Now().UTC().Add(2 * time.Hour).Hour()
+	later := b.want(200, "POST", "/api/v1/silences", map[string]any{"rule": "boom", "every": []string{fmt.Sprintf("%02d:00-%02d:30", hour, hour)}})
+	if period, _ := later.body["period"].(map[string]any); later.body["state"] != "pending" || period["from"] == nil || period["until"] == nil {
+		t.Errorf("%s", later.text)
+	}
+	b.flush("boom 1", "boom 2")
+	b.eventually("the other hit is sent", func() bool { return b.server.Len() == 1 })
+	if list := listOf(b.get("/api/v1/silences"), "silences"); len(list) != 2 || list[0]["suppressed"].(float64)+list[1]["suppressed"].(float64) != 1 {
+		t.Errorf("%v", list)
+	}
+	wrong := b.want(422, "POST", "/api/v1/silences", map[string]any{"where": map[string]string{"hots": "x"}, "every": []string{"sundy"}, "zone": "Mars"}).list("errors")
+	fields := ""
+	for _, f := range wrong {
+		fields += fmt.Sprint(f["field"], " ")
+	}
+	if fields != "where.hots every zone " {
+		t.Errorf("errors %v", wrong)
+	}
+	b.want(200, "DELETE", "/api/v1/silences/"+made.body["id"].(string), nil)
+	for _, s := range listOf(b.get("/api/v1/silences"), "silences") {
+		if s["id"] == made.body["id"] && (s["state"] != "expired" || s["period"] != nil) {
+			t.Errorf("%v", s)
+		}
+	}
+}
+
 func TestRuleTest(t *testing.T) {
 	b := newBench(t, "")
 	r := b.want(200, "POST", rulesPath+"/test", map[string]any{"name": "boom", "lines": []string{"boom 1", "quiet"}})

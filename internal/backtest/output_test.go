@@ -61,7 +61,7 @@ func TestTextDoesNotSteerTheTerminal(t *testing.T) {
 			t.Fatalf("the text holds %q: %s", c, b.String())
 		}
 	}
-	for _, want := range []string{"4 lines of 1 log, from 2026-11-25 10:00:00 to 2026-11-25 10:20:00 (20m0s)", "cooldown 1", "silence 1", "config:night  2026-11-26 00:00:00  1", `\u0007\u009b2J`, "          │ 2026-11-25 10:00:00 before", "+ new", "alert now and did not: 1;"} {
+	for _, want := range []string{"4 lines of 1 log, from 2026-11-25 10:00:00 to 2026-11-25 10:20:00 (20m0s)", "cooldown 1", "silence 1", "config:night  until 2026-11-26 00:00:00  1", `\u0007\u009b2J`, "          │ 2026-11-25 10:00:00 before", "+ new", "alert now and did not: 1;"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("the text lacks %q:\n%s", want, b.String())
 		}

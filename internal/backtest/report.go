@@ -109,7 +109,9 @@ type Trigger struct {
 // Silence has the hits that a silence of the configuration suppressed.
 type Silence struct {
 	ID         string    `json:"id"`
-	Until      time.Time `json:"until"`
+	Until      time.Time `json:"until,omitzero"` // zero: it has no end
+	Every      []string  `json:"every,omitempty"`
+	Zone       string    `json:"zone,omitempty"`
 	Suppressed int64     `json:"suppressed"` // suppressed hits; a hit under several silences counts for one of them
 }
 

@@ -195,7 +195,11 @@ func (r *run) finish() *Result {
 		out.Rules = append(out.Rules, a.rule)
 	}
 	for _, one := range now.engine.Silences() {
-		out.Silences = append(out.Silences, Silence{ID: one.ID, Until: utc(one.Until), Suppressed: one.Suppressed})
+		s := Silence{ID: one.ID, Every: one.Every, Zone: one.Zone, Suppressed: one.Suppressed}
+		if one.Until != 0 {
+			s.Until = utc(one.Until)
+		}
+		out.Silences = append(out.Silences, s)
 	}
 	for i := range now.triggers {
 		out.Triggers = append(out.Triggers, now.triggers[i].out)

@@ -2,6 +2,7 @@ package backtest
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -168,9 +169,9 @@ func (t *textReport) silences() {
 	}
 	t.printf("\n")
 	table := tabwriter.NewWriter(t, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "SILENCE\tUNTIL\tSUPPRESSED")
+	_, _ = fmt.Fprintln(table, "SILENCE\tIN FORCE\tSUPPRESSED")
 	for _, one := range t.r.Silences {
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", safetext.Visible(one.ID), stamped(one.Until), quantity.Grouped(one.Suppressed))
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", safetext.Visible(one.ID), safetext.Visible(one.When()), quantity.Grouped(one.Suppressed))
 	}
 	_ = table.Flush() // into memory
 }
@@ -381,4 +382,16 @@ func orElse(s, other string) string {
 		return other
 	}
 	return s
+}
+
+// When returns when the silence was in force: its hours, and its end.
+func (s *Silence) When() string {
+	var parts []string
+	if len(s.Every) > 0 {
+		parts = append(parts, strings.Join(s.Every, ", ")+" "+cmp.Or(s.Zone, "UTC"))
+	}
+	if !s.Until.IsZero() {
+		parts = append(parts, "until "+stamped(s.Until))
+	}
+	return strings.Join(parts, ", ")
 }

@@ -16,7 +16,7 @@ const maxNumbered = 10_000
 // isTextList reports whether the elements of a list are free texts, which spaces and commas do not separate.
 func isTextList(key string) bool {
 	switch key {
-	case "keywords", "any", "all", "none", "event", "patterns":
+	case "keywords", "any", "all", "none", "event", "patterns", "every", "during":
 		return true
 	default:
 		return false

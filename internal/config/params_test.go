@@ -55,6 +55,9 @@ severity = ["warning", "error"]
 from = 2026-12-24T22:00:00Z
 until = "2026-12-25T00:00:00+01:00"
 comment = "we move"
+every = ["mon,wed 02:00-04:00", "weekdays 18:00-08:00"]
+zone = "Europe/Berlin"
+where = { "label.team" = "payments", kind = "!=rollup" }
 [[inhibit]]
 source = { rule = "panic" }
 target = { workload = "shop/*", message = "a b" }
@@ -68,6 +71,8 @@ severity = ["error", "critical"]
 headers = { X-Team = "a b", Authorization = "Bearer x" }
 tls = { min_version = "1.3" }
 retries = 0
+where = { host = "/^edge/" }
+during = ["weekdays 08:00-18:00, 19:00-20:00"]
 `
 	params := map[string]string{
 		"Store": "memory", "VERBOSITY": "debug",
@@ -101,7 +106,9 @@ retries = 0
 		"workload.api.rule.slow.context.before": "2", "workload.api.rule.slow.context.after": "1",
 		"silences": "move", "silence.move.workload": "shop/*", "silence.move.severity": "warning error",
 		"silence.move.from": "2026-12-24T22:00:00Z", "silence.move.until": "2026-12-24T23:00:00Z", "silence.move.comment": "we move",
-		"inhibits": "panics", "inhibit.panics.source.rule": "panic", "inhibit.panics.target.workload": "shop/*",
+		"silence.move.every.1": "mon,wed 02:00-04:00", "silence.move.every.2": "weekdays 18:00-08:00", "silence.move.zone": "Europe/Berlin",
+		"silence.move.where": `{ label.team = "payments", kind = "!=rollup" }`,
+		"inhibits":           "panics", "inhibit.panics.source.rule": "panic", "inhibit.panics.target.workload": "shop/*",
 		"inhibit.panics.target.message": "a b", "inhibit.panics.for": "1m", "inhibit.panics.equal": "host workload",
 		"triggers":                   "ops",
 		"Trigger.ops.Url":            "https://example.com/hook",
@@ -111,6 +118,8 @@ retries = 0
 		"trigger.ops.headers.x-team": "a b", "trigger.ops.headers.authorization": "Bearer x",
 		"trigger.ops.tls.min_version": "1.3",
 		"trigger.ops.retries":         "0",
+		"trigger.ops.where":           `{ host = "/^edge/" }`,
+		"trigger.ops.during":          "weekdays 08:00-18:00, 19:00-20:00", // one entry: neither spaces nor commas separate hours
 	}
 	want := Load(Sources{Inline: document})
 	got := Load(Sources{Params: lookUp(params)})

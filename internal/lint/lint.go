@@ -64,6 +64,7 @@ type linter struct {
 	options  Options
 	result   *config.Result
 	rules    []rule
+	deploys  []reach.Rule // that stands for the alerts about deploys; none where there are none
 	costs    map[string]match.Cost
 	findings []Finding
 }
@@ -130,6 +131,8 @@ func (l *linter) collect() {
 			})
 		}
 	}
+	set := s.Engine()
+	l.deploys = reach.Deploys(&set)
 	l.costs = map[string]match.Cost{}
 	if snapshot, err := engine.New().Compile(s.Engine()); err == nil { // rules that do not compile are problems already
 		l.costs = snapshot.Costs()

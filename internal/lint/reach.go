@@ -63,6 +63,10 @@ func (l *linter) muting() {
 	s, parts := &l.result.Settings, &l.result.Parts
 	for i := range s.Silences {
 		l.matchers(parts.Silences[i], "", &s.Silences[i].Matchers)
+		one := s.Silences[i].Silence()
+		if _, comes := one.Period(one.From); !comes && one.From < one.Until {
+			l.warn(parts.Silences[i], CodeNoEffect, "every", "", "these hours do not come between from and until", "")
+		}
 	}
 	for i := range s.Inhibits {
 		l.matchers(parts.Inhibits[i], "source.", &s.Inhibits[i].Source)
@@ -70,23 +74,33 @@ func (l *linter) muting() {
 	}
 }
 
-// matchers warns of a rule, a workload or a severity that there is not.
+// matchers warns of a rule, a workload or a severity that does not exist, and of a condition that no alert meets.
 func (l *linter) matchers(p config.Part, prefix string, m *engine.Matchers) {
-	none := func(holds func(r *rule) bool) bool {
-		return !slices.ContainsFunc(l.rules, func(r rule) bool { return holds(&r) })
-	}
+	none := func(holds func(r reach.Rule) bool) bool { return !slices.ContainsFunc(l.forms(), holds) }
 	switch {
-	case m.Rule != "" && none(func(r *rule) bool { return reach.GlobsMeet(m.Rule, r.settings.Name) }):
+	case m.Rule != "" && none(func(r reach.Rule) bool { return reach.GlobsMeet(m.Rule, r.Settings.Name) }):
 		l.warn(p, CodeNoEffect, prefix+"rule", "", "there is no rule of such a name", setting.DidYouMean(m.Rule, l.names()))
-	case m.Workload != "" && none(func(r *rule) bool {
-		return reach.AnyMeet(r.settings.Workloads, []string{m.Workload}) && reach.AnyMeet(r.globs, []string{m.Workload})
+	case m.Workload != "" && none(func(r reach.Rule) bool {
+		return reach.AnyMeet(r.Settings.Workloads, []string{m.Workload}) && reach.AnyMeet(r.Globs, []string{m.Workload})
 	}):
 		l.warn(p, CodeNoEffect, prefix+"workload", "", "no rule is for such a workload", "")
-	case len(m.Severity) > 0 && none(func(r *rule) bool {
-		return slices.ContainsFunc(m.Severity, func(s engine.Severity) bool { return slices.Contains(reach.Severities(&r.settings), s.String()) })
+	case len(m.Severity) > 0 && none(func(r reach.Rule) bool {
+		return slices.ContainsFunc(m.Severity, func(s engine.Severity) bool { return slices.Contains(reach.Severities(r.Settings), s.String()) })
 	}):
 		l.warn(p, CodeNoEffect, prefix+"severity", "", "no rule has such a severity", "")
 	}
+	if name := l.unmet(m.Where); name != "" {
+		l.warn(p, CodeNoEffect, prefix+"where."+name, "", "no alert of any rule meets this condition", unmetHint(name))
+	}
+}
+
+// forms returns all rules as filters meet them, and the one that stands for deploys.
+func (l *linter) forms() []reach.Rule {
+	out := slices.Clone(l.deploys)
+	for i := range l.rules {
+		out = append(out, l.rules[i].reach())
+	}
+	return out
 }
 
 // names lists the names of all rules.
@@ -108,7 +122,7 @@ func (l *linter) triggers() {
 	wanted := make([]bool, len(l.rules))
 	for i := range triggers {
 		t := &triggers[i]
-		reached := reach.System(t)
+		reached := reach.System(t) || slices.ContainsFunc(l.deploys, func(r reach.Rule) bool { return reach.Accepts(t, r) })
 		for j := range l.rules {
 			if reach.Accepts(t, l.rules[j].reach()) {
 				reached, wanted[j] = true, true
@@ -140,7 +154,7 @@ func (l *linter) obstacle(t *trigger.Settings) (field, message, hint string) {
 		{"severity", "no rule has such a severity", reach.Severity},
 		{"workload", "no rule is for such a workload", reach.Workload},
 	} {
-		if !slices.ContainsFunc(l.rules, func(r rule) bool { return f.wants(t, r.reach()) }) {
+		if !slices.ContainsFunc(l.forms(), func(r reach.Rule) bool { return f.wants(t, r) }) {
 			return f.field, f.message + ": no alert reaches the trigger", ""
 		}
 	}
@@ -154,7 +168,7 @@ func (l *linter) obstacle(t *trigger.Settings) (field, message, hint string) {
 func (l *linter) unmet(entries map[string]string) string {
 	for _, name := range sortedKeys(entries) {
 		one := map[string]string{name: entries[name]}
-		if !slices.ContainsFunc(l.rules, func(r rule) bool { return reach.Unmet(one, r.reach()) == "" }) {
+		if !slices.ContainsFunc(l.forms(), func(r reach.Rule) bool { return reach.Unmet(one, r) == "" }) {
 			return name
 		}
 	}

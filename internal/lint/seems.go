@@ -216,6 +216,7 @@ func (l *linter) otherGlobs() {
 				l.globs(p, prefix+g[0], []string{g[1]}, true)
 			}
 		}
+		l.delimiters(p, prefix+"where", m.Where)
 	}
 	for i := range s.Silences {
 		matchers(parts.Silences[i], "", &s.Silences[i].Matchers)

@@ -159,6 +159,43 @@ func TestEndedSilencesAreForgotten(t *testing.T) {
 	}
 }
 
+// TestASilenceWithHours has no end: it survives a restart and a sweep after weeks, until somebody expires it.
+func TestASilenceWithHours(t *testing.T) {
+	b := newBench(t)
+	c := newClock()
+	c.at = c.at.UTC().Truncate(24 * time.Hour).Add(26*time.Hour + 5*time.Minute) // 02:05
+	o := b.options(b.document(rule("boom", "^boom")))
+	o.Now = c.now
+	p, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Start()
+	s, _, err := p.Silences().Add(t.Context(), engine.Silence{Matchers: engine.Matchers{Rule: "boom"}, Every: []string{"daily 02:00-03:00"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.stop(p)
+	o.Stores = &store.Registry{}
+	p = b.start(o)
+	c.pass(30 * 24 * time.Hour)
+	if err := p.Silences().Sweep(t.Context()); err != nil || len(p.Silences().All()) != 1 {
+		t.Fatalf("after a month: %+v, %v", p.Silences().All(), err)
+	}
+	p.Flush(lines("boom 1"), "docker.web")
+	c.pass(time.Hour)
+	p.Flush(lines("boom 2"), "docker.web")
+	if got := b.messages(1); len(got) != 1 || got[0] != "boom 2" {
+		t.Errorf("%q are sent, want the hit after the hours", got)
+	}
+	if _, after, err := p.Silences().Expire(t.Context(), s.ID); err != nil || after == nil || !after.Ended(c.now().UnixNano()) {
+		t.Errorf("expired: %+v, %v", after, err)
+	}
+	c.pass(23 * time.Hour)
+	p.Flush(lines("boom 3"), "docker.web")
+	b.messages(2)
+}
+
 func TestInhibitionsOfTheConfiguration(t *testing.T) {
 	b := newBench(t)
 	text := `inhibit = [{ source = { rule = "down" }, target = { rule = "failed" }, for = "1h" }]` + "\n"

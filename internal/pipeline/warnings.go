@@ -100,14 +100,14 @@ func filterWarnings(s *config.Settings) (out []Warning) {
 	wanted := map[string]bool{} // by rule name, overrides included
 	for i := range s.Triggers {
 		t := &s.Triggers[i]
-		reached := reach.System(t)
+		reached := reach.System(t) || slices.ContainsFunc(reach.Deploys(&set), func(r reach.Rule) bool { return reach.Accepts(t, r) })
 		for _, r := range rules {
 			if reach.Accepts(t, r) {
 				reached, wanted[r.Settings.Name] = true, true
 			}
 		}
 		if !reached {
-			out = append(out, Warning{WarningUnreachable, fmt.Sprintf("trigger %q gets no alert of any rule: look at its filters source, severity, rule and workload", t.Name)})
+			out = append(out, Warning{WarningUnreachable, fmt.Sprintf("trigger %q gets no alert of any rule: look at its filters source, severity, rule, workload and where", t.Name)})
 		}
 	}
 	var left []string

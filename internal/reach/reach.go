@@ -41,6 +41,15 @@ func Rules(s *engine.Settings) []Rule {
 	return out
 }
 
+// Deploys returns the form of a rule that stands for the alerts about deploys; none where the settings ask for none. It is no rule of the settings.
+func Deploys(s *engine.Settings) []Rule {
+	if s.Deploy.Compare <= 0 || !slices.ContainsFunc(Rules(s), func(r Rule) bool { return r.Settings.Deploy }) {
+		return nil
+	}
+	worse := []engine.Escalation{{Severity: s.Deploy.Severity}}
+	return []Rule{{Settings: &engine.RuleSettings{Name: trigger.KindDeploy, Severity: engine.SeverityInfo, Escalate: worse}}}
+}
+
 // Accepts reports whether an alert of the rule can pass all filters of the trigger.
 func Accepts(t *trigger.Settings, r Rule) bool {
 	return Source(t, r) && Severity(t, r) && Name(t, r) && Workload(t, r) && Unmet(t.Where, r) == ""

@@ -100,5 +100,8 @@ func Kinds(s *engine.RuleSettings) []string {
 	if s.Rollup || len(s.Escalate) > 0 {
 		kinds = append(kinds, trigger.KindRollup)
 	}
+	if s.Name == trigger.KindDeploy { // see Deploys
+		kinds = append(kinds, trigger.KindDeploy)
+	}
 	return kinds
 }

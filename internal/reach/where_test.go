@@ -71,6 +71,11 @@ func TestKindsNamesAllKinds(t *testing.T) {
 	for _, r := range []engine.RuleSettings{{Absent: time.Hour}, {Event: []string{"die"}}, {Count: 5, Rollup: true}} {
 		made = append(made, Kinds(&r)...)
 	}
+	deploys := Deploys(&engine.Settings{Rules: []engine.RuleSettings{{Deploy: true}}, Deploy: engine.DeploySettings{Compare: time.Minute, Severity: engine.SeverityError}})
+	made = append(made, Kinds(deploys[0].Settings)...)
+	if got := Severities(deploys[0].Settings); !slices.Equal(got, []string{"info", "error"}) || Deploys(&engine.Settings{}) != nil {
+		t.Errorf("the severities of deploys are %v", got)
+	}
 	for _, kind := range trigger.Kinds() {
 		if kind != trigger.KindSystem && kind != trigger.KindTest && !slices.Contains(made, kind) {
 			t.Errorf("no rule makes alerts of kind %s", kind)

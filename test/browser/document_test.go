@@ -55,6 +55,7 @@ const readAll = `(async () => {
   model.auditOf(answer('get', '/api/v1/audit'));
   sent('post', '/api/v1/explain', model.explainBody({ line: 'x', workload: 'x', stream: 'stdout' }));
   sent('post', '/api/v1/silences', model.silenceBody({ rule: 'x', workload: 'x', container: 'x', message: 'x', severity: ['error'], comment: 'x', minutes: 1 }));
+  sent('post', '/api/v1/silences', model.silenceBody({ severity: [], minutes: 0, where: 'host = x, label.team = y', every: 'sun 02:00-04:00; weekdays', zone: 'Europe/Berlin' }));
   model.redeliveredOf(answer('post', '/api/v1/dead-letters/redeliver'));
   model.droppedOf(answer('post', '/api/v1/dead-letters/drop'));
   for (const one of [undefined, letter]) {

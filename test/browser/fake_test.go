@@ -306,8 +306,10 @@ func (a *api) fill() {
 		{"alert_id": "al_3", "trigger": "pager", "rule": "http-5xx", "summary": "500 for POST /cart", "reason": "answered 400 Bad Request", "attempts": 1, "died": now.Add(-5 * time.Hour), "expires": now.Add(5 * 24 * time.Hour)},
 	}})
 	a.set("GET /api/v1/silences", object{"silences": []object{
-		{"id": "si_1", "rule": "failed-charge", "workload": "staging/*", "from": now.Add(-time.Hour), "until": now.Add(3 * time.Hour), "comment": "load test", "author": "ops", "suppressed": 512},
-		{"id": "si_2", "rule": "slow-query", "from": now.Add(-30 * time.Hour), "until": now.Add(-26 * time.Hour), "comment": "migration", "author": "api", "suppressed": 0},
+		{"id": "si_1", "rule": "failed-charge", "workload": "staging/*", "from": now.Add(-time.Hour), "until": now.Add(3 * time.Hour), "comment": "load test", "author": "ops", "suppressed": 512, "state": "active", "period": object{"until": now.Add(3 * time.Hour)}},
+		{"id": "si_3", "workload": "ops/backup", "where": object{"host": "/^edge/"}, "every": []string{"sun 02:00-04:00"}, "zone": "Europe/Berlin", "author": "ops", "suppressed": 7, "state": "pending",
+			"period": object{"from": now.Add(30 * time.Hour), "until": now.Add(32 * time.Hour)}},
+		{"id": "si_2", "rule": "slow-query", "from": now.Add(-30 * time.Hour), "until": now.Add(-26 * time.Hour), "comment": "migration", "author": "api", "suppressed": 0, "state": "expired"},
 	}})
 	a.set("GET /api/v1/audit", object{"audit": []object{
 		{"seq": 3, "time": now.Add(-time.Minute), "who": "alice", "action": "change", "kind": "rule", "name": "failed-charge", "before": object{"cooldown": "10m"}, "after": object{"cooldown": "30m"}},

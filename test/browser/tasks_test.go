@@ -152,6 +152,35 @@ func TestSilenceFromAlert(t *testing.T) {
 	b.until(`document.querySelector('dialog') === null`)
 }
 
+// TestSilenceWithHours makes a silence with a condition and hours that lasts until it is expired, and finds the next time of one that has hours.
+func TestSilenceWithHours(t *testing.T) {
+	a, b := open(t, "silences")
+	b.shows("main", "sun 02:00-04:00 Europe/Berlin")
+	b.shows("main", "host = /^edge/")
+	b.press("n")
+	b.shows("dialog[open]", "Silence")
+	b.tabTo("dialog select")
+	b.press("u") // "until I expire it"
+	b.tabTo("dialog summary")
+	b.press(kb.Enter, kb.Tab)
+	b.press(strings.Split("host = edge-1, kind = !=rollup", "")...)
+	b.press(kb.Tab)
+	b.press(strings.Split("sat; sun 02:00-04:00", "")...)
+	b.shot("silence-hours")
+	b.press(kb.Enter)
+	b.shows("#toast", "Silenced")
+	got := a.called("POST /api/v1/silences")
+	if len(got) != 1 {
+		t.Fatalf("%d silences were made", len(got))
+	}
+	if where := got[0]["where"].(object); where["host"] != "edge-1" || where["kind"] != "!=rollup" || got[0]["until"] != nil || got[0]["zone"] == "" {
+		t.Errorf("the silence is %v", got[0])
+	}
+	if every := fmt.Sprint(got[0]["every"]); every != "[sat sun 02:00-04:00]" {
+		t.Errorf("its hours are %s", every)
+	}
+}
+
 // TestExpireSilence ends a silence after asking.
 func TestExpireSilence(t *testing.T) {
 	a, b := open(t, "silences")

@@ -79,6 +79,8 @@ type SilenceMatchers struct {
 	Container string   `json:"container,omitempty"`
 	Severity  []string `json:"severity,omitempty"`
 	Message   string   `json:"message,omitempty"`
+	// Where has conditions on the alert by its properties, such as "host": "/^edge-/" or "label.team": "payments".
+	Where map[string]string `json:"where,omitempty"`
 }
 
 // SilenceRequest creates a silence, or changes the one with the ID. The matchers may be given at the top level or in matchers.
@@ -87,7 +89,9 @@ type SilenceRequest struct {
 	SilenceMatchers
 	Matchers *SilenceMatchers `json:"matchers,omitempty"`
 	From     time.Time        `json:"from,omitzero"`
-	Until    time.Time        `json:"until"`
+	Until    time.Time        `json:"until,omitzero"`  // required unless every is given
+	Every    []string         `json:"every,omitempty"` // times of the week, such as "weekdays 18:00-08:00"
+	Zone     string           `json:"zone,omitempty"`  // of every, such as "Europe/Berlin"; UTC if absent
 	Comment  string           `json:"comment,omitempty"`
 	Author   string           `json:"author,omitempty"`
 }
@@ -95,8 +99,10 @@ type SilenceRequest struct {
 // Silence is a silence with its matchers at the top level and in matchers. It may be sent back as a SilenceRequest.
 type Silence struct {
 	SilenceRequest
-	Configured bool  `json:"configured,omitempty"` // it comes from a file and can only be changed there
-	Suppressed int64 `json:"suppressed"`           // hits since the instance started
+	Configured bool    `json:"configured,omitempty"` // it comes from a file and can only be changed there
+	Suppressed int64   `json:"suppressed"`           // hits since the instance started
+	State      string  `json:"state"`                // active, pending (it begins later) or expired
+	Period     *Period `json:"period,omitempty"`     // in which it suppresses hits: the current or the next one
 }
 
 // SilencesResponse lists the silences.

@@ -2,11 +2,14 @@
 package silences
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os/user"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,9 +39,14 @@ type addCommand struct {
 	Container string
 	Severity  []string
 	Message   string
+	Where     []string
+	Every     []string
+	Zone      string
 	For       time.Duration
 	Until     string
 	Comment   string
+
+	endless bool // it has hours, and no end
 }
 
 func newAdd(env *command.Env) *cobra.Command {
@@ -47,11 +55,13 @@ func newAdd(env *command.Env) *cobra.Command {
 		Use: "add", Short: "Suppress matching alerts for a time.", Args: command.Arguments(),
 		Long: "Suppress matching alerts for a time.\n\nAll of the given flags must match. Matching hits make no alert; they are counted, and the next alert reports how many there were.",
 		Example: "  docker-fluentbit silences add --workload 'shop/*' --for 30m -m 'deploy 1.4'\n" +
-			"  docker-fluentbit silences add --rule http-5xx --message 'GET /legacy' --until 2026-12-01T06:00:00Z",
+			"  docker-fluentbit silences add --rule http-5xx --message 'GET /legacy' --until 2026-12-01T06:00:00Z\n" +
+			"  docker-fluentbit silences add --workload ops/backup --every 'sun 02:00-04:00' --zone Europe/Berlin -m 'weekly backup'",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if c.Flags().Changed("for") && c.Flags().Changed("until") {
 				return &command.UsageError{Text: "--for and --until exclude one another"}
 			}
+			cmd.endless = len(cmd.Every) > 0 && !c.Flags().Changed("for") && !c.Flags().Changed("until")
 			return cmd.run(env)
 		},
 	}
@@ -61,6 +71,9 @@ func newAdd(env *command.Env) *cobra.Command {
 	f.Text(&cmd.Container, "container", "", "GLOB", "Containers by name.")
 	f.List(&cmd.Severity, "severity", "", "NAME", "Severities: debug, info, warning, error, critical.").Complete(cobra.FixedCompletions(trigger.Severities(), cobra.ShellCompDirectiveNoFileComp))
 	f.Text(&cmd.Message, "message", "", "REGEXP", "Lines.")
+	f.Texts(&cmd.Where, "where", "", "NAME=CONDITION", "A condition on the alert, such as host=/^edge-/ or label.team=payments; repeat it for several.")
+	f.Texts(&cmd.Every, "every", "", "HOURS", `Times of the week in which it is in force, such as "sun 02:00-04:00"; repeat it for several. Lasts until you expire it, unless --for or --until is set.`)
+	f.Text(&cmd.Zone, "zone", "", "ZONE", "The time zone of --every, such as Europe/Berlin. Default: UTC.")
 	f.Duration(&cmd.For, "for", "", "How long.")
 	f.Text(&cmd.Until, "until", "", "TIME", "Until when (RFC 3339), instead of --for.")
 	f.Text(&cmd.Comment, "comment", "m", "TEXT", "Why, for others who find it.")
@@ -70,11 +83,21 @@ func newAdd(env *command.Env) *cobra.Command {
 
 // run adds a silence.
 func (cmd *addCommand) run(c *command.Env) error {
-	if cmd.Rule == "" && cmd.Workload == "" && cmd.Container == "" && cmd.Message == "" && len(cmd.Severity) == 0 {
-		return errors.New("nothing to silence: must have at least one of --rule, --workload, --container, --severity and --message")
+	if cmd.Rule == "" && cmd.Workload == "" && cmd.Container == "" && cmd.Message == "" && len(cmd.Severity)+len(cmd.Where) == 0 {
+		return errors.New("nothing to silence: must have at least one of --rule, --workload, --container, --severity, --message and --where")
+	}
+	conditions := map[string]string{}
+	for _, text := range cmd.Where {
+		name, condition, ok := strings.Cut(text, "=")
+		if !ok {
+			return fmt.Errorf("--where: %q: must be NAME=CONDITION", text)
+		}
+		conditions[name] = condition
 	}
 	until := c.Now().Add(cmd.For)
-	if cmd.Until != "" {
+	if cmd.endless {
+		until = time.Time{}
+	} else if cmd.Until != "" {
 		var err error
 		if until, err = time.Parse(time.RFC3339, cmd.Until); err != nil {
 			return fmt.Errorf("--until: %q is not a time such as 2026-12-01T06:00:00Z", cmd.Until)
@@ -82,9 +105,16 @@ func (cmd *addCommand) run(c *command.Env) error {
 	} else if cmd.For <= 0 {
 		return errors.New("--for: must be above 0s")
 	}
-	body := adminapi.SilenceRequest{Until: until.UTC().Truncate(time.Second), Comment: cmd.Comment, Author: whoAmI(), SilenceMatchers: adminapi.SilenceMatchers{
-		Rule: cmd.Rule, Workload: cmd.Workload, Container: cmd.Container, Severity: cmd.Severity, Message: cmd.Message}}
+	body := adminapi.SilenceRequest{Every: cmd.Every, Zone: cmd.Zone, Comment: cmd.Comment, Author: whoAmI(), SilenceMatchers: adminapi.SilenceMatchers{
+		Rule: cmd.Rule, Workload: cmd.Workload, Container: cmd.Container, Severity: cmd.Severity, Message: cmd.Message, Where: conditions}}
+	if !until.IsZero() {
+		body.Until = until.UTC().Truncate(time.Second)
+	}
 	return command.Ask(c, &cmd.Remote, client.Request{Method: http.MethodPost, Path: silencesPath, Body: body}, func(s *adminapi.Silence) error {
+		if len(s.Every) > 0 {
+			c.Printf("%s: %s\n", s.ID, nextWords(c, s))
+			return nil
+		}
 		c.Printf("%s lasts until %s\n", s.ID, s.Until.Local().Format(time.DateTime))
 		return nil
 	})
@@ -118,27 +148,40 @@ func newList(env *command.Env) *cobra.Command {
 // run lists silences.
 func (cmd *listCommand) run(c *command.Env) error {
 	return command.Ask(c, &cmd.Remote, client.Request{Path: silencesPath}, func(list *struct{ Silences []adminapi.Silence }) error {
-		now := c.Now()
 		var rows []string
 		for _, s := range list.Silences {
-			state := "active"
-			switch {
-			case !s.Until.After(now):
-				state = "expired"
-			case !s.From.IsZero() && s.From.After(now):
-				state = "pending"
-			}
-			if state == "expired" && !cmd.All {
+			if s.State == "expired" && !cmd.All {
 				continue
 			}
-			rows = append(rows, strings.Join([]string{s.ID, state, c.When(s.Until), fmt.Sprint(s.Suppressed), safetext.Visible(matcherWords(&s.SilenceMatchers)), safetext.Visible(s.Author), safetext.Visible(s.Comment)}, "\t"))
+			rows = append(rows, strings.Join([]string{s.ID, s.State, nextWords(c, &s), fmt.Sprint(s.Suppressed), safetext.Visible(matcherWords(&s.SilenceMatchers)), safetext.Visible(s.Author), safetext.Visible(s.Comment)}, "\t"))
 		}
 		if len(rows) == 0 {
 			c.Printf("no silences\n")
 			return nil
 		}
-		return c.Table("ID\tSTATE\tUNTIL\tSUPPRESSED\tMATCHERS\tAUTHOR\tCOMMENT", rows)
+		return c.Table("ID\tSTATE\tWHEN\tSUPPRESSED\tMATCHERS\tAUTHOR\tCOMMENT", rows)
 	})
+}
+
+// nextWords returns until when the silence suppresses hits, or from when.
+func nextWords(c *command.Env, s *adminapi.Silence) string {
+	words := "-"
+	switch p := s.Period; {
+	case s.State == "expired":
+		words = "ended " + c.When(s.Until)
+	case p != nil && p.From.IsZero() && p.Until.IsZero():
+		words = "now"
+	case p != nil && p.From.IsZero():
+		words = "now until " + c.When(p.Until)
+	case p != nil && p.Until.IsZero():
+		words = "from " + c.When(p.From)
+	case p != nil:
+		words = "next " + c.When(p.From) + " until " + c.When(p.Until)
+	}
+	if len(s.Every) > 0 {
+		words += " (" + safetext.Visible(strings.Join(s.Every, ", ")+" "+cmp.Or(s.Zone, "UTC")) + ")"
+	}
+	return words
 }
 
 func matcherWords(m *adminapi.SilenceMatchers) string {
@@ -147,6 +190,9 @@ func matcherWords(m *adminapi.SilenceMatchers) string {
 		if p[1] != "" {
 			parts = append(parts, p[0]+"="+p[1])
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.Where)) {
+		parts = append(parts, name+"="+m.Where[name])
 	}
 	return strings.Join(parts, " ")
 }

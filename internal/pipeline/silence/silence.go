@@ -109,7 +109,7 @@ func (s *Set) Add(ctx context.Context, one engine.Silence) (made engine.Silence,
 	if bad := one.Validate(); len(bad) > 0 {
 		return engine.Silence{}, nil, &Error{bad}
 	}
-	if one.Until <= now.UnixNano() {
+	if one.Ended(now.UnixNano()) {
 		ended := setting.Fault{
 			Field: "until", Value: time.Unix(0, one.Until).UTC().Format(time.RFC3339), Message: "has passed: it is " + now.UTC().Format(time.RFC3339),
 		}
@@ -140,8 +140,16 @@ func (s *Set) Add(ctx context.Context, one engine.Silence) (made engine.Silence,
 	if known {
 		before = &old
 	}
-	s.o.Log.Info("silence saved", "id", one.ID, "until", time.Unix(0, one.Until).UTC().Format(time.RFC3339), "author", one.Author)
+	s.o.Log.Info("silence saved", "id", one.ID, "until", untilText(&one), "author", one.Author)
 	return one, before, nil
+}
+
+// untilText returns the end of a silence for a log line.
+func untilText(s *engine.Silence) string {
+	if s.Until == 0 {
+		return "expired by hand"
+	}
+	return time.Unix(0, s.Until).UTC().Format(time.RFC3339)
 }
 
 // unknownRule returns a fault if no rule in force matches the glob, nil otherwise. Rules from labels count.
@@ -172,7 +180,7 @@ func (s *Set) Expire(ctx context.Context, id string) (before, after *engine.Sile
 		return nil, nil, ErrConfigured
 	case !known:
 		return nil, nil, ErrNotFound
-	case one.Until <= now:
+	case one.Ended(now):
 		return nil, nil, nil
 	}
 	was := one
@@ -266,7 +274,7 @@ func (s *Set) Sweep(ctx context.Context) error {
 	prefix := KeyPrefix(s.o.Instance)
 	ended := map[string][]byte{}
 	for id, one := range s.runtime {
-		if now.Sub(time.Unix(0, one.Until)) >= keepEnded {
+		if one.Until != 0 && now.Sub(time.Unix(0, one.Until)) >= keepEnded {
 			ended[prefix+id] = nil
 		}
 	}

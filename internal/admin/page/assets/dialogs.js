@@ -55,7 +55,8 @@ export function openSilence(start, create) {
     const input = (name, extra) => h('input', { type: 'text', value: start[name] ?? '', spellcheck: 'false', autocomplete: 'off', ...extra });
     const fields = { rule: input('rule', { autofocus: true }), workload: input('workload'), container: input('container'), message: input('message'), comment: input('comment') };
     const boxes = ['debug', 'info', 'warning', 'error', 'critical'].map((name) => h('input', { type: 'checkbox', id: unique('severity'), value: name, checked: start.severity?.includes(name) }));
-    const choice = h('select', null, lengths.map(([words, minutes]) => h('option', { value: String(minutes), selected: minutes === 60 }, words)));
+    const choice = h('select', null, lengths.map(([words, minutes]) => h('option', { value: String(minutes), selected: minutes === 60 }, words)), h('option', { value: '0' }, 'until I expire it'));
+    const more = { where: input('where'), every: input('every'), zone: input('zone', { value: start.zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone }) };
     return form([
       h('p', null, 'Hits that match all of these are suppressed until the silence ends. They are counted, and the next alert reports how many there were.'),
       h('div', { class: 'pair' }, field('Rule', fields.rule, 'a glob, such as http-*'), field('Workload', fields.workload, 'a glob, such as shop/*')),
@@ -63,11 +64,15 @@ export function openSilence(start, create) {
       h('fieldset', null, h('legend', null, 'Severity'), boxes.map((box) => h('span', { class: 'check' }, box, h('label', { for: box.id }, box.value))),
         h('span', { class: 'hint' }, 'none selected: all')),
       h('div', { class: 'pair' }, field('For', choice), field('Comment', fields.comment, 'the reason, for others')),
+      h('details', null, h('summary', null, 'Conditions and hours'),
+        field('Conditions', more.where, 'such as host = /^edge-/, label.team = payments, field.tenant = a'),
+        h('div', { class: 'pair' }, field('Hours', more.every, 'such as weekdays 18:00-08:00; sun 02:00-04:00'), field('Time zone of the hours', more.zone))),
     ], { submit: 'Silence', cancel: () => close(false), save: async () => {
       const request = { severity: boxes.filter((b) => b.checked).map((b) => b.value), minutes: Number(choice.value) };
-      for (const [name, control] of Object.entries(fields)) request[name] = control.value.trim();
-      if (!['rule', 'workload', 'container', 'message'].some((name) => request[name]) && request.severity.length === 0) {
-        throw new Error('Set at least one of rule, workload, container, message and severity.');
+      for (const [name, control] of Object.entries({ ...fields, ...more })) request[name] = control.value.trim();
+      if (request.minutes === 0 && !request.every) throw new Error('A silence without hours must have an end.');
+      if (!['rule', 'workload', 'container', 'message', 'where'].some((name) => request[name]) && request.severity.length === 0) {
+        throw new Error('Set at least one of rule, workload, container, message, severity and conditions.');
       }
       await create(request);
       close(true);

@@ -92,18 +92,36 @@ export const droppedOf = (answer) => answer?.dropped ?? 1;
 export const redeliverCall = (call, letter) => call('POST', '/api/v1/dead-letters/redeliver', { body: selection(letter) });
 export const dropCall = (call, letter) => call('POST', '/api/v1/dead-letters/drop', { body: selection(letter) });
 
-export function silenceBody({ rule, workload, container, message, severity, comment, minutes }) {
-  const body = { until: new Date(Date.now() + minutes * 60000).toISOString() };
+/** "host = /^edge/, label.team = payments" → {host: '/^edge/', 'label.team': 'payments'}. A comma separates only before the next name. */
+export function conditionsOf(text) {
+  const where = {};
+  for (const part of text.split(/,\s*(?=[a-z]+[\w.-]*\s*=)/)) {
+    const at = part.indexOf('=');
+    if (part.trim() === '') continue;
+    if (at < 1) throw new Error(`The condition ${part.trim()} needs a name and a value, such as host = edge-1.`);
+    where[part.slice(0, at).trim()] = part.slice(at + 1).trim();
+  }
+  return where;
+}
+
+const entriesOf = (text) => text.split(';').map((entry) => entry.trim()).filter(Boolean);
+
+/** minutes is 0 for a silence with hours that lasts until somebody expires it. */
+export function silenceBody({ rule, workload, container, message, severity, comment, minutes, where = '', every = '', zone = '' }) {
+  const body = minutes > 0 ? { until: new Date(Date.now() + minutes * 60000).toISOString() } : {};
+  const conditions = conditionsOf(where), hours = entriesOf(every);
+  if (Object.keys(conditions).length > 0) body.where = conditions;
+  if (hours.length > 0) Object.assign(body, { every: hours, zone });
   for (const [name, value] of Object.entries({ rule, workload, container, message, comment })) if (value) body[name] = value;
   if (severity.length > 0) body.severity = severity;
   return body;
 }
 
 export const silencesOf = (answer) => (answer.silences ?? []).map((s) => {
-  const now = Date.now();
-  return { id: s.id, from: s.from, until: s.until, comment: s.comment ?? '', author: s.author, suppressedTotal: s.suppressed ?? 0,
-    state: time(s.until) <= now ? 'expired' : time(s.from) > now ? 'pending' : 'active',
-    configured: s.configured, matchers: ['rule', 'workload', 'container', 'severity', 'message'].filter((name) => s[name]?.length > 0).map((name) => [name, Array.isArray(s[name]) ? s[name].join(', ') : s[name]]) };
+  const matchers = ['rule', 'workload', 'container', 'severity', 'message'].filter((name) => s[name]?.length > 0).map((name) => [name, Array.isArray(s[name]) ? s[name].join(', ') : s[name]]);
+  return { id: s.id, from: s.from, until: s.until, comment: s.comment ?? '', author: s.author, suppressedTotal: s.suppressed ?? 0, state: s.state,
+    hours: s.every?.length > 0 ? `${s.every.join(', ')} ${s.zone || 'UTC'}` : '', period: s.period && { from: s.period.from, until: s.period.until },
+    configured: s.configured, matchers: [...matchers, ...Object.entries(s.where ?? {})] };
 });
 
 const compact = (value) => (value === undefined ? '' : JSON.stringify(value));

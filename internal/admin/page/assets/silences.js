@@ -28,15 +28,22 @@ function draw(context) {
     replace(context.ui.silences, empty('No silences'));
     return;
   }
-  const rows = [...silences].sort((a, b) => order[a.state] - order[b.state] || new Date(b.until) - new Date(a.until));
+  const rows = [...silences].sort((a, b) => order[a.state] - order[b.state] || new Date(b.until ?? 0) - new Date(a.until ?? 0));
   replace(context.ui.silences, table('Silences', [{ name: 'State' }, { name: 'Matchers', wide: true }, { name: 'From' }, { name: 'Until' }, { name: 'Suppressed', num: true }, { name: 'Comment' }, { name: 'Actions' }],
     rows.map((s) => h('tr', { class: s.state === 'expired' ? 'miss' : undefined },
       h('td', null, h('span', { class: `state ${s.state === 'active' ? 'warn' : ''}` }, s.state)),
       h('th', { scope: 'row', class: 'wide' }, s.matchers.map(([name, value]) => h('span', { class: 'label' }, `${name} = ${value}`))),
-      h('td', null, clock(s.from)), h('td', null, clock(s.until), h('span', { class: 'minor block' }, s.state === 'expired' ? ago(s.until) : until(s.until))),
+      h('td', null, clock(s.from)), h('td', null, s.until ? [clock(s.until), h('span', { class: 'minor block' }, s.state === 'expired' ? ago(s.until) : until(s.until))] : 'no end',
+        s.hours && h('span', { class: 'minor block' }, s.hours), s.hours && s.period && h('span', { class: 'minor block' }, periodWords(s.period))),
       h('td', { class: 'num' }, count(s.suppressedTotal)),
       h('td', null, s.comment, s.author && h('span', { class: 'minor block' }, s.author)),
       h('td', null, s.configured ? h('span', { class: 'minor' }, 'from the configuration') : s.state !== 'expired' && h('button', { type: 'button', 'data-key': `expire-${s.id}`, 'aria-label': `Expire the silence of ${s.matchers.map(([, v]) => v).join(', ')}`, onclick: () => expire(context, s) }, 'Expire…'))))));
+}
+
+/** Until when a silence with hours suppresses hits, or when it does next. */
+function periodWords({ from, until: end }) {
+  if (from) return `next ${clock(from)}${end ? ` until ${clock(end)}` : ''}`;
+  return end ? `now until ${clock(end)}` : 'now';
 }
 
 async function add(context) {

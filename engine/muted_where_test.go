@@ -1,0 +1,157 @@
+package engine
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/engine/mute"
+	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+)
+
+// TestWhereOfSilences checks one condition at a time on a hit, and on the roll-up about it: both have the same properties, except for the kind.
+func TestWhereOfSilences(t *testing.T) {
+	rule := RuleSettings{
+		Name: "r", Pattern: `user=(?P<user>\w+)`, Severity: SeverityError, Fields: []string{"tenant"}, Cooldown: time.Minute, Rollup: true,
+		Labels: map[string]string{"team": "payments", "who": "{{ .Captures.user }}!"},
+	}
+	source := &Source{
+		Kind: "log", Workload: "shop/api", Host: "edge-1", Tag: "docker.x", Container: Container{ID: "4f5e", Name: "shop-api-1", Image: "shop/api:1.4"},
+	}
+	for _, c := range []struct {
+		name, value string
+		hit, rollup bool
+	}{
+		{"rule", "r", true, true},
+		{"workload", "!=shop/api", false, false},
+		{"severity", "error", true, true},
+		{"kind", "log", true, false},
+		{"kind", "rollup", false, true},
+		{"kind", "!=rollup", true, false},
+		{"source", "log", true, true},
+		{"host", "/^edge/", true, true},
+		{"container", "shop-api-1", true, true},
+		{"image", "/:1\\.4$/", true, true},
+		{"stream", "stderr", true, true},
+		{"tag", "docker.x", true, true},
+		{"label.team", "payments", true, true},
+		{"label.team", "shop", false, false},
+		{"label.who", "ann!", true, true},
+		{"label.none", "absent()", true, true},
+		{"label.none", "!=x", false, false},
+		{"capture.user", "ann", true, true},
+		{"capture.none", "present()", false, false},
+		{"field.tenant", "a", true, true},
+		{"field.tenant", "!=b", true, true},
+		{"field.other", "x", false, false}, // the record has it, and alerts of the rule do not
+	} {
+		for _, many := range []bool{false, true} { // with many silences, those about a source are remembered
+			r := newRun(t, Settings{Rules: []RuleSettings{rule}})
+			rec := Record{Text: []byte("user=ann"), Source: source, Stream: Stderr, Fields: fieldMap{"tenant": "a", "other": "x"}}
+			r.record(rec)
+			r.record(rec)
+			list := []Silence{{ID: "s", Matchers: Matchers{Where: map[string]string{c.name: c.value}}, From: t0, Until: t0 + int64(time.Hour)}}
+			for i := range 2 * mute.FewGlobs {
+				if many {
+					list = append(list, Silence{ID: fmt.Sprint(i), Matchers: Matchers{Workload: fmt.Sprintf("other-%d/*", i)}, Until: t0 + int64(time.Hour)})
+				}
+			}
+			r.silence(list...)
+			r.record(rec)
+			if n := r.counts()["r"].Suppressed[ReasonSilence]; (n == 1) != c.hit {
+				t.Errorf("%s = %q, many %t: %d hits are suppressed", c.name, c.value, many, n)
+			}
+			if got := r.later(time.Minute); (len(got) == 0) != c.rollup {
+				t.Errorf("%s = %q, many %t: %d roll-ups", c.name, c.value, many, len(got))
+			}
+		}
+	}
+}
+
+// TestWhereOfInhibitions: an alert of one tenant inhibits hits of a host, and no other alert does.
+func TestWhereOfInhibitions(t *testing.T) {
+	r := newRun(t, Settings{
+		Rules: []RuleSettings{
+			{Name: "down", Pattern: "down", Fields: []string{"tenant"}}, {Name: "slow", Pattern: "slow"},
+		},
+		Inhibits: []InhibitSettings{{
+			Source: Matchers{Where: map[string]string{"field.tenant": "a", "kind": "log"}}, Target: Matchers{Where: map[string]string{"host": "edge-1"}}, For: time.Minute,
+		}},
+	})
+	edge, core := &Source{Workload: "shop/web", Host: "edge-1"}, &Source{Workload: "shop/web", Host: "core-1"}
+	r.record(Record{Text: []byte("down"), Source: core, Fields: fieldMap{"tenant": "b"}})
+	if got := r.record(Record{Text: []byte("slow"), Source: edge}); len(got) != 1 {
+		t.Error("an alert of another tenant inhibits")
+	}
+	r.record(Record{Text: []byte("down"), Source: core, Fields: fieldMap{"tenant": "a"}})
+	if got := r.record(Record{Text: []byte("slow"), Source: edge}); len(got) != 0 {
+		t.Error("the alert does not inhibit")
+	}
+	if got := r.record(Record{Text: []byte("slow"), Source: core}); len(got) != 1 {
+		t.Error("a hit on another host is inhibited")
+	}
+}
+
+// TestHoursOfSilences goes through a night in Berlin in which 02:00 to 03:00 comes twice.
+func TestHoursOfSilences(t *testing.T) {
+	r := newRun(t, Settings{Rules: []RuleSettings{{Name: "r", Pattern: "boom"}}})
+	r.now = time.Date(2026, 10, 24, 22, 0, 0, 0, time.UTC).UnixNano() // midnight
+	s := Silence{ID: "s", Matchers: Matchers{Rule: "r"}, Every: []string{"daily 02:00-02:30"}, Zone: "Europe/Berlin"}
+	r.silence(s)
+	suppressed := ""
+	for range 5 * 12 {
+		if len(r.line("boom")) == 0 {
+			suppressed += time.Unix(0, r.now).UTC().Format("15:04 ")
+		}
+		r.pass(5 * time.Minute)
+	}
+	if want := "00:00 00:05 00:10 00:15 00:20 00:25 01:00 01:05 01:10 01:15 01:20 01:25 "; suppressed != want {
+		t.Errorf("suppressed at %s, want %s", suppressed, want)
+	}
+	// The next period, within from and until.
+	for _, c := range []struct {
+		from, until int64
+		want        string
+	}{
+		{0, 0, "2026-10-26T01:00:00Z 2026-10-26T01:30:00Z"},
+		{0, r.now + int64(22*time.Hour+10*time.Minute), "2026-10-26T01:00:00Z 2026-10-26T01:10:00Z"},
+		{r.now + int64(22*time.Hour+10*time.Minute), 0, "2026-10-26T01:10:00Z 2026-10-26T01:30:00Z"},
+		{0, r.now + int64(time.Hour), ""},
+		{0, r.now, ""},
+	} {
+		s.From, s.Until = c.from, c.until
+		got := ""
+		if p, ok := s.Period(r.now); ok {
+			got = time.Unix(0, p.From).UTC().Format(time.RFC3339) + " " + time.Unix(0, p.Until).UTC().Format(time.RFC3339)
+		}
+		if got != c.want {
+			t.Errorf("from %d until %d: the next period is %q, want %q", c.from, c.until, got, c.want)
+		}
+	}
+}
+
+// TestAnUnchangedSilenceIsNotCompiledAgain: adding one to thousands costs the one.
+func TestAnUnchangedSilenceIsNotCompiledAgain(t *testing.T) {
+	list := []Silence{
+		{ID: "a", Matchers: Matchers{Rule: "r", Where: map[string]string{"host": "x"}}, Every: []string{"sun"}},
+		{ID: "b", Matchers: Matchers{Message: "x+"}, Until: t0},
+	}
+	before, err := mute.NewSilenceSet(list, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject := func(host string) *rules.Subject {
+		return &rules.Subject{Rule: &rules.Rule{ID: "r", Settings: RuleSettings{Name: "r"}}, Source: &Source{Host: host}}
+	}
+	sunday := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC).UnixNano()
+	first := before.Suppressing(subject("x"), sunday)
+	after, err := mute.NewSilenceSet(append(list, Silence{ID: "c", Matchers: Matchers{Rule: "q"}, Until: t0}), before)
+	if err != nil || first == nil || after.Suppressing(subject("x"), sunday) != first {
+		t.Errorf("the silence is another one: %v", err)
+	}
+	list[0].Where = map[string]string{"host": "y"}
+	changed, err := mute.NewSilenceSet(list, before)
+	if err != nil || changed.Suppressing(subject("x"), sunday) != nil || changed.Suppressing(subject("y"), sunday) == nil {
+		t.Errorf("the change is not in force: %v", err)
+	}
+}
