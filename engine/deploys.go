@@ -16,6 +16,9 @@ const (
 	DeployWorse   = deploy.Worse
 )
 
+// CountsForImage reports whether lines of a source count for an image: see Worker.OnLines.
+func CountsForImage(s *Source) bool { return deploy.Counts(s) }
+
 // deployRule stands for a rule where silences and inhibitions are asked about the alert of a deploy.
 var deployRule = &rules.Rule{ID: deploy.Rule, Settings: RuleSettings{Name: deploy.Rule}}
 
@@ -68,6 +71,9 @@ func (e *Engine) nameImage(a *Alert) {
 	if a.Image != "" {
 		return
 	}
-	im := e.deploys.Of(a.Source)
+	setImage(a, e.deploys.Of(a.Source))
+}
+
+func setImage(a *Alert, im deploy.Image) {
 	a.Image, a.ImageSince = safetext.Cut(im.Name, model.MaxKeyPart), im.Since
 }

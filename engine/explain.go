@@ -77,6 +77,10 @@ func (e *Engine) Explain(rec *Record, now int64) []Explanation {
 func (w *Worker) preview(draft *state.Draft, h *Hit, now int64) (*Preview, *Alert) {
 	r := h.rule
 	c := w.contextOf(h, now)
+	image := w.engine.deploys.Preview(h.Record.Source, c.At, now)
+	if c.ImageSince = image.Since; h.Record.Source.Container.Image == "" {
+		c.ImageSince = 0
+	}
 	template, _ := model.ValidText(w.template, model.MaxCapture)
 	parts := state.KeyParts(c.Key)
 	if r.Settings.Absent == 0 && w.engine.keyed.Overflows(c, now) {
@@ -114,7 +118,7 @@ func (w *Worker) preview(draft *state.Draft, h *Hit, now int64) (*Preview, *Aler
 		s.Reason = d.Reason.String()
 	}
 	alert := h.alert(&d)
-	w.engine.nameImage(&alert)
+	setImage(&alert, image)
 	if d.Alert {
 		about = rules.AlertSubject(r, &alert)
 		about.Line = h.line

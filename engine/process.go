@@ -24,7 +24,7 @@ func (w *Worker) Process(rec *Record, now int64, dst []Alert) []Alert {
 	if first {
 		w.OnSource(rec.Source, rec.Time, now)
 	}
-	if rules.Deploys && !rec.Source.IsEvent() {
+	if w.known.counts {
 		w.countLine(1, EventTime(rec.Time, now))
 	}
 	if rules.Contexts && !rec.Source.IsEvent() {

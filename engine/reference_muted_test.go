@@ -88,6 +88,7 @@ func (m *reference) absence(w *refWait, at int64) {
 	w.tell(&a)
 	m.counts[w.rule.Name].Absences++
 	m.away(&a, w.rule, about, at)
+	a.Image, a.ImageSince = m.imageOf(source)
 	m.out = append(m.out, a)
 }
 
@@ -243,6 +244,7 @@ func (m *reference) leave(a *refAlert, h *refHit, now int64) {
 		a.Late = late
 	}
 	a.Message, a.Container, a.stream = h.line, h.source.Container.ID, h.stream
+	a.Image, a.ImageSince = m.imageOf(h.source)
 	if a.Kind == KindRollup {
 		m.out = append(m.out, *a)
 		return

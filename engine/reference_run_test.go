@@ -72,7 +72,7 @@ func referenceSettings(c *choices) Settings {
 		case what == 1 && !few: // what is forgotten of waits depends on which sources are met again
 			r.Absent, r.AbsentFrom = c.seconds(20, 60, 200), pick(c, rules.AbsentFromRecord, rules.AbsentFromStart)
 		case what == 2:
-			r.FirstSeen = FirstSeen(c.seconds(15, 90, 600))
+			r.FirstSeen = pick(c, FirstSeenImage, FirstSeen(c.seconds(15, 90, 600)))
 		}
 		if r.Absent == 0 && c.below(3) == 0 {
 			r.Escalate = []Escalation{{After: c.seconds(10, 60), Severity: SeverityError}, {After: c.seconds(100, 200), Severity: SeverityCritical}}
@@ -179,6 +179,8 @@ type versus struct {
 	saved    map[string][]byte
 	restarts int
 	late     int
+	deploys  int   // containers that were made
+	aged     int   // alerts with an image whose age is known
 	high     int64 // the latest that the clock showed
 }
 
@@ -222,6 +224,9 @@ func (v *versus) step() {
 		v.setClock()
 	case 2:
 		v.restart()
+	}
+	if v.c.below(25) == 0 {
+		v.deploy()
 	}
 	if v.c.below(40) == 0 {
 		list := referenceSilences(v.c, v.now)
@@ -350,8 +355,8 @@ func (v *versus) reload() {
 	if r.Absent > 0 {
 		r.Absent = v.c.seconds(20, 60, 200)
 	}
-	if r.FirstSeen > 0 {
-		r.FirstSeen = FirstSeen(v.c.seconds(15, 90, 600))
+	if r.FirstSeen != 0 {
+		r.FirstSeen = pick(v.c, FirstSeenImage, FirstSeen(v.c.seconds(15, 90, 600)))
 	}
 	if r.Count > 0 {
 		r.Count, r.Within, r.Distinct = 2+v.c.below(3), v.c.seconds(10, 30, 120), ""
@@ -387,6 +392,9 @@ func (v *versus) same(alerts []Alert) {
 		if a.Late > 0 {
 			v.late++
 		}
+		if a.ImageSince > 0 {
+			v.aged++
+		}
 		v.reported[a.RuleID] += a.Count
 		for _, n := range a.Suppressed {
 			v.reported[a.RuleID] += n
@@ -394,7 +402,7 @@ func (v *versus) same(alerts []Alert) {
 		one := refAlert{
 			Kind: a.Kind, Rule: a.Rule, Severity: a.Severity, Time: a.Time, Count: a.Count, First: a.First, Last: a.Last, Since: a.Since, Late: a.Late,
 			Suppressed: a.Suppressed, Workload: a.Source.Workload, Host: a.Source.Host, Tag: a.Source.Tag, Container: a.Source.Container.ID,
-			Message: a.Message, After: len(a.After),
+			Message: a.Message, After: len(a.After), Image: a.Image, ImageSince: a.ImageSince,
 		}
 		got = append(got, one.text())
 		if a.First > a.Last || a.Last > v.high || a.Time > v.high {
@@ -452,8 +460,8 @@ func (a *refAlert) text() string {
 	if a.Since != 0 {
 		since = time.Duration(a.Since - t0).String()
 	}
-	return fmt.Sprintf("%v, %v late %s %s %s +%d %v %v..%v since %s of %s %s %s %s: %s, %d after", time.Duration(a.Time-t0), time.Duration(a.Late), a.Kind, a.Rule, a.Severity, a.Count,
-		a.Suppressed, time.Duration(a.First-t0), time.Duration(a.Last-t0), since, a.Workload, a.Host, a.Tag, a.Container, a.Message, a.After)
+	return fmt.Sprintf("%v, %v late %s %s %s +%d %v %v..%v since %s of %s %s %s %s: %s, %d after, %s since %d", time.Duration(a.Time-t0), time.Duration(a.Late), a.Kind, a.Rule, a.Severity, a.Count,
+		a.Suppressed, time.Duration(a.First-t0), time.Duration(a.Last-t0), since, a.Workload, a.Host, a.Tag, a.Container, a.Message, a.After, a.Image, a.ImageSince)
 }
 
 func (v *versus) fail(format string, args ...any) {
@@ -480,7 +488,7 @@ func scenarios(t *testing.T, n uint64) uint64 {
 func TestTheEngineCountsAsTheReferenceDoes(t *testing.T) {
 	kinds, evicted := map[Kind]int{}, int64(0)
 	var reasons [NumReasons]int64
-	late, restarts := 0, 0
+	late, restarts, aged := 0, 0, 0
 	for seed := range scenarios(t, 100) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			v := newVersus(t, &choices{rnd: rand.New(rand.NewPCG(seed, 31))})
@@ -497,6 +505,7 @@ func TestTheEngineCountsAsTheReferenceDoes(t *testing.T) {
 			}
 			evicted += v.m.evicted
 			late += v.late
+			aged += v.aged
 			restarts += v.restarts
 		})
 	}
@@ -510,8 +519,8 @@ func TestTheEngineCountsAsTheReferenceDoes(t *testing.T) {
 			t.Errorf("no hit was suppressed for the reason %s", Reason(why))
 		}
 	}
-	if evicted == 0 || late == 0 || restarts == 0 {
-		t.Errorf("%d keys were forgotten, %d alerts were late, %d restarts: want some of each", evicted, late, restarts)
+	if evicted == 0 || late == 0 || restarts == 0 || aged == 0 {
+		t.Errorf("%d keys were forgotten, %d alerts were late, %d restarts, %d alerts with the age of their image: want some of each", evicted, late, restarts, aged)
 	}
 }
 

@@ -28,6 +28,8 @@ type reference struct {
 	buckets []*refBucket
 	seen    []*refSeen
 	waits   []*refWait
+
+	images refImages
 }
 
 // refHit is a line that a rule matched, and what became of it.
@@ -57,6 +59,8 @@ type refAlert struct {
 	Workload, Host, Container, Tag string
 	Message                        string
 	After                          int
+	Image                          string
+	ImageSince                     int64
 
 	stream Stream
 	lines  int   // still to come after it
@@ -99,8 +103,9 @@ type refBucket struct {
 }
 
 type refSeen struct {
-	name string
-	at   int64 // the latest time
+	name  string
+	first int64 // the earliest time
+	at    int64 // the latest time
 }
 
 // refWait is what a rule with absent waits for.
@@ -136,7 +141,7 @@ type refAbout struct {
 }
 
 func newReference(s Settings) *reference {
-	m := &reference{settings: s, counts: map[string]*RuleCounts{}}
+	m := &reference{settings: s, counts: map[string]*RuleCounts{}, images: newRefImages()}
 	for i := range s.Rules {
 		m.counts[s.Rules[i].Name] = &RuleCounts{}
 	}
@@ -169,6 +174,8 @@ func (m *reference) start(now int64) {
 
 // record is a line that comes: it goes to the alerts that wait for it, begins waits, and is held against every rule in their order.
 func (m *reference) record(rec *Record, now int64) {
+	m.before(rec, now)
+	defer m.after(rec, now)
 	m.follow(rec, now)
 	var rules []*RuleSettings
 	for i := range m.settings.Rules {
@@ -513,11 +520,11 @@ func (m *reference) known(h *refHit) bool {
 	name := h.rule.Name + "\n" + h.source.Workload + "\n" + h.template()
 	s := refUse(m.seen, func(s *refSeen) bool { return s.name == name })
 	if s == nil {
-		m.seen, _ = refAdd(m, m.seen, &refSeen{name, h.at})
+		m.seen, _ = refAdd(m, m.seen, &refSeen{name, h.at, h.at})
 		return false
 	}
-	known := h.at-s.at < int64(h.rule.FirstSeen)
-	s.at = max(s.at, h.at)
+	known := h.rule.FirstSeen > 0 && h.at-s.at < int64(h.rule.FirstSeen) || m.knownByImage(h, s.first)
+	s.first, s.at = min(s.first, h.at), max(s.at, h.at)
 	return known
 }
 
@@ -604,8 +611,9 @@ func (m *reference) set(ns, now int64) {
 		}
 	}
 	for _, s := range m.seen {
-		s.at = min(s.at, now)
+		s.first, s.at = min(s.first, now), min(s.at, now)
 	}
+	m.images.clamp(now)
 	for _, b := range m.buckets {
 		for i := range b.taken {
 			b.taken[i] += ns

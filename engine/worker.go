@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"github.com/tinyforge/fluentbit-trigger/engine/deploy"
 	"github.com/tinyforge/fluentbit-trigger/engine/lines"
 	"github.com/tinyforge/fluentbit-trigger/engine/match"
 	"github.com/tinyforge/fluentbit-trigger/engine/mute"
@@ -47,6 +48,7 @@ type Worker struct {
 type sourceState struct {
 	source *Source
 	rules  *rules.WorkloadRules
+	counts bool  // its lines are counted for the images of its workload
 	lines  int64 // that the deploys have not counted yet
 	at     int64 // when the last of them was written
 }
@@ -87,14 +89,22 @@ func (w *Worker) effective(s *Source) (rules *rules.WorkloadRules, first bool) {
 		if len(w.sources) >= sourceCache {
 			clear(w.sources)
 		}
-		known = &sourceState{source: s, rules: w.snapshot.EffectiveFor(s.Workload)}
+		known = &sourceState{source: s, rules: w.snapshot.EffectiveFor(s.Workload), counts: deploy.Counts(s)}
 		w.sources[s] = known
 	}
 	w.last, w.known = s, known
 	return known.rules, !ok
 }
 
-// countLine counts a line for the comparison of images. The deploys learn of it when the worker is released: a line takes no lock.
+// OnLines notes lines of a source for the image of its workload, the last of which was written at a time and arrived by now. Process does it; it is for
+// callers of Find and Evaluate, before the hits of those lines.
+func (w *Worker) OnLines(s *Source, n, recorded, now int64) {
+	if w.effective(s); w.known.counts {
+		w.engine.deploys.Lines(s, n, EventTime(recorded, now), now)
+	}
+}
+
+// countLine counts a line for the image of its workload. The deploys learn of it when the worker is released: a line takes no lock.
 func (w *Worker) countLine(n, at int64) {
 	if w.known.lines == 0 {
 		w.counted = append(w.counted, w.known)

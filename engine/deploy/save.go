@@ -131,6 +131,18 @@ func (t *Tracker) Restore(e model.StateEntry, now int64) (kept bool, err error) 
 		t.touch(name)
 		return false, err
 	}
+	w := s.workload(name)
+	if w.deployed != 0 && !w.reported {
+		w.deployed += max(0, now-s.Now)
+	}
+	w.clampFuture(now)
+	t.workloads.Add(name, w)
+	t.schedule()
+	return true, nil
+}
+
+// workload returns the workload that was saved.
+func (s *savedWorkload) workload(name string) *workload {
 	w := newWorkload(name)
 	w.dropped, w.untracked, w.deployed, w.reported, w.saved = s.Dropped, s.Untracked, s.Deployed, s.Reported, s.Now
 	for _, im := range s.Images[:min(len(s.Images), maxImages)] {
@@ -154,11 +166,5 @@ func (t *Tracker) Restore(e model.StateEntry, now int64) (kept bool, err error) 
 			w.kinds[kindID(id)] = k
 		}
 	}
-	if w.deployed != 0 && !w.reported {
-		w.deployed += max(0, now-s.Now)
-	}
-	w.clampFuture(now)
-	t.workloads.Add(name, w)
-	t.schedule()
-	return true, nil
+	return w
 }

@@ -79,9 +79,12 @@ func (t *Tracker) Adopt(s Settings) {
 	t.schedule()
 }
 
+// Counts reports whether lines of a source count for an image: it says its image, and is no event.
+func Counts(s *model.Source) bool { return !s.IsEvent() && s.Container.Image != "" }
+
 // Source notes a line of a source that is new to a worker. at is when the line was written, now when it arrived.
 func (t *Tracker) Source(s *model.Source, at, now int64) {
-	if s.IsEvent() || s.Container.Image == "" {
+	if !Counts(s) {
 		return
 	}
 	key := containerKey(s)
@@ -93,10 +96,14 @@ func (t *Tracker) Source(s *model.Source, at, now int64) {
 		w = newWorkload(s.Workload)
 		t.workloads.Add(s.Workload, w)
 	}
-	if w.meet(&s.Container, key, at, now) {
+	switch before := w.present(); {
+	case w.meet(&s.Container, key, at, now):
 		t.deployed(w)
+	case before == nil:
+		t.touch(s.Workload)
+	default:
+		t.lazily(w, now)
 	}
-	t.touch(s.Workload)
 }
 
 // deployed counts a deploy, and schedules the end of its comparison.
@@ -111,7 +118,7 @@ func (t *Tracker) deployed(w *workload) {
 
 // Lines counts lines of a source, the last of which was written at a time, and arrived by now.
 func (t *Tracker) Lines(s *model.Source, n, at, now int64) {
-	if s.IsEvent() || s.Container.Image == "" {
+	if !Counts(s) {
 		return
 	}
 	key := containerKey(s)
@@ -149,20 +156,36 @@ type Image struct {
 	Since int64
 }
 
-// Of returns the image of a source. Where the source says none, as that of an absence does, it is the image that the workload runs.
+// Of returns the image of a source. Of a source that is a workload without a container, as that of an absence, it is the image that the workload runs.
 func (t *Tracker) Of(s *model.Source) Image {
-	out := Image{Name: s.Container.Image, ID: s.Container.ImageID}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	w, _ := t.workloads.Peek(s.Workload)
+	return w.of(s)
+}
+
+// Preview returns the image of a source as Of would after a line of it, which was written at a time and arrived at now. It changes nothing.
+func (t *Tracker) Preview(s *model.Source, at, now int64) Image {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	w, ok := t.workloads.Peek(s.Workload)
-	if !ok {
+	if ok && Counts(s) {
+		w = w.saveAt(now).workload(w.name)
+		w.meet(&s.Container, containerKey(s), at, now)
+	}
+	return w.of(s)
+}
+
+// of returns the image of a source.
+func (w *workload) of(s *model.Source) Image {
+	out, i := Image{Name: s.Container.Image, ID: s.Container.ImageID}, 0
+	if w == nil {
 		return out
 	}
-	i := 0
-	if out.Name != "" {
+	if s.Container != (model.Container{}) {
 		i = w.find(out.Name, out.ID)
 	}
-	if i < 0 || i >= len(w.images) || s.Container.Name == "" && s.Container.ID == "" && s.Workload == "" {
+	if i < 0 {
 		return out
 	}
 	im := w.images[i]

@@ -109,7 +109,17 @@ func (w *workload) meet(from *model.Container, key uint64, at, now int64) bool {
 			return w.appear(im, at, now)
 		}
 	}
-	return w.wrote(c, now)
+	w.use(c)
+	c.image.arrived = max(c.image.arrived, now)
+	return false
+}
+
+// present returns the image that the workload runs; nil: none is known.
+func (w *workload) present() *image {
+	if len(w.images) == 0 {
+		return nil
+	}
+	return w.images[0]
 }
 
 // lines counts lines of a container, and reports whether they make a deploy.

@@ -65,7 +65,6 @@ func (n *Snapshot) resolve(rules []Resolved) *WorkloadRules {
 		if r.prefilter != noPrefilter {
 			e.Enabled[r.prefilter/64] |= 1 << (r.prefilter % 64)
 		}
-		e.Deploys = e.Deploys || r.Settings.Deploy && n.Settings.Deploy.Compare > 0
 		if want := r.Settings.Context; want != (Context{}) {
 			e.Contexts, e.Before = true, max(e.Before, want.Before)
 		}

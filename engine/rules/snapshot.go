@@ -311,7 +311,6 @@ type WorkloadRules struct {
 	Events   []*Rule           // those that look at events instead of lines
 	Absent   []*Rule           // rules that wait for lines
 
-	Deploys  bool // hits of some rule are counted for the comparison of images, and so are lines
 	Contexts bool // some rule asks for a context
 	Before   int  // the most lines before a hit that one asks for
 }

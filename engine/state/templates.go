@@ -130,8 +130,9 @@ func (t *templateSeen) observe(h *HitContext) (save bool) {
 	if h.Rule.Settings.FirstSeen == rules.FirstSeenImage {
 		lazy = lazyImage
 	}
+	earlier := h.At < t.first // a record that came late
 	t.first, t.last = min(t.first, h.At), max(t.last, h.At)
-	if t.last >= t.saved && t.last-t.saved <= lazy {
+	if !earlier && t.last >= t.saved && t.last-t.saved <= lazy {
 		return false
 	}
 	t.saved = t.last

@@ -25,6 +25,7 @@ type Result struct {
 	Unwanted int64       `json:"unwanted_alerts"`
 	Timeline Timeline    `json:"timeline"`
 	Silences []Silence   `json:"silences,omitempty"` // of the configuration
+	Deploys  []Deploy    `json:"deploys,omitempty"`  // alerts about new images, at most 1000
 	Against  *Comparison `json:"against,omitempty"`
 }
 
@@ -113,6 +114,15 @@ type Silence struct {
 	Every      []string  `json:"every,omitempty"`
 	Zone       string    `json:"zone,omitempty"`
 	Suppressed int64     `json:"suppressed"` // suppressed hits; a hit under several silences counts for one of them
+}
+
+// Deploy is the alert about a new image of a workload.
+type Deploy struct {
+	Time     time.Time `json:"time"`
+	Workload string    `json:"workload"`
+	Verdict  string    `json:"verdict"`
+	Summary  string    `json:"summary"`
+	Kinds    []string  `json:"kinds,omitempty"` // of hits that differ, one a line
 }
 
 // Comparison lists the differences between two rule sets.

@@ -158,6 +158,9 @@ func (r *run) event(st *stream) {
 		if e.meet {
 			one.worker.OnSource(rec.Source, rec.Time, r.now)
 		}
+		if e.lines > 0 {
+			one.worker.OnLines(rec.Source, e.lines, rec.Time, r.now)
+		}
 		one.see(rec, r.now)
 		if hits := t.hits[i][e.lo[i]:e.hi[i]]; len(hits) > 0 {
 			alerts[i] = one.judge(hits, r.now, at)
@@ -194,6 +197,7 @@ func (r *run) finish() *Result {
 	for _, a := range now.rules {
 		out.Rules = append(out.Rules, a.rule)
 	}
+	out.Deploys = now.deploys
 	for _, one := range now.engine.Silences() {
 		s := Silence{ID: one.ID, Every: one.Every, Zone: one.Zone, Suppressed: one.Suppressed}
 		if one.Until != 0 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/guard"
@@ -40,6 +41,7 @@ type event struct {
 	at     int   // the record's index
 	key    int64 // the latest time of its log up to it
 	meet   bool  // the record is the block's first one of its source
+	lines  int64 // of its source from the record on, before the source's next event
 	lo, hi [2]int
 }
 
@@ -113,6 +115,7 @@ func (t *task) find(workers []*engine.Worker, see bool) {
 	}
 	latest := t.block.Before
 	var met sources
+	counted := lineCounts{of: map[*engine.Source]*lineCount{}}
 	for i := range t.block.Records {
 		rec := &t.block.Records[i]
 		latest = max(latest, rec.Time)
@@ -127,7 +130,8 @@ func (t *task) find(workers []*engine.Worker, see bool) {
 			continue
 		}
 		e := event{at: i, key: latest, meet: met.add(rec.Source)}
-		hit := e.meet
+		count := counted.next(rec)
+		hit := e.meet || count != nil && count.due(rec.Time)
 		for side, w := range workers {
 			e.lo[side] = len(t.hits[side])
 			t.hits[side] = w.Find(rec, t.hits[side])
@@ -137,9 +141,49 @@ func (t *task) find(workers []*engine.Worker, see bool) {
 		if hit {
 			t.events = append(t.events, e)
 		}
+		if count != nil {
+			if hit {
+				count.event, count.minute = len(t.events)-1, rec.Time/minute
+			}
+			t.events[count.event].lines++
+		}
 	}
 	t.last = latest
 }
+
+const minute = int64(time.Minute)
+
+// lineCounts counts the lines of sources that name an image. They are evaluated once a minute, with the first of them, so that most lines without a hit need no
+// evaluation.
+type lineCounts struct {
+	of   map[*engine.Source]*lineCount
+	last *lineCount
+	from *engine.Source
+}
+
+// lineCount is the event that the lines of a source count for at the moment.
+type lineCount struct {
+	event  int
+	minute int64
+}
+
+// next returns the count for a line; nil: it is not counted.
+func (c *lineCounts) next(rec *engine.Record) *lineCount {
+	if rec.Source == c.from {
+		return c.last
+	}
+	c.from, c.last = rec.Source, nil
+	if engine.CountsForImage(rec.Source) {
+		if c.last = c.of[rec.Source]; c.last == nil {
+			c.last = &lineCount{minute: -1}
+			c.of[rec.Source] = c.last
+		}
+	}
+	return c.last
+}
+
+// due reports whether a line needs an event of its own, because the last one was in another minute.
+func (c *lineCount) due(at int64) bool { return at/minute != c.minute }
 
 // sources is a bounded set of sources. It may report a source as new a second time after it forgot it, which is harmless.
 type sources struct {

@@ -56,6 +56,7 @@ type side struct {
 	open     int // rules with a context that still need samples
 	samples  int
 	axis     *axis
+	deploys  []Deploy
 }
 
 // sampleRef refers to a sample that waits for the lines after its hit.
@@ -249,6 +250,11 @@ func (s *side) tick(now int64) {
 
 // count counts an alert, which arrived at now, for its rule and for each trigger that sends it.
 func (s *side) count(alert *engine.Alert, at place, now int64) {
+	if alert.Deploy != nil {
+		s.deploy(alert)
+		s.send(alert, now)
+		return
+	}
 	a := s.byID[alert.RuleID]
 	if a == nil {
 		return
@@ -264,6 +270,25 @@ func (s *side) count(alert *engine.Alert, at place, now int64) {
 			s.open--
 		}
 	}
+	s.send(alert, now)
+}
+
+// maxDeploys bounds the alerts about new images that a result lists.
+const maxDeploys = 1000
+
+func (s *side) deploy(alert *engine.Alert) {
+	if len(s.deploys) == maxDeploys {
+		return
+	}
+	d := Deploy{Time: utc(alert.Time), Workload: alert.Source.Workload, Verdict: alert.Deploy.Verdict, Summary: shown(alert.Summary)}
+	for line := range strings.Lines(alert.Message) {
+		d.Kinds = append(d.Kinds, shown(strings.TrimSpace(line)))
+	}
+	s.deploys = append(s.deploys, d)
+}
+
+// send counts an alert for each trigger that accepts it when it leaves at now.
+func (s *side) send(alert *engine.Alert, now int64) {
 	if len(s.triggers) == 0 {
 		return
 	}

@@ -32,6 +32,7 @@ func (r *Result) WriteText(w io.Writer, o TextOptions) error {
 	t.timeline()
 	t.triggers()
 	t.silences()
+	t.deploys()
 	t.samples()
 	if r.Against != nil {
 		t.comparison()
@@ -174,6 +175,19 @@ func (t *textReport) silences() {
 		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", safetext.Visible(one.ID), safetext.Visible(one.When()), quantity.Grouped(one.Suppressed))
 	}
 	_ = table.Flush() // into memory
+}
+
+func (t *textReport) deploys() {
+	for i := range t.r.Deploys {
+		one := &t.r.Deploys[i]
+		if i == 0 {
+			t.printf("\nDEPLOYS\n")
+		}
+		t.printf("%s  %s  %s\n", stamped(one.Time), one.Verdict, safetext.Visible(one.Summary))
+		for _, kind := range one.Kinds {
+			t.printf("    %s\n", safetext.Visible(kind))
+		}
+	}
 }
 
 func (t *textReport) samples() {

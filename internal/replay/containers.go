@@ -54,6 +54,7 @@ func described(log, path string) (docker.Container, bool) {
 	}
 	var d struct {
 		Name   string
+		Image  string // its digest
 		Config struct {
 			Image  string
 			Labels map[string]string
@@ -62,7 +63,7 @@ func described(log, path string) (docker.Container, bool) {
 	if json.Unmarshal(text, &d) != nil {
 		return docker.Container{}, false
 	}
-	return docker.Container{ID: m[1], Name: strings.TrimPrefix(d.Name, "/"), Image: d.Config.Image, Labels: d.Config.Labels}, true
+	return docker.Container{ID: m[1], Name: strings.TrimPrefix(d.Name, "/"), Image: d.Config.Image, ImageID: d.Image, Labels: d.Config.Labels}, true
 }
 
 // addContainer adds the log of a container as a series. The container engine sends the log.
