@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
-	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 	"github.com/tinyforge/fluentbit-trigger/internal/where"
 )
 
@@ -127,26 +126,4 @@ func FuzzJSONField(f *testing.F) {
 			t.Fatalf("absent, and yet %q", got)
 		}
 	})
-}
-
-func TestGlobs(t *testing.T) {
-	cases := []struct {
-		glob, name string
-		want       bool
-	}{
-		{"*", "shop/api", true}, {"shop/*", "shop/api", true}, {"shop/*", "shop", false}, {"shop/*", "shop/a/b", true},
-		{"*api*", "shop/api-2", true}, {"shop/a?i", "shop/api", true}, {"web", "web", true}, {"web", "web2", false}, {"web*", "web2", true},
-		{`\*`, "x", false}, {`\*`, "*", true}, {"[a", "[a", true},
-	}
-	for _, c := range cases {
-		if err := rules.CheckGlob(c.glob); err != nil {
-			t.Errorf("glob %q: %v", c.glob, err)
-		}
-		if got := rules.GlobMatches(c.glob, c.name); got != c.want {
-			t.Errorf("glob %q on %q: %v, want %v", c.glob, c.name, got, c.want)
-		}
-	}
-	if rules.CheckGlob("") == nil {
-		t.Error("an empty glob is accepted")
-	}
 }

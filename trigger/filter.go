@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/glob"
 	"github.com/tinyforge/fluentbit-trigger/internal/hours"
 	"github.com/tinyforge/fluentbit-trigger/internal/where"
 )
@@ -66,12 +67,8 @@ func NewFilter(s *Settings, regexps *Regexps) (*Filter, error) {
 	f := &Filter{}
 	f.words("severity", s.Severity, func(a *Alert) string { return a.Severity })
 	f.words("source", s.Source, func(a *Alert) string { return a.Source.Kind })
-	if err := f.globs("workload", s.Workload, regexps, func(a *Alert) string { return a.Source.Workload }); err != nil {
-		return nil, err
-	}
-	if err := f.globs("rule", s.Rule, regexps, func(a *Alert) string { return a.Rule }); err != nil {
-		return nil, err
-	}
+	f.globs("workload", s.Workload, func(a *Alert) string { return a.Source.Workload })
+	f.globs("rule", s.Rule, func(a *Alert) string { return a.Rule })
 	if err := f.message(s.Message, regexps); err != nil {
 		return nil, err
 	}
@@ -117,33 +114,14 @@ func (f *Filter) words(name string, list []string, value func(*Alert) string) {
 	})
 }
 
-func (f *Filter) globs(name string, list []string, regexps *Regexps, value func(*Alert) string) error {
+func (f *Filter) globs(name string, list []string, value func(*Alert) string) {
 	if len(list) == 0 {
-		return nil
-	}
-	var compiled []*regexp.Regexp
-	for _, glob := range list {
-		re, err := regexps.Compile(globExpression(glob))
-		if err != nil {
-			return fmt.Errorf("%s %q: %w", name, glob, err)
-		}
-		compiled = append(compiled, re)
+		return
 	}
 	f.conditions = append(f.conditions, condition{
 		name: name, text: strings.Join(list, ", "), value: value,
-		match: func(v string) bool {
-			return slices.ContainsFunc(compiled, func(re *regexp.Regexp) bool { return re.MatchString(v) })
-		},
+		match: func(v string) bool { return glob.MatchAny(list, v) },
 	})
-	return nil
-}
-
-// globExpression returns the regular expression for a glob: "*" matches any text, "?" one character.
-func globExpression(glob string) string {
-	quoted := regexp.QuoteMeta(glob)
-	quoted = strings.ReplaceAll(quoted, `\*`, `.*`)
-	quoted = strings.ReplaceAll(quoted, `\?`, `.`)
-	return `(?s)\A` + quoted + `\z`
 }
 
 // Match decides about an alert that arrives at a time. The hours of during come last: they count only alerts that the trigger would send at another time.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+	"github.com/tinyforge/fluentbit-trigger/internal/glob"
 	"github.com/tinyforge/fluentbit-trigger/internal/hours"
 )
 
@@ -58,11 +59,11 @@ func NewSilenceSet(list []rules.Silence, before *silenceSet) (*silenceSet, error
 			set.until = math.MaxInt64
 		}
 		switch {
-		case rules.IsLiteral(s.Rule):
+		case glob.IsLiteral(s.Rule):
 			set.byRule[s.Rule] = append(set.byRule[s.Rule], one)
-		case rules.IsLiteral(s.Workload):
+		case glob.IsLiteral(s.Workload):
 			set.byWorkload[s.Workload] = append(set.byWorkload[s.Workload], one)
-		case rules.IsLiteral(s.Container):
+		case glob.IsLiteral(s.Container):
 			set.byContainer[s.Container] = append(set.byContainer[s.Container], one)
 		default:
 			set.others = append(set.others, one)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/internal/glob"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/internal/where"
 )
@@ -103,10 +104,10 @@ func (m *Matcher) Matches(s *Subject) bool {
 
 // MatchesSource reports whether the globs match, which depend neither on the line nor on the severity.
 func (m *Matcher) MatchesSource(r *Rule, s *model.Source) bool {
-	if m.rule != "" && !GlobMatches(m.rule, r.Settings.Name) && (r.ID == r.Settings.Name || !GlobMatches(m.rule, r.ID)) {
+	if m.rule != "" && !glob.Match(m.rule, r.Settings.Name) && (r.ID == r.Settings.Name || !glob.Match(m.rule, r.ID)) {
 		return false
 	}
-	if m.workload != "" && !GlobMatches(m.workload, s.Workload) {
+	if m.workload != "" && !glob.Match(m.workload, s.Workload) {
 		return false
 	}
 	for i := range m.ofSource {
@@ -116,7 +117,7 @@ func (m *Matcher) MatchesSource(r *Rule, s *model.Source) bool {
 		}
 	}
 	c := &s.Container
-	return m.container == "" || c.Name != "" && GlobMatches(m.container, c.Name) || c.ID != "" && GlobMatches(m.container, c.ID)
+	return m.container == "" || c.Name != "" && glob.Match(m.container, c.Name) || c.ID != "" && glob.Match(m.container, c.ID)
 }
 
 // MatchesLine reports whether the other matchers hold.

@@ -4,6 +4,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/glob"
 )
 
 // Apply returns the rule with the override's settings in place of its own. The name always stays the rule's.
@@ -45,7 +47,7 @@ type Resolved struct {
 func Effective(s *Settings, workload string) []Resolved {
 	var blocks []int
 	for i := range s.Workloads {
-		if GlobMatches(s.Workloads[i].Match, workload) {
+		if glob.Match(s.Workloads[i].Match, workload) {
 			blocks = append(blocks, i)
 		}
 	}
@@ -82,6 +84,6 @@ func Effective(s *Settings, workload string) []Resolved {
 func ownID(name, match string) string { return name + "@" + match }
 
 func (r *Resolved) appliesTo(workload string) bool {
-	return (len(r.Settings.Workloads) == 0 || anyGlobMatches(r.Settings.Workloads, workload)) &&
-		!anyGlobMatches(r.Settings.ExcludeWorkloads, workload)
+	return (len(r.Settings.Workloads) == 0 || glob.MatchAny(r.Settings.Workloads, workload)) &&
+		!glob.MatchAny(r.Settings.ExcludeWorkloads, workload)
 }

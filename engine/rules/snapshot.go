@@ -9,6 +9,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine/match"
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 	"github.com/tinyforge/fluentbit-trigger/engine/redact"
+	"github.com/tinyforge/fluentbit-trigger/internal/glob"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
@@ -135,7 +136,7 @@ func (n *Snapshot) keepValid(s Settings) {
 			}
 		}
 		for _, r := range w.Rules {
-			if r.AbsentFrom == AbsentFromStart && len(r.Workloads) == 0 && IsLiteral(w.Match) {
+			if r.AbsentFrom == AbsentFromStart && len(r.Workloads) == 0 && glob.IsLiteral(w.Match) {
 				r.Workloads = []string{w.Match} // the block names it
 			}
 			if sound(ownID(r.Name, w.Match), &r) {

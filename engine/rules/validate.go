@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/internal/glob"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/internal/templates"
@@ -124,7 +125,7 @@ func (p *checks) identity(r *RuleSettings) {
 		globs []string
 	}{{"workloads", r.Workloads}, {"exclude_workloads", r.ExcludeWorkloads}} {
 		for _, g := range list.globs {
-			if err := CheckGlob(g); err != nil {
+			if err := glob.Check(g); err != nil {
 				p.add(list.field, g, "%v", err)
 			}
 		}
@@ -256,7 +257,7 @@ func (l *Limits) Validate() []setting.Fault {
 // by applying them (see Override.Apply) and validating the result.
 func (w *WorkloadSettings) Validate() []setting.Fault {
 	var p checks
-	if err := CheckGlob(w.Match); err != nil {
+	if err := glob.Check(w.Match); err != nil {
 		p.add("match", w.Match, "%v", err)
 	}
 	return p.Faults

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/internal/glob"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
@@ -81,7 +82,7 @@ func (p *checks) absence(r *RuleSettings) {
 		p.Needs("absent_from", r.AbsentFrom, "absent")
 	case r.AbsentFrom == AbsentFromStart:
 		for _, g := range r.Workloads {
-			if !IsLiteral(g) {
+			if !glob.IsLiteral(g) {
 				p.Add("absent_from", r.AbsentFrom, fmt.Sprintf("cannot wait for the workloads of a glob, %q, before they are there", g),
 					"name them one by one, or leave absent_from out")
 			}

@@ -9,9 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tidwall/match"
-
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
+	"github.com/tinyforge/fluentbit-trigger/internal/glob"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
@@ -94,18 +93,10 @@ func (f *alertFilter) takes(e *store.Alert) (taken, ended bool) {
 }
 
 func (f *alertFilter) takesAlert(a *trigger.Alert) bool {
-	return (f.rule == "" || glob(f.rule, a.Rule)) && (f.workload == "" || glob(f.workload, a.Source.Workload)) &&
-		(f.container == "" || glob(f.container, a.Source.Container.Name) || strings.HasPrefix(a.Source.Container.ID, f.container)) &&
+	return (f.rule == "" || glob.Match(f.rule, a.Rule)) && (f.workload == "" || glob.Match(f.workload, a.Source.Workload)) &&
+		(f.container == "" || glob.Match(f.container, a.Source.Container.Name) || strings.HasPrefix(a.Source.Container.ID, f.container)) &&
 		(len(f.severity) == 0 || slices.Contains(f.severity, a.Severity)) && (len(f.kind) == 0 || slices.Contains(f.kind, a.Kind)) &&
 		(f.text == "" || strings.Contains(strings.ToLower(a.Message), f.text) || strings.Contains(strings.ToLower(a.Summary), f.text))
-}
-
-// maxGlobWork bounds the cost of a glob with many stars.
-const maxGlobWork = 100_000
-
-func glob(pattern, text string) bool {
-	ok, _ := match.MatchLimit(text, pattern, maxGlobWork)
-	return ok
 }
 
 // The limits of one request. A page that reaches them ends early, and its cursor continues there.

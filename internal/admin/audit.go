@@ -9,6 +9,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/glob"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
 
@@ -94,7 +95,7 @@ func (c *call) auditFilter() (f auditFilter, err error) {
 }
 
 func (f *auditFilter) matches(e *store.AuditEntry) bool {
-	if !f.until.IsZero() && !e.Time.Before(f.until) || f.workload != "" && !glob(f.workload, e.Scope) {
+	if !f.until.IsZero() && !e.Time.Before(f.until) || f.workload != "" && !glob.Match(f.workload, e.Scope) {
 		return false
 	}
 	text := strings.Join([]string{e.Who, e.Action, e.Kind, e.Scope, e.Name}, " ")

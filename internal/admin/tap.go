@@ -10,6 +10,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
+	"github.com/tinyforge/fluentbit-trigger/internal/glob"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/taps"
 )
 
@@ -48,8 +49,8 @@ func (c *call) tapFilter() (*tapFilter, error) {
 
 // matches reports whether a record with its decisions is selected.
 func (f *tapFilter) matches(rec *engine.Record, decisions []taps.Decision) bool {
-	return f.decided(decisions) && (f.workload == "" || glob(f.workload, rec.Source.Workload)) &&
-		(f.container == "" || glob(f.container, rec.Source.Container.Name) || strings.HasPrefix(rec.Source.Container.ID, f.container)) &&
+	return f.decided(decisions) && (f.workload == "" || glob.Match(f.workload, rec.Source.Workload)) &&
+		(f.container == "" || glob.Match(f.container, rec.Source.Container.Name) || strings.HasPrefix(rec.Source.Container.ID, f.container)) &&
 		(f.stream == "" || rec.Stream.String() == f.stream) && (f.match == nil || f.match.Match(rec.Text))
 }
 
@@ -57,7 +58,7 @@ func (f *tapFilter) decided(decisions []taps.Decision) bool {
 	if f.rule == "" {
 		return !f.hits || len(decisions) > 0
 	}
-	return slices.ContainsFunc(decisions, func(d taps.Decision) bool { return glob(f.rule, d.Rule) })
+	return slices.ContainsFunc(decisions, func(d taps.Decision) bool { return glob.Match(f.rule, d.Rule) })
 }
 
 // tap streams records when they are evaluated as events "record". Events "missed" count the records left out since the last one.

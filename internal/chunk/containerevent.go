@@ -2,19 +2,18 @@ package chunk
 
 import (
 	"bytes"
-	"slices"
 
 	"github.com/tidwall/gjson"
-	"github.com/tidwall/match"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+	"github.com/tinyforge/fluentbit-trigger/internal/glob"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
 // isDockerEvents reports whether a tag is one of Fluent Bit's input docker_events.
 func (d *Decoder) isDockerEvents(tag string) bool {
-	return slices.ContainsFunc(d.events, func(glob string) bool { return match.Match(tag, glob) })
+	return glob.MatchAny(d.events, tag)
 }
 
 // eventPart returns whether a record of docker_events ends inside an event. The input makes a record of each read from the engine, at most 8 KiB: one

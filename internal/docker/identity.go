@@ -7,9 +7,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/tidwall/match"
-
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/glob"
 	"github.com/tinyforge/fluentbit-trigger/internal/naming"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
@@ -118,7 +117,7 @@ func matching(globs []string, c *Container) string {
 	}
 	for _, g := range globs {
 		for _, name := range names {
-			if name != "" && match.Match(name, g) {
+			if name != "" && glob.Match(g, name) {
 				return g
 			}
 		}

@@ -4,11 +4,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tidwall/match"
-
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/fluentbitconf"
+	"github.com/tinyforge/fluentbit-trigger/internal/glob"
 )
 
 // eventRules are the rules about events of containers that the outputs of a configuration have, and the tags that bring such events.
@@ -37,7 +36,7 @@ func (r *Report) inputs(conf *fluentbitconf.Conf, e *eventRules) {
 			r.entry(s, p, Warning, CodeEventParser, "Fluent Bit gives up events that it reads at once, which no parser takes", "without a parser none is lost")
 		}
 		tag := s.Find("tag")
-		if tag != nil && e.any && !slices.ContainsFunc(e.tags, func(glob string) bool { return match.Match(tag.Value, glob) }) {
+		if tag != nil && e.any && !glob.MatchAny(e.tags, tag.Value) {
 			r.entry(s, tag, Warning, CodeEventTag, "rules with event do not see these records, which are lines by their tag", "leave it out, or name it in records.event_tags")
 		}
 	}

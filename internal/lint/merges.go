@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/fluentbitconf"
-	"github.com/tinyforge/fluentbit-trigger/internal/reach"
+	"github.com/tinyforge/fluentbit-trigger/internal/glob"
 )
 
 // filters looks for filters that mix the members of a line with the keys that say whose the line is, in records that an output of ours gets.
@@ -83,16 +83,19 @@ func inputMeets(input, filter *fluentbitconf.Section) bool {
 	case tag == nil && valueOf(input, "name") == "forward":
 		return true
 	case tag == nil:
-		return reach.GlobsMeet(match.Value, valueOf(input, "name")+".*")
+		return tagsMeet(match.Value, valueOf(input, "name")+".*")
 	}
-	return reach.GlobsMeet(match.Value, tag.Value)
+	return tagsMeet(match.Value, tag.Value)
 }
 
 // matchesMeet reports whether two sections can get the same records.
 func matchesMeet(a, b *fluentbitconf.Section) bool {
 	x, y := a.Find("match"), b.Find("match")
-	return x == nil || y == nil || reach.GlobsMeet(x.Value, y.Value)
+	return x == nil || y == nil || tagsMeet(x.Value, y.Value)
 }
+
+// tagsMeet reports whether some tag can match both expressions of Fluent Bit, in which * stands for any text and \ for itself.
+func tagsMeet(a, b string) bool { return strings.Contains(a+b, `\`) || glob.Meet(a, b) }
 
 // valueOf returns the value of a key in lower case, "" without it.
 func valueOf(s *fluentbitconf.Section, key string) string {

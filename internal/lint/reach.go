@@ -7,6 +7,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/glob"
 	"github.com/tinyforge/fluentbit-trigger/internal/reach"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/internal/where"
@@ -78,7 +79,7 @@ func (l *linter) muting() {
 func (l *linter) matchers(p config.Part, prefix string, m *engine.Matchers) {
 	none := func(holds func(r reach.Rule) bool) bool { return !slices.ContainsFunc(l.forms(), holds) }
 	switch {
-	case m.Rule != "" && none(func(r reach.Rule) bool { return reach.GlobsMeet(m.Rule, r.Settings.Name) }):
+	case m.Rule != "" && none(func(r reach.Rule) bool { return glob.Meet(m.Rule, r.Settings.Name) }):
 		l.warn(p, CodeNoEffect, prefix+"rule", "", "there is no rule of such a name", setting.DidYouMean(m.Rule, l.names()))
 	case m.Workload != "" && none(func(r reach.Rule) bool {
 		return reach.AnyMeet(r.Settings.Workloads, []string{m.Workload}) && reach.AnyMeet(r.Globs, []string{m.Workload})

@@ -5,11 +5,10 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/tidwall/match"
-
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
 	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
+	"github.com/tinyforge/fluentbit-trigger/internal/glob"
 	"github.com/tinyforge/fluentbit-trigger/internal/hours"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/taps"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/workload"
@@ -58,8 +57,8 @@ func (p *Pipeline) Sent() Sent {
 func sentOf(of *delivery.Sent, rules map[string]engine.RuleCounts) Sent {
 	own := map[string][]string{} // by the rule's name, globs
 	for id := range rules {
-		if name, glob, found := strings.Cut(id, "@"); found {
-			own[name] = append(own[name], glob)
+		if name, workloads, found := strings.Cut(id, "@"); found {
+			own[name] = append(own[name], workloads)
 		}
 	}
 	out := Sent{Rules: map[string]int64{}, Workloads: map[string]int64{}, Triggers: of.To}
@@ -67,9 +66,9 @@ func sentOf(of *delivery.Sent, rules map[string]engine.RuleCounts) Sent {
 		out.Total += n
 		out.Workloads[about.Workload] += n
 		id := about.Rule
-		for _, glob := range own[about.Rule] {
-			if ok, _ := match.MatchLimit(about.Workload, glob, maxGlobWork); ok {
-				id += "@" + glob
+		for _, workloads := range own[about.Rule] {
+			if glob.Match(workloads, about.Workload) {
+				id += "@" + workloads
 				break
 			}
 		}
@@ -77,9 +76,6 @@ func sentOf(of *delivery.Sent, rules map[string]engine.RuleCounts) Sent {
 	}
 	return out
 }
-
-// maxGlobWork bounds the cost of a comparison with a glob.
-const maxGlobWork = 10_000
 
 // Stats returns a copy of all counters. ctx bounds the query of the store.
 func (p *Pipeline) Stats(ctx context.Context) Stats {

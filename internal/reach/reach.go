@@ -4,10 +4,9 @@ package reach
 
 import (
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/glob"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
@@ -83,13 +82,7 @@ func Severities(s *engine.RuleSettings) []string {
 
 // Name reports whether the filter rule can accept the rule's alerts.
 func Name(t *trigger.Settings, r Rule) bool {
-	return len(t.Rule) == 0 || slices.ContainsFunc(t.Rule, func(glob string) bool { return nameMatches(glob, r.Settings.Name) })
-}
-
-// nameMatches reports whether a trigger's glob matches a name. It calls the trigger's own code.
-func nameMatches(glob, name string) bool {
-	f, err := trigger.NewFilter(&trigger.Settings{Rule: []string{glob}}, &trigger.Regexps{})
-	return err == nil && f.Match(&trigger.Alert{Rule: name}, time.Time{}) == trigger.Sends
+	return len(t.Rule) == 0 || glob.MatchAny(t.Rule, r.Settings.Name)
 }
 
 // Workload reports whether the filter workload can accept the rule's alerts.
@@ -97,38 +90,10 @@ func Workload(t *trigger.Settings, r Rule) bool {
 	return AnyMeet(t.Workload, r.Settings.Workloads) && AnyMeet(t.Workload, r.Globs)
 }
 
-// GlobsMeet reports whether some name matches both globs: * matches any text, ? one character. It treats a glob with \ as one that may match
-// anything.
-func GlobsMeet(globA, globB string) bool {
-	if strings.Contains(globA+globB, `\`) {
-		return true
-	}
-	a, b := []rune(globA), []rune(globB)
-	meet := make([][]bool, len(a)+1)
-	for i := range meet {
-		meet[i] = make([]bool, len(b)+1)
-	}
-	for i := len(a); i >= 0; i-- {
-		for j := len(b); j >= 0; j-- {
-			switch {
-			case i == len(a) && j == len(b):
-				meet[i][j] = true
-			case i < len(a) && a[i] == '*':
-				meet[i][j] = meet[i+1][j] || j < len(b) && meet[i][j+1]
-			case j < len(b) && b[j] == '*':
-				meet[i][j] = meet[i][j+1] || i < len(a) && meet[i+1][j]
-			case i < len(a) && j < len(b):
-				meet[i][j] = (a[i] == b[j] || a[i] == '?' || b[j] == '?') && meet[i+1][j+1]
-			}
-		}
-	}
-	return meet[0][0]
-}
-
 // AnyMeet reports whether two lists of globs can match the same name. An empty list matches all names.
 func AnyMeet(a, b []string) bool {
 	return len(a) == 0 || len(b) == 0 || slices.ContainsFunc(a, func(x string) bool {
-		return slices.ContainsFunc(b, func(y string) bool { return GlobsMeet(x, y) })
+		return slices.ContainsFunc(b, func(y string) bool { return glob.Meet(x, y) })
 	})
 }
 

@@ -12,10 +12,10 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/tidwall/match"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
 	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
+	"github.com/tinyforge/fluentbit-trigger/internal/glob"
 	"github.com/tinyforge/fluentbit-trigger/internal/quantity"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
@@ -124,7 +124,7 @@ func (cmd *alertsCommand) run(env *command.Env) error {
 
 func (cmd *alertsCommand) matches(e *item) bool {
 	a := &e.alert
-	return (len(cmd.Kind) == 0 || slices.Contains(cmd.Kind, a.Kind)) && (cmd.Rule == "" || match.Match(a.Rule, cmd.Rule)) && (cmd.Workload == "" || match.Match(a.Source.Workload, cmd.Workload)) &&
+	return (len(cmd.Kind) == 0 || slices.Contains(cmd.Kind, a.Kind)) && (cmd.Rule == "" || glob.Match(cmd.Rule, a.Rule)) && (cmd.Workload == "" || glob.Match(cmd.Workload, a.Source.Workload)) &&
 		(len(cmd.Severity) == 0 || slices.Contains(cmd.Severity, a.Severity))
 }
 

@@ -12,10 +12,10 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/tidwall/match"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
 	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
+	"github.com/tinyforge/fluentbit-trigger/internal/glob"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
@@ -73,7 +73,7 @@ func (cmd *auditCommand) run(env *command.Env) error {
 	show := func(ctx context.Context, read func(before int64) ([]entry, error)) error {
 		h := command.History[entry]{
 			Read: read, Seq: func(e *entry) int64 { return e.Seq }, Time: func(e *entry) int64 { return e.Time.UnixNano() },
-			Match: func(e *entry) bool { return cmd.Workload == "" || match.Match(e.Workload, cmd.Workload) },
+			Match: func(e *entry) bool { return cmd.Workload == "" || glob.Match(cmd.Workload, e.Workload) },
 			Print: func(e *entry) error { return cmd.print(env, e) },
 		}
 		limit := cmd.Limit

@@ -18,6 +18,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+	"github.com/tinyforge/fluentbit-trigger/internal/glob"
 )
 
 const maxRules = 1000
@@ -120,7 +121,7 @@ func (l *Rules) AddTo(s *config.Settings) engine.Settings {
 		for _, r := range c.rules {
 			block := blocks[c.workload]
 			if block == nil {
-				block = &engine.WorkloadSettings{Match: literalGlob(c.workload)}
+				block = &engine.WorkloadSettings{Match: glob.Literal(c.workload)}
 				blocks[c.workload] = block
 			}
 			r.OnlyContainers = []string{c.id}
@@ -172,8 +173,3 @@ func (l *Rules) leaveOut(c *container, rule, why string) {
 		l.log.Error("configuration problem: container " + c.name + ": label " + config.LabelPrefix + rule + ": " + why)
 	}
 }
-
-var globEscaper = strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`)
-
-// literalGlob returns a glob that matches one text only.
-func literalGlob(text string) string { return globEscaper.Replace(text) }

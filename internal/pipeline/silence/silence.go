@@ -16,10 +16,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tidwall/match"
-
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/glob"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/internal/shortid"
 )
@@ -153,19 +152,19 @@ func untilText(s *engine.Silence) string {
 }
 
 // unknownRule returns a fault if no rule in force matches the glob, nil otherwise. Rules from labels count.
-func (s *Set) unknownRule(glob string) *setting.Fault {
+func (s *Set) unknownRule(rule string) *setting.Fault {
 	names := s.o.Engine.Snapshot().RuleNames()
-	if slices.ContainsFunc(names, func(name string) bool { return match.Match(name, glob) }) {
+	if slices.ContainsFunc(names, func(name string) bool { return glob.Match(rule, name) }) {
 		return nil
 	}
-	hint := setting.DidYouMean(glob, names)
+	hint := setting.DidYouMean(rule, names)
 	switch {
 	case hint == "" && len(names) == 0:
 		hint = "there are no rules"
 	case hint == "":
 		hint = "the rules are " + strings.Join(names[:min(len(names), maxNamed)], ", ")
 	}
-	return &setting.Fault{Field: "rule", Value: glob, Message: "no rule has such a name", Hint: hint}
+	return &setting.Fault{Field: "rule", Value: rule, Message: "no rule has such a name", Hint: hint}
 }
 
 // Expire ends a runtime silence now, or removes it if it has not begun, and returns its former and its new state, nil if it was removed. For a
