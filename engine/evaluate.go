@@ -29,7 +29,7 @@ func (w *Worker) Evaluate(h *Hit, now int64, dst []Alert) []Alert {
 		return dst
 	}
 	h.outcome = Alerted
-	alert := h.alert(d)
+	alert := h.alert(d, c.Key)
 	h.redactor.Count(alert.Redacted)
 	w.engine.nameImage(&alert)
 	// The alert inhibits from the next hit on, and before it waits for lines: hits that follow must not slip through meanwhile.

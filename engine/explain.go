@@ -117,7 +117,7 @@ func (w *Worker) preview(draft *state.Draft, h *Hit, now int64) (*Preview, *Aler
 	if s.Alerts = d.Alert; !d.Alert {
 		s.Reason = d.Reason.String()
 	}
-	alert := h.alert(&d)
+	alert := h.alert(&d, c.Key)
 	setImage(&alert, image)
 	if d.Alert {
 		about = rules.AlertSubject(r, &alert)

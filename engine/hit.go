@@ -14,7 +14,7 @@ import (
 
 // recovered makes the alert of a hit that of an absence's end.
 func recovered(a *Alert, r *rules.Rule, d *state.Decision) {
-	a.Severity, a.Labels = r.AbsenceSeverity(), r.AbsenceLabels(d.Workload)
+	a.Severity, a.Labels, a.Key = r.AbsenceSeverity(), r.AbsenceLabels(d.Workload), rules.AbsenceKey(r, d.Workload)
 	if a.Source.Workload != d.Workload {
 		s := *a.Source
 		s.Workload = d.Workload
@@ -27,13 +27,16 @@ func recovered(a *Alert, r *rules.Rule, d *state.Decision) {
 	a.Summary = model.OneLine(fmt.Sprintf("%s is back%s after %s: %s", a.Rule, where, model.Roughly(d.AbsentFor), safetext.Cut(a.Message, model.ShortLine)), model.MaxSummary)
 }
 
-// alert makes the alert of a hit.
-func (h *Hit) alert(d *state.Decision) Alert {
+// alert makes the alert of a hit whose state has a key.
+func (h *Hit) alert(d *state.Decision, key []byte) Alert {
 	r, rec := h.rule, h.Record
 	a := Alert{
 		Kind: d.Kind, RuleID: r.ID, Rule: r.Settings.Name, Severity: max(h.Severity(), d.Severity), Time: d.At, Recorded: rec.Time, Count: 1,
 		First: d.At, Last: max(d.At, d.Last), Stream: rec.Stream, Source: rec.Source, Captures: h.captured(), Suppressed: d.Suppressed, Since: d.Since,
-		Runbook: r.Settings.Runbook,
+		Runbook: r.Settings.Runbook, Key: string(key),
+	}
+	if r.Templated {
+		a.Template, _ = model.ValidText(h.appendTemplate(nil), model.MaxCapture)
 	}
 	if a.Kind == KindLog && rec.Source.IsEvent() {
 		a.Kind = KindContainer
@@ -145,8 +148,8 @@ func (h *Hit) addEventCaptures() {
 
 // sampleText copies the parts of a hit that a roll-up shows, and returns the secrets that were masked in them.
 func (h *Hit) sampleText() (*state.SampleText, redact.Tally) {
-	a := h.alert(&state.Decision{At: h.Record.Time})
-	s := &state.SampleText{Severity: a.Severity, Message: safetext.Cut(a.Message, rules.MaxSample), Summary: a.Summary, Captures: a.Captures}
+	a := h.alert(&state.Decision{At: h.Record.Time}, nil)
+	s := &state.SampleText{Severity: a.Severity, Message: safetext.Cut(a.Message, rules.MaxSample), Summary: a.Summary, Captures: a.Captures, Template: a.Template}
 	s.Fields = h.rule.WithinSample(a.Fields)
 	if len(h.rule.LabelTemplates) > 0 {
 		s.Labels = a.Labels

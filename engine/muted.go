@@ -51,7 +51,7 @@ func (p *hitParts) Part(part where.Part, name string) (value string, ok bool) {
 			return value, ok
 		}
 		if h.labels == nil {
-			h.labels = h.alert(&state.Decision{At: h.Record.Time}).Labels
+			h.labels = h.alert(&state.Decision{At: h.Record.Time}, nil).Labels
 		}
 		value, ok = h.labels[name]
 	}

@@ -1,6 +1,11 @@
 package trigger
 
-import "time"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"time"
+)
 
 // AlertVersion is the version of the JSON form of Alert. It changes only when a reader of the old form would break.
 const AlertVersion = "1"
@@ -31,7 +36,8 @@ type Alert struct {
 	Version    string            `json:"version"`
 	ID         string            `json:"id"` // "al_…", stable over retries and re-deliveries of the same line
 	Kind       string            `json:"kind"`
-	Severity   string            `json:"severity"` // debug, info, warning, error, critical
+	Key        string            `json:"key,omitempty"` // see KeyOf
+	Severity   string            `json:"severity"`      // debug, info, warning, error, critical
 	Rule       string            `json:"rule"`
 	Summary    string            `json:"summary"` // one line
 	Message    string            `json:"message"` // the line, valid UTF-8, at most 8 KiB
@@ -41,6 +47,7 @@ type Alert struct {
 	LastSeen   time.Time         `json:"last_seen"`
 	Late       int64             `json:"late_seconds,omitempty"` // how much later the record arrived; 0 when it is less than a minute
 	Count      int               `json:"count"`                  // hits that this alert reports, without the suppressed ones
+	Template   string            `json:"template,omitempty"`     // of the line, where the rule uses templates
 	Captures   map[string]string `json:"captures,omitempty"`
 	Fields     map[string]string `json:"fields,omitempty"` // the record's fields that the rule names
 	Source     Source            `json:"source"`
@@ -100,6 +107,13 @@ type Suppressed struct {
 type Context struct {
 	Before []string `json:"before,omitempty"`
 	After  []string `json:"after,omitempty"`
+}
+
+// KeyOf returns the key of an alert: the first 16 bytes of the SHA-256 of its rule and the parts of its cooldown key, each after a unit separator, in
+// hexadecimal digits. It depends on nothing else, so it is the same on every host and after every restart.
+func KeyOf(parts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x1f")))
+	return hex.EncodeToString(sum[:16])
 }
 
 // Field returns the value of a field, or "" when the alert does not carry that field. Templates call it.

@@ -9,7 +9,7 @@ import (
 )
 
 // GroupKeys returns the words that group_by accepts, beside label.NAME, capture.NAME and field.PATH.
-func GroupKeys() []string { return where.Properties() }
+func GroupKeys() []string { return append([]string{"key"}, where.Properties()...) }
 
 // GroupKey returns the key that all alerts of one group share. Different groups have different keys, because the length of each value is part
 // of the key.
@@ -27,6 +27,9 @@ func GroupKey(groupBy []string, a *Alert) string {
 
 // Property returns the property of an alert by the name that where and group_by use; false for one that it does not have.
 func (a *Alert) Property(name string) (value string, ok bool) {
+	if name == "key" { // known only once there is an alert, so silences and inhibitions cannot name it
+		return a.Key, a.Key != ""
+	}
 	switch part, name := where.Split(name); part {
 	case where.Label:
 		value, ok = a.Labels[name]
@@ -67,6 +70,16 @@ func (a *Alert) whole(name string) string {
 		return a.Source.Tag
 	}
 	return ""
+}
+
+// SharedKey returns the key that all of the alerts have, or "" where they differ.
+func SharedKey(alerts []Alert) string {
+	for i := range alerts {
+		if alerts[i].Key != alerts[0].Key {
+			return ""
+		}
+	}
+	return alerts[0].Key
 }
 
 // KindGroup is the kind of a Group.

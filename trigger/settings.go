@@ -110,8 +110,8 @@ type Settings struct {
 	Rate setting.Rate `toml:"rate"`
 	// The highest number of requests at a time.
 	Concurrency int `toml:"concurrency"`
-	// Combines alerts with equal values of all of these into one message: rule, workload, severity, kind, source, host, container, image, stream,
-	// tag, label.NAME, capture.NAME, field.PATH. Empty: one message per alert.
+	// Combines alerts with equal values of all of these into one message: key, rule, workload, severity, kind, source, host, container, image,
+	// stream, tag, label.NAME, capture.NAME, field.PATH. Empty: one message per alert.
 	GroupBy []string `toml:"group_by"`
 	// How long the first alert of a group waits for others.
 	GroupWait time.Duration `toml:"group_wait"`

@@ -47,10 +47,11 @@ type Alert struct {
 	Fields     map[string]string // of the record, those that the rule names, by their paths
 	Labels     map[string]string // the rule's, rendered; not to be modified
 	Runbook    string
+	Key        string // the state key that it belongs to: the rule's id and the parts of the key
+	Template   string // of the line, where the rule uses templates: valid UTF-8, at most 1 KiB
 	// Due and Key identify an alert that time made, over restarts: when it was due, ns, and its key. Due is 0 for an alert
 	// that a record made.
 	Due int64
-	Key string
 	// ImageSince is when the first line of the image was written, ns; 0: unknown. Image is its name, also where the source is a workload without a container.
 	Image      string
 	ImageSince int64

@@ -41,6 +41,7 @@ type (
 		Message   string            `json:"message"`
 		Truncated bool              `json:"truncated,omitempty"`
 		Summary   string            `json:"summary,omitempty"`
+		Template  string            `json:"template,omitempty"`
 		Captures  map[string]string `json:"captures,omitempty"`
 		Fields    map[string]string `json:"fields,omitempty"`
 		Labels    map[string]string `json:"labels,omitempty"`
@@ -136,7 +137,7 @@ func saveKey(s *keyState) *savedKey {
 	if p := u.sample; p != nil {
 		saved.Sample = &savedSample{
 			At: p.at, Arrived: p.arrived, Source: SaveSource(p.source), Stream: p.stream.String(), Severity: p.text.Severity, Message: p.text.Message,
-			Truncated: p.text.Truncated, Summary: p.text.Summary, Captures: p.text.Captures, Fields: p.text.Fields, Labels: p.text.Labels,
+			Truncated: p.text.Truncated, Summary: p.text.Summary, Template: p.text.Template, Captures: p.text.Captures, Fields: p.text.Fields, Labels: p.text.Labels,
 		}
 	}
 	return saved
@@ -155,7 +156,7 @@ func (saved *savedKey) state(key string) *keyState {
 	}
 	if p := saved.Sample; p != nil {
 		shown := &Sample{at: p.At, arrived: p.Arrived, source: p.Source.Source(), text: &SampleText{
-			Severity: p.Severity, Message: p.Message, Truncated: p.Truncated, Summary: p.Summary, Captures: p.Captures, Fields: p.Fields,
+			Severity: p.Severity, Message: p.Message, Truncated: p.Truncated, Summary: p.Summary, Template: p.Template, Captures: p.Captures, Fields: p.Fields,
 			Labels: p.Labels,
 		}}
 		switch p.Stream {

@@ -92,7 +92,7 @@ func (s *keyState) rollup(r *rules.Rule, at int64) model.Alert {
 	a := model.Alert{
 		Kind: model.KindRollup, RuleID: r.ID, Rule: r.Settings.Name, Severity: text.Severity, Message: text.Message, Truncated: text.Truncated, Time: at,
 		First: u.first, Last: u.last, Stream: shown.stream, Source: shown.source, Captures: text.Captures, Suppressed: u.suppressed, Since: u.first,
-		Fields: text.Fields, Labels: r.Settings.Labels, Runbook: r.Settings.Runbook, Key: s.key,
+		Fields: text.Fields, Labels: r.Settings.Labels, Runbook: r.Settings.Runbook, Key: s.key, Template: text.Template,
 	}
 	if text.Labels != nil {
 		a.Labels = text.Labels

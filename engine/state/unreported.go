@@ -63,6 +63,7 @@ type SampleText struct {
 	Message   string
 	Truncated bool
 	Summary   string
+	Template  string
 	Captures  map[string]string
 	Fields    map[string]string
 	Labels    map[string]string // rendered; nil where none is a template

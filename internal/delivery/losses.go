@@ -126,7 +126,7 @@ func (d *Dispatcher) systemAlert(now time.Time, name string, numbers [lossKinds]
 	summary := what + strings.Join(parts, ", ")
 	sum := sha256.Sum256(fmt.Appendf(nil, "system\x00%d\x00%d\x00%s\x00%s", d.owner, now.UnixNano(), name, summary))
 	return trigger.Alert{
-		Version: trigger.AlertVersion, ID: shortid.Alert(sum[:]), Kind: trigger.KindSystem, Severity: "error",
+		Version: trigger.AlertVersion, ID: shortid.Alert(sum[:]), Key: trigger.KeyOf("delivery", name), Kind: trigger.KindSystem, Severity: "error",
 		Rule: "delivery", Summary: summary, Message: summary, Time: now, FirstSeen: now, LastSeen: now, Count: int(total),
 		Source: trigger.Source{Kind: trigger.KindSystem, Workload: "fluentbit-trigger", Host: d.opt.Host},
 	}

@@ -68,6 +68,7 @@ func NewAlert(a *engine.Alert, id string) trigger.Alert {
 		Severity: a.Severity.String(), Rule: a.Rule, Summary: a.Summary, Message: a.Message, Truncated: a.Truncated,
 		Time: utc(a.Time), FirstSeen: utc(a.First), LastSeen: utc(a.Last), Late: a.Late / 1e9, Count: int(a.Count),
 		Captures: a.Captures, Fields: a.Fields, Context: contextOf(a), Labels: a.Labels, Runbook: a.Runbook,
+		Key: trigger.KeyOf(a.Key), Template: a.Template,
 		Source: trigger.Source{
 			Kind: a.Source.Kind, Stream: a.Stream.String(), Workload: a.Source.Workload, Host: a.Source.Host, Tag: a.Source.Tag,
 			Container: trigger.Container(a.Source.Container),

@@ -108,9 +108,10 @@ func (p *Pipeline) report(w noticeWindow, text string) {
 		h.Write(binary.AppendUvarint(nil, uint64(len(part))))
 		h.Write([]byte(part))
 	}
+	rule := "docker-" + string(w.notice.Kind)
 	alert := trigger.Alert{
-		Version: trigger.AlertVersion, ID: shortid.Alert(h.Sum(nil)), Kind: trigger.KindSystem, Severity: "error",
-		Rule: "docker-" + string(w.notice.Kind), Summary: text, Message: text, Time: w.last, FirstSeen: w.first, LastSeen: w.last, Count: w.held,
+		Version: trigger.AlertVersion, ID: shortid.Alert(h.Sum(nil)), Key: trigger.KeyOf(rule, source.Container.ID), Kind: trigger.KindSystem, Severity: "error",
+		Rule: rule, Summary: text, Message: text, Time: w.last, FirstSeen: w.first, LastSeen: w.last, Count: w.held,
 		Source: trigger.Source{
 			Kind: trigger.KindSystem, Workload: source.Workload, Host: source.Host, Container: trigger.Container(source.Container),
 		},

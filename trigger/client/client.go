@@ -197,6 +197,9 @@ func (c *Client) send(ctx context.Context, id string, alerts []trigger.Alert) (r
 	}
 	request.Header = c.wire.header.Clone()
 	request.Header.Set("Content-Type", message.ContentType)
+	if key := trigger.SharedKey(alerts); key != "" {
+		request.Header.Set("Alert-Key", key)
+	}
 	// Signed last, because the signature covers the body and the time of this attempt.
 	c.wire.signer.sign(request.Header, id, c.now(), message.Body)
 	answer, err := c.http.Do(request)

@@ -6,7 +6,7 @@ import "strings"
 func reservedHeaders() []string {
 	return []string{
 		"Host", "Content-Length", "Content-Type", "Content-Encoding", "Transfer-Encoding", "Connection", "Keep-Alive", "Upgrade", "Te",
-		"Trailer", "Expect", "Proxy-Connection", "Proxy-Authorization", "Accept-Encoding", "Idempotency-Key",
+		"Trailer", "Expect", "Proxy-Connection", "Proxy-Authorization", "Accept-Encoding", "Idempotency-Key", "Alert-Key",
 		"Webhook-Id", "Webhook-Timestamp", "Webhook-Signature", "X-Hub-Signature-256",
 	}
 }

@@ -39,8 +39,8 @@ type alertmanagerAlert struct {
 	GeneratorURL string            `json:"generatorURL,omitempty"`
 }
 
-// alertmanager returns the latest alert for each set of labels, because Alertmanager identifies an alert by its labels. They contain nothing that
-// changes from line to line, so all alerts of one rule and workload are one alert there, which a recovery resolves.
+// alertmanager returns the latest alert for each set of labels, because Alertmanager identifies an alert by its labels. The key is one of them, so the
+// alerts of one key and severity are one alert there.
 func (r *Renderer) alertmanager(v *render.View) []alertmanagerAlert {
 	place := map[string]int{}
 	var list []alertmanagerAlert
@@ -65,6 +65,7 @@ func (r *Renderer) alertmanagerAlert(a *trigger.Alert) alertmanagerAlert {
 	setLabel(labels, "alertname", cmp.Or(a.Rule, "fluentbit-trigger"))
 	setLabel(labels, "severity", a.Severity)
 	setLabel(labels, "workload", a.Source.Workload)
+	setLabel(labels, "key", a.Key)
 	annotations := map[string]string{}
 	for name, text := range map[string]string{
 		"summary": render.SummaryLine(a, 500), "description": render.CodeBlock(a, 4000), "suppressed": render.SuppressedText(a),

@@ -38,7 +38,7 @@ func cloudEvent(v *render.View) cloudEventDocument {
 		ID:              v.ID,
 		Source:          "/fluentbit-trigger/" + url.PathEscape(render.OneLine(first.Source.Host)),
 		Type:            "com.github.tinyforge.fluentbit-trigger." + kind + ".v" + trigger.AlertVersion,
-		Subject:         render.OneLine(first.Rule),
+		Subject:         v.Key(),
 		Time:            first.Time.UTC(),
 		DataContentType: "application/json",
 		Data:            genericDocument(v),

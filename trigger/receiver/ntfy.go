@@ -52,8 +52,11 @@ func ntfyEndpoint(s *trigger.Settings, address *url.URL, _ setting.Secret) (Endp
 	return Endpoint{address, topic}, nil
 }
 
+// ntfyPost is the JSON form of a message (https://docs.ntfy.sh/publish/#publish-as-json). A message replaces those before it that have its sequence id
+// (https://docs.ntfy.sh/publish/#updating-deleting-notifications, since ntfy 2.16; older servers ignore it).
 type ntfyPost struct {
 	Topic    string   `json:"topic"`
+	Sequence string   `json:"sequence_id,omitempty"`
 	Title    string   `json:"title"`
 	Message  string   `json:"message"`
 	Priority int      `json:"priority"` // 1 to 5
@@ -65,6 +68,7 @@ type ntfyPost struct {
 func (r *Renderer) ntfy(v *render.View) ntfyPost {
 	post := ntfyPost{
 		Topic:    r.topic,
+		Sequence: v.Key(),
 		Title:    render.Fit(v.Title(), ntfyTitle, render.Inert),
 		Priority: render.Grade(v, [5]int{1, 2, 3, 4, 5}),
 		Tags:     []string{ntfyTag(v)},

@@ -2,8 +2,6 @@ package receiver
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"maps"
 	"slices"
 	"strings"
@@ -27,8 +25,8 @@ func needPagerDuty(s *trigger.Settings, fs *setting.Faults) {
 	if s.Body == "" && s.RoutingKey.IsZero() {
 		fs.Required("routing_key", "pagerduty needs it: "+setting.SecretHint("routing_key"))
 	}
-	if len(s.GroupBy) > 0 && (!slices.Contains(s.GroupBy, "rule") || !slices.Contains(s.GroupBy, "workload")) {
-		fs.Add("group_by", strings.Join(s.GroupBy, ", "), "must hold rule and workload for pagerduty", "an event belongs to one incident")
+	if len(s.GroupBy) > 0 && !slices.Contains(s.GroupBy, "key") {
+		fs.Add("group_by", strings.Join(s.GroupBy, ", "), "must hold key for pagerduty", "an event belongs to one incident")
 	}
 }
 
@@ -76,15 +74,8 @@ type pagerDutyLink struct {
 	Text string `json:"text"`
 }
 
-// fingerprint returns the key of an incident: the rule and the workload, so that a later recovery resolves it. It leaves out host and container,
-// because the line that shows the recovery can come from another one.
-func fingerprint(a *trigger.Alert) string {
-	sum := sha256.Sum256([]byte(a.Rule + "\x00" + a.Source.Workload))
-	return "fbt-" + hex.EncodeToString(sum[:16])
-}
-
-// pagerDuty returns one event. All alerts of a group have the same rule and workload (see needPagerDuty), so they belong to one incident. The last
-// alert decides whether it is open.
+// pagerDuty returns one event. All alerts of a group have the same key (see needPagerDuty), so they belong to one incident. The last alert decides
+// whether it is open.
 func (r *Renderer) pagerDuty(v *render.View) pagerDutyEvent {
 	first := v.First()
 	summary := render.Headline(first) + ": " + render.SummaryLine(first, pagerDutySummary)
@@ -92,7 +83,7 @@ func (r *Renderer) pagerDuty(v *render.View) pagerDutyEvent {
 		summary = v.Title() + ": " + render.SummaryLine(first, pagerDutySummary)
 	}
 	event := pagerDutyEvent{
-		RoutingKey: r.routingKey.Reveal(), EventAction: "trigger", DedupKey: fingerprint(first), Client: "fluentbit-trigger",
+		RoutingKey: r.routingKey.Reveal(), EventAction: "trigger", DedupKey: first.Key, Client: "fluentbit-trigger",
 		Payload: pagerDutyPayload{
 			Summary:   render.Fit(summary, pagerDutySummary, render.MuteSchemes),
 			Source:    render.Fit(cmp.Or(render.OneLine(first.Source.Workload), render.OneLine(first.Source.Host), "unknown"), pagerDutyField, render.MuteSchemes),

@@ -81,7 +81,7 @@ func (r *Renderer) templateData(v *render.View) *render.TemplateData {
 func escapeAlert(a *trigger.Alert, escape func(string) string) trigger.Alert {
 	out := *a
 	for _, text := range []*string{
-		&out.Rule, &out.Summary, &out.Message, &out.Source.Workload, &out.Source.Host, &out.Source.Tag,
+		&out.Rule, &out.Summary, &out.Message, &out.Template, &out.Source.Workload, &out.Source.Host, &out.Source.Tag,
 		&out.Source.Container.ID, &out.Source.Container.Name, &out.Source.Container.Image, &out.Source.Container.ImageID,
 	} {
 		*text = escape(*text)

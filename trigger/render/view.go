@@ -65,6 +65,9 @@ func (v *View) Readable() *View {
 // First returns the alert whose rule, workload and links the message shows.
 func (v *View) First() *trigger.Alert { return &v.All[0] }
 
+// Key returns the key that all alerts of the message share, or "".
+func (v *View) Key() string { return trigger.SharedKey(v.All) }
+
 // Worst returns the highest severity of the message.
 func (v *View) Worst() string {
 	worst := -1

@@ -18,11 +18,11 @@ var SampleTime = time.Date(2026, 11, 22, 14, 5, 6, 789_000_000, time.UTC)
 func Sample() trigger.Alert {
 	since := SampleTime.Add(-3 * time.Minute)
 	return trigger.Alert{
-		Version: trigger.AlertVersion, ID: "al_0123456789abcdef", Kind: trigger.KindLog, Severity: "critical", Rule: "go-panic",
+		Version: trigger.AlertVersion, ID: "al_0123456789abcdef", Kind: trigger.KindLog, Key: "0f1e2d3c4b5a69788796a5b4c3d2e1f0", Severity: "critical", Rule: "go-panic",
 		Summary: "shop/api panicked: nil map", Message: "panic: assignment to entry in nil map",
 		Time: SampleTime, FirstSeen: SampleTime, LastSeen: SampleTime, Count: 1,
-		Captures: map[string]string{"reason": "assignment to entry in nil map"},
-		Fields:   map[string]string{"remote_ip": "203.0.113.5", "http.status": "503"},
+		Template: "panic: assignment to entry in nil map", Captures: map[string]string{"reason": "assignment to entry in nil map"},
+		Fields: map[string]string{"remote_ip": "203.0.113.5", "http.status": "503"},
 		Source: trigger.Source{
 			Kind: "log", Stream: "stderr", Workload: "shop/api", Host: "node-1", Tag: "docker.web",
 			Container: trigger.Container{ID: "0123456789ab", Name: "shop-api-1", Image: "shop/api:1.2", ImageID: "sha256:9f86d081884c"},
