@@ -99,11 +99,18 @@ func (e *Engine) Compile(s Settings) (*Snapshot, error) {
 	return n, nil
 }
 
+// maxMasks bounds the names of masks that are counted apart, those of former settings included. All others are counted as "other".
+const maxMasks = 200
+
 // redactedCounter returns the counter of a mask.
 func (e *Engine) redactedCounter(name string) *atomic.Int64 {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	c, ok := e.redacted[name]
+	if !ok && len(e.redacted) >= maxMasks {
+		name = "other"
+		c, ok = e.redacted[name]
+	}
 	if !ok {
 		c = &atomic.Int64{}
 		e.redacted[name] = c
@@ -133,7 +140,6 @@ func (e *Engine) Apply(n *Snapshot) Change {
 	e.keyed.Adopt(n)
 	e.deploys.Adopt(deploy.Settings(n.Settings.Deploy))
 	e.forgetCounters(n)
-	e.forgetRedacted(n)
 	return rules.Changes(before, n)
 }
 
@@ -149,17 +155,6 @@ func (e *Engine) forgetCounters(n *Snapshot) {
 		if !kept[id] {
 			delete(e.counters, id)
 			c.Retire(&e.retired)
-		}
-	}
-}
-
-// forgetRedacted forgets the counters of masks that are no longer in use, so that reloads do not collect names.
-func (e *Engine) forgetRedacted(n *Snapshot) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for name := range e.redacted {
-		if !n.Redactor.Has(name) {
-			delete(e.redacted, name)
 		}
 	}
 }
@@ -187,7 +182,7 @@ type Stats struct {
 	Rules    map[string]RuleCounts // by rule id
 	// Nanos is the time spent on each rule, by its id: verifying the candidates of the shared filter, and evaluating hits. It is an estimate from samples.
 	Nanos map[string]int64
-	// Redacted counts secrets that were masked in alerts, by the name of the mask. Every mask in use has a count.
+	// Redacted counts secrets that were masked in alerts, by the name of the mask. Every mask that is or was in use has a count.
 	Redacted map[string]int64
 	// Retired is the sum over the rules that are no longer in force, and RetiredNanos the time spent on them: with it, the sums over all rules never go down.
 	// Its pending hits become alerts there.

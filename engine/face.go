@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"sync/atomic"
+
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 	"github.com/tinyforge/fluentbit-trigger/engine/redact"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
@@ -57,6 +59,8 @@ type (
 	Context = rules.Context
 	// Escalation is a rules.Escalation.
 	Escalation = rules.Escalation
+	// Redactor is a redact.Redactor.
+	Redactor = redact.Redactor
 	// RedactSettings is a redact.Settings.
 	RedactSettings = redact.Settings
 	// Matchers is a rules.Matchers.
@@ -165,6 +169,11 @@ const FirstSeenImage = rules.FirstSeenImage
 
 // DefaultDeploy returns the settings of comparisons when none are set.
 func DefaultDeploy() DeploySettings { return rules.DefaultDeploy() }
+
+// NewRedactor returns the redactor of settings, which counts nothing; nil when they mask nothing.
+func NewRedactor(s RedactSettings) (*Redactor, error) {
+	return redact.New(s, func(string) *atomic.Int64 { return &atomic.Int64{} })
+}
 
 // DefaultInhibit returns the settings of an inhibition that sets none.
 func DefaultInhibit() InhibitSettings { return rules.DefaultInhibit() }

@@ -229,7 +229,17 @@ func TestCountersOfMasksFollowTheSettings(t *testing.T) {
 	}
 	s.Redact.Patterns = nil
 	r.apply(s)
-	if _, ok := r.e.Stats().Redacted["who-logs-in"]; ok {
-		t.Error("the counter of a mask that is not in use stays")
+	if r.e.Stats().Redacted["who-logs-in"] != 1 {
+		t.Error("a counter fell")
+	}
+	for i := range 2 * maxMasks {
+		r.e.redactedCounter(fmt.Sprint("name-", i))
+	}
+	s.Redact.Patterns = []string{`(?P<one_more>ann)`}
+	r.apply(s)
+	r.pass(time.Hour)
+	r.record(secretRecord(r, "ann"))
+	if n := r.e.Stats().Redacted; len(n) != maxMasks+1 || n["other"] == 0 {
+		t.Errorf("%d counts, %d others: want a bound", len(n), n["other"])
 	}
 }

@@ -64,6 +64,9 @@ func (e *Engine) Worker() *Worker {
 	}
 }
 
+// Redactor returns the redactor in force, nil when nothing is masked.
+func (w *Worker) Redactor() *Redactor { return w.snapshot.Redactor }
+
 // Release ends the use of the worker.
 func (w *Worker) Release() {
 	w.engine.lineCount.Add(w.lines)

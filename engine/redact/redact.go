@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/match"
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
 // Redactor finds and masks secrets. It is immutable and safe for concurrent use. A nil Redactor masks nothing.
@@ -232,6 +233,13 @@ func (r *Redactor) text(text string, cut bool, tally *Tally) string {
 	return string(r.AppendMasked(make([]byte, 0, len(raw)), raw, 0, len(raw), spans))
 }
 
+// Line returns a line that is shown outside of alerts, masked: valid UTF-8, at most limit bytes.
+func (r *Redactor) Line(line []byte, limit int) string {
+	part := line[:min(len(line), limit+maxSplit)]
+	spans := r.Find(part, len(part) < len(line), nil)
+	return safetext.Cut(strings.ToValidUTF8(string(r.AppendMasked(nil, part, 0, len(part), spans)), "\uFFFD"), limit)
+}
+
 // Value returns the value of a field, a capture or the like with its secrets masked. A name that names a secret, such as "db.password", masks the
 // whole value. cut says that the value was cut at its end.
 func (r *Redactor) Value(name, value string, cut bool, tally *Tally) string {
@@ -279,11 +287,6 @@ func (r *Redactor) Tally(spans []Span, tally *Tally) {
 			tally.add(r.forms[s.form].name)
 		}
 	}
-}
-
-// Has reports whether a mask of the name is in use.
-func (r *Redactor) Has(name string) bool {
-	return r != nil && slices.ContainsFunc(r.forms, func(f form) bool { return f.name == name })
 }
 
 // Count adds a tally to the counters.

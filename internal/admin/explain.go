@@ -10,6 +10,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine/template"
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 )
 
 // recordOf returns the engine's record of a line, decoded as the instance decodes records.
@@ -51,7 +52,7 @@ func explain(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := adminapi.ExplainResponse{Rules: explanations(c.p.Explain(rec), rec)}
+	out := adminapi.ExplainResponse{Rules: explanations(c.p, rec)}
 	if len(out.Rules) == 0 {
 		out.Note = "no rule applies to this workload"
 	} else if !slices.ContainsFunc(out.Rules, func(x adminapi.Explanation) bool { return x.Matched }) {
@@ -60,16 +61,17 @@ func explain(c *call) (any, error) {
 	return out, nil
 }
 
-func explanations(all []engine.Explanation, rec *engine.Record) []adminapi.Explanation {
-	out := []adminapi.Explanation{}
+func explanations(p *pipeline.Pipeline, rec *engine.Record) []adminapi.Explanation {
+	out, redactor := []adminapi.Explanation{}, p.Rules().Redactor
+	all := p.Explain(rec)
 	for i := range all {
-		out = append(out, explanationOf(&all[i], rec))
+		out = append(out, explanationOf(&all[i], rec, redactor))
 	}
 	return out
 }
 
-func explanationOf(x *engine.Explanation, rec *engine.Record) adminapi.Explanation {
-	item := adminapi.Explanation{ID: x.RuleID, Rule: x.Rule, Matched: x.Hit, Captures: x.Captures, Fields: x.Fields, Preview: x.Preview, Steps: []string{}}
+func explanationOf(x *engine.Explanation, rec *engine.Record, r *engine.Redactor) adminapi.Explanation {
+	item := adminapi.Explanation{ID: x.RuleID, Rule: x.Rule, Matched: x.Hit, Captures: x.Captures, Fields: x.Fields, Redacted: x.Redacted, Preview: x.Preview, Steps: []string{}}
 	for j := range x.Checks {
 		item.Steps = append(item.Steps, x.Checks[j].String())
 	}
@@ -79,7 +81,7 @@ func explanationOf(x *engine.Explanation, rec *engine.Record) adminapi.Explanati
 		}
 		return item
 	}
-	item.Template = strings.ToValidUTF8(string(template.Append(nil, rec.Text[:min(len(rec.Text), maxTemplated)])), "�")
+	item.Template = strings.ToValidUTF8(string(template.Append(nil, []byte(r.Line(rec.Text, maxTemplated)))), "�")
 	if x.Alert != nil {
 		item.Severity, item.Summary = x.Alert.Severity.String(), x.Alert.Summary
 	}

@@ -43,7 +43,7 @@ func testRule(c *call) (any, error) {
 		settings.Workloads, settings.ExcludeWorkloads = nil, nil
 	}
 	e := engine.New()
-	snapshot, err := e.Compile(engine.Settings{Limits: engine.DefaultLimits(), Rules: []engine.RuleSettings{settings}})
+	snapshot, err := e.Compile(engine.Settings{Limits: engine.DefaultLimits(), Rules: []engine.RuleSettings{settings}, Redact: c.p.Settings().Redact})
 	if err != nil {
 		return nil, problem(http.StatusUnprocessableEntity, "%v", err)
 	}
@@ -61,7 +61,7 @@ func testRule(c *call) (any, error) {
 		}
 		result := adminapi.RuleTestResult{Line: line}
 		if x := e.Explain(rec, now.UnixNano()); len(x) > 0 {
-			result.Explanation = explanationOf(&x[0], rec)
+			result.Explanation = explanationOf(&x[0], rec, snapshot.Redactor)
 		} else {
 			result.Explanation = adminapi.Explanation{Rule: settings.Name, Why: "the rule does not apply to this workload", Steps: []string{}}
 		}

@@ -65,7 +65,7 @@ func stats(c *call) (any, error) {
 	out := adminapi.StatsResponse{
 		Instance: c.p.ID(), Started: c.p.Started().UTC(), Chunks: s.Chunks, Refused: s.Refused, Own: s.Own,
 		Panics: s.Panics + s.Delivery.Panics + c.api.registry.panics.Load(), Lines: s.Engine.Lines, ContainerEvents: s.Engine.Events,
-		Keys: s.Engine.Keys, Evicted: s.Engine.Evicted, Drops: metrics.Dropped(&s, tails), Problems: problemsOf(c.api.registry, c.instance), Warnings: warningsOf(c.p), Rules: rulesStats(c.p, &s), Workloads: busiestOf(met, otherMet, s.Sent.Workloads), Triggers: []adminapi.TriggerStats{},
+		Keys: s.Engine.Keys, Evicted: s.Engine.Evicted, Redacted: some(s.Engine.Redacted), Drops: metrics.Dropped(&s, tails), Problems: problemsOf(c.api.registry, c.instance), Warnings: warningsOf(c.p), Rules: rulesStats(c.p, &s), Workloads: busiestOf(met, otherMet, s.Sent.Workloads), Triggers: []adminapi.TriggerStats{},
 		Evaluation: adminapi.EvaluationStats{Nanos: s.Nanos}, Streams: len(c.api.streams),
 		Store: adminapi.StoreStats{
 			Mode: string(s.Delivery.Store.Mode), Path: s.Delivery.Store.Path, Used: int64(s.Delivery.Store.Used), Max: int64(s.Delivery.Store.Max),
@@ -228,6 +228,17 @@ func dockerOf(d *docker.Stats) *adminapi.DockerStats {
 	}
 	for kind, n := range d.Notices {
 		out.Notices[string(kind)] = n
+	}
+	return out
+}
+
+// some returns the counts that are not zero.
+func some(counts map[string]int64) map[string]int64 {
+	out := map[string]int64{}
+	for name, n := range counts {
+		if n != 0 {
+			out[name] = n
+		}
 	}
 	return out
 }

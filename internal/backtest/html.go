@@ -24,6 +24,9 @@ func (r *Result) WriteHTML(w io.Writer, outcomes []Outcome) error {
 		"stamped": func(t time.Time) string { return stamped(t) },
 		"span":    func(from, to time.Time) string { return span(to.Sub(from)) },
 		"byTime":  func(r Rule) string { return words(r.byTime()) },
+		"redacted": func(rules []Rule) bool {
+			return slices.ContainsFunc(rules, func(r Rule) bool { return len(r.Redacted) > 0 })
+		},
 		"samples": func(title string, s []Sample) any {
 			return struct {
 				Title   string

@@ -38,7 +38,8 @@ type Rule struct {
 	Alerts            int64            `json:"alerts"`
 	Suppressed        map[string]int64 `json:"suppressed,omitempty"` // by reason
 	Pending           int64            `json:"pending"`
-	Sent              map[string]int64 `json:"sent,omitempty"` // alerts by kind, including those that time caused
+	Sent              map[string]int64 `json:"sent,omitempty"`     // alerts by kind, including those that time caused
+	Redacted          map[string]int64 `json:"redacted,omitempty"` // secrets masked in the lines and fields of alerts, by the name of the mask
 	First             *time.Time       `json:"first,omitempty"`
 	Last              *time.Time       `json:"last,omitempty"`
 	Samples           []Sample         `json:"samples,omitempty"`            // of alerts

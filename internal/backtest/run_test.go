@@ -1,6 +1,7 @@
 package backtest
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -318,6 +319,32 @@ severity = ["critical"]
 	}
 	if !r.First.Equal(time.Date(2026, 11, 25, 10, 0, 0, 0, time.UTC)) || r.Rules[1].Hits != 0 {
 		t.Errorf("%s", asJSON(t, r))
+	}
+}
+
+// TestABacktestShowsWhatIsMasked runs over lines with secrets, which no report shows.
+func TestABacktestShowsWhatIsMasked(t *testing.T) {
+	path := logOf(t, "2026-11-25 10:00:00 boom password=hunter2", "2026-11-25 10:00:01 boom password=hunter2", "2026-11-25 10:10:00 boom fine")
+	set := ruleSet(t, "[[rule]]\nname = \"boom\"\nkeywords = [\"boom\"]\n")
+	r := backtest(t, Options{Logs: openLogs(t, path), New: set, Samples: 3})
+	accounted(t, r)
+	if n := r.Rules[0].Redacted; len(n) != 1 || n["password"] != 1 {
+		t.Errorf("masked %v, want the secret of one alert", n)
+	}
+	var text, page bytes.Buffer
+	if err := r.WriteText(&text, TextOptions{Samples: 3, Width: 200}); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.WriteHTML(&page, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, out := range []string{text.String(), page.String(), asJSON(t, r)} {
+		if strings.Contains(out, "hunter2") || !strings.Contains(out, "[redacted:password]") {
+			t.Errorf("a secret, or no mask, in %s", out)
+		}
+	}
+	if !strings.Contains(text.String(), "MASKED") || !strings.Contains(page.String(), "Masked secrets") {
+		t.Errorf("no table of masks in %s", text.String())
 	}
 }
 

@@ -220,7 +220,7 @@ func (s *side) judge(hits []engine.Hit, now int64, at place) []engine.Alert {
 		s.sort()
 		s.fresh = append(s.fresh, s.begun...)
 		if len(s.fresh) == before && len(a.rule.SuppressedSamples) < s.samples {
-			a.rule.SuppressedSamples = append(a.rule.SuppressedSamples, sampleOf(h.Record, at))
+			a.rule.SuppressedSamples = append(a.rule.SuppressedSamples, sampleOf(h.Record, at, s.worker.Redactor()))
 		}
 	}
 	for i := range s.fresh {
@@ -260,6 +260,12 @@ func (s *side) count(alert *engine.Alert, at place, now int64) {
 		return
 	}
 	a.rule.Sent[alert.Kind.String()]++
+	for name, n := range alert.Redacted {
+		if a.rule.Redacted == nil {
+			a.rule.Redacted = map[string]int64{}
+		}
+		a.rule.Redacted[name] += int64(n)
+	}
 	s.axis.add(a.alerts, floorDiv(alert.Time, 1e9), 1)
 	if len(a.rule.Samples) < s.samples {
 		a.rule.Samples = append(a.rule.Samples, alertSample(alert, at))
@@ -337,10 +343,10 @@ func (s *side) finish() {
 // maxSample bounds the text of a sample.
 const maxSample = 500
 
-func sampleOf(rec *engine.Record, at place) Sample {
+func sampleOf(rec *engine.Record, at place, r *engine.Redactor) Sample {
 	return Sample{
 		Time: utc(rec.Time), Workload: rec.Source.Workload, Container: rec.Source.Container.Name, Stream: rec.Stream.String(),
-		File: at.file, Line: at.number, Text: shown(string(rec.Text[:min(len(rec.Text), 2*maxSample)])),
+		File: at.file, Line: at.number, Text: shown(r.Line(rec.Text, 2*maxSample)),
 	}
 }
 

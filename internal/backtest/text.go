@@ -33,6 +33,7 @@ func (r *Result) WriteText(w io.Writer, o TextOptions) error {
 	t.triggers()
 	t.silences()
 	t.deploys()
+	t.redacted()
 	t.samples()
 	if r.Against != nil {
 		t.comparison()
@@ -188,6 +189,19 @@ func (t *textReport) deploys() {
 			t.printf("    %s\n", safetext.Visible(kind))
 		}
 	}
+}
+
+// redacted shows the secrets that the alerts of each rule mask.
+func (t *textReport) redacted() {
+	table := tabwriter.NewWriter(t, 0, 0, 2, ' ', 0)
+	head := "\nRULE\tMASKED\n"
+	for i := range t.r.Rules {
+		if one := &t.r.Rules[i]; len(one.Redacted) > 0 {
+			_, _ = fmt.Fprintf(table, "%s%s\t%s\n", head, safetext.Visible(one.ID), words(one.Redacted))
+			head = ""
+		}
+	}
+	_ = table.Flush() // into memory
 }
 
 func (t *textReport) samples() {

@@ -164,7 +164,7 @@ func (b *batch) identified(rec *engine.Record, id func(*engine.Alert) string) {
 // offer shows a record to the open taps. A panic in their filters costs nothing else.
 func (b *batch) offer(rec *engine.Record, hits []engine.Hit) {
 	defer guard.Recover(b.p.log, &b.p.counters.panics, "copying a record for taps")
-	b.p.taps.Offer(rec, hits, b.now)
+	b.p.taps.Offer(rec, hits, b.now, b.worker.Redactor())
 }
 
 // route adds the alerts to those to store, each with the triggers whose filters match. id returns the ids of alerts about records.

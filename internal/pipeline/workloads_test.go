@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -56,6 +57,27 @@ func suppressed(n *workload.Counts) (sum int64) {
 		sum += k
 	}
 	return sum
+}
+
+// TestTapsShowNoSecret opens a tap, and one whose filter looks for a secret.
+func TestTapsShowNoSecret(t *testing.T) {
+	b := newBench(t)
+	p := b.start(b.options(b.document(rule("boom", "^boom"))))
+	defer b.stop(p)
+	holding := func(text string) taps.Filter {
+		return func(rec *engine.Record, _ []taps.Decision) bool { return strings.Contains(string(rec.Text), text) }
+	}
+	observer, closeTap := p.Taps().Open(holding("boom"))
+	defer closeTap()
+	guessing, closeGuessing := p.Taps().Open(holding("password=h"))
+	defer closeGuessing()
+	p.Flush(lines("boom password=hunter2"), "t")
+	if one := <-observer.Records; one.Text != "boom password=[redacted:password]" {
+		t.Errorf("the tap shows %q", one.Text)
+	}
+	if n := len(guessing.Records); n != 0 {
+		t.Errorf("a tap that looks for a secret shows %d records", n)
+	}
 }
 
 // TestTapsShowDecisions taps records that are evaluated concurrently. The decisions that the tap shows equal the engine's counters.

@@ -43,7 +43,10 @@ type Suggestion struct {
 	Others int `json:"other_templates_matched,omitempty"`
 }
 
-// Run finds the noisiest templates.
+// maskText matches the masks of secrets.
+var maskText = regexp.MustCompile(`\[redacted:[a-z-]+\]`)
+
+// Run finds the noisiest templates. Secrets in them and in the samples are masked.
 func Run(ctx context.Context, o Options) (*Result, error) {
 	c, err := count(ctx, o)
 	if err != nil {
@@ -55,11 +58,19 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	if at := slices.IndexFunc(top, func(f *found) bool { return f.count < o.Min }); at >= 0 {
 		top = top[:at]
 	}
+	redactor, err := engine.NewRedactor(engine.DefaultRedact())
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range top {
+		// A secret that all lines have in common is part of the template: neither the template nor the pattern made of it may show it.
+		f.template = maskText.ReplaceAllString(redactor.Text(f.template, nil), "<str>")
+	}
 	names := map[string]int{}
 	for i, f := range top {
 		s := Suggestion{
 			Template: strings.ToValidUTF8(f.template, "\uFFFD"), Count: f.count, Share: float64(f.count) / float64(c.lines), First: utc(f.first), Last: utc(f.last),
-			Workloads: f.workloads, Sample: strings.ToValidUTF8(f.samples[0].text, "\uFFFD"), File: f.samples[0].file, Line: f.samples[0].number,
+			Workloads: f.workloads, Sample: redactor.Line([]byte(f.samples[0].text), 2*maxLooked), File: f.samples[0].file, Line: f.samples[0].number,
 			Name: nameOf(f.template), Severity: severityOf(f).String(),
 		}
 		if names[s.Name]++; names[s.Name] > 1 {

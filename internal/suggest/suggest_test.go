@@ -72,6 +72,21 @@ func TestTheNoisiestLinesComeFirst(t *testing.T) {
 	}
 }
 
+// TestSuggestionsShowNoSecret has lines that have a secret in common, whose rule must hit them all the same.
+func TestSuggestionsShowNoSecret(t *testing.T) {
+	var b strings.Builder
+	for i := range 50 {
+		fmt.Fprintf(&b, "2026-11-25 10:00:%02d ERROR job %d: login failed with password=hunter, giving up\n", i, i)
+	}
+	r := find(t, b.String(), Options{Top: 10, Min: 2})
+	if len(r.Found) != 1 || r.Found[0].Rule == "" || r.Found[0].Exclusion == "" {
+		t.Fatalf("%+v", r.Found)
+	}
+	if shown := fmt.Sprintf("%+v", r.Found[0]); strings.Contains(shown, "hunter") || !strings.Contains(r.Found[0].Sample, "[redacted:password]") {
+		t.Errorf("a secret is shown: %s", shown)
+	}
+}
+
 // TestNumbersAloneAreNoPattern: what leaves out lines of a number alone would leave out any line of one word, such as a panic's.
 func TestNumbersAloneAreNoPattern(t *testing.T) {
 	r := find(t, "12345\n678\n2026-11-25 10:00:00 5\n2026-11-25 10:00:01 6\n= 7\n= 8\n", Options{Top: 10, Min: 2})

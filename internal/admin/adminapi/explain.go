@@ -37,6 +37,7 @@ type Explanation struct {
 	Summary  string            `json:"summary,omitempty"`
 	Captures map[string]string `json:"captures,omitempty"`
 	Fields   map[string]string `json:"fields,omitempty"`   // fields of the alert
+	Redacted map[string]int    `json:"redacted,omitempty"` // secrets that the alert masks, by the name of the mask
 	Template string            `json:"template,omitempty"` // the line with its variable parts masked
 	Why      string            `json:"why,omitempty"`      // why the rule does not match, or why the hit would be suppressed
 	Steps    []string          `json:"steps"`              // each condition with its result

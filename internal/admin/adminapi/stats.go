@@ -17,6 +17,7 @@ type StatsResponse struct {
 	Sent            int64            `json:"sent"`   // alerts that receivers accepted, including roll-ups; an alert sent by two triggers counts twice
 	Pending         int64            `json:"pending"`
 	Suppressed      map[string]int64 `json:"suppressed"` // by reason
+	Redacted        map[string]int64 `json:"redacted"`   // secrets masked in alerts, by the name of the mask
 	Drops           map[string]int64 `json:"drops"`      // by cause
 	Keys            int              `json:"keys"`       // cooldown keys and rate limit buckets in memory
 	Evicted         int64            `json:"evicted"`
@@ -36,6 +37,9 @@ type StatsResponse struct {
 
 // SuppressedTotal returns the number of suppressed hits.
 func (s *StatsResponse) SuppressedTotal() int64 { return sum(s.Suppressed) }
+
+// RedactedTotal returns the number of secrets that were masked in alerts.
+func (s *StatsResponse) RedactedTotal() int64 { return sum(s.Redacted) }
 
 // Lost returns the number of alerts and log lines that were lost for good. Records that a tap missed and truncated lines do not count.
 func (s *StatsResponse) Lost() int64 {

@@ -86,6 +86,7 @@ func list() []metric {
 		{"suppressed_total", "Hits without an alert of their own, by reason.", []string{"reason"}},
 		{"rule_suppressed_total", "Hits without an alert of their own, by rule and reason.", []string{"rule", "reason"}},
 		{"rule_filter_seconds", "Estimated cost of a rule's prefilter per line.", []string{"rule", "filter"}},
+		{"redacted_total", "Secrets masked in alerts, by the name of the mask.", []string{"mask"}},
 		{"workloads", "Workloads that sent records.", nil},
 		{"rules", "Rules in force.", nil},
 		{"keys", "Cooldown keys and rate limit buckets in memory.", nil},
@@ -209,6 +210,9 @@ func (m *collector) instance(ch chan<- prometheus.Metric, i *Instance) {
 	s.counter("evicted_total", stats.Engine.Evicted+stats.Engine.Deploys.Evicted)
 	s.counter("deploys_total", stats.Engine.Deploys.Deploys)
 	s.gauge("deploys_comparing", float64(stats.Engine.Deploys.Comparing))
+	for name, n := range stats.Engine.Redacted {
+		s.counter("redacted_total", n, name)
+	}
 	problems := len(p.Loaded().Problems) + len(p.Rules().Broken())
 	if i.Moved {
 		problems++

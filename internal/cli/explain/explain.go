@@ -238,7 +238,7 @@ func (cmd *explainCommand) prepare(c *command.Env, s *config.Settings) (*explain
 func (x *explainer) explain(line string) *explained {
 	rec := x.record
 	rec.Text, _ = x.records.Line(nil, []byte(line))
-	out := &explained{Line: string(rec.Text), Rules: []explainedRule{}}
+	out := &explained{Line: x.engine.Snapshot().Redactor.Line(rec.Text, 2*maxExplained), Rules: []explainedRule{}}
 	for _, e := range x.engine.Explain(&rec, x.now) {
 		r := explainedRule{Explanation: e}
 		if e.Alert != nil {
@@ -289,6 +289,9 @@ func writeHit(c *command.Env, r *explainedRule) {
 	for _, path := range slices.Sorted(maps.Keys(r.Fields)) {
 		c.Printf("       field %s = %s\n", safetext.Visible(path), safetext.Visible(r.Fields[path]))
 	}
+	if len(r.Redacted) > 0 {
+		c.Printf("       masks %s\n", masks(r.Redacted))
+	}
 	if s.Template != "" {
 		c.Printf("       template %s\n", safetext.Visible(s.Template))
 	}
@@ -310,6 +313,15 @@ func writeHit(c *command.Env, r *explainedRule) {
 			c.Printf("       trigger %s does not: %s\n", t.Name, t.Why)
 		}
 	}
+}
+
+// masks writes how many secrets the alert masks, by the names of their masks.
+func masks(redacted map[string]int) string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(redacted)) {
+		out = append(out, fmt.Sprintf("%s %d", name, redacted[name]))
+	}
+	return strings.Join(out, ", ")
 }
 
 // keyWords returns the state of a hit's key in words.

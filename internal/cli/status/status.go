@@ -77,6 +77,9 @@ func write(c *command.Env, s *adminapi.StatsResponse, i adminapi.Instance) error
 	row("sent", s.Sent, "deliveries that receivers accepted, roll-ups included")
 	row("suppressed", s.SuppressedTotal(), command.Sums(s.Suppressed))
 	row("pending", s.Pending, "hits that no alert has reported yet")
+	if n := s.RedactedTotal(); n > 0 {
+		row("redacted", n, command.Sums(s.Redacted))
+	}
 	if lost := s.Lost(); lost > 0 {
 		row("lost", lost, command.Sums(s.Drops))
 	}

@@ -11,11 +11,11 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
-	"github.com/tinyforge/fluentbit-trigger/engine/model"
 )
 
 const (
 	maxText      = 4 << 10
+	maxLooked    = 128 << 10 // of a masked line, by filters
 	queueSize    = 256
 	maxPerSecond = 500 // copies for one tap, so that a tap on everything does not slow the host down
 )
@@ -27,7 +27,7 @@ type Record struct {
 	Container string
 	Host      string
 	Stream    string
-	Text      string // at most 4 KiB
+	Text      string // masked, at most 4 KiB
 	Decisions []Decision
 }
 
@@ -88,8 +88,8 @@ func (s *Set) change(fn func([]*Tap) []*Tap) {
 	s.open.Store(&all)
 }
 
-// Offer copies an evaluated record to the taps that select it. now is in ns.
-func (s *Set) Offer(rec *engine.Record, hits []engine.Hit, now int64) {
+// Offer copies an evaluated record to the taps that select it, masked by r. now is in ns.
+func (s *Set) Offer(rec *engine.Record, hits []engine.Hit, now int64, r *engine.Redactor) {
 	open := s.open.Load()
 	if open == nil {
 		return
@@ -100,6 +100,7 @@ func (s *Set) Offer(rec *engine.Record, hits []engine.Hit, now int64) {
 		decisions = append(decisions, Decision{RuleID: h.RuleID(), Rule: h.Rule().Name, Outcome: h.Outcome().String()})
 	}
 	var copied *Record // made once, for the first tap that selects the record
+	masked := *rec
 	for _, t := range *open {
 		if !t.filter(rec, decisions) {
 			continue
@@ -109,7 +110,12 @@ func (s *Set) Offer(rec *engine.Record, hits []engine.Hit, now int64) {
 			continue
 		}
 		if copied == nil {
-			copied = copyOf(rec, decisions, now)
+			copied = copyOf(rec, decisions, now, r)
+			masked.Text = []byte(r.Line(rec.Text, maxLooked))
+		}
+		// A filter that selects the line by a secret in it does not select the masked one: nobody can try secrets with a tap.
+		if r != nil && !t.filter(&masked, decisions) {
+			continue
 		}
 		select {
 		case t.records <- *copied:
@@ -133,11 +139,10 @@ func (t *Tap) allow(now int64) bool {
 	return t.copied.Add(1) <= maxPerSecond
 }
 
-func copyOf(rec *engine.Record, decisions []Decision, now int64) *Record {
-	text, _ := model.ValidText(rec.Text, maxText)
+func copyOf(rec *engine.Record, decisions []Decision, now int64, r *engine.Redactor) *Record {
 	return &Record{
 		Time: time.Unix(0, engine.EventTime(rec.Time, now)).UTC(), Workload: rec.Source.Workload, Container: rec.Source.Container.Name,
 		Host: rec.Source.Host, Stream: rec.Stream.String(),
-		Text: text, Decisions: decisions,
+		Text: r.Line(rec.Text, maxText), Decisions: decisions,
 	}
 }
