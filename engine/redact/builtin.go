@@ -149,7 +149,7 @@ func basicLogin(text []byte, begin, end int) (int, bool) {
 // assigned accepts the value of a password unless it is a word that says that there is none, and reaches on over characters that end most values but
 // are followed by more of this one.
 func assigned(text []byte, begin, end int) (int, bool) {
-	if plainValue(string(text[begin:end])) {
+	if plainValue(string(text[begin:end])) || bytes.HasSuffix(text[:begin], []byte("(passwd:")) { // "pam_unix(passwd:chauthtok)" names a service
 		return end, false
 	}
 	return valueEnd(text, begin, end), true
@@ -169,6 +169,10 @@ func assignedToken(text []byte, begin, end int) (int, bool) {
 }
 
 func secretValue(value []byte) bool {
+	number := bytes.TrimPrefix(value, []byte("0x"))
+	if len(number) < len(value) && len(number) <= 16 && len(bytes.Trim(number, "0123456789abcdefABCDEF")) == 0 {
+		return false
+	}
 	if len(value) < 16 && len(bytes.Trim(value, "0123456789.")) == 0 { // a number, as in "token=512000"
 		return false
 	}

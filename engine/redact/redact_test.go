@@ -107,7 +107,7 @@ func TestOrdinaryLinesStay(t *testing.T) {
 		"password: required",
 		"password=**** user=ann", "password=<hidden>", "password=${DB_PASSWORD}", `"password":null`, `"password":""`, "password={{ .Password }}",
 		"unexpected token: expected ')' in line 3", "token=EOF", "unexpected token '}' at position 12", "max_tokens=4096 total_tokens: 12345",
-		"secret \"default-token-x7k2f\" not found", "passwd: user unknown",
+		"secret \"default-token-x7k2f\" not found", "passwd: user unknown", "pam_unix(passwd:chauthtok): password changed for ann", `"token" : "0x600464c"`,
 		"pass=12 fail=0", "PWD=/usr/src/app OLDPWD=/",
 		"Authorization: failed for user bob", "authorization denied", "Basic authentication is required", "bearer token required", "Bearer error",
 		"GET http://shop:8080/cart@latest 200", "http://10.0.0.1:80/a:b@c", "git@github.com:a/b.git", "user@example.com logged in",
