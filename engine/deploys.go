@@ -16,6 +16,9 @@ const (
 	DeployWorse   = deploy.Worse
 )
 
+// DeployRule is the name that alerts about deploys have as their rule.
+const DeployRule = deploy.Rule
+
 // CountsForImage reports whether lines of a source count for an image: see Worker.OnLines.
 func CountsForImage(s *Source) bool { return deploy.Counts(s) }
 

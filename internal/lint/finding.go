@@ -99,6 +99,7 @@ const (
 
 	CodeShortCooldown = "short-cooldown"
 	CodeNoEffect      = "no-effect"
+	CodeNoImage       = "no-image"
 	CodeSecret        = "secret-in-clear"
 	CodeSharedFile    = "shared-secret-file"
 	CodeParameter     = "unknown-parameter"
@@ -144,7 +145,8 @@ func Codes() [][2]string {
 		{CodeUnboundedKey, "a part of cooldown_by is different for nearly every line, so that the cooldown holds nothing back"},
 
 		{CodeShortCooldown, "a cooldown is shorter than the window of the threshold, so that one burst alerts several times"},
-		{CodeNoEffect, "a workload block changes nothing, or a silence or an inhibition is about no rule"},
+		{CodeNoEffect, "a workload block changes nothing, or a silence or an inhibition is about no rule, or images are compared by no rule, or not at all"},
+		{CodeNoImage, "rules go by the image of a workload, and all records are of files, which name none"},
 		{CodeSecret, "a secret stands in a file that everyone may read"},
 		{CodeSharedFile, "a file that holds a secret may be read by everyone on the machine"},
 		{CodeParameter, "a parameter of the output is none of the plugin's, which Fluent Bit passes over"},

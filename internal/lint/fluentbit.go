@@ -37,7 +37,9 @@ func (r *Report) fluentBit(path string, options Options) {
 			r.service(s)
 		case isOutput(s):
 			outputs++
-			events.add(r.output(s, options))
+			settings := r.output(s, options)
+			events.add(settings)
+			r.images(conf, s, settings)
 		}
 	}
 	r.inputs(conf, events)

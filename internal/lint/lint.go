@@ -95,6 +95,7 @@ func Check(result *config.Result, options Options) []Finding {
 	l.otherGlobs()
 	l.workloads()
 	l.muting()
+	l.comparisons()
 	l.triggers()
 	l.secrets()
 	if !l.options.Offline {

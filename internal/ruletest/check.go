@@ -215,11 +215,15 @@ func (f *File) references() []config.Problem {
 			c.add(p, field, name, "there is none of this name in the files under test", setting.DidYouMean(name, names))
 		}
 	}
+	alerting := rules
+	if s.Deploy.Compare > 0 {
+		alerting = append(slices.Clone(rules), engine.DeployRule)
+	}
 	for i := range f.Tests {
 		t, p := &f.Tests[i], f.root.Item("test", i)
 		known(p, "rule", t.Rule, rules)
 		for j := range t.Alerts {
-			known(p.Item("alert", j), "rule", t.Alerts[j].Rule, rules)
+			known(p.Item("alert", j), "rule", t.Alerts[j].Rule, alerting)
 			for _, name := range t.Alerts[j].Triggers {
 				known(p.Item("alert", j), "triggers", name, triggers)
 			}
