@@ -31,6 +31,9 @@ func BenchmarkMissWithContext(b *testing.B) {
 	}
 }
 
+// hourly are the matchers of silences with hours.
+func hourly(int) Matchers { return Matchers{Rule: "*"} }
+
 // BenchmarkHitAmongSilences is a hit that a cooldown holds back, asked of many silences first, none of which is about it.
 func BenchmarkHitAmongSilences(b *testing.B) {
 	for _, c := range []struct {
@@ -46,17 +49,24 @@ func BenchmarkHitAmongSilences(b *testing.B) {
 		}},
 		{"10000 rules", 10_000, func(i int) Matchers { return Matchers{Rule: fmt.Sprint("rule-", i), Workload: "shop/*"} }},
 		{"10000 globs", 10_000, func(i int) Matchers { return Matchers{Workload: fmt.Sprintf("team-%d/*", i)} }},
+		{"100 hosts", 100, func(i int) Matchers { return Matchers{Where: map[string]string{"host": fmt.Sprint("edge-", i)}} }},
+		{"100 fields", 100, func(i int) Matchers { return Matchers{Where: map[string]string{"field.tenant": fmt.Sprint(i)}} }},
+		{"100 hours", 100, hourly}, // outside of which every hit is
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			e := New()
-			n, err := e.Compile(Settings{Limits: DefaultLimits(), Rules: []RuleSettings{{Name: "r", Pattern: "boom", Cooldown: time.Hour}}})
+			n, err := e.Compile(Settings{Limits: DefaultLimits(), Rules: []RuleSettings{{Name: "r", Pattern: "boom", Cooldown: time.Hour, Fields: []string{"tenant"}}}})
 			if err != nil {
 				b.Fatal(err)
 			}
 			e.Apply(n)
 			var list []Silence
 			for i := range c.n {
-				list = append(list, Silence{ID: fmt.Sprint(i), Matchers: c.make(i), From: t0 - 1, Until: t0 + int64(time.Hour)})
+				s := Silence{ID: fmt.Sprint(i), Matchers: c.make(i), From: t0 - 1, Until: t0 + int64(time.Hour)}
+				if s.Rule == "*" {
+					s.Every, s.Zone = []string{"sun 02:00-04:00"}, "Europe/Berlin"
+				}
+				list = append(list, s)
 			}
 			if err := e.SetSilences(list); err != nil {
 				b.Fatal(err)

@@ -130,6 +130,27 @@ func TestHoursOfSilences(t *testing.T) {
 	}
 }
 
+// TestAMissPaysNothingForConditions: silences, inhibitions and their hours are asked about hits alone.
+func TestAMissPaysNothingForConditions(t *testing.T) {
+	where := map[string]string{"label.who": "x", "capture.user": "x", "field.tenant": "x"}
+	r := newRun(t, Settings{
+		Rules:    []RuleSettings{{Name: "r", Pattern: `user=(?P<user>\w+)`, Labels: map[string]string{"who": "{{ .Captures.user }}"}, Fields: []string{"tenant"}}},
+		Inhibits: []InhibitSettings{{Source: Matchers{Where: where}, Target: Matchers{Where: where}, For: time.Hour}},
+	})
+	var list []Silence
+	for i := range 1000 {
+		list = append(list, Silence{ID: fmt.Sprint(i), Matchers: Matchers{Where: where}, Every: []string{"daily"}, Zone: "Europe/Berlin"})
+	}
+	r.silence(list...)
+	w := r.e.Worker()
+	defer w.Release()
+	rec := Record{Text: []byte("nothing to see"), Source: web("c1"), Time: r.now}
+	var dst []Alert
+	if n := testing.AllocsPerRun(100, func() { dst = w.Process(&rec, r.now, dst[:0]) }); n != 0 || len(dst) != 0 {
+		t.Errorf("%v allocations and %d alerts for a line that no rule matches", n, len(dst))
+	}
+}
+
 // TestAnUnchangedSilenceIsNotCompiledAgain: adding one to thousands costs the one.
 func TestAnUnchangedSilenceIsNotCompiledAgain(t *testing.T) {
 	list := []Silence{

@@ -65,12 +65,12 @@ func explanations(p *pipeline.Pipeline, rec *engine.Record) []adminapi.Explanati
 	out, redactor := []adminapi.Explanation{}, p.Rules().Redactor
 	all := p.Explain(rec)
 	for i := range all {
-		out = append(out, explanationOf(&all[i], rec, redactor))
+		out = append(out, explanationOf(p, &all[i], rec, redactor))
 	}
 	return out
 }
 
-func explanationOf(x *engine.Explanation, rec *engine.Record, r *engine.Redactor) adminapi.Explanation {
+func explanationOf(p *pipeline.Pipeline, x *engine.Explanation, rec *engine.Record, r *engine.Redactor) adminapi.Explanation {
 	item := adminapi.Explanation{ID: x.RuleID, Rule: x.Rule, Matched: x.Hit, Captures: x.Captures, Fields: x.Fields, Redacted: x.Redacted, Preview: x.Preview, Steps: []string{}}
 	for j := range x.Checks {
 		item.Steps = append(item.Steps, x.Checks[j].String())
@@ -84,6 +84,9 @@ func explanationOf(x *engine.Explanation, rec *engine.Record, r *engine.Redactor
 	item.Template = strings.ToValidUTF8(string(template.Append(nil, []byte(r.Line(rec.Text, maxTemplated)))), "�")
 	if x.Alert != nil {
 		item.Severity, item.Summary = x.Alert.Severity.String(), x.Alert.Summary
+		for _, t := range p.TriggersOf(x.Alert) {
+			item.Triggers = append(item.Triggers, adminapi.TriggerDecision{Name: t.Name, Sends: t.Why == "", Why: t.Why})
+		}
 	}
 	if x.Preview == nil {
 		return item

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/listen"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/workload"
@@ -284,6 +285,41 @@ func TestExplainChangesNothing(t *testing.T) {
 	b.want(415, "POST", "/api/v1/explain", `x=1`, "Content-Type", "application/x-www-form-urlencoded")
 	if s := b.get("/api/v1/stats"); s["lines"] != 0.0 || s["hits"] != 0.0 {
 		t.Errorf("explaining was counted: %v lines, %v hits", s["lines"], s["hits"])
+	}
+}
+
+// TestExplainNamesTheTriggers asks which triggers would send an alert, and why the others would not.
+func TestExplainNamesTheTriggers(t *testing.T) {
+	b := newBench(t, "")
+	hour := (time.Now().UTC().Hour() + 12) % 24
+	for _, settings := range []map[string]any{
+		{"name": "by-capture", "where": map[string]string{"capture.n": "1"}},
+		{"name": "by-hours", "during": []string{fmt.Sprintf("%02d:00-%02d:30", hour, hour)}, "zone": "UTC"},
+	} {
+		settings["url"] = b.server.URL("/other")
+		b.want(201, "POST", "/api/v1/triggers", settings)
+	}
+	b.want(422, "POST", "/api/v1/triggers", map[string]any{"name": "bad", "url": b.server.URL("/other"), "where": map[string]string{"nmae": "x"}})
+	x := b.want(200, "POST", "/api/v1/explain", map[string]any{"line": "boom 42", "workload": "shop/api"})
+	decisions := map[string]any{}
+	for _, one := range x.list("rules")[0]["triggers"].([]any) {
+		decided := one.(map[string]any)
+		decisions[decided["name"].(string)] = decided["why"]
+	}
+	if why, _ := decisions["by-hours"].(string); !strings.HasPrefix(why, "it sends nothing until ") {
+		t.Errorf("%v", decisions)
+	}
+	delete(decisions, "by-hours")
+	if want := map[string]any{"ops": nil, "by-capture": `where needs capture.n = "1", and it is "42"`}; !reflect.DeepEqual(decisions, want) {
+		t.Errorf("%v, want %v", decisions, want)
+	}
+	b.flush("boom 42", "boom 1")
+	stats := b.get("/api/v1/stats")
+	for _, trigger := range listOf(stats, "triggers") {
+		hours, _ := trigger["hours"].(map[string]any)
+		if want := map[any]float64{"by-hours": 2}[trigger["name"]]; trigger["outside_hours"] != want || (want == 2) != (hours["from"] != nil) {
+			t.Errorf("%v", trigger)
+		}
 	}
 }
 

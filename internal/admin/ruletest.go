@@ -61,7 +61,7 @@ func testRule(c *call) (any, error) {
 		}
 		result := adminapi.RuleTestResult{Line: line}
 		if x := e.Explain(rec, now.UnixNano()); len(x) > 0 {
-			result.Explanation = explanationOf(&x[0], rec, snapshot.Redactor)
+			result.Explanation = explanationOf(c.p, &x[0], rec, snapshot.Redactor)
 		} else {
 			result.Explanation = adminapi.Explanation{Rule: settings.Name, Why: "the rule does not apply to this workload", Steps: []string{}}
 		}

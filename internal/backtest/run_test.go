@@ -348,6 +348,35 @@ func TestABacktestShowsWhatIsMasked(t *testing.T) {
 	}
 }
 
+// TestHoursInABacktest: the hours of triggers and silences go by the times of the lines.
+func TestHoursInABacktest(t *testing.T) {
+	path := logOf(t, "2026-11-30T06:59:00Z boom 1", "2026-11-30T07:01:00Z boom 2", "2026-11-30T12:30:00Z boom 3", "2026-11-30T17:01:00Z boom 4", "2026-12-01T10:00:00Z boom 3")
+	set := ruleSet(t, `
+[[rule]]
+name = "boom"
+pattern = 'boom (?P<n>\d)'
+cooldown = "0s"
+[[trigger]]
+name = "team"
+url = "https://hooks.example.com/a"
+where = { "capture.n" = "!=3" }
+during = ["weekdays 08:00-18:00"]
+zone = "Europe/Berlin"
+[[silence]]
+name = "lunch"
+rule = "boom"
+every = ["daily 13:00-14:00"]
+zone = "Europe/Berlin"
+`)
+	r := backtest(t, Options{Logs: openLogs(t, path), New: set})
+	if one := r.Triggers[0]; one.Alerts != 1 || one.OutsideHours != 2 || r.Unwanted != 3 {
+		t.Errorf("%+v, %d unwanted", one, r.Unwanted)
+	}
+	if one := r.Silences[0]; one.Suppressed != 1 || !one.Until.IsZero() || one.When() != "daily 13:00-14:00 Europe/Berlin" {
+		t.Errorf("%+v", one)
+	}
+}
+
 func TestComparisonOfTwoSets(t *testing.T) {
 	path := logOf(t, "2026-11-25 10:00:00 error one", "2026-11-25 10:00:01 warning two", "2026-11-25 10:10:00 error three healthz")
 	rules := func(none string) string {

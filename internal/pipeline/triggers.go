@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
 	"github.com/tinyforge/fluentbit-trigger/internal/hours"
@@ -133,6 +134,23 @@ func (t *triggers) of(a *trigger.Alert, at time.Time) []string {
 		}
 	}
 	return names
+}
+
+// TriggerDecision is whether a trigger would send an alert. Why is the reason why not, or "".
+type TriggerDecision struct{ Name, Why string }
+
+// TriggersOf returns for each trigger in force whether it would send an alert that arrives now.
+func (p *Pipeline) TriggersOf(a *engine.Alert) []TriggerDecision {
+	t := p.triggers.Load()
+	if t == nil {
+		return nil
+	}
+	event, now := NewAlert(a, ""), p.now()
+	out := make([]TriggerDecision, len(t.all))
+	for i := range t.all {
+		out[i] = TriggerDecision{t.all[i].settings.Name, t.all[i].filter.Explain(&event, now)}
+	}
+	return out
 }
 
 // hours returns the current or the next hours of the triggers that have some, by name.

@@ -323,7 +323,8 @@ func (a *api) fill() {
 	a.set("POST /api/v1/triggers/ops/test", object{"outcome": "delivered", "detail": "answered 200 OK", "attempts": 1, "took_ms": 41})
 	a.set("POST /api/v1/triggers/pager/test", object{"outcome": "retry later", "detail": "answered 503 Service Unavailable", "attempts": 2, "took_ms": 640})
 	a.set("POST /api/v1/explain", object{"rules": []object{
-		{"rule": "go-panic", "matched": true, "severity": "critical", "summary": "shop/api panicked: " + hostile, "captures": object{"reason": hostile}, "steps": []string{"stream: stderr is wanted: yes", "pattern: matches at 0", "cooldown: would be suppressed until 14:05:12"}},
+		{"rule": "go-panic", "matched": true, "severity": "critical", "summary": "shop/api panicked: " + hostile, "captures": object{"reason": hostile}, "steps": []string{"stream: stderr is wanted: yes", "pattern: matches at 0", "cooldown: would be suppressed until 14:05:12"},
+			"triggers": []object{{"name": "ops", "sends": true}, {"name": "pager", "sends": false, "why": "where needs kind = \"!=log\", and it is \"log\" " + hostile}}},
 		{"rule": "http-5xx", "matched": false, "why": "pattern: no match"},
 	}})
 }

@@ -42,6 +42,15 @@ type Explanation struct {
 	Why      string            `json:"why,omitempty"`      // why the rule does not match, or why the hit would be suppressed
 	Steps    []string          `json:"steps"`              // each condition with its result
 	Preview  *engine.Preview   `json:"preview,omitempty"`
+	// Triggers are those in force, and whether each would send the alert of a hit now, by its filters and hours.
+	Triggers []TriggerDecision `json:"triggers,omitempty"`
+}
+
+// TriggerDecision is whether a trigger would send an alert.
+type TriggerDecision struct {
+	Name  string `json:"name"`
+	Sends bool   `json:"sends"`
+	Why   string `json:"why,omitempty"` // why it would not
 }
 
 // RuleTestRequest tries a rule on lines. Exactly one of name and rule must be set. line is not used.

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
 	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
@@ -84,16 +85,9 @@ type explained struct {
 type explainedRule struct {
 	engine.Explanation
 	// Summary and Severity are those of the alert.
-	Severity string          `json:"severity,omitempty"`
-	Summary  string          `json:"summary,omitempty"`
-	Triggers []explainedWant `json:"triggers,omitempty"`
-}
-
-// explainedWant is whether a trigger would send an alert.
-type explainedWant struct {
-	Name  string `json:"name"`
-	Wants bool   `json:"wants"`
-	Why   string `json:"why,omitempty"` // it does not
+	Severity string                     `json:"severity,omitempty"`
+	Summary  string                     `json:"summary,omitempty"`
+	Triggers []adminapi.TriggerDecision `json:"triggers,omitempty"`
 }
 
 // explainer explains lines.
@@ -246,7 +240,7 @@ func (x *explainer) explain(line string) *explained {
 			r.Severity, r.Summary = event.Severity, event.Summary
 			for _, f := range x.filters {
 				why := f.filter.Explain(&event, time.Unix(0, x.now))
-				r.Triggers = append(r.Triggers, explainedWant{Name: f.name, Wants: why == "", Why: why})
+				r.Triggers = append(r.Triggers, adminapi.TriggerDecision{Name: f.name, Sends: why == "", Why: why})
 			}
 		}
 		out.Rules = append(out.Rules, r)
@@ -307,10 +301,10 @@ func writeHit(c *command.Env, r *explainedRule) {
 		c.Printf("       bucket of the container: %d of %d%s\n", s.Tokens, s.Burst, more)
 	}
 	for _, t := range r.Triggers {
-		if t.Wants {
-			c.Printf("       trigger %s sends it\n", t.Name)
+		if t.Sends {
+			c.Printf("       trigger %s sends it\n", safetext.Visible(t.Name))
 		} else {
-			c.Printf("       trigger %s does not: %s\n", t.Name, t.Why)
+			c.Printf("       trigger %s does not: %s\n", safetext.Visible(t.Name), safetext.Visible(t.Why))
 		}
 	}
 }

@@ -65,7 +65,7 @@ function patternOf(r) {
 
 export const explainBody = ({ line, workload, stream }) => ({ line, workload, stream });
 export const explanationOf = (answer) => ({ note: answer.note, rules: (answer.rules ?? []).map((r) => ({ name: r.rule, matched: r.matched, severity: r.severity ?? '', summary: r.summary, shown: [...Object.entries(r.captures ?? {}), ...Object.entries(r.fields ?? {})],
-  template: r.template, why: r.why, steps: r.steps ?? [] })) });
+  template: r.template, why: r.why, steps: r.steps ?? [], triggers: (r.triggers ?? []).map((t) => ({ name: t.name, sends: t.sends, why: t.why ?? '' })) })) });
 
 export function triggersOf(triggers, stats) {
   const known = new Map((stats.triggers ?? []).map((t) => [t.name, t]));

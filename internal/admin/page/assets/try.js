@@ -57,6 +57,7 @@ async function explain(context) {
         r.shown.length > 0 && h('p', null, r.shown.map(([name, value]) => h('span', { class: 'label' }, `${name} = ${value}`))),
         r.template && h('p', null, h('span', { class: 'minor' }, 'template '), h('code', null, r.template)),
         r.why && h('p', { class: 'minor' }, r.why),
+        r.triggers.map((t) => h('p', { class: t.sends ? undefined : 'minor' }, t.sends ? `trigger ${t.name} sends it` : `trigger ${t.name} does not: ${t.why}`)),
         r.steps.length > 0 && h('details', null, h('summary', null, 'Step by step'), h('ol', { class: 'steps' }, r.steps.map((step) => h('li', null, step))))))))));
 }
 
