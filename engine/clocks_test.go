@@ -284,17 +284,17 @@ func TestTheEndOfASentAbsenceIsSent(t *testing.T) {
 		before, after func(r *run) // the absence
 		want          string
 	}{
-		{"a silence", nil, silence, "absence recovered"},
-		{"an inhibition", nil, func(r *run) { r.line("down") }, "absence log recovered"},
+		{"a silence", nil, silence, "absence resolved"},
+		{"an inhibition", nil, func(r *run) { r.line("down") }, "absence log resolved"},
 		{"a dry run", nil, func(r *run) {
 			dry := rule
 			dry.DryRun = true
 			r.apply(Settings{Rules: []RuleSettings{dry}})
-		}, "absence recovered"},
+		}, "absence resolved"},
 		{"a restart, and a silence", nil, func(r *run) {
 			*r = *r.restart(Settings{Rules: []RuleSettings{rule}}, time.Hour)
 			silence(r)
-		}, "absence recovered"},
+		}, "absence resolved"},
 		{"a silence of both", silence, nil, ""},
 	} {
 		s := Settings{

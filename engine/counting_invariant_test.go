@@ -149,7 +149,7 @@ func TestNumbersAddUpHoweverOftenTimeIsLookedAt(t *testing.T) {
 			sameAlerts(t, fmt.Sprintf("seed %d, mode %d", seed, mode), all, first)
 		}
 	}
-	for _, k := range []Kind{KindLog, KindThreshold, KindAbsence, KindRecovered, KindRollup} {
+	for _, k := range []Kind{KindLog, KindThreshold, KindAbsence, KindResolved, KindRollup} {
 		if kinds[k] == 0 {
 			t.Errorf("no alert of kind %s was made", k)
 		}

@@ -210,7 +210,7 @@ func TestAbsence(t *testing.T) {
 	}
 	r = r.restart(s, time.Minute)
 	got = r.line("done")
-	if len(got) != 1 || got[0].Kind != KindRecovered || got[0].Count != 1 || got[0].Severity != SeverityError || !strings.Contains(got[0].Summary, "is back in shop/web") {
+	if len(got) != 1 || got[0].Kind != KindResolved || got[0].Count != 1 || got[0].Severity != SeverityError || !strings.Contains(got[0].Summary, "is back in shop/web") {
 		t.Fatalf("%+v", got)
 	}
 	for range 3 {

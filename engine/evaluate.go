@@ -37,7 +37,7 @@ func (w *Worker) Evaluate(h *Hit, now int64, dst []Alert) []Alert {
 		sent := alert // alerts without inhibitions stay off the heap
 		s := rules.AlertSubject(h.rule, &sent)
 		s.Line = h.line
-		w.engine.mutes.Inhibitor.Observe(w.snapshot.Inhibits, &s, now, d.Kind == KindRecovered)
+		w.engine.mutes.Inhibitor.Observe(w.snapshot.Inhibits, &s, now, d.Kind == KindResolved)
 	}
 	return w.withContext(h, alert, now, dst)
 }

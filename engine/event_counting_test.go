@@ -70,7 +70,7 @@ func TestAnEventIsAbsent(t *testing.T) {
 	}
 	r.die("nightly", 0)
 	back := r.starts("nightly")
-	if len(back) != 1 || back[0].Kind != KindRecovered || back[0].Source.Kind != SourceContainer {
+	if len(back) != 1 || back[0].Kind != KindResolved || back[0].Source.Kind != SourceContainer {
 		t.Errorf("%+v", back)
 	}
 	r.sums(append(all, back...))

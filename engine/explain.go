@@ -122,7 +122,7 @@ func (w *Worker) preview(draft *state.Draft, h *Hit, now int64) (*Preview, *Aler
 	if d.Alert {
 		about = rules.AlertSubject(r, &alert)
 		about.Line = h.line
-		draft.Inhibitor().Observe(w.snapshot.Inhibits, &about, now, d.Kind == KindRecovered)
+		draft.Inhibitor().Observe(w.snapshot.Inhibits, &about, now, d.Kind == KindResolved)
 	}
 	return s, &alert
 }

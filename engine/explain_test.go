@@ -180,7 +180,7 @@ func TestExplainReportsAnAbsenceRule(t *testing.T) {
 	r.record(line)
 	r.pass(90 * time.Minute)
 	for i, x := range r.explain(line) {
-		if s := x.Preview; !s.Alerts || s.LastHit.UnixNano() != came+int64(30*time.Minute) || x.Alert.Kind != KindRecovered {
+		if s := x.Preview; !s.Alerts || s.LastHit.UnixNano() != came+int64(30*time.Minute) || x.Alert.Kind != KindResolved {
 			t.Errorf("rule %d, after an absence: %+v", i, s)
 		}
 	}

@@ -102,7 +102,7 @@ const (
 	KindLog       = model.KindLog
 	KindThreshold = model.KindThreshold
 	KindAbsence   = model.KindAbsence
-	KindRecovered = model.KindRecovered
+	KindResolved  = model.KindResolved
 	KindRollup    = model.KindRollup
 	KindContainer = model.KindContainer
 

@@ -88,7 +88,7 @@ func TestAbsencesHaveOneSetOfLabels(t *testing.T) {
 	r.pass(2 * time.Hour)
 	absences := r.e.Tick(r.now, nil)
 	ends := r.line(`{"job":"a","msg":"finished"}`)
-	if len(absences) != 1 || len(ends) != 1 || absences[0].Kind != KindAbsence || ends[0].Kind != KindRecovered {
+	if len(absences) != 1 || len(ends) != 1 || absences[0].Kind != KindAbsence || ends[0].Kind != KindResolved {
 		t.Fatalf("%+v, %+v", absences, ends)
 	}
 	if want := map[string]string{"in": "shop/web"}; !maps.Equal(absences[0].Labels, want) || !maps.Equal(ends[0].Labels, want) {

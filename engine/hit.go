@@ -12,8 +12,8 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
-// recovered makes the alert of a hit that of an absence's end.
-func recovered(a *Alert, r *rules.Rule, d *state.Decision) {
+// resolved makes the alert of a hit that of an absence's end.
+func resolved(a *Alert, r *rules.Rule, d *state.Decision) {
 	a.Severity, a.Labels, a.Key = r.AbsenceSeverity(), r.AbsenceLabels(d.Workload), rules.AbsenceKey(r, d.Workload)
 	if a.Source.Workload != d.Workload {
 		s := *a.Source
@@ -53,8 +53,8 @@ func (h *Hit) alert(d *state.Decision, key []byte) Alert {
 	r.Render(&a, rec, func(path, value string) string { return h.mask(path, value, nil) })
 	h.maskRendered(&a)
 	a.Redacted = tally
-	if a.Kind == KindRecovered {
-		recovered(&a, r, d)
+	if a.Kind == KindResolved {
+		resolved(&a, r, d)
 	}
 	a.WithLateness(d.Late)
 	return a

@@ -187,10 +187,10 @@ func TestARecoveryEndsAnInhibitionWithAnyLine(t *testing.T) {
 	if got := r.line("boom"); len(got) != 1 || got[0].Kind != KindAbsence {
 		t.Fatalf("want the absence, which inhibits: %+v", got)
 	}
-	if got := r.record(Record{Text: []byte("beat"), Severity: SeverityInfo}); len(got) != 1 || got[0].Kind != KindRecovered {
+	if got := r.record(Record{Text: []byte("beat"), Severity: SeverityInfo}); len(got) != 1 || got[0].Kind != KindResolved {
 		t.Fatalf("want the recovery: %+v", got)
 	}
 	if got := r.line("boom"); len(got) != 1 {
-		t.Errorf("what recovered still inhibits: %+v", got)
+		t.Errorf("what ended still inhibits: %+v", got)
 	}
 }

@@ -100,7 +100,7 @@ func (m *reference) heard(h *refHit) {
 	switch {
 	case absent && sent: // nothing keeps the end of what was sent back
 		h.fate = refAlerted
-		a := refAlert{Kind: KindRecovered, Time: h.at, Count: 1, First: h.at, Last: h.at, Severity: w.grade()}
+		a := refAlert{Kind: KindResolved, Time: h.at, Count: 1, First: h.at, Last: h.at, Severity: w.grade()}
 		w.tell(&a)
 		if a.Since != 0 {
 			a.First = min(a.First, a.Since)
@@ -268,7 +268,7 @@ func (m *reference) away(a *refAlert, r *RuleSettings, about refAbout, now int64
 			continue
 		}
 		f := refFired{n, about.equal(i), now, about.match(&i.Target)}
-		if a.Kind != KindRecovered {
+		if a.Kind != KindResolved {
 			m.fired = append(m.fired, f)
 			continue
 		}

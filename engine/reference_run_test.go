@@ -509,7 +509,7 @@ func TestTheEngineCountsAsTheReferenceDoes(t *testing.T) {
 			restarts += v.restarts
 		})
 	}
-	for _, k := range []Kind{KindLog, KindThreshold, KindAbsence, KindRecovered, KindRollup} {
+	for _, k := range []Kind{KindLog, KindThreshold, KindAbsence, KindResolved, KindRollup} {
 		if kinds[k] == 0 {
 			t.Errorf("no alert of kind %s was made", k)
 		}

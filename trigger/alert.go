@@ -15,7 +15,7 @@ const (
 	KindLog       = "log"       // a line matched
 	KindThreshold = "threshold" // enough lines matched
 	KindAbsence   = "absence"   // no line matched for too long
-	KindRecovered = "recovered" // lines match again: the end of an absence
+	KindResolved  = "resolved"  // the end of what an alert began: an absence is over
 	KindRollup    = "rollup"    // the hits that a cooldown suppressed, sent when it ends
 	KindContainer = "container" // a container event
 	KindDeploy    = "deploy"    // a new image was compared with the last one
@@ -25,7 +25,7 @@ const (
 
 // Kinds returns the kinds of alerts.
 func Kinds() []string {
-	return []string{KindLog, KindThreshold, KindAbsence, KindRecovered, KindRollup, KindContainer, KindDeploy, KindSystem, KindTest}
+	return []string{KindLog, KindThreshold, KindAbsence, KindResolved, KindRollup, KindContainer, KindDeploy, KindSystem, KindTest}
 }
 
 // Severities returns the severities, lowest first.

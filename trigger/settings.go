@@ -82,7 +82,7 @@ type Settings struct {
 	Topic string `toml:"topic"`
 	// A link back, for alertmanager (generatorURL), pagerduty and ntfy. Unset: the rule's runbook.
 	GeneratorURL string `toml:"generator_url"`
-	// How long an alert fires in alertmanager. "0s": its resolve_timeout, and 30 days for absences, which a recovery ends.
+	// How long an alert fires in alertmanager. "0s": its resolve_timeout, and 30 days for absences, which their end resolves.
 	ResolveAfter time.Duration `toml:"resolve_after"`
 
 	// A template of the whole payload, which replaces that of the format. JSON with a Go text/template in each string, or one template for a content

@@ -8,14 +8,14 @@ const (
 	KindLog       Kind = iota // a line matched
 	KindThreshold             // enough lines matched
 	KindAbsence               // no line matched for too long
-	KindRecovered             // an absent line is back
+	KindResolved              // an absent line is back
 	KindRollup                // hits were suppressed in a window that closed
 	KindContainer             // an event of the container engine matched
 	KindDeploy                // a new image was compared with the last one
 	NumKinds
 )
 
-var kindNames = [NumKinds]string{"log", "threshold", "absence", "recovered", "rollup", "container", "deploy"}
+var kindNames = [NumKinds]string{"log", "threshold", "absence", "resolved", "rollup", "container", "deploy"}
 
 // String returns the kind's word, as alerts and metrics show it.
 func (k Kind) String() string { return kindNames[k] }

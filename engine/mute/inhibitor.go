@@ -86,7 +86,7 @@ func (h *Inhibitor) lastOf(i *rules.Inhibit, s *model.Source) (lastAlerts, bool)
 	return *f, true
 }
 
-// Observe notes an alert. A recovery ends the inhibition of its source, whichever alert began it.
+// Observe notes an alert. An alert of kind resolved ends the inhibition of its source, whichever alert began it.
 func (h *Inhibitor) Observe(all []*rules.Inhibit, s *rules.Subject, now int64, over bool) {
 	for _, i := range all {
 		if i.Source.Matches(s) {

@@ -114,7 +114,7 @@ func (r *Rule) labels(data *summaryData) map[string]string {
 	return out
 }
 
-// AbsenceLabels returns the labels of an absence and of the recovery that ends it. They are the same whatever line came back: a receiver that knows an
+// AbsenceLabels returns the labels of an absence and of the alert that ends it. They are the same whatever line came back: a receiver that knows an
 // alert by its labels takes the one for the end of the other.
 func (r *Rule) AbsenceLabels(workload string) map[string]string {
 	return r.labels(&summaryData{Rule: r.Settings.Name, Severity: r.AbsenceSeverity().String(), Workload: workload})

@@ -141,7 +141,7 @@ func (r *Rule) everywhere() bool {
 	return r.Settings.AbsentFrom == AbsentFromStart && len(r.Settings.Workloads) == 0
 }
 
-// AbsenceSeverity is the severity of an absence, and of the recovery that ends it: both pass the same filters.
+// AbsenceSeverity is the severity of an absence, and of the alert that ends it: both pass the same filters.
 func (r *Rule) AbsenceSeverity() model.Severity {
 	if r.Settings.Severity != model.SeverityUnknown {
 		return r.Settings.Severity

@@ -65,7 +65,7 @@ type RuleSettings struct {
 	Within time.Duration `toml:"within"`
 	// Counts different values only: capture.NAME or field.PATH.
 	Distinct string `toml:"distinct"`
-	// Alerts once when no hit came for so long, for each workload, and again, as recovered, when one comes. A hit makes no other alert.
+	// Alerts once when no hit came for so long, for each workload, and again, as resolved, when one comes. A hit makes no other alert.
 	Absent time.Duration `toml:"absent"`
 	// Waits from the first record of a workload on (record), or at once (start): for the workloads that the rule names, else for all together.
 	AbsentFrom string `toml:"absent_from"`

@@ -92,7 +92,7 @@ func decideExpected(r *rules.Rule, t *absenceTimer, h *HitContext, now int64) (d
 		if t.arrived != 0 {
 			gone = h.At - t.lastHit
 		}
-		d.Alert, d.Kind, d.AbsentFor, d.Workload = true, model.KindRecovered, max(gone, 1), t.workload()
+		d.Alert, d.Kind, d.AbsentFor, d.Workload = true, model.KindResolved, max(gone, 1), t.workload()
 		d.Suppressed, d.Since, d.Last = t.suppressed, t.since, max(t.lastHit, h.At)
 	case t.absent && r.Settings.DryRun: // its end would be sent
 		d.Reason = model.ReasonDryRun

@@ -16,8 +16,8 @@ type Decision struct {
 	Suppressed [model.NumReasons]int64
 	Since      int64   // the earliest of the suppressed hits, 0: there are none
 	Last       int64   // the latest of them
-	AbsentFor  int64   // recovered: how long nothing came
-	Workload   string  // recovered: of the absence
+	AbsentFor  int64   // resolved: how long nothing came
+	Workload   string  // resolved: of the absence
 	Counted    int     // hits, or different values, that count for the threshold
 	Sample     *Sample // that shows the hit, and is to be rendered; commit sets it
 }

@@ -17,7 +17,7 @@ import (
 type Expectation struct {
 	// The rule's name, or NAME@MATCH for a rule of a workload.
 	Rule string `toml:"rule"`
-	// The count: alerts (all that are sent), hits, suppressed, pending, or the alerts of one kind: log, threshold, absence, recovered, rollup.
+	// The count: alerts (all that are sent), hits, suppressed, pending, or the alerts of one kind: log, threshold, absence, resolved, rollup.
 	Of      string `toml:"of"`
 	Exactly int64  `toml:"exactly"`
 	AtLeast int64  `toml:"at_least"`

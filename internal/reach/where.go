@@ -88,7 +88,7 @@ func hasCapture(s *engine.RuleSettings, name string) bool {
 // Kinds returns the kinds that a rule's alerts can have.
 func Kinds(s *engine.RuleSettings) []string {
 	if s.Absent > 0 {
-		return []string{trigger.KindAbsence, trigger.KindRecovered}
+		return []string{trigger.KindAbsence, trigger.KindResolved}
 	}
 	kinds := []string{trigger.KindLog}
 	if len(s.Event) > 0 {

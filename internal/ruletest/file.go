@@ -113,7 +113,7 @@ func (m *Moment) UnmarshalText(text []byte) error {
 type Alert struct {
 	// The rule's name.
 	Rule string `toml:"rule"`
-	// The kind: log, threshold, absence, recovered, rollup or container.
+	// The kind: log, threshold, absence, resolved, rollup or container.
 	Kind string `toml:"kind"`
 	// When the alert is made, after the beginning of the test.
 	At Moment `toml:"at"`

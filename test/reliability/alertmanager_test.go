@@ -205,7 +205,7 @@ func TestAlertmanager(t *testing.T) {
 		if end := a.active("ops/backup")["backup-missing"].EndsAt; time.Until(end) < 24*time.Hour {
 			t.Errorf("it ends by itself at %s: only the recovery should end it", end)
 		}
-		a.send(alertOf(trigger.KindRecovered, "backup-missing", "ops/backup", "back again", time.Now()))
+		a.send(alertOf(trigger.KindResolved, "backup-missing", "ops/backup", "back again", time.Now()))
 		a.until("the recovery resolves it", func() bool { return len(a.active("ops/backup")) == 0 })
 	})
 

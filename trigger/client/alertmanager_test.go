@@ -40,20 +40,20 @@ func TestRealAlertmanager(t *testing.T) {
 		}
 	}
 	for name, alerts := range triggertest.Alerts() {
-		if name != "absence" && name != "recovered" {
+		if name != "absence" && name != "resolved" {
 			send(alerts)
 		}
 	}
 	// A recovery may say any time: now, ahead by a second or an hour (a clock, or a zone that is not named), or long ago.
 	for _, ahead := range []time.Duration{0, time.Second, time.Hour, 48 * time.Hour, -2 * time.Hour} {
-		absence, recovered := triggertest.Alerts()["absence"], triggertest.Alerts()["recovered"]
-		absence[0].Rule, recovered[0].Rule = "backup-missing", "backup-missing"
+		absence, resolved := triggertest.Alerts()["absence"], triggertest.Alerts()["resolved"]
+		absence[0].Rule, resolved[0].Rule = "backup-missing", "backup-missing"
 		absence[0].Time = time.Now().Add(-time.Minute)
-		recovered[0].Time = time.Now().Add(ahead)
+		resolved[0].Time = time.Now().Add(ahead)
 		send(absence)
 		await.That(t, patience, "the absence fires", func() bool { return activeAlerts(t, address) == 1 })
 		send(absence)
-		send(recovered)
+		send(resolved)
 		await.That(t, patience, "the recovery resolves it", func() bool { return activeAlerts(t, address) == 0 })
 	}
 	// So may any alert of a group, and none takes the others along.

@@ -26,7 +26,7 @@ func checkAlertmanager(s *trigger.Settings, fs *setting.Faults) {
 	setting.AtLeast(fs, "resolve_after", s.ResolveAfter, 0)
 }
 
-// absenceFires is how long an absence fires when resolve_after is not set. A recovery should end it, not Alertmanager's resolve_timeout.
+// absenceFires is how long an absence fires when resolve_after is not set. Its end should resolve it, not Alertmanager's resolve_timeout.
 const absenceFires = 30 * 24 * time.Hour
 
 // alertmanagerAlert is an alert of POST /api/v2/alerts
@@ -100,7 +100,7 @@ func hits(a *trigger.Alert) string {
 	return strconv.Itoa(a.Count)
 }
 
-// span returns when an alert began and ends: startsAt ≤ endsAt, startsAt ≤ now, and endsAt ≤ now for a recovery. Alertmanager rejects alerts that end
+// span returns when an alert began and ends: startsAt ≤ endsAt, startsAt ≤ now, and endsAt ≤ now for kind resolved. Alertmanager rejects alerts that end
 // before they begin, and treats alerts as active that end in the future. The time of a record can be wrong, because a clock is ahead or a time zone is
 // missing. nil leaves the time to Alertmanager.
 func (r *Renderer) span(a *trigger.Alert) (startsAt, endsAt *time.Time) {
@@ -113,7 +113,7 @@ func (r *Renderer) span(a *trigger.Alert) (startsAt, endsAt *time.Time) {
 		startsAt = &start
 	}
 	switch {
-	case a.Kind == trigger.KindRecovered:
+	case a.Kind == trigger.KindResolved:
 		end = start
 	case r.settings.ResolveAfter > 0:
 	case a.Kind == trigger.KindAbsence:

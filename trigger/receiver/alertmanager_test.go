@@ -48,9 +48,9 @@ func TestAlertmanagersTimes(t *testing.T) {
 					t.Errorf("%s, %s ahead: begins at %v", kind, ahead, got.StartsAt)
 				case got.EndsAt != nil && got.EndsAt.Before(*got.StartsAt):
 					t.Errorf("%s, %s ahead: begins at %v and ends at %v", kind, ahead, got.StartsAt, got.EndsAt)
-				case kind == trigger.KindRecovered && (got.EndsAt == nil || got.EndsAt.After(now)):
+				case kind == trigger.KindResolved && (got.EndsAt == nil || got.EndsAt.After(now)):
 					t.Errorf("a recovery, %s ahead, ends at %v", ahead, got.EndsAt)
-				case kind != trigger.KindRecovered && got.EndsAt != nil && !got.EndsAt.After(now):
+				case kind != trigger.KindResolved && got.EndsAt != nil && !got.EndsAt.After(now):
 					t.Errorf("%s, %s ahead, has ended at %v", kind, ahead, got.EndsAt)
 				}
 			}

@@ -98,7 +98,7 @@ func escapeMarkdown(s string) string {
 
 // discordColor returns the colour of an embed as RGB.
 func discordColor(a *trigger.Alert) int {
-	if a.Kind == trigger.KindRecovered {
+	if a.Kind == trigger.KindResolved {
 		return 0x2eb67d
 	}
 	switch a.Severity {

@@ -360,10 +360,10 @@ func abs(n int) int {
 	return n
 }
 
-func TestARecoveryEndsTheIncident(t *testing.T) {
+func TestResolvedEndsTheIncident(t *testing.T) {
 	t.Parallel()
-	absence, recovered := triggertest.Alerts()["absence"], triggertest.Alerts()["recovered"]
-	recovered[0].Source.Container = trigger.Container{ID: "other"}
+	absence, resolved := triggertest.Alerts()["absence"], triggertest.Alerts()["resolved"]
+	resolved[0].Source.Container = trigger.Container{ID: "other"}
 	decode := func(format string, alerts []trigger.Alert, into any) {
 		t.Helper()
 		got, err := testRenderer(format).Render(context.Background(), "id", alerts)
@@ -376,15 +376,15 @@ func TestARecoveryEndsTheIncident(t *testing.T) {
 	}
 	var opened, closed pagerDutyEvent
 	decode("pagerduty", absence, &opened)
-	decode("pagerduty", recovered, &closed)
+	decode("pagerduty", resolved, &closed)
 	if opened.EventAction != "trigger" || closed.EventAction != "resolve" || opened.DedupKey != closed.DedupKey {
 		t.Errorf("pagerduty: %s %s, then %s %s", opened.EventAction, opened.DedupKey, closed.EventAction, closed.DedupKey)
 	}
-	var firing, resolved []alertmanagerAlert
+	var firing, ended []alertmanagerAlert
 	decode("alertmanager", absence, &firing)
-	decode("alertmanager", recovered, &resolved)
+	decode("alertmanager", resolved, &ended)
 	now := triggertest.SampleTime.Add(time.Minute)
-	if labelKey(firing[0].Labels) != labelKey(resolved[0].Labels) || !firing[0].EndsAt.After(now) || resolved[0].EndsAt.After(now) {
-		t.Errorf("alertmanager: %+v, then %+v", firing[0], resolved[0])
+	if labelKey(firing[0].Labels) != labelKey(ended[0].Labels) || !firing[0].EndsAt.After(now) || ended[0].EndsAt.After(now) {
+		t.Errorf("alertmanager: %+v, then %+v", firing[0], ended[0])
 	}
 }

@@ -86,7 +86,7 @@ func (r *Renderer) ntfy(v *render.View) ntfyPost {
 
 func ntfyTag(v *render.View) string {
 	switch {
-	case v.Recovered():
+	case v.Resolved():
 		return "white_check_mark"
 	case v.First().Kind == trigger.KindTest:
 		return "bell"

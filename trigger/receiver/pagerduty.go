@@ -97,7 +97,7 @@ func (r *Renderer) pagerDuty(v *render.View) pagerDutyEvent {
 			},
 		},
 	}
-	if v.Recovered() {
+	if v.Resolved() {
 		event.EventAction = "resolve"
 	}
 	if !first.Time.IsZero() {

@@ -7,9 +7,9 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
-// Grade returns the number for the message's severity, from debug to critical. A recovery counts as info.
+// Grade returns the number for the message's severity, from debug to critical. The end of an incident counts as info.
 func Grade(v *View, numbers [5]int) int {
-	if v.Recovered() {
+	if v.Resolved() {
 		return numbers[1]
 	}
 	for i, s := range trigger.Severities() {

@@ -80,8 +80,8 @@ func (v *View) Worst() string {
 	return trigger.Severities()[worst]
 }
 
-// Recovered reports whether the message ends an incident: its last alert is a recovery.
-func (v *View) Recovered() bool { return v.All[len(v.All)-1].Kind == trigger.KindRecovered }
+// Resolved reports whether the message ends an incident: its last alert is of kind resolved.
+func (v *View) Resolved() bool { return v.All[len(v.All)-1].Kind == trigger.KindResolved }
 
 // Title returns the title on one line: "CRITICAL go-panic · shop/api", or "CRITICAL 12 alerts · go-panic".
 func (v *View) Title() string {
@@ -102,7 +102,7 @@ func (v *View) Title() string {
 // Mark returns the symbol of the message's severity.
 func (v *View) Mark() string {
 	switch {
-	case v.Recovered():
+	case v.Resolved():
 		return "🟢"
 	case v.First().Kind == trigger.KindTest:
 		return "🔔"
@@ -141,7 +141,7 @@ func (v *View) Rest(shown int) string {
 func Headline(a *trigger.Alert) string {
 	word := strings.ToUpper(OneLine(a.Severity))
 	switch a.Kind {
-	case trigger.KindRecovered, trigger.KindTest:
+	case trigger.KindResolved, trigger.KindTest:
 		word = strings.ToUpper(a.Kind)
 	}
 	parts := []string{safetext.CutRunes(word, 20) + " " + safetext.CutRunes(OneLine(a.Rule), 100)}

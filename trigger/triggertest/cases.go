@@ -59,8 +59,8 @@ func Alerts() map[string][]trigger.Alert {
 			}
 		}),
 		"flood": flood,
-		"recovered": with(func(a *trigger.Alert) {
-			a.Kind, a.Message, a.Context = trigger.KindRecovered, "", nil
+		"resolved": with(func(a *trigger.Alert) {
+			a.Kind, a.Message, a.Context = trigger.KindResolved, "", nil
 			a.Summary = "shop/api: the line is back"
 		}),
 		"absence": with(func(a *trigger.Alert) {
