@@ -156,7 +156,9 @@ func (e *engine) prepare() {
 		if left := strings.Fields(e.must("ps", "-aq", "--filter", "label=test="+e.label)); len(left) > 0 {
 			_ = e.docker(append([]string{"rm", "-f", "-v"}, left...)...).Run() // they may be gone
 		}
-		_ = e.docker("rmi", "-f", e.label+":1").Run() // as above
+		for _, image := range strings.Fields(e.must("images", "--format", "{{.Repository}}:{{.Tag}}", e.label)) {
+			_ = e.docker("rmi", "-f", image).Run() // as above
+		}
 	})
 }
 
