@@ -46,7 +46,7 @@ func (r *Report) fluentBit(path string, options Options) {
 	r.filters(conf, options)
 	if outputs == 0 && len(conf.Problems) == 0 {
 		r.Findings = append(r.Findings, Finding{
-			File: path, Line: 1, Column: 1, Severity: Warning, Code: CodeNoOutput, Message: "holds no output whose name is " + pluginName,
+			File: path, Line: 1, Column: 1, Severity: Warning, Code: CodeNoOutput, Message: "has no output whose name is " + pluginName,
 		})
 	}
 }
@@ -80,7 +80,7 @@ func sectionPath(s *fluentbitconf.Section) string {
 
 func (r *Report) service(s *fluentbitconf.Section) {
 	if e := s.Find("daemon"); e != nil && isOn(e.Value) {
-		r.entry(s, e, Warning, CodeDaemon, "a process that forks after a Go plugin was loaded hangs", "daemon off")
+		r.entry(s, e, Warning, CodeDaemon, "a process that forks after loading a Go plugin hangs", "daemon off")
 	}
 }
 
@@ -105,13 +105,13 @@ func (r *Report) output(s *fluentbitconf.Section, options Options) *config.Setti
 	if len(result.Settings.Triggers) == 0 && len(result.Settings.Rules) > 0 && len(result.Problems) == 0 {
 		r.Findings = append(r.Findings, Finding{
 			File: s.Place.File, Line: s.Place.Line, Column: s.Place.Column, Severity: Warning, Code: CodeNoTrigger, Path: sectionPath(s),
-			Message: "has rules and no trigger: nobody is told of their alerts", head: s.Place.Line,
+			Message: "has rules but no trigger: their alerts go nowhere", head: s.Place.Line,
 		})
 	}
 	if len(result.Settings.Rules)+len(result.Settings.Workloads) == 0 && len(result.Problems) == 0 {
 		r.Findings = append(r.Findings, Finding{
 			File: s.Place.File, Line: s.Place.Line, Column: s.Place.Column, Severity: Warning, Code: CodeNoRules, Path: sectionPath(s),
-			Message: "has no rules: nothing alerts", Hint: "config, config_file or rules bring them; Fluent Bit passes over keys that it does not know", head: s.Place.Line,
+			Message: "has no rules, so it never alerts", Hint: "set config, config_file or rules; Fluent Bit ignores keys that it does not know", head: s.Place.Line,
 		})
 	}
 	return &result.Settings
@@ -224,28 +224,28 @@ func (r *Report) traps(s *fluentbitconf.Section, asked map[string]bool) {
 		key := strings.ToLower(e.Key)
 		switch {
 		case e.Tab:
-			r.entry(s, e, Warning, CodeTab, "a tab stands behind the key, which ends at the first space: the plugin does not find it", "use spaces")
+			r.entry(s, e, Warning, CodeTab, "a tab follows the key: Fluent Bit ends a key at the first space, so the plugin does not find it", "use spaces")
 			continue
 		case seen[key]:
-			r.entry(s, e, Warning, CodeTwice, "is set twice: the first counts", "")
+			r.entry(s, e, Warning, CodeTwice, "is set twice: only the first one counts", "")
 			continue
 		case e.Map:
-			r.entry(s, e, Error, CodeInvalid, "a map in an output stops Fluent Bit's start", "config: | takes all of it as a document")
+			r.entry(s, e, Error, CodeInvalid, "a map in an output stops Fluent Bit's start", "use config: | with the whole text as a document")
 			continue
 		case e.List && !ownKey(key):
-			r.entry(s, e, Warning, CodeList, "is a list, of which Fluent Bit passes the first element only", `a text, as in '["a", "b"]'`)
+			r.entry(s, e, Warning, CodeList, "is a list: Fluent Bit passes only its first element", `a text, as in '["a", "b"]'`)
 		case len(e.Unset) > 0:
-			r.entry(s, e, Warning, CodeVariable, fmt.Sprintf("the variable %s is not set here, and reads as empty", e.Unset[0]), "")
+			r.entry(s, e, Warning, CodeVariable, fmt.Sprintf("the variable %s is not set here, so it reads as empty", e.Unset[0]), "")
 		}
 		seen[key] = true
 		if quoted(e.Value) && !fluentbitconf.IsYAML(e.Place.File) {
-			r.entry(s, e, Warning, CodeQuotes, "the quotes are a part of the value", "without quotes")
+			r.entry(s, e, Warning, CodeQuotes, "the quotes become part of the value", "without quotes")
 		}
 		if comment.MatchString(e.Value) && !e.Block && !fluentbitconf.IsYAML(e.Place.File) {
-			r.entry(s, e, Warning, CodeComment, "# and what stands behind it are a part of the value", "a comment stands on a line of its own")
+			r.entry(s, e, Warning, CodeComment, "# and the text behind it become part of the value", "write the comment on its own line")
 		}
 		if !asked[key] && !ownKey(key) {
-			r.entry(s, e, Warning, CodeParameter, "is no parameter of the plugin: Fluent Bit passes over it", unknownHint(key, known))
+			r.entry(s, e, Warning, CodeParameter, "is not a parameter of the plugin: Fluent Bit ignores it", unknownHint(key, known))
 		}
 	}
 	r.workers(s)
@@ -296,9 +296,9 @@ func ownKey(key string) bool {
 
 func (r *Report) workers(s *fluentbitconf.Section) {
 	if e := s.Find("workers"); e != nil && e.Value != "0" {
-		r.entry(s, e, Warning, CodeWorkers, "starts threads that the plugin has no use for, and that every hot reload leaves behind", "workers 0")
+		r.entry(s, e, Warning, CodeWorkers, "starts threads that the plugin does not use, and every hot reload leaks them", "workers 0")
 	}
-	const message = "by default Fluent Bit drops a chunk that is refused twice, as they are while the store has no room"
+	const message = "by default Fluent Bit drops a chunk after two refusals, and chunks are refused while the store is full"
 	switch e := s.Find("retry_limit"); {
 	case e == nil:
 		r.Findings = append(r.Findings, Finding{
@@ -306,6 +306,6 @@ func (r *Report) workers(s *fluentbitconf.Section) {
 			Field: "retry_limit", Message: "is not set: " + message, Hint: "retry_limit no_limits", head: s.Place.Line,
 		})
 	case !slices.Contains([]string{"no_limits", "false", "off"}, strings.ToLower(e.Value)):
-		r.entry(s, e, Warning, CodeRetryLimit, "Fluent Bit drops a chunk that is refused so often, as they are while the store has no room", "retry_limit no_limits")
+		r.entry(s, e, Warning, CodeRetryLimit, "Fluent Bit drops a chunk after so many refusals, and chunks are refused while the store is full", "retry_limit no_limits")
 	}
 }

@@ -60,11 +60,11 @@ func (r *Report) parsed(conf *fluentbitconf.Conf, s *fluentbitconf.Section, form
 	}
 	at := s.Find("name")
 	if !isOn(valueOf(s, "reserve_data")) {
-		r.entry(s, at, Warning, CodeDropped, "without reserve_data all other keys are gone, also those that say which container or unit a line is from: a line can name another one", "reserve_data on")
+		r.entry(s, at, Warning, CodeDropped, "without reserve_data all other keys are lost, including those that identify the container or unit, so a line can pretend to be from another one", "reserve_data on")
 		return
 	}
 	if p := s.Find("parser"); p != nil && slices.Contains([]string{"json", "logfmt", "ltsv"}, strings.ToLower(formats[strings.ToLower(p.Value)])) {
-		r.entry(s, p, Warning, CodeMerged, "members of a line become keys beside those of the log driver, and can add labels that it did not write",
+		r.entry(s, p, Warning, CodeMerged, "members of a line become keys next to those of the log driver, so a line can add labels",
 			"leave the line as it is: where reads JSON in it; or put what is parsed under a key of its own before it is lifted")
 	}
 }

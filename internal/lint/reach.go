@@ -29,7 +29,7 @@ func (l *linter) workloads() {
 		}
 		for _, name := range w.Disable {
 			if g := globals[name]; g != nil && !reach.AnyMeet(g.Workloads, []string{w.Match}) {
-				l.warn(p.Part, CodeNoEffect, "disable", name, fmt.Sprintf("the rule is for other workloads than %q already", w.Match), "")
+				l.warn(p.Part, CodeNoEffect, "disable", name, fmt.Sprintf("the rule does not apply to %q anyway", w.Match), "")
 			}
 		}
 		for j := range w.Overrides {
@@ -43,14 +43,14 @@ func (l *linter) workloads() {
 			case slices.Contains(w.Disable, o.Rule):
 				l.warn(p.Overrides[j], CodeNoEffect, "rule", "", "is disabled in the same block", "")
 			case !reach.AnyMeet(changed.Workloads, []string{w.Match}):
-				l.warn(p.Overrides[j], CodeNoEffect, "rule", "", fmt.Sprintf("is for other workloads than %q", w.Match), "")
+				l.warn(p.Overrides[j], CodeNoEffect, "rule", "", fmt.Sprintf("does not apply to %q", w.Match), "")
 			case reflect.DeepEqual(changed, *g):
 				l.warn(p.Overrides[j], CodeNoEffect, "", "", "changes nothing: the rule has these settings already", "")
 			}
 		}
 		for j := range w.Rules {
 			if !reach.AnyMeet(w.Rules[j].Workloads, []string{w.Match}) {
-				l.warn(p.Rules[j], CodeNoEffect, "workloads", "", fmt.Sprintf("no workload is both one of these and %q", w.Match), "")
+				l.warn(p.Rules[j], CodeNoEffect, "workloads", "", fmt.Sprintf("no workload matches both these globs and %q", w.Match), "")
 			}
 		}
 	}
@@ -66,7 +66,7 @@ func (l *linter) muting() {
 		l.matchers(parts.Silences[i], "", &s.Silences[i].Matchers)
 		one := s.Silences[i].Silence()
 		if _, comes := one.Period(one.From); !comes && one.From < one.Until {
-			l.warn(parts.Silences[i], CodeNoEffect, "every", "", "these hours do not come between from and until", "")
+			l.warn(parts.Silences[i], CodeNoEffect, "every", "", "these hours never occur between from and until", "")
 		}
 	}
 	for i := range s.Inhibits {
@@ -80,11 +80,11 @@ func (l *linter) matchers(p config.Part, prefix string, m *engine.Matchers) {
 	none := func(holds func(r reach.Rule) bool) bool { return !slices.ContainsFunc(l.forms(), holds) }
 	switch {
 	case m.Rule != "" && none(func(r reach.Rule) bool { return glob.Meet(m.Rule, r.Settings.Name) }):
-		l.warn(p, CodeNoEffect, prefix+"rule", "", "there is no rule of such a name", setting.DidYouMean(m.Rule, l.names()))
+		l.warn(p, CodeNoEffect, prefix+"rule", "", "no rule has such a name", setting.DidYouMean(m.Rule, l.names()))
 	case m.Workload != "" && none(func(r reach.Rule) bool {
 		return reach.AnyMeet(r.Settings.Workloads, []string{m.Workload}) && reach.AnyMeet(r.Globs, []string{m.Workload})
 	}):
-		l.warn(p, CodeNoEffect, prefix+"workload", "", "no rule is for such a workload", "")
+		l.warn(p, CodeNoEffect, prefix+"workload", "", "no rule applies to such a workload", "")
 	case len(m.Severity) > 0 && none(func(r reach.Rule) bool {
 		return slices.ContainsFunc(m.Severity, func(s engine.Severity) bool { return slices.Contains(reach.Severities(r.Settings), s.String()) })
 	}):
@@ -120,13 +120,13 @@ func (l *linter) triggers() {
 	if len(triggers) == 0 || len(l.rules) == 0 || l.half() {
 		return
 	}
-	wanted := make([]bool, len(l.rules))
+	accepted := make([]bool, len(l.rules))
 	for i := range triggers {
 		t := &triggers[i]
 		reached := reach.System(t) || slices.ContainsFunc(l.deploys, func(r reach.Rule) bool { return reach.Accepts(t, r) })
 		for j := range l.rules {
 			if reach.Accepts(t, l.rules[j].reach()) {
-				reached, wanted[j] = true, true
+				reached, accepted[j] = true, true
 			}
 		}
 		if !reached {
@@ -135,8 +135,8 @@ func (l *linter) triggers() {
 		}
 	}
 	for j := range l.rules {
-		if r := &l.rules[j]; !wanted[j] && !r.settings.DryRun && !r.override {
-			l.warn(r.part, CodeUnwanted, "", "", "no trigger wants its alerts", "their filters are ANDed")
+		if r := &l.rules[j]; !accepted[j] && !r.settings.DryRun && !r.override {
+			l.warn(r.part, CodeUnwanted, "", "", "no trigger accepts its alerts", "all filters of a trigger must match")
 		}
 	}
 }
@@ -148,14 +148,14 @@ func (l *linter) half() bool { return len(l.result.Problems) > 0 }
 func (l *linter) obstacle(t *trigger.Settings) (field, message, hint string) {
 	for _, f := range []struct {
 		field, message string
-		wants          func(*trigger.Settings, reach.Rule) bool
+		accepts        func(*trigger.Settings, reach.Rule) bool
 	}{
 		{"source", "no rule makes alerts of such a source", reach.Source},
-		{"rule", "there is no rule of such a name", reach.Name},
+		{"rule", "no rule has such a name", reach.Name},
 		{"severity", "no rule has such a severity", reach.Severity},
-		{"workload", "no rule is for such a workload", reach.Workload},
+		{"workload", "no rule applies to such a workload", reach.Workload},
 	} {
-		if !slices.ContainsFunc(l.forms(), func(r reach.Rule) bool { return f.wants(t, r) }) {
+		if !slices.ContainsFunc(l.forms(), func(r reach.Rule) bool { return f.accepts(t, r) }) {
 			return f.field, f.message + ": no alert reaches the trigger", ""
 		}
 	}
@@ -204,7 +204,7 @@ func (l *linter) secrets() {
 			}
 			f := Finding{
 				File: at.Origin.String(), origin: at.Origin, Line: at.Line, Column: at.Column, Severity: Warning, Code: CodeSecret, Path: p.Path, Field: field,
-				Message: "stands in a file that everyone may read", Hint: "chmod o-r, or " + ownSource(field), head: p.Place("", "").Line,
+				Message: "is written in a file that everyone can read", Hint: "chmod o-r, or " + ownSource(field), head: p.Place("", "").Line,
 			}
 			l.findings = append(l.findings, f)
 		}
@@ -250,7 +250,7 @@ func (l *linter) formats() {
 			at := p.Place(t.URL.Key("url"), "")
 			l.findings = append(l.findings, Finding{ // without the value, which may be a secret
 				File: at.Origin.String(), origin: at.Origin, Line: at.Line, Column: at.Column, Severity: Warning, Code: CodeFormat, Path: p.Path, Field: t.URL.Key("url"),
-				Message: "looks like an address of " + format + ", and no format is set", Hint: `format = "` + format + `"`, head: p.Place("", "").Line,
+				Message: "looks like a URL of " + format + ", but no format is set", Hint: `format = "` + format + `"`, head: p.Place("", "").Line,
 			})
 		}
 	}

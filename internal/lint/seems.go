@@ -30,8 +30,8 @@ func (l *linter) seems(r *rule) {
 	if r.sets("keywords") {
 		for _, k := range s.Keywords {
 			if m := pieceOfRegexp.FindString(k); m != "" {
-				l.warn(r.part, CodeKeyword, "keywords", k, fmt.Sprintf("%s is looked for as it stands: keywords are texts", strings.TrimSpace(m)),
-					"any takes regular expressions; keywords ignore case anyhow")
+				l.warn(r.part, CodeKeyword, "keywords", k, fmt.Sprintf("%s is plain text here: keywords are not regular expressions", strings.TrimSpace(m)),
+					"use any for regular expressions; keywords ignore case")
 			} else if strings.ContainsRune(k, '\b') {
 				l.warn(r.part, CodeBackspace, "keywords", k, backspace, backspaceHint)
 			}
@@ -54,8 +54,8 @@ var (
 )
 
 const (
-	backspace     = "holds a backspace character, which no line has"
-	backspaceHint = `in double quotes TOML makes one of \b: write regular expressions in single quotes`
+	backspace     = "contains a backspace, but no line does"
+	backspaceHint = `in double quotes, TOML reads \b as a backspace: write regular expressions in single quotes`
 )
 
 // seeming returns the warnings about an expression.
@@ -179,13 +179,13 @@ var (
 func noGlob(g string) (message, hint string) {
 	switch {
 	case strings.TrimSpace(g) != g:
-		return "spaces at its ends are a part of it, which no name has", "without them"
+		return "begins or ends with a space, but no name does", "without them"
 	case braces.MatchString(g):
-		return "braces stand for themselves: a glob has * and ? alone", "one entry for each"
+		return "braces have no special meaning: only * and ? do", "one entry for each"
 	case regexpGlob.MatchString(g):
-		return "is a glob, not a regular expression: * and ? alone have a meaning", "* stands for any text"
+		return "is a glob, not a regular expression: only * and ? have a special meaning", "* stands for any text"
 	case strings.HasPrefix(g, "/"):
-		return "begins with a slash, which no container's name and no workload made of names has", g[1:]
+		return "begins with a slash, but names of containers and workloads do not", g[1:]
 	}
 	return "", ""
 }
@@ -194,7 +194,7 @@ func noGlob(g string) (message, hint string) {
 func (l *linter) delimiters(p config.Part, field string, entries map[string]string) {
 	for _, name := range sortedKeys(entries) {
 		if delimited.MatchString(entries[name]) {
-			l.warn(p, CodeDelimiters, field+"."+name, "", "is compared as a text: flags do not stand behind the slashes", "/(?i)…/")
+			l.warn(p, CodeDelimiters, field+"."+name, "", "is compared as plain text: flags after the slashes are not supported", "/(?i)…/")
 		}
 	}
 }

@@ -45,7 +45,7 @@ func (l *linter) start() {
 
 // quotedSecrets warns of secrets that stand in quotes in their file or variable: neither a shell nor TOML takes them away there.
 func (l *linter) quotedSecrets(p config.Part, t *trigger.Settings) {
-	const message, hint = "the value stands in quotes, which are a part of it", "without quotes; Docker's --env-file keeps them, too"
+	const message, hint = "the value is in quotes, which are part of it", "remove the quotes; Docker's --env-file keeps them, too"
 	for _, v := range t.SecretVariables() {
 		if text, _ := l.options.LookupEnv(v.Path); quoted(strings.TrimSpace(text)) {
 			l.warn(p, CodeQuotes, v.Field, "", message, hint)

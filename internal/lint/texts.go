@@ -26,9 +26,9 @@ func (l *linter) text(r *rule) {
 		switch {
 		case !r.sets("none"):
 		case matchesEverything(expr):
-			l.warn(r.part, CodeNeverHits, "none", expr, "excludes every line: the rule is never hit", "")
+			l.warn(r.part, CodeNeverHits, "none", expr, "excludes every line, so the rule never hits", "")
 		case matchesNothing(expr):
-			l.warn(r.part, CodeNothing, "none", expr, "can match no line, and so excludes none", "")
+			l.warn(r.part, CodeNothing, "none", expr, "cannot match any line, so it excludes none", "")
 		}
 	}
 	l.contradiction(r)
@@ -49,15 +49,15 @@ func (l *linter) expression(r *rule, field, text, expr string) {
 		message := "matches every line"
 		switch {
 		case field == "any":
-			message += ", so that the others do not matter"
+			message += ", so the other entries have no effect"
 		case len(conditions(&r.settings)) > 1 || len(r.settings.Where) > 0:
-			message += ", and so asks for nothing"
+			message += ", so it has no effect"
 		}
 		l.warn(r.part, CodeEverything, field, text, message, everythingHint(expr))
 	case matchesNothing(expr):
-		message := "can match no line"
+		message := "cannot match any line"
 		if field != "any" {
-			message += ": the rule is never hit"
+			message += ", so the rule never hits"
 		}
 		l.warn(r.part, CodeNothing, field, text, message, nothingHint(expr))
 	}
@@ -69,9 +69,9 @@ func everythingHint(expr string) string {
 	case err != nil:
 		return ""
 	case emptyBranch(tree):
-		return "an alternative of it is empty: a | too many?"
+		return "an alternative is empty: is there a | too many?"
 	case strings.Contains(expr, "*"):
-		return "* also stands for nothing"
+		return "* also matches the empty text"
 	}
 	return ""
 }
@@ -110,7 +110,7 @@ func (l *linter) contradiction(r *rule) {
 				if !r.sets("none") {
 					field, text = c.field, ""
 				}
-				l.warn(r.part, CodeNeverHits, field, text, "excludes every line that "+c.field+" asks for: the rule is never hit", "")
+				l.warn(r.part, CodeNeverHits, field, text, "excludes every line that "+c.field+" matches, so the rule never hits", "")
 				return
 			}
 		}
@@ -133,8 +133,8 @@ func (l *linter) filter(r *rule) {
 		text = r.settings.Pattern
 	}
 	l.warn(r.part, CodeNoLiteral, c[0].field, text,
-		fmt.Sprintf("has no literal to look for, so that it is tried on every line: %.0f ns a line here", l.options.Measure(r.settings)),
-		"a word that each match holds makes it cheap")
+		fmt.Sprintf("has no fixed text, so it runs on every line (about %.0f ns each)", l.options.Measure(r.settings)),
+		"a word that every match contains makes it cheap")
 }
 
 var captureName = regexp.MustCompile(`\.Captures\.(\w+)`)
@@ -180,13 +180,13 @@ func (l *linter) captures(r *rule, field, text string) {
 		if !r.sets(setting) {
 			at = "pattern"
 		}
-		l.warn(r.part, CodeCapture, at, "", fmt.Sprintf("the pattern has no group named %q: the %s stays empty there", m[1], strings.TrimSuffix(setting, "s")), hint)
+		l.warn(r.part, CodeCapture, at, "", fmt.Sprintf("the pattern has no group named %q, so the %s is empty there", m[1], strings.TrimSuffix(setting, "s")), hint)
 	}
 }
 
 // key checks a part of a cooldown key.
 func (l *linter) key(r *rule, key string) {
-	const hint = "what differs from hit to hit makes each hit a key of its own, which no cooldown holds back"
+	const hint = "if the value differs from hit to hit, each hit has its own key and no cooldown suppresses it"
 	if name, ok := strings.CutPrefix(key, "capture."); ok {
 		tree, err := syntax.Parse(r.settings.Pattern, syntax.Perl)
 		if err != nil {
@@ -195,14 +195,14 @@ func (l *linter) key(r *rule, key string) {
 		switch g := group(tree, name); {
 		case g == nil:
 		case numbers(g):
-			l.warn(r.part, CodeUnboundedKey, "cooldown_by", key, "is a number or an id without a bound", hint)
+			l.warn(r.part, CodeUnboundedKey, "cooldown_by", key, "is an unbounded number or ID", hint)
 		case anything(g):
 			l.warn(r.part, CodeUnboundedKey, "cooldown_by", key, "is any text", hint)
 		}
 		return
 	}
 	if path, ok := strings.CutPrefix(key, "field."); ok && isID(path) {
-		l.warn(r.part, CodeUnboundedKey, "cooldown_by", key, "is an id, a time or a number by its name", hint)
+		l.warn(r.part, CodeUnboundedKey, "cooldown_by", key, "is an ID, a time or a number, judging by its name", hint)
 	}
 }
 

@@ -33,11 +33,11 @@ func (r *Report) inputs(conf *fluentbitconf.Conf, e *eventRules) {
 			continue
 		}
 		if p := s.Find("parser"); p != nil {
-			r.entry(s, p, Warning, CodeEventParser, "Fluent Bit gives up events that it reads at once, which no parser takes", "without a parser none is lost")
+			r.entry(s, p, Warning, CodeEventParser, "Fluent Bit drops events that arrive in one read, because no parser accepts several", "remove the parser")
 		}
 		tag := s.Find("tag")
 		if tag != nil && e.any && !glob.MatchAny(e.tags, tag.Value) {
-			r.entry(s, tag, Warning, CodeEventTag, "rules with event do not see these records, which are lines by their tag", "leave it out, or name it in records.event_tags")
+			r.entry(s, tag, Warning, CodeEventTag, "rules with event do not see these records: their tag makes them log lines", "remove the tag, or add it to records.event_tags")
 		}
 	}
 }
