@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
+	"github.com/tinyforge/fluentbit-trigger/internal/quantity"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
@@ -68,6 +69,9 @@ func (e *Env) StateOf(t *adminapi.TriggerStats) string {
 	text := "works"
 	if h := t.Hours; h != nil && !h.From.IsZero() {
 		text = "sends nothing until " + e.When(h.From)
+	}
+	if t.OutsideHours > 0 {
+		text += fmt.Sprintf(" (%s outside its hours)", quantity.Plural(t.OutsideHours, "alert"))
 	}
 	switch {
 	case t.Hold != "":
