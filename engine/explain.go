@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"time"
+
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 	"github.com/tinyforge/fluentbit-trigger/engine/state"
@@ -96,6 +98,9 @@ func (w *Worker) preview(draft *state.Draft, h *Hit, now int64) (*Preview, *Aler
 	}
 	if r.Templated {
 		s.Template = template
+	}
+	if s.Image = image.Name; image.Since != 0 {
+		s.ImageSince = time.Unix(0, image.Since).UTC()
 	}
 	if s.Overflow = c.Overflow; s.Overflow {
 		s.CooldownLeft = 0

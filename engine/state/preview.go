@@ -22,6 +22,8 @@ type Preview struct {
 	Counted         int       `json:"counted,omitempty"`         // hits, or different values, that count for the threshold, this one included
 	Needed          int       `json:"needed,omitempty"`          // for the threshold; 0: there is none
 	Template        string    `json:"template,omitempty"`        // of the line, where the rule goes by it
+	Image           string    `json:"image,omitempty"`           // that the hit's container runs
+	ImageSince      time.Time `json:"image_since,omitzero"`      // when its first line was written; zero: unknown
 	Overflow        bool      `json:"overflow,omitempty"`        // the container's templates are too many: neither cooldown nor threshold suppress it
 
 	// Waits: the rule waits for lines, of the workload that Key names, or of all together. Cooldown and bucket play no part.

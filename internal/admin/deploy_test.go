@@ -80,6 +80,20 @@ func TestDeployIsJudged(t *testing.T) {
 	if !strings.Contains(list, `"age_seconds":1`) || !strings.Contains(list, `"name":"shop/api:1.4"`) {
 		t.Errorf("the alerts do not say how old the image is: %s", list)
 	}
+	workloads := b.get("/api/v1/workloads")
+	if image, _ := listOf(workloads, "workloads")[0]["image"].(map[string]any); image["verdict"] != "worse" || image["last"] != "shop/api:1.3" {
+		t.Errorf("%v", workloads)
+	}
+	for text, why := range map[string]string{"error: timeout after 7s": "suppressed: known", "error: another one": ""} {
+		q := map[string]any{"line": text, "workload": "shop/api", "container": "b", "image": "shop/api:1.4"}
+		x := b.want(200, "POST", "/api/v1/explain", q).list("rules")[1]
+		if got, _ := x["why"].(string); x["rule"] != "errors" || got != why || !strings.HasPrefix(fmt.Sprint(x["preview"]), "map[") {
+			t.Errorf("%q: %v", text, x)
+		}
+		if preview, _ := x["preview"].(map[string]any); preview["image"] != "shop/api:1.4" || preview["image_since"] != start.Add(20*time.Minute).UTC().Format(time.RFC3339) {
+			t.Errorf("%q: %v", text, preview)
+		}
+	}
 	metrics := b.want(200, "GET", "/metrics", nil).text
 	for _, want := range []string{`fluentbit_trigger_deploys_total{id="`, `fluentbit_trigger_deploys_comparing{id="`} {
 		if !regexp.MustCompile(regexp.QuoteMeta(want) + `[^}]*"} 1\n`).MatchString(metrics) {

@@ -38,7 +38,7 @@ func recordOf(l *adminapi.LogLine, records *chunk.Settings, now time.Time) (*eng
 		l.Workload = "unknown"
 	}
 	rec.Source = &engine.Source{
-		Kind: "log", Workload: l.Workload, Host: l.Host, Tag: l.Tag, Container: engine.Container{ID: l.Container, Name: l.Container},
+		Kind: "log", Workload: l.Workload, Host: l.Host, Tag: l.Tag, Container: engine.Container{ID: l.Container, Name: l.Container, Image: l.Image},
 	}
 	return rec, nil
 }

@@ -64,6 +64,12 @@ func workloads(c *call) (any, error) {
 			break
 		}
 		w := adminapi.Workload{Name: m.Workload, WorkloadCounts: workloadCountsOf(&m.Counts, sent[m.Workload]), LastSeen: m.Last, Containers: []adminapi.WorkloadContainer{}}
+		if r, ok := c.p.Deploy(m.Workload); ok {
+			w.Image = &adminapi.WorkloadImage{Name: r.Image.Name, Since: r.Image.Since, Verdict: string(r.Verdict), Reason: r.Reason}
+			if r.Last != nil {
+				w.Image.Last = r.Last.Name
+			}
+		}
 		for _, k := range m.Containers {
 			w.Containers = append(w.Containers, adminapi.WorkloadContainer{ID: k.ID, Name: k.Name, Image: k.Image, Host: k.Host, LastSeen: k.LastSeen})
 		}

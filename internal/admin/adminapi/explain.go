@@ -15,6 +15,7 @@ type LogLine struct {
 	Host      string            `json:"host,omitempty"`
 	Tag       string            `json:"tag,omitempty"`
 	Container string            `json:"container,omitempty"` // name or ID
+	Image     string            `json:"image,omitempty"`
 	Time      time.Time         `json:"time,omitzero"`
 	Fields    map[string]string `json:"fields,omitempty"` // by dotted path
 }

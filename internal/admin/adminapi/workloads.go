@@ -41,6 +41,16 @@ type Workload struct {
 	WorkloadCounts
 	LastSeen   time.Time           `json:"last_seen"`
 	Containers []WorkloadContainer `json:"containers"`
+	Image      *WorkloadImage      `json:"image,omitempty"` // that it runs; nil: unknown
+}
+
+// WorkloadImage is the image that a workload runs.
+type WorkloadImage struct {
+	Name    string    `json:"name"`
+	Since   time.Time `json:"since,omitzero"` // when its first line was written; zero: unknown
+	Last    string    `json:"last,omitempty"` // the image before
+	Verdict string    `json:"verdict"`        // better, same, worse or unknown
+	Reason  string    `json:"reason"`
 }
 
 // WorkloadContainer is a container of a workload.

@@ -20,6 +20,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
+	"github.com/tinyforge/fluentbit-trigger/trigger/render"
 )
 
 type alertsCommand struct {
@@ -161,8 +162,12 @@ func (cmd *alertsCommand) print(env *command.Env, e *item) error {
 		return json.NewEncoder(env.Out).Encode(e)
 	}
 	a := &e.alert
-	_, err := fmt.Fprintf(env.Out, "%s  %-8s  %s  %s  %s  %s\n    %s\n", e.Accepted.Local().Format(time.DateTime), a.Severity, safetext.Visible(a.Rule), safetext.Visible(a.Source.Workload),
-		a.ID, safetext.Visible(a.Summary), e.outcome())
+	image := ""
+	if text := render.ImageText(a); text != "" {
+		image = " (" + safetext.Visible(text) + ")"
+	}
+	_, err := fmt.Fprintf(env.Out, "%s  %-8s  %s  %s  %s  %s%s\n    %s\n", e.Accepted.Local().Format(time.DateTime), a.Severity, safetext.Visible(a.Rule), safetext.Visible(a.Source.Workload),
+		a.ID, safetext.Visible(a.Summary), image, e.outcome())
 	return err
 }
 

@@ -33,6 +33,7 @@ type explainCommand struct {
 	Rules     []string
 	Workload  string
 	Container string
+	Image     string
 	ID        string
 	Host      string
 	Stream    string
@@ -61,6 +62,7 @@ func New(env *command.Env) *cobra.Command {
 	f.List(&cmd.Rules, "rules", "c", "FILE", "TOML files, folders or globs, or a Fluent Bit configuration.").Required().File()
 	f.Text(&cmd.Workload, "workload", "", "NAME", "Workload of the line.")
 	f.Text(&cmd.Container, "container", "", "NAME", "Container name.")
+	f.Text(&cmd.Image, "image", "", "NAME", "Image of the container.")
 	f.Text(&cmd.ID, "id", "", "ID", "Container id, where the state in the store is kept by it.")
 	f.Text(&cmd.Host, "host", "", "NAME", "Host.")
 	f.Choice(&cmd.Stream, "stream", "", []string{"stdout", "stderr", "unknown"}, "Stream.")
@@ -204,7 +206,7 @@ func (cmd *explainCommand) prepare(c *command.Env, s *config.Settings) (*explain
 		x.filters = append(x.filters, namedFilter{s.Triggers[i].Name, f})
 	}
 	x.record = engine.Record{Time: x.now, Source: &engine.Source{
-		Kind: "log", Workload: cmd.Workload, Host: cmd.Host, Container: engine.Container{ID: cmd.ID, Name: cmd.Container},
+		Kind: "log", Workload: cmd.Workload, Host: cmd.Host, Container: engine.Container{ID: cmd.ID, Name: cmd.Container, Image: cmd.Image},
 	}}
 	switch cmd.Stream {
 	case "stdout":
@@ -288,6 +290,9 @@ func writeHit(c *command.Env, r *explainedRule) {
 	}
 	if s.Template != "" {
 		c.Printf("       template %s\n", safetext.Visible(s.Template))
+	}
+	if !s.ImageSince.IsZero() {
+		c.Printf("       image %s, since %s\n", safetext.Visible(s.Image), s.ImageSince.Format(time.RFC3339))
 	}
 	if s.Needed > 0 {
 		c.Printf("       threshold: %d of %d\n", s.Counted, s.Needed)

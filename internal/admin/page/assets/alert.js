@@ -1,7 +1,7 @@
 // An alert as a row, and the detail below it.
 
 import { h, toast } from './dom.js';
-import { ago, clock, count, plural, reasons, words } from './format.js';
+import { ago, clock, count, length, plural, reasons, verdicts, words } from './format.js';
 
 const states = { delivered: '✓', pending: '…', dead: '✕', dropped: '✕', removed: '–' };
 
@@ -33,6 +33,8 @@ export function detail(alert, id, { silence, tryLine }) {
       alert.count > 1 && pair('Covers', `${plural(alert.count, 'hit')}, ${clock(alert.first)} to ${clock(alert.last)}`),
       alert.suppressed.total > 0 && pair('Suppressed', `${count(alert.suppressed.total)} before it (${reasons(alert.suppressed.by)})${alert.suppressed.since ? `, since ${clock(alert.suppressed.since)}` : ''}`),
       pair('From', [alert.workload, alert.container, alert.stream, alert.host, alert.image].filter(Boolean).join(' · ')),
+      alert.imageAge && pair('Image', `${length(alert.imageAge.seconds * 1000)} after ${alert.imageAge.name}`),
+      alert.deploy && pair('Verdict', h('span', { class: `state ${verdicts[alert.deploy] ?? ''}` }, alert.deploy)),
       [...Object.entries(alert.captures), ...Object.entries(alert.fields)].map(([name, value]) => pair(h('code', null, name), h('code', null, value))),
       Object.keys(alert.labels).length > 0 && pair('Labels', Object.entries(alert.labels).map(([name, value]) => h('span', { class: 'label' }, `${name}=${value}`))),
       alert.runbook && pair('Runbook', link(alert.runbook)),

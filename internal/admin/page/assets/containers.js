@@ -2,7 +2,7 @@
 
 import { get } from './api.js';
 import { empty, h, replace, table } from './dom.js';
-import { ago, bytes, count, plural, reasons, short, words } from './format.js';
+import { ago, bytes, count, plural, reasons, short, verdicts, words } from './format.js';
 import { followedOf, instancesOf, otherWorkloadsOf, statsOf, workloadsOf } from './model.js';
 import { sortable, sorted } from './sort.js';
 
@@ -64,10 +64,17 @@ function draw(context) {
   }
   const cells = { lines: (w) => short(w.lines), hits: (w) => short(w.hits), sent: (w) => short(w.sent), suppressed: (w) => h('span', { title: reasons(w.suppressed) || undefined }, short(w.suppressedTotal)), seen: (w) => (w.seen ? ago(w.seen) : '–') };
   replace(ui.workloads, table('Workloads', sortable(columns, sorting, () => draw(context)), sorted(found, columns, sorting).map((w) => h('tr', null,
-    h('th', { scope: 'row' }, h('button', { type: 'button', class: 'linkish', 'data-key': `workload-${w.name}`, onclick: () => context.go('try', { workload: w.name }), title: 'Try a line against its rules' }, w.name)),
+    h('th', { scope: 'row' }, h('button', { type: 'button', class: 'linkish', 'data-key': `workload-${w.name}`, onclick: () => context.go('try', { workload: w.name }), title: 'Try a line against its rules' }, w.name), image(w.image)),
     h('td', { class: 'wide' }, containers(w.containers)),
     columns.filter((c) => c.num).map((c) => h('td', { class: 'num' }, cells[c.key](w)))))),
   other.lines > 0 && h('p', { class: 'minor' }, `Workloads beyond the limit: ${plural(other.lines, 'line')}, ${plural(other.hits, 'hit')}, ${count(other.sent)} sent, ${count(other.suppressedTotal)} suppressed.`));
+}
+
+/** Shows since when a workload runs its image, and whether it is better or worse than the last one. Nothing, while no image took the place of another. */
+function image(i) {
+  if (!i?.last) return undefined;
+  const since = i.since ? `, ${ago(i.since)}` : '';
+  return h('div', { class: 'minor', title: i.reason || undefined }, `${i.name} after ${i.last}${since} `, i.verdict !== 'unknown' && h('span', { class: `state ${verdicts[i.verdict] ?? ''}` }, i.verdict));
 }
 
 const followedColumns = [

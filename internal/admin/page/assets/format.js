@@ -71,6 +71,9 @@ export const until = (at, now = Date.now()) => (at ? `in ${length(new Date(at).g
 
 export const severities = ['debug', 'info', 'warning', 'error', 'critical'];
 
+/** The looks of the verdicts on an image. */
+export const verdicts = { better: 'good', worse: 'bad' };
+
 /** "cooldown" stays, "rate_limit" becomes "rate limit". */
 export const words = (name) => String(name ?? '').replaceAll('_', ' ');
 

@@ -11,6 +11,7 @@ export function alertOf(a, seq, deliveries) {
     at: time(a.time) ?? Date.now(), first: a.first_seen, last: a.last_seen, count: a.count ?? 1, captures: a.captures ?? {}, fields: a.fields ?? {}, labels: a.labels ?? {}, runbook: a.runbook,
     workload: source.workload ?? '', container: container.name || (container.id ?? '').slice(0, 12), image: container.image, stream: source.stream, host: source.host,
     suppressed: { total: a.suppressed?.total ?? 0, by: a.suppressed?.by ?? {}, since: a.suppressed?.since },
+    imageAge: a.image && { name: a.image.name ?? '', seconds: a.image.age_seconds ?? 0 }, deploy: a.deploy?.verdict,
     before: a.context?.before ?? [], after: a.context?.after ?? [], deliveries: (deliveries ?? []).map((d) => ({ trigger: d.trigger, state: d.state, attempts: d.attempts, reason: d.reason ?? '' })),
   };
   alert.search = [alert.rule, alert.workload, alert.container, alert.summary, alert.message, alert.severity, alert.kind].join('\n').toLowerCase();
@@ -42,6 +43,7 @@ export function statsOf(answer) {
 const workloadCounts = (w) => ({ lines: w?.lines ?? 0, hits: w?.hits ?? 0, sent: w?.sent ?? 0, suppressed: w?.suppressed ?? {}, suppressedTotal: sum(w?.suppressed) });
 export const otherWorkloadsOf = (answer) => workloadCounts(answer.other);
 export const workloadsOf = (answer) => (answer.workloads ?? []).map((w) => ({ name: w.name, ...workloadCounts(w), seen: time(w.last_seen),
+  image: w.image && { name: w.image.name ?? '', last: w.image.last, since: time(w.image.since), verdict: w.image.verdict ?? '', reason: w.image.reason ?? '' },
   containers: (w.containers ?? []).map((c) => ({ name: c.name || (c.id ?? '').slice(0, 12), id: c.id, image: c.image })) }));
 
 export const followedOf = (answer) => ({ more: Boolean(answer.next), list: answer.containers?.map((c) => ({ id: c.id, name: c.name || c.id.slice(0, 12), image: c.image, workload: c.workload ?? '',
