@@ -24,7 +24,7 @@ func (p positions) count() (n int) {
 	return n
 }
 
-// andNext keeps the positions of p that stand k before one of q.
+// andNext keeps the positions of p that are k before one of q.
 func (p positions) andNext(q positions, k int) {
 	word, bit := k>>6, uint(k&63)
 	for i := range p {
@@ -39,7 +39,7 @@ func (p positions) andNext(q positions, k int) {
 	}
 }
 
-// textIndex knows at which positions of a text each byte value stands.
+// textIndex holds the positions in a text of each byte value.
 type textIndex struct {
 	size int
 	at   [256]positions

@@ -17,14 +17,14 @@ const (
 	innerCost = 4
 )
 
-// requiredLiteral is one of several things of which a match has at least one: a literal or a window that stands at entry.
+// requiredLiteral is one of several things of which a match has at least one: a literal or a window that begins at entry.
 type requiredLiteral struct {
 	literal string    // ASCII letters in lower case
 	window  []byteSet // used when literal is empty; at most windowLen classes
 	entry   int32
 }
 
-// plan is an any-of set of needs and the estimated share of positions in log text where one of them stands.
+// plan is an any-of set of needs and the estimated share of positions in log text where one of them occurs.
 type plan struct {
 	required []requiredLiteral
 	rate     float64
@@ -34,7 +34,7 @@ type plan struct {
 
 func (p plan) ok() bool { return len(p.required) > 0 }
 
-// better prefers the cheaper plan, and of two equal ones the first: it stands before zero-width conditions, which then
+// better prefers the cheaper plan, and of two equal ones the first: it comes before zero-width conditions, which then
 // count.
 func better(a, b plan) plan {
 	if !a.ok() || b.ok() && b.cost < a.cost {

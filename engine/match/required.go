@@ -46,7 +46,7 @@ func folded(text string) *regexp.Regexp { return regexp.MustCompile("(?i)" + reg
 // maxAlternatives bounds how many branches of an expression a Required lists.
 const maxAlternatives = 16
 
-// RequiredTexts returns texts that every match of the expression holds, in the order in which they stand in it: not all that there may be, but
+// RequiredTexts returns texts that every match of the expression holds, in the order in which they occur in it: not all that there may be, but
 // none that a match could do without. It returns nil for an expression that does not compile.
 func RequiredTexts(expr string) []Required {
 	tree, err := syntax.Parse(expr, syntax.Perl)

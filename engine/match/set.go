@@ -60,7 +60,7 @@ func Recompile(exprs []string, opt Options, before *Set) (*Set, error) {
 	switch opt.Stride {
 	case 0, 1, 2, 4:
 	default:
-		return nil, fmt.Errorf("stride %d is none of 0, 1, 2, 4", opt.Stride)
+		return nil, fmt.Errorf("stride %d: must be one of 0, 1, 2, 4", opt.Stride)
 	}
 	if opt.CacheBytes == 0 {
 		opt.CacheBytes = defaultCacheBytes

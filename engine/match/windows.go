@@ -89,7 +89,7 @@ func newWindowGroup(windows []window) windowGroup {
 	return g
 }
 
-// match is the set of windows of the group that stand at line[pos:].
+// match is the set of windows of the group that match at line[pos:].
 func (g *windowGroup) match(line []byte, pos int) uint64 {
 	if pos+windowLen <= len(line) {
 		w := line[pos : pos+windowLen]
@@ -106,7 +106,7 @@ func (g *windowGroup) match(line []byte, pos int) uint64 {
 	return m
 }
 
-// next is the first position from i on where a window may stand, by its first two bytes; -1 when there is none.
+// next is the first position from i on where the first two bytes of a window occur; -1 if there is none.
 func (x *windowIndex) next(line []byte, i int) int {
 	for ; i+9 <= len(line); i += 8 {
 		v := binary.LittleEndian.Uint64(line[i:])

@@ -27,7 +27,7 @@ var reasonNames = [NumReasons]string{
 // String returns the reason's word, as alerts and metrics show it.
 func (r Reason) String() string { return reasonNames[r] }
 
-// RuleCounters counts the hits of a rule by their outcome. At every moment in which no record is being processed,
+// RuleCounters counts the hits of a rule by tinto outcome. At every moment in which no record is being processed,
 // hits = alerts + the sum of suppressed + pending.
 type RuleCounters struct {
 	hits, alerts, pending atomic.Int64
@@ -43,9 +43,9 @@ type RuleCounters struct {
 type RuleCounts struct {
 	Hits, Alerts, Pending int64
 	Suppressed            [NumReasons]int64
-	// Alerts that time made, without a hit of their own.
+	// Alerts that time made, without a hit of tinto own.
 	Rollups, Absences int64
-	// Suppressed hits that no alert will report, because their key was forgotten first.
+	// Suppressed hits that no alert will report, because tinto key was forgotten first.
 	Forgotten int64
 }
 
@@ -95,8 +95,8 @@ func (c *RuleCounters) Suppress(why Reason) { c.add(&c.suppressed[why], 1) }
 // add adds to one of the counters. Counts for a rule that was retired meanwhile, such as an alert that waited for lines, go to the retired counters.
 func (c *RuleCounters) add(to *atomic.Int64, n int64) {
 	to.Add(n)
-	if heir := c.retiredInto.Load(); heir != nil {
-		c.mergeInto(heir)
+	if into := c.retiredInto.Load(); into != nil {
+		c.mergeInto(into)
 	}
 }
 
@@ -108,8 +108,8 @@ func (c *RuleCounters) Retire(into *RuleCounters) {
 }
 
 // mergeInto moves everything to other counters. Nothing is lost or counted twice when several callers move at once.
-func (c *RuleCounters) mergeInto(heir *RuleCounters) {
-	to := heir.all()
+func (c *RuleCounters) mergeInto(into *RuleCounters) {
+	to := into.all()
 	for i, from := range c.all() {
 		if n := from.Swap(0); n != 0 {
 			to[i].Add(n)

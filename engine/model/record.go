@@ -65,7 +65,7 @@ func (s *Severity) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("unknown severity %q: want one of %s", text, strings.Join(severityNames[1:], ", "))
+	return fmt.Errorf("unknown severity %q: must be one of %s", text, strings.Join(severityNames[1:], ", "))
 }
 
 // Container identifies the container that wrote a line. Every part may be empty.

@@ -181,8 +181,8 @@ func Unknown(rules *engine.Settings, all []Expectation) error {
 	return nil
 }
 
-// Judge checks expectations against the result.
-func (r *Result) Judge(all []Expectation) []Outcome {
+// Check compares the result with expectations.
+func (r *Result) Check(all []Expectation) []Outcome {
 	out := make([]Outcome, len(all))
 	for i := range all {
 		e := &all[i]

@@ -24,7 +24,7 @@ func hostileResult(t *testing.T) *Result {
 func TestAReportIsSafeWhateverLinesHold(t *testing.T) {
 	r := hostileResult(t)
 	var b bytes.Buffer
-	if err := r.WriteHTML(&b, r.Judge(expectations(t, "<b>boom</b> = 0"))); err != nil {
+	if err := r.WriteHTML(&b, r.Check(expectations(t, "<b>boom</b> = 0"))); err != nil {
 		t.Fatal(err)
 	}
 	page := b.String()
@@ -103,7 +103,7 @@ func TestExpectations(t *testing.T) {
 		"a b = 5": true, "a b==5": true, "a b>=6": false, "a b <= 5": true, "a b <= 4": false, "a b = 7 hits": true, "a b = 2 rollup": true,
 		"a b = 4 suppressed": true, "a b = 1 pending": false, "other = 0": true,
 	} {
-		if got := r.Judge(expectations(t, text))[0]; got.Met != met {
+		if got := r.Check(expectations(t, text))[0]; got.Met != met {
 			t.Errorf("%s: %+v", text, got)
 		}
 	}
@@ -120,7 +120,7 @@ func TestExpectations(t *testing.T) {
 	if len(problems) > 0 {
 		t.Fatal(problems[0].Error())
 	}
-	got := r.Judge(all)
+	got := r.Check(all)
 	if len(got) != 2 || got[0].Met || got[0].Expectation != "a b >= 1, a b <= 4" || got[0].Place != "e.toml:1" || !got[1].Met {
 		t.Errorf("%+v", got)
 	}
@@ -148,7 +148,7 @@ func TestExpectations(t *testing.T) {
 func TestJUnit(t *testing.T) {
 	r := &Result{Rules: []Rule{{ID: "a", Hits: 7}}}
 	var b bytes.Buffer
-	if err := r.WriteJUnit(&b, r.Judge(expectations(t, "a = 7 hits", "a >= 1"))); err != nil {
+	if err := r.WriteJUnit(&b, r.Check(expectations(t, "a = 7 hits", "a >= 1"))); err != nil {
 		t.Fatal(err)
 	}
 	var suite junit.Suite

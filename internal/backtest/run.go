@@ -163,7 +163,7 @@ func (r *run) event(st *stream) {
 		}
 		one.see(rec, r.now)
 		if hits := t.hits[i][e.lo[i]:e.hi[i]]; len(hits) > 0 {
-			alerts[i] = one.judge(hits, r.now, at)
+			alerts[i] = one.evaluate(hits, r.now, at)
 		}
 	}
 	if r.compare != nil && len(alerts[0])+len(alerts[1]) > 0 {

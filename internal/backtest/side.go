@@ -199,8 +199,8 @@ func (s *side) sort() {
 	}
 }
 
-// judge evaluates the hits of one record, which arrived at now, and returns the alerts. They are valid until the next call.
-func (s *side) judge(hits []engine.Hit, now int64, at place) []engine.Alert {
+// evaluate evaluates the hits of one record, which arrived at now, and returns the alerts. They are valid until the next call.
+func (s *side) evaluate(hits []engine.Hit, now int64, at place) []engine.Alert {
 	s.fresh = s.fresh[:0]
 	for i := range hits {
 		h := &hits[i]

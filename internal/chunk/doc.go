@@ -24,7 +24,7 @@
 //
 // The strongest originator of a record decides, and of its keys the last: the resource of an OTLP group, Fluent Bit's kubernetes filter,
 // journald, whoever else wrote keys at the top of the record (docs/decisions/0020). Then comes the path of its file, and then the tag, which also
-// unmasks a kubernetes map or an id that is not its own. For each name, what stands further left wins.
+// unmasks a kubernetes map or an id that is not its own. For each name, the source further left wins.
 //
 //	container id      CONTAINER_ID_FULL; container_id, CONTAINER_ID, _container_id; kubernetes.docker_id; container.id (OTLP resource);
 //	                  64 hexadecimal digits in a path of Settings.PathKeys, in the tag; a tag of 12 hexadecimal digits; container.id (ECS)

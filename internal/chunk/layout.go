@@ -11,7 +11,7 @@ const (
 	maxLayoutKey = 32 // bytes of a key with its head; longer ones are looked up
 )
 
-// layoutKey is a key as it stands in the record, head and name. Its words cover it whole: the first eight bytes, the next, the eight before
+// layoutKey is a key as the record contains it, head and name. Its words cover it whole: the first eight bytes, the next, the eight before
 // the last, the last. For a key of less than eight bytes mask cuts off the bytes behind it, and all words are the same.
 type layoutKey struct {
 	length int
@@ -21,7 +21,7 @@ type layoutKey struct {
 	key    *key
 }
 
-// match reports whether this key stands at i; length is that of the key with its head.
+// match reports whether this key is at i; length is that of the key with its head.
 func (l *layoutKey) match(b []byte, i int) bool {
 	if l.length == 0 || i+maxLayoutKey > len(b) {
 		return false

@@ -30,7 +30,7 @@ type Stats struct {
 	DroppedBytes   int64 // of those lines
 	HeldLines      int64 // unfinished lines now
 	HeldBytes      int64 // their size
-	OriginsEvicted int64 // origins forgotten for want of room
+	OriginsEvicted int64 // origins evicted because the table was full
 	LabelsIgnored  int64 // origins whose label names a workload that is not theirs to name
 }
 

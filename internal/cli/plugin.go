@@ -38,7 +38,7 @@ func printMetadata(env *command.Env) error {
 	})
 }
 
-// dockerFlags are the flags of the Docker CLI that may stand before the plugin's word.
+// dockerFlags are the flags of the Docker CLI that may come before the plugin's name.
 type dockerFlags struct {
 	host, context, config string
 	tls                   []string // those that were given, as "--tlscert=…"

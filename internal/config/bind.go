@@ -78,7 +78,7 @@ func (b *binder) fail(sc scope, n *node, field string, hidden bool, r *setting.P
 type handler func(n *node)
 
 // table sets the fields of the struct dst from a table, and reports whether all of it fitted. Keys in by hand take precedence.
-func (b *binder) table(sc scope, n *node, dst reflect.Value, byHand map[string]handler) bool {
+func (b *binder) table(sc scope, n *node, dst reflect.Value, custom map[string]handler) bool {
 	if n.table == nil {
 		b.fail(sc, n, "", true, refuse("", "must be a table, not %s", n.kind()))
 		return false
@@ -91,13 +91,13 @@ func (b *binder) table(sc scope, n *node, dst reflect.Value, byHand map[string]h
 	}
 	for _, key := range n.keys() {
 		child := n.table[key]
-		if h := byHand[key]; h != nil {
+		if h := custom[key]; h != nil {
 			h(child)
 			continue
 		}
 		f, known := fields[key]
 		if !known {
-			b.unknownKey(sc, child, key, slices.Concat(slices.Sorted(maps.Keys(byHand)), slices.Sorted(maps.Keys(fields))))
+			b.unknownKey(sc, child, key, slices.Concat(slices.Sorted(maps.Keys(custom)), slices.Sorted(maps.Keys(fields))))
 			continue
 		}
 		b.field(sc, child, key, dst.FieldByIndex(f.Index))
@@ -112,7 +112,7 @@ func (b *binder) unknownKey(sc scope, n *node, key string, known []string) {
 		return
 	}
 	if shownKey(key) != key {
-		p.Hint = "not shown, since it looks like a value; keys stand to the left of the ="
+		p.Hint = "not shown, because it looks like a value; keys are to the left of the ="
 		b.add(p)
 		return
 	}
@@ -280,7 +280,7 @@ func (b *binder) tables(sc scope, n *node, key string, dst reflect.Value) {
 	})
 }
 
-// each calls bind for each table of an array of tables; nameKey is the key that tells them apart.
+// each calls bind for each table of an array of tables; nameKey is the key that identifies a table.
 func (b *binder) each(parent, key, nameKey string, n *node, bind func(part)) {
 	if !n.list {
 		header := key

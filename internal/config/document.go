@@ -96,11 +96,11 @@ func syntaxProblem(origin Origin, l *tomlindex.Lines, err error) *Problem {
 	p.Message += ": " + strings.ToLower(message[:1]) + strings.TrimSuffix(message[1:], ".")
 	switch {
 	case strings.HasPrefix(message, "invalid escape"):
-		p.Hint = `regular expressions stand in single quotes: '\d+'`
+		p.Hint = `write regular expressions in single quotes: '\d+'`
 	case strings.HasPrefix(message, "strings cannot contain newlines"):
 		p.Hint = "the closing quote is missing"
 	case strings.HasPrefix(message, "expected value but found"):
-		p.Hint = "texts stand in quotes"
+		p.Hint = "write text in quotes"
 	}
 	if pe.LastKey != "" && !slices.ContainsFunc(strings.Split(pe.LastKey, "."), func(key string) bool { return shownKey(key) != key }) {
 		p.Message += fmt.Sprintf(", after the key %s", quoted(pe.LastKey))

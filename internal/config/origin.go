@@ -17,7 +17,7 @@ const (
 	FromLabel                       // a label of a container
 )
 
-// Origin is the source of a setting. The zero Origin is none. Origins are comparable.
+// Origin is the source of a setting. The zero value is no origin. Origins are comparable.
 type Origin struct {
 	Kind      OriginKind
 	Name      string     // the path of the file, the key of the parameter, or the label

@@ -138,7 +138,7 @@ func (p *params) list(key string, texts bool) *node {
 	case numbered != nil:
 		return unreadable(key, refuse("a list is given in one parameter or in numbered ones", "must not be set together with %s.1", key))
 	case beginsArray(value):
-		return literal(key, value, `a list such as ["a", "b"]; a text that begins so can stand in `+key+".1")
+		return literal(key, value, `a list such as ["a", "b"]; a text that begins with [ can be set as `+key+".1")
 	}
 	n := &node{at: at(key), list: true}
 	if texts {

@@ -175,11 +175,11 @@ func TestParamsProblems(t *testing.T) {
 		},
 		"array": {
 			map[string]string{"rules": "x", "rule.x.any": `["a", "b]`},
-			`parameter rule.x.any: rule "x": any: must be a list such as ["a", "b"]; a text that begins so can stand in rule.x.any.1`,
+			`parameter rule.x.any: rule "x": any: must be a list such as ["a", "b"]; a text that begins with [ can be set as rule.x.any.1`,
 		},
 		"array injects a key": {
 			map[string]string{"rules": "x", "rule.x.any": "['a']\nw = 1"},
-			`parameter rule.x.any: rule "x": any: must be a list such as ["a", "b"]; a text that begins so can stand in rule.x.any.1`,
+			`parameter rule.x.any: rule "x": any: must be a list such as ["a", "b"]; a text that begins with [ can be set as rule.x.any.1`,
 		},
 		"array and numbers": {
 			map[string]string{"rules": "x", "rule.x.any": "a", "rule.x.any.1": "b"},

@@ -32,7 +32,7 @@ type Part struct {
 // shown returns the part for the result.
 func (p *part) shown() Part { return Part{Path: p.path, node: p.node} }
 
-// Place returns where a setting of the part stands, such as "cooldown" or "where.level": of a list, the element with the text when there is
+// Place returns the place of a setting of the part, such as "cooldown" or "where.level": of a list, the element with the text when there is
 // one. A setting that is not set has the place of the part.
 func (p Part) Place(field, text string) Place {
 	if n := p.node.find(field, text); field != "" && n != nil {

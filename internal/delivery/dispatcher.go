@@ -110,7 +110,7 @@ func (d *Dispatcher) Start() {
 	d.tasks.Add(1)
 	go func() {
 		defer d.tasks.Done()
-		d.guard("keeper", func() { d.maintain(ctx) })
+		d.guard("maintenance", func() { d.maintain(ctx) })
 	}()
 	for _, w := range d.workers {
 		d.launch(w)

@@ -182,19 +182,19 @@ const healthPrefix = "health_status: "
 
 // noteUnsubscribed notes that events until now may have been missed.
 func (m *Manager) noteUnsubscribed() {
-	if m.opt.OnEvent != nil && !m.checkMissed.Load() {
+	if m.opt.OnEvent != nil && !m.eventsMissed.Load() {
 		known := m.heardUntil.Load()
 		if known == 0 { // the first run
 			known = m.started()
 		}
 		m.knownUntil.Store(known)
-		m.checkMissed.Store(true)
+		m.eventsMissed.Store(true)
 	}
 }
 
 // findMissed starts a search for missed events, if there may be any. It runs after the events that the engine still had.
 func (m *Manager) findMissed(ctx context.Context) {
-	if known := m.knownUntil.Load(); m.checkMissed.Swap(false) {
+	if known := m.knownUntil.Load(); m.eventsMissed.Swap(false) {
 		m.running.Go(func() { m.guarded("looking for missed events", func() { m.recoverEvents(ctx, known) }) })
 	}
 }

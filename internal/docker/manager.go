@@ -97,8 +97,8 @@ type Manager struct {
 	subscribedBefore bool         // of listen: there was a subscription
 	heardUntil       atomic.Int64 // time of the newest received event, ns
 	reportedUntil    atomic.Int64 // time of the newest evaluated event, ns
-	checkMissed      atomic.Bool  // events may have been missed: the next reconciliation searches for them
-	knownUntil       atomic.Int64 // ns; all events up to it were received before checkMissed was set
+	eventsMissed     atomic.Bool  // events may have been missed: the next reconciliation searches for them
+	knownUntil       atomic.Int64 // ns; all events up to it were received before eventsMissed was set
 	engineMayDiffer  atomic.Bool  // the engine may have been replaced since the last call of Info
 	before23         atomic.Bool  // the engine is older than version 23
 

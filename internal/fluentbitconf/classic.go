@@ -32,7 +32,7 @@ func (c *classicFile) line(at Place, line string) {
 	}
 	switch {
 	case indent != 0 && indent != c.indent && indent != 2*c.indent:
-		c.problem(at, "comments too", "is indented by %d, and lines before by %d: Fluent Bit wants one indentation in a file", indent, c.indent)
+		c.problem(at, "comments too", "is indented by %d, lines before by %d: Fluent Bit requires the same indentation throughout a file", indent, c.indent)
 	case body[0] == '#':
 	case body[0] == '@' && indent == 0:
 		c.meta(at, body)
@@ -45,7 +45,7 @@ func (c *classicFile) line(at Place, line string) {
 		c.group = false
 		c.conf.Sections = append(c.conf.Sections, Section{Name: name, Place: at})
 	case len(c.conf.Sections) == 0:
-		c.problem(at, "", "stands before the first section")
+		c.problem(at, "", "is before the first section")
 	case indent == 0:
 		c.problem(at, "", "must be indented: it belongs to a section")
 	case body[0] == '[':

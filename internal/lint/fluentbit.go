@@ -239,7 +239,7 @@ func (r *Report) traps(s *fluentbitconf.Section, asked map[string]bool) {
 		}
 		seen[key] = true
 		if quoted(e.Value) && !fluentbitconf.IsYAML(e.Place.File) {
-			r.entry(s, e, Warning, CodeQuotes, "the quotes become part of the value", "without quotes")
+			r.entry(s, e, Warning, CodeQuotes, "the quotes become part of the value", "remove the quotes")
 		}
 		if comment.MatchString(e.Value) && !e.Block && !fluentbitconf.IsYAML(e.Place.File) {
 			r.entry(s, e, Warning, CodeComment, "# and the text behind it become part of the value", "write the comment on its own line")
@@ -251,7 +251,7 @@ func (r *Report) traps(s *fluentbitconf.Section, asked map[string]bool) {
 	r.workers(s)
 }
 
-// quoted reports whether a value as a whole stands in quotes: one with further quotes within, as "status":"5\d\d", only begins and ends with some.
+// quoted reports whether a value as a whole is in quotes: one with further quotes within, as "status":"5\d\d", only begins and ends with some.
 func quoted(value string) bool {
 	return len(value) >= 2 && (value[0] == '"' || value[0] == '\'') && value[len(value)-1] == value[0] && strings.Count(value, value[:1]) == 2
 }

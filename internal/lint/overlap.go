@@ -38,7 +38,7 @@ func (l *linter) overlap(first, later *rule) bool {
 	case within(a, b):
 		l.warn(later.part, CodeDuplicate, "", "", "matches the same lines as "+where+": each hit alerts twice", "")
 	case b.Severity <= a.Severity && sameKey(a, b):
-		l.warn(later.part, CodeShadowed, "", "", "each hit is a hit of "+where+" too, which has the same key and no lower severity", "")
+		l.warn(later.part, CodeShadowed, "", "", "each hit is also a hit of "+where+", which has the same key and no lower severity", "")
 	default:
 		return false
 	}

@@ -64,30 +64,30 @@ func seeming(expr string) (code, message, hint string) {
 		return CodeBackspace, backspace, backspaceHint
 	}
 	if delimited.MatchString(expr) {
-		return CodeDelimiters, "asks for the slashes and what stands behind them, too: a pattern has no delimiters", "(?i)… ignores case"
+		return CodeDelimiters, "also matches the slashes and the text behind them: a pattern has no delimiters", "(?i)… ignores case"
 	}
 	if i := strings.LastIndex(expr, "(?"); i > 0 && lateFlag.MatchString(expr[i:]) {
-		return CodeLateFlag, fmt.Sprintf("%s has no effect: it holds for what stands behind it", expr[i:]), "at the beginning"
+		return CodeLateFlag, fmt.Sprintf("%s has no effect: a flag applies to the text behind it", expr[i:]), "move it to the beginning"
 	}
 	if rest, ok := strings.CutPrefix(expr, "^"); ok && insideTraces.MatchString(rest) {
-		return CodeLineStart, "^ is the start of the record: in one that holds a whole trace, no line but the first begins there", "(?m)^ is the start of each of its lines"
+		return CodeLineStart, "^ is the start of the record, so in a joined trace it matches only at the first line", "use (?m)^ for the start of each line"
 	}
 	tree, err := syntax.Parse(expr, syntax.Perl)
 	if err != nil {
 		return "", "", ""
 	}
 	if r := besideBoundary(tree); r != 0 {
-		return CodeBoundary, fmt.Sprintf(`\b beside %q holds only next to an ASCII letter, digit or _: those alone are a word to it`, r), `leave \b out, or (?:^|\PL) before and (?:\PL|$) behind`
+		return CodeBoundary, fmt.Sprintf(`\b beside %q matches only next to an ASCII letter, digit or _: no other characters form words`, r), `remove \b, or use (?:^|\PL) before and (?:\PL|$) behind`
 	}
 	if endsInNewline(tree) {
-		return CodeLineEnd, "asks for a line end at the end of the record, which is cut off before rules see it", "$ alone"
+		return CodeLineEnd, "matches a line end at the end of the record, but rules see lines without it", "use $ alone"
 	}
 	return "", "", ""
 }
 
 var lateFlag = regexp.MustCompile(`^\(\?[imsU]+\)$`)
 
-// besideBoundary returns a letter beyond ASCII that \b stands beside, and that every match has there; 0 where there is none.
+// besideBoundary returns a letter beyond ASCII that \b is next to and that every match has there; 0 if there is none.
 func besideBoundary(re *syntax.Regexp) rune {
 	if re.Op == syntax.OpConcat {
 		for i, sub := range re.Sub {
@@ -179,9 +179,9 @@ var (
 func noGlob(g string) (message, hint string) {
 	switch {
 	case strings.TrimSpace(g) != g:
-		return "begins or ends with a space, but no name does", "without them"
+		return "begins or ends with a space, but no name does", "remove the spaces"
 	case braces.MatchString(g):
-		return "braces have no special meaning: only * and ? do", "one entry for each"
+		return "braces have no special meaning: only * and ? do", "use one entry for each"
 	case regexpGlob.MatchString(g):
 		return "is a glob, not a regular expression: only * and ? have a special meaning", "* stands for any text"
 	case strings.HasPrefix(g, "/"):

@@ -43,7 +43,7 @@ func (l *linter) start() {
 	}
 }
 
-// quotedSecrets warns of secrets that stand in quotes in their file or variable: neither a shell nor TOML takes them away there.
+// quotedSecrets warns of secrets in quotes in their file or variable: neither a shell nor TOML removes them there.
 func (l *linter) quotedSecrets(p config.Part, t *trigger.Settings) {
 	const message, hint = "the value is in quotes, which are part of it", "remove the quotes; Docker's --env-file keeps them, too"
 	for _, v := range t.SecretVariables() {

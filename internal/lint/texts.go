@@ -35,7 +35,7 @@ func (l *linter) text(r *rule) {
 	l.filter(r)
 }
 
-// source returns the text that an expression of a rule stands as in the configuration.
+// source returns the text of an expression as the configuration has it.
 func (l *linter) source(s *engine.RuleSettings, field string, i int, expr string) string {
 	if field == "keywords" {
 		return s.Keywords[i]

@@ -196,5 +196,5 @@ func ParseLevel(word string) (slog.Level, error) {
 	case "error":
 		return slog.LevelError, nil
 	}
-	return 0, fmt.Errorf("unknown level %q: want one of debug, info, warning, error", word)
+	return 0, fmt.Errorf("unknown level %q: must be one of debug, info, warning, error", word)
 }

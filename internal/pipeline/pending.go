@@ -9,9 +9,9 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
-// holdTime is how long the store holds back an alert that waits for the lines after its hit. The engine releases it sooner; only after a crash does it
+// pendingTime is how long the store keeps back an alert that waits for the lines after its hit. The engine releases it sooner; only after a crash does it
 // wait that long, and is then sent without those lines.
-const holdTime = 10 * time.Second
+const pendingTime = 10 * time.Second
 
 // pendingAlerts holds the alerts that wait in the engine for the lines after their hit. Each is stored with its chunk, before the chunk is acknowledged,
 // without these lines, and completed under the same id when the engine releases it.
@@ -46,7 +46,7 @@ func (w *pendingAlerts) complete(a *engine.Alert) (item delivery.Item, ready, ok
 func (b *batch) begin(a *engine.Alert) {
 	e := NewAlert(a, b.id(a))
 	one := &pendingAlert{item: delivery.Item{
-		Alert: e, Triggers: b.p.triggers.Load().of(&e, time.Unix(0, b.now)), NotBefore: time.Unix(0, b.now).Add(holdTime),
+		Alert: e, Triggers: b.p.triggers.Load().of(&e, time.Unix(0, b.now)), NotBefore: time.Unix(0, b.now).Add(pendingTime),
 	}}
 	b.p.pending.mu.Lock()
 	defer b.p.pending.mu.Unlock()

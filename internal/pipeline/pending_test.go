@@ -152,7 +152,7 @@ func TestAKillInTheWait(t *testing.T) {
 	batch := killed.newBatch()
 	batch.run(func() { killed.decoder.Load().Decode(lines("a", "boom", "b"), "docker.web", batch.now, batch.line) })
 	o.Stores = &store.Registry{}
-	c.pass(holdTime)
+	c.pass(pendingTime)
 	b.start(o)
 	b.tells("a [boom] ")
 }

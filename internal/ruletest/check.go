@@ -20,10 +20,10 @@ func (c *checker) add(p config.Part, field, text, message, hint string) {
 	c.problems = append(c.problems, p.Problem(field, text, message, hint))
 }
 
-// word reports a value that is none of the words.
+// word reports a value that is not one of the words.
 func (c *checker) word(p config.Part, field, value string, words []string) {
 	if value != "" && !slices.Contains(words, value) {
-		c.add(p, field, value, "want one of "+strings.Join(words, ", "), setting.DidYouMean(value, words))
+		c.add(p, field, value, "must be one of "+strings.Join(words, ", "), setting.DidYouMean(value, words))
 	}
 }
 
@@ -32,7 +32,7 @@ func (c *checker) test(t *Test, p config.Part) {
 	if t.Start != "" {
 		at, err := time.Parse(time.RFC3339, t.Start)
 		if err != nil {
-			c.add(p, "start", "", `want a time such as "2026-01-02T15:04:05Z"`, "")
+			c.add(p, "start", "", `must be a time such as "2026-01-02T15:04:05Z"`, "")
 		}
 		t.start = at
 	}
@@ -142,7 +142,7 @@ func (c *checker) alert(a *Alert, p config.Part) {
 	}
 	for reason := range a.Suppressed {
 		if !slices.Contains(reasons(), reason) {
-			c.add(p, "suppressed."+reason, "", "want one of "+strings.Join(reasons(), ", "), setting.DidYouMean(reason, reasons()))
+			c.add(p, "suppressed."+reason, "", "must be one of "+strings.Join(reasons(), ", "), setting.DidYouMean(reason, reasons()))
 		}
 	}
 }
@@ -212,7 +212,7 @@ func (f *File) references() []config.Problem {
 	}
 	known := func(p config.Part, field, name string, names []string) {
 		if name != "" && !slices.Contains(names, name) {
-			c.add(p, field, name, "there is none of this name in the files under test", setting.DidYouMean(name, names))
+			c.add(p, field, name, "the files under test have none of this name", setting.DidYouMean(name, names))
 		}
 	}
 	alerting := rules

@@ -30,7 +30,7 @@ func (r *runner) compare() {
 	}
 }
 
-// alertPlace is where the expected alerts stand.
+// alertPlace is the place of the expected alerts.
 func (r *runner) alertPlace() config.Part {
 	if len(r.test.Alerts) > 0 {
 		return r.part.Item("alert", 0)

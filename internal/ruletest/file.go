@@ -103,7 +103,7 @@ func (m *Moment) UnmarshalText(text []byte) error {
 	s, relative := strings.CutPrefix(string(text), "+")
 	d, err := setting.ParseDuration(s)
 	if err != nil {
-		return fmt.Errorf(`want a time such as "10s" (after the beginning) or "+10s" (after the line before)`)
+		return fmt.Errorf(`must be a time such as "10s" (after the beginning) or "+10s" (after the line before)`)
 	}
 	m.set, m.relative, m.after = true, relative, d
 	return nil
@@ -140,7 +140,7 @@ type Alert struct {
 	// The lines before and after that the alert carries.
 	Before []string `toml:"before"`
 	After  []string `toml:"after"`
-	// The triggers that want the alert, of those in the rules' files.
+	// The triggers that accept the alert, of those in the rules' files.
 	Triggers []string `toml:"triggers"`
 }
 

@@ -67,7 +67,7 @@ func (f *found) add(o *found) {
 type counts struct {
 	all     map[string]*found
 	lines   int64
-	dropped int64 // lines of templates that were forgotten for want of room
+	dropped int64 // lines of templates that were evicted
 	key     []byte
 }
 

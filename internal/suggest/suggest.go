@@ -17,7 +17,7 @@ import (
 type Result struct {
 	Lines     int64        `json:"lines"` // that are not empty
 	Templates int          `json:"templates"`
-	Dropped   int64        `json:"dropped_lines"` // of templates that were forgotten for want of room
+	Dropped   int64        `json:"dropped_lines"` // of templates that were evicted because there were too many
 	Found     []Suggestion `json:"found"`
 }
 

@@ -18,7 +18,7 @@ func (r *Result) WriteTOML(w io.Writer) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# %d lines, %d templates", r.Lines, r.Templates)
 	if r.Dropped > 0 {
-		fmt.Fprintf(&b, "; %d lines of rarer templates were forgotten for want of room", r.Dropped)
+		fmt.Fprintf(&b, "; %d lines of rarer templates are not counted, because there were too many templates", r.Dropped)
 	}
 	b.WriteString("\n")
 	for i := range r.Found {

@@ -1,5 +1,5 @@
-// Package where is the language of conditions that rules, triggers, silences and inhibitions share: what stands to the right of a name in where,
-// and the properties of an alert that may stand to its left.
+// Package where is the language of conditions that rules, triggers, silences and inhibitions share: the values of where
+// and, as its keys, the properties of an alert.
 package where
 
 import (

@@ -46,7 +46,7 @@ type Line struct {
 	Text      string
 }
 
-// String returns the line as it stands in a log.
+// String returns the line as a log contains it.
 func (l Line) String() string {
 	return fmt.Sprintf("%.3f %s %s %s", l.After.Seconds(), l.Container.Name, l.Stream, l.Text)
 }

@@ -57,7 +57,7 @@ func run(o options) error {
 		case "process":
 			err = measureProcesses(o, results)
 		default:
-			err = fmt.Errorf("-only %q is none of match, decode, process", part)
+			err = fmt.Errorf("-only %q: must be one of match, decode, process", part)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", part, err)
@@ -72,7 +72,7 @@ func run(o options) error {
 // pinned is set in the environment of a process that runs on one processor already.
 const pinned = "PEERS_PINNED"
 
-// pin puts the program on one processor. It starts itself anew, so that the Go runtime counts one processor from the beginning.
+// pin puts the program on one processor. It starts itself again, so that the Go runtime counts one processor from the beginning.
 func pin(cpu int) error {
 	if os.Getenv(pinned) != "" {
 		return nil

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 )
 
-// ErrNoCompiler tells that gcc, which host and plugin are built with, is not on PATH.
+// ErrNoCompiler reports that gcc, which builds host and plugin, is not on PATH.
 var ErrNoCompiler = errors.New("gcc is not on PATH: the plugin and its host cannot be built")
 
 // Root returns the folder of go.mod, from the working directory upwards.

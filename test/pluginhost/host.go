@@ -85,7 +85,7 @@ func Start(path string, o Options) (*Host, error) {
 	return h, nil
 }
 
-// Do sends a command, each argument one word of it, and returns the answer. The end of the process is an error that tells how it ended.
+// Do sends a command, each argument one word of it, and returns the answer. If the process ends, Do returns an error with its exit status.
 func (h *Host) Do(words ...string) (Reply, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

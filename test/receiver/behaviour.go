@@ -26,7 +26,7 @@ type Reply struct {
 	Truncate bool
 }
 
-// Accepts tells whether a client that gets this reply may take its request as delivered.
+// Accepts reports whether a client that gets this reply may take its request as delivered.
 func (r Reply) Accepts() bool {
 	return !r.Hang && !r.Reset && (r.Status == 0 || r.Status >= 200 && r.Status < 300)
 }

@@ -26,7 +26,7 @@ type Printer struct {
 // NewPrinter returns a printer, with colours or without.
 func NewPrinter(out io.Writer, colour bool) *Printer { return &Printer{out: out, colour: colour} }
 
-// UseColour tells whether a file is a terminal whose user did not ask for plain text (https://no-color.org).
+// UseColour reports whether a file is a terminal whose user did not ask for plain text (https://no-color.org).
 func UseColour(f *os.File) bool {
 	if os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
 		return false
@@ -66,7 +66,7 @@ func (p *Printer) Print(a trigger.Alert) error {
 	if a.Kind != trigger.KindLog {
 		fmt.Fprintf(&b, " (%s)", clean(a.Kind))
 	}
-	if a.Summary != "" && !tells(a.Summary, a.Message) {
+	if a.Summary != "" && !repeats(a.Summary, a.Message) {
 		fmt.Fprintf(&b, "\n         %s", safetext.CutRunes(clean(a.Summary), maxMessage))
 	}
 	if a.Message != "" {
@@ -126,8 +126,8 @@ func Reasons(by map[string]int64) []string {
 	return reasons
 }
 
-// tells is whether a summary only repeats the message, whole or as much of it as fits, behind a few words.
-func tells(summary, message string) bool {
+// repeats reports whether a summary only repeats the message, whole or as much of it as fits, behind a few words.
+func repeats(summary, message string) bool {
 	begin := message[:min(len(message), 60)]
 	return begin != "" && strings.Contains(summary, begin)
 }

@@ -26,7 +26,7 @@ type Request struct {
 	Header http.Header
 	Body   []byte
 	Time   time.Time
-	// Accepted tells that the reply was one that the sender may take as delivered. It is known from the arrival on.
+	// Accepted reports that the reply was one that the sender may take as delivered. It is known from the arrival on.
 	Accepted bool
 
 	alerts    []trigger.Alert

@@ -33,7 +33,7 @@ const (
 	FirstTime     = 1795370400_000000000 // 2026-11-22T18:00:00Z
 )
 
-// stamps fills in what a line does not tell.
+// stamps sets the fields that a line does not contain.
 func stamps(lines []Line, fn func(i int, l Line)) {
 	at := int64(FirstTime)
 	for i, l := range lines {

@@ -133,7 +133,7 @@ func (cmd *backtestCommand) try(ctx context.Context, c *command.Env, o backtest.
 
 // report writes the result in each form that a flag names.
 func (cmd *backtestCommand) report(c *command.Env, result *backtest.Result, expected []backtest.Expectation) error {
-	outcomes := result.Judge(expected)
+	outcomes := result.Check(expected)
 	if cmd.Output == "json" {
 		e := json.NewEncoder(c.Out)
 		e.SetIndent("", "  ")

@@ -27,12 +27,12 @@ type entry struct{ key, kind, value, meaning string }
 
 // table is the keys of one settings struct.
 type table struct {
-	flat    string // what stands before the key in a flat parameter
+	flat    string // prefix of the key in a flat parameter
 	entries []entry
 	shown   map[string]bool
 }
 
-// generate returns the reference. Every key stands in it exactly once.
+// generate returns the reference. It contains every key exactly once.
 func generate(root string) ([]byte, error) {
 	r := reader{comments: comments{root: root, packages: map[string]map[string]string{}}}
 	settings, rule, workload, target := config.DefaultSettings(), engine.DefaultRule(), config.WorkloadTable{}, trigger.DefaultSettings()
