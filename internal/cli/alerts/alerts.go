@@ -5,15 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
 	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
 	"github.com/tinyforge/fluentbit-trigger/internal/glob"
 	"github.com/tinyforge/fluentbit-trigger/internal/quantity"
@@ -24,19 +21,16 @@ import (
 )
 
 type alertsCommand struct {
-	command.Source
+	command.Recent
 	Rule     string
 	Workload string
 	Kind     []string
 	Severity []string
-	Since    string
-	Limit    int
-	Follow   bool
 }
 
 // New returns the command.
 func New(env *command.Env) *cobra.Command {
-	cmd := &alertsCommand{Limit: 50}
+	cmd := &alertsCommand{Recent: command.Recent{Limit: 50}}
 	c := &cobra.Command{
 		Use: "alerts", Short: "Show the last alerts, with the result of each delivery.", Args: command.Arguments(),
 		Long: "Show the last alerts, the newest at the end, with the result of each delivery.\n\nThe alerts are those of the running instance. With --store they are read from the store's file, " +
@@ -50,10 +44,7 @@ func New(env *command.Env) *cobra.Command {
 	f.Text(&cmd.Workload, "workload", "", "GLOB", "Alerts of these workloads.")
 	f.Choices(&cmd.Kind, "kind", "", "NAME", trigger.Kinds(), "Alerts of these kinds: "+strings.Join(trigger.Kinds(), ", ")+".")
 	f.Choices(&cmd.Severity, "severity", "", "NAME", trigger.Severities(), "Alerts of these severities: "+strings.Join(trigger.Severities(), ", ")+".")
-	f.Text(&cmd.Since, "since", "", "TIME", "Alerts since then: RFC 3339, seconds since 1970, or a duration before now such as 10m.")
-	f.Number(&cmd.Limit, "limit", "n", "N", "How many alerts at most, the newest.")
-	f.Switch(&cmd.Follow, "follow", "f", "Wait for more alerts, and show them as they are stored.")
-	cmd.Add(f)
+	cmd.Add(f, "alerts", "stored")
 	return c
 }
 
@@ -79,48 +70,21 @@ type delivery struct {
 
 // run lists alerts.
 func (cmd *alertsCommand) run(env *command.Env) error {
-	since, err := command.ParseTime("--since", cmd.Since, env.Now())
-	if err != nil {
-		return err
-	}
-	if cmd.Limit < 1 {
-		return fmt.Errorf("--limit: %d must be at least 1", cmd.Limit)
-	}
-	show := func(ctx context.Context, read func(before int64) ([]item, error)) error {
-		h := command.History[item]{
-			Read: read, Seq: func(e *item) int64 { return e.Seq }, Time: func(e *item) int64 { return e.Accepted.UnixNano() },
-			Match: cmd.matches, Print: func(e *item) error { return cmd.print(env, e) },
-		}
-		limit := cmd.Limit
-		return command.Follow(ctx, cmd.Follow, func(newest int64) (int64, error) {
-			newest, err := h.Show(newest, since, limit)
-			limit = 0 // of the first look
-			return newest, err
-		})
-	}
-	return cmd.Open(env, func(ctx context.Context, s *store.Store) error {
-		return show(ctx, func(before int64) ([]item, error) {
-			page, err := s.Alerts(ctx, before, command.Page)
+	h := command.History[item]{
+		Name: "alerts",
+		Store: func(ctx context.Context, s *store.Store, before int64, limit int) ([]item, error) {
+			page, err := s.Alerts(ctx, before, limit)
 			out := make([]item, len(page))
 			for i := range page {
 				out[i] = itemOf(&page[i])
 			}
 			return out, err
-		})
-	}, func(ctx context.Context, api *client.Client) error {
-		return show(ctx, func(before int64) ([]item, error) {
-			query := url.Values{"limit": {strconv.Itoa(command.Page)}}
-			if before > 0 {
-				query.Set("cursor", strconv.FormatInt(before, 10))
-			}
-			var page struct{ Alerts []item }
-			_, err := api.Do(ctx, client.Request{Path: "/api/v1/alerts", Query: query}, &page)
-			for i := range page.Alerts {
-				page.Alerts[i].read("")
-			}
-			return page.Alerts, err
-		})
-	})
+		},
+		API: func(e *item) { e.read("") },
+		Seq: func(e *item) int64 { return e.Seq }, Time: func(e *item) int64 { return e.Accepted.UnixNano() },
+		Match: cmd.matches, Print: func(e *item) error { return cmd.print(env, e) },
+	}
+	return h.Run(env, &cmd.Recent)
 }
 
 func (cmd *alertsCommand) matches(e *item) bool {

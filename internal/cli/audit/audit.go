@@ -5,15 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
 	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
 	"github.com/tinyforge/fluentbit-trigger/internal/glob"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
@@ -21,16 +18,13 @@ import (
 )
 
 type auditCommand struct {
-	command.Source
+	command.Recent
 	Workload string
-	Since    string
-	Limit    int
-	Follow   bool
 }
 
 // New returns the command.
 func New(env *command.Env) *cobra.Command {
-	cmd := &auditCommand{Limit: 50}
+	cmd := &auditCommand{Recent: command.Recent{Limit: 50}}
 	c := &cobra.Command{
 		Use: "audit", Short: "Show who changed what through the API, before and after.", Args: command.Arguments(),
 		Long: "Show the last changes that were made through the API, the newest at the end: who made each, and the settings before and after.\n\nThe changes are those of the running instance. " +
@@ -40,10 +34,7 @@ func New(env *command.Env) *cobra.Command {
 	}
 	f := command.FlagsOf(env, c)
 	f.Text(&cmd.Workload, "workload", "", "GLOB", "Changes for these workloads.")
-	f.Text(&cmd.Since, "since", "", "TIME", "Changes since then: RFC 3339, seconds since 1970, or a duration before now such as 10m.")
-	f.Number(&cmd.Limit, "limit", "n", "N", "How many changes at most, the newest.")
-	f.Switch(&cmd.Follow, "follow", "f", "Wait for more changes, and show them as they are made.")
-	cmd.Add(f)
+	cmd.Add(f, "changes", "made")
 	return c
 }
 
@@ -63,47 +54,22 @@ type entry struct {
 
 // run lists changes.
 func (cmd *auditCommand) run(env *command.Env) error {
-	since, err := command.ParseTime("--since", cmd.Since, env.Now())
-	if err != nil {
-		return err
-	}
-	if cmd.Limit < 1 {
-		return fmt.Errorf("--limit: %d must be at least 1", cmd.Limit)
-	}
-	show := func(ctx context.Context, read func(before int64) ([]entry, error)) error {
-		h := command.History[entry]{
-			Read: read, Seq: func(e *entry) int64 { return e.Seq }, Time: func(e *entry) int64 { return e.Time.UnixNano() },
-			Match: func(e *entry) bool { return cmd.Workload == "" || glob.Match(cmd.Workload, e.Workload) },
-			Print: func(e *entry) error { return cmd.print(env, e) },
-		}
-		limit := cmd.Limit
-		return command.Follow(ctx, cmd.Follow, func(newest int64) (int64, error) {
-			newest, err := h.Show(newest, since, limit)
-			limit = 0 // of the first look
-			return newest, err
-		})
-	}
-	return cmd.Open(env, func(ctx context.Context, s *store.Store) error {
-		return show(ctx, func(before int64) ([]entry, error) {
-			page, err := s.Audit(ctx, "", before, command.Page)
+	h := command.History[entry]{
+		Name: "audit",
+		Store: func(ctx context.Context, s *store.Store, before int64, limit int) ([]entry, error) {
+			page, err := s.Audit(ctx, "", before, limit)
 			out := make([]entry, len(page))
 			for i := range page {
 				e := &page[i]
 				out[i] = entry{e.Seq, e.Time.UTC(), e.Instance, e.Who, e.Action, e.Kind, e.Scope, e.Name, e.Before, e.After}
 			}
 			return out, err
-		})
-	}, func(ctx context.Context, api *client.Client) error {
-		return show(ctx, func(before int64) ([]entry, error) {
-			query := url.Values{"limit": {strconv.Itoa(command.Page)}}
-			if before > 0 {
-				query.Set("cursor", strconv.FormatInt(before, 10))
-			}
-			var page struct{ Audit []entry }
-			_, err := api.Do(ctx, client.Request{Path: "/api/v1/audit", Query: query}, &page)
-			return page.Audit, err
-		})
-	})
+		},
+		Seq: func(e *entry) int64 { return e.Seq }, Time: func(e *entry) int64 { return e.Time.UnixNano() },
+		Match: func(e *entry) bool { return cmd.Workload == "" || glob.Match(cmd.Workload, e.Workload) },
+		Print: func(e *entry) error { return cmd.print(env, e) },
+	}
+	return h.Run(env, &cmd.Recent)
 }
 
 // print writes one change: as an object in a line, or as a line with the settings below.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
 	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
 )
@@ -120,6 +121,33 @@ func (k Kind) WriteList(ctx context.Context, env *Env, api *client.Client) error
 		return err
 	}
 	return env.WriteJSON(map[string]any{k.Noun + "s": all})
+}
+
+// Show lists the objects as the command's output: as JSON, or as a table with the counts of the instance. rows returns a function for the
+// cells of an object.
+func Show[T any](env *Env, r *Remote, k Kind, head string, rows func(*adminapi.StatsResponse) func(*T) string) error {
+	return r.With(env, func(ctx context.Context, api *client.Client) error {
+		if r.Output == "json" {
+			return k.WriteList(ctx, env, api)
+		}
+		list, err := List[T](ctx, api, k)
+		if err != nil {
+			return err
+		}
+		if len(list) == 0 {
+			env.Printf("no %ss\n", k.Noun)
+			return nil
+		}
+		var stats adminapi.StatsResponse
+		if _, err := api.Do(ctx, client.Request{Path: StatsPath}, &stats); err != nil {
+			return err
+		}
+		row, cells := rows(&stats), make([]string, len(list))
+		for i := range list {
+			cells[i] = row(&list[i])
+		}
+		return env.Table(head, cells)
+	})
 }
 
 // decode reads a part of an answer, which may be missing.

@@ -2,15 +2,14 @@
 package rules
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/cobra"
-	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
+	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
@@ -57,41 +56,21 @@ type ruleItem struct {
 
 // run lists rules.
 func (cmd *listCommand) run(c *command.Env) error {
-	return cmd.With(c, func(ctx context.Context, api *client.Client) error {
-		kind := command.RulesOf(cmd.Workload)
-		if cmd.Output == "json" {
-			return kind.WriteList(ctx, c, api)
-		}
-		list, err := command.List[ruleItem](ctx, api, kind)
-		if err != nil {
-			return err
-		}
-		var stats adminapi.StatsResponse
-		if _, err := api.Do(ctx, client.Request{Path: command.StatsPath}, &stats); err != nil {
-			return err
-		}
-		counts := map[string]*adminapi.RuleStats{}
-		for i := range stats.Rules {
-			counts[stats.Rules[i].Workload+"\x00"+stats.Rules[i].Name] = &stats.Rules[i]
-		}
-		if len(list) == 0 {
-			c.Printf("no rules\n")
-			return nil
-		}
-		var rows []string
-		for _, r := range list {
-			n := counts[r.Workload+"\x00"+r.Name]
-			if n == nil {
-				n = &adminapi.RuleStats{}
+	return command.Show(c, &cmd.Remote, command.RulesOf(cmd.Workload), "RULE\tWORKLOAD\tSEVERITY\tHITS\tSENT\tSUPPRESSED\tFROM",
+		func(stats *adminapi.StatsResponse) func(*ruleItem) string {
+			counts := map[[2]string]adminapi.RuleStats{}
+			for _, one := range stats.Rules {
+				counts[[2]string{one.Workload, one.Name}] = one
 			}
-			from := r.From()
-			if r.DryRun {
-				from += ", dry run"
+			return func(r *ruleItem) string {
+				n, from := counts[[2]string{r.Workload, r.Name}], r.From()
+				if r.DryRun {
+					from += ", dry run"
+				}
+				return fmt.Sprintf("%s\t%s\t%s\t%d\t%d\t%d\t%s", safetext.Visible(r.Name), command.OrDash(safetext.Visible(r.Workload)), command.OrDash(r.Severity), n.Hits, n.Sent,
+					n.SuppressedTotal(), safetext.Visible(from))
 			}
-			rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%d\t%d\t%d\t%s", safetext.Visible(r.Name), command.OrDash(safetext.Visible(r.Workload)), command.OrDash(r.Severity), n.Hits, n.Sent, n.SuppressedTotal(), safetext.Visible(from)))
-		}
-		return c.Table("RULE\tWORKLOAD\tSEVERITY\tHITS\tSENT\tSUPPRESSED\tFROM", rows)
-	})
+		})
 }
 
 type showCommand struct {

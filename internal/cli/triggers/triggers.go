@@ -2,15 +2,14 @@
 package triggers
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/cobra"
-	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
+	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
@@ -45,36 +44,17 @@ type triggerItem struct {
 
 // run lists triggers.
 func (cmd *listCommand) run(c *command.Env) error {
-	return cmd.With(c, func(ctx context.Context, api *client.Client) error {
-		if cmd.Output == "json" {
-			return command.TriggerKind.WriteList(ctx, c, api)
-		}
-		list, err := command.List[triggerItem](ctx, api, command.TriggerKind)
-		if err != nil {
-			return err
-		}
-		var stats adminapi.StatsResponse
-		if _, err := api.Do(ctx, client.Request{Path: command.StatsPath}, &stats); err != nil {
-			return err
-		}
-		states := map[string]*adminapi.TriggerStats{}
-		for i := range stats.Triggers {
-			states[stats.Triggers[i].Name] = &stats.Triggers[i]
-		}
-		if len(list) == 0 {
-			c.Printf("no triggers\n")
-			return nil
-		}
-		var rows []string
-		for _, t := range list {
-			s := states[t.Name]
-			if s == nil {
-				s = &adminapi.TriggerStats{}
+	return command.Show(c, &cmd.Remote, command.TriggerKind, "TRIGGER\tFORMAT\tPENDING\tSENT\tDEAD\tSTATE\tFROM",
+		func(stats *adminapi.StatsResponse) func(*triggerItem) string {
+			states := map[string]adminapi.TriggerStats{}
+			for _, one := range stats.Triggers {
+				states[one.Name] = one
 			}
-			rows = append(rows, fmt.Sprintf("%s\t%s\t%d\t%d\t%d\t%s\t%s", safetext.Visible(t.Name), command.OrDash(t.Format), s.Pending, s.Sent, s.Dead, c.StateOf(s), safetext.Visible(t.From())))
-		}
-		return c.Table("TRIGGER\tFORMAT\tPENDING\tSENT\tDEAD\tSTATE\tFROM", rows)
-	})
+			return func(t *triggerItem) string {
+				s := states[t.Name]
+				return fmt.Sprintf("%s\t%s\t%d\t%d\t%d\t%s\t%s", safetext.Visible(t.Name), command.OrDash(t.Format), s.Pending, s.Sent, s.Dead, c.StateOf(&s), safetext.Visible(t.From()))
+			}
+		})
 }
 
 func newShow(env *command.Env) *cobra.Command {
