@@ -113,18 +113,16 @@ func (t *task) find(workers []*engine.Worker, see bool) {
 		clear(t.hits[i])
 		t.hits[i] = t.hits[i][:0]
 	}
+	for _, at := range t.block.Joined {
+		t.count(at)
+	}
 	latest := t.block.Before
 	var met sources
 	counted := lineCounts{of: map[*engine.Source]*lineCount{}}
 	for i := range t.block.Records {
 		rec := &t.block.Records[i]
 		latest = max(latest, rec.Time)
-		if second := rec.Time / 1e9; len(t.tally) > 0 && t.tally[len(t.tally)-1].second == second {
-			t.tally[len(t.tally)-1].lines++
-		} else {
-			t.tally = append(t.tally, tally{second, 1})
-		}
-		t.lines++
+		t.count(rec.Time)
 		if pipeline.IsOwn(rec) {
 			t.own++
 			continue
@@ -184,6 +182,16 @@ func (c *lineCounts) next(rec *engine.Record) *lineCount {
 
 // due reports whether a line needs an event of its own, because the last one was in another minute.
 func (c *lineCount) due(at int64) bool { return at/minute != c.minute }
+
+// count counts a line.
+func (t *task) count(at int64) {
+	if second := at / 1e9; len(t.tally) > 0 && t.tally[len(t.tally)-1].second == second {
+		t.tally[len(t.tally)-1].lines++
+	} else {
+		t.tally = append(t.tally, tally{second, 1})
+	}
+	t.lines++
+}
 
 // sources is a bounded set of sources. It may report a source as new a second time after it forgot it, which is harmless.
 type sources struct {

@@ -21,6 +21,10 @@ type Settings struct {
 	// Keeps terminal sequences (colours, cursor movements, titles, links) in lines and fields. Off: rules see, and alerts show, the text without
 	// them, also within the strings of a line of JSON.
 	KeepANSI bool `toml:"keep_ansi"`
+	// Joins the lines of a stack trace, as a container wrote them one after the other, to one record: on or off. Rules see, and alerts show, the trace as
+	// a whole. It waits for the next line: one second in the standalone program, two in Fluent Bit. Unset: on in the standalone program and its commands,
+	// off in Fluent Bit, which has multiline filters of its own.
+	Join string `toml:"join"`
 	// The host's name for records that tell none.
 	Host string `toml:"host"`
 	// How many containers and other origins are remembered at most. When full, the one unused for longest is forgotten.
@@ -28,6 +32,15 @@ type Settings struct {
 	// AnyWorkload lets a container's label name any workload, as labels.workload says.
 	AnyWorkload bool `toml:"-"`
 }
+
+// The values of Settings.Join.
+const (
+	JoinOn  = "on"
+	JoinOff = "off"
+)
+
+// JoinsStandalone reports whether the standalone program and its commands join the lines of stack traces.
+func (s *Settings) JoinsStandalone() bool { return s.Join != JoinOff }
 
 // Bounds of Settings.
 const (
@@ -76,6 +89,9 @@ func (s Settings) Validate() []setting.Fault {
 		if builtin[key].role != roleNone {
 			fs.Add("path_keys", key, "has a fixed meaning and cannot hold a path", "")
 		}
+	}
+	if s.Join != "" {
+		fs.OneOf("join", s.Join, []string{JoinOn, JoinOff})
 	}
 	setting.Between(&fs, "max_origins", s.MaxOrigins, 1, maxOrigins)
 	return fs

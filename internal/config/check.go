@@ -131,6 +131,7 @@ func (l *loader) singles() {
 	l.single("labels.", l.settings.Labels.Validate())
 	anyWorkload := l.settings.Labels.Workload == docker.WorkloadAny
 	l.settings.Records.AnyWorkload, l.settings.Docker.AnyWorkload = anyWorkload, anyWorkload
+	l.settings.Docker.Join = l.settings.Records.JoinsStandalone()
 	l.single("admin.", l.settings.Admin.Validate())
 	l.single("egress.", l.settings.Egress.Validate())
 	l.single("redact.", l.settings.Redact.Validate())

@@ -11,6 +11,6 @@
 //   - No panic leaves it: a panic ends the connection of one container, which is opened again.
 //
 // The reader's path: manager.go follows all containers of an engine, which is behind API. tail.go follows one container, and stream.go reads its log:
-// frames.go and tty.go split it into records, lines.go joins records to lines, cursor.go finds the new records. salvage.go reads the records behind
+// frames.go splits it into records, lines.go joins records to lines, records.go joins the lines of a stack trace, cursor.go finds the new records. salvage.go reads the records behind
 // one that an engine cannot read. containerevent.go reports events.
 package docker

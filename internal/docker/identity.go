@@ -22,6 +22,8 @@ type Settings struct {
 	Exclude []string `toml:"exclude"`
 	// AnyWorkload lets a container's label name any workload, as labels.workload says.
 	AnyWorkload bool `toml:"-"`
+	// Join joins the lines of a stack trace to one record, as records.join says.
+	Join bool `toml:"-"`
 }
 
 // LabelSettings limits the settings that containers may have in their labels.
@@ -44,8 +46,8 @@ const (
 // DefaultLabelSettings returns the default settings.
 func DefaultLabelSettings() LabelSettings { return LabelSettings{Workload: WorkloadOwn} }
 
-// DefaultSettings returns the default settings: all containers are followed.
-func DefaultSettings() Settings { return Settings{} }
+// DefaultSettings returns the default settings: all containers are followed, and stack traces are joined.
+func DefaultSettings() Settings { return Settings{Join: true} }
 
 // Validate returns everything that is wrong with the settings.
 func (s *Settings) Validate() []setting.Fault {

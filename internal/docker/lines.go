@@ -14,6 +14,8 @@ type Line struct {
 	Stream    engine.Stream
 	Text      []byte // without its line end
 	Truncated bool   // the line is a part of a longer one
+	// Lines is how many lines a record has that was joined from several; 0: it is one line. First is the length of the first of them, 0: all of Text.
+	Lines, First int
 	// Ordinal is the number of earlier lines with the same stream, time and text. It stays the same when the line is read again.
 	Ordinal uint64
 }

@@ -89,6 +89,8 @@ type Manager struct {
 	inspecting       chan struct{} // holds a value during each call of Inspect
 	slots            chan struct{} // holds a value while a large frame is in memory
 	budget           budget        // of partial lines
+	waiting          atomic.Int64  // bytes of waiting records
+	joins            atomic.Bool   // Settings.Join
 	events           chan Event
 	wake             chan struct{} // capacity 1: a pending reconciliation
 	queue            chan Event    // on their way to OnEvent
@@ -163,6 +165,7 @@ func New(o Options) (*Manager, error) {
 		events: make(chan Event, maxEvents), queue: make(chan Event, maxEvents), wake: make(chan struct{}, 1), tails: map[string]*tail{}, ignored: map[string]notFollowed{}, listed: map[string]Listed{},
 		checkpoints: map[string][]byte{}, deaths: map[string]int64{}, first: true,
 	}
+	m.joins.Store(o.Settings.Join)
 	for id, value := range o.Saved {
 		if id == managerKey {
 			c, err := decodeCursor(value)
@@ -442,7 +445,7 @@ func (m *Manager) tail(id string) *tail {
 func (m *Manager) newTail(id string) *tail {
 	t := &tail{m: m, id: id, log: m.opt.Log, wake: make(chan struct{}, 1), limit: noLimit, since: m.since, early: !m.reconciled.Load()}
 	t.source.Store(&engine.Source{Kind: "log", Workload: id, Host: m.opt.Host, Container: engine.Container{ID: id}})
-	t.join = joiner{budget: &m.budget, emit: func(l Line, keys []key) { t.batch.add(l, keys) }}
+	t.join = joiner{budget: &m.budget, emit: t.addLine}
 	if value, ok := m.checkpoints[id]; ok {
 		delete(m.checkpoints, id)
 		c, err := decodeCursor(value)

@@ -115,6 +115,7 @@ func (m *Manager) SetSettings(ctx context.Context, s Settings) error {
 	}
 	m.mu.Lock()
 	m.settings = s
+	m.joins.Store(s.Join)
 	clear(m.ignored)
 	tails := make([]*tail, 0, len(m.tails))
 	for _, t := range m.tails {

@@ -104,6 +104,6 @@ func (t *tail) knows(k key) bool {
 	defer t.mu.Unlock()
 	t.cursorMu.Lock()
 	defer t.cursorMu.Unlock()
-	done, _ := t.cursor.replay(t.info.Seconds, t.join.held).done(k)
+	done, _ := t.cursor.replay(t.info.Seconds, t.held).done(k)
 	return done
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/backoff"
+	"github.com/tinyforge/fluentbit-trigger/internal/join"
 )
 
 // Timing is the intervals and timeouts of a Manager. Tests shorten them.
@@ -19,6 +20,7 @@ type Timing struct {
 	probe       time.Duration // without a byte, until the tail asks for the last record
 	probeWithin time.Duration // until the answer to that
 	partial     time.Duration // until a line without an end is evaluated
+	join        time.Duration // after its last line, until a record that may go on is evaluated
 	backoffMin  time.Duration
 	backoffMax  time.Duration
 }
@@ -27,7 +29,7 @@ type Timing struct {
 func DefaultTiming() Timing {
 	return Timing{
 		reconcile: 5 * time.Second, save: time.Second, call: 30 * time.Second, firstByte: 3 * time.Second, probe: 30 * time.Second,
-		probeWithin: 2 * time.Second, partial: 5 * time.Second, backoffMin: 50 * time.Millisecond, backoffMax: 5 * time.Second,
+		probeWithin: 2 * time.Second, partial: 5 * time.Second, join: time.Duration(join.MaxGap), backoffMin: 50 * time.Millisecond, backoffMax: 5 * time.Second,
 	}
 }
 
@@ -38,7 +40,7 @@ func (t *Timing) backoff(failures int) time.Duration {
 
 // counters are the counters behind Stats.
 type counters struct {
-	events, lines, replayed, gaps, unreadable, compress, stalls, broken, invalid, missed, panics, unsaved atomic.Int64
+	events, lines, replayed, gaps, unreadable, compress, stalls, broken, invalid, missed, panics, unsaved, records, recordLines, recordsCut atomic.Int64
 }
 
 // notices returns the counter of a kind of notices.
@@ -67,6 +69,9 @@ type Stats struct {
 	Missed   int64                // events that found no room in a queue; a reconciliation followed
 	Unsaved  int64                // saves that failed
 	Panics   int64                // recovered
+	Records  int64                // joined of several lines
+	Joined   int64                // lines of these records
+	Cut      int64                // records that a bound ended
 }
 
 // Idle reports whether the engine has containers but none is followed, and returns their names. This program's own container does not count. While
@@ -101,6 +106,7 @@ func (m *Manager) Stats() Stats {
 	s := Stats{
 		Events: c.events.Load(), Lines: c.lines.Load(), Replayed: c.replayed.Load(), Gaps: c.gaps.Load(), Notices: map[NoticeKind]int64{}, Stalls: c.stalls.Load(),
 		Broken: c.broken.Load(), Invalid: c.invalid.Load(), Missed: c.missed.Load(), Unsaved: c.unsaved.Load(), Panics: c.panics.Load(),
+		Records: c.records.Load(), Joined: c.recordLines.Load(), Cut: c.recordsCut.Load(),
 	}
 	for _, kind := range NoticeKinds() {
 		s.Notices[kind] = c.notices(kind).Load()

@@ -99,7 +99,7 @@ func (t *tail) stream(ctx context.Context, p part) (*record, error) {
 	t.replay = nil
 	checks := 0 // of whether the new records directly follow the known ones
 	if t.cursor.known() {
-		t.replay = t.cursor.replay(t.info.Seconds, t.join.held)
+		t.replay = t.cursor.replay(t.info.Seconds, t.held)
 		if p.backfills {
 			t.replay.behind(t.anchor)
 		} else {
@@ -261,6 +261,7 @@ func (t *tail) endedEarly() bool {
 func (t *tail) gap() {
 	t.mu.Lock()
 	t.join.flushAll(true)
+	t.endRecords()
 	t.mu.Unlock()
 	t.replay = nil
 	t.cursorMu.Lock()
@@ -317,9 +318,11 @@ func (t *tail) accept(ctx context.Context, r *record) error {
 	t.fresh++
 	t.join.add(r, k, n)
 	if t.batch.full() {
-		return t.deliver(ctx)
+		if err := t.deliver(ctx); err != nil {
+			return err
+		}
 	}
-	return nil
+	return t.relieve(ctx)
 }
 
 // addAgain adds a known record to a rebuilt cursor, in the order of the log. The caller holds t.mu.
@@ -340,7 +343,7 @@ func (t *tail) ordinal(k key) uint64 {
 		return 0
 	}
 	n := t.batch.count(k)
-	t.join.held(func(other key) {
+	t.held(func(other key) {
 		if other == k {
 			n++
 		}

@@ -73,15 +73,18 @@ type tail struct {
 	restored           bool       // the cursor was restored: the log must be read even if the container does not run
 	failures           int        // consecutive attempts that failed
 
+	traces                atomic.Int64           // records joined of several lines, since the start
 	stopSignal            atomic.Pointer[string] // of the container's configuration
 	lines, hits, lastLine atomic.Int64           // since the start; lastLine is a time in ns
 	trouble               atomic.Pointer[string] // the last reason why the log could not be read
 
 	health atomic.Pointer[string] // as last reported or inspected
 
-	mu    sync.Mutex // held while records are joined and lines are evaluated
-	join  joiner
-	batch batch
+	mu       sync.Mutex // held while records are joined and lines are evaluated
+	join     joiner
+	waiting  [3]waiting // by stream
+	previous [3]int     // by stream: the number, from 1, of the batch's line that the next one may continue; 0: none
+	batch    batch
 
 	cursorMu sync.Mutex // guards the fields below; never held during a call of the engine or the sink
 	cursor   cursor
@@ -113,6 +116,7 @@ const (
 // run follows the container until it is gone or ctx ends.
 func (t *tail) run(ctx context.Context) {
 	defer t.setState(Gone)
+	defer t.endWaiting(ctx)
 	for ctx.Err() == nil {
 		next, err := t.attempt(ctx)
 		if t.fresh > 0 && !errors.Is(err, errPanic) { // lines that make a sink panic come again with each attempt
@@ -229,6 +233,7 @@ func (t *tail) finish(ctx context.Context) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.join.flushAll(false)
+	t.endRecords()
 	if err := t.deliver(ctx); err != nil {
 		t.log.Debug("lines were not evaluated", "error", err)
 	}

@@ -43,6 +43,10 @@ func (i *idle) begin() {
 
 // arm sets the timer. The caller holds the tail's lock.
 func (i *idle) arm() {
+	if at, ok := i.t.waitsUntil(); ok {
+		i.timer.Reset(max(at.Sub(i.t.m.opt.Now()), time.Millisecond))
+		return
+	}
 	if i.t.join.holds() {
 		i.timer.Reset(i.t.m.timing.partial)
 		return
@@ -95,10 +99,14 @@ func (i *idle) expire(ctx context.Context) (wait uint64, ask bool) {
 	if !i.on || ctx.Err() != nil {
 		return 0, false
 	}
-	if !i.t.join.holds() {
+	_, waits := i.t.waitsUntil()
+	switch {
+	case waits: // deliver ends the records whose time is over
+	case i.t.join.holds():
+		i.t.join.flushAll(true)
+	default:
 		return i.wait, true
 	}
-	i.t.join.flushAll(true)
 	if err := i.t.deliver(ctx); err != nil {
 		i.cancel(err)
 	}

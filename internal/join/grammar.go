@@ -284,7 +284,7 @@ func isGoLine(line []byte) bool {
 	return at > 0 && at < 8 && len(line) < 32
 }
 
-var goLines = words("PC=", "panic: ", "fatal error: ", "SIG", "Previous ", "Goroutine ")
+var goLines = words("PC=", "Previous ", "Goroutine ")
 
 // reportsError reports whether a line says that something went wrong.
 func reportsError(line []byte) bool {

@@ -150,6 +150,7 @@ func TestRecords(t *testing.T) {
 		"two tracebacks":          {"Traceback (most recent call last):\n  File \"a.py\", line 1, in f\nKeyError: 'a'\nTraceback (most recent call last):\n  File \"a.py\", line 1, in f\nKeyError: 'a'", []int{3, 6}},
 		"the end of a traceback":  {"Traceback (most recent call last):\n  File \"a.py\", line 1, in f\nKeyboardInterrupt\nTypeError: of another", []int{3, 4}},
 		"Go":                      {"panic: boom [recovered]\n\tpanic: again\n\ngoroutine 1 [running]:\nmain.main()\n\t/app/main.go:3 +0x1d\ncreated by main.run in goroutine 1\n\t/app/main.go:9 +0x1\nexit status 2\nnext", []int{9, 10}},
+		"a panic twice":           {"panic: a\npanic: a\n\ngoroutine 1 [running]:\nmain.main()\n\t/app/main.go:3 +0x1d", []int{1, 6}},
 		"Rust":                    {"thread 'main' panicked at src/main.rs:2:5:\nboom\nnote: run with `RUST_BACKTRACE=1` environment variable\nnext", []int{3, 4}},
 		"PHP":                     {"PHP Fatal error:  Uncaught Exception: boom in /a.php:3\nStack trace:\n#0 /a.php(7): f()\n#1 {main}\n  thrown in /a.php on line 3\nnext", []int{5, 6}},
 		"Ruby":                    {"a.rb:3:in `f': boom (RuntimeError)\n\tfrom a.rb:7:in `<main>'\nnext", []int{2, 3}},
@@ -228,6 +229,28 @@ func TestOnlyTheLinesDecide(t *testing.T) {
 		}
 		if got := records(lines[:n], at0); fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("the first %d lines: records end at %v, want %v", n, got, want)
+		}
+	}
+}
+
+// TestTextsOfSeveralLines: what Fluent Bit joined before goes on, or is a part of a record, as its lines would be.
+func TestTextsOfSeveralLines(t *testing.T) {
+	trace := "java.io.IOException: a\n\tat x.Y.z(Y.java:1)"
+	for _, c := range []struct {
+		texts []string
+		ends  []int
+	}{
+		{[]string{"ERROR cannot pay", trace, "\tat x.Y.a(Y.java:2)\nCaused by: x.B: c", "\tat x.B.c(B.java:2)", "INFO on"}, []int{4, 5}},
+		{[]string{trace, trace}, []int{1, 2}},
+		{[]string{trace + "\nINFO on", "\tat x.Y.a(Y.java:2)"}, []int{1, 2}},
+		{[]string{"ERROR a", "\tat x.Y.a(Y.java:2)\nINFO on"}, []int{1, 2}},
+	} {
+		var lines [][]byte
+		for _, text := range c.texts {
+			lines = append(lines, []byte(text))
+		}
+		if got := records(lines, at0); fmt.Sprint(got) != fmt.Sprint(c.ends) {
+			t.Errorf("%q: records end at %v, want %v", c.texts, got, c.ends)
 		}
 	}
 }

@@ -55,11 +55,25 @@ func (t *Trace) Lines() int { return t.lines - t.blanks }
 func (t *Trace) Open() bool { return t.lines > 0 }
 
 // Text returns the text of a record: its lines, which the caller separated by line feeds, without blank ones at the end.
-func Text(lines []byte) []byte { return bytes.TrimRight(lines, "\n") }
+func Text(lines []byte) []byte {
+	for {
+		at := bytes.LastIndexByte(lines, '\n')
+		if at < 0 || !blank(lines[at+1:]) {
+			return lines
+		}
+		lines = lines[:at]
+	}
+}
 
 // Begin returns the state of a record that begins with a line of the given time in ns. ok is false if no line can continue it. It searches the line, so
 // callers ask MayJoin first.
+//
+// A text of several lines, which something in front joined, begins a record like its lines, if they all belong together.
 func Begin(line []byte, time int64) (t Trace, ok bool) {
+	if end := bytes.IndexByte(line, '\n'); end >= 0 {
+		t, ok = Begin(line[:end], time)
+		return t, ok && t.Continue(line[end+1:], time) == Continues
+	}
 	if len(line) == 0 || len(line) > maxLine || line[0] == '{' {
 		return t, false // an object holds its trace in a member
 	}
@@ -88,8 +102,21 @@ func Begin(line []byte, time int64) (t Trace, ok bool) {
 	return t, true
 }
 
-// Continue decides whether a line of the given time in ns continues the record, and adds it if so.
+// Continue decides whether a line of the given time in ns continues the record, and adds it if so. A text of several lines continues it if each of them
+// does.
 func (t *Trace) Continue(line []byte, time int64) Verdict {
+	if bytes.IndexByte(line, '\n') >= 0 {
+		next, v := *t, Continues
+		for more := true; more && v == Continues; {
+			var one []byte
+			one, line, more = bytes.Cut(line, lineFeed)
+			v = next.Continue(one, time)
+		}
+		if v == Continues {
+			*t = next
+		}
+		return v
+	}
 	if gap := time - t.last; gap > MaxGap || gap < -MaxGap || len(line) > maxLine {
 		return Ends
 	}
@@ -106,6 +133,8 @@ func (t *Trace) Continue(line []byte, time int64) Verdict {
 	*t = next
 	return Continues
 }
+
+var lineFeed = []byte{'\n'}
 
 // maxBlanks bounds the blank lines in a row within a record.
 const maxBlanks = 3

@@ -78,7 +78,8 @@ func (id *identity) ofEvent(rule string, o *docker.ContainerEvent) string {
 	return shortid.Alert(h.Sum(nil))
 }
 
-// ofLine returns the id of a rule's alert about a container's line: SHA-256 over rule, instance, container, stream, time, ordinal and text.
+// ofLine returns the id of a rule's alert about a container's line: SHA-256 over rule, instance, container, stream, time, ordinal and text;
+// the first line's of a joined record, whose end may be another one after a restart.
 func (id *identity) ofLine(rule, container string, l *docker.Line) string {
 	h := sha256.New()
 	for _, part := range []string{"docker", rule, id.instance, container, l.Stream.String()} {
@@ -87,7 +88,11 @@ func (id *identity) ofLine(rule, container string, l *docker.Line) string {
 	}
 	h.Write(binary.BigEndian.AppendUint64(nil, uint64(l.Time)))
 	h.Write(binary.BigEndian.AppendUint64(nil, l.Ordinal))
-	h.Write(l.Text)
+	if l.First > 0 {
+		h.Write(l.Text[:l.First])
+	} else {
+		h.Write(l.Text)
+	}
 	return shortid.Alert(h.Sum(nil))
 }
 

@@ -14,6 +14,9 @@ type Block struct {
 	// Before is the latest time among the series' records before the block, or math.MinInt64 in the first block.
 	Before int64
 
+	// Joined has the times of the lines that became a part of a record before them.
+	Joined []int64
+
 	buf   []byte // the piece of the file that was read last
 	arena []byte // copies of texts that cannot remain in buf
 	event []byte // JSON lines, encoded as events
@@ -22,7 +25,7 @@ type Block struct {
 // reset empties the block. It keeps the memory, unless an unusually long line made it grow.
 func (b *Block) reset(size int) {
 	clear(b.Records)
-	b.Records, b.Numbers, b.File = b.Records[:0], b.Numbers[:0], ""
+	b.Records, b.Numbers, b.Joined, b.File = b.Records[:0], b.Numbers[:0], b.Joined[:0], ""
 	if cap(b.buf) > 2*size {
 		b.buf = nil
 	}

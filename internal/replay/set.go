@@ -91,6 +91,9 @@ func Open(ctx context.Context, inputs []string, opt Options) (*Set, error) {
 	if len(s.series) == 0 && !s.empty {
 		return nil, errors.Join(errors.New("no input holds a log: "+found.reason()), s.Close())
 	}
+	for _, one := range s.series {
+		one.on = opt.Records.JoinsStandalone()
+	}
 	slices.SortStableFunc(s.series, func(a, b *Series) int { return cmp.Compare(a.first, b.first) })
 	return s, nil
 }
@@ -144,6 +147,7 @@ type Series struct {
 	first  int64
 	state  *state
 	reader reader
+	joining
 }
 
 // earliest is the first time of a series that cannot be determined before reading it.
@@ -168,8 +172,13 @@ func (s *Series) Next(ctx context.Context, b *Block, size int) error {
 		b.reset(size)
 		err := s.reader.next(ctx, b, size)
 		s.state.times.handOn(&s.state.set.untimed)
+		s.block(b)
+		if err != nil {
+			s.over(b)
+		}
 		s.limit(b)
 		if len(b.Records) > 0 {
+			b.Joined, s.times = append(b.Joined, s.times...), s.times[:0]
 			s.state.seen(b)
 			return nil // the next call returns the error again
 		}

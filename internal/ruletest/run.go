@@ -207,28 +207,13 @@ func (r *runner) play() {
 	at := time.Duration(0)
 	r.alerts = r.engine.Tick(r.test.start.UnixNano(), r.alerts[:0]) // rules with absent_from = "start" begin to wait now
 	r.keep(at)
-	sources := map[string]*engine.Source{}
-	for i := range r.test.Lines {
-		l := &r.test.Lines[i]
-		at = l.At.from(at)
-		o := l.Origin.or(&r.test.Origin)
-		rec := r.file.record(o, l.Text, 0)
-		if s := sources[o.key()]; s != nil {
-			rec.Source = s
-		} else {
-			sources[o.key()] = rec.Source
-		}
-		for n := range max(1, l.Repeat) {
-			if n > 0 {
-				at += l.Every
-			}
-			r.tick(at)
-			rec.Time = r.test.start.Add(at).UnixNano()
-			w := r.engine.Worker()
-			r.alerts = w.Process(&rec, rec.Time, r.alerts[:0])
-			w.Release()
-			r.keep(at)
-		}
+	for _, one := range r.records() {
+		at = one.at
+		r.tick(at)
+		w := r.engine.Worker()
+		r.alerts = w.Process(&one.rec, one.rec.Time, r.alerts[:0])
+		w.Release()
+		r.keep(at)
 	}
 	r.tick(max(at, r.test.Until))
 	r.alerts = r.engine.ReleaseWaiting(r.alerts[:0]) // no further line comes

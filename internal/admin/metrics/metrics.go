@@ -129,6 +129,9 @@ func list() []metric {
 		{"docker_invalid_timestamps_total", "Records without a valid timestamp.", nil},
 		{"docker_replayed_records_total", "Records skipped because they were read before.", nil},
 		{"docker_missed_events_total", "Engine events dropped because a queue was full; listing all containers makes up for them.", nil},
+		{"docker_joined_records_total", "Records joined of several lines: stack traces.", nil},
+		{"docker_joined_lines_total", "Lines of these records.", nil},
+		{"docker_cut_records_total", "Joined records that ended at a bound.", nil},
 		{"docker_failed_saves_total", "Failed attempts to save log positions, which are retried.", nil},
 	}
 }
@@ -358,6 +361,9 @@ func (s *sink) docker(d *docker.Stats) {
 	s.counter("docker_invalid_timestamps_total", d.Invalid)
 	s.counter("docker_replayed_records_total", d.Replayed)
 	s.counter("docker_missed_events_total", d.Missed)
+	s.counter("docker_joined_records_total", d.Records)
+	s.counter("docker_joined_lines_total", d.Joined)
+	s.counter("docker_cut_records_total", d.Cut)
 	s.counter("docker_failed_saves_total", d.Unsaved)
 }
 

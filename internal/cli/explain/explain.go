@@ -20,6 +20,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
 	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/join"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/silence"
 	"github.com/tinyforge/fluentbit-trigger/internal/quantity"
@@ -137,7 +138,7 @@ func (cmd *explainCommand) run(c *command.Env) error {
 		return nil
 	}
 	if cmd.Line == "-" {
-		err = eachLine(c.In, show)
+		err = eachRecord(c.In, &result.Settings.Records, show)
 	} else {
 		err = show(cmd.Line)
 	}
@@ -160,6 +161,20 @@ func onlyHits(rules []explainedRule) []explainedRule {
 		}
 	}
 	return out
+}
+
+// eachRecord calls f for each record: a line, or the lines of a stack trace.
+func eachRecord(r io.Reader, records *chunk.Settings, f func(string) error) error {
+	if !records.JoinsStandalone() {
+		return eachLine(r, f)
+	}
+	var lines join.Sequence
+	show := func(text []byte) error { return f(string(text)) }
+	err := eachLine(r, func(line string) error {
+		text, _ := records.Line(nil, []byte(line))
+		return lines.Add(text, 0, show)
+	})
+	return errors.Join(err, lines.End(show))
 }
 
 // eachLine calls f for each line.
