@@ -50,6 +50,7 @@ func New() *Engine {
 		lines: lines.NewBuffers(), mutes: mute.NewBoard(), deploys: deploy.NewTracker(), counters: map[string]*model.RuleCounters{},
 		redacted: map[string]*atomic.Int64{},
 	}
+	e.mutes.ReplacedAt = e.deploys.ReplacedAt
 	e.deploys.MayLeave, e.deploys.Show = e.mayLeave, e.showKind
 	e.keyed = state.NewKeyed(DefaultLimits(), e.mutes, e.countersIfKnown)
 	empty, err := rules.Compile(Settings{Limits: DefaultLimits()}, e.countersOf, nil)

@@ -62,7 +62,7 @@ func (e *Engine) Explain(rec *Record, now int64) []Explanation {
 			x.Hit, x.Captures = true, h.captured()
 			x.Preview, x.Alert = w.preview(draft, h, now)
 			x.Fields, x.Redacted = x.Alert.Fields, x.Alert.Redacted
-			if silence, held := e.SilenceOf(h, now); held {
+			if silence, held := e.SilenceOf(h, now); held && !(silence.NextImage && x.Preview.Alerts) {
 				x.Silence = silence.ID
 			}
 		}
@@ -79,7 +79,10 @@ func (e *Engine) Explain(rec *Record, now int64) []Explanation {
 func (w *Worker) preview(draft *state.Draft, h *Hit, now int64) (*Preview, *Alert) {
 	r := h.rule
 	c := w.contextOf(h, now)
-	image := w.engine.deploys.Preview(h.Record.Source, c.At, now)
+	image, deploys := w.engine.deploys.Preview(h.Record.Source, c.At, now)
+	if deploys && c.Silence != nil && c.Silence.NextImage { // which the line itself would end
+		c.Silence, c.Muted = nil, false
+	}
 	if c.ImageSince = image.Since; h.Record.Source.Container.Image == "" {
 		c.ImageSince = 0
 	}

@@ -43,6 +43,8 @@ type (
 	Settings = rules.Settings
 	// RuleSettings is a rules.RuleSettings.
 	RuleSettings = rules.RuleSettings
+	// Until is a rules.Until.
+	Until = rules.Until
 	// FirstSeen is a rules.FirstSeen.
 	FirstSeen = rules.FirstSeen
 	// DeploySettings is a rules.DeploySettings.
@@ -163,6 +165,12 @@ func DefaultLimits() Limits { return rules.DefaultLimits() }
 
 // DefaultRedact returns the settings of masks when none are set.
 func DefaultRedact() RedactSettings { return redact.DefaultSettings() }
+
+// NextImageWord is the end of a silence that the next image ends, as the configuration writes it.
+const NextImageWord = rules.NextImageWord
+
+// MaxNextImage is how long a silence lasts that waits for an image which does not come.
+const MaxNextImage = rules.MaxNextImage
 
 // FirstSeenImage is the first_seen of a rule that goes by the images of a workload.
 const FirstSeenImage = rules.FirstSeenImage

@@ -12,6 +12,7 @@ import (
 type refImage struct {
 	name           string
 	since, arrived int64
+	began          int64 // when the line arrived by which it appeared
 	replaced       bool
 }
 
@@ -59,7 +60,7 @@ func (m *reference) before(rec *Record, now int64) {
 	if i < 0 {
 		im := &refImage{name: s.Container.Image}
 		m.images.met[key] = &refMet{image: im, since: at}
-		m.present(s.Workload, im, at)
+		m.present(s.Workload, im, at, now)
 		im.arrived = max(im.arrived, now)
 		return
 	}
@@ -67,7 +68,7 @@ func (m *reference) before(rec *Record, now int64) {
 	if c := m.images.met[key]; c == nil || c.image != im {
 		m.images.met[key] = &refMet{image: im, since: at, newer: i < len(all)-1}
 		if i < len(all)-1 && now-im.arrived >= int64(time.Minute) {
-			m.present(s.Workload, im, at)
+			m.present(s.Workload, im, at, now)
 		}
 	}
 	im.arrived = max(im.arrived, now)
@@ -82,14 +83,14 @@ func (m *reference) after(rec *Record, now int64) {
 	c, all := m.images.met[s.Workload+" "+s.Container.ID], m.images.of[s.Workload]
 	c.image.arrived = max(c.image.arrived, now)
 	if present := all[len(all)-1]; c.newer && c.image != present && now-present.arrived >= int64(10*time.Minute) {
-		m.present(s.Workload, c.image, c.since)
+		m.present(s.Workload, c.image, c.since, now)
 	}
 }
 
 // present makes an image the one that a workload runs.
-func (m *reference) present(workload string, im *refImage, at int64) {
+func (m *reference) present(workload string, im *refImage, at, now int64) {
 	all := slices.DeleteFunc(m.images.of[workload], func(other *refImage) bool { return other == im })
-	im.since, im.replaced = at, len(all) > 0
+	im.since, im.began, im.replaced = at, now, len(all) > 0
 	m.images.of[workload] = append(all, im)
 	for key, c := range m.images.met {
 		if strings.HasPrefix(key, workload+" ") {
@@ -102,7 +103,7 @@ func (m *reference) present(workload string, im *refImage, at int64) {
 func (r *refImages) clamp(now int64) {
 	for _, all := range r.of {
 		for _, im := range all {
-			im.since, im.arrived = min(im.since, now), min(im.arrived, now)
+			im.since, im.arrived, im.began = min(im.since, now), min(im.arrived, now), min(im.began, now)
 		}
 	}
 	for _, c := range r.met {
@@ -120,6 +121,12 @@ func (m *reference) knownByImage(h *refHit, first int64) bool {
 		_, since = m.imageOf(h.source)
 	}
 	return since == 0 || first < since
+}
+
+// overByImage reports whether the next image of a workload has ended a silence.
+func (m *reference) overByImage(s *Silence, workload string) bool {
+	all := m.images.of[workload]
+	return s.NextImage && len(all) > 1 && all[len(all)-1].began > s.From
 }
 
 // deploy has a container of a source's workload run another image, in a new container, in the same one, or beside the old one in a new one.

@@ -143,7 +143,7 @@ func (h *refHit) aboutRollup() refAbout {
 // muted says whether a silence or an inhibition holds something back.
 func (m *reference) muted(about refAbout, now int64) (Reason, bool) {
 	for i := range m.silences {
-		if s := &m.silences[i]; s.From <= now && (s.Until == 0 || now < s.Until) && refHours(s, now) && about.match(&s.Matchers) {
+		if s := &m.silences[i]; s.From <= now && (s.Until == 0 || now < s.Until) && refHours(s, now) && !m.overByImage(s, about.source.Workload) && about.match(&s.Matchers) {
 			return ReasonSilence, true
 		}
 	}

@@ -116,8 +116,11 @@ func referenceSilences(c *choices, now int64) []Silence {
 	for i := range c.below(4) {
 		from := now + int64(c.seconds(0, 5, 60))
 		s := Silence{ID: fmt.Sprint(i), Matchers: referenceMatchers(c), From: from, Until: from + int64(c.seconds(5, 40, 120))}
-		if c.below(2) == 0 {
+		switch c.below(4) {
+		case 0, 1:
 			referenceHours(c, &s, now)
+		case 2:
+			s.NextImage, s.Until = true, from+int64(time.Hour)
 		}
 		list = append(list, s)
 	}

@@ -164,16 +164,17 @@ func (t *Tracker) Of(s *model.Source) Image {
 	return w.of(s)
 }
 
-// Preview returns the image of a source as Of would after a line of it, which was written at a time and arrived at now. It changes nothing.
-func (t *Tracker) Preview(s *model.Source, at, now int64) Image {
+// Preview returns the image of a source as Of would after a line of it, which was written at a time and arrived at now, and whether the line would make a
+// deploy. It changes nothing.
+func (t *Tracker) Preview(s *model.Source, at, now int64) (im Image, deploys bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	w, ok := t.workloads.Peek(s.Workload)
 	if ok && Counts(s) {
 		w = w.saveAt(now).workload(w.name)
-		w.meet(&s.Container, containerKey(s), at, now)
+		deploys = w.meet(&s.Container, containerKey(s), at, now)
 	}
-	return w.of(s)
+	return w.of(s), deploys
 }
 
 // of returns the image of a source.
@@ -192,12 +193,15 @@ func (w *workload) of(s *model.Source) Image {
 	return Image{Name: im.name, ID: im.id, Since: im.appeared()}
 }
 
-// Replaced reports whether an image of the workload took the place of another since a time, by arrival.
-func (t *Tracker) Replaced(workload string, since int64) bool {
+// ReplacedAt returns when the first line of the present image arrived, where the image took the place of another after a time; else 0.
+func (t *Tracker) ReplacedAt(workload string, since int64) int64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	w, ok := t.workloads.Peek(workload)
-	return ok && w.deployed > since
+	if !ok || !w.images[0].replaced || w.images[0].began <= since {
+		return 0
+	}
+	return w.images[0].began
 }
 
 // NextDue returns when the first comparison ends; ok is false when none runs. It takes no lock.

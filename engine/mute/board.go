@@ -9,12 +9,15 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+	"github.com/tinyforge/fluentbit-trigger/internal/glob"
 )
 
 // Board holds the silences in force, and the alerts that inhibit others. Safe for concurrent use.
 type Board struct {
 	Silences  atomic.Pointer[silenceSet] // nil: none
 	Inhibitor *Inhibitor
+	// ReplacedAt returns when a new image of a workload appeared after a time, 0: none did; nil: no images are known.
+	ReplacedAt func(workload string, since int64) int64
 
 	mu sync.Mutex // keeps calls of setSilences apart
 }
@@ -26,6 +29,11 @@ func (m *Board) SetSilences(list []rules.Silence) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	set, err := NewSilenceSet(list, m.Silences.Load())
+	for _, one := range set.all {
+		if one.board == nil { // it is new, so nobody else has it yet
+			one.board = m
+		}
+	}
 	if len(set.all) == 0 {
 		set = nil
 	}
@@ -44,6 +52,9 @@ func (m *Board) ListSilences() []rules.Silence {
 		out[i] = one.Silence
 		out[i].Severity, out[i].Where, out[i].Every = slices.Clone(one.Severity), maps.Clone(one.Where), slices.Clone(one.Every)
 		out[i].Suppressed = one.hits.Load()
+		if at := one.replaced(one.Workload); at != 0 && glob.IsLiteral(one.Workload) { // of others, each workload has an end of its own
+			out[i].Until = min(out[i].Until, at)
+		}
 	}
 	return out
 }

@@ -21,6 +21,7 @@ type Silence struct {
 	rules.Silence
 	matcher rules.Matcher
 	hours   *hours.Hours  // nil: at all times between From and Until
+	board   *Board        // that it is in force on; nil: on none, which knows no images
 	hits    *atomic.Int64 // suppressed; kept by the silence of the same id that takes its place
 }
 
@@ -101,8 +102,16 @@ func compile(s rules.Silence, before *Silence) (*Silence, error) {
 // matches reports whether the silence is in force at a time and about a hit or an alert. ofSource says that its globs are known to match. The cheap checks
 // come first: the clock of a zone costs more than a glob, and less than a regular expression or a label.
 func (s *Silence) matches(about *rules.Subject, now int64, ofSource bool) bool {
-	return s.Within(now) && (ofSource || s.matcher.MatchesSource(about.Rule, about.Source)) && (s.hours == nil || s.hours.Contain(now)) &&
+	return s.Within(now) && s.replaced(about.Source.Workload) == 0 && (ofSource || s.matcher.MatchesSource(about.Rule, about.Source)) && (s.hours == nil || s.hours.Contain(now)) &&
 		s.matcher.MatchesLine(about)
+}
+
+// replaced returns when the next image of a workload ended the silence; 0: it did not.
+func (s *Silence) replaced(workload string) int64 {
+	if !s.NextImage || s.board == nil || s.board.ReplacedAt == nil {
+		return 0
+	}
+	return s.board.ReplacedAt(workload, s.From)
 }
 
 // idle reports that no silence is active at a time.

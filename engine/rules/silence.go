@@ -14,12 +14,14 @@ import (
 type Silence struct {
 	ID string `json:"id"`
 	Matchers
-	From    int64    `json:"from"`            // ns since 1970-01-01 UTC; 0 = since ever
-	Until   int64    `json:"until"`           // ns; the first moment in which it suppresses nothing any more; 0: it has hours, and no end
-	Every   []string `json:"every,omitempty"` // hours in which alone it is in force; empty: at all times
-	Zone    string   `json:"zone,omitempty"`  // of the hours; "": UTC
-	Comment string   `json:"comment,omitempty"`
-	Author  string   `json:"author,omitempty"`
+	From  int64    `json:"from"`            // ns since 1970-01-01 UTC; 0 = since ever
+	Until int64    `json:"until"`           // ns; the first moment in which it suppresses nothing any more; 0: it has hours, and no end
+	Every []string `json:"every,omitempty"` // hours in which alone it is in force; empty: at all times
+	Zone  string   `json:"zone,omitempty"`  // of the hours; "": UTC
+	// NextImage ends it earlier: for each workload when a new image appears there after From.
+	NextImage bool   `json:"next_image,omitempty"`
+	Comment   string `json:"comment,omitempty"`
+	Author    string `json:"author,omitempty"`
 	// Configured says that it comes from the configuration: it does not change at run time.
 	Configured bool `json:"configured,omitempty"`
 	// Suppressed counts its hits since the engine knows it. A hit that several silences match counts for one of them.
@@ -29,6 +31,8 @@ type Silence struct {
 // Bounds of a silence.
 const (
 	maxSilenceLen = 366 * 24 * time.Hour
+	// MaxNextImage is how long a silence lasts that waits for an image which does not come.
+	MaxNextImage  = 30 * 24 * time.Hour
 	maxCommentLen = 4 << 10
 	maxAuthorLen  = 256
 )
@@ -39,6 +43,10 @@ func (s *Silence) Validate() []setting.Fault {
 	s.check(&p, "")
 	at := func(ns int64) string { return time.Unix(0, ns).UTC().Format(time.RFC3339) }
 	switch recurs := len(s.Every) > 0; {
+	case s.NextImage && s.From <= 0:
+		p.Required("from", "without it, the silence would begin again with each start, and wait for another image")
+	case s.NextImage && (s.Until <= s.From || s.Until-s.From > int64(MaxNextImage)):
+		p.add("until", at(s.Until), "must be at most %d days after from where the next image ends the silence, %s", MaxNextImage/(24*time.Hour), at(s.From))
 	case s.Until == 0 && recurs && s.From >= 0:
 	case s.Until <= 0:
 		p.Required("until", "a silence without an end is forgotten; one with hours (every) may have none")
@@ -106,8 +114,9 @@ type SilenceSettings struct {
 	Matchers
 	// When it begins, with its offset from UTC, such as 2026-12-24T22:00:00Z. Unset: it has begun.
 	From time.Time `toml:"from"`
-	// When it ends. It must be set unless every is: a silence without end hides alerts that nobody remembers.
-	Until time.Time `toml:"until"`
+	// When it ends. It must be set unless every is: a silence without end hides alerts that nobody remembers. "next image": for each workload when a new image
+	// appears there, at the latest 30 days after from.
+	Until Until `toml:"until"`
 	// Times of the week in which it is in force: ["sun 02:00-04:00"], ["weekdays 18:00-08:00", "weekends"]. It begins and ends again and again,
 	// between from and until where they are set.
 	Every []string `toml:"every"`
@@ -124,10 +133,14 @@ const configuredPrefix = "config:"
 
 // Silence returns the silence that the settings describe.
 func (s *SilenceSettings) Silence() Silence {
-	return Silence{
-		ID: configuredPrefix + s.Name, Matchers: s.Matchers, From: nanoseconds(s.From), Until: nanoseconds(s.Until), Every: s.Every, Zone: s.Zone,
-		Comment: s.Comment, Author: s.Author, Configured: true,
+	out := Silence{
+		ID: configuredPrefix + s.Name, Matchers: s.Matchers, From: nanoseconds(s.From), Until: nanoseconds(s.Until.Time), Every: s.Every, Zone: s.Zone,
+		NextImage: s.Until.NextImage, Comment: s.Comment, Author: s.Author, Configured: true,
 	}
+	if out.NextImage && out.From > 0 {
+		out.Until = out.From + int64(MaxNextImage)
+	}
+	return out
 }
 
 // nanoseconds turns a time into ns since 1970; the zero time is 0, and a time beyond int64 the nearest that fits.

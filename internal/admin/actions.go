@@ -128,7 +128,7 @@ func silenceOf(s *engine.Silence, now time.Time) adminapi.Silence {
 	}
 	out := adminapi.Silence{
 		SilenceRequest: adminapi.SilenceRequest{
-			ID: s.ID, SilenceMatchers: m, Matchers: &m, Every: s.Every, Zone: s.Zone, Comment: s.Comment, Author: s.Author,
+			ID: s.ID, SilenceMatchers: m, Matchers: &m, Every: s.Every, Zone: s.Zone, NextImage: s.NextImage, Comment: s.Comment, Author: s.Author,
 		},
 		Configured: s.Configured, Suppressed: s.Suppressed, State: "pending",
 	}
@@ -169,7 +169,7 @@ func addSilence(c *call) (any, error) {
 	if q.Matchers != nil {
 		m = *q.Matchers
 	}
-	s := engine.Silence{ID: q.ID, Every: q.Every, Zone: q.Zone, Comment: q.Comment, Author: q.Author}
+	s := engine.Silence{ID: q.ID, Every: q.Every, Zone: q.Zone, NextImage: q.NextImage, Comment: q.Comment, Author: q.Author}
 	s.Rule, s.Workload, s.Container, s.Message, s.Where = m.Rule, m.Workload, m.Container, m.Message, m.Where
 	for _, word := range m.Severity {
 		var severity engine.Severity

@@ -100,14 +100,34 @@ func TestDeployIsJudged(t *testing.T) {
 			t.Errorf("no metric %s is 1", want)
 		}
 	}
+	// A silence that the next image ends.
+	made := b.want(200, "POST", "/api/v1/silences", map[string]any{"workload": "shop/api", "next_image": true}).body
+	silence := func() map[string]any { return listOf(b.get("/api/v1/silences"), "silences")[0] }
+	if made["state"] != "active" || silence()["state"] != "active" || silence()["next_image"] != true {
+		t.Errorf("%v", silence())
+	}
+	b.deploy("b", "shop/api:1.4", start.Add(30*time.Minute), "error: silenced")
+	b.deploy("c", "shop/api:1.5", start.Add(40*time.Minute), "error: not silenced")
+	if silence()["state"] != "expired" || silence()["suppressed"] != 1.0 {
+		t.Errorf("%v", silence())
+	}
+	b.want(422, "POST", "/api/v1/silences", map[string]any{"workload": "shop/api", "next_image": true, "until": time.Now().Add(40 * 24 * time.Hour)})
+	// A new container of an image that wrote a line just now is a replica.
+	b.deploy("d", "shop/api:1.4", start.Add(50*time.Minute), new...)
+	if r := b.get(argo.EscapedPath()); r["image"].(map[string]any)["name"] != "shop/api:1.5" {
+		t.Errorf("a replica of a rolling update is a rollback: %v", r)
+	}
 	// A reload and a restart know it still.
 	if report := b.p.Reload(); len(report.Problems) > 0 {
 		t.Fatalf("%+v", report)
 	}
-	verdict("worse")
+	before := b.want(200, "GET", argo.EscapedPath(), nil).text
 	b.stop()
 	b.start()
-	verdict("worse")
+	after := b.get(argo.EscapedPath())
+	if image, _ := after["image"].(map[string]any); image["name"] != "shop/api:1.5" || !strings.Contains(before, fmt.Sprint(image["since"])) || silence()["state"] != "expired" {
+		t.Errorf("before the restart %s, after it %v", before, after)
+	}
 }
 
 // documentedAddresses returns the addresses in docs/deploys.md, for the workload shop/api.

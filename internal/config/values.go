@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
@@ -32,6 +33,7 @@ func parseError(err error) *setting.ParseError {
 var (
 	durationType = reflect.TypeFor[time.Duration]()
 	timeType     = reflect.TypeFor[time.Time]()
+	untilType    = reflect.TypeFor[engine.Until]()
 	rateType     = reflect.TypeFor[setting.Rate]()
 	sizeType     = reflect.TypeFor[setting.Size]()
 )
@@ -64,6 +66,13 @@ func setScalar(n *node, dst reflect.Value) *setting.ParseError {
 		d, err := setting.ParseDuration(text)
 		dst.SetInt(int64(d))
 		return parseError(err)
+	case dst.Type() == untilType && !(isText && text == engine.NextImageWord):
+		at, r := parseTime(n)
+		if r != nil && isText {
+			r.Message = wantTime + `, or "` + engine.NextImageWord + `"`
+		}
+		dst.Set(reflect.ValueOf(engine.Until{Time: at}))
+		return r
 	case dst.Type() == timeType:
 		at, r := parseTime(n)
 		dst.Set(reflect.ValueOf(at))

@@ -102,8 +102,10 @@ type SilenceRequest struct {
 	Until    time.Time        `json:"until,omitzero"`  // required unless every is given
 	Every    []string         `json:"every,omitempty"` // times of the week, such as "weekdays 18:00-08:00"
 	Zone     string           `json:"zone,omitempty"`  // of every, such as "Europe/Berlin"; UTC if absent
-	Comment  string           `json:"comment,omitempty"`
-	Author   string           `json:"author,omitempty"`
+	// NextImage ends it earlier: for each workload when a new image appears there. Without until it lasts 30 days at most.
+	NextImage bool   `json:"next_image,omitempty"`
+	Comment   string `json:"comment,omitempty"`
+	Author    string `json:"author,omitempty"`
 }
 
 // Silence is a silence with its matchers at the top level and in matchers. It may be sent back as a SilenceRequest.

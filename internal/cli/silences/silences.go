@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 
@@ -75,7 +76,7 @@ func newAdd(env *command.Env) *cobra.Command {
 	f.Texts(&cmd.Every, "every", "", "HOURS", `Times of the week in which it is in force, such as "sun 02:00-04:00"; repeat it for several. Lasts until you expire it, unless --for or --until is set.`)
 	f.Text(&cmd.Zone, "zone", "", "ZONE", "The time zone of --every, such as Europe/Berlin. Default: UTC.")
 	f.Duration(&cmd.For, "for", "", "How long.")
-	f.Text(&cmd.Until, "until", "", "TIME", "Until when (RFC 3339), instead of --for.")
+	f.Text(&cmd.Until, "until", "", "TIME", `Until when (RFC 3339), or "next image": for each workload until a new image appears, instead of --for.`)
 	f.Text(&cmd.Comment, "comment", "m", "TEXT", "Why, for others who find it.")
 	cmd.Add(f)
 	return c
@@ -97,6 +98,8 @@ func (cmd *addCommand) run(c *command.Env) error {
 	until := c.Now().Add(cmd.For)
 	if cmd.endless {
 		until = time.Time{}
+	} else if cmd.Until == engine.NextImageWord {
+		until = time.Time{}
 	} else if cmd.Until != "" {
 		var err error
 		if until, err = time.Parse(time.RFC3339, cmd.Until); err != nil {
@@ -105,7 +108,7 @@ func (cmd *addCommand) run(c *command.Env) error {
 	} else if cmd.For <= 0 {
 		return errors.New("--for: must be above 0s")
 	}
-	body := adminapi.SilenceRequest{Every: cmd.Every, Zone: cmd.Zone, Comment: cmd.Comment, Author: whoAmI(), SilenceMatchers: adminapi.SilenceMatchers{
+	body := adminapi.SilenceRequest{Every: cmd.Every, Zone: cmd.Zone, NextImage: cmd.Until == engine.NextImageWord, Comment: cmd.Comment, Author: whoAmI(), SilenceMatchers: adminapi.SilenceMatchers{
 		Rule: cmd.Rule, Workload: cmd.Workload, Container: cmd.Container, Severity: cmd.Severity, Message: cmd.Message, Where: conditions}}
 	if !until.IsZero() {
 		body.Until = until.UTC().Truncate(time.Second)
@@ -113,6 +116,10 @@ func (cmd *addCommand) run(c *command.Env) error {
 	return command.Ask(c, &cmd.Remote, client.Request{Method: http.MethodPost, Path: silencesPath, Body: body}, func(s *adminapi.Silence) error {
 		if len(s.Every) > 0 {
 			c.Printf("%s: %s\n", s.ID, nextWords(c, s))
+			return nil
+		}
+		if s.NextImage {
+			c.Printf("%s lasts until the next image, at most until %s\n", s.ID, s.Until.Local().Format(time.DateTime))
 			return nil
 		}
 		c.Printf("%s lasts until %s\n", s.ID, s.Until.Local().Format(time.DateTime))
@@ -177,6 +184,9 @@ func nextWords(c *command.Env, s *adminapi.Silence) string {
 		words = "from " + c.When(p.From)
 	case p != nil:
 		words = "next " + c.When(p.From) + " until " + c.When(p.Until)
+	}
+	if s.NextImage && s.State != "expired" {
+		words += " or the next image"
 	}
 	if len(s.Every) > 0 {
 		words += " (" + safetext.Visible(strings.Join(s.Every, ", ")+" "+cmp.Or(s.Zone, "UTC")) + ")"

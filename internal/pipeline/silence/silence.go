@@ -105,6 +105,9 @@ func (s *Set) Add(ctx context.Context, one engine.Silence) (made engine.Silence,
 	if one.From == 0 {
 		one.From = now.UnixNano()
 	}
+	if one.NextImage && one.Until == 0 {
+		one.Until = one.From + int64(engine.MaxNextImage)
+	}
 	if bad := one.Validate(); len(bad) > 0 {
 		return engine.Silence{}, nil, &Error{bad}
 	}

@@ -3,6 +3,7 @@
 import { errorLines } from './api.js';
 import { field, h, replace, unique } from './dom.js';
 import { everywhere } from './keys.js';
+import { nextImage } from './model.js';
 
 /** Opens a dialog. Resolves to the argument of close, or to undefined if the user cancels. */
 function open(title, build) {
@@ -55,7 +56,7 @@ export function openSilence(start, create) {
     const input = (name, extra) => h('input', { type: 'text', value: start[name] ?? '', spellcheck: 'false', autocomplete: 'off', ...extra });
     const fields = { rule: input('rule', { autofocus: true }), workload: input('workload'), container: input('container'), message: input('message'), comment: input('comment') };
     const boxes = ['debug', 'info', 'warning', 'error', 'critical'].map((name) => h('input', { type: 'checkbox', id: unique('severity'), value: name, checked: start.severity?.includes(name) }));
-    const choice = h('select', null, lengths.map(([words, minutes]) => h('option', { value: String(minutes), selected: minutes === 60 }, words)), h('option', { value: '0' }, 'until I expire it'));
+    const choice = h('select', null, lengths.map(([words, minutes]) => h('option', { value: String(minutes), selected: minutes === 60 }, words)), h('option', { value: String(nextImage) }, 'until the next image'), h('option', { value: '0' }, 'until I expire it'));
     const more = { where: input('where'), every: input('every'), zone: input('zone', { value: start.zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone }) };
     return form([
       h('p', null, 'Hits that match all of these are suppressed until the silence ends. They are counted, and the next alert reports how many there were.'),

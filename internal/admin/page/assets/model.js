@@ -108,9 +108,12 @@ export function conditionsOf(text) {
 
 const entriesOf = (text) => text.split(';').map((entry) => entry.trim()).filter(Boolean);
 
+/** The minutes of a silence that the next image of a workload ends. */
+export const nextImage = -1;
+
 /** minutes is 0 for a silence with hours that lasts until somebody expires it. */
 export function silenceBody({ rule, workload, container, message, severity, comment, minutes, where = '', every = '', zone = '' }) {
-  const body = minutes > 0 ? { until: new Date(Date.now() + minutes * 60000).toISOString() } : {};
+  const body = minutes === nextImage ? { next_image: true } : minutes > 0 ? { until: new Date(Date.now() + minutes * 60000).toISOString() } : {};
   const conditions = conditionsOf(where), hours = entriesOf(every);
   if (Object.keys(conditions).length > 0) body.where = conditions;
   if (hours.length > 0) Object.assign(body, { every: hours, zone });
@@ -123,7 +126,7 @@ export const silencesOf = (answer) => (answer.silences ?? []).map((s) => {
   const matchers = ['rule', 'workload', 'container', 'severity', 'message'].filter((name) => s[name]?.length > 0).map((name) => [name, Array.isArray(s[name]) ? s[name].join(', ') : s[name]]);
   return { id: s.id, from: s.from, until: s.until, comment: s.comment ?? '', author: s.author, suppressedTotal: s.suppressed ?? 0, state: s.state,
     hours: s.every?.length > 0 ? `${s.every.join(', ')} ${s.zone || 'UTC'}` : '', period: s.period && { from: s.period.from, until: s.period.until },
-    configured: s.configured, matchers: [...matchers, ...Object.entries(s.where ?? {})] };
+    configured: s.configured, nextImage: s.next_image, matchers: [...matchers, ...Object.entries(s.where ?? {})] };
 });
 
 const compact = (value) => (value === undefined ? '' : JSON.stringify(value));

@@ -34,6 +34,7 @@ function draw(context) {
       h('td', null, h('span', { class: `state ${s.state === 'active' ? 'warn' : ''}` }, s.state)),
       h('th', { scope: 'row', class: 'wide' }, s.matchers.map(([name, value]) => h('span', { class: 'label' }, `${name} = ${value}`))),
       h('td', null, clock(s.from)), h('td', null, s.until ? [clock(s.until), h('span', { class: 'minor block' }, s.state === 'expired' ? ago(s.until) : until(s.until))] : 'no end',
+        s.nextImage && s.state !== 'expired' && h('span', { class: 'minor block' }, 'or the next image'),
         s.hours && h('span', { class: 'minor block' }, s.hours), s.hours && s.period && h('span', { class: 'minor block' }, periodWords(s.period))),
       h('td', { class: 'num' }, count(s.suppressedTotal)),
       h('td', null, s.comment, s.author && h('span', { class: 'minor block' }, s.author)),

@@ -131,6 +131,8 @@ func kindOf(t reflect.Type) string {
 		return "secret"
 	case reflect.TypeFor[setting.Size]():
 		return "size"
+	case reflect.TypeFor[engine.Until]():
+		return "moment or words"
 	case reflect.TypeFor[engine.FirstSeen]():
 		return "duration or word"
 	}
