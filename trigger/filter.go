@@ -134,10 +134,15 @@ func (f *Filter) Match(a *Alert, at time.Time) Verdict {
 	switch {
 	case !where.MatchAll(f.where, a.Property):
 		return Filtered
-	case f.during != nil && !f.during.Contain(at.UnixNano()):
+	case f.outside(a, at):
 		return OutsideHours
 	}
 	return Sends
+}
+
+// outside reports whether during excludes an alert. The end of an incident has no hours: otherwise what the trigger opened at its receiver would stay open.
+func (f *Filter) outside(a *Alert, at time.Time) bool {
+	return f.during != nil && a.Kind != KindResolved && !f.during.Contain(at.UnixNano())
 }
 
 // Hours returns the time in which during lets the trigger send: the one in force, which then begins at the given moment, or the next one. ok is false where the
@@ -173,7 +178,7 @@ func (f *Filter) Explain(a *Alert, at time.Time) string {
 			return fmt.Sprintf("where needs %s, and it is %.200q", c, value)
 		}
 	}
-	if f.during == nil || f.during.Contain(at.UnixNano()) {
+	if !f.outside(a, at) {
 		return ""
 	}
 	if next, ok := f.during.Period(at.UnixNano()); ok {

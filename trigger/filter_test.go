@@ -35,6 +35,10 @@ func TestVerdict(t *testing.T) {
 		if got := f.Match(&a, c.at); got != c.want {
 			t.Errorf("severity %s at %s: verdict %d, want %d", c.severity, c.at, got, c.want)
 		}
+		resolved := a
+		if resolved.Kind = trigger.KindResolved; c.want == trigger.OutsideHours && (f.Match(&resolved, c.at) != trigger.Sends || f.Explain(&resolved, c.at) != "") {
+			t.Error("the end of an incident waits for the hours")
+		}
 		if p, ok := f.Hours(c.at); !ok || p.Until == 0 || p.From < c.at.UnixNano() {
 			t.Errorf("the hours at %s are %v", c.at, p)
 		}

@@ -54,7 +54,7 @@ type Settings struct {
 	// capture.NAME, field.PATH, as in { "label.team" = "payments", kind = "!=rollup" }. A property that the alert does not have meets "absent()" alone.
 	Where map[string]string `toml:"where"`
 	// Times of the week at which alerts are sent: ["weekdays 08:00-18:00", "sat 09:00-12:00"]. An alert that arrives at another time is not sent by
-	// this trigger, and counted.
+	// this trigger, and counted. Those of kind resolved are sent at all times.
 	During []string `toml:"during"`
 	// The time zone of during, such as "Europe/Berlin". Unset: UTC.
 	Zone string `toml:"zone"`

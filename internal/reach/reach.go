@@ -7,6 +7,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/glob"
+	"github.com/tinyforge/fluentbit-trigger/internal/where"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
@@ -99,5 +100,19 @@ func AnyMeet(a, b []string) bool {
 
 // System reports whether a trigger accepts only this program's own alerts.
 func System(t *trigger.Settings) bool {
-	return len(t.Source) > 0 && !slices.ContainsFunc(t.Source, func(s string) bool { return s != trigger.KindSystem && s != trigger.KindTest })
+	own := func(word string) bool { return word == trigger.KindSystem || word == trigger.KindTest }
+	if len(t.Source) > 0 && !slices.ContainsFunc(t.Source, func(s string) bool { return !own(s) }) {
+		return true
+	}
+	for _, property := range []string{"kind", "source"} {
+		c, err := where.Parse(property, t.Where[property])
+		if t.Where[property] == "" || err != nil {
+			continue
+		}
+		accepted := slices.DeleteFunc(trigger.Kinds(), func(word string) bool { return !c.Matches([]byte(word), true) })
+		if len(accepted) > 0 && !slices.ContainsFunc(accepted, func(word string) bool { return !own(word) }) {
+			return true
+		}
+	}
+	return false
 }

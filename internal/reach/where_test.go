@@ -65,6 +65,28 @@ func TestUnmet(t *testing.T) {
 	}
 }
 
+// TestSystem: a trigger that asks for this program's own alerts alone, in whatever way, needs no rule.
+func TestSystem(t *testing.T) {
+	for _, c := range []struct {
+		trigger trigger.Settings
+		want    bool
+	}{
+		{trigger.Settings{}, false},
+		{trigger.Settings{Source: []string{"system"}}, true},
+		{trigger.Settings{Source: []string{"system", "log"}}, false},
+		{trigger.Settings{Where: map[string]string{"kind": "system"}}, true},
+		{trigger.Settings{Where: map[string]string{"kind": "/^(system|test)$/"}}, true},
+		{trigger.Settings{Where: map[string]string{"kind": "!=rollup"}}, false},
+		{trigger.Settings{Where: map[string]string{"kind": "rollup"}}, false},
+		{trigger.Settings{Where: map[string]string{"source": "system"}}, true},
+		{trigger.Settings{Where: map[string]string{"kind": "absent()"}}, false},
+	} {
+		if got := System(&c.trigger); got != c.want {
+			t.Errorf("%+v: %t", c.trigger.Where, got)
+		}
+	}
+}
+
 // TestKindsNamesAllKinds fails for a kind of alert that no rule is said to make: add it to Kinds.
 func TestKindsNamesAllKinds(t *testing.T) {
 	var made []string
