@@ -6,6 +6,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+	"github.com/tinyforge/fluentbit-trigger/internal/replay/timestamp"
 )
 
 // containerLines reads the form of test/containerlog: containers are declared as @NAME id=… LABEL=VALUE…, and lines are SECONDS NAME STREAM TEXT.
@@ -27,17 +28,11 @@ func containerLine(line []byte) (r containerRecord, ok bool) {
 	if len(parts) < 4 {
 		return r, false
 	}
-	seconds, rest, _ := bytes.Cut(parts[0], []byte("."))
-	whole, ok := number(seconds)
-	if !ok || len(seconds) == 0 || len(seconds) > 9 {
+	after, ok := timestamp.Seconds(parts[0])
+	if !ok {
 		return r, false
 	}
-	if len(rest) > 0 && !isDigits(rest) {
-		return r, false
-	}
-	ns, _ := fraction(parts[0][len(seconds):])
-	r = containerRecord{int64(whole)*1e9 + int64(ns), string(parts[1]), string(parts[2]), parts[3]}
-	return r, true
+	return containerRecord{after, string(parts[1]), string(parts[2]), parts[3]}, true
 }
 
 func (c *containerLines) piece(b *Block, in *piece) {
@@ -65,7 +60,7 @@ func (c *containerLines) piece(b *Block, in *piece) {
 		case source == nil:
 			c.problem(number, false, "the container was not declared")
 		default:
-			b.add(engine.Record{Time: c.at(c.clock.ref+r.after, true, number), Text: c.plain(r.text), Stream: streamOf(r.stream), Source: source}, number)
+			b.add(engine.Record{Time: c.at(c.clock.Ref+r.after, true, number), Text: c.plain(r.text), Stream: streamOf(r.stream), Source: source}, number)
 		}
 	})
 }

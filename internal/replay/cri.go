@@ -5,6 +5,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+	"github.com/tinyforge/fluentbit-trigger/internal/replay/timestamp"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
@@ -32,8 +33,8 @@ type criRecord struct {
 	text    []byte
 }
 
-func criEntry(c *clock, line []byte) (r criRecord, ok bool) {
-	ns, rest, ok := c.isoRest(line)
+func criEntry(c *timestamp.Clock, line []byte) (r criRecord, ok bool) {
+	ns, rest, ok := c.ISOPrefix(line)
 	if !ok || len(rest) < len(" stdout F") || rest[0] != ' ' {
 		return r, false
 	}

@@ -41,7 +41,7 @@ func (d *dockerLines) piece(b *Block, in *piece) {
 		case !ok:
 			d.problem(number, false, "not a record of Docker's json-file log driver")
 		default:
-			ns, ok := d.clock.iso(e.time)
+			ns, ok := d.clock.ISO(e.time)
 			if !ok {
 				d.problem(number, false, "the time cannot be read")
 				return
@@ -201,7 +201,7 @@ func hex4(b []byte) (r rune, ok bool) {
 	}
 	for _, c := range b[:4] {
 		switch {
-		case isDigit(c):
+		case '0' <= c && c <= '9':
 			c -= '0'
 		case c|0x20 >= 'a' && c|0x20 <= 'f':
 			c = c | 0x20 - 'a' + 10

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/tidwall/gjson"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/replay/timestamp"
 )
 
 // Form is the format of a log.
@@ -96,7 +98,7 @@ func isDockerLine(line []byte) bool {
 }
 
 func isCRILine(line []byte) bool {
-	_, ok := criEntry(&clock{}, line)
+	_, ok := criEntry(&timestamp.Clock{}, line)
 	return ok
 }
 

@@ -48,9 +48,9 @@ func (j *jsonLines) piece(b *Block, in *piece) {
 		}
 		ns, ok := int64(0), false
 		if object.IsObject() {
-			ns, ok = jsonTime(&j.clock, line)
+			ns, ok = j.clock.JSON(line)
 		} else {
-			ns, ok = j.clock.read(line)
+			ns, ok = j.clock.Read(line)
 		}
 		j.starts, j.lines = append(j.starts, len(b.event)), append(j.lines, number)
 		b.event = appendHead(b.event, j.at(ns, ok, number))

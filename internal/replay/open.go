@@ -17,6 +17,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
+	"github.com/tinyforge/fluentbit-trigger/internal/replay/timestamp"
 )
 
 // opened is an open file, decompressed.
@@ -141,7 +142,7 @@ func (s *Set) sniff(head []byte, changed int64) (form Form, first int64, timed b
 	if form = s.opt.Form; form == FormAuto {
 		form = s.detect(head)
 	}
-	c := clock{zone: s.opt.Zone, ref: changed}
+	c := timestamp.Clock{Zone: s.opt.Zone, Ref: changed}
 	if form == FormContainerLog {
 		return form, s.startOf(&c, head), true, nil
 	}
@@ -155,14 +156,14 @@ func (s *Set) sniff(head []byte, changed int64) (form Form, first int64, timed b
 		case FormDocker:
 			var e entry
 			if e, timed = dockerEntry(line); timed {
-				ns, timed = c.iso(e.time)
+				ns, timed = c.ISO(e.time)
 			}
 		case FormCRI:
 			var r criRecord
 			r, timed = criEntry(&c, line)
 			ns = r.time
 		default:
-			ns, timed = c.read(line)
+			ns, timed = c.Read(line)
 		}
 		if timed = timed && ns <= s.latest; timed {
 			first = ns
@@ -172,12 +173,12 @@ func (s *Set) sniff(head []byte, changed int64) (form Form, first int64, timed b
 }
 
 // startOf returns the start of a log of the form of test/containerlog. The first line with a time in its text determines it; without one it is 1970.
-func (s *Set) startOf(c *clock, head []byte) (start int64) {
+func (s *Set) startOf(c *timestamp.Clock, head []byte) (start int64) {
 	known := false
 	s.eachLine(head, func(line []byte) {
 		if r, ok := containerLine(line); ok && !known {
 			var ns int64
-			if ns, known = c.read(r.text); known {
+			if ns, known = c.Read(r.text); known {
 				start = ns - r.after
 			}
 		}
@@ -229,7 +230,7 @@ func sortParts(files []*file) {
 
 func (s *Set) newFileSeries(log string, files []*file) *Series {
 	newest := files[len(files)-1]
-	st := &state{set: s, stream: s.opt.Stream, tag: s.tag(log), clock: clock{zone: s.opt.Zone}, last: files[0].first}
+	st := &state{set: s, stream: s.opt.Stream, tag: s.tag(log), clock: timestamp.Clock{Zone: s.opt.Zone}, last: files[0].first}
 	for _, f := range files {
 		if f.timed {
 			st.last = f.first
@@ -310,9 +311,9 @@ func (r *fileReader) open(b *Block) {
 // begin makes f, opened as in, the current file.
 func (r *fileReader) begin(b *Block, in *opened, f *file) {
 	r.in, r.file, r.broken = in, f.path, false
-	r.clock.ref = f.changed
+	r.clock.Ref = f.changed
 	if f.form == FormContainerLog {
-		r.clock.ref = f.first
+		r.clock.Ref = f.first
 	}
 	r.times.timed = r.times.timed || f.timed
 	if !f.timed && f.first > r.last {
@@ -362,7 +363,7 @@ func (s *Set) addStdin() error {
 	} else if err != nil {
 		return err
 	}
-	st := &state{set: s, stream: s.opt.Stream, tag: s.tag("stdin"), clock: clock{zone: s.opt.Zone}, last: f.first}
+	st := &state{set: s, stream: s.opt.Stream, tag: s.tag("stdin"), clock: timestamp.Clock{Zone: s.opt.Zone}, last: f.first}
 	st.source = &engine.Source{Kind: "log", Workload: st.tag, Container: engine.Container{Name: s.opt.Container}}
 	r := &fileReader{state: st}
 	var none Block

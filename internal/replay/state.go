@@ -5,12 +5,13 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
+	"github.com/tinyforge/fluentbit-trigger/internal/replay/timestamp"
 )
 
 // state is shared by the parsers of one series, from its first file to its last.
 type state struct {
 	set    *Set
-	clock  clock
+	clock  timestamp.Clock
 	stream engine.Stream // of lines that do not name one
 	last   int64         // the time of the last line
 	max    int64         // the latest time so far
@@ -48,14 +49,14 @@ func (s *state) parser(f Form) parser {
 func (s *state) at(ns int64, ok bool, number int) int64 {
 	switch {
 	case !ok:
-		s.times.none(s.clock.why, s.file, number)
+		s.times.none(s.clock.Why, s.file, number)
 		return s.last
 	case ns > s.set.latest:
-		s.times.none(whyFuture, s.file, number)
+		s.times.none(timestamp.Future, s.file, number)
 		return s.last
 	}
 	s.times.known()
-	s.last, s.clock.before = ns, ns
+	s.last, s.clock.Before = ns, ns
 	return ns
 }
 
@@ -95,7 +96,7 @@ func (p *plainLines) piece(b *Block, in *piece) {
 		line = p.plain(line)
 		at := p.last
 		if !in.continued || number > in.first {
-			ns, ok := p.clock.read(line)
+			ns, ok := p.clock.Read(line)
 			at = p.at(ns, ok, number)
 		}
 		b.add(engine.Record{Time: at, Text: line, Stream: p.stream, Truncated: cut, Source: p.source}, number)

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/quantity"
+	"github.com/tinyforge/fluentbit-trigger/internal/replay/timestamp"
 )
 
 // Untimed counts the lines without a known time. They get the time of the line before, or of the file's last change, so everything that depends on
@@ -44,12 +45,12 @@ func (u *Untimed) String() string {
 type untimedLines struct {
 	mu    sync.Mutex
 	of    int64
-	by    [reasons]int64
+	by    [timestamp.Reasons]int64
 	first *Problem
 }
 
 // add adds the counts of a series since its last call.
-func (u *untimedLines) add(of int64, by *[reasons]int64, first *Problem) {
+func (u *untimedLines) add(of int64, by *[timestamp.Reasons]int64, first *Problem) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.of += of
@@ -72,7 +73,7 @@ func (u *untimedLines) stats() *Untimed {
 	for why, n := range u.by {
 		if n > 0 {
 			out.Lines += n
-			out.Reasons[reasonWords[why]] = n
+			out.Reasons[timestamp.Reason(why).String()] = n
 		}
 	}
 	return out
@@ -83,7 +84,7 @@ type times struct {
 	timed   bool // a line with a time was read
 	behind  int  // lines without one since the last time
 	lines   int64
-	unknown [reasons]int64
+	unknown [timestamp.Reasons]int64
 	first   *Problem // nil: none since the last handOn
 }
 
@@ -94,10 +95,10 @@ func (t *times) known() {
 }
 
 // none counts a line without a known time.
-func (t *times) none(why reason, file string, number int) {
+func (t *times) none(why timestamp.Reason, file string, number int) {
 	t.lines++
 	t.behind++
-	if why == whyNone && t.timed && t.behind <= maxBehind {
+	if why == timestamp.NoTime && t.timed && t.behind <= maxBehind {
 		return
 	}
 	t.unknown[why]++
@@ -110,6 +111,6 @@ func (t *times) none(why reason, file string, number int) {
 func (t *times) handOn(to *untimedLines) {
 	if t.lines > 0 {
 		to.add(t.lines, &t.unknown, t.first)
-		t.lines, t.unknown, t.first = 0, [reasons]int64{}, nil
+		t.lines, t.unknown, t.first = 0, [timestamp.Reasons]int64{}, nil
 	}
 }

@@ -104,20 +104,3 @@ func readAll(t *testing.T, s *Set) (texts []string) {
 	}
 	return texts
 }
-
-// TestReadingATimeCostsNoMemory parses lines of plain text in all forms, with and without times.
-func TestReadingATimeCostsNoMemory(t *testing.T) {
-	lines := [][]byte{
-		[]byte("2026-11-26T11:00:01.5Z x"), []byte("2026-11-26  5:00:01 x"), []byte("Nov 26, 2026 5:06:07 PM x"), []byte("04 Mar 2026 05:06:07,123 INFO x"),
-		[]byte("2026-11-26 11:00:01 CET x"), []byte("2026-11-26 11:00:01 CST x"), []byte("INFO  [main] 2026-03-04 05:06:07,123 x"), []byte("\tat a trace"),
-		[]byte("05:06:07.123 [main] x"), []byte("a line without a time"), []byte("1772600767 x"),
-	}
-	c := clock{ref: testNow.UnixNano()}
-	if n := testing.AllocsPerRun(100, func() {
-		for _, line := range lines {
-			c.read(line)
-		}
-	}); n != 0 {
-		t.Errorf("%v allocations", n)
-	}
-}

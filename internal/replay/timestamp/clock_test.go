@@ -1,16 +1,13 @@
-package replay
+package timestamp
 
 import (
-	"encoding/json"
-	"fmt"
-	"math/rand"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 )
+
+var testNow = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 
 func TestClockReadsTheFormsOfTime(t *testing.T) {
 	for _, c := range []struct{ line, want string }{
@@ -51,9 +48,9 @@ func TestClockReadsTheFormsOfTime(t *testing.T) {
 		{"Nov 26 of a year that we do not know", ""},
 		{"", ""},
 	} {
-		clock := clock{ref: testNow.UnixNano()}
+		c2 := Clock{Ref: testNow.UnixNano()}
 		for range 2 { // the second time, the clock tries the form it found first
-			ns, ok := clock.read([]byte(c.line))
+			ns, ok := c2.Read([]byte(c.line))
 			got := ""
 			if ok {
 				got = time.Unix(0, ns).UTC().Format(time.RFC3339Nano)
@@ -72,7 +69,7 @@ func TestTimesOfCommonSoftware(t *testing.T) {
 		t.Fatal(err)
 	}
 	rows := 0
-	shared := clock{ref: time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC).UnixNano()}
+	shared := Clock{Ref: time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC).UnixNano()}
 	for row := range strings.Lines(string(table)) {
 		if row[0] == '#' {
 			continue
@@ -83,13 +80,13 @@ func TestTimesOfCommonSoftware(t *testing.T) {
 			t.Fatalf("%q has %d cells", row, len(cells))
 		}
 		line := []byte(strings.NewReplacer(`\t`, "\t", `\e`, "\x1b").Replace(cells[1]))
-		own := clock{ref: shared.ref}
-		for _, c := range []*clock{&own, &own, &shared} {
+		own := Clock{Ref: shared.Ref}
+		for _, c := range []*Clock{&own, &own, &shared} {
 			got := "? "
-			if ns, ok := c.read(line); ok {
+			if ns, ok := c.Read(line); ok {
 				got = time.Unix(0, ns).UTC().Format(time.RFC3339Nano)
 			} else {
-				got += reasonWords[c.why]
+				got += c.Why.String()
 			}
 			if got != cells[2] {
 				t.Errorf("%s: %q: %s, want %s", cells[0], line, got, cells[2])
@@ -119,75 +116,40 @@ func TestAbbreviationsAreThoseOfTheGivenZone(t *testing.T) {
 		if err != nil {
 			t.Skip(err)
 		}
-		clock := clock{ref: testNow.UnixNano(), zone: zone}
-		ns, ok := clock.read([]byte(c.line))
+		c2 := Clock{Ref: testNow.UnixNano(), Zone: zone}
+		ns, ok := c2.Read([]byte(c.line))
 		if got := time.Unix(0, ns).UTC().Format(time.RFC3339); !ok || got != c.want {
 			t.Errorf("%s: %q: %s %v, want %s", c.zone, c.line, got, ok, c.want)
 		}
 	}
 }
 
-// TestAnHourThatComesTwice: when clocks are set back, times keep increasing in every zone, and lines slightly out of order remain together.
-func TestAnHourThatComesTwice(t *testing.T) {
-	for name, times := range map[string][]string{
-		"Europe/Vienna": {
-			"2026-10-25 01:59:00", "2026-10-25 02:00:00", "2026-10-25 02:58:00", "2026-10-25 02:57:00", "2026-10-25 02:59:59", "2026-10-25 02:00:00",
-			"2026-10-25 02:01:00", "2026-10-25 02:00:59", "2026-10-25 02:59:00", "2026-10-25 03:00:00", "2026-10-25 04:00:00",
-		},
-		"America/New_York": {
-			"2026-11-01 00:59:00", "2026-11-01 01:00:00", "2026-11-01 01:58:00", "2026-11-01 01:57:00", "2026-11-01 01:59:59", "2026-11-01 01:00:00",
-			"2026-11-01 01:01:00", "2026-11-01 01:00:59", "2026-11-01 01:59:00", "2026-11-01 02:00:00", "2026-11-01 03:00:00",
-		},
-	} {
-		zone, err := time.LoadLocation(name)
-		if err != nil {
-			t.Skip(err)
-		}
-		first, err := time.ParseInLocation(time.DateTime, times[0], zone)
-		if err != nil {
-			t.Fatal(err)
-		}
-		want := []string{"0s", "1m0s", "59m0s", "58m0s", "1h0m59s", "1h1m0s", "1h2m0s", "1h1m59s", "2h0m0s", "2h1m0s", "3h1m0s"}
-		for _, format := range []string{"%s text", `{"ts":"%s"}`} {
-			var log strings.Builder
-			for _, at := range times {
-				fmt.Fprintf(&log, format+"\n", at)
-			}
-			opt := options()
-			opt.Zone = zone
-			var got []string
-			for _, r := range only(t, opt, write(t, t.TempDir(), "app.log", []byte(log.String()))) {
-				got = append(got, time.Unix(0, r.rec.Time).Sub(first).String())
-			}
-			if !slices.Equal(got, want) {
-				t.Errorf("%s, %s: %v, want %v", name, format, got, want)
-			}
-		}
-	}
+// TestHalfAnHourThatComesTwice: when clocks are set back by half an hour, times keep increasing.
+func TestHalfAnHourThatComesTwice(t *testing.T) {
 	lordHowe, err := time.LoadLocation("Australia/Lord_Howe") // half an hour
 	if err != nil {
 		t.Skip(err)
 	}
-	c := clock{zone: lordHowe}
+	c := Clock{Zone: lordHowe}
 	for _, minute := range []int{29, 31, 59, 31, 59, 61} {
 		at := moment{year: 2026, month: 4, day: 5, hour: 1 + minute/60, minute: minute % 60}
 		ns, ok := c.ns(&at)
-		if !ok || ns <= c.before {
-			t.Errorf("minute %d: %v is not behind %v", minute, time.Unix(0, ns).UTC(), time.Unix(0, c.before).UTC())
+		if !ok || ns <= c.Before {
+			t.Errorf("minute %d: %v is not behind %v", minute, time.Unix(0, ns).UTC(), time.Unix(0, c.Before).UTC())
 		}
-		c.before = ns
+		c.Before = ns
 	}
 }
 
 func TestClockTakesTheZoneThatIsGiven(t *testing.T) {
 	zone := time.FixedZone("", 2*3600)
-	c := clock{zone: zone, ref: testNow.UnixNano()}
+	c := Clock{Zone: zone, Ref: testNow.UnixNano()}
 	for line, want := range map[string]string{
 		"2026-11-26 11:00:01 x":  "2026-11-26T09:00:01Z",
 		"2026-11-26T11:00:01Z x": "2026-11-26T11:00:01Z",
 		"Nov 26 11:00:01 host x": "2026-11-26T09:00:01Z",
 	} {
-		ns, ok := c.read([]byte(line))
+		ns, ok := c.Read([]byte(line))
 		if got := time.Unix(0, ns).UTC().Format(time.RFC3339); !ok || got != want {
 			t.Errorf("%q: %s, want %s", line, got, want)
 		}
@@ -210,9 +172,9 @@ func FuzzClock(f *testing.F) {
 	f.Add([]byte("1:M 26 Nov 2026 11:00:01.042 * x"))
 	f.Add([]byte(`{"ts":1e9}`))
 	f.Fuzz(func(t *testing.T, line []byte) {
-		c := clock{ref: testNow.UnixNano()}
-		first, ok := c.read(line)
-		again, ok2 := c.read(line)
+		c := Clock{Ref: testNow.UnixNano()}
+		first, ok := c.Read(line)
+		again, ok2 := c.Read(line)
 		if first != again || ok != ok2 {
 			t.Fatalf("%q: %d %t, then %d %t", line, first, ok, again, ok2)
 		}
@@ -224,37 +186,19 @@ func FuzzClock(f *testing.F) {
 	})
 }
 
-// FuzzUnescape: for each string that encoding/json accepts, unescape returns the same text.
-func FuzzUnescape(f *testing.F) {
-	for _, s := range []string{`a\nb`, `\u00e4\ud83d\ude00`, `\ud83d`, `\ud83dx`, `\"\\\/\b\f\r\t`, `\x`, `\`, `\u12`} {
-		f.Add([]byte(s))
+// TestReadingATimeCostsNoMemory parses lines of plain text in all forms, with and without times.
+func TestReadingATimeCostsNoMemory(t *testing.T) {
+	lines := [][]byte{
+		[]byte("2026-11-26T11:00:01.5Z x"), []byte("2026-11-26  5:00:01 x"), []byte("Nov 26, 2026 5:06:07 PM x"), []byte("04 Mar 2026 05:06:07,123 INFO x"),
+		[]byte("2026-11-26 11:00:01 CET x"), []byte("2026-11-26 11:00:01 CST x"), []byte("INFO  [main] 2026-03-04 05:06:07,123 x"), []byte("\tat a trace"),
+		[]byte("05:06:07.123 [main] x"), []byte("a line without a time"), []byte("1772600767 x"),
 	}
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		if !utf8.Valid(raw) { // encoding/json replaces it; the line keeps its bytes
-			return
+	c := Clock{Ref: testNow.UnixNano()}
+	if n := testing.AllocsPerRun(100, func() {
+		for _, line := range lines {
+			c.Read(line)
 		}
-		var want string
-		err := json.Unmarshal([]byte(`"`+string(raw)+`"`), &want)
-		got, ok := unescape(append([]byte(nil), raw...))
-		if err == nil && (!ok || string(got) != want) {
-			t.Fatalf("%q: %q %t, want %q", raw, got, ok, want)
-		}
-	})
-}
-
-func TestUnescapeOfAnyTextIsTheText(t *testing.T) {
-	rng := rand.New(rand.NewSource(1))
-	for range 20_000 {
-		text := make([]rune, rng.Intn(20))
-		for i := range text {
-			text[i] = []rune("aä\"\\\n\t\u2028\U0001F600\x01")[rng.Intn(9)]
-		}
-		quoted, err := json.Marshal(string(text))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got, ok := unescape(quoted[1 : len(quoted)-1]); !ok || string(got) != string(text) {
-			t.Fatalf("%s: %q %t", quoted, got, ok)
-		}
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
 	}
 }

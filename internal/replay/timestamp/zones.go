@@ -1,4 +1,4 @@
-package replay
+package timestamp
 
 import (
 	"bytes"
@@ -34,7 +34,7 @@ func zoneWord(b []byte) int {
 }
 
 // named parses the zone at the start of b, sets it in the moment, and returns the rest. ok is false if b does not begin with a zone.
-func (c *clock) named(m *moment, b []byte) (rest []byte, ok bool) {
+func (c *Clock) named(m *moment, b []byte) (rest []byte, ok bool) {
 	n := zoneWord(b)
 	if n < 2 || n < len(b) && b[n] != ' ' && b[n] != ']' && b[n] != ',' && b[n] != ')' && b[n] != ':' && b[n] != '"' && b[n] != '\t' {
 		return b, false
@@ -52,11 +52,11 @@ func (c *clock) named(m *moment, b []byte) (rest []byte, ok bool) {
 	}
 	minutes, known := abbreviations[string(b[:n])]
 	several := ambiguous[string(b[:n])]
-	if !known && !several && c.zone == nil {
+	if !known && !several && c.Zone == nil {
 		return b, false
 	}
-	if c.zone != nil { // the given zone's own meaning has priority
-		at := time.Date(m.year, time.Month(m.month), m.day, m.hour, m.minute, m.second, 0, c.zone)
+	if c.Zone != nil { // the given zone's own meaning has priority
+		at := time.Date(m.year, time.Month(m.month), m.day, m.hour, m.minute, m.second, 0, c.Zone)
 		for _, near := range [...]time.Time{at, at.Add(-time.Hour), at.Add(time.Hour)} { // the hour that occurs twice
 			if name, offset := near.Zone(); name == string(b[:n]) {
 				m.zoned, m.offset = true, offset
@@ -69,7 +69,7 @@ func (c *clock) named(m *moment, b []byte) (rest []byte, ok bool) {
 		m.zoned, m.offset = true, minutes*60
 		return b[n:], true
 	case several:
-		m.unclear = whyZone
+		m.unclear = AmbiguousZone
 		return b[n:], true
 	}
 	return b, false
@@ -85,7 +85,7 @@ func upper(b []byte) bool {
 }
 
 // load returns a zone by its name in the time zone database, or nil if the database has no such zone.
-func (c *clock) load(name []byte) *time.Location {
+func (c *Clock) load(name []byte) *time.Location {
 	if zone, ok := c.zones[string(name)]; ok {
 		return zone
 	}

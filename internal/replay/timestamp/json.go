@@ -1,4 +1,4 @@
-package replay
+package timestamp
 
 import (
 	"math"
@@ -20,8 +20,8 @@ var timePaths = func() (paths [len(timeKeys)]string) {
 	return paths
 }()
 
-// jsonTime reads the time of a JSON object.
-func jsonTime(c *clock, line []byte) (int64, bool) {
+// JSON returns the time of a JSON object, in ns: that of the first of the usual keys that has one.
+func (c *Clock) JSON(line []byte) (ns int64, ok bool) {
 	for _, path := range timePaths {
 		if v := gjson.GetBytes(line, path); v.Exists() {
 			if ns, ok := timeOf(c, &v); ok {
@@ -33,7 +33,7 @@ func jsonTime(c *clock, line []byte) (int64, bool) {
 }
 
 // timeOf parses a value: a text in any of textForms, or a number since 1970 in seconds, ms, µs or ns. The magnitude of the number determines its unit.
-func timeOf(c *clock, v *gjson.Result) (int64, bool) {
+func timeOf(c *Clock, v *gjson.Result) (int64, bool) {
 	switch v.Type {
 	case gjson.String:
 		text := []byte(v.Str)
@@ -41,14 +41,14 @@ func timeOf(c *clock, v *gjson.Result) (int64, bool) {
 			return 0, false
 		}
 		for _, form := range textForms {
-			if ns, ok := form(c, text); ok || c.why != whyNone {
+			if ns, ok := form(c, text); ok || c.Why != NoTime {
 				return ns, ok
 			}
 		}
 		if isDigits(text) {
 			return unixNumber(gjson.Parse(v.Str).Num)
 		}
-		c.why = unclear(text)
+		c.Why = unclear(text)
 		return 0, false
 	case gjson.JSON:
 		if v.IsObject() {
@@ -68,11 +68,11 @@ func timeOf(c *clock, v *gjson.Result) (int64, bool) {
 }
 
 // textForms are the forms of time that values of JSON have.
-var textForms = [...]func(c *clock, b []byte) (int64, bool){(*clock).iso, (*clock).dayFirst, unixTime, (*clock).ctime, (*clock).monthFirst, (*clock).compact, (*clock).syslog}
+var textForms = [...]func(c *Clock, b []byte) (int64, bool){(*Clock).ISO, (*Clock).dayFirst, unixTime, (*Clock).ctime, (*Clock).monthFirst, (*Clock).compact, (*Clock).syslog}
 
 // nestedTime parses a time that is an object: {"$date": …} (MongoDB), {"epochSecond": …, "nanoOfSecond": …} (log4j) and {"seconds": …, "nanos": …}
 // (protocol buffers).
-func nestedTime(c *clock, v *gjson.Result) (int64, bool) {
+func nestedTime(c *Clock, v *gjson.Result) (int64, bool) {
 	if date := v.Get("$date"); date.Exists() {
 		if number := date.Get("$numberLong"); number.Exists() {
 			return unixNumber(number.Float())
