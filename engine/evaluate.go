@@ -67,9 +67,27 @@ func (w *Worker) contextOf(h *Hit, now int64) *state.HitContext {
 		w.field = w.appendPart(w.field[:0], *r.Distinct, h)
 		c.Value, c.Valued = state.NewValue(w.field), len(w.field) > 0
 	}
+	w.sequence(c, h)
 	c.Silence, c.Reason, c.Muted = w.muted(h, now)
 	c.WaitsForLines = w.waitsForLines(h)
 	return c
+}
+
+// sequence gathers the sequences that a hit is a part of: that of its rule, and those of the rules that name its rule.
+func (w *Worker) sequence(c *state.HitContext, h *Hit) {
+	r := h.rule
+	if r.Settings.Other() != "" {
+		w.field, c.Sequenced = w.appendSequence(w.field[:0], r, h)
+		c.Sequence = state.NewSequence(w.field)
+	}
+	w.steps = w.steps[:0]
+	for _, f := range r.Followers {
+		var ok bool
+		if w.field, ok = w.appendSequence(w.field[:0], f, h); ok {
+			w.steps = append(w.steps, state.Step{ID: state.NewSequence(w.field), Key: string(w.field), Ends: f.Settings.Without != ""})
+		}
+	}
+	c.Steps = w.steps
 }
 
 // render renders the sample that shows a hit, with the lock of the keyed state free meanwhile: a line may be long, and a template slow.

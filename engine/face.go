@@ -108,8 +108,9 @@ const (
 	KindRollup    = model.KindRollup
 	KindContainer = model.KindContainer
 
-	KindDeploy = model.KindDeploy
-	NumKinds   = model.NumKinds
+	KindMissing = model.KindMissing
+	KindDeploy  = model.KindDeploy
+	NumKinds    = model.NumKinds
 
 	ReasonCooldown  = model.ReasonCooldown
 	ReasonRateLimit = model.ReasonRateLimit
@@ -119,6 +120,7 @@ const (
 	ReasonKnown     = model.ReasonKnown
 	ReasonExpected  = model.ReasonExpected
 	ReasonDryRun    = model.ReasonDryRun
+	ReasonSequence  = model.ReasonSequence
 	NumReasons      = model.NumReasons
 
 	SourceContainer = model.SourceContainer

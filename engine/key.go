@@ -18,6 +18,10 @@ const overflowTemplate = 0x1e
 // record's template is in w.template, where the rule needs it.
 func (w *Worker) appendKey(key []byte, h *Hit) []byte {
 	r, rec := h.rule, h.Record
+	if r.Settings.Without != "" { // hits of the other rule have the same key
+		key, _ = w.appendSequence(key, r, h)
+		return key
+	}
 	key = append(key, r.ID...)
 	if len(r.Settings.Event) > 0 && rec.Fields != nil { // events of one kind suppress only their own kind
 		key = append(key, model.KeySeparator)
@@ -27,6 +31,21 @@ func (w *Worker) appendKey(key []byte, h *Hit) []byte {
 		key = w.appendPart(append(key, model.KeySeparator), part, h)
 	}
 	return key
+}
+
+// appendSequence appends the key of the sequence of a rule, with the values that a hit has, which may be a hit of the other rule. ok is false where it
+// lacks a capture or a field.
+func (w *Worker) appendSequence(key []byte, r *rules.Rule, h *Hit) (_ []byte, ok bool) {
+	key, ok = append(key, r.ID...), true
+	for _, part := range r.Sequence {
+		key = append(key, model.KeySeparator)
+		before := len(key)
+		key = w.appendPart(key, part, h)
+		if len(key) == before && (part.Kind == rules.KeyCapture || part.Kind == rules.KeyField) {
+			ok = false
+		}
+	}
+	return key, ok
 }
 
 // appendPart appends one part of a key, cut to maxKeyPart. In place of a secret it has the mask and a digest.

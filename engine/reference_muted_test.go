@@ -109,6 +109,7 @@ func (m *reference) heard(h *refHit) {
 			a.Last = max(a.Last, last)
 		}
 		w.hits = append(w.hits, h)
+		m.chain(h)
 		reported := *h
 		source := *h.source
 		source.Workload = w.workload
@@ -121,6 +122,7 @@ func (m *reference) heard(h *refHit) {
 		h.fate = ReasonExpected
 	}
 	w.hits = append(w.hits, h)
+	m.chain(h)
 	m.counts[h.rule.Name].Suppressed[h.fate]++
 }
 
@@ -137,6 +139,9 @@ func (h *refHit) about() refAbout {
 func (h *refHit) aboutRollup() refAbout {
 	about := h.about()
 	about.kind = KindRollup
+	if h.rule.Without != "" {
+		about.kind = KindMissing
+	}
 	return about
 }
 
@@ -245,7 +250,7 @@ func (m *reference) leave(a *refAlert, h *refHit, now int64) {
 	}
 	a.Message, a.Container, a.stream = h.line, h.source.Container.ID, h.stream
 	a.Image, a.ImageSince = m.imageOf(h.source)
-	if a.Kind == KindRollup {
+	if a.Kind == KindRollup || a.Kind == KindMissing {
 		m.out = append(m.out, *a)
 		return
 	}

@@ -63,7 +63,7 @@ func referenceSettings(c *choices) Settings {
 		if c.below(4) == 0 {
 			r.Workloads = []string{pick(c, "shop/web", "ops/db")}
 		}
-		switch what := c.below(6); {
+		switch what := c.below(8); {
 		case what == 0:
 			r.Count, r.Within = 2+c.below(3), c.seconds(10, 30, 120)
 			if strings.Contains(r.Pattern, "<x>") && c.below(2) == 0 {
@@ -71,13 +71,25 @@ func referenceSettings(c *choices) Settings {
 			}
 		case what == 1 && !few: // what is forgotten of waits depends on which sources are met again
 			r.Absent, r.AbsentFrom = c.seconds(20, 60, 200), pick(c, rules.AbsentFromRecord, rules.AbsentFromStart)
+		case what == 3 || what == 4:
+			r.After, r.Within = pick(c, "r0", "r1", "r2"), c.seconds(5, 30, 120, 600)
+			for r.After == r.Name {
+				r.After = pick(c, "r1", "r0")
+			}
+			r.By = pick(c, nil, []string{"container"}, []string{"workload"})
+			if strings.Contains(r.Pattern, "<x>") && c.below(2) == 0 {
+				r.By = append(r.By, "capture.x")
+			}
+			if what == 4 {
+				r.Without, r.After = r.After, ""
+			}
 		case what == 2:
 			r.FirstSeen = pick(c, FirstSeenImage, FirstSeen(c.seconds(15, 90, 600)))
 		}
-		if r.Absent == 0 && c.below(3) == 0 {
+		if r.Absent == 0 && r.Without == "" && c.below(3) == 0 {
 			r.Escalate = []Escalation{{After: c.seconds(10, 60), Severity: SeverityError}, {After: c.seconds(100, 200), Severity: SeverityCritical}}
 		}
-		if c.below(4) == 0 {
+		if r.Without == "" && c.below(4) == 0 {
 			r.Context.After = 1 + c.below(3)
 		}
 		if c.below(3) == 0 {
@@ -361,6 +373,9 @@ func (v *versus) reload() {
 	if r.FirstSeen != 0 {
 		r.FirstSeen = pick(v.c, FirstSeenImage, FirstSeen(v.c.seconds(15, 90, 600)))
 	}
+	if r.Other() != "" {
+		r.Within = v.c.seconds(5, 30, 120, 600)
+	}
 	if r.Count > 0 {
 		r.Count, r.Within, r.Distinct = 2+v.c.below(3), v.c.seconds(10, 30, 120), ""
 		if strings.Contains(r.Pattern, "<x>") && v.c.below(2) == 0 {
@@ -512,7 +527,7 @@ func TestTheEngineCountsAsTheReferenceDoes(t *testing.T) {
 			restarts += v.restarts
 		})
 	}
-	for _, k := range []Kind{KindLog, KindThreshold, KindAbsence, KindResolved, KindRollup} {
+	for _, k := range []Kind{KindLog, KindThreshold, KindAbsence, KindResolved, KindRollup, KindMissing} {
 		if kinds[k] == 0 {
 			t.Errorf("no alert of kind %s was made", k)
 		}

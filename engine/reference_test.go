@@ -27,6 +27,7 @@ type reference struct {
 	keys    []*refKey
 	buckets []*refBucket
 	seen    []*refSeen
+	chains  []*refChain
 	waits   []*refWait
 
 	images refImages
@@ -78,6 +79,9 @@ type refKey struct {
 	remembered []refMark   // for the threshold, in the order of arrival
 	distinct   string      // what their values are of
 	putOff     int64       // a roll-up could not leave: the window stays open until then
+	wait       *refHit     // that the other rule has not followed
+	waitFrom   int64       // what that is measured from
+	notBefore  int64       // after a restart: when that is reported at the earliest
 }
 
 // refMoment is a hit, or an alert, with how long a window was then. An alert is of the time that the records' clock showed.
@@ -222,7 +226,7 @@ func refHappened(recorded, arrived int64) int64 {
 // hit decides about a hit.
 func (m *reference) hit(h *refHit) {
 	k := m.key(h)
-	k.hits, k.story = append(k.hits, h), append(k.story, refMoment{h.at, h.arrived, k.window(), false})
+	k.hits = append(k.hits, h)
 	h.fate = m.fate(k, h)
 	switch h.fate {
 	case refAlerted:
@@ -242,11 +246,26 @@ func (m *reference) hit(h *refHit) {
 
 // fate goes through what may suppress a hit, in the order of the documentation.
 func (m *reference) fate(k *refKey, h *refHit) Reason {
-	known, counted := m.known(h), k.counted(h)
+	ordered, answered := m.inOrder(h)
+	if ordered {
+		k.story = append(k.story, refMoment{h.at, h.arrived, k.window(), false})
+	}
+	known, counted := ordered && m.known(h), k.counted(h)
+	if ordered && !known && counted >= h.rule.Count {
+		defer m.chain(h)
+	}
+	if h.rule.Without != "" {
+		if k.wait == nil && !answered && !h.rule.DryRun {
+			k.wait, k.waitFrom = h, h.arrived
+		}
+		return ReasonSequence
+	}
 	if why, muted := m.muted(h.about(), h.arrived); muted {
 		return why
 	}
 	switch {
+	case !ordered:
+		return ReasonSequence
 	case counted < h.rule.Count:
 		return ReasonThreshold
 	case known:
@@ -335,6 +354,9 @@ func (k *refKey) held() (all, owed []*refHit) {
 // due returns when the key reports something by itself; 0 = not as things stand.
 func (k *refKey) due() int64 {
 	_, owed := k.held()
+	if k.rule.Without != "" && k.wait != nil {
+		return max(k.waitFrom+int64(k.rule.Within), k.putOff, k.notBefore)
+	}
 	if len(owed) == 0 || k.rule.DryRun {
 		return 0
 	}
@@ -404,7 +426,7 @@ func (m *reference) tell(k *refKey, a *refAlert, now, goesOn int64) {
 		a.Suppressed[h.fate]++
 		if i == 0 {
 			a.Since = h.at
-			if a.Kind == KindRollup {
+			if a.Kind == KindRollup || a.Kind == KindMissing {
 				a.First, a.Last = h.at, h.at
 			}
 		}
@@ -418,15 +440,23 @@ func (m *reference) tell(k *refKey, a *refAlert, now, goesOn int64) {
 
 // rollup reports what a key suppressed; where that cannot leave, the window stays open for a while.
 func (m *reference) rollup(k *refKey, at int64) {
-	_, owed := k.held()
-	shown := owed[0]
+	shown := k.wait
+	if shown == nil {
+		_, owed := k.held()
+		shown = owed[0]
+	}
 	if _, muted := m.muted(shown.aboutRollup(), at); muted || !m.token(shown.source, at, false) {
 		k.putOff = at + min(max(k.window()/4, int64(time.Second)), int64(time.Minute))
 		return
 	}
 	a := refAlert{Kind: KindRollup, Time: at, Severity: shown.severity}
+	if k.wait != nil {
+		a.Kind, k.wait = KindMissing, nil
+		m.counts[k.rule.Name].Absences++
+	} else {
+		m.counts[k.rule.Name].Rollups++
+	}
 	m.tell(k, &a, at, k.goesOn().clock(at))
-	m.counts[k.rule.Name].Rollups++
 	m.leave(&a, shown, at)
 }
 
@@ -530,20 +560,10 @@ func (m *reference) known(h *refHit) bool {
 
 // key returns the history of a hit's cooldown key.
 func (m *reference) key(h *refHit) *refKey {
-	parts := []string{h.rule.Name}
-	for _, by := range h.rule.CooldownBy {
-		switch by {
-		case "container":
-			parts = append(parts, h.source.Container.ID)
-		case "workload":
-			parts = append(parts, h.source.Workload)
-		case "template":
-			parts = append(parts, h.template())
-		default:
-			parts = append(parts, h.captures[strings.TrimPrefix(by, "capture.")])
-		}
+	name, _ := h.named(h.rule.Name, h.rule.CooldownBy)
+	if h.rule.Without != "" {
+		name, _ = h.named(h.rule.Name, h.rule.By)
 	}
-	name := strings.Join(parts, "\x1f")
 	k := refUse(m.keys, func(k *refKey) bool { return k.name == name })
 	if k == nil {
 		k = &refKey{name: name, rule: h.rule}
@@ -554,6 +574,83 @@ func (m *reference) key(h *refHit) *refKey {
 		}
 	}
 	return k
+}
+
+// named puts a rule's name and values of a hit together; whole is false where the hit lacks one.
+func (h *refHit) named(rule string, by []string) (name string, whole bool) {
+	parts := []string{rule}
+	whole = true
+	for _, by := range by {
+		switch by {
+		case "container":
+			parts = append(parts, h.source.Container.ID)
+		case "workload":
+			parts = append(parts, h.source.Workload)
+		case "template":
+			parts = append(parts, h.template())
+		default:
+			value := h.captures[strings.TrimPrefix(by, "capture.")]
+			parts, whole = append(parts, value), whole && value != ""
+		}
+	}
+	return strings.Join(parts, "\x1f"), whole
+}
+
+// refChain is the hits of the other rule of a sequence with certain values, in the order of arrival.
+type refChain struct {
+	name string
+	at   []int64
+}
+
+// inOrder reports whether a hit comes after one of the other rule, or is of a rule that asks for none, and whether the other rule answered it already; one
+// without the values of the sequence waits for nothing.
+func (m *reference) inOrder(h *refHit) (ordered, answered bool) {
+	r := h.rule
+	if r.After == "" && r.Without == "" {
+		return true, false
+	}
+	name, whole := h.named(r.Name, r.By)
+	chain := refUse(m.chains, func(c *refChain) bool { return c.name == name })
+	if !whole {
+		return r.After == "", true
+	}
+	if chain != nil {
+		for _, at := range chain.at {
+			if d := h.at - at; d >= 0 && d < int64(r.Within) {
+				ordered = true
+			}
+			if d := at - h.at; d >= 0 && d < int64(r.Within) {
+				answered = true
+			}
+		}
+	}
+	return ordered || r.After == "", answered
+}
+
+// chain notes a hit for the rules whose sequence asks for it.
+func (m *reference) chain(h *refHit) {
+	for i := range m.settings.Rules {
+		r := &m.settings.Rules[i]
+		if r.After != h.rule.Name && r.Without != h.rule.Name {
+			continue
+		}
+		name, whole := h.named(r.Name, r.By)
+		if !whole {
+			continue
+		}
+		chain := refUse(m.chains, func(c *refChain) bool { return c.name == name })
+		if chain == nil {
+			chain = &refChain{name: name}
+			m.chains, _ = refAdd(m, m.chains, chain)
+		}
+		chain.at = append(chain.at, h.at)
+		chain.at = chain.at[max(0, len(chain.at)-16):]
+		for _, k := range m.keys {
+			if r.Without != "" && k.name == name && k.wait != nil && k.wait.at <= h.at {
+				k.wait = nil
+			}
+		}
+	}
 }
 
 // refUse finds one of a list and makes it the one used last.
@@ -592,14 +689,23 @@ func (m *reference) set(ns, now int64) {
 			h.at, h.arrived = min(h.at, now), min(h.arrived, now)
 		}
 	}
+	for _, k := range m.keys {
+		k.waitFrom += ns
+	}
 	if ns >= 0 {
 		return
+	}
+	for _, c := range m.chains {
+		for i := range c.at {
+			c.at[i] = min(c.at[i], now)
+		}
 	}
 	m.looked, m.reloaded = min(m.looked, now), min(m.reloaded, now)
 	for _, k := range m.keys {
 		e := k.goesOn()
 		k.before = refEpisode{min(e.began, now), min(e.lastHit, now), min(e.arrived, now), e.steps}
 		k.story, k.putOff = nil, min(k.putOff, now+int64(time.Minute))
+		k.waitFrom, k.notBefore = min(k.waitFrom, now), min(k.notBefore, now+int64(5*time.Minute))
 		for _, h := range k.hits {
 			h.at, h.arrived = min(h.at, now), min(h.arrived, now)
 		}
@@ -641,6 +747,9 @@ func (m *reference) restart(stopped, now int64) {
 		*c = RuleCounts{}
 	}
 	m.evicted = 0
+	for _, k := range m.keys {
+		k.notBefore = now + int64(5*time.Minute)
+	}
 	for _, w := range m.waits {
 		switch gap := now - stopped; {
 		case w.absent:

@@ -32,6 +32,7 @@ type Worker struct {
 	field     []byte
 	bucket    []byte
 	template  []byte
+	steps     []state.Step
 	context   state.HitContext
 	overflow  hitOverflow
 	buffers   lineBufferCache

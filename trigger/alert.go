@@ -18,6 +18,7 @@ const (
 	KindResolved  = "resolved"  // the end of what an alert began: an absence is over
 	KindRollup    = "rollup"    // the hits that a cooldown suppressed, sent when it ends
 	KindContainer = "container" // a container event
+	KindMissing   = "missing"   // the other rule of a sequence did not follow
 	KindDeploy    = "deploy"    // a new image was compared with the last one
 	KindSystem    = "system"    // a problem of this program: a gap, dead letters, a full queue
 	KindTest      = "test"      // a test delivery
@@ -25,7 +26,7 @@ const (
 
 // Kinds returns the kinds of alerts.
 func Kinds() []string {
-	return []string{KindLog, KindThreshold, KindAbsence, KindResolved, KindRollup, KindContainer, KindDeploy, KindSystem, KindTest}
+	return []string{KindLog, KindThreshold, KindAbsence, KindResolved, KindRollup, KindContainer, KindMissing, KindDeploy, KindSystem, KindTest}
 }
 
 // Severities returns the severities, lowest first.

@@ -11,11 +11,12 @@ const (
 	KindResolved              // an absent line is back
 	KindRollup                // hits were suppressed in a window that closed
 	KindContainer             // an event of the container engine matched
+	KindMissing               // the other rule of a sequence did not follow
 	KindDeploy                // a new image was compared with the last one
 	NumKinds
 )
 
-var kindNames = [NumKinds]string{"log", "threshold", "absence", "resolved", "rollup", "container", "deploy"}
+var kindNames = [NumKinds]string{"log", "threshold", "absence", "resolved", "rollup", "container", "missing", "deploy"}
 
 // String returns the kind's word, as alerts and metrics show it.
 func (k Kind) String() string { return kindNames[k] }

@@ -17,11 +17,12 @@ const (
 	ReasonKnown                   // first_seen: the template was seen before
 	ReasonExpected                // absent: the line that the rule waits for came
 	ReasonDryRun                  // the rule alerts nobody
+	ReasonSequence                // after: no hit of the other rule came before; without: it waits for one
 	NumReasons
 )
 
 var reasonNames = [NumReasons]string{
-	"cooldown", "rate_limit", "threshold", "silence", "inhibited", "known", "expected", "dry_run",
+	"cooldown", "rate_limit", "threshold", "silence", "inhibited", "known", "expected", "dry_run", "sequence",
 }
 
 // String returns the reason's word, as alerts and metrics show it.

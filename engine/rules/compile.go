@@ -148,6 +148,14 @@ func (c *ruleCompiler) compile(id string, s RuleSettings) (*Rule, error) {
 		r.Grouped = r.Grouped || part.Kind == KeyTemplate
 		r.By = append(r.By, part)
 	}
+	if s.After != "" || s.Without != "" {
+		for _, word := range s.By {
+			r.Sequence = append(r.Sequence, parseKeyPart(word))
+		}
+	}
+	if s.Without != "" { // a wait is for the values of by
+		r.By, r.Grouped = r.Sequence, false
+	}
 	if s.Distinct != "" {
 		part := parseKeyPart(s.Distinct)
 		r.Captured = r.Captured || part.Kind == KeyCapture

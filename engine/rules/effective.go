@@ -101,7 +101,7 @@ func (n *Snapshot) ruleFor(r *Resolved, own []int) *Rule {
 		n.broken = append(n.broken, RuleError{ID: r.ID, Errors: []setting.Fault{{Field: "override", Message: err.Error()}}})
 		v = nil
 	} else {
-		v.Order, v.Counters = r.base, n.counters(r.ID)
+		v.Order, v.Counters, v.Followers = r.base, n.counters(r.ID), n.followers[v.Settings.Name]
 	}
 	n.Variants[key] = v
 	return v

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/glob"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // Apply returns the rule with the override's settings in place of its own. The name always stays the rule's.
@@ -18,6 +19,18 @@ func (o *Override) Apply(rule RuleSettings) RuleSettings {
 		}
 	}
 	return rule
+}
+
+// Validate returns a fault for each setting that cannot differ between workloads: the two rules of a sequence may hit in two workloads.
+func (o *Override) Validate() (out []setting.Fault) {
+	for _, key := range o.Keys {
+		if key == "after" || key == "without" || key == "by" {
+			out = append(out, setting.Fault{
+				Field: key, Code: setting.Conflict, Message: "must not differ between workloads", Hint: "write a rule of the workload's own",
+			})
+		}
+	}
+	return out
 }
 
 // changesText reports whether the override changes the conditions on the line.

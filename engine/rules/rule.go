@@ -28,11 +28,13 @@ type Rule struct {
 	pattern        *regexp.Regexp   // for captures; nil without pattern or without named groups
 	stream         model.Stream     // StreamUnknown: both
 	where          []where.Condition
-	By             []KeyPart
-	Distinct       *KeyPart // whose different values a threshold counts; nil: every hit
-	Captured       bool     // a key part, or distinct, needs the captures
-	Grouped        bool     // a key part is the template
-	Templated      bool     // a key part is the template, the rule asks for new ones, or it counts them for deploys
+	By             []KeyPart // of the key; of a rule with without: of its sequence
+	Distinct       *KeyPart  // whose different values a threshold counts; nil: every hit
+	Sequence       []KeyPart // what the hits of its sequence have in common
+	Followers      []*Rule   // rules whose sequence has hits of this one as its other part
+	Captured       bool      // a key part, or distinct, needs the captures
+	Grouped        bool      // a key part is the template
+	Templated      bool      // a key part is the template, the rule asks for new ones, or it counts them for deploys
 	Summary        *templates.Template
 	LabelTemplates map[string]*templates.Template // of the labels that are templates; nil: none
 	Counters       *model.RuleCounters

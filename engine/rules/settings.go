@@ -5,6 +5,7 @@
 package rules
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
@@ -61,7 +62,7 @@ type RuleSettings struct {
 	// Alerts only when so many hits of a key came within the time of within. Every hit counts, whatever becomes of it; an alert restarts the
 	// count.
 	Count int `toml:"count"`
-	// The length of time that count is about: a window that slides.
+	// The length of time that count, after or without is about.
 	Within time.Duration `toml:"within"`
 	// Counts different values only: capture.NAME or field.PATH.
 	Distinct string `toml:"distinct"`
@@ -69,6 +70,14 @@ type RuleSettings struct {
 	Absent time.Duration `toml:"absent"`
 	// Waits from the first record of a workload on (record), or at once (start): for the workloads that the rule names, else for all together.
 	AbsentFrom string `toml:"absent_from"`
+	// The name of another rule. A hit alerts only when that rule was hit less than within before, with the same values of by.
+	After string `toml:"after"`
+	// The name of another rule. Alerts when that rule was not hit within so long after a hit of this one, with the same values of by. A hit makes no
+	// other alert.
+	Without string `toml:"without"`
+	// The values that the hits of a sequence have in common: container, workload, host, stream, tag, capture.NAME and field.PATH, each of the record that
+	// the rule itself matched. A hit without one of the captures or fields is part of no sequence.
+	By []string `toml:"by"`
 	// Alerts only when the line's template was not seen in the workload for so long, or with "image" only when it was not seen there before the present
 	// image appeared: what a deploy brought. Of the first image of a workload, the first line of each template alerts.
 	FirstSeen FirstSeen `toml:"first_seen"`
@@ -153,7 +162,7 @@ type Settings struct {
 
 // DefaultRule returns the settings of a rule that sets none.
 func DefaultRule() RuleSettings {
-	return RuleSettings{Stream: "both", Cooldown: 5 * time.Minute, CooldownBy: []string{"container"}, Rollup: true, AbsentFrom: AbsentFromRecord}
+	return RuleSettings{Stream: "both", Cooldown: 5 * time.Minute, CooldownBy: []string{"container"}, By: []string{"container"}, Rollup: true, AbsentFrom: AbsentFromRecord}
 }
 
 // DefaultDeploy returns the settings of comparisons when none are set.
@@ -163,6 +172,9 @@ func DefaultDeploy() DeploySettings { return DeploySettings{Severity: model.Seve
 func DefaultLimits() Limits {
 	return Limits{PerContainer: Bucket{Rate: setting.Rate{Count: 30, Per: time.Minute}, Burst: 30}, MaxKeys: 100_000}
 }
+
+// Other returns the name of the other rule of a sequence; "" where the rule asks for none.
+func (r *RuleSettings) Other() string { return cmp.Or(r.After, r.Without) }
 
 // Unlimited reports whether there is no bucket.
 func (b *Bucket) Unlimited() bool { return b.Rate.Count <= 0 || b.Rate.Per <= 0 }

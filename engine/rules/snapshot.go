@@ -42,7 +42,8 @@ type Snapshot struct {
 	ByPrefilter [][]*Rule      // id in set → rules that it leads
 	always      []*Rule        // rules without a lead
 	Inhibits    []*Inhibit
-	Redactor    *redact.Redactor // masks secrets in alerts; nil: none
+	followers   map[string][]*Rule // by the name of the other rule: those whose sequence asks for its hits
+	Redactor    *redact.Redactor   // masks secrets in alerts; nil: none
 
 	workloads atomic.Pointer[sync.Map] // workload name → *effective
 	Known     atomic.Int64             // entries in workloads
@@ -79,6 +80,7 @@ func Compile(s Settings, counters func(id string) *model.RuleCounters, before *S
 			}
 		}
 	}
+	n.link()
 	n.addOverridden()
 	var compiled *match.Set
 	if before != nil {
@@ -131,6 +133,10 @@ func (n *Snapshot) keepValid(s Settings) {
 			if !ok {
 				continue
 			}
+			if errs := o.Validate(); len(errs) > 0 {
+				n.broken = append(n.broken, RuleError{ID: ownID(o.Rule, w.Match), Errors: errs})
+				continue
+			}
 			if r := o.Apply(base); sound(ownID(o.Rule, w.Match), &r) {
 				kept.Overrides = append(kept.Overrides, o)
 			}
@@ -174,6 +180,19 @@ func (n *Snapshot) addRule(id string, s RuleSettings) error {
 	}
 	n.Rules = append(n.Rules, r)
 	return nil
+}
+
+// link gives each rule those whose sequence has its hits as the other part.
+func (n *Snapshot) link() {
+	n.followers = map[string][]*Rule{}
+	for _, r := range n.Rules {
+		if other := r.Settings.Other(); other != "" {
+			n.followers[other] = append(n.followers[other], r)
+		}
+	}
+	for _, r := range n.Rules {
+		r.Followers = n.followers[r.Settings.Name]
+	}
 }
 
 // addOverridden makes every expression that an overridden rule could be led by part of the set, so that the variants that workloads

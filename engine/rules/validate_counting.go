@@ -18,11 +18,13 @@ const (
 	maxWithin        = 31 * 24 * time.Hour
 	minAbsent        = time.Second
 	maxEscalations   = 10
+	maxSequenceParts = 8 // of by
 )
 
 // counting checks thresholds, absence, new templates and escalations, each by itself and beside the others.
 func (p *checks) counting(r *RuleSettings) {
 	p.threshold(r)
+	p.sequence(r)
 	p.absence(r)
 	if r.FirstSeen != FirstSeenImage {
 		setting.AtMost(&p.Faults, "first_seen", time.Duration(r.FirstSeen), MaxCooldown)
@@ -53,8 +55,8 @@ func (p *checks) threshold(r *RuleSettings) {
 	switch {
 	case r.Count != 0 && r.Within == 0:
 		p.Conflict("within", "", "count", "must be set together with count", both)
-	case r.Count == 0 && r.Within != 0:
-		p.Conflict("within", setting.FormatDuration(r.Within), "count", "must be set together with count", both)
+	case r.Count == 0 && r.Within != 0 && r.Other() == "":
+		p.Conflict("within", setting.FormatDuration(r.Within), "count", "must be set together with count, after or without", both)
 	}
 	if r.Distinct == "" {
 		return
@@ -66,6 +68,48 @@ func (p *checks) threshold(r *RuleSettings) {
 		p.Unknown("distinct", r.Distinct, []string{"capture.NAME", "field.PATH"})
 	}
 }
+
+// sequence checks after, without and by.
+func (p *checks) sequence(r *RuleSettings) {
+	other, key := r.Other(), "after"
+	if r.After == "" {
+		key = "without"
+	}
+	if other == "" {
+		return
+	}
+	const twoRules = "write two rules: the other one may name this one"
+	switch {
+	case r.After != "" && r.Without != "":
+		p.Excludes("after", r.After, "without", twoRules)
+	case other == r.Name:
+		p.Add(key, other, "must be the name of another rule", "")
+	case r.Within == 0:
+		p.Conflict("within", "", key, "must be set together with "+key, `as in within = "10m"`)
+	}
+	switch {
+	case r.Count != 0:
+		p.Excludes(key, other, "count", twoRules)
+	case r.Absent > 0:
+		p.Excludes(key, other, "absent", twoRules)
+	case r.Without == "":
+	case r.FirstSeen != 0:
+		p.Excludes(key, other, "first_seen", twoRules)
+	case len(r.Escalate) > 0:
+		p.Excludes(key, other, "escalate", "time makes one alert for each wait")
+	case r.Context != (Context{}):
+		p.Excludes(key, other, "context", "time makes the alert, and keeps no lines")
+	}
+	p.Length("by", len(r.By), maxSequenceParts, "parts")
+	for _, word := range r.By {
+		if !slices.Contains(sequenceWords, word) && !p.value(r, "by", word) {
+			p.Unknown("by", word, append(slices.Clone(sequenceWords), "capture.NAME", "field.PATH"), sequenceWords...)
+		}
+	}
+}
+
+// sequenceWords are the words of by beside capture.NAME and field.PATH. A template is none of them: that of one rule's line is not that of the other's.
+var sequenceWords = []string{"container", "workload", "host", "stream", "tag"}
 
 func (p *checks) absence(r *RuleSettings) {
 	setting.AtMost(&p.Faults, "absent", r.Absent, MaxCooldown)

@@ -49,13 +49,19 @@ type transition struct {
 func decide(r *rules.Rule, s *keyState, h *HitContext, b *tokens, now int64) (next transition, v verdict) {
 	set := &r.Settings
 	next.window, next.episode = s.window, s.episode
-	next.episode.observe(r, h.At, now)
+	if h.inOrder { // a hit out of a sequence is none of its episode
+		next.episode.observe(r, h.At, now)
+	}
 	if set.Count > 0 {
 		v.counted, next.own = s.count.with(set, h)
 	}
 	switch {
+	case set.Without != "": // what is sent is decided when the wait is over
+		v.reason = model.ReasonSequence
 	case h.Muted:
 		v.reason = h.Reason
+	case !h.inOrder:
+		v.reason = model.ReasonSequence
 	case v.counted < set.Count && !h.Overflow:
 		v.reason = model.ReasonThreshold
 	case h.known:
@@ -102,8 +108,8 @@ func (s *keyState) commit(h *HitContext, next *transition, v *verdict, b *tokens
 		return
 	}
 	s.unreported.add(v.reason, h.At)
-	if s.unreported.sample == nil && h.Rule.RollsUp(v.reason) { // none of the key's hits is shown yet
-		s.unreported.sample = &Sample{at: h.At, arrived: now, source: h.Source, stream: h.Stream}
+	if s.unreported.sample == nil && (h.waits || h.Rule.RollsUp(v.reason)) { // none of the key's hits is shown yet
+		s.unreported.sample = &Sample{at: h.At, arrived: now, from: now, source: h.Source, stream: h.Stream}
 		d.Sample = s.unreported.sample
 	}
 }

@@ -18,6 +18,7 @@ type Draft struct {
 	buckets   map[string]*bucket
 	absences  map[string]*absenceTimer
 	templates map[TemplateID]*templateSeen
+	sequences map[SequenceID]*steps
 	due       deadlines // of the copies
 }
 
@@ -25,7 +26,7 @@ type Draft struct {
 func (k *Keyed) Draft(n *rules.Snapshot, now int64) *Draft {
 	d := &Draft{
 		of: k, rules: n, inhibitor: k.mutes.Inhibitor.Clone(), keys: map[string]*keyState{}, buckets: map[string]*bucket{},
-		absences: map[string]*absenceTimer{}, templates: map[TemplateID]*templateSeen{},
+		absences: map[string]*absenceTimer{}, templates: map[TemplateID]*templateSeen{}, sequences: map[SequenceID]*steps{},
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -50,6 +51,11 @@ func (d *Draft) Load(h *HitContext) {
 	d.copyKey(string(h.Key))
 	d.copyBucket(h.Container)
 	d.copyAbsence(rules.AbsenceKey(h.Rule, h.Source.Workload))
+	d.copySteps(h.Sequence)
+	for i := range h.Steps {
+		d.copySteps(h.Steps[i].ID)
+		d.copyKey(h.Steps[i].Key)
+	}
 	if t, ok := d.of.templates.Peek(h.Template); ok && d.templates[h.Template] == nil {
 		seen := *t
 		d.templates[h.Template] = &seen
@@ -64,6 +70,26 @@ func (d *Draft) copyKey(key string) {
 	c := s.clone()
 	d.keys[key] = c
 	d.due.set(&c.timer, s.timer.due)
+}
+
+func (d *Draft) copySteps(id SequenceID) {
+	if s, ok := d.of.sequences.Peek(id); ok && d.sequences[id] == nil {
+		d.sequences[id] = s.clone()
+	}
+}
+
+// step notes a hit in the sequences of other rules.
+func (d *Draft) step(h *HitContext) {
+	for i := range h.Steps {
+		one := &h.Steps[i]
+		if d.sequences[one.ID] == nil {
+			d.sequences[one.ID] = &steps{}
+		}
+		d.sequences[one.ID].add(h.At)
+		if s := d.keys[one.Key]; one.Ends && s != nil && s.answer(h.At) {
+			d.due.set(&s.timer, 0)
+		}
+	}
 }
 
 func (d *Draft) copyBucket(container []byte) {
@@ -156,6 +182,7 @@ func (d *Draft) Evaluate(h *HitContext, now int64) {
 		h.Decision = decideExpected(h.Rule, t, h, now)
 		t.commit(h, now)
 		d.due.set(&t.timer, t.deadline(h.Rule))
+		d.step(h)
 		return
 	}
 	s := d.keys[string(h.Key)]
@@ -163,7 +190,8 @@ func (d *Draft) Evaluate(h *HitContext, now int64) {
 		s = newKeyState(string(h.Key))
 		d.keys[s.key] = s
 	}
-	if h.Rule.Settings.FirstSeen != 0 {
+	h.order(d.sequences[h.Sequence], now)
+	if h.Rule.Settings.FirstSeen != 0 && h.inOrder {
 		if t := d.templates[h.Template]; t == nil {
 			d.templates[h.Template] = newTemplateSeen(h)
 		} else {
@@ -177,6 +205,9 @@ func (d *Draft) Evaluate(h *HitContext, now int64) {
 	next, v := decide(h.Rule, s, h, &b, now)
 	s.commit(h, &next, &v, &b, now)
 	d.due.set(&s.timer, s.deadline(rollupRule(d.rules, s, h)))
+	if h.happened() {
+		d.step(h)
+	}
 }
 
 // Rendered sets the text of a sample, whose roll-up may be due before the next hit of the record.

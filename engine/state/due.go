@@ -109,6 +109,17 @@ func (k *Keyed) Skip(ns, now int64) {
 		k.due.set(&t.timer, t.deadline(r))
 		k.absences.Touch(t.key)
 	}
+	for _, s := range k.keys.All() {
+		shown := s.unreported.sample
+		if shown == nil {
+			continue
+		}
+		if r := k.rule(s.key, shown.source.Workload); r != nil && r.Settings.Without != "" {
+			shown.from += ns
+			k.due.set(&s.timer, s.deadline(r))
+			k.keys.Touch(s.hash)
+		}
+	}
 	if ns >= 0 {
 		return
 	}
@@ -123,6 +134,10 @@ func (k *Keyed) Skip(ns, now int64) {
 	for hash, b := range k.buckets.All() { // it holds as many tokens as before
 		b.arrival += ns
 		k.buckets.Touch(hash)
+	}
+	for id, s := range k.sequences.All() {
+		s.clampFuture(now)
+		k.sequences.Touch(id)
 	}
 	for id, t := range k.templates.All() {
 		if t.last > now {

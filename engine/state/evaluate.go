@@ -45,7 +45,10 @@ func (k *Keyed) tryEvaluate(h *HitContext, now int64, dst []model.Alert) (_ []mo
 
 func (k *Keyed) evaluateKey(h *HitContext, now int64) {
 	s := k.stateOfHit(h, now)
-	h.known = k.seenBefore(h, now)
+	h.order(k.stepsOf(h), now)
+	if h.inOrder {
+		h.known = k.seenBefore(h, now)
+	}
 	before := len(s.count.marks)
 	b := k.tokens(h.Container)
 	s.clampFuture(now) // decide asks for it
@@ -55,6 +58,9 @@ func (k *Keyed) evaluateKey(h *HitContext, now int64) {
 	k.addMarks(len(s.count.marks) - before)
 	k.due.set(&s.timer, s.deadline(rollupRule(k.rules, s, h)))
 	k.keys.Touch(s.hash)
+	if h.happened() {
+		k.step(h)
+	}
 }
 
 func (k *Keyed) evaluateExpected(h *HitContext, now int64) {
@@ -63,6 +69,7 @@ func (k *Keyed) evaluateExpected(h *HitContext, now int64) {
 	t.commit(h, now)
 	k.due.set(&t.timer, t.deadline(h.Rule))
 	k.absences.Touch(t.key)
+	k.step(h)
 }
 
 // rollupRule returns the rule by which a key's roll-up is made after a hit: as it applies to the workload of the hit that the roll-up shows, where hits of

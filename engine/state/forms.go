@@ -35,6 +35,7 @@ type (
 	savedSample struct {
 		At        int64             `json:"at"`
 		Arrived   int64             `json:"arrived"`
+		From      int64             `json:"from"`
 		Source    savedSource       `json:"source"`
 		Stream    string            `json:"stream,omitempty"`
 		Severity  model.Severity    `json:"severity"`
@@ -74,6 +75,9 @@ type (
 	savedTemplate struct {
 		First int64 `json:"first"`
 		Last  int64 `json:"last"`
+	}
+	savedSteps struct {
+		At []int64 `json:"at"`
 	}
 	savedClock struct {
 		Now int64 `json:"now"`
@@ -136,7 +140,7 @@ func saveKey(s *keyState) *savedKey {
 	}
 	if p := u.sample; p != nil {
 		saved.Sample = &savedSample{
-			At: p.at, Arrived: p.arrived, Source: SaveSource(p.source), Stream: p.stream.String(), Severity: p.text.Severity, Message: p.text.Message,
+			At: p.at, Arrived: p.arrived, From: p.from, Source: SaveSource(p.source), Stream: p.stream.String(), Severity: p.text.Severity, Message: p.text.Message,
 			Truncated: p.text.Truncated, Summary: p.text.Summary, Template: p.text.Template, Captures: p.text.Captures, Fields: p.text.Fields, Labels: p.text.Labels,
 		}
 	}
@@ -155,7 +159,7 @@ func (saved *savedKey) state(key string) *keyState {
 		s.episode = episode{began: e.Began, lastHit: e.LastHit, arrived: e.Arrived, step: e.Step}
 	}
 	if p := saved.Sample; p != nil {
-		shown := &Sample{at: p.At, arrived: p.Arrived, source: p.Source.Source(), text: &SampleText{
+		shown := &Sample{at: p.At, arrived: p.Arrived, from: p.From, source: p.Source.Source(), text: &SampleText{
 			Severity: p.Severity, Message: p.Message, Truncated: p.Truncated, Summary: p.Summary, Template: p.Template, Captures: p.Captures, Fields: p.Fields,
 			Labels: p.Labels,
 		}}

@@ -22,9 +22,14 @@ type HitContext struct {
 	Muted         bool    // a silence or an inhibition is in force: why
 	Reason        model.Reason
 	Silence       *mute.Silence // that is it
+	Sequence      SequenceID    // of the rule's own sequence, where it has one
+	Sequenced     bool          // the hit has all its values
+	Steps         []Step        // of the sequences of other rules that the hit is
 	WaitsForLines bool          // its alert waits for lines: it is counted as pending
 
 	known    bool // the template was seen before
+	inOrder  bool // after: the other rule was hit before; true for a rule without
+	waits    bool // without: the other rule is waited for
 	Overflow bool // no key is kept for it: there is no cooldown, and no threshold
 	Decision Decision
 }

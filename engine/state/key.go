@@ -16,6 +16,7 @@ type keyState struct {
 	episode    episode
 	lastHit    int64 // when the last hit arrived
 	restored   bool  // from saved state, and no rules were in force since
+	notBefore  int64 // after a restart: when a wait for the other rule is reported at the earliest; 0: no restart
 	group      *templateGroup
 	timer      timer
 }
@@ -47,11 +48,18 @@ func (s *keyState) clampFuture(now int64) {
 	s.count.clampFuture(now)
 	s.episode.clampFuture(now)
 	s.lastHit = min(s.lastHit, now)
+	s.notBefore = min(s.notBefore, now+int64(AbsenceGrace))
 }
 
 // deadline returns when the key next reports something by itself; 0: never, as things are.
 func (s *keyState) deadline(r *rules.Rule) int64 {
-	if r == nil || r.Settings.DryRun || s.unreported.state() != rollupPending {
+	if r == nil || r.Settings.DryRun {
+		return 0
+	}
+	if shown := s.unreported.sample; r.Settings.Without != "" && shown != nil {
+		return max(shown.from+int64(r.Settings.Within), s.window.overdue, s.notBefore)
+	}
+	if s.unreported.state() != rollupPending {
 		return 0
 	}
 	shown, due := s.unreported.sample.arrived, int64(0)

@@ -2,7 +2,7 @@
 //
 // The state of a key is four machines that know nothing of each other: window (the cooldown), unreported (hits suppressed since the last alert),
 // slidingCount (the threshold) and episode (the escalation). Beside the keys there are token buckets (tokens.go), templates that were seen (templates.go),
-// and absences (absence.go).
+// the hits of other rules that sequences ask for (sequence.go), and absences (absence.go).
 //
 // Three functions decide, each without side effects: decide about a hit, in the order of docs/counting.md, decideExpected about a hit of an absence rule,
 // decideRollup and decideAbsence when time has come. Keyed commits their outcomes (evaluate.go, due.go); a Draft, for Explain, puts them into effect on copies
@@ -35,6 +35,7 @@ type Keyed struct {
 	buckets         *table.Table[uint64, *bucket]   // by the hash of the container
 	absences        *table.Table[string, *absenceTimer]
 	templates       *table.Table[TemplateID, *templateSeen]
+	sequences       *table.Table[SequenceID, *steps]
 	groups          map[string]*templateGroup
 	due             deadlines
 	marks           int                    // of all keys
@@ -61,6 +62,7 @@ func (k *Keyed) setLimits(limits rules.Limits) {
 	k.buckets.Resize(limits.MaxKeys)
 	k.absences.Resize(limits.MaxKeys)
 	k.templates.Resize(limits.MaxKeys)
+	k.sequences.Resize(limits.MaxKeys)
 }
 
 // keyRemoved ends the state of a key that was removed. Hits that it had not reported yet are counted as forgotten.
@@ -125,8 +127,9 @@ func ruleOf(n *rules.Snapshot, key, workload string) *rules.Rule {
 func (k *Keyed) Stats() (keys int, evicted, overflow int64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	keys = k.keys.Len() + k.buckets.Len() + k.absences.Len() + k.templates.Len()
-	return keys, k.keys.Evicted() + k.buckets.Evicted() + k.absences.Evicted() + k.templates.Evicted(), k.overflow
+	keys = k.keys.Len() + k.buckets.Len() + k.absences.Len() + k.templates.Len() + k.sequences.Len()
+	evicted = k.keys.Evicted() + k.buckets.Evicted() + k.absences.Evicted() + k.templates.Evicted() + k.sequences.Evicted()
+	return keys, evicted, k.overflow
 }
 
 // Unreported returns, by rule, how many suppressed hits no alert has reported yet.

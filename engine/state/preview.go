@@ -25,6 +25,9 @@ type Preview struct {
 	Image           string    `json:"image,omitempty"`           // that the hit's container runs
 	ImageSince      time.Time `json:"image_since,omitzero"`      // when its first line was written; zero: unknown
 	Overflow        bool      `json:"overflow,omitempty"`        // the container's templates are too many: neither cooldown nor threshold suppress it
+	After           string    `json:"after,omitempty"`           // the rule that is to be hit before
+	Without         string    `json:"without,omitempty"`         // the rule that is waited for after a hit
+	OtherHit        time.Time `json:"other_hit,omitzero"`        // when that rule was last hit with the same values
 
 	// Waits: the rule waits for lines, of the workload that Key names, or of all together. Cooldown and bucket play no part.
 	Waits   bool      `json:"waits,omitempty"`
@@ -48,6 +51,11 @@ func (d *Draft) Describe(h *HitContext, now int64) *Preview {
 			out.SuppressedSince = time.Unix(0, s.unreported.first).UTC()
 		}
 		out.Suppressed = s.unreported.total()
+	}
+	set := &h.Rule.Settings
+	out.After, out.Without = set.After, set.Without
+	if last := d.sequences[h.Sequence].latest(); set.Other() != "" && last != 0 {
+		out.OtherHit = time.Unix(0, last).UTC()
 	}
 	limit := &d.limits.PerContainer
 	if limit.Unlimited() {

@@ -31,7 +31,11 @@ func decideRollup(r *rules.Rule, s *keyState, at int64, m *muting, b *tokens) (n
 	if due := s.deadline(r); due == 0 || due > at {
 		return next, a, notDue
 	}
-	a = s.rollup(r, at)
+	if r.Settings.Without != "" {
+		a = s.unanswered(r, at)
+	} else {
+		a = s.rollup(r, at)
+	}
 	// The token comes last: a muted roll-up must not consume one.
 	if m.mutes(subjectOf(r, &a), at) || !b.available(at) {
 		next.window.prolong(r.Window(), at)
@@ -69,7 +73,11 @@ func (k *Keyed) keyDue(s *keyState, at, now int64, dst []model.Alert) []model.Al
 	k.due.set(&s.timer, s.deadline(r))
 	switch out {
 	case sendable:
-		r.Counters.Rollup()
+		if a.Kind == model.KindMissing {
+			r.Counters.Absence()
+		} else {
+			r.Counters.Rollup()
+		}
 		k.muting().observe(subjectOf(r, &a), at)
 		dst = append(dst, a)
 		fallthrough
@@ -85,18 +93,27 @@ func subjectOf(r *rules.Rule, a *model.Alert) *rules.Subject {
 	return &s
 }
 
-// rollup returns the alert about the suppressed hits of a key.
-func (s *keyState) rollup(r *rules.Rule, at int64) model.Alert {
+// shown returns the parts of an alert that time made which it has of the suppressed hits of a key, and of the one that it shows.
+func (s *keyState) shown(r *rules.Rule, at int64) model.Alert {
 	u := &s.unreported
 	shown, text := u.sample, u.sample.text
 	a := model.Alert{
-		Kind: model.KindRollup, RuleID: r.ID, Rule: r.Settings.Name, Severity: text.Severity, Message: text.Message, Truncated: text.Truncated, Time: at,
+		RuleID: r.ID, Rule: r.Settings.Name, Severity: text.Severity, Message: text.Message, Truncated: text.Truncated, Time: at,
 		First: u.first, Last: u.last, Stream: shown.stream, Source: shown.source, Captures: text.Captures, Suppressed: u.suppressed, Since: u.first,
 		Fields: text.Fields, Labels: r.Settings.Labels, Runbook: r.Settings.Runbook, Key: s.key, Template: text.Template,
 	}
 	if text.Labels != nil {
 		a.Labels = text.Labels
 	}
+	return a
+}
+
+// rollup returns the alert about the suppressed hits of a key.
+func (s *keyState) rollup(r *rules.Rule, at int64) model.Alert {
+	u := &s.unreported
+	shown, text := u.sample, u.sample.text
+	a := s.shown(r, at)
+	a.Kind = model.KindRollup
 	a.Due = s.window.closes(r.Window(), shown.arrived)
 	if step := s.episode.nextStep(r, shown.arrived); step != 0 && step < a.Due {
 		a.Due = step

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,6 +48,11 @@ func (k *Keyed) newTables(size int) {
 		Encode: marshal,
 		Lazy:   func(t *templateSeen) bool { return t.last != t.saved },
 	})
+	k.sequences = table.New(size, table.Form[SequenceID, *steps]{
+		Name:   func(id SequenceID, _ *steps) string { return id.stateKey() },
+		Copy:   func(s *steps) (any, bool) { return savedSteps{slices.Clone(s.at)}, true },
+		Encode: marshal,
+	})
 }
 
 // TakeChanges returns the entries that changed since the last call, and from the first call on keeps track of further changes. With all, those are among
@@ -57,6 +63,7 @@ func (k *Keyed) TakeChanges(all bool) []model.StateEntry {
 	out = k.buckets.Take(&k.mu, all, out)
 	out = k.absences.Take(&k.mu, all, out)
 	out = k.templates.Take(&k.mu, all, out)
+	out = k.sequences.Take(&k.mu, all, out)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	// A restart asks the clock for how long nobody waited, and from when on something may be due.
@@ -131,6 +138,7 @@ func (r *restoring) entry(e model.StateEntry) (kept bool, err error) {
 			return false, nil
 		}
 		s := saved.state(key)
+		s.notBefore = r.now + int64(AbsenceGrace) // the lines of the time in between are read first
 		s.clampFuture(r.now)
 		k.marks += len(s.count.marks)
 		s.hash = k.hash([]byte(key))
@@ -165,6 +173,19 @@ func (r *restoring) entry(e model.StateEntry) (kept bool, err error) {
 		}
 		return true, nil
 	}
+	if id, ok := parseSequenceID(e.Key); ok {
+		var saved savedSteps
+		if err := unmarshal(e.Value, &saved); err != nil {
+			return false, err
+		}
+		s := &steps{saved.At[max(0, len(saved.At)-maxSteps):]}
+		if r.now-s.latest() > r.oldest {
+			return false, nil
+		}
+		s.clampFuture(r.now)
+		k.sequences.Restore(id, s)
+		return true, nil
+	}
 	if id, ok := parseTemplateID(e.Key); ok {
 		var s savedTemplate
 		if err := unmarshal(e.Value, &s); err != nil {
@@ -186,6 +207,7 @@ const (
 	bucketPrefix   = "bucket/"
 	absencePrefix  = "absence/"
 	templatePrefix = "seen/"
+	sequencePrefix = "sequence/"
 	ClockKey       = "clock"
 )
 

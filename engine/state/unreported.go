@@ -45,13 +45,14 @@ func (u *unreported) total() int64 { return model.Sum(&u.suppressed) }
 func (u *unreported) clampFuture(now int64) {
 	u.first, u.last = min(u.first, now), min(u.last, now)
 	if u.sample != nil {
-		u.sample.at, u.sample.arrived = min(u.sample.at, now), min(u.sample.arrived, now)
+		u.sample.at, u.sample.arrived, u.sample.from = min(u.sample.at, now), min(u.sample.arrived, now), min(u.sample.from, now)
 	}
 }
 
 // Sample is one of the hits that a key suppressed, for the roll-up that shows it.
 type Sample struct {
 	at, arrived int64 // when it happened, and when it arrived
+	from        int64 // a wait for the other rule is measured from here: when it arrived, moved by time that does not count
 	source      *model.Source
 	stream      model.Stream
 	text        *SampleText // nil until it is rendered

@@ -287,6 +287,7 @@ func (l *loader) checkOverride(o *overridePart, globals map[string]*rulePart, na
 		return
 	}
 	overridden[name] = o.node.find("rule", "").at
+	l.reportAll(&o.part, o.settings.Validate())
 	if base.ok {
 		changed := o.settings.Apply(base.settings)
 		l.reportAll(&o.part, changed.Validate())

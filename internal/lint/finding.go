@@ -98,6 +98,7 @@ const (
 	CodeUnboundedKey = "unbounded-key"
 
 	CodeShortCooldown = "short-cooldown"
+	CodeSequence      = "sequence"
 	CodeNoEffect      = "no-effect"
 	CodeNoImage       = "no-image"
 	CodeSecret        = "secret-in-clear"
@@ -145,6 +146,7 @@ func Codes() [][2]string {
 		{CodeUnboundedKey, "a part of cooldown_by differs on nearly every line, so the cooldown suppresses nothing"},
 
 		{CodeShortCooldown, "a cooldown is shorter than the window of the threshold, so one burst alerts several times"},
+		{CodeSequence, "a rule names another one in after or without that does not exist, that names it in turn, or whose hits lack a value of by"},
 		{CodeNoEffect, "a workload block changes nothing, a silence or an inhibition applies to no rule, or settings of deploy compare nothing"},
 		{CodeNoImage, "rules depend on a workload's image, but all records are from files, which have none"},
 		{CodeSecret, "a secret is written in a file that everyone can read"},

@@ -92,6 +92,7 @@ func Check(result *config.Result, options Options) []Finding {
 		l.output(&l.rules[i])
 	}
 	l.overlaps()
+	l.sequences()
 	l.otherGlobs()
 	l.workloads()
 	l.muting()

@@ -90,6 +90,9 @@ func Kinds(s *engine.RuleSettings) []string {
 	if s.Absent > 0 {
 		return []string{trigger.KindAbsence, trigger.KindResolved}
 	}
+	if s.Without != "" {
+		return []string{trigger.KindMissing}
+	}
 	kinds := []string{trigger.KindLog}
 	if len(s.Event) > 0 {
 		kinds = []string{trigger.KindContainer}

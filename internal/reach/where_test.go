@@ -90,7 +90,7 @@ func TestSystem(t *testing.T) {
 // TestKindsNamesAllKinds fails for a kind of alert that no rule is said to make: add it to Kinds.
 func TestKindsNamesAllKinds(t *testing.T) {
 	var made []string
-	for _, r := range []engine.RuleSettings{{Absent: time.Hour}, {Event: []string{"die"}}, {Count: 5, Rollup: true}} {
+	for _, r := range []engine.RuleSettings{{Absent: time.Hour}, {Event: []string{"die"}}, {Count: 5, Rollup: true}, {Without: "other"}} {
 		made = append(made, Kinds(&r)...)
 	}
 	deploys := Deploys(&engine.Settings{Rules: []engine.RuleSettings{{Deploy: true}}, Deploy: engine.DeploySettings{Compare: time.Minute, Severity: engine.SeverityError}})

@@ -148,7 +148,7 @@ type Alert struct {
 type Suppressed struct {
 	// The rule's name, or for a workload's own rule "name@match".
 	Rule string `toml:"rule"`
-	// Why: cooldown, rate_limit, threshold, silence, inhibited, known, dry_run; or pending for hits that are undecided at the end.
+	// Why: cooldown, rate_limit, threshold, silence, inhibited, known, expected, dry_run, sequence; or pending for hits that are undecided at the end.
 	Reason string `toml:"reason"`
 	// How many.
 	Count int64 `toml:"count"`

@@ -312,6 +312,9 @@ func writeHit(c *command.Env, r *explainedRule) {
 	if s.Needed > 0 {
 		c.Printf("       threshold: %d of %d\n", s.Counted, s.Needed)
 	}
+	if other := cmp.Or(s.After, s.Without); other != "" {
+		c.Printf("       %s\n", safetext.Visible(sequenceWords(s, other)))
+	}
 	c.Printf("       %s\n", safetext.Visible(keyWords(s)))
 	if s.Burst > 0 {
 		more := ""
@@ -336,6 +339,18 @@ func masks(redacted map[string]int) string {
 		out = append(out, fmt.Sprintf("%s %d", name, redacted[name]))
 	}
 	return strings.Join(out, ", ")
+}
+
+// sequenceWords returns the part of the other rule of a sequence in words.
+func sequenceWords(s *engine.Preview, other string) string {
+	last := "was not hit with the same values"
+	if !s.OtherHit.IsZero() {
+		last = "was last hit at " + s.OtherHit.Format(time.RFC3339) + " with the same values"
+	}
+	if s.After != "" {
+		return fmt.Sprintf("alerts after %s, which %s", other, last)
+	}
+	return fmt.Sprintf("waits for %s, which %s", other, last)
 }
 
 // keyWords returns the state of a hit's key in words.

@@ -10,7 +10,7 @@ export const title = 'Rules';
 export const keyHelp = [];
 
 const sorting = { key: 'hits', down: true };
-const reasonOrder = ['cooldown', 'rate_limit', 'threshold', 'silence', 'inhibited', 'known', 'expected', 'dry_run'];
+const reasonOrder = ['cooldown', 'rate_limit', 'threshold', 'silence', 'inhibited', 'known', 'expected', 'dry_run', 'sequence'];
 
 const columns = [
   { key: 'name', name: 'Rule', wide: true, value: (r) => r.name },

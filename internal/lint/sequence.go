@@ -1,0 +1,82 @@
+package lint
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
+)
+
+// sequences looks for rules with after or without that can never see the other rule's hit.
+func (l *linter) sequences() {
+	others := map[string][]*rule{}
+	var names []string
+	for i := range l.rules {
+		if r := &l.rules[i]; !r.override {
+			others[r.settings.Name] = append(others[r.settings.Name], r)
+			names = append(names, r.settings.Name)
+		}
+	}
+	for i := range l.rules {
+		r := &l.rules[i]
+		field, other := "after", r.settings.After
+		if other == "" {
+			field, other = "without", r.settings.Without
+		}
+		if other == "" || r.override {
+			continue
+		}
+		switch {
+		case len(others[other]) == 0 && l.half(): // it may be in a file that was not given
+		case len(others[other]) == 0:
+			// The other rule may be made through the API, or by a label.
+			hint := setting.DidYouMean(other, names)
+			if hint == "" {
+				hint = "it may be made through the API or by a label"
+			}
+			effect := "the rule never alerts"
+			if field == "without" {
+				effect = "each hit makes an alert"
+			}
+			l.warn(r.part, CodeSequence, field, other, "there is no rule of this name here: until there is one, "+effect, hint)
+		case circular(others, other, r.settings.Name):
+			l.warn(r.part, CodeSequence, field, other, "that rule asks for a hit of this one in turn, so that neither ever alerts", "")
+		default:
+			l.sequenceValues(r, others[other])
+		}
+	}
+}
+
+// circular reports whether a rule can only be hit in order after another one, through any number of rules with after.
+func circular(others map[string][]*rule, from, to string) bool {
+	seen := map[string]bool{}
+	for !seen[from] && len(others[from]) == 1 {
+		seen[from] = true
+		if from = others[from][0].settings.After; from == to {
+			return true
+		}
+	}
+	return false
+}
+
+// sequenceValues looks for captures of by that no pattern of the other rule has.
+func (l *linter) sequenceValues(r *rule, others []*rule) {
+	for _, word := range r.settings.By {
+		name, ok := strings.CutPrefix(word, "capture.")
+		if !ok || slices.ContainsFunc(others, func(other *rule) bool { return captures(&other.settings, name) }) {
+			continue
+		}
+		l.warn(r.part, CodeSequence, "by", word, fmt.Sprintf("the pattern of rule %q has no group named %q: its hits are never part of the sequence", r.settings.Other(), name), "")
+	}
+}
+
+func captures(s *engine.RuleSettings, name string) bool {
+	if len(s.Event) > 0 && slices.Contains(engine.EventFields(), name) {
+		return true
+	}
+	re, err := regexp.Compile(s.Pattern)
+	return err != nil || re.SubexpIndex(name) >= 0
+}
