@@ -73,22 +73,26 @@ func TestAKillWhileAnAlertWaits(t *testing.T) {
 func TestSilenceAndInhibition(t *testing.T) {
 	each(t, func(t *testing.T, start func(setup) running) {
 		server := receiver.New(t)
-		rules := simple("quiet", `^quiet`) + simple("down", `^down`) + simple("failed", `^failed`) + simple("loud", `^loud`)
+		rules := simple("quiet", `^quiet`) + simple("down", `^down`) + simple("failed", `^failed`) + simple("loud", `^loud`) + simple("hourly", `^hourly`)
 		muting := "inhibit = [{ source = { rule = \"down\" }, target = { rule = \"failed\" }, for = \"1h\" }]\n" + document(server, rules) +
-			fmt.Sprintf("\n[[silence]]\nname = \"night\"\nrule = \"qui*\"\nuntil = %s\n", time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
+			fmt.Sprintf("\n[[silence]]\nname = \"night\"\nrule = \"qui*\"\nuntil = %s\n", time.Now().Add(time.Hour).UTC().Format(time.RFC3339)) +
+			"\n[[silence]]\nname = \"all-day\"\nwhere = { rule = \"hourly\", kind = \"!=rollup\" }\nevery = [\"daily\"]\nzone = \"Europe/Berlin\"\n"
 		s := single(t, muting)
 		r := start(s)
-		r.feed("quiet 1", "down 1", "failed 1", "failed 2", "loud 1")
+		r.feed("quiet 1", "down 1", "failed 1", "failed 2", "hourly 1", "loud 1")
 		expect(t, r, server, []string{"down 1", "loud 1"})
 		if n := len(arrived(server)); n != 2 {
 			t.Fatalf("%d lines became alerts, want 2", n)
 		}
 		writeFile(t, s.dir, "rules.toml", document(server, rules))
 		r.reload()
-		r.feed("quiet 2", "failed 3")
-		expect(t, r, server, []string{"down 1", "loud 1", "quiet 2", "failed 3"})
+		r.feed("quiet 2", "failed 3", "hourly 2")
+		expect(t, r, server, []string{"down 1", "loud 1", "quiet 2", "failed 3", "hourly 2"})
 		if by := arrived(server)["quiet 2"][0].Suppressed.By; by["silence"] != 1 {
 			t.Errorf("quiet 2 tells of %v", by)
+		}
+		if by := arrived(server)["hourly 2"][0].Suppressed.By; by["silence"] != 1 {
+			t.Errorf("hourly 2 reports %v", by)
 		}
 		if by := arrived(server)["failed 3"][0].Suppressed.By; by["inhibited"] != 2 {
 			t.Errorf("failed 3 tells of %v", by)
