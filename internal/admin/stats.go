@@ -76,6 +76,9 @@ func stats(c *call) (any, error) {
 			Retried: s.Delivery.Retried, Held: s.Delivery.Held, Refused: s.Delivery.Refused, Expired: s.Delivery.Expired, InFlight: s.Delivery.InFlight,
 		},
 	}
+	if h := &s.Heartbeat; h.On {
+		out.Heartbeat = &adminapi.HeartbeatStats{Sent: h.Sent, Failed: h.Failed, Withheld: h.Withheld, Last: h.Last, Reason: h.Reason}
+	}
 	if err := s.Delivery.Store.Err; err != nil {
 		out.Store.Error = err.Error()
 	}

@@ -30,6 +30,7 @@ func (l *loader) result() *Result {
 	l.checkWorkloads(globals)
 	l.checkMuting()
 	l.checkTriggers()
+	res.SecretFiles = append(res.SecretFiles, l.settings.Heartbeat.Files()...)
 	for _, t := range l.triggers {
 		for _, f := range t.settings.Files() {
 			if !slices.Contains(res.SecretFiles, f) {
@@ -134,6 +135,7 @@ func (l *loader) singles() {
 	l.settings.Docker.Join = l.settings.Records.JoinsStandalone()
 	l.single("admin.", l.settings.Admin.Validate())
 	l.single("egress.", l.settings.Egress.Validate())
+	l.single("heartbeat.", l.settings.Heartbeat.Validate(l.settings.Egress))
 	l.single("redact.", l.settings.Redact.Validate())
 }
 

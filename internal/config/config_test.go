@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
@@ -96,6 +97,16 @@ func TestBad(t *testing.T) {
 	}
 }
 
+// ways returns the keys of which one must be shown: all ways to set a secret, in a table that exists once and can have it in one way only.
+func ways(table, key string, typ reflect.Type) []string {
+	base := strings.TrimSuffix(strings.TrimSuffix(key, setting.FileSuffix), setting.EnvSuffix)
+	fields := structFields(typ)
+	if _, secret := fields[base+setting.EnvSuffix]; !secret || !strings.HasPrefix(table, "top level") {
+		return []string{key}
+	}
+	return []string{base, base + setting.FileSuffix, base + setting.EnvSuffix}
+}
+
 // TestFullExampleIsFull wants every key of the configuration in examples/full.toml.
 func TestFullExampleIsFull(t *testing.T) {
 	const file = "../../examples/full.toml"
@@ -108,8 +119,10 @@ func TestFullExampleIsFull(t *testing.T) {
 		for key, f := range structFields(typ) {
 			var set []*node
 			for _, table := range tables {
-				if n := table.table[key]; n != nil {
-					set = append(set, n)
+				for _, way := range ways(what, key, typ) {
+					if n := table.table[way]; n != nil {
+						set = append(set, n)
+					}
 				}
 			}
 			if len(set) == 0 {

@@ -5,6 +5,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
 	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+	"github.com/tinyforge/fluentbit-trigger/internal/heartbeat"
 	"github.com/tinyforge/fluentbit-trigger/internal/listen"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
@@ -33,6 +34,8 @@ type Settings struct {
 	Admin listen.Settings `toml:"admin"`
 	// Which addresses triggers may reach.
 	Egress egress.Settings `toml:"egress"`
+	// Requests that say that alerts would arrive.
+	Heartbeat heartbeat.Settings `toml:"heartbeat"`
 	// Which secrets are masked in alerts.
 	Redact engine.RedactSettings `toml:"redact"`
 	// The global rules, in the order of their sources.
@@ -60,6 +63,7 @@ func DefaultSettings() Settings {
 		Delivery:  delivery.DefaultSettings(),
 		Egress:    egress.DefaultSettings(),
 		Redact:    engine.DefaultRedact(),
+		Heartbeat: heartbeat.DefaultSettings(),
 	}
 }
 

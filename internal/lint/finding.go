@@ -103,6 +103,7 @@ const (
 	CodeNoImage       = "no-image"
 	CodeSecret        = "secret-in-clear"
 	CodeSharedFile    = "shared-secret-file"
+	CodeHeartbeat     = "heartbeat-to-trigger"
 	CodeParameter     = "unknown-parameter"
 	CodeWorkers       = "workers"
 	CodeDaemon        = "daemon"
@@ -151,6 +152,7 @@ func Codes() [][2]string {
 		{CodeNoImage, "rules depend on a workload's image, but all records are from files, which have none"},
 		{CodeSecret, "a secret is written in a file that everyone can read"},
 		{CodeSharedFile, "everyone on the machine can read a file that contains a secret"},
+		{CodeHeartbeat, "the heartbeat goes to the address of a trigger"},
 		{CodeParameter, "the plugin has no such parameter, so Fluent Bit ignores it"},
 		{CodeWorkers, "workers is not 0"},
 		{CodeDaemon, "daemon is on, which hangs after a Go plugin is loaded"},

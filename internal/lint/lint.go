@@ -98,6 +98,8 @@ func Check(result *config.Result, options Options) []Finding {
 	l.muting()
 	l.comparisons()
 	l.triggers()
+	l.redaction()
+	l.heartbeat()
 	l.secrets()
 	if !l.options.Offline {
 		l.start()

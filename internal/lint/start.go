@@ -28,6 +28,7 @@ func (l *linter) start() {
 		}
 		sender.Close()
 	}
+	l.startHeartbeat()
 	if err := store.Usable(s.Store); err != nil {
 		l.single("store", err.Error())
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
+	"github.com/tinyforge/fluentbit-trigger/internal/heartbeat"
 	"github.com/tinyforge/fluentbit-trigger/internal/logging"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/labels"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/silence"
@@ -71,6 +72,8 @@ type Pipeline struct {
 	store     *store.Store
 	state     *engineState
 	runtime   *runtimeObjects
+	heart     *heartbeat.Heart
+	health    health
 	notices   notices
 	counters  counters
 	workloads workload.Table
@@ -135,6 +138,9 @@ func New(o Options) (*Pipeline, error) {
 	p.arrival = newArrival(&o, p.engine.Skip)
 	begun := time.Now()
 	p.engine.SetClock(func() int64 { return int64(time.Since(begun)) })
+	p.heart = heartbeat.New(heartbeat.Options{
+		Check: p.unhealthy, Instance: o.ID, Host: hostName(), Now: o.Now, Log: p.log, Panics: &p.counters.panics,
+	})
 	p.watcher = config.NewWatcher(config.WatcherOptions{Files: o.Sources.Files, Secrets: p.secretFiles})
 	settings, err := p.firstSettings(o)
 	if err != nil {
@@ -143,7 +149,7 @@ func New(o Options) (*Pipeline, error) {
 	next, err := p.prepare(settings)
 	if err != nil && !o.Lenient {
 		next.close()
-		return nil, placed(err, &p.Loaded().Parts)
+		return nil, placed(err, p.Loaded())
 	}
 	if err != nil {
 		p.log.Error("skipping invalid parts of the configuration", "error", err)
@@ -244,6 +250,7 @@ func (p *Pipeline) Start() {
 	p.running.Go(p.tickLoop)
 	p.running.Go(p.saveLoop)
 	p.running.Go(p.watchLoop)
+	p.running.Go(func() { p.heart.Run(p.watching) })
 	s := p.Settings()
 	p.log.Info("started", "rules", len(s.Rules), "workloads", len(s.Workloads), "triggers", len(s.Triggers),
 		"store", string(p.store.Mode()))
@@ -343,7 +350,10 @@ func (p *Pipeline) Settings() *config.Settings {
 // redact removes the secrets of the triggers in force from a log line.
 func (p *Pipeline) redact(line string) string {
 	if t := p.triggers.Load(); t != nil {
-		return t.redact(line)
+		line = t.redact(line)
+	}
+	if r := p.health.redactor.Load(); r != nil {
+		line = r.Redact(line)
 	}
 	return line
 }

@@ -11,8 +11,10 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/guard"
+	"github.com/tinyforge/fluentbit-trigger/internal/heartbeat"
 	"github.com/tinyforge/fluentbit-trigger/internal/logging"
 	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
+	"github.com/tinyforge/fluentbit-trigger/trigger/client"
 )
 
 // ConfigError is a configuration with problems that was not applied.
@@ -60,11 +62,15 @@ type prepared struct {
 	snapshot *engine.Snapshot
 	decoder  *chunk.Decoder // nil: keep the one in force
 	triggers *triggers
+	beats    *client.Client // sends the heartbeat; nil: there is none
 }
 
 func (n *prepared) close() {
 	if n != nil && n.triggers != nil {
 		n.triggers.close()
+	}
+	if n != nil && n.beats != nil {
+		n.beats.Close()
 	}
 }
 
@@ -83,8 +89,13 @@ func (p *Pipeline) prepare(s *config.Settings) (*prepared, error) {
 	if n.decoder, err = chunk.New(s.Records); err != nil {
 		errs = append(errs, err)
 	}
-	n.triggers, err = newTriggers(s, p.now, &p.outside)
-	return n, errors.Join(append(errs, err)...)
+	if n.triggers, err = newTriggers(s, p.now, &p.outside); err != nil {
+		errs = append(errs, err)
+	}
+	if n.beats, err = heartbeat.NewSender(&s.Heartbeat, client.Deps{Egress: s.Egress, Now: p.now, UserAgent: userAgent}); err != nil {
+		errs = append(errs, &heartbeatError{err})
+	}
+	return n, errors.Join(errs...)
 }
 
 // apply puts a prepared configuration in force. It fails only after Stop, or in New.
@@ -103,6 +114,7 @@ func (p *Pipeline) apply(n *prepared) (engine.Change, error) {
 			"trigger", clashing[0], "store", p.store.Health().Path)
 	}
 	p.triggers.Store(n.triggers)
+	p.setHeartbeat(n)
 	p.silences.Configure(n.settings)
 	change := p.engine.Apply(n.snapshot)
 	if n.decoder != nil && p.decoderChanges(n.settings) {
@@ -141,6 +153,9 @@ func secretFilesOf(s *config.Settings) (files []string) {
 		for _, f := range s.Triggers[i].SecretFiles() {
 			files = append(files, f.Path)
 		}
+	}
+	for _, f := range s.Heartbeat.SecretFiles() {
+		files = append(files, f.Path)
 	}
 	for _, f := range s.Admin.SecretFiles() {
 		files = append(files, f[1])
@@ -274,6 +289,9 @@ func (p *Pipeline) Loaded() *config.Result { return p.loaded.Load() }
 func (p *Pipeline) secretFiles() (files []string) {
 	if t := p.triggers.Load(); t != nil {
 		files = append(files, t.files...)
+	}
+	if h := p.health.files.Load(); h != nil {
+		files = append(files, *h...)
 	}
 	if tried := p.adminFiles.Load(); tried != nil {
 		files = append(files, *tried...)

@@ -98,7 +98,8 @@ func (e *triggerError) Error() string { return e.err.Error() }
 func (e *triggerError) Unwrap() error { return e.err }
 
 // placed adds the positions of triggers that cannot be built to the error of a first start. It returns other errors unchanged.
-func placed(err error, parts *config.Parts) error {
+func placed(err error, loaded *config.Result) error {
+	parts := &loaded.Parts
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return err
@@ -106,10 +107,14 @@ func placed(err error, parts *config.Parts) error {
 	refused := &ConfigError{}
 	for _, e := range joined.Unwrap() {
 		if inner, ok := e.(interface{ Unwrap() []error }); ok { // the joined errors of all triggers
-			if more, ok := placed(errors.Join(inner.Unwrap()...), parts).(*ConfigError); ok {
+			if more, ok := placed(errors.Join(inner.Unwrap()...), loaded).(*ConfigError); ok {
 				refused.Problems = append(refused.Problems, more.Problems...)
 				continue
 			}
+		}
+		if h, ok := e.(*heartbeatError); ok {
+			refused.Problems = append(refused.Problems, loaded.Unavailable("heartbeat.", h.err)...)
+			continue
 		}
 		t, ok := e.(*triggerError)
 		if !ok || t.index >= len(parts.Triggers) {

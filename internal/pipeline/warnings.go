@@ -27,12 +27,13 @@ const (
 	WarningUnreachable = "unreachable-trigger"
 	WarningNoContainer = "no-container"
 	WarningMemory      = "store-in-memory"
+	WarningHeartbeat   = "no-heartbeat"
 )
 
 // WarningCodes lists the codes.
 func WarningCodes() []string {
 	return []string{
-		WarningEmpty, WarningNoRules, WarningNoTriggers, WarningDryRun, WarningUnwanted, WarningUnreachable, WarningNoContainer, WarningMemory,
+		WarningEmpty, WarningNoRules, WarningNoTriggers, WarningDryRun, WarningUnwanted, WarningUnreachable, WarningNoContainer, WarningMemory, WarningHeartbeat,
 	}
 }
 
@@ -63,6 +64,9 @@ func (p *Pipeline) Warnings() []Warning {
 	out = append(out, p.filterWarnings()...)
 	if p.memoryInstead {
 		warn(WarningMemory, "store unavailable: alerts are kept in memory, they will be lost on restart")
+	}
+	if status := p.Heartbeat(); status.Reason != "" {
+		warn(WarningHeartbeat, "no heartbeat is sent: "+status.Reason)
 	}
 	p.warnings.mu.Lock()
 	more := p.warnings.more

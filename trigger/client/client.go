@@ -143,6 +143,9 @@ func (c *Client) retrying(client *http.Client, retries int) *retryablehttp.Clien
 	}
 }
 
+// Get has the client send requests without a payload by GET. It is called before the first Send.
+func (c *Client) Get() { c.method = http.MethodGet }
+
 // Name returns the trigger's name.
 func (c *Client) Name() string { return c.name }
 
@@ -191,12 +194,18 @@ func (c *Client) send(ctx context.Context, id string, alerts []trigger.Alert) (r
 	if refused := x.checkAddress(ctx); refused != nil {
 		return *refused
 	}
-	request, err := retryablehttp.NewRequestWithContext(withExchange(ctx, x), c.method, c.wire.to.URL.String(), message.Body)
+	var payload any = message.Body
+	if c.method == http.MethodGet {
+		payload, x.body, message.Body = nil, nil, nil
+	}
+	request, err := retryablehttp.NewRequestWithContext(withExchange(ctx, x), c.method, c.wire.to.URL.String(), payload)
 	if err != nil { // not quoted, because it can contain the URL
 		return trigger.Result{Outcome: trigger.Dead, Failure: trigger.FailureClient, Reason: "cannot build the request"}
 	}
 	request.Header = c.wire.header.Clone()
-	request.Header.Set("Content-Type", message.ContentType)
+	if c.method != http.MethodGet {
+		request.Header.Set("Content-Type", message.ContentType)
+	}
 	if key := trigger.SharedKey(alerts); key != "" {
 		request.Header.Set("Alert-Key", key)
 	}

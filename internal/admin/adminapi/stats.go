@@ -32,7 +32,8 @@ type StatsResponse struct {
 	Gone            GoneStats        `json:"gone"`
 	Workloads       BusiestWorkloads `json:"workloads"`
 	Triggers        []TriggerStats   `json:"triggers"`
-	Streams         int              `json:"streams"` // open streams of this listener
+	Heartbeat       *HeartbeatStats  `json:"heartbeat,omitempty"` // absent: none is configured
+	Streams         int              `json:"streams"`             // open streams of this listener
 }
 
 // SuppressedTotal returns the number of suppressed hits.
@@ -58,6 +59,15 @@ func sum(by map[string]int64) int64 {
 type Warning struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
+}
+
+// HeartbeatStats is the state of the heartbeat.
+type HeartbeatStats struct {
+	Sent     int64     `json:"sent"`             // requests that the service accepted
+	Failed   int64     `json:"failed"`           // requests that it did not accept
+	Withheld int64     `json:"withheld"`         // times at which no request was sent, because alerts might not arrive
+	Last     time.Time `json:"last,omitzero"`    // the last accepted request
+	Reason   string    `json:"reason,omitempty"` // why the latest request was withheld, or failed
 }
 
 // StoreStats is the state of the store.

@@ -87,6 +87,8 @@ func list() []metric {
 		{"rule_suppressed_total", "Hits without an alert of their own, by rule and reason.", []string{"rule", "reason"}},
 		{"rule_filter_seconds", "Estimated cost of a rule's prefilter per line.", []string{"rule", "filter"}},
 		{"redacted_total", "Secrets masked in alerts, by the name of the mask.", []string{"mask"}},
+		{"heartbeat_requests_total", "Heartbeats, by result: sent, failed, or withheld because alerts might not arrive.", []string{"result"}},
+		{"heartbeat_last_success_time_seconds", "Unix time of the last heartbeat that the service accepted; 0 if there is none.", nil},
 		{"workloads", "Workloads that sent records.", nil},
 		{"rules", "Rules in force.", nil},
 		{"keys", "Cooldown keys and rate limit buckets in memory.", nil},
@@ -213,6 +215,16 @@ func (m *collector) instance(ch chan<- prometheus.Metric, i *Instance) {
 	s.counter("evicted_total", stats.Engine.Evicted+stats.Engine.Deploys.Evicted)
 	s.counter("deploys_total", stats.Engine.Deploys.Deploys)
 	s.gauge("deploys_comparing", float64(stats.Engine.Deploys.Comparing))
+	if h := &stats.Heartbeat; h.On {
+		s.counter("heartbeat_requests_total", h.Sent, "sent")
+		s.counter("heartbeat_requests_total", h.Failed, "failed")
+		s.counter("heartbeat_requests_total", h.Withheld, "withheld")
+		last := 0.0
+		if !h.Last.IsZero() {
+			last = float64(h.Last.UnixMilli()) / 1e3
+		}
+		s.gauge("heartbeat_last_success_time_seconds", last)
+	}
 	for name, n := range stats.Engine.Redacted {
 		s.counter("redacted_total", n, name)
 	}

@@ -117,6 +117,7 @@ func follow(p *pipeline.Pipeline, listeners *admin.Registry, o docker.Options, s
 		return err
 	}
 	m.Start()
+	p.WatchSource(o.API.Ping)
 	p.AddWarnings(func() []pipeline.Warning { return idleWarnings(m, p) })
 	defer p.AddWarnings(nil)
 	instance := &admin.Instance{Pipeline: p, Tails: m.Stats, Containers: m.Containers}

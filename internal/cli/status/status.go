@@ -84,6 +84,9 @@ func write(c *command.Env, s *adminapi.StatsResponse, i adminapi.Instance) error
 		row("lost", lost, command.Sums(s.Drops))
 	}
 	rows = append(rows, fmt.Sprintf("store\t%s\t%s", s.Store.Mode, storeWords(&s.Store)))
+	if h := s.Heartbeat; h != nil {
+		rows = append(rows, fmt.Sprintf("heartbeat\t%d\t%s", h.Sent, heartbeatWords(c, h)))
+	}
 	if err := c.Table("INSTANCE "+safetext.Visible(s.Instance)+"\t\t", rows); err != nil {
 		return err
 	}
@@ -128,6 +131,16 @@ func storeWords(s *adminapi.StoreStats) string {
 		text += ", fails: " + safetext.Visible(s.Error)
 	}
 	return text
+}
+
+func heartbeatWords(c *command.Env, h *adminapi.HeartbeatStats) string {
+	switch {
+	case h.Reason != "":
+		return "not sent: " + safetext.Visible(h.Reason)
+	case h.Last.IsZero():
+		return "none sent yet"
+	}
+	return "the last " + since(c, h.Last) + " ago"
 }
 
 func bytesWords(n int64) string {

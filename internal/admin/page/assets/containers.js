@@ -54,6 +54,7 @@ function draw(context) {
     fact('Store', [stats.store.mode, stats.store.max ? `${bytes(stats.store.used)} of ${bytes(stats.store.max)}` : bytes(stats.store.used), stats.store.error].filter(Boolean).join(', ')),
     tails && fact('Logs followed', tails),
     fact('Evicted keys', stats.evicted ? `${plural(stats.evicted, 'key')}: the next hit of each sends an alert` : 'none'),
+    stats.heartbeat && fact('Heartbeat', stats.heartbeat.reason ? `not sent: ${stats.heartbeat.reason}` : stats.heartbeat.last ? ago(stats.heartbeat.last) : 'none sent yet'),
     stats.redacted > 0 && fact('Secrets masked', count(stats.redacted)),
     stats.lost > 0 && fact('Lost', reasons(stats.drops))));
   drawFollowed(context, followed);

@@ -34,7 +34,7 @@ export function statsOf(answer) {
   const s = answer;
   return {
     instance: s.instance ?? '', lines: s.lines ?? 0, hits: s.hits ?? 0, sent: s.sent ?? 0, pending: s.pending ?? 0, suppressed: s.suppressed ?? {}, suppressedTotal: sum(s.suppressed),
-    drops: losses(s.drops), lost: sum(losses(s.drops)), evicted: s.evicted ?? 0, redacted: sum(s.redacted), tails: s.tails ?? {}, store: s.store ?? {}, broken: s.problems ?? [],
+    drops: losses(s.drops), lost: sum(losses(s.drops)), evicted: s.evicted ?? 0, redacted: sum(s.redacted), heartbeat: s.heartbeat, tails: s.tails ?? {}, store: s.store ?? {}, broken: s.problems ?? [],
     waiting: (s.triggers ?? []).reduce((n, t) => n + (t.pending ?? 0), 0), dead: (s.triggers ?? []).reduce((n, t) => n + (t.dead ?? 0), 0), holds: (s.triggers ?? []).filter((t) => t.hold).length,
     rules: s.rules ?? [], triggers: s.triggers ?? [], warnings: (s.warnings ?? []).map((w) => w.message),
   };
