@@ -2,11 +2,14 @@ package engine
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/mute"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+	"github.com/tinyforge/fluentbit-trigger/engine/state"
+	"github.com/tinyforge/fluentbit-trigger/internal/where"
 )
 
 // TestWhereOfSilences checks one condition at a time on a hit, and on the roll-up about it: both have the same properties, except for the kind.
@@ -174,5 +177,61 @@ func TestAnUnchangedSilenceIsNotCompiledAgain(t *testing.T) {
 	changed, err := mute.NewSilenceSet(list, before)
 	if err != nil || changed.Suppressing(subject("x"), sunday) != nil || changed.Suppressing(subject("y"), sunday) == nil {
 		t.Errorf("the change is not in force: %v", err)
+	}
+}
+
+// TestAHitHasThePropertiesOfItsAlert compares every property of hits with that of the alert that they make: masked, templates rendered, and cut.
+func TestAHitHasThePropertiesOfItsAlert(t *testing.T) {
+	plain := RuleSettings{Name: "plain", Pattern: "boom"}
+	full := RuleSettings{
+		Name: "full", Pattern: `(?P<user>\w*) said (?P<rest>.*)`, Severity: SeverityError, Fields: []string{"tenant", "password"},
+		Labels: map[string]string{"team": "a", "who": `{{ .Captures.user }}`, "secret": `{{ .Field "password" }}`, "empty": `{{ .Field "none" }}`},
+	}
+	counted := full
+	counted.Name, counted.Count, counted.Within = "counted", 2, time.Minute
+	event := RuleSettings{Name: "event", Event: []string{"die"}, Pattern: `(?P<text>.*)`}
+	r := newRun(t, Settings{Rules: []RuleSettings{plain, full, counted, event}, Redact: DefaultRedact()})
+	names := append(where.Properties(), "label.team", "label.who", "label.secret", "label.empty", "capture.user", "capture.rest", "capture.text",
+		"capture."+EventField, "capture."+ExitCodeField, "field.tenant", "field.password", "field.none")
+	line := &Source{Kind: "log", Workload: "shop/api", Host: "edge-1", Tag: "t", Container: Container{Name: "api-1", ID: "4f5e", Image: "shop/api:1"}}
+	bare := &Source{Kind: "log", Workload: "shop/api"}
+	died := &Source{Kind: SourceContainer, Workload: "shop/api", Container: Container{ID: "4f5e"}}
+	hits, present := 0, map[string]bool{}
+	for _, rec := range []Record{
+		{Text: []byte("boom"), Source: bare}, {Text: []byte("boom"), Source: line, Severity: SeverityCritical, Stream: Stdout},
+		{Text: []byte("ann said password=hunter2 boom"), Source: line, Stream: Stderr, Fields: fieldMap{"tenant": "a", "password": "hunter2", "other": "x"}},
+		{Text: []byte(" said \xff"), Source: line, Fields: fieldMap{"tenant": strings.Repeat("long ", 1000)}},
+		{Text: []byte(`{"level":"info","msg":"bob said hi","tenant":503.0}`), Source: bare},
+		{Text: []byte("container died"), Source: died, Fields: fieldMap{EventField: "die", ExitCodeField: "137"}},
+	} {
+		rec.Time = r.now
+		w := r.e.Worker()
+		found := w.Find(&rec, nil)
+		for i := range found {
+			h := &found[i]
+			hits++
+			hit := h.subject()
+			alert := h.alert(&state.Decision{At: rec.Time, Kind: hit.Kind}, nil)
+			made := rules.AlertSubject(h.rule, &alert)
+			for _, name := range names {
+				wanted, has := made.Property(name)
+				if got, ok := hit.Property(name); got != wanted || ok != has {
+					t.Errorf("%s of a hit of %s is %.60q (%t), and of its alert %.60q (%t)", name, h.RuleID(), got, ok, wanted, has)
+				}
+				present[name] = present[name] || has
+				if strings.Contains(wanted, "hunter2") {
+					t.Errorf("%s is not masked", name)
+				}
+			}
+		}
+		w.Release()
+	}
+	for _, name := range names {
+		if want := name != "label.empty" && name != "field.none"; present[name] != want {
+			t.Errorf("%s was present: %t", name, present[name])
+		}
+	}
+	if hits != 10 {
+		t.Errorf("%d hits", hits)
 	}
 }
