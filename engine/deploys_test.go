@@ -138,6 +138,38 @@ func TestDeployMakesOneAlert(t *testing.T) {
 	}
 }
 
+// TestOtherRulesBeginTheCountsAgain, because their hits were not counted before, and would seem to be new. Other changes of a rule do not.
+func TestOtherRulesBeginTheCountsAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(s *Settings)
+		keeps  bool
+	}{
+		"nothing":      {func(*Settings) {}, true},
+		"a cooldown":   {func(s *Settings) { s.Rules[0].Cooldown = time.Hour }, true},
+		"another rule": {func(s *Settings) { s.Rules = append(s.Rules, RuleSettings{Name: "other", Pattern: "fine"}) }, true},
+		"a pattern":    {func(s *Settings) { s.Rules[0].Pattern = "error|fine" }, false},
+		"one more": {func(s *Settings) {
+			s.Rules = append(s.Rules, RuleSettings{Name: "other", Pattern: "fine", Deploy: true})
+		}, false},
+		"disabled": {func(s *Settings) { s.Workloads = []WorkloadSettings{{Match: "shop/*", Disable: []string{"r"}}} }, false},
+		"off":      {func(s *Settings) { s.Deploy.Compare = 0 }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, _ := deployRun(t, deploySettings())
+			before, _ := r.e.Deploy("shop/web", r.now)
+			s := deploySettings()
+			c.change(&s)
+			restarted := r.restart(s, time.Second)
+			r.apply(s)
+			for _, run := range []*run{r, restarted} {
+				if after, _ := run.e.Deploy("shop/web", run.now); (after.Image.Lines == before.Image.Lines) != c.keeps || c.keeps && after.Verdict != DeployWorse || !c.keeps && after.Verdict != DeployUnknown {
+					t.Errorf("%+v", after)
+				}
+			}
+		})
+	}
+}
+
 // TestDeployUnderASilence makes no alert, and keeps the verdict.
 func TestDeployUnderASilence(t *testing.T) {
 	for _, m := range []Matchers{{Workload: "shop/*"}, {Rule: "deploy"}, {Severity: []Severity{SeverityError}}} {

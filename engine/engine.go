@@ -139,7 +139,7 @@ func (e *Engine) SetSalt(salt []byte) { e.salt.Store(&salt) }
 func (e *Engine) Apply(n *Snapshot) Change {
 	before := e.putInForce(n)
 	e.keyed.Adopt(n)
-	e.deploys.Adopt(deploy.Settings(n.Settings.Deploy))
+	e.deploys.Adopt(comparison(&n.Settings))
 	e.forgetCounters(n)
 	return rules.Changes(before, n)
 }

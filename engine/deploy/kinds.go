@@ -117,4 +117,7 @@ func (w *workload) forgetCounts() {
 	for _, im := range w.images {
 		im.exposure = exposure{}
 	}
+	for _, c := range w.containers {
+		c.at = 0
+	}
 }

@@ -25,6 +25,7 @@ type (
 		Kinds      []savedKind      `json:"kinds,omitempty"`
 		Dropped    [2]bool          `json:"dropped,omitzero"`
 		Untracked  int64            `json:"untracked,omitempty"`
+		Counts     string           `json:"counts,omitempty"`
 		Deployed   int64            `json:"deployed,omitempty"`
 		Reported   bool             `json:"reported,omitempty"`
 		Now        int64            `json:"now"` // the latest arrival
@@ -35,6 +36,7 @@ type (
 		Since    int64  `json:"since"`
 		Replaced bool   `json:"replaced,omitempty"`
 		Began    int64  `json:"began"`
+		Counted  int64  `json:"counted,omitempty"`
 		Arrived  int64  `json:"arrived"`
 		Lines    int64  `json:"lines,omitempty"`
 		Time     int64  `json:"time,omitempty"`
@@ -103,9 +105,9 @@ func encode(w *savedWorkload) []byte {
 }
 
 func (w *workload) saveAt(now int64) *savedWorkload {
-	s := &savedWorkload{Dropped: w.dropped, Untracked: w.untracked, Deployed: w.deployed, Reported: w.reported, Now: now}
+	s := &savedWorkload{Dropped: w.dropped, Untracked: w.untracked, Counts: w.counts, Deployed: w.deployed, Reported: w.reported, Now: now}
 	for _, im := range w.images {
-		s.Images = append(s.Images, savedImage{im.name, im.id, im.since, im.replaced, im.began, im.arrived, im.exposure.lines, im.exposure.time})
+		s.Images = append(s.Images, savedImage{im.name, im.id, im.since, im.replaced, im.began, im.counted, im.arrived, im.exposure.lines, im.exposure.time})
 	}
 	for _, c := range w.containers {
 		s.Containers = append(s.Containers, savedContainer{strconv.FormatUint(c.key, 16), slices.Index(w.images, c.image), c.since, c.at, c.newer})
@@ -137,6 +139,9 @@ func (t *Tracker) Restore(e model.StateEntry, now int64) (kept bool, err error) 
 	}
 	w.clampFuture(now)
 	t.workloads.Add(name, w)
+	if t.settings.Compare > 0 { // rules in force before the state was
+		t.recount(w)
+	}
 	t.schedule()
 	return true, nil
 }
@@ -144,10 +149,10 @@ func (t *Tracker) Restore(e model.StateEntry, now int64) (kept bool, err error) 
 // workload returns the workload that was saved.
 func (s *savedWorkload) workload(name string) *workload {
 	w := newWorkload(name)
-	w.dropped, w.untracked, w.deployed, w.reported, w.saved = s.Dropped, s.Untracked, s.Deployed, s.Reported, s.Now
+	w.dropped, w.untracked, w.counts, w.deployed, w.reported, w.saved = s.Dropped, s.Untracked, s.Counts, s.Deployed, s.Reported, s.Now
 	for _, im := range s.Images[:min(len(s.Images), maxImages)] {
 		w.images = append(w.images, &image{
-			name: im.Name, id: im.ID, since: im.Since, replaced: im.Replaced, began: im.Began, arrived: im.Arrived,
+			name: im.Name, id: im.ID, since: im.Since, replaced: im.Replaced, began: im.Began, counted: im.Counted, arrived: im.Arrived,
 			exposure: exposure{lines: im.Lines, time: im.Time},
 		})
 	}

@@ -26,12 +26,14 @@ const maxWorkloads = 2000
 type Settings struct {
 	Compare  time.Duration  // how long a new image is compared with the last one; 0: never
 	Severity model.Severity // of the alert about an image that is worse
+	Counts   string         // names the rules whose hits are counted; others begin all counts again, since what they did not count would seem to be new
 }
 
 // Tracker has the images of the workloads. Safe for concurrent use. A line takes its lock only when its source is new to a worker.
 type Tracker struct {
 	mu        sync.Mutex
 	settings  Settings
+	adopted   bool // there are settings
 	workloads *simplelru.LRU[string, *workload]
 	deploys   int64
 	evicted   int64
@@ -61,22 +63,29 @@ func NewTracker() *Tracker {
 	return t
 }
 
-// Adopt puts settings in force. A comparison that runs ends by the new length, but never before now; without comparisons, all counts are forgotten.
+// Adopt puts settings in force. A comparison that runs ends by the new length. Without comparisons, or with other rules, all counts begin again, and the
+// comparisons that run end without an alert.
 func (t *Tracker) Adopt(s Settings) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if s == t.settings {
+	if s == t.settings && t.adopted {
 		return
 	}
-	t.settings = s
+	t.settings, t.adopted = s, true
 	for _, w := range t.workloads.Values() {
-		if s.Compare > 0 {
-			continue
-		}
-		w.forgetCounts()
-		t.touch(w.name)
+		t.recount(w)
 	}
 	t.schedule()
+}
+
+// recount begins the counts of a workload again where they are not of the rules in force.
+func (t *Tracker) recount(w *workload) {
+	if t.settings.Compare > 0 && w.counts == t.settings.Counts {
+		return
+	}
+	w.forgetCounts()
+	w.counts = t.settings.Counts
+	t.touch(w.name)
 }
 
 // Counts reports whether lines of a source count for an image: it says its image, and is no event.
@@ -94,6 +103,7 @@ func (t *Tracker) Source(s *model.Source, at, now int64) {
 	w, ok := t.workloads.Get(s.Workload)
 	if !ok {
 		w = newWorkload(s.Workload)
+		w.counts = t.settings.Counts
 		t.workloads.Add(s.Workload, w)
 	}
 	switch before := w.present(); {
@@ -129,6 +139,9 @@ func (t *Tracker) Lines(s *model.Source, n, at, now int64) {
 		return
 	}
 	t.latest = max(t.latest, now)
+	if t.settings.Compare <= 0 {
+		w.counts = "" // of lines alone: their hits are not counted
+	}
 	if w.lines(&s.Container, key, n, at, now) {
 		t.deployed(w)
 	}

@@ -157,8 +157,8 @@ func (w *workload) judge(r *Report) {
 	}
 }
 
-// minutes is for how long lines of the image came in.
-func (im *image) minutes() float64 { return float64(im.arrived-im.began) / float64(time.Minute) }
+// minutes is for how long lines of the image were counted.
+func (im *image) minutes() float64 { return float64(im.arrived-im.counted) / float64(time.Minute) }
 
 func share(a, b int64) float64 {
 	if a+b <= 0 {

@@ -32,9 +32,10 @@ type workload struct {
 	dropped    [2]bool // kinds of the present image, or of the last one, were left out or forgotten, since there were too many
 	untracked  int64   // hits of kinds that had no room
 
-	deployed int64 // when the present image's first line arrived, moved by stops of the program; 0: it took the place of none
-	reported bool  // its comparison has ended
-	saved    int64 // when it was last saved
+	counts   string // the rules whose hits are counted
+	deployed int64  // when the present image's first line arrived, moved by stops of the program; 0: it took the place of none
+	reported bool   // its comparison has ended
+	saved    int64  // when it was last saved
 }
 
 // image is one appearance of an image.
@@ -43,8 +44,9 @@ type image struct {
 	since    int64 // when its first line was written
 	replaced bool  // it took the place of another, so since is when it appeared
 	arrived  int64 // when its last line arrived
-	exposure exposure
 	began    int64 // when its first line arrived
+	exposure exposure
+	counted  int64 // when the first of these lines arrived
 }
 
 // exposure is how much of an image there was to count hits in.
@@ -66,7 +68,7 @@ type container struct {
 	key   uint64
 	image *image
 	since int64 // when its first line was written
-	at    int64 // when its last line was written, as far as it was counted
+	at    int64 // when its last line was written that was counted; 0: none was
 	newer bool  // its image had run before another took its place, and it was made after that
 }
 
@@ -132,9 +134,14 @@ func (w *workload) lines(from *model.Container, key uint64, n, at, now int64) bo
 		}
 		c = w.add(key, w.images[i], at)
 	}
+	if c.image.exposure == (exposure{}) {
+		c.image.counted = now
+	}
 	c.image.exposure.lines += n
 	if at > c.at {
-		c.image.exposure.time += at - c.at
+		if c.at != 0 {
+			c.image.exposure.time += at - c.at
+		}
 		c.at = at
 	}
 	return w.wrote(c, now)
@@ -159,6 +166,11 @@ func (w *workload) appear(im *image, at, now int64) bool {
 		gone := w.images[maxImages]
 		w.images = w.images[:maxImages]
 		w.containers = slices.DeleteFunc(w.containers, func(c *container) bool { return c.image == gone })
+	}
+	for _, c := range w.containers {
+		if c.image == im {
+			c.at = 0
+		}
 	}
 	im.replaced = len(w.images) > 1
 	if !im.replaced {
@@ -212,7 +224,7 @@ func (w *workload) use(c *container) {
 func (w *workload) clampFuture(now int64) {
 	w.deployed, w.saved = min(w.deployed, now), min(w.saved, now)
 	for _, im := range w.images {
-		im.since, im.arrived, im.began = min(im.since, now), min(im.arrived, now), min(im.began, now)
+		im.since, im.arrived, im.began, im.counted = min(im.since, now), min(im.arrived, now), min(im.began, now), min(im.counted, now)
 	}
 	for _, c := range w.containers {
 		c.since, c.at = min(c.since, now), min(c.at, now)
