@@ -16,7 +16,7 @@ func followed() []RuleSettings {
 	}
 }
 
-// outcomes returns what becomes of the hits of a line, by rule.
+// outcomes returns the outcomes of the hits of a line, by rule.
 func (r *run) outcomes(rec Record) string {
 	r.t.Helper()
 	if rec.Source == nil {
@@ -85,8 +85,8 @@ func TestASequenceGoesByTheRecordsTimes(t *testing.T) {
 	}
 }
 
-// TestWhatIsSentDoesNotDecideAboutASequence: a silence, a cooldown and a bucket say nothing about what happened; a threshold and another sequence do.
-func TestWhatIsSentDoesNotDecideAboutASequence(t *testing.T) {
+// TestSuppressedHitsAreStepsOfASequence: a silence, a cooldown and a bucket leave a hit a step; a threshold and another sequence do not.
+func TestSuppressedHitsAreStepsOfASequence(t *testing.T) {
 	all := followed()
 	all[0].DryRun, all[0].Count, all[0].Within, all[0].CooldownBy, all[0].Cooldown = false, 3, time.Minute, []string{"capture.who"}, time.Hour
 	all = append(all, RuleSettings{Name: "root", Pattern: `sudo user=(?P<who>\w+)`, After: "login", Within: time.Hour, By: []string{"capture.who"}})
@@ -236,7 +236,7 @@ func TestAWaitGoesOn(t *testing.T) {
 			}
 		}
 	})
-	t.Run("a restart reads first what came meanwhile", func(t *testing.T) {
+	t.Run("a restart reads the lines of the time in between first", func(t *testing.T) {
 		for _, answered := range []bool{false, true} {
 			r := newRun(t, Settings{Rules: awaited()})
 			r.line("begin a")
@@ -265,7 +265,7 @@ func TestAWaitGoesOn(t *testing.T) {
 	})
 }
 
-func TestExplainTellsASequenceApart(t *testing.T) {
+func TestExplainShowsTheOtherRuleOfASequence(t *testing.T) {
 	r := newRun(t, Settings{Rules: append(followed(), awaited()...)})
 	for _, c := range []struct{ text, want string }{
 		{"login user=ann", "login sequence after failed, never"},

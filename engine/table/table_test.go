@@ -39,8 +39,8 @@ func testTable(t *testing.T, size int) (*Table[int, *cell], *sync.Mutex) {
 	}), &mu
 }
 
-// TestWhatIsSavedIsTheTable plays random changes to a table, and applies each save to a copy that stands for the store.
-func TestWhatIsSavedIsTheTable(t *testing.T) {
+// TestTheSavedEntriesAreTheTable plays random changes to a table, and applies each save to a copy of the store.
+func TestTheSavedEntriesAreTheTable(t *testing.T) {
 	for seed := range uint64(200) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		table, mu := testTable(t, 8)
