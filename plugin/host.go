@@ -15,6 +15,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/guard"
 	"github.com/tinyforge/fluentbit-trigger/internal/logging"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+	"github.com/tinyforge/fluentbit-trigger/internal/quantity"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
 
@@ -110,7 +111,7 @@ func (h *host) init(get func(string) string) (instanceKey, bool) {
 	id, ok := h.chooseID(param("id"))
 	log := h.logger(id)
 	if !ok {
-		log.Error("the id is taken by another output: give each an id of its own", "id", id)
+		log.Error("not starting: another output has this id, each needs its own", "id", id)
 		return 0, false
 	}
 	h.mu.Lock()
@@ -127,10 +128,10 @@ func (h *host) init(get func(string) string) (instanceKey, bool) {
 		for i := range refused.Problems {
 			log.Error("configuration problem: " + refused.Problems[i].Error())
 		}
-		log.Error("the instance does not start", "problems", len(refused.Problems))
+		log.Error("not starting: " + quantity.Plural(len(refused.Problems), "configuration error"))
 		return 0, false
 	case err != nil:
-		log.Error("the instance does not start", "error", err)
+		log.Error("not starting", "error", err)
 		return 0, false
 	}
 	p.Start()
@@ -139,9 +140,9 @@ func (h *host) init(get func(string) string) (instanceKey, bool) {
 		administered.Before = &before.Admin
 	}
 	if err := h.admins.Attach(administered); err != nil {
-		log.Error("the administration does not listen", "error", err)
+		log.Error("admin API not available", "error", err)
 		if !h.reloading {
-			log.Error("the instance does not start")
+			log.Error("not starting: the admin API is configured but not available")
 			h.stop(p, administered)
 			return 0, false
 		}
@@ -180,7 +181,7 @@ func (h *host) chooseID(wanted string) (id string, ok bool) {
 	}
 	h.mu.Unlock()
 	if id != wanted {
-		h.logger(id).Error("the id is taken by another output: give each an id of its own", "id", wanted, "used_instead", id)
+		h.logger(id).Error("another output has this id, each needs its own: using a different one", "id", wanted, "used", id)
 	}
 	if stale != 0 {
 		h.exit(stale)
@@ -214,12 +215,14 @@ func (h *host) exit(key instanceKey) {
 		h.mu.Unlock()
 		return
 	}
+	// Removed first, so that no chunk is evaluated by an instance that is stopping.
 	delete(h.instances, key)
 	before := *p.Settings()
 	if where, ok := h.admins.Where(p.admin); ok {
 		before.Admin = where
 	}
 	h.previous[p.ID()] = &before
+	// Stopping takes up to exitWithin, and other outputs must not wait for it.
 	h.keepHandlers()
 	h.mu.Unlock()
 	h.stop(p.Pipeline, p.admin)
@@ -227,11 +230,12 @@ func (h *host) exit(key instanceKey) {
 
 // stop stops a pipeline and its administration.
 func (h *host) stop(p *pipeline.Pipeline, administered *admin.Instance) {
+	// First, so that no request reaches a pipeline that is stopping.
 	h.admins.Detach(administered)
 	ctx, cancel := context.WithTimeout(context.Background(), exitWithin)
 	defer cancel()
 	if err := p.Stop(ctx); err != nil {
-		h.logger(p.ID()).Error("the instance did not stop in order", "error", err)
+		h.logger(p.ID()).Error("cannot stop in order", "error", err)
 	}
 	h.admins.Close()
 }

@@ -100,7 +100,7 @@ func TestIDGivenTwice(t *testing.T) {
 	if _, ok := h.init(params(t, "id", "a")); ok {
 		t.Error("two outputs have one id at the first start")
 	}
-	if !strings.Contains(log(), "id is taken") {
+	if !strings.Contains(log(), "another output has this id") {
 		t.Errorf("the log does not say why:\n%s", log())
 	}
 

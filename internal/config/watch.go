@@ -74,6 +74,7 @@ func (w *Watcher) Run(ctx context.Context, changed func()) {
 // step looks once and reports whether there is a change to report.
 func (w *Watcher) step() bool {
 	now := w.look()
+	// A file is reported once it stays the same for two looks: an editor may still be writing it.
 	settled := now.same(w.seen)
 	w.seen = now
 	if !settled {

@@ -35,6 +35,7 @@ func (d *Dispatcher) Room() error {
 	if err := d.opt.Store.Room(); err != nil {
 		return err
 	}
+	// The alerts of another chunk would have to wait behind these, in memory that is bounded.
 	if n := d.backlog.size(); n > 0 {
 		return fmt.Errorf("delivery: %d alerts in memory are waiting for the store", n)
 	}
@@ -61,6 +62,7 @@ func (d *Dispatcher) Accept(ctx context.Context, items []Item) error {
 	if err != nil {
 		return err
 	}
+	// In the store these alerts would overtake those that are in the backlog.
 	if d.backlog.size() > 0 {
 		return d.postpone(rows, nil)
 	}
@@ -95,6 +97,7 @@ func (d *Dispatcher) saveEach(ctx context.Context, rows []store.Item) error {
 // rows converts alerts to rows of the store.
 func (d *Dispatcher) rows(items []Item) ([]store.Item, error) {
 	d.mu.Lock()
+	// The map is replaced and never changed, so reading it needs no lock.
 	triggers := d.triggers
 	d.mu.Unlock()
 	rows := make([]store.Item, len(items))
@@ -155,6 +158,7 @@ func (d *Dispatcher) notifyFor(rows []store.Item) {
 
 // postpone adds rows to the backlog, either because the store failed with cause or because earlier rows are still in the backlog.
 func (d *Dispatcher) postpone(rows []store.Item, cause error) error {
+	// After Stop nothing drains the backlog any more.
 	if cause != nil && d.hasStopped() {
 		d.count.lost.Add(int64(len(rows)))
 		return fmt.Errorf("delivery: lost %d alerts: %w: %w", len(rows), ErrStopped, cause)
@@ -173,6 +177,7 @@ func (d *Dispatcher) postpone(rows []store.Item, cause error) error {
 
 // drainBacklog moves the backlog to the store, in order, until it is empty or the store fails.
 func (d *Dispatcher) drainBacklog(ctx context.Context) error {
+	// Two drains at once would save the same rows and then drop others.
 	d.backlog.draining.Lock()
 	defer d.backlog.draining.Unlock()
 	for {
@@ -181,6 +186,7 @@ func (d *Dispatcher) drainBacklog(ctx context.Context) error {
 			return nil
 		}
 		err := d.save(ctx, rows)
+		// One bad alert fails the transaction of all: alone, it fails only itself.
 		if err != nil && !store.IsTemporary(err) && len(rows) > 1 {
 			rows = rows[:1]
 			err = d.save(ctx, rows)
@@ -225,6 +231,7 @@ func (b *backlog) push(rows []store.Item) (lost int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for i, row := range rows {
+		// The rest is dropped even if a later alert would fit, because alerts keep their order.
 		if len(b.rows) >= b.max || b.bytes+len(row.Payload) > maxBacklogBytes {
 			return len(rows) - i
 		}

@@ -30,6 +30,7 @@ func (w *worker) attempt(ctx context.Context, ref *senderRef, message *store.Mes
 		w.d.sent.add(w.name, alerts)
 	}
 	kept := w.conclude(ctx, message, result, quotable(result.Detail, alerts))
+	// This waits while the store is slow, so there are never more attempts than the store can record.
 	w.d.results <- finished{kept}
 }
 
@@ -95,6 +96,7 @@ func (w *worker) conclude(ctx context.Context, message *store.Message, r trigger
 		}
 		w.state = store.TriggerState{}
 	case trigger.Hold, trigger.Disabled:
+		// Due at once, because the trigger, not the message, decides when the next attempt is.
 		kept.Outcome, kept.Due = store.Retry, now
 		w.state = store.TriggerState{
 			NotBefore: now.Add(max(set.ProbeInterval, clampAfter(r.RetryAfter))), Failures: before.Failures + 1, Hold: store.HoldProbing, Reason: failureReason(&r),
@@ -109,6 +111,7 @@ func (w *worker) conclude(ctx context.Context, message *store.Message, r trigger
 		w.state.Failures++
 		w.state.Reason = failureReason(&r)
 		pause := max(after, pauseAfter(w.state.Failures, set.RetryMin, set.RetryMax, w.d.opt.Random()))
+		// Attempts run concurrently: one must not shorten the wait that another one set.
 		if at := now.Add(pause); at.After(w.state.NotBefore) {
 			w.state.NotBefore = at
 		}

@@ -88,6 +88,7 @@ func New(o Options) (*Dispatcher, error) {
 		return nil, fmt.Errorf("delivery: %w", err)
 	}
 	return &Dispatcher{
+		// The owner is positive and odd, so it is never 0, which stands for no owner.
 		opt: o, owner: store.Owner(binary.LittleEndian.Uint64(seed[:])>>1 | 1),
 		workers: make(map[string]*worker), triggers: make(map[string]Trigger),
 		quit: make(chan struct{}), results: make(chan finished, finishBatch), finishes: make(chan struct{}),
@@ -103,6 +104,7 @@ func (d *Dispatcher) Start() {
 		return
 	}
 	d.started = true
+	// Before any chunk is accepted: while these alerts are in the backlog, Room refuses chunks, so no newer alert overtakes them.
 	d.resume()
 	go d.guard("finisher", d.finisher)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -171,6 +173,7 @@ func (d *Dispatcher) stop(ctx context.Context) error {
 	d.mu.Lock()
 	d.stopping = true
 	started := d.started
+	// Closed first, so that nothing waits for a retry any more: not the finisher for the store, not a loop after its panic.
 	close(d.quit)
 	if started {
 		d.endMaintenance()
@@ -182,6 +185,7 @@ func (d *Dispatcher) stop(ctx context.Context) error {
 	var errs []error
 	if started {
 		go func() {
+			// Workers and attempts send to this channel, so it is closed after the last of them.
 			d.tasks.Wait()
 			close(d.results)
 		}()
@@ -197,6 +201,7 @@ func (d *Dispatcher) stop(ctx context.Context) error {
 		errs = append(errs, fmt.Errorf("delivery: stop: %d alerts are only in memory: a hot reload keeps them, the end of the process loses them: %w",
 			len(rows), err))
 	}
+	// Last, because the store records results only for the owner of a lease.
 	if err := d.opt.Store.Release(ctx, d.owner, d.opt.Now()); err != nil {
 		errs = append(errs, fmt.Errorf("delivery: stop: %w", err))
 	}
@@ -211,6 +216,7 @@ func (d *Dispatcher) Test(ctx context.Context, name string, alert trigger.Alert)
 	if w == nil {
 		return trigger.Result{}, fmt.Errorf("delivery: no trigger %q", name)
 	}
+	// A reload during the test must not close the sender.
 	ref := w.sender()
 	if !ref.acquire() {
 		return trigger.Result{}, fmt.Errorf("delivery: trigger %q: %w", name, ErrStopped)

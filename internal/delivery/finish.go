@@ -18,7 +18,7 @@ func (d *Dispatcher) returnLease(m *store.Message) {
 	copied := *m
 	select {
 	case d.results <- finished{store.Result{Message: &copied, Outcome: store.Returned}}:
-	default:
+	default: // the caller holds its worker's lock, and the finisher may wait for the store
 		d.returnsMu.Lock()
 		d.returns = append(d.returns, store.Result{Message: &copied, Outcome: store.Returned})
 		d.returnsMu.Unlock()

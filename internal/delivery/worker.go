@@ -58,6 +58,7 @@ func (w *worker) update(t Trigger, state store.TriggerState, known bool) {
 		w.ref = newSenderRef(t.Sender)
 	}
 	w.mu.Unlock()
+	// Without the lock, because the last release closes the sender, and that may take a while.
 	if changed {
 		old.release()
 	}
@@ -90,6 +91,7 @@ func (w *worker) loop(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
+			// Otherwise these messages would stay leased as long as this process runs.
 			w.returnLeases()
 			return
 		case <-w.wake:
@@ -136,6 +138,7 @@ func (w *worker) allowed() (slots int, wait time.Duration) {
 		return 0, wait
 	}
 	slots = w.settings.Concurrency - w.inFlight
+	// One message is enough to find out whether the receiver works again.
 	if w.state.Failures > 0 || w.state.Hold != store.HoldNone {
 		slots = 1 - w.inFlight
 	}
@@ -159,6 +162,7 @@ func (w *worker) pop() (store.Message, bool) {
 func (w *worker) fetch(ctx context.Context, slots int) (more bool, wait time.Duration) {
 	w.mu.Lock()
 	limit := slots
+	// A failing or limited trigger leases nothing in advance: other processes that use the store could send it meanwhile.
 	if w.state.Failures == 0 && w.state.Hold == store.HoldNone && w.rate.rate.Count == 0 {
 		limit += prefetch
 	}
@@ -194,8 +198,10 @@ func (w *worker) begin(ctx context.Context, message store.Message) time.Duration
 		w.queue = append([]store.Message{message}, w.queue...)
 		return wait
 	}
+	// Counted before the attempt, because a failed attempt counts at the receiver too.
 	w.rate.add(now)
 	w.inFlight++
+	// Acquired under the lock, so that update cannot release the last reference in between.
 	ref := w.ref
 	ref.acquire()
 	w.d.tasks.Add(1)

@@ -217,6 +217,7 @@ func (m *Manager) Stop(ctx context.Context) error {
 		case <-ctx.Done():
 			err = fmt.Errorf("waiting for the containers' streams to end: %w", ctx.Err())
 		}
+		// Last, because streams move their positions until they end.
 		if failed := m.save(ctx); failed != nil {
 			err = errors.Join(err, fmt.Errorf("saving the position in the logs: %w", failed))
 		}
@@ -309,6 +310,7 @@ func (m *Manager) connect(ctx context.Context) error {
 // refresh asks for version and time again if the engine may have been restarted: its version and clock may have changed. If the engine does not
 // answer, the next reconciliation asks again.
 func (m *Manager) refresh(ctx context.Context) {
+	// Reset before asking, so that a restart of the engine in the meantime is noticed.
 	if !m.engineMayDiffer.Swap(false) {
 		return
 	}
@@ -347,6 +349,7 @@ func (m *Manager) listen(ctx context.Context) {
 			switch {
 			case since > 0 && !m.subscribedBefore: // an earlier run's events: a stop that was requested then may end now
 				since, known = since-int64(StopWithin), since
+			// The engine repeats events from since on, and that one was received.
 			case since > 0:
 				since++
 			}
@@ -370,6 +373,7 @@ func (m *Manager) listen(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		// A stream that lasted is no failure: the next wait is short again.
 		if m.opt.Now().Sub(began) > time.Minute {
 			failures = 0
 		}

@@ -49,6 +49,7 @@ func (p *Pipeline) Flush(chunk []byte, tag string) Verdict {
 
 // submit evaluates lines on another goroutine and returns when their alerts are stored, or immediately if there is no room for alerts.
 func (p *Pipeline) submit(lines func(*batch)) Verdict {
+	// Asked before any line counts: a refused chunk comes again, and no hit must count twice.
 	if err := p.delivery.Room(); err != nil {
 		p.counters.refused.Add(1)
 		p.log.Warn("refusing chunks until there is room for alerts", "error", err)
@@ -122,6 +123,7 @@ func (b *batch) run(decode func()) {
 	b.worker = b.p.engine.Worker()
 	b.worker.OnWait = b.begin
 	begun := time.Now()
+	// This runs after the panic is recovered below, so the alerts made before it are stored.
 	defer func() {
 		b.worker.Release()
 		b.tally.Flush(&b.p.workloads, b.now)
@@ -145,6 +147,7 @@ func (b *batch) line(rec *engine.Record, raw []byte) {
 // identified evaluates one line. id returns the ids of its alerts.
 func (b *batch) identified(rec *engine.Record, id func(*engine.Alert) string) {
 	defer guard.Recover(b.p.log, &b.p.counters.panics, "evaluating a line")
+	// Own lines never reach the rules: an alert about one could cause the line of the next alert.
 	if IsOwn(rec) {
 		b.p.counters.own.Add(1)
 		return

@@ -137,15 +137,18 @@ func New(o Options) (*Pipeline, error) {
 	p.labels = labels.New(p.log)
 	p.arrival = newArrival(&o, p.engine.Skip)
 	begun := time.Now()
+	// A monotonic clock: setting the wall clock must not distort the measured costs.
 	p.engine.SetClock(func() int64 { return int64(time.Since(begun)) })
 	p.heart = heartbeat.New(heartbeat.Options{
 		Check: p.unhealthy, Instance: o.ID, Host: hostName(), Now: o.Now, Log: p.log, Panics: &p.counters.panics,
 	})
+	// Before the first load, so that the watcher misses no change made after it.
 	p.watcher = config.NewWatcher(config.WatcherOptions{Files: o.Sources.Files, Secrets: p.secretFiles})
 	settings, err := p.firstSettings(o)
 	if err != nil {
 		return nil, err
 	}
+	// Everything that needs no store comes first, so that a broken configuration creates no file.
 	next, err := p.prepare(settings)
 	if err != nil && !o.Lenient {
 		next.close()
@@ -158,6 +161,7 @@ func New(o Options) (*Pipeline, error) {
 		next.close()
 		return nil, err
 	}
+	// Runtime objects are in the store, so they can be added only now.
 	next = p.addRuntime(next)
 	if _, err := p.apply(next); err != nil {
 		return nil, errors.Join(err, p.store.Close())

@@ -105,6 +105,7 @@ func (p *Pipeline) apply(n *prepared) (engine.Change, error) {
 	if level, err := logging.ParseLevel(n.settings.Verbosity); err == nil {
 		p.level.Set(level)
 	}
+	// First, because only this step can fail, and a failed reload must change nothing.
 	if err := p.delivery.SetTriggers(n.triggers.delivery()); err != nil {
 		n.close()
 		return engine.Change{}, err
@@ -113,12 +114,14 @@ func (p *Pipeline) apply(n *prepared) (engine.Change, error) {
 		p.log.Warn("another output uses the same store and has a different trigger of this name: either may send the other's alerts until both are equal",
 			"trigger", clashing[0], "store", p.store.Health().Path)
 	}
+	// Triggers and silences come before the rules, so that the first alert of a new rule finds both.
 	p.triggers.Store(n.triggers)
 	p.setHeartbeat(n)
 	p.silences.Configure(n.settings)
 	change := p.engine.Apply(n.snapshot)
 	if n.decoder != nil && p.decoderChanges(n.settings) {
 		if old := p.decoder.Swap(n.decoder); old != nil {
+			// Nothing asks the old decoder for its partial lines any more.
 			b := p.newBatch()
 			b.run(func() { old.Drain(b.line) })
 		}

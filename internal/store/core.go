@@ -63,6 +63,7 @@ func (f *fault) get() error {
 
 // acquire waits for the connection until ctx ends.
 func (c *core) acquire(ctx context.Context) error {
+	// A free connection wins over a ctx that has ended: select alone would choose at random.
 	select {
 	case <-c.busy:
 		return nil
@@ -94,6 +95,7 @@ func (c *core) write(ctx context.Context, op string, now time.Time, fn func(*tx)
 			clear(c.ids)
 			return err
 		}
+		// Only after the commit, because a rollback must leave the last counts as they are.
 		for name, counts := range t.written {
 			c.last[name] = counts
 		}
@@ -147,6 +149,7 @@ func (c *core) attempt(fn func() error) error {
 
 // transact runs fn between BEGIN IMMEDIATE and COMMIT, and rolls back if one of them fails.
 func (c *core) transact(fn func() error) error {
+	// IMMEDIATE takes the write lock at once: a transaction that reads first could fail at its first write.
 	if _, err := c.exec("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}

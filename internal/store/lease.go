@@ -58,6 +58,7 @@ const (
 func (s *Store) Lease(ctx context.Context, owner Owner, now time.Time, trigger string, limit int) (messages []Message, next time.Time, err error) {
 	var due int64
 	var known bool
+	// Read first: most calls find nothing due, and a write transaction costs a sync of the file.
 	err = s.read(ctx, "lease", func(c *core) error {
 		due, known, err = c.nextDue(trigger, owner, now.UnixNano())
 		return err
@@ -66,7 +67,9 @@ func (s *Store) Lease(ctx context.Context, owner Owner, now time.Time, trigger s
 		return nil, timeOf(due), err
 	}
 	err = s.write(ctx, "lease", now, func(t *tx) error {
+		// write may call this function twice: see its comment.
 		messages = nil
+		// In the same transaction, so that a lease never belongs to an owner whose time is over.
 		if err := t.renew(owner); err != nil {
 			return err
 		}
@@ -137,6 +140,7 @@ func (t *tx) lease(owner Owner, trigger int64, limit int) ([]Message, error) {
 	for _, r := range rows {
 		m := Message{group: r.group, Alerts: []Stored{{row: r.seq}}}
 		if r.group != nil {
+			// An earlier message may already contain this row: it takes all rows of its group that are due.
 			if taken(messages, r.seq) {
 				continue
 			}

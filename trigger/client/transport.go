@@ -39,12 +39,13 @@ func newTransport(s *trigger.Settings, c *credentials, g *egress.Guard) (*http.T
 		MaxResponseHeaderBytes: maxAnswerHeader,
 		DisableCompression:     true,
 		ForceAttemptHTTP2:      true,
-		MaxConnsPerHost:        max(1, s.Concurrency),
-		MaxIdleConns:           max(1, s.Concurrency),
-		MaxIdleConnsPerHost:    max(1, s.Concurrency),
-		IdleConnTimeout:        30 * time.Second,
-		WriteBufferSize:        4 << 10,
-		ReadBufferSize:         4 << 10,
+		// No more attempts run at a time, so more connections would only stay open.
+		MaxConnsPerHost:     max(1, s.Concurrency),
+		MaxIdleConns:        max(1, s.Concurrency),
+		MaxIdleConnsPerHost: max(1, s.Concurrency),
+		IdleConnTimeout:     30 * time.Second,
+		WriteBufferSize:     4 << 10,
+		ReadBufferSize:      4 << 10,
 	}
 	if c.proxy != nil {
 		t.Proxy = http.ProxyURL(c.proxy)
