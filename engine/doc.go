@@ -11,8 +11,8 @@
 // asks silences and inhibitions before anything is locked (muted.go, package mute), and then the keyed state, which decides (package state). It makes
 // the alert of the hit (hit.go) and adds the lines around it (context.go, package lines). Explain decides on copies of the state (explain.go).
 //
-// The rooms, each of which imports only those before it: match and template look at text; model has the values that all share; rules, mute, state and
-// lines are as above. The rest of the program imports this package, which has their types under its own name (face.go).
+// The rooms, each of which imports only those before it: match and template look at text; model has the values that all share; deploy knows the
+// images of workloads; rules, mute, state and lines are as above. The rest of the program imports this package, which has their types under its own name (face.go).
 //
 // Keyed state outlives snapshots: it holds the id of a rule, never the rule.
 package engine
