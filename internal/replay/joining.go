@@ -2,6 +2,7 @@ package replay
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/join"
@@ -47,13 +48,12 @@ func (j *joining) block(b *Block) {
 	if !j.on || len(b.Records) == 0 {
 		return
 	}
-	records, numbers := b.Records, b.Numbers
-	b.Records, b.Numbers = b.Records[:0], b.Numbers[:0]
-	if len(j.carried) > 0 {
-		b.Records, b.Numbers = append(make([]engine.Record, 0, len(j.carried)+len(records)), j.carried...), append(make([]int, 0, len(j.carried)+len(records)), j.numbers...)
-		j.carried, j.numbers = nil, nil
-	}
-	for i := range records {
+	begun := len(j.carried)
+	records, numbers := slices.Insert(b.Records, 0, j.carried...), slices.Insert(b.Numbers, 0, j.numbers...)
+	b.Records, b.Numbers = records[:begun], numbers[:begun]
+	clear(j.carried)
+	j.carried, j.numbers = j.carried[:0], j.numbers[:0]
+	for i := begun; i < len(records); i++ { // records that stay are written over those that were read
 		rec := records[i]
 		w := writer{rec.Source, rec.Stream}
 		joins := rec.Fields == nil && !rec.Truncated
@@ -180,6 +180,7 @@ func (j *joining) over(b *Block) {
 		open.at += len(b.Records)
 	}
 	b.Records, b.Numbers = append(b.Records, j.carried...), append(b.Numbers, j.numbers...)
-	j.carried, j.numbers = nil, nil
+	clear(j.carried)
+	j.carried, j.numbers = j.carried[:0], j.numbers[:0]
 	j.finish(b)
 }
