@@ -21,6 +21,7 @@ type Decoder struct {
 	events  []string // globs of the tags of docker_events
 	origins *origins
 	joiner  *joiner
+	traces  traces
 	stops   docker.Stops // of the events of containers
 	scratch sync.Pool    // *reading
 	stats   counters
@@ -37,7 +38,7 @@ func New(s Settings) (*Decoder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("records: %w", err)
 	}
-	return &Decoder{keys: newKeyTable(s), events: s.EventTags, origins: found, joiner: newJoiner(), settings: s}, nil
+	return &Decoder{keys: newKeyTable(s), events: s.EventTags, origins: found, joiner: newJoiner(), traces: traces{limitBytes: maxTraceBytes}, settings: s}, nil
 }
 
 // Settings returns the settings that the decoder was made with.
@@ -67,10 +68,11 @@ type reading struct {
 	by       originator // of the group's records: byResource if the resource identifies their origin
 	group    int        // position of the group's body, 0 outside of a group
 
-	rec    engine.Record
-	fields fields
-	done   []*line
-	stats  Stats
+	rec     engine.Record
+	fields  fields
+	done    []*line
+	pending lookahead
+	stats   Stats
 }
 
 // Decode calls fn for every complete line of the chunk, in order. It copies parts of a line and keeps them until the last part comes, in this chunk or
@@ -86,6 +88,7 @@ func (d *Decoder) Decode(chunk []byte, tag string, now int64, fn Func) {
 	r.memo.forget()
 	defer r.release()
 	r.run()
+	r.settle()
 }
 
 // maxKeptJSON bounds the buffers that a reading keeps.
@@ -98,6 +101,7 @@ func (r *reading) release() {
 	r.stats = Stats{}
 	r.d, r.fn, r.b, r.tag, r.origin = nil, nil, nil, "", nil
 	r.rec, r.fields = engine.Record{}, fields{}
+	r.pending = lookahead{plain: r.pending.plain}
 	r.kube, r.resource, r.by, r.group = span{}, span{}, byAnyone, 0
 	clear(r.done[:cap(r.done)])
 	r.done = r.done[:0]
@@ -106,6 +110,9 @@ func (r *reading) release() {
 	}
 	if cap(r.plain) > maxKeptJSON {
 		r.plain = nil
+	}
+	if cap(r.pending.plain) > maxKeptJSON {
+		r.pending.plain = nil
 	}
 	d.scratch.Put(r)
 }
@@ -232,6 +239,7 @@ func (r *reading) line() {
 		p = r.eventPart()
 	}
 	if p.more || p.ordinal > 1 || r.origin.held.Load() != 0 {
+		r.settle() // lines keep their order
 		if r.join(p) {
 			return
 		}
@@ -253,6 +261,11 @@ func (r *reading) line() {
 		r.eachEvent(b[r.ev.start:r.ev.end])
 		return
 	}
+	if !rec.Own && !r.hasJSON && r.d.joins(r.origin) {
+		r.trace()
+		return
+	}
+	r.settle()
 	r.stats.Records++
 	r.fn(rec, b[r.ev.start:r.ev.end])
 }
@@ -335,13 +348,27 @@ func (r *reading) unfinished(p part) *line {
 	return l
 }
 
-// Expire emits the lines whose first part came at least ten seconds ago, marked as truncated.
+// Expire emits the lines whose first part came at least ten seconds ago, marked as truncated, and the records of stack traces whose last line came at least
+// two seconds ago.
 func (d *Decoder) Expire(now int64, fn Func) {
+	d.complete(d.traces.expire(now-maxTraceWait, now+maxTraceWait, false), fn)
 	d.flush(d.joiner.expire(now-maxHeldTime, now+maxHeldTime, false), fn)
 }
 
-// Drain emits all unfinished lines, marked as truncated.
-func (d *Decoder) Drain(fn Func) { d.flush(d.joiner.expire(0, 0, true), fn) }
+// Drain emits all unfinished lines, marked as truncated, and all records that wait.
+func (d *Decoder) Drain(fn Func) {
+	d.complete(d.traces.expire(0, 0, true), fn)
+	d.flush(d.joiner.expire(0, 0, true), fn)
+}
+
+func (d *Decoder) complete(done []*trace, fn Func) {
+	if len(done) == 0 {
+		return
+	}
+	r := &reading{d: d, fn: fn}
+	defer r.release()
+	r.complete(done)
+}
 
 func (d *Decoder) flush(done []*line, fn Func) {
 	if len(done) == 0 {

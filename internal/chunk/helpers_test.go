@@ -59,7 +59,7 @@ func only(t *testing.T, chunk []byte, tag string) got {
 // checkAccounts fails when an event is accounted for nowhere, or twice.
 func checkAccounts(t *testing.T, s Stats) {
 	t.Helper()
-	if s.Events+s.Joined+s.Cut+s.Split != s.Markers+s.Textless+s.Excluded+s.Parts+s.Records {
+	if s.Events+s.Joined+s.Cut+s.Split != s.Markers+s.Textless+s.Excluded+s.Parts+s.Continued+s.Records {
 		t.Errorf("events do not add up: %+v", s)
 	}
 }

@@ -21,6 +21,9 @@ type origin struct {
 	// held counts the streams with an unfinished line, so that a record of an origin without one needs no lock.
 	held  atomic.Int32
 	lines [3]*line // by stream; guarded by the joiner's mutex
+	// waiting counts the streams with a record that waits, likewise.
+	waiting atomic.Int32
+	traces  [3]*trace // by stream; guarded by the mutex of traces
 }
 
 // originKey identifies an origin by two independent 64-bit hashes of all bytes that identify it. The seeds are random, so that nobody can construct a

@@ -29,6 +29,8 @@ type Settings struct {
 	Host string `toml:"host"`
 	// How many containers and other origins are remembered at most. When full, the one unused for longest is forgotten.
 	MaxOrigins int `toml:"max_origins"`
+	// OneWriter says that all records are of one writer, so that lines are joined also where no record names a container.
+	OneWriter bool `toml:"-"`
 	// AnyWorkload lets a container's label name any workload, as labels.workload says.
 	AnyWorkload bool `toml:"-"`
 }

@@ -8,12 +8,14 @@ func (d *Decoder) Stats() Stats {
 	s.OriginsEvicted, s.LabelsIgnored = d.origins.evicted.Load(), d.origins.refused.Load()
 	held, bytes, dropped := d.joiner.state()
 	s.HeldLines, s.HeldBytes, s.DroppedBytes = int64(held), int64(bytes), dropped
+	waiting, waitingBytes := d.traces.state()
+	s.WaitingRecords, s.WaitingBytes = int64(waiting), int64(waitingBytes)
 	return s
 }
 
-// Stats counts events and lines. When no call is under way and no line is unfinished,
+// Stats counts events and lines. When no call is under way, no line is unfinished and no record waits,
 //
-//	Events + Joined + Cut + Split = Markers + Textless + Excluded + Parts + Records
+//	Events + Joined + Cut + Split = Markers + Textless + Excluded + Parts + Continued + Records
 type Stats struct {
 	Events         int64 // that could be read, group markers included
 	Markers        int64 // starts and ends of groups
@@ -30,26 +32,33 @@ type Stats struct {
 	DroppedBytes   int64 // of those lines
 	HeldLines      int64 // unfinished lines now
 	HeldBytes      int64 // their size
+	Continued      int64 // lines that became a part of the record before them: of a stack trace
+	JoinedRecords  int64 // records of several lines
+	JoinedLines    int64 // lines of these records
+	CutRecords     int64 // records that ended at a bound
+	WaitingRecords int64 // records that wait for further lines now
+	WaitingBytes   int64 // their size
 	OriginsEvicted int64 // origins evicted because the table was full
 	LabelsIgnored  int64 // origins whose label names a workload that is not theirs to name
 }
 
 // counters is the part of Stats that readings add to.
 type counters struct {
-	events, markers, broken, lostBytes, textless, excluded, records, split, parts, joined, cut, overlong atomic.Int64
+	events, markers, broken, lostBytes, textless, excluded, records, split, parts, joined, cut, overlong, continued, joinedRecords, joinedLines, cutRecords atomic.Int64
 }
 
-func (c *counters) pairs(s *Stats) [12]struct {
+func (c *counters) pairs(s *Stats) [16]struct {
 	sum  *atomic.Int64
 	term *int64
 } {
-	return [12]struct {
+	return [16]struct {
 		sum  *atomic.Int64
 		term *int64
 	}{
 		{&c.events, &s.Events}, {&c.markers, &s.Markers}, {&c.broken, &s.Broken}, {&c.lostBytes, &s.LostBytes},
 		{&c.textless, &s.Textless}, {&c.excluded, &s.Excluded}, {&c.records, &s.Records}, {&c.split, &s.Split}, {&c.parts, &s.Parts},
 		{&c.joined, &s.Joined}, {&c.cut, &s.Cut}, {&c.overlong, &s.Overlong},
+		{&c.continued, &s.Continued}, {&c.joinedRecords, &s.JoinedRecords}, {&c.joinedLines, &s.JoinedLines}, {&c.cutRecords, &s.CutRecords},
 	}
 }
 

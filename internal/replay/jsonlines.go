@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"bytes"
 	"slices"
 	"sort"
 
@@ -22,6 +23,9 @@ type jsonLines struct {
 	starts  []int // offsets of the block's events
 	lines   []int // line numbers of the events
 	named   map[*engine.Source]*engine.Source
+
+	begun     map[string]int // line numbers of the records that wait, by their events
+	continued int64          // lines that became a part of a record, as counted in Joined
 }
 
 func newJSONLines(s *state) *jsonLines {
@@ -67,6 +71,12 @@ func (j *jsonLines) piece(b *Block, in *piece) {
 // decode turns the block's events into records.
 func (j *jsonLines) decode(b *Block) {
 	whole := cap(b.event)
+	defer j.remember(b)
+	defer func() {
+		for continued := j.decoder.Stats().Continued; j.continued < continued; j.continued++ {
+			j.joined = append(j.joined, j.last)
+		}
+	}()
 	j.decoder.Decode(b.event, j.tag, j.last, func(rec *engine.Record, raw []byte) {
 		start := whole - cap(raw)
 		if start < 0 || start >= len(b.event) || &b.event[start] != &raw[0] {
@@ -79,7 +89,36 @@ func (j *jsonLines) decode(b *Block) {
 
 // own appends a record whose event is valid only during the call.
 func (j *jsonLines) own(b *Block, rec *engine.Record, raw []byte) {
-	j.record(b, rec, slices.Clone(raw), 0)
+	number, ok := j.begun[string(raw)]
+	if !ok {
+		number = j.numberOf(b, raw)
+	}
+	j.record(b, rec, slices.Clone(raw), number)
+}
+
+// numberOf returns the number of the line that was encoded as the event, 0 if it is none of the block.
+func (j *jsonLines) numberOf(b *Block, raw []byte) int {
+	at := bytes.Index(b.event, raw)
+	if n := sort.SearchInts(j.starts, at); at >= 0 && n < len(j.lines) && j.starts[n] == at {
+		return j.lines[n]
+	}
+	return 0
+}
+
+// remember keeps the line numbers of the records that wait for the next block.
+func (j *jsonLines) remember(b *Block) {
+	before := j.begun
+	j.begun = nil
+	j.decoder.Waiting(func(raw []byte) {
+		if j.begun == nil {
+			j.begun = map[string]int{}
+		}
+		if number, ok := before[string(raw)]; ok {
+			j.begun[string(raw)] = number
+		} else {
+			j.begun[string(raw)] = j.numberOf(b, raw)
+		}
+	})
 }
 
 func (j *jsonLines) record(b *Block, rec *engine.Record, raw []byte, number int) {

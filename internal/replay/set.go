@@ -131,7 +131,10 @@ func (s *Set) Close() error {
 // newDecoder returns a decoder that takes every record for a log line: tags are paths here, so EventTags must not apply. Open validated the settings.
 func (s *Set) newDecoder() *chunk.Decoder {
 	settings := s.opt.Records
-	settings.EventTags = nil
+	settings.EventTags, settings.Join, settings.OneWriter = nil, chunk.JoinOff, true
+	if s.opt.Records.JoinsStandalone() {
+		settings.Join = chunk.JoinOn
+	}
 	d, err := chunk.New(settings)
 	if err != nil {
 		panic("replay: validated settings were rejected: " + err.Error())
@@ -178,7 +181,8 @@ func (s *Series) Next(ctx context.Context, b *Block, size int) error {
 		}
 		s.limit(b)
 		if len(b.Records) > 0 {
-			b.Joined, s.times = append(b.Joined, s.times...), s.times[:0]
+			b.Joined = append(append(b.Joined, s.times...), s.state.joined...)
+			s.times, s.state.joined = s.times[:0], s.state.joined[:0]
 			s.state.seen(b)
 			return nil // the next call returns the error again
 		}

@@ -21,6 +21,7 @@ type state struct {
 	tag    string // the workload's name for JSON records without one
 	broken bool   // the current line, which comes in parts, was already reported
 	times  times
+	joined []int64 // times of the lines that became a part of a record, and were not reported yet
 }
 
 // parser turns the pieces of a file into records.

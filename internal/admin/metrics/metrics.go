@@ -131,9 +131,9 @@ func list() []metric {
 		{"docker_invalid_timestamps_total", "Records without a valid timestamp.", nil},
 		{"docker_replayed_records_total", "Records skipped because they were read before.", nil},
 		{"docker_missed_events_total", "Engine events dropped because a queue was full; listing all containers makes up for them.", nil},
-		{"docker_joined_records_total", "Records joined of several lines: stack traces.", nil},
-		{"docker_joined_lines_total", "Lines of these records.", nil},
-		{"docker_cut_records_total", "Joined records that ended at a bound.", nil},
+		{"joined_records_total", "Records joined of several lines: stack traces.", nil},
+		{"joined_lines_total", "Lines of these records.", nil},
+		{"cut_records_total", "Joined records that ended at a bound.", nil},
 		{"docker_failed_saves_total", "Failed attempts to save log positions, which are retried.", nil},
 	}
 }
@@ -193,16 +193,21 @@ func (m *collector) instance(ch chan<- prometheus.Metric, i *Instance) {
 	s := &sink{m, ch, p.ID()}
 	panics := stats.Panics + stats.Delivery.Panics + m.source.Panics.Load()
 	dropped := Dropped(&stats, nil)
+	joined, lines, cut := stats.Records.JoinedRecords, stats.Records.JoinedLines, stats.Records.CutRecords
 	if i.Docker != nil {
 		d := i.Docker()
 		panics += d.Panics
 		dropped = Dropped(&stats, &d)
+		joined, lines, cut = joined+d.Records, lines+d.Joined, cut+d.Cut
 		s.docker(&d)
 	}
 	s.gauge("build_info", 1, m.source.Program, m.source.Version, runtime.Version())
 	s.gauge("start_time_seconds", float64(p.Started().UnixNano())/1e9)
 	s.gauge("ready", boolValue(p.Ready() == nil))
 	s.counter("chunks_total", stats.Chunks)
+	s.counter("joined_records_total", joined)
+	s.counter("joined_lines_total", lines)
+	s.counter("cut_records_total", cut)
 	s.counter("chunks_refused_total", stats.Refused)
 	s.counter("lines_total", stats.Engine.Lines)
 	s.counter("container_events_total", stats.Engine.Events)
@@ -373,9 +378,6 @@ func (s *sink) docker(d *docker.Stats) {
 	s.counter("docker_invalid_timestamps_total", d.Invalid)
 	s.counter("docker_replayed_records_total", d.Replayed)
 	s.counter("docker_missed_events_total", d.Missed)
-	s.counter("docker_joined_records_total", d.Records)
-	s.counter("docker_joined_lines_total", d.Joined)
-	s.counter("docker_cut_records_total", d.Cut)
 	s.counter("docker_failed_saves_total", d.Unsaved)
 }
 
