@@ -19,7 +19,7 @@ func (l *linter) comparisons() {
 	for i := range l.rules {
 		r := &l.rules[i]
 		if counted = counted || r.settings.Deploy; !compare && r.settings.Deploy && r.sets("deploy") {
-			l.warn(r.part, CodeNoEffect, "deploy", "", "no image is compared with the last one: deploy.compare is not set", `[deploy] compare = "15m"`)
+			l.warn(r.part, CodeNoEffect, "deploy", "", "no image is compared with the last one: deploy.compare is not set", `deploy.compare = "15m"`)
 		}
 	}
 	at, set := l.result.Parts.Single("deploy.compare")
