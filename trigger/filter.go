@@ -140,7 +140,7 @@ func (f *Filter) Match(a *Alert, at time.Time) Verdict {
 	return Sends
 }
 
-// outside reports whether during excludes an alert. The end of an incident has no hours: otherwise what the trigger opened at its receiver would stay open.
+// outside reports whether during excludes an alert. The end of an incident has no hours: otherwise an incident that the trigger opened at its receiver would stay open.
 func (f *Filter) outside(a *Alert, at time.Time) bool {
 	return f.during != nil && a.Kind != KindResolved && !f.during.Contain(at.UnixNano())
 }
