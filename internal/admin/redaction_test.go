@@ -53,7 +53,11 @@ func planted() (lines, secrets []string) {
 			{"mail ", strings.ToLower(word("", n, 12)) + "@mail.example.com", " bounced"},
 			{"session ", word("sess-", n, 20), " of our own"},
 		} {
-			lines, secrets = append(lines, "boom "+one.before+one.secret+one.after), append(secrets, one.secret)
+			line := "boom " + one.before + one.secret + one.after
+			if n == 3 { // as the message of an exception
+				line = "boom java.lang.IllegalStateException: " + one.before + one.secret + one.after + "\n\tat shop.Api.call(Api.java:12)"
+			}
+			lines, secrets = append(lines, line), append(secrets, one.secret)
 		}
 	}
 	return lines, secrets

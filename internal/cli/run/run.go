@@ -93,6 +93,7 @@ func (cmd *runCommand) run(c *command.Env) error {
 	}
 	signals := catchSignals(hangupEnds())
 	defer signals.release()
+	p.WatchSource(api.Ping) // before the start, which sends the first heartbeat
 	p.Start()
 	listeners := admin.NewRegistry(admin.Options{Program: "docker-fluentbit", Version: c.Version, Default: cmd.Listen, Links: true})
 	api.LogTo(p.Log())
@@ -117,7 +118,6 @@ func follow(p *pipeline.Pipeline, listeners *admin.Registry, o docker.Options, s
 		return err
 	}
 	m.Start()
-	p.WatchSource(o.API.Ping)
 	p.AddWarnings(func() []pipeline.Warning { return idleWarnings(m, p) })
 	defer p.AddWarnings(nil)
 	instance := &admin.Instance{Pipeline: p, Tails: m.Stats, Containers: m.Containers}
