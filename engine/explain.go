@@ -80,7 +80,7 @@ func (w *Worker) preview(draft *state.Draft, h *Hit, now int64) (*Preview, *Aler
 	r := h.rule
 	c := w.contextOf(h, now)
 	image, deploys := w.engine.deploys.Preview(h.Record.Source, c.At, now)
-	if deploys && c.Silence != nil && c.Silence.NextImage { // which the line itself would end
+	if deploys && c.Silence != nil && c.Silence.NextImage && c.Silence.From < now { // the line itself would end it
 		c.Silence, c.Muted = nil, false
 	}
 	if c.ImageSince = image.Since; h.Record.Source.Container.Image == "" {

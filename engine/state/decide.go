@@ -22,7 +22,7 @@ type Decision struct {
 	Sample     *Sample // that shows the hit, and is to be rendered; commit sets it
 }
 
-// verdict is the outcome of a hit. What else its alert reports is in the state until it is committed.
+// verdict is the outcome of a hit. The suppressed hits that its alert reports are in the state until it is committed.
 type verdict struct {
 	alert    bool
 	reason   model.Reason // the hit is suppressed, when there is no alert
@@ -30,8 +30,8 @@ type verdict struct {
 	counted  int
 }
 
-// transition is the effect of a decision on the state of a key. It has the machines that change as a whole, and for the others what happens to them, so
-// that it is small: one is made for each hit, and none of it is on the heap.
+// transition is the effect of a decision on the state of a key. It has the machines that change as a whole, and the changes to the others, so that it
+// is small: one is made for each hit, and none of it is on the heap.
 type transition struct {
 	window   window  // from then on
 	episode  episode // from then on
@@ -49,14 +49,14 @@ type transition struct {
 func decide(r *rules.Rule, s *keyState, h *HitContext, b *tokens, now int64) (next transition, v verdict) {
 	set := &r.Settings
 	next.window, next.episode = s.window, s.episode
-	if h.inOrder { // a hit out of a sequence is none of its episode
+	if h.inOrder { // a hit out of a sequence does not belong to the episode
 		next.episode.observe(r, h.At, now)
 	}
 	if set.Count > 0 {
 		v.counted, next.own = s.count.with(set, h)
 	}
 	switch {
-	case set.Without != "": // what is sent is decided when the wait is over
+	case set.Without != "": // silences and tokens are asked about when the wait is over
 		v.reason = model.ReasonSequence
 	case h.Muted:
 		v.reason = h.Reason

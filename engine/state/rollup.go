@@ -15,7 +15,7 @@ func (k *Keyed) Rendered(shown *Sample, key []byte, text *SampleText) {
 	k.keys.Touch(k.hash(key))
 }
 
-// dueOutcome says what becomes of something that was due.
+// dueOutcome is the outcome of a deadline.
 type dueOutcome uint8
 
 const (

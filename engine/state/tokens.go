@@ -28,7 +28,7 @@ type buckets interface {
 	fill(b *bucket, container []byte, arrival int64)
 }
 
-// tokens is what a decision sees of the bucket of a container. It is looked up when it is asked about, since most hits are suppressed before that.
+// tokens is the bucket of a container for one decision. It is looked up when the decision asks for it, because most hits are suppressed before that.
 type tokens struct {
 	of        buckets
 	limit     *rules.Bucket
