@@ -266,7 +266,10 @@ func (e *Engine) RestoreState(entries []StateEntry, now int64) (restored int, er
 // ReleaseWaiting appends the alerts that wait for lines after them to dst, with the lines that have come: no more will come.
 func (e *Engine) ReleaseWaiting(dst []Alert) []Alert { return e.finished(e.lines.Flush(dst), len(dst)) }
 
-// Tick appends the alerts that time has made by now, in ns, to dst: roll-ups, absences, escalations, and those that waited for lines for long enough.
+// Routed notes the triggers that send an alert whose end is an alert, too (Alert.Resolves): the end has their names in Triggers.
+func (e *Engine) Routed(a *Alert, triggers []string) { e.keyed.Routed(a.Key, triggers) }
+
+// Tick appends the alerts that time has made by now, in ns, to dst: roll-ups, absences, escalations, ends, and those that waited for lines for long enough.
 // The alerts do not depend on how often it is called: a hit waits until everything due by its time is done.
 func (e *Engine) Tick(now int64, dst []Alert) []Alert {
 	from := len(dst)

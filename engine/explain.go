@@ -125,6 +125,9 @@ func (w *Worker) preview(draft *state.Draft, h *Hit, now int64) (*Preview, *Aler
 	if s.Alerts = d.Alert; !d.Alert {
 		s.Reason = d.Reason.String()
 	}
+	if at, open := draft.ResolvesAt(c); open {
+		s.ResolvesAt = at
+	}
 	alert := h.alert(&d, c.Key)
 	setImage(&alert, image)
 	if d.Alert {

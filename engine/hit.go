@@ -20,6 +20,9 @@ func resolved(a *Alert, r *rules.Rule, d *state.Decision) {
 		s.Workload = d.Workload
 		a.Source = &s
 	}
+	a.Triggers = d.Triggers
+	hits := model.Sum(&d.Suppressed)
+	a.Incident = &model.Incident{Began: d.At - d.AbsentFor, Lasted: d.AbsentFor, Hits: hits + 1, Alerts: 1, Severities: []Severity{a.Severity}}
 	where := ""
 	if d.Workload != "" {
 		where = " in " + d.Workload
@@ -56,6 +59,7 @@ func (h *Hit) alert(d *state.Decision, key []byte) Alert {
 	if a.Kind == KindResolved {
 		resolved(&a, r, d)
 	}
+	a.Resolves = r.Settings.Resolve > 0 && a.Kind != KindResolved
 	a.WithLateness(d.Late)
 	return a
 }

@@ -90,6 +90,9 @@ func referenceSettings(c *choices) Settings {
 		if r.Absent == 0 && r.Without == "" && c.below(3) == 0 {
 			r.Escalate = []Escalation{{After: c.seconds(10, 60), Severity: SeverityError}, {After: c.seconds(100, 200), Severity: SeverityCritical}}
 		}
+		if r.Absent == 0 && r.Without == "" && c.below(3) == 0 {
+			r.Resolve = c.seconds(5, 20, 60, 200)
+		}
 		if r.Without == "" && c.below(4) == 0 {
 			r.Context.After = 1 + c.below(3)
 		}
@@ -382,6 +385,8 @@ func (v *versus) reload() {
 	r.Cooldown = v.c.seconds(0, 10, 60, 150)
 	if r.Absent > 0 {
 		r.Absent = v.c.seconds(20, 60, 200)
+	} else if r.Without == "" {
+		r.Resolve = v.c.seconds(0, 0, 5, 20, 60, 200)
 	}
 	if r.FirstSeen != 0 {
 		r.FirstSeen = pick(v.c, FirstSeenImage, FirstSeen(v.c.seconds(15, 90, 600)))
@@ -396,7 +401,7 @@ func (v *versus) reload() {
 		}
 	}
 	v.m.reloaded = v.m.looked
-	v.note("%s has a cooldown of %v, absent %v, first_seen %v, count %d within %v distinct %s", r.Name, r.Cooldown, r.Absent, r.FirstSeen, r.Count, r.Within,
+	v.note("%s has a cooldown of %v, absent %v, resolve %v, first_seen %v, count %d within %v distinct %s", r.Name, r.Cooldown, r.Absent, r.Resolve, r.FirstSeen, r.Count, r.Within,
 		r.Distinct)
 	v.apply(v.m.copied())
 }
@@ -433,7 +438,7 @@ func (v *versus) same(alerts []Alert) {
 		one := refAlert{
 			Kind: a.Kind, Rule: a.Rule, Severity: a.Severity, Time: a.Time, Count: a.Count, First: a.First, Last: a.Last, Since: a.Since, Late: a.Late,
 			Suppressed: a.Suppressed, Workload: a.Source.Workload, Host: a.Source.Host, Tag: a.Source.Tag, Container: a.Source.Container.ID,
-			Message: a.Message, After: len(a.After), Image: a.Image, ImageSince: a.ImageSince,
+			Message: a.Message, After: len(a.After), Ended: ended(a), Image: a.Image, ImageSince: a.ImageSince,
 		}
 		got = append(got, one.text())
 		if a.First > a.Last || a.Last > v.high || a.Time > v.high {
@@ -489,13 +494,21 @@ func (v *versus) pendingReported(id string) (n int64) {
 	return n
 }
 
+// ended returns how many hits the alerts report that an end is about.
+func ended(a *Alert) int64 {
+	if a.Incident == nil || a.Count > 0 { // of a rule with absent
+		return 0
+	}
+	return a.Incident.Hits
+}
+
 func (a *refAlert) text() string {
 	since := "never"
 	if a.Since != 0 {
 		since = time.Duration(a.Since - t0).String()
 	}
-	return fmt.Sprintf("%v, %v late %s %s %s +%d %v %v..%v since %s of %s %s %s %s: %s, %d after, %s since %d", time.Duration(a.Time-t0), time.Duration(a.Late), a.Kind, a.Rule, a.Severity, a.Count,
-		a.Suppressed, time.Duration(a.First-t0), time.Duration(a.Last-t0), since, a.Workload, a.Host, a.Tag, a.Container, a.Message, a.After, a.Image, a.ImageSince)
+	return fmt.Sprintf("%v, %v late %s %s %s +%d %v %v..%v since %s of %s %s %s %s: %s, %d after, %s since %d, %d ended", time.Duration(a.Time-t0), time.Duration(a.Late), a.Kind, a.Rule, a.Severity, a.Count,
+		a.Suppressed, time.Duration(a.First-t0), time.Duration(a.Last-t0), since, a.Workload, a.Host, a.Tag, a.Container, a.Message, a.After, a.Image, a.ImageSince, a.Ended)
 }
 
 func (v *versus) fail(format string, args ...any) {

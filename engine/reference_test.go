@@ -60,6 +60,7 @@ type refAlert struct {
 	Workload, Host, Container, Tag string
 	Message                        string
 	After                          int
+	Ended                          int64 // hits that all alerts of what ended report
 	Image                          string
 	ImageSince                     int64
 
@@ -82,6 +83,16 @@ type refKey struct {
 	wait       *refHit     // that the other rule has not followed
 	waitFrom   int64       // what that is measured from
 	notBefore  int64       // after a restart: when that is reported at the earliest
+	incident   *refIncident
+}
+
+// refIncident is what the alerts of a key with resolve reported since the last end.
+type refIncident struct {
+	alerts []refAlert
+	source *Source // of the first
+	stream Stream
+	from   int64 // what the wait for its end is measured from
+	putOff int64 // it does not end before
 }
 
 // refMoment is a hit, or an alert, with how long a window was then. An alert is of the time that the records' clock showed.
@@ -236,6 +247,7 @@ func (m *reference) hit(h *refHit) {
 		}
 		k.remembered = nil
 		m.tell(k, &a, h.arrived, k.goesOn().lastHit)
+		k.alerted(a, h, h.arrived)
 		m.leave(&a, h, h.arrived)
 		return
 	case ReasonDryRun: // it does what it would have done, but for reporting
@@ -248,6 +260,9 @@ func (m *reference) hit(h *refHit) {
 func (m *reference) fate(k *refKey, h *refHit) Reason {
 	ordered, answered := m.inOrder(h)
 	if ordered {
+		if k.incident != nil {
+			k.incident.from, k.incident.putOff = h.arrived, 0
+		}
 		k.story = append(k.story, refMoment{h.at, h.arrived, k.window(), false})
 	}
 	known, counted := ordered && m.known(h), k.counted(h)
@@ -457,7 +472,59 @@ func (m *reference) rollup(k *refKey, at int64) {
 		m.counts[k.rule.Name].Rollups++
 	}
 	m.tell(k, &a, at, k.goesOn().clock(at))
+	k.alerted(a, shown, at)
 	m.leave(&a, shown, at)
+}
+
+// alerted notes an alert that shows a hit. The first one begins what its key has to end.
+func (k *refKey) alerted(a refAlert, shown *refHit, now int64) {
+	if k.incident == nil {
+		if k.rule.Resolve == 0 {
+			return
+		}
+		k.incident = &refIncident{source: shown.source, stream: shown.stream, from: now}
+	}
+	k.incident.alerts = append(k.incident.alerts, a)
+}
+
+// ends returns when what the key alerted about is over; 0: nothing is open. A rule that asks for no ends any more ends it at once.
+func (k *refKey) ends() int64 {
+	switch {
+	case k.incident == nil:
+		return 0
+	case k.rule.Resolve == 0:
+		return k.incident.from
+	}
+	return max(k.incident.from+int64(k.rule.Resolve), k.incident.putOff)
+}
+
+// end reports that no hit of a key came for long enough, and what was suppressed meanwhile. Afterwards the key is as if it had never alerted.
+func (m *reference) end(k *refKey, at int64) {
+	i := k.incident
+	a := refAlert{Kind: KindResolved, Time: at, First: i.alerts[0].First}
+	for _, one := range i.alerts {
+		a.First, a.Last, a.Severity = min(a.First, one.First), max(a.Last, one.Last), max(a.Severity, one.Severity)
+		a.Ended += one.Count
+		for _, n := range one.Suppressed {
+			a.Ended += n
+		}
+	}
+	all, _ := k.held()
+	for n, h := range all {
+		h.reported = true
+		a.Suppressed[h.fate]++
+		if n == 0 {
+			a.Since = h.at
+		}
+		a.Since, a.First, a.Last = min(a.Since, h.at), min(a.First, h.at), max(a.Last, h.at)
+	}
+	a.Ended += int64(len(all))
+	m.counts[k.rule.Name].Resolved++
+	m.away(&a, k.rule, refAbout{rule: k.rule.Name, source: i.source, severity: a.Severity, kind: a.Kind, stream: i.stream, settings: k.rule}, at)
+	a.Container = i.source.Container.ID
+	a.Image, a.ImageSince = m.imageOf(i.source)
+	m.out = append(m.out, a)
+	k.windows, k.before, k.story, k.putOff, k.incident = nil, refEpisode{}, nil, 0, nil
 }
 
 // moment returns when something is done that is due: what a reload makes due was not so before it.
@@ -480,6 +547,9 @@ func (m *reference) time(now int64) {
 			return due != 0 && due <= now && (do == nil || due < first || due == first && key < name)
 		}
 		for _, k := range m.keys {
+			if due := k.ends(); earlier(due, k.name) { // before a roll-up of that moment: it reports all of it
+				first, name, do = m.moment(due), k.name, func(at int64) { m.end(k, at) }
+			}
 			if due := k.due(); earlier(due, k.name) {
 				first, name, do = m.moment(due), k.name, func(at int64) { m.rollup(k, at) }
 			}
@@ -691,6 +761,12 @@ func (m *reference) set(ns, now int64) {
 	}
 	for _, k := range m.keys {
 		k.waitFrom += ns
+		if i := k.incident; i != nil {
+			i.from += ns
+			if i.putOff != 0 {
+				i.putOff += ns
+			}
+		}
 	}
 	if ns >= 0 {
 		return
@@ -706,6 +782,12 @@ func (m *reference) set(ns, now int64) {
 		k.before = refEpisode{min(e.began, now), min(e.lastHit, now), min(e.arrived, now), e.steps}
 		k.story, k.putOff = nil, min(k.putOff, now+int64(time.Minute))
 		k.waitFrom, k.notBefore = min(k.waitFrom, now), min(k.notBefore, now+int64(5*time.Minute))
+		if i := k.incident; i != nil {
+			i.from = min(i.from, now)
+			for n := range i.alerts {
+				i.alerts[n].First, i.alerts[n].Last = min(i.alerts[n].First, now), min(i.alerts[n].Last, now)
+			}
+		}
 		for _, h := range k.hits {
 			h.at, h.arrived = min(h.at, now), min(h.arrived, now)
 		}
@@ -749,6 +831,13 @@ func (m *reference) restart(stopped, now int64) {
 	m.evicted = 0
 	for _, k := range m.keys {
 		k.notBefore = now + int64(5*time.Minute)
+		switch i, gap := k.incident, now-stopped; {
+		case i == nil:
+		case gap > int64(5*time.Minute):
+			i.from, i.putOff = now, 0
+		default:
+			i.from, i.putOff = i.from+gap, now+int64(5*time.Minute)
+		}
 	}
 	for _, w := range m.waits {
 		switch gap := now - stopped; {

@@ -56,6 +56,8 @@ type Alert struct {
 	Deploy     *Deploy           `json:"deploy,omitempty"` // of kind deploy
 	Suppressed Suppressed        `json:"suppressed"`
 	Context    *Context          `json:"context,omitempty"`
+	Resolves   bool              `json:"resolves,omitempty"` // an alert of kind resolved with the same key will follow
+	Incident   *Incident         `json:"incident,omitempty"` // of kind resolved: what ended
 	Labels     map[string]string `json:"labels,omitempty"`
 	Runbook    string            `json:"runbook,omitempty"`
 }
@@ -108,6 +110,15 @@ type Suppressed struct {
 type Context struct {
 	Before []string `json:"before,omitempty"`
 	After  []string `json:"after,omitempty"`
+}
+
+// Incident is what an alert of kind resolved ends.
+type Incident struct {
+	Began      time.Time `json:"began"` // when its first hit happened
+	Lasted     int64     `json:"duration_seconds"`
+	Hits       int64     `json:"hits"`       // of all its alerts
+	Alerts     int64     `json:"alerts"`     // before this one
+	Severities []string  `json:"severities"` // of these alerts, lowest first
 }
 
 // KeyOf returns the key of an alert: the first 16 bytes of the SHA-256 of its rule and the parts of its cooldown key, each after a unit separator, in

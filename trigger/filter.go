@@ -145,6 +145,16 @@ func (f *Filter) outside(a *Alert, at time.Time) bool {
 	return f.during != nil && a.Kind != KindResolved && !f.during.Contain(at.UnixNano())
 }
 
+// SendsKind reports whether the conditions on the kind of an alert allow it.
+func (f *Filter) SendsKind(a *Alert) bool {
+	for i := range f.where {
+		if c := &f.where[i]; c.Name == "kind" && !c.Matches([]byte(a.Kind), true) {
+			return false
+		}
+	}
+	return true
+}
+
 // Hours returns the time in which during lets the trigger send: the one in force, which then begins at the given moment, or the next one. ok is false where the
 // trigger has no such setting.
 func (f *Filter) Hours(at time.Time) (p hours.Period, ok bool) {

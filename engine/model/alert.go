@@ -8,7 +8,7 @@ const (
 	KindLog       Kind = iota // a line matched
 	KindThreshold             // enough lines matched
 	KindAbsence               // no line matched for too long
-	KindResolved              // an absent line is back
+	KindResolved              // what alerts reported is over: the end of an incident or of an absence
 	KindRollup                // hits were suppressed in a window that closed
 	KindContainer             // an event of the container engine matched
 	KindMissing               // the other rule of a sequence did not follow
@@ -57,6 +57,11 @@ type Alert struct {
 	Image      string
 	ImageSince int64
 	Deploy     *Deploy // of KindDeploy
+	// Resolves says that an alert of kind resolved will follow. Incident and Triggers are of that alert: what ended, and the triggers that sent its beginning; nil:
+	// unknown.
+	Resolves bool
+	Incident *Incident
+	Triggers []string
 	// Before and After are the lines around the hit, oldest first: valid UTF-8, each at most 1 KiB and a mark that it was cut.
 	Before, After []string
 	// Redacted has how many secrets were masked in the alert's texts, by the names of their masks; nil: none.

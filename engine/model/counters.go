@@ -28,14 +28,14 @@ var reasonNames = [NumReasons]string{
 // String returns the reason's word, as alerts and metrics show it.
 func (r Reason) String() string { return reasonNames[r] }
 
-// RuleCounters counts the hits of a rule by tinto outcome. At every moment in which no record is being processed,
+// RuleCounters counts the hits of a rule by their outcome. At every moment in which no record is being processed,
 // hits = alerts + the sum of suppressed + pending.
 type RuleCounters struct {
 	hits, alerts, pending atomic.Int64
 	suppressed            [NumReasons]atomic.Int64
 	Nanos                 atomic.Int64 // see Engine.SetClock
 
-	rollups, absences, forgotten atomic.Int64
+	rollups, absences, resolved, forgotten atomic.Int64
 
 	retiredInto atomic.Pointer[RuleCounters] // of a retired rule: further counts belong there
 }
@@ -44,9 +44,9 @@ type RuleCounters struct {
 type RuleCounts struct {
 	Hits, Alerts, Pending int64
 	Suppressed            [NumReasons]int64
-	// Alerts that time made, without a hit of tinto own.
-	Rollups, Absences int64
-	// Suppressed hits that no alert will report, because tinto key was forgotten first.
+	// Alerts that time made, without a hit of their own.
+	Rollups, Absences, Resolved int64
+	// Suppressed hits that no alert will report, because their key was forgotten first.
 	Forgotten int64
 }
 
@@ -61,7 +61,7 @@ func (c *RuleCounts) Accounted() int64 {
 
 func (c *RuleCounters) Load() RuleCounts {
 	out := RuleCounts{Hits: c.hits.Load(), Alerts: c.alerts.Load(), Pending: c.pending.Load()}
-	out.Rollups, out.Absences, out.Forgotten = c.rollups.Load(), c.absences.Load(), c.forgotten.Load()
+	out.Rollups, out.Absences, out.Resolved, out.Forgotten = c.rollups.Load(), c.absences.Load(), c.resolved.Load(), c.forgotten.Load()
 	for i := range c.suppressed {
 		out.Suppressed[i] = c.suppressed[i].Load()
 	}
@@ -75,6 +75,8 @@ func (c *RuleCounters) Alert() { c.add(&c.alerts, 1) }
 func (c *RuleCounters) Rollup() { c.add(&c.rollups, 1) }
 
 func (c *RuleCounters) Absence() { c.add(&c.absences, 1) }
+
+func (c *RuleCounters) Resolve() { c.add(&c.resolved, 1) }
 
 // Pend counts a hit whose alert waits for lines.
 func (c *RuleCounters) Pend() { c.add(&c.pending, 1) }
@@ -119,7 +121,7 @@ func (c *RuleCounters) mergeInto(into *RuleCounters) {
 }
 
 func (c *RuleCounters) all() []*atomic.Int64 {
-	all := []*atomic.Int64{&c.hits, &c.alerts, &c.pending, &c.Nanos, &c.rollups, &c.absences, &c.forgotten}
+	all := []*atomic.Int64{&c.hits, &c.alerts, &c.pending, &c.Nanos, &c.rollups, &c.absences, &c.resolved, &c.forgotten}
 	for i := range c.suppressed {
 		all = append(all, &c.suppressed[i])
 	}
@@ -129,7 +131,8 @@ func (c *RuleCounters) all() []*atomic.Int64 {
 // Add adds the counts of another rule.
 func (c *RuleCounts) Add(more *RuleCounts) {
 	c.Hits, c.Alerts, c.Pending = c.Hits+more.Hits, c.Alerts+more.Alerts, c.Pending+more.Pending
-	c.Rollups, c.Absences, c.Forgotten = c.Rollups+more.Rollups, c.Absences+more.Absences, c.Forgotten+more.Forgotten
+	c.Rollups, c.Absences, c.Resolved = c.Rollups+more.Rollups, c.Absences+more.Absences, c.Resolved+more.Resolved
+	c.Forgotten += more.Forgotten
 	for why, n := range more.Suppressed {
 		c.Suppressed[why] += n
 	}

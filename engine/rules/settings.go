@@ -66,6 +66,9 @@ type RuleSettings struct {
 	Within time.Duration `toml:"within"`
 	// Counts different values only: capture.NAME or field.PATH.
 	Distinct string `toml:"distinct"`
+	// Sends an alert of kind resolved when no hit of the key came for so long after an alert, to the triggers that got the alerts, and ends the key's
+	// cooldown. Unset: alerts have no end. Rules with absent send one by themselves.
+	Resolve time.Duration `toml:"resolve"`
 	// Alerts once when no hit came for so long, for each workload, and again, as resolved, when one comes. A hit makes no other alert.
 	Absent time.Duration `toml:"absent"`
 	// Waits from the first record of a workload on (record), or at once (start): for the workloads that the rule names, else for all together.

@@ -35,6 +35,7 @@ func (p *checks) counting(r *RuleSettings) {
 	case r.FirstSeen != 0 && r.Absent > 0:
 		p.Excludes("first_seen", "", "absent", "hits of an absence rule make no alerts: write two rules")
 	}
+	p.resolve(r)
 	p.escalation(r)
 	p.deploy(r)
 }
@@ -131,6 +132,20 @@ func (p *checks) absence(r *RuleSettings) {
 					"name them one by one, or leave absent_from out")
 			}
 		}
+	}
+}
+
+func (p *checks) resolve(r *RuleSettings) {
+	setting.AtMost(&p.Faults, "resolve", r.Resolve, MaxCooldown)
+	if r.Resolve == 0 {
+		return
+	}
+	setting.AtLeast(&p.Faults, "resolve", r.Resolve, minAbsent)
+	if r.Absent > 0 {
+		p.Excludes("resolve", "", "absent", "an absence ends by itself, with the next line")
+	}
+	if r.Without != "" {
+		p.Excludes("resolve", "", "without", "hits of a rule that waits for another one make no alerts that could go on")
 	}
 }
 

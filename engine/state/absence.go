@@ -15,14 +15,15 @@ const AbsenceGrace = 5 * time.Minute
 // absenceTimer is a rule that waits for lines of a workload, or of all of them together. The wait goes by arrival; when the last hit happened goes by the
 // records' clock.
 type absenceTimer struct {
-	key        string // rule id and workload; the workload is empty where the rule waits for all together
-	began      int64  // when the wait began
-	from       int64  // the wait is measured from here: the last hit, or when the wait began, moved by time that does not count
-	arrived    int64  // when the last hit arrived; 0: none did
-	lastHit    int64  // the latest time at which one happened
-	absent     bool   // it was waited for in vain
-	sent       bool   // and an alert reported that
-	until      int64  // no absence is reported before
+	key        string   // rule id and workload; the workload is empty where the rule waits for all together
+	began      int64    // when the wait began
+	from       int64    // the wait is measured from here: the last hit, or when the wait began, moved by time that does not count
+	arrived    int64    // when the last hit arrived; 0: none did
+	lastHit    int64    // the latest time at which one happened
+	absent     bool     // it was waited for in vain
+	sent       bool     // and an alert reported that
+	triggers   []string // that sent it; nil: unknown
+	until      int64    // no absence is reported before
 	suppressed [model.NumReasons]int64
 	since      int64         // when the first of the suppressed hits happened
 	source     *model.Source // of the last hit, or of the first record; nil when there was none
@@ -94,6 +95,7 @@ func decideExpected(r *rules.Rule, t *absenceTimer, h *HitContext, now int64) (d
 		}
 		d.Alert, d.Kind, d.AbsentFor, d.Workload = true, model.KindResolved, max(gone, 1), t.workload()
 		d.Suppressed, d.Since, d.Last = t.suppressed, t.since, max(t.lastHit, h.At)
+		d.Triggers = t.triggers
 	case t.absent && r.Settings.DryRun: // its end would be sent
 		d.Reason = model.ReasonDryRun
 	default:
@@ -105,7 +107,7 @@ func decideExpected(r *rules.Rule, t *absenceTimer, h *HitContext, now int64) (d
 // commit puts the decision about a hit into effect: the wait begins again.
 func (t *absenceTimer) commit(h *HitContext, now int64) {
 	t.source = h.Source
-	t.from, t.arrived, t.lastHit, t.absent, t.sent, t.until = now, now, max(t.lastHit, h.At), false, false, 0
+	t.from, t.arrived, t.lastHit, t.absent, t.sent, t.until, t.triggers = now, now, max(t.lastHit, h.At), false, false, 0, nil
 	if h.Decision.Alert {
 		t.suppressed, t.since = [model.NumReasons]int64{}, 0
 		return
@@ -160,7 +162,7 @@ func (k *Keyed) absenceDue(t *absenceTimer, at int64, dst []model.Alert) []model
 	}
 	if out == sendable {
 		r.Counters.Absence()
-		k.muting().observe(subjectOf(r, &a), at)
+		k.muting().observe(subjectOf(r, &a), at, false)
 		dst = append(dst, a)
 	}
 	return dst
@@ -171,7 +173,7 @@ func (t *absenceTimer) absence(r *rules.Rule, at int64) model.Alert {
 	a := model.Alert{
 		Kind: model.KindAbsence, RuleID: r.ID, Rule: r.Settings.Name, Severity: r.AbsenceSeverity(), Time: at, First: t.began, Last: t.began,
 		Source: &model.Source{Kind: r.Kind(), Workload: t.workload()}, Suppressed: t.suppressed, Since: t.since, Labels: r.AbsenceLabels(t.workload()),
-		Runbook: r.Settings.Runbook, Due: t.began + int64(r.Settings.Absent), Key: t.key,
+		Runbook: r.Settings.Runbook, Resolves: true, Due: t.began + int64(r.Settings.Absent), Key: t.key,
 	}
 	if s := t.source; s != nil {
 		a.Source.Host, a.Source.Tag = s.Host, s.Tag

@@ -14,12 +14,13 @@ type Decision struct {
 	At         int64          // when the hit happened
 	Late       int64          // by how much it arrived later
 	Suppressed [model.NumReasons]int64
-	Since      int64   // the earliest of the suppressed hits, 0: there are none
-	Last       int64   // the latest of them
-	AbsentFor  int64   // resolved: how long nothing came
-	Workload   string  // resolved: of the absence
-	Counted    int     // hits, or different values, that count for the threshold
-	Sample     *Sample // that shows the hit, and is to be rendered; commit sets it
+	Since      int64    // the earliest of the suppressed hits, 0: there are none
+	Last       int64    // the latest of them
+	AbsentFor  int64    // resolved: how long nothing came
+	Workload   string   // resolved: of the absence
+	Triggers   []string // resolved: that sent the absence; nil: unknown
+	Counted    int      // hits, or different values, that count for the threshold
+	Sample     *Sample  // that shows the hit, and is to be rendered; commit sets it
 }
 
 // verdict is the outcome of a hit. The suppressed hits that its alert reports are in the state until it is committed.
@@ -95,6 +96,9 @@ func (s *keyState) commit(h *HitContext, next *transition, v *verdict, b *tokens
 		d.Suppressed, d.Since, d.Last = s.unreported.suppressed, s.unreported.first, s.unreported.last
 	}
 	s.lastHit = now
+	if h.inOrder {
+		s.incident.onHit(now)
+	}
 	if set := &h.Rule.Settings; set.Count > 0 {
 		s.count.observe(set, h, next.own) // before the count may restart, which includes the hit
 	} else {
@@ -105,6 +109,11 @@ func (s *keyState) commit(h *HitContext, next *transition, v *verdict, b *tokens
 		b.consume()
 	}
 	if v.alert {
+		first, last := h.At, max(h.At, d.Last)
+		if d.Since != 0 {
+			first = min(first, d.Since)
+		}
+		s.onAlert(h.Rule, h.Source, h.Stream, 1+model.Sum(&d.Suppressed), first, last, now)
 		return
 	}
 	s.unreported.add(v.reason, h.At)

@@ -1,6 +1,8 @@
 package state
 
 import (
+	"time"
+
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 	"github.com/tinyforge/fluentbit-trigger/engine/mute"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
@@ -36,9 +38,11 @@ func (k *Keyed) Draft(n *rules.Snapshot, now int64) *Draft {
 		case t.due > now:
 		case t.absence != nil:
 			d.copyAbsence(t.absence.key)
-		case t.key.unreported.sample != nil:
+		default:
 			d.copyKey(t.key.key)
-			d.copyBucket(model.AppendBucket(nil, t.key.unreported.sample.source))
+			if shown := t.key.unreported.sample; shown != nil {
+				d.copyBucket(model.AppendBucket(nil, shown.source))
+			}
 		}
 	}
 	return d
@@ -142,22 +146,32 @@ func (d *Draft) Advance(now int64) {
 }
 
 func (d *Draft) keyDue(s *keyState, at, now int64) {
+	r := ruleOf(d.rules, s.key, s.workload())
+	if ends := s.incident.ends(r); ends != 0 && ends <= at {
+		a := s.end(at)
+		s.closeIncident()
+		d.due.set(&s.timer, 0)
+		if r != nil {
+			d.muting().observe(subjectOf(r, &a), at, true)
+		}
+		return
+	}
 	shown := s.unreported.sample
 	if shown == nil || shown.text == nil { // a worker is rendering it: its roll-up is for later
 		d.due.set(&s.timer, 0)
 		return
 	}
-	r := ruleOf(d.rules, s.key, shown.source.Workload)
 	b := d.tokens(model.AppendBucket(nil, shown.source))
 	next, a, out := decideRollup(r, s, at, d.muting(), &b)
 	s.apply(&next)
 	if next.token {
 		b.consume()
 	}
-	d.due.set(&s.timer, s.deadline(r))
 	if out == sendable {
-		d.muting().observe(subjectOf(r, &a), at)
+		s.onRollup(r, &a, at)
+		d.muting().observe(subjectOf(r, &a), at, false)
 	}
+	d.due.set(&s.timer, s.deadline(r))
 }
 
 func (d *Draft) absenceDue(t *absenceTimer, at int64) {
@@ -166,7 +180,7 @@ func (d *Draft) absenceDue(t *absenceTimer, at int64) {
 	t.commitDue(out, at)
 	d.due.set(&t.timer, t.deadline(r))
 	if out == sendable {
-		d.muting().observe(subjectOf(r, &a), at)
+		d.muting().observe(subjectOf(r, &a), at, false)
 	}
 }
 
@@ -208,6 +222,15 @@ func (d *Draft) Evaluate(h *HitContext, now int64) {
 	if h.happened() {
 		d.step(h)
 	}
+}
+
+// ResolvesAt returns when the incident of a hit's key ends if no further hit comes; ok is false when none is open.
+func (d *Draft) ResolvesAt(h *HitContext) (at time.Time, ok bool) {
+	s := d.keys[string(h.Key)]
+	if s == nil || s.incident == nil {
+		return time.Time{}, false
+	}
+	return time.Unix(0, s.incident.ends(h.Rule)).UTC(), true
 }
 
 // Rendered sets the text of a sample, whose roll-up may be due before the next hit of the record.

@@ -75,8 +75,8 @@ func (k *Keyed) Adopt(n *rules.Snapshot) {
 	k.setLimits(n.Settings.Limits)
 	k.rules = n
 	for _, s := range k.keys.All() {
-		if shown := s.unreported.sample; shown != nil {
-			k.due.set(&s.timer, k.fromNow(s.deadline(k.rule(s.key, shown.source.Workload)), s.restored))
+		if s.reportsLater() {
+			k.due.set(&s.timer, k.fromNow(s.deadline(k.rule(s.key, s.workload())), s.restored))
 		}
 		s.restored = false
 	}
@@ -110,6 +110,11 @@ func (k *Keyed) Skip(ns, now int64) {
 		k.absences.Touch(t.key)
 	}
 	for _, s := range k.keys.All() {
+		if s.incident != nil {
+			s.incident.skip(ns)
+			k.due.set(&s.timer, s.deadline(k.rule(s.key, s.workload())))
+			k.keys.Touch(s.hash)
+		}
 		shown := s.unreported.sample
 		if shown == nil {
 			continue
@@ -126,8 +131,8 @@ func (k *Keyed) Skip(ns, now int64) {
 	k.latest = min(k.latest, now)
 	for _, s := range k.keys.All() {
 		s.clampFuture(now)
-		if shown := s.unreported.sample; shown != nil {
-			k.due.set(&s.timer, s.deadline(k.rule(s.key, shown.source.Workload)))
+		if s.reportsLater() {
+			k.due.set(&s.timer, s.deadline(k.rule(s.key, s.workload())))
 		}
 		k.keys.Touch(s.hash)
 	}
@@ -165,10 +170,10 @@ func (m *muting) mutes(s *rules.Subject, at int64) bool {
 	return len(m.inhibits) > 0 && m.inhibitor.Suppresses(m.inhibits, s, at)
 }
 
-// observe notes an alert that time made, for the inhibitions that it is the source of.
-func (m *muting) observe(s *rules.Subject, at int64) {
+// observe notes an alert that time made, for the inhibitions that it is the source of. over says that it ends them.
+func (m *muting) observe(s *rules.Subject, at int64, over bool) {
 	if m.board != nil && len(m.inhibits) > 0 {
-		m.inhibitor.Observe(m.inhibits, s, at, false)
+		m.inhibitor.Observe(m.inhibits, s, at, over)
 	}
 }
 

@@ -24,7 +24,22 @@ type (
 		Marks      savedMarks       `json:"marks,omitempty"`
 		Distinct   string           `json:"distinct,omitempty"`
 		Episode    *savedEpisode    `json:"episode,omitempty"`
+		Incident   *savedIncident   `json:"incident,omitempty"`
 		LastHit    int64            `json:"last_hit"`
+	}
+	savedIncident struct {
+		Opened     int64             `json:"opened"`
+		From       int64             `json:"from"`
+		First      int64             `json:"first"`
+		Last       int64             `json:"last"`
+		Hits       int64             `json:"hits"`
+		Alerts     int64             `json:"alerts"`
+		Severities model.SeveritySet `json:"severities"`
+		Rule       string            `json:"rule"`
+		Source     savedSource       `json:"source"`
+		Stream     string            `json:"stream,omitempty"`
+		Text       *IncidentText     `json:"text,omitempty"`
+		Triggers   []string          `json:"triggers"` // null: unknown
 	}
 	savedEpisode struct {
 		Began   int64 `json:"began,omitempty"`
@@ -68,6 +83,7 @@ type (
 		LastHit    int64            `json:"last_hit,omitempty"`
 		Absent     bool             `json:"absent,omitempty"`
 		Sent       bool             `json:"sent,omitempty"`
+		Triggers   []string         `json:"triggers"` // null: unknown
 		Suppressed map[string]int64 `json:"suppressed,omitempty"`
 		Since      int64            `json:"since,omitempty"`
 		Source     *savedSource     `json:"source,omitempty"`
@@ -138,6 +154,12 @@ func saveKey(s *keyState) *savedKey {
 	if e := s.episode; e != (episode{}) {
 		saved.Episode = &savedEpisode{Began: e.began, LastHit: e.lastHit, Arrived: e.arrived, Step: e.step}
 	}
+	if i := s.incident; i != nil {
+		saved.Incident = &savedIncident{
+			Opened: i.opened, From: i.from, First: i.first, Last: i.last, Hits: i.hits, Alerts: i.alerts, Severities: i.severities, Rule: i.rule,
+			Source: SaveSource(i.source), Stream: i.stream.String(), Text: i.text, Triggers: i.triggers,
+		}
+	}
 	if p := u.sample; p != nil {
 		saved.Sample = &savedSample{
 			At: p.at, Arrived: p.arrived, From: p.from, Source: SaveSource(p.source), Stream: p.stream.String(), Severity: p.text.Severity, Message: p.text.Message,
@@ -158,25 +180,37 @@ func (saved *savedKey) state(key string) *keyState {
 	if e := saved.Episode; e != nil {
 		s.episode = episode{began: e.Began, lastHit: e.LastHit, arrived: e.Arrived, step: e.Step}
 	}
+	if i := saved.Incident; i != nil {
+		s.incident = &incident{
+			opened: i.Opened, from: i.From, first: i.First, last: i.Last, hits: i.Hits, alerts: i.Alerts, severities: i.Severities, rule: i.Rule,
+			source: i.Source.Source(), stream: streamOf(i.Stream), text: i.Text, triggers: i.Triggers,
+		}
+	}
 	if p := saved.Sample; p != nil {
 		shown := &Sample{at: p.At, arrived: p.Arrived, from: p.From, source: p.Source.Source(), text: &SampleText{
 			Severity: p.Severity, Message: p.Message, Truncated: p.Truncated, Summary: p.Summary, Template: p.Template, Captures: p.Captures, Fields: p.Fields,
 			Labels: p.Labels,
 		}}
-		switch p.Stream {
-		case model.Stdout.String():
-			shown.stream = model.Stdout
-		case model.Stderr.String():
-			shown.stream = model.Stderr
-		}
+		shown.stream = streamOf(p.Stream)
 		s.unreported.sample = shown
 	}
 	return s
 }
 
+// streamOf returns the stream of a name.
+func streamOf(name string) model.Stream {
+	switch name {
+	case model.Stdout.String():
+		return model.Stdout
+	case model.Stderr.String():
+		return model.Stderr
+	}
+	return model.StreamUnknown
+}
+
 func saveAbsence(t *absenceTimer) *savedAbsence {
 	s := &savedAbsence{
-		Began: t.began, From: t.from, Arrived: t.arrived, LastHit: t.lastHit, Absent: t.absent, Sent: t.sent,
+		Began: t.began, From: t.from, Arrived: t.arrived, LastHit: t.lastHit, Absent: t.absent, Sent: t.sent, Triggers: t.triggers,
 		Suppressed: saveSuppressed(&t.suppressed), Since: t.since,
 	}
 	if t.source != nil {
@@ -190,7 +224,7 @@ func saveAbsence(t *absenceTimer) *savedAbsence {
 // absenceGrace, or nobody knows how long, the wait begins again.
 func (s *savedAbsence) timer(key string, now, stopped int64) *absenceTimer {
 	t := &absenceTimer{
-		key: key, began: s.Began, from: s.From, arrived: s.Arrived, lastHit: s.LastHit, absent: s.Absent, sent: s.Sent,
+		key: key, began: s.Began, from: s.From, arrived: s.Arrived, lastHit: s.LastHit, absent: s.Absent, sent: s.Sent, triggers: s.Triggers,
 		suppressed: suppressedOf(s.Suppressed), since: s.Since, restored: true,
 	}
 	t.timer.absence = t

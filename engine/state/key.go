@@ -5,7 +5,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 )
 
-// keyState is the state of one cooldown key: four machines, each of which knows nothing of the others. It holds nothing of the rule but its id, which the
+// keyState is the state of one cooldown key: five machines, each of which knows nothing of the others. It holds nothing of the rule but its id, which the
 // key begins with, so that no snapshot outlives its reload for the sake of a key.
 type keyState struct {
 	key        string // rule id and key parts
@@ -14,9 +14,10 @@ type keyState struct {
 	unreported unreported
 	count      slidingCount
 	episode    episode
-	lastHit    int64 // when the last hit arrived
-	restored   bool  // from saved state, and no rules were in force since
-	notBefore  int64 // after a restart: when a wait for the other rule is reported at the earliest; 0: no restart
+	incident   *incident // nil: none is open
+	lastHit    int64     // when the last hit arrived
+	restored   bool      // from saved state, and no rules were in force since
+	notBefore  int64     // after a restart: when a wait for the other rule is reported at the earliest; 0: no restart
 	group      *templateGroup
 	timer      timer
 }
@@ -32,6 +33,7 @@ func (s *keyState) clone() *keyState {
 	c := *s
 	c.group, c.timer = nil, timer{}
 	c.timer.key = &c
+	c.incident = s.incident.clone()
 	c.count.marks = append([]mark(nil), s.count.marks...)
 	if s.unreported.sample != nil {
 		shown := *s.unreported.sample
@@ -47,12 +49,36 @@ func (s *keyState) clampFuture(now int64) {
 	s.unreported.clampFuture(now)
 	s.count.clampFuture(now)
 	s.episode.clampFuture(now)
+	s.incident.clampFuture(now)
 	s.lastHit = min(s.lastHit, now)
 	s.notBefore = min(s.notBefore, now+int64(AbsenceGrace))
 }
 
+// reportsLater says whether time may make an alert of the key.
+func (s *keyState) reportsLater() bool { return s.unreported.sample != nil || s.incident != nil }
+
+// workload returns the workload whose variant of the rule decides about the alerts that time makes.
+func (s *keyState) workload() string {
+	switch {
+	case s.unreported.sample != nil:
+		return s.unreported.sample.source.Workload
+	case s.incident != nil:
+		return s.incident.source.Workload
+	}
+	return ""
+}
+
 // deadline returns when the key next reports something by itself; 0: never, as things are.
 func (s *keyState) deadline(r *rules.Rule) int64 {
+	due := s.rollupDue(r)
+	if ends := s.incident.ends(r); ends != 0 && (due == 0 || ends < due) {
+		return max(ends, 1)
+	}
+	return due
+}
+
+// rollupDue returns when the key reports what was suppressed; 0: never, as things are.
+func (s *keyState) rollupDue(r *rules.Rule) int64 {
 	if r == nil || r.Settings.DryRun {
 		return 0
 	}
@@ -77,7 +103,7 @@ func (s *keyState) deadline(r *rules.Rule) int64 {
 
 // expired reports whether the state equals that of a key that was never hit, apart from hits that no alert has reported yet.
 func (s *keyState) expired(r *rules.Rule, now int64) bool {
-	if s.window.state(r.Settings.Cooldown, now) != windowClosed || s.episode.began != 0 && !s.episode.expired(s.episode.clock(now), r.Window()) {
+	if s.incident != nil || s.window.state(r.Settings.Cooldown, now) != windowClosed || s.episode.began != 0 && !s.episode.expired(s.episode.clock(now), r.Window()) {
 		return false
 	}
 	return len(s.count.marks) == 0 || now-s.lastHit >= int64(r.Settings.Within)

@@ -21,6 +21,7 @@ type Preview struct {
 	Key             []string  `json:"cooldown_key,omitempty"`    // the parts of the key, behind the rule
 	Counted         int       `json:"counted,omitempty"`         // hits, or different values, that count for the threshold, this one included
 	Needed          int       `json:"needed,omitempty"`          // for the threshold; 0: there is none
+	ResolvesAt      time.Time `json:"resolves_at,omitzero"`      // when the incident of the key would end if no further hit came
 	Template        string    `json:"template,omitempty"`        // of the line, where the rule goes by it
 	Image           string    `json:"image,omitempty"`           // that the hit's container runs
 	ImageSince      time.Time `json:"image_since,omitzero"`      // when its first line was written; zero: unknown

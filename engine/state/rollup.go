@@ -28,7 +28,7 @@ const (
 // decideRollup returns the outcome of a key's deadline, its next state, and the roll-up. It has no side effects.
 func decideRollup(r *rules.Rule, s *keyState, at int64, m *muting, b *tokens) (next transition, a model.Alert, out dueOutcome) {
 	next = transition{window: s.window, episode: s.episode}
-	if due := s.deadline(r); due == 0 || due > at {
+	if due := s.rollupDue(r); due == 0 || due > at {
 		return next, a, notDue
 	}
 	if r.Settings.Without != "" {
@@ -50,12 +50,28 @@ func decideRollup(r *rules.Rule, s *keyState, at int64, m *muting, b *tokens) (n
 // keyDue makes the roll-up of a key whose time has come. It needs a token; without one, or while a silence or an inhibition is in force, the window stays
 // open and the numbers stay.
 func (k *Keyed) keyDue(s *keyState, at, now int64, dst []model.Alert) []model.Alert {
-	shown := s.unreported.sample
-	if shown == nil {
+	if !s.reportsLater() {
 		k.due.set(&s.timer, 0)
 		return dst
 	}
-	r := k.rule(s.key, shown.source.Workload)
+	r := k.rule(s.key, s.workload())
+	if ends := s.incident.ends(r); ends != 0 && ends <= at {
+		a := s.end(at)
+		s.closeIncident()
+		k.due.set(&s.timer, 0)
+		k.keys.Touch(s.hash)
+		if r != nil {
+			a.Runbook = r.Settings.Runbook
+			r.Counters.Resolve()
+			k.muting().observe(subjectOf(r, &a), at, true)
+		}
+		return append(dst, a)
+	}
+	shown := s.unreported.sample
+	if shown == nil {
+		k.due.set(&s.timer, s.deadline(r))
+		return dst
+	}
 	if shown.text == nil { // another worker is rendering it
 		due := s.deadline(r)
 		if due != 0 {
@@ -67,6 +83,9 @@ func (k *Keyed) keyDue(s *keyState, at, now int64, dst []model.Alert) []model.Al
 	b := k.tokens(model.AppendBucket(nil, shown.source))
 	next, a, out := decideRollup(r, s, at, k.muting(), &b)
 	s.apply(&next)
+	if out == sendable {
+		s.onRollup(r, &a, at)
+	}
 	if next.token {
 		b.consume()
 	}
@@ -78,13 +97,25 @@ func (k *Keyed) keyDue(s *keyState, at, now int64, dst []model.Alert) []model.Al
 		} else {
 			r.Counters.Rollup()
 		}
-		k.muting().observe(subjectOf(r, &a), at)
+		k.muting().observe(subjectOf(r, &a), at, false)
 		dst = append(dst, a)
 		fallthrough
 	case delayed:
 		k.keys.Touch(s.hash)
 	}
 	return dst
+}
+
+// onRollup notes a roll-up in the incident of the key.
+func (s *keyState) onRollup(r *rules.Rule, a *model.Alert, at int64) {
+	s.onAlert(r, a.Source, a.Stream, model.Sum(&a.Suppressed), a.First, a.Last, at)
+	if i := s.incident; i != nil {
+		i.severities.Add(a.Severity)
+		if i.text == nil {
+			i.text = &IncidentText{Summary: a.Summary, Labels: a.Labels, Runbook: a.Runbook}
+		}
+		a.Resolves = true
+	}
 }
 
 // subjectOf returns the subject of silences and inhibitions for an alert that time made.

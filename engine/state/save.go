@@ -134,17 +134,21 @@ func (r *restoring) entry(e model.StateEntry) (kept bool, err error) {
 		if err := unmarshal(e.Value, &saved); err != nil {
 			return false, err
 		}
-		if len(saved.Suppressed) == 0 && r.now-saved.Opened > r.oldest && len(saved.Marks) == 0 {
+		if saved.Incident == nil && len(saved.Suppressed) == 0 && r.now-saved.Opened > r.oldest && len(saved.Marks) == 0 {
 			return false, nil
 		}
 		s := saved.state(key)
 		s.notBefore = r.now + int64(AbsenceGrace) // the lines of the time in between are read first
 		s.clampFuture(r.now)
+		s.incident.resume(r.now, r.stopped)
 		k.marks += len(s.count.marks)
 		s.hash = k.hash([]byte(key))
 		k.keys.Restore(s.hash, s)
-		if k.rules != nil && s.unreported.sample != nil {
-			k.due.set(&s.timer, s.deadline(k.rule(key, s.unreported.sample.source.Workload)))
+		if s.incident != nil {
+			k.keys.Touch(s.hash) // the wait goes on from elsewhere
+		}
+		if k.rules != nil && s.reportsLater() {
+			k.due.set(&s.timer, s.deadline(k.rule(key, s.workload())))
 		}
 		return true, nil
 	}

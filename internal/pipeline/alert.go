@@ -98,7 +98,7 @@ func NewAlert(a *engine.Alert, id string) trigger.Alert {
 		Version: trigger.AlertVersion, ID: id, Kind: a.Kind.String(),
 		Severity: a.Severity.String(), Rule: a.Rule, Summary: a.Summary, Message: a.Message, Truncated: a.Truncated,
 		Time: utc(a.Time), FirstSeen: utc(a.First), LastSeen: utc(a.Last), Late: a.Late / 1e9, Count: int(a.Count),
-		Captures: a.Captures, Fields: a.Fields, Context: contextOf(a), Labels: a.Labels, Runbook: a.Runbook,
+		Captures: a.Captures, Fields: a.Fields, Context: contextOf(a), Labels: a.Labels, Runbook: a.Runbook, Resolves: a.Resolves,
 		Key: trigger.KeyOf(a.Key), Template: a.Template,
 		Source: trigger.Source{
 			Kind: a.Source.Kind, Stream: a.Stream.String(), Workload: a.Source.Workload, Host: a.Source.Host, Tag: a.Source.Tag,
@@ -111,6 +111,12 @@ func NewAlert(a *engine.Alert, id string) trigger.Alert {
 	if a.Deploy != nil {
 		deploy := trigger.Deploy(*a.Deploy)
 		out.Deploy = &deploy
+	}
+	if i := a.Incident; i != nil {
+		out.Incident = &trigger.Incident{Began: utc(i.Began), Lasted: i.Lasted / 1e9, Hits: i.Hits, Alerts: i.Alerts}
+		for _, s := range i.Severities {
+			out.Incident.Severities = append(out.Incident.Severities, s.String())
+		}
 	}
 	for why, n := range a.Suppressed {
 		if n > 0 {

@@ -9,6 +9,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/fault"
 	"github.com/tinyforge/fluentbit-trigger/internal/guard"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/workload"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
 // Verdict is the result of a chunk.
@@ -184,8 +185,22 @@ func (b *batch) route(id func(*engine.Alert) string) {
 			name = id(made)
 		}
 		a := NewAlert(made, name)
-		b.items = append(b.items, delivery.Item{Alert: a, Triggers: b.p.triggers.Load().of(&a, time.Unix(0, b.now))})
+		b.items = append(b.items, delivery.Item{Alert: a, Triggers: b.triggersOf(made, &a)})
 	}
+}
+
+// triggersOf returns the names of the triggers that send an alert. The end of an incident goes to those that sent its alerts, whatever their filters say by
+// then: otherwise what it opened at a receiver would stay open.
+func (b *batch) triggersOf(made *engine.Alert, a *trigger.Alert) []string {
+	t := b.p.triggers.Load()
+	if made.Triggers != nil {
+		return t.ofEnd(a, made.Triggers)
+	}
+	names := t.of(a, time.Unix(0, b.now))
+	if made.Resolves {
+		b.p.engine.Routed(made, names)
+	}
+	return names
 }
 
 // keep passes the alerts to the delivery, which keeps them in memory if the store fails.

@@ -46,7 +46,7 @@ func (w *pendingAlerts) complete(a *engine.Alert) (item delivery.Item, ready, ok
 func (b *batch) begin(a *engine.Alert) {
 	e := NewAlert(a, b.id(a))
 	one := &pendingAlert{item: delivery.Item{
-		Alert: e, Triggers: b.p.triggers.Load().of(&e, time.Unix(0, b.now)), NotBefore: time.Unix(0, b.now).Add(pendingTime),
+		Alert: e, Triggers: b.triggersOf(a, &e), NotBefore: time.Unix(0, b.now).Add(pendingTime),
 	}}
 	b.p.pending.mu.Lock()
 	defer b.p.pending.mu.Unlock()

@@ -115,7 +115,7 @@ func (p *Pipeline) logTotals() {
 	for _, more := range []struct {
 		name string
 		n    int64
-	}{{"events", e.Events}, {"rollups", sum.Rollups}, {"absences", sum.Absences}, {"forgotten", sum.Forgotten}, {"template_overflow", e.Overflow}} {
+	}{{"events", e.Events}, {"rollups", sum.Rollups}, {"absences", sum.Absences}, {"resolved", sum.Resolved}, {"forgotten", sum.Forgotten}, {"template_overflow", e.Overflow}} {
 		if more.n > 0 {
 			args = append(args, more.name, more.n)
 		}

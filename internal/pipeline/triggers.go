@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -136,6 +137,17 @@ func (t *triggers) of(a *trigger.Alert, at time.Time) []string {
 			names = append(names, t.all[i].settings.Name)
 		case trigger.OutsideHours:
 			t.all[i].outside.Add(1)
+		}
+	}
+	return names
+}
+
+// ofEnd returns those of the names that are triggers in force and want alerts of its kind: kind is the one property whose filter keeps an end from a trigger.
+func (t *triggers) ofEnd(a *trigger.Alert, sentBy []string) []string {
+	var names []string
+	for i := range t.all {
+		if name := t.all[i].settings.Name; slices.Contains(sentBy, name) && t.all[i].filter.SendsKind(a) {
+			names = append(names, name)
 		}
 	}
 	return names

@@ -26,8 +26,9 @@ func checkAlertmanager(s *trigger.Settings, fs *setting.Faults) {
 	setting.AtLeast(fs, "resolve_after", s.ResolveAfter, 0)
 }
 
-// absenceFires is how long an absence fires when resolve_after is not set. Its end should resolve it, not Alertmanager's resolve_timeout.
-const absenceFires = 30 * 24 * time.Hour
+// firesUntilResolved is how long an alert fires whose end will be sent, when resolve_after is not set: that end should resolve it, not Alertmanager's
+// resolve_timeout.
+const firesUntilResolved = 30 * 24 * time.Hour
 
 // alertmanagerAlert is an alert of POST /api/v2/alerts
 // (https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml).
@@ -44,8 +45,8 @@ type alertmanagerAlert struct {
 func (r *Renderer) alertmanager(v *render.View) []alertmanagerAlert {
 	place := map[string]int{}
 	var list []alertmanagerAlert
-	for i := range v.All {
-		a := r.alertmanagerAlert(&v.All[i])
+	for _, one := range bySeverity(v.All) {
+		a := r.alertmanagerAlert(&one)
 		key := labelKey(a.Labels)
 		if at, known := place[key]; known {
 			list[at] = a
@@ -53,6 +54,23 @@ func (r *Renderer) alertmanager(v *render.View) []alertmanagerAlert {
 		}
 		place[key] = len(list)
 		list = append(list, a)
+	}
+	return list
+}
+
+// bySeverity returns the alerts, with the end of an incident once for each severity that its alerts had: these are different alerts there, and all end.
+func bySeverity(all []trigger.Alert) []trigger.Alert {
+	list := make([]trigger.Alert, 0, len(all))
+	for i := range all {
+		if all[i].Kind != trigger.KindResolved || all[i].Incident == nil {
+			list = append(list, all[i])
+			continue
+		}
+		for _, severity := range all[i].Incident.Severities {
+			one := all[i]
+			one.Severity = severity
+			list = append(list, one)
+		}
 	}
 	return list
 }
@@ -116,8 +134,8 @@ func (r *Renderer) span(a *trigger.Alert) (startsAt, endsAt *time.Time) {
 	case a.Kind == trigger.KindResolved:
 		end = start
 	case r.settings.ResolveAfter > 0:
-	case a.Kind == trigger.KindAbsence:
-		end = now.Add(absenceFires)
+	case a.Resolves:
+		end = now.Add(firesUntilResolved)
 	default:
 		return startsAt, nil
 	}

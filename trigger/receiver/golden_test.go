@@ -364,6 +364,7 @@ func TestResolvedEndsTheIncident(t *testing.T) {
 	t.Parallel()
 	absence, resolved := triggertest.Alerts()["absence"], triggertest.Alerts()["resolved"]
 	resolved[0].Source.Container = trigger.Container{ID: "other"}
+	resolved[0].Incident.Severities = []string{absence[0].Severity}
 	decode := func(format string, alerts []trigger.Alert, into any) {
 		t.Helper()
 		got, err := testRenderer(format).Render(context.Background(), "id", alerts)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
@@ -61,10 +62,13 @@ func Alerts() map[string][]trigger.Alert {
 		"flood": flood,
 		"resolved": with(func(a *trigger.Alert) {
 			a.Kind, a.Message, a.Context = trigger.KindResolved, "", nil
-			a.Summary = "shop/api: the line is back"
+			a.Summary = "go-panic is over in shop/api after 31m and 312 hits: panic: assignment to entry in nil map"
+			a.Count, a.Incident = 0, &trigger.Incident{
+				Began: SampleTime.Add(-31 * time.Minute), Lasted: 31 * 60, Hits: 312, Alerts: 4, Severities: []string{"error", "critical"},
+			}
 		}),
 		"absence": with(func(a *trigger.Alert) {
-			a.Kind, a.Count, a.Captures, a.Fields, a.Context = trigger.KindAbsence, 0, nil, nil, nil
+			a.Kind, a.Resolves, a.Count, a.Captures, a.Fields, a.Context = trigger.KindAbsence, true, 0, nil, nil, nil
 			a.Source.Stream, a.Source.Container = "", trigger.Container{}
 			a.Summary = "no line of backup-missing in shop/api for 26h, the last at 2026-01-01 01:04:05 UTC"
 			a.Message = ""

@@ -373,6 +373,9 @@ func keyWords(s *engine.Preview) string {
 	if s.CooldownLeft > 0 {
 		last += ", cools down for " + seconds(s.CooldownLeft)
 	}
+	if !s.ResolvesAt.IsZero() {
+		suppressed += fmt.Sprintf(", would be resolved at %s if no further hit comes", s.ResolvesAt.Format(time.RFC3339))
+	}
 	return fmt.Sprintf("key %s: %s%s", cmp.Or(strings.Join(s.Key, ", "), "of the rule alone"), last, suppressed)
 }
 
