@@ -117,7 +117,7 @@ func New(env *command.Env, name string) *cobra.Command {
 	root := &cobra.Command{
 		Use: ownName, Short: "Alerts straight from container logs.", Version: env.Version,
 		Long: "Alerts straight from container logs.\n\nThe program is named docker-fluentbit so that it is also a plugin of the Docker CLI: docker fluentbit.\n\n" +
-			"Exit codes: 0 fine, 1 a bad answer, 2 broken rules or triggers, 3 unusable arguments or configuration.",
+			"Exit codes: 0 success, 1 a negative result, 2 broken rules or triggers, 3 invalid arguments or configuration.",
 		SilenceErrors: true, SilenceUsage: true, DisableAutoGenTag: true,
 		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: name},
 	}

@@ -104,7 +104,7 @@ func (f *dockerFlags) apply(setenv func(key, value string) error) error {
 		return fmt.Errorf("docker %s: plugins cannot use it: set DOCKER_TLS_VERIFY and DOCKER_CERT_PATH, or use a context", f.tls[0])
 	}
 	if f.host != "" && f.context != "" {
-		return errors.New("docker: --host and --context exclude one another")
+		return errors.New("docker: --host and --context cannot be used together")
 	}
 	for _, v := range [][2]string{{"DOCKER_CONFIG", f.config}, {"DOCKER_HOST", f.host}, {"DOCKER_CONTEXT", f.context}} {
 		if v[1] == "" {

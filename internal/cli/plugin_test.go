@@ -36,7 +36,7 @@ func TestFromDocker(t *testing.T) {
 		{args: "__complete fluentbit qu", getenv: environment(nil), want: "__complete qu", ok: true},
 		{args: "__complete qu", getenv: called, want: "__complete qu"},
 		{args: "--tlscert x fluentbit run", getenv: called, want: "run", ok: true, refused: "DOCKER_CERT_PATH"},
-		{args: "-H a --context b fluentbit run", getenv: called, want: "run", ok: true, refused: "exclude"},
+		{args: "-H a --context b fluentbit run", getenv: called, want: "run", ok: true, refused: "cannot be used together"},
 		{args: "--host", getenv: called, refused: "needs a value"},
 		{args: "", getenv: called},
 	} {

@@ -196,7 +196,7 @@ func (m *Manager) warnCompressed(t *tail) {
 	m.mu.Unlock()
 	if !decided {
 		m.notify(Notice{Kind: NoticeCompress, Source: t.source.Load(), Text: "container " + t.info.Name + " compresses its rotated logs, and engine " +
-			version + " loses lines when it does: version 23 does not"})
+			version + " loses lines when that happens (version 23 does not)"})
 	}
 }
 

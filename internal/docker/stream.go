@@ -284,8 +284,8 @@ func (t *tail) renew() {
 
 // reportGap reports that lines behind a record are lost.
 func (t *tail) reportGap(behind key) {
-	t.m.notify(Notice{Kind: NoticeGap, Source: t.source.Load(), Text: fmt.Sprintf("lines of container %s are lost: those behind %s were "+
-		"removed from its log before they could be read, or its engine cannot read them", t.info.Name, time.Unix(0, behind.time).UTC().Format(time.RFC3339Nano))})
+	t.m.notify(Notice{Kind: NoticeGap, Source: t.source.Load(), Text: fmt.Sprintf("lines of container %s after %s are lost: they "+
+		"were removed from its log before they could be read, or its engine cannot read them", t.info.Name, time.Unix(0, behind.time).UTC().Format(time.RFC3339Nano))})
 }
 
 // accept adds a record to the lines, unless it was evaluated before.

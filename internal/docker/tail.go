@@ -320,7 +320,7 @@ func (t *tail) unreadable(why string) step {
 	if !t.unreadableReported {
 		t.unreadableReported = true
 		t.m.notify(Notice{Kind: NoticeUnreadable, Source: t.source.Load(),
-			Text: fmt.Sprintf("the log of container %s (log driver %q) cannot be read: %s", t.info.Name, t.info.Driver, why)})
+			Text: fmt.Sprintf("cannot read the log of container %s (log driver %q): %s", t.info.Name, t.info.Driver, why)})
 	}
 	return stepRest
 }

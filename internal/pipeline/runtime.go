@@ -46,11 +46,11 @@ const AnyRevision = -1
 
 // The errors of ChangeRuntime, beside those of the store and *ConfigError, which is for an invalid value.
 var (
-	ErrRuntimeExists   = errors.New("there is one of this name already")
+	ErrRuntimeExists   = errors.New("this name is already in use")
 	ErrRuntimeMissing  = errors.New("there is no runtime object of this name")
-	ErrRuntimeRevision = errors.New("it was changed meanwhile")
+	ErrRuntimeRevision = errors.New("it was changed in the meantime")
 	ErrRuntimeMany     = fmt.Errorf("there are %d runtime objects or pending changes, which is the limit", maxRuntime)
-	ErrRuntimeSources  = errors.New("the configuration's sources cannot be read just now")
+	ErrRuntimeSources  = errors.New("cannot read the configuration's sources now")
 )
 
 // maxRuntime bounds the objects, and the pending changes.
@@ -200,7 +200,7 @@ func (m *runtimeObjects) changeAll() {
 	defer func() {
 		for _, j := range jobs {
 			if !j.done {
-				j.done, j.err = true, errors.New("this change made the program fail: see the log")
+				j.done, j.err = true, errors.New("the change caused a panic: see the log")
 			}
 		}
 	}()

@@ -83,7 +83,7 @@ func contextEndpoint(getenv func(string) string) (endpoint, error) {
 	}
 	docker, ok := meta.Endpoints["docker"]
 	if !ok || docker.Host == "" {
-		return endpoint{}, fmt.Errorf("docker context %q: names no engine", name)
+		return endpoint{}, fmt.Errorf("docker context %q: has no engine", name)
 	}
 	e := endpoint{host: docker.Host, verify: !docker.SkipTLSVerify}
 	certs := filepath.Join(dir, "contexts", "tls", id, "docker")

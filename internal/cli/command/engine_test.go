@@ -48,7 +48,7 @@ func TestContextEndpoint(t *testing.T) {
 		{env: map[string]string{"DOCKER_CONFIG": dir, "DOCKER_HOST": "unix:///x"}},
 		{env: map[string]string{"HOME": filepath.Join(dir, "nowhere")}},
 		{env: map[string]string{"DOCKER_CONFIG": dir, "DOCKER_CONTEXT": "none"}, refused: `docker context "none": not found in`},
-		{env: map[string]string{"DOCKER_CONFIG": dir, "DOCKER_CONTEXT": "empty"}, refused: "names no engine"},
+		{env: map[string]string{"DOCKER_CONFIG": dir, "DOCKER_CONTEXT": "empty"}, refused: "has no engine"},
 	} {
 		got, err := contextEndpoint(environment(c.env))
 		if c.refused != "" {

@@ -70,7 +70,7 @@ func (e *Env) Width(w io.Writer) int {
 // Printf writes to Out.
 func (e *Env) Printf(format string, args ...any) { _, _ = fmt.Fprintf(e.Out, format, args...) }
 
-// Warnf writes a line to Err, below the program's name.
+// Warnf writes a line to Err, prefixed with the program's name.
 func (e *Env) Warnf(format string, args ...any) {
 	_, _ = fmt.Fprintf(e.Err, "docker-fluentbit: "+format+"\n", args...)
 }

@@ -53,10 +53,10 @@ func (r *Remote) Add(f *Flags) {
 	}
 	f.Text(&r.URL, "url", "", "URL", "Address of its [admin] listener: http://, https:// or unix:///PATH. Default: the one in the configuration that "+
 		ConfigVariable+" names, else http://127.0.0.1:2021.").Env(URLVariable)
-	f.Text(&r.TokenFile, "token-file", "", "FILE", "File with the token; "+tokenVariable+" may hold the token itself. Not needed for an instance of this user on this machine that made its own token.").
+	f.Text(&r.TokenFile, "token-file", "", "FILE", "File with the token; "+tokenVariable+" can contain the token itself. Not needed for an instance of the same user on this machine with a generated token.").
 		Env("FLUENTBIT_TRIGGER_TOKEN_FILE").File()
 	f.Text(&r.CAFile, "ca-file", "", "FILE", "Certificates to verify an https:// server with.").File()
-	f.Text(&r.Instance, "instance", "", "ID", "Which instance, where several share one listener.").Env("FLUENTBIT_TRIGGER_INSTANCE")
+	f.Text(&r.Instance, "instance", "", "ID", "Which instance, if several share one listener.").Env("FLUENTBIT_TRIGGER_INSTANCE")
 	f.Duration(&r.Timeout, "timeout", "", "How long an answer may take.")
 	f.Choice(&r.Output, "output", "o", []string{"text", "json"}, "Output: text, or json, the answer of the API.")
 }
@@ -99,7 +99,7 @@ func (r *Remote) where(env *Env) (url, token string, err error) {
 			return "", "", fmt.Errorf("--token-file: %w", err)
 		}
 		if token = listen.FirstToken(string(text)); token == "" {
-			return "", "", fmt.Errorf("--token-file: %s holds no token", r.TokenFile)
+			return "", "", fmt.Errorf("--token-file: %s contains no token", r.TokenFile)
 		}
 	}
 	url, s := r.Address(env)

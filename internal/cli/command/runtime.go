@@ -87,7 +87,7 @@ func List[T any](ctx context.Context, api *client.Client, k Kind) ([]T, error) {
 	items := make([]T, len(raw))
 	for i := range raw {
 		if err := json.Unmarshal(raw[i], &items[i]); err != nil {
-			return nil, fmt.Errorf("the list of %ss cannot be read: %w", k.Noun, err)
+			return nil, fmt.Errorf("cannot read the list of %ss: %w", k.Noun, err)
 		}
 	}
 	return items, nil
@@ -105,7 +105,7 @@ func (k Kind) pages(ctx context.Context, api *client.Client) ([]json.RawMessage,
 		var part []json.RawMessage
 		var next string
 		if err := errors.Join(decode(page[key], &part), decode(page["next"], &next)); err != nil {
-			return nil, fmt.Errorf("the list of %s cannot be read: %w", key, err)
+			return nil, fmt.Errorf("cannot read the list of %s: %w", key, err)
 		}
 		if all = append(all, part...); next == "" || len(part) == 0 {
 			return all, nil
@@ -187,11 +187,11 @@ func (k Kind) ReadSettings(env *Env, path string) ([]map[string]any, error) {
 	switch {
 	case ok && len(document) > 1:
 		others := slices.DeleteFunc(slices.Sorted(maps.Keys(document)), func(key string) bool { return key == k.Noun })
-		return nil, fmt.Errorf("%s: holds %s beside [[%s]]: the API accepts only %ss", path, strings.Join(others, ", "), k.Noun, k.Noun)
+		return nil, fmt.Errorf("%s: contains %s besides [[%s]]: the API accepts only %ss", path, strings.Join(others, ", "), k.Noun, k.Noun)
 	case ok:
 		return list, nil
 	case len(document) == 0:
-		return nil, fmt.Errorf("%s: holds no %s", path, k.Noun)
+		return nil, fmt.Errorf("%s: contains no %s", path, k.Noun)
 	}
 	return []map[string]any{document}, nil
 }
@@ -242,7 +242,7 @@ func (k Kind) Add(env *Env, r *Remote, a *Addition) error {
 		all = []map[string]any{{}}
 	}
 	if len(all) > 1 && (a.Name != "" || len(a.Set) > 0) {
-		return fmt.Errorf("a name and --set apply to one %s, and the files hold %d", k.Noun, len(all))
+		return fmt.Errorf("a name and --set apply to one %s, but the files contain %d", k.Noun, len(all))
 	}
 	if a.Name != "" {
 		all[0]["name"] = a.Name

@@ -34,7 +34,7 @@ func New(env *command.Env) *cobra.Command {
 		RunE:    func(*cobra.Command, []string) error { return cmd.run(env) },
 	}
 	f := command.FlagsOf(env, c)
-	f.Text(&cmd.At, "at", "", "URL", "Address that the browser uses, where it is not --url: a published port, or a proxy.")
+	f.Text(&cmd.At, "at", "", "URL", "Address that the browser uses, if it is not --url: a published port, or a proxy.")
 	cmd.Add(f)
 	return c
 }

@@ -138,7 +138,7 @@ func newShow(env *command.Env) *cobra.Command {
 		},
 	}
 	f := command.FlagsOf(env, c)
-	f.Text(&cmd.Trigger, "trigger", "", "NAME", "The dead letter of this trigger, where several triggers have one of the alert.").Names("trigger")
+	f.Text(&cmd.Trigger, "trigger", "", "NAME", "The dead letter of this trigger, if several triggers have one of the alert.").Names("trigger")
 	cmd.Add(f)
 	return c
 }
@@ -185,7 +185,7 @@ func (cmd *showCommand) run(env *command.Env) error {
 	}
 	var alert bytes.Buffer
 	if err := json.Indent(&alert, letter.Alert, "", "  "); err != nil {
-		return fmt.Errorf("the alert cannot be read: %w", err)
+		return fmt.Errorf("cannot read the alert: %w", err)
 	}
 	env.Printf("trigger     %s\naccepted    %s\ndied        %s, after %s: %s\n", safetext.Visible(letter.Trigger), letter.Accepted.Local().Format(time.DateTime),
 		letter.Died.Local().Format(time.DateTime), quantity.Plural(letter.Attempts, "attempt"), safetext.Visible(letter.Reason))

@@ -70,7 +70,7 @@ func (cmd *testCommand) run(c *command.Env) error {
 				return err
 			}
 			if len(list) != 1 {
-				return fmt.Errorf("%s: holds %d rules, must be 1", cmd.File, len(list))
+				return fmt.Errorf("%s: contains %d rules: must be 1", cmd.File, len(list))
 			}
 			settings = list[0]
 		}

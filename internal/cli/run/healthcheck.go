@@ -41,7 +41,7 @@ func NewHealthcheck(env *command.Env) *cobra.Command {
 	f.Text(&cmd.URL, "url", "", "URL", "Address of the listener, instead of the one in the configuration.").Env(command.URLVariable)
 	f.Text(&cmd.CAFile, "ca-file", "", "FILE", "Certificates to verify an https:// server with.").File()
 	f.Text(&cmd.ID, "id", "", "ID", "The --id of run.")
-	f.Duration(&cmd.MaxAge, "max-age", "", "How old the mark in the store may be, where nothing listens.")
+	f.Duration(&cmd.MaxAge, "max-age", "", "Maximum age of the mark in the store, if there is no listener.")
 	f.Switch(&cmd.Quiet, "quiet", "q", "Print nothing if run works.")
 	return c
 }
@@ -68,7 +68,7 @@ func (cmd *healthcheckCommand) check(ctx context.Context, c *command.Env) (how s
 	if len(cmd.Files) > 0 {
 		result := config.Load(config.Sources{Files: cmd.Files})
 		if result.Unusable() {
-			return "", fmt.Errorf("the configuration cannot be read: %s", result.Problems[0].Error())
+			return "", fmt.Errorf("cannot read the configuration: %s", result.Problems[0].Error())
 		}
 		s = &result.Settings
 	}

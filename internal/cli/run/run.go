@@ -39,7 +39,7 @@ func New(env *command.Env) *cobra.Command {
 		Example: "  docker-fluentbit run -c /etc/fluentbit-trigger\n  docker-fluentbit run -c rules.toml --since 10m\n  docker-fluentbit run -c rules.toml -H ssh://me@server",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if c.Flags().Changed("since") && c.Flags().Changed("tail") {
-				return &command.UsageError{Text: "--since and --tail exclude one another"}
+				return &command.UsageError{Text: "--since and --tail cannot be used together"}
 			}
 			return cmd.run(env)
 		},
@@ -47,7 +47,7 @@ func New(env *command.Env) *cobra.Command {
 	f := command.FlagsOf(env, c)
 	f.List(&cmd.Files, "config", "c", "FILE", "TOML files, folders or globs.").Env(command.ConfigVariable).Required().File()
 	f.Text(&cmd.Host, "host", "H", "URL", "Docker engine: unix://, tcp://, or ssh:// as the Docker CLI takes it. Default: the engine of the Docker context in use.").Env("DOCKER_HOST")
-	f.Text(&cmd.Listen, "listen", "", "ADDRESS", "Where the admin API and the page listen, unless [admin] listen is set.").Env(listenVariable)
+	f.Text(&cmd.Listen, "listen", "", "ADDRESS", "Address of the admin API and the page, unless [admin] listen is set.").Env(listenVariable)
 	f.Text(&cmd.ID, "id", "", "ID", "Name of this instance: in alert ids and in the default path of the store.")
 	f.Text(&cmd.Since, "since", "", "TIME", "Where a first start begins: RFC 3339, seconds since 1970, or a duration before now such as 10m. Default: now.")
 	f.Number(&cmd.Tail, "tail", "", "N", "Where a first start begins: this many lines before the end of each log.")
@@ -111,7 +111,7 @@ func follow(p *pipeline.Pipeline, listeners *admin.Registry, o docker.Options, s
 	var err error
 	o.Log = p.Log()
 	if o.Saved, err = p.Positions(context.Background()); err != nil {
-		return fmt.Errorf("the positions in the logs cannot be read from the store: %w", err)
+		return fmt.Errorf("cannot read the positions in the logs from the store: %w", err)
 	}
 	m, err := docker.New(o)
 	if err != nil {

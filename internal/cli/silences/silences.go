@@ -60,7 +60,7 @@ func newAdd(env *command.Env) *cobra.Command {
 			"  docker-fluentbit silences add --workload ops/backup --every 'sun 02:00-04:00' --zone Europe/Berlin -m 'weekly backup'",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if c.Flags().Changed("for") && c.Flags().Changed("until") {
-				return &command.UsageError{Text: "--for and --until exclude one another"}
+				return &command.UsageError{Text: "--for and --until cannot be used together"}
 			}
 			cmd.endless = len(cmd.Every) > 0 && !c.Flags().Changed("for") && !c.Flags().Changed("until")
 			return cmd.run(env)

@@ -37,7 +37,7 @@ func New(env *command.Env) *cobra.Command {
 	c := &cobra.Command{
 		Use: "tap", Short: "Watch records pass through a running instance, with the decision for each.", Args: command.Arguments(),
 		Long: "Watch records pass through a running instance. Each is one line: time, source, decision and text; with -o json an object.\n\nRecords are shown as they are evaluated, until " +
-			"Ctrl-C. Where they come faster than this command reads, some are left out and counted.",
+			"Ctrl-C. If they come faster than this command reads, some are skipped and counted.",
 		Example: "  docker-fluentbit tap --workload 'shop/*'\n  docker-fluentbit tap --hits --rule http-5xx -o json\n  docker-fluentbit tap --match '(?i)timeout' -n 20",
 		RunE:    func(*cobra.Command, []string) error { return cmd.run(env) },
 	}
@@ -103,7 +103,7 @@ func (cmd *tapCommand) show(c *command.Env, e client.Event, colour bool) error {
 		if err := json.Unmarshal(e.Data, &missed); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintf(c.Err, "docker-fluentbit: %s left out, because they came too fast\n", quantity.Plural(missed.Missed, "record"))
+		_, err := fmt.Fprintf(c.Err, "docker-fluentbit: %s skipped, because they came too fast\n", quantity.Plural(missed.Missed, "record"))
 		return err
 	case e.Name != "record":
 		return nil // of a newer server
@@ -113,7 +113,7 @@ func (cmd *tapCommand) show(c *command.Env, e client.Event, colour bool) error {
 	}
 	var r adminapi.TapRecord
 	if err := json.Unmarshal(e.Data, &r); err != nil {
-		return fmt.Errorf("a record cannot be read: %w", err)
+		return fmt.Errorf("cannot read a record: %w", err)
 	}
 	_, err := fmt.Fprintln(command.Terminal(c.Out), tapLine(&r, colour))
 	return err

@@ -50,7 +50,7 @@ func New(host string) (*Client, error) {
 		options = []sdk.Opt{sdk.WithHTTPClient(&http.Client{Transport: transport}), sdk.WithHost("http://docker.example.com"),
 			sdk.WithDialContext(func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }), sdk.WithAPIVersionNegotiation()}
 	case strings.Contains(host, "@") && !strings.HasPrefix(host, "unix://") && !strings.HasPrefix(host, "npipe://"):
-		return nil, fmt.Errorf("docker host %q: only ssh:// allows a user name, and no scheme a password: use a certificate", redacted(host))
+		return nil, fmt.Errorf("docker host %q: a user name is allowed only with ssh://, a password never: use a certificate", redacted(host))
 	case host != "":
 		options = append(options, sdk.WithHost(host))
 	}
@@ -135,7 +135,7 @@ func (c *Client) Inspect(ctx context.Context, id string) (docker.Container, erro
 		return docker.Container{}, translate(err)
 	}
 	if i.ContainerJSONBase == nil || i.Config == nil {
-		return docker.Container{}, fmt.Errorf("container %s: incomplete answer of the engine", id)
+		return docker.Container{}, fmt.Errorf("container %s: incomplete response from the engine", id)
 	}
 	out := docker.Container{
 		ID: i.ID, Name: strings.TrimPrefix(i.Name, "/"), Image: i.Config.Image, Labels: i.Config.Labels, TTY: i.Config.Tty,

@@ -9,6 +9,7 @@ func (c *Clock) ISO(b []byte) (int64, bool) {
 	return ns, ok
 }
 
+// ISOPrefix is ISO, and returns the text behind the time.
 func (c *Clock) ISOPrefix(b []byte) (ns int64, rest []byte, ok bool) {
 	if len(b) < 19 || b[4] != b[7] || b[4] != '-' && b[4] != '/' && b[4] != '.' || b[10] != 'T' && b[10] != ' ' && b[10] != 't' {
 		return 0, nil, false
