@@ -29,11 +29,11 @@ func TestFirstSeenImage(t *testing.T) {
 		}
 		return fmt.Sprint(len(alerts))
 	}
-	got := line("a", "1.3", "error: old 1") + line("a", "1.3", "error: old 2") + line("a", "1.3", "error: other") + " "
-	got += line("b", "1.4", "error: old 3") + line("b", "1.4", "error: new 1") + line("b", "1.4", "error: new 2") + " "
+	got := line("a", "app:1.3", "error: old 1") + line("a", "app:1.3", "error: old 2") + line("a", "app:1.3", "error: other") + " "
+	got += line("b", "app:1.4", "error: old 3") + line("b", "app:1.4", "error: new 1") + line("b", "app:1.4", "error: new 2") + " "
 	r = r.restart(s, time.Hour)
-	got += line("b", "1.4", "error: new 3") + line("b", "1.4", "error: other") + " "
-	got += line("c", "1.5", "error: new 4") + line("c", "1.5", "error: newest") + " "
+	got += line("b", "app:1.4", "error: new 3") + line("b", "app:1.4", "error: other") + " "
+	got += line("c", "app:1.5", "error: new 4") + line("c", "app:1.5", "error: newest") + " "
 	got += line("d", "", "error: newest") + line("d", "", "error: of no image") + line("d", "", "error: of no image")
 	if want := "101 011 10 01 010"; got != want {
 		t.Errorf("alerts %s, want %s", got, want)
@@ -47,24 +47,24 @@ func TestAlertsSayTheAgeOfTheImage(t *testing.T) {
 		{Name: "beat", Pattern: "beat", Absent: 10 * time.Minute, AbsentFrom: "record"},
 	}}
 	r := newRun(t, s)
-	r.record(Record{Text: []byte("beat"), Source: image("a", "1.3")})
+	r.record(Record{Text: []byte("beat"), Source: image("a", "app:1.3")})
 	r.pass(5 * time.Minute)
 	appeared := r.now
-	alerts := r.record(Record{Text: []byte("beat"), Source: image("b", "1.4")})
+	alerts := r.record(Record{Text: []byte("beat"), Source: image("b", "app:1.4")})
 	r = r.restart(s, time.Second)
-	alerts = append(alerts, r.record(Record{Text: []byte("error"), Source: image("b", "1.4")})...)
-	alerts = append(alerts, r.record(Record{Text: []byte("error"), Source: image("b", "1.4")})...)
-	alerts = append(alerts, r.record(Record{Text: []byte("error"), Source: image("a", "1.3")})...)
+	alerts = append(alerts, r.record(Record{Text: []byte("error"), Source: image("b", "app:1.4")})...)
+	alerts = append(alerts, r.record(Record{Text: []byte("error"), Source: image("b", "app:1.4")})...)
+	alerts = append(alerts, r.record(Record{Text: []byte("error"), Source: image("a", "app:1.3")})...)
 	r.now += int64(15 * time.Minute)
 	alerts = r.e.Tick(r.now, alerts)
 	var kinds []string
 	for _, a := range alerts {
 		since := appeared
-		if a.Source.Container.Image == "1.3" {
+		if a.Source.Container.Image == "app:1.3" {
 			since = 0
 		}
 		kinds = append(kinds, a.Kind.String())
-		if a.ImageSince != since || since != 0 && a.Image != "1.4" {
+		if a.ImageSince != since || since != 0 && a.Image != "app:1.4" {
 			t.Errorf("%s is about %q since %v: %+v", a.Kind, a.Image, time.Duration(a.ImageSince-t0), a)
 		}
 	}

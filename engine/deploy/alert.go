@@ -16,7 +16,7 @@ func (r *Report) alert(worse model.Severity, at int64) model.Alert {
 	a := model.Alert{
 		Kind: model.KindDeploy, RuleID: Rule, Rule: Rule, Severity: model.SeverityInfo, Time: at, Last: at,
 		Source: &model.Source{Kind: "log", Workload: r.Workload, Container: model.Container{Image: r.Image.Name, ImageID: r.Image.ID}},
-		Key:    r.Workload + string(rune(model.KeySeparator)) + r.Image.Name + string(rune(model.KeySeparator)) + r.Image.ID,
+		Key:    r.series + string(rune(model.KeySeparator)) + r.Image.Name + string(rune(model.KeySeparator)) + r.Image.ID,
 	}
 	a.First = min(r.Image.Since.UnixNano(), at)
 	a.Due = r.Image.Since.UnixNano() // one for each deploy, whenever its comparison ends

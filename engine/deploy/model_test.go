@@ -74,12 +74,12 @@ func TestCountsAreThoseOfAll(t *testing.T) {
 	for seed := range uint64(20) {
 		rnd := rand.New(rand.NewPCG(seed, 34))
 		s, all := newStage(t, time.Hour), &recounted{}
-		images, made := []string{"v0"}, 0
+		images, made := []string{"app:v0"}, 0
 		for range 300 {
 			s.pass(time.Duration(rnd.IntN(20)) * time.Second)
 			switch rnd.IntN(40) {
 			case 0: // each image is another, so that none comes back
-				images = append(images, fmt.Sprint("v", len(images)))
+				images = append(images, fmt.Sprint("app:v", len(images)))
 			case 1:
 				made++
 			case 2:
@@ -110,7 +110,7 @@ func TestCountsAreThoseOfAll(t *testing.T) {
 				container, image string
 				n, at            int64
 			}{container, image, n, at})
-			w, _ := s.workloads.Peek("shop/api")
+			w, _ := s.workloads.Peek(seriesOf(from))
 			for side, im := range w.images[:min(2, len(w.images))] {
 				if got, want := im.exposure, all.exposure(im.name); got != want {
 					t.Fatalf("seed %d: %s: %+v, want %+v", seed, im.name, got, want)

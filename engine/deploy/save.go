@@ -79,7 +79,7 @@ func (t *Tracker) copies(all bool) map[string]*savedWorkload {
 	if !t.tracking || all {
 		t.tracking = true
 		for _, w := range t.workloads.Values() {
-			t.touch(w.name)
+			t.touch(w.key)
 		}
 	}
 	out := make(map[string]*savedWorkload, len(t.changed))
@@ -138,7 +138,7 @@ func (t *Tracker) Restore(e model.StateEntry, now int64) (kept bool, err error) 
 		w.deployed += max(0, now-s.Now)
 	}
 	w.clampFuture(now)
-	t.workloads.Add(name, w)
+	t.add(w)
 	if t.settings.Compare > 0 { // rules in force before the state was
 		t.recount(w)
 	}

@@ -35,13 +35,13 @@ type Tracker struct {
 	settings  Settings
 	adopted   bool // there are settings
 	workloads *simplelru.LRU[string, *workload]
+	named     map[string][]*workload // those of a name: see seriesOf
 	deploys   int64
 	evicted   int64
 	latest    int64        // the latest time that anything arrived at
 	next      atomic.Int64 // when the first comparison ends; math.MaxInt64: none runs
 	changed   map[string]struct{}
 	tracking  bool // changed is kept
-	dropping  bool // the removal of a workload is no loss
 
 	// Show returns the template of a kind of hits as it is shown and saved; nil: as it is. It is called with the lock held, once for each kind.
 	Show func(template []byte) string
@@ -51,13 +51,14 @@ type Tracker struct {
 
 // NewTracker returns a tracker that knows no image.
 func NewTracker() *Tracker {
-	t := &Tracker{changed: map[string]struct{}{}}
+	t := &Tracker{changed: map[string]struct{}{}, named: map[string][]*workload{}}
 	// NewLRU fails only for a size below one.
-	t.workloads, _ = simplelru.NewLRU(maxWorkloads, func(name string, _ *workload) {
-		if !t.dropping {
-			t.evicted++
+	t.workloads, _ = simplelru.NewLRU(maxWorkloads, func(key string, w *workload) {
+		t.evicted++
+		if t.named[w.name] = slices.DeleteFunc(t.named[w.name], func(other *workload) bool { return other == w }); len(t.named[w.name]) == 0 {
+			delete(t.named, w.name)
 		}
-		t.touch(name)
+		t.touch(key)
 	})
 	t.next.Store(math.MaxInt64)
 	return t
@@ -85,7 +86,16 @@ func (t *Tracker) recount(w *workload) {
 	}
 	w.forgetCounts()
 	w.counts = t.settings.Counts
-	t.touch(w.name)
+	t.touch(w.key)
+}
+
+// add adds a workload.
+func (t *Tracker) add(w *workload) {
+	if old, ok := t.workloads.Peek(w.key); ok { // its place is taken, which is no loss
+		t.named[w.name] = slices.DeleteFunc(t.named[w.name], func(other *workload) bool { return other == old })
+	}
+	t.workloads.Add(w.key, w)
+	t.named[w.name] = append(t.named[w.name], w)
 }
 
 // Counts reports whether lines of a source count for an image: it says its image, and is no event.
@@ -100,17 +110,17 @@ func (t *Tracker) Source(s *model.Source, at, now int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.latest = max(t.latest, now)
-	w, ok := t.workloads.Get(s.Workload)
+	w, ok := t.workloads.Get(seriesOf(s))
 	if !ok {
-		w = newWorkload(s.Workload)
+		w = newWorkload(seriesOf(s))
 		w.counts = t.settings.Counts
-		t.workloads.Add(s.Workload, w)
+		t.add(w)
 	}
 	switch before := w.present(); {
 	case w.meet(&s.Container, key, at, now):
 		t.deployed(w)
 	case before == nil:
-		t.touch(s.Workload)
+		t.touch(w.key)
 	default:
 		t.lazily(w, now)
 	}
@@ -119,7 +129,7 @@ func (t *Tracker) Source(s *model.Source, at, now int64) {
 // deployed counts a deploy, and schedules the end of its comparison.
 func (t *Tracker) deployed(w *workload) {
 	t.deploys++
-	t.touch(w.name)
+	t.touch(w.key)
 	if t.settings.Compare <= 0 {
 		w.forgetCounts()
 	}
@@ -134,7 +144,7 @@ func (t *Tracker) Lines(s *model.Source, n, at, now int64) {
 	key := containerKey(s)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	w, ok := t.workloads.Get(s.Workload)
+	w, ok := t.workloads.Get(seriesOf(s))
 	if !ok {
 		return
 	}
@@ -152,7 +162,7 @@ func (t *Tracker) Lines(s *model.Source, n, at, now int64) {
 func (t *Tracker) Hit(s *model.Source, rule string, template []byte, now int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	w, ok := t.workloads.Get(s.Workload)
+	w, ok := t.workloads.Get(seriesOf(s))
 	if !ok || t.settings.Compare <= 0 {
 		return
 	}
@@ -173,8 +183,19 @@ type Image struct {
 func (t *Tracker) Of(s *model.Source) Image {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	w, _ := t.workloads.Peek(s.Workload)
-	return w.of(s)
+	return t.peek(s).of(s)
+}
+
+// peek returns the workload of a source, or nil. That of a source without a container is the only one of its name.
+func (t *Tracker) peek(s *model.Source) *workload {
+	if s.Container == (model.Container{}) {
+		if all := t.named[s.Workload]; len(all) == 1 {
+			return all[0]
+		}
+		return nil
+	}
+	w, _ := t.workloads.Peek(seriesOf(s))
+	return w
 }
 
 // Preview returns the image of a source as Of would after a line of it, which was written at a time and arrived at now, and whether the line would make a
@@ -182,9 +203,9 @@ func (t *Tracker) Of(s *model.Source) Image {
 func (t *Tracker) Preview(s *model.Source, at, now int64) (im Image, deploys bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	w, ok := t.workloads.Peek(s.Workload)
-	if ok && Counts(s) {
-		w = w.saveAt(now).workload(w.name)
+	w := t.peek(s)
+	if w != nil && Counts(s) {
+		w = w.saveAt(now).workload(w.key)
 		deploys = w.meet(&s.Container, containerKey(s), at, now)
 	}
 	return w.of(s), deploys
@@ -206,15 +227,16 @@ func (w *workload) of(s *model.Source) Image {
 	return Image{Name: im.name, ID: im.id, Since: im.appeared()}
 }
 
-// ReplacedAt returns when the first line of the present image arrived, where the image took the place of another after a time; else 0.
-func (t *Tracker) ReplacedAt(workload string, since int64) int64 {
+// ReplacedAt returns when the first line of a present image arrived that took the place of another after a time; else 0.
+func (t *Tracker) ReplacedAt(workload string, since int64) (at int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	w, ok := t.workloads.Peek(workload)
-	if !ok || !w.images[0].replaced || w.images[0].began <= since {
-		return 0
+	for _, w := range t.named[workload] {
+		if im := w.images[0]; im.replaced && im.began > since && (at == 0 || im.began < at) {
+			at = im.began
+		}
 	}
-	return w.images[0].began
+	return at
 }
 
 // NextDue returns when the first comparison ends; ok is false when none runs. It takes no lock.
@@ -248,7 +270,7 @@ func (t *Tracker) end(now int64) (alerts []model.Alert) {
 		}
 		r := w.report(t.settings.Compare, at)
 		w.reported = true
-		t.touch(w.name)
+		t.touch(w.key)
 		if r.Verdict != Unknown {
 			alerts = append(alerts, r.alert(t.settings.Severity, at))
 		}
@@ -269,15 +291,24 @@ func (t *Tracker) schedule() {
 	t.next.Store(next)
 }
 
-// Report compares the image that a workload runs with the one before, with the counts so far; ok is false for a workload that is not known.
-func (t *Tracker) Report(workload string, now int64) (r Report, ok bool) {
+// Report compares the image that a workload runs with the one before, with the counts so far; ok is false for a workload that is not known. Of several
+// containers in its pods it is about the one whose image is worse, else about the one that was deployed last.
+func (t *Tracker) Report(name string, now int64) (r Report, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	w, ok := t.workloads.Peek(workload)
-	if !ok {
-		return Report{}, false
+	var latest int64
+	for _, w := range t.named[name] {
+		latest = max(latest, w.deployed)
 	}
-	return w.report(t.settings.Compare, now), true
+	var of *workload
+	for _, w := range t.named[name] {
+		one := w.report(t.settings.Compare, now)
+		recent := one.Verdict == Worse && latest-w.deployed < int64(t.settings.Compare)
+		if of == nil || recent && r.Verdict != Worse || r.Verdict != Worse && w.deployed > of.deployed || w.deployed == of.deployed && r.Verdict == one.Verdict && w.key < of.key {
+			of, r = w, one
+		}
+	}
+	return r, of != nil
 }
 
 // Stats counts what a tracker knows.
@@ -308,7 +339,7 @@ func (t *Tracker) ClampFuture(now int64) {
 	t.latest = min(t.latest, now)
 	for _, w := range t.workloads.Values() {
 		w.clampFuture(now)
-		t.touch(w.name)
+		t.touch(w.key)
 	}
 	t.schedule()
 }
@@ -324,6 +355,6 @@ const saveLazily = int64(time.Minute)
 
 func (t *Tracker) lazily(w *workload, now int64) {
 	if now-w.saved >= saveLazily || now < w.saved {
-		t.touch(w.name)
+		t.touch(w.key)
 	}
 }

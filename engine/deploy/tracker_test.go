@@ -151,6 +151,25 @@ func TestDeploys(t *testing.T) {
 			}
 			s.want("api:1 4m0s", 2)
 		},
+		"a sidecar of a pod": func(s *stage) {
+			for range 3 {
+				for _, of := range [][2]string{{"api", "api:1"}, {"proxy", "envoy:7"}} {
+					from := source(of[0], of[1])
+					from.Container.Name = "shop/api-5b6d8f9c7d-x2x4k/" + of[0]
+					s.Source(from, s.now, s.now)
+					s.Lines(from, 1, s.now, s.now)
+				}
+				s.pass(time.Hour)
+			}
+			s.want(" ?", 0)
+		},
+		"a container with another program": func(s *stage) {
+			s.line("a", "registry.example.com:5000/shop/api:1", 1)
+			s.line("b", "envoy:7", 1)
+			s.want(" ?", 0)
+			s.line("c", "ghcr.io/shop/api:2", 1)
+			s.want(" ?", 1)
+		},
 		"events and records without an image": func(s *stage) {
 			s.line("a", "api:1", 1)
 			event := source("z", "api:9")

@@ -46,6 +46,7 @@ type Report struct {
 	Less     []KindReport  `json:"less,omitempty"`
 	Gone     []KindReport  `json:"gone,omitempty"`
 	Counts   ReportCounts  `json:"counts"`
+	series   string        // the key of the images
 	compare  time.Duration // 0: nothing is compared
 }
 
@@ -79,7 +80,7 @@ type KindReport struct {
 
 // report compares the images of the workload as of a time, by arrival.
 func (w *workload) report(compare time.Duration, now int64) Report {
-	r := Report{Workload: w.name, Verdict: Unknown, Image: w.images[0].report(), compare: compare}
+	r := Report{Workload: w.name, Verdict: Unknown, Image: w.images[0].report(), series: w.key, compare: compare}
 	if len(w.images) < 2 {
 		r.Reason = "no image was seen before this one"
 		return r

@@ -2,7 +2,10 @@ package deploy
 
 import (
 	"encoding/binary"
+	"path"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
@@ -25,6 +28,7 @@ const (
 
 // workload is the images of a workload, the present one first, the last one second.
 type workload struct {
+	key        string // see seriesOf
 	name       string
 	images     []*image
 	containers []*container // the one that wrote least recently first
@@ -72,7 +76,23 @@ type container struct {
 	newer bool  // its image had run before another took its place, and it was made after that
 }
 
-func newWorkload(name string) *workload { return &workload{name: name, kinds: map[kindID]*kind{}} }
+// seriesOf returns the key of the images of which each takes the place of the one before: the workload, and which of its containers it is. That is the
+// name of the container in its pod, so that a sidecar's image is another one; where there are no pods, the name of the image without its registry and tag.
+func seriesOf(s *model.Source) string {
+	parts := strings.Split(s.Container.Name, "/")
+	part := parts[len(parts)-1]
+	if _, err := strconv.Atoi(part); err == nil || len(parts) != 3 { // no pod's: the last part of a compose project's is a number
+		part, _, _ = strings.Cut(s.Container.Image, "@")
+		part = path.Base(part)
+		part, _, _ = strings.Cut(part, ":")
+	}
+	return s.Workload + string(rune(model.KeySeparator)) + safetext.Cut(part, maxName)
+}
+
+func newWorkload(key string) *workload {
+	name, _, _ := strings.Cut(key, string(rune(model.KeySeparator)))
+	return &workload{key: key, name: name, kinds: map[kindID]*kind{}}
+}
 
 // containerKey returns the digest of a source's container: by its id, else by its name, which outlives it.
 func containerKey(s *model.Source) uint64 {
