@@ -109,8 +109,15 @@ func (h *Hit) captured() map[string]string {
 // distinguish kinds of ends, so they are not masked.
 func (h *Hit) appendTemplate(dst []byte) []byte {
 	if !h.Record.Source.IsEvent() || h.Record.Fields == nil {
-		line := h.line
-		if spans := h.secrets(); len(spans) > 0 {
+		// Only the part of a long line that the template is made of is searched, and somewhat more, so that a secret at its end is recognized.
+		line := h.line[:min(len(h.line), maxTemplated+model.MaskMargin)]
+		var spans []redact.Span
+		if len(line) < len(h.line) {
+			spans = h.redactor.Find(line, true, nil)
+		} else {
+			spans = h.secrets()
+		}
+		if len(spans) > 0 {
 			line = h.redactor.AppendMasked(make([]byte, 0, len(line)), line, 0, len(line), spans)
 		}
 		return template.Append(dst, line[:min(len(line), maxTemplated)])

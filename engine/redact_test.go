@@ -150,6 +150,30 @@ func TestASecretThatABoundSplitsIsMasked(t *testing.T) {
 	}
 }
 
+// TestALongLinesTemplateHoldsNoSecret puts a secret across the bound of the part that a template is made of. Lines that differ in it are of one template.
+func TestALongLinesTemplateHoldsNoSecret(t *testing.T) {
+	s := redacting()
+	s.Rules[0] = DefaultRule()
+	s.Rules[0].Name, s.Rules[0].Pattern, s.Rules[0].CooldownBy = "r", "^hit", []string{"template"}
+	for _, tail := range []int{0, 100, 10_000} {
+		for _, split := range []int{1, 10, 30} {
+			r := newRun(t, s)
+			line := func(secret string) string {
+				head := "hit " + strings.Repeat("word ", 300)
+				return head[:maxTemplated-split-1] + " " + secret + strings.Repeat(" tail", tail)
+			}
+			n := len(r.line(line("glpat-Ab3dEf6hIj9lAbcdefgh"))) + len(r.line(line("glpat-Zy3xWv6uTs9rZyxwvuts")))
+			if n != 1 {
+				t.Errorf("%d alerts with a tail of %d words, split at %d: want one template", n, tail, split)
+			}
+			rec := Record{Text: []byte(line("glpat-Ab3dEf6hIj9lAbcdefgh")), Source: web("c1"), Time: r.now}
+			if x := r.e.Explain(&rec, r.now)[0]; strings.Contains(x.Preview.Template+strings.Join(x.Preview.Key, ""), "glpat-") {
+				t.Errorf("the template shows a secret: %s", x.Preview.Template)
+			}
+		}
+	}
+}
+
 // TestATruncatedRecordEndsBeforeItsLastWord has a record that was cut before it came, in the middle of a secret without a form.
 func TestATruncatedRecordEndsBeforeItsLastWord(t *testing.T) {
 	s := redacting()
