@@ -107,13 +107,22 @@ func (d *Dispatcher) rows(items []Item) ([]store.Item, error) {
 		if err != nil {
 			return nil, fmt.Errorf("delivery: alert %q: %w", alert.ID, err)
 		}
-		row := store.Item{ID: alert.ID, Payload: payload, Routes: make([]store.Route, 0, len(items[i].Triggers)), NotBefore: items[i].NotBefore}
+		row := store.Item{ID: alert.ID, Payload: payload, Routes: make([]store.Route, 0, len(items[i].Triggers)), NotBefore: items[i].NotBefore, Order: orderOf(alert)}
 		for _, name := range items[i].Triggers {
 			row.Routes = append(row.Routes, route(name, triggers, alert))
 		}
 		rows[i] = row
 	}
 	return rows, nil
+}
+
+// orderOf returns the order of the alerts that open or close an incident: an end that overtook its beginning would leave it open. Nil for other alerts.
+func orderOf(a *trigger.Alert) []byte {
+	if a.Key == "" || a.Kind != trigger.KindAbsence && a.Kind != trigger.KindResolved {
+		return nil
+	}
+	sum := sha256.Sum256([]byte(a.Key))
+	return sum[:16]
 }
 
 func route(name string, triggers map[string]Trigger, alert *trigger.Alert) store.Route {

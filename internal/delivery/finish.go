@@ -89,11 +89,11 @@ func (d *Dispatcher) record(batch []store.Result) {
 	d.finishUp(batch)
 }
 
-// finishUp counts messages as finished and wakes the workers of those that can be sent again.
+// finishUp counts messages as finished and wakes the workers of those that can be sent again, or that others waited for.
 func (d *Dispatcher) finishUp(batch []store.Result) {
 	d.inFlight.Add(-int64(len(batch)))
 	for _, r := range batch {
-		if r.Outcome == store.Returned || r.Outcome == store.Retry || r.Outcome == store.Split {
+		if r.Message.Ordered || r.Outcome == store.Returned || r.Outcome == store.Retry || r.Outcome == store.Split {
 			d.notify(r.Message.Trigger)
 		}
 	}

@@ -128,6 +128,44 @@ func TestOneBadAlertDoesNotBlock(t *testing.T) {
 	})
 }
 
+// TestAnEndWaitsForItsBeginning: a receiver that was down gets the alerts of an incident in their order, whatever their pauses are.
+func TestAnEndWaitsForItsBeginning(t *testing.T) {
+	inWorld(t, func(w *world) {
+		r := &receiver{}
+		r.says(trigger.Result{Outcome: trigger.RetryLater, Reason: "answered 500"})
+		one := newTrigger("a", r)
+		one.Concurrency = 4
+		w.start(one)
+		incident := alerts(0, 3, "a")
+		for i, kind := range []string{trigger.KindAbsence, trigger.KindResolved, trigger.KindAbsence} {
+			incident[i].Alert.Kind, incident[i].Alert.Key = kind, trigger.KeyOf("r", "w")
+		}
+		for i := range incident {
+			w.accept(incident[i])
+			w.pass(10 * time.Minute)
+		}
+		if sent := r.all(); len(sent) == 0 || sent[len(sent)-1].id != "al_000000" {
+			t.Fatalf("sent %+v, want the beginning alone", sent)
+		}
+		failed := r.count()
+		r.says(trigger.Result{Outcome: trigger.Delivered})
+		w.accept(alert(3, "a"))
+		w.pass(20 * time.Minute)
+		var order []string
+		for _, s := range r.all()[failed:] {
+			if s.id != "al_000003" { // it waits for none of them
+				order = append(order, s.id)
+			}
+		}
+		if got := strings.Join(order, " "); got != "al_000000 al_000001 al_000002" {
+			t.Errorf("sent %s", got)
+		}
+		if n := w.counts("a"); n.Delivered != 4 {
+			t.Errorf("%+v", n)
+		}
+	})
+}
+
 func TestHoldProbesWithOneAndSurvivesARestart(t *testing.T) {
 	inWorld(t, func(w *world) {
 		r := &receiver{}

@@ -15,6 +15,9 @@ type Item struct {
 	Routes  []Route // none: the alert is only kept in the alert log
 	// NotBefore, if set, is when the deliveries become due, unless Complete is called before.
 	NotBefore time.Time
+	// Order, if set, is 16 bytes: a trigger sends the alerts that share it one after another, in the order in which they were accepted. One that fails
+	// holds back the later ones until it is delivered or a dead letter. Those of one message of a group need not wait for each other.
+	Order []byte
 }
 
 // Route sends an alert to one trigger.
@@ -65,7 +68,7 @@ func (s *Store) Accept(ctx context.Context, now time.Time, items []Item) (Accept
 			seq++
 			done.New++
 			for _, route := range item.Routes {
-				if err := t.route(seq, route, item.NotBefore); err != nil {
+				if err := t.route(seq, route, item); err != nil {
 					return err
 				}
 			}
@@ -108,16 +111,19 @@ func (t *tx) tip() (int64, error) {
 }
 
 // route adds one delivery. A delivery with a NotBefore joins its group only once it is complete.
-func (t *tx) route(seq int64, r Route, notBefore time.Time) error {
+func (t *tx) route(seq int64, r Route, item Item) error {
 	trigger, err := t.triggerID(r.Trigger)
 	if err != nil {
 		return err
 	}
 	due := t.now
-	if !notBefore.IsZero() {
-		due = max(due, notBefore.UnixNano())
+	if !item.NotBefore.IsZero() {
+		due = max(due, item.NotBefore.UnixNano())
 	}
-	var group any
+	var group, order any
+	if len(item.Order) > 0 {
+		order = item.Order
+	}
 	if len(r.Group) > 0 {
 		group = r.Group
 		if due == t.now {
@@ -126,8 +132,8 @@ func (t *tx) route(seq int64, r Route, notBefore time.Time) error {
 			}
 		}
 	}
-	n, err := t.exec("INSERT INTO deliveries (seq, trigger, state, due, expires, grp) VALUES (?, ?, 'pending', ?, ?, ?) ON CONFLICT (seq) DO NOTHING",
-		seq<<triggerBits|trigger, trigger, due, t.now+int64(r.MaxAge), group)
+	n, err := t.exec("INSERT INTO deliveries (seq, trigger, state, due, expires, grp, ord) VALUES (?, ?, 'pending', ?, ?, ?, ?) ON CONFLICT (seq) DO NOTHING",
+		seq<<triggerBits|trigger, trigger, due, t.now+int64(r.MaxAge), group, order)
 	if err != nil {
 		return err
 	}

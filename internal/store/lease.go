@@ -29,6 +29,7 @@ type Message struct {
 	Trigger  string
 	Alerts   []Stored
 	Attempts int    // so far
+	Ordered  bool   // later alerts may wait for one of it: see Item.Order
 	group    []byte // nil for an alert on its own
 }
 
@@ -43,14 +44,22 @@ type Stored struct {
 // free is the condition that no owner holds a lease of a delivery. ?2 is the time.
 const free = "(owner = 0 OR owner NOT IN (SELECT id FROM owners WHERE until > ?2))"
 
-const (
-	nextFree = "SELECT due FROM deliveries INDEXED BY pending_due WHERE state = 'pending' AND trigger = ?1 AND " + free + " ORDER BY due LIMIT 1"
+// inOrder is the condition that a delivery d waits for no earlier one of its order. Those that leave in the same message are no reason to wait. A message of
+// a group was in order when it was made, and has to stay whole, so its deliveries wait for nothing. ?2 is the time.
+const inOrder = `(d.ord IS NULL OR d.message <> '' OR NOT EXISTS (SELECT 1 FROM deliveries e INDEXED BY pending_order
+	WHERE e.state = 'pending' AND e.trigger = d.trigger AND e.ord = d.ord AND e.seq < d.seq
+	AND (d.grp IS NULL OR e.grp IS NOT d.grp OR e.message <> '' OR e.due > ?2)))`
 
-	dueRows = "SELECT seq, grp, message FROM deliveries INDEXED BY pending_due WHERE state = 'pending' AND trigger = ?1 AND due <= ?2 AND " + free +
-		" ORDER BY due, seq LIMIT ?3"
+const (
+	nextFree = "SELECT due FROM deliveries d INDEXED BY pending_due WHERE state = 'pending' AND trigger = ?1 AND " + free + " AND " + inOrder +
+		" ORDER BY due LIMIT 1"
+
+	dueRows = "SELECT seq, grp, message FROM deliveries d INDEXED BY pending_due WHERE state = 'pending' AND trigger = ?1 AND due <= ?2 AND " + free +
+		" AND " + inOrder + " ORDER BY due, seq LIMIT ?3"
 
 	groupRows = "SELECT d.seq, length(a.payload) FROM deliveries d INDEXED BY pending_group JOIN alerts a ON a.seq = d.seq >> 16" +
-		" WHERE d.state = 'pending' AND d.trigger = ?1 AND d.grp = ?3 AND d.message = ?4 AND d.due <= ?2 AND " + free + " ORDER BY d.due, d.seq LIMIT ?5"
+		" WHERE d.state = 'pending' AND d.trigger = ?1 AND d.grp = ?3 AND d.message = ?4 AND d.due <= ?2 AND " + free + " AND " + inOrder +
+		" ORDER BY d.due, d.seq LIMIT ?5"
 )
 
 // Lease leases up to limit messages of a trigger that are due, in order of due time. No other owner can lease them until LeaseTime after the last
@@ -230,7 +239,19 @@ func (t *tx) load(m *Message) error {
 		}
 		a.Accepted = timeOf(at)
 	}
-	return t.row("SELECT attempts FROM deliveries WHERE seq = ?", m.Alerts[0].row).Scan(&m.Attempts)
+	for _, a := range m.Alerts {
+		var attempts int
+		if err := t.row("SELECT attempts, ord IS NOT NULL FROM deliveries WHERE seq = ?", a.row).Scan(&attempts, &m.Ordered); err != nil {
+			return err
+		}
+		if a.row == m.Alerts[0].row {
+			m.Attempts = attempts
+		}
+		if m.Ordered {
+			break
+		}
+	}
+	return nil
 }
 
 // renew extends the leases of an owner.

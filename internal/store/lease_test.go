@@ -190,3 +190,104 @@ func TestTargetState(t *testing.T) {
 		t.Errorf("%+v %v", all, err)
 	}
 }
+
+// TestAlertsOfOneOrderWaitForEachOther: the end of an incident must not overtake its beginning, which fails, waits for lines, or is being sent, nor a new
+// beginning that end. Other triggers and other orders do not wait.
+func TestAlertsOfOneOrderWaitForEachOther(t *testing.T) {
+	ordered := func(list []Item, order byte) []Item {
+		for i := range list {
+			list[i].Order = []byte{order, 15: 0}
+		}
+		return list
+	}
+	b := newBench(t)
+	s := b.open()
+	b.accept(s, ordered(items(0, 2, "a", "b"), 'x'))
+	b.accept(s, ordered(items(2, 1, "a"), 'y'))
+	b.accept(s, items(3, 1, "a"))
+	first := b.lease(s, 1, "a", 10)
+	if got := strings.Join(idsOf(first), " "); got != "al_000000000 al_000000002 al_000000003" {
+		t.Fatalf("leased %s", got)
+	}
+	if got := idsOf(b.lease(s, 1, "b", 1)); len(got) != 1 {
+		t.Errorf("another trigger waits: %v", got)
+	}
+	if got := b.lease(s, 1, "a", 10); len(got) != 0 {
+		t.Errorf("%v left while the alert before it was being sent", idsOf(got))
+	}
+	b.finish(s, 1, Retry, first[0]) // due in a minute
+	b.finish(s, 1, Delivered, first[1:]...)
+	messages, next, err := s.Lease(context.Background(), 1, b.now(), "a", 10)
+	if err != nil || len(messages) != 0 || !next.Equal(start.Add(time.Minute)) {
+		t.Errorf("%v, next %s, %v; want none until the retry", idsOf(messages), next, err)
+	}
+	must(t, s.Close())
+	s = b.open()
+	b.pass(time.Minute)
+	again := b.lease(s, 2, "a", 10)
+	if len(again) != 1 || again[0].ID != "al_000000000" {
+		t.Fatalf("leased %v", idsOf(again))
+	}
+	b.finish(s, 2, Dead, again...)
+	last := b.lease(s, 2, "a", 10)
+	if len(last) != 1 || last[0].ID != "al_000000001" {
+		t.Fatalf("leased %v after the first was a dead letter", idsOf(last))
+	}
+	b.finish(s, 2, Delivered, last...)
+	// One that waits for lines holds back the end.
+	late := ordered(items(4, 1, "a"), 'x')
+	late[0].NotBefore = b.now().Add(10 * time.Second)
+	b.accept(s, late)
+	b.accept(s, ordered(items(5, 1, "a"), 'x'))
+	if got := b.lease(s, 2, "a", 10); len(got) != 0 {
+		t.Errorf("%v did not wait for an alert that waits for lines", idsOf(got))
+	}
+	b.pass(10 * time.Second)
+	if got := b.lease(s, 2, "a", 10); len(got) != 1 || got[0].ID != "al_000000004" {
+		t.Errorf("leased %v", idsOf(got))
+	} else {
+		b.finish(s, 2, Delivered, got...)
+	}
+	if got := b.lease(s, 2, "a", 10); len(got) != 1 || got[0].ID != "al_000000005" {
+		t.Errorf("leased %v", idsOf(got))
+	}
+	b.counts(s, "a")
+}
+
+// TestAGroupKeepsItsOrder: beginning and end in one message leave together, and a message that failed holds back the end in the next one.
+func TestAGroupKeepsItsOrder(t *testing.T) {
+	ordered := func(first, n int) []Item {
+		list := grouped(items(first, n, "a"), 'x')
+		for i := range list {
+			list[i].Order = []byte{'k', 15: 0}
+		}
+		return list
+	}
+	b := newBench(t)
+	s := b.open()
+	b.accept(s, ordered(0, 2))
+	b.pass(10 * time.Second)
+	first := b.lease(s, 1, "a", 10)
+	if len(first) != 1 || len(first[0].Alerts) != 2 {
+		t.Fatalf("%+v, want one message of two", first)
+	}
+	b.finish(s, 1, Retry, first...)
+	b.accept(s, ordered(2, 1))
+	b.accept(s, grouped(items(3, 1, "a"), 'x'))
+	b.pass(50 * time.Second)
+	other := b.lease(s, 1, "a", 10)
+	if len(other) != 1 || len(other[0].Alerts) != 1 || other[0].ID != "al_000000003" {
+		t.Fatalf("%+v, want the alert without an order", other)
+	}
+	b.finish(s, 1, Delivered, other...)
+	b.pass(time.Minute)
+	again := b.lease(s, 1, "a", 10)
+	if len(again) != 1 || again[0].ID != first[0].ID {
+		t.Fatalf("%v, want the failed message", idsOf(again))
+	}
+	b.finish(s, 1, Delivered, again...)
+	if last := b.lease(s, 1, "a", 10); len(last) != 1 || last[0].ID != "al_000000002" {
+		t.Errorf("%v, want the end", idsOf(last))
+	}
+	b.counts(s, "a")
+}

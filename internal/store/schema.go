@@ -60,7 +60,8 @@ const schema = `
 	) STRICT;
 
 	-- answer is the beginning of the receiver's answer to the last attempt that failed. message is the id under which the deliveries of a
-	-- group are sent together; it is set before the first attempt. owner is 0 while nobody sends the delivery.
+	-- group are sent together; it is set before the first attempt. Deliveries of a trigger with equal ord are sent in the order of their
+	-- alerts. owner is 0 while nobody sends the delivery.
 	CREATE TABLE deliveries (
 		seq INTEGER PRIMARY KEY,
 		trigger INTEGER NOT NULL CHECK (trigger = seq & 65535),
@@ -73,11 +74,13 @@ const schema = `
 		reason TEXT NOT NULL DEFAULT '',
 		answer TEXT NOT NULL DEFAULT '',
 		grp BLOB,
+		ord BLOB CHECK (length(ord) = 16),
 		message TEXT NOT NULL DEFAULT ''
 	) STRICT;
 	CREATE INDEX pending_due ON deliveries (trigger, due) WHERE state = 'pending';
 	CREATE INDEX pending_expires ON deliveries (trigger, expires) WHERE state = 'pending';
 	CREATE INDEX pending_group ON deliveries (trigger, grp, message, due) WHERE state = 'pending' AND grp IS NOT NULL;
+	CREATE INDEX pending_order ON deliveries (trigger, ord, seq) WHERE state = 'pending' AND ord IS NOT NULL;
 	CREATE INDEX dead_expires ON deliveries (trigger, expires) WHERE state = 'dead';
 
 	-- The dispatchers that hold leases.
