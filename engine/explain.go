@@ -62,7 +62,8 @@ func (e *Engine) Explain(rec *Record, now int64) []Explanation {
 			x.Hit, x.Captures = true, h.captured()
 			x.Preview, x.Alert = w.preview(draft, h, now)
 			x.Fields, x.Redacted = x.Alert.Fields, x.Alert.Redacted
-			if silence, held := e.SilenceOf(h, now); held && !(silence.NextImage && x.Preview.Alerts) {
+			if x.Preview.Reason == ReasonSilence.String() { // a rule that waits for lines is not asked about silences at its hits
+				silence, _ := e.SilenceOf(h, now)
 				x.Silence = silence.ID
 			}
 		}

@@ -300,6 +300,19 @@ func TestExplainShowsTheOtherRuleOfASequence(t *testing.T) {
 	}
 }
 
+// TestExplainNamesNoSilenceForAWait: a silence is asked about when the wait is over, and does not suppress the hit.
+func TestExplainNamesNoSilenceForAWait(t *testing.T) {
+	r := newRun(t, Settings{Rules: append(followed(), awaited()...)})
+	r.silence(Silence{ID: "s", Matchers: Matchers{Workload: "shop/*"}, From: r.now, Until: r.now + int64(time.Hour)})
+	for text, want := range map[string]string{"begin a": "sequence ", "login user=ann": "silence s"} {
+		x := r.explain(Record{Text: []byte(text)})
+		i := slices.IndexFunc(x, func(x Explanation) bool { return x.Hit })
+		if got := x[i].Preview.Reason + " " + x[i].Silence; got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+	}
+}
+
 // TestTheHitsOfSequencesAreBounded: whoever writes lines of ever new values makes the oldest be forgotten, and counted.
 func TestTheHitsOfSequencesAreBounded(t *testing.T) {
 	r := newRun(t, Settings{Limits: Limits{MaxKeys: 10}, Rules: followed()})
