@@ -22,6 +22,7 @@ type Decoder struct {
 	origins *origins
 	joiner  *joiner
 	traces  traces
+	journal journal
 	stops   docker.Stops // of the events of containers
 	scratch sync.Pool    // *reading
 	stats   counters
@@ -38,7 +39,9 @@ func New(s Settings) (*Decoder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("records: %w", err)
 	}
-	return &Decoder{keys: newKeyTable(s), events: s.EventTags, origins: found, joiner: newJoiner(), traces: traces{limitBytes: maxTraceBytes}, settings: s}, nil
+	d := &Decoder{keys: newKeyTable(s), events: s.EventTags, origins: found, joiner: newJoiner(), traces: traces{limitBytes: maxTraceBytes}, settings: s}
+	d.joiner.journal, d.traces.journal = &d.journal, &d.journal
+	return d, nil
 }
 
 // Settings returns the settings that the decoder was made with.
@@ -233,6 +236,10 @@ func (r *reading) line() {
 		r.stats.Excluded++
 		return
 	}
+	if r.comesAgain() {
+		r.stats.Continued++
+		return
+	}
 	r.severity = s.severityOf(b, r.ev.meta)
 	p := s.partOf(b)
 	if r.dockerEvents {
@@ -332,7 +339,7 @@ func (r *reading) unfinished(p part) *line {
 	l := &line{
 		origin: r.origin, stream: r.scan.stream, severity: r.severity, form: p.form, since: r.now, time: r.ev.time,
 		id: append([]byte(nil), p.id...), ordinal: p.ordinal, expected: 1,
-		event: append([]byte(nil), r.b[r.ev.start:r.ev.end]...), body: r.ev.body - r.ev.start, meta: -1,
+		event: append([]byte(nil), r.b[r.ev.start:r.ev.end]...), body: r.ev.body - r.ev.start, meta: -1, key: r.d.journal.name(),
 	}
 	if r.ev.meta >= 0 {
 		l.meta = r.ev.meta - r.ev.start

@@ -27,6 +27,7 @@ type joiner struct {
 	limitLines   int
 	limitBytes   int
 	limitLine    int
+	journal      *journal
 	droppedBytes int64 // of lines that were longer than a line may be
 }
 
@@ -55,6 +56,10 @@ func (j *joiner) offer(r *reading, p part, done []*line) (out []*line, taken boo
 		j.extend(l, r.text(), p.more)
 	}
 	j.bytes += l.size()
+	if l.key != "" {
+		l.events = append(l.events, r.digest())
+		j.journal.changed(l.key, l.encode)
+	}
 	if p.ordinal > 0 && l.whole() || p.ordinal <= 0 && !p.more {
 		j.droppedBytes += int64(l.pending.bytes)
 		j.remove(l)
@@ -72,6 +77,9 @@ func (j *joiner) sequential(r *reading, p part, done []*line) (*line, []*line) {
 	l := r.origin.lines[r.scan.stream]
 	for l != nil && l.ordinal > 0 {
 		l = l.sibling
+	}
+	if l != nil && l.restored && !l.continues(p) && r.ev.time <= l.time {
+		l = nil // a chunk that comes again begins with the lines before this one: they do not end it
 	}
 	if l != nil && !l.continues(p) {
 		done = append(done, j.giveUp(l))
@@ -202,6 +210,7 @@ func (j *joiner) remove(l *line) {
 	}
 	*at, l.sibling = l.sibling, nil
 	l.origin.held.Add(-1)
+	j.journal.complete(l.key, l.events)
 }
 
 func (j *joiner) state() (lines, bytes int, dropped int64) {

@@ -16,8 +16,9 @@ import (
 
 // origin is an origin of records: their common Source, and its unfinished lines.
 type origin struct {
-	source   engine.Source
-	excluded bool
+	source            engine.Source
+	excluded          bool
+	unproven, refused bool // as in originValue
 	// held counts the streams with an unfinished line, so that a record of an origin without one needs no lock.
 	held  atomic.Int32
 	lines [3]*line // by stream; guarded by the joiner's mutex
@@ -106,7 +107,7 @@ func (o *origins) find(b []byte, spans []span, tag string, now int64) *origin {
 	value := describe(b, spans, tag, &o.originSettings)
 	known, ok := o.byValue.Get(value)
 	if !ok {
-		known = &origin{source: value.source, excluded: value.excluded}
+		known = &origin{source: value.source, excluded: value.excluded, unproven: value.unproven, refused: value.refused}
 		if value.unproven && !o.admit(value.source.Tag, now) {
 			known.source.Bucket = value.source.Tag
 		}

@@ -117,6 +117,9 @@ type line struct {
 	body, meta int // positions in event
 	group      []byte
 	textKey    string
+	key        string   // in the journal; "": nobody saves it
+	events     []uint64 // digests of its events
+	restored   bool     // by RestoreHeld
 
 	// Of a line of numbered parts. The text ends before the expected one.
 	ordinal     int64 // of the part whose event is kept; 0: the parts have no numbers

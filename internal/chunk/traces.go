@@ -17,6 +17,7 @@ const (
 // traces joins the lines of stack traces to one record, for each container and stream. It holds those that wait, the one whose last line is the oldest first.
 // It is safe for concurrent use, and returns records instead of emitting them, so that no callback runs with its mutex held.
 type traces struct {
+	journal      *journal
 	mu           sync.Mutex
 	oldest, last *trace
 	number       int
@@ -30,6 +31,8 @@ type trace struct {
 	line       *line // the first one; its text is that of all
 	state      join.Trace
 	since      int64 // arrival of the last line, ns
+	lastTime   int64 // its own time
+	restored   bool  // by RestoreHeld, and not continued since
 }
 
 func (t *trace) size() int { return cap(t.line.text) + len(t.line.event) + len(t.line.group) + 512 }
@@ -45,26 +48,34 @@ func (ts *traces) hold(o *origin, t *trace) (done []*trace) {
 	o.traces[t.line.stream] = t
 	o.waiting.Add(1)
 	ts.append(t)
+	ts.journal.changed(t.line.key, t.encode)
 	return ts.fit(done)
 }
 
 // offer adds a line to the record of its stream that waits. If there is one that it does not continue, offer returns that, which is complete.
-func (ts *traces) offer(o *origin, stream engine.Stream, text []byte, time, now int64) (continued, cut bool, done []*trace) {
+func (ts *traces) offer(r *reading, text []byte) (continued, cut bool, done []*trace) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
+	o, stream := r.origin, r.rec.Stream
 	t := o.traces[stream]
 	if t == nil {
 		return false, false, nil
 	}
-	v := t.state.Continue(text, time)
-	ts.remove(t)
+	if t.restored && r.rec.Time <= t.line.time {
+		return false, false, nil // a chunk that comes again begins with the lines before the record: they do not end it
+	}
+	v := t.state.Continue(text, r.rec.Time)
 	if v != join.Continues {
+		ts.remove(t)
 		return false, v == join.Cut, []*trace{t}
 	}
+	ts.unlink(t)
 	t.line.text = append(append(t.line.text, '\n'), text...)
-	t.since = now
-	o.traces[stream] = t
-	o.waiting.Add(1)
+	t.since, t.lastTime, t.restored = r.now, r.rec.Time, false
+	if t.line.key != "" {
+		t.line.events = append(t.line.events, r.digest())
+		ts.journal.changed(t.line.key, t.encode)
+	}
 	ts.append(t) // the newest is the last
 	return true, false, ts.fit(nil)
 }
@@ -108,8 +119,16 @@ func (ts *traces) append(t *trace) {
 	ts.bytes += t.size()
 }
 
-// remove is called before the record grows, with the size that append added.
+// remove takes out a record that is complete.
 func (ts *traces) remove(t *trace) {
+	ts.unlink(t)
+	t.line.origin.traces[t.line.stream] = nil
+	t.line.origin.waiting.Add(-1)
+	ts.journal.complete(t.line.key, t.line.events)
+}
+
+// unlink is called before the record grows, with the size that append added.
+func (ts *traces) unlink(t *trace) {
 	if t.prev == nil {
 		ts.oldest = t.next
 	} else {
@@ -123,8 +142,6 @@ func (ts *traces) remove(t *trace) {
 	t.next, t.prev = nil, nil
 	ts.number--
 	ts.bytes -= t.size()
-	t.line.origin.traces[t.line.stream] = nil
-	t.line.origin.waiting.Add(-1)
 }
 
 // Waiting calls fn with the first event of each record that waits for further lines. It is valid during the call.
@@ -173,7 +190,7 @@ func (r *reading) trace() {
 		}
 		r.emitPending()
 	case r.origin.waiting.Load() > 0:
-		continued, cut, done := r.d.traces.offer(r.origin, rec.Stream, rec.Text, rec.Time, r.now)
+		continued, cut, done := r.d.traces.offer(r, rec.Text)
 		if cut {
 			r.stats.CutRecords++
 		}
@@ -219,7 +236,17 @@ func (r *reading) hold(next []byte, time int64) bool {
 		l.group = append([]byte(nil), g...)
 	}
 	p.set = false
-	r.complete(r.d.traces.hold(p.origin, &trace{line: l, state: state, since: r.now}))
+	last := p.rec.Time
+	if l.key = r.d.journal.name(); l.key != "" {
+		l.events = append(l.events, digestOf(l.event))
+		if next != nil {
+			l.events = append(l.events, r.digest())
+		}
+	}
+	if next != nil {
+		last = time
+	}
+	r.complete(r.d.traces.hold(p.origin, &trace{line: l, state: state, since: r.now, lastTime: last}))
 	return true
 }
 

@@ -206,6 +206,7 @@ func (b *batch) triggersOf(made *engine.Alert, a *trigger.Alert) []string {
 // keep passes the alerts to the delivery, which keeps them in memory if the store fails.
 func (b *batch) keep() {
 	defer guard.Recover(b.p.log, &b.p.counters.panics, "keeping alerts")
+	defer b.keepHeld()
 	b.addBegun()
 	if len(b.items) > 0 {
 		if err := b.p.delivery.Accept(b.p.ctx, b.items); err != nil {
@@ -219,6 +220,13 @@ func (b *batch) keep() {
 	b.sendCompleted()
 	clear(b.items)
 	b.items = b.items[:0]
+}
+
+// keepHeld saves the lines that wait for their rest.
+func (b *batch) keepHeld() {
+	if d := b.p.decoder.Load(); d != nil {
+		b.p.saveHeld(d, b.now)
+	}
 }
 
 // expireEvery is the interval between checks of partial lines.

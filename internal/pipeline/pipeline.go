@@ -71,6 +71,7 @@ type Pipeline struct {
 	delivery  *delivery.Dispatcher
 	store     *store.Store
 	state     *engineState
+	held      heldLines
 	runtime   *runtimeObjects
 	heart     *heartbeat.Heart
 	health    health

@@ -120,11 +120,7 @@ func (p *Pipeline) apply(n *prepared) (engine.Change, error) {
 	p.silences.Configure(n.settings)
 	change := p.engine.Apply(n.snapshot)
 	if n.decoder != nil && p.decoderChanges(n.settings) {
-		if old := p.decoder.Swap(n.decoder); old != nil {
-			// Nothing asks the old decoder for its partial lines any more.
-			b := p.newBatch()
-			b.run(func() { old.Drain(b.line) })
-		}
+		p.replaceDecoder(n.decoder)
 	}
 	if p.settings != nil {
 		p.log.Info("configuration applied", "added", names(change.Added), "removed", names(change.Removed), "changed", names(change.Changed),

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
 	"github.com/tinyforge/fluentbit-trigger/internal/fault"
 	"github.com/tinyforge/fluentbit-trigger/internal/guard"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
@@ -114,3 +115,68 @@ func (p *Pipeline) saveOnce() {
 		p.log.Warn("cannot remove ended silences, will try again", "error", err)
 	}
 }
+
+// heldLines saves the lines and records of chunks that wait for further parts or lines, and restores them.
+type heldLines struct {
+	mu      sync.Mutex        // held during a save, so that an older state never follows a newer one
+	unsaved map[string][]byte // changes of a save that failed
+}
+
+func (p *Pipeline) heldPrefix() string { return "held/" + p.id + "/" }
+
+// saveHeld saves what waits, before the chunk that it came in is acknowledged, and behind the alerts of what is complete: a kill in between repeats an
+// alert under its id, and loses none. If the store fails, what waits is in memory alone until the next call.
+func (p *Pipeline) saveHeld(d *chunk.Decoder, now int64) {
+	h := &p.held
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	changes := d.TakeHeld(now)
+	if len(changes)+len(h.unsaved) == 0 {
+		return
+	}
+	if h.unsaved == nil {
+		h.unsaved = map[string][]byte{}
+	}
+	for _, c := range changes {
+		h.unsaved[p.heldPrefix()+c.Key] = c.Value
+	}
+	if err := p.store.SaveState(p.ctx, p.now(), h.unsaved); err != nil {
+		p.log.Warn("cannot save lines that wait for their rest, will try again", "lines", len(h.unsaved), "error", err)
+		return
+	}
+	clear(h.unsaved)
+}
+
+// restoreHeld gives the first decoder what an earlier run saved.
+func (p *Pipeline) restoreHeld(d *chunk.Decoder) {
+	saved, err := p.store.LoadStates(p.ctx, p.heldPrefix())
+	if err != nil {
+		p.log.Warn("cannot read the saved lines that wait for their rest", "error", err)
+		return
+	}
+	lines := make(map[string][]byte, len(saved))
+	for key, value := range saved {
+		lines[strings.TrimPrefix(key, p.heldPrefix())] = value
+	}
+	if err := d.RestoreHeld(lines, p.now().UnixNano()); err != nil {
+		p.log.Warn("skipping saved lines that cannot be read", "error", err)
+	}
+}
+
+// replaceDecoder puts a decoder in force. The lines that wait in the one before it are evaluated.
+func (p *Pipeline) replaceDecoder(d *chunk.Decoder) {
+	d.Keep()
+	if p.decoder.Load() == nil {
+		p.restoreHeld(d)
+	}
+	if old := p.decoder.Swap(d); old != nil {
+		// Nothing asks the old decoder for its partial lines any more.
+		b := p.newBatch()
+		b.run(func() { old.Drain(b.line) })
+		p.saveHeld(old, b.now)
+		p.saveHeld(old, b.now+int64(forgetHeld)) // nobody else removes the rest of its state
+	}
+}
+
+// forgetHeld is longer than a decoder keeps what is complete.
+const forgetHeld = time.Hour
