@@ -193,7 +193,7 @@ func TestFlushAndExit(t *testing.T) {
 	}
 	h.exit(key)
 	if !strings.Contains(log(), "stopped lines=2 hits=1 alerts=1") {
-		t.Errorf("the totals are not told:\n%s", log())
+		t.Errorf("the totals are not reported:\n%s", log())
 	}
 	h.exit(key)
 	if !h.flush(key, []byte{0x90}, "t") {

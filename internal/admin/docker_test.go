@@ -39,7 +39,7 @@ func TestAllThatTheReaderOfLogsCountsIsTold(t *testing.T) {
 	stats := b.want(http.StatusOK, "GET", "/api/v1/stats", nil).text
 	for _, value := range want {
 		if !strings.Contains(metrics, `{id="t"} `+value+"\n") || !strings.Contains(stats, ":"+value) {
-			t.Errorf("the counter of %s is not told of", value)
+			t.Errorf("the counter of %s is not reported", value)
 		}
 	}
 	for _, kind := range docker.NoticeKinds() {

@@ -76,7 +76,7 @@ func documented(b *bench) map[string]bool {
 	return all
 }
 
-// freshEvery is after how many bodies FuzzBodies begins anew.
+// freshEvery is after how many bodies FuzzBodies begins again.
 const freshEvery = 200
 
 // FuzzObject wants what is read of a body to be what encoding/json reads.

@@ -206,7 +206,7 @@ func (b *bench) do(method, path string, body any, header ...string) reply {
 	}
 	if out.status >= 400 {
 		if kind := resp.Header.Get("Content-Type"); kind != "application/problem+json" || out.body["title"] == "" || out.body["status"] != float64(out.status) {
-			b.t.Errorf("%s %s: %d is not told as problem details: %s %s", method, path, out.status, kind, out.text)
+			b.t.Errorf("%s %s: %d is not reported as problem details: %s %s", method, path, out.status, kind, out.text)
 		}
 	}
 	return out

@@ -72,7 +72,7 @@ func TestMetricsTellAllOfTheStats(t *testing.T) {
 		known[field] = true
 		want, told := toldByMetrics[field]
 		if !told {
-			t.Errorf("no metric tells %s", field)
+			t.Errorf("no metric has %s", field)
 		} else if !strings.HasPrefix(want, "-") && !strings.Contains(text, want) {
 			t.Errorf("%s: no %s in the metrics", field, want)
 		}

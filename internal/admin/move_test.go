@@ -30,14 +30,14 @@ func (b *bench) reloadProblems() string {
 	b.t.Helper()
 	told := fmt.Sprint(b.want(200, "POST", "/-/reload", nil).body["problems"])
 	if shown := fmt.Sprint(b.get("/api/v1/stats")["problems"]); shown != told {
-		b.t.Errorf("the reload told %s, the stats tell %s", told, shown)
+		b.t.Errorf("the reload reports %s, the stats report %s", told, shown)
 	}
 	many := 1
 	if told == "[]" {
 		many = 0
 	}
 	if text := b.want(200, "GET", "/metrics", nil).text; !strings.Contains(text, fmt.Sprintf("config_problems{id=\"t\"} %d\n", many)) {
-		b.t.Errorf("the metrics do not tell of %s", told)
+		b.t.Errorf("the metrics do not have %s", told)
 	}
 	return told
 }
@@ -69,7 +69,7 @@ func TestSettingsThatCannotBeHadChangeNothing(t *testing.T) {
 		good := b.read(b.rulesFile())
 		b.setAdmin(key, value)
 		if told := b.reloadProblems(); !strings.Contains(told, "rules.toml:") || !strings.Contains(told, "admin."+key) || !strings.Contains(told, value) {
-			t.Errorf("with %s = %s the reload tells %s", key, value, told)
+			t.Errorf("with %s = %s the reload has %s", key, value, told)
 		}
 		b.want(201, "POST", rulesPath, map[string]any{"name": "made-with-" + key[:5], "pattern": "x"}) // which loads the configuration as well
 		b.write(b.rulesFile(), good)
@@ -92,7 +92,7 @@ func TestOtherSettingsAtTheSameAddress(t *testing.T) {
 	before := b.url
 	b.setAdmin("token_file", later)
 	if told := b.reloadProblems(); !strings.Contains(told, later) {
-		t.Fatalf("the reload tells %s", told)
+		t.Fatalf("the reload has %s", told)
 	}
 	b.write(later, "operator:"+otherToken+"\n")
 	b.p.Reload()
@@ -110,7 +110,7 @@ func TestAnAddressThatTheAdministrationItselfHas(t *testing.T) {
 	at := b.moved()
 	b.setAdmin("listen", "0.0.0.0:"+port)
 	if told := b.reloadProblems(); !strings.Contains(told, "requires a restart") {
-		t.Errorf("the reload tells %s", told)
+		t.Errorf("the reload has %s", told)
 	}
 	if now := b.moved(); now != at {
 		t.Errorf("it listens at %s", now)
@@ -188,6 +188,6 @@ func TestDefaultAddress(t *testing.T) {
 	b.moved()
 	b.token, b.client = listen.Find(b.url), http.DefaultClient
 	if told := fmt.Sprint(b.get("/api/v1/stats")["problems"]); !strings.Contains(told, "token_file") {
-		t.Errorf("the stats tell %s", told)
+		t.Errorf("the stats have %s", told)
 	}
 }

@@ -225,7 +225,7 @@ func TestDeadLettersAndDeliveriesArePaged(t *testing.T) {
 	if n := len(listOf(b.get("/api/v1/deliveries?trigger=other&limit=3"), "deliveries")); n != 3 {
 		t.Errorf("%d deliveries to one trigger on a page of 3", n)
 	}
-	// What dies while the pages are read comes before them: those that are there are not told twice.
+	// What dies while the pages are read comes before them: those that are there are not reported twice.
 	first := b.get("/api/v1/dead-letters?limit=8")
 	b.flush("boom later")
 	b.eventually("two more are dead letters", func() bool { return len(listOf(b.get("/api/v1/dead-letters"), "dead_letters")) == 18 })

@@ -370,7 +370,7 @@ func TestTap(t *testing.T) {
 	}
 }
 
-// TestTotalsNeverGoDown deletes a rule: what it counted stays in the totals, and is told apart.
+// TestTotalsNeverGoDown deletes a rule: what it counted stays in the totals, and is reported apart.
 func TestTotalsNeverGoDown(t *testing.T) {
 	b := newBench(t, "")
 	b.want(201, "POST", rulesPath, map[string]any{"name": "often", "pattern": "bang", "cooldown": "1h"})

@@ -104,7 +104,7 @@ func TestBacktestShowsItsProgress(t *testing.T) {
 	screen, tty := clitest.ScrollingTerminal(t, 100)
 	finish := start(tty)
 	read := regexp.MustCompile(`^\d+\.\d kB read, \d+(\.\d k)? lines, \d+\.\d MB/s$`)
-	await.That(t, patience, "the progress is told", func() bool { _, last := screen.Lines(); return read.MatchString(last) })
+	await.That(t, patience, "the progress is reported", func() bool { _, last := screen.Lines(); return read.MatchString(last) })
 	out := finish()
 	await.That(t, patience, "the bar is gone", func() bool { _, last := screen.Lines(); return last == "" })
 	if ended, _ := screen.Lines(); len(ended) > 0 || screen.Strange != "" {

@@ -48,7 +48,7 @@ func TestLabelRules(t *testing.T) {
 		`container web-1: label fluentbit-trigger.rule.alone: must be`,
 	} {
 		if !strings.Contains(text, want) {
-			t.Errorf("not told: %s\n%s", want, text)
+			t.Errorf("not reported: %s\n%s", want, text)
 		}
 	}
 	if len(problems) != 4 {

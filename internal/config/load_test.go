@@ -23,7 +23,7 @@ func TestNothing(t *testing.T) {
 	}
 }
 
-// TestCombined loads a folder, a glob, an inline document and parameters together, and wants each conflict told with both places.
+// TestCombined loads a folder, a glob, an inline document and parameters together, and wants each conflict reported with both places.
 func TestCombined(t *testing.T) {
 	dir := t.TempDir()
 	sub := filepath.Join(dir, "more")

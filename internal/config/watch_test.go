@@ -61,7 +61,7 @@ func TestWatcherFolder(t *testing.T) {
 	wantSteps(t, w, "removed", false, true, false)
 }
 
-// TestWatcherMoment shows that what lasts for a moment only is not told.
+// TestWatcherMoment shows that what lasts for a moment only is not reported.
 func TestWatcherMoment(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "rules.toml")
 	write(t, file, "one")
@@ -119,7 +119,7 @@ func TestWatcherSecrets(t *testing.T) {
 	wantSteps(t, w, "the other changed", false, true, false)
 }
 
-// TestWatcherRun shows that a change is told within five seconds, and that Run ends with its context.
+// TestWatcherRun shows that a change is reported within five seconds, and that Run ends with its context.
 func TestWatcherRun(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "rules.toml")
 	write(t, file, "one")
@@ -135,12 +135,12 @@ func TestWatcherRun(t *testing.T) {
 		start := time.Now()
 		write(t, file, "two")
 		if after := (<-told).Sub(start); after > 5*time.Second {
-			t.Errorf("a change was told after %s", after)
+			t.Errorf("a change was reported after %s", after)
 		}
 		cancel()
 		<-done
 		if len(told) > 0 {
-			t.Error("one change was told twice")
+			t.Error("one change was reported twice")
 		}
 	})
 }

@@ -34,7 +34,7 @@ func TestEventsAreTold(t *testing.T) {
 	}
 }
 
-// TestMissedEventsAreFound is what happens while the engine cannot be listened to: each end is told once, whoever tells it.
+// TestMissedEventsAreFound is what happens while the engine cannot be listened to: each end is reported once, whoever reports it.
 func TestMissedEventsAreFound(t *testing.T) {
 	b := newBench(t)
 	c, again, sick := b.daemon.Run(web()), b.daemon.Run(dockertest.Container{Name: "again"}), b.daemon.Run(dockertest.Container{Name: "sick"})
@@ -44,8 +44,8 @@ func TestMissedEventsAreFound(t *testing.T) {
 	m := b.run(b.options())
 	c.Exit(2)
 	c.Start()
-	b.eventually("the first end is told", func() bool { return len(b.occurred("die")) == 1 })
-	// The engine restarts, and forgets what it had to tell.
+	b.eventually("the first end is reported", func() bool { return len(b.occurred("die")) == 1 })
+	// The engine restarts, and forgets what it had to report.
 	b.daemon.Down()
 	c.Exit(3)
 	again.Exit(4)
@@ -56,7 +56,7 @@ func TestMissedEventsAreFound(t *testing.T) {
 	b.stop(m)
 	again.Exit(5)
 	m = b.run(b.options())
-	b.eventually("what the engine kept is told", func() bool { return len(b.occurred("die")) == 4 })
+	b.eventually("what the engine kept is reported", func() bool { return len(b.occurred("die")) == 4 })
 	// Both do.
 	b.stop(m)
 	b.daemon.Down()
@@ -67,7 +67,7 @@ func TestMissedEventsAreFound(t *testing.T) {
 	b.eventually("the end is found", func() bool { return len(b.occurred("die")) == 5 })
 	last := b.daemon.Run(dockertest.Container{Name: "last"})
 	last.Exit(7)
-	b.eventually("a later end is told", func() bool { return len(b.occurred("die")) >= 6 })
+	b.eventually("a later end is reported", func() bool { return len(b.occurred("die")) >= 6 })
 	got := b.occurred("die")
 	slices.Sort(got[1:3])
 	want := []string{
@@ -105,7 +105,7 @@ func TestAHealthThatChangedUnheard(t *testing.T) {
 	c := b.daemon.Run(web())
 	b.run(b.options())
 	c.Health("healthy")
-	b.eventually("it is told", func() bool { return len(b.occurred("health_status: healthy")) == 1 })
+	b.eventually("it is reported", func() bool { return len(b.occurred("health_status: healthy")) == 1 })
 	b.daemon.Down()
 	c.Health("unhealthy")
 	b.daemon.Up()
@@ -121,12 +121,12 @@ func TestAStopThatAnEarlierRunHeardOf(t *testing.T) {
 	c, d := b.daemon.Run(web()), b.daemon.Run(dockertest.Container{Name: "crash"})
 	m := b.run(b.options())
 	c.Emit("kill", "signal", "15")
-	b.eventually("the signal is told", func() bool { return len(b.occurred("kill")) == 1 })
+	b.eventually("the signal is reported", func() bool { return len(b.occurred("kill")) == 1 })
 	b.stop(m)
 	c.Exit(143)
 	d.Exit(1)
 	b.run(b.options())
-	b.eventually("the ends are told", func() bool { return len(b.occurred("die")) == 2 })
+	b.eventually("the ends are reported", func() bool { return len(b.occurred("die")) == 2 })
 	want := []string{"container " + c.Name + ": kill, signal 15", "container " + c.Name + ": die, exit code 143, requested", "container crash: die, exit code 1"}
 	if got := b.occurred("kill", "die"); !slices.Equal(got, want) {
 		t.Errorf("%q", got)
@@ -142,7 +142,7 @@ func TestAStopBySignalOfTheContainersOwn(t *testing.T) {
 	b.wants("nginx", "ready")
 	c.Emit("kill", "signal", "3")
 	c.Exit(1)
-	b.eventually("the end is told", func() bool { return len(b.occurred("die")) == 1 })
+	b.eventually("the end is reported", func() bool { return len(b.occurred("die")) == 1 })
 	if got := b.occurred("die"); got[0] != "container nginx: die, exit code 1, requested" {
 		t.Errorf("%q", got)
 	}

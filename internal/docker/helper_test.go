@@ -186,7 +186,7 @@ func (b *bench) occurred(names ...string) (texts []string) {
 	return texts
 }
 
-func (b *bench) told() []docker.NoticeKind {
+func (b *bench) noticed() []docker.NoticeKind {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var kinds []docker.NoticeKind

@@ -97,7 +97,7 @@ func TestRename(t *testing.T) {
 	o.OnContainer = func(_ context.Context, _ *docker.Container, s *engine.Source) { met.Store(s.Workload, true) }
 	o.Sink = func(ctx context.Context, batch *docker.Batch) error {
 		if _, ok := met.Load(batch.Source.Workload); !ok {
-			t.Errorf("lines of %s, which Meet was not told of", batch.Source.Workload)
+			t.Errorf("lines of %s, which OnContainer did not get", batch.Source.Workload)
 		}
 		return b.take(ctx, batch)
 	}
@@ -188,12 +188,12 @@ func TestUnreadableAndCompressedLogsAreTold(t *testing.T) {
 	b.daemon.SetVersion("20.10.24+dfsg1")
 	b.daemon.Run(dockertest.Container{Name: "silent", Driver: "none"})
 	m := b.run(b.options())
-	b.eventually("it is told", func() bool { return len(b.told()) > 0 })
+	b.eventually("it is reported", func() bool { return len(b.noticed()) > 0 })
 	for range 3 {
-		b.daemon.Run(dockertest.Container{Name: fmt.Sprint("zip", len(b.told())), Options: map[string]string{"compress": "true"}})
+		b.daemon.Run(dockertest.Container{Name: fmt.Sprint("zip", len(b.noticed())), Options: map[string]string{"compress": "true"}})
 	}
-	b.eventually("compression is told", func() bool { return len(b.told()) > 1 })
-	if got := b.told(); !slices.Equal(got, []docker.NoticeKind{docker.NoticeUnreadable, docker.NoticeCompress}) {
+	b.eventually("compression is reported", func() bool { return len(b.noticed()) > 1 })
+	if got := b.noticed(); !slices.Equal(got, []docker.NoticeKind{docker.NoticeUnreadable, docker.NoticeCompress}) {
 		t.Errorf("notices %v", got)
 	}
 	if s := m.Stats(); s.States[docker.Unreadable] != 1 || s.Notices[docker.NoticeUnreadable] != 1 || s.Notices[docker.NoticeCompress] != 1 || s.Notices[docker.NoticeGap] != 0 {
@@ -282,8 +282,8 @@ func TestTheEngineIsUpgraded(t *testing.T) {
 	b.wants("web", "1", "2", "2")
 	b.daemon.Run(dockertest.Container{Name: "zip", Options: map[string]string{"compress": "true"}}).Stdout("1")
 	b.wants("zip", "1")
-	if told := b.told(); told != nil {
-		t.Errorf("notices %v", told)
+	if got := b.noticed(); got != nil {
+		t.Errorf("notices %v", got)
 	}
 }
 

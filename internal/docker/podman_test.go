@@ -30,8 +30,8 @@ func TestPodmanLogs(t *testing.T) {
 				m = b.run(b.options())
 				b.wants("web", append(want, "same", long, "last")...)
 				b.stop(m)
-				if told := b.told(); told != nil {
-					t.Errorf("notices %v", told)
+				if got := b.noticed(); got != nil {
+					t.Errorf("notices %v", got)
 				}
 			})
 		}
@@ -63,8 +63,8 @@ func TestPodmanEqualRecords(t *testing.T) {
 			}
 			b.wants("web", want...)
 			b.stop(m)
-			if told := b.told(); told != nil {
-				t.Errorf("notices %v", told)
+			if got := b.noticed(); got != nil {
+				t.Errorf("notices %v", got)
 			}
 		})
 	}
@@ -85,8 +85,8 @@ func TestPodmanTailWithinASecond(t *testing.T) {
 	c.Stdout("5")
 	b.run(b.options())
 	b.wants("web", "3", "4", "5")
-	if told := b.told(); told != nil {
-		t.Errorf("notices %v", told)
+	if got := b.noticed(); got != nil {
+		t.Errorf("notices %v", got)
 	}
 }
 
@@ -97,9 +97,9 @@ func TestPodmanDriversWithoutALog(t *testing.T) {
 	b.daemon.Run(dockertest.Container{Name: "a", Driver: "none"})
 	b.daemon.Run(dockertest.Container{Name: "b", Driver: "passthrough"})
 	b.run(b.options())
-	b.eventually("both are reported", func() bool { return len(b.told()) >= 2 })
-	if told := b.told(); !slices.Equal(told, []docker.NoticeKind{docker.NoticeUnreadable, docker.NoticeUnreadable}) {
-		t.Errorf("notices %v", told)
+	b.eventually("both are reported", func() bool { return len(b.noticed()) >= 2 })
+	if got := b.noticed(); !slices.Equal(got, []docker.NoticeKind{docker.NoticeUnreadable, docker.NoticeUnreadable}) {
+		t.Errorf("notices %v", got)
 	}
 }
 

@@ -151,8 +151,8 @@ func TestBehindByMore(t *testing.T) {
 			c.Stdout(numbered("line", 601, 600+behind)...)
 			b.start(b.options())
 			b.wants("web", numbered("line", 1, 600+behind)...)
-			if told := b.told(); told != nil {
-				t.Errorf("notices %v", told)
+			if got := b.noticed(); got != nil {
+				t.Errorf("notices %v", got)
 			}
 		})
 	}
@@ -171,8 +171,8 @@ func TestAGapIsTold(t *testing.T) {
 	b.wants("web", append(numbered("line", 1, 10), numbered("line", 21, 40)...)...)
 	c.Stdout("more")
 	b.eventually("the next line comes", func() bool { return len(b.got("web")) == 31 })
-	if told := b.told(); !slices.Equal(told, []docker.NoticeKind{docker.NoticeGap}) || m.Stats().Gaps != 1 || m.Stats().Notices[docker.NoticeGap] != 1 {
-		t.Errorf("notices %v, stats %+v", told, m.Stats())
+	if got := b.noticed(); !slices.Equal(got, []docker.NoticeKind{docker.NoticeGap}) || m.Stats().Gaps != 1 || m.Stats().Notices[docker.NoticeGap] != 1 {
+		t.Errorf("notices %v, stats %+v", got, m.Stats())
 	}
 	if !strings.Contains(b.notices[0].Text, "container web") {
 		t.Errorf("the notice says %q", b.notices[0].Text)
@@ -252,8 +252,8 @@ func TestALiveTailSurvivesRotation(t *testing.T) {
 		b.daemon.CutFollows()
 	}
 	b.wants("web", numbered("line", 1, 1000)...)
-	if told := b.told(); told != nil {
-		t.Errorf("notices %v", told)
+	if got := b.noticed(); got != nil {
+		t.Errorf("notices %v", got)
 	}
 }
 
@@ -316,8 +316,8 @@ func TestARecordThatCannotBeRead(t *testing.T) {
 				write(5)
 				c.Die()
 				b.wants("web", numbered("line", 1, n)...)
-				if told := b.told(); !slices.Equal(told, []docker.NoticeKind{docker.NoticeGap}) {
-					t.Errorf("notices %v", told)
+				if got := b.noticed(); !slices.Equal(got, []docker.NoticeKind{docker.NoticeGap}) {
+					t.Errorf("notices %v", got)
 				}
 			})
 		}
@@ -356,7 +356,7 @@ func TestALogThatGrowsWhileItIsSearched(t *testing.T) {
 }
 
 // TestRecordsThatTheEnginePassesOver stand behind a record that it cannot read, and were written before it was asked: it goes on with what comes
-// later. They are read when that is seen, by what comes later or by the end of the container, and the gap is told once.
+// later. They are read when that is seen, by what comes later or by the end of the container, and the gap is reported once.
 func TestRecordsThatTheEnginePassesOver(t *testing.T) {
 	for _, shape := range []dockertest.Container{web(), {Name: "web", TTY: true}} {
 		for _, passed := range []int{1, 8, 1200} {
@@ -380,7 +380,7 @@ func TestRecordsThatTheEnginePassesOver(t *testing.T) {
 						}
 					})
 					b.daemon.CutFollows()
-					b.eventually("the log is followed anew", func() bool { return b.daemon.Follows() == 1 && b.daemon.Passed() > 0 })
+					b.eventually("the log is followed again", func() bool { return b.daemon.Follows() == 1 && b.daemon.Passed() > 0 })
 					c.Stdout(numbered("line", n+1, n+2)...)
 					if ends {
 						c.Die()
@@ -396,8 +396,8 @@ func TestRecordsThatTheEnginePassesOver(t *testing.T) {
 					if got := slices.Sorted(slices.Values(b.got("web"))); !slices.Equal(got, slices.Sorted(slices.Values(want))) {
 						t.Errorf("%d lines, want each of %d once", len(got), len(want))
 					}
-					if told := b.told(); !slices.Equal(told, []docker.NoticeKind{docker.NoticeGap}) {
-						t.Errorf("notices %v", told)
+					if got := b.noticed(); !slices.Equal(got, []docker.NoticeKind{docker.NoticeGap}) {
+						t.Errorf("notices %v", got)
 					}
 				})
 			}
@@ -430,7 +430,7 @@ func TestTheLastWordsBehindARecordThatCannotBeRead(t *testing.T) {
 			for range 2 {
 				before := follows()
 				b.daemon.CutFollows()
-				b.eventually("the log is followed anew", func() bool { return follows() > before && b.daemon.Follows() == 1 })
+				b.eventually("the log is followed again", func() bool { return follows() > before && b.daemon.Follows() == 1 })
 			}
 			var ends, hangs sync.Once
 			var ended atomic.Bool
@@ -474,7 +474,7 @@ func TestADeadContainer(t *testing.T) {
 	}
 	c.Remove()
 	b.eventually("it is followed no more", func() bool { return m.Stats().States[docker.Parked] == 0 })
-	if told := b.told(); len(told) > 0 {
-		t.Errorf("notices %v", told)
+	if got := b.noticed(); len(got) > 0 {
+		t.Errorf("notices %v", got)
 	}
 }

@@ -324,7 +324,7 @@ func TestBounds(t *testing.T) {
 		r.Header.Set("Authorization", "Bearer "+made)
 		resp, err := client.Do(r)
 		if err != nil {
-			if want == 200 || !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, syscall.EPIPE) { // it was told before it had sent all
+			if want == 200 || !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, syscall.EPIPE) { // the server answered before it received all
 				t.Fatal(err)
 			}
 			continue

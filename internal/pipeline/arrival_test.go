@@ -37,7 +37,7 @@ func TestAClockThatIsSetAheadTellsNoAbsence(t *testing.T) {
 		t.Fatalf("%+v: want boom alone", a)
 	}
 	if c := p.Stats(t.Context()).Engine.Rules["beat"]; c.Absences != 0 {
-		t.Fatalf("an absence was told: %+v", c)
+		t.Fatalf("an absence was reported: %+v", c)
 	}
 	passed.Add(1)
 	flush("boom 3")

@@ -136,7 +136,7 @@ func TestAnEventIsAnAlert(t *testing.T) {
 	}
 	b.stop(p)
 	if !strings.Contains(b.log.String(), "stopped lines=0 hits=2 alerts=1") || !strings.Contains(b.log.String(), "events=3") {
-		t.Errorf("the end is told otherwise:\n%s", b.log)
+		t.Errorf("the end is reported otherwise:\n%s", b.log)
 	}
 }
 
@@ -182,12 +182,12 @@ func TestRulesOfLabels(t *testing.T) {
 	}
 	p.OnContainer(t.Context(), container("c4", "slow.pattern", "other"), source("c4"))
 	if log := b.log.String(); !strings.Contains(log, "bad.patern") || !strings.Contains(log, "defines this rule with other settings") {
-		t.Errorf("the log tells no problem:\n%s", log)
+		t.Errorf("the log shows no problem:\n%s", log)
 	}
 	applied := func() int { return strings.Count(b.log.String(), "rules from labels applied") }
 	before := applied()
 	p.OnContainerGone("c1")
-	b.eventually("the rules are compiled anew", func() bool { return applied() > before })
+	b.eventually("the rules are compiled again", func() bool { return applied() > before })
 	p.Reload() // it does not lose them
 	say("c1")
 	say("c2")

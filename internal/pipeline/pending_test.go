@@ -19,8 +19,8 @@ func around(before, after int) string {
 	return rule("boom", "^boom") + fmt.Sprintf("context = { before = %d, after = %d }\n", before, after)
 }
 
-// told is what an alert says of the lines around it.
-func told(a *trigger.Alert) string {
+// linesAround returns what an alert says of the lines around it.
+func linesAround(a *trigger.Alert) string {
 	c := a.Context
 	if c == nil {
 		c = &trigger.Context{}
@@ -28,13 +28,13 @@ func told(a *trigger.Alert) string {
 	return strings.Join(c.Before, ",") + " [" + a.Message + "] " + strings.Join(c.After, ",")
 }
 
-// tells waits until so many alerts arrived and compares what they say of the lines around them, in any order.
-func (b *bench) tells(want ...string) {
+// expectContext waits until so many alerts arrived and compares what they say of the lines around them, in any order.
+func (b *bench) expectContext(want ...string) {
 	b.t.Helper()
 	b.eventually(fmt.Sprintf("%d alerts arrive", len(want)), func() bool { return len(b.alerts()) >= len(want) })
 	var got []string
 	for _, a := range b.alerts() {
-		got = append(got, told(&a))
+		got = append(got, linesAround(&a))
 	}
 	slices.Sort(got)
 	slices.Sort(want)
@@ -75,7 +75,7 @@ func TestContextWithinAChunkAndAcross(t *testing.T) {
 		t.Errorf("%d alerts are kept when the chunk is acknowledged, want both", n)
 	}
 	p.Flush(lines("f", "g"), "docker.web")
-	b.tells("b,c [boom 1] d", "d,e [boom 2] f")
+	b.expectContext("b,c [boom 1] d", "d,e [boom 2] f")
 	if c := p.Stats(t.Context()).Engine.Rules["boom"]; c.Hits != 2 || c.Alerts != 2 || c.Pending != 0 {
 		t.Errorf("%+v", c)
 	}
@@ -90,7 +90,7 @@ func TestTheWaitEndsAtItsDeadline(t *testing.T) {
 	p := b.start(o)
 	p.Flush(lines("boom", "a"), "docker.web")
 	c.pass(5 * time.Second)
-	b.tells(" [boom] a")
+	b.expectContext(" [boom] a")
 }
 
 // TestStopReleasesWhatWaits: it is in the store, complete, and leaves after the next start.
@@ -105,7 +105,7 @@ func TestStopReleasesWhatWaits(t *testing.T) {
 	first.Flush(lines("a", "boom", "b"), "docker.web")
 	b.stop(first)
 	b.start(b.options(document))
-	b.tells("a [boom] b")
+	b.expectContext("a [boom] b")
 }
 
 // TestAKillLosesNothing: what waits when the process dies is in the store, leaves without the lines after it when its time has come, and the
@@ -133,10 +133,10 @@ func TestAKillLosesNothing(t *testing.T) {
 		t.Errorf("%d alerts are known already, want 1", s.Delivery.Duplicates)
 	}
 	p.Flush(lines("c", "d"), "docker.web")
-	b.tells("a [boom 1] b,c,d")
+	b.expectContext("a [boom 1] b,c,d")
 	c.pass(time.Minute)
 	p.Flush(lines("boom 2", "e", "f", "g"), "docker.web")
-	b.tells("a [boom 1] b,c,d", "d [boom 2] e,f,g")
+	b.expectContext("a [boom 1] b,c,d", "d [boom 2] e,f,g")
 }
 
 // TestAKillInTheWait: nobody has the lines after the hit, and the alert leaves without.
@@ -154,7 +154,7 @@ func TestAKillInTheWait(t *testing.T) {
 	o.Stores = &store.Registry{}
 	c.pass(pendingTime)
 	b.start(o)
-	b.tells("a [boom] ")
+	b.expectContext("a [boom] ")
 }
 
 // TestWaitingConcurrently: chunks of one container are evaluated at once; every alert arrives once, and none waits in the end.
@@ -175,7 +175,7 @@ func TestWaitingConcurrently(t *testing.T) {
 	ids := map[string]bool{}
 	for _, a := range b.alerts() {
 		if ids[a.ID] || a.Context == nil || len(a.Context.After) != 2 {
-			t.Errorf("alert %s: %q", a.ID, told(&a))
+			t.Errorf("alert %s: %q", a.ID, linesAround(&a))
 		}
 		ids[a.ID] = true
 	}
@@ -193,7 +193,7 @@ func TestAWaitingAlertWhileTheStoreIsInMemory(t *testing.T) {
 	p := b.start(b.options(document))
 	p.Flush(lines("a", "boom"), "docker.web")
 	p.Flush(lines("b"), "docker.web")
-	b.tells("a [boom] b")
+	b.expectContext("a [boom] b")
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if a, err := p.store.Account(ctx); err != nil || a.Total.Accepted != 1 {

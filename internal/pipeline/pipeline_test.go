@@ -100,7 +100,7 @@ func (b *bench) messages(n int) []string {
 	return out
 }
 
-// alerts returns the alerts that arrived, in order of arrival. One whose answer was not taken before a stop comes again, under its id, and is told once.
+// alerts returns the alerts that arrived, in order of arrival. One whose answer was not taken before a stop comes again, under its id, and is reported once.
 func (b *bench) alerts() (all []trigger.Alert) {
 	seen := map[string]bool{}
 	for _, a := range b.server.Alerts() {
@@ -133,7 +133,7 @@ func TestChunkToWebhook(t *testing.T) {
 		t.Errorf("stats %+v", s)
 	}
 	if strings.Contains(b.log.String(), "boom 1") || strings.Contains(b.log.String(), "s3cr3t") {
-		t.Errorf("the log tells a matched line or a secret:\n%s", b.log)
+		t.Errorf("the log shows a matched line or a secret:\n%s", b.log)
 	}
 }
 
@@ -224,7 +224,7 @@ func TestBrokenConfigurationStopsTheStart(t *testing.T) {
 		}
 	}
 	if strings.Contains(err.Error(), "s3cr3t") {
-		t.Errorf("the error tells a secret: %v", err)
+		t.Errorf("the error shows a secret: %v", err)
 	}
 }
 
@@ -272,7 +272,7 @@ func TestReload(t *testing.T) {
 	}
 }
 
-// TestReloadOfWhatTakesARestart changes settings that no reload puts in force: each is told with its place, until it is as it was.
+// TestReloadOfWhatTakesARestart changes settings that no reload puts in force: each is reported with its place, until it is as it was.
 func TestReloadOfWhatTakesARestart(t *testing.T) {
 	b := newBench(t)
 	o := b.options(b.document(rule("old", "old")))
@@ -289,11 +289,11 @@ func TestReloadOfWhatTakesARestart(t *testing.T) {
 	const words = ": a change takes effect after a restart"
 	file := o.Sources.Files[0]
 	if want := []string{file + ":1: store_alerts" + words, file + ":2: store" + words, file + ":15: delivery.retry_min" + words}; !r.Applied || !slices.Equal(got, want) {
-		t.Errorf("told are\n%q, want\n%q", got, want)
+		t.Errorf("reported are\n%q, want\n%q", got, want)
 	}
 	b.write(b.document(rule("new", "new")))
 	if r := p.Reload(); len(r.Restart) > 0 {
-		t.Errorf("told are %v, though all is as it was", r.Restart)
+		t.Errorf("reported are %v, though all is as it was", r.Restart)
 	}
 	b.write(strings.Replace(b.document(""), "store = ", "# store = ", 1))
 	if r := p.Reload(); len(r.Restart) != 1 || r.Restart[0].Error() != "store"+words {
@@ -488,7 +488,7 @@ func TestAdministrationThatCannotBeHad(t *testing.T) {
 		t.Errorf("%+v, in force %+v", report, p.Settings().Admin)
 	}
 	if at := report.Problems[0]; at.Line == 0 || at.Field != "admin.token_file" || at.Value != `"/nowhere/tokens"` || at.Code != setting.Unreadable || at.Message != "no such file" {
-		t.Errorf("it is told as %+v", at)
+		t.Errorf("it is reported as %+v", at)
 	}
 	if files := p.secretFiles(); !slices.Contains(files, "/nowhere/tokens") {
 		t.Errorf("the files that are watched are %q", files)

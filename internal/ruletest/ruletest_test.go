@@ -96,7 +96,7 @@ func texts(results []Result) string {
 	return b.String()
 }
 
-// TestFailuresTellTheDifference runs tests that are wrong in every way, and compares what is told with what is written beside them.
+// TestFailuresTellTheDifference runs tests that are wrong in every way, and compares what is reported with what is written beside them.
 // UPDATE=1 writes it.
 func TestFailuresTellTheDifference(t *testing.T) {
 	golden(t, "testdata/failing.want", texts(run(t, load(t, "testdata/failing.test.toml"), "").Results))

@@ -221,7 +221,7 @@ func event(n int, alert object, deliveries ...object) object {
 	return object{"seq": n, "alert": alert, "deliveries": deliveries}
 }
 
-// fill sets the answers of an instance that has much to tell.
+// fill sets the answers of an instance that has much to show.
 func (a *api) fill() {
 	now := time.Now().UTC()
 	deliveries := []object{
@@ -329,7 +329,7 @@ func (a *api) fill() {
 	}})
 }
 
-// empty sets the answers of an instance that has nothing to tell.
+// empty sets the answers of an instance that has nothing to show.
 func (a *api) empty() {
 	a.set("GET /api/v1/alerts", object{"alerts": []object{}})
 	a.set("GET /api/v1/instances", object{"instances": []object{{"id": "ops", "kind": "plugin", "version": "1.0.0", "ready": true}}})

@@ -6,7 +6,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// TestLooks takes pictures of every section, light, dark and narrow, with much to tell and with nothing, and holds them to what can be measured: nothing is
+// TestLooks takes pictures of every section, light, dark and narrow, with much to show and with nothing, and holds them to what can be measured: nothing is
 // wider than the window, and every control has a name.
 func TestLooks(t *testing.T) {
 	sections := []string{"alerts", "containers", "rules", "try", "triggers", "silences", "audit"}

@@ -11,7 +11,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// open starts an API that has much to tell and a tab that shows a section of it.
+// open starts an API that has much to show and a tab that shows a section of it.
 func open(t *testing.T, section string) (*api, *tab) {
 	t.Helper()
 	a := startAPI(t)
@@ -138,7 +138,7 @@ func TestSilenceFromAlert(t *testing.T) {
 	if !b.is(`document.activeElement?.matches('.alert-row')`) {
 		t.Error("focus did not return to the alert")
 	}
-	// What the server refuses is told in the dialog, which stays.
+	// What the server refuses is reported in the dialog, which stays.
 	b.allow("422")
 	a.set("POST /api/v1/silences", failure{422, "Unprocessable Entity", `silence: message "(": missing closing )`, []object{{"field": "message", "detail": `"(": missing closing )`}}})
 	b.press("s")
@@ -146,7 +146,7 @@ func TestSilenceFromAlert(t *testing.T) {
 	b.press(kb.Enter)
 	b.shows("dialog .wrong", "missing closing )")
 	if n := b.text(`String(document.querySelectorAll('dialog .wrong p').length)`); n != "1" {
-		t.Errorf("one fault is told %s times", n)
+		t.Errorf("one fault is reported %s times", n)
 	}
 	b.press(kb.Escape)
 	b.until(`document.querySelector('dialog') === null`)
@@ -225,7 +225,7 @@ func TestDeadLetters(t *testing.T) {
 	}
 }
 
-// TestOlderDeadLetters asks for a second page, which stays when the view is read anew.
+// TestOlderDeadLetters asks for a second page, which stays when the view is read again.
 func TestOlderDeadLetters(t *testing.T) {
 	a, b := open(t, "triggers")
 	letter := func(id string) object {
@@ -241,7 +241,7 @@ func TestOlderDeadLetters(t *testing.T) {
 	b.press(kb.Enter)
 	b.until(`document.querySelector('[data-key=drop-al_old-pager]') && document.querySelector('[data-key=drop-al_new-pager]') && !document.querySelector('[data-key=older-letters]')`)
 	read := len(a.called("GET /api/v1/dead-letters"))
-	b.poll("the view is read anew", func() bool { return len(a.called("GET /api/v1/dead-letters")) > read+2 })
+	b.poll("the view is read again", func() bool { return len(a.called("GET /api/v1/dead-letters")) > read+2 })
 	if !b.is(`document.querySelector('[data-key=drop-al_old-pager]')`) {
 		t.Error("the second page is gone")
 	}

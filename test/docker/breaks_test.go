@@ -51,8 +51,8 @@ func TestTheEngineBreaks(t *testing.T) {
 				for name := range shapes {
 					t.Logf("%s: %d lines", name, len(f.got(name)))
 				}
-				if told := f.told(); told != nil {
-					t.Errorf("notices %v", told)
+				if got := f.noticed(); got != nil {
+					t.Errorf("notices %v", got)
 				}
 			})
 		}
@@ -99,7 +99,7 @@ func TestLongScenarios(t *testing.T) {
 	}
 }
 
-// compressedRotation loses lines on engines before 23, whatever reads them: that is told. Nothing comes twice.
+// compressedRotation loses lines on engines before 23, whatever reads them: that is reported. Nothing comes twice.
 func compressedRotation(t *testing.T, e *engine, f *follower) {
 	const lines = 60_000
 	name := e.create("web", []string{"--log-driver", "json-file", "--log-opt", "max-size=1m", "--log-opt", "max-file=5", "--log-opt", "compress=true"},
@@ -128,7 +128,7 @@ func compressedRotation(t *testing.T, e *engine, f *follower) {
 	}
 	t.Logf("%d of %d lines came, notices %d, warned of the engine: %t", len(seen), lines, len(f.notices), warned)
 	if len(seen) != lines && !warned && len(f.notices) == 0 {
-		t.Error("lines are missing, and nothing was told")
+		t.Error("lines are missing, and nothing was reported")
 	}
 }
 

@@ -124,8 +124,8 @@ func (f *follower) notice(n sdk.Notice) {
 	f.notices = append(f.notices, n)
 }
 
-// told returns the kinds of the notices, without that about compression.
-func (f *follower) told() (kinds []sdk.NoticeKind) {
+// noticed returns the kinds of the notices, without that about compression.
+func (f *follower) noticed() (kinds []sdk.NoticeKind) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, n := range f.notices {

@@ -178,7 +178,7 @@ func TestAMillionLines(t *testing.T) {
 		}
 	}
 	if log, _ = os.ReadFile(b.log.Name()); strings.Contains(string(log), "kind=gap") {
-		t.Error("a gap was told")
+		t.Error("a gap was reported")
 	}
 	t.Logf("%d lines in %s: none missing, none with two ids", len(lines), took.Round(time.Second))
 }

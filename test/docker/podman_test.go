@@ -133,8 +133,8 @@ func parts(t *testing.T, e *engine, f *follower) {
 			t.Errorf("a line of %d bytes is marked", len(l.text))
 		}
 	}
-	if told := f.told(); told != nil {
-		t.Errorf("notices %v", told)
+	if got := f.noticed(); got != nil {
+		t.Errorf("notices %v", got)
 	}
 }
 

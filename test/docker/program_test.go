@@ -43,7 +43,7 @@ func benchOn(t *testing.T, e *engine) *bench {
 	return b
 }
 
-// configure writes the configuration: every line that holds "line " is told to url.
+// configure writes the configuration: every line that holds "line " is reported to url.
 func (b *bench) configure(url, trigger string) {
 	b.t.Helper()
 	config := fmt.Sprintf("store = %q\n[docker]\ncontainers = [\"test=%s\"]\n[egress]\nallow = [\"127.0.0.1/32\"]\n[limits]\nper_container = "+

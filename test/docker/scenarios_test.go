@@ -193,9 +193,9 @@ func drivers(t *testing.T, e *engine, f *follower) {
 		f.start()
 		e.runs(e.create("none", []string{"--log-driver", "none"}, "/bin/sh", "/generate", "20"),
 			e.create("passthrough", []string{"--log-driver", "passthrough"}, "/bin/sh", "/generate", "20"))
-		eventually(t, "both are reported", func() bool { return len(f.told()) >= 2 })
-		if told := f.told(); !slices.Equal(told, []docker.NoticeKind{docker.NoticeUnreadable, docker.NoticeUnreadable}) {
-			t.Errorf("notices %v", told)
+		eventually(t, "both are reported", func() bool { return len(f.noticed()) >= 2 })
+		if got := f.noticed(); !slices.Equal(got, []docker.NoticeKind{docker.NoticeUnreadable, docker.NoticeUnreadable}) {
+			t.Errorf("notices %v", got)
 		}
 		return
 	}
@@ -207,14 +207,14 @@ func drivers(t *testing.T, e *engine, f *follower) {
 	}
 	f.start()
 	e.runs(names...)
-	eventually(t, "what can be read came, and the rest is told", func() bool {
-		return len(f.got("syslog")) >= 20 && len(f.got("fluentd")) >= 20 && len(f.told()) > 0
+	eventually(t, "what can be read came, and the rest is reported", func() bool {
+		return len(f.got("syslog")) >= 20 && len(f.got("fluentd")) >= 20 && len(f.noticed()) > 0
 	})
 	for _, driver := range []string{"syslog", "fluentd"} {
 		f.wants(driver, generated(1, 20)...)
 	}
-	if told := f.told(); !slices.Equal(told, []docker.NoticeKind{docker.NoticeUnreadable}) || len(f.got("none")) > 0 {
-		t.Errorf("told %v, %d lines of none", told, len(f.got("none")))
+	if got := f.noticed(); !slices.Equal(got, []docker.NoticeKind{docker.NoticeUnreadable}) || len(f.got("none")) > 0 {
+		t.Errorf("notices %v, %d lines of none", got, len(f.got("none")))
 	}
 }
 
@@ -338,7 +338,7 @@ func breakRecord(t *testing.T, path string) {
 	}
 }
 
-// truncated empties the engine's file: a gap, told as such, and what comes later is read.
+// truncated empties the engine's file: a gap, reported as such, and what comes later is read.
 func truncated(t *testing.T, e *engine, f *follower) {
 	name := e.create("web", []string{"--log-driver", "json-file"}, "/bin/sh", "/generate", "40")
 	f.start()
@@ -352,8 +352,8 @@ func truncated(t *testing.T, e *engine, f *follower) {
 	e.runs(name)
 	f.start()
 	f.wants("web", generated(2, 40)...)
-	if told := f.told(); !slices.Equal(told, []docker.NoticeKind{docker.NoticeGap}) {
-		t.Errorf("notices %v, want a gap", told)
+	if got := f.noticed(); !slices.Equal(got, []docker.NoticeKind{docker.NoticeGap}) {
+		t.Errorf("notices %v, want a gap", got)
 	}
 }
 
@@ -375,8 +375,8 @@ func proxyCuts(t *testing.T, e *engine, f *follower) {
 		f.wants(name, generated(1, lines)...)
 		f.inOrder(name)
 	}
-	if cuts() == 0 || f.told() != nil {
-		t.Errorf("%d connections were cut, notices %v", cuts(), f.told())
+	if cuts() == 0 || f.noticed() != nil {
+		t.Errorf("%d connections were cut, notices %v", cuts(), f.noticed())
 	}
 }
 
@@ -396,8 +396,8 @@ func rotation(driver string, lines int, options ...string) func(*testing.T, *eng
 			f.start()
 		}
 		f.wants("web", generated(1, lines)...)
-		if told := f.told(); told != nil {
-			t.Errorf("notices %v", told)
+		if got := f.noticed(); got != nil {
+			t.Errorf("notices %v", got)
 		}
 	}
 }
@@ -435,8 +435,8 @@ func behind(lines int) func(*testing.T, *engine, *follower) {
 				t.Errorf("%s: %d lines, want %d in order", driver, len(got), len(want))
 			}
 		}
-		if told := f.told(); told != nil {
-			t.Errorf("notices %v", told)
+		if got := f.noticed(); got != nil {
+			t.Errorf("notices %v", got)
 		}
 	}
 }

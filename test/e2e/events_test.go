@@ -124,7 +124,7 @@ func TestContainerEvents(t *testing.T) {
 		events <- event(41, 20_000)[:10_000]
 		events <- "" // the engine restarts
 
-		// What comes before Fluent Bit has connected anew, it takes for the head of the answer.
+		// What comes before Fluent Bit has connected again, it takes for the head of the answer.
 		eventually(t, r, "Fluent Bit listens again", func() bool { return r.log().Count("Reconnect successful") > 0 })
 		events <- event(42, 0) + event(43, 0)
 		checkEnded(t, r, server, 44)

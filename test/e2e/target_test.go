@@ -38,7 +38,7 @@ type running interface {
 	reload()
 	// hup makes the host handle SIGHUP, which takes the signal handlers from the Go runtime.
 	hup()
-	// stop ends the host in good order and returns how long the exit of the slowest instance took, as well as can be told.
+	// stop ends the host in good order and returns how long the exit of the slowest instance took, as well as can be reported.
 	stop() time.Duration
 	kill()
 	pid() int

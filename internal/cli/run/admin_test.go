@@ -88,7 +88,7 @@ func TestStandaloneIsAdministered(t *testing.T) {
 	follower(t, fmt.Sprintf("[admin]\nlisten = \"unix://%s\"", socket), admin.Options{Program: "docker-fluentbit", Version: "1"})
 	c := clientOf(t, "unix://"+socket)
 	defer c.Close()
-	await.That(t, patience, "the container is told of", func() bool {
+	await.That(t, patience, "the container is reported", func() bool {
 		var stats adminapi.StatsResponse
 		_, err := c.Do(t.Context(), client.Request{Path: command.StatsPath}, &stats)
 		followed := int64(0)
