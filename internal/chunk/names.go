@@ -103,19 +103,11 @@ func parseKubernetesName(f *naming.Facts, file string) bool {
 	if !ok || namespace == "" {
 		return false
 	}
-	container, hash, ok := cutLast(rest, '-')
+	container, hash, ok := naming.CutLast(rest, '-')
 	hash = strings.TrimSuffix(hash, ".log")
 	if !ok || container == "" || len(hash) != fullIDLength || !isHex(hash) {
 		return false
 	}
 	f.ID, f.Namespace, f.Pod, f.PodContainer = strings.Clone(hash), strings.Clone(namespace), strings.Clone(pod), strings.Clone(container)
 	return true
-}
-
-func cutLast(s string, sep byte) (before, after string, ok bool) {
-	i := strings.LastIndexByte(s, sep)
-	if i < 0 {
-		return s, "", false
-	}
-	return s[:i], s[i+1:], true
 }

@@ -89,7 +89,7 @@ func (f *Facts) Container() string {
 	case f.Project != "" && f.Service != "" && f.number() != "":
 		name = f.Project + "/" + f.Service + "/" + f.number()
 	case f.SwarmService != "" && strings.HasPrefix(f.Name, f.SwarmService+"."):
-		if slot, task, ok := cutLast(f.Name, '.'); ok && len(slot) > len(f.SwarmService) && task != "" {
+		if slot, task, ok := CutLast(f.Name, '.'); ok && len(slot) > len(f.SwarmService) && task != "" {
 			name = slot // without the task's id, which changes with every new task
 		}
 	case name == "":
@@ -185,7 +185,8 @@ func isDigits(s string) bool {
 	return s != ""
 }
 
-func cutLast(s string, sep byte) (before, after string, ok bool) {
+// CutLast splits a name at its last separator. ok is false if it has none: before is then the whole name.
+func CutLast(s string, sep byte) (before, after string, ok bool) {
 	i := strings.LastIndexByte(s, sep)
 	if i < 0 {
 		return s, "", false

@@ -18,7 +18,7 @@ func (f *Facts) SetOwner(kind, name string) {
 	case kindNode:
 		return // the owner of a static pod is its node
 	case kindReplicaSet:
-		if owner, hash, ok := cutLast(name, '-'); ok && owner != "" && isTemplateHash(hash) {
+		if owner, hash, ok := CutLast(name, '-'); ok && owner != "" && isTemplateHash(hash) {
 			name = owner
 		}
 	case kindJob:
@@ -49,7 +49,7 @@ func (f *Facts) podOwner() string {
 	if owner, ok := strings.CutSuffix(f.Pod, "-"+f.Node); ok && f.Node != "" && owner != "" {
 		return owner
 	}
-	rest, last, ok := cutLast(f.Pod, '-')
+	rest, last, ok := CutLast(f.Pod, '-')
 	if !ok || rest == "" {
 		return f.Pod
 	}
@@ -64,7 +64,7 @@ func (f *Facts) podOwner() string {
 	if len(last) != 5 || !isRandom(last) {
 		return f.Pod
 	}
-	if owner, hash, ok := cutLast(rest, '-'); ok && owner != "" && isTemplateHash(hash) {
+	if owner, hash, ok := CutLast(rest, '-'); ok && owner != "" && isTemplateHash(hash) {
 		return owner
 	}
 	return cronJob(rest)
@@ -72,7 +72,7 @@ func (f *Facts) podOwner() string {
 
 // cronJob returns the name of a job without the time that the cron job appended: minutes since 1970, or seconds before Kubernetes 1.21.
 func cronJob(job string) string {
-	if owner, at, ok := cutLast(job, '-'); ok && owner != "" && len(at) >= 8 && len(at) <= 10 && isDigits(at) {
+	if owner, at, ok := CutLast(job, '-'); ok && owner != "" && len(at) >= 8 && len(at) <= 10 && isDigits(at) {
 		return owner
 	}
 	return job
