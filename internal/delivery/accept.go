@@ -118,7 +118,7 @@ func (d *Dispatcher) rows(items []Item) ([]store.Item, error) {
 
 // orderOf returns the order of the alerts that open or close an incident: an end that overtook its beginning would leave it open. Nil for other alerts.
 func orderOf(a *trigger.Alert) []byte {
-	if a.Key == "" || a.Kind != trigger.KindAbsence && a.Kind != trigger.KindResolved {
+	if a.Key == "" || !a.Resolves && a.Kind != trigger.KindResolved {
 		return nil
 	}
 	sum := sha256.Sum256([]byte(a.Key))

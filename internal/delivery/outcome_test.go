@@ -137,8 +137,9 @@ func TestAnEndWaitsForItsBeginning(t *testing.T) {
 		one.Concurrency = 4
 		w.start(one)
 		incident := alerts(0, 3, "a")
-		for i, kind := range []string{trigger.KindAbsence, trigger.KindResolved, trigger.KindAbsence} {
-			incident[i].Alert.Kind, incident[i].Alert.Key = kind, trigger.KeyOf("r", "w")
+		for i, kind := range []string{trigger.KindLog, trigger.KindResolved, trigger.KindAbsence} {
+			a := &incident[i].Alert
+			a.Kind, a.Key, a.Resolves = kind, trigger.KeyOf("r", "w"), kind != trigger.KindResolved
 		}
 		for i := range incident {
 			w.accept(incident[i])

@@ -99,11 +99,17 @@ type shown struct {
 	} `json:"status"`
 }
 
-// active returns what fires for a workload, by name.
+// firing returns the alerts that fire for a workload.
+func (a *alertmanager) firing(workload string) (list []shown) {
+	a.t.Helper()
+	a.get("/api/v2/alerts?active=true&filter="+url.QueryEscape(fmt.Sprintf("workload=%q", workload)), &list)
+	return list
+}
+
+// active returns the alerts that fire for a workload, by name.
 func (a *alertmanager) active(workload string) map[string]shown {
 	a.t.Helper()
-	var list []shown
-	a.get("/api/v2/alerts?active=true&filter="+url.QueryEscape(fmt.Sprintf("workload=%q", workload)), &list)
+	list := a.firing(workload)
 	byName := map[string]shown{}
 	for _, s := range list {
 		byName[s.Labels["alertname"]] = s
@@ -199,14 +205,34 @@ func TestAlertmanager(t *testing.T) {
 		}
 	})
 
-	t.Run("a recovery resolves", func(t *testing.T) {
-		a.send(alertOf(trigger.KindAbsence, "backup-missing", "ops/backup", "nothing for 26h", began))
-		a.until("the absence fires", func() bool { return len(a.active("ops/backup")) == 1 })
-		if end := a.active("ops/backup")["backup-missing"].EndsAt; time.Until(end) < 24*time.Hour {
-			t.Errorf("it ends by itself at %s: only the recovery should end it", end)
+	t.Run("an end resolves", func(t *testing.T) {
+		const workload = "ops/backup"
+		incident := func(rule, key string, kind string, severities ...string) {
+			for _, severity := range severities {
+				alert := alertOf(kind, rule, workload, "boom", began)
+				alert.Key, alert.Severity = key, severity
+				if alert.Resolves = kind != trigger.KindResolved; !alert.Resolves {
+					alert.Time, alert.Incident = time.Now(), &trigger.Incident{Began: began, Hits: 3, Alerts: 2, Severities: []string{"error", "critical"}}
+				}
+				a.send(alert)
+			}
 		}
-		a.send(alertOf(trigger.KindResolved, "backup-missing", "ops/backup", "back again", time.Now()))
-		a.until("the recovery resolves it", func() bool { return len(a.active("ops/backup")) == 0 })
+		incident("backup-missing", "k1", trigger.KindAbsence, "critical")
+		incident("db-down", "k2", trigger.KindLog, "error", "critical") // two alerts there: the severity rose
+		a.until("all fire", func() bool { return len(a.firing(workload)) == 3 })
+		for _, one := range a.firing(workload) {
+			if time.Until(one.EndsAt) < 24*time.Hour {
+				t.Errorf("%s ends by itself at %s: only its end should end it", one.Labels["alertname"], one.EndsAt)
+			}
+		}
+		incident("db-down", "another key", trigger.KindResolved, "critical")
+		if n := len(a.firing(workload)); n != 3 {
+			t.Errorf("%d alerts fire after the end of another key, want 3", n)
+		}
+		incident("db-down", "k2", trigger.KindResolved, "critical")
+		a.until("the end resolves both severities", func() bool { return len(a.firing(workload)) == 1 })
+		incident("backup-missing", "k1", trigger.KindResolved, "critical")
+		a.until("the absence is resolved", func() bool { return len(a.firing(workload)) == 0 })
 	})
 
 	t.Run("hostile texts", func(t *testing.T) {
