@@ -108,6 +108,7 @@ const (
 	CodeWorkers       = "workers"
 	CodeDaemon        = "daemon"
 	CodeRetryLimit    = "retry-limit"
+	CodeFlush         = "flush"
 	CodeTwice         = "set-twice"
 	CodeList          = "yaml-list"
 	CodeTab           = "tab"
@@ -157,6 +158,7 @@ func Codes() [][2]string {
 		{CodeWorkers, "workers is not 0"},
 		{CodeDaemon, "daemon is on, which hangs after a Go plugin is loaded"},
 		{CodeRetryLimit, "retry_limit is not no_limits, so Fluent Bit drops chunks that are refused for a while"},
+		{CodeFlush, "flush is more than a second, so stack traces that records.join joins can be cut"},
 		{CodeTwice, "a parameter is set twice: only the first one counts"},
 		{CodeList, "a parameter is a list: Fluent Bit passes only its first element"},
 		{CodeTab, "a tab follows a key: Fluent Bit makes it part of the key"},

@@ -6,8 +6,10 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/fluentbitconf"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
@@ -29,7 +31,7 @@ func (r *Report) fluentBit(path string, options Options) {
 			unusable: p.Unusable,
 		})
 	}
-	outputs, events := 0, &eventRules{}
+	outputs, joins, events := 0, false, &eventRules{}
 	for i := range conf.Sections {
 		s := &conf.Sections[i]
 		switch {
@@ -38,9 +40,13 @@ func (r *Report) fluentBit(path string, options Options) {
 		case isOutput(s):
 			outputs++
 			settings := r.output(s, options)
+			joins = joins || settings != nil && settings.Records.Join == chunk.JoinOn
 			events.add(settings)
 			r.images(conf, s, settings)
 		}
+	}
+	if joins {
+		r.flush(conf)
 	}
 	r.inputs(conf, events)
 	r.filters(conf, options)
@@ -81,6 +87,21 @@ func sectionPath(s *fluentbitconf.Section) string {
 func (r *Report) service(s *fluentbitconf.Section) {
 	if e := s.Find("daemon"); e != nil && isOn(e.Value) {
 		r.entry(s, e, Warning, CodeDaemon, "a process that forks after loading a Go plugin hangs", "daemon off")
+	}
+}
+
+// flush warns of an interval that is longer than the plugin waits for the next line of a stack trace.
+func (r *Report) flush(conf *fluentbitconf.Conf) {
+	for i := range conf.Sections {
+		s := &conf.Sections[i]
+		if s.Name != "service" {
+			continue
+		}
+		if e := s.Find("flush"); e != nil && len(e.Unset) == 0 {
+			if seconds, err := strconv.ParseFloat(e.Value, 64); err == nil && seconds > 1 {
+				r.entry(s, e, Warning, CodeFlush, "records.join waits two seconds for the next line of a stack trace: with this interval the rest of one can come later", "flush 1")
+			}
+		}
 	}
 }
 

@@ -24,6 +24,7 @@ type Container struct {
 	Reason   string    `json:"reason,omitempty"` // why it is not followed, or why its log cannot be read at the moment
 	Lines    int64     `json:"lines"`            // since the instance started
 	Hits     int64     `json:"hits"`
+	Joined   int64     `json:"joined"` // records of several lines: stack traces
 	LastLine time.Time `json:"last_line,omitzero"`
 }
 
