@@ -3,12 +3,14 @@ package engine
 import (
 	"cmp"
 	"fmt"
+	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 	"github.com/tinyforge/fluentbit-trigger/engine/redact"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 	"github.com/tinyforge/fluentbit-trigger/engine/state"
 	"github.com/tinyforge/fluentbit-trigger/engine/template"
+	"github.com/tinyforge/fluentbit-trigger/engine/trace"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
@@ -52,6 +54,7 @@ func (h *Hit) alert(d *state.Decision, key []byte) Alert {
 	a.Message, shortened = h.message(&tally)
 	a.Truncated = h.cut || shortened || rec.Truncated
 	a.Fields = r.Fields(rec, func(path, value string) string { return h.mask(path, value, &tally) })
+	a.Exception = h.exception()
 	// Templates see texts that are masked: they could show a part of a secret, which does not look like one.
 	r.Render(&a, rec, func(path, value string) string { return h.mask(path, value, nil) })
 	h.maskRendered(&a)
@@ -105,10 +108,49 @@ func (h *Hit) captured() map[string]string {
 	return h.captures
 }
 
+// maskedLine returns the line of the hit with its secrets masked.
+func (h *Hit) maskedLine() []byte {
+	if spans := h.secrets(); len(spans) > 0 {
+		return h.redactor.AppendMasked(make([]byte, 0, len(h.line)), h.line, 0, len(h.line), spans)
+	}
+	return h.line
+}
+
+// exception returns the exception of the stack trace in the line, in texts that may be shown; nil when there is none.
+func (h *Hit) exception() *trace.Exception {
+	if h.Record.Source.IsEvent() || !trace.Possible(h.line) {
+		return nil
+	}
+	e, ok := trace.Read(h.maskedLine())
+	if !ok {
+		return nil
+	}
+	show := func(text string) string {
+		text = strings.ToValidUTF8(text, "\uFFFD")
+		if h.redactor != nil { // a secret may show only once its string is decoded
+			text = h.redactor.Text(text, nil)
+		}
+		return model.OneLine(text, model.MaxCapture)
+	}
+	e.Type, e.Message = show(e.Type), show(e.Message)
+	for i := range e.Chain {
+		e.Chain[i].Type, e.Chain[i].Message = show(e.Chain[i].Type), show(e.Chain[i].Message)
+	}
+	for i := range e.Frames {
+		e.Frames[i].Function, e.Frames[i].File = show(e.Frames[i].Function), show(e.Frames[i].File)
+	}
+	return &e
+}
+
 // appendTemplate appends the template of the hit's line. That of a container event is its name, with the exit code and the signal: these
 // distinguish kinds of ends, so they are not masked.
 func (h *Hit) appendTemplate(dst []byte) []byte {
 	if !h.Record.Source.IsEvent() || h.Record.Fields == nil {
+		if trace.Possible(h.line) { // all of it counts: the causes come last
+			if out, ok := template.AppendTrace(dst, h.maskedLine()); ok {
+				return out
+			}
+		}
 		// Only the part of a long line that the template is made of is searched, and somewhat more, so that a secret at its end is recognized.
 		line := h.line[:min(len(h.line), maxTemplated+model.MaskMargin)]
 		var spans []redact.Span
@@ -120,7 +162,7 @@ func (h *Hit) appendTemplate(dst []byte) []byte {
 		if len(spans) > 0 {
 			line = h.redactor.AppendMasked(make([]byte, 0, len(line)), line, 0, len(line), spans)
 		}
-		return template.Append(dst, line[:min(len(line), maxTemplated)])
+		return template.AppendLine(dst, line[:min(len(line), maxTemplated)])
 	}
 	for i, name := range [...]string{EventField, ExitCodeField, SignalField} {
 		before := len(dst)

@@ -50,7 +50,8 @@ type Alert struct {
 	Count      int               `json:"count"`                  // hits that this alert reports, without the suppressed ones
 	Template   string            `json:"template,omitempty"`     // of the line, where the rule uses templates
 	Captures   map[string]string `json:"captures,omitempty"`
-	Fields     map[string]string `json:"fields,omitempty"` // the record's fields that the rule names
+	Fields     map[string]string `json:"fields,omitempty"`    // the record's fields that the rule names
+	Exception  *Exception        `json:"exception,omitempty"` // of the stack trace that the line holds
 	Source     Source            `json:"source"`
 	Image      *Image            `json:"image,omitempty"`  // nil: it is not known when the image appeared
 	Deploy     *Deploy           `json:"deploy,omitempty"` // of kind deploy
@@ -110,6 +111,27 @@ type Suppressed struct {
 type Context struct {
 	Before []string `json:"before,omitempty"`
 	After  []string `json:"after,omitempty"`
+}
+
+// Exception is what a stack trace says.
+type Exception struct {
+	Type    string  `json:"type,omitempty"` // as the program prints it
+	Message string  `json:"message,omitempty"`
+	Chain   []Cause `json:"chain,omitempty"`  // its causes, the nearest first
+	Frames  []Frame `json:"frames,omitempty"` // of the user's own code, the most recent call of the deepest cause first; without own code the first of all
+}
+
+// Cause is an exception that caused another.
+type Cause struct {
+	Type    string `json:"type,omitempty"`
+	Message string `json:"message,omitempty"`
+}
+
+// Frame is one call of a stack trace.
+type Frame struct {
+	Function string `json:"function,omitempty"`
+	File     string `json:"file,omitempty"`
+	Line     int    `json:"line,omitempty"`
 }
 
 // Incident is what an alert of kind resolved ends.

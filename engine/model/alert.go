@@ -1,5 +1,7 @@
 package model
 
+import "github.com/tinyforge/fluentbit-trigger/engine/trace"
+
 // Kind is the kind of an alert.
 type Kind uint8
 
@@ -59,9 +61,10 @@ type Alert struct {
 	Deploy     *Deploy // of KindDeploy
 	// Resolves says that an alert of kind resolved will follow. Incident and Triggers are of that alert: what ended, and the triggers that sent its beginning; nil:
 	// unknown.
-	Resolves bool
-	Incident *Incident
-	Triggers []string
+	Resolves  bool
+	Incident  *Incident
+	Triggers  []string
+	Exception *trace.Exception // of the stack trace that the line holds, masked; nil: it holds none
 	// Before and After are the lines around the hit, oldest first: valid UTF-8, each at most 1 KiB and a mark that it was cut.
 	Before, After []string
 	// Redacted has how many secrets were masked in the alert's texts, by the names of their masks; nil: none.

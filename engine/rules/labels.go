@@ -130,6 +130,9 @@ func (r *Rule) Render(a *model.Alert, rec *model.Record, mask func(path, value s
 		Workload: a.Source.Workload, Host: a.Source.Host, Tag: a.Source.Tag, Container: a.Source.Container,
 		Captures: a.Captures, record: rec, mask: mask,
 	}
+	if a.Exception != nil {
+		data.Exception = *a.Exception
+	}
 	a.Labels = r.labels(&data)
 	a.Summary = renderSummary(r.Summary, &data)
 }

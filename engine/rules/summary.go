@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/trace"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 	"github.com/tinyforge/fluentbit-trigger/internal/templates"
 )
@@ -15,6 +16,7 @@ type summaryData struct {
 	Rule, Severity, Message, Stream, Workload, Host, Tag string
 	Container                                            model.Container
 	Captures, Labels                                     map[string]string
+	Exception                                            trace.Exception // empty where the line holds no stack trace
 
 	record *model.Record // nil where there is none
 	mask   func(path, value string) string
@@ -36,14 +38,21 @@ func parseSummary(text string) (*templates.Template, error) {
 	return t, nil
 }
 
-// renderSummary returns one line: that of the template, or if there is none or it fails, one of rule, workload and line.
+// renderSummary returns one line: that of the template, or if there is none or it fails, one of rule, workload and line. A stack trace begins with a line that
+// says little, so its exception stands for it.
 func renderSummary(t *templates.Template, data *summaryData) string {
 	if t != nil {
 		if text := renderLine(t, data, model.MaxSummary); text != "" {
 			return text
 		}
 	}
-	return model.OneLine(data.Rule+" in "+data.Workload+": "+safetext.Cut(data.Message, model.ShortLine), model.MaxSummary)
+	text := data.Message
+	if e := &data.Exception; e.Type != "" {
+		if text = e.Type; e.Message != "" {
+			text += ": " + e.Message
+		}
+	}
+	return model.OneLine(data.Rule+" in "+data.Workload+": "+safetext.Cut(text, model.ShortLine), model.MaxSummary)
 }
 
 // renderLine returns the output of a template for an alert, as one line of at most limit bytes; "" if it fails.

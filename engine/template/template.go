@@ -3,6 +3,8 @@ package template
 
 import (
 	"bytes"
+
+	"github.com/tinyforge/fluentbit-trigger/engine/trace"
 )
 
 // The masks of a template. None has a digit or a quote, so that masking a template again
@@ -19,7 +21,33 @@ const (
 // and dates masked, so that lines that differ in nothing else have one template. Quoted text is kept, with masks of its own, where
 // it is the message itself (msg="…", "message": "…") or the name of a JSON member. It does not allocate beyond dst, and is idempotent: the
 // template of a template is the template.
+//
+// A text with a stack trace has the template of the trace instead: what trace.AppendFingerprint returns, masked like a line.
 func Append(dst, line []byte) []byte {
+	if out, ok := AppendTrace(dst, line); ok {
+		return out
+	}
+	return AppendLine(dst, line)
+}
+
+// AppendTrace appends the template of the stack trace in a text, and reports false when it holds none.
+func AppendTrace(dst, text []byte) ([]byte, bool) {
+	if bytes.HasPrefix(text, []byte(trace.Mark)) {
+		return dst, false // the template of a trace, which masking does not change
+	}
+	start := len(dst)
+	dst, ok := trace.AppendFingerprint(dst, text)
+	if !ok {
+		return dst, false
+	}
+	end := len(dst)
+	dst = AppendLine(dst, dst[start:end])
+	n := copy(dst[start:], dst[end:])
+	return dst[:start+n], true
+}
+
+// AppendLine is Append for a line that holds no stack trace.
+func AppendLine(dst, line []byte) []byte {
 	t := templater{line: line, out: dst, start: len(dst)}
 	for t.i < len(line) {
 		t.step()

@@ -105,6 +105,15 @@ func NewAlert(a *engine.Alert, id string) trigger.Alert {
 			Container: trigger.Container(a.Source.Container),
 		},
 	}
+	if e := a.Exception; e != nil {
+		out.Exception = &trigger.Exception{Type: e.Type, Message: e.Message}
+		for _, c := range e.Chain {
+			out.Exception.Chain = append(out.Exception.Chain, trigger.Cause(c))
+		}
+		for _, f := range e.Frames {
+			out.Exception.Frames = append(out.Exception.Frames, trigger.Frame(f))
+		}
+	}
 	if a.ImageSince != 0 {
 		out.Image = &trigger.Image{Name: a.Image, Since: utc(a.ImageSince), Age: max(0, a.Time-a.ImageSince) / 1e9}
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode"
 
+	stacks "github.com/tinyforge/fluentbit-trigger/engine/trace"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
@@ -41,6 +42,9 @@ const maxPattern = 300
 // with wider gaps. All that a template holds is taken literally, so that none matches more than its gaps allow. A template of masks and spaces alone
 // has none: a pattern of it would match any line of as many words.
 func candidates(template string, cut bool) (out []string) {
+	if trace, ok := strings.CutPrefix(template, stacks.Mark+" "); ok {
+		return traceCandidates(trace)
+	}
 	all := pieces(template)
 	if !slices.ContainsFunc(all, func(p piece) bool { return !p.mask && strings.TrimSpace(p.text) != "" }) {
 		return nil
@@ -65,6 +69,34 @@ func candidates(template string, cut bool) (out []string) {
 	}
 	if text := longest(all); text != "" {
 		out = append(out, quoted(text))
+	}
+	return out
+}
+
+// traceCandidates returns regular expressions for texts with a stack trace: the type and the function that it names first, then one of both.
+func traceCandidates(template string) (out []string) {
+	typ, function := "", ""
+	for i, part := range strings.Split(" "+template, " at ") {
+		name, _, _ := strings.Cut(part, " (")
+		name = strings.TrimSpace(name)
+		if i > 0 && function == "" {
+			function = longest(pieces(name))
+		}
+		if typ == "" { // before the first frame, or behind one
+			if i == 0 {
+				typ = longest(pieces(name))
+			} else if _, more, _ := strings.Cut(part, ") "); more != "" {
+				typ = longest(pieces(strings.TrimSpace(more)))
+			}
+		}
+	}
+	switch {
+	case typ != "" && function != "":
+		out = append(out, `(?s)`+quoted(typ)+`.*?`+quoted(function), `(?s)`+quoted(function)+`.*?`+quoted(typ), quoted(typ), quoted(function))
+	case typ != "":
+		out = append(out, quoted(typ))
+	case function != "":
+		out = append(out, quoted(function))
 	}
 	return out
 }

@@ -10,12 +10,12 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/ruletest"
 )
 
-// TestRulePack runs the tests of the rule pack and of the examples of routing, deploys and incidents as docker-fluentbit test does. Each rule needs a test that holds a hit of it, and a text that is
+// TestRulePack runs the tests of the rule pack and of the examples of routing, deploys, incidents and traces as docker-fluentbit test does. Each rule needs a test that holds a hit of it, and a text that is
 // nearly one and is not.
 func TestRulePack(t *testing.T) {
 	t.Parallel()
 	var files []string
-	for _, folder := range []string{"rules", "routing", "deploys", "incidents"} {
+	for _, folder := range []string{"rules", "routing", "deploys", "incidents", "traces"} {
 		found, err := filepath.Glob(filepath.Join(root, "examples", folder, "*.toml"))
 		if found = slices.DeleteFunc(found, config.IsTest); err != nil || len(found) == 0 {
 			t.Fatalf("no rules in %s: %v", folder, err)

@@ -87,6 +87,16 @@ func escapeAlert(a *trigger.Alert, escape func(string) string) trigger.Alert {
 		*text = escape(*text)
 	}
 	out.Captures, out.Fields, out.Labels = escapeMap(a.Captures, escape), escapeMap(a.Fields, escape), escapeMap(a.Labels, escape)
+	if a.Exception != nil {
+		e := trigger.Exception{Type: escape(a.Exception.Type), Message: escape(a.Exception.Message)}
+		for _, c := range a.Exception.Chain {
+			e.Chain = append(e.Chain, trigger.Cause{Type: escape(c.Type), Message: escape(c.Message)})
+		}
+		for _, f := range a.Exception.Frames {
+			e.Frames = append(e.Frames, trigger.Frame{Function: escape(f.Function), File: escape(f.File), Line: f.Line})
+		}
+		out.Exception = &e
+	}
 	if a.Image != nil {
 		image := *a.Image
 		image.Name = escape(image.Name)

@@ -179,6 +179,7 @@ func Facts(a *trigger.Alert, runes int) []Fact {
 	if a.Kind != trigger.KindLog {
 		add("kind", a.Kind)
 	}
+	add("at", FramesText(a))
 	if !a.Time.IsZero() {
 		add("time", a.Time.UTC().Format("2006-01-02 15:04:05 UTC"))
 	}
@@ -194,6 +195,32 @@ func Facts(a *trigger.Alert, runes int) []Fact {
 		}
 	}
 	return list
+}
+
+// FramesText returns the first frames of an alert's stack trace on one line, or "": "charge (billing.py:19) < pay (web.py:24)".
+func FramesText(a *trigger.Alert) string {
+	if a.Exception == nil {
+		return ""
+	}
+	var parts []string
+	for i, f := range a.Exception.Frames {
+		if i == 3 {
+			break
+		}
+		place := f.File[strings.LastIndexAny(f.File, `/\`)+1:]
+		if f.Line > 0 && place != "" {
+			place += ":" + strconv.Itoa(f.Line)
+		}
+		switch {
+		case f.Function == "":
+			parts = append(parts, place)
+		case place == "":
+			parts = append(parts, f.Function)
+		default:
+			parts = append(parts, f.Function+" ("+place+")")
+		}
+	}
+	return strings.Join(parts, " < ")
 }
 
 // FactLine joins facts on one line.
