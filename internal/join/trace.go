@@ -36,6 +36,7 @@ type Trace struct {
 	mode   mode
 	frames bool // a frame came
 	class  bool // an exception was named
+	colon  bool // the first line ends in a colon, so that any line may follow
 }
 
 // Verdict is what becomes of a line behind a record.
@@ -77,7 +78,7 @@ func Begin(line []byte, time int64) (t Trace, ok bool) {
 	if len(line) == 0 || len(line) > maxLine || line[0] == '{' {
 		return t, false // an object holds its trace in a member
 	}
-	t = Trace{last: time, lines: 1, bytes: len(line)}
+	t = Trace{last: time, lines: 1, bytes: len(line), colon: line[len(line)-1] == ':'}
 	switch {
 	case isBlank(line[0]):
 		t.frames = isFrame(line)
@@ -119,6 +120,9 @@ func (t *Trace) Continue(line []byte, time int64) Verdict {
 	}
 	if gap := time - t.last; gap > MaxGap || gap < -MaxGap || len(line) > maxLine {
 		return Ends
+	}
+	if t.lines == 1 && !t.colon && !mayContinue(line) {
+		return Ends // so that MayJoin is the first step of one decision, and not another one
 	}
 	next := *t
 	if !next.accepts(line) {
@@ -212,8 +216,13 @@ func (t *Trace) accepts(line []byte) bool {
 // MayJoin reports whether a record may consist of two lines that follow each other in a stream. False is certain; true needs Begin of the first, and
 // Continue with the second. It takes a few nanoseconds.
 func MayJoin(before, line []byte) bool {
+	return len(before) > 0 && (mayContinue(line) || before[len(before)-1] == ':')
+}
+
+// mayContinue reports whether a line may be the second one of a record.
+func mayContinue(line []byte) bool {
 	if len(line) == 0 {
-		return len(before) > 0
+		return true
 	}
 	switch first[line[0]] {
 	case firstBlank:
@@ -227,5 +236,5 @@ func MayJoin(before, line []byte) bool {
 			return true
 		}
 	}
-	return len(before) > 0 && before[len(before)-1] == ':'
+	return false
 }
