@@ -10,8 +10,8 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 )
 
-// TestAllThatTheReaderOfLogsCountsIsTold gives each counter a value of its own, and wants each in the metrics and in the stats.
-func TestAllThatTheReaderOfLogsCountsIsTold(t *testing.T) {
+// TestEveryCounterOfTheDockerReaderIsReported gives each counter a value of its own, and finds each in the metrics and in the stats.
+func TestEveryCounterOfTheDockerReaderIsReported(t *testing.T) {
 	s := docker.Stats{Notices: map[docker.NoticeKind]int64{}}
 	s.States[docker.Live] = 700
 	next := int64(701)

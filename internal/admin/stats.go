@@ -227,7 +227,7 @@ func (i *Instance) docker(s *pipeline.Stats) *docker.Stats {
 func dockerOf(d *docker.Stats) *adminapi.DockerStats {
 	out := &adminapi.DockerStats{
 		Notices: map[string]int64{}, Stalled: d.Stalls, Broken: d.Broken, Invalid: d.Invalid, Replayed: d.Replayed, Missed: d.Missed,
-		Unsaved: d.Unsaved,
+		Unsaved: d.Unsaved, Records: d.Records, Joined: d.Joined, Cut: d.Cut,
 	}
 	for kind, n := range d.Notices {
 		out.Notices[string(kind)] = n

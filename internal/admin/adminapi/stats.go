@@ -161,8 +161,11 @@ type DockerStats struct {
 	Broken   int64            `json:"broken_streams"`
 	Invalid  int64            `json:"invalid_timestamps"`
 	Replayed int64            `json:"replayed_records"`
-	Missed   int64            `json:"missed_events"` // of the engine
-	Unsaved  int64            `json:"failed_saves"`  // of log positions
+	Missed   int64            `json:"missed_events"`  // of the engine
+	Unsaved  int64            `json:"failed_saves"`   // of log positions
+	Records  int64            `json:"joined_records"` // of several lines
+	Joined   int64            `json:"joined_lines"`   // of these records
+	Cut      int64            `json:"cut_records"`    // that a bound ended
 }
 
 // WorkloadCounts holds the counters of one workload.
