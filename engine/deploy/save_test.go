@@ -71,8 +71,8 @@ func TestStateIsBounded(t *testing.T) {
 	hostile := strings.Repeat("\"\\<\x01é", 1000)
 	for i := range 12 {
 		for c := range 200 {
-			from := s.line(fmt.Sprint(i, hostile, c), fmt.Sprint("x:", hostile, i, hostile), 10)
-			from = s.line(fmt.Sprint(i, hostile, c), fmt.Sprint("x:", i, hostile), 10)
+			s.line(fmt.Sprint(i, hostile, c), fmt.Sprint("x:", hostile, i, hostile), 10)
+			from := s.line(fmt.Sprint(i, hostile, c), fmt.Sprint("x:", i, hostile), 10)
 			for range minHits {
 				s.Hit(from, hostile, fmt.Append(nil, c, hostile), s.now)
 			}

@@ -15,7 +15,6 @@ import (
 // health is what the heartbeat goes by beside the counters.
 type health struct {
 	source   atomic.Pointer[func(context.Context) error] // set by WatchSource; nil: records come from Fluent Bit
-	failed   atomic.Pointer[error]                       // the heartbeat of the settings cannot be sent; nil: it can
 	redactor atomic.Pointer[client.Redactor]
 	files    atomic.Pointer[[]string]
 
