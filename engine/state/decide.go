@@ -5,24 +5,6 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 )
 
-// Decision is the outcome of a hit, with the numbers that its alert reports.
-type Decision struct {
-	Alert      bool
-	Reason     model.Reason // the hit is suppressed, when there is no alert
-	Kind       model.Kind
-	Severity   model.Severity // at least
-	At         int64          // when the hit happened
-	Late       int64          // by how much it arrived later
-	Suppressed [model.NumReasons]int64
-	Since      int64    // the earliest of the suppressed hits, 0: there are none
-	Last       int64    // the latest of them
-	AbsentFor  int64    // resolved: how long nothing came
-	Workload   string   // resolved: of the absence
-	Triggers   []string // resolved: that sent the absence; nil: unknown
-	Counted    int      // hits, or different values, that count for the threshold
-	Sample     *Sample  // that shows the hit, and is to be rendered; commit sets it
-}
-
 // verdict is the outcome of a hit. The suppressed hits that its alert reports are in the state until it is committed.
 type verdict struct {
 	alert    bool

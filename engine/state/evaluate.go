@@ -2,40 +2,8 @@ package state
 
 import (
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
-	"github.com/tinyforge/fluentbit-trigger/engine/mute"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 )
-
-// HitContext is all that decides about a hit beside the state of its key. It is gathered before anything is locked.
-type HitContext struct {
-	Rule          *rules.Rule
-	Source        *model.Source
-	Stream        model.Stream
-	OverflowKey   overflowKey // makes the key if there are too many templates
-	At            int64       // when the hit happened
-	Key           []byte      // the cooldown key
-	Container     []byte      // the key of the token bucket
-	Template      TemplateID
-	ImageSince    int64   // when the image of the hit appeared; 0: unknown
-	Value         ValueID // that a threshold of different values counts
-	Valued        bool    // there is one
-	Muted         bool    // a silence or an inhibition is in force: why
-	Reason        model.Reason
-	Silence       *mute.Silence // that is it
-	Sequence      SequenceID    // of the rule's own sequence, where it has one
-	Sequenced     bool          // the hit has all its values
-	Steps         []Step        // of the sequences of other rules that the hit is
-	WaitsForLines bool          // its alert waits for lines: it is counted as pending
-
-	known    bool // the template was seen before
-	inOrder  bool // after: the other rule was hit before; true for a rule without
-	waits    bool // without: the other rule is waited for
-	Overflow bool // no key is kept for it: there is no cooldown, and no threshold
-	Decision Decision
-}
-
-// overflowKey makes the key that hits share whose templates are too many.
-type overflowKey interface{ OverflowKey() []byte }
 
 // Evaluate runs everything due by now, then decides about a hit and commits the decision, which is in h.
 func (k *Keyed) Evaluate(h *HitContext, now int64, dst []model.Alert) []model.Alert {

@@ -1,8 +1,8 @@
 // Package state has the keyed state of the engine, and decides about each hit by it.
 //
 // The state of a key is five machines that know nothing of each other: window (the cooldown), unreported (hits suppressed since the last alert),
-// slidingCount (the threshold), episode (the escalation) and incident (the end of what alerts began). Beside the keys there are token buckets (tokens.go), templates that were seen (templates.go),
-// the hits of other rules that sequences ask for (sequence.go), and absences (absence.go).
+// slidingCount (the threshold), episode (the escalation) and incident (the end of what alerts began). Beside the
+// keys there are token buckets (outside.go), templates that were seen (templates.go), the hits of other rules that sequences ask for (sequence.go), and absences (absence.go).
 //
 // Three functions decide, each without side effects: decide about a hit, in the order of docs/counting.md, decideExpected about a hit of an absence rule,
 // decideRollup and decideAbsence when time has come. Keyed commits their outcomes (evaluate.go, due.go); a Draft, for Explain, puts them into effect on copies

@@ -15,16 +15,6 @@ func (k *Keyed) Rendered(shown *Sample, key []byte, text *SampleText) {
 	k.keys.Touch(k.hash(key))
 }
 
-// dueOutcome is the outcome of a deadline.
-type dueOutcome uint8
-
-const (
-	notDue   dueOutcome = iota // not yet, or not any more
-	delayed                    // it cannot be sent yet
-	unsent                     // the rule alerts nobody
-	sendable                   // an alert is sent
-)
-
 // decideRollup returns the outcome of a key's deadline, its next state, and the roll-up. It has no side effects.
 func decideRollup(r *rules.Rule, s *keyState, at int64, m *muting, b *tokens) (next transition, a model.Alert, out dueOutcome) {
 	next = transition{window: s.window, episode: s.episode}

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"github.com/tinyforge/fluentbit-trigger/engine/mute"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 )
 
@@ -74,3 +75,38 @@ func (k *Keyed) fill(b *bucket, container []byte, arrival int64) {
 func (k *Keyed) tokens(container []byte) tokens {
 	return tokens{of: k, limit: &k.limits.PerContainer, container: container}
 }
+
+// muting is the silences and inhibitions that alerts of time are asked about, and the alerts that inhibit.
+type muting struct {
+	board     *mute.Board     // nil: there is none
+	inhibitor *mute.Inhibitor // that of the board, or a copy of it
+	inhibits  []*rules.Inhibit
+}
+
+// mutes reports whether a silence or an inhibition suppresses an alert that time makes, as of the moment at which it is due.
+func (m *muting) mutes(s *rules.Subject, at int64) bool {
+	if m.board == nil {
+		return false
+	}
+	if m.board.Silences.Load().Suppressing(s, at) != nil {
+		return true
+	}
+	return len(m.inhibits) > 0 && m.inhibitor.Suppresses(m.inhibits, s, at)
+}
+
+// observe notes an alert that time made, for the inhibitions that it is the source of. over says that it ends them.
+func (m *muting) observe(s *rules.Subject, at int64, over bool) {
+	if m.board != nil && len(m.inhibits) > 0 {
+		m.inhibitor.Observe(m.inhibits, s, at, over)
+	}
+}
+
+// dueOutcome is the outcome of a deadline.
+type dueOutcome uint8
+
+const (
+	notDue   dueOutcome = iota // not yet, or not any more
+	delayed                    // it cannot be sent yet
+	unsent                     // the rule alerts nobody
+	sendable                   // an alert is sent
+)

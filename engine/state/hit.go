@@ -1,0 +1,56 @@
+package state
+
+import (
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/mute"
+	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+)
+
+// HitContext is all that decides about a hit beside the state of its key. It is gathered before anything is locked.
+type HitContext struct {
+	Rule          *rules.Rule
+	Source        *model.Source
+	Stream        model.Stream
+	OverflowKey   overflowKey // makes the key if there are too many templates
+	At            int64       // when the hit happened
+	Key           []byte      // the cooldown key
+	Container     []byte      // the key of the token bucket
+	Template      TemplateID
+	ImageSince    int64   // when the image of the hit appeared; 0: unknown
+	Value         ValueID // that a threshold of different values counts
+	Valued        bool    // there is one
+	Muted         bool    // a silence or an inhibition is in force: why
+	Reason        model.Reason
+	Silence       *mute.Silence // that is it
+	Sequence      SequenceID    // of the rule's own sequence, where it has one
+	Sequenced     bool          // the hit has all its values
+	Steps         []Step        // of the sequences of other rules that the hit is
+	WaitsForLines bool          // its alert waits for lines: it is counted as pending
+
+	known    bool // the template was seen before
+	inOrder  bool // after: the other rule was hit before; true for a rule without
+	waits    bool // without: the other rule is waited for
+	Overflow bool // no key is kept for it: there is no cooldown, and no threshold
+	Decision Decision
+}
+
+// overflowKey makes the key that hits share whose templates are too many.
+type overflowKey interface{ OverflowKey() []byte }
+
+// Decision is the outcome of a hit, with the numbers that its alert reports.
+type Decision struct {
+	Alert      bool
+	Reason     model.Reason // the hit is suppressed, when there is no alert
+	Kind       model.Kind
+	Severity   model.Severity // at least
+	At         int64          // when the hit happened
+	Late       int64          // by how much it arrived later
+	Suppressed [model.NumReasons]int64
+	Since      int64    // the earliest of the suppressed hits, 0: there are none
+	Last       int64    // the latest of them
+	AbsentFor  int64    // resolved: how long nothing came
+	Workload   string   // resolved: of the absence
+	Triggers   []string // resolved: that sent the absence; nil: unknown
+	Counted    int      // hits, or different values, that count for the threshold
+	Sample     *Sample  // that shows the hit, and is to be rendered; commit sets it
+}
