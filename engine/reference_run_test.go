@@ -101,14 +101,9 @@ func referenceSettings(c *choices) Settings {
 		}
 		s.Rules = append(s.Rules, r)
 	}
-	if c.below(2) == 0 { // the reference knows no masks: they change what alerts show, and nothing that is counted
+	if c.below(2) == 0 { // masks change what alerts show and the order of keys, and nothing else that is counted
 		s.Redact = DefaultRedact()
-		// Of keys that are due at one moment, the first in the order of their texts takes the token. A mask changes that order.
-		if !slices.ContainsFunc(s.Rules, func(r RuleSettings) bool {
-			return strings.HasPrefix(r.Pattern, "code") && slices.Contains(r.CooldownBy, "capture.x")
-		}) {
-			s.Redact.Patterns = []string{refSecret.String()}
-		}
+		s.Redact.Patterns = []string{refSecret.String()}
 	}
 	for range c.below(3) {
 		s.Inhibits = append(s.Inhibits, InhibitSettings{

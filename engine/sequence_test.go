@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // followed are rules of which the second asks for a hit of the first before.
@@ -160,6 +162,36 @@ func TestAHitThatNothingFollowsMakesAnAlert(t *testing.T) {
 	}
 	if c := r.counts()["begun"]; c.Absences != 2 || c.Hits != 5 {
 		t.Errorf("%+v", c)
+	}
+}
+
+// TestOfWaitsThatEndTogetherTheFirstKeyTakesTheToken, in whatever order the hits came. A masked value sorts by its mask and digest.
+func TestOfWaitsThatEndTogetherTheFirstKeyTakesTheToken(t *testing.T) {
+	for _, c := range []struct {
+		mask  bool
+		first bool // the key of 1 sorts before that of 31
+	}{{false, true}, {true, refMasked("1") < refMasked("31")}} {
+		for _, order := range [][]string{{"1", "31"}, {"31", "1"}} {
+			s := Settings{Rules: awaited(), Limits: Limits{MaxKeys: 10, PerContainer: Bucket{Rate: setting.Rate{Count: 1, Per: time.Hour}, Burst: 1}}}
+			s.Rules[0].Pattern = `^begin code (?P<id>\d+)`
+			if c.mask {
+				s.Redact.Patterns = []string{refSecret.String()}
+			}
+			r := newRun(t, s)
+			for i, id := range order {
+				r.record(Record{Time: r.now - int64(i+1)*int64(time.Second), Text: []byte("begin code " + id)})
+			}
+			got := r.later(time.Hour)
+			if len(got) != 1 {
+				t.Fatalf("%d alerts, want one: there is one token", len(got))
+			}
+			if first := (got[0].First == r.now-int64(time.Hour+time.Second)) == (order[0] == "1"); first != c.first {
+				t.Errorf("hits of %v, masked %v: the alert shows %q", order, c.mask, got[0].Message)
+			}
+			if got := r.later(time.Hour); len(got) != 1 {
+				t.Errorf("%d alerts with the next token, want that about the other hit", len(got))
+			}
+		}
 	}
 }
 
