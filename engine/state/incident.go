@@ -3,6 +3,7 @@ package state
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
@@ -126,7 +127,9 @@ func (s *keyState) end(at int64) model.Alert {
 		where = " in " + i.source.Workload
 	}
 	if i.text != nil {
-		a.Labels, a.Runbook, about = i.text.Labels, i.text.Runbook, ": "+i.text.Summary
+		a.Labels, a.Runbook = i.text.Labels, i.text.Runbook
+		// A summary without a template begins with rule and workload, which the end has said.
+		about = ": " + strings.TrimPrefix(i.text.Summary, i.rule+" in "+i.source.Workload+": ")
 	}
 	hits := "1 hit"
 	if n := a.Incident.Hits; n != 1 {

@@ -106,6 +106,12 @@ func (c *collector) frame(f frame, last bool) {
 		}
 		c.frames = append(c.frames[:maxFrames/2], c.frames[maxFrames/2+1:]...) // the most recent are wanted
 	}
+	if !last && string(f.function) == "panic" {
+		// Go prints the deferred functions that ran because of a panic above the call of panic. They are no part of the fault.
+		for len(c.frames) > 0 && c.frames[len(c.frames)-1].owner == c.owner {
+			c.frames = c.frames[:len(c.frames)-1]
+		}
+	}
 	owner := c.owner
 	if last {
 		owner = -1

@@ -133,3 +133,13 @@ func BenchmarkFingerprint(b *testing.B) {
 		})
 	}
 }
+
+// TestFramesOfAPanic leaves out the function that recovers, which debug.Stack prints above the panic.
+func TestFramesOfAPanic(t *testing.T) {
+	t.Parallel()
+	e, ok := trace.Read([]byte("panic: boom [recovered]\n\ngoroutine 1 [running]:\nruntime/debug.Stack()\n\t/usr/local/go/src/runtime/debug/stack.go:26 +0x5e\n" +
+		"main.handle.func1()\n\t/app/main.go:10 +0x1d\npanic({0x1, 0x2})\n\t/usr/local/go/src/runtime/panic.go:1 +0x1\nmain.greet(...)\n\t/app/main.go:7\nmain.handle(0x0)\n\t/app/main.go:11 +0x2\n"))
+	if !ok || len(e.Frames) != 2 || e.Frames[0] != (trace.Frame{Function: "main.greet", File: "/app/main.go", Line: 7}) || e.Frames[1].Function != "main.handle" {
+		t.Errorf("%t %+v", ok, e)
+	}
+}
