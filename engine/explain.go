@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/mute"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 	"github.com/tinyforge/fluentbit-trigger/engine/state"
 )
@@ -81,8 +82,14 @@ func (w *Worker) preview(draft *state.Draft, h *Hit, now int64) (*Preview, *Aler
 	r := h.rule
 	c := w.contextOf(h, now)
 	image, deploys := w.engine.deploys.Preview(h.Record.Source, c.At, now)
-	if deploys && c.Silence != nil && c.Silence.NextImage && c.Silence.From < now { // the line itself would end it
-		c.Silence, c.Muted = nil, false
+	if deploys { // the line itself would end silences, also for alerts that are due
+		appears := &mute.NewImage{Workload: h.Record.Source.Workload, At: now}
+		draft.Deployed(appears)
+		if c.Silence != nil {
+			about := h.subject()
+			c.Silence = w.engine.mutes.Silences.Load().SuppressingBeside(&about, now, appears)
+			c.Muted = c.Silence != nil
+		}
 	}
 	if c.ImageSince = image.Since; h.Record.Source.Container.Image == "" {
 		c.ImageSince = 0

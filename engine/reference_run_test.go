@@ -531,7 +531,11 @@ func TestTheEngineCountsAsTheReferenceDoes(t *testing.T) {
 	kinds, evicted := map[Kind]int{}, int64(0)
 	var reasons [NumReasons]int64
 	late, restarts, aged := 0, 0, 0
+	seeds := []uint64{493, 716, 1490} // found differences once: the order of masked keys, and silences that the explained line ends
 	for seed := range scenarios(t, 100) {
+		seeds = append(seeds, seed)
+	}
+	for _, seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			v := newVersus(t, &choices{rnd: rand.New(rand.NewPCG(seed, 31))})
 			for range 200 {

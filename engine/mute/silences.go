@@ -119,17 +119,32 @@ func (set *silenceSet) idle(now int64) bool { return set == nil || now < set.fro
 
 // Suppressing returns the silence that holds a hit or an alert back at a time, or nil.
 func (set *silenceSet) Suppressing(s *rules.Subject, now int64) *Silence {
+	return set.SuppressingBeside(s, now, nil)
+}
+
+// SuppressingBeside is Suppressing without the silences that an image ends which is about to appear.
+func (set *silenceSet) SuppressingBeside(s *rules.Subject, now int64, image *NewImage) *Silence {
 	if set.idle(now) {
 		return nil
 	}
 	for _, list := range set.lists(s.Rule, s.Source) {
 		for _, one := range list {
-			if one.matches(s, now, false) {
+			if one.matches(s, now, false) && !image.ends(one, s) {
 				return one
 			}
 		}
 	}
 	return nil
+}
+
+// NewImage is an image that appears in a workload at a time. A nil one ends nothing.
+type NewImage struct {
+	Workload string
+	At       int64
+}
+
+func (i *NewImage) ends(s *Silence, about *rules.Subject) bool {
+	return i != nil && s.NextImage && s.From < i.At && about.Source.Workload == i.Workload
 }
 
 // lists returns those that may be about a rule and a source, in the order in which they are asked.

@@ -16,6 +16,7 @@ type Draft struct {
 	rules     *rules.Snapshot
 	limits    rules.Limits
 	inhibitor *mute.Inhibitor // a copy
+	image     *mute.NewImage  // that the record makes appear; nil: none
 	keys      map[string]*keyState
 	buckets   map[string]*bucket
 	absences  map[string]*absenceTimer
@@ -114,6 +115,9 @@ func (d *Draft) copyAbsence(key string) {
 	d.due.set(&c.timer, t.timer.due)
 }
 
+// Deployed has the record make an image appear, which ends silences before anything that is due is done.
+func (d *Draft) Deployed(image *mute.NewImage) { d.image = image }
+
 // Inhibitor returns the copy of the inhibitor that the draft asks.
 func (d *Draft) Inhibitor() *mute.Inhibitor { return d.inhibitor }
 
@@ -131,7 +135,7 @@ func (d *Draft) tokens(container []byte) tokens {
 	return tokens{of: d, limit: &d.limits.PerContainer, container: container}
 }
 
-func (d *Draft) muting() *muting { return &muting{d.of.mutes, d.inhibitor, d.rules.Inhibits} }
+func (d *Draft) muting() *muting { return &muting{d.of.mutes, d.inhibitor, d.rules.Inhibits, d.image} }
 
 // Advance does all that is due by now.
 func (d *Draft) Advance(now int64) {

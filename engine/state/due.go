@@ -155,5 +155,5 @@ func (k *Keyed) muting() *muting {
 	if k.mutes == nil || k.rules == nil {
 		return &muting{}
 	}
-	return &muting{k.mutes, k.mutes.Inhibitor, k.rules.Inhibits}
+	return &muting{k.mutes, k.mutes.Inhibitor, k.rules.Inhibits, nil}
 }

@@ -81,6 +81,7 @@ type muting struct {
 	board     *mute.Board     // nil: there is none
 	inhibitor *mute.Inhibitor // that of the board, or a copy of it
 	inhibits  []*rules.Inhibit
+	image     *mute.NewImage // that is about to appear; nil: none
 }
 
 // mutes reports whether a silence or an inhibition suppresses an alert that time makes, as of the moment at which it is due.
@@ -88,7 +89,7 @@ func (m *muting) mutes(s *rules.Subject, at int64) bool {
 	if m.board == nil {
 		return false
 	}
-	if m.board.Silences.Load().Suppressing(s, at) != nil {
+	if m.board.Silences.Load().SuppressingBeside(s, at, m.image) != nil {
 		return true
 	}
 	return len(m.inhibits) > 0 && m.inhibitor.Suppresses(m.inhibits, s, at)
