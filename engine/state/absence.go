@@ -44,6 +44,7 @@ func (k *Keyed) OnSource(absent []*rules.Rule, s *model.Source, now int64) {
 func (k *Keyed) startAbsence(r *rules.Rule, workload string, s *model.Source, now int64) *absenceTimer {
 	key := rules.AbsenceKey(r, workload)
 	if t, ok := k.absences.Get(key); ok {
+		// A wait that began with a reload has seen no record; the first one gives it host and tag.
 		if t.source == nil {
 			t.source = s
 		}
@@ -74,6 +75,7 @@ func (t *absenceTimer) deadline(r *rules.Rule) int64 {
 
 // skip moves the wait along with a clock that moved by so many ns that did not pass.
 func (t *absenceTimer) skip(ns, now int64) {
+	// An absence that was reported waits for nothing.
 	if !t.absent {
 		t.from += ns
 		if t.until != 0 {
@@ -90,6 +92,7 @@ func decideExpected(r *rules.Rule, t *absenceTimer, h *HitContext, now int64) (d
 	switch {
 	case t.absent && t.sent:
 		gone := now - t.began
+		// After a hit the records' clock says how long nothing happened; without one only arrival is known.
 		if t.arrived != 0 {
 			gone = h.At - t.lastHit
 		}
@@ -157,6 +160,7 @@ func (k *Keyed) absenceDue(t *absenceTimer, at int64, dst []model.Alert) []model
 	a, out := decideAbsence(r, t, at, k.muting())
 	t.commitDue(out, at)
 	k.due.set(&t.timer, t.deadline(r))
+	// A delay is not saved, because a restart sets its own grace period.
 	if out == unsent || out == sendable {
 		k.absences.Touch(t.key)
 	}

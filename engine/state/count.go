@@ -50,6 +50,7 @@ func (c *slidingCount) with(set *rules.RuleSettings, h *HitContext) (n, own int)
 	}
 	n = fullest(marks, h.At, int64(set.Within), own)
 	if distinct && !h.Valued {
+		// A hit without the value adds nothing to the different values.
 		return n, own
 	}
 	return n + 1, own
@@ -66,6 +67,7 @@ func (c *slidingCount) observe(set *rules.RuleSettings, h *HitContext, own int) 
 	c.hits++
 	m := mark{h.At, h.Value, c.hits}
 	if own >= 0 {
+		// A record that came late must not make its value look older.
 		m.at = max(h.At, c.marks[own].at)
 		c.marks = slices.Delete(c.marks, own, own+1)
 	}
@@ -108,6 +110,7 @@ func fullest(all []mark, at, within int64, except int) (most int) {
 
 // insert puts a mark behind those that are not later.
 func (c *slidingCount) insert(m mark) {
+	// Searched from the end, because most records come in the order of their times.
 	i := len(c.marks)
 	for i > 0 && c.marks[i-1].at > m.at {
 		i--

@@ -48,9 +48,11 @@ func (d *deadlines) set(t *timer, due int64) {
 		last := len(d.heap) - 1
 		at := t.index
 		d.swap(at, last)
+		// The backing array must not keep removed state in memory.
 		d.heap[last] = nil
 		d.heap = d.heap[:last]
 		t.due = 0
+		// The last timer may come from another branch of the heap, so it can belong higher or lower.
 		if at < last {
 			d.down(at)
 			d.up(at)

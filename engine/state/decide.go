@@ -45,6 +45,7 @@ func decide(r *rules.Rule, s *keyState, h *HitContext, b *tokens, now int64) (ne
 		v.reason = h.Reason
 	case !h.inOrder:
 		v.reason = model.ReasonSequence
+	// The hits of an overflow key are of different templates, so neither threshold nor cooldown may suppress them.
 	case v.counted < set.Count && !h.Overflow:
 		v.reason = model.ReasonThreshold
 	case h.known:
@@ -79,11 +80,13 @@ func (s *keyState) commit(h *HitContext, next *transition, v *verdict, b *tokens
 	}
 	s.lastHit = now
 	if h.inOrder {
+		// A hit out of a sequence is no sign that the incident goes on.
 		s.incident.onHit(now)
 	}
 	if set := &h.Rule.Settings; set.Count > 0 {
 		s.count.observe(set, h, next.own) // before the count may restart, which includes the hit
 	} else {
+		// A reload may have removed the threshold; its marks must not count towards a later one.
 		s.count = slidingCount{}
 	}
 	s.apply(next)

@@ -61,6 +61,7 @@ func (d *Draft) Load(h *HitContext) {
 		d.copySteps(h.Steps[i].ID)
 		d.copyKey(h.Steps[i].Key)
 	}
+	// Peek, because an explanation must not keep an entry from being forgotten.
 	if t, ok := d.of.templates.Peek(h.Template); ok && d.templates[h.Template] == nil {
 		seen := *t
 		d.templates[h.Template] = &seen
@@ -214,6 +215,7 @@ func (d *Draft) Evaluate(h *HitContext, now int64) {
 			d.templates[h.Template] = newTemplateSeen(h)
 		} else {
 			t.clampFuture(now)
+			// Asked before the hit is noted, as in seenBefore.
 			h.known = t.knows(h)
 			t.observe(h)
 		}

@@ -25,6 +25,7 @@ func (k *Keyed) AdvanceBatch(now int64, dst []model.Alert) (_ []model.Alert, mor
 func (k *Keyed) NextDue() (at int64, ok bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	// These waits have no deadline before a call of runDue starts them.
 	if len(k.pendingAbsences) > 0 {
 		return k.latest, true
 	}
@@ -37,7 +38,9 @@ func (k *Keyed) NextDue() (at int64, ok bool) {
 // runDue appends the alerts due by now to dst, in the order of time. Each is made as of the moment at which it was due. It handles at most a batch;
 // more says that others are left.
 func (k *Keyed) runDue(now int64, dst []model.Alert) (_ []model.Alert, more bool) {
+	// Workers read the clock before they wait for the lock, so a later call may bring an earlier time.
 	k.latest = max(k.latest, now)
+	// Adopt gets no time, so the waits of new rules begin with the first call after it.
 	for _, start := range k.pendingAbsences {
 		k.startAbsence(start.Rule, start.Workload, nil, now)
 	}
@@ -77,10 +80,12 @@ func (k *Keyed) Adopt(n *rules.Snapshot) {
 		if s.reportsLater() {
 			k.due.set(&s.timer, k.fromNow(s.deadline(k.rule(s.key, s.workload())), s.restored))
 		}
+		// Only the first rules after a start may find a deadline in the past.
 		s.restored = false
 	}
 	for _, t := range k.absences.All() {
 		r := k.rule(t.key, t.workload())
+		// A rule that now waits for all workloads together has another key, so the waits for single ones end.
 		if r == nil || r.Settings.Absent <= 0 || rules.AbsenceKey(r, t.workload()) != t.key {
 			k.absences.Drop(t.key)
 			continue
@@ -124,9 +129,11 @@ func (k *Keyed) Skip(ns, now int64) {
 			k.keys.Touch(s.hash)
 		}
 	}
+	// A clock that was set forward leaves no saved time in the future.
 	if ns >= 0 {
 		return
 	}
+	// Otherwise fromNow would delay the deadlines of later reloads until the clock is there again.
 	k.latest = min(k.latest, now)
 	for _, s := range k.keys.All() {
 		s.clampFuture(now)

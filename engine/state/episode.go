@@ -32,6 +32,7 @@ func (e *episode) observe(r *rules.Rule, at, now int64) {
 		*e = episode{}
 		return
 	}
+	// Before lastHit moves, or this hit would bridge the gap that ended the episode.
 	if e.began != 0 && e.expired(at, r.Window()) {
 		e.began, e.step = 0, 0
 	}
@@ -63,6 +64,7 @@ func (e *episode) escalate(r *rules.Rule, at int64) model.Severity {
 	if e.began == 0 || e.expired(at, r.Window()) { // the roll-up was delayed until the episode had expired
 		e.began, e.step = at, 0
 	}
+	// A roll-up that was delayed may have passed several steps; the last one counts.
 	for e.step < len(steps) && e.began+int64(steps[e.step].After) <= at {
 		e.step++
 	}

@@ -22,6 +22,7 @@ func (k *Keyed) tryEvaluate(h *HitContext, now int64, dst []model.Alert) (_ []mo
 	if more {
 		return dst, false
 	}
+	// Counted only here, because an attempt that ends above is repeated.
 	counters := h.Rule.Counters
 	counters.Hit()
 	if h.Rule.Settings.Absent > 0 {
@@ -45,6 +46,7 @@ func (k *Keyed) tryEvaluate(h *HitContext, now int64, dst []model.Alert) (_ []mo
 
 func (k *Keyed) evaluateKey(h *HitContext, now int64) {
 	s := k.stateOfHit(h, now)
+	// The sequence comes before first_seen: a hit out of order must not make its template known.
 	h.order(k.stepsOf(h), now)
 	if h.inOrder {
 		h.known = k.seenBefore(h, now)
@@ -58,6 +60,7 @@ func (k *Keyed) evaluateKey(h *HitContext, now int64) {
 	k.addMarks(len(s.count.marks) - before)
 	k.due.set(&s.timer, s.deadline(rollupRule(k.rules, s, h)))
 	k.keys.Touch(s.hash)
+	// After the decision, because a hit below its threshold is no step.
 	if h.happened() {
 		k.step(h)
 	}
@@ -65,6 +68,7 @@ func (k *Keyed) evaluateKey(h *HitContext, now int64) {
 
 func (k *Keyed) evaluateExpected(h *HitContext, now int64) {
 	t := k.startAbsence(h.Rule, h.Source.Workload, h.Source, now)
+	// The decision comes before the commit, which resets the times that it reports.
 	h.Decision = decideExpected(h.Rule, t, h, now)
 	t.commit(h, now)
 	k.due.set(&t.timer, t.deadline(h.Rule))
@@ -86,6 +90,7 @@ func rollupRule(n *rules.Snapshot, s *keyState, h *HitContext) *rules.Rule {
 func (k *Keyed) addMarks(n int) {
 	k.marks += n
 	for k.marks > maxMarks && k.keys.Len() > 1 {
+		// At least one key stays: it is that of the present hit, which was used last and gets its deadline next.
 		k.keys.EvictOldest()
 	}
 }

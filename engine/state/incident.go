@@ -149,6 +149,7 @@ func (k *Keyed) Opened(key []byte, severity model.Severity, text *IncidentText) 
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	s := k.peek(string(key))
+	// The text was rendered without the lock: the key may have been forgotten meanwhile, or its incident ended.
 	if s == nil || s.incident == nil {
 		return
 	}

@@ -31,6 +31,7 @@ func newKeyState(key string) *keyState {
 // clone returns a copy that shares nothing that changes.
 func (s *keyState) clone() *keyState {
 	c := *s
+	// Group and timer belong to the original: with them a draft could change the engine.
 	c.group, c.timer = nil, timer{}
 	c.timer.key = &c
 	c.incident = s.incident.clone()
@@ -51,6 +52,7 @@ func (s *keyState) clampFuture(now int64) {
 	s.episode.clampFuture(now)
 	s.incident.clampFuture(now)
 	s.lastHit = min(s.lastHit, now)
+	// This time is in the future on purpose, but by no more than after a restart at this moment.
 	s.notBefore = min(s.notBefore, now+int64(AbsenceGrace))
 }
 
@@ -72,6 +74,7 @@ func (s *keyState) workload() string {
 func (s *keyState) deadline(r *rules.Rule) int64 {
 	due := s.rollupDue(r)
 	if ends := s.incident.ends(r); ends != 0 && (due == 0 || ends < due) {
+		// A deadline of 0 would take the timer out of the heap.
 		return max(ends, 1)
 	}
 	return due

@@ -67,6 +67,7 @@ func (k *Keyed) setLimits(limits rules.Limits) {
 
 // keyRemoved ends the state of a key that was removed. Hits that it had not reported yet are counted as forgotten.
 func (k *Keyed) keyRemoved(s *keyState) {
+	// A timer that stayed in the heap would fire for a key that no table holds.
 	k.due.set(&s.timer, 0)
 	k.marks -= len(s.count.marks)
 	if s.group != nil {

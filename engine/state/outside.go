@@ -43,6 +43,7 @@ func (t *tokens) available(now int64) (ok bool) {
 	if t.limit.Unlimited() {
 		return true
 	}
+	// Kept for consume: under one lock nothing changes the bucket in between.
 	t.found = t.of.bucketOf(t.container)
 	t.arrival, ok = t.found.next(t.limit, now)
 	return ok

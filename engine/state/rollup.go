@@ -101,6 +101,7 @@ func (s *keyState) onRollup(r *rules.Rule, a *model.Alert, at int64) {
 	s.onAlert(r, a.Source, a.Stream, model.Sum(&a.Suppressed), a.First, a.Last, at)
 	if i := s.incident; i != nil {
 		i.severities.Add(a.Severity)
+		// An alert of time has its text already, so Opened is not called for it.
 		if i.text == nil {
 			i.text = &IncidentText{Summary: a.Summary, Labels: a.Labels, Runbook: a.Runbook}
 		}

@@ -42,6 +42,7 @@ func (k *Keyed) newTables(size int) {
 	k.templates = table.New(size, table.Form[TemplateID, *templateSeen]{
 		Name: func(id TemplateID, _ *templateSeen) string { return id.stateKey() },
 		Copy: func(t *templateSeen) (any, bool) {
+			// Set with the copy: a hit that comes while it is encoded is newer, and saved by the next call.
 			t.saved = t.last
 			return savedTemplate{t.first, t.last}, true
 		},
@@ -95,6 +96,7 @@ func (k *Keyed) Restore(entries []model.StateEntry, now int64, oldest time.Durat
 	for _, e := range entries {
 		if e.Key == ClockKey {
 			var s savedClock
+			// A clock that does not parse counts as unknown here; entry returns its error.
 			if unmarshal(e.Value, &s) == nil {
 				r.stopped = s.Now
 			}
@@ -182,6 +184,7 @@ func (r *restoring) entry(e model.StateEntry) (kept bool, err error) {
 		if err := unmarshal(e.Value, &saved); err != nil {
 			return false, err
 		}
+		// The bound holds for saved state too.
 		s := &steps{saved.At[max(0, len(saved.At)-maxSteps):]}
 		if r.now-s.latest() > r.oldest {
 			return false, nil

@@ -71,6 +71,7 @@ func (h *HitContext) order(s *steps, now int64) {
 		s.clampFuture(now)
 	}
 	if set.After != "" { // less than within before, or at the same time
+		// Times are whole ns, so the window that ends with the hit itself begins 1 ns after At - within.
 		h.inOrder = h.Sequenced && s.between(h.At-int64(set.Within)+1, int64(set.Within))
 		return
 	}
@@ -98,6 +99,7 @@ func (k *Keyed) stepsOf(h *HitContext) *steps {
 func (k *Keyed) step(h *HitContext) {
 	for i := range h.Steps {
 		one := &h.Steps[i]
+		// Noted even if it ends a wait: a hit that comes later may have happened before it.
 		if s, ok := k.sequences.Get(one.ID); ok {
 			s.add(h.At)
 			k.sequences.Touch(one.ID)

@@ -23,6 +23,7 @@ func (k *Keyed) stateOfHit(h *HitContext, now int64) *keyState {
 	if g := k.groups[string(groupKey(h))]; g != nil && len(g.keys) >= MaxTemplates && !k.has(h.Key) && !k.sweep(g, h.Rule, now) {
 		h.Overflow = true
 		k.overflow++
+		// The shared key is in no group, so it takes no place of a template.
 		h.Key = h.OverflowKey.OverflowKey()
 		s, _ := k.stateOf(h.Key)
 		return s
@@ -69,6 +70,7 @@ func (k *Keyed) sweep(g *templateGroup, r *rules.Rule, now int64) bool {
 	if !g.toSweep(now) {
 		return false
 	}
+	// Set even if nothing has expired: otherwise a full group would be searched at each hit.
 	g.swept = now
 	expired := g.expired(r, now)
 	for _, s := range expired {
@@ -150,6 +152,7 @@ func (k *Keyed) seenBefore(h *HitContext, now int64) (known bool) {
 		return false
 	}
 	t.clampFuture(now)
+	// Asked before the hit is noted, which makes its own template known.
 	known = t.knows(h)
 	if t.observe(h) {
 		k.templates.Touch(h.Template)

@@ -22,6 +22,7 @@ type unreported struct {
 
 func (u *unreported) state() unreportedState {
 	switch {
+	// Only for these two reasons does a rule roll up, see Rule.RollsUp.
 	case u.sample != nil && u.suppressed[model.ReasonCooldown]+u.suppressed[model.ReasonRateLimit] > 0:
 		return rollupPending
 	case u.first != 0:

@@ -55,5 +55,6 @@ func (w *window) prolong(length, now int64) {
 }
 
 func (w *window) clampFuture(now int64) {
+	// A roll-up that cannot leave is the one time that lies ahead, and by no more than this.
 	w.opened, w.overdue = min(w.opened, now), min(w.overdue, now+int64(maxProlonged))
 }

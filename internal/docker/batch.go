@@ -70,6 +70,7 @@ func (b *batch) settle() []Line {
 }
 
 func (b *batch) reset() {
+	// One long line must not keep its memory for the life of the container.
 	if cap(b.text) > 2*maxBatchBytes {
 		b.text = nil
 	}
@@ -88,13 +89,16 @@ func (b *batch) count(k key) (n uint64) {
 
 // deliver evaluates the batch and adds its records to the cursor. The caller holds t.mu.
 func (t *tail) deliver(ctx context.Context) error {
+	// First, because it may add the records that have waited long enough to an empty batch.
 	t.settleRecords()
 	if len(t.batch.lines) == 0 {
 		return nil
 	}
+	// Also after an error: the cursor has none of these records, so they are read again.
 	defer t.batch.reset()
 	lines := t.batch.settle()
 	b := &Batch{Source: t.source.Load(), Lines: lines}
+	// The sink comes before the cursor: a kill in between repeats lines, whose alerts keep their ids, and loses none.
 	if err := t.m.opt.Sink(ctx, b); err != nil {
 		return err
 	}
@@ -108,6 +112,7 @@ func (t *tail) deliver(ctx context.Context) error {
 	t.m.counters.lines.Add(int64(read))
 	t.cursorMu.Lock()
 	defer t.cursorMu.Unlock()
+	// Records that still wait are read again after a restart, so the saved position must lie before them.
 	t.limit = noLimit
 	t.held(func(k key) { t.limit = min(t.limit, k.time-1) })
 	since, known := t.cursor.since, t.cursor.known()

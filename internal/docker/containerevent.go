@@ -83,6 +83,7 @@ func (m *Manager) queueEvent(e Event) {
 	}
 	select {
 	case m.queue <- e:
+		// Only if it was queued: the inspection must find one that was missed.
 		m.rememberEvent(&e)
 	default:
 		m.counters.missed.Add(1)
@@ -103,6 +104,7 @@ func (m *Manager) reportEvents(ctx context.Context) {
 }
 
 func (m *Manager) reportEvent(ctx context.Context, e *Event) {
+	// An event that concerns no rule must not be repeated after a restart either.
 	if !m.follows(e.container()) {
 		m.reportedUntil.Store(max(m.reportedUntil.Load(), e.Time))
 		return
@@ -133,11 +135,13 @@ func (m *Manager) healthChanged(ctx context.Context, e *Event) bool {
 // emit evaluates an event, and notes that it did.
 func (m *Manager) emit(ctx context.Context, o *ContainerEvent) {
 	m.stops.Mark(o, m.stopSignal(o.Source.Container.ID))
+	// After an error reportedUntil stays, so the engine repeats the event to the next run.
 	if err := m.opt.OnEvent(ctx, o); err != nil {
 		m.opt.Log.Debug("event was not evaluated", "error", err)
 		return
 	}
 	m.counters.events.Add(1)
+	// An inspection is no part of the event stream: events before its time may still be on their way.
 	if !o.Recovered {
 		m.reportedUntil.Store(max(m.reportedUntil.Load(), o.Time))
 	}

@@ -157,6 +157,7 @@ func decodeCursor(b []byte) (*cursor, error) {
 	}
 	c, since := &cursor{}, signed()
 	evicted, stepped, size := signed(), unsigned(), unsigned()
+	// The sizes come from the store, so they are checked before they are used.
 	if !ok || size > ringSize || stepped > 2*ringSize {
 		return nil, fmt.Errorf("%w: out of bounds", errCursor)
 	}
@@ -169,6 +170,7 @@ func decodeCursor(b []byte) (*cursor, error) {
 		c.add(key{at, binary.BigEndian.Uint64(b)})
 		b = b[8:]
 	}
+	// After add, which changes them as it does for new records.
 	c.since, c.evicted, c.stepped = since, evicted, int(stepped)
 	return c, nil
 }

@@ -25,6 +25,7 @@ type budget struct{ used atomic.Int64 }
 
 // reserve reserves n bytes, and reports whether it could.
 func (b *budget) reserve(n int) bool {
+	// Added before the check, so that two streams cannot both take the last bytes.
 	if b.used.Add(int64(n)) > maxPartials {
 		b.used.Add(int64(-n))
 		return false

@@ -256,6 +256,7 @@ func (m *Manager) work(ctx context.Context) {
 		case <-tick.C:
 			m.guarded("reconciling", func() { m.refresh(ctx); m.reconcile(ctx, false) })
 			m.findMissed(ctx)
+		// Without findMissed: after a subscription the engine first repeats the events that it still has.
 		case <-m.wake:
 			m.guarded("reconciling", func() { m.refresh(ctx); m.reconcile(ctx, true) })
 		case <-ctx.Done():
@@ -406,6 +407,7 @@ func (m *Manager) handle(ctx context.Context, e Event) {
 		if t := m.ensureTail(ctx, e.ID); t != nil {
 			t.wakeUp()
 		}
+	// The tail reads the rest of the log before it ends, so it is only woken.
 	case "destroy":
 		if t := m.tail(e.ID); t != nil {
 			t.wakeUp()
@@ -474,6 +476,7 @@ func (m *Manager) removeTail(t *tail) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	// A tail that ended with Stop keeps its cursor for the next run.
 	if t.dropped.Load() && m.tails[t.id] == t {
 		delete(m.tails, t.id)
 		m.removed = append(m.removed, t.id)

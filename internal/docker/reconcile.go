@@ -13,9 +13,11 @@ import (
 // reconcile compares the engine's containers with the tails, and so corrects for missed events. With all set, every tail inspects its container:
 // events before the subscription are unknown.
 func (m *Manager) reconcile(ctx context.Context, all bool) {
+	// Taken before the list: a container that is created meanwhile counts as newer, and is read from its first line.
 	since := m.opt.Now().Add(m.engineOffset()).Add(-clockMargin).UnixNano()
 	call, cancel := context.WithTimeout(ctx, m.timing.call)
 	defer cancel()
+	// An engine that does not answer says nothing about its containers, so no tail ends on an error.
 	list, err := m.opt.API.List(call)
 	if err != nil {
 		m.opt.Log.Debug("cannot list containers", "error", err)
@@ -116,6 +118,7 @@ func (m *Manager) SetSettings(ctx context.Context, s Settings) error {
 	m.mu.Lock()
 	m.settings = s
 	m.joins.Store(s.Join)
+	// The new settings may follow them.
 	clear(m.ignored)
 	tails := make([]*tail, 0, len(m.tails))
 	for _, t := range m.tails {
@@ -194,6 +197,7 @@ func (m *Manager) warnCompressed(t *tail) {
 	m.compress = m.compress || !decided
 	version := m.version
 	m.mu.Unlock()
+	// Without the lock, because OnNotice is the caller's code.
 	if !decided {
 		m.notify(Notice{Kind: NoticeCompress, Source: t.source.Load(), Text: "container " + t.info.Name + " compresses its rotated logs, and engine " +
 			version + " loses lines when that happens (version 23 does not)"})

@@ -157,6 +157,7 @@ func (t *tail) relieve(ctx context.Context) error {
 	t.m.mu.Lock()
 	tails := make([]*tail, 0, len(t.m.tails))
 	for _, other := range t.m.tails {
+		// The lock of t is held by the caller; its own records end last.
 		if other != t {
 			tails = append(tails, other)
 		}
@@ -178,6 +179,7 @@ func (t *tail) relieve(ctx context.Context) error {
 	}
 	slices.SortFunc(all, func(a, b aged) int { return a.until.Compare(b.until) })
 	for _, a := range all {
+		// Some room more than needed, so that the next line does not start another search.
 		if t.m.waiting.Load() <= maxWaiting/8*7 {
 			return nil
 		}

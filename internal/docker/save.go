@@ -89,6 +89,7 @@ func (m *Manager) Idle() (names []string, idle bool) {
 		}
 	}
 	for id, i := range m.ignored {
+		// A shorter prefix could be that of another container.
 		if len(m.opt.Own) < 12 || !strings.HasPrefix(id, m.opt.Own) {
 			names = append(names, i.name)
 		}
@@ -191,6 +192,7 @@ func (t *tail) checkpoint() []byte {
 	if !t.dirty {
 		return nil
 	}
+	// Cleared before the save, so that lines evaluated meanwhile set it again.
 	t.dirty = false
 	return t.cursor.encode(t.limit)
 }

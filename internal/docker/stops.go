@@ -35,6 +35,7 @@ func (s *Stops) Mark(o *ContainerEvent, own string) {
 		if stops(o.Signal, own) {
 			s.note(id, o.Time)
 		}
+	// A request from before a start does not explain the next end.
 	case "start", "destroy":
 		delete(s.asked, id)
 	}
@@ -55,6 +56,7 @@ func (s *Stops) note(id string, at int64) {
 			}
 		}
 		if len(s.asked) >= maxStops {
+			// Forgetting all of them makes a few requested stops look like crashes, which is better than to miss a crash.
 			clear(s.asked)
 		}
 	}

@@ -127,6 +127,7 @@ func (t *tail) stream(ctx context.Context, p part) (*record, error) {
 	defer func() { _ = body.Close() }() // it was only read
 	in := t.reader(body)
 	for n := 0; ; n++ {
+		// Nothing more is buffered: lines are evaluated before the stream waits, however few they are.
 		if !in.ready() {
 			t.mu.Lock()
 			err := t.deliver(ctx)
@@ -260,6 +261,7 @@ func (t *tail) endedEarly() bool {
 // gap reports lost records and resets the cursor.
 func (t *tail) gap() {
 	t.mu.Lock()
+	// Lines that wait end here, because no record behind the gap can continue them.
 	t.join.flushAll(true)
 	t.endRecords()
 	t.mu.Unlock()
@@ -295,6 +297,7 @@ func (t *tail) accept(ctx context.Context, r *record) error {
 	k := r.key()
 	if t.replay != nil {
 		done, over := t.replay.done(k)
+		// Read before the replay ends with its last record.
 		renews := t.replay.renews
 		if over {
 			t.replay = nil
@@ -327,6 +330,7 @@ func (t *tail) accept(ctx context.Context, r *record) error {
 
 // addAgain adds a known record to a rebuilt cursor, in the order of the log. The caller holds t.mu.
 func (t *tail) addAgain(ctx context.Context, k key) error {
+	// The batch comes first, because its records lie before this one in the log.
 	if err := t.deliver(ctx); err != nil {
 		return err
 	}

@@ -191,11 +191,13 @@ func (t *tail) attempt(ctx context.Context) (next step, err error) {
 		return stepRest, nil
 	case !errors.Is(err, io.EOF):
 		return stepRetry, err
+	// The log may have more: only a stream without new lines proves that it is at its end.
 	case t.fresh > 0:
 		return stepAgain, nil
 	case !ended:
 		return stepRetry, err
 	}
+	// An unfinished record counts only now that nothing can continue it.
 	if remnant != nil {
 		if err := t.accept(ctx, remnant); err != nil {
 			return stepRetry, err
@@ -234,6 +236,7 @@ func (t *tail) finish(ctx context.Context) {
 	defer t.mu.Unlock()
 	t.join.flushAll(false)
 	t.endRecords()
+	// An error leaves the cursor as it is, so a later run reads the lines again.
 	if err := t.deliver(ctx); err != nil {
 		t.log.Debug("lines were not evaluated", "error", err)
 	}

@@ -79,10 +79,12 @@ func (i *idle) due(ctx context.Context) {
 	if !ask {
 		return
 	}
+	// Without the lock: the engine may take long, and lines must be evaluated meanwhile.
 	err := t.probe(ctx)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
+	// The stream went on meanwhile, so the answer is about a wait that is over.
 	case !i.on || i.wait != wait || ctx.Err() != nil:
 	case err != nil:
 		t.m.counters.stalls.Add(1)

@@ -23,6 +23,7 @@ type identity struct {
 // earlier alerts of the run with the same values.
 func (id *identity) next(a *engine.Alert, raw []byte) string {
 	h := sha256.New()
+	// With their lengths, so that no two lists of parts give the same bytes.
 	for _, part := range []string{a.RuleID, id.instance, a.Source.Tag} {
 		h.Write(binary.AppendUvarint(nil, uint64(len(part))))
 		h.Write([]byte(part))
@@ -45,6 +46,7 @@ func (id *identity) ofTime(a *engine.Alert) string {
 		h.Write(binary.AppendUvarint(nil, uint64(len(part))))
 		h.Write([]byte(part))
 	}
+	// The time at which it was due: a restart may make the alert later, with the same id.
 	h.Write(binary.BigEndian.AppendUint64(nil, uint64(a.Due)))
 	return shortid.Alert(h.Sum(nil))
 }

@@ -37,6 +37,7 @@ func (c *arrival) read() int64 {
 	if c.passed == nil {
 		return c.now().UnixNano()
 	}
+	// Held during skip, so that no other reader uses the new time before the deadlines have moved.
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.now()

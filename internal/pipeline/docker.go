@@ -44,6 +44,7 @@ const (
 // container evaluates lines of a container.
 func (b *batch) container(lines *docker.Batch) {
 	b.hits = 0
+	// Deferred, so that the hits before a panic count too.
 	defer func() { lines.Hits = b.hits }()
 	records := b.p.Records()
 	for i := range lines.Lines {

@@ -63,6 +63,7 @@ func (p *Pipeline) submit(lines func(*batch)) Verdict {
 		p.counters.refused.Add(1)
 		return Refused
 	}
+	// A job that was taken always ends: its lines count already, so the chunk must not come again.
 	<-j.done
 	return Accepted
 }
@@ -175,6 +176,7 @@ func (b *batch) offer(rec *engine.Record, hits []engine.Hit) {
 func (b *batch) route(id func(*engine.Alert) string) {
 	for i := range b.alerts {
 		made := &b.alerts[i]
+		// This alert was stored with its hit, and is completed under the same id.
 		if made.Ticket != 0 && b.release(made) {
 			continue
 		}
@@ -206,9 +208,12 @@ func (b *batch) triggersOf(made *engine.Alert, a *trigger.Alert) []string {
 // keep passes the alerts to the delivery, which keeps them in memory if the store fails.
 func (b *batch) keep() {
 	defer guard.Recover(b.p.log, &b.p.counters.panics, "keeping alerts")
+	// Last: a kill in between repeats an alert under its id, and loses none.
 	defer b.keepHeld()
+	// At the end of items, where markAccepted expects them.
 	b.addBegun()
 	if len(b.items) > 0 {
+		// Only logged: the delivery keeps the alerts, and a chunk that came again would count its hits twice.
 		if err := b.p.delivery.Accept(b.p.ctx, b.items); err != nil {
 			b.p.log.Error("cannot store alerts, keeping them in memory", "alerts", len(b.items), "error", err)
 		}

@@ -49,11 +49,13 @@ func (p *Pipeline) WatchSource(answers func(context.Context) error) {
 func (p *Pipeline) setHeartbeat(n *prepared) {
 	set := &n.settings.Heartbeat
 	files := set.Files()
+	// Also without a sender, so that the file is watched for whose absence prevented it.
 	p.health.files.Store(&files)
 	if n.beats == nil {
 		p.heart.Set(nil, 0)
 		return
 	}
+	// Before the sender is in force, so that no log line shows its secrets.
 	p.health.redactor.Store(n.beats.Redactor())
 	p.heart.Set(n.beats, set.Every)
 }
@@ -109,6 +111,7 @@ func (p *Pipeline) quiet(ctx context.Context) string {
 		return ""
 	}
 	h, now := &p.health, p.now()
+	// A clock that went back restarts the time of quiet.
 	if n := p.counters.chunks.Load(); h.since.IsZero() || n != h.chunks || now.Before(h.since) {
 		h.chunks, h.since = n, now
 	}

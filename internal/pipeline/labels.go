@@ -53,6 +53,7 @@ func (p *Pipeline) applyLabels() {
 	defer guard.Recover(p.log, &p.counters.panics, "compiling rules from labels")
 	p.reloading.Lock()
 	defer p.reloading.Unlock()
+	// Before the labels are read: a container that comes later waits for the next round.
 	defer p.labels.Begin()()
 	settings := p.Settings()
 	if !settings.Labels.Rules {

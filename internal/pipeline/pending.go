@@ -79,6 +79,7 @@ func (b *batch) markAccepted() {
 	kept := b.items[len(b.items)-len(b.begun):]
 	for i, one := range b.begun {
 		one.accepted = true
+		// It was completed after its copy went to the store, so only an update adds the lines.
 		if one.item.NotBefore.IsZero() && !kept[i].NotBefore.IsZero() {
 			b.completed = append(b.completed, one.item)
 		}
@@ -92,6 +93,7 @@ func (b *batch) sendCompleted() {
 	if len(b.completed) == 0 {
 		return
 	}
+	// An error costs only the lines: the store sends the alert without them once pendingTime is over.
 	if err := b.p.delivery.Complete(b.p.ctx, b.completed); err != nil {
 		b.p.log.Warn("sending alerts without the lines after them", "alerts", len(b.completed), "error", err)
 	}

@@ -218,6 +218,7 @@ func (p *Pipeline) chooseStore(o Options, set store.Settings, revisions map[stri
 	}
 	p.log.Error("store unavailable: keeping alerts in memory, they will be lost on restart", "error", errors.Join(err, opened.Close()))
 	set.Path = store.MemoryPathOf(p.id)
+	// A store in memory belongs to this instance, so nothing can clash there.
 	if opened, err = open(); err == nil {
 		opened.Claim(revisions)
 	}
@@ -295,6 +296,7 @@ func (p *Pipeline) stop(ctx context.Context) error {
 	if err := p.delivery.Stop(ctx); err != nil {
 		errs = append(errs, fmt.Errorf("stopping the delivery: %w", err))
 	}
+	// Not earlier: the steps above store alerts with this context.
 	p.cancel()
 	if err := p.store.Close(); err != nil {
 		errs = append(errs, fmt.Errorf("closing the store: %w", err))

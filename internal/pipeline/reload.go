@@ -81,6 +81,7 @@ func (p *Pipeline) prepare(s *config.Settings) (*prepared, error) {
 	var err error
 	if n.snapshot, err = p.engine.Compile(p.labels.AddTo(s)); err != nil {
 		errs = append(errs, err)
+		// The rules in force stay, which is better than none.
 		n.snapshot = p.engine.Snapshot()
 	}
 	for _, broken := range n.snapshot.Broken() {
@@ -119,6 +120,7 @@ func (p *Pipeline) apply(n *prepared) (engine.Change, error) {
 	p.setHeartbeat(n)
 	p.silences.Configure(n.settings)
 	change := p.engine.Apply(n.snapshot)
+	// After the rules: the lines that wait in the old decoder are evaluated with the new ones.
 	if n.decoder != nil && p.decoderChanges(n.settings) {
 		p.replaceDecoder(n.decoder)
 	}
@@ -127,6 +129,7 @@ func (p *Pipeline) apply(n *prepared) (engine.Change, error) {
 			"kept", len(change.Kept), "triggers", len(n.settings.Triggers))
 	}
 	p.warnOfSharedSecrets(n.settings)
+	// Last, because the two checks above compare with the settings before.
 	p.settings = n.settings
 	return change, nil
 }
@@ -271,6 +274,7 @@ func (p *Pipeline) prepareAdmin(result *config.Result, before *config.Settings) 
 		return settle
 	}
 	set := &result.Settings.Admin
+	// Watched, so that the settings apply as soon as the files can be read.
 	p.adminFiles.Store(&[]string{set.TokenFile, set.CertFile, set.KeyFile})
 	problems := result.Unavailable("admin.", err)
 	for _, problem := range problems {

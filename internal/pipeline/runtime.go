@@ -140,6 +140,7 @@ func (p *Pipeline) addRuntime(n *prepared) *prepared {
 	if err != nil {
 		p.log.Error("skipping invalid runtime objects", "error", err)
 	}
+	// Its clients were never in force.
 	n.close()
 	p.loaded.Store(result)
 	return next
@@ -194,10 +195,12 @@ func (m *runtimeObjects) change(c RuntimeChange) (RuntimeObject, error) {
 // changeAll makes all pending changes. The caller holds reloading.
 func (m *runtimeObjects) changeAll() {
 	m.mu.Lock()
+	// mu is released before the work, so that further changes queue meanwhile and share the next reload.
 	jobs := m.pending
 	m.pending = nil
 	m.mu.Unlock()
 	defer func() {
+		// After a panic was recovered: no caller may get a nil error for a change that was not made.
 		for _, j := range jobs {
 			if !j.done {
 				j.done, j.err = true, errors.New("the change caused a panic: see the log")
@@ -235,6 +238,7 @@ func (m *runtimeObjects) changeBatch(batch []*runtimeJob) {
 			}
 			return
 		}
+		// Saved first: a change in force that is not in the store would be lost by a restart.
 		err := m.store.SaveRuntime(m.ctx, m.now(), m.instance, plan.rows, plan.audit)
 		if err == nil {
 			m.recoveries = m.store.Health().Recovered
@@ -364,6 +368,7 @@ func (m *runtimeObjects) planOne(j *runtimeJob, plan *runtimePlan, now time.Time
 		}
 		return nil
 	}
+	// From the time, because after a restart the revisions of removed objects are unknown and must not be used again; it grows even if the clock goes back.
 	m.lastRevision = max(m.lastRevision+1, now.UnixNano())
 	j.result = RuntimeObject{c.RuntimeKey, m.lastRevision, now, value}
 	plan.objects[c.RuntimeKey] = j.result
@@ -378,6 +383,7 @@ func (plan *runtimePlan) remove(key config.RuntimeKey) {
 
 // removeOf removes the overrides of a deleted global rule and the exceptions from it. Each gets its audit entry.
 func (plan *runtimePlan) removeOf(c *RuntimeChange) {
+	// Sorted, so that the audit has the same order each time; it is a copy, so removing is safe.
 	for _, key := range sortedKeys(plan.objects) {
 		if key.Name == c.Name && (key.Kind == config.RuntimeOverride || key.Kind == config.RuntimeDisable) {
 			plan.audit = append(plan.audit, store.AuditEntry{

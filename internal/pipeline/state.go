@@ -40,6 +40,7 @@ func (s *engineState) save(ctx context.Context, all bool) error {
 	if s.unsaved == nil {
 		s.unsaved = map[string][]byte{}
 	}
+	// Taken under the lock, so that an older change never overwrites a newer one.
 	for _, e := range s.engine.TakeState(all) {
 		s.unsaved[statePrefix(s.instance)+e.Key] = e.Value
 	}

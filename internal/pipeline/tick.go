@@ -33,6 +33,7 @@ func (p *Pipeline) tick(b *batch) {
 	if at, ok := p.engine.NextDue(); !ok || at > p.now().UnixNano() {
 		return
 	}
+	// Asked before the engine makes alerts, because they would not be due again.
 	if p.delivery.Room() != nil {
 		return
 	}

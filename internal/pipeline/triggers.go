@@ -70,6 +70,7 @@ func newTriggers(s *config.Settings, now func() time.Time, outside *outsideHours
 	var errs []error
 	for i := range s.Triggers {
 		set := &s.Triggers[i]
+		// Also of a trigger that cannot be built, so that its secret file is watched for.
 		t.files = append(t.files, set.Files()...)
 		filter, err := trigger.NewFilter(set, regexps)
 		if err != nil {

@@ -71,6 +71,7 @@ func (p *Pipeline) Warnings() []Warning {
 	p.warnings.mu.Lock()
 	more := p.warnings.more
 	p.warnings.mu.Unlock()
+	// Called without the lock, because it asks the reader of logs, which has locks of its own.
 	if more != nil {
 		out = append(out, more()...)
 	}
@@ -136,6 +137,7 @@ func (p *Pipeline) AddWarnings(fn func() []Warning) {
 // logWarnings logs the warnings that are new since the last call.
 func (p *Pipeline) logWarnings() {
 	defer guard.Recover(p.log, &p.counters.panics, "checking for warnings")
+	// Before the lock, which Warnings takes itself.
 	now := p.Warnings()
 	p.warnings.mu.Lock()
 	before := p.warnings.logged

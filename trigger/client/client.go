@@ -95,8 +95,9 @@ func newClient(s *trigger.Settings, deps Deps) (*Client, error) {
 		missing: MissingFormat(s, deps.LookupEnv),
 	}
 	c.http = c.retrying(&http.Client{
-		Transport:     transport,
-		Timeout:       s.Timeout,
+		Transport: transport,
+		Timeout:   s.Timeout,
+		// A redirect would send payload and credentials to an address that nobody configured.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}, s.Retries)
 	return c, nil
@@ -125,8 +126,9 @@ func (d Deps) withDefaults() Deps {
 func (c *Client) retrying(client *http.Client, retries int) *retryablehttp.Client {
 	return &retryablehttp.Client{
 		HTTPClient: client,
-		Logger:     nil,
-		RetryMax:   retries,
+		// A logger would get URLs, which can contain a token.
+		Logger:   nil,
+		RetryMax: retries,
 		CheckRetry: func(ctx context.Context, answer *http.Response, err error) (bool, error) {
 			return exchangeOf(ctx).check(ctx, answer, err), nil
 		},
@@ -167,10 +169,13 @@ func (c *Client) Close() { c.http.HTTPClient.CloseIdleConnections() }
 func (c *Client) Send(ctx context.Context, id string, alerts []trigger.Alert) trigger.Result {
 	start := c.now()
 	result := c.send(ctx, id, alerts)
+	// The clock may have been set back meanwhile.
 	result.Elapsed = max(0, c.now().Sub(start))
+	// A receiver that expects a format of its own refuses any other payload with such a status.
 	if result.Status >= 400 && result.Status < 500 {
 		result.Reason += formatHint(c.missing)
 	}
+	// Last, so that it covers every text added above.
 	result.Reason = c.redactor.Redact(result.Reason)
 	return result
 }
@@ -178,6 +183,7 @@ func (c *Client) Send(ctx context.Context, id string, alerts []trigger.Alert) tr
 func (c *Client) send(ctx context.Context, id string, alerts []trigger.Alert) (result trigger.Result) {
 	x := &exchange{client: c, id: id}
 	defer func() {
+		// Dead, because the same alert would panic at each attempt.
 		if recover() != nil {
 			result = trigger.Result{Outcome: trigger.Dead, Failure: trigger.FailureClient, Reason: "internal error: sending this alert panicked", Attempts: x.attempts}
 		}

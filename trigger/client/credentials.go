@@ -51,6 +51,7 @@ func readCredentials(s *trigger.Settings, p *egress.Policy, lookupEnv func(strin
 	for _, name := range slices.Sorted(maps.Keys(s.Headers)) {
 		c.headers[name] = s.Headers[name]
 	}
+	// Sorted, so that the errors have the same order each time.
 	for _, name := range slices.Sorted(maps.Keys(s.HeaderFiles)) {
 		c.headers[name] = read("header_files."+name, setting.SecretSource{File: s.HeaderFiles[name]})
 	}
@@ -159,6 +160,7 @@ func (c *credentials) header(s *trigger.Settings, userAgent string) http.Header 
 	if s.Username != "" {
 		h.Set("Authorization", "Basic "+basicAuth(s.Username, c.password))
 	}
+	// Last, so that a configured header replaces one that the client sets.
 	for name, value := range c.headers {
 		h.Set(name, value.Reveal())
 	}

@@ -45,6 +45,7 @@ func secretURL(s *trigger.Settings) bool {
 		return true
 	}
 	u, err := url.Parse(s.URL.Text.Reveal())
+	// An address that cannot be parsed may contain anything.
 	if err != nil || u.User != nil || u.RawQuery != "" {
 		return true
 	}

@@ -51,8 +51,10 @@ func errorResult(ctx context.Context, err error) trigger.Result {
 	var dns *net.DNSError
 	var operation *net.OpError
 	switch {
+	// The guard refuses within a dial, so its error has the classes below too.
 	case errors.As(err, &refusal):
 		return trigger.Result{Outcome: trigger.Hold, Failure: trigger.FailureEgress, Reason: refusal.Error()}
+	// A cancelled attempt can fail with an error of any class below.
 	case ctx.Err() != nil:
 		return trigger.Result{Outcome: trigger.RetryLater, Failure: trigger.FailureCancelled, Reason: "given up before an answer came"}
 	case isTimeout(err):

@@ -34,6 +34,7 @@ func retryAfter(header http.Header, answer []byte, r *receiver.Receiver, now tim
 	if seconds, err := strconv.ParseFloat(text, 64); err == nil {
 		return clampSeconds(seconds)
 	}
+	// A number too large for a float is the longest wait there is, not an invalid header.
 	if digits := strings.TrimLeft(text, "0123456789"); digits == "" {
 		return maxRetryAfter
 	}

@@ -62,6 +62,7 @@ func (s *signer) sign(header http.Header, id string, at time.Time, body []byte) 
 	if len(s.keys) > 0 {
 		stamp := strconv.FormatInt(at.Unix(), 10)
 		signatures := make([]string, len(s.keys))
+		// One signature for each key, so that a receiver can change its key without refusing requests.
 		for i, key := range s.keys {
 			mac := hmac.New(sha256.New, key)
 			mac.Write([]byte(id + "." + stamp + "."))
