@@ -41,7 +41,18 @@ func (f *fakeSender) Send(context.Context, string, []trigger.Alert) trigger.Resu
 	return f.result
 }
 
-func (f *fakeSender) Close() { f.closed = true }
+func (f *fakeSender) Close() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.closed = true
+}
+
+// set changes the answers.
+func (f *fakeSender) set(panics bool, result trigger.Result) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.panics, f.result = panics, result
+}
 
 func (f *fakeSender) count() int {
 	f.mu.Lock()
@@ -50,11 +61,12 @@ func (f *fakeSender) count() int {
 }
 
 // beating runs a Heart in a bubble of synctest until the test ends. The check returns what is set.
-func beating(t *testing.T, log *await.Log) (h *Heart, reason *string) {
+func beating(t *testing.T, log *await.Log) (h *Heart, reason *atomic.Value) {
 	t.Helper()
-	reason = new(string)
+	reason = &atomic.Value{}
+	reason.Store("")
 	h = New(Options{
-		Check: func(context.Context) string { return *reason }, Instance: "edge", Host: "node-1",
+		Check: func(context.Context) string { return reason.Load().(string) }, Instance: "edge", Host: "node-1",
 		Log: slog.New(slog.NewTextHandler(log, nil)), Panics: &atomic.Int64{},
 	})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -94,14 +106,14 @@ func TestAReasonWithholdsRequests(t *testing.T) {
 		log := &await.Log{}
 		h, reason := beating(t, log)
 		f := &fakeSender{result: trigger.Result{Outcome: trigger.Delivered}}
-		*reason = "the store fails"
+		reason.Store("the store fails")
 		h.Set(f, time.Minute)
 		time.Sleep(3*time.Minute + time.Second)
 		synctest.Wait()
 		if s := h.Status(); f.count() != 0 || s.Withheld != 4 || s.Reason != "the store fails" {
 			t.Errorf("%d requests, status %+v", f.count(), s)
 		}
-		*reason = ""
+		reason.Store("")
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if s := h.Status(); f.count() != 1 || s.Sent != 1 || s.Reason != "" {
@@ -123,9 +135,9 @@ func TestAFailureAndAPanicEndNothing(t *testing.T) {
 		if s := h.Status(); s.Failed != 2 || s.Reason != "the request failed: status 503" {
 			t.Errorf("status %+v", s)
 		}
-		f.panics = true
+		f.set(true, trigger.Result{})
 		time.Sleep(time.Minute)
-		f.panics, f.result = false, trigger.Result{Outcome: trigger.Delivered}
+		f.set(false, trigger.Result{Outcome: trigger.Delivered})
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if s := h.Status(); s.Sent != 1 || s.Reason != "" || h.opt.Panics.Load() != 1 {
