@@ -124,6 +124,7 @@ func (c *collector) up() { c.owner = max(c.owner-1, 0) }
 
 // result returns what is shown.
 func (c *collector) result() Exception {
+	// Frames of which no exception is named belong to the outermost.
 	c.own(0)
 	var e Exception
 	for i, h := range c.exceptions {

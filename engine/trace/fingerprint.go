@@ -20,6 +20,7 @@ func AppendFingerprint(dst, text []byte) ([]byte, bool) {
 	if !r.read(flat) {
 		return f.out[:start], false
 	}
+	// The flattened text lies before the fingerprint in one buffer, which saves an allocation.
 	n := copy(f.out[start:], f.out[begin:])
 	return f.out[:start+n], true
 }
@@ -81,6 +82,7 @@ func (f *fingerprinter) again(from int) bool {
 		h = (h ^ uint32(c)) * 16777619
 	}
 	h |= 1 // 0 is an empty place
+	// An empty place is always left: seen has twice as many as frames and types together.
 	for i := h; ; i++ {
 		switch place := &f.seen[i%uint32(len(f.seen))]; *place {
 		case h:

@@ -93,6 +93,7 @@ func atoi(s []byte) int {
 		if !isDigit(c) {
 			break
 		}
+		// Log lines are hostile: a long row of digits must not overflow.
 		if n = n*10 + int(c-'0'); n > 1e9 {
 			return 1e9
 		}

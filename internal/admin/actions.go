@@ -32,6 +32,7 @@ func redeliver(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Read before the change, which takes them out of the list.
 	before := c.deadLettersBefore(which)
 	back, left, err := c.p.Store().Redeliver(c.r.Context(), c.p.Now(), which)
 	if err != nil {
@@ -54,6 +55,7 @@ func dropDeadLetters(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Read before they are gone, for the audit.
 	before := c.deadLettersBefore(which)
 	n, err := c.p.Store().Remove(c.r.Context(), c.p.Now(), which)
 	if err != nil {
@@ -178,6 +180,7 @@ func addSilence(c *call) (any, error) {
 		}
 		s.Severity = append(s.Severity, severity)
 	}
+	// Times in ns reach to the year 2262, and 0 means that no time is set.
 	if year := q.Until.Year(); !q.Until.IsZero() && (year < 1971 || year > 2261) {
 		return nil, problem(http.StatusUnprocessableEntity, "until: the year %d must be from 1971 to 2261", year)
 	}

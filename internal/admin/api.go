@@ -52,11 +52,13 @@ func newAPI(r *Registry, l *listener) *api {
 	files := page.Handler()
 	for _, name := range page.Files() {
 		a.files[name] = true
+		// A pattern that ends in a slash would match all paths below it.
 		if name == "/" {
 			name = "/{$}"
 		}
 		a.mux.Handle("GET "+name, files)
 	}
+	// The mux's own 404 and 405 are plain text; clients of the API expect a Problem.
 	a.mux.HandleFunc("/", func(w http.ResponseWriter, q *http.Request) {
 		if allowed := a.allowed(q); len(allowed) > 0 {
 			w.Header().Set("Allow", strings.Join(allowed, ", "))
@@ -106,6 +108,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		guard.Report(a.listener.log(), a.registry.panics, "answering a request", cause)
 		a.answer(w, q, problem(http.StatusInternalServerError, "internal error: the log has the stack trace"))
 	}()
+	// Before the handlers, so that errors have these headers too.
 	protect(w.Header())
 	a.mux.ServeHTTP(w, q)
 }
@@ -133,6 +136,7 @@ func (a *api) answer(w http.ResponseWriter, _ *http.Request, body any) {
 }
 
 func (a *api) write(w http.ResponseWriter, status int, kind string, body any) {
+	// Encoded before the header is written, so that a failure can still change the status.
 	var text bytes.Buffer
 	enc := json.NewEncoder(&text)
 	enc.SetEscapeHTML(false)
@@ -180,6 +184,7 @@ func (c *call) run(rt *route) (any, error) {
 	if c.query, err = url.ParseQuery(c.r.URL.RawQuery); err != nil {
 		return nil, problem(http.StatusBadRequest, "malformed query")
 	}
+	// A misspelled filter must not return everything.
 	for key := range c.query {
 		if key != "instance" && !slices.ContainsFunc(rt.Params, func(p openapi.Param) bool { return p.Name == key }) {
 			return nil, problem(http.StatusBadRequest, "unknown parameter %s: must be one of %s", quoted(key), rt.paramNames())

@@ -54,6 +54,7 @@ func audit(c *call) (any, error) {
 		}
 		for i := range page {
 			e := &page[i]
+			// Also for entries that do not match, so that the next page begins behind them.
 			before = e.Seq
 			if !f.since.IsZero() && e.Time.Before(f.since) {
 				return out, nil

@@ -39,6 +39,7 @@ func deadLetters(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	// One more than asked for shows whether there is another page.
 	all, err := c.p.Store().DeadLetters(c.r.Context(), which, behind, limit+1)
 	if err != nil {
 		return nil, err

@@ -96,6 +96,7 @@ const closeWithin = time.Second
 // Attach serves an instance at the address in its settings, and follows its settings through reloads. If the address or a file cannot be used, it returns an
 // error and falls back to Instance.Before. If the program's default address is in use, it logs a warning and the instance has no listener.
 func (r *Registry) Attach(i *Instance) error {
+	// Set first, so that no reload is missed while the instance is attached.
 	i.Pipeline.OnReload(func(s *config.Settings) (func(bool), error) { return r.prepare(i, s.Admin) })
 	settle, err := r.prepare(i, i.Pipeline.Settings().Admin)
 	if err == nil {
@@ -162,6 +163,7 @@ func (r *Registry) prepare(i *Instance, set listen.Settings) (settle func(applie
 	switch {
 	case err == nil:
 		return r.settling(i, l, policy, server), nil
+	// Nobody asked for the default address, so a program must not fail because another one uses it.
 	case isDefault:
 		i.Pipeline.Log().Warn("admin API not available: set [admin] listen to another address, or to \"off\"", "error", err)
 		return r.settling(i, nil, nil, nil), nil
@@ -208,6 +210,7 @@ func (r *Registry) settling(i *Instance, l *listener, policy *listen.Policy, ser
 		if l == r.at[i.Pipeline.ID()] {
 			return
 		}
+		// Only now, when the new listener serves already.
 		r.leave(i)
 		if l != nil {
 			r.join(i, l)
@@ -224,6 +227,7 @@ func samePort(a, b string) bool {
 
 // Detach stops serving an instance. If it was the last one at its address, the address is free when Detach returns.
 func (r *Registry) Detach(i *Instance) {
+	// First, so that no later reload attaches it again.
 	i.Pipeline.OnReload(nil)
 	r.moving.Lock()
 	defer r.moving.Unlock()

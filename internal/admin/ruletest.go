@@ -79,6 +79,7 @@ func (c *call) ruleToTest(q *adminapi.RuleTestRequest, rule map[string]any) (eng
 		return settings, nil
 	}
 	s := c.p.Settings()
+	// First the rule as the overrides of the workload change it.
 	if q.Workload != "" {
 		for _, r := range engine.Effective(&engine.Settings{Rules: s.Rules, Workloads: s.Workloads}, q.Workload) {
 			if r.Settings.Name == q.Name || r.ID == q.Name {

@@ -357,6 +357,7 @@ func (col collection) change(c *call, name string, revision int64, action string
 func (col collection) refusal(name string, err error) error {
 	var bad *pipeline.ConfigError
 	switch {
+	// First, because this error has a ConfigError too.
 	case errors.Is(err, pipeline.ErrRuntimeSources) && errors.As(err, &bad):
 		p := invalid(http.StatusServiceUnavailable, bad.Problems)
 		p.Detail = pipeline.ErrRuntimeSources.Error()
@@ -384,12 +385,14 @@ func (col collection) refusal(name string, err error) error {
 // disable disables a global rule for the workloads that match a glob.
 func disable(c *call) (any, error) {
 	key := config.RuntimeKey{Kind: config.RuntimeDisable, Scope: c.r.PathValue("workload"), Name: c.r.PathValue("rule")}
+	// PUT is idempotent: a second one changes nothing and has no audit entry.
 	if _, there := c.p.RuntimeObjects()[key]; there {
 		return nil, nil
 	}
 	_, err := c.p.ChangeRuntime(pipeline.RuntimeChange{
 		RuntimeKey: key, Who: c.who, Action: "create", Make: func(map[string]any) (map[string]any, error) { return map[string]any{}, nil },
 	})
+	// If it exists by now, another request had the same result.
 	if err != nil && !errors.Is(err, pipeline.ErrRuntimeExists) {
 		return nil, collection{noun: "exception from"}.refusal(key.Name, err)
 	}

@@ -34,11 +34,13 @@ func (c *call) openStream() (s *stream, done func(), err error) {
 	}
 	done = func() { <-c.api.streams }
 	s = &stream{c.w, http.NewResponseController(c.w)}
+	// The server's timeout for reading a request would end the stream.
 	if err := s.control.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		done()
 		return nil, nil, err
 	}
 	c.w.Header().Set("Content-Type", "text/event-stream")
+	// nginx would keep events until its buffer is full.
 	c.w.Header().Set("X-Accel-Buffering", "no")
 	c.w.WriteHeader(http.StatusOK)
 	return s, done, nil
@@ -91,6 +93,7 @@ func streamAlerts(c *call) (any, error) {
 		}
 		gap = len(oldest) > 0 && after < oldest[0].Seq-1
 	}
+	// Before the first look at the store, so that an alert in between is announced.
 	news, unsubscribe := c.p.SubscribeAlerts()
 	defer unsubscribe()
 	s, done, err := c.openStream()
@@ -116,6 +119,7 @@ func streamAlerts(c *call) (any, error) {
 			}
 			var text []byte
 			for i := range page {
+				// Also for a damaged alert, or the stream would read it again and again.
 				after = page[i].Seq
 				if json.Valid(page[i].Payload) {
 					text = appendEvent(text, strconv.FormatInt(after, 10), "alert", page[i].Payload)

@@ -88,6 +88,7 @@ func (d *Decoder) Decode(chunk []byte, tag string, now int64, fn Func) {
 	}
 	r.d, r.fn, r.b, r.tag, r.now, r.dockerEvents = d, fn, chunk, tag, now, d.isDockerEvents(tag)
 	r.fields.keepANSI = d.settings.KeepANSI
+	// Its spans are positions in the chunk before.
 	r.memo.forget()
 	defer r.release()
 	r.run()
@@ -106,6 +107,7 @@ func (r *reading) release() {
 	r.rec, r.fields = engine.Record{}, fields{}
 	r.pending = lookahead{plain: r.pending.plain}
 	r.kube, r.resource, r.by, r.group = span{}, span{}, byAnyone, 0
+	// Up to the capacity, because lines behind the length would stay in memory.
 	clear(r.done[:cap(r.done)])
 	r.done = r.done[:0]
 	if cap(r.json) > maxKeptJSON {

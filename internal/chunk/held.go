@@ -129,6 +129,7 @@ func (d *Decoder) TakeHeld(now int64) []Held {
 	if !j.on.Load() || !j.changes.Load() && !j.due(now) {
 		return nil
 	}
+	// The order of the locks is that of their owners: the journal's is the innermost.
 	d.joiner.mu.Lock()
 	defer d.joiner.mu.Unlock()
 	d.traces.mu.Lock()
@@ -151,6 +152,7 @@ func (d *Decoder) TakeHeld(now int64) []Held {
 		add(key, &held{Done: true, Events: events})
 		j.expires = append(j.expires, expiring{key, now + doneFor})
 	}
+	// An entry that expires later than a new one would is from before the clock was set back.
 	for len(j.expires) > 0 && (j.expires[0].at <= now || j.expires[0].at > now+doneFor) {
 		out = append(out, Held{j.expires[0].key, nil})
 		j.expires = j.expires[1:]
@@ -177,6 +179,7 @@ func (d *Decoder) RestoreHeld(saved map[string][]byte, now int64) error {
 		var h held
 		if err := json.Unmarshal(value, &h); err != nil {
 			errs = append(errs, fmt.Errorf("waiting line %q: %w", key, err))
+			// An entry that cannot be read is removed like a completed one.
 			h.Done = true
 		}
 		for _, e := range h.Events {
@@ -193,6 +196,7 @@ func (d *Decoder) RestoreHeld(saved map[string][]byte, now int64) error {
 
 // restore puts a line or record back. It reports false for one that cannot be.
 func (d *Decoder) restore(key string, h *held, now int64) bool {
+	// The entry comes from the store, and its positions are used without further checks.
 	if int(h.Stream) >= 3 || h.Body < 0 || h.Body >= len(h.Event) || h.Meta >= len(h.Event) {
 		return false
 	}
@@ -232,6 +236,7 @@ func (d *Decoder) restore(key string, h *held, now int64) bool {
 // restored returns the origin of a saved line.
 func (o *origins) restored(h *held) *origin {
 	value := originValue{source: h.Source, unproven: h.Unproven, refused: h.Refused}
+	// find sets the bucket after the look-up, so the value has none.
 	value.source.Bucket = ""
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -288,6 +293,7 @@ func (r *reading) comesAgain() bool {
 	sum := digestOf(r.b[r.ev.start:r.ev.end])
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	// A chunk that was not acknowledged comes again soon after the start; a later equal event is a new one.
 	if r.now > j.until {
 		j.digest = nil
 		j.again.Store(false)

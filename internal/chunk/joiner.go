@@ -49,6 +49,7 @@ func (j *joiner) offer(r *reading, p part, done []*line) (out []*line, taken boo
 	if l == nil {
 		return done, false
 	}
+	// Taken off before the line grows, and added again with its new size.
 	j.bytes -= l.size()
 	if p.ordinal > 0 {
 		j.insert(r, l, p)
@@ -56,6 +57,7 @@ func (j *joiner) offer(r *reading, p part, done []*line) (out []*line, taken boo
 		j.extend(l, r.text(), p.more)
 	}
 	j.bytes += l.size()
+	// Before the line may leave: its last event must be recognized too if the chunk comes again.
 	if l.key != "" {
 		l.events = append(l.events, r.digest())
 		j.journal.changed(l.key, l.encode)
@@ -106,6 +108,7 @@ func (j *joiner) numbered(r *reading, p part, done []*line) (*line, []*line) {
 		oldest = l // the newest is the first in the list
 		count++
 	}
+	// It is the only part of its line.
 	if p.ordinal == 1 && !p.more {
 		return nil, done
 	}
@@ -173,6 +176,7 @@ func (j *joiner) expire(before, latest int64, all bool) (done []*line) {
 
 func (j *joiner) giveUp(l *line) *line {
 	l.timedOut = true
+	// Before the text changes, because remove subtracts the line's size.
 	j.remove(l)
 	l.text, l.pending = l.pending.appendTo(l.text), pending{}
 	return l

@@ -127,6 +127,7 @@ func (o *origins) admit(tag string, now int64) bool {
 	n := o.news[tag]
 	if n == nil || now-n.since >= newcomersTime || now < n.since {
 		if n == nil && len(o.news) >= maxNewTags {
+			// Forgetting the counts grants a few more buckets, which costs less than a map without bound.
 			clear(o.news)
 		}
 		n = &newcomers{since: now}

@@ -275,6 +275,7 @@ func (r *reading) complete(done []*trace) {
 		}
 		r.stats.Records++
 		r.fn(&engine.Record{Time: l.time, Text: text, Stream: l.stream, Severity: l.severity, Source: &l.origin.source, Fields: &f}, l.event)
+		// The fields are valid only during the call.
 		f.b = nil
 	}
 }

@@ -83,6 +83,7 @@ func (b *binder) table(sc scope, n *node, dst reflect.Value, custom map[string]h
 		b.fail(sc, n, "", true, refuse("", "must be a table, not %s", n.kind()))
 		return false
 	}
+	// By the count, because problems beyond the bound are not kept.
 	before := b.count
 	fields := b.fields[dst.Type()]
 	if fields == nil { // there may be thousands of rules

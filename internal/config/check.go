@@ -38,6 +38,7 @@ func (l *loader) result() *Result {
 			}
 		}
 	}
+	// After all checks, which go by the values as they are written.
 	res.Broken = l.resetBroken()
 	res.Settings, res.Parts = l.settings, l.parts
 	res.Parts.singles = l.set
@@ -288,8 +289,10 @@ func (l *loader) checkOverride(o *overridePart, globals map[string]*rulePart, na
 		l.taken(&o.part, "rule", name, first)
 		return
 	}
+	// Also of an invalid override, so that a second one is reported.
 	overridden[name] = o.node.find("rule", "").at
 	l.reportAll(&o.part, o.settings.Validate())
+	// A broken rule has reported its own faults already.
 	if base.ok {
 		changed := o.settings.Apply(base.settings)
 		l.reportAll(&o.part, changed.Validate())
@@ -328,6 +331,7 @@ func (l *loader) resetBroken() []string {
 		}
 		broken = append(broken, key)
 		to.FieldByIndex(f.Index).Set(from.FieldByIndex(f.Index))
+		// A broken policy must not permit anything that the correct one forbids.
 		if key == "egress" {
 			l.settings.Egress = egress.Settings{Mode: egress.ModeAllowlist}
 		}

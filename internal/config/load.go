@@ -79,6 +79,7 @@ func Load(src Sources) *Result {
 		}
 		l.bind(root)
 	}
+	// Last, because the first of two objects keeps the name: a conflict is the problem of the runtime object.
 	l.runtime(src.Runtime)
 	return l.result()
 }

@@ -165,6 +165,7 @@ func (n *node) regexpOffset() int {
 
 // cutPath splits the longest key of the table off a dotted path.
 func cutPath(path string, table map[string]*node) (head, rest string, ok bool) {
+	// The longest key first, because a quoted key may contain dots.
 	for i := len(path) - 1; i > 0; i-- {
 		if path[i] == '.' && table[path[:i]] != nil {
 			return path[:i], path[i+1:], true

@@ -80,6 +80,7 @@ func (p *params) elements(parent *node, prefix, key, nameKey string, t reflect.T
 		if e == nil {
 			e = &node{table: map[string]*node{}}
 		}
+		// An element has no parameter of its own; the list names it.
 		e.at = at(plural)
 		delete(e.table, "name")
 		if nameKey != "" {
@@ -158,6 +159,7 @@ func (p *params) numbered(key string) *node {
 		k := key + "." + strconv.Itoa(i)
 		text := p.get(k)
 		if text == "" {
+			// A gap is a mistake: the numbers behind it would be ignored.
 			if p.get(key+"."+strconv.Itoa(i+1)) != "" {
 				return unreadable(k, refuse("", "is missing, but the next number is set"))
 			}

@@ -56,6 +56,7 @@ func splitEntries(entries []string) []string {
 }
 
 func expandEntry(entry string) ([]string, error) {
+	// Before globs, so that a file whose name contains a bracket can be named.
 	info, err := os.Stat(entry)
 	switch {
 	case err == nil && info.IsDir():

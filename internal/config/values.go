@@ -159,6 +159,7 @@ func setInt(n *node, isFlat bool, text string, dst reflect.Value) *setting.Parse
 
 func setFloat(n *node, isFlat bool, text string, dst reflect.Value) *setting.ParseError {
 	v, ok := n.value.(float64)
+	// TOML has whole numbers as another type.
 	if i, isInt := n.value.(int64); isInt {
 		v, ok = float64(i), true
 	}

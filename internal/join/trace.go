@@ -107,6 +107,7 @@ func Begin(line []byte, time int64) (t Trace, ok bool) {
 // does.
 func (t *Trace) Continue(line []byte, time int64) Verdict {
 	if bytes.IndexByte(line, '\n') >= 0 {
+		// On a copy, because a text of which one line does not belong must change nothing.
 		next, v := *t, Continues
 		for more := true; more && v == Continues; {
 			var one []byte
@@ -124,6 +125,7 @@ func (t *Trace) Continue(line []byte, time int64) Verdict {
 	if t.lines == 1 && !t.colon && !mayContinue(line) {
 		return Ends // so that MayJoin is the first step of one decision, and not another one
 	}
+	// On a copy, because a line that ends the record must not change its state.
 	next := *t
 	if !next.accepts(line) {
 		return Ends
@@ -131,6 +133,7 @@ func (t *Trace) Continue(line []byte, time int64) Verdict {
 	next.last = time
 	next.lines++
 	next.bytes += 1 + len(line)
+	// After accepts, so that only a line of the record itself counts as cut off.
 	if next.lines > MaxLines || next.bytes > MaxBytes {
 		return Cut
 	}

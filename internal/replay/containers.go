@@ -137,6 +137,7 @@ func (r *engineReader) end(err error) error {
 	if failed(err) {
 		r.set.problems.add(r.file, 0, "cannot read the log to its end: %v", err)
 	}
+	// After an error the lines read so far still count, so the log just ends here.
 	return errors.Join(io.EOF, r.close())
 }
 

@@ -38,6 +38,7 @@ type found struct {
 
 // add adds the files of an input: a file, a folder or a glob.
 func (f *finder) add(input string) error {
+	// Before globs, so that a file whose name contains a bracket can be named.
 	info, err := os.Stat(input)
 	switch {
 	case err == nil && info.IsDir():
@@ -85,6 +86,7 @@ func (f *finder) addFolder(root string) error {
 		case d.IsDir() || !isLogName(path):
 			return nil
 		}
+		// Links to files are followed, because Kubernetes names its logs by links; links to folders are not, because they could lead in a circle.
 		if d.Type()&fs.ModeSymlink != 0 {
 			info, err := os.Stat(path)
 			if err != nil {
@@ -108,6 +110,7 @@ func (f *finder) addFolder(root string) error {
 }
 
 func (f *finder) addFile(path string, named bool) error {
+	// By the real path, because several links may lead to one file.
 	real, err := filepath.EvalSymlinks(path)
 	if err == nil {
 		real, err = filepath.Abs(real)

@@ -161,6 +161,7 @@ func (j *joining) keep(b *Block) {
 	}
 	for i := first; i < len(b.Records); i++ {
 		rec := b.Records[i]
+		// The text lies in the block's memory, which the next fill overwrites.
 		rec.Text = bytes.Clone(rec.Text)
 		j.carried, j.numbers = append(j.carried, rec), append(j.numbers, b.Numbers[i])
 	}

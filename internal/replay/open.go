@@ -82,6 +82,7 @@ func openFile(path string, n *atomic.Int64) (*opened, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
+	// In front, because close goes backwards: the decompressor ends before its file.
 	o.closers = append([]func() error{f.Close}, o.closers...)
 	return o, nil
 }
@@ -224,6 +225,7 @@ func (s *Set) addFiles(f *finder) error {
 func sortParts(files []*file) {
 	slices.SortStableFunc(files, func(a, b *file) int { return a.rotation.before(b.rotation) })
 	if !slices.ContainsFunc(files, func(f *file) bool { return !f.timed }) {
+		// Stable, so that files of one time keep the order of their names.
 		slices.SortStableFunc(files, func(a, b *file) int { return cmp.Compare(a.first, b.first) })
 	}
 }

@@ -85,6 +85,7 @@ func Open(ctx context.Context, inputs []string, opt Options) (*Set, error) {
 			return nil, errors.Join(fmt.Errorf("input %s: %w", input, err), s.Close())
 		}
 	}
+	// After all inputs, because the rotated files of one log may come from several of them.
 	if err := s.addFiles(&found); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

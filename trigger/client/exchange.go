@@ -48,6 +48,7 @@ func (x *exchange) check(ctx context.Context, answer *http.Response, err error) 
 	if x.result.Outcome == trigger.Delivered {
 		return false
 	}
+	// Redacted before it is cut, because a part of a secret would not be recognized.
 	x.result.Detail = safetext.CutRunes(x.client.redactor.Redact(render.OneLine(string(text))), 300)
 	if x.result.Outcome == trigger.RetryLater {
 		x.result.RetryAfter = retryAfter(answer.Header, text, x.client.receiver, x.client.now())
