@@ -14,7 +14,14 @@ func readFrame(s []byte, indented bool) (f frame, ok bool) {
 	switch s[0] {
 	case 'a':
 		if rest, found := cutPrefix(s, "at "); found {
+			if hasPrefix(rest, "0x") {
+				return valgrindFrame(rest)
+			}
 			return atFrame(rest, indented)
+		}
+	case 'b':
+		if rest, found := cutPrefix(s, "by 0x"); found && indented {
+			return valgrindFrame(rest)
 		}
 	case 'F', '>':
 		if rest, found := cutPrefix(bytes.TrimPrefix(s, []byte("> ")), "File "); found {
@@ -41,6 +48,9 @@ func readFrame(s []byte, indented bool) (f frame, ok bool) {
 		if f, ok := glogFrame(s); ok {
 			return f, true
 		}
+	}
+	if f, ok := termFrame(s); ok {
+		return f, true
 	}
 	if f, ok := rubyFrame(s); ok {
 		return f, true
@@ -322,6 +332,21 @@ func calledFrame(name, where []byte) (frame, bool) {
 	return frame{}, false
 }
 
+// valgrindFrame reads what is behind "at " and "by ": an address, and f (file:line) or f (in program).
+func valgrindFrame(s []byte) (frame, bool) {
+	i, end := bytes.Index(s, []byte(": ")), len(s)-1
+	j := bytes.LastIndex(s, []byte(" ("))
+	if i <= 0 || j < i+2 || s[end] != ')' {
+		return frame{}, false
+	}
+	name, inside := s[i+2:j], s[j+2:end]
+	if program, ok := cutPrefix(inside, "in "); ok {
+		return frame{function: name, file: program}, true
+	}
+	file, line, ok := location(inside)
+	return frame{name, file, line}, ok
+}
+
 // luaFrame reads file:line: in function 'f'.
 func luaFrame(s []byte) (frame, bool) {
 	i := bytes.Index(s, []byte(": in "))
@@ -331,6 +356,9 @@ func luaFrame(s []byte) (frame, bool) {
 	where, name := s[:i], s[i+5:]
 	for _, word := range [...]string{"function ", "local ", "upvalue ", "method ", "field ", "metamethod ", "global "} {
 		name = bytes.TrimPrefix(name, []byte(word))
+	}
+	if n := len(name); n > 2 && name[0] == '\'' && name[n-1] == '\'' {
+		name = name[1 : n-1]
 	}
 	if string(where) == "[C]" {
 		return frame{function: name, file: where}, true
@@ -388,6 +416,30 @@ func erlangFrame(s []byte) (frame, bool) {
 	return f, true
 }
 
+// termFrame reads {m,f,1,[{file,"file"},{line,n}]}, a frame as Erlang prints a term. The list's bracket and the name of a member may be before it.
+func termFrame(s []byte) (frame, bool) {
+	i := bytes.Index(s, []byte(`,[{file,"`))
+	if i < 0 {
+		return frame{}, false
+	}
+	where := s[i+len(`,[{file,"`):]
+	end := bytes.Index(where, []byte(`"},{line,`))
+	line := where[max(end, 0):]
+	if end > 0 {
+		line = line[len(`"},{line,`):]
+	}
+	open := bytes.IndexByte(s[:i], '{')
+	if end <= 0 || digits(line) == 0 || open < 0 || open > 0 && s[open-1] != '[' {
+		return frame{}, false
+	}
+	module, rest, _ := bytes.Cut(s[open+1:i], []byte(","))
+	name, _, ok := bytes.Cut(rest, []byte(","))
+	if !ok || len(module) == 0 || len(name) == 0 || !isLetter(module[0]) && module[0] != '\'' {
+		return frame{}, false
+	}
+	return frame{bytes.Join([][]byte{cut(module), cut(name)}, []byte(":")), where[:end], atoi(line)}, true
+}
+
 // glogFrame reads @ 0x7f00 f.
 func glogFrame(s []byte) (frame, bool) {
 	rest := bytes.TrimLeft(s[1:], " ")
@@ -402,18 +454,34 @@ func glogFrame(s []byte) (frame, bool) {
 	return frame{function: beforeArguments(name)}, len(name) > 0
 }
 
-// objectFrame reads program(f+0x1a) [0x401136], as glibc's backtrace_symbols writes it.
+// objectFrame reads program(f+0x1a) [0x401136], as glibc's backtrace_symbols writes it. backtrace_symbols_fd leaves the space out.
 func objectFrame(s []byte) (frame, bool) {
-	i := bytes.LastIndex(s, []byte(") [0x"))
+	i := bytes.LastIndex(s, []byte("[0x"))
+	if i < 2 {
+		return frame{}, false
+	}
+	if i--; s[i] == ' ' {
+		i--
+	}
+	if s[i] != ')' {
+		return frame{}, false
+	}
 	if i <= 0 || !hasSuffix(s, "]") {
 		return frame{}, false
 	}
 	open := bytes.LastIndexByte(s[:i], '(')
-	if open <= 0 || bytes.IndexByte(s[:open], ' ') >= 0 {
+	if open <= 0 {
+		return frame{}, false
+	}
+	file, title, _ := bytes.Cut(s[:open], []byte(" ")) // a process may have a title: redis-server *:6379
+	if bytes.IndexByte(title, ' ') >= 0 {
 		return frame{}, false
 	}
 	name, _, _ := bytes.Cut(s[open+1:i], []byte("+0x"))
-	return frame{function: name, file: s[:open]}, true
+	if source, line, ok := location(file); ok { // MariaDB
+		return frame{name, source, line}, true
+	}
+	return frame{function: name, file: file}, true
 }
 
 // place reads the line below a function: Go's and zap's file:line +0x1d, indented. Go's race detector and old versions write more behind it.

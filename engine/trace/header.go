@@ -118,18 +118,19 @@ func runtimeHeader(s []byte) header {
 			return header{typ: s, certainty: marked}
 		}
 		if rest, ok := cutPrefix(s, "Fatal error: exception "); ok { // OCaml
-			if n := typeName(rest); n > 0 {
-				return header{typ: rest[:n], message: bytes.Trim(rest[n:], "()\""), certainty: marked}
-			}
+			return ocamlException(rest)
 		}
 		if hasPrefix(s, "Fatal Python error: ") {
 			return header{typ: s, certainty: marked}
 		}
-	case '*':
-		if rest, ok := cutPrefix(s, "** ("); ok { // Elixir
-			if i := bytes.IndexByte(rest, ')'); i > 0 && typeName(rest) == i {
-				return header{typ: rest[:i], message: bytes.TrimSpace(rest[i+1:]), certainty: marked}
-			}
+	case 'e':
+		if rest, ok := cutPrefix(s, "exception "); ok { // Erlang
+			return erlangException(rest)
+		}
+	case 'P':
+		if i := bytes.Index(s, []byte(" signal SIG")); i > 0 && hasPrefix(s, "Program ") { // gdb
+			name, message, _ := bytes.Cut(s[i+len(" signal "):], []byte(", "))
+			return header{typ: name, message: bytes.TrimSuffix(message, []byte(".")), certainty: marked}
 		}
 	case 't':
 		if rest, ok := cutPrefix(s, "terminate called after throwing an instance of '"); ok {
@@ -147,12 +148,94 @@ func runtimeHeader(s []byte) header {
 			}
 		}
 	}
+	if i := bytes.Index(s, []byte(" got signal ")); i > 0 && hasSuffix(s, " ;") { // MariaDB
+		return header{typ: s[i+len(" got ") : len(s)-len(" ;")], certainty: marked}
+	}
+	if rest := bytes.TrimPrefix(s, []byte("** ")); hasPrefix(rest, "{") && hasSuffix(rest, ",") {
+		return erlangReason(rest)
+	}
+	if i := bytes.Index(s, []byte("** (")); i == 0 || i > 1 && s[i-1] == ' ' { // Elixir, also behind what a logger writes
+		rest := s[i+len("** ("):]
+		if j := bytes.IndexByte(rest, ')'); j > 0 && (typeName(rest) == j || isElixirKind(rest[:j])) {
+			return header{typ: rest[:j], message: bytes.TrimSpace(rest[j+1:]), certainty: marked}
+		}
+	}
 	if i := bytes.Index(s, []byte(": panic serving ")); i >= 0 { // net/http
 		if j := bytes.Index(s[i+2:], []byte(": ")); j > 0 {
 			return goPanic(s[i+2+j+2:])
 		}
 	}
 	return header{}
+}
+
+// isElixirKind reports whether a word says how a process of Elixir ended, where no exception did it.
+func isElixirKind(s []byte) bool {
+	return string(s) == "exit" || string(s) == "throw" || string(s) == "stop"
+}
+
+// ocamlException reads T, T("message"), T(arguments), and File "file", line n, characters n-n: message, which names no type.
+func ocamlException(s []byte) header {
+	h := header{certainty: marked}
+	if hasPrefix(s, `File "`) {
+		if i := bytes.LastIndex(s, []byte(": ")); i > 0 {
+			h.typ = s[i+2:]
+			return h
+		}
+		return header{}
+	}
+	n := typeName(s)
+	if n == 0 {
+		return header{}
+	}
+	h.typ, h.message = s[:n], s[n:]
+	if end := len(h.message) - 1; end > 0 && h.message[0] == '(' && h.message[end] == ')' {
+		h.message = h.message[1:end]
+	}
+	if end := len(h.message) - 1; end > 0 && h.message[0] == '"' && bytes.IndexByte(h.message[1:], '"') == end-1 {
+		h.message = h.message[1:end]
+	}
+	return h
+}
+
+// ocamlLogged returns the exception at the end of a line, or the one that there was.
+func ocamlLogged(h header, line []byte) header {
+	for {
+		_, rest, ok := bytes.Cut(line, []byte(": "))
+		if !ok {
+			return h
+		}
+		if n := typeName(rest); n > 0 && (n == len(rest) || rest[n] == '(' && hasSuffix(rest, ")")) {
+			return ocamlException(rest)
+		}
+		line = rest
+	}
+}
+
+// erlangException reads error: {atom,values}, also of exit and throw. The atom is the type. Of errors of its own Erlang prints a sentence instead.
+func erlangException(s []byte) header {
+	class, reason, ok := bytes.Cut(s, []byte(": "))
+	if !ok || string(class) != "error" && string(class) != "exit" && string(class) != "throw" {
+		return header{}
+	}
+	h := header{typ: class, message: reason, certainty: marked}
+	if n := bytes.IndexAny(reason, ",}"); n > 1 && reason[0] == '{' && isLetter(reason[1]) {
+		h.typ = reason[1:n]
+	}
+	return h
+}
+
+// erlangReason reads {atom, and {{atom,values}, above the list of frames, as Erlang prints the term of a process's end.
+func erlangReason(s []byte) header {
+	reason := s[1 : len(s)-1]
+	atom := bytes.TrimPrefix(reason, []byte("{"))
+	n := 0
+	for n < len(atom) && (atom[n] >= 'a' && atom[n] <= 'z' || n > 0 && (atom[n] == '_' || isDigit(atom[n]))) {
+		n++
+	}
+	if n == 0 || len(atom) == len(reason) && n < len(atom) || len(atom) < len(reason) && (n == len(atom) || atom[n] != ',') {
+		return header{}
+	}
+	return header{typ: atom[:n], message: reason, certainty: capital}
 }
 
 // panicType is the type of a panic that has none.
@@ -315,6 +398,8 @@ func typeAt(s []byte, i, n int) header {
 	switch {
 	case sure, dotted && i == 0:
 		h.certainty = typed
+	case isCaption(name):
+		return header{}
 	case i == 0 && (hasPrefix(name, "SIG") || !isShout(name)):
 		h.certainty = capital
 	case isCamel(name) && !dotted:
@@ -323,6 +408,11 @@ func typeAt(s []byte, i, n int) header {
 		return header{}
 	}
 	return h
+}
+
+// isCaption reports whether a word is one that reports of crashes write before a colon: Elixir's, valgrind's, MariaDB's and Redis's.
+func isCaption(s []byte) bool {
+	return string(s) == "State" || string(s) == "Command" || string(s) == "Version" || string(s) == "Backtrace"
 }
 
 // afterType returns the message behind a type.

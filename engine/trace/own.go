@@ -25,7 +25,8 @@ var libraryFunctions = [...]string{
 	"System.", "Microsoft.", "Mono.", "Npgsql.", "Newtonsoft.", "Serilog.",
 	"runtime.", "runtime/", "reflect.", "testing.", "net/http.", "internal/", "sync.", "log.", "log/slog.", "encoding/", "database/sql.",
 	"std::", "core::", "alloc::", "std[", "core[", "alloc[", "<core::", "<alloc::", "<std::", "rust_begin_unwind", "__rust", "_start", "__libc_start", "__GI_", "__cxa_", "tokio::", "abort", "raise",
-	":erl_", ":gen_server", ":proc_lib", ":elixir", "gen_server:", "proc_lib:", "erl_eval:", "Stdlib.",
+	":erl_", ":gen_server", ":proc_lib", ":elixir", "gen_server:", "proc_lib:", "erl_eval:", "init:", "Stdlib.", "Stdlib__",
+	"operator new", "operator delete",
 }
 
 // isLibrary reports whether a frame is of a runtime, a library or a framework, as far as its name shows it.

@@ -47,6 +47,7 @@ func (r *reader) read(text []byte) bool {
 func (r *reader) line(line []byte) {
 	line = bytes.TrimRight(line, " \t\r")
 	s, indent := trimIndent(line)
+	s, indent = cutProcess(s, indent)
 	if s, indent = r.cutGroup(s, indent); len(s) == 0 {
 		r.above, r.wasFrame, r.below = nil, false, false
 		return
@@ -68,6 +69,16 @@ func (r *reader) line(line []byte) {
 		r.wasFrame = false
 	}
 	r.above = s
+}
+
+// cutProcess removes valgrind's ==1234== before a line.
+func cutProcess(s []byte, indent int) ([]byte, int) {
+	if rest, ok := cutPrefix(s, "=="); ok {
+		if n := digits(rest); n > 0 && (hasPrefix(rest[n:], "== ") || string(rest[n:]) == "==") {
+			return trimIndent(rest[min(n+len("== "), len(rest)):])
+		}
+	}
+	return s, indent
 }
 
 // cutGroup removes the border that Python draws around the exceptions of a group.
@@ -151,6 +162,10 @@ func (r *reader) frame(s []byte, indented bool) bool {
 		}
 	}
 	f, ok := readFrame(s, indented)
+	if !ok && indented && hasPrefix(r.above, "** (UndefinedFunctionError)") { // Elixir: the call has no place
+		f.function = beforeArguments(s)
+		ok = hasSuffix(s, ")") && len(f.function) < len(s)
+	}
 	if !ok {
 		return false
 	}
@@ -163,6 +178,9 @@ func (r *reader) frame(s []byte, indented bool) bool {
 	}
 	if !r.wasFrame && r.frames == 0 && r.candidate.certainty < typed { // Perl names the place in the message
 		r.dieAt()
+	}
+	if !r.wasFrame && r.frames == 0 && r.candidate.certainty == unsure && hasPrefix(s, "Raised ") { // OCaml's exception, behind what a logger writes
+		r.candidate = ocamlLogged(r.candidate, r.above)
 	}
 	r.add(f)
 	return true
@@ -233,7 +251,7 @@ func (r *reader) text(s []byte, indent int) {
 		return
 	}
 	if h.certainty == unsure {
-		if r.candidate.certainty == unsure && bytes.IndexByte(s, ' ') >= 0 {
+		if r.candidate.certainty == unsure && bytes.IndexByte(s, ' ') >= 0 && !hasPrefix(s, "no file '") && !hasPrefix(s, "no field ") { // Lua lists where it looked for a module
 			r.candidate.message = s
 		}
 		return

@@ -67,6 +67,7 @@ func TestHostileTraces(t *testing.T) {
 	parts := []string{
 		"Traceback (most recent call last):\n", "  File \"", "\", line 1, in ", "\tat ", "(", ")", ":1", "\n", "goroutine 1 [running]:\n", "#0 ", ": ", " ---> ", "Caused by: ",
 		"\\n", "\\\"", "\"", "{", "panic: ", "stack backtrace:\n", "  0: ", "a.b.C", "Error", " in ", " called at ", "'", "`", "\x00", "\xff", "[", "]", "@", "é", "9",
+		"{m,f,1,[{file,\"", "\"},{line,", "==1== ", "by 0x1: ", "** (", "** {{a,", "Raised at ", " in file \"", ")[0x", "exception error: ", " got signal ",
 	}
 	for range 20_000 {
 		var b strings.Builder

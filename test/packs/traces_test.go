@@ -17,7 +17,7 @@ import (
 // Output without frames is left out. Numbers in the golden file differ when the programs run again, and nothing else does.
 func TestTraces(t *testing.T) {
 	t.Parallel()
-	for _, name := range folders(t) {
+	for _, name := range append(folders(t), packless...) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			folder := filepath.Join("testdata", name)

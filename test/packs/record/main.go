@@ -8,6 +8,7 @@
 //	hit RULE CASE: COMMAND
 //	joined RULE CASE: COMMAND
 //	miss CASE: COMMAND
+//	trace CASE: COMMAND
 //
 // The commands run in a copy of src/ in /srv/app, by sh, in the order of the file. A case that prints nothing, or whose runtime is missing,
 // is an error, and its old output stays.
