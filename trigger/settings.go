@@ -50,11 +50,11 @@ type Settings struct {
 	Rule []string `toml:"rule"`
 	// A regular expression (RE2 syntax) that the alert's message must match. Alerts without a message are matched by their summary.
 	Message string `toml:"message"`
-	// Conditions on the alert, in the form of a rule's where: rule, workload, severity, kind, source, host, container, image, stream, tag, label.NAME,
-	// capture.NAME, field.PATH, as in { "label.team" = "payments", kind = "!=rollup" }. A property that the alert does not have meets "absent()" alone.
+	// Conditions on the alert, written as in a rule's where: rule, workload, severity, kind, source, host, container, image, stream, tag, label.NAME,
+	// capture.NAME, field.PATH, as in { "label.team" = "payments", kind = "!=rollup" }. A missing property meets "absent()" only.
 	Where map[string]string `toml:"where"`
-	// Times of the week at which alerts are sent: ["weekdays 08:00-18:00", "sat 09:00-12:00"]. An alert that arrives at another time is not sent by
-	// this trigger, and counted. Those of kind resolved are sent at all times.
+	// Times of the week at which alerts are sent: ["weekdays 08:00-18:00", "sat 09:00-12:00"]. This trigger does not send alerts
+	// that arrive at other times, but counts them. Alerts of kind resolved are sent at all times.
 	During []string `toml:"during"`
 	// The time zone of during, such as "Europe/Berlin". Unset: UTC.
 	Zone string `toml:"zone"`

@@ -11,13 +11,13 @@ import (
 
 // Settings say which secrets are masked in alerts.
 type Settings struct {
-	// Masks the secrets that the program knows the forms of: tokens of well-known services, JSON Web Tokens, private keys, Authorization headers,
+	// Masks secrets with a known form: tokens of well-known services, JSON Web Tokens, private keys, Authorization headers,
 	// cookies, passwords in URLs and assignments, and card numbers.
 	Builtin bool `toml:"builtin"`
 	// Masks e-mail addresses too.
 	Email bool `toml:"email"`
-	// Regular expressions (RE2 syntax) of further texts to mask, as in ['\bsess-[0-9a-f]{32}\b']. All of the match is replaced by [redacted:custom]; with
-	// a named group, as in 'customer (?P<customer>\d+)', only the group is, by [redacted:customer].
+	// Regular expressions (RE2 syntax) for other texts to mask, as in ['\bsess-[0-9a-f]{32}\b']. The whole match is replaced by [redacted:custom];
+	// with a named group, as in 'customer (?P<customer>\d+)', only the group is replaced, by [redacted:customer].
 	Patterns []string `toml:"patterns"`
 }
 

@@ -23,9 +23,8 @@ type Matchers struct {
 	Severity []model.Severity `toml:"severity" json:"severity,omitempty"`
 	// A regular expression (RE2 syntax) that the line matches. An alert without a line, such as an absence, does not match.
 	Message string `toml:"message" json:"message,omitempty"`
-	// Conditions on the alert that is made or would be, in the form of a rule's where: rule, workload, severity, kind, source, host, container, image,
-	// stream, tag, label.NAME, capture.NAME, field.PATH, as in { host = "/^edge-/", "field.tenant" = "a" }. A property that the alert does not have
-	// meets "absent()" alone.
+	// Conditions on the alert, written as in a rule's where: rule, workload, severity, kind, source, host, container, image, stream, tag, label.NAME,
+	// capture.NAME, field.PATH, as in { host = "/^edge-/", "field.tenant" = "a" }. A missing property meets "absent()" only.
 	Where map[string]string `toml:"where" json:"where,omitempty"`
 }
 

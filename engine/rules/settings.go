@@ -59,45 +59,45 @@ type RuleSettings struct {
 	// When a cooldown ends with suppressed hits, an alert of kind rollup reports their number, and the next cooldown begins. Off: the next alert of
 	// the key reports them.
 	Rollup bool `toml:"rollup"`
-	// Alerts only when so many hits of a key came within the time of within. Every hit counts, whatever becomes of it; an alert restarts the
-	// count.
+	// Alerts only when this many hits of a key came within the time set by within. Suppressed hits count, too. An alert restarts the count.
 	Count int `toml:"count"`
-	// The length of time that count, after or without is about.
+	// The time span for count, after or without.
 	Within time.Duration `toml:"within"`
 	// Counts different values only: capture.NAME or field.PATH.
 	Distinct string `toml:"distinct"`
-	// Sends an alert of kind resolved when no hit of the key came for so long after an alert, to the triggers that got the alerts, and ends the key's
-	// cooldown. Unset: alerts have no end. Rules with absent send one by themselves.
+	// Sends an alert of kind resolved, to the triggers that got the alerts, when no hit of the key came for this long after an alert, and ends the
+	// key's cooldown. Unset: no alert reports the end. Rules with absent always send one.
 	Resolve time.Duration `toml:"resolve"`
-	// Alerts once when no hit came for so long, for each workload, and again, as resolved, when one comes. A hit makes no other alert.
+	// Alerts once per workload when no hit came for this long, and again, as resolved, when one comes. Hits make no other alerts.
 	Absent time.Duration `toml:"absent"`
-	// Waits from the first record of a workload on (record), or at once (start): for the workloads that the rule names, else for all together.
+	// When the wait begins: at the first record of a workload (record), or at once (start), for each workload that the rule names, else for all
+	// together.
 	AbsentFrom string `toml:"absent_from"`
-	// The name of another rule. A hit alerts only when that rule was hit less than within before, with the same values of by.
+	// The name of another rule. A hit alerts only if that rule was hit before it, less than within ago, with the same values of by.
 	After string `toml:"after"`
-	// The name of another rule. Alerts when that rule was not hit within so long after a hit of this one, with the same values of by. A hit makes no
-	// other alert.
+	// The name of another rule. Alerts if that rule is not hit within the time set by within after a hit of this rule, with the same values of by.
+	// Hits make no other alerts.
 	Without string `toml:"without"`
-	// The values that the hits of a sequence have in common: container, workload, host, stream, tag, capture.NAME and field.PATH, each of the record that
-	// the rule itself matched. A hit without one of the captures or fields is part of no sequence.
+	// The values that must be equal in both hits of a sequence: container, workload, host, stream, tag, capture.NAME and field.PATH. Each rule takes
+	// them from the record that it matched. A hit that lacks one of the captures or fields belongs to no sequence.
 	By []string `toml:"by"`
-	// Alerts only when the line's template was not seen in the workload for so long, or with "image" only when it was not seen there before the present
-	// image appeared: what a deploy brought. Of the first image of a workload, the first line of each template alerts.
+	// Alerts only if the line's template was not seen in the workload for this long. With "image": only if it was not seen there before the current
+	// image appeared, so that errors of a new deploy alert. For the first image of a workload, the first line of each template alerts.
 	FirstSeen FirstSeen `toml:"first_seen"`
-	// Counts hits by their templates, whatever becomes of them, for the comparison of a new image with the last one: see deploy.compare.
+	// Counts hits by template, suppressed or not, to compare a new image with the last one: see deploy.compare.
 	Deploy bool `toml:"deploy"`
-	// Raises the severity while it goes on: after so long, as long as hits of the key come in each cooldown. Each step has after, measured from
-	// the first alert, and severity, as in [{ after = "10m", severity = "critical" }].
+	// Raises the severity step by step while each cooldown has a hit of the key. Each step has after, measured from the first alert, and severity, as
+	// in [{ after = "10m", severity = "critical" }].
 	Escalate []Escalation `toml:"escalate"`
-	// Conditions on fields of the record, or of the line itself when it is a JSON object: a text to equal, "/regexp/", a comparison
-	// such as ">=500" (also <=, >, <, !=), "present()" or "absent()". A field that is not there meets "absent()" alone, and so is one that is null, a
-	// list or an object. Numbers are compared as numbers: 503, 503.0 and 5.03e2 are equal.
+	// Conditions on fields of the record, or of the line itself if it is a JSON object: a text to equal, "/regexp/", a comparison such as ">=500"
+	// (also <=, >, <, !=), "present()" or "absent()". A missing field meets "absent()" only; null, a list or an object counts as missing. Numbers are
+	// compared as numbers: 503, 503.0 and 5.03e2 are equal.
 	Where map[string]string `toml:"where"`
 	// Globs of the workloads that the rule is for. Empty: all.
 	Workloads []string `toml:"workloads"`
 	// Globs of the workloads that the rule is not for.
 	ExcludeWorkloads []string `toml:"exclude_workloads"`
-	// How many of the lines around the hit the alert carries, at most 50 of each, such as { before = 5, after = 3 }. An alert waits for the
+	// How many lines before and after the hit the alert includes, at most 50 each, such as { before = 5, after = 3 }. An alert waits for the
 	// lines after its hit for at most 5 seconds.
 	Context Context `toml:"context"`
 	// A template (Go text/template) of the alert's one-line summary, as in '{{ .Workload }}: {{ .Field "remote_ip" }} failed'.
@@ -109,7 +109,7 @@ type RuleSettings struct {
 	Labels map[string]string `toml:"labels"`
 	// A link to instructions: an address with http:// or https://.
 	Runbook string `toml:"runbook"`
-	// Counts hits as if the rule alerted, and sends nothing.
+	// Counts hits as if the rule alerted, but sends nothing.
 	DryRun bool `toml:"dry_run"`
 	// OnlyContainers holds the ids of the containers that the rule is for; none: all. No configuration sets it.
 	OnlyContainers []string `toml:"-"`
@@ -146,10 +146,10 @@ type WorkloadSettings struct {
 
 // DeploySettings says how a new image of a workload is compared with the last one.
 type DeploySettings struct {
-	// For how long the hits of a new image are compared with those of the last one, by the rules with deploy = true. Then one alert of kind deploy says which
-	// kinds are new, more often, less often or gone. "0s" compares nothing.
+	// How long the hits of a new image are counted, for rules with deploy = true, and compared with those of the last image. Then one alert of kind
+	// deploy lists the kinds that are new, more frequent, less frequent or gone. "0s" compares nothing.
 	Compare time.Duration `toml:"compare"`
-	// The severity of that alert when the new image is worse. Otherwise it is info.
+	// The severity of that alert if the new image is worse. Otherwise it is info.
 	Severity model.Severity `toml:"severity"`
 }
 

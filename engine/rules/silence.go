@@ -112,13 +112,13 @@ type SilenceSettings struct {
 	// Names the silence; unique among those of the configuration.
 	Name string `toml:"name"`
 	Matchers
-	// When it begins, with its offset from UTC, such as 2026-12-24T22:00:00Z. Unset: it has begun.
+	// When the silence begins, with the offset from UTC, such as 2026-12-24T22:00:00Z. Unset: at once.
 	From time.Time `toml:"from"`
-	// When it ends. It must be set unless every is: a silence without end hides alerts that nobody remembers. "next image": for each workload when a new image
-	// appears there, at the latest 30 days after from.
+	// When the silence ends. Required unless every is set, because a forgotten silence would hide alerts forever. "next image": for each workload
+	// when a new image appears there, at the latest 30 days after from.
 	Until Until `toml:"until"`
-	// Times of the week in which it is in force: ["sun 02:00-04:00"], ["weekdays 18:00-08:00", "weekends"]. It begins and ends again and again,
-	// between from and until where they are set.
+	// Times of the week at which the silence applies: ["sun 02:00-04:00"], ["weekdays 18:00-08:00", "weekends"]. It repeats every week, between from
+	// and until if they are set.
 	Every []string `toml:"every"`
 	// The time zone of every, such as "Europe/Berlin". Unset: UTC.
 	Zone string `toml:"zone"`

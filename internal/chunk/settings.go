@@ -21,9 +21,9 @@ type Settings struct {
 	// Keeps terminal sequences (colours, cursor movements, titles, links) in lines and fields. Off: rules see, and alerts show, the text without
 	// them, also within the strings of a line of JSON.
 	KeepANSI bool `toml:"keep_ansi"`
-	// Joins the lines of a stack trace, as a container wrote them one after the other, to one record: on or off. Rules see, and alerts show, the trace as
-	// a whole. It waits for the next line: one second in the standalone program, two in Fluent Bit. Unset: on in the standalone program and its commands,
-	// off in Fluent Bit, which has multiline filters of its own.
+	// Joins the consecutive lines of a container's stack trace to one record: on or off. Rules see, and alerts show, the whole trace. Joining waits
+	// for the next line: one second in the standalone program, two in Fluent Bit. Unset: on in the standalone program and its commands, off in Fluent
+	// Bit, which has multiline filters of its own.
 	Join string `toml:"join"`
 	// The host's name for records that tell none.
 	Host string `toml:"host"`

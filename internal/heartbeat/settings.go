@@ -16,11 +16,12 @@ import (
 
 // Settings say where the requests go, and when.
 type Settings struct {
-	// The address of the service that waits for the requests, http or https. It can contain tokens and is never shown. Unset: no heartbeat.
+	// The address of the service that expects the requests, http or https. It can contain tokens and is never shown. Unset: no heartbeat.
 	URL setting.SecretSource `toml:"url"`
-	// How often a request is sent: from 10s to 1h. The service should wait for at least three times as long.
+	// How often a request is sent: from 10s to 1h. Let the service wait at least three times as long.
 	Every time.Duration `toml:"every"`
-	// In Fluent Bit: no request is sent when no record came for so long, because then the input may have stopped. "0s": records are not waited for.
+	// In Fluent Bit: if no record came for this long, no request is sent, because the input may have stopped. "0s": requests do not depend on
+	// records.
 	Quiet time.Duration `toml:"quiet"`
 	// The HTTP method: POST, with a small JSON object, or GET.
 	Method string `toml:"method"`
