@@ -42,8 +42,8 @@ func New(env *command.Env) *cobra.Command {
 		Use: "backtest INPUT…", Short: "Replay old logs through your rules.", Args: command.Arguments("INPUT…"),
 		Long: "Replay old logs through your rules.\n\nReports per rule how many lines it would have matched, which alerts it would have sent and when, and what cooldowns and rate limits would have " +
 			"suppressed, with sample lines. Uses the production engine and the timestamps in the logs.\n\nInputs are files, folders, globs, - for standard input, and docker://NAME for the log of a " +
-			"container. They may be plain text, lines of JSON, Docker's json-file or Kubernetes' CRI form, also as gzip or zstd; rotated files are read in order.\n\n" +
-			"Exit codes: 0 fine, 1 an expectation was not met, or with expectations an input was not read to its end, 2 broken rules, 3 unusable arguments.",
+			"container. They can be plain text, JSON lines, Docker's json-file or Kubernetes' CRI format, also compressed with gzip or zstd. Rotated files are read in order.\n\n" +
+			"Exit codes: 0 success, 1 an expectation was not met, or with --expect an input was not read to its end, 2 broken rules, 3 invalid arguments.",
 		Example: "  docker-fluentbit backtest --rules rules.toml /var/log/app\n" +
 			"  docker-fluentbit backtest --rules new.toml --against old.toml --html report.html app.log*\n" +
 			"  docker-fluentbit backtest --rules rules.toml --expect 'oom>=1' --expect 'noise=0' docker://shop-api-1\n" +
@@ -55,7 +55,7 @@ func New(env *command.Env) *cobra.Command {
 	}
 	f := command.FlagsOf(env, c)
 	f.List(&cmd.Rules, "rules", "c", "FILE", "Configuration to try: TOML files, folders or globs, or a Fluent Bit configuration.").Required().File()
-	f.List(&cmd.Against, "against", "", "FILE", "Another configuration: report the changes from it.").File()
+	f.List(&cmd.Against, "against", "", "FILE", "Another configuration to compare with: report the differences.").File()
 	cmd.LogFlags.Add(f)
 	f.Texts(&cmd.Expect, "expect", "", "FILE|RULE>=N", "Expectation for a rule: a file of [[expect]], or text such as 'oom>=1', 'noise=0 hits'. Exit with 1 if it is not met, or an input was not read to its end.").File()
 	f.Number(&cmd.Samples, "samples", "", "N", "How many lines to show per rule and sort.")

@@ -56,9 +56,9 @@ func codes() (all []string) {
 func long() string {
 	var b strings.Builder
 	b.WriteString("Check TOML files, folders or globs, combined as config_file combines them, and Fluent Bit configurations (*.conf, *.yaml).\n\nEach finding is one line: file, line, column, rule, " +
-		"field, value, and the fault. Errors keep a rule or trigger from running; warnings are settings that work and are probably not meant. The check includes what a start on this machine needs: " +
-		"variables, files of secrets and certificates, and the store. Run it as the user and on the machine of the instance, or with --offline.\n\nA comment \"# check: ignore CODE\" above or " +
-		"behind a setting turns a warning off.\n\nCodes:\n")
+		"field, value, and the fault. An error disables a rule or trigger; a warning is a setting that works, but probably not as you meant it. The command also checks the requirements of a start on this machine: " +
+		"environment variables, files of secrets and certificates, and the store. Run it on the machine of the instance as its user, or use --offline.\n\nA comment \"# check: ignore CODE\" above or " +
+		"after a setting turns a warning off.\n\nCodes:\n")
 	for _, c := range lint.Codes() {
 		fmt.Fprintf(&b, "\n  %-20s %s", c[0], c[1])
 	}

@@ -26,8 +26,7 @@ func New(env *command.Env) *cobra.Command {
 	cmd := &containersCommand{}
 	c := &cobra.Command{
 		Use: "containers", Short: "List the containers, whether each is followed, and why not.", Args: command.Arguments(),
-		Long: "List every container of the engine that a running \"docker-fluentbit run\" follows: whether the container is followed and why not, its workload, and its lines and hits since " +
-			"the start.",
+		Long:    "List all containers of the engine that a running \"docker-fluentbit run\" watches.\n\nShows for each whether it is followed, or why not, its workload, and its lines and hits since the start.",
 		Example: "  docker-fluentbit containers\n  docker-fluentbit containers --left-out\n  docker exec CONTAINER docker-fluentbit containers",
 		RunE:    func(*cobra.Command, []string) error { return cmd.run(env) },
 	}

@@ -51,8 +51,8 @@ func New(env *command.Env) *cobra.Command {
 	cmd := &explainCommand{Workload: "test", Container: "test-1", Stream: "unknown"}
 	c := &cobra.Command{
 		Use: "explain LINE", Short: "Explain why rules match a line or not, and the decision for each hit.", Args: command.Arguments("LINE"), ValidArgsFunction: cobra.NoFileCompletions,
-		Long: "Explain for each rule of a workload why it matches a line or not, what the decision for the hit would be now, and which triggers would get the alert. - reads lines from standard " +
-			"input.\n\nThe exit code is 1 when no rule matches.",
+		Long: "Explain for each rule of a workload why it matches a line or not, how the hit would be decided now, and which triggers would get the alert.\n\nA LINE of - reads lines from standard " +
+			"input. The exit code is 1 if no rule matches.",
 		Example: "  docker-fluentbit explain --rules rules.toml --workload shop/api --stream stderr 'panic: nil map'",
 		RunE: func(_ *cobra.Command, args []string) error {
 			cmd.Line = args[0]
@@ -64,13 +64,13 @@ func New(env *command.Env) *cobra.Command {
 	f.Text(&cmd.Workload, "workload", "", "NAME", "Workload of the line.")
 	f.Text(&cmd.Container, "container", "", "NAME", "Container name.")
 	f.Text(&cmd.Image, "image", "", "NAME", "Image of the container.")
-	f.Text(&cmd.ID, "id", "", "ID", "Container id, where the state in the store is kept by it.")
-	f.Text(&cmd.Host, "host", "", "NAME", "Host.")
-	f.Choice(&cmd.Stream, "stream", "", []string{"stdout", "stderr", "unknown"}, "Stream.")
+	f.Text(&cmd.ID, "id", "", "ID", "Container id, if the state in the store is kept by container.")
+	f.Text(&cmd.Host, "host", "", "NAME", "Host name.")
+	f.Choice(&cmd.Stream, "stream", "", []string{"stdout", "stderr", "unknown"}, "Stream of the line.")
 	f.Text(&cmd.Severity, "severity", "", "NAME", "Severity of the record.").Complete(cobra.FixedCompletions(trigger.Severities(), cobra.ShellCompDirectiveNoFileComp))
 	f.Texts(&cmd.Field, "field", "", "PATH=TEXT", "A field of the record.")
-	f.Text(&cmd.Store, "store", "", "FILE", "Store whose cooldowns, buckets and silences apply. Default: as if no line had come yet.").File()
-	f.Text(&cmd.Instance, "instance", "", "ID", "Instance whose state in the store applies, where several share it.")
+	f.Text(&cmd.Store, "store", "", "FILE", "Store whose cooldowns, buckets and silences apply. Default: none, as before the first line.").File()
+	f.Text(&cmd.Instance, "instance", "", "ID", "Instance whose state applies, if several share the store.")
 	f.Switch(&cmd.Hits, "hits", "", "Show only rules that match.")
 	f.Output(&cmd.Output, "Output: text or json.")
 	return c

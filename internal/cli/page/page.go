@@ -28,13 +28,13 @@ func New(env *command.Env) *cobra.Command {
 	cmd := &pageCommand{}
 	c := &cobra.Command{
 		Use: "page", Short: "Print a link that logs a browser in to the page of a running instance.", Args: command.Arguments(),
-		Long: "Print a link that logs a browser in to the page of a running instance.\n\nThe link works once, within ten minutes. This command does not open it: the arguments of a " +
-			"browser that is started with the link can be read by all users of the machine.",
+		Long: "Print a link that logs a browser in to the page of a running instance.\n\nThe link works once, within ten minutes. This command does not open it, because other " +
+			"users of the machine could read the link from the arguments of the browser.",
 		Example: "  docker-fluentbit page\n  docker exec CONTAINER docker-fluentbit page\n  docker exec CONTAINER docker-fluentbit page --at http://nas:3000",
 		RunE:    func(*cobra.Command, []string) error { return cmd.run(env) },
 	}
 	f := command.FlagsOf(env, c)
-	f.Text(&cmd.At, "at", "", "URL", "Address that the browser uses, if it is not --url: a published port, or a proxy.")
+	f.Text(&cmd.At, "at", "", "URL", "Address for the browser if it differs from --url, such as that of a published port or a proxy.")
 	cmd.Add(f)
 	return c
 }

@@ -29,8 +29,8 @@ import (
 func New(env *command.Env) *cobra.Command {
 	return command.Group(&cobra.Command{
 		Use: "queue", Short: "Show deliveries, and redeliver or drop dead letters.",
-		Long: "Show pending deliveries and dead letters, and redeliver or drop dead letters.\n\nThe queue is that of the running instance. With --store it is that of the store's file, while the " +
-			"plugin or run uses it and after.",
+		Long: "Show pending deliveries and dead letters, and redeliver or drop dead letters.\n\nBy default the command calls the running instance. With --store it reads the file of a store, " +
+			"whether or not the plugin or run is using it.",
 		Example: "  docker-fluentbit queue list\n  docker-fluentbit queue list --store /var/lib/fluentbit-trigger/trigger.0.db\n  docker-fluentbit queue redeliver --trigger ops",
 	}, newList(env), newShow(env), newRedeliver(env), newDrop(env))
 }

@@ -25,7 +25,7 @@ import (
 
 // New returns the command.
 func New(env *command.Env) *cobra.Command {
-	return command.Group(&cobra.Command{Use: "silences", Short: "Silence alerts of a running instance for a time."}, newAdd(env), newList(env), newExpire(env))
+	return command.Group(&cobra.Command{Use: "silences", Short: "Manage the silences of a running instance."}, newAdd(env), newList(env), newExpire(env))
 }
 
 // defaultSilence is how long a silence lasts unless a flag sets it.
@@ -54,7 +54,7 @@ func newAdd(env *command.Env) *cobra.Command {
 	cmd := &addCommand{For: defaultSilence}
 	c := &cobra.Command{
 		Use: "add", Short: "Suppress matching alerts for a time.", Args: command.Arguments(),
-		Long: "Suppress matching alerts for a time.\n\nAll of the given flags must match. Matching hits make no alert; they are counted, and the next alert reports how many there were.",
+		Long: "Suppress matching alerts for a time.\n\nA hit must match all given flags. Matching hits make no alert; they are counted, and the next alert reports their number.",
 		Example: "  docker-fluentbit silences add --workload 'shop/*' --for 30m -m 'deploy 1.4'\n" +
 			"  docker-fluentbit silences add --rule http-5xx --message 'GET /legacy' --until 2026-12-01T06:00:00Z\n" +
 			"  docker-fluentbit silences add --workload ops/backup --every 'sun 02:00-04:00' --zone Europe/Berlin -m 'weekly backup'",
@@ -67,17 +67,17 @@ func newAdd(env *command.Env) *cobra.Command {
 		},
 	}
 	f := command.FlagsOf(env, c)
-	f.Text(&cmd.Rule, "rule", "", "GLOB", "Rules by name.").Names("rule")
-	f.Text(&cmd.Workload, "workload", "", "GLOB", "Workloads by name.")
-	f.Text(&cmd.Container, "container", "", "GLOB", "Containers by name.")
+	f.Text(&cmd.Rule, "rule", "", "GLOB", "Rules with this name.").Names("rule")
+	f.Text(&cmd.Workload, "workload", "", "GLOB", "Workloads with this name.")
+	f.Text(&cmd.Container, "container", "", "GLOB", "Containers with this name.")
 	f.List(&cmd.Severity, "severity", "", "NAME", "Severities: debug, info, warning, error, critical.").Complete(cobra.FixedCompletions(trigger.Severities(), cobra.ShellCompDirectiveNoFileComp))
-	f.Text(&cmd.Message, "message", "", "REGEXP", "Lines.")
-	f.Texts(&cmd.Where, "where", "", "NAME=CONDITION", "A condition on the alert, such as host=/^edge-/ or label.team=payments; repeat it for several.")
-	f.Texts(&cmd.Every, "every", "", "HOURS", `Times of the week in which it is in force, such as "sun 02:00-04:00"; repeat it for several. Lasts until you expire it, unless --for or --until is set.`)
+	f.Text(&cmd.Message, "message", "", "REGEXP", "Lines that match.")
+	f.Texts(&cmd.Where, "where", "", "NAME=CONDITION", "A condition on the alert, such as host=/^edge-/ or label.team=payments; repeat the flag for several.")
+	f.Texts(&cmd.Every, "every", "", "HOURS", `Times of the week at which the silence applies, such as "sun 02:00-04:00"; repeat the flag for several. It repeats every week until you expire it, unless --for or --until is set.`)
 	f.Text(&cmd.Zone, "zone", "", "ZONE", "The time zone of --every, such as Europe/Berlin. Default: UTC.")
-	f.Duration(&cmd.For, "for", "", "How long.")
-	f.Text(&cmd.Until, "until", "", "TIME", `Until when (RFC 3339), or "next image": for each workload until a new image appears, instead of --for.`)
-	f.Text(&cmd.Comment, "comment", "m", "TEXT", "Why, for others who find it.")
+	f.Duration(&cmd.For, "for", "", "How long the silence lasts.")
+	f.Text(&cmd.Until, "until", "", "TIME", `When the silence ends (RFC 3339), or "next image": for each workload when a new image appears. Instead of --for.`)
+	f.Text(&cmd.Comment, "comment", "m", "TEXT", "The reason, for others who see the silence.")
 	cmd.Add(f)
 	return c
 }

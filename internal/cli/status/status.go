@@ -21,8 +21,8 @@ func New(env *command.Env) *cobra.Command {
 	cmd := &statusCommand{}
 	c := &cobra.Command{
 		Use: "status", Short: "Show the state of a running instance.", Args: command.Arguments(),
-		Long: "Show the state of a running instance.\n\nThe exit code is 1 when something needs attention: a reason why nobody is alerted, a rule or trigger that was left out, a trigger on hold " +
-			"or failing, dead letters, or a store that fails.",
+		Long: "Show the state of a running instance.\n\nThe exit code is 1 if something needs attention: nobody would be alerted, a rule or trigger was left out, a trigger is on hold " +
+			"or failing, there are dead letters, or the store fails.",
 		Example: "  docker-fluentbit status\n  docker-fluentbit status --url unix:///run/fluentbit-trigger.sock\n" +
 			"  docker-fluentbit status --url https://node-1:2021 --token-file /run/secrets/token -o json",
 		RunE: func(*cobra.Command, []string) error { return cmd.run(env) },

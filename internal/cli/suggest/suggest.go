@@ -29,8 +29,8 @@ func New(env *command.Env) *cobra.Command {
 	cmd := &suggestCommand{Top: 10, Min: 2}
 	c := &cobra.Command{
 		Use: "suggest INPUT…", Short: "Find the noisiest lines of old logs, with a rule and an exclusion for each.", Args: command.Arguments("INPUT…"),
-		Long: "Find the noisiest lines of old logs. For each, write a rule that matches it and an exclusion that removes it from another rule; both were tried on lines of the log.\n\nLines count as " +
-			"the same when they differ only in numbers, ids, addresses, quoted values and times. Inputs are files, folders, globs, - for standard input, and docker://NAME for the log of a container.",
+		Long: "Find the noisiest lines of old logs. For each, print a rule that matches it, and an exclusion that keeps it out of another rule. Both are tested on lines of the log.\n\nLines count as " +
+			"the same if they differ only in numbers, ids, addresses, quoted values and times. Inputs are files, folders, globs, - for standard input, and docker://NAME for the log of a container.",
 		Example: "  docker-fluentbit suggest /var/log/app.log\n  docker-fluentbit suggest --top 30 --since 24h docker://shop-api-1\n  docker-fluentbit suggest -o json app.log.gz",
 		RunE: func(_ *cobra.Command, args []string) error {
 			cmd.Inputs = args

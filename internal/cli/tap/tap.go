@@ -36,7 +36,7 @@ func New(env *command.Env) *cobra.Command {
 	cmd := &tapCommand{Colour: "auto"}
 	c := &cobra.Command{
 		Use: "tap", Short: "Watch records pass through a running instance, with the decision for each.", Args: command.Arguments(),
-		Long: "Watch records pass through a running instance. Each is one line: time, source, decision and text; with -o json an object.\n\nRecords are shown as they are evaluated, until " +
+		Long: "Watch records pass through a running instance. Each record is one line with time, source, decision and text, or with -o json an object.\n\nRecords are shown as they are evaluated, until " +
 			"Ctrl-C. If they come faster than this command reads, some are skipped and counted.",
 		Example: "  docker-fluentbit tap --workload 'shop/*'\n  docker-fluentbit tap --hits --rule http-5xx -o json\n  docker-fluentbit tap --match '(?i)timeout' -n 20",
 		RunE:    func(*cobra.Command, []string) error { return cmd.run(env) },
@@ -45,11 +45,11 @@ func New(env *command.Env) *cobra.Command {
 	f.Text(&cmd.Workload, "workload", "", "GLOB", "Records of these workloads.")
 	f.Text(&cmd.Container, "container", "", "GLOB", "Records of these containers.")
 	f.Text(&cmd.Stream, "stream", "", "NAME", "Records of stdout, or of stderr.").Complete(cobra.FixedCompletions([]string{"stdout", "stderr"}, cobra.ShellCompDirectiveNoFileComp))
-	f.Text(&cmd.Rule, "rule", "", "GLOB", "Records that these rules hit.").Names("rule")
+	f.Text(&cmd.Rule, "rule", "", "GLOB", "Records that are hits of these rules.").Names("rule")
 	f.Text(&cmd.Match, "match", "", "REGEXP", "Records whose line matches.")
-	f.Switch(&cmd.Hits, "hits", "", "Records that any rule hits.")
+	f.Switch(&cmd.Hits, "hits", "", "Records that are hits of any rule.")
 	f.Number(&cmd.Limit, "limit", "n", "N", "Stop after this many records.")
-	f.Choice(&cmd.Colour, "color", "", []string{"auto", "always", "never"}, "Colours; auto is on a terminal only.")
+	f.Choice(&cmd.Colour, "color", "", []string{"auto", "always", "never"}, "When to use colours; auto: on a terminal only.")
 	cmd.Add(f)
 	return c
 }

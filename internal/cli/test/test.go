@@ -36,7 +36,7 @@ func New(env *command.Env) *cobra.Command {
 	cmd := &testCommand{}
 	c := &cobra.Command{
 		Use: "test FILE…", Short: "Run the tests of rules.", Args: command.Arguments("FILE…"),
-		Long:    "Run the tests in files (*.test.toml), folders or globs.\n\nThe tests of a.toml are beside it in a.test.toml. They run on the production engine, with the time that each test sets.",
+		Long:    "Run the tests in files (*.test.toml), folders or globs.\n\nThe tests of a.toml are in a.test.toml beside it. They run on the production engine; each test sets its own time.",
 		Example: "  docker-fluentbit test /etc/fluent-bit/rules.d",
 		RunE: func(_ *cobra.Command, args []string) error {
 			cmd.Files = args

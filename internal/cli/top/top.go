@@ -34,13 +34,13 @@ func New(env *command.Env) *cobra.Command {
 	cmd := &topCommand{Sort: "hits", Interval: 2 * time.Second}
 	c := &cobra.Command{
 		Use: "top", Short: "Show the busiest rules of a running instance, live.", Args: command.Arguments(),
-		Long:    "Show the busiest rules and workloads of a running instance. On a terminal the screen refreshes until Ctrl-C; otherwise the command writes one snapshot.",
+		Long:    "Show the busiest rules and workloads of a running instance. On a terminal the screen refreshes until Ctrl-C; otherwise the command prints one snapshot.",
 		Example: "  docker-fluentbit top\n  docker-fluentbit top --sort time -n 10\n  docker-fluentbit top -o json | jq '.rules[0]'",
 		RunE:    func(*cobra.Command, []string) error { return cmd.run(env) },
 	}
 	f := command.FlagsOf(env, c)
-	f.Choice(&cmd.Sort, "sort", "", []string{"hits", "sent", "suppressed", "time"}, "Sort by this count: on a terminal since the last refresh, otherwise since the start. Workloads have no time.")
-	f.Number(&cmd.Rows, "rows", "n", "N", "How many rules, and how many workloads, to show. Default: as many as fit, or all.")
+	f.Choice(&cmd.Sort, "sort", "", []string{"hits", "sent", "suppressed", "time"}, "Sort by this figure: on a terminal since the last refresh, otherwise since the start. Workloads have no time.")
+	f.Number(&cmd.Rows, "rows", "n", "N", "Show at most N rules and N workloads. Default: as many as fit on the terminal, else all.")
 	f.Duration(&cmd.Interval, "interval", "", "How often to refresh, on a terminal.")
 	cmd.Add(f)
 	return c

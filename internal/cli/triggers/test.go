@@ -34,9 +34,9 @@ func newTest(env *command.Env) *cobra.Command {
 	cmd := &testCommand{Remote: command.Remote{Timeout: testTimeout}}
 	c := &cobra.Command{
 		Use: "test NAME", Short: "Send a test alert through a trigger.", Args: command.Arguments("NAME"), ValidArgsFunction: command.NamesOnce(env, "trigger"),
-		Long: "Send a test alert through a trigger, and report the result. The payload is real, of kind test, and is sent as any alert is: by the same client, with the same signature and egress guard.\n\n" +
-			"Without --config the running instance sends it: with its network, its secrets and its settings in force. It waits for the receiver as long as the timeout and the retries of the " +
-			"trigger allow, at most 50 s. With --config this command sends it, with the trigger of the files, and needs no instance.",
+		Long: "Send a test alert through a trigger, and report the result. The alert is of kind test, and is sent like any other: with the same payload format, client, signature and egress guard.\n\n" +
+			"Without --config the running instance sends it, from its network and with its secrets and current settings. The timeout and retries of the trigger limit the wait for the " +
+			"receiver, to at most 50 s. With --config this command sends it itself, using the trigger in the files; no instance is needed.",
 		Example: "  docker-fluentbit triggers test ops\n  docker-fluentbit triggers test -c /etc/fluent-bit/rules.toml ops",
 		RunE: func(_ *cobra.Command, args []string) error {
 			cmd.Name = args[0]

@@ -17,7 +17,7 @@ import (
 func New(env *command.Env) *cobra.Command {
 	return command.Group(&cobra.Command{
 		Use: "triggers", Short: "Manage and test the triggers of a running instance.",
-		Long: "Manage and test the triggers of a running instance.\n\nTriggers from files can be shown here, and changed only in their files. Triggers that are added here are kept in the instance's store.",
+		Long: "Manage and test the triggers of a running instance.\n\nTriggers from files can be shown here, but changed only in their files. Triggers that you add here are kept in the instance's store.",
 	}, newList(env), newShow(env), newAdd(env), newEdit(env), newDelete(env), newTest(env))
 }
 
@@ -76,7 +76,7 @@ func newAdd(env *command.Env) *cobra.Command {
 	var a command.Addition
 	c := &cobra.Command{
 		Use: "add [NAME]", Short: "Add a trigger, in force at once.", Args: command.Arguments("[NAME]"), ValidArgsFunction: cobra.NoFileCompletions,
-		Long: "Add a trigger, in force at once.\n\nOther users of this machine can read a command line: keep a secret URL in a file, or name it by url_file or url_env.",
+		Long: "Add a trigger, in force at once.\n\nOther users of this machine can read the command line, so do not write a secret URL there: use url_file, url_env or --file.",
 		Example: "  docker-fluentbit triggers add ops -s url_file=/run/secrets/slack_url -s format=slack -s 'severity=[\"error\", \"critical\"]'\n" +
 			"  docker-fluentbit triggers add -f triggers.toml",
 		RunE: func(_ *cobra.Command, args []string) error {
