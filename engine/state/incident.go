@@ -126,6 +126,7 @@ func (s *keyState) end(at int64) model.Alert {
 	if i.source.Workload != "" {
 		where = " in " + i.source.Workload
 	}
+	// The text is missing if the program stopped while the first alert was rendered.
 	if i.text != nil {
 		a.Labels, a.Runbook = i.text.Labels, i.text.Runbook
 		// A summary without a template begins with rule and workload, which the end has said.

@@ -248,6 +248,7 @@ func (col collection) create(c *call) (any, error) {
 		p.Errors = []adminapi.ProblemField{{Field: key, Detail: "must be set"}}
 		return nil, p
 	}
+	// The name is in the key of a runtime object, so the value has none.
 	delete(value, key)
 	value = jsonobject.Merge(nil, value) // removes null values
 	return col.change(c, name, 0, "create", http.StatusCreated, func(map[string]any) (map[string]any, error) {

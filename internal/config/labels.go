@@ -23,6 +23,7 @@ const MaxLabelRules = 16
 func LabelRules(container string, labels map[string]string) ([]engine.RuleSettings, []Problem) {
 	var problems []Problem
 	names := map[string]bool{}
+	// Sorted, so that the same rules are within the bound each time.
 	for _, label := range slices.Sorted(maps.Keys(labels)) {
 		rest, ok := strings.CutPrefix(label, LabelPrefix)
 		if !ok {
@@ -66,6 +67,7 @@ func LabelRules(container string, labels map[string]string) ([]engine.RuleSettin
 		if !ok || !names[name] || asked[label] {
 			continue
 		}
+		// A rule with an unknown key may not do as its author intends, so it is left out.
 		broken[name] = true
 		problems = append(problems, Problem{Place: labelPlace(label, container), Value: quoted(labels[label]), Message: "unknown key " + quoted(key),
 			Hint: setting.DidYouMean(key, labelKeys(asked, name))})

@@ -211,6 +211,7 @@ func (m *Manager) recoverEvents(ctx context.Context, known int64) {
 	for _, t := range m.tails {
 		tails = append(tails, t)
 	}
+	// Released first, because inspections call the engine.
 	m.mu.Unlock()
 	for _, t := range tails {
 		c, err := t.inspect(ctx)

@@ -414,6 +414,7 @@ func (m *Manager) handle(ctx context.Context, e Event) {
 		}
 	case "rename":
 		m.mu.Lock()
+		// The settings may follow the container under its new name.
 		delete(m.ignored, e.ID)
 		m.mu.Unlock()
 		if t := m.ensureTail(ctx, e.ID); t != nil {

@@ -71,6 +71,7 @@ func (r *LogReader) Next() error {
 		r.join.j.add(&rec, key{}, 0)
 		return nil
 	}
+	// No record follows, so an unfinished one of a terminal counts.
 	if t, ok := r.in.(*terminal); ok {
 		if rec, ok := t.remnant(); ok {
 			r.join.j.add(&rec, key{}, 0)

@@ -162,6 +162,7 @@ func (t *tail) relieve(ctx context.Context) error {
 			tails = append(tails, other)
 		}
 	}
+	// Released before the lock of another tail is taken, because tails take it while they hold their own.
 	t.m.mu.Unlock()
 	type aged struct {
 		tail  *tail

@@ -94,6 +94,7 @@ func (t *tail) follow(ctx context.Context) (remnant *record, err error) {
 func (t *tail) stream(ctx context.Context, p part) (*record, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	// The order of the locks is the same everywhere: mu, then cursorMu.
 	t.mu.Lock()
 	t.cursorMu.Lock()
 	t.replay = nil

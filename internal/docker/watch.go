@@ -61,6 +61,7 @@ func (i *idle) arm() {
 
 // end is called when something came, or the stream ended.
 func (i *idle) end() {
+	// A call of due that has begun already finds the stream not waiting.
 	i.timer.Stop()
 	if i.first != nil {
 		i.first.Stop()

@@ -50,6 +50,7 @@ func (n *notices) admit(notice docker.Notice, now time.Time) bool {
 		if n.windows == nil {
 			n.windows = map[noticeKey]*noticeWindow{}
 		}
+		// Without room the notice is sent, because too many alerts are better than a gap that nobody sees.
 		if len(n.windows) < maxNotices {
 			n.windows[key] = &noticeWindow{until: now.Add(noticeEvery)}
 		}
@@ -116,6 +117,7 @@ func (p *Pipeline) report(w noticeWindow, text string) {
 			Kind: trigger.KindSystem, Workload: source.Workload, Host: source.Host, Container: trigger.Container(source.Container),
 		},
 	}
+	// The delivery keeps the alert in memory, so the error is only logged.
 	if err := p.delivery.Accept(p.ctx, []delivery.Item{{Alert: alert, Triggers: p.triggers.Load().of(&alert, p.now())}}); err != nil {
 		p.log.Error("cannot store an alert about lost lines, keeping it in memory", "error", err)
 	}

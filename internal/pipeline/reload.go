@@ -32,6 +32,7 @@ func (e *ConfigError) Error() string {
 // firstSettings loads the configuration for the start.
 func (p *Pipeline) firstSettings(o Options) (*config.Settings, error) {
 	result := config.Load(o.Sources)
+	// Stored first, because errors of the start take their positions from it.
 	p.loaded.Store(result)
 	if len(result.Problems) == 0 {
 		return &result.Settings, nil
@@ -262,6 +263,7 @@ func (p *Pipeline) OnReload(fn PrepareAdmin) {
 
 // prepareAdmin prepares the admin listener for a loaded configuration. If that fails, it adds a problem and keeps the previous [admin] settings.
 func (p *Pipeline) prepareAdmin(result *config.Result, before *config.Settings) (settle func(applied bool)) {
+	// Released before fn is called, which may ask for the settings in force.
 	p.applying.Lock()
 	fn := p.onReload
 	p.applying.Unlock()

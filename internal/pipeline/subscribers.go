@@ -30,6 +30,7 @@ func (a *alertSubscribers) notify() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for ch := range a.waiting {
+		// A full channel is a wake-up that is pending already; a slow subscriber must not delay the evaluation.
 		select {
 		case ch <- struct{}{}:
 		default:

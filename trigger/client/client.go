@@ -189,6 +189,7 @@ func (c *Client) send(ctx context.Context, id string, alerts []trigger.Alert) (r
 		}
 	}()
 	message, err := c.renderer.Render(ctx, id, alerts)
+	// An interrupted rendering says nothing about the alerts.
 	if err != nil && ctx.Err() != nil {
 		return errorResult(ctx, err)
 	}

@@ -73,6 +73,7 @@ func (b *redactorBuilder) addHeader(value string) {
 }
 
 func (b *redactorBuilder) addURL(raw string) {
+	// First, because an address that cannot be parsed is a secret as a whole.
 	b.addText(raw)
 	u, err := url.Parse(raw)
 	if err != nil {
