@@ -42,6 +42,8 @@ func endpoints(target string) []endpoint {
 		{route: "POST /api/v1/explain", body: `{"line":"boom","workload":"shop/api"}`},
 		{route: "POST /api/v1/rules/test", body: `{"name":"boom","lines":["boom 1","all is well"]}`},
 		{route: "POST /api/v1/triggers/{name}/test", path: "/api/v1/triggers/hook/test"},
+		{route: "GET /api/v1/workloads/{workload}/deploy", path: "/api/v1/workloads/shop%2Fapi/deploy"},
+		{route: "POST /api/v1/workloads/{workload}/deploy", path: "/api/v1/workloads/shop%2Fapi/deploy"},
 		{route: "PUT /api/v1/workloads/{workload}/disabled/{rule}", path: "/api/v1/workloads/shop%2F*/disabled/boom"},
 		{route: "DELETE /api/v1/workloads/{workload}/disabled/{rule}", path: "/api/v1/workloads/shop%2F*/disabled/boom"},
 		{route: "POST /api/v1/dead-letters/redeliver", body: `{"all":true}`}, {route: "POST /api/v1/dead-letters/drop", body: `{"all":true}`},
