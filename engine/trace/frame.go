@@ -193,7 +193,7 @@ func fileFrame(s []byte) (frame, bool) {
 		return frame{}, false
 	}
 	i := bytes.Index(s, []byte(`", line `))
-	if i < 0 {
+	if i < 1 { // at 0 the quote that begins the name would end it, too
 		return frame{}, false
 	}
 	f := frame{file: bytes.TrimSuffix(s[1:i], []byte(`\`)), line: atoi(s[i+8:])}

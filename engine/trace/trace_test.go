@@ -111,6 +111,7 @@ func FuzzTrace(f *testing.F) {
 	f.Add([]byte(python))
 	f.Add([]byte("panic: boom\n\ngoroutine 1 [running]:\nmain.main()\n\t/app/main.go:3 +0x1d\n"))
 	f.Add([]byte("Exception in thread \"main\" a.B: c\n\tat d.E.f(E.java:7)\nCaused by: g.H\n\t... 3 more"))
+	f.Add([]byte("x\n  File \", line 1, in f"))
 	f.Fuzz(func(t *testing.T, text []byte) { holds(t, text) })
 }
 
