@@ -7,10 +7,10 @@ const ellipsis = "…"
 
 // Cut returns at most limit bytes of a text. It never splits a UTF-8 sequence.
 func Cut(s string, limit int) string {
+	limit = max(limit, 0)
 	if len(s) <= limit {
 		return s
 	}
-	limit = max(limit, 0)
 	for i := limit; i >= 0 && i > limit-utf8.UTFMax; i-- { // a text that is not UTF-8 loses no more than a character would
 		if utf8.RuneStart(s[i]) {
 			return s[:i]
@@ -21,7 +21,7 @@ func Cut(s string, limit int) string {
 
 // Shorten is Cut with "…" behind a text that was cut, in addition to the limit.
 func Shorten(s string, limit int) string {
-	if len(s) <= limit {
+	if len(s) <= max(limit, 0) {
 		return s
 	}
 	return Cut(s, limit) + ellipsis

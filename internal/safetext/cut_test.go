@@ -45,6 +45,7 @@ func TestCutRunes(t *testing.T) {
 // FuzzCut: the result is a prefix within the limit, as long as possible, and valid if the text is.
 func FuzzCut(f *testing.F) {
 	f.Add("a😀é", 3)
+	f.Add("", -36)
 	f.Add("\x80\x80\x80\xf0\x9f", 4)
 	f.Fuzz(func(t *testing.T, s string, limit int) {
 		got, limit := Cut(s, limit), max(limit, 0)
