@@ -50,7 +50,7 @@ func (l *madeLog) Read(p []byte) (int, error) {
 func TestMemoryDoesNotGrowWithTheInput(t *testing.T) {
 	const (
 		size  = 30 << 20
-		grows = 4 << 20 // allowed growth of caches; the input between the two measurements is six times as long
+		grows = 8 << 20 // allowed growth: caches, and the blocks that wait for a busy machine; the input between the two measurements is three times as long
 	)
 	for form, layout := range map[string]string{"plain": "%s %s\n", "docker": `{"log":%[2]s,"stream":"stderr","time":"%[1]s"}` + "\n"} {
 		t.Run(form, func(t *testing.T) {
