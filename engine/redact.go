@@ -71,7 +71,7 @@ func (h *Hit) mask(name, value string, tally *redact.Tally) string {
 	return h.redactor.Value(name, value, len(value) > model.MaxField-utf8.UTFMax, tally)
 }
 
-// maskRendered masks the parts of an alert that templates made: they can put a secret together of parts that are none.
+// maskRendered masks the parts of an alert that templates made: they can put a secret together of harmless parts.
 func (h *Hit) maskRendered(a *Alert) {
 	if h.redactor == nil {
 		return

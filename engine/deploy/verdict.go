@@ -304,7 +304,7 @@ func (r *Report) title() string {
 	return now + " against " + last
 }
 
-// cutTag splits an image's name at its tag. A registry's port is none.
+// cutTag splits an image's name at its tag. A registry's port is no tag.
 func cutTag(image string) (name, tag string, ok bool) {
 	i := strings.LastIndexByte(image, ':')
 	if i < 0 || strings.ContainsAny(image[i:], "/@") || strings.Contains(image, "@") {

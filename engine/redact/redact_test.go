@@ -98,7 +98,7 @@ func TestSecretsAreMasked(t *testing.T) {
 	}
 }
 
-// TestOrdinaryLinesStay has lines that look like secrets and are none.
+// TestOrdinaryLinesStay has ordinary lines that look like secrets.
 func TestOrdinaryLinesStay(t *testing.T) {
 	r := newRedactor(t, DefaultSettings())
 	for _, line := range []string{

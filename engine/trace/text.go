@@ -67,7 +67,7 @@ func encodedString(line []byte) (open, end int) {
 	return -1, 0
 }
 
-// unescape appends the content of a JSON string. An escape sequence that is none stays as it is.
+// unescape appends the content of a JSON string. An unknown escape sequence stays as it is.
 func unescape(dst, s []byte) []byte {
 	for len(s) > 0 {
 		i := bytes.IndexByte(s, '\\')

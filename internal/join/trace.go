@@ -27,7 +27,7 @@ const (
 	modeFinished             // Python: the exception was named
 )
 
-// Trace is the state of a record that may go on. It does not hold the text. The zero value is none.
+// Trace is the state of a record that may go on. It does not hold the text. The zero value is no record.
 type Trace struct {
 	last   int64 // time of the last line, ns
 	lines  int

@@ -96,7 +96,7 @@ func (j *jsonLines) own(b *Block, rec *engine.Record, raw []byte) {
 	j.record(b, rec, slices.Clone(raw), number)
 }
 
-// numberOf returns the number of the line that was encoded as the event, 0 if it is none of the block.
+// numberOf returns the number of the line that was encoded as the event, 0 if the block does not have it.
 func (j *jsonLines) numberOf(b *Block, raw []byte) int {
 	at := bytes.Index(b.event, raw)
 	if n := sort.SearchInts(j.starts, at); at >= 0 && n < len(j.lines) && j.starts[n] == at {
