@@ -2,6 +2,7 @@ package browser
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
@@ -115,11 +117,7 @@ func (b *tab) allow(part string) {
 // check fails the test for everything that went wrong in the tab.
 func (b *tab) check() {
 	var violations []string
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
-	defer cancel()
-	if err := chromedp.Run(ctx, chromedp.Evaluate(`window.violations ?? []`, &violations)); err != nil {
-		b.t.Errorf("violations of the policy cannot be read: %v", err)
-	}
+	b.evaluate(`window.violations ?? []`, &violations)
 	for _, v := range violations {
 		b.t.Errorf("violation of the policy: %s", v)
 	}
@@ -218,7 +216,7 @@ func (b *tab) tabTo(selector string) {
 func (b *tab) is(condition string) bool {
 	b.t.Helper()
 	var yes bool
-	b.run(chromedp.Evaluate(`Boolean(`+condition+`)`, &yes))
+	b.evaluate(`Boolean(`+condition+`)`, &yes)
 	return yes
 }
 
@@ -226,8 +224,36 @@ func (b *tab) is(condition string) bool {
 func (b *tab) text(expression string) string {
 	b.t.Helper()
 	var text string
-	b.run(chromedp.Evaluate(`String(`+expression+`)`, &text))
+	b.evaluate(`String(`+expression+`)`, &text)
 	return text
+}
+
+// evaluate evaluates an expression, and again as often as the tab leaves the document in between: a click, a login or a logout may lead to another one at any
+// time.
+func (b *tab) evaluate(expression string, result any) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	for {
+		err := chromedp.Run(ctx, chromedp.Evaluate(expression, result))
+		if err == nil {
+			return
+		}
+		if !navigated(err) || ctx.Err() != nil {
+			b.shot("failure")
+			b.t.Fatal(err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// navigated reports whether the browser refused a command because the document it was for has just been left. Its protocol has one code for all such errors.
+func navigated(err error) bool {
+	refused, ok := errors.AsType[*cdproto.Error](err)
+	return ok && refused.Code == -32000
 }
 
 // until waits for a condition.
