@@ -4,8 +4,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -122,43 +120,7 @@ func TestMeasureMeasures(t *testing.T) {
 	}
 }
 
-// FuzzExpressions holds what is said of expressions against regexp itself.
-func FuzzExpressions(f *testing.F) {
-	for _, e := range []string{`a^b`, `(?m)a$\n^b`, `\bx\B`, `.*`, `a|`, `(?i)k`, `^$`, `\b\b`, `[^\x00-\x{10FFFF}]`, `(?s).`, `é\b`, `panic: .+`, `PANIC`} {
-		for _, line := range []string{"a\nb", "panic: PANIC", "5$ é", "\u212a\xff"} {
-			f.Add(e, `(?i)panic`, line)
-		}
-	}
-	f.Fuzz(func(t *testing.T, a, b, line string) {
-		ra, err := regexp.Compile(a)
-		if err != nil || len(a)+len(b)+len(line) > 500 {
-			return
-		}
-		if matchesNothing(a) && ra.MatchString(line) {
-			t.Errorf("%q matches %q, and is said to match nothing", a, line)
-		}
-		if matchesNothing(a) && matchesEverything(a) {
-			t.Errorf("%q is said to match nothing and everything", a)
-		}
-		if rb, err := regexp.Compile(b); err == nil && implies(a, b) && ra.MatchString(line) && !rb.MatchString(line) {
-			t.Errorf("%q matches %q, and %q does not, though it is implied", a, line, b)
-		}
-	})
-}
-
-// TestNothingAndEverything lists expressions that are neither.
-func TestNothingAndEverything(t *testing.T) {
-	for _, e := range []string{`^a$`, `\w`, `a|b`, `(?m)a$.^b`, `[[:alpha:]]`, `^.$`, `\bx`, `^\s*$`, `..`} {
-		if matchesEverything(e) || matchesNothing(e) && e != `(?m)a$.^b` {
-			t.Errorf("%s: everything %v, nothing %v", e, matchesEverything(e), matchesNothing(e))
-		}
-	}
-	if !slices.ContainsFunc([]string{`.+`, `^`, `$`, `(?s).`, `x*`, `.`}, matchesEverything) {
-		t.Error("what matches everything is not seen")
-	}
-}
-
-// TestCodesAreDocumented wants each code in the document, with the words of Codes.
+// TestCodesAreDocumented compares the document with Codes.
 func TestCodesAreDocumented(t *testing.T) {
 	text, err := os.ReadFile("../../docs/testing.md")
 	if err != nil {

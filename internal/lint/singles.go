@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/heartbeat"
+	"github.com/tinyforge/fluentbit-trigger/internal/lint/expression"
 	"github.com/tinyforge/fluentbit-trigger/trigger/client"
 )
 
@@ -23,9 +24,9 @@ func (l *linter) warnSingle(code, field, message, hint string) {
 func (l *linter) redaction() {
 	for _, expr := range l.result.Settings.Redact.Patterns {
 		switch {
-		case matchesEverything(expr):
+		case expression.MatchesEverything(expr):
 			l.warnSingle(CodeEverything, "redact.patterns", "a pattern matches every line: alerts show nothing of it", "")
-		case matchesNothing(expr):
+		case expression.MatchesNothing(expr):
 			l.warnSingle(CodeNothing, "redact.patterns", "a pattern can match no line, and so masks nothing", "")
 		}
 	}

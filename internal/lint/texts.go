@@ -9,6 +9,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/engine/match"
+	"github.com/tinyforge/fluentbit-trigger/internal/lint/expression"
 )
 
 // text checks the conditions of a rule on the line.
@@ -25,9 +26,9 @@ func (l *linter) text(r *rule) {
 	for _, expr := range s.None {
 		switch {
 		case !r.sets("none"):
-		case matchesEverything(expr):
+		case expression.MatchesEverything(expr):
 			l.warn(r.part, CodeNeverHits, "none", expr, "excludes every line, so the rule never hits", "")
-		case matchesNothing(expr):
+		case expression.MatchesNothing(expr):
 			l.warn(r.part, CodeNothing, "none", expr, "cannot match any line, so it excludes none", "")
 		}
 	}
@@ -45,7 +46,7 @@ func (l *linter) source(s *engine.RuleSettings, field string, i int, expr string
 
 func (l *linter) expression(r *rule, field, text, expr string) {
 	switch {
-	case matchesEverything(expr):
+	case expression.MatchesEverything(expr):
 		message := "matches every line"
 		switch {
 		case field == "any":
@@ -54,7 +55,7 @@ func (l *linter) expression(r *rule, field, text, expr string) {
 			message += ", so it has no effect"
 		}
 		l.warn(r.part, CodeEverything, field, text, message, everythingHint(expr))
-	case matchesNothing(expr):
+	case expression.MatchesNothing(expr):
 		message := "cannot match any line"
 		if field != "any" {
 			message += ", so the rule never hits"
@@ -104,8 +105,8 @@ func (l *linter) contradiction(r *rule) {
 			if !r.sets("none") && !r.sets(c.field) {
 				continue
 			}
-			certain := !slices.ContainsFunc(c.alternatives, func(a string) bool { return !implies(a, none) })
-			if certain && !matchesEverything(none) {
+			certain := !slices.ContainsFunc(c.alternatives, func(a string) bool { return !expression.Implies(a, none) })
+			if certain && !expression.MatchesEverything(none) {
 				field, text := "none", none
 				if !r.sets("none") {
 					field, text = c.field, ""
@@ -124,7 +125,7 @@ func (l *linter) filter(r *rule) {
 		return
 	}
 	c := conditions(&r.settings)
-	reported := func(expr string) bool { return matchesEverything(expr) || matchesNothing(expr) }
+	reported := func(expr string) bool { return expression.MatchesEverything(expr) || expression.MatchesNothing(expr) }
 	if slices.ContainsFunc(c, func(c condition) bool { return slices.ContainsFunc(c.alternatives, reported) }) {
 		return
 	}
@@ -192,11 +193,11 @@ func (l *linter) key(r *rule, key string) {
 		if err != nil {
 			return
 		}
-		switch g := group(tree, name); {
+		switch g := expression.Group(tree, name); {
 		case g == nil:
-		case numbers(g):
+		case expression.Unbounded(g):
 			l.warn(r.part, CodeUnboundedKey, "cooldown_by", key, "is an unbounded number or ID", hint)
-		case anything(g):
+		case expression.AnyText(g):
 			l.warn(r.part, CodeUnboundedKey, "cooldown_by", key, "is any text", hint)
 		}
 		return

@@ -1,14 +1,19 @@
-package lint
+// Package expression answers questions about regular expressions: whether one matches every line or none, and whether the lines of one are lines of
+// another. An answer of yes is certain, except that MatchesEverything tries lines instead of proving it; a no may only mean that it could not decide.
+package expression
 
 import (
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
+
+	"github.com/tinyforge/fluentbit-trigger/engine/match"
 )
 
-// matchesEverything reports whether an expression matches every line that is not empty. It is tried on lines of one character, each of its
+// MatchesEverything reports whether an expression matches every line that is not empty. It is tried on lines of one character, each of its
 // own class, and on longer ones of all classes; an expression that matches all of them is taken to match everything.
-func matchesEverything(expr string) bool {
+func MatchesEverything(expr string) bool {
 	re, err := regexp.Compile(expr)
 	if err != nil {
 		return false
@@ -53,9 +58,9 @@ func (s set) has(k kind) bool { return s>>k&1 != 0 }
 
 const anyNext = set(1<<numKinds - 1)
 
-// matchesNothing reports whether no text at all matches an expression: its assertions contradict each other or their neighbours, as in
+// MatchesNothing reports whether no text at all matches an expression: its assertions contradict each other or their neighbours, as in
 // a^b, or it asks for a character of an empty class. An expression too large to search counts as one that can match.
-func matchesNothing(expr string) bool {
+func MatchesNothing(expr string) bool {
 	tree, err := syntax.Parse(expr, syntax.Perl)
 	if err != nil {
 		return false
@@ -155,22 +160,22 @@ func accepts(i *syntax.Inst, k kind) bool {
 	return i.Op == syntax.InstRuneAny || i.Op == syntax.InstRuneAnyNotNL
 }
 
-// group returns the part of an expression that a named group stands for; nil when there is none.
-func group(re *syntax.Regexp, name string) *syntax.Regexp {
+// Group returns the part of an expression that a named group stands for; nil when there is none.
+func Group(re *syntax.Regexp, name string) *syntax.Regexp {
 	if re.Op == syntax.OpCapture && re.Name == name {
 		return re.Sub[0]
 	}
 	for _, sub := range re.Sub {
-		if g := group(sub, name); g != nil {
+		if g := Group(sub, name); g != nil {
 			return g
 		}
 	}
 	return nil
 }
 
-// numbers reports whether a part of an expression is made of digits, hexadecimal ones included, and their separators, without a bound
+// Unbounded reports whether a part of an expression is made of digits, hexadecimal ones included, and their separators, without a bound
 // below which there are few of them.
-func numbers(re *syntax.Regexp) bool {
+func Unbounded(re *syntax.Regexp) bool {
 	digits := true
 	open := false
 	var walk func(re *syntax.Regexp)
@@ -208,13 +213,57 @@ func isNumberRune(r rune) bool {
 	return r >= '0' && r <= '9' || r >= 'a' && r <= 'f' || r >= 'A' && r <= 'F' || strings.ContainsRune(".:-x", r)
 }
 
-// anything reports whether a part of an expression takes any text: .+ and .* and the like.
-func anything(re *syntax.Regexp) bool {
+// AnyText reports whether a part of an expression takes any text: .+ and .* and the like.
+func AnyText(re *syntax.Regexp) bool {
 	switch re.Op {
 	case syntax.OpStar, syntax.OpPlus:
 		return re.Sub[0].Op == syntax.OpAnyChar || re.Sub[0].Op == syntax.OpAnyCharNotNL
 	case syntax.OpCapture:
-		return anything(re.Sub[0])
+		return AnyText(re.Sub[0])
 	}
 	return false
+}
+
+// literal returns the text of an expression that is nothing but a text.
+func literal(expr string) (text string, fold, ok bool) {
+	tree, err := syntax.Parse(expr, syntax.Perl)
+	if err != nil || tree.Op != syntax.OpLiteral {
+		return "", false, false
+	}
+	return string(tree.Rune), tree.Flags&syntax.FoldCase != 0, true
+}
+
+// Implies reports whether every line that matches the expression a certainly matches b: they are the same, or b is a text that every match of
+// a holds.
+func Implies(a, b string) bool {
+	if a == b {
+		return true
+	}
+	text, fold, ok := literal(b)
+	if !ok {
+		return false
+	}
+	for _, r := range match.RequiredTexts(a) {
+		if holdAll(r, text, fold) {
+			return true
+		}
+	}
+	return false
+}
+
+// holdAll reports whether each alternative of a required text holds a text.
+func holdAll(r match.Required, text string, fold bool) bool {
+	if r.Fold && !fold {
+		return false
+	}
+	return !slices.ContainsFunc(r.Alternatives, func(a string) bool {
+		if fold && isASCII(a) && isASCII(text) {
+			return !strings.Contains(strings.ToLower(a), strings.ToLower(text))
+		}
+		return !strings.Contains(a, text)
+	})
+}
+
+func isASCII(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r >= 0x80 })
 }
