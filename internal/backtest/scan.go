@@ -9,7 +9,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/guard"
-	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/own"
 	"github.com/tinyforge/fluentbit-trigger/internal/replay"
 )
 
@@ -123,7 +123,7 @@ func (t *task) find(workers []*engine.Worker, see bool) {
 		rec := &t.block.Records[i]
 		latest = max(latest, rec.Time)
 		t.count(rec.Time)
-		if pipeline.IsOwn(rec) {
+		if own.Is(rec) {
 			t.own++
 			continue
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/listen"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/own"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/test/await"
 )
@@ -76,7 +77,7 @@ func served(t *testing.T, listen string) *pipeline.Pipeline {
 		t.Fatal(err)
 	}
 	p, err := pipeline.New(pipeline.Options{
-		ID: "docker", Sources: config.Sources{Files: []string{path}}, Stores: &store.Registry{}, LogTo: t.Output(), Origin: pipeline.StandaloneOrigin,
+		ID: "docker", Sources: config.Sources{Files: []string{path}}, Stores: &store.Registry{}, LogTo: t.Output(), Origin: own.StandaloneOrigin,
 	})
 	if err != nil {
 		t.Fatal(err)

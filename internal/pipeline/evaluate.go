@@ -8,6 +8,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/internal/fault"
 	"github.com/tinyforge/fluentbit-trigger/internal/guard"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/own"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/workload"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
@@ -150,7 +151,7 @@ func (b *batch) line(rec *engine.Record, raw []byte) {
 func (b *batch) identified(rec *engine.Record, id func(*engine.Alert) string) {
 	defer guard.Recover(b.p.log, &b.p.counters.panics, "evaluating a line")
 	// Own lines never reach the rules: an alert about one could cause the line of the next alert.
-	if IsOwn(rec) {
+	if own.Is(rec) {
 		b.p.counters.own.Add(1)
 		return
 	}

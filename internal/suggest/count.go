@@ -14,7 +14,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/engine/template"
 	"github.com/tinyforge/fluentbit-trigger/internal/guard"
-	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/own"
 	"github.com/tinyforge/fluentbit-trigger/internal/replay"
 )
 
@@ -77,7 +77,7 @@ func (c *counts) block(b *replay.Block) {
 	for i := range b.Records {
 		rec := &b.Records[i]
 		text := rec.Text[:min(len(rec.Text), maxLooked)]
-		if len(text) == 0 || pipeline.IsOwn(rec) {
+		if len(text) == 0 || own.Is(rec) {
 			continue
 		}
 		c.lines++

@@ -23,6 +23,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/listen"
 	"github.com/tinyforge/fluentbit-trigger/internal/logging"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/own"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/test/await"
 )
@@ -42,7 +43,7 @@ func follower(t *testing.T, settings string, o admin.Options) *pipeline.Pipeline
 		t.Fatal(err)
 	}
 	p, err := pipeline.New(pipeline.Options{
-		ID: "docker", Sources: config.Sources{Files: []string{path}}, Stores: &store.Registry{}, LogTo: t.Output(), Origin: pipeline.StandaloneOrigin,
+		ID: "docker", Sources: config.Sources{Files: []string{path}}, Stores: &store.Registry{}, LogTo: t.Output(), Origin: own.StandaloneOrigin,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -52,7 +53,7 @@ func follower(t *testing.T, settings string, o admin.Options) *pipeline.Pipeline
 	go func() {
 		ended <- follow(p, admin.NewRegistry(o), docker.Options{
 			API: api, Settings: p.Settings().Docker, Sink: p.OnLines, Save: p.SavePositions, OnNotice: p.Report,
-			Log: slog.New(logging.New(logging.Options{Writer: t.Output(), Origin: pipeline.StandaloneOrigin})),
+			Log: slog.New(logging.New(logging.Options{Writer: t.Output(), Origin: own.StandaloneOrigin})),
 		}, caught, newStatusLine(envFor(t.Output())))
 	}()
 	t.Cleanup(func() {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/own"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin"
@@ -82,7 +83,7 @@ func (cmd *runCommand) run(c *command.Env) error {
 	}
 	status := newStatusLine(c)
 	p, err := pipeline.New(pipeline.Options{
-		ID: cmd.ID, Sources: config.Sources{Files: cmd.Files}, Stores: &store.Registry{}, LogTo: status, Origin: pipeline.StandaloneOrigin,
+		ID: cmd.ID, Sources: config.Sources{Files: cmd.Files}, Stores: &store.Registry{}, LogTo: status, Origin: own.StandaloneOrigin,
 	})
 	if err != nil {
 		var refused *pipeline.ConfigError

@@ -17,6 +17,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/docker/client"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker/dockertest"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/own"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/test/await"
 	"github.com/tinyforge/fluentbit-trigger/test/receiver"
@@ -67,7 +68,7 @@ func TestFollow(t *testing.T) {
 	defer func() { _ = api.Close() }()
 	run := func() (caught *signals, ended chan error) {
 		p, err := pipeline.New(pipeline.Options{
-			ID: "docker", Sources: config.Sources{Files: []string{path}}, Stores: &store.Registry{}, LogTo: log, Origin: pipeline.StandaloneOrigin,
+			ID: "docker", Sources: config.Sources{Files: []string{path}}, Stores: &store.Registry{}, LogTo: log, Origin: own.StandaloneOrigin,
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -1,4 +1,5 @@
-package pipeline
+// Package own recognizes this program's own output where it comes back as a record: its log lines, and alerts in the log of a receiver.
+package own
 
 import (
 	"bytes"
@@ -26,9 +27,9 @@ const maxMarkedStart = 512
 // StandaloneOrigin is the origin in the log lines of docker-fluentbit.
 const StandaloneOrigin = "docker-fluentbit"
 
-// IsOwn reports whether a record is this program's own: one of its log lines, or an alert that came back, as a record or in the log of a receiver. Own
+// Is reports whether a record is this program's own: one of its log lines, or an alert that came back, as a record or in the log of a receiver. Own
 // records are not evaluated, because an alert about an alert would raise the next one.
-func IsOwn(rec *engine.Record) bool {
+func Is(rec *engine.Record) bool {
 	line := rec.Text
 	if rec.Own {
 		return true
