@@ -122,7 +122,7 @@ func (p *Pipeline) newBatch() *batch {
 
 // run evaluates the lines for which decode calls b.line, with the rules in force at its start, and then stores the alerts.
 func (b *batch) run(decode func()) {
-	b.now = b.p.arrival.read()
+	b.now = b.p.arrival.Read()
 	b.worker = b.p.engine.Worker()
 	b.worker.OnWait = b.begin
 	begun := time.Now()

@@ -18,6 +18,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
 	"github.com/tinyforge/fluentbit-trigger/internal/heartbeat"
 	"github.com/tinyforge/fluentbit-trigger/internal/logging"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/arrival"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/labels"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/silence"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/taps"
@@ -54,7 +55,7 @@ type Pipeline struct {
 	level   *slog.LevelVar
 	now     func() time.Time
 	started time.Time
-	arrival *arrival // the clock that lines are evaluated by
+	arrival *arrival.Clock // the clock that lines are evaluated by
 
 	configuration
 	lifecycle
@@ -136,7 +137,7 @@ func New(o Options) (*Pipeline, error) {
 		Writer: o.LogTo, Origin: o.Origin, Level: p.level, Redact: p.redact, Now: o.Now,
 	}))
 	p.labels = labels.New(p.log)
-	p.arrival = newArrival(&o, p.engine.Skip)
+	p.arrival = arrival.New(o.Now, o.Passed, p.engine.Skip)
 	begun := time.Now()
 	// A monotonic clock: setting the wall clock must not distort the measured costs.
 	p.engine.SetClock(func() int64 { return int64(time.Since(begun)) })
