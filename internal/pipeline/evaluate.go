@@ -220,7 +220,7 @@ func (b *batch) keep() {
 		}
 	}
 	if len(b.items) > 0 {
-		b.p.subscribers.notify()
+		b.p.subscribers.Notify()
 	}
 	b.markAccepted()
 	b.sendCompleted()

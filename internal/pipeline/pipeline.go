@@ -81,7 +81,7 @@ type Pipeline struct {
 	workloads workload.Table
 	taps      taps.Set
 
-	subscribers   alertSubscribers
+	subscribers   taps.Subscribers
 	warnings      warnings
 	memoryInstead bool  // the store is in memory, although the configuration names a file
 	ignoredLabels int64 // as last logged; of expireLoop

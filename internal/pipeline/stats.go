@@ -102,6 +102,12 @@ func (p *Pipeline) Workloads() (all []workload.Stats, other workload.Counts) {
 // Taps returns the taps on evaluated records.
 func (p *Pipeline) Taps() *taps.Set { return &p.taps }
 
+// SubscribeAlerts returns a channel with a value after new alerts were stored, and a function that ends the subscription. It is a hint: alerts that the
+// delivery itself makes do not wake subscribers.
+func (p *Pipeline) SubscribeAlerts() (news <-chan struct{}, unsubscribe func()) {
+	return p.subscribers.Subscribe()
+}
+
 // logTotals logs the final counters. Over all rules, removed ones included, hits = alerts + suppressed + pending.
 func (p *Pipeline) logTotals() {
 	e := p.engine.Stats()

@@ -1,4 +1,4 @@
-// Package taps copies evaluated records to observers.
+// Package taps serves observers of a pipeline: it copies evaluated records to them, and wakes them when alerts are stored.
 //
 // It promises: without an open tap a record costs one atomic load; a slow observer never delays evaluation. Records that an observer is too slow
 // for, and records above 500 a second, are dropped and counted.
