@@ -33,11 +33,13 @@ type Settings struct {
 	Name string `toml:"name"`
 
 	// The address to send to, http or https. It can contain tokens and is never shown. It must be set, here or as url_file or url_env, except for
-	// pagerduty and telegram, which have default addresses. gotify and alertmanager need the address of the server only, ntfy that of the topic.
+	// pagerduty, telegram and opsgenie, which have default addresses. gotify, alertmanager and opsgenie need the address of the server only, ntfy that
+	// of the topic.
 	URL setting.SecretSource `toml:"url"`
 	// The HTTP method: POST, PUT or PATCH.
 	Method string `toml:"method"`
-	// The receiver, which determines the payload: generic, cloudevents, slack, discord, teams, pagerduty, ntfy, gotify, telegram or alertmanager.
+	// The receiver, which determines the payload: generic, cloudevents, slack, discord, teams, pagerduty, ntfy, gotify, telegram, alertmanager
+	// or opsgenie.
 	Format string `toml:"format"`
 
 	// Severities to send: debug, info, warning, error, critical.
@@ -69,7 +71,8 @@ type Settings struct {
 	Username string `toml:"username"`
 	// The password of HTTP basic authentication.
 	Password setting.SecretSource `toml:"password"`
-	// The receiver's token: the bot token of telegram, the application key of gotify, for any other format a bearer token.
+	// The receiver's token: the bot token of telegram, the application key of gotify, the API key of opsgenie, for any
+	// other format a bearer token.
 	Token setting.SecretSource `toml:"token"`
 
 	// The integration key of pagerduty (Events API v2).
@@ -80,7 +83,7 @@ type Settings struct {
 	ThreadID int `toml:"thread_id"`
 	// The topic of ntfy. Unset: the last part of the url's path.
 	Topic string `toml:"topic"`
-	// A link back, for alertmanager (generatorURL), pagerduty and ntfy. Unset: the rule's runbook.
+	// A link back, for alertmanager (generatorURL), pagerduty, opsgenie and ntfy. Unset: the rule's runbook.
 	GeneratorURL string `toml:"generator_url"`
 	// How long an alert fires in alertmanager. "0s": its resolve_timeout, and 30 days for absences, which their end resolves.
 	ResolveAfter time.Duration `toml:"resolve_after"`

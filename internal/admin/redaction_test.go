@@ -77,7 +77,7 @@ func TestNoPlantedSecretIsAnywhere(t *testing.T) {
 				more.WriteString("token = \"123:abc\"\nchat_id = \"1\"\n")
 			case "ntfy":
 				more.WriteString("topic = \"alerts\"\n")
-			case "gotify":
+			case "gotify", "opsgenie":
 				more.WriteString("token = \"t\"\n")
 			}
 			fmt.Fprintf(&more, "url = \"URL/%s\"\n", path)

@@ -120,6 +120,8 @@ func secretive(r *rig, v *vault, server *receiver.Server, broken *receiver.Serve
 	p("url = %q\nrouting_key = %q", server.URL("/400"), v.core("routing_key"))
 	trigger("gotify", "gotify")
 	p("url = %q\ntoken = %q", server.URL("/400"), v.core("gotify's token"))
+	trigger("opsgenie", "opsgenie")
+	p("url = %q\ntoken = %q", server.URL("/400"), v.core("opsgenie's token"))
 	trigger("ntfy", "ntfy")
 	p("url = %q\ntopic = \"alerts\"\ntoken = %q", server.URL("/500"), v.core("ntfy's token"))
 

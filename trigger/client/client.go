@@ -205,7 +205,7 @@ func (c *Client) send(ctx context.Context, id string, alerts []trigger.Alert) (r
 	if c.method == http.MethodGet {
 		payload, x.body, message.Body = nil, nil, nil
 	}
-	request, err := retryablehttp.NewRequestWithContext(withExchange(ctx, x), c.method, c.wire.to.URL.String(), payload)
+	request, err := retryablehttp.NewRequestWithContext(withExchange(ctx, x), c.method, c.receiver.AddressOf(c.wire.to.URL, alerts).String(), payload)
 	if err != nil { // not quoted, because it can contain the URL
 		return trigger.Result{Outcome: trigger.Dead, Failure: trigger.FailureClient, Reason: "cannot build the request"}
 	}

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"maps"
@@ -155,7 +156,7 @@ func (c *credentials) header(s *trigger.Settings, userAgent string) http.Header 
 	case authorize != nil:
 		authorize(h, c.token)
 	default:
-		h.Set("Authorization", "Bearer "+c.token.Reveal())
+		h.Set("Authorization", cmp.Or(receiver.For(s).Scheme, "Bearer")+" "+c.token.Reveal())
 	}
 	if s.Username != "" {
 		h.Set("Authorization", "Basic "+basicAuth(s.Username, c.password))

@@ -26,6 +26,10 @@ func TestEndpoints(t *testing.T) {
 		{"gotify", "http://gotify/message?x=y", "http://gotify/message?x=y", ""},
 		{"alertmanager", "http://am:9093", "http://am:9093/api/v2/alerts", ""},
 		{"alertmanager", "http://am:9093/am/api/v2/alerts", "http://am:9093/am/api/v2/alerts", ""},
+		{"opsgenie", "", "https://api.opsgenie.com/v2/alerts", ""},
+		{"opsgenie", "https://api.eu.opsgenie.com", "https://api.eu.opsgenie.com/v2/alerts", ""},
+		{"opsgenie", "https://api.opsgenie.com/v2/alerts/", "https://api.opsgenie.com/v2/alerts/", ""},
+		{"opsgenie", "https://api.atlassian.com/jsm/ops/integration", "https://api.atlassian.com/jsm/ops/integration/v2/alerts", ""},
 		{"ntfy", "https://ntfy.sh/my-alerts", "https://ntfy.sh/", "my-alerts"},
 		{"ntfy", "https://example.com/ntfy/my-alerts/", "https://example.com/ntfy/", "my-alerts"},
 	} {
@@ -80,7 +84,7 @@ func TestRequest(t *testing.T) {
 		for name, want := range map[string]string{
 			"User-Agent": "fluentbit-trigger", "X-Custom": "v",
 			"Content-Type":  map[bool]string{true: "application/cloudevents+json; charset=utf-8", false: "application/json"}[format == "cloudevents"],
-			"Authorization": map[bool]string{true: "", false: "Bearer 1:t"}[format == "telegram" || format == "gotify"],
+			"Authorization": authorization(format, "1:t"),
 			"X-Gotify-Key":  map[bool]string{true: "1:t"}[format == "gotify"],
 		} {
 			if got := r.Header.Get(name); got != want {
@@ -89,6 +93,40 @@ func TestRequest(t *testing.T) {
 		}
 		if r.Method != "POST" || r.Header.Get("Idempotency-Key") == "" {
 			t.Errorf("%s: %s %v", format, r.Method, r.Header)
+		}
+	}
+}
+
+// authorization returns the header Authorization that a receiver gets for a token.
+func authorization(format, token string) string {
+	switch format {
+	case "telegram", "gotify": // the token is elsewhere
+		return ""
+	case "opsgenie":
+		return "GenieKey " + token
+	}
+	return "Bearer " + token
+}
+
+// TestAnEndClosesTheAlert: the end of an incident goes to the address of the alert that its beginning created, with the same key and signatures.
+func TestAnEndClosesTheAlert(t *testing.T) {
+	t.Parallel()
+	arrived := make(chan *http.Request, 1)
+	server := serve(t, func(_ http.ResponseWriter, r *http.Request) { arrived <- r })
+	s := testSettings(server.URL)
+	s.Format, s.Token, s.HubSecret = "opsgenie", setting.SecretText("geniekey"), setting.SecretText("hub")
+	client := mustNew(t, s, loopback())
+	cases := triggertest.Alerts()
+	for _, c := range []struct{ name, want string }{
+		{"absence", "/v2/alerts"},
+		{"resolved", "/v2/alerts/" + cases["absence"][0].Key + "/close?identifierType=alias"},
+	} {
+		if result := client.Send(t.Context(), "al_1", cases[c.name]); result.Outcome != trigger.Delivered {
+			t.Fatalf("%s: %s", c.name, result)
+		}
+		r := <-arrived
+		if r.URL.String() != c.want || r.Method != "POST" || r.Header.Get("Authorization") != "GenieKey geniekey" || r.Header.Get("X-Hub-Signature-256") == "" {
+			t.Errorf("%s: %s %s, %v", c.name, r.Method, r.URL, r.Header)
 		}
 	}
 }

@@ -54,6 +54,10 @@ func TestValidate(t *testing.T) {
 		{"username", func(s *trigger.Settings) { s.Password = setting.SecretText("s3cr3t-token") }},
 		{"token", func(s *trigger.Settings) { s.Username, s.Token = "me", setting.SecretText("s3cr3t-token") }},
 		{"token", func(s *trigger.Settings) { s.Format = "gotify" }},
+		{"token", func(s *trigger.Settings) { s.Format = "opsgenie" }},
+		{"token", func(s *trigger.Settings) { s.Format, s.Username, s.Token.Env = "opsgenie", "me", "T" }},
+		{"group_by", func(s *trigger.Settings) { s.Format, s.Token.Env, s.GroupBy = "opsgenie", "T", []string{"rule"} }},
+		{"", func(s *trigger.Settings) { s.Format, s.Token.Env, s.GroupBy = "opsgenie", "T", []string{"key", "rule"} }},
 		{"routing_key", func(s *trigger.Settings) { s.Format = "pagerduty" }},
 		{"chat_id", func(s *trigger.Settings) { s.Format, s.Token.Env = "telegram", "T" }},
 		{"chat_id", func(s *trigger.Settings) { s.ChatID = "x y" }},
@@ -101,7 +105,7 @@ func TestFaultInWords(t *testing.T) {
 	s := testSettings("https://example.com/")
 	s.Format = "slak"
 	got := Validate(&s, egress.DefaultSettings())
-	if want := `format "slak": must be one of generic, cloudevents, slack, discord, teams, pagerduty, ntfy, gotify, telegram, alertmanager (did you mean "slack"?)`; len(got) != 1 || got[0].Error() != want {
+	if want := `format "slak": must be one of generic, cloudevents, slack, discord, teams, pagerduty, ntfy, gotify, telegram, alertmanager, opsgenie (did you mean "slack"?)`; len(got) != 1 || got[0].Error() != want {
 		t.Errorf("got %v, want %s", got, want)
 	}
 }
@@ -117,7 +121,7 @@ func TestFewestSettings(t *testing.T) {
 			s.URL, s.RoutingKey = setting.SecretSource{}, setting.SecretText("k")
 		case "telegram":
 			s.URL, s.Token, s.ChatID = setting.SecretSource{}, setting.SecretText("1:t"), "-100"
-		case "gotify":
+		case "gotify", "opsgenie":
 			s.Token = setting.SecretText("t")
 		}
 		if _, err := New(s, Deps{}); err != nil {

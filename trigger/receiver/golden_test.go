@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -126,12 +127,14 @@ var checks = map[string]struct {
 	"discord": {checkDiscord, names},                                         // #tags and /commands are text there
 	"ntfy":    {checkNtfyPost, names}, "gotify": {checkGotifyMessage, names}, // plain text: no Markdown
 	"telegram": {checkTelegramMessage, clickable},
+	"opsgenie": {checkOpsgenieRequest, htmlAndNames},
 }
 
 var (
 	schemes       = regexp.MustCompile(`(?i)[a-z]+://[a-z0-9]`)
 	names         = regexp.MustCompile(`(?i)[a-z]+://[a-z0-9]|[\p{L}\p{N}_-]\.[\p{L}\p{N}]|@[a-z]`)
 	markdownLinks = regexp.MustCompile(`(?i)[a-z]+://[a-z0-9]|[\p{L}\p{N}_-]\.[\p{L}\p{N}]|@[a-z]|\]\(`)
+	htmlAndNames  = regexp.MustCompile(names.String() + `|[<&][A-Za-z/!?#]`)
 	clickable     = regexp.MustCompile(`(?i)[a-z]+://[a-z0-9]|[\p{L}\p{N}_-]\.[\p{L}\p{N}]|@[a-z]|[^&\w]#[a-z]|(^|[\s>])/[a-z]|\$[A-Z]{3}|\+[0-9]{6}|\]\(`)
 )
 
@@ -284,6 +287,11 @@ func TestNoEntityOfAText(t *testing.T) {
 					delete(one.(map[string]any), "labels") // shown as they are
 				}
 			}
+			if one, ok := document.(map[string]any); ok && format == "opsgenie" {
+				for _, field := range []string{"tags", "details", "entity"} {
+					delete(one, field) // compared by rules; checkOpsgenieRequest checks them
+				}
+			}
 			mapStrings(document, func(s string) string {
 				if _, err := time.Parse(time.RFC3339Nano, s); err == nil {
 					return s
@@ -305,8 +313,8 @@ func TestNoEntityOfAText(t *testing.T) {
 // TestNoEntityInABodyOfOnesOwn: with a format beside it, the texts of a body are escaped for that receiver.
 func TestNoEntityInABodyOfOnesOwn(t *testing.T) {
 	t.Parallel()
-	const text = "https://evil.example/x #tag /start @evil eve@evil.example evil.example $USD +491701234567"
-	for _, format := range []string{"telegram", "slack", "discord", "teams", "ntfy", "gotify"} {
+	const text = "https://evil.example/x #tag /start @evil eve@evil.example evil.example <b>x</b> &lt; $USD +491701234567"
+	for _, format := range []string{"telegram", "slack", "discord", "teams", "ntfy", "gotify", "opsgenie"} {
 		r := testRenderer(format)
 		body, err := render.NewBody(`{"text": "{{ .Summary }} {{ .Message }} {{ .Source.Host }} {{ .Labels.team }}"}`, "application/json")
 		if err != nil {
@@ -324,8 +332,11 @@ func TestNoEntityInABodyOfOnesOwn(t *testing.T) {
 			t.Fatal(err)
 		}
 		pattern := regexp.MustCompile(`(?i)[a-z]+://[a-z0-9]|[\p{L}\p{N}_-]\.[\p{L}\p{N}]|@[a-z]`)
-		if format == "telegram" {
+		switch format {
+		case "telegram":
 			pattern = clickable
+		case "opsgenie":
+			pattern = htmlAndNames
 		}
 		if found := pattern.FindString(document.Text); found != "" {
 			t.Errorf("%s: %q in %q", format, found, document.Text)
@@ -380,6 +391,17 @@ func TestResolvedEndsTheIncident(t *testing.T) {
 	decode("pagerduty", resolved, &closed)
 	if opened.EventAction != "trigger" || closed.EventAction != "resolve" || opened.DedupKey != closed.DedupKey {
 		t.Errorf("pagerduty: %s %s, then %s %s", opened.EventAction, opened.DedupKey, closed.EventAction, closed.DedupKey)
+	}
+	endpoint := &url.URL{Scheme: "https", Host: "og.example.com", Path: "/v2/alerts"}
+	var created opsgenieAlert
+	var done opsgenieClose
+	decode("opsgenie", absence, &created)
+	decode("opsgenie", resolved, &done)
+	if to := opsgenie.AddressOf(endpoint, absence).String(); to != "https://og.example.com/v2/alerts" || created.Alias != absence[0].Key {
+		t.Errorf("opsgenie: created as %q at %s", created.Alias, to)
+	}
+	if to := opsgenie.AddressOf(endpoint, resolved).String(); to != "https://og.example.com/v2/alerts/"+created.Alias+"/close?identifierType=alias" || done.Note == "" {
+		t.Errorf("opsgenie: closed with %q at %s", done.Note, to)
 	}
 	var firing, ended []alertmanagerAlert
 	decode("alertmanager", absence, &firing)

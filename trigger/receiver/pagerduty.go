@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
@@ -25,9 +24,7 @@ func needPagerDuty(s *trigger.Settings, fs *setting.Faults) {
 	if s.Body == "" && s.RoutingKey.IsZero() {
 		fs.Required("routing_key", "pagerduty needs it: "+setting.SecretHint("routing_key"))
 	}
-	if len(s.GroupBy) > 0 && !slices.Contains(s.GroupBy, "key") {
-		fs.Add("group_by", strings.Join(s.GroupBy, ", "), "must hold key for pagerduty", "an event belongs to one incident")
-	}
+	needsKey(s, fs, "an event belongs to one incident")
 }
 
 // Limits of PagerDuty's Events API v2 (https://developer.pagerduty.com/docs/send-alert-event), in characters, counted in UTF-16 code units, which

@@ -5,6 +5,7 @@ package receiver
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
@@ -30,7 +31,11 @@ type Receiver struct {
 	check func(s *trigger.Settings, fs *setting.Faults)
 	// endpoint returns where requests go. It may change the address, which is a copy. nil: requests go to the address.
 	endpoint func(s *trigger.Settings, address *url.URL, token setting.Secret) (Endpoint, error)
-	// Authorize sets the header that carries the token. nil: the token is a bearer token.
+	// address returns where one message goes, at or below the endpoint. nil: every message goes to the endpoint.
+	address func(endpoint *url.URL, v *render.View) *url.URL
+	// Scheme is the word before the token in the header Authorization. "": Bearer.
+	Scheme string
+	// Authorize sets the header that carries the token. nil: Authorization does.
 	Authorize func(header http.Header, token setting.Secret)
 	// AsksToWait returns the wait that the body of an answer asks for, or 0. nil: only the header Retry-After counts.
 	AsksToWait func(answer []byte) (seconds float64)
@@ -43,7 +48,7 @@ type Receiver struct {
 
 // receivers is the table of receivers, in the order of help texts and errors.
 var receivers = [...]*Receiver{
-	&generic, &cloudEvents, &slack, &discord, &teams, &pagerDuty, &ntfy, &gotify, &telegram, &alertmanager,
+	&generic, &cloudEvents, &slack, &discord, &teams, &pagerDuty, &ntfy, &gotify, &telegram, &alertmanager, &opsgenie,
 }
 
 // Endpoint is where the requests of a trigger go.
@@ -80,6 +85,14 @@ func (r *Receiver) EndpointOf(s *trigger.Settings, address *url.URL, token setti
 	return r.endpoint(s, &copied, token)
 }
 
+// AddressOf returns where a message with these alerts goes. It has the host of the endpoint.
+func (r *Receiver) AddressOf(endpoint *url.URL, alerts []trigger.Alert) *url.URL {
+	if r.address == nil || len(alerts) == 0 {
+		return endpoint
+	}
+	return r.address(endpoint, render.NewView("", alerts, 1))
+}
+
 // withPath returns an endpoint that appends a path to the address of a server, unless the address ends in the last part of that path.
 func withPath(path string) func(*trigger.Settings, *url.URL, setting.Secret) (Endpoint, error) {
 	last := "/" + path[strings.LastIndex(path, "/")+1:]
@@ -88,6 +101,13 @@ func withPath(path string) func(*trigger.Settings, *url.URL, setting.Secret) (En
 			return Endpoint{URL: address}, nil
 		}
 		return Endpoint{URL: address.JoinPath(path)}, nil
+	}
+}
+
+// needsKey reports a group_by that combines alerts of several keys, for receivers that identify what they were sent by its key.
+func needsKey(s *trigger.Settings, fs *setting.Faults, reason string) {
+	if len(s.GroupBy) > 0 && !slices.Contains(s.GroupBy, "key") {
+		fs.Add("group_by", strings.Join(s.GroupBy, ", "), "must hold key for "+s.Format, reason)
 	}
 }
 

@@ -21,6 +21,7 @@ func TestReceiverAt(t *testing.T) {
 		"https://acme.webhook.office.com/webhookb2/x": "teams", "https://prod-12.westeurope.logic.azure.com:443/workflows/x": "teams",
 		"https://default1.2.environment.api.powerplatform.com/powerautomate/x": "teams",
 		"https://events.pagerduty.com/v2/enqueue":                              "pagerduty", "https://events.eu.pagerduty.com/v2/enqueue": "pagerduty",
+		"https://api.opsgenie.com/v2/alerts": "opsgenie", "https://api.eu.opsgenie.com": "opsgenie",
 		"https://api.telegram.org/bot1:x/sendMessage": "telegram", "https://ntfy.sh/topic": "ntfy", "https://ntfy.example.com/topic": "ntfy",
 		"http://gotify/message": "gotify", "http://alertmanager.monitoring.svc:9093": "alertmanager",
 		"https://example.com/hooks.slack.com": "", "https://notdiscord.com/x": "", "https://slack.com/api/chat.postMessage": "", "http://gotify2/": "", "": "", "%zz": "",

@@ -70,6 +70,11 @@ func Inert(s string) string { return muteAt(MuteLinks(s)) }
 // PartLinks separates the two halves of a Markdown link or image.
 func PartLinks(s string) string { return strings.ReplaceAll(s, "](", "]"+ZeroWidth+"(") }
 
+// PartTags separates the characters that begin a tag or an entity of HTML from what follows them. A client that shows plain text shows the same text.
+func PartTags(s string) string { return tags.ReplaceAllString(s, "${1}"+ZeroWidth+"${2}") }
+
+var tags = regexp.MustCompile(`([<&])([A-Za-z/!?#])`)
+
 // broadcast matches the mentions that notify a whole channel or group in some chat service.
 var broadcast = regexp.MustCompile(`(?i)@(everyone|here|channel|all|room|group|team|online)`)
 

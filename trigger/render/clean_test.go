@@ -24,6 +24,17 @@ func TestPlain(t *testing.T) {
 	}
 }
 
+func TestPartTags(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"": "", "a < b && c": "a < b && c", "<b>x</b>": "<|b>x<|/b>", "<<a>": "<<|a>", "</<b": "<|/<|b", "<!-- <?x": "<|!-- <|?x", "&lt;&#60;&amp": "&|lt;&|#60;&|amp",
+	} {
+		if got := strings.ReplaceAll(PartTags(in), ZeroWidth, "|"); got != want {
+			t.Errorf("%q becomes %q, want %q", in, got, want)
+		}
+	}
+}
+
 func TestSuppressedText(t *testing.T) {
 	t.Parallel()
 	a := triggertest.Sample()

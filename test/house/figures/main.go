@@ -174,7 +174,7 @@ func validators(w io.Writer, sources []source) {
 	fmt.Fprintf(w, "packages with a Validate: %d, of which not []Fault: %d\n", len(with), len(other))
 }
 
-var formatWord = regexp.MustCompile(`\bFormat(Generic|Slack|Discord|Teams|Telegram|PagerDuty|Alertmanager|Ntfy|Gotify|Pushover|Email|CloudEvents)\b|"(slack|discord|teams|telegram|pagerduty|alertmanager|ntfy|gotify)"`)
+var formatWord = regexp.MustCompile(`\bFormat(Generic|Slack|Discord|Teams|Telegram|PagerDuty|Alertmanager|Ntfy|Gotify|Opsgenie|Pushover|Email|CloudEvents)\b|"(slack|discord|teams|telegram|pagerduty|alertmanager|ntfy|gotify|opsgenie)"`)
 
 // formats counts the places that name a receiver's format, or switch on it, outside the file of that receiver.
 func formats(w io.Writer, sources []source) {
