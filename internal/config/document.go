@@ -10,12 +10,13 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/config/tomlfiles"
 	"github.com/tinyforge/fluentbit-trigger/internal/config/tomlindex"
 	"github.com/tinyforge/fluentbit-trigger/internal/guard"
 )
 
 // maxDocument bounds one TOML document, in bytes.
-const maxDocument = 4 << 20
+const maxDocument = tomlfiles.MaxSize
 
 // parseDocument reads a TOML document into nodes that know their places. A document that is not TOML yields one unusable problem.
 func parseDocument(origin Origin, src string) (*node, *Problem) {

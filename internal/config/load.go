@@ -7,10 +7,27 @@ import (
 	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/config/tomlfiles"
 	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
+
+// inlineKey is the parameter that holds the inline document.
+const inlineKey = "config"
+
+// Sources says where the configuration comes from. All sources are combined; a name or a key that two of them set is a problem.
+type Sources struct {
+	// Files names TOML files: each entry is a file, a folder (its *.toml files, sorted; hidden ones and *.test.toml, which test rules, left out), a glob, or several of them
+	// separated by commas.
+	Files []string
+	// Inline is a whole TOML document, as a YAML block scalar carries it.
+	Inline string
+	// Params looks up a flat parameter, "" when it is not set. The look-up ignores case. Nil when there are none.
+	Params func(key string) string
+	// Runtime holds the runtime objects.
+	Runtime []RuntimeSettings
+}
 
 // Result holds the settings and problems that Load found.
 type Result struct {
@@ -23,7 +40,7 @@ type Result struct {
 	Problems []Problem
 	// Broken names the settings that exist once and had a problem, such as "limits" or "store", whose defaults are used instead.
 	Broken []string
-	// Files lists the files that were read, and SecretFiles those that triggers name. A Watcher looks at all of them.
+	// Files lists the files that were read, and SecretFiles those that triggers name. A tomlfiles.Watcher looks at all of them.
 	Files, SecretFiles []string
 }
 
@@ -55,9 +72,9 @@ func (r *Result) Unavailable(table string, err error) []Problem {
 // Load reads all sources. It never fails as a whole: the result has all problems, and the settings that have none.
 func Load(src Sources) *Result {
 	l := loader{binder: newBinder(), settings: DefaultSettings()}
-	files, problems := expand(src.Files)
-	for _, p := range problems {
-		l.add(p)
+	files, failures := tomlfiles.Expand(src.Files)
+	for _, f := range failures {
+		l.add(Problem{Place: Place{Origin: FileOrigin(f.Entry)}, Unusable: true, Message: f.Err.Error()})
 	}
 	for _, file := range files {
 		text, err := namedfile.Read(file, maxDocument)

@@ -301,3 +301,11 @@ func TestManyProblems(t *testing.T) {
 		t.Errorf("what is broken is in the settings: %+v", res.Settings)
 	}
 }
+
+// write creates or replaces a file.
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

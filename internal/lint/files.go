@@ -5,6 +5,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine/match"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/config/tomlfiles"
 	"github.com/tinyforge/fluentbit-trigger/internal/fluentbitconf"
 	"github.com/tinyforge/fluentbit-trigger/internal/ruletest"
 )
@@ -56,7 +57,7 @@ func Files(entries []string, options Options) *Report {
 		switch {
 		case fluentbitconf.IsYAML(e) || fluentbitconf.IsClassic(e):
 			r.fluentBit(e, options)
-		case config.IsTest(e):
+		case tomlfiles.IsTest(e):
 			_, problems := ruletest.Load(e)
 			for i := range problems {
 				r.Findings = append(r.Findings, problem(&problems[i]))

@@ -15,6 +15,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/config/tomlfiles"
 	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
 	"github.com/tinyforge/fluentbit-trigger/internal/heartbeat"
 	"github.com/tinyforge/fluentbit-trigger/internal/logging"
@@ -90,7 +91,7 @@ type Pipeline struct {
 // configuration holds the configuration in force, and how it is reloaded.
 type configuration struct {
 	sources     config.Sources
-	watcher     *config.Watcher
+	watcher     *tomlfiles.Watcher
 	loaded      atomic.Pointer[config.Result]
 	restartOnly config.Standing          // the settings that the store and the delivery were made with
 	adminFiles  atomic.Pointer[[]string] // of [admin] settings that are not in force because a file is missing or invalid; nil: none
@@ -145,7 +146,7 @@ func New(o Options) (*Pipeline, error) {
 		Check: p.unhealthy, Instance: o.ID, Host: hostName(), Now: o.Now, Log: p.log, Panics: &p.counters.panics,
 	})
 	// Before the first load, so that the watcher misses no change made after it.
-	p.watcher = config.NewWatcher(config.WatcherOptions{Files: o.Sources.Files, Secrets: p.secretFiles})
+	p.watcher = tomlfiles.NewWatcher(tomlfiles.WatcherOptions{Files: o.Sources.Files, Secrets: p.secretFiles})
 	settings, err := p.firstSettings(o)
 	if err != nil {
 		return nil, err

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/config/tomlfiles"
 )
 
 // Expand returns the files of tests that the entries name, each once: an entry is a file, a folder (its *.test.toml files, and those of the
@@ -54,7 +54,7 @@ func expandEntry(entry string) ([]string, error) {
 	}
 	return slices.DeleteFunc(matches, func(m string) bool {
 		info, err := os.Stat(m)
-		return err != nil || info.IsDir() || !config.IsTest(m)
+		return err != nil || info.IsDir() || !tomlfiles.IsTest(m)
 	}), nil
 }
 
@@ -67,7 +67,7 @@ func inFolder(dir string) ([]string, error) {
 			return err
 		case path != dir && strings.HasPrefix(e.Name(), ".") && e.IsDir():
 			return fs.SkipDir
-		case !e.IsDir() && config.IsTest(e.Name()) && !strings.HasPrefix(e.Name(), "."):
+		case !e.IsDir() && tomlfiles.IsTest(e.Name()) && !strings.HasPrefix(e.Name(), "."):
 			files = append(files, path)
 		}
 		return nil

@@ -17,6 +17,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/internal/backtest"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/config/tomlfiles"
 	"github.com/tinyforge/fluentbit-trigger/internal/lint"
 	"github.com/tinyforge/fluentbit-trigger/internal/ruletest"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
@@ -209,7 +210,7 @@ func (b *block) loadTOML(t *testing.T) string {
 	}
 	var problems []config.Problem
 	switch {
-	case config.IsTest(path):
+	case tomlfiles.IsTest(path):
 		rules := filepath.Join(root, strings.TrimSuffix(b.file, ".test.toml")+".toml")
 		text, err := os.ReadFile(rules)
 		if err == nil {

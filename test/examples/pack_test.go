@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/config/tomlfiles"
 	"github.com/tinyforge/fluentbit-trigger/internal/ruletest"
 )
 
@@ -17,7 +17,7 @@ func TestRulePack(t *testing.T) {
 	var files []string
 	for _, folder := range []string{"rules", "routing", "deploys", "incidents", "traces"} {
 		found, err := filepath.Glob(filepath.Join(root, "examples", folder, "*.toml"))
-		if found = slices.DeleteFunc(found, config.IsTest); err != nil || len(found) == 0 {
+		if found = slices.DeleteFunc(found, tomlfiles.IsTest); err != nil || len(found) == 0 {
 			t.Fatalf("no rules in %s: %v", folder, err)
 		}
 		files = append(files, found...)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/config/tomlfiles"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
@@ -127,7 +128,7 @@ func TestTogether(t *testing.T) {
 	}
 	var names []string
 	for _, p := range packs {
-		if !config.IsTest(p) {
+		if !tomlfiles.IsTest(p) {
 			names = append(names, strings.TrimSuffix(filepath.Base(p), ".toml"))
 		}
 	}

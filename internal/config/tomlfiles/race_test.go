@@ -1,6 +1,6 @@
 //go:build race
 
-package config
+package tomlfiles
 
 import "runtime"
 

@@ -1,4 +1,4 @@
-package config
+package tomlfiles
 
 import (
 	"context"
@@ -9,12 +9,15 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
 )
 
+// MaxSize bounds a file of a configuration, in bytes.
+const MaxSize = 4 << 20
+
 // watchEvery is how often a Watcher looks. A change counts when two looks in a row agree on it, so it is reported within five seconds.
 const watchEvery = 2 * time.Second
 
 // WatcherOptions are the files that a Watcher looks at, and its clock.
 type WatcherOptions struct {
-	// Files names files, folders and globs, as Sources.Files does. They are expanded at every look, so that a new file in a folder counts.
+	// Files names files, folders and globs, as Expand reads them. They are expanded at every look, so that a new file in a folder counts.
 	Files []string
 	// Secrets returns the files that the settings in force name, such as those of url_file. It is asked at every look. Nil: none.
 	Secrets func() []string
@@ -87,7 +90,7 @@ func (w *Watcher) step() bool {
 
 // look reads all files.
 func (w *Watcher) look() snapshot {
-	files, _ := expand(w.options.Files) // Load reports entries that name nothing
+	files, _ := Expand(w.options.Files) // those who load the files report entries that name nothing
 	s := snapshot{files: digests(files)}
 	if w.options.Secrets != nil {
 		s.secrets = digests(w.options.Secrets())
@@ -98,7 +101,7 @@ func (w *Watcher) look() snapshot {
 func digests(files []string) map[string]digest {
 	out := make(map[string]digest, len(files))
 	for _, f := range files {
-		text, err := namedfile.Read(f, maxDocument)
+		text, err := namedfile.Read(f, MaxSize)
 		if err != nil {
 			out[f] = digest{}
 			continue

@@ -1,4 +1,4 @@
-package config
+package tomlfiles
 
 import (
 	"context"
@@ -33,7 +33,7 @@ func wantSteps(t *testing.T, w *Watcher, what string, want ...bool) {
 	t.Helper()
 	for i, wanted := range want {
 		if got := w.step(); got != wanted {
-			t.Errorf("%s: step %d tells %v, want %v", what, i+1, got, wanted)
+			t.Errorf("%s: step %d reports %v, want %v", what, i+1, got, wanted)
 		}
 	}
 }
@@ -126,20 +126,20 @@ func TestWatcherRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := NewWatcher(WatcherOptions{Files: []string{file}})
 		ctx, cancel := context.WithCancel(context.Background())
-		told := make(chan time.Time, 10)
+		reported := make(chan time.Time, 10)
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			w.Run(ctx, func() { told <- time.Now() })
+			w.Run(ctx, func() { reported <- time.Now() })
 		}()
 		start := time.Now()
 		write(t, file, "two")
-		if after := (<-told).Sub(start); after > 5*time.Second {
+		if after := (<-reported).Sub(start); after > 5*time.Second {
 			t.Errorf("a change was reported after %s", after)
 		}
 		cancel()
 		<-done
-		if len(told) > 0 {
+		if len(reported) > 0 {
 			t.Error("one change was reported twice")
 		}
 	})

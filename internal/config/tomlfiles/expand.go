@@ -1,4 +1,5 @@
-package config
+// Package tomlfiles finds the files of a configuration and notices when they change. It looks at their content, never at notifications.
+package tomlfiles
 
 import (
 	"errors"
@@ -9,29 +10,20 @@ import (
 	"strings"
 )
 
-// inlineKey is the parameter that holds the inline document.
-const inlineKey = "config"
-
-// Sources says where the configuration comes from. All sources are combined; a name or a key that two of them set is a problem.
-type Sources struct {
-	// Files names TOML files: each entry is a file, a folder (its *.toml files, sorted; hidden ones and *.test.toml, which test rules, left out), a glob, or several of them
-	// separated by commas.
-	Files []string
-	// Inline is a whole TOML document, as a YAML block scalar carries it.
-	Inline string
-	// Params looks up a flat parameter, "" when it is not set. The look-up ignores case. Nil when there are none.
-	Params func(key string) string
-	// Runtime holds the runtime objects.
-	Runtime []RuntimeSettings
+// Failure is an entry that names no file, with the reason. The error does not repeat the entry.
+type Failure struct {
+	Entry string
+	Err   error
 }
 
-// expand returns the files that the entries name, each once, and the problems of the entries.
-func expand(entries []string) (files []string, problems []Problem) {
+// Expand returns the files that entries name, each once: files, folders (their *.toml files, sorted; hidden ones and *.test.toml left out) and globs,
+// several of them in one entry separated by commas.
+func Expand(entries []string) (files []string, failures []Failure) {
 	seen := map[string]bool{}
 	for _, entry := range splitEntries(entries) {
 		found, err := expandEntry(entry)
 		if err != nil {
-			problems = append(problems, Problem{Place: Place{Origin: FileOrigin(entry)}, Unusable: true, Message: err.Error()})
+			failures = append(failures, Failure{entry, err})
 		}
 		for _, f := range found {
 			if f = filepath.Clean(f); !seen[f] {
@@ -40,7 +32,7 @@ func expand(entries []string) (files []string, problems []Problem) {
 			}
 		}
 	}
-	return files, problems
+	return files, failures
 }
 
 func splitEntries(entries []string) []string {
@@ -109,7 +101,7 @@ func folder(dir string) ([]string, error) {
 	return files, nil
 }
 
-// reason drops the path from an error of the file system: the problem names it already.
+// reason drops the path from an error of the file system: the failure names it already.
 func reason(err error) error {
 	var pe *fs.PathError
 	if errors.As(err, &pe) {
