@@ -101,6 +101,7 @@ const (
 	CodeSequence      = "sequence"
 	CodeNoEffect      = "no-effect"
 	CodeNoImage       = "no-image"
+	CodeOneNode       = "one-node"
 	CodeSecret        = "secret-in-clear"
 	CodeSharedFile    = "shared-secret-file"
 	CodeHeartbeat     = "heartbeat-to-trigger"
@@ -151,6 +152,7 @@ func Codes() [][2]string {
 		{CodeSequence, "a rule names another one in after or without that does not exist, that names it in turn, or whose hits lack a value of by"},
 		{CodeNoEffect, "a workload block changes nothing, a silence or an inhibition applies to no rule, or settings of deploy compare nothing"},
 		{CodeNoImage, "rules depend on a workload's image, but all records are from files, which have none"},
+		{CodeOneNode, "a rule counts or waits per workload, but Fluent Bit reads the logs of one node of a cluster"},
 		{CodeSecret, "a secret is written in a file that everyone can read"},
 		{CodeSharedFile, "everyone on the machine can read a file that contains a secret"},
 		{CodeHeartbeat, "the heartbeat goes to the address of a trigger"},

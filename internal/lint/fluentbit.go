@@ -39,7 +39,7 @@ func (r *Report) fluentBit(path string, options Options) {
 			r.service(s)
 		case isOutput(s):
 			outputs++
-			settings := r.output(s, options)
+			settings := r.output(s, options, readsOneNode(conf, s))
 			joins = joins || settings != nil && settings.Records.Join == chunk.JoinOn
 			events.add(settings)
 			r.images(conf, s, settings)
@@ -110,11 +110,11 @@ func isOn(value string) bool {
 }
 
 // output checks an output of this plugin, by the code that the plugin itself reads its parameters with, and returns its settings.
-func (r *Report) output(s *fluentbitconf.Section, options Options) *config.Settings {
+func (r *Report) output(s *fluentbitconf.Section, options Options, oneNode bool) *config.Settings {
 	result, asked, elsewhere := loadOutput(s, options.Offline)
 	r.Elsewhere += elsewhere
 	r.count(result, options)
-	found := Check(result, options)
+	found := check(result, options, oneNode)
 	for i := range found {
 		locate(&found[i], s)
 	}

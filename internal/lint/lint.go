@@ -66,6 +66,7 @@ type linter struct {
 	rules    []rule
 	deploys  []reach.Rule // that stands for the alerts about deploys; none where there are none
 	costs    map[string]match.Cost
+	oneNode  bool // each node of a cluster runs the configuration, and sees its own records alone
 	findings []Finding
 }
 
@@ -81,7 +82,12 @@ func (l *linter) warn(p config.Part, code, field, text, message, hint string) {
 // Check returns everything that is wrong or doubtful about a configuration, sorted by place. Comments that switch warnings off are not
 // looked at: Files does that.
 func Check(result *config.Result, options Options) []Finding {
-	l := &linter{options: options.withDefaults(), result: result}
+	return check(result, options, false)
+}
+
+// check is Check. With oneNode, each node of a cluster runs the configuration.
+func check(result *config.Result, options Options, oneNode bool) []Finding {
+	l := &linter{options: options.withDefaults(), result: result, oneNode: oneNode}
 	for i := range result.Problems {
 		l.findings = append(l.findings, problem(&result.Problems[i]))
 	}
@@ -90,6 +96,7 @@ func Check(result *config.Result, options Options) []Finding {
 		l.text(&l.rules[i])
 		l.seems(&l.rules[i])
 		l.output(&l.rules[i])
+		l.nodes(&l.rules[i])
 	}
 	l.overlaps()
 	l.sequences()

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/fluentbitconf"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
@@ -79,4 +80,46 @@ func captures(s *engine.RuleSettings, name string) bool {
 	}
 	re, err := regexp.Compile(s.Pattern)
 	return err != nil || re.SubexpIndex(name) >= 0
+}
+
+// readsOneNode reports whether an output gets the records of one node of a cluster only: all inputs read files or the journal of their own machine, and a filter
+// kubernetes sees what the output gets.
+func readsOneNode(conf *fluentbitconf.Conf, output *fluentbitconf.Section) bool {
+	inputs, cluster := 0, false
+	for i := range conf.Sections {
+		switch s := &conf.Sections[i]; s.Name {
+		case "input":
+			if !slices.Contains([]string{"tail", "systemd"}, valueOf(s, "name")) {
+				return false
+			}
+			inputs++
+		case "filter":
+			cluster = cluster || valueOf(s, "name") == "kubernetes" && matchesMeet(s, output)
+		}
+	}
+	return inputs > 0 && cluster
+}
+
+// nodesHint is the way to count over several nodes.
+const nodesHint = "let one Fluent Bit with the plugin get the records of all nodes: docs/counting.md#several-nodes"
+
+// nodes warns of a rule whose key spans nodes, where each node has a count or a wait of its own.
+func (l *linter) nodes(r *rule) {
+	if !l.oneNode {
+		return
+	}
+	local := func(key []string) bool { return slices.Contains(key, "container") || slices.Contains(key, "host") }
+	s := &r.settings
+	switch {
+	case s.Absent > 0 && r.sets("absent"):
+		l.warn(r.part, CodeOneNode, "absent", "", "each node waits for itself: a workload that moves to another node is reported as absent", nodesHint)
+	case s.Without != "" && !local(s.By) && r.sets("without"):
+		l.warn(r.part, CodeOneNode, "without", "", "each node waits for itself: if the other rule hits on another node, it is reported as missing", nodesHint)
+	case s.Count > 0 && !local(s.CooldownBy) && (r.sets("count") || r.sets("cooldown_by")):
+		field := "count"
+		if !r.sets(field) {
+			field = "cooldown_by"
+		}
+		l.warn(r.part, CodeOneNode, field, "", "each node counts for itself: hits on several nodes do not add up", nodesHint)
+	}
 }

@@ -29,8 +29,14 @@ type alertmanager struct {
 
 var listening = regexp.MustCompile(`address=(127\.0\.0\.1:[0-9]+)`)
 
-// startAlertmanager skips the test when there is none.
+// startAlertmanager starts one that notifies nobody.
 func startAlertmanager(t *testing.T) *alertmanager {
+	t.Helper()
+	return startAlertmanagerWith(t, "route:\n  receiver: none\n  group_by: [workload]\nreceivers:\n- name: none\n")
+}
+
+// startAlertmanagerWith starts one with a configuration. It skips the test when there is none to start.
+func startAlertmanagerWith(t *testing.T, text string) *alertmanager {
 	t.Helper()
 	program, err := exec.LookPath("prometheus-alertmanager")
 	if err != nil {
@@ -40,7 +46,7 @@ func startAlertmanager(t *testing.T) *alertmanager {
 	}
 	dir := t.TempDir()
 	config := filepath.Join(dir, "alertmanager.yml")
-	must(t, os.WriteFile(config, []byte("route:\n  receiver: none\n  group_by: [workload]\nreceivers:\n- name: none\n"), 0o600))
+	must(t, os.WriteFile(config, []byte(text), 0o600))
 	log, err := os.Create(filepath.Join(dir, "log"))
 	must(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
