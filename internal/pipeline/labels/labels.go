@@ -1,4 +1,4 @@
-// Package labels keeps the rules that containers define in their labels.
+// Package labels reads and keeps the rules that containers define in their labels.
 //
 // It promises: the labels of all containers define at most 1000 rules, and equal rules of containers of one workload count as one. If two
 // containers of a workload define a rule of one name differently, the container with the lower id wins, so that the choice is the same after each
@@ -61,7 +61,7 @@ func (l *Rules) wake() {
 func (l *Rules) Set(c *docker.Container, workload string) (inForce <-chan struct{}) {
 	labels := map[string]string{}
 	for k, v := range c.Labels {
-		if strings.HasPrefix(k, config.LabelPrefix) {
+		if strings.HasPrefix(k, prefix) {
 			labels[k] = v
 		}
 	}
@@ -159,7 +159,7 @@ func (l *Rules) parse(c *container) {
 		return
 	}
 	var problems []config.Problem
-	c.rules, problems = config.LabelRules(c.name, c.labels)
+	c.rules, problems = parse(c.name, c.labels)
 	c.parsed, c.leftOut = true, map[string]bool{}
 	for i := range problems {
 		l.log.Error("configuration problem: " + problems[i].Error())
@@ -170,6 +170,6 @@ func (l *Rules) parse(c *container) {
 func (l *Rules) leaveOut(c *container, rule, why string) {
 	if !c.leftOut[rule] {
 		c.leftOut[rule] = true
-		l.log.Error("configuration problem: container " + c.name + ": label " + config.LabelPrefix + rule + ": " + why)
+		l.log.Error("configuration problem: container " + c.name + ": label " + prefix + rule + ": " + why)
 	}
 }

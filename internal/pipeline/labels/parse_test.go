@@ -1,4 +1,4 @@
-package config
+package labels
 
 import (
 	"fmt"
@@ -9,8 +9,8 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
 )
 
-func TestLabelRules(t *testing.T) {
-	rules, problems := LabelRules("web-1", map[string]string{
+func TestParse(t *testing.T) {
+	rules, problems := parse("web-1", map[string]string{
 		"fluentbit-trigger.enable":                    "true",
 		"com.docker.compose.project":                  "shop",
 		"fluentbit-trigger.rule.slow.pattern":         `took (?P<ms>\d{4,})ms`,
@@ -36,11 +36,11 @@ func TestLabelRules(t *testing.T) {
 		len(by["words"].Keywords) != 2 || by["words"].Context.Before != 3 || by["dead"].Event[0] != "die" {
 		t.Errorf("rules %+v", rules)
 	}
-	var told []string
+	var reported []string
 	for _, p := range problems {
-		told = append(told, p.Error())
+		reported = append(reported, p.Error())
 	}
-	text := strings.Join(told, "\n")
+	text := strings.Join(reported, "\n")
 	for _, want := range []string{
 		`container web-1: label fluentbit-trigger.rule.broken.pattern: rule "broken": pattern: "(": must be a regular expression: missing closing ): ` + "`(`",
 		`container web-1: label fluentbit-trigger.rule.typo.cooldwn: "1m": unknown key "cooldwn" (did you mean "cooldown"?)`,
@@ -56,16 +56,16 @@ func TestLabelRules(t *testing.T) {
 	}
 }
 
-func TestLabelRulesAreBounded(t *testing.T) {
+func TestParseAreBounded(t *testing.T) {
 	labels := map[string]string{}
 	for i := range 40 {
-		labels[fmt.Sprintf("%sr%02d.keywords", LabelPrefix, i)] = "x"
+		labels[fmt.Sprintf("%sr%02d.keywords", prefix, i)] = "x"
 	}
-	rules, problems := LabelRules("web", labels)
-	if len(rules) != MaxLabelRules || len(problems) != 40-MaxLabelRules {
+	rules, problems := parse("web", labels)
+	if len(rules) != maxOfContainer || len(problems) != 40-maxOfContainer {
 		t.Errorf("%d rules, %d problems", len(rules), len(problems))
 	}
-	if rules, problems := LabelRules("web", map[string]string{"a": "b"}); rules != nil || problems != nil {
+	if rules, problems := parse("web", map[string]string{"a": "b"}); rules != nil || problems != nil {
 		t.Errorf("%v, %v", rules, problems)
 	}
 }
