@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/internal/shortid"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
@@ -81,17 +82,37 @@ func (s *alertOrdinals) next(sum [sha256.Size]byte) uint64 {
 	return n
 }
 
-// keyed returns an id function whose digest is keyed for alerts with masked secrets: whoever sees the alert could otherwise try secrets on its id. The key
-// is in the store, so that a restart makes the same id.
-func (b *batch) keyed(id func(*engine.Alert) string) func(*engine.Alert) string {
-	return func(a *engine.Alert) string {
-		if len(a.Redacted) == 0 {
-			return id(a)
-		}
-		h := hmac.New(sha256.New, b.p.engine.Salt())
-		h.Write([]byte(id(a)))
-		return shortid.Alert(h.Sum(nil))
+// recordSource is where a record comes from: the ids of its alerts are made of it, and only if it has some. The zero value is for alerts that time makes.
+type recordSource struct {
+	raw       []byte                 // of a chunk: the bytes of its event
+	line      *docker.Line           // of a container's log
+	container string                 // of line
+	event     *docker.ContainerEvent // a container event
+}
+
+// id returns the id of an alert, by the present record or, if a deadline raised it, by that. For alerts with masked secrets the digest is keyed: whoever sees
+// the alert could otherwise try secrets on its id. The key is in the store, so that a restart makes the same id.
+func (b *batch) id(a *engine.Alert) string {
+	if a.Due != 0 {
+		return b.ids.ofTime(a)
 	}
+	var id string
+	switch from := &b.source; {
+	case from.event != nil:
+		id = b.ids.ofEvent(a.RuleID, from.event)
+	case from.line != nil:
+		id = b.ids.ofLine(a.RuleID, from.container, from.line)
+	case from.raw != nil:
+		id = b.ids.next(a, from.raw)
+	default:
+		return b.ids.next(a, []byte(a.Key))
+	}
+	if len(a.Redacted) == 0 {
+		return id
+	}
+	h := hmac.New(sha256.New, b.p.engine.Salt())
+	h.Write([]byte(id))
+	return shortid.Alert(h.Sum(nil))
 }
 
 // NewAlert returns the alert that triggers send for an alert of the engine.

@@ -51,7 +51,8 @@ func (b *batch) container(lines *docker.Batch) {
 		l := &lines.Lines[i]
 		rec := engine.Record{Time: l.Time, Stream: l.Stream, Truncated: l.Truncated, Source: lines.Source}
 		rec.Text, b.plain = records.Line(b.plain, l.Text)
-		b.identified(&rec, func(a *engine.Alert) string { return b.ids.ofLine(a.RuleID, lines.Source.Container.ID, l) })
+		b.source = recordSource{line: l, container: lines.Source.Container.ID}
+		b.process(&rec)
 	}
 }
 
@@ -65,7 +66,8 @@ func (p *Pipeline) OnEvent(ctx context.Context, o *docker.ContainerEvent) error 
 
 // event evaluates a container event, from Docker or from Fluent Bit's docker_events.
 func (b *batch) event(rec *engine.Record, o *docker.ContainerEvent) {
-	b.identified(rec, func(a *engine.Alert) string { return b.ids.ofEvent(a.RuleID, o) })
+	b.source = recordSource{event: o}
+	b.process(rec)
 }
 
 // ofEvent returns the id of a rule's alert about a container event: SHA-256 over rule, instance, container, event and time.

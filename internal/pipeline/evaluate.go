@@ -105,8 +105,8 @@ type batch struct {
 	worker *engine.Worker
 	now    int64
 	ids    identity
-	id     func(*engine.Alert) string // returns the id of an alert of the present line
-	plain  []byte                     // a container's line without terminal sequences
+	source recordSource // of the present record
+	plain  []byte       // a container's line without terminal sequences
 	alerts []engine.Alert
 	items  []delivery.Item
 
@@ -128,6 +128,7 @@ func (b *batch) run(decode func()) {
 	begun := time.Now()
 	// This runs after the panic is recovered below, so the alerts made before it are stored.
 	defer func() {
+		b.source = recordSource{}
 		b.worker.Release()
 		b.tally.Flush(&b.p.workloads, b.now)
 		b.p.counters.nanos.Add(int64(time.Since(begun)))
@@ -144,19 +145,18 @@ func (b *batch) line(rec *engine.Record, raw []byte) {
 		b.event(rec, o)
 		return
 	}
-	b.identified(rec, func(a *engine.Alert) string { return b.ids.next(a, raw) })
+	b.source = recordSource{raw: raw}
+	b.process(rec)
 }
 
-// identified evaluates one line. id returns the ids of its alerts.
-func (b *batch) identified(rec *engine.Record, id func(*engine.Alert) string) {
+// process evaluates one record, from b.source.
+func (b *batch) process(rec *engine.Record) {
 	defer guard.Recover(b.p.log, &b.p.counters.panics, "evaluating a line")
 	// Own lines never reach the rules: an alert about one could cause the line of the next alert.
 	if own.Is(rec) {
 		b.p.counters.own.Add(1)
 		return
 	}
-	id = b.keyed(id)
-	b.id = id
 	b.alerts = b.worker.Process(rec, b.now, b.alerts[:0])
 	hits := b.worker.Hits()
 	b.hits += int64(len(hits))
@@ -164,7 +164,7 @@ func (b *batch) identified(rec *engine.Record, id func(*engine.Alert) string) {
 	if b.p.taps.Active() {
 		b.offer(rec, hits)
 	}
-	b.route(id)
+	b.route()
 }
 
 // offer shows a record to the open taps. A panic in their filters costs nothing else.
@@ -173,21 +173,15 @@ func (b *batch) offer(rec *engine.Record, hits []engine.Hit) {
 	b.p.taps.Offer(rec, hits, b.now, b.worker.Redactor())
 }
 
-// route adds the alerts to those to store, each with the triggers whose filters match. id returns the ids of alerts about records.
-func (b *batch) route(id func(*engine.Alert) string) {
+// route adds the alerts to those to store, each with the triggers whose filters match.
+func (b *batch) route() {
 	for i := range b.alerts {
 		made := &b.alerts[i]
 		// This alert was stored with its hit, and is completed under the same id.
 		if made.Ticket != 0 && b.release(made) {
 			continue
 		}
-		var name string
-		if made.Due != 0 {
-			name = b.ids.ofTime(made)
-		} else {
-			name = id(made)
-		}
-		a := NewAlert(made, name)
+		a := NewAlert(made, b.id(made))
 		b.items = append(b.items, delivery.Item{Alert: a, Triggers: b.triggersOf(made, &a)})
 	}
 }

@@ -105,7 +105,7 @@ func (b *batch) sendCompleted() {
 func (p *Pipeline) releaseWaiting(b *batch) {
 	b.run(func() {
 		b.alerts = p.engine.ReleaseWaiting(b.alerts[:0])
-		b.route(func(a *engine.Alert) string { return b.ids.next(a, nil) })
+		b.route()
 	})
 }
 

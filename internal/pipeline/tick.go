@@ -3,7 +3,6 @@ package pipeline
 import (
 	"time"
 
-	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/guard"
 )
 
@@ -39,6 +38,6 @@ func (p *Pipeline) tick(b *batch) {
 	}
 	b.run(func() {
 		b.alerts = p.engine.Tick(b.now, b.alerts[:0])
-		b.route(func(a *engine.Alert) string { return b.ids.next(a, []byte(a.Key)) })
+		b.route()
 	})
 }
