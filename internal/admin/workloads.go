@@ -2,6 +2,7 @@ package admin
 
 import (
 	"cmp"
+	"net/http"
 	"slices"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
@@ -104,6 +105,59 @@ func effectiveRules(c *call) (any, error) {
 		item := config.Encode(&r.Settings)
 		item["id"] = r.ID
 		out.Rules = append(out.Rules, item)
+	}
+	return out, nil
+}
+
+// deployReport compares the image that a workload runs with the last one. A workload that is not known has the verdict unknown, so that a
+// canary analysis need not know which workloads have written a line.
+func deployReport(c *call) (any, error) { return deployOf(c), nil }
+
+func deployOf(c *call) adminapi.DeployResponse {
+	name := c.r.PathValue("workload")
+	r, ok := c.p.Deploy(name)
+	if !ok {
+		r = engine.DeployReport{Workload: name, Verdict: engine.DeployUnknown, Reason: "no line of this workload said its image"}
+	}
+	return adminapi.DeployResponse{DeployReport: r}
+}
+
+// deployGate refuses a deploy that is worse.
+func deployGate(c *call) (any, error) {
+	r := deployOf(c)
+	if r.Verdict == engine.DeployWorse {
+		return nil, problem(http.StatusConflict, "the image is worse than the last one: %s", r.Reason)
+	}
+	return r, nil
+}
+
+// containers lists the containers of the engine. The cursor is the name of the last one, a slash, which is in no name, and its id.
+func containers(c *call) (any, error) {
+	if c.instance.Containers == nil {
+		return nil, problem(http.StatusNotFound, "the plugin does not know which containers there are: /api/v1/workloads lists those that records came from")
+	}
+	limit, err := c.limit()
+	if err != nil {
+		return nil, err
+	}
+	out, cursor := adminapi.ContainersResponse{Containers: []adminapi.Container{}}, c.query.Get("cursor")
+	for _, f := range c.instance.Containers() {
+		if cursor != "" && f.Name+"/"+f.ID <= cursor {
+			continue
+		}
+		if len(out.Containers) == limit {
+			last := out.Containers[limit-1]
+			out.Next = last.Name + "/" + last.ID
+			break
+		}
+		item := adminapi.Container{
+			ID: f.ID, Name: f.Name, Image: f.Image, Workload: f.Workload, Engine: f.Engine, Followed: f.Followed, Reason: f.Reason, Lines: f.Lines, Hits: f.Hits, Joined: f.Joined,
+			LastLine: utc(f.Last),
+		}
+		if f.Followed {
+			item.State = f.State.String()
+		}
+		out.Containers = append(out.Containers, item)
 	}
 	return out, nil
 }
