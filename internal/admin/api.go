@@ -22,7 +22,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/listen"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
-	"github.com/tinyforge/fluentbit-trigger/internal/store"
+	"github.com/tinyforge/fluentbit-trigger/internal/store/dberr"
 )
 
 // api serves the requests of one listener.
@@ -206,7 +206,7 @@ func (c *call) problemOf(err error) *adminapi.Problem {
 	switch {
 	case errors.As(err, &p):
 		return p
-	case store.IsTemporary(err):
+	case dberr.IsTemporary(err):
 		c.w.Header().Set("Retry-After", "1")
 		return problem(http.StatusServiceUnavailable, "%v", err)
 	default:

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
+	"github.com/tinyforge/fluentbit-trigger/internal/store/dberr"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
@@ -70,7 +71,7 @@ func (d *Dispatcher) Accept(ctx context.Context, items []Item) error {
 	switch {
 	case err == nil:
 		return nil
-	case store.IsTemporary(err):
+	case dberr.IsTemporary(err):
 		return d.postpone(rows, err)
 	}
 	return d.saveEach(ctx, rows)
@@ -83,7 +84,7 @@ func (d *Dispatcher) saveEach(ctx context.Context, rows []store.Item) error {
 		err := d.save(ctx, rows[i:i+1])
 		switch {
 		case err == nil:
-		case store.IsTemporary(err):
+		case dberr.IsTemporary(err):
 			return errors.Join(append(errs, d.postpone(rows[i:], err))...)
 		default:
 			d.count.lost.Add(1)
@@ -196,13 +197,13 @@ func (d *Dispatcher) drainBacklog(ctx context.Context) error {
 		}
 		err := d.save(ctx, rows)
 		// One bad alert fails the transaction of all: alone, it fails only itself.
-		if err != nil && !store.IsTemporary(err) && len(rows) > 1 {
+		if err != nil && !dberr.IsTemporary(err) && len(rows) > 1 {
 			rows = rows[:1]
 			err = d.save(ctx, rows)
 		}
 		switch {
 		case err == nil:
-		case store.IsTemporary(err), d.hasStopped():
+		case dberr.IsTemporary(err), d.hasStopped():
 			return err
 		default:
 			d.count.lost.Add(1)

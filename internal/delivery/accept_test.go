@@ -11,7 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/tinyforge/fluentbit-trigger/internal/store"
+	"github.com/tinyforge/fluentbit-trigger/internal/store/dberr"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
@@ -40,8 +40,8 @@ func TestAFailingStoreKeepsAlertsInMemory(t *testing.T) {
 		w.accept(alert(0, "a"))
 		unblock := block(t, w.set.Path)
 		w.accept(alerts(1, 10, "a")...)
-		if err := w.d.Room(); !errors.Is(err, store.ErrBusy) {
-			t.Errorf("room: %v, want %v", err, store.ErrBusy)
+		if err := w.d.Room(); !errors.Is(err, dberr.ErrBusy) {
+			t.Errorf("room: %v, want %v", err, dberr.ErrBusy)
 		}
 		w.accept(alerts(11, 10, "a")...) // evaluated before it was refused
 		if s := w.d.Stats(t.Context()); s.Backlog != 20 || s.Lost != 0 || r.count() != 1 {
@@ -105,7 +105,7 @@ func TestStopMovesTheBacklogToTheStore(t *testing.T) {
 		w.accept(alerts(10, 10, "gone")...)
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 		defer cancel()
-		if err := w.d.Stop(ctx); !errors.Is(err, store.ErrBusy) || !strings.Contains(err.Error(), "10 alerts are only in memory") {
+		if err := w.d.Stop(ctx); !errors.Is(err, dberr.ErrBusy) || !strings.Contains(err.Error(), "10 alerts are only in memory") {
 			t.Errorf("stopping with a store that fails: %v", err)
 		}
 		unblock()

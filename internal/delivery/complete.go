@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
+	"github.com/tinyforge/fluentbit-trigger/internal/store/dberr"
 )
 
 // Complete replaces alerts that were accepted with a NotBefore by their final form, under the same ids, and sends them now. After an error they
@@ -22,7 +23,7 @@ func (d *Dispatcher) Complete(ctx context.Context, items []Item) error {
 		return nil
 	}
 	err = d.opt.Store.Complete(ctx, d.opt.Now(), stored)
-	if err == nil || store.IsTemporary(err) {
+	if err == nil || dberr.IsTemporary(err) {
 		d.notifyFor(stored)
 		return err
 	}

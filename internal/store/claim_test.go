@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/store/dberr"
 )
 
 // TestClaimsOfOneFile: a trigger with two receivers is reported for as long as both handles are open.
@@ -59,8 +61,8 @@ func TestMemoryInPlaceOfAnError(t *testing.T) {
 	b.accept(s, items(0, 1, "a"))
 	pragma(t, s, "PRAGMA user_version = 9999")
 	must(t, s.Close())
-	if _, err := b.tryOpen(); !errors.Is(err, ErrNewer) {
-		t.Fatalf("got %v, want %v", err, ErrNewer)
+	if _, err := b.tryOpen(); !errors.Is(err, dberr.ErrNewer) {
+		t.Fatalf("got %v, want %v", err, dberr.ErrNewer)
 	}
 	b.orMemory = true
 	s = b.open()

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/store/dberr"
 )
 
 // core is one open database, shared by its handles. One connection serves reads and writes: SQLite has only one writer, and each connection costs
@@ -107,7 +109,7 @@ func (c *core) write(ctx context.Context, op string, now time.Time, fn func(*tx)
 // error.
 func (c *core) run(ctx context.Context, op string, fn func() error) (err error) {
 	if err := c.acquire(ctx); err != nil {
-		return wrap(op, err)
+		return dberr.Wrap(op, err)
 	}
 	defer c.release()
 	defer func() {
@@ -120,18 +122,18 @@ func (c *core) run(ctx context.Context, op string, fn func() error) (err error) 
 		}
 	}()
 	if c.closed {
-		return wrap(op, ErrClosed)
+		return dberr.Wrap(op, dberr.ErrClosed)
 	}
 	err = c.attempt(fn)
-	if !c.guest && (errors.Is(err, ErrCorrupt) || kindOf(err) == ErrCorrupt) {
+	if !c.guest && (errors.Is(err, dberr.ErrCorrupt) || dberr.KindOf(err) == dberr.ErrCorrupt) {
 		if aside := c.replace(err); aside != nil {
 			err = errors.Join(err, aside)
 		} else {
 			err = c.attempt(fn)
 		}
 	}
-	err = wrap(op, err)
-	if err == nil || isFault(err) {
+	err = dberr.Wrap(op, err)
+	if err == nil || dberr.IsFault(err) {
 		c.fault.set(err)
 	}
 	return err

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/store/dberr"
 )
 
 // fill accepts alerts of 4 KiB until the store has no room, and returns how many it took.
@@ -17,8 +19,8 @@ func fill(t *testing.T, b *bench, s *Store, trigger string) int {
 	t.Helper()
 	for n := 0; n < 100_000; n++ {
 		if err := s.Room(); err != nil {
-			if !errors.Is(err, ErrFull) {
-				t.Fatalf("no room: %v, want %v", err, ErrFull)
+			if !errors.Is(err, dberr.ErrFull) {
+				t.Fatalf("no room: %v, want %v", err, dberr.ErrFull)
 			}
 			return n
 		}
@@ -48,8 +50,8 @@ func TestFullByItsBound(t *testing.T) {
 			n += 2
 		}
 	}
-	if !errors.Is(err, ErrFull) {
-		t.Fatalf("accepting into a full store: %v, want %v", err, ErrFull)
+	if !errors.Is(err, dberr.ErrFull) {
+		t.Fatalf("accepting into a full store: %v, want %v", err, dberr.ErrFull)
 	}
 	if got := b.counts(s, "a"); got.Pending != int64(n) {
 		t.Fatalf("%+v, want %d pending", got, n)
@@ -100,11 +102,11 @@ func TestFullDisk(t *testing.T) {
 			kept++
 		}
 	}
-	if !errors.Is(err, ErrFull) {
-		t.Fatalf("after %d alerts: %v, want %v", kept, err, ErrFull)
+	if !errors.Is(err, dberr.ErrFull) {
+		t.Fatalf("after %d alerts: %v, want %v", kept, err, dberr.ErrFull)
 	}
-	if err := s.Room(); !errors.Is(err, ErrFull) {
-		t.Errorf("room: %v, want %v", err, ErrFull)
+	if err := s.Room(); !errors.Is(err, dberr.ErrFull) {
+		t.Errorf("room: %v, want %v", err, dberr.ErrFull)
 	}
 	// Space comes back, the store works again, and everything it had acknowledged is there.
 	must(t, syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT, "size=8m"))
@@ -122,8 +124,8 @@ func TestReadOnlyFileSystem(t *testing.T) {
 	b.accept(s, items(0, 3, "a"))
 	must(t, s.Close())
 	must(t, syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT|syscall.MS_RDONLY, "size=8m"))
-	if _, err := b.tryOpen(); !errors.Is(err, ErrReadOnly) {
-		t.Fatalf("opening a file with alerts in it, on a read-only file system: %v, want %v", err, ErrReadOnly)
+	if _, err := b.tryOpen(); !errors.Is(err, dberr.ErrReadOnly) {
+		t.Fatalf("opening a file with alerts in it, on a read-only file system: %v, want %v", err, dberr.ErrReadOnly)
 	}
 	kept := b.set.Path
 	b.set.Path = filepath.Join(dir, "new.db")
@@ -148,13 +150,13 @@ func TestReadOnlyWhileRunning(t *testing.T) {
 	s := b.open()
 	b.accept(s, items(0, 3, "a"))
 	pragma(t, s, "PRAGMA query_only = 1")
-	if _, err := s.Accept(context.Background(), b.now(), items(3, 1, "a")); !errors.Is(err, ErrReadOnly) {
-		t.Errorf("%v, want %v", err, ErrReadOnly)
+	if _, err := s.Accept(context.Background(), b.now(), items(3, 1, "a")); !errors.Is(err, dberr.ErrReadOnly) {
+		t.Errorf("%v, want %v", err, dberr.ErrReadOnly)
 	}
-	if err := s.Room(); !errors.Is(err, ErrReadOnly) {
-		t.Errorf("room: %v, want %v", err, ErrReadOnly)
+	if err := s.Room(); !errors.Is(err, dberr.ErrReadOnly) {
+		t.Errorf("room: %v, want %v", err, dberr.ErrReadOnly)
 	}
-	if h := s.Health(); !errors.Is(h.Err, ErrReadOnly) || h.Recovered != 0 {
+	if h := s.Health(); !errors.Is(h.Err, dberr.ErrReadOnly) || h.Recovered != 0 {
 		t.Errorf("health %+v", h)
 	}
 	pragma(t, s, "PRAGMA query_only = 0")
@@ -168,7 +170,7 @@ func TestFolderThatCannotBeMade(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	must(t, os.WriteFile(file, nil, 0o600))
 	b.set.Path = filepath.Join(file, "sub", "a.db")
-	if _, err := b.tryOpen(); !errors.Is(err, ErrFolder) || !strings.Contains(err.Error(), "set store to another file or to memory") {
+	if _, err := b.tryOpen(); !errors.Is(err, dberr.ErrFolder) || !strings.Contains(err.Error(), "set store to another file or to memory") {
 		t.Errorf("a folder that cannot be made: %v", err)
 	}
 	b.memoryIfNone = true
@@ -256,7 +258,7 @@ func TestDamageAtOpen(t *testing.T) {
 		"cut in the header": func(path string) error { return os.Truncate(path, 60) },
 		"cut in the magic":  func(path string) error { return os.Truncate(path, 7) },
 		"only the magic": func(path string) error {
-			return os.WriteFile(path, []byte(magic+strings.Repeat("x", 50)), 0o600)
+			return os.WriteFile(path, []byte("SQLite format 3\x00"+strings.Repeat("x", 50)), 0o600)
 		},
 		"a page zeroed": func(path string) error {
 			file, err := os.OpenFile(path, os.O_RDWR, 0)
@@ -334,8 +336,8 @@ func fileSize(t *testing.T, path string) int64 {
 }
 
 func TestErrorsName(t *testing.T) {
-	err := wrap("accept", fmt.Errorf("writing: %w", syscall.ENOSPC))
-	if !errors.Is(err, ErrFull) || !errors.Is(err, syscall.ENOSPC) || !strings.HasPrefix(err.Error(), "store: accept: store is full: ") {
+	err := dberr.Wrap("accept", fmt.Errorf("writing: %w", syscall.ENOSPC))
+	if !errors.Is(err, dberr.ErrFull) || !errors.Is(err, syscall.ENOSPC) || !strings.HasPrefix(err.Error(), "store: accept: store is full: ") {
 		t.Errorf("%v", err)
 	}
 }

@@ -12,6 +12,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/store/dberr"
+	"github.com/tinyforge/fluentbit-trigger/internal/store/dbfile"
 )
 
 // otherDatabase makes an SQLite database of another program, whose last writes may still be in the log beside it.
@@ -61,10 +64,10 @@ func TestWhatIsNoStoreStaysAsItIs(t *testing.T) {
 				must(t, os.Symlink(file, b.set.Path))
 			}
 			_, err = b.tryOpen()
-			if !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), file) {
+			if !errors.Is(err, dberr.ErrForeign) || !strings.Contains(err.Error(), file) {
 				t.Errorf("%s, linked %v: %v", name, linked, err)
 			}
-			if g, err := b.guest(); !errors.Is(err, ErrForeign) {
+			if g, err := b.guest(); !errors.Is(err, dberr.ErrForeign) {
 				t.Errorf("%s, linked %v: the command line opens it: %v %v", name, linked, g, err)
 			}
 			after, err := os.ReadFile(file)
@@ -109,7 +112,7 @@ func TestAnEmptyDatabaseBecomesAStore(t *testing.T) {
 	must(t, s.Close())
 	header, err := os.ReadFile(b.set.Path)
 	must(t, err)
-	if id := binary.BigEndian.Uint32(header[applicationAt:]); id != applicationID || string(header[applicationAt:applicationAt+4]) != "FBTr" {
+	if id := binary.BigEndian.Uint32(header[68:]); id != dbfile.ApplicationID || string(header[68:72]) != "FBTr" {
 		t.Errorf("application id %x", id)
 	}
 }
@@ -122,11 +125,11 @@ func TestAFileThatIsReplacedWhileRunningIsLeftAlone(t *testing.T) {
 	theirs := []byte("[[rule]]\nname = \"oom\"\n")
 	must(t, os.Remove(b.set.Path))
 	must(t, os.WriteFile(b.set.Path, theirs, 0o644))
-	_ = s.core.run(context.Background(), "replace", func() error { return ErrCorrupt })
+	_ = s.core.run(context.Background(), "replace", func() error { return dberr.ErrCorrupt })
 	if got, err := os.ReadFile(b.set.Path); err != nil || !bytes.Equal(got, theirs) {
 		t.Errorf("%q %v", got, err)
 	}
-	if _, err := s.Accept(context.Background(), b.now(), items(3, 1, "a")); !errors.Is(err, ErrForeign) || !IsTemporary(err) {
+	if _, err := s.Accept(context.Background(), b.now(), items(3, 1, "a")); !errors.Is(err, dberr.ErrForeign) || !dberr.IsTemporary(err) {
 		t.Errorf("%v", err)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/store/dberr"
 )
 
 // guest opens the bench's file as the command line does.
@@ -79,7 +81,7 @@ func TestGuestLeavesFilesAlone(t *testing.T) {
 		t.Errorf("a file that is missing: %v", err)
 	}
 	b.set.Path = t.TempDir()
-	if _, err := b.guest(); !errors.Is(err, ErrForeign) {
+	if _, err := b.guest(); !errors.Is(err, dberr.ErrForeign) {
 		t.Errorf("a folder: %v", err)
 	}
 }

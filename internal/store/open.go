@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"modernc.org/sqlite"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/store/dberr"
+	"github.com/tinyforge/fluentbit-trigger/internal/store/dbfile"
 )
 
 // Mode is where a store keeps its data.
@@ -40,7 +43,7 @@ func openCore(ctx context.Context, path string, o Options) (*core, error) {
 	if err == nil {
 		err = c.connect()
 	}
-	if kindOf(err) == ErrCorrupt && !o.Guest {
+	if dberr.KindOf(err) == dberr.ErrCorrupt && !o.Guest {
 		err = c.replace(err)
 	}
 	if err != nil && c.mode == ModeFile && o.OrMemory {
@@ -65,12 +68,12 @@ func (c *core) find(o Options) error {
 		c.mode = ModeMemory
 		return nil
 	}
-	err := makeFile(c.path)
-	if !errors.Is(err, errCannotMake) {
+	err := dbfile.Make(c.path)
+	if !errors.Is(err, dbfile.ErrCannotMake) {
 		return err
 	}
 	if !o.MemoryIfNone {
-		return fmt.Errorf("%w: %s", err, makeHint)
+		return fmt.Errorf("%w: %s", err, dbfile.MakeHint)
 	}
 	c.mode = ModeMemory
 	o.Log.Warn("cannot create the store: keeping alerts in memory, they will be lost on restart; "+
@@ -114,18 +117,18 @@ func (c *core) connect() (err error) {
 	}()
 	if c.mode == ModeFile {
 		if !c.guest {
-			if err := makeFile(c.path); err != nil {
+			if err := dbfile.Make(c.path); err != nil {
 				return err
 			}
 		}
 		if c.opened, err = os.Stat(c.path); err != nil {
 			return err
 		}
-		if err := recognize(c.path); err != nil {
+		if err := dbfile.Recognize(c.path); err != nil {
 			return err
 		}
 		if !c.guest {
-			c.tighten()
+			dbfile.Tighten(c.path, c.log)
 		}
 		// SQLite opens a file without write permission, too, and fails only at the first write.
 		file, err := os.OpenFile(c.path, os.O_RDWR, 0)
@@ -167,7 +170,7 @@ func (c *core) connect() (err error) {
 	if err := c.loadTriggers(); err != nil {
 		return err
 	}
-	if err := c.transact(c.trim); err != nil && kindOf(err) != ErrFull {
+	if err := c.transact(c.trim); err != nil && dberr.KindOf(err) != dberr.ErrFull {
 		return err
 	}
 	return c.measure()
@@ -187,7 +190,7 @@ func (c *core) check() error {
 		return err
 	}
 	if c.opened.Size() <= checkUpTo && verdict != "ok" {
-		return fmt.Errorf("%w: %s", ErrCorrupt, verdict)
+		return fmt.Errorf("%w: %s", dberr.ErrCorrupt, verdict)
 	}
 	return nil
 }
@@ -213,10 +216,68 @@ func (c *core) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	if err := c.acquire(ctx); err != nil {
-		return wrap("close", err)
+		return dberr.Wrap("close", err)
 	}
 	defer c.release()
 	c.closed = true
 	c.disconnect()
+	return nil
+}
+
+// replace puts a damaged file aside as NAME.corrupt-TIME and opens a new one. The pending deliveries and dead letters of the old file count as lost:
+// the counts of each trigger continue in the new file, with pending and dead added to dropped.
+//
+// If the file is no longer the one that was opened, another process has replaced it already, and replace opens it.
+func (c *core) replace(cause error) error {
+	c.disconnect()
+	if c.mode == ModeFile {
+		info, err := os.Stat(c.path)
+		if err == nil && (c.opened == nil || os.SameFile(info, c.opened)) {
+			aside := c.path + ".corrupt-" + c.now().UTC().Format("20060102T150405.000000000Z")
+			if err := c.moveAside(aside); err != nil {
+				return fmt.Errorf("putting the damaged file aside: %w", err)
+			}
+			c.recovered.Add(1)
+			c.fault.mu.Lock()
+			c.fault.aside = aside
+			c.fault.mu.Unlock()
+			c.log.Error("store was damaged: put the file aside and started a new one; its pending alerts are lost",
+				"path", c.path, "aside", aside, "error", cause)
+		} else if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	before := c.last
+	if err := c.connect(); err != nil {
+		return err
+	}
+	for _, n := range before {
+		c.lost.Add(n.Pending + n.Dead)
+	}
+	return c.transact(func() error { return c.carry(before) })
+}
+
+// moveAside renames the file and SQLite's two files beside it. The write-ahead log must not stay: SQLite would apply it to the new file.
+func (c *core) moveAside(aside string) error {
+	for _, suffix := range []string{"-wal", "-shm"} {
+		if err := os.Rename(c.path+suffix, aside+suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return os.Rename(c.path, aside)
+}
+
+// carry adds the counts of the damaged file to the new one.
+func (c *core) carry(before map[string]Counts) error {
+	for name, n := range before {
+		id, err := c.triggerID(name)
+		if err != nil {
+			return err
+		}
+		if _, err := c.exec(`UPDATE triggers SET accepted = accepted + ?, delivered = delivered + ?, dropped = dropped + ?,
+			removed = removed + ? WHERE id = ?`, n.Accepted, n.Delivered, n.Dropped+n.Pending+n.Dead, n.Removed, id); err != nil {
+			return err
+		}
+	}
 	return nil
 }

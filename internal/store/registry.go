@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
+	"github.com/tinyforge/fluentbit-trigger/internal/store/dberr"
 )
 
 // Registry holds the open stores of a process, one per file, shared by all instances that use the file. Fluent Bit keeps the process over a hot
@@ -45,9 +46,9 @@ type Options struct {
 // Open opens or creates the store. If the process has it open already, Open returns another handle of it, and the settings of the first Open stay in
 // force. Every handle must be closed.
 //
-// Open returns an error if the file or its folder cannot be created or used: ErrFolder, ErrReadOnly, ErrFull, ErrNewer, ErrBusy. With MemoryIfNone or
-// OrMemory it returns a store in memory instead; see Mode. It puts a damaged file aside and replaces it; see Health. For a guest, a file that is
-// missing, damaged or of another version is an error and is not changed.
+// Open returns an error of package dberr if the file or its folder cannot be created or used: ErrFolder, ErrReadOnly, ErrFull, ErrNewer, ErrBusy. With
+// MemoryIfNone or OrMemory it returns a store in memory instead; see Mode. It puts a damaged file aside and replaces it; see Health. For a guest, a file
+// that is missing, damaged or of another version is an error and is not changed.
 func (r *Registry) Open(ctx context.Context, o Options) (*Store, error) {
 	if err := setting.Join(o.Settings.Validate()); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
@@ -64,16 +65,16 @@ func (r *Registry) Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Settings.Path == "" {
 		o.Settings.Path = DefaultPath("")
 	}
-	path, err := canonical(o.Settings.Path)
+	path, err := o.Settings.file()
 	if err != nil {
-		return nil, wrap("open", err)
+		return nil, dberr.Wrap("open", err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	c := r.cores[path]
 	if c == nil {
 		if c, err = openCore(ctx, path, o); err != nil {
-			return nil, wrap("open", err)
+			return nil, dberr.Wrap("open", err)
 		}
 		if r.cores == nil {
 			r.cores = make(map[string]*core)

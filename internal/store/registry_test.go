@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
+	"github.com/tinyforge/fluentbit-trigger/internal/store/dberr"
 )
 
 func TestRegistrySharesByCanonicalPath(t *testing.T) {
@@ -25,10 +26,10 @@ func TestRegistrySharesByCanonicalPath(t *testing.T) {
 	b.accept(s, items(0, 2, "a"))
 	must(t, s.Close())
 	must(t, s.Close())
-	if err := s.Room(); !errors.Is(err, ErrClosed) {
+	if err := s.Room(); !errors.Is(err, dberr.ErrClosed) {
 		t.Errorf("a closed handle has room: %v", err)
 	}
-	if _, err := s.Accept(context.Background(), b.now(), items(2, 1, "a")); !errors.Is(err, ErrClosed) {
+	if _, err := s.Accept(context.Background(), b.now(), items(2, 1, "a")); !errors.Is(err, dberr.ErrClosed) {
 		t.Errorf("a closed handle accepts: %v", err)
 	}
 	if n := b.counts(second, "a"); n.Pending != 2 {

@@ -3,6 +3,9 @@ package store
 import (
 	"errors"
 	"fmt"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/store/dberr"
+	"github.com/tinyforge/fluentbit-trigger/internal/store/dbfile"
 )
 
 // The rowid of a delivery is the number of its alert and that of its trigger: seq<<triggerBits | trigger. So the deliveries of one alert are
@@ -145,8 +148,8 @@ func (c *core) create() error {
 		if made, err := c.hasSchema(); made || err != nil {
 			return err
 		}
-		// The version and the mark of recognize are part of the same transaction, so a file has all of this or none.
-		return c.script(schema + fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", applicationID, schemaVersion))
+		// The version and the mark of dbfile.Recognize are part of the same transaction, so a file has all of this or none.
+		return c.script(schema + fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", dbfile.ApplicationID, schemaVersion))
 	})
 }
 
@@ -161,13 +164,32 @@ func (c *core) hasSchema() (bool, error) {
 	}
 	if version > schemaVersion {
 		return false, fmt.Errorf("%w: the file is of version %d, this program knows versions up to %d; use the newer program or another file",
-			ErrNewer, version, schemaVersion)
+			dberr.ErrNewer, version, schemaVersion)
 	}
 	if err := c.row("SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil {
 		return false, err
 	}
 	if version < 0 || tables > 0 {
-		return false, fmt.Errorf("%w: schema version %d", ErrCorrupt, version)
+		return false, fmt.Errorf("%w: schema version %d", dberr.ErrCorrupt, version)
 	}
 	return false, nil
+}
+
+// belongs repeats the check of dbfile.Recognize in the open database, because the writes of another process may still be in the write-ahead log.
+func (c *core) belongs() error {
+	var id int64
+	var tables int
+	if err := c.row("PRAGMA application_id").Scan(&id); err != nil {
+		return err
+	}
+	if id == dbfile.ApplicationID {
+		return nil
+	}
+	if err := c.row("SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil {
+		return err
+	}
+	if id != 0 || tables > 0 {
+		return dbfile.Foreign(c.path)
+	}
+	return nil
 }

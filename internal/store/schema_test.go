@@ -8,6 +8,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/store/dberr"
 )
 
 func TestNewerVersionIsLeftAlone(t *testing.T) {
@@ -19,7 +21,7 @@ func TestNewerVersionIsLeftAlone(t *testing.T) {
 	before, err := os.ReadFile(b.set.Path)
 	must(t, err)
 	_, err = b.tryOpen()
-	if !errors.Is(err, ErrNewer) || !strings.Contains(err.Error(), fmt.Sprintf("the file is of version %d", schemaVersion+1)) {
+	if !errors.Is(err, dberr.ErrNewer) || !strings.Contains(err.Error(), fmt.Sprintf("the file is of version %d", schemaVersion+1)) {
 		t.Errorf("opening a newer file: %v", err)
 	}
 	if after, err := os.ReadFile(b.set.Path); err != nil || string(after) != string(before) {

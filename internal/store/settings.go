@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
+	"github.com/tinyforge/fluentbit-trigger/internal/store/dberr"
+	"github.com/tinyforge/fluentbit-trigger/internal/store/dbfile"
 )
 
 // MemoryPath is the path of a store in memory. MemoryPathOf gives each instance its own.
@@ -87,4 +89,20 @@ func (s Settings) Validate() []setting.Fault {
 	}
 	setting.AtLeast(&fs, "store_dead_max_age", s.DeadMaxAge, time.Minute)
 	return fs
+}
+
+// file returns the path by which a registry knows the store.
+func (s Settings) file() (string, error) {
+	if isMemory(s.Path) {
+		return s.Path, nil
+	}
+	return dbfile.Canonical(s.Path)
+}
+
+// Usable returns nil if a first start could create or use the file of the settings, and otherwise the error of that start. See dbfile.Usable.
+func Usable(s Settings) error {
+	if s.Path == "" || isMemory(s.Path) {
+		return nil // if the default file cannot be created, the store is in memory
+	}
+	return dberr.Wrap("open", dbfile.Usable(s.Path))
 }

@@ -6,9 +6,10 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
+	"github.com/tinyforge/fluentbit-trigger/internal/store/dberr"
 )
 
-// Store is a handle of an open store. Its methods are safe for concurrent use; after Close they return ErrClosed.
+// Store is a handle of an open store. Its methods are safe for concurrent use; after Close they return dberr.ErrClosed.
 type Store struct {
 	core     *core
 	registry *Registry
@@ -33,13 +34,13 @@ func (s *Store) Settings() Settings { return s.core.set }
 // file.
 func (s *Store) Room() error {
 	if s.closed.Load() {
-		return wrap("room", ErrClosed)
+		return dberr.Wrap("room", dberr.ErrClosed)
 	}
 	if err := s.core.fault.get(); err != nil {
 		return err
 	}
 	if s.core.refuse.Load() {
-		return wrap("room", ErrFull)
+		return dberr.Wrap("room", dberr.ErrFull)
 	}
 	return nil
 }
@@ -87,14 +88,14 @@ func (s *Store) Changes(ctx context.Context) (uint64, error) {
 
 func (s *Store) write(ctx context.Context, op string, now time.Time, fn func(*tx) error) error {
 	if s.closed.Load() {
-		return wrap(op, ErrClosed)
+		return dberr.Wrap(op, dberr.ErrClosed)
 	}
 	return s.core.write(ctx, op, now, fn)
 }
 
 func (s *Store) read(ctx context.Context, op string, fn func(*core) error) error {
 	if s.closed.Load() {
-		return wrap(op, ErrClosed)
+		return dberr.Wrap(op, dberr.ErrClosed)
 	}
 	return s.core.run(ctx, op, func() error { return fn(s.core) })
 }

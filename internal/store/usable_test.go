@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/store/dberr"
 )
 
 // TestUsable holds it against what opening the store really does, and leaves nothing behind.
@@ -40,7 +42,7 @@ func TestUsable(t *testing.T) {
 		if opened == nil {
 			must(t, s.Close())
 		}
-		if (usable == nil) != (opened == nil) || opened != nil && kindOf(usable) != kindOf(opened) {
+		if (usable == nil) != (opened == nil) || opened != nil && dberr.KindOf(usable) != dberr.KindOf(opened) {
 			t.Errorf("%s: said to be %v, opened with %v", path, usable, opened)
 		}
 	}

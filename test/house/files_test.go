@@ -18,7 +18,7 @@ var opensFiles = map[string]string{
 	"internal/cli/run/signals.go":      "/dev/tty, which no configuration names",
 	"internal/docker/identity.go":      "/proc/self/mountinfo, which no configuration names",
 	"internal/store/open.go":           "checks the database, whose file was found to be regular",
-	"internal/store/file.go":           "creates the database",
+	"internal/store/dbfile/dbfile.go":  "creates the database",
 }
 
 // product lists the packages of the product whose name is like that of a helper of tests.

@@ -1,4 +1,5 @@
-package store
+// Package dberr sorts the errors of a store, those of SQLite and of the file system, into kinds with one remedy each.
+package dberr
 
 import (
 	"context"
@@ -31,8 +32,8 @@ var (
 	ErrClosed = errors.New("store is closed")
 )
 
-// kindOf returns the kind of err, or nil if it has none.
-func kindOf(err error) error {
+// KindOf returns the kind of err, or nil if it has none.
+func KindOf(err error) error {
 	for _, kind := range []error{ErrFull, ErrReadOnly, ErrForeign, ErrFolder, ErrCorrupt, ErrBusy, ErrNewer, ErrClosed} {
 		if errors.Is(err, kind) {
 			return kind
@@ -71,20 +72,20 @@ func kindOfCode(code int) error {
 	return nil
 }
 
-// wrap adds the operation and the kind to an error.
-func wrap(op string, err error) error {
+// Wrap adds the operation and the kind to an error.
+func Wrap(op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	kind := kindOf(err)
+	kind := KindOf(err)
 	if kind == nil || errors.Is(err, kind) {
 		return fmt.Errorf("store: %s: %w", op, err)
 	}
 	return fmt.Errorf("store: %s: %w: %w", op, kind, err)
 }
 
-// isFault reports whether err means that the store failed. A caller that gave up and a closed store are no faults.
-func isFault(err error) bool {
+// IsFault reports whether err means that the store failed. A caller that gave up and a closed store are no faults.
+func IsFault(err error) bool {
 	return err != nil && !errors.Is(err, ErrClosed) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
 }
 
@@ -93,7 +94,7 @@ func IsTemporary(err error) bool {
 	if err == nil {
 		return false
 	}
-	switch kindOf(err) {
+	switch KindOf(err) {
 	case ErrFull, ErrReadOnly, ErrFolder, ErrForeign, ErrCorrupt, ErrBusy:
 		return true
 	case ErrNewer, ErrClosed:

@@ -1,4 +1,6 @@
-package store
+// Package dbfile takes care of the file of a store: it is made for its owner alone, a file of another program is never changed, and two spellings of a
+// path are one file.
+package dbfile
 
 import (
 	"bytes"
@@ -7,11 +9,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 
-	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
 	"golang.org/x/sys/unix"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
+	"github.com/tinyforge/fluentbit-trigger/internal/store/dberr"
 )
 
 // The header of an SQLite file (https://www.sqlite.org/fileformat2.html#the_database_header).
@@ -22,16 +27,16 @@ const (
 	treeAt        = 100
 )
 
-// applicationID marks a file as a store of this program, in SQLite's header: "FBTr".
-const applicationID = 0x46425472
+// ApplicationID marks a file as a store of this program, in SQLite's header: "FBTr".
+const ApplicationID = 0x46425472
 
-// recognize returns ErrForeign for a file that is not a store of this program, so a wrong path never changes or moves a file: one that is not an
+// Recognize returns dberr.ErrForeign for a file that is not a store of this program, so a wrong path never changes or moves a file: one that is not an
 // SQLite file, or a database of another program. Empty databases and damaged stores pass (their damage shows when they are used): files with
 // SQLite's magic, files that are cut within it, and files of only zeros, which a crash of the machine can leave.
-func recognize(path string) error {
+func Recognize(path string) error {
 	file, err := namedfile.Open(path)
 	if err != nil {
-		return fmt.Errorf("%w: %s %w", ErrForeign, path, err)
+		return fmt.Errorf("%w: %s %w", dberr.ErrForeign, path, err)
 	}
 	defer func() { _ = file.Close() }() // only read from
 	header := make([]byte, headerSize)
@@ -44,21 +49,22 @@ func recognize(path string) error {
 		if bytes.HasPrefix([]byte(magic), header) || onlyZeros(header, file) {
 			return nil
 		}
-		return fmt.Errorf("%w: %s is not a store: it is not an SQLite file, and was not changed; set another path", ErrForeign, path)
+		return fmt.Errorf("%w: %s is not a store: it is not an SQLite file, and was not changed; set another path", dberr.ErrForeign, path)
 	}
 	if n < headerSize {
 		return nil
 	}
 	id := binary.BigEndian.Uint32(header[applicationAt:])
 	leaf, cells := header[treeAt] == 0x0d, binary.BigEndian.Uint16(header[treeAt+3:])
-	if id == applicationID || (id == 0 && leaf && cells == 0) { // a database without tables belongs to no program yet
+	if id == ApplicationID || (id == 0 && leaf && cells == 0) { // a database without tables belongs to no program yet
 		return nil
 	}
-	return foreign(path)
+	return Foreign(path)
 }
 
-func foreign(path string) error {
-	return fmt.Errorf("%w: %s is not a store: it is an SQLite database of another program, and was not changed; set another path", ErrForeign, path)
+// Foreign returns the error for a database of another program.
+func Foreign(path string) error {
+	return fmt.Errorf("%w: %s is not a store: it is an SQLite database of another program, and was not changed; set another path", dberr.ErrForeign, path)
 }
 
 // onlyZeros reports whether a file, from its beginning to the end of rest, has only zero bytes.
@@ -76,64 +82,42 @@ func onlyZeros(begin []byte, rest io.Reader) bool {
 	}
 }
 
-// belongs repeats the check of recognize in the open database, because the writes of another process may still be in the write-ahead log.
-func (c *core) belongs() error {
-	var id int64
-	var tables int
-	if err := c.row("PRAGMA application_id").Scan(&id); err != nil {
-		return err
-	}
-	if id == applicationID {
-		return nil
-	}
-	if err := c.row("SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil {
-		return err
-	}
-	if id != 0 || tables > 0 {
-		return foreign(c.path)
-	}
-	return nil
-}
-
-// tighten removes the permissions of other users from the file and from SQLite's files beside it, because log lines may be confidential.
-func (c *core) tighten() {
+// Tighten removes the permissions of other users from the file and from SQLite's files beside it, because log lines may be confidential.
+func Tighten(path string, log *slog.Logger) {
 	for _, suffix := range []string{"", "-wal", "-shm"} {
-		info, err := os.Stat(c.path + suffix)
+		info, err := os.Stat(path + suffix)
 		if err != nil || info.Mode().Perm()&0o077 == 0 {
 			continue
 		}
-		if err := os.Chmod(c.path+suffix, info.Mode().Perm()&^0o077); err != nil {
-			c.log.Warn("other users can open the store, and its mode cannot be changed: run chmod go-rwx", "path", c.path+suffix,
+		if err := os.Chmod(path+suffix, info.Mode().Perm()&^0o077); err != nil {
+			log.Warn("other users can open the store, and its mode cannot be changed: run chmod go-rwx", "path", path+suffix,
 				"mode", info.Mode().Perm().String(), "error", err)
 			continue
 		}
-		c.log.Warn("other users could open the store: restricted its mode to the owner", "path", c.path+suffix, "mode", info.Mode().Perm().String())
+		log.Warn("other users could open the store: restricted its mode to the owner", "path", path+suffix, "mode", info.Mode().Perm().String())
 	}
 }
 
-// Usable returns nil if a first start could create or use the file of the settings, and otherwise the error of that start. It creates and changes
-// nothing. Damage of the content and locks of other processes show only when the store is opened.
-func Usable(s Settings) error {
-	if s.Path == "" || isMemory(s.Path) {
-		return nil // if the default file cannot be created, the store is in memory
-	}
-	path, err := canonical(s.Path)
+// Usable returns nil if a first start could create or use a file, and otherwise the error of that start. It creates and changes nothing. Damage of the
+// content and locks of other processes show only when the store is opened.
+func Usable(path string) error {
+	path, err := Canonical(path)
 	if err != nil {
-		return wrap("open", err)
+		return err
 	}
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR):
-		return wrap("open", creatable(path))
+		return creatable(path)
 	case err != nil:
-		return wrap("open", err)
+		return err
 	case !info.Mode().IsRegular():
-		return wrap("open", makeFile(path)) // it exists, so makeFile only returns the error
+		return Make(path) // it exists, so Make only returns the error
 	}
-	if err := recognize(path); err != nil {
-		return wrap("open", err)
+	if err := Recognize(path); err != nil {
+		return err
 	}
-	return wrap("open", writable(path, unix.R_OK|unix.W_OK))
+	return writable(path, unix.R_OK|unix.W_OK)
 }
 
 // creatable returns nil if a file can be created at a path, with its folder.
@@ -144,14 +128,14 @@ func creatable(path string) error {
 			dir = filepath.Join(filepath.Dir(path), dir)
 		}
 		if _, err := os.Stat(dir); err != nil {
-			return fmt.Errorf("%w: %w: %s", errCannotMake, err, makeHint)
+			return fmt.Errorf("%w: %w: %s", ErrCannotMake, err, MakeHint)
 		}
 	}
 	if err := enterable(dir); err != nil {
 		if info, failed := os.Stat(dir); failed != nil || !info.IsDir() {
-			err = fmt.Errorf("%w: %w", ErrFolder, err)
+			err = fmt.Errorf("%w: %w", dberr.ErrFolder, err)
 		}
-		return fmt.Errorf("%w: %w: %s", errCannotMake, err, makeHint)
+		return fmt.Errorf("%w: %w: %s", ErrCannotMake, err, MakeHint)
 	}
 	return nil
 }
@@ -177,11 +161,8 @@ func writable(path string, mode uint32) error {
 	return nil
 }
 
-// canonical returns the real path of a file, so two spellings of a path share a store.
-func canonical(path string) (string, error) {
-	if isMemory(path) {
-		return path, nil
-	}
+// Canonical returns the real path of a file, so two spellings of a path share a store.
+func Canonical(path string) (string, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return "", err
@@ -201,26 +182,26 @@ func canonical(path string) (string, error) {
 	}
 }
 
-// makeHint suggests a fix for a file that cannot be created.
-const makeHint = "make the folder writable, or set store to another file or to memory"
+// MakeHint suggests a fix for a file that cannot be created.
+const MakeHint = "make the folder writable, or set store to another file or to memory"
 
-// errCannotMake marks a file that does not exist and cannot be created.
-var errCannotMake = errors.New("cannot be made")
+// ErrCannotMake marks a file that does not exist and cannot be created.
+var ErrCannotMake = errors.New("cannot be made")
 
-// makeFile creates the file if it does not exist, readable only by its owner, because log lines may be confidential.
-func makeFile(path string) error {
+// Make creates the file if it does not exist, readable only by its owner, because log lines may be confidential.
+func Make(path string) error {
 	if info, err := os.Stat(path); err == nil {
 		if !info.Mode().IsRegular() {
-			return fmt.Errorf("%w: %s is not a file", ErrReadOnly, path)
+			return fmt.Errorf("%w: %s is not a file", dberr.ErrReadOnly, path)
 		}
 		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("%w: %w: %w", ErrFolder, errCannotMake, err)
+		return fmt.Errorf("%w: %w: %w", dberr.ErrFolder, ErrCannotMake, err)
 	}
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return fmt.Errorf("%w: %w", errCannotMake, err)
+		return fmt.Errorf("%w: %w", ErrCannotMake, err)
 	}
 	return file.Close()
 }
