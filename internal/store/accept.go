@@ -18,6 +18,8 @@ type Item struct {
 	// Order, if set, is 16 bytes: a trigger sends the alerts that share it one after another, in the order in which they were accepted. One that fails
 	// holds back the later ones until it is delivered or a dead letter. Those of one message of a group need not wait for each other.
 	Order []byte
+	// Fleet, if set, makes it an alert of a fleet. A candidate needs a NotBefore.
+	Fleet *FleetRow
 }
 
 // Route sends an alert to one trigger.
@@ -69,6 +71,11 @@ func (s *Store) Accept(ctx context.Context, now time.Time, items []Item) (Accept
 			done.New++
 			for _, route := range item.Routes {
 				if err := t.route(seq, route, item); err != nil {
+					return err
+				}
+			}
+			if item.Fleet != nil {
+				if err := t.insertFleet(seq, &item); err != nil {
 					return err
 				}
 			}

@@ -18,7 +18,7 @@ type Alert struct {
 // Delivery is the delivery of one alert to one trigger.
 type Delivery struct {
 	Trigger  string
-	State    string // pending, delivered, dead, dropped or removed
+	State    string // pending, delivered, dead, dropped, removed or held
 	Attempts int
 	At       time.Time // of the last change; zero before the first attempt
 	Due      time.Time // of the next attempt, when pending
@@ -28,7 +28,7 @@ type Delivery struct {
 
 // States returns the values of Delivery.State.
 func States() []string {
-	return []string{statePending, stateDelivered, stateDead, stateDropped, stateRemoved}
+	return []string{statePending, stateDelivered, stateDead, stateDropped, stateRemoved, stateHeld}
 }
 
 // Alerts lists up to limit alerts with a number below before (0: from the newest), the newest first.

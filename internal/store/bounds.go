@@ -162,7 +162,7 @@ func (t *tx) forgetRange(first, last int64) error {
 	if first > last || last <= 0 {
 		return nil
 	}
-	if _, err := t.exec("DELETE FROM deliveries WHERE seq BETWEEN ? AND ? AND state IN ('delivered', 'dropped', 'removed')",
+	if _, err := t.exec("DELETE FROM deliveries WHERE seq BETWEEN ? AND ? AND state IN ('delivered', 'dropped', 'removed', 'held')",
 		max(first, 0)<<triggerBits, last<<triggerBits|maxTriggers); err != nil {
 		return err
 	}

@@ -33,8 +33,8 @@ func (s *Store) Account(ctx context.Context) (Account, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.Triggers)) {
 		n := a.Triggers[name]
-		if sum := n.Delivered + n.Pending + n.Dead + n.Dropped + n.Removed; sum != n.Accepted {
-			err = errors.Join(err, fmt.Errorf("store: trigger %q: accepted %d, but delivered, pending, dead, dropped and removed sum to %d",
+		if sum := n.Delivered + n.Pending + n.Dead + n.Dropped + n.Removed + n.Held; sum != n.Accepted {
+			err = errors.Join(err, fmt.Errorf("store: trigger %q: accepted %d, but delivered, pending, dead, dropped, removed and held sum to %d",
 				name, n.Accepted, sum))
 		}
 	}
@@ -42,10 +42,10 @@ func (s *Store) Account(ctx context.Context) (Account, error) {
 }
 
 func (c *core) count(a *Account) error {
-	err := c.each("SELECT name, accepted, delivered, pending, dead, dropped, removed FROM triggers", nil, func(rows *sql.Rows) error {
+	err := c.each("SELECT name, accepted, delivered, pending, dead, dropped, removed, held FROM triggers", nil, func(rows *sql.Rows) error {
 		var name string
 		var n Counts
-		if err := rows.Scan(&name, &n.Accepted, &n.Delivered, &n.Pending, &n.Dead, &n.Dropped, &n.Removed); err != nil {
+		if err := rows.Scan(&name, &n.Accepted, &n.Delivered, &n.Pending, &n.Dead, &n.Dropped, &n.Removed, &n.Held); err != nil {
 			return err
 		}
 		a.Triggers[name] = n
@@ -79,6 +79,7 @@ func (n *Counts) add(m Counts) {
 	n.Dead += m.Dead
 	n.Dropped += m.Dropped
 	n.Removed += m.Removed
+	n.Held += m.Held
 }
 
 // tx is one write transaction. It collects changes of counts and writes them once, at its end.
@@ -98,6 +99,7 @@ type Counts struct {
 	Dead      int64
 	Dropped   int64 // by a bound: rows, age, size, or a damaged file
 	Removed   int64 // by an operator
+	Held      int64 // because another node of the fleet alerted
 }
 
 // delta returns the changes of a trigger's counts in this transaction, for adding to them.
@@ -117,10 +119,10 @@ func (t *tx) writeCounts() error {
 		var name string
 		var n Counts
 		err := t.row(`UPDATE triggers SET accepted = accepted + ?, delivered = delivered + ?, pending = pending + ?, dead = dead + ?,
-			dropped = dropped + ?, removed = removed + ? WHERE id = ?
-			RETURNING name, accepted, delivered, pending, dead, dropped, removed`,
-			d.Accepted, d.Delivered, d.Pending, d.Dead, d.Dropped, d.Removed, id,
-		).Scan(&name, &n.Accepted, &n.Delivered, &n.Pending, &n.Dead, &n.Dropped, &n.Removed)
+			dropped = dropped + ?, removed = removed + ?, held = held + ? WHERE id = ?
+			RETURNING name, accepted, delivered, pending, dead, dropped, removed, held`,
+			d.Accepted, d.Delivered, d.Pending, d.Dead, d.Dropped, d.Removed, d.Held, id,
+		).Scan(&name, &n.Accepted, &n.Delivered, &n.Pending, &n.Dead, &n.Dropped, &n.Removed, &n.Held)
 		if err != nil {
 			return fmt.Errorf("counting: %w", err)
 		}

@@ -4,7 +4,8 @@
 // It promises:
 //
 //   - When Accept returns nil, its alerts are on disk (WAL, synchronous=FULL). One call is one transaction.
-//   - Every accepted pair of alert and trigger is exactly one of delivered, pending, dead, dropped by a bound, or removed by an operator.
+//   - Every accepted pair of alert and trigger is exactly one of delivered, pending, dead, dropped by a bound, removed by an operator, or held
+//     because another node of the fleet alerted.
 //     Account counts them; the sums hold across restarts.
 //   - An alert id is accepted once, for as long as the store remembers it.
 //   - Everything is bounded: the file by size, pending deliveries and dead letters by number per trigger and by age, the alert log and the ids by

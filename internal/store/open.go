@@ -275,7 +275,7 @@ func (c *core) carry(before map[string]Counts) error {
 			return err
 		}
 		if _, err := c.exec(`UPDATE triggers SET accepted = accepted + ?, delivered = delivered + ?, dropped = dropped + ?,
-			removed = removed + ? WHERE id = ?`, n.Accepted, n.Delivered, n.Dropped+n.Pending+n.Dead, n.Removed, id); err != nil {
+			removed = removed + ?, held = held + ? WHERE id = ?`, n.Accepted, n.Delivered, n.Dropped+n.Pending+n.Dead, n.Removed, n.Held, id); err != nil {
 			return err
 		}
 	}

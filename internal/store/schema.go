@@ -22,6 +22,7 @@ const (
 	stateDead      = "dead"
 	stateDropped   = "dropped" // by a bound
 	stateRemoved   = "removed" // by an operator
+	stateHeld      = "held"    // another node of the fleet alerted
 )
 
 // schemaVersion is the value of PRAGMA user_version in the files that this program writes.
@@ -59,7 +60,8 @@ const schema = `
 		pending INTEGER NOT NULL DEFAULT 0,
 		dead INTEGER NOT NULL DEFAULT 0,
 		dropped INTEGER NOT NULL DEFAULT 0,
-		removed INTEGER NOT NULL DEFAULT 0
+		removed INTEGER NOT NULL DEFAULT 0,
+		held INTEGER NOT NULL DEFAULT 0
 	) STRICT;
 
 	-- answer is the beginning of the receiver's answer to the last attempt that failed. message is the id under which the deliveries of a
@@ -68,7 +70,8 @@ const schema = `
 	CREATE TABLE deliveries (
 		seq INTEGER PRIMARY KEY,
 		trigger INTEGER NOT NULL CHECK (trigger = seq & 65535),
-		state TEXT NOT NULL CHECK (state = 'pending' OR state = 'delivered' OR state = 'dead' OR state = 'dropped' OR state = 'removed'),
+		state TEXT NOT NULL CHECK (state = 'pending' OR state = 'delivered' OR state = 'dead' OR state = 'dropped' OR state = 'removed'
+			OR state = 'held'),
 		due INTEGER NOT NULL,
 		expires INTEGER NOT NULL,
 		owner INTEGER NOT NULL DEFAULT 0,
@@ -120,6 +123,44 @@ const schema = `
 		at INTEGER NOT NULL,
 		value BLOB NOT NULL,
 		PRIMARY KEY (instance, kind, scope, name)
+	) STRICT, WITHOUT ROWID;
+
+	-- The alerts of a fleet: candidates without a decision (asked), those that leave or left (lead, alone), and those that this node took from
+	-- another (taken), until they are settled. until is when the deliveries of a candidate are due without a decision; gift is what goes to the
+	-- outbox if it is held, and hits are those of the gift. seq is 0 where there is no alert.
+	CREATE TABLE fleet (
+		instance TEXT NOT NULL,
+		id TEXT NOT NULL,
+		seq INTEGER NOT NULL,
+		key TEXT NOT NULL,
+		state TEXT NOT NULL CHECK (state = 'asked' OR state = 'lead' OR state = 'alone' OR state = 'taken'),
+		until INTEGER NOT NULL,
+		hits INTEGER NOT NULL CHECK (hits >= 0),
+		about BLOB NOT NULL,
+		gift BLOB NOT NULL,
+		PRIMARY KEY (instance, id)
+	) STRICT;
+
+	-- The hits of candidates that were held, until the fleet has acknowledged them.
+	CREATE TABLE outbox (
+		instance TEXT NOT NULL,
+		seq INTEGER NOT NULL,
+		key TEXT NOT NULL,
+		at INTEGER NOT NULL,
+		hits INTEGER NOT NULL CHECK (hits > 0),
+		gift BLOB NOT NULL,
+		PRIMARY KEY (instance, seq)
+	) STRICT;
+	CREATE INDEX outbox_key ON outbox (instance, key, seq);
+
+	-- What each instance gave to the fleet and reported for it. run is random; seq is that of the last row of the outbox.
+	CREATE TABLE fleets (
+		instance TEXT PRIMARY KEY,
+		run TEXT NOT NULL,
+		seq INTEGER NOT NULL DEFAULT 0,
+		given INTEGER NOT NULL DEFAULT 0,
+		told INTEGER NOT NULL DEFAULT 0,
+		forgotten INTEGER NOT NULL DEFAULT 0
 	) STRICT, WITHOUT ROWID;
 
 	CREATE TABLE audit (

@@ -113,7 +113,7 @@ func (s *Store) Triggers(ctx context.Context) ([]TriggerInfo, error) {
 	var all []TriggerInfo
 	err := s.read(ctx, "triggers", func(c *core) error {
 		all = nil
-		return c.each(`SELECT name, not_before, failures, hold, reason, accepted, delivered, pending, dead, dropped, removed,
+		return c.each(`SELECT name, not_before, failures, hold, reason, accepted, delivered, pending, dead, dropped, removed, held,
 				coalesce((SELECT a.at FROM deliveries d INDEXED BY pending_expires JOIN alerts a ON a.seq = d.seq >> 16
 					WHERE d.state = 'pending' AND d.trigger = triggers.id ORDER BY d.expires LIMIT 1), 0)
 			FROM triggers ORDER BY name`, nil, func(rows *sql.Rows) error {
@@ -121,7 +121,7 @@ func (s *Store) Triggers(ctx context.Context) ([]TriggerInfo, error) {
 			var notBefore, oldest int64
 			n, st := &info.Counts, &info.State
 			if err := rows.Scan(&info.Name, &notBefore, &st.Failures, &st.Hold, &st.Reason,
-				&n.Accepted, &n.Delivered, &n.Pending, &n.Dead, &n.Dropped, &n.Removed, &oldest); err != nil {
+				&n.Accepted, &n.Delivered, &n.Pending, &n.Dead, &n.Dropped, &n.Removed, &n.Held, &oldest); err != nil {
 				return err
 			}
 			st.NotBefore, info.Oldest = timeOf(notBefore), timeOf(oldest)
@@ -170,11 +170,11 @@ func (c *core) triggerName(id int64) (string, error) {
 func (c *core) loadTriggers() error {
 	clear(c.ids)
 	last := make(map[string]Counts)
-	err := c.each("SELECT id, name, accepted, delivered, pending, dead, dropped, removed FROM triggers", nil, func(rows *sql.Rows) error {
+	err := c.each("SELECT id, name, accepted, delivered, pending, dead, dropped, removed, held FROM triggers", nil, func(rows *sql.Rows) error {
 		var id int64
 		var name string
 		var n Counts
-		if err := rows.Scan(&id, &name, &n.Accepted, &n.Delivered, &n.Pending, &n.Dead, &n.Dropped, &n.Removed); err != nil {
+		if err := rows.Scan(&id, &name, &n.Accepted, &n.Delivered, &n.Pending, &n.Dead, &n.Dropped, &n.Removed, &n.Held); err != nil {
 			return err
 		}
 		c.ids[name], last[name] = id, n
