@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/match/matchtest"
+	"github.com/tinyforge/fluentbit-trigger/engine/match/plaintext"
 )
 
 // pathological expressions are slow or large where nothing is bounded.
@@ -38,7 +39,7 @@ func manyKeywords(n int) string {
 	for i := range words {
 		words[i] = textOf(rng, "abcdefgh", 3+rng.Intn(12))
 	}
-	return LiteralExpr(words, false)
+	return plaintext.Expr(words, false)
 }
 
 func TestPathological(t *testing.T) {

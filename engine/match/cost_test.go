@@ -1,8 +1,6 @@
 package match
 
 import (
-	"regexp"
-	"strings"
 	"testing"
 )
 
@@ -46,32 +44,6 @@ func TestRarity(t *testing.T) {
 	}
 	if r := Rarity(`(`); r != 1 {
 		t.Errorf("an expression that does not compile: %v", r)
-	}
-}
-
-func TestLiteralExpr(t *testing.T) {
-	words := []string{`a.b`, `C:\dir`, `ключ`, `Kelvin`, ` x `, `{`}
-	for _, anyCase := range []bool{false, true} {
-		re := regexp.MustCompile(LiteralExpr(words, anyCase))
-		for _, w := range words {
-			if !re.MatchString("<" + w + ">") {
-				t.Errorf("any case %v: %q is not found", anyCase, w)
-			}
-			if up := strings.ToUpper(w); up != w && re.MatchString(up) != anyCase {
-				t.Errorf("any case %v: %q found %v", anyCase, up, !anyCase)
-			}
-		}
-		if re.MatchString("aXb") {
-			t.Error("a dot matches any byte")
-		}
-	}
-	if !regexp.MustCompile(LiteralExpr([]string{"Kelvin"}, true)).MatchString("\u212aelvin") {
-		t.Error("U+212A is no k in any case")
-	}
-	for _, text := range []string{"", "x", "\xff"} {
-		if regexp.MustCompile(LiteralExpr(nil, false)).MatchString(text) {
-			t.Errorf("no keywords match %q", text)
-		}
 	}
 }
 

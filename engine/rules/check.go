@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tinyforge/fluentbit-trigger/engine/match"
+	"github.com/tinyforge/fluentbit-trigger/engine/match/plaintext"
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 )
 
@@ -80,7 +80,7 @@ func (r *Rule) Checks(rec *model.Record, line []byte) []Check {
 		out = append(out, textCheck("pattern", "/"+s.Pattern+"/", s.Pattern, line))
 	}
 	if len(s.Keywords) > 0 {
-		out = append(out, textCheck("keywords", fmt.Sprintf("%q", s.Keywords), match.LiteralExpr(s.Keywords, true), line))
+		out = append(out, textCheck("keywords", fmt.Sprintf("%q", s.Keywords), plaintext.Expr(s.Keywords, true), line))
 	}
 	if len(s.Any) > 0 {
 		out = append(out, textCheck("any", "/"+strings.Join(s.Any, "/ or /")+"/", "(?:"+strings.Join(s.Any, ")|(?:")+")", line))
@@ -118,7 +118,7 @@ func textCheck(field, want, expr string, line []byte) Check {
 	if c.Passed {
 		return c
 	}
-	for _, r := range match.RequiredTexts(expr) {
+	for _, r := range plaintext.RequiredTexts(expr) {
 		if !r.In(line) {
 			c.Missing = r.String()
 			break

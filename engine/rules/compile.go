@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/match"
+	"github.com/tinyforge/fluentbit-trigger/engine/match/plaintext"
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/internal/where"
@@ -18,7 +19,7 @@ func texts(s *RuleSettings) []string {
 		out = append(out, s.Pattern)
 	}
 	if len(s.Keywords) > 0 {
-		out = append(out, match.LiteralExpr(s.Keywords, true))
+		out = append(out, plaintext.Expr(s.Keywords, true))
 	}
 	if len(s.Any) > 0 {
 		out = append(out, "(?:"+strings.Join(s.Any, ")|(?:")+")")

@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
-	"github.com/tinyforge/fluentbit-trigger/engine/match"
+	"github.com/tinyforge/fluentbit-trigger/engine/match/plaintext"
 	"github.com/tinyforge/fluentbit-trigger/internal/lint/expression"
 )
 
@@ -70,7 +70,7 @@ func conditions(s *engine.RuleSettings) []condition {
 	if len(s.Keywords) > 0 {
 		c := condition{field: "keywords"}
 		for _, k := range s.Keywords {
-			c.alternatives = append(c.alternatives, match.LiteralExpr([]string{k}, true))
+			c.alternatives = append(c.alternatives, plaintext.Expr([]string{k}, true))
 		}
 		out = append(out, c)
 	}

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tinyforge/fluentbit-trigger/engine/match"
+	"github.com/tinyforge/fluentbit-trigger/engine/match/plaintext"
 )
 
 // MatchesEverything reports whether an expression matches every line that is not empty. It is tried on lines of one character, each of its
@@ -243,7 +243,7 @@ func Implies(a, b string) bool {
 	if !ok {
 		return false
 	}
-	for _, r := range match.RequiredTexts(a) {
+	for _, r := range plaintext.RequiredTexts(a) {
 		if holdAll(r, text, fold) {
 			return true
 		}
@@ -252,7 +252,7 @@ func Implies(a, b string) bool {
 }
 
 // holdAll reports whether each alternative of a required text holds a text.
-func holdAll(r match.Required, text string, fold bool) bool {
+func holdAll(r plaintext.Required, text string, fold bool) bool {
 	if r.Fold && !fold {
 		return false
 	}

@@ -1,13 +1,15 @@
-package match
+// Package plaintext relates plain text and regular expressions: the expression of a list of keywords, and the texts that every match of an expression
+// contains.
+package plaintext
 
 import (
 	"regexp"
 	"strings"
 )
 
-// LiteralExpr is the expression that matches any of the keywords literally, with anyCase the way (?i) compares letters.
+// Expr is the expression that matches any of the keywords literally, with anyCase the way (?i) compares letters.
 // Without keywords it matches nothing.
-func LiteralExpr(keywords []string, anyCase bool) string {
+func Expr(keywords []string, anyCase bool) string {
 	if len(keywords) == 0 {
 		return `[^\x00-\x{10FFFF}]`
 	}
