@@ -1,10 +1,8 @@
 package admin
 
 import (
-	"encoding/base64"
 	"fmt"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,56 +10,10 @@ import (
 
 	ct "github.com/tinyforge/fluentbit-trigger/internal/chunk/chunktest"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+	"github.com/tinyforge/fluentbit-trigger/test/planted"
 	"github.com/tinyforge/fluentbit-trigger/test/receiver"
 	triggerreceiver "github.com/tinyforge/fluentbit-trigger/trigger/receiver"
 )
-
-// planted is a hundred secrets in lines: each line, and the part of it that must be nowhere.
-func planted() (lines, secrets []string) {
-	word := func(prefix string, n, size int) string {
-		text := ""
-		for i := 0; len(text) < size; i++ {
-			text += fmt.Sprintf("%c%c%d", 'A'+(n+i)%26, 'a'+(n*7+i*3)%26, (n+i)%10)
-		}
-		return prefix + text[:size]
-	}
-	for n := range 4 {
-		for _, one := range []struct{ before, secret, after string }{
-			{"key ", "AKIA" + strings.ToUpper(word("", n, 16)), " used"},
-			{"token ", word("ghp_", n, 36), " rejected"},
-			{"token ", word("glpat-", n, 20), " rejected"},
-			{"token ", word("npm_", n, 36), " rejected"},
-			{"token ", word("pypi-", n, 90), " rejected"},
-			{"slack ", word("xoxb-", n, 40), " rejected"},
-			{"stripe ", word("sk_live_", n, 24), " rejected"},
-			{"jwt ", "eyJhbGciOiJIUzI1NiJ9." + word("eyJ", n, 40) + "." + word("", n+1, 43), " expired"},
-			{"POST https://hooks.slack.com/services/", word("", n, 40), " 404"},
-			{"> Authorization: Bearer ", word("", n, 30), ""},
-			{"> Authorization: Basic ", base64.StdEncoding.EncodeToString([]byte("user:" + word("", n, 12))), ""},
-			{"> Cookie: ", "session=" + word("", n, 32), ""},
-			{"dial postgres://app:", word("", n, 12), "@db:5432/shop"},
-			{"login password=", word("", n, 12), " from 10.0.0.1"},
-			{"DB_PASSWORD=", word("", n, 11), ""},
-			{`{"level":"error","password":"`, word("", n, 13), `"}`},
-			{`{"log":"{\"api_key\":\"`, word("", n, 14), `\"}"}`},
-			{"client_secret=", word("", n, 15), "&grant_type=refresh"},
-			{"-----BEGIN PRIVATE KEY-----", word("MIIE", n, 64), "-----END PRIVATE KEY-----"},
-			{"gcp ", word("AIza", n, 35), " used"},
-			{"azure AccountKey=", word("", n, 86) + "==", ";x"},
-			{"telegram ", fmt.Sprint(123456780+n) + ":A" + word("", n, 34), " used"},
-			{"sendgrid ", word("SG.", n, 22) + "." + word("", n+1, 40), " used"},
-			{"mail ", strings.ToLower(word("", n, 12)) + "@mail.example.com", " bounced"},
-			{"session ", word("sess-", n, 20), " of our own"},
-		} {
-			line := "boom " + one.before + one.secret + one.after
-			if n == 3 { // as the message of an exception
-				line = "boom java.lang.IllegalStateException: " + one.before + one.secret + one.after + "\n\tat shop.Api.call(Api.java:12)"
-			}
-			lines, secrets = append(lines, line), append(secrets, one.secret)
-		}
-	}
-	return lines, secrets
-}
 
 // TestNoPlantedSecretIsAnywhere sends lines with a hundred secrets, which are a key, a field, a label, a template, a sample of a roll-up, and lines around hits,
 // to receivers of every format, and looks for them in all that is sent, stored, answered and logged.
@@ -84,9 +36,7 @@ func TestNoPlantedSecretIsAnywhere(t *testing.T) {
 		}
 	}
 	more.WriteString(`
-[redact]
-email = true
-patterns = ['sess-\w+']
+` + planted.Settings + `
 [[rule]]
 name = "keyed"
 pattern = '^boom (?P<all>.*)'
@@ -119,21 +69,11 @@ escalate = [{ after = "1s", severity = "critical" }]
 	b.stop()
 	b.writeRules(strings.ReplaceAll(more.String(), "URL", strings.TrimSuffix(b.server.URL("/"), "/")))
 	b.start()
-	lines, secrets := planted()
-	if len(secrets) != 100 {
-		t.Fatalf("%d secrets, want 100", len(secrets))
-	}
-	var needles []string
-	for _, s := range secrets {
-		needles = append(needles, s, url.QueryEscape(s), base64.StdEncoding.EncodeToString([]byte(s)))
-	}
+	secrets := planted.Secrets()
+	lines := planted.Lines(secrets)
 	look := func(where, text string) {
 		t.Helper()
-		for i, needle := range needles {
-			if at := strings.Index(text, needle); at >= 0 {
-				t.Errorf("%s holds secret %d: …%q…", where, i/3, text[max(0, at-60):min(len(text), at+len(needle)+20)])
-			}
-		}
+		planted.Look(t, secrets, where, text)
 	}
 
 	tap, alerts := b.stream("/api/v1/tap"), b.stream("/api/v1/alerts/stream")

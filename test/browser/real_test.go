@@ -57,8 +57,8 @@ func (b *tab) logIn(r *real) {
 	b.until(`location.pathname === '/' && document.querySelector('main h1') !== null`)
 }
 
-// startReal starts one as the standalone program does, with a file of tokens or with the token that it makes.
-func startReal(t *testing.T, guarded bool) *real {
+// startReal starts one as the standalone program does, with a file of tokens or with the token that it makes, and more settings.
+func startReal(t *testing.T, guarded bool, more ...string) *real {
 	t.Helper()
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -100,7 +100,7 @@ severity = "critical"
 [[rule]]
 name = "quiet"
 keywords = ["never to be seen"]
-`, filepath.Join(dir, "store.db"), address, tokens, r.receiver.URL("/hook")))
+%s`, filepath.Join(dir, "store.db"), address, tokens, r.receiver.URL("/hook"), strings.Join(more, "\n")))
 	stores := &store.Registry{}
 	r.p, err = pipeline.New(pipeline.Options{ID: "real", Sources: config.Sources{Files: []string{rules}}, Stores: stores, LogTo: io.MultiWriter(t.Output(), &r.log), Origin: "output:trigger:real"})
 	if err != nil {
