@@ -26,7 +26,10 @@ func TestHeartbeatIsReported(t *testing.T) {
 		t.Errorf("last %v, reason %v", state("last"), state("reason"))
 	}
 	metrics := b.want(200, "GET", "/metrics", nil).text
-	for _, want := range []string{`heartbeat_requests_total{id="t",result="sent"} 1`, `heartbeat_requests_total{id="t",result="withheld"} 0`, `heartbeat_last_success_time_seconds{id="t"} 1.`} {
+	for _, want := range []string{
+		`heartbeat_requests_total{id="t",result="sent"} 1`, `heartbeat_requests_total{id="t",result="withheld"} 0`, `heartbeat_last_success_time_seconds{id="t"} 1.`,
+		`heartbeat_interval_seconds{id="t"} 60`,
+	} {
 		if !strings.Contains(metrics, want) {
 			t.Errorf("the metrics lack %s", want)
 		}

@@ -30,11 +30,12 @@ type Options struct {
 // Status is a copy of what a Heart did.
 type Status struct {
 	On       bool
-	Sent     int64     // requests that the service accepted
-	Failed   int64     // requests that it did not, retries included
-	Withheld int64     // moments at which no request was sent, because alerts may not arrive
-	Last     time.Time // the last accepted request; zero: none
-	Reason   string    // why the latest request was withheld, or failed; "": it was accepted, or none was due yet
+	Every    time.Duration // between two requests
+	Sent     int64         // requests that the service accepted
+	Failed   int64         // requests that it did not, retries included
+	Withheld int64         // moments at which no request was sent, because alerts may not arrive
+	Last     time.Time     // the last accepted request; zero: none
+	Reason   string        // why the latest request was withheld, or failed; "": it was accepted, or none was due yet
 }
 
 // Heart sends the requests. It is safe for concurrent use.
@@ -61,7 +62,7 @@ func (h *Heart) Set(s Sender, every time.Duration) {
 	h.mu.Lock()
 	before := h.sender
 	h.sender, h.every = s, every
-	h.status.On, h.status.Reason = s != nil, ""
+	h.status.On, h.status.Every, h.status.Reason = s != nil, every, ""
 	h.mu.Unlock()
 	if before != nil {
 		before.Close()

@@ -65,7 +65,7 @@ func (p *Pipeline) Heartbeat() heartbeat.Status {
 	status := p.heart.Status()
 	if !status.On {
 		if s := p.Settings(); s != nil && s.Heartbeat.On() {
-			status.On, status.Reason = true, "its settings cannot be used"
+			status.On, status.Every, status.Reason = true, s.Heartbeat.Every, "its settings cannot be used"
 		}
 	}
 	return status

@@ -183,8 +183,8 @@ func TestMonitoringAsksForWhatThereIs(t *testing.T) {
 	stores := &store.Registry{}
 	p, err := pipeline.New(pipeline.Options{
 		ID: "one", Stores: stores, LogTo: t.Output(), Origin: "output:trigger:one",
-		Sources: config.Sources{Inline: fmt.Sprintf("store = %q\n[admin]\nlisten = \"unix://%s\"\n[egress]\nallow = [\"127.0.0.1/32\"]\n[[rule]]\nname = \"boom\"\npattern = \"^boom\"\n[[trigger]]\nname = \"ops\"\nurl = %q\n",
-			filepath.Join(dir, "one.db"), socket, hooks.URL("/"))},
+		Sources: config.Sources{Inline: fmt.Sprintf("store = %q\n[admin]\nlisten = \"unix://%s\"\n[egress]\nallow = [\"127.0.0.1/32\"]\n[heartbeat]\nurl = %q\n[[rule]]\nname = \"boom\"\npattern = \"^boom\"\n[[trigger]]\nname = \"ops\"\nurl = %q\n",
+			filepath.Join(dir, "one.db"), socket, hooks.URL("/beat"), hooks.URL("/"))},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -88,6 +88,7 @@ func list() []metric {
 		{"rule_filter_seconds", "Estimated cost of a rule's prefilter per line.", []string{"rule", "filter"}},
 		{"redacted_total", "Secrets masked in alerts, by the name of the mask.", []string{"mask"}},
 		{"heartbeat_requests_total", "Heartbeats, by result: sent, failed, or withheld because alerts might not arrive.", []string{"result"}},
+		{"heartbeat_interval_seconds", "How often a heartbeat is due: the setting every.", nil},
 		{"heartbeat_last_success_time_seconds", "Unix time of the last heartbeat that the service accepted; 0 if there is none.", nil},
 		{"workloads", "Workloads that sent records.", nil},
 		{"rules", "Rules in force.", nil},
@@ -229,6 +230,7 @@ func (m *collector) instance(ch chan<- prometheus.Metric, i *Instance) {
 			last = float64(h.Last.UnixMilli()) / 1e3
 		}
 		s.gauge("heartbeat_last_success_time_seconds", last)
+		s.gauge("heartbeat_interval_seconds", h.Every.Seconds())
 	}
 	for name, n := range stats.Engine.Redacted {
 		s.counter("redacted_total", n, name)
