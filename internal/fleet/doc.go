@@ -7,6 +7,11 @@
 //   - Each hit is in one place: reported, unreported, or counted as lost when the engine lost what it had acknowledged. A claim counts nothing.
 //   - Times on the wire are ages. Clocks of nodes may differ, and the engine's may step back.
 //
-// Engine is the seam to Redis (internal/fleet/redis) and to a model in memory (internal/fleet/memory), Node the seam to the store of the node. Gate, Mover
-// and Keeper are the three loops between them.
+// Engine is the seam to Redis (internal/fleet/redis) and to a model in memory (internal/fleet/memory), Node the seam to the store of the node. A Fleet runs the
+// loops between them: the gate asks whose alert leaves, the mover gives counts and settles, the keeper beats and works off what is due, and the reporter
+// reports hits of thresholds and lines that were heard.
+//
+//	node:    asked ──lead──► due ──sent──► settled         engine:  (none) ─claim─► open+lead ─settle─► open ─due, unreported─► frozen ─settle─► open (next)
+//	           │──held──► withdrawn, in the outbox ──given──► gone       │ deadline                              │ lease ends
+//	           │──wait over, or circuit open──► alone                    └─► taken over by a keeper, same id     └─► taken again, same id, same numbers
 package fleet

@@ -5,8 +5,7 @@ import (
 	"time"
 )
 
-// Node is this node's side of the fleet: its store, and behind it its engine of rules. Its methods are called from the goroutines of Gate, Mover and Keeper,
-// one at a time from each.
+// Node is this node's side of the fleet: its store, and behind it its engine of rules. Its methods are called from the loops of a Fleet, by several at once.
 //
 // Every method that changes something is one transaction of the store: after an error nothing has changed, and the loops call again. Exactness over a kill
 // rests on these transactions and on nothing else:
@@ -33,11 +32,11 @@ type Node interface {
 	// Forget removes outbox rows that are too old to be given, and counts their hits as forgotten.
 	Forget(ctx context.Context, seqs []int64) error
 
-	// Leaving returns rows of alerts that leave or left and are not settled, those that ended first, at most limit.
+	// Leaving returns rows of alerts that leave or left and are not settled, those that ended first, at most limit. Rows older than MaxGiftAge may be dropped.
 	Leaving(ctx context.Context, limit int) ([]Leaving, error)
 	// Settled removes rows. It adds the hits of a roll-up whose answer is Mine to the total of reported hits.
 	Settled(ctx context.Context, list []SettledRow) error
-	// Yield withdraws what has not begun of alerts that another node has, and removes their rows.
+	// Yield withdraws what has not begun of alerts that another node has, and removes their rows. An attempt that runs is the last.
 	Yield(ctx context.Context, ids []string) error
 
 	// Accept stores an alert that this node took, due at once, and a row to settle it; an alert whose id is known changes nothing. For HandOver the id is
@@ -49,9 +48,11 @@ type Node interface {
 	Totals(ctx context.Context) (given, told int64, err error)
 	// Share puts the silences of the namespace in force and stores them. Whole says that the list is complete: silences of the fleet that it does not have
 	// end. Windows in Closed are closed here as well, each once.
+	// The epoch is stored with them.
 	Share(ctx context.Context, s Shared, whole bool) error
-	// Silences returns the silences of the fleet that are in force here, for an engine that lost its data.
-	Silences(ctx context.Context) ([]Silence, error)
+	// Silences returns the silences of the fleet that are in force here, and the Epoch of the last Share: if the engine's is another one, it lost its data and
+	// gets them back.
+	Silences(ctx context.Context) (epoch string, list []Silence, err error)
 }
 
 // Candidate is an alert that waits for a decision.

@@ -1,0 +1,497 @@
+package fleet_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/fleet"
+	"github.com/tinyforge/fluentbit-trigger/internal/fleet/fleettest"
+	"github.com/tinyforge/fluentbit-trigger/internal/fleet/memory"
+	"github.com/tinyforge/fluentbit-trigger/test/await"
+)
+
+var key = fleet.KeyOf("cooldown", "db-down")
+
+// world is a fleet in a bubble of synctest: nodes, one engine, one receiver.
+type world struct {
+	t      *testing.T
+	engine *memory.Engine
+	mu     sync.Mutex
+	sent   []fleettest.Sent
+	down   map[string]bool // nodes whose receiver fails
+	nodes  map[string]*member
+	log    await.Log
+	keeper string // the node that beats first
+}
+
+type member struct {
+	*fleettest.Node
+	*fleet.Fleet
+	end  context.CancelFunc
+	over chan struct{}
+}
+
+func newWorld(t *testing.T) *world {
+	return &world{t: t, engine: memory.New(time.Now, 100_000), nodes: map[string]*member{}, down: map[string]bool{}, keeper: "a"}
+}
+
+func settings() fleet.Settings {
+	s := fleet.DefaultSettings()
+	s.Namespace, s.Grace = "test", 2*time.Second
+	return s
+}
+
+// start starts a node, with the store it had.
+func (w *world) start(name string, change func(*fleet.Options)) *member {
+	m := w.nodes[name]
+	if m == nil {
+		m = &member{Node: fleettest.NewNode(name, func(s fleettest.Sent) bool {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			if w.down[s.Node] {
+				return false
+			}
+			w.sent = append(w.sent, s)
+			return true
+		})}
+		w.nodes[name] = m
+	} else {
+		m.Node.Start(time.Now())
+	}
+	o := fleet.Options{
+		Engine: w.engine, Node: m.Node, Settings: settings(), Run: "run-" + name, Name: name, Version: "v1", Triggers: "t1",
+		Random: func() float64 {
+			if name == w.keeper {
+				return 0.1
+			}
+			return 0.9
+		},
+		Log: slog.New(slog.NewTextHandler(&w.log, nil)),
+	}
+	if change != nil {
+		change(&o)
+	}
+	m.Fleet = fleet.New(o)
+	m.Node.Done = m.Fleet.Wake
+	if err := m.Fleet.Resume(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	m.end, m.over = cancel, make(chan struct{})
+	go func() { defer close(m.over); m.Fleet.Run(ctx) }()
+	return m
+}
+
+// kill ends a node as kill -9 does.
+func (m *member) kill() {
+	m.Node.Kill()
+	m.end()
+	<-m.over
+}
+
+func (w *world) stop() {
+	for _, m := range w.nodes {
+		m.end()
+		<-m.over
+	}
+}
+
+// hit makes a candidate of a node.
+func (m *member) hit(id string, hits int64, change func(*fleet.Candidate)) (made int64) {
+	now := time.Now()
+	c := fleet.Candidate{
+		Claim: fleet.Claim{Key: key, ID: id, Terms: fleet.Terms{Cooldown: 20 * time.Second}, HandOver: 10 * time.Second, Payload: []byte(id)},
+		Until: now.Add(5 * time.Second),
+	}
+	if change != nil {
+		change(&c)
+	}
+	list := m.Candidate(c, fleet.Counts{"cooldown": hits}, now, now)
+	m.Offer(list)
+	return int64(len(list)) * hits // a node that is dead makes none
+}
+
+func (w *world) list() (out []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range w.sent {
+		id := s.ID
+		if s.How == "rollup" || s.How == "absence" {
+			id = "*"
+		}
+		out = append(out, fmt.Sprintf("%s %s %s %d/%d", s.Node, s.How, id, s.Hits, s.Nodes))
+	}
+	return out
+}
+
+// check compares the alerts that were sent, and that each hit is in one place.
+func (w *world) check(hits, lost int64, want ...string) {
+	w.t.Helper()
+	if got := w.list(); strings.Join(got, "\n") != strings.Join(want, "\n") {
+		w.t.Errorf("sent\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	var sum fleettest.Account
+	for _, m := range w.nodes {
+		a := m.Account()
+		sum.Alerts, sum.Pending, sum.Outbox, sum.Given, sum.Told = sum.Alerts+a.Alerts, sum.Pending+a.Pending, sum.Outbox+a.Outbox, sum.Given+a.Given, sum.Told+a.Told
+	}
+	e, err := w.engine.Account(context.Background())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if got := sum.Alerts + sum.Pending + sum.Outbox + sum.Told + e.Untold; hits != got+lost || sum.Given-sum.Told-e.Untold != lost {
+		w.t.Errorf("%d hits, %d found, %d given, %d told, %d untold, want %d lost", hits, got, sum.Given, sum.Told, e.Untold, lost)
+	}
+}
+
+func TestOneAlertAndItsRollup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.stop()
+		for _, name := range []string{"a", "b", "c"} {
+			w.start(name, nil)
+		}
+		w.nodes["a"].hit("al_1", 1, nil)
+		synctest.Wait()
+		w.nodes["b"].hit("al_2", 7, nil)
+		w.nodes["c"].hit("al_3", 5, nil)
+		time.Sleep(21 * time.Second)
+		w.nodes["a"].hit("al_4", 30, func(c *fleet.Candidate) { c.Rollup = true })
+		time.Sleep(5 * time.Second)
+		w.check(43, 0, "a lead al_1 1/1", "a rollup * 42/3")
+		time.Sleep(time.Minute)
+		w.check(43, 0, "a lead al_1 1/1", "a rollup * 42/3")
+		for name, m := range w.nodes {
+			if a := m.Account(); a.Unsettled > 0 {
+				t.Errorf("%s has %d alerts that are not settled", name, a.Unsettled)
+			}
+		}
+	})
+}
+
+func TestWithoutAnAnswerEachNodeAlerts(t *testing.T) {
+	for why, fails := range map[string]error{"timeout": context.DeadlineExceeded, "circuit": fleet.ErrCircuit, "refused": fleet.ErrRefused, "full": fleet.ErrFull} {
+		t.Run(why, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				defer w.stop()
+				a, b := w.start("a", nil), w.start("b", nil)
+				w.engine.Fail(fails)
+				begun := time.Now()
+				a.hit("al_1", 1, nil)
+				b.hit("al_2", 1, nil)
+				time.Sleep(5 * time.Second)
+				synctest.Wait()
+				w.mu.Lock()
+				if len(w.sent) != 2 || w.sent[0].How != "alone" || w.sent[1].How != "alone" {
+					t.Fatalf("sent: %v", w.sent)
+				}
+				took, want := w.sent[1].At.Sub(begun), 0*time.Second
+				if why == "timeout" {
+					why, want = fleet.WhyWait, 4750*time.Millisecond
+				}
+				if took < want || took > want+300*time.Millisecond {
+					t.Errorf("it left after %v, want %v", took, want)
+				}
+				w.sent = nil
+				w.mu.Unlock()
+				if n := a.Stats().Alone[why]; n != 1 || a.Up() {
+					t.Errorf("stats: %+v", a.Stats())
+				}
+				time.Sleep(time.Minute)
+				w.engine.Fail(nil)
+				time.Sleep(time.Minute)
+				if n := strings.Count(w.log.String(), "does not answer"); n != 2 {
+					t.Errorf("%d lines say that the engine does not answer, want one of each node:\n%s", n, w.log.String())
+				}
+				if n := strings.Count(w.log.String(), "answers again"); n != 2 || !a.Up() {
+					t.Errorf("%d lines say that the engine answers again:\n%s", n, w.log.String())
+				}
+				a.hit("al_3", 1, nil)
+				synctest.Wait()
+				b.hit("al_4", 1, nil)
+				time.Sleep(30 * time.Second)
+				w.check(4, 0, "a lead al_3 1/1", "a rollup * 1/1")
+			})
+		})
+	}
+}
+
+func TestAnAlertOfANodeThatDiedIsTakenOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.keeper = "b"
+		defer w.stop()
+		a, b := w.start("a", nil), w.start("b", nil)
+		w.down["a"] = true
+		a.hit("al_1", 1, nil)
+		time.Sleep(time.Second)
+		b.hit("al_2", 3, nil)
+		time.Sleep(30 * time.Second) // renewed all the time
+		w.check(4, 0, "b rollup * 3/1")
+		a.kill()
+		time.Sleep(15 * time.Second)
+		w.check(4, 0, "b rollup * 3/1", "b hand_over al_1 0/0")
+		w.start("a", nil)
+		w.mu.Lock()
+		w.down["a"] = false
+		w.mu.Unlock()
+		time.Sleep(time.Minute)
+		if n := len(w.list()); n != 3 { // the node that came back sends it under the same id
+			t.Errorf("sent: %v", w.list())
+		}
+	})
+}
+
+func TestAnAlertThatAnotherNodeHasIsWithdrawn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.stop()
+		a := w.start("a", nil)
+		w.down["a"] = true
+		a.hit("al_1", 1, nil)
+		time.Sleep(time.Second)
+		taken := w.engine.Take(t.Context(), []fleet.Take{{Work: fleet.Work{Key: key}, Run: "run-b", Node: "b", Triggers: "t1", Lease: time.Minute}})
+		if taken[0].Kind != fleet.Nothing {
+			t.Fatalf("taken before its time: %+v", taken)
+		}
+		w.engine.Fail(fleet.ErrUnreachable) // so that it cannot renew
+		time.Sleep(12 * time.Second)
+		w.engine.Fail(nil)
+		taken = w.engine.Take(t.Context(), []fleet.Take{{Work: fleet.Work{Key: key}, Run: "run-b", Node: "b", Triggers: "t1", Lease: time.Minute}})
+		if taken[0].Kind != fleet.HandOver || taken[0].ID != "al_1" {
+			t.Fatalf("taken: %+v", taken)
+		}
+		w.engine.Settle(t.Context(), []fleet.Settlement{{Work: fleet.Work{Key: key}, Run: "run-b", Triggers: "t1", ID: "al_1"}})
+		time.Sleep(12 * time.Second)
+		w.mu.Lock()
+		w.down["a"] = false
+		w.mu.Unlock()
+		time.Sleep(time.Minute)
+		if len(w.list()) > 0 {
+			t.Errorf("sent: %v", w.list())
+		}
+	})
+}
+
+// TestANodeIsKilledBetweenAnyTwoSteps kills a node at each of its transactions, before and after it, and starts it again with the store it had.
+func TestANodeIsKilledBetweenAnyTwoSteps(t *testing.T) {
+	for _, step := range []string{"decide", "outbox", "given", "leaving", "settled", "accept", "totals"} {
+		for nth := 1; nth <= 3; nth++ {
+			t.Run(fmt.Sprint(step, nth), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					w := newWorld(t)
+					defer w.stop()
+					a := w.start("a", nil)
+					w.start("b", nil)
+					var count atomic.Int64
+					dead := make(chan struct{})
+					a.SetFail(func(transaction string) error {
+						if transaction == step {
+							if count.Add(1) == int64(nth) {
+								a.Node.Kill()
+								close(dead)
+							}
+						}
+						return nil
+					})
+					made := a.hit("al_1", 1, nil)
+					synctest.Wait()
+					made += w.nodes["b"].hit("al_2", 7, nil)
+					time.Sleep(time.Second)
+					made += a.hit("al_3", 4, func(c *fleet.Candidate) { c.Rollup = true })
+					time.Sleep(40 * time.Second)
+					select {
+					case <-dead:
+						a.end()
+						<-a.over
+						a.SetFail(nil)
+						w.start("a", nil)
+					default:
+					}
+					time.Sleep(2 * time.Minute)
+					synctest.Wait()
+					var sum int64
+					ids := map[string]int64{}
+					for _, s := range w.sent { // one that was taken over is sent twice, under one id
+						sum += max(0, s.Hits-ids[s.ID])
+						ids[s.ID] = max(s.Hits, ids[s.ID])
+					}
+					if a.Account().Pending > 0 {
+						t.Errorf("pending: %+v", a.Account())
+					}
+					if sum != made {
+						t.Errorf("%d of %d hits were reported: %v", sum, made, w.list())
+					}
+					e, _ := w.engine.Account(t.Context())
+					given, told := a.Account().Given+w.nodes["b"].Account().Given, a.Account().Told+w.nodes["b"].Account().Told
+					if e.Untold != 0 || given != told {
+						t.Errorf("given %d, told %d, untold %d", given, told, e.Untold)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestAStoreThatFailsLosesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.stop()
+		a, b := w.start("a", nil), w.start("b", nil)
+		var n atomic.Int64
+		fail := func(string) error { // two of three transactions
+			if n.Add(1)%3 != 0 {
+				return errors.New("the disk is full")
+			}
+			return nil
+		}
+		a.SetFail(fail)
+		a.hit("al_1", 1, nil)
+		time.Sleep(2 * time.Second)
+		b.hit("al_2", 7, nil)
+		a.hit("al_3", 4, nil)
+		time.Sleep(3 * time.Minute)
+		a.SetFail(nil)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		var sum int64
+		for _, s := range w.sent {
+			sum += s.Hits
+		}
+		if sum != 12 {
+			t.Errorf("%d of 12 hits were reported: %v", sum, w.list())
+		}
+	})
+}
+
+func TestAnEngineThatLosesItsDataCostsWhatWasGiven(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.stop()
+		var lost []fleet.Account
+		w.start("a", func(o *fleet.Options) { o.Lost = func(_ context.Context, a fleet.Account) { lost = append(lost, a) } })
+		b := w.start("b", nil)
+		time.Sleep(10 * time.Second)
+		if err := w.engine.PutSilence(t.Context(), fleet.Silence{ID: "si_1", Left: time.Hour, Body: []byte("{}")}, false); err != nil {
+			t.Fatal(err)
+		}
+		w.nodes["a"].hit("al_1", 1, nil)
+		synctest.Wait()
+		b.hit("al_2", 7, nil)
+		time.Sleep(10 * time.Second)
+		w.engine.Lose()
+		b.hit("al_3", 5, nil)
+		time.Sleep(40 * time.Second)
+		synctest.Wait()
+		w.check(13, 7, "a lead al_1 1/1", "b lead al_3 5/1")
+		if len(lost) != 1 || lost[0].Given != 0 {
+			t.Errorf("the loss was reported %d times: %+v", len(lost), lost)
+		}
+		e, _ := w.engine.Account(t.Context())
+		if e.Lost() != 7 {
+			t.Errorf("the account says that %d hits are lost: %+v", e.Lost(), e)
+		}
+		s, _ := w.engine.Shared(t.Context())
+		if len(s.Silences) != 1 || s.Silences[0].ID != "si_1" {
+			t.Errorf("silences after the loss: %+v", s)
+		}
+	})
+}
+
+func TestOldGiftsAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.stop()
+		a, b := w.start("a", nil), w.start("b", nil)
+		a.hit("al_1", 1, nil)
+		synctest.Wait()
+		b.hit("al_2", 7, nil)
+		time.Sleep(100 * time.Millisecond)
+		w.engine.Fail(fleet.ErrCircuit)
+		time.Sleep(13 * time.Hour)
+		w.engine.Fail(nil)
+		time.Sleep(time.Minute)
+		if got := b.Account(); got.Forgotten != 7 || got.Outbox != 0 || b.Stats().Forgotten != 7 {
+			t.Errorf("account: %+v", got)
+		}
+	})
+}
+
+func TestKnownTemplatesAreWithdrawn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.stop()
+		a, b := w.start("a", nil), w.start("b", nil)
+		sight := func(c *fleet.Candidate) { c.Sight = &fleet.Sight{Key: fleet.KeyOf("seen", "x"), For: time.Hour} }
+		a.hit("al_1", 1, sight)
+		synctest.Wait()
+		b.hit("al_2", 1, sight)
+		time.Sleep(time.Minute)
+		w.check(1, 0, "a lead al_1 1/1") // the engine of rules counts the known one
+		if got := b.Account(); got.Outcomes["known"] != 1 || b.Stats().Claims["known"] != 1 {
+			t.Errorf("account: %+v", got)
+		}
+	})
+}
+
+func TestThresholdsAndAbsencesAreOfTheFleet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.stop()
+		var crossed, recovered []string
+		note := func(name string) func(o *fleet.Options) {
+			return func(o *fleet.Options) {
+				o.Crossed = func(_ fleet.Key, sum int64) { crossed = append(crossed, fmt.Sprint(name, sum)) }
+				o.Recovered = func(_ fleet.Key, gone time.Duration) { recovered = append(recovered, fmt.Sprint(name, gone)) }
+			}
+		}
+		a, b := w.start("a", note("a")), w.start("b", note("b"))
+		limit := fleet.Threshold{Count: 5, Within: time.Minute, Cooldown: time.Minute}
+		threshold := fleet.KeyOf("threshold", "x")
+		a.Count(threshold, time.Now(), 3, limit)
+		time.Sleep(time.Second)
+		w.engine.Fail(context.DeadlineExceeded)
+		b.Count(threshold, time.Now(), 1, limit)
+		time.Sleep(time.Second)
+		b.Count(threshold, time.Now(), 1, limit) // in a report of its own, after the one that is repeated
+		time.Sleep(time.Second)
+		w.engine.Fail(nil)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if got := strings.Join(crossed, " "); got != "b5" {
+			t.Errorf("crossed: %s", got)
+		}
+
+		absence := fleet.Hearing{Key: fleet.KeyOf("absence", "backup"), Within: time.Hour}
+		watch := absence
+		watch.Watch = true
+		a.Heard(watch, time.Now())
+		b.Heard(watch, time.Now())
+		time.Sleep(50 * time.Minute)
+		b.Heard(absence, time.Now())
+		time.Sleep(59 * time.Minute)
+		if got := w.list(); len(got) > 0 {
+			t.Errorf("sent: %v", got)
+		}
+		time.Sleep(3 * time.Minute)
+		if got := strings.Join(w.list(), "; "); got != "a absence * 0/0" {
+			t.Errorf("sent: %s", got)
+		}
+		a.Heard(absence, time.Now())
+		b.Heard(absence, time.Now())
+		time.Sleep(5 * time.Minute)
+		synctest.Wait()
+		if len(recovered) != 1 || !strings.HasSuffix(recovered[0], "1h2m0s") {
+			t.Errorf("recovered: %v", recovered)
+		}
+	})
+}

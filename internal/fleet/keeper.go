@@ -1,0 +1,194 @@
+package fleet
+
+import (
+	"context"
+	"time"
+)
+
+// keeper sends the heartbeat, and works off what is due while this node is the keeper. A lease decides who that is, for economy: with two keepers, or none for
+// a while, every number stays right.
+func (f *Fleet) keeper(ctx context.Context) {
+	k := keeping{Fleet: f}
+	sleep(ctx, time.Duration(f.opt.Random()*float64(beatEvery))) // a thousand nodes that start at once do not connect at once
+	ticks := time.NewTicker(tick)
+	defer ticks.Stop()
+	for ctx.Err() == nil {
+		now := f.opt.Now()
+		if !now.Before(k.nextBeat) || k.nextBeat.Sub(now) > beatEvery { // or the clock stepped back
+			k.beat(ctx, now)
+		}
+		if now.Before(k.until) {
+			k.work(ctx)
+		}
+		select {
+		case <-ticks.C:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// keeping is the state of the keeper.
+type keeping struct {
+	*Fleet
+	nextBeat time.Time
+	until    time.Time // this node is the keeper until then
+	triggers string    // of the last heartbeat
+	orphans  []string
+	epoch    string // as last seen
+	version  int64  // of what all nodes share, as last pulled
+	pulled   bool
+	shard    int // where work goes on
+}
+
+func (k *keeping) beat(ctx context.Context, now time.Time) {
+	k.nextBeat = now.Add(beatEvery)
+	given, told, err := k.opt.Node.Totals(ctx)
+	if err != nil {
+		k.storeFailed(ctx, "totals cannot be read", err)
+		return
+	}
+	b := Beat{Run: k.opt.Run, Node: k.opt.Name, Version: k.opt.Version, Triggers: *k.Fleet.triggers.Load(), Given: given, Told: told}
+	var p Pulse
+	k.call(ctx, k.opt.Settings.Wait, func(ctx context.Context) { p, err = k.opt.Engine.Beat(ctx, b) })
+	if ctx.Err() != nil {
+		return
+	}
+	k.health.note(err)
+	if err != nil {
+		return
+	}
+	k.count.beats.Add(1)
+	before := k.pulse.Swap(&p)
+	if p.Twin && (before == nil || !before.Twin) {
+		k.opt.Log.Warn("fleet: another node has the same name; set fleet.node", "node", k.opt.Name)
+	}
+	k.triggers, k.orphans = b.Triggers, p.Orphans
+	k.until = time.Time{}
+	if p.Keeper {
+		k.until = now.Add(KeeperLease - beatEvery)
+	}
+	k.share(ctx, &p)
+}
+
+// share pulls silences and closed windows after a change. An engine that lost its data gets the silences of this node back first.
+func (k *keeping) share(ctx context.Context, p *Pulse) {
+	if k.pulled && p.Epoch == k.epoch && p.Version == k.version {
+		return
+	}
+	known, own, err := k.opt.Node.Silences(ctx)
+	if err != nil {
+		k.storeFailed(ctx, "silences cannot be read", err)
+		return
+	}
+	lost := known != "" && known != p.Epoch
+	if lost {
+		for _, s := range own {
+			k.call(ctx, k.opt.Settings.Wait, func(ctx context.Context) { err = k.opt.Engine.PutSilence(ctx, s, true) })
+			if err != nil {
+				k.health.note(err)
+				return
+			}
+		}
+	}
+	if err := k.pull(ctx, !lost); err != nil {
+		return
+	}
+	k.pulled, k.epoch, k.version = true, p.Epoch, p.Version
+	if !lost {
+		return
+	}
+	k.count.epochs.Add(1)
+	k.opt.Log.Warn("fleet: the engine lost its data; windows that were open open again, and counts it had are lost", "keeper", p.Keeper)
+	if p.Keeper && k.opt.Lost != nil {
+		var a Account
+		k.call(ctx, k.opt.Settings.Wait, func(ctx context.Context) { a, err = k.opt.Engine.Account(ctx) })
+		if err == nil {
+			k.opt.Lost(ctx, a)
+		}
+	}
+}
+
+// pull puts what all nodes share in force.
+func (f *Fleet) pull(ctx context.Context, whole bool) error {
+	f.silences.Lock()
+	defer f.silences.Unlock()
+	var s Shared
+	var err error
+	f.call(ctx, f.opt.Settings.Wait, func(ctx context.Context) { s, err = f.opt.Engine.Shared(ctx) })
+	if err != nil {
+		f.health.note(err)
+		return err
+	}
+	if err := f.opt.Node.Share(ctx, s, whole); err != nil {
+		f.storeFailed(ctx, "silences of the fleet cannot be stored", err)
+		return err
+	}
+	return nil
+}
+
+// Pull puts what all nodes share in force at once, after a change that this node made.
+func (f *Fleet) Pull(ctx context.Context) error { return f.pull(ctx, true) }
+
+// work takes what is due and stores it. What cannot be stored is taken again, by whoever is the keeper, when its lease ends.
+func (k *keeping) work(ctx context.Context) {
+	shards := make([]int, Shards)
+	for i := range shards {
+		shards[i] = (i + k.shard) % Shards
+	}
+	k.shard = (k.shard + 1) % Shards // none comes last forever
+	for i, triggers := range append([]string{k.triggers}, k.orphans...) {
+		var due []Work
+		var err error
+		k.call(ctx, k.opt.Settings.Wait, func(ctx context.Context) { due, err = k.opt.Engine.Due(ctx, shards, triggers, 16) })
+		if err != nil && ctx.Err() == nil {
+			k.health.note(err) // what other shards have is worked off all the same
+		}
+		for len(due) > 0 && ctx.Err() == nil {
+			part := due[:min(batch, len(due))]
+			due = due[len(part):]
+			k.take(ctx, part, triggers, i > 0)
+		}
+	}
+}
+
+func (k *keeping) take(ctx context.Context, work []Work, triggers string, adopted bool) {
+	list := make([]Take, len(work))
+	for i, w := range work {
+		list[i] = Take{Work: w, Run: k.opt.Run, Node: k.opt.Name, Triggers: triggers, Adopted: adopted, Lease: max(workLease, k.opt.Settings.HandOver)}
+	}
+	var taken []Taken
+	k.call(ctx, k.opt.Settings.Wait, func(ctx context.Context) { taken = k.opt.Engine.Take(ctx, list) })
+	stored := false
+	for i := range taken {
+		t := &taken[i]
+		if t.Err != nil {
+			if ctx.Err() == nil {
+				k.health.note(t.Err)
+			}
+			continue
+		}
+		id := t.ID
+		if t.Kind == Nothing {
+			continue
+		}
+		if t.Kind != HandOver {
+			id = WorkID(k.opt.Settings.Namespace, t)
+		}
+		if err := k.opt.Node.Accept(ctx, id, t); err != nil {
+			k.storeFailed(ctx, "work that was taken cannot be stored", err)
+			continue
+		}
+		stored = true
+		switch t.Kind {
+		case HandOver:
+			k.count.handovers.Add(1)
+		case Rollup:
+			k.count.rollups.Add(1)
+		case Absence:
+			k.count.absences.Add(1)
+		}
+	}
+	if stored {
+		wake(k.moves)
+	}
+}

@@ -1,0 +1,237 @@
+package fleet
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Threshold is what a rule of the fleet asks of its hits.
+type Threshold struct {
+	Count    int64
+	Within   time.Duration
+	Cooldown time.Duration
+}
+
+// Bounds of what waits to be reported.
+const (
+	reportEvery  = 250 * time.Millisecond
+	maxReporting = 10_000 // keys
+	hearLeast    = time.Second
+	hearMost     = time.Minute
+)
+
+// reporter holds what is to be reported: hits towards thresholds, and lines that were heard. It is in memory alone: a node that is killed loses the hits of the
+// last reportEvery, which the engine of rules counts as suppressed all the same.
+type reporter struct {
+	run string // of this process: sequence numbers begin with it
+
+	mu      sync.Mutex // guards the fields below
+	counts  map[Key]*counting
+	hearing map[Key]*hearing
+	full    int64 // reports that there was no room for
+}
+
+type counting struct {
+	Threshold
+	seq    int64
+	sent   []timed // of the report whose answer is awaited
+	hits   []timed // the oldest first, at most MaxAged
+	latest time.Time
+}
+
+type timed struct {
+	at   time.Time
+	hits int64
+}
+
+type hearing struct {
+	Hearing
+	at    time.Time // zero: not heard, the watch began
+	next  time.Time // when it may be reported again
+	dirty bool
+}
+
+func (r *reporter) init() {
+	var random [8]byte
+	_, _ = rand.Read(random[:]) // it never fails
+	r.run = hex.EncodeToString(random[:])
+	r.counts, r.hearing = map[Key]*counting{}, map[Key]*hearing{}
+}
+
+// Count reports hits towards a threshold of the fleet. It never blocks. It reports false when there is no room: the node counts by itself.
+func (f *Fleet) Count(key Key, at time.Time, hits int64, t Threshold) bool {
+	r := &f.reporter
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c := r.counts[key]
+	if c == nil {
+		if len(r.counts) >= maxReporting {
+			r.full++
+			return false
+		}
+		c = &counting{}
+		r.counts[key] = c
+	}
+	c.Threshold = t
+	c.latest = at
+	// Hits of one moment are one entry: the parts of the time within which they count are fine enough for 64 of them.
+	if n := len(c.hits); n > 0 && (at.Sub(c.hits[n-1].at) < max(reportEvery, t.Within/MaxAged) || n == MaxAged) {
+		c.hits[n-1].hits += hits
+	} else {
+		c.hits = append(c.hits, timed{at, hits})
+	}
+	return true
+}
+
+// Heard reports that the line was heard that must not be absent, or with h.Watch that it is waited for. Key, Within, Title and Sample are taken from h. It never
+// blocks.
+func (f *Fleet) Heard(h Hearing, at time.Time) bool {
+	r := &f.reporter
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := r.hearing[h.Key]
+	if e == nil {
+		if len(r.hearing) >= maxReporting {
+			r.full++
+			return false
+		}
+		e = &hearing{}
+		r.hearing[h.Key] = e
+	}
+	watch := h.Watch && e.at.IsZero()
+	e.Hearing, e.dirty = h, true
+	e.Watch = watch
+	if !h.Watch && at.After(e.at) {
+		e.at = at
+	}
+	return true
+}
+
+// report reports every reportEvery.
+func (f *Fleet) report(ctx context.Context) {
+	ticks := time.NewTicker(reportEvery)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-ticks.C:
+		case <-ctx.Done():
+			return
+		}
+		f.reportCounts(ctx)
+		f.reportHeard(ctx)
+	}
+}
+
+func (f *Fleet) reportCounts(ctx context.Context) {
+	now := f.opt.Now()
+	for part := range slices.Chunk(f.reporter.marks(now, f.opt.Name), batch) {
+		var answers []Marked
+		f.call(ctx, f.opt.Settings.Wait, func(ctx context.Context) { answers = f.opt.Engine.Mark(ctx, part) })
+		for i, a := range answers {
+			if a.Err != nil {
+				if ctx.Err() == nil {
+					f.health.note(a.Err)
+				}
+				continue // the same report is sent again
+			}
+			f.reporter.acknowledge(part[i].Key, part[i].Seq)
+			if a.Crossed && f.opt.Crossed != nil {
+				f.opt.Crossed(part[i].Key, a.Sum)
+			}
+		}
+	}
+}
+
+// marks returns what is to be reported. A report without an answer is repeated with its hits and its Seq, since it may have counted.
+func (r *reporter) marks(now time.Time, node string) (list []Mark) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, key := range slices.Sorted(maps.Keys(r.counts)) {
+		c := r.counts[key]
+		if len(c.sent) == 0 {
+			if len(c.hits) == 0 {
+				if now.Sub(c.latest) > c.Within+time.Hour { // the engine has forgotten the run by then, too
+					delete(r.counts, key)
+				}
+				continue
+			}
+			c.seq++
+			c.sent, c.hits = c.hits, nil
+		}
+		m := Mark{Key: key, Run: r.run, Node: node, Seq: c.seq, Count: c.Threshold.Count, Within: c.Within, Cooldown: c.Cooldown}
+		for _, h := range c.sent {
+			m.Hits = append(m.Hits, Aged{min(max(0, now.Sub(h.at)), maxAge), min(h.hits, MaxHits)})
+		}
+		list = append(list, m)
+	}
+	return list
+}
+
+func (r *reporter) acknowledge(key Key, seq int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c := r.counts[key]; c != nil && c.seq == seq {
+		c.sent = nil
+	}
+}
+
+func (f *Fleet) reportHeard(ctx context.Context) {
+	now := f.opt.Now()
+	for part := range slices.Chunk(f.reporter.heard(now, *f.triggers.Load(), f.opt.Settings.ShareLines), batch) {
+		var answers []Heard
+		f.call(ctx, f.opt.Settings.Wait, func(ctx context.Context) { answers = f.opt.Engine.Hear(ctx, part) })
+		for i, a := range answers {
+			if a.Err != nil {
+				if ctx.Err() == nil {
+					f.health.note(a.Err)
+				}
+				f.reporter.unheard(part[i].Key)
+				continue
+			}
+			if a.Recovered && f.opt.Recovered != nil {
+				f.opt.Recovered(part[i].Key, a.Gone)
+			}
+		}
+	}
+}
+
+// heard returns the lines to report: those that changed, and the others now and then, so that an engine that lost its data learns of them.
+func (r *reporter) heard(now time.Time, triggers string, lines bool) (list []Hearing) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, key := range slices.Sorted(maps.Keys(r.hearing)) {
+		e := r.hearing[key]
+		if now.Before(e.next) && !e.next.After(now.Add(hearMost)) {
+			continue
+		}
+		if !e.at.IsZero() && now.Sub(e.at) > 3*e.Within && !e.dirty { // another node hears it, or nobody: that is the engine's to know
+			delete(r.hearing, key)
+			continue
+		}
+		h := e.Hearing
+		h.Triggers, h.Title = triggers, h.Title.cut()
+		if !lines || len(h.Sample) > MaxSample {
+			h.Sample = nil
+		}
+		if !e.Watch {
+			h.Age = min(max(0, now.Sub(e.at)), maxAge)
+		}
+		e.dirty, e.next = false, now.Add(min(max(e.Within/20, hearLeast), hearMost))
+		list = append(list, h)
+	}
+	return list
+}
+
+// unheard makes a report whose answer did not come due again.
+func (r *reporter) unheard(key Key) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e := r.hearing[key]; e != nil {
+		e.dirty = true
+	}
+}

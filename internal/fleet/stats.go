@@ -1,0 +1,81 @@
+package fleet
+
+import (
+	"maps"
+	"sync"
+	"sync/atomic"
+)
+
+// Stats is a copy of what a Fleet did since it was made.
+type Stats struct {
+	Up         bool
+	Why        string           // why the engine does not answer: one of Whys, or ""
+	Epoch      string           // "": unknown
+	Keeper     bool             // this node is the keeper of its triggers
+	KeeperNode string           // who is; "": unknown
+	Nodes      int              // that are alive, as of the last heartbeat
+	Twin       bool             // another node has this node's name
+	Claims     map[string]int64 // by result: lead, held, known, late, error
+	Alone      map[string]int64 // alerts that left without an answer, by Whys
+	Given      int64            // hits that the engine acknowledged
+	Told       int64            // hits of roll-ups that this node delivered
+	Forgotten  int64            // hits that were too old to be given
+	Handovers  int64
+	Rollups    int64
+	Absences   int64
+	Epochs     int64 // how often the engine lost its data
+	Beats      int64
+	Waiting    int // candidates that wait for an answer
+}
+
+// counters are counted by the loops.
+type counters struct {
+	given, told, forgotten, handovers, rollups, absences, epochs, beats atomic.Int64
+
+	mu            sync.Mutex
+	claims, alone map[string]int64
+}
+
+// Results lists the results of claims.
+func Results() []string { return []string{"lead", "held", "known", "late", "error"} }
+
+func (c *counters) claim(result string, n int64) { c.add(&c.claims, result, n) }
+
+func (c *counters) left(why string) { c.add(&c.alone, why, 1) }
+
+func (c *counters) add(to *map[string]int64, word string, n int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if *to == nil {
+		*to = map[string]int64{}
+	}
+	(*to)[word] += n
+}
+
+// Stats returns what was done.
+func (f *Fleet) Stats() Stats {
+	c := &f.count
+	s := Stats{
+		Given: c.given.Load(), Told: c.told.Load(), Forgotten: c.forgotten.Load(), Handovers: c.handovers.Load(), Rollups: c.rollups.Load(),
+		Absences: c.absences.Load(), Epochs: c.epochs.Load(), Beats: c.beats.Load(), Claims: map[string]int64{}, Alone: map[string]int64{},
+	}
+	for _, r := range Results() {
+		s.Claims[r] = 0
+	}
+	for _, w := range Whys() {
+		s.Alone[w] = 0
+	}
+	c.mu.Lock()
+	maps.Copy(s.Claims, c.claims)
+	maps.Copy(s.Alone, c.alone)
+	c.mu.Unlock()
+	s.Why, _ = f.health.state()
+	s.Up = f.Up()
+	if p := f.pulse.Load(); p != nil {
+		s.Epoch, s.Keeper, s.KeeperNode, s.Nodes, s.Twin = p.Epoch, p.Keeper, p.KeeperNode, p.Nodes, p.Twin
+	}
+	f.offered.Lock()
+	s.Waiting = len(f.offered.list)
+	f.offered.Unlock()
+	return s
+}
