@@ -4,6 +4,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/docker/logstream"
 )
 
 // ringSize is the number of records that a cursor remembers individually.
@@ -11,6 +14,23 @@ const ringSize = 512
 
 // clockStep is how far a container's time must go back to count as a clock that was set, and not as two streams that overtake each other.
 const clockStep = 5e9
+
+// key identifies a record in a cursor by its time and content. Equal records have equal keys.
+type key struct {
+	time int64
+	hash uint64
+}
+
+// hashOf hashes stream and bytes with FNV-1a. Cursors are saved, so the hash must not differ between processes.
+func hashOf(s engine.Stream, data []byte) uint64 {
+	h := (uint64(14695981039346656037) ^ uint64(s)) * 1099511628211
+	for _, c := range data {
+		h = (h ^ uint64(c)) * 1099511628211
+	}
+	return h
+}
+
+func keyOf(r *logstream.Record) key { return key{r.Time, hashOf(r.Stream, r.Data)} }
 
 // cursor is a position in a container's log: which records were evaluated. The position is not a timestamp, because records can share one and clocks
 // get adjusted. It is the set of the last records, and the newest time of all older ones. The zero value knows no record.

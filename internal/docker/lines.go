@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/docker/logstream"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
@@ -19,6 +20,12 @@ type Line struct {
 	// Ordinal is the number of earlier lines with the same stream, time and text. It stays the same when the line is read again.
 	Ordinal uint64
 }
+
+// The bounds of lines.
+const (
+	maxLine     = 1 << 20  // of one line; a longer one is cut into lines marked as truncated
+	maxPartials = 64 << 20 // of all partial lines together
+)
 
 // budget bounds the bytes of all partial lines.
 type budget struct{ used atomic.Int64 }
@@ -55,35 +62,35 @@ type joiner struct {
 }
 
 // add adds a record. Lines and keys are emitted in the order in which lines end.
-func (j *joiner) add(r *record, k key, ordinal uint64) {
-	p := &j.partials[r.stream]
-	if len(p.keys) > 0 && r.time != p.time && !j.lineEnds {
-		j.flush(r.stream, false)
+func (j *joiner) add(r *logstream.Record, k key, ordinal uint64) {
+	p := &j.partials[r.Stream]
+	if len(p.keys) > 0 && r.Time != p.time && !j.lineEnds {
+		j.flush(r.Stream, false)
 	}
-	text := r.data
-	whole := bytes.HasSuffix(text, newline) || len(text) < splitSize && !j.lineEnds
+	text := r.Data
+	whole := bytes.HasSuffix(text, newline) || len(text) < logstream.SplitSize && !j.lineEnds
 	if whole {
 		text = safetext.TrimEnd(text)
 	}
 	if len(p.keys) == 0 && whole && len(text) <= maxLine { // the usual case
 		one := [1]key{k}
-		j.emit(Line{Time: r.time, Stream: r.stream, Text: text, Truncated: p.cut, Ordinal: ordinal}, one[:])
+		j.emit(Line{Time: r.Time, Stream: r.Stream, Text: text, Truncated: p.cut, Ordinal: ordinal}, one[:])
 		p.cut = false
 		return
 	}
 	if len(p.keys) == 0 {
-		p.time, p.ordinal = r.time, ordinal
+		p.time, p.ordinal = r.Time, ordinal
 	}
 	for len(text) > 0 {
 		n := min(len(text), maxLine-len(p.text))
 		if n == 0 || !j.budget.reserve(n) {
-			j.piece(r.stream)
+			j.piece(r.Stream)
 			if n == 0 {
 				continue
 			}
-			n = min(len(text), splitSize)
+			n = min(len(text), logstream.SplitSize)
 			if !j.budget.reserve(n) { // other lines use all of it
-				j.emit(Line{Time: r.time, Stream: r.stream, Text: text[:n], Truncated: true, Ordinal: ordinal}, nil)
+				j.emit(Line{Time: r.Time, Stream: r.Stream, Text: text[:n], Truncated: true, Ordinal: ordinal}, nil)
 				text, p.cut = text[n:], true
 				continue
 			}
@@ -93,7 +100,7 @@ func (j *joiner) add(r *record, k key, ordinal uint64) {
 	}
 	p.keys = append(p.keys, k)
 	if whole {
-		j.flush(r.stream, false)
+		j.flush(r.Stream, false)
 	}
 }
 

@@ -1,11 +1,11 @@
 package docker
 
 import (
-	"bufio"
 	"bytes"
 	"io"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/docker/logstream"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
@@ -35,7 +35,7 @@ func (j *Joiner) Add(time int64, stream engine.Stream, data []byte) {
 		j.j.emit(Line{Time: time, Stream: stream, Text: text}, nil) // as add does, without the keys, which only a cursor needs
 		return
 	}
-	j.j.add(&record{time: time, stream: stream, data: data}, key{}, 0)
+	j.j.add(&logstream.Record{Time: time, Stream: stream, Data: data}, key{}, 0)
 }
 
 // Holds reports whether there is a line without an end.
@@ -46,7 +46,7 @@ func (j *Joiner) End() { j.j.flushAll(false) }
 
 // LogReader reads one log of an engine from beginning to end.
 type LogReader struct {
-	in      records
+	in      logstream.Reader
 	join    *Joiner
 	invalid int64
 }
@@ -55,27 +55,20 @@ type LogReader struct {
 func NewLogReader(body io.Reader, c *Container, emit func(Line)) *LogReader {
 	r := &LogReader{join: NewJoiner(emit)}
 	r.join.j.lineEnds = c.LineEnds
-	invalid := func() { r.invalid++ }
-	if c.TTY {
-		r.in = &terminal{in: bufio.NewReaderSize(body, 2*readBuffer), invalid: invalid}
-	} else {
-		r.in = &frames{in: bufio.NewReaderSize(body, readBuffer), slots: make(chan struct{}, 1), invalid: invalid}
-	}
+	r.in = logstream.New(body, logstream.Options{Terminal: c.TTY, Slots: make(chan struct{}, 1), Invalid: func() { r.invalid++ }})
 	return r
 }
 
 // Next reads one record and emits the lines that it ends. At the end of the log it emits the remaining lines and returns io.EOF.
 func (r *LogReader) Next() error {
-	rec, err := r.in.next()
+	rec, err := r.in.Next()
 	if err == nil {
 		r.join.j.add(&rec, key{}, 0)
 		return nil
 	}
 	// No record follows, so an unfinished one of a terminal counts.
-	if t, ok := r.in.(*terminal); ok {
-		if rec, ok := t.remnant(); ok {
-			r.join.j.add(&rec, key{}, 0)
-		}
+	if rec, ok := r.in.Remnant(); ok {
+		r.join.j.add(&rec, key{}, 0)
 	}
 	r.join.End()
 	return err

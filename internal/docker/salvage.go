@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/docker/logstream"
 )
 
 // The bounds of a search for the records behind one that an engine cannot read.
@@ -15,7 +17,7 @@ const (
 // salvage follows the log from behind the last record that the engine cannot read. At such a record, engines end every stream as if the log were over,
 // or skip a part of the records behind it; but they return the last n records if n is small enough. known reports whether a record and all before it
 // were evaluated.
-func (t *tail) salvage(ctx context.Context, p part, known func(key) bool) (remnant *record, err error) {
+func (t *tail) salvage(ctx context.Context, p part, known func(key) bool) (remnant *logstream.Record, err error) {
 	p.last, p.Follow = true, true
 	t.cursorMu.Lock()
 	if !t.cursor.known() {
@@ -81,10 +83,10 @@ func (t *tail) reads(ctx context.Context, n, many int) (first key, all bool, err
 	defer func() { _ = body.Close() }() // it was read only
 	in := t.reader(body)
 	for i := range many {
-		r, err := in.next()
-		if errors.Is(err, io.EOF) || errors.Is(err, errDaemon) {
-			if tty, ok := in.(*terminal); ok && i == many-1 {
-				_, all = tty.remnant()
+		r, err := in.Next()
+		if errors.Is(err, io.EOF) || errors.Is(err, logstream.ErrDaemon) {
+			if i == many-1 {
+				_, all = in.Remnant()
 			}
 			return first, all, nil
 		}
@@ -92,7 +94,7 @@ func (t *tail) reads(ctx context.Context, n, many int) (first key, all bool, err
 			return key{}, false, err
 		}
 		if i == 0 {
-			first = r.key()
+			first = keyOf(&r)
 		}
 	}
 	return first, true, nil

@@ -1,12 +1,13 @@
 package docker
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/docker/logstream"
 )
 
 // cause is why a tail ends a stream itself, so that it goes on in another way.
@@ -45,7 +46,7 @@ type part struct {
 
 // follow opens the log at the cursor and evaluates new lines until the stream ends. The error is never nil. If the stream ended inside a record,
 // follow returns it.
-func (t *tail) follow(ctx context.Context) (remnant *record, err error) {
+func (t *tail) follow(ctx context.Context) (remnant *logstream.Record, err error) {
 	t.setState(CatchingUp)
 	t.cursorMu.Lock()
 	known, set := t.cursor.known(), t.cursor.stepped > 0
@@ -91,7 +92,7 @@ func (t *tail) follow(ctx context.Context) (remnant *record, err error) {
 }
 
 // stream opens a part of the log and evaluates its new lines. Results are as for follow.
-func (t *tail) stream(ctx context.Context, p part) (*record, error) {
+func (t *tail) stream(ctx context.Context, p part) (*logstream.Record, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	// The order of the locks is the same everywhere: mu, then cursorMu.
@@ -129,7 +130,7 @@ func (t *tail) stream(ctx context.Context, p part) (*record, error) {
 	in := t.reader(body)
 	for n := 0; ; n++ {
 		// Nothing more is buffered: lines are evaluated before the stream waits, however few they are.
-		if !in.ready() {
+		if !in.Ready() {
 			t.mu.Lock()
 			err := t.deliver(ctx)
 			t.mu.Unlock()
@@ -151,7 +152,7 @@ func (t *tail) stream(ctx context.Context, p part) (*record, error) {
 			}
 			idle.begin()
 		}
-		r, err := in.next()
+		r, err := in.Next()
 		idle.end()
 		if err != nil {
 			return t.ending(ctx, in, reason(ctx, err))
@@ -161,7 +162,7 @@ func (t *tail) stream(ctx context.Context, p part) (*record, error) {
 				return nil, err
 			}
 		}
-		t.last = r.key()
+		t.last = keyOf(&r)
 		if err := t.accept(ctx, &r); err != nil {
 			return nil, err
 		}
@@ -169,8 +170,8 @@ func (t *tail) stream(ctx context.Context, p part) (*record, error) {
 }
 
 // ending evaluates the lines that were read before a stream ended, and returns a copy of an unfinished record of a terminal.
-func (t *tail) ending(ctx context.Context, in records, why error) (*record, error) {
-	if errors.Is(why, errDaemon) || errors.Is(why, errFrame) {
+func (t *tail) ending(ctx context.Context, in logstream.Reader, why error) (*logstream.Record, error) {
+	if errors.Is(why, logstream.ErrDaemon) || errors.Is(why, logstream.ErrFrame) {
 		t.m.counters.broken.Add(1)
 		t.log.Warn("log stream is broken, opening it again", "error", why)
 	}
@@ -179,23 +180,18 @@ func (t *tail) ending(ctx context.Context, in records, why error) (*record, erro
 	if err := t.deliver(ctx); err != nil {
 		return nil, errors.Join(why, err)
 	}
-	if tty, ok := in.(*terminal); ok {
-		if r, ok := tty.remnant(); ok {
-			r.data = append([]byte(nil), r.data...)
-			return &r, why
-		}
+	if r, ok := in.Remnant(); ok {
+		r.Data = append([]byte(nil), r.Data...)
+		return &r, why
 	}
 	return nil, why
 }
 
 // reader returns the reader of a stream.
-func (t *tail) reader(body io.Reader) records {
-	invalid := func() { t.m.counters.invalid.Add(1) }
-	now := t.m.opt.Now().UnixNano() // for records without a valid timestamp before the first valid one
-	if t.info.TTY {
-		return &terminal{in: bufio.NewReaderSize(body, 2*readBuffer), last: now, invalid: invalid}
-	}
-	return &frames{in: bufio.NewReaderSize(body, readBuffer), slots: t.m.slots, last: now, invalid: invalid}
+func (t *tail) reader(body io.Reader) logstream.Reader {
+	return logstream.New(body, logstream.Options{
+		Terminal: t.info.TTY, Last: t.m.opt.Now().UnixNano(), Slots: t.m.slots, Invalid: func() { t.m.counters.invalid.Add(1) },
+	})
 }
 
 // reason adds the cause of a cancelled context to the error that a stream ended with.
@@ -207,8 +203,8 @@ func reason(ctx context.Context, err error) error {
 }
 
 // checkFirst checks the first record of a stream: all records before it must be known.
-func (t *tail) checkFirst(r *record, p *part) error {
-	k := r.key()
+func (t *tail) checkFirst(r *logstream.Record, p *part) error {
+	k := keyOf(r)
 	if p.expected != nil && *p.expected != k {
 		return causeMoved
 	}
@@ -292,10 +288,10 @@ func (t *tail) reportGap(behind key) {
 }
 
 // accept adds a record to the lines, unless it was evaluated before.
-func (t *tail) accept(ctx context.Context, r *record) error {
+func (t *tail) accept(ctx context.Context, r *logstream.Record) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	k := r.key()
+	k := keyOf(r)
 	if t.replay != nil {
 		done, over := t.replay.done(k)
 		// Read before the replay ends with its last record.
@@ -361,11 +357,11 @@ func (t *tail) ordinal(k key) uint64 {
 // repeats reports whether a record that equals an earlier one is that record, sent again: engines read a part of a file twice when they rotate it. Parts
 // of a long line are never repeats: they share the line's time. Other records are if newer ones came in between, or if the engine is older than
 // version 23, which repeats lines and gives no two lines the same time. The caller holds t.mu.
-func (t *tail) repeats(r *record) bool {
-	if p := &t.join.partials[r.stream]; len(p.keys) > 0 && p.time == r.time {
+func (t *tail) repeats(r *logstream.Record) bool {
+	if p := &t.join.partials[r.Stream]; len(p.keys) > 0 && p.time == r.Time {
 		return false
 	}
-	return r.time < t.newest || t.rotates && t.m.before23.Load()
+	return r.Time < t.newest || t.rotates && t.m.before23.Load()
 }
 
 // contains reports whether the log contains any record of the cursor. It reads all of it.
@@ -378,15 +374,15 @@ func (t *tail) contains(ctx context.Context) (bool, error) {
 	}
 	defer func() { _ = body.Close() }()
 	for in := t.reader(body); ; {
-		r, err := in.next()
-		if errors.Is(err, io.EOF) || errors.Is(err, errDaemon) {
+		r, err := in.Next()
+		if errors.Is(err, io.EOF) || errors.Is(err, logstream.ErrDaemon) {
 			return false, nil
 		}
 		if err != nil {
 			return false, err
 		}
 		t.cursorMu.Lock()
-		known := t.cursor.count[r.key()] > 0
+		known := t.cursor.count[keyOf(&r)] > 0
 		t.cursorMu.Unlock()
 		if known {
 			return true, nil

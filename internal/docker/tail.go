@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/docker/logstream"
 	"github.com/tinyforge/fluentbit-trigger/internal/guard"
 )
 
@@ -170,7 +171,7 @@ func (t *tail) attempt(ctx context.Context) (next step, err error) {
 	}
 	remnant, err := t.follow(ctx)
 	ended := false
-	if t.fresh == 0 && (errors.Is(err, io.EOF) || errors.Is(err, errDaemon)) { // from version 23 on, engines report why they end a log
+	if t.fresh == 0 && (errors.Is(err, io.EOF) || errors.Is(err, logstream.ErrDaemon)) { // from version 23 on, engines report why they end a log
 		ended, err = t.atEnd(ctx, err)
 	}
 	switch {
@@ -211,7 +212,7 @@ func (t *tail) attempt(ctx context.Context) (next step, err error) {
 // atEnd checks a stream that ended without new records: has the container ended, and did the engine send everything? The result is io.EOF, with
 // the engine's reason, if it did, and a cause or an error of the engine otherwise.
 func (t *tail) atEnd(ctx context.Context, end error) (ended bool, err error) {
-	if errors.Is(end, errDaemon) {
+	if errors.Is(end, logstream.ErrDaemon) {
 		end = fmt.Errorf("%w: %w", io.EOF, end)
 	}
 	// The container comes first: after it has ended no record follows the one that the probe reads.

@@ -126,14 +126,14 @@ func (t *tail) probe(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", errStalled, err)
 	}
 	defer func() { _ = body.Close() }()
-	r, err := t.reader(body).next()
+	r, err := t.reader(body).Next()
 	switch {
 	case errors.Is(err, io.EOF):
 		return nil // the log is empty
 	case err != nil:
 		return fmt.Errorf("%w: %w", errStalled, err)
 	}
-	if !t.knows(r.key()) {
+	if !t.knows(keyOf(&r)) {
 		return causeUnseen
 	}
 	return nil

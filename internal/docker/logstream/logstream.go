@@ -1,4 +1,6 @@
-package docker
+// Package logstream reads the log of a container as an engine streams it: records with the engine's time stamps, in frames, or bare where the container
+// has a terminal. Its memory is bounded whatever the stream contains.
+package logstream
 
 import (
 	"bufio"
@@ -11,12 +13,30 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
 )
 
-// records reads the records of one log stream.
-type records interface {
-	// next returns the next record. It is valid until the next call.
-	next() (record, error)
-	// ready reports whether the next record is in memory, so that next does not block.
-	ready() bool
+// Reader reads the records of one log stream. It belongs to one goroutine.
+type Reader interface {
+	// Next returns the next record. It is valid until the next call. At the end of the stream the error is io.EOF, also inside a record.
+	Next() (Record, error)
+	// Ready reports whether the next record is in memory, so that Next does not block.
+	Ready() bool
+	// Remnant returns the text after the last line end of a stream of a terminal that ended. It is a complete record only if the container has ended.
+	Remnant() (Record, bool)
+}
+
+// Options are the options of New.
+type Options struct {
+	Terminal bool          // the container has a terminal: its log has no frames
+	Last     int64         // ns; the time of records without a valid timestamp before the first valid one
+	Slots    chan struct{} // shared by streams: holds a value while one of them reads a large frame, which bounds their number
+	Invalid  func()        // called for each record without a valid timestamp; it has the time of the record before it
+}
+
+// New returns a reader of a stream.
+func New(body io.Reader, o Options) Reader {
+	if o.Terminal {
+		return &terminal{in: bufio.NewReaderSize(body, 2*readBuffer), last: o.Last, invalid: o.Invalid}
+	}
+	return &frames{in: bufio.NewReaderSize(body, readBuffer), slots: o.Slots, last: o.Last, invalid: o.Invalid}
 }
 
 // headerSize is the size of a frame's header: the stream, three zeros, the length of the payload.
@@ -25,15 +45,16 @@ const headerSize = 8
 // frames reads the multiplexed form, that of containers without a terminal.
 type frames struct {
 	in      *bufio.Reader
-	slots   chan struct{} // holds a value while a frame above maxLine is read, which bounds their number
+	slots   chan struct{} // holds a value while a frame above largeFrame is read, which bounds their number
 	buf     []byte
 	last    int64 // the time of the last record with a valid timestamp
 	invalid func()
 }
 
-var _ records = (*frames)(nil)
+var _ Reader = (*frames)(nil)
 
-func (f *frames) ready() bool {
+// Ready implements Reader.
+func (f *frames) Ready() bool {
 	if f.in.Buffered() < headerSize {
 		return false
 	}
@@ -41,25 +62,26 @@ func (f *frames) ready() bool {
 	return err == nil && int64(f.in.Buffered()-headerSize) >= int64(binary.BigEndian.Uint32(header[4:]))
 }
 
-func (f *frames) next() (record, error) {
+// Next implements Reader.
+func (f *frames) Next() (Record, error) {
 	var header [headerSize]byte
 	if _, err := io.ReadFull(f.in, header[:]); err != nil {
-		return record{}, ended(err)
+		return Record{}, ended(err)
 	}
 	size := binary.BigEndian.Uint32(header[4:])
 	if header[0] > 3 || header[1]|header[2]|header[3] != 0 || size > maxFrame {
-		return record{}, fmt.Errorf("%w: header % x", errFrame, header)
+		return Record{}, fmt.Errorf("%w: header % x", ErrFrame, header)
 	}
 	payload, err := f.payload(int(size))
 	if err != nil {
-		return record{}, err
+		return Record{}, err
 	}
 	if header[0] == 3 {
-		return record{}, fmt.Errorf("%w: %.200q", errDaemon, bytes.TrimSpace(payload))
+		return Record{}, fmt.Errorf("%w: %.200q", ErrDaemon, bytes.TrimSpace(payload))
 	}
-	r := record{stream: engine.Stdout}
+	r := Record{Stream: engine.Stdout}
 	if header[0] == 2 {
-		r.stream = engine.Stderr
+		r.Stream = engine.Stderr
 	}
 	ns, rest, ok := stamp(payload)
 	if !ok {
@@ -67,17 +89,20 @@ func (f *frames) next() (record, error) {
 		ns, rest = f.last, payload
 	}
 	f.last = ns
-	r.time, r.data = ns, rest
+	r.Time, r.Data = ns, rest
 	return r, nil
 }
 
+// Remnant implements Reader: frames have none.
+func (f *frames) Remnant() (Record, bool) { return Record{}, false }
+
 // payload reads a payload. It allocates as bytes arrive, not as the header announces.
 func (f *frames) payload(size int) ([]byte, error) {
-	if size > maxLine+maxStamp+1 {
+	if size > largeFrame+maxStamp+1 {
 		f.slots <- struct{}{}
 		defer func() { <-f.slots }()
 	}
-	if cap(f.buf) > 4*splitSize && size <= 2*splitSize {
+	if cap(f.buf) > 4*SplitSize && size <= 2*SplitSize {
 		f.buf = nil // drop the memory of a large frame
 	}
 	f.buf = f.buf[:0]
@@ -114,20 +139,22 @@ type terminal struct {
 	invalid func()
 }
 
-var _ records = (*terminal)(nil)
+var _ Reader = (*terminal)(nil)
 
 // daemonError is the prefix of an error of the engine, which has no frame either.
 var daemonError = []byte("Error grabbing logs: ")
 
 // terminalNeed is the number of bytes needed to find the end of a record without a line end.
-const terminalNeed = splitSize + 2*(maxStamp+1)
+const terminalNeed = SplitSize + 2*(maxStamp+1)
 
-func (t *terminal) ready() bool {
+// Ready implements Reader.
+func (t *terminal) Ready() bool {
 	buffered, err := t.in.Peek(t.in.Buffered())
 	return err == nil && bytes.IndexByte(buffered[t.used:], '\n') >= 0
 }
 
-func (t *terminal) next() (record, error) {
+// Next implements Reader.
+func (t *terminal) Next() (Record, error) {
 	_, _ = t.in.Discard(t.used) // it is in the buffer
 	t.used = 0
 	for want := 1; ; want++ {
@@ -136,7 +163,7 @@ func (t *terminal) next() (record, error) {
 		b, _ := t.in.Peek(want) // all of it is in the buffer
 		if end := bytes.IndexByte(b, '\n') + 1; end > 0 {
 			if !t.inside && bytes.HasPrefix(b, daemonError) { // a record begins with a timestamp
-				return record{}, fmt.Errorf("%w: %.200q", errDaemon, bytes.TrimSpace(b[:end]))
+				return Record{}, fmt.Errorf("%w: %.200q", ErrDaemon, bytes.TrimSpace(b[:end]))
 			}
 			return t.cut(b[:end]), nil
 		}
@@ -144,24 +171,24 @@ func (t *terminal) next() (record, error) {
 			return t.cut(b), nil
 		}
 		if err != nil {
-			return record{}, ended(err)
+			return Record{}, ended(err)
 		}
 	}
 }
 
-// remnant returns the text after the last line end of a stream that ended. It is a complete record only if the container has ended.
-func (t *terminal) remnant() (record, bool) {
+// Remnant implements Reader.
+func (t *terminal) Remnant() (Record, bool) {
 	_, _ = t.in.Discard(t.used)
 	t.used = 0
 	b, _ := t.in.Peek(t.in.Buffered())
 	if len(b) == 0 {
-		return record{}, false
+		return Record{}, false
 	}
 	return t.cut(b), true
 }
 
 // cut returns the first record of raw, which ends with a line end or is longer than one record.
-func (t *terminal) cut(raw []byte) record {
+func (t *terminal) cut(raw []byte) Record {
 	text := raw
 	if ns, rest, ok := stamp(raw); ok && !t.inside {
 		t.last, text = ns, rest
@@ -169,14 +196,14 @@ func (t *terminal) cut(raw []byte) record {
 		t.invalid()
 	}
 	start := len(raw) - len(text)
-	if len(text) > splitSize {
-		if next, _, ok := stamp(text[splitSize:]); ok && next == t.last {
-			text, t.inside = text[:splitSize], false
+	if len(text) > SplitSize {
+		if next, _, ok := stamp(text[SplitSize:]); ok && next == t.last {
+			text, t.inside = text[:SplitSize], false
 			t.used = start + len(text)
-			return record{time: t.last, stream: engine.Stdout, data: text}
+			return Record{Time: t.last, Stream: engine.Stdout, Data: text}
 		}
 	}
 	t.inside = len(text) > 0 && text[len(text)-1] != '\n'
 	t.used = start + len(text)
-	return record{time: t.last, stream: engine.Stdout, data: text}
+	return Record{Time: t.last, Stream: engine.Stdout, Data: text}
 }

@@ -1,4 +1,4 @@
-package docker
+package logstream
 
 import (
 	"bytes"
@@ -10,42 +10,24 @@ import (
 
 // The bounds of a stream's parts.
 const (
-	maxFrame    = 16 << 20 // of one frame; a larger one is an error of the stream
-	maxLine     = 1 << 20  // of one line; a longer one is cut into lines marked as truncated
-	maxPartials = 64 << 20 // of all partial lines together
-	splitSize   = 16384    // engines split longer lines into records of this size
-	readBuffer  = 32 << 10 // of one connection
+	SplitSize  = 16384    // engines split longer lines into records of this size
+	maxFrame   = 16 << 20 // of one frame; a larger one is an error of the stream
+	largeFrame = 1 << 20  // from here on, Options.Slots bounds the frames in memory
+	readBuffer = 32 << 10 // of one connection
 )
 
-// record is one entry of a container's log: a line, or a part of a long one.
-type record struct {
-	time   int64 // ns
-	stream engine.Stream
-	data   []byte // without time stamp; with its line end, if it has one; valid until the next record is read
+// Record is one entry of a container's log: a line, or a part of a long one.
+type Record struct {
+	Time   int64 // ns
+	Stream engine.Stream
+	Data   []byte // without time stamp; with its line end, if it has one; valid until the next record is read
 }
 
 // The errors of a stream.
 var (
-	errFrame  = errors.New("invalid frame in the log stream")
-	errDaemon = errors.New("the engine reported an error")
+	ErrFrame  = errors.New("invalid frame in the log stream")
+	ErrDaemon = errors.New("the engine reported an error")
 )
-
-// key identifies a record in a cursor by its time and content. Equal records have equal keys.
-type key struct {
-	time int64
-	hash uint64
-}
-
-// hashOf hashes stream and bytes with FNV-1a. Cursors are saved, so the hash must not differ between processes.
-func hashOf(s engine.Stream, data []byte) uint64 {
-	h := (uint64(14695981039346656037) ^ uint64(s)) * 1099511628211
-	for _, c := range data {
-		h = (h ^ uint64(c)) * 1099511628211
-	}
-	return h
-}
-
-func (r *record) key() key { return key{r.time, hashOf(r.stream, r.data)} }
 
 // maxStamp is the longest RFC3339Nano time stamp: with nine digits and a numeric zone.
 const maxStamp = len("2006-01-02T15:04:05.000000000+00:00")
