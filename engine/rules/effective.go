@@ -2,6 +2,7 @@ package rules
 
 import (
 	"encoding/binary"
+	"slices"
 	"sync"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
@@ -117,4 +118,68 @@ func (r *Resolved) appendKey(key []byte) []byte {
 		key = binary.AppendUvarint(key, uint64(b))
 	}
 	return key
+}
+
+// AbsenceToStart is an absence rule and the workload that it waits for.
+type AbsenceToStart struct {
+	Rule     *Rule
+	Workload string
+}
+
+// Find returns the rule of an id as it applies to a workload, or nil. An empty workload means all of them.
+func (n *Snapshot) Find(id, workload string) *Rule {
+	if i, ok := n.byID[id]; ok && (workload == "" || n.EffectiveFor(workload).Has(i)) {
+		return n.Rules[i]
+	}
+	if workload == "" {
+		return nil
+	}
+	e := n.EffectiveFor(workload)
+	for _, r := range slices.Concat(e.Always, e.Events) {
+		if r.ID == id {
+			return r
+		}
+	}
+	for _, variants := range e.Variants {
+		for _, r := range variants {
+			if r.ID == id {
+				return r
+			}
+		}
+	}
+	return nil
+}
+
+// PendingAbsences returns the absences that begin without a record.
+func (n *Snapshot) PendingAbsences() []AbsenceToStart {
+	var out []AbsenceToStart
+	for _, r := range n.Rules {
+		if r.Settings.Absent <= 0 || r.Settings.AbsentFrom != AbsentFromStart {
+			continue
+		}
+		if r.everywhere() {
+			out = append(out, AbsenceToStart{r, ""})
+		}
+		for _, workload := range r.Settings.Workloads {
+			if f := n.Find(r.ID, workload); f != nil && f.Settings.Absent > 0 {
+				out = append(out, AbsenceToStart{f, workload})
+			}
+		}
+	}
+	return out
+}
+
+// RulesOf returns the compiled rules of a workload, in the order of the configuration.
+func (n *Snapshot) RulesOf(workload string) []*Rule {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	own := n.ownIndexes()
+	resolved := Effective(&n.Settings, workload)
+	out := make([]*Rule, 0, len(resolved))
+	for i := range resolved {
+		if r := n.ruleFor(&resolved[i], own); r != nil {
+			out = append(out, r)
+		}
+	}
+	return out
 }

@@ -12,20 +12,6 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
-// InhibitSettings says which alerts keep others from leaving: while an alert that the source matches is not older than For, hits that the
-// target matches are suppressed and counted with the reason inhibited. An alert that both match never suppresses hits that both match, so that no
-// alert inhibits itself.
-type InhibitSettings struct {
-	// Which alerts suppress others.
-	Source Matchers `toml:"source"`
-	// Which hits are suppressed.
-	Target Matchers `toml:"target"`
-	// For how long after an alert of the source.
-	For time.Duration `toml:"for"`
-	// Where source and target must be equal: workload, host, container, tag. Empty: nowhere.
-	Equal []string `toml:"equal"`
-}
-
 var equalWords = []string{"workload", "host", "container", "tag"}
 
 // EqualNames lists the words that the equal of an inhibition accepts.

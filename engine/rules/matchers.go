@@ -11,23 +11,6 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/where"
 )
 
-// Matchers says which hits and alerts a silence or an inhibition is about. All that are set must hold, and at least one is set.
-type Matchers struct {
-	// A glob over the names of rules: * stands for any text, ? for one character.
-	Rule string `toml:"rule" json:"rule,omitempty"`
-	// A glob over the names of workloads.
-	Workload string `toml:"workload" json:"workload,omitempty"`
-	// A glob over the names and ids of containers.
-	Container string `toml:"container" json:"container,omitempty"`
-	// The severities, one of which the alert has or would have.
-	Severity []model.Severity `toml:"severity" json:"severity,omitempty"`
-	// A regular expression (RE2 syntax) that the line matches. An alert without a line, such as an absence, does not match.
-	Message string `toml:"message" json:"message,omitempty"`
-	// Conditions on the alert, written as in a rule's where: rule, workload, severity, kind, source, host, container, image, stream, tag, label.NAME,
-	// capture.NAME, field.PATH, as in { host = "/^edge-/", "field.tenant" = "a" }. A missing property meets "absent()" only.
-	Where map[string]string `toml:"where" json:"where,omitempty"`
-}
-
 // maxGlobLen bounds a glob of a matcher, in bytes.
 const maxGlobLen = 1 << 10
 

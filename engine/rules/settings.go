@@ -6,6 +6,7 @@ package rules
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
@@ -129,6 +130,11 @@ const (
 	AbsentFromStart  = "start"
 )
 
+var absentFromWords = []string{AbsentFromRecord, AbsentFromStart}
+
+// AbsentFromNames lists the words that a rule's absent_from accepts.
+func AbsentFromNames() []string { return slices.Clone(absentFromWords) }
+
 // Override changes some settings of a global rule for the workloads of its block.
 type Override struct {
 	Rule     string       // the global rule's name
@@ -151,6 +157,37 @@ type DeploySettings struct {
 	Compare time.Duration `toml:"compare"`
 	// The severity of that alert if the new image is worse. Otherwise it is info.
 	Severity model.Severity `toml:"severity"`
+}
+
+// Matchers says which hits and alerts a silence or an inhibition is about. All that are set must hold, and at least one is set.
+type Matchers struct {
+	// A glob over the names of rules: * stands for any text, ? for one character.
+	Rule string `toml:"rule" json:"rule,omitempty"`
+	// A glob over the names of workloads.
+	Workload string `toml:"workload" json:"workload,omitempty"`
+	// A glob over the names and ids of containers.
+	Container string `toml:"container" json:"container,omitempty"`
+	// The severities, one of which the alert has or would have.
+	Severity []model.Severity `toml:"severity" json:"severity,omitempty"`
+	// A regular expression (RE2 syntax) that the line matches. An alert without a line, such as an absence, does not match.
+	Message string `toml:"message" json:"message,omitempty"`
+	// Conditions on the alert, written as in a rule's where: rule, workload, severity, kind, source, host, container, image, stream, tag, label.NAME,
+	// capture.NAME, field.PATH, as in { host = "/^edge-/", "field.tenant" = "a" }. A missing property meets "absent()" only.
+	Where map[string]string `toml:"where" json:"where,omitempty"`
+}
+
+// InhibitSettings says which alerts keep others from leaving: while an alert that the source matches is not older than For, hits that the
+// target matches are suppressed and counted with the reason inhibited. An alert that both match never suppresses hits that both match, so that no
+// alert inhibits itself.
+type InhibitSettings struct {
+	// Which alerts suppress others.
+	Source Matchers `toml:"source"`
+	// Which hits are suppressed.
+	Target Matchers `toml:"target"`
+	// For how long after an alert of the source.
+	For time.Duration `toml:"for"`
+	// Where source and target must be equal: workload, host, container, tag. Empty: nowhere.
+	Equal []string `toml:"equal"`
 }
 
 // Settings is all that the engine runs by.

@@ -1,10 +1,8 @@
 package rules
 
 import (
-	"strings"
 	"time"
 
-	"github.com/tinyforge/fluentbit-trigger/engine/model"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
@@ -40,29 +38,4 @@ func (f FirstSeen) String() string {
 		return imageWord
 	}
 	return setting.FormatDuration(time.Duration(f))
-}
-
-// Bounds of a comparison: a shorter one sees too little, and one that lasts longer is of two times of the day.
-const (
-	minCompare = time.Minute
-	maxCompare = 24 * time.Hour
-)
-
-// Validate returns everything that is wrong with the settings.
-func (d *DeploySettings) Validate() []setting.Fault {
-	var faults setting.Faults
-	if d.Compare != 0 {
-		setting.Between(&faults, "compare", d.Compare, minCompare, maxCompare)
-	}
-	if d.Severity == model.SeverityUnknown {
-		faults.Required("severity", "one of "+strings.Join(model.SeverityNames(), ", "))
-	}
-	return faults
-}
-
-// deploy checks whether hits of the rule can be counted for comparisons.
-func (p *checks) deploy(r *RuleSettings) {
-	if r.Deploy && r.Absent > 0 {
-		p.Excludes("deploy", "", "absent", "hits of an absence rule are what is to be expected: write two rules")
-	}
 }
