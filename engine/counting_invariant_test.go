@@ -39,7 +39,9 @@ func countingSettings(rnd *rand.Rand) Settings {
 		case 2:
 			r.FirstSeen = FirstSeen(time.Duration(1+rnd.IntN(10)) * time.Minute)
 		}
-		if r.Absent == 0 && rnd.IntN(2) == 0 {
+		if len(rules.ScopeFaults(&r)) == 0 && rnd.IntN(3) == 0 {
+			r.Scope = ScopeFleet
+		} else if r.Absent == 0 && rnd.IntN(2) == 0 {
 			r.Escalate = []Escalation{{After: time.Minute, Severity: SeverityError}, {After: 3 * time.Minute, Severity: SeverityCritical}}
 		}
 		s.Rules = append(s.Rules, r)
@@ -67,13 +69,16 @@ func (r *run) sums(alerts []Alert) {
 	waiting, hits, rollups, absences := r.unreported(), map[string]int64{}, map[string]int64{}, map[string]int64{}
 	for i := range alerts {
 		a := &alerts[i]
+		r.e.Decide(a.Candidate, a.Candidate%2 == 0)
 		hits[a.RuleID] += a.Count
 		for _, n := range a.Suppressed {
 			hits[a.RuleID] += n
 		}
 		switch a.Kind {
 		case KindRollup:
-			rollups[a.RuleID]++
+			if a.Candidate == 0 || a.Candidate%2 == 0 {
+				rollups[a.RuleID]++
+			}
 		case KindAbsence:
 			absences[a.RuleID]++
 		}

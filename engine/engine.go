@@ -266,6 +266,10 @@ func (e *Engine) RestoreState(entries []StateEntry, now int64) (restored int, er
 // ReleaseWaiting appends the alerts that wait for lines after them to dst, with the lines that have come: no more will come.
 func (e *Engine) ReleaseWaiting(dst []Alert) []Alert { return e.finished(e.lines.Flush(dst), len(dst)) }
 
+// Decide says what became of a candidate (Alert.Candidate): it leaves, or another node of the fleet alerted, so that its hit counts as suppressed. Until
+// then the hit counts as pending. A ticket that is not open, such as one of an earlier run, changes nothing.
+func (e *Engine) Decide(ticket uint64, leaves bool) { e.keyed.Candidates.Decide(ticket, leaves) }
+
 // Routed notes the triggers that send an alert whose end is an alert, too (Alert.Resolves): the end has their names in Triggers.
 func (e *Engine) Routed(a *Alert, triggers []string) { e.keyed.Routed(a.Key, triggers) }
 

@@ -33,6 +33,9 @@ func (w *Worker) Evaluate(h *Hit, now int64, dst []Alert) []Alert {
 	if alert.Resolves { // before other workers may end the incident
 		w.engine.keyed.Opened(c.Key, alert.Severity, &state.IncidentText{Summary: alert.Summary, Labels: alert.Labels, Runbook: alert.Runbook})
 	}
+	if c.Asks() {
+		w.engine.keyed.Candidates.Ask(&alert, h.rule.Counters)
+	}
 	h.redactor.Count(alert.Redacted)
 	w.engine.nameImage(&alert)
 	// The alert inhibits from the next hit on, and before it waits for lines: hits that follow must not slip through meanwhile.

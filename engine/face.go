@@ -121,6 +121,7 @@ const (
 	ReasonExpected  = model.ReasonExpected
 	ReasonDryRun    = model.ReasonDryRun
 	ReasonSequence  = model.ReasonSequence
+	ReasonFleet     = model.ReasonFleet
 	NumReasons      = model.NumReasons
 
 	SourceContainer = model.SourceContainer
@@ -173,6 +174,15 @@ const NextImageWord = rules.NextImageWord
 
 // MaxNextImage is how long a silence lasts that waits for an image which does not come.
 const MaxNextImage = rules.MaxNextImage
+
+// The words of a rule's scope.
+const (
+	ScopeNode  = rules.ScopeNode
+	ScopeFleet = rules.ScopeFleet
+)
+
+// ScopeNames lists the words that a rule's scope accepts.
+func ScopeNames() []string { return rules.ScopeNames() }
 
 // FirstSeenImage is the first_seen of a rule that goes by the images of a workload.
 const FirstSeenImage = rules.FirstSeenImage

@@ -66,6 +66,9 @@ func TestOutcomesAgreeWithTheCounters(t *testing.T) {
 					rec := &Record{Text: []byte(fmt.Sprint("abcd"[own.IntN(4):], own.IntN(4))), Source: sources[own.IntN(2)]}
 					alerts = w.Process(rec, t0+int64(i)*int64(5*time.Second), alerts[:0])
 					tallies[side].add(w.Hits())
+					for i := range alerts {
+						e.Decide(alerts[i].Candidate, true)
+					}
 					w.Release()
 				}
 			})

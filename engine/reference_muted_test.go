@@ -250,6 +250,9 @@ func (m *reference) leave(a *refAlert, h *refHit, now int64) {
 	}
 	a.Message, a.Container, a.stream = h.line, h.source.Container.ID, h.stream
 	a.Image, a.ImageSince = m.imageOf(h.source)
+	if a.Kind == KindRollup && h.rule.Fleet() && !refLeads(a.Time) {
+		m.counts[h.rule.Name].Rollups--
+	}
 	if a.Kind == KindRollup || a.Kind == KindMissing {
 		m.out = append(m.out, *a)
 		return
@@ -261,8 +264,15 @@ func (m *reference) leave(a *refAlert, h *refHit, now int64) {
 		return
 	}
 	m.out = append(m.out, *a)
+	if h.rule.Fleet() && !refLeads(a.Time) {
+		m.counts[h.rule.Name].Suppressed[ReasonFleet]++
+		return
+	}
 	m.counts[h.rule.Name].Alerts++
 }
+
+// refLeads is the answer of a fleet about an alert: half of them leave.
+func refLeads(at int64) bool { return at/int64(time.Second)%2 == 0 }
 
 // away notes what an alert says of its source, and what it inhibits from now on, or, when it is an end, no longer.
 func (m *reference) away(a *refAlert, r *RuleSettings, about refAbout, now int64) {

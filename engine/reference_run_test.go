@@ -96,6 +96,9 @@ func referenceSettings(c *choices) Settings {
 		if r.Without == "" && c.below(4) == 0 {
 			r.Context.After = 1 + c.below(3)
 		}
+		if len(rules.ScopeFaults(&r)) == 0 && c.below(2) == 0 {
+			r.Scope = ScopeFleet
+		}
 		if c.below(3) == 0 {
 			r.Labels = map[string]string{"team": pick(c, "a", "b")}
 		}
@@ -395,6 +398,9 @@ func (v *versus) reload() {
 			r.Distinct = "capture.x"
 		}
 	}
+	if len(rules.ScopeFaults(r)) > 0 {
+		r.Scope = ScopeNode
+	}
 	v.m.reloaded = v.m.looked
 	v.note("%s has a cooldown of %v, absent %v, resolve %v, first_seen %v, count %d within %v distinct %s", r.Name, r.Cooldown, r.Absent, r.Resolve, r.FirstSeen, r.Count, r.Within,
 		r.Distinct)
@@ -420,6 +426,7 @@ func (v *versus) same(alerts []Alert) {
 	for i := range alerts {
 		a := &alerts[i]
 		v.kinds[a.Kind]++
+		v.e.Decide(a.Candidate, refLeads(a.Time))
 		if a.Late > 0 {
 			v.late++
 		}

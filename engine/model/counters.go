@@ -18,11 +18,12 @@ const (
 	ReasonExpected                // absent: the line that the rule waits for came
 	ReasonDryRun                  // the rule alerts nobody
 	ReasonSequence                // after: no hit of the other rule came before; without: it waits for one
+	ReasonFleet                   // another node of the fleet alerted
 	NumReasons
 )
 
 var reasonNames = [NumReasons]string{
-	"cooldown", "rate_limit", "threshold", "silence", "inhibited", "known", "expected", "dry_run", "sequence",
+	"cooldown", "rate_limit", "threshold", "silence", "inhibited", "known", "expected", "dry_run", "sequence", "fleet",
 }
 
 // String returns the reason's word, as alerts and metrics show it.
@@ -85,6 +86,12 @@ func (c *RuleCounters) Pend() { c.add(&c.pending, 1) }
 func (c *RuleCounters) Unpend() {
 	c.add(&c.pending, -1)
 	c.Alert()
+}
+
+// Hold counts a pending hit as suppressed, because another node of the fleet alerted.
+func (c *RuleCounters) Hold() {
+	c.add(&c.pending, -1)
+	c.Suppress(ReasonFleet)
 }
 
 // Forget counts hits that no alert will report.

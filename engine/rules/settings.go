@@ -108,6 +108,9 @@ type RuleSettings struct {
 	Fields []string `toml:"fields"`
 	// Labels that the alert carries. A value may be a template, as in { client = '{{ .Field "remote_ip" }}' }; one that yields nothing is left out.
 	Labels map[string]string `toml:"labels"`
+	// Whose alerts a cooldown suppresses: those of this node (node), or those of all nodes of the fleet together (fleet). With fleet, cooldown_by is
+	// ["workload"] if it is not set.
+	Scope string `toml:"-"`
 	// A link to instructions: an address with http:// or https://.
 	Runbook string `toml:"runbook"`
 	// Counts hits as if the rule alerted, but sends nothing.
@@ -123,6 +126,18 @@ type Escalation struct {
 	// The severity of alerts from then on.
 	Severity model.Severity `toml:"severity"`
 }
+
+// The words of scope.
+const (
+	ScopeNode  = "node"
+	ScopeFleet = "fleet"
+)
+
+// FleetKey returns the cooldown_by of a rule of the fleet that sets none.
+func FleetKey() []string { return []string{"workload"} }
+
+// Fleet reports whether the alerts of the rule are those of all nodes of the fleet together.
+func (r *RuleSettings) Fleet() bool { return r.Scope == ScopeFleet }
 
 // The words of absent_from.
 const (
@@ -202,7 +217,7 @@ type Settings struct {
 
 // DefaultRule returns the settings of a rule that sets none.
 func DefaultRule() RuleSettings {
-	return RuleSettings{Stream: "both", Cooldown: 5 * time.Minute, CooldownBy: []string{"container"}, By: []string{"container"}, Rollup: true, AbsentFrom: AbsentFromRecord}
+	return RuleSettings{Stream: "both", Cooldown: 5 * time.Minute, CooldownBy: []string{"container"}, By: []string{"container"}, Rollup: true, AbsentFrom: AbsentFromRecord, Scope: ScopeNode}
 }
 
 // DefaultDeploy returns the settings of comparisons when none are set.

@@ -38,6 +38,35 @@ func (p *checks) counting(r *RuleSettings) {
 	p.resolve(r)
 	p.escalation(r)
 	p.deploy(r)
+	p.scope(r)
+}
+
+// scope checks whose alerts a cooldown suppresses.
+func (p *checks) scope(r *RuleSettings) {
+	if r.Scope != "" {
+		p.OneOf("scope", r.Scope, scopeWords)
+	}
+	if r.Fleet() {
+		p.Faults = append(p.Faults, ScopeFaults(r)...)
+	}
+}
+
+// ScopeFaults returns the faults that a rule would have with scope = "fleet": what the settings that it names count or wait for is not shared by the nodes.
+func ScopeFaults(r *RuleSettings) []setting.Fault {
+	var p checks
+	const hint = `scope = "fleet" shares alerts and their counts; write another rule with scope = "node" for this`
+	for _, one := range []struct {
+		key string
+		set bool
+	}{
+		{"count", r.Count != 0}, {"resolve", r.Resolve != 0}, {"absent", r.Absent != 0}, {"after", r.After != ""}, {"without", r.Without != ""},
+		{"first_seen", r.FirstSeen != 0}, {"escalate", len(r.Escalate) > 0}, {"context.after", r.Context.After > 0},
+	} {
+		if one.set {
+			p.Conflict(one.key, "", "scope", `must not be set with scope = "fleet"`, hint)
+		}
+	}
+	return p.Faults
 }
 
 func (p *checks) threshold(r *RuleSettings) {

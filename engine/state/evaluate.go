@@ -36,7 +36,7 @@ func (k *Keyed) tryEvaluate(h *HitContext, now int64, dst []model.Alert) (_ []mo
 		if d.Reason == model.ReasonSilence {
 			h.Silence.Count()
 		}
-	case h.WaitsForLines:
+	case h.WaitsForLines || h.Asks():
 		counters.Pend()
 	default:
 		counters.Alert()

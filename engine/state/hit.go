@@ -34,6 +34,10 @@ type HitContext struct {
 	Decision Decision
 }
 
+// Asks reports whether the alert of the hit is a candidate: it leaves only if no other node of the fleet alerts. The hits of an overflow key are of different
+// templates, so an alert about one says nothing of another.
+func (h *HitContext) Asks() bool { return h.Rule.Settings.Fleet() && !h.Overflow }
+
 // overflowKey makes the key that hits share whose templates are too many.
 type overflowKey interface{ OverflowKey() []byte }
 

@@ -27,6 +27,7 @@ import (
 //
 // The lock is held for bounded work alone: slow work (rendering, encoding) is done without it, and due work in batches.
 type Keyed struct {
+	Candidates      model.Candidates                    // that nobody has decided about
 	mutes           *mute.Board                         // in force; nil: none
 	countersBy      func(id string) *model.RuleCounters // of a rule, or those of retired rules
 	mu              sync.Mutex

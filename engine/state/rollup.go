@@ -82,9 +82,12 @@ func (k *Keyed) keyDue(s *keyState, at, now int64, dst []model.Alert) []model.Al
 	k.due.set(&s.timer, s.deadline(r))
 	switch out {
 	case sendable:
-		if a.Kind == model.KindMissing {
+		switch {
+		case a.Kind == model.KindMissing:
 			r.Counters.Absence()
-		} else {
+		case r.Settings.Fleet():
+			k.Candidates.Ask(&a, r.Counters)
+		default:
 			r.Counters.Rollup()
 		}
 		k.muting().observe(subjectOf(r, &a), at, false)

@@ -1,0 +1,127 @@
+package engine
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// fleetRule alerts for all nodes together.
+func fleetRule(change ...func(*RuleSettings)) Settings {
+	r := DefaultRule()
+	r.Name, r.Pattern, r.Scope, r.CooldownBy, r.Cooldown = "boom", "boom", ScopeFleet, []string{"workload"}, time.Minute
+	for _, fn := range change {
+		fn(&r)
+	}
+	return Settings{Rules: []RuleSettings{r}, Limits: Limits{MaxKeys: 1000}}
+}
+
+func TestACandidateIsPendingUntilItIsDecided(t *testing.T) {
+	for _, leaves := range []bool{true, false} {
+		r := newRun(t, fleetRule())
+		got := r.line("boom 1")
+		if len(got) != 1 || got[0].Candidate == 0 || got[0].Key == "" {
+			t.Fatalf("%+v", got)
+		}
+		if c := r.counts()["boom"]; c.Pending != 1 || c.Alerts != 0 {
+			t.Errorf("before the decision: %+v", c)
+		}
+		r.e.Decide(got[0].Candidate, leaves)
+		c := r.counts()["boom"]
+		if c.Pending != 0 || leaves != (c.Alerts == 1) || leaves == (c.Suppressed[ReasonFleet] == 1) {
+			t.Errorf("leaves %v: %+v", leaves, c)
+		}
+		// A second answer, and one about a candidate of an earlier run, change nothing.
+		r.e.Decide(got[0].Candidate, !leaves)
+		r.e.Decide(99, true)
+		if again := r.counts()["boom"]; again != c {
+			t.Errorf("decided twice: %+v, want %+v", again, c)
+		}
+	}
+}
+
+// TestARollupOfAFleetRuleIsACandidate: one that is held made no roll-up, and its numbers are in the alert, for the fleet.
+func TestARollupOfAFleetRuleIsACandidate(t *testing.T) {
+	r := newRun(t, fleetRule())
+	r.e.Decide(r.line("boom 1")[0].Candidate, false)
+	r.line("boom 2")
+	r.line("boom 3")
+	r.pass(time.Minute)
+	held := r.e.Tick(r.now, nil)
+	if len(held) != 1 || held[0].Kind != KindRollup || held[0].Candidate == 0 || held[0].Suppressed[ReasonCooldown] != 2 {
+		t.Fatalf("%+v", held)
+	}
+	r.e.Decide(held[0].Candidate, false)
+	if c := r.counts()["boom"]; c.Rollups != 0 || c.Pending != 0 || r.unreported()["boom"] != 0 {
+		t.Errorf("held: %+v", c)
+	}
+	r.line("boom 4")
+	r.pass(time.Minute)
+	led := r.e.Tick(r.now, nil)
+	if len(led) != 1 {
+		t.Fatalf("%+v", led)
+	}
+	r.e.Decide(led[0].Candidate, true)
+	if c := r.counts()["boom"]; c.Rollups != 1 || c.Hits != 4 || c.Suppressed[ReasonFleet] != 1 || c.Suppressed[ReasonCooldown] != 3 {
+		t.Errorf("led: %+v", c)
+	}
+}
+
+// TestRulesOfANodeAskNobody, nor does a dry run, nor a hit that has no key of its own.
+func TestRulesOfANodeAskNobody(t *testing.T) {
+	r := newRun(t, fleetRule(func(s *RuleSettings) { s.Scope = ScopeNode }))
+	if got := r.line("boom"); len(got) != 1 || got[0].Candidate != 0 {
+		t.Errorf("%+v", got)
+	}
+	r = newRun(t, fleetRule(func(s *RuleSettings) { s.DryRun = true }))
+	if got := r.line("boom"); len(got) != 0 || r.counts()["boom"].Suppressed[ReasonDryRun] != 1 {
+		t.Errorf("a dry run: %+v", got)
+	}
+	many := fleetRule(func(s *RuleSettings) { s.CooldownBy = []string{"template"} })
+	many.Limits.MaxKeys = 10_000
+	r = newRun(t, many)
+	r.pass(time.Second)
+	asked, overflow := 0, 0
+	for n := range 1100 { // a rule and container have at most 1,000 templates
+		word := strings.Repeat("x", 1+n/26) + string(rune('a'+n%26))
+		for _, a := range r.line("boom " + word) {
+			if a.Candidate != 0 {
+				asked++
+			} else {
+				overflow++
+			}
+		}
+	}
+	if asked != 1000 || overflow != 100 {
+		t.Errorf("%d asked, %d of the overflow left", asked, overflow)
+	}
+}
+
+func TestScopeIsStrict(t *testing.T) {
+	refused := map[string]func(*RuleSettings){
+		"count":         func(r *RuleSettings) { r.Count, r.Within = 5, time.Minute },
+		"resolve":       func(r *RuleSettings) { r.Resolve = time.Minute },
+		"absent":        func(r *RuleSettings) { r.Absent = time.Hour },
+		"after":         func(r *RuleSettings) { r.After, r.Within = "other", time.Minute },
+		"without":       func(r *RuleSettings) { r.Without, r.Within = "other", time.Minute },
+		"first_seen":    func(r *RuleSettings) { r.FirstSeen = FirstSeen(time.Hour) },
+		"escalate":      func(r *RuleSettings) { r.Escalate = []Escalation{{After: time.Minute, Severity: SeverityCritical}} },
+		"context.after": func(r *RuleSettings) { r.Context.After = 1 },
+		"scope":         func(r *RuleSettings) { r.Scope = "cluster" },
+	}
+	for field, change := range refused {
+		s := fleetRule(change).Rules[0]
+		faults := s.Validate()
+		if len(faults) != 1 || faults[0].Field != field {
+			t.Errorf("%s: %+v", field, faults)
+		}
+	}
+	s := fleetRule(func(r *RuleSettings) { r.Context.Before = 3 }).Rules[0]
+	if faults := s.Validate(); len(faults) != 0 {
+		t.Errorf("%+v", faults)
+	}
+	o := Override{Rule: "boom", Keys: []string{"scope"}}
+	if faults := o.Validate(); len(faults) != 1 || faults[0].Field != "scope" {
+		t.Errorf("an override: %+v", faults)
+	}
+}
