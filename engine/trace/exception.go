@@ -32,20 +32,6 @@ type Frame struct {
 	Line     int    // 0: unknown
 }
 
-// Read returns the exception in a text, and reports false when the text holds no frame. Its result is at most 16 KiB.
-func Read(text []byte) (Exception, bool) {
-	if !Possible(text) {
-		return Exception{}, false
-	}
-	_, flat := flatten(nil, text)
-	c := collector{owner: -1}
-	r := reader{exception: &c}
-	if !r.read(flat) {
-		return Exception{}, false
-	}
-	return c.result(), true
-}
-
 // collector keeps what a reader finds.
 type collector struct {
 	exceptions []header // the outermost first

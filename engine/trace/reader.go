@@ -2,13 +2,6 @@ package trace
 
 import "bytes"
 
-// The bounds on a trace. Beyond them frames and types are left out.
-const (
-	maxFrames = 256 // different ones
-	maxTypes  = 16  // different ones
-	maxName   = 256 // bytes of a type, a function or a file
-)
-
 // reader walks the lines of a text once, and hands types and frames to the two methods below in the order of the text.
 type reader struct {
 	fingerprint *fingerprinter // one of the two is set
@@ -341,5 +334,3 @@ func (r *reader) endOfInner() {
 		r.exception.up()
 	}
 }
-
-func cut(s []byte) []byte { return s[:min(len(s), maxName)] }

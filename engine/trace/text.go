@@ -5,6 +5,13 @@ import (
 	"unicode/utf8"
 )
 
+// The bounds on a trace. Beyond them frames and types are left out.
+const (
+	maxFrames = 256 // different ones
+	maxTypes  = 16  // different ones
+	maxName   = 256 // bytes of a type, a function or a file
+)
+
 // Possible reports whether a text has more than one line, be it in an encoded string: no other text holds a trace.
 func Possible(text []byte) bool {
 	return bytes.IndexByte(text, '\n') >= 0 || bytes.Contains(text, escapedBreak)
@@ -159,3 +166,6 @@ func hasPrefix(s []byte, prefix string) bool {
 func hasSuffix(s []byte, suffix string) bool {
 	return len(s) >= len(suffix) && string(s[len(s)-len(suffix):]) == suffix
 }
+
+// cut bounds a name.
+func cut(s []byte) []byte { return s[:min(len(s), maxName)] }

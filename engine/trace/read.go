@@ -1,0 +1,36 @@
+package trace
+
+// Read returns the exception in a text, and reports false when the text holds no frame. Its result is at most 16 KiB.
+func Read(text []byte) (Exception, bool) {
+	if !Possible(text) {
+		return Exception{}, false
+	}
+	_, flat := flatten(nil, text)
+	c := collector{owner: -1}
+	r := reader{exception: &c}
+	if !r.read(flat) {
+		return Exception{}, false
+	}
+	return c.result(), true
+}
+
+// AppendFingerprint appends what a trace has in common with those of the same fault: the types of the exceptions, and each frame's function and file, in
+// the order of the text, each once. Messages and line numbers are left out, and numbers in names are left for package template to mask. It reports false,
+// and appends nothing, when the text holds no frame. Beyond dst, a text of one line costs no allocation, and another one; each frame
+// that is a term of Erlang costs one more.
+func AppendFingerprint(dst, text []byte) ([]byte, bool) {
+	if !Possible(text) {
+		return dst, false
+	}
+	start := len(dst)
+	dst, flat := flatten(dst, text)
+	begin := len(dst)
+	f := fingerprinter{out: append(dst, Mark...)}
+	r := reader{fingerprint: &f}
+	if !r.read(flat) {
+		return f.out[:start], false
+	}
+	// The flattened text lies before the fingerprint in one buffer, which saves an allocation.
+	n := copy(f.out[start:], f.out[begin:])
+	return f.out[:start+n], true
+}
