@@ -9,7 +9,6 @@ package redact
 
 import (
 	"bytes"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -25,17 +24,6 @@ type Redactor struct {
 	builtin  bool
 	set      *match.Set
 	matchers sync.Pool // of *matcher
-}
-
-// form is one kind of secret.
-type form struct {
-	name  string
-	mask  string
-	re    *regexp.Regexp
-	group int // the group of re that is masked; 0: all of the match
-	// sound says whether a match is a secret, and how far it reaches. nil: it is, as far as it matched.
-	sound   func(text []byte, begin, end int) (to int, ok bool)
-	counter *atomic.Int64
 }
 
 // matcher is a match.Matcher with its result.
@@ -77,18 +65,6 @@ func New(s Settings, counterOf func(name string) *atomic.Int64) (*Redactor, erro
 	return r, nil
 }
 
-const maskPrefix = "[redacted:"
-
-func maskOf(name string) string { return maskPrefix + name + "]" }
-
-// Span is a part of a text that is masked.
-type Span struct {
-	Begin, End int
-	form       int // index of the form; cutForm for the split word at the end of a cut text, which is left out
-}
-
-const cutForm = -1
-
 // Find appends the parts of a text that are masked to dst, in their order; they do not overlap. cut says that the text was cut at its end.
 func (r *Redactor) Find(text []byte, cut bool, dst []Span) []Span {
 	if r == nil {
@@ -108,30 +84,6 @@ func (r *Redactor) Find(text []byte, cut bool, dst []Span) []Span {
 	}
 	found := r.withoutMasks(text, dst[first:])
 	return dst[:first+len(merge(found))]
-}
-
-// find appends the secrets of one form.
-func (f *form) find(text []byte, id int, dst []Span) []Span {
-	for _, at := range f.re.FindAllSubmatchIndex(text, -1) {
-		begin, end := at[2*f.group], at[2*f.group+1]
-		if f.group > 0 && begin < 0 { // one of several groups took part
-			for g := f.group + 1; 2*g+1 < len(at) && begin < 0; g++ {
-				begin, end = at[2*g], at[2*g+1]
-			}
-		}
-		if begin < 0 || begin == end {
-			continue
-		}
-		if f.sound != nil {
-			to, ok := f.sound(text, begin, end)
-			if !ok {
-				continue
-			}
-			end = to
-		}
-		dst = append(dst, Span{begin, end, id})
-	}
-	return dst
 }
 
 // withoutMasks drops the spans that lie within masks of this redactor, or are masks, so that a text that is masked again stays as it is.
