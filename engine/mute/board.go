@@ -30,8 +30,8 @@ func (m *Board) SetSilences(list []rules.Silence) error {
 	defer m.mu.Unlock()
 	set, err := NewSilenceSet(list, m.Silences.Load())
 	for _, one := range set.all {
-		if one.board == nil { // it is new, so nobody else has it yet
-			one.board = m
+		if one.replacedAt == nil { // it is new, so nobody else has it yet
+			one.replacedAt = m.replacedAt
 		}
 	}
 	if len(set.all) == 0 {
@@ -39,6 +39,13 @@ func (m *Board) SetSilences(list []rules.Silence) error {
 	}
 	m.Silences.Store(set)
 	return err
+}
+
+func (m *Board) replacedAt(workload string, since int64) int64 {
+	if m.ReplacedAt == nil {
+		return 0
+	}
+	return m.ReplacedAt(workload, since)
 }
 
 // ListSilences returns the silences in force, ended and future ones included, in the order of their ids.

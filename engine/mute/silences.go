@@ -19,10 +19,10 @@ import (
 // Silence is a Silence, compiled.
 type Silence struct {
 	rules.Silence
-	matcher rules.Matcher
-	hours   *hours.Hours  // nil: at all times between From and Until
-	board   *Board        // that it is in force on; nil: on none, which knows no images
-	hits    *atomic.Int64 // suppressed; kept by the silence of the same id that takes its place
+	matcher    rules.Matcher
+	hours      *hours.Hours                             // nil: at all times between From and Until
+	replacedAt func(workload string, since int64) int64 // as Board.ReplacedAt; nil: no images are known
+	hits       *atomic.Int64                            // suppressed; kept by the silence of the same id that takes its place
 }
 
 // silenceSet is an immutable set of silences, indexed by rule, workload and container, so that thousands cost a hit little.
@@ -108,10 +108,10 @@ func (s *Silence) matches(about *rules.Subject, now int64, ofSource bool) bool {
 
 // replaced returns when the next image of a workload ended the silence; 0: it did not.
 func (s *Silence) replaced(workload string) int64 {
-	if !s.NextImage || s.board == nil || s.board.ReplacedAt == nil {
+	if !s.NextImage || s.replacedAt == nil {
 		return 0
 	}
-	return s.board.ReplacedAt(workload, s.From)
+	return s.replacedAt(workload, s.From)
 }
 
 // idle reports that no silence is active at a time.
