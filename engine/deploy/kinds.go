@@ -1,8 +1,6 @@
 package deploy
 
 import (
-	"time"
-
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
@@ -13,41 +11,6 @@ const (
 	maxText  = 100 // of a kind's template, in bytes
 	maxRule  = 64  // of a rule's id, in bytes
 )
-
-// kindID identifies a kind of hits: a rule and a template.
-type kindID [model.DigestLen]byte
-
-// kind counts the hits of a rule and a template, for the present image and the last one.
-type kind struct {
-	rule, text string
-	counts     [2]count
-	last       int64 // when the last of them arrived
-}
-
-// count counts hits, and how unevenly they came: squares is the sum over minutes of the square of the hits in each.
-type count struct {
-	n, squares     int64
-	minute, within int64 // the minute that is counted, by arrival, and its hits
-}
-
-func (c *count) add(now int64) {
-	if minute := now / int64(time.Minute); minute != c.minute {
-		c.minute, c.within = minute, 0
-	}
-	c.n++
-	c.squares += 2*c.within + 1 // (n+1)² - n²
-	c.within++
-}
-
-// independent returns how many independent events the hits are worth: their number, divided by the factor by which the variance of the hits in a minute is
-// above that of chance. A burst in one minute is worth about one.
-func (c *count) independent(minutes float64) int64 {
-	if c.n == 0 {
-		return 0
-	}
-	n := float64(c.n)
-	return int64(n / max(1, float64(c.squares)/n-n/max(1, minutes)))
-}
 
 // hit counts a hit of an image, if it is the present one or the last one.
 func (w *workload) hit(from *model.Container, rule string, template []byte, now int64, show func(template []byte) string) {
@@ -95,18 +58,6 @@ func (w *workload) room() bool {
 	}
 	delete(w.kinds, least)
 	return true
-}
-
-// shiftKinds makes the counts of the present image those of the last one.
-func (w *workload) shiftKinds() {
-	for id, k := range w.kinds {
-		if k.counts[0].n == 0 {
-			delete(w.kinds, id)
-			continue
-		}
-		k.counts = [2]count{{}, k.counts[0]}
-	}
-	w.dropped, w.untracked = [2]bool{false, w.dropped[0]}, 0
 }
 
 // forgetCounts forgets what a comparison goes by.

@@ -204,6 +204,18 @@ func (w *workload) appear(im *image, at, now int64) bool {
 	return true
 }
 
+// shiftKinds makes the counts of the present image those of the last one.
+func (w *workload) shiftKinds() {
+	for id, k := range w.kinds {
+		if k.counts[0].n == 0 {
+			delete(w.kinds, id)
+			continue
+		}
+		k.counts = [2]count{{}, k.counts[0]}
+	}
+	w.dropped, w.untracked = [2]bool{false, w.dropped[0]}, 0
+}
+
 // due returns when the comparison of the present image ends; 0: none runs.
 func (w *workload) due(compare time.Duration) int64 {
 	if compare <= 0 || w.deployed == 0 || w.reported {
