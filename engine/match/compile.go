@@ -25,6 +25,40 @@ const (
 	maxShared = 2 * maxStates
 )
 
+// Compile makes a Set of expressions in the syntax of regexp.Compile. The number of an expression is its index.
+func Compile(exprs []string, opt Options) (*Set, error) { return Recompile(exprs, opt, nil) }
+
+// Recompile is Compile, and reuses the analyses of another Set for the expressions that both have. It makes the
+// same Set as Compile. before may be nil.
+func Recompile(exprs []string, opt Options, before *Set) (*Set, error) {
+	switch opt.Stride {
+	case 0, 1, 2, 4:
+	default:
+		return nil, fmt.Errorf("stride %d: must be one of 0, 1, 2, 4", opt.Stride)
+	}
+	if opt.CacheBytes == 0 {
+		opt.CacheBytes = defaultCacheBytes
+	}
+	s := &Set{options: opt, exprs: make([]expression, len(exprs)), all: make([]uint64, (len(exprs)+63)/64),
+		kernels: haveKernels() && !opt.NoASM}
+	c := &compiler{set: s, model: newModel(), windowIndex: map[string]int{}, literalIndex: map[string]int{}}
+	if before != nil && before.options == opt {
+		c.before, c.known = before, make(map[string]int, len(before.exprs))
+		for i := range before.exprs {
+			c.known[before.exprs[i].re.String()] = i
+		}
+	}
+	for i, text := range exprs {
+		if err := c.parse(i, text); err != nil {
+			return nil, fmt.Errorf("expression %d: %w", i, err)
+		}
+		s.all[i>>6] |= 1 << (i & 63)
+	}
+	c.assign()
+	s.analyses = c.analyses
+	return s, nil
+}
+
 // compiler has the data that is needed only while a Set is made.
 type compiler struct {
 	set          *Set
@@ -36,12 +70,6 @@ type compiler struct {
 	windowIndex  map[string]int
 	before       *Set           // whose expressions are taken over; may be nil
 	known        map[string]int // their numbers
-}
-
-// analysis is the part of compiling an expression that depends on nothing else.
-type analysis struct {
-	long, short plan // literals of 7, of 4 bytes and more
-	window      plan
 }
 
 func (c *compiler) parse(i int, text string) error {

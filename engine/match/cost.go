@@ -7,22 +7,6 @@ import (
 	"strings"
 )
 
-// Filter is the way in which candidates of an expression are found.
-type Filter uint8
-
-const (
-	Literal  Filter = iota // by literals of which every match holds one
-	Window                 // by a short sequence of byte classes
-	Anchored               // by the shared automaton of those that match at the start of a line only
-	Union                  // by the shared automaton of those that nothing else can filter
-	Always                 // not at all: the standard regexp runs on every line
-)
-
-// String is the filter's name in lower case.
-func (f Filter) String() string {
-	return [...]string{"literal", "window", "anchored", "union", "always"}[f]
-}
-
 // Cost is the cost of an expression on lines that it does not match.
 type Cost struct {
 	Filter Filter

@@ -153,6 +153,55 @@ func (m *Matcher) windowsAt(g *windowGroup, pos int) {
 	}
 }
 
+// scanLiteralsFast is scanLiterals by the kernel; line has blockRead bytes at least.
+func (m *Matcher) scanLiteralsFast() {
+	g, line := m.set.grams, m.line
+	for base := 0; ; base += maxBlocks * blockSize {
+		base = min(base, len(line)-blockRead)
+		chunk := line[base:min(len(line), base+chunkRead)]
+		last := len(chunk) - blockRead
+		gramBlocks(&chunk[0], last, g.stride, &g.bitmap, &m.blocks[0])
+		for i, w := range m.blocks[:blockCount(last)] {
+			for ; w != 0; w &= w - 1 {
+				k := bits.TrailingZeros32(w)
+				m.literalsAt(base + min(i*blockSize, last) + k>>3*g.stride + k&7*4)
+			}
+		}
+		if base+len(chunk) == len(line) {
+			return
+		}
+	}
+}
+
+// scanWindowsFast is scanWindows by the kernel; line has blockRead bytes at least.
+func (m *Matcher) scanWindowsFast() {
+	x, line := m.set.windows, m.line
+	for k := range x.groups {
+		g := &x.groups[k]
+		done := 0 // positions before are tested
+		for base := 0; ; base += maxBlocks * blockSize {
+			base = min(base, len(line)-blockRead)
+			chunk := line[base:min(len(line), base+chunkRead)]
+			last := len(chunk) - blockRead
+			windowBlocks(&chunk[0], last, &g.nibbles, &m.blocks[0])
+			for i, w := range m.blocks[:blockCount(last)] {
+				at := base + min(i*blockSize, last)
+				w &= ^uint32(0) << max(0, done-at)
+				for ; w != 0; w &= w - 1 {
+					m.windowsAt(g, at+bits.TrailingZeros32(w))
+				}
+				done = at + blockSize
+			}
+			if base+len(chunk) == len(line) {
+				break
+			}
+		}
+		for ; done < len(line); done++ {
+			m.windowsAt(g, done)
+		}
+	}
+}
+
 // scanShared runs an automaton of several expressions; when it reaches its bounds they run one by one.
 func (m *Matcher) scanShared(a *shared, d **dfa) {
 	if a == nil || !m.anyEnabled(a.ids) {

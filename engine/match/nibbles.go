@@ -13,13 +13,13 @@ type nibbleTables [2 * windowLen * 32]byte
 // bucket is the set of nibbles that some windows take at their positions.
 type bucket struct{ lo, hi [windowLen]uint16 }
 
-func bucketOf(w window) (b bucket) {
+func bucketOf(classes []byteSet) (b bucket) {
 	for k := range windowLen {
-		if k >= len(w.classes) {
+		if k >= len(classes) {
 			b.lo[k], b.hi[k] = 0xffff, 0xffff
 			continue
 		}
-		w.classes[k].each(func(c byte) {
+		classes[k].each(func(c byte) {
 			b.lo[k] |= 1 << (c & 15)
 			b.hi[k] |= 1 << (c >> 4)
 		})
@@ -62,16 +62,16 @@ func (b bucket) pass(s *nibbleShare) float64 {
 	return p
 }
 
-// bucketize shares the windows out to eight buckets, joining those that widen the tables least.
-func bucketize(windows []window) (t nibbleTables) {
+// bucketize shares windows, by their classes, out to eight buckets, joining those that widen the tables least.
+func bucketize(windows [][]byteSet) (t nibbleTables) {
 	type entry struct {
 		bucket
 		pass float64
 	}
 	share := newNibbleShare(sample())
 	var all []entry
-	for _, w := range windows {
-		b := bucketOf(w)
+	for _, classes := range windows {
+		b := bucketOf(classes)
 		all = append(all, entry{b, b.pass(&share)})
 	}
 	for len(all) > 8 {

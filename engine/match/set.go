@@ -1,9 +1,6 @@
 package match
 
-import (
-	"fmt"
-	"regexp"
-)
+import "regexp"
 
 // Options change how a Set works, never its results. The zero value is the best for production; the rest is there to
 // compare the variants.
@@ -35,6 +32,28 @@ type Set struct {
 	analyses     []analysis // of the expressions, for Recompile
 }
 
+// analysis is the part of compiling an expression that depends on nothing else.
+type analysis struct {
+	long, short plan // literals of 7, of 4 bytes and more
+	window      plan
+}
+
+// Filter is the way in which candidates of an expression are found.
+type Filter uint8
+
+const (
+	Literal  Filter = iota // by literals of which every match holds one
+	Window                 // by a short sequence of byte classes
+	Anchored               // by the shared automaton of those that match at the start of a line only
+	Union                  // by the shared automaton of those that nothing else can filter
+	Always                 // not at all: the standard regexp runs on every line
+)
+
+// String is the filter's name in lower case.
+func (f Filter) String() string {
+	return [...]string{"literal", "window", "anchored", "union", "always"}[f]
+}
+
 // expression is one of a Set.
 type expression struct {
 	re     *regexp.Regexp
@@ -49,40 +68,6 @@ type expression struct {
 type shared struct {
 	nfa *nfa
 	ids []int32
-}
-
-// Compile makes a Set of expressions in the syntax of regexp.Compile. The number of an expression is its index.
-func Compile(exprs []string, opt Options) (*Set, error) { return Recompile(exprs, opt, nil) }
-
-// Recompile is Compile, and reuses the analyses of another Set for the expressions that both have. It makes the
-// same Set as Compile. before may be nil.
-func Recompile(exprs []string, opt Options, before *Set) (*Set, error) {
-	switch opt.Stride {
-	case 0, 1, 2, 4:
-	default:
-		return nil, fmt.Errorf("stride %d: must be one of 0, 1, 2, 4", opt.Stride)
-	}
-	if opt.CacheBytes == 0 {
-		opt.CacheBytes = defaultCacheBytes
-	}
-	s := &Set{options: opt, exprs: make([]expression, len(exprs)), all: make([]uint64, (len(exprs)+63)/64),
-		kernels: haveKernels() && !opt.NoASM}
-	c := &compiler{set: s, model: newModel(), windowIndex: map[string]int{}, literalIndex: map[string]int{}}
-	if before != nil && before.options == opt {
-		c.before, c.known = before, make(map[string]int, len(before.exprs))
-		for i := range before.exprs {
-			c.known[before.exprs[i].re.String()] = i
-		}
-	}
-	for i, text := range exprs {
-		if err := c.parse(i, text); err != nil {
-			return nil, fmt.Errorf("expression %d: %w", i, err)
-		}
-		s.all[i>>6] |= 1 << (i & 63)
-	}
-	c.assign()
-	s.analyses = c.analyses
-	return s, nil
 }
 
 // Len is the number of expressions.

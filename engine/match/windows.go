@@ -76,7 +76,9 @@ func less(a, b []byteSet) bool {
 
 func newWindowGroup(windows []window) windowGroup {
 	g := windowGroup{windows: windows}
+	all := make([][]byteSet, len(windows))
 	for i, w := range windows {
+		all[i] = w.classes
 		for k := range windowLen {
 			for b := range endOfLine + 1 {
 				if k >= len(w.classes) || b < endOfLine && w.classes[k].has(byte(b)) {
@@ -85,7 +87,7 @@ func newWindowGroup(windows []window) windowGroup {
 			}
 		}
 	}
-	g.nibbles = bucketize(windows)
+	g.nibbles = bucketize(all)
 	return g
 }
 
