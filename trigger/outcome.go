@@ -72,6 +72,7 @@ type Result struct {
 	Reason     string        // for logs: "answered 503 Service Unavailable"
 	Detail     string        // the start of an error answer, on one line, without secrets; it can repeat texts of the alert
 	Attempts   int           // number of requests
+	Partial    bool          // some recipients of the message have it, and others do not
 	Elapsed    time.Duration
 }
 

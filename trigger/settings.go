@@ -12,6 +12,12 @@ import (
 // DefaultFormat is the format of a trigger that sets none: the alert itself as JSON.
 const DefaultFormat = "generic"
 
+// The words of starttls.
+const (
+	StartTLSRequired = "required"
+	StartTLSOff      = "off"
+)
+
 // TLS sets how a trigger's connection is secured.
 type TLS struct {
 	// A PEM file of the certificate authorities to trust instead of the system's.
@@ -34,12 +40,13 @@ type Settings struct {
 
 	// The address to send to, http or https. It can contain tokens and is never shown. It must be set, here or as url_file or url_env, except for
 	// pagerduty, telegram and opsgenie, which have default addresses. gotify, alertmanager and opsgenie need the address of the server only, ntfy that
-	// of the topic.
+	// of the topic, email that of a mail server: smtp://HOST (port 587 if none is set, encrypted by STARTTLS), or smtps://HOST (port 465, encrypted
+	// from the start).
 	URL setting.SecretSource `toml:"url"`
 	// The HTTP method: POST, PUT or PATCH.
 	Method string `toml:"method"`
-	// The receiver, which determines the payload: generic, cloudevents, slack, discord, teams, pagerduty, ntfy, gotify, telegram, alertmanager
-	// or opsgenie.
+	// The receiver, which determines the payload: generic, cloudevents, slack, discord, teams, pagerduty, ntfy, gotify, telegram, alertmanager,
+	// opsgenie or email.
 	Format string `toml:"format"`
 
 	// Severities to send: debug, info, warning, error, critical.
@@ -67,9 +74,9 @@ type Settings struct {
 	HeaderFiles map[string]string `toml:"header_files"`
 	// Headers whose values are read from the environment: name and variable.
 	HeaderEnv map[string]string `toml:"header_env"`
-	// The user of HTTP basic authentication.
+	// The user of HTTP basic authentication, or at the mail server.
 	Username string `toml:"username"`
-	// The password of HTTP basic authentication.
+	// The password of HTTP basic authentication, or at the mail server.
 	Password setting.SecretSource `toml:"password"`
 	// The receiver's token: the bot token of telegram, the application key of gotify, the API key of opsgenie, for any
 	// other format a bearer token.
@@ -87,9 +94,15 @@ type Settings struct {
 	GeneratorURL string `toml:"generator_url"`
 	// How long an alert fires in alertmanager. "0s": its resolve_timeout, and 30 days for absences, which their end resolves.
 	ResolveAfter time.Duration `toml:"resolve_after"`
+	// The sender of email, such as "Alerts <alerts@example.com>".
+	From string `toml:"from"`
+	// The recipients of email: from 1 to 50 addresses. All of them see each other.
+	To []string `toml:"to"`
+	// Whether a mail server at smtp:// must encrypt the connection by STARTTLS: required, or off. A password is sent without TLS to loopback only.
+	StartTLS string `toml:"starttls"`
 
 	// A template of the whole payload, which replaces that of the format. JSON with a Go text/template in each string, or one template for a content
-	// type text/….
+	// type text/…. In email it is the text: content_type must be text/plain or text/html.
 	Body string `toml:"body"`
 	// The content type of body.
 	ContentType string `toml:"content_type"`
@@ -109,7 +122,7 @@ type Settings struct {
 	// How the connection is secured.
 	TLS TLS `toml:"tls"`
 
-	// The highest rate of requests, such as "1/s". Unset: "1/s" for slack, discord, teams and telegram, no limit for others. "0/s": no limit.
+	// The highest rate of requests, such as "1/s". Unset: "1/s" for slack, discord, teams, telegram and email, no limit for others. "0/s": no limit.
 	Rate setting.Rate `toml:"rate"`
 	// The highest number of requests at a time.
 	Concurrency int `toml:"concurrency"`
@@ -134,6 +147,7 @@ func DefaultSettings() Settings {
 		ContentType:   "application/json",
 		Timeout:       15 * time.Second,
 		Retries:       1,
+		StartTLS:      StartTLSRequired,
 		TLS:           TLS{MinVersion: "1.2"},
 		Concurrency:   1,
 		GroupWait:     10 * time.Second,

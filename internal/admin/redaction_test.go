@@ -13,11 +13,14 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/test/planted"
 	"github.com/tinyforge/fluentbit-trigger/test/receiver"
 	triggerreceiver "github.com/tinyforge/fluentbit-trigger/trigger/receiver"
+	"github.com/tinyforge/fluentbit-trigger/trigger/triggertest"
 )
 
 // TestNoPlantedSecretIsAnywhere sends lines with a hundred secrets, which are a key, a field, a label, a template, a sample of a roll-up, and lines around hits,
 // to receivers of every format, and looks for them in all that is sent, stored, answered and logged.
 func TestNoPlantedSecretIsAnywhere(t *testing.T) {
+	mails := map[string]*triggertest.MailServer{"takes": triggertest.NewMailServer(t, triggertest.MailClear), "refuses": triggertest.NewMailServer(t, triggertest.MailClear)}
+	mails["refuses"].Data = func(data string) error { return triggertest.MailAnswer(554, strings.Join(strings.Fields(data), " ")) }
 	var more strings.Builder
 	for _, format := range triggerreceiver.Formats() {
 		for _, path := range []string{"takes", "refuses"} {
@@ -31,6 +34,9 @@ func TestNoPlantedSecretIsAnywhere(t *testing.T) {
 				more.WriteString("topic = \"alerts\"\n")
 			case "gotify", "opsgenie":
 				more.WriteString("token = \"t\"\n")
+			case "email":
+				fmt.Fprintf(&more, "from = \"a@b\"\nto = [\"c@d\"]\nstarttls = \"off\"\nrate = \"0/s\"\nurl = \"smtp://%s\"\n", mails[path].Address)
+				continue
 			}
 			fmt.Fprintf(&more, "url = \"URL/%s\"\n", path)
 		}
@@ -129,6 +135,13 @@ escalate = [{ after = "1s", severity = "critical" }]
 	for _, r := range b.server.Requests() {
 		look("a request to "+r.Path, fmt.Sprint(r.Path, r.Header, string(r.Body)))
 		formats[r.Path] = true
+	}
+	for _, m := range mails["takes"].Messages() {
+		look("a mail", strings.ReplaceAll(m.Data, "=\r\n", "")) // without the line breaks of quoted-printable
+		formats["email"] = true
+	}
+	if !formats["email"] {
+		t.Error("no mail came")
 	}
 	b.stop() // the state of keys is saved
 	look("the log", b.log.String())

@@ -108,6 +108,11 @@ func (w *worker) conclude(ctx context.Context, message *store.Message, r trigger
 		after := clampAfter(r.RetryAfter)
 		kept.Outcome = store.Retry
 		kept.Due = now.Add(max(after, pauseAfter(message.Attempts+1, set.RetryMin, set.RetryMax, w.d.opt.Random())))
+		if r.Partial {
+			// The receiver works, so other messages need not wait for the recipients that this one still misses.
+			w.state = store.TriggerState{}
+			break
+		}
 		w.state.Failures++
 		w.state.Reason = failureReason(&r)
 		pause := max(after, pauseAfter(w.state.Failures, set.RetryMin, set.RetryMax, w.d.opt.Random()))
@@ -138,6 +143,9 @@ func (w *worker) report(before store.TriggerState, r trigger.Result, alerts int6
 		if before.Failures > 0 {
 			log.Info("trigger works again", "trigger", w.name, "failures", before.Failures)
 		}
+		if r.Partial {
+			log.Warn("some recipients refused an alert", withAnswerField(answer, "trigger", w.name, "reason", r.Reason)...)
+		}
 		count.delivered.Add(alerts)
 		return
 	case trigger.Dead:
@@ -149,6 +157,10 @@ func (w *worker) report(before store.TriggerState, r trigger.Result, alerts int6
 		count.held.Add(alerts)
 	default:
 		count.retried.Add(alerts)
+		if r.Partial {
+			log.Warn("some recipients have an alert and others do not yet: trying these again", withAnswerField(answer, "trigger", w.name, "reason", r.Reason)...)
+			return
+		}
 	}
 	if w.state.Hold != before.Hold || before.Failures == 0 {
 		log.Warn("trigger failing", withAnswerField(answer, "trigger", w.name, "state", w.state.Hold.String(), "next", w.state.NotBefore, "reason", r.Reason)...)

@@ -128,6 +128,44 @@ func TestOneBadAlertDoesNotBlock(t *testing.T) {
 	})
 }
 
+// TestRecipientsThatAreMissingHoldUpNoOtherAlert: the message is sent again for them, and the trigger goes on at once. Recipients that are refused
+// for good are logged, and the alert counts as delivered.
+func TestRecipientsThatAreMissingHoldUpNoOtherAlert(t *testing.T) {
+	inWorld(t, func(w *world) {
+		r := &receiver{}
+		missing := true
+		r.set(func(_ context.Context, id string, _ []trigger.Alert) trigger.Result {
+			switch {
+			case id == "al_000000" && missing:
+				return trigger.Result{Outcome: trigger.RetryLater, Status: 450, Reason: "answered 450", Partial: true}
+			case id == "al_000001":
+				return trigger.Result{Outcome: trigger.Delivered, Status: 550, Reason: "answered 550", Detail: "ops@example.com: unknown", Partial: true}
+			}
+			return trigger.Result{Outcome: trigger.Delivered}
+		})
+		w.start(newTrigger("a", r))
+		for i := range 5 { // one after the other, and no time passes
+			w.accept(alert(i, "a"))
+		}
+		if n := w.counts("a"); n.Delivered != 4 || n.Pending != 1 {
+			t.Errorf("%+v, want all but one delivered at once", n)
+		}
+		if state := w.state("a"); state.Failures != 0 || state.Hold != store.HoldNone {
+			t.Errorf("the trigger is %+v", state)
+		}
+		missing = false
+		w.pass(time.Minute)
+		if n := w.counts("a"); n.Delivered != 5 {
+			t.Errorf("%+v", n)
+		}
+		for _, want := range []string{"some recipients refused an alert", "some recipients have an alert and others do not yet"} {
+			if !strings.Contains(w.logged.String(), want) {
+				t.Errorf("the log does not say %q: %s", want, w.logged.String())
+			}
+		}
+	})
+}
+
 // TestAnEndWaitsForItsBeginning: a receiver that was down gets the alerts of an incident in their order, whatever their pauses are.
 func TestAnEndWaitsForItsBeginning(t *testing.T) {
 	inWorld(t, func(w *world) {

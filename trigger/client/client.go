@@ -1,4 +1,4 @@
-// Package client sends the alerts of one trigger: it reads secrets, checks settings, signs requests, and sends them through the egress guard with a
+// Package client sends the alerts of one trigger: it reads secrets, checks settings, and sends payloads over HTTP or SMTP through the egress guard, with a
 // few retries. No error, result or printed value contains a secret.
 package client
 
@@ -8,11 +8,8 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"time"
-
-	"github.com/hashicorp/go-retryablehttp"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
@@ -33,26 +30,28 @@ type Deps struct {
 // they are idle.
 type Client struct {
 	name     string
-	method   string
-	proxied  bool
-	wire     *wire
-	receiver *receiver.Receiver
+	via      transport
 	renderer *receiver.Renderer
 	redactor *Redactor
-	guard    *egress.Guard
 	missing  string // the format that the address calls for and the settings leave out; usually ""
-	http     *retryablehttp.Client
 	now      func() time.Time
 }
 
-// wire has the secret parts of requests. Client points to it, so that even a printed copy of a Client shows a pointer and no secret.
-type wire struct {
-	to      receiver.Endpoint // where requests go
-	address *url.URL          // as configured; checked before each request that a proxy dials
-	header  http.Header       // of each request, without its identity and signatures
-	signer  signer
-	// routingKey is a part of payloads; Revision covers it too.
-	routingKey setting.Secret
+// transport sends payloads over one protocol.
+type transport interface {
+	// send makes attempts until one succeeds, none is left, or a retry would be of no use now. The result may contain secrets in Reason and Detail only as
+	// far as the redactor knows them.
+	send(ctx context.Context, m *outgoing) trigger.Result
+	// secrets returns texts that change with the address and the credentials. Revision is a digest of them.
+	secrets() []string
+	close()
+}
+
+// outgoing is one message on its way.
+type outgoing struct {
+	id      string // of the alert or group; every attempt carries it
+	alerts  []trigger.Alert
+	payload receiver.Payload
 }
 
 // New returns the client of a trigger, or the faults of its settings. It reads the files and variables that hold secrets; a client does not
@@ -75,11 +74,6 @@ func newClient(s *trigger.Settings, deps Deps) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	dials := egress.NewGuard(policy, deps.Resolver)
-	transport, err := newTransport(s, creds, dials)
-	if err != nil {
-		return nil, err
-	}
 	to, err := receiver.For(s).EndpointOf(s, creds.address, creds.token)
 	if err != nil {
 		return nil, err
@@ -89,17 +83,18 @@ func newClient(s *trigger.Settings, deps Deps) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{
-		name: s.Name, method: s.Method, proxied: creds.proxy != nil,
-		wire:     &wire{to, creds.address, creds.header(s, deps.UserAgent), creds.signer, creds.routingKey},
-		receiver: receiver.For(s), renderer: messages, redactor: creds.redactor(s, to.URL), guard: dials, now: deps.Now,
-		missing: MissingFormat(s, deps.LookupEnv),
+		name: s.Name, renderer: messages, redactor: creds.redactor(s, to.URL), now: deps.Now, missing: MissingFormat(s, deps.LookupEnv),
 	}
-	c.http = c.retrying(&http.Client{
-		Transport: transport,
-		Timeout:   s.Timeout,
-		// A redirect would send payload and credentials to an address that nobody configured.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}, s.Retries)
+	secured, err := tlsConfig(s.TLS)
+	if err != nil {
+		return nil, err
+	}
+	dials := egress.NewGuard(policy, deps.Resolver)
+	if receiver.For(s).Mail {
+		c.via = newOverSMTP(s, creds, dials, secured, c.redactor)
+	} else {
+		c.via = newOverHTTP(s, creds, to, dials, secured, c.redactor, deps)
+	}
 	return c, nil
 }
 
@@ -122,31 +117,12 @@ func (d Deps) withDefaults() Deps {
 	return d
 }
 
-// retrying returns a retrying client that logs nothing and leaves each decision to the exchange of the request.
-func (c *Client) retrying(client *http.Client, retries int) *retryablehttp.Client {
-	return &retryablehttp.Client{
-		HTTPClient: client,
-		// A logger would get URLs, which can contain a token.
-		Logger:   nil,
-		RetryMax: retries,
-		CheckRetry: func(ctx context.Context, answer *http.Response, err error) (bool, error) {
-			return exchangeOf(ctx).check(ctx, answer, err), nil
-		},
-		Backoff: func(_, _ time.Duration, attempt int, answer *http.Response) time.Duration {
-			if answer == nil {
-				return pause(0, attempt)
-			}
-			return pause(exchangeOf(answer.Request.Context()).result.RetryAfter, attempt)
-		},
-		PrepareRetry: func(request *http.Request) error {
-			return exchangeOf(request.Context()).prepare(request)
-		},
-		ErrorHandler: retryablehttp.PassthroughErrorHandler,
+// Get has the client send requests without a payload by GET. It is called before the first Send, and does nothing where there are no requests.
+func (c *Client) Get() {
+	if over, ok := c.via.(*overHTTP); ok {
+		over.method = http.MethodGet
 	}
 }
-
-// Get has the client send requests without a payload by GET. It is called before the first Send.
-func (c *Client) Get() { c.method = http.MethodGet }
 
 // Name returns the trigger's name.
 func (c *Client) Name() string { return c.name }
@@ -161,7 +137,7 @@ func (c *Client) String() string { return "trigger " + c.name }
 func (c *Client) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, c.String()) }
 
 // Close ends idle connections. It does not stop a running Send, which ends with its context.
-func (c *Client) Close() { c.http.HTTPClient.CloseIdleConnections() }
+func (c *Client) Close() { c.via.close() }
 
 // Send sends one alert, or a group as one message, with up to retries immediate retries. The id identifies the alert or group: every attempt
 // carries it, and a later delivery of the same alerts must use the same id. Send never panics, and takes no longer than the timeouts and pauses
@@ -181,14 +157,13 @@ func (c *Client) Send(ctx context.Context, id string, alerts []trigger.Alert) tr
 }
 
 func (c *Client) send(ctx context.Context, id string, alerts []trigger.Alert) (result trigger.Result) {
-	x := &exchange{client: c, id: id}
 	defer func() {
 		// Dead, because the same alert would panic at each attempt.
 		if recover() != nil {
-			result = trigger.Result{Outcome: trigger.Dead, Failure: trigger.FailureClient, Reason: "internal error: sending this alert panicked", Attempts: x.attempts}
+			result = trigger.Result{Outcome: trigger.Dead, Failure: trigger.FailureClient, Reason: "internal error: sending this alert panicked"}
 		}
 	}()
-	message, err := c.renderer.Render(ctx, id, alerts)
+	payload, err := c.renderer.Render(ctx, id, alerts)
 	// An interrupted rendering says nothing about the alerts.
 	if err != nil && ctx.Err() != nil {
 		return errorResult(ctx, err)
@@ -196,37 +171,7 @@ func (c *Client) send(ctx context.Context, id string, alerts []trigger.Alert) (r
 	if err != nil {
 		return trigger.Result{Outcome: trigger.Dead, Failure: trigger.FailureClient, Reason: "cannot render the payload: " + err.Error()}
 	}
-	x.body = message.Body
-	// Checked before the request is built: a proxy must never see a blocked address.
-	if refused := x.checkAddress(ctx); refused != nil {
-		return *refused
-	}
-	var payload any = message.Body
-	if c.method == http.MethodGet {
-		payload, x.body, message.Body = nil, nil, nil
-	}
-	request, err := retryablehttp.NewRequestWithContext(withExchange(ctx, x), c.method, c.receiver.AddressOf(c.wire.to.URL, alerts).String(), payload)
-	if err != nil { // not quoted, because it can contain the URL
-		return trigger.Result{Outcome: trigger.Dead, Failure: trigger.FailureClient, Reason: "cannot build the request"}
-	}
-	request.Header = c.wire.header.Clone()
-	if c.method != http.MethodGet {
-		request.Header.Set("Content-Type", message.ContentType)
-	}
-	if key := trigger.SharedKey(alerts); key != "" {
-		request.Header.Set("Alert-Key", key)
-	}
-	// Signed last, because the signature covers the body and the time of this attempt.
-	c.wire.signer.sign(request.Header, id, c.now(), message.Body)
-	answer, err := c.http.Do(request)
-	if answer != nil {
-		_ = answer.Body.Close() // the exchange has read and replaced it
-	}
-	if err != nil && ctx.Err() != nil && x.result.Outcome != trigger.Hold {
-		x.result = errorResult(ctx, err) // cancelled in the pause before the next attempt
-	}
-	x.result.Attempts = x.attempts
-	return x.result
+	return c.via.send(ctx, &outgoing{id, alerts, payload})
 }
 
 // Test sends a TestAlert in the same way as every other alert, and returns the result.

@@ -42,6 +42,9 @@ func mustNew(t testing.TB, s trigger.Settings, deps Deps) *Client {
 	return c
 }
 
+// overHTTPOf returns the HTTP side of a client.
+func overHTTPOf(c *Client) *overHTTP { return c.via.(*overHTTP) }
+
 func serve(t testing.TB, handler http.HandlerFunc) *httptest.Server {
 	t.Helper()
 	server := httptest.NewServer(handler)
@@ -177,7 +180,7 @@ func TestRebindingBetweenCheckAndDial(t *testing.T) {
 	resolver := dns.Resolver(t)
 	c := mustNew(t, testSettings("http://rebind.example.com:"+port+"/"), Deps{Resolver: resolver})
 	address, _ := url.Parse("http://rebind.example.com:" + port)
-	if err := c.guard.CheckProxied(t.Context(), address); err != nil {
+	if err := overHTTPOf(c).guard.CheckProxied(t.Context(), address); err != nil {
 		t.Fatalf("the check refuses the public address: %v", err)
 	}
 	got := c.Test(t.Context())

@@ -77,7 +77,7 @@ func (c *credentials) parse(s *trigger.Settings, p *egress.Policy, address, prox
 	if address.IsZero() {
 		address = setting.NewSecret(receiver.For(s).URL)
 	}
-	u, fault := egress.ParseAddress(address.Reveal(), p)
+	u, fault := parseAddress(s, address, p)
 	if fault != nil {
 		return setting.Fault{Field: s.URL.Key("url"), Message: fault.Message, Hint: fault.Hint}
 	}
@@ -98,6 +98,25 @@ func (c *credentials) parse(s *trigger.Settings, p *egress.Policy, address, prox
 		c.signer.hub = []byte(hub.Reveal())
 	}
 	return nil
+}
+
+// parseAddress parses the address of a trigger: that of a web or of a mail server, as its receiver needs.
+func parseAddress(s *trigger.Settings, address setting.Secret, p *egress.Policy) (*url.URL, *egress.URLFault) {
+	r := receiver.For(s)
+	if !r.Mail {
+		u, fault := egress.ParseAddress(address.Reveal(), p)
+		if found := receiver.At(address); fault != nil && found != nil && found.Mail {
+			fault.Hint = strings.TrimPrefix(formatHint(found.Format), "; ")
+		}
+		return u, fault
+	}
+	u, fault := egress.ParseMailServer(address.Reveal(), p)
+	if fault == nil && s.Username != "" && u.Scheme == "smtp" && s.StartTLS == trigger.StartTLSOff && !egress.IsLoopback(u.Hostname()) {
+		fault = &egress.URLFault{
+			Message: "must be on loopback where starttls is off and there is a password", Hint: "or anyone on the way can read the password: use smtps://, or remove starttls",
+		}
+	}
+	return u, fault
 }
 
 // readSecret returns a secret from the settings, a file or an environment variable. It trims white space of files and variables. It returns the
@@ -137,6 +156,9 @@ func (c *credentials) redactor(s *trigger.Settings, endpoint *url.URL) *Redactor
 	}
 	if !c.password.IsZero() {
 		r.addText(basicAuth(s.Username, c.password))
+		// As AUTH PLAIN and AUTH LOGIN send it.
+		r.addText(base64.StdEncoding.EncodeToString([]byte("\x00" + s.Username + "\x00" + c.password.Reveal())))
+		r.addText(base64.StdEncoding.EncodeToString([]byte(c.password.Reveal())))
 	}
 	for name, value := range c.headers {
 		if text := value.Reveal(); looksSecret(text) || namesSecret(name) {

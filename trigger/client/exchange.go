@@ -14,7 +14,7 @@ import (
 // exchange is the state of one Send over its attempts. The context of the request carries it, because the hooks of go-retryablehttp belong to
 // the client and get no other value of the request.
 type exchange struct {
-	client   *Client
+	via      *overHTTP
 	id       string
 	body     []byte
 	attempts int
@@ -49,9 +49,9 @@ func (x *exchange) check(ctx context.Context, answer *http.Response, err error) 
 		return false
 	}
 	// Redacted before it is cut, because a part of a secret would not be recognized.
-	x.result.Detail = safetext.CutRunes(x.client.redactor.Redact(render.OneLine(string(text))), 300)
+	x.result.Detail = safetext.CutRunes(x.via.redactor.Redact(render.OneLine(string(text))), 300)
 	if x.result.Outcome == trigger.RetryLater {
-		x.result.RetryAfter = retryAfter(answer.Header, text, x.client.receiver, x.client.now())
+		x.result.RetryAfter = retryAfter(answer.Header, text, x.via.receiver, x.via.now())
 	}
 	return ctx.Err() == nil && retriesNow(&x.result)
 }
@@ -63,16 +63,16 @@ func (x *exchange) prepare(request *http.Request) error {
 		return errRefused
 	}
 	request.Header = request.Header.Clone()
-	x.client.wire.signer.sign(request.Header, x.id, x.client.now(), x.body)
+	x.via.wire.signer.sign(request.Header, x.id, x.via.now(), x.body)
 	return nil
 }
 
 // checkAddress checks the address of a request that a proxy dials. Without a proxy, the dial itself does.
 func (x *exchange) checkAddress(ctx context.Context) *trigger.Result {
-	if !x.client.proxied {
+	if !x.via.proxied {
 		return nil
 	}
-	err := x.client.guard.CheckProxied(ctx, x.client.wire.address)
+	err := x.via.guard.CheckProxied(ctx, x.via.wire.address)
 	if err == nil {
 		return nil
 	}

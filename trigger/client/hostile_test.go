@@ -256,6 +256,9 @@ func TestNothingLeaksSecrets(t *testing.T) {
 	deps.Resolver = dns.Resolver(t)
 	for name, base := range receivers {
 		for _, format := range receiver.Formats() {
+			if format == "email" {
+				continue // TestHostileMailServers
+			}
 			if name == "hang" && format != "generic" && format != "telegram" {
 				continue // each takes its whole timeout, and the formats differ by where the token is
 			}

@@ -40,8 +40,8 @@ func TestEndpoints(t *testing.T) {
 			t.Errorf("%s %s: %v", c.format, c.url, err)
 			continue
 		}
-		if got := client.wire.to.URL.String(); got != c.want || client.wire.to.Topic != c.topic {
-			t.Errorf("%s %s: requests go to %s with topic %q, want %s with %q", c.format, c.url, got, client.wire.to.Topic, c.want, c.topic)
+		if got := overHTTPOf(client).wire.to.URL.String(); got != c.want || overHTTPOf(client).wire.to.Topic != c.topic {
+			t.Errorf("%s %s: requests go to %s with topic %q, want %s with %q", c.format, c.url, got, overHTTPOf(client).wire.to.Topic, c.want, c.topic)
 		}
 	}
 	s := testSettings("https://ntfy.sh")
@@ -50,8 +50,8 @@ func TestEndpoints(t *testing.T) {
 		t.Error("ntfy without a topic is accepted")
 	}
 	s.Topic = "t"
-	if c := mustNew(t, s, Deps{}); c.wire.to.Topic != "t" || c.wire.to.URL.String() != "https://ntfy.sh" {
-		t.Errorf("topic %q at %s", c.wire.to.Topic, c.wire.to.URL)
+	if c := mustNew(t, s, Deps{}); overHTTPOf(c).wire.to.Topic != "t" || overHTTPOf(c).wire.to.URL.String() != "https://ntfy.sh" {
+		t.Errorf("topic %q at %s", overHTTPOf(c).wire.to.Topic, overHTTPOf(c).wire.to.URL)
 	}
 }
 
@@ -59,6 +59,9 @@ func TestRequest(t *testing.T) {
 	t.Parallel()
 	for _, format := range receiver.Formats() {
 		arrived, got := make(chan *http.Request, 1), make(chan []byte, 1)
+		if format == "email" {
+			continue // TestMailArrives
+		}
 		server := serve(t, func(_ http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
 			if int64(len(body)) != r.ContentLength {

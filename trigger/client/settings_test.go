@@ -105,7 +105,7 @@ func TestFaultInWords(t *testing.T) {
 	s := testSettings("https://example.com/")
 	s.Format = "slak"
 	got := Validate(&s, egress.DefaultSettings())
-	if want := `format "slak": must be one of generic, cloudevents, slack, discord, teams, pagerduty, ntfy, gotify, telegram, alertmanager, opsgenie (did you mean "slack"?)`; len(got) != 1 || got[0].Error() != want {
+	if want := `format "slak": must be one of generic, cloudevents, slack, discord, teams, pagerduty, ntfy, gotify, telegram, alertmanager, opsgenie, email (did you mean "slack"?)`; len(got) != 1 || got[0].Error() != want {
 		t.Errorf("got %v, want %s", got, want)
 	}
 }
@@ -123,6 +123,8 @@ func TestFewestSettings(t *testing.T) {
 			s.URL, s.Token, s.ChatID = setting.SecretSource{}, setting.SecretText("1:t"), "-100"
 		case "gotify", "opsgenie":
 			s.Token = setting.SecretText("t")
+		case "email":
+			s.URL, s.From, s.To = setting.SecretText("smtp://mail.example.com"), "a@example.com", []string{"b@example.com"}
 		}
 		if _, err := New(s, Deps{}); err != nil {
 			t.Errorf("%s: %v", format, err)
@@ -168,11 +170,11 @@ func TestFilesAndSources(t *testing.T) {
 	env := map[string]string{"TOKEN": "t0ken\n", "KEY": "env"}
 	deps := Deps{LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok }}
 	c := mustNew(t, s, deps)
-	if h := c.wire.header; h.Get("X-Key") != "abc" || h.Get("X-Other") != "def" || h.Get("X-Env") != "env" || h.Get("Authorization") != "Bearer t0ken" {
+	if h := overHTTPOf(c).wire.header; h.Get("X-Key") != "abc" || h.Get("X-Other") != "def" || h.Get("X-Env") != "env" || h.Get("Authorization") != "Bearer t0ken" {
 		t.Errorf("header %v", h)
 	}
-	if len(c.wire.signer.keys) != 2 || c.wire.to.URL.String() != "https://example.com/hook" {
-		t.Errorf("%d keys, url %s", len(c.wire.signer.keys), c.wire.to.URL)
+	if len(overHTTPOf(c).wire.signer.keys) != 2 || overHTTPOf(c).wire.to.URL.String() != "https://example.com/hook" {
+		t.Errorf("%d keys, url %s", len(overHTTPOf(c).wire.signer.keys), overHTTPOf(c).wire.to.URL)
 	}
 	for name, change := range map[string]func(*trigger.Settings){
 		"a missing file":     func(s *trigger.Settings) { s.URL.File += "x" },

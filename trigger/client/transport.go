@@ -26,11 +26,7 @@ const maxPEM = 4 << 20
 
 // newTransport returns the transport of one trigger. All dials go through the guard. It ignores proxies from the environment, and does not ask
 // for compression, so that a small answer cannot expand into a large one.
-func newTransport(s *trigger.Settings, c *credentials, g *egress.Guard) (*http.Transport, error) {
-	secured, err := tlsConfig(s.TLS)
-	if err != nil {
-		return nil, err
-	}
+func newTransport(s *trigger.Settings, c *credentials, g *egress.Guard, secured *tls.Config) *http.Transport {
 	t := &http.Transport{
 		DialContext:            g.DialContext,
 		TLSClientConfig:        secured,
@@ -50,7 +46,7 @@ func newTransport(s *trigger.Settings, c *credentials, g *egress.Guard) (*http.T
 	if c.proxy != nil {
 		t.Proxy = http.ProxyURL(c.proxy)
 	}
-	return t, nil
+	return t
 }
 
 // tlsConfig returns the TLS configuration. It reads the files that the settings name.

@@ -63,7 +63,7 @@ func validateURL(s *trigger.Settings, fs *setting.Faults, e egress.Settings) {
 		return // Egress.Validate reports them
 	}
 	if !s.URL.Text.IsZero() {
-		if _, fault := egress.ParseAddress(s.URL.Text.Reveal(), p); fault != nil {
+		if _, fault := parseAddress(s, s.URL.Text, p); fault != nil {
 			fs.Add("url", setting.Placeholder, fault.Message, fault.Hint)
 		}
 	}
@@ -78,7 +78,7 @@ func validateSecrets(s *trigger.Settings, fs *setting.Faults) {
 	if !s.Password.IsZero() && s.Username == "" {
 		fs.Required("username", "a password needs one")
 	}
-	if s.Username != "" && strings.Contains(s.Username, ":") {
+	if s.Username != "" && strings.Contains(s.Username, ":") && !receiver.For(s).Mail {
 		fs.Add("username", s.Username, "must not contain a colon", "basic authentication cannot express it")
 	}
 	if s.Username != "" && !s.Token.IsZero() && receiver.For(s).Authorize == nil {

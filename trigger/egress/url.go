@@ -30,6 +30,21 @@ func ParseAddress(raw string, p *Policy) (*url.URL, *URLFault) {
 	return u, p.checkURL(u)
 }
 
+// ParseMailServer parses the URL of a trigger that sends e-mail.
+func ParseMailServer(raw string, p *Policy) (*url.URL, *URLFault) {
+	u, f := parseURL(raw, "smtp", "smtps")
+	if f != nil {
+		return nil, f
+	}
+	switch {
+	case u.User != nil:
+		return nil, &URLFault{"must not contain a user or password", "set username and password"}
+	case (u.Path != "" && u.Path != "/") || u.RawQuery != "":
+		return nil, &URLFault{"must not contain a path or a query", "such as smtp://mail.example.com:587"}
+	}
+	return u, p.checkURL(u)
+}
+
 // ParseProxy parses proxy_url. Unlike url, it may contain a user and password.
 func ParseProxy(raw string, p *Policy) (*url.URL, *URLFault) {
 	u, f := parseURL(raw, "http", "https", "socks5")
@@ -131,6 +146,12 @@ var (
 // NormalHost returns a host in lower case and without a trailing dot, for comparison.
 func NormalHost(host string) string { return strings.ToLower(strings.TrimSuffix(host, ".")) }
 
+// IsLoopback reports whether a host is a literal address of loopback, or a name that means it.
+func IsLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Unmap().IsLoopback() || isLocalhost(host)
+}
+
 func isLocalhost(host string) bool {
 	host = NormalHost(host)
 	return host == "localhost" || strings.HasSuffix(host, ".localhost")
@@ -146,6 +167,10 @@ func Port(u *url.URL) uint16 {
 		return 443
 	case "socks5":
 		return 1080
+	case "smtp": // submission (RFC 6409): servers for users listen there
+		return 587
+	case "smtps": // RFC 8314
+		return 465
 	}
 	return 80
 }

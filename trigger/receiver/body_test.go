@@ -115,6 +115,9 @@ func FuzzBodyIsValid(f *testing.F) {
 		a.Message, a.Rule, a.Labels = message, rule, map[string]string{"team": message}
 		const body = `{"a":"{{ .Message }}{{ json .Message }}","{{":["{{ .Rule | trunc 5 | upper }}",{"b":"{{ .Labels.team }}"}]}`
 		for _, format := range Formats() {
+			if format == "email" {
+				continue // its body is a text: TestABodyIsTheTextOfTheMail
+			}
 			got, err := renderBody(t, format, body, "application/json", []trigger.Alert{a})
 			if err == nil && !json.Valid(got) {
 				t.Fatalf("%s: %q is not JSON", format, got)

@@ -45,11 +45,11 @@ func TestTheMessageIsNeverCutForItsContext(t *testing.T) {
 				t.Fatal(err)
 			}
 			checkPayload(t, format, with.Body)
-			if !strings.Contains(string(without.Body), "the-end") {
+			if !strings.Contains(string(asJSON(t, format, without.Body)), "the-end") {
 				continue
 			}
 			shown++
-			if !strings.Contains(string(with.Body), "the-end") {
+			if !strings.Contains(string(asJSON(t, format, with.Body)), "the-end") {
 				t.Errorf("%s: the message is cut for the lines around it", format)
 			}
 		}

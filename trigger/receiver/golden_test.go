@@ -29,7 +29,10 @@ var update = flag.Bool("update", false, "write the golden files")
 
 func testRenderer(format string) *Renderer {
 	s := trigger.DefaultSettings()
-	s.Format, s.ChatID = format, "-1001"
+	s.Name, s.Format, s.ChatID = "ops", format, "-1001"
+	if format == "email" {
+		s.From, s.To = "Alerts <alerts@example.com>", []string{"Ops <ops@example.com>", "dev@example.com"}
+	}
 	return &Renderer{
 		settings: &s, receiver: For(&s), routingKey: setting.NewSecret("R0"), topic: "alerts", now: func() time.Time { return triggertest.SampleTime.Add(time.Minute) },
 	}
@@ -52,13 +55,16 @@ func TestGoldenPayloads(t *testing.T) {
 				t.Fatalf("%s %s: %v", format, name, err)
 			}
 			checkPayload(t, format, got.Body)
-			if name != "test" && name != "empty" && name != "deploy" && format != "generic" && format != "cloudevents" && !strings.Contains(string(got.Body), triggertest.SuppressedSample) {
+			if name != "test" && name != "empty" && name != "deploy" && format != "generic" && format != "cloudevents" && !strings.Contains(string(asJSON(t, format, got.Body)), triggertest.SuppressedSample) {
 				t.Errorf("%s %s does not report the suppressed hits", format, name)
 			}
 			if name == "flood" {
 				continue // limits only
 			}
-			archive.Files = append(archive.Files, txtar.File{Name: name + ".json", Data: readable(t, got.Body)})
+			if format == "email" && name == "single" {
+				archive.Files = append(archive.Files, txtar.File{Name: "single.html", Data: []byte(readMail(t, got.Body).HTML)})
+			}
+			archive.Files = append(archive.Files, txtar.File{Name: name + ".json", Data: readable(t, asJSON(t, format, got.Body))})
 		}
 		file := filepath.Join("testdata", "golden", format+".txtar")
 		if *update {
@@ -128,6 +134,7 @@ var checks = map[string]struct {
 	"ntfy":    {checkNtfyPost, names}, "gotify": {checkGotifyMessage, names}, // plain text: no Markdown
 	"telegram": {checkTelegramMessage, clickable},
 	"opsgenie": {checkOpsgenieRequest, htmlAndNames},
+	"email":    {checkMail, names},
 }
 
 var (
@@ -142,19 +149,34 @@ var (
 type checked struct {
 	*testing.T
 	body []byte
+	raw  []byte // as it is sent, where that is not JSON
+}
+
+// asJSON returns a payload as JSON: an e-mail by its header and its parts.
+func asJSON(t *testing.T, format string, body []byte) []byte {
+	t.Helper()
+	if format != "email" {
+		return body
+	}
+	out, err := json.Marshal(readMail(t, body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 // checkPayload runs the check of a receiver on one of its payloads.
 func checkPayload(t *testing.T, format string, body []byte) {
 	t.Helper()
-	if !json.Valid(body) || !utf8.Valid(body) {
+	raw := body
+	if body = asJSON(t, format, raw); !json.Valid(body) || !utf8.Valid(body) {
 		t.Fatalf("%s: not valid JSON", format)
 	}
 	check := checks[format].payload
 	if check == nil {
 		t.Fatalf("%s has no check", format)
 	}
-	check(&checked{t, body})
+	check(&checked{t, body, raw})
 }
 
 // checkJSON is the check of receivers that take any JSON.
@@ -275,8 +297,12 @@ func TestNoEntityOfAText(t *testing.T) {
 				t.Fatal(err)
 			}
 			var document any
-			if err := json.Unmarshal(got.Body, &document); err != nil {
+			if err := json.Unmarshal(asJSON(t, format, got.Body), &document); err != nil {
 				t.Fatal(err)
+			}
+			if page, ok := document.(map[string]any); ok && format == "email" {
+				delete(page, "header") // of addresses, and checked by checkMail
+				page["html"] = visibleText(page["html"].(string))
 			}
 			pattern := checks[format].links
 			if pattern == nil {

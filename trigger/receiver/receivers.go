@@ -40,15 +40,21 @@ type Receiver struct {
 	// AsksToWait returns the wait that the body of an answer asks for, or 0. nil: only the header Retry-After counts.
 	AsksToWait func(answer []byte) (seconds float64)
 
+	// Mail: the address is that of a mail server, and payloads are e-mails.
+	Mail bool
+
 	data        bool                                  // programs read the payload, so its texts stay unchanged
 	contentType string                                // of the payload; "": application/json
 	document    func(r *Renderer, v *render.View) any // the payload, before it is encoded as JSON
-	escape      func(s string) string                 // escapes the texts of body templates; nil: they stay unchanged
+	// message returns the payload of a receiver that reads no JSON. own is the output of the body setting, or nil. nil: there is a document.
+	message    func(r *Renderer, v *render.View, own *Payload) ([]byte, error)
+	escape     func(s string) string // escapes the texts of body templates; nil: they stay unchanged
+	escapeHTML func(s string) string // of those with the content type text/html; nil: as escape
 }
 
 // receivers is the table of receivers, in the order of help texts and errors.
 var receivers = [...]*Receiver{
-	&generic, &cloudEvents, &slack, &discord, &teams, &pagerDuty, &ntfy, &gotify, &telegram, &alertmanager, &opsgenie,
+	&generic, &cloudEvents, &slack, &discord, &teams, &pagerDuty, &ntfy, &gotify, &telegram, &alertmanager, &opsgenie, &email,
 }
 
 // Endpoint is where the requests of a trigger go.
@@ -111,12 +117,16 @@ func needsKey(s *trigger.Settings, fs *setting.Faults, reason string) {
 	}
 }
 
-// escapeText escapes a text of an alert for a body template.
-func (r *Receiver) escapeText(s string) string {
-	if r.escape == nil {
-		return s
+// escaper returns the function that escapes the texts of an alert for a body template.
+func (r *Receiver) escaper(contentType string) func(string) string {
+	escape := r.escape
+	if r.escapeHTML != nil && strings.HasPrefix(contentType, "text/html") {
+		escape = r.escapeHTML
 	}
-	return r.escape(render.Plain(s))
+	if escape == nil {
+		return func(s string) string { return s }
+	}
+	return func(s string) string { return escape(render.Plain(s)) }
 }
 
 // At returns the receiver to which the host of an address belongs, or nil when the host is not known.
@@ -124,6 +134,9 @@ func At(address setting.Secret) *Receiver {
 	u, err := url.Parse(address.Reveal())
 	if err != nil {
 		return nil
+	}
+	if u.Scheme == "smtp" || u.Scheme == "smtps" {
+		return receivers[slices.IndexFunc(receivers[:], func(r *Receiver) bool { return r.Mail })]
 	}
 	host := egress.NormalHost(u.Hostname())
 	first, _, _ := strings.Cut(host, ".")

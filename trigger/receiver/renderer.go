@@ -53,10 +53,17 @@ func (r *Renderer) Render(ctx context.Context, id string, alerts []trigger.Alert
 	v := render.NewView(id, alerts, r.settings.MaxAlerts)
 	if r.body != nil {
 		body, err := r.body.Render(ctx, r.templateData(v))
-		return Payload{body, r.body.ContentType}, err
+		own := Payload{body, r.body.ContentType}
+		if err != nil || r.receiver.message == nil {
+			return own, err
+		}
+		return r.message(v.Readable(), &own)
 	}
 	if !r.receiver.data {
 		v = v.Readable()
+	}
+	if r.receiver.message != nil {
+		return r.message(v, nil)
 	}
 	body, err := json.Marshal(r.receiver.document(r, v))
 	if err != nil {
@@ -65,11 +72,17 @@ func (r *Renderer) Render(ctx context.Context, id string, alerts []trigger.Alert
 	return Payload{body, cmp.Or(r.receiver.contentType, "application/json")}, nil
 }
 
+func (r *Renderer) message(v *render.View, own *Payload) (Payload, error) {
+	body, err := r.receiver.message(r, v, own)
+	return Payload{body, r.receiver.contentType}, err
+}
+
 // templateData returns the data for a body template. Its texts are escaped for the receiver.
 func (r *Renderer) templateData(v *render.View) *render.TemplateData {
 	alerts := make([]trigger.Alert, len(v.Shown))
+	escape := r.receiver.escaper(r.body.ContentType)
 	for i := range v.Shown {
-		alerts[i] = escapeAlert(&v.Shown[i], r.receiver.escapeText)
+		alerts[i] = escapeAlert(&v.Shown[i], escape)
 	}
 	return &render.TemplateData{
 		Alert: alerts[0], Alerts: alerts, Total: len(v.All), More: len(v.All) - len(alerts),
