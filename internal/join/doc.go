@@ -12,6 +12,6 @@
 // A record begins with a line that reports an error in one of many ways (Begin), and goes on with frames, causes and whatever else belongs to a trace
 // (Continue). An indented line continues no line that reports no error: tables, statements and dumps stay lines.
 //
-// The grammar is that of the runtimes and loggers whose output test/packs holds: Java, Python, Go, .NET, Ruby, PHP, Node.js, Rust, Perl, and by their
-// forms many others. grammar.go has the words, trace.go the states.
+// The grammar is that of the runtimes and loggers whose output test/packs holds: Java, Python, Go, .NET, Ruby, PHP, Node.js, Rust, Perl, Lua, Elixir, Erlang,
+// OCaml, C++ with its sanitizers and valgrind, and by their forms many others. grammar.go has the words, trace.go the states.
 package join

@@ -10,11 +10,12 @@ var (
 	fatalWord  = []byte("fatal error: ")
 	serving    = []byte("http: panic serving ")
 	panickedAt = []byte("panicked at ")
-	requirer   = []byte("- /") // below Node's "Require stack:"
+	raisedWord = []byte("** (") // Elixir
+	requirer   = []byte("- /")  // below Node's "Require stack:"
 )
 
-// continuing are the beginnings of lines that are a part of a trace and nothing else.
-var continuing = words(
+// continuingWords are the beginnings of lines that are a part of a trace and nothing else.
+var continuingWords = []string{
 	"at ", "Caused by:", "Caused by ", "Wrapped by:", "Suppressed:", "... ", "...",
 	"Stack trace:", "stack trace:", "stack traceback:", "Stack backtrace:", "stack backtrace:", "Backtrace:", "Call stack:", "Traceback (most recent call last)",
 	"goroutine ", "runtime stack:", "PC=", "created by ", "[signal ", "[originating from ", "exit status ",
@@ -22,7 +23,27 @@ var continuing = words(
 	"--- End of ", "---> ", "[stacktrace]", "[previous exception]", "Next ", "** (", "note: run with ", "note: Some details are omitted",
 	"Node.js v", "Thrown at:", "Location:", "Emitted 'error' event ", "Require stack:", "Parameter name: ", "Actual value was ", `> File "`,
 	"Read at 0x", "Write at 0x", "Current thread 0x", "Thread 0x",
-)
+	"Raised at ", "Raised by ", "Re-raised at ", "Re-raised by ", "Called from ", // OCaml
+}
+
+var continuing = words(continuingWords...)
+
+// second are the beginnings of lines that may be the second one of a record: those of continuing, and some that are a part of a trace in one mode only.
+var second = words(append([]string{"READ of size ", "WRITE of size ", "=="}, continuingWords...)...)
+
+// elixirLines are the beginnings of lines behind the frames of what Elixir's Logger writes of a process that ended
+// (https://github.com/elixir-lang/elixir/blob/main/lib/logger/lib/logger/translator.ex).
+var elixirLines = words("Last message", "State: ", "Client ", "Function: ", "Initial Call: ", "Ancestors: ", "Start Call: ", "Child ", "Extra info: ")
+
+// sanitizerLines are the beginnings of lines of reports of the sanitizers of Clang and GCC that are not indented
+// (https://github.com/llvm/llvm-project/blob/main/compiler-rt/lib/asan/asan_descriptions.cpp).
+var sanitizerLines = words("READ of size ", "WRITE of size ", "==", "=>0x", "0x", "Address 0x", "freed by thread ", "previously allocated by ", "allocated by ",
+	"Direct leak of ", "Indirect leak of ", "Shadow byte", "SUMMARY: ", "HINT: ", "AddressSanitizer", "Thread T", "Uninitialized value ")
+
+// valgrindErrors are the beginnings of the errors that valgrind reports, behind its mark
+// (https://valgrind.org/docs/manual/mc-manual.html#mc-manual.errormsgs).
+var valgrindErrors = words("Invalid ", "Conditional jump ", "Use of uninitialised ", "Syscall param ", "Mismatched free", "Source and destination overlap", "Argument ",
+	"Process terminating ", "Jump to the invalid ", "Illegal ", "realloc() ")
 
 // joining are the sentences by which Python joins two traces. Each stands between blank lines.
 var joining = words("During handling of the above exception, another exception occurred:", "The above exception was the direct cause of the following exception:")
@@ -69,7 +90,7 @@ func firstBytes() (out [256]uint8) {
 			out[c] = firstBlank
 		case isLetter(byte(c)):
 			out[c] = firstWord
-		case continuing[c] != nil || c == '/':
+		case second[c] != nil || c == '/':
 			out[c] = firstMark
 		}
 	}
@@ -130,8 +151,14 @@ func pathBytes() [256]bool {
 // startsOther reports whether a line begins with the name of an exception, or is a frame or a function: its first word ends the line, or a colon, a
 // bracket or a parenthesis follows it. Most words are followed by something else.
 func startsOther(line []byte) bool {
+	if len(line) > 5 && isDigit(line[1]) && isDigit(line[4]) && line[5] == ' ' {
+		return false // klog, the logger of Kubernetes: I1129 20:01:56
+	}
 	n := 1
-	for n < len(line) && pathByte[line[n]] {
+	for _, c := range line[1:] {
+		if !pathByte[c] {
+			break
+		}
 		n++
 	}
 	switch {
@@ -143,9 +170,10 @@ func startsOther(line []byte) bool {
 		if n+1 < len(line) && isDigit(line[n+1]) {
 			return isFlushFrame(line)
 		}
-		return isException(line)
+		// Most loggers' levels end here: INFO:root:ready.
+		return (n >= len("Error") || n+1 < len(line) && line[n+1] == ':') && isException(line)
 	case line[n] == '(':
-		return isFunction(line)
+		return isFunction(line) || isFlushFrame(line)
 	case line[n] == ' ' && n+1 < len(line) && (line[n+1] == '[' || line[n+1] == '('):
 		return isException(line) || isFlushFrame(line)
 	}
@@ -251,7 +279,67 @@ func isFlushFrame(line []byte) bool {
 	if at := bytes.Index(line, []byte(":in ")); at > 0 && at+4 < len(line) && (line[at+4] == '`' || line[at+4] == '\'') && isDigit(line[at-1]) {
 		return bytes.Count(line[:at], []byte(" ")) <= 2 // Rails names the gem: actionpack (6.1.7) lib/…
 	}
-	return line[len(line)-1] == ']' && line[0] == '/' && bytes.Contains(line, []byte(")[0x"))
+	if line[len(line)-1] != ']' {
+		return false
+	}
+	at := bytes.Index(line, []byte(")[0x"))
+	if at < 0 {
+		at = bytes.Index(line, []byte(") [0x")) // of musl's libexecinfo, and of older versions of glibc
+	}
+	return at > 0 && bytes.IndexByte(line[:at], '(') > 0 && bytes.IndexByte(line[:at], ' ') < 0
+}
+
+// afterMark returns the text behind the mark of a process at the beginning of a line, ==4711==; nil: there is none.
+func afterMark(line []byte) []byte {
+	if !bytes.HasPrefix(line, []byte("==")) {
+		return nil
+	}
+	n := 2
+	for n < len(line) && isDigit(line[n]) {
+		n++
+	}
+	if n == 2 || !bytes.HasPrefix(line[n:], []byte("==")) {
+		return nil
+	}
+	return line[n+2:]
+}
+
+// isSanitizer reports whether a line is the first of a report of a sanitizer: ==4711==ERROR: AddressSanitizer: …
+func isSanitizer(line []byte) bool {
+	rest := afterMark(line)
+	return bytes.HasPrefix(rest, []byte("ERROR: ")) || bytes.HasPrefix(rest, []byte("WARNING: "))
+}
+
+// isValgrind reports whether a line is the first of an error that valgrind reports: ==4711== Invalid read of size 4
+func isValgrind(line []byte) bool {
+	rest := afterMark(line)
+	if len(rest) < 2 || rest[0] != ' ' {
+		return false
+	}
+	rest = rest[1:]
+	return startsWithAny(rest, valgrindErrors) || isDigit(rest[0]) && bytes.Contains(rest, []byte(" are ")) && bytes.Contains(rest, []byte(" lost in loss record "))
+}
+
+// isReport reports whether a line is the header of a report of Erlang about an error: =CRASH REPORT==== 30-Nov-2026::08:55:01 ===
+// (https://www.erlang.org/doc/apps/kernel/logger_formatter.html, legacy_header).
+func isReport(line []byte) bool {
+	if line[0] != '=' || !bytes.HasSuffix(line, []byte(" ===")) {
+		return false
+	}
+	kind, _, found := bytes.Cut(line[1:], []byte(" REPORT==== "))
+	if !found {
+		return false
+	}
+	switch string(kind) {
+	case "ERROR", "CRASH", "SUPERVISOR", "WARNING", "CRITICAL", "ALERT", "EMERGENCY":
+		return true
+	}
+	return false
+}
+
+// isTerm reports whether a line begins as a term of Erlang, or as a part of what a process of it says at its end.
+func isTerm(line []byte) bool {
+	return line[0] == '{' || line[0] == '[' || line[0] == '<' || bytes.HasPrefix(line, []byte("** "))
 }
 
 // isSourceLine reports whether a line is the place at the top of what Node.js prints of an exception that nobody caught: /srv/app/index.js:3.

@@ -19,12 +19,16 @@ const (
 type mode uint8
 
 const (
-	modeAny      mode = iota // frames, causes, indented lines
-	modeCall                 // Python: the frames of a traceback; the first line that is not indented names the exception
-	modeGo                   // Go: goroutines, with functions at the beginning of lines
-	modeThrow                // Node.js: the source line; the exception follows behind a blank line
-	modeMessage              // Rust: the message of a panic stands on the next line
-	modeFinished             // Python: the exception was named
+	modeAny       mode = iota // frames, causes, indented lines
+	modeCall                  // Python: the frames of a traceback; the first line that is not indented names the exception
+	modeGo                    // Go: goroutines, with functions at the beginning of lines
+	modeThrow                 // Node.js: the source line; the exception follows behind a blank line
+	modeMessage               // Rust: the message of a panic stands on the next line
+	modeFinished              // Python: the exception was named
+	modeElixir                // Elixir: indented lines, and the state of the process
+	modeReport                // Erlang: the lines of a report
+	modeSanitizer             // C and C++: the parts of a sanitizer's report
+	modeValgrind              // C and C++: lines with valgrind's mark
 )
 
 // Trace is the state of a record that may go on. It does not hold the text. The zero value is no record.
@@ -36,7 +40,7 @@ type Trace struct {
 	mode   mode
 	frames bool // a frame came
 	class  bool // an exception was named
-	colon  bool // the first line ends in a colon, so that any line may follow
+	colon  bool // the first line announces the next one, whatever that is
 }
 
 // Verdict is what becomes of a line behind a record.
@@ -78,7 +82,7 @@ func Begin(line []byte, time int64) (t Trace, ok bool) {
 	if len(line) == 0 || len(line) > maxLine || line[0] == '{' {
 		return t, false // an object holds its trace in a member
 	}
-	t = Trace{last: time, lines: 1, bytes: len(line), colon: line[len(line)-1] == ':'}
+	t = Trace{last: time, lines: 1, bytes: len(line), colon: announces(line)}
 	switch {
 	case isBlank(line[0]):
 		t.frames = isFrame(line)
@@ -87,6 +91,14 @@ func Begin(line []byte, time int64) (t Trace, ok bool) {
 		t.mode = modeCall
 	case bytes.HasPrefix(line, goroutine), hasPanic(line):
 		t.mode = modeGo
+	case bytes.HasPrefix(line, raisedWord):
+		t.mode, t.class = modeElixir, true
+	case isReport(line):
+		t.mode = modeReport
+	case isSanitizer(line):
+		t.mode = modeSanitizer
+	case isValgrind(line):
+		t.mode = modeValgrind
 	case bytes.Contains(line, panickedAt):
 		if line[len(line)-1] == ':' {
 			t.mode = modeMessage
@@ -158,11 +170,19 @@ func (t *Trace) accepts(line []byte) bool {
 		t.mode = modeAny
 		return true
 	}
+	switch t.mode {
+	case modeReport:
+		// A report ends with a blank line, or with the next header.
+		return blanks == 0 && (t.lines == 1 || isBlank(line[0]) || isTerm(line))
+	case modeValgrind:
+		rest := afterMark(line)
+		return len(rest) > 2 && rest[0] == ' ' && rest[1] == ' '
+	}
 	if isBlank(line[0]) {
 		frame := isFrame(line)
 		t.frames = t.frames || frame
 		// Behind a blank line indentation says nothing, except in traces that have blank lines of their own.
-		return blanks == 0 || frame || t.mode == modeThrow || t.mode == modeGo || t.mode == modeCall
+		return blanks == 0 || frame || t.mode == modeThrow || t.mode == modeGo || t.mode == modeCall || t.mode == modeElixir || t.mode == modeSanitizer
 	}
 	// The words that begin or continue a trace come first: they hold in each mode, and change it.
 	switch {
@@ -181,8 +201,11 @@ func (t *Trace) accepts(line []byte) bool {
 		return true
 	case startsWithAny(line, continuing), isFlushFrame(line):
 		t.frames = true
-		if bytes.HasPrefix(line, goroutine) {
+		switch {
+		case bytes.HasPrefix(line, goroutine):
 			t.mode = modeGo
+		case bytes.HasPrefix(line, raisedWord):
+			t.mode = modeElixir
 		}
 		return true
 	}
@@ -196,6 +219,10 @@ func (t *Trace) accepts(line []byte) bool {
 		return false
 	case modeGo:
 		return isGoLine(line)
+	case modeElixir:
+		return blanks == 0 && startsWithAny(line, elixirLines)
+	case modeSanitizer:
+		return startsWithAny(line, sanitizerLines) && !isSanitizer(line)
 	case modeThrow:
 		if !t.class && (isException(line) || isName(line)) {
 			t.class = true
@@ -219,7 +246,17 @@ func (t *Trace) accepts(line []byte) bool {
 // MayJoin reports whether a record may consist of two lines that follow each other in a stream. False is certain; true needs Begin of the first, and
 // Continue with the second. It takes a few nanoseconds.
 func MayJoin(before, line []byte) bool {
-	return len(before) > 0 && (mayContinue(line) || before[len(before)-1] == ':')
+	// A table in place of announces, so that this function stays small enough to be inlined.
+	return len(before) > 0 && (mayContinue(line) || announcing[before[len(before)-1]])
+}
+
+// announcing are the last bytes of lines that announce the next one.
+var announcing = [256]bool{':': true, '=': true}
+
+// announces reports whether any line may follow a line: one that ends in a colon, or the header of a report of Erlang.
+func announces(line []byte) bool {
+	last := line[len(line)-1]
+	return last == ':' || last == '=' && line[0] == '=' && isReport(line)
 }
 
 // mayContinue reports whether a line may be the second one of a record.
@@ -231,11 +268,11 @@ func mayContinue(line []byte) bool {
 	case firstBlank:
 		return true
 	case firstWord:
-		if startsOther(line) || continuing[line[0]] != nil && startsWithAny(line, continuing) {
+		if startsOther(line) || second[line[0]] != nil && startsWithAny(line, second) {
 			return true
 		}
 	case firstMark:
-		if startsWithAny(line, continuing) || line[0] == '/' && isFlushFrame(line) {
+		if startsWithAny(line, second) || (line[0] == '/' || line[0] == '.') && isFlushFrame(line) {
 			return true
 		}
 	}
