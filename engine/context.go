@@ -68,7 +68,7 @@ func (w *Worker) withContext(h *Hit, a Alert, now int64, dst []Alert) []Alert {
 			return dst
 		}
 	}
-	w.engine.finish(&a)
+	finish(w.engine.Snapshot().Redactor, &a)
 	return append(dst, a)
 }
 

@@ -263,45 +263,47 @@ func (e *Engine) RestoreState(entries []StateEntry, now int64) (restored int, er
 	return restored + n, cmp.Or(err, bad)
 }
 
-// ReleaseWaiting appends the alerts that wait for lines after them to dst, with the lines that have come: no more will come.
-func (e *Engine) ReleaseWaiting(dst []Alert) []Alert { return e.finished(e.lines.Flush(dst), len(dst)) }
-
-// Decide says what became of a candidate (Alert.Candidate): it leaves, or another node of the fleet alerted, so that its hit counts as suppressed. Until
-// then the hit counts as pending. A ticket that is not open, such as one of an earlier run, changes nothing.
-func (e *Engine) Decide(ticket uint64, leaves bool) { e.keyed.Candidates.Decide(ticket, leaves) }
-
 // Routed notes the triggers that send an alert whose end is an alert, too (Alert.Resolves): the end has their names in Triggers.
 func (e *Engine) Routed(a *Alert, triggers []string) { e.keyed.Routed(a.Key, triggers) }
 
-// Tick appends the alerts that time has made by now, in ns, to dst: roll-ups, absences, escalations, ends, and those that waited for lines for long enough.
-// The alerts do not depend on how often it is called: a hit waits until everything due by its time is done.
-func (e *Engine) Tick(now int64, dst []Alert) []Alert {
-	from := len(dst)
-	dst = e.masked(e.keyed.Advance(now, dst), from)
-	e.nameImages(dst[from:])
-	dst = e.endComparisons(now, dst)
-	return e.finished(e.lines.Advance(now, dst), len(dst))
+// masked masks dst[from:], alerts that time made, by the settings in force.
+func (e *Engine) masked(dst []Alert, from int) []Alert {
+	maskAlerts(e.Snapshot().Redactor, dst[from:])
+	return dst
 }
 
-// NextDue returns the time, in ns, at which Tick has something to do; ok is false when nothing is due.
-func (e *Engine) NextDue() (at int64, ok bool) {
-	at, ok = e.keyed.NextDue()
-	if other, ends := e.deploys.NextDue(); ends && (!ok || other < at) {
-		at, ok = other, true
+// finished finishes dst[from:], alerts that waited for lines.
+func (e *Engine) finished(dst []Alert, from int) []Alert {
+	r := e.Snapshot().Redactor
+	for i := range dst[from:] {
+		finish(r, &dst[from+i])
 	}
-	if other, waits := e.lines.NextDue(); waits && (!ok || other < at) {
-		return other, true
-	}
-	return at, ok
+	return dst
 }
 
-// Skip takes note that the clock moved by so many ns, back when negative, that did not pass, and shows now since: it was set, or the machine slept.
-// That time does not count as waiting. Times that a clock that was set back would put into the future are set to now; all others stay.
-func (e *Engine) Skip(ns, now int64) {
-	e.keyed.Skip(ns, now)
-	if ns < 0 {
-		e.mutes.Inhibitor.ClampFuture(now)
-		e.deploys.ClampFuture(now)
-		e.lines.ClampFuture(now)
+// deployRule stands for a rule where silences and inhibitions are asked about the alert of a deploy.
+var deployRule = &rules.Rule{ID: deploy.Rule, Settings: RuleSettings{Name: deploy.Rule}}
+
+// showKind returns the template of a kind of hits as it is shown: without secrets.
+func (e *Engine) showKind(template []byte) string {
+	text, cut := model.ValidText(template, model.MaxCapture)
+	if cut {
+		return e.Snapshot().Redactor.CutText(text, nil)
 	}
+	return e.Snapshot().Redactor.Text(text, nil)
+}
+
+// mayLeave reports whether no silence or inhibition suppresses the alert about a deploy, and notes that it leaves. Later it would be no news: a suppressed
+// one is not sent, and its report stays.
+func (e *Engine) mayLeave(a *Alert, now int64) bool {
+	s := rules.AlertSubject(deployRule, a)
+	if _, muted := e.mutes.Silence(&s, now); muted {
+		return false
+	}
+	inhibits := e.Snapshot().Inhibits
+	if e.mutes.Inhibitor.Suppresses(inhibits, &s, now) {
+		return false
+	}
+	e.mutes.Inhibitor.Observe(inhibits, &s, now, false)
+	return true
 }

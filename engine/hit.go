@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 	"github.com/tinyforge/fluentbit-trigger/engine/redact"
@@ -116,6 +118,74 @@ func (h *Hit) maskedLine() []byte {
 	return h.line
 }
 
+// Secrets are masked where text becomes part of an alert or of the keyed state: before it is rendered, saved or shown. Rules match the line as it is.
+
+// secrets returns the parts of the hit's line that are masked.
+func (h *Hit) secrets() []redact.Span {
+	if !h.looked {
+		h.spans, h.looked = h.redactor.Find(h.line, h.cut || h.Record.Truncated, nil), true
+	}
+	return h.spans
+}
+
+// message returns the line of an alert, at most MaxMessage bytes of it, and whether it was cut.
+func (h *Hit) message(tally *redact.Tally) (text string, cut bool) {
+	line, spans := h.line, h.secrets()
+	if h.redactor != nil && bytes.IndexByte(line, '\x1b') >= 0 {
+		// A terminal sequence within a secret hides it from the forms, but not from people who see the line on a terminal.
+		plain := safetext.Strip(nil, line)
+		if found := h.redactor.Find(plain, h.cut || h.Record.Truncated, nil); len(found) > len(spans) {
+			line, spans = plain, found
+		}
+	}
+	if len(spans) == 0 {
+		return model.ValidText(line, model.MaxMessage)
+	}
+	h.redactor.Tally(spans, tally)
+	return model.ValidText(h.redactor.AppendMasked(make([]byte, 0, len(line)), line, 0, len(line), spans), model.MaxMessage)
+}
+
+// showCapture returns the text of a capture, and notes what it was if some of it is masked: by its place in the line, since a part of a secret does not look
+// like one, or by its name.
+func (h *Hit) showCapture(name string, begin, end int) string {
+	raw, _ := model.ValidText(h.line[begin:end], model.MaxCapture)
+	if h.redactor == nil {
+		return raw
+	}
+	text, _ := model.ValidText(h.redactor.AppendMasked(nil, h.line, begin, end, h.secrets()), model.MaxField)
+	return h.hide(name, raw, h.mask(name, text, nil))
+}
+
+// hide returns the shown text of a capture, and notes what it was where that differs.
+func (h *Hit) hide(name, raw, shown string) string {
+	shown = safetext.Cut(shown, model.MaxCapture)
+	if shown != raw {
+		if h.hidden == nil {
+			h.hidden = map[string]string{}
+		}
+		h.hidden[name] = raw
+	}
+	return shown
+}
+
+// mask returns the value of a field or capture, at most MaxField bytes of it, masked.
+func (h *Hit) mask(name, value string, tally *redact.Tally) string {
+	return h.redactor.Value(name, value, len(value) > model.MaxField-utf8.UTFMax, tally)
+}
+
+// maskRendered masks the parts of an alert that templates made: they can put a secret together of harmless parts.
+func (h *Hit) maskRendered(a *Alert) {
+	if h.redactor == nil {
+		return
+	}
+	a.Summary = safetext.Cut(h.redactor.Text(a.Summary, nil), model.MaxSummary)
+	for name := range h.rule.LabelTemplates {
+		if value, ok := a.Labels[name]; ok {
+			a.Labels[name] = safetext.Cut(h.redactor.Value(name, value, false, nil), rules.MaxLabel)
+		}
+	}
+}
+
 // exception returns the exception of the stack trace in the line, in texts that may be shown; nil when there is none.
 func (h *Hit) exception() *trace.Exception {
 	if h.Record.Source.IsEvent() || !trace.Possible(h.line) {
@@ -141,6 +211,9 @@ func (h *Hit) exception() *trace.Exception {
 	}
 	return &e
 }
+
+// maxTemplated bounds how much of a line its template is made of, where the template is a key.
+const maxTemplated = 1 << 10
 
 // appendTemplate appends the template of the hit's line. That of a container event is its name, with the exit code and the signal: these
 // distinguish kinds of ends, so they are not masked.

@@ -2,14 +2,13 @@ package engine
 
 import (
 	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/hex"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 )
-
-// maxTemplated bounds how much of a line its template is made of, where the template is a key.
-const maxTemplated = 1 << 10
 
 // overflowTemplate is the template in the key that surplus templates share. No template equals it, because it is a control character.
 const overflowTemplate = 0x1e
@@ -101,4 +100,12 @@ func (o *hitOverflow) OverflowKey() []byte {
 	w.template = append(w.template[:0], overflowTemplate)
 	w.key = w.appendKey(w.key[:0], h)
 	return w.key
+}
+
+// appendTag appends a digest to a part of a key that is masked, so that different secrets are different keys. Without the salt nobody can try secrets on
+// it.
+func (e *Engine) appendTag(key []byte, secret []byte) []byte {
+	h := hmac.New(sha256.New, e.Salt())
+	h.Write(secret)
+	return hex.AppendEncode(append(key, '#'), h.Sum(nil)[:8])
 }

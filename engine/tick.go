@@ -1,0 +1,41 @@
+package engine
+
+// Tick appends the alerts that time has made by now, in ns, to dst: roll-ups, absences, escalations, ends, and those that waited for lines for long enough.
+// The alerts do not depend on how often it is called: a hit waits until everything due by its time is done.
+func (e *Engine) Tick(now int64, dst []Alert) []Alert {
+	from := len(dst)
+	dst = e.masked(e.keyed.Advance(now, dst), from)
+	e.nameImages(dst[from:])
+	dst = e.endComparisons(now, dst)
+	return e.finished(e.lines.Advance(now, dst), len(dst))
+}
+
+// NextDue returns the time, in ns, at which Tick has something to do; ok is false when nothing is due.
+func (e *Engine) NextDue() (at int64, ok bool) {
+	at, ok = e.keyed.NextDue()
+	if other, ends := e.deploys.NextDue(); ends && (!ok || other < at) {
+		at, ok = other, true
+	}
+	if other, waits := e.lines.NextDue(); waits && (!ok || other < at) {
+		return other, true
+	}
+	return at, ok
+}
+
+// ReleaseWaiting appends the alerts that wait for lines after them to dst, with the lines that have come: no more will come.
+func (e *Engine) ReleaseWaiting(dst []Alert) []Alert { return e.finished(e.lines.Flush(dst), len(dst)) }
+
+// Decide says what became of a candidate (Alert.Candidate): it leaves, or another node of the fleet alerted, so that its hit counts as suppressed. Until
+// then the hit counts as pending. A ticket that is not open, such as one of an earlier run, changes nothing.
+func (e *Engine) Decide(ticket uint64, leaves bool) { e.keyed.Candidates.Decide(ticket, leaves) }
+
+// Skip takes note that the clock moved by so many ns, back when negative, that did not pass, and shows now since: it was set, or the machine slept.
+// That time does not count as waiting. Times that a clock that was set back would put into the future are set to now; all others stay.
+func (e *Engine) Skip(ns, now int64) {
+	e.keyed.Skip(ns, now)
+	if ns < 0 {
+		e.mutes.Inhibitor.ClampFuture(now)
+		e.deploys.ClampFuture(now)
+		e.lines.ClampFuture(now)
+	}
+}
