@@ -10,6 +10,9 @@ import (
 // Evaluate decides about a hit, and appends the resulting alerts to dst: first those that are due by now, then that of the
 // hit. The order of the checks is that of decide; exactly one counter of the rule besides its hits goes up by one. now is as for Process.
 func (w *Worker) Evaluate(h *Hit, now int64, dst []Alert) []Alert {
+	if h.ends {
+		return w.end(h, now, dst)
+	}
 	k, due := w.engine.keyed, len(dst)
 	if len(w.snapshot.Inhibits) > 0 { // alerts that are due come first: they may inhibit the hit
 		dst = k.Advance(now, dst)
@@ -46,6 +49,32 @@ func (w *Worker) Evaluate(h *Hit, now int64, dst []Alert) []Alert {
 		w.engine.mutes.Inhibitor.Observe(w.snapshot.Inhibits, &s, now, d.Kind == KindResolved)
 	}
 	return w.withContext(h, alert, now, dst)
+}
+
+// end appends the alerts that are due, and the ends of the incidents that the record ends. Each shows its line.
+func (w *Worker) end(h *Hit, now int64, dst []Alert) []Alert {
+	due := len(dst)
+	dst, ends := w.engine.keyed.End(w.endingOf(h, now), now, dst)
+	dst = w.engine.masked(dst, due)
+	w.engine.nameImages(dst[due:])
+	for i := range dst[ends:] {
+		a := &dst[ends+i]
+		var tally redact.Tally
+		var shortened bool
+		a.Message, shortened = h.message(&tally)
+		a.Truncated = h.cut || shortened || h.Record.Truncated
+		a.Redacted = tally
+		h.redactor.Count(tally)
+	}
+	return dst
+}
+
+// endingOf returns the incidents that a record ends.
+func (w *Worker) endingOf(h *Hit, now int64) *state.Ending {
+	rec := h.Record
+	return &state.Ending{
+		Rule: h.rule, Workload: rec.Source.Workload, Keys: w.endedKeys(h), At: EventTime(rec.Time, now), Recorded: rec.Time,
+	}
 }
 
 // contextOf gathers everything that decides about a hit beside the state of its key.

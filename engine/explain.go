@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
@@ -14,6 +15,8 @@ type Explanation struct {
 	RuleID string `json:"rule_id"` // as in Resolved.ID
 	Rule   string `json:"rule"`
 	Hit    bool   `json:"hit"`
+	// Ends is how many open incidents of the rule the record would end, which is no hit and matches resolve_on; nil: it does not match.
+	Ends *int `json:"ends,omitempty"`
 	// Checks are the conditions of the rule, each with its outcome; the record is a hit when all of them passed.
 	Checks   []Check           `json:"checks"`
 	Captures map[string]string `json:"captures,omitempty"`
@@ -38,8 +41,21 @@ func (x *Explanation) Failed() *Check {
 	return nil
 }
 
+// Ending says in words what the record does to open incidents of the rule; "" where it matches no resolve_on.
+func (x *Explanation) Ending() string {
+	switch {
+	case x.Ends == nil:
+		return ""
+	case *x.Ends == 0:
+		return "resolve_on matches, but no incident is open that the line would end"
+	case *x.Ends == 1:
+		return "resolve_on matches: the line would end 1 open incident"
+	}
+	return fmt.Sprintf("resolve_on matches: the line would end %d open incidents", *x.Ends)
+}
+
 // Explain reports for each effective rule of the record's workload, in the order of the configuration, why it did or did not match, and the
-// outcome of the hit if it came now. It changes nothing that the engine remembers or counts, and agrees with Process: the same rules hit,
+// outcome of the hit, or the incidents that end, if it came now. It changes nothing that the engine remembers or counts, and agrees with Process: the same rules hit,
 // and the same hits alert or are suppressed for the same reason. It is slow: it tries every condition.
 func (e *Engine) Explain(rec *Record, now int64) []Explanation {
 	w := e.Worker()
@@ -59,12 +75,17 @@ func (e *Engine) Explain(rec *Record, now int64) []Explanation {
 	draft := e.keyed.Draft(w.snapshot, now)
 	for _, r := range rules {
 		x := Explanation{RuleID: r.ID, Rule: r.Settings.Name, Checks: r.Checks(rec, line)}
-		if h := found[r]; h != nil {
+		switch h := found[r]; {
+		case h != nil && h.ends:
+			draft.Advance(now)
+			ends := draft.End(w.endingOf(h, now), now)
+			x.Ends = &ends
+		case h != nil:
 			x.Hit, x.Captures = true, h.captured()
-			x.Preview, x.Alert = w.preview(draft, h, now)
+			var silence *mute.Silence
+			x.Preview, x.Alert, silence = w.preview(draft, h, now)
 			x.Fields, x.Redacted = x.Alert.Fields, x.Alert.Redacted
 			if x.Preview.Reason == ReasonSilence.String() { // a rule that waits for lines is not asked about silences at its hits
-				silence, _ := e.SilenceOf(h, now)
 				x.Silence = silence.ID
 			}
 		}
@@ -77,8 +98,8 @@ func (e *Engine) Explain(rec *Record, now int64) []Explanation {
 	return out
 }
 
-// preview decides about a hit on a draft, and returns the alert that would result.
-func (w *Worker) preview(draft *state.Draft, h *Hit, now int64) (*Preview, *Alert) {
+// preview decides about a hit on a draft, and returns the alert that would result, and the silence that applies to the hit, or nil.
+func (w *Worker) preview(draft *state.Draft, h *Hit, now int64) (*Preview, *Alert, *mute.Silence) {
 	r := h.rule
 	c := w.contextOf(h, now)
 	image, deploys := w.engine.deploys.Preview(h.Record.Source, c.At, now)
@@ -136,6 +157,9 @@ func (w *Worker) preview(draft *state.Draft, h *Hit, now int64) (*Preview, *Aler
 	if at, open := draft.ResolvesAt(c); open {
 		s.ResolvesAt = at
 	}
+	if draft.Open(c) {
+		s.ResolvesOn = r.Settings.ResolveOn
+	}
 	alert := h.alert(&d, c.Key)
 	setImage(&alert, image)
 	if d.Alert {
@@ -143,5 +167,5 @@ func (w *Worker) preview(draft *state.Draft, h *Hit, now int64) (*Preview, *Aler
 		about.Line = h.line
 		draft.Inhibitor().Observe(w.snapshot.Inhibits, &about, now, d.Kind == KindResolved)
 	}
-	return s, &alert
+	return s, &alert, c.Silence
 }

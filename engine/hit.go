@@ -64,7 +64,7 @@ func (h *Hit) alert(d *state.Decision, key []byte) Alert {
 	if a.Kind == KindResolved {
 		resolved(&a, r, d)
 	}
-	a.Resolves = r.Settings.Resolve > 0 && a.Kind != KindResolved
+	a.Resolves = r.Settings.Resolves() && a.Kind != KindResolved
 	a.WithLateness(d.Late)
 	return a
 }
@@ -83,7 +83,11 @@ type Hit struct {
 	looked   bool              // spans is known
 	labels   map[string]string // that its alert would have; nil until a condition asks for one that is a template
 	outcome  Outcome
+	ends     bool
 }
+
+// Ends reports whether the record is no hit of the rule, but ends incidents of it: it matched resolve_on. It is counted nowhere.
+func (h *Hit) Ends() bool { return h.ends }
 
 // RuleID returns the id of the rule, as in Resolved.ID.
 func (h *Hit) RuleID() string { return h.rule.ID }
@@ -102,7 +106,11 @@ func (h *Hit) Severity() Severity {
 // captured returns the pattern's named groups, masked, or nil.
 func (h *Hit) captured() map[string]string {
 	if !h.searched {
-		h.captures, h.searched = h.rule.Captures(h.line, h.showCapture), true
+		of := h.rule.Captures
+		if h.ends {
+			of = h.rule.EndCaptures
+		}
+		h.captures, h.searched = of(h.line, h.showCapture), true
 		if h.Record.Source.IsEvent() {
 			h.addEventCaptures()
 		}

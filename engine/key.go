@@ -32,6 +32,30 @@ func (w *Worker) appendKey(key []byte, h *Hit) []byte {
 	return key
 }
 
+// endedKeys returns the keys whose incidents a record ends: those with the values of the key that it has.
+func (w *Worker) endedKeys(h *Hit) *model.KeyPattern {
+	r := h.rule
+	keys := &model.KeyPattern{}
+	keys.Add([]byte(r.ID))
+	if len(r.Settings.Event) > 0 { // an event of another kind ends it
+		keys.Add([]byte{model.KeySeparator})
+		keys.AddAny()
+	}
+	for _, part := range r.By {
+		keys.Add([]byte{model.KeySeparator})
+		if part.Kind == rules.KeyTemplate { // no line has the template of another one
+			keys.AddAny()
+			continue
+		}
+		if w.field = w.appendPart(w.field[:0], part, h); len(w.field) == 0 && (part.Kind == rules.KeyCapture || part.Kind == rules.KeyField) {
+			keys.AddAny()
+			continue
+		}
+		keys.Add(w.field)
+	}
+	return keys
+}
+
 // appendSequence appends the key of the sequence of a rule, with the values that a hit has, which may be a hit of the other rule. ok is false where it
 // lacks a capture or a field.
 func (w *Worker) appendSequence(key []byte, r *rules.Rule, h *Hit) (_ []byte, ok bool) {

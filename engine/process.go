@@ -8,8 +8,8 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 )
 
-// Hits returns the hits of the record that was processed last, each with its outcome. They are valid until the next record, as long as the
-// record's memory is.
+// Hits returns the hits of the record that was processed last, each with its outcome, without those that only end incidents. They are valid until the next
+// record, as long as the record's memory is.
 func (w *Worker) Hits() []Hit { return w.hits }
 
 // Process applies the rules to one record and appends its alerts to dst: it notes a new source, notes the record for contexts, finds the hits and evaluates each.
@@ -40,11 +40,13 @@ func (w *Worker) Process(rec *Record, now int64, dst []Alert) []Alert {
 		dst = w.Evaluate(&w.hits[i], now, dst)
 		w.spent(w.hits[i].rule, begun)
 	}
+	// A record that ends an incident is not counted as a hit.
+	w.hits = slices.DeleteFunc(w.hits, func(h Hit) bool { return h.ends })
 	return dst
 }
 
-// Find appends the record's hits to dst, in the order of the rules. It neither uses nor changes keyed state, and takes no lock.
-// The hits are valid as long as the record's memory is.
+// Find appends the record's hits to dst, in the order of the rules, and among them those that only end incidents (Hit.Ends). It neither uses nor changes keyed
+// state, and takes no lock. The hits are valid as long as the record's memory is.
 func (w *Worker) Find(rec *Record, dst []Hit) []Hit {
 	rules, _ := w.effective(rec.Source)
 	line, cut := rec.Text, false
@@ -55,8 +57,8 @@ func (w *Worker) Find(rec *Record, dst []Hit) []Hit {
 	if rec.Source.IsEvent() {
 		w.events++
 		for _, r := range rules.Events {
-			if w.verify(r, rec, line) {
-				dst = append(dst, Hit{Record: rec, rule: r, redactor: w.snapshot.Redactor, line: line, cut: cut})
+			if hit := w.verify(r, rec, line); hit || r.Ends(rec, line) {
+				dst = append(dst, Hit{Record: rec, rule: r, redactor: w.snapshot.Redactor, line: line, cut: cut, ends: !hit})
 			}
 		}
 		slices.SortFunc(dst[found:], byOrder)
@@ -81,8 +83,30 @@ func (w *Worker) Find(rec *Record, dst []Hit) []Hit {
 			dst = append(dst, Hit{Record: rec, rule: r, redactor: w.snapshot.Redactor, line: line, cut: cut})
 		}
 	}
+	if rules.Ends != nil || rules.AlwaysEnds != nil {
+		dst = w.findEnds(rules, rec, line, cut, found, dst)
+	}
 	if len(dst)-found > 1 {
 		slices.SortFunc(dst[found:], byOrder)
+	}
+	return dst
+}
+
+// findEnds appends the rules whose incidents the record ends: those of which dst[from:] has no hit.
+func (w *Worker) findEnds(of *rules.WorkloadRules, rec *Record, line []byte, cut bool, from int, dst []Hit) []Hit {
+	hits := dst[from:]
+	try := func(r *rules.Rule) {
+		if !slices.ContainsFunc(hits, func(h Hit) bool { return h.rule == r }) && r.Ends(rec, line) {
+			dst = append(dst, Hit{Record: rec, rule: r, redactor: w.snapshot.Redactor, line: line, cut: cut, ends: true})
+		}
+	}
+	for _, id := range w.matched {
+		for _, r := range of.Ends[id] {
+			try(r)
+		}
+	}
+	for _, r := range of.AlwaysEnds {
+		try(r)
 	}
 	return dst
 }

@@ -64,6 +64,7 @@ type refAlert struct {
 	Message                        string
 	After                          int
 	Ended                          int64 // hits that all alerts of what ended report
+	Lasted                         int64 // how long that lasted
 	Image                          string
 	ImageSince                     int64
 
@@ -210,6 +211,7 @@ func (m *reference) record(rec *Record, now int64) {
 		re := regexp.MustCompile(r.Pattern)
 		groups := re.FindStringSubmatch(string(rec.Text))
 		if groups == nil {
+			m.over(r, rec, now)
 			continue
 		}
 		h := &refHit{
@@ -482,7 +484,7 @@ func (m *reference) rollup(k *refKey, at int64) {
 // alerted notes an alert that shows a hit. The first one begins what its key has to end.
 func (k *refKey) alerted(a refAlert, shown *refHit, now int64) {
 	if k.incident == nil {
-		if k.rule.Resolve == 0 {
+		if k.rule.Resolve == 0 && k.rule.ResolveOn == "" {
 			return
 		}
 		k.incident = &refIncident{source: shown.source, stream: shown.stream, from: now}
@@ -495,14 +497,64 @@ func (k *refKey) ends() int64 {
 	switch {
 	case k.incident == nil:
 		return 0
-	case k.rule.Resolve == 0:
+	case k.rule.Resolve == 0 && k.rule.ResolveOn == "":
 		return k.incident.from
+	case k.rule.Resolve == 0: // only a line ends it
+		return 0
 	}
 	return max(k.incident.from+int64(k.rule.Resolve), k.incident.putOff)
 }
 
-// end reports that no hit of a key came for long enough, and what was suppressed meanwhile. Afterwards the key is as if it had never alerted.
-func (m *reference) end(k *refKey, at int64) {
+// over is a line that is no hit of a rule: it may end what alerts of the rule began in its workload, unless that went on after it. A value that it lacks can
+// be any.
+func (m *reference) over(r *RuleSettings, rec *Record, now int64) {
+	if r.ResolveOn == "" {
+		return
+	}
+	re := regexp.MustCompile(r.ResolveOn)
+	groups := re.FindStringSubmatch(string(rec.Text))
+	if groups == nil {
+		return
+	}
+	m.time(now)
+	line := &refHit{rule: r, at: refHappened(rec.Time, now), line: string(rec.Text), captures: map[string]string{}, source: rec.Source}
+	for g, name := range re.SubexpNames() {
+		line.captures[name] = groups[g]
+	}
+	name, _ := m.named(line, r.Name, r.CooldownBy)
+	parts := strings.Split(name, "\x1f")
+	keys := slices.Clone(m.keys)
+	slices.SortFunc(keys, func(a, b *refKey) int { return strings.Compare(a.name, b.name) })
+	for _, k := range keys {
+		if k.rule != r || k.incident == nil || k.incident.source.Workload != rec.Source.Workload || line.at < k.last() {
+			continue
+		}
+		same := true
+		for n, part := range strings.Split(k.name, "\x1f") {
+			lacking := n > 0 && (r.CooldownBy[n-1] == "template" || strings.HasPrefix(r.CooldownBy[n-1], "capture.") && parts[n] == "")
+			same = same && (lacking || part == parts[n])
+		}
+		if same {
+			m.end(k, line.at, line, now)
+		}
+	}
+}
+
+// last is the latest hit that alerts of what goes on report or would report.
+func (k *refKey) last() (last int64) {
+	for _, a := range k.incident.alerts {
+		last = max(last, a.Last)
+	}
+	all, _ := k.held()
+	for _, h := range all {
+		last = max(last, h.at)
+	}
+	return last
+}
+
+// end reports that no hit of a key came for long enough, or that a line ended it, and what was suppressed meanwhile. Afterwards the key is as if it had never
+// alerted.
+func (m *reference) end(k *refKey, at int64, by *refHit, now int64) {
 	i := k.incident
 	a := refAlert{Kind: KindResolved, Time: at, First: i.alerts[0].First}
 	for _, one := range i.alerts {
@@ -522,8 +574,15 @@ func (m *reference) end(k *refKey, at int64) {
 		a.Since, a.First, a.Last = min(a.Since, h.at), min(a.First, h.at), max(a.Last, h.at)
 	}
 	a.Ended += int64(len(all))
+	a.Lasted = a.Last - a.First
 	m.counts[k.rule.Name].Resolved++
-	m.away(&a, k.rule, refAbout{rule: k.rule.Name, source: i.source, severity: a.Severity, kind: a.Kind, stream: i.stream, settings: k.rule}, at)
+	m.away(&a, k.rule, refAbout{rule: k.rule.Name, source: i.source, severity: a.Severity, kind: a.Kind, stream: i.stream, settings: k.rule}, now)
+	if by != nil {
+		a.Message, a.Lasted = by.line, max(0, at-a.First)
+		if late := now - at; late >= int64(time.Minute) {
+			a.Late = late
+		}
+	}
 	a.Container = i.source.Container.ID
 	a.Image, a.ImageSince = m.imageOf(i.source)
 	m.out = append(m.out, a)
@@ -551,7 +610,7 @@ func (m *reference) time(now int64) {
 		}
 		for _, k := range m.keys {
 			if due := k.ends(); earlier(due, k.name) { // before a roll-up of that moment: it reports all of it
-				first, name, do = m.moment(due), k.name, func(at int64) { m.end(k, at) }
+				first, name, do = m.moment(due), k.name, func(at int64) { m.end(k, at, nil, at) }
 			}
 			if due := k.due(); earlier(due, k.name) {
 				first, name, do = m.moment(due), k.name, func(at int64) { m.rollup(k, at) }

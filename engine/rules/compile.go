@@ -93,7 +93,7 @@ func (c *ruleCompiler) regexp(expr string) (*regexp.Regexp, error) {
 
 // compile compiles validated settings. A rule whose lead is not in a set that is built already is tried on every line.
 func (c *ruleCompiler) compile(id string, s RuleSettings) (*Rule, error) {
-	r := &Rule{ID: id, Index: -1, Settings: s, prefilter: noPrefilter}
+	r := &Rule{ID: id, Index: -1, Settings: s, prefilter: noPrefilter, resolveID: noPrefilter, KeyForm: strings.Join(s.CooldownBy, " ")}
 	exprs := texts(&s)
 	if len(exprs) > 0 {
 		lead := rarest(exprs, c.rarity)
@@ -125,6 +125,15 @@ func (c *ruleCompiler) compile(id string, s RuleSettings) (*Rule, error) {
 		}
 		if hasNamedGroup(re) {
 			r.pattern = re
+		}
+	}
+	if s.ResolveOn != "" {
+		re, err := c.regexp(s.ResolveOn)
+		if err != nil {
+			return nil, err
+		}
+		if r.resolveOn = re; len(s.Event) == 0 {
+			r.resolveID = c.add(s.ResolveOn)
 		}
 	}
 	switch s.Stream {

@@ -48,6 +48,17 @@ func (n *Snapshot) resolve(rules []Resolved) *WorkloadRules {
 		if r.Settings.Absent > 0 {
 			e.Absent = append(e.Absent, r)
 		}
+		switch id := r.resolveID; {
+		case r.resolveOn == nil || len(r.Settings.Event) > 0:
+		case id == noPrefilter:
+			e.AlwaysEnds = append(e.AlwaysEnds, r)
+		default:
+			if e.Ends == nil {
+				e.Ends = map[int32][]*Rule{}
+			}
+			e.Ends[id] = append(e.Ends[id], r)
+			e.Enabled[id/64] |= 1 << (id % 64)
+		}
 		switch {
 		case len(r.Settings.Event) > 0:
 			e.Events = append(e.Events, r)

@@ -26,9 +26,12 @@ type Rule struct {
 	rest           []*regexp.Regexp // further expressions that must match
 	none           []*regexp.Regexp // expressions of which none may match
 	pattern        *regexp.Regexp   // for captures; nil without pattern or without named groups
+	resolveOn      *regexp.Regexp   // whose match ends incidents; nil: no line does
+	resolveID      int32            // its id in the match.Set, or noPrefilter
 	stream         model.Stream     // StreamUnknown: both
 	where          []where.Condition
 	By             []KeyPart // of the key; of a rule with without: of its sequence
+	KeyForm        string    // the names of these parts
 	Distinct       *KeyPart  // whose different values a threshold counts; nil: every hit
 	Sequence       []KeyPart // what the hits of its sequence have in common
 	Followers      []*Rule   // rules whose sequence has hits of this one as its other part
@@ -76,7 +79,7 @@ func parseKeyPart(word string) KeyPart {
 
 // Verify reports whether a record whose line the lead expression matches hits the rule. scratch is grown and returned for reuse.
 func (r *Rule) Verify(rec *model.Record, line []byte, scratch []byte) (hit bool, _ []byte) {
-	if only := r.Settings.OnlyContainers; len(only) > 0 && !slices.Contains(only, rec.Source.Container.ID) {
+	if !r.forContainer(rec.Source) {
 		return false, scratch
 	}
 	if len(r.Settings.Event) > 0 {
@@ -113,17 +116,37 @@ func (r *Rule) Verify(rec *model.Record, line []byte, scratch []byte) (hit bool,
 	return true, scratch
 }
 
+// forContainer reports whether the rule is for the container of a source.
+func (r *Rule) forContainer(s *model.Source) bool {
+	only := r.Settings.OnlyContainers
+	return len(only) == 0 || slices.Contains(only, s.Container.ID)
+}
+
+// Ends reports whether a record that is no hit of the rule ends incidents of it.
+func (r *Rule) Ends(rec *model.Record, line []byte) bool {
+	return r.resolveOn != nil && r.forContainer(rec.Source) && r.resolveOn.Match(line)
+}
+
 // Captures returns the pattern's named groups that took part in the match, or nil. show returns the text of one, which is line[begin:end].
 func (r *Rule) Captures(line []byte, show func(name string, begin, end int) string) map[string]string {
-	if r.pattern == nil {
+	return captures(r.pattern, line, show)
+}
+
+// EndCaptures returns the named groups of resolve_on, as Captures does those of the pattern.
+func (r *Rule) EndCaptures(line []byte, show func(name string, begin, end int) string) map[string]string {
+	return captures(r.resolveOn, line, show)
+}
+
+func captures(re *regexp.Regexp, line []byte, show func(name string, begin, end int) string) map[string]string {
+	if re == nil {
 		return nil
 	}
-	loc := r.pattern.FindSubmatchIndex(line)
+	loc := re.FindSubmatchIndex(line)
 	if loc == nil {
 		return nil
 	}
 	out := make(map[string]string)
-	for i, name := range r.pattern.SubexpNames() {
+	for i, name := range re.SubexpNames() {
 		if name != "" && loc[2*i] >= 0 {
 			out[name] = show(name, loc[2*i], loc[2*i+1])
 		}

@@ -69,6 +69,10 @@ type RuleSettings struct {
 	// Sends an alert of kind resolved, to the triggers that got the alerts, when no hit of the key came for this long after an alert, and ends the
 	// key's cooldown. Unset: no alert reports the end. Rules with absent always send one.
 	Resolve time.Duration `toml:"resolve"`
+	// A regular expression (RE2 syntax), as in 'connection restored'. A line that matches it and is no hit of the rule sends the alert of kind resolved at
+	// once, for the line's own workload and the key of cooldown_by that its values make, with captures from the named groups of this expression. A value
+	// that the line lacks can be any; a template always can. The rule's other conditions do not apply to the line.
+	ResolveOn string `toml:"resolve_on"`
 	// Alerts once per workload when no hit came for this long, and again, as resolved, when one comes. Hits make no other alerts.
 	Absent time.Duration `toml:"absent"`
 	// When the wait begins: at the first record of a workload (record), or at once (start), for each workload that the rule names, else for all
@@ -230,6 +234,9 @@ func DefaultLimits() Limits {
 
 // Other returns the name of the other rule of a sequence; "" where the rule asks for none.
 func (r *RuleSettings) Other() string { return cmp.Or(r.After, r.Without) }
+
+// Resolves reports whether the alerts of a key open an incident, whose end is an alert, too.
+func (r *RuleSettings) Resolves() bool { return r.Resolve > 0 || r.ResolveOn != "" }
 
 // Unlimited reports whether there is no bucket.
 func (b *Bucket) Unlimited() bool { return b.Rate.Count <= 0 || b.Rate.Per <= 0 }

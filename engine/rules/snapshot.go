@@ -204,6 +204,9 @@ func (n *Snapshot) addOverridden() {
 	}
 	for i := range n.Settings.Workloads {
 		for _, o := range n.Settings.Workloads[i].Overrides {
+			if slices.Contains(o.Keys, "resolve_on") && o.Settings.ResolveOn != "" {
+				n.compiler.add(o.Settings.ResolveOn)
+			}
 			if !o.changesText() {
 				continue
 			}
@@ -258,6 +261,17 @@ func (n *Snapshot) Costs() map[string]match.Cost {
 	return out
 }
 
+// EndCosts returns for each rule whose incidents a line ends, by its id, how lines are filtered before resolve_on is tried.
+func (n *Snapshot) EndCosts() map[string]match.Cost {
+	out := map[string]match.Cost{}
+	for _, r := range n.Rules {
+		if r.resolveID != noPrefilter {
+			out[r.ID] = n.Set.Cost(int(r.resolveID))
+		}
+	}
+	return out
+}
+
 // WorkloadRules is the rules of a workload: members of the snapshot's rules, and variants that its overrides made.
 type WorkloadRules struct {
 	Enabled  []uint64          // ids of the set that lead a rule
@@ -266,6 +280,10 @@ type WorkloadRules struct {
 	Always   []*Rule           // rules without a lead, variants included
 	Events   []*Rule           // those that look at events instead of lines
 	Absent   []*Rule           // rules that wait for lines
+	// Ends has the rules whose incidents a line ends, by the id of resolve_on in the set; nil: there are none. Those whose expression is not in the set are
+	// in AlwaysEnds.
+	Ends       map[int32][]*Rule
+	AlwaysEnds []*Rule
 
 	Contexts bool // some rule asks for a context
 	Before   int  // the most lines before a hit that one asks for

@@ -166,15 +166,22 @@ func (p *checks) absence(r *RuleSettings) {
 
 func (p *checks) resolve(r *RuleSettings) {
 	setting.AtMost(&p.Faults, "resolve", r.Resolve, MaxCooldown)
-	if r.Resolve == 0 {
-		return
+	if r.Resolve != 0 {
+		setting.AtLeast(&p.Faults, "resolve", r.Resolve, minAbsent)
 	}
-	setting.AtLeast(&p.Faults, "resolve", r.Resolve, minAbsent)
-	if r.Absent > 0 {
-		p.Excludes("resolve", "", "absent", "an absence ends by itself, with the next line")
+	if r.ResolveOn != "" {
+		p.regexp("resolve_on", r.ResolveOn)
 	}
-	if r.Without != "" {
-		p.Excludes("resolve", "", "without", "hits of a rule that waits for another one make no alerts that could go on")
+	for _, one := range []struct {
+		field string
+		set   bool
+	}{{"resolve", r.Resolve != 0}, {"resolve_on", r.ResolveOn != ""}} {
+		if one.set && r.Absent > 0 {
+			p.Excludes(one.field, "", "absent", "an absence ends by itself, with the next line")
+		}
+		if one.set && r.Without != "" {
+			p.Excludes(one.field, "", "without", "hits of a rule that waits for another one make no alerts that could go on")
+		}
 	}
 }
 

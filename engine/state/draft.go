@@ -1,6 +1,8 @@
 package state
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
@@ -153,7 +155,7 @@ func (d *Draft) Advance(now int64) {
 func (d *Draft) keyDue(s *keyState, at, now int64) {
 	r := ruleOf(d.rules, s.key, s.workload())
 	if ends := s.incident.ends(r); ends != 0 && ends <= at {
-		a := s.end(at)
+		a := s.end(at, nil)
 		s.closeIncident()
 		d.due.set(&s.timer, 0)
 		if r != nil {
@@ -230,13 +232,51 @@ func (d *Draft) Evaluate(h *HitContext, now int64) {
 	}
 }
 
-// ResolvesAt returns when the incident of a hit's key ends if no further hit comes; ok is false when none is open.
+// End ends the incidents that a line ends, with all that was due done, and returns how many they are.
+func (d *Draft) End(e *Ending, now int64) (n int) {
+	d.loadOpen(e)
+	for _, key := range slices.Sorted(maps.Keys(d.keys)) {
+		s := d.keys[key]
+		if s.clampFuture(now); !e.ends(s) {
+			continue
+		}
+		a := s.endBy(e, now)
+		d.due.set(&s.timer, 0)
+		d.muting().observe(subjectOf(e.Rule, &a), now, true)
+		n++
+	}
+	return n
+}
+
+// loadOpen copies the keys whose incidents a line may end.
+func (d *Draft) loadOpen(e *Ending) {
+	d.of.mu.Lock()
+	defer d.of.mu.Unlock()
+	of := d.of.open[openName(e.Rule.ID, e.Workload)]
+	if of == nil {
+		return
+	}
+	for _, s := range of.keys {
+		if e.Keys.Matches(s.key) {
+			d.copyKey(s.key)
+		}
+	}
+}
+
+// ResolvesAt returns when the incident of a hit's key ends if no further hit comes; ok is false when none is open, or when only a line ends it.
 func (d *Draft) ResolvesAt(h *HitContext) (at time.Time, ok bool) {
 	s := d.keys[string(h.Key)]
-	if s == nil || s.incident == nil {
+	if s == nil {
 		return time.Time{}, false
 	}
-	return time.Unix(0, s.incident.ends(h.Rule)).UTC(), true
+	ends := s.incident.ends(h.Rule)
+	return time.Unix(0, ends).UTC(), ends != 0
+}
+
+// Open reports whether an incident of a hit's key is open.
+func (d *Draft) Open(h *HitContext) bool {
+	s := d.keys[string(h.Key)]
+	return s != nil && s.incident != nil
 }
 
 // Rendered sets the text of a sample, whose roll-up may be due before the next hit of the record.
@@ -258,6 +298,7 @@ type Preview struct {
 	Counted         int       `json:"counted,omitempty"`         // hits, or different values, that count for the threshold, this one included
 	Needed          int       `json:"needed,omitempty"`          // for the threshold; 0: there is none
 	ResolvesAt      time.Time `json:"resolves_at,omitzero"`      // when the incident of the key would end if no further hit came
+	ResolvesOn      string    `json:"resolves_on,omitempty"`     // an incident of the key would be open: what a line must match to end it
 	Template        string    `json:"template,omitempty"`        // of the line, where the rule goes by it
 	Image           string    `json:"image,omitempty"`           // that the hit's container runs
 	ImageSince      time.Time `json:"image_since,omitzero"`      // when its first line was written; zero: unknown

@@ -56,6 +56,7 @@ func (k *Keyed) evaluateKey(h *HitContext, now int64) {
 	s.clampFuture(now) // decide asks for it
 	next, v := decide(h.Rule, s, h, &b, now)
 	s.commit(h, &next, &v, &b, now)
+	k.track(s)
 	// The deadline follows from the new state, and addMarks may forget other keys, but not this one: it was used last.
 	k.addMarks(len(s.count.marks) - before)
 	k.due.set(&s.timer, s.deadline(rollupRule(k.rules, s, h)))

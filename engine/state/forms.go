@@ -36,6 +36,7 @@ type (
 		Alerts     int64             `json:"alerts"`
 		Severities model.SeveritySet `json:"severities"`
 		Rule       string            `json:"rule"`
+		KeyForm    string            `json:"key_form,omitempty"`
 		Source     savedSource       `json:"source"`
 		Stream     string            `json:"stream,omitempty"`
 		Text       *IncidentText     `json:"text,omitempty"`
@@ -157,7 +158,7 @@ func saveKey(s *keyState) *savedKey {
 	if i := s.incident; i != nil {
 		saved.Incident = &savedIncident{
 			Opened: i.opened, From: i.from, First: i.first, Last: i.last, Hits: i.hits, Alerts: i.alerts, Severities: i.severities, Rule: i.rule,
-			Source: SaveSource(i.source), Stream: i.stream.String(), Text: i.text, Triggers: i.triggers,
+			KeyForm: i.keyForm, Source: SaveSource(i.source), Stream: i.stream.String(), Text: i.text, Triggers: i.triggers,
 		}
 	}
 	if p := u.sample; p != nil {
@@ -183,7 +184,7 @@ func (saved *savedKey) state(key string) *keyState {
 	if i := saved.Incident; i != nil {
 		s.incident = &incident{
 			opened: i.Opened, from: i.From, first: i.First, last: i.Last, hits: i.Hits, alerts: i.Alerts, severities: i.Severities, rule: i.Rule,
-			source: i.Source.Source(), stream: streamOf(i.Stream), text: i.Text, triggers: i.Triggers,
+			keyForm: i.KeyForm, source: i.Source.Source(), stream: streamOf(i.Stream), text: i.Text, triggers: i.Triggers,
 		}
 	}
 	if p := saved.Sample; p != nil {

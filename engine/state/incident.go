@@ -20,6 +20,7 @@ type incident struct {
 	alerts      int64
 	severities  model.SeveritySet // of its alerts
 	rule        string            // the rule's name: the rule may be gone when the incident ends
+	keyForm     string            // that the rule's keys had: by another one, no line has the key
 	source      *model.Source     // of the first alert
 	stream      model.Stream
 	text        *IncidentText // of the first alert; nil until it is rendered
@@ -43,24 +44,30 @@ func (i *incident) clone() *incident {
 	return &c
 }
 
-// ends returns when the incident ends if no hit comes; 0: none is open. Without its rule, or without resolve, nothing else would end it, so it ends at once.
+// ends returns when the incident ends if no hit comes; 0: none is open, or only a line ends it. If nothing else can end it any more, it ends at once.
 func (i *incident) ends(r *rules.Rule) int64 {
 	switch {
 	case i == nil:
 		return 0
-	case r == nil || r.Settings.Resolve <= 0:
+	case r == nil || !r.Settings.Resolves():
+		return i.from
+	case r.Settings.Resolve > 0:
+		return max(i.from+int64(r.Settings.Resolve), i.until)
+	case r.KeyForm != i.keyForm:
 		return i.from
 	}
-	return max(i.from+int64(r.Settings.Resolve), i.until)
+	return 0
 }
 
 // onAlert notes an alert of the key that reports hits from first to last. It opens an incident where none is open and the rule asks for ends.
 func (s *keyState) onAlert(r *rules.Rule, source *model.Source, stream model.Stream, hits, first, last, now int64) {
 	if s.incident == nil {
-		if r.Settings.Resolve <= 0 {
+		if !r.Settings.Resolves() {
 			return
 		}
-		s.incident = &incident{opened: now, from: now, first: first, last: last, rule: r.Settings.Name, source: source, stream: stream}
+		s.incident = &incident{
+			opened: now, from: now, first: first, last: last, rule: r.Settings.Name, keyForm: r.KeyForm, source: source, stream: stream,
+		}
 	}
 	i := s.incident
 	i.first, i.last = min(i.first, first), max(i.last, last)
@@ -106,8 +113,8 @@ func (i *incident) resume(now, stopped int64) {
 }
 
 // end returns the alert that ends the incident of a key at a time. It reports everything that no alert has reported, and it needs no token and passes
-// silences and inhibitions: otherwise the incident that its alerts opened at a receiver would stay open.
-func (s *keyState) end(at int64) model.Alert {
+// silences and inhibitions: otherwise the incident that its alerts opened at a receiver would stay open. by is the line that ends it, nil where time does.
+func (s *keyState) end(at int64, by *Ending) model.Alert {
 	i, u := s.incident, &s.unreported
 	a := model.Alert{
 		Kind: model.KindResolved, RuleID: ruleID(s.key), Rule: i.rule, Severity: i.severities.Worst(), Time: at, First: i.first, Last: i.last,
@@ -119,8 +126,12 @@ func (s *keyState) end(at int64) model.Alert {
 	if u.first != 0 {
 		a.First, a.Last = min(a.First, u.first), max(a.Last, u.last)
 	}
+	over := a.Last // as far as anybody knows
+	if by != nil {
+		over, a.Due, a.Recorded = by.At, 0, by.Recorded
+	}
 	a.Incident = &model.Incident{
-		Began: a.First, Lasted: max(0, a.Last-a.First), Hits: i.hits + u.total(), Alerts: i.alerts, Severities: i.severities.List(),
+		Began: a.First, Lasted: max(0, over-a.First), Hits: i.hits + u.total(), Alerts: i.alerts, Severities: i.severities.List(),
 	}
 	where, about := "", ""
 	if i.source.Workload != "" {
@@ -138,6 +149,128 @@ func (s *keyState) end(at int64) model.Alert {
 	}
 	a.Summary = model.OneLine(fmt.Sprintf("%s is over%s after %s and %s%s", i.rule, where, model.Roughly(a.Incident.Lasted), hits, about), model.MaxSummary)
 	return a
+}
+
+// Ending is the incidents that a line ends: those of its rule and workload whose keys have its values.
+type Ending struct {
+	Rule     *rules.Rule
+	Workload string
+	Keys     *model.KeyPattern
+	At       int64 // when the line happened
+	Recorded int64 // the time that it says itself
+}
+
+// ends reports whether the line ends the incident of a key. One that happened before the latest hit does not: the hit shows that the incident goes on.
+func (e *Ending) ends(s *keyState) bool {
+	i := s.incident
+	return i != nil && i.source.Workload == e.Workload && ruleID(s.key) == e.Rule.ID && e.At >= max(i.last, s.unreported.last) && e.Keys.Matches(s.key)
+}
+
+// endBy returns the alert of an incident that a line ends at now, and commits the end.
+func (s *keyState) endBy(e *Ending, now int64) model.Alert {
+	a := s.end(e.At, e)
+	a.Runbook = e.Rule.Settings.Runbook
+	a.WithLateness(now - e.At)
+	s.closeIncident()
+	return a
+}
+
+// End appends the alerts that are due, and then the ends of the incidents that a line ends, in the order of their keys; ends is the place where those begin.
+func (k *Keyed) End(e *Ending, now int64, dst []model.Alert) (_ []model.Alert, ends int) {
+	// Time comes first, as before a hit: what was due does not know of the line.
+	dst = k.Advance(now, dst)
+	ends = len(dst)
+	for keys := range slices.Chunk(k.endedBy(e, now), DueBatch) {
+		dst = k.endBatch(e, keys, now, dst)
+	}
+	return dst, ends
+}
+
+// endedBy returns the keys whose incidents a line ends, sorted.
+func (k *Keyed) endedBy(e *Ending, now int64) (keys []string) {
+	if key, ok := e.Keys.Only(); ok {
+		return []string{key}
+	}
+	for from, more := 0, true; more; from += DueBatch {
+		more = k.endedFrom(e, from, now, &keys)
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+// endedFrom appends the ended keys of a batch of the open ones, and reports whether others are left. It goes from the last to the first, since a key that is
+// removed meanwhile is replaced by the last one.
+func (k *Keyed) endedFrom(e *Ending, done int, now int64, keys *[]string) (more bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	of := k.open[openName(e.Rule.ID, e.Workload)]
+	if of == nil {
+		return false
+	}
+	last := len(of.keys) - done
+	for _, s := range of.keys[max(0, last-DueBatch):max(0, last)] {
+		s.clampFuture(now)
+		if e.ends(s) {
+			*keys = append(*keys, s.key)
+		}
+	}
+	return last > DueBatch
+}
+
+// endBatch ends the incidents of keys that are still open.
+func (k *Keyed) endBatch(e *Ending, keys []string, now int64, dst []model.Alert) []model.Alert {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, key := range keys {
+		s := k.peek(key)
+		if s == nil {
+			continue
+		}
+		s.clampFuture(now)
+		if !e.ends(s) {
+			continue
+		}
+		a := s.endBy(e, now)
+		k.track(s)
+		k.due.set(&s.timer, 0)
+		k.keys.Touch(s.hash)
+		e.Rule.Counters.Resolve()
+		k.muting().observe(subjectOf(e.Rule, &a), now, true)
+		dst = append(dst, a)
+	}
+	return dst
+}
+
+// openIncidents is the keys of a rule with open incidents of one workload. It is bounded with the keys.
+type openIncidents struct {
+	name string
+	keys []*keyState
+}
+
+func openName(rule, workload string) string {
+	return rule + string(rune(model.KeySeparator)) + workload
+}
+
+// track puts a key in the list of open incidents, or takes it out. It is called after each change that may open or end one.
+func (k *Keyed) track(s *keyState) {
+	switch of := s.open; {
+	case s.incident != nil && of == nil:
+		name := openName(ruleID(s.key), s.incident.source.Workload)
+		if of = k.open[name]; of == nil {
+			of = &openIncidents{name: name}
+			k.open[name] = of
+		}
+		s.open, s.place = of, len(of.keys)
+		of.keys = append(of.keys, s)
+	case s.incident == nil && of != nil:
+		last := len(of.keys) - 1
+		of.keys[s.place] = of.keys[last]
+		of.keys[s.place].place = s.place
+		of.keys[last] = nil // the array must not keep it in memory
+		if of.keys, s.open = of.keys[:last], nil; last == 0 {
+			delete(k.open, of.name)
+		}
+	}
 }
 
 // closeIncident commits the end: the next hit of the key alerts at once, and opens another incident.

@@ -19,6 +19,8 @@ type keyState struct {
 	restored   bool      // from saved state, and no rules were in force since
 	notBefore  int64     // after a restart: when a wait for the other rule is reported at the earliest; 0: no restart
 	group      *templateGroup
+	open       *openIncidents // that the key is in, at place; nil: its incident is not open
+	place      int
 	timer      timer
 }
 
@@ -31,8 +33,8 @@ func newKeyState(key string) *keyState {
 // clone returns a copy that shares nothing that changes.
 func (s *keyState) clone() *keyState {
 	c := *s
-	// Group and timer belong to the original: with them a draft could change the engine.
-	c.group, c.timer = nil, timer{}
+	// Group, list and timer belong to the original: with them a draft could change the engine.
+	c.group, c.open, c.timer = nil, nil, timer{}
 	c.timer.key = &c
 	c.incident = s.incident.clone()
 	c.count.marks = append([]mark(nil), s.count.marks...)

@@ -4,7 +4,7 @@
 // slidingCount (the threshold), episode (the escalation) and incident (the end of what alerts began). Beside the
 // keys there are token buckets (outside.go), templates that were seen (templates.go), the hits of other rules that sequences ask for (sequence.go), and absences (absence.go).
 //
-// Three functions decide, each without side effects: decide about a hit, in the order of docs/counting.md, decideExpected about a hit of an absence rule,
+// A line that is no hit may end incidents: Keyed.End. Three functions decide, each without side effects: decide about a hit, in the order of docs/counting.md, decideExpected about a hit of an absence rule,
 // decideRollup and decideAbsence when time has come. Keyed commits their outcomes (evaluate.go, due.go); a Draft, for Explain, puts them into effect on copies
 // (draft.go). All state is saved and restored (save.go, forms.go).
 //
@@ -38,6 +38,7 @@ type Keyed struct {
 	templates       *table.Table[TemplateID, *templateSeen]
 	sequences       *table.Table[SequenceID, *steps]
 	groups          map[string]*templateGroup
+	open            map[string]*openIncidents // by rule and workload
 	due             deadlines
 	marks           int                    // of all keys
 	rules           *rules.Snapshot        // in force, for alerts that time makes; nil before there are any
@@ -51,7 +52,7 @@ type Keyed struct {
 }
 
 func NewKeyed(limits rules.Limits, m *mute.Board, counters func(id string) *model.RuleCounters) *Keyed {
-	k := &Keyed{mutes: m, countersBy: counters, seed: maphash.MakeSeed(), groups: map[string]*templateGroup{}, limits: limits}
+	k := &Keyed{mutes: m, countersBy: counters, seed: maphash.MakeSeed(), groups: map[string]*templateGroup{}, open: map[string]*openIncidents{}, limits: limits}
 	k.newTables(limits.MaxKeys)
 	return k
 }
@@ -74,6 +75,8 @@ func (k *Keyed) keyRemoved(s *keyState) {
 	if s.group != nil {
 		k.leave(s)
 	}
+	s.incident = nil
+	k.track(s)
 	k.countForgotten(ruleID(s.key), s.unreported.total())
 }
 

@@ -46,8 +46,9 @@ func (k *Keyed) keyDue(s *keyState, at, now int64, dst []model.Alert) []model.Al
 	}
 	r := k.rule(s.key, s.workload())
 	if ends := s.incident.ends(r); ends != 0 && ends <= at {
-		a := s.end(at)
+		a := s.end(at, nil)
 		s.closeIncident()
+		k.track(s)
 		k.due.set(&s.timer, 0)
 		k.keys.Touch(s.hash)
 		if r != nil {
@@ -75,6 +76,7 @@ func (k *Keyed) keyDue(s *keyState, at, now int64, dst []model.Alert) []model.Al
 	s.apply(&next)
 	if out == sendable {
 		s.onRollup(r, &a, at)
+		k.track(s)
 	}
 	if next.token {
 		b.consume()

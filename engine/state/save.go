@@ -146,6 +146,7 @@ func (r *restoring) entry(e model.StateEntry) (kept bool, err error) {
 		k.marks += len(s.count.marks)
 		s.hash = k.hash([]byte(key))
 		k.keys.Restore(s.hash, s)
+		k.track(s)
 		if s.incident != nil {
 			k.keys.Touch(s.hash) // the wait goes on from elsewhere
 		}

@@ -55,7 +55,7 @@ func explain(c *call) (any, error) {
 	out := adminapi.ExplainResponse{Rules: explanations(c.p, rec)}
 	if len(out.Rules) == 0 {
 		out.Note = "no rule applies to this workload"
-	} else if !slices.ContainsFunc(out.Rules, func(x adminapi.Explanation) bool { return x.Matched }) {
+	} else if !slices.ContainsFunc(out.Rules, func(x adminapi.Explanation) bool { return x.Matched || x.Ends != nil }) {
 		out.Note = "no rule matches"
 	}
 	return out, nil
@@ -74,6 +74,11 @@ func explanationOf(p *pipeline.Pipeline, x *engine.Explanation, rec *engine.Reco
 	item := adminapi.Explanation{ID: x.RuleID, Rule: x.Rule, Matched: x.Hit, Captures: x.Captures, Fields: x.Fields, Redacted: x.Redacted, Preview: x.Preview, Steps: []string{}}
 	for j := range x.Checks {
 		item.Steps = append(item.Steps, x.Checks[j].String())
+	}
+	if x.Ends != nil {
+		item.Ends, item.Why = x.Ends, x.Ending()
+		item.Steps = append(item.Steps, x.Ending())
+		return item
 	}
 	if !x.Hit {
 		if failed := x.Failed(); failed != nil {

@@ -82,6 +82,7 @@ first_seen = "1h"
 name = "grows"
 keywords = ["broken pipe"]
 severity = "warning"
+resolve_on = 'GET /products/9\d{0,3} '
 cooldown = "5m"
 escalate = [{ after = "10m", severity = "critical" }]
 

@@ -184,6 +184,9 @@ func TestParallelIsSequential(t *testing.T) {
 		for i := range alerts {
 			sent[alerts[i].RuleID+" "+alerts[i].Kind.String()]++
 		}
+		if sent["grows resolved"] == 0 {
+			t.Errorf("seed %d: no line ended an incident", seed)
+		}
 		r := backtest(t, Options{Logs: openLogs(t, dir), New: set, Workers: 3})
 		compareCounts(t, r, e.Stats().Rules)
 		for i := range r.Rules {

@@ -204,6 +204,11 @@ func (s *side) evaluate(hits []engine.Hit, now int64, at place) []engine.Alert {
 	s.fresh = s.fresh[:0]
 	for i := range hits {
 		h := &hits[i]
+		if h.Ends() {
+			s.alerts = s.worker.Evaluate(h, now, s.alerts[:0])
+			s.sort()
+			continue
+		}
 		a := s.byID[h.RuleID()]
 		t := h.Record.Time
 		if !a.hit || t < a.first {

@@ -66,7 +66,8 @@ type linter struct {
 	rules    []rule
 	deploys  []reach.Rule // that stands for the alerts about deploys; none where there are none
 	costs    map[string]match.Cost
-	oneNode  bool // each node of a cluster runs the configuration, and sees its own records alone
+	oneNode  bool                  // each node of a cluster runs the configuration, and sees its own records alone
+	endCosts map[string]match.Cost // of resolve_on
 	findings []Finding
 }
 
@@ -97,6 +98,7 @@ func check(result *config.Result, options Options, oneNode bool) []Finding {
 		l.seems(&l.rules[i])
 		l.output(&l.rules[i])
 		l.nodes(&l.rules[i])
+		l.resolveOn(&l.rules[i])
 	}
 	l.overlaps()
 	l.sequences()
@@ -146,7 +148,7 @@ func (l *linter) collect() {
 	l.deploys = reach.Deploys(&set)
 	l.costs = map[string]match.Cost{}
 	if snapshot, err := engine.New().Compile(s.Engine()); err == nil { // rules that do not compile are problems already
-		l.costs = snapshot.Costs()
+		l.costs, l.endCosts = snapshot.Costs(), snapshot.EndCosts()
 	}
 }
 

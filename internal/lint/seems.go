@@ -17,7 +17,7 @@ func (l *linter) seems(r *rule) {
 	for _, list := range []struct {
 		field string
 		exprs []string
-	}{{"pattern", []string{s.Pattern}}, {"any", s.Any}, {"all", s.All}, {"none", s.None}} {
+	}{{"pattern", []string{s.Pattern}}, {"any", s.Any}, {"all", s.All}, {"none", s.None}, {"resolve_on", []string{s.ResolveOn}}} {
 		if !r.sets(list.field) {
 			continue
 		}

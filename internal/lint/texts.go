@@ -118,6 +118,43 @@ func (l *linter) contradiction(r *rule) {
 	}
 }
 
+// resolveOn looks for a resolve_on that ends nothing, or much more than it seems to, and for groups of it that select nothing.
+func (l *linter) resolveOn(r *rule) {
+	s := &r.settings
+	expr := s.ResolveOn
+	if expr == "" || !r.sets("resolve_on") {
+		return
+	}
+	line := condition{alternatives: []string{expr}}
+	hits := !slices.ContainsFunc(conditions(s), func(c condition) bool { return !line.narrower(&c) }) && onLinesAlone(s)
+	cost := l.endCosts[r.id].Filter
+	switch {
+	case expression.MatchesEverything(expr):
+		l.warn(r.part, CodeEverything, "resolve_on", expr, "matches every line, so the next line that is no hit ends each incident", everythingHint(expr))
+	case expression.MatchesNothing(expr):
+		l.warn(r.part, CodeNothing, "resolve_on", expr, "cannot match any line, so no line ends an incident", nothingHint(expr))
+	case hits:
+		l.warn(r.part, CodeNoEffect, "resolve_on", expr, "each line that it matches is a hit of the rule, so no line ends an incident", "exclude the line with none")
+	case !r.override && (cost == match.Union || cost == match.Always):
+		l.warn(r.part, CodeNoLiteral, "resolve_on", expr, fmt.Sprintf("has no fixed text, so it runs on every line (about %.0f ns each)",
+			l.options.Measure(engine.RuleSettings{Name: s.Name, Pattern: expr})), "a word that every match contains makes it cheap")
+	}
+	re, err := regexp.Compile(expr)
+	if err != nil {
+		return
+	}
+	for _, name := range re.SubexpNames() {
+		if name != "" && !slices.Contains(s.CooldownBy, "capture."+name) {
+			l.warn(r.part, CodeNoEffect, "resolve_on", expr, fmt.Sprintf("the group %q has no effect, because cooldown_by has no capture.%s", name, name), "")
+		}
+	}
+}
+
+// onLinesAlone reports whether the text of a line alone decides whether it is a hit of a rule.
+func onLinesAlone(s *engine.RuleSettings) bool {
+	return len(conditions(s)) > 0 && len(s.None) == 0 && len(s.Where) == 0 && len(s.Event) == 0 && (s.Stream == "" || s.Stream == "both")
+}
+
 // filter looks for rules whose expression is tried on every line.
 func (l *linter) filter(r *rule) {
 	cost, ok := l.costs[r.id]

@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
+	"hash"
 	"sync"
 	"time"
 
@@ -24,11 +25,7 @@ type identity struct {
 // earlier alerts of the run with the same values.
 func (id *identity) next(a *engine.Alert, raw []byte) string {
 	h := sha256.New()
-	// With their lengths, so that no two lists of parts give the same bytes.
-	for _, part := range []string{a.RuleID, id.instance, a.Source.Tag} {
-		h.Write(binary.AppendUvarint(nil, uint64(len(part))))
-		h.Write([]byte(part))
-	}
+	writeParts(h, append(aboutOf(a), id.instance, a.Source.Tag)...)
 	h.Write(binary.BigEndian.AppendUint64(nil, uint64(a.Recorded)))
 	h.Write(raw)
 	var sum [sha256.Size]byte
@@ -39,14 +36,28 @@ func (id *identity) next(a *engine.Alert, raw []byte) string {
 	return shortid.Alert(sum[:])
 }
 
+// aboutOf returns the part of the id of a record's alert that says what it is about: the rule, and for an incident that the record ends its key, because
+// one record may end several. Which of them are open may differ after a restart, and must not change the ids of the others.
+func aboutOf(a *engine.Alert) []string {
+	if a.Kind == engine.KindResolved && a.Count == 0 {
+		return []string{a.RuleID, a.Kind.String(), a.Key}
+	}
+	return []string{a.RuleID}
+}
+
+// writeParts writes texts with their lengths, so that no two lists of parts give the same bytes.
+func writeParts(h hash.Hash, parts ...string) {
+	for _, part := range parts {
+		h.Write(binary.AppendUvarint(nil, uint64(len(part))))
+		h.Write([]byte(part))
+	}
+}
+
 // ofTime returns the id of an alert that a deadline raised: SHA-256 over rule, instance, kind, key and the time at which it was due. After a restart the
 // same alert gets the same id.
 func (id *identity) ofTime(a *engine.Alert) string {
 	h := sha256.New()
-	for _, part := range []string{"time", a.RuleID, id.instance, a.Kind.String(), a.Key} {
-		h.Write(binary.AppendUvarint(nil, uint64(len(part))))
-		h.Write([]byte(part))
-	}
+	writeParts(h, "time", a.RuleID, id.instance, a.Kind.String(), a.Key)
 	// The time at which it was due: a restart may make the alert later, with the same id.
 	h.Write(binary.BigEndian.AppendUint64(nil, uint64(a.Due)))
 	return shortid.Alert(h.Sum(nil))
@@ -99,9 +110,9 @@ func (b *batch) id(a *engine.Alert) string {
 	var id string
 	switch from := &b.source; {
 	case from.event != nil:
-		id = b.ids.ofEvent(a.RuleID, from.event)
+		id = b.ids.ofEvent(a, from.event)
 	case from.line != nil:
-		id = b.ids.ofLine(a.RuleID, from.container, from.line)
+		id = b.ids.ofLine(a, from.container, from.line)
 	case from.raw != nil:
 		id = b.ids.next(a, from.raw)
 	default:

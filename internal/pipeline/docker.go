@@ -71,24 +71,18 @@ func (b *batch) event(rec *engine.Record, o *docker.ContainerEvent) {
 }
 
 // ofEvent returns the id of a rule's alert about a container event: SHA-256 over rule, instance, container, event and time.
-func (id *identity) ofEvent(rule string, o *docker.ContainerEvent) string {
+func (id *identity) ofEvent(a *engine.Alert, o *docker.ContainerEvent) string {
 	h := sha256.New()
-	for _, part := range []string{"event", rule, id.instance, o.Source.Container.ID, o.Action} {
-		h.Write(binary.AppendUvarint(nil, uint64(len(part))))
-		h.Write([]byte(part))
-	}
+	writeParts(h, append([]string{"event", id.instance, o.Source.Container.ID, o.Action}, aboutOf(a)...)...)
 	h.Write(binary.BigEndian.AppendUint64(nil, uint64(o.Time)))
 	return shortid.Alert(h.Sum(nil))
 }
 
 // ofLine returns the id of a rule's alert about a container's line: SHA-256 over rule, instance, container, stream, time, ordinal and text;
 // the first line's of a joined record, whose end may be another one after a restart.
-func (id *identity) ofLine(rule, container string, l *docker.Line) string {
+func (id *identity) ofLine(a *engine.Alert, container string, l *docker.Line) string {
 	h := sha256.New()
-	for _, part := range []string{"docker", rule, id.instance, container, l.Stream.String()} {
-		h.Write(binary.AppendUvarint(nil, uint64(len(part))))
-		h.Write([]byte(part))
-	}
+	writeParts(h, append([]string{"docker", id.instance, container, l.Stream.String()}, aboutOf(a)...)...)
 	h.Write(binary.BigEndian.AppendUint64(nil, uint64(l.Time)))
 	h.Write(binary.BigEndian.AppendUint64(nil, l.Ordinal))
 	if l.First > 0 {

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
@@ -11,6 +13,7 @@ import (
 // nothing else.
 func TestAnEndGoesWhereTheBeginningWent(t *testing.T) {
 	const boom = "[[rule]]\nname = \"boom\"\npattern = \"^boom\"\ncooldown = \"1m\"\nresolve = \"10m\"\n"
+	const over = "[[rule]]\nname = \"boom\"\npattern = \"^boom\"\ncooldown = \"1m\"\nresolve_on = \"^all good\"\n"
 	const day = "during = [\"daily 08:00-18:00\"]\n"
 	for _, c := range []struct {
 		name       string
@@ -58,6 +61,19 @@ func TestAnEndGoesWhereTheBeginningWent(t *testing.T) {
 			b.write(b.document("rule = [\"another\"]\n" + boom))
 			return b.start(o)
 		}, 11 * time.Minute, []string{"log", "resolved"}, 1, 0},
+		{"a line behind another filter", over, func(b *bench, p *Pipeline, o Options, c *clock) *Pipeline {
+			b.write(b.document("rule = [\"another\"]\nseverity = [\"debug\"]\n" + over))
+			p.Reload()
+			p.Flush(lines("boom 2", "all good", "all good"), "docker.web")
+			return p
+		}, time.Second, []string{"log", "resolved"}, 2, 1},
+		{"a line after a restart", over, func(b *bench, p *Pipeline, o Options, c *clock) *Pipeline {
+			b.stop(p)
+			c.pass(100 * time.Hour)
+			p = b.start(o)
+			p.Flush(lines("all good"), "docker.web")
+			return p
+		}, time.Second, []string{"log", "resolved"}, 1, 0},
 		{"a trigger that never got it", "severity = [\"critical\"]\n" + boom, func(b *bench, p *Pipeline, o Options, c *clock) *Pipeline {
 			b.write(b.document(boom))
 			p.Reload()
@@ -99,5 +115,28 @@ func TestAnEndGoesWhereTheBeginningWent(t *testing.T) {
 				t.Errorf("%+v does not end %+v", end, begin)
 			}
 		})
+	}
+}
+
+// TestARecordThatEndsIncidentsMakesTheirIDs: each incident has its own, whatever else the record ends, and one that comes again makes the same.
+func TestARecordThatEndsIncidentsMakesTheirIDs(t *testing.T) {
+	end := func(key string) *engine.Alert {
+		return &engine.Alert{Kind: engine.KindResolved, RuleID: "boom", Key: key, Recorded: 7, Source: &engine.Source{Tag: "docker.web"}}
+	}
+	line := &docker.Line{Time: 7, Text: []byte("all good")}
+	event := &docker.ContainerEvent{Action: "start", Time: 7, Source: &engine.Source{Container: engine.Container{ID: "c"}}}
+	for name, id := range map[string]func(ids *identity, key string) string{
+		"record": func(ids *identity, key string) string { return ids.next(end(key), []byte("all good")) },
+		"line":   func(ids *identity, key string) string { return ids.ofLine(end(key), "c", line) },
+		"event":  func(ids *identity, key string) string { return ids.ofEvent(end(key), event) },
+	} {
+		first, again := &identity{instance: "i", ordinals: &alertOrdinals{}}, &identity{instance: "i", ordinals: &alertOrdinals{}}
+		a, b := id(first, "boom\x1fa"), id(first, "boom\x1fb")
+		if a == b {
+			t.Errorf("%s: two incidents have the id %s", name, a)
+		}
+		if got := id(again, "boom\x1fb"); got != b {
+			t.Errorf("%s: after a restart the id is %s, want %s", name, got, b)
+		}
 	}
 }

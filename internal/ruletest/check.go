@@ -36,13 +36,13 @@ func (c *checker) test(t *Test, p config.Part) {
 		}
 		t.start = at
 	}
-	switch texts := len(t.Hits) + len(t.Misses); {
+	switch texts := len(t.Hits) + len(t.Misses) + len(t.Ends); {
 	case texts > 0 && t.Rule == "":
-		c.add(p, "rule", "", "must be set where hits or misses are", "")
+		c.add(p, "rule", "", "must be set where hits, misses or ends are", "")
 	case texts == 0 && t.Rule != "":
-		c.add(p, "rule", "", "says what hits and misses are about, and there are none", "")
+		c.add(p, "rule", "", "says what hits, misses and ends are about, and there are none", "")
 	case texts == 0 && len(t.Lines) == 0 && t.Until == 0:
-		c.add(p, "", "", "has neither lines nor hits nor misses", "")
+		c.add(p, "", "", "has neither lines nor hits, misses or ends", "")
 	}
 	if t.Name == "" {
 		t.Name = t.Rule

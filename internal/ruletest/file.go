@@ -30,12 +30,14 @@ type Test struct {
 	// Names the test. Unset: the rule.
 	Name string `toml:"name"`
 
-	// The rule that hits and misses are about: its name, or for a workload's own rule "name@match".
+	// The rule that hits, misses and ends are about: its name, or for a workload's own rule "name@match".
 	Rule string `toml:"rule"`
 	// Texts that must be hits of the rule, each by itself.
 	Hits []string `toml:"hits"`
 	// Texts that must be no hits of the rule.
 	Misses []string `toml:"misses"`
+	// Texts that must end an incident of the rule, if one is open: they match its resolve_on, and are no hits.
+	Ends []string `toml:"ends"`
 
 	// Where the lines come from, unless they say otherwise.
 	Origin

@@ -153,6 +153,7 @@ func (r *runner) run() error {
 	}
 	r.texts("hits", r.test.Hits, true)
 	r.texts("misses", r.test.Misses, false)
+	r.ends()
 	if len(r.test.Lines) == 0 && r.test.Until == 0 {
 		return nil
 	}
@@ -198,6 +199,30 @@ func (r *runner) texts(field string, texts []string, want bool) {
 			r.fail(r.part, field, text, fmt.Sprintf("%q is no hit of %s: %s", text, r.test.Rule, why), "")
 		case !want && found:
 			r.fail(r.part, field, text, fmt.Sprintf("%q is a hit of %s", text, r.test.Rule), "")
+		}
+	}
+}
+
+// ends tries each text that must end an incident of the rule that the test names.
+func (r *runner) ends() {
+	for _, text := range r.test.Ends {
+		rec := r.file.record(&r.test.Origin, text, r.test.start.UnixNano())
+		why := fmt.Sprintf("the rule is not for the workload %q", rec.Source.Workload)
+		for _, x := range r.engine.Explain(&rec, rec.Time) {
+			switch {
+			case x.RuleID != r.test.Rule && x.Rule != r.test.Rule:
+				continue
+			case x.Ends != nil:
+				why = ""
+			case x.Hit:
+				why = "it is a hit"
+			default:
+				why = "resolve_on does not match"
+			}
+			break
+		}
+		if why != "" {
+			r.fail(r.part, "ends", text, fmt.Sprintf("%q ends no incident of %s: %s", text, r.test.Rule, why), "")
 		}
 	}
 }

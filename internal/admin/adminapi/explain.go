@@ -34,6 +34,7 @@ type Explanation struct {
 	ID       string            `json:"rule_id"`
 	Rule     string            `json:"rule"`
 	Matched  bool              `json:"matched"`
+	Ends     *int              `json:"ends,omitempty"` // open incidents that the line would end, if it does not match but resolve_on does
 	Severity string            `json:"severity,omitempty"`
 	Summary  string            `json:"summary,omitempty"`
 	Captures map[string]string `json:"captures,omitempty"`

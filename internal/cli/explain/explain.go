@@ -52,7 +52,7 @@ func New(env *command.Env) *cobra.Command {
 	c := &cobra.Command{
 		Use: "explain LINE", Short: "Explain why rules match a line or not, and the decision for each hit.", Args: command.Arguments("LINE"), ValidArgsFunction: cobra.NoFileCompletions,
 		Long: "Explain for each rule of a workload why it matches a line or not, how the hit would be decided now, and which triggers would get the alert.\n\nA LINE of - reads lines from standard " +
-			"input. The exit code is 1 if no rule matches.",
+			"input. The exit code is 1 if no rule matches, neither its conditions nor resolve_on.",
 		Example: "  docker-fluentbit explain --rules rules.toml --workload shop/api --stream stderr 'panic: nil map'",
 		RunE: func(_ *cobra.Command, args []string) error {
 			cmd.Line = args[0]
@@ -124,7 +124,7 @@ func (cmd *explainCommand) run(c *command.Env) error {
 	show := func(line string) error {
 		e := x.explain(line)
 		for i := range e.Rules {
-			any = any || e.Rules[i].Hit
+			any = any || concerned(&e.Rules[i])
 		}
 		if cmd.Hits {
 			e.Rules = onlyHits(e.Rules)
@@ -153,10 +153,13 @@ func (cmd *explainCommand) run(c *command.Env) error {
 	return nil
 }
 
+// concerned reports whether a line is a hit of a rule, or ends its incidents.
+func concerned(r *explainedRule) bool { return r.Hit || r.Ends != nil }
+
 func onlyHits(rules []explainedRule) []explainedRule {
 	out := []explainedRule{}
 	for i := range rules {
-		if rules[i].Hit {
+		if concerned(&rules[i]) {
 			out = append(out, rules[i])
 		}
 	}
@@ -279,6 +282,9 @@ func writeExplained(c *command.Env, e *explained) {
 	for i := range e.Rules {
 		if r := &e.Rules[i]; !r.Hit {
 			c.Printf("  miss %s: %s\n", r.RuleID, r.Failed())
+			if ending := r.Ending(); ending != "" {
+				c.Printf("       %s\n", ending)
+			}
 		}
 	}
 }
@@ -375,6 +381,9 @@ func keyWords(s *engine.Preview) string {
 	}
 	if !s.ResolvesAt.IsZero() {
 		suppressed += fmt.Sprintf(", would be resolved at %s if no further hit comes", s.ResolvesAt.Format(time.RFC3339))
+	}
+	if s.ResolvesOn != "" {
+		suppressed += fmt.Sprintf(", would be resolved by a line that matches /%s/", s.ResolvesOn)
 	}
 	return fmt.Sprintf("key %s: %s%s", cmp.Or(strings.Join(s.Key, ", "), "of the rule alone"), last, suppressed)
 }
