@@ -17,40 +17,17 @@ const MaxState = 64 << 10
 // TakeChanges returns the workloads that changed since the last call, and from the first call on keeps track of further changes. With all, those are
 // among them whose counts are saved lazily.
 func (t *Tracker) TakeChanges(all bool) []model.StateEntry {
-	copies := t.copies(all)
-	out := make([]model.StateEntry, 0, len(copies))
-	for name, w := range copies { // hits do not wait for the encoding
-		e := model.StateEntry{Key: Prefix + name}
-		if w != nil {
-			e.Value = encode(w)
-		}
-		out = append(out, e)
-	}
-	return out
-}
-
-func (t *Tracker) copies(all bool) map[string]*savedWorkload {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !t.tracking || all {
-		t.tracking = true
-		for _, w := range t.workloads.Values() {
-			t.touch(w.key)
-		}
+	out := make([]model.StateEntry, 0, len(t.unrestored))
+	for _, key := range t.unrestored {
+		out = append(out, model.StateEntry{Key: key})
 	}
-	out := make(map[string]*savedWorkload, len(t.changed))
-	for name := range t.changed {
-		out[name] = nil
-		if w, ok := t.workloads.Peek(name); ok {
-			out[name] = w.saveAt(t.latest)
-			w.saved = t.latest
-		}
-	}
-	clear(t.changed)
-	return out
+	t.unrestored = nil
+	t.mu.Unlock()
+	return t.workloads.Take(&t.mu, all, out)
 }
 
-func encode(w *savedWorkload) []byte {
+func encode(w any) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false) // which would make six bytes of one
@@ -64,11 +41,10 @@ func encode(w *savedWorkload) []byte {
 func (t *Tracker) Restore(e model.StateEntry, now int64) (kept bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.tracking = true
 	name := strings.TrimPrefix(e.Key, Prefix)
 	var s savedWorkload
 	if err := json.Unmarshal(e.Value, &s); err != nil || len(s.Images) == 0 {
-		t.touch(name)
+		t.unrestored = append(t.unrestored, e.Key)
 		return false, err
 	}
 	w := s.workload(name)
@@ -76,7 +52,13 @@ func (t *Tracker) Restore(e model.StateEntry, now int64) (kept bool, err error) 
 		w.deployed += max(0, now-s.Now)
 	}
 	w.clampFuture(now)
-	t.add(w)
+	_, taken := t.workloads.Peek(name)
+	t.workloads.Drop(name)
+	t.workloads.Restore(name, w)
+	if taken { // or the next save would say that it left
+		t.workloads.Touch(name)
+	}
+	t.named[w.name] = append(t.named[w.name], w)
 	if t.settings.Compare > 0 { // rules in force before the state was
 		t.recount(w)
 	}

@@ -146,6 +146,40 @@ func TestClockGoesBack(t *testing.T) {
 	}
 }
 
+// TestRestoreTwice: of two saved forms of a workload the second counts, and is saved again; one that cannot be read is forgotten.
+func TestRestoreTwice(t *testing.T) {
+	t.Parallel()
+	first := NewTracker()
+	first.Adopt(Settings{Compare: time.Hour})
+	s := &model.Source{Workload: "w", Container: model.Container{ID: "a", Image: "app:1"}}
+	first.Source(s, t0, t0)
+	old := first.TakeChanges(true)
+	first.Source(&model.Source{Workload: "w", Container: model.Container{ID: "b", Image: "app:2"}}, t0+1, t0+1)
+	saved := first.TakeChanges(true)
+	if len(old) != 1 || len(saved) != 1 {
+		t.Fatal(old, saved)
+	}
+	next := NewTracker()
+	for _, e := range []model.StateEntry{old[0], saved[0]} {
+		if kept, err := next.Restore(e, t0+2); !kept || err != nil {
+			t.Fatal(kept, err)
+		}
+	}
+	if kept, err := next.Restore(model.StateEntry{Key: Prefix + "broken", Value: []byte("{")}, t0+2); kept || err == nil {
+		t.Error("a broken entry is restored")
+	}
+	if im := next.Of(&model.Source{Workload: "w"}); im.Name != "app:2" {
+		t.Errorf("the image is %q", im.Name)
+	}
+	changes := map[string]bool{}
+	for _, e := range next.TakeChanges(false) {
+		changes[e.Key] = e.Value != nil
+	}
+	if len(changes) != 2 || !changes[saved[0].Key] || changes[Prefix+"broken"] {
+		t.Errorf("saved: %v", changes)
+	}
+}
+
 // FuzzRestore restores anything, and saves it again.
 func FuzzRestore(f *testing.F) {
 	f.Add([]byte(`{"images":[{"name":"a","since":1}],"containers":[{"k":"1","i":0}],"kinds":[{"id":"00","c":[[1,1,1,1],[0,0,0,0]]}],"now":3}`))

@@ -14,9 +14,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/hashicorp/golang-lru/v2/simplelru"
-
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/table"
 )
 
 // maxWorkloads bounds how many workloads are remembered; the one whose image was looked at least recently goes first. Each takes at most MaxState.
@@ -31,17 +30,15 @@ type Settings struct {
 
 // Tracker has the images of the workloads. Safe for concurrent use. A line takes its lock only when its source is new to a worker.
 type Tracker struct {
-	mu        sync.Mutex
-	settings  Settings
-	adopted   bool // there are settings
-	workloads *simplelru.LRU[string, *workload]
-	named     map[string][]*workload // those of a name: see seriesOf
-	deploys   int64
-	evicted   int64
-	latest    int64        // the latest time that anything arrived at
-	next      atomic.Int64 // when the first comparison ends; math.MaxInt64: none runs
-	changed   map[string]struct{}
-	tracking  bool // changed is kept
+	mu         sync.Mutex
+	settings   Settings
+	adopted    bool                            // there are settings
+	workloads  *table.Table[string, *workload] // by their series: see seriesOf
+	named      map[string][]*workload          // those of a name
+	unrestored []string                        // saved workloads that mean nothing any more
+	deploys    int64
+	latest     int64        // the latest time that anything arrived at
+	next       atomic.Int64 // when the first comparison ends; math.MaxInt64: none runs
 
 	// Show returns the template of a kind of hits as it is shown and saved; nil: as it is. It is called with the lock held, once for each kind.
 	Show func(template []byte) string
@@ -51,14 +48,20 @@ type Tracker struct {
 
 // NewTracker returns a tracker that knows no image.
 func NewTracker() *Tracker {
-	t := &Tracker{changed: map[string]struct{}{}, named: map[string][]*workload{}}
-	// NewLRU fails only for a size below one.
-	t.workloads, _ = simplelru.NewLRU(maxWorkloads, func(key string, w *workload) {
-		t.evicted++
-		if t.named[w.name] = slices.DeleteFunc(t.named[w.name], func(other *workload) bool { return other == w }); len(t.named[w.name]) == 0 {
-			delete(t.named, w.name)
-		}
-		t.touch(key)
+	t := &Tracker{named: map[string][]*workload{}}
+	t.workloads = table.New(maxWorkloads, table.Form[string, *workload]{
+		Name: func(series string, _ *workload) string { return Prefix + series },
+		Copy: func(w *workload) (any, bool) {
+			w.saved = t.latest
+			return w.saveAt(t.latest), true
+		},
+		Encode: encode,
+		Lazy:   func(*workload) bool { return true }, // counts change with each line
+		Removed: func(_ string, w *workload) {
+			if t.named[w.name] = slices.DeleteFunc(t.named[w.name], func(other *workload) bool { return other == w }); len(t.named[w.name]) == 0 {
+				delete(t.named, w.name)
+			}
+		},
 	})
 	t.next.Store(math.MaxInt64)
 	return t
@@ -73,7 +76,7 @@ func (t *Tracker) Adopt(s Settings) {
 		return
 	}
 	t.settings, t.adopted = s, true
-	for _, w := range t.workloads.Values() {
+	for _, w := range t.workloads.All() {
 		t.recount(w)
 	}
 	t.schedule()
@@ -86,16 +89,7 @@ func (t *Tracker) recount(w *workload) {
 	}
 	w.forgetCounts()
 	w.counts = t.settings.Counts
-	t.touch(w.key)
-}
-
-// add adds a workload.
-func (t *Tracker) add(w *workload) {
-	if old, ok := t.workloads.Peek(w.key); ok { // its place is taken, which is no loss
-		t.named[w.name] = slices.DeleteFunc(t.named[w.name], func(other *workload) bool { return other == old })
-	}
-	t.workloads.Add(w.key, w)
-	t.named[w.name] = append(t.named[w.name], w)
+	t.workloads.Touch(w.key)
 }
 
 // Counts reports whether lines of a source count for an image: it says its image, and is no event.
@@ -114,13 +108,14 @@ func (t *Tracker) Source(s *model.Source, at, now int64) {
 	if !ok {
 		w = newWorkload(seriesOf(s))
 		w.counts = t.settings.Counts
-		t.add(w)
+		t.workloads.Add(w.key, w)
+		t.named[w.name] = append(t.named[w.name], w)
 	}
 	switch before := w.present(); {
 	case w.meet(&s.Container, key, at, now):
 		t.deployed(w)
 	case before == nil:
-		t.touch(w.key)
+		t.workloads.Touch(w.key)
 	default:
 		t.lazily(w, now)
 	}
@@ -129,7 +124,7 @@ func (t *Tracker) Source(s *model.Source, at, now int64) {
 // deployed counts a deploy, and schedules the end of its comparison.
 func (t *Tracker) deployed(w *workload) {
 	t.deploys++
-	t.touch(w.key)
+	t.workloads.Touch(w.key)
 	if t.settings.Compare <= 0 {
 		w.forgetCounts()
 	}
@@ -263,14 +258,14 @@ func (t *Tracker) end(now int64) (alerts []model.Alert) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.latest = max(t.latest, now)
-	for _, w := range t.workloads.Values() {
+	for _, w := range t.workloads.All() {
 		at := w.due(t.settings.Compare)
 		if at == 0 || at > now {
 			continue
 		}
 		r := w.report(t.settings.Compare, at)
 		w.reported = true
-		t.touch(w.key)
+		t.workloads.Touch(w.key)
 		if r.Verdict != Unknown {
 			alerts = append(alerts, r.alert(t.settings.Severity, at))
 		}
@@ -283,7 +278,7 @@ func (t *Tracker) end(now int64) (alerts []model.Alert) {
 // schedule computes when the first comparison ends.
 func (t *Tracker) schedule() {
 	next := int64(math.MaxInt64)
-	for _, w := range t.workloads.Values() {
+	for _, w := range t.workloads.All() {
 		if at := w.due(t.settings.Compare); at != 0 {
 			next = min(next, at)
 		}
@@ -323,8 +318,8 @@ type Stats struct {
 func (t *Tracker) Stats() Stats {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := Stats{Workloads: t.workloads.Len(), Deploys: t.deploys, Evicted: t.evicted}
-	for _, w := range t.workloads.Values() {
+	s := Stats{Workloads: t.workloads.Len(), Deploys: t.deploys, Evicted: t.workloads.Evicted()}
+	for _, w := range t.workloads.All() {
 		if w.due(t.settings.Compare) != 0 {
 			s.Comparing++
 		}
@@ -337,17 +332,11 @@ func (t *Tracker) ClampFuture(now int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.latest = min(t.latest, now)
-	for _, w := range t.workloads.Values() {
+	for _, w := range t.workloads.All() {
 		w.clampFuture(now)
-		t.touch(w.key)
+		t.workloads.Touch(w.key)
 	}
 	t.schedule()
-}
-
-func (t *Tracker) touch(workload string) {
-	if t.tracking {
-		t.changed[workload] = struct{}{}
-	}
 }
 
 // saveLazily is how late counts are saved while the engine runs, so that a workload with many hits is not saved each time.
@@ -355,6 +344,6 @@ const saveLazily = int64(time.Minute)
 
 func (t *Tracker) lazily(w *workload, now int64) {
 	if now-w.saved >= saveLazily || now < w.saved {
-		t.touch(w.key)
+		t.workloads.Touch(w.key)
 	}
 }
