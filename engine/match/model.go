@@ -24,9 +24,9 @@ func (p positions) count() (n int) {
 	return n
 }
 
-// andNext keeps the positions of p that are k before one of q.
-func (p positions) andNext(q positions, k int) {
-	word, bit := k>>6, uint(k&63)
+// andNext keeps the positions of p that are k before one of q, and reports whether there are any.
+func (p positions) andNext(q positions, k int) bool {
+	word, bit, left := k>>6, uint(k&63), uint64(0)
 	for i := range p {
 		var v uint64
 		if j := i + word; j < len(q) {
@@ -36,7 +36,9 @@ func (p positions) andNext(q positions, k int) {
 			}
 		}
 		p[i] &= v
+		left |= p[i]
 	}
+	return left != 0
 }
 
 // textIndex holds the positions in a text of each byte value.
@@ -61,13 +63,15 @@ func newTextIndex(text []byte) *textIndex {
 type model struct {
 	text    *textIndex
 	classes map[byteSet]*classStat
-	pairs   map[[2]*classStat]float64
+	folded  [256]*classStat
+	pairs   map[uint64]float64 // by the numbers of two classes
 	work    positions
 }
 
 type classStat struct {
-	at    positions
-	count int
+	number uint64
+	at     positions
+	count  int
 }
 
 func newModel() *model {
@@ -75,7 +79,7 @@ func newModel() *model {
 	return &model{
 		text:    t,
 		classes: map[byteSet]*classStat{},
-		pairs:   map[[2]*classStat]float64{},
+		pairs:   map[uint64]float64{},
 		work:    make(positions, (t.size+63)/64),
 	}
 }
@@ -83,7 +87,7 @@ func newModel() *model {
 func (m *model) class(s byteSet) *classStat {
 	c, ok := m.classes[s]
 	if !ok {
-		c = &classStat{at: make(positions, len(m.work))}
+		c = &classStat{number: uint64(len(m.classes)), at: make(positions, len(m.work))}
 		s.each(func(b byte) {
 			for i, w := range m.text.at[b] {
 				c.at[i] |= w
@@ -97,7 +101,7 @@ func (m *model) class(s byteSet) *classStat {
 
 // follows estimates the probability of b directly after a.
 func (m *model) follows(a, b *classStat) float64 {
-	k := [2]*classStat{a, b}
+	k := a.number<<32 | b.number
 	p, ok := m.pairs[k]
 	if !ok {
 		copy(m.work, a.at)
@@ -111,23 +115,29 @@ func (m *model) follows(a, b *classStat) float64 {
 // rate estimates the share of positions at which the classes come in sequence: their share in the sample, and below its
 // resolution the product of the shares of pairs.
 func (m *model) rate(seq []byteSet) float64 {
+	classes := make([]*classStat, len(seq))
+	for i, s := range seq {
+		classes[i] = m.class(s)
+	}
+	return m.rateOf(classes)
+}
+
+func (m *model) rateOf(seq []*classStat) float64 {
 	if len(seq) == 0 {
 		return 1
 	}
 	size := float64(m.text.size)
-	prev := m.class(seq[0])
-	chain := (float64(prev.count) + 0.05) / size
-	for _, s := range seq[1:] {
-		c := m.class(s)
-		chain *= m.follows(prev, c)
-		prev = c
+	copy(m.work, seq[0].at)
+	occurs := seq[0].count > 0
+	for i := 1; occurs && i < len(seq); i++ {
+		occurs = m.work.andNext(seq[i].at, i)
 	}
-	copy(m.work, m.class(seq[0]).at)
-	for i, s := range seq[1:] {
-		m.work.andNext(m.class(s).at, i+1)
+	if occurs {
+		return float64(m.work.count()) / size
 	}
-	if n := m.work.count(); n > 0 {
-		return float64(n) / size
+	chain := (float64(seq[0].count) + 0.05) / size
+	for i, c := range seq[1:] {
+		chain *= m.follows(seq[i], c)
 	}
 	return min(chain, 0.5/size)
 }
@@ -158,9 +168,14 @@ func (m *model) literalRate(lit string) float64 {
 
 // foldedRate is rate for a text of which case does not matter.
 func (m *model) foldedRate(text string) float64 {
-	seq := make([]byteSet, len(text))
-	for i := range seq {
-		seq[i] = foldSet(text[i])
+	var room [maxLiteral]*classStat
+	seq := room[:0]
+	for i := range len(text) {
+		b := text[i]
+		if m.folded[b] == nil {
+			m.folded[b] = m.class(foldSet(b))
+		}
+		seq = append(seq, m.folded[b])
 	}
-	return m.rate(seq)
+	return m.rateOf(seq)
 }

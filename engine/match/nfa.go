@@ -119,8 +119,8 @@ func intern(sets *[]byteSet, index map[byteSet]uint32, s byteSet) uint32 {
 
 // unconditional marks the states that a run reaches from the start without consuming or asserting anything: whatever
 // matches from one of them matches as a whole.
-func (n *nfa) unconditional() map[int32]bool {
-	seen := map[int32]bool{}
+func (n *nfa) unconditional() []bool {
+	seen := make([]bool, len(n.states))
 	stack := append([]int32(nil), n.starts...)
 	for len(stack) > 0 {
 		i := stack[len(stack)-1]

@@ -1,6 +1,9 @@
 package match
 
-import "sort"
+import (
+	"cmp"
+	"slices"
+)
 
 // This file finds where to look for candidates of an expression: the places that every match passes (see node), and for
 // each place the literals or the window of byte classes that a match shows there.
@@ -48,7 +51,19 @@ type planner struct {
 	nfa   *nfa
 	model *model
 	mark  []bool
-	first map[int32]bool // states where the expression begins
+	first []bool // states where the expression begins
+
+	// Reused memory: a place is tried for every node.
+	visited, stack, from []int32
+	steps                []step
+	fronts               []int32      // the states of all fronts of one place
+	variants             [2][]variant // the present ones, and those one byte longer
+}
+
+// step is a byte that a variant may go on with, and the state behind it.
+type step struct {
+	b   byte
+	out int32
 }
 
 func newPlanner(n *nfa, m *model) *planner {
@@ -116,8 +131,7 @@ type front struct {
 // reach gives the front that a run finds from the states. Conditions are taken to hold, states that fold to ASCII are left out
 // (lines with those runes are candidates anyway).
 func (p *planner) reach(from []int32) (f front) {
-	var visited []int32
-	stack := append([]int32(nil), from...)
+	visited, stack, begin := p.visited[:0], append(p.stack[:0], from...), len(p.fronts)
 	for len(stack) > 0 {
 		i := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
@@ -129,7 +143,7 @@ func (p *planner) reach(from []int32) (f front) {
 		switch s := &p.nfa.states[i]; s.op {
 		case opBytes:
 			if !s.foldsToASCII {
-				f.states = append(f.states, i)
+				p.fronts = append(p.fronts, i)
 			}
 		case opSplit:
 			stack = append(stack, s.alt, s.out)
@@ -142,23 +156,26 @@ func (p *planner) reach(from []int32) (f front) {
 	for _, i := range visited {
 		p.mark[i] = false
 	}
+	p.visited, p.stack = visited, stack
+	f.states = p.fronts[begin:len(p.fronts):len(p.fronts)]
 	return f
 }
 
 // windowAt is the sequence of classes a match shows from entry on.
 func (p *planner) windowAt(entry int32) plan {
+	p.fronts = p.fronts[:0]
 	w := make([]byteSet, 0, windowLen)
 	f := p.reach([]int32{entry})
 	for len(w) < windowLen && !f.done && len(f.states) > 0 {
 		var class byteSet
-		next := make([]int32, 0, len(f.states))
+		p.from = p.from[:0]
 		for _, i := range f.states {
 			s := &p.nfa.states[i]
 			class.union(&p.nfa.sets[s.arg])
-			next = append(next, s.out)
+			p.from = append(p.from, s.out)
 		}
 		w = append(w, class)
-		f = p.reach(next)
+		f = p.reach(p.from)
 	}
 	if len(w) == 0 {
 		return plan{}
@@ -166,26 +183,29 @@ func (p *planner) windowAt(entry int32) plan {
 	return p.weigh(entry, plan{required: []requiredLiteral{{window: w, entry: entry}}, rate: max(p.model.rate(w), minRate)})
 }
 
-// variant is one of the texts that a match may begin with from a place on.
+// variant is one of the texts that a match may begin with from a place on. All variants of a place are of one length.
 type variant struct {
-	text string
+	text [maxLiteral]byte
 	front
 }
 
 // literalsAt is the best set of literals, each of minLen bytes and more, one of which a match shows from entry on.
 func (p *planner) literalsAt(entry int32, minLen int) (b plan) {
-	cur := []variant{{front: p.reach([]int32{entry})}}
+	p.fronts = p.fronts[:0]
+	cur := append(p.variants[0][:0], variant{front: p.reach([]int32{entry})})
+	p.variants[0] = cur
 	for n := 0; ; n++ {
 		var next []variant
 		if n < maxLiteral {
-			next = p.extend(cur)
+			next = p.extend(cur, n)
 		}
 		// Judge only when it is the last word, or before it branches.
 		if n >= minLen && len(next) != len(cur) {
-			x := plan{}
-			for _, v := range cur {
-				x.required = append(x.required, requiredLiteral{literal: v.text, entry: entry})
-				x.rate += max(p.model.literalRate(v.text), minRate)
+			x := plan{required: make([]requiredLiteral, 0, len(cur))}
+			for i := range cur {
+				text := string(cur[i].text[:n])
+				x.required = append(x.required, requiredLiteral{literal: text, entry: entry})
+				x.rate += max(p.model.literalRate(text), minRate)
 			}
 			b = better(b, p.weigh(entry, x))
 		}
@@ -196,36 +216,38 @@ func (p *planner) literalsAt(entry int32, minLen int) (b plan) {
 	}
 }
 
-// extend gives the variants one byte longer; nil when one of them ends here or there would be too many.
-func (p *planner) extend(cur []variant) []variant {
-	type key struct {
-		v int
-		b byte
-	}
-	next := map[key][]int32{}
+// extend gives the variants one byte longer than n, in the order of their texts; nil when one of them ends here or there would be too many. They are
+// valid until the call after the next.
+func (p *planner) extend(cur []variant, n int) []variant {
+	out := p.variants[(n+1)%2][:0]
 	for v := range cur {
 		if cur[v].done || len(cur[v].states) == 0 {
 			return nil
 		}
+		p.steps = p.steps[:0]
 		for _, i := range cur[v].states {
 			s := &p.nfa.states[i]
 			set := &p.nfa.sets[s.arg]
 			if set.len() > 2*maxVariants {
 				return nil
 			}
-			set.each(func(b byte) {
-				k := key{v, lower(b)}
-				next[k] = append(next[k], s.out)
-			})
+			set.each(func(b byte) { p.steps = append(p.steps, step{lower(b), s.out}) })
 		}
-		if len(next) > maxVariants {
-			return nil
+		slices.SortFunc(p.steps, func(a, b step) int { return cmp.Or(cmp.Compare(a.b, b.b), cmp.Compare(a.out, b.out)) })
+		for i := 0; i < len(p.steps); {
+			x := variant{text: cur[v].text}
+			x.text[n] = p.steps[i].b
+			p.from = p.from[:0]
+			for ; i < len(p.steps) && p.steps[i].b == x.text[n]; i++ {
+				p.from = append(p.from, p.steps[i].out)
+			}
+			if len(out) == maxVariants {
+				return nil
+			}
+			x.front = p.reach(p.from)
+			out = append(out, x)
 		}
 	}
-	out := make([]variant, 0, len(next))
-	for k, states := range next {
-		out = append(out, variant{cur[k.v].text + string([]byte{k.b}), p.reach(states)})
-	}
-	sort.Slice(out, func(i, j int) bool { return out[i].text < out[j].text })
+	p.variants[(n+1)%2] = out
 	return out
 }
