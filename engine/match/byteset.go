@@ -20,6 +20,24 @@ func (s *byteSet) union(o *byteSet) {
 	}
 }
 
+// split returns the bytes of s that are in o, and those that are not.
+func (s *byteSet) split(o *byteSet) (inside, outside byteSet) {
+	for i := range s {
+		inside[i], outside[i] = s[i]&o[i], s[i]&^o[i]
+	}
+	return inside, outside
+}
+
+// first returns the lowest byte of a set that is not empty.
+func (s *byteSet) first() byte {
+	for i, w := range s {
+		if w != 0 {
+			return byte(i<<6 | bits.TrailingZeros64(w))
+		}
+	}
+	return 0
+}
+
 func (s *byteSet) len() int {
 	return bits.OnesCount64(s[0]) + bits.OnesCount64(s[1]) + bits.OnesCount64(s[2]) + bits.OnesCount64(s[3])
 }

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"slices"
+	"sync"
 )
 
 // Where one filter is cheaper than another; measured, not derived.
@@ -45,7 +46,7 @@ func Recompile(exprs []string, opt Options, before *Set) (*Set, error) {
 	if before != nil && before.options == opt {
 		c.before, c.known = before, make(map[string]int, len(before.exprs))
 		for i := range before.exprs {
-			c.known[before.exprs[i].re.String()] = i
+			c.known[before.exprs[i].text] = i
 		}
 	}
 	for i, text := range exprs {
@@ -75,20 +76,16 @@ type compiler struct {
 func (c *compiler) parse(i int, text string) error {
 	if known, ok := c.known[text]; ok {
 		was := &c.before.exprs[known]
-		c.set.exprs[i] = expression{re: was.re, nfa: was.nfa, exact: was.exact}
+		c.set.exprs[i] = expression{text: text, re: was.re, nfa: was.nfa, exact: was.exact}
 		c.analyses = append(c.analyses, c.before.analyses[known])
 		return nil
-	}
-	re, err := regexp.Compile(text)
-	if err != nil {
-		return err
 	}
 	tree, err := syntax.Parse(text, syntax.Perl)
 	if err != nil {
 		return err
 	}
 	e := &c.set.exprs[i]
-	e.re = re
+	e.text, e.re = text, sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) }) // an expression that can be parsed compiles
 	var root *node
 	e.nfa, root = build(tree)
 	if e.nfa == nil {

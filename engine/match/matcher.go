@@ -286,7 +286,7 @@ func (m *Matcher) reported(id int32) {
 		return
 	}
 	p.decided = true
-	if m.certain(id) || m.set.exprs[id].re.Match(m.line) {
+	if m.certain(id) || m.set.exprs[id].re().Match(m.line) {
 		m.hit(id, p)
 	}
 }
@@ -305,7 +305,7 @@ func (m *Matcher) decide(id int32, p *progress) {
 			}
 		}
 	}
-	if m.set.exprs[id].re.Match(m.line) {
+	if m.set.exprs[id].re().Match(m.line) {
 		m.hit(id, p)
 	}
 }

@@ -24,21 +24,16 @@ func (p positions) count() (n int) {
 	return n
 }
 
-// andNext keeps the positions of p that are k before one of q, and reports whether there are any.
+// andNext keeps the positions of p that are k before one of q, and reports whether there are any. k is less than 64, and both are of one text.
 func (p positions) andNext(q positions, k int) bool {
-	word, bit, left := k>>6, uint(k&63), uint64(0)
-	for i := range p {
-		var v uint64
-		if j := i + word; j < len(q) {
-			v = q[j] >> bit
-			if bit != 0 && j+1 < len(q) {
-				v |= q[j+1] << (64 - bit)
-			}
-		}
-		p[i] &= v
+	left, bit, last := uint64(0), uint(k)&63, len(p)-1
+	q = q[:len(p)]
+	for i := range last {
+		p[i] &= q[i]>>bit | q[i+1]<<(64-bit)
 		left |= p[i]
 	}
-	return left != 0
+	p[last] &= q[last] >> bit
+	return left|p[last] != 0
 }
 
 // textIndex holds the positions in a text of each byte value.

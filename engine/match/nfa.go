@@ -50,32 +50,20 @@ func (n *nfa) classify() {
 	distinct = append(distinct, word, newline)
 
 	// Partition refinement: each set splits the classes it cuts.
-	count := 1
+	classes := make([]byteSet, 1, 16)
+	classes[0].addRange(0, 255)
 	for i := range distinct {
-		var split [256]int // class → class of its members inside the set, +1
-		var inside, outside [256]bool
-		for b := range 256 {
-			if distinct[i].has(byte(b)) {
-				inside[n.class[b]] = true
-			} else {
-				outside[n.class[b]] = true
+		for c := range classes {
+			if inside, outside := classes[c].split(&distinct[i]); inside != (byteSet{}) && outside != (byteSet{}) {
+				classes[c] = outside
+				classes = append(classes, inside)
 			}
-		}
-		for b := range 256 {
-			c := n.class[b]
-			if !distinct[i].has(byte(b)) || !inside[c] || !outside[c] {
-				continue
-			}
-			if split[c] == 0 {
-				split[c] = count + 1
-				count++
-			}
-			n.class[b] = uint8(split[c] - 1)
 		}
 	}
-	n.reps = make([]byte, count)
-	for b := 255; b >= 0; b-- {
-		n.reps[n.class[b]] = byte(b)
+	n.reps = make([]byte, len(classes))
+	for c := range classes {
+		n.reps[c] = classes[c].first()
+		classes[c].each(func(b byte) { n.class[b] = uint8(c) })
 	}
 }
 

@@ -56,10 +56,11 @@ func (f Filter) String() string {
 
 // expression is one of a Set.
 type expression struct {
-	re     *regexp.Regexp
-	nfa    *nfa // nil: too large
-	places int  // that candidates start from
-	exact  bool // the automaton's yes is certain on ASCII text
+	text   string
+	re     func() *regexp.Regexp // compiled when a line first needs it: mostly an automaton answers
+	nfa    *nfa                  // nil: too large
+	places int                   // that candidates start from
+	exact  bool                  // the automaton's yes is certain on ASCII text
 	filter Filter
 	plan   plan
 }
@@ -74,7 +75,7 @@ type shared struct {
 func (s *Set) Len() int { return len(s.exprs) }
 
 // Regexp is the compiled expression, for captures.
-func (s *Set) Regexp(id int) *regexp.Regexp { return s.exprs[id].re }
+func (s *Set) Regexp(id int) *regexp.Regexp { return s.exprs[id].re() }
 
 // MemoryBytes estimates the memory of the indexes and automata of the set, without the compiled regexps. A Matcher adds at
 // most Options.CacheBytes and a little for each expression.

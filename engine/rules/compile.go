@@ -118,7 +118,7 @@ func (c *ruleCompiler) compile(id string, s RuleSettings) (*Rule, error) {
 		}
 		r.none = append(r.none, re)
 	}
-	if s.Pattern != "" {
+	if mayNameGroups(s.Pattern) {
 		re, err := c.regexp(s.Pattern)
 		if err != nil {
 			return nil, err
@@ -173,6 +173,11 @@ func (c *ruleCompiler) compile(id string, s RuleSettings) (*Rule, error) {
 	}
 	r.Templated = r.Grouped || s.FirstSeen != 0 || s.Deploy
 	return r, nil
+}
+
+// mayNameGroups is false for an expression that has no named group, most of which then need not be compiled here.
+func mayNameGroups(expr string) bool {
+	return strings.Contains(expr, "(?P<") || strings.Contains(expr, "(?<")
 }
 
 func hasNamedGroup(re *regexp.Regexp) bool {

@@ -1,0 +1,64 @@
+package match
+
+import (
+	"math/rand"
+	"testing"
+)
+
+// TestAndNext holds the word-wise conjunction against one bit for bit, at the ends of words and of the text too.
+func TestAndNext(t *testing.T) {
+	rng := rand.New(rand.NewSource(1))
+	for _, size := range []int{1, 63, 64, 65, 200} {
+		text := make([]byte, size)
+		for i := range text {
+			text[i] = "ab"[rng.Intn(2)]
+		}
+		index := newTextIndex(text)
+		for _, k := range []int{1, 2, 23, 63} {
+			p, q := index.class('a'), index.class('b')
+			left := p.andNext(q, k)
+			any := false
+			for i := range size {
+				want := text[i] == 'a' && i+k < size && text[i+k] == 'b'
+				if any = any || want; p[i>>6]>>(i&63)&1 != 0 != want {
+					t.Fatalf("%q, %d apart: position %d is %t, want %t", text, k, i, !want, want)
+				}
+			}
+			if left != any {
+				t.Errorf("%q, %d apart: reports %t, want %t", text, k, left, any)
+			}
+		}
+	}
+}
+
+// class returns a copy of the positions of a byte.
+func (t *textIndex) class(b byte) positions {
+	p := make(positions, (t.size+63)/64)
+	copy(p, t.at[b])
+	return p
+}
+
+// TestClassify: two bytes are of one class exactly when no set and no assertion of the expression distinguishes them.
+func TestClassify(t *testing.T) {
+	for _, expr := range traps.exprs {
+		n, _ := mustBuild(t, expr)
+		same := func(a, b byte) bool {
+			for i := range n.sets {
+				if n.sets[i].has(a) != n.sets[i].has(b) {
+					return false
+				}
+			}
+			return isWordByte(a) == isWordByte(b) && (a == '\n') == (b == '\n')
+		}
+		for a := range 256 {
+			for b := range 256 {
+				if got, want := n.class[a] == n.class[b], same(byte(a), byte(b)); got != want {
+					t.Fatalf("%q: bytes %#x and %#x in one class: %t, want %t", expr, a, b, got, want)
+				}
+			}
+			if r := n.reps[n.class[a]]; !same(byte(a), r) || int(r) > a {
+				t.Fatalf("%q: %#x stands for the class of %#x", expr, r, a)
+			}
+		}
+	}
+}
