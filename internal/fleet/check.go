@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -12,7 +13,8 @@ func refused(what string) error { return fmt.Errorf("%w: %s is out of bounds", E
 // maxAge bounds ages and lengths of time: what is longer is an error of the caller.
 const maxAge = 400 * 24 * time.Hour
 
-func name(s string) bool { return len(s) <= MaxName }
+// name reports whether a text can be a name on the wire: short, and without line ends, which separate names there.
+func name(s string) bool { return len(s) <= MaxName && !strings.ContainsAny(s, "\n\r\x00") }
 
 // id reports whether a text can be an id on the wire: not empty, printable ASCII without the separators of this package.
 func id(s string) bool {

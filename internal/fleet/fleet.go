@@ -76,7 +76,7 @@ func New(o Options) *Fleet {
 	if o.Panics == nil {
 		o.Panics = &atomic.Int64{}
 	}
-	o.Name, o.Version = safetext.Cut(o.Name, MaxName), safetext.Cut(o.Version, MaxName)
+	o.Name, o.Version = safetext.Cut(safetext.Visible(o.Name), MaxName), safetext.Cut(safetext.Visible(o.Version), MaxName)
 	f := &Fleet{opt: o, asks: make(chan struct{}, 1), moves: make(chan struct{}, 1)}
 	f.triggers.Store(&o.Triggers)
 	f.reporter.init()

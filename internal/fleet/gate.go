@@ -198,5 +198,5 @@ func (f *Fleet) claim(c *Candidate) Claim {
 }
 
 func (t Title) cut() Title {
-	return Title{Rule: safetext.Cut(t.Rule, MaxName), Text: safetext.Cut(t.Text, MaxName)}
+	return Title{Rule: safetext.Cut(safetext.Visible(t.Rule), MaxName), Text: safetext.Cut(safetext.Visible(t.Text), MaxName)}
 }

@@ -228,13 +228,13 @@ func (e *Engine) DropSilence(ctx context.Context, id string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	s, ok := e.sil[id]
-	if !ok {
+	s := e.sil[id]
+	delete(e.sil, id)
+	if s.end <= now {
 		return false, nil
 	}
-	delete(e.sil, id)
 	e.version++
-	return s.end > now, nil
+	return true, nil
 }
 
 // Account implements fleet.Engine.

@@ -64,8 +64,14 @@ func (e *Engine) window(key fleet.Key, now int64) *window {
 		delete(e.windows, key)
 		return nil
 	}
-	if w.opened > now { // the clock stepped back
-		w.opened = now
+	return w
+}
+
+// steady is window with an opening that is not in the future: the clock may have stepped back.
+func (e *Engine) steady(key fleet.Key, now int64) *window {
+	w := e.window(key, now)
+	if w != nil {
+		w.opened = min(w.opened, now)
 	}
 	return w
 }
@@ -125,7 +131,7 @@ func (e *Engine) Claim(ctx context.Context, list []fleet.Claim) []fleet.Claimed 
 
 func (e *Engine) claim(now int64, q *fleet.Claim) fleet.Claimed {
 	cooldown, grace := ms(q.Terms.Cooldown), ms(q.Terms.Grace)
-	if w := e.window(q.Key, now); w != nil {
+	if w := e.steady(q.Key, now); w != nil {
 		answer := fleet.Claimed{Verdict: fleet.Held, LeadID: w.lead.id, LeadNode: w.lead.node, Left: dur(w.opened + cooldown - now)}
 		if w.lead.id == q.ID && w.lead.run == q.Run {
 			answer.Verdict = fleet.Lead
@@ -159,7 +165,7 @@ func (e *Engine) Give(ctx context.Context, list []fleet.Gift) []fleet.Given {
 }
 
 func (e *Engine) give(now int64, q *fleet.Gift) fleet.Given {
-	w := e.window(q.Key, now)
+	w := e.steady(q.Key, now)
 	if w != nil && q.Seq <= w.gifts[q.Run].seq {
 		return fleet.Given{}
 	}
@@ -242,7 +248,7 @@ func (e *Engine) Take(ctx context.Context, list []fleet.Take) []fleet.Taken {
 }
 
 func (e *Engine) take(now int64, q *fleet.Take) fleet.Taken {
-	w := e.window(q.Key, now)
+	w := e.steady(q.Key, now)
 	if w == nil {
 		return fleet.Taken{}
 	}
@@ -369,7 +375,8 @@ func view(key fleet.Key, w *window, now int64) fleet.Window {
 		Nodes: w.nodes, Frozen: w.frozen.counts.Sum(),
 	}
 	if w.opened > 0 {
-		v.Opened, v.Left = dur(now-w.opened), dur(w.opened+w.cooldown-now)
+		opened := min(w.opened, now)
+		v.Opened, v.Left = dur(now-opened), dur(opened+w.cooldown-now)
 	}
 	return v
 }
@@ -381,15 +388,13 @@ func (e *Engine) CloseWindow(ctx context.Context, key fleet.Key) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	w := e.window(key, now)
+	w := e.steady(key, now)
 	if w == nil || w.opened == 0 {
 		return false, nil
 	}
 	open := w.opened+w.cooldown > now
 	w.opened = 0
-	for td := range w.due {
-		w.schedule(td, now)
-	}
+	w.schedule(w.triggers, now)
 	e.closed[key] = now
 	e.version++
 	return open, nil

@@ -1,0 +1,14 @@
+-- Before every script about an absence. KEYS: 1 the absence, 2 what is due for a set of triggers. ARGV: 1 the key's hash.
+local member = 'a' .. ARGV[1]
+local function schedule()
+  local a = redis.call('HMGET', KEYS[1], 'l', 'ab', 'fz', 'tu', 't')
+  if not a[1] or (a[5] and not a[3]) then
+    redis.call('ZREM', KEYS[2], member)
+    return
+  end
+  local at = num(a[1]) + num(a[2])
+  if a[3] then at = num(a[4]) end
+  redis.call('ZADD', KEYS[2], str(at), member)
+  redis.call('PEXPIRE', KEYS[2], LONGEST)
+end
+local function keep(within) redis.call('PEXPIRE', KEYS[1], str(3 * within + 3600000)) end

@@ -1,0 +1,59 @@
+-- Before every script about a window. KEYS: 1 the window, 2 its gifts by run, 3 what is due for a set of triggers, 4 the account of the shard,
+-- 5 the windows of the shard by the end of their memory. ARGV: 1 the key's hash, 2 the set of triggers.
+local kh, td = ARGV[1], ARGV[2]
+
+-- keep prolongs the memory of the window.
+local function keep(t, cooldown)
+  local ttl = MEMORY + cooldown
+  redis.call('PEXPIRE', KEYS[1], str(ttl))
+  redis.call('PEXPIRE', KEYS[2], str(ttl))
+  redis.call('ZADD', KEYS[5], str(t + ttl), kh)
+  redis.call('PEXPIRE', KEYS[5], LONGEST)
+  redis.call('PEXPIRE', KEYS[4], LONGEST)
+end
+
+-- room reports whether the shard may have another window, and forgets some of those that ended.
+local function room(t, most)
+  for _, k in ipairs(redis.call('ZRANGEBYSCORE', KEYS[5], '-inf', str(t), 'LIMIT', 0, 16)) do
+    redis.call('ZREM', KEYS[5], k)
+    redis.call('HDEL', KEYS[4], 'u:' .. k)
+  end
+  if redis.call('ZCOUNT', KEYS[5], '(' .. str(t), '+inf') < most then return true end
+  redis.call('HINCRBY', KEYS[4], 'full', 1)
+  redis.call('PEXPIRE', KEYS[4], LONGEST)
+  return false
+end
+
+-- opened returns when the window was opened: nil for no window, 0 for one that was closed. A time in the future, since the clock stepped back, becomes now.
+local function opened(t)
+  local o = redis.call('HGET', KEYS[1], 'o')
+  if not o then return nil end
+  o = num(o)
+  if o > t then
+    o = t
+    redis.call('HSET', KEYS[1], 'o', str(t))
+  end
+  return o
+end
+
+-- schedule notes when something of the set of triggers is due, if anything is.
+local function schedule(t)
+  local w = redis.call('HMGET', KEYS[1], 'o', 'cd', 'gr', 'hd', 'td', 'h', 'fz', 'tu')
+  local at, following
+  if w[1] then
+    if w[4] and w[5] == td then at = num(w[4]) end
+    if w[7] then
+      following = num(w[8])
+    elseif num(w[6]) > 0 then
+      following = t
+      if num(w[1]) > 0 then following = math.max(t, num(w[1]) + num(w[2]) + num(w[3])) end
+    end
+    if following and (not at or following < at) then at = following end
+  end
+  if at then
+    redis.call('ZADD', KEYS[3], str(at), kh)
+    redis.call('PEXPIRE', KEYS[3], LONGEST)
+  else
+    redis.call('ZREM', KEYS[3], kh)
+  end
+end

@@ -1,0 +1,273 @@
+package redis
+
+import (
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	redigo "github.com/gomodule/redigo/redis"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/fleet"
+	"github.com/tinyforge/fluentbit-trigger/internal/fleet/memory"
+	"github.com/tinyforge/fluentbit-trigger/test/redis"
+	"github.com/tinyforge/fluentbit-trigger/trigger/egress"
+)
+
+// loopback returns a guard that lets servers of tests be reached.
+func loopback(tb testing.TB) *egress.Guard {
+	tb.Helper()
+	p, faults := egress.NewPolicy(egress.Settings{Mode: egress.ModeDefault, Allow: []string{"127.0.0.0/8"}})
+	if len(faults) > 0 {
+		tb.Fatal(faults)
+	}
+	return egress.NewGuard(p, nil)
+}
+
+// engine returns an engine of a test.
+func engine(tb testing.TB, mode string, addresses []string, change func(*Options)) *Engine {
+	tb.Helper()
+	s := fleet.DefaultSettings()
+	s.Mode, s.Address, s.Namespace = mode, addresses, "test"
+	o := Options{Settings: s, Guard: loopback(tb), Random: func() float64 { return 0 }}
+	if change != nil {
+		change(&o)
+	}
+	e, err := New(o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(e.Close)
+	return e
+}
+
+// stoppedClock is a prelude whose clock the test sets.
+const stoppedClock = `
+local function now() return tonumber(redis.call('GET', '{clock}')) end
+local function num(x) return tonumber(x or 0) or 0 end
+local function str(n) return string.format('%.0f', n) end
+local MEMORY, LONGEST = 86400000, 34646400000
+`
+
+// TestTheScriptsDoWhatTheModelDoes runs random calls on both, some of them twice, as after an answer that was lost. The clock passes, stands, and steps back.
+func TestTheScriptsDoWhatTheModelDoes(t *testing.T) {
+	server := redis.Start(t, nil)
+	trials, steps := 60, 300
+	if testing.Short() {
+		trials = 10
+	}
+	c, err := server.Dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	counts := map[string]int{}
+	for trial := range trials {
+		r := rand.New(rand.NewPCG(uint64(trial), 1))
+		now := int64(1_800_000_000_000)
+		set := func() {
+			if _, err := c.Do("SET", "{clock}", now); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := c.Do("FLUSHALL"); err != nil {
+			t.Fatal(err)
+		}
+		set()
+		e := engine(t, fleet.Single, []string{server.Addr}, func(o *Options) { o.Settings.MaxKeys = 64 * 3 })
+		if e.scripts, err = newScriptsWith(stoppedClock); err != nil {
+			t.Fatal(err)
+		}
+		m := memory.New(func() time.Time { return time.UnixMilli(now) }, 64*3)
+		g := generator{Rand: r, seq: map[string]int64{}}
+		for range 12 { // some of one shard, so that the bound of windows is met
+			g.keys = append(g.keys, fleet.KeyOf("k", fmt.Sprint(r.IntN(8))))
+		}
+		for n := 0; len(g.keys) < 17; n++ {
+			if k := fleet.KeyOf("crowd", fmt.Sprint(n)); k.Shard() == g.keys[0].Shard() {
+				g.keys = append(g.keys, k)
+			}
+		}
+		var log []string
+		for range steps {
+			switch r.IntN(10) {
+			case 0:
+				now += r.Int64N(40_000)
+			case 1:
+				now -= r.Int64N(5_000)
+			case 2, 3:
+			default:
+				now += r.Int64N(3_000)
+			}
+			set()
+			name, call := g.call()
+			times := 1
+			if r.IntN(5) == 0 {
+				times = 2
+			}
+			for range times {
+				got, want := call(t, e), call(t, m)
+				g.learn(want)
+				counts[name]++
+				log = append(log, fmt.Sprintf("%d %s = %+v", now%1_000_000, name, want))
+				if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) {
+					t.Fatalf("trial %d, after\n%s\nthe scripts answer %+v", trial, strings.Join(log[max(0, len(log)-25):], "\n"), got)
+				}
+			}
+		}
+		checkTTL(t, c)
+		e.Close()
+	}
+	t.Log("calls that agree:", counts)
+}
+
+// checkTTL finds keys that live forever, besides the two that must.
+func checkTTL(t *testing.T, c redigo.Conn) {
+	t.Helper()
+	keys, err := redigo.Strings(c.Do("KEYS", "ft1:*"))
+	if err != nil || len(keys) == 0 {
+		t.Fatalf("%d keys: %v", len(keys), err)
+	}
+	for _, k := range keys {
+		ttl, err := redigo.Int64(c.Do("PTTL", k))
+		if err != nil {
+			t.Fatal(err)
+		}
+		forever := k == "ft1:{test}:epoch" || k == "ft1:{test}:silv"
+		if (ttl == -1) != forever {
+			t.Errorf("%s lives for %d ms", k, ttl)
+		}
+	}
+}
+
+// generator makes random calls.
+type generator struct {
+	*rand.Rand
+	keys  []fleet.Key
+	seq   map[string]int64
+	taken []fleet.Taken
+	leads []string
+}
+
+// learn keeps what later calls settle.
+func (g *generator) learn(answer any) {
+	if list, ok := answer.([]fleet.Taken); ok {
+		for _, t := range list {
+			if t.Kind != fleet.Nothing {
+				g.taken = append(g.taken, t)
+			}
+		}
+	}
+}
+
+func (g *generator) pick(words ...string) string { return words[g.IntN(len(words))] }
+
+type caller func(testing.TB, fleet.Engine) any
+
+// call returns a call, and what it is called.
+func (g *generator) call() (string, caller) {
+	key, run := g.keys[g.IntN(len(g.keys))], g.pick("a", "b", "c", "d")
+	node, td := "node-"+run, g.pick("t1", "t1", "t1", "t2")
+	terms := fleet.Terms{Cooldown: time.Duration(5+10*g.IntN(3)) * time.Second, Grace: time.Duration(1+g.IntN(3)) * time.Second, Triggers: td}
+	title := fleet.Title{Rule: "db-down", Text: "shop/" + run}
+	work := fleet.Work{Key: key}
+	switch g.IntN(14) {
+	case 0, 1, 2:
+		q := fleet.Claim{Key: key, Run: run, Node: node, ID: "al_" + g.pick("1", "2", "3"), Rollup: g.IntN(3) == 0, Terms: terms, Title: title, HandOver: 8 * time.Second}
+		if g.IntN(3) > 0 {
+			q.Payload = []byte("p\x00\xff" + run)
+		}
+		return "claim", func(tb testing.TB, e fleet.Engine) any { return e.Claim(tb.Context(), []fleet.Claim{q}) }
+	case 3, 4:
+		g.seq[run]++
+		seq := g.seq[run]
+		if g.IntN(8) == 0 {
+			seq = max(1, seq-1)
+		}
+		q := fleet.Gift{
+			Key: key, Run: run, Node: node, Seq: seq, Counts: fleet.Counts{"cooldown": g.Int64N(100), g.pick("fleet", "rate_limit"): g.Int64N(9)},
+			First: time.Duration(g.IntN(9000)) * time.Millisecond, Last: time.Duration(g.IntN(900)) * time.Millisecond, Terms: terms, Title: title, Sample: []byte("s\n" + run),
+		}
+		return "give", func(tb testing.TB, e fleet.Engine) any { return e.Give(tb.Context(), []fleet.Gift{q}) }
+	case 5:
+		return "due", func(tb testing.TB, e fleet.Engine) any {
+			var all []int
+			for i := range fleet.Shards {
+				all = append(all, i)
+			}
+			list, err := e.Due(tb.Context(), all, td, 100)
+			slices.SortFunc(list, func(x, y fleet.Work) int {
+				return cmp.Or(cmp.Compare(x.Key, y.Key), cmp.Compare(fmt.Sprint(x.Absence), fmt.Sprint(y.Absence)))
+			})
+			return fmt.Sprint(list, err)
+		}
+	case 6, 7:
+		work.Absence = g.IntN(4) == 0
+		q := fleet.Take{Work: work, Run: run, Node: node, Triggers: td, Lease: 10 * time.Second}
+		return "take", func(tb testing.TB, e fleet.Engine) any { return e.Take(tb.Context(), []fleet.Take{q}) }
+	case 8, 9:
+		q := fleet.Settlement{Work: work, Run: run, Triggers: td, ID: "al_" + g.pick("1", "2", "3")}
+		if len(g.taken) > 0 && g.IntN(3) > 0 {
+			t := g.taken[max(0, len(g.taken)-1-g.IntN(3))]
+			q.Work, q.ID, q.DueAt = t.Work, t.ID, t.DueAt
+		}
+		return "settle", func(tb testing.TB, e fleet.Engine) any { return e.Settle(tb.Context(), []fleet.Settlement{q}) }
+	case 10:
+		q := fleet.Renewal{Key: key, Run: run, ID: "al_" + g.pick("1", "2", "3"), Triggers: td, HandOver: 8 * time.Second}
+		return "renew", func(tb testing.TB, e fleet.Engine) any { return e.Renew(tb.Context(), []fleet.Renewal{q}) }
+	case 11:
+		g.seq["m"+run+string(key)]++
+		q := fleet.Mark{Key: key, Run: run, Node: node, Seq: g.seq["m"+run+string(key)], Count: 2 + g.Int64N(20), Within: 60 * time.Second, Cooldown: terms.Cooldown}
+		for range g.IntN(3) {
+			q.Hits = append(q.Hits, fleet.Aged{Hits: 1 + g.Int64N(3)})
+		}
+		return "mark", func(tb testing.TB, e fleet.Engine) any { return e.Mark(tb.Context(), []fleet.Mark{q}) }
+	case 12:
+		q := fleet.Hearing{Key: key, Age: time.Duration(g.IntN(9000)) * time.Millisecond, Watch: g.IntN(2) == 0, Within: 20 * time.Second, Triggers: td, Title: title, Sample: []byte(run)}
+		return "hear", func(tb testing.TB, e fleet.Engine) any { return e.Hear(tb.Context(), []fleet.Hearing{q}) }
+	}
+	return g.other(key, run, td)
+}
+
+func (g *generator) other(key fleet.Key, run, td string) (string, caller) {
+	id := "si_" + g.pick("1", "2", "3")
+	switch g.IntN(8) {
+	case 0:
+		q := fleet.Sight{Key: key, Run: run, ID: "al_" + g.pick("1", "2"), For: time.Hour}
+		return "see", func(tb testing.TB, e fleet.Engine) any { return e.See(tb.Context(), []fleet.Sight{q}) }
+	case 1:
+		q := fleet.Beat{Run: run, Node: g.pick("x", "node-"+run), Version: "v1", Triggers: td, Given: g.Int64N(1000), Told: g.Int64N(1000)}
+		return "beat", func(tb testing.TB, e fleet.Engine) any {
+			p, err := e.Beat(tb.Context(), q)
+			p.Epoch = ""
+			return fmt.Sprintf("%+v %v", p, err)
+		}
+	case 2:
+		q, onlyNew := fleet.Silence{ID: id, Left: time.Duration(1+g.IntN(60)) * time.Second, Body: []byte("b:" + run)}, g.IntN(2) == 0
+		return "put silence", func(tb testing.TB, e fleet.Engine) any { return e.PutSilence(tb.Context(), q, onlyNew) }
+	case 3:
+		return "drop silence", func(tb testing.TB, e fleet.Engine) any { return fmt.Sprint(e.DropSilence(tb.Context(), id)) }
+	case 4:
+		return "shared", func(tb testing.TB, e fleet.Engine) any {
+			s, err := e.Shared(tb.Context())
+			s.Epoch = ""
+			return fmt.Sprint(s, err)
+		}
+	case 5:
+		return "windows", func(tb testing.TB, e fleet.Engine) any {
+			list, err := e.Windows(tb.Context(), 1000)
+			slices.SortFunc(list, func(x, y fleet.Window) int { return cmp.Compare(x.Key, y.Key) })
+			return fmt.Sprint(list, err)
+		}
+	case 6:
+		return "close", func(tb testing.TB, e fleet.Engine) any { return fmt.Sprint(e.CloseWindow(tb.Context(), key)) }
+	}
+	return "account", func(tb testing.TB, e fleet.Engine) any {
+		a, err := e.Account(tb.Context())
+		a.Epoch = ""
+		return fmt.Sprintf("%+v %v", a, err)
+	}
+}

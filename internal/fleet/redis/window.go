@@ -1,0 +1,383 @@
+package redis
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/internal/fleet"
+	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
+)
+
+// Claim implements fleet.Engine.
+func (e *Engine) Claim(ctx context.Context, list []fleet.Claim) []fleet.Claimed {
+	return each(ctx, e, list, (*fleet.Claim).Check, func(q *fleet.Claim) *call {
+		return e.windowCall(e.scripts.claim, q.Key, q.Terms.Triggers, q.Run, q.Node, q.ID, flag(q.Rollup), ms(q.Terms.Cooldown), ms(q.Terms.Grace), ms(q.HandOver),
+			q.Payload, q.Title.Rule, q.Title.Text, e.maxKeys)
+	}, func(_ *fleet.Claim, a *answer) fleet.Claimed {
+		verdict := a.number(0, 2)
+		c := fleet.Claimed{LeadID: a.id(), LeadNode: a.name(), Left: dur(a.millis())}
+		switch verdict {
+		case 1:
+			c.Verdict = fleet.Lead
+		case 2:
+			return fleet.Claimed{Err: fleet.ErrFull}
+		default:
+			c.Verdict = fleet.Held
+		}
+		return c
+	}, func(err error) fleet.Claimed { return fleet.Claimed{Err: err} })
+}
+
+// Give implements fleet.Engine.
+func (e *Engine) Give(ctx context.Context, list []fleet.Gift) []fleet.Given {
+	return each(ctx, e, list, (*fleet.Gift).Check, func(q *fleet.Gift) *call {
+		args := []any{q.Run, q.Node, q.Seq, ms(q.First), ms(q.Last), ms(q.Terms.Cooldown), ms(q.Terms.Grace), q.Sample, q.Title.Rule, q.Title.Text, e.maxKeys}
+		for _, reason := range slices.Sorted(maps.Keys(q.Counts)) {
+			args = append(args, reason, q.Counts[reason])
+		}
+		return e.windowCall(e.scripts.give, q.Key, q.Terms.Triggers, args...)
+	}, func(_ *fleet.Gift, a *answer) fleet.Given {
+		switch a.number(0, 2) {
+		case 1:
+			return fleet.Given{New: true}
+		case 2:
+			return fleet.Given{Err: fleet.ErrFull}
+		}
+		return fleet.Given{}
+	}, func(err error) fleet.Given { return fleet.Given{Err: err} })
+}
+
+// Due implements fleet.Engine. Shards that fail are left out, and their error is returned.
+func (e *Engine) Due(ctx context.Context, shards []int, triggers string, limit int) (work []fleet.Work, failed error) {
+	limit = min(limit, fleet.MaxDue)
+	var calls []*call
+	for _, shard := range shards {
+		calls = append(calls, &call{script: e.scripts.due, shard: shard, keys: []string{e.prefix(shard) + "due:" + triggers}, args: []any{limit}})
+	}
+	e.run(ctx, calls)
+	for _, c := range calls {
+		a := read(c.value, c.err)
+		for a.err == nil && len(a.parts) > 0 {
+			text := string(a.bytes(fleet.MaxID))
+			rest, absence := strings.CutPrefix(text, "a")
+			w := fleet.Work{Key: fleet.Key(text)}
+			if absence && len(text) == 33 { // a hash has 32 digits, and may begin with an "a" as well
+				w = fleet.Work{Key: fleet.Key(rest), Absence: true}
+			}
+			if a.err == nil && (!w.Key.Valid() || w.Key.Shard() != c.shard) {
+				a.fail("a key is not one of the shard")
+			}
+			if a.err == nil && len(work) < fleet.MaxDue*fleet.Shards {
+				work = append(work, w)
+			}
+		}
+		if a.err != nil {
+			failed = a.err
+		}
+	}
+	return work, failed
+}
+
+// Take implements fleet.Engine.
+func (e *Engine) Take(ctx context.Context, list []fleet.Take) []fleet.Taken {
+	return each(ctx, e, list, (*fleet.Take).Check, func(q *fleet.Take) *call {
+		if q.Absence {
+			return e.absenceCall(e.scripts.takeAbsence, q.Key, q.Triggers, q.Run, ms(q.Lease))
+		}
+		return e.windowCall(e.scripts.take, q.Key, q.Triggers, q.Run, q.Node, ms(q.Lease))
+	}, func(q *fleet.Take, a *answer) fleet.Taken {
+		t := fleet.Taken{Work: q.Work}
+		switch kind := a.number(0, 3); {
+		case kind == 1 && !q.Absence:
+			t.Kind, t.ID, t.Payload = fleet.HandOver, a.id(), a.bytes(fleet.MaxPayload)
+		case kind == 2 && !q.Absence:
+			t.Kind, t.DueAt, t.Counts, t.Nodes = fleet.Rollup, a.number(1, maxMillis), a.counts(), int(a.number(0, 1<<31))
+			t.Hosts = hosts(string(a.bytes(fleet.MaxHosts * (fleet.MaxName + 1))))
+			t.First, t.Last, t.Sample = dur(a.millis()), dur(a.millis()), a.bytes(fleet.MaxSample)
+		case kind == 3 && q.Absence:
+			t.Kind, t.DueAt, t.Last, t.Sample = fleet.Absence, a.number(1, maxMillis), dur(a.millis()), a.bytes(fleet.MaxSample)
+		case kind == 0:
+			return t
+		default:
+			a.fail("work is of another kind")
+		}
+		t.Title = fleet.Title{Rule: a.name(), Text: a.name()}
+		return t
+	}, func(err error) fleet.Taken { return fleet.Taken{Err: err} })
+}
+
+// hosts splits the names of nodes.
+func hosts(text string) (list []string) {
+	for name := range strings.SplitSeq(text, "\n") {
+		if len(list) < fleet.MaxHosts && text != "" {
+			list = append(list, safetext.Cut(safetext.Visible(name), fleet.MaxName))
+		}
+	}
+	return list
+}
+
+// Settle implements fleet.Engine.
+func (e *Engine) Settle(ctx context.Context, list []fleet.Settlement) []fleet.Settled {
+	return each(ctx, e, list, (*fleet.Settlement).Check, func(q *fleet.Settlement) *call {
+		if q.Absence {
+			return e.absenceCall(e.scripts.settleAbsence, q.Key, q.Triggers, q.Run, q.DueAt)
+		}
+		return e.windowCall(e.scripts.settle, q.Key, q.Triggers, q.Run, q.ID, q.DueAt)
+	}, func(_ *fleet.Settlement, a *answer) fleet.Settled { return fleet.Settled{Mine: a.number(0, 1) == 1} },
+		func(err error) fleet.Settled { return fleet.Settled{Err: err} })
+}
+
+// Renew implements fleet.Engine.
+func (e *Engine) Renew(ctx context.Context, list []fleet.Renewal) []fleet.Renewed {
+	return each(ctx, e, list, (*fleet.Renewal).Check, func(q *fleet.Renewal) *call {
+		return e.windowCall(e.scripts.renew, q.Key, q.Triggers, q.Run, q.ID, ms(q.HandOver))
+	}, func(_ *fleet.Renewal, a *answer) fleet.Renewed { return fleet.Renewed{Lost: a.number(0, 1) == 1} },
+		func(err error) fleet.Renewed { return fleet.Renewed{Err: err} })
+}
+
+// Windows implements fleet.Engine.
+func (e *Engine) Windows(ctx context.Context, limit int) ([]fleet.Window, error) {
+	var lists []*call
+	for shard := range fleet.Shards {
+		lists = append(lists, &call{script: e.scripts.list, shard: shard, keys: []string{e.prefix(shard) + "win"}, args: []any{limit}})
+	}
+	e.run(ctx, lists)
+	var failed error
+	var keys []fleet.Key
+	for _, c := range lists {
+		a := read(c.value, c.err)
+		for a.err == nil && len(a.parts) > 0 && len(keys) < 4*limit {
+			if k := a.key(); a.err == nil && k.Shard() == c.shard {
+				keys = append(keys, k)
+			}
+		}
+		if a.err != nil {
+			failed = a.err
+		}
+	}
+	var out []fleet.Window
+	for part := range slices.Chunk(keys, 256) {
+		var views []*call
+		for _, k := range part {
+			views = append(views, e.windowCall(e.scripts.view, k, "-"))
+		}
+		e.run(ctx, views)
+		for i, c := range views {
+			w, _, ok, err := window(part[i], read(c.value, c.err))
+			if err != nil {
+				failed = err
+			}
+			if ok && len(out) < limit && (w.Left > 0 || w.Unreported > 0 || w.Frozen > 0) {
+				out = append(out, w)
+			}
+		}
+	}
+	if len(out) > 0 {
+		return out, nil // in a cluster, those that could be asked
+	}
+	return nil, failed
+}
+
+// window reads a view.
+func window(key fleet.Key, a *answer) (w fleet.Window, triggers string, ok bool, err error) {
+	if a.err != nil || len(a.parts) == 0 {
+		return w, "", false, a.err
+	}
+	w.Key = key
+	if age := a.number(-1, maxMillis); age > 0 {
+		w.Opened = dur(age)
+	}
+	w.Cooldown, w.Left, w.LeadID, w.LeadNode = dur(a.millis()), dur(a.millis()), a.id(), a.name()
+	w.Waiting, w.Unreported = a.number(0, 1) == 1, a.number(0, maxHits)
+	w.Nodes, w.Frozen = int(a.number(0, 1<<31)), a.number(0, maxHits)
+	w.Title, triggers = fleet.Title{Rule: a.name(), Text: a.name()}, a.id()
+	return w, triggers, a.err == nil, a.err
+}
+
+// Window implements fleet.Engine.
+func (e *Engine) Window(ctx context.Context, key fleet.Key) (fleet.Window, bool, error) {
+	w, _, ok, err := e.view(ctx, key)
+	return w, ok, err
+}
+
+func (e *Engine) view(ctx context.Context, key fleet.Key) (fleet.Window, string, bool, error) {
+	if !key.Valid() {
+		return fleet.Window{}, "", false, fleet.ErrRefused
+	}
+	return window(key, e.one(ctx, e.windowCall(e.scripts.view, key, "-")))
+}
+
+// CloseWindow implements fleet.Engine.
+func (e *Engine) CloseWindow(ctx context.Context, key fleet.Key) (bool, error) {
+	_, triggers, ok, err := e.view(ctx, key)
+	if err != nil || !ok {
+		return false, err
+	}
+	a := e.one(ctx, e.windowCall(e.scripts.closeWindow, key, triggers))
+	open := a.number(-1, 1)
+	if a.err != nil || open < 0 {
+		return false, a.err
+	}
+	noted := e.one(ctx, e.sharedCall(e.scripts.closed, string(key), ms(fleet.CloseMemory)))
+	return open == 1, noted.err
+}
+
+// Account implements fleet.Engine.
+func (e *Engine) Account(ctx context.Context) (fleet.Account, error) {
+	acct := fleet.Account{Keepers: map[string]string{}}
+	var calls []*call
+	for shard := range fleet.Shards {
+		p := e.prefix(shard)
+		calls = append(calls, &call{script: e.scripts.account, shard: shard, keys: []string{p + "acct", p + "win"}})
+	}
+	p := e.prefix(whole)
+	nodes := &call{script: e.scripts.nodes, shard: whole, keys: []string{p + "runs", p + "sets", p + "epoch"}}
+	e.run(ctx, append(calls, nodes))
+	for _, c := range calls {
+		a := read(c.value, c.err)
+		acct.Given += a.number(0, maxHits)
+		acct.Told += a.number(0, maxHits)
+		acct.Untold += a.number(0, maxHits)
+		acct.Full += a.number(0, maxHits)
+		acct.Windows += a.number(0, maxHits)
+		if a.err != nil {
+			return fleet.Account{}, a.err
+		}
+	}
+	a := read(nodes.value, nodes.err)
+	acct.Epoch = a.id()
+	now := a.millis()
+	runs, sets := a.list(1<<17), a.list(1<<12)
+	for a.err == nil && runs.err == nil && len(runs.parts) > 0 {
+		n, at, err := described(runs.id(), string(runs.bytes(4<<10)))
+		if err != nil {
+			return fleet.Account{}, err
+		}
+		n.Age = dur(max(0, now-at))
+		acct.NodesGiven += n.Given
+		acct.NodesTold += n.Told
+		acct.Nodes = append(acct.Nodes, n)
+	}
+	var keepers []*call
+	var names []string
+	for a.err == nil && sets.err == nil && len(sets.parts) > 0 {
+		set := sets.id()
+		_ = sets.bytes(32)
+		names = append(names, set)
+		keepers = append(keepers, &call{script: e.scripts.keeper, shard: whole, keys: []string{p + "keeper:" + set}})
+	}
+	for _, err := range []error{a.err, runs.err, sets.err} {
+		if err != nil {
+			return fleet.Account{}, err
+		}
+	}
+	e.run(ctx, keepers)
+	for i, c := range keepers {
+		k := read(c.value, c.err)
+		if name := k.name(); k.err == nil && name != "" {
+			acct.Keepers[names[i]] = name
+		}
+	}
+	slices.SortFunc(acct.Nodes, func(x, y fleet.NodeInfo) int { return strings.Compare(x.Node+"\n"+x.Run, y.Node+"\n"+y.Run) })
+	return acct, nil
+}
+
+// described reads what a run says of itself.
+func described(run, text string) (n fleet.NodeInfo, at int64, err error) {
+	parts := strings.SplitN(text, "\n", 6)
+	if len(parts) != 6 || run == "" {
+		return n, 0, fleet.ErrAnswer
+	}
+	for i, to := range []*int64{&at, &n.Given, &n.Told} {
+		if *to, err = parse(parts[i]); err != nil {
+			return n, 0, err
+		}
+	}
+	show := func(s string) string { return safetext.Cut(safetext.Visible(s), fleet.MaxName) }
+	n.Run, n.Triggers, n.Node, n.Version = run, show(parts[3]), show(parts[4]), show(parts[5])
+	return n, at, nil
+}
+
+// epoch returns a random id for data that has none.
+func (e *Engine) newEpoch() string {
+	return strconv.FormatInt(e.now().UnixNano(), 36) + strconv.FormatInt(int64(e.random()*float64(1<<40)), 36)
+}
+
+// Beat implements fleet.Engine.
+func (e *Engine) Beat(ctx context.Context, b fleet.Beat) (fleet.Pulse, error) {
+	if err := b.Check(); err != nil {
+		return fleet.Pulse{}, err
+	}
+	p := e.prefix(whole)
+	a := e.one(ctx, &call{
+		script: e.scripts.beat, shard: whole,
+		keys: []string{p + "nodes", p + "runs", p + "names", p + "sets", p + "keeper:" + b.Triggers, p + "epoch", p + "silv"},
+		args: []any{b.Run, b.Node, b.Version, b.Triggers, b.Given, b.Told, e.newEpoch(), ms(fleet.KeeperLease), ms(fleet.Absent), ms(fleet.Memory)},
+	})
+	pulse := fleet.Pulse{Epoch: a.id(), Keeper: a.number(0, 1) == 1, KeeperNode: a.name(), Nodes: int(a.number(0, 1<<31)), Twin: a.number(0, 1) == 1, Version: a.number(0, maxHits)}
+	orphans := a.list(8)
+	for a.err == nil && len(orphans.parts) > 0 && orphans.err == nil {
+		pulse.Orphans = append(pulse.Orphans, orphans.id())
+	}
+	if a.err == nil {
+		a.err = orphans.err
+	}
+	if a.err != nil {
+		return fleet.Pulse{}, a.err
+	}
+	return pulse, nil
+}
+
+// sharedCall returns a call about what all nodes share.
+func (e *Engine) sharedCall(s *script, args ...any) *call {
+	p := e.prefix(whole)
+	return &call{script: s, shard: whole, keys: []string{p + "sil", p + "cl", p + "silv", p + "epoch"}, args: args}
+}
+
+// maxSilences bounds the silences of a namespace.
+const maxSilences = 4096
+
+// Shared implements fleet.Engine.
+func (e *Engine) Shared(ctx context.Context) (fleet.Shared, error) {
+	a := e.one(ctx, e.sharedCall(e.scripts.pull, ms(fleet.CloseMemory)))
+	s := fleet.Shared{Epoch: a.id(), Version: a.number(0, maxHits)}
+	silences, closed := a.list(3*maxSilences), a.list(maxItems)
+	for silences.err == nil && len(silences.parts) > 0 {
+		x := fleet.Silence{ID: silences.id(), Left: dur(silences.number(1, maxMillis)), Body: silences.bytes(fleet.MaxSilence)}
+		s.Silences = append(s.Silences, x)
+	}
+	for closed.err == nil && len(closed.parts) > 0 {
+		s.Closed = append(s.Closed, fleet.Closed{Key: closed.key(), At: closed.millis()})
+	}
+	for _, err := range []error{a.err, silences.err, closed.err} {
+		if err != nil {
+			return fleet.Shared{}, err
+		}
+	}
+	slices.SortFunc(s.Silences, func(x, y fleet.Silence) int { return strings.Compare(x.ID, y.ID) })
+	slices.SortFunc(s.Closed, func(x, y fleet.Closed) int { return strings.Compare(string(x.Key), string(y.Key)) })
+	return s, nil
+}
+
+// PutSilence implements fleet.Engine.
+func (e *Engine) PutSilence(ctx context.Context, s fleet.Silence, onlyNew bool) error {
+	if err := s.Check(); err != nil {
+		return err
+	}
+	a := e.one(ctx, e.sharedCall(e.scripts.putSilence, s.ID, ms(max(s.Left, time.Millisecond)), s.Body, flag(onlyNew), maxSilences))
+	if n := a.number(1, 2); a.err == nil && n == 2 {
+		return fleet.ErrFull
+	}
+	return a.err
+}
+
+// DropSilence implements fleet.Engine.
+func (e *Engine) DropSilence(ctx context.Context, id string) (bool, error) {
+	a := e.one(ctx, e.sharedCall(e.scripts.dropSilence, id))
+	was := a.number(0, 1) == 1
+	return was && a.err == nil, a.err
+}

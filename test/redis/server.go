@@ -1,0 +1,251 @@
+// Package redis starts servers for tests: Redis, or Valkey where FLUENTBIT_TRIGGER_TEST_REDIS names its program. They listen on loopback, on free ports, and end
+// with the test.
+package redis
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	redigo "github.com/gomodule/redigo/redis"
+)
+
+// Program is the variable that names the program of the server, such as valkey-server.
+const Program = "FLUENTBIT_TRIGGER_TEST_REDIS"
+
+// Server is a server of a test.
+type Server struct {
+	Addr string
+	Port int
+	Dir  string
+
+	tb   testing.TB
+	args []string
+	cmd  *exec.Cmd
+	auth []redigo.DialOption
+}
+
+// program returns the program, or skips the test.
+func program(tb testing.TB) string {
+	tb.Helper()
+	name := os.Getenv(Program)
+	if name == "" {
+		name = "redis-server"
+	}
+	path, err := exec.LookPath(name)
+	if err != nil {
+		tb.Skipf("%s is not on PATH (Debian: apt-get install redis-server), and %s names no other", name, Program)
+	}
+	return path
+}
+
+// Port returns a port that is free, with that 10,000 above it, where a node of a cluster has its bus.
+func Port(tb testing.TB) int {
+	tb.Helper()
+	for range 100 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			tb.Fatal(err)
+		}
+		port := l.Addr().(*net.TCPAddr).Port
+		_ = l.Close()
+		if port > 50000 {
+			port -= 20000
+		}
+		free := true
+		for _, p := range []int{port, port + 10000} {
+			x, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", p))
+			if free = free && err == nil; err == nil {
+				_ = x.Close()
+			}
+		}
+		if free {
+			return port
+		}
+	}
+	tb.Fatal("no port is free")
+	return 0
+}
+
+// Start starts a server with settings, such as "--appendonly", "yes". Dial options are those with which the test itself connects.
+func Start(tb testing.TB, args []string, dial ...redigo.DialOption) *Server {
+	tb.Helper()
+	s := &Server{Port: Port(tb), Dir: tb.TempDir(), tb: tb, auth: dial}
+	s.Addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port))
+	s.args = append([]string{
+		"--port", strconv.Itoa(s.Port), "--bind", "127.0.0.1", "--save", "", "--dir", s.Dir, "--loglevel", "warning", "--logfile", filepath.Join(s.Dir, "log"), "--tcp-backlog", "511",
+	}, args...)
+	s.Run()
+	tb.Cleanup(s.Kill)
+	return s
+}
+
+// Run starts the server again after Kill, with the data it has on disk.
+func (s *Server) Run() {
+	s.tb.Helper()
+	s.cmd = exec.Command(program(s.tb), s.args...)
+	if err := s.cmd.Start(); err != nil {
+		s.tb.Fatal(err)
+	}
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if c, err := s.Dial(); err == nil {
+			_, err = c.Do("PING")
+			_ = c.Close()
+			if err == nil || strings.HasPrefix(err.Error(), "NOAUTH") || strings.HasPrefix(err.Error(), "NOPERM") {
+				return
+			}
+		}
+		if time.Now().After(end) {
+			log, _ := os.ReadFile(filepath.Join(s.Dir, "log"))
+			s.tb.Fatalf("the server at %s does not answer: %s", s.Addr, log)
+		}
+	}
+}
+
+// Dial connects to the server.
+func (s *Server) Dial() (redigo.Conn, error) {
+	return redigo.Dial("tcp", s.Addr, append([]redigo.DialOption{redigo.DialConnectTimeout(5 * time.Second), redigo.DialReadTimeout(30 * time.Second)}, s.auth...)...)
+}
+
+// Do runs a command.
+func (s *Server) Do(command string, args ...any) any {
+	s.tb.Helper()
+	c, err := s.Dial()
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	v, err := c.Do(command, args...)
+	if err != nil {
+		s.tb.Fatalf("%s: %v", command, err)
+	}
+	return v
+}
+
+// Kill ends the server at once.
+func (s *Server) Kill() {
+	if s.cmd == nil {
+		return
+	}
+	_ = s.cmd.Process.Signal(syscall.SIGCONT)
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait()
+	s.cmd = nil
+}
+
+// Hang stops the server from answering, and Resume lets it go on.
+func (s *Server) Hang()   { s.signal(syscall.SIGSTOP) }
+func (s *Server) Resume() { s.signal(syscall.SIGCONT) }
+
+func (s *Server) signal(sig syscall.Signal) {
+	s.tb.Helper()
+	if err := s.cmd.Process.Signal(sig); err != nil {
+		s.tb.Fatal(err)
+	}
+}
+
+// CPU returns the processor time that the server has used.
+func (s *Server) CPU() time.Duration {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	f := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	user, _ := strconv.Atoi(f[11])
+	system, _ := strconv.Atoi(f[12])
+	return time.Duration(user+system) * 10 * time.Millisecond
+}
+
+// Info returns a field of INFO.
+func (s *Server) Info(field string) string {
+	s.tb.Helper()
+	text, err := redigo.String(s.Do("INFO", "everything"), nil)
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	for line := range strings.SplitSeq(text, "\r\n") {
+		if value, ok := strings.CutPrefix(line, field+":"); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// Version returns the name and the version of the server.
+func (s *Server) Version() string {
+	if v := s.Info("valkey_version"); v != "" {
+		return "Valkey " + v
+	}
+	return "Redis " + s.Info("redis_version")
+}
+
+// Sentinels starts three sentinels that watch a master under a name, and returns their addresses once they know of its replicas.
+func Sentinels(tb testing.TB, master *Server, name string, replicas int) (addresses []string) {
+	tb.Helper()
+	var all []*Server
+	for range 3 {
+		s := &Server{Port: Port(tb), Dir: tb.TempDir(), tb: tb}
+		s.Addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port))
+		file := filepath.Join(s.Dir, "sentinel.conf")
+		text := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nlogfile %s/log\nsentinel monitor %s 127.0.0.1 %d 2\nsentinel down-after-milliseconds %s 1000\nsentinel failover-timeout %s 5000\n",
+			s.Port, s.Dir, s.Dir, name, master.Port, name, name)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			tb.Fatal(err)
+		}
+		s.args = []string{file, "--sentinel"}
+		s.Run()
+		tb.Cleanup(s.Kill)
+		all, addresses = append(all, s), append(addresses, s.Addr)
+	}
+	for _, s := range all {
+		Until(tb, "the sentinels know each other", func() bool {
+			fields, err := redigo.StringMap(s.Do("SENTINEL", "MASTER", name), nil)
+			return err == nil && fields["num-slaves"] == strconv.Itoa(replicas) && fields["num-other-sentinels"] == "2"
+		})
+	}
+	return addresses
+}
+
+// Cluster starts masters that share the slots among them.
+func Cluster(tb testing.TB, masters int, args ...string) (all []*Server) {
+	tb.Helper()
+	args = append([]string{"--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-require-full-coverage", "no"}, args...)
+	for range masters {
+		all = append(all, Start(tb, args))
+	}
+	for i, s := range all {
+		low, high := 16384*i/masters, 16384*(i+1)/masters-1
+		s.Do("CLUSTER", "ADDSLOTSRANGE", low, high)
+		if i > 0 {
+			all[0].Do("CLUSTER", "MEET", "127.0.0.1", s.Port)
+		}
+	}
+	for _, s := range all {
+		Until(tb, "the cluster has formed", func() bool {
+			text, err := redigo.String(s.Do("CLUSTER", "INFO"), nil)
+			return err == nil && strings.Contains(text, "cluster_state:ok") && strings.Contains(text, fmt.Sprintf("cluster_known_nodes:%d", masters))
+		})
+		Until(tb, "all nodes know all slots", func() bool {
+			slots, err := redigo.Values(s.Do("CLUSTER", "SLOTS"), nil)
+			return err == nil && len(slots) == masters
+		})
+	}
+	return all
+}
+
+// Until waits for a condition.
+func Until(tb testing.TB, what string, condition func() bool) {
+	tb.Helper()
+	for end := time.Now().Add(40 * time.Second); !condition(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			tb.Fatalf("not in 40 s: %s", what)
+		}
+	}
+}
