@@ -64,7 +64,7 @@ func (w *world) start(name string, change func(*fleet.Options)) *member {
 		})}
 		w.nodes[name] = m
 	} else {
-		m.Node.Start(time.Now())
+		m.Node.Start()
 	}
 	o := fleet.Options{
 		Engine: w.engine, Node: m.Node, Settings: settings(), Run: "run-" + name, Name: name, Version: "v1", Triggers: "t1",

@@ -180,10 +180,12 @@ func (s *Server) Info(field string) string {
 
 // Version returns the name and the version of the server.
 func (s *Server) Version() string {
-	if v := s.Info("valkey_version"); v != "" {
-		return "Valkey " + v
+	text, err := exec.Command(program(s.tb), "--version").Output() // "Redis server v=7.0.15 sha=…", "Valkey server v=8.1.1 sha=…"
+	if err != nil {
+		s.tb.Fatal(err)
 	}
-	return "Redis " + s.Info("redis_version")
+	words := strings.Fields(string(text))
+	return words[0] + " " + strings.TrimPrefix(words[2], "v=")
 }
 
 // Sentinels starts three sentinels that watch a master under a name, and returns their addresses once they know of its replicas.
@@ -238,6 +240,49 @@ func Cluster(tb testing.TB, masters int, args ...string) (all []*Server) {
 		})
 	}
 	return all
+}
+
+// MoveSlots moves slots of a cluster with their keys, as a rebalancing does.
+func MoveSlots(tb testing.TB, from, to *Server, low, high int) {
+	source, target := string(from.Do("CLUSTER", "MYID").([]byte)), string(to.Do("CLUSTER", "MYID").([]byte))
+	f, err := from.Dial()
+	if err != nil {
+		tb.Error(err)
+		return
+	}
+	defer func() { _ = f.Close() }()
+	o, err := to.Dial()
+	if err != nil {
+		tb.Error(err)
+		return
+	}
+	defer func() { _ = o.Close() }()
+	for slot := low; slot <= high; slot++ {
+		keys, err := redigo.Strings(f.Do("CLUSTER", "GETKEYSINSLOT", slot, 1000))
+		if err != nil {
+			tb.Error(err)
+			return
+		}
+		steps := []func() (any, error){
+			func() (any, error) { return o.Do("CLUSTER", "SETSLOT", slot, "IMPORTING", source) },
+			func() (any, error) { return f.Do("CLUSTER", "SETSLOT", slot, "MIGRATING", target) },
+		}
+		for len(keys) > 0 { // one at a time, so that there are moments at which keys of one incident are on two servers
+			key := keys[0]
+			keys = keys[1:]
+			steps = append(steps, func() (any, error) { return f.Do("MIGRATE", "127.0.0.1", to.Port, key, 0, 5000) })
+		}
+		steps = append(steps,
+			func() (any, error) { return o.Do("CLUSTER", "SETSLOT", slot, "NODE", target) },
+			func() (any, error) { return f.Do("CLUSTER", "SETSLOT", slot, "NODE", target) },
+		)
+		for _, step := range steps {
+			if _, err := step(); err != nil {
+				tb.Errorf("slot %d: %v", slot, err)
+				return
+			}
+		}
+	}
 }
 
 // Until waits for a condition.

@@ -27,6 +27,8 @@ type Node struct {
 	Name string
 	// Send hands an alert to the receiver. False: it failed, and is tried again after a second.
 	Send func(Sent) bool
+	// Now is the node's clock; nil: time.Now.
+	Now func() time.Time
 	// Done is called when an alert was delivered.
 	Done func()
 
@@ -70,6 +72,13 @@ func NewNode(name string, send func(Sent) bool) *Node {
 	return &Node{Name: name, Send: send, rows: map[string]*row{}, outcomes: map[string]int64{}}
 }
 
+func (n *Node) now() time.Time {
+	if n.Now == nil {
+		return time.Now()
+	}
+	return n.Now()
+}
+
 // SetFail sets a function that is asked before each transaction; an error aborts it. nil: none.
 func (n *Node) SetFail(fail func(transaction string) error) {
 	n.mu.Lock()
@@ -90,7 +99,7 @@ func (n *Node) Kill() {
 }
 
 // Start lets a killed node work again: what was due is delivered, as a store does that is opened.
-func (n *Node) Start(now time.Time) {
+func (n *Node) Start() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.dead = false
@@ -113,7 +122,7 @@ func (n *Node) Candidate(c fleet.Candidate, counts fleet.Counts, first, last tim
 	}
 	r := &row{Candidate: c, counts: counts, first: first, last: last, handOver: c.HandOver, settle: fleet.Work{Key: c.Key}, how: "alone", made: time.Now(), nodes: 1}
 	n.rows[c.ID] = r
-	n.due(r, time.Until(c.Until))
+	n.due(r, c.Until.Sub(n.now()))
 	return []fleet.Candidate{c}
 }
 
@@ -184,7 +193,7 @@ func (n *Node) Asked(ctx context.Context, due time.Time) (list []fleet.Candidate
 	for _, id := range slices.Sorted(maps.Keys(n.rows)) {
 		if r := n.rows[id]; r.outcome == 0 && !r.begun {
 			r.Until = due
-			n.due(r, time.Until(due))
+			n.due(r, due.Sub(n.now()))
 			list = append(list, r.Candidate)
 		}
 	}
@@ -221,7 +230,7 @@ func (n *Node) Decide(ctx context.Context, list []fleet.Decision) (late []string
 			n.seq++
 			n.outbox = append(n.outbox, fleet.Unreported{
 				Gift:    fleet.Gift{Key: r.Key, Seq: n.seq, Counts: r.counts, Terms: r.Terms, Title: r.Title, Sample: []byte(n.Name)},
-				FirstAt: r.first, LastAt: r.last, HeldAt: time.Now(),
+				FirstAt: r.first, LastAt: r.last, HeldAt: n.now(),
 			})
 			delete(n.rows, d.ID)
 		case fleet.Knows:
