@@ -6,11 +6,8 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+	"github.com/tinyforge/fluentbit-trigger/engine/state/deadline"
 )
-
-// AbsenceGrace is the earliest time after a start at which an absence is reported: lines written while the program was down are read first.
-// After a longer stop nobody knows which lines came meanwhile, so the wait restarts.
-const AbsenceGrace = 5 * time.Minute
 
 // absenceTimer is a rule that waits for lines of a workload, or of all of them together. The wait goes by arrival; when the last hit happened goes by the
 // records' clock.
@@ -28,40 +25,17 @@ type absenceTimer struct {
 	since      int64         // when the first of the suppressed hits happened
 	source     *model.Source // of the last hit, or of the first record; nil when there was none
 	restored   bool          // from saved state, and no rules were in force since
-	timer      timer
+	timer      deadline.Timer
 }
 
-// OnSource starts the absence timers of rules that wait for lines of a source's workload.
-func (k *Keyed) OnSource(absent []*rules.Rule, s *model.Source, now int64) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, r := range absent {
-		k.startAbsence(r, s.Workload, s, now)
-	}
-}
-
-// startAbsence begins an absence timer unless it runs.
-func (k *Keyed) startAbsence(r *rules.Rule, workload string, s *model.Source, now int64) *absenceTimer {
-	key := rules.AbsenceKey(r, workload)
-	if t, ok := k.absences.Get(key); ok {
-		// A wait that began with a reload has seen no record; the first one gives it host and tag.
-		if t.source == nil {
-			t.source = s
-		}
-		return t
-	}
-	t := &absenceTimer{key: key, began: now, from: now, source: s}
-	t.timer.absence = t
-	k.absences.Add(key, t)
-	k.due.set(&t.timer, t.deadline(r))
-	return t
-}
+// Name implements deadline.Owner.
+func (t *absenceTimer) Name() string { return t.key }
 
 // clone returns a copy that shares nothing that changes.
 func (t *absenceTimer) clone() *absenceTimer {
 	c := *t
-	c.timer = timer{}
-	c.timer.absence = &c
+	c.timer = deadline.Timer{}
+	c.timer.Owner = &c
 	return &c
 }
 
@@ -152,24 +126,6 @@ func (t *absenceTimer) commitDue(out dueOutcome, at int64) {
 		t.absent, t.sent = true, true
 		t.suppressed, t.since = [model.NumReasons]int64{}, 0
 	}
-}
-
-// absenceDue reports an absence whose time has come.
-func (k *Keyed) absenceDue(t *absenceTimer, at int64, dst []model.Alert) []model.Alert {
-	r := k.rule(t.key, t.workload())
-	a, out := decideAbsence(r, t, at, k.muting())
-	t.commitDue(out, at)
-	k.due.set(&t.timer, t.deadline(r))
-	// A delay is not saved, because a restart sets its own grace period.
-	if out == unsent || out == sendable {
-		k.absences.Touch(t.key)
-	}
-	if out == sendable {
-		r.Counters.Absence()
-		k.muting().observe(subjectOf(r, &a), at, false)
-		dst = append(dst, a)
-	}
-	return dst
 }
 
 // absence is the alert about a wait in vain.

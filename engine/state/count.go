@@ -1,8 +1,6 @@
 package state
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
 	"slices"
 	"sort"
 
@@ -17,15 +15,6 @@ type mark struct {
 	at    int64 // ns, by the records' clock
 	value ValueID
 	hit   uint64 // number of the hit: the order of arrival
-}
-
-// ValueID identifies a value that is counted once. It is a part of a cryptographic digest, for whoever writes the lines could choose values that
-// share a weaker one.
-type ValueID uint64
-
-func NewValue(value []byte) ValueID {
-	sum := sha256.Sum256(value)
-	return ValueID(binary.BigEndian.Uint64(sum[:]))
 }
 
 // slidingCount counts a key's hits for the threshold. Records may come in any order of their times, so it remembers the last 2 × count hits, or

@@ -8,6 +8,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 	"github.com/tinyforge/fluentbit-trigger/engine/mute"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+	"github.com/tinyforge/fluentbit-trigger/engine/state/deadline"
 )
 
 // Draft decides about the hits of a record without consequences, one after another as they would be: a token that the first of them takes is missing for the
@@ -24,7 +25,7 @@ type Draft struct {
 	absences  map[string]*absenceTimer
 	templates map[TemplateID]*templateSeen
 	sequences map[SequenceID]*steps
-	due       deadlines // of the copies
+	due       deadline.Heap // of the copies
 }
 
 // Draft returns a draft by the rules of a snapshot, with copies of all that is due by now.
@@ -36,14 +37,16 @@ func (k *Keyed) Draft(n *rules.Snapshot, now int64) *Draft {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	d.limits = k.limits
-	for _, t := range k.due.heap {
-		switch {
-		case t.due > now:
-		case t.absence != nil:
-			d.copyAbsence(t.absence.key)
-		default:
-			d.copyKey(t.key.key)
-			if shown := t.key.unreported.sample; shown != nil {
+	for t := range k.due.All() {
+		if t.Due() > now {
+			continue
+		}
+		switch of := t.Owner.(type) {
+		case *absenceTimer:
+			d.copyAbsence(of.key)
+		case *keyState:
+			d.copyKey(of.key)
+			if shown := of.unreported.sample; shown != nil {
 				d.copyBucket(model.AppendBucket(nil, shown.source))
 			}
 		}
@@ -77,7 +80,7 @@ func (d *Draft) copyKey(key string) {
 	}
 	c := s.clone()
 	d.keys[key] = c
-	d.due.set(&c.timer, s.timer.due)
+	d.due.Set(&c.timer, s.timer.Due())
 }
 
 func (d *Draft) copySteps(id SequenceID) {
@@ -95,7 +98,7 @@ func (d *Draft) step(h *HitContext) {
 		}
 		d.sequences[one.ID].add(h.At)
 		if s := d.keys[one.Key]; one.Ends && s != nil && s.answer(h.At) {
-			d.due.set(&s.timer, 0)
+			d.due.Set(&s.timer, 0)
 		}
 	}
 }
@@ -115,7 +118,7 @@ func (d *Draft) copyAbsence(key string) {
 	}
 	c := t.clone()
 	d.absences[key] = c
-	d.due.set(&c.timer, t.timer.due)
+	d.due.Set(&c.timer, t.timer.Due())
 }
 
 // Deployed has the record make an image appear, which ends silences before anything that is due is done.
@@ -142,12 +145,13 @@ func (d *Draft) muting() *muting { return &muting{d.of.mutes, d.inhibitor, d.rul
 
 // Advance does all that is due by now.
 func (d *Draft) Advance(now int64) {
-	for t := d.due.first(); t != nil && t.due <= now; t = d.due.first() {
-		at := t.due
-		if t.key != nil {
-			d.keyDue(t.key, at, now)
-		} else {
-			d.absenceDue(t.absence, at)
+	for t := d.due.First(); t != nil && t.Due() <= now; t = d.due.First() {
+		at := t.Due()
+		switch of := t.Owner.(type) {
+		case *keyState:
+			d.keyDue(of, at, now)
+		case *absenceTimer:
+			d.absenceDue(of, at)
 		}
 	}
 }
@@ -157,7 +161,7 @@ func (d *Draft) keyDue(s *keyState, at, now int64) {
 	if ends := s.incident.ends(r); ends != 0 && ends <= at {
 		a := s.end(at, nil)
 		s.closeIncident()
-		d.due.set(&s.timer, 0)
+		d.due.Set(&s.timer, 0)
 		if r != nil {
 			d.muting().observe(subjectOf(r, &a), at, true)
 		}
@@ -165,7 +169,7 @@ func (d *Draft) keyDue(s *keyState, at, now int64) {
 	}
 	shown := s.unreported.sample
 	if shown == nil || shown.text == nil { // a worker is rendering it: its roll-up is for later
-		d.due.set(&s.timer, 0)
+		d.due.Set(&s.timer, 0)
 		return
 	}
 	b := d.tokens(model.AppendBucket(nil, shown.source))
@@ -178,14 +182,14 @@ func (d *Draft) keyDue(s *keyState, at, now int64) {
 		s.onRollup(r, &a, at)
 		d.muting().observe(subjectOf(r, &a), at, false)
 	}
-	d.due.set(&s.timer, s.deadline(r))
+	d.due.Set(&s.timer, s.deadline(r))
 }
 
 func (d *Draft) absenceDue(t *absenceTimer, at int64) {
 	r := ruleOf(d.rules, t.key, t.workload())
 	a, out := decideAbsence(r, t, at, d.muting())
 	t.commitDue(out, at)
-	d.due.set(&t.timer, t.deadline(r))
+	d.due.Set(&t.timer, t.deadline(r))
 	if out == sendable {
 		d.muting().observe(subjectOf(r, &a), at, false)
 	}
@@ -197,12 +201,12 @@ func (d *Draft) Evaluate(h *HitContext, now int64) {
 		t := d.absences[rules.AbsenceKey(h.Rule, h.Source.Workload)]
 		if t == nil { // the wait would begin with the hit
 			t = &absenceTimer{key: rules.AbsenceKey(h.Rule, h.Source.Workload), began: now, from: now}
-			t.timer.absence = t
+			t.timer.Owner = t
 			d.absences[t.key] = t
 		}
 		h.Decision = decideExpected(h.Rule, t, h, now)
 		t.commit(h, now)
-		d.due.set(&t.timer, t.deadline(h.Rule))
+		d.due.Set(&t.timer, t.deadline(h.Rule))
 		d.step(h)
 		return
 	}
@@ -226,7 +230,7 @@ func (d *Draft) Evaluate(h *HitContext, now int64) {
 	s.clampFuture(now)
 	next, v := decide(h.Rule, s, h, &b, now)
 	s.commit(h, &next, &v, &b, now)
-	d.due.set(&s.timer, s.deadline(rollupRule(d.rules, s, h)))
+	d.due.Set(&s.timer, s.deadline(rollupRule(d.rules, s, h)))
 	if h.happened() {
 		d.step(h)
 	}
@@ -241,7 +245,7 @@ func (d *Draft) End(e *Ending, now int64) (n int) {
 			continue
 		}
 		a := s.endBy(e, now)
-		d.due.set(&s.timer, 0)
+		d.due.Set(&s.timer, 0)
 		d.muting().observe(subjectOf(e.Rule, &a), now, true)
 		n++
 	}

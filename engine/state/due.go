@@ -29,8 +29,8 @@ func (k *Keyed) NextDue() (at int64, ok bool) {
 	if len(k.pendingAbsences) > 0 {
 		return k.latest, true
 	}
-	if t := k.due.first(); t != nil {
-		return t.due, true
+	if t := k.due.First(); t != nil {
+		return t.Due(), true
 	}
 	return 0, false
 }
@@ -46,18 +46,19 @@ func (k *Keyed) runDue(now int64, dst []model.Alert) (_ []model.Alert, more bool
 	}
 	k.pendingAbsences = nil
 	for range k.Batch() {
-		t := k.due.first()
-		switch {
-		case t == nil || t.due > now:
+		t := k.due.First()
+		if t == nil || t.Due() > now {
 			return dst, false
-		case t.key != nil:
-			dst = k.keyDue(t.key, t.due, now, dst)
-		default:
-			dst = k.absenceDue(t.absence, t.due, dst)
+		}
+		switch of := t.Owner.(type) {
+		case *keyState:
+			dst = k.keyDue(of, t.Due(), now, dst)
+		case *absenceTimer:
+			dst = k.absenceDue(of, t.Due(), dst)
 		}
 	}
-	t := k.due.first()
-	return dst, t != nil && t.due <= now
+	t := k.due.First()
+	return dst, t != nil && t.Due() <= now
 }
 
 // Batch is how many things are done at once: fewer where each is looked for in many silences.
@@ -78,7 +79,7 @@ func (k *Keyed) Adopt(n *rules.Snapshot) {
 	k.rules = n
 	for _, s := range k.keys.All() {
 		if s.reportsLater() {
-			k.due.set(&s.timer, k.fromNow(s.deadline(k.rule(s.key, s.workload())), s.restored))
+			k.due.Set(&s.timer, k.fromNow(s.deadline(k.rule(s.key, s.workload())), s.restored))
 		}
 		// Only the first rules after a start may find a deadline in the past.
 		s.restored = false
@@ -90,7 +91,7 @@ func (k *Keyed) Adopt(n *rules.Snapshot) {
 			k.absences.Drop(t.key)
 			continue
 		}
-		k.due.set(&t.timer, k.fromNow(t.deadline(r), t.restored))
+		k.due.Set(&t.timer, k.fromNow(t.deadline(r), t.restored))
 		t.restored = false
 	}
 	k.pendingAbsences = n.PendingAbsences()
@@ -110,13 +111,13 @@ func (k *Keyed) Skip(ns, now int64) {
 	for _, t := range k.absences.All() {
 		r := k.rule(t.key, t.workload())
 		t.skip(ns, now)
-		k.due.set(&t.timer, t.deadline(r))
+		k.due.Set(&t.timer, t.deadline(r))
 		k.absences.Touch(t.key)
 	}
 	for _, s := range k.keys.All() {
 		if s.incident != nil {
 			s.incident.skip(ns)
-			k.due.set(&s.timer, s.deadline(k.rule(s.key, s.workload())))
+			k.due.Set(&s.timer, s.deadline(k.rule(s.key, s.workload())))
 			k.keys.Touch(s.hash)
 		}
 		shown := s.unreported.sample
@@ -125,7 +126,7 @@ func (k *Keyed) Skip(ns, now int64) {
 		}
 		if r := k.rule(s.key, shown.source.Workload); r != nil && r.Settings.Without != "" {
 			shown.from += ns
-			k.due.set(&s.timer, s.deadline(r))
+			k.due.Set(&s.timer, s.deadline(r))
 			k.keys.Touch(s.hash)
 		}
 	}
@@ -138,7 +139,7 @@ func (k *Keyed) Skip(ns, now int64) {
 	for _, s := range k.keys.All() {
 		s.clampFuture(now)
 		if s.reportsLater() {
-			k.due.set(&s.timer, s.deadline(k.rule(s.key, s.workload())))
+			k.due.Set(&s.timer, s.deadline(k.rule(s.key, s.workload())))
 		}
 		k.keys.Touch(s.hash)
 	}
@@ -158,9 +159,46 @@ func (k *Keyed) Skip(ns, now int64) {
 	}
 }
 
-func (k *Keyed) muting() *muting {
-	if k.mutes == nil || k.rules == nil {
-		return &muting{}
+// OnSource starts the absence timers of rules that wait for lines of a source's workload.
+func (k *Keyed) OnSource(absent []*rules.Rule, s *model.Source, now int64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, r := range absent {
+		k.startAbsence(r, s.Workload, s, now)
 	}
-	return &muting{k.mutes, k.mutes.Inhibitor, k.rules.Inhibits, nil}
+}
+
+// startAbsence begins an absence timer unless it runs.
+func (k *Keyed) startAbsence(r *rules.Rule, workload string, s *model.Source, now int64) *absenceTimer {
+	key := rules.AbsenceKey(r, workload)
+	if t, ok := k.absences.Get(key); ok {
+		// A wait that began with a reload has seen no record; the first one gives it host and tag.
+		if t.source == nil {
+			t.source = s
+		}
+		return t
+	}
+	t := &absenceTimer{key: key, began: now, from: now, source: s}
+	t.timer.Owner = t
+	k.absences.Add(key, t)
+	k.due.Set(&t.timer, t.deadline(r))
+	return t
+}
+
+// absenceDue reports an absence whose time has come.
+func (k *Keyed) absenceDue(t *absenceTimer, at int64, dst []model.Alert) []model.Alert {
+	r := k.rule(t.key, t.workload())
+	a, out := decideAbsence(r, t, at, k.muting())
+	t.commitDue(out, at)
+	k.due.Set(&t.timer, t.deadline(r))
+	// A delay is not saved, because a restart sets its own grace period.
+	if out == unsent || out == sendable {
+		k.absences.Touch(t.key)
+	}
+	if out == sendable {
+		r.Counters.Absence()
+		k.muting().observe(subjectOf(r, &a), at, false)
+		dst = append(dst, a)
+	}
+	return dst
 }

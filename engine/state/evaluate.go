@@ -59,7 +59,7 @@ func (k *Keyed) evaluateKey(h *HitContext, now int64) {
 	k.track(s)
 	// The deadline follows from the new state, and addMarks may forget other keys, but not this one: it was used last.
 	k.addMarks(len(s.count.marks) - before)
-	k.due.set(&s.timer, s.deadline(rollupRule(k.rules, s, h)))
+	k.due.Set(&s.timer, s.deadline(rollupRule(k.rules, s, h)))
 	k.keys.Touch(s.hash)
 	// After the decision, because a hit below its threshold is no step.
 	if h.happened() {
@@ -72,7 +72,7 @@ func (k *Keyed) evaluateExpected(h *HitContext, now int64) {
 	// The decision comes before the commit, which resets the times that it reports.
 	h.Decision = decideExpected(h.Rule, t, h, now)
 	t.commit(h, now)
-	k.due.set(&t.timer, t.deadline(h.Rule))
+	k.due.Set(&t.timer, t.deadline(h.Rule))
 	k.absences.Touch(t.key)
 	k.step(h)
 }

@@ -177,7 +177,7 @@ func (saved *savedKey) state(key string) *keyState {
 		unreported: unreported{suppressed: suppressedOf(saved.Suppressed), first: saved.First, last: saved.Last},
 		count:      saved.Marks.count(saved.Distinct),
 	}
-	s.timer.key = s
+	s.timer.Owner = s
 	if e := saved.Episode; e != nil {
 		s.episode = episode{began: e.Began, lastHit: e.LastHit, arrived: e.Arrived, step: e.Step}
 	}
@@ -228,7 +228,7 @@ func (s *savedAbsence) timer(key string, now, stopped int64) *absenceTimer {
 		key: key, began: s.Began, from: s.From, arrived: s.Arrived, lastHit: s.LastHit, absent: s.Absent, sent: s.Sent, triggers: s.Triggers,
 		suppressed: suppressedOf(s.Suppressed), since: s.Since, restored: true,
 	}
-	t.timer.absence = t
+	t.timer.Owner = t
 	if s.Source != nil {
 		t.source = s.Source.Source()
 	}

@@ -1,6 +1,11 @@
 package state
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"strings"
+
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 	"github.com/tinyforge/fluentbit-trigger/engine/mute"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
@@ -57,4 +62,66 @@ type Decision struct {
 	Triggers   []string // resolved: that sent the absence; nil: unknown
 	Counted    int      // hits, or different values, that count for the threshold
 	Sample     *Sample  // that shows the hit, and is to be rendered; commit sets it
+}
+
+// Prefixes of the keys of saved entries.
+const (
+	KeyPrefix      = "key/"
+	bucketPrefix   = "bucket/"
+	absencePrefix  = "absence/"
+	templatePrefix = "seen/"
+	sequencePrefix = "sequence/"
+	ClockKey       = "clock"
+)
+
+// TemplateID identifies a template of a rule and a workload.
+type TemplateID [model.DigestLen]byte
+
+// NewTemplate returns the id of a template.
+func NewTemplate(rule, workload string, template []byte) TemplateID {
+	return model.DigestOf(rule, workload, template)
+}
+
+func parseTemplateID(stateKey string) (id TemplateID, ok bool) {
+	text, ok := strings.CutPrefix(stateKey, templatePrefix)
+	if !ok || len(text) != hex.EncodedLen(len(id)) {
+		return id, false
+	}
+	_, err := hex.Decode(id[:], []byte(text))
+	return id, err == nil
+}
+
+func (id TemplateID) stateKey() string { return templatePrefix + hex.EncodeToString(id[:]) }
+
+// SequenceID identifies the values of by in the sequence of a rule.
+type SequenceID [model.DigestLen]byte
+
+// NewSequence returns the id of the key of a sequence: the id of the rule that has it, and the values of by.
+func NewSequence(key []byte) SequenceID { return model.DigestOf("sequence", "", key) }
+
+func (id SequenceID) stateKey() string { return sequencePrefix + hex.EncodeToString(id[:]) }
+
+func parseSequenceID(stateKey string) (id SequenceID, ok bool) {
+	text, ok := strings.CutPrefix(stateKey, sequencePrefix)
+	if !ok || len(text) != hex.EncodedLen(len(id)) {
+		return id, false
+	}
+	_, err := hex.Decode(id[:], []byte(text))
+	return id, err == nil
+}
+
+// Step is a hit of the other rule, for a sequence that names its rule.
+type Step struct {
+	ID   SequenceID
+	Key  string // of the sequence, and so of the state of a rule with without
+	Ends bool   // it ends the wait of such a rule
+}
+
+// ValueID identifies a value that is counted once. It is a part of a cryptographic digest, for whoever writes the lines could choose values that
+// share a weaker one.
+type ValueID uint64
+
+func NewValue(value []byte) ValueID {
+	sum := sha256.Sum256(value)
+	return ValueID(binary.BigEndian.Uint64(sum[:]))
 }

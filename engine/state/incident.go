@@ -232,7 +232,7 @@ func (k *Keyed) endBatch(e *Ending, keys []string, now int64, dst []model.Alert)
 		}
 		a := s.endBy(e, now)
 		k.track(s)
-		k.due.set(&s.timer, 0)
+		k.due.Set(&s.timer, 0)
 		k.keys.Touch(s.hash)
 		e.Rule.Counters.Resolve()
 		k.muting().observe(subjectOf(e.Rule, &a), now, true)

@@ -1,9 +1,16 @@
 package state
 
 import (
+	"time"
+
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+	"github.com/tinyforge/fluentbit-trigger/engine/state/deadline"
 )
+
+// AbsenceGrace is the earliest time after a start at which an absence is reported: lines written while the program was down are read first.
+// After a longer stop nobody knows which lines came meanwhile, so the wait restarts.
+const AbsenceGrace = 5 * time.Minute
 
 // keyState is the state of one cooldown key: five machines, each of which knows nothing of the others. It holds nothing of the rule but its id, which the
 // key begins with, so that no snapshot outlives its reload for the sake of a key.
@@ -21,21 +28,24 @@ type keyState struct {
 	group      *templateGroup
 	open       *openIncidents // that the key is in, at place; nil: its incident is not open
 	place      int
-	timer      timer
+	timer      deadline.Timer
 }
 
 func newKeyState(key string) *keyState {
 	s := &keyState{key: key}
-	s.timer.key = s
+	s.timer.Owner = s
 	return s
 }
+
+// Name implements deadline.Owner.
+func (s *keyState) Name() string { return s.key }
 
 // clone returns a copy that shares nothing that changes.
 func (s *keyState) clone() *keyState {
 	c := *s
 	// Group, list and timer belong to the original: with them a draft could change the engine.
-	c.group, c.open, c.timer = nil, nil, timer{}
-	c.timer.key = &c
+	c.group, c.open, c.timer = nil, nil, deadline.Timer{}
+	c.timer.Owner = &c
 	c.incident = s.incident.clone()
 	c.count.marks = append([]mark(nil), s.count.marks...)
 	if s.unreported.sample != nil {

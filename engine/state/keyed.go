@@ -2,7 +2,7 @@
 //
 // The state of a key is five machines that know nothing of each other: window (the cooldown), unreported (hits suppressed since the last alert),
 // slidingCount (the threshold), episode (the escalation) and incident (the end of what alerts began). Beside the
-// keys there are token buckets (outside.go), templates that were seen (templates.go), the hits of other rules that sequences ask for (sequence.go), and absences (absence.go).
+// keys there are token buckets (outside.go), templates that were seen (seen.go), the hits of other rules that sequences ask for (sequence.go), and absences (absence.go).
 //
 // A line that is no hit may end incidents: Keyed.End. Three functions decide, each without side effects: decide about a hit, in the order of docs/counting.md, decideExpected about a hit of an absence rule,
 // decideRollup and decideAbsence when time has come. Keyed commits their outcomes (evaluate.go, due.go); a Draft, for Explain, puts them into effect on copies
@@ -18,6 +18,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 	"github.com/tinyforge/fluentbit-trigger/engine/mute"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+	"github.com/tinyforge/fluentbit-trigger/engine/state/deadline"
 	"github.com/tinyforge/fluentbit-trigger/engine/table"
 )
 
@@ -39,7 +40,7 @@ type Keyed struct {
 	sequences       *table.Table[SequenceID, *steps]
 	groups          map[string]*templateGroup
 	open            map[string]*openIncidents // by rule and workload
-	due             deadlines
+	due             deadline.Heap
 	marks           int                    // of all keys
 	rules           *rules.Snapshot        // in force, for alerts that time makes; nil before there are any
 	pendingAbsences []rules.AbsenceToStart // that begin at the next moment
@@ -49,12 +50,6 @@ type Keyed struct {
 	clocked    int64    // latest as it was saved
 	overflow   int64    // hits sent because a rule's templates were too many
 	limits     rules.Limits
-}
-
-func NewKeyed(limits rules.Limits, m *mute.Board, counters func(id string) *model.RuleCounters) *Keyed {
-	k := &Keyed{mutes: m, countersBy: counters, seed: maphash.MakeSeed(), groups: map[string]*templateGroup{}, open: map[string]*openIncidents{}, limits: limits}
-	k.newTables(limits.MaxKeys)
-	return k
 }
 
 // setLimits puts other limits in force. State beyond a smaller bound is forgotten, oldest first.
@@ -70,7 +65,7 @@ func (k *Keyed) setLimits(limits rules.Limits) {
 // keyRemoved ends the state of a key that was removed. Hits that it had not reported yet are counted as forgotten.
 func (k *Keyed) keyRemoved(s *keyState) {
 	// A timer that stayed in the heap would fire for a key that no table holds.
-	k.due.set(&s.timer, 0)
+	k.due.Set(&s.timer, 0)
 	k.marks -= len(s.count.marks)
 	if s.group != nil {
 		k.leave(s)
@@ -118,6 +113,15 @@ func (k *Keyed) drop(s *keyState) {
 	k.keys.Drop(s.hash)
 }
 
+// leave takes a key out of its group.
+func (k *Keyed) leave(s *keyState) {
+	delete(s.group.keys, s)
+	if len(s.group.keys) == 0 {
+		delete(k.groups, s.group.key)
+	}
+	s.group = nil
+}
+
 // rule returns the rule in force that a key belongs to, as it applies to a workload; nil if it was removed.
 func (k *Keyed) rule(key, workload string) *rules.Rule { return ruleOf(k.rules, key, workload) }
 
@@ -126,6 +130,61 @@ func ruleOf(n *rules.Snapshot, key, workload string) *rules.Rule {
 		return nil
 	}
 	return n.Find(ruleID(key), workload)
+}
+
+// stepsOf returns the hits of the other rule for a hit, or nil.
+func (k *Keyed) stepsOf(h *HitContext) *steps {
+	if h.Rule.Settings.Other() == "" {
+		return nil
+	}
+	s, _ := k.sequences.Get(h.Sequence)
+	return s
+}
+
+// step notes a hit in the sequences of other rules.
+func (k *Keyed) step(h *HitContext) {
+	for i := range h.Steps {
+		one := &h.Steps[i]
+		// Noted even if it ends a wait: a hit that comes later may have happened before it.
+		if s, ok := k.sequences.Get(one.ID); ok {
+			s.add(h.At)
+			k.sequences.Touch(one.ID)
+		} else {
+			k.sequences.Add(one.ID, &steps{[]int64{h.At}})
+		}
+		if s := k.peek(one.Key); one.Ends && s != nil && s.answer(h.At) {
+			k.due.Set(&s.timer, 0)
+			k.keys.Touch(s.hash)
+		}
+	}
+}
+
+func (k *Keyed) bucketOf(container []byte) *bucket {
+	if b, ok := k.buckets.Get(k.hash(container)); ok && b.key == string(container) {
+		return b
+	}
+	return nil
+}
+
+func (k *Keyed) fill(b *bucket, container []byte, arrival int64) {
+	if b == nil {
+		b = &bucket{key: string(container), hash: k.hash(container)}
+		k.buckets.Evict(b.hash) // another container with the same hash
+		k.buckets.Add(b.hash, b)
+	}
+	b.arrival = arrival
+	k.buckets.Touch(b.hash)
+}
+
+func (k *Keyed) tokens(container []byte) tokens {
+	return tokens{of: k, limit: &k.limits.PerContainer, container: container}
+}
+
+func (k *Keyed) muting() *muting {
+	if k.mutes == nil || k.rules == nil {
+		return &muting{}
+	}
+	return &muting{k.mutes, k.mutes.Inhibitor, k.rules.Inhibits, nil}
 }
 
 // Stats returns how much is remembered, how much was forgotten because there was too much, and how many hits were sent because of too many templates.

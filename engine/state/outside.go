@@ -1,6 +1,7 @@
 package state
 
 import (
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
 	"github.com/tinyforge/fluentbit-trigger/engine/mute"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 )
@@ -56,27 +57,6 @@ func (t *tokens) consume() {
 	}
 }
 
-func (k *Keyed) bucketOf(container []byte) *bucket {
-	if b, ok := k.buckets.Get(k.hash(container)); ok && b.key == string(container) {
-		return b
-	}
-	return nil
-}
-
-func (k *Keyed) fill(b *bucket, container []byte, arrival int64) {
-	if b == nil {
-		b = &bucket{key: string(container), hash: k.hash(container)}
-		k.buckets.Evict(b.hash) // another container with the same hash
-		k.buckets.Add(b.hash, b)
-	}
-	b.arrival = arrival
-	k.buckets.Touch(b.hash)
-}
-
-func (k *Keyed) tokens(container []byte) tokens {
-	return tokens{of: k, limit: &k.limits.PerContainer, container: container}
-}
-
 // muting is the silences and inhibitions that alerts of time are asked about, and the alerts that inhibit.
 type muting struct {
 	board     *mute.Board     // nil: there is none
@@ -112,3 +92,9 @@ const (
 	unsent                     // the rule alerts nobody
 	sendable                   // an alert is sent
 )
+
+// subjectOf returns the subject of silences and inhibitions for an alert that time made.
+func subjectOf(r *rules.Rule, a *model.Alert) *rules.Subject {
+	s := rules.AlertSubject(r, a)
+	return &s
+}

@@ -41,7 +41,7 @@ func decideRollup(r *rules.Rule, s *keyState, at int64, m *muting, b *tokens) (n
 // open and the numbers stay.
 func (k *Keyed) keyDue(s *keyState, at, now int64, dst []model.Alert) []model.Alert {
 	if !s.reportsLater() {
-		k.due.set(&s.timer, 0)
+		k.due.Set(&s.timer, 0)
 		return dst
 	}
 	r := k.rule(s.key, s.workload())
@@ -49,7 +49,7 @@ func (k *Keyed) keyDue(s *keyState, at, now int64, dst []model.Alert) []model.Al
 		a := s.end(at, nil)
 		s.closeIncident()
 		k.track(s)
-		k.due.set(&s.timer, 0)
+		k.due.Set(&s.timer, 0)
 		k.keys.Touch(s.hash)
 		if r != nil {
 			a.Runbook = r.Settings.Runbook
@@ -60,7 +60,7 @@ func (k *Keyed) keyDue(s *keyState, at, now int64, dst []model.Alert) []model.Al
 	}
 	shown := s.unreported.sample
 	if shown == nil {
-		k.due.set(&s.timer, s.deadline(r))
+		k.due.Set(&s.timer, s.deadline(r))
 		return dst
 	}
 	if shown.text == nil { // another worker is rendering it
@@ -68,7 +68,7 @@ func (k *Keyed) keyDue(s *keyState, at, now int64, dst []model.Alert) []model.Al
 		if due != 0 {
 			due = now + 1
 		}
-		k.due.set(&s.timer, due)
+		k.due.Set(&s.timer, due)
 		return dst
 	}
 	b := k.tokens(model.AppendBucket(nil, shown.source))
@@ -81,7 +81,7 @@ func (k *Keyed) keyDue(s *keyState, at, now int64, dst []model.Alert) []model.Al
 	if next.token {
 		b.consume()
 	}
-	k.due.set(&s.timer, s.deadline(r))
+	k.due.Set(&s.timer, s.deadline(r))
 	switch out {
 	case sendable:
 		switch {
@@ -114,12 +114,6 @@ func (s *keyState) onRollup(r *rules.Rule, a *model.Alert, at int64) {
 	}
 }
 
-// subjectOf returns the subject of silences and inhibitions for an alert that time made.
-func subjectOf(r *rules.Rule, a *model.Alert) *rules.Subject {
-	s := rules.AlertSubject(r, a)
-	return &s
-}
-
 // shown returns the parts of an alert that time made which it has of the suppressed hits of a key, and of the one that it shows.
 func (s *keyState) shown(r *rules.Rule, at int64) model.Alert {
 	u := &s.unreported
@@ -148,5 +142,16 @@ func (s *keyState) rollup(r *rules.Rule, at int64) model.Alert {
 	late := shown.arrived - shown.at
 	a.Summary = model.OneLine(fmt.Sprintf("%d more in %s: %s", u.total(), model.Roughly(max(0, at-late-u.first)), text.Summary), model.MaxSummary)
 	a.WithLateness(late)
+	return a
+}
+
+// unanswered is the alert about a hit that the other rule did not follow.
+func (s *keyState) unanswered(r *rules.Rule, at int64) model.Alert {
+	shown := s.unreported.sample
+	a := s.shown(r, at)
+	a.Kind, a.Due = model.KindMissing, shown.arrived+int64(r.Settings.Within)
+	about := shown.text.Summary
+	a.Summary = model.OneLine(fmt.Sprintf("no %s for %s after: %s", r.Settings.Without, model.Roughly(int64(r.Settings.Within)), about), model.MaxSummary)
+	a.WithLateness(shown.arrived - shown.at)
 	return a
 }

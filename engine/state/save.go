@@ -2,15 +2,23 @@ package state
 
 import (
 	"cmp"
-	"encoding/hex"
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/mute"
+	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 	"github.com/tinyforge/fluentbit-trigger/engine/table"
 )
+
+func NewKeyed(limits rules.Limits, m *mute.Board, counters func(id string) *model.RuleCounters) *Keyed {
+	k := &Keyed{mutes: m, countersBy: counters, seed: maphash.MakeSeed(), groups: map[string]*templateGroup{}, open: map[string]*openIncidents{}, limits: limits}
+	k.newTables(limits.MaxKeys)
+	return k
+}
 
 // newTables makes the tables, each with its saved form.
 func (k *Keyed) newTables(size int) {
@@ -35,7 +43,7 @@ func (k *Keyed) newTables(size int) {
 		Copy:   func(t *absenceTimer) (any, bool) { return t.clone(), true },
 		Encode: func(c any) []byte { return marshal(saveAbsence(c.(*absenceTimer))) },
 		Removed: func(_ string, t *absenceTimer) {
-			k.due.set(&t.timer, 0)
+			k.due.Set(&t.timer, 0)
 			k.countForgotten(ruleID(t.key), model.Sum(&t.suppressed))
 		},
 	})
@@ -151,7 +159,7 @@ func (r *restoring) entry(e model.StateEntry) (kept bool, err error) {
 			k.keys.Touch(s.hash) // the wait goes on from elsewhere
 		}
 		if k.rules != nil && s.reportsLater() {
-			k.due.set(&s.timer, s.deadline(k.rule(key, s.workload())))
+			k.due.Set(&s.timer, s.deadline(k.rule(key, s.workload())))
 		}
 		return true, nil
 	}
@@ -176,7 +184,7 @@ func (r *restoring) entry(e model.StateEntry) (kept bool, err error) {
 		k.absences.Restore(key, t)
 		k.absences.Touch(key) // the wait goes on from elsewhere
 		if k.rules != nil {
-			k.due.set(&t.timer, t.deadline(k.rule(key, t.workload())))
+			k.due.Set(&t.timer, t.deadline(k.rule(key, t.workload())))
 		}
 		return true, nil
 	}
@@ -208,35 +216,3 @@ func (r *restoring) entry(e model.StateEntry) (kept bool, err error) {
 	}
 	return false, fmt.Errorf("unknown kind of entry")
 }
-
-// Prefixes of the keys of saved entries.
-const (
-	KeyPrefix      = "key/"
-	bucketPrefix   = "bucket/"
-	absencePrefix  = "absence/"
-	templatePrefix = "seen/"
-	sequencePrefix = "sequence/"
-	ClockKey       = "clock"
-)
-
-// TemplateID identifies a template of a rule and a workload.
-type TemplateID [model.DigestLen]byte
-
-// NewTemplate returns the id of a template.
-func NewTemplate(rule, workload string, template []byte) TemplateID {
-	return model.DigestOf(rule, workload, template)
-}
-
-func parseTemplateID(stateKey string) (id TemplateID, ok bool) {
-	text, ok := strings.CutPrefix(stateKey, templatePrefix)
-	if !ok || len(text) != hex.EncodedLen(len(id)) {
-		return id, false
-	}
-	_, err := hex.Decode(id[:], []byte(text))
-	return id, err == nil
-}
-
-func (id TemplateID) stateKey() string { return templatePrefix + hex.EncodeToString(id[:]) }
-
-// templateSeen is the first and the latest time at which a template was seen, by the records' clock, and the latest one that was saved.
-type templateSeen struct{ first, last, saved int64 }

@@ -1,32 +1,9 @@
 package state
 
-import (
-	"encoding/hex"
-	"fmt"
-	"slices"
-	"strings"
-
-	"github.com/tinyforge/fluentbit-trigger/engine/model"
-	"github.com/tinyforge/fluentbit-trigger/engine/rules"
-)
+import "slices"
 
 // maxSteps is how many hits of the other rule a sequence remembers.
 const maxSteps = 16
-
-// SequenceID identifies the values of by in the sequence of a rule.
-type SequenceID [model.DigestLen]byte
-
-// NewSequence returns the id of the key of a sequence: the id of the rule that has it, and the values of by.
-func NewSequence(key []byte) SequenceID { return model.DigestOf("sequence", "", key) }
-
-func (id SequenceID) stateKey() string { return sequencePrefix + hex.EncodeToString(id[:]) }
-
-// Step is a hit of the other rule, for a sequence that names its rule.
-type Step struct {
-	ID   SequenceID
-	Key  string // of the sequence, and so of the state of a rule with without
-	Ends bool   // it ends the wait of such a rule
-}
 
 // steps is when the other rule of a sequence was hit with the same values: the last maxSteps times, in the order of arrival, by the records' clock. Records may
 // come in any order of their times, so one time is not enough.
@@ -86,33 +63,6 @@ func (h *HitContext) happened() bool {
 	return h.inOrder && !h.known && (h.Overflow || h.Decision.Counted >= set.Count)
 }
 
-// stepsOf returns the hits of the other rule for a hit, or nil.
-func (k *Keyed) stepsOf(h *HitContext) *steps {
-	if h.Rule.Settings.Other() == "" {
-		return nil
-	}
-	s, _ := k.sequences.Get(h.Sequence)
-	return s
-}
-
-// step notes a hit in the sequences of other rules.
-func (k *Keyed) step(h *HitContext) {
-	for i := range h.Steps {
-		one := &h.Steps[i]
-		// Noted even if it ends a wait: a hit that comes later may have happened before it.
-		if s, ok := k.sequences.Get(one.ID); ok {
-			s.add(h.At)
-			k.sequences.Touch(one.ID)
-		} else {
-			k.sequences.Add(one.ID, &steps{[]int64{h.At}})
-		}
-		if s := k.peek(one.Key); one.Ends && s != nil && s.answer(h.At) {
-			k.due.set(&s.timer, 0)
-			k.keys.Touch(s.hash)
-		}
-	}
-}
-
 // answer ends the wait of a key, unless the other rule was hit before the hit that waits.
 func (s *keyState) answer(at int64) bool {
 	if s.unreported.sample == nil || at < s.unreported.sample.at {
@@ -120,24 +70,4 @@ func (s *keyState) answer(at int64) bool {
 	}
 	s.unreported.sample = nil
 	return true
-}
-
-// unanswered is the alert about a hit that the other rule did not follow.
-func (s *keyState) unanswered(r *rules.Rule, at int64) model.Alert {
-	shown := s.unreported.sample
-	a := s.shown(r, at)
-	a.Kind, a.Due = model.KindMissing, shown.arrived+int64(r.Settings.Within)
-	about := shown.text.Summary
-	a.Summary = model.OneLine(fmt.Sprintf("no %s for %s after: %s", r.Settings.Without, model.Roughly(int64(r.Settings.Within)), about), model.MaxSummary)
-	a.WithLateness(shown.arrived - shown.at)
-	return a
-}
-
-func parseSequenceID(stateKey string) (id SequenceID, ok bool) {
-	text, ok := strings.CutPrefix(stateKey, sequencePrefix)
-	if !ok || len(text) != hex.EncodedLen(len(id)) {
-		return id, false
-	}
-	_, err := hex.Decode(id[:], []byte(text))
-	return id, err == nil
 }

@@ -98,49 +98,6 @@ func (g *templateGroup) expired(r *rules.Rule, now int64) (expired []*keyState) 
 	return expired
 }
 
-// leave takes a key out of its group.
-func (k *Keyed) leave(s *keyState) {
-	delete(s.group.keys, s)
-	if len(s.group.keys) == 0 {
-		delete(k.groups, s.group.key)
-	}
-	s.group = nil
-}
-
-// lazySaves is the part of first_seen by which a saved time may be late while the engine runs: a frequent template is not saved at each
-// hit.
-const lazySaves = 64
-
-// lazyImage is by how much the saved time of a rule with first_seen = "image" may be late: only when a template was first seen matters there.
-const lazyImage = int64(time.Hour)
-
-// knows reports whether the template was seen within the time that the rule asks for, or later than the hit, whose record came late. With first_seen =
-// "image" it is known if it was seen before the hit's image appeared; of an image that nobody saw appear, from its second hit on. No time is later than now.
-func (t *templateSeen) knows(h *HitContext) bool {
-	if asked := h.Rule.Settings.FirstSeen; asked != rules.FirstSeenImage {
-		return h.At-t.last < int64(asked)
-	}
-	return h.ImageSince == 0 || t.first < h.ImageSince
-}
-
-// clampFuture sets times later than now, since the clock went back, to now.
-func (t *templateSeen) clampFuture(now int64) { t.first, t.last = min(t.first, now), min(t.last, now) }
-
-// observe notes the template of a hit, suppressed or not, and reports whether it is to be saved.
-func (t *templateSeen) observe(h *HitContext) (save bool) {
-	lazy := int64(h.Rule.Settings.FirstSeen) / lazySaves
-	if h.Rule.Settings.FirstSeen == rules.FirstSeenImage {
-		lazy = lazyImage
-	}
-	earlier := h.At < t.first // a record that came late
-	t.first, t.last = min(t.first, h.At), max(t.last, h.At)
-	if !earlier && t.last >= t.saved && t.last-t.saved <= lazy {
-		return false
-	}
-	t.saved = t.last
-	return true
-}
-
 // seenBefore notes the hit's template, and reports whether it was known.
 func (k *Keyed) seenBefore(h *HitContext, now int64) (known bool) {
 	if h.Rule.Settings.FirstSeen == 0 {
@@ -158,8 +115,4 @@ func (k *Keyed) seenBefore(h *HitContext, now int64) (known bool) {
 		k.templates.Touch(h.Template)
 	}
 	return known
-}
-
-func newTemplateSeen(h *HitContext) *templateSeen {
-	return &templateSeen{first: h.At, last: h.At, saved: h.At}
 }
