@@ -41,7 +41,7 @@ type Settings struct {
 	// The address to send to, http or https. It can contain tokens and is never shown. It must be set, here or as url_file or url_env, except for
 	// pagerduty, telegram and opsgenie, which have default addresses. gotify, alertmanager and opsgenie need the address of the server only, ntfy that
 	// of the topic, email that of a mail server: smtp://HOST (port 587 if none is set, encrypted by STARTTLS), or smtps://HOST (port 465, encrypted
-	// from the start).
+	// from the start). {id} in its path is replaced by the id of the alert or group.
 	URL setting.SecretSource `toml:"url"`
 	// The HTTP method: POST, PUT or PATCH.
 	Method string `toml:"method"`
@@ -82,7 +82,7 @@ type Settings struct {
 	// other format a bearer token.
 	Token setting.SecretSource `toml:"token"`
 
-	// The integration key of pagerduty (Events API v2).
+	// The integration key of pagerduty (Events API v2). A body can have it as {{ .RoutingKey }}.
 	RoutingKey setting.SecretSource `toml:"routing_key"`
 	// The chat of telegram: a number, or "@channel".
 	ChatID string `toml:"chat_id"`
@@ -104,8 +104,12 @@ type Settings struct {
 	// A template of the whole payload, which replaces that of the format. JSON with a Go text/template in each string, or one template for a content
 	// type text/…. In email it is the text: content_type must be text/plain or text/html.
 	Body string `toml:"body"`
-	// The content type of body.
+	// The content type of body. application/x-www-form-urlencoded sends the texts of a JSON object as a form.
 	ContentType string `toml:"content_type"`
+
+	// A regular expression (RE2 syntax) that the first 4 KiB of a successful answer must match, for services that answer 200 and name the error in the
+	// text. Otherwise the alert is sent again later. Unset: every 2xx counts.
+	Expect string `toml:"expect"`
 
 	// Signs each request as Standard Webhooks 1.0.0 specifies: a key "whsec_…" (base64), or several, separated by spaces or line ends, while keys
 	// are rotated.

@@ -113,7 +113,8 @@ func parseAddress(s *trigger.Settings, address setting.Secret, p *egress.Policy)
 	u, fault := egress.ParseMailServer(address.Reveal(), p)
 	if fault == nil && s.Username != "" && u.Scheme == "smtp" && s.StartTLS == trigger.StartTLSOff && !egress.IsLoopback(u.Hostname()) {
 		fault = &egress.URLFault{
-			Message: "must be on loopback where starttls is off and there is a password", Hint: "or anyone on the way can read the password: use smtps://, or remove starttls",
+			Message: "must be on loopback where starttls is off and there is a password",
+			Hint:    "or anyone on the way can read the password: use smtps://, or remove starttls",
 		}
 	}
 	return u, fault

@@ -46,7 +46,11 @@ func (x *exchange) check(ctx context.Context, answer *http.Response, err error) 
 	_ = answer.Body.Close()
 	answer.Body = http.NoBody // or go-retryablehttp would read the rest
 	if x.result.Outcome == trigger.Delivered {
-		return false
+		if x.via.expect == nil || x.via.expect.Match(text) {
+			return false
+		}
+		x.result.Outcome, x.result.Failure = trigger.RetryLater, trigger.FailureServer
+		x.result.Reason += ", but the answer is not the one that expect describes"
 	}
 	// Redacted before it is cut, because a part of a secret would not be recognized.
 	x.result.Detail = safetext.CutRunes(x.via.redactor.Redact(render.OneLine(string(text))), 300)

@@ -1,11 +1,16 @@
 package client
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
+	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -24,6 +29,7 @@ type overHTTP struct {
 	receiver *receiver.Receiver
 	redactor *Redactor
 	guard    *egress.Guard
+	expect   *regexp.Regexp // nil: every answer
 	http     *retryablehttp.Client
 	now      func() time.Time
 }
@@ -45,6 +51,9 @@ func newOverHTTP(s *trigger.Settings, c *credentials, to receiver.Endpoint, dial
 		method: s.Method, proxied: c.proxy != nil,
 		wire:     &wire{to, c.address, c.header(s, deps.UserAgent), c.signer, c.routingKey},
 		receiver: receiver.For(s), redactor: redactor, guard: dials, now: deps.Now,
+	}
+	if s.Expect != "" {
+		o.expect = regexp.MustCompile(s.Expect) // Validate has compiled it
 	}
 	o.http = o.retrying(&http.Client{
 		Transport: newTransport(s, c, dials, secured),
@@ -78,6 +87,25 @@ func (o *overHTTP) retrying(client *http.Client, retries int) *retryablehttp.Cli
 	}
 }
 
+// plainID matches the ids of alerts and groups, which need no escapes in a path.
+var plainID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
+
+// withID returns an address with {id} in its path replaced, for services that recognize a repeated request by an id in its address.
+func withID(address *url.URL, id string) string {
+	if !strings.Contains(address.Path, "{id}") {
+		return address.String()
+	}
+	if !plainID.MatchString(id) {
+		sum := sha256.Sum256([]byte(id))
+		id = hex.EncodeToString(sum[:16])
+	}
+	replaced := *address
+	// From the path as it is configured: net/url has no escaped form of it with braces that keeps an escaped slash.
+	replaced.RawPath = strings.NewReplacer("{id}", id, "%7Bid%7D", id).Replace(cmp.Or(address.RawPath, address.EscapedPath()))
+	replaced.Path = strings.ReplaceAll(address.Path, "{id}", id)
+	return replaced.String()
+}
+
 func (o *overHTTP) close() { o.http.HTTPClient.CloseIdleConnections() }
 
 func (o *overHTTP) secrets() []string {
@@ -100,7 +128,7 @@ func (o *overHTTP) send(ctx context.Context, m *outgoing) (result trigger.Result
 	if o.method == http.MethodGet {
 		payload, x.body = nil, nil
 	}
-	request, err := retryablehttp.NewRequestWithContext(withExchange(ctx, x), o.method, o.receiver.AddressOf(o.wire.to.URL, m.alerts).String(), payload)
+	request, err := retryablehttp.NewRequestWithContext(withExchange(ctx, x), o.method, withID(o.receiver.AddressOf(o.wire.to.URL, m.alerts), m.id), payload)
 	if err != nil { // not quoted, because it can contain the URL
 		return trigger.Result{Outcome: trigger.Dead, Failure: trigger.FailureClient, Reason: "cannot build the request"}
 	}

@@ -38,6 +38,10 @@ func Validate(s *trigger.Settings, policy egress.Settings) []setting.Fault {
 		fs.Required("name", "")
 	}
 	fs.OneOf("format", s.Format, receiver.Formats())
+	if _, err := regexp.Compile(s.Expect); err != nil {
+		message, hint := setting.ExplainRegexp(err)
+		fs.Add("expect", s.Expect, message, hint)
+	}
 	fs.OneOf("method", s.Method, []string{"POST", "PUT", "PATCH"})
 	for _, secret := range s.Secrets() {
 		secret.Source.Check(&fs, secret.Key)

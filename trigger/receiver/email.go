@@ -69,6 +69,7 @@ func needEmail(s *trigger.Settings, fs *setting.Faults) {
 		{s.SigningSecret.Key("signing_secret"), !s.SigningSecret.IsZero()},
 		{s.HubSecret.Key("hub_secret"), !s.HubSecret.IsZero()},
 		{s.ProxyURL.Key("proxy_url"), !s.ProxyURL.IsZero()},
+		{"expect", s.Expect != ""},
 	} {
 		if foreign.set {
 			fs.Conflict(foreign.field, "", "format", "must not be set: e-mail goes over SMTP, which has no such thing", "")

@@ -87,6 +87,7 @@ func (r *Renderer) templateData(v *render.View) *render.TemplateData {
 	return &render.TemplateData{
 		Alert: alerts[0], Alerts: alerts, Total: len(v.All), More: len(v.All) - len(alerts),
 		SuppressedText: render.SuppressedText(v.First()), Group: len(v.All) > 1,
+		RoutingKey: r.routingKey.Reveal(),
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"mime"
+	"net/url"
 	"slices"
 	"strings"
 	"text/template"
@@ -26,11 +27,15 @@ func bodyLimits() templates.Limits {
 
 var errTooLong = errors.New("the body is longer than 256 KiB")
 
+// formType is the content type of a form, as a browser sends it.
+const formType = "application/x-www-form-urlencoded"
+
 // Body is a compiled body setting. A JSON body is parsed first and each of its string values is a template, so that the output of a
 // template can never change the structure of the document. Keys are not templates.
 type Body struct {
 	ContentType string
-	document    any // of a JSON body: maps, slices, json.Number, bool, nil, and a *templates.Template for each string
+	form        bool // the document is an object of texts, which are sent as the fields of a form
+	document    any  // of a JSON body: maps, slices, json.Number, bool, nil, and a *templates.Template for each string
 	text        *templates.Template
 }
 
@@ -44,8 +49,8 @@ func NewBody(body, contentType string) (*Body, error) {
 	case strings.HasPrefix(media, "text/"):
 		t, err := parseTemplate("body", body)
 		return &Body{ContentType: contentType, text: t}, err
-	case media != "application/json" && !strings.HasSuffix(media, "+json"):
-		return nil, fmt.Errorf("content type %q is neither JSON nor text", contentType)
+	case media != formType && media != "application/json" && !strings.HasSuffix(media, "+json"):
+		return nil, fmt.Errorf("content type %q is neither JSON, nor a form, nor text", contentType)
 	}
 	decoder := json.NewDecoder(strings.NewReader(body))
 	decoder.UseNumber()
@@ -57,7 +62,39 @@ func NewBody(body, contentType string) (*Body, error) {
 		return nil, errors.New("must not continue after the JSON value")
 	}
 	compiled, err := compileStrings("body", document)
-	return &Body{ContentType: contentType, document: compiled}, err
+	if err == nil && media == formType {
+		err = checkForm(compiled)
+	}
+	return &Body{ContentType: contentType, form: media == formType, document: compiled}, err
+}
+
+// checkForm refuses a document that a form cannot hold.
+func checkForm(document any) error {
+	fields, ok := document.(map[string]any)
+	if !ok || len(fields) == 0 {
+		return errors.New("must be an object, whose texts are the fields of the form")
+	}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if _, ok := fields[name].(*templates.Template); !ok {
+			return fmt.Errorf("body.%s: must be a text, as every field of a form", name)
+		}
+	}
+	return nil
+}
+
+// encode returns a document as JSON, or as a form.
+func (b *Body) encode(document any) ([]byte, error) {
+	fields, ok := document.(map[string]any)
+	if !b.form || !ok {
+		return json.Marshal(document)
+	}
+	form := url.Values{}
+	for name, value := range fields {
+		if text, ok := value.(string); ok { // all are: checkForm
+			form.Set(name, strings.ToValidUTF8(text, "\uFFFD"))
+		}
+	}
+	return []byte(form.Encode()), nil
 }
 
 // compileStrings replaces each string by its template. path is the position in the document, for errors.
@@ -104,7 +141,7 @@ func (b *Body) Render(ctx context.Context, data *TemplateData) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := json.Marshal(document)
+	body, err := b.encode(document)
 	if err != nil {
 		return nil, fmt.Errorf("encode body: %w", err)
 	}

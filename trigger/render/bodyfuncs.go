@@ -20,6 +20,7 @@ type TemplateData struct {
 	More           int             // alerts of the group that Alerts leaves out
 	SuppressedText string          // "+312 since 14:02 (cooldown 300, rate limit 12)", or ""
 	Group          bool            // whether there is more than one
+	RoutingKey     string          // the trigger's routing_key, for services that expect a key in the body; a secret
 }
 
 // templateFuncs returns the functions of body templates. They read nothing but their arguments, never wait, and return at most a small multiple
@@ -37,6 +38,8 @@ func templateFuncs() template.FuncMap {
 		"rfc3339":        func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"date":           func(layout string, t time.Time) string { return t.UTC().Format(layout) },
 		"unix":           func(t time.Time) int64 { return t.Unix() },
+		"inert":          func(s string) string { return Inert(Plain(s)) },
+		"code":           func(s string) string { return MaskCode(Plain(s)) },
 		"suppressedText": func(a trigger.Alert) string { return SuppressedText(&a) },
 	}
 }
