@@ -218,7 +218,7 @@ func (d *Decoder) restore(key string, h *held, now int64) bool {
 		}
 		o.traces[l.stream] = &trace{line: l, state: state, since: now, lastTime: h.Last, restored: true}
 		o.waiting.Add(1)
-		d.traces.append(o.traces[l.stream])
+		d.traces.list.Append(o.traces[l.stream])
 		return true
 	}
 	for ordinal, text := range h.Parts {
@@ -229,7 +229,7 @@ func (d *Decoder) restore(key string, h *held, now int64) bool {
 	at := &o.lines[l.stream]
 	l.sibling, *at = *at, l
 	o.held.Add(1)
-	d.joiner.append(l)
+	d.joiner.lines.Append(l)
 	return true
 }
 

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/chunk/aged"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
@@ -22,8 +23,7 @@ const (
 // held. It is safe for concurrent use.
 type joiner struct {
 	mu           sync.Mutex
-	oldest, last *line
-	lines, bytes int
+	lines        aged.List[*line]
 	limitLines   int
 	limitBytes   int
 	limitLine    int
@@ -49,14 +49,13 @@ func (j *joiner) offer(r *reading, p part, done []*line) (out []*line, taken boo
 	if l == nil {
 		return done, false
 	}
-	// Taken off before the line grows, and added again with its new size.
-	j.bytes -= l.size()
 	if p.ordinal > 0 {
 		j.insert(r, l, p)
 	} else {
 		j.extend(l, r.text(), p.more)
 	}
-	j.bytes += l.size()
+	// Before the bounds are checked, which go by the sum of the sizes.
+	j.lines.Resized(l)
 	// Before the line may leave: its last event must be recognized too if the chunk comes again.
 	if l.key != "" {
 		l.events = append(l.events, r.digest())
@@ -67,8 +66,11 @@ func (j *joiner) offer(r *reading, p part, done []*line) (out []*line, taken boo
 		j.remove(l)
 		done = append(done, l)
 	}
-	for j.oldest != nil && (j.lines > j.limitLines || j.bytes > j.limitBytes) {
-		done = append(done, j.giveUp(j.oldest))
+	for oldest := range j.lines.All {
+		if j.lines.Number() <= j.limitLines && j.lines.Bytes() <= j.limitBytes {
+			break
+		}
+		done = append(done, j.giveUp(oldest))
 	}
 	return done, true
 }
@@ -123,7 +125,7 @@ func (j *joiner) begin(r *reading, p part) *line {
 	at := &r.origin.lines[r.scan.stream]
 	l.sibling, *at = *at, l
 	r.origin.held.Add(1)
-	j.append(l)
+	j.lines.Append(l)
 	return l
 }
 
@@ -164,50 +166,23 @@ func (j *joiner) insert(r *reading, l *line, p part) {
 func (j *joiner) expire(before, latest int64, all bool) (done []*line) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for l := j.oldest; l != nil; {
-		next := l.next
+	for l := range j.lines.All {
 		if all || l.since <= before || l.since > latest {
 			done = append(done, j.giveUp(l))
 		}
-		l = next
 	}
 	return done
 }
 
 func (j *joiner) giveUp(l *line) *line {
 	l.timedOut = true
-	// Before the text changes, because remove subtracts the line's size.
 	j.remove(l)
 	l.text, l.pending = l.pending.appendTo(l.text), pending{}
 	return l
 }
 
-func (j *joiner) append(l *line) {
-	l.prev = j.last
-	if j.last == nil {
-		j.oldest = l
-	} else {
-		j.last.next = l
-	}
-	j.last = l
-	j.lines++
-	j.bytes += l.size()
-}
-
 func (j *joiner) remove(l *line) {
-	if l.prev == nil {
-		j.oldest = l.next
-	} else {
-		l.prev.next = l.next
-	}
-	if l.next == nil {
-		j.last = l.prev
-	} else {
-		l.next.prev = l.prev
-	}
-	l.next, l.prev = nil, nil
-	j.lines--
-	j.bytes -= l.size()
+	j.lines.Remove(l)
 	at := &l.origin.lines[l.stream]
 	for *at != l {
 		at = &(*at).sibling
@@ -220,7 +195,7 @@ func (j *joiner) remove(l *line) {
 func (j *joiner) state() (lines, bytes int, dropped int64) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.lines, j.bytes, j.droppedBytes
+	return j.lines.Number(), j.lines.Bytes(), j.droppedBytes
 }
 
 // joined sets the reading's record to the line, which no longer changes.

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/chunk/aged"
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk/msgpack"
 )
 
@@ -101,8 +102,8 @@ func tagAt(b []byte, i int) byte {
 
 // line is an unfinished line: the text so far, and the event of its first part, whose time and fields the line takes.
 type line struct {
-	next, prev *line // the joiner's list
-	sibling    *line // the next one of the same origin and stream
+	place      aged.Place[*line] // in the joiner's list
+	sibling    *line             // the next one of the same origin and stream
 	origin     *origin
 	stream     engine.Stream
 	severity   engine.Severity
@@ -129,7 +130,11 @@ type line struct {
 }
 
 // size is the line's share of the bound of all unfinished lines.
-func (l *line) size() int {
+// Place implements aged.Member.
+func (l *line) Place() *aged.Place[*line] { return &l.place }
+
+// Size implements aged.Member.
+func (l *line) Size() int {
 	return cap(l.text) + len(l.event) + len(l.group) + len(l.id) + l.pending.size() + 256
 }
 

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/chunk/aged"
 	"github.com/tinyforge/fluentbit-trigger/internal/join"
 )
 
@@ -17,25 +18,27 @@ const (
 // traces joins the lines of stack traces to one record, for each container and stream. It holds those that wait, the one whose last line is the oldest first.
 // It is safe for concurrent use, and returns records instead of emitting them, so that no callback runs with its mutex held.
 type traces struct {
-	journal      *journal
-	mu           sync.Mutex
-	oldest, last *trace
-	number       int
-	bytes        int
-	limitBytes   int
+	journal    *journal
+	mu         sync.Mutex
+	list       aged.List[*trace]
+	limitBytes int
 }
 
 // trace is a record that may go on. Text and event are its own.
 type trace struct {
-	next, prev *trace
-	line       *line // the first one; its text is that of all
-	state      join.Trace
-	since      int64 // arrival of the last line, ns
-	lastTime   int64 // its own time
-	restored   bool  // by RestoreHeld, and not continued since
+	place    aged.Place[*trace]
+	line     *line // the first one; its text is that of all
+	state    join.Trace
+	since    int64 // arrival of the last line, ns
+	lastTime int64 // its own time
+	restored bool  // by RestoreHeld, and not continued since
 }
 
-func (t *trace) size() int { return cap(t.line.text) + len(t.line.event) + len(t.line.group) + 512 }
+// Place implements aged.Member.
+func (t *trace) Place() *aged.Place[*trace] { return &t.place }
+
+// Size implements aged.Member.
+func (t *trace) Size() int { return cap(t.line.text) + len(t.line.event) + len(t.line.group) + 512 }
 
 // hold begins a record that waits. It returns the records for which there is no room any more.
 func (ts *traces) hold(o *origin, t *trace) (done []*trace) {
@@ -47,7 +50,7 @@ func (ts *traces) hold(o *origin, t *trace) (done []*trace) {
 	}
 	o.traces[t.line.stream] = t
 	o.waiting.Add(1)
-	ts.append(t)
+	ts.list.Append(t)
 	ts.journal.changed(t.line.key, t.encode)
 	return ts.fit(done)
 }
@@ -69,21 +72,23 @@ func (ts *traces) offer(r *reading, text []byte) (continued, cut bool, done []*t
 		ts.remove(t)
 		return false, v == join.Cut, []*trace{t}
 	}
-	ts.unlink(t)
+	ts.list.Remove(t)
 	t.line.text = append(append(t.line.text, '\n'), text...)
 	t.since, t.lastTime, t.restored = r.now, r.rec.Time, false
 	if t.line.key != "" {
 		t.line.events = append(t.line.events, r.digest())
 		ts.journal.changed(t.line.key, t.encode)
 	}
-	ts.append(t) // the newest is the last
+	ts.list.Append(t) // the newest is the last
 	return true, false, ts.fit(nil)
 }
 
 // fit removes the oldest records until the rest fits.
 func (ts *traces) fit(done []*trace) []*trace {
-	for ts.oldest != nil && (ts.number > maxTraces || ts.bytes > ts.limitBytes) {
-		t := ts.oldest
+	for t := range ts.list.All {
+		if ts.list.Number() <= maxTraces && ts.list.Bytes() <= ts.limitBytes {
+			break
+		}
 		ts.remove(t)
 		t.line.timedOut = true // counted as cut
 		done = append(done, t)
@@ -96,59 +101,28 @@ func (ts *traces) fit(done []*trace) []*trace {
 func (ts *traces) expire(before, latest int64, all bool) (done []*trace) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	for t := ts.oldest; t != nil; {
-		next := t.next
+	for t := range ts.list.All {
 		if all || t.since <= before || t.since > latest {
 			ts.remove(t)
 			done = append(done, t)
 		}
-		t = next
 	}
 	return done
 }
 
-func (ts *traces) append(t *trace) {
-	t.prev, t.next = ts.last, nil
-	if ts.last == nil {
-		ts.oldest = t
-	} else {
-		ts.last.next = t
-	}
-	ts.last = t
-	ts.number++
-	ts.bytes += t.size()
-}
-
 // remove takes out a record that is complete.
 func (ts *traces) remove(t *trace) {
-	ts.unlink(t)
+	ts.list.Remove(t)
 	t.line.origin.traces[t.line.stream] = nil
 	t.line.origin.waiting.Add(-1)
 	ts.journal.complete(t.line.key, t.line.events)
-}
-
-// unlink is called before the record grows, with the size that append added.
-func (ts *traces) unlink(t *trace) {
-	if t.prev == nil {
-		ts.oldest = t.next
-	} else {
-		t.prev.next = t.next
-	}
-	if t.next == nil {
-		ts.last = t.prev
-	} else {
-		t.next.prev = t.prev
-	}
-	t.next, t.prev = nil, nil
-	ts.number--
-	ts.bytes -= t.size()
 }
 
 // Waiting calls fn with the first event of each record that waits for further lines. It is valid during the call.
 func (d *Decoder) Waiting(fn func(raw []byte)) {
 	d.traces.mu.Lock()
 	defer d.traces.mu.Unlock()
-	for t := d.traces.oldest; t != nil; t = t.next {
+	for t := range d.traces.list.All {
 		fn(t.line.event)
 	}
 }
@@ -156,7 +130,7 @@ func (d *Decoder) Waiting(fn func(raw []byte)) {
 func (ts *traces) state() (number, bytes int) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	return ts.number, ts.bytes
+	return ts.list.Number(), ts.list.Bytes()
 }
 
 // lookahead is the last line of a reading, which the next one may continue. It refers to the chunk.
