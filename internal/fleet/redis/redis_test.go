@@ -569,3 +569,17 @@ func TestTheDocumentedTLSWorks(t *testing.T) {
 		t.Errorf("a certificate that is none: %v", err)
 	}
 }
+
+func TestACallThatIsGivenUpLeavesTheCircuitAsItIs(t *testing.T) {
+	server := redis.Start(t, nil)
+	e := engine(t, fleet.Single, []string{server.Addr}, nil)
+	server.Kill()
+	for range failures - 1 {
+		claim(t.Context(), e, "a", 1)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	errorWithout(t, claim(gone, e, "a", 1).Err, "unreachable")
+	claim(t.Context(), e, "a", 1)
+	errorWithout(t, claim(t.Context(), e, "a", 1).Err, "circuit")
+}

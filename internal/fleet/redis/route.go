@@ -32,6 +32,7 @@ type router struct {
 	looked  time.Time // the last lookup
 	failed  error     // its error
 	first   int       // the sentinel or node that answered last
+	closed  bool
 }
 
 // maxServers bounds the servers that a cluster can name.
@@ -103,6 +104,9 @@ func (r *router) server(address string) (*server, error) {
 	defer r.mu.Unlock()
 	s := r.servers[address]
 	if s == nil {
+		if r.closed {
+			return nil, fmt.Errorf("%w: the engine was closed", fleet.ErrUnreachable)
+		}
 		if len(r.servers) >= maxServers {
 			return nil, fmt.Errorf("%w: the cluster names too many servers", fleet.ErrAnswer)
 		}
@@ -308,6 +312,7 @@ func owners(value any, asked string, slots []int) ([]string, error) {
 func (r *router) close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.closed = true
 	for _, s := range r.servers {
 		s.close()
 	}

@@ -73,17 +73,27 @@ func (s *server) enter() error {
 	return nil
 }
 
+// ending is how a call ended, for the circuit.
+type ending int
+
+const (
+	unknown  ending = iota // the caller gave up before the server could answer
+	answered               // errors included
+	failed
+)
+
 // leave tells the circuit how the call ended.
-func (s *server) leave(failed bool) {
+func (s *server) leave(how ending) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.probes = false
-	if !failed {
+	switch how {
+	case answered:
 		s.fails = 0
-		return
+	case failed:
+		s.fails++
+		s.rest = s.now().Add(restLow + time.Duration(s.random()*float64(restHigh-restLow)))
 	}
-	s.fails++
-	s.rest = s.now().Add(restLow + time.Duration(s.random()*float64(restHigh-restLow)))
 }
 
 // do runs calls on one connection, in one round trip. It returns an error if the server as a whole failed; every call then has an error.
@@ -95,15 +105,21 @@ func (s *server) do(ctx context.Context, calls []*call, asking bool) error {
 	case s.slots <- struct{}{}:
 		defer func() { <-s.slots }()
 	case <-ctx.Done():
-		s.leave(false) // not the server's fault
+		s.leave(unknown) // other calls hold all connections
 		return failAll(calls, ctx.Err())
 	}
 	err := s.attempt(ctx, calls, asking, false)
 	if err != nil && broken(err) && ctx.Err() == nil { // a connection that was idle may be closed; scripts may run twice
 		err = s.attempt(ctx, calls, asking, true)
 	}
-	canceled := errors.Is(ctx.Err(), context.Canceled)
-	s.leave(err != nil && !canceled)
+	switch {
+	case err == nil:
+		s.leave(answered)
+	case errors.Is(ctx.Err(), context.Canceled):
+		s.leave(unknown)
+	default:
+		s.leave(failed)
+	}
 	if err != nil {
 		return failAll(calls, failure(timedOut(ctx, err)))
 	}
