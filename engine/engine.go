@@ -264,7 +264,13 @@ func (e *Engine) RestoreState(entries []StateEntry, now int64) (restored int, er
 }
 
 // Routed notes the triggers that send an alert whose end is an alert, too (Alert.Resolves): the end has their names in Triggers.
-func (e *Engine) Routed(a *Alert, triggers []string) { e.keyed.Routed(a.Key, triggers) }
+func (e *Engine) Routed(a *Alert, triggers []string) {
+	if a.Kind == KindDeploy {
+		e.deploys.Routed(a, triggers)
+		return
+	}
+	e.keyed.Routed(a.Key, triggers)
+}
 
 // masked masks dst[from:], alerts that time made, by the settings in force.
 func (e *Engine) masked(dst []Alert, from int) []Alert {
@@ -297,6 +303,10 @@ func (e *Engine) showKind(template []byte) string {
 // one is not sent, and its report stays.
 func (e *Engine) mayLeave(a *Alert, now int64) bool {
 	s := rules.AlertSubject(deployRule, a)
+	if a.Kind == KindResolved { // or what its beginning opened would stay open
+		e.mutes.Inhibitor.Observe(e.Snapshot().Inhibits, &s, now, true)
+		return true
+	}
 	if _, muted := e.mutes.Silence(&s, now); muted {
 		return false
 	}

@@ -4,6 +4,8 @@ import (
 	"encoding/hex"
 	"slices"
 	"strconv"
+
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
 )
 
 // The JSON forms; times are ns since 1970.
@@ -17,7 +19,19 @@ type (
 		Counts     string           `json:"counts,omitempty"`
 		Deployed   int64            `json:"deployed,omitempty"`
 		Reported   bool             `json:"reported,omitempty"`
+		Incident   *savedIncident   `json:"incident,omitempty"`
 		Now        int64            `json:"now"` // the latest arrival
+	}
+	savedIncident struct {
+		Key      string         `json:"key"`
+		Image    string         `json:"image"`
+		ID       string         `json:"id,omitempty"`
+		Last     string         `json:"last"`
+		Severity model.Severity `json:"severity"`
+		Opened   int64          `json:"opened"`
+		Over     int64          `json:"over,omitempty"`
+		Next     string         `json:"next,omitempty"`
+		Triggers []string       `json:"triggers"` // null: unknown
 	}
 	savedImage struct {
 		Name     string `json:"name"`
@@ -50,6 +64,9 @@ type (
 // saveAt returns the saved form of the workload, a copy.
 func (w *workload) saveAt(now int64) *savedWorkload {
 	s := &savedWorkload{Dropped: w.dropped, Untracked: w.untracked, Counts: w.counts, Deployed: w.deployed, Reported: w.reported, Now: now}
+	if i := w.incident; i != nil {
+		s.Incident = &savedIncident{i.key, i.image.Image, i.image.ImageID, i.last, i.severity, i.opened, i.over, i.next, slices.Clone(i.triggers)}
+	}
 	for _, im := range w.images {
 		s.Images = append(s.Images, savedImage{im.name, im.id, im.since, im.replaced, im.began, im.counted, im.arrived, im.exposure.lines, im.exposure.time})
 	}
@@ -70,6 +87,9 @@ func (w *workload) saveAt(now int64) *savedWorkload {
 func (s *savedWorkload) workload(name string) *workload {
 	w := newWorkload(name)
 	w.dropped, w.untracked, w.counts, w.deployed, w.reported, w.saved = s.Dropped, s.Untracked, s.Counts, s.Deployed, s.Reported, s.Now
+	if i := s.Incident; i != nil {
+		w.incident = &incident{i.Key, model.Container{Image: i.Image, ImageID: i.ID}, i.Last, i.Severity, i.Opened, i.Over, i.Next, i.Triggers}
+	}
 	for _, im := range s.Images[:min(len(s.Images), maxImages)] {
 		w.images = append(w.images, &image{
 			name: im.Name, id: im.ID, since: im.Since, replaced: im.Replaced, began: im.Began, counted: im.Counted, arrived: im.Arrived,

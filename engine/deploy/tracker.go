@@ -38,11 +38,11 @@ type Tracker struct {
 	unrestored []string                        // saved workloads that mean nothing any more
 	deploys    int64
 	latest     int64        // the latest time that anything arrived at
-	next       atomic.Int64 // when the first comparison ends; math.MaxInt64: none runs
+	next       atomic.Int64 // when the first comparison or incident ends; math.MaxInt64: there is none
 
 	// Show returns the template of a kind of hits as it is shown and saved; nil: as it is. It is called with the lock held, once for each kind.
 	Show func(template []byte) string
-	// MayLeave decides whether an alert may leave now, and notes that it does; nil: all may.
+	// MayLeave decides whether an alert may leave now, and notes that it does; nil: all may. The end of an incident always may.
 	MayLeave func(a *model.Alert, now int64) bool
 }
 
@@ -84,6 +84,9 @@ func (t *Tracker) Adopt(s Settings) {
 
 // recount begins the counts of a workload again where they are not of the rules in force.
 func (t *Tracker) recount(w *workload) {
+	if t.settings.Compare <= 0 {
+		w.incident.replaced("", t.latest)
+	}
 	if t.settings.Compare > 0 && w.counts == t.settings.Counts {
 		return
 	}
@@ -234,31 +237,48 @@ func (t *Tracker) ReplacedAt(workload string, since int64) (at int64) {
 	return at
 }
 
-// NextDue returns when the first comparison ends; ok is false when none runs. It takes no lock.
+// NextDue returns when the first comparison or incident ends; ok is false when there is none. It takes no lock.
 func (t *Tracker) NextDue() (at int64, ok bool) {
 	at = t.next.Load()
 	return at, at != math.MaxInt64
 }
 
-// Advance ends the comparisons that are due by now, and appends their alerts to dst, in the order of time.
+// Advance ends the comparisons and incidents that are due by now, and appends their alerts to dst, in the order of time.
 func (t *Tracker) Advance(now int64, dst []model.Alert) []model.Alert {
 	if at, ok := t.NextDue(); !ok || at > now {
 		return dst
 	}
-	for _, a := range t.end(now) { // without the lock, because silences may ask for images
-		if t.MayLeave == nil || t.MayLeave(&a, a.Time) {
-			dst = append(dst, a)
+	for _, e := range t.end(now) { // without the lock, because silences may ask for images
+		if t.MayLeave != nil && !t.MayLeave(&e.alert, e.alert.Time) {
+			continue
 		}
+		if e.worse {
+			e.alert.Resolves = true
+			t.open(&e.alert, e.series)
+		}
+		dst = append(dst, e.alert)
 	}
 	return dst
 }
 
-// end ends the comparisons that are due by now, and returns their alerts.
-func (t *Tracker) end(now int64) (alerts []model.Alert) {
+// ended is the alert about the end of a comparison or an incident.
+type ended struct {
+	alert  model.Alert
+	series string
+	worse  bool // it begins an incident
+}
+
+// end ends the comparisons and incidents that are due by now, and returns their alerts.
+func (t *Tracker) end(now int64) (alerts []ended) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.latest = max(t.latest, now)
 	for _, w := range t.workloads.All() {
+		if at := w.incident.ends(); at != 0 && at <= now { // before the comparison, whose alert may begin the next one
+			alerts = append(alerts, ended{alert: w.incident.end(w.name), series: w.key})
+			w.incident = nil
+			t.workloads.Touch(w.key)
+		}
 		at := w.due(t.settings.Compare)
 		if at == 0 || at > now {
 			continue
@@ -267,19 +287,21 @@ func (t *Tracker) end(now int64) (alerts []model.Alert) {
 		w.reported = true
 		t.workloads.Touch(w.key)
 		if r.Verdict != Unknown {
-			alerts = append(alerts, r.alert(t.settings.Severity, at))
+			alerts = append(alerts, ended{r.alert(t.settings.Severity, at), w.key, r.Verdict == Worse})
 		}
 	}
 	t.schedule()
-	slices.SortFunc(alerts, func(a, b model.Alert) int { return cmp.Or(cmp.Compare(a.Time, b.Time), strings.Compare(a.Key, b.Key)) })
+	slices.SortStableFunc(alerts, func(a, b ended) int {
+		return cmp.Or(cmp.Compare(a.alert.Time, b.alert.Time), strings.Compare(a.alert.Key, b.alert.Key))
+	})
 	return alerts
 }
 
-// schedule computes when the first comparison ends.
+// schedule computes when the first comparison or incident ends.
 func (t *Tracker) schedule() {
 	next := int64(math.MaxInt64)
 	for _, w := range t.workloads.All() {
-		if at := w.due(t.settings.Compare); at != 0 {
+		if at := w.next(t.settings.Compare); at != 0 {
 			next = min(next, at)
 		}
 	}

@@ -36,10 +36,11 @@ type workload struct {
 	dropped    [2]bool // kinds of the present image, or of the last one, were left out or forgotten, since there were too many
 	untracked  int64   // hits of kinds that had no room
 
-	counts   string // the rules whose hits are counted
-	deployed int64  // when the present image's first line arrived, moved by stops of the program; 0: it took the place of none
-	reported bool   // its comparison has ended
-	saved    int64  // when it was last saved
+	counts   string    // the rules whose hits are counted
+	deployed int64     // when the present image's first line arrived, moved by stops of the program; 0: it took the place of none
+	reported bool      // its comparison has ended
+	saved    int64     // when it was last saved
+	incident *incident // of the last image that was worse; nil: none is open
 }
 
 // image is one appearance of an image.
@@ -200,6 +201,7 @@ func (w *workload) appear(im *image, at, now int64) bool {
 		c.newer = false
 	}
 	w.deployed, w.reported = now, false
+	w.incident.replaced(im.name, now)
 	w.shiftKinds()
 	return true
 }
@@ -222,6 +224,15 @@ func (w *workload) due(compare time.Duration) int64 {
 		return 0
 	}
 	return w.deployed + int64(compare)
+}
+
+// next returns when the comparison of the present image, or an incident, ends; 0: neither is there.
+func (w *workload) next(compare time.Duration) int64 {
+	at, ends := w.due(compare), w.incident.ends()
+	if at == 0 || ends != 0 && ends < at {
+		return ends
+	}
+	return at
 }
 
 func (w *workload) container(key uint64) *container {
@@ -255,6 +266,7 @@ func (w *workload) use(c *container) {
 
 func (w *workload) clampFuture(now int64) {
 	w.deployed, w.saved = min(w.deployed, now), min(w.saved, now)
+	w.incident.clampFuture(now)
 	for _, im := range w.images {
 		im.since, im.arrived, im.began, im.counted = min(im.since, now), min(im.arrived, now), min(im.began, now), min(im.counted, now)
 	}

@@ -104,7 +104,7 @@ func Kinds(s *engine.RuleSettings) []string {
 		kinds = append(kinds, trigger.KindRollup)
 	}
 	if s.Name == trigger.KindDeploy { // see Deploys
-		kinds = append(kinds, trigger.KindDeploy)
+		kinds = append(kinds, trigger.KindDeploy, trigger.KindResolved)
 	}
 	return kinds
 }

@@ -55,7 +55,7 @@ func TestGoldenPayloads(t *testing.T) {
 				t.Fatalf("%s %s: %v", format, name, err)
 			}
 			checkPayload(t, format, got.Body)
-			if name != "test" && name != "empty" && name != "deploy" && format != "generic" && format != "cloudevents" && !strings.Contains(string(asJSON(t, format, got.Body)), triggertest.SuppressedSample) {
+			if name != "test" && name != "empty" && !strings.HasPrefix(name, "deploy") && format != "generic" && format != "cloudevents" && !strings.Contains(string(asJSON(t, format, got.Body)), triggertest.SuppressedSample) {
 				t.Errorf("%s %s does not report the suppressed hits", format, name)
 			}
 			if name == "flood" {
@@ -417,6 +417,19 @@ func TestResolvedEndsTheIncident(t *testing.T) {
 	decode("pagerduty", resolved, &closed)
 	if opened.EventAction != "trigger" || closed.EventAction != "resolve" || opened.DedupKey != closed.DedupKey {
 		t.Errorf("pagerduty: %s %s, then %s %s", opened.EventAction, opened.DedupKey, closed.EventAction, closed.DedupKey)
+	}
+	for _, event := range []string{"deploy", "deploy-resolved"} { // opened and closed, by one key and by the same labels
+		var pd pagerDutyEvent
+		decode("pagerduty", triggertest.Alerts()[event], &pd)
+		if want := map[string]string{"deploy": "trigger", "deploy-resolved": "resolve"}[event]; pd.EventAction != want || pd.DedupKey != triggertest.Sample().Key {
+			t.Errorf("pagerduty: %s is %s %s", event, pd.EventAction, pd.DedupKey)
+		}
+	}
+	var worse, replaced []alertmanagerAlert
+	decode("alertmanager", triggertest.Alerts()["deploy"], &worse)
+	decode("alertmanager", triggertest.Alerts()["deploy-resolved"], &replaced)
+	if labelKey(worse[0].Labels) != labelKey(replaced[0].Labels) || worse[0].EndsAt == nil || replaced[0].EndsAt.After(*replaced[0].StartsAt) {
+		t.Errorf("alertmanager: %+v, then %+v", worse[0], replaced[0])
 	}
 	endpoint := &url.URL{Scheme: "https", Host: "og.example.com", Path: "/v2/alerts"}
 	var created opsgenieAlert

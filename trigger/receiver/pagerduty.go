@@ -3,7 +3,9 @@ package receiver
 import (
 	"cmp"
 	"maps"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
@@ -13,11 +15,17 @@ import (
 )
 
 var pagerDuty = Receiver{
-	Format:   "pagerduty",
-	URL:      "https://events.pagerduty.com/v2/enqueue",
-	domains:  []string{"pagerduty.com"},
-	need:     needPagerDuty,
-	document: func(r *Renderer, v *render.View) any { return r.pagerDuty(v) },
+	Format:  "pagerduty",
+	URL:     "https://events.pagerduty.com/v2/enqueue",
+	domains: []string{"pagerduty.com"},
+	need:    needPagerDuty,
+	address: pagerDutyAddress,
+	document: func(r *Renderer, v *render.View) any {
+		if isChange(v) {
+			return r.pagerDutyChange(v)
+		}
+		return r.pagerDuty(v)
+	},
 }
 
 func needPagerDuty(s *trigger.Settings, fs *setting.Faults) {
@@ -69,6 +77,41 @@ type pagerDutyDetails struct {
 type pagerDutyLink struct {
 	Href string `json:"href"`
 	Text string `json:"text"`
+}
+
+// pagerDutyChange is a change event (https://developer.pagerduty.com/docs/send-change-event). It opens no incident: PagerDuty shows it beside those of the service.
+type pagerDutyChange struct {
+	RoutingKey string                 `json:"routing_key"`
+	Payload    pagerDutyChangePayload `json:"payload"`
+	Links      []pagerDutyLink        `json:"links,omitempty"`
+}
+
+type pagerDutyChangePayload struct {
+	Summary   string           `json:"summary"`
+	Source    string           `json:"source"`
+	Timestamp string           `json:"timestamp,omitempty"`
+	Details   pagerDutyDetails `json:"custom_details"`
+}
+
+// isChange reports whether a message is about deploys alone that made nothing worse: what happened is no problem, and nothing would ever end it.
+func isChange(v *render.View) bool {
+	return !slices.ContainsFunc(v.All, func(a trigger.Alert) bool { return a.Kind != trigger.KindDeploy || a.Resolves })
+}
+
+// pagerDutyAddress returns where a message goes: changes have an address beside that of events.
+func pagerDutyAddress(endpoint *url.URL, v *render.View) *url.URL {
+	if !isChange(v) {
+		return endpoint
+	}
+	changes := *endpoint
+	changes.Path, changes.RawPath = strings.TrimSuffix(strings.TrimRight(endpoint.Path, "/"), "/enqueue"), ""
+	return changes.JoinPath("change", "enqueue")
+}
+
+func (r *Renderer) pagerDutyChange(v *render.View) pagerDutyChange {
+	event := r.pagerDuty(v)
+	p := event.Payload
+	return pagerDutyChange{event.RoutingKey, pagerDutyChangePayload{p.Summary, p.Source, p.Timestamp, p.Details}, event.Links}
 }
 
 // pagerDuty returns one event. All alerts of a group have the same key (see needPagerDuty), so they belong to one incident. The last alert decides

@@ -32,6 +32,12 @@ func Alerts() map[string][]trigger.Alert {
 		a.Image = &trigger.Image{Name: HostileText, Since: SampleTime, Age: 1}
 		a.Runbook = "javascript:alert(1)"
 	}
+	deploy := func(a *trigger.Alert) {
+		a.Kind, a.Rule, a.Count, a.Captures, a.Fields, a.Context = trigger.KindDeploy, "deploy", 0, nil, nil, nil
+		a.Source.Stream, a.Source.Host, a.Source.Tag, a.Source.Container = "", "", "", trigger.Container{Image: "shop/api:1.2", ImageID: "sha256:9f86d081884c"}
+		a.Image.Age = 15 * 60
+		a.Suppressed, a.Labels, a.Runbook = trigger.Suppressed{}, nil, ""
+	}
 	huge := func(a *trigger.Alert) {
 		a.Summary, a.Message, a.Truncated = strings.Repeat("<\"ä🔥&", 2000), strings.Repeat("<\"ä🔥&`", 1000), true
 		a.Context.Before = slices.Repeat([]string{strings.Repeat("b", 500)}, 50)
@@ -78,13 +84,24 @@ func Alerts() map[string][]trigger.Alert {
 			a.Summary = "312 more in 5m: " + a.Summary
 		}),
 		"deploy": with(func(a *trigger.Alert) {
-			a.Kind, a.Rule, a.Severity, a.Count, a.Captures, a.Fields, a.Context = trigger.KindDeploy, "deploy", "warning", 0, nil, nil, nil
-			a.Source.Stream, a.Source.Host, a.Source.Tag, a.Source.Container = "", "", "", trigger.Container{Image: "shop/api:1.2", ImageID: "sha256:9f86d081884c"}
-			a.Image.Age = 15 * 60
+			deploy(a)
+			a.Severity, a.Resolves = "warning", true
 			a.Deploy = &trigger.Deploy{Verdict: "worse", Image: "shop/api:1.2", Last: "shop/api:1.1", New: 1, More: 1}
 			a.Summary = "shop/api: 1.2 against 1.1: 1 new kind of errors, 1 five times as often"
 			a.Message = "new: panic: nil map (12, go-panic)\nfive times as often: timeout after <num>s (50, 40 before, errors)"
-			a.Suppressed, a.Labels, a.Runbook = trigger.Suppressed{}, nil, ""
+		}),
+		"deploy-better": with(func(a *trigger.Alert) {
+			deploy(a)
+			a.Severity = "info"
+			a.Deploy = &trigger.Deploy{Verdict: "better", Image: "shop/api:1.2", Last: "shop/api:1.1", Gone: 2}
+			a.Summary = "shop/api: 1.2 against 1.1: 2 gone"
+			a.Message = "gone: panic: nil map (12 before, go-panic)\ngone: timeout after <num>s (40 before, errors)"
+		}),
+		"deploy-resolved": with(func(a *trigger.Alert) {
+			deploy(a)
+			a.Kind, a.Severity, a.Message = trigger.KindResolved, "warning", ""
+			a.Summary = "shop/api: 1.2, worse than 1.1, was replaced by 1.3 after 3h"
+			a.Incident = &trigger.Incident{Began: SampleTime.Add(-3 * time.Hour), Lasted: 3 * 3600, Alerts: 1, Severities: []string{"warning"}}
 		}),
 		"threshold": with(func(a *trigger.Alert) { a.Kind = trigger.KindThreshold }),
 		"test":      {trigger.TestAlert(SampleTime)},
