@@ -183,22 +183,22 @@ type Work struct {
 	Absence bool // of an absence rule; else of a window
 }
 
-// Take takes work for the length of Lease (whole milliseconds). Adopted says that Triggers is a set that no living node has, so the alerts that its nodes left
-// behind are taken over as well.
+// Take takes work of a set of triggers for the length of Lease (whole milliseconds).
 type Take struct {
 	Work
 	Run, Node string
 	Triggers  string
-	Adopted   bool
 	Lease     time.Duration
 }
 
 // Taken is work that was taken.
 type Taken struct {
 	Work
-	Kind    Kind
-	ID      string // of HandOver: the alert's
-	Payload []byte // of HandOver
+	// Triggers is the set of triggers that the work is of, which Leaving needs to settle it. The keeper fills it in.
+	Triggers string
+	Kind     Kind
+	ID       string // of HandOver: the alert's
+	Payload  []byte // of HandOver
 	// DueAt identifies a roll-up or an absence of the key: the moment at which it was due, in milliseconds of the engine's clock. Whoever takes the same work again
 	// gets the same DueAt and the same numbers.
 	DueAt  int64

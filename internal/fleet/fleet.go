@@ -23,7 +23,7 @@ type Options struct {
 	Crossed func(key Key, sum int64)
 	// Recovered is called when this node heard a line whose absence the fleet had reported.
 	Recovered func(key Key, gone time.Duration)
-	// Lost is called on the keeper when the engine lost its data, with its account after that.
+	// Lost is called on the keeper when the engine lost its data, after the next heartbeats of all nodes: Account.Lost has the hits.
 	Lost func(ctx context.Context, a Account)
 	// Observe is called with the time of each round trip; nil: nobody is interested.
 	Observe func(time.Duration)

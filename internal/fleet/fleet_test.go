@@ -393,7 +393,7 @@ func TestAnEngineThatLosesItsDataCostsWhatWasGiven(t *testing.T) {
 		time.Sleep(40 * time.Second)
 		synctest.Wait()
 		w.check(13, 7, "a lead al_1 1/1", "b lead al_3 5/1")
-		if len(lost) != 1 || lost[0].Given != 0 {
+		if len(lost) != 1 || lost[0].Lost() != 7 {
 			t.Errorf("the loss was reported %d times: %+v", len(lost), lost)
 		}
 		e, _ := w.engine.Account(t.Context())
@@ -493,5 +493,30 @@ func TestThresholdsAndAbsencesAreOfTheFleet(t *testing.T) {
 		if len(recovered) != 1 || !strings.HasSuffix(recovered[0], "1h2m0s") {
 			t.Errorf("recovered: %v", recovered)
 		}
+	})
+}
+
+// TestKeepersOfTwoVersions has nodes with other triggers: each keeper works for its own, and for sets that no node has any more.
+func TestKeepersOfTwoVersions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.keeper = "c"
+		defer w.stop()
+		a, b := w.start("a", nil), w.start("b", nil)
+		other := w.start("c", func(o *fleet.Options) { o.Triggers = "t2" })
+		time.Sleep(10 * time.Second)
+		if !a.Stats().Keeper && !b.Stats().Keeper || !other.Stats().Keeper {
+			t.Errorf("keepers: %v, %v, %v", a.Stats().Keeper, b.Stats().Keeper, other.Stats().Keeper)
+		}
+		a.hit("al_1", 1, nil)
+		synctest.Wait()
+		b.hit("al_2", 7, nil)
+		time.Sleep(10 * time.Second)
+		a.kill()
+		b.kill()
+		time.Sleep(40 * time.Second)
+		w.check(8, 0, "a lead al_1 1/1") // the others may be restarted
+		time.Sleep(time.Minute)
+		w.check(8, 0, "a lead al_1 1/1", "c rollup * 7/1")
 	})
 }

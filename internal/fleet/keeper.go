@@ -37,7 +37,8 @@ type keeping struct {
 	epoch    string // as last seen
 	version  int64  // of what all nodes share, as last pulled
 	pulled   bool
-	shard    int // where work goes on
+	lost     time.Time // when it was noticed that the engine lost its data, until that is reported; zero: it did not
+	shard    int       // where work goes on
 }
 
 func (k *keeping) beat(ctx context.Context, now time.Time) {
@@ -68,6 +69,24 @@ func (k *keeping) beat(ctx context.Context, now time.Time) {
 		k.until = now.Add(KeeperLease - beatEvery)
 	}
 	k.share(ctx, &p)
+	if !k.lost.IsZero() && now.Sub(k.lost) > 2*beatEvery { // all nodes have sent their totals again
+		k.reportLoss(ctx, p.Keeper)
+	}
+}
+
+// reportLoss reports a loss of the engine's data, if this node is the keeper.
+func (k *keeping) reportLoss(ctx context.Context, keeper bool) {
+	if keeper && k.opt.Lost != nil {
+		var a Account
+		var err error
+		k.call(ctx, k.opt.Settings.Wait, func(ctx context.Context) { a, err = k.opt.Engine.Account(ctx) })
+		if err != nil {
+			k.health.note(err)
+			return
+		}
+		k.opt.Lost(ctx, a)
+	}
+	k.lost = time.Time{}
 }
 
 // share pulls silences and closed windows after a change. An engine that lost its data gets the silences of this node back first.
@@ -98,14 +117,8 @@ func (k *keeping) share(ctx context.Context, p *Pulse) {
 		return
 	}
 	k.count.epochs.Add(1)
+	k.lost = k.opt.Now()
 	k.opt.Log.Warn("fleet: the engine lost its data; windows that were open open again, and counts it had are lost", "keeper", p.Keeper)
-	if p.Keeper && k.opt.Lost != nil {
-		var a Account
-		k.call(ctx, k.opt.Settings.Wait, func(ctx context.Context) { a, err = k.opt.Engine.Account(ctx) })
-		if err == nil {
-			k.opt.Lost(ctx, a)
-		}
-	}
 }
 
 // pull puts what all nodes share in force.
@@ -136,7 +149,7 @@ func (k *keeping) work(ctx context.Context) {
 		shards[i] = (i + k.shard) % Shards
 	}
 	k.shard = (k.shard + 1) % Shards // none comes last forever
-	for i, triggers := range append([]string{k.triggers}, k.orphans...) {
+	for _, triggers := range append([]string{k.triggers}, k.orphans...) {
 		var due []Work
 		var err error
 		k.call(ctx, k.opt.Settings.Wait, func(ctx context.Context) { due, err = k.opt.Engine.Due(ctx, shards, triggers, 16) })
@@ -146,15 +159,15 @@ func (k *keeping) work(ctx context.Context) {
 		for len(due) > 0 && ctx.Err() == nil {
 			part := due[:min(batch, len(due))]
 			due = due[len(part):]
-			k.take(ctx, part, triggers, i > 0)
+			k.take(ctx, part, triggers)
 		}
 	}
 }
 
-func (k *keeping) take(ctx context.Context, work []Work, triggers string, adopted bool) {
+func (k *keeping) take(ctx context.Context, work []Work, triggers string) {
 	list := make([]Take, len(work))
 	for i, w := range work {
-		list[i] = Take{Work: w, Run: k.opt.Run, Node: k.opt.Name, Triggers: triggers, Adopted: adopted, Lease: max(workLease, k.opt.Settings.HandOver)}
+		list[i] = Take{Work: w, Run: k.opt.Run, Node: k.opt.Name, Triggers: triggers, Lease: max(workLease, k.opt.Settings.HandOver)}
 	}
 	var taken []Taken
 	k.call(ctx, k.opt.Settings.Wait, func(ctx context.Context) { taken = k.opt.Engine.Take(ctx, list) })
@@ -171,6 +184,7 @@ func (k *keeping) take(ctx context.Context, work []Work, triggers string, adopte
 		if t.Kind == Nothing {
 			continue
 		}
+		t.Triggers = triggers
 		if t.Kind != HandOver {
 			id = WorkID(k.opt.Settings.Namespace, t)
 		}

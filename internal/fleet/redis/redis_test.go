@@ -304,9 +304,26 @@ func TestTheGuardJudgesWhatIsDialled(t *testing.T) {
 	sentinel := answers(t, "*2\r\n$15\r\n169.254.169.254\r\n$2\r\n80\r\n")
 	e = engine(t, fleet.Sentinel, []string{sentinel}, nil)
 	errorWithout(t, claim(t.Context(), e, "a", 1).Err, "refused")
-	// and one that names an address off loopback, while plain TCP is allowed for loopback alone
+	// and a cluster whose node is not there
 	e = engine(t, fleet.Cluster, []string{answers(t, "*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:1\r\n")}, nil)
 	errorWithout(t, claim(t.Context(), e, "a", 1).Err, "unreachable")
+}
+
+// TestPlainTCPStaysOnLoopback has a cluster on loopback that names a node elsewhere, while nothing allows plain TCP there.
+func TestPlainTCPStaysOnLoopback(t *testing.T) {
+	t.Parallel()
+	s := fleet.DefaultSettings()
+	s.Address = []string{"127.0.0.1:6379"}
+	d := &dialer{settings: &s}
+	elsewhere := &bounded{Conn: &recorded{peer: &net.TCPAddr{IP: net.IPv4(10, 1, 2, 3), Port: 6379}}}
+	errorWithout(t, d.secure(t.Context(), elsewhere, "10.1.2.3"), "refused")
+	if err := d.secure(t.Context(), &bounded{Conn: &recorded{peer: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2), Port: 6379}}}, "127.0.0.2"); err != nil {
+		t.Error(err)
+	}
+	s.Insecure = true
+	if err := d.secure(t.Context(), elsewhere, "10.1.2.3"); err != nil {
+		t.Error(err)
+	}
 }
 
 // answers starts a server that answers everything with one text.
@@ -422,8 +439,11 @@ func check(t *testing.T, e *Engine, v any) {
 // recorded is a connection with a given input.
 type recorded struct {
 	net.Conn
-	in []byte
+	in   []byte
+	peer net.Addr
 }
+
+func (r *recorded) RemoteAddr() net.Addr { return r.peer }
 
 func (r *recorded) Read(p []byte) (int, error) {
 	if len(r.in) == 0 {
