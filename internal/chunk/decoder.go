@@ -7,6 +7,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk/msgpack"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+	"github.com/tinyforge/fluentbit-trigger/internal/own"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
@@ -262,7 +263,7 @@ func (r *reading) line() {
 	rec.Text = r.plainText(r.text())
 	rec.Truncated = false
 	rec.Source, rec.Fields = &r.origin.source, f
-	rec.Own = s.special && (s.alert || s.cloudEvent) && isAlert(b, r.ev.body, s.cloudEvent)
+	rec.Own = s.special && (s.alert || s.cloudEvent) && own.IsBody(b, r.ev.body, s.cloudEvent)
 	if r.dockerEvents {
 		if s.textKey != nil {
 			f.textKey = s.textKey.name

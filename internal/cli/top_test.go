@@ -14,8 +14,8 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk/chunktest"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/listen"
+	"github.com/tinyforge/fluentbit-trigger/internal/own"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
-	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/own"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/test/await"
 )

@@ -8,7 +8,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/internal/fault"
 	"github.com/tinyforge/fluentbit-trigger/internal/guard"
-	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/own"
+	"github.com/tinyforge/fluentbit-trigger/internal/own"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/workload"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )

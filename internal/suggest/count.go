@@ -14,7 +14,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/engine/template"
 	"github.com/tinyforge/fluentbit-trigger/internal/guard"
-	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/own"
+	"github.com/tinyforge/fluentbit-trigger/internal/own"
 	"github.com/tinyforge/fluentbit-trigger/internal/replay"
 )
 

@@ -22,8 +22,8 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/docker/dockertest"
 	"github.com/tinyforge/fluentbit-trigger/internal/listen"
 	"github.com/tinyforge/fluentbit-trigger/internal/logging"
+	"github.com/tinyforge/fluentbit-trigger/internal/own"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
-	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/own"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/test/await"
 )

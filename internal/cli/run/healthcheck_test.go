@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/own"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
-	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/own"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
 

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/tinyforge/fluentbit-trigger/internal/cli/command"
-	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/own"
+	"github.com/tinyforge/fluentbit-trigger/internal/own"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin"

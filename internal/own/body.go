@@ -1,4 +1,4 @@
-package chunk
+package own
 
 import (
 	"bytes"
@@ -10,9 +10,9 @@ import (
 // cloudEventType is the prefix of the type of alerts sent as CloudEvents.
 const cloudEventType = "com.github.tinyforge.fluentbit-trigger."
 
-// isAlert reports whether the map at i, a record's body, is an alert that this program sent, or a group of them, as a receiver gets it: then the
+// IsBody reports whether the map at i, a record's body, is an alert that this program sent, or a group of them, as a receiver gets it: then the
 // webhook of a trigger leads back into Fluent Bit. As a CloudEvent the alert is inside.
-func isAlert(b []byte, i int, cloudEvent bool) bool {
+func IsBody(b []byte, i int, cloudEvent bool) bool {
 	member := func(name string) []byte {
 		if at, ok := msgpack.Child(b, i, name); ok {
 			if start, end, ok := msgpack.Text(b, at); ok {

@@ -1,4 +1,5 @@
-// Package own recognizes this program's own output where it comes back as a record: its log lines, and alerts in the log of a receiver.
+// Package own recognizes this program's own output where it comes back: its log lines, and alerts, as records or in the log of a receiver. Alerts about
+// them would raise each other.
 package own
 
 import (
