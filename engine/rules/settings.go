@@ -149,7 +149,13 @@ const (
 	AbsentFromStart  = "start"
 )
 
-var absentFromWords = []string{AbsentFromRecord, AbsentFromStart}
+var (
+	absentFromWords = []string{AbsentFromRecord, AbsentFromStart}
+	scopeWords      = []string{ScopeNode, ScopeFleet}
+)
+
+// ScopeNames lists the words that a rule's scope accepts.
+func ScopeNames() []string { return slices.Clone(scopeWords) }
 
 // AbsentFromNames lists the words that a rule's absent_from accepts.
 func AbsentFromNames() []string { return slices.Clone(absentFromWords) }

@@ -26,14 +26,10 @@ const (
 var (
 	streamWords     = []string{"stdout", "stderr", "both"}
 	cooldownByWords = []string{"container", "workload", "host", "stream", "tag", "template"}
-	scopeWords      = []string{ScopeNode, ScopeFleet}
 )
 
 // StreamNames lists the words that a rule's stream accepts.
 func StreamNames() []string { return slices.Clone(streamWords) }
-
-// ScopeNames lists the words that a rule's scope accepts.
-func ScopeNames() []string { return slices.Clone(scopeWords) }
 
 // CooldownByNames lists the words that a rule's cooldown_by accepts beside capture.NAME and field.PATH.
 func CooldownByNames() []string { return slices.Clone(cooldownByWords) }

@@ -34,22 +34,12 @@ func States() []string {
 // Alerts lists up to limit alerts with a number below before (0: from the newest), the newest first.
 func (s *Store) Alerts(ctx context.Context, before int64, limit int) ([]Alert, error) {
 	var all []Alert
-	err := s.read(ctx, "events", func(c *core) error {
+	err := s.read(ctx, "alerts", func(c *core) error {
 		all = nil
 		if before <= 0 {
 			before = 1<<(63-triggerBits) - 1
 		}
-		err := c.each("SELECT seq, id, at, payload FROM alerts WHERE seq < ? ORDER BY seq DESC LIMIT ?",
-			[]any{before, limit}, func(rows *sql.Rows) error {
-				var e Alert
-				var at int64
-				if err := rows.Scan(&e.Seq, &e.ID, &at, &e.Payload); err != nil {
-					return err
-				}
-				e.Accepted = timeOf(at)
-				all = append(all, e)
-				return nil
-			})
+		err := c.each("SELECT seq, id, at, payload FROM alerts WHERE seq < ? ORDER BY seq DESC LIMIT ?", []any{before, limit}, appendAlert(&all))
 		for i := range all {
 			if err == nil {
 				err = c.deliveriesOf(&all[i])
@@ -63,20 +53,25 @@ func (s *Store) Alerts(ctx context.Context, before int64, limit int) ([]Alert, e
 // AlertsAfter lists up to limit alerts with a number above after, the oldest first, without their deliveries.
 func (s *Store) AlertsAfter(ctx context.Context, after int64, limit int) ([]Alert, error) {
 	var all []Alert
-	err := s.read(ctx, "events", func(c *core) error {
+	err := s.read(ctx, "alerts after", func(c *core) error {
 		all = nil
-		return c.each("SELECT seq, id, at, payload FROM alerts WHERE seq > ? ORDER BY seq LIMIT ?", []any{after, limit}, func(rows *sql.Rows) error {
-			var e Alert
-			var at int64
-			if err := rows.Scan(&e.Seq, &e.ID, &at, &e.Payload); err != nil {
-				return err
-			}
-			e.Accepted = timeOf(at)
-			all = append(all, e)
-			return nil
-		})
+		return c.each("SELECT seq, id, at, payload FROM alerts WHERE seq > ? ORDER BY seq LIMIT ?", []any{after, limit}, appendAlert(&all))
 	})
 	return all, err
+}
+
+// appendAlert returns a function that appends the alert of a row, without its deliveries.
+func appendAlert(all *[]Alert) func(*sql.Rows) error {
+	return func(rows *sql.Rows) error {
+		var e Alert
+		var at int64
+		if err := rows.Scan(&e.Seq, &e.ID, &at, &e.Payload); err != nil {
+			return err
+		}
+		e.Accepted = timeOf(at)
+		*all = append(*all, e)
+		return nil
+	}
 }
 
 func (c *core) deliveriesOf(e *Alert) error {
