@@ -157,6 +157,9 @@ func (w *Worker) preview(draft *state.Draft, h *Hit, now int64) (*Preview, *Aler
 	if at, open := draft.ResolvesAt(c); open {
 		s.ResolvesAt = at
 	}
+	if at, pending := draft.RollsUpAt(c); pending {
+		s.RollupAt = at
+	}
 	if draft.Open(c) {
 		s.ResolvesOn = r.Settings.ResolveOn
 	}

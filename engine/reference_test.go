@@ -48,6 +48,7 @@ type refHit struct {
 	severity Severity
 	fate     Reason // why it was suppressed, or refAlerted
 	reported bool   // an alert reported it
+	keptOn   bool   // it was suppressed by the cooldown, less than one after the hit before it that was
 }
 
 const refAlerted = NumReasons
@@ -78,7 +79,7 @@ type refKey struct {
 	name       string
 	rule       *RuleSettings
 	hits       []*refHit
-	windows    []int64
+	windows    []refWindow
 	before     refEpisode  // what went on when the clock was last set back
 	story      []refMoment // hits and alerts since
 	remembered []refMark   // for the threshold, in the order of arrival
@@ -88,6 +89,13 @@ type refKey struct {
 	waitFrom   int64       // what that is measured from
 	notBefore  int64       // after a restart: when that is reported at the earliest
 	incident   *refIncident
+}
+
+// refWindow is a window that began with the key's hit of a number, and how often windows doubled by then.
+type refWindow struct {
+	at        int64
+	from      int
+	doublings int
 }
 
 // refIncident is what the alerts of a key with resolve reported since the last end.
@@ -256,7 +264,8 @@ func (m *reference) hit(h *refHit) {
 		m.leave(&a, h, h.arrived)
 		return
 	case ReasonDryRun: // it does what it would have done, but for reporting
-		k.windows, k.remembered = append(k.windows, h.arrived), nil
+		k.begin(h.arrived)
+		k.remembered = nil
 	}
 	m.counts[h.rule.Name].Suppressed[h.fate]++
 }
@@ -291,6 +300,7 @@ func (m *reference) fate(k *refKey, h *refHit) Reason {
 	case known:
 		return ReasonKnown
 	case k.cooling(h.arrived):
+		h.keptOn = len(k.windows) > 0 && h.arrived-k.latest() < k.window()
 		return ReasonCooldown
 	case !m.token(h.source, h.arrived, h.rule.DryRun):
 		return ReasonRateLimit
@@ -350,8 +360,50 @@ func (k *refKey) cooling(now int64) bool {
 	if k.rule.Cooldown == 0 {
 		return false
 	}
-	n := len(k.windows)
-	return n > 0 && now-k.windows[n-1] < int64(k.rule.Cooldown) || now < k.putOff
+	return len(k.windows) > 0 && now < k.closes() || now < k.putOff
+}
+
+// latest returns the arrival of the latest hit of the window that was suppressed by the cooldown and came in time after the one before it, or else the window's
+// beginning.
+func (k *refKey) latest() int64 {
+	w := k.windows[len(k.windows)-1]
+	latest := w.at
+	for _, h := range k.hits[w.from:] {
+		if h.keptOn {
+			latest = max(latest, h.arrived)
+		}
+	}
+	return latest
+}
+
+// closes returns when the window closes: at its end, or when nothing came for the time of a cooldown.
+func (k *refKey) closes() int64 {
+	w := k.windows[len(k.windows)-1]
+	length := k.window()
+	for range w.doublings {
+		length = max(length, min(2*length, int64(k.rule.CooldownMax)))
+	}
+	return min(w.at+length, k.latest()+k.window())
+}
+
+// begin begins a window: one that is twice as long as the last, if hits kept coming in that.
+func (k *refKey) begin(now int64) {
+	next := refWindow{at: now, from: len(k.hits)}
+	if n := len(k.windows); n > 0 && k.latest()+k.window() > now && int64(k.rule.CooldownMax) > k.window() {
+		last := k.windows[n-1]
+		came := slices.ContainsFunc(k.hits[last.from:], func(h *refHit) bool { return h.keptOn })
+		length := k.window()
+		for range last.doublings {
+			length = min(2*length, int64(k.rule.CooldownMax))
+		}
+		if came {
+			next.doublings = last.doublings
+			if length < int64(k.rule.CooldownMax) {
+				next.doublings++
+			}
+		}
+	}
+	k.windows = append(k.windows, next)
 }
 
 // window is how long a window is open.
@@ -383,8 +435,8 @@ func (k *refKey) due() int64 {
 	first, due := owed[0].arrived, int64(0)
 	if k.rule.Rollup {
 		due = first + k.window() // where no window was open, one begins with what was suppressed
-		if n := len(k.windows); n > 0 && first < k.windows[n-1]+k.window() {
-			due = k.windows[n-1] + k.window()
+		if len(k.windows) > 0 && first < k.closes() {
+			due = k.closes()
 		}
 	}
 	if e := k.goesOn(); e.began != 0 && e.steps < len(k.rule.Escalate) {
@@ -452,7 +504,8 @@ func (m *reference) tell(k *refKey, a *refAlert, now, goesOn int64) {
 		}
 		a.Since, a.First, a.Last = min(a.Since, h.at), min(a.First, h.at), max(a.Last, h.at)
 	}
-	k.windows, k.story, k.putOff = append(k.windows, now), append(k.story, refMoment{goesOn, now, k.window(), true}), 0
+	k.begin(now)
+	k.story, k.putOff = append(k.story, refMoment{goesOn, now, k.window(), true}), 0
 	if steps := k.goesOn().steps; steps > 0 {
 		a.Severity = max(a.Severity, k.rule.Escalate[steps-1].Severity)
 	}
@@ -865,7 +918,7 @@ func (m *reference) set(ns, now int64) {
 			h.at, h.arrived = min(h.at, now), min(h.arrived, now)
 		}
 		for i := range k.windows {
-			k.windows[i] = min(k.windows[i], now)
+			k.windows[i].at = min(k.windows[i].at, now)
 		}
 		for i := range k.remembered {
 			k.remembered[i].at = min(k.remembered[i].at, now)

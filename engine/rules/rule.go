@@ -207,3 +207,18 @@ func (r *Rule) Window() int64 {
 	}
 	return int64(uncooledWindow)
 }
+
+// WindowLength returns how long a window is open that was doubled so many times, while hits keep coming.
+func (r *Rule) WindowLength(doublings int) int64 {
+	length := r.Window()
+	for range doublings {
+		if !r.Doubles(length) {
+			break
+		}
+		length = min(2*length, int64(r.Settings.CooldownMax))
+	}
+	return length
+}
+
+// Doubles reports whether a window that follows one of a length can be longer.
+func (r *Rule) Doubles(length int64) bool { return length < int64(r.Settings.CooldownMax) }

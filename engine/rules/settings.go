@@ -54,6 +54,9 @@ type RuleSettings struct {
 	Severity model.Severity `toml:"severity"`
 	// How long further hits of the same key are suppressed after an alert. "0s" suppresses nothing.
 	Cooldown time.Duration `toml:"cooldown"`
+	// While hits keep coming, each cooldown is twice as long as the one before, up to this. When no hit came for the time of cooldown, the current one ends,
+	// and the next is as long as cooldown again. "0s": all are as long as cooldown.
+	CooldownMax time.Duration `toml:"cooldown_max"`
 	// The parts of a cooldown key beside the rule: container, workload, host, stream, tag, capture.NAME, field.PATH, and template: the line with
 	// its numbers, ids, addresses, quoted values and times masked, so that an error of another kind alerts at once.
 	CooldownBy []string `toml:"cooldown_by"`

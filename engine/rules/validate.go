@@ -108,8 +108,25 @@ func (p *checks) identity(r *RuleSettings) {
 		}
 	}
 	setting.AtMost(&p.Faults, "cooldown", r.Cooldown, MaxCooldown)
+	p.cooldownMax(r)
 	for _, by := range r.CooldownBy {
 		p.cooldownBy(r, by)
+	}
+}
+
+func (p *checks) cooldownMax(r *RuleSettings) {
+	setting.AtMost(&p.Faults, "cooldown_max", r.CooldownMax, MaxCooldown)
+	text := setting.FormatDuration(r.CooldownMax)
+	switch {
+	case r.CooldownMax <= 0:
+	case r.Absent > 0:
+		p.Excludes("cooldown_max", text, "absent", "a rule that waits for lines has no cooldown")
+	case r.Without != "":
+		p.Excludes("cooldown_max", text, "without", "a rule that waits for another one has no cooldown")
+	case r.Cooldown == 0:
+		p.Needs("cooldown_max", text, "cooldown")
+	case r.Cooldown > 0:
+		setting.AtLeast(&p.Faults, "cooldown_max", r.CooldownMax, r.Cooldown)
 	}
 }
 

@@ -59,7 +59,7 @@ func ScopeFaults(r *RuleSettings) []setting.Fault {
 		key string
 		set bool
 	}{
-		{"count", r.Count != 0}, {"resolve", r.Resolve != 0}, {"absent", r.Absent != 0}, {"after", r.After != ""}, {"without", r.Without != ""},
+		{"count", r.Count != 0}, {"resolve", r.Resolve != 0}, {"resolve_on", r.ResolveOn != ""}, {"cooldown_max", r.CooldownMax != 0}, {"absent", r.Absent != 0}, {"after", r.After != ""}, {"without", r.Without != ""},
 		{"first_seen", r.FirstSeen != 0}, {"escalate", len(r.Escalate) > 0}, {"context.after", r.Context.After > 0},
 	} {
 		if one.set {

@@ -50,17 +50,19 @@ func decide(r *rules.Rule, s *keyState, h *HitContext, b *tokens, now int64) (ne
 		v.reason = model.ReasonThreshold
 	case h.known:
 		v.reason = model.ReasonKnown
-	case !h.Overflow && s.window.state(set.Cooldown, now) != windowClosed:
+	case !h.Overflow && s.window.state(r, now) != windowClosed:
 		v.reason = model.ReasonCooldown
+		next.window.hold(r, now)
 	case !b.available(now):
 		v.reason = model.ReasonRateLimit
 	case set.DryRun: // it opens the window and restarts the count as an alert would, but takes no token from others
 		v.reason = model.ReasonDryRun
-		next.window.opened, next.restart = now, true
+		next.window.open(r, now)
+		next.restart = true
 	default:
 		v.alert = true
 		v.severity = next.episode.escalate(r, next.episode.lastHit)
-		next.window.open(now)
+		next.window.open(r, now)
 		next.restart, next.reported, next.token = true, true, true
 	}
 	return next, v

@@ -277,6 +277,16 @@ func (d *Draft) ResolvesAt(h *HitContext) (at time.Time, ok bool) {
 	return time.Unix(0, ends).UTC(), ends != 0
 }
 
+// RollsUpAt returns when a roll-up reports the suppressed hits of a hit's key if no further hit comes; ok is false when none will.
+func (d *Draft) RollsUpAt(h *HitContext) (at time.Time, ok bool) {
+	s := d.keys[string(h.Key)]
+	if s == nil || s.unreported.sample == nil || h.Rule.Settings.Without != "" {
+		return time.Time{}, false
+	}
+	due := s.rollupDue(rollupRule(d.rules, s, h))
+	return time.Unix(0, due).UTC(), due != 0
+}
+
 // Open reports whether an incident of a hit's key is open.
 func (d *Draft) Open(h *HitContext) bool {
 	s := d.keys[string(h.Key)]
@@ -301,6 +311,7 @@ type Preview struct {
 	Key             []string  `json:"cooldown_key,omitempty"`    // the parts of the key, behind the rule
 	Counted         int       `json:"counted,omitempty"`         // hits, or different values, that count for the threshold, this one included
 	Needed          int       `json:"needed,omitempty"`          // for the threshold; 0: there is none
+	RollupAt        time.Time `json:"rollup_at,omitzero"`        // when a roll-up would report the suppressed hits, this one included, if no further hit came
 	ResolvesAt      time.Time `json:"resolves_at,omitzero"`      // when the incident of the key would end if no further hit came
 	ResolvesOn      string    `json:"resolves_on,omitempty"`     // an incident of the key would be open: what a line must match to end it
 	Template        string    `json:"template,omitempty"`        // of the line, where the rule goes by it
@@ -320,13 +331,16 @@ type Preview struct {
 func (d *Draft) Describe(h *HitContext, now int64) *Preview {
 	out := &Preview{}
 	if s := d.keys[string(h.Key)]; s != nil {
-		cooldown, left := int64(h.Rule.Settings.Cooldown), int64(0)
-		if s.window.opened != 0 {
-			out.LastAlert = time.Unix(0, s.window.opened).UTC()
-			left = min(s.window.opened, now) + cooldown - now
+		w, left := s.window, int64(0)
+		w.clampFuture(now)
+		if w.opened != 0 {
+			out.LastAlert = time.Unix(0, w.opened).UTC()
 		}
-		if cooldown > 0 { // the window stays open while its roll-up cannot leave
-			left = max(left, min(s.window.overdue-now, int64(maxProlonged)))
+		if h.Rule.Settings.Cooldown > 0 {
+			if w.opened != 0 {
+				left = w.end(h.Rule) - now
+			}
+			left = max(left, w.overdue-now) // the window stays open while its roll-up cannot leave
 		}
 		out.CooldownLeft = time.Duration(max(0, left)).Seconds()
 		if s.unreported.first != 0 {

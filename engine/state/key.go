@@ -105,7 +105,7 @@ func (s *keyState) rollupDue(r *rules.Rule) int64 {
 	}
 	shown, due := s.unreported.sample.arrived, int64(0)
 	if r.Settings.Rollup {
-		due = s.window.closes(r.Window(), shown)
+		due = s.window.closes(r, shown)
 	}
 	if step := s.episode.nextStep(r, shown); step != 0 && (due == 0 || step < due) {
 		due = step
@@ -118,7 +118,7 @@ func (s *keyState) rollupDue(r *rules.Rule) int64 {
 
 // expired reports whether the state equals that of a key that was never hit, apart from hits that no alert has reported yet.
 func (s *keyState) expired(r *rules.Rule, now int64) bool {
-	if s.incident != nil || s.window.state(r.Settings.Cooldown, now) != windowClosed || s.episode.began != 0 && !s.episode.expired(s.episode.clock(now), r.Window()) {
+	if s.incident != nil || s.window.state(r, now) != windowClosed || s.episode.began != 0 && !s.episode.expired(s.episode.clock(now), r.Window()) {
 		return false
 	}
 	return len(s.count.marks) == 0 || now-s.lastHit >= int64(r.Settings.Within)

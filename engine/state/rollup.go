@@ -32,7 +32,7 @@ func decideRollup(r *rules.Rule, s *keyState, at int64, m *muting, b *tokens) (n
 		return next, a, delayed
 	}
 	a.Severity = max(a.Severity, next.episode.escalate(r, next.episode.clock(at)))
-	next.window.open(at)
+	next.window.open(r, at)
 	next.reported, next.token = true, true
 	return next, a, sendable
 }
@@ -135,7 +135,7 @@ func (s *keyState) rollup(r *rules.Rule, at int64) model.Alert {
 	shown, text := u.sample, u.sample.text
 	a := s.shown(r, at)
 	a.Kind = model.KindRollup
-	a.Due = s.window.closes(r.Window(), shown.arrived)
+	a.Due = s.window.closes(r, shown.arrived)
 	if step := s.episode.nextStep(r, shown.arrived); step != 0 && step < a.Due {
 		a.Due = step
 	}

@@ -98,6 +98,7 @@ const (
 	CodeUnboundedKey = "unbounded-key"
 
 	CodeShortCooldown = "short-cooldown"
+	CodeLongCooldown  = "long-cooldown"
 	CodeSequence      = "sequence"
 	CodeNoEffect      = "no-effect"
 	CodeNoImage       = "no-image"
@@ -149,8 +150,9 @@ func Codes() [][2]string {
 		{CodeUnboundedKey, "a part of cooldown_by differs on nearly every line, so the cooldown suppresses nothing"},
 
 		{CodeShortCooldown, "a cooldown is shorter than the window of the threshold, so one burst alerts several times"},
+		{CodeLongCooldown, "with cooldown_max, a rule's alerts can be further apart than the time for which one of them inhibits, or fires in Alertmanager"},
 		{CodeSequence, "a rule names another one in after or without that does not exist, that names it in turn, or whose hits lack a value of by"},
-		{CodeNoEffect, "a workload block changes nothing, a silence or an inhibition applies to no rule, or settings of deploy compare nothing"},
+		{CodeNoEffect, "a workload block changes nothing, a silence or an inhibition applies to no rule, settings of deploy compare nothing, or resolve_on ends nothing"},
 		{CodeNoImage, "rules depend on a workload's image, but all records are from files, which have none"},
 		{CodeOneNode, "a rule counts or waits per workload, but Fluent Bit reads the logs of one node of a cluster"},
 		{CodeSecret, "a secret is written in a file that everyone can read"},

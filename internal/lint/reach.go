@@ -72,6 +72,20 @@ func (l *linter) muting() {
 	for i := range s.Inhibits {
 		l.matchers(parts.Inhibits[i], "source.", &s.Inhibits[i].Source)
 		l.matchers(parts.Inhibits[i], "target.", &s.Inhibits[i].Target)
+		l.lapses(parts.Inhibits[i], &s.Inhibits[i])
+	}
+}
+
+// lapses warns of an inhibition that ends between two alerts of its source while that goes on, because of cooldown_max.
+func (l *linter) lapses(p config.Part, i *engine.InhibitSettings) {
+	for j := range l.rules {
+		s := &l.rules[j].settings
+		if i.Source.Rule == "" || !glob.Match(i.Source.Rule, s.Name) || i.For < s.Cooldown || i.For >= s.CooldownMax {
+			continue
+		}
+		l.warn(p, CodeLongCooldown, "for", "", fmt.Sprintf("alerts of rule %q can be %s apart (cooldown_max) while it goes on: the inhibition ends in between", s.Name,
+			setting.FormatDuration(s.CooldownMax)), "make it at least as long as cooldown_max")
+		return
 	}
 }
 
@@ -129,6 +143,7 @@ func (l *linter) triggers() {
 				reached, accepted[j] = true, true
 			}
 		}
+		l.lapsesAt(l.result.Parts.Triggers[i], t)
 		if !reached {
 			field, message, hint := l.obstacle(t)
 			l.warn(l.result.Parts.Triggers[i], CodeUnreachable, field, "", message, hint)
@@ -138,6 +153,22 @@ func (l *linter) triggers() {
 		if r := &l.rules[j]; !accepted[j] && !r.settings.DryRun && !r.override {
 			l.warn(r.part, CodeUnwanted, "", "", "no trigger accepts its alerts", "all filters of a trigger must match")
 		}
+	}
+}
+
+// lapsesAt warns of alerts that end in Alertmanager between two alerts of a rule that goes on, because of cooldown_max.
+func (l *linter) lapsesAt(p config.Part, t *trigger.Settings) {
+	if t.Format != "alertmanager" || t.ResolveAfter <= 0 {
+		return
+	}
+	for i := range l.rules {
+		r := &l.rules[i]
+		if s := &r.settings; s.Resolves() || t.ResolveAfter < s.Cooldown || t.ResolveAfter >= s.CooldownMax || !reach.Accepts(t, r.reach()) {
+			continue
+		}
+		l.warn(p, CodeLongCooldown, "resolve_after", "", fmt.Sprintf("alerts of rule %q can be %s apart (cooldown_max) while it goes on: they stop firing in between",
+			r.settings.Name, setting.FormatDuration(r.settings.CooldownMax)), "set resolve on the rule: its alerts fire until they are resolved")
+		return
 	}
 }
 

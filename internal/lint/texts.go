@@ -188,6 +188,9 @@ func (l *linter) output(r *rule) {
 		l.warn(r.part, CodeShortCooldown, "cooldown", "",
 			fmt.Sprintf("%s is shorter than within, %s: one burst alerts several times", s.Cooldown, s.Within), "")
 	}
+	if s.CooldownMax > 0 && s.CooldownMax == s.Cooldown && r.sets("cooldown_max") {
+		l.warn(r.part, CodeNoEffect, "cooldown_max", "", "has no effect, because it equals cooldown", "")
+	}
 	if r.sets("cooldown_by") {
 		for _, key := range s.CooldownBy {
 			l.key(r, key)

@@ -379,6 +379,9 @@ func keyWords(s *engine.Preview) string {
 	if s.CooldownLeft > 0 {
 		last += ", cools down for " + seconds(s.CooldownLeft)
 	}
+	if !s.RollupAt.IsZero() {
+		suppressed += ", next roll-up at " + s.RollupAt.Format(time.RFC3339) + " if no further hit comes"
+	}
 	if !s.ResolvesAt.IsZero() {
 		suppressed += fmt.Sprintf(", would be resolved at %s if no further hit comes", s.ResolvesAt.Format(time.RFC3339))
 	}
