@@ -31,6 +31,8 @@ func id(s string) bool {
 
 func length(d time.Duration) bool { return d >= 0 && d <= maxAge }
 
+func (t Title) fits() bool { return name(t.Rule) && name(t.Text) }
+
 func (t *Terms) check() error {
 	if !length(t.Cooldown) || !length(t.Grace) || !id(t.Triggers) {
 		return refused("cooldown, grace or triggers")
@@ -40,7 +42,7 @@ func (t *Terms) check() error {
 
 // Check returns an error if the claim exceeds a bound.
 func (c *Claim) Check() error {
-	if !c.Key.Valid() || !id(c.Run) || !id(c.ID) || !name(c.Node) || !name(c.Title.Rule) || !name(c.Title.Text) || !length(c.HandOver) || len(c.Payload) > MaxPayload {
+	if !c.Key.Valid() || !id(c.Run) || !id(c.ID) || !name(c.Node) || !c.Title.fits() || !length(c.HandOver) || len(c.Payload) > MaxPayload {
 		return refused("a claim")
 	}
 	return c.Terms.check()
@@ -48,7 +50,7 @@ func (c *Claim) Check() error {
 
 // Check returns an error if the gift exceeds a bound.
 func (g *Gift) Check() error {
-	if !g.Key.Valid() || !id(g.Run) || !name(g.Node) || !name(g.Title.Rule) || !name(g.Title.Text) || !length(g.First) || !length(g.Last) || len(g.Sample) > MaxSample ||
+	if !g.Key.Valid() || !id(g.Run) || !name(g.Node) || !g.Title.fits() || !length(g.First) || !length(g.Last) || len(g.Sample) > MaxSample ||
 		g.Seq < 1 || g.Seq > 1<<52 || len(g.Counts) > MaxReasons || len(g.Counts) == 0 {
 		return refused("a gift")
 	}
@@ -116,7 +118,7 @@ func (m *Mark) Check() error {
 
 // Check returns an error if the call exceeds a bound.
 func (h *Hearing) Check() error {
-	if !h.Key.Valid() || !length(h.Age) || h.Within <= 0 || !length(h.Within) || !id(h.Triggers) || !name(h.Title.Rule) || !name(h.Title.Text) || len(h.Sample) > MaxSample {
+	if !h.Key.Valid() || !length(h.Age) || h.Within <= 0 || !length(h.Within) || !id(h.Triggers) || !h.Title.fits() || len(h.Sample) > MaxSample {
 		return refused("a hearing")
 	}
 	return nil

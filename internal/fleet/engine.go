@@ -14,8 +14,8 @@ import (
 type Engine interface {
 	// Claim asks whose alert leaves. It counts nothing.
 	Claim(ctx context.Context, list []Claim) []Claimed
-	// Give hands over counts that no alert reported. The gifts of one run and key must have rising Seq, and the next must not be given before the one before it was
-	// acknowledged.
+	// Give hands over counts that no alert reported. The gifts of one run and key must have rising Seq, and the next must not be given before the one before it
+	// was acknowledged.
 	Give(ctx context.Context, list []Gift) []Given
 	// Due lists the work of a set of triggers that is due in a shard, the oldest first, at most limit (1 to MaxDue).
 	Due(ctx context.Context, shards []int, triggers string, limit int) ([]Work, error)
@@ -199,8 +199,8 @@ type Taken struct {
 	Kind     Kind
 	ID       string // of HandOver: the alert's
 	Payload  []byte // of HandOver
-	// DueAt identifies a roll-up or an absence of the key: the moment at which it was due, in milliseconds of the engine's clock. Whoever takes the same work again
-	// gets the same DueAt and the same numbers.
+	// DueAt identifies a roll-up or an absence of the key: the moment at which it was due, in milliseconds of the engine's clock. Whoever takes the same work
+	// again gets the same DueAt and the same numbers.
 	DueAt  int64
 	Counts Counts   // of Rollup
 	Nodes  int      // how many nodes gave
@@ -235,8 +235,8 @@ type Renewal struct {
 	HandOver time.Duration
 }
 
-// Renewed is the answer to a Renewal. Lost says that another node has the alert: what has not begun must not be sent. A lead that the engine does not know, since
-// it was settled or the engine lost its data, is not lost.
+// Renewed is the answer to a Renewal. Lost says that another node has the alert, so attempts that have not begun must not be made. A lead that the engine does
+// not know, since it was settled or the engine lost its data, is not lost.
 type Renewed struct {
 	Lost bool
 	Err  error
@@ -363,7 +363,7 @@ type Account struct {
 	Keepers       map[string]string // by set of triggers: the node's name
 }
 
-// Lost returns the hits that the engine acknowledged and lost. Gifts and totals travel at different times: while hits come in, it is right within one heartbeat.
+// Lost returns the hits that the engine acknowledged and lost. Gifts and totals travel at different times: while hits come in, it is right within a heartbeat.
 func (a *Account) Lost() int64 { return max(0, a.NodesGiven-a.NodesTold-a.Untold) }
 
 // NodeInfo is a node as it described itself.

@@ -178,7 +178,9 @@ func TestOneAlertAndItsRollup(t *testing.T) {
 }
 
 func TestWithoutAnAnswerEachNodeAlerts(t *testing.T) {
-	for why, fails := range map[string]error{"timeout": context.DeadlineExceeded, "circuit": fleet.ErrCircuit, "refused": fleet.ErrRefused, "full": fleet.ErrFull} {
+	for why, fails := range map[string]error{
+		"timeout": context.DeadlineExceeded, "circuit": fleet.ErrCircuit, "refused": fleet.ErrRefused, "full": fleet.ErrFull,
+	} {
 		t.Run(why, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)

@@ -11,7 +11,7 @@ import (
 // Shards is how many parts the keys of a namespace have. All keys of an incident are in one of them, and so on one server of a cluster.
 const Shards = 64
 
-// Key is the name of an incident on the wire: 128 bits of a hash, as 32 hexadecimal digits. Keys of rules hold text of log lines, which must not leave the node.
+// Key is the name of an incident on the wire: 128 bits of a hash, as 32 hexadecimal digits. Keys of rules hold text of log lines, which must stay on the node.
 type Key string
 
 // KeyOf returns the key of an incident. Kind separates those that share a text, such as a cooldown key and an absence.

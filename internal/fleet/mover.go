@@ -37,8 +37,8 @@ type moving struct {
 	renewed map[string]time.Time // alerts that are not delivered, and when they were renewed
 }
 
-// giveAll gives what is in the outbox once its time has come: at a random moment of half a grace, so that the nodes of one incident do not give at once. It reports
-// whether something is left.
+// giveAll gives the outbox once its time has come: at a random moment of half a grace, so that the nodes of one incident do not give at once. It reports whether
+// something is left.
 func (m *moving) giveAll(ctx context.Context) (left bool) {
 	for ctx.Err() == nil {
 		rows, err := m.opt.Node.Outbox(ctx, batch)

@@ -40,8 +40,8 @@ type Node interface {
 	Yield(ctx context.Context, ids []string) error
 
 	// Accept stores an alert that this node took, due at once, and a row to settle it; an alert whose id is known changes nothing. For HandOver the id is
-	// t.ID and the row is one of a lead, whose HandOver is that of the settings; for others it is WorkID, and the row is settled as soon as it is read. Work whose rule this node does not have is accepted
-	// without an alert, and its hits are counted as forgotten.
+	// t.ID and the row is one of a lead, whose HandOver is that of the settings; for others it is WorkID, and the row
+	// is settled as soon as it is read. Work whose rule this node does not have is accepted without an alert, and its hits are counted as forgotten.
 	Accept(ctx context.Context, id string, t *Taken) error
 
 	// Totals returns the hits of Given and Settled since the store was made.

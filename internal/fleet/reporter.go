@@ -88,8 +88,8 @@ func (f *Fleet) Count(key Key, at time.Time, hits int64, t Threshold) bool {
 	return true
 }
 
-// Heard reports that the line was heard that must not be absent, or with h.Watch that it is waited for. Key, Within, Title and Sample are taken from h. It never
-// blocks.
+// Heard reports that the line was heard that must not be absent, or with h.Watch that it is waited for. Key, Within, Title and Sample are taken from h. It
+// never blocks.
 func (f *Fleet) Heard(h Hearing, at time.Time) bool {
 	r := &f.reporter
 	r.mu.Lock()

@@ -70,12 +70,15 @@ func TestFaults(t *testing.T) {
 
 func TestTheEgressPolicyJudgesAddresses(t *testing.T) {
 	t.Parallel()
-	for address, blocked := range map[string]bool{"127.0.0.1:6379": true, "169.254.169.254:80": true, "localhost:6379": true, "10.1.2.3:6379": false, "valkey:6379": false} {
+	for address, blocked := range map[string]bool{
+		"127.0.0.1:6379": true, "169.254.169.254:80": true, "localhost:6379": true, "10.1.2.3:6379": false, "valkey:6379": false,
+	} {
 		s := on(func(s *Settings) { s.Address = []string{address} })
 		if faults := s.Faults(egress.DefaultSettings()); (len(faults) == 1) != blocked {
 			t.Errorf("%s: %v, blocked is %v", address, faults, blocked)
 		}
-		if faults := s.Faults(egress.Settings{Mode: egress.ModeDefault, Allow: []string{"127.0.0.0/8:6379"}}); (len(faults) == 1) != strings.HasPrefix(address, "169") {
+		allowed := egress.Settings{Mode: egress.ModeDefault, Allow: []string{"127.0.0.0/8:6379"}}
+		if faults := s.Faults(allowed); (len(faults) == 1) != strings.HasPrefix(address, "169") {
 			t.Errorf("%s with loopback allowed: %v", address, faults)
 		}
 	}
@@ -127,7 +130,7 @@ func TestKeys(t *testing.T) {
 	}
 	one := Taken{Work: Work{Key: a}, Kind: Rollup, DueAt: 5}
 	two := Taken{Work: Work{Key: a}, Kind: Rollup, DueAt: 6}
-	if WorkID("p", &one) != WorkID("p", &one) || WorkID("p", &one) == WorkID("p", &two) || WorkID("p", &one) == WorkID("q", &one) {
+	if same := one; WorkID("p", &one) != WorkID("p", &same) || WorkID("p", &one) == WorkID("p", &two) || WorkID("p", &one) == WorkID("q", &one) {
 		t.Error("the ids of work do not follow from namespace, key and due time")
 	}
 }

@@ -341,7 +341,8 @@ func spread(all []time.Duration) string {
 		return "none"
 	}
 	slices.Sort(all)
-	return fmt.Sprintf("%d, p50 %v, p99 %v, most %v", len(all), all[len(all)/2].Round(10*time.Microsecond), all[len(all)*99/100].Round(10*time.Microsecond), all[len(all)-1].Round(time.Millisecond))
+	p50, p99, most := all[len(all)/2], all[len(all)*99/100], all[len(all)-1]
+	return fmt.Sprintf("%d, p50 %v, p99 %v, most %v", len(all), p50.Round(10*time.Microsecond), p99.Round(10*time.Microsecond), most.Round(time.Millisecond))
 }
 
 // exact fails the test if a hit is missing, or one too many.
@@ -411,7 +412,10 @@ func kill(after, length time.Duration) func(*drill) {
 
 func TestDrillKilledWithAOF(t *testing.T) {
 	drills(t)
-	a, _ := run(t, plan{nodes: thousand, rate: 50, storm: 30 * time.Second, args: []string{"--appendonly", "yes", "--appendfsync", "everysec"}, fault: kill(8*time.Second, 3*time.Second)})
+	a, _ := run(t, plan{
+		nodes: thousand, rate: 50, storm: 30 * time.Second, args: []string{"--appendonly", "yes", "--appendfsync", "everysec"},
+		fault: kill(8*time.Second, 3*time.Second),
+	})
 	a.exact(t)
 	t.Logf("lost: %d, at most the gifts of one second", a.lost)
 }
@@ -496,7 +500,8 @@ func TestDrillIdle(t *testing.T) {
 	for i := range 200 {
 		e := newEngine(t, at(fleet.Single, server.Addr))
 		f := fleet.New(fleet.Options{
-			Engine: e, Node: fleettest.NewNode("n", func(fleettest.Sent) bool { return true }), Settings: at(fleet.Single, server.Addr), Run: fmt.Sprint("run-", i), Name: fmt.Sprint("n", i), Triggers: "t1",
+			Engine: e, Node: fleettest.NewNode("n", func(fleettest.Sent) bool { return true }), Settings: at(fleet.Single, server.Addr),
+			Run: fmt.Sprint("run-", i), Name: fmt.Sprint("n", i), Triggers: "t1",
 		})
 		go f.Run(t.Context())
 	}
@@ -509,6 +514,6 @@ func TestDrillIdle(t *testing.T) {
 	before, cpu := count(), server.CPU()
 	time.Sleep(20 * time.Second)
 	scripts := count() - before
-	t.Logf("%s, 200 idle nodes: %.2f scripts/s a node, of which the keeper's are %.1f/s in all; CPU %.1f %% of a core", server.Version(), float64(scripts)/20/200, float64(fleet.Shards),
-		100*(server.CPU()-cpu).Seconds()/20)
+	t.Logf("%s, 200 idle nodes: %.2f scripts/s a node, of which the keeper's are %d/s in all; CPU %.1f %% of a core", server.Version(),
+		float64(scripts)/20/200, fleet.Shards, 100*(server.CPU()-cpu).Seconds()/20)
 }

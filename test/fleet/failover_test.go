@@ -76,7 +76,8 @@ func TestASentinelFailover(t *testing.T) {
 		got = claimAll(e, "b", 100)
 		return got["failed"] == 0
 	})
-	t.Logf("%s: the master was killed; answers after %.1f s (down-after 1 s); windows that survived: %d of 100", master.Version(), time.Since(begun).Seconds(), got["held"])
+	t.Logf("%s: the master was killed; answers after %.1f s (down-after 1 s); windows that survived: %d of 100", master.Version(), time.Since(begun).Seconds(),
+		got["held"])
 	if got["held"] != 100 {
 		t.Errorf("claims after the failover: %v", got)
 	}

@@ -1,5 +1,5 @@
-// Package redis starts servers for tests: Redis, or Valkey where FLUENTBIT_TRIGGER_TEST_REDIS names its program. They listen on loopback, on free ports, and end
-// with the test.
+// Package redis starts servers for tests: Redis, or Valkey where FLUENTBIT_TRIGGER_TEST_REDIS names its program. They listen on loopback, on free ports, and
+// end with the test.
 package redis
 
 import (
@@ -80,7 +80,8 @@ func Start(tb testing.TB, args []string, dial ...redigo.DialOption) *Server {
 	s := &Server{Port: Port(tb), Dir: tb.TempDir(), tb: tb, auth: dial}
 	s.Addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port))
 	s.args = append([]string{
-		"--port", strconv.Itoa(s.Port), "--bind", "127.0.0.1", "--save", "", "--dir", s.Dir, "--loglevel", "warning", "--logfile", filepath.Join(s.Dir, "log"), "--tcp-backlog", "511",
+		"--port", strconv.Itoa(s.Port), "--bind", "127.0.0.1", "--save", "", "--dir", s.Dir,
+		"--loglevel", "warning", "--logfile", filepath.Join(s.Dir, "log"), "--tcp-backlog", "511",
 	}, args...)
 	s.Run()
 	tb.Cleanup(s.Kill)
@@ -111,7 +112,8 @@ func (s *Server) Run() {
 
 // Dial connects to the server.
 func (s *Server) Dial() (redigo.Conn, error) {
-	return redigo.Dial("tcp", s.Addr, append([]redigo.DialOption{redigo.DialConnectTimeout(5 * time.Second), redigo.DialReadTimeout(30 * time.Second)}, s.auth...)...)
+	options := []redigo.DialOption{redigo.DialConnectTimeout(5 * time.Second), redigo.DialReadTimeout(30 * time.Second)}
+	return redigo.Dial("tcp", s.Addr, append(options, s.auth...)...)
 }
 
 // Do runs a command.
@@ -196,8 +198,8 @@ func Sentinels(tb testing.TB, master *Server, name string, replicas int) (addres
 		s := &Server{Port: Port(tb), Dir: tb.TempDir(), tb: tb}
 		s.Addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port))
 		file := filepath.Join(s.Dir, "sentinel.conf")
-		text := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nlogfile %s/log\nsentinel monitor %s 127.0.0.1 %d 2\nsentinel down-after-milliseconds %s 1000\nsentinel failover-timeout %s 5000\n",
-			s.Port, s.Dir, s.Dir, name, master.Port, name, name)
+		text := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nlogfile %s/log\n", s.Port, s.Dir, s.Dir) + fmt.Sprintf(
+			"sentinel monitor %s 127.0.0.1 %d 2\nsentinel down-after-milliseconds %s 1000\nsentinel failover-timeout %s 5000\n", name, master.Port, name, name)
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			tb.Fatal(err)
 		}

@@ -121,7 +121,9 @@ func (n *Node) Candidate(c fleet.Candidate, counts fleet.Counts, first, last tim
 	if _, known := n.rows[c.ID]; known {
 		return nil
 	}
-	r := &row{Candidate: c, counts: counts, first: first, last: last, handOver: c.HandOver, settle: fleet.Work{Key: c.Key}, how: "alone", made: time.Now(), nodes: 1}
+	r := &row{
+		Candidate: c, counts: counts, first: first, last: last, handOver: c.HandOver, settle: fleet.Work{Key: c.Key}, how: "alone", made: time.Now(), nodes: 1,
+	}
 	n.rows[c.ID] = r
 	n.due(r, c.Until.Sub(n.now()))
 	return []fleet.Candidate{c}
@@ -358,7 +360,10 @@ func (n *Node) Accept(ctx context.Context, id string, t *fleet.Taken) error {
 	if n.rows[id] != nil {
 		return nil
 	}
-	r := &row{Candidate: fleet.Candidate{Claim: fleet.Claim{ID: id, Key: t.Key}}, outcome: fleet.Leads, counts: t.Counts, how: t.Kind.String(), nodes: t.Nodes, settle: t.Work, dueAt: t.DueAt}
+	r := &row{
+		Candidate: fleet.Candidate{Claim: fleet.Claim{ID: id, Key: t.Key, Terms: fleet.Terms{Triggers: t.Triggers}}}, outcome: fleet.Leads, counts: t.Counts,
+		how: t.Kind.String(), nodes: t.Nodes, settle: t.Work, dueAt: t.DueAt,
+	}
 	if t.Kind == fleet.HandOver {
 		r.handOver = 10 * time.Second
 		if hits, err := strconv.ParseInt(string(t.Payload), 10, 64); err == nil { // tests let the payload say how many hits the alert stands for

@@ -19,12 +19,15 @@ type clock struct{ time.Time }
 func (c *clock) now() time.Time       { return c.Time }
 func (c *clock) pass(d time.Duration) { c.Time = c.Add(d) }
 func claim(e *Engine, run, id string, rollup bool) fleet.Claimed {
-	return e.Claim(context.Background(), []fleet.Claim{{Key: key, Run: run, Node: "node-" + run, ID: id, Rollup: rollup, Terms: terms, HandOver: 8 * time.Second, Payload: []byte(id)}})[0]
+	return e.Claim(context.Background(), []fleet.Claim{{
+		Key: key, Run: run, Node: "node-" + run, ID: id, Rollup: rollup, Terms: terms, HandOver: 8 * time.Second, Payload: []byte(id),
+	}})[0]
 }
 
 func give(e *Engine, run string, seq, n int64) fleet.Given {
 	return e.Give(context.Background(), []fleet.Gift{{
-		Key: key, Run: run, Node: "node-" + run, Seq: seq, Counts: fleet.Counts{"cooldown": n}, First: 3 * time.Second, Last: time.Second, Terms: terms, Sample: []byte(run),
+		Key: key, Run: run, Node: "node-" + run, Seq: seq, Counts: fleet.Counts{"cooldown": n}, First: 3 * time.Second, Last: time.Second,
+		Terms: terms, Sample: []byte(run),
 	}})[0]
 }
 
@@ -70,7 +73,8 @@ func TestOneIncident(t *testing.T) {
 		t.Fatalf("due: %v", due)
 	}
 	first := take(e, "b")
-	if first.Kind != fleet.Rollup || first.Counts.Sum() != 15 || first.Nodes != 2 || len(first.Hosts) != 2 || string(first.Sample) != "b" || first.First != 25*time.Second {
+	if first.Kind != fleet.Rollup || first.Counts.Sum() != 15 || first.Nodes != 2 ||
+		len(first.Hosts) != 2 || string(first.Sample) != "b" || first.First != 25*time.Second {
 		t.Fatalf("the roll-up: %+v", first)
 	}
 	if take(e, "c").Kind != fleet.Nothing {

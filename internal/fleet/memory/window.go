@@ -285,8 +285,8 @@ func (e *Engine) take(now int64, q *fleet.Take) fleet.Taken {
 		return fleet.Taken{}
 	}
 	return fleet.Taken{
-		Kind: fleet.Rollup, DueAt: f.due, Counts: maps.Clone(f.counts), Nodes: f.nodes, Hosts: slices.Clone(f.hosts), First: dur(now - f.first), Last: dur(now - f.last),
-		Sample: f.sample, Title: w.title,
+		Kind: fleet.Rollup, DueAt: f.due, Counts: maps.Clone(f.counts), Nodes: f.nodes, Hosts: slices.Clone(f.hosts), First: dur(now - f.first),
+		Last: dur(now - f.last), Sample: f.sample, Title: w.title,
 	}
 }
 

@@ -149,7 +149,6 @@ type generator struct {
 	keys  []fleet.Key
 	seq   map[string]int64
 	taken []fleet.Taken
-	leads []string
 }
 
 // learn keeps what later calls settle.
@@ -176,7 +175,9 @@ func (g *generator) call() (string, caller) {
 	work := fleet.Work{Key: key}
 	switch g.IntN(14) {
 	case 0, 1, 2:
-		q := fleet.Claim{Key: key, Run: run, Node: node, ID: "al_" + g.pick("1", "2", "3"), Rollup: g.IntN(3) == 0, Terms: terms, Title: title, HandOver: 8 * time.Second}
+		q := fleet.Claim{
+			Key: key, Run: run, Node: node, ID: "al_" + g.pick("1", "2", "3"), Rollup: g.IntN(3) == 0, Terms: terms, Title: title, HandOver: 8 * time.Second,
+		}
 		if g.IntN(3) > 0 {
 			q.Payload = []byte("p\x00\xff" + run)
 		}
@@ -189,7 +190,8 @@ func (g *generator) call() (string, caller) {
 		}
 		q := fleet.Gift{
 			Key: key, Run: run, Node: node, Seq: seq, Counts: fleet.Counts{"cooldown": g.Int64N(100), g.pick("fleet", "rate_limit"): g.Int64N(9)},
-			First: time.Duration(g.IntN(9000)) * time.Millisecond, Last: time.Duration(g.IntN(900)) * time.Millisecond, Terms: terms, Title: title, Sample: []byte("s\n" + run),
+			First: time.Duration(g.IntN(9000)) * time.Millisecond, Last: time.Duration(g.IntN(900)) * time.Millisecond,
+			Terms: terms, Title: title, Sample: []byte("s\n" + run),
 		}
 		return "give", func(tb testing.TB, e fleet.Engine) any { return e.Give(tb.Context(), []fleet.Gift{q}) }
 	case 5:
@@ -226,7 +228,10 @@ func (g *generator) call() (string, caller) {
 		}
 		return "mark", func(tb testing.TB, e fleet.Engine) any { return e.Mark(tb.Context(), []fleet.Mark{q}) }
 	case 12:
-		q := fleet.Hearing{Key: key, Age: time.Duration(g.IntN(9000)) * time.Millisecond, Watch: g.IntN(2) == 0, Within: 20 * time.Second, Triggers: td, Title: title, Sample: []byte(run)}
+		q := fleet.Hearing{
+			Key: key, Age: time.Duration(g.IntN(9000)) * time.Millisecond, Watch: g.IntN(2) == 0, Within: 20 * time.Second, Triggers: td, Title: title,
+			Sample: []byte(run),
+		}
 		return "hear", func(tb testing.TB, e fleet.Engine) any { return e.Hear(tb.Context(), []fleet.Hearing{q}) }
 	}
 	return g.other(key, run, td)

@@ -14,7 +14,8 @@ func (e *Engine) Mark(ctx context.Context, list []fleet.Mark) []fleet.Marked {
 		for _, h := range q.Hits {
 			args = append(args, ms(h.Age), h.Hits)
 		}
-		return &call{script: e.scripts.mark, shard: q.Key.Shard(), keys: []string{p + "m:" + string(q.Key), p + "mr:" + string(q.Key), p + "w:" + string(q.Key)}, args: args}
+		keys := []string{p + "m:" + string(q.Key), p + "mr:" + string(q.Key), p + "w:" + string(q.Key)}
+		return &call{script: e.scripts.mark, shard: q.Key.Shard(), keys: keys, args: args}
 	}, func(_ *fleet.Mark, a *answer) fleet.Marked {
 		return fleet.Marked{Crossed: a.number(0, 1) == 1, Sum: a.number(0, maxHits)}
 	}, func(err error) fleet.Marked { return fleet.Marked{Err: err} })
@@ -38,7 +39,8 @@ func (e *Engine) Hear(ctx context.Context, list []fleet.Hearing) []fleet.Heard {
 // See implements fleet.Engine.
 func (e *Engine) See(ctx context.Context, list []fleet.Sight) []fleet.Seen {
 	return each(ctx, e, list, (*fleet.Sight).Check, func(q *fleet.Sight) *call {
-		return &call{script: e.scripts.see, shard: q.Key.Shard(), keys: []string{e.prefix(q.Key.Shard()) + "t:" + string(q.Key)}, args: []any{q.Run + ":" + q.ID, ms(q.For)}}
+		keys := []string{e.prefix(q.Key.Shard()) + "t:" + string(q.Key)}
+		return &call{script: e.scripts.see, shard: q.Key.Shard(), keys: keys, args: []any{q.Run + ":" + q.ID, ms(q.For)}}
 	}, func(_ *fleet.Sight, a *answer) fleet.Seen { return fleet.Seen{New: a.number(0, 1) == 1} },
 		func(err error) fleet.Seen { return fleet.Seen{Err: err} })
 }

@@ -43,7 +43,8 @@ func claimAll(ctx context.Context, e *Engine, run string, from, to int) []fleet.
 	var list []fleet.Claim
 	for n := from; n < to; n++ {
 		list = append(list, fleet.Claim{
-			Key: fleet.KeyOf("k", fmt.Sprint(n)), Run: run, Node: "node-" + run, ID: fmt.Sprint("al_", run, n), Terms: terms, HandOver: time.Minute, Payload: []byte("{}"),
+			Key: fleet.KeyOf("k", fmt.Sprint(n)), Run: run, Node: "node-" + run, ID: fmt.Sprint("al_", run, n), Terms: terms,
+			HandOver: time.Minute, Payload: []byte("{}"),
 		})
 	}
 	return e.Claim(ctx, list)
@@ -187,7 +188,9 @@ func everything(ctx context.Context, e *Engine) error {
 		add(fmt.Errorf("there is no roll-up: %+v", rollup))
 	}
 	add(e.Mark(ctx, []fleet.Mark{{Key: key, Run: "a", Seq: 1, Count: 2, Within: time.Minute, Hits: []fleet.Aged{{Hits: 1}}}})[0].Err)
-	add(e.Mark(ctx, []fleet.Mark{{Key: key, Run: "a", Seq: 2, Count: 2, Within: time.Minute, Cooldown: time.Hour, Hits: []fleet.Aged{{Hits: 1}, {Hits: 2}}}})[0].Err)
+	add(e.Mark(ctx, []fleet.Mark{{
+		Key: key, Run: "a", Seq: 2, Count: 2, Within: time.Minute, Cooldown: time.Hour, Hits: []fleet.Aged{{Hits: 1}, {Hits: 2}},
+	}})[0].Err)
 	add(e.Hear(ctx, []fleet.Hearing{{Key: key, Within: time.Millisecond, Triggers: "t1"}})[0].Err)
 	time.Sleep(5 * time.Millisecond)
 	gone := take(absence)
@@ -285,7 +288,8 @@ func TestAPasswordIsReplacedWithoutAReload(t *testing.T) {
 	}
 	kick()
 	errorWithout(t, claim(t.Context(), e, "b", 1).Err, "unreachable", "second")
-	_, err = New(Options{Settings: fleet.Settings{Mode: fleet.Single, Address: []string{server.Addr}, Password: setting.SecretSource{File: file}}, Guard: loopback(t)})
+	missing := fleet.Settings{Mode: fleet.Single, Address: []string{server.Addr}, Password: setting.SecretSource{File: file}}
+	_, err = New(Options{Settings: missing, Guard: loopback(t)})
 	if err == nil || !strings.HasPrefix(err.Error(), "password_file: ") {
 		t.Errorf("a start without the file: %v", err)
 	}
@@ -388,10 +392,13 @@ func TestHostileAnswers(t *testing.T) {
 // FuzzAnswers gives every method a server's answer: an error or a result, within bounds, and no panic.
 func FuzzAnswers(f *testing.F) {
 	for _, seed := range []string{
-		"*4\r\n:1\r\n$4\r\nal_1\r\n$1\r\nn\r\n:5\r\n", "*1\r\n:1\r\n", "*1\r\n$32\r\n0123456789abcdef0123456789abcdef\r\n", "*0\r\n", "$-1\r\n", "-MOVED 1 127.0.0.1:1\r\n",
-		"*10\r\n:2\r\n:5\r\n$10\r\ncooldown=3\r\n:1\r\n$1\r\nn\r\n:1\r\n:1\r\n$0\r\n\r\n$1\r\nr\r\n$1\r\nx\r\n", "*6\r\n:3\r\n:5\r\n:1\r\n$0\r\n\r\n$1\r\nr\r\n$1\r\nx\r\n",
+		"*4\r\n:1\r\n$4\r\nal_1\r\n$1\r\nn\r\n:5\r\n", "*1\r\n:1\r\n", "*1\r\n$32\r\n0123456789abcdef0123456789abcdef\r\n", "*0\r\n", "$-1\r\n",
+		"-MOVED 1 127.0.0.1:1\r\n",
+		"*10\r\n:2\r\n:5\r\n$10\r\ncooldown=3\r\n:1\r\n$1\r\nn\r\n:1\r\n:1\r\n$0\r\n\r\n$1\r\nr\r\n$1\r\nx\r\n",
+		"*6\r\n:3\r\n:5\r\n:1\r\n$0\r\n\r\n$1\r\nr\r\n$1\r\nx\r\n",
 		"*7\r\n$1\r\ne\r\n:1\r\n$1\r\nn\r\n:1\r\n:0\r\n:1\r\n*1\r\n$2\r\nt1\r\n", "*4\r\n$1\r\ne\r\n:1\r\n*3\r\n$1\r\ns\r\n:1\r\n$2\r\n{}\r\n*2\r\n$1\r\nk\r\n:1\r\n",
-		"*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:1\r\n", "*4\r\n$1\r\ne\r\n:1\r\n*2\r\n$1\r\nr\r\n$13\r\n1\n2\n3\nt\nn\nv\r\n*2\r\n$1\r\nt\r\n$1\r\n1\r\n",
+		"*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:1\r\n",
+		"*4\r\n$1\r\ne\r\n:1\r\n*2\r\n$1\r\nr\r\n$13\r\n1\n2\n3\nt\nn\nv\r\n*2\r\n$1\r\nt\r\n$1\r\n1\r\n",
 	} {
 		f.Add([]byte(seed))
 	}
@@ -555,7 +562,9 @@ func TestTheDocumentedTLSWorks(t *testing.T) {
 	port := redis.Port(t)
 	args := documentedServer(t, "tls-")
 	for i := range args {
-		args[i] = strings.NewReplacer("6379", strconv.Itoa(port), "/etc/valkey/server.pem", cert, "/etc/valkey/server.key", key, "/etc/valkey/ca.pem", ca).Replace(args[i])
+		args[i] = strings.NewReplacer(
+			"6379", strconv.Itoa(port), "/etc/valkey/server.pem", cert, "/etc/valkey/server.key", key, "/etc/valkey/ca.pem", ca,
+		).Replace(args[i])
 	}
 	redis.Start(t, args)
 	address := fmt.Sprintf("127.0.0.1:%d", port)

@@ -13,7 +13,8 @@ if o then
 elseif not room(t, num(ARGV[13])) then
   return { 2, '', '', 0 }
 end
-redis.call('HSET', KEYS[1], 'o', str(t), 'id', ARGV[5], 'rn', ARGV[3], 'nd', ARGV[4], 'cd', str(cooldown), 'gr', str(grace), 'td', td, 'r', ARGV[11], 'x', ARGV[12])
+redis.call('HSET', KEYS[1], 'o', str(t), 'id', ARGV[5], 'rn', ARGV[3], 'nd', ARGV[4], 'cd', str(cooldown), 'gr', str(grace), 'td', td)
+redis.call('HSET', KEYS[1], 'r', ARGV[11], 'x', ARGV[12])
 redis.call('HDEL', KEYS[1], 'p', 'hd', 'hx')
 if ARGV[10] ~= '' and num(ARGV[9]) > 0 then redis.call('HSET', KEYS[1], 'p', ARGV[10], 'hd', str(t + num(ARGV[9]))) end
 keep(t, cooldown)
