@@ -62,7 +62,7 @@ func TestDifferentExitCodesAreCounted(t *testing.T) {
 func TestAnEventIsAbsent(t *testing.T) {
 	r := newRun(t, oneRule(RuleSettings{Event: []string{"start"}, Absent: time.Hour}))
 	r.starts("nightly")
-	r.record(Record{Text: []byte("start"), Source: &Source{Kind: "log", Workload: "nightly"}}) // a line is none
+	r.record(Record{Text: []byte("start"), Source: &Source{Kind: "log", Workload: "nightly"}}) // a line is not an event
 	all := r.later(time.Hour)
 	if len(all) != 1 || all[0].Kind != KindAbsence || all[0].Source.Kind != SourceContainer || all[0].Source.Workload != "nightly" ||
 		all[0].Summary != "no event of r in nightly for 1h, the last at 2023-11-14 22:13:20 UTC" {

@@ -39,7 +39,7 @@ func TestEventsMeetTheirRulesAlone(t *testing.T) {
 	container := Container{ID: "c1", Name: "web"}
 	log, event := &Source{Kind: "log", Workload: "web", Container: container}, &Source{Kind: SourceContainer, Workload: "web", Container: container}
 	now := int64(0)
-	tell := func(s *Source, text string, fields Fields) (names []string, alerts []Alert) {
+	process := func(s *Source, text string, fields Fields) (names []string, alerts []Alert) {
 		now += int64(time.Second)
 		w := e.Worker()
 		defer w.Release()
@@ -69,7 +69,7 @@ func TestEventsMeetTheirRulesAlone(t *testing.T) {
 		if step.code != "" {
 			fields[ExitCodeField] = step.code
 		}
-		names, alerts := tell(step.source, step.event+" code "+step.code, fields)
+		names, alerts := process(step.source, step.event+" code "+step.code, fields)
 		if got := strings.Join(names, " "); got != step.want {
 			t.Errorf("%s %s %s: %q, want %q", step.source.Kind, step.event, step.code, got, step.want)
 		}

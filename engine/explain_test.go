@@ -58,7 +58,7 @@ func TestExplainNamesTheFailedCheck(t *testing.T) {
 			`own: pattern /duration=(?P<ms>\d{4,})ms/ does not match: the line does not hold "duration="`,
 		}},
 		{Record{Text: []byte("oom: out of memory, broken, duration=99999ms")}, []string{
-			"panic: stream is to be stdout, and the record tells none",
+			"panic: stream must be stdout, but the record has none",
 			"failed: hit",
 			`status: where.level = "error": the record has no such field`,
 			`pair: all /\d+ MB/ does not match: the line does not hold " MB"`,

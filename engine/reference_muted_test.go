@@ -56,7 +56,7 @@ func (w *refWait) grade() Severity {
 	return SeverityWarning
 }
 
-func (w *refWait) tell(a *refAlert) {
+func (w *refWait) report(a *refAlert) {
 	for _, h := range w.hits {
 		if h.fate == refAlerted || h.reported {
 			continue
@@ -85,7 +85,7 @@ func (m *reference) absence(w *refWait, at int64) {
 	if w.absent, w.sent = true, !w.rule.DryRun; !w.sent {
 		return
 	}
-	w.tell(&a)
+	w.report(&a)
 	m.counts[w.rule.Name].Absences++
 	m.away(&a, w.rule, about, at)
 	a.Image, a.ImageSince = m.imageOf(source)
@@ -101,7 +101,7 @@ func (m *reference) heard(h *refHit) {
 	case absent && sent: // nothing keeps the end of what was sent back
 		h.fate = refAlerted
 		a := refAlert{Kind: KindResolved, Time: h.at, Count: 1, First: h.at, Last: h.at, Severity: w.grade()}
-		w.tell(&a)
+		w.report(&a)
 		if a.Since != 0 {
 			a.First = min(a.First, a.Since)
 		}

@@ -259,7 +259,7 @@ func (m *reference) hit(h *refHit) {
 			a.Kind = KindThreshold
 		}
 		k.remembered = nil
-		m.tell(k, &a, h.arrived, k.goesOn().lastHit)
+		m.report(k, &a, h.arrived, k.goesOn().lastHit)
 		k.alerted(a, h, h.arrived)
 		m.leave(&a, h, h.arrived)
 		return
@@ -491,7 +491,7 @@ func (e refEpisode) over(at, window int64) bool {
 func (e refEpisode) clock(arrival int64) int64 { return arrival - (e.arrived - e.lastHit) }
 
 // report makes an alert of the key report all that was suppressed, and raises its severity. It leaves at now, and goeson is its time by the records' clock.
-func (m *reference) tell(k *refKey, a *refAlert, now, goesOn int64) {
+func (m *reference) report(k *refKey, a *refAlert, now, goesOn int64) {
 	all, _ := k.held()
 	for i, h := range all {
 		h.reported = true
@@ -529,7 +529,7 @@ func (m *reference) rollup(k *refKey, at int64) {
 	} else {
 		m.counts[k.rule.Name].Rollups++
 	}
-	m.tell(k, &a, at, k.goesOn().clock(at))
+	m.report(k, &a, at, k.goesOn().clock(at))
 	k.alerted(a, shown, at)
 	m.leave(&a, shown, at)
 }

@@ -45,7 +45,7 @@ type Worker struct {
 	OnWait func(*Alert)
 }
 
-// sourceState is what a worker remembers of a source.
+// sourceState has the facts that a worker remembers about a source.
 type sourceState struct {
 	source *Source
 	rules  *rules.WorkloadRules

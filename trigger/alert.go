@@ -113,7 +113,7 @@ type Context struct {
 	After  []string `json:"after,omitempty"`
 }
 
-// Exception is what a stack trace says.
+// Exception is the exception that a stack trace reports.
 type Exception struct {
 	Type    string  `json:"type,omitempty"` // as the program prints it
 	Message string  `json:"message,omitempty"`
@@ -134,7 +134,7 @@ type Frame struct {
 	Line     int    `json:"line,omitempty"`
 }
 
-// Incident is what an alert of kind resolved ends.
+// Incident is the incident that an alert of kind resolved ends.
 type Incident struct {
 	Began      time.Time `json:"began"` // when its first hit happened
 	Lasted     int64     `json:"duration_seconds"`

@@ -8,7 +8,7 @@ import (
 )
 
 // TestRecompileMakesTheSameSet takes expressions over from sets that share some of them, in another order, and wants the filters, their costs and the
-// matches of a set that was made anew.
+// matches of a set that was compiled from scratch.
 func TestRecompileMakesTheSameSet(t *testing.T) {
 	pool := []string{
 		`panic: (?P<reason>.+)`, `(?i)out of memory`, `" 5\d\d `, `^ERROR`, `timeout after (\d+)ms$`, `a.*b.*c`, `[0-9a-f]{8}-[0-9a-f]{4}`, `x`, `(?i)kelvin`,

@@ -28,7 +28,7 @@ func (c *Check) String() string {
 	case c.Field == "none":
 		return fmt.Sprintf("none %s excludes the line: it matches %q", c.Want, c.Got)
 	case c.Field == "stream" && c.Got == "":
-		return "stream is to be " + c.Want + ", and the record tells none"
+		return "stream must be " + c.Want + ", but the record has none"
 	case c.Field == "stream" && c.Passed:
 		return "stream is " + c.Got
 	case c.Field == "stream":

@@ -138,7 +138,7 @@ func (p *checks) sequence(r *RuleSettings) {
 	}
 }
 
-// sequenceWords are the words of by beside capture.NAME and field.PATH. A template is none of them: that of one rule's line is not that of the other's.
+// sequenceWords are the words of by beside capture.NAME and field.PATH. A template is not among them, because the lines of the two rules have different ones.
 var sequenceWords = []string{"container", "workload", "host", "stream", "tag"}
 
 func (p *checks) absence(r *RuleSettings) {

@@ -47,7 +47,7 @@ func (f *fingerprinter) frame(c frame) {
 	f.frames++
 }
 
-// again reports whether what was written from an index on was written before, numbers aside, and notes it.
+// again reports whether the text from an index on was written before, numbers aside, and remembers it.
 func (f *fingerprinter) again(from int) bool {
 	h := uint32(2166136261)
 	number := false
@@ -90,7 +90,7 @@ func appendName(dst, name []byte) []byte {
 	return dst
 }
 
-// function returns a function's name without what differs from build to build: Java's module, Rust's hash, the number that .NET gives to a lambda, and the
+// function returns a function's name without the parts that differ from build to build: Java's module, Rust's hash, the number that .NET gives to a lambda, and the
 // place of PHP's closure.
 func function(name []byte) []byte {
 	if i := bytes.IndexByte(name, '/'); i > 0 && i+1 < len(name) && isLetter(name[i+1]) {

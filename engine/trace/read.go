@@ -14,7 +14,7 @@ func Read(text []byte) (Exception, bool) {
 	return c.result(), true
 }
 
-// AppendFingerprint appends what a trace has in common with those of the same fault: the types of the exceptions, and each frame's function and file, in
+// AppendFingerprint appends the parts of a trace that all traces of the same fault share: the types of the exceptions, and each frame's function and file, in
 // the order of the text, each once. Messages and line numbers are left out, and numbers in names are left for package template to mask. It reports false,
 // and appends nothing, when the text holds no frame. Beyond dst, a text of one line costs no allocation, and another one; each frame
 // that is a term of Erlang costs one more.

@@ -24,7 +24,7 @@ func TestEveryChangeIsAudited(t *testing.T) {
 	id := listOf(b.get("/api/v1/dead-letters"), "dead_letters")[0]["alert_id"].(string)
 	until := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(time.RFC3339) }
 	silence := ""
-	// Each step makes one change, or several that go together. before and after are what the event holds, parts of JSON; "" is none.
+	// Each step makes one change, or several that go together. before and after are parts of the JSON of its entry; "" means that the entry has none.
 	for _, step := range []struct {
 		method, path  string
 		body          any

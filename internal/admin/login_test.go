@@ -70,8 +70,8 @@ func TestTheFirstStartMakesATokenAndALink(t *testing.T) {
 	session := []string{"Cookie", cookie.Name + "=" + cookie.Value, listen.KeyHeader, key}
 	b.want(200, "GET", "/api/v1/stats", nil, session...)
 	b.want(200, "POST", "/api/v1/silences", `{"rule": "boom", "until": "`+time.Now().Add(time.Hour).UTC().Format(time.RFC3339)+`"}`, session...)
-	if told := b.want(200, "GET", "/api/v1/audit", nil, session...).text; !strings.Contains(told, `"local"`) {
-		t.Errorf("the audit does not name who it was: %s", told)
+	if audit := b.want(200, "GET", "/api/v1/audit", nil, session...).text; !strings.Contains(audit, `"local"`) {
+		t.Errorf("the audit does not name the user: %s", audit)
 	}
 	b.want(403, "POST", "/api/v1/login-codes", nil, session...)
 	b.want(401, "GET", "/api/v1/stats", nil, session[:2]...)

@@ -28,18 +28,18 @@ func (b *bench) setKey(file, key, value string) {
 // problems returns those that a reload answers with, and holds that the stats and the metrics have as many.
 func (b *bench) reloadProblems() string {
 	b.t.Helper()
-	told := fmt.Sprint(b.want(200, "POST", "/-/reload", nil).body["problems"])
-	if shown := fmt.Sprint(b.get("/api/v1/stats")["problems"]); shown != told {
-		b.t.Errorf("the reload reports %s, the stats report %s", told, shown)
+	reported := fmt.Sprint(b.want(200, "POST", "/-/reload", nil).body["problems"])
+	if shown := fmt.Sprint(b.get("/api/v1/stats")["problems"]); shown != reported {
+		b.t.Errorf("the reload reports %s, the stats report %s", reported, shown)
 	}
 	many := 1
-	if told == "[]" {
+	if reported == "[]" {
 		many = 0
 	}
 	if text := b.want(200, "GET", "/metrics", nil).text; !strings.Contains(text, fmt.Sprintf("config_problems{id=\"t\"} %d\n", many)) {
-		b.t.Errorf("the metrics do not have %s", told)
+		b.t.Errorf("the metrics do not have %s", reported)
 	}
-	return told
+	return reported
 }
 
 // moved takes the address at which the instance is now.
@@ -68,13 +68,13 @@ func TestSettingsThatCannotBeHadChangeNothing(t *testing.T) {
 	} {
 		good := b.read(b.rulesFile())
 		b.setAdmin(key, value)
-		if told := b.reloadProblems(); !strings.Contains(told, "rules.toml:") || !strings.Contains(told, "admin."+key) || !strings.Contains(told, value) {
-			t.Errorf("with %s = %s the reload has %s", key, value, told)
+		if reported := b.reloadProblems(); !strings.Contains(reported, "rules.toml:") || !strings.Contains(reported, "admin."+key) || !strings.Contains(reported, value) {
+			t.Errorf("with %s = %s the reload has %s", key, value, reported)
 		}
 		b.want(201, "POST", rulesPath, map[string]any{"name": "made-with-" + key[:5], "pattern": "x"}) // which loads the configuration as well
 		b.write(b.rulesFile(), good)
-		if told := b.reloadProblems(); told != "[]" {
-			t.Errorf("mended, and %s", told)
+		if reported := b.reloadProblems(); reported != "[]" {
+			t.Errorf("mended, and %s", reported)
 		}
 	}
 	b.write(tokens, "broken\n")
@@ -91,8 +91,8 @@ func TestOtherSettingsAtTheSameAddress(t *testing.T) {
 	later := filepath.Join(b.dir, "later")
 	before := b.url
 	b.setAdmin("token_file", later)
-	if told := b.reloadProblems(); !strings.Contains(told, later) {
-		t.Fatalf("the reload has %s", told)
+	if reported := b.reloadProblems(); !strings.Contains(reported, later) {
+		t.Fatalf("the reload has %s", reported)
 	}
 	b.write(later, "operator:"+otherToken+"\n")
 	b.p.Reload()
@@ -109,8 +109,8 @@ func TestAnAddressThatTheAdministrationItselfHas(t *testing.T) {
 	b.p.Reload()
 	at := b.moved()
 	b.setAdmin("listen", "0.0.0.0:"+port)
-	if told := b.reloadProblems(); !strings.Contains(told, "requires a restart") {
-		t.Errorf("the reload has %s", told)
+	if reported := b.reloadProblems(); !strings.Contains(reported, "requires a restart") {
+		t.Errorf("the reload has %s", reported)
 	}
 	if now := b.moved(); now != at {
 		t.Errorf("it listens at %s", now)
@@ -139,8 +139,8 @@ func TestInstancesChangeOneAfterTheOther(t *testing.T) {
 	} {
 		for _, id := range []string{"one", "two"} {
 			change(id)
-			if told := fmt.Sprint(b.want(200, "POST", "/-/reload?instance="+id, nil).body["problems"]); told != "[]" {
-				t.Errorf("%s tells %s", id, told)
+			if reported := fmt.Sprint(b.want(200, "POST", "/-/reload?instance="+id, nil).body["problems"]); reported != "[]" {
+				t.Errorf("%s reports %s", id, reported)
 			}
 			if d := b.registry.at[id]; d == nil || d.get(id) == nil {
 				t.Fatalf("%s is not administered", id)
@@ -171,8 +171,8 @@ func TestDefaultAddress(t *testing.T) {
 	if err != nil || !strings.Contains(b.log.String(), "admin API not available") {
 		t.Errorf("a default that is taken: %v", err)
 	}
-	if told := i.Pipeline.Reload().Problems; len(told) != 0 {
-		t.Errorf("a default that is taken is a problem: %v", told)
+	if reported := i.Pipeline.Reload().Problems; len(reported) != 0 {
+		t.Errorf("a default that is taken is a problem: %v", reported)
 	}
 	b.registry.Detach(i)
 	b.setAdmin("token_file", filepath.Join(b.dir, "missing"))
@@ -187,7 +187,7 @@ func TestDefaultAddress(t *testing.T) {
 	}
 	b.moved()
 	b.token, b.client = listen.Find(b.url), http.DefaultClient
-	if told := fmt.Sprint(b.get("/api/v1/stats")["problems"]); !strings.Contains(told, "token_file") {
-		t.Errorf("the stats have %s", told)
+	if reported := fmt.Sprint(b.get("/api/v1/stats")["problems"]); !strings.Contains(reported, "token_file") {
+		t.Errorf("the stats have %s", reported)
 	}
 }

@@ -342,7 +342,7 @@ func TestReload(t *testing.T) {
 	}
 }
 
-// TestTheBusiestWorkloadsAreInTheStats has more workloads than the stats tell of by name.
+// TestTheBusiestWorkloadsAreInTheStats has more workloads than the stats list by name.
 func TestTheBusiestWorkloadsAreInTheStats(t *testing.T) {
 	var all []workload.Stats
 	for i := range maxBusiest + 3 {

@@ -381,8 +381,8 @@ func TestTotalsNeverGoDown(t *testing.T) {
 			t.Errorf("%s: no %s", when, want)
 		}
 		s := b.get("/api/v1/stats")
-		if told := fmt.Sprint(s["hits"], s["alerts"], s["pending"], s["suppressed"]); told != "4 2 0 map[cooldown:2]" {
-			t.Errorf("%s the totals are %s", when, told)
+		if totals := fmt.Sprint(s["hits"], s["alerts"], s["pending"], s["suppressed"]); totals != "4 2 0 map[cooldown:2]" {
+			t.Errorf("%s the totals are %s", when, totals)
 		}
 		b.do("DELETE", rulesPath+"/often", nil, "If-Match", "*")
 	}

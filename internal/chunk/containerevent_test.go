@@ -23,8 +23,8 @@ const (
 	connected = `{"Type":"network","Action":"connect","Actor":{"ID":"n","Attributes":{"container":"c"}},"scope":"local","time":1795713510,"timeNano":1795713510959919079}`
 )
 
-// told decodes texts, each in a record of docker_events and all in one chunk, or each in a chunk, and says what came: an event in brackets.
-func told(d *Decoder, tag string, split bool, texts ...string) (out []string) {
+// decoded decodes texts, each in a record of docker_events and all in one chunk, or each in a chunk of its own, and returns the lines, events in brackets.
+func decoded(d *Decoder, tag string, split bool, texts ...string) (out []string) {
 	take := func(rec *engine.Record, _ []byte) {
 		text := string(rec.Text)
 		if _, ok := rec.Fields.(*docker.ContainerEvent); ok {
@@ -82,7 +82,7 @@ func TestEventsOfContainers(t *testing.T) {
 			}
 			for _, split := range []bool{false, true} {
 				d := newDecoder(t)
-				if got := told(d, tag, split, tc.texts...); !slices.Equal(got, tc.want) {
+				if got := decoded(d, tag, split, tc.texts...); !slices.Equal(got, tc.want) {
 					t.Errorf("split %v: got %.400q\nwant %.400q", split, got, tc.want)
 				}
 				s := d.Stats()
@@ -102,13 +102,13 @@ func TestARequestedStop(t *testing.T) {
 		"[container web: kill, signal 15]", "[container web: die, exit code 143, requested]", "[container web: start]", "[container web: die, exit code 143]",
 	}
 	for _, split := range []bool{false, true} {
-		if got := told(newDecoder(t), eventTag, split, kill, die+start, die); !slices.Equal(got, want) {
+		if got := decoded(newDecoder(t), eventTag, split, kill, die+start, die); !slices.Equal(got, want) {
 			t.Errorf("split %v: got %q", split, got)
 		}
 	}
 }
 
-// TestAnEventKnowsItsContainer tells by the labels, whichever way the event came.
+// TestAnEventKnowsItsContainer goes by the labels, whichever way the event came.
 func TestAnEventKnowsItsContainer(t *testing.T) {
 	attributes := ct.M("com.docker.compose.project", "shop", "com.docker.compose.service", "web", "exitCode", "3", "image", "shop:1", "name", "shop-web-1")
 	parsed := ct.M("status", "die", "id", fullID, "from", "shop:1", "Type", "container", "Action", "die",

@@ -184,7 +184,7 @@ func TestBroken(t *testing.T) {
 	}
 }
 
-// TestBrokenBeforeNumbers finds events whose time is a number behind bytes that are none, but takes no Greek text for one.
+// TestBrokenBeforeNumbers finds events whose time is a number behind bytes that are not an event, but takes no Greek text for one.
 func TestBrokenBeforeNumbers(t *testing.T) {
 	event := ct.OldEvent(nil, 1795370400, ct.M("log", "a"))
 	chunk := slices.Concat([]byte("Βασίλειος Βαπτιστής"), event, event, []byte{0xc1}, event)
@@ -194,8 +194,8 @@ func TestBrokenBeforeNumbers(t *testing.T) {
 	}
 }
 
-// TestCutBetween cuts an event short in the middle of a chunk. What it lacks it takes of the next event, which cannot be told; the one after
-// that is read again.
+// TestCutBetween cuts an event short in the middle of a chunk. It takes the missing bytes from the next event, which is lost with it; the one after that is
+// read again.
 func TestCutBetween(t *testing.T) {
 	whole := one(ct.M("log", "whole"))
 	for n := range len(whole) {

@@ -14,7 +14,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 // testNow is a moment after all events of the files.
 const testNow = 1795400000_000000000

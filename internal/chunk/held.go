@@ -16,7 +16,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/join"
 )
 
-// Held is a change of a line or record that waits for further parts or lines: what has to be on disk before its chunk is acknowledged.
+// Held is a change of a line or record that waits for further parts or lines. It must be on disk before its chunk is acknowledged.
 type Held struct {
 	Key   string
 	Value []byte // nil: remove it

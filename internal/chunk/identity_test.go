@@ -229,7 +229,7 @@ func TestExcluded(t *testing.T) {
 	only(t, one(ct.M("log", "x", "fluentbit-trigger.enable", "true")), "t")
 }
 
-// TestOriginsAreShared checks that one origin is one pointer: in a chunk, across chunks, and when records tell the same in other words.
+// TestOriginsAreShared checks that one origin is one pointer: in a chunk, across chunks, and when records name it in other words.
 func TestOriginsAreShared(t *testing.T) {
 	d := newDecoder(t)
 	a := ct.M("log", "x", "container_name", "/a")

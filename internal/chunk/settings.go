@@ -25,7 +25,7 @@ type Settings struct {
 	// for the next line: one second in the standalone program, two in Fluent Bit. Unset: on in the standalone program and its commands, off in Fluent
 	// Bit, which has multiline filters of its own.
 	Join string `toml:"join"`
-	// The host's name for records that tell none.
+	// The host's name for records without one.
 	Host string `toml:"host"`
 	// How many containers and other origins are remembered at most. When full, the one unused for longest is forgotten.
 	MaxOrigins int `toml:"max_origins"`
@@ -105,8 +105,7 @@ func (s *Settings) Line(buf, text []byte) (line, scratch []byte) {
 	return safetext.Line(buf, text, s.KeepANSI)
 }
 
-// FieldsOf gives access to fields that were given as texts, by their dotted paths, as the decoder gives those of a record. It returns nil when there
-// are none.
+// FieldsOf gives access to fields that were given as texts, by their dotted paths, as the decoder gives those of a record. It returns nil for an empty map.
 func (s *Settings) FieldsOf(texts map[string]string) engine.Fields {
 	if len(texts) == 0 {
 		return nil

@@ -9,7 +9,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk/msgpack"
 )
 
-// TestSkip skips random values, and every beginning of them: a value that is cut is none.
+// TestSkip skips random values, and every beginning of them: a cut value is not a value.
 func TestSkip(t *testing.T) {
 	for seed := range uint64(300) {
 		g := generator{rand.New(rand.NewPCG(seed, 2))}

@@ -149,8 +149,8 @@ func (n *node) element(field string) (item *node, name, rest string) {
 	return list.items[i], elementPath("", key, "name", i, list.items[i]), rest
 }
 
-// regexpOffset returns how far behind the node's place the fault of a regular expression stands, in characters; 0 where the text is none,
-// or has no fault, or the fault is all of it.
+// regexpOffset returns how far behind the node's place the fault of a regular expression begins, in characters; 0 if the text is not a regular expression,
+// has no fault, or is wrong as a whole.
 func (n *node) regexpOffset() int {
 	text, _ := n.text()
 	if !n.verbatim {

@@ -406,7 +406,7 @@ func TestRecordsThatTheEnginePassesOver(t *testing.T) {
 }
 
 // TestTheLastWordsBehindARecordThatCannotBeRead are written, and the container ends, after the stream ended at the record and before that is
-// found out: while the container is asked for, or its last record, which an engine that is busy does not tell at once.
+// found out: while the container is asked for, or its last record, which a busy engine does not return at once.
 func TestTheLastWordsBehindARecordThatCannotBeRead(t *testing.T) {
 	container := func(r *http.Request) bool {
 		return strings.HasSuffix(r.URL.Path, "/json") && strings.Count(r.URL.Path, "/") > 2

@@ -103,7 +103,7 @@ func (t *tail) wakeUp() {
 
 func (t *tail) setState(s State) { t.state.Store(int32(s)) }
 
-// step is what a tail does next.
+// step is the next thing that a tail does.
 type step uint8
 
 const (

@@ -27,7 +27,7 @@ type Options struct {
 	Panics         *atomic.Int64
 }
 
-// Status is a copy of what a Heart did.
+// Status is a copy of the counters of a Heart.
 type Status struct {
 	On       bool
 	Every    time.Duration // between two requests
@@ -73,7 +73,7 @@ func (h *Heart) Set(s Sender, every time.Duration) {
 	}
 }
 
-// Status returns what was sent.
+// Status returns the present counters.
 func (h *Heart) Status() Status {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -65,7 +65,7 @@ func words(all ...string) *byFirst {
 // startsWithAny reports whether a line, which is not empty, begins with one of the words.
 func startsWithAny(line []byte, all *byFirst) bool {
 	for _, w := range all[line[0]] {
-		// The second byte tells most lines apart without a call.
+		// The second byte distinguishes most lines without a call.
 		if len(line) >= len(w) && (len(w) == 1 || line[1] == w[1]) && bytes.HasPrefix(line, w) {
 			return true
 		}

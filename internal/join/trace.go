@@ -15,7 +15,7 @@ const (
 	maxLine = 16<<10 - 1
 )
 
-// mode is what a record expects next.
+// mode says which line a record expects next.
 type mode uint8
 
 const (
@@ -43,12 +43,12 @@ type Trace struct {
 	colon  bool // the first line announces the next one, whatever that is
 }
 
-// Verdict is what becomes of a line behind a record.
+// Verdict says whether a line is part of a record.
 type Verdict uint8
 
 // The verdicts.
 const (
-	Ends      Verdict = iota // the record is complete: the line is none of it
+	Ends      Verdict = iota // the record is complete, without the line
 	Continues                // the line is a part of the record
 	Cut                      // the line would be a part of the record, but a bound ends it
 )

@@ -64,7 +64,7 @@ type linter struct {
 	options  Options
 	result   *config.Result
 	rules    []rule
-	deploys  []reach.Rule // that stands for the alerts about deploys; none where there are none
+	deploys  []reach.Rule // stands for the alerts about deploys; empty where nothing is compared
 	costs    map[string]match.Cost
 	oneNode  bool                  // each node of a cluster runs the configuration, and sees its own records alone
 	endCosts map[string]match.Cost // of resolve_on

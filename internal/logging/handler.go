@@ -15,7 +15,7 @@ import (
 )
 
 // Bounds of the rate limit: of lines with the same message, at most burst are written in a window; the first line of the next window
-// tells how many were left out. Lines of the level debug are asked for and not limited.
+// says how many were left out. Lines of the level debug are not limited, because somebody asked for them.
 const (
 	burst       = 10
 	window      = 30 * time.Second

@@ -12,7 +12,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger/client"
 )
 
-// health is what the heartbeat goes by beside the counters.
+// health has the facts that decide about the heartbeat, beside the counters.
 type health struct {
 	source   atomic.Pointer[func(context.Context) error] // set by WatchSource; nil: records come from Fluent Bit
 	redactor atomic.Pointer[client.Redactor]
@@ -60,7 +60,7 @@ func (p *Pipeline) setHeartbeat(n *prepared) {
 	p.heart.Set(n.beats, set.Every)
 }
 
-// Heartbeat returns what the heartbeat did. A configured heartbeat whose sender cannot be built has the reason.
+// Heartbeat returns the counters of the heartbeat. A configured heartbeat whose sender cannot be built has the reason.
 func (p *Pipeline) Heartbeat() heartbeat.Status {
 	status := p.heart.Status()
 	if !status.On {

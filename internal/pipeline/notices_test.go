@@ -32,7 +32,7 @@ func TestNoticesOfOneContainer(t *testing.T) {
 		t.Error("a notice about something else was held back")
 	}
 	if held := n.due(at.Add(59*time.Second), false); len(held) != 0 {
-		t.Errorf("told before the minute is over: %+v", held)
+		t.Errorf("reported before the minute is over: %+v", held)
 	}
 	held := n.due(at.Add(time.Minute), false)
 	if len(held) != 1 || held[0].held != 45 || !held[0].first.Equal(at.Add(100*time.Millisecond)) || !held[0].last.Equal(at.Add(4500*time.Millisecond)) {

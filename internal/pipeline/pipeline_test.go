@@ -464,7 +464,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	b.eventually("goroutines are as before", func() bool { return runtime.NumGoroutine() <= before+2 })
 }
 
-// TestAdministrationThatCannotBeHad holds that a reload tells what is wrong with [admin], keeps what there was, and watches the files for it to be mended.
+// TestAdministrationThatCannotBeHad shows that a reload reports the problem of [admin], keeps the previous listener, and watches the files for a fix.
 func TestAdministrationThatCannotBeHad(t *testing.T) {
 	b := newBench(t)
 	text := b.document(rule("boom", "boom"))

@@ -125,8 +125,8 @@ type heldLines struct {
 
 func (p *Pipeline) heldPrefix() string { return "held/" + p.id + "/" }
 
-// saveHeld saves what waits, before the chunk that it came in is acknowledged, and behind the alerts of what is complete: a kill in between repeats an
-// alert under its id, and loses none. If the store fails, what waits is in memory alone until the next call.
+// saveHeld saves unfinished lines and records before their chunk is acknowledged, and after the alerts of those that are complete: a kill in between
+// repeats an alert under its id, and loses none. If the store fails, unfinished ones are in memory alone until the next call.
 func (p *Pipeline) saveHeld(d *chunk.Decoder, now int64) {
 	h := &p.held
 	h.mu.Lock()
@@ -148,7 +148,7 @@ func (p *Pipeline) saveHeld(d *chunk.Decoder, now int64) {
 	clear(h.unsaved)
 }
 
-// restoreHeld gives the first decoder what an earlier run saved.
+// restoreHeld gives the first decoder the unfinished lines and records that an earlier run saved.
 func (p *Pipeline) restoreHeld(d *chunk.Decoder) {
 	saved, err := p.store.LoadStates(p.ctx, p.heldPrefix())
 	if err != nil {
@@ -179,5 +179,5 @@ func (p *Pipeline) replaceDecoder(d *chunk.Decoder) {
 	}
 }
 
-// forgetHeld is longer than a decoder keeps what is complete.
+// forgetHeld is longer than a decoder keeps complete lines.
 const forgetHeld = time.Hour

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// TestAnOpenWindowIsToldAfterARestart stops a pipeline in a cooldown, starts it when the cooldown is over, and then again: what was held back is
-// told once, as a roll-up.
-func TestAnOpenWindowIsToldAfterARestart(t *testing.T) {
+// TestAnOpenWindowIsReportedAfterARestart stops a pipeline in a cooldown, starts it when the cooldown is over, and then again: the suppressed hits are
+// reported once, as a roll-up.
+func TestAnOpenWindowIsReportedAfterARestart(t *testing.T) {
 	b := newBench(t)
 	o := b.options(b.document("[[rule]]\nname = \"boom\"\npattern = \"^boom\"\ncooldown = \"5m\"\n"))
 	var ahead atomic.Int64

@@ -71,7 +71,7 @@ func visible(s string, lines bool) string {
 		case r == utf8.RuneError && size == 1:
 			b.WriteString(`\x`)
 			writeHex(&b, rune(s[i]), 2)
-			r = 0 // RuneError counts as a symbol, and the escape is none
+			r = 0 // RuneError counts as a symbol, but the escape is not one
 		case lines && (r == '\n' || r == '\t'), !Hidden(r), r == emojiSelector && unicode.Is(unicode.So, last):
 			b.WriteRune(r)
 		default:

@@ -9,7 +9,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
-// Check adds the fault of one condition, and reports whether there is none. field is the name of the setting, such as "where.level".
+// Check adds the fault of one condition, and reports whether the condition is valid. field is the name of the setting, such as "where.level".
 func Check(fs *setting.Faults, field, name, value string) bool {
 	_, err := Parse(name, value)
 	if err != nil {

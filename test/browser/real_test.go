@@ -180,7 +180,7 @@ func TestRealProgram(t *testing.T) {
 	// A silence from an alert suppresses further hits, and can be ended.
 	b.press("1")
 	b.until(`document.querySelector('.alert') !== null`)
-	b.press("/", "t", "w", "o", kb.Escape) // the program also tells that alerts were refused, by an alert of its own
+	b.press("/", "t", "w", "o", kb.Escape) // the program also reports refused alerts, by an alert of its own
 	b.until(`document.querySelectorAll('.alert').length === 1`)
 	b.press("j", "s")
 	b.shows("dialog[open]", "Silence")

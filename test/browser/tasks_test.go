@@ -286,7 +286,7 @@ func TestTryALine(t *testing.T) {
 	}
 }
 
-// TestSortRules sorts by a header, which tells the order to screen readers.
+// TestSortRules sorts by a header, which announces the order to screen readers.
 func TestSortRules(t *testing.T) {
 	_, b := open(t, "rules")
 	b.shows("main", "http-5xx")

@@ -87,5 +87,5 @@ func freePort(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// asExit tells whether a program ended with a code of its own.
+// asExit reports whether a program ended with a code of its own.
 func asExit(err error, exit **exec.ExitError) bool { return errors.As(err, exit) }

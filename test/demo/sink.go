@@ -141,7 +141,7 @@ func (f *fluentBit) write(start time.Time, lines []containerlog.Line) error {
 }
 
 func (f *fluentBit) stop() (string, error) {
-	// Errors mean that it has ended already, which waitErr tells better.
+	// Errors mean that it has ended already, which waitErr reports better.
 	_ = f.cmd.Process.Signal(syscall.SIGTERM)
 	_ = f.input.Close()
 	select {

@@ -11,7 +11,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
-// TestEventsAndLabels has the program tell of containers that end, one of them while it is away, and of lines by rules of their labels.
+// TestEventsAndLabels has the program report containers that end, one of them while it is away, and lines by rules of their labels.
 func TestEventsAndLabels(t *testing.T) {
 	b := newBench(t)
 	path := filepath.Join(b.dir, "rules.toml")
@@ -53,7 +53,7 @@ func TestEventsAndLabels(t *testing.T) {
 	}
 }
 
-// TestRequestedStops tells ends that somebody asked for from those that happened, by every command that asks for one.
+// TestRequestedStops distinguishes requested ends of containers from others, for every command that requests one.
 func TestRequestedStops(t *testing.T) {
 	b := newBench(t)
 	path := filepath.Join(b.dir, "rules.toml")
@@ -104,7 +104,7 @@ func TestRequestedStops(t *testing.T) {
 	}
 }
 
-// TestOutOfMemory has the program tell of containers that take more memory than they may, one of them while it is away.
+// TestOutOfMemory has the program report containers that exceed their memory, one of them while it is away.
 func TestOutOfMemory(t *testing.T) {
 	b := newBench(t)
 	if limits := b.must("info", "--format", "{{.MemoryLimit}}"); limits != "true" {

@@ -73,7 +73,7 @@ func (s *stored) lines(n int) map[string][]string {
 
 var hitsOf = regexp.MustCompile(`lines=\d+ hits=(\d+)`)
 
-// hits returns how many hits the program's log tells, which it does whenever it ends in order.
+// hits returns the number of hits in the program's log: it writes one whenever it stops in an orderly way.
 func hits(log string) (sum int) {
 	for _, m := range hitsOf.FindAllStringSubmatch(log, -1) {
 		n, _ := strconv.Atoi(m[1])
@@ -90,7 +90,7 @@ func TestAMillionLines(t *testing.T) {
 	const total = containers * runs * perRun
 	e := ownEngine(t, "--live-restore", "--shutdown-timeout=5")
 	b := benchOn(t, e)
-	// Nobody answers, so that every alert stays where it can be counted. What is delivered, and what not, the tests of the delivery tell.
+	// Nobody answers, so that every alert stays where it can be counted. The tests of the delivery are about the rest.
 	b.configure("http://127.0.0.1:1/", "")
 	config := "store_max_pending = 2_000_000\nstore_max_size = \"8G\"\nstore_ids = 2_000_000\n"
 	path := filepath.Join(b.dir, "rules.toml")

@@ -177,7 +177,7 @@ func TestPodmanEvents(t *testing.T) {
 			_ = podman.Run() // it fails, as the check does
 		}
 		eventually(t, "the health is reported", func() bool {
-			check() // Podman before 5 tells of a check before it keeps the result
+			check() // Podman before 5 reports a check before it keeps the result
 			return slices.Contains(got(), "sick health_status: unhealthy ")
 		})
 		want = append(want, "sick health_status: unhealthy ")

@@ -194,7 +194,7 @@ func ways(t *testing.T, h running, ask ask, server *receiver.Server) {
 	h.feed("boom 1", "quiet", "boom 2")
 	counted(2, "trigger=hook&state=delivered")
 	counted(2, "trigger=closed&state=dead")
-	alerts := list("/api/v1/alerts?rule=boom", "alerts") // an alert of the program's own tells of the dead letters
+	alerts := list("/api/v1/alerts?rule=boom", "alerts") // an alert of the program's own reports the dead letters
 	if len(alerts) != 2 {
 		t.Fatalf("%d alerts", len(alerts))
 	}

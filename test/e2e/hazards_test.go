@@ -114,7 +114,7 @@ func TestBrokenRuleAtReload(t *testing.T) {
 	})
 }
 
-// flow feeds lines one after the other until told to stop, and says what the next one would have been.
+// flow feeds lines one after the other until it is stopped, and returns the number of the next one.
 func flow(r running, stop chan struct{}, stopped chan int) {
 	n := 50
 	// Sent even when feed fails the test, which ends this goroutine.

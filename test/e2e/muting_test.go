@@ -69,7 +69,7 @@ func TestAKillWhileAnAlertWaits(t *testing.T) {
 	}
 }
 
-// TestSilenceAndInhibition: what they hold back is counted, and told when a reload ends them.
+// TestSilenceAndInhibition counts the hits that they suppress, and reports them when a reload ends them.
 func TestSilenceAndInhibition(t *testing.T) {
 	each(t, func(t *testing.T, start func(setup) running) {
 		server := receiver.New(t)
@@ -89,13 +89,13 @@ func TestSilenceAndInhibition(t *testing.T) {
 		r.feed("quiet 2", "failed 3", "hourly 2")
 		expect(t, r, server, []string{"down 1", "loud 1", "quiet 2", "failed 3", "hourly 2"})
 		if by := arrived(server)["quiet 2"][0].Suppressed.By; by["silence"] != 1 {
-			t.Errorf("quiet 2 tells of %v", by)
+			t.Errorf("quiet 2 reports %v", by)
 		}
 		if by := arrived(server)["hourly 2"][0].Suppressed.By; by["silence"] != 1 {
 			t.Errorf("hourly 2 reports %v", by)
 		}
 		if by := arrived(server)["failed 3"][0].Suppressed.By; by["inhibited"] != 2 {
-			t.Errorf("failed 3 tells of %v", by)
+			t.Errorf("failed 3 reports %v", by)
 		}
 		r.stop()
 	})

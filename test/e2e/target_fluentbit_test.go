@@ -221,7 +221,7 @@ func (f *inFluentBit) hup() {
 func (f *inFluentBit) stop() time.Duration {
 	f.t.Helper()
 	start := time.Now()
-	// An error means that it has ended already, which waitErr tells better.
+	// An error means that it has ended already, which waitErr reports better.
 	_ = f.cmd.Process.Signal(syscall.SIGTERM)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

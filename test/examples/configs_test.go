@@ -112,7 +112,7 @@ func TestYAMLWithInlineRules(t *testing.T) {
 		alertOf("go-panic", "shop/api", "shop/api panicked: nil map"))
 }
 
-// TestContainerEvents stands in for the engine, which tells of a container that ends.
+// TestContainerEvents stands in for the engine, which reports a container that ends.
 func TestContainerEvents(t *testing.T) {
 	t.Parallel()
 	s := ship(t, "fluent-bit-events.yaml", map[string]string{"fluent-bit-events.yaml": read(t, "examples/fluent-bit/fluent-bit-events.yaml")})

@@ -135,7 +135,7 @@ type container struct {
 	} `yaml:"volumeMounts"`
 }
 
-// mountOf returns the name of the volume that holds a path, "" when it is none.
+// mountOf returns the name of the volume that holds a path, "" if no volume does.
 func (c *container) mountOf(path string) string {
 	for _, m := range c.VolumeMounts {
 		if m.SubPath == "" && strings.HasPrefix(path, m.MountPath+"/") {

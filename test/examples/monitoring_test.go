@@ -174,7 +174,7 @@ func usedMetrics(t *testing.T) map[string][]string {
 	return used
 }
 
-// TestMonitoringAsksForWhatThereIs compares the metrics that rules and dashboard use with those that a running instance tells.
+// TestMonitoringAsksForWhatThereIs compares the metrics that rules and dashboard use with those of a running instance.
 func TestMonitoringAsksForWhatThereIs(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

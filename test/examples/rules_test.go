@@ -65,7 +65,7 @@ func section(t *testing.T, archive *txtar.Archive, name string) string {
 	return ""
 }
 
-// suppressed tells of the hits that made no alert.
+// suppressed are the hits without an alert.
 func suppressed(rules map[string]engine.RuleCounts) string {
 	var b strings.Builder
 	for _, id := range slices.Sorted(maps.Keys(rules)) {

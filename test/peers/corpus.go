@@ -35,9 +35,8 @@ func newRuleSet(name string) (ruleSet, error) {
 // hitEvery: one line in so many matches a rule; the others match none.
 const hitEvery = 100
 
-// newLines makes n lines of printable ASCII that all differ but for those that hit. Others would tell Hyperscan from regexp, which disagree on
-// what \s is and on (?i) outside of ASCII. Lines without a hit are told by the matcher under test; each comparison
-// holds that against a plain loop over regexp.
+// newLines makes n lines of printable ASCII; those without a hit all differ. Beyond ASCII, Hyperscan and regexp disagree about \s and (?i). The matcher
+// under test says which lines have no hit; each comparison checks that with a plain loop over regexp.
 func newLines(n int, exprs, hitExprs []string) ([][]byte, error) {
 	set, err := match.Compile(exprs, match.Options{})
 	if err != nil {

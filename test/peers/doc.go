@@ -2,8 +2,8 @@
 // module of its own, so that what it compares with is no dependency of the project.
 //
 // It promises figures that can be compared: everything runs on one processor, in turns (A B C A B C …), is measured by the processor time of
-// the process, and is told as the median over the rounds. And it promises that like is compared with like: before anything is timed, the
-// rules that each matcher finds are held against those that a plain loop over regexp finds, and a difference ends the program.
+// the process, and is printed as the median over the rounds. And it promises that like is compared with like: before anything is timed, the
+// rules that each matcher finds are compared with those of a plain loop over regexp, and a difference ends the program.
 //
 // Hyperscan needs the build tag hyperscan and libhyperscan-dev; RE2 as C++ a second binary of this program, built with the tag re2_cgo;
 // the comparison of whole processes needs fluent-bit on PATH. What is missing is left out, with a line that says so.

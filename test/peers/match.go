@@ -42,11 +42,11 @@ func measureMatchers(o options, out *results) error {
 	var notes []string
 	all := contenders(o)
 	for _, set := range sets {
-		subjects, told, err := compare(o, set, all)
+		subjects, notes, err := compare(o, set, all)
 		if err != nil {
 			return fmt.Errorf("%s rules: %w", set.name, err)
 		}
-		for _, note := range told {
+		for _, note := range notes {
 			if !slices.Contains(notes, note) {
 				notes = append(notes, note)
 			}

@@ -237,13 +237,13 @@ func TestNoSecretIsTold(t *testing.T) {
 	r.until("there are dead letters", func() bool { return strings.Contains(r.cli("queue", "list", "--store", path), "all-400") })
 	storeLeaks(t, v, path)
 
-	told := r.cli("queue", "list", "--store", path) + r.cli("check", config)
-	for id := range strings.FieldsSeq(told) {
+	printed := r.cli("queue", "list", "--store", path) + r.cli("check", config)
+	for id := range strings.FieldsSeq(printed) {
 		if strings.HasPrefix(id, "al_") {
-			told += r.cli("queue", "show", "--store", path, id)
+			printed += r.cli("queue", "show", "--store", path, id)
 		}
 	}
-	v.leaks(t, "the command line", told)
+	v.leaks(t, "the command line", printed)
 	for _, trigger := range secretTriggers(text) {
 		out := r.cli("triggers", "test", "-c", config, trigger)
 		if !strings.Contains(out, `trigger "`+trigger+`"`) || strings.Contains(out, "delivered") {

@@ -298,7 +298,7 @@ func TestReloadWithPendingDeliveries(t *testing.T) {
 	}
 }
 
-// TestFileDamagedWhileRunning: what the file held is lost, counted and told; everything goes on in a fresh one.
+// TestFileDamagedWhileRunning damages the file of a store that is in use: its alerts are lost, counted and reported, and everything goes on in a new file.
 func TestFileDamagedWhileRunning(t *testing.T) {
 	server := receiver.New(t)
 	server.Stop()
@@ -324,13 +324,13 @@ func TestFileDamagedWhileRunning(t *testing.T) {
 	// Until here nothing was delivered, so there is something to lose. (Pages in memory hide the damage for a while.)
 	must(t, server.Resume())
 	r.until("the chunk is accepted", func() bool { return r.feed("one", "boom after") })
-	r.until("a new alert arrives, and one that tells what is lost", func() bool {
-		after, told := false, false
+	r.until("a new alert arrives, and one that reports the loss", func() bool {
+		after, reported := false, false
 		for _, a := range server.Alerts() {
 			after = after || a.Message == "boom after"
-			told = told || a.Kind == "system" && strings.Contains(a.Message, "lost with a damaged store")
+			reported = reported || a.Kind == "system" && strings.Contains(a.Message, "lost with a damaged store")
 		}
-		return after && told
+		return after && reported
 	})
 	aside, err := filepath.Glob(path + ".corrupt-*")
 	must(t, err)

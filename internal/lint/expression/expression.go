@@ -40,7 +40,7 @@ func everything() []string {
 // maxProgram bounds the programs that are searched for a match.
 const maxProgram = 20_000
 
-// kind is what a character is to the assertions of an expression; at the ends of a line there is none.
+// kind is a class of characters that assertions distinguish. The ends of a line count as one, too.
 type kind uint8
 
 const (

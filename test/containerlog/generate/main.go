@@ -78,7 +78,7 @@ func (d *day) run() []containerlog.Line {
 	d.cacheTrouble(390)
 	d.apiPanic(430)
 	d.ordersException(470)
-	// The last of each kind comes after the cooldowns, so that it tells what was held back.
+	// The last of each kind comes after the cooldowns, so that it reports the suppressed hits.
 	d.gatewayErrors(585, 1)
 	d.paymentStorm(590, 1)
 	d.slowQuery(595, 1210.3, 1004)
