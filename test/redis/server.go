@@ -244,27 +244,31 @@ func Cluster(tb testing.TB, masters int, args ...string) (all []*Server) {
 	return all
 }
 
-// MoveSlots moves slots of a cluster with their keys, as a rebalancing does.
-func MoveSlots(tb testing.TB, from, to *Server, low, high int) {
+// MoveSlots moves the slots of a cluster that have keys, as a rebalancing does, and returns how many.
+func MoveSlots(tb testing.TB, from, to *Server, low, high int) (moved int) {
 	source, target := string(from.Do("CLUSTER", "MYID").([]byte)), string(to.Do("CLUSTER", "MYID").([]byte))
 	f, err := from.Dial()
 	if err != nil {
 		tb.Error(err)
-		return
+		return 0
 	}
 	defer func() { _ = f.Close() }()
 	o, err := to.Dial()
 	if err != nil {
 		tb.Error(err)
-		return
+		return 0
 	}
 	defer func() { _ = o.Close() }()
 	for slot := low; slot <= high; slot++ {
 		keys, err := redigo.Strings(f.Do("CLUSTER", "GETKEYSINSLOT", slot, 1000))
 		if err != nil {
 			tb.Error(err)
-			return
+			return moved
 		}
+		if len(keys) == 0 {
+			continue
+		}
+		moved++
 		steps := []func() (any, error){
 			func() (any, error) { return o.Do("CLUSTER", "SETSLOT", slot, "IMPORTING", source) },
 			func() (any, error) { return f.Do("CLUSTER", "SETSLOT", slot, "MIGRATING", target) },
@@ -281,10 +285,11 @@ func MoveSlots(tb testing.TB, from, to *Server, low, high int) {
 		for _, step := range steps {
 			if _, err := step(); err != nil {
 				tb.Errorf("slot %d: %v", slot, err)
-				return
+				return moved
 			}
 		}
 	}
+	return moved
 }
 
 // Until waits for a condition.
