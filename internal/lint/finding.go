@@ -99,6 +99,7 @@ const (
 
 	CodeShortCooldown = "short-cooldown"
 	CodeLongCooldown  = "long-cooldown"
+	CodeLabel         = "changing-label"
 	CodeSequence      = "sequence"
 	CodeNoEffect      = "no-effect"
 	CodeNoImage       = "no-image"
@@ -111,6 +112,7 @@ const (
 	CodeDaemon        = "daemon"
 	CodeRetryLimit    = "retry-limit"
 	CodeFlush         = "flush"
+	CodeNotJoined     = "not-joined"
 	CodeTwice         = "set-twice"
 	CodeList          = "yaml-list"
 	CodeTab           = "tab"
@@ -151,6 +153,7 @@ func Codes() [][2]string {
 
 		{CodeShortCooldown, "a cooldown is shorter than the window of the threshold, so one burst alerts several times"},
 		{CodeLongCooldown, "with cooldown_max, a rule's alerts can be further apart than the time for which one of them inhibits, or fires in Alertmanager"},
+		{CodeLabel, "a label differs between alerts of one key, so Alertmanager shows several alerts, and their end resolves the first"},
 		{CodeSequence, "a rule names another one in after or without that does not exist, that names it in turn, or whose hits lack a value of by"},
 		{CodeNoEffect, "a workload block changes nothing, a silence or an inhibition applies to no rule, settings of deploy compare nothing, or resolve_on ends nothing"},
 		{CodeNoImage, "rules depend on a workload's image, but all records are from files, which have none"},
@@ -163,6 +166,7 @@ func Codes() [][2]string {
 		{CodeDaemon, "daemon is on, which hangs after a Go plugin is loaded"},
 		{CodeRetryLimit, "retry_limit is not no_limits, so Fluent Bit drops chunks that are refused for a while"},
 		{CodeFlush, "flush is more than a second, so stack traces that records.join joins can be cut"},
+		{CodeNotJoined, "records.join is on, but the records of an input name no container, so their lines are not joined"},
 		{CodeTwice, "a parameter is set twice: only the first one counts"},
 		{CodeList, "a parameter is a list: Fluent Bit passes only its first element"},
 		{CodeTab, "a tab follows a key: Fluent Bit makes it part of the key"},

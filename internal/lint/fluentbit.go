@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
@@ -46,7 +45,7 @@ func (r *Report) fluentBit(path string, options Options) {
 		}
 	}
 	if joins {
-		r.flush(conf)
+		r.joins(conf)
 	}
 	r.inputs(conf, events)
 	r.filters(conf, options)
@@ -87,21 +86,6 @@ func sectionPath(s *fluentbitconf.Section) string {
 func (r *Report) service(s *fluentbitconf.Section) {
 	if e := s.Find("daemon"); e != nil && isOn(e.Value) {
 		r.entry(s, e, Warning, CodeDaemon, "a process that forks after loading a Go plugin hangs", "daemon off")
-	}
-}
-
-// flush warns of an interval that is longer than the plugin waits for the next line of a stack trace.
-func (r *Report) flush(conf *fluentbitconf.Conf) {
-	for i := range conf.Sections {
-		s := &conf.Sections[i]
-		if s.Name != "service" {
-			continue
-		}
-		if e := s.Find("flush"); e != nil && len(e.Unset) == 0 {
-			if seconds, err := strconv.ParseFloat(e.Value, 64); err == nil && seconds > 1 {
-				r.entry(s, e, Warning, CodeFlush, "records.join waits two seconds for the next line of a stack trace: with this interval the rest of one can come later", "flush 1")
-			}
-		}
 	}
 }
 

@@ -99,6 +99,7 @@ func check(result *config.Result, options Options, oneNode bool) []Finding {
 		l.output(&l.rules[i])
 		l.nodes(&l.rules[i])
 		l.resolveOn(&l.rules[i])
+		l.labels(&l.rules[i])
 	}
 	l.overlaps()
 	l.sequences()

@@ -22,6 +22,9 @@ func MissingFormat(s *trigger.Settings, lookupEnv func(string) (string, bool)) s
 	return ""
 }
 
+// KnowsByLabels reports whether a trigger's receiver takes alerts with other labels for other alerts.
+func KnowsByLabels(s *trigger.Settings) bool { return s.Body == "" && receiver.For(s).KnowsByLabels() }
+
 // formatHint suggests a format; it returns "" for none.
 func formatHint(format string) string {
 	if format == "" {

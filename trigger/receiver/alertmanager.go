@@ -17,6 +17,7 @@ import (
 var alertmanager = Receiver{
 	Format:   "alertmanager",
 	ownHost:  true,
+	byLabels: true,
 	check:    checkAlertmanager,
 	endpoint: withPath("api/v2/alerts"),
 	document: func(r *Renderer, v *render.View) any { return r.alertmanager(v) },

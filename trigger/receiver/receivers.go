@@ -43,6 +43,7 @@ type Receiver struct {
 	// Mail: the address is that of a mail server, and payloads are e-mails.
 	Mail bool
 
+	byLabels    bool                                  // it knows an alert by its labels
 	data        bool                                  // programs read the payload, so its texts stay unchanged
 	contentType string                                // of the payload; "": application/json
 	document    func(r *Renderer, v *render.View) any // the payload, before it is encoded as JSON
@@ -116,6 +117,9 @@ func needsKey(s *trigger.Settings, fs *setting.Faults, reason string) {
 		fs.Add("group_by", strings.Join(s.GroupBy, ", "), "must hold key for "+s.Format, reason)
 	}
 }
+
+// KnowsByLabels reports whether the receiver takes alerts with other labels for other alerts.
+func (r *Receiver) KnowsByLabels() bool { return r.byLabels }
 
 // escaper returns the function that escapes the texts of an alert for a body template.
 func (r *Receiver) escaper(contentType string) func(string) string {
