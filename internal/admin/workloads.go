@@ -151,7 +151,8 @@ func containers(c *call) (any, error) {
 			break
 		}
 		item := adminapi.Container{
-			ID: f.ID, Name: f.Name, Image: f.Image, Workload: f.Workload, Engine: f.Engine, Followed: f.Followed, Reason: f.Reason, Lines: f.Lines, Hits: f.Hits, Joined: f.Joined,
+			ID: f.ID, Name: f.Name, Image: f.Image, Workload: f.Workload, Engine: f.Engine, Followed: f.Followed, Reason: f.Reason, Lines: f.Lines, Hits: f.Hits,
+			JoinedRecords: f.JoinedRecords, JoinedLines: f.JoinedLines,
 			LastLine: utc(f.Last),
 		}
 		if f.Followed {

@@ -18,9 +18,9 @@ type FollowStatus struct {
 	Reason string
 	// Lines and Hits count since the start of this program.
 	Lines, Hits int64
-	// Joined counts the records of several lines among them: stack traces.
-	Joined int64
-	Last   time.Time // time of the newest line; zero without lines
+	// JoinedRecords counts the records of several lines, which are stack traces, and JoinedLines their lines.
+	JoinedRecords, JoinedLines int64
+	Last                       time.Time // time of the newest line; zero without lines
 }
 
 // notFollowed is a container that is not followed.
@@ -87,7 +87,8 @@ func (m *Manager) Containers() []FollowStatus {
 func (t *tail) describeTo(f *FollowStatus) {
 	s := t.source.Load()
 	f.State = State(t.state.Load())
-	f.Image, f.Workload, f.Lines, f.Hits, f.Joined = s.Container.Image, s.Workload, t.lines.Load(), t.hits.Load(), t.traces.Load()
+	f.Image, f.Workload, f.Lines, f.Hits = s.Container.Image, s.Workload, t.lines.Load(), t.hits.Load()
+	f.JoinedRecords, f.JoinedLines = t.traces.Load(), t.traceLines.Load()
 	if last := t.lastLine.Load(); last != 0 {
 		f.Last = time.Unix(0, last)
 	}

@@ -100,6 +100,7 @@ func (t *tail) endRecord(s engine.Stream) {
 		t.m.counters.records.Add(1)
 		t.m.counters.recordLines.Add(int64(l.Lines))
 		t.traces.Add(1)
+		t.traceLines.Add(int64(l.Lines))
 	}
 	t.batch.add(l, w.keys)
 	*w = waiting{}

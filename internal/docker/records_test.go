@@ -48,6 +48,9 @@ func TestATraceIsOneRecord(t *testing.T) {
 	if s := m.Stats(); s.Records != 2 || s.Joined != 11 || s.Cut != 0 {
 		t.Errorf("%d records of %d lines, %d cut, want 2 of 11, 0 cut", s.Records, s.Joined, s.Cut)
 	}
+	if all := m.Containers(); len(all) != 1 || all[0].JoinedRecords != 2 || all[0].JoinedLines != 11 {
+		t.Errorf("the containers %+v, want one with 2 records of 11 lines", all)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, l := range b.full {

@@ -74,7 +74,7 @@ type tail struct {
 	restored           bool       // the cursor was restored: the log must be read even if the container does not run
 	failures           int        // consecutive attempts that failed
 
-	traces                atomic.Int64           // records joined of several lines, since the start
+	traces, traceLines    atomic.Int64           // records joined of several lines, and these lines, since the start
 	stopSignal            atomic.Pointer[string] // of the container's configuration
 	lines, hits, lastLine atomic.Int64           // since the start; lastLine is a time in ns
 	trouble               atomic.Pointer[string] // the last reason why the log could not be read

@@ -14,18 +14,19 @@ type ContainersResponse struct {
 
 // Container is a container of the engine.
 type Container struct {
-	ID       string    `json:"id"`
-	Name     string    `json:"name"`
-	Image    string    `json:"image,omitempty"`
-	Workload string    `json:"workload,omitempty"`
-	Engine   string    `json:"engine_state"` // as the engine reports it, such as running
-	Followed bool      `json:"followed"`
-	State    string    `json:"state,omitempty"`  // of a followed container, such as live
-	Reason   string    `json:"reason,omitempty"` // why it is not followed, or why its log cannot be read at the moment
-	Lines    int64     `json:"lines"`            // since the instance started
-	Hits     int64     `json:"hits"`
-	Joined   int64     `json:"joined"` // records of several lines: stack traces
-	LastLine time.Time `json:"last_line,omitzero"`
+	ID            string    `json:"id"`
+	Name          string    `json:"name"`
+	Image         string    `json:"image,omitempty"`
+	Workload      string    `json:"workload,omitempty"`
+	Engine        string    `json:"engine_state"` // as the engine reports it, such as running
+	Followed      bool      `json:"followed"`
+	State         string    `json:"state,omitempty"`  // of a followed container, such as live
+	Reason        string    `json:"reason,omitempty"` // why it is not followed, or why its log cannot be read at the moment
+	Lines         int64     `json:"lines"`            // since the instance started
+	Hits          int64     `json:"hits"`
+	JoinedRecords int64     `json:"joined_records"` // of several lines: stack traces
+	JoinedLines   int64     `json:"joined_lines"`   // of these records
+	LastLine      time.Time `json:"last_line,omitzero"`
 }
 
 // WorkloadsResponse is a page of the workloads that sent records, and all configured workload blocks.

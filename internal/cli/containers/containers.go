@@ -26,7 +26,7 @@ func New(env *command.Env) *cobra.Command {
 	cmd := &containersCommand{}
 	c := &cobra.Command{
 		Use: "containers", Short: "List the containers, whether each is followed, and why not.", Args: command.Arguments(),
-		Long:    "List all containers of the engine that a running \"docker-fluentbit run\" watches.\n\nShows for each whether it is followed, or why not, its workload, and its lines and hits since the start.",
+		Long:    "List all containers of the engine that a running \"docker-fluentbit run\" watches.\n\nShows for each whether it is followed, or why not, its workload, and its lines, hits and joined lines of stack traces since the start.",
 		Example: "  docker-fluentbit containers\n  docker-fluentbit containers --left-out\n  docker exec CONTAINER docker-fluentbit containers",
 		RunE:    func(*cobra.Command, []string) error { return cmd.run(env) },
 	}
@@ -75,9 +75,9 @@ func (cmd *containersCommand) run(c *command.Env) error {
 					followed += ": " + one.Reason
 				}
 			}
-			rows[i] = fmt.Sprintf("%s\t%s\t%s\t%d\t%d\t%s\t%s", command.OrDash(safetext.Visible(one.Name)), command.OrDash(safetext.Visible(one.Workload)), command.OrDash(safetext.Visible(one.Engine)),
-				one.Lines, one.Hits, c.When(one.LastLine), safetext.Visible(followed))
+			rows[i] = fmt.Sprintf("%s\t%s\t%s\t%d\t%d\t%d\t%s\t%s", command.OrDash(safetext.Visible(one.Name)), command.OrDash(safetext.Visible(one.Workload)), command.OrDash(safetext.Visible(one.Engine)),
+				one.Lines, one.Hits, one.JoinedLines, c.When(one.LastLine), safetext.Visible(followed))
 		}
-		return c.Table("CONTAINER\tWORKLOAD\tENGINE\tLINES\tHITS\tLAST LINE\tFOLLOWED", rows)
+		return c.Table("CONTAINER\tWORKLOAD\tENGINE\tLINES\tHITS\tJOINED\tLAST LINE\tFOLLOWED", rows)
 	})
 }

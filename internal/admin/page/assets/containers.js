@@ -85,6 +85,7 @@ const followedColumns = [
   { key: 'followed', name: 'Followed', wide: true, value: (c) => `${c.followed ? 1 : 0}${c.reason}${c.state}` },
   { key: 'lines', name: 'Lines', num: true, value: (c) => c.lines },
   { key: 'hits', name: 'Hits', num: true, value: (c) => c.hits },
+  { key: 'joined', name: 'Joined', num: true, value: (c) => c.joined },
   { key: 'seen', name: 'Last line', num: true, value: (c) => c.seen ?? 0 },
 ];
 const followedSorting = { key: 'name', down: false };
@@ -101,7 +102,8 @@ function drawFollowed(context, { list, more }) {
       h('th', { scope: 'row', class: 'wide', title: [c.image, c.id].filter(Boolean).join(' ') || undefined }, c.name),
       h('td', null, c.workload || '–'), h('td', null, c.engine || '–'),
       h('td', { class: 'wide' }, h('span', { class: `state ${!c.followed ? '' : c.reason ? 'warn' : 'good'}` }, c.followed ? c.state : 'no'), c.reason && h('span', { class: 'minor block' }, c.reason)),
-      h('td', { class: 'num' }, short(c.lines)), h('td', { class: 'num' }, short(c.hits)), h('td', { class: 'num' }, c.seen ? ago(c.seen) : '–'))))));
+      h('td', { class: 'num' }, short(c.lines)), h('td', { class: 'num' }, short(c.hits)),
+      h('td', { class: 'num', title: c.joined ? `${count(c.joined)} lines of stack traces in ${count(c.records)} records` : undefined }, short(c.joined)), h('td', { class: 'num' }, c.seen ? ago(c.seen) : '–'))))));
 }
 
 const fact = (name, value) => [h('dt', null, name), h('dd', null, value)];

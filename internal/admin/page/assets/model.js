@@ -47,7 +47,8 @@ export const workloadsOf = (answer) => (answer.workloads ?? []).map((w) => ({ na
   containers: (w.containers ?? []).map((c) => ({ name: c.name || (c.id ?? '').slice(0, 12), id: c.id, image: c.image })) }));
 
 export const followedOf = (answer) => ({ more: Boolean(answer.next), list: answer.containers?.map((c) => ({ id: c.id, name: c.name || c.id.slice(0, 12), image: c.image, workload: c.workload ?? '',
-  engine: c.engine_state ?? '', followed: c.followed, state: c.state ?? '', reason: c.reason ?? '', lines: c.lines ?? 0, hits: c.hits ?? 0, seen: time(c.last_line) })) });
+  engine: c.engine_state ?? '', followed: c.followed, state: c.state ?? '', reason: c.reason ?? '', lines: c.lines ?? 0, hits: c.hits ?? 0,
+  joined: c.joined_lines ?? 0, records: c.joined_records ?? 0, seen: time(c.last_line) })) });
 
 const ruleKey = (name, workload) => `${workload ?? ''}\n${name}`;
 
