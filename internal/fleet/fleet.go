@@ -43,6 +43,8 @@ type Fleet struct {
 	offered struct {
 		sync.Mutex
 		list     []Candidate
+		held     int      // candidates in list, and those that the gate asks for
+		bytes    int      // of their payloads
 		overflow []string // ids that there was no room for
 	}
 	asks, moves chan struct{} // wake the loops
@@ -54,6 +56,7 @@ type Fleet struct {
 // Bounds of the loops.
 const (
 	maxOffered  = 4096    // candidates that wait for an answer
+	maxPayloads = 4 << 20 // bytes of their payloads
 	maxOverflow = 1 << 16 // ids that did not fit
 	batch       = 256     // items of one call
 	tick        = time.Second
@@ -103,15 +106,18 @@ func (f *Fleet) Resume(ctx context.Context) error {
 
 // Offer asks for candidates that are on disk. It never blocks. A candidate that there is no room for leaves without an answer.
 func (f *Fleet) Offer(list []Candidate) {
-	f.offered.Lock()
-	fit := min(len(list), maxOffered-len(f.offered.list))
-	f.offered.list = append(f.offered.list, list[:fit]...)
-	for _, c := range list[fit:] {
-		if len(f.offered.overflow) < maxOverflow {
-			f.offered.overflow = append(f.offered.overflow, c.ID)
+	o := &f.offered
+	o.Lock()
+	for _, c := range list {
+		switch {
+		case o.held < maxOffered && o.bytes+len(c.Payload) <= maxPayloads:
+			o.list = append(o.list, c)
+			o.held, o.bytes = o.held+1, o.bytes+len(c.Payload)
+		case len(o.overflow) < maxOverflow:
+			o.overflow = append(o.overflow, c.ID)
 		}
 	}
-	f.offered.Unlock()
+	o.Unlock()
 	wake(f.asks)
 }
 
@@ -179,10 +185,14 @@ type health struct {
 	why    string     // "": it answers
 	failed time.Time  // the last failure
 	known  bool       // it answered, or failed, at least once
+	full   time.Time  // when it last had no room for a window
 }
 
 // settles is how long nothing must fail before the engine counts as answering again, so that a cluster of which a part fails does not fill the log.
 const settles = 10 * time.Second
+
+// fullAgain is how long there must have been room before it is logged again that there is none.
+const fullAgain = 10 * time.Minute
 
 // note notes the errors of a call; nil for the items that succeeded. It logs each change of state once.
 func (h *health) note(err error) {
@@ -190,6 +200,12 @@ func (h *health) note(err error) {
 	now := h.now()
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if why == "full" { // it answers
+		if h.full.IsZero() || now.Sub(h.full) > fullAgain {
+			h.log.Warn("fleet: max_keys windows are open, so alerts of new incidents are sent without the engine")
+		}
+		why, h.full = "", now
+	}
 	switch {
 	case why == "circuit" && h.why != "": // it is asked again later, for the reason that is known
 		h.failed = now

@@ -205,17 +205,21 @@ func TestWithoutAnAnswerEachNodeAlerts(t *testing.T) {
 				}
 				w.sent = nil
 				w.mu.Unlock()
-				if n := a.Stats().Alone[why]; n != 1 || a.Up() {
+				words, lines := "does not answer", 2
+				if why == "full" { // it answers
+					words, lines = "max_keys windows are open", 0
+				}
+				if n := a.Stats().Alone[why]; n != 1 || a.Up() != (why == "full") {
 					t.Errorf("stats: %+v", a.Stats())
 				}
 				time.Sleep(time.Minute)
 				w.engine.Fail(nil)
 				time.Sleep(time.Minute)
-				if n := strings.Count(w.log.String(), "does not answer"); n != 2 {
-					t.Errorf("%d lines say that the engine does not answer, want one of each node:\n%s", n, w.log.String())
+				if n := strings.Count(w.log.String(), words); n != 2 {
+					t.Errorf("%d lines say %q, want one of each node:\n%s", n, words, w.log.String())
 				}
-				if n := strings.Count(w.log.String(), "answers again"); n != 2 || !a.Up() {
-					t.Errorf("%d lines say that the engine answers again:\n%s", n, w.log.String())
+				if n := strings.Count(w.log.String(), "answers again"); n != lines || !a.Up() {
+					t.Errorf("%d lines say that the engine answers again, want %d:\n%s", n, lines, w.log.String())
 				}
 				a.hit("al_3", 1, nil)
 				synctest.Wait()
@@ -521,4 +525,33 @@ func TestKeepersOfTwoVersions(t *testing.T) {
 		time.Sleep(time.Minute)
 		w.check(8, 0, "a lead al_1 1/1", "c rollup * 7/1")
 	})
+}
+
+// TestCandidatesThatWaitAreBounded offers more than there is room for while the engine hangs: all of them leave, and the rest is not held.
+func TestCandidatesThatWaitAreBounded(t *testing.T) {
+	for name, payload := range map[string]int{"by number": 1, "by size": fleet.MaxPayload} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				defer w.stop()
+				a := w.start("a", nil)
+				w.engine.Fail(context.DeadlineExceeded)
+				most := min(4096, 4<<20/payload)
+				for i := range most + 10 {
+					a.hit(fmt.Sprint("al_", i), 1, func(c *fleet.Candidate) { c.Payload = make([]byte, payload) })
+					if i == most/2 {
+						time.Sleep(time.Second) // the gate holds them
+					}
+				}
+				time.Sleep(100 * time.Millisecond)
+				if s := a.Stats(); s.Waiting != most || s.Alone[fleet.WhyQueue] != 10 {
+					t.Errorf("%d wait and %d had no room, want %d and 10", s.Waiting, s.Alone[fleet.WhyQueue], most)
+				}
+				time.Sleep(time.Minute)
+				if s := a.Stats(); s.Waiting != 0 || len(w.list()) != most+10 {
+					t.Errorf("%d still wait, %d were sent", s.Waiting, len(w.list()))
+				}
+			})
+		})
+	}
 }

@@ -20,12 +20,17 @@ func (f *Fleet) gate(ctx context.Context) {
 		waiting, f.offered.list = append(waiting, f.offered.list...), nil
 		overflow, f.offered.overflow = f.offered.overflow, nil
 		f.offered.Unlock()
+		before, beforeBytes := weight(waiting)
 		f.decideOverflow(ctx, overflow)
 		var again []Candidate
 		for part := range slices.Chunk(waiting, batch) {
 			again = append(again, f.ask(ctx, part)...)
 		}
 		waiting = again
+		left, leftBytes := weight(waiting)
+		f.offered.Lock()
+		f.offered.held, f.offered.bytes = f.offered.held-before+left, f.offered.bytes-beforeBytes+leftBytes
+		f.offered.Unlock()
 		if len(waiting) > 0 {
 			timer.Reset(retryLeast)
 		}
@@ -35,6 +40,14 @@ func (f *Fleet) gate(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	}
+}
+
+// weight returns how many candidates there are, and the bytes of their payloads.
+func weight(list []Candidate) (n, bytes int) {
+	for i := range list {
+		bytes += len(list[i].Payload)
+	}
+	return len(list), bytes
 }
 
 func (f *Fleet) decideOverflow(ctx context.Context, ids []string) {

@@ -75,7 +75,7 @@ func (f *Fleet) Stats() Stats {
 		s.Epoch, s.Keeper, s.KeeperNode, s.Nodes, s.Twin = p.Epoch, p.Keeper, p.KeeperNode, p.Nodes, p.Twin
 	}
 	f.offered.Lock()
-	s.Waiting = len(f.offered.list)
+	s.Waiting = f.offered.held
 	f.offered.Unlock()
 	return s
 }
