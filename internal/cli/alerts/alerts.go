@@ -32,18 +32,18 @@ type alertsCommand struct {
 func New(env *command.Env) *cobra.Command {
 	cmd := &alertsCommand{Recent: command.Recent{Limit: 50}}
 	c := &cobra.Command{
-		Use: "alerts", Short: "Show the last alerts, with the result of each delivery.", Args: command.Arguments(),
-		Long: "Show the last alerts, the newest at the end, with the result of each delivery.\n\nThe alerts are those of the running instance. With --store they are read from the store's file, " +
-			"while the plugin or run uses it and after.",
+		Use: "alerts", Short: "Show the most recent alerts and the result of each delivery.", Args: command.Arguments(),
+		Long: "Show the most recent alerts, oldest first, with the result of each delivery.\n\nThe command asks the running instance. With --store it reads the file of the store instead, whether or not " +
+			"an instance is using it.",
 		Example: "  docker-fluentbit alerts --severity error,critical --since 1h\n  docker-fluentbit alerts --workload 'shop/*' --follow -o json\n" +
 			"  docker-fluentbit alerts --store /var/lib/fluentbit-trigger/ops.db",
 		RunE: func(*cobra.Command, []string) error { return cmd.run(env) },
 	}
 	f := command.FlagsOf(env, c)
-	f.Text(&cmd.Rule, "rule", "", "GLOB", "Alerts of these rules.").Names("rule")
-	f.Text(&cmd.Workload, "workload", "", "GLOB", "Alerts of these workloads.")
-	f.Choices(&cmd.Kind, "kind", "", "NAME", trigger.Kinds(), "Alerts of these kinds: "+strings.Join(trigger.Kinds(), ", ")+".")
-	f.Choices(&cmd.Severity, "severity", "", "NAME", trigger.Severities(), "Alerts of these severities: "+strings.Join(trigger.Severities(), ", ")+".")
+	f.Text(&cmd.Rule, "rule", "", "GLOB", "Only alerts of rules that match this glob.").Names("rule")
+	f.Text(&cmd.Workload, "workload", "", "GLOB", "Only alerts of workloads that match this glob.")
+	f.Choices(&cmd.Kind, "kind", "", "NAME", trigger.Kinds(), "Only alerts of these kinds: "+strings.Join(trigger.Kinds(), ", ")+".")
+	f.Choices(&cmd.Severity, "severity", "", "NAME", trigger.Severities(), "Only alerts of these severities: "+strings.Join(trigger.Severities(), ", ")+".")
 	cmd.Add(f, "alerts", "stored")
 	return c
 }

@@ -26,14 +26,14 @@ type auditCommand struct {
 func New(env *command.Env) *cobra.Command {
 	cmd := &auditCommand{Recent: command.Recent{Limit: 50}}
 	c := &cobra.Command{
-		Use: "audit", Short: "Show who changed what through the API, before and after.", Args: command.Arguments(),
-		Long: "Show the last changes that were made through the API, the newest at the end: who made each, and the settings before and after.\n\nThe changes are those of the running instance. " +
-			"With --store they are read from the store's file, which holds those of all instances that share it.",
+		Use: "audit", Short: "Show the changes made through the API, and who made them.", Args: command.Arguments(),
+		Long: "Show the most recent changes made through the API, oldest first: who made each one, and the settings before and after it.\n\nThe command asks the running instance. With --store it reads " +
+			"the file of the store instead, which has the changes of all instances that share it.",
 		Example: "  docker-fluentbit audit --since 24h\n  docker-fluentbit audit --store /var/lib/fluentbit-trigger/ops.db -o json",
 		RunE:    func(*cobra.Command, []string) error { return cmd.run(env) },
 	}
 	f := command.FlagsOf(env, c)
-	f.Text(&cmd.Workload, "workload", "", "GLOB", "Changes for these workloads.")
+	f.Text(&cmd.Workload, "workload", "", "GLOB", "Only changes for workloads that match this glob.")
 	cmd.Add(f, "changes", "made")
 	return c
 }

@@ -51,14 +51,14 @@ func (r *Remote) Add(f *Flags) {
 	if r.Timeout == 0 {
 		r.Timeout = defaultTimeout
 	}
-	f.Text(&r.URL, "url", "", "URL", "Address of its [admin] listener: http://, https:// or unix:///PATH. Default: the one in the configuration that "+
+	f.Text(&r.URL, "url", "", "URL", "Address of the instance's admin listener: http://, https:// or unix:///PATH. Default: the one in the configuration that "+
 		ConfigVariable+" names, else http://127.0.0.1:2021.").Env(URLVariable)
-	f.Text(&r.TokenFile, "token-file", "", "FILE", "File with the token; "+tokenVariable+" can contain the token itself. Not needed for an instance of the same user on this machine with a generated token.").
+	f.Text(&r.TokenFile, "token-file", "", "FILE", "File with the token; "+tokenVariable+" can contain the token itself. Not needed for an instance on this machine that runs as the same user and generates its token.").
 		Env("FLUENTBIT_TRIGGER_TOKEN_FILE").File()
-	f.Text(&r.CAFile, "ca-file", "", "FILE", "Certificates to verify an https:// server with.").File()
-	f.Text(&r.Instance, "instance", "", "ID", "Which instance, if several share one listener.").Env("FLUENTBIT_TRIGGER_INSTANCE")
-	f.Duration(&r.Timeout, "timeout", "", "How long an answer may take.")
-	f.Choice(&r.Output, "output", "o", []string{"text", "json"}, "Output: text, or json, the answer of the API.")
+	f.Text(&r.CAFile, "ca-file", "", "FILE", "CA certificates to verify an https:// server with.").File()
+	f.Text(&r.Instance, "instance", "", "ID", "ID of the instance, if several share one listener.").Env("FLUENTBIT_TRIGGER_INSTANCE")
+	f.Duration(&r.Timeout, "timeout", "", "How long to wait for an answer.")
+	f.Choice(&r.Output, "output", "o", []string{"text", "json"}, "text, or json for the answer of the API.")
 }
 
 // With makes a client and runs fn, until it returns or a signal ends it.

@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
@@ -22,7 +21,7 @@ type Source struct {
 
 // Add adds the flags to a command.
 func (s *Source) Add(f *Flags) {
-	f.Text(&s.Store, "store", "", "FILE", "Read this store instead of calling the instance: the file that the store setting names, or /var/lib/fluentbit-trigger/ID.db.").Env(StoreVariable).File()
+	f.Text(&s.Store, "store", "", "FILE", "Read this file of a store instead of asking the instance: the one that the setting store names, or /var/lib/fluentbit-trigger/ID.db.").Env(StoreVariable).File()
 	s.Remote.Add(f)
 }
 
@@ -79,9 +78,9 @@ type Recent struct {
 
 // Add adds the flags to a command. noun names the entries, and stored says how more of them come, such as "stored".
 func (r *Recent) Add(f *Flags, noun, stored string) {
-	f.Text(&r.Since, "since", "", "TIME", strings.ToUpper(noun[:1])+noun[1:]+" since then: RFC 3339, seconds since 1970, or a duration before now such as 10m.")
-	f.Number(&r.Limit, "limit", "n", "N", "How many "+noun+" at most, the newest.")
-	f.Switch(&r.Follow, "follow", "f", "Wait for more "+noun+", and show them as they are "+stored+".")
+	f.Text(&r.Since, "since", "", "TIME", "Only "+noun+" since this time: RFC 3339, seconds since 1970, or a duration before now such as 10m.")
+	f.Number(&r.Limit, "limit", "n", "N", "Show at most this many "+noun+", the most recent ones.")
+	f.Switch(&r.Follow, "follow", "f", "Keep waiting, and show further "+noun+" as they are "+stored+".")
 	r.Source.Add(f)
 }
 

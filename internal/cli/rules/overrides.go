@@ -31,9 +31,9 @@ func newOverride(env *command.Env) *cobra.Command {
 		},
 	}
 	f := command.FlagsOf(env, c)
-	f.Text(&cmd.Workload, "workload", "", "GLOB", "For the workloads of this glob.").Required()
+	f.Text(&cmd.Workload, "workload", "", "GLOB", "The workloads, as a glob.").Required()
 	f.Texts(&cmd.Set, "set", "s", "KEY=VALUE", "A setting, as in a file; a text needs no quotes.")
-	f.List(&cmd.Unset, "unset", "u", "KEY", "A setting to take from the global rule again.")
+	f.List(&cmd.Unset, "unset", "u", "KEY", "Use the value of the global rule for this setting again.")
 	f.Switch(&cmd.Remove, "remove", "", "Remove the override.")
 	cmd.Add(f)
 	return c
@@ -114,7 +114,7 @@ func disabling(env *command.Env, method, now string) *cobra.Command {
 		},
 	}
 	f := command.FlagsOf(env, c)
-	f.Text(&workload, "workload", "", "GLOB", "For the workloads of this glob.").Required()
+	f.Text(&workload, "workload", "", "GLOB", "The workloads, as a glob.").Required()
 	r.Add(f)
 	return c
 }

@@ -17,8 +17,8 @@ import (
 func New(env *command.Env) *cobra.Command {
 	return command.Group(&cobra.Command{
 		Use: "rules", Short: "Manage the rules of a running instance.",
-		Long: "Manage the rules of a running instance.\n\nRules from files can be shown here, and changed only in their files. Rules that are added here are kept in the instance's store.\n" +
-			"To check files before you use them, see \"docker-fluentbit check\".",
+		Long: "Manage the rules of a running instance.\n\nRules that you add here are kept in the instance's store and survive restarts. Rules from files are listed, too, but can only be changed in their " +
+			"files.\nTo check files before you use them, see \"docker-fluentbit check\".",
 	}, newList(env), newShow(env), newAdd(env), newEdit(env), newDelete(env), newOverride(env), newDisable(env), newEnable(env), newTest(env))
 }
 
@@ -35,12 +35,12 @@ type listCommand struct {
 func newList(env *command.Env) *cobra.Command {
 	cmd := &listCommand{}
 	c := &cobra.Command{
-		Use: "list", Short: "List the rules in force, with their counts.", Args: command.Arguments(),
+		Use: "list", Short: "List the rules in force and their counts.", Args: command.Arguments(),
 		Example: "  docker-fluentbit rules list -o json",
 		RunE:    func(*cobra.Command, []string) error { return cmd.run(env) },
 	}
 	f := command.FlagsOf(env, c)
-	ofWorkload(f, &cmd.Workload, "Only the rules for the workloads of this glob. Default: all rules.")
+	ofWorkload(f, &cmd.Workload, "Only rules for the workloads of this glob. Default: all rules.")
 	cmd.Add(f)
 	return c
 }
@@ -89,7 +89,7 @@ func newShow(env *command.Env) *cobra.Command {
 		},
 	}
 	f := command.FlagsOf(env, c)
-	ofWorkload(f, &cmd.Workload, "The rule is one for the workloads of this glob.")
+	ofWorkload(f, &cmd.Workload, "The rule belongs to the workloads of this glob. Default: a global rule.")
 	cmd.Add(f)
 	return c
 }
@@ -103,8 +103,8 @@ type addCommand struct {
 func newAdd(env *command.Env) *cobra.Command {
 	cmd := &addCommand{}
 	c := &cobra.Command{
-		Use: "add [NAME]", Short: "Add a rule, in force at once.", Args: command.Arguments("[NAME]"), ValidArgsFunction: cobra.NoFileCompletions,
-		Long: "Add a rule, in force at once.\n\nThe keys are those of docs/configuration.md. A name that is in use is rejected. Give a name with --set, or --file.",
+		Use: "add [NAME]", Short: "Add a rule. It applies at once.", Args: command.Arguments("[NAME]"), ValidArgsFunction: cobra.NoFileCompletions,
+		Long: "Add a rule. It applies at once.\n\nDescribe the rule with --set, or in a file. Keys are those of [[rule]] in docs/configuration.md. A name that is in use is rejected.",
 		Example: "  docker-fluentbit rules add go-panic -s 'pattern=^panic: (?P<reason>.+)' -s severity=critical -s cooldown=10m\n" +
 			"  docker-fluentbit rules add -f rules.toml\n  docker-fluentbit rules show go-panic | docker-fluentbit rules add --url http://node-2:2021 -f -",
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -113,7 +113,7 @@ func newAdd(env *command.Env) *cobra.Command {
 		},
 	}
 	f := command.FlagsOf(env, c)
-	ofWorkload(f, &cmd.Workload, "The rule is for the workloads of this glob, as in a [[workload]] block.")
+	ofWorkload(f, &cmd.Workload, "Add the rule for the workloads of this glob, as in a [[workload]] block. Default: a global rule.")
 	cmd.Addition.Add(f)
 	cmd.Remote.Add(f)
 	return c
@@ -129,14 +129,14 @@ func newEdit(env *command.Env) *cobra.Command {
 	cmd := &editCommand{}
 	c := &cobra.Command{
 		Use: "edit NAME", Short: "Change settings of a runtime rule.", Args: command.Arguments("NAME"), ValidArgsFunction: command.NamesOnce(env, "rule"),
-		Long:    "Change settings of a runtime rule.\n\nSettings that you do not name stay as they are. If somebody else changed the rule at the same moment, nothing is changed.",
+		Long:    "Change settings of a runtime rule.\n\nSettings that you do not name keep their values. If somebody else changes the rule at the same time, the command fails and changes nothing.",
 		Example: "  docker-fluentbit rules edit go-panic -s cooldown=30m -s 'workloads=[\"shop/*\"]' -u runbook",
 		RunE: func(_ *cobra.Command, args []string) error {
 			return command.RulesOf(cmd.Workload).Edit(env, &cmd.Remote, args[0], &cmd.Edition)
 		},
 	}
 	f := command.FlagsOf(env, c)
-	ofWorkload(f, &cmd.Workload, "The rule is one for the workloads of this glob.")
+	ofWorkload(f, &cmd.Workload, "The rule belongs to the workloads of this glob. Default: a global rule.")
 	cmd.Edition.Add(f)
 	cmd.Remote.Add(f)
 	return c
@@ -150,14 +150,14 @@ type deleteCommand struct {
 func newDelete(env *command.Env) *cobra.Command {
 	cmd := &deleteCommand{}
 	c := &cobra.Command{
-		Use: "delete NAME", Short: "Delete a runtime rule, with its overrides.", Args: command.Arguments("NAME"), ValidArgsFunction: command.NamesOnce(env, "rule"),
+		Use: "delete NAME", Short: "Delete a runtime rule and its overrides.", Args: command.Arguments("NAME"), ValidArgsFunction: command.NamesOnce(env, "rule"),
 		Example: "  docker-fluentbit rules delete slow-query",
 		RunE: func(_ *cobra.Command, args []string) error {
 			return command.RulesOf(cmd.Workload).Remove(env, &cmd.Remote, args[0])
 		},
 	}
 	f := command.FlagsOf(env, c)
-	ofWorkload(f, &cmd.Workload, "The rule is one for the workloads of this glob.")
+	ofWorkload(f, &cmd.Workload, "The rule belongs to the workloads of this glob. Default: a global rule.")
 	cmd.Add(f)
 	return c
 }

@@ -32,8 +32,8 @@ type testCommand struct {
 func newTest(env *command.Env) *cobra.Command {
 	cmd := &testCommand{Stream: "stdout"}
 	c := &cobra.Command{
-		Use: "test [NAME]", Short: "Try lines on a rule; nothing is sent or counted.", Args: command.Arguments("[NAME]"), ValidArgsFunction: command.NamesOnce(env, "rule"),
-		Long: "Try lines on a rule of the running instance, or on a new one; nothing is sent or counted.\n\nThe exit code is 1 when no line is a hit.",
+		Use: "test [NAME]", Short: "Try lines on a rule. Nothing is sent or counted.", Args: command.Arguments("[NAME]"), ValidArgsFunction: command.NamesOnce(env, "rule"),
+		Long: "Try lines on a rule of the running instance, or on one that you describe with --set or --file. Nothing is sent or counted.\n\nThe exit code is 1 if no line is a hit.",
 		Example: "  docker-fluentbit rules test go-panic -l 'panic: oh no'\n" +
 			"  docker logs shop-api-1 2>&1 | tail -100 | docker-fluentbit rules test -s 'pattern=timeout after (?P<ms>\\d+)ms'",
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -42,9 +42,9 @@ func newTest(env *command.Env) *cobra.Command {
 		},
 	}
 	f := command.FlagsOf(env, c)
-	f.Text(&cmd.File, "file", "f", "FILE", "A rule in a file, TOML or JSON, that need not be in force.").File()
-	f.Texts(&cmd.Set, "set", "s", "KEY=VALUE", "A setting of a rule that need not be in force.")
-	f.Texts(&cmd.Line, "line", "l", "TEXT", "A line. Default: the lines of standard input.")
+	f.Text(&cmd.File, "file", "f", "FILE", "Test the rule in this file (TOML or JSON) instead of one in force.").File()
+	f.Texts(&cmd.Set, "set", "s", "KEY=VALUE", "A setting of the rule to test, instead of one in force.")
+	f.Texts(&cmd.Line, "line", "l", "TEXT", "A line to try. Default: the lines of standard input.")
 	f.Text(&cmd.Workload, "workload", "", "NAME", "Workload of the lines.")
 	f.Choice(&cmd.Stream, "stream", "", []string{"stdout", "stderr"}, "Stream of the lines.")
 	cmd.Add(f)

@@ -34,9 +34,10 @@ type runCommand struct {
 func New(env *command.Env) *cobra.Command {
 	cmd := &runCommand{Listen: "127.0.0.1:2021", ID: "docker"}
 	c := &cobra.Command{
-		Use: "run", Short: "Follow the containers of a Docker engine, and send alerts.", Args: command.Arguments(),
-		Long: "Follow all containers of a Docker engine, and send alerts, until SIGTERM, Ctrl-C, or the end of the terminal that started it.\n\nA change of its files reloads the configuration; so " +
-			"does SIGHUP where there is no terminal. The positions in the logs are kept in the store: the next start continues there, so --since and --tail apply to the first start only.",
+		Use: "run", Short: "Follow the containers of a Docker engine and send alerts.", Args: command.Arguments(),
+		Long: "Follow the logs of all containers of a Docker engine and send alerts. Stop it with Ctrl-C or SIGTERM; it also stops when its terminal closes.\n\nThe configuration is reloaded when its " +
+			"files change, and on SIGHUP if there is no terminal. The store remembers the position in each log, so a restart continues where the last run stopped: --since and --tail apply to the " +
+			"first start only.",
 		Example: "  docker-fluentbit run -c /etc/fluentbit-trigger\n  docker-fluentbit run -c rules.toml --since 10m\n  docker-fluentbit run -c rules.toml -H ssh://me@server",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if c.Flags().Changed("since") && c.Flags().Changed("tail") {
@@ -47,11 +48,11 @@ func New(env *command.Env) *cobra.Command {
 	}
 	f := command.FlagsOf(env, c)
 	f.List(&cmd.Files, "config", "c", "FILE", "TOML files, folders or globs.").Env(command.ConfigVariable).Required().File()
-	f.Text(&cmd.Host, "host", "H", "URL", "Docker engine: unix://, tcp://, or ssh:// as the Docker CLI takes it. Default: the engine of the Docker context in use.").Env("DOCKER_HOST")
-	f.Text(&cmd.Listen, "listen", "", "ADDRESS", "Address of the admin API and the page, unless [admin] listen is set.").Env(listenVariable)
-	f.Text(&cmd.ID, "id", "", "ID", "Name of this instance: in alert ids and in the default path of the store.")
-	f.Text(&cmd.Since, "since", "", "TIME", "Where a first start begins: RFC 3339, seconds since 1970, or a duration before now such as 10m. Default: now.")
-	f.Number(&cmd.Tail, "tail", "", "N", "Where a first start begins: this many lines before the end of each log.")
+	f.Text(&cmd.Host, "host", "H", "URL", "Docker engine: unix://, tcp:// or ssh://, as for the Docker CLI. Default: the engine of the current Docker context.").Env("DOCKER_HOST")
+	f.Text(&cmd.Listen, "listen", "", "ADDRESS", "Address of the admin API and the page, unless the configuration sets [admin] listen.").Env(listenVariable)
+	f.Text(&cmd.ID, "id", "", "ID", "Name of this instance. It is part of alert ids and of the default path of the store.")
+	f.Text(&cmd.Since, "since", "", "TIME", "First start: read log lines from this time on (RFC 3339, seconds since 1970, or a duration before now such as 10m). Default: now.")
+	f.Number(&cmd.Tail, "tail", "", "N", "First start: read this many of the last lines of each log.")
 	return c
 }
 
