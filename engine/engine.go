@@ -263,6 +263,9 @@ func (e *Engine) RestoreState(entries []StateEntry, now int64) (restored int, er
 	return restored + n, cmp.Or(err, bad)
 }
 
+// CloseWindows closes the windows of the keys that chosen selects (Alert.Key): their next hits alert, and report what was suppressed until then.
+func (e *Engine) CloseWindows(chosen func(key string) bool) { e.keyed.CloseWindows(chosen) }
+
 // Routed notes the triggers that send an alert whose end is an alert, too (Alert.Resolves): the end has their names in Triggers.
 func (e *Engine) Routed(a *Alert, triggers []string) {
 	if a.Kind == KindDeploy {

@@ -133,6 +133,9 @@ const (
 	RecoveredField  = model.RecoveredField
 )
 
+// FleetKey returns the cooldown_by of a rule of a fleet that sets none.
+func FleetKey() []string { return rules.FleetKey() }
+
 // SeverityNames lists the words that configuration accepts for a severity, least grave first.
 func SeverityNames() []string { return model.SeverityNames() }
 
@@ -156,6 +159,9 @@ func EventFields() []string { return model.EventFields() }
 
 // EventNames lists the container events, as Docker names them: see model.EventNames.
 func EventNames() []string { return model.EventNames() }
+
+// Roughly writes a length of time in ns with at most two units.
+func Roughly(ns int64) string { return model.Roughly(ns) }
 
 // EventTime returns when a record that arrived at a time happened: see model.EventTime.
 func EventTime(recorded, arrived int64) int64 { return model.EventTime(recorded, arrived) }

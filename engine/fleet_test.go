@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -101,6 +103,8 @@ func TestScopeIsStrict(t *testing.T) {
 	refused := map[string]func(*RuleSettings){
 		"count":         func(r *RuleSettings) { r.Count, r.Within = 5, time.Minute },
 		"resolve":       func(r *RuleSettings) { r.Resolve = time.Minute },
+		"resolve_on":    func(r *RuleSettings) { r.ResolveOn = "fine" },
+		"cooldown_max":  func(r *RuleSettings) { r.CooldownMax = time.Hour },
 		"absent":        func(r *RuleSettings) { r.Absent = time.Hour },
 		"after":         func(r *RuleSettings) { r.After, r.Within = "other", time.Minute },
 		"without":       func(r *RuleSettings) { r.Without, r.Within = "other", time.Minute },
@@ -116,6 +120,18 @@ func TestScopeIsStrict(t *testing.T) {
 			t.Errorf("%s: %+v", field, faults)
 		}
 	}
+	// Each other setting means the same on every node, or is of the part of a rule that is not shared. A new setting belongs to one of the two lists.
+	means := []string{
+		"name", "pattern", "keywords", "any", "all", "none", "event", "stream", "severity", "cooldown", "cooldown_by", "rollup", "where", "workloads",
+		"exclude_workloads", "context", "summary", "fields", "labels", "runbook", "dry_run", "deploy", "scope",
+		"within", "distinct", "absent_from", "by", // which need one of those that are refused
+	}
+	for f := range reflect.TypeFor[RuleSettings]().Fields() {
+		key := f.Tag.Get("toml")
+		if _, strict := refused[key]; key != "-" && !strict && !slices.Contains(means, key) {
+			t.Errorf("nothing says whether a rule of the fleet may have %s", key)
+		}
+	}
 	s := fleetRule(func(r *RuleSettings) { r.Context.Before = 3 }).Rules[0]
 	if faults := s.Validate(); len(faults) != 0 {
 		t.Errorf("%+v", faults)
@@ -123,5 +139,22 @@ func TestScopeIsStrict(t *testing.T) {
 	o := Override{Rule: "boom", Keys: []string{"scope"}}
 	if faults := o.Validate(); len(faults) != 1 || faults[0].Field != "scope" {
 		t.Errorf("an override: %+v", faults)
+	}
+}
+
+// TestAWindowThatIsClosedAlertsAgain: the next hit of its key reports what was suppressed; other keys stay as they are.
+func TestAWindowThatIsClosedAlertsAgain(t *testing.T) {
+	r := newRun(t, fleetRule(func(s *RuleSettings) { s.CooldownBy = []string{"container"} }))
+	about := func(id string) []Alert { return r.record(Record{Text: []byte("boom"), Source: web(id)}) }
+	key := about("c1")[0].Key
+	about("c2")
+	about("c1")
+	r.e.CloseWindows(func(k string) bool { return k == key })
+	r.pass(time.Second)
+	if got := about("c1"); len(got) != 1 || got[0].Suppressed[ReasonCooldown] != 1 {
+		t.Errorf("the key that was closed: %+v", got)
+	}
+	if got := about("c2"); len(got) != 0 {
+		t.Errorf("another key: %+v", got)
 	}
 }

@@ -61,7 +61,22 @@ type Alert struct {
 	Incident   *Incident         `json:"incident,omitempty"` // of kind resolved: what ended
 	Labels     map[string]string `json:"labels,omitempty"`
 	Runbook    string            `json:"runbook,omitempty"`
+	Fleet      *Fleet            `json:"fleet,omitempty"` // of a rule with scope = "fleet"
 }
+
+// Fleet says for which nodes an alert of a fleet speaks.
+type Fleet struct {
+	Namespace string   `json:"namespace"`
+	Nodes     int      `json:"nodes"`           // that the numbers are of
+	Hosts     []string `json:"hosts,omitempty"` // some of them, at most 10
+	Engine    string   `json:"engine"`          // ok, or alone: it left without an answer, and other nodes may alert too
+}
+
+// The words of Fleet.Engine.
+const (
+	EngineOK    = "ok"
+	EngineAlone = "alone"
+)
 
 // Source identifies where the record of an alert came from.
 type Source struct {

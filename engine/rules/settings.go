@@ -117,7 +117,7 @@ type RuleSettings struct {
 	Labels map[string]string `toml:"labels"`
 	// Whose alerts a cooldown suppresses: those of this node (node), or those of all nodes of the fleet together (fleet). With fleet, cooldown_by is
 	// ["workload"] if it is not set.
-	Scope string `toml:"-"`
+	Scope string `toml:"scope"`
 	// A link to instructions: an address with http:// or https://.
 	Runbook string `toml:"runbook"`
 	// Counts hits as if the rule alerted, but sends nothing.

@@ -24,6 +24,8 @@ type Silence struct {
 	Author    string `json:"author,omitempty"`
 	// Configured says that it comes from the configuration: it does not change at run time.
 	Configured bool `json:"configured,omitempty"`
+	// Fleet says that it is in force on all nodes of the fleet.
+	Fleet bool `json:"fleet,omitempty"`
 	// Suppressed counts its hits since the engine knows it. A hit that several silences match counts for one of them.
 	Suppressed int64 `json:"-"`
 }

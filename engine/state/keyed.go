@@ -108,6 +108,22 @@ func (k *Keyed) peek(key string) *keyState {
 	return nil
 }
 
+// CloseWindows closes the windows of the keys that chosen selects.
+func (k *Keyed) CloseWindows(chosen func(key string) bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, s := range k.keys.All() {
+		if s.window == (window{}) || !chosen(s.key) {
+			continue
+		}
+		s.window = window{}
+		if s.reportsLater() {
+			k.due.Set(&s.timer, k.fromNow(s.deadline(k.rule(s.key, s.workload())), false))
+		}
+		k.keys.Touch(s.hash)
+	}
+}
+
 // drop removes the state of a key that says nothing any more.
 func (k *Keyed) drop(s *keyState) {
 	k.keys.Drop(s.hash)

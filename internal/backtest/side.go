@@ -190,6 +190,7 @@ func (s *side) see(rec *engine.Record, now int64) {
 func (s *side) sort() {
 	for i := range s.alerts {
 		a := &s.alerts[i]
+		s.engine.Decide(a.Candidate, true) // a fleet of one
 		if a.Ticket == 0 {
 			s.fresh = append(s.fresh, *a)
 		} else if ref, ok := s.waiting[a.Ticket]; ok {

@@ -31,6 +31,7 @@ func (l *loader) result() *Result {
 	l.checkMuting()
 	l.checkTriggers()
 	res.SecretFiles = append(res.SecretFiles, l.settings.Heartbeat.Files()...)
+	res.SecretFiles = append(res.SecretFiles, l.settings.Fleet.Files()...)
 	for _, t := range l.triggers {
 		for _, f := range t.settings.Files() {
 			if !slices.Contains(res.SecretFiles, f) {
@@ -137,6 +138,7 @@ func (l *loader) singles() {
 	l.single("admin.", l.settings.Admin.Validate())
 	l.single("egress.", l.settings.Egress.Validate())
 	l.single("heartbeat.", l.settings.Heartbeat.Validate(l.settings.Egress))
+	l.single("fleet.", l.settings.Fleet.Faults(l.settings.Egress))
 	l.single("redact.", l.settings.Redact.Validate())
 }
 

@@ -182,6 +182,9 @@ func (l *loader) bind(root *node) {
 func (l *loader) rule(p part) *rulePart {
 	r := &rulePart{part: p, settings: engine.DefaultRule()}
 	r.ok = l.table(scope{path: p.path}, p.node, reflect.ValueOf(&r.settings).Elem(), nil)
+	if r.settings.Fleet() && p.node.table["cooldown_by"] == nil {
+		r.settings.CooldownBy = engine.FleetKey()
+	}
 	return r
 }
 

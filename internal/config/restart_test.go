@@ -9,7 +9,7 @@ import (
 
 // TestEverySettingIsReloadedOrTakesARestart wants each table that exists once named here, by whether a reload puts it in force.
 func TestEverySettingIsReloadedOrTakesARestart(t *testing.T) {
-	reloaded := []string{"Verbosity", "Limits", "Deploy", "Records", "Docker", "Labels", "Admin", "Egress", "Redact", "Heartbeat", "Rules", "Workloads", "Silences", "Inhibits", "Triggers"}
+	reloaded := []string{"Verbosity", "Limits", "Deploy", "Records", "Docker", "Labels", "Admin", "Egress", "Redact", "Heartbeat", "Fleet", "Rules", "Workloads", "Silences", "Inhibits", "Triggers"}
 	before, after := DefaultSettings(), DefaultSettings()
 	s := NewStanding(&before)
 	var want []string

@@ -5,6 +5,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
 	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
+	"github.com/tinyforge/fluentbit-trigger/internal/fleet"
 	"github.com/tinyforge/fluentbit-trigger/internal/heartbeat"
 	"github.com/tinyforge/fluentbit-trigger/internal/listen"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
@@ -36,6 +37,8 @@ type Settings struct {
 	Egress egress.Settings `toml:"egress"`
 	// Requests that say that alerts would arrive.
 	Heartbeat heartbeat.Settings `toml:"heartbeat"`
+	// The fleet of nodes that alert together, for rules with scope = "fleet".
+	Fleet fleet.Settings `toml:"fleet"`
 	// Which secrets are masked in alerts.
 	Redact engine.RedactSettings `toml:"redact"`
 	// The global rules, in the order of their sources.
@@ -64,6 +67,7 @@ func DefaultSettings() Settings {
 		Egress:    egress.DefaultSettings(),
 		Redact:    engine.DefaultRedact(),
 		Heartbeat: heartbeat.DefaultSettings(),
+		Fleet:     fleet.DefaultSettings(),
 	}
 }
 

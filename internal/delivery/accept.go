@@ -20,6 +20,8 @@ type Item struct {
 	Triggers []string
 	// NotBefore, if set, is when the alert is sent as it is, unless Complete is called before.
 	NotBefore time.Time
+	// Fleet, if set, makes it an alert of a fleet: see store.Item.
+	Fleet *store.FleetRow
 }
 
 // ErrBacklog is returned if the store fails and the backlog in memory is full.
@@ -108,7 +110,7 @@ func (d *Dispatcher) rows(items []Item) ([]store.Item, error) {
 		if err != nil {
 			return nil, fmt.Errorf("delivery: alert %q: %w", alert.ID, err)
 		}
-		row := store.Item{ID: alert.ID, Payload: payload, Routes: make([]store.Route, 0, len(items[i].Triggers)), NotBefore: items[i].NotBefore, Order: orderOf(alert)}
+		row := store.Item{ID: alert.ID, Payload: payload, Routes: make([]store.Route, 0, len(items[i].Triggers)), NotBefore: items[i].NotBefore, Order: orderOf(alert), Fleet: items[i].Fleet}
 		for _, name := range items[i].Triggers {
 			row.Routes = append(row.Routes, route(name, triggers, alert))
 		}
@@ -177,6 +179,7 @@ func (d *Dispatcher) postpone(rows []store.Item, cause error) error {
 		d.opt.Log.Error("store failed: keeping alerts in memory and refusing new chunks until it works again",
 			"alerts", len(rows), "error", cause)
 	}
+	alone(rows)
 	if lost := d.backlog.push(rows); lost > 0 {
 		d.count.lost.Add(int64(lost))
 		d.losses.add("", lossUnstored, int64(lost))

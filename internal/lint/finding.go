@@ -104,6 +104,8 @@ const (
 	CodeNoEffect      = "no-effect"
 	CodeNoImage       = "no-image"
 	CodeOneNode       = "one-node"
+	CodeNoFleet       = "no-fleet"
+	CodeFleetWait     = "fleet-wait"
 	CodeSecret        = "secret-in-clear"
 	CodeSharedFile    = "shared-secret-file"
 	CodeHeartbeat     = "heartbeat-to-trigger"
@@ -157,7 +159,9 @@ func Codes() [][2]string {
 		{CodeSequence, "a rule names another one in after or without that does not exist, that names it in turn, or whose hits lack a value of by"},
 		{CodeNoEffect, "a workload block changes nothing, a silence or an inhibition applies to no rule, settings of deploy compare nothing, or resolve_on ends nothing"},
 		{CodeNoImage, "rules depend on a workload's image, but all records are from files, which have none"},
-		{CodeOneNode, "a rule counts or waits per workload, but Fluent Bit reads the logs of one node of a cluster"},
+		{CodeOneNode, "a rule counts or waits per workload, but Fluent Bit reads the logs of one node of a cluster; or a part of a fleet rule's key is of one node"},
+		{CodeNoFleet, "a rule has scope = fleet, but there is no [fleet]"},
+		{CodeFleetWait, "a trigger's group_wait is shorter than the wait of the fleet"},
 		{CodeSecret, "a secret is written in a file that everyone can read"},
 		{CodeSharedFile, "everyone on the machine can read a file that contains a secret"},
 		{CodeHeartbeat, "the heartbeat goes to the address of a trigger"},

@@ -110,6 +110,7 @@ func check(result *config.Result, options Options, oneNode bool) []Finding {
 	l.triggers()
 	l.redaction()
 	l.heartbeat()
+	l.fleet()
 	l.secrets()
 	if !l.options.Offline {
 		l.start()

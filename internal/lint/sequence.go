@@ -100,6 +100,45 @@ func readsOneNode(conf *fluentbitconf.Conf, output *fluentbitconf.Section) bool 
 	return inputs > 0 && cluster
 }
 
+// fleet looks for rules whose scope has no effect, or makes a fleet of each node, and for settings of the fleet that do not fit the triggers.
+func (l *linter) fleet() {
+	s := &l.result.Settings
+	for i := range l.rules {
+		r := &l.rules[i]
+		if !r.settings.Fleet() {
+			continue
+		}
+		if !s.Fleet.On() && r.sets("scope") {
+			l.warn(r.part, CodeNoFleet, "scope", "", "there is no [fleet], so each node alerts by itself", "set fleet.address and fleet.namespace")
+		}
+		for _, part := range []string{"container", "host"} {
+			if slices.Contains(r.settings.CooldownBy, part) && r.sets("cooldown_by") {
+				l.warn(r.part, CodeOneNode, "cooldown_by", part, "is of one node, so each node alerts by itself", `cooldown_by = ["workload"]`)
+			}
+		}
+	}
+	if !s.Fleet.On() {
+		return
+	}
+	for i := range s.Triggers {
+		if t := &s.Triggers[i]; len(t.GroupBy) > 0 && t.GroupWait < s.Fleet.Wait {
+			l.warn(l.result.Parts.Triggers[i], CodeFleetWait, "group_wait", "", "is shorter than fleet.wait: an alert that gets no answer in time misses the message of its group",
+				"a group_wait of at least "+setting.FormatDuration(s.Fleet.Wait))
+		}
+	}
+	for _, f := range s.Fleet.SecretFiles() {
+		if l.options.Shared(f.Path) {
+			l.warnSingle(CodeSharedFile, "fleet."+f.Field, sharedFile, "chmod o-r "+f.Path)
+		}
+	}
+	for _, field := range s.Fleet.InClear() {
+		at, set := l.result.Parts.Single("fleet." + field)
+		if mode, err := l.options.Mode(at.Origin.String()); set && err == nil && mode&worldReadable != 0 {
+			l.warnSingle(CodeSecret, "fleet."+field, "stands in a file that everyone may read", "chmod o-r, or "+ownSource(field))
+		}
+	}
+}
+
 // nodesHint is the way to count over several nodes.
 const nodesHint = "let one Fluent Bit with the plugin get the records of all nodes: docs/counting.md#several-nodes"
 

@@ -7,6 +7,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/internal/fault"
+	"github.com/tinyforge/fluentbit-trigger/internal/fleet"
 	"github.com/tinyforge/fluentbit-trigger/internal/guard"
 	"github.com/tinyforge/fluentbit-trigger/internal/own"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/workload"
@@ -110,8 +111,9 @@ type batch struct {
 	alerts []engine.Alert
 	items  []delivery.Item
 
-	begun     []*pendingAlert // alerts that began to wait for lines after their hit
-	completed []delivery.Item // stored alerts whose lines have all come
+	asked     []fleet.Candidate // alerts that a fleet is asked about, once they are stored
+	begun     []*pendingAlert   // alerts that began to wait for lines after their hit
+	completed []delivery.Item   // stored alerts whose lines have all come
 	tally     workload.Tally
 	hits      int64 // since it was last set to 0
 }
@@ -182,7 +184,13 @@ func (b *batch) route() {
 			continue
 		}
 		a := NewAlert(made, b.id(made))
-		b.items = append(b.items, delivery.Item{Alert: a, Triggers: b.triggersOf(made, &a)})
+		item := delivery.Item{Alert: a, Triggers: b.triggersOf(made, &a)}
+		if made.Candidate != 0 {
+			if c, waits := b.p.fleet.Ask(made, &item); waits {
+				b.asked = append(b.asked, c)
+			}
+		}
+		b.items = append(b.items, item)
 	}
 }
 
@@ -216,6 +224,9 @@ func (b *batch) keep() {
 	if len(b.items) > 0 {
 		b.p.subscribers.Notify()
 	}
+	b.p.fleet.Offer(b.asked)
+	clear(b.asked)
+	b.asked = b.asked[:0]
 	b.markAccepted()
 	b.sendCompleted()
 	clear(b.items)

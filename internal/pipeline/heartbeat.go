@@ -6,10 +6,15 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/fleet"
+	"github.com/tinyforge/fluentbit-trigger/internal/fleet/redis"
 	"github.com/tinyforge/fluentbit-trigger/internal/heartbeat"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/fleetnode"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
 	"github.com/tinyforge/fluentbit-trigger/trigger/client"
+	"github.com/tinyforge/fluentbit-trigger/trigger/egress"
 )
 
 // health has the facts that decide about the heartbeat, beside the counters.
@@ -34,6 +39,40 @@ func (e *heartbeatError) Error() string { return "heartbeat: " + e.err.Error() }
 
 // Unwrap returns the client's own error.
 func (e *heartbeatError) Unwrap() error { return e.err }
+
+// fleetError is a fleet whose settings cannot be used, mostly because a secret is missing.
+type fleetError struct{ err error }
+
+// Error names the setting.
+func (e *fleetError) Error() string { return "fleet: " + e.err.Error() }
+
+// Unwrap returns the engine's own error.
+func (e *fleetError) Unwrap() error { return e.err }
+
+// connect returns an engine in Redis or Valkey.
+func connect(s *fleet.Settings, e egress.Settings) (fleet.Engine, error) {
+	policy, faults := egress.NewPolicy(e)
+	if len(faults) > 0 {
+		return nil, setting.Join(faults)
+	}
+	made, err := redis.New(redis.Options{Settings: *s, Guard: egress.NewGuard(policy, nil)})
+	if err != nil {
+		return nil, err // and no interface that holds nil
+	}
+	return made, nil
+}
+
+// fleetOptions returns what the node of a fleet needs of the pipeline.
+func (p *Pipeline) fleetOptions(o *Options) fleetnode.Options {
+	if o.Connect == nil {
+		o.Connect = connect
+	}
+	return fleetnode.Options{
+		Instance: o.ID, Host: hostName(), Version: o.Version, Rules: p.engine.Snapshot, Decide: p.engine.Decide, Close: p.engine.CloseWindows,
+		Route: func(a *trigger.Alert) []string { return p.triggers.Load().of(a, p.now()) }, Lost: p.reportLost, Connect: o.Connect, Now: o.Now, Log: p.log,
+		Panics: &p.counters.panics,
+	}
+}
 
 // WatchSource sets the function that reports whether the source of records answers, for programs that read them themselves. nil: they come from Fluent Bit, and
 // quiet applies.

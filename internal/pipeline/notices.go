@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/internal/guard"
+	"github.com/tinyforge/fluentbit-trigger/internal/quantity"
 	"github.com/tinyforge/fluentbit-trigger/internal/shortid"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
@@ -99,6 +101,24 @@ func (p *Pipeline) reportDue(all bool) {
 			text = fmt.Sprintf("%s (%d times since %s)", text, w.held, w.first.Format(time.RFC3339))
 		}
 		p.report(w, text)
+	}
+}
+
+// reportLost sends an alert of kind system about hits that the engine of the fleet had acknowledged and lost.
+func (p *Pipeline) reportLost(ctx context.Context, lost int64) {
+	if lost == 0 {
+		return
+	}
+	now := p.now().UTC()
+	text := "the fleet's engine lost its data, and with it " + quantity.Plural(lost, "hit") + " that no alert will report"
+	sum := sha256.Sum256([]byte("fleet-lost\x00" + p.id + "\x00" + now.String()))
+	alert := trigger.Alert{
+		Version: trigger.AlertVersion, ID: shortid.Alert(sum[:]), Key: trigger.KeyOf("fleet-lost", p.id), Kind: trigger.KindSystem, Severity: "error",
+		Rule: "fleet-lost", Summary: text, Message: text, Time: now, FirstSeen: now, LastSeen: now, Count: 1,
+		Source: trigger.Source{Kind: trigger.KindSystem, Host: hostName()},
+	}
+	if err := p.delivery.Accept(ctx, []delivery.Item{{Alert: alert, Triggers: p.triggers.Load().of(&alert, now)}}); err != nil {
+		p.log.Error("cannot store an alert about lost hits, keeping it in memory", "error", err)
 	}
 }
 

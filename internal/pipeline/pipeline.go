@@ -20,6 +20,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/heartbeat"
 	"github.com/tinyforge/fluentbit-trigger/internal/logging"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/arrival"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/fleetnode"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/labels"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/silence"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/taps"
@@ -40,6 +41,10 @@ type Options struct {
 	Previous *config.Settings
 	// Stores is the process's registry of open stores.
 	Stores *store.Registry
+	// Connect returns the engine of a fleet; nil: Redis or Valkey.
+	Connect fleetnode.Connect
+	// Version is that of the program, which other nodes of a fleet are told.
+	Version string
 	// LogTo gets the log lines, with Origin in brackets.
 	LogTo  io.Writer
 	Origin string
@@ -75,6 +80,7 @@ type Pipeline struct {
 	state     *engineState
 	held      heldLines
 	runtime   *runtimeObjects
+	fleet     *fleetnode.Node
 	heart     *heartbeat.Heart
 	health    health
 	notices   notices
@@ -145,6 +151,7 @@ func New(o Options) (*Pipeline, error) {
 	p.heart = heartbeat.New(heartbeat.Options{
 		Check: p.unhealthy, Instance: o.ID, Host: hostName(), Now: o.Now, Log: p.log, Panics: &p.counters.panics,
 	})
+	p.fleet = fleetnode.New(p.fleetOptions(&o))
 	// Before the first load, so that the watcher misses no change made after it.
 	p.watcher = tomlfiles.NewWatcher(tomlfiles.WatcherOptions{Files: o.Sources.Files, Secrets: p.secretFiles})
 	settings, err := p.firstSettings(o)
@@ -194,6 +201,7 @@ func (p *Pipeline) openStore(o Options, n *prepared) error {
 		host: p, ctx: p.ctx, instance: p.id, store: opened, now: p.now, log: p.log, panics: &p.counters.panics, reloading: &p.reloading,
 	}
 	p.silences = silence.New(p.ctx, silence.Options{Instance: p.id, Engine: p.engine, Store: opened, Now: p.now, Log: p.log})
+	p.fleet.Attach(opened, p.delivery, p.silences)
 	return nil
 }
 
@@ -249,6 +257,8 @@ func hostName() string {
 
 // Start launches the pipeline's goroutines. It is called once.
 func (p *Pipeline) Start() {
+	// First, so that no candidate of an earlier run leaves before it is asked about again.
+	p.fleet.Start(p.ctx)
 	p.delivery.Start()
 	for range runtime.GOMAXPROCS(0) {
 		p.running.Go(p.evaluateLoop)
@@ -292,6 +302,8 @@ func (p *Pipeline) stop(ctx context.Context) error {
 	case <-ctx.Done():
 		errs = append(errs, fmt.Errorf("evaluation did not end: %w", ctx.Err()))
 	}
+	// Behind the last candidates, and before the store closes.
+	p.fleet.Stop()
 	if err := p.state.save(ctx, true); err != nil {
 		errs = append(errs, fmt.Errorf("saving the state of rules: %w", err))
 	}

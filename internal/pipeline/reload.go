@@ -14,6 +14,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/heartbeat"
 	"github.com/tinyforge/fluentbit-trigger/internal/logging"
 	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/fleetnode"
 	"github.com/tinyforge/fluentbit-trigger/trigger/client"
 )
 
@@ -63,7 +64,8 @@ type prepared struct {
 	snapshot *engine.Snapshot
 	decoder  *chunk.Decoder // nil: keep the one in force
 	triggers *triggers
-	beats    *client.Client // sends the heartbeat; nil: there is none
+	beats    *client.Client      // sends the heartbeat; nil: there is none
+	fleet    *fleetnode.Prepared // nil: keep the one in force
 }
 
 func (n *prepared) close() {
@@ -72,6 +74,9 @@ func (n *prepared) close() {
 	}
 	if n != nil && n.beats != nil {
 		n.beats.Close()
+	}
+	if n != nil {
+		n.fleet.Close()
 	}
 }
 
@@ -97,6 +102,10 @@ func (p *Pipeline) prepare(s *config.Settings) (*prepared, error) {
 	if n.beats, err = heartbeat.NewSender(&s.Heartbeat, client.Deps{Egress: s.Egress, Now: p.now, UserAgent: userAgent}); err != nil {
 		errs = append(errs, &heartbeatError{err})
 	}
+	if n.fleet, err = p.fleet.Prepare(s.Fleet, s.Egress); err != nil {
+		errs = append(errs, &fleetError{err})
+		n.fleet = nil
+	}
 	return n, errors.Join(errs...)
 }
 
@@ -121,6 +130,9 @@ func (p *Pipeline) apply(n *prepared) (engine.Change, error) {
 	p.setHeartbeat(n)
 	p.silences.Configure(n.settings)
 	change := p.engine.Apply(n.snapshot)
+	if n.fleet != nil {
+		p.fleet.Apply(p.ctx, n.fleet, n.triggers.digest(n.settings))
+	}
 	// After the rules: the lines that wait in the old decoder are evaluated with the new ones.
 	if n.decoder != nil && p.decoderChanges(n.settings) {
 		p.replaceDecoder(n.decoder)
@@ -156,6 +168,9 @@ func secretFilesOf(s *config.Settings) (files []string) {
 		for _, f := range s.Triggers[i].SecretFiles() {
 			files = append(files, f.Path)
 		}
+	}
+	for _, f := range s.Fleet.SecretFiles() {
+		files = append(files, f.Path)
 	}
 	for _, f := range s.Heartbeat.SecretFiles() {
 		files = append(files, f.Path)
@@ -297,6 +312,9 @@ func (p *Pipeline) secretFiles() (files []string) {
 	}
 	if h := p.health.files.Load(); h != nil {
 		files = append(files, *h...)
+	}
+	if s := p.loaded.Load(); s != nil {
+		files = append(files, s.Settings.Fleet.Files()...)
 	}
 	if tried := p.adminFiles.Load(); tried != nil {
 		files = append(files, *tried...)

@@ -1,6 +1,9 @@
 package pipeline
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"slices"
 	"sync"
@@ -118,6 +121,10 @@ func placed(err error, loaded *config.Result) error {
 			refused.Problems = append(refused.Problems, loaded.Unavailable("heartbeat.", h.err)...)
 			continue
 		}
+		if f, ok := e.(*fleetError); ok {
+			refused.Problems = append(refused.Problems, loaded.Unavailable("fleet.", f.err)...)
+			continue
+		}
 		t, ok := e.(*triggerError)
 		if !ok || t.index >= len(parts.Triggers) {
 			return err
@@ -201,6 +208,22 @@ func (t *triggers) revisions() map[string]string {
 		revisions[t.all[i].settings.Name] = t.all[i].client.Revision()
 	}
 	return revisions
+}
+
+// digest returns a digest of the triggers by which nodes of a fleet know whether they send the same alerts to the same triggers: their names, their filters, and
+// the settings of the fleet that change what others get to see.
+func (t *triggers) digest(s *config.Settings) string {
+	var parts []any
+	for i := range t.all {
+		one := t.all[i].settings
+		parts = append(parts, one.Name, one.Severity, one.Source, one.Workload, one.Rule, one.Message, one.Where, one.During, one.Zone)
+	}
+	text, err := json.Marshal(append(parts, s.Fleet.Namespace, s.Fleet.ShareLines))
+	if err != nil { // texts, lists and maps of texts always have a form
+		return "unknown"
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8])
 }
 
 // redact removes the secrets of all triggers from a text.

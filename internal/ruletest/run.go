@@ -270,6 +270,7 @@ func (r *runner) tick(until time.Duration) {
 func (r *runner) keep(at time.Duration) {
 	for i := range r.alerts {
 		a := &r.alerts[i]
+		r.engine.Decide(a.Candidate, true) // a fleet of one
 		if len(r.made) == maxAlerts {
 			return
 		}

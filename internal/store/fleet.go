@@ -30,7 +30,9 @@ type FleetAlert struct {
 	ID    string
 	Until time.Time // when the deliveries of a candidate are due without a decision
 	Alone bool      // it left without an answer
-	Ended bool      // no delivery is pending
+	// Payload is the alert's, of a candidate.
+	Payload []byte
+	Ended   bool // no delivery is pending
 }
 
 // FleetOutcome is what becomes of a candidate.
@@ -116,7 +118,8 @@ func (s *Store) FleetAsked(ctx context.Context, now time.Time, instance string, 
 		if _, err := t.exec("UPDATE fleet SET until = ?1 WHERE instance = ?2 AND state = 'asked'", due.UnixNano(), instance); err != nil {
 			return err
 		}
-		all, err = t.fleetRows(`SELECT id, key, state, until, hits, about, gift, 0 FROM fleet WHERE instance = ?1 AND state = 'asked' ORDER BY seq`, instance)
+		all, err = t.fleetRows(`SELECT id, key, state, until, hits, about, gift, 0,
+				(SELECT payload FROM alerts WHERE alerts.seq = fleet.seq) FROM fleet WHERE instance = ?1 AND state = 'asked' ORDER BY seq`, instance)
 		return err
 	})
 	return all, err
@@ -126,7 +129,7 @@ func (s *Store) FleetAsked(ctx context.Context, now time.Time, instance string, 
 func (s *Store) FleetLeaving(ctx context.Context, instance string, limit int) (all []FleetAlert, err error) {
 	err = s.read(ctx, "leaving alerts", func(c *core) (err error) {
 		all, err = c.fleetRows(`SELECT id, key, state, until, hits, about, gift, NOT EXISTS (
-				SELECT 1 FROM deliveries WHERE seq BETWEEN fleet.seq << 16 AND fleet.seq << 16 | 65535 AND state = 'pending') AS ended
+				SELECT 1 FROM deliveries WHERE seq BETWEEN fleet.seq << 16 AND fleet.seq << 16 | 65535 AND state = 'pending') AS ended, NULL
 			FROM fleet WHERE instance = ?1 AND state <> 'asked' ORDER BY ended DESC, fleet.seq LIMIT ?2`, instance, limit)
 		return err
 	})
@@ -139,7 +142,7 @@ func (c *core) fleetRows(query, instance string, args ...any) (all []FleetAlert,
 		a := FleetAlert{FleetRow: FleetRow{Instance: instance}}
 		var state string
 		var until int64
-		if err := rows.Scan(&a.ID, &a.Key, &state, &until, &a.Hits, &a.About, &a.Gift, &a.Ended); err != nil {
+		if err := rows.Scan(&a.ID, &a.Key, &state, &until, &a.Hits, &a.About, &a.Gift, &a.Ended, &a.Payload); err != nil {
 			return err
 		}
 		a.Until, a.Taken, a.Alone = timeOf(until), state == fleetTaken, state == fleetAlone

@@ -187,7 +187,7 @@ func TestCandidatesOfAKilledProcess(t *testing.T) {
 	b.pass(time.Second)
 	asked, err := s.FleetAsked(context.Background(), b.now(), "i", b.now().Add(5*time.Second))
 	must(t, err)
-	if len(asked) != 2 || asked[0].ID != first[0].ID || string(asked[0].About) != "about" || !asked[0].Until.Equal(b.now().Add(5*time.Second)) {
+	if len(asked) != 2 || asked[0].ID != first[0].ID || string(asked[0].About) != "about" || string(asked[0].Payload) != string(first[0].Payload) || !asked[0].Until.Equal(b.now().Add(5*time.Second)) {
 		t.Fatalf("%+v", asked)
 	}
 	if m := b.lease(s, 2, "a", 9); len(m) != 0 {

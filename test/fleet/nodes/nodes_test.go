@@ -1,0 +1,358 @@
+package nodes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/chunk/chunktest"
+	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/fleet"
+	"github.com/tinyforge/fluentbit-trigger/internal/fleet/memory"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/fleetnode"
+	"github.com/tinyforge/fluentbit-trigger/internal/store"
+	"github.com/tinyforge/fluentbit-trigger/test/await"
+	"github.com/tinyforge/fluentbit-trigger/test/receiver"
+	"github.com/tinyforge/fluentbit-trigger/test/redis"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+	"github.com/tinyforge/fluentbit-trigger/trigger/egress"
+)
+
+// patience bounds every wait for something that must happen.
+const patience = 60 * time.Second
+
+// group is some nodes of one fleet, with one receiver.
+type group struct {
+	t       *testing.T
+	dir     string
+	team    *receiver.Server
+	table   string // [fleet]
+	rules   string
+	allow   string // the engine's address
+	connect fleetnode.Connect
+	nodes   []*node
+}
+
+type node struct {
+	*pipeline.Pipeline
+	group  *group
+	name   string
+	stores *store.Registry
+	hits   int64 // of earlier runs
+}
+
+const quick = `
+wait = "1s"
+grace = "1s"
+hand_over = "10s"
+`
+
+// newGroup returns a group without nodes.
+func newGroup(t *testing.T, connect fleetnode.Connect) *group {
+	g := &group{t: t, dir: t.TempDir(), team: receiver.New(t), connect: connect, allow: "127.0.0.1:1"}
+	g.table = "[fleet]\naddress = [\"127.0.0.1:1\"]\nnamespace = \"test\"" + quick
+	g.rules = "[[rule]]\nname = \"boom\"\npattern = 'boom'\nscope = \"fleet\"\ncooldown = \"2s\"\nseverity = \"error\"\n"
+	return g
+}
+
+// over connects all nodes to one engine.
+func over(e fleet.Engine) fleetnode.Connect {
+	return func(*fleet.Settings, egress.Settings) (fleet.Engine, error) { return e, nil }
+}
+
+// add starts a node.
+func (g *group) add(name string) *node {
+	g.t.Helper()
+	n := &node{group: g, name: name, stores: &store.Registry{}}
+	g.nodes = append(g.nodes, n)
+	n.start()
+	g.t.Cleanup(n.stop)
+	return n
+}
+
+func (n *node) start() {
+	g := n.group
+	g.t.Helper()
+	text := fmt.Sprintf("store = %q\n%s\n%s\n[egress]\nallow = [%q, %q]\n[[trigger]]\nname = \"team\"\nurl = %q\n",
+		filepath.Join(g.dir, n.name+".db"), g.rules, strings.Replace(g.table, "[fleet]\n", "[fleet]\nnode = \""+n.name+"\"\n", 1), g.team.Addr(), g.allow, g.team.URL("/team"))
+	p, err := pipeline.New(pipeline.Options{
+		ID: n.name, Sources: config.Sources{Inline: text}, Stores: n.stores, LogTo: g.t.Output(), Origin: n.name, Connect: g.connect,
+	})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	n.Pipeline = p
+	p.Start()
+}
+
+func (n *node) stop() {
+	n.group.t.Helper()
+	if n.Pipeline == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	n.hits += n.counts().Hits
+	if err := n.Stop(ctx); err != nil {
+		n.group.t.Error(err)
+	}
+	n.Pipeline = nil
+}
+
+func (n *node) flush(texts ...string) {
+	n.group.t.Helper()
+	lines := chunktest.Lines(texts...)
+	if v := n.Flush(chunktest.DockerOf(strings.Repeat(n.name, 64)[:64], "shop-api-1", "shop", "api", lines...), "docker.api"); v != pipeline.Accepted {
+		n.group.t.Fatalf("a chunk was %s", v)
+	}
+}
+
+// counts returns the counts of all rules of the run, and wants their sum to be right.
+func (n *node) counts() engine.RuleCounts {
+	n.group.t.Helper()
+	s := n.Stats(context.Background()).Engine
+	sum := s.Total()
+	if sum.Accounted() != sum.Hits {
+		n.group.t.Errorf("node %s: %+v", n.name, sum)
+	}
+	return sum
+}
+
+func (g *group) hits() (sum int64) {
+	for _, n := range g.nodes {
+		sum += n.hits
+		if n.Pipeline != nil {
+			sum += n.counts().Hits
+		}
+	}
+	return sum
+}
+
+// told returns the hits that the alerts at the receiver report, and how many alerts there are of each kind. Each alert counts once.
+func (g *group) told() (hits int64, kinds map[string]int) {
+	kinds = map[string]int{}
+	seen := map[string]bool{}
+	for _, a := range g.team.Alerts() {
+		if seen[a.ID] {
+			continue
+		}
+		seen[a.ID] = true
+		kinds[a.Kind]++
+		if a.Kind != trigger.KindSystem {
+			hits += int64(a.Count) + a.Suppressed.Total
+		}
+	}
+	return hits, kinds
+}
+
+// untilTold waits until the alerts report every hit.
+func (g *group) untilTold() map[string]int {
+	g.t.Helper()
+	await.That(g.t, patience, "the alerts report all hits", func() bool {
+		hits, _ := g.told()
+		return hits == g.hits()
+	})
+	_, kinds := g.told()
+	return kinds
+}
+
+func lines(n int) (texts []string) {
+	for i := range n {
+		texts = append(texts, fmt.Sprintf("boom %d", i))
+	}
+	return texts
+}
+
+// TestOneIncidentIsOneAlert: three nodes have the same incident, one alert leaves, and the roll-ups of the fleet report all other hits.
+func TestOneIncidentIsOneAlert(t *testing.T) {
+	g := newGroup(t, over(memory.New(time.Now, 1000)))
+	for _, name := range []string{"a", "b", "c"} {
+		g.add(name)
+	}
+	for _, n := range g.nodes {
+		n.flush(lines(10)...)
+	}
+	kinds := g.untilTold()
+	if kinds[trigger.KindLog] != 1 || kinds[trigger.KindRollup] == 0 || g.hits() != 30 {
+		t.Errorf("%v for %d hits", kinds, g.hits())
+	}
+	nodes := 0
+	for _, a := range g.team.Alerts() {
+		if a.Fleet == nil || a.Fleet.Engine != trigger.EngineOK || a.Fleet.Namespace != "test" || a.Source.Workload != "shop/api" || a.Key != g.team.Alerts()[0].Key {
+			t.Errorf("%+v of %+v", a.Fleet, a)
+		}
+		if a.Kind == trigger.KindRollup {
+			nodes = max(nodes, a.Fleet.Nodes)
+			if !strings.Contains(a.Summary, "more on") || !strings.Contains(a.Summary, "boom") || a.Severity != "error" || a.Suppressed.By["fleet"]+a.Suppressed.By["cooldown"] != a.Suppressed.Total {
+				t.Errorf("%+v", a)
+			}
+		}
+	}
+	if nodes < 2 {
+		t.Errorf("no roll-up speaks for more than %d nodes", nodes)
+	}
+	var fleetSuppressed int64
+	for _, n := range g.nodes {
+		c := n.counts()
+		fleetSuppressed += c.Suppressed[engine.ReasonFleet]
+		if c.Pending != 0 {
+			t.Errorf("node %s: %+v", n.name, c)
+		}
+	}
+	if fleetSuppressed != 2 {
+		t.Errorf("%d hits were suppressed because another node alerted, want 2", fleetSuppressed)
+	}
+}
+
+// TestAnEngineThatFailsLeavesEachNodeAlone: all alert, say so, and no hit is lost.
+func TestAnEngineThatFailsLeavesEachNodeAlone(t *testing.T) {
+	e := memory.New(time.Now, 1000)
+	e.Fail(errors.New("down"))
+	g := newGroup(t, over(e))
+	for _, name := range []string{"a", "b", "c"} {
+		g.add(name)
+	}
+	for _, n := range g.nodes {
+		n.flush(lines(1)...)
+	}
+	if kinds := g.untilTold(); kinds[trigger.KindLog] != 3 {
+		t.Errorf("%v", kinds)
+	}
+	for _, a := range g.team.Alerts() {
+		if a.Fleet == nil || a.Fleet.Engine != trigger.EngineAlone {
+			t.Errorf("%+v", a.Fleet)
+		}
+	}
+}
+
+// hanging is an engine whose claims hang until their context ends. It notes who calls.
+type hanging struct {
+	fleet.Engine
+	mu     sync.Mutex
+	stacks []string
+	asked  chan struct{}
+}
+
+func (h *hanging) Claim(ctx context.Context, list []fleet.Claim) []fleet.Claimed {
+	buf := make([]byte, 16<<10)
+	buf = buf[:runtime.Stack(buf, false)]
+	h.mu.Lock()
+	h.stacks = append(h.stacks, string(buf))
+	h.mu.Unlock()
+	select {
+	case h.asked <- struct{}{}:
+	default:
+	}
+	<-ctx.Done()
+	out := make([]fleet.Claimed, len(list))
+	for i := range out {
+		out[i].Err = ctx.Err()
+	}
+	return out
+}
+
+// TestFlushDoesNotWaitForTheEngine: chunks are accepted while a claim hangs, and no goroutine that evaluates lines calls the engine. The alert leaves when it is due in
+// the store.
+func TestFlushDoesNotWaitForTheEngine(t *testing.T) {
+	h := &hanging{Engine: memory.New(time.Now, 1000), asked: make(chan struct{}, 1)}
+	g := newGroup(t, over(h))
+	n := g.add("a")
+	n.flush("boom")
+	<-h.asked
+	for range 20 {
+		n.flush("boom")
+	}
+	if c := n.counts(); c.Hits != 21 {
+		t.Errorf("%+v", c)
+	}
+	await.That(t, patience, "the alert leaves alone", func() bool { return g.team.Len() > 0 })
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, stack := range h.stacks {
+		if strings.Contains(stack, "pipeline.(*Pipeline).evaluate") || strings.Contains(stack, "pipeline.(*batch)") {
+			t.Errorf("a goroutine that evaluates lines calls the engine:\n%s", stack)
+		}
+	}
+}
+
+// TestACandidateOfAnEarlierRunIsAskedAboutAgain, and leaves once.
+func TestACandidateOfAnEarlierRunIsAskedAboutAgain(t *testing.T) {
+	h := &hanging{Engine: memory.New(time.Now, 1000), asked: make(chan struct{}, 1)}
+	g := newGroup(t, over(h))
+	g.table = strings.Replace(g.table, `wait = "1s"`, `wait = "10s"`, 1)
+	n := g.add("a")
+	n.flush("boom")
+	<-h.asked
+	n.stop()
+	if g.team.Len() != 0 {
+		t.Fatal("it left before it was due")
+	}
+	g.connect = over(h.Engine)
+	n.start()
+	if kinds := g.untilTold(); kinds[trigger.KindLog] != 1 {
+		t.Errorf("%v", kinds)
+	}
+	if a := g.team.Alerts()[0]; a.Fleet.Engine != trigger.EngineOK {
+		t.Errorf("it left without an answer: %+v", a.Fleet)
+	}
+}
+
+// TestARuleOfAFleetWithoutAFleet alerts at once, as a rule of the node does.
+func TestARuleOfAFleetWithoutAFleet(t *testing.T) {
+	g := newGroup(t, func(*fleet.Settings, egress.Settings) (fleet.Engine, error) {
+		t.Error("an engine is connected to")
+		return nil, errors.New("there is none")
+	})
+	g.table = ""
+	n := g.add("a")
+	n.flush(lines(1)...)
+	if kinds := g.untilTold(); kinds[trigger.KindLog] != 1 {
+		t.Errorf("%v", kinds)
+	}
+	if a := g.team.Alerts()[0]; a.Fleet != nil {
+		t.Errorf("%+v", a.Fleet)
+	}
+	buf := make([]byte, 1<<20)
+	if stacks := string(buf[:runtime.Stack(buf, true)]); strings.Contains(stacks, "internal/fleet.") {
+		t.Errorf("a goroutine of the fleet runs:\n%s", stacks)
+	}
+}
+
+// TestOverRedis runs one incident over a real server: no hit is lost when it goes away, and the nodes alert together again once it is back.
+func TestOverRedis(t *testing.T) {
+	server := redis.Start(t, nil)
+	g := newGroup(t, nil)
+	g.table = strings.Replace(g.table, "127.0.0.1:1", server.Addr, 1)
+	g.allow = server.Addr
+	for _, name := range []string{"a", "b", "c"} {
+		g.add(name)
+	}
+	for _, n := range g.nodes {
+		n.flush(lines(5)...)
+	}
+	if kinds := g.untilTold(); kinds[trigger.KindLog] != 1 || kinds[trigger.KindRollup] == 0 {
+		t.Errorf("%v", kinds)
+	}
+	server.Kill()
+	for _, n := range g.nodes {
+		n.flush("boom without an engine")
+	}
+	g.untilTold()
+	alone := 0
+	for _, a := range g.team.Alerts() {
+		if a.Fleet.Engine == trigger.EngineAlone {
+			alone++
+		}
+	}
+	if alone != 3 {
+		t.Errorf("%d alerts left alone, want one of each node", alone)
+	}
+}
