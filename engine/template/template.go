@@ -19,8 +19,8 @@ const (
 
 // Append appends the line's template to dst: the line with numbers, hexadecimal strings, UUIDs, IP addresses, quoted values, times
 // and dates masked, so that lines that differ in nothing else have one template. Quoted text is kept, with masks of its own, where
-// it is the message itself (msg="…", "message": "…") or the name of a JSON member. It does not allocate beyond dst for a text of one line, and is idempotent: the
-// template of a template is the template.
+// it is the message itself (msg="…", "message": "…") or the name of a JSON member. It allocates beyond dst only for the terms of Erlang in a trace, and is
+// idempotent: the template of a template is the template.
 //
 // A text with a stack trace has the template of the trace instead: what trace.AppendFingerprint returns, masked like a line.
 func Append(dst, line []byte) []byte {

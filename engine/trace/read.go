@@ -16,8 +16,8 @@ func Read(text []byte) (Exception, bool) {
 
 // AppendFingerprint appends the parts of a trace that all traces of the same fault share: the types of the exceptions, and each frame's function and file, in
 // the order of the text, each once. Messages and line numbers are left out, and numbers in names are left for package template to mask. It reports false,
-// and appends nothing, when the text holds no frame. Beyond dst, a text of one line costs no allocation, and another one; each frame
-// that is a term of Erlang costs one more.
+// and appends nothing, when the text holds no frame. Beyond dst, it allocates for frames that are terms of Erlang only, once for
+// each.
 func AppendFingerprint(dst, text []byte) ([]byte, bool) {
 	if !Possible(text) {
 		return dst, false
@@ -25,12 +25,12 @@ func AppendFingerprint(dst, text []byte) ([]byte, bool) {
 	start := len(dst)
 	dst, flat := flatten(dst, text)
 	begin := len(dst)
-	f := fingerprinter{out: append(dst, Mark...)}
-	r := reader{fingerprint: &f}
+	r := reader{fingerprint: fingerprinter{out: append(dst, Mark...)}}
 	if !r.read(flat) {
-		return f.out[:start], false
+		return r.fingerprint.out[:start], false
 	}
 	// The flattened text lies before the fingerprint in one buffer, which saves an allocation.
-	n := copy(f.out[start:], f.out[begin:])
-	return f.out[:start+n], true
+	out := r.fingerprint.out
+	n := copy(out[start:], out[begin:])
+	return out[:start+n], true
 }

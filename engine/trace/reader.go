@@ -4,8 +4,9 @@ import "bytes"
 
 // reader walks the lines of a text once, and hands types and frames to the two methods below in the order of the text.
 type reader struct {
-	fingerprint *fingerprinter // one of the two is set
-	exception   *collector
+	// A value and no pointer, which would have it allocated: what a reader points to is kept with the frames of an exception.
+	fingerprint fingerprinter
+	exception   *collector // nil: the fingerprint is asked for
 
 	candidate  header // names the exception of the frames that follow
 	above      []byte // the line before, without indentation
@@ -296,7 +297,7 @@ func (r *reader) add(f frame) {
 // hand hands a frame on.
 func (r *reader) hand(f frame) {
 	f.function, f.file = cut(f.function), cut(f.file)
-	if r.fingerprint != nil {
+	if r.exception == nil {
 		r.fingerprint.frame(f)
 	} else {
 		r.exception.frame(f, r.traceback)
@@ -311,7 +312,7 @@ func (r *reader) name(h header) {
 			h.message, next = h.message[:i], h.message[i+len(" ---> "):]
 		}
 		h.typ = cut(h.typ)
-		if r.fingerprint != nil {
+		if r.exception == nil {
 			r.fingerprint.exception(h)
 		} else {
 			r.exception.exception(h)
