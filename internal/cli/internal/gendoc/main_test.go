@@ -33,7 +33,7 @@ func TestManualPages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Add a rule, in force at once.", `\fB--set\fP`, "docker-fluentbit rules add -f rules.toml"} {
+	for _, want := range []string{"Add a rule. It applies at once.", `\fB--set\fP`, "docker-fluentbit rules add -f rules.toml"} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("the page of rules add lacks %q:\n%s", want, page)
 		}
