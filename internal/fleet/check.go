@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// The checks of what travels, for implementations of Engine: they return an error that wraps ErrRefused, and nothing is sent.
+// The checks of the wire, for implementations of Engine: they return an error that wraps ErrRefused, and nothing is sent.
 
 func refused(what string) error { return fmt.Errorf("%w: %s is out of bounds", ErrRefused, what) }
 
-// maxAge bounds ages and lengths of time: what is longer is an error of the caller.
+// maxAge bounds ages and lengths of time: a longer one is an error of the caller.
 const maxAge = 400 * 24 * time.Hour
 
 // name reports whether a text can be a name on the wire: short, and without line ends, which separate names there.

@@ -4,11 +4,11 @@
 // It promises:
 //   - Nothing waits for the network but the goroutines of this package. An alert that waits for an answer is on disk with a time at which it leaves by itself.
 //   - Without an answer every node alerts by itself. No failure of the engine suppresses an alert.
-//   - Each hit is in one place: reported, unreported, or counted as lost when the engine lost what it had acknowledged. A claim counts nothing.
+//   - Each hit is in one place: reported, unreported, or counted as lost when the engine forgot it after acknowledging it. A claim counts nothing.
 //   - Times on the wire are ages. Clocks of nodes may differ, and the engine's may step back.
 //
 // Engine is the seam to Redis (internal/fleet/redis) and to a model in memory (internal/fleet/memory), Node the seam to the store of the node. A Fleet runs the
-// loops between them: the gate asks whose alert leaves, the mover gives counts and settles, the keeper beats and works off what is due, and the reporter
+// loops between them: the gate asks whose alert leaves, the mover gives counts and settles, the keeper beats and takes the work that is due, and the reporter
 // reports hits of thresholds and lines that were heard.
 //
 //	node:    asked ──lead──► due ──sent──► settled         engine:  (none) ─claim─► open+lead ─settle─► open ─due, unreported─► frozen ─settle─► open (next)

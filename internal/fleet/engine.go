@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Engine is what the nodes of a namespace share. Its methods are safe for concurrent use, and return when ctx ends at the latest. All times are those of the
-// engine's clock; all ages are counted back from the moment of the call.
+// Engine is the server that the nodes of a namespace share. Its methods are safe for concurrent use, and return when ctx ends at the latest. All times are
+// those of the engine's clock; all ages are counted back from the moment of the call.
 //
 // A method that takes a list returns as many answers in the same order, each with an error of its own: in a cluster some items can fail while others do not.
 // The errors wrap one of this package's (see Why). Every call may be repeated after an error, since its answer may be lost while its effect is not: repeating a
@@ -54,7 +54,7 @@ type Engine interface {
 	Close()
 }
 
-// Bounds of what travels. An implementation refuses what exceeds them with ErrRefused; the loops of this package cut before they ask.
+// Bounds of the wire. An implementation refuses calls that exceed them with ErrRefused; the loops of this package cut before they ask.
 const (
 	MaxPayload = 16 << 10 // bytes of Claim.Payload
 	MaxSample  = 1 << 10  // bytes of a sample
@@ -118,8 +118,8 @@ type Claim struct {
 	Rollup    bool   // the candidate is a roll-up: it also waits for that of the fleet
 	Terms     Terms
 	Title     Title
-	// HandOver is how long the alert has to be delivered or renewed before another node may take it over. Payload is what that node sends. Empty: nobody takes it
-	// over.
+	// HandOver is how long the alert has to be delivered or renewed before another node may take it over. Payload is the alert that it then sends.
+	// Empty: nobody takes it over.
 	HandOver time.Duration
 	Payload  []byte
 }
@@ -297,7 +297,7 @@ type Seen struct {
 	Err error
 }
 
-// Beat is what a node says of itself.
+// Beat is the description that a node gives of itself.
 type Beat struct {
 	// Run is a random id of the node's store. Gifts and totals go by it, so it must live exactly as long as they do.
 	Run, Node, Version, Triggers string
@@ -313,7 +313,7 @@ type Pulse struct {
 	Twin       bool   // another living run has the same node name
 	// Orphans are sets of triggers that had a node within Memory, and have no living one. At most 8.
 	Orphans []string
-	Version int64 // of what Shared returns
+	Version int64 // of Shared
 }
 
 // Silence is a silence of the whole namespace. Body is opaque.
@@ -323,7 +323,7 @@ type Silence struct {
 	Body []byte
 }
 
-// Shared is what all nodes pull.
+// Shared is the list that all nodes pull.
 type Shared struct {
 	Epoch    string
 	Version  int64

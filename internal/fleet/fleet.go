@@ -50,7 +50,7 @@ type Fleet struct {
 	asks, moves chan struct{} // wake the loops
 	reporter    reporter
 	pulse       atomic.Pointer[Pulse]
-	silences    sync.Mutex // held while what all nodes share is pulled
+	silences    sync.Mutex // held while silences and closed windows are pulled
 }
 
 // Bounds of the loops.
@@ -191,7 +191,7 @@ type health struct {
 // settles is how long nothing must fail before the engine counts as answering again, so that a cluster of which a part fails does not fill the log.
 const settles = 10 * time.Second
 
-// fullAgain is how long there must have been room before it is logged again that there is none.
+// fullAgain is how long there must have been room before a lack of room is logged again.
 const fullAgain = 10 * time.Minute
 
 // note notes the errors of a call; nil for the items that succeeded. It logs each change of state once.

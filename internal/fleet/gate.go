@@ -192,7 +192,7 @@ func (f *Fleet) failed(d *Decision, err error) {
 	}
 }
 
-// claim returns what is asked for a candidate, within the bounds of the wire.
+// claim returns the claim of a candidate, within the bounds of the wire.
 func (f *Fleet) claim(c *Candidate) Claim {
 	q := c.Claim
 	q.Run, q.Node = f.opt.Run, f.opt.Name

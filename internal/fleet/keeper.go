@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// keeper sends the heartbeat, and works off what is due while this node is the keeper. A lease decides who that is, for economy: with two keepers, or none for
-// a while, every number stays right.
+// keeper sends the heartbeat, and takes the work that is due while this node is the keeper. A lease decides who that is, for economy: with two keepers, or
+// none for a while, every number stays right.
 func (f *Fleet) keeper(ctx context.Context) {
 	k := keeping{Fleet: f}
 	sleep(ctx, time.Duration(f.opt.Random()*float64(beatEvery))) // a thousand nodes that start at once do not connect at once
@@ -35,7 +35,7 @@ type keeping struct {
 	triggers string    // of the last heartbeat
 	orphans  []string
 	epoch    string // as last seen
-	version  int64  // of what all nodes share, as last pulled
+	version  int64  // of Shared, as last pulled
 	pulled   bool
 	lost     time.Time // when it was noticed that the engine lost its data, until that is reported; zero: it did not
 	shard    int       // where work goes on
@@ -121,7 +121,7 @@ func (k *keeping) share(ctx context.Context, p *Pulse) {
 	k.opt.Log.Warn("fleet: the engine lost its data; windows that were open open again, and counts it had are lost", "keeper", p.Keeper)
 }
 
-// pull puts what all nodes share in force.
+// pull puts silences and closed windows of the fleet in force.
 func (f *Fleet) pull(ctx context.Context, whole bool) error {
 	f.silences.Lock()
 	defer f.silences.Unlock()
@@ -139,10 +139,10 @@ func (f *Fleet) pull(ctx context.Context, whole bool) error {
 	return nil
 }
 
-// Pull puts what all nodes share in force at once, after a change that this node made.
+// Pull puts silences and closed windows of the fleet in force at once, after a change that this node made.
 func (f *Fleet) Pull(ctx context.Context) error { return f.pull(ctx, true) }
 
-// work takes what is due and stores it. What cannot be stored is taken again, by whoever is the keeper, when its lease ends.
+// work takes the work that is due and stores it. Work that cannot be stored is taken again, by whoever is the keeper, when its lease ends.
 func (k *keeping) work(ctx context.Context) {
 	shards := make([]int, Shards)
 	for i := range shards {
@@ -154,7 +154,7 @@ func (k *keeping) work(ctx context.Context) {
 		var err error
 		k.call(ctx, k.opt.Settings.Wait, func(ctx context.Context) { due, err = k.opt.Engine.Due(ctx, shards, triggers, 16) })
 		if err != nil && ctx.Err() == nil {
-			k.health.note(err) // what other shards have is worked off all the same
+			k.health.note(err) // work of other shards is taken all the same
 		}
 		for len(due) > 0 && ctx.Err() == nil {
 			part := due[:min(batch, len(due))]

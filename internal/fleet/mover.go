@@ -37,8 +37,8 @@ type moving struct {
 	renewed map[string]time.Time // alerts that are not delivered, and when they were renewed
 }
 
-// giveAll gives the outbox once its time has come: at a random moment of half a grace, so that the nodes of one incident do not give at once. It reports whether
-// something is left.
+// giveAll gives the outbox once its time has come: at a random moment of half a grace, so that the nodes of one incident do not give at once. It reports
+// whether something is left.
 func (m *moving) giveAll(ctx context.Context) (left bool) {
 	for ctx.Err() == nil {
 		rows, err := m.opt.Node.Outbox(ctx, batch)
@@ -124,7 +124,7 @@ func (m *moving) give(ctx context.Context, now time.Time, rows []Unreported) boo
 	return false
 }
 
-// gift returns what is given for a row, within the bounds of the wire.
+// gift returns the gift of a row, within the bounds of the wire.
 func (m *moving) gift(now time.Time, r *Unreported) Gift {
 	g := r.Gift
 	g.Run, g.Node = m.opt.Run, m.opt.Name
@@ -140,7 +140,7 @@ func (m *moving) gift(now time.Time, r *Unreported) Gift {
 	return g
 }
 
-// settleAll settles what ended, and renews the rest.
+// settleAll settles alerts that ended, and renews the rest.
 func (m *moving) settleAll(ctx context.Context) {
 	for ctx.Err() == nil {
 		rows, err := m.opt.Node.Leaving(ctx, batch)

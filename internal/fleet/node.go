@@ -36,7 +36,7 @@ type Node interface {
 	Leaving(ctx context.Context, limit int) ([]Leaving, error)
 	// Settled removes rows. It adds the hits of a roll-up whose answer is Mine to the total of reported hits.
 	Settled(ctx context.Context, list []SettledRow) error
-	// Yield withdraws what has not begun of alerts that another node has, and removes their rows. An attempt that runs is the last.
+	// Yield withdraws deliveries that have not begun, of alerts that another node has, and removes their rows. An attempt that runs is the last.
 	Yield(ctx context.Context, ids []string) error
 
 	// Accept stores an alert that this node took, due at once, and a row to settle it; an alert whose id is known changes nothing. For HandOver the id is
@@ -62,7 +62,7 @@ type Candidate struct {
 	Until time.Time // when its deliveries are due without a decision
 }
 
-// Outcome is what becomes of a candidate.
+// Outcome is the end of a candidate.
 type Outcome int
 
 // The outcomes.

@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// Threshold is what a rule of the fleet asks of its hits.
+// Threshold is the condition of a rule of the fleet on its hits.
 type Threshold struct {
 	Count    int64
 	Within   time.Duration
 	Cooldown time.Duration
 }
 
-// Bounds of what waits to be reported.
+// Bounds of the reports that wait.
 const (
 	reportEvery  = 250 * time.Millisecond
 	maxReporting = 10_000 // keys
@@ -25,7 +25,7 @@ const (
 	hearMost     = time.Minute
 )
 
-// reporter holds what is to be reported: hits towards thresholds, and lines that were heard. It is in memory alone: a node that is killed loses the hits of the
+// reporter holds the reports that wait: hits towards thresholds, and lines that were heard. It is in memory alone: a node that is killed loses the hits of the
 // last reportEvery, which the engine of rules counts as suppressed all the same.
 type reporter struct {
 	run string // of this process: sequence numbers begin with it
@@ -147,7 +147,7 @@ func (f *Fleet) reportCounts(ctx context.Context) {
 	}
 }
 
-// marks returns what is to be reported. A report without an answer is repeated with its hits and its Seq, since it may have counted.
+// marks returns the reports of hits. A report without an answer is repeated with its hits and its Seq, since it may have counted.
 func (r *reporter) marks(now time.Time, node string) (list []Mark) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 )
 
-// Stats is a copy of what a Fleet did since it was made.
+// Stats is a copy of the counters of a Fleet since it was made.
 type Stats struct {
 	Up         bool
 	Why        string           // why the engine does not answer: one of Whys, or ""
@@ -52,7 +52,7 @@ func (c *counters) add(to *map[string]int64, word string, n int64) {
 	(*to)[word] += n
 }
 
-// Stats returns what was done.
+// Stats returns the counters.
 func (f *Fleet) Stats() Stats {
 	c := &f.count
 	s := Stats{

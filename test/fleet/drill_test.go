@@ -468,7 +468,7 @@ func TestDrillTwentyIncidents(t *testing.T) {
 	}
 }
 
-// TestDrillLatency measures what a fleet adds to the first alert, one incident after another.
+// TestDrillLatency measures the time that a fleet adds to the first alert, one incident after another.
 func TestDrillLatency(t *testing.T) {
 	drills(t)
 	server := redis.Start(t, nil)
@@ -493,7 +493,7 @@ func TestDrillLatency(t *testing.T) {
 	t.Logf("%s, one node: %s", server.Version(), spread(took[1:]))
 }
 
-// TestDrillIdle measures what nodes cost that see nothing.
+// TestDrillIdle measures the cost of nodes that see nothing.
 func TestDrillIdle(t *testing.T) {
 	drills(t)
 	server := redis.Start(t, []string{"--maxclients", "5000"})

@@ -99,7 +99,7 @@ func (n *Node) Kill() {
 	}
 }
 
-// Start lets a killed node work again: what was due is delivered, as a store does that is opened.
+// Start lets a killed node work again: deliveries that were due are made, as by a store that is opened.
 func (n *Node) Start() {
 	n.mu.Lock()
 	defer n.mu.Unlock()

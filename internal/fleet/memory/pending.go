@@ -66,7 +66,7 @@ func (e *Engine) mark(now int64, q *fleet.Mark) fleet.Marked {
 	return fleet.Marked{Crossed: answer.crossed, Sum: answer.sum}
 }
 
-// absence is what was heard for an absence rule.
+// absence is the state of one key of an absence rule.
 type absence struct {
 	heard, within int64
 	end           int64 // when it is forgotten

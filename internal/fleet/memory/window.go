@@ -9,7 +9,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/fleet"
 )
 
-// window is what the engine knows of one key. Times are milliseconds of its clock.
+// window is the state of one key. Times are milliseconds of its clock.
 type window struct {
 	opened   int64 // 0: closed
 	gen      int64 // rises with each roll-up

@@ -155,7 +155,7 @@ func parse(text string) (n int64, err error) {
 	return n, nil
 }
 
-// code returns the code of an error that the server answered: its first word in capitals. The rest is hostile, or holds what was sent.
+// code returns the code of an error that the server answered: its first word in capitals. The rest is hostile, or repeats the command.
 func code(e redigo.Error) string {
 	word, _, _ := strings.Cut(string(e), " ")
 	if word == "" || len(word) > 20 || strings.ContainsFunc(word, func(r rune) bool { return (r < 'A' || r > 'Z') && r != '_' }) {

@@ -11,7 +11,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/fleet"
 )
 
-// Bounds of one answer. The client allocates what an answer announces, and reads nested lists recursively, so both are checked before it sees them.
+// Bounds of one answer. The client allocates the length that an answer announces, and reads nested lists recursively, so both are checked before it sees them.
 const (
 	maxBulk  = 1 << 20 // bytes of one text
 	maxItems = 1 << 17 // entries of one list

@@ -32,7 +32,7 @@ type dialer struct {
 	lookupEnv func(string) (string, bool)
 }
 
-// newDialer reads all files once, so that what is missing is reported at the start.
+// newDialer reads all files once, so that a missing one is reported at the start.
 func newDialer(s *fleet.Settings, guard *egress.Guard, lookupEnv func(string) (string, bool)) (*dialer, error) {
 	d := &dialer{s, guard, lookupEnv}
 	if _, err := d.tls("localhost"); err != nil {

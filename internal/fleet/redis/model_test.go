@@ -151,7 +151,7 @@ type generator struct {
 	taken []fleet.Taken
 }
 
-// learn keeps what later calls settle.
+// learn keeps the work that later calls settle.
 func (g *generator) learn(answer any) {
 	if list, ok := answer.([]fleet.Taken); ok {
 		for _, t := range list {
@@ -166,7 +166,7 @@ func (g *generator) pick(words ...string) string { return words[g.IntN(len(words
 
 type caller func(testing.TB, fleet.Engine) any
 
-// call returns a call, and what it is called.
+// call returns a call and its name.
 func (g *generator) call() (string, caller) {
 	key, run := g.keys[g.IntN(len(g.keys))], g.pick("a", "b", "c", "d")
 	node, td := "node-"+run, g.pick("t1", "t1", "t1", "t2")

@@ -74,7 +74,7 @@ func index(shard int) int {
 	return shard
 }
 
-// tag returns what is hashed of the keys of a shard.
+// tag returns the part of the keys of a shard that is hashed.
 func tag(namespace string, shard int) string {
 	if shard == whole {
 		return namespace

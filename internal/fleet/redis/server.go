@@ -82,7 +82,7 @@ const (
 	failed
 )
 
-// leave tells the circuit how the call ended.
+// leave notes how the call ended.
 func (s *server) leave(how ending) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -71,7 +71,7 @@ func (e *Engine) Account(ctx context.Context) (fleet.Account, error) {
 	return acct, nil
 }
 
-// described reads what a run says of itself.
+// described reads the description of a run.
 func described(run, text string) (n fleet.NodeInfo, at int64, err error) {
 	parts := strings.SplitN(text, "\n", 6)
 	if len(parts) != 6 || run == "" {
@@ -119,7 +119,7 @@ func (e *Engine) Beat(ctx context.Context, b fleet.Beat) (fleet.Pulse, error) {
 	return pulse, nil
 }
 
-// sharedCall returns a call about what all nodes share.
+// sharedCall returns a call about silences and closed windows.
 func (e *Engine) sharedCall(s *script, args ...any) *call {
 	p := e.prefix(whole)
 	return &call{script: s, shard: whole, keys: []string{p + "sil", p + "cl", p + "silv", p + "epoch"}, args: args}

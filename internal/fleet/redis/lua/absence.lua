@@ -1,4 +1,4 @@
--- Before every script about an absence. KEYS: 1 the absence, 2 what is due for a set of triggers. ARGV: 1 the key's hash.
+-- Before every script about an absence. KEYS: 1 the absence, 2 the work that is due for a set of triggers. ARGV: 1 the key's hash.
 local member = 'a' .. ARGV[1]
 local function schedule()
   local a = redis.call('HMGET', KEYS[1], 'l', 'ab', 'fz', 'tu', 't')

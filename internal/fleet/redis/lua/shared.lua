@@ -1,5 +1,5 @@
--- Before every script about what all nodes share. KEYS: 1 silences, 2 windows that were closed, 3 the version, 4 the id of the data.
--- purge forgets what ended, and lets the rest live.
+-- Before every script about silences and closed windows. KEYS: 1 silences, 2 windows that were closed, 3 the version, 4 the id of the data.
+-- purge forgets silences that ended, and lets the rest live.
 local function purge(t)
   local all, latest, n = redis.call('HGETALL', KEYS[1]), 0, 0
   for i = 1, #all, 2 do

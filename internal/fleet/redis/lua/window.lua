@@ -1,4 +1,4 @@
--- Before every script about a window. KEYS: 1 the window, 2 its gifts by run, 3 what is due for a set of triggers, 4 the account of the shard,
+-- Before every script about a window. KEYS: 1 the window, 2 its gifts by run, 3 the work that is due for a set of triggers, 4 the account of the shard,
 -- 5 the windows of the shard by the end of their memory. ARGV: 1 the key's hash, 2 the set of triggers.
 local kh, td = ARGV[1], ARGV[2]
 
