@@ -19,6 +19,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/test/receiver"
+	"github.com/tinyforge/fluentbit-trigger/trigger/triggertest"
 )
 
 // vault makes secrets and finds them again, however they are written. Each holds a core of letters and digits, which no percent, JSON or HTML
@@ -124,6 +125,12 @@ func secretive(r *rig, v *vault, server *receiver.Server, broken *receiver.Serve
 	p("url = %q\ntoken = %q", server.URL("/400"), v.core("opsgenie's token"))
 	trigger("ntfy", "ntfy")
 	p("url = %q\ntopic = \"alerts\"\ntoken = %q", server.URL("/500"), v.core("ntfy's token"))
+
+	mails := triggertest.NewMailServer(r.t, triggertest.MailClear)
+	mails.Username, mails.Password = "user", "another one" // so it refuses each login, and repeats the credentials
+	trigger("mail", "email")
+	p("url = \"smtp://%s\"\nfrom = \"a@example.com\"\nto = [\"b@example.com\"]\nstarttls = \"off\"", mails.Address)
+	p("username = \"user\"\npassword = %q", v.core("password at the mail server"))
 
 	trigger("proxy", "generic")
 	p("url = %q\nproxy_url = %q", address("behind a proxy", "500"), "http://user:"+v.core("proxy's password")+"@"+server.Addr())

@@ -111,13 +111,19 @@ func parseAddress(s *trigger.Settings, address setting.Secret, p *egress.Policy)
 		return u, fault
 	}
 	u, fault := egress.ParseMailServer(address.Reveal(), p)
-	if fault == nil && s.Username != "" && u.Scheme == "smtp" && s.StartTLS == trigger.StartTLSOff && !egress.IsLoopback(u.Hostname()) {
-		fault = &egress.URLFault{
+	if fault != nil || s.StartTLS != trigger.StartTLSOff {
+		return u, fault
+	}
+	switch {
+	case u.Scheme == "smtps":
+		return nil, &egress.URLFault{Message: "must begin with smtp:// where starttls is off", Hint: "smtps:// is encrypted in any case: remove starttls"}
+	case s.Username != "" && !egress.IsLoopback(u.Hostname()):
+		return nil, &egress.URLFault{
 			Message: "must be on loopback where starttls is off and there is a password",
 			Hint:    "or anyone on the way can read the password: use smtps://, or remove starttls",
 		}
 	}
-	return u, fault
+	return u, nil
 }
 
 // readSecret returns a secret from the settings, a file or an environment variable. It trims white space of files and variables. It returns the

@@ -379,6 +379,9 @@ func TestValidateMail(t *testing.T) {
 			login(s)
 			s.StartTLS, s.URL = "off", setting.SecretSource{File: file}
 		}},
+		{`url ••••: must begin with smtp:// where starttls is off (smtps:// is encrypted in any case: remove starttls)`, func(s *trigger.Settings) {
+			s.StartTLS, s.URL = "off", setting.SecretText("smtps://mail.example.com")
+		}},
 		{`from: must be set (e-mail needs a sender, such as "Alerts <alerts@example.com>")`, func(s *trigger.Settings) { s.From = "" }},
 		{`to: must be set (e-mail needs recipients, such as ["ops@example.com"])`, func(s *trigger.Settings) { s.To = nil }},
 		{`from "Alerts": must be an e-mail address (such as "ops@example.com" or "Ops <ops@example.com>", in ASCII)`, func(s *trigger.Settings) { s.From = "Alerts" }},
