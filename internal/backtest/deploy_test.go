@@ -95,3 +95,17 @@ func TestDeployIsReported(t *testing.T) {
 		}
 	}
 }
+
+// TestASilenceEndsWithTheNextImage of each workload in a backtest, by the times of the lines.
+func TestASilenceEndsWithTheNextImage(t *testing.T) {
+	dir := writeDeploy(t)
+	set := ruleSet(t, "[[rule]]\nname = \"errors\"\npattern = \"^error\"\ncooldown = \"0s\"\n[limits]\nper_container = { rate = \"0/s\", burst = 1 }\n"+
+		"[[silence]]\nname = \"known\"\nworkload = \"shop/api\"\nfrom = 2026-11-20T07:00:00Z\nuntil = \"next image\"\n")
+	for _, workers := range []int{1, 4} {
+		r := backtest(t, Options{Logs: openLogs(t, dir), New: set, Workers: workers})
+		// Each image writes two errors a minute for an hour; the first one's are silenced.
+		if one := r.Rules[0]; one.Hits != 240 || one.Suppressed["silence"] != 120 || len(r.Silences) != 1 || r.Silences[0].Suppressed != 120 {
+			t.Errorf("%d goroutines: %d hits, suppressed %v, silences %+v", workers, one.Hits, one.Suppressed, r.Silences)
+		}
+	}
+}
