@@ -108,10 +108,10 @@ func (w *Worker) contextOf(h *Hit, now int64) *state.HitContext {
 	return c
 }
 
-// sequence gathers the sequences that a hit is a part of: that of its rule, and those of the rules that name its rule.
+// sequence gathers the sequences and ratios that a hit is a part of: that of its rule, and those of the rules that name its rule.
 func (w *Worker) sequence(c *state.HitContext, h *Hit) {
 	r := h.rule
-	if r.Settings.Other() != "" {
+	if r.Settings.Related() != "" {
 		w.field, c.Sequenced = w.appendSequence(w.field[:0], r, h)
 		c.Sequence = state.NewSequence(w.field)
 	}
@@ -119,7 +119,11 @@ func (w *Worker) sequence(c *state.HitContext, h *Hit) {
 	for _, f := range r.Followers {
 		var ok bool
 		if w.field, ok = w.appendSequence(w.field[:0], f, h); ok {
-			w.steps = append(w.steps, state.Step{ID: state.NewSequence(w.field), Key: string(w.field), Ends: f.Settings.Without != ""})
+			step := state.Step{ID: state.NewSequence(w.field), Key: string(w.field), Ends: f.Settings.Without != ""}
+			if f.Settings.Of != "" {
+				step.Within = int64(f.Settings.Within)
+			}
+			w.steps = append(w.steps, step)
 		}
 	}
 	c.Steps = w.steps

@@ -151,6 +151,7 @@ func (w *Worker) preview(draft *state.Draft, h *Hit, now int64) (*Preview, *Aler
 	if r.Settings.Count > 0 && !s.Overflow {
 		s.Needed, s.Counted = r.Settings.Count, min(d.Counted, r.Settings.Count)
 	}
+	s.Rate, s.Ratio = draft.Compared(c)
 	if s.Alerts = d.Alert; !d.Alert {
 		s.Reason = d.Reason.String()
 	}

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/rate"
 	"github.com/tinyforge/fluentbit-trigger/engine/redact"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 	"github.com/tinyforge/fluentbit-trigger/engine/state"
@@ -47,6 +48,10 @@ type (
 	Until = rules.Until
 	// FirstSeen is a rules.FirstSeen.
 	FirstSeen = rules.FirstSeen
+	// Factor is a rate.Factor.
+	Factor = rate.Factor
+	// Ratio is a rate.Ratio.
+	Ratio = rate.Ratio
 	// DeploySettings is a rules.DeploySettings.
 	DeploySettings = rules.DeploySettings
 	// WorkloadSettings is a rules.WorkloadSettings.
@@ -86,6 +91,10 @@ type (
 
 	// Preview is a state.Preview.
 	Preview = state.Preview
+	// RatePreview is a state.RatePreview.
+	RatePreview = state.RatePreview
+	// RatioPreview is a state.RatioPreview.
+	RatioPreview = state.RatioPreview
 )
 
 // The streams, severities, kinds and reasons of package model.

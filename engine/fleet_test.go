@@ -137,7 +137,7 @@ func TestScopeIsStrict(t *testing.T) {
 		t.Errorf("%+v", faults)
 	}
 	o := Override{Rule: "boom", Keys: []string{"scope"}}
-	if faults := o.Validate(); len(faults) != 1 || faults[0].Field != "scope" {
+	if faults := o.Validate(&RuleSettings{}); len(faults) != 1 || faults[0].Field != "scope" {
 		t.Errorf("an override: %+v", faults)
 	}
 }

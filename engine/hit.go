@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/rate"
 	"github.com/tinyforge/fluentbit-trigger/engine/redact"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 	"github.com/tinyforge/fluentbit-trigger/engine/state"
@@ -16,9 +17,29 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
 
-// resolved makes the alert of a hit that of an absence's end.
+// compared returns what the alert of a hit says of its rate or ratio. That of a hit of which nothing was counted, such as one that a roll-up shows, says
+// nothing.
+func compared(r *rules.Rule, d *state.Decision) (*model.Rate, *model.Ratio) {
+	set := &r.Settings
+	switch {
+	case d.Hits == 0:
+	case set.Rate.IsSet():
+		return &model.Rate{Hits: d.Hits, Usual: float64(d.Usual) / rate.Unit, Within: int64(set.Within)}, nil
+	case set.Ratio.IsSet():
+		return nil, &model.Ratio{Hits: d.Hits, Of: set.Of, OfHits: d.Others, Within: int64(set.Within)}
+	}
+	return nil, nil
+}
+
+// resolved makes the alert of a hit that of the end of an absence, or of a key that had gone quiet.
 func resolved(a *Alert, r *rules.Rule, d *state.Decision) {
-	a.Severity, a.Labels, a.Key = r.AbsenceSeverity(), r.AbsenceLabels(d.Workload), rules.AbsenceKey(r, d.Workload)
+	back := "back"
+	a.Severity, a.Labels = r.AbsenceSeverity(), r.AbsenceLabels(d.Workload)
+	if r.Settings.Absent > 0 {
+		a.Key = rules.AbsenceKey(r, d.Workload)
+	} else {
+		back = "as usual again"
+	}
 	if a.Source.Workload != d.Workload {
 		s := *a.Source
 		s.Workload = d.Workload
@@ -31,7 +52,7 @@ func resolved(a *Alert, r *rules.Rule, d *state.Decision) {
 	if d.Workload != "" {
 		where = " in " + d.Workload
 	}
-	a.Summary = model.OneLine(fmt.Sprintf("%s is back%s after %s: %s", a.Rule, where, model.Roughly(d.AbsentFor), safetext.Cut(a.Message, model.ShortLine)), model.MaxSummary)
+	a.Summary = model.OneLine(fmt.Sprintf("%s is %s%s after %s: %s", a.Rule, back, where, model.Roughly(d.AbsentFor), safetext.Cut(a.Message, model.ShortLine)), model.MaxSummary)
 }
 
 // alert makes the alert of a hit whose state has a key.
@@ -65,6 +86,8 @@ func (h *Hit) alert(d *state.Decision, key []byte) Alert {
 		resolved(&a, r, d)
 	}
 	a.Resolves = r.Settings.Resolves() && a.Kind != KindResolved
+	a.Rate, a.Ratio = compared(r, d)
+	a.WithComparison()
 	a.WithLateness(d.Late)
 	return a
 }

@@ -24,7 +24,7 @@ func (h *Hit) subject() rules.Subject {
 		Rule: h.rule, Source: h.Record.Source, Line: h.line, Stream: h.Record.Stream, Recorded: h.Record.Severity, Parts: (*hitParts)(h),
 	}
 	switch {
-	case h.rule.Settings.Count > 0:
+	case h.rule.Settings.Counts():
 		s.Kind = KindThreshold
 	case h.Record.Source.IsEvent():
 		s.Kind = KindContainer

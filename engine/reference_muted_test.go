@@ -109,7 +109,7 @@ func (m *reference) heard(h *refHit) {
 			a.Last = max(a.Last, last)
 		}
 		w.hits = append(w.hits, h)
-		m.chain(h)
+		m.chain(h, true)
 		reported := *h
 		source := *h.source
 		source.Workload = w.workload
@@ -122,14 +122,14 @@ func (m *reference) heard(h *refHit) {
 		h.fate = ReasonExpected
 	}
 	w.hits = append(w.hits, h)
-	m.chain(h)
+	m.chain(h, true)
 	m.counts[h.rule.Name].Suppressed[h.fate]++
 }
 
 // about is a hit as silences and inhibitions see it, with the kind of the alert that it would make.
 func (h *refHit) about() refAbout {
 	kind := KindLog
-	if h.rule.Count > 0 {
+	if h.rule.Count > 0 || h.rule.Rate.Above != 0 || h.rule.Of != "" {
 		kind = KindThreshold
 	}
 	return refAbout{h.rule.Name, h.source, h.line, true, h.severity, kind, h.stream, h.rule}

@@ -49,6 +49,8 @@ type refHit struct {
 	fate     Reason // why it was suppressed, or refAlerted
 	reported bool   // an alert reported it
 	keptOn   bool   // it was suppressed by the cooldown, less than one after the hit before it that was
+
+	recent, usual, others int64 // that its rate or ratio compares
 }
 
 const refAlerted = NumReasons
@@ -66,6 +68,7 @@ type refAlert struct {
 	After                          int
 	Ended                          int64 // hits that all alerts of what ended report
 	Lasted                         int64 // how long that lasted
+	Hits, Usual, Others            int64 // that a rate or a ratio compares
 	Image                          string
 	ImageSince                     int64
 
@@ -89,6 +92,7 @@ type refKey struct {
 	waitFrom   int64       // what that is measured from
 	notBefore  int64       // after a restart: when that is reported at the earliest
 	incident   *refIncident
+	pace       *refPace
 }
 
 // refWindow is a window that began with the key's hit of a number, and how often windows doubled by then.
@@ -251,11 +255,15 @@ func refHappened(recorded, arrived int64) int64 {
 func (m *reference) hit(h *refHit) {
 	k := m.key(h)
 	k.hits = append(k.hits, h)
+	if h.rule.Rate.Below != 0 {
+		m.expected(k, h)
+		return
+	}
 	h.fate = m.fate(k, h)
 	switch h.fate {
 	case refAlerted:
-		a := refAlert{Kind: KindLog, Time: h.at, Count: 1, First: h.at, Last: h.at, Severity: h.severity}
-		if h.rule.Count > 0 {
+		a := refAlert{Kind: KindLog, Time: h.at, Count: 1, First: h.at, Last: h.at, Severity: h.severity, Hits: h.recent, Usual: h.usual, Others: h.others}
+		if h.rule.Count > 0 || h.rule.Rate.Above != 0 || h.rule.Of != "" {
 			a.Kind = KindThreshold
 		}
 		k.remembered = nil
@@ -273,16 +281,15 @@ func (m *reference) hit(h *refHit) {
 // fate goes through what may suppress a hit, in the order of the documentation.
 func (m *reference) fate(k *refKey, h *refHit) Reason {
 	ordered, answered := m.inOrder(h)
-	if ordered {
+	usual := m.measured(k, h)
+	if ordered && !usual {
 		if k.incident != nil {
 			k.incident.from, k.incident.putOff = h.arrived, 0
 		}
 		k.story = append(k.story, refMoment{h.at, h.arrived, k.window(), false})
 	}
 	known, counted := ordered && m.known(h), k.counted(h)
-	if ordered && !known && counted >= h.rule.Count {
-		defer m.chain(h)
-	}
+	defer m.chain(h, ordered && !known && !usual && counted >= h.rule.Count)
 	if h.rule.Without != "" {
 		if k.wait == nil && !answered && !h.rule.DryRun {
 			k.wait, k.waitFrom = h, h.arrived
@@ -295,7 +302,7 @@ func (m *reference) fate(k *refKey, h *refHit) Reason {
 	switch {
 	case !ordered:
 		return ReasonSequence
-	case counted < h.rule.Count:
+	case counted < h.rule.Count || usual:
 		return ReasonThreshold
 	case known:
 		return ReasonKnown
@@ -665,6 +672,9 @@ func (m *reference) time(now int64) {
 			if due := k.ends(); earlier(due, k.name) { // before a roll-up of that moment: it reports all of it
 				first, name, do = m.moment(due), k.name, func(at int64) { m.end(k, at, nil, at) }
 			}
+			if due := k.looks(); earlier(due, k.name) {
+				first, name, do = m.moment(due), k.name, func(at int64) { m.look(k, at) }
+			}
 			if due := k.due(); earlier(due, k.name) {
 				first, name, do = m.moment(due), k.name, func(at int64) { m.rollup(k, at) }
 			}
@@ -792,10 +802,11 @@ func refMasked(secret string) string {
 	return fmt.Sprintf("[redacted:code]#%x", h.Sum(nil)[:8])
 }
 
-// refChain is the hits of the other rule of a sequence with certain values, in the order of arrival.
+// refChain is the hits of the other rule of a sequence with certain values, in the order of arrival, or those that a ratio counts.
 type refChain struct {
-	name string
-	at   []int64
+	name  string
+	at    []int64
+	share refShare
 }
 
 // inOrder reports whether a hit comes after one of the other rule, or is of a rule that asks for none, and whether the other rule answered it already; one
@@ -823,10 +834,16 @@ func (m *reference) inOrder(h *refHit) (ordered, answered bool) {
 	return ordered || r.After == "", answered
 }
 
-// chain notes a hit for the rules whose sequence asks for it.
-func (m *reference) chain(h *refHit) {
+// chain notes a hit for the rules whose ratio asks for it, and, if it is a step, for those whose sequence does.
+func (m *reference) chain(h *refHit, step bool) {
 	for i := range m.settings.Rules {
 		r := &m.settings.Rules[i]
+		if r.Of == h.rule.Name {
+			m.shared(h, r, true)
+		}
+		if !step {
+			continue
+		}
 		if r.After != h.rule.Name && r.Without != h.rule.Name {
 			continue
 		}
@@ -886,6 +903,9 @@ func (m *reference) set(ns, now int64) {
 		}
 	}
 	for _, k := range m.keys {
+		if k.pace != nil {
+			k.pace.set(ns, now)
+		}
 		k.waitFrom += ns
 		if i := k.incident; i != nil {
 			i.from += ns
@@ -901,6 +921,7 @@ func (m *reference) set(ns, now int64) {
 		for i := range c.at {
 			c.at[i] = min(c.at[i], now)
 		}
+		c.share.set(ns)
 	}
 	m.looked, m.reloaded = min(m.looked, now), min(m.reloaded, now)
 	for _, k := range m.keys {
@@ -957,6 +978,9 @@ func (m *reference) restart(stopped, now int64) {
 	m.evicted = 0
 	for _, k := range m.keys {
 		k.notBefore = now + int64(5*time.Minute)
+		if p := k.pace; p != nil {
+			p.gap, p.resumed = p.gap+(now-stopped)/p.slice(), now
+		}
 		switch i, gap := k.incident, now-stopped; {
 		case i == nil:
 		case gap > int64(5*time.Minute):

@@ -383,7 +383,7 @@ func TestSequencesAreChecked(t *testing.T) {
 		{func(r *RuleSettings) {
 			r.After, r.Without, r.Escalate = "", "other", []Escalation{{After: time.Minute, Severity: SeverityError}}
 		}, "escalate"},
-		{func(r *RuleSettings) { r.After = "" }, "must be set together with count, after or without"},
+		{func(r *RuleSettings) { r.After = "" }, "must be set together with count, rate, ratio, after or without"},
 	} {
 		rule := RuleSettings{Name: "r", Pattern: `(?P<x>a)`, After: "other", Within: time.Minute, By: []string{"capture.x", "field.a.b", "host"}}
 		c.change(&rule)

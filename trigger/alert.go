@@ -55,6 +55,8 @@ type Alert struct {
 	Source     Source            `json:"source"`
 	Image      *Image            `json:"image,omitempty"`  // nil: it is not known when the image appeared
 	Deploy     *Deploy           `json:"deploy,omitempty"` // of kind deploy
+	Rate       *Rate             `json:"rate,omitempty"`   // of a rule with rate
+	Ratio      *Ratio            `json:"ratio,omitempty"`  // of a rule with ratio
 	Suppressed Suppressed        `json:"suppressed"`
 	Context    *Context          `json:"context,omitempty"`
 	Resolves   bool              `json:"resolves,omitempty"` // an alert of kind resolved with the same key will follow
@@ -113,6 +115,22 @@ type Deploy struct {
 	More    int    `json:"more"`
 	Less    int    `json:"less"`
 	Gone    int    `json:"gone"`
+}
+
+// Rate compares the recent hits of a key with what is usual for it.
+type Rate struct {
+	Hits   int64   `json:"hits"`
+	Usual  float64 `json:"usual"` // hits in as much time, to a thousandth
+	Within int64   `json:"within_seconds"`
+}
+
+// Ratio compares the recent hits of a rule with those of another one.
+type Ratio struct {
+	Hits    int64   `json:"hits"`
+	Of      string  `json:"of"` // the other rule
+	OfHits  int64   `json:"of_hits"`
+	Percent float64 `json:"percent"` // to a hundredth
+	Within  int64   `json:"within_seconds"`
 }
 
 // Suppressed counts the hits that were suppressed since the last alert of the same key.

@@ -64,6 +64,8 @@ type Alert struct {
 	Resolves  bool
 	Incident  *Incident
 	Triggers  []string
+	Rate      *Rate            // what the rule's rate compares; nil: nothing
+	Ratio     *Ratio           // and what its ratio does
 	Exception *trace.Exception // of the stack trace that the line holds, masked; nil: it holds none
 	// Before and After are the lines around the hit, oldest first: valid UTF-8, each at most 1 KiB and a mark that it was cut.
 	Before, After []string

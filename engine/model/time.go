@@ -31,6 +31,11 @@ func (a *Alert) WithLateness(late int64) {
 		return
 	}
 	a.Late = late
-	note := " (" + Roughly(late) + " late)"
-	a.Summary = safetext.Cut(a.Summary, MaxSummary-len(note)) + note
+	a.note(Roughly(late) + " late")
+}
+
+// note adds a text in parentheses to the summary.
+func (a *Alert) note(text string) {
+	text = " (" + text + ")"
+	a.Summary = safetext.Cut(a.Summary, MaxSummary-len(text)) + text
 }

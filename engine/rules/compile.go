@@ -158,7 +158,7 @@ func (c *ruleCompiler) compile(id string, s RuleSettings) (*Rule, error) {
 		r.Grouped = r.Grouped || part.Kind == KeyTemplate
 		r.By = append(r.By, part)
 	}
-	if s.After != "" || s.Without != "" {
+	if s.Related() != "" {
 		for _, word := range s.By {
 			r.Sequence = append(r.Sequence, parseKeyPart(word))
 		}

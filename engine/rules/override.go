@@ -21,11 +21,11 @@ func (o *Override) Apply(rule RuleSettings) RuleSettings {
 	return rule
 }
 
-// Validate returns a fault for each setting that cannot differ between workloads: the two rules of a sequence may hit in two workloads, and a key of the fleet
-// may hold hits of several.
-func (o *Override) Validate() (out []setting.Fault) {
+// Validate returns a fault for each setting that cannot differ between workloads: the two rules of a sequence or a ratio may hit in two workloads, and a key
+// of the fleet may hold hits of several.
+func (o *Override) Validate(rule *RuleSettings) (out []setting.Fault) {
 	for _, key := range o.Keys {
-		if key == "after" || key == "without" || key == "by" || key == "scope" {
+		if key == "after" || key == "without" || key == "by" || key == "of" || key == "scope" || key == "within" && rule.Ratio.IsSet() {
 			out = append(out, setting.Fault{
 				Field: key, Code: setting.Conflict, Message: "must not differ between workloads", Hint: "write a rule of the workload's own",
 			})

@@ -33,8 +33,8 @@ type Rule struct {
 	By             []KeyPart // of the key; of a rule with without: of its sequence
 	KeyForm        string    // the names of these parts
 	Distinct       *KeyPart  // whose different values a threshold counts; nil: every hit
-	Sequence       []KeyPart // what the hits of its sequence have in common
-	Followers      []*Rule   // rules whose sequence has hits of this one as its other part
+	Sequence       []KeyPart // what the hits of its sequence or ratio have in common
+	Followers      []*Rule   // rules whose sequence or ratio asks for hits of this one
 	Captured       bool      // a key part, or distinct, needs the captures
 	Grouped        bool      // a key part is the template
 	Templated      bool      // a key part is the template, the rule asks for new ones, or it counts them for deploys

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/rate"
 	"github.com/tinyforge/fluentbit-trigger/engine/redact"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
@@ -65,7 +66,7 @@ type RuleSettings struct {
 	Rollup bool `toml:"rollup"`
 	// Alerts only when this many hits of a key came within the time set by within. Suppressed hits count, too. An alert restarts the count.
 	Count int `toml:"count"`
-	// The time span for count, after or without.
+	// The time span for count, rate, ratio, after or without.
 	Within time.Duration `toml:"within"`
 	// Counts different values only: capture.NAME or field.PATH.
 	Distinct string `toml:"distinct"`
@@ -86,9 +87,18 @@ type RuleSettings struct {
 	// The name of another rule. Alerts if that rule is not hit within the time set by within after a hit of this rule, with the same values of by.
 	// Hits make no other alerts.
 	Without string `toml:"without"`
-	// The values that must be equal in both hits of a sequence: container, workload, host, stream, tag, capture.NAME and field.PATH. Each rule takes
-	// them from the record that it matched. A hit that lacks one of the captures or fields belongs to no sequence.
+	// The values that must be equal in both hits of a sequence, and in all hits that ratio counts: container, workload, host, stream, tag, capture.NAME and field.PATH. Each rule takes
+	// them from the record that it matched. A hit that lacks one of the captures or fields belongs to no sequence and no ratio.
 	By []string `toml:"by"`
+	// Compares how often a key is hit within the time set by within with how often that is usual for it, as in { above = "3x", than = "1h", at_least = 20 }
+	// or { below = "0.2x", than = "1d", at_least = 20 }.
+	Rate rate.Settings `toml:"rate"`
+	// Alerts only when the hits of this rule are such a share of those of another rule, set by of, within the time set by within, as in ">5%" or ">=50%".
+	Ratio rate.Ratio `toml:"ratio"`
+	// The name of the other rule of ratio. Both count with the same values of by.
+	Of string `toml:"of"`
+	// How many hits of the other rule there must be for ratio.
+	AtLeast int `toml:"at_least"`
 	// Alerts only if the line's template was not seen in the workload for this long. With "image": only if it was not seen there before the current
 	// image appeared, so that errors of a new deploy alert. For the first image of a workload, the first line of each template alerts.
 	FirstSeen FirstSeen `toml:"first_seen"`
@@ -246,6 +256,12 @@ func (r *RuleSettings) Other() string { return cmp.Or(r.After, r.Without) }
 
 // Resolves reports whether the alerts of a key open an incident, whose end is an alert, too.
 func (r *RuleSettings) Resolves() bool { return r.Resolve > 0 || r.ResolveOn != "" }
+
+// Related returns the name of the rule whose hits this one asks about, in a sequence or a ratio; "" where it asks about none.
+func (r *RuleSettings) Related() string { return cmp.Or(r.After, r.Without, r.Of) }
+
+// Counts reports whether alerts of hits are of kind threshold: enough hits came.
+func (r *RuleSettings) Counts() bool { return r.Count > 0 || r.Rate.Above != 0 || r.Ratio.IsSet() }
 
 // Unlimited reports whether there is no bucket.
 func (b *Bucket) Unlimited() bool { return b.Rate.Count <= 0 || b.Rate.Per <= 0 }

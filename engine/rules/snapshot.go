@@ -42,7 +42,7 @@ type Snapshot struct {
 	ByPrefilter [][]*Rule      // id in set → rules that it leads
 	always      []*Rule        // rules without a lead
 	Inhibits    []*Inhibit
-	followers   map[string][]*Rule // by the name of the other rule: those whose sequence asks for its hits
+	followers   map[string][]*Rule // by the name of the other rule: those whose sequence or ratio asks for its hits
 	Redactor    *redact.Redactor   // masks secrets in alerts; nil: none
 
 	workloads atomic.Pointer[sync.Map] // workload name → *effective
@@ -133,7 +133,7 @@ func (n *Snapshot) keepValid(s Settings) {
 			if !ok {
 				continue
 			}
-			if errs := o.Validate(); len(errs) > 0 {
+			if errs := o.Validate(&base); len(errs) > 0 {
 				n.broken = append(n.broken, RuleError{ID: ownID(o.Rule, w.Match), Errors: errs})
 				continue
 			}
@@ -182,11 +182,11 @@ func (n *Snapshot) addRule(id string, s RuleSettings) error {
 	return nil
 }
 
-// link gives each rule those whose sequence has its hits as the other part.
+// link gives each rule those whose sequence or ratio asks for its hits.
 func (n *Snapshot) link() {
 	n.followers = map[string][]*Rule{}
 	for _, r := range n.Rules {
-		if other := r.Settings.Other(); other != "" {
+		if other := r.Settings.Related(); other != "" {
 			n.followers[other] = append(n.followers[other], r)
 		}
 	}

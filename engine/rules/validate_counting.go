@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/rate"
 	"github.com/tinyforge/fluentbit-trigger/internal/glob"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
@@ -19,11 +20,16 @@ const (
 	minAbsent        = time.Second
 	maxEscalations   = 10
 	maxSequenceParts = 8 // of by
+	minRateWithin    = time.Minute
+	maxThan          = 31 * 24 * time.Hour
+	maxAtLeast       = 1_000_000_000
 )
 
 // counting checks thresholds, absence, new templates and escalations, each by itself and beside the others.
 func (p *checks) counting(r *RuleSettings) {
 	p.threshold(r)
+	p.rate(r)
+	p.ratio(r)
 	p.sequence(r)
 	p.absence(r)
 	if r.FirstSeen != FirstSeenImage {
@@ -60,6 +66,7 @@ func ScopeFaults(r *RuleSettings) []setting.Fault {
 		set bool
 	}{
 		{"count", r.Count != 0}, {"resolve", r.Resolve != 0}, {"resolve_on", r.ResolveOn != ""}, {"cooldown_max", r.CooldownMax != 0}, {"absent", r.Absent != 0}, {"after", r.After != ""}, {"without", r.Without != ""},
+		{"rate", r.Rate.IsSet()}, {"ratio", r.Ratio.IsSet()},
 		{"first_seen", r.FirstSeen != 0}, {"escalate", len(r.Escalate) > 0}, {"context.after", r.Context.After > 0},
 	} {
 		if one.set {
@@ -85,8 +92,8 @@ func (p *checks) threshold(r *RuleSettings) {
 	switch {
 	case r.Count != 0 && r.Within == 0:
 		p.Conflict("within", "", "count", "must be set together with count", both)
-	case r.Count == 0 && r.Within != 0 && r.Other() == "":
-		p.Conflict("within", setting.FormatDuration(r.Within), "count", "must be set together with count, after or without", both)
+	case r.Count == 0 && r.Within != 0 && r.Related() == "" && !r.Ratio.IsSet() && r.Rate == (rate.Settings{}):
+		p.Conflict("within", setting.FormatDuration(r.Within), "count", "must be set together with count, rate, ratio, after or without", both)
 	}
 	if r.Distinct == "" {
 		return
@@ -99,12 +106,121 @@ func (p *checks) threshold(r *RuleSettings) {
 	}
 }
 
+// rate checks the comparison of a key with its past.
+func (p *checks) rate(r *RuleSettings) {
+	set := &r.Rate
+	if *set == (rate.Settings{}) {
+		return
+	}
+	const form = `as in rate = { above = "3x", than = "1h", at_least = 20 }`
+	switch {
+	case !set.IsSet():
+		p.Required("rate.above", "or below, "+form)
+	case set.Above != 0 && set.Below != 0:
+		p.Excludes("rate.below", set.Below.String(), "rate.above", "hits of a rule with below make no alerts: write two rules")
+	case set.Above != 0 && set.Above < rate.Unit:
+		p.OutOfRange("rate.above", set.Above.String(), "must be at least 1x", "usual lines would alert")
+	case set.Below >= rate.Unit:
+		p.OutOfRange("rate.below", set.Below.String(), "must be below 1x", "usual lines would alert half of the time")
+	}
+	switch {
+	case r.Within == 0:
+		p.Conflict("within", "", "rate", "must be set together with rate", `as in within = "5m"`)
+	case set.Than == 0:
+		p.Required("rate.than", form)
+	default:
+		p.rateWithin(r, "rate")
+		if set.Than < 2*r.Within || set.Than > maxThan {
+			p.OutOfRange("rate.than", setting.FormatDuration(set.Than),
+				fmt.Sprintf("must be at least twice within, %s, and at most %s", setting.FormatDuration(r.Within), setting.FormatDuration(maxThan)), "")
+		}
+	}
+	p.atLeast("rate.at_least", set.AtLeast, form)
+	p.countsAlone(r, "rate", "")
+	switch {
+	case r.Other() != "":
+		p.Excludes("rate", "", p.sequenceKey(r), "write two rules: the other one may name this one")
+	case set.Below == 0:
+	case len(r.Escalate) > 0:
+		p.Excludes("escalate", "", "rate.below", "write a second rule with a smaller factor and a graver severity")
+	case r.Context != (Context{}):
+		p.Excludes("context", "", "rate.below", "time makes the alert, and keeps no lines")
+	case r.Deploy:
+		p.Excludes("deploy", "", "rate.below", "hits of this rule are what is to be expected: write two rules")
+	}
+}
+
+// rateWithin checks the time span of rate and ratio, which the validation of thresholds has bounded above.
+func (p *checks) rateWithin(r *RuleSettings, with string) {
+	if r.Within < minRateWithin {
+		p.OutOfRange("within", setting.FormatDuration(r.Within), "must be at least "+setting.FormatDuration(minRateWithin)+" with "+with, "")
+	}
+}
+
+func (p *checks) atLeast(field string, n int, form string) {
+	if n == 0 {
+		p.Required(field, form)
+		return
+	}
+	setting.Between(&p.Faults, field, n, 1, maxAtLeast)
+}
+
+// countsAlone refuses other settings that count.
+func (p *checks) countsAlone(r *RuleSettings, field, value string) {
+	switch {
+	case r.Count != 0:
+		p.Excludes(field, value, "count", "a rule counts in one way: write two rules")
+	case r.Absent > 0:
+		p.Excludes(field, value, "absent", "a rule waits for lines or counts them: write two rules")
+	case r.FirstSeen != 0:
+		p.Excludes(field, value, "first_seen", "a template is new once, and this asks for several hits")
+	}
+}
+
+// ratio checks the comparison with the hits of another rule.
+func (p *checks) ratio(r *RuleSettings) {
+	if !r.Ratio.IsSet() {
+		if r.Of != "" {
+			p.Needs("of", r.Of, "ratio")
+		}
+		if r.AtLeast != 0 {
+			p.Conflict("at_least", fmt.Sprint(r.AtLeast), "ratio", "must be set together with ratio", "that of a rate is rate.at_least")
+		}
+		return
+	}
+	const form = `as in ratio = ">5%", of = "requests", within = "5m", at_least = 100`
+	switch {
+	case r.Of == "":
+		p.Required("of", "the name of another rule, "+form)
+	case r.Of == r.Name:
+		p.Add("of", r.Of, "must be the name of another rule", "")
+	}
+	if r.Within == 0 {
+		p.Conflict("within", "", "ratio", "must be set together with ratio", form)
+	} else {
+		p.rateWithin(r, "ratio")
+	}
+	p.atLeast("at_least", r.AtLeast, form)
+	p.countsAlone(r, "ratio", r.Ratio.String())
+	switch {
+	case r.Rate.IsSet():
+		p.Excludes("ratio", r.Ratio.String(), "rate", "a rule counts in one way: write two rules")
+	case r.Other() != "":
+		p.Excludes("ratio", r.Ratio.String(), p.sequenceKey(r), "write two rules: the other one may name this one")
+	}
+	p.by(r)
+}
+
+func (p *checks) sequenceKey(r *RuleSettings) string {
+	if r.After != "" {
+		return "after"
+	}
+	return "without"
+}
+
 // sequence checks after, without and by.
 func (p *checks) sequence(r *RuleSettings) {
-	other, key := r.Other(), "after"
-	if r.After == "" {
-		key = "without"
-	}
+	other, key := r.Other(), p.sequenceKey(r)
 	if other == "" {
 		return
 	}
@@ -130,6 +246,11 @@ func (p *checks) sequence(r *RuleSettings) {
 	case r.Context != (Context{}):
 		p.Excludes(key, other, "context", "time makes the alert, and keeps no lines")
 	}
+	p.by(r)
+}
+
+// by checks what the hits of a sequence or a ratio have in common.
+func (p *checks) by(r *RuleSettings) {
 	p.Length("by", len(r.By), maxSequenceParts, "parts")
 	for _, word := range r.By {
 		if !slices.Contains(sequenceWords, word) && !p.value(r, "by", word) {
@@ -181,6 +302,9 @@ func (p *checks) resolve(r *RuleSettings) {
 		}
 		if one.set && r.Without != "" {
 			p.Excludes(one.field, "", "without", "hits of a rule that waits for another one make no alerts that could go on")
+		}
+		if one.set && r.Rate.Below != 0 {
+			p.Excludes(one.field, "", "rate.below", "the end of a key that went quiet is sent by itself")
 		}
 	}
 }

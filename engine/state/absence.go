@@ -2,9 +2,12 @@ package state
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/rate"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 	"github.com/tinyforge/fluentbit-trigger/engine/state/deadline"
 )
@@ -153,4 +156,149 @@ func (t *absenceTimer) absence(r *rules.Rule, at int64) model.Alert {
 	}
 	a.Summary = model.OneLine(what, model.MaxSummary) // and no message: there is no line
 	return a
+}
+
+// measure counts a hit of a rule with rate, and notes in it how often its key is hit, and whether that is usual.
+func (s *keyState) measure(h *HitContext, now int64) {
+	set := &h.Rule.Settings
+	switch {
+	case set.Ratio.IsSet(): // the hit lacks a value that both rules must have
+		h.usual = true
+		fallthrough
+	case !set.Rate.IsSet():
+		s.pace = nil
+		return
+	case h.Overflow: // of all templates that are too many: they have no past
+		h.usual, s.pace = true, nil
+		return
+	}
+	if s.pace == nil {
+		s.pace = &pace{}
+	}
+	p := s.pace
+	if !p.Fits(int64(set.Within), int64(set.Rate.Than)) {
+		// The clock of the hit that begins it counts: that of a later hit before would make the key look late.
+		p.Pace, p.gap, p.last = rate.New(int64(set.Within), int64(set.Rate.Than), h.At), 0, 0
+	}
+	if p.gap != 0 && h.At >= p.resumed {
+		p.Shift(p.gap)
+	}
+	p.gap = 0
+	recent := p.Note(h.At)
+	if h.At >= p.last {
+		p.last, p.behind = h.At, now-h.At
+	}
+	if set.Rate.Below == 0 {
+		p.source, p.quiet, p.sent, p.triggers, p.until = nil, false, false, nil, 0
+	}
+	h.Decision.Hits, h.Decision.Usual = p.Hits(), p.Usual()
+	h.usual = !recent || !p.Learned() || h.Decision.Hits < int64(set.Rate.AtLeast) || !p.Exceeds(int64(set.Rate.Above))
+}
+
+// lookAt decides whether a key is quiet when its time has come, puts that into effect, and returns the alert.
+func (s *keyState) lookAt(r *rules.Rule, at int64, m *muting) (a model.Alert, out dueOutcome) {
+	p, set := s.pace, &r.Settings.Rate
+	if p.gap != 0 { // no line of the time in between was read
+		p.Shift(p.gap)
+		p.gap = 0
+	}
+	over := p.WholeSlices(at-p.behind) - 1 // the latest slice that is over
+	p.Advance(over)
+	usual := p.Usual()
+	short := p.Learned() && usual >= rate.Unit*int64(set.AtLeast) && p.FallsShort(int64(set.Below))
+	if short {
+		a = s.quiet(r, &model.Rate{Hits: p.Hits(), Usual: float64(usual) / rate.Unit, Within: int64(r.Settings.Within)}, at)
+	}
+	p.Advance(over + 1) // which is looked at next
+	fell := p.End(over)
+	switch {
+	case !short:
+		return a, notDue
+	case m.mutes(subjectOf(r, &a), at):
+		p.until = at + int64(maxProlonged)
+		return a, delayed
+	case r.Settings.DryRun:
+		p.quiet, p.fell = true, fell
+		return a, unsent
+	}
+	p.quiet, p.sent, p.fell = true, true, fell
+	s.unreported = unreported{}
+	return a, sendable
+}
+
+// quiet is the alert about a key of which fewer hits came than usual.
+func (s *keyState) quiet(r *rules.Rule, compared *model.Rate, at int64) model.Alert {
+	p, u := s.pace, &s.unreported
+	a := model.Alert{
+		Kind: model.KindAbsence, RuleID: r.ID, Rule: r.Settings.Name, Severity: r.AbsenceSeverity(), Time: at, First: p.last, Last: p.last, Source: p.source,
+		Suppressed: u.suppressed, Since: u.first, Labels: r.AbsenceLabels(p.source.Workload), Runbook: r.Settings.Runbook, Resolves: true,
+		Due: s.lastHit + int64(r.Settings.Within), Key: s.key, Rate: compared,
+	}
+	if !slices.ContainsFunc(r.By, func(part rules.KeyPart) bool { return part.Kind == rules.KeyContainer }) { // it is about all containers of the key
+		a.Source = &model.Source{Kind: r.Kind(), Workload: p.source.Workload, Host: p.source.Host, Tag: p.source.Tag}
+	}
+	where := ""
+	if p.source.Workload != "" {
+		where = " in " + p.source.Workload
+	}
+	if values := keyValues(r, s.key); len(values) > 0 {
+		where += " (" + strings.Join(values, ", ") + ")"
+	}
+	lines := "lines"
+	if r.Kind() == model.SourceContainer {
+		lines = "events"
+	}
+	a.Summary = model.OneLine(fmt.Sprintf("fewer %s of %s%s than usual", lines, r.Settings.Name, where), model.MaxSummary)
+	a.WithComparison()
+	return a
+}
+
+// keyValues returns the parts of a key that the source of an alert does not say.
+func keyValues(r *rules.Rule, key string) (values []string) {
+	parts := KeyParts([]byte(key))
+	for i, part := range r.By { // they are the last parts
+		if part.Kind > rules.KeyHost && len(parts) >= len(r.By) {
+			values = append(values, parts[len(parts)-len(r.By)+i])
+		}
+	}
+	return values
+}
+
+// decideUsual returns the outcome of a hit of a rule with below, which is counted already: it is expected, or ends the time in which the key was quiet. The
+// end of what was sent is sent, as that of an absence. It has no side effects.
+func decideUsual(s *keyState, h *HitContext, now int64) (d Decision) {
+	p, set := s.pace, &h.Rule.Settings
+	d = h.Decision
+	d.At, d.Late, d.Reason = h.At, now-h.At, model.ReasonExpected
+	// Half way between what is too few and what is usual, so that a key at the edge does not alert again and again.
+	if p == nil || !p.quiet || p.FallsShort((int64(set.Rate.Below)+rate.Unit)/2) {
+		return d
+	}
+	d.Ends = true
+	switch {
+	case p.sent:
+		u := &s.unreported
+		d.Alert, d.Kind, d.AbsentFor, d.Workload = true, model.KindResolved, max(h.At-p.fell, 1), h.Source.Workload
+		d.Suppressed, d.Since, d.Last, d.Triggers = u.suppressed, u.first, max(u.last, p.last), p.triggers
+	case set.DryRun: // its end would be sent
+		d.Reason = model.ReasonDryRun
+	}
+	return d
+}
+
+// commitUsual puts the decision about a hit of a rule with below into effect.
+func (s *keyState) commitUsual(h *HitContext, now int64) {
+	s.lastHit, s.count = now, slidingCount{}
+	p, d := s.pace, &h.Decision
+	if p != nil {
+		p.source = h.Source
+		if d.Ends {
+			p.quiet, p.sent, p.triggers, p.until = false, false, nil, 0
+		}
+	}
+	if d.Alert {
+		s.unreported = unreported{}
+		return
+	}
+	s.unreported.add(d.Reason, h.At)
 }

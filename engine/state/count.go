@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sort"
 
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/rate"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 )
 
@@ -129,4 +131,60 @@ func (c *slidingCount) clampFuture(now int64) {
 	for i := len(c.marks); i > 0 && c.marks[i-1].at > now; i-- {
 		c.marks[i-1].at = now
 	}
+}
+
+// pace is how often a key is hit whose rule has rate. With below it may go quiet, which is an alert of its own.
+type pace struct {
+	rate.Pace
+	behind  int64 // by how much the latest hit arrived later than it happened: the records' clock is as far behind
+	last    int64 // when the latest hit happened
+	gap     int64 // slices in which the program did not run, which do not count unless lines of them are read
+	resumed int64 // when it ran again
+
+	source   *model.Source // of the last hit, with below; nil: without
+	quiet    bool          // too few hits came
+	fell     int64         // from when on it was quiet, by the records' clock
+	sent     bool          // and an alert reported that
+	triggers []string      // that sent it; nil: unknown
+	until    int64         // a quiet key is not reported before
+}
+
+func (p *pace) clone() *pace {
+	if p == nil {
+		return nil
+	}
+	c := *p
+	return &c
+}
+
+// skip moves the past along with a clock that moved by so many ns that did not pass.
+func (p *pace) skip(ns, now int64) {
+	p.Shift(p.WholeSlices(ns))
+	p.last, p.fell, p.resumed = min(p.last, now), min(p.fell, now), min(p.resumed, now)
+	if p.until != 0 {
+		p.until = min(p.until+ns, now+int64(maxProlonged))
+	}
+}
+
+// resume goes on after a stop. Nobody knows how many hits came meanwhile until lines of that time are read.
+func (p *pace) resume(now, stopped int64) {
+	if ahead := p.WholeSlices(now) - p.Head; ahead < 0 { // the clock was set back
+		p.Shift(ahead)
+	}
+	p.last, p.fell = min(p.last, now), min(p.fell, now)
+	if stopped != 0 && now > stopped {
+		p.gap, p.resumed = p.gap+p.WholeSlices(now-stopped), now
+	}
+}
+
+// looks returns when a key whose rule has below is next looked at: at the end of a slice by the records' clock. 0: nothing can go quiet, as things are.
+func (p *pace) looks(r *rules.Rule, notBefore int64) int64 {
+	if p == nil || r == nil || r.Settings.Rate.Below == 0 || p.quiet || p.source == nil || !p.Fits(int64(r.Settings.Within), int64(r.Settings.Rate.Than)) {
+		return 0
+	}
+	// Without recent hits, what is usual only falls.
+	if p.Learned() && p.Hits() == 0 && p.Usual() < rate.Unit*int64(r.Settings.Rate.AtLeast) {
+		return 0
+	}
+	return max(p.End(max(p.Head, p.LearnedIn()))+p.gap*p.Slice+p.behind, p.until, notBefore)
 }

@@ -32,7 +32,7 @@ type transition struct {
 func decide(r *rules.Rule, s *keyState, h *HitContext, b *tokens, now int64) (next transition, v verdict) {
 	set := &r.Settings
 	next.window, next.episode = s.window, s.episode
-	if h.inOrder { // a hit out of a sequence does not belong to the episode
+	if h.inOrder && !h.usual { // a hit out of a sequence does not belong to the episode, nor does a usual one
 		next.episode.observe(r, h.At, now)
 	}
 	if set.Count > 0 {
@@ -46,7 +46,7 @@ func decide(r *rules.Rule, s *keyState, h *HitContext, b *tokens, now int64) (ne
 	case !h.inOrder:
 		v.reason = model.ReasonSequence
 	// The hits of an overflow key are of different templates, so neither threshold nor cooldown may suppress them.
-	case v.counted < set.Count && !h.Overflow:
+	case v.counted < set.Count && !h.Overflow, h.usual:
 		v.reason = model.ReasonThreshold
 	case h.known:
 		v.reason = model.ReasonKnown
@@ -74,15 +74,15 @@ func (s *keyState) commit(h *HitContext, next *transition, v *verdict, b *tokens
 	d.At, d.Late, d.Counted, d.Alert, d.Reason = h.At, now-h.At, v.counted, v.alert, v.reason
 	if v.alert {
 		d.Severity = v.severity
-		if h.Rule.Settings.Count > 0 {
+		if h.Rule.Settings.Counts() {
 			d.Kind = model.KindThreshold
 		}
 		// The alert reports the suppressed hits, so they are read before apply resets them.
 		d.Suppressed, d.Since, d.Last = s.unreported.suppressed, s.unreported.first, s.unreported.last
 	}
 	s.lastHit = now
-	if h.inOrder {
-		// A hit out of a sequence is no sign that the incident goes on.
+	if h.inOrder && !h.usual {
+		// A hit out of a sequence is no sign that the incident goes on, nor is a usual one.
 		s.incident.onHit(now)
 	}
 	if set := &h.Rule.Settings; set.Count > 0 {

@@ -1,12 +1,14 @@
 package state
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 	"github.com/tinyforge/fluentbit-trigger/engine/mute"
+	"github.com/tinyforge/fluentbit-trigger/engine/rate"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 	"github.com/tinyforge/fluentbit-trigger/engine/state/deadline"
 )
@@ -89,14 +91,26 @@ func (d *Draft) copySteps(id SequenceID) {
 	}
 }
 
-// step notes a hit in the sequences of other rules.
-func (d *Draft) step(h *HitContext) {
+// stepsOf returns the hits of the other rule of a sequence or a ratio, which may be new.
+func (d *Draft) stepsOf(id SequenceID) *steps {
+	if d.sequences[id] == nil {
+		d.sequences[id] = &steps{}
+	}
+	return d.sequences[id]
+}
+
+// step notes a hit in the sequences and ratios of other rules.
+func (d *Draft) step(h *HitContext, happened bool) {
 	for i := range h.Steps {
 		one := &h.Steps[i]
-		if d.sequences[one.ID] == nil {
-			d.sequences[one.ID] = &steps{}
+		if one.Within != 0 {
+			d.stepsOf(one.ID).shared().Note(one.Within, h.At, true)
+			continue
 		}
-		d.sequences[one.ID].add(h.At)
+		if !happened {
+			continue
+		}
+		d.stepsOf(one.ID).add(h.At)
 		if s := d.keys[one.Key]; one.Ends && s != nil && s.answer(h.At) {
 			d.due.Set(&s.timer, 0)
 		}
@@ -167,6 +181,13 @@ func (d *Draft) keyDue(s *keyState, at, now int64) {
 		}
 		return
 	}
+	if looks := s.pace.looks(r, s.notBefore); looks != 0 && looks <= at {
+		if a, out := s.lookAt(r, at, d.muting()); out == sendable {
+			d.muting().observe(subjectOf(r, &a), at, false)
+		}
+		d.due.Set(&s.timer, s.deadline(r))
+		return
+	}
 	shown := s.unreported.sample
 	if shown == nil || shown.text == nil { // a worker is rendering it: its roll-up is for later
 		d.due.Set(&s.timer, 0)
@@ -207,13 +228,22 @@ func (d *Draft) Evaluate(h *HitContext, now int64) {
 		h.Decision = decideExpected(h.Rule, t, h, now)
 		t.commit(h, now)
 		d.due.Set(&t.timer, t.deadline(h.Rule))
-		d.step(h)
+		d.step(h, true)
 		return
 	}
 	s := d.keys[string(h.Key)]
 	if s == nil {
 		s = newKeyState(string(h.Key))
 		d.keys[s.key] = s
+	}
+	if h.Rule.Settings.Rate.Below != 0 {
+		s.clampFuture(now)
+		s.measure(h, now)
+		h.Decision = decideUsual(s, h, now)
+		s.commitUsual(h, now)
+		d.due.Set(&s.timer, s.deadline(rollupRule(d.rules, s, h)))
+		d.step(h, true)
+		return
 	}
 	h.order(d.sequences[h.Sequence], now)
 	if h.Rule.Settings.FirstSeen != 0 && h.inOrder {
@@ -226,14 +256,17 @@ func (d *Draft) Evaluate(h *HitContext, now int64) {
 			t.observe(h)
 		}
 	}
+	if h.Rule.Settings.Ratio.IsSet() && h.Sequenced {
+		h.compare(d.stepsOf(h.Sequence), now)
+	} else {
+		s.measure(h, now)
+	}
 	b := d.tokens(h.Container)
 	s.clampFuture(now)
 	next, v := decide(h.Rule, s, h, &b, now)
 	s.commit(h, &next, &v, &b, now)
 	d.due.Set(&s.timer, s.deadline(rollupRule(d.rules, s, h)))
-	if h.happened() {
-		d.step(h)
-	}
+	d.step(h, h.happened())
 }
 
 // End ends the incidents that a line ends, with all that was due done, and returns how many they are.
@@ -322,9 +355,81 @@ type Preview struct {
 	Without         string    `json:"without,omitempty"`         // the rule that is waited for after a hit
 	OtherHit        time.Time `json:"other_hit,omitzero"`        // when that rule was last hit with the same values
 
+	Rate  *RatePreview  `json:"rate,omitempty"`  // what the rule's rate compares
+	Ratio *RatioPreview `json:"ratio,omitempty"` // and what its ratio does
+
 	// Waits: the rule waits for lines, of the workload that Key names, or of all together. Cooldown and bucket play no part.
 	Waits   bool      `json:"waits,omitempty"`
 	LastHit time.Time `json:"last_hit,omitzero"` // that it waits for
+}
+
+// RatePreview says what the rate of a rule compares, the hit included.
+type RatePreview struct {
+	Hits      int64     `json:"hits"`                // recent ones of the key
+	Usual     float64   `json:"usual"`               // in as much time
+	Within    float64   `json:"within_seconds"`      // how much
+	Above     string    `json:"above,omitempty"`     // the factor, as the configuration writes it
+	Below     string    `json:"below,omitempty"`     // or this one
+	AtLeast   int       `json:"at_least"`            // hits, or with below usual ones
+	LearnedAt time.Time `json:"learned_at,omitzero"` // the key does not alert before; zero: it does
+	Quiet     bool      `json:"quiet,omitempty"`     // with below: too few hits came
+}
+
+// RatioPreview says what the ratio of a rule compares, the hit included.
+type RatioPreview struct {
+	Hits    int64   `json:"hits"`           // recent ones with the hit's values of by
+	Of      string  `json:"of"`             // the other rule
+	OfHits  int64   `json:"of_hits"`        // its recent hits with the same values
+	Percent float64 `json:"percent"`        // the share
+	Within  float64 `json:"within_seconds"` // how recent
+	Above   string  `json:"above"`          // the share to alert for, as the configuration writes it
+	AtLeast int     `json:"at_least"`       // hits of the other rule
+}
+
+// String returns the comparison in words, and what the rule asks for.
+func (r *RatePreview) String() string {
+	compared := model.Rate{Hits: r.Hits, Usual: r.Usual, Within: int64(r.Within * float64(time.Second))}
+	wants := fmt.Sprintf("alerts above %s, with at least %d", r.Above, r.AtLeast)
+	if r.Below != "" {
+		wants = fmt.Sprintf("alerts below %s, if at least %d are usual", r.Below, r.AtLeast)
+	}
+	switch {
+	case !r.LearnedAt.IsZero():
+		wants += ", and not before " + r.LearnedAt.Format(time.RFC3339) + ", when enough of the past is known"
+	case r.Quiet:
+		wants += ", as it did"
+	}
+	return compared.String() + "; " + wants
+}
+
+// String returns the comparison in words, and what the rule asks for.
+func (r *RatioPreview) String() string {
+	compared := model.Ratio{Hits: r.Hits, Of: r.Of, OfHits: r.OfHits, Within: int64(r.Within * float64(time.Second))}
+	return fmt.Sprintf("%s, which has %d; alerts for %s, if it has at least %d", compared.String(), r.OfHits, r.Above, r.AtLeast)
+}
+
+// Compared describes what the rate or ratio of a hit's rule compares, after the hit was evaluated; nil where it has none.
+func (d *Draft) Compared(h *HitContext) (*RatePreview, *RatioPreview) {
+	set := &h.Rule.Settings
+	if set.Ratio.IsSet() {
+		r := model.Ratio{Hits: h.Decision.Hits, OfHits: h.Decision.Others}
+		return nil, &RatioPreview{
+			Hits: r.Hits, Of: set.Of, OfHits: r.OfHits, Percent: r.Percent(), Within: set.Within.Seconds(), Above: set.Ratio.String(), AtLeast: set.AtLeast,
+		}
+	}
+	s := d.keys[string(h.Key)]
+	if s == nil || s.pace == nil {
+		return nil, nil
+	}
+	p := s.pace
+	out := &RatePreview{
+		Hits: h.Decision.Hits, Usual: float64(h.Decision.Usual) / rate.Unit, Within: set.Within.Seconds(), Above: set.Rate.Above.String(),
+		Below: set.Rate.Below.String(), AtLeast: set.Rate.AtLeast, Quiet: p.quiet,
+	}
+	if !p.Learned() {
+		out.LearnedAt = time.Unix(0, p.LearnedAt()+p.behind).UTC()
+	}
+	return out, nil
 }
 
 // Describe describes the state that decides about a hit, as it is.
@@ -387,19 +492,4 @@ func (d *Draft) DescribeAbsence(key string) *Preview {
 		s.SuppressedSince = time.Unix(0, t.since).UTC()
 	}
 	return s
-}
-
-// KeyParts splits a cooldown key; the first part, the rule's id, is left out.
-func KeyParts(key []byte) []string {
-	var parts []string
-	start := -1
-	for i := 0; i <= len(key); i++ {
-		if i == len(key) || key[i] == model.KeySeparator {
-			if start >= 0 {
-				parts = append(parts, string(key[start:i]))
-			}
-			start = i + 1
-		}
-	}
-	return parts
 }

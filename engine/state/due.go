@@ -120,6 +120,11 @@ func (k *Keyed) Skip(ns, now int64) {
 			k.due.Set(&s.timer, s.deadline(k.rule(s.key, s.workload())))
 			k.keys.Touch(s.hash)
 		}
+		if s.pace != nil {
+			s.pace.skip(ns, now)
+			k.due.Set(&s.timer, s.deadline(k.rule(s.key, s.workload())))
+			k.keys.Touch(s.hash)
+		}
 		shown := s.unreported.sample
 		if shown == nil {
 			continue
@@ -149,6 +154,9 @@ func (k *Keyed) Skip(ns, now int64) {
 	}
 	for id, s := range k.sequences.All() {
 		s.clampFuture(now)
+		if s.share != nil {
+			s.share.Shift(ns)
+		}
 		k.sequences.Touch(id)
 	}
 	for id, t := range k.templates.All() {

@@ -25,9 +25,12 @@ func (k *Keyed) tryEvaluate(h *HitContext, now int64, dst []model.Alert) (_ []mo
 	// Counted only here, because an attempt that ends above is repeated.
 	counters := h.Rule.Counters
 	counters.Hit()
-	if h.Rule.Settings.Absent > 0 {
+	switch set := &h.Rule.Settings; {
+	case set.Absent > 0:
 		k.evaluateExpected(h, now)
-	} else {
+	case set.Rate.Below != 0:
+		k.evaluateUsual(h, now)
+	default:
 		k.evaluateKey(h, now)
 	}
 	switch d := &h.Decision; {
@@ -51,6 +54,11 @@ func (k *Keyed) evaluateKey(h *HitContext, now int64) {
 	if h.inOrder {
 		h.known = k.seenBefore(h, now)
 	}
+	if h.Rule.Settings.Ratio.IsSet() && h.Sequenced {
+		h.compare(k.shareOf(h.Sequence), now)
+	} else {
+		s.measure(h, now)
+	}
 	before := len(s.count.marks)
 	b := k.tokens(h.Container)
 	s.clampFuture(now) // decide asks for it
@@ -62,9 +70,19 @@ func (k *Keyed) evaluateKey(h *HitContext, now int64) {
 	k.due.Set(&s.timer, s.deadline(rollupRule(k.rules, s, h)))
 	k.keys.Touch(s.hash)
 	// After the decision, because a hit below its threshold is no step.
-	if h.happened() {
-		k.step(h)
-	}
+	k.step(h, h.happened())
+}
+
+// evaluateUsual decides about a hit of a rule that alerts when too few come.
+func (k *Keyed) evaluateUsual(h *HitContext, now int64) {
+	s := k.stateOfHit(h, now)
+	s.clampFuture(now)
+	s.measure(h, now)
+	h.Decision = decideUsual(s, h, now)
+	s.commitUsual(h, now)
+	k.due.Set(&s.timer, s.deadline(rollupRule(k.rules, s, h)))
+	k.keys.Touch(s.hash)
+	k.step(h, true)
 }
 
 func (k *Keyed) evaluateExpected(h *HitContext, now int64) {
@@ -74,7 +92,7 @@ func (k *Keyed) evaluateExpected(h *HitContext, now int64) {
 	t.commit(h, now)
 	k.due.Set(&t.timer, t.deadline(h.Rule))
 	k.absences.Touch(t.key)
-	k.step(h)
+	k.step(h, true)
 }
 
 // rollupRule returns the rule by which a key's roll-up is made after a hit: as it applies to the workload of the hit that the roll-up shows, where hits of

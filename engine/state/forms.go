@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/rate"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 )
 
@@ -27,7 +28,20 @@ type (
 		Distinct   string           `json:"distinct,omitempty"`
 		Episode    *savedEpisode    `json:"episode,omitempty"`
 		Incident   *savedIncident   `json:"incident,omitempty"`
+		Pace       *savedPace       `json:"pace,omitempty"`
 		LastHit    int64            `json:"last_hit"`
+	}
+	savedPace struct {
+		rate.Pace
+		Behind   int64        `json:"behind,omitempty"`
+		Last     int64        `json:"last,omitempty"`
+		Gap      int64        `json:"gap,omitempty"`
+		Resumed  int64        `json:"resumed,omitempty"`
+		Quiet    bool         `json:"quiet,omitempty"`
+		Fell     int64        `json:"fell,omitempty"`
+		Sent     bool         `json:"sent,omitempty"`
+		Triggers []string     `json:"triggers"` // null: unknown
+		Source   *savedSource `json:"source,omitempty"`
 	}
 	savedIncident struct {
 		Opened     int64             `json:"opened"`
@@ -96,7 +110,8 @@ type (
 		Last  int64 `json:"last"`
 	}
 	savedSteps struct {
-		At []int64 `json:"at"`
+		At    []int64     `json:"at,omitempty"`
+		Share *rate.Share `json:"share,omitempty"`
 	}
 	savedClock struct {
 		Now int64 `json:"now"`
@@ -163,6 +178,15 @@ func saveKey(s *keyState) *savedKey {
 			KeyForm: i.keyForm, Source: SaveSource(i.source), Stream: i.stream.String(), Text: i.text, Triggers: i.triggers,
 		}
 	}
+	if p := s.pace; p != nil {
+		saved.Pace = &savedPace{
+			Pace: p.Pace, Behind: p.behind, Last: p.last, Gap: p.gap, Resumed: p.resumed, Quiet: p.quiet, Fell: p.fell, Sent: p.sent, Triggers: p.triggers,
+		}
+		if p.source != nil {
+			source := SaveSource(p.source)
+			saved.Pace.Source = &source
+		}
+	}
 	if p := u.sample; p != nil {
 		saved.Sample = &savedSample{
 			At: p.at, Arrived: p.arrived, From: p.from, Source: SaveSource(p.source), Stream: p.stream.String(), Severity: p.text.Severity, Message: p.text.Message,
@@ -187,6 +211,14 @@ func (saved *savedKey) state(key string) *keyState {
 		s.incident = &incident{
 			opened: i.Opened, from: i.From, first: i.First, last: i.Last, hits: i.Hits, alerts: i.Alerts, severities: i.Severities, rule: i.Rule,
 			keyForm: i.KeyForm, source: i.Source.Source(), stream: streamOf(i.Stream), text: i.Text, triggers: i.Triggers,
+		}
+	}
+	if p := saved.Pace; p != nil && p.Slice > 0 && p.Than > 0 {
+		s.pace = &pace{
+			Pace: p.Pace, behind: p.Behind, last: p.Last, gap: p.Gap, resumed: p.Resumed, quiet: p.Quiet, fell: p.Fell, sent: p.Sent, triggers: p.Triggers,
+		}
+		if p.Source != nil {
+			s.pace.source = p.Source.Source()
 		}
 	}
 	if p := saved.Sample; p != nil {

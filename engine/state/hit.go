@@ -27,14 +27,15 @@ type HitContext struct {
 	Muted         bool    // a silence or an inhibition is in force: why
 	Reason        model.Reason
 	Silence       *mute.Silence // that is it
-	Sequence      SequenceID    // of the rule's own sequence, where it has one
+	Sequence      SequenceID    // of the rule's own sequence or ratio, where it has one
 	Sequenced     bool          // the hit has all its values
-	Steps         []Step        // of the sequences of other rules that the hit is
+	Steps         []Step        // of the sequences and ratios of other rules that the hit is
 	WaitsForLines bool          // its alert waits for lines: it is counted as pending
 
 	known    bool // the template was seen before
 	inOrder  bool // after: the other rule was hit before; true for a rule without
 	waits    bool // without: the other rule is waited for
+	usual    bool // rate and ratio: not more hits came than usual, or no larger share
 	Overflow bool // no key is kept for it: there is no cooldown, and no threshold
 	Decision Decision
 }
@@ -57,6 +58,10 @@ type Decision struct {
 	Suppressed [model.NumReasons]int64
 	Since      int64    // the earliest of the suppressed hits, 0: there are none
 	Last       int64    // the latest of them
+	Hits       int64    // rate and ratio: that are recent
+	Usual      int64    // rate: that are usual, in units of package rate
+	Others     int64    // ratio: recent hits of the other rule
+	Ends       bool     // below: the time in which the key was quiet is over
 	AbsentFor  int64    // resolved: how long nothing came
 	Workload   string   // resolved: of the absence
 	Triggers   []string // resolved: that sent the absence; nil: unknown
@@ -110,11 +115,12 @@ func parseSequenceID(stateKey string) (id SequenceID, ok bool) {
 	return id, err == nil
 }
 
-// Step is a hit of the other rule, for a sequence that names its rule.
+// Step is a hit of the other rule, for a sequence or a ratio that names its rule.
 type Step struct {
-	ID   SequenceID
-	Key  string // of the sequence, and so of the state of a rule with without
-	Ends bool   // it ends the wait of such a rule
+	ID     SequenceID
+	Key    string // of the sequence, and so of the state of a rule with without
+	Ends   bool   // it ends the wait of such a rule
+	Within int64  // of a ratio that counts it, whatever becomes of it; 0: it is of a sequence
 }
 
 // ValueID identifies a value that is counted once. It is a part of a cryptographic digest, for whoever writes the lines could choose values that

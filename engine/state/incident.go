@@ -304,6 +304,10 @@ func (k *Keyed) Routed(key string, triggers []string) {
 		return
 	}
 	s := k.peek(key)
+	if s != nil && s.pace != nil && s.pace.sent {
+		s.pace.triggers = triggers
+		k.keys.Touch(s.hash)
+	}
 	if s == nil || s.incident == nil {
 		return
 	}

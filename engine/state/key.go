@@ -12,7 +12,7 @@ import (
 // After a longer stop nobody knows which lines came meanwhile, so the wait restarts.
 const AbsenceGrace = 5 * time.Minute
 
-// keyState is the state of one cooldown key: five machines, each of which knows nothing of the others. It holds nothing of the rule but its id, which the
+// keyState is the state of one cooldown key: six machines, each of which knows nothing of the others. It holds nothing of the rule but its id, which the
 // key begins with, so that no snapshot outlives its reload for the sake of a key.
 type keyState struct {
 	key        string // rule id and key parts
@@ -22,6 +22,7 @@ type keyState struct {
 	count      slidingCount
 	episode    episode
 	incident   *incident // nil: none is open
+	pace       *pace     // nil: the rule has no rate
 	lastHit    int64     // when the last hit arrived
 	restored   bool      // from saved state, and no rules were in force since
 	notBefore  int64     // after a restart: when a wait for the other rule is reported at the earliest; 0: no restart
@@ -46,7 +47,7 @@ func (s *keyState) clone() *keyState {
 	// Group, list and timer belong to the original: with them a draft could change the engine.
 	c.group, c.open, c.timer = nil, nil, deadline.Timer{}
 	c.timer.Owner = &c
-	c.incident = s.incident.clone()
+	c.incident, c.pace = s.incident.clone(), s.pace.clone()
 	c.count.marks = append([]mark(nil), s.count.marks...)
 	if s.unreported.sample != nil {
 		shown := *s.unreported.sample
@@ -69,7 +70,9 @@ func (s *keyState) clampFuture(now int64) {
 }
 
 // reportsLater says whether time may make an alert of the key.
-func (s *keyState) reportsLater() bool { return s.unreported.sample != nil || s.incident != nil }
+func (s *keyState) reportsLater() bool {
+	return s.unreported.sample != nil || s.incident != nil || s.pace != nil && s.pace.source != nil
+}
 
 // workload returns the workload whose variant of the rule decides about the alerts that time makes.
 func (s *keyState) workload() string {
@@ -78,6 +81,8 @@ func (s *keyState) workload() string {
 		return s.unreported.sample.source.Workload
 	case s.incident != nil:
 		return s.incident.source.Workload
+	case s.pace != nil && s.pace.source != nil:
+		return s.pace.source.Workload
 	}
 	return ""
 }
@@ -85,8 +90,10 @@ func (s *keyState) workload() string {
 // deadline returns when the key next reports something by itself; 0: never, as things are.
 func (s *keyState) deadline(r *rules.Rule) int64 {
 	due := s.rollupDue(r)
+	if looks := s.pace.looks(r, s.notBefore); looks != 0 && (due == 0 || looks < due) {
+		due = max(looks, 1) // a deadline of 0 would take the timer out of the heap
+	}
 	if ends := s.incident.ends(r); ends != 0 && (due == 0 || ends < due) {
-		// A deadline of 0 would take the timer out of the heap.
 		return max(ends, 1)
 	}
 	return due
@@ -121,6 +128,9 @@ func (s *keyState) expired(r *rules.Rule, now int64) bool {
 	if s.incident != nil || s.window.state(r, now) != windowClosed || s.episode.began != 0 && !s.episode.expired(s.episode.clock(now), r.Window()) {
 		return false
 	}
+	if s.pace != nil && now-s.lastHit < s.pace.Window()+s.pace.Than {
+		return false
+	}
 	return len(s.count.marks) == 0 || now-s.lastHit >= int64(r.Settings.Within)
 }
 
@@ -139,4 +149,19 @@ type templateGroup struct {
 	key   string
 	keys  map[*keyState]struct{}
 	swept int64 // when its keys were last looked through
+}
+
+// KeyParts splits a cooldown key; the first part, the rule's id, is left out.
+func KeyParts(key []byte) []string {
+	var parts []string
+	start := -1
+	for i := 0; i <= len(key); i++ {
+		if i == len(key) || key[i] == model.KeySeparator {
+			if start >= 0 {
+				parts = append(parts, string(key[start:i]))
+			}
+			start = i + 1
+		}
+	}
+	return parts
 }

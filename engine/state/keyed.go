@@ -1,7 +1,7 @@
 // Package state has the keyed state of the engine, and decides about each hit by it.
 //
-// The state of a key is five machines that know nothing of each other: window (the cooldown), unreported (hits suppressed since the last alert),
-// slidingCount (the threshold), episode (the escalation) and incident (the end of what alerts began). Beside the
+// The state of a key is six machines that know nothing of each other: window (the cooldown), unreported (hits suppressed since the last alert),
+// slidingCount (the threshold), pace (the rate), episode (the escalation) and incident (the end of what alerts began). Beside the
 // keys there are token buckets (outside.go), templates that were seen (seen.go), the hits of other rules that sequences ask for (sequence.go), and absences (absence.go).
 //
 // A line that is no hit may end incidents: Keyed.End. Three functions decide, each without side effects: decide about a hit, in the order of docs/counting.md, decideExpected about a hit of an absence rule,
@@ -157,16 +157,34 @@ func (k *Keyed) stepsOf(h *HitContext) *steps {
 	return s
 }
 
-// step notes a hit in the sequences of other rules.
-func (k *Keyed) step(h *HitContext) {
+// shareOf returns the numbers of a ratio, which may be new.
+func (k *Keyed) shareOf(id SequenceID) *steps {
+	s, ok := k.sequences.Get(id)
+	if !ok {
+		s = &steps{}
+		k.sequences.Add(id, s)
+	}
+	k.sequences.Touch(id)
+	return s
+}
+
+// step notes a hit in the sequences of other rules if it is a step of them, and in their ratios in any case.
+func (k *Keyed) step(h *HitContext, happened bool) {
 	for i := range h.Steps {
 		one := &h.Steps[i]
+		if one.Within != 0 {
+			k.shareOf(one.ID).shared().Note(one.Within, h.At, true)
+			continue
+		}
+		if !happened {
+			continue
+		}
 		// Noted even if it ends a wait: a hit that comes later may have happened before it.
 		if s, ok := k.sequences.Get(one.ID); ok {
 			s.add(h.At)
 			k.sequences.Touch(one.ID)
 		} else {
-			k.sequences.Add(one.ID, &steps{[]int64{h.At}})
+			k.sequences.Add(one.ID, &steps{at: []int64{h.At}})
 		}
 		if s := k.peek(one.Key); one.Ends && s != nil && s.answer(h.At) {
 			k.due.Set(&s.timer, 0)

@@ -58,6 +58,19 @@ func (k *Keyed) keyDue(s *keyState, at, now int64, dst []model.Alert) []model.Al
 		}
 		return append(dst, a)
 	}
+	if looks := s.pace.looks(r, s.notBefore); looks != 0 && looks <= at {
+		a, out := s.lookAt(r, at, k.muting())
+		k.due.Set(&s.timer, s.deadline(r))
+		if out == unsent || out == sendable {
+			k.keys.Touch(s.hash)
+		}
+		if out == sendable {
+			r.Counters.Absence()
+			k.muting().observe(subjectOf(r, &a), at, false)
+			dst = append(dst, a)
+		}
+		return dst
+	}
 	shown := s.unreported.sample
 	if shown == nil {
 		k.due.Set(&s.timer, s.deadline(r))

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"hash/maphash"
-	"slices"
 	"strings"
 	"time"
 
@@ -58,8 +57,11 @@ func (k *Keyed) newTables(size int) {
 		Lazy:   func(t *templateSeen) bool { return t.last != t.saved },
 	})
 	k.sequences = table.New(size, table.Form[SequenceID, *steps]{
-		Name:   func(id SequenceID, _ *steps) string { return id.stateKey() },
-		Copy:   func(s *steps) (any, bool) { return savedSteps{slices.Clone(s.at)}, true },
+		Name: func(id SequenceID, _ *steps) string { return id.stateKey() },
+		Copy: func(s *steps) (any, bool) {
+			c := s.clone()
+			return savedSteps{c.at, c.share}, true
+		},
 		Encode: marshal,
 	})
 }
@@ -76,7 +78,8 @@ func (k *Keyed) TakeChanges(all bool) []model.StateEntry {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	// A restart asks the clock for how long nobody waited, and from when on something may be due.
-	if (k.absences.Len() > 0 || len(out) > 0) && k.latest != k.clocked {
+	waits := k.absences.Len() > 0 || k.due.First() != nil || all && k.keys.Len() > 0 // the last for their past
+	if (waits || len(out) > 0) && k.latest != k.clocked {
 		k.clocked = k.latest
 		out = append(out, model.StateEntry{Key: ClockKey, Value: marshal(savedClock{k.latest})})
 	}
@@ -144,18 +147,22 @@ func (r *restoring) entry(e model.StateEntry) (kept bool, err error) {
 		if err := unmarshal(e.Value, &saved); err != nil {
 			return false, err
 		}
-		if saved.Incident == nil && len(saved.Suppressed) == 0 && r.now-saved.Opened > r.oldest && len(saved.Marks) == 0 {
+		counts := len(saved.Marks) > 0 || saved.Pace != nil && r.now-saved.LastHit <= r.oldest
+		if saved.Incident == nil && len(saved.Suppressed) == 0 && r.now-saved.Opened > r.oldest && !counts {
 			return false, nil
 		}
 		s := saved.state(key)
 		s.notBefore = r.now + int64(AbsenceGrace) // the lines of the time in between are read first
 		s.clampFuture(r.now)
 		s.incident.resume(r.now, r.stopped)
+		if s.pace != nil {
+			s.pace.resume(r.now, r.stopped)
+		}
 		k.marks += len(s.count.marks)
 		s.hash = k.hash([]byte(key))
 		k.keys.Restore(s.hash, s)
 		k.track(s)
-		if s.incident != nil {
+		if s.incident != nil || s.pace != nil {
 			k.keys.Touch(s.hash) // the wait goes on from elsewhere
 		}
 		if k.rules != nil && s.reportsLater() {
@@ -194,8 +201,16 @@ func (r *restoring) entry(e model.StateEntry) (kept bool, err error) {
 			return false, err
 		}
 		// The bound holds for saved state too.
-		s := &steps{saved.At[max(0, len(saved.At)-maxSteps):]}
-		if r.now-s.latest() > r.oldest {
+		s := &steps{at: saved.At[max(0, len(saved.At)-maxSteps):], share: saved.Share}
+		if s.share != nil && s.share.Slice <= 0 {
+			s.share = nil
+		}
+		latest := s.latest()
+		if s.share != nil {
+			latest = max(latest, s.share.Head*s.share.Slice)
+			s.share.Shift(min(0, r.now-latest))
+		}
+		if r.now-latest > r.oldest {
 			return false, nil
 		}
 		s.clampFuture(r.now)

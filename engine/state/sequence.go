@@ -1,13 +1,20 @@
 package state
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/tinyforge/fluentbit-trigger/engine/rate"
+)
 
 // maxSteps is how many hits of the other rule a sequence remembers.
 const maxSteps = 16
 
 // steps is when the other rule of a sequence was hit with the same values: the last maxSteps times, in the order of arrival, by the records' clock. Records may
-// come in any order of their times, so one time is not enough.
-type steps struct{ at []int64 }
+// come in any order of their times, so one time is not enough. Of a ratio it has the numbers of hits instead.
+type steps struct {
+	at    []int64
+	share *rate.Share
+}
 
 func (s *steps) add(at int64) {
 	if len(s.at) == maxSteps {
@@ -35,7 +42,31 @@ func (s *steps) clampFuture(now int64) {
 	}
 }
 
-func (s *steps) clone() *steps { return &steps{slices.Clone(s.at)} }
+func (s *steps) clone() *steps {
+	c := &steps{at: slices.Clone(s.at)}
+	if s.share != nil {
+		share := *s.share
+		c.share = &share
+	}
+	return c
+}
+
+// shared returns the numbers of a ratio.
+func (s *steps) shared() *rate.Share {
+	if s.share == nil {
+		s.share = &rate.Share{}
+	}
+	return s.share
+}
+
+// compare counts a hit of a rule with ratio, and notes in it whether its share is no larger than asked for.
+func (h *HitContext) compare(s *steps, now int64) {
+	set, share := &h.Rule.Settings, s.shared()
+	recent := share.Note(int64(set.Within), h.At, false)
+	h.Decision.Hits, h.Decision.Others = share.Hits()
+	h.usual = !recent || h.Decision.Others < int64(set.AtLeast) ||
+		!rate.Exceeds(h.Decision.Hits, h.Decision.Others, set.Ratio.Millionths, set.Ratio.Reached)
+}
 
 // order notes in a hit how it lies to the hits of the other rule, which are in s.
 func (h *HitContext) order(s *steps, now int64) {
@@ -60,7 +91,7 @@ func (h *HitContext) order(s *steps, now int64) {
 // but thresholds, first_seen and after decide about the hit itself.
 func (h *HitContext) happened() bool {
 	set := &h.Rule.Settings
-	return h.inOrder && !h.known && (h.Overflow || h.Decision.Counted >= set.Count)
+	return h.inOrder && !h.known && !h.usual && (h.Overflow || h.Decision.Counted >= set.Count)
 }
 
 // answer ends the wait of a key, unless the other rule was hit before the hit that waits.

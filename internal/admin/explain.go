@@ -96,6 +96,12 @@ func explanationOf(p *pipeline.Pipeline, x *engine.Explanation, rec *engine.Reco
 	if x.Preview == nil {
 		return item
 	}
+	if r := x.Preview.Rate; r != nil {
+		item.Steps = append(item.Steps, "rate: "+r.String())
+	}
+	if r := x.Preview.Ratio; r != nil {
+		item.Steps = append(item.Steps, "ratio: "+r.String())
+	}
 	if x.Preview.Alerts {
 		item.Steps = append(item.Steps, "it would alert now")
 	} else {

@@ -293,7 +293,7 @@ func (l *loader) checkOverride(o *overridePart, globals map[string]*rulePart, na
 	}
 	// Also of an invalid override, so that a second one is reported.
 	overridden[name] = o.node.find("rule", "").at
-	l.reportAll(&o.part, o.settings.Validate())
+	l.reportAll(&o.part, o.settings.Validate(&base.settings))
 	// A broken rule has reported its own faults already.
 	if base.ok {
 		changed := o.settings.Apply(base.settings)

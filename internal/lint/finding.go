@@ -101,6 +101,7 @@ const (
 	CodeLongCooldown  = "long-cooldown"
 	CodeLabel         = "changing-label"
 	CodeSequence      = "sequence"
+	CodeQuiet         = "quiet-container"
 	CodeNoEffect      = "no-effect"
 	CodeNoImage       = "no-image"
 	CodeOneNode       = "one-node"
@@ -156,7 +157,8 @@ func Codes() [][2]string {
 		{CodeShortCooldown, "a cooldown is shorter than the window of the threshold, so one burst alerts several times"},
 		{CodeLongCooldown, "with cooldown_max, a rule's alerts can be further apart than the time for which one of them inhibits, or fires in Alertmanager"},
 		{CodeLabel, "a label differs between alerts of one key, so Alertmanager shows several alerts, and their end resolves the first"},
-		{CodeSequence, "a rule names another one in after or without that does not exist, that names it in turn, or whose hits lack a value of by"},
+		{CodeSequence, "a rule names another one in after, without or of that does not exist, that names it in turn, that is for other workloads, or whose hits lack a value of by"},
+		{CodeQuiet, "a rule with rate.below counts each container by itself, so each one that is replaced alerts"},
 		{CodeNoEffect, "a workload block changes nothing, a silence or an inhibition applies to no rule, settings of deploy compare nothing, or resolve_on ends nothing"},
 		{CodeNoImage, "rules depend on a workload's image, but all records are from files, which have none"},
 		{CodeOneNode, "a rule counts or waits per workload, but Fluent Bit reads the logs of one node of a cluster; or a part of a fleet rule's key is of one node"},

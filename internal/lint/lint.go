@@ -103,6 +103,7 @@ func check(result *config.Result, options Options, oneNode bool) []Finding {
 	}
 	l.overlaps()
 	l.sequences()
+	l.quiet()
 	l.otherGlobs()
 	l.workloads()
 	l.muting()

@@ -8,10 +8,11 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/fluentbitconf"
+	"github.com/tinyforge/fluentbit-trigger/internal/reach"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
-// sequences looks for rules with after or without that can never see the other rule's hit.
+// sequences looks for rules with after, without or ratio that can never see the other rule's hit.
 func (l *linter) sequences() {
 	others := map[string][]*rule{}
 	var names []string
@@ -23,12 +24,14 @@ func (l *linter) sequences() {
 	}
 	for i := range l.rules {
 		r := &l.rules[i]
-		field, other := "after", r.settings.After
-		if other == "" {
-			field, other = "without", r.settings.Without
-		}
-		if other == "" || r.override {
+		field, other := "after", r.settings.Related()
+		switch {
+		case other == "" || r.override:
 			continue
+		case r.settings.Without != "":
+			field = "without"
+		case r.settings.Of != "":
+			field = "of"
 		}
 		switch {
 		case len(others[other]) == 0 && l.half(): // it may be in a file that was not given
@@ -43,11 +46,36 @@ func (l *linter) sequences() {
 				effect = "each hit makes an alert"
 			}
 			l.warn(r.part, CodeSequence, field, other, "there is no rule of this name here: until there is one, "+effect, hint)
-		case circular(others, other, r.settings.Name):
+		case field == "after" && circular(others, other, r.settings.Name):
 			l.warn(r.part, CodeSequence, field, other, "that rule asks for a hit of this one in turn, so that neither ever alerts", "")
+		case l.apart(r, others[other]):
+			l.warn(r.part, CodeSequence, field, other, "that rule and this one are for other workloads, and by asks for hits of one workload", "")
 		default:
 			l.sequenceValues(r, others[other])
 		}
+	}
+}
+
+// apart reports whether by asks for hits of one workload, and no workload has both rules.
+func (l *linter) apart(r *rule, others []*rule) bool {
+	if !slices.Contains(r.settings.By, "workload") && !slices.Contains(r.settings.By, "container") {
+		return false
+	}
+	return !slices.ContainsFunc(others, func(other *rule) bool {
+		return reach.AnyMeet(r.settings.Workloads, other.settings.Workloads) && reach.AnyMeet(r.globs, other.globs) &&
+			reach.AnyMeet(r.settings.Workloads, other.globs) && reach.AnyMeet(r.globs, other.settings.Workloads)
+	})
+}
+
+// quiet looks for rules with rate.below whose keys end with their containers.
+func (l *linter) quiet() {
+	for i := range l.rules {
+		r := &l.rules[i]
+		if r.settings.Rate.Below == 0 || r.override || !slices.Contains(r.settings.CooldownBy, "container") {
+			continue
+		}
+		l.warn(r.part, CodeQuiet, "rate.below", r.settings.Rate.Below.String(),
+			"each container is a key of its own, so one that is replaced goes quiet, and alerts", `cooldown_by = ["workload"] counts the hits of all containers together`)
 	}
 }
 
@@ -67,10 +95,14 @@ func circular(others map[string][]*rule, from, to string) bool {
 func (l *linter) sequenceValues(r *rule, others []*rule) {
 	for _, word := range r.settings.By {
 		name, ok := strings.CutPrefix(word, "capture.")
+		part := "sequence"
+		if r.settings.Of != "" {
+			part = "ratio"
+		}
 		if !ok || slices.ContainsFunc(others, func(other *rule) bool { return captures(&other.settings, name) }) {
 			continue
 		}
-		l.warn(r.part, CodeSequence, "by", word, fmt.Sprintf("the pattern of rule %q has no group named %q: its hits are never part of the sequence", r.settings.Other(), name), "")
+		l.warn(r.part, CodeSequence, "by", word, fmt.Sprintf("the pattern of rule %q has no group named %q: its hits are never part of the %s", r.settings.Related(), name, part), "")
 	}
 }
 
@@ -154,6 +186,8 @@ func (l *linter) nodes(r *rule) {
 		l.warn(r.part, CodeOneNode, "absent", "", "each node waits for itself: a workload that moves to another node is reported as absent", nodesHint)
 	case s.Without != "" && !local(s.By) && r.sets("without"):
 		l.warn(r.part, CodeOneNode, "without", "", "each node waits for itself: if the other rule hits on another node, it is reported as missing", nodesHint)
+	case s.Rate.IsSet() && !local(s.CooldownBy) && (r.sets("rate") || r.sets("cooldown_by")):
+		l.warn(r.part, CodeOneNode, "rate", "", "each node compares its own hits: a workload that moves to another node is new there, and gone here", nodesHint)
 	case s.Count > 0 && !local(s.CooldownBy) && (r.sets("count") || r.sets("cooldown_by")):
 		field := "count"
 		if !r.sets(field) {

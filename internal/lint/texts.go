@@ -184,7 +184,7 @@ func (l *linter) output(r *rule) {
 	for _, name := range sortedKeys(s.Labels) {
 		l.captures(r, "labels."+name, s.Labels[name])
 	}
-	if s.Count > 0 && s.Cooldown < s.Within && (r.sets("cooldown") || r.sets("within")) {
+	if s.Counts() && s.Cooldown < s.Within && (r.sets("cooldown") || r.sets("within")) {
 		l.warn(r.part, CodeShortCooldown, "cooldown", "",
 			fmt.Sprintf("%s is shorter than within, %s: one burst alerts several times", s.Cooldown, s.Within), "")
 	}

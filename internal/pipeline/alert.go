@@ -155,6 +155,12 @@ func NewAlert(a *engine.Alert, id string) trigger.Alert {
 		deploy := trigger.Deploy(*a.Deploy)
 		out.Deploy = &deploy
 	}
+	if r := a.Rate; r != nil {
+		out.Rate = &trigger.Rate{Hits: r.Hits, Usual: r.Usual, Within: r.Within / 1e9}
+	}
+	if r := a.Ratio; r != nil {
+		out.Ratio = &trigger.Ratio{Hits: r.Hits, Of: r.Of, OfHits: r.OfHits, Percent: r.Percent(), Within: r.Within / 1e9}
+	}
 	if i := a.Incident; i != nil {
 		out.Incident = &trigger.Incident{Began: utc(i.Began), Lasted: i.Lasted / 1e9, Hits: i.Hits, Alerts: i.Alerts}
 		for _, s := range i.Severities {

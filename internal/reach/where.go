@@ -87,7 +87,7 @@ func hasCapture(s *engine.RuleSettings, name string) bool {
 
 // Kinds returns the kinds that a rule's alerts can have.
 func Kinds(s *engine.RuleSettings) []string {
-	if s.Absent > 0 {
+	if s.Absent > 0 || s.Rate.Below != 0 {
 		return []string{trigger.KindAbsence, trigger.KindResolved}
 	}
 	if s.Without != "" {
@@ -97,7 +97,7 @@ func Kinds(s *engine.RuleSettings) []string {
 	if len(s.Event) > 0 {
 		kinds = []string{trigger.KindContainer}
 	}
-	if s.Count > 0 {
+	if s.Counts() {
 		kinds = append(kinds, trigger.KindThreshold)
 	}
 	if s.Rollup || len(s.Escalate) > 0 {

@@ -121,6 +121,11 @@ func escapeAlert(a *trigger.Alert, escape func(string) string) trigger.Alert {
 		deploy.Image, deploy.Last = escape(deploy.Image), escape(deploy.Last)
 		out.Deploy = &deploy
 	}
+	if a.Ratio != nil {
+		ratio := *a.Ratio
+		ratio.Of = escape(ratio.Of)
+		out.Ratio = &ratio
+	}
 	if a.Context != nil {
 		out.Context = &trigger.Context{Before: escapeList(a.Context.Before, escape), After: escapeList(a.Context.After, escape)}
 	}

@@ -30,6 +30,7 @@ func Alerts() map[string][]trigger.Alert {
 		a.Labels = map[string]string{HostileText: HostileText, "team": HostileText}
 		a.Context = &trigger.Context{Before: []string{HostileText}, After: []string{HostileText}}
 		a.Image = &trigger.Image{Name: HostileText, Since: SampleTime, Age: 1}
+		a.Ratio = &trigger.Ratio{Hits: 1, Of: HostileText, OfHits: 2, Percent: 50, Within: 60}
 		a.Runbook = "javascript:alert(1)"
 	}
 	deploy := func(a *trigger.Alert) {

@@ -318,6 +318,12 @@ func writeHit(c *command.Env, r *explainedRule) {
 	if s.Needed > 0 {
 		c.Printf("       threshold: %d of %d\n", s.Counted, s.Needed)
 	}
+	if s.Rate != nil {
+		c.Printf("       rate: %s\n", s.Rate)
+	}
+	if s.Ratio != nil {
+		c.Printf("       ratio: %s\n", safetext.Visible(s.Ratio.String()))
+	}
 	if other := cmp.Or(s.After, s.Without); other != "" {
 		c.Printf("       %s\n", safetext.Visible(sequenceWords(s, other)))
 	}

@@ -34,6 +34,8 @@ export function detail(alert, id, { silence, tryLine }) {
       alert.suppressed.total > 0 && pair('Suppressed', `${count(alert.suppressed.total)} before it (${reasons(alert.suppressed.by)})${alert.suppressed.since ? `, since ${clock(alert.suppressed.since)}` : ''}`),
       pair('From', [alert.workload, alert.container, alert.stream, alert.host, alert.image].filter(Boolean).join(' · ')),
       alert.imageAge && pair('Image', `${length(alert.imageAge.seconds * 1000)} after ${alert.imageAge.name}`),
+      alert.rate && pair('Rate', `${count(alert.rate.hits)} in ${length(alert.rate.seconds * 1000)}, usually ${alert.rate.usual}`),
+      alert.ratio && pair('Ratio', `${alert.ratio.percent}% of ${alert.ratio.of} (${count(alert.ratio.hits)} of ${count(alert.ratio.ofHits)}) in ${length(alert.ratio.seconds * 1000)}`),
       alert.deploy && pair('Verdict', h('span', { class: `state ${verdicts[alert.deploy] ?? ''}` }, alert.deploy)),
       [...Object.entries(alert.captures), ...Object.entries(alert.fields)].map(([name, value]) => pair(h('code', null, name), h('code', null, value))),
       Object.keys(alert.labels).length > 0 && pair('Labels', Object.entries(alert.labels).map(([name, value]) => h('span', { class: 'label' }, `${name}=${value}`))),

@@ -12,6 +12,8 @@ export function alertOf(a, seq, deliveries) {
     workload: source.workload ?? '', container: container.name || (container.id ?? '').slice(0, 12), image: container.image, stream: source.stream, host: source.host,
     suppressed: { total: a.suppressed?.total ?? 0, by: a.suppressed?.by ?? {}, since: a.suppressed?.since },
     imageAge: a.image && { name: a.image.name ?? '', seconds: a.image.age_seconds ?? 0 }, deploy: a.deploy?.verdict,
+    rate: a.rate && { hits: a.rate.hits ?? 0, usual: a.rate.usual ?? 0, seconds: a.rate.within_seconds ?? 0 },
+    ratio: a.ratio && { hits: a.ratio.hits ?? 0, of: a.ratio.of ?? '', ofHits: a.ratio.of_hits ?? 0, percent: a.ratio.percent ?? 0, seconds: a.ratio.within_seconds ?? 0 },
     before: a.context?.before ?? [], after: a.context?.after ?? [], deliveries: (deliveries ?? []).map((d) => ({ trigger: d.trigger, state: d.state, attempts: d.attempts, reason: d.reason ?? '' })),
   };
   alert.search = [alert.rule, alert.workload, alert.container, alert.summary, alert.message, alert.severity, alert.kind].join('\n').toLowerCase();

@@ -135,6 +135,10 @@ func kindOf(t reflect.Type) string {
 		return "moment or words"
 	case reflect.TypeFor[engine.FirstSeen]():
 		return "duration or word"
+	case reflect.TypeFor[engine.Factor]():
+		return "factor"
+	case reflect.TypeFor[engine.Ratio]():
+		return "comparison"
 	}
 	if t.Implements(reflect.TypeFor[encoding.TextMarshaler]()) {
 		return "word"
