@@ -6,8 +6,11 @@ import (
 	"testing"
 	"time"
 
+	redigo "github.com/gomodule/redigo/redis"
+
 	"github.com/tinyforge/fluentbit-trigger/internal/fleet"
 	fleetredis "github.com/tinyforge/fluentbit-trigger/internal/fleet/redis"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/test/redis"
 	"github.com/tinyforge/fluentbit-trigger/trigger/egress"
 )
@@ -61,7 +64,7 @@ func TestASentinelFailover(t *testing.T) {
 	}
 	master := redis.Start(t, nil)
 	redis.Start(t, []string{"--replicaof", "127.0.0.1 " + fmt.Sprint(master.Port)})
-	sentinels := redis.Sentinels(t, master, "alerts", 1)
+	sentinels := redis.Sentinels(t, master, "alerts", 1, "")
 	s := at(fleet.Sentinel, sentinels...)
 	s.Master = "alerts"
 	e := newEngine(t, s)
@@ -80,6 +83,27 @@ func TestASentinelFailover(t *testing.T) {
 		got["held"])
 	if got["held"] != 100 {
 		t.Errorf("claims after the failover: %v", got)
+	}
+}
+
+func TestSentinelsWithAPassword(t *testing.T) {
+	if testing.Short() {
+		t.Skip("sentinels take 10 seconds to find each other")
+	}
+	master := redis.Start(t, []string{"--requirepass", "hunter2"}, redigo.DialPassword("hunter2"))
+	s := at(fleet.Sentinel, redis.Sentinels(t, master, "alerts", 0, "hunter2")...)
+	s.Master = "alerts"
+	s.Password = setting.SecretText("hunter2")
+	if got := claimAll(newEngine(t, s), "a", 10); got["failed"] != 10 {
+		t.Errorf("without the sentinels' password: %v", got)
+	}
+	s.SentinelPassword = setting.SecretText("hunter2")
+	if got := claimAll(newEngine(t, s), "a", 10); got["lead"] != 10 {
+		t.Errorf("claims: %v", got)
+	}
+	s.Master = "other"
+	if got := claimAll(newEngine(t, s), "b", 10); got["failed"] != 10 {
+		t.Errorf("with another master: %v", got)
 	}
 }
 

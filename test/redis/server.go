@@ -190,8 +190,9 @@ func (s *Server) Version() string {
 	return words[0] + " " + strings.TrimPrefix(words[2], "v=")
 }
 
-// Sentinels starts three sentinels that watch a master under a name, and returns their addresses once they know of its replicas.
-func Sentinels(tb testing.TB, master *Server, name string, replicas int) (addresses []string) {
+// Sentinels starts three sentinels that watch a master under a name, and returns their addresses once they know of its replicas. Password, if set, is that of
+// the master, its replicas and the sentinels.
+func Sentinels(tb testing.TB, master *Server, name string, replicas int, password string) (addresses []string) {
 	tb.Helper()
 	var all []*Server
 	for range 3 {
@@ -200,6 +201,10 @@ func Sentinels(tb testing.TB, master *Server, name string, replicas int) (addres
 		file := filepath.Join(s.Dir, "sentinel.conf")
 		text := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nlogfile %s/log\n", s.Port, s.Dir, s.Dir) + fmt.Sprintf(
 			"sentinel monitor %s 127.0.0.1 %d 2\nsentinel down-after-milliseconds %s 1000\nsentinel failover-timeout %s 5000\n", name, master.Port, name, name)
+		if password != "" {
+			text += fmt.Sprintf("requirepass %s\nsentinel sentinel-pass %s\nsentinel auth-pass %s %s\n", password, password, name, password)
+			s.auth = []redigo.DialOption{redigo.DialPassword(password)}
+		}
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			tb.Fatal(err)
 		}
