@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -171,7 +170,7 @@ func (about *refAbout) match(m *Matchers) bool {
 		(m.Workload == "" || glob(m.Workload, about.source.Workload)) &&
 		(m.Container == "" || about.source.Container.ID != "" && glob(m.Container, about.source.Container.ID)) &&
 		(len(m.Severity) == 0 || slices.Contains(m.Severity, about.severity)) &&
-		(m.Message == "" || about.lined && regexp.MustCompile(m.Message).MatchString(about.line)) && about.meets(m.Where)
+		(m.Message == "" || about.lined && refRegexp(m.Message).MatchString(about.line)) && about.meets(m.Where)
 }
 
 // meets reports whether all conditions are true. Those of the tests are texts, "!=text" and "present()".
@@ -190,7 +189,7 @@ func (about *refAbout) meets(where map[string]string) bool {
 		case "label.team":
 			value = about.settings.Labels["team"]
 		case "capture.x":
-			re := regexp.MustCompile(about.settings.Pattern)
+			re := refRegexp(about.settings.Pattern)
 			if at := re.SubexpIndex("x"); about.lined && at >= 0 {
 				value, ok = re.FindStringSubmatch(about.line)[at], true // it may be empty
 			}

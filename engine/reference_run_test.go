@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -227,12 +228,45 @@ type versus struct {
 	high     int64        // the latest that the clock showed
 }
 
+// refMasks has the redactors of scenarios, of which there are two: without masks, and with those of referenceSettings. To compile them for each engine would take
+// half of the time.
+var refMasks sync.Map
+
+// newWithMasks returns an engine without rules whose masks are compiled. A scenario compares what is masked, and not how often.
+func newWithMasks(t *testing.T, s RedactSettings) *Engine {
+	t.Helper()
+	name := fmt.Sprint(s)
+	masks, ok := refMasks.Load(name)
+	if !ok {
+		r, err := NewRedactor(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		masks, _ = refMasks.LoadOrStore(name, r)
+	}
+	e := New()
+	e.Snapshot().Settings.Redact, e.Snapshot().Redactor = s, masks.(*Redactor)
+	return e
+}
+
+// refRegexps has the expressions of scenarios, which are few.
+var refRegexps sync.Map
+
+func refRegexp(text string) *regexp.Regexp {
+	re, ok := refRegexps.Load(text)
+	if !ok {
+		re, _ = refRegexps.LoadOrStore(text, regexp.MustCompile(text))
+	}
+	return re.(*regexp.Regexp)
+}
+
 func newVersus(t *testing.T, c *choices) *versus {
 	s := referenceSettings(c)
 	m := newReference(s)
 	v := &versus{
-		run: newRun(t, m.copied()), c: c, m: m, sources: referenceSources(), kinds: map[Kind]int{}, rates: map[Kind]int{}, reported: map[string]int64{}, saved: map[string][]byte{},
+		run: &run{t: t, e: newWithMasks(t, s.Redact), now: t0}, c: c, m: m, sources: referenceSources(), kinds: map[Kind]int{}, rates: map[Kind]int{}, reported: map[string]int64{}, saved: map[string][]byte{},
 	}
+	v.apply(v.m.copied())
 	if begin, err := time.Parse(time.RFC3339, pick(c, referenceChanges...).at); err != nil {
 		t.Fatal(err)
 	} else if c.below(2) == 0 {
@@ -383,7 +417,7 @@ func (v *versus) restart() {
 	for key, value := range v.saved {
 		entries = append(entries, StateEntry{Key: key, Value: value})
 	}
-	v.e = New()
+	v.e = newWithMasks(v.t, v.m.settings.Redact)
 	if _, err := v.e.RestoreState(entries, v.now); err != nil {
 		v.t.Fatal(err)
 	}

@@ -220,7 +220,7 @@ func (m *reference) record(rec *Record, now int64) {
 		}
 	}
 	for _, r := range rules {
-		re := regexp.MustCompile(r.Pattern)
+		re := refRegexp(r.Pattern)
 		groups := re.FindStringSubmatch(string(rec.Text))
 		if groups == nil {
 			m.over(r, rec, now)
@@ -571,7 +571,7 @@ func (m *reference) over(r *RuleSettings, rec *Record, now int64) {
 	if r.ResolveOn == "" {
 		return
 	}
-	re := regexp.MustCompile(r.ResolveOn)
+	re := refRegexp(r.ResolveOn)
 	groups := re.FindStringSubmatch(string(rec.Text))
 	if groups == nil {
 		return
