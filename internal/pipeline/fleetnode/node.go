@@ -127,7 +127,7 @@ func (l *loops) Yield(ctx context.Context, ids []string) error {
 // Accept implements fleet.Node.
 func (l *loops) Accept(ctx context.Context, id string, t *fleet.Taken) error {
 	row := store.FleetRow{Instance: l.opt.Instance, Key: string(t.Key), Taken: true}
-	a := about{Rule: t.Title.Rule, Workload: t.Title.Text, Triggers: l.digest(), DueAt: t.DueAt, Absence: t.Absence}
+	a := about{Rule: t.Title.Rule, Workload: t.Title.Text, Triggers: t.Triggers, DueAt: t.DueAt, Absence: t.Absence}
 	var alert *trigger.Alert
 	switch t.Kind {
 	case fleet.HandOver:
