@@ -61,6 +61,12 @@ func foldSet(b byte) (s byteSet) {
 	return s
 }
 
+// fold puts lower-case ASCII letters in the place of upper-case ones.
+func (s *byteSet) fold() {
+	const upper = (1<<26 - 1) << ('A' - 64)
+	s[1] = s[1]&^upper | s[1]&upper<<('a'-'A')
+}
+
 // lower folds ASCII letters and leaves every other byte alone.
 func lower(b byte) byte {
 	if 'A' <= b && b <= 'Z' {

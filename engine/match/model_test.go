@@ -62,3 +62,31 @@ func TestClassify(t *testing.T) {
 		}
 	}
 }
+
+// TestIsASCII puts a byte outside of ASCII at every place of lines of every length up to a few words.
+func TestIsASCII(t *testing.T) {
+	for n := range 80 {
+		line := make([]byte, n)
+		if !isASCII(line) {
+			t.Errorf("%d bytes of ASCII: false", n)
+		}
+		for i := range line {
+			line[i] = 0x80
+			if isASCII(line) {
+				t.Errorf("%d bytes, %d is not ASCII: true", n, i)
+			}
+			line[i] = 0x7f
+		}
+	}
+}
+
+func TestFold(t *testing.T) {
+	for b := range 256 {
+		var s, want byteSet
+		s.add(byte(b))
+		want.add(lower(byte(b)))
+		if s.fold(); s != want {
+			t.Errorf("%#x folds to %x, want %x", b, s, want)
+		}
+	}
+}

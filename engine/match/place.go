@@ -219,19 +219,15 @@ func (p *planner) literalsAt(entry int32, minLen int) (b plan) {
 // extend gives the variants one byte longer than n, in the order of their texts; nil when one of them ends here or there would be too many. They are
 // valid until the call after the next.
 func (p *planner) extend(cur []variant, n int) []variant {
+	if !p.extends(cur) {
+		return nil
+	}
 	out := p.variants[(n+1)%2][:0]
 	for v := range cur {
-		if cur[v].done || len(cur[v].states) == 0 {
-			return nil
-		}
 		p.steps = p.steps[:0]
 		for _, i := range cur[v].states {
 			s := &p.nfa.states[i]
-			set := &p.nfa.sets[s.arg]
-			if set.len() > 2*maxVariants {
-				return nil
-			}
-			set.each(func(b byte) { p.steps = append(p.steps, step{lower(b), s.out}) })
+			p.nfa.sets[s.arg].each(func(b byte) { p.steps = append(p.steps, step{lower(b), s.out}) })
 		}
 		slices.SortFunc(p.steps, func(a, b step) int { return cmp.Or(cmp.Compare(a.b, b.b), cmp.Compare(a.out, b.out)) })
 		for i := 0; i < len(p.steps); {
@@ -241,13 +237,29 @@ func (p *planner) extend(cur []variant, n int) []variant {
 			for ; i < len(p.steps) && p.steps[i].b == x.text[n]; i++ {
 				p.from = append(p.from, p.steps[i].out)
 			}
-			if len(out) == maxVariants {
-				return nil
-			}
 			x.front = p.reach(p.from)
 			out = append(out, x)
 		}
 	}
 	p.variants[(n+1)%2] = out
 	return out
+}
+
+// extends reports whether every variant goes on, to few enough in all.
+func (p *planner) extends(cur []variant) bool {
+	count := 0
+	for v := range cur {
+		if cur[v].done || len(cur[v].states) == 0 {
+			return false
+		}
+		var next byteSet
+		for _, i := range cur[v].states {
+			next.union(&p.nfa.sets[p.nfa.states[i].arg])
+		}
+		next.fold()
+		if count += next.len(); count > maxVariants {
+			return false
+		}
+	}
+	return true
 }
