@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"slices"
+	"unicode/utf8"
 )
 
 const (
@@ -59,6 +60,9 @@ func (s *Set) NewMatcher() *Matcher {
 // reference to its arguments. In a settled state it allocates for dst alone.
 func (m *Matcher) Match(line []byte, enabled []uint64, dst []int32) []int32 {
 	s := m.set
+	if len(s.exprs) == 0 {
+		return dst
+	}
 	if enabled == nil {
 		enabled = s.all
 	}
@@ -341,8 +345,16 @@ func isASCII(line []byte) bool {
 			return false
 		}
 	}
-	for ; i < len(line); i++ {
-		if line[i] >= 0x80 {
+	for ; i+8 <= len(line); i += 8 {
+		if binary.LittleEndian.Uint64(line[i:])&high != 0 {
+			return false
+		}
+	}
+	if len(line) >= 8 { // the last word overlaps
+		return binary.LittleEndian.Uint64(line[len(line)-8:])&high == 0
+	}
+	for _, c := range line {
+		if c >= utf8.RuneSelf {
 			return false
 		}
 	}
