@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 	"time"
@@ -46,7 +47,7 @@ func (p *checks) regexp(field, text string) {
 		p.add(field, "", "an empty regular expression matches every line")
 		return
 	}
-	if _, err := regexp.Compile(text); err != nil {
+	if _, err := syntax.Parse(text, syntax.Perl); err != nil { // as regexp.Compile does, which cannot fail after it
 		message, hint := setting.ExplainRegexp(err)
 		p.Add(field, text, message, hint)
 	}
