@@ -244,7 +244,10 @@ func (r *reading) line() {
 		return
 	}
 	r.severity = s.severityOf(b, r.ev.meta)
-	p := s.partOf(b)
+	var p part
+	if s.mayBePart() {
+		p = s.partOf(b)
+	}
 	if r.dockerEvents {
 		p = r.eventPart()
 	}

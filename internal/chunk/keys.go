@@ -15,6 +15,10 @@ const (
 	roleNone role = iota
 	roleStream
 	roleSource // stream in the records of Docker's fluentd driver; anything else elsewhere
+	roleLogtag
+	roleFlag // "_p", Fluent Bit's own CRI parser
+
+	// The roles from here on are seldom, see rare.
 	rolePri
 	rolePriority
 	rolePriorityLower // only in records of journald whose keys are in lower case
@@ -22,8 +26,6 @@ const (
 	rolePartialID
 	rolePartialOrdinal
 	rolePartialLast
-	roleLogtag
-	roleFlag // "_p", Fluent Bit's own CRI parser
 	roleJournalPartial
 	roleJournal      // journald adds it to every record
 	roleJournalLower // the same in lower case

@@ -33,6 +33,11 @@ type part struct {
 // dockerPart is where Docker (for every driver but few) and containerd cut a long line.
 const dockerPart = 16 << 10
 
+// mayBePart reports whether the record has keys that partOf looks at.
+func (s *scan) mayBePart() bool {
+	return s.special || s.journal || s.keyIsStream || s.logtag != 0 || s.flag != 0
+}
+
 // partOf returns a record's place in a line, by the rules of the form that its keys show. A whole line is never taken for a part:
 //
 //   - fluentd driver, parser "cri" and journald driver say so themselves.

@@ -30,6 +30,7 @@ type found struct {
 	textStart, textEnd int
 	textKey            *key // nil when the body itself is the text, or there is none
 	level              int
+	logtag, flag       int
 	pairs              int // of the body, when it is a map
 	by                 originator
 	textRank           uint8
@@ -37,7 +38,7 @@ type found struct {
 	keyIsStream        bool // the stream came from the key "stream"
 	journal            bool // a container's record from journald
 	stream             engine.Stream
-	special            bool // there is something in seldom
+	special            bool // there is something in rare
 }
 
 // rare is the part of a scan that most records do not need. It is cleared only after records that do.
@@ -53,7 +54,7 @@ type rare struct {
 	uid, command      int
 
 	partialMessage, partialID, partialOrdinal, partialLast int
-	logtag, flag, journalPartial                           int
+	journalPartial                                         int
 }
 
 // reset forgets the last record.
@@ -201,6 +202,10 @@ func (s *scan) accept(b []byte, k *key, value, end int) {
 		if stream := streamAt(b, value); stream != engine.StreamUnknown {
 			s.stream, s.keyIsStream = stream, k.role == roleStream
 		}
+	case k.role == roleLogtag:
+		s.logtag = value
+	case k.role == roleFlag:
+		s.flag = value
 	default:
 		s.special = true
 		s.acceptRare(b, k, value, end)
@@ -224,10 +229,6 @@ func (s *scan) acceptRare(b []byte, k *key, value, end int) {
 		s.partialOrdinal = value
 	case rolePartialLast:
 		s.partialLast = value
-	case roleLogtag:
-		s.logtag = value
-	case roleFlag:
-		s.flag = value
 	case roleJournalPartial:
 		s.journalPartial = value
 	case roleJournalLower:
