@@ -21,6 +21,7 @@ func (w *Worker) Evaluate(h *Hit, now int64, dst []Alert) []Alert {
 	if h.rule.Settings.Deploy && w.snapshot.Settings.Deploy.Compare > 0 {
 		w.engine.deploys.Hit(h.Record.Source, h.rule.ID, w.template, now)
 	}
+	// Alerts that time made were rendered with their hit, maybe under other settings.
 	dst = w.engine.masked(k.Evaluate(c, now, dst), due)
 	w.engine.nameImages(dst[due:])
 	d := &c.Decision

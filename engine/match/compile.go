@@ -136,6 +136,7 @@ func (c *compiler) assign() {
 			anchored = append(anchored, id)
 		}
 	}
+	// Before windows are indexed, because some of them move to the automaton.
 	if !s.options.NoDFA {
 		c.moveCommonWindows()
 	}
@@ -153,6 +154,7 @@ func (c *compiler) assign() {
 	}
 	s.anchored = s.share(anchored)
 	s.union = s.share(union)
+	// After the automata, because share gives up expressions that are too large for them.
 	for i := range s.exprs {
 		if s.exprs[i].filter == Always {
 			s.always = append(s.always, int32(i))

@@ -228,6 +228,7 @@ func (d *dfa) begin(b *budget, text []byte, pos, slot int, at []int32, mode uint
 			b.add(d.nfa, i)
 		}
 		s := d.intern(b, mode, ctx)
+		// Not remembered: the next line has a budget of its own.
 		if s == refused {
 			return s
 		}
@@ -293,6 +294,7 @@ func (d *dfa) step(b *budget, s, c uint32) uint32 {
 		}
 	}
 	t := d.intern(b, mode, contextAfter(by))
+	// A refusal is for this line only.
 	if t != refused {
 		d.next[s+c] = t
 	}

@@ -67,11 +67,13 @@ func (m *Matcher) Match(line []byte, enabled []uint64, dst []int32) []int32 {
 		enabled = s.all
 	}
 	m.begin(line, enabled)
+	// Literals and windows are ASCII, but (?i)k also matches U+212A: they would miss such a line.
 	if !m.ascii && len(s.foldsToASCII) > 0 && hasFoldToASCII(line) {
 		for _, id := range s.foldsToASCII {
 			m.found(id)
 		}
 	}
+	// A kernel reads whole blocks, and never behind the end of the line.
 	fast := s.kernels && len(line) >= blockRead
 	switch {
 	case s.grams == nil:
@@ -92,10 +94,12 @@ func (m *Matcher) Match(line []byte, enabled []uint64, dst []int32) []int32 {
 	for _, id := range s.always {
 		m.found(id)
 	}
+	// The matcher lives on, and must not keep memory of its caller alive.
 	m.line, m.enabled = nil, nil
 	if len(m.hits) == 0 {
 		return dst
 	}
+	// Each stage reports in the order in which it finds.
 	slices.Sort(m.hits)
 	return append(dst, m.hits...)
 }
@@ -105,9 +109,11 @@ func (m *Matcher) begin(line []byte, enabled []uint64) {
 	m.ascii = isASCII(line)
 	m.hits = m.hits[:0]
 	if m.gen++; m.gen == 0 {
+		// The number came round: the progress of an old line would pass for that of this one.
 		clear(m.states)
 		m.gen = 1
 	}
+	// Only between lines: states of an automaton that runs must stay.
 	if m.budget.bytes > m.set.options.CacheBytes {
 		m.flush()
 	}
@@ -260,6 +266,7 @@ func (m *Matcher) candidates(targets []target, pos int) {
 			continue
 		}
 		d := m.automaton(t.id)
+		// So much was read from candidates on that one search of the whole line is cheaper.
 		if d == nil || int(p.read) > readPerLine+readPerByte*len(m.line) {
 			m.decide(t.id, p)
 			continue

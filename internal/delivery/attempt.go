@@ -24,6 +24,7 @@ func (w *worker) attempt(ctx context.Context, ref *senderRef, message *store.Mes
 			w.d.count.panics.Add(1)
 			w.d.opt.Log.Error("panic in a sender", "trigger", w.name)
 		}
+		// The clock may have been set back meanwhile.
 		w.durations.Observe(max(w.d.opt.Now().Sub(begun), 0).Seconds())
 	}
 	if result.Outcome == trigger.Delivered && alerts != nil {

@@ -67,6 +67,7 @@ func (d *Dispatcher) finisher() {
 // the same id, after the next start.
 func (d *Dispatcher) record(batch []store.Result) {
 	for {
+		// Not the context of Stop: an alert whose outcome is not recorded is sent again.
 		dropped, err := d.opt.Store.Finish(context.Background(), d.owner, d.opt.Now(), batch)
 		if err == nil {
 			d.losses.addAll(lossDropped, dropped)

@@ -48,6 +48,7 @@ func newWorker(d *Dispatcher, t Trigger, state store.TriggerState) *worker {
 func (w *worker) update(t Trigger, state store.TriggerState, known bool) {
 	w.mu.Lock()
 	old := w.ref
+	// Another destination or other credentials: the hold and the failures were those of the old ones.
 	if t.Revision != w.settings.Revision && known {
 		w.state = state
 	}

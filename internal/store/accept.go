@@ -80,6 +80,7 @@ func (s *Store) Accept(ctx context.Context, now time.Time, items []Item) (Accept
 				}
 			}
 		}
+		// After all alerts of the call, so that each trigger is bounded once.
 		for id := range t.deltas {
 			if err := t.boundPending(id); err != nil {
 				return err
@@ -158,6 +159,7 @@ func (t *tx) flushTime(trigger int64, r Route) (int64, error) {
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return 0, err
 	}
+	// The group has a message that is not sent yet: this delivery joins it.
 	if flush > t.now {
 		return flush, nil
 	}

@@ -40,6 +40,7 @@ const barrenTime = time.Second
 // relieve removes up to n rows if the file is nearly full: first the oldest of the alert log, then the oldest dead letters of the trigger that has
 // most of them. It never removes pending deliveries: if only those are left, the store is full.
 func (t *tx) relieve(n int) error {
+	// The last figure is of the last transaction, and another process may have changed the file since.
 	if err := t.measure(); err != nil {
 		return err
 	}

@@ -60,6 +60,7 @@ func (s *Store) Finish(ctx context.Context, owner Owner, now time.Time, results 
 				return err
 			}
 		}
+		// After all results, so that the bound sees their dead letters together.
 		for id, d := range t.deltas {
 			if d.Dead > 0 {
 				if err := t.boundDead(id); err != nil {
@@ -93,6 +94,7 @@ func (t *tx) finish(owner Owner, r *Result) error {
 		if err != nil {
 			return err
 		}
+		// The delivery is not this owner's any more, and was counted by whoever changed it.
 		if n == 0 {
 			continue
 		}

@@ -187,6 +187,7 @@ func taken(messages []Message, row int64) bool {
 }
 
 func (t *tx) take(owner Owner, row int64, message string) error {
+	// Only the message of a group needs a stored id: that of a single alert follows from the alert.
 	_, err := t.exec("UPDATE deliveries SET owner = ?1, message = CASE WHEN grp IS NULL THEN '' ELSE ?2 END WHERE seq = ?3", int64(owner), message, row)
 	return err
 }

@@ -144,6 +144,7 @@ func (c *core) connect() (err error) {
 		return err
 	}
 	c.db = sql.OpenDB(connector)
+	// A second connection to a store in memory would see another one, which is empty.
 	c.db.SetMaxOpenConns(1)
 	c.db.SetMaxIdleConns(1)
 	if c.conn, err = c.db.Conn(context.Background()); err != nil {

@@ -73,6 +73,7 @@ func (s *signer) sign(header http.Header, id string, at time.Time, body []byte) 
 		header.Set("Webhook-Timestamp", stamp)
 		header.Set("Webhook-Signature", strings.Join(signatures, " "))
 	}
+	// This form covers the body alone, so all attempts have the same signature.
 	if s.hub != nil {
 		mac := hmac.New(sha256.New, s.hub)
 		mac.Write(body)

@@ -86,6 +86,7 @@ func (f *frames) Next() (Record, error) {
 	ns, rest, ok := stamp(payload)
 	if !ok {
 		f.invalid()
+		// The time of the record before keeps the order of the log.
 		ns, rest = f.last, payload
 	}
 	f.last = ns
