@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 )
 
 // fleetRule alerts for all nodes together.
@@ -124,12 +126,26 @@ func TestScopeIsStrict(t *testing.T) {
 	means := []string{
 		"name", "pattern", "keywords", "any", "all", "none", "event", "stream", "severity", "cooldown", "cooldown_by", "rollup", "where", "workloads",
 		"exclude_workloads", "context", "summary", "fields", "labels", "runbook", "dry_run", "deploy", "scope",
-		"within", "distinct", "absent_from", "by", // which need one of those that are refused
+		"rate", "ratio", // which ScopeFaults refuses, see below
+		"within", "distinct", "absent_from", "by", "of", "at_least", // which need one of those that are refused
 	}
 	for f := range reflect.TypeFor[RuleSettings]().Fields() {
 		key := f.Tag.Get("toml")
 		if _, strict := refused[key]; key != "-" && !strict && !slices.Contains(means, key) {
 			t.Errorf("nothing says whether a rule of the fleet may have %s", key)
+		}
+	}
+	for field, change := range map[string]func(*RuleSettings){
+		"rate": func(r *RuleSettings) { r.Rate.Above = 3 },
+		"ratio": func(r *RuleSettings) {
+			if err := r.Ratio.UnmarshalText([]byte(">5%")); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		s := fleetRule(change).Rules[0]
+		if faults := rules.ScopeFaults(&s); len(faults) != 1 || faults[0].Field != field {
+			t.Errorf("%s: %+v", field, faults)
 		}
 	}
 	s := fleetRule(func(r *RuleSettings) { r.Context.Before = 3 }).Rules[0]

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
@@ -130,7 +131,7 @@ func silenceOf(s *engine.Silence, now time.Time) adminapi.Silence {
 	}
 	out := adminapi.Silence{
 		SilenceRequest: adminapi.SilenceRequest{
-			ID: s.ID, SilenceMatchers: m, Matchers: &m, Every: s.Every, Zone: s.Zone, NextImage: s.NextImage, Comment: s.Comment, Author: s.Author,
+			ID: s.ID, SilenceMatchers: m, Matchers: &m, Every: s.Every, Zone: s.Zone, NextImage: s.NextImage, Comment: s.Comment, Author: s.Author, Scope: scopeOf(s),
 		},
 		Configured: s.Configured, Suppressed: s.Suppressed, State: "pending",
 	}
@@ -151,6 +152,14 @@ func silenceOf(s *engine.Silence, now time.Time) adminapi.Silence {
 		out.From = time.Unix(0, s.From).UTC()
 	}
 	return out
+}
+
+// scopeOf returns the scope of a silence; "" for one of this node.
+func scopeOf(s *engine.Silence) string {
+	if s.Fleet {
+		return engine.ScopeFleet
+	}
+	return ""
 }
 
 func silences(c *call) (any, error) {
@@ -195,6 +204,13 @@ func addSilence(c *call) (any, error) {
 	}
 	if s.Author == "" {
 		s.Author = c.who
+	}
+	switch q.Scope {
+	case "", engine.ScopeNode:
+	case engine.ScopeFleet:
+		return addFleetSilence(c, s)
+	default:
+		return nil, problem(http.StatusUnprocessableEntity, "scope: %q must be one of %s", q.Scope, strings.Join(engine.ScopeNames(), ", "))
 	}
 	made, before, err := c.p.Silences().Add(c.r.Context(), s)
 	if err != nil {
@@ -243,6 +259,13 @@ func noted(s *engine.Silence, now time.Time) any {
 
 func expireSilence(c *call) (any, error) {
 	id := c.r.PathValue("id")
+	if before, ok := c.p.Silences().OfFleet(id); ok {
+		if err := c.p.Fleet().DropSilence(c.r.Context(), id); err != nil {
+			return nil, fleetRefusal(err)
+		}
+		c.note("expire", "silence", id, noted(&before, c.p.Now()), nil)
+		return struct{}{}, nil
+	}
 	before, after, err := c.p.Silences().Expire(c.r.Context(), id)
 	if err != nil {
 		return nil, silenceRefusal(err)

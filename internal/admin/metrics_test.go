@@ -18,7 +18,7 @@ import (
 var metricOf = map[string]string{
 	"instance": `id="t"`, "started": "start_time_seconds", "chunks": "chunks_total", "refused": "chunks_refused_total", "own": "own_lines_total",
 	"panics": "panics_total", "lines": "lines_total", "container_events": "container_events_total", "docker": "-of the standalone program alone: docker_…", "hits": "hits_total", "alerts": "alerts_total", "sent": "sent_total", "pending": "pending_hits",
-	"suppressed": `suppressed_total{id="t",reason="cooldown"}`, "drops": `dropped_total{id="t",what="backlog"}`, "keys": "keys", "evicted": "evicted_total", "heartbeat": "-without one: heartbeat_…", "redacted": `redacted_total{id="t",mask="password"} 0`,
+	"suppressed": `suppressed_total{id="t",reason="cooldown"}`, "drops": `dropped_total{id="t",what="backlog"}`, "keys": "keys", "evicted": "evicted_total", "heartbeat": "-without one: heartbeat_…", "fleet": "-without one: fleet_…", "redacted": `redacted_total{id="t",mask="password"} 0`,
 	"tails": "-of the standalone program alone: tails", "problems": "config_problems", "warnings.code": "-a text", "warnings.message": "warnings", "streams": "streams", "evaluation.nanos": "evaluation_seconds_total",
 	"store.mode": `store_info{id="t",mode="file"`, "store.path": "store.db", "store.used": "store_used_bytes", "store.max": "store_max_bytes", "store.error": "store_up",
 	"store.recovered": "store_recovered_total", "store.aside": "-a path that changes; store_recovered_total says that there is one",
@@ -37,6 +37,7 @@ var metricOf = map[string]string{
 	"triggers.name": `trigger="ops"`, "triggers.configured": `trigger_configured{id="t",trigger="ops"} 1`, "triggers.accepted": `trigger_accepted_total{id="t",trigger="ops"} 1`,
 	"triggers.delivered": "trigger_delivered_total", "triggers.pending": `deliveries_pending{id="t",trigger="ops"} 1`, "triggers.dead": `dead_letters{id="t",trigger="ops"} 0`,
 	"triggers.dropped": `trigger_dropped_total{id="t",trigger="ops"} 0`, "triggers.removed": `trigger_removed_total{id="t",trigger="ops"} 0`,
+	"triggers.held":     `trigger_held_total{id="t",trigger="ops"} 0`,
 	"triggers.failures": "trigger_failures", "triggers.hold": "trigger_on_hold", "triggers.reason": "-a text", "triggers.next_attempt": "trigger_next_attempt_time_seconds",
 	"triggers.oldest": "oldest_delivery_age_seconds",
 }

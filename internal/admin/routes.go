@@ -126,8 +126,15 @@ func routes() []route {
 		{op{Method: "DELETE", Path: "/api/v1/workloads/{workload}/disabled/{rule}", Summary: "Re-enable a global rule for the workloads that match a glob."}, enable},
 		{op{Method: "GET", Path: "/api/v1/silences", Summary: "List silences.", Answer: adminapi.SilencesResponse{}}, silences},
 		{op{Method: "POST", Path: "/api/v1/silences", Summary: "Create a silence, or change the one with the given ID.",
-			Body: adminapi.SilenceRequest{}, Answer: adminapi.Silence{}, Problems: changeProblems}, addSilence},
-		{op{Method: "DELETE", Path: "/api/v1/silences/{id}", Summary: "Expire a silence now.", Answer: object, Problems: []int{409}}, expireSilence},
+			Body: adminapi.SilenceRequest{}, Answer: adminapi.Silence{}, Problems: slices.Concat(changeProblems, []int{404, 503})}, addSilence},
+		{op{Method: "DELETE", Path: "/api/v1/silences/{id}", Summary: "Expire a silence now.", Answer: object, Problems: []int{409, 503}}, expireSilence},
+
+		{op{Method: "GET", Path: "/api/v1/fleet", Summary: "Describe the fleet that the instance is in: its nodes, and the account of its hits.",
+			Answer: adminapi.FleetResponse{}, Problems: []int{404}}, fleetReport},
+		{op{Method: "GET", Path: "/api/v1/fleet/windows", Summary: "List the fleet's windows, the cooldowns of its incidents, newest first; at most 1,000.",
+			Answer: adminapi.FleetWindowsResponse{}, Problems: []int{404, 503}}, fleetWindows},
+		{op{Method: "POST", Path: "/api/v1/fleet/windows/{key}/close", Summary: "Close a window of the fleet: the next hit alerts. Ignores the body.",
+			Answer: adminapi.FleetCloseResponse{}, Problems: []int{404, 503}}, closeFleetWindow},
 
 		{op{Method: "POST", Path: "/api/v1/explain", Summary: "Explain how each rule of a workload would decide on a line now. Counts and sends nothing.",
 			Body: adminapi.ExplainRequest{}, Answer: adminapi.ExplainResponse{}}, explain},

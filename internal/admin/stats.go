@@ -76,6 +76,10 @@ func stats(c *call) (any, error) {
 			Retried: s.Delivery.Retried, Held: s.Delivery.Held, Refused: s.Delivery.Refused, Expired: s.Delivery.Expired, InFlight: s.Delivery.InFlight,
 		},
 	}
+	if s.Fleet.On {
+		f := fleetStats(&s.Fleet)
+		out.Fleet = &f
+	}
 	if h := &s.Heartbeat; h.On {
 		out.Heartbeat = &adminapi.HeartbeatStats{Sent: h.Sent, Failed: h.Failed, Withheld: h.Withheld, Last: h.Last, Reason: h.Reason}
 	}
@@ -116,7 +120,7 @@ func tailsOf(s *docker.Stats) map[string]int64 {
 func triggerOf(info store.TriggerInfo, configured bool) adminapi.TriggerStats {
 	t := adminapi.TriggerStats{
 		Name: info.Name, Configured: configured, Accepted: info.Counts.Accepted, Delivered: info.Counts.Delivered, Pending: info.Counts.Pending,
-		Dead: info.Counts.Dead, Dropped: info.Counts.Dropped, Removed: info.Counts.Removed, Failures: info.State.Failures, Reason: info.State.Reason,
+		Dead: info.Counts.Dead, Dropped: info.Counts.Dropped, Removed: info.Counts.Removed, Held: info.Counts.Held, Failures: info.State.Failures, Reason: info.State.Reason,
 		NextAttempt: utc(info.State.NotBefore), Oldest: utc(info.Oldest),
 	}
 	if info.State.Hold != store.HoldNone {

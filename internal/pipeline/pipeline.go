@@ -322,6 +322,9 @@ func (p *Pipeline) stop(ctx context.Context) error {
 // Silences returns the silences, configured and runtime.
 func (p *Pipeline) Silences() *silence.Set { return p.silences }
 
+// Fleet returns the instance's part of its fleet. Without [fleet] it is in none.
+func (p *Pipeline) Fleet() *fleetnode.Node { return p.fleet }
+
 // Store returns the pipeline's store. Stop closes it.
 func (p *Pipeline) Store() *store.Store { return p.store }
 

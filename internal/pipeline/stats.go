@@ -11,6 +11,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/glob"
 	"github.com/tinyforge/fluentbit-trigger/internal/heartbeat"
 	"github.com/tinyforge/fluentbit-trigger/internal/hours"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/fleetnode"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/taps"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/workload"
 )
@@ -34,6 +35,7 @@ type Stats struct {
 	Delivery   delivery.Stats
 	Sent       Sent
 	Heartbeat  heartbeat.Status
+	Fleet      fleetnode.Status
 	// OutsideHours counts the alerts that arrived outside the hours of a trigger that would send them otherwise, by the name of the trigger.
 	OutsideHours map[string]int64
 	// Hours are the times in which during lets triggers send, as Filter.Hours returns them, by the name of the trigger.
@@ -90,6 +92,7 @@ func (p *Pipeline) Stats(ctx context.Context) Stats {
 	}
 	s.Sent = sentOf(&s.Delivery.Sent, s.Engine.Rules)
 	s.Heartbeat = p.Heartbeat()
+	s.Fleet = p.fleet.Status(ctx)
 	s.OutsideHours, s.Hours = p.outside.counts(), p.triggers.Load().hours(p.now())
 	return s
 }

@@ -49,6 +49,9 @@ func endpoints(target string) []endpoint {
 		{route: "POST /api/v1/dead-letters/redeliver", body: `{"all":true}`}, {route: "POST /api/v1/dead-letters/drop", body: `{"all":true}`},
 		{route: "POST /api/v1/silences", body: fmt.Sprintf(`{"rule":"boom","workload":"none","until":%q}`, time.Now().Add(time.Hour).Format(time.RFC3339))}, {route: "GET /api/v1/silences"},
 		{route: "DELETE /api/v1/silences/{id}", path: "/api/v1/silences/{id}"},
+		// Without [fleet]; test/fleet/nodes calls them with one.
+		{route: "GET /api/v1/fleet", missing: true}, {route: "GET /api/v1/fleet/windows", missing: true},
+		{route: "POST /api/v1/fleet/windows/{key}/close", path: "/api/v1/fleet/windows/9f86d081884c7d659a2feaa0c55ad015/close", missing: true},
 	}
 	for _, c := range []struct{ route, path, name, create, change string }{
 		{"/api/v1/rules", "/api/v1/rules", "tour", `{"name":"tour","keywords":["tour"]}`, `{"cooldown":"1h"}`},

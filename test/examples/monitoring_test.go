@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -18,10 +19,13 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk/chunktest"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/fleet"
+	"github.com/tinyforge/fluentbit-trigger/internal/fleet/memory"
 	"github.com/tinyforge/fluentbit-trigger/internal/listen"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/test/receiver"
+	"github.com/tinyforge/fluentbit-trigger/trigger/egress"
 )
 
 const monitoring = "examples/monitoring"
@@ -183,7 +187,8 @@ func TestMonitoringAsksForWhatThereIs(t *testing.T) {
 	stores := &store.Registry{}
 	p, err := pipeline.New(pipeline.Options{
 		ID: "one", Stores: stores, LogTo: t.Output(), Origin: "output:trigger:one",
-		Sources: config.Sources{Inline: fmt.Sprintf("store = %q\n[admin]\nlisten = \"unix://%s\"\n[egress]\nallow = [\"127.0.0.1/32\"]\n[heartbeat]\nurl = %q\n[[rule]]\nname = \"boom\"\npattern = \"^boom\"\n[[trigger]]\nname = \"ops\"\nurl = %q\n",
+		Connect: func(*fleet.Settings, egress.Settings) (fleet.Engine, error) { return memory.New(time.Now, 1000), nil },
+		Sources: config.Sources{Inline: fmt.Sprintf("store = %q\n[admin]\nlisten = \"unix://%s\"\n[egress]\nallow = [\"127.0.0.1/32\"]\n[heartbeat]\nurl = %q\n[fleet]\naddress = [\"127.0.0.1:6379\"]\nnamespace = \"test\"\n[[rule]]\nname = \"boom\"\npattern = \"^boom\"\n[[trigger]]\nname = \"ops\"\nurl = %q\n",
 			filepath.Join(dir, "one.db"), socket, hooks.URL("/beat"), hooks.URL("/"))},
 	})
 	if err != nil {

@@ -33,6 +33,7 @@ type StatsResponse struct {
 	Workloads       BusiestWorkloads `json:"workloads"`
 	Triggers        []TriggerStats   `json:"triggers"`
 	Heartbeat       *HeartbeatStats  `json:"heartbeat,omitempty"` // absent: none is configured
+	Fleet           *FleetStats      `json:"fleet,omitempty"`     // absent: the instance is in none
 	Streams         int              `json:"streams"`             // open streams of this listener
 }
 
@@ -132,12 +133,13 @@ type TriggerStats struct {
 	Name        string    `json:"name"`
 	Configured  bool      `json:"configured"`
 	Sent        int64     `json:"sent"`     // since the instance started
-	Accepted    int64     `json:"accepted"` // this and the next five: since the store was created
+	Accepted    int64     `json:"accepted"` // this and the next six: since the store was created
 	Delivered   int64     `json:"delivered"`
 	Pending     int64     `json:"pending"`
 	Dead        int64     `json:"dead"`
 	Dropped     int64     `json:"dropped"`
 	Removed     int64     `json:"removed"`
+	Held        int64     `json:"held"`     // because another node of the fleet alerted
 	Failures    int       `json:"failures"` // in a row
 	Hold        string    `json:"hold,omitempty"`
 	Reason      string    `json:"reason,omitempty"`

@@ -108,6 +108,8 @@ type SilenceRequest struct {
 	NextImage bool   `json:"next_image,omitempty"`
 	Comment   string `json:"comment,omitempty"`
 	Author    string `json:"author,omitempty"`
+	// Scope is "fleet" for a silence of all nodes of the fleet. It needs until, and has neither hours nor next_image.
+	Scope string `json:"scope,omitempty"`
 }
 
 // Silence is a silence with its matchers at the top level and in matchers. It may be sent back as a SilenceRequest.

@@ -90,6 +90,17 @@ func list() []metric {
 		{"heartbeat_requests_total", "Heartbeats, by result: sent, failed, or withheld because alerts might not arrive.", []string{"result"}},
 		{"heartbeat_interval_seconds", "How often a heartbeat is due: the setting every.", nil},
 		{"heartbeat_last_success_time_seconds", "Unix time of the last heartbeat that the service accepted; 0 if there is none.", nil},
+		{"fleet_up", "Whether the fleet's engine answers.", nil},
+		{"fleet_claims_total", "Questions whether an alert of a fleet rule may leave, by answer: lead, held, known, late, or error.", []string{"result"}},
+		{"fleet_alone_total", "Alerts of fleet rules that left without an answer, by reason.", []string{"why"}},
+		{"fleet_given_hits_total", "Hits given to the fleet's engine since the store was made.", nil},
+		{"fleet_told_hits_total", "Hits of the fleet's roll-ups that this node sent, since the store was made.", nil},
+		{"fleet_forgotten_hits_total", "Hits for the fleet that no alert will report, since the store was made.", nil},
+		{"fleet_outbox_hits", "Hits that are not given to the fleet's engine yet.", nil},
+		{"fleet_handovers_total", "Alerts of other nodes that this node sent.", nil},
+		{"fleet_keeper", "Whether this node makes the fleet's roll-ups.", nil},
+		{"fleet_nodes", "Nodes of the fleet that are alive.", nil},
+		{"fleet_epoch_changes_total", "How often the fleet's engine lost its data.", nil},
 		{"workloads", "Workloads that sent records.", nil},
 		{"rules", "Rules in force.", nil},
 		{"keys", "Cooldown keys and rate limit buckets in memory.", nil},
@@ -115,6 +126,7 @@ func list() []metric {
 		{"trigger_delivered_total", "Alerts delivered since the store was created.", []string{"trigger"}},
 		{"trigger_dropped_total", "Alerts dropped because of a limit or a damaged store since the store was created.", []string{"trigger"}},
 		{"trigger_removed_total", "Dead letters dropped by a user since the store was created.", []string{"trigger"}},
+		{"trigger_held_total", "Deliveries withdrawn because another node of the fleet alerted, since the store was created.", []string{"trigger"}},
 		{"trigger_next_attempt_time_seconds", "Unix time of the next attempt while the trigger backs off or is on hold; otherwise 0.", []string{"trigger"}},
 		{"trigger_failures", "Consecutive failures.", []string{"trigger"}},
 		{"trigger_on_hold", "Whether the trigger is on hold.", []string{"trigger"}},
@@ -232,6 +244,23 @@ func (m *collector) instance(ch chan<- prometheus.Metric, i *Instance) {
 		s.gauge("heartbeat_last_success_time_seconds", last)
 		s.gauge("heartbeat_interval_seconds", h.Every.Seconds())
 	}
+	if f := &stats.Fleet; f.On {
+		s.gauge("fleet_up", boolValue(f.Up))
+		for result, n := range f.Claims {
+			s.counter("fleet_claims_total", n, result)
+		}
+		for why, n := range f.Alone {
+			s.counter("fleet_alone_total", n, why)
+		}
+		s.counter("fleet_given_hits_total", f.Totals.Given)
+		s.counter("fleet_told_hits_total", f.Totals.Told)
+		s.counter("fleet_forgotten_hits_total", f.Totals.Forgotten)
+		s.gauge("fleet_outbox_hits", float64(f.Totals.Outbox))
+		s.counter("fleet_handovers_total", f.Handovers)
+		s.gauge("fleet_keeper", boolValue(f.Keeper))
+		s.gauge("fleet_nodes", float64(f.Nodes))
+		s.counter("fleet_epoch_changes_total", f.Epochs)
+	}
 	for name, n := range stats.Engine.Redacted {
 		s.counter("redacted_total", n, name)
 	}
@@ -324,6 +353,7 @@ func (s *sink) trigger(t *delivery.TriggerStats, now time.Time) {
 	s.counter("trigger_delivered_total", t.Counts.Delivered, t.Name)
 	s.counter("trigger_dropped_total", t.Counts.Dropped, t.Name)
 	s.counter("trigger_removed_total", t.Counts.Removed, t.Name)
+	s.counter("trigger_held_total", t.Counts.Held, t.Name)
 	s.gauge("deliveries_pending", float64(t.Counts.Pending), t.Name)
 	s.gauge("dead_letters", float64(t.Counts.Dead), t.Name)
 	s.gauge("trigger_failures", float64(t.State.Failures), t.Name)

@@ -46,6 +46,7 @@ type addCommand struct {
 	For       time.Duration
 	Until     string
 	Comment   string
+	Fleet     bool
 
 	endless bool // it has hours, and no end
 }
@@ -78,6 +79,7 @@ func newAdd(env *command.Env) *cobra.Command {
 	f.Duration(&cmd.For, "for", "", "How long the silence lasts.")
 	f.Text(&cmd.Until, "until", "", "TIME", `When the silence ends (RFC 3339), or "next image": for each workload when a new image appears. Instead of --for.`)
 	f.Text(&cmd.Comment, "comment", "m", "TEXT", "The reason, for others who see the silence.")
+	f.Switch(&cmd.Fleet, "fleet", "", "On all nodes of the fleet, not only on this one. It needs an end, and has no --every.")
 	cmd.Add(f)
 	return c
 }
@@ -110,6 +112,9 @@ func (cmd *addCommand) run(c *command.Env) error {
 	}
 	body := adminapi.SilenceRequest{Every: cmd.Every, Zone: cmd.Zone, NextImage: cmd.Until == engine.NextImageWord, Comment: cmd.Comment, Author: whoAmI(), SilenceMatchers: adminapi.SilenceMatchers{
 		Rule: cmd.Rule, Workload: cmd.Workload, Container: cmd.Container, Severity: cmd.Severity, Message: cmd.Message, Where: conditions}}
+	if cmd.Fleet {
+		body.Scope = engine.ScopeFleet
+	}
 	if !until.IsZero() {
 		body.Until = until.UTC().Truncate(time.Second)
 	}
@@ -160,7 +165,11 @@ func (cmd *listCommand) run(c *command.Env) error {
 			if s.State == "expired" && !cmd.All {
 				continue
 			}
-			rows = append(rows, strings.Join([]string{s.ID, s.State, nextWords(c, &s), fmt.Sprint(s.Suppressed), safetext.Visible(matcherWords(&s.SilenceMatchers)), safetext.Visible(s.Author), safetext.Visible(s.Comment)}, "\t"))
+			state := s.State
+			if s.Scope == engine.ScopeFleet {
+				state += ", fleet"
+			}
+			rows = append(rows, strings.Join([]string{s.ID, state, nextWords(c, &s), fmt.Sprint(s.Suppressed), safetext.Visible(matcherWords(&s.SilenceMatchers)), safetext.Visible(s.Author), safetext.Visible(s.Comment)}, "\t"))
 		}
 		if len(rows) == 0 {
 			c.Printf("no silences\n")

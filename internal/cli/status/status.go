@@ -84,6 +84,13 @@ func write(c *command.Env, s *adminapi.StatsResponse, i adminapi.Instance) error
 		row("lost", lost, command.Sums(s.Drops))
 	}
 	rows = append(rows, fmt.Sprintf("store\t%s\t%s", s.Store.Mode, storeWords(&s.Store)))
+	if f := s.Fleet; f != nil {
+		state := "the engine answers"
+		if !f.Up {
+			state = "the engine does not answer: each node alerts by itself"
+		}
+		rows = append(rows, fmt.Sprintf("fleet\t%d\tnodes of %s; %s", f.Nodes, safetext.Visible(f.Namespace), state))
+	}
 	if h := s.Heartbeat; h != nil {
 		rows = append(rows, fmt.Sprintf("heartbeat\t%d\t%s", h.Sent, heartbeatWords(c, h)))
 	}

@@ -161,12 +161,8 @@ func (n *Node) make(ctx context.Context, l *loops) bool {
 		l.engine.Close()
 		return false
 	}
-	name := l.settings.Node
-	if name == "" {
-		name = n.opt.Host
-	}
 	l.fleet = fleet.New(fleet.Options{
-		Engine: l.engine, Node: l, Settings: l.settings, Run: totals.Run, Name: name, Version: n.opt.Version, Triggers: l.digest(),
+		Engine: l.engine, Node: l, Settings: l.settings, Run: totals.Run, Name: l.name(), Version: n.opt.Version, Triggers: l.digest(),
 		Lost: func(ctx context.Context, a fleet.Account) { n.opt.Lost(ctx, a.Lost()) },
 		Now:  n.opt.Now, Log: n.opt.Log, Panics: n.opt.Panics,
 	})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/fleet"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 )
 
 // epochKey is the key of the id of the data that the silences of the fleet were last pulled from.
@@ -113,4 +114,49 @@ func (s *Set) Silences(ctx context.Context) (epoch string, list []fleet.Silence,
 		list = append(list, f)
 	}
 	return string(saved[epochKey(s.o.Instance)]), list, nil
+}
+
+// Draft checks a silence for the fleet as Add checks one of this node, and returns it with its id, and its former state, nil for a new one. Nothing is saved: it is in
+// force once Share brings it.
+func (s *Set) Draft(one engine.Silence) (made engine.Silence, before *engine.Silence, err error) {
+	now := s.o.Now()
+	one.Configured, one.Fleet = false, true
+	if one.From == 0 {
+		one.From = now.UnixNano()
+	}
+	var faults setting.Faults
+	switch {
+	case len(one.Every) > 0:
+		faults.Conflict("every", "", "scope", `must not be set with scope = "fleet"`, "each node's clock would decide: configure the silence on all nodes")
+	case one.NextImage:
+		faults.Conflict("next_image", "", "scope", `must not be set with scope = "fleet"`, "each node knows its own images: give it an end")
+	case one.Until == 0:
+		faults.Required("until", "a silence of the fleet has an end")
+	}
+	if bad := append(faults, one.Validate()...); len(bad) > 0 {
+		return one, nil, &Error{bad}
+	}
+	if one.Ended(now.UnixNano()) {
+		return one, nil, &Error{[]setting.Fault{{Field: "until", Message: "has passed: it is " + now.UTC().Format(time.RFC3339)}}}
+	}
+	if one.ID == "" {
+		one.ID = newID()
+		return one, nil, nil
+	}
+	old, ok := s.OfFleet(one.ID)
+	switch {
+	case engine.ConfiguredSilence(one.ID):
+		return one, nil, ErrConfigured
+	case !ok:
+		return one, nil, ErrNotFound
+	}
+	return one, &old, nil
+}
+
+// OfFleet returns the silence of the fleet with an id that has not ended.
+func (s *Set) OfFleet(id string) (engine.Silence, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	one, ok := s.runtime[id]
+	return one, ok && one.Fleet && !one.Ended(s.o.Now().UnixNano())
 }

@@ -12,10 +12,14 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/admin"
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/client"
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk/chunktest"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/fleet"
 	"github.com/tinyforge/fluentbit-trigger/internal/fleet/memory"
+	"github.com/tinyforge/fluentbit-trigger/internal/listen"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/fleetnode"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
@@ -354,5 +358,120 @@ func TestOverRedis(t *testing.T) {
 	}
 	if alone != 3 {
 		t.Errorf("%d alerts left alone, want one of each node", alone)
+	}
+}
+
+// serve starts the administration of a node, and returns its client.
+func (n *node) serve() *client.Client {
+	t := n.group.t
+	t.Helper()
+	registry := admin.NewRegistry(admin.Options{Program: "test", Version: "1"})
+	instance := &admin.Instance{Pipeline: n.Pipeline}
+	if err := registry.Attach(instance); err != nil {
+		t.Fatal(err)
+	}
+	socket := "unix://" + filepath.Join(n.group.dir, n.name+".sock")
+	api, err := client.New(client.Options{URL: socket, Token: listen.Find(socket)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		api.Close()
+		registry.Detach(instance)
+		registry.Close()
+	})
+	return api
+}
+
+// TestTheFleetIsSeenAndChangedOverTheAPI: the report, a window that is closed, a silence of all nodes, and their refusal while the engine is away.
+func TestTheFleetIsSeenAndChangedOverTheAPI(t *testing.T) {
+	e := memory.New(time.Now, 1000)
+	g := newGroup(t, over(e))
+	g.rules = strings.Replace(g.rules, `cooldown = "2s"`, `cooldown = "1h"`, 1)
+	g.rules = fmt.Sprintf("[admin]\nlisten = \"unix://%s/a.sock\"\n", g.dir) + g.rules
+	a := g.add("a")
+	g.rules = g.rules[strings.Index(g.rules, "[[rule]]"):]
+	b := g.add("b")
+	api := a.serve()
+	do := func(method, path string, body, into any) error {
+		_, err := api.Do(t.Context(), client.Request{Method: method, Path: path, Body: body}, into)
+		return err
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var report adminapi.FleetResponse
+	await.That(t, patience, "both nodes are members", func() bool {
+		must(do("GET", "/api/v1/fleet", nil, &report))
+		return len(report.Members) == 2 && report.Up
+	})
+	if report.Namespace != "test" || report.Node != "a" || report.Error != "" || report.Members[1].Node != "b" {
+		t.Errorf("%+v", report)
+	}
+	a.flush("boom 1")
+	await.That(t, patience, "one alert leaves", func() bool { return g.team.Len() == 1 })
+	var list adminapi.FleetWindowsResponse
+	must(do("GET", "/api/v1/fleet/windows", nil, &list))
+	if len(list.Windows) != 1 || list.Windows[0].Rule != "boom" || list.Windows[0].Workload != "shop/api" || list.Windows[0].Lead != "a" || list.Windows[0].Left <= 0 {
+		t.Fatalf("%+v", list)
+	}
+	var closed adminapi.FleetCloseResponse
+	must(do("POST", "/api/v1/fleet/windows/"+list.Windows[0].Key+"/close", nil, &closed))
+	if !closed.Open {
+		t.Error("the window was not open")
+	}
+	a.flush("boom 2")
+	await.That(t, patience, "the next hit alerts", func() bool { return g.team.Len() == 2 })
+
+	var made adminapi.Silence
+	must(do("POST", "/api/v1/silences", adminapi.SilenceRequest{
+		Scope: "fleet", Until: time.Now().Add(time.Hour), SilenceMatchers: adminapi.SilenceMatchers{Workload: "shop/*"},
+	}, &made))
+	in := func(n *node) bool {
+		for _, s := range n.Silences().All() {
+			if s.ID == made.ID && s.Fleet && s.Within(time.Now().UnixNano()) {
+				return true
+			}
+		}
+		return false
+	}
+	if !in(a) || made.Scope != "fleet" {
+		t.Errorf("it is not in force where it was made: %+v", made)
+	}
+	await.That(t, patience, "the other node has the silence", func() bool { return in(b) })
+	b.flush("boom 3")
+	if c := b.counts(); c.Suppressed[engine.ReasonSilence] != 1 {
+		t.Errorf("%+v", c)
+	}
+	// It holds on without the engine, and over a restart.
+	e.Fail(errors.New("down"))
+	b.stop()
+	b.start()
+	if !in(b) {
+		t.Error("a restart ended the silence of the fleet")
+	}
+	err := do("POST", "/api/v1/silences", adminapi.SilenceRequest{
+		Scope: "fleet", Until: time.Now().Add(time.Hour), SilenceMatchers: adminapi.SilenceMatchers{Workload: "other"},
+	}, nil)
+	if err == nil || !strings.Contains(err.Error(), "this node alone") {
+		t.Errorf("without an engine: %v", err)
+	}
+	must(do("GET", "/api/v1/fleet", nil, &report))
+	if report.Error == "" || report.Node != "a" {
+		t.Errorf("without an engine: %+v", report)
+	}
+	e.Fail(nil)
+	must(do("DELETE", "/api/v1/silences/"+made.ID, nil, nil))
+	if in(a) {
+		t.Error("it is in force where it was ended")
+	}
+	await.That(t, patience, "the other node ends the silence", func() bool { return !in(b) })
+	if err := do("POST", "/api/v1/silences", adminapi.SilenceRequest{
+		Scope: "fleet", Every: []string{"daily 02:00-03:00"}, SilenceMatchers: adminapi.SilenceMatchers{Workload: "other"},
+	}, nil); err == nil || !strings.Contains(err.Error(), "every") {
+		t.Errorf("hours: %v", err)
 	}
 }
