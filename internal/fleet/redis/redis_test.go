@@ -612,3 +612,47 @@ func TestACallThatIsGivenUpLeavesTheCircuitAsItIs(t *testing.T) {
 	claim(t.Context(), e, "a", 1)
 	errorWithout(t, claim(t.Context(), e, "a", 1).Err, "circuit")
 }
+
+// TestSentinelsThatHangLeaveTimeForTheMaster has one that answers once, and then hangs, while the master that it named works.
+func TestSentinelsThatHangLeaveTimeForTheMaster(t *testing.T) {
+	server := redis.Start(t, nil)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	asked := make(chan net.Conn, 16)
+	go func() {
+		for n := 0; ; n++ {
+			c, err := l.Accept()
+			if err != nil {
+				close(asked)
+				return
+			}
+			if n == 0 {
+				_, _ = fmt.Fprintf(c, "*2\r\n$9\r\n127.0.0.1\r\n$%d\r\n%d\r\n", len(strconv.Itoa(server.Port)), server.Port)
+			}
+			asked <- c
+		}
+	}()
+	var passed atomic.Int64
+	e := engine(t, fleet.Sentinel, []string{l.Addr().String()}, func(o *Options) {
+		o.Settings.Master, o.Now = "alerts", func() time.Time { return time.Now().Add(time.Duration(passed.Load())) }
+	})
+	for range 3 {
+		if got := claim(t.Context(), e, "a", 1); got.Verdict != fleet.Lead {
+			t.Errorf("claim: %+v", got)
+		}
+		passed.Add(int64(lookAgain))
+		e.router.doubt()
+	}
+	_ = l.Close()
+	n := 0
+	for c := range asked {
+		_ = c.Close()
+		n++
+	}
+	if n != 2 {
+		t.Errorf("the sentinel was asked %d times, want once, and once more within %v", n, lookLater)
+	}
+}

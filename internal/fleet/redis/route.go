@@ -38,8 +38,11 @@ type router struct {
 // maxServers bounds the servers that a cluster can name.
 const maxServers = 1000
 
-// lookAgain is how long after a lookup the next is made at the earliest.
-const lookAgain = 500 * time.Millisecond
+// How long after a lookup the next is made at the earliest: after one that succeeded, and after one that failed, since that may have taken most of a call's time.
+const (
+	lookAgain = 500 * time.Millisecond
+	lookLater = 3 * time.Second
+)
 
 func newRouter(s *fleet.Settings, d *dialer, now func() time.Time, random func() float64) *router {
 	r := &router{
@@ -178,7 +181,11 @@ func (r *router) look(ctx context.Context) error {
 		}
 	}
 	r.mu.Unlock()
-	if !stale || since >= 0 && since < lookAgain {
+	again := lookAgain
+	if failed != nil {
+		again = lookLater
+	}
+	if !stale || since >= 0 && since < again {
 		return failed
 	}
 	var errs error
@@ -213,9 +220,9 @@ func (r *router) found(of []string, by int) {
 	}
 }
 
-// ask asks one sentinel or node. It has a part of the time, so that others can be asked as well.
+// ask asks one sentinel or node. It has half of the time, so that others can be asked as well, or the address that is known.
 func (r *router) ask(ctx context.Context, seed string) ([]string, error) {
-	if deadline, ok := ctx.Deadline(); ok && len(r.settings.Address) > 1 {
+	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
 		defer cancel()
