@@ -148,6 +148,7 @@ func TestRecords(t *testing.T) {
 				"During handling of the above exception, another exception occurred:\n\nTraceback (most recent call last):\n  File \"a.py\", line 3, in g\n    f()\nshop.Declined: no\nINFO:root:on",
 			[]int{11, 12}},
 		"two tracebacks":          {"Traceback (most recent call last):\n  File \"a.py\", line 1, in f\nKeyError: 'a'\nTraceback (most recent call last):\n  File \"a.py\", line 1, in f\nKeyError: 'a'", []int{3, 6}},
+		"its last line twice":     {"Traceback (most recent call last):\n  File \"a.py\", line 1, in f\nKeyError: 'a'\nKeyError: 'a'\nKeyError: 'a'", []int{4, 5}},
 		"the end of a traceback":  {"Traceback (most recent call last):\n  File \"a.py\", line 1, in f\nKeyboardInterrupt\nTypeError: of another", []int{3, 4}},
 		"Go":                      {"panic: boom [recovered]\n\tpanic: again\n\ngoroutine 1 [running]:\nmain.main()\n\t/app/main.go:3 +0x1d\ncreated by main.run in goroutine 1\n\t/app/main.go:9 +0x1\nexit status 2\nnext", []int{9, 10}},
 		"a panic twice":           {"panic: a\npanic: a\n\ngoroutine 1 [running]:\nmain.main()\n\t/app/main.go:3 +0x1d", []int{1, 6}},

@@ -38,9 +38,10 @@ type Trace struct {
 	blanks int // blank lines at the end
 	bytes  int
 	mode   mode
-	frames bool // a frame came
-	class  bool // an exception was named
-	colon  bool // the first line announces the next one, whatever that is
+	frames bool   // a frame came
+	class  bool   // an exception was named
+	colon  bool   // the first line announces the next one, whatever that is
+	named  uint32 // Python: the hash of the line that named the exception; 0: none, or that line came twice
 }
 
 // Verdict says whether a line is part of a record.
@@ -213,10 +214,16 @@ func (t *Trace) accepts(line []byte) bool {
 	case modeCall:
 		t.frames = true
 		if isName(line) {
-			t.mode, t.class = modeFinished, true
+			t.mode, t.class, t.named = modeFinished, true, hash(line)
 			return true
 		}
 		return false
+	case modeFinished:
+		// Fluent Bit's multiline filter repeats this line behind the traceback that it joined (5.1.1, parser python).
+		if blanks == 0 && t.named == hash(line) {
+			t.named = 0
+			return true
+		}
 	case modeGo:
 		return isGoLine(line)
 	case modeElixir:
@@ -241,6 +248,15 @@ func (t *Trace) accepts(line []byte) bool {
 		return true
 	}
 	return t.frames && startsWithAny(line, closing)
+}
+
+// hash returns the hash of a line (FNV-1a), which is not 0.
+func hash(line []byte) uint32 {
+	h := uint32(2166136261)
+	for _, c := range line {
+		h = (h ^ uint32(c)) * 16777619
+	}
+	return max(h, 1)
 }
 
 // MayJoin reports whether a record may consist of two lines that follow each other in a stream. False is certain; true needs Begin of the first, and
