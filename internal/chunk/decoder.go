@@ -58,13 +58,14 @@ type reading struct {
 
 	dockerEvents bool // the chunk is one of docker_events
 
-	ev       event
-	scan     scan
-	origin   *origin
-	severity engine.Severity
-	json     []byte // reused buffer: the JSON text of a record without a text
-	plain    []byte // reused buffer: a line without terminal sequences
-	hasJSON  bool
+	ev         event
+	scan       scan
+	origin     *origin
+	severity   engine.Severity
+	metaStream engine.Stream // by the metadata
+	json       []byte        // reused buffer: the JSON text of a record without a text
+	plain      []byte        // reused buffer: a line without terminal sequences
+	hasJSON    bool
 
 	memo     memo
 	kube     span       // the last kubernetes map
@@ -171,9 +172,15 @@ func (r *reading) run() {
 // nothing.
 func (r *reading) event(i int) (next int, ok bool) {
 	b := r.b
-	ev, reached, ok := header(b, i, r.now)
+	ev, ok := header(b, i, r.now)
 	if !ok {
-		return reached, false
+		return ev.end, false
+	}
+	r.severity, r.metaStream = engine.SeverityUnknown, engine.StreamUnknown
+	if ev.meta >= 0 {
+		if ev.body, r.severity, r.metaStream, ok = readMetadata(b, ev.meta); !ok {
+			return ev.body, false
+		}
 	}
 	if ev.marker != markerNone {
 		if ev.end, ok = msgpack.Skip(b, ev.body); !ok {
@@ -243,7 +250,7 @@ func (r *reading) line() {
 		r.stats.Continued++
 		return
 	}
-	r.severity = s.severityOf(b, r.ev.meta)
+	r.severity = s.severityOf(b, r.severity, r.metaStream)
 	var p part
 	if s.mayBePart() {
 		p = s.partOf(b)

@@ -35,8 +35,9 @@ const (
 // maxSeconds is the last second whose nanoseconds fit in an int64, in the year 2262.
 const maxSeconds = math.MaxInt64/1_000_000_000 - 1
 
-// header reads an event up to its body, which begins at ev.body: [[time, metadata], body] or [time, body]. reached is how far it came, also if it failed.
-func header(b []byte, i int, now int64) (ev event, reached int, ok bool) {
+// header reads an event up to its body, which begins at ev.body: [[time, metadata], body] or [time, body]. If there is metadata, ev.body is -1, and
+// follows from reading that. ev.end is how far it came, also if it failed.
+func header(b []byte, i int, now int64) (ev event, ok bool) {
 	ev = event{start: i, meta: -1}
 	at := i + 12
 	if len(b)-i > 12 && binary.BigEndian.Uint32(b[i:]) == usualHead && binary.BigEndian.Uint32(b[i+4:]) < groupEndSeconds {
@@ -44,18 +45,20 @@ func header(b []byte, i int, now int64) (ev event, reached int, ok bool) {
 	} else {
 		values, first, ok := msgpack.Array(b, i)
 		if !ok || values != 2 || first >= len(b) {
-			return ev, first, false
+			ev.end = first
+			return ev, false
 		}
 		inner, second, isArray := msgpack.Array(b, first)
 		if !isArray {
 			ev.time, ev.marker, ev.body, ok = eventTime(b, first, now)
-			return ev, max(first, ev.body), ok
+			ev.end = max(first, ev.body)
+			return ev, ok
 		}
-		if inner != 2 {
-			return ev, second, false
+		if ev.end = second; inner != 2 {
+			return ev, false
 		}
 		if ev.time, ev.marker, at, ok = eventTime(b, second, now); !ok {
-			return ev, second, false
+			return ev, false
 		}
 	}
 	pairs, next, isMap := msgpack.Map(b, at)
@@ -63,14 +66,14 @@ func header(b []byte, i int, now int64) (ev event, reached int, ok bool) {
 	case isMap && pairs == 0:
 		ev.body = next
 	case isMap || at < len(b) && b[at] == msgpack.Nil:
-		ev.meta = at
-		if ev.body, ok = msgpack.Skip(b, at); !ok {
-			return ev, ev.body, false
-		}
+		ev.meta, ev.body, ev.end = at, -1, at
+		return ev, true
 	default:
-		return ev, at, false
+		ev.end = at
+		return ev, false
 	}
-	return ev, ev.body, true
+	ev.end = ev.body
+	return ev, true
 }
 
 // usualHead is the beginning of the events of all present inputs: an array of an array of a time, which is Fluent Bit's extension, and metadata.

@@ -226,7 +226,10 @@ func appendScalar(dst, b []byte, i int) ([]byte, bool) {
 // FieldsOf returns the fields of an event, which is the raw argument of a Func, for use after the call. The bytes must not change while it is used. It
 // returns nil if raw is not an event.
 func (d *Decoder) FieldsOf(raw []byte) engine.Fields {
-	ev, _, ok := header(raw, 0, 0)
+	ev, ok := header(raw, 0, 0)
+	if ok && ev.meta >= 0 {
+		ev.body, ok = msgpack.Skip(raw, ev.meta)
+	}
 	if !ok {
 		return nil
 	}

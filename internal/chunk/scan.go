@@ -373,15 +373,12 @@ func streamAt(b []byte, i int) engine.Stream {
 	return engine.StreamUnknown
 }
 
-// severityOf derives the severity, and the stream if no key has it, from the scan. Docker's journald driver writes PRIORITY 3 for every
-// line on stderr and 6 for every line on stdout, and its gelf driver such levels: for their records this is the stream, and says nothing about
-// severity.
-func (s *scan) severityOf(b []byte, meta int) (severity engine.Severity) {
-	if meta >= 0 {
-		var stream engine.Stream
-		if severity, stream = metadataOf(b, meta); s.stream == engine.StreamUnknown {
-			s.stream = stream
-		}
+// severityOf derives the severity, and the stream if no key has it, from those of the metadata and from the scan. Docker's journald driver writes
+// PRIORITY 3 for every line on stderr and 6 for every line on stdout, and its gelf driver such levels: for their records this is the stream, and says
+// nothing about severity.
+func (s *scan) severityOf(b []byte, severity engine.Severity, stream engine.Stream) engine.Severity {
+	if s.stream == engine.StreamUnknown {
+		s.stream = stream
 	}
 	if s.priority == 0 && s.lower {
 		s.priority = s.priorityLower

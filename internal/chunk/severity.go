@@ -50,39 +50,56 @@ func levelAt(b []byte, i int) engine.Severity {
 // maxLevel bounds the part of a level field that is read, in bytes.
 const maxLevel = 128
 
-// metadataOf reads an event's metadata, {"otlp": {"severity_number": 17, "severity_text": "ERROR", "attributes": {"log.iostream": "stderr"}}}: the
-// severity, and the stream by OpenTelemetry's semantic conventions.
-func metadataOf(b []byte, i int) (severity engine.Severity, stream engine.Stream) {
-	otlp, ok := msgpack.Child(b, i, "otlp")
+// readMetadata reads an event's metadata, {"otlp": {"severity_number": 17, "severity_text": "ERROR", "attributes": {"log.iostream": "stderr"}}}: the
+// severity, and the stream by OpenTelemetry's semantic conventions. next is the position after it, or how far it came if it is broken.
+func readMetadata(b []byte, i int) (next int, severity engine.Severity, stream engine.Stream, ok bool) {
+	pairs, next, ok := msgpack.Map(b, i)
+	if !ok { // nil, or broken
+		next, ok = msgpack.Skip(b, i)
+		return next, severity, stream, ok
+	}
+	for ; ok && pairs > 0; pairs-- {
+		start, value, isText := msgpack.Text(b, next)
+		switch {
+		case isText && string(b[start:value]) == "otlp":
+			next, severity, stream, ok = readOTLP(b, value)
+			continue
+		case !isText:
+			value, ok = msgpack.Skip(b, next)
+		}
+		if next = value; ok {
+			next, ok = msgpack.Skip(b, value)
+		}
+	}
+	return next, severity, stream, ok
+}
+
+// readOTLP reads the metadata of an OpenTelemetry record.
+func readOTLP(b []byte, i int) (next int, severity engine.Severity, stream engine.Stream, ok bool) {
+	pairs, next, ok := msgpack.Map(b, i)
 	if !ok {
-		return severity, stream
+		next, ok = msgpack.Skip(b, i)
+		return next, severity, stream, ok
 	}
 	var number, word, attributes int
-	for pairs, i, _ := msgpack.Map(b, otlp); pairs > 0; pairs-- {
-		start, value, ok := msgpack.Text(b, i)
-		if !ok {
-			if value, ok = msgpack.Skip(b, i); !ok {
-				return severity, stream
+	for ; pairs > 0; pairs-- {
+		start, value, isText := msgpack.Text(b, next)
+		if !isText {
+			if value, ok = msgpack.Skip(b, next); !ok {
+				return value, severity, stream, false
 			}
-		}
-		switch value - start {
-		case len("severity_number"):
-			if string(b[start:value]) == "severity_number" {
+		} else {
+			switch string(b[start:value]) {
+			case "severity_number":
 				number = value
-			}
-		case len("severity_text"):
-			if string(b[start:value]) == "severity_text" {
+			case "severity_text":
 				word = value
-			}
-		case len("attributes"):
-			if string(b[start:value]) == "attributes" {
+			case "attributes":
 				attributes = value
 			}
 		}
-		if pairs > 1 {
-			if i, ok = msgpack.Skip(b, value); !ok {
-				return severity, stream
-			}
+		if next, ok = msgpack.Skip(b, value); !ok {
+			return next, severity, stream, false
 		}
 	}
 	if number != 0 {
@@ -90,13 +107,15 @@ func metadataOf(b []byte, i int) (severity engine.Severity, stream engine.Stream
 			severity = otlpSeverity(n)
 		}
 	}
-	if start, end, ok := msgpack.Text(b, word); severity == engine.SeverityUnknown && word != 0 && ok {
-		severity = engine.ParseLevel(b[start:end])
+	if severity == engine.SeverityUnknown && word != 0 {
+		if start, end, ok := msgpack.Text(b, word); ok {
+			severity = engine.ParseLevel(b[start:end])
+		}
 	}
 	if attributes != 0 {
 		if at, ok := msgpack.Child(b, attributes, "log.iostream"); ok {
 			stream = streamAt(b, at)
 		}
 	}
-	return severity, stream
+	return next, severity, stream, true
 }

@@ -55,7 +55,7 @@ func TestEveryFormat(t *testing.T) {
 			if kinds > 1 {
 				t.Errorf("format %#x is of %d kinds", format, kinds)
 			}
-			_, _, _ = header(b, 0, 0)
+			_, _ = header(b, 0, 0)
 			_, _ = appendJSON(nil, b, 0, 0)
 			_, _ = lookup(b, 0, "a.b")
 		}
