@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -133,22 +134,41 @@ func readSecret(source setting.SecretSource, lookupEnv func(string) (string, boo
 	case file != "":
 		content, err := namedfile.Read(file, maxSecretFile)
 		if err != nil {
-			return setting.Secret{}, fmt.Errorf("file %s %w", file, err)
+			return setting.Secret{}, fmt.Errorf("%s %w", shownFile(file), err)
 		}
 		text := strings.TrimSpace(string(content))
 		if text == "" {
-			return setting.Secret{}, fmt.Errorf("file %s is empty", file)
+			return setting.Secret{}, fmt.Errorf("%s is empty", shownFile(file))
 		}
 		return setting.NewSecret(text), nil
 	case env != "":
 		text, _ := lookupEnv(env)
 		if text = strings.TrimSpace(text); text == "" {
-			return setting.Secret{}, fmt.Errorf("environment variable %s is not set", env)
+			return setting.Secret{}, fmt.Errorf("%s is not set", shownVariable(env))
 		}
 		return setting.NewSecret(text), nil
 	}
 	return source.Text, nil
 }
+
+// shownFile names a file in an error, unless the text may be a secret that was written in the place of a file.
+func shownFile(file string) string {
+	secret := strings.Contains(file, "://") || !strings.HasPrefix(file, "/") && slices.ContainsFunc(strings.Split(file, "/"), looksSecret)
+	if secret {
+		return "the file that it names (not shown, because it may be the secret itself)"
+	}
+	return "file " + file
+}
+
+// shownVariable names a variable in an error, unless the text may be a secret that was written in the place of a variable.
+func shownVariable(name string) string {
+	if !variableName.MatchString(name) && looksSecret(name) {
+		return "the environment variable that it names (not shown, because it may be the secret itself)"
+	}
+	return "environment variable " + name
+}
+
+var variableName = regexp.MustCompile(`^[A-Z_][A-Z0-9_]*$`)
 
 // redactor returns the redactor of everything secret in the credentials.
 func (c *credentials) redactor(s *trigger.Settings, endpoint *url.URL) *Redactor {

@@ -137,3 +137,32 @@ func FuzzRedactor(f *testing.F) {
 		}
 	})
 }
+
+// TestASecretInThePlaceOfItsFileIsNotShown: who writes url_file instead of url reads which setting is wrong, and the log does not hold the address.
+func TestASecretInThePlaceOfItsFileIsNotShown(t *testing.T) {
+	t.Parallel()
+	const secret = "https://hooks.example.com/T0k3nInThePath"
+	for name, source := range map[string]setting.SecretSource{
+		"url_file": {File: secret}, "url_env": {Env: secret}, "url_file, a word": {File: "T0k3nInThePath"}, "url_env, a word": {Env: "T0k3nInThePath"},
+	} {
+		s := testSettings("")
+		s.URL = source
+		_, err := New(s, Deps{})
+		field, _, _ := strings.Cut(name, ",")
+		if err == nil || !strings.Contains(err.Error(), field+": the ") {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		triggertest.AssertNoSecret(t, []string{"T0k3nInThePath"}, err.Error())
+	}
+	for text, source := range map[string]setting.SecretSource{
+		"url_file: file /nowhere/url ": {File: "/nowhere/url"}, "url_file: file ./url ": {File: "./url"}, "url_file: file no-such-file ": {File: "no-such-file"},
+		"url_env: environment variable OPS_URL is not set": {Env: "OPS_URL"},
+	} {
+		s := testSettings("")
+		s.URL = source
+		if _, err := New(s, Deps{LookupEnv: func(string) (string, bool) { return "", false }}); err == nil || !strings.Contains(err.Error(), text) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
