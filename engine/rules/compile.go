@@ -171,6 +171,7 @@ func (c *ruleCompiler) compile(id string, s RuleSettings) (*Rule, error) {
 		r.Captured = r.Captured || part.Kind == KeyCapture
 		r.Distinct = &part
 	}
+	r.Compares = s.Rate.IsSet() || s.Ratio.IsSet()
 	r.Templated = r.Grouped || s.FirstSeen != 0 || s.Deploy
 	return r, nil
 }

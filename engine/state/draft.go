@@ -257,7 +257,7 @@ func (d *Draft) Evaluate(h *HitContext, now int64) {
 		}
 	}
 	if h.Rule.Settings.Ratio.IsSet() && h.Sequenced {
-		h.compare(d.stepsOf(h.Sequence), now)
+		h.compare(d.stepsOf(h.Sequence))
 	} else {
 		s.measure(h, now)
 	}

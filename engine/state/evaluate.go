@@ -25,10 +25,10 @@ func (k *Keyed) tryEvaluate(h *HitContext, now int64, dst []model.Alert) (_ []mo
 	// Counted only here, because an attempt that ends above is repeated.
 	counters := h.Rule.Counters
 	counters.Hit()
-	switch set := &h.Rule.Settings; {
-	case set.Absent > 0:
+	switch r := h.Rule; {
+	case r.Settings.Absent > 0:
 		k.evaluateExpected(h, now)
-	case set.Rate.Below != 0:
+	case r.Compares && r.Settings.Rate.Below != 0:
 		k.evaluateUsual(h, now)
 	default:
 		k.evaluateKey(h, now)
@@ -54,9 +54,10 @@ func (k *Keyed) evaluateKey(h *HitContext, now int64) {
 	if h.inOrder {
 		h.known = k.seenBefore(h, now)
 	}
-	if h.Rule.Settings.Ratio.IsSet() && h.Sequenced {
-		h.compare(k.shareOf(h.Sequence), now)
-	} else {
+	switch compares := h.Rule.Compares; {
+	case compares && h.Sequenced:
+		h.compare(k.shareOf(h.Sequence))
+	case compares || s.pace != nil: // other rules pay nothing
 		s.measure(h, now)
 	}
 	before := len(s.count.marks)
@@ -70,7 +71,9 @@ func (k *Keyed) evaluateKey(h *HitContext, now int64) {
 	k.due.Set(&s.timer, s.deadline(rollupRule(k.rules, s, h)))
 	k.keys.Touch(s.hash)
 	// After the decision, because a hit below its threshold is no step.
-	k.step(h, h.happened())
+	if len(h.Steps) > 0 {
+		k.step(h, h.happened())
+	}
 }
 
 // evaluateUsual decides about a hit of a rule that alerts when too few come.

@@ -90,8 +90,10 @@ func (s *keyState) workload() string {
 // deadline returns when the key next reports something by itself; 0: never, as things are.
 func (s *keyState) deadline(r *rules.Rule) int64 {
 	due := s.rollupDue(r)
-	if looks := s.pace.looks(r, s.notBefore); looks != 0 && (due == 0 || looks < due) {
-		due = max(looks, 1) // a deadline of 0 would take the timer out of the heap
+	if s.pace != nil {
+		if looks := s.pace.looks(r, s.notBefore); looks != 0 && (due == 0 || looks < due) {
+			due = max(looks, 1) // a deadline of 0 would take the timer out of the heap
+		}
 	}
 	if ends := s.incident.ends(r); ends != 0 && (due == 0 || ends < due) {
 		return max(ends, 1)

@@ -60,7 +60,7 @@ func (s *steps) shared() *rate.Share {
 }
 
 // compare counts a hit of a rule with ratio, and notes in it whether its share is no larger than asked for.
-func (h *HitContext) compare(s *steps, now int64) {
+func (h *HitContext) compare(s *steps) {
 	set, share := &h.Rule.Settings, s.shared()
 	recent := share.Note(int64(set.Within), h.At, false)
 	h.Decision.Hits, h.Decision.Others = share.Hits()
