@@ -36,6 +36,7 @@ func TestRuleValidate(t *testing.T) {
 		{func(r *RuleSettings) { r.CooldownMax = 400 * 24 * time.Hour }, `cooldown_max "400d": must be at most 366d`},
 		{func(r *RuleSettings) { r.CooldownMax = -1 }, `cooldown_max "-1ns": must not be negative`},
 		{func(r *RuleSettings) { r.CooldownMax, r.Absent = time.Hour, time.Hour }, `cooldown_max "1h": must not be set together with absent`},
+		{func(r *RuleSettings) { r.CooldownMax, r.Rate.Below = time.Hour, 500 }, `cooldown_max "1h": must not be set together with rate.below`},
 		{func(r *RuleSettings) { r.CooldownMax, r.Without, r.Within = time.Hour, "x", time.Hour }, `cooldown_max "1h": must not be set together with without`},
 		{func(r *RuleSettings) { r.ResolveOn = "(" }, "resolve_on \"(\": must be a regular expression: missing closing ): `(`"},
 		{func(r *RuleSettings) { r.ResolveOn, r.Absent = "b", time.Hour }, "resolve_on: must not be set together with absent (an absence ends by itself"},

@@ -123,6 +123,8 @@ func (p *checks) cooldownMax(r *RuleSettings) {
 		p.Excludes("cooldown_max", text, "absent", "a rule that waits for lines has no cooldown")
 	case r.Without != "":
 		p.Excludes("cooldown_max", text, "without", "a rule that waits for another one has no cooldown")
+	case r.Rate.Below != 0:
+		p.Excludes("cooldown_max", text, "rate.below", "hits of a rule that reports what went quiet have no cooldown")
 	case r.Cooldown == 0:
 		p.Needs("cooldown_max", text, "cooldown")
 	case r.Cooldown > 0:
