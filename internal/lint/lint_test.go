@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -112,6 +113,24 @@ func TestRulePackIsClean(t *testing.T) {
 }
 
 // TestMeasureMeasures wants a figure that is one.
+// TestTheFleetsFilesAreLookedFor on the machine that the configuration runs on.
+func TestTheFleetsFilesAreLookedFor(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "rules.toml")
+	text := fmt.Sprintf("store = \"memory\"\n[fleet]\naddress = [\"10.0.0.1:6379\"]\nnamespace = \"prod\"\npassword_file = %q\n", filepath.Join(dir, "none"))
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := options()
+	o.Offline = false
+	for _, f := range Files([]string{file}, o).Findings {
+		if f.Code == CodeUnavailable && f.Field == "fleet.password_file" && f.Line == 5 {
+			return
+		}
+	}
+	t.Errorf("the file that is not there is not found: %+v", Files([]string{file}, o).Findings)
+}
+
 func TestMeasureMeasures(t *testing.T) {
 	s := engine.DefaultRule()
 	s.Name, s.Pattern = "x", `\d+\s*\w+`

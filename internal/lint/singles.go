@@ -3,9 +3,11 @@ package lint
 import (
 	"slices"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/fleet/redis"
 	"github.com/tinyforge/fluentbit-trigger/internal/heartbeat"
 	"github.com/tinyforge/fluentbit-trigger/internal/lint/expression"
 	"github.com/tinyforge/fluentbit-trigger/trigger/client"
+	"github.com/tinyforge/fluentbit-trigger/trigger/egress"
 )
 
 // warnSingle warns of a setting of a table that exists once, if it is set. The value is not shown.
@@ -57,6 +59,28 @@ func (l *linter) heartbeat() {
 			l.warnSingle(CodeSecret, "heartbeat."+field, "stands in a file that everyone may read", "chmod o-r, or "+ownSource(field))
 		}
 	}
+}
+
+// startFleet builds the connections of the fleet as a start does, which connects to nothing.
+func (l *linter) startFleet() {
+	s := &l.result.Settings
+	if !s.Fleet.On() || slices.Contains(l.result.Broken, "fleet") {
+		return
+	}
+	policy, faults := egress.NewPolicy(s.Egress)
+	if len(faults) > 0 {
+		return
+	}
+	e, err := redis.New(redis.Options{Settings: s.Fleet, Guard: egress.NewGuard(policy, nil), LookupEnv: l.options.LookupEnv})
+	if err != nil {
+		for _, p := range l.result.Unavailable("fleet.", err) {
+			f := problem(&p)
+			f.Code = CodeUnavailable
+			l.findings = append(l.findings, f)
+		}
+		return
+	}
+	e.Close()
 }
 
 // startHeartbeat builds the sender of the heartbeat as a start does.

@@ -29,6 +29,7 @@ func (l *linter) start() {
 		sender.Close()
 	}
 	l.startHeartbeat()
+	l.startFleet()
 	if err := store.Usable(s.Store); err != nil {
 		l.single("store", err.Error())
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -473,5 +474,51 @@ func TestTheFleetIsSeenAndChangedOverTheAPI(t *testing.T) {
 		Scope: "fleet", Every: []string{"daily 02:00-03:00"}, SilenceMatchers: adminapi.SilenceMatchers{Workload: "other"},
 	}, nil); err == nil || !strings.Contains(err.Error(), "every") {
 		t.Errorf("hours: %v", err)
+	}
+}
+
+// TestAReloadPutsTheFleetInForce, and out of it again: alerts are asked about only in between, and none is lost.
+func TestAReloadPutsTheFleetInForce(t *testing.T) {
+	g := newGroup(t, over(memory.New(time.Now, 1000)))
+	g.rules = strings.Replace(g.rules, `cooldown = "2s"`, `cooldown = "0s"`, 1)
+	file := filepath.Join(g.dir, "rules.toml")
+	write := func(table string) {
+		t.Helper()
+		text := fmt.Sprintf("store = %q\n%s\n%s\n[egress]\nallow = [%q, %q]\n[[trigger]]\nname = \"team\"\nurl = %q\n",
+			filepath.Join(g.dir, "a.db"), g.rules, table, g.team.Addr(), g.allow, g.team.URL("/team"))
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("")
+	n := &node{group: g, name: "a", stores: &store.Registry{}}
+	p, err := pipeline.New(pipeline.Options{
+		ID: "a", Sources: config.Sources{Files: []string{file}}, Stores: n.stores, LogTo: t.Output(), Origin: "a", Connect: g.connect,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.Pipeline, g.nodes = p, append(g.nodes, n)
+	p.Start()
+	t.Cleanup(n.stop)
+	for i, table := range []string{"", g.table, strings.Replace(g.table, `grace = "1s"`, `grace = "2s"`, 1), ""} {
+		write(table)
+		if report := p.Reload(); !report.Applied || len(report.Problems) > 0 || len(report.Restart) > 0 {
+			t.Fatalf("%+v", report)
+		}
+		if on := p.Fleet().Status(t.Context()).On; on != (table != "") {
+			t.Fatalf("reload %d: the fleet is on: %v", i, on)
+		}
+		n.flush(fmt.Sprintf("boom %d", i))
+		g.untilTold()
+		last := g.team.Alerts()[g.team.Len()-1]
+		if asked := last.Fleet != nil; asked != (table != "") {
+			t.Errorf("reload %d: %+v", i, last.Fleet)
+		}
+	}
+	// A broken table keeps the settings in force.
+	write(strings.Replace(g.table, `"test"`, `"Test"`, 1))
+	if report := p.Reload(); len(report.Problems) != 1 || p.Fleet().Status(t.Context()).On {
+		t.Errorf("%+v", report)
 	}
 }
