@@ -156,9 +156,9 @@ func (l *linter) triggers() {
 	}
 }
 
-// lapsesAt warns of alerts that end in Alertmanager between two alerts of a rule that goes on, because of cooldown_max.
+// lapsesAt warns of alerts that end at the receiver between two alerts of a rule that goes on, because of cooldown_max.
 func (l *linter) lapsesAt(p config.Part, t *trigger.Settings) {
-	if t.Format != "alertmanager" || t.ResolveAfter <= 0 {
+	if !client.Lapses(t) {
 		return
 	}
 	for i := range l.rules {

@@ -32,3 +32,6 @@ func formatHint(format string) string {
 	}
 	return `; the address belongs to ` + format + `, so set format = "` + format + `"`
 }
+
+// Lapses reports whether the alerts of a trigger stop firing at the receiver by themselves, after resolve_after.
+func Lapses(s *trigger.Settings) bool { return receiver.For(s).Lapses && s.ResolveAfter > 0 }

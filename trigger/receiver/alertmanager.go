@@ -16,6 +16,7 @@ import (
 
 var alertmanager = Receiver{
 	Format:   "alertmanager",
+	Lapses:   true,
 	ownHost:  true,
 	byLabels: true,
 	check:    checkAlertmanager,

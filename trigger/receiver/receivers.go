@@ -40,6 +40,8 @@ type Receiver struct {
 	// AsksToWait returns the wait that the body of an answer asks for, or 0. nil: only the header Retry-After counts.
 	AsksToWait func(answer []byte) (seconds float64)
 
+	// Lapses: alerts stop firing there by themselves, after the setting resolve_after.
+	Lapses bool
 	// Mail: the address is that of a mail server, and payloads are e-mails.
 	Mail bool
 
