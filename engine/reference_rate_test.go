@@ -17,6 +17,7 @@ type refPace struct {
 	first, head  int64
 	hits         []int64
 	last, behind int64 // the latest hit, and by how much it arrived later
+	arrived      int64 // when the last hit did
 	gap, resumed int64 // slices in which the program did not run, and when it ran again
 	source       *Source
 	quiet, sent  bool
@@ -25,7 +26,12 @@ type refPace struct {
 
 func (p *refPace) slice() int64 { return p.within / refSlices }
 
-func refFloor(a, b int64) int64 { return int64(math.Floor(float64(a) / float64(b))) }
+func refFloor(a, b int64) int64 {
+	if a < 0 {
+		return -((b - 1 - a) / b)
+	}
+	return a / b
+}
 
 // count returns how many hits are recent.
 func (p *refPace) count() (n int64) {
@@ -92,7 +98,7 @@ func (m *reference) measured(k *refKey, h *refHit) (usual bool) {
 	if h.at >= p.resumed {
 		p.move(p.gap)
 	}
-	p.gap = 0
+	p.gap, p.arrived = 0, h.arrived
 	number := refFloor(h.at, p.slice())
 	p.head = max(p.head, number)
 	if number >= p.first {
@@ -162,7 +168,7 @@ func (k *refKey) looks() int64 {
 	if p.head >= p.learned() && p.count() == 0 && p.usual() < 1000*int64(r.Rate.AtLeast) {
 		return 0
 	}
-	return max((max(p.head, p.learned())+1+p.gap)*p.slice()+p.behind, p.putOff, k.notBefore)
+	return max((max(p.head, p.learned())+1+p.gap)*p.slice()+p.behind, p.putOff, p.arrived, k.notBefore)
 }
 
 // look reports a key of which too few hits came.
@@ -207,7 +213,7 @@ func (m *reference) look(k *refKey, at int64) {
 // set is a clock that was set.
 func (p *refPace) set(ns, now int64) {
 	p.move(refFloor(ns, p.slice()))
-	p.last, p.resumed = min(p.last, now), min(p.resumed, now)
+	p.last, p.resumed, p.arrived = min(p.last, now), min(p.resumed, now), min(p.arrived, now)
 	if p.putOff != 0 {
 		p.putOff = min(p.putOff+ns, now+int64(time.Minute))
 	}

@@ -621,9 +621,9 @@ func TestTheEngineCountsAsTheReferenceDoes(t *testing.T) {
 	kinds, evicted := map[Kind]int{}, int64(0)
 	var reasons [NumReasons]int64
 	late, restarts, aged, overBy, explained, doubled, ratios, rates := 0, 0, 0, 0, 0, 0, 0, map[Kind]int{}
-	// The first three found differences once: the order of masked keys, and silences that the explained line ends. The others have what is rare: cooldowns that
-	// double twice.
-	seeds := []uint64{493, 716, 1490, 180, 191}
+	// The first four found differences once: the order of masked keys, silences that the explained line ends, and a late hit that raises what is usual. The others
+	// have what is rare: cooldowns that double twice.
+	seeds := []uint64{493, 716, 1490, 5381, 180, 191}
 	for seed := range scenarios(t, 100) {
 		seeds = append(seeds, seed)
 	}

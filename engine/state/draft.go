@@ -181,7 +181,7 @@ func (d *Draft) keyDue(s *keyState, at, now int64) {
 		}
 		return
 	}
-	if looks := s.pace.looks(r, s.notBefore); looks != 0 && looks <= at {
+	if looks := s.looks(r); looks != 0 && looks <= at {
 		if a, out := s.lookAt(r, at, d.muting()); out == sendable {
 			d.muting().observe(subjectOf(r, &a), at, false)
 		}

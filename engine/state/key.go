@@ -91,7 +91,7 @@ func (s *keyState) workload() string {
 func (s *keyState) deadline(r *rules.Rule) int64 {
 	due := s.rollupDue(r)
 	if s.pace != nil {
-		if looks := s.pace.looks(r, s.notBefore); looks != 0 && (due == 0 || looks < due) {
+		if looks := s.looks(r); looks != 0 && (due == 0 || looks < due) {
 			due = max(looks, 1) // a deadline of 0 would take the timer out of the heap
 		}
 	}
@@ -100,6 +100,10 @@ func (s *keyState) deadline(r *rules.Rule) int64 {
 	}
 	return due
 }
+
+// looks returns when a key whose rule has below is next looked at; 0: never, as things are. It is not before its latest hit arrived, which may have been late
+// and have raised what is usual.
+func (s *keyState) looks(r *rules.Rule) int64 { return s.pace.looks(r, max(s.notBefore, s.lastHit)) }
 
 // rollupDue returns when the key reports what was suppressed; 0: never, as things are.
 func (s *keyState) rollupDue(r *rules.Rule) int64 {

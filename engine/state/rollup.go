@@ -58,7 +58,7 @@ func (k *Keyed) keyDue(s *keyState, at, now int64, dst []model.Alert) []model.Al
 		}
 		return append(dst, a)
 	}
-	if looks := s.pace.looks(r, s.notBefore); looks != 0 && looks <= at {
+	if looks := s.looks(r); looks != 0 && looks <= at {
 		a, out := s.lookAt(r, at, k.muting())
 		k.due.Set(&s.timer, s.deadline(r))
 		if out == unsent || out == sendable {
