@@ -7,10 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/admin"
@@ -520,5 +523,64 @@ func TestAReloadPutsTheFleetInForce(t *testing.T) {
 	write(strings.Replace(g.table, `"test"`, `"Test"`, 1))
 	if report := p.Reload(); len(report.Problems) != 1 || p.Fleet().Status(t.Context()).On {
 		t.Errorf("%+v", report)
+	}
+}
+
+// TestExample runs the rules of examples/fleet on the nodes that its compose file names, over a server that is started with the arguments there.
+func TestExample(t *testing.T) {
+	read := func(name string) []byte {
+		text, err := os.ReadFile(filepath.Join("../../../examples/fleet", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	var compose struct {
+		Services map[string]struct {
+			Command     []string
+			Environment map[string]string
+			Volumes     []string
+		}
+	}
+	if err := yaml.Unmarshal(read("compose.yaml"), &compose); err != nil {
+		t.Fatal(err)
+	}
+	server := redis.Start(t, compose.Services["valkey"].Command[1:])
+	g := newGroup(t, nil)
+	g.allow = server.Addr
+	table, rules, ok := strings.Cut(string(read("rules.toml")), "[[rule]]")
+	if !ok || !strings.Contains(table, "valkey:6379") {
+		t.Fatal("the example is another one: the test is to be adapted")
+	}
+	g.table = strings.Replace(table, "valkey:6379", server.Addr, 1)
+	rules, destination, ok := strings.Cut(rules, "[[trigger]]")
+	if !ok || !strings.Contains(destination, "OPS_WEBHOOK_URL") {
+		t.Fatal("the example has no trigger with OPS_WEBHOOK_URL")
+	}
+	g.rules = "[[rule]]" + rules
+	for name, service := range compose.Services {
+		if name == "valkey" {
+			continue
+		}
+		if _, set := service.Environment["OPS_WEBHOOK_URL"]; !set || !slices.Contains(service.Volumes, "./rules.toml:/etc/fluentbit-trigger/rules.toml:ro") {
+			t.Errorf("%s: %+v", name, service)
+		}
+		g.add(name)
+	}
+	if len(g.nodes) != 2 {
+		t.Fatalf("%d nodes, want 2", len(g.nodes))
+	}
+	for _, n := range g.nodes {
+		n.flush("dial tcp 10.0.0.7:5432: connection refused")
+	}
+	await.That(t, patience, "one alert leaves, and the other node's hit is given", func() bool {
+		var held int64
+		for _, n := range g.nodes {
+			held += n.counts().Suppressed[engine.ReasonFleet]
+		}
+		return held == 1 && g.team.Len() == 1
+	})
+	if a := g.team.Alerts()[0]; a.Rule != "db-down" || a.Fleet == nil || a.Fleet.Engine != trigger.EngineOK {
+		t.Errorf("%+v", a)
 	}
 }
