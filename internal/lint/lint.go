@@ -7,6 +7,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/engine/match"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
+	"github.com/tinyforge/fluentbit-trigger/internal/lint/measure"
 	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
 	"github.com/tinyforge/fluentbit-trigger/internal/reach"
 )
@@ -29,7 +30,7 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	if o.Measure == nil {
-		o.Measure = measure
+		o.Measure = measure.Rule
 	}
 	if o.Mode == nil {
 		o.Mode = func(path string) (fs.FileMode, error) {

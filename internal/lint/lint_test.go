@@ -112,8 +112,7 @@ func TestRulePackIsClean(t *testing.T) {
 	}
 }
 
-// TestMeasureMeasures wants a figure that is one.
-// TestTheFleetsFilesAreLookedFor on the machine that the configuration runs on.
+// TestTheFleetsFilesAreLookedFor on the machine that runs the configuration.
 func TestTheFleetsFilesAreLookedFor(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "rules.toml")
@@ -129,14 +128,6 @@ func TestTheFleetsFilesAreLookedFor(t *testing.T) {
 		}
 	}
 	t.Errorf("the file that is not there is not found: %+v", Files([]string{file}, o).Findings)
-}
-
-func TestMeasureMeasures(t *testing.T) {
-	s := engine.DefaultRule()
-	s.Name, s.Pattern = "x", `\d+\s*\w+`
-	if ns := measure(s); ns <= 0 {
-		t.Errorf("%v ns a line", ns)
-	}
 }
 
 // TestCodesAreDocumented compares the document with Codes.

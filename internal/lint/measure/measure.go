@@ -1,4 +1,5 @@
-package lint
+// Package measure says how long a rule takes on ordinary lines, which it does not match.
+package measure
 
 import (
 	"time"
@@ -6,14 +7,14 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
 )
 
-// A rule runs over the sample measureTimes times in a round. The fastest round counts, because others use the machine too.
+// A rule runs over the sample this many times in a round. The fastest round counts, because others use the machine too.
 const (
-	measureTimes  = 20
-	measureRounds = 5
+	times  = 20
+	rounds = 5
 )
 
-// measure returns the cost of a rule, run by itself over a sample of ordinary lines, in ns a line.
-func measure(s engine.RuleSettings) float64 {
+// Rule returns the cost of a rule, run by itself over a sample of ordinary lines, in ns a line. The rule is valid.
+func Rule(s engine.RuleSettings) float64 {
 	e := engine.New()
 	s.Workloads, s.ExcludeWorkloads = nil, nil
 	snapshot, err := e.Compile(engine.Settings{Limits: engine.DefaultLimits(), Rules: []engine.RuleSettings{s}})
@@ -26,9 +27,9 @@ func measure(s engine.RuleSettings) float64 {
 	records := sample()
 	var hits []engine.Hit
 	best := time.Duration(0)
-	for range measureRounds {
+	for range rounds {
 		begin := time.Now()
-		for range measureTimes {
+		for range times {
 			for i := range records {
 				hits = w.Find(&records[i], hits[:0])
 			}
@@ -37,7 +38,7 @@ func measure(s engine.RuleSettings) float64 {
 			best = took
 		}
 	}
-	return float64(best.Nanoseconds()) / float64(measureTimes*len(records))
+	return float64(best.Nanoseconds()) / float64(times*len(records))
 }
 
 // sample returns ordinary lines, of several kinds of programs.
