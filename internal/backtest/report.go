@@ -97,6 +97,8 @@ type Sample struct {
 	Fields map[string]string `json:"fields,omitempty"`
 	// SuppressedBefore is the number of suppressed hits that the alert reports.
 	SuppressedBefore int64 `json:"suppressed_before,omitempty"`
+	// Why is what the rate or ratio of the rule compared, in words.
+	Why string `json:"why,omitempty"`
 }
 
 // Trigger has the alerts that one trigger would have sent.

@@ -364,6 +364,12 @@ func alertSample(a *engine.Alert, at place) Sample {
 	if a.Message == "" {
 		out.Text = shown(a.Summary)
 	}
+	switch {
+	case a.Rate != nil:
+		out.Why = a.Rate.String()
+	case a.Ratio != nil:
+		out.Why = shown(a.Ratio.String())
+	}
 	for _, n := range a.Suppressed {
 		out.SuppressedBefore += n
 	}

@@ -226,6 +226,9 @@ func (t *textReport) lines(samples []Sample, kind string) {
 		if s.SuppressedBefore > 0 {
 			head += fmt.Sprintf(" (+%s suppressed before)", quantity.Grouped(s.SuppressedBefore))
 		}
+		if s.Why != "" {
+			head += ": " + safetext.Visible(s.Why)
+		}
 		t.printf("%s\n", head)
 		width := max(40, t.opt.Width-12)
 		for _, line := range s.Before {
