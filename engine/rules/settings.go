@@ -87,8 +87,8 @@ type RuleSettings struct {
 	// The name of another rule. Alerts if that rule is not hit within the time set by within after a hit of this rule, with the same values of by.
 	// Hits make no other alerts.
 	Without string `toml:"without"`
-	// The values that must be equal in both hits of a sequence, and in all hits that ratio counts: container, workload, host, stream, tag, capture.NAME and field.PATH. Each rule takes
-	// them from the record that it matched. A hit that lacks one of the captures or fields belongs to no sequence and no ratio.
+	// The values that must be equal in both hits of a sequence, and in all hits that ratio counts: container, workload, host, stream, tag, capture.NAME and
+	// field.PATH. Each rule takes them from the record that it matched. A hit that lacks one of the captures or fields belongs to no sequence and no ratio.
 	By []string `toml:"by"`
 	// Compares how often a key is hit within the time set by within with how often that is usual for it, as in { above = "3x", than = "1h", at_least = 20 }
 	// or { below = "0.2x", than = "1d", at_least = 20 }.
