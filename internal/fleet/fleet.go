@@ -47,6 +47,7 @@ type Fleet struct {
 		bytes    int      // of their payloads
 		overflow []string // ids that there was no room for
 	}
+	waiting     []Candidate   // that the gate asks for; its own, kept over a panic
 	asks, moves chan struct{} // wake the loops
 	reporter    reporter
 	pulse       atomic.Pointer[Pulse]

@@ -379,6 +379,60 @@ func TestAStoreThatFailsLosesNothing(t *testing.T) {
 	})
 }
 
+// TestADecisionIsRecordedOnceTheStoreWorks: the candidates left when they were due, those without room included.
+func TestADecisionIsRecordedOnceTheStoreWorks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.stop()
+		a := w.start("a", nil)
+		a.SetFail(func(transaction string) error {
+			if transaction == "decide" {
+				return errors.New("the disk is full")
+			}
+			return nil
+		})
+		for i := range 300 { // 256 of them have room
+			a.hit(fmt.Sprint("al_", i), 1, func(c *fleet.Candidate) {
+				c.Key, c.Payload = fleet.KeyOf("k", fmt.Sprint(i)), make([]byte, fleet.MaxPayload)
+			})
+		}
+		time.Sleep(time.Minute)
+		if n := len(w.list()); n != 300 {
+			t.Errorf("%d of 300 left by themselves", n)
+		}
+		a.SetFail(nil)
+		time.Sleep(time.Minute)
+		if got := a.Account(); got.Outcomes["alone"] != 300 || a.Stats().Waiting != 0 {
+			t.Errorf("%d wait, account: %+v", a.Stats().Waiting, got)
+		}
+	})
+}
+
+// panics is an engine whose first claim panics.
+type panics struct {
+	fleet.Engine
+	once sync.Once
+}
+
+func (p *panics) Claim(ctx context.Context, list []fleet.Claim) []fleet.Claimed {
+	p.once.Do(func() { panic("a bug") })
+	return p.Engine.Claim(ctx, list)
+}
+
+func TestACandidateIsAskedAboutAgainAfterAPanic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.stop()
+		a := w.start("a", func(o *fleet.Options) { o.Engine = &panics{Engine: o.Engine} })
+		a.hit("al_1", 1, nil)
+		time.Sleep(time.Minute)
+		w.check(1, 0, "a lead al_1 1/1")
+		if n := a.Stats().Waiting; n != 0 {
+			t.Errorf("%d candidates wait", n)
+		}
+	})
+}
+
 func TestAnEngineThatLosesItsDataCostsWhatWasGiven(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

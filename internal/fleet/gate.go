@@ -11,27 +11,27 @@ import (
 // gate asks the engine for candidates, and records its answers. A candidate whose answer does not come in time leaves by the store's due time, whether or not
 // this loop still runs: it decides nothing that must happen.
 func (f *Fleet) gate(ctx context.Context) {
-	var waiting []Candidate
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
 		var overflow []string
 		f.offered.Lock()
-		waiting, f.offered.list = append(waiting, f.offered.list...), nil
+		f.waiting, f.offered.list = append(f.waiting, f.offered.list...), nil
 		overflow, f.offered.overflow = f.offered.overflow, nil
 		f.offered.Unlock()
-		before, beforeBytes := weight(waiting)
-		f.decideOverflow(ctx, overflow)
+		before, beforeBytes := weight(f.waiting)
+		full := f.decideOverflow(ctx, overflow)
 		var again []Candidate
-		for part := range slices.Chunk(waiting, batch) {
+		for part := range slices.Chunk(f.waiting, batch) {
 			again = append(again, f.ask(ctx, part)...)
 		}
-		waiting = again
-		left, leftBytes := weight(waiting)
+		f.waiting = again
+		left, leftBytes := weight(f.waiting)
 		f.offered.Lock()
 		f.offered.held, f.offered.bytes = f.offered.held-before+left, f.offered.bytes-beforeBytes+leftBytes
+		f.offered.overflow = append(full, f.offered.overflow...)
 		f.offered.Unlock()
-		if len(waiting) > 0 {
+		if len(f.waiting)+len(full) > 0 {
 			timer.Reset(retryLeast)
 		}
 		select {
@@ -50,21 +50,28 @@ func weight(list []Candidate) (n, bytes int) {
 	return len(list), bytes
 }
 
-func (f *Fleet) decideOverflow(ctx context.Context, ids []string) {
+// decideOverflow lets candidates leave that there was no room for. It returns those whose decision could not be stored: it is recorded later, how ever they
+// left meanwhile.
+func (f *Fleet) decideOverflow(ctx context.Context, ids []string) (left []string) {
 	if len(ids) == 0 {
-		return
+		return nil
 	}
-	f.opt.Log.Warn("fleet: too many alerts wait for the engine, so some are sent without it", "alerts", len(ids))
 	for part := range slices.Chunk(ids, batch) {
 		var list []Decision
 		for _, id := range part {
 			list = append(list, Decision{ID: id, Outcome: Alone, Why: WhyQueue})
 		}
-		if _, err := f.opt.Node.Decide(ctx, list); err == nil { // else they leave when they are due
-			f.count.add(&f.count.alone, WhyQueue, int64(len(part)))
+		if _, err := f.opt.Node.Decide(ctx, list); err != nil {
+			left = append(left, part...)
+			continue
 		}
+		f.count.add(&f.count.alone, WhyQueue, int64(len(part)))
 	}
-	wake(f.moves)
+	if n := len(ids) - len(left); n > 0 {
+		f.opt.Log.Warn("fleet: too many alerts wait for the engine, so some are sent without it", "alerts", n)
+		wake(f.moves)
+	}
+	return left
 }
 
 // ask asks for some candidates, records the answers, and returns those to ask again.
@@ -95,16 +102,11 @@ func (f *Fleet) ask(ctx context.Context, list []Candidate) (again []Candidate) {
 		return again
 	}
 	late, err := f.opt.Node.Decide(ctx, decided)
-	if err != nil { // the store fails: the claims are repeated until it works, or they leave when they are due
+	if err != nil { // the store fails: they leave when they are due, and a decision is recorded once it works
 		if ctx.Err() == nil {
 			f.opt.Log.Warn("fleet: decisions cannot be stored", "error", safetext.Visible(err.Error()))
 		}
-		for i := range list {
-			if decisions[i].Outcome != 0 && decisions[i].Why != WhyWait {
-				again = append(again, list[i])
-			}
-		}
-		return again
+		return list
 	}
 	for _, d := range decided {
 		switch {
