@@ -61,7 +61,7 @@ func (a *answer) number(low, high int64) int64 {
 
 // Bounds of numbers in answers.
 const (
-	maxMillis = 1 << 50
+	maxMillis = 1 << 43 // 278 years, and the year 2248: as nanoseconds it still fits 64 bits
 	maxHits   = 1 << 53
 )
 

@@ -124,6 +124,30 @@ func TestTheScriptsDoWhatTheModelDoes(t *testing.T) {
 	t.Log("calls that agree:", counts)
 }
 
+// TestNodesThatAreGoneAreForgotten beats as many nodes, each gone after a day, as clusters do that make and delete their machines.
+func TestNodesThatAreGoneAreForgotten(t *testing.T) {
+	server := redis.Start(t, nil)
+	e := engine(t, fleet.Single, []string{server.Addr}, nil)
+	var err error
+	if e.scripts, err = newScriptsWith(stoppedClock); err != nil {
+		t.Fatal(err)
+	}
+	for day := range 100 {
+		server.Do("SET", "{clock}", 1_800_000_000_000+int64(day)*24*time.Hour.Milliseconds())
+		for _, node := range []string{"stays", fmt.Sprint("machine-", day)} {
+			if _, err := e.Beat(t.Context(), fleet.Beat{Run: "run-" + node, Node: node, Version: "v", Triggers: "t1"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, key := range []string{"runs", "names"} {
+		names, err := redigo.Strings(server.Do("HKEYS", e.prefix(whole)+key), nil)
+		if err != nil || len(names) != 31 || !slices.ContainsFunc(names, func(n string) bool { return strings.HasSuffix(n, "stays") }) {
+			t.Errorf("%s: %d, want the node that stays and those of 30 days: %v, %v", key, len(names), names, err)
+		}
+	}
+}
+
 // checkTTL finds keys that live forever, besides the two that must.
 func checkTTL(t *testing.T, c redigo.Conn) {
 	t.Helper()

@@ -376,6 +376,7 @@ func TestHostileAnswers(t *testing.T) {
 		"another verdict":         {"*4\r\n:7\r\n$0\r\n\r\n$0\r\n\r\n:0\r\n", "answer"},
 		"a lead that is no text":  {"*4\r\n:1\r\n:1\r\n$0\r\n\r\n:0\r\n", "answer"},
 		"a lead that is too long": {fmt.Sprintf("*4\r\n:1\r\n$1000\r\n%s\r\n$0\r\n\r\n:0\r\n", strings.Repeat("x", 1000)), "answer"},
+		"a time of centuries":     {"*4\r\n:1\r\n$1\r\nx\r\n$0\r\n\r\n:10000000000000\r\n", "answer"},
 		"a time before now":       {"*4\r\n:1\r\n$1\r\nx\r\n$0\r\n\r\n:-1\r\n", "answer"},
 		"an error with a secret":  {"-WRONGTYPE hunter2\r\n", "refused"},
 		"an error without code":   {"-hunter2 \x1b[31m\r\n", "refused"},

@@ -9,6 +9,8 @@ if not epoch then
   redis.call('SET', KEYS[6], epoch)
 end
 for _, r in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', str(t - MONTH), 'LIMIT', 0, 16)) do
+  local name = string.match(redis.call('HGET', KEYS[2], r) or '', '^[^\n]*\n[^\n]*\n[^\n]*\n[^\n]*\n([^\n]*)')
+  if name and string.match(redis.call('HGET', KEYS[3], name) or '', '^%d+:(.*)$') == r then redis.call('HDEL', KEYS[3], name) end
   redis.call('ZREM', KEYS[1], r)
   redis.call('HDEL', KEYS[2], r)
 end
