@@ -140,11 +140,13 @@ func (n *Node) Apply(ctx context.Context, p *Prepared, triggers string) {
 	n.end()
 	n.policy = p.policy
 	if p.engine == nil {
+		n.leaveAll()
 		return
 	}
 	next := &loops{host: n, opt: &n.opt, settings: p.settings, engine: p.engine}
 	next.triggers.Store(&triggers)
 	if !n.make(ctx, next) {
+		n.leaveAll()
 		return
 	}
 	n.current.Store(next)
@@ -198,9 +200,10 @@ func (n *Node) Stop() {
 	defer n.mu.Unlock()
 	n.started = false
 	n.end()
+	n.leaveAll()
 }
 
-// end ends the loops in force. The caller holds n.mu.
+// end ends the loops in force. Their candidates are those of the loops that follow: see Asked. The caller holds n.mu.
 func (n *Node) end() {
 	l := n.current.Swap(nil)
 	if l == nil {
@@ -211,7 +214,6 @@ func (n *Node) end() {
 		<-l.ended
 	}
 	l.engine.Close()
-	n.leaveAll()
 }
 
 // leaveAll counts the candidates that nobody will decide about as alerts: they leave when they are due.

@@ -3,6 +3,7 @@ package fleetnode
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
@@ -151,8 +152,9 @@ func (l *loops) Totals(ctx context.Context) (given, told int64, err error) {
 	return n.Given, n.Told, err
 }
 
-// Share implements fleet.Node.
+// Share implements fleet.Node. The namespace is stored with the epoch: the silences of another one are not given to this one's engine.
 func (l *loops) Share(ctx context.Context, s fleet.Shared, whole bool) error {
+	s.Epoch = l.settings.Namespace + "/" + s.Epoch
 	if err := l.host.shared.Share(ctx, s, whole); err != nil {
 		return err
 	}
@@ -162,5 +164,10 @@ func (l *loops) Share(ctx context.Context, s fleet.Shared, whole bool) error {
 
 // Silences implements fleet.Node.
 func (l *loops) Silences(ctx context.Context) (epoch string, list []fleet.Silence, err error) {
-	return l.host.shared.Silences(ctx)
+	stored, list, err := l.host.shared.Silences(ctx)
+	epoch, ok := strings.CutPrefix(stored, l.settings.Namespace+"/")
+	if !ok {
+		return "", nil, err
+	}
+	return epoch, list, err
 }
