@@ -3,13 +3,18 @@ package pluginhost
 import (
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 )
 
 // ErrNoCompiler reports that gcc, which builds host and plugin, is not on PATH.
 var ErrNoCompiler = errors.New("gcc is not on PATH: the plugin and its host cannot be built")
+
+// PluginTags are the tags of every build of the plugin. Names are resolved by Go, so that the C library is asked for threads and little else.
+const PluginTags = "netgo,osusergo"
 
 // Root returns the folder of go.mod, from the working directory upwards.
 func Root() (string, error) {
@@ -53,7 +58,7 @@ func BuildProbe(dir string) (string, error) {
 	return out, compile([]string{"-shared", "-fPIC", filepath.Join(root, "test", "host", "testdata", "probe.c"), "-o", out})
 }
 
-// BuildPlugin compiles the plugin into dir, with build tags when there are any, and returns the path of the shared object.
+// BuildPlugin compiles the plugin into dir as the Makefile does, with further build tags when there are any, and returns the path of the shared object.
 func BuildPlugin(dir string, tags string) (string, error) {
 	root, err := Root()
 	if err != nil {
@@ -63,9 +68,16 @@ func BuildPlugin(dir string, tags string) (string, error) {
 		return "", ErrNoCompiler
 	}
 	out := filepath.Join(dir, "out_trigger.so")
-	cmd := exec.Command("go", "build", "-buildmode=c-shared", "-tags", tags, "-o", out, "./plugin")
+	header := filepath.Join(root, "plugin", "symver.h")
+	content, err := os.ReadFile(header)
+	if err != nil {
+		return "", err
+	}
+	// Go's cache knows flags, but no file that they name; so its checksum is one of them.
+	flags := fmt.Sprintf("CGO_CFLAGS=-O2 -g %s -include %s -DSYMVER=%d", os.Getenv("CGO_CFLAGS"), header, crc32.ChecksumIEEE(content))
+	cmd := exec.Command("go", "build", "-buildmode=c-shared", "-trimpath", "-tags", strings.TrimSuffix(PluginTags+","+tags, ","), "-o", out, "./plugin")
 	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=1")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=1", flags)
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build ./plugin: %w\n%s", err, text)
 	}
