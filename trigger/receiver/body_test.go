@@ -3,9 +3,11 @@ package receiver
 import (
 	"context"
 	"encoding/json"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/tinyforge/fluentbit-trigger/trigger"
@@ -103,6 +105,68 @@ func TestBodyTextsAreEscapedForTheFormat(t *testing.T) {
 		}
 		if found := anyMention.FindString(strings.ReplaceAll(m.Text, `\<`, "")); found != "" {
 			t.Errorf("%s: holds %q", format, found)
+		}
+	}
+}
+
+// TestBodiesGetEveryTextEscaped fills all texts of an alert, and names those that a body gets as they are: of the program, of the configuration, or digits of
+// hashes. A new text is escaped, or is one of them.
+func TestBodiesGetEveryTextEscaped(t *testing.T) {
+	t.Parallel()
+	var a trigger.Alert
+	eachText("", reflect.ValueOf(&a).Elem(), func(_ string, text reflect.Value) { text.SetString("x") })
+	escaped := escapeAlert(&a, func(s string) string { return "escaped " + s })
+	var plain []string
+	eachText("", reflect.ValueOf(&escaped).Elem(), func(path string, text reflect.Value) {
+		if text.String() != "escaped x" {
+			plain = append(plain, path)
+		}
+	})
+	want := []string{
+		"Version", "ID", "Kind", "Key", "Severity", "Source.Kind", "Source.Stream", "Deploy.Verdict", "Incident.Severities", "Runbook", "Fleet.Namespace", "Fleet.Engine",
+	}
+	if !slices.Equal(plain, want) {
+		t.Errorf("a body gets these texts as they are: %q\nwant %q", plain, want)
+	}
+	eachText("", reflect.ValueOf(&a).Elem(), func(path string, text reflect.Value) {
+		if text.String() != "x" {
+			t.Errorf("escaping changed %s of the alert itself", path)
+		}
+	})
+}
+
+// eachText calls found for each text of a value, with its place. It makes what pointers and lists lack, and leaves times alone.
+func eachText(path string, v reflect.Value, found func(path string, text reflect.Value)) {
+	switch v.Kind() {
+	case reflect.String:
+		found(path, v)
+	case reflect.Pointer:
+		if v.IsNil() {
+			v.Set(reflect.New(v.Type().Elem()))
+		}
+		eachText(path, v.Elem(), found)
+	case reflect.Slice:
+		if v.IsNil() {
+			v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		}
+		eachText(path, v.Index(0), found)
+	case reflect.Map:
+		if v.Type().Elem().Kind() != reflect.String {
+			return
+		}
+		if v.IsNil() {
+			v.Set(reflect.ValueOf(map[string]string{"name": ""}))
+		}
+		text := reflect.New(v.Type().Elem()).Elem()
+		text.Set(v.MapIndex(reflect.ValueOf("name")))
+		found(path, text)
+		v.SetMapIndex(reflect.ValueOf("name"), text)
+	case reflect.Struct:
+		if v.Type() == reflect.TypeFor[time.Time]() {
+			return
+		}
+		for i := range v.NumField() {
+			eachText(strings.TrimPrefix(path+"."+v.Type().Field(i).Name, "."), v.Field(i), found)
 		}
 	}
 }

@@ -126,6 +126,11 @@ func escapeAlert(a *trigger.Alert, escape func(string) string) trigger.Alert {
 		ratio.Of = escape(ratio.Of)
 		out.Ratio = &ratio
 	}
+	if a.Fleet != nil {
+		fleet := *a.Fleet
+		fleet.Hosts = escapeList(a.Fleet.Hosts, escape) // other nodes name them
+		out.Fleet = &fleet
+	}
 	if a.Context != nil {
 		out.Context = &trigger.Context{Before: escapeList(a.Context.Before, escape), After: escapeList(a.Context.After, escape)}
 	}
