@@ -122,7 +122,7 @@ func (r *Renderer) email(v *render.View, own *Payload) ([]byte, error) {
 	case own == nil:
 		content := r.emailContent(v)
 		m.Text, m.HTML = content.text, content.html
-	case strings.HasPrefix(own.ContentType, "text/html"):
+	case r.body.HTML:
 		m.HTML = string(own.Body)
 	default:
 		m.Text = string(own.Body)

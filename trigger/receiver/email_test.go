@@ -233,6 +233,7 @@ func TestABodyIsTheTextOfTheMail(t *testing.T) {
 	for contentType, want := range map[string]string{
 		"text/plain": "critical: <img src=x onerror=alert(1)> https:\u200b//evil.\u200bexample & \"x\"",
 		"text/html":  "critical: &lt;img src=x onerror=alert(1)&gt; https:\u200b//evil.\u200bexample &amp; &#34;x&#34;",
+		"Text/HTML":  "critical: &lt;img src=x onerror=alert(1)&gt; https:\u200b//evil.\u200bexample &amp; &#34;x&#34;", // media types have no case
 	} {
 		r := testRenderer("email")
 		body, err := render.NewBody(`{{ .Severity }}: {{ .Message }}`, contentType)
@@ -245,7 +246,7 @@ func TestABodyIsTheTextOfTheMail(t *testing.T) {
 			t.Fatal(err)
 		}
 		m := readMail(t, got.Body)
-		if text := m.Text + m.HTML; text != want || !slices.Equal(m.parts, []string{contentType}) {
+		if text := m.Text + m.HTML; text != want || !slices.Equal(m.parts, []string{strings.ToLower(contentType)}) {
 			t.Errorf("%s: parts %v, %q", contentType, m.parts, text)
 		}
 	}

@@ -123,10 +123,10 @@ func needsKey(s *trigger.Settings, fs *setting.Faults, reason string) {
 // KnowsByLabels reports whether the receiver takes alerts with other labels for other alerts.
 func (r *Receiver) KnowsByLabels() bool { return r.byLabels }
 
-// escaper returns the function that escapes the texts of an alert for a body template.
-func (r *Receiver) escaper(contentType string) func(string) string {
+// escaper returns the function that escapes the texts of an alert for a body template, which may be one of HTML.
+func (r *Receiver) escaper(isHTML bool) func(string) string {
 	escape := r.escape
-	if r.escapeHTML != nil && strings.HasPrefix(contentType, "text/html") {
+	if r.escapeHTML != nil && isHTML {
 		escape = r.escapeHTML
 	}
 	if escape == nil {

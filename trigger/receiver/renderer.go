@@ -80,7 +80,7 @@ func (r *Renderer) message(v *render.View, own *Payload) (Payload, error) {
 // templateData returns the data for a body template. Its texts are escaped for the receiver.
 func (r *Renderer) templateData(v *render.View) *render.TemplateData {
 	alerts := make([]trigger.Alert, len(v.Shown))
-	escape := r.receiver.escaper(r.body.ContentType)
+	escape := r.receiver.escaper(r.body.HTML)
 	for i := range v.Shown {
 		alerts[i] = escapeAlert(&v.Shown[i], escape)
 	}

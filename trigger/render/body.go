@@ -34,6 +34,7 @@ const formType = "application/x-www-form-urlencoded"
 // template can never change the structure of the document. Keys are not templates.
 type Body struct {
 	ContentType string
+	HTML        bool // the content type is text/html
 	form        bool // the document is an object of texts, which are sent as the fields of a form
 	document    any  // of a JSON body: maps, slices, json.Number, bool, nil, and a *templates.Template for each string
 	text        *templates.Template
@@ -48,7 +49,7 @@ func NewBody(body, contentType string) (*Body, error) {
 	switch {
 	case strings.HasPrefix(media, "text/"):
 		t, err := parseTemplate("body", body)
-		return &Body{ContentType: contentType, text: t}, err
+		return &Body{ContentType: contentType, HTML: media == "text/html", text: t}, err
 	case media != formType && media != "application/json" && !strings.HasSuffix(media, "+json"):
 		return nil, fmt.Errorf("content type %q is neither JSON, nor a form, nor text", contentType)
 	}
