@@ -2,6 +2,7 @@ package state
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -191,30 +192,31 @@ func (k *Keyed) endedBy(e *Ending, now int64) (keys []string) {
 	if key, ok := e.Keys.Only(); ok {
 		return []string{key}
 	}
-	for from, more := 0, true; more; from += DueBatch {
-		more = k.endedFrom(e, from, now, &keys)
+	for before := math.MaxInt; before > 0; {
+		before = k.endedBefore(e, before, now, &keys)
 	}
 	slices.Sort(keys)
 	return slices.Compact(keys)
 }
 
-// endedFrom appends the ended keys of a batch of the open ones, and reports whether others are left. It goes from the last to the first, since a key that is
-// removed meanwhile is replaced by the last one.
-func (k *Keyed) endedFrom(e *Ending, done int, now int64, keys *[]string) (more bool) {
+// endedBefore appends the ended keys of a batch of the open ones, those in the places right before a place, and returns the place where the batch begins. The
+// batches go from the last to the first, and by their places: a key that is removed meanwhile is replaced by the last one, which was looked at or comes again.
+func (k *Keyed) endedBefore(e *Ending, before int, now int64, keys *[]string) (begin int) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	of := k.open[openName(e.Rule.ID, e.Workload)]
 	if of == nil {
-		return false
+		return 0
 	}
-	last := len(of.keys) - done
-	for _, s := range of.keys[max(0, last-DueBatch):max(0, last)] {
+	before = min(before, len(of.keys))
+	begin = max(0, before-DueBatch)
+	for _, s := range of.keys[begin:before] {
 		s.clampFuture(now)
 		if e.ends(s) {
 			*keys = append(*keys, s.key)
 		}
 	}
-	return last > DueBatch
+	return begin
 }
 
 // endBatch ends the incidents of keys that are still open.
