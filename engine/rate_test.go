@@ -144,6 +144,25 @@ func TestThePastIsCarriedOverAStop(t *testing.T) {
 	}
 }
 
+// TestAPastWithoutAllHitsIsForgotten: while the rule compares by ratio, nobody counts the hits of its keys by time.
+func TestAPastWithoutAllHitsIsForgotten(t *testing.T) {
+	byRate := rateRule(func(s *RuleSettings) { s.Rate.Above, s.Rate.Than, s.Rate.AtLeast = 3000, time.Hour, 5 })
+	r := newRun(t, byRate)
+	r.steady("error", 25*time.Second, 2*time.Hour)
+	byRatio := rateRule(func(s *RuleSettings) {
+		s.Ratio, s.Of, s.AtLeast, s.By = Ratio{Millionths: 50_000}, "all", 1000, []string{"workload"}
+	})
+	byRatio.Rules = append(byRatio.Rules, RuleSettings{Name: "all", Pattern: "^error", DryRun: true})
+	r.apply(byRatio)
+	r.steady("error", 25*time.Second, 6*time.Hour)
+	r.apply(byRate)
+	for range 20 { // more than usual in the hour before, if those of the six hours were none
+		if alerts := r.line("error"); len(alerts) != 0 {
+			t.Fatalf("%+v", alerts)
+		}
+	}
+}
+
 func TestARatioComparesTwoRules(t *testing.T) {
 	r := newRun(t, Settings{Rules: []RuleSettings{
 		{Name: "failed", Pattern: "^failed", Within: 5 * time.Minute, Ratio: Ratio{Millionths: 50_000}, Of: "all", AtLeast: 100, By: []string{"workload"}, Cooldown: time.Hour},

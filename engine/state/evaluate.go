@@ -57,6 +57,7 @@ func (k *Keyed) evaluateKey(h *HitContext, now int64) {
 	switch compares := h.Rule.Compares; {
 	case compares && h.Sequenced:
 		h.compare(k.shareOf(h.Sequence))
+		s.pace = nil // from before a reload: it would lack this hit
 	case compares || s.pace != nil: // other rules pay nothing
 		s.measure(h, now)
 	}

@@ -134,7 +134,8 @@ func (s *keyState) expired(r *rules.Rule, now int64) bool {
 	if s.incident != nil || s.window.state(r, now) != windowClosed || s.episode.began != 0 && !s.episode.expired(s.episode.clock(now), r.Window()) {
 		return false
 	}
-	if s.pace != nil && now-s.lastHit < s.pace.Window()+s.pace.Than {
+	// Nothing but a hit of the key ends what was reported of it.
+	if s.pace != nil && (s.pace.sent || now-s.lastHit < s.pace.Window()+s.pace.Than) {
 		return false
 	}
 	return len(s.count.marks) == 0 || now-s.lastHit >= int64(r.Settings.Within)
