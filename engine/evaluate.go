@@ -114,13 +114,13 @@ func (w *Worker) sequence(c *state.HitContext, h *Hit) {
 	r := h.rule
 	if r.Settings.Related() != "" {
 		w.field, c.Sequenced = w.appendSequence(w.field[:0], r, h)
-		c.Sequence = state.NewSequence(w.field)
+		c.Sequence = state.NewSequence(r.Settings.Related(), w.field)
 	}
 	w.steps = w.steps[:0]
 	for _, f := range r.Followers {
 		var ok bool
 		if w.field, ok = w.appendSequence(w.field[:0], f, h); ok {
-			step := state.Step{ID: state.NewSequence(w.field), Key: string(w.field), Ends: f.Settings.Without != ""}
+			step := state.Step{ID: state.NewSequence(f.Settings.Related(), w.field), Key: string(w.field), Ends: f.Settings.Without != ""}
 			if f.Settings.Of != "" {
 				step.Within = int64(f.Settings.Within)
 			}

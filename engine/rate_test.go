@@ -144,6 +144,33 @@ func TestThePastIsCarriedOverAStop(t *testing.T) {
 	}
 }
 
+// TestAnotherOtherRuleBeginsTheCountsAgain: after a reload, hits of the rule that was named before are none of the rule that is named now.
+func TestAnotherOtherRuleBeginsTheCountsAgain(t *testing.T) {
+	of := func(other string) Settings {
+		return Settings{Rules: []RuleSettings{
+			{Name: "failed", Pattern: "^failed", Within: 5 * time.Minute, Ratio: Ratio{Millionths: 50_000}, Of: other, AtLeast: 100, By: []string{"workload"}, Cooldown: time.Hour},
+			{Name: "passed", Pattern: "^passed", DryRun: true},
+			{Name: "asked", Pattern: "^asked", DryRun: true},
+		}}
+	}
+	r := newRun(t, of("passed"))
+	for range 200 {
+		r.line("passed")
+	}
+	r.apply(of("asked"))
+	for range 50 {
+		if alerts := r.line("failed"); len(alerts) != 0 {
+			t.Fatalf("%+v", alerts)
+		}
+	}
+	for range 100 {
+		r.line("asked")
+	}
+	if alerts := r.line("failed"); len(alerts) != 1 || alerts[0].Ratio.OfHits != 100 || alerts[0].Ratio.Hits != 51 {
+		t.Errorf("%+v", alerts)
+	}
+}
+
 // TestAPastWithoutAllHitsIsForgotten: while the rule compares by ratio, nobody counts the hits of its keys by time.
 func TestAPastWithoutAllHitsIsForgotten(t *testing.T) {
 	byRate := rateRule(func(s *RuleSettings) { s.Rate.Above, s.Rate.Than, s.Rate.AtLeast = 3000, time.Hour, 5 })

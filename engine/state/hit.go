@@ -101,8 +101,9 @@ func (id TemplateID) stateKey() string { return templatePrefix + hex.EncodeToStr
 // SequenceID identifies the values of by in the sequence of a rule.
 type SequenceID [model.DigestLen]byte
 
-// NewSequence returns the id of the key of a sequence: the id of the rule that has it, and the values of by.
-func NewSequence(key []byte) SequenceID { return model.DigestOf("sequence", "", key) }
+// NewSequence returns the id of a sequence or a ratio: of the other rule's name, and of a key, which has the id of the rule that names it and the values of by.
+// So what was noted of one other rule is not taken for hits of another one after a reload.
+func NewSequence(other string, key []byte) SequenceID { return model.DigestOf("sequence", other, key) }
 
 func (id SequenceID) stateKey() string { return sequencePrefix + hex.EncodeToString(id[:]) }
 
