@@ -19,7 +19,7 @@ const maxWindows = 1000
 func fleetStats(s *fleetnode.Status) adminapi.FleetStats {
 	return adminapi.FleetStats{
 		Namespace: s.Namespace, Node: s.Node, Up: s.Up, Reason: s.Why, Keeper: s.Keeper, Nodes: s.Nodes, Claims: s.Claims, Alone: s.Alone,
-		GivenHits: s.Totals.Given, ToldHits: s.Totals.Told, Forgotten: s.Totals.Forgotten, Outbox: s.Totals.Outbox, Handovers: s.Handovers, Epochs: s.Epochs,
+		GivenHits: s.Totals.Given, ReportedHits: s.Totals.Reported, Forgotten: s.Totals.Forgotten, Outbox: s.Totals.Outbox, Handovers: s.Handovers, Epochs: s.Epochs,
 	}
 }
 
@@ -35,7 +35,7 @@ func fleetReport(c *call) (any, error) {
 		out.Error = err.Error()
 		return out, nil //nolint:nilerr // it is part of the answer
 	}
-	out.Windows, out.Given, out.Told, out.Untold, out.Lost = a.Windows, a.Given, a.Told, a.Untold, a.Lost()
+	out.Windows, out.Given, out.Reported, out.Unreported, out.Lost = a.Windows, a.Given, a.Reported, a.Unreported, a.Lost()
 	for i := range a.Nodes {
 		n := &a.Nodes[i]
 		out.Members = append(out.Members, adminapi.FleetMember{
@@ -56,7 +56,7 @@ func fleetWindows(c *call) (any, error) {
 		w := &list[i]
 		one := adminapi.FleetWindow{
 			Key: string(w.Key), Rule: w.Title.Rule, Workload: w.Title.Text, Left: w.Left.Seconds(), Lead: w.LeadNode, Alert: w.LeadID, Waiting: w.Waiting,
-			Untold: w.Unreported + w.Frozen, Nodes: w.Nodes,
+			Unreported: w.Unreported + w.Frozen, Nodes: w.Nodes,
 		}
 		if w.Opened > 0 {
 			one.Opened = c.p.Now().Add(-w.Opened).UTC()

@@ -134,7 +134,7 @@ func (s *Sight) Check() error {
 
 // Check returns an error if the heartbeat exceeds a bound.
 func (b *Beat) Check() error {
-	if !id(b.Run) || !id(b.Triggers) || !name(b.Node) || !name(b.Version) || b.Node == "" || b.Given < 0 || b.Told < 0 {
+	if !id(b.Run) || !id(b.Triggers) || !name(b.Node) || !name(b.Version) || b.Node == "" || b.Given < 0 || b.Reported < 0 {
 		return refused("a heartbeat")
 	}
 	return nil

@@ -301,7 +301,7 @@ type Seen struct {
 type Beat struct {
 	// Run is a random id of the node's store. Gifts and totals go by it, so it must live exactly as long as they do.
 	Run, Node, Version, Triggers string
-	Given, Told                  int64 // hits that were acknowledged by Give, and those of roll-ups that were Settled as Mine, since Run began
+	Given, Reported              int64 // hits that were acknowledged by Give, and those of roll-ups that were Settled as Mine, since Run began
 }
 
 // Pulse is the answer to a Beat.
@@ -351,20 +351,20 @@ type Window struct {
 	Frozen           int64 // hits of a roll-up that is being delivered; not among Unreported
 }
 
-// Account is the sum over a namespace. Given = Told + Untold while the engine lost nothing.
+// Account is the sum over a namespace. Given = Reported + Unreported while the engine lost nothing.
 type Account struct {
-	Epoch         string
-	Given, Told   int64 // as the engine counted them since its data began
-	Untold        int64 // given and neither reported nor lost
-	NodesGiven    int64 // as all runs of the last 30 days counted them
-	NodesTold     int64
-	Windows, Full int64 // windows that the engine holds, and claims that found no room
-	Nodes         []NodeInfo
-	Keepers       map[string]string // by set of triggers: the node's name
+	Epoch           string
+	Given, Reported int64 // as the engine counted them since its data began
+	Unreported      int64 // given and neither reported nor lost
+	NodesGiven      int64 // as all runs of the last 30 days counted them
+	NodesReported   int64
+	Windows, Full   int64 // windows that the engine holds, and claims that found no room
+	Nodes           []NodeInfo
+	Keepers         map[string]string // by set of triggers: the node's name
 }
 
 // Lost returns the hits that the engine acknowledged and lost. Gifts and totals travel at different times: while hits come in, it is right within a heartbeat.
-func (a *Account) Lost() int64 { return max(0, a.NodesGiven-a.NodesTold-a.Untold) }
+func (a *Account) Lost() int64 { return max(0, a.NodesGiven-a.NodesReported-a.Unreported) }
 
 // NodeInfo is a node as it described itself.
 type NodeInfo struct {

@@ -141,14 +141,15 @@ func (w *world) check(hits, lost int64, want ...string) {
 	var sum fleettest.Account
 	for _, m := range w.nodes {
 		a := m.Account()
-		sum.Alerts, sum.Pending, sum.Outbox, sum.Given, sum.Told = sum.Alerts+a.Alerts, sum.Pending+a.Pending, sum.Outbox+a.Outbox, sum.Given+a.Given, sum.Told+a.Told
+		sum.Alerts, sum.Pending, sum.Outbox = sum.Alerts+a.Alerts, sum.Pending+a.Pending, sum.Outbox+a.Outbox
+		sum.Given, sum.Reported = sum.Given+a.Given, sum.Reported+a.Reported
 	}
 	e, err := w.engine.Account(context.Background())
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if got := sum.Alerts + sum.Pending + sum.Outbox + sum.Told + e.Untold; hits != got+lost || sum.Given-sum.Told-e.Untold != lost {
-		w.t.Errorf("%d hits, %d found, %d given, %d told, %d untold, want %d lost", hits, got, sum.Given, sum.Told, e.Untold, lost)
+	if got := sum.Alerts + sum.Pending + sum.Outbox + sum.Reported + e.Unreported; hits != got+lost || sum.Given-sum.Reported-e.Unreported != lost {
+		w.t.Errorf("%d hits, %d found, %d given, %d reported, %d unreported, want %d lost", hits, got, sum.Given, sum.Reported, e.Unreported, lost)
 	}
 }
 
@@ -338,9 +339,9 @@ func TestANodeIsKilledBetweenAnyTwoSteps(t *testing.T) {
 						t.Errorf("%d of %d hits were reported: %v", sum, made, w.list())
 					}
 					e, _ := w.engine.Account(t.Context())
-					given, told := a.Account().Given+w.nodes["b"].Account().Given, a.Account().Told+w.nodes["b"].Account().Told
-					if e.Untold != 0 || given != told {
-						t.Errorf("given %d, told %d, untold %d", given, told, e.Untold)
+					given, reported := a.Account().Given+w.nodes["b"].Account().Given, a.Account().Reported+w.nodes["b"].Account().Reported
+					if e.Unreported != 0 || given != reported {
+						t.Errorf("given %d, reported %d, unreported %d", given, reported, e.Unreported)
 					}
 				})
 			})

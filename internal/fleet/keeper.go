@@ -43,12 +43,12 @@ type keeping struct {
 
 func (k *keeping) beat(ctx context.Context, now time.Time) {
 	k.nextBeat = now.Add(beatEvery)
-	given, told, err := k.opt.Node.Totals(ctx)
+	given, reported, err := k.opt.Node.Totals(ctx)
 	if err != nil {
 		k.storeFailed(ctx, "totals cannot be read", err)
 		return
 	}
-	b := Beat{Run: k.opt.Run, Node: k.opt.Name, Version: k.opt.Version, Triggers: *k.Fleet.triggers.Load(), Given: given, Told: told}
+	b := Beat{Run: k.opt.Run, Node: k.opt.Name, Version: k.opt.Version, Triggers: *k.Fleet.triggers.Load(), Given: given, Reported: reported}
 	var p Pulse
 	k.call(ctx, k.opt.Settings.Wait, func(ctx context.Context) { p, err = k.opt.Engine.Beat(ctx, b) })
 	if ctx.Err() != nil {

@@ -45,7 +45,7 @@ type Node interface {
 	Accept(ctx context.Context, id string, t *Taken) error
 
 	// Totals returns the hits of Given and Settled since the store was made.
-	Totals(ctx context.Context) (given, told int64, err error)
+	Totals(ctx context.Context) (given, reported int64, err error)
 	// Share puts the silences of the namespace in force and stores them. Whole says that the list is complete: silences of the fleet that it does not have
 	// end. Windows in Closed are closed here as well, each once.
 	// The epoch is stored with them.

@@ -27,7 +27,7 @@ type Settings struct {
 	// Addresses of the engine, Redis 6.2 or Valkey 7.2 and later, as host:port. With mode = "sentinel" those of the sentinels, with mode = "cluster" of some
 	// nodes. Unset: no fleet.
 	Address []string `toml:"address"`
-	// What the addresses are: single, sentinel or cluster.
+	// Whose addresses these are: those of one server (single), of sentinels (sentinel), or of nodes of a cluster (cluster).
 	Mode string `toml:"mode"`
 	// With mode = "sentinel", the name that the sentinels give the master.
 	Master string `toml:"master"`

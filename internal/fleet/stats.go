@@ -18,7 +18,6 @@ type Stats struct {
 	Claims     map[string]int64 // by result: lead, held, known, late, error
 	Alone      map[string]int64 // alerts that left without an answer, by Whys
 	Given      int64            // hits that the engine acknowledged
-	Told       int64            // hits of roll-ups that this node delivered
 	Forgotten  int64            // hits that were too old to be given
 	Handovers  int64
 	Rollups    int64
@@ -30,7 +29,7 @@ type Stats struct {
 
 // counters are counted by the loops.
 type counters struct {
-	given, told, forgotten, handovers, rollups, absences, epochs, beats atomic.Int64
+	given, forgotten, handovers, rollups, absences, epochs, beats atomic.Int64
 
 	mu            sync.Mutex
 	claims, alone map[string]int64
@@ -56,7 +55,7 @@ func (c *counters) add(to *map[string]int64, word string, n int64) {
 func (f *Fleet) Stats() Stats {
 	c := &f.count
 	s := Stats{
-		Given: c.given.Load(), Told: c.told.Load(), Forgotten: c.forgotten.Load(), Handovers: c.handovers.Load(), Rollups: c.rollups.Load(),
+		Given: c.given.Load(), Forgotten: c.forgotten.Load(), Handovers: c.handovers.Load(), Rollups: c.rollups.Load(),
 		Absences: c.absences.Load(), Epochs: c.epochs.Load(), Beats: c.beats.Load(), Claims: map[string]int64{}, Alone: map[string]int64{},
 	}
 	for _, r := range Results() {

@@ -43,7 +43,7 @@ type Options struct {
 	Stores *store.Registry
 	// Connect returns the engine of a fleet; nil: Redis or Valkey.
 	Connect fleetnode.Connect
-	// Version is that of the program, which other nodes of a fleet are told.
+	// Version is that of the program, which the other nodes of a fleet see.
 	Version string
 	// LogTo gets the log lines, with Origin in brackets.
 	LogTo  io.Writer

@@ -67,7 +67,7 @@ type FleetTotals struct {
 	Run       string
 	Seq       int64 // of the last gift
 	Given     int64 // hits that the fleet acknowledged
-	Told      int64 // hits that alerts taken from the fleet reported
+	Reported  int64 // hits that alerts taken from the fleet reported
 	Forgotten int64 // hits that no alert will report
 	Outbox    int64 // hits in the outbox
 }
@@ -375,7 +375,7 @@ func (t *tx) unpost(instance string, seqs []int64) (hits int64, err error) {
 // FleetSettled removes rows. mine lists those whose hits count as reported by this instance.
 func (s *Store) FleetSettled(ctx context.Context, now time.Time, instance string, ids []string, mine map[string]bool) error {
 	return s.write(ctx, "settled", now, func(t *tx) error {
-		var told int64
+		var reported int64
 		for _, id := range ids {
 			n, err := t.numbers("DELETE FROM fleet WHERE instance = ? AND id = ? AND state <> 'asked' RETURNING CASE state WHEN 'taken' THEN hits ELSE 0 END", instance, id)
 			if err != nil {
@@ -383,17 +383,17 @@ func (s *Store) FleetSettled(ctx context.Context, now time.Time, instance string
 			}
 			for _, hits := range n {
 				if mine[id] {
-					told += hits
+					reported += hits
 				}
 			}
 		}
-		if told == 0 {
+		if reported == 0 {
 			return nil
 		}
 		if err := t.fleetOf(instance); err != nil {
 			return err
 		}
-		_, err := t.exec("UPDATE fleets SET told = told + ? WHERE instance = ?", told, instance)
+		_, err := t.exec("UPDATE fleets SET reported = reported + ? WHERE instance = ?", reported, instance)
 		return err
 	})
 }
@@ -442,8 +442,8 @@ func (s *Store) FleetForgetTaken(ctx context.Context, now time.Time, id string, 
 // FleetTotals returns the totals of an instance, and makes them if there are none.
 func (s *Store) FleetTotals(ctx context.Context, now time.Time, instance string) (n FleetTotals, err error) {
 	query := func(c *core) error {
-		return c.row(`SELECT run, seq, given, told, forgotten, coalesce((SELECT sum(hits) FROM outbox WHERE instance = ?1), 0)
-			FROM fleets WHERE instance = ?1`, instance).Scan(&n.Run, &n.Seq, &n.Given, &n.Told, &n.Forgotten, &n.Outbox)
+		return c.row(`SELECT run, seq, given, reported, forgotten, coalesce((SELECT sum(hits) FROM outbox WHERE instance = ?1), 0)
+			FROM fleets WHERE instance = ?1`, instance).Scan(&n.Run, &n.Seq, &n.Given, &n.Reported, &n.Forgotten, &n.Outbox)
 	}
 	err = s.read(ctx, "totals of the fleet", query)
 	if !errors.Is(err, sql.ErrNoRows) {

@@ -72,7 +72,7 @@ func TestACandidateThatLeadsLeavesAtOnce(t *testing.T) {
 		t.Errorf("once it is delivered: %+v", rows)
 	}
 	must(t, s.FleetSettled(context.Background(), b.now(), "i", []string{list[0].ID}, map[string]bool{list[0].ID: true}))
-	if rows, n := b.leaving(s), b.totals(s); len(rows) != 0 || n.Told != 0 {
+	if rows, n := b.leaving(s), b.totals(s); len(rows) != 0 || n.Reported != 0 {
 		t.Errorf("a lead reports its own hits alone: %+v, %+v", rows, n)
 	}
 	if got := b.decide(s, FleetHeld, list); got != 0 || len(b.outbox(s)) != 0 {
@@ -222,7 +222,7 @@ func TestWorkOfTheFleet(t *testing.T) {
 	for range 2 {
 		must(t, s.FleetSettled(context.Background(), b.now(), "i", []string{list[0].ID}, id))
 	}
-	if n := b.totals(s); n.Told != 40 {
+	if n := b.totals(s); n.Reported != 40 {
 		t.Errorf("%+v", n)
 	}
 	for range 2 {
@@ -232,7 +232,7 @@ func TestWorkOfTheFleet(t *testing.T) {
 		t.Errorf("%+v", rows)
 	}
 	must(t, s.FleetSettled(context.Background(), b.now(), "i", []string{"al_none"}, nil))
-	if n := b.totals(s); n.Told != 40 || n.Forgotten != 2 {
+	if n := b.totals(s); n.Reported != 40 || n.Forgotten != 2 {
 		t.Errorf("%+v", n)
 	}
 }
@@ -265,7 +265,7 @@ func (b *bench) dump(s *Store) string {
 			"SELECT quote(seq) || quote(payload) FROM alerts ORDER BY seq",
 			"SELECT quote(id) || quote(state) || quote(until) || quote(gift) FROM fleet ORDER BY id",
 			"SELECT quote(seq) || quote(hits) || quote(gift) FROM outbox ORDER BY seq",
-			"SELECT quote(seq) || quote(given) || quote(told) || quote(forgotten) FROM fleets",
+			"SELECT quote(seq) || quote(given) || quote(reported) || quote(forgotten) FROM fleets",
 			"SELECT quote(name) || quote(accepted) || quote(pending) || quote(held) FROM triggers ORDER BY id",
 			"SELECT quote(key) || quote(flush) FROM groups",
 		} {

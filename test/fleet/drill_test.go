@@ -280,7 +280,7 @@ func (d *drill) settled(most time.Duration) {
 			}
 		}
 		e, err := d.engineAccount()
-		if quiet++; err != nil || left > 0 || e.Untold > 0 {
+		if quiet++; err != nil || left > 0 || e.Unreported > 0 {
 			quiet = 0
 		}
 	}
@@ -299,11 +299,11 @@ func (d *drill) account() (a account) {
 	if err != nil {
 		d.t.Error(err)
 	}
-	given, told := int64(0), int64(0)
+	given, reported := int64(0), int64(0)
 	for _, n := range d.nodes {
 		x := n.Account()
 		a.hits += n.fed.Load()
-		given, told = given+x.Given, told+x.Told
+		given, reported = given+x.Given, reported+x.Reported
 		local := n.fed.Load() - n.made.Load() + x.Pending + x.Outbox
 		if n.killed.Load() {
 			a.dead += local
@@ -316,8 +316,8 @@ func (d *drill) account() (a account) {
 	for _, hits := range d.sent {
 		a.reported += hits
 	}
-	a.unreported += e.Untold
-	a.lost = given - told - e.Untold
+	a.unreported += e.Unreported
+	a.lost = given - reported - e.Unreported
 	a.alone, a.leads, a.rollups, a.handovers = d.how["alone"], d.how["lead"], d.how["rollup"], d.how["hand_over"]
 	return a
 }

@@ -94,7 +94,7 @@ func list() []metric {
 		{"fleet_claims_total", "Questions whether an alert of a fleet rule may leave, by answer: lead, held, known, late, or error.", []string{"result"}},
 		{"fleet_alone_total", "Alerts of fleet rules that left without an answer, by reason.", []string{"why"}},
 		{"fleet_given_hits_total", "Hits given to the fleet's engine since the store was made.", nil},
-		{"fleet_told_hits_total", "Hits of the fleet's roll-ups that this node sent, since the store was made.", nil},
+		{"fleet_reported_hits_total", "Hits of the fleet's roll-ups that this node sent, since the store was made.", nil},
 		{"fleet_forgotten_hits_total", "Hits for the fleet that no alert will report, since the store was made.", nil},
 		{"fleet_outbox_hits", "Hits that are not given to the fleet's engine yet.", nil},
 		{"fleet_handovers_total", "Alerts of other nodes that this node sent.", nil},
@@ -253,7 +253,7 @@ func (m *collector) instance(ch chan<- prometheus.Metric, i *Instance) {
 			s.counter("fleet_alone_total", n, why)
 		}
 		s.counter("fleet_given_hits_total", f.Totals.Given)
-		s.counter("fleet_told_hits_total", f.Totals.Told)
+		s.counter("fleet_reported_hits_total", f.Totals.Reported)
 		s.counter("fleet_forgotten_hits_total", f.Totals.Forgotten)
 		s.gauge("fleet_outbox_hits", float64(f.Totals.Outbox))
 		s.counter("fleet_handovers_total", f.Handovers)

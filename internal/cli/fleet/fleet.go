@@ -56,8 +56,8 @@ func write(c *command.Env, s *adminapi.FleetResponse) error {
 		fmt.Sprintf("node\t%s\t%s", safetext.Visible(s.Node), safetext.Visible(state)),
 		fmt.Sprintf("windows\t%d\tcooldowns of incidents", s.Windows),
 		fmt.Sprintf("given\t%d\thits, of all nodes", s.Given),
-		fmt.Sprintf("told\t%d\tof them, reported by roll-ups", s.Told),
-		fmt.Sprintf("untold\t%d\tof them, not reported yet", s.Untold),
+		fmt.Sprintf("reported\t%d\tof them, by roll-ups", s.Reported),
+		fmt.Sprintf("unreported\t%d\tof them, until the next roll-up", s.Unreported),
 		fmt.Sprintf("lost\t%d\tof them, with the engine's data", s.Lost),
 		fmt.Sprintf("outbox\t%d\thits that this node has not given yet", s.Outbox),
 		fmt.Sprintf("alone\t%d\talerts of this node without an answer %s", sum(s.Alone), command.Sums(s.Alone)),
@@ -111,7 +111,7 @@ func newWindows(env *command.Env) *cobra.Command {
 						lead += " (not delivered yet)"
 					}
 					rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%d\t%d", w.Key, safetext.Visible(w.Rule), command.OrDash(safetext.Visible(w.Workload)), lead,
-						seconds(w.Left), w.Untold, w.Nodes))
+						seconds(w.Left), w.Unreported, w.Nodes))
 				}
 				if len(rows) == 0 {
 					env.Printf("no windows\n")

@@ -40,7 +40,7 @@ type Node struct {
 	outbox    []fleet.Unreported
 	seq       int64
 	given     int64
-	told      int64
+	reported  int64
 	forgotten int64
 	epoch     string
 	silences  []fleet.Silence
@@ -325,7 +325,7 @@ func (n *Node) Settled(ctx context.Context, list []fleet.SettledRow) error {
 			continue
 		}
 		if r.dueAt > 0 && s.Mine {
-			n.told += r.counts.Sum()
+			n.reported += r.counts.Sum()
 		}
 		r.outcome = -1 // neither asked nor to be settled; its delivery goes on
 		if r.ended {
@@ -376,12 +376,12 @@ func (n *Node) Accept(ctx context.Context, id string, t *fleet.Taken) error {
 }
 
 // Totals implements fleet.Node.
-func (n *Node) Totals(ctx context.Context) (given, told int64, err error) {
+func (n *Node) Totals(ctx context.Context) (given, reported int64, err error) {
 	if err := n.begin(ctx, "totals"); err != nil {
 		return 0, 0, err
 	}
 	defer n.mu.Unlock()
-	return n.given, n.told, nil
+	return n.given, n.reported, nil
 }
 
 // Share implements fleet.Node.
@@ -416,7 +416,7 @@ type Account struct {
 	Pending   int64 // in candidates without a decision
 	Outbox    int64
 	Given     int64
-	Told      int64
+	Reported  int64
 	Forgotten int64
 	Outcomes  map[string]int64 // candidates
 	Unsettled int
@@ -426,7 +426,7 @@ type Account struct {
 func (n *Node) Account() Account {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	a := Account{Alerts: n.alerts, Given: n.given, Told: n.told, Forgotten: n.forgotten, Outcomes: maps.Clone(n.outcomes)}
+	a := Account{Alerts: n.alerts, Given: n.given, Reported: n.reported, Forgotten: n.forgotten, Outcomes: maps.Clone(n.outcomes)}
 	for _, r := range n.rows {
 		switch r.outcome {
 		case 0:

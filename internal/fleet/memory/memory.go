@@ -19,24 +19,24 @@ type Engine struct {
 	now     func() time.Time
 	maxKeys int64 // of one shard
 
-	mu      sync.Mutex // guards the fields below
-	epoch   int
-	windows map[fleet.Key]*window
-	marks   map[fleet.Key]*marks
-	absence map[fleet.Key]*absence
-	seen    map[fleet.Key]sight
-	full    [fleet.Shards]int64
-	given   int64
-	told    int64
-	runs    map[string]run
-	names   map[string]string
-	namedAt map[string]int64
-	tds     map[string]int64
-	keepers map[string]keeper
-	sil     map[string]silence
-	version int64
-	closed  map[fleet.Key]int64
-	down    error
+	mu       sync.Mutex // guards the fields below
+	epoch    int
+	windows  map[fleet.Key]*window
+	marks    map[fleet.Key]*marks
+	absence  map[fleet.Key]*absence
+	seen     map[fleet.Key]sight
+	full     [fleet.Shards]int64
+	given    int64
+	reported int64
+	runs     map[string]run
+	names    map[string]string
+	namedAt  map[string]int64
+	tds      map[string]int64
+	keepers  map[string]keeper
+	sil      map[string]silence
+	version  int64
+	closed   map[fleet.Key]int64
+	down     error
 }
 
 var _ fleet.Engine = (*Engine)(nil)
@@ -53,7 +53,7 @@ func (e *Engine) reset() {
 	e.windows, e.marks, e.absence = map[fleet.Key]*window{}, map[fleet.Key]*marks{}, map[fleet.Key]*absence{}
 	e.seen, e.runs, e.names, e.namedAt = map[fleet.Key]sight{}, map[string]run{}, map[string]string{}, map[string]int64{}
 	e.tds, e.keepers, e.sil, e.closed = map[string]int64{}, map[string]keeper{}, map[string]silence{}, map[fleet.Key]int64{}
-	e.given, e.told, e.version, e.full = 0, 0, 0, [fleet.Shards]int64{}
+	e.given, e.reported, e.version, e.full = 0, 0, 0, [fleet.Shards]int64{}
 }
 
 // Lose forgets everything, as an engine does that is restarted without its data.
@@ -244,20 +244,20 @@ func (e *Engine) Account(ctx context.Context) (fleet.Account, error) {
 	if err != nil {
 		return fleet.Account{}, err
 	}
-	a := fleet.Account{Epoch: strconv.Itoa(e.epoch), Given: e.given, Told: e.told, Keepers: map[string]string{}}
+	a := fleet.Account{Epoch: strconv.Itoa(e.epoch), Given: e.given, Reported: e.reported, Keepers: map[string]string{}}
 	for key, w := range e.windows {
 		if e.window(key, now) == nil {
 			continue
 		}
 		a.Windows++
-		a.Untold += w.counts.Sum() + w.frozen.counts.Sum()
+		a.Unreported += w.counts.Sum() + w.frozen.counts.Sum()
 	}
 	for _, n := range e.full {
 		a.Full += n
 	}
 	for _, r := range e.runs {
 		a.NodesGiven += r.Given
-		a.NodesTold += r.Told
+		a.NodesReported += r.Reported
 		a.Nodes = append(a.Nodes, fleet.NodeInfo{Beat: r.Beat, Age: dur(now - r.at)})
 	}
 	slices.SortFunc(a.Nodes, func(x, y fleet.NodeInfo) int { return cmp.Or(cmp.Compare(x.Node, y.Node), cmp.Compare(x.Run, y.Run)) })

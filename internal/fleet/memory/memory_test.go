@@ -88,7 +88,7 @@ func TestOneIncident(t *testing.T) {
 		t.Error("a roll-up is not settled by the first alone")
 	}
 	a, _ := e.Account(context.Background())
-	if a.Given != 15 || a.Told != 15 || a.Untold != 0 {
+	if a.Given != 15 || a.Reported != 15 || a.Unreported != 0 {
 		t.Errorf("account: %+v", a)
 	}
 }

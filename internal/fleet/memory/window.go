@@ -309,7 +309,7 @@ func (e *Engine) Settle(ctx context.Context, list []fleet.Settlement) []fleet.Se
 			return fleet.Settled{Mine: w.lead.run == q.Run}
 		}
 		if w.frozen.due == q.DueAt {
-			e.told += w.frozen.counts.Sum()
+			e.reported += w.frozen.counts.Sum()
 			w.frozen = frozen{}
 			w.settled.due, w.settled.run = q.DueAt, q.Run
 		}

@@ -268,7 +268,7 @@ func (g *generator) other(key fleet.Key, run, td string) (string, caller) {
 		q := fleet.Sight{Key: key, Run: run, ID: "al_" + g.pick("1", "2"), For: time.Hour}
 		return "see", func(tb testing.TB, e fleet.Engine) any { return e.See(tb.Context(), []fleet.Sight{q}) }
 	case 1:
-		q := fleet.Beat{Run: run, Node: g.pick("x", "node-"+run), Version: "v1", Triggers: td, Given: g.Int64N(1000), Told: g.Int64N(1000)}
+		q := fleet.Beat{Run: run, Node: g.pick("x", "node-"+run), Version: "v1", Triggers: td, Given: g.Int64N(1000), Reported: g.Int64N(1000)}
 		return "beat", func(tb testing.TB, e fleet.Engine) any {
 			p, err := e.Beat(tb.Context(), q)
 			p.Epoch = ""

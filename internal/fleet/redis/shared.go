@@ -25,8 +25,8 @@ func (e *Engine) Account(ctx context.Context) (fleet.Account, error) {
 	for _, c := range calls {
 		a := read(c.value, c.err)
 		acct.Given += a.number(0, maxHits)
-		acct.Told += a.number(0, maxHits)
-		acct.Untold += a.number(0, maxHits)
+		acct.Reported += a.number(0, maxHits)
+		acct.Unreported += a.number(0, maxHits)
 		acct.Full += a.number(0, maxHits)
 		acct.Windows += a.number(0, maxHits)
 		if a.err != nil {
@@ -44,7 +44,7 @@ func (e *Engine) Account(ctx context.Context) (fleet.Account, error) {
 		}
 		n.Age = dur(max(0, now-at))
 		acct.NodesGiven += n.Given
-		acct.NodesTold += n.Told
+		acct.NodesReported += n.Reported
 		acct.Nodes = append(acct.Nodes, n)
 	}
 	var keepers []*call
@@ -77,7 +77,7 @@ func described(run, text string) (n fleet.NodeInfo, at int64, err error) {
 	if len(parts) != 6 || run == "" {
 		return n, 0, fleet.ErrAnswer
 	}
-	for i, to := range []*int64{&at, &n.Given, &n.Told} {
+	for i, to := range []*int64{&at, &n.Given, &n.Reported} {
 		if *to, err = parse(parts[i]); err != nil {
 			return n, 0, err
 		}
@@ -101,7 +101,7 @@ func (e *Engine) Beat(ctx context.Context, b fleet.Beat) (fleet.Pulse, error) {
 	a := e.one(ctx, &call{
 		script: e.scripts.beat, shard: whole,
 		keys: []string{p + "nodes", p + "runs", p + "names", p + "sets", p + "keeper:" + b.Triggers, p + "epoch", p + "silv"},
-		args: []any{b.Run, b.Node, b.Version, b.Triggers, b.Given, b.Told, e.newEpoch(), ms(fleet.KeeperLease), ms(fleet.Absent), ms(fleet.Memory)},
+		args: []any{b.Run, b.Node, b.Version, b.Triggers, b.Given, b.Reported, e.newEpoch(), ms(fleet.KeeperLease), ms(fleet.Absent), ms(fleet.Memory)},
 	})
 	pulse := fleet.Pulse{
 		Epoch: a.id(), Keeper: a.number(0, 1) == 1, KeeperNode: a.name(), Nodes: int(a.number(0, 1<<31)), Twin: a.number(0, 1) == 1, Version: a.number(0, maxHits),

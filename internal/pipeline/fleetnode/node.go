@@ -147,9 +147,9 @@ func (l *loops) Accept(ctx context.Context, id string, t *fleet.Taken) error {
 }
 
 // Totals implements fleet.Node.
-func (l *loops) Totals(ctx context.Context) (given, told int64, err error) {
+func (l *loops) Totals(ctx context.Context) (given, reported int64, err error) {
 	n, err := l.host.store.FleetTotals(ctx, l.opt.Now(), l.opt.Instance)
-	return n.Given, n.Told, err
+	return n.Given, n.Reported, err
 }
 
 // Share implements fleet.Node. The namespace is stored with the epoch: the silences of another one are not given to this one's engine.

@@ -144,8 +144,8 @@ func (g *group) hits() (sum int64) {
 	return sum
 }
 
-// told returns the hits that the alerts at the receiver report, and how many alerts there are of each kind. Each alert counts once.
-func (g *group) told() (hits int64, kinds map[string]int) {
+// reported returns the hits that the alerts at the receiver report, and how many alerts there are of each kind. Each alert counts once.
+func (g *group) reported() (hits int64, kinds map[string]int) {
 	kinds = map[string]int{}
 	seen := map[string]bool{}
 	for _, a := range g.team.Alerts() {
@@ -161,14 +161,14 @@ func (g *group) told() (hits int64, kinds map[string]int) {
 	return hits, kinds
 }
 
-// untilTold waits until the alerts report every hit.
-func (g *group) untilTold() map[string]int {
+// untilReported waits until the alerts report every hit.
+func (g *group) untilReported() map[string]int {
 	g.t.Helper()
 	await.That(g.t, patience, "the alerts report all hits", func() bool {
-		hits, _ := g.told()
+		hits, _ := g.reported()
 		return hits == g.hits()
 	})
-	_, kinds := g.told()
+	_, kinds := g.reported()
 	return kinds
 }
 
@@ -188,7 +188,7 @@ func TestOneIncidentIsOneAlert(t *testing.T) {
 	for _, n := range g.nodes {
 		n.flush(lines(10)...)
 	}
-	kinds := g.untilTold()
+	kinds := g.untilReported()
 	if kinds[trigger.KindLog] != 1 || kinds[trigger.KindRollup] == 0 || g.hits() != 30 {
 		t.Errorf("%v for %d hits", kinds, g.hits())
 	}
@@ -231,7 +231,7 @@ func TestAnEngineThatFailsLeavesEachNodeAlone(t *testing.T) {
 	for _, n := range g.nodes {
 		n.flush(lines(1)...)
 	}
-	if kinds := g.untilTold(); kinds[trigger.KindLog] != 3 {
+	if kinds := g.untilReported(); kinds[trigger.KindLog] != 3 {
 		t.Errorf("%v", kinds)
 	}
 	for _, a := range g.team.Alerts() {
@@ -305,7 +305,7 @@ func TestACandidateOfAnEarlierRunIsAskedAboutAgain(t *testing.T) {
 	}
 	g.connect = over(h.Engine)
 	n.start()
-	if kinds := g.untilTold(); kinds[trigger.KindLog] != 1 {
+	if kinds := g.untilReported(); kinds[trigger.KindLog] != 1 {
 		t.Errorf("%v", kinds)
 	}
 	if a := g.team.Alerts()[0]; a.Fleet.Engine != trigger.EngineOK {
@@ -322,7 +322,7 @@ func TestARuleOfAFleetWithoutAFleet(t *testing.T) {
 	g.table = ""
 	n := g.add("a")
 	n.flush(lines(1)...)
-	if kinds := g.untilTold(); kinds[trigger.KindLog] != 1 {
+	if kinds := g.untilReported(); kinds[trigger.KindLog] != 1 {
 		t.Errorf("%v", kinds)
 	}
 	if a := g.team.Alerts()[0]; a.Fleet != nil {
@@ -346,14 +346,14 @@ func TestOverRedis(t *testing.T) {
 	for _, n := range g.nodes {
 		n.flush(lines(5)...)
 	}
-	if kinds := g.untilTold(); kinds[trigger.KindLog] != 1 || kinds[trigger.KindRollup] == 0 {
+	if kinds := g.untilReported(); kinds[trigger.KindLog] != 1 || kinds[trigger.KindRollup] == 0 {
 		t.Errorf("%v", kinds)
 	}
 	server.Kill()
 	for _, n := range g.nodes {
 		n.flush("boom without an engine")
 	}
-	g.untilTold()
+	g.untilReported()
 	alone := 0
 	for _, a := range g.team.Alerts() {
 		if a.Fleet.Engine == trigger.EngineAlone {
@@ -513,7 +513,7 @@ func TestAReloadPutsTheFleetInForce(t *testing.T) {
 			t.Fatalf("reload %d: the fleet is on: %v", i, on)
 		}
 		n.flush(fmt.Sprintf("boom %d", i))
-		g.untilTold()
+		g.untilReported()
 		last := g.team.Alerts()[g.team.Len()-1]
 		if asked := last.Fleet != nil; asked != (table != "") {
 			t.Errorf("reload %d: %+v", i, last.Fleet)

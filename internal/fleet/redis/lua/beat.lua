@@ -1,5 +1,5 @@
 -- KEYS: 1 runs by time, 2 their descriptions, 3 runs by name, 4 sets of triggers, 5 the keeper of this set, 6 the id of the data, 7 the version of silences.
--- ARGV: 1 run, 2 node, 3 version, 4 set of triggers, 5 given, 6 told, 7 a new id of the data, 8 keeper's lease, 9 absent, 10 memory
+-- ARGV: 1 run, 2 node, 3 version, 4 set of triggers, 5 given, 6 reported, 7 a new id of the data, 8 keeper's lease, 9 absent, 10 memory
 -- Returns: id of the data, 1 keeper or 0, the keeper's name, living nodes, 1 twin or 0, version, sets of triggers without a node.
 local t, run, absent = now(), ARGV[1], num(ARGV[9])
 local MONTH = 2592000000

@@ -11,7 +11,7 @@ elseif w[1] then
   if w[4] == ARGV[5] then
     redis.call('HDEL', KEYS[1], 'fz', 'tu', 'tr', 'zn', 'zc', 'zk', 'zf', 'zl', 'zs', 'zh')
     redis.call('HSET', KEYS[1], 'sd', ARGV[5], 'sr', run)
-    redis.call('HINCRBY', KEYS[4], 'told', w[5])
+    redis.call('HINCRBY', KEYS[4], 'reported', w[5])
     if redis.call('HINCRBY', KEYS[4], 'u:' .. kh, '-' .. w[5]) <= 0 then redis.call('HDEL', KEYS[4], 'u:' .. kh) end
     redis.call('PEXPIRE', KEYS[4], LONGEST)
     mine = 1
