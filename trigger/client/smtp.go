@@ -94,9 +94,6 @@ func (o *overSMTP) send(ctx context.Context, m *outgoing) trigger.Result {
 func (o *overSMTP) attempt(ctx context.Context, m *outgoing) trigger.Result {
 	have, _ := o.partial.Get(m.id)
 	to := slices.DeleteFunc(slices.Clone(o.to), func(one string) bool { return slices.Contains(have, one) })
-	if len(to) == 0 { // recipients were removed meanwhile
-		return trigger.Result{Outcome: trigger.Delivered, Reason: "every recipient has the message"}
-	}
 	receipt, err := o.server.Deliver(ctx, &mail.Envelope{From: o.from, To: to, Data: m.payload.Body})
 	if err != nil {
 		return o.failed(ctx, err)

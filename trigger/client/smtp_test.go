@@ -286,10 +286,13 @@ func TestHostileMailServers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := mailSettings(strings.Replace(rawServer(t, c.serve), "http:", "smtp:", 1), nil)
-			s.StartTLS, s.Username, s.Password, s.Timeout = "off", "alerts", setting.SecretText(password), time.Second
+			s.StartTLS, s.Username, s.Password, s.Timeout = "off", "alerts", setting.SecretText(password), time.Minute
+			if name == "silence" || name == "endless questions" { // the others end by themselves
+				s.Timeout = time.Second
+			}
 			client := mustNew(t, s, loopback())
 			got := sendSample(t, client)
-			if got.Outcome != c.outcome || got.Failure != c.failure && c.failure != trigger.FailureNetwork {
+			if got.Outcome != c.outcome || got.Failure != c.failure {
 				t.Errorf("got %+v", got)
 			}
 			if strings.ContainsRune(got.Detail, 0x1b) {
