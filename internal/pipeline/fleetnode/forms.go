@@ -3,6 +3,7 @@ package fleetnode
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
@@ -106,6 +107,9 @@ func (l *loops) rollup(id string, t *fleet.Taken) *trigger.Alert {
 	if len(t.Sample) > 0 && json.Unmarshal(t.Sample, &s) != nil {
 		s = sample{}
 	}
+	if !isSeverity(s.Severity) {
+		s.Severity = ""
+	}
 	workload := t.Title.Text
 	if s.Source.Workload != "" {
 		workload = s.Source.Workload
@@ -149,14 +153,17 @@ func (l *loops) rollup(id string, t *fleet.Taken) *trigger.Alert {
 // maxSummary bounds the summary of an alert, in bytes.
 const maxSummary = 512
 
-// handedOver returns the alert of a node that did not deliver it; nil if the payload is none.
+// handedOver returns the alert of a node that did not deliver it; nil if the payload is none. Its key reaches addresses of receivers, and neither the key nor the
+// severity is escaped for bodies: the engine, which may be hostile, must not choose them freely.
 func handedOver(t *fleet.Taken) *trigger.Alert {
 	var a trigger.Alert
-	if err := json.Unmarshal(t.Payload, &a); err != nil || a.ID != t.ID || a.Version != trigger.AlertVersion {
+	if err := json.Unmarshal(t.Payload, &a); err != nil || a.ID != t.ID || a.Version != trigger.AlertVersion || a.Key != alertKey(t.Key) || !isSeverity(a.Severity) {
 		return nil
 	}
 	return &a
 }
+
+func isSeverity(word string) bool { return slices.Contains(trigger.Severities(), word) }
 
 // alertKey is the key of the alerts of an incident, the same on every node.
 func alertKey(k fleet.Key) string { return trigger.KeyOf("fleet", string(k)) }

@@ -1,0 +1,69 @@
+package fleetnode
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/fleet"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
+)
+
+// TestAHandedOverAlertIsThatOfItsKey: an engine cannot have an alert sent under a key or a severity of its choice.
+func TestAHandedOverAlertIsThatOfItsKey(t *testing.T) {
+	t.Parallel()
+	key := fleet.KeyOf("cooldown", "boom\x1fshop/web")
+	take := func(change func(*trigger.Alert)) *trigger.Alert {
+		a := trigger.Alert{Version: trigger.AlertVersion, ID: "al_1", Kind: trigger.KindLog, Key: alertKey(key), Severity: "error", Summary: "boom"}
+		change(&a)
+		payload, err := json.Marshal(&a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return handedOver(&fleet.Taken{Work: fleet.Work{Key: key}, ID: "al_1", Payload: payload})
+	}
+	if got := take(func(*trigger.Alert) {}); got == nil || got.Summary != "boom" {
+		t.Errorf("the alert of a node: %+v", got)
+	}
+	for name, change := range map[string]func(*trigger.Alert){
+		"another id":      func(a *trigger.Alert) { a.ID = "al_2" },
+		"another version": func(a *trigger.Alert) { a.Version = "0" },
+		"another key":     func(a *trigger.Alert) { a.Key = alertKey(fleet.KeyOf("cooldown", "other")) },
+		"a path":          func(a *trigger.Alert) { a.Key = ".." },
+		"no severity":     func(a *trigger.Alert) { a.Severity = "<b>" },
+	} {
+		if got := take(change); got != nil {
+			t.Errorf("%s: %+v is sent", name, got)
+		}
+	}
+	if got := handedOver(&fleet.Taken{ID: "al_1", Payload: []byte("{")}); got != nil {
+		t.Errorf("what is no alert: %+v", got)
+	}
+}
+
+// TestARollupHasASeverity: one that is none becomes that of the rule, or warning.
+func TestARollupHasASeverity(t *testing.T) {
+	t.Parallel()
+	e := engine.New()
+	rule := engine.DefaultRule()
+	rule.Name, rule.Pattern, rule.Scope, rule.CooldownBy = "boom", "boom", engine.ScopeFleet, engine.FleetKey()
+	snapshot, err := e.Compile(engine.Settings{Rules: []engine.RuleSettings{rule}, Limits: engine.DefaultLimits()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &loops{opt: &Options{Rules: func() *engine.Snapshot { return snapshot }, Now: func() time.Time { return time.Unix(1_700_000_000, 0) }}}
+	for severity, want := range map[string]string{"error": "error", "": "warning", "<img src=x>": "warning"} {
+		text, err := json.Marshal(&sample{Severity: severity, Summary: "boom"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := l.rollup("al_1", &fleet.Taken{
+			Work: fleet.Work{Key: fleet.KeyOf("cooldown", "boom")}, Counts: fleet.Counts{"cooldown": 3}, Nodes: 2, Sample: text,
+			Title: fleet.Title{Rule: "boom", Text: "shop/web"},
+		})
+		if got == nil || got.Severity != want {
+			t.Errorf("%q becomes %+v, want %s", severity, got, want)
+		}
+	}
+}
