@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
 	"github.com/tinyforge/fluentbit-trigger/internal/fleet"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
@@ -42,17 +43,47 @@ func TestAHandedOverAlertIsThatOfItsKey(t *testing.T) {
 	}
 }
 
-// TestARollupHasASeverity: one that is none becomes that of the rule, or warning.
-func TestARollupHasASeverity(t *testing.T) {
-	t.Parallel()
-	e := engine.New()
+// fleetOf returns a node with the loops of a fleet that do not run, and a rule named boom.
+func fleetOf(t *testing.T) (*Node, *loops) {
+	t.Helper()
 	rule := engine.DefaultRule()
 	rule.Name, rule.Pattern, rule.Scope, rule.CooldownBy = "boom", "boom", engine.ScopeFleet, engine.FleetKey()
-	snapshot, err := e.Compile(engine.Settings{Rules: []engine.RuleSettings{rule}, Limits: engine.DefaultLimits()})
+	snapshot, err := engine.New().Compile(engine.Settings{Rules: []engine.RuleSettings{rule}, Limits: engine.DefaultLimits()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &loops{opt: &Options{Rules: func() *engine.Snapshot { return snapshot }, Now: func() time.Time { return time.Unix(1_700_000_000, 0) }}}
+	n := New(Options{
+		Rules: func() *engine.Snapshot { return snapshot }, Now: func() time.Time { return time.Unix(1_700_000_000, 0) }, Decide: func(uint64, bool) {},
+	})
+	l := &loops{host: n, opt: &n.opt, settings: fleet.Settings{Wait: time.Second}}
+	l.triggers.Store(new(string))
+	n.current.Store(l)
+	return n, l
+}
+
+// TestAnotherNodeTakesWhatOneAskedAbout: the payload of a candidate is an alert that can be handed over.
+func TestAnotherNodeTakesWhatOneAskedAbout(t *testing.T) {
+	t.Parallel()
+	n, _ := fleetOf(t)
+	made := &engine.Alert{RuleID: "boom", Rule: "boom", Key: "boom\x1fshop/web", Count: 1, Candidate: 1, Source: &engine.Source{Workload: "shop/web"}}
+	item := delivery.Item{
+		Alert:    trigger.Alert{Version: trigger.AlertVersion, ID: "al_1", Kind: trigger.KindLog, Key: trigger.KeyOf(made.Key), Severity: "error", Summary: "boom"},
+		Triggers: []string{"ops"},
+	}
+	asked, ok := n.Ask(made, &item)
+	if !ok {
+		t.Fatal("the alert is no candidate")
+	}
+	got := handedOver(&fleet.Taken{Work: fleet.Work{Key: asked.Key}, ID: asked.ID, Payload: asked.Payload})
+	if got == nil || got.Summary != "boom" || got.Key != item.Alert.Key || got.Fleet == nil || got.Fleet.Engine != trigger.EngineOK {
+		t.Errorf("%+v is handed over", got)
+	}
+}
+
+// TestARollupHasASeverity: one that is none becomes that of the rule, or warning.
+func TestARollupHasASeverity(t *testing.T) {
+	t.Parallel()
+	_, l := fleetOf(t)
 	for severity, want := range map[string]string{"error": "error", "": "warning", "<img src=x>": "warning"} {
 		text, err := json.Marshal(&sample{Severity: severity, Summary: "boom"})
 		if err != nil {
