@@ -119,6 +119,19 @@ func TestTheIDInTheAddress(t *testing.T) {
 	}
 }
 
+// TestATokenBesideTheID: an answer that repeats the address shows no token of it, also where token and id are one part of the path.
+func TestATokenBesideTheID(t *testing.T) {
+	t.Parallel()
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "no such page: "+r.RequestURI, http.StatusNotFound)
+	})
+	got := mustNew(t, testSettings(server.URL+"/hook/T0k3nInThePath-{id}"), loopback()).Send(t.Context(), "al_1", []trigger.Alert{triggertest.Sample()})
+	if got.Status != http.StatusNotFound || !strings.Contains(got.Detail, "no such page") {
+		t.Errorf("%+v", got)
+	}
+	triggertest.AssertNoSecret(t, []string{"T0k3nInThePath"}, got.Reason, got.Detail, got.String())
+}
+
 // TestExpect: an answer of 200 that names an error is no delivery.
 func TestExpect(t *testing.T) {
 	t.Parallel()

@@ -89,7 +89,8 @@ func (b *redactorBuilder) addURL(raw string) {
 		}
 	}
 	secret := false // whether the path contains a token: plain words of an address occur in log lines too, so they stay
-	for _, segment := range strings.Split(u.Path, "/") {
+	// A request has an id in the place of {id}, see withID, so the text beside it is looked at by itself.
+	for _, segment := range strings.Split(strings.ReplaceAll(u.Path, "{id}", "/"), "/") {
 		if looksSecret(segment) {
 			b.addText(segment)
 			secret = true
