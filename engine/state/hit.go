@@ -102,7 +102,7 @@ func (id TemplateID) stateKey() string { return templatePrefix + hex.EncodeToStr
 type SequenceID [model.DigestLen]byte
 
 // NewSequence returns the id of a sequence or a ratio: of the other rule's name, and of a key, which has the id of the rule that names it and the values of by.
-// So what was noted of one other rule is not taken for hits of another one after a reload.
+// So hits of one other rule are not taken for those of another one after a reload.
 func NewSequence(other string, key []byte) SequenceID { return model.DigestOf("sequence", other, key) }
 
 func (id SequenceID) stateKey() string { return sequencePrefix + hex.EncodeToString(id[:]) }

@@ -134,7 +134,7 @@ func (s *keyState) expired(r *rules.Rule, now int64) bool {
 	if s.incident != nil || s.window.state(r, now) != windowClosed || s.episode.began != 0 && !s.episode.expired(s.episode.clock(now), r.Window()) {
 		return false
 	}
-	// Nothing but a hit of the key ends what was reported of it.
+	// The end of an absence that was sent comes with a hit of the key, however late.
 	if s.pace != nil && (s.pace.sent || now-s.lastHit < s.pace.Window()+s.pace.Than) {
 		return false
 	}
