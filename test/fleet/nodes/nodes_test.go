@@ -57,8 +57,9 @@ type node struct {
 	hits   int64 // of earlier runs
 }
 
+// quick has short times, but long enough for a machine that does much else: nodes that flush at once are within one cooldown, and have their answer in time.
 const quick = `
-wait = "1s"
+wait = "5s"
 grace = "1s"
 hand_over = "10s"
 `
@@ -67,7 +68,7 @@ hand_over = "10s"
 func newGroup(t *testing.T, connect fleetnode.Connect) *group {
 	g := &group{t: t, dir: t.TempDir(), team: receiver.New(t), connect: connect, allow: "127.0.0.1:1"}
 	g.table = "[fleet]\naddress = [\"127.0.0.1:1\"]\nnamespace = \"test\"" + quick
-	g.rules = "[[rule]]\nname = \"boom\"\npattern = 'boom'\nscope = \"fleet\"\ncooldown = \"2s\"\nseverity = \"error\"\n"
+	g.rules = "[[rule]]\nname = \"boom\"\npattern = 'boom'\nscope = \"fleet\"\ncooldown = \"5s\"\nseverity = \"error\"\n"
 	return g
 }
 
@@ -295,7 +296,7 @@ func TestFlushDoesNotWaitForTheEngine(t *testing.T) {
 func TestACandidateOfAnEarlierRunIsAskedAboutAgain(t *testing.T) {
 	h := &hanging{Engine: memory.New(time.Now, 1000), asked: make(chan struct{}, 1)}
 	g := newGroup(t, over(h))
-	g.table = strings.Replace(g.table, `wait = "1s"`, `wait = "10s"`, 1)
+	g.table = strings.Replace(g.table, `wait = "5s"`, `wait = "10s"`, 1)
 	n := g.add("a")
 	n.flush("boom")
 	<-h.asked
@@ -391,7 +392,7 @@ func (n *node) serve() *client.Client {
 func TestTheFleetIsSeenAndChangedOverTheAPI(t *testing.T) {
 	e := memory.New(time.Now, 1000)
 	g := newGroup(t, over(e))
-	g.rules = strings.Replace(g.rules, `cooldown = "2s"`, `cooldown = "1h"`, 1)
+	g.rules = strings.Replace(g.rules, `cooldown = "5s"`, `cooldown = "1h"`, 1)
 	g.rules = fmt.Sprintf("[admin]\nlisten = \"unix://%s/a.sock\"\n", g.dir) + g.rules
 	a := g.add("a")
 	g.rules = g.rules[strings.Index(g.rules, "[[rule]]"):]
@@ -483,7 +484,7 @@ func TestTheFleetIsSeenAndChangedOverTheAPI(t *testing.T) {
 // TestAReloadPutsTheFleetInForce, and out of it again: alerts are asked about only in between, and none is lost.
 func TestAReloadPutsTheFleetInForce(t *testing.T) {
 	g := newGroup(t, over(memory.New(time.Now, 1000)))
-	g.rules = strings.Replace(g.rules, `cooldown = "2s"`, `cooldown = "0s"`, 1)
+	g.rules = strings.Replace(g.rules, `cooldown = "5s"`, `cooldown = "0s"`, 1)
 	file := filepath.Join(g.dir, "rules.toml")
 	write := func(table string) {
 		t.Helper()

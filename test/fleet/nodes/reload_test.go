@@ -58,8 +58,8 @@ func TestAReloadKeepsWhatIsAsked(t *testing.T) {
 	h := &hanging{Engine: e, asked: make(chan struct{}, 1)}
 	connected := 0
 	g := newGroup(t, nil)
-	g.table = strings.Replace(g.table, `wait = "1s"`, `wait = "10s"`, 1)
-	g.rules = strings.Replace(g.rules, `cooldown = "2s"`, `cooldown = "1h"`, 1)
+	g.table = strings.Replace(g.table, `wait = "5s"`, `wait = "10s"`, 1)
+	g.rules = strings.Replace(g.rules, `cooldown = "5s"`, `cooldown = "1h"`, 1)
 	g.connect = over(e)
 	g.add("b").flush("boom")
 	await.That(t, patience, "the other node alerts", func() bool { return g.team.Len() == 1 })
