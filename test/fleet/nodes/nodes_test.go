@@ -182,6 +182,7 @@ func lines(n int) (texts []string) {
 
 // TestOneIncidentIsOneAlert: three nodes have the same incident, one alert leaves, and the roll-ups of the fleet report all other hits.
 func TestOneIncidentIsOneAlert(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t, over(memory.New(time.Now, 1000)))
 	for _, name := range []string{"a", "b", "c"} {
 		g.add(name)
@@ -223,6 +224,7 @@ func TestOneIncidentIsOneAlert(t *testing.T) {
 
 // TestAnEngineThatFailsLeavesEachNodeAlone: all alert, say so, and no hit is lost.
 func TestAnEngineThatFailsLeavesEachNodeAlone(t *testing.T) {
+	t.Parallel()
 	e := memory.New(time.Now, 1000)
 	e.Fail(errors.New("down"))
 	g := newGroup(t, over(e))
@@ -271,6 +273,7 @@ func (h *hanging) Claim(ctx context.Context, list []fleet.Claim) []fleet.Claimed
 // TestFlushDoesNotWaitForTheEngine: chunks are accepted while a claim hangs, and no goroutine that evaluates lines calls the engine. The alert leaves when it is due in
 // the store.
 func TestFlushDoesNotWaitForTheEngine(t *testing.T) {
+	t.Parallel()
 	h := &hanging{Engine: memory.New(time.Now, 1000), asked: make(chan struct{}, 1)}
 	g := newGroup(t, over(h))
 	n := g.add("a")
@@ -337,6 +340,7 @@ func TestARuleOfAFleetWithoutAFleet(t *testing.T) {
 
 // TestOverRedis runs one incident over a real server: no hit is lost when it goes away, and the nodes alert together again once it is back.
 func TestOverRedis(t *testing.T) {
+	t.Parallel()
 	server := redis.Start(t, nil)
 	g := newGroup(t, nil)
 	g.table = strings.Replace(g.table, "127.0.0.1:1", server.Addr, 1)
@@ -390,6 +394,7 @@ func (n *node) serve() *client.Client {
 
 // TestTheFleetIsSeenAndChangedOverTheAPI: the report, a window that is closed, a silence of all nodes, and their refusal while the engine is away.
 func TestTheFleetIsSeenAndChangedOverTheAPI(t *testing.T) {
+	t.Parallel()
 	e := memory.New(time.Now, 1000)
 	g := newGroup(t, over(e))
 	g.rules = strings.Replace(g.rules, `cooldown = "5s"`, `cooldown = "1h"`, 1)
