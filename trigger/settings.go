@@ -90,7 +90,8 @@ type Settings struct {
 	ThreadID int `toml:"thread_id"`
 	// The topic of ntfy. Unset: the last part of the url's path.
 	Topic string `toml:"topic"`
-	// A link back, for alertmanager (generatorURL), pagerduty, opsgenie and ntfy. Unset: the rule's runbook.
+	// The address that messages link to, for all formats but generic, cloudevents and gotify. Alertmanager calls it generatorURL. Unset: the
+	// rule's runbook.
 	GeneratorURL string `toml:"generator_url"`
 	// How long an alert fires in alertmanager. "0s": its resolve_timeout, and 30 days for absences, which their end resolves.
 	ResolveAfter time.Duration `toml:"resolve_after"`
