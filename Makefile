@@ -5,6 +5,7 @@ CC         ?= gcc
 VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS    := -s -w -X main.version=$(VERSION)
 GOLANGCI    = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+NFPM        = github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.0
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 # The shared object asks for no newer C library than it needs: plugin/symver.h. test/pluginhost builds it likewise.
 # Go's cache knows flags, but no file that they name; so its checksum is one of them.
@@ -18,7 +19,7 @@ export CGO_ENABLED = 1
 # Every fuzz target there is, as package:name, found in the sources.
 FUZZ_TARGETS = $(shell grep -rnoE --include='*_test.go' '^func (Fuzz[A-Za-z0-9]+)' . | sed -E 's|^\./(.*)/[^/]+:[0-9]+:func (.*)|./\1:\2|')
 
-.PHONY: help build man demo test race check vuln bench bench-peers fuzz soak ci clean
+.PHONY: help build dist man demo test race check vuln bench bench-peers fuzz soak ci clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 16
@@ -32,6 +33,48 @@ bin/out_trigger.so:
 	@rm -f bin/out_trigger.h
 bin/docker-fluentbit:
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./docker-fluentbit
+
+# What a release hands out. Everything but the plugin is static. The plugin needs a C compiler for each architecture; without a cross compiler
+# the other one's plugin is left out. Two builds of a commit by one Go and one gcc are alike: compare their SHA256SUMS.
+HOST_ARCH  := $(shell $(GO) env GOHOSTARCH)
+CC_amd64   ?= $(if $(filter amd64,$(HOST_ARCH)),$(CC),x86_64-linux-gnu-gcc)
+CC_arm64   ?= $(if $(filter arm64,$(HOST_ARCH)),$(CC),aarch64-linux-gnu-gcc)
+DIST_PLUGINS  = dist/out_trigger-linux-amd64.so dist/out_trigger-linux-arm64.so
+DIST_PROGRAMS = $(foreach platform,linux-amd64 linux-arm64 darwin-amd64 darwin-arm64,dist/docker-fluentbit-$(platform))
+
+dist: ## Build what a release hands out into dist/: plugins, programs, packages, SHA256SUMS.
+	@rm -rf dist
+	@mkdir dist
+	@$(MAKE) --no-print-directory $(DIST_PLUGINS) $(DIST_PROGRAMS)
+	@$(MAKE) --no-print-directory dist-packages
+	cd dist && sha256sum -- * > SHA256SUMS
+	FLUENTBIT_TRIGGER_DIST=$(CURDIR)/dist $(GO) test -count=1 ./test/artifacts
+
+.PHONY: $(DIST_PLUGINS) $(DIST_PROGRAMS)
+$(DIST_PLUGINS): dist/out_trigger-linux-%.so:
+	@if command -v $(firstword $(CC_$*)) >/dev/null; then set -x; GOOS=linux GOARCH=$* CC='$(CC_$*)' $(PLUGIN_BUILD) -o $@ ./plugin && rm -f dist/*.h; \
+	else echo "dist: no plugin for $*: $(CC_$*) is not on PATH (set CC_$*, or install Debian's gcc-$(if $(filter arm64,$*),aarch64,x86-64)-linux-gnu)"; fi
+$(DIST_PROGRAMS): dist/docker-fluentbit-%:
+	GOOS=$(firstword $(subst -, ,$*)) GOARCH=$(lastword $(subst -, ,$*)) CGO_ENABLED=0 \
+		$(GO) build -trimpath -ldflags '$(LDFLAGS) -buildid=' -o $@ ./docker-fluentbit
+
+# A version without a tag is older than any with one. Times in packages are that of the commit.
+PACKAGE_VERSION = $(if $(filter v%,$(VERSION)),$(VERSION:v%=%),0.0.0-g$(VERSION))
+dist dist-packages: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+
+.PHONY: dist-packages
+dist-packages: man
+	@rm -rf bin/completions bin/man/gz
+	@mkdir -p bin/completions bin/man/gz
+	$(GO) run ./docker-fluentbit completion bash > bin/completions/docker-fluentbit.bash
+	$(GO) run ./docker-fluentbit completion zsh > bin/completions/_docker-fluentbit
+	$(GO) run ./docker-fluentbit completion fish > bin/completions/docker-fluentbit.fish
+	@for page in bin/man/man1/*.1; do gzip -9n < $$page > bin/man/gz/$${page##*/}.gz; done
+	@for arch in amd64 arm64; do for name in fluentbit-trigger docker-fluentbit; do for kind in deb rpm; do \
+		if [ $$name = fluentbit-trigger ] && ! [ -e dist/out_trigger-linux-$$arch.so ]; then continue; fi; \
+		ARCH=$$arch PACKAGE_VERSION='$(PACKAGE_VERSION)' \
+		$(GO) run $(NFPM) package --config docker-fluentbit/packages/$$name.yaml --packager $$kind --target dist/ || exit 1; \
+	done; done; done
 
 man: ## Write the manual pages of docker-fluentbit to bin/man/man1.
 	$(GO) run ./internal/cli/internal/gendoc -man bin/man/man1
@@ -96,4 +139,4 @@ ci: check race ## What CI runs: check, tests with the race detector, the demo, a
 	$(MAKE) fuzz FUZZTIME=5s
 
 clean: ## Remove what was built.
-	rm -rf bin
+	rm -rf bin dist
