@@ -34,7 +34,7 @@ func (w *Worker) Evaluate(h *Hit, now int64, dst []Alert) []Alert {
 	}
 	h.outcome = Alerted
 	alert := h.alert(d, c.Key)
-	if alert.Resolves { // before other workers may end the incident
+	if alert.Resolves { // at once, since from now on another worker may end the incident
 		w.engine.keyed.Opened(c.Key, alert.Severity, &state.IncidentText{Summary: alert.Summary, Labels: alert.Labels, Runbook: alert.Runbook})
 	}
 	if c.Asks() {
