@@ -112,8 +112,8 @@ func TestStatusOnATerminal(t *testing.T) {
 	f.container.Stdout("boom 2")
 	status("1 container (1 l…")
 	f.container.Rename("a-name")
+	more, _ := screen.Lines() // before the signal, which may be answered at once
 	f.signal(syscall.SIGHUP)
-	more, _ := screen.Lines()
 	await.That(t, time.Minute, "another log line stands above", func() bool { after, _ := screen.Lines(); return len(after) > len(more) })
 	status("1 container (1 l…")
 	f.end()

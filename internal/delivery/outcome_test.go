@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -133,10 +134,10 @@ func TestOneBadAlertDoesNotBlock(t *testing.T) {
 func TestRecipientsThatAreMissingHoldUpNoOtherAlert(t *testing.T) {
 	inWorld(t, func(w *world) {
 		r := &receiver{}
-		missing := true
+		var there atomic.Bool
 		r.set(func(_ context.Context, id string, _ []trigger.Alert) trigger.Result {
 			switch {
-			case id == "al_000000" && missing:
+			case id == "al_000000" && !there.Load():
 				return trigger.Result{Outcome: trigger.RetryLater, Status: 450, Reason: "answered 450", Partial: true}
 			case id == "al_000001":
 				return trigger.Result{Outcome: trigger.Delivered, Status: 550, Reason: "answered 550", Detail: "ops@example.com: unknown", Partial: true}
@@ -153,7 +154,7 @@ func TestRecipientsThatAreMissingHoldUpNoOtherAlert(t *testing.T) {
 		if state := w.state("a"); state.Failures != 0 || state.Hold != store.HoldNone {
 			t.Errorf("the trigger is %+v", state)
 		}
-		missing = false
+		there.Store(true)
 		w.pass(time.Minute)
 		if n := w.counts("a"); n.Delivered != 5 {
 			t.Errorf("%+v", n)
