@@ -2,6 +2,7 @@ package docker
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -199,9 +200,15 @@ func drivers(t *testing.T, e *engine, f *follower) {
 		}
 		return
 	}
+	// A line that a driver fails to send is not copied either, so somebody listens for syslog. fluentd's driver has a buffer.
+	syslog, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syslog.Close() })
 	var names []string
 	for driver, options := range map[string][]string{
-		"none": nil, "syslog": {"--log-opt", "syslog-address=udp://127.0.0.1:9"}, "fluentd": {"--log-opt", "fluentd-async=true", "--log-opt", "fluentd-address=127.0.0.1:9"},
+		"none": nil, "syslog": {"--log-opt", "syslog-address=udp://" + syslog.LocalAddr().String()}, "fluentd": {"--log-opt", "fluentd-async=true", "--log-opt", "fluentd-address=127.0.0.1:9"},
 	} {
 		names = append(names, e.create(driver, append([]string{"--log-driver", driver}, options...), "/bin/sh", "/generate", "20"))
 	}
