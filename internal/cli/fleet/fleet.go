@@ -117,7 +117,7 @@ func newWindows(env *command.Env) *cobra.Command {
 					env.Printf("no windows\n")
 					return nil
 				}
-				return env.Table("KEY\tRULE\tWORKLOAD\tALERTED\tLEFT\tUNTOLD\tNODES", rows)
+				return env.Table("KEY\tRULE\tWORKLOAD\tALERTED\tLEFT\tUNREPORTED\tNODES", rows)
 			})
 		},
 	}
