@@ -32,6 +32,17 @@ type TLS struct {
 	MinVersion string `toml:"min_version"`
 }
 
+// AddFaults adds the faults of the settings to fs, but for server_name, which the egress policy checks.
+func (t *TLS) AddFaults(fs *setting.Faults) {
+	fs.OneOf("tls.min_version", t.MinVersion, []string{"1.2", "1.3"})
+	switch {
+	case t.CertFile == "" && t.KeyFile != "":
+		fs.Needs("tls.key_file", t.KeyFile, "tls.cert_file")
+	case t.CertFile != "" && t.KeyFile == "":
+		fs.Needs("tls.cert_file", t.CertFile, "tls.key_file")
+	}
+}
+
 // Settings configures a trigger: the receiver, the filters and the payload. Filters are ANDed, and an empty filter passes every alert. Files of
 // secrets are read again at every reload.
 type Settings struct {

@@ -235,13 +235,7 @@ func namespaceFaults(fs *setting.Faults, name string) {
 }
 
 func (s *Settings) tlsFaults(fs *setting.Faults) {
-	fs.OneOf("tls.min_version", s.TLS.MinVersion, []string{"1.2", "1.3"})
-	switch {
-	case s.TLS.CertFile == "" && s.TLS.KeyFile != "":
-		fs.Needs("tls.key_file", s.TLS.KeyFile, "tls.cert_file")
-	case s.TLS.CertFile != "" && s.TLS.KeyFile == "":
-		fs.Needs("tls.cert_file", s.TLS.CertFile, "tls.key_file")
-	}
+	s.TLS.AddFaults(fs)
 	if s.TLS.ServerName != "" {
 		if _, fault := egress.CheckHost(s.TLS.ServerName); fault != nil {
 			fs.Add("tls.server_name", s.TLS.ServerName, fault.Message, fault.Hint)
