@@ -76,7 +76,7 @@ func TestALineEndsTheIncidentsOfItsKey(t *testing.T) {
 				t.Errorf("it ends %q again", got)
 			}
 			if n := r.counts()["link"]; n.Hits != int64(len(down)) {
-				t.Errorf("%d hits: a line that ends an incident is none", n.Hits)
+				t.Errorf("%d hits: a line that ends an incident is not a hit", n.Hits)
 			}
 		})
 	}

@@ -144,7 +144,7 @@ func TestThePastIsCarriedOverAStop(t *testing.T) {
 	}
 }
 
-// TestAnotherOtherRuleBeginsTheCountsAgain: after a reload, hits of the rule that was named before are none of the rule that is named now.
+// TestAnotherOtherRuleBeginsTheCountsAgain: after a reload, hits of the rule that was named before do not count for the one that is named now.
 func TestAnotherOtherRuleBeginsTheCountsAgain(t *testing.T) {
 	of := func(other string) Settings {
 		return Settings{Rules: []RuleSettings{

@@ -100,7 +100,7 @@ func (r Ratio) String() string {
 // MarshalText returns what String returns.
 func (r Ratio) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
-// fixed reads a decimal number above zero and at most most, in fractions of unit; false where it is none.
+// fixed reads a decimal number above zero and at most most, in fractions of unit; ok is false for any other text.
 func fixed(text string, unit, most int64) (n int64, ok bool) {
 	if strings.Trim(text, "0123456789.") != "" {
 		return 0, false

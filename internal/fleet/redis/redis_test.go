@@ -597,7 +597,7 @@ func TestTheDocumentedTLSWorks(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := New(Options{Settings: *e.router.dialer.settings, Guard: loopback(t)}); err == nil || !strings.HasPrefix(err.Error(), "tls.cert_file") {
-		t.Errorf("a certificate that is none: %v", err)
+		t.Errorf("a file without a certificate: %v", err)
 	}
 }
 

@@ -153,7 +153,7 @@ func (l *loops) rollup(id string, t *fleet.Taken) *trigger.Alert {
 // maxSummary bounds the summary of an alert, in bytes.
 const maxSummary = 512
 
-// handedOver returns the alert of a node that did not deliver it; nil if the payload is none. Its key reaches addresses of receivers, and neither the key nor the
+// handedOver returns the alert of a node that did not deliver it; nil if the payload has no alert. Its key reaches addresses of receivers, and neither the key nor the
 // severity is escaped for bodies: the engine, which may be hostile, must not choose them freely.
 func handedOver(t *fleet.Taken) *trigger.Alert {
 	var a trigger.Alert

@@ -80,7 +80,7 @@ func TestAnotherNodeTakesWhatOneAskedAbout(t *testing.T) {
 	}
 }
 
-// TestARollupHasASeverity: one that is none becomes that of the rule, or warning.
+// TestARollupHasASeverity: an unknown one becomes that of the rule, or warning.
 func TestARollupHasASeverity(t *testing.T) {
 	t.Parallel()
 	_, l := fleetOf(t)
