@@ -95,9 +95,10 @@ func stats(c *call) (any, error) {
 	for i := range out.Rules {
 		out.Gone.Sent -= out.Rules[i].Sent
 	}
+	tested := c.p.Tested()
 	for i := range s.Delivery.Triggers {
 		t := triggerOf(s.Delivery.Triggers[i].TriggerInfo, s.Delivery.Triggers[i].Configured)
-		t.Sent, t.OutsideHours = s.Sent.Triggers[t.Name], s.OutsideHours[t.Name]
+		t.Sent, t.OutsideHours, t.Tested = s.Sent.Triggers[t.Name], s.OutsideHours[t.Name], tested[t.Name]
 		if p, ok := s.Hours[t.Name]; ok {
 			t.Hours = periodOf(p, c.p.Now())
 		}
@@ -106,6 +107,7 @@ func stats(c *call) (any, error) {
 	if tails != nil {
 		out.Tails, out.Docker = tailsOf(tails), dockerOf(tails)
 	}
+	out.Checklist = adminapi.NewChecklist(&out)
 	return out, nil
 }
 

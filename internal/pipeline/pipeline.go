@@ -83,6 +83,7 @@ type Pipeline struct {
 	fleet     *fleetnode.Node
 	heart     *heartbeat.Heart
 	health    health
+	tested    testedTriggers
 	notices   notices
 	counters  counters
 	workloads workload.Table
@@ -197,6 +198,7 @@ func (p *Pipeline) openStore(o Options, n *prepared) error {
 	}
 	p.state = &engineState{engine: p.engine, store: opened, instance: p.id, now: p.now, log: p.log}
 	p.state.restore(p.ctx)
+	p.restoreTested(p.ctx)
 	p.runtime = &runtimeObjects{
 		host: p, ctx: p.ctx, instance: p.id, store: opened, now: p.now, log: p.log, panics: &p.counters.panics, reloading: &p.reloading,
 	}
@@ -348,11 +350,6 @@ func (p *Pipeline) Explain(rec *engine.Record) []engine.Explanation {
 // Deploy compares the image that a workload runs with the last one; ok is false if no image of it is known.
 func (p *Pipeline) Deploy(workload string) (r engine.DeployReport, ok bool) {
 	return p.engine.Deploy(workload, p.now().UnixNano())
-}
-
-// TestTrigger sends a test alert through a trigger and returns its outcome. The alert takes the path of any other alert.
-func (p *Pipeline) TestTrigger(ctx context.Context, name string) (trigger.Result, error) {
-	return p.delivery.Test(ctx, name, trigger.TestAlert(p.now().UTC()))
 }
 
 // Started returns when the pipeline was created.

@@ -27,6 +27,7 @@ type StatsResponse struct {
 	Delivery        DeliveryStats    `json:"delivery"`
 	Problems        []string         `json:"problems"` // of the configuration in force
 	Warnings        []Warning        `json:"warnings"`
+	Checklist       []ChecklistItem  `json:"checklist"` // of a first run
 	Evaluation      EvaluationStats  `json:"evaluation"`
 	Rules           []RuleStats      `json:"rules"`
 	Gone            GoneStats        `json:"gone"`
@@ -140,6 +141,7 @@ type TriggerStats struct {
 	Dropped     int64     `json:"dropped"`
 	Removed     int64     `json:"removed"`
 	Held        int64     `json:"held"`     // because another node of the fleet alerted
+	Tested      bool      `json:"tested"`   // its receiver accepted a test alert, with the address and the credentials in force
 	Failures    int       `json:"failures"` // in a row
 	Hold        string    `json:"hold,omitempty"`
 	Reason      string    `json:"reason,omitempty"`

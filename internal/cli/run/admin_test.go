@@ -96,7 +96,7 @@ func TestStandaloneIsAdministered(t *testing.T) {
 		for _, n := range stats.Tails {
 			followed += n
 		}
-		return err == nil && followed == 1
+		return err == nil && followed == 1 && stats.Checklist[0].Name == "containers" && stats.Checklist[0].Done
 	})
 	var list adminapi.InstancesResponse
 	if _, err := c.Do(t.Context(), client.Request{Path: "/api/v1/instances"}, &list); err != nil || list.Find("docker").Kind != "standalone" {

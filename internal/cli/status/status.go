@@ -21,7 +21,7 @@ func New(env *command.Env) *cobra.Command {
 	cmd := &statusCommand{}
 	c := &cobra.Command{
 		Use: "status", Short: "Show the state of a running instance.", Args: command.Arguments(),
-		Long: "Show the state of a running instance.\n\nThe exit code is 1 if something needs attention: nobody would be alerted, a rule or trigger was left out, a trigger is on hold " +
+		Long: "Show the state of a running instance. Until its first run is complete, a checklist shows which of these are missing: containers, rules, triggers, and a test of each trigger.\n\nThe exit code is 1 if something needs attention: nobody would be alerted, a rule or trigger was left out, a trigger is on hold " +
 			"or failing, there are dead letters, or the store fails.",
 		Example: "  docker-fluentbit status\n  docker-fluentbit status --url unix:///run/fluentbit-trigger.sock\n" +
 			"  docker-fluentbit status --url https://node-1:2021 --token-file /run/secrets/token -o json",
@@ -105,6 +105,19 @@ func write(c *command.Env, s *adminapi.StatsResponse, i adminapi.Instance) error
 		c.Printf("\n")
 		if err := c.Table("TRIGGER\tPENDING\tSENT\tDEAD\tDROPPED\tSTATE", rows); err != nil {
 			return err
+		}
+	}
+	if slices.ContainsFunc(s.Checklist, func(i adminapi.ChecklistItem) bool { return !i.Done }) {
+		c.Printf("\nCHECKLIST\n")
+		for _, item := range s.Checklist {
+			mark, hint := "[x]", ""
+			if !item.Done {
+				mark = "[ ]"
+			}
+			if item.Hint != "" {
+				hint = " (" + safetext.Visible(item.Hint) + ")"
+			}
+			c.Printf("%s %s%s\n", mark, safetext.Visible(item.Detail), hint)
 		}
 	}
 	if len(s.Warnings) > 0 {
