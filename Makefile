@@ -19,7 +19,7 @@ export CGO_ENABLED = 1
 # Every fuzz target there is, as package:name, found in the sources.
 FUZZ_TARGETS = $(shell grep -rnoE --include='*_test.go' '^func (Fuzz[A-Za-z0-9]+)' . | sed -E 's|^\./(.*)/[^/]+:[0-9]+:func (.*)|./\1:\2|')
 
-.PHONY: help build dist man demo test race check vuln bench bench-peers fuzz soak ci clean
+.PHONY: help build dist man demo test race pictures check vuln bench bench-peers fuzz soak ci clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 16
@@ -93,6 +93,9 @@ test: ## Run all tests. What needs Fluent Bit, Docker, redis-server or Chromium 
 race: ## Run all tests with the race detector.
 	$(GO) test -race -timeout 30m ./...
 	$(GO) -C test/browser test -race -timeout 10m ./...
+
+pictures: ## Draw the pictures of docs/pictures anew. Needs Chromium.
+	$(GO) -C test/browser test -count=1 -run Messages -pictures .
 
 check: ## Format, vet, lint, modules, generated files.
 	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "gofmt would change:"; echo "$$out"; exit 1; }

@@ -7,6 +7,7 @@ replace github.com/tinyforge/fluentbit-trigger => ../..
 require (
 	github.com/chromedp/cdproto v0.0.0-20260714215040-dc233986426f
 	github.com/chromedp/chromedp v0.16.0
+	github.com/rogpeppe/go-internal v1.16.0
 	github.com/tinyforge/fluentbit-trigger v0.0.0
 )
 
@@ -41,6 +42,7 @@ require (
 	golang.org/x/crypto v0.54.0 // indirect
 	golang.org/x/sys v0.50.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
+	golang.org/x/tools v0.52.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
 	modernc.org/libc v1.79.0 // indirect
 	modernc.org/mathutil v1.7.1 // indirect

@@ -61,8 +61,8 @@ func TestGoldenPayloads(t *testing.T) {
 			if name == "flood" {
 				continue // limits only
 			}
-			if format == "email" && name == "single" {
-				archive.Files = append(archive.Files, txtar.File{Name: "single.html", Data: []byte(readMail(t, got.Body).HTML)})
+			if format == "email" && (name == "single" || name == "trace") {
+				archive.Files = append(archive.Files, txtar.File{Name: name + ".html", Data: []byte(readMail(t, got.Body).HTML)})
 			}
 			archive.Files = append(archive.Files, txtar.File{Name: name + ".json", Data: readable(t, asJSON(t, format, got.Body))})
 		}
@@ -91,7 +91,7 @@ func readable(t *testing.T, body []byte) []byte {
 		t.Fatal(err)
 	}
 	text, err := json.MarshalIndent(mapStrings(document, func(s string) string {
-		if r := []rune(s); len(r) > 600 {
+		if r := []rune(s); len(r) > 1000 {
 			return fmt.Sprintf("%s[… %d …]%s", string(r[:80]), len(r)-160, string(r[len(r)-80:]))
 		}
 		return s

@@ -38,18 +38,32 @@ type gotifyPost struct {
 }
 
 type gotifyExtras struct {
-	Display gotifyDisplay `json:"client::display"`
+	Display      gotifyDisplay       `json:"client::display"`
+	Notification *gotifyNotification `json:"client::notification,omitempty"`
 }
 
 type gotifyDisplay struct {
 	ContentType string `json:"contentType"`
 }
 
+// gotifyNotification is how a phone shows a message; a tap on it opens the link (https://gotify.net/docs/msgextras).
+type gotifyNotification struct {
+	Click gotifyClick `json:"click"`
+}
+
+type gotifyClick struct {
+	URL string `json:"url"`
+}
+
 func (r *Renderer) gotify(v *render.View) gotifyPost {
+	extras := gotifyExtras{Display: gotifyDisplay{"text/plain"}}
+	if link := render.Link(r.settings, v.First()); link != "" {
+		extras.Notification = &gotifyNotification{gotifyClick{link}}
+	}
 	return gotifyPost{
 		Title:    render.Fit(v.Title(), gotifyTitle, render.Inert),
 		Message:  render.TextMessage(v, gotifyMessage, func(text string) bool { return render.UTF16Len(text) <= gotifyMessage }),
 		Priority: render.Grade(v, [5]int{1, 3, 5, 7, 9}),
-		Extras:   gotifyExtras{gotifyDisplay{"text/plain"}},
+		Extras:   extras,
 	}
 }

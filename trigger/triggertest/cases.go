@@ -104,6 +104,17 @@ func Alerts() map[string][]trigger.Alert {
 			a.Summary = "shop/api: 1.2, worse than 1.1, was replaced by 1.3 after 3h"
 			a.Incident = &trigger.Incident{Began: SampleTime.Add(-3 * time.Hour), Lasted: 3 * 3600, Alerts: 1, Severities: []string{"warning"}}
 		}),
+		"trace": with(func(a *trigger.Alert) {
+			a.Rule, a.Summary, a.Captures = "exception", "CardDeclined: limit exceeded", nil
+			a.Message = "Traceback (most recent call last):\n" +
+				"  File \"/app/web.py\", line 24, in pay\n    charge(order)\n" +
+				"  File \"/app/billing.py\", line 19, in charge\n    raise CardDeclined(reason)\n" +
+				"billing.CardDeclined: limit exceeded"
+			a.Context = &trigger.Context{Before: []string{"POST /pay order=4711"}, After: []string{"POST /pay 500 in 31 ms"}}
+			a.Exception = &trigger.Exception{Type: "billing.CardDeclined", Message: "limit exceeded", Frames: []trigger.Frame{
+				{Function: "charge", File: "/app/billing.py", Line: 19}, {Function: "pay", File: "/app/web.py", Line: 24},
+			}}
+		}),
 		"threshold": with(func(a *trigger.Alert) { a.Kind = trigger.KindThreshold }),
 		"test":      {trigger.TestAlert(SampleTime)},
 		"empty":     {{}},
