@@ -12,3 +12,5 @@
 //
 // The OpenAPI document at /api/v1/openapi.json follows from the same table of routes as the handlers.
 package admin
+
+//go:generate go run ./internal/gendoc ../../docs

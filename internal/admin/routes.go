@@ -156,13 +156,20 @@ func routes() []route {
 	return all
 }
 
-func openAPI(c *call) (any, error) {
-	operations := make([]openapi.Operation, len(c.api.routes))
-	for i := range c.api.routes {
-		operations[i] = c.api.routes[i].Operation
+// Operations returns the operations of the API, for its reference.
+func Operations() []openapi.Operation { return operationsOf(routes()) }
+
+func operationsOf(routes []route) []openapi.Operation {
+	operations := make([]openapi.Operation, len(routes))
+	for i := range routes {
+		operations[i] = routes[i].Operation
 	}
+	return operations
+}
+
+func openAPI(c *call) (any, error) {
 	return openapi.Document(openapi.Info{
 		Title: "fluentbit-trigger", Version: c.api.registry.opt.Version, KeyHeader: listen.KeyHeader, Problem: adminapi.Problem{},
 		Description: "Inspect and control running instances. Errors are problem details (RFC 9457). docs/admin.md describes the concepts.",
-	}, operations), nil
+	}, operationsOf(c.api.routes)), nil
 }

@@ -29,7 +29,8 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline"
 )
 
-const namespace = "fluentbit_trigger_"
+// Namespace begins the name of every metric.
+const Namespace = "fluentbit_trigger_"
 
 // Limits of labels. Everything beyond them is summed up under otherLabel.
 const (
@@ -61,14 +62,15 @@ type collector struct {
 	descs  map[string]*prometheus.Desc
 }
 
-// metric describes one metric.
-type metric struct {
-	name, help string
-	labels     []string
+// Metric describes one metric.
+type Metric struct {
+	Name, Help string   // the name without the prefix that all have
+	Labels     []string // besides id, the instance's
 }
 
-func list() []metric {
-	return []metric{
+// List returns all metrics, without those of Go and the process.
+func List() []Metric {
+	return []Metric{
 		{"build_info", "Program, version and Go version as labels.", []string{"program", "version", "go"}},
 		{"start_time_seconds", "Start of the instance as a Unix time.", nil},
 		{"ready", "Whether the instance accepts records.", nil},
@@ -154,8 +156,8 @@ func list() []metric {
 // Handler returns the handler of /metrics, with a registry of its own.
 func Handler(source Source) http.Handler {
 	m := &collector{source: source, descs: map[string]*prometheus.Desc{}}
-	for _, d := range list() {
-		m.descs[d.name] = prometheus.NewDesc(namespace+d.name, d.help, append([]string{"id"}, d.labels...), nil)
+	for _, d := range List() {
+		m.descs[d.Name] = prometheus.NewDesc(Namespace+d.Name, d.Help, append([]string{"id"}, d.Labels...), nil)
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(m, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

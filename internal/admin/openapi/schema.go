@@ -2,7 +2,9 @@ package openapi
 
 import (
 	"encoding/json"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 )
@@ -64,4 +66,39 @@ func addFields(t reflect.Type, properties Schema, required *[]string) {
 			*required = append(*required, name)
 		}
 	}
+}
+
+// Fields returns the fields of a body or answer in words, such as "`name` string, `lines` array of string", or "" if it has none. Fields that may be left out
+// are marked.
+func Fields(v any) string {
+	if v == nil {
+		return ""
+	}
+	schema := bodySchema(v)
+	properties, _ := schema["properties"].(Schema)
+	required, _ := schema["required"].([]string)
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(properties)) {
+		part := "`" + name + "` " + typeName(properties[name].(Schema))
+		if !slices.Contains(required, name) {
+			part += " (optional)"
+		}
+		parts = append(parts, part)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// typeName returns a schema's type in words.
+func typeName(s Schema) string {
+	kind, _ := s["type"].(string)
+	switch {
+	case kind == "":
+		return "any"
+	case kind == "array":
+		items, _ := s["items"].(Schema)
+		return "array of " + typeName(items)
+	case s["format"] == "date-time":
+		return "time"
+	}
+	return kind
 }
