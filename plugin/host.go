@@ -117,7 +117,7 @@ func (h *host) init(get func(string) string) (instanceKey, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	p, err := pipeline.New(pipeline.Options{
-		ID: id, Stores: h.stores, LogTo: h.log, Origin: "output:trigger:" + id,
+		ID: id, Stores: h.stores, LogTo: h.log, Origin: "output:trigger:" + id, Version: version,
 		Sources:  config.Sources{Files: []string{param("config_file")}, Inline: param("config"), Params: param},
 		Lenient:  h.reloading,
 		Previous: h.previous[id],

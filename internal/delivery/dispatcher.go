@@ -27,6 +27,8 @@ type Options struct {
 	Route func(*trigger.Alert) []string
 	// Host is the source host of alerts of kind system.
 	Host string
+	// Ended is called when deliveries ended: they were delivered or became dead letters. It must not block. nil: nobody is interested.
+	Ended func()
 	// Now is the clock; nil is time.Now. Timers follow the runtime's clock.
 	Now func() time.Time
 	// Random returns numbers in [0,1) for the jitter; nil is math/rand.

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
@@ -93,6 +94,9 @@ func (d *Dispatcher) record(batch []store.Result) {
 // finishUp counts messages as finished and wakes the workers of those that can be sent again, or that others waited for.
 func (d *Dispatcher) finishUp(batch []store.Result) {
 	d.inFlight.Add(-int64(len(batch)))
+	if d.opt.Ended != nil && slices.ContainsFunc(batch, func(r store.Result) bool { return r.Outcome == store.Delivered || r.Outcome == store.Dead }) {
+		d.opt.Ended()
+	}
 	for _, r := range batch {
 		if r.Message.Ordered || r.Outcome == store.Returned || r.Outcome == store.Retry || r.Outcome == store.Split {
 			d.notify(r.Message.Trigger)

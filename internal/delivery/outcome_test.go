@@ -38,9 +38,14 @@ func TestOutcomes(t *testing.T) {
 			inWorld(t, func(w *world) {
 				r := &receiver{}
 				r.says(test.result)
+				ended := 0
+				w.opt.Ended = func() { ended++ }
 				w.start(newTrigger("a", r))
 				begun := time.Now()
 				w.accept(alerts(0, 2, "a")...)
+				if over := test.want.Delivered+test.want.Dead > 0; over != (ended > 0) {
+					t.Errorf("said %d times that deliveries ended", ended)
+				}
 				if got := w.counts("a"); got != test.want {
 					t.Errorf("%+v, want %+v", got, test.want)
 				}

@@ -45,7 +45,7 @@ func newWorld(t *testing.T) *world {
 
 func settings() fleet.Settings {
 	s := fleet.DefaultSettings()
-	s.Namespace, s.Grace = "test", 2*time.Second
+	s.Namespace, s.Grace, s.HandOver = "test", 2*time.Second, 10*time.Second
 	return s
 }
 
@@ -254,6 +254,32 @@ func TestAnAlertOfANodeThatDiedIsTakenOver(t *testing.T) {
 		time.Sleep(time.Minute)
 		if n := len(w.list()); n != 3 { // the node that came back sends it under the same id
 			t.Errorf("sent: %v", w.list())
+		}
+	})
+}
+
+// TestManyAlertsOfAReceiverThatIsDownStayWithTheirNode: no other node takes over the alerts of one that lives, however many wait for their receiver.
+func TestManyAlertsOfAReceiverThatIsDownStayWithTheirNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.keeper = "b"
+		defer w.stop()
+		a := w.start("a", nil)
+		w.start("b", nil)
+		w.down["a"] = true
+		for i := range 700 {
+			a.hit(fmt.Sprintf("al_%d", i), 1, func(c *fleet.Candidate) { c.Key = fleet.KeyOf("cooldown", c.ID) })
+		}
+		time.Sleep(2 * time.Minute)
+		if got := w.list(); len(got) > 0 {
+			t.Errorf("%d alerts were taken over, as %s", len(got), got[0])
+		}
+		w.mu.Lock()
+		w.down["a"] = false
+		w.mu.Unlock()
+		time.Sleep(10 * time.Second)
+		if n := len(w.list()); n != 700 || a.Account().Unsettled != 0 {
+			t.Errorf("%d sent, %d unsettled", n, a.Account().Unsettled)
 		}
 	})
 }

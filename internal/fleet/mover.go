@@ -11,7 +11,7 @@ import (
 func (f *Fleet) mover(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	m := moving{Fleet: f, renewed: map[string]time.Time{}}
+	m := moving{Fleet: f}
 	for {
 		select {
 		case <-timer.C:
@@ -19,9 +19,9 @@ func (f *Fleet) mover(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		m.settleAll(ctx)
-		busy := m.giveAll(ctx)
-		if busy || len(m.renewed) > 0 {
+		waiting := m.settleAll(ctx)
+		m.renewAll(ctx)
+		if busy := m.giveAll(ctx); busy || waiting {
 			timer.Reset(tick)
 		} else {
 			timer.Reset(10 * tick) // a row may be there without a wake, after a panic
@@ -32,9 +32,10 @@ func (f *Fleet) mover(ctx context.Context) {
 // moving is the state of the mover.
 type moving struct {
 	*Fleet
-	giveAt  time.Time            // when the outbox is given; zero: it was empty
-	fails   int                  // in a row
-	renewed map[string]time.Time // alerts that are not delivered, and when they were renewed
+	giveAt  time.Time       // when the outbox is given; zero: it was empty
+	fails   int             // in a row
+	renewAt time.Time       // when renewAll next looks
+	seen    map[string]bool // the alerts that were not delivered when it last did
 }
 
 // giveAll gives the outbox once its time has come: at a random moment of half a grace, so that the nodes of one incident do not give at once. It reports
@@ -140,39 +141,57 @@ func (m *moving) gift(now time.Time, r *Unreported) Gift {
 	return g
 }
 
-// settleAll settles alerts that ended, and renews the rest.
-func (m *moving) settleAll(ctx context.Context) {
+// settleAll settles alerts that ended, and reports whether others wait for their end.
+func (m *moving) settleAll(ctx context.Context) (waiting bool) {
 	for ctx.Err() == nil {
 		rows, err := m.opt.Node.Leaving(ctx, batch)
 		if err != nil {
 			m.storeFailed(ctx, "alerts that leave cannot be read", err)
-			return
+			return true
 		}
-		now := m.opt.Now()
-		alive := map[string]time.Time{}
 		var ended []Leaving
-		var renew []Leaving
 		for _, r := range rows {
 			if r.Ended || r.DueAt > 0 {
 				ended = append(ended, r)
-				continue
 			}
-			at, known := m.renewed[r.ID]
-			if !known {
-				at = now
-			}
-			if r.HandOver > 0 && now.Sub(at) >= r.HandOver/3 {
-				renew = append(renew, r)
-				at = now
-			}
-			alive[r.ID] = at
 		}
-		m.renewed = alive
-		m.renew(ctx, renew)
+		waiting = len(ended) < len(rows)
 		if !m.settle(ctx, ended) || len(rows) < batch {
-			return
+			break
 		}
 	}
+	return waiting
+}
+
+// renewAll renews the alerts that are not delivered, all of them, once they were seen by the pass before: most are delivered at once. Two passes are a third of
+// hand_over.
+func (m *moving) renewAll(ctx context.Context) {
+	now, every := m.opt.Now(), m.opt.Settings.HandOver/6
+	if now.Before(m.renewAt) && m.renewAt.Sub(now) <= every { // else the clock stepped back
+		return
+	}
+	m.renewAt = now.Add(every)
+	seen := map[string]bool{}
+	after := ""
+	for ctx.Err() == nil {
+		rows, err := m.opt.Node.Waiting(ctx, after, batch)
+		if err != nil {
+			m.storeFailed(ctx, "alerts that leave cannot be read", err)
+			return
+		}
+		var renew []Leaving
+		for _, r := range rows {
+			if seen[r.ID] = true; m.seen[r.ID] && r.HandOver > 0 {
+				renew = append(renew, r)
+			}
+		}
+		m.renew(ctx, renew)
+		if len(rows) < batch {
+			break
+		}
+		after = rows[len(rows)-1].ID
+	}
+	m.seen = seen
 }
 
 // settle settles a batch, and reports whether that made room for more.

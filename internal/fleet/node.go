@@ -34,6 +34,8 @@ type Node interface {
 
 	// Leaving returns rows of alerts that leave or left and are not settled, those that ended first, at most limit. Rows older than MaxGiftAge may be dropped.
 	Leaving(ctx context.Context, limit int) ([]Leaving, error)
+	// Waiting returns those rows of Leaving that have not ended, in the order of their ids, from the first behind after on, at most limit.
+	Waiting(ctx context.Context, after string, limit int) ([]Leaving, error)
 	// Settled removes rows. It adds the hits of a roll-up whose answer is Mine to the total of reported hits.
 	Settled(ctx context.Context, list []SettledRow) error
 	// Yield withdraws deliveries that have not begun, of alerts that another node has, and removes their rows. An attempt that runs is the last.

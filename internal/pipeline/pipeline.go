@@ -191,7 +191,7 @@ func (p *Pipeline) openStore(o Options, n *prepared) error {
 	p.memoryInstead = opened.Mode() == store.ModeMemory && s.Store.Path != store.MemoryPath
 	p.delivery, err = delivery.New(delivery.Options{
 		Store: opened, Settings: s.Delivery, Now: p.now, Log: p.log, Host: hostName(),
-		Route: func(a *trigger.Alert) []string { return p.triggers.Load().of(a, p.now()) },
+		Route: func(a *trigger.Alert) []string { return p.triggers.Load().of(a, p.now()) }, Ended: p.fleet.Delivered,
 	})
 	if err != nil {
 		return errors.Join(err, opened.Close())

@@ -136,6 +136,17 @@ func (s *Store) FleetLeaving(ctx context.Context, instance string, limit int) (a
 	return all, err
 }
 
+// FleetWaiting returns those alerts of FleetLeaving that have not ended, in the order of their ids, from the first behind after on.
+func (s *Store) FleetWaiting(ctx context.Context, instance, after string, limit int) (all []FleetAlert, err error) {
+	err = s.read(ctx, "waiting alerts", func(c *core) (err error) {
+		all, err = c.fleetRows(`SELECT id, key, state, until, hits, about, gift, 0, NULL FROM fleet WHERE instance = ?1 AND id > ?2 AND state <> 'asked' AND EXISTS (
+				SELECT 1 FROM deliveries WHERE seq BETWEEN fleet.seq << 16 AND fleet.seq << 16 | 65535 AND state = 'pending') ORDER BY id LIMIT ?3`,
+			instance, after, limit)
+		return err
+	})
+	return all, err
+}
+
 // fleetRows runs a constant query for rows of the table fleet.
 func (c *core) fleetRows(query, instance string, args ...any) (all []FleetAlert, err error) {
 	err = c.each(query, append([]any{instance}, args...), func(rows *sql.Rows) error {

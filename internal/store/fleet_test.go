@@ -49,6 +49,41 @@ func (b *bench) leaving(s *Store) []FleetAlert {
 	return all
 }
 
+// TestAlertsThatWaitAreListedInPages: each once, without those that ended and those that nobody has decided about.
+func TestAlertsThatWaitAreListedInPages(t *testing.T) {
+	b := newBench(t)
+	s := b.open()
+	var want []string
+	for n := range 5 {
+		list := b.candidate(n, "k", 1, "a")
+		b.accept(s, list)
+		switch n {
+		case 0: // nobody has decided about it
+		case 1:
+			b.decide(s, FleetLeads, list)
+			b.finish(s, 1, Delivered, b.lease(s, 1, "a", 9)...)
+		default:
+			b.decide(s, FleetLeads, list)
+			want = append(want, list[0].ID)
+		}
+	}
+	slices.Sort(want)
+	var got []string
+	for after := ""; ; after = got[len(got)-1] {
+		page, err := s.FleetWaiting(context.Background(), "i", after, 2)
+		must(t, err)
+		for _, one := range page {
+			got = append(got, one.ID)
+		}
+		if len(page) < 2 {
+			break
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
 func TestACandidateThatLeadsLeavesAtOnce(t *testing.T) {
 	b := newBench(t)
 	s := b.open()

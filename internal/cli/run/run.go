@@ -84,7 +84,7 @@ func (cmd *runCommand) run(c *command.Env) error {
 	}
 	status := newStatusLine(c)
 	p, err := pipeline.New(pipeline.Options{
-		ID: cmd.ID, Sources: config.Sources{Files: cmd.Files}, Stores: &store.Registry{}, LogTo: status, Origin: own.StandaloneOrigin,
+		ID: cmd.ID, Sources: config.Sources{Files: cmd.Files}, Stores: &store.Registry{}, LogTo: status, Origin: own.StandaloneOrigin, Version: c.Version,
 	})
 	if err != nil {
 		var refused *pipeline.ConfigError

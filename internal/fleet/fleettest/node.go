@@ -305,9 +305,27 @@ func (n *Node) Leaving(ctx context.Context, limit int) (list []fleet.Leaving, er
 			if r.outcome != fleet.Leads && r.outcome != fleet.Alone || len(list) >= limit || (r.ended || r.dueAt > 0) != ended {
 				continue
 			}
-			list = append(list, fleet.Leaving{
-				Work: r.settle, ID: id, Triggers: r.Terms.Triggers, DueAt: r.dueAt, Alone: r.outcome == fleet.Alone, Ended: r.ended, HandOver: r.handOver,
-			})
+			list = append(list, r.leaving())
+		}
+	}
+	return list, nil
+}
+
+func (r *row) leaving() fleet.Leaving {
+	return fleet.Leaving{
+		Work: r.settle, ID: r.ID, Triggers: r.Terms.Triggers, DueAt: r.dueAt, Alone: r.outcome == fleet.Alone, Ended: r.ended, HandOver: r.handOver,
+	}
+}
+
+// Waiting implements fleet.Node.
+func (n *Node) Waiting(ctx context.Context, after string, limit int) (list []fleet.Leaving, err error) {
+	if err := n.begin(ctx, "waiting"); err != nil {
+		return nil, err
+	}
+	defer n.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(n.rows)) {
+		if r := n.rows[id]; id > after && len(list) < limit && !r.ended && (r.outcome == fleet.Leads || r.outcome == fleet.Alone) {
+			list = append(list, r.leaving())
 		}
 	}
 	return list, nil

@@ -288,6 +288,13 @@ func (n *Node) Offer(list []fleet.Candidate) {
 	l.fleet.Offer(list)
 }
 
+// Delivered says that deliveries ended, so that the fleet hears of it at once.
+func (n *Node) Delivered() {
+	if l := n.current.Load(); l != nil {
+		l.fleet.Wake()
+	}
+}
+
 // decided counts what became of a candidate of this run.
 func (n *Node) decided(id string, leaves bool) {
 	n.tickets.Lock()

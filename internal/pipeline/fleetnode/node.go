@@ -93,9 +93,16 @@ func (l *loops) Forget(ctx context.Context, seqs []int64) error {
 // Leaving implements fleet.Node.
 func (l *loops) Leaving(ctx context.Context, limit int) ([]fleet.Leaving, error) {
 	rows, err := l.host.store.FleetLeaving(ctx, l.opt.Instance, limit)
-	if err != nil {
-		return nil, err
-	}
+	return l.leaving(rows), err
+}
+
+// Waiting implements fleet.Node.
+func (l *loops) Waiting(ctx context.Context, after string, limit int) ([]fleet.Leaving, error) {
+	rows, err := l.host.store.FleetWaiting(ctx, l.opt.Instance, after, limit)
+	return l.leaving(rows), err
+}
+
+func (l *loops) leaving(rows []store.FleetAlert) []fleet.Leaving {
 	list := make([]fleet.Leaving, len(rows))
 	for i := range rows {
 		row := &rows[i]
@@ -108,7 +115,7 @@ func (l *loops) Leaving(ctx context.Context, limit int) ([]fleet.Leaving, error)
 			list[i].HandOver = l.settings.HandOver
 		}
 	}
-	return list, nil
+	return list
 }
 
 // Settled implements fleet.Node.
