@@ -98,7 +98,7 @@ func (r *Report) output(s *fluentbitconf.Section, options Options, oneNode bool)
 	result, asked, elsewhere := loadOutput(s, options.Offline)
 	r.Elsewhere += elsewhere
 	r.count(result, options)
-	found := check(result, options, oneNode)
+	found := check(result, options, host{plugin: true, oneNode: oneNode})
 	for i := range found {
 		locate(&found[i], s)
 	}

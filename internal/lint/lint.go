@@ -60,6 +60,12 @@ type rule struct {
 	block    int      // of the workload, or -1
 }
 
+// host is where a configuration runs.
+type host struct {
+	plugin  bool // in Fluent Bit, which logs no login links
+	oneNode bool // on each node of a cluster, which sees its own records alone
+}
+
 // linter collects the warnings about one configuration.
 type linter struct {
 	options  Options
@@ -67,7 +73,7 @@ type linter struct {
 	rules    []rule
 	deploys  []reach.Rule // stands for the alerts about deploys; empty where nothing is compared
 	costs    map[string]match.Cost
-	oneNode  bool                  // each node of a cluster runs the configuration, and sees its own records alone
+	host     host
 	endCosts map[string]match.Cost // of resolve_on
 	findings []Finding
 }
@@ -84,12 +90,12 @@ func (l *linter) warn(p config.Part, code, field, text, message, hint string) {
 // Check returns everything that is wrong or doubtful about a configuration, sorted by place. Comments that switch warnings off are not
 // looked at: Files does that.
 func Check(result *config.Result, options Options) []Finding {
-	return check(result, options, false)
+	return check(result, options, host{})
 }
 
-// check is Check. With oneNode, each node of a cluster runs the configuration.
-func check(result *config.Result, options Options, oneNode bool) []Finding {
-	l := &linter{options: options.withDefaults(), result: result, oneNode: oneNode}
+// check is Check for a configuration whose host is known.
+func check(result *config.Result, options Options, on host) []Finding {
+	l := &linter{options: options.withDefaults(), result: result, host: on}
 	for i := range result.Problems {
 		l.findings = append(l.findings, problem(&result.Problems[i]))
 	}
@@ -114,6 +120,7 @@ func check(result *config.Result, options Options, oneNode bool) []Finding {
 	l.heartbeat()
 	l.fleet()
 	l.secrets()
+	l.senders()
 	if !l.options.Offline {
 		l.start()
 	}

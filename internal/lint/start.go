@@ -11,11 +11,14 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger/client"
 )
 
-// start looks for obstacles to a start on this machine although the configuration is well written: a variable, a file or a certificate that is not
-// there or not usable, a store that cannot be made. It runs the code of a start.
-func (l *linter) start() {
+// senders looks for triggers that no start would use although they are well written: their address is blocked, or a variable, a file or a certificate is not
+// there or not usable. It runs the code of a start. Offline leaves out the triggers that need something of the machine.
+func (l *linter) senders() {
 	s, parts := &l.result.Settings, &l.result.Parts
 	for i := range s.Triggers {
+		if l.options.Offline && len(s.Triggers[i].SecretVariables())+len(s.Triggers[i].Files()) > 0 {
+			continue
+		}
 		l.quotedSecrets(parts.Triggers[i], &s.Triggers[i])
 		sender, err := client.New(s.Triggers[i], client.Deps{Egress: s.Egress, LookupEnv: l.options.LookupEnv})
 		if err != nil {
@@ -28,6 +31,11 @@ func (l *linter) start() {
 		}
 		sender.Close()
 	}
+}
+
+// start looks for other obstacles to a start on this machine, by the code of a start: files that are not usable, a store that cannot be made.
+func (l *linter) start() {
+	s := &l.result.Settings
 	l.startHeartbeat()
 	l.startFleet()
 	if err := store.Usable(s.Store); err != nil {
@@ -36,7 +44,11 @@ func (l *linter) start() {
 	if s.Admin.Listen == listen.Off || s.Admin.Listen == "" {
 		return
 	}
-	if _, err := listen.Prepare(listen.Options{Settings: s.Admin}); err != nil {
+	o := listen.Options{Settings: s.Admin}
+	if !l.host.plugin || !s.Store.InMemory() {
+		o.Token = "generated at the start"
+	}
+	if _, err := listen.Prepare(o); err != nil {
 		for _, p := range l.result.Unavailable("admin.", err) {
 			f := problem(&p)
 			f.Code = CodeUnavailable

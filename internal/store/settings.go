@@ -99,6 +99,9 @@ func (s Settings) file() (string, error) {
 	return dbfile.Canonical(s.Path)
 }
 
+// InMemory reports whether the settings ask for a store that a restart loses.
+func (s Settings) InMemory() bool { return isMemory(s.Path) }
+
 // Usable returns nil if a first start could create or use the file of the settings, and otherwise the error of that start. See dbfile.Usable.
 func Usable(s Settings) error {
 	if s.Path == "" || isMemory(s.Path) {
