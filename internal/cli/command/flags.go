@@ -215,8 +215,11 @@ func fromEnvironment(env *Env, c *cobra.Command) (err error) {
 	return err
 }
 
-// flagError words the faults of flags.
+// flagError words the faults of flags. Behind a misspelled command, the flags are not those that are at fault.
 func flagError(c *cobra.Command, err error) error {
+	if args := c.Flags().Args(); c.HasAvailableSubCommands() && len(args) > 0 {
+		return unknownCommand(c, args)
+	}
 	var unknown *pflag.NotExistError
 	var bad *pflag.InvalidValueError
 	var missing *pflag.ValueRequiredError
