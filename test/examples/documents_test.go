@@ -282,18 +282,45 @@ func TestTextsInALineAreTOML(t *testing.T) {
 	}
 }
 
-var link = regexp.MustCompile(`\]\(([^)#:\s]+)(?:#[^)]*)?\)`)
+var link = regexp.MustCompile(`\]\(([^)#:\s]*)(?:#([^)]*))?\)`)
 
-// TestLinksLead looks for the files that links name.
+// TestLinksLead looks for the files, and the headings in them, that links name.
 func TestLinksLead(t *testing.T) {
 	t.Parallel()
 	for _, document := range documents(t) {
 		for _, m := range link.FindAllStringSubmatch(read(t, document), -1) {
-			if _, err := os.Stat(filepath.Join(root, filepath.Dir(document), m[1])); err != nil {
+			path := document
+			if m[1] != "" {
+				path = filepath.Join(filepath.Dir(document), m[1])
+			}
+			if _, err := os.Stat(filepath.Join(root, path)); err != nil {
 				t.Errorf("%s links to %s: %v", document, m[1], err)
+			} else if m[2] != "" && !slices.Contains(anchors(t, path), m[2]) {
+				t.Errorf("%s links to %s#%s, and there is no such heading", document, m[1], m[2])
 			}
 		}
 	}
+}
+
+var notInAnchors = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+
+// anchors returns the names that GitHub gives the headings of a document.
+func anchors(t *testing.T, document string) (names []string) {
+	t.Helper()
+	fenced := false
+	for _, line := range strings.Split(read(t, document), "\n") {
+		fenced = fenced != strings.HasPrefix(strings.TrimSpace(line), "```")
+		heading := strings.TrimLeft(line, "#")
+		if fenced || heading == line || !strings.HasPrefix(heading, " ") {
+			continue
+		}
+		name := strings.ReplaceAll(notInAnchors.ReplaceAllString(strings.ToLower(strings.TrimSpace(heading)), ""), " ", "-")
+		for n, first := 1, name; slices.Contains(names, name); n++ {
+			name = fmt.Sprintf("%s-%d", first, n)
+		}
+		names = append(names, name)
+	}
+	return names
 }
 
 // blockOf returns the only block of a document in a language.
@@ -384,5 +411,43 @@ print(verify(given["key"], given["headers"], given["body"].encode()))
 	old.Set("Webhook-Timestamp", "1700000000")
 	if got := verify(old, string(request.Body)); got != "False" {
 		t.Errorf("an old request: %s", got)
+	}
+}
+
+// TestTroubleshootingQuotesTheProgram compares each message that docs/troubleshooting.md quotes under "It says" with the sources. Messages of the system's
+// linker are not ours.
+func TestTroubleshootingQuotesTheProgram(t *testing.T) {
+	t.Parallel()
+	var sources strings.Builder
+	for _, folder := range []string{"internal", "plugin", "trigger"} {
+		err := filepath.WalkDir(filepath.Join(root, folder), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			content, err := os.ReadFile(path)
+			sources.Write(content)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	quoted, said := 0, false
+	for i, line := range strings.Split(read(t, "docs/troubleshooting.md"), "\n") {
+		first, _, _ := strings.Cut(strings.TrimPrefix(line, "| "), " | ")
+		switch {
+		case !strings.HasPrefix(line, "|"):
+			said = false
+		case strings.Contains(first, " says"):
+			said = true
+		case said && strings.HasPrefix(first, "`") && !strings.Contains(first, "GLIBC") && !strings.Contains(first, "shared library"):
+			quoted++
+			if message, _, _ := strings.Cut(first[1:], "`"); !strings.Contains(sources.String(), message) {
+				t.Errorf("docs/troubleshooting.md:%d: nothing says %q", i+1, message)
+			}
+		}
+	}
+	if quoted < 8 {
+		t.Errorf("%d messages are quoted", quoted)
 	}
 }
