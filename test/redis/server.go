@@ -193,12 +193,16 @@ func (s *Server) Info(field string) string {
 
 // Version returns the name and the version of the server.
 func (s *Server) Version() string {
-	text, err := exec.Command(program(s.tb), "--version").Output() // "Redis server v=7.0.15 sha=…", "Valkey server v=8.1.1 sha=…"
+	text, err := exec.Command(program(s.tb), "--version").Output() // "Redis server v=7.0.15 sha=…", "Valkey server v=8.1.1 sha=…", and 7.2 of it "Server v=7.2.5 sha=…"
 	if err != nil {
 		s.tb.Fatal(err)
 	}
-	words := strings.Fields(string(text))
-	return words[0] + " " + strings.TrimPrefix(words[2], "v=")
+	name, rest, _ := strings.Cut(string(text), " v=")
+	version, _, _ := strings.Cut(rest, " ")
+	if name, _, _ = strings.Cut(name, " "); name == "Server" {
+		name = "Valkey"
+	}
+	return name + " " + version
 }
 
 // Sentinels starts three sentinels that watch a master under a name, and returns their addresses once they know of its replicas. Password, if set, is that of

@@ -155,9 +155,14 @@ func parse(text string) (n int64, err error) {
 	return n, nil
 }
 
-// code returns the code of an error that the server answered: its first word in capitals. The rest is hostile, or repeats the command.
+// code returns the code of an error that the server answered: its first word in capitals. Redis before 7 answers ERR for a command that failed in a script,
+// and the command's own error after ": -". The rest is hostile, or repeats the command.
 func code(e redigo.Error) string {
-	word, _, _ := strings.Cut(string(e), " ")
+	text := string(e)
+	if _, inner, ok := strings.Cut(text, ": -"); ok && strings.HasPrefix(text, "ERR Error running script ") {
+		text = inner
+	}
+	word, _, _ := strings.Cut(text, " ")
 	if word == "" || len(word) > 20 || strings.ContainsFunc(word, func(r rune) bool { return (r < 'A' || r > 'Z') && r != '_' }) {
 		return "an error without a code"
 	}

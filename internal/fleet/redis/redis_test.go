@@ -146,6 +146,37 @@ func TestAFullEngineRefuses(t *testing.T) {
 	}
 }
 
+// TestAServerThatIsNoMasterAnyMore: its error is one that passes, in the words of every version.
+func TestAServerThatIsNoMasterAnyMore(t *testing.T) {
+	server := redis.Start(t, nil)
+	e := engine(t, fleet.Single, []string{server.Addr}, nil)
+	if got := claim(t.Context(), e, "a", 1); got.Verdict != fleet.Lead {
+		t.Fatalf("%+v", got)
+	}
+	server.Do("REPLICAOF", "127.0.0.1", "1")
+	got := claim(t.Context(), e, "a", 2).Err
+	if errorWithout(t, got, "unreachable"); got == nil || !strings.Contains(got.Error(), "READONLY") {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestCodes(t *testing.T) {
+	const wrapped = "ERR Error running script (call to f_2597): @user_script:1: @user_script: 1: "
+	for text, want := range map[string]string{
+		"READONLY You can't write against a read only replica. script: 2597, on @user_script:1.": "READONLY",
+		wrapped + "-READONLY You can't write against a read only replica.":                       "READONLY",
+		wrapped + "-OOM command not allowed when used memory > 'maxmemory'.":                     "OOM",
+		wrapped + "The user executing the script can't run this command or subcommand":           "ERR",
+		wrapped + "-evil text":                                  "an error without a code",
+		"NOPERM User ft has no permissions to run: -READONLY x": "NOPERM",
+		"": "an error without a code", "Oops": "an error without a code",
+	} {
+		if got := code(redigo.Error(text)); got != want {
+			t.Errorf("%q has the code %q, want %q", text, got, want)
+		}
+	}
+}
+
 // ACL is the list of docs/fleet.md.
 func acl(t *testing.T) []string {
 	t.Helper()
