@@ -156,7 +156,7 @@ const networkChanged = "net::ERR_NETWORK_CHANGED"
 // visit opens a section of the page, and again as often as its loading is ended by a change of the machine's network.
 func (b *tab) visit(url, section string) {
 	b.t.Helper()
-	load := chromedp.Navigate(url + "/#" + section)
+	load := chromedp.Navigate(url + "/#/" + section)
 	for range 4 {
 		err := b.try(load, chromedp.WaitVisible("main h1", chromedp.ByQuery))
 		if err == nil {

@@ -95,7 +95,7 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request) {
 		answer, ok = a.answers[what+" behind "+cursor]
 	}
 	if id, one := strings.CutPrefix(what, "GET /api/v1/alerts/"); one {
-		answer, ok = object{"alert": object{"id": id}, "deliveries": a.deliveries}, true
+		answer, ok = object{"alert": a.alert(id), "deliveries": a.deliveries}, true
 	}
 	if of, there := a.answers[what+"?instance="+r.URL.Query().Get("instance")]; there {
 		answer, ok = of, true
@@ -115,6 +115,18 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(answer)
+}
+
+// alert returns an alert of the list, or one that has nothing but an id. The caller holds mu.
+func (a *api) alert(id string) object {
+	list, _ := a.answers["GET /api/v1/alerts"].(object)
+	events, _ := list["alerts"].([]object)
+	for _, e := range events {
+		if one := e["alert"].(object); one["id"] == id {
+			return one
+		}
+	}
+	return object{"id": id}
 }
 
 func problem(w http.ResponseWriter, f failure) {

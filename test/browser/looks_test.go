@@ -9,7 +9,7 @@ import (
 // TestLooks takes pictures of every section, light, dark and narrow, with much to show and with nothing, and holds them to what can be measured: nothing is
 // wider than the window, and every control has a name.
 func TestLooks(t *testing.T) {
-	sections := []string{"alerts", "containers", "rules", "try", "triggers", "silences", "audit"}
+	sections := []string{"alerts", "containers", "rules", "triggers", "silences", "try", "audit"}
 	for _, look := range []struct {
 		name          string
 		width, height int
@@ -46,6 +46,11 @@ func TestLooks(t *testing.T) {
 				}
 				if nameless := b.text(`[...document.querySelectorAll('button, input, select, textarea, a')].filter(e => !(e.innerText.trim() || e.getAttribute('aria-label') || e.labels?.length)).map(e => e.outerHTML).join('\n')`); nameless != "" {
 					t.Errorf("%s has controls without a name:\n%s", section, nameless)
+				}
+				if narrow := look.width < 640; narrow {
+					if wide := b.text(`[...document.querySelectorAll('main .table-wrap')].filter(e => e.scrollWidth > e.clientWidth).map(e => e.getAttribute('aria-label'))`); wide != "" {
+						t.Errorf("%s has tables that are wider than a phone: %s", section, wide)
+					}
 				}
 				b.shot(section)
 			}

@@ -163,7 +163,7 @@ func TestRealProgram(t *testing.T) {
 	b.press("3")
 	b.shows("main table", "rules.toml:")
 	b.shot("rules")
-	b.press("5")
+	b.press("4")
 	b.shows("main table", "answered 400 Bad Request")
 	b.shot("triggers")
 
@@ -189,7 +189,7 @@ func TestRealProgram(t *testing.T) {
 	r.flush("panic: three")
 	b.press("r")
 	b.shows(".tiles", "silence 1")
-	b.press("6")
+	b.press("5")
 	b.shows("main table", "rule = go-panic")
 	b.shows("main tbody td.num", "1") // suppressed
 	b.shot("silences")

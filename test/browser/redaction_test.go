@@ -69,7 +69,7 @@ context = { before = 2 }
 	b.press("t") // try the line of this alert
 	b.shows("main", "Matched by")
 	look("the try of a line")
-	for section, shown := range map[string]string{"2": "shop/api", "3": "rules.toml:", "5": "answered 400 Bad Request", "6": "main", "7": "main"} {
+	for section, shown := range map[string]string{"2": "shop/api", "3": "rules.toml:", "4": "answered 400 Bad Request", "5": "main", "7": "main"} {
 		b.press(section)
 		if shown == "main" {
 			b.until(`document.querySelector('main h1') !== null`)

@@ -194,7 +194,7 @@ function item(context, alert) {
   } });
   return h('li', { class: `alert ${alert.severity}` }, button, opened && detail(alert, id, {
     silence: () => silence(context, alert),
-    tryLine: () => context.go('try', { line: alert.message, workload: alert.workload, stream: alert.stream }),
+    tryLine: () => tryLine(context, alert),
   }));
 }
 
@@ -209,11 +209,13 @@ async function loadDeliveries(context, alert) {
 }
 
 /** Opens the dialog for a silence with the alert's rule and workload. */
-async function silence(context, alert) {
+export async function silence(context, alert) {
   const start = { rule: alert.rule, workload: alert.workload };
   const done = await openSilence(start, (request) => context.call('POST', '/api/v1/silences', { body: silenceBody(request) }));
   if (done) toast(`Silenced: ${alert.rule} in ${alert.workload}`);
 }
+
+export const tryLine = (context, alert) => context.go('try', { line: alert.message, workload: alert.workload, stream: alert.stream });
 
 /** Returns the alert that contains the focus. */
 function focused(context) {
@@ -231,7 +233,7 @@ export function key(context, event) {
       const alert = focused(context);
       if (!alert) { toast('Select an alert first, with j or k.'); return true; }
       if (event.key === 's') silence(context, alert).catch((error) => toast(errorLines(error).join(' '), true));
-      else context.go('try', { line: alert.message, workload: alert.workload, stream: alert.stream });
+      else tryLine(context, alert);
       return true;
     }
     case 'Escape':

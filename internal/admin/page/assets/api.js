@@ -3,6 +3,9 @@
 // The cookie identifies the browser. The key proves that a request comes from this page, because browsers send the cookie to every port of the host.
 const keyHeader = 'Fluentbit-Trigger-Key', keyName = 'fluentbit-trigger.key';
 
+// Where the login leads back to, so that a link to an alert opens it after the login.
+const returnName = 'fluentbit-trigger.return';
+
 export class Problem extends Error {
   constructor(status, title, detail, errors) {
     super(detail || title || `unexpected response: ${status}`);
@@ -38,6 +41,7 @@ async function send(path, options) {
   if (key) headers[keyHeader] = key;
   const response = await fetch(path, { ...options, headers, cache: 'no-store', credentials: 'same-origin', redirect: 'error' });
   if (response.status !== 401) return response;
+  sessionStorage.setItem(returnName, location.hash);
   location.assign('/login');
   return new Promise(() => {}); // the browser leaves the page
 }

@@ -8,12 +8,14 @@ import { alertOf, instancesOf } from './model.js';
 import * as alerts from './alerts.js';
 import * as audit from './audit.js';
 import * as containers from './containers.js';
+import * as one from './one.js';
 import * as rules from './rules.js';
 import * as silences from './silences.js';
 import * as triggers from './triggers.js';
 import * as line from './try.js';
 
-const views = { alerts, containers, rules, try: line, triggers, silences, audit };
+// In the order of the menu.
+const views = { alerts, containers, rules, triggers, silences, try: line, audit };
 const refreshEvery = 5000;
 
 const main = document.getElementById('main');
@@ -21,13 +23,13 @@ const live = document.getElementById('live');
 const trouble = document.getElementById('trouble');
 
 /** Passed to every view. data survives a change of the view. */
-const context = { main, name: '', view: undefined, data: {}, go, refresh, fail, well, warn };
+const context = { main, name: '', view: undefined, id: undefined, instances: [], data: {}, go, refresh, fail, well, warn, choose };
 let timer, streaming;
 
 function go(name, argument) {
   if (argument !== undefined) context.data[`${name}-argument`] = argument;
-  if (location.hash === `#${name}`) show();
-  else location.hash = name;
+  if (location.hash === `#/${name}`) show();
+  else location.hash = `/${name}`;
 }
 
 /** Shows an error above the view, which keeps its content. */
@@ -67,22 +69,29 @@ async function refresh() {
   }
 }
 
+/** #/rules → the rules, #/alerts/ID → one alert. Links of alerts lead to the latter, so its form stays as it is. */
+function place() {
+  const [, name, id] = /^#\/([a-z]+)(?:\/([\w.-]+))?$/.exec(location.hash) ?? [];
+  if (name === 'alerts' && id) return { name, id, view: one };
+  return Object.hasOwn(views, name) ? { name, view: views[name] } : { name: 'alerts', view: alerts };
+}
+
 /** Shows the view that the address names. */
 function show(event) {
-  const wanted = location.hash.slice(1);
-  if (wanted === 'main') return; // the skip link
-  const name = Object.hasOwn(views, wanted) ? wanted : 'alerts';
+  if (location.hash === '#main') return; // the skip link
+  const { name, id, view } = place();
   context.view?.leave?.(context);
-  context.name = name;
-  context.view = views[name];
-  document.title = `${context.view.title} · fluentbit-trigger`;
+  context.name = id ? 'alert' : name;
+  context.view = view;
+  context.id = id;
+  document.title = `${view.title} · fluentbit-trigger`;
   for (const link of document.querySelectorAll('nav [data-view]')) {
     if (link.dataset.view === name) { link.setAttribute('aria-current', 'page'); link.scrollIntoView({ block: 'nearest', inline: 'nearest' }); }
     else link.removeAttribute('aria-current');
   }
-  main.className = `view-${name}`;
-  replace(main, h('h1', { class: context.view.plainTitle ? 'unseen' : undefined }, context.view.title));
-  context.view.show(context);
+  main.className = `view-${context.name}`;
+  replace(main, h('h1', { class: view.plainTitle ? 'unseen' : undefined }, view.title));
+  view.show(context);
   if (event) main.focus({ preventScroll: true });
   window.scrollTo(0, 0);
   refresh();
@@ -118,7 +127,7 @@ function follow() {
 
 /** Fills the menu of instances, which is shown if there are several. */
 async function instances() {
-  const list = instancesOf(await get('/api/v1/instances'));
+  const list = context.instances = instancesOf(await get('/api/v1/instances'));
   const choice = document.getElementById('instance');
   choice.replaceChildren(...list.map((i) => h('option', { value: i.id }, i.id)));
   choice.closest('label').hidden = list.length < 2;
@@ -126,12 +135,16 @@ async function instances() {
     setInstance(list[0].id);
     refresh();
   }
-  choice.addEventListener('change', () => {
-    setInstance(choice.value);
-    context.data = {}; // it belongs to the previous instance
-    follow();
-    show();
-  });
+  choice.addEventListener('change', () => choose(choice.value));
+}
+
+/** Shows another instance. */
+function choose(id) {
+  document.getElementById('instance').value = id;
+  setInstance(id);
+  context.data = {}; // it belongs to the previous instance
+  follow();
+  show();
 }
 
 document.getElementById('help').addEventListener('click', () => openHelp(context.view));

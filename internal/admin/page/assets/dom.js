@@ -68,13 +68,24 @@ export function field(label, control, hint) {
 /** The placeholder of an empty view. */
 export const empty = (title, ...more) => h('div', { class: 'empty' }, h('p', { class: 'empty-title' }, title), more.length > 0 && h('p', null, more));
 
-/** A table with a caption for screen readers. Columns: {name, num, sort, wide}. */
+/**
+ * A table with a caption for screen readers. Columns: {name, num, sort, wide}. On phones each row becomes a card, whose cells are labelled by their columns;
+ * the roles keep it a table for screen readers.
+ */
 export function table(caption, columns, rows, props) {
+  for (const row of rows.flat()) {
+    row.setAttribute('role', 'row');
+    [...row.cells].forEach((cell, i) => {
+      cell.setAttribute('role', cell.matches('th') ? 'rowheader' : 'cell');
+      if (!cell.matches('th')) cell.dataset.label = columns[i]?.name ?? '';
+      if (cell.textContent === '') cell.classList.add('nothing');
+    });
+  }
   return h('div', { class: 'table-wrap', role: 'region', 'aria-label': caption, tabindex: 0 },
-    h('table', props,
+    h('table', { role: 'table', ...props },
       h('caption', { class: 'unseen' }, caption),
-      h('thead', null, h('tr', null, columns.map((c) => h('th', { scope: 'col', class: classOf(c), 'aria-sort': c.sorted }, c.button ?? c.name)))),
-      h('tbody', null, rows)));
+      h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, columns.map((c) => h('th', { scope: 'col', role: 'columnheader', class: [classOf(c), c.button && 'sorts'].filter(Boolean).join(' ') || undefined, 'aria-sort': c.sorted }, c.button ?? c.name)))),
+      h('tbody', { role: 'rowgroup' }, rows)));
 }
 
 export const classOf = (c) => [c.num && 'num', c.wide && 'wide', c.minor && 'minor'].filter(Boolean).join(' ') || undefined;

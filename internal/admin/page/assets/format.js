@@ -52,6 +52,11 @@ export function clock(at, now = new Date()) {
   return `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())} ${clockOf(d)}`;
 }
 
+const wordy = new Intl.DateTimeFormat('en-GB', { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit', timeZoneName: 'short' });
+
+/** The date, the time and the zone in full. */
+export const exact = (at) => (Number.isNaN(new Date(at).getTime()) ? '–' : wordy.format(new Date(at)));
+
 export const two = (n) => String(n).padStart(2, '0');
 export const hourMinute = (d) => `${two(d.getHours())}:${two(d.getMinutes())}`;
 

@@ -1,10 +1,17 @@
 // Logs a browser in with the code of a link or with a token. Only a click uses up the code, so previews and link scanners do not.
 
-const keyHeader = 'Fluentbit-Trigger-Key', keyName = 'fluentbit-trigger.key';
+const keyHeader = 'Fluentbit-Trigger-Key', keyName = 'fluentbit-trigger.key', returnName = 'fluentbit-trigger.return';
 const at = (id) => document.getElementById(id);
 
 let code = location.hash.slice(1);
 history.replaceState(null, '', location.pathname); // keeps the code out of the history and of screenshots
+
+/** Leads to the part of the page that asked for the login. */
+function enter() {
+  const part = sessionStorage.getItem(returnName) ?? '';
+  sessionStorage.removeItem(returnName);
+  location.replace(/^#\/[\w./-]+$/.test(part) ? `/${part}` : '/');
+}
 
 /** Reports whether this browser is logged in. Links from other sites arrive without the cookie. */
 async function known() {
@@ -27,7 +34,7 @@ async function login() {
   const answer = await response.json();
   if (!response.ok) throw new Error(answer.detail ?? answer.title);
   localStorage.setItem(keyName, answer.key);
-  location.replace('/');
+  enter();
 }
 
 at('form').addEventListener('submit', async (event) => {
@@ -46,6 +53,6 @@ at('form').addEventListener('submit', async (event) => {
 });
 
 known().then((already) => {
-  if (already) location.replace('/');
+  if (already) enter();
   else ask();
 }, ask);

@@ -26,7 +26,7 @@ const columns = [
 export function show(context) {
   const ui = (context.ui = { broken: h('div'), rules: h('div'), text: '' });
   const search = h('input', { type: 'search', 'data-filter': true, placeholder: 'Filter rules', 'aria-label': 'Filter rules', oninput: () => { ui.text = search.value.trim().toLowerCase(); draw(context); } });
-  context.main.append(ui.broken, h('section', { 'aria-labelledby': 'rules-title' }, h('div', { class: 'tools' }, h('h2', { id: 'rules-title' }, 'In force'), search), ui.rules));
+  context.main.append(ui.broken, h('section', { 'aria-labelledby': 'rules-title' }, h('div', { class: 'tools' }, h('h2', { id: 'rules-title' }, 'Rules in force'), search), ui.rules));
   if (context.data.rules) draw(context);
 }
 

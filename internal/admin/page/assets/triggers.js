@@ -13,7 +13,7 @@ export function show(context) {
   const ui = (context.ui = { triggers: h('div'), letters: h('div'), tools: h('div', { class: 'buttons left' }) });
   context.data.tests ??= {};
   context.main.append(
-    h('section', { 'aria-labelledby': 'triggers-title' }, h('h2', { id: 'triggers-title' }, 'Delivery'), ui.triggers),
+    h('section', { 'aria-labelledby': 'triggers-title' }, h('h2', { id: 'triggers-title' }, 'Where alerts go'), ui.triggers),
     h('section', { 'aria-labelledby': 'letters-title' }, h('div', { class: 'tools' }, h('h2', { id: 'letters-title' }, 'Dead letters'), ui.tools), ui.letters));
   if (context.data.triggers) draw(context);
 }
