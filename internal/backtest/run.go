@@ -146,7 +146,8 @@ func (r *run) event(st *stream) {
 	t := st.task
 	e := &t.events[st.next]
 	rec := &t.block.Records[e.at]
-	at := place{t.block.File, t.block.Numbers[e.at]}
+	file, number := t.block.Place(e.at)
+	at := place{file, number}
 	if e.meet && !st.met.add(rec.Source) {
 		e.meet = false
 	}

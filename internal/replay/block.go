@@ -6,26 +6,40 @@ import (
 
 // Block holds consecutive records of one series. Its records, their texts and their fields remain valid until the next fill.
 type Block struct {
-	// Records has one entry per line. Numbers has the line of the file at which each record began, from 1, or 0 without a file.
+	// Records has one entry per line. Places has where each record began.
 	Records []engine.Record
-	Numbers []int
-	// File names the source of the records.
-	File string
+	Places  []Place
 	// Before is the latest time among the series' records before the block, or math.MinInt64 in the first block.
 	Before int64
 
 	// Joined has the times of the lines that became a part of a record before them.
 	Joined []int64
 
-	buf   []byte // the piece of the file that was read last
-	arena []byte // copies of texts that cannot remain in buf
-	event []byte // JSON lines, encoded as events
+	files []string // of the series, which places refer to
+	buf   []byte   // the piece of the file that was read last
+	arena []byte   // copies of texts that cannot remain in buf
+	event []byte   // JSON lines, encoded as events
+}
+
+// Place is the line of a file at which a record began. A record that is joined may have begun in an earlier file than those after it.
+type Place int64
+
+// The file is the index in the series' files, above the line.
+const lineBits = 40
+
+// line returns the line, from 1; 0: without a file.
+func (p Place) line() int { return int(p & (1<<lineBits - 1)) }
+
+// Place returns the name of the source of record i, and its line there, from 1, or 0 without a file.
+func (b *Block) Place(i int) (file string, line int) {
+	p := b.Places[i]
+	return b.files[p>>lineBits], p.line()
 }
 
 // reset empties the block. It keeps the memory, unless an unusually long line made it grow.
 func (b *Block) reset(size int) {
 	clear(b.Records)
-	b.Records, b.Numbers, b.Joined, b.File = b.Records[:0], b.Numbers[:0], b.Joined[:0], ""
+	b.Records, b.Places, b.Joined = b.Records[:0], b.Places[:0], b.Joined[:0]
 	if cap(b.buf) > 2*size {
 		b.buf = nil
 	}
@@ -49,7 +63,7 @@ func (b *Block) keep(text []byte) []byte {
 }
 
 // add appends a record.
-func (b *Block) add(rec engine.Record, number int) {
+func (b *Block) add(rec engine.Record, at Place) {
 	b.Records = append(b.Records, rec)
-	b.Numbers = append(b.Numbers, number)
+	b.Places = append(b.Places, at)
 }

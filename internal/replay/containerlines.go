@@ -36,7 +36,7 @@ func containerLine(line []byte) (r containerRecord, ok bool) {
 }
 
 func (c *containerLines) piece(b *Block, in *piece) {
-	in.each(func(line []byte, number int, cut bool) {
+	in.each(func(line []byte, number Place, cut bool) {
 		line = c.plain(line)
 		switch {
 		case cut:

@@ -87,6 +87,7 @@ func (s *Set) addContainer(ctx context.Context, name string) error {
 	}
 	s.unsized = true
 	st := &state{set: s, source: docker.SourceOf(&c, "", s.opt.Records.AnyWorkload), file: "docker://" + name, last: s.opt.Now.UnixNano()}
+	st.begin(st.file)
 	r := &engineReader{state: st, container: c}
 	s.series = append(s.series, &Series{Name: st.file, first: earliest, state: st, reader: r})
 	return nil
@@ -115,7 +116,6 @@ func (r *engineReader) next(ctx context.Context, b *Block, size int) error {
 		r.body = body
 		r.log = docker.NewLogReader(counted{body, &r.set.read}, &r.container, r.line)
 	}
-	b.File = r.file
 	r.block, r.bytes = b, 0
 	for r.bytes < size {
 		if err := r.log.Next(); err != nil {

@@ -21,7 +21,7 @@ type criPart struct {
 	held   bool
 	cut    bool
 	time   int64
-	number int
+	number Place
 	text   []byte
 }
 
@@ -49,7 +49,7 @@ func criEntry(c *timestamp.Clock, line []byte) (r criRecord, ok bool) {
 }
 
 func (c *criLines) piece(b *Block, in *piece) {
-	in.each(func(line []byte, number int, cut bool) {
+	in.each(func(line []byte, number Place, cut bool) {
 		if len(safetext.TrimEnd(line)) == 0 {
 			return
 		}

@@ -17,7 +17,7 @@ type dockerLines struct {
 	*state
 	join   *docker.Joiner
 	block  *Block
-	number int
+	number Place
 }
 
 func newDockerLines(s *state) *dockerLines {
@@ -30,7 +30,7 @@ func newDockerLines(s *state) *dockerLines {
 
 func (d *dockerLines) piece(b *Block, in *piece) {
 	d.block = b
-	in.each(func(line []byte, number int, cut bool) {
+	in.each(func(line []byte, number Place, cut bool) {
 		if line = safetext.TrimEnd(line); len(line) == 0 {
 			return
 		}

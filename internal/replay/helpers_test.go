@@ -80,6 +80,7 @@ type got struct {
 	Truncated bool
 	Workload  string
 	Container engine.Container
+	File      string
 	Number    int
 	rec       engine.Record
 }
@@ -97,14 +98,15 @@ func all(t testing.TB, s *Series, size int) []got {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(b.Records) == 0 || len(b.Records) != len(b.Numbers) {
-			t.Fatalf("a block has %d records and %d numbers", len(b.Records), len(b.Numbers))
+		if len(b.Records) == 0 || len(b.Records) != len(b.Places) {
+			t.Fatalf("a block has %d records and %d places", len(b.Records), len(b.Places))
 		}
 		for i := range b.Records {
 			r := b.Records[i]
+			file, number := b.Place(i)
 			out = append(out, got{
 				Time: time.Unix(0, r.Time).UTC().Format(time.RFC3339Nano), Text: string(r.Text), Stream: r.Stream.String(), Truncated: r.Truncated,
-				Workload: r.Source.Workload, Container: r.Source.Container, Number: b.Numbers[i], rec: r,
+				Workload: r.Source.Workload, Container: r.Source.Container, File: filepath.Base(file), Number: number, rec: r,
 			})
 		}
 	}

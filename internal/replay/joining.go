@@ -19,7 +19,7 @@ type joining struct {
 
 	// The records from the first one that waits on, which the next block begins with, so that records keep their order.
 	carried []engine.Record
-	numbers []int
+	places  []Place
 }
 
 // writer is a container's stream.
@@ -36,11 +36,11 @@ type lastRecord struct {
 
 // waiting is a record that may go on.
 type waiting struct {
-	trace  join.Trace
-	rec    engine.Record // the first line's, without its text
-	text   []byte
-	number int
-	at     int // its place in the block, from 0
+	trace join.Trace
+	rec   engine.Record // the first line's, without its text
+	text  []byte
+	place Place
+	at    int // its place in the block, from 0
 }
 
 // block joins the records of a block, to those that wait from earlier blocks too. The last record of each writer waits if another line can continue it.
@@ -49,10 +49,10 @@ func (j *joining) block(b *Block) {
 		return
 	}
 	begun := len(j.carried)
-	records, numbers := slices.Insert(b.Records, 0, j.carried...), slices.Insert(b.Numbers, 0, j.numbers...)
-	b.Records, b.Numbers = records[:begun], numbers[:begun]
+	records, places := slices.Insert(b.Records, 0, j.carried...), slices.Insert(b.Places, 0, j.places...)
+	b.Records, b.Places = records[:begun], places[:begun]
 	clear(j.carried)
-	j.carried, j.numbers = j.carried[:0], j.numbers[:0]
+	j.carried, j.places = j.carried[:0], j.places[:0]
 	for i := begun; i < len(records); i++ { // records that stay are written over those that were read
 		rec := records[i]
 		w := writer{rec.Source, rec.Stream}
@@ -81,7 +81,7 @@ func (j *joining) block(b *Block) {
 				delete(j.waiting, w) // the record stays where it is, as it is
 			}
 		}
-		b.add(rec, numbers[i])
+		b.add(rec, places[i])
 		if joins {
 			j.last[rec.Stream] = lastRecord{rec.Source, len(b.Records)}
 		}
@@ -117,7 +117,7 @@ func (j *joining) begin(b *Block, i int) *waiting {
 	if !ok {
 		return nil
 	}
-	open := &waiting{trace: trace, rec: rec, text: append([]byte(nil), rec.Text...), number: b.Numbers[i], at: i}
+	open := &waiting{trace: trace, rec: rec, text: append([]byte(nil), rec.Text...), at: i}
 	open.rec.Text = nil
 	if j.waiting == nil {
 		j.waiting = map[writer]*waiting{}
@@ -163,9 +163,9 @@ func (j *joining) keep(b *Block) {
 		rec := b.Records[i]
 		// The text lies in the block's memory, which the next fill overwrites.
 		rec.Text = bytes.Clone(rec.Text)
-		j.carried, j.numbers = append(j.carried, rec), append(j.numbers, b.Numbers[i])
+		j.carried, j.places = append(j.carried, rec), append(j.places, b.Places[i])
 	}
-	b.Records, b.Numbers = b.Records[:first], b.Numbers[:first]
+	b.Records, b.Places = b.Records[:first], b.Places[:first]
 }
 
 // finish completes all records that wait.
@@ -180,8 +180,8 @@ func (j *joining) over(b *Block) {
 	for _, open := range j.waiting {
 		open.at += len(b.Records)
 	}
-	b.Records, b.Numbers = append(b.Records, j.carried...), append(b.Numbers, j.numbers...)
+	b.Records, b.Places = append(b.Records, j.carried...), append(b.Places, j.places...)
 	clear(j.carried)
-	j.carried, j.numbers = j.carried[:0], j.numbers[:0]
+	j.carried, j.places = j.carried[:0], j.places[:0]
 	j.finish(b)
 }

@@ -89,3 +89,39 @@ func TestTimesEndARecord(t *testing.T) {
 		t.Errorf("records %+v", records)
 	}
 }
+
+// TestPlacesOfRecords: a record's place is the file and the line where it began, also for the last one of a log, which may go on, and for a trace that a
+// rotation divides.
+func TestPlacesOfRecords(t *testing.T) {
+	t.Parallel()
+	at := func(second int) string {
+		return testNow.Add(time.Duration(second) * time.Second).UTC().Format(time.RFC3339)
+	}
+	docker := func(second int, text string) string {
+		return fmt.Sprintf("{\"log\":%q,\"stream\":\"stderr\",\"time\":%q}\n", text+"\n", at(second))
+	}
+	plain := func(second int, text string) string { return at(second) + " " + text + "\n" }
+	cri := func(second int, text string) string { return at(second) + " stderr F " + text + "\n" }
+	object := func(second int, text string) string {
+		return fmt.Sprintf("{\"time\":%q,\"container_name\":\"web\",\"log\":%q}\n", at(second), text)
+	}
+	for form, line := range map[string]func(second int, text string) string{"docker": docker, "plain": plain, "cri": cri, "json": object} {
+		for _, size := range []int{1, 64 << 10} {
+			dir := t.TempDir()
+			write(t, dir, "web.log.2", []byte(line(-9, "begun")+line(-9, "ERROR cannot pay")))
+			write(t, dir, "web.log.1", []byte(line(-8, "pong")+line(-8, "java.io.IOException: closed")+line(-7, "\tat shop.Pay.run(Pay.java:3)")))
+			write(t, dir, "web.log", []byte(line(-7, "\t... 3 more")+line(-6, "ERROR at the end")))
+			var got []string
+			for _, r := range only(t, options(), dir) {
+				got = append(got, fmt.Sprintf("%s:%d", r.File, r.Number))
+			}
+			want := []string{"web.log.2:1", "web.log.2:2", "web.log.1:1", "web.log.1:2", "web.log:2"}
+			if form == "plain" { // every line has its time, which a trace's have not
+				want = []string{"web.log.2:1", "web.log.2:2", "web.log.1:1", "web.log.1:2", "web.log.1:3", "web.log:1", "web.log:2"}
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%s in blocks of %d bytes: %q, want %q", form, size, got, want)
+			}
+		}
+	}
+}

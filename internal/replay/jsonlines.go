@@ -20,12 +20,12 @@ const maxObject = 8 << 20
 type jsonLines struct {
 	*state
 	decoder *chunk.Decoder
-	starts  []int // offsets of the block's events
-	lines   []int // line numbers of the events
+	starts  []int   // offsets of the block's events
+	lines   []Place // places of the events
 	named   map[*engine.Source]*engine.Source
 
-	begun     map[string]int // line numbers of the records that wait, by their events
-	continued int64          // lines that became a part of a record, as counted in Joined
+	begun     map[string]Place // places of the records that wait, by their events
+	continued int64            // lines that became a part of a record, as counted in Joined
 }
 
 func newJSONLines(s *state) *jsonLines {
@@ -34,7 +34,7 @@ func newJSONLines(s *state) *jsonLines {
 
 func (j *jsonLines) piece(b *Block, in *piece) {
 	j.starts, j.lines = j.starts[:0], j.lines[:0]
-	in.each(func(line []byte, number int, cut bool) {
+	in.each(func(line []byte, number Place, cut bool) {
 		if !cut {
 			line = j.plain(line)
 		}
@@ -96,8 +96,8 @@ func (j *jsonLines) own(b *Block, rec *engine.Record, raw []byte) {
 	j.record(b, rec, slices.Clone(raw), number)
 }
 
-// numberOf returns the number of the line that was encoded as the event, 0 if the block does not have it.
-func (j *jsonLines) numberOf(b *Block, raw []byte) int {
+// numberOf returns the place of the line that was encoded as the event, 0 if the block does not have it.
+func (j *jsonLines) numberOf(b *Block, raw []byte) Place {
 	at := bytes.Index(b.event, raw)
 	if n := sort.SearchInts(j.starts, at); at >= 0 && n < len(j.lines) && j.starts[n] == at {
 		return j.lines[n]
@@ -105,13 +105,13 @@ func (j *jsonLines) numberOf(b *Block, raw []byte) int {
 	return 0
 }
 
-// remember keeps the line numbers of the records that wait for the next block.
+// remember keeps the places of the records that wait for the next block.
 func (j *jsonLines) remember(b *Block) {
 	before := j.begun
 	j.begun = nil
 	j.decoder.Waiting(func(raw []byte) {
 		if j.begun == nil {
-			j.begun = map[string]int{}
+			j.begun = map[string]Place{}
 		}
 		if number, ok := before[string(raw)]; ok {
 			j.begun[string(raw)] = number
@@ -121,7 +121,7 @@ func (j *jsonLines) remember(b *Block) {
 	})
 }
 
-func (j *jsonLines) record(b *Block, rec *engine.Record, raw []byte, number int) {
+func (j *jsonLines) record(b *Block, rec *engine.Record, raw []byte, number Place) {
 	r := *rec
 	r.Text, r.Fields, r.Source = b.keep(rec.Text), j.decoder.FieldsOf(raw), j.name(rec.Source)
 	if r.Stream == engine.StreamUnknown {

@@ -9,7 +9,7 @@ import (
 // piece is a part of a file: either whole lines, or a part of one line that exceeds the limit.
 type piece struct {
 	data      []byte // in the block's memory, without the last line feed
-	first     int    // number of its first line
+	first     Place  // of its first line
 	continued bool   // its first line is the rest of a line in the piece before
 	open      bool   // it is part of one line that continues in the next piece
 }
@@ -19,7 +19,7 @@ type pieces struct {
 	in        io.Reader
 	limit     int // of a line; longer lines are split into parts of this size
 	rest      []byte
-	line      int // lines returned so far
+	line      Place // of the last line that was returned
 	continued bool
 	err       error // of the reader, returned after all data before it
 }
@@ -49,7 +49,7 @@ func (p *pieces) next(b *Block, size int) (piece, error) {
 			end += looked
 			out.data = buf[:end]
 			p.rest = append(p.rest, buf[end+1:n]...)
-			p.line += bytes.Count(out.data, newline) + 1
+			p.line += Place(bytes.Count(out.data, newline)) + 1
 			p.continued = false
 			return out, nil
 		}
@@ -77,7 +77,7 @@ func (p *pieces) next(b *Block, size int) (piece, error) {
 var newline = []byte{'\n'}
 
 // each calls fn with every line of a piece, without its line feed. cut marks an incomplete line.
-func (p *piece) each(fn func(line []byte, number int, cut bool)) {
+func (p *piece) each(fn func(line []byte, number Place, cut bool)) {
 	data, number, cut := p.data, p.first, p.continued || p.open
 	for {
 		line := data

@@ -282,13 +282,12 @@ func (r *fileReader) next(_ context.Context, b *Block, size int) error {
 		r.open(b)
 	}
 	p, err := r.pieces.next(b, size)
-	b.File = r.file
 	if err != nil {
 		closed := r.in.close()
 		r.in = nil
 		r.at++
 		if failed(err) {
-			r.set.problems.add(r.file, 0, "cannot read the rest, from line %d on: %v", r.pieces.line+1, err)
+			r.set.problems.add(r.file, 0, "cannot read the rest, from line %d on: %v", r.pieces.line.line()+1, err)
 		} else if closed != nil {
 			r.set.problems.add(r.file, 0, "%v", closed)
 		}
@@ -312,7 +311,7 @@ func (r *fileReader) open(b *Block) {
 
 // begin makes f, opened as in, the current file.
 func (r *fileReader) begin(b *Block, in *opened, f *file) {
-	r.in, r.file, r.broken = in, f.path, false
+	r.in, r.broken = in, false
 	r.clock.Ref = f.changed
 	if f.form == FormContainerLog {
 		r.clock.Ref = f.first
@@ -331,7 +330,7 @@ func (r *fileReader) begin(b *Block, in *opened, f *file) {
 	if f.form == FormPlain {
 		limit = maxText
 	}
-	r.pieces = pieces{in: in, limit: limit}
+	r.pieces = pieces{in: in, limit: limit, line: r.state.begin(f.path)}
 }
 
 func (r *fileReader) close() error {

@@ -185,6 +185,7 @@ func (s *Series) Next(ctx context.Context, b *Block, size int) error {
 			b.Joined = append(append(b.Joined, s.times...), s.state.joined...)
 			s.times, s.state.joined = s.times[:0], s.state.joined[:0]
 			s.state.seen(b)
+			b.files = s.state.files
 			return nil // the next call returns the error again
 		}
 		if err != nil {
@@ -205,11 +206,11 @@ func (s *Series) limit(b *Block) {
 	n := 0
 	for i := range b.Records {
 		if t := b.Records[i].Time; t >= since && t < until {
-			b.Records[n], b.Numbers[n] = b.Records[i], b.Numbers[i]
+			b.Records[n], b.Places[n] = b.Records[i], b.Places[i]
 			n++
 		}
 	}
-	b.Records, b.Numbers = b.Records[:n], b.Numbers[:n]
+	b.Records, b.Places = b.Records[:n], b.Places[:n]
 }
 
 // Close closes the open file.

@@ -17,6 +17,7 @@ type state struct {
 	max    int64         // the latest time so far
 	begun  bool          // a record was read
 	file   string        // the name in problems
+	files  []string      // all files so far, which places refer to
 	source *engine.Source
 	tag    string // the workload's name for JSON records without one
 	broken bool   // the current line, which comes in parts, was already reported
@@ -47,18 +48,24 @@ func (s *state) parser(f Form) parser {
 }
 
 // at records the time of a line and returns it. If the line has no time, or one in the future, at returns the time of the line before.
-func (s *state) at(ns int64, ok bool, number int) int64 {
+func (s *state) at(ns int64, ok bool, number Place) int64 {
 	switch {
 	case !ok:
-		s.times.none(s.clock.Why, s.file, number)
+		s.times.none(s.clock.Why, s.file, number.line())
 		return s.last
 	case ns > s.set.latest:
-		s.times.none(timestamp.Future, s.file, number)
+		s.times.none(timestamp.Future, s.file, number.line())
 		return s.last
 	}
 	s.times.known()
 	s.last, s.clock.Before = ns, ns
 	return ns
+}
+
+// begin makes a file the current one, and returns the place before its first line.
+func (s *state) begin(file string) Place {
+	s.file, s.files = file, append(s.files, file)
+	return Place(len(s.files)-1) << lineBits
 }
 
 // plain cleans the text of a line for matching, in place.
@@ -68,12 +75,12 @@ func (s *state) plain(line []byte) []byte {
 }
 
 // problem reports a skipped line. It reports a line that comes in parts only once.
-func (s *state) problem(number int, cut bool, format string, args ...any) {
+func (s *state) problem(number Place, cut bool, format string, args ...any) {
 	if cut && s.broken {
 		return
 	}
 	s.broken = cut
-	s.set.problems.add(s.file, number, format, args...)
+	s.set.problems.add(s.file, number.line(), format, args...)
 }
 
 // seen sets the block's Before and updates the latest time.
@@ -93,7 +100,7 @@ func (s *state) seen(b *Block) {
 type plainLines struct{ *state }
 
 func (p *plainLines) piece(b *Block, in *piece) {
-	in.each(func(line []byte, number int, cut bool) {
+	in.each(func(line []byte, number Place, cut bool) {
 		line = p.plain(line)
 		at := p.last
 		if !in.continued || number > in.first {

@@ -90,7 +90,8 @@ func (c *counts) block(b *replay.Block) {
 		f.count++
 		f.first, f.last = min(f.first, rec.Time), max(f.last, rec.Time)
 		if n := len(f.samples); n < maxSamples && !slices.ContainsFunc(f.samples, func(has sample) bool { return has.text == string(text) }) {
-			f.samples = append(f.samples, sample{string(text), rec.Severity, rec.Time, b.File, b.Numbers[i]})
+			file, number := b.Place(i)
+			f.samples = append(f.samples, sample{string(text), rec.Severity, rec.Time, file, number})
 		}
 		if w := rec.Source.Workload; len(f.workloads) < maxWorkloads && !slices.Contains(f.workloads, w) {
 			f.workloads = append(f.workloads, w)
