@@ -19,7 +19,7 @@ const maxWindows = 1000
 func fleetStats(s *fleetnode.Status) adminapi.FleetStats {
 	return adminapi.FleetStats{
 		Namespace: s.Namespace, Node: s.Node, Up: s.Up, Reason: s.Why, Keeper: s.Keeper, Nodes: s.Nodes, Claims: s.Claims, Alone: s.Alone,
-		GivenHits: s.Totals.Given, ReportedHits: s.Totals.Reported, Forgotten: s.Totals.Forgotten, Outbox: s.Totals.Outbox, Handovers: s.Handovers, Epochs: s.Epochs,
+		GivenHits: s.Totals.Given, ReportedHits: s.Totals.Reported, Forgotten: s.Totals.Forgotten, Outbox: s.Totals.Outbox, Handovers: s.Handovers, Epochs: s.Epochs, Circuits: s.Circuits,
 	}
 }
 

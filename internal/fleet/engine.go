@@ -50,6 +50,8 @@ type Engine interface {
 	// Account sums up the namespace.
 	Account(ctx context.Context) (Account, error)
 
+	// CircuitsOpen returns how many servers are not asked at the moment, because they failed repeatedly. It asks nobody.
+	CircuitsOpen() int
 	// Close ends all connections. Calls in flight return an error.
 	Close()
 }

@@ -51,7 +51,8 @@ type Fleet struct {
 	asks, moves chan struct{} // wake the loops
 	reporter    reporter
 	pulse       atomic.Pointer[Pulse]
-	silences    sync.Mutex // held while silences and closed windows are pulled
+	account     atomic.Pointer[Account] // as the keeper last saw it; nil: this node is not the keeper, or it is not known
+	silences    sync.Mutex              // held while silences and closed windows are pulled
 }
 
 // Bounds of the loops.
@@ -62,6 +63,7 @@ const (
 	batch       = 256     // items of one call
 	tick        = time.Second
 	beatEvery   = 5 * time.Second
+	sumEvery    = 3 * beatEvery
 	workLease   = 15 * time.Second
 	retryLeast  = 200 * time.Millisecond
 )

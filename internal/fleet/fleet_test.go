@@ -165,6 +165,18 @@ func TestOneAlertAndItsRollup(t *testing.T) {
 		w.nodes["b"].hit("al_2", 7, nil)
 		w.nodes["c"].hit("al_3", 5, nil)
 		time.Sleep(21 * time.Second)
+		summed := 0
+		for name, m := range w.nodes {
+			s := m.Stats()
+			if s.Keeper && s.Unreported == 12 && s.Windows == 1 {
+				summed++
+			} else if s.Unreported != 0 || s.Windows != 0 {
+				t.Errorf("%s: %+v", name, s)
+			}
+		}
+		if summed != 1 {
+			t.Errorf("%d nodes have the sums of the fleet, want the keeper", summed)
+		}
 		w.nodes["a"].hit("al_4", 30, func(c *fleet.Candidate) { c.Rollup = true })
 		time.Sleep(5 * time.Second)
 		w.check(43, 0, "a lead al_1 1/1", "a rollup * 42/3")

@@ -39,6 +39,7 @@ type keeping struct {
 	pulled   bool
 	lost     time.Time // when it was noticed that the engine lost its data, until that is reported; zero: it did not
 	shard    int       // where work goes on
+	summed   time.Time // when the account was last asked for
 }
 
 func (k *keeping) beat(ctx context.Context, now time.Time) {
@@ -69,9 +70,31 @@ func (k *keeping) beat(ctx context.Context, now time.Time) {
 		k.until = now.Add(KeeperLease - beatEvery)
 	}
 	k.share(ctx, &p)
+	k.sum(ctx, p.Keeper, now)
 	if !k.lost.IsZero() && now.Sub(k.lost) > 2*beatEvery { // all nodes have sent their totals again
 		k.reportLoss(ctx, p.Keeper)
 	}
+}
+
+// sum notes the account of the namespace for Stats, if this node is the keeper.
+func (k *keeping) sum(ctx context.Context, keeper bool, now time.Time) {
+	if !keeper {
+		k.account.Store(nil)
+		return
+	}
+	if age := now.Sub(k.summed); age >= 0 && age < sumEvery {
+		return
+	}
+	k.summed = now
+	var a Account
+	var err error
+	k.call(ctx, k.opt.Settings.Wait, func(ctx context.Context) { a, err = k.opt.Engine.Account(ctx) })
+	if err != nil {
+		k.health.note(err)
+		k.account.Store(nil)
+		return
+	}
+	k.account.Store(&a)
 }
 
 // reportLoss reports a loss of the engine's data, if this node is the keeper.

@@ -25,6 +25,10 @@ type Stats struct {
 	Epochs     int64 // how often the engine lost its data
 	Beats      int64
 	Waiting    int // candidates that wait for an answer
+	Circuits   int // servers that are not asked at the moment
+	// Of all nodes, as the keeper last asked, 15 to 20 seconds ago at most; 0 on other nodes.
+	Unreported int64 // hits that no alert has reported yet
+	Windows    int64
 }
 
 // counters are counted by the loops.
@@ -73,6 +77,10 @@ func (f *Fleet) Stats() Stats {
 	if p := f.pulse.Load(); p != nil {
 		s.Epoch, s.Keeper, s.KeeperNode, s.Nodes, s.Twin = p.Epoch, p.Keeper, p.KeeperNode, p.Nodes, p.Twin
 	}
+	if a := f.account.Load(); a != nil {
+		s.Unreported, s.Windows = a.Unreported, a.Windows
+	}
+	s.Circuits = f.opt.Engine.CircuitsOpen()
 	f.offered.Lock()
 	s.Waiting = f.offered.held
 	f.offered.Unlock()

@@ -18,6 +18,7 @@ type FleetStats struct {
 	Outbox       int64            `json:"outbox_hits"`      // hits that are not given yet
 	Handovers    int64            `json:"handovers"`        // alerts of other nodes that this one sent
 	Epochs       int64            `json:"epoch_changes"`    // how often the engine lost its data
+	Circuits     int              `json:"circuit_open"`     // servers that are not asked at the moment, because they failed repeatedly
 }
 
 // FleetResponse is the fleet of an instance, as its engine sees it. Error says why the engine was not asked, or did not answer.

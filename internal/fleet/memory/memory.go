@@ -70,6 +70,9 @@ func (e *Engine) Fail(err error) {
 	e.down = err
 }
 
+// CircuitsOpen implements fleet.Engine.
+func (e *Engine) CircuitsOpen() int { return 0 }
+
 // Close does nothing.
 func (e *Engine) Close() {}
 

@@ -64,7 +64,7 @@ func New(o Options) (*Engine, error) {
 // Close implements fleet.Engine.
 func (e *Engine) Close() { e.router.close() }
 
-// CircuitsOpen returns how many servers are not asked at the moment, because they failed repeatedly.
+// CircuitsOpen implements fleet.Engine.
 func (e *Engine) CircuitsOpen() (n int) {
 	e.router.mu.Lock()
 	defer e.router.mu.Unlock()

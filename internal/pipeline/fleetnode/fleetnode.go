@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
 	"github.com/tinyforge/fluentbit-trigger/internal/fleet"
@@ -66,6 +68,7 @@ type Node struct {
 	closed  map[fleet.Closed]bool // windows that were closed here
 
 	current atomic.Pointer[loops]
+	trips   prometheus.Histogram // round trips to the engine, over all reloads
 	tickets struct {
 		sync.Mutex
 		byID map[string]uint64
@@ -86,7 +89,9 @@ type loops struct {
 
 // New returns a node without a fleet.
 func New(o Options) *Node {
-	n := &Node{opt: o, closed: map[fleet.Closed]bool{}}
+	n := &Node{opt: o, closed: map[fleet.Closed]bool{}, trips: prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "fleet_roundtrip_seconds", Help: "Round trips to the fleet's engine.", Buckets: []float64{0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1},
+	})}
 	n.tickets.byID = map[string]uint64{}
 	return n
 }
@@ -165,8 +170,9 @@ func (n *Node) make(ctx context.Context, l *loops) bool {
 	}
 	l.fleet = fleet.New(fleet.Options{
 		Engine: l.engine, Node: l, Settings: l.settings, Run: totals.Run, Name: l.name(), Version: n.opt.Version, Triggers: l.digest(),
-		Lost: func(ctx context.Context, a fleet.Account) { n.opt.Lost(ctx, a.Lost()) },
-		Now:  n.opt.Now, Log: n.opt.Log, Panics: n.opt.Panics,
+		Lost:    func(ctx context.Context, a fleet.Account) { n.opt.Lost(ctx, a.Lost()) },
+		Observe: func(took time.Duration) { n.trips.Observe(took.Seconds()) },
+		Now:     n.opt.Now, Log: n.opt.Log, Panics: n.opt.Panics,
 	})
 	return true
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/tinyforge/fluentbit-trigger/internal/fleet"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
@@ -25,6 +27,7 @@ type Status struct {
 	Namespace, Node string
 	fleet.Stats
 	Totals store.FleetTotals
+	Trips  prometheus.Metric // a histogram of round trips, in seconds
 }
 
 // Status returns it without the network.
@@ -33,7 +36,7 @@ func (n *Node) Status(ctx context.Context) Status {
 	if l == nil {
 		return Status{}
 	}
-	s := Status{On: true, Namespace: l.settings.Namespace, Node: l.name(), Stats: l.fleet.Stats()}
+	s := Status{On: true, Namespace: l.settings.Namespace, Node: l.name(), Stats: l.fleet.Stats(), Trips: n.trips}
 	if totals, err := n.store.FleetTotals(ctx, n.opt.Now(), n.opt.Instance); err == nil { // else they are 0
 		s.Totals = totals
 	}

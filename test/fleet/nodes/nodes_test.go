@@ -421,6 +421,15 @@ func TestTheFleetIsSeenAndChangedOverTheAPI(t *testing.T) {
 	if report.Namespace != "test" || report.Node != "a" || report.Error != "" || report.Members[1].Node != "b" {
 		t.Errorf("%+v", report)
 	}
+	answer, err := api.Do(t.Context(), client.Request{Path: "/metrics"}, nil)
+	must(err)
+	for _, want := range []string{
+		`fleet_unreported_hits{id="a"} 0`, `fleet_windows{id="a"} 0`, `fleet_circuit_open{id="a"} 0`, `fleet_roundtrip_seconds_bucket{id="a",le="0.5"}`,
+	} {
+		if text := string(answer.Body); !strings.Contains(text, want) || strings.Contains(text, `fleet_roundtrip_seconds_count{id="a"} 0`) {
+			t.Errorf("no %s among the metrics, or no round trip", want)
+		}
+	}
 	a.flush("boom 1")
 	await.That(t, patience, "one alert leaves", func() bool { return g.team.Len() == 1 })
 	var list adminapi.FleetWindowsResponse
@@ -463,7 +472,7 @@ func TestTheFleetIsSeenAndChangedOverTheAPI(t *testing.T) {
 	if !in(b) {
 		t.Error("a restart ended the silence of the fleet")
 	}
-	err := do("POST", "/api/v1/silences", adminapi.SilenceRequest{
+	err = do("POST", "/api/v1/silences", adminapi.SilenceRequest{
 		Scope: "fleet", Until: time.Now().Add(time.Hour), SilenceMatchers: adminapi.SilenceMatchers{Workload: "other"},
 	}, nil)
 	if err == nil || !strings.Contains(err.Error(), "this node alone") {
