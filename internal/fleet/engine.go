@@ -365,8 +365,11 @@ type Account struct {
 	Keepers         map[string]string // by set of triggers: the node's name
 }
 
-// Lost returns the hits that the engine acknowledged and lost. Gifts and totals travel at different times: while hits come in, it is right within a heartbeat.
-func (a *Account) Lost() int64 { return max(0, a.NodesGiven-a.NodesReported-a.Unreported) }
+// Lost returns the hits that the engine acknowledged and lost. The totals of nodes travel with heartbeats: until the next one, hits that were just lost are
+// missing. Hits that were just reported are not among the nodes' totals either, but the engine knows those of its own data.
+func (a *Account) Lost() int64 {
+	return max(0, a.NodesGiven-max(a.NodesReported, a.Reported)-a.Unreported)
+}
 
 // NodeInfo is a node as it described itself.
 type NodeInfo struct {

@@ -49,6 +49,7 @@ type Fleet struct {
 	}
 	waiting     []Candidate   // that the gate asks for; its own, kept over a panic
 	asks, moves chan struct{} // wake the loops
+	beats       chan struct{} // makes the keeper's loop send the totals at once
 	reporter    reporter
 	pulse       atomic.Pointer[Pulse]
 	account     atomic.Pointer[Account] // as the keeper last saw it; nil: this node is not the keeper, or it is not known
@@ -83,7 +84,7 @@ func New(o Options) *Fleet {
 		o.Panics = &atomic.Int64{}
 	}
 	o.Name, o.Version = safetext.Cut(safetext.Visible(o.Name), MaxName), safetext.Cut(safetext.Visible(o.Version), MaxName)
-	f := &Fleet{opt: o, asks: make(chan struct{}, 1), moves: make(chan struct{}, 1)}
+	f := &Fleet{opt: o, asks: make(chan struct{}, 1), moves: make(chan struct{}, 1), beats: make(chan struct{}, 1)}
 	f.triggers.Store(&o.Triggers)
 	f.reporter.init()
 	f.health.now, f.health.log = o.Now, o.Log

@@ -178,7 +178,12 @@ func TestOneAlertAndItsRollup(t *testing.T) {
 			t.Errorf("%d nodes have the sums of the fleet, want the keeper", summed)
 		}
 		w.nodes["a"].hit("al_4", 30, func(c *fleet.Candidate) { c.Rollup = true })
-		time.Sleep(5 * time.Second)
+		for range 50 { // the roll-up is settled meanwhile, between two heartbeats
+			time.Sleep(100 * time.Millisecond)
+			if e, err := w.engine.Account(t.Context()); err != nil || e.Lost() != 0 {
+				t.Fatalf("%d hits seem to be lost, %v: %+v", e.Lost(), err, e)
+			}
+		}
 		w.check(43, 0, "a lead al_1 1/1", "a rollup * 42/3")
 		time.Sleep(time.Minute)
 		w.check(43, 0, "a lead al_1 1/1", "a rollup * 42/3")

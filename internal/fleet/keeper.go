@@ -22,6 +22,8 @@ func (f *Fleet) keeper(ctx context.Context) {
 		}
 		select {
 		case <-ticks.C:
+		case <-f.beats:
+			k.nextBeat = time.Time{}
 		case <-ctx.Done():
 		}
 	}

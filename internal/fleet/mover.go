@@ -211,6 +211,7 @@ func (m *moving) settle(ctx context.Context, rows []Leaving) bool {
 	}
 	var done []SettledRow
 	var failed error
+	reported := false
 	m.call(ctx, m.opt.Settings.Wait, func(ctx context.Context) {
 		for i, a := range m.opt.Engine.Settle(ctx, list) {
 			if a.Err != nil {
@@ -218,6 +219,7 @@ func (m *moving) settle(ctx context.Context, rows []Leaving) bool {
 				continue
 			}
 			done = append(done, SettledRow{ID: rows[i].ID, Mine: a.Mine})
+			reported = reported || a.Mine && rows[i].DueAt > 0
 		}
 	})
 	if ctx.Err() == nil {
@@ -229,6 +231,9 @@ func (m *moving) settle(ctx context.Context, rows []Leaving) bool {
 	if err := m.opt.Node.Settled(ctx, done); err != nil {
 		m.storeFailed(ctx, "settled alerts cannot be written", err)
 		return false
+	}
+	if reported {
+		wake(m.beats) // else hits that were reported would count as lost until the next heartbeat
 	}
 	return failed == nil
 }
