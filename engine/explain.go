@@ -108,6 +108,7 @@ func (w *Worker) preview(draft *state.Draft, h *Hit, now int64) (*Preview, *Aler
 		draft.Deployed(appears)
 		if c.Silence != nil {
 			about := h.subject()
+			about.Key = c.Key
 			c.Silence = w.engine.mutes.Silences.Load().SuppressingBeside(&about, now, appears)
 			c.Muted = c.Silence != nil
 		}

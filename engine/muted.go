@@ -16,6 +16,7 @@ func (w *Worker) muted(h *Hit, now int64) (by *mute.Silence, why Reason, muted b
 		return nil, 0, false
 	}
 	s := h.subject()
+	s.Key = w.key
 	return w.muteCache.Suppressing(m, inhibits, &s, now)
 }
 
@@ -63,6 +64,10 @@ func (e *Engine) SilenceOf(h *Hit, now int64) (by Silence, ok bool) {
 	s := h.subject()
 	return e.mutes.Silence(&s, now)
 }
+
+// SetAlertKeys sets the function that reports whether alerts of a state key can carry a key, for silences of one incident. It is called before the first
+// silence.
+func (e *Engine) SetAlertKeys(is func(alert string, state []byte) bool) { e.mutes.IsKey = is }
 
 // SetSilences puts silences in force in place of those before, from the next hit on. An invalid one is left out and named by the error; all others
 // apply.

@@ -50,6 +50,42 @@ func TestASilenceSuppressesAndIsReported(t *testing.T) {
 	}
 }
 
+// TestASilenceOfOneIncident is about one key of a rule: its hits, its roll-up and its preview, and about no other incident.
+func TestASilenceOfOneIncident(t *testing.T) {
+	r := newRun(t, Settings{Rules: []RuleSettings{{Name: "r", Pattern: `boom (?P<part>\w+)`, CooldownBy: []string{"capture.part"}, Cooldown: time.Minute, Rollup: true}}})
+	s := during(Matchers{Rule: "r"})
+	s.Key = strings.Repeat("a0", 16)
+	r.silence(s)
+	if got := r.line("boom db"); len(got) != 1 {
+		t.Fatal("without a way to compare keys, the silence is about none")
+	}
+	r.line("boom db") // for the roll-up
+	key := ""
+	r.e.SetAlertKeys(func(alert string, state []byte) bool { return alert == s.Key && string(state) == key })
+	r.silence()
+	r.silence(s)
+	key = "r\x1fdb"
+	r.pass(time.Minute)
+	if got := r.e.Tick(r.now, nil); len(got) != 0 {
+		t.Errorf("the roll-up left: %+v", got)
+	}
+	if got := r.line("boom db"); len(got) != 0 {
+		t.Error("the hit of the silenced incident alerts")
+	}
+	if got := r.line("boom web"); len(got) != 1 {
+		t.Error("a hit of another incident does not alert")
+	}
+	if c := r.counts()["r"]; c.Suppressed[ReasonSilence] != 1 {
+		t.Errorf("%+v", c)
+	}
+	for _, wrong := range []string{"a0", strings.Repeat("A0", 16), strings.Repeat("g0", 16), strings.Repeat("a0", 17)} {
+		s.Key = wrong
+		if bad := s.Validate(); len(bad) != 1 || bad[0].Field != "key" {
+			t.Errorf("%q: %v", wrong, bad)
+		}
+	}
+}
+
 // TestASilencedHitConsumesNothing: neither the cooldown nor the container's tokens.
 func TestASilencedHitConsumesNothing(t *testing.T) {
 	r := newRun(t, Settings{

@@ -64,7 +64,17 @@ type Alert struct {
 	Labels     map[string]string `json:"labels,omitempty"`
 	Runbook    string            `json:"runbook,omitempty"`
 	Fleet      *Fleet            `json:"fleet,omitempty"` // of a rule with scope = "fleet"
+	Links      Links             `json:"links,omitzero"`  // of the message; the store and the API have none
 }
+
+// Links are the addresses of an alert that its message links to. They are made when it is sent, for the silence is a secret: see internal/links.
+type Links struct {
+	Open    string `json:"open,omitempty"`    // the alert on the page
+	Silence string `json:"silence,omitempty"` // a form that silences its incident for SilenceLength
+}
+
+// SilenceLength is how long the silence of a link lasts.
+const SilenceLength = time.Hour
 
 // Fleet says for which nodes an alert of a fleet speaks.
 type Fleet struct {

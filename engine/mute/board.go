@@ -18,6 +18,8 @@ type Board struct {
 	Inhibitor *Inhibitor
 	// ReplacedAt returns when a new image of a workload appeared after a time, 0: none did; nil: no images are known.
 	ReplacedAt func(workload string, since int64) int64
+	// IsKey reports whether alerts of a state key can carry a key; nil: none does. It is set before the first silence.
+	IsKey func(alert string, state []byte) bool
 
 	mu sync.Mutex // keeps calls of setSilences apart
 }
@@ -31,7 +33,7 @@ func (m *Board) SetSilences(list []rules.Silence) error {
 	set, err := NewSilenceSet(list, m.Silences.Load())
 	for _, one := range set.all {
 		if one.replacedAt == nil { // it is new, so nobody else has it yet
-			one.replacedAt = m.replacedAt
+			one.replacedAt, one.isKey = m.replacedAt, m.IsKey
 		}
 	}
 	if len(set.all) == 0 {

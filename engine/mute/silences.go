@@ -22,6 +22,7 @@ type Silence struct {
 	matcher    rules.Matcher
 	hours      *hours.Hours                             // nil: at all times between From and Until
 	replacedAt func(workload string, since int64) int64 // as Board.ReplacedAt; nil: no images are known
+	isKey      func(alert string, state []byte) bool    // as Board.IsKey
 	hits       *atomic.Int64                            // suppressed; kept by the silence of the same id that takes its place
 }
 
@@ -103,7 +104,12 @@ func compile(s rules.Silence, before *Silence) (*Silence, error) {
 // come first: the clock of a zone costs more than a glob, and less than a regular expression or a label.
 func (s *Silence) matches(about *rules.Subject, now int64, ofSource bool) bool {
 	return s.Within(now) && s.replaced(about.Source.Workload) == 0 && (ofSource || s.matcher.MatchesSource(about.Rule, about.Source)) && (s.hours == nil || s.hours.Contain(now)) &&
-		s.matcher.MatchesLine(about)
+		s.aboutKey(about.Key) && s.matcher.MatchesLine(about)
+}
+
+// aboutKey reports whether the silence is about the incident of a state key. Without a way to find that out it is not, so that hits alert rather than hide.
+func (s *Silence) aboutKey(state []byte) bool {
+	return s.Key == "" || s.isKey != nil && s.isKey(s.Key, state)
 }
 
 // replaced returns when the next image of a workload ended the silence; 0: it did not.

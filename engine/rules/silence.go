@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"strings"
 	"time"
 
@@ -14,6 +15,8 @@ import (
 type Silence struct {
 	ID string `json:"id"`
 	Matchers
+	// Key is the key of the one incident that it is about, as its alerts carry it; "": any. It comes on top of the matchers, and only runtime silences have one.
+	Key   string   `json:"key,omitempty"`
 	From  int64    `json:"from"`            // ns since 1970-01-01 UTC; 0 = since ever
 	Until int64    `json:"until"`           // ns; the first moment in which it suppresses nothing any more; 0: it has hours, and no end
 	Every []string `json:"every,omitempty"` // hours in which alone it is in force; empty: at all times
@@ -39,6 +42,9 @@ const (
 	maxAuthorLen  = 256
 )
 
+// alertKey is the form of the key of an alert.
+var alertKey = regexp.MustCompile("^[0-9a-f]{32}$")
+
 // Validate returns everything that is wrong with the silence; when it is over is no fault.
 func (s *Silence) Validate() []setting.Fault {
 	var p checks
@@ -58,6 +64,9 @@ func (s *Silence) Validate() []setting.Fault {
 		p.add("until", at(s.Until), "must be after from, %s", at(s.From))
 	case s.From > 0 && s.Until-s.From > int64(maxSilenceLen) && !recurs:
 		p.add("until", at(s.Until), "must be at most %d days after from, %s", maxSilenceLen/(24*time.Hour), at(s.From))
+	}
+	if s.Key != "" && !alertKey.MatchString(s.Key) {
+		p.add("key", s.Key, "must be the key of an alert: 32 hexadecimal digits in lower case")
 	}
 	hours.Check(&p.Faults, "", "every", s.Every, s.Zone)
 	for _, t := range []struct {

@@ -12,6 +12,7 @@ type Subject struct {
 	Rule     *Rule
 	Source   *model.Source
 	Line     []byte // nil where there is none
+	Key      []byte // of its state; nil where there is none
 	Stream   model.Stream
 	Kind     model.Kind     // of the alert that a hit would make
 	Recorded model.Severity // the record's own
@@ -27,7 +28,7 @@ type Parts interface {
 
 // AlertSubject returns an alert as matchers see it.
 func AlertSubject(r *Rule, a *model.Alert) Subject {
-	s := Subject{Rule: r, Source: a.Source, Stream: a.Stream, Kind: a.Kind, Severity: a.Severity, Parts: alertParts{a}}
+	s := Subject{Rule: r, Source: a.Source, Key: []byte(a.Key), Stream: a.Stream, Kind: a.Kind, Severity: a.Severity, Parts: alertParts{a}}
 	if a.Message != "" || a.Kind != model.KindAbsence {
 		s.Line = []byte(a.Message)
 	}

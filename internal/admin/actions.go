@@ -125,7 +125,7 @@ func testTrigger(c *call) (any, error) {
 }
 
 func silenceOf(s *engine.Silence, now time.Time) adminapi.Silence {
-	m := adminapi.SilenceMatchers{Rule: s.Rule, Workload: s.Workload, Container: s.Container, Message: s.Message, Where: s.Where}
+	m := adminapi.SilenceMatchers{Rule: s.Rule, Workload: s.Workload, Container: s.Container, Message: s.Message, Where: s.Where, Key: s.Key}
 	for _, severity := range s.Severity {
 		m.Severity = append(m.Severity, severity.String())
 	}
@@ -181,7 +181,7 @@ func addSilence(c *call) (any, error) {
 		m = *q.Matchers
 	}
 	s := engine.Silence{ID: q.ID, Every: q.Every, Zone: q.Zone, NextImage: q.NextImage, Comment: q.Comment, Author: q.Author}
-	s.Rule, s.Workload, s.Container, s.Message, s.Where = m.Rule, m.Workload, m.Container, m.Message, m.Where
+	s.Rule, s.Workload, s.Container, s.Message, s.Where, s.Key = m.Rule, m.Workload, m.Container, m.Message, m.Where, m.Key
 	for _, word := range m.Severity {
 		var severity engine.Severity
 		if err := severity.UnmarshalText([]byte(word)); err != nil {

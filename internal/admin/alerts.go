@@ -174,21 +174,14 @@ func oneAlert(c *call) (any, error) {
 			return alertOf(&page[0]), nil
 		}
 	}
-	var found *adminapi.StoredAlert
-	err := c.walk(0, func(e *store.Alert) bool {
-		if e.ID == id {
-			one := alertOf(e)
-			found = &one
-		}
-		return found == nil
-	})
+	e, found, err := c.p.Store().Alert(c.r.Context(), id)
 	if err != nil {
 		return nil, err
 	}
-	if found == nil {
+	if !found {
 		return nil, problem(http.StatusNotFound, "alert %s is not stored", quoted(id))
 	}
-	return *found, nil
+	return alertOf(&e), nil
 }
 
 func deliveries(c *call) (any, error) {

@@ -34,13 +34,15 @@ type api struct {
 	files    map[string]bool // paths of the page's files
 	metrics  http.Handler
 	streams  chan struct{} // one element per open stream
+
+	linkLimits linkLimits
 }
 
 // maxStreams bounds the open streams.
 const maxStreams = 32
 
 func newAPI(r *Registry, l *listener) *api {
-	a := &api{registry: r, listener: l, mux: http.NewServeMux(), routes: routes(), files: map[string]bool{}, streams: make(chan struct{}, maxStreams)}
+	a := &api{registry: r, listener: l, mux: http.NewServeMux(), routes: routes(), files: map[string]bool{}, streams: make(chan struct{}, maxStreams), linkLimits: newLinkLimits(r.opt.Now)}
 	a.metrics = metrics.Handler(metrics.Source{
 		Program: r.opt.Program, Version: r.opt.Version, Instances: a.measured, Streams: func() int { return len(a.streams) },
 		Log: l.log, Panics: r.panics,
@@ -87,7 +89,7 @@ func (a *api) access(path string) listen.Access {
 	switch {
 	case path == "/healthz", path == "/readyz":
 		return listen.AccessAll
-	case page.ForLogin(path):
+	case page.ForAll(path), path == linkPath:
 		return listen.AccessLogin
 	case a.files[path]:
 		return listen.AccessPage

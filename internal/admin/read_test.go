@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/page"
 	"github.com/tinyforge/fluentbit-trigger/internal/listen"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/workload"
 	"github.com/tinyforge/fluentbit-trigger/test/receiver"
@@ -26,8 +27,8 @@ func TestEveryPathButHealthWantsAToken(t *testing.T) {
 		if path == "/healthz" || path == "/readyz" {
 			want = http.StatusOK
 		}
-		if path == listen.LoginPath {
-			want = http.StatusBadRequest // it takes a code or a token instead
+		if path == listen.LoginPath || path == page.SilencePath || path == linkPath {
+			want = http.StatusBadRequest // it takes a code, a token or a link instead
 		}
 		r := b.do(rt.Method, path, nil)
 		if r.status != want {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/openapi"
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/page"
 	"github.com/tinyforge/fluentbit-trigger/internal/listen"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
@@ -84,6 +85,9 @@ type op = openapi.Operation
 // The statuses of a change that is refused.
 var changeProblems = []int{http.StatusConflict, http.StatusUnprocessableEntity, http.StatusInsufficientStorage}
 
+// linkPath is where the form of a link asks what the link is for.
+const linkPath = page.SilencePath + "/look"
+
 // routes returns the routes of the API. Handlers and the OpenAPI document both follow from it.
 func routes() []route {
 	const eventStream = "text/event-stream"
@@ -128,6 +132,12 @@ func routes() []route {
 		{op{Method: "POST", Path: "/api/v1/silences", Summary: "Create a silence, or change the one with the given ID.",
 			Body: adminapi.SilenceRequest{}, Answer: adminapi.Silence{}, Problems: slices.Concat(changeProblems, []int{404, 503})}, addSilence},
 		{op{Method: "DELETE", Path: "/api/v1/silences/{id}", Summary: "Expire a silence now.", Answer: object, Problems: []int{409, 503}}, expireSilence},
+
+		{op{Method: "POST", Path: linkPath, Summary: "Describe the silence of a message's link. Changes nothing, and requires no token.", Body: adminapi.LinkRequest{},
+			Answer: adminapi.LinkResponse{}, Global: true, Open: true, Login: true, Problems: []int{403, 429}}, lookAtLink},
+		{op{Method: "POST", Path: page.SilencePath, Summary: "Create the silence of a message's link, once. Requires no token.", Body: adminapi.LinkRequest{},
+			Answer: adminapi.Silence{}, Global: true, Open: true, Login: true, Problems: []int{403, 409, 410, 422, 429, 503, 507}}, useLink},
+		{op{Method: "POST", Path: "/api/v1/links/rotate", Summary: "Replace the key of the links in messages: none sent before works any more. Ignores the body.", Answer: object, Problems: []int{409}}, rotateLinks},
 
 		{op{Method: "GET", Path: "/api/v1/fleet", Summary: "Describe the fleet that the instance is in: its nodes, and the account of its hits.",
 			Answer: adminapi.FleetResponse{}, Problems: []int{404}}, fleetReport},

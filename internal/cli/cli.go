@@ -25,6 +25,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/cli/containers"
 	"github.com/tinyforge/fluentbit-trigger/internal/cli/explain"
 	"github.com/tinyforge/fluentbit-trigger/internal/cli/fleet"
+	"github.com/tinyforge/fluentbit-trigger/internal/cli/links"
 	"github.com/tinyforge/fluentbit-trigger/internal/cli/page"
 	"github.com/tinyforge/fluentbit-trigger/internal/cli/queue"
 	"github.com/tinyforge/fluentbit-trigger/internal/cli/rules"
@@ -140,7 +141,7 @@ func New(env *command.Env, name string) *cobra.Command {
 	}
 	in(groupRun, run.New(env), run.NewHealthcheck(env))
 	in(groupWatch, status.New(env), top.New(env), tap.New(env), alerts.New(env), audit.New(env), containers.New(env), page.New(env))
-	in(groupOperate, rules.New(env), triggers.New(env), silences.New(env), fleet.New(env), queue.New(env))
+	in(groupOperate, rules.New(env), triggers.New(env), silences.New(env), fleet.New(env), links.New(env), queue.New(env))
 	in(groupAuthor, check.New(env), test.New(env), backtest.New(env), suggest.New(env), explain.New(env))
 	in("", newCompletion(env), newVersion(env))
 	help := newHelp(root)

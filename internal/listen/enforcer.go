@@ -31,6 +31,7 @@ type enforcer struct {
 	hosts  []string // allowed in addition to localhost and IP addresses; empty: any
 	socket bool     // browsers cannot reach a unix socket, so Host is not checked
 	tls    bool
+	public *url.URL // as people reach the listener, such as by a proxy; nil: unknown
 	tokens *tokens
 	logins *Logins
 	access func(path string) Access
@@ -108,7 +109,8 @@ func (e *enforcer) checkSite(r *http.Request) (string, bool) {
 		if e.tls {
 			scheme = "https"
 		}
-		if len(origins) > 1 || err != nil || u.Scheme != scheme || !strings.EqualFold(u.Host, r.Host) {
+		same := err == nil && u.Scheme == scheme && strings.EqualFold(u.Host, r.Host)
+		if len(origins) > 1 || !same && !e.isPublic(u) {
 			return "the request comes from another origin", false
 		}
 	}
@@ -121,6 +123,11 @@ func (e *enforcer) checkSite(r *http.Request) (string, bool) {
 	return "", true
 }
 
+// isPublic reports whether an origin is that of public_url: a proxy in front of the listener has a scheme, and perhaps a name, of its own.
+func (e *enforcer) isPublic(origin *url.URL) bool {
+	return origin != nil && e.public != nil && origin.Scheme == e.public.Scheme && strings.EqualFold(origin.Host, e.public.Host)
+}
+
 // knownHost reports whether a Host is an IP address, localhost or a name in the settings. Without names in the settings, any name is allowed: after DNS
 // rebinding a browser has neither the cookie nor the key of a session for the attacker's name.
 func (e *enforcer) knownHost(host string) bool {
@@ -131,7 +138,7 @@ func (e *enforcer) knownHost(host string) bool {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return true
 	}
-	return len(e.hosts) == 0 || host == "localhost" || slices.ContainsFunc(e.hosts, func(name string) bool { return strings.EqualFold(name, host) })
+	return len(e.hosts) == 0 || host == "localhost" || e.public != nil && strings.EqualFold(e.public.Hostname(), host) || slices.ContainsFunc(e.hosts, func(name string) bool { return strings.EqualFold(name, host) })
 }
 
 // credential returns the token of a request: a bearer token, or the password of basic authentication.

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"net"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 )
@@ -20,9 +21,7 @@ const (
 	maxSessions  = 64                  // the least recently used one is removed
 	sessionIdle  = 7 * 24 * time.Hour  // since the last request
 	sessionLasts = 30 * 24 * time.Hour // since the login
-	maxFailures  = 10                  // per address and failuresLast
-	failuresLast = time.Minute
-	maxFailing   = 1000 // addresses
+	maxFailures  = 10                  // per address and minute
 )
 
 // KeyHeader carries the key of a session in addition to its cookie. Browsers send cookies to every port of a host, so the cookie alone grants no access to data.
@@ -36,12 +35,12 @@ type sum = [sha256.Size]byte
 
 // Logins holds login codes and browser sessions. It outlives the policies of a listener and ends with the process. It is safe for concurrent use.
 type Logins struct {
-	now func() time.Time
+	now      func() time.Time
+	failures *Attempts
 
 	mu       sync.Mutex
 	codes    []code // oldest first
 	sessions map[sum]*session
-	failures map[string]*failing // by address
 }
 
 type code struct {
@@ -57,17 +56,12 @@ type session struct {
 	began, last time.Time
 }
 
-type failing struct {
-	n     int
-	since time.Time
-}
-
 // NewLogins returns an empty Logins; now may be nil.
 func NewLogins(now func() time.Time) *Logins {
 	if now == nil {
 		now = time.Now
 	}
-	return &Logins{now: now, sessions: map[sum]*session{}, failures: map[string]*failing{}}
+	return &Logins{now: now, failures: NewAttempts(maxFailures, now), sessions: map[sum]*session{}}
 }
 
 // newSecret returns 192 random bits as text.
@@ -103,33 +97,13 @@ func (l *Logins) redeem(text string) (of Caller, ok bool) {
 	return c.of, now.Before(c.until)
 }
 
-// fail counts a failure of an address.
-func (l *Logins) fail(address string) {
-	now := l.now()
-	f := l.failures[address]
-	if f == nil || now.Sub(f.since) >= failuresLast || now.Before(f.since) {
-		if f == nil && len(l.failures) >= maxFailing {
-			clear(l.failures) // with so many addresses, a limit per address does not help anyway
-		}
-		f = &failing{since: now}
-		l.failures[address] = f
-	}
-	f.n++
-}
-
-// limited reports whether an address failed too often recently.
-func (l *Logins) limited(address string) bool {
-	f := l.failures[address]
-	return f != nil && f.n >= maxFailures && l.now().Sub(f.since) < failuresLast
-}
-
 // Login logs a browser in with a code or a token. It sets the cookie and returns the key that the browser must send with each call. refused is nil on
 // success.
 func (p *Policy) Login(w http.ResponseWriter, r *http.Request, codeText, token string) (key string, refused *Refusal) {
-	l, address := p.options.Logins, addressOf(r.RemoteAddr)
+	l, address := p.options.Logins, AddressOf(r)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.limited(address) {
+	if l.failures.Limited(address) {
 		w.Header().Set("Retry-After", "60")
 		return "", &Refusal{http.StatusTooManyRequests, "too many failed attempts: try again in a minute"}
 	}
@@ -141,7 +115,7 @@ func (p *Policy) Login(w http.ResponseWriter, r *http.Request, codeText, token s
 		of, ok = p.enforcer.tokens.who(token)
 	}
 	if !ok {
-		l.fail(address)
+		l.failures.Count(address)
 		return "", &Refusal{http.StatusUnauthorized, "invalid code or token. A code works once, within ten minutes; \"docker-fluentbit page\" prints a new link"}
 	}
 	now := l.now()
@@ -203,7 +177,13 @@ func (l *Logins) find(id, key string, keyed bool) (of Caller, ok bool) {
 
 // cookie returns the cookie of a session.
 func (e *enforcer) cookie(r *http.Request, id string, maxAge int) *http.Cookie {
-	return &http.Cookie{Name: e.cookieName(r), Value: id, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: e.tls, SameSite: http.SameSiteStrictMode}
+	return &http.Cookie{Name: e.cookieName(r), Value: id, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: e.encrypted(r), SameSite: http.SameSiteStrictMode}
+}
+
+// encrypted reports whether the browser reaches the listener over TLS, its own or that of a proxy at public_url.
+func (e *enforcer) encrypted(r *http.Request) bool {
+	origin, err := url.Parse(r.Header.Get("Origin"))
+	return e.tls || err == nil && e.isPublic(origin) && origin.Scheme == "https"
 }
 
 // cookieName returns the name of the cookie for the port in the browser's address.
@@ -219,6 +199,9 @@ func (e *enforcer) cookieName(r *http.Request) string {
 	}
 	return cookieName + port
 }
+
+// AddressOf returns the address that a request comes from: that of the proxy, where there is one.
+func AddressOf(r *http.Request) string { return addressOf(r.RemoteAddr) }
 
 // addressOf returns the address of a client without its port. All clients of a unix socket share one.
 func addressOf(remote string) string {

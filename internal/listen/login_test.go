@@ -177,7 +177,7 @@ func TestCodesThatLogNobodyIn(t *testing.T) {
 	for range maxCodes {
 		b.code()
 	}
-	b.at.pass(failuresLast)
+	b.at.pass(attemptsIn)
 	for name, code := range map[string]string{"one too many": first, "none": "", "a guess": "AAAA", "its hash": fmt.Sprintf("%x", b.logins.codes[0].sum)} {
 		if got := b.login("code", code); got != 401 {
 			t.Errorf("%s: %d", name, got)
@@ -204,15 +204,15 @@ func TestGuessesAreSlowedDown(t *testing.T) {
 		t.Errorf("by token after too many failures: %d", got)
 	}
 	b.from = "192.0.2.2:4000"
-	for i := range 2 * maxFailing { // of so many addresses that they are not all known
+	for i := range 2 * maxAddresses { // of so many addresses that they are not all known
 		b.from = fmt.Sprintf("[2001:db8::%x]:1", i)
 		b.login("code", "guess")
-		if len(b.logins.failures) > maxFailing {
-			t.Fatalf("%d addresses are known", len(b.logins.failures))
+		if len(b.logins.failures.of) > maxAddresses {
+			t.Fatalf("%d addresses are known", len(b.logins.failures.of))
 		}
 	}
 	b.from = "192.0.2.1:5000"
-	b.at.pass(failuresLast)
+	b.at.pass(attemptsIn)
 	if got := b.login("code", code); got != 200 {
 		t.Errorf("a minute later: %d", got)
 	}

@@ -32,7 +32,7 @@ func MakeToken(path string) (string, error) {
 		return token, err
 	}
 	token = newSecret()
-	if err := writeToken(path, token); err != nil {
+	if err := namedfile.WriteOwn(path, token+"\n"); err != nil {
 		return "", err
 	}
 	return token, nil
@@ -40,7 +40,7 @@ func MakeToken(path string) (string, error) {
 
 // readToken reads the token in a file that only this user can access.
 func readToken(path string) (string, error) {
-	text, err := readOwn(path)
+	text, err := namedfile.ReadOwn(path, maxTokenFile)
 	if err != nil {
 		return "", err
 	}
@@ -48,40 +48,6 @@ func readToken(path string) (string, error) {
 		return "", fmt.Errorf("%s: %w", path, err)
 	}
 	return FirstToken(text), nil
-}
-
-// readOwn reads a file that no other user can read or write.
-func readOwn(path string) (string, error) {
-	info, err := os.Lstat(path)
-	if err != nil {
-		return "", err
-	}
-	owner, ok := info.Sys().(*syscall.Stat_t)
-	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 || !ok || int(owner.Uid) != os.Geteuid() && os.Geteuid() != 0 {
-		return "", fmt.Errorf("%s must be a regular file with mode 0600 that belongs to this user", path)
-	}
-	text, err := namedfile.Read(path, maxTokenFile)
-	return string(text), err
-}
-
-// writeToken writes a file with the token atomically.
-func writeToken(path, token string) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".token") // 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(token + "\n")
-	if err == nil {
-		err = f.Sync()
-	}
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name()) // best effort: the first error is more important
-	}
-	return err
 }
 
 // FirstToken returns the first token in the text of a token file, "" if there is none. Lines are TOKEN or NAME:TOKEN.
@@ -129,11 +95,11 @@ func Publish(address, token string) (withdraw func(), published bool) {
 			continue
 		}
 		path := filepath.Join(dir, publishedAs(address))
-		if writeToken(path, pidMark+strconv.Itoa(os.Getpid())+"\n"+token) != nil {
+		if namedfile.WriteOwn(path, pidMark+strconv.Itoa(os.Getpid())+"\n"+token+"\n") != nil {
 			continue
 		}
 		return func() {
-			if text, err := readOwn(path); err == nil && FirstToken(text) == token {
+			if text, err := namedfile.ReadOwn(path, maxTokenFile); err == nil && FirstToken(text) == token {
 				_ = os.Remove(path) // Find ignores a file whose process is gone
 			}
 		}, true
@@ -145,7 +111,7 @@ func Publish(address, token string) (withdraw func(), published bool) {
 func Find(to string) string {
 	for _, address := range addressesOf(to) {
 		for _, dir := range folders() {
-			if text, err := readOwn(filepath.Join(dir, publishedAs(address))); err == nil && isRunning(text) {
+			if text, err := namedfile.ReadOwn(filepath.Join(dir, publishedAs(address)), maxTokenFile); err == nil && isRunning(text) {
 				return FirstToken(text)
 			}
 		}

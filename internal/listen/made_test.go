@@ -54,7 +54,7 @@ func TestATokenIsMadeOnceAndKept(t *testing.T) {
 	if one == other {
 		t.Error("without a file two tokens are the same")
 	}
-	if left, err := filepath.Glob(filepath.Join(filepath.Dir(path), ".token*")); err != nil || len(left) > 0 {
+	if left, err := filepath.Glob(filepath.Join(filepath.Dir(path), ".own*")); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
 }

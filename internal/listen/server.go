@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -75,6 +76,11 @@ func Prepare(o Options) (*Policy, error) {
 		next: o.Handler,
 	}}
 	var err error
+	if s.PublicURL != "" {
+		if p.enforcer.public, err = url.Parse(s.PublicURL); err != nil { // which Validate refused
+			return nil, err
+		}
+	}
 	switch {
 	case s.TokenFile != "":
 		if p.enforcer.tokens, err = newTokens(s.TokenFile, o.Now, o.Log); err != nil {

@@ -3,6 +3,7 @@ package listen
 import (
 	"net"
 	"net/netip"
+	"net/url"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -31,6 +32,9 @@ type Settings struct {
 	KeyFile string `toml:"key_file"`
 	// The host names that requests may use, such as "trigger.example.org", in addition to localhost and IP addresses. Unset: any.
 	Hosts []string `toml:"hosts"`
+	// The address by which people reach this listener, such as "https://alerts.example.org", a proxy's for example. Messages then link to their alert on
+	// the page, and to a form that silences its incident for an hour, once, without a login. Unset: messages have no such links.
+	PublicURL string `toml:"public_url"`
 }
 
 // SecretFiles returns the settings that name files with secrets: key and path.
@@ -68,8 +72,31 @@ func (s Settings) Validate() []setting.Fault {
 			fs.Add("hosts", name, "must be a host name, without scheme and port", `such as "trigger.example.org"`)
 		}
 	}
+	s.checkPublicURL(&fs)
 	return fs
 }
+
+// longestURL bounds public_url, so that links stay within the limits of receivers.
+const longestURL = 200
+
+func (s Settings) checkPublicURL(fs *setting.Faults) {
+	const form = `such as "https://alerts.example.org"`
+	u, err := url.Parse(s.PublicURL)
+	switch {
+	case s.PublicURL == "":
+	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || strings.ContainsAny(s.PublicURL, " <>|\"'`\\*()"):
+		fs.Add("public_url", s.PublicURL, "must be an address with https:// or http://", form)
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(s.PublicURL, "#") || u.Path != "" && u.Path != "/":
+		fs.Add("public_url", "", "must have nothing behind the host and the port: the page is not below a path", form) // a user may be a secret
+	case s.Listen == Off:
+		fs.Conflict("public_url", s.PublicURL, "listen", "must not be set: links would lead to a listener that is off", "")
+	default:
+		fs.Length("public_url", len(s.PublicURL), longestURL, "bytes")
+	}
+}
+
+// Public returns the address by which people reach the listener, "" if none is set. A path can be appended.
+func (s Settings) Public() string { return strings.TrimSuffix(s.PublicURL, "/") }
 
 func (s Settings) checkAddress(fs *setting.Faults) {
 	if path, ok := strings.CutPrefix(s.Listen, socketScheme); ok {

@@ -2,7 +2,7 @@
 //
 // It promises that reading a file ends: a user who can name or replace such a file can neither block a start or reload nor fill the memory. Named
 // pipes, sockets, devices, folders and the virtual files of the kernel (/proc, /sys) are refused, even through links; opening never blocks; the
-// size is bounded. ReadAll bounds other streams.
+// size is bounded. ReadAll bounds other streams. ReadOwn and WriteOwn keep secrets of the program itself, which no other user may read.
 package namedfile
 
 import (

@@ -18,6 +18,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/config/tomlfiles"
 	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
 	"github.com/tinyforge/fluentbit-trigger/internal/heartbeat"
+	"github.com/tinyforge/fluentbit-trigger/internal/links"
 	"github.com/tinyforge/fluentbit-trigger/internal/logging"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/arrival"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/fleetnode"
@@ -25,6 +26,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/silence"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/taps"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/workload"
+	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
@@ -71,6 +73,7 @@ type Pipeline struct {
 	engine    *engine.Engine
 	labels    *labels.Rules // rules from containers' labels
 	silences  *silence.Set
+	links     messageLinks
 	ordinals  alertOrdinals
 	triggers  atomic.Pointer[triggers]
 	outside   outsideHours
@@ -140,6 +143,8 @@ func New(o Options) (*Pipeline, error) {
 		id: o.ID, now: o.Now, started: o.Now(), level: &slog.LevelVar{}, configuration: configuration{sources: o.Sources},
 		engine: engine.New(), pending: newPendingAlerts(),
 	}
+	p.links.now = o.Now
+	p.engine.SetAlertKeys(isAlertKey) // before the store's silences are in force
 	p.lifecycle.init()
 	p.log = slog.New(logging.New(logging.Options{
 		Writer: o.LogTo, Origin: o.Origin, Level: p.level, Redact: p.redact, Now: o.Now,
@@ -368,8 +373,9 @@ func (p *Pipeline) Settings() *config.Settings {
 	return p.settings
 }
 
-// redact removes the secrets of the triggers in force from a log line.
+// redact removes the secrets of the triggers in force, and the tokens of links, from a log line.
 func (p *Pipeline) redact(line string) string {
+	line = links.Mask(line, setting.Placeholder)
 	if t := p.triggers.Load(); t != nil {
 		line = t.redact(line)
 	}

@@ -96,7 +96,7 @@ func (p *Pipeline) prepare(s *config.Settings) (*prepared, error) {
 	if n.decoder, err = chunk.New(s.Records); err != nil {
 		errs = append(errs, err)
 	}
-	if n.triggers, err = newTriggers(s, p.now, &p.outside); err != nil {
+	if n.triggers, err = newTriggers(s, p.now, &p.outside, &p.links); err != nil {
 		errs = append(errs, err)
 	}
 	if n.beats, err = heartbeat.NewSender(&s.Heartbeat, client.Deps{Egress: s.Egress, Now: p.now, UserAgent: userAgent}); err != nil {
@@ -116,7 +116,8 @@ func (p *Pipeline) apply(n *prepared) (engine.Change, error) {
 	if level, err := logging.ParseLevel(n.settings.Verbosity); err == nil {
 		p.level.Set(level)
 	}
-	// First, because only this step can fail, and a failed reload must change nothing.
+	p.openLinks(n.settings.Admin.Public())
+	// The first step that changes anything, because only it can fail, and a failed reload must change nothing.
 	if err := p.delivery.SetTriggers(n.triggers.delivery()); err != nil {
 		n.close()
 		return engine.Change{}, err

@@ -67,7 +67,7 @@ func (o *outsideHours) counts() map[string]int64 {
 }
 
 // newTriggers builds filters and clients. It leaves out invalid triggers; the error names each.
-func newTriggers(s *config.Settings, now func() time.Time, outside *outsideHours) (*triggers, error) {
+func newTriggers(s *config.Settings, now func() time.Time, outside *outsideHours, made *messageLinks) (*triggers, error) {
 	t := &triggers{}
 	regexps := &trigger.Regexps{}
 	var errs []error
@@ -80,7 +80,7 @@ func newTriggers(s *config.Settings, now func() time.Time, outside *outsideHours
 			errs = append(errs, err)
 			continue
 		}
-		sender, err := client.New(*set, client.Deps{Egress: s.Egress, Now: now, UserAgent: userAgent})
+		sender, err := client.New(*set, client.Deps{Egress: s.Egress, Now: now, UserAgent: userAgent, Links: made.under(s.Admin.Public())})
 		if err != nil {
 			errs = append(errs, &triggerError{i, err})
 			continue

@@ -60,6 +60,23 @@ func (s *Store) AlertsAfter(ctx context.Context, after int64, limit int) ([]Aler
 	return all, err
 }
 
+// Alert returns the newest alert with an id; ok is false if it is not stored.
+func (s *Store) Alert(ctx context.Context, id string) (a Alert, ok bool, err error) {
+	var all []Alert
+	err = s.read(ctx, "alert", func(c *core) error {
+		all = nil
+		err := c.each("SELECT seq, id, at, payload FROM alerts WHERE id = ? ORDER BY seq DESC LIMIT 1", []any{id}, appendAlert(&all))
+		if err == nil && len(all) > 0 {
+			err = c.deliveriesOf(&all[0])
+		}
+		return err
+	})
+	if err != nil || len(all) == 0 {
+		return Alert{}, false, err
+	}
+	return all[0], true, nil
+}
+
 // appendAlert returns a function that appends the alert of a row, without its deliveries.
 func appendAlert(all *[]Alert) func(*sql.Rows) error {
 	return func(rows *sql.Rows) error {

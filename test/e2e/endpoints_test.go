@@ -25,6 +25,7 @@ type endpoint struct {
 	path    string // with what stands for the parameters; "": as in the route
 	body    string
 	missing bool // what is asked for is not there: 404
+	want    int  // the status, if it is neither 2xx nor 404
 	either  bool // the standalone program has it, the plugin answers 404
 }
 
@@ -49,6 +50,9 @@ func endpoints(target string) []endpoint {
 		{route: "POST /api/v1/dead-letters/redeliver", body: `{"all":true}`}, {route: "POST /api/v1/dead-letters/drop", body: `{"all":true}`},
 		{route: "POST /api/v1/silences", body: fmt.Sprintf(`{"rule":"boom","workload":"none","until":%q}`, time.Now().Add(time.Hour).Format(time.RFC3339))}, {route: "GET /api/v1/silences"},
 		{route: "DELETE /api/v1/silences/{id}", path: "/api/v1/silences/{id}"},
+		// Without public_url; internal/admin calls them with one.
+		{route: "POST /silence/look", body: `{"link":"none"}`, want: http.StatusForbidden}, {route: "POST /silence", body: `{"link":"none"}`, want: http.StatusForbidden},
+		{route: "POST /api/v1/links/rotate", want: http.StatusConflict},
 		// Without [fleet]; test/fleet/nodes calls them with one.
 		{route: "GET /api/v1/fleet", missing: true}, {route: "GET /api/v1/fleet/windows", missing: true},
 		{route: "POST /api/v1/fleet/windows/{key}/close", path: "/api/v1/fleet/windows/9f86d081884c7d659a2feaa0c55ad015/close", missing: true},
@@ -115,8 +119,11 @@ func tour(t *testing.T, socket, token, target string) {
 		called[e.route] = true
 		path := strings.ReplaceAll(e.path, "{id}", id)
 		want := http.StatusUnauthorized
-		if strings.HasSuffix(e.route, "z") || e.route == "POST /login" { // health, and what takes the token in its body
+		switch {
+		case strings.HasSuffix(e.route, "z") || e.route == "POST /login": // health, and what takes the token in its body
 			want = http.StatusOK
+		case strings.HasPrefix(e.route, "POST /silence"): // links need no token
+			want = e.want
 		}
 		if status, _ := call(e, path, ""); status != want {
 			t.Errorf("%s without a token: %d, want %d", e.route, status, want)
@@ -125,7 +132,7 @@ func tour(t *testing.T, socket, token, target string) {
 		if e.either && status == http.StatusNotFound {
 			continue
 		}
-		if e.missing && status != http.StatusNotFound || !e.missing && status/100 != 2 {
+		if e.missing && status != http.StatusNotFound || e.want != 0 && status != e.want || !e.missing && e.want == 0 && status/100 != 2 {
 			t.Errorf("%s: %d %v", e.route, status, answer)
 		}
 		if text, ok := answer["id"].(string); ok {

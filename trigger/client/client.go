@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
@@ -24,6 +25,8 @@ type Deps struct {
 	Now       func() time.Time            // nil: time.Now
 	LookupEnv func(string) (string, bool) // nil: os.LookupEnv
 	UserAgent string                      // "": "fluentbit-trigger"
+	// Links returns the links of an alert at the moment at which it is sent; nil: messages have none.
+	Links func(a *trigger.Alert) trigger.Links
 }
 
 // Client sends the alerts of one trigger. It is safe for concurrent use. It starts no goroutines beside those of net/http, which Close ends when
@@ -35,6 +38,7 @@ type Client struct {
 	redactor *Redactor
 	missing  string // the format that the address calls for and the settings leave out; usually ""
 	now      func() time.Time
+	links    func(a *trigger.Alert) trigger.Links // nil: none
 }
 
 // transport sends payloads over one protocol.
@@ -83,7 +87,7 @@ func newClient(s *trigger.Settings, deps Deps) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{
-		name: s.Name, renderer: messages, redactor: creds.redactor(s, to.URL), now: deps.Now, missing: MissingFormat(s, deps.LookupEnv),
+		name: s.Name, renderer: messages, redactor: creds.redactor(s, to.URL), now: deps.Now, missing: MissingFormat(s, deps.LookupEnv), links: deps.Links,
 	}
 	secured, err := tlsConfig(s.TLS)
 	if err != nil {
@@ -163,6 +167,7 @@ func (c *Client) send(ctx context.Context, id string, alerts []trigger.Alert) (r
 			result = trigger.Result{Outcome: trigger.Dead, Failure: trigger.FailureClient, Reason: "internal error: sending this alert panicked"}
 		}
 	}()
+	alerts = c.linked(alerts)
 	payload, err := c.renderer.Render(ctx, id, alerts)
 	// An interrupted rendering says nothing about the alerts.
 	if err != nil && ctx.Err() != nil {
@@ -172,6 +177,18 @@ func (c *Client) send(ctx context.Context, id string, alerts []trigger.Alert) (r
 		return trigger.Result{Outcome: trigger.Dead, Failure: trigger.FailureClient, Reason: "cannot render the payload: " + err.Error()}
 	}
 	return c.via.send(ctx, &outgoing{id, alerts, payload})
+}
+
+// linked returns the alerts with their links. The caller's stay as they are.
+func (c *Client) linked(alerts []trigger.Alert) []trigger.Alert {
+	if c.links == nil {
+		return alerts
+	}
+	out := slices.Clone(alerts)
+	for i := range out {
+		out[i].Links = c.links(&out[i])
+	}
+	return out
 }
 
 // Test sends a TestAlert in the same way as every other alert, and returns the result.

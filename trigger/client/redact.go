@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tinyforge/fluentbit-trigger/internal/links"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/trigger/render"
 )
@@ -15,7 +16,8 @@ import (
 // leastSecret is the length in bytes of the shortest text to redact. Shorter texts occur everywhere.
 const leastSecret = 4
 
-// Redactor replaces known secrets in a text by Placeholder. It is immutable and safe for concurrent use. A nil Redactor changes nothing.
+// Redactor replaces known secrets in a text by Placeholder, and the tokens of links. It is immutable and safe for concurrent use. A nil Redactor changes
+// nothing.
 type Redactor struct {
 	replacer *strings.Replacer
 }
@@ -36,7 +38,11 @@ func NewRedactor(secrets ...setting.Secret) *Redactor {
 
 // Redact returns the text without the secrets.
 func (r *Redactor) Redact(text string) string {
-	if r == nil || r.replacer == nil {
+	if r == nil {
+		return text
+	}
+	text = links.Mask(text, setting.Placeholder)
+	if r.replacer == nil {
 		return text
 	}
 	return r.replacer.Replace(text)

@@ -107,7 +107,12 @@ func (r *Renderer) alertmanagerAlert(a *trigger.Alert) alertmanagerAlert {
 	if address := render.Link(&trigger.Settings{}, a); address != "" {
 		annotations["runbook_url"] = address
 	}
-	out := alertmanagerAlert{Labels: labels, Annotations: annotations, GeneratorURL: render.Link(r.settings, a)}
+	for name, address := range map[string]string{"open_url": a.Links.Open, "silence_url": a.Links.Silence} {
+		if address != "" {
+			annotations[name] = address
+		}
+	}
+	out := alertmanagerAlert{Labels: labels, Annotations: annotations, GeneratorURL: cmp.Or(render.Link(r.settings, a), a.Links.Open)}
 	out.StartsAt, out.EndsAt = r.span(a)
 	return out
 }

@@ -41,6 +41,8 @@ func TestBodyTemplates(t *testing.T) {
 		{`{"j":"{{ json .Captures }}"}`, "application/json", `{"j":"{\"reason\":\"assignment to entry in nil map\"}"}`},
 		{`{"g":"{{ .Total }} {{ range .Alerts }}{{ .Rule }};{{ end }}{{ if .Group }}+{{ end }}"}`, "application/json", `{"g":"2 go-panic;go-panic;+"}`},
 		{`"{{ .Rule }}"`, "application/json", `"go-panic"`},
+		{`{"url":"{{ .Links.Silence | default .Links.Open }}","title":"{{ if .Links.Silence }}Silence 1 h{{ else }}Open{{ end }}"}`, "application/json",
+			`{"title":"Open","url":""}`},
 		{`{{ .Rule }}: {{ .Message }}`, "text/plain", `go-panic: panic: assignment to entry in nil map`},
 		{`{"c":"{{ join \",\" .Context.Before }} {{ replace \"/\" \"-\" .Source.Workload }}"}`, "application/vnd.x+json", `{"c":"GET /cart 200 shop-api"}`},
 	} {
@@ -124,6 +126,7 @@ func TestBodiesGetEveryTextEscaped(t *testing.T) {
 	})
 	want := []string{
 		"Version", "ID", "Kind", "Key", "Severity", "Source.Kind", "Source.Stream", "Deploy.Verdict", "Incident.Severities", "Runbook", "Fleet.Namespace", "Fleet.Engine",
+		"Links.Open", "Links.Silence",
 	}
 	if !slices.Equal(plain, want) {
 		t.Errorf("a body gets these texts as they are: %q\nwant %q", plain, want)

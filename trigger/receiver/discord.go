@@ -59,22 +59,32 @@ func (r *Renderer) discord(v *render.View) discordMessage {
 	if rest := v.Rest(len(shown)); rest != "" {
 		content += ", " + rest
 	}
+	links := discordLinks(v.Links(), discordContent/2)
+	several := len(v.All) > 1 && v.Key() == "" // incidents, each with links of its own
 	message := discordMessage{
-		Content:         render.Fit(content, discordContent, escapeMarkdown),
+		Content:         render.Fit(content, discordContent-render.UTF16Len(links), escapeMarkdown) + links,
 		AllowedMentions: discordMentions{Parse: []string{}},
 	}
 	share := discordTotal / len(shown)
 	for i := range shown {
 		a := &shown[i]
 		embed := discordEmbed{Color: discordColor(a), URL: render.Link(r.settings, a)}
+		if embed.URL == "" && render.HasDomain(a.Links.Open) {
+			embed.URL = a.Links.Open
+		}
+		links := ""
+		if several {
+			links = discordLinks(render.LinksOf(a), share/6)
+		}
 		embed.Title = render.Fit(render.Headline(a), min(discordTitle, share/4), escapeMarkdown)
 		if line := render.Fit(render.FactLine(render.Facts(a, 200)), min(discordFooter, share/4), render.Inert); line != "" {
 			embed.Footer = &discordFooterText{line}
 		}
 		embed.Description = render.Fit(render.SummaryLine(a, 1000), min(discordDescription/4, share/8), escapeMarkdown)
-		if code := render.FitCode(a, min(discordDescription/2, share*3/8-10), render.MaskCode); code != "" {
+		if code := render.FitCode(a, min(discordDescription/2, share*3/8-10-render.UTF16Len(links)), render.MaskCode); code != "" {
 			embed.Description += "\n```\n" + code + "\n```"
 		}
+		embed.Description += links
 		if !a.Time.IsZero() {
 			at := a.Time.UTC()
 			embed.Timestamp = &at
@@ -82,6 +92,19 @@ func (r *Renderer) discord(v *render.View) discordMessage {
 		message.Embeds = append(message.Embeds, embed)
 	}
 	return message
+}
+
+// discordLinks returns links as text, since only messages of an app can have buttons, or "" if they are longer than a limit: with many alerts in one message
+// there is no room for them.
+func discordLinks(list []render.NamedLink, limit int) string {
+	var parts []string
+	for _, l := range list {
+		parts = append(parts, "["+l.Word+"](<"+l.URL+">)")
+	}
+	if text := "\n" + strings.Join(parts, " · "); len(parts) > 0 && render.UTF16Len(text) <= limit {
+		return text
+	}
+	return ""
 }
 
 // escapeMarkdown puts a backslash before every character that Discord can read as Markdown.

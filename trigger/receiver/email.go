@@ -173,6 +173,7 @@ func (r *Renderer) emailContent(v *render.View) emailBody {
 		body := emailBody{text: emailPlain(v, shown, runes, link)}
 		page := emailPage{
 			Title: inert(v.Title(), 300), Preview: inert(emailLead(v), emailPreview), Colour: emailColour(v, v.Worst()), Rest: inert(v.Rest(shown), 200), Link: link,
+			Buttons: v.Links(),
 		}
 		for i := range shown {
 			a := &v.Shown[i]
@@ -182,6 +183,9 @@ func (r *Renderer) emailContent(v *render.View) emailBody {
 			}
 			if len(v.All) > 1 {
 				item.Headline = inert(render.Headline(a), 300)
+			}
+			if v.Key() == "" && len(v.All) > 1 {
+				item.Links = render.LinksOf(a)
 			}
 			for _, f := range render.Facts(a, min(500, runes)) {
 				item.Facts = append(item.Facts, render.Fact{Name: render.Inert(f.Name), Value: render.Inert(f.Value)})
@@ -224,7 +228,7 @@ func emailPlain(v *render.View, shown, runes int, link string) string {
 	if link != "" {
 		text += "\n\nRunbook: " + link
 	}
-	return text + "\n"
+	return text + textLinks(v) + "\n"
 }
 
 // emailPage is the data of email.html.
@@ -232,11 +236,13 @@ type emailPage struct {
 	Title, Preview, Rest, Link string
 	Colour                     template.CSS
 	Alerts                     []emailAlert
+	Buttons                    []render.NamedLink
 }
 
 type emailAlert struct {
 	Headline, Summary, Code string
 	Facts                   []render.Fact
+	Links                   []render.NamedLink // in a message about several incidents
 }
 
 // emailColour returns the colour of a severity. White text on each has a contrast of at least 4.5 to 1.

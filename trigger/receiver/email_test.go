@@ -137,6 +137,7 @@ func checkMail(p *checked) {
 		}
 	}
 	own, _, _ := strings.Cut(m.Text, "\n\nRunbook: ")
+	own, _, _ = strings.Cut(own, "\n\nOpen: ")
 	for _, text := range []string{m.Subject, own, visibleText(m.HTML)} {
 		if found := names.FindString(text); found != "" {
 			p.Errorf("%q becomes a link", found)

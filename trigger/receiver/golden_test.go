@@ -243,6 +243,7 @@ func TestLimitsHoldForEveryField(t *testing.T) {
 			a.Context = &trigger.Context{Before: []string{text, text}, After: []string{text}}
 		},
 		func(a *trigger.Alert, text string) { a.Runbook = "https://wiki.example.com/?a=" + text },
+		func(a *trigger.Alert, text string) { a.Links = triggertest.LongLinks(len(text)%2 == 0) },
 		func(a *trigger.Alert, text string) { a.Severity = text },
 		func(a *trigger.Alert, text string) { a.Kind = text },
 	}
@@ -273,8 +274,8 @@ func TestLimitsHoldForEveryField(t *testing.T) {
 			}
 		}
 		for _, unit := range worstUnits() {
-			try(t, format, strings.Repeat(unit, 1+random.IntN(300)), func(i int) bool { return i < 11 }, 1)
-			try(t, format, strings.Repeat(unit, 1500), func(i int) bool { return i < 11 }, 1+random.IntN(14))
+			try(t, format, strings.Repeat(unit, 1+random.IntN(300)), func(i int) bool { return i < 12 }, 1)
+			try(t, format, strings.Repeat(unit, 1500), func(i int) bool { return i < 12 }, 1+random.IntN(14))
 			try(t, format, strings.Repeat(unit, 1+random.IntN(5000)), func(int) bool { return random.IntN(2) == 0 }, 1+random.IntN(3))
 		}
 	}
@@ -379,7 +380,13 @@ func FuzzPayloads(f *testing.F) {
 		a.Rule, a.Summary, a.Message, a.Severity, a.Source.Workload, a.Source.Host = text, text, text, severity, text, text
 		a.Labels, a.Captures, a.Fields, a.Runbook = map[string]string{text: text}, map[string]string{text: text}, map[string]string{text: text}, text
 		a.Context = &trigger.Context{Before: []string{text, text}, After: []string{text}}
+		if n%2 == 0 {
+			a.Links = triggertest.LongLinks(n%4 == 0)
+		}
 		alerts := slices.Repeat([]trigger.Alert{a}, 1+abs(n)%4)
+		if n%3 == 0 { // another incident
+			alerts[0].Key = "another"
+		}
 		for _, format := range Formats() {
 			got, err := testRenderer(format).Render(context.Background(), "id", alerts)
 			if err != nil {

@@ -57,13 +57,26 @@ type gotifyClick struct {
 
 func (r *Renderer) gotify(v *render.View) gotifyPost {
 	extras := gotifyExtras{Display: gotifyDisplay{"text/plain"}}
-	if link := render.Link(r.settings, v.First()); link != "" {
+	if link := v.Click(r.settings); link != "" {
 		extras.Notification = &gotifyNotification{gotifyClick{link}}
 	}
-	return gotifyPost{
+	post := gotifyPost{
 		Title:    render.Fit(v.Title(), gotifyTitle, render.Inert),
-		Message:  render.TextMessage(v, gotifyMessage, func(text string) bool { return render.UTF16Len(text) <= gotifyMessage }),
 		Priority: render.Grade(v, [5]int{1, 3, 5, 7, 9}),
 		Extras:   extras,
 	}
+	links := textLinks(v)
+	post.Message = render.TextMessage(v, gotifyMessage, func(text string) bool { return render.UTF16Len(text+links) <= gotifyMessage }) + links
+	return post
+}
+
+// textLinks returns the links of a message as lines of text, behind an empty one.
+func textLinks(v *render.View) (text string) {
+	for _, l := range v.Links() {
+		text += "\n" + l.Word + ": " + l.URL
+	}
+	if text != "" {
+		return "\n" + text
+	}
+	return ""
 }

@@ -62,6 +62,14 @@ type ntfyPost struct {
 	Priority int      `json:"priority"` // 1 to 5
 	Tags     []string `json:"tags,omitempty"`
 	Click    string   `json:"click,omitempty"`
+	// At most three (https://docs.ntfy.sh/publish/#action-buttons).
+	Actions []ntfyAction `json:"actions,omitempty"`
+}
+
+type ntfyAction struct {
+	Action string `json:"action"` // view
+	Label  string `json:"label"`
+	URL    string `json:"url"`
 }
 
 // ntfy returns a post in JSON, in which ntfy reads no Markdown unless asked to.
@@ -73,7 +81,10 @@ func (r *Renderer) ntfy(v *render.View) ntfyPost {
 		Priority: render.Grade(v, [5]int{1, 2, 3, 4, 5}),
 		Tags:     []string{ntfyTag(v)},
 	}
-	if click := render.Link(r.settings, v.First()); len(render.JSONForm(click)) <= ntfyClick {
+	for _, l := range v.Links() {
+		post.Actions = append(post.Actions, ntfyAction{"view", l.Word, l.URL})
+	}
+	if click := v.Click(r.settings); len(render.JSONForm(click)) <= ntfyClick {
 		post.Click = click
 	}
 	post.Message = render.TextMessage(v, ntfyMessage, func(text string) bool {

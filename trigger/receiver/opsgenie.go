@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
@@ -140,6 +141,9 @@ func (r *Renderer) opsgenieDetails(v *render.View) map[string]string {
 		put(opsgenieValue(safetext.CutRunes(render.OneLine(name), 100)), opsgenieValue(safetext.CutRunes(render.OneLine(value), 500)))
 	}
 	put("runbook", render.Link(r.settings, first))
+	for _, l := range v.Links() {
+		put(strings.ToLower(l.Word), l.URL)
+	}
 	for _, fact := range [][2]string{
 		{"id", v.ID}, {"rule", first.Rule}, {"severity", cmp.Or(first.Severity, v.Worst())}, {"host", first.Source.Host},
 		{"container", first.Source.Container.Name}, {"image", first.Source.Container.Image}, {"hits", hits(first)},

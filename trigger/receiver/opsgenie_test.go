@@ -29,7 +29,7 @@ func checkOpsgenieRequest(p *checked) {
 	size, rules := 0, append(both.Tags, both.Entity)
 	for name, value := range both.Details {
 		size += render.UTF16Len(name) + render.UTF16Len(value)
-		if name != "runbook" {
+		if name != "runbook" && name != "open" && name != "silence 1 h" {
 			rules = append(rules, name, value)
 		}
 	}

@@ -156,6 +156,9 @@ func (r *Renderer) pagerDuty(v *render.View) pagerDutyEvent {
 	if address := render.Link(r.settings, first); address != "" {
 		event.Links = []pagerDutyLink{{address, "Runbook"}}
 	}
+	for _, l := range v.Links() {
+		event.Links = append(event.Links, pagerDutyLink{l.URL, l.Word})
+	}
 	return event
 }
 

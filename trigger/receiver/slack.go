@@ -1,10 +1,12 @@
 package receiver
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
 	"github.com/tinyforge/fluentbit-trigger/trigger/render"
 )
 
@@ -24,7 +26,8 @@ const (
 	slackHeader  = 150
 	slackSection = 3000
 	slackTotal   = 12_000
-	slackAlerts  = (slackBlocks - 3) / 3 // a header and the rest beside three blocks for each alert
+	slackURL     = 3000
+	slackAlerts  = (slackBlocks - 3) / 3 // a header, the rest and the links beside three blocks for each alert
 )
 
 type slackMessage struct {
@@ -34,9 +37,17 @@ type slackMessage struct {
 }
 
 type slackBlock struct {
-	Type     string      `json:"type"`
-	Text     *slackText  `json:"text,omitempty"`
-	Elements []slackText `json:"elements,omitempty"`
+	Type     string     `json:"type"`
+	Text     *slackText `json:"text,omitempty"`
+	Elements []any      `json:"elements,omitempty"` // of type slackText or slackButton
+}
+
+// slackButton opens a URL. Slack also posts a click to the app, if that asks for it; a webhook needs no app for the URL.
+type slackButton struct {
+	Type     string    `json:"type"`
+	Text     slackText `json:"text"`
+	URL      string    `json:"url"`
+	ActionID string    `json:"action_id"`
 }
 
 type slackText struct {
@@ -69,7 +80,8 @@ func (r *Renderer) slack(v *render.View) slackMessage {
 		Blocks: []slackBlock{{Type: "header", Text: &title}},
 	}
 	shown := v.Shown[:min(len(v.Shown), slackAlerts)]
-	share := (slackTotal - 1000) / len(shown)
+	links, long := slackLinks(v, shown)
+	share := (slackTotal - 1000 - long) / len(shown)
 	for i := range shown {
 		a := &shown[i]
 		prose := render.SummaryLine(a, 1000)
@@ -86,15 +98,51 @@ func (r *Renderer) slack(v *render.View) slackMessage {
 			})
 		}
 		if line := render.FactLine(render.Facts(a, 200)); line != "" {
-			context := slackBlock{Type: "context", Elements: []slackText{plainText(line, min(2000, share/5))}}
+			context := slackBlock{Type: "context", Elements: []any{plainText(line, min(2000, share/5))}}
 			if address := "<" + escapeSlack(render.Link(r.settings, a)) + "|Runbook>"; address != "<|Runbook>" && render.UTF16Len(address) <= 1000 && len(shown) == 1 {
 				context.Elements = append(context.Elements, slackText{Type: "mrkdwn", Text: address})
+			}
+			if links != nil && links[i] != "" {
+				context.Elements = append(context.Elements, slackText{Type: "mrkdwn", Text: links[i]})
 			}
 			message.Blocks = append(message.Blocks, context)
 		}
 	}
 	if rest := v.Rest(len(shown)); rest != "" {
-		message.Blocks = append(message.Blocks, slackBlock{Type: "context", Elements: []slackText{plainText(rest, 200)}})
+		message.Blocks = append(message.Blocks, slackBlock{Type: "context", Elements: []any{plainText(rest, 200)}})
+	}
+	if buttons := slackButtons(v); len(buttons) > 0 {
+		message.Blocks = append(message.Blocks, slackBlock{Type: "actions", Elements: buttons})
 	}
 	return message
+}
+
+// slackButtons returns a button for each link of a message.
+func slackButtons(v *render.View) (buttons []any) {
+	for i, l := range v.Links() {
+		if len(l.URL) <= slackURL {
+			buttons = append(buttons, slackButton{"button", slackText{Type: "plain_text", Text: l.Word}, l.URL, "link-" + strconv.Itoa(i)})
+		}
+	}
+	return buttons
+}
+
+// slackLinks returns the links of each alert as text, and their length in all, for a message about several incidents: a silence is of one. They take at most a third
+// of the message; nil where there are more.
+func slackLinks(v *render.View, shown []trigger.Alert) (texts []string, long int) {
+	if len(v.All) == 1 || v.Key() != "" {
+		return nil, 0
+	}
+	for i := range shown {
+		var parts []string
+		for _, l := range render.LinksOf(&shown[i]) {
+			parts = append(parts, "<"+escapeSlack(l.URL)+"|"+l.Word+">")
+		}
+		texts = append(texts, strings.Join(parts, " · "))
+		long += render.UTF16Len(texts[i])
+	}
+	if long > slackTotal/3 {
+		return nil, 0
+	}
+	return texts, long
 }

@@ -1,17 +1,25 @@
 package receiver
 
 import (
+	"encoding/json"
 	"regexp"
 	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/trigger/render"
 )
 
-var slackLink = regexp.MustCompile(`^<https?://[^<>|]+\|Runbook>$`)
+var slackLink = regexp.MustCompile(`^<https?://[^<>|]+\|(Runbook|Open)>( · <https?://[^<>|]+\|Silence 1 h>)?$`)
 
 func checkSlack(p *checked) {
 	p.Helper()
-	var m slackMessage
+	var m struct {
+		Text   string
+		Blocks []struct {
+			Type     string
+			Text     *slackText
+			Elements []json.RawMessage
+		}
+	}
 	p.decode(&m)
 	total := render.UTF16Len(m.Text)
 	if len(m.Blocks) > slackBlocks {
@@ -19,7 +27,20 @@ func checkSlack(p *checked) {
 	}
 	p.harmless(m.Text)
 	for _, b := range m.Blocks {
-		texts := b.Elements
+		var texts []slackText
+		for _, element := range b.Elements {
+			var button slackButton
+			var text slackText
+			switch err := json.Unmarshal(element, &text); {
+			case err == nil:
+				texts = append(texts, text)
+			case b.Type == "actions" && json.Unmarshal(element, &button) == nil:
+				texts = append(texts, button.Text)
+				p.within("a button's URL", button.URL, slackURL)
+			default:
+				p.Errorf("slack: element %s", element)
+			}
+		}
 		if b.Text != nil {
 			texts = append(texts, *b.Text)
 		}

@@ -116,6 +116,9 @@ func (r *Renderer) teamsMessage(v *render.View, shown, runes int) teamsMessage {
 	if address := render.Link(r.settings, v.First()); address != "" {
 		card.Actions = []teamsAction{{Type: "Action.OpenUrl", Title: "Runbook", URL: address}}
 	}
+	for _, l := range v.Links() {
+		card.Actions = append(card.Actions, teamsAction{Type: "Action.OpenUrl", Title: l.Word, URL: l.URL})
+	}
 	return teamsMessage{
 		Type:        "message",
 		Attachments: []teamsAttachment{{ContentType: "application/vnd.microsoft.card.adaptive", Content: card}},

@@ -79,6 +79,17 @@ type telegramMessage struct {
 	ParseMode           string              `json:"parse_mode"`
 	LinkPreview         telegramLinkPreview `json:"link_preview_options"`
 	DisableNotification bool                `json:"disable_notification,omitempty"`
+	ReplyMarkup         *telegramKeyboard   `json:"reply_markup,omitempty"`
+}
+
+// telegramKeyboard is rows of buttons below a message (https://core.telegram.org/bots/api#inlinekeyboardmarkup). Those with a URL need nobody who answers.
+type telegramKeyboard struct {
+	Rows [][]telegramButton `json:"inline_keyboard"`
+}
+
+type telegramButton struct {
+	Text string `json:"text"`
+	URL  string `json:"url"`
 }
 
 type telegramLinkPreview struct {
@@ -98,8 +109,34 @@ func (r *Renderer) telegram(v *render.View) telegramMessage {
 	return telegramMessage{
 		ChatID: r.settings.ChatID, ThreadID: r.settings.ThreadID,
 		Text: r.telegramMessage(v), ParseMode: "HTML", LinkPreview: telegramLinkPreview{true},
-		DisableNotification: render.Grade(v, [5]int{0, 0, 1, 1, 1}) == 0,
+		DisableNotification: render.Grade(v, [5]int{0, 0, 1, 1, 1}) == 0, ReplyMarkup: telegramButtons(v),
 	}
+}
+
+// telegramButtons returns a button for each link of a message; nil where Telegram would refuse the message for its address, and so the text has the links.
+func telegramButtons(v *render.View) *telegramKeyboard {
+	var row []telegramButton
+	for _, l := range v.Links() {
+		if !render.HasDomain(l.URL) {
+			return nil
+		}
+		row = append(row, telegramButton{l.Word, l.URL})
+	}
+	if len(row) == 0 {
+		return nil
+	}
+	return &telegramKeyboard{[][]telegramButton{row}}
+}
+
+// telegramLinks returns the links of a message as text, if there are no buttons.
+func telegramLinks(v *render.View) string {
+	var parts []string
+	if telegramButtons(v) == nil {
+		for _, l := range v.Links() {
+			parts = append(parts, l.Word+": <code>"+escapeTelegram(l.URL)+"</code>")
+		}
+	}
+	return strings.Join(parts, "\n")
 }
 
 // telegramMessage cuts texts before it escapes them and adds markup, so that it never cuts markup.
@@ -114,6 +151,9 @@ func (r *Renderer) telegramMessage(v *render.View) string {
 		}
 		if address := escapeTelegram(render.Link(r.settings, v.First())); address != "" && len(address) < 500 {
 			parts = append(parts, "<a href=\""+address+"\">Runbook</a>")
+		}
+		if links := telegramLinks(v); links != "" {
+			parts = append(parts, links)
 		}
 		separator := "\n"
 		if len(v.All) > 1 {

@@ -53,6 +53,13 @@ func Alerts() map[string][]trigger.Alert {
 		huge(&a)
 		flood = append(flood, a)
 	}
+	var linked []trigger.Alert
+	for i, key := range []string{"0f1e2d3c4b5a69788796a5b4c3d2e1f0", "1f1e2d3c4b5a69788796a5b4c3d2e1f0"} {
+		a := Sample()
+		a.ID, a.Key, a.Message = fmt.Sprintf("al_%d", i), key, fmt.Sprintf("panic: number %d", i)
+		a.Links = Links("https://alerts.example.com", fmt.Sprintf("XYZ%d", i))
+		linked = append(linked, a)
+	}
 	return map[string][]trigger.Alert{
 		"single":  {Sample()},
 		"group":   group,
@@ -115,8 +122,11 @@ func Alerts() map[string][]trigger.Alert {
 				{Function: "charge", File: "/app/billing.py", Line: 19}, {Function: "pay", File: "/app/web.py", Line: 24},
 			}}
 		}),
-		"threshold": with(func(a *trigger.Alert) { a.Kind = trigger.KindThreshold }),
-		"test":      {trigger.TestAlert(SampleTime)},
-		"empty":     {{}},
+		"threshold":   with(func(a *trigger.Alert) { a.Kind = trigger.KindThreshold }),
+		"test":        {trigger.TestAlert(SampleTime)},
+		"empty":       {{}},
+		"links":       with(func(a *trigger.Alert) { a.Links, a.Runbook = Links("https://alerts.example.com", "XYZ"), "" }),
+		"links-nas":   with(func(a *trigger.Alert) { a.Links = Links("http://nas:2021", "XYZ") }), // a host that some services take for no address
+		"links-group": linked,
 	}
 }

@@ -1,6 +1,7 @@
 package triggertest
 
 import (
+	"strings"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/trigger"
@@ -32,4 +33,18 @@ func Sample() trigger.Alert {
 		Context:    &trigger.Context{Before: []string{"GET /cart 200"}, After: []string{"goroutine 1 [running]:"}},
 		Labels:     map[string]string{"team": "payments"}, Runbook: "https://runbooks.example.com/go-panic?x=1&y=2",
 	}
+}
+
+// Links returns links as messages have them, below an address. The token is no valid one.
+func Links(public, token string) trigger.Links {
+	return trigger.Links{Open: public + "/#/alerts/al_0123456789abcdef", Silence: public + "/silence#ftl1_" + token}
+}
+
+// LongLinks returns the longest links that there can be: below a host with a domain, or one without.
+func LongLinks(domain bool) trigger.Links {
+	host := strings.Repeat("h", 190)
+	if domain {
+		host = strings.Repeat("h.", 95)
+	}
+	return Links("https://"+host+"x", strings.Repeat("A", 500))
 }

@@ -93,6 +93,8 @@ type SilenceMatchers struct {
 	Message   string   `json:"message,omitempty"`
 	// Where has conditions on the alert by its properties, such as "host": "/^edge-/" or "label.team": "payments".
 	Where map[string]string `json:"where,omitempty"`
+	// Key is the key of one incident, as its alerts carry it, beside at least one other matcher.
+	Key string `json:"key,omitempty"`
 }
 
 // SilenceRequest creates a silence, or changes the one with the ID. The matchers may be given at the top level or in matchers.

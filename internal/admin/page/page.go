@@ -1,4 +1,4 @@
-// Package page serves the one page of the admin API, and that by which a browser logs in: static files that are part of the program, and hold nothing
+// Package page serves the one page of the admin API, that by which a browser logs in, and the form of the links in messages: static files that are part of the program, and hold nothing
 // of what it watches. What is shown comes from the API.
 //
 // The page runs under a policy that lets it load from its own origin alone, and run no inline script or style. Texts of log lines enter it as text nodes:
@@ -90,6 +90,8 @@ func load() map[string]file {
 			at = "/"
 		case "/login.html":
 			at = "/login"
+		case "/silence.html":
+			at = SilencePath
 		}
 		files[at] = file{kind: kind, tag: `"` + hex.EncodeToString(sum[:12]) + `"`, content: content}
 		return nil
@@ -103,10 +105,13 @@ func load() map[string]file {
 // Files lists the paths that Handler serves.
 func Files() []string { return slices.Sorted(maps.Keys(load())) }
 
-// ForLogin reports whether a path is one of those that log in, and so are served to everybody.
-func ForLogin(path string) bool {
+// SilencePath is the path of the form that the links of messages lead to.
+const SilencePath = "/silence"
+
+// ForAll reports whether a path is one of those that log in, or of the form of a link, and so are served to everybody.
+func ForAll(path string) bool {
 	switch path {
-	case "/login", "/login.js", "/page.css", "/icon.svg":
+	case "/login", "/login.js", SilencePath, "/link.js", "/dom.js", "/format.js", "/page.css", "/icon.svg":
 		return true
 	}
 	return false

@@ -33,6 +33,8 @@ func TestServesThePageAndItsFilesAlone(t *testing.T) {
 		{"GET", "/icon.svg", 200, "image/svg+xml"},
 		{"GET", "/login", 200, "text/html; charset=utf-8"},
 		{"GET", "/login.js", 200, "text/javascript; charset=utf-8"},
+		{"GET", "/silence", 200, "text/html; charset=utf-8"},
+		{"GET", "/silence.html", 404, "text/plain; charset=utf-8"},
 		{"GET", "/login.html", 404, "text/plain; charset=utf-8"},
 		{"GET", "/index.html", 404, "text/plain; charset=utf-8"},
 		{"GET", "/assets/app.js", 404, "text/plain; charset=utf-8"},
@@ -94,7 +96,7 @@ func TestNothingFromElsewhere(t *testing.T) {
 		if strings.HasSuffix(name, ".html") && inline.MatchString(text) {
 			t.Errorf("%s: inline: %s", name, inline.FindString(text))
 		}
-		if name != "index.html" && name != "login.html" && !strings.Contains(joined.String(), "/"+name) {
+		if name != "index.html" && name != "login.html" && name != "silence.html" && !strings.Contains(joined.String(), "/"+name) {
 			t.Errorf("%s: nothing names it", name)
 		}
 	}

@@ -205,7 +205,7 @@ func nextWords(c *command.Env, s *adminapi.Silence) string {
 
 func matcherWords(m *adminapi.SilenceMatchers) string {
 	var parts []string
-	for _, p := range [][2]string{{"rule", m.Rule}, {"workload", m.Workload}, {"container", m.Container}, {"severity", strings.Join(m.Severity, "|")}, {"message", m.Message}} {
+	for _, p := range [][2]string{{"rule", m.Rule}, {"workload", m.Workload}, {"container", m.Container}, {"severity", strings.Join(m.Severity, "|")}, {"message", m.Message}, {"key", m.Key}} {
 		if p[1] != "" {
 			parts = append(parts, p[0]+"="+p[1])
 		}

@@ -165,5 +165,8 @@ func handedOver(t *fleet.Taken) *trigger.Alert {
 
 func isSeverity(word string) bool { return slices.Contains(trigger.Severities(), word) }
 
+// AlertKey returns the key that the alerts of a state key carry in a fleet.
+func AlertKey(state string) string { return alertKey(fleet.KeyOf("cooldown", state)) }
+
 // alertKey is the key of the alerts of an incident, the same on every node.
 func alertKey(k fleet.Key) string { return trigger.KeyOf("fleet", string(k)) }

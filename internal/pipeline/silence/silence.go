@@ -34,6 +34,7 @@ const (
 var (
 	ErrNotFound   = errors.New("there is no silence with this id")
 	ErrConfigured = errors.New("the silence is defined in the configuration: change it there")
+	ErrExists     = errors.New("there is a silence with this id already")
 	ErrTooMany    = fmt.Errorf("there are %d silences already, which is the limit", maxSilences)
 )
 
@@ -144,6 +145,38 @@ func (s *Set) Add(ctx context.Context, one engine.Silence) (made engine.Silence,
 	}
 	s.o.Log.Info("silence saved", "id", one.ID, "until", untilText(&one), "author", one.Author)
 	return one, before, nil
+}
+
+// Create makes a silence with an id that the caller chose. It fails with ErrExists if there is a runtime silence with this id, which may have ended, and
+// otherwise as Add does.
+func (s *Set) Create(ctx context.Context, one engine.Silence) (engine.Silence, error) {
+	if bad := one.Validate(); len(bad) > 0 {
+		return one, &Error{bad}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch _, known := s.runtime[one.ID]; {
+	case known:
+		return one, ErrExists
+	case len(s.runtime) >= maxSilences:
+		return one, ErrTooMany
+	}
+	if bad := s.unknownRule(one.Rule); bad != nil {
+		return one, &Error{[]setting.Fault{*bad}}
+	}
+	if err := s.save(ctx, one.ID, &one); err != nil {
+		return one, err
+	}
+	s.o.Log.Info("silence saved", "id", one.ID, "until", untilText(&one), "author", one.Author)
+	return one, nil
+}
+
+// Made returns the runtime silence with an id, until five days after its end.
+func (s *Set) Made(id string) (engine.Silence, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	one, ok := s.runtime[id]
+	return one, ok
 }
 
 // untilText returns the end of a silence for a log line.

@@ -126,7 +126,7 @@ export function silenceBody({ rule, workload, container, message, severity, comm
 }
 
 export const silencesOf = (answer) => (answer.silences ?? []).map((s) => {
-  const matchers = ['rule', 'workload', 'container', 'severity', 'message'].filter((name) => s[name]?.length > 0).map((name) => [name, Array.isArray(s[name]) ? s[name].join(', ') : s[name]]);
+  const matchers = ['rule', 'workload', 'container', 'severity', 'message', 'key'].filter((name) => s[name]?.length > 0).map((name) => [name, Array.isArray(s[name]) ? s[name].join(', ') : s[name]]);
   return { id: s.id, from: s.from, until: s.until, comment: s.comment ?? '', author: s.author, suppressedTotal: s.suppressed ?? 0, state: s.state,
     hours: s.every?.length > 0 ? `${s.every.join(', ')} ${s.zone || 'UTC'}` : '', period: s.period && { from: s.period.from, until: s.period.until },
     configured: s.configured, nextImage: s.next_image, matchers: [...matchers, ...Object.entries(s.where ?? {})] };
