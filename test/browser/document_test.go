@@ -43,6 +43,7 @@ const readAll = `(async () => {
   model.alertsOf(page);
   model.instancesOf(answer('get', '/api/v1/instances'));
   const counters = model.statsOf(stats());
+  model.fleetOf(answer('get', '/api/v1/fleet'));
   model.workloadsOf(answer('get', '/api/v1/workloads'));
   model.otherWorkloadsOf(answer('get', '/api/v1/workloads'));
   model.followedOf(answer('get', '/api/v1/containers'));

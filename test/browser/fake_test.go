@@ -263,6 +263,7 @@ func (a *api) fill() {
 		if k.rule == "go-panic" {
 			alert["captures"] = object{"reason": "runtime error: index out of range [5] with length 3"}
 			alert["labels"] = object{"team": "payments", "tier": "1"}
+			alert["fleet"] = object{"namespace": "prod", "nodes": 311, "hosts": []string{"node-17", "node-3"}, "engine": "ok"}
 			alert["runbook"] = "https://runbooks.example.com/panic"
 			alert["context"] = object{"before": []string{"handling GET /cart/9041", "loading cart 9041"},
 				"after": []string{"", "goroutine 37 [running]:", "main.(*Cart).Item(0xc000012345, 0x5)", "\t/src/cart.go:41 +0x1d"}}
@@ -271,7 +272,15 @@ func (a *api) fill() {
 	}
 	a.set("GET /api/v1/alerts", object{"alerts": events, "next": ""})
 	a.set("GET /api/v1/instances", object{"instances": []object{{"id": "ops", "kind": "standalone", "version": "1.0.0", "started": now.Add(-50 * time.Hour), "ready": true}}})
+	a.set("GET /api/v1/fleet", object{
+		"namespace": "prod", "node": "node-17", "up": true, "nodes": 3, "given": 15311, "reported": 14000, "unreported": 1311, "lost": 0, "windows": 4, "outbox_hits": 7,
+		"alone": object{"timeout": 2, "wait": 1}, "members": []object{
+			{"node": "node-17", "version": "1.0.0", "age_seconds": 1.2}, {"node": "node-3 " + hostile, "version": "1.0.0", "age_seconds": 48.9},
+			{"node": "node-9", "version": "0.9.0", "age_seconds": 3.1, "keeper": true},
+		},
+	})
 	a.set("GET /api/v1/stats", object{
+		"fleet": object{"namespace": "prod"},
 		"lines": 48211734, "hits": 20412, "alerts": 1311, "sent": 1389, "pending": 41, "suppressed": object{"cooldown": 17210, "rate_limit": 1203, "silence": 512, "dry_run": 135},
 		"drops": object{"gaps": 2, "delivery_bound": 11, "tap": 40, "overlong_bytes": 9000}, "evicted": 3, "tails": object{"live": 14, "catching_up": 1}, "store": object{"mode": "disk", "used": 14680064, "max": 268435456},
 		"problems": []string{`rules.toml:41: rule "oops": pattern: error parsing regexp: missing closing ): ` + "`(oops`"},

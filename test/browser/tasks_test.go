@@ -257,6 +257,26 @@ func TestWorkloads(t *testing.T) {
 	b.until(`document.querySelector('[data-key="workload-shop/web"]').closest('tr').querySelector('[title="cooldown 13,119, rate limit 1,041"]').textContent === '14.2k'`)
 }
 
+// TestTheFleetIsShown with its nodes, the keeper first, and with the reason while its engine does not answer. Without a fleet, nothing asks for one.
+func TestTheFleetIsShown(t *testing.T) {
+	const fleet = "section[aria-labelledby=fleet-title]"
+	a, b := open(t, "containers")
+	b.shows(fleet, "15,311 given, 14,000 reported, 1,311 not yet")
+	b.shows(fleet, "3 alerts of this node (timeout 2, wait 1)")
+	b.until(`[...document.querySelectorAll('` + fleet + ` tbody th')].map(e => e.textContent.slice(0, 7)).join() === 'node-9,node-3 ,node-17'`)
+	b.shot("fleet")
+	a.set("GET /api/v1/fleet", object{"namespace": "prod", "up": false, "reason": "timeout", "error": "the fleet's engine does not answer: timeout", "members": []object{}})
+	b.shows(fleet+" .bad", "does not answer: timeout")
+	a.set("GET /api/v1/stats", object{"lines": 0})
+	b.until(`document.querySelector('` + fleet + `') === null`)
+	before := len(a.called("GET /api/v1/fleet"))
+	a.set("GET /api/v1/workloads", object{"workloads": []object{{"name": "another"}}})
+	b.shows("main", "another")
+	if after := len(a.called("GET /api/v1/fleet")); after != before {
+		t.Errorf("the page asked for a fleet that is not there")
+	}
+}
+
 // TestTestDelivery sends a test through a target that works and through one that does not.
 func TestTestDelivery(t *testing.T) {
 	_, b := open(t, "triggers")

@@ -43,6 +43,7 @@ export function detail(alert, id, { silence, tryLine }) {
       alert.count > 1 && pair('Covers', `${plural(alert.count, 'hit')}, ${clock(alert.first)} to ${clock(alert.last)}`),
       alert.suppressed.total > 0 && pair('Suppressed', `${count(alert.suppressed.total)} before it (${reasons(alert.suppressed.by)})${alert.suppressed.since ? `, since ${clock(alert.suppressed.since)}` : ''}`),
       pair('From', [alert.workload, alert.container, alert.stream, alert.host, alert.image].filter(Boolean).join(' · ')),
+      alert.fleet && pair('Fleet', [alert.fleet.alone ? 'sent without an answer of the engine' : alert.fleet.nodes > 1 ? `hits of ${plural(alert.fleet.nodes, 'node')}` : 'one alert for all nodes', alert.fleet.hosts.join(', ')].filter(Boolean).join(' · ')),
       alert.imageAge && pair('Image', `${length(alert.imageAge.seconds * 1000)} after ${alert.imageAge.name}`),
       alert.rate && pair('Rate', `${count(alert.rate.hits)} in ${length(alert.rate.seconds * 1000)}, usually ${alert.rate.usual}`),
       alert.ratio && pair('Ratio', `${alert.ratio.percent}% of ${alert.ratio.of} (${count(alert.ratio.hits)} of ${count(alert.ratio.ofHits)}) in ${length(alert.ratio.seconds * 1000)}`),

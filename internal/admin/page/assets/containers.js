@@ -3,7 +3,8 @@
 import { get } from './api.js';
 import { empty, h, replace, table } from './dom.js';
 import { ago, bytes, count, plural, reasons, short, verdicts, words } from './format.js';
-import { followedOf, instancesOf, otherWorkloadsOf, statsOf, workloadsOf } from './model.js';
+import { section } from './fleet.js';
+import { fleetOf, followedOf, instancesOf, otherWorkloadsOf, statsOf, workloadsOf } from './model.js';
 import { sortable, sorted } from './sort.js';
 
 export const title = 'Containers';
@@ -22,10 +23,11 @@ const columns = [
 ];
 
 export function show(context) {
-  const ui = (context.ui = { instances: h('div'), workloads: h('div'), containers: h('div'), text: '' });
+  const ui = (context.ui = { instances: h('div'), fleet: h('div'), workloads: h('div'), containers: h('div'), text: '' });
   const search = h('input', { type: 'search', 'data-filter': true, placeholder: 'Filter workloads and containers', 'aria-label': 'Filter workloads and containers', oninput: () => { ui.text = search.value.trim().toLowerCase(); draw(context); } });
   context.main.append(
     h('section', { 'aria-labelledby': 'instances-title' }, h('h2', { id: 'instances-title' }, 'Instances'), ui.instances),
+    ui.fleet,
     h('section', { 'aria-labelledby': 'workloads-title' }, h('div', { class: 'tools' }, h('h2', { id: 'workloads-title' }, 'Workloads'), search), ui.workloads),
     ui.containers);
   if (context.data.containers) draw(context);
@@ -36,14 +38,15 @@ export async function load(context) {
   const own = statsOf(stats).instance;
   const follows = instancesOf(instances).some((i) => i.kind === 'standalone' && (!own || i.id === own));
   const followed = follows ? await get('/api/v1/containers', { limit: 1000 }) : {};
-  context.data.containers = { instances: instancesOf(instances), workloads: workloadsOf(workloads), other: otherWorkloadsOf(workloads), stats: statsOf(stats), followed: followedOf(followed) };
+  const fleet = statsOf(stats).inFleet ? fleetOf(await get('/api/v1/fleet')) : undefined;
+  context.data.containers = { fleet, instances: instancesOf(instances), workloads: workloadsOf(workloads), other: otherWorkloadsOf(workloads), stats: statsOf(stats), followed: followedOf(followed) };
   context.warn(context.data.containers.stats.warnings);
   if (context.name === 'containers') draw(context);
 }
 
 function draw(context) {
   if (!context.data.containers) return; // still loading
-  const { instances, workloads, other, stats, followed } = context.data.containers;
+  const { fleet, instances, workloads, other, stats, followed } = context.data.containers;
   const { ui } = context;
   const tails = Object.entries(stats.tails).filter(([, n]) => n > 0).map(([state, n]) => `${n} ${words(state)}`).join(', ');
   replace(ui.instances, table('Instances', [{ name: 'Instance', wide: true }, { name: 'Kind' }, { name: 'Version' }, { name: 'Started' }, { name: 'State' }],
@@ -57,6 +60,7 @@ function draw(context) {
     stats.heartbeat && fact('Heartbeat', stats.heartbeat.reason ? `not sent: ${stats.heartbeat.reason}` : stats.heartbeat.last ? ago(stats.heartbeat.last) : 'none sent yet'),
     stats.redacted > 0 && fact('Secrets masked', count(stats.redacted)),
     stats.lost > 0 && fact('Lost', reasons(stats.drops))));
+  replace(ui.fleet, fleet && section(fleet));
   drawFollowed(context, followed);
   const found = workloads.filter((w) => !ui.text || w.name.toLowerCase().includes(ui.text) || w.containers.some((c) => c.name.toLowerCase().includes(ui.text)));
   if (workloads.length === 0) {

@@ -11,6 +11,7 @@ export function alertOf(a, seq, deliveries) {
     at: time(a.time) ?? Date.now(), first: a.first_seen, last: a.last_seen, count: a.count ?? 1, captures: a.captures ?? {}, fields: a.fields ?? {}, labels: a.labels ?? {}, runbook: a.runbook,
     workload: source.workload ?? '', container: container.name || (container.id ?? '').slice(0, 12), image: container.image, stream: source.stream, host: source.host,
     suppressed: { total: a.suppressed?.total ?? 0, by: a.suppressed?.by ?? {}, since: a.suppressed?.since },
+    fleet: a.fleet && { nodes: a.fleet.nodes ?? 0, hosts: a.fleet.hosts ?? [], alone: a.fleet.engine === 'alone' },
     imageAge: a.image && { name: a.image.name ?? '', seconds: a.image.age_seconds ?? 0 }, deploy: a.deploy?.verdict,
     rate: a.rate && { hits: a.rate.hits ?? 0, usual: a.rate.usual ?? 0, seconds: a.rate.within_seconds ?? 0 },
     ratio: a.ratio && { hits: a.ratio.hits ?? 0, of: a.ratio.of ?? '', ofHits: a.ratio.of_hits ?? 0, percent: a.ratio.percent ?? 0, seconds: a.ratio.within_seconds ?? 0 },
@@ -36,11 +37,17 @@ export function statsOf(answer) {
   const s = answer;
   return {
     instance: s.instance ?? '', lines: s.lines ?? 0, hits: s.hits ?? 0, sent: s.sent ?? 0, pending: s.pending ?? 0, suppressed: s.suppressed ?? {}, suppressedTotal: sum(s.suppressed),
-    drops: losses(s.drops), lost: sum(losses(s.drops)), evicted: s.evicted ?? 0, redacted: sum(s.redacted), heartbeat: s.heartbeat, tails: s.tails ?? {}, store: s.store ?? {}, broken: s.problems ?? [],
+    drops: losses(s.drops), lost: sum(losses(s.drops)), evicted: s.evicted ?? 0, redacted: sum(s.redacted), heartbeat: s.heartbeat, inFleet: Boolean(s.fleet), tails: s.tails ?? {}, store: s.store ?? {}, broken: s.problems ?? [],
     waiting: (s.triggers ?? []).reduce((n, t) => n + (t.pending ?? 0), 0), dead: (s.triggers ?? []).reduce((n, t) => n + (t.dead ?? 0), 0), holds: (s.triggers ?? []).filter((t) => t.hold).length,
     rules: s.rules ?? [], triggers: s.triggers ?? [], warnings: (s.warnings ?? []).map((w) => w.message),
   };
 }
+
+export const fleetOf = (f) => ({
+  namespace: f.namespace ?? '', error: f.error || (f.up ? '' : `the engine does not answer: ${f.reason ?? 'it was not asked yet'}`),
+  given: f.given ?? 0, reported: f.reported ?? 0, unreported: f.unreported ?? 0, lost: f.lost ?? 0, windows: f.windows ?? 0, outbox: f.outbox_hits ?? 0, alone: f.alone ?? {}, aloneTotal: sum(f.alone),
+  nodes: (f.members ?? []).map((m) => ({ name: m.node, version: m.version ?? '', age: m.age_seconds ?? 0, keeper: Boolean(m.keeper) })),
+});
 
 const workloadCounts = (w) => ({ lines: w?.lines ?? 0, hits: w?.hits ?? 0, sent: w?.sent ?? 0, suppressed: w?.suppressed ?? {}, suppressedTotal: sum(w?.suppressed) });
 export const otherWorkloadsOf = (answer) => workloadCounts(answer.other);
