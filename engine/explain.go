@@ -150,7 +150,7 @@ func (w *Worker) preview(draft *state.Draft, h *Hit, now int64) (*Preview, *Aler
 		draft.Rendered(d.Sample, text)
 	}
 	if r.Settings.Count > 0 && !s.Overflow {
-		s.Needed, s.Counted = r.Settings.Count, min(d.Counted, r.Settings.Count)
+		s.Needed, s.Counted, s.OfFleet = r.Settings.Count, min(d.Counted, r.Settings.Count), draft.CountedByAll(c)
 	}
 	s.Rate, s.Ratio = draft.Compared(c)
 	if s.Alerts = d.Alert; !d.Alert {

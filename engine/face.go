@@ -35,6 +35,10 @@ type (
 	Kind = model.Kind
 	// Reason is a model.Reason.
 	Reason = model.Reason
+	// Fleet is a model.Fleet.
+	Fleet = model.Fleet
+	// FleetHit is a model.FleetHit.
+	FleetHit = model.FleetHit
 	// RuleCounts is a model.RuleCounts.
 	RuleCounts = model.RuleCounts
 	// StateEntry is a model.StateEntry.

@@ -103,7 +103,6 @@ func TestRulesOfANodeAskNobody(t *testing.T) {
 
 func TestScopeIsStrict(t *testing.T) {
 	refused := map[string]func(*RuleSettings){
-		"count":         func(r *RuleSettings) { r.Count, r.Within = 5, time.Minute },
 		"resolve":       func(r *RuleSettings) { r.Resolve = time.Minute },
 		"resolve_on":    func(r *RuleSettings) { r.ResolveOn = "fine" },
 		"cooldown_max":  func(r *RuleSettings) { r.CooldownMax = time.Hour },
@@ -127,7 +126,8 @@ func TestScopeIsStrict(t *testing.T) {
 		"name", "pattern", "keywords", "any", "all", "none", "event", "stream", "severity", "cooldown", "cooldown_by", "rollup", "where", "workloads",
 		"exclude_workloads", "context", "summary", "fields", "labels", "runbook", "dry_run", "deploy", "scope",
 		"rate", "ratio", // which ScopeFaults refuses, see below
-		"within", "distinct", "absent_from", "by", "of", "at_least", // which need one of those that are refused
+		"count", "within", "distinct", // which the fleet counts
+		"absent_from", "by", "of", "at_least", // which need one of those that are refused
 	}
 	for f := range reflect.TypeFor[RuleSettings]().Fields() {
 		key := f.Tag.Get("toml")

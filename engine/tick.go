@@ -29,6 +29,16 @@ func (e *Engine) ReleaseWaiting(dst []Alert) []Alert { return e.finished(e.lines
 // then the hit counts as pending. A ticket that is not open, such as one of an earlier run, changes nothing.
 func (e *Engine) Decide(ticket uint64, leaves bool) { e.keyed.Candidates.Decide(ticket, leaves) }
 
+// SetFleet sets the fleet that counts hits of rules with scope = "fleet" together; nil: each node counts for itself.
+func (e *Engine) SetFleet(f Fleet) { e.keyed.SetFleet(f) }
+
+// Cross says that the hits of all nodes reached the threshold of a key (FleetHit.Key). A sum of 0 says that the fleet does not answer: then this node's own
+// count decides. The next Tick makes the alert.
+func (e *Engine) Cross(key string, sum, now int64) { e.keyed.Cross(key, sum, now) }
+
+// Reach says that the hits of all nodes reached the threshold of a key while its window is open in the fleet: a roll-up reports those of this node.
+func (e *Engine) Reach(key string) { e.keyed.Reach(key) }
+
 // Skip takes note that the clock moved by so many ns, back when negative, that did not pass, and shows now since: it was set, or the machine slept.
 // That time does not count as waiting. Times that a clock that was set back would put into the future are set to now; all others stay.
 func (e *Engine) Skip(ns, now int64) {

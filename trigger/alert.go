@@ -82,6 +82,8 @@ type Fleet struct {
 	Nodes     int      `json:"nodes"`           // that the numbers are of
 	Hosts     []string `json:"hosts,omitempty"` // some of them, at most 10
 	Engine    string   `json:"engine"`          // ok, or alone: it left without an answer, and other nodes may alert too
+	// Reached is how many hits of all nodes, or different values, reached the threshold; 0: the alert is not about one, or this node's own count decided.
+	Reached int64 `json:"reached,omitempty"`
 }
 
 // The words of Fleet.Engine.

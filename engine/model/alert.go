@@ -72,6 +72,8 @@ type Alert struct {
 	// Redacted has how many secrets were masked in the alert's texts, by the names of their masks; nil: none.
 	Redacted map[string]int
 
+	// Reached is how many hits of all nodes of the fleet, or different values, reached the threshold; 0: the hits of this node did.
+	Reached int64
 	// Candidate identifies an alert that leaves only if no other node of the fleet alerts, for Engine.Decide. It is 0 for all other alerts.
 	Candidate uint64
 	// Ticket identifies an alert that waited for lines among those of this engine: see Worker.OnWait. It is 0 for one that did not wait.

@@ -12,10 +12,10 @@ type Candidates struct {
 
 type candidate struct {
 	counters *RuleCounters
-	rollup   bool
+	rollup   bool // it has no hit of its own
 }
 
-// Ask makes an alert a candidate. That of a hit counts as pending from then on; a roll-up has no hit of its own, and counts once it leaves.
+// Ask makes an alert a candidate. That of a hit counts as pending from then on; one without a hit of its own, such as a roll-up, counts once it leaves.
 func (c *Candidates) Ask(a *Alert, counters *RuleCounters) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -24,7 +24,7 @@ func (c *Candidates) Ask(a *Alert, counters *RuleCounters) {
 	}
 	c.last++
 	a.Candidate = c.last
-	c.open[c.last] = candidate{counters, a.Kind == KindRollup}
+	c.open[c.last] = candidate{counters, a.Count == 0}
 }
 
 // Decide counts a candidate as an alert, if it leaves, or its hit as suppressed. A ticket that is not open changes nothing.

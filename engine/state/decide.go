@@ -20,6 +20,8 @@ type transition struct {
 	episode  episode // from then on
 	own      int     // the mark of the hit's value in the threshold's count, or -1
 	restart  bool    // the threshold's count begins again, the hit included
+	alone    bool    // the hits of this node reached a threshold of the fleet
+	dropped  bool    // a threshold of the fleet was reached under a silence: that counts for nothing
 	reported bool    // an alert reports the unreported hits
 	token    bool    // the bucket gives a token
 }
@@ -48,6 +50,9 @@ func decide(r *rules.Rule, s *keyState, h *HitContext, b *tokens, now int64) (ne
 	// The hits of an overflow key are of different templates, so neither threshold nor cooldown may suppress them.
 	case v.counted < set.Count && !h.Overflow, h.usual:
 		v.reason = model.ReasonThreshold
+	case h.forAll && s.window.state(r, now) == windowClosed: // the count of all nodes decides
+		v.reason = model.ReasonThreshold
+		next.alone = true
 	case h.known:
 		v.reason = model.ReasonKnown
 	case !h.Overflow && s.window.state(r, now) != windowClosed:
@@ -92,6 +97,9 @@ func (s *keyState) commit(h *HitContext, next *transition, v *verdict, b *tokens
 		s.count = slidingCount{}
 	}
 	s.apply(next)
+	if next.alone {
+		s.crossing.own = v.counted
+	}
 	if next.token {
 		b.consume()
 	}
@@ -104,7 +112,7 @@ func (s *keyState) commit(h *HitContext, next *transition, v *verdict, b *tokens
 		return
 	}
 	s.unreported.add(v.reason, h.At)
-	if s.unreported.sample == nil && (h.waits || h.Rule.RollsUp(v.reason)) { // none of the key's hits is shown yet
+	if s.unreported.sample == nil && (h.waits || h.Rule.RollsUp(v.reason) || h.forAll && v.reason == model.ReasonThreshold) { // none of the key's hits is shown yet
 		s.unreported.sample = &Sample{at: h.At, arrived: now, from: now, source: h.Source, stream: h.Stream}
 		d.Sample = s.unreported.sample
 	}
@@ -118,5 +126,8 @@ func (s *keyState) apply(next *transition) {
 	}
 	if next.reported {
 		s.unreported = unreported{}
+	}
+	if next.reported || next.dropped {
+		s.crossing = crossing{}
 	}
 }

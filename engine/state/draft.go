@@ -22,6 +22,7 @@ type Draft struct {
 	limits    rules.Limits
 	inhibitor *mute.Inhibitor // a copy
 	image     *mute.NewImage  // that the record makes appear; nil: none
+	fleet     model.Fleet     // that counts hits of its rules; it is not asked
 	keys      map[string]*keyState
 	buckets   map[string]*bucket
 	absences  map[string]*absenceTimer
@@ -38,7 +39,7 @@ func (k *Keyed) Draft(n *rules.Snapshot, now int64) *Draft {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	d.limits = k.limits
+	d.limits, d.fleet = k.limits, k.fleet
 	for t := range k.due.All() {
 		if t.Due() > now {
 			continue
@@ -261,6 +262,8 @@ func (d *Draft) Evaluate(h *HitContext, now int64) {
 	} else {
 		s.measure(h, now)
 	}
+	h.shared = shares(d.fleet, h.Rule) && !h.Overflow
+	h.forAll = h.countedByAll(now)
 	b := d.tokens(h.Container)
 	s.clampFuture(now)
 	next, v := decide(h.Rule, s, h, &b, now)
@@ -320,6 +323,9 @@ func (d *Draft) RollsUpAt(h *HitContext) (at time.Time, ok bool) {
 	return time.Unix(0, due).UTC(), due != 0
 }
 
+// CountedByAll reports whether the fleet counts a hit that was evaluated.
+func (d *Draft) CountedByAll(h *HitContext) bool { return h.forAll }
+
 // Open reports whether an incident of a hit's key is open.
 func (d *Draft) Open(h *HitContext) bool {
 	s := d.keys[string(h.Key)]
@@ -344,6 +350,7 @@ type Preview struct {
 	Key             []string  `json:"cooldown_key,omitempty"`    // the parts of the key, behind the rule
 	Counted         int       `json:"counted,omitempty"`         // hits, or different values, that count for the threshold, this one included
 	Needed          int       `json:"needed,omitempty"`          // for the threshold; 0: there is none
+	OfFleet         bool      `json:"of_fleet,omitempty"`        // all nodes of the fleet count together: Counted is of this node alone
 	RollupAt        time.Time `json:"rollup_at,omitzero"`        // when a roll-up would report the suppressed hits, this one included, if no further hit came
 	ResolvesAt      time.Time `json:"resolves_at,omitzero"`      // when the incident of the key would end if no further hit came
 	ResolvesOn      string    `json:"resolves_on,omitempty"`     // an incident of the key would be open: what a line must match to end it

@@ -61,11 +61,14 @@ func (k *Keyed) evaluateKey(h *HitContext, now int64) {
 	case compares || s.pace != nil: // other rules pay nothing
 		s.measure(h, now)
 	}
+	h.shared = shares(k.fleet, h.Rule) && !h.Overflow
+	h.forAll = h.countedByAll(now)
 	before := len(s.count.marks)
 	b := k.tokens(h.Container)
 	s.clampFuture(now) // decide asks for it
 	next, v := decide(h.Rule, s, h, &b, now)
 	s.commit(h, &next, &v, &b, now)
+	k.countByAll(s, h, now)
 	k.track(s)
 	// The deadline follows from the new state, and addMarks may forget other keys, but not this one: it was used last.
 	k.addMarks(len(s.count.marks) - before)

@@ -29,7 +29,15 @@ type (
 		Episode    *savedEpisode    `json:"episode,omitempty"`
 		Incident   *savedIncident   `json:"incident,omitempty"`
 		Pace       *savedPace       `json:"pace,omitempty"`
+		Crossing   *savedCrossing   `json:"crossing,omitempty"`
 		LastHit    int64            `json:"last_hit"`
+	}
+	savedCrossing struct {
+		Own   int   `json:"own,omitempty"`
+		At    int64 `json:"at,omitempty"`
+		Sum   int64 `json:"sum,omitempty"`
+		Alone bool  `json:"alone,omitempty"`
+		Rolls bool  `json:"rolls,omitempty"`
 	}
 	savedPace struct {
 		rate.Pace
@@ -187,6 +195,9 @@ func saveKey(s *keyState) *savedKey {
 			saved.Pace.Source = &source
 		}
 	}
+	if c := s.crossing; c != (crossing{}) {
+		saved.Crossing = &savedCrossing{Own: c.own, At: c.at, Sum: c.sum, Alone: c.alone, Rolls: c.rolls}
+	}
 	if p := u.sample; p != nil {
 		saved.Sample = &savedSample{
 			At: p.at, Arrived: p.arrived, From: p.from, Source: SaveSource(p.source), Stream: p.stream.String(), Severity: p.text.Severity, Message: p.text.Message,
@@ -220,6 +231,9 @@ func (saved *savedKey) state(key string) *keyState {
 		if p.Source != nil {
 			s.pace.source = p.Source.Source()
 		}
+	}
+	if c := saved.Crossing; c != nil {
+		s.crossing = crossing{own: c.Own, at: c.At, sum: c.Sum, alone: c.Alone, rolls: c.Rolls}
 	}
 	if p := saved.Sample; p != nil {
 		shown := &Sample{at: p.At, arrived: p.Arrived, from: p.From, source: p.Source.Source(), text: &SampleText{

@@ -35,6 +35,8 @@ type HitContext struct {
 	known    bool // the template was seen before
 	inOrder  bool // after: the other rule was hit before; true for a rule without
 	waits    bool // without: the other rule is waited for
+	shared   bool // the rule's hits are counted by all nodes of the fleet
+	forAll   bool // and so is this one
 	usual    bool // rate and ratio: not more hits came than usual, or no larger share
 	Overflow bool // no key is kept for it: there is no cooldown, and no threshold
 	Decision Decision

@@ -12,7 +12,7 @@ import (
 // After a longer stop nobody knows which lines came meanwhile, so the wait restarts.
 const AbsenceGrace = 5 * time.Minute
 
-// keyState is the state of one cooldown key: six machines, each of which knows nothing of the others. It holds nothing of the rule but its id, which the
+// keyState is the state of one cooldown key: seven machines, each of which knows nothing of the others. It holds nothing of the rule but its id, which the
 // key begins with, so that no snapshot outlives its reload for the sake of a key.
 type keyState struct {
 	key        string // rule id and key parts
@@ -23,9 +23,10 @@ type keyState struct {
 	episode    episode
 	incident   *incident // nil: none is open
 	pace       *pace     // nil: the rule has no rate
-	lastHit    int64     // when the last hit arrived
-	restored   bool      // from saved state, and no rules were in force since
-	notBefore  int64     // after a restart: when a wait for the other rule is reported at the earliest; 0: no restart
+	crossing   crossing
+	lastHit    int64 // when the last hit arrived
+	restored   bool  // from saved state, and no rules were in force since
+	notBefore  int64 // after a restart: when a wait for the other rule is reported at the earliest; 0: no restart
 	group      *templateGroup
 	open       *openIncidents // that the key is in, at place; nil: its incident is not open
 	place      int
@@ -64,6 +65,7 @@ func (s *keyState) clampFuture(now int64) {
 	s.count.clampFuture(now)
 	s.episode.clampFuture(now)
 	s.incident.clampFuture(now)
+	s.crossing.clampFuture(now)
 	s.lastHit = min(s.lastHit, now)
 	// This time is in the future on purpose, but by no more than after a restart at this moment.
 	s.notBefore = min(s.notBefore, now+int64(AbsenceGrace))
@@ -113,7 +115,10 @@ func (s *keyState) rollupDue(r *rules.Rule) int64 {
 	if shown := s.unreported.sample; r.Settings.Without != "" && shown != nil {
 		return max(shown.from+int64(r.Settings.Within), s.window.overdue, s.notBefore)
 	}
-	if s.unreported.state() != rollupPending {
+	if s.crossing.due() && s.unreported.sample != nil {
+		return max(s.crossing.at, s.window.overdue)
+	}
+	if s.unreported.state() != rollupPending && !s.crossing.rolls {
 		return 0
 	}
 	shown, due := s.unreported.sample.arrived, int64(0)
@@ -131,7 +136,7 @@ func (s *keyState) rollupDue(r *rules.Rule) int64 {
 
 // expired reports whether the state equals that of a key that was never hit, apart from hits that no alert has reported yet.
 func (s *keyState) expired(r *rules.Rule, now int64) bool {
-	if s.incident != nil || s.window.state(r, now) != windowClosed || s.episode.began != 0 && !s.episode.expired(s.episode.clock(now), r.Window()) {
+	if s.incident != nil || s.crossing.due() || s.window.state(r, now) != windowClosed || s.episode.began != 0 && !s.episode.expired(s.episode.clock(now), r.Window()) {
 		return false
 	}
 	// The end of an absence that was sent comes with a hit of the key, however late.

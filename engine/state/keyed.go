@@ -1,8 +1,8 @@
 // Package state has the keyed state of the engine, and decides about each hit by it.
 //
-// The state of a key is six machines that know nothing of each other: window (the cooldown), unreported (hits suppressed since the last alert),
-// slidingCount (the threshold), pace (the rate), episode (the escalation) and incident (the end of what alerts began). Beside the
-// keys there are token buckets (outside.go), templates that were seen (seen.go), the hits of other rules that sequences ask for (sequence.go), and absences (absence.go).
+// The state of a key is seven machines that know nothing of each other: window (the cooldown), unreported (hits suppressed since the last alert),
+// slidingCount (the threshold), crossing (that of a fleet), pace (the rate), episode (the escalation) and incident (the end of what alerts began). Beside the
+// keys there are token buckets (outside.go), templates that were seen (templates.go), the hits of other rules that sequences ask for (sequence.go), and absences (absence.go).
 //
 // A line that is no hit may end incidents: Keyed.End. Three functions decide, each without side effects: decide about a hit, in the order of docs/counting.md, decideExpected about a hit of an absence rule,
 // decideRollup and decideAbsence when time has come. Keyed commits their outcomes (evaluate.go, due.go); a Draft, for Explain, puts them into effect on copies
@@ -30,6 +30,7 @@ import (
 type Keyed struct {
 	Candidates      model.Candidates                    // that nobody has decided about
 	mutes           *mute.Board                         // in force; nil: none
+	fleet           model.Fleet                         // that counts hits of its rules; nil: none
 	countersBy      func(id string) *model.RuleCounters // of a rule, or those of retired rules
 	mu              sync.Mutex
 	seed            maphash.Seed

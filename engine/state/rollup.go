@@ -21,19 +21,28 @@ func decideRollup(r *rules.Rule, s *keyState, at int64, m *muting, b *tokens) (n
 	if due := s.rollupDue(r); due == 0 || due > at {
 		return next, a, notDue
 	}
-	if r.Settings.Without != "" {
+	crossed := s.crossing.due()
+	switch {
+	case r.Settings.Without != "":
 		a = s.unanswered(r, at)
-	} else {
+	case crossed:
+		a = s.threshold(r, at)
+	default:
 		a = s.rollup(r, at)
 	}
+	muted := m.mutes(subjectOf(r, &a), at)
+	if crossed && muted { // as a hit that a silence suppresses
+		next.dropped = true
+		return next, a, unsent
+	}
 	// The token comes last: a muted roll-up must not consume one.
-	if m.mutes(subjectOf(r, &a), at) || !b.available(at) {
+	if muted || !b.available(at) {
 		next.window.prolong(r.Window(), at)
 		return next, a, delayed
 	}
 	a.Severity = max(a.Severity, next.episode.escalate(r, next.episode.clock(at)))
 	next.window.open(r, at)
-	next.reported, next.token = true, true
+	next.reported, next.token, next.restart = true, true, crossed
 	return next, a, sendable
 }
 
@@ -86,7 +95,9 @@ func (k *Keyed) keyDue(s *keyState, at, now int64, dst []model.Alert) []model.Al
 	}
 	b := k.tokens(model.AppendBucket(nil, shown.source))
 	next, a, out := decideRollup(r, s, at, k.muting(), &b)
+	marks := len(s.count.marks)
 	s.apply(&next)
+	k.marks += len(s.count.marks) - marks
 	if out == sendable {
 		s.onRollup(r, &a, at)
 		k.track(s)
@@ -108,7 +119,7 @@ func (k *Keyed) keyDue(s *keyState, at, now int64, dst []model.Alert) []model.Al
 		k.muting().observe(subjectOf(r, &a), at, false)
 		dst = append(dst, a)
 		fallthrough
-	case delayed:
+	case delayed, unsent:
 		k.keys.Touch(s.hash)
 	}
 	return dst

@@ -100,7 +100,7 @@ func (r *Renewal) Check() error {
 }
 
 // MaxAged bounds Mark.Hits.
-const MaxAged = 64
+const MaxAged = 256
 
 // Check returns an error if the call exceeds a bound.
 func (m *Mark) Check() error {
@@ -109,7 +109,7 @@ func (m *Mark) Check() error {
 		return refused("a mark")
 	}
 	for _, h := range m.Hits {
-		if !length(h.Age) || h.Hits < 1 || h.Hits > MaxHits {
+		if !length(h.Age) || h.Hits < 1 || h.Hits > MaxHits || m.Values && h.Hits != 1 || !m.Values && h.Value != 0 {
 			return refused("a mark's hits")
 		}
 	}

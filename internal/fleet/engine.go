@@ -79,6 +79,8 @@ const (
 	MaxGiftAge = 12 * time.Hour
 	// CloseMemory is how long Shared lists a window that was closed.
 	CloseMemory = 2 * time.Minute
+	// CrossingLease is how long a node that reached a threshold has to open the window.
+	CrossingLease = 15 * time.Second
 	// KeeperLease is how long a node is the keeper after a heartbeat.
 	KeeperLease = 15 * time.Second
 	// Absent is how long a node counts as alive, and its set of triggers as served, after a heartbeat.
@@ -244,13 +246,14 @@ type Renewed struct {
 	Err  error
 }
 
-// Aged is a number of hits of one moment.
+// Aged is a number of hits of one moment, or one value.
 type Aged struct {
-	Age  time.Duration
-	Hits int64
+	Age   time.Duration
+	Hits  int64  // 1 for a value
+	Value uint64 // a digest of it, where values are counted; else 0
 }
 
-// Mark counts hits towards a threshold: Count hits within Within. Seq rises with each report of the run about the key, from 1.
+// Mark counts hits towards a threshold: Count hits within Within, or so many different values. Seq rises with each report of the run about the key, from 1.
 type Mark struct {
 	Key       Key
 	Run, Node string
@@ -258,13 +261,17 @@ type Mark struct {
 	Count     int64 // 1 to MaxCount
 	Within    time.Duration
 	Cooldown  time.Duration // while the window of the key is open, nothing crosses and the newest Count hits are kept
-	Hits      []Aged        // at most 64, the oldest first
+	Values    bool          // different values are counted
+	Hits      []Aged        // at most MaxAged, the oldest first
 }
 
 // Marked is the answer to a Mark. A report that is repeated is answered as the first time.
 type Marked struct {
-	Crossed bool  // the threshold was reached by this report: exactly one is answered so, and the count begins again
-	Sum     int64 // hits within Within, those of this report included; of a crossing, those that reached it
+	// Crossed says that the threshold was reached by this report: the node makes the alert, and the count begins again. A crossing whose alert opens no window
+	// within CrossingLease may be answered to another report, too, with the hits of both.
+	Crossed bool
+	Reached bool  // the threshold is reached, and the window of the key is open
+	Sum     int64 // hits within Within, those of this report included, or values; of a crossing, those that reached it
 	Err     error
 }
 

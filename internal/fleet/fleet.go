@@ -19,8 +19,13 @@ type Options struct {
 	Settings Settings
 	// Run is the random id of the node's store: see Beat. Name is the node's name, Version that of the program, Triggers the digest of the triggers.
 	Run, Name, Version, Triggers string
-	// Crossed is called when the hits that this node reported reached a threshold of the fleet: this node makes the alert.
-	Crossed func(key Key, sum int64)
+	// Crossed is called when the hits that this node reported reached a threshold of the fleet: this node makes the alert. name is that of Hit. It may be called
+	// twice about one crossing.
+	Crossed func(name string, sum int64)
+	// Reached is called when they reached it while the window of the key is open: a roll-up reports the hits.
+	Reached func(name string)
+	// Unanswered is called, maybe repeatedly, while the engine does not answer reports about a key: the node's own count decides.
+	Unanswered func(name string)
 	// Recovered is called when this node heard a line whose absence the fleet had reported.
 	Recovered func(key Key, gone time.Duration)
 	// Lost is called on the keeper when the engine lost its data, after the next heartbeats of all nodes: Account.Lost has the hits.

@@ -547,33 +547,147 @@ func TestKnownTemplatesAreWithdrawn(t *testing.T) {
 	})
 }
 
-func TestThresholdsAndAbsencesAreOfTheFleet(t *testing.T) {
+// count reports hits of now towards a threshold of five within a minute.
+func (m *member) count(n int, change func(*fleet.Hit)) {
+	for range n {
+		h := fleet.Hit{
+			Key: fleet.KeyOf("cooldown", "x"), Name: "x", At: time.Now(), Threshold: fleet.Threshold{Count: 5, Within: time.Minute, Cooldown: time.Minute},
+		}
+		if change != nil {
+			change(&h)
+		}
+		if !m.Count(h) {
+			panic("no room")
+		}
+	}
+}
+
+// said notes what a node is told about thresholds.
+type said struct {
+	mu  sync.Mutex
+	all []string
+}
+
+func (s *said) note(node string) func(o *fleet.Options) {
+	add := func(text string) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if len(s.all) == 0 || s.all[len(s.all)-1] != text {
+			s.all = append(s.all, text)
+		}
+	}
+	return func(o *fleet.Options) {
+		o.Crossed = func(name string, sum int64) { add(fmt.Sprint(node, " crossed ", name, " ", sum)) }
+		o.Reached = func(name string) { add(fmt.Sprint(node, " reached ", name)) }
+		o.Unanswered = func(name string) { add(fmt.Sprint(node, " alone ", name)) }
+	}
+}
+
+func (s *said) take() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer func() { s.all = nil }()
+	return strings.Join(s.all, ", ")
+}
+
+func TestThresholdsAreOfTheFleet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		defer w.stop()
-		var crossed, recovered []string
+		var told said
+		a, b := w.start("a", told.note("a")), w.start("b", told.note("b"))
+		expect := func(after time.Duration, want string) {
+			t.Helper()
+			time.Sleep(after)
+			synctest.Wait()
+			if got := told.take(); got != want {
+				t.Errorf("%s, want %s", got, want)
+			}
+		}
+		a.count(3, nil)
+		expect(time.Second, "")
+		w.engine.Fail(context.DeadlineExceeded)
+		b.count(1, nil)
+		expect(time.Second, "")
+		b.count(1, nil) // in a report of its own, after the one that is repeated
+		expect(time.Second, "")
+		w.engine.Fail(nil)
+		expect(time.Second, "b crossed x 5")
+
+		// Nobody opened the window: the node that crossed died, or is silenced.
+		expect(10*time.Second, "")
+		a.count(1, nil)
+		expect(time.Second, "")
+		expect(5*time.Second, "")
+		a.count(1, nil)
+		expect(time.Second, "a crossed x 7")
+		w.engine.Claim(t.Context(), []fleet.Claim{{Key: fleet.KeyOf("cooldown", "x"), Run: "run-a", ID: "al_1", Terms: fleet.Terms{Cooldown: time.Minute, Triggers: "t1"}}})
+		b.count(7, nil)
+		expect(time.Second, "b reached x")
+		expect(time.Minute, "")
+		b.count(4, nil) // those of the minute before are too old
+		expect(time.Second, "")
+
+		w.engine.Fail(fleet.ErrUnreachable)
+		b.count(1, nil)
+		expect(4*time.Second, "")
+		expect(2*time.Second, "b alone x")
+		w.engine.Fail(fleet.ErrCircuit)
+		told.take()
+		b.count(1, func(h *fleet.Hit) { h.Key, h.Name = fleet.KeyOf("cooldown", "y"), "y" })
+		time.Sleep(300 * time.Millisecond)
+		synctest.Wait()
+		if got := told.take(); !strings.Contains(got, "b alone y") {
+			t.Errorf("with an open circuit: %q", got)
+		}
+	})
+}
+
+// TestDifferentValuesAreOfTheFleet: a value counts once, on whichever node it comes, until it is too old.
+func TestDifferentValuesAreOfTheFleet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.stop()
+		var told said
+		a, b := w.start("a", told.note("a")), w.start("b", told.note("b"))
+		value := func(v uint64) func(*fleet.Hit) {
+			return func(h *fleet.Hit) { h.Values, h.Value = true, v }
+		}
+		for v := range uint64(4) {
+			a.count(20, value(1+v))
+			b.count(20, value(1+v))
+			time.Sleep(time.Second)
+		}
+		synctest.Wait()
+		if got := told.take(); got != "" {
+			t.Errorf("four values: %s", got)
+		}
+		time.Sleep(56 * time.Second) // the first is too old
+		a.count(1, value(5))
+		time.Sleep(time.Second)
+		a.count(1, value(1))
+		time.Sleep(time.Second)
+		b.count(1, value(6))
+		b.count(1, value(7))
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if got := told.take(); got != "b crossed x 5" {
+			t.Errorf("crossed: %s", got)
+		}
+	})
+}
+
+func TestAbsencesAreOfTheFleet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.stop()
+		var recovered []string
 		note := func(name string) func(o *fleet.Options) {
 			return func(o *fleet.Options) {
-				o.Crossed = func(_ fleet.Key, sum int64) { crossed = append(crossed, fmt.Sprint(name, sum)) }
 				o.Recovered = func(_ fleet.Key, gone time.Duration) { recovered = append(recovered, fmt.Sprint(name, gone)) }
 			}
 		}
 		a, b := w.start("a", note("a")), w.start("b", note("b"))
-		limit := fleet.Threshold{Count: 5, Within: time.Minute, Cooldown: time.Minute}
-		threshold := fleet.KeyOf("threshold", "x")
-		a.Count(threshold, time.Now(), 3, limit)
-		time.Sleep(time.Second)
-		w.engine.Fail(context.DeadlineExceeded)
-		b.Count(threshold, time.Now(), 1, limit)
-		time.Sleep(time.Second)
-		b.Count(threshold, time.Now(), 1, limit) // in a report of its own, after the one that is repeated
-		time.Sleep(time.Second)
-		w.engine.Fail(nil)
-		time.Sleep(time.Second)
-		synctest.Wait()
-		if got := strings.Join(crossed, " "); got != "b5" {
-			t.Errorf("crossed: %s", got)
-		}
 
 		absence := fleet.Hearing{Key: fleet.KeyOf("absence", "backup"), Within: time.Hour}
 		watch := absence

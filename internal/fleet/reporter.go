@@ -15,12 +15,22 @@ type Threshold struct {
 	Count    int64
 	Within   time.Duration
 	Cooldown time.Duration
+	Values   bool // different values are counted
+}
+
+// Hit is a hit that counts towards a threshold. Name is the node's own name of the key, which no call to the engine contains.
+type Hit struct {
+	Threshold
+	Key   Key
+	Name  string
+	At    time.Time
+	Value uint64 // a digest of the value, where values are counted; else 0
 }
 
 // Bounds of the reports that wait.
 const (
-	reportEvery  = 250 * time.Millisecond
-	maxReporting = 10_000 // keys
+	reportEvery  = 250 * time.Millisecond // at most so often a key is reported
+	maxReporting = 10_000                 // keys
 	hearLeast    = time.Second
 	hearMost     = time.Minute
 )
@@ -38,6 +48,7 @@ type reporter struct {
 
 type counting struct {
 	Threshold
+	name   string
 	seq    int64
 	sent   []timed // of the report whose answer is awaited
 	hits   []timed // the oldest first, at most MaxAged
@@ -45,8 +56,39 @@ type counting struct {
 }
 
 type timed struct {
-	at   time.Time
-	hits int64
+	at    time.Time
+	hits  int64
+	value uint64
+}
+
+// add counts a hit. Hits of nearly one time are one entry, fine enough for 64 of them within the time that counts; so are those of one value.
+func (c *counting) add(h *Hit) {
+	if h.Values {
+		if i := slices.IndexFunc(c.hits, func(one timed) bool { return one.value == h.Value }); i >= 0 {
+			if !h.At.After(c.hits[i].at) {
+				return
+			}
+			c.hits = slices.Delete(c.hits, i, i+1)
+		} else if len(c.hits) == MaxAged { // as many as these the engine will have soon; the oldest value says least
+			c.hits = c.hits[1:]
+		}
+	}
+	// Searched from the end, because most hits come in the order of their times.
+	i := len(c.hits)
+	for i > 0 && c.hits[i-1].at.After(h.At) {
+		i--
+	}
+	if !h.Values {
+		switch near := h.Within / 64; {
+		case i > 0 && (h.At.Sub(c.hits[i-1].at) < near || len(c.hits) == MaxAged):
+			c.hits[i-1].hits++
+			return
+		case i < len(c.hits) && (c.hits[i].at.Sub(h.At) < near || len(c.hits) == MaxAged):
+			c.hits[i].hits++
+			return
+		}
+	}
+	c.hits = slices.Insert(c.hits, i, timed{h.At, 1, h.Value})
 }
 
 type hearing struct {
@@ -63,28 +105,25 @@ func (r *reporter) init() {
 	r.counts, r.hearing = map[Key]*counting{}, map[Key]*hearing{}
 }
 
-// Count reports hits towards a threshold of the fleet. It never blocks. It reports false when there is no room: the node counts by itself.
-func (f *Fleet) Count(key Key, at time.Time, hits int64, t Threshold) bool {
+// Count reports a hit towards a threshold of the fleet. It never blocks. It reports false when there is no room: the node counts by itself.
+func (f *Fleet) Count(h Hit) bool {
 	r := &f.reporter
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	c := r.counts[key]
+	c := r.counts[h.Key]
 	if c == nil {
 		if len(r.counts) >= maxReporting {
 			r.full++
 			return false
 		}
 		c = &counting{}
-		r.counts[key] = c
+		r.counts[h.Key] = c
 	}
-	c.Threshold = t
-	c.latest = at
-	// Hits of one moment are one entry: the parts of the time within which they count are fine enough for 64 of them.
-	if n := len(c.hits); n > 0 && (at.Sub(c.hits[n-1].at) < max(reportEvery, t.Within/MaxAged) || n == MaxAged) {
-		c.hits[n-1].hits += hits
-	} else {
-		c.hits = append(c.hits, timed{at, hits})
+	if c.Values != h.Values { // a reload changed the rule
+		c.hits = nil
 	}
+	c.Threshold, c.name, c.latest = h.Threshold, h.Name, h.At
+	c.add(&h)
 	return true
 }
 
@@ -127,28 +166,45 @@ func (f *Fleet) report(ctx context.Context) {
 	}
 }
 
+// reportCounts reports the hits that wait. A node whose report is not answered in time goes by its own count.
 func (f *Fleet) reportCounts(ctx context.Context) {
 	now := f.opt.Now()
 	for part := range slices.Chunk(f.reporter.marks(now, f.opt.Name), batch) {
 		var answers []Marked
-		f.call(ctx, f.opt.Settings.Wait, func(ctx context.Context) { answers = f.opt.Engine.Mark(ctx, part) })
+		list := make([]Mark, len(part))
+		for i := range part {
+			list[i] = part[i].Mark
+		}
+		f.call(ctx, f.opt.Settings.Wait, func(ctx context.Context) { answers = f.opt.Engine.Mark(ctx, list) })
 		for i, a := range answers {
-			if a.Err != nil {
-				if ctx.Err() == nil {
-					f.health.note(a.Err)
+			report := &part[i]
+			switch {
+			case ctx.Err() != nil:
+			case a.Err != nil: // the same report is sent again
+				f.health.note(a.Err)
+				if f.opt.Unanswered != nil && (!again(a.Err) || f.opt.Now().Sub(report.oldest) >= f.opt.Settings.Wait) {
+					f.opt.Unanswered(report.name)
 				}
-				continue // the same report is sent again
+				continue
+			case a.Crossed && f.opt.Crossed != nil:
+				f.opt.Crossed(report.name, a.Sum)
+			case a.Reached && f.opt.Reached != nil:
+				f.opt.Reached(report.name)
 			}
-			f.reporter.acknowledge(part[i].Key, part[i].Seq)
-			if a.Crossed && f.opt.Crossed != nil {
-				f.opt.Crossed(part[i].Key, a.Sum)
-			}
+			f.reporter.acknowledge(report.Key, report.Seq)
 		}
 	}
 }
 
+// report is a Mark on its way.
+type report struct {
+	Mark
+	name   string
+	oldest time.Time // of its hits
+}
+
 // marks returns the reports of hits. A report without an answer is repeated with its hits and its Seq, since it may have counted.
-func (r *reporter) marks(now time.Time, node string) (list []Mark) {
+func (r *reporter) marks(now time.Time, node string) (list []report) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, key := range slices.Sorted(maps.Keys(r.counts)) {
@@ -163,11 +219,14 @@ func (r *reporter) marks(now time.Time, node string) (list []Mark) {
 			c.seq++
 			c.sent, c.hits = c.hits, nil
 		}
-		m := Mark{Key: key, Run: r.run, Node: node, Seq: c.seq, Count: c.Threshold.Count, Within: c.Within, Cooldown: c.Cooldown}
+		m := Mark{Key: key, Run: r.run, Node: node, Seq: c.seq, Count: c.Threshold.Count, Within: c.Within, Cooldown: c.Cooldown, Values: c.Values}
 		for _, h := range c.sent {
-			m.Hits = append(m.Hits, Aged{min(max(0, now.Sub(h.at)), maxAge), min(h.hits, MaxHits)})
+			if m.Values != (h.value != 0) { // of before a reload
+				continue
+			}
+			m.Hits = append(m.Hits, Aged{min(max(0, now.Sub(h.at)), maxAge), min(h.hits, MaxHits), h.value})
 		}
-		list = append(list, m)
+		list = append(list, report{m, c.name, c.sent[0].at})
 	}
 	return list
 }

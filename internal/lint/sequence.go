@@ -176,7 +176,7 @@ const nodesHint = "let one Fluent Bit with the plugin get the records of all nod
 
 // nodes warns of a rule whose key spans nodes, where each node has a count or a wait of its own.
 func (l *linter) nodes(r *rule) {
-	if !l.host.oneNode {
+	if !l.host.oneNode || r.settings.Fleet() && l.result.Settings.Fleet.On() {
 		return
 	}
 	local := func(key []string) bool { return slices.Contains(key, "container") || slices.Contains(key, "host") }

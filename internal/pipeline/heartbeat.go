@@ -70,7 +70,16 @@ func (p *Pipeline) fleetOptions(o *Options) fleetnode.Options {
 	return fleetnode.Options{
 		Instance: o.ID, Host: hostName(), Version: o.Version, Rules: p.engine.Snapshot, Decide: p.engine.Decide, Close: p.engine.CloseWindows,
 		Route: func(a *trigger.Alert) []string { return p.triggers.Load().of(a, p.now()) }, Lost: p.reportLost, Connect: o.Connect, Now: o.Now, Log: p.log,
-		Panics: &p.counters.panics,
+		Panics: &p.counters.panics, Counts: p.engine.SetFleet, Crossed: p.crossed, Reached: p.engine.Reach,
+	}
+}
+
+// crossed has the engine of rules alert for a threshold of the fleet, at once.
+func (p *Pipeline) crossed(key string, sum int64) {
+	p.engine.Cross(key, sum, p.now().UnixNano())
+	select {
+	case p.due <- struct{}{}:
+	default:
 	}
 }
 

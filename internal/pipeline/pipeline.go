@@ -119,13 +119,14 @@ type lifecycle struct {
 	cancel   context.CancelFunc
 	watching context.Context // ends when Stop begins
 	endWatch context.CancelFunc
+	due      chan struct{} // wakes tickLoop
 	stopping chan struct{} // closed when Stop begins
 	stopOnce sync.Once
 	running  sync.WaitGroup
 }
 
 func (l *lifecycle) init() {
-	l.jobs, l.stopping = make(chan job), make(chan struct{})
+	l.jobs, l.due, l.stopping = make(chan job), make(chan struct{}, 1), make(chan struct{})
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.watching, l.endWatch = context.WithCancel(l.ctx)
 }

@@ -20,6 +20,8 @@ func (p *Pipeline) tickLoop() {
 			p.tick(b)
 			p.reportDue(false)
 			p.logWarnings()
+		case <-p.due:
+			p.tick(b)
 		case <-p.stopping:
 			return
 		}

@@ -316,7 +316,11 @@ func writeHit(c *command.Env, r *explainedRule) {
 		c.Printf("       image %s, since %s\n", safetext.Visible(s.Image), s.ImageSince.Format(time.RFC3339))
 	}
 	if s.Needed > 0 {
-		c.Printf("       threshold: %d of %d\n", s.Counted, s.Needed)
+		where := ""
+		if s.OfFleet {
+			where = " on this node; the fleet counts those of all nodes"
+		}
+		c.Printf("       threshold: %d of %d%s\n", s.Counted, s.Needed, where)
 	}
 	if s.Rate != nil {
 		c.Printf("       rate: %s\n", s.Rate)

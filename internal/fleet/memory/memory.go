@@ -22,7 +22,7 @@ type Engine struct {
 	mu       sync.Mutex // guards the fields below
 	epoch    int
 	windows  map[fleet.Key]*window
-	marks    map[fleet.Key]*marks
+	marks    map[markKey]*marks
 	absence  map[fleet.Key]*absence
 	seen     map[fleet.Key]sight
 	full     [fleet.Shards]int64
@@ -50,7 +50,7 @@ func New(now func() time.Time, maxKeys int) *Engine {
 
 func (e *Engine) reset() {
 	e.epoch++
-	e.windows, e.marks, e.absence = map[fleet.Key]*window{}, map[fleet.Key]*marks{}, map[fleet.Key]*absence{}
+	e.windows, e.marks, e.absence = map[fleet.Key]*window{}, map[markKey]*marks{}, map[fleet.Key]*absence{}
 	e.seen, e.runs, e.names, e.namedAt = map[fleet.Key]sight{}, map[string]run{}, map[string]string{}, map[string]int64{}
 	e.tds, e.keepers, e.sil, e.closed = map[string]int64{}, map[string]keeper{}, map[string]silence{}, map[fleet.Key]int64{}
 	e.given, e.reported, e.version, e.full = 0, 0, 0, [fleet.Shards]int64{}

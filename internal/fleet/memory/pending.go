@@ -1,27 +1,37 @@
 package memory
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/fleet"
 )
 
-// marks are the hits towards a threshold.
+// marks are the hits towards a threshold, or the different values.
 type marks struct {
-	hits  []mark // by time, those of one time as they came
-	last  map[string]marked
-	until int64
+	hits    []mark // by time, those of one time as they came
+	last    map[string]marked
+	until   int64
+	crossed int64 // when the threshold was last crossed; 0: never
+	reached int64 // by how many hits
 }
 
 type mark struct {
 	at, hits int64
+	value    uint64
 }
 
 type marked struct {
-	seq     int64
-	crossed bool
-	sum     int64
+	seq              int64
+	crossed, reached bool
+	sum              int64
+}
+
+// markKey tells the counts of hits and of values of one key apart.
+type markKey struct {
+	fleet.Key
+	values bool
 }
 
 // Mark implements fleet.Engine.
@@ -30,40 +40,66 @@ func (e *Engine) Mark(ctx context.Context, list []fleet.Mark) []fleet.Marked {
 }
 
 func (e *Engine) mark(now int64, q *fleet.Mark) fleet.Marked {
-	m := e.marks[q.Key]
+	name := markKey{q.Key, q.Values}
+	m := e.marks[name]
 	if m == nil || m.until <= now {
 		m = &marks{last: map[string]marked{}}
-		e.marks[q.Key] = m
+		e.marks[name] = m
 	}
 	if last := m.last[q.Run]; q.Seq <= last.seq {
-		return fleet.Marked{Crossed: last.crossed && last.seq == q.Seq, Sum: last.sum}
+		again := last.seq == q.Seq
+		return fleet.Marked{Crossed: again && last.crossed, Reached: again && last.reached, Sum: last.sum}
 	}
-	within := ms(q.Within)
-	for _, h := range q.Hits {
-		m.hits = append(m.hits, mark{now - ms(h.Age), h.Hits})
-	}
-	slices.SortStableFunc(m.hits, func(x, y mark) int { return int(x.at - y.at) })
+	within, lease := ms(q.Within), ms(fleet.CrossingLease)
+	m.add(now, q)
 	m.hits = slices.DeleteFunc(m.hits, func(h mark) bool { return h.at <= now-within })
 	sum := int64(0)
 	for _, h := range m.hits {
 		sum += h.hits
 	}
+	w := e.window(q.Key, now)
+	open := w != nil && w.opened != 0 && now-w.opened < ms(q.Cooldown)
 	answer := marked{seq: q.Seq, sum: sum}
-	if sum >= q.Count {
-		w := e.window(q.Key, now)
-		if w == nil || w.opened == 0 || now-w.opened >= ms(q.Cooldown) {
-			answer.crossed, m.hits = true, nil
-		} else {
-			for len(m.hits) > 0 && sum-m.hits[0].hits >= q.Count {
-				sum -= m.hits[0].hits
-				m.hits = m.hits[1:]
-			}
-			answer.sum = sum
+	// A crossing whose alert opened no window within the lease is lost with its node, or suppressed there: another node may make the alert.
+	if x := min(m.crossed, now); x > 0 && !open && sum > 0 && (w == nil || w.opened < x) && now-x >= lease && now-x < lease+within {
+		if answer.sum += m.reached; q.Values { // they may be the same
+			answer.sum = max(sum, m.reached)
 		}
+	}
+	switch {
+	case answer.sum < q.Count:
+	case open:
+		for len(m.hits) > 0 && sum-m.hits[0].hits >= q.Count {
+			sum -= m.hits[0].hits
+			m.hits = m.hits[1:]
+		}
+		answer.reached, answer.sum = true, sum
+	default:
+		answer.crossed, m.hits, m.crossed, m.reached = true, nil, now, answer.sum
 	}
 	m.last[q.Run] = answer
 	m.until = now + within + 3_600_000
-	return fleet.Marked{Crossed: answer.crossed, Sum: answer.sum}
+	return fleet.Marked{Crossed: answer.crossed, Reached: answer.reached, Sum: answer.sum}
+}
+
+// add adds the hits of a report. A value that is there already gets the later time.
+func (m *marks) add(now int64, q *fleet.Mark) {
+	for _, h := range q.Hits {
+		one := mark{now - ms(h.Age), h.Hits, h.Value}
+		if q.Values {
+			if i := slices.IndexFunc(m.hits, func(other mark) bool { return other.value == h.Value }); i >= 0 {
+				one.at = max(one.at, m.hits[i].at)
+				m.hits = slices.Delete(m.hits, i, i+1)
+			}
+		}
+		m.hits = append(m.hits, one)
+	}
+	slices.SortStableFunc(m.hits, func(x, y mark) int {
+		if q.Values { // those of one time in the order of their names on the server
+			return cmp.Or(cmp.Compare(x.at, y.at), cmp.Compare(x.value, y.value))
+		}
+		return cmp.Compare(x.at, y.at)
+	})
 }
 
 // absence is the state of one key of an absence rule.

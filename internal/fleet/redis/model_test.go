@@ -197,7 +197,7 @@ func (g *generator) call() (string, caller) {
 	terms := fleet.Terms{Cooldown: time.Duration(5+10*g.IntN(3)) * time.Second, Grace: time.Duration(1+g.IntN(3)) * time.Second, Triggers: td}
 	title := fleet.Title{Rule: "db-down", Text: "shop/" + run}
 	work := fleet.Work{Key: key}
-	switch g.IntN(14) {
+	switch g.IntN(16) {
 	case 0, 1, 2:
 		q := fleet.Claim{
 			Key: key, Run: run, Node: node, ID: "al_" + g.pick("1", "2", "3"), Rollup: g.IntN(3) == 0, Terms: terms, Title: title, HandOver: 8 * time.Second,
@@ -244,11 +244,18 @@ func (g *generator) call() (string, caller) {
 	case 10:
 		q := fleet.Renewal{Key: key, Run: run, ID: "al_" + g.pick("1", "2", "3"), Triggers: td, HandOver: 8 * time.Second}
 		return "renew", func(tb testing.TB, e fleet.Engine) any { return e.Renew(tb.Context(), []fleet.Renewal{q}) }
-	case 11:
+	case 11, 13, 14:
 		g.seq["m"+run+string(key)]++
-		q := fleet.Mark{Key: key, Run: run, Node: node, Seq: g.seq["m"+run+string(key)], Count: 2 + g.Int64N(20), Within: 60 * time.Second, Cooldown: terms.Cooldown}
-		for range g.IntN(3) {
-			q.Hits = append(q.Hits, fleet.Aged{Hits: 1 + g.Int64N(3)})
+		q := fleet.Mark{
+			Key: key, Run: run, Node: node, Seq: g.seq["m"+run+string(key)], Count: 2 + g.Int64N(20), Within: 60 * time.Second, Cooldown: terms.Cooldown,
+			Values: g.IntN(2) == 0,
+		}
+		for range g.IntN(6) {
+			one := fleet.Aged{Age: time.Duration(g.IntN(90_000)) * time.Millisecond, Hits: 1, Value: uint64(g.IntN(30)) << 40}
+			if !q.Values {
+				one.Hits, one.Value = 1+g.Int64N(3), 0
+			}
+			q.Hits = append(q.Hits, one)
 		}
 		return "mark", func(tb testing.TB, e fleet.Engine) any { return e.Mark(tb.Context(), []fleet.Mark{q}) }
 	case 12:

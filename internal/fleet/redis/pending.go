@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/fleet"
 )
@@ -10,14 +11,22 @@ import (
 func (e *Engine) Mark(ctx context.Context, list []fleet.Mark) []fleet.Marked {
 	return each(ctx, e, list, (*fleet.Mark).Check, func(q *fleet.Mark) *call {
 		p := e.prefix(q.Key.Shard())
-		args := []any{q.Run, q.Seq, q.Count, ms(q.Within), ms(q.Cooldown)}
-		for _, h := range q.Hits {
-			args = append(args, ms(h.Age), h.Hits)
+		args := []any{q.Run, q.Seq, q.Count, ms(q.Within), ms(q.Cooldown), ms(fleet.CrossingLease), flag(q.Values)}
+		hits, reports := "m:", "mr:"
+		if q.Values {
+			hits, reports = "v:", "vr:"
 		}
-		keys := []string{p + "m:" + string(q.Key), p + "mr:" + string(q.Key), p + "w:" + string(q.Key)}
+		for _, h := range q.Hits {
+			if q.Values {
+				args = append(args, ms(h.Age), fmt.Sprintf("%016x", h.Value))
+			} else {
+				args = append(args, ms(h.Age), h.Hits)
+			}
+		}
+		keys := []string{p + hits + string(q.Key), p + reports + string(q.Key), p + "w:" + string(q.Key)}
 		return &call{script: e.scripts.mark, shard: q.Key.Shard(), keys: keys, args: args}
 	}, func(_ *fleet.Mark, a *answer) fleet.Marked {
-		return fleet.Marked{Crossed: a.number(0, 1) == 1, Sum: a.number(0, maxHits)}
+		return fleet.Marked{Crossed: a.number(0, 1) == 1, Sum: a.number(0, maxHits), Reached: a.number(0, 1) == 1}
 	}, func(err error) fleet.Marked { return fleet.Marked{Err: err} })
 }
 

@@ -45,6 +45,9 @@ type Options struct {
 	Rules                   func() *engine.Snapshot
 	Decide                  func(ticket uint64, leaves bool)      // see engine.Decide
 	Close                   func(chosen func(key string) bool)    // see engine.CloseWindows
+	Counts                  func(engine.Fleet)                    // see engine.SetFleet
+	Crossed                 func(key string, sum int64)           // see engine.Cross
+	Reached                 func(key string)                      // see engine.Reach
 	Route                   func(*trigger.Alert) []string         // the names of the triggers that send an alert
 	Lost                    func(ctx context.Context, lost int64) // the engine lost its data, and so many hits with it
 	Connect                 Connect
@@ -155,6 +158,7 @@ func (n *Node) Apply(ctx context.Context, p *Prepared, triggers string) {
 		return
 	}
 	n.current.Store(next)
+	n.opt.Counts(n)
 	if n.started {
 		n.run(ctx, next)
 	}
@@ -172,7 +176,8 @@ func (n *Node) make(ctx context.Context, l *loops) bool {
 		Engine: l.engine, Node: l, Settings: l.settings, Run: totals.Run, Name: l.name(), Version: n.opt.Version, Triggers: l.digest(),
 		Lost:    func(ctx context.Context, a fleet.Account) { n.opt.Lost(ctx, a.Lost()) },
 		Observe: func(took time.Duration) { n.trips.Observe(took.Seconds()) },
-		Now:     n.opt.Now, Log: n.opt.Log, Panics: n.opt.Panics,
+		Crossed: n.opt.Crossed, Reached: n.opt.Reached, Unanswered: func(key string) { n.opt.Crossed(key, 0) },
+		Now: n.opt.Now, Log: n.opt.Log, Panics: n.opt.Panics,
 	})
 	return true
 }
@@ -215,6 +220,7 @@ func (n *Node) end() {
 	if l == nil {
 		return
 	}
+	n.opt.Counts(nil)
 	if l.end != nil {
 		l.end()
 		<-l.ended
@@ -252,6 +258,7 @@ func (n *Node) Ask(made *engine.Alert, item *delivery.Item) (c fleet.Candidate, 
 	if host != "" {
 		item.Alert.Fleet.Hosts = []string{host}
 	}
+	item.Alert.Fleet.Reached = made.Reached
 	counts, hits := countsOf(made)
 	a := about{
 		Rollup: made.Kind == engine.KindRollup, Rule: made.RuleID, Workload: made.Source.Workload, Cooldown: rule.Settings.Cooldown.Truncate(time.Millisecond),

@@ -118,7 +118,11 @@ func (n *node) stop() {
 
 func (n *node) flush(texts ...string) {
 	n.group.t.Helper()
-	lines := chunktest.Lines(texts...)
+	n.flushLines(chunktest.Lines(texts...))
+}
+
+func (n *node) flushLines(lines []chunktest.Line) {
+	n.group.t.Helper()
 	if v := n.Flush(chunktest.DockerOf(strings.Repeat(n.name, 64)[:64], "shop-api-1", "shop", "api", lines...), "docker.api"); v != pipeline.Accepted {
 		n.group.t.Fatalf("a chunk was %s", v)
 	}

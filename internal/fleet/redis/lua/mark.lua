@@ -1,41 +1,57 @@
--- KEYS: 1 the hits by time, 2 the reports by run and the sum, 3 the window. ARGV: 1 run, 2 sequence number, 3 count, 4 within, 5 cooldown, then ages and hits.
--- Returns: 1 crossed or 0; the sum.
-local t, run, seq, count, within = now(), ARGV[1], num(ARGV[2]), num(ARGV[3]), num(ARGV[4])
-local h = redis.call('HMGET', KEYS[2], 'sum', 'r:' .. run)
+-- KEYS: 1 the hits, or different values, by time, 2 the state and the reports by run, 3 the window.
+-- ARGV: 1 run, 2 sequence number, 3 count, 4 within, 5 cooldown, 6 lease of a crossing, 7 '1' for values, then ages and hits or values.
+-- Returns: 1 crossed or 0; the sum; 1 if the threshold is reached while the window is open.
+local t, run, seq, count, within, lease, values = now(), ARGV[1], num(ARGV[2]), num(ARGV[3]), num(ARGV[4]), num(ARGV[6]), ARGV[7] == '1'
+local h = redis.call('HMGET', KEYS[2], 'sum', 'r:' .. run, 'x', 'xs')
 local sum = num(h[1])
 if h[2] then
-  local last, crossed, was = string.match(h[2], '^(%d+):(%d):(%d+)$')
+  local last, crossed, reached, was = string.match(h[2], '^(%d+):(%d):(%d):(%d+)$')
   if seq <= num(last) then
-    if seq < num(last) then crossed = 0 end
-    return { num(crossed), num(was) }
+    if seq < num(last) then crossed, reached = 0, 0 end
+    return { num(crossed), num(was), num(reached) }
   end
 end
 local function hits(member) return num(string.match(member, ':(%d+)$')) end
-for i = 6, #ARGV, 2 do
-  redis.call('ZADD', KEYS[1], str(t - num(ARGV[i])), ARGV[2] .. ':' .. run .. ':' .. i .. ':' .. ARGV[i + 1])
-  sum = sum + num(ARGV[i + 1])
-end
-for _, m in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', str(t - within))) do
-  sum = sum - hits(m)
-  redis.call('ZREM', KEYS[1], m)
-end
-local crossed, said = 0, sum
-if sum >= count then
-  local o = redis.call('HGET', KEYS[3], 'o')
-  if not o or num(o) == 0 or t - num(o) >= num(ARGV[5]) then
-    crossed, sum = 1, 0
-    redis.call('DEL', KEYS[1])
+for i = 8, #ARGV, 2 do
+  local at = t - num(ARGV[i])
+  if values then
+    redis.call('ZADD', KEYS[1], 'GT', str(at), ARGV[i + 1])
   else
-    while true do
-      local first = redis.call('ZRANGE', KEYS[1], 0, 0)[1]
-      if not first or sum - hits(first) < count then break end
-      sum = sum - hits(first)
-      redis.call('ZREM', KEYS[1], first)
-    end
-    said = sum
+    redis.call('ZADD', KEYS[1], str(at), ARGV[2] .. ':' .. run .. ':' .. i .. ':' .. ARGV[i + 1])
+    sum = sum + num(ARGV[i + 1])
   end
 end
-redis.call('HSET', KEYS[2], 'sum', str(sum), 'r:' .. run, ARGV[2] .. ':' .. crossed .. ':' .. str(said))
+for _, m in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', str(t - within))) do
+  if not values then sum = sum - hits(m) end
+  redis.call('ZREM', KEYS[1], m)
+end
+if values then sum = redis.call('ZCOUNT', KEYS[1], '-inf', '+inf') end
+local o = redis.call('HGET', KEYS[3], 'o')
+local open = o and num(o) > 0 and t - num(o) < num(ARGV[5])
+local said, crossed, reached = sum, 0, 0
+-- A crossing whose alert opened no window within the lease is lost with its node, or suppressed there: another node may make the alert.
+local x = math.min(num(h[3]), t)
+if x > 0 and not open and sum > 0 and (not o or num(o) < x) and t - x >= lease and t - x < lease + within then
+  said = sum + num(h[4])
+  if values then said = math.max(sum, num(h[4])) end -- they may be the same
+end
+if said >= count and open then
+  reached = 1
+  while true do
+    local first = redis.call('ZRANGE', KEYS[1], 0, 0)[1]
+    local n = 1
+    if first and not values then n = hits(first) end
+    if not first or sum - n < count then break end
+    sum = sum - n
+    redis.call('ZREM', KEYS[1], first)
+  end
+  said = sum
+elseif said >= count then
+  crossed, sum = 1, 0
+  redis.call('DEL', KEYS[1])
+  redis.call('HSET', KEYS[2], 'x', str(t), 'xs', str(said))
+end
+redis.call('HSET', KEYS[2], 'sum', str(sum), 'r:' .. run, ARGV[2] .. ':' .. crossed .. ':' .. reached .. ':' .. str(said))
 redis.call('PEXPIRE', KEYS[1], str(within))
 redis.call('PEXPIRE', KEYS[2], str(within + 3600000))
-return { crossed, said }
+return { crossed, said, reached }

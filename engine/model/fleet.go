@@ -1,0 +1,18 @@
+package model
+
+// Fleet is the fleet that a node belongs to, for what its rules count together with those of other nodes. Its methods must not block, and must not call back
+// into the engine.
+type Fleet interface {
+	// Count counts a hit towards a threshold of all nodes. It reports false if it cannot: then this node's own count decides.
+	Count(FleetHit) bool
+}
+
+// FleetHit is a hit of a rule of the fleet with count.
+type FleetHit struct {
+	Key              string // the cooldown key; see Alert.Key
+	At               int64  // when it happened, ns
+	Count            int
+	Within, Cooldown int64  // ns
+	Distinct         string // the source of the values that are counted; "": hits are
+	Value            uint64 // a digest of the value
+}

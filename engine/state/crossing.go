@@ -1,0 +1,120 @@
+package state
+
+import (
+	"fmt"
+
+	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+)
+
+// crossing is the threshold of a rule of the fleet. Its hits are suppressed, and counted by the fleet, which says when those of all nodes reached the threshold.
+// The alert then is one that time makes: it has no hit of its own, and reports those that this node suppressed.
+type crossing struct {
+	own   int   // the hits, or values, by which this node alone reached the threshold since its last alert; 0: it did not
+	at    int64 // when the alert became due; 0: none is
+	sum   int64 // the hits, or values, that reached it: of all nodes, or with alone of this one
+	alone bool
+	rolls bool // the threshold is reached in an open window: a roll-up reports the hits
+}
+
+// due reports whether the alert is due.
+func (c *crossing) due() bool { return c.at != 0 }
+
+func (c *crossing) clampFuture(now int64) { c.at = min(c.at, now) }
+
+// countedByAll reports whether the fleet counts a hit. A record that came later than the time that counts is too late for it: then the node's own count decides.
+func (h *HitContext) countedByAll(now int64) bool {
+	set := &h.Rule.Settings
+	return h.shared && set.Count > 0 && now-h.At < int64(set.Within)
+}
+
+// SetFleet sets the fleet that counts hits of rules with scope = "fleet"; nil: this node alone does.
+func (k *Keyed) SetFleet(f model.Fleet) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.fleet = f
+}
+
+// shares reports whether a rule's hits are counted by the fleet.
+func shares(f model.Fleet, r *rules.Rule) bool {
+	return f != nil && r.Settings.Fleet() && !r.Settings.DryRun
+}
+
+// countByAll hands a hit below the threshold to the fleet.
+func (k *Keyed) countByAll(s *keyState, h *HitContext, now int64) {
+	set := &h.Rule.Settings
+	if h.Decision.Alert || h.Decision.Reason != model.ReasonThreshold || !h.forAll || set.Distinct != "" && !h.Valued {
+		return
+	}
+	one := model.FleetHit{Key: s.key, At: h.At, Count: set.Count, Within: int64(set.Within), Cooldown: int64(set.Cooldown), Distinct: set.Distinct}
+	if set.Distinct != "" {
+		one.Value = uint64(h.Value)
+	}
+	if !k.fleet.Count(one) {
+		s.cross(h.Rule, 0, now)
+	}
+}
+
+// cross makes the alert of a threshold due, or a roll-up while the window is open. A sum of 0 asks for the node's own count.
+func (s *keyState) cross(r *rules.Rule, sum, now int64) {
+	c := &s.crossing
+	alone := sum == 0
+	if alone {
+		sum = int64(c.own)
+	}
+	switch {
+	case sum == 0:
+	case s.window.state(r, now) != windowClosed:
+		c.rolls = c.rolls || !alone
+	case !c.due():
+		c.at, c.sum, c.alone = now, sum, alone
+	}
+}
+
+// Cross says that the hits of all nodes reached the threshold of a key by now. A sum of 0 says that the fleet does not answer: the node's own count decides. The
+// alert is due at once.
+func (k *Keyed) Cross(key string, sum, now int64) {
+	k.crossed(key, func(s *keyState, r *rules.Rule) { s.cross(r, sum, max(now, k.latest)) })
+}
+
+// Reach says that the hits of all nodes reached the threshold of a key while its window is open in the fleet: a roll-up reports those of this node.
+func (k *Keyed) Reach(key string) {
+	k.crossed(key, func(s *keyState, _ *rules.Rule) { s.crossing.rolls = true })
+}
+
+func (k *Keyed) crossed(key string, change func(*keyState, *rules.Rule)) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	s := k.peek(key)
+	if s == nil || s.unreported.sample == nil { // forgotten, or reported meanwhile
+		return
+	}
+	r := k.rule(key, s.workload())
+	if r == nil || !r.Settings.Fleet() || r.Settings.Count == 0 {
+		return
+	}
+	before := s.crossing
+	if change(s, r); s.crossing == before {
+		return
+	}
+	k.due.Set(&s.timer, s.deadline(r))
+	k.keys.Touch(s.hash)
+}
+
+// threshold is the alert about hits that reached a threshold of the fleet.
+func (s *keyState) threshold(r *rules.Rule, at int64) model.Alert {
+	c, shown := &s.crossing, s.unreported.sample
+	a := s.shown(r, at)
+	a.Kind, a.Due = model.KindThreshold, c.at
+	counted := fmt.Sprint(c.sum)
+	if r.Settings.Distinct != "" {
+		counted += " values"
+	}
+	if !c.alone {
+		a.Reached = c.sum
+		counted += " on all nodes"
+	}
+	a.Summary = model.OneLine(fmt.Sprintf("%s in %s: %s", counted, model.Roughly(int64(r.Settings.Within)), shown.text.Summary), model.MaxSummary)
+	a.WithLateness(shown.arrived - shown.at)
+	return a
+}
