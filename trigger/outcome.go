@@ -73,6 +73,8 @@ type Result struct {
 	Detail     string        // the start of an error answer, on one line, without secrets; it can repeat texts of the alert
 	Attempts   int           // number of requests
 	Partial    bool          // some recipients of the message have it, and others do not
+	Place      string        // the receiver's name of the message that was sent; "" where it cannot be edited
+	Gone       bool          // the message to edit cannot be edited any more: the next attempt has to send a new one
 	Elapsed    time.Duration
 }
 

@@ -151,6 +151,8 @@ type Settings struct {
 	GroupInterval time.Duration `toml:"group_interval"`
 	// How many alerts of a group a message shows; the rest is counted.
 	MaxAlerts int `toml:"max_alerts"`
+	// Whether roll-ups and the end of an incident edit the message of their key instead of sending another one: in discord, telegram and ntfy.
+	Update bool `toml:"update"`
 	// How long delivery of an alert is tried before it becomes a dead letter.
 	MaxAge time.Duration `toml:"max_age"`
 }

@@ -110,7 +110,7 @@ func (d *Dispatcher) rows(items []Item) ([]store.Item, error) {
 		if err != nil {
 			return nil, fmt.Errorf("delivery: alert %q: %w", alert.ID, err)
 		}
-		row := store.Item{ID: alert.ID, Payload: payload, Routes: make([]store.Route, 0, len(items[i].Triggers)), NotBefore: items[i].NotBefore, Order: orderOf(alert), Fleet: items[i].Fleet}
+		row := store.Item{ID: alert.ID, Payload: payload, Routes: make([]store.Route, 0, len(items[i].Triggers)), NotBefore: items[i].NotBefore, Fleet: items[i].Fleet}
 		for _, name := range items[i].Triggers {
 			row.Routes = append(row.Routes, route(name, triggers, alert))
 		}
@@ -119,9 +119,10 @@ func (d *Dispatcher) rows(items []Item) ([]store.Item, error) {
 	return rows, nil
 }
 
-// orderOf returns the order of the alerts that open or close an incident: an end that overtook its beginning would leave it open. Nil for other alerts.
-func orderOf(a *trigger.Alert) []byte {
-	if a.Key == "" || !a.Resolves && a.Kind != trigger.KindResolved {
+// orderOf returns the order of the alerts that open or close an incident: an end that overtook its beginning would leave it open. Where messages are edited
+// all alerts of a key have one, since none may be edited to an older state. Nil for other alerts.
+func orderOf(a *trigger.Alert, edits bool) []byte {
+	if a.Key == "" || !edits && !a.Resolves && a.Kind != trigger.KindResolved {
 		return nil
 	}
 	sum := sha256.Sum256([]byte(a.Key))
@@ -131,9 +132,9 @@ func orderOf(a *trigger.Alert) []byte {
 func route(name string, triggers map[string]Trigger, alert *trigger.Alert) store.Route {
 	t, known := triggers[name]
 	if !known {
-		return store.Route{Trigger: name, MaxAge: unknownMaxAge}
+		return store.Route{Trigger: name, MaxAge: unknownMaxAge, Order: orderOf(alert, false)}
 	}
-	r := store.Route{Trigger: name, MaxAge: t.MaxAge}
+	r := store.Route{Trigger: name, MaxAge: t.MaxAge, Order: orderOf(alert, destinationOf(t.Sender) != "")}
 	if len(t.GroupBy) > 0 {
 		key := sha256.Sum256([]byte(trigger.GroupKey(t.GroupBy, alert)))
 		r.Group, r.Wait, r.Interval = key[:16], t.GroupWait, t.GroupInterval

@@ -17,10 +17,12 @@ const maxAfter = 24 * time.Hour
 // attempt sends one message and passes its result to the finisher.
 func (w *worker) attempt(ctx context.Context, ref *senderRef, message *store.Message) {
 	alerts, result := decode(message)
+	var p plan
 	if alerts != nil {
 		var panicked bool
+		p = planOf(message, alerts, destinationOf(ref.Sender))
 		begun := w.d.opt.Now()
-		if result, panicked = safeSend(ctx, ref.Sender, message.ID, alerts); panicked {
+		if result, panicked = p.send(ctx, ref.Sender, message.ID, alerts); panicked {
 			w.d.count.panics.Add(1)
 			w.d.opt.Log.Error("panic in a sender", "trigger", w.name)
 		}
@@ -30,7 +32,8 @@ func (w *worker) attempt(ctx context.Context, ref *senderRef, message *store.Mes
 	if result.Outcome == trigger.Delivered && alerts != nil {
 		w.d.sent.add(w.name, alerts)
 	}
-	kept := w.conclude(ctx, message, result, quotable(result.Detail, alerts))
+	kept := w.conclude(ctx, message, result, quotable(result.Detail, alerts), !p.edit)
+	kept.Post = p.stored(&result, kept.Outcome)
 	// This waits while the store is slow, so there are never more attempts than the store can record.
 	w.d.results <- finished{kept}
 }
@@ -73,8 +76,9 @@ func quotable(answer string, alerts []trigger.Alert) string {
 	return answer
 }
 
-// conclude converts the result of an attempt to a row of the store and updates the trigger's state. answer is the receiver's answer for the log.
-func (w *worker) conclude(ctx context.Context, message *store.Message, r trigger.Result, answer string) store.Result {
+// conclude converts the result of an attempt to a row of the store and updates the trigger's state. answer is the receiver's answer for the log. splits says
+// that a group may be split. An edit is not: its half would be older than what an attempt, whose answer was lost, may have made of the message.
+func (w *worker) conclude(ctx context.Context, message *store.Message, r trigger.Result, answer string, splits bool) store.Result {
 	if r.Outcome != trigger.Delivered && ctx.Err() != nil {
 		return store.Result{Message: message, Outcome: store.Returned} // cancelled by Stop or SetTriggers, not refused by the receiver
 	}
@@ -92,7 +96,7 @@ func (w *worker) conclude(ctx context.Context, message *store.Message, r trigger
 	case trigger.Dead:
 		// The receiver works and refuses this message only.
 		kept.Outcome = store.Dead
-		if n > 1 && r.OfContent() {
+		if splits && n > 1 && r.OfContent() {
 			kept.Outcome = store.Split // perhaps it refuses only one of them
 		}
 		w.state = store.TriggerState{}
@@ -106,6 +110,12 @@ func (w *worker) conclude(ctx context.Context, message *store.Message, r trigger
 			w.state.Hold = store.HoldDisabled
 		}
 	default:
+		if r.Gone {
+			// The receiver works, and the next attempt, which sends a new message, waits for the rate alone.
+			kept.Outcome, kept.Due = store.Retry, now
+			w.state = store.TriggerState{}
+			break
+		}
 		after := clampAfter(r.RetryAfter)
 		kept.Outcome = store.Retry
 		kept.Due = now.Add(max(after, pauseAfter(message.Attempts+1, set.RetryMin, set.RetryMax, w.d.opt.Random())))
@@ -158,6 +168,10 @@ func (w *worker) report(before store.TriggerState, r trigger.Result, alerts int6
 		count.held.Add(alerts)
 	default:
 		count.retried.Add(alerts)
+		if r.Gone {
+			log.Info("cannot edit a message any more: sending a new one", withAnswerField(answer, "trigger", w.name, "reason", r.Reason)...)
+			return
+		}
 		if r.Partial {
 			log.Warn("some recipients have an alert and others do not yet: trying these again", withAnswerField(answer, "trigger", w.name, "reason", r.Reason)...)
 			return

@@ -224,7 +224,7 @@ func (d *Dispatcher) Test(ctx context.Context, name string, alert trigger.Alert)
 		return trigger.Result{}, fmt.Errorf("delivery: trigger %q: %w", name, ErrStopped)
 	}
 	defer ref.release()
-	result, panicked := safeSend(ctx, ref.Sender, alert.ID, []trigger.Alert{alert})
+	result, panicked := safely(func() trigger.Result { return ref.Send(ctx, alert.ID, []trigger.Alert{alert}) })
 	if panicked {
 		d.count.panics.Add(1)
 	}

@@ -188,8 +188,11 @@ func (m *model) acceptSome() {
 	m.accept(list...)
 }
 
-// crash goes on with a copy of the file as it is at this moment, attempts under way included: what a kill leaves behind.
-func (m *model) crash() {
+// crash is crashTo with triggers at random.
+func (m *model) crash() { m.crashTo(m.some(true)) }
+
+// crashTo goes on with a copy of the file as it is at this moment, attempts under way included: what a kill leaves behind.
+func (m *model) crashTo(triggers []Trigger) {
 	m.learn()
 	m.copies++
 	path := fmt.Sprintf("%s.%d", m.set.Path, m.copies)
@@ -207,7 +210,7 @@ func (m *model) crash() {
 	m.recorded = before
 	m.mu.Unlock()
 	m.set.Path = path
-	m.restart()
+	m.start(triggers...)
 }
 
 // learn checks the account, and reads which deliveries the store has recorded as done.

@@ -13,13 +13,13 @@ type Sender interface {
 	Send(ctx context.Context, id string, alerts []trigger.Alert) trigger.Result
 }
 
-// safeSend calls Send and returns a panic as a failure.
-func safeSend(ctx context.Context, s Sender, id string, alerts []trigger.Alert) (r trigger.Result, panicked bool) {
+// safely returns a panic of a sender as a failure.
+func safely(send func() trigger.Result) (r trigger.Result, panicked bool) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			// The cause may quote the message, so the reason names only its type.
 			r, panicked = trigger.Result{Outcome: trigger.RetryLater, Reason: fmt.Sprintf("panic while sending (%T)", cause)}, true
 		}
 	}()
-	return s.Send(ctx, id, alerts), false
+	return send(), false
 }

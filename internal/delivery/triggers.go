@@ -79,7 +79,7 @@ func (d *Dispatcher) SetTriggers(triggers []Trigger) error {
 	defer cancel()
 	for _, t := range triggers {
 		// A failing store does not stop the trigger: it learns its hold at the next reload or attempt.
-		state, err := d.opt.Store.UseTrigger(ctx, d.opt.Now(), t.Name, t.Revision, t.MaxAge)
+		state, err := d.opt.Store.UseTrigger(ctx, d.opt.Now(), t.Name, t.Revision, destinationOf(t.Sender), t.MaxAge)
 		if err != nil {
 			d.opt.Log.Warn("cannot read the state of a trigger yet", "trigger", t.Name, "error", err)
 		}

@@ -25,7 +25,7 @@ type triggers struct {
 	files []string // the files of their secrets
 }
 
-var _ delivery.Sender = (*client.Client)(nil)
+var _ delivery.Editor = (*client.Client)(nil)
 
 type triggerClient struct {
 	settings *trigger.Settings

@@ -15,9 +15,6 @@ type Item struct {
 	Routes  []Route // none: the alert is only kept in the alert log
 	// NotBefore, if set, is when the deliveries become due, unless Complete is called before.
 	NotBefore time.Time
-	// Order, if set, is 16 bytes: a trigger sends the alerts that share it one after another, in the order in which they were accepted. One that fails
-	// holds back the later ones until it is delivered or a dead letter. Those of one message of a group need not wait for each other.
-	Order []byte
 	// Fleet, if set, makes it an alert of a fleet. A candidate needs a NotBefore.
 	Fleet *FleetRow
 }
@@ -32,6 +29,9 @@ type Route struct {
 	Group    []byte
 	Wait     time.Duration
 	Interval time.Duration
+	// Order, if set, is 16 bytes: the trigger sends the alerts that share it one after another, in the order in which they were accepted. One that fails
+	// holds back the later ones until it is delivered or a dead letter. Those of one message of a group need not wait for each other.
+	Order []byte
 }
 
 // Accepted is the result of Accept.
@@ -129,8 +129,8 @@ func (t *tx) route(seq int64, r Route, item Item) error {
 		due = max(due, item.NotBefore.UnixNano())
 	}
 	var group, order any
-	if len(item.Order) > 0 {
-		order = item.Order
+	if len(r.Order) > 0 {
+		order = r.Order
 	}
 	if len(r.Group) > 0 {
 		group = r.Group

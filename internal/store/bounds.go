@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"math"
 	"sync/atomic"
 	"time"
 )
@@ -37,8 +38,8 @@ func (c *core) measure() error {
 // barrenTime is the pause after a search for rows to remove found none. Such a search reads the whole alert log.
 const barrenTime = time.Second
 
-// relieve removes up to n rows if the file is nearly full: first the oldest of the alert log, then the oldest dead letters of the trigger that has
-// most of them. It never removes pending deliveries: if only those are left, the store is full.
+// relieve removes up to n rows if the file is nearly full: first the oldest of the alert log, then the oldest posts, then the oldest dead letters of the
+// trigger that has most of them. It never removes pending deliveries: if only those are left, the store is full.
 func (t *tx) relieve(n int) error {
 	// The last figure is of the last transaction, and another process may have changed the file since.
 	if err := t.measure(); err != nil {
@@ -50,6 +51,9 @@ func (t *tx) relieve(n int) error {
 	gone, err := t.relieveAlerts(n)
 	if err != nil || gone > 0 {
 		return err
+	}
+	if posts, err := t.forgetPosts(n, math.MaxInt64); err != nil || posts > 0 {
+		return errors.Join(err, t.measure())
 	}
 	var trigger int64
 	err = t.row("SELECT id FROM triggers WHERE dead > 0 ORDER BY dead DESC LIMIT 1").Scan(&trigger)
@@ -104,6 +108,9 @@ func (t *tx) boundPending(trigger int64) error {
 		return err
 	}
 	t.delta(trigger).Pending -= int64(len(seqs))
+	if err := t.endPosts(trigger, seqs); err != nil {
+		return err
+	}
 	if err := t.drop(trigger, int64(len(seqs))); err != nil {
 		return err
 	}
@@ -219,14 +226,15 @@ type Swept struct {
 const sweepBatch = 500
 
 const anythingOld = `SELECT EXISTS (SELECT 1 FROM owners WHERE until <= ?1 AND id <> 0) OR EXISTS (SELECT 1 FROM groups WHERE keep <= ?1)
+	OR EXISTS (SELECT 1 FROM posts WHERE keep <= ?1)
 	OR EXISTS (SELECT 1 FROM triggers WHERE EXISTS (
 		SELECT 1 FROM deliveries INDEXED BY pending_expires WHERE state = 'pending' AND trigger = triggers.id AND expires <= ?1
 	) OR EXISTS (
 		SELECT 1 FROM deliveries INDEXED BY dead_expires WHERE state = 'dead' AND trigger = triggers.id AND expires <= ?1
 	))`
 
-// Sweep makes dead letters of pending deliveries older than their MaxAge, drops dead letters older than DeadMaxAge, and removes expired leases and
-// groups. One call does a bounded part of the work; More asks for another.
+// Sweep makes dead letters of pending deliveries older than their MaxAge, drops dead letters older than DeadMaxAge, and removes expired leases,
+// groups and posts. One call does a bounded part of the work; More asks for another.
 func (s *Store) Sweep(ctx context.Context, now time.Time) (Swept, error) {
 	var done Swept
 	var old bool
@@ -243,6 +251,11 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (Swept, error) {
 			t.now, sweepBatch); err != nil {
 			return err
 		}
+		posts, err := t.forgetPosts(sweepBatch, t.now)
+		if err != nil {
+			return err
+		}
+		done.More = posts == sweepBatch
 		triggers, err := t.numbers("SELECT id FROM triggers WHERE pending > 0 OR dead > 0")
 		if err != nil {
 			return err
@@ -268,6 +281,9 @@ func (t *tx) sweepTrigger(trigger int64, done *Swept) error {
 		return err
 	}
 	if n := int64(len(expired)); n > 0 {
+		if err := t.endPosts(trigger, expired); err != nil {
+			return err
+		}
 		name, err := t.triggerName(trigger)
 		if err != nil {
 			return err

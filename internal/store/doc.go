@@ -1,5 +1,5 @@
 // Package store keeps alerts on disk until they are delivered. One SQLite file holds the deliveries, the dead letters, the ids of past alerts, the
-// state of each trigger, the log of the last alerts, the keyed state of the engine, runtime objects and the audit.
+// state of each trigger, the messages that receivers can edit, the log of the last alerts, the keyed state of the engine, runtime objects and the audit.
 //
 // It promises:
 //

@@ -49,6 +49,7 @@ type Result struct {
 	Reason  string        // why it failed, in words; never a secret
 	Answer  string        // the beginning of the receiver's answer, for people; never a secret
 	State   *TriggerState // the new state of the trigger; nil does not change it
+	Post    *Post         // the new post of the order of a message whose alerts all have that order; nil does not change it
 }
 
 // Finish records results in one transaction. It changes only deliveries that are still pending and, unless they were Delivered, still leased by the
@@ -84,11 +85,16 @@ func (t *tx) finish(owner Owner, r *Result) error {
 			return err
 		}
 	}
+	if r.Post != nil && r.Message.order != nil {
+		if err := t.setPost(trigger, r.Message.order, r.Post); err != nil {
+			return err
+		}
+	}
 	halves, err := t.halves(r)
 	if err != nil {
 		return err
 	}
-	var done []int64
+	var done, dead []int64
 	for i, a := range r.Message.Alerts {
 		n, err := t.finishRow(owner, r, a.row, halves[min(i/((len(r.Message.Alerts)+1)/2), 1)])
 		if err != nil {
@@ -105,8 +111,12 @@ func (t *tx) finish(owner Owner, r *Result) error {
 			done = append(done, a.row)
 		case Dead:
 			d.Pending, d.Dead = d.Pending-n, d.Dead+n
+			dead = append(dead, a.row)
 		case Retry, Split, Returned:
 		}
+	}
+	if err := t.endPosts(trigger, dead); err != nil {
+		return err
 	}
 	if r.Outcome == Delivered && r.Message.group != nil {
 		if _, err := t.exec("UPDATE groups SET sent = ?1, keep = max(keep, ?1 + ?2) WHERE trigger = ?3 AND key = ?4",

@@ -29,8 +29,10 @@ type Message struct {
 	Trigger  string
 	Alerts   []Stored
 	Attempts int    // so far
-	Ordered  bool   // later alerts may wait for one of it: see Item.Order
+	Ordered  bool   // later alerts may wait for one of it: see Route.Order
+	Post     *Post  // of its order; nil for none
 	group    []byte // nil for an alert on its own
+	order    []byte // that all its alerts share; nil for none
 }
 
 // Stored is one alert as it was accepted.
@@ -41,14 +43,27 @@ type Stored struct {
 	row      int64
 }
 
+// Seq is the number of the alert. Alerts that were accepted later have higher numbers.
+func (s *Stored) Seq() int64 { return s.row >> triggerBits }
+
 // free is the condition that no owner holds a lease of a delivery. ?2 is the time.
 const free = "(owner = 0 OR owner NOT IN (SELECT id FROM owners WHERE until > ?2))"
 
-// inOrder is the condition that a delivery d waits for no earlier one of its order. Those that leave in the same message are no reason to wait. A message of
-// a group was in order when it was made, and has to stay whole, so its deliveries wait for nothing. ?2 is the time.
-const inOrder = `(d.ord IS NULL OR d.message <> '' OR NOT EXISTS (SELECT 1 FROM deliveries e INDEXED BY pending_order
-	WHERE e.state = 'pending' AND e.trigger = d.trigger AND e.ord = d.ord AND e.seq < d.seq
-	AND (d.grp IS NULL OR e.grp IS NOT d.grp OR e.message <> '' OR e.due > ?2)))`
+// inOrder is the condition that a delivery d waits for no other one of its order: neither for an earlier one, nor for one that is being sent, which may be
+// a later one if d was a dead letter before. Those that leave in the same message are no reason to wait. A message of a group has to stay whole. It waits
+// for deliveries that are earlier than all of its own, so two messages never wait for each other. ?2 is the time.
+const inOrder = `CASE
+	WHEN d.ord IS NULL THEN 1
+	WHEN EXISTS (SELECT 1 FROM deliveries e INDEXED BY leased_order WHERE e.owner <> 0 AND e.trigger = d.trigger AND e.ord = d.ord
+		AND e.state = 'pending' AND e.owner IN (SELECT id FROM owners WHERE until > ?2)) THEN 0
+	WHEN d.message = '' THEN NOT EXISTS (SELECT 1 FROM deliveries e INDEXED BY pending_order
+		WHERE e.state = 'pending' AND e.trigger = d.trigger AND e.ord = d.ord AND e.seq < d.seq
+		AND (d.grp IS NULL OR e.grp IS NOT d.grp OR e.message <> '' OR e.due > ?2))
+	ELSE NOT EXISTS (SELECT 1 FROM deliveries e INDEXED BY pending_order
+		WHERE e.state = 'pending' AND e.trigger = d.trigger AND e.ord = d.ord AND e.message <> d.message
+		AND e.seq < (SELECT min(f.seq) FROM deliveries f INDEXED BY pending_group
+			WHERE f.state = 'pending' AND f.trigger = d.trigger AND f.grp = d.grp AND f.message = d.message))
+	END`
 
 const (
 	nextFree = "SELECT due FROM deliveries d INDEXED BY pending_due WHERE state = 'pending' AND trigger = ?1 AND " + free + " AND " + inOrder +
@@ -58,8 +73,8 @@ const (
 		" AND " + inOrder + " ORDER BY due, seq LIMIT ?3"
 
 	groupRows = "SELECT d.seq, length(a.payload) FROM deliveries d INDEXED BY pending_group JOIN alerts a ON a.seq = d.seq >> 16" +
-		" WHERE d.state = 'pending' AND d.trigger = ?1 AND d.grp = ?3 AND d.message = ?4 AND d.due <= ?2 AND " + free + " AND " + inOrder +
-		" ORDER BY d.due, d.seq LIMIT ?5"
+		" WHERE d.state = 'pending' AND d.trigger = ?1 AND d.grp = ?3 AND d.message = ?4 AND d.due <= ?2 AND " + free + " AND (d.message <> '' OR " + inOrder +
+		") ORDER BY d.due, d.seq LIMIT ?5"
 )
 
 // Lease leases up to limit messages of a trigger that are due, in order of due time. No other owner can lease them until LeaseTime after the last
@@ -240,19 +255,26 @@ func (t *tx) load(m *Message) error {
 		}
 		a.Accepted = timeOf(at)
 	}
-	for _, a := range m.Alerts {
+	for i, a := range m.Alerts {
 		var attempts int
-		if err := t.row("SELECT attempts, ord IS NOT NULL FROM deliveries WHERE seq = ?", a.row).Scan(&attempts, &m.Ordered); err != nil {
+		var order []byte
+		if err := t.row("SELECT attempts, ord FROM deliveries WHERE seq = ?", a.row).Scan(&attempts, &order); err != nil {
 			return err
 		}
-		if a.row == m.Alerts[0].row {
-			m.Attempts = attempts
+		if i == 0 {
+			m.Attempts, m.order = attempts, order
 		}
-		if m.Ordered {
-			break
+		m.Ordered = m.Ordered || order != nil
+		if !bytes.Equal(order, m.order) {
+			m.order = nil
 		}
 	}
-	return nil
+	if m.order == nil {
+		return nil
+	}
+	var err error
+	m.Post, err = t.postOf(m.Alerts[0].row&maxTriggers, m.order)
+	return err
 }
 
 // renew extends the leases of an owner.

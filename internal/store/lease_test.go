@@ -165,7 +165,7 @@ func TestTargetState(t *testing.T) {
 	b := newBench(t)
 	s := b.open()
 	ctx := context.Background()
-	state, err := s.UseTrigger(ctx, b.now(), "a", "one", time.Hour)
+	state, err := s.UseTrigger(ctx, b.now(), "a", "one", "", time.Hour)
 	if err != nil || state != (TriggerState{}) {
 		t.Fatalf("a new trigger: %+v %v", state, err)
 	}
@@ -176,10 +176,10 @@ func TestTargetState(t *testing.T) {
 	must(t, err)
 	must(t, s.Close())
 	s = b.open()
-	if state, err = s.UseTrigger(ctx, b.now(), "a", "one", time.Hour); err != nil || state != held {
+	if state, err = s.UseTrigger(ctx, b.now(), "a", "one", "", time.Hour); err != nil || state != held {
 		t.Errorf("after a restart %+v, want %+v (%v)", state, held, err)
 	}
-	if state, err = s.UseTrigger(ctx, b.now(), "a", "two", time.Hour); err != nil || state != (TriggerState{}) {
+	if state, err = s.UseTrigger(ctx, b.now(), "a", "two", "", time.Hour); err != nil || state != (TriggerState{}) {
 		t.Errorf("with another revision %+v, want none (%v)", state, err)
 	}
 	if got := b.lease(s, 1, "a", 1); len(got) != 1 {
@@ -196,7 +196,9 @@ func TestTargetState(t *testing.T) {
 func TestAlertsOfOneOrderWaitForEachOther(t *testing.T) {
 	ordered := func(list []Item, order byte) []Item {
 		for i := range list {
-			list[i].Order = []byte{order, 15: 0}
+			for r := range list[i].Routes {
+				list[i].Routes[r].Order = []byte{order, 15: 0}
+			}
 		}
 		return list
 	}
@@ -259,7 +261,7 @@ func TestAGroupKeepsItsOrder(t *testing.T) {
 	ordered := func(first, n int) []Item {
 		list := grouped(items(first, n, "a"), 'x')
 		for i := range list {
-			list[i].Order = []byte{'k', 15: 0}
+			list[i].Routes[0].Order = []byte{'k', 15: 0}
 		}
 		return list
 	}

@@ -87,7 +87,23 @@ const schema = `
 	CREATE INDEX pending_expires ON deliveries (trigger, expires) WHERE state = 'pending';
 	CREATE INDEX pending_group ON deliveries (trigger, grp, message, due) WHERE state = 'pending' AND grp IS NOT NULL;
 	CREATE INDEX pending_order ON deliveries (trigger, ord, seq) WHERE state = 'pending' AND ord IS NOT NULL;
+	CREATE INDEX leased_order ON deliveries (trigger, ord) WHERE owner <> 0 AND ord IS NOT NULL;
 	CREATE INDEX dead_expires ON deliveries (trigger, expires) WHERE state = 'dead';
+
+	-- The messages at receivers that can edit them, by the order of the deliveries that they show. seq is that of the newest alert that a message
+	-- shows, and keep is until when the row is kept.
+	CREATE TABLE posts (
+		trigger INTEGER NOT NULL,
+		ord BLOB NOT NULL CHECK (length(ord) = 16),
+		place TEXT NOT NULL,
+		destination TEXT NOT NULL,
+		seq INTEGER NOT NULL,
+		state BLOB NOT NULL,
+		keep INTEGER NOT NULL,
+		PRIMARY KEY (trigger, ord)
+	) STRICT, WITHOUT ROWID;
+	CREATE INDEX posts_of ON posts (trigger, keep);
+	CREATE INDEX posts_keep ON posts (keep);
 
 	-- The dispatchers that hold leases.
 	CREATE TABLE owners (

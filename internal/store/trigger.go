@@ -74,8 +74,9 @@ func nanos(at time.Time) int64 {
 }
 
 // UseTrigger registers a trigger with the age at which its deliveries expire, and returns its state. revision changes with the destination or the
-// credentials of the trigger: if it differs from the stored one, UseTrigger clears the state and makes retries due at once.
-func (s *Store) UseTrigger(ctx context.Context, now time.Time, name, revision string, maxAge time.Duration) (TriggerState, error) {
+// credentials of the trigger: if it differs from the stored one, UseTrigger clears the state and makes retries due at once. It removes posts of any other
+// destination, and all posts if destination is "".
+func (s *Store) UseTrigger(ctx context.Context, now time.Time, name, revision, destination string, maxAge time.Duration) (TriggerState, error) {
 	var state TriggerState
 	err := s.write(ctx, "use trigger", now, func(t *tx) error {
 		id, err := t.triggerID(name)
@@ -90,6 +91,9 @@ func (s *Store) UseTrigger(ctx context.Context, now time.Time, name, revision st
 		}
 		state.NotBefore = timeOf(notBefore)
 		if _, err := t.exec("UPDATE triggers SET revision = ?, max_age = ? WHERE id = ?", revision, int64(maxAge), id); err != nil {
+			return err
+		}
+		if _, err := t.exec("DELETE FROM posts WHERE trigger = ? AND (destination <> ? OR destination = '')", id, destination); err != nil {
 			return err
 		}
 		if before == revision {

@@ -39,6 +39,9 @@ type Client struct {
 	missing  string // the format that the address calls for and the settings leave out; usually ""
 	now      func() time.Time
 	links    func(a *trigger.Alert) trigger.Links // nil: none
+
+	edits       *receiver.Edits // nil: this trigger edits no messages
+	destination string
 }
 
 // transport sends payloads over one protocol.
@@ -56,6 +59,7 @@ type outgoing struct {
 	id      string // of the alert or group; every attempt carries it
 	alerts  []trigger.Alert
 	payload receiver.Payload
+	place   string // of the message to edit; "" sends a new one
 }
 
 // New returns the client of a trigger, or the faults of its settings. It reads the files and variables that hold secrets; a client does not
@@ -88,6 +92,9 @@ func newClient(s *trigger.Settings, deps Deps) (*Client, error) {
 	}
 	c := &Client{
 		name: s.Name, renderer: messages, redactor: creds.redactor(s, to.URL), now: deps.Now, missing: MissingFormat(s, deps.LookupEnv), links: deps.Links,
+	}
+	if s.Update {
+		c.edits, c.destination = receiver.For(s).Edits, destinationOf(s, to)
 	}
 	secured, err := tlsConfig(s.TLS)
 	if err != nil {
@@ -147,8 +154,17 @@ func (c *Client) Close() { c.via.close() }
 // carries it, and a later delivery of the same alerts must use the same id. Send never panics, and takes no longer than the timeouts and pauses
 // of its attempts.
 func (c *Client) Send(ctx context.Context, id string, alerts []trigger.Alert) trigger.Result {
+	return c.timed(func() trigger.Result {
+		alerts := c.linked(alerts)
+		payload, err := c.renderer.Render(ctx, id, alerts)
+		return c.deliver(ctx, &outgoing{id: id, alerts: alerts, payload: payload}, err)
+	})
+}
+
+// timed adds the duration of a send to its result, hints, and the last redaction. It returns a panic as a result.
+func (c *Client) timed(send func() trigger.Result) trigger.Result {
 	start := c.now()
-	result := c.send(ctx, id, alerts)
+	result := safely(send)
 	// The clock may have been set back meanwhile.
 	result.Elapsed = max(0, c.now().Sub(start))
 	// A receiver that expects a format of its own refuses any other payload with such a status.
@@ -160,23 +176,25 @@ func (c *Client) Send(ctx context.Context, id string, alerts []trigger.Alert) tr
 	return result
 }
 
-func (c *Client) send(ctx context.Context, id string, alerts []trigger.Alert) (result trigger.Result) {
+func safely(send func() trigger.Result) (result trigger.Result) {
 	defer func() {
 		// Dead, because the same alert would panic at each attempt.
 		if recover() != nil {
 			result = trigger.Result{Outcome: trigger.Dead, Failure: trigger.FailureClient, Reason: "internal error: sending this alert panicked"}
 		}
 	}()
-	alerts = c.linked(alerts)
-	payload, err := c.renderer.Render(ctx, id, alerts)
-	// An interrupted rendering says nothing about the alerts.
-	if err != nil && ctx.Err() != nil {
+	return send()
+}
+
+// deliver sends a message, unless its payload could not be rendered.
+func (c *Client) deliver(ctx context.Context, m *outgoing, err error) trigger.Result {
+	switch {
+	case err == nil:
+		return c.via.send(ctx, m)
+	case ctx.Err() != nil: // an interrupted rendering says nothing about the alerts
 		return errorResult(ctx, err)
 	}
-	if err != nil {
-		return trigger.Result{Outcome: trigger.Dead, Failure: trigger.FailureClient, Reason: "cannot render the payload: " + err.Error()}
-	}
-	return c.via.send(ctx, &outgoing{id, alerts, payload})
+	return trigger.Result{Outcome: trigger.Dead, Failure: trigger.FailureClient, Reason: "cannot render the payload: " + err.Error()}
 }
 
 // linked returns the alerts with their links. The caller's stay as they are.

@@ -16,6 +16,7 @@ import (
 type exchange struct {
 	via      *overHTTP
 	id       string
+	place    string // of the message to edit; "" for a new one
 	body     []byte
 	attempts int
 	result   trigger.Result // of the last attempt
@@ -42,11 +43,16 @@ func (x *exchange) check(ctx context.Context, answer *http.Response, err error) 
 		return ctx.Err() == nil && retriesNow(&x.result)
 	}
 	x.result = statusResult(answer.StatusCode)
-	text, _ := io.ReadAll(io.LimitReader(answer.Body, maxAnswer)) // the status decides, even when the body cannot be read
+	whole, _ := io.ReadAll(io.LimitReader(answer.Body, x.via.longestAnswer())) // the status decides, even when the body cannot be read
 	_ = answer.Body.Close()
 	answer.Body = http.NoBody // or go-retryablehttp would read the rest
+	text := whole[:min(len(whole), maxAnswer)]
+	if x.place != "" {
+		x.edited(text)
+	}
 	if x.result.Outcome == trigger.Delivered {
 		if x.via.expect == nil || x.via.expect.Match(text) {
+			x.named(whole)
 			return false
 		}
 		x.result.Outcome, x.result.Failure = trigger.RetryLater, trigger.FailureServer
@@ -82,4 +88,11 @@ func (x *exchange) checkAddress(ctx context.Context) *trigger.Result {
 	}
 	result := errorResult(ctx, err)
 	return &result
+}
+
+// named notes the place of the message that an accepted request made.
+func (x *exchange) named(answer []byte) {
+	if x.via.edits != nil && x.place == "" {
+		x.result.Place = x.via.edits.Named(x.id, answer)
+	}
 }

@@ -29,7 +29,8 @@ type overHTTP struct {
 	receiver *receiver.Receiver
 	redactor *Redactor
 	guard    *egress.Guard
-	expect   *regexp.Regexp // nil: every answer
+	expect   *regexp.Regexp  // nil: every answer
+	edits    *receiver.Edits // nil: messages are not edited
 	http     *retryablehttp.Client
 	now      func() time.Time
 }
@@ -51,6 +52,9 @@ func newOverHTTP(s *trigger.Settings, c *credentials, to receiver.Endpoint, dial
 		method: s.Method, proxied: c.proxy != nil,
 		wire:     &wire{to, c.address, c.header(s, deps.UserAgent), c.signer, c.routingKey},
 		receiver: receiver.For(s), redactor: redactor, guard: dials, now: deps.Now,
+	}
+	if s.Update {
+		o.edits = o.receiver.Edits
 	}
 	if s.Expect != "" {
 		o.expect = regexp.MustCompile(s.Expect) // Validate has compiled it
@@ -117,8 +121,24 @@ func (o *overHTTP) secrets() []string {
 	return append(parts, string(o.wire.signer.hub))
 }
 
+// target returns the method and the address of a message's requests.
+func (o *overHTTP) target(m *outgoing) (method string, address *url.URL) {
+	if m.place == "" {
+		return o.method, o.receiver.AddressOf(o.wire.to.URL, m.alerts)
+	}
+	return cmp.Or(o.edits.Method, o.method), o.edits.AddressOf(o.wire.to.URL, m.place)
+}
+
+// longestAnswer returns how much of an answer is read.
+func (o *overHTTP) longestAnswer() int64 {
+	if o.edits != nil {
+		return maxNaming
+	}
+	return maxAnswer
+}
+
 func (o *overHTTP) send(ctx context.Context, m *outgoing) (result trigger.Result) {
-	x := &exchange{via: o, id: m.id, body: m.payload.Body}
+	x := &exchange{via: o, id: m.id, place: m.place, body: m.payload.Body}
 	defer func() { result.Attempts = x.attempts }()
 	// Checked before the request is built: a proxy must never see a blocked address.
 	if refused := x.checkAddress(ctx); refused != nil {
@@ -128,7 +148,8 @@ func (o *overHTTP) send(ctx context.Context, m *outgoing) (result trigger.Result
 	if o.method == http.MethodGet {
 		payload, x.body = nil, nil
 	}
-	request, err := retryablehttp.NewRequestWithContext(withExchange(ctx, x), o.method, withID(o.receiver.AddressOf(o.wire.to.URL, m.alerts), m.id), payload)
+	method, address := o.target(m)
+	request, err := retryablehttp.NewRequestWithContext(withExchange(ctx, x), method, withID(address, m.id), payload)
 	if err != nil { // not quoted, because it can contain the URL
 		return trigger.Result{Outcome: trigger.Dead, Failure: trigger.FailureClient, Reason: "cannot build the request"}
 	}

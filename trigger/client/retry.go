@@ -60,7 +60,7 @@ func clampSeconds(seconds float64) time.Duration {
 func retriesNow(r *trigger.Result) bool {
 	switch r.Failure {
 	case trigger.FailureServer, trigger.FailureRateLimited, trigger.FailureNetwork, trigger.FailureClient:
-		return r.Outcome == trigger.RetryLater && r.RetryAfter <= retryMaxWait
+		return r.Outcome == trigger.RetryLater && !r.Gone && r.RetryAfter <= retryMaxWait
 	}
 	return false
 }

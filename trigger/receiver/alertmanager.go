@@ -22,6 +22,7 @@ var alertmanager = Receiver{
 	check:    checkAlertmanager,
 	endpoint: withPath("api/v2/alerts"),
 	document: func(r *Renderer, v *render.View) any { return r.alertmanager(v) },
+	instead:  "without it, too, Alertmanager updates its alerts",
 }
 
 func checkAlertmanager(s *trigger.Settings, fs *setting.Faults) {

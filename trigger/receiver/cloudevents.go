@@ -13,6 +13,7 @@ var cloudEvents = Receiver{
 	data:        true,
 	contentType: "application/cloudevents+json; charset=utf-8",
 	document:    func(_ *Renderer, v *render.View) any { return cloudEvent(v) },
+	instead:     "the receiver joins the alerts of an incident by their key",
 }
 
 // cloudEventDocument is an event of CloudEvents 1.0 in structured mode (https://github.com/cloudevents/spec/blob/v1.0.2).

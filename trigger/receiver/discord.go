@@ -1,6 +1,10 @@
 package receiver
 
 import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -14,8 +18,58 @@ var discord = Receiver{
 	SecretURL: true,
 	domains:   []string{"discord.com", "discordapp.com"},
 	rate:      setting.Rate{Count: 1, Per: time.Second},
+	endpoint:  discordEndpoint,
 	document:  func(r *Renderer, v *render.View) any { return r.discord(v) },
 	escape:    escapeMarkdown,
+	Edits:     &Edits{Method: http.MethodPatch, place: discordPlace, named: discordNamed, address: discordMessageAt, judge: discordJudge},
+}
+
+// discordEndpoint asks for the message in the answer, where it is edited later.
+func discordEndpoint(s *trigger.Settings, address *url.URL, _ setting.Secret) (Endpoint, error) {
+	if s.Update {
+		query := address.Query()
+		query.Set("wait", "true")
+		address.RawQuery = query.Encode()
+	}
+	return Endpoint{URL: address}, nil
+}
+
+var discordPlace = regexp.MustCompile(`^[0-9]{1,20}$`)
+
+func discordNamed(_ string, answer []byte) string {
+	var message struct {
+		ID string `json:"id"`
+	}
+	_ = json.Unmarshal(answer, &message) // an answer that does not parse names no message
+	return message.ID
+}
+
+// discordMessageAt returns the address of a message (https://discord.com/developers/docs/resources/webhook#edit-webhook-message). The thread stays in it.
+func discordMessageAt(endpoint *url.URL, place string) *url.URL {
+	one := endpoint.JoinPath("messages", place)
+	query := one.Query()
+	query.Del("wait")
+	one.RawQuery = query.Encode()
+	return one
+}
+
+// Discord's codes of errors (https://discord.com/developers/docs/topics/opcodes-and-status-codes#json).
+const (
+	discordUnknownMessage = 10008
+	discordTooManyEdits   = 30046 // of a message that is older than an hour
+	discordOtherAuthor    = 50005
+)
+
+func discordJudge(_ int, answer []byte) Refusal {
+	var refused struct {
+		Code int `json:"code"`
+	}
+	_ = json.Unmarshal(answer, &refused)
+	switch refused.Code {
+	case discordUnknownMessage, discordTooManyEdits, discordOtherAuthor:
+		return RefusalGone
+	}
+	return RefusalOther
 }
 
 // Discord's limits (https://discord.com/developers/docs/resources/message#embed-object), in characters, counted in UTF-16 code units, which are
@@ -56,6 +110,9 @@ type discordFooterText struct {
 func (r *Renderer) discord(v *render.View) discordMessage {
 	shown := v.Shown[:min(len(v.Shown), discordEmbeds)]
 	content := v.Mark() + " " + v.Title()
+	if progress := v.Progress(); progress != "" {
+		content += ": " + progress
+	}
 	if rest := v.Rest(len(shown)); rest != "" {
 		content += ", " + rest
 	}
@@ -81,6 +138,9 @@ func (r *Renderer) discord(v *render.View) discordMessage {
 			embed.Footer = &discordFooterText{line}
 		}
 		embed.Description = render.Fit(render.SummaryLine(a, 1000), min(discordDescription/4, share/8), escapeMarkdown)
+		if v.Over() && embed.Description != "" {
+			embed.Description = "~~" + embed.Description + "~~"
+		}
 		if code := render.FitCode(a, min(discordDescription/2, share*3/8-10-render.UTF16Len(links)), render.MaskCode); code != "" {
 			embed.Description += "\n```\n" + code + "\n```"
 		}

@@ -29,6 +29,7 @@ var email = Receiver{
 	message:     func(r *Renderer, v *render.View, own *Payload) ([]byte, error) { return r.email(v, own) },
 	escape:      render.Inert,
 	escapeHTML:  func(s string) string { return html.EscapeString(render.Inert(s)) },
+	instead:     "an e-mail cannot be edited: those of one key are a thread",
 }
 
 // Bounds of a message. Gmail cuts off what comes after 102 KB of HTML (https://developers.google.com/workspace/gmail), and lists of messages show about

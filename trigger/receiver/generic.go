@@ -10,6 +10,7 @@ var generic = Receiver{
 	Format:   trigger.DefaultFormat,
 	data:     true,
 	document: func(_ *Renderer, v *render.View) any { return genericDocument(v) },
+	instead:  "the receiver joins the alerts of an incident by their key",
 }
 
 // genericDocument is the alert itself, or a Group.

@@ -66,6 +66,7 @@ func TestGoldenPayloads(t *testing.T) {
 			}
 			archive.Files = append(archive.Files, txtar.File{Name: name + ".json", Data: readable(t, asJSON(t, format, got.Body))})
 		}
+		archive.Files = append(archive.Files, goldenEdits(t, format)...)
 		file := filepath.Join("testdata", "golden", format+".txtar")
 		if *update {
 			if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
@@ -79,6 +80,63 @@ func TestGoldenPayloads(t *testing.T) {
 		}
 		if string(want) != string(txtar.Format(archive)) {
 			t.Errorf("%s differs; look at it with -update and git diff", file)
+		}
+	}
+}
+
+// goldenEdits returns the payloads of edits, for a receiver that can edit: of a roll-up, of one of a rule without an end, of the end, and of hostile texts.
+func goldenEdits(t *testing.T, format string) (files []txtar.File) {
+	t.Helper()
+	r := editingRenderer(format)
+	if r.receiver.Edits == nil {
+		return nil
+	}
+	for _, name := range []string{"edit-again", "edit-hostile", "edit-over", "edit-rollup"} {
+		p := testPost(triggertest.Sample(), name != "edit-again", name == "edit-over" || name == "edit-hostile")
+		if name == "edit-hostile" {
+			p = testPost(triggertest.Alerts()["hostile"][0], true, true)
+		}
+		p.Place = places[format]
+		got, err := r.RenderPost("id_1", &p)
+		if err != nil {
+			t.Fatalf("%s %s: %v", format, name, err)
+		}
+		checkPayload(t, format, got.Body)
+		files = append(files, txtar.File{Name: name + ".json", Data: readable(t, got.Body)})
+	}
+	return files
+}
+
+// places has a place of each receiver that can edit.
+var places = map[string]string{"discord": "1234567890123456789", "telegram": "42", "ntfy": "0123456789abcdef0123456789abcdef"}
+
+func editingRenderer(format string) *Renderer {
+	r := testRenderer(format)
+	r.settings.Update = true
+	return r
+}
+
+// testPost returns a post that begins with an alert: after a roll-up of 312 hits, and perhaps after the end.
+func testPost(a trigger.Alert, resolves, over bool) trigger.Post {
+	a.Resolves, a.Suppressed = resolves, trigger.Suppressed{}
+	p := trigger.NewPost([]trigger.Alert{a})
+	rollup := triggertest.Alerts()["rollup"][0]
+	rollup.Severity, rollup.LastSeen = a.Severity, a.LastSeen.Add(28*time.Minute)
+	p.Add(&rollup)
+	if over {
+		end := triggertest.Alerts()["resolved"][0]
+		end.Suppressed = trigger.Suppressed{}
+		p.Add(&end)
+	}
+	return p
+}
+
+// TestEveryReceiverThatEditsHasAPlace keeps the places of the tests complete.
+func TestEveryReceiverThatEditsHasAPlace(t *testing.T) {
+	t.Parallel()
+	for _, r := range receivers {
+		if can := r.Edits != nil; can != (places[r.Format] != "") || can && !r.Edits.Valid(places[r.Format]) || can == (r.instead != "") {
+			t.Errorf("%s: edits %v, place %q, instead %q", r.Format, can, places[r.Format], r.instead)
 		}
 	}
 }
@@ -263,6 +321,18 @@ func TestLimitsHoldForEveryField(t *testing.T) {
 		if checkPayload(t, format, got.Body); t.Failed() {
 			t.Fatalf("%d × %.20q in %d alerts: %+.2000v", utf8.RuneCountInString(text), text, alerts, a)
 		}
+		r := editingRenderer(format)
+		if r.receiver.Edits == nil {
+			return
+		}
+		p := testPost(a, alerts%2 == 0, random.IntN(2) == 0)
+		p.Place = places[format]
+		if got, err = r.RenderPost("id", &p); err != nil {
+			t.Fatal(err)
+		}
+		if checkPayload(t, format, got.Body); t.Failed() {
+			t.Fatalf("edited: %d × %.20q, over %v: %+.2000v", utf8.RuneCountInString(text), text, p.Over, a)
+		}
 	}
 	for _, format := range Formats() {
 		if format == "generic" || format == "cloudevents" {
@@ -292,8 +362,13 @@ func TestNoEntityOfAText(t *testing.T) {
 	a.Labels, a.Captures, a.Context = map[string]string{"team": text, text: text}, map[string]string{"x": text}, &trigger.Context{Before: []string{text}, After: []string{text}}
 	fence := regexp.MustCompile("(?s)```.*?```")
 	for _, format := range Formats() {
-		for _, n := range []int{1, 3} {
-			got, err := testRenderer(format).Render(context.Background(), "id", slices.Repeat([]trigger.Alert{a}, n))
+		for _, n := range []int{1, 3, 0} {
+			got, err := testRenderer(format).Render(context.Background(), "id", slices.Repeat([]trigger.Alert{a}, max(n, 1)))
+			if r := editingRenderer(format); n == 0 && r.receiver.Edits != nil {
+				p := testPost(a, true, true)
+				p.Place = places[format]
+				got, err = r.RenderPost("id", &p)
+			}
 			if err != nil {
 				t.Fatal(err)
 			}

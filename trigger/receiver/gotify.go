@@ -16,6 +16,7 @@ var gotify = Receiver{
 	Authorize: func(header http.Header, token setting.Secret) { header.Set("X-Gotify-Key", token.Reveal()) },
 	document:  func(r *Renderer, v *render.View) any { return r.gotify(v) },
 	escape:    render.Inert,
+	instead:   "Gotify cannot edit messages: group_by makes fewer of them",
 }
 
 // Gotify has no limits of its own. These keep a message readable on a phone.

@@ -1,6 +1,9 @@
 package receiver
 
 import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"net/url"
 	"regexp"
@@ -19,6 +22,16 @@ var ntfy = Receiver{
 	endpoint: ntfyEndpoint,
 	document: func(r *Renderer, v *render.View) any { return r.ntfy(v) },
 	escape:   render.Inert,
+	Edits:    &Edits{place: ntfyPlace, named: func(id string, _ []byte) string { return ntfySequence(id) }},
+}
+
+var ntfyPlace = regexp.MustCompile(`^[0-9a-f]{32}$`)
+
+// ntfySequence returns the sequence id of a message that is edited later: of its own, so that a new message of the key replaces no older one, and the
+// same at every attempt.
+func ntfySequence(id string) string {
+	sum := sha256.Sum256([]byte(id))
+	return hex.EncodeToString(sum[:16])
 }
 
 // Limits of ntfy (https://docs.ntfy.sh/publish/#limitations).
@@ -74,9 +87,13 @@ type ntfyAction struct {
 
 // ntfy returns a post in JSON, in which ntfy reads no Markdown unless asked to.
 func (r *Renderer) ntfy(v *render.View) ntfyPost {
+	sequence := v.Key()
+	if r.settings.Update {
+		sequence = cmp.Or(v.Place, ntfySequence(v.ID))
+	}
 	post := ntfyPost{
 		Topic:    r.topic,
-		Sequence: v.Key(),
+		Sequence: sequence,
 		Title:    render.Fit(v.Title(), ntfyTitle, render.Inert),
 		Priority: render.Grade(v, [5]int{1, 2, 3, 4, 5}),
 		Tags:     []string{ntfyTag(v)},

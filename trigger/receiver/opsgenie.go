@@ -25,6 +25,7 @@ var opsgenie = Receiver{
 	Scheme:   "GenieKey",
 	document: func(r *Renderer, v *render.View) any { return r.opsgenie(v) },
 	escape:   opsgenieText,
+	instead:  "without it, too, the alerts of a key are one alert",
 }
 
 func needOpsgenie(s *trigger.Settings, fs *setting.Faults) {

@@ -26,6 +26,7 @@ var pagerDuty = Receiver{
 		}
 		return r.pagerDuty(v)
 	},
+	instead: "without it, too, the alerts of a key belong to one incident",
 }
 
 func needPagerDuty(s *trigger.Settings, fs *setting.Faults) {

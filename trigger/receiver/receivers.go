@@ -37,6 +37,10 @@ type Receiver struct {
 	Scheme string
 	// Authorize sets the header that carries the token. nil: Authorization does.
 	Authorize func(header http.Header, token setting.Secret)
+	// Edits is how it edits messages. nil: it cannot.
+	Edits *Edits
+	// instead is what to do where update cannot be set.
+	instead string
 	// AsksToWait returns the wait that the body of an answer asks for, or 0. nil: only the header Retry-After counts.
 	AsksToWait func(answer []byte) (seconds float64)
 
@@ -179,4 +183,5 @@ func Check(s *trigger.Settings, fs *setting.Faults) {
 			r.check(s, fs)
 		}
 	}
+	checkUpdate(s, fs)
 }

@@ -72,6 +72,15 @@ func (r *Renderer) Render(ctx context.Context, id string, alerts []trigger.Alert
 	return Payload{body, cmp.Or(r.receiver.contentType, "application/json")}, nil
 }
 
+// RenderPost returns the payload that edits a post, or sends it where it has no place. The receiver can edit, and there is no body.
+func (r *Renderer) RenderPost(id string, p *trigger.Post) (Payload, error) {
+	body, err := json.Marshal(r.receiver.document(r, render.PostView(id, p).Readable()))
+	if err != nil {
+		return Payload{}, fmt.Errorf("encode %s payload: %w", r.receiver.Format, err)
+	}
+	return Payload{body, "application/json"}, nil
+}
+
 func (r *Renderer) message(v *render.View, own *Payload) (Payload, error) {
 	body, err := r.receiver.message(r, v, own)
 	return Payload{body, r.receiver.contentType}, err

@@ -17,6 +17,7 @@ var slack = Receiver{
 	rate:      setting.Rate{Count: 1, Per: time.Second},
 	document:  func(r *Renderer, v *render.View) any { return r.slack(v) },
 	escape:    slackProse,
+	instead:   "an incoming webhook cannot edit its messages: group_by makes fewer of them",
 }
 
 // Slack's limits (https://docs.slack.dev/reference/block-kit/blocks), in characters. Slack counts escapes as they are sent. UTF-16 code

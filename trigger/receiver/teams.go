@@ -17,6 +17,7 @@ var teams = Receiver{
 	rate:      setting.Rate{Count: 1, Per: time.Second},
 	document:  func(r *Renderer, v *render.View) any { return r.teams(v) },
 	escape:    escapeTeams,
+	instead:   "a workflow cannot edit its messages: group_by makes fewer of them",
 }
 
 // The bounds of a message for a Teams workflow. It takes "28 KB"

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,7 +28,40 @@ var telegram = Receiver{
 	AsksToWait: telegramAsksToWait,
 	document:   func(r *Renderer, v *render.View) any { return r.telegram(v) },
 	escape:     escapeTelegramText,
+	Edits:      &Edits{place: telegramPlace, named: telegramNamed, address: telegramEditAt, judge: telegramJudge},
 }
+
+var telegramPlace = regexp.MustCompile(`^[1-9][0-9]{0,17}$`)
+
+func telegramNamed(_ string, answer []byte) string {
+	var sent struct {
+		Result struct {
+			MessageID int64 `json:"message_id"`
+		} `json:"result"`
+	}
+	_ = json.Unmarshal(answer, &sent) // an answer that does not parse names no message
+	return strconv.FormatInt(sent.Result.MessageID, 10)
+}
+
+// telegramEditAt returns the address of the method that edits (https://core.telegram.org/bots/api#editmessagetext), which is beside sendMessage.
+func telegramEditAt(endpoint *url.URL, _ string) *url.URL {
+	endpoint.Path, endpoint.RawPath = strings.TrimSuffix(strings.TrimRight(endpoint.Path, "/"), telegramSend)+"editMessageText", ""
+	return endpoint
+}
+
+// telegramJudge recognizes an edit that changes nothing, which Telegram refuses. A message that is gone is refused with 400, as everything else is.
+func telegramJudge(status int, answer []byte) Refusal {
+	var refused struct {
+		Description string `json:"description"`
+	}
+	_ = json.Unmarshal(answer, &refused)
+	if status == http.StatusBadRequest && strings.Contains(refused.Description, "message is not modified") {
+		return RefusalSame
+	}
+	return RefusalOther
+}
+
+const telegramSend = "sendMessage"
 
 func needTelegram(s *trigger.Settings, fs *setting.Faults) {
 	if s.Token.IsZero() {
@@ -49,10 +83,10 @@ func checkTelegram(s *trigger.Settings, fs *setting.Faults) {
 
 // telegramEndpoint appends the bot's token and the method to the address of a Bot API server, unless the address is that of the method.
 func telegramEndpoint(_ *trigger.Settings, address *url.URL, token setting.Secret) (Endpoint, error) {
-	if strings.HasSuffix(strings.TrimRight(address.Path, "/"), "/sendMessage") {
+	if strings.HasSuffix(strings.TrimRight(address.Path, "/"), "/"+telegramSend) {
 		return Endpoint{URL: address}, nil
 	}
-	return Endpoint{URL: address.JoinPath("bot"+token.Reveal(), "sendMessage")}, nil
+	return Endpoint{URL: address.JoinPath("bot"+token.Reveal(), telegramSend)}, nil
 }
 
 // telegramAsksToWait returns parameters.retry_after (https://core.telegram.org/bots/api#responseparameters).
@@ -74,6 +108,7 @@ const telegramLimit = 4096
 
 type telegramMessage struct {
 	ChatID              string              `json:"chat_id"`
+	MessageID           int64               `json:"message_id,omitempty"` // of an edit
 	ThreadID            int                 `json:"message_thread_id,omitempty"`
 	Text                string              `json:"text"`
 	ParseMode           string              `json:"parse_mode"`
@@ -106,11 +141,15 @@ func telegramText(s string) string {
 }
 
 func (r *Renderer) telegram(v *render.View) telegramMessage {
-	return telegramMessage{
-		ChatID: r.settings.ChatID, ThreadID: r.settings.ThreadID,
-		Text: r.telegramMessage(v), ParseMode: "HTML", LinkPreview: telegramLinkPreview{true},
-		DisableNotification: render.Grade(v, [5]int{0, 0, 1, 1, 1}) == 0, ReplyMarkup: telegramButtons(v),
+	message := telegramMessage{
+		ChatID: r.settings.ChatID, Text: r.telegramMessage(v), ParseMode: "HTML", LinkPreview: telegramLinkPreview{true}, ReplyMarkup: telegramButtons(v),
 	}
+	if v.Place != "" {
+		message.MessageID, _ = strconv.ParseInt(v.Place, 10, 64) // telegramPlace has matched it
+		return message
+	}
+	message.ThreadID, message.DisableNotification = r.settings.ThreadID, render.Grade(v, [5]int{0, 0, 1, 1, 1}) == 0
+	return message
 }
 
 // telegramButtons returns a button for each link of a message; nil where Telegram would refuse the message for its address, and so the text has the links.
@@ -143,8 +182,11 @@ func telegramLinks(v *render.View) string {
 func (r *Renderer) telegramMessage(v *render.View) string {
 	return render.Shorten(v, telegramLimit, func(v *render.View, shown, runes int) (string, bool) {
 		parts := []string{v.Mark() + " " + telegramText(safetext.CutRunes(v.Title(), 200))}
+		if progress := v.Progress(); progress != "" {
+			parts = append(parts, "<b>"+escapeTelegram(progress)+"</b>")
+		}
 		for i := range shown {
-			parts = append(parts, telegramAlert(&v.Shown[i], runes, len(v.All) > 1))
+			parts = append(parts, telegramAlert(&v.Shown[i], runes, len(v.All) > 1, v.Over()))
 		}
 		if rest := v.Rest(shown); rest != "" {
 			parts = append(parts, rest)
@@ -164,13 +206,19 @@ func (r *Renderer) telegramMessage(v *render.View) string {
 	})
 }
 
-func telegramAlert(a *trigger.Alert, runes int, titled bool) string {
+// telegramAlert strikes the summary of an alert that is over. Telegram strikes no code, so that text is escaped in another way.
+func telegramAlert(a *trigger.Alert, runes int, titled, over bool) string {
 	var lines []string
 	if titled {
 		lines = append(lines, telegramText(safetext.CutRunes(render.Headline(a), runes)))
 	}
-	if summary := telegramText(render.SummaryLine(a, min(500, runes))); summary != "" {
-		lines = append(lines, summary)
+	summary := render.SummaryLine(a, min(500, runes))
+	switch {
+	case summary == "":
+	case over:
+		lines = append(lines, "<s>"+escapeTelegramText(render.PartLinks(summary))+"</s>")
+	default:
+		lines = append(lines, telegramText(summary))
 	}
 	if code := render.CodeBlock(a, runes); code != "" {
 		lines = append(lines, "<pre>"+render.MaskCode(escapeTelegram(code))+"</pre>")

@@ -7,7 +7,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger/render"
 )
 
-var telegramMarkup = regexp.MustCompile(`</?(code|pre)>|<a href="https?://[^"<>]*">Runbook</a>`)
+var telegramMarkup = regexp.MustCompile(`</?(code|pre|b|s)>|<a href="https?://[^"<>]*">Runbook</a>`)
 var telegramCode = regexp.MustCompile(`(?s)<code>.*?</code>|<pre>.*?</pre>|<a href="https?://[^"<>]*">Runbook</a>`)
 var telegramEntity = regexp.MustCompile(`&(lt|gt|amp|#34);`)
 
@@ -23,7 +23,7 @@ func checkTelegramMessage(p *checked) {
 	if strings.ContainsAny(rest, "<>") || strings.Contains(telegramEntity.ReplaceAllString(rest, ""), "&") {
 		p.Errorf("telegram: markup left in %q", rest)
 	}
-	for _, tag := range []string{"code", "pre"} {
+	for _, tag := range []string{"code", "pre", "b", "s"} {
 		if strings.Count(m.Text, "<"+tag+">") != strings.Count(m.Text, "</"+tag+">") {
 			p.Errorf("telegram: %s is not closed", tag)
 		}

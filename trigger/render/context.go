@@ -105,12 +105,13 @@ func FitCode(a *trigger.Alert, limit int, escape func(string) string) string {
 
 // withContext returns the view with the context of each alert cut to so many runes.
 func (v *View) withContext(runes int) *View {
-	out := &View{ID: v.ID, All: append([]trigger.Alert(nil), v.All...)}
+	out := *v
+	out.All = append([]trigger.Alert(nil), v.All...)
 	for i := range out.All {
 		out.All[i].Context = contextWithin(out.All[i].Context, runes)
 	}
 	out.Shown = out.All[:len(v.Shown)]
-	return out
+	return &out
 }
 
 // hasContext reports whether any alert that is shown has context.

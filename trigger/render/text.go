@@ -25,6 +25,9 @@ func Grade(v *View, numbers [5]int) int {
 func TextMessage(v *View, runes int, fits func(text string) bool) string {
 	return Shorten(v, runes, func(v *View, shown, runes int) (string, bool) {
 		var parts []string
+		if v.progress != "" {
+			parts = append(parts, v.progress)
+		}
 		for i := range shown {
 			parts = append(parts, textOf(&v.Shown[i], runes, len(v.All) > 1))
 		}

@@ -17,6 +17,10 @@ type View struct {
 	ID    string
 	All   []trigger.Alert
 	Shown []trigger.Alert
+	Place string // of the message to edit; "" for a message that is sent
+
+	progress string
+	over     bool
 }
 
 // NewView returns the view of a message with the id.
@@ -37,7 +41,8 @@ const (
 
 // Readable returns the view with the texts of its alerts made plain and cut. It runs once per message, so that no later step handles long texts.
 func (v *View) Readable() *View {
-	out := &View{ID: v.ID, All: make([]trigger.Alert, len(v.All))}
+	out := *v
+	out.All = make([]trigger.Alert, len(v.All))
 	for i, a := range v.All {
 		for _, text := range []*string{&a.Rule, &a.Summary, &a.Source.Workload, &a.Source.Host, &a.Source.Container.Name} {
 			*text = safetext.CutRunes(OneLine(*text), maxSummary)
@@ -59,7 +64,7 @@ func (v *View) Readable() *View {
 		out.All[i] = a
 	}
 	out.Shown = out.All[:len(v.Shown)]
-	return out
+	return &out
 }
 
 // First returns the alert whose rule, workload and links the message shows.
