@@ -1,6 +1,9 @@
 package admin
 
 import (
+	"cmp"
+	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -52,7 +55,7 @@ func explain(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := adminapi.ExplainResponse{Rules: explanations(c.p, rec)}
+	out := adminapi.ExplainResponse{Rules: explanations(c.r.Context(), c.p, rec)}
 	if len(out.Rules) == 0 {
 		out.Note = "no rule applies to this workload"
 	} else if !slices.ContainsFunc(out.Rules, func(x adminapi.Explanation) bool { return x.Matched || x.Ends != nil }) {
@@ -61,13 +64,64 @@ func explain(c *call) (any, error) {
 	return out, nil
 }
 
-func explanations(p *pipeline.Pipeline, rec *engine.Record) []adminapi.Explanation {
+func explanations(ctx context.Context, p *pipeline.Pipeline, rec *engine.Record) []adminapi.Explanation {
 	out, redactor := []adminapi.Explanation{}, p.Rules().Redactor
 	all := p.Explain(rec)
+	ctx, cancel := context.WithTimeout(ctx, fleetWithin)
+	defer cancel()
 	for i := range all {
-		out = append(out, explanationOf(p, &all[i], rec, redactor))
+		item := explanationOf(p, &all[i], rec, redactor)
+		if rule := p.Rules().Find(all[i].RuleID, rec.Source.Workload); all[i].Hit && rule != nil && rule.Settings.Fleet() {
+			explainFleet(ctx, p, &all[i], &item)
+		}
+		out = append(out, item)
 	}
 	return out
+}
+
+// fleetWithin bounds the questions of one explanation to the fleet's engine, all together.
+const fleetWithin = 3 * time.Second
+
+// explainFleet adds what the fleet would do with the alert of a hit.
+func explainFleet(ctx context.Context, p *pipeline.Pipeline, x *engine.Explanation, item *adminapi.Explanation) {
+	step := func(format string, args ...any) {
+		item.Steps = append(item.Steps, "fleet: "+fmt.Sprintf(format, args...))
+	}
+	switch {
+	case x.Preview == nil || x.Alert == nil:
+		return
+	case !p.Fleet().On():
+		step("there is none, so each node alerts by itself")
+		return
+	case x.Preview.Overflow:
+		step("not asked, because the container's templates are too many")
+		return
+	}
+	o, err := p.Fleet().Outlook(ctx, x.Alert.Key)
+	item.Fleet = &adminapi.FleetPreview{Held: o.Held}
+	if o.Open {
+		w := fleetWindowOf(&o.Window, p.Now())
+		item.Fleet.Window = &w
+	}
+	left := o.Window.Left.Round(time.Second)
+	lead := cmp.Or(o.Window.LeadNode, "a roll-up")
+	switch {
+	case err != nil:
+		item.Fleet.Error = err.Error()
+		step("%v, so the alert would leave by itself", err)
+	case !o.Open:
+		step("no node has alerted, so the first that does leads")
+	case !o.Held:
+		step("its cooldown is over, so the next alert leads")
+	case left > 0:
+		step("%s alerted, and the incident cools down for %s", lead, left)
+	default:
+		step("%s alerted, and hits of the cooldown wait for their roll-up", lead)
+	}
+	if o.Held && x.Preview.Alerts {
+		item.Why = "suppressed: fleet"
+		step("this node would ask, and its alert would be withdrawn")
+	}
 }
 
 func explanationOf(p *pipeline.Pipeline, x *engine.Explanation, rec *engine.Record, r *engine.Redactor) adminapi.Explanation {

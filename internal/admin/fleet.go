@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
@@ -53,20 +54,23 @@ func fleetWindows(c *call) (any, error) {
 	}
 	out := adminapi.FleetWindowsResponse{Windows: []adminapi.FleetWindow{}}
 	for i := range list {
-		w := &list[i]
-		one := adminapi.FleetWindow{
-			Key: string(w.Key), Rule: w.Title.Rule, Workload: w.Title.Text, Left: w.Left.Seconds(), Lead: w.LeadNode, Alert: w.LeadID, Waiting: w.Waiting,
-			Unreported: w.Unreported + w.Frozen, Nodes: w.Nodes,
-		}
-		if w.Opened > 0 {
-			one.Opened = c.p.Now().Add(-w.Opened).UTC()
-		}
-		out.Windows = append(out.Windows, one)
+		out.Windows = append(out.Windows, fleetWindowOf(&list[i], c.p.Now()))
 	}
 	slices.SortFunc(out.Windows, func(x, y adminapi.FleetWindow) int {
 		return cmp.Or(y.Opened.Compare(x.Opened), cmp.Compare(x.Key, y.Key))
 	})
 	return out, nil
+}
+
+func fleetWindowOf(w *fleet.Window, now time.Time) adminapi.FleetWindow {
+	out := adminapi.FleetWindow{
+		Key: string(w.Key), Rule: w.Title.Rule, Workload: w.Title.Text, Left: w.Left.Seconds(), Lead: w.LeadNode, Alert: w.LeadID, Waiting: w.Waiting,
+		Unreported: w.Unreported + w.Frozen, Nodes: w.Nodes,
+	}
+	if w.Opened > 0 {
+		out.Opened = now.Add(-w.Opened).UTC()
+	}
+	return out
 }
 
 func closeFleetWindow(c *call) (any, error) {

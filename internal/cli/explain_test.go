@@ -23,6 +23,10 @@ cooldown = "1h"
 [[rule]]
 name = "oom"
 keywords = ["out of memory"]
+[[rule]]
+name = "db-down"
+keywords = ["connection refused"]
+scope = "fleet"
 `
 
 // savedStore makes a store in which instances saved the state after the lines, and the silences.
@@ -76,8 +80,12 @@ func TestExplainCountsTheStore(t *testing.T) {
 	if err := os.WriteFile(rules, []byte(explainRules), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	fleet := filepath.Join(t.TempDir(), "fleet.toml")
+	if err := os.WriteFile(fleet, []byte("[fleet]\naddress = [\"valkey:6379\"]\nnamespace = \"test\"\ninsecure = true\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	silence := engine.Silence{ID: "s1", Matchers: engine.Matchers{Rule: "oom"}, Until: time.Now().Add(time.Hour).UnixNano()}
-	one := savedStore(t, rules, map[string][]string{"ops": {"panic: a", "panic: a"}}, silence)
+	one := savedStore(t, rules, map[string][]string{"ops": {"panic: a", "panic: a", "connection refused"}}, silence)
 	two := savedStore(t, rules, map[string][]string{"ops": {"panic: a"}, "dev": {"out of memory"}})
 	explain := func(args ...string) (string, int) {
 		var out, errOut bytes.Buffer
@@ -98,6 +106,9 @@ func TestExplainCountsTheStore(t *testing.T) {
 		{[]string{"--store", two, "--instance", "dev", "panic: b"}, "HIT  panic: alerts", command.Fine},
 		{[]string{"--store", two, "--instance", "ops", "panic: b"}, "HIT  panic: is suppressed: cooldown", command.Fine},
 		{[]string{"--store", two, "--instance", "opps", "panic: b"}, `no state of instance "opps"`, command.Usage},
+		{[]string{"connection refused"}, "fleet: there is no [fleet], so each node alerts by itself", command.Fine},
+		{[]string{"--rules", fleet, "connection refused"}, "fleet: asked before the alert leaves", command.Fine},
+		{[]string{"--rules", fleet, "--store", one, "connection refused"}, "fleet: not asked about a hit that this node suppresses", command.Fine},
 		{[]string{"--store", one, "fine"}, "miss panic: ", command.Findings},
 	} {
 		for range 2 { // explaining changes nothing

@@ -44,8 +44,16 @@ type Explanation struct {
 	Why      string            `json:"why,omitempty"`      // why the rule does not match, or why the hit would be suppressed
 	Steps    []string          `json:"steps"`              // each condition with its result
 	Preview  *engine.Preview   `json:"preview,omitempty"`
+	Fleet    *FleetPreview     `json:"fleet,omitempty"` // of a hit of a rule with scope = "fleet", where the instance is in a fleet
 	// Triggers are those in force, and whether each would send the alert of a hit now, by its filters and hours.
 	Triggers []TriggerDecision `json:"triggers,omitempty"`
+}
+
+// FleetPreview is what the fleet would do with an alert of a hit.
+type FleetPreview struct {
+	Held   bool         `json:"held"`             // it would be withdrawn, and its hits given to the engine
+	Window *FleetWindow `json:"window,omitempty"` // of the incident, if there is one
+	Error  string       `json:"error,omitempty"`  // the engine does not answer: the alert would leave by itself
 }
 
 // TriggerDecision is whether a trigger would send an alert.

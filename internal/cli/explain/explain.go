@@ -91,6 +91,8 @@ type explainedRule struct {
 	Severity string                     `json:"severity,omitempty"`
 	Summary  string                     `json:"summary,omitempty"`
 	Triggers []adminapi.TriggerDecision `json:"triggers,omitempty"`
+	// Fleet says what an alert of a rule with scope = "fleet" would do: ask, or leave, since there is no [fleet].
+	Fleet string `json:"fleet,omitempty"`
 }
 
 // explainer explains lines.
@@ -100,6 +102,7 @@ type explainer struct {
 	now     int64
 	record  engine.Record
 	filters []namedFilter
+	fleet   bool // the configuration has [fleet]
 }
 
 type namedFilter struct {
@@ -197,7 +200,7 @@ func eachLine(r io.Reader, f func(string) error) error {
 
 // prepare makes an engine with the rules, in the state of the store.
 func (cmd *explainCommand) prepare(c *command.Env, s *config.Settings) (*explainer, error) {
-	x := &explainer{engine: engine.New(), records: &s.Records, now: c.Now().UnixNano()}
+	x := &explainer{engine: engine.New(), records: &s.Records, now: c.Now().UnixNano(), fleet: s.Fleet.On()}
 	snapshot, err := x.engine.Compile(s.Engine())
 	if err != nil {
 		return nil, err
@@ -263,9 +266,25 @@ func (x *explainer) explain(line string) *explained {
 				r.Triggers = append(r.Triggers, adminapi.TriggerDecision{Name: f.name, Sends: why == "", Why: why})
 			}
 		}
+		if rule := x.engine.Snapshot().Find(e.RuleID, rec.Source.Workload); e.Hit && rule != nil && rule.Settings.Fleet() {
+			r.Fleet = x.fleetWords(e.Preview)
+		}
 		out.Rules = append(out.Rules, r)
 	}
 	return out
+}
+
+// fleetWords says what the fleet has to do with a hit. Nobody is asked: that is done by the API of a running instance.
+func (x *explainer) fleetWords(p *engine.Preview) string {
+	switch {
+	case !x.fleet:
+		return "there is no [fleet], so each node alerts by itself"
+	case p != nil && p.Overflow:
+		return "not asked, because the container's templates are too many"
+	case p != nil && p.Alerts:
+		return "asked before the alert leaves: it is withdrawn if another node has alerted"
+	}
+	return "not asked about a hit that this node suppresses; its roll-up counts the hit"
 }
 
 // writeExplained writes the explanation of a line, the hits first.
@@ -332,6 +351,9 @@ func writeHit(c *command.Env, r *explainedRule) {
 		c.Printf("       %s\n", safetext.Visible(sequenceWords(s, other)))
 	}
 	c.Printf("       %s\n", safetext.Visible(keyWords(s)))
+	if r.Fleet != "" {
+		c.Printf("       fleet: %s\n", r.Fleet)
+	}
 	if s.Burst > 0 {
 		more := ""
 		if s.TokenIn > 0 {

@@ -43,6 +43,9 @@ func (n *Node) Status(ctx context.Context) Status {
 	return s
 }
 
+// On reports whether the instance is in a fleet.
+func (n *Node) On() bool { return n.current.Load() != nil }
+
 // name returns the node's name.
 func (l *loops) name() string {
 	if l.settings.Node != "" {
@@ -81,6 +84,25 @@ func (n *Node) Windows(ctx context.Context, limit int) (list []fleet.Window, err
 		return err
 	})
 	return list, err
+}
+
+// Outlook is what the fleet would do with an alert now.
+type Outlook struct {
+	Open   bool // there is a window of the key
+	Window fleet.Window
+	Held   bool // another alert of the key left, so this one would not
+}
+
+// Outlook asks the engine what it would do with an alert that has a cooldown key. It counts nothing.
+func (n *Node) Outlook(ctx context.Context, cooldownKey string) (o Outlook, err error) {
+	err = n.ask(ctx, func(ctx context.Context, l *loops) (err error) {
+		o.Window, o.Open, err = l.engine.Window(ctx, fleet.KeyOf("cooldown", cooldownKey))
+		w := &o.Window
+		waits := w.Unreported+w.Frozen > 0 && w.Opened > 0 && w.Opened < fleet.Overdue(w.Cooldown, l.settings.Grace)
+		o.Held = o.Open && (w.Left > 0 || waits)
+		return err
+	})
+	return o, err
 }
 
 // CloseWindow closes a window on all nodes, and reports whether it was open: the next hit alerts.

@@ -441,10 +441,37 @@ func TestTheFleetIsSeenAndChangedOverTheAPI(t *testing.T) {
 	if len(list.Windows) != 1 || list.Windows[0].Rule != "boom" || list.Windows[0].Workload != "shop/api" || list.Windows[0].Lead != "a" || list.Windows[0].Left <= 0 {
 		t.Fatalf("%+v", list)
 	}
+	explain := func(workload string) adminapi.Explanation {
+		t.Helper()
+		var answer adminapi.ExplainResponse
+		must(do("POST", "/api/v1/explain", adminapi.ExplainRequest{LogLine: adminapi.LogLine{Line: "boom 9", Workload: workload}}, &answer))
+		if len(answer.Rules) != 1 {
+			t.Fatalf("%+v", answer)
+		}
+		return answer.Rules[0]
+	}
+	says := func(x adminapi.Explanation, text string) {
+		t.Helper()
+		if !strings.Contains(strings.Join(x.Steps, "\n"), text) {
+			t.Errorf("no %q in %q", text, x.Steps)
+		}
+	}
+	x := explain("shop/api")
+	if x.Fleet == nil || !x.Fleet.Held || x.Fleet.Window == nil || x.Fleet.Window.Lead != "a" || x.Fleet.Window.Key != list.Windows[0].Key || x.Why != "suppressed: cooldown" {
+		t.Errorf("%+v", x)
+	}
+	says(x, "fleet: a alerted, and the incident cools down for ")
+	if x = explain("shop/other"); x.Fleet == nil || x.Fleet.Held || x.Fleet.Window != nil || x.Why != "" {
+		t.Errorf("%+v", x)
+	}
+	says(x, "fleet: no node has alerted, so the first that does leads")
 	var closed adminapi.FleetCloseResponse
 	must(do("POST", "/api/v1/fleet/windows/"+list.Windows[0].Key+"/close", nil, &closed))
 	if !closed.Open {
 		t.Error("the window was not open")
+	}
+	if x = explain("shop/api"); x.Fleet == nil || x.Fleet.Held || x.Why != "" {
+		t.Errorf("%+v", x)
 	}
 	a.flush("boom 2")
 	await.That(t, patience, "the next hit alerts", func() bool { return g.team.Len() == 2 })
@@ -471,6 +498,10 @@ func TestTheFleetIsSeenAndChangedOverTheAPI(t *testing.T) {
 	}
 	// It holds on without the engine, and over a restart.
 	e.Fail(errors.New("down"))
+	if x = explain("other/api"); x.Fleet == nil || x.Fleet.Held || x.Fleet.Error == "" {
+		t.Errorf("%+v", x)
+	}
+	says(x, "so the alert would leave by itself")
 	b.stop()
 	b.start()
 	if !in(b) {
