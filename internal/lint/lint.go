@@ -22,7 +22,7 @@ type Options struct {
 	Mode func(path string) (fs.FileMode, error)
 	// Shared reports whether everyone may read a file. Nil: by the file system.
 	Shared func(path string) bool
-	// Offline leaves out the checks that need the machine on which the configuration runs: variables, files of secrets, the store.
+	// Offline leaves out the checks that need the machine on which the configuration runs: variables, files of secrets, the store, the listener.
 	Offline bool
 	// LookupEnv is where the variables of a Fluent Bit configuration, and those of secrets, come from. Nil: the environment.
 	LookupEnv func(name string) (string, bool)

@@ -48,7 +48,8 @@ func (l *linter) start() {
 	if !l.host.plugin || !s.Store.InMemory() {
 		o.Token = "generated at the start"
 	}
-	if _, err := listen.Prepare(o); err != nil {
+	_, err := listen.Prepare(o)
+	for _, err := range []error{err, listen.Usable(s.Admin)} {
 		for _, p := range l.result.Unavailable("admin.", err) {
 			f := problem(&p)
 			f.Code = CodeUnavailable
@@ -79,6 +80,9 @@ func (l *linter) elsewhere() (n int) {
 		n += len(s.Triggers[i].SecretVariables()) + len(s.Triggers[i].Files())
 	}
 	if s.Store.Path != "" && s.Store.Path != store.MemoryPath {
+		n++
+	}
+	if s.Admin.Listen != "" && s.Admin.Listen != listen.Off {
 		n++
 	}
 	for _, file := range []string{s.Admin.TokenFile, s.Admin.CertFile, s.Admin.KeyFile} {

@@ -200,7 +200,7 @@ func TestMissingFolderIsMade(t *testing.T) {
 		t.Errorf("%v %v: alerts may be confidential", info.Mode(), err)
 	}
 	b.set.Path = t.TempDir()
-	if _, err := b.tryOpen(); err == nil || !strings.Contains(err.Error(), "is not a file") {
+	if _, err := b.tryOpen(); err == nil || !strings.Contains(err.Error(), "is not a regular file") {
 		t.Errorf("a folder as the file: %v", err)
 	}
 }

@@ -38,7 +38,7 @@ func New(env *command.Env) *cobra.Command {
 	f := command.FlagsOf(env, c)
 	f.Switch(&cmd.Costs, "costs", "", "Show how each rule is filtered, and its cost per line.")
 	f.Switch(&cmd.Strict, "strict", "", "Exit with 1 if there are warnings.")
-	f.Switch(&cmd.Offline, "offline", "", "Check for another machine: skip variables, files of secrets and the store.")
+	f.Switch(&cmd.Offline, "offline", "", "Check for another machine: skip variables, files of secrets, the store and the listener.")
 	f.List(&cmd.Ignore, "ignore", "", "CODE", "Warnings to skip, by the code in brackets behind them.").Complete(cobra.FixedCompletions(codes(), cobra.ShellCompDirectiveNoFileComp))
 	f.Output(&cmd.Output, "Output: text or json.")
 	return c
@@ -57,7 +57,7 @@ func long() string {
 	var b strings.Builder
 	b.WriteString("Check TOML files, folders or globs, combined as config_file combines them, and Fluent Bit configurations (*.conf, *.yaml).\n\nEach finding is one line: file, line, column, rule, " +
 		"field, value, and the fault. An error disables a rule or trigger; a warning is a setting that works, but probably not as you meant it. The command also checks the requirements of a start on this machine: " +
-		"environment variables, files of secrets and certificates, and the store. Run it on the machine of the instance as its user, or use --offline.\n\nA comment \"# check: ignore CODE\" above or " +
+		"environment variables, files of secrets and certificates, the store, and the address of the admin API. Run it on the machine of the instance as its user, or use --offline.\n\nA comment \"# check: ignore CODE\" above or " +
 		"after a setting turns a warning off.\n\nCodes:\n")
 	for _, c := range lint.Codes() {
 		fmt.Fprintf(&b, "\n  %-20s %s", c[0], c[1])

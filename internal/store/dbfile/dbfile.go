@@ -192,7 +192,7 @@ var ErrCannotMake = errors.New("cannot be made")
 func Make(path string) error {
 	if info, err := os.Stat(path); err == nil {
 		if !info.Mode().IsRegular() {
-			return fmt.Errorf("%w: %s is not a file", dberr.ErrReadOnly, path)
+			return fmt.Errorf("%w: %s is not a regular file", dberr.ErrForeign, path)
 		}
 		return nil
 	}
