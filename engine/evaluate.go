@@ -38,7 +38,8 @@ func (w *Worker) Evaluate(h *Hit, now int64, dst []Alert) []Alert {
 		w.engine.keyed.Opened(c.Key, alert.Severity, &state.IncidentText{Summary: alert.Summary, Labels: alert.Labels, Runbook: alert.Runbook})
 	}
 	if c.Asks() {
-		w.engine.keyed.Candidates.Ask(&alert, h.rule.Counters)
+		alert.Sight = c.Sight()
+		w.engine.keyed.Candidates.Ask(&alert, h.rule.Counters, now)
 	}
 	h.redactor.Count(alert.Redacted)
 	w.engine.nameImage(&alert)

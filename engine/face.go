@@ -39,6 +39,8 @@ type (
 	Fleet = model.Fleet
 	// FleetHit is a model.FleetHit.
 	FleetHit = model.FleetHit
+	// FleetSight is a model.FleetSight.
+	FleetSight = model.FleetSight
 	// RuleCounts is a model.RuleCounts.
 	RuleCounts = model.RuleCounts
 	// StateEntry is a model.StateEntry.

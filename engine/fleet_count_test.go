@@ -10,7 +10,10 @@ import (
 type nodes struct {
 	hits []FleetHit
 	full bool
+	seen []FleetSight
 }
+
+func (n *nodes) Saw(s FleetSight) { n.seen = append(n.seen, s) }
 
 func (n *nodes) Count(h FleetHit) bool {
 	n.hits = append(n.hits, h)
@@ -206,5 +209,75 @@ func TestExplainDoesNotAskTheFleet(t *testing.T) {
 	x := r.e.Explain(&Record{Text: []byte("boom"), Source: web("c1"), Time: r.now}, r.now)
 	if p := x[0].Preview; len(n.hits) != 3 || p.Alerts || p.Reason != ReasonThreshold.String() || !p.OfFleet || p.Counted != 3 || p.Needed != 3 {
 		t.Errorf("%+v", p)
+	}
+}
+
+// newTemplates returns a run whose rule alerts for templates that no node of its fleet saw within an hour.
+func newTemplates(t *testing.T) (*run, *nodes) {
+	t.Helper()
+	r := newRun(t, fleetRule(func(s *RuleSettings) { s.FirstSeen, s.Cooldown = FirstSeen(time.Hour), 10*time.Minute }))
+	n := &nodes{}
+	r.e.SetFleet(n)
+	return r, n
+}
+
+// TestANewTemplateIsAskedAbout: one that another node has seen makes its hits unreported again, and opens no window. The next template alerts, and reports them.
+func TestANewTemplateIsAskedAbout(t *testing.T) {
+	r, n := newTemplates(t)
+	got := r.line("boom one")
+	if len(got) != 1 || got[0].Sight == nil || got[0].Sight.For != int64(time.Hour) || len(n.seen) != 0 {
+		t.Fatalf("%+v, seen %+v", got, n.seen)
+	}
+	other := newRun(t, fleetRule(func(s *RuleSettings) { s.FirstSeen = FirstSeen(time.Hour) }))
+	other.e.SetFleet(&nodes{})
+	if there := other.line("boom one"); there[0].Sight.Template != got[0].Sight.Template {
+		t.Errorf("another node knows the template as %+v, not %+v", there[0].Sight, got[0].Sight)
+	}
+	r.line("boom two") // in the window that the candidate opened
+	if !r.e.Known(got[0].Candidate) || r.e.Known(got[0].Candidate) {
+		t.Error("the candidate does not end once")
+	}
+	c := r.counts()["boom"]
+	if c.Pending != 0 || c.Alerts != 0 || c.Suppressed[ReasonKnown] != 1 || c.Suppressed[ReasonCooldown] != 1 || r.unreported()["boom"] != 2 {
+		t.Errorf("%+v, unreported %d", c, r.unreported()["boom"])
+	}
+	got = r.line("boom three")
+	if len(got) != 1 || got[0].Suppressed[ReasonKnown] != 1 || got[0].Suppressed[ReasonCooldown] != 1 || got[0].First != t0 {
+		t.Fatalf("%+v", got)
+	}
+	r.e.Decide(got[0].Candidate, true)
+	if c := r.counts()["boom"]; c.Alerts != 1 || c.Pending != 0 {
+		t.Errorf("%+v", c)
+	}
+}
+
+// TestTheHitsOfAKnownTemplateAreForgottenWithTheirKey, not lost.
+func TestTheHitsOfAKnownTemplateAreForgottenWithTheirKey(t *testing.T) {
+	s := fleetRule(func(s *RuleSettings) { s.FirstSeen = FirstSeen(time.Hour) })
+	s.Limits.MaxKeys = 1
+	r := newRun(t, s)
+	r.e.SetFleet(&nodes{})
+	got := r.line("boom one")
+	r.record(Record{Text: []byte("boom two"), Source: &Source{Workload: "shop/other"}})
+	r.e.Known(got[0].Candidate)
+	if c := r.counts()["boom"]; c.Forgotten != 1 || c.Suppressed[ReasonKnown] != 1 {
+		t.Errorf("%+v", c)
+	}
+}
+
+// TestTheFleetHearsOfTemplatesWithoutAnAlert: those that a silence suppresses, and known ones now and then, so that they stay known.
+func TestTheFleetHearsOfTemplatesWithoutAnAlert(t *testing.T) {
+	r, n := newTemplates(t)
+	r.silence(during(Matchers{Rule: "boom"}))
+	r.line("boom one")
+	if len(n.seen) != 1 {
+		t.Fatalf("suppressed: %+v", n.seen)
+	}
+	for range 3600 {
+		r.pass(time.Second)
+		r.line("boom one")
+	}
+	if times := len(n.seen); times < 32 || times > 65 {
+		t.Errorf("%d times in an hour", times)
 	}
 }

@@ -109,7 +109,7 @@ func TestScopeIsStrict(t *testing.T) {
 		"absent":        func(r *RuleSettings) { r.Absent = time.Hour },
 		"after":         func(r *RuleSettings) { r.After, r.Within = "other", time.Minute },
 		"without":       func(r *RuleSettings) { r.Without, r.Within = "other", time.Minute },
-		"first_seen":    func(r *RuleSettings) { r.FirstSeen = FirstSeen(time.Hour) },
+		"first_seen":    func(r *RuleSettings) { r.FirstSeen = FirstSeenImage },
 		"escalate":      func(r *RuleSettings) { r.Escalate = []Escalation{{After: time.Minute, Severity: SeverityCritical}} },
 		"context.after": func(r *RuleSettings) { r.Context.After = 1 },
 		"scope":         func(r *RuleSettings) { r.Scope = "cluster" },

@@ -29,6 +29,10 @@ func (e *Engine) ReleaseWaiting(dst []Alert) []Alert { return e.finished(e.lines
 // then the hit counts as pending. A ticket that is not open, such as one of an earlier run, changes nothing.
 func (e *Engine) Decide(ticket uint64, leaves bool) { e.keyed.Candidates.Decide(ticket, leaves) }
 
+// Known says that another node of the fleet has seen the template of a candidate (Alert.Sight): its hit counts as known, and its hits are unreported again. It
+// reports false for a ticket that is not open, whose hits no alert will report.
+func (e *Engine) Known(ticket uint64) bool { return e.keyed.Known(ticket) }
+
 // SetFleet sets the fleet that counts hits of rules with scope = "fleet" together; nil: each node counts for itself.
 func (e *Engine) SetFleet(f Fleet) { e.keyed.SetFleet(f) }
 

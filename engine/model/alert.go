@@ -74,6 +74,8 @@ type Alert struct {
 
 	// Reached is how many hits of all nodes of the fleet, or different values, reached the threshold; 0: the hits of this node did.
 	Reached int64
+	// Sight is the template that no other node must have seen, for the alert to leave; nil: it does not depend on one.
+	Sight *FleetSight
 	// Candidate identifies an alert that leaves only if no other node of the fleet alerts, for Engine.Decide. It is 0 for all other alerts.
 	Candidate uint64
 	// Ticket identifies an alert that waited for lines among those of this engine: see Worker.OnWait. It is 0 for one that did not wait.

@@ -13,10 +13,19 @@ type Candidates struct {
 type candidate struct {
 	counters *RuleCounters
 	rollup   bool // it has no hit of its own
+	hits     *CandidateHits
+}
+
+// CandidateHits are the hits of a candidate whose template another node may have seen: then they are still to be reported.
+type CandidateHits struct {
+	RuleID, Key string
+	Opened      int64 // when it was made
+	Suppressed  [NumReasons]int64
+	First, Last int64
 }
 
 // Ask makes an alert a candidate. That of a hit counts as pending from then on; one without a hit of its own, such as a roll-up, counts once it leaves.
-func (c *Candidates) Ask(a *Alert, counters *RuleCounters) {
+func (c *Candidates) Ask(a *Alert, counters *RuleCounters, now int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.open == nil {
@@ -24,7 +33,25 @@ func (c *Candidates) Ask(a *Alert, counters *RuleCounters) {
 	}
 	c.last++
 	a.Candidate = c.last
-	c.open[c.last] = candidate{counters, a.Count == 0}
+	one := candidate{counters: counters, rollup: a.Count == 0}
+	if a.Sight != nil {
+		one.hits = &CandidateHits{RuleID: a.RuleID, Key: a.Key, Opened: now, Suppressed: a.Suppressed, First: a.First, Last: a.Last}
+	}
+	c.open[c.last] = one
+}
+
+// Known ends a candidate whose template another node has seen, and returns its hits, its own as known among them; nil: it is not open.
+func (c *Candidates) Known(ticket uint64) *CandidateHits {
+	c.mu.Lock()
+	one, ok := c.open[ticket]
+	delete(c.open, ticket)
+	c.mu.Unlock()
+	if !ok || one.rollup || one.hits == nil {
+		return nil
+	}
+	one.counters.Recognize()
+	one.hits.Suppressed[ReasonKnown]++
+	return one.hits
 }
 
 // Decide counts a candidate as an alert, if it leaves, or its hit as suppressed. A ticket that is not open changes nothing.

@@ -94,6 +94,12 @@ func (c *RuleCounters) Hold() {
 	c.Suppress(ReasonFleet)
 }
 
+// Recognize counts a pending hit as suppressed, because another node saw its template before.
+func (c *RuleCounters) Recognize() {
+	c.add(&c.pending, -1)
+	c.Suppress(ReasonKnown)
+}
+
 // Forget counts hits that no alert will report.
 func (c *RuleCounters) Forget(hits int64) { c.add(&c.forgotten, hits) }
 

@@ -5,6 +5,14 @@ package model
 type Fleet interface {
 	// Count counts a hit towards a threshold of all nodes. It reports false if it cannot: then this node's own count decides.
 	Count(FleetHit) bool
+	// Saw notes that a template was seen, by a hit without an alert.
+	Saw(FleetSight)
+}
+
+// FleetSight is a template of a rule of the fleet with first_seen.
+type FleetSight struct {
+	Template string // its digest, with the rule and the workload
+	For      int64  // how long it is remembered, ns
 }
 
 // FleetHit is a hit of a rule of the fleet with count.

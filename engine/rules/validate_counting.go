@@ -67,11 +67,14 @@ func ScopeFaults(r *RuleSettings) []setting.Fault {
 	}{
 		{"resolve", r.Resolve != 0}, {"resolve_on", r.ResolveOn != ""}, {"cooldown_max", r.CooldownMax != 0}, {"absent", r.Absent != 0}, {"after", r.After != ""}, {"without", r.Without != ""},
 		{"rate", r.Rate.IsSet()}, {"ratio", r.Ratio.IsSet()},
-		{"first_seen", r.FirstSeen != 0}, {"escalate", len(r.Escalate) > 0}, {"context.after", r.Context.After > 0},
+		{"escalate", len(r.Escalate) > 0}, {"context.after", r.Context.After > 0},
 	} {
 		if one.set {
 			p.Conflict(one.key, "", "scope", `must not be set with scope = "fleet"`, hint)
 		}
+	}
+	if r.FirstSeen == FirstSeenImage {
+		p.Conflict("first_seen", r.FirstSeen.String(), "scope", `must be a length of time with scope = "fleet"`, "each node knows only the images that it has run")
 	}
 	return p.Faults
 }

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"encoding/hex"
 	"fmt"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
@@ -53,6 +54,50 @@ func (k *Keyed) countByAll(s *keyState, h *HitContext, now int64) {
 	if !k.fleet.Count(one) {
 		s.cross(h.Rule, 0, now)
 	}
+}
+
+// Sight returns what the fleet is asked about an alert of the hit; nil: nothing.
+func (h *HitContext) Sight() *model.FleetSight {
+	set := &h.Rule.Settings
+	if !h.shared || set.FirstSeen <= 0 {
+		return nil
+	}
+	return &model.FleetSight{Template: hex.EncodeToString(h.Template[:]), For: int64(set.FirstSeen)}
+}
+
+// seenByAll tells the fleet of a template without an alert: one that a silence suppressed, or, as often as it is saved, one that is known.
+func (k *Keyed) seenByAll(h *HitContext) {
+	if !h.shared || h.Decision.Alert || !h.inOrder || h.known && !h.saves {
+		return
+	}
+	if sight := h.Sight(); sight != nil {
+		k.fleet.Saw(*sight)
+	}
+}
+
+// Known says that another node has seen the template of a candidate: its hits are unreported again, and the window that it opened was none. It reports false if
+// the candidate is not open.
+func (k *Keyed) Known(ticket uint64) bool {
+	hits := k.Candidates.Known(ticket)
+	if hits == nil {
+		return false
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	s := k.peek(hits.Key)
+	if s == nil {
+		k.countForgotten(hits.RuleID, model.Sum(&hits.Suppressed))
+		return true
+	}
+	if s.window.opened == hits.Opened {
+		s.window = window{}
+	}
+	s.unreported.merge(hits)
+	if s.reportsLater() {
+		k.due.Set(&s.timer, k.fromNow(s.deadline(k.rule(s.key, s.workload())), false))
+	}
+	k.keys.Touch(s.hash)
+	return true
 }
 
 // cross makes the alert of a threshold due, or a roll-up while the window is open. A sum of 0 asks for the node's own count.

@@ -33,6 +33,7 @@ type HitContext struct {
 	WaitsForLines bool          // its alert waits for lines: it is counted as pending
 
 	known    bool // the template was seen before
+	saves    bool // when it was last seen is to be saved
 	inOrder  bool // after: the other rule was hit before; true for a rule without
 	waits    bool // without: the other rule is waited for
 	shared   bool // the rule's hits are counted by all nodes of the fleet

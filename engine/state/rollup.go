@@ -112,7 +112,7 @@ func (k *Keyed) keyDue(s *keyState, at, now int64, dst []model.Alert) []model.Al
 		case a.Kind == model.KindMissing:
 			r.Counters.Absence()
 		case r.Settings.Fleet():
-			k.Candidates.Ask(&a, r.Counters)
+			k.Candidates.Ask(&a, r.Counters, at)
 		default:
 			r.Counters.Rollup()
 		}

@@ -111,7 +111,7 @@ func (k *Keyed) seenBefore(h *HitContext, now int64) (known bool) {
 	t.clampFuture(now)
 	// Asked before the hit is noted, which makes its own template known.
 	known = t.knows(h)
-	if t.observe(h) {
+	if h.saves = t.observe(h); h.saves {
 		k.templates.Touch(h.Template)
 	}
 	return known

@@ -40,6 +40,17 @@ func (u *unreported) add(why model.Reason, at int64) {
 	u.suppressed[why]++
 }
 
+// merge adds hits that an alert was to report which did not leave.
+func (u *unreported) merge(hits *model.CandidateHits) {
+	if u.first == 0 {
+		u.first = hits.First
+	}
+	u.first, u.last = min(u.first, hits.First), max(u.last, hits.Last)
+	for why, n := range hits.Suppressed {
+		u.suppressed[why] += n
+	}
+}
+
 // total returns how many hits the next alert of the key reports beside its own.
 func (u *unreported) total() int64 { return model.Sum(&u.suppressed) }
 

@@ -293,7 +293,11 @@ type Heard struct {
 	Err       error
 }
 
-// Sight is a template that a line has. ID is the alert that would report it.
+// NoAlert is the Sight.ID of a line that makes no alert.
+const NoAlert = "-"
+
+// Sight is a template that a line has. ID is the alert that would report it, or NoAlert: then the template becomes known to all other runs, and an alert of the
+// same run, which may have been made before, is still the first.
 type Sight struct {
 	Key     Key
 	Run, ID string
@@ -302,7 +306,7 @@ type Sight struct {
 
 // Seen is the answer to a Sight.
 type Seen struct {
-	New bool // nobody saw it before, or the same alert asks again
+	New bool // no other alert or run saw it before
 	Err error
 }
 

@@ -530,6 +530,33 @@ func TestOldGiftsAreForgotten(t *testing.T) {
 	})
 }
 
+// TestATemplateThatANodeSawIsKnown to all others, also if the engine failed meanwhile, and as long as nodes see it. An alert of that node is still the first.
+func TestATemplateThatANodeSawIsKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.stop()
+		a, b := w.start("a", nil), w.start("b", nil)
+		sight := func(c *fleet.Candidate) { c.Sight = &fleet.Sight{Key: fleet.KeyOf("seen", "x"), For: time.Hour} }
+		w.engine.Fail(fleet.ErrUnreachable)
+		a.Saw(fleet.KeyOf("seen", "x"), time.Hour)
+		time.Sleep(2 * time.Second)
+		w.engine.Fail(nil)
+		time.Sleep(2 * time.Second)
+		b.hit("al_1", 1, sight)
+		time.Sleep(50 * time.Minute)
+		a.Saw(fleet.KeyOf("seen", "x"), time.Hour)
+		time.Sleep(50 * time.Minute)
+		b.hit("al_2", 1, sight)
+		time.Sleep(time.Second)
+		a.hit("al_3", 1, sight)
+		time.Sleep(time.Minute)
+		w.check(1, 0, "a lead al_3 1/1") // the engines of rules count the known ones
+		if got := b.Account().Outcomes["known"]; got != 2 {
+			t.Errorf("%d known", got)
+		}
+	})
+}
+
 func TestKnownTemplatesAreWithdrawn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

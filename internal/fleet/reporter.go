@@ -35,13 +35,14 @@ const (
 	hearMost     = time.Minute
 )
 
-// reporter holds the reports that wait: hits towards thresholds, and lines that were heard. It is in memory alone: a node that is killed loses the hits of the
+// reporter holds the reports that wait: hits towards thresholds, templates that were seen, and lines that were heard. It is in memory alone: a node that is killed loses the hits of the
 // last reportEvery, which the engine of rules counts as suppressed all the same.
 type reporter struct {
 	run string // of this process: sequence numbers begin with it
 
 	mu      sync.Mutex // guards the fields below
 	counts  map[Key]*counting
+	sights  map[Key]time.Duration // templates that were seen without an alert, and how long they are remembered
 	hearing map[Key]*hearing
 	full    int64 // reports that there was no room for
 }
@@ -102,7 +103,7 @@ func (r *reporter) init() {
 	var random [8]byte
 	_, _ = rand.Read(random[:]) // it never fails
 	r.run = hex.EncodeToString(random[:])
-	r.counts, r.hearing = map[Key]*counting{}, map[Key]*hearing{}
+	r.counts, r.sights, r.hearing = map[Key]*counting{}, map[Key]time.Duration{}, map[Key]*hearing{}
 }
 
 // Count reports a hit towards a threshold of the fleet. It never blocks. It reports false when there is no room: the node counts by itself.
@@ -125,6 +126,44 @@ func (f *Fleet) Count(h Hit) bool {
 	c.Threshold, c.name, c.latest = h.Threshold, h.Name, h.At
 	c.add(&h)
 	return true
+}
+
+// Saw reports that a template was seen, in a line without an alert: it is known to all nodes for so long. It never blocks.
+func (f *Fleet) Saw(key Key, remembered time.Duration) {
+	r := &f.reporter
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, known := r.sights[key]; !known && len(r.sights) >= maxReporting {
+		r.full++
+		return
+	}
+	r.sights[key] = remembered
+}
+
+// reportSights reports templates that were seen. One whose report failed is reported again.
+func (f *Fleet) reportSights(ctx context.Context) {
+	r := &f.reporter
+	r.mu.Lock()
+	all := r.sights
+	r.sights = map[Key]time.Duration{}
+	r.mu.Unlock()
+	for part := range slices.Chunk(slices.Sorted(maps.Keys(all)), batch) {
+		list := make([]Sight, len(part))
+		for i, key := range part {
+			list[i] = Sight{Key: key, Run: f.opt.Run, ID: NoAlert, For: all[key]}
+		}
+		var answers []Seen
+		f.call(ctx, f.opt.Settings.Wait, func(ctx context.Context) { answers = f.opt.Engine.See(ctx, list) })
+		for i, a := range answers {
+			if a.Err == nil {
+				continue
+			}
+			if ctx.Err() == nil {
+				f.health.note(a.Err)
+			}
+			f.Saw(list[i].Key, list[i].For)
+		}
+	}
 }
 
 // Heard reports that the line was heard that must not be absent, or with h.Watch that it is waited for. Key, Within, Title and Sample are taken from h. It
@@ -162,6 +201,7 @@ func (f *Fleet) report(ctx context.Context) {
 			return
 		}
 		f.reportCounts(ctx)
+		f.reportSights(ctx)
 		f.reportHeard(ctx)
 	}
 }

@@ -46,11 +46,13 @@ const (
 	FleetKnown                         // its deliveries are withdrawn
 )
 
-// FleetDecision is the outcome of one candidate. Payload, if set, returns the payload of a lead whose deliveries have not begun.
+// FleetDecision is the outcome of one candidate. Payload, if set, returns the payload of a lead whose deliveries have not begun. Forget says that no alert will
+// report the hits of one that is known.
 type FleetDecision struct {
 	ID      string
 	Outcome FleetOutcome
 	Payload func([]byte) []byte
+	Forget  bool
 }
 
 // Gift is a row of the outbox: hits that no alert of this node reports. Seq grows without gaps from 1 for each instance.
@@ -220,7 +222,13 @@ func (t *tx) decide(instance string, d *FleetDecision, group func(string) (wait,
 		if outcome == FleetHeld && hits > 0 {
 			return outcome, t.post(instance, key, hits, gift)
 		}
-		return outcome, nil
+		if outcome == FleetKnown && d.Forget {
+			if err := t.fleetOf(instance); err != nil {
+				return 0, err
+			}
+			_, err = t.exec("UPDATE fleets SET forgotten = forgotten + ? WHERE instance = ?", hits, instance)
+		}
+		return outcome, err
 	}
 	state := fleetLead
 	if outcome == FleetAlone {

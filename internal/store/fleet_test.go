@@ -49,6 +49,25 @@ func (b *bench) leaving(s *Store) []FleetAlert {
 	return all
 }
 
+// TestAKnownCandidateIsWithdrawn, and is no gift. Its hits are forgotten if nobody else has them.
+func TestAKnownCandidateIsWithdrawn(t *testing.T) {
+	for _, forget := range []bool{false, true} {
+		b := newBench(t)
+		s := b.open()
+		list := b.candidate(0, "k", 7, "a")
+		b.accept(s, list)
+		became, err := s.FleetDecide(context.Background(), b.now(), "i", []FleetDecision{{ID: list[0].ID, Outcome: FleetKnown, Forget: forget}}, nil)
+		must(t, err)
+		b.pass(time.Minute)
+		if m := b.lease(s, 1, "a", 9); became[0] != FleetKnown || len(m) != 0 || len(b.outbox(s)) != 0 {
+			t.Errorf("%v, %d messages, %d gifts", became, len(m), len(b.outbox(s)))
+		}
+		if n := b.totals(s).Forgotten; forget != (n == 7) {
+			t.Errorf("%d forgotten", n)
+		}
+	}
+}
+
 // TestAlertsThatWaitAreListedInPages: each once, without those that ended and those that nobody has decided about.
 func TestAlertsThatWaitAreListedInPages(t *testing.T) {
 	b := newBench(t)

@@ -122,7 +122,7 @@ type sight struct {
 func (e *Engine) See(ctx context.Context, list []fleet.Sight) []fleet.Seen {
 	return each(ctx, e, list, (*fleet.Sight).Check, func(now int64, q *fleet.Sight) fleet.Seen {
 		s, by := e.seen[q.Key], q.Run+":"+q.ID
-		if s.end <= now {
+		if s.end <= now || s.by == q.Run+":"+fleet.NoAlert {
 			s.by = by
 		}
 		s.end = now + ms(q.For)

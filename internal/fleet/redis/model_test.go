@@ -270,9 +270,9 @@ func (g *generator) call() (string, caller) {
 
 func (g *generator) other(key fleet.Key, run, td string) (string, caller) {
 	id := "si_" + g.pick("1", "2", "3")
-	switch g.IntN(8) {
-	case 0:
-		q := fleet.Sight{Key: key, Run: run, ID: "al_" + g.pick("1", "2"), For: time.Hour}
+	switch g.IntN(10) {
+	case 0, 8, 9:
+		q := fleet.Sight{Key: key, Run: run, ID: g.pick("al_1", "al_2", fleet.NoAlert), For: time.Hour}
 		return "see", func(tb testing.TB, e fleet.Engine) any { return e.See(tb.Context(), []fleet.Sight{q}) }
 	case 1:
 		q := fleet.Beat{Run: run, Node: g.pick("x", "node-"+run), Version: "v1", Triggers: td, Given: g.Int64N(1000), Reported: g.Int64N(1000)}

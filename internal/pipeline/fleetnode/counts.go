@@ -29,6 +29,22 @@ func (n *Node) Count(h engine.FleetHit) bool {
 	return l.fleet.Count(one)
 }
 
+// Saw implements engine.Fleet.
+func (n *Node) Saw(s engine.FleetSight) {
+	if l := n.current.Load(); l != nil {
+		l.fleet.Saw(seenKey(s.Template), remembered(s.For))
+	}
+}
+
+func seenKey(template string) fleet.Key { return fleet.KeyOf("seen", template) }
+
+// remembered returns how long the engine remembers a template. Nodes report a known one 64 times in the time of first_seen, and it must not be new between two
+// reports.
+func remembered(ns int64) time.Duration {
+	d := time.Duration(ns)
+	return max(time.Second, (d + d/32).Truncate(time.Millisecond))
+}
+
 // valueOf returns the digest by which the nodes know a value: that of the engine of rules with all that it is of, so that equal values of other keys, rules and
 // namespaces have others. It is not 0.
 func valueOf(namespace string, h *engine.FleetHit) uint64 {

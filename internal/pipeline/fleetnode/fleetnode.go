@@ -44,6 +44,7 @@ type Options struct {
 	Instance, Host, Version string
 	Rules                   func() *engine.Snapshot
 	Decide                  func(ticket uint64, leaves bool)      // see engine.Decide
+	Known                   func(ticket uint64) bool              // see engine.Known
 	Close                   func(chosen func(key string) bool)    // see engine.CloseWindows
 	Counts                  func(engine.Fleet)                    // see engine.SetFleet
 	Crossed                 func(key string, sum int64)           // see engine.Cross
@@ -264,6 +265,9 @@ func (n *Node) Ask(made *engine.Alert, item *delivery.Item) (c fleet.Candidate, 
 		Rollup: made.Kind == engine.KindRollup, Rule: made.RuleID, Workload: made.Source.Workload, Cooldown: rule.Settings.Cooldown.Truncate(time.Millisecond),
 		Triggers: l.digest(),
 	}
+	if made.Sight != nil {
+		a.Template, a.For = made.Sight.Template, remembered(made.Sight.For)
+	}
 	g := gift{Counts: counts, First: item.Alert.FirstSeen, Last: item.Alert.LastSeen, Sample: sampleOf(&item.Alert), About: a}
 	if !l.settings.ShareLines {
 		g.Sample = nil
@@ -310,13 +314,26 @@ func (n *Node) Delivered() {
 
 // decided counts what became of a candidate of this run.
 func (n *Node) decided(id string, leaves bool) {
-	n.tickets.Lock()
-	ticket, ok := n.tickets.byID[id]
-	delete(n.tickets.byID, id)
-	n.tickets.Unlock()
-	if ok {
+	if ticket, ok := n.take(id); ok {
 		n.opt.Decide(ticket, leaves)
 	}
+}
+
+// has reports whether a candidate is of this run: the engine of rules has its hits.
+func (n *Node) has(id string) bool {
+	n.tickets.Lock()
+	defer n.tickets.Unlock()
+	_, ok := n.tickets.byID[id]
+	return ok
+}
+
+// take returns the ticket of a candidate of this run, once.
+func (n *Node) take(id string) (ticket uint64, ok bool) {
+	n.tickets.Lock()
+	defer n.tickets.Unlock()
+	ticket, ok = n.tickets.byID[id]
+	delete(n.tickets.byID, id)
+	return ticket, ok
 }
 
 // closeWindows closes windows here that somebody closed, each once.

@@ -21,6 +21,8 @@ type about struct {
 	Workload string        `json:"workload,omitempty"`
 	Cooldown time.Duration `json:"cooldown,omitempty"`
 	Triggers string        `json:"triggers,omitempty"` // the digest by which it is known
+	Template string        `json:"template,omitempty"` // the digest of one that no other node must have seen
+	For      time.Duration `json:"for,omitempty"`      // how long it is remembered
 	DueAt    int64         `json:"due_at,omitempty"`   // of a roll-up or an absence that was taken
 	Absence  bool          `json:"absence,omitempty"`
 }
@@ -92,13 +94,17 @@ func (l *loops) candidate(row *store.FleetAlert) (fleet.Candidate, bool) {
 	if json.Unmarshal(row.About, &a) != nil {
 		return fleet.Candidate{}, false
 	}
-	return fleet.Candidate{
+	c := fleet.Candidate{
 		Claim: fleet.Claim{
 			Key: fleet.Key(row.Key), ID: row.ID, Rollup: a.Rollup, Terms: fleet.Terms{Cooldown: a.Cooldown, Grace: l.settings.Grace},
 			Title: fleet.Title{Rule: a.Rule, Text: a.Workload}, Payload: led(row.Payload),
 		},
 		Until: row.Until,
-	}, true
+	}
+	if a.Template != "" {
+		c.Sight = &fleet.Sight{Key: seenKey(a.Template), For: a.For}
+	}
+	return c, true
 }
 
 // rollup returns the alert about the hits of all nodes that no alert reported; nil if this node does not have the rule.

@@ -36,18 +36,25 @@ func (l *loops) Decide(ctx context.Context, list []fleet.Decision) (late []strin
 	}
 	rows := make([]store.FleetDecision, len(list))
 	for i, d := range list {
-		rows[i] = store.FleetDecision{ID: d.ID, Outcome: outcomes[d.Outcome], Payload: led}
+		rows[i] = store.FleetDecision{ID: d.ID, Outcome: outcomes[d.Outcome], Payload: led, Forget: !l.host.has(d.ID)}
 	}
 	became, err := l.host.delivery.FleetDecide(ctx, l.opt.Instance, rows)
 	if err != nil {
 		return nil, err
 	}
 	for i, outcome := range became {
-		if outcome == store.FleetAlone && list[i].Outcome != fleet.Alone {
-			late = append(late, list[i].ID)
+		id := list[i].ID
+		switch {
+		case outcome == store.FleetAlone && list[i].Outcome != fleet.Alone:
+			late = append(late, id)
+			fallthrough
+		case outcome != store.FleetKnown: // one that is no row was not stored in time, and left as it was
+			l.host.decided(id, outcome != store.FleetHeld)
+		default:
+			if ticket, ok := l.host.take(id); ok {
+				l.opt.Known(ticket)
+			}
 		}
-		// One that is no row was not stored in time, and left as it was.
-		l.host.decided(list[i].ID, outcome != store.FleetHeld && outcome != store.FleetKnown)
 	}
 	return late, nil
 }
