@@ -154,6 +154,9 @@ func FleetKey() []string { return rules.FleetKey() }
 // SeverityNames lists the words that configuration accepts for a severity, least grave first.
 func SeverityNames() []string { return model.SeverityNames() }
 
+// KindNames lists the words of the kinds, in the order of their values.
+func KindNames() []string { return model.KindNames() }
+
 // ParseLevel reads a severity from the text of a level field: see model.ParseLevel.
 func ParseLevel(text []byte) Severity { return model.ParseLevel(text) }
 

@@ -69,6 +69,22 @@ func (e *Engine) SilenceOf(h *Hit, now int64) (by Silence, ok bool) {
 // silence.
 func (e *Engine) SetAlertKeys(is func(alert string, state []byte) bool) { e.mutes.IsKey = is }
 
+// SilenceOfAlert returns the silence that suppresses hits like that of an alert at a time, in ns; key is the one that the alert carries for receivers. ok is
+// false when none does, or the rule of that name does not apply to the workload any more.
+func (e *Engine) SilenceOfAlert(a *Alert, key string, now int64) (by Silence, ok bool) {
+	if e.mutes.Idle(nil) {
+		return by, false
+	}
+	for _, r := range e.Snapshot().RulesOf(a.Source.Workload) {
+		if r.Settings.Name == a.Rule {
+			s := rules.AlertSubject(r, a)
+			s.AlertKey = key
+			return e.mutes.Silence(&s, now)
+		}
+	}
+	return by, false
+}
+
 // SetSilences puts silences in force in place of those before, from the next hit on. An invalid one is left out and named by the error; all others
 // apply.
 func (e *Engine) SetSilences(list []Silence) error { return e.mutes.SetSilences(list) }

@@ -104,12 +104,12 @@ func compile(s rules.Silence, before *Silence) (*Silence, error) {
 // come first: the clock of a zone costs more than a glob, and less than a regular expression or a label.
 func (s *Silence) matches(about *rules.Subject, now int64, ofSource bool) bool {
 	return s.Within(now) && s.replaced(about.Source.Workload) == 0 && (ofSource || s.matcher.MatchesSource(about.Rule, about.Source)) && (s.hours == nil || s.hours.Contain(now)) &&
-		s.aboutKey(about.Key) && s.matcher.MatchesLine(about)
+		s.aboutKey(about) && s.matcher.MatchesLine(about)
 }
 
-// aboutKey reports whether the silence is about the incident of a state key. Without a way to find that out it is not, so that hits alert rather than hide.
-func (s *Silence) aboutKey(state []byte) bool {
-	return s.Key == "" || s.isKey != nil && s.isKey(s.Key, state)
+// aboutKey reports whether the silence is about the incident of a hit or an alert. Without a way to find that out it is not, so that hits alert rather than hide.
+func (s *Silence) aboutKey(about *rules.Subject) bool {
+	return s.Key == "" || s.Key == about.AlertKey || s.isKey != nil && s.isKey(s.Key, about.Key)
 }
 
 // replaced returns when the next image of a workload ended the silence; 0: it did not.

@@ -13,6 +13,7 @@ type Subject struct {
 	Source   *model.Source
 	Line     []byte // nil where there is none
 	Key      []byte // of its state; nil where there is none
+	AlertKey string // the key that the alert carries; "" for a hit, whose alert has none yet
 	Stream   model.Stream
 	Kind     model.Kind     // of the alert that a hit would make
 	Recorded model.Severity // the record's own

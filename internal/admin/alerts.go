@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/adminapi"
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/openapi"
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/problems"
 	"github.com/tinyforge/fluentbit-trigger/internal/glob"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
@@ -32,17 +34,17 @@ func alertOf(e *store.Alert) adminapi.StoredAlert {
 
 // alertFilter selects alerts.
 type alertFilter struct {
-	limit                           int
-	rule, workload, container, text string
-	severity, kind, state           []string
-	trigger                         string
-	since, until                    time.Time
+	limit                                int
+	rule, workload, container, text, key string
+	severity, kind, state                []string
+	trigger                              string
+	since, until                         time.Time
 }
 
 func (c *call) alertFilter() (f alertFilter, err error) {
 	q := c.query
 	f = alertFilter{
-		rule: q.Get("rule"), workload: q.Get("workload"), container: q.Get("container"), text: strings.ToLower(q.Get("text")),
+		rule: q.Get("rule"), workload: q.Get("workload"), container: q.Get("container"), text: strings.ToLower(q.Get("text")), key: q.Get("key"),
 		severity: words(q.Get("severity")), kind: words(q.Get("kind")), state: words(q.Get("state")), trigger: q.Get("trigger"),
 	}
 	for _, one := range []struct {
@@ -84,7 +86,7 @@ func (f *alertFilter) takes(e *store.Alert) (taken, ended bool) {
 		return false, false
 	}
 	// Decoding is the expensive part, so it is left out where no filter needs it.
-	if f.rule+f.workload+f.container+f.text == "" && len(f.severity)+len(f.kind) == 0 {
+	if f.rule+f.workload+f.container+f.text+f.key == "" && len(f.severity)+len(f.kind) == 0 {
 		return true, false
 	}
 	var a trigger.Alert
@@ -95,7 +97,7 @@ func (f *alertFilter) takes(e *store.Alert) (taken, ended bool) {
 }
 
 func (f *alertFilter) takesAlert(a *trigger.Alert) bool {
-	return (f.rule == "" || glob.Match(f.rule, a.Rule)) && (f.workload == "" || glob.Match(f.workload, a.Source.Workload)) &&
+	return (f.key == "" || f.key == problems.KeyOf(a)) && (f.rule == "" || glob.Match(f.rule, a.Rule)) && (f.workload == "" || glob.Match(f.workload, a.Source.Workload)) &&
 		(f.container == "" || glob.Match(f.container, a.Source.Container.Name) || strings.HasPrefix(a.Source.Container.ID, f.container)) &&
 		(len(f.severity) == 0 || slices.Contains(f.severity, a.Severity)) && (len(f.kind) == 0 || slices.Contains(f.kind, a.Kind)) &&
 		(f.text == "" || strings.Contains(strings.ToLower(a.Message), f.text) || strings.Contains(strings.ToLower(a.Summary), f.text))
@@ -242,4 +244,98 @@ func ruleOf(payload []byte) string {
 	}
 	_ = json.Unmarshal(payload, &a) // an alert that cannot be decoded has no rule
 	return a.Rule
+}
+
+// The bounds of a view of problems.
+const (
+	defaultProblemBins = 24
+	maxProblemBins     = 200
+	defaultProblemSpan = 24 * time.Hour
+	maxProblemSpan     = 366 * 24 * time.Hour
+)
+
+// problemParams select the window of problems.
+var problemParams = params{
+	limitParam,
+	{Name: "since", Kind: "string", Meaning: "The beginning of the window: RFC 3339, or a duration before now such as 10m. Default: 24h."},
+	{Name: "bins", Kind: "integer", Meaning: "Number of equal parts into which the window is cut, from 1 to 200; there may be one more, because they begin at multiples of their length. Default: 24."},
+}
+
+var problemsOp = openapi.Operation{
+	Method: "GET", Path: "/api/v1/problems", Summary: "Group the alerts of a window by the problem that they are about, the one with the latest alert first.",
+	Params: problemParams, Answer: adminapi.ProblemsResponse{},
+}
+
+// problemWindow returns the window from since to now. Its parts begin at multiples of their length, so that a bar stays the same bar while time passes: the
+// window may have one part more.
+func (c *call) problemWindow() (w problems.Window, err error) {
+	now, bins := c.p.Now().UTC(), int64(defaultProblemBins)
+	if text := c.query.Get("bins"); text != "" {
+		if bins, err = strconv.ParseInt(text, 10, 64); err != nil || bins < 1 || bins > maxProblemBins {
+			return w, problem(http.StatusBadRequest, "bins %s: must be a number from 1 to %d", quoted(text), maxProblemBins)
+		}
+	}
+	from, err := c.instant("since")
+	if err != nil {
+		return w, err
+	}
+	if from.IsZero() {
+		from = now.Add(-defaultProblemSpan)
+	}
+	if span := now.Sub(from); span <= 0 || span > maxProblemSpan {
+		return w, problem(http.StatusBadRequest, "since %s: must be before now, by at most %d days", quoted(c.query.Get("since")), maxProblemSpan/(24*time.Hour))
+	}
+	width := (now.Sub(from)/time.Duration(bins) + time.Second - 1).Truncate(time.Second)
+	w.From, w.Until = from.UTC().Truncate(width), now.Truncate(width).Add(width)
+	w.Bins = int(w.Until.Sub(w.From) / width)
+	return w, nil
+}
+
+func listProblems(c *call) (any, error) {
+	limit, err := c.limit()
+	if err != nil {
+		return nil, err
+	}
+	w, err := c.problemWindow()
+	if err != nil {
+		return nil, err
+	}
+	view, err := c.instance.problems.View(c.r.Context(), c.p.Store(), w, c.p.Now())
+	if err != nil {
+		return nil, err
+	}
+	out := adminapi.ProblemsResponse{From: w.From, Until: w.Until, Since: view.Since, Alerts: view.Alerts, Problems: []adminapi.AlertProblem{}}
+	for i := range view.Problems {
+		if len(out.Problems) == limit {
+			out.More = len(view.Problems) - i
+			break
+		}
+		one, err := c.problemOfAlerts(&view.Problems[i])
+		if err != nil {
+			return nil, err
+		}
+		if one != nil {
+			out.Problems = append(out.Problems, *one)
+		}
+	}
+	return out, nil
+}
+
+// problemOfAlerts adds the latest alert of a problem, and whether it is silenced; nil if the store does not have that alert any more.
+func (c *call) problemOfAlerts(p *problems.Problem) (*adminapi.AlertProblem, error) {
+	stored, err := c.p.Store().AlertsAfter(c.r.Context(), p.Latest-1, 1)
+	if err != nil || len(stored) == 0 || stored[0].Seq != p.Latest {
+		return nil, err
+	}
+	out := &adminapi.AlertProblem{
+		Key: p.Key, Rule: p.Rule, Workload: p.Workload, Severity: p.Severity, State: string(p.State), First: p.First, Last: p.Last, Alerts: p.Alerts, Hits: p.Hits,
+		Suppressed: p.Suppressed, Bins: p.Bins, Latest: alertOf(&stored[0]),
+	}
+	var a trigger.Alert
+	if json.Unmarshal(stored[0].Payload, &a) == nil {
+		if out.Silence = c.p.SilenceOf(&a); out.Silence != "" {
+			out.State = "silenced"
+		}
+	}
+	return out, nil
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/metrics"
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/problems"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/internal/guard"
@@ -69,7 +70,8 @@ type Instance struct {
 	// Before holds the listener settings before a restart of the pipeline. They are the fallback if the new ones cannot be used; nil: none.
 	Before *listen.Settings
 
-	labels metrics.RuleLabels
+	labels   metrics.RuleLabels
+	problems problems.Index
 
 	// The registry guards these.
 	gone    bool  // Detach was called

@@ -49,6 +49,7 @@ var alertParams = slices.Concat(pageParams, params{
 	{Name: "severity", Kind: "string", Meaning: "Severities, separated by commas: " + strings.Join(trigger.Severities(), ", ") + "."},
 	{Name: "kind", Kind: "string", Meaning: "Kinds of alert, separated by commas: " + strings.Join(trigger.Kinds(), ", ") + "."},
 	{Name: "text", Kind: "string", Meaning: "Text in the message or the summary. Case is ignored."},
+	{Name: "key", Kind: "string", Meaning: "The key of a problem."},
 }, timeParams)
 
 // deliveryParams select deliveries.
@@ -110,6 +111,7 @@ func routes() []route {
 		{op{Method: "GET", Path: "/api/v1/alerts/{id}", Summary: "Get an alert by its ID or number.", Answer: adminapi.StoredAlert{}, Problems: []int{404}}, oneAlert},
 		{op{Method: "GET", Path: "/api/v1/alerts/stream", Summary: "Stream new alerts as server-sent events named alert, whose id is the alert's number.",
 			Params: params{{Name: "after", Kind: "integer", Meaning: "Start after this number, like the header Last-Event-ID."}}, Kind: eventStream, Answer: none, Problems: []int{503}}, streamAlerts},
+		{problemsOp, listProblems},
 		{op{Method: "GET", Path: "/api/v1/deliveries", Summary: "List deliveries, those of the newest alert first.", Params: deliveryParams, Answer: adminapi.DeliveriesResponse{}}, deliveries},
 		{op{Method: "GET", Path: "/api/v1/dead-letters", Summary: "List dead letters, newest first.", Params: deadLetterParams, Answer: adminapi.DeadLettersResponse{}}, deadLetters},
 		{op{Method: "GET", Path: "/api/v1/dead-letters/{trigger}/{alert}", Summary: "Get a dead letter with its alert.", Answer: adminapi.DeadLetter{}, Problems: []int{404}}, oneDeadLetter},

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"hash"
+	"slices"
 	"sync"
 	"time"
 
@@ -181,6 +182,29 @@ func NewAlert(a *engine.Alert, id string) trigger.Alert {
 		out.Suppressed.Since = &since
 	}
 	return out
+}
+
+// SilenceOf returns the id of the silence that suppresses hits like that of a stored alert now; "" when none does.
+func (p *Pipeline) SilenceOf(a *trigger.Alert) string {
+	kind := slices.Index(engine.KindNames(), a.Kind)
+	if kind < 0 {
+		return ""
+	}
+	about := engine.Alert{
+		Kind: engine.Kind(kind), Rule: a.Rule, Message: a.Message, Captures: a.Captures, Fields: a.Fields, Labels: a.Labels,
+		Source: &engine.Source{
+			Kind: a.Source.Kind, Workload: a.Source.Workload, Host: a.Source.Host, Tag: a.Source.Tag, Container: engine.Container(a.Source.Container),
+		},
+	}
+	switch a.Source.Stream {
+	case "stdout":
+		about.Stream = engine.Stdout
+	case "stderr":
+		about.Stream = engine.Stderr
+	}
+	_ = about.Severity.UnmarshalText([]byte(a.Severity)) // of a word that is unknown, the rule's own is asked
+	s, _ := p.engine.SilenceOfAlert(&about, a.Key, p.now().UnixNano())
+	return s.ID
 }
 
 func utc(ns int64) time.Time { return time.Unix(0, ns).UTC() }

@@ -41,6 +41,9 @@ const readAll = `(async () => {
   const page = answer('get', '/api/v1/alerts');
   page.alerts[0].alert = { id: 'al_1' }; // the document leaves alerts open
   model.alertsOf(page);
+  const grouped = answer('get', '/api/v1/problems');
+  grouped.problems[0].latest.alert = { id: 'al_1' };
+  model.problemsOf(grouped);
   model.instancesOf(answer('get', '/api/v1/instances'));
   const counters = model.statsOf(stats());
   model.fleetOf(answer('get', '/api/v1/fleet'));

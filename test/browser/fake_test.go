@@ -1,17 +1,24 @@
 package browser
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/admin/page"
+	"github.com/tinyforge/fluentbit-trigger/internal/admin/problems"
+	"github.com/tinyforge/fluentbit-trigger/internal/store"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
 // object is a JSON object.
@@ -31,6 +38,8 @@ type api struct {
 	late map[string]chan struct{}
 	// Of every alert that is asked for by itself.
 	deliveries []object
+	// The states of the problems of rules, where they are not what follows from the alerts.
+	states map[string]string
 }
 
 type apiCall struct {
@@ -94,6 +103,12 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request) {
 	if cursor := r.URL.Query().Get("cursor"); cursor != "" {
 		answer, ok = a.answers[what+" behind "+cursor]
 	}
+	if what == "GET /api/v1/alerts" && ok {
+		answer = a.selected(answer, r.URL.Query())
+	}
+	if what == "GET /api/v1/problems" && !ok {
+		answer, ok = a.problems(r.Context(), r.URL.Query()), true
+	}
 	if id, one := strings.CutPrefix(what, "GET /api/v1/alerts/"); one {
 		answer, ok = object{"alert": a.alert(id), "deliveries": a.deliveries}, true
 	}
@@ -115,6 +130,91 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(answer)
+}
+
+// stored returns all alerts, the list's and those that were sent, oldest first. The caller holds mu.
+func (a *api) stored() (all storedAlerts) {
+	list, _ := a.answers["GET /api/v1/alerts"].(object)
+	events, _ := list["alerts"].([]object)
+	var alerts []object
+	for _, e := range events {
+		alerts = append(alerts, e["alert"].(object))
+	}
+	for _, e := range a.sent {
+		_, data, _ := strings.Cut(e, "data: ")
+		alert := object{}
+		_ = json.Unmarshal([]byte(data), &alert)
+		alerts = append(alerts, alert)
+	}
+	for _, alert := range alerts {
+		payload, _ := json.Marshal(alert)
+		at, _ := time.Parse(time.RFC3339Nano, fmt.Sprint(alert["time"]))
+		all = append(all, store.Alert{ID: fmt.Sprint(alert["id"]), Accepted: at, Payload: payload})
+	}
+	slices.SortStableFunc(all, func(x, y store.Alert) int { return x.Accepted.Compare(y.Accepted) })
+	for i := range all {
+		all[i].Seq = int64(i + 1)
+	}
+	return all
+}
+
+// storedAlerts are an alert log, oldest first.
+type storedAlerts []store.Alert
+
+func (l storedAlerts) Alerts(_ context.Context, before int64, limit int) (out []store.Alert, err error) {
+	for i := len(l) - 1; i >= 0 && len(out) < limit; i-- {
+		if before == 0 || l[i].Seq < before {
+			out = append(out, l[i])
+		}
+	}
+	return out, nil
+}
+
+func (l storedAlerts) AlertsAfter(_ context.Context, after int64, limit int) ([]store.Alert, error) {
+	l = l[min(int(after), len(l)):]
+	return l[:min(limit, len(l))], nil
+}
+
+// problems answers as the administration does. The caller holds mu.
+func (a *api) problems(ctx context.Context, q url.Values) object {
+	now := time.Now().UTC()
+	span, _ := time.ParseDuration(q.Get("since"))
+	bins, _ := strconv.Atoi(q.Get("bins"))
+	width := span / time.Duration(bins)
+	w := problems.Window{From: now.Add(-span).Truncate(width), Until: now.Truncate(width).Add(width)}
+	w.Bins = int(w.Until.Sub(w.From) / width)
+	all := a.stored()
+	view, _ := (&problems.Index{}).View(ctx, all, w, now)
+	list := []object{}
+	for i := range view.Problems {
+		p := &view.Problems[i]
+		if state := a.states[p.Rule]; state != "" {
+			p.State = problems.State(state)
+		}
+		list = append(list, object{"key": p.Key, "rule": p.Rule, "workload": p.Workload, "severity": p.Severity, "state": p.State, "first": p.First, "last": p.Last,
+			"alerts": p.Alerts, "hits": p.Hits, "suppressed": p.Suppressed, "bins": p.Bins, "latest": object{"seq": p.Latest, "alert": json.RawMessage(all[p.Latest-1].Payload)}})
+	}
+	return object{"problems": list, "more": 0, "from": w.From, "until": w.Until, "alerts": view.Alerts}
+}
+
+// selected returns the part of a list of alerts that a query selects. The caller holds mu.
+func (a *api) selected(answer any, q url.Values) any {
+	since, until := q.Get("since"), q.Get("until")
+	if q.Get("key")+since+until == "" {
+		return answer
+	}
+	list := []object{}
+	for _, e := range slices.Backward(a.stored()) {
+		var one trigger.Alert
+		_ = json.Unmarshal(e.Payload, &one)
+		from, _ := time.Parse(time.RFC3339, since)
+		to, err := time.Parse(time.RFC3339, until)
+		if q.Has("key") && problems.KeyOf(&one) != q.Get("key") || e.Accepted.Before(from) || err == nil && !e.Accepted.Before(to) {
+			continue
+		}
+		list = append(list, object{"seq": e.Seq, "alert": json.RawMessage(e.Payload), "deliveries": []object{}})
+	}
+	return object{"alerts": list, "next": ""}
 }
 
 // alert returns an alert of the list, or one that has nothing but an id. The caller holds mu.
@@ -213,7 +313,7 @@ func alertAt(n int, age time.Duration, severity, rule, workload, message string)
 	at := time.Now().Add(-age).UTC()
 	project, service, _ := strings.Cut(workload, "/")
 	return object{
-		"version": "1", "id": fmt.Sprintf("al_%026d", n), "kind": "log", "severity": severity, "rule": rule, "summary": "", "message": message, "truncated": false,
+		"version": "1", "id": fmt.Sprintf("al_%026d", n), "kind": "log", "key": trigger.KeyOf(rule, workload), "severity": severity, "rule": rule, "summary": "", "message": message, "truncated": false,
 		"time": at.Format(time.RFC3339Nano), "first_seen": at.Format(time.RFC3339Nano), "last_seen": at.Format(time.RFC3339Nano), "count": 1,
 		"source": object{"kind": "log", "stream": "stderr", "workload": workload, "host": "node-1", "tag": "docker." + service,
 			"container": object{"id": strings.Repeat("3f9a", 16), "name": project + "-" + service + "-1", "image": "registry.example.com/" + workload + ":2.4"}},
@@ -242,6 +342,7 @@ func (a *api) fill() {
 	}
 	a.mu.Lock()
 	a.deliveries = deliveries
+	a.states = map[string]string{"slow-query": "silenced", "cert-renewed": "resolved"}
 	a.mu.Unlock()
 	var events []object
 	kinds := []struct {

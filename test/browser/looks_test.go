@@ -3,6 +3,7 @@ package browser
 import (
 	"testing"
 
+	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
 
@@ -35,6 +36,11 @@ func TestLooks(t *testing.T) {
 					b.until(`document.querySelector('main .empty, main table, main .alert') !== null`)
 				}
 				if section == "alerts" && !look.empty {
+					b.until(`document.querySelectorAll('.problem').length === 5`)
+					b.shot("problems")
+					if look.width < 1200 {
+						b.run(chromedp.Click("[data-key=tab-alerts]", chromedp.ByQuery))
+					}
 					b.press("j", kb.Enter)
 					b.shows(".detail", "Sent to")
 				}

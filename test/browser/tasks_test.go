@@ -87,17 +87,21 @@ func TestFilterAndTimeline(t *testing.T) {
 	b.press("/", "p", "o", "s", "t", "g")
 	b.until(`[...document.querySelectorAll('.alert')].every(e => e.innerText.includes('slow-query')) && document.querySelectorAll('.alert').length > 1`)
 	b.press("x", "x", "x")
-	b.shows("main .empty", "No alert matches")
+	b.shows("main .of-alerts .empty", "Nothing matches")
 	b.press(kb.Escape)
-	b.tabTo(".empty button")
+	b.tabTo(".of-alerts .empty button")
 	b.press(kb.Enter)
 	b.until(`document.querySelectorAll('.alert').length === 60`)
 	for n := range 3 {
 		a.send(alertAt(4001+n, 30*time.Minute, "critical", "half-an-hour-ago", "shop/api", fmt.Sprint("line ", n)))
 	}
 	b.until(`document.querySelectorAll('.alert').length === 63`)
+	b.tabTo(".segments button") // "1 hour"
+	b.press(kb.Enter)
+	b.shows(".readout", "in the last hour")
+	b.until(`document.querySelectorAll('.bin').length >= 60`)
 	b.tabTo(".plot")
-	for range 61 {
+	for range 62 {
 		b.press(kb.ArrowLeft)
 		if b.is(`/: [34] alerts \(3 critical/.test(document.querySelector('.readout').innerText)`) {
 			break
@@ -424,7 +428,7 @@ func TestProblemsAreNotAllOfRules(t *testing.T) {
 	}})
 	b := openTab(t, 1280, 900, false)
 	b.visit(a.server.URL, "alerts")
-	b.shows(".tile.bad dt", "Problems")
+	b.shows(".tile.bad dt", "Configuration")
 	b.press("3")
 	b.shows("#broken-title", "3 problems in the configuration")
 	b.shows(".panel.bad li", "admin.token_file")

@@ -36,7 +36,7 @@ func endpoints(target string) []endpoint {
 		{route: "GET /api/v1/instances"}, {route: "GET /api/v1/stats"}, {route: "POST /-/reload"},
 		{route: "POST /login", body: `{"token":"a-token-of-the-tests"}`}, {route: "POST /logout"}, {route: "POST /api/v1/login-codes"},
 		{route: "GET /api/v1/alerts"}, {route: "GET /api/v1/alerts/{id}", path: "/api/v1/alerts/al_none", missing: true},
-		{route: "GET /api/v1/deliveries"}, {route: "GET /api/v1/dead-letters"},
+		{route: "GET /api/v1/problems"}, {route: "GET /api/v1/deliveries"}, {route: "GET /api/v1/dead-letters"},
 		{route: "GET /api/v1/dead-letters/{trigger}/{alert}", path: "/api/v1/dead-letters/hook/al_none", missing: true},
 		{route: "GET /api/v1/alerts/stream"}, {route: "GET /api/v1/tap"},
 		{route: "GET /api/v1/workloads"}, {route: "GET /api/v1/containers", either: true}, {route: "GET /api/v1/workloads/{workload}/effective-rules", path: "/api/v1/workloads/shop%2Fapi/effective-rules"},

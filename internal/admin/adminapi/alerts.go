@@ -19,6 +19,33 @@ type StoredAlert struct {
 	Deliveries []Delivery      `json:"deliveries"`
 }
 
+// ProblemsResponse is the problems of a window, the one with the latest alert first.
+type ProblemsResponse struct {
+	Problems []AlertProblem     `json:"problems"`
+	More     int                `json:"more"` // problems beyond the limit
+	From     time.Time          `json:"from"`
+	Until    time.Time          `json:"until"`
+	Since    time.Time          `json:"since,omitzero"` // alerts before this time are left out, because there are too many
+	Alerts   map[string][]int64 `json:"alerts"`         // severity → alerts in each part of the window
+}
+
+// AlertProblem is alerts with one key.
+type AlertProblem struct {
+	Key        string      `json:"key"`
+	Rule       string      `json:"rule"`
+	Workload   string      `json:"workload"`
+	Severity   string      `json:"severity"` // the highest
+	State      string      `json:"state"`    // open, resolved, silenced or quiet
+	Silence    string      `json:"silence,omitempty"`
+	First      time.Time   `json:"first"`
+	Last       time.Time   `json:"last"`
+	Alerts     int         `json:"alerts"` // in the window
+	Hits       int64       `json:"hits"`   // that these alerts report, suppressed ones included
+	Suppressed int64       `json:"suppressed"`
+	Bins       []int64     `json:"bins"`   // hits in each part of the window
+	Latest     StoredAlert `json:"latest"` // without its deliveries
+}
+
 // Delivery is the state of an alert at one trigger.
 type Delivery struct {
 	Trigger  string    `json:"trigger"`

@@ -28,8 +28,8 @@ async function copy(text, said) {
   try { await navigator.clipboard.writeText(text); toast(said); } catch { toast('The browser denied access to the clipboard.', true); }
 }
 
-/** Everything about an alert: the line with those around it, how many hits were suppressed, where it came from and where it was sent. */
-export function detail(alert, id, { silence, tryLine }) {
+/** Everything about an alert: the line with those around it, how many hits were suppressed, where it came from and where it was sent. actions are buttons. */
+export function detail(alert, id, actions) {
   const lines = [
     ...alert.before.map((text) => h('span', { class: 'line' }, text)),
     alert.message && h('mark', { class: 'line' }, alert.message),
@@ -55,8 +55,7 @@ export function detail(alert, id, { silence, tryLine }) {
         `${states[d.state] ?? '?'} ${d.trigger}`, h('span', { class: 'minor' }, ` ${d.state}${d.attempts > 1 ? `, ${plural(d.attempts, 'attempt')}` : ''}${d.reason && d.state !== 'delivered' ? `: ${d.reason}` : ''}`)))),
       pair('Link', h('a', { href: hrefOf(alert), 'data-key': `${alert.id}-link` }, h('code', null, alert.id)))),
     h('div', { class: 'buttons left' },
-      h('button', { type: 'button', 'data-key': `${alert.id}-silence`, 'aria-keyshortcuts': 's', onclick: silence }, 'Silence…'),
-      alert.message && h('button', { type: 'button', 'data-key': `${alert.id}-try`, 'aria-keyshortcuts': 't', onclick: tryLine }, 'Try this line'),
+      actions,
       navigator.clipboard && [
         h('button', { type: 'button', 'data-key': `${alert.id}-copy`, onclick: () => copy(alert.message || alert.summary, 'Line copied') }, 'Copy line'),
         h('button', { type: 'button', 'data-key': `${alert.id}-copy-link`, onclick: () => copy(new URL(hrefOf(alert), location.href).href, 'Link copied') }, 'Copy link')]));

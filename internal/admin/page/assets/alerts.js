@@ -1,57 +1,71 @@
-// Totals, a timeline, and alerts as they arrive.
+// Totals, a timeline, problems, and alerts as they arrive.
 
 import { errorLines, get } from './api.js';
 import { detail, row } from './alert.js';
 import { openSilence } from './dialogs.js';
 import { empty, h, replace, toast, visible } from './dom.js';
-import { count, plural, rate, reasons, severities, short } from './format.js';
+import { clock, count, plural, rate, reasons, severities, short } from './format.js';
 import { roving } from './keys.js';
-import { alertsOf, silenceBody, statsOf } from './model.js';
-import { Timeline } from './timeline.js';
+import { alertsOf, problemsOf, silenceBody, statsOf } from './model.js';
+import { problemItems } from './problems.js';
+import { spans, Timeline } from './timeline.js';
 
 export const title = 'Alerts';
 export const plainTitle = true;
 export const keyHelp = [
-  ['j k', 'next and previous alert; arrow keys work too'],
-  ['Enter', 'open or close the alert'],
+  ['j k', 'next and previous alert, or problem if one has the focus; arrow keys work too'],
+  ['Enter', 'open or close it'],
   ['s', 'silence the rule and workload of the alert'],
   ['t', 'try the alert’s line'],
   ['p', 'pause new alerts, or show them'],
   ['← →', 'in the timeline: move between bars; Enter shows only the alerts of a bar'],
+  ['Esc', 'show all alerts again'],
 ];
 
 const kept = 1000; // alerts
 const pageSize = 200;
+const problemsEvery = 30000; // ms, unless an alert arrives
 
-const state = (context) => (context.data.alerts ??= { alerts: [], known: new Set(), open: new Set(), waiting: [], paused: false, loaded: false, text: '', least: 'debug', bin: undefined });
+const state = (context) => (context.data.alerts ??= { alerts: [], known: new Set(), open: new Set(), waiting: [], paused: false, loaded: false, text: '', least: 'debug', span: spans[2], bin: undefined,
+  problem: undefined, picked: undefined, problems: undefined, problemsAt: 0, tab: 'problems' });
 
 export function show(context) {
   const st = state(context);
   const ui = (context.ui = {
     tiles: h('dl', { class: 'tiles', 'aria-label': 'Totals' }),
+    problems: h('ol', { class: 'problems', 'aria-label': 'Problems, the latest first' }),
+    problemsMore: h('div', { class: 'more' }),
+    problemsNote: h('p', { class: 'note', role: 'status' }),
     list: h('ol', { class: 'alerts', 'aria-label': 'Alerts, newest first' }),
     more: h('div', { class: 'more' }),
     note: h('p', { class: 'note', role: 'status' }),
+    only: h('p', { class: 'only', hidden: true }),
     pending: h('button', { type: 'button', class: 'show-new', hidden: true, onclick: () => resume(context, true) }),
   });
-  ui.timeline = new Timeline((bin) => { st.bin = bin; draw(context); });
+  ui.timeline = new Timeline(st.span, (bin) => pick(context, { bin }), (span) => {
+    Object.assign(st, { span, problems: undefined });
+    pick(context, { bin: undefined });
+    loadProblems(context).catch(context.fail);
+  });
   ui.roving = roving(ui.list, '.alert-row');
-  const search = h('input', { type: 'search', 'data-filter': true, placeholder: 'Filter by rule, workload or text', 'aria-label': 'Filter alerts', 'aria-keyshortcuts': '/', value: st.text,
+  ui.problemRoving = roving(ui.problems, '.problem-row');
+  const search = h('input', { type: 'search', 'data-filter': true, placeholder: 'Filter by rule, workload or text', 'aria-label': 'Filter problems and alerts', 'aria-keyshortcuts': '/', value: st.text,
     oninput: () => { st.text = search.value; draw(context); } });
   const least = h('select', { 'aria-label': 'Minimum severity', onchange: () => { st.least = least.value; draw(context); } },
     severities.map((s) => h('option', { value: s, selected: s === st.least }, s === 'debug' ? 'any severity' : s === 'critical' ? 'critical' : `${s} and above`)));
   ui.pause = h('button', { type: 'button', 'aria-keyshortcuts': 'p', onclick: () => (st.paused ? resume(context) : pause(context)) });
-  context.main.append(
-    ui.tiles, ui.timeline.element,
-    h('section', { 'aria-labelledby': 'alerts-title' },
-      h('div', { class: 'tools' }, h('h2', { id: 'alerts-title' }, 'Alerts'), ui.note, search, least, ui.pause),
-      ui.pending, ui.list, ui.more));
+  ui.tabs = h('div', { class: 'segments tabs', role: 'group', 'aria-label': 'List' }, [['problems', 'Problems'], ['alerts', 'Alerts']].map(([name, words]) => h('button', { type: 'button', 'data-key': `tab-${name}`, 'data-tab': name, onclick: () => tab(context, name) }, words)));
+  ui.lists = h('div', { class: 'lists' },
+    h('section', { class: 'of-problems', 'aria-labelledby': 'problems-title' }, h('div', { class: 'tools' }, h('h2', { id: 'problems-title' }, 'Problems'), ui.problemsNote), ui.problems, ui.problemsMore),
+    h('section', { class: 'of-alerts', 'aria-labelledby': 'alerts-title' }, h('div', { class: 'tools' }, h('h2', { id: 'alerts-title' }, 'All alerts'), ui.note, ui.pause), ui.only, ui.pending, ui.list, ui.more));
+  context.main.append(ui.tiles, ui.timeline.element, h('div', { class: 'tools filters' }, ui.tabs, search, least), ui.lists);
   draw(context);
 }
 
 export async function load(context) {
   const st = state(context);
-  const [stats, page] = await Promise.all([get('/api/v1/stats'), st.loaded ? undefined : get('/api/v1/alerts', { limit: pageSize })]);
+  const due = !st.problems || Date.now() - st.problemsAt > problemsEvery;
+  const [stats, page] = await Promise.all([get('/api/v1/stats'), st.loaded ? undefined : get('/api/v1/alerts', { limit: pageSize }), due ? loadProblems(context) : undefined]);
   if (page) {
     const newest = alertsOf(page);
     if (!st.begun) st.cursor = newest.next;
@@ -64,7 +78,38 @@ export async function load(context) {
   if (context.name !== 'alerts') return;
   drawTiles(context, previous);
   if (page) draw(context);
-  else context.ui.timeline.draw(st.alerts, st.bin);
+}
+
+/** Loads the problems of the chosen window, and the alerts of the selection. */
+async function loadProblems(context) {
+  const st = state(context), { span } = st;
+  st.problemsAt = Date.now();
+  const problems = problemsOf(await get('/api/v1/problems', { since: `${span.minutes}m`, bins: span.bins, limit: pageSize }));
+  if (st !== context.data.alerts || span !== st.span) return; // the instance or the window changed meanwhile
+  st.problems = problems;
+  await loadPicked(context);
+  if (context.name === 'alerts') draw(context);
+}
+
+/** Loads the alerts of the selected problem and bar, if there is a selection. */
+async function loadPicked(context) {
+  const st = state(context), { problem, bin } = st;
+  if (!problem && !bin) { st.picked = undefined; return; }
+  const page = alertsOf(await get('/api/v1/alerts', { limit: pageSize, key: problem?.key, since: bin && new Date(bin.from).toISOString(), until: bin && new Date(bin.to).toISOString() }));
+  if (problem === st.problem && bin === st.bin) st.picked = page.alerts;
+}
+
+/** Changes the selection: {problem}, {bin} or both. */
+function pick(context, change) {
+  const st = state(context);
+  Object.assign(st, change, { picked: undefined });
+  draw(context);
+  loadPicked(context).then(() => { if (context.name === 'alerts') draw(context); }, (error) => toast(error.message, true));
+}
+
+function tab(context, name) {
+  state(context).tab = name;
+  draw(context);
 }
 
 /** Reloads the latest alerts: some may have arrived while the stream was down. */
@@ -72,6 +117,7 @@ export function caughtUp(context) {
   const st = state(context);
   if (!st.loaded) return;
   st.loaded = false;
+  st.problemsAt = 0;
   if (context.name === 'alerts') context.refresh();
 }
 
@@ -101,6 +147,7 @@ export function arrived(context, alert) {
     st.waiting.splice(kept);
   } else add(st, alert);
   drawSoon(context);
+  problemsSoon(context);
 }
 
 let drawing;
@@ -110,6 +157,16 @@ function drawSoon(context) {
     drawing = undefined;
     if (context.name === 'alerts') draw(context);
   }, 250);
+}
+
+let asking;
+/** Asks for the problems after an alert, at most every two seconds. */
+function problemsSoon(context) {
+  asking ??= setTimeout(() => {
+    asking = undefined;
+    if (context.name === 'alerts' && !state(context).paused) loadProblems(context).catch(context.fail);
+    else state(context).problemsAt = 0;
+  }, Math.max(250, state(context).problemsAt + 2000 - Date.now()));
 }
 
 /** Announces alerts to screen readers, at most once every three seconds: a burst becomes one sentence. */
@@ -133,6 +190,7 @@ function resume(context, top) {
   const st = state(context);
   st.paused = false;
   for (const alert of st.waiting.splice(0).reverse()) add(st, alert);
+  problemsSoon(context);
   draw(context);
   if (top) {
     window.scrollTo(0, 0);
@@ -140,34 +198,65 @@ function resume(context, top) {
   }
 }
 
-function matches(st, alert) {
-  if (severities.indexOf(alert.severity) < severities.indexOf(st.least)) return false;
-  if (st.bin && (alert.at < st.bin.from || alert.at >= st.bin.to)) return false;
-  const text = st.text.trim().toLowerCase();
-  return !text || alert.search.includes(text);
+function matches(st, severity, text) {
+  if (severities.indexOf(severity) < severities.indexOf(st.least)) return false;
+  const wanted = st.text.trim().toLowerCase();
+  return !wanted || text.includes(wanted);
 }
 
 function draw(context) {
   const st = state(context), ui = context.ui;
-  const shown = st.alerts.filter((a) => matches(st, a));
-  ui.timeline.draw(st.alerts, st.bin);
-  ui.note.textContent = !st.begun ? 'loading' : shown.length === st.alerts.length ? count(shown.length) : `${count(shown.length)} of ${count(st.alerts.length)}`;
+  ui.lists.dataset.tab = st.tab;
+  for (const b of ui.tabs.children) b.setAttribute('aria-pressed', String(b.dataset.tab === st.tab));
   ui.pause.textContent = st.paused ? 'Resume' : 'Pause';
   ui.pause.setAttribute('aria-pressed', String(st.paused));
+  drawProblems(context);
+  drawAlerts(context);
+}
+
+function drawProblems(context) {
+  const st = state(context), ui = context.ui, all = st.problems;
+  const now = Date.now();
+  ui.timeline.draw(all ?? { from: now - st.span.minutes * 60000, until: now, alerts: {} }, st.bin);
+  if (!all) { ui.problemsNote.textContent = 'loading'; return; }
+  const shown = all.list.filter((p) => matches(st, p.severity, `${p.rule}\n${p.workload}\n${p.state}\n${p.latest.search}`.toLowerCase()));
+  const open = all.list.filter((p) => p.state === 'open').length;
+  ui.problemsNote.textContent = [shown.length === all.list.length ? count(shown.length) : `${count(shown.length)} of ${count(all.list.length)}`, `${count(open)} open`, `in the last ${st.span.words.replace(/^1 /, '')}`].join(', ');
+  replace(ui.problems, problemItems(shown, st.problem?.key, {
+    words: st.span.words, choose: (p) => pick(context, { problem: p }), alerts: () => tab(context, 'alerts'), buttons: (alert, key) => actions(context, alert, key),
+  }));
+  ui.problemRoving.drawn();
+  replace(ui.problemsMore, shown.length === 0 && (all.list.length > 0 ? nothingMatches(context) : empty(`No problems in the last ${st.span.words.replace(/^1 /, '')}`, 'Alerts about the same problem are grouped here.')),
+    all.more > 0 && h('p', { class: 'note' }, `${plural(all.more, 'older problem')} not shown.`),
+    all.since && all.since > all.from && h('p', { class: 'note' }, `Alerts since ${clock(all.since)} are grouped; there are more in this window.`));
+}
+
+function drawAlerts(context) {
+  const st = state(context), ui = context.ui;
+  const selected = st.problem || st.bin;
+  const all = selected ? st.picked ?? [] : st.alerts;
+  const shown = all.filter((a) => matches(st, a.severity, a.search));
+  const loading = selected ? !st.picked : !st.begun;
+  ui.note.textContent = loading ? 'loading' : shown.length === all.length ? count(shown.length) : `${count(shown.length)} of ${count(all.length)}`;
+  ui.only.hidden = !selected;
+  replace(ui.only, 'Only ', st.problem && [h('span', { class: 'rule' }, st.problem.rule), st.problem.workload], st.bin && `${clock(st.bin.from)} to ${clock(st.bin.to)} `,
+    h('button', { type: 'button', 'data-key': 'show-all', onclick: () => pick(context, { problem: undefined, bin: undefined }) }, 'Show all'));
   ui.pending.hidden = st.waiting.length === 0;
   ui.pending.textContent = `Show ${plural(st.waiting.length, 'new alert')}`;
   replace(ui.list, shown.map((alert) => item(context, alert)));
   ui.roving.drawn();
-  const filtered = st.text || st.bin || st.least !== 'debug';
-  replace(ui.more, !st.begun ? null
-    : shown.length === 0 && filtered ? h('div', { class: 'empty' }, h('p', { class: 'empty-title' }, 'No alert matches'), h('button', { type: 'button', onclick: () => clear(context) }, 'Show all'))
-      : shown.length === 0 ? empty('No alerts yet', 'New alerts appear here at once.')
-        : st.cursor && h('button', { type: 'button', onclick: () => older(context) }, 'Older alerts'));
+  replace(ui.more, loading ? null
+    : shown.length === 0 && all.length > 0 ? nothingMatches(context)
+      : shown.length === 0 && selected ? empty('No alert matches')
+        : shown.length === 0 ? empty('No alerts yet', 'New alerts appear here at once.')
+          : !selected && st.cursor && h('button', { type: 'button', onclick: () => older(context) }, 'Older alerts'));
 }
+
+const nothingMatches = (context) => h('div', { class: 'empty' }, h('p', { class: 'empty-title' }, 'Nothing matches'), h('button', { type: 'button', onclick: () => clear(context) }, 'Show all'));
 
 function clear(context) {
   const st = state(context);
-  Object.assign(st, { text: '', bin: undefined, least: 'debug' });
+  Object.assign(st, { text: '', bin: undefined, problem: undefined, picked: undefined, least: 'debug' });
   context.go('alerts');
 }
 
@@ -192,11 +281,14 @@ function item(context, alert) {
     }
     draw(context);
   } });
-  return h('li', { class: `alert ${alert.severity}` }, button, opened && detail(alert, id, {
-    silence: () => silence(context, alert),
-    tryLine: () => tryLine(context, alert),
-  }));
+  return h('li', { class: `alert ${alert.severity}` }, button, opened && detail(alert, id, actions(context, alert, alert.id)));
 }
+
+/** The buttons for what can be done about an alert. */
+export const actions = (context, alert, key) => [
+  h('button', { type: 'button', 'data-key': `${key}-silence`, 'aria-keyshortcuts': 's', onclick: () => silence(context, alert) }, 'Silence…'),
+  alert.message && h('button', { type: 'button', 'data-key': `${key}-try`, 'aria-keyshortcuts': 't', onclick: () => tryLine(context, alert) }, 'Try this line'),
+];
 
 /** Updates the deliveries of an opened alert. */
 async function loadDeliveries(context, alert) {
@@ -212,22 +304,30 @@ async function loadDeliveries(context, alert) {
 export async function silence(context, alert) {
   const start = { rule: alert.rule, workload: alert.workload };
   const done = await openSilence(start, (request) => context.call('POST', '/api/v1/silences', { body: silenceBody(request) }));
-  if (done) toast(`Silenced: ${alert.rule} in ${alert.workload}`);
+  if (!done) return;
+  toast(`Silenced: ${alert.rule} in ${alert.workload}`);
+  state(context).problemsAt = 0;
+  await context.refresh();
 }
 
 export const tryLine = (context, alert) => context.go('try', { line: alert.message, workload: alert.workload, stream: alert.stream });
 
-/** Returns the alert that contains the focus. */
+/** Returns the alert that contains the focus, or the latest one of the problem that does. */
 function focused(context) {
-  const button = document.activeElement?.closest?.('.alert')?.querySelector('.alert-row');
-  return state(context).alerts.find((a) => a.id === button?.dataset.key);
+  const st = state(context), at = document.activeElement;
+  const key = at?.closest?.('.problem')?.querySelector('.problem-row').dataset.key;
+  if (key) return st.problems?.list.find((p) => `problem-${p.key}` === key)?.latest;
+  const id = at?.closest?.('.alert')?.querySelector('.alert-row').dataset.key;
+  return [...st.alerts, ...st.picked ?? []].find((a) => a.id === id);
 }
 
 export function key(context, event) {
-  const st = state(context);
+  const st = state(context), { ui } = context;
+  const inProblems = ui.problems.contains(document.activeElement) || (ui.problems.offsetParent && !ui.list.offsetParent);
+  const list = inProblems ? ui.problemRoving : ui.roving;
   switch (event.key) {
-    case 'j': context.ui.roving.move(1); return true;
-    case 'k': context.ui.roving.move(-1); return true;
+    case 'j': list.move(1); return true;
+    case 'k': list.move(-1); return true;
     case 'p': if (st.paused) resume(context); else pause(context); return true;
     case 's': case 't': {
       const alert = focused(context);
@@ -237,9 +337,8 @@ export function key(context, event) {
       return true;
     }
     case 'Escape':
-      if (!st.bin) return false;
-      st.bin = undefined;
-      draw(context);
+      if (!st.bin && !st.problem) return false;
+      pick(context, { bin: undefined, problem: undefined });
       return true;
   }
   return false;
@@ -258,5 +357,5 @@ function drawTiles(context, previous) {
     tile('Pending', short(stats.waiting), stats.pending ? `${plural(stats.pending, 'hit')} pending` : 'deliveries', stats.holds ? 'warn' : ''),
     tile('Dead letters', short(stats.dead), stats.dead ? 'see Triggers' : 'none', stats.dead ? 'bad' : ''),
     tile('Lost', short(stats.lost), stats.lost ? reasons(stats.drops) : 'none', stats.lost ? 'bad' : ''),
-    stats.broken.length > 0 && tile('Problems', count(stats.broken.length), 'in the configuration, see Rules', 'bad'));
+    stats.broken.length > 0 && tile('Configuration', count(stats.broken.length), `${stats.broken.length === 1 ? 'problem' : 'problems'}, see Rules`, 'bad'));
 }

@@ -57,6 +57,10 @@ const wordy = new Intl.DateTimeFormat('en-GB', { weekday: 'short', day: 'numeric
 /** The date, the time and the zone in full. */
 export const exact = (at) => (Number.isNaN(new Date(at).getTime()) ? '–' : wordy.format(new Date(at)));
 
+/** "Mon 30 Nov". */
+export const dayName = (d) => days.format(d).replace(',', '');
+const days = new Intl.DateTimeFormat('en-GB', { weekday: 'short', day: 'numeric', month: 'short' });
+
 export const two = (n) => String(n).padStart(2, '0');
 export const hourMinute = (d) => `${two(d.getHours())}:${two(d.getMinutes())}`;
 

@@ -7,7 +7,7 @@ export function alertOf(a, seq, deliveries) {
   if (!a?.id) return undefined;
   const source = a.source ?? {}, container = source.container ?? {};
   const alert = {
-    id: a.id, seq, kind: a.kind ?? 'log', severity: a.severity ?? 'info', rule: a.rule || a.kind || '', summary: a.summary ?? '', message: a.message ?? '', truncated: a.truncated,
+    id: a.id, seq, key: a.key ?? '', kind: a.kind ?? 'log', severity: a.severity ?? 'info', rule: a.rule || a.kind || '', summary: a.summary ?? '', message: a.message ?? '', truncated: a.truncated,
     at: time(a.time) ?? Date.now(), first: a.first_seen, last: a.last_seen, count: a.count ?? 1, captures: a.captures ?? {}, fields: a.fields ?? {}, labels: a.labels ?? {}, runbook: a.runbook,
     workload: source.workload ?? '', container: container.name || (container.id ?? '').slice(0, 12), image: container.image, stream: source.stream, host: source.host,
     suppressed: { total: a.suppressed?.total ?? 0, by: a.suppressed?.by ?? {}, since: a.suppressed?.since },
@@ -24,6 +24,11 @@ export function alertOf(a, seq, deliveries) {
 export function alertsOf(page) {
   return { alerts: (page.alerts ?? []).map((e) => alertOf(e.alert, e.seq, e.deliveries)).filter(Boolean), next: page.next || undefined };
 }
+
+/** The problems of a window, with its alerts by severity and time. */
+export const problemsOf = (answer) => ({ from: time(answer.from), until: time(answer.until), since: time(answer.since), more: answer.more ?? 0, alerts: answer.alerts ?? {},
+  list: (answer.problems ?? []).map((p) => ({ key: p.key, rule: p.rule ?? '', workload: p.workload ?? '', severity: p.severity ?? '', state: p.state, silence: p.silence, first: time(p.first), last: time(p.last),
+    alerts: p.alerts ?? 0, hits: p.hits ?? 0, suppressed: p.suppressed ?? 0, bins: p.bins ?? [], latest: alertOf(p.latest?.alert, p.latest?.seq) })).filter((p) => p.latest) });
 
 export const instancesOf = (answer) => (answer.instances ?? []).map((i) => ({ id: i.id, kind: i.kind ?? '', version: i.version ?? '', started: i.started, ready: i.ready, state: i.state }));
 

@@ -2,7 +2,7 @@
 
 import { errorLines, get, instance } from './api.js';
 import { detail } from './alert.js';
-import { silence, tryLine } from './alerts.js';
+import { actions, silence, tryLine } from './alerts.js';
 import { empty, h, replace, toast } from './dom.js';
 import { alertsOf } from './model.js';
 
@@ -44,7 +44,7 @@ function panel(context, alert) {
   return h('section', { class: `panel one ${alert.severity}`, 'aria-labelledby': 'alert-title' },
     h('h2', { id: 'alert-title' }, h('span', { class: `severity ${alert.severity}` }, alert.severity), ' ', alert.rule),
     alert.summary && h('p', { class: 'would' }, alert.summary),
-    detail(alert, 'detail', { silence: () => silence(context, alert), tryLine: () => tryLine(context, alert) }));
+    detail(alert, 'detail', actions(context, alert, alert.id)));
 }
 
 export function key(context, event) {
