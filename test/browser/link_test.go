@@ -1,6 +1,10 @@
 package browser
 
 import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -60,4 +64,80 @@ func TestALinkFindsItsInstance(t *testing.T) {
 	if got := b.text(`document.getElementById('instance').value`); got != "two" {
 		t.Errorf("the instance is %s", got)
 	}
+}
+
+// clickFromElsewhere opens a page of another site, and clicks on its link: the browser sends no cookie.
+func (b *tab) clickFromElsewhere(link string) {
+	b.t.Helper()
+	chat := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = fmt.Fprintf(w, `<a id="message" href="%s">link</a>`, link)
+	}))
+	b.t.Cleanup(chat.Close)
+	b.run(chromedp.Navigate(strings.Replace(chat.URL, "127.0.0.1", "localhost", 1)), chromedp.Click("#message", chromedp.ByQuery))
+}
+
+// TestALinkFromAChat opens the alert of a message by a click on another site, whose requests have no cookie, in a browser that is logged in.
+func TestALinkFromAChat(t *testing.T) {
+	if found() == "" {
+		t.Skip("no chromium on PATH: the page is not driven")
+	}
+	r := startReal(t, false)
+	r.flush("panic: one")
+	b := openTab(t, 390, 844, false)
+	b.allow("favicon")
+	b.logIn(r)
+	b.poll("the message", func() bool { return len(r.receiver.Alerts()) == 1 })
+	b.clickFromElsewhere(r.receiver.Alerts()[0].Links.Open)
+	b.shows(".one .lines", "panic: one")
+}
+
+// TestALinkSilences goes from a message to the silence, on a phone that is not logged in: the form changes nothing until its button is pressed, the link works once,
+// and what an alert says becomes no markup.
+func TestALinkSilences(t *testing.T) {
+	if found() == "" {
+		t.Skip("no chromium on PATH: the page is not driven")
+	}
+	r := startReal(t, true)
+	r.flush("panic: one "+hostile, "panic: two")
+	b := openTab(t, 390, 844, false)
+	b.allow("favicon")
+	b.poll("the messages", func() bool { return len(r.receiver.Alerts()) == 2 })
+	alert := r.receiver.Alerts()[0]
+	b.clickFromElsewhere(alert.Links.Silence)
+	b.shows("main", "Silence for 1 hour")
+	b.shows("main", "go-panic")
+	b.shows("main", "shop/api")
+	b.shows("main", "<img src=x onerror=")
+	b.until(`document.activeElement?.type === 'submit'`)
+	if b.is(`location.href.includes('#') || document.querySelector('main dd img') !== null || document.documentElement.scrollWidth > innerWidth`) {
+		t.Error("the token stays in the address, a text became markup, or the form is wider than the phone")
+	}
+	b.shot("form")
+	if len(r.p.Silences().All()) != 0 {
+		t.Fatal("the form silenced")
+	}
+	b.press(kb.Enter)
+	b.shows("main [role=status]", "Silenced")
+	b.shot("silenced")
+	all := r.p.Silences().All()
+	if len(all) != 1 || all[0].Key != alert.Key || all[0].Author != "link" {
+		t.Fatalf("%+v", all)
+	}
+	r.flush("panic: one "+hostile, "panic: three")
+	b.poll("the alert of another incident", func() bool { return len(r.receiver.Alerts()) == 3 })
+	if all := r.p.Silences().All(); all[0].Suppressed != 1 {
+		t.Errorf("%d hits suppressed", all[0].Suppressed)
+	}
+	b.run(chromedp.Navigate("about:blank"), chromedp.Navigate(alert.Links.Silence))
+	b.shows("main [role=status]", "used already")
+	b.shot("used")
+	b.allow("403")
+	b.run(chromedp.Navigate("about:blank"), chromedp.Navigate(alert.Links.Silence[:len(alert.Links.Silence)-2]))
+	b.shows("main [role=alert]", "not valid")
+	b.shot("wrong")
+	b.run(chromedp.Navigate(r.url + "/silence"))
+	b.shows("main [role=alert]", "as a whole")
+	b.run(chromedp.Navigate(r.url + "/"))
+	b.shows("label", "Token") // nobody is logged in by a link
 }

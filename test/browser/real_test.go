@@ -82,6 +82,7 @@ func startReal(t *testing.T, guarded bool, more ...string) *real {
 	rules := write("rules.toml", fmt.Sprintf(`store = %q
 [admin]
 listen = %q
+public_url = %q
 %s
 [egress]
 allow = ["127.0.0.1/32"]
@@ -100,7 +101,7 @@ severity = "critical"
 [[rule]]
 name = "quiet"
 keywords = ["never to be seen"]
-%s`, filepath.Join(dir, "store.db"), address, tokens, r.receiver.URL("/hook"), strings.Join(more, "\n")))
+%s`, filepath.Join(dir, "store.db"), address, r.url, tokens, r.receiver.URL("/hook"), strings.Join(more, "\n")))
 	stores := &store.Registry{}
 	r.p, err = pipeline.New(pipeline.Options{ID: "real", Sources: config.Sources{Files: []string{rules}}, Stores: stores, LogTo: io.MultiWriter(t.Output(), &r.log), Origin: "output:trigger:real"})
 	if err != nil {

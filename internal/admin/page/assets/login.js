@@ -3,14 +3,19 @@
 const keyHeader = 'Fluentbit-Trigger-Key', keyName = 'fluentbit-trigger.key', returnName = 'fluentbit-trigger.return';
 const at = (id) => document.getElementById(id);
 
+const part = /^#\/[\w./-]+$/;
 let code = location.hash.slice(1);
+if (part.test(location.hash)) { // of the page: a link of a message came from another site, so without the cookie, and was led here
+  sessionStorage.setItem(returnName, location.hash);
+  code = '';
+}
 history.replaceState(null, '', location.pathname); // keeps the code out of the history and of screenshots
 
 /** Leads to the part of the page that asked for the login. */
 function enter() {
-  const part = sessionStorage.getItem(returnName) ?? '';
+  const wanted = sessionStorage.getItem(returnName) ?? '';
   sessionStorage.removeItem(returnName);
-  location.replace(/^#\/[\w./-]+$/.test(part) ? `/${part}` : '/');
+  location.replace(part.test(wanted) ? `/${wanted}` : '/');
 }
 
 /** Reports whether this browser is logged in. Links from other sites arrive without the cookie. */
