@@ -9,7 +9,8 @@ NFPM        = github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.0
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 # The shared object asks for no newer C library than it needs: plugin/symver.h. test/pluginhost builds it likewise.
 # Go's cache knows flags, but no file that they name; so its checksum is one of them.
-PLUGIN_BUILD = CGO_CFLAGS='-O2 -g $(CGO_CFLAGS) -include $(CURDIR)/plugin/symver.h -DSYMVER=$(firstword $(shell cksum plugin/symver.h))' $(GO) build -buildmode=c-shared -trimpath -tags netgo,osusergo \
+# Go would stamp the commit in a clone, but not in a worktree, an archive or an image: without, all of them give the same file.
+PLUGIN_BUILD = CGO_CFLAGS='-O2 -g $(CGO_CFLAGS) -include $(CURDIR)/plugin/symver.h -DSYMVER=$(firstword $(shell cksum plugin/symver.h))' $(GO) build -buildmode=c-shared -trimpath -buildvcs=false -tags netgo,osusergo \
 	-ldflags '$(LDFLAGS) -buildid='
 BENCHTIME  ?= 0.5s
 COUNT      ?= 1
@@ -19,7 +20,7 @@ export CGO_ENABLED = 1
 # Every fuzz target there is, as package:name, found in the sources.
 FUZZ_TARGETS = $(shell grep -rnoE --include='*_test.go' '^func (Fuzz[A-Za-z0-9]+)' . | sed -E 's|^\./(.*)/[^/]+:[0-9]+:func (.*)|./\1:\2|')
 
-.PHONY: help build dist man demo test race pictures check vuln bench bench-peers fuzz soak ci clean
+.PHONY: help build dist reproduce man demo test race pictures check vuln bench bench-peers fuzz soak ci clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 16
@@ -32,23 +33,27 @@ bin/out_trigger.so:
 	$(PLUGIN_BUILD) -o $@ ./plugin
 	@rm -f bin/out_trigger.h
 bin/docker-fluentbit:
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./docker-fluentbit
+	$(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o $@ ./docker-fluentbit
 
 # What a release hands out. Everything but the plugin is static. The plugin needs a C compiler for each architecture; without a cross compiler
-# the other one's plugin is left out. Two builds of a commit by one Go and one gcc are alike: compare their SHA256SUMS.
+# the other one's plugin is left out. Two builds of a commit by one Go and one gcc are alike: make reproduce.
 HOST_ARCH  := $(shell $(GO) env GOHOSTARCH)
 CC_amd64   ?= $(if $(filter amd64,$(HOST_ARCH)),$(CC),x86_64-linux-gnu-gcc)
 CC_arm64   ?= $(if $(filter arm64,$(HOST_ARCH)),$(CC),aarch64-linux-gnu-gcc)
 DIST_PLUGINS  = dist/out_trigger-linux-amd64.so dist/out_trigger-linux-arm64.so
 DIST_PROGRAMS = $(foreach platform,linux-amd64 linux-arm64 darwin-amd64 darwin-arm64,dist/docker-fluentbit-$(platform))
 
-dist: ## Build what a release hands out into dist/: plugins, programs, packages, SHA256SUMS.
+dist: ## Build what a release hands out into dist/: plugins, programs, packages, SBOM, SHA256SUMS.
 	@rm -rf dist
 	@mkdir dist
 	@$(MAKE) --no-print-directory $(DIST_PLUGINS) $(DIST_PROGRAMS)
+	$(GO) run ./docker-fluentbit/packages/sbom -version '$(VERSION)' -o dist/fluentbit-trigger.spdx.json -licenses dist/THIRD_PARTY_LICENSES dist/*
 	@$(MAKE) --no-print-directory dist-packages
-	cd dist && sha256sum -- * > SHA256SUMS
+	cd dist && export LC_ALL=C && sha256sum -- * > SHA256SUMS
 	FLUENTBIT_TRIGGER_DIST=$(CURDIR)/dist $(GO) test -count=1 ./test/artifacts
+
+reproduce: ## Build dist/ again from a clone in another folder, without a cache, and compare the files.
+	.ci/reproduce '$(VERSION)'
 
 .PHONY: $(DIST_PLUGINS) $(DIST_PROGRAMS)
 $(DIST_PLUGINS): dist/out_trigger-linux-%.so:
@@ -56,7 +61,7 @@ $(DIST_PLUGINS): dist/out_trigger-linux-%.so:
 	else echo "dist: no plugin for $*: $(CC_$*) is not on PATH (set CC_$*, or install Debian's gcc-$(if $(filter arm64,$*),aarch64,x86-64)-linux-gnu)"; fi
 $(DIST_PROGRAMS): dist/docker-fluentbit-%:
 	GOOS=$(firstword $(subst -, ,$*)) GOARCH=$(lastword $(subst -, ,$*)) CGO_ENABLED=0 \
-		$(GO) build -trimpath -ldflags '$(LDFLAGS) -buildid=' -o $@ ./docker-fluentbit
+		$(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS) -buildid=' -o $@ ./docker-fluentbit
 
 # A version without a tag is older than any with one. Times in packages are that of the commit.
 PACKAGE_VERSION = $(if $(filter v%,$(VERSION)),$(VERSION:v%=%),0.0.0-g$(VERSION))

@@ -2,9 +2,11 @@ package artifacts
 
 import (
 	"crypto/sha256"
+	"debug/buildinfo"
 	"debug/elf"
 	"debug/macho"
 	"encoding/hex"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
@@ -104,5 +106,79 @@ func TestDistSumsAreOfAllFiles(t *testing.T) {
 	}
 	for name := range sums {
 		t.Errorf("SHA256SUMS names %s, which is not there", name)
+	}
+}
+
+// TestDistBillOfMaterials compares the SPDX document with the files: each program and plugin with its checksum, and every module that is built into it.
+func TestDistBillOfMaterials(t *testing.T) {
+	folder := dist(t)
+	text, err := os.ReadFile(filepath.Join(folder, "fluentbit-trigger.spdx.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var document struct {
+		SPDXVersion string `json:"spdxVersion"`
+		Packages    []struct {
+			ID        string `json:"SPDXID"`
+			FileName  string `json:"packageFileName"`
+			Checksums []struct{ ChecksumValue string }
+			Refs      []struct{ ReferenceLocator string } `json:"externalRefs"`
+		}
+		Relationships []struct {
+			From string `json:"spdxElementId"`
+			Type string `json:"relationshipType"`
+			To   string `json:"relatedSpdxElement"`
+		}
+	}
+	if err := json.Unmarshal(text, &document); err != nil {
+		t.Fatal(err)
+	}
+	if document.SPDXVersion != "SPDX-2.3" {
+		t.Errorf("version %q", document.SPDXVersion)
+	}
+	locators, files := map[string]string{}, map[string]string{} // of ids
+	for _, p := range document.Packages {
+		if len(p.Refs) == 1 {
+			locators[p.ID] = p.Refs[0].ReferenceLocator
+			continue
+		}
+		files[p.ID] = p.FileName
+		content, err := os.ReadFile(filepath.Join(folder, p.FileName))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sum := sha256.Sum256(content); len(p.Checksums) != 1 || p.Checksums[0].ChecksumValue != hex.EncodeToString(sum[:]) {
+			t.Errorf("%s has checksums %v", p.FileName, p.Checksums)
+		}
+	}
+	described := map[string][]string{}
+	for _, r := range document.Relationships {
+		if r.Type == "DEPENDS_ON" {
+			described[files[r.From]] = append(described[files[r.From]], locators[r.To])
+		}
+	}
+	plugins, err := filepath.Glob(filepath.Join(folder, "out_trigger-*.so"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	programs, err := filepath.Glob(filepath.Join(folder, "docker-fluentbit-*-*64"))
+	if err != nil || len(programs) != 4 {
+		t.Fatalf("programs: %q (%v)", programs, err)
+	}
+	for _, path := range append(plugins, programs...) {
+		info, err := buildinfo.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []string{"pkg:golang/stdlib@" + strings.TrimPrefix(info.GoVersion, "go")}
+		for _, module := range info.Deps {
+			want = append(want, "pkg:golang/"+module.Path+"@"+module.Version)
+		}
+		slices.Sort(want)
+		got := described[filepath.Base(path)]
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s is described with\n%q, and has\n%q", filepath.Base(path), got, want)
+		}
 	}
 }

@@ -85,6 +85,7 @@ func TestDistDebsHoldWhatTheyName(t *testing.T) {
 		}
 		files := map[string]os.FileMode{ // each with its mode
 			"usr/lib/fluent-bit/out_trigger.so": 0o644, "etc/fluent-bit/plugins-trigger.conf": 0o644, "usr/share/doc/fluentbit-trigger/copyright": 0o644,
+			"usr/share/doc/fluentbit-trigger/THIRD_PARTY_LICENSES": 0o644,
 		}
 		configuration := "/etc/fluent-bit/plugins-trigger.conf"
 		if strings.HasPrefix(filepath.Base(deb), "docker-fluentbit_") {
@@ -93,6 +94,7 @@ func TestDistDebsHoldWhatTheyName(t *testing.T) {
 				"etc/default/docker-fluentbit": 0o600, "etc/fluentbit-trigger": 0o755, "usr/share/man/man1/docker-fluentbit-run.1.gz": 0o644,
 				"usr/share/bash-completion/completions/docker-fluentbit": 0o644, "usr/share/zsh/vendor-completions/_docker-fluentbit": 0o644,
 				"usr/share/fish/vendor_completions.d/docker-fluentbit.fish": 0o644, "usr/share/doc/docker-fluentbit/copyright": 0o644,
+				"usr/share/doc/docker-fluentbit/THIRD_PARTY_LICENSES": 0o644,
 			}
 			configuration = "/etc/default/docker-fluentbit"
 			if to, err := os.Readlink(filepath.Join(folder, "usr/libexec/docker/cli-plugins/docker-fluentbit")); err != nil || to != "/usr/bin/docker-fluentbit" {

@@ -46,7 +46,7 @@ func TestMakefileBuildsThePluginAsTheTestsDo(t *testing.T) {
 		t.Fatalf("make -n bin/out_trigger.so: %v\n%s", err, out)
 	}
 	for _, want := range []string{
-		"-buildmode=c-shared -trimpath -tags " + pluginhost.PluginTags + " ",
+		"-buildmode=c-shared -trimpath -buildvcs=false -tags " + pluginhost.PluginTags + " ",
 		"-include " + filepath.Join(root, "plugin", "symver.h") + " ",
 	} {
 		if !strings.Contains(string(out), want) {

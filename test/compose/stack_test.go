@@ -142,9 +142,15 @@ func tryStandalone(t *testing.T, image string) {
 // tryPlugin has the image do what an init container does.
 func tryPlugin(t *testing.T, image string) {
 	dir := t.TempDir()
-	command(t, "docker", "run", "--rm", "--network", "none", "-v", dir+":/plugins", image)
+	if err := os.Chmod(dir, 0o777); err != nil { // as an emptyDir is, since the image has a user without rights
+		t.Fatal(err)
+	}
+	command(t, "docker", "run", "--rm", "--network", "none", "--read-only", "--cap-drop", "ALL", "-v", dir+":/plugins", image)
 	if info, err := os.Stat(filepath.Join(dir, "out_trigger.so")); err != nil || info.Size() < 1<<20 {
 		t.Errorf("the shared object: %v, %v", info, err)
+	}
+	if got := command(t, filepath.Join(dir, "docker-fluentbit"), "version"); got != "docker-fluentbit v9.8.7" {
+		t.Errorf("the program: %q", got)
 	}
 }
 

@@ -1,6 +1,7 @@
 package pluginhost
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -10,8 +11,10 @@ import (
 	"strings"
 )
 
-// ErrNoCompiler reports that gcc, which builds host and plugin, is not on PATH.
-var ErrNoCompiler = errors.New("gcc is not on PATH: the plugin and its host cannot be built")
+// ErrNoCompiler reports that the C compiler, which builds host and plugin, is not on PATH: gcc, or the one that the variable CC names.
+var ErrNoCompiler = errors.New("the C compiler (gcc, or the one that CC names) is not on PATH: the plugin and its host cannot be built")
+
+func compiler() string { return cmp.Or(os.Getenv("CC"), "gcc") }
 
 // PluginTags are the tags of every build of the plugin. Names are resolved by Go, so that the C library is asked for threads and little else.
 const PluginTags = "netgo,osusergo"
@@ -59,12 +62,13 @@ func BuildProbe(dir string) (string, error) {
 }
 
 // BuildPlugin compiles the plugin into dir as the Makefile does, with further build tags when there are any, and returns the path of the shared object.
+// GOARCH and CC in the environment make it one for another architecture.
 func BuildPlugin(dir string, tags string) (string, error) {
 	root, err := Root()
 	if err != nil {
 		return "", err
 	}
-	if _, err := exec.LookPath("gcc"); err != nil {
+	if _, err := exec.LookPath(compiler()); err != nil {
 		return "", ErrNoCompiler
 	}
 	out := filepath.Join(dir, "out_trigger.so")
@@ -75,7 +79,7 @@ func BuildPlugin(dir string, tags string) (string, error) {
 	}
 	// Go's cache knows flags, but no file that they name; so its checksum is one of them.
 	flags := fmt.Sprintf("CGO_CFLAGS=-O2 -g %s -include %s -DSYMVER=%d", os.Getenv("CGO_CFLAGS"), header, crc32.ChecksumIEEE(content))
-	cmd := exec.Command("go", "build", "-buildmode=c-shared", "-trimpath", "-tags", strings.TrimSuffix(PluginTags+","+tags, ","), "-o", out, "./plugin")
+	cmd := exec.Command("go", "build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false", "-tags", strings.TrimSuffix(PluginTags+","+tags, ","), "-o", out, "./plugin")
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=1", flags)
 	if text, err := cmd.CombinedOutput(); err != nil {
@@ -85,12 +89,12 @@ func BuildPlugin(dir string, tags string) (string, error) {
 }
 
 func compile(arguments []string) error {
-	if _, err := exec.LookPath("gcc"); err != nil {
+	if _, err := exec.LookPath(compiler()); err != nil {
 		return ErrNoCompiler
 	}
 	arguments = append([]string{"-std=c11", "-O1", "-g", "-Wall", "-Wextra", "-Werror"}, arguments...)
-	if text, err := exec.Command("gcc", arguments...).CombinedOutput(); err != nil {
-		return fmt.Errorf("gcc: %w\n%s", err, text)
+	if text, err := exec.Command(compiler(), arguments...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", compiler(), err, text)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -51,6 +52,8 @@ type Options struct {
 	Env []string // added to the environment
 	// Limit bounds a command; a host that does not answer within it is killed. Default: one minute.
 	Limit time.Duration
+	// Emulator is put before the host's path, for a host of another architecture.
+	Emulator []string
 }
 
 // Start runs the host at path.
@@ -59,7 +62,8 @@ func Start(path string, o Options) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{cmd: exec.Command(path), stderr: log, limit: cmp.Or(o.Limit, time.Minute), exited: make(chan struct{})}
+	words := append(slices.Clone(o.Emulator), path)
+	h := &Host{cmd: exec.Command(words[0], words[1:]...), stderr: log, limit: cmp.Or(o.Limit, time.Minute), exited: make(chan struct{})}
 	h.cmd.Env = append(os.Environ(), o.Env...)
 	h.cmd.Stderr = file
 	stdin, err := h.cmd.StdinPipe()
