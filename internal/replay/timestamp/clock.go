@@ -42,7 +42,7 @@ func (r Reason) String() string { return reasonWords[r] }
 // forms parse the timestamps that lines begin with. The order matters: the first form that fits wins.
 var forms = [...]func(c *Clock, b []byte) (int64, bool){
 	(*Clock).ISO, (*Clock).bracketed, (*Clock).syslog, (*Clock).klog, (*Clock).logfmt, (*Clock).redis, (*Clock).ctime, (*Clock).dayFirst, unixTime,
-	(*Clock).monthFirst, (*Clock).compact, (*Clock).levelFirst,
+	(*Clock).monthFirst, (*Clock).compact, (*Clock).tai64n, (*Clock).levelFirst,
 }
 
 // Read returns the time of a line of text or of JSON, in ns. ok is false if the line has none, or an ambiguous one: see Why.

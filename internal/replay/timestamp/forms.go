@@ -1,8 +1,12 @@
 package timestamp
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+)
 
-// ISO parses 2006-01-02T15:04:05, with T or a space, with -, / or ., with a fraction after a period or a comma, and with a zone. Go's log, nginx's errors, Python's
+// ISO parses 2006-01-02T15:04:05, with T, a space or an underscore (svlogd), with -, / or ., with a fraction after a period or a comma, and with a zone. Go's log, nginx's errors, Python's
 // logging, PostgreSQL, MySQL, log4j and others write it.
 func (c *Clock) ISO(b []byte) (int64, bool) {
 	ns, _, ok := c.ISOPrefix(b)
@@ -11,7 +15,7 @@ func (c *Clock) ISO(b []byte) (int64, bool) {
 
 // ISOPrefix is ISO, and returns the text behind the time.
 func (c *Clock) ISOPrefix(b []byte) (ns int64, rest []byte, ok bool) {
-	if len(b) < 19 || b[4] != b[7] || b[4] != '-' && b[4] != '/' && b[4] != '.' || b[10] != 'T' && b[10] != ' ' && b[10] != 't' {
+	if len(b) < 19 || b[4] != b[7] || b[4] != '-' && b[4] != '/' && b[4] != '.' || b[10] != 'T' && b[10] != ' ' && b[10] != 't' && b[10] != '_' {
 		return 0, nil, false
 	}
 	var at moment
@@ -66,20 +70,43 @@ func (c *Clock) syslog(b []byte) (int64, bool) {
 	return c.yearless(&at)
 }
 
-// klog parses I0102 15:04:05.000000, which Kubernetes' components write.
+// klog parses I0102 15:04:05.000000, which Kubernetes' components write, and I20060102 15:04:05.000000 (glog).
 func (c *Clock) klog(b []byte) (int64, bool) {
-	if len(b) < len("I0102 15:04:05.0") || b[5] != ' ' || bytes.IndexByte([]byte("IWEF"), b[0]) < 0 {
+	if len(b) < len("I0102 15:04:05.0") || bytes.IndexByte([]byte("IWEF"), b[0]) < 0 {
+		return 0, false
+	}
+	date, rest, _ := bytes.Cut(b[1:min(len(b), 32)], []byte{' '})
+	if !isDigits(date) || len(date) != 4 && len(date) != 8 {
 		return 0, false
 	}
 	var at moment
-	var ok1, ok2 bool
-	at.month, ok1 = number(b[1:3])
-	at.day, ok2 = number(b[3:5])
-	_, ok := at.clockTime(b[6:])
-	if !ok || !ok1 || !ok2 {
+	n := len(date) - 4 // digits of the year
+	at.year, _ = number(date[:n])
+	at.month, _ = number(date[n : n+2])
+	at.day, _ = number(date[n+2:])
+	if _, ok := at.clockTime(rest); !ok {
 		return 0, false
 	}
+	if n > 0 {
+		return c.ns(&at)
+	}
 	return c.yearless(&at)
+}
+
+// tai64n parses @4000000037c219bf2ef02e94, the labels of daemontools and s6: seconds and ns of atomic time, taken as 10 s ahead, as these programs do.
+func (c *Clock) tai64n(b []byte) (int64, bool) {
+	var label [12]byte
+	if len(b) < 25 || b[0] != '@' || len(b) > 25 && b[25] != ' ' {
+		return 0, false
+	}
+	if _, err := hex.Decode(label[:], b[1:25]); err != nil {
+		return 0, false
+	}
+	seconds, ns := int64(binary.BigEndian.Uint64(label[:8]))-1<<62-10, int64(binary.BigEndian.Uint32(label[8:]))
+	if seconds < minUnix/1e9 || seconds > maxUnix/1e9 || ns >= 1e9 {
+		return 0, false
+	}
+	return seconds*1e9 + ns, true
 }
 
 // logfmtKeys are the keys that hold the time in lines of key=value.
@@ -182,14 +209,14 @@ func (c *Clock) monthFirst(b []byte) (int64, bool) {
 	return c.ns(&at)
 }
 
-// compact parses 060102 150405 (Hadoop, older MySQL) and 20060102T150405Z.
+// compact parses 060102 150405 (Hadoop, older MySQL), 20060102T150405Z and 20060102 15:04:05.
 func (c *Clock) compact(b []byte) (int64, bool) {
 	var at moment
 	n := 6
-	if len(b) > 8 && b[8] == 'T' {
+	if len(b) > 8 && (b[8] == 'T' || b[8] == ' ') {
 		n = 8
 	}
-	if len(b) < n+7 || b[n] != 'T' && (b[n] != ' ' || n != 6) || !isDigits(b[:n]) {
+	if len(b) < n+7 || b[n] != 'T' && b[n] != ' ' || !isDigits(b[:n]) {
 		return 0, false
 	}
 	at.year, _ = number(b[:n-4])
@@ -199,14 +226,14 @@ func (c *Clock) compact(b []byte) (int64, bool) {
 	at.month, _ = number(b[n-4 : n-2])
 	at.day, _ = number(b[n-2 : n])
 	rest := b[n+1:]
-	if n == 6 && len(rest) >= 8 { // 15:04:05
+	if b[n] == ' ' && len(rest) >= 8 { // 15:04:05
 		if more, ok := at.clockTime(bytes.TrimPrefix(rest, []byte{' '})); ok {
 			rest = more
 			c.zoneOf(&at, rest)
 			return c.ns(&at)
 		}
 	}
-	if !isDigits(rest[:6]) || len(rest) > 6 && isDigit(rest[6]) {
+	if b[n] == ' ' && n == 8 || !isDigits(rest[:6]) || len(rest) > 6 && isDigit(rest[6]) {
 		return 0, false
 	}
 	at.hour, _ = number(rest[:2])

@@ -9,7 +9,7 @@ import (
 // timeKeys are the keys that hold the time in lines of JSON. The first one with a readable time counts.
 var timeKeys = [...]string{
 	"time", "ts", "timestamp", "@timestamp", "time_local", "time_iso8601", "t", "@t", "asctime", "datetime", "date", "eventTime", "log_time", "timeMillis",
-	"instant", "Timestamp", "Time", "event_time", "created",
+	"instant", "Timestamp", "Time", "event_time", "created", "__REALTIME_TIMESTAMP",
 }
 
 // timePaths are the same keys, escaped as paths for gjson.
