@@ -25,6 +25,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/cli/containers"
 	"github.com/tinyforge/fluentbit-trigger/internal/cli/explain"
 	"github.com/tinyforge/fluentbit-trigger/internal/cli/fleet"
+	"github.com/tinyforge/fluentbit-trigger/internal/cli/initialize"
 	"github.com/tinyforge/fluentbit-trigger/internal/cli/links"
 	"github.com/tinyforge/fluentbit-trigger/internal/cli/page"
 	"github.com/tinyforge/fluentbit-trigger/internal/cli/queue"
@@ -139,7 +140,7 @@ func New(env *command.Env, name string) *cobra.Command {
 		}
 		command.Group(root, commands...)
 	}
-	in(groupRun, run.New(env), run.NewHealthcheck(env))
+	in(groupRun, initialize.New(env), run.New(env), run.NewHealthcheck(env))
 	in(groupWatch, status.New(env), top.New(env), tap.New(env), alerts.New(env), audit.New(env), containers.New(env), page.New(env))
 	in(groupOperate, rules.New(env), triggers.New(env), silences.New(env), fleet.New(env), links.New(env), queue.New(env))
 	in(groupAuthor, check.New(env), test.New(env), backtest.New(env), suggest.New(env), explain.New(env))

@@ -93,8 +93,8 @@ func source(c *Container, host string, anyWorkload bool) (s *engine.Source, refu
 
 func bounded(s string) string { return s[:min(len(s), naming.MaxName)] }
 
-// follows reports whether a container is followed. own is the id of the container that this program runs in, or its first twelve digits.
-func (s *Settings) follows(c *Container, own string) bool {
+// Follows reports whether a container is followed. own is the id of the container that this program runs in, or its first twelve digits.
+func (s *Settings) Follows(c *Container, own string) bool {
 	return s.whyNotFollowed(c, own) == ""
 }
 

@@ -83,7 +83,7 @@ func (t *tail) renamed(listed string) bool {
 func (m *Manager) follows(c *Container) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.settings.follows(c, m.opt.Own)
+	return m.settings.Follows(c, m.opt.Own)
 }
 
 // ignore notes that a container is not followed, so that it is not inspected with each reconciliation.

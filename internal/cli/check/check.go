@@ -44,6 +44,9 @@ func New(env *command.Env) *cobra.Command {
 	return c
 }
 
+// Files checks files as the command does without flags.
+func Files(env *command.Env, files ...string) error { return (&checkCommand{Files: files}).run(env) }
+
 // codes returns the codes of the warnings.
 func codes() (all []string) {
 	for _, c := range lint.Codes() {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/namedfile"
@@ -42,4 +43,32 @@ func WriteFile(path string, write func(io.Writer) error) error {
 		return err
 	}
 	return f.Close()
+}
+
+// CreateFile writes a new file that only its mode lets others read. A file that is there is replaced as a whole if replace is set, and is an error otherwise;
+// a link is replaced, too, and never followed.
+func CreateFile(path string, mode os.FileMode, replace bool, text []byte) (err error) {
+	name := path
+	if replace {
+		name = path + ".new"
+		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err == nil {
+		err = f.Sync()
+	}
+	err = errors.Join(err, f.Close())
+	if err == nil && replace {
+		err = os.Rename(name, path)
+	}
+	if err != nil {
+		err = errors.Join(err, os.Remove(name))
+	}
+	return err
 }

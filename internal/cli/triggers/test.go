@@ -52,6 +52,11 @@ func newTest(env *command.Env) *cobra.Command {
 	return c
 }
 
+// SendTest sends a test alert through a trigger in files, as the command does with --config.
+func SendTest(env *command.Env, name string, files ...string) error {
+	return (&testCommand{Name: name, Files: files}).fromFiles(env)
+}
+
 // byInstance lets the instance send a test alert.
 func (cmd *testCommand) byInstance(c *command.Env) error {
 	delivered := true
