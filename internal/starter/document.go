@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/examples"
+	"github.com/tinyforge/fluentbit-trigger/internal/config"
 )
 
 // Document is a first configuration.
@@ -39,6 +40,7 @@ summary  = "{{ .Workload }}: {{ .Captures.event }}"
 // Write writes the document.
 func (d *Document) Write(w io.Writer) error {
 	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s%s\n", schemaDirective, config.SchemaURL)
 	fmt.Fprintf(&b, "# A first configuration, made by docker-fluentbit init on %s. It is yours: change it as you like.\n", d.Made.Format(time.DateOnly))
 	fmt.Fprintf(&b, "# docs/configuration.md explains every key. After a change: %s\n# A running instance applies a change within five seconds.\n", d.Check)
 
@@ -55,7 +57,7 @@ func (d *Document) Write(w io.Writer) error {
 	for _, p := range examples.Packs() {
 		if slices.Contains(d.Packs, p.Name) {
 			heading(&b, "Rule pack "+p.Name)
-			b.WriteString(strings.TrimSpace(p.Text) + "\n")
+			b.WriteString(strings.TrimSpace(withoutDirective(p.Text)) + "\n")
 		}
 	}
 	if d.Survey != nil && d.Survey.Frequent != nil && len(d.Survey.Frequent.Found) > 0 {
@@ -68,6 +70,17 @@ func (d *Document) Write(w io.Writer) error {
 	}
 	_, err := w.Write(b.Bytes())
 	return err
+}
+
+// schemaDirective names the schema to editors, in the first line of a file alone.
+const schemaDirective = "#:schema "
+
+// withoutDirective returns a document without the schema's directive.
+func withoutDirective(text string) string {
+	if strings.HasPrefix(text, schemaDirective) {
+		_, text, _ = strings.Cut(text, "\n")
+	}
+	return text
 }
 
 // frequent writes the suggestions as comments.

@@ -102,6 +102,9 @@ func TestLookAndWrite(t *testing.T) {
 		if err := d.Write(&text); err != nil {
 			t.Fatal(err)
 		}
+		if !strings.HasPrefix(text.String(), "#:schema https://") || strings.Count(text.String(), "#:schema") != 1 {
+			t.Error("the schema is not named in the first line alone")
+		}
 		for _, bad := range []string{"\x1b", "\u202e", "xyzzy", "hunter2", "\r"} {
 			if strings.Contains(text.String(), bad) {
 				t.Errorf("the document contains %q", bad)

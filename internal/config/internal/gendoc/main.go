@@ -1,5 +1,5 @@
-// Command gendoc writes docs/configuration.md from the settings structs: keys, types and flat parameters from their tags, defaults from their
-// DefaultX functions, meanings from the comments of their fields. The frame around the tables is configuration.md.tmpl.
+// Command gendoc writes docs/configuration.md and docs/configuration.schema.json from the settings structs: keys, types and flat parameters from their tags,
+// defaults from their DefaultX functions, meanings from the comments of their fields. The frame around the tables is configuration.md.tmpl.
 package main
 
 import (
@@ -23,5 +23,11 @@ func run(root string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(root, "docs", "configuration.md"), text, 0o644)
+	if err := os.WriteFile(filepath.Join(root, "docs", "configuration.md"), text, 0o644); err != nil {
+		return err
+	}
+	if text, err = schema(root); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(root, "docs", "configuration.schema.json"), text, 0o644)
 }
