@@ -20,7 +20,7 @@ export CGO_ENABLED = 1
 # Every fuzz target there is, as package:name, found in the sources.
 FUZZ_TARGETS = $(shell grep -rnoE --include='*_test.go' '^func (Fuzz[A-Za-z0-9]+)' . | sed -E 's|^\./(.*)/[^/]+:[0-9]+:func (.*)|./\1:\2|')
 
-.PHONY: help build dist reproduce man demo test race pictures check vuln bench bench-peers fuzz soak ci clean
+.PHONY: help build dist reproduce man demo test race pictures check vuln bench bench-gate bench-peers fuzz soak ci clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 16
@@ -108,8 +108,10 @@ check: ## Format, vet, lint, modules, generated files.
 	$(GO) vet -tags noasm,faultinject ./engine/... ./plugin/... ./internal/pipeline/...
 	$(GO) run $(GOLANGCI) run --allow-parallel-runners ./...
 	$(GO) -C test/browser vet ./...
+	$(GO) -C test/peers vet ./...
 	$(GO) mod tidy -diff
 	$(GO) -C test/browser mod tidy -diff
+	$(GO) -C test/peers mod tidy -diff
 	$(GO) mod verify
 	$(GO) generate ./...
 	@git diff --exit-code -- docs engine internal || { echo "generated files are out of step: commit what 'go generate ./...' made"; exit 1; }
@@ -120,12 +122,16 @@ vuln: ## Look for known vulnerabilities, where their database can be reached.
 bench: ## Run the benchmarks. BENCHTIME and COUNT set how long; compare two runs with benchstat.
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -count $(COUNT) -timeout 60m ./engine/... ./internal/...
 
-# Hyperscan and RE2 as C++ are compared where Debian's libhyperscan-dev and libre2-dev are. PEERS hands flags on, such as -only match.
+bench-gate: ## Compare benchmarks with the base commit: allocations exactly, times within a generous bound. BASE names another commit.
+	$(GO) run ./test/gate $(if $(BASE),-base $(BASE))
+
+# Hyperscan and RE2 as C++ are compared where Debian's libhyperscan-dev and libre2-dev are. RULES and LINES name folders of regular expressions, one a line in
+# files *.txt, and of logs, instead of those that are made up. PEERS hands flags on, such as -only match.
 bench-peers: bin/out_trigger.so ## Print ratios to other matchers, and to Fluent Bit where it is on PATH, in one run.
 	@rm -f bin/peers-re2
 	@! pkg-config --exists re2 2>/dev/null || $(GO) -C test/peers build -tags re2_cgo -o ../../bin/peers-re2 .
 	$(GO) -C test/peers build $(shell pkg-config --exists libhs 2>/dev/null && echo -tags hyperscan) -o ../../bin/peers .
-	@bin/peers -plugin bin/out_trigger.so -plot docs/performance.svg $$(! test -x bin/peers-re2 || echo -re2-cgo bin/peers-re2) $(PEERS)
+	@bin/peers -plugin bin/out_trigger.so $(if $(RULES)$(LINES),-rule-folder "$(RULES)" -line-folder "$(LINES)",-plot docs/performance.svg) $$(! test -x bin/peers-re2 || echo -re2-cgo bin/peers-re2) $(PEERS)
 
 # Go 1.26 fails a target, now and then, that found nothing until its time was over, with "context deadline exceeded" alone
 # (golang/go#75804). Such an end, and no other, counts as the end of the time: whatever is found prints more than that.
@@ -142,8 +148,8 @@ fuzz: ## Run each fuzz target for FUZZTIME.
 soak: bin/out_trigger.so bin/plugin-host ## Ten minutes of faults and kills, then a fleet of 1,000 nodes, with an account of every alert and hit.
 	FLUENTBIT_TRIGGER_SOAK=10m $(GO) test -count=1 -timeout 60m -p 1 -run 'Drill|Soak' -v ./test/... ./internal/delivery/...
 
-ci: check race ## What CI runs: check, tests with the race detector, the demo, a short fuzz run.
-	$(MAKE) build demo
+ci: check race ## What CI runs: check, tests with the race detector, the demo, a comparison of benchmarks, a short fuzz run.
+	$(MAKE) build demo bench-gate
 	$(MAKE) fuzz FUZZTIME=5s
 
 clean: ## Remove what was built.

@@ -1,15 +1,93 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/match"
 	"github.com/tinyforge/fluentbit-trigger/engine/match/matchtest"
 )
+
+// corpus has the rules and the lines that everything is measured on: those of matchtest, or those of two folders.
+type corpus struct {
+	own   bool     // of folders
+	exprs []string // of the folder, in the order of their files' names
+	lines [][]byte // likewise
+}
+
+// newCorpus reads the folders: in one a regular expression a line in files that end in .txt, without empty lines and those that begin with #, in the other
+// lines of logs. Without folders the rules and lines are made up. It prints what it leaves out.
+func newCorpus(ruleFolder, lineFolder string) (*corpus, error) {
+	if ruleFolder == "" && lineFolder == "" {
+		return &corpus{}, nil
+	}
+	if ruleFolder == "" || lineFolder == "" {
+		return nil, errors.New("-rule-folder and -line-folder belong together")
+	}
+	c := &corpus{own: true}
+	var seen, refused, unprintable int
+	err := eachLine(ruleFolder, ".txt", func(line []byte) {
+		if len(line) == 0 || line[0] == '#' {
+			return
+		}
+		seen++
+		if _, err := match.Compile([]string{string(line)}, match.Options{}); err != nil || !printable(line) {
+			refused++
+			return
+		}
+		c.exprs = append(c.exprs, string(line))
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = eachLine(lineFolder, "", func(line []byte) {
+		if len(line) == 0 || !printable(line) {
+			unprintable++
+			return
+		}
+		c.lines = append(c.lines, bytes.Clone(line))
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(c.exprs) == 0 || len(c.lines) == 0 {
+		return nil, fmt.Errorf("%d rules in %s, %d lines in %s", len(c.exprs), ruleFolder, len(c.lines), lineFolder)
+	}
+	// Rules of one source look alike. Mixed by a fixed seed, the first hundred are of all of them.
+	rand.New(rand.NewSource(1)).Shuffle(len(c.exprs), func(i, j int) { c.exprs[i], c.exprs[j] = c.exprs[j], c.exprs[i] })
+	fmt.Printf("\n%d of %d expressions of %s (the others are no RE2, or beyond ASCII), %d lines of %s (%d that are empty or beyond ASCII left out).\n",
+		len(c.exprs), seen, ruleFolder, len(c.lines), lineFolder, unprintable)
+	return c, nil
+}
+
+// eachLine calls use with every line of the files of a folder whose names have the suffix.
+func eachLine(folder, suffix string, use func(line []byte)) error {
+	return filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, suffix) {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		for line := range bytes.Lines(content) {
+			use(bytes.TrimRight(line, "\r\n"))
+		}
+		return err
+	})
+}
+
+// rules returns n rules, or as many as there are.
+func (c *corpus) rules(n int) []string {
+	if c.own {
+		return c.exprs[:min(n, len(c.exprs))]
+	}
+	return matchtest.Rules(n)
+}
 
 // ruleSet is a set of rules by its name: a number, with an L when those without fixed text are left out.
 type ruleSet struct {
@@ -19,25 +97,37 @@ type ruleSet struct {
 	exprs   []string
 }
 
-func newRuleSet(name string) (ruleSet, error) {
+// ruleSet returns a set by its name. ok is false if a folder does not have it: those without fixed text are not told apart there.
+func (c *corpus) ruleSet(name string) (s ruleSet, ok bool, err error) {
 	number, literal := strings.CutSuffix(name, "L")
 	n, err := strconv.Atoi(number)
 	if err != nil || n < 1 {
-		return ruleSet{}, fmt.Errorf("-rules: %q is no number of rules", name)
+		return ruleSet{}, false, fmt.Errorf("-rules: %q is no number of rules", name)
 	}
-	s := ruleSet{name: name, n: n, literal: literal, exprs: matchtest.Rules(n)}
+	if c.own && (literal || n > len(c.exprs)) {
+		return ruleSet{}, false, nil
+	}
+	s = ruleSet{name: name, n: n, literal: literal, exprs: c.rules(n)}
 	if literal {
 		s.exprs = matchtest.LiteralRules(n)
 	}
-	return s, nil
+	return s, true, nil
 }
 
-// hitEvery: one line in so many matches a rule; the others match none.
+// hitEvery: of lines that are made up, one in so many matches a rule; the others match none.
 const hitEvery = 100
 
-// newLines makes n lines of printable ASCII; those without a hit all differ. Beyond ASCII, Hyperscan and regexp disagree about \s and (?i). The matcher
-// under test says which lines have no hit; each comparison checks that with a plain loop over regexp.
-func newLines(n int, exprs, hitExprs []string) ([][]byte, error) {
+// newLines returns n lines of printable ASCII: of a folder, spread over its files and repeated if there are too few; made up otherwise. Those without a hit
+// all differ. Beyond ASCII, Hyperscan and regexp disagree about \s and (?i). The matcher under test says which lines have no hit; each comparison checks
+// that with a plain loop over regexp.
+func (c *corpus) newLines(n int, exprs, hitExprs []string) ([][]byte, error) {
+	if c.own {
+		lines := spread(c.lines, n)
+		for len(lines) < n {
+			lines = append(lines[:len(lines):len(lines)], c.lines[:min(n-len(lines), len(c.lines))]...)
+		}
+		return lines, nil
+	}
 	set, err := match.Compile(exprs, match.Options{})
 	if err != nil {
 		return nil, err

@@ -27,7 +27,7 @@ type decoder struct {
 }
 
 func measureDecoders(o options) error {
-	lines, err := newLines(o.lines, []string{"no such text"}, []string{"such a text"})
+	lines, err := o.corpus.newLines(o.lines, []string{"no such text"}, []string{"such a text"})
 	if err != nil {
 		return err
 	}

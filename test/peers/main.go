@@ -15,6 +15,8 @@ type options struct {
 	cpu, rounds, lines, runs, fileLines int
 	rules                               string
 	only, plot, re2, plugin             string
+	ruleFolder, lineFolder              string
+	corpus                              *corpus
 	serve                               bool
 }
 
@@ -30,6 +32,8 @@ func main() {
 	flag.StringVar(&o.plot, "plot", "", "file for the plot (SVG)")
 	flag.StringVar(&o.re2, "re2-cgo", "", "this program, built with the tag re2_cgo")
 	flag.StringVar(&o.plugin, "plugin", "../../bin/out_trigger.so", "the plugin")
+	flag.StringVar(&o.ruleFolder, "rule-folder", "", "a folder of files *.txt with a regular expression a line, instead of rules that are made up")
+	flag.StringVar(&o.lineFolder, "line-folder", "", "a folder of logs, instead of lines that are made up")
 	flag.BoolVar(&o.serve, "serve", false, "be the RE2 matcher of another run, over standard input and output")
 	flag.Parse()
 	if err := run(o); err != nil {
@@ -46,9 +50,13 @@ func run(o options) error {
 		return err
 	}
 	fmt.Println(machine())
+	corpus, err := newCorpus(o.ruleFolder, o.lineFolder)
+	if err != nil {
+		return err
+	}
+	o.corpus = corpus
 	results := &results{}
 	for _, part := range strings.Split(o.only, ",") {
-		var err error
 		switch part {
 		case "match":
 			err = measureMatchers(o, results)

@@ -32,21 +32,26 @@ func (r *results) add(name string, rules int, ns float64) {
 func measureMatchers(o options, out *results) error {
 	var sets []ruleSet
 	for _, name := range strings.Split(o.rules, ",") {
-		s, err := newRuleSet(name)
+		s, ok, err := o.corpus.ruleSet(name)
 		if err != nil {
 			return err
 		}
-		sets = append(sets, s)
+		if ok {
+			sets = append(sets, s)
+		}
+	}
+	if len(sets) == 0 {
+		return fmt.Errorf("-rules %q: the folder has %d", o.rules, len(o.corpus.exprs))
 	}
 	rows := map[string][]string{}
 	var notes []string
 	all := contenders(o)
 	for _, set := range sets {
-		subjects, notes, err := compare(o, set, all)
+		subjects, more, err := compare(o, set, all)
 		if err != nil {
 			return fmt.Errorf("%s rules: %w", set.name, err)
 		}
-		for _, note := range notes {
+		for _, note := range more {
 			if !slices.Contains(notes, note) {
 				notes = append(notes, note)
 			}
@@ -88,7 +93,7 @@ const (
 
 // compare checks and measures all contenders on one set.
 func compare(o options, set ruleSet, all []contender) (map[string]*subject, []string, error) {
-	lines, err := newLines(o.lines, set.exprs, set.exprs)
+	lines, err := o.corpus.newLines(o.lines, set.exprs, set.exprs)
 	if err != nil {
 		return nil, nil, err
 	}
