@@ -17,7 +17,7 @@ const (
 	maxItems = 1 << 17 // entries of one list
 	maxDepth = 8
 	maxTotal = 64 << 20 // bytes of one answer
-	maxLine  = 1 << 10  // bytes of a line: an error, a number, a length
+	maxLine  = 4 << 10  // bytes of a line: an error, a number, a length. A server in protected mode explains it in 1,067 bytes.
 )
 
 // bounded is a connection whose answers have bounds: a read that meets one that exceeds them fails. It ignores the deadlines that the client sets; limit sets

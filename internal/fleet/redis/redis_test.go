@@ -411,6 +411,7 @@ func TestHostileAnswers(t *testing.T) {
 		"a time before now":       {"*4\r\n:1\r\n$1\r\nx\r\n$0\r\n\r\n:-1\r\n", "answer"},
 		"an error with a secret":  {"-WRONGTYPE hunter2\r\n", "refused"},
 		"an error without code":   {"-hunter2 \x1b[31m\r\n", "refused"},
+		"protected mode":          {"-DENIED " + strings.Repeat("Redis is running in protected mode. ", 30) + "\r\n", "refused"},
 		"busy":                    {"-BUSY a script runs\r\n", "unreachable"},
 		"moved for ever":          {"-MOVED 1 127.0.0.1:1\r\n", "unreachable"},
 		"moved to nowhere":        {"-MOVED 1 x\r\n", "unreachable"},
