@@ -56,6 +56,10 @@ func TestImages(t *testing.T) {
 	t.Run("standalone", func(t *testing.T) { tryStandalone(t, image("standalone")) })
 	t.Run("plugin", func(t *testing.T) { tryPlugin(t, image("plugin")) })
 	t.Run("stack", func(t *testing.T) { tryStack(t, compose, name, image) })
+	t.Run("fleet", func(t *testing.T) {
+		valkeyTree(t).image(t, image("valkey"), valkeyChanges...)
+		tryFleet(t, compose, name+"-fleet", image)
+	})
 }
 
 // TestStack runs the stack with images that hold what the Dockerfile would copy into them, built here.
@@ -72,26 +76,15 @@ func TestStack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	build := func(binary, folder string) string {
-		path := filepath.Join(dir, binary)
-		cmd := exec.Command("go", "build", "-o", path, folder)
-		cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%s: %v\n%s", folder, err, out)
-		}
-		return path
-	}
 	busyboxTree(t, busybox).image(t, busyboxImage)
 	host := fluentBitTree(t, fluentBit)
 	host["/usr/local/lib/fluent-bit/out_trigger.so"] = plugin
-	host["/usr/local/bin/docker-fluentbit"] = build("docker-fluentbit", "./docker-fluentbit")
+	host["/usr/local/bin/docker-fluentbit"] = static(t, "docker-fluentbit", "./docker-fluentbit")
 	for _, file := range []string{"fluent-bit.conf", "plugins.conf"} {
 		host["/fluent-bit/etc/"+file] = filepath.Join(root, "docker-fluentbit", file)
 	}
 	host.image(t, name+":fluent-bit", "ENV PATH=/usr/local/bin:/usr/bin", `ENTRYPOINT ["/fluent-bit/bin/fluent-bit"]`, `CMD ["-c", "/fluent-bit/etc/fluent-bit.conf"]`)
-	printer := staticTree(t)
-	printer["/usr/local/bin/receiver"] = build("receiver", "./test/receiver/cmd/receiver")
-	printer.image(t, name+":receiver", "USER 65532", `ENTRYPOINT ["/usr/local/bin/receiver"]`, `CMD ["-listen", "0.0.0.0:8080"]`)
+	printerImage(t, name+":receiver")
 	tryStack(t, compose, name, func(target string) string { return name + ":" + target })
 }
 

@@ -230,6 +230,41 @@ func staticTree(t *testing.T) tree {
 	return static
 }
 
+// static builds a program that needs no C library, and returns its path.
+func static(t *testing.T, name, folder string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	cmd := exec.Command("go", "build", "-o", path, folder)
+	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", folder, err, out)
+	}
+	return path
+}
+
+// printerImage makes an image of the receiver that prints alerts.
+func printerImage(t *testing.T, name string) {
+	t.Helper()
+	printer := staticTree(t)
+	printer["/usr/local/bin/receiver"] = static(t, "receiver", "./test/receiver/cmd/receiver")
+	printer.image(t, name, "USER 65532", `ENTRYPOINT ["/usr/local/bin/receiver"]`, `CMD ["-listen", "0.0.0.0:8080"]`)
+}
+
+// valkeyTree holds valkey-server, or redis-server under its name.
+func valkeyTree(t *testing.T) tree {
+	t.Helper()
+	program, err := exec.LookPath("valkey-server")
+	if err != nil {
+		program = need(t, "redis-server", "no stand-in for the image of Valkey can be made")
+	}
+	server := tree{"/tmp": "/tmp"}
+	server.program(t, program, "/usr/bin/valkey-server")
+	return server
+}
+
+// valkeyChanges are what Valkey's image says of itself, as far as the example uses it.
+var valkeyChanges = []string{"ENV PATH=/usr/bin", "WORKDIR /data"}
+
 var fluentBitArgument = regexp.MustCompile(`(?m)^ARG FLUENT_BIT=(\S+)$`)
 
 // fluentBitVersion is the tag that the Dockerfile names.
