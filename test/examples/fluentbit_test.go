@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -32,6 +33,9 @@ type shipped struct {
 	env    []string
 	server *receiver.Server
 	port   int // free, for an input
+
+	arguments []string // of Fluent Bit, before the configuration
+	pid       int      // of Fluent Bit, once it is ready
 }
 
 func ship(t *testing.T, name string, files map[string]string) *shipped {
@@ -83,16 +87,18 @@ func (s *shipped) write(t *testing.T) {
 	}
 }
 
+var outputSection = regexp.MustCompile(`(?mi)^\s*\[output\]\n`)
+
 // output reads the parameters of the plugin out of a configuration in either format.
 func output(t *testing.T, name, text string) map[string]string {
 	t.Helper()
 	parameters := map[string]string{}
 	if filepath.Ext(name) == ".conf" {
-		_, section, ok := strings.Cut(text, "[OUTPUT]\n")
-		if !ok {
+		section := outputSection.FindStringIndex(text)
+		if section == nil {
 			t.Fatalf("%s has no output", name)
 		}
-		for line := range strings.Lines(section) {
+		for line := range strings.Lines(text[section[1]:]) {
 			if key, value, ok := strings.Cut(strings.TrimSpace(line), " "); ok && !strings.HasPrefix(key, "#") {
 				parameters[strings.ToLower(key)] = strings.TrimSpace(value)
 			}
@@ -145,7 +151,7 @@ func (s *shipped) run(t *testing.T, ready func(*pluginhost.Log) bool, feed func(
 		t.Skip("fluent-bit is not on PATH: the configuration was loaded, not run")
 	}
 	log := pluginhost.NewLog()
-	cmd := exec.Command(binary, "-c", s.name)
+	cmd := exec.Command(binary, append(slices.Clone(s.arguments), "-c", s.name)...)
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), s.env...)
 	cmd.Stdout, cmd.Stderr = log, log
@@ -167,6 +173,7 @@ func (s *shipped) run(t *testing.T, ready func(*pluginhost.Log) bool, feed func(
 		case <-tick.C:
 		}
 	}
+	s.pid = cmd.Process.Pid
 	feed()
 	last := errors.New("no request came")
 	err = s.server.WaitUntil(ctx, func(requests []receiver.Request) bool {
