@@ -76,7 +76,7 @@ func readCredentials(s *trigger.Settings, p *egress.Policy, lookupEnv func(strin
 
 func (c *credentials) parse(s *trigger.Settings, p *egress.Policy, address, proxy, signing, hub setting.Secret) error {
 	if address.IsZero() {
-		address = setting.NewSecret(receiver.For(s).URL)
+		address = setting.NewSecret(receiver.For(s).DefaultURL(s))
 	}
 	u, fault := parseAddress(s, address, p)
 	if fault != nil {

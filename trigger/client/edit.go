@@ -37,7 +37,7 @@ func destinationOf(s *trigger.Settings, to receiver.Endpoint) string {
 		return ""
 	}
 	h := sha256.New()
-	for _, part := range []string{s.Format, to.URL.String(), to.Topic, s.ChatID, fmt.Sprint(s.ThreadID)} {
+	for _, part := range []string{s.Format, to.URL.String(), to.Topic, s.ChatID, fmt.Sprint(s.ThreadID), s.Channel} {
 		_, _ = fmt.Fprintf(h, "%d:%s", len(part), part)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])

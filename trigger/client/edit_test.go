@@ -27,6 +27,9 @@ func editingSettings(format, address string) trigger.Settings {
 	if format == "telegram" {
 		s.ChatID, s.Token, s.ThreadID = "-1001", setting.SecretText("123:T0KEN"), 7
 	}
+	if format == "slack" {
+		s.Channel, s.Token = "#alerts", setting.SecretText("xoxb-T0KEN")
+	}
 	return s
 }
 
@@ -106,9 +109,10 @@ func TestEditsReachTheServices(t *testing.T) {
 // TestAnswersThatNameNoMessage: an answer is hostile. What it names is used only if it looks like the name of a message, whatever its length and shape.
 func TestAnswersThatNameNoMessage(t *testing.T) {
 	t.Parallel()
-	for _, format := range []string{"discord", "telegram"} {
+	for _, format := range []string{"discord", "telegram", "slack"} {
 		for _, body := range []string{
-			"", "ok", "null", "[]", `{"id":{}}`, `{"id":"../../1"}`, `{"id":"1?a=b"}`, `{"id":"%31"}`, `{"id":"` + strings.Repeat("1", 21) + `"}`, `{"id":"1\n"}`,
+			"", "ok", "null", "[]", `{"ok":true,"channel":"C1/x","ts":"1.2"}`, `{"ok":true,"channel":"C1","ts":"1.2&x=1"}`, `{"ok":true,"channel":"","ts":""}`,
+			`{"ok":true,"channel":"C1 C2","ts":"1.2"}`, `{"id":{}}`, `{"id":"../../1"}`, `{"id":"1?a=b"}`, `{"id":"%31"}`, `{"id":"` + strings.Repeat("1", 21) + `"}`, `{"id":"1\n"}`,
 			`{"id":"１"}`, `{"result":{"message_id":0}}`, `{"result":{"message_id":-1}}`, `{"result":{"message_id":1e99}}`, `{"result":{"message_id":"1"}}`, `{"result":null}`,
 			strings.Repeat("[", 20_000), strings.Repeat(" ", maxNaming) + `{"id":"1","result":{"message_id":1}}`,
 		} {
@@ -126,7 +130,7 @@ func TestAnswersThatNameNoMessage(t *testing.T) {
 func TestAPlaceOfTheStoreIsChecked(t *testing.T) {
 	t.Parallel()
 	for _, format := range chat.Formats() {
-		for _, place := range []string{"../x", "1/../../..", "1?wait=false", "-1", "", "1 ", "\x00", strings.Repeat("1", 300), "C1 1.2", "C0/1.2"} {
+		for _, place := range []string{"../x", "1/../../..", "1?wait=false", "-1", "", "1 ", "\x00", strings.Repeat("1", 300), "C0/1.2", "C1  1.2", "C1 1.2\n"} {
 			service, server, c := editing(t, format)
 			hit, _, _ := incident()
 			post := trigger.NewPost([]trigger.Alert{hit})
@@ -161,16 +165,72 @@ func TestRefusedEdits(t *testing.T) {
 		{"telegram", `{"ok":false,"error_code":400,"description":"Bad Request: message is not modified: specified new message content"}`, 400, trigger.Delivered, false},
 		{"telegram", `{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 9","parameters":{"retry_after":9}}`, 429, trigger.RetryLater, false},
 		{"telegram", `{"ok":false,"error_code":403,"description":"Forbidden: bot was kicked from the group chat"}`, 403, trigger.Hold, false},
+		{"slack", `{"ok":false,"error":"message_not_found"}`, 200, trigger.RetryLater, true},
+		{"slack", `{"ok":false,"error":"cant_update_message"}`, 200, trigger.RetryLater, true},
+		{"slack", `{"ok":false,"error":"edit_window_closed"}`, 200, trigger.RetryLater, true},
+		{"slack", `{"ok":false,"error":"token_revoked"}`, 200, trigger.Hold, false},
+		{"slack", `{"ok":false,"error":"internal_error"}`, 200, trigger.RetryLater, false},
+		{"slack", `{"ok":false,"error":"ratelimited"}`, 429, trigger.RetryLater, false},
+		{"slack", `{"ok":true}`, 200, trigger.Delivered, false},
 		{"ntfy", `{"code":40301,"http":403,"error":"forbidden"}`, 403, trigger.Hold, false},
 	} {
 		server := serve(t, answer(c.status, c.body))
 		client := mustNew(t, editingSettings(c.format, server.URL+"/x"), loopback())
 		hit, rollup, _ := incident()
 		post := trigger.NewPost([]trigger.Alert{hit})
-		post.Place = map[string]string{"discord": "12", "telegram": "12", "ntfy": strings.Repeat("0", 32)}[c.format]
+		post.Place = map[string]string{"discord": "12", "telegram": "12", "ntfy": strings.Repeat("0", 32), "slack": "C1 1.2"}[c.format]
 		post.Add(&rollup)
 		if got := client.Edit(t.Context(), "id", &post); got.Outcome != c.want || got.Gone != c.gone || got.Attempts != 1 {
 			t.Errorf("%s %d %s: %+v, want %s, gone %v", c.format, c.status, c.body, got, c.want, c.gone)
+		}
+	}
+}
+
+// TestSlackNamesItsErrors: Slack's Web API answers 200 and names the error. One of the token or the channel holds the trigger, one of the message does not.
+func TestSlackNamesItsErrors(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]trigger.Outcome{
+		`{"ok":true,"channel":"C1","ts":"1.2"}`: trigger.Delivered, "ok": trigger.Delivered, `{"ok":false,"error":"invalid_auth"}`: trigger.Hold,
+		`{"ok":false,"error":"channel_not_found"}`: trigger.Hold, `{"ok":false,"error":"not_in_channel"}`: trigger.Hold, `{"ok":false,"error":"fatal_error"}`: trigger.RetryLater,
+		`{"ok":false,"error":"invalid_blocks"}`: trigger.Dead, `{"ok":false,"error":"https://evil.example/\u001b[31m"}`: trigger.Dead, `{"ok":false}`: trigger.Dead,
+	} {
+		server := serve(t, answer(200, body))
+		s := editingSettings("slack", server.URL)
+		s.Update = false
+		got := mustNew(t, s, loopback()).Send(t.Context(), "id", []trigger.Alert{triggertest.Sample()})
+		if got.Outcome != want || strings.Contains(got.Reason, "evil") {
+			t.Errorf("%s: %+v, want %s", body, got, want)
+		}
+	}
+}
+
+// TestSlackWithAChannel: messages go to the Web API, which needs a token and no address; an incoming webhook has a channel of its own.
+func TestSlackWithAChannel(t *testing.T) {
+	t.Parallel()
+	of := func(change func(s *trigger.Settings)) string {
+		s := editingSettings("slack", "https://slack.com/api")
+		s.URL = setting.SecretSource{}
+		change(&s)
+		c, err := New(s, Deps{})
+		if err != nil {
+			return err.Error()
+		}
+		defer c.Close()
+		return overHTTPOf(c).wire.to.URL.String()
+	}
+	for want, change := range map[string]func(*trigger.Settings){
+		"https://slack.com/api/chat.postMessage":     func(*trigger.Settings) {},
+		"https://slack-gov.com/api/chat.postMessage": func(s *trigger.Settings) { s.URL = setting.SecretText("https://slack-gov.com/api") },
+		"channel: must be set (an incoming webhook cannot edit its messages": func(s *trigger.Settings) {
+			s.Channel, s.URL = "", setting.SecretText("https://hooks.slack.com/services/T/B/x")
+		},
+		"token: must be set (a channel needs the token of a bot": func(s *trigger.Settings) { s.Token = setting.SecretSource{} },
+		"url: must be set":                         func(s *trigger.Settings) { s.Channel, s.Update = "", false },
+		"must not be that of an incoming webhook":  func(s *trigger.Settings) { s.URL = setting.SecretText("https://hooks.slack.com/services/T/B/x") },
+		"must be the id of a channel, or its name": func(s *trigger.Settings) { s.Channel = "a b" },
+	} {
+		if got := of(change); !strings.Contains(got, want) {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }
@@ -195,6 +255,9 @@ func TestDestinations(t *testing.T) {
 		if got := of(format, func(s *trigger.Settings) { s.Update = false }); got != "" {
 			t.Errorf("%s edits without update: %q", format, got)
 		}
+	}
+	if of("slack", none) == of("slack", func(s *trigger.Settings) { s.Channel = "C2" }) || of("slack", none) != of("slack", func(s *trigger.Settings) { s.Token = setting.SecretText("xoxb-2") }) {
+		t.Error("a channel of slack, or a token")
 	}
 	if of("telegram", none) == of("telegram", func(s *trigger.Settings) { s.ChatID = "-1002" }) || of("ntfy", none) == of("ntfy", func(s *trigger.Settings) { s.Topic = "b" }) {
 		t.Error("another chat or topic has the same messages")

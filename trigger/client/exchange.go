@@ -47,6 +47,9 @@ func (x *exchange) check(ctx context.Context, answer *http.Response, err error) 
 	_ = answer.Body.Close()
 	answer.Body = http.NoBody // or go-retryablehttp would read the rest
 	text := whole[:min(len(whole), maxAnswer)]
+	if judge := x.via.receiver.Judge; judge != nil && x.result.Outcome == trigger.Delivered {
+		judge(whole, &x.result)
+	}
 	if x.place != "" {
 		x.edited(text)
 	}

@@ -59,7 +59,7 @@ func Validate(s *trigger.Settings, policy egress.Settings) []setting.Fault {
 }
 
 func validateURL(s *trigger.Settings, fs *setting.Faults, e egress.Settings) {
-	if s.URL.IsZero() && receiver.For(s).URL == "" && slices.Contains(receiver.Formats(), s.Format) {
+	if s.URL.IsZero() && receiver.For(s).DefaultURL(s) == "" && slices.Contains(receiver.Formats(), s.Format) {
 		fs.Required("url", setting.SecretHint("url"))
 	}
 	p, faults := egress.NewPolicy(e)

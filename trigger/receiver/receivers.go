@@ -19,7 +19,9 @@ import (
 type Receiver struct {
 	Format string // the word that the format setting accepts
 
-	URL       string       // the default address; "" when every user has one of their own
+	URL string // the default address; "" when every user has one of their own
+	// url returns the default address where it depends on the settings. nil: it is URL.
+	url       func(s *trigger.Settings) string
 	SecretURL bool         // the address is a secret: whoever knows it can post
 	domains   []string     // the domains of the service
 	ownHost   bool         // people host it themselves and name the host after it, as in "ntfy.example.com"
@@ -37,6 +39,8 @@ type Receiver struct {
 	Scheme string
 	// Authorize sets the header that carries the token. nil: Authorization does.
 	Authorize func(header http.Header, token setting.Secret)
+	// Judge changes the result of an accepted request by what the answer says, for services that answer 200 in any case. nil: the status says all.
+	Judge func(answer []byte, r *trigger.Result)
 	// Edits is how it edits messages. nil: it cannot.
 	Edits *Edits
 	// instead is what to do where update cannot be set.
@@ -87,6 +91,14 @@ func For(s *trigger.Settings) *Receiver {
 		}
 	}
 	return &generic
+}
+
+// DefaultURL returns the address where the settings have none; "" where every user has one of their own.
+func (r *Receiver) DefaultURL(s *trigger.Settings) string {
+	if r.url != nil {
+		return r.url(s)
+	}
+	return r.URL
 }
 
 // EndpointOf returns where requests go, for the configured address.

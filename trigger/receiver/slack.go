@@ -15,9 +15,14 @@ var slack = Receiver{
 	SecretURL: true,
 	domains:   []string{"hooks.slack.com", "hooks.slack-gov.com"},
 	rate:      setting.Rate{Count: 1, Per: time.Second},
+	url:       slackURLOf,
+	need:      needSlack,
+	check:     checkSlackChannel,
+	endpoint:  slackEndpoint,
+	Judge:     slackJudge,
 	document:  func(r *Renderer, v *render.View) any { return r.slack(v) },
 	escape:    slackProse,
-	instead:   "an incoming webhook cannot edit its messages: group_by makes fewer of them",
+	Edits:     &Edits{place: slackPlace, named: slackNamed, address: slackEditAt, need: needSlackChannel},
 }
 
 // Slack's limits (https://docs.slack.dev/reference/block-kit/blocks), in characters. Slack counts escapes as they are sent. UTF-16 code
@@ -32,9 +37,12 @@ const (
 )
 
 type slackMessage struct {
-	Text   string       `json:"text"` // for notifications, and for services with Slack-compatible webhooks
-	Mrkdwn bool         `json:"mrkdwn"`
-	Blocks []slackBlock `json:"blocks"`
+	Channel string       `json:"channel,omitempty"` // of the Web API, and below
+	TS      string       `json:"ts,omitempty"`      // of the message to edit
+	Parse   string       `json:"parse,omitempty"`
+	Text    string       `json:"text"` // for notifications, and for services with Slack-compatible webhooks
+	Mrkdwn  *bool        `json:"mrkdwn,omitempty"`
+	Blocks  []slackBlock `json:"blocks"`
 }
 
 type slackBlock struct {
@@ -62,6 +70,11 @@ func slackProse(s string) string {
 	return render.Inert(render.PartLinks(render.PartBackticks(escapeSlack(s))))
 }
 
+// slackStruck escapes text between the marks that strike it through, where Slack reads its markup.
+func slackStruck(s string) string { return slackMarkup.Replace(slackProse(s)) }
+
+var slackMarkup = strings.NewReplacer("~", "~"+render.ZeroWidth, "*", "*"+render.ZeroWidth, "_", "_"+render.ZeroWidth, "`", "`"+render.ZeroWidth)
+
 var slackEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
 // escapeSlack escapes the control characters of Slack's mrkdwn, so that "<!channel>" becomes plain text.
@@ -77,8 +90,17 @@ func (r *Renderer) slack(v *render.View) slackMessage {
 	}
 	title := plainText(v.Mark()+" "+v.Title(), slackHeader)
 	message := slackMessage{
-		Text:   render.Fit(v.Title()+": "+render.SummaryLine(v.First(), 300), 600, slackProse),
+		Text:    render.Fit(v.Title()+": "+render.SummaryLine(v.First(), 300), 600, slackProse),
+		Channel: r.settings.Channel, Mrkdwn: new(bool),
 		Blocks: []slackBlock{{Type: "header", Text: &title}},
+	}
+	if channel, ts, edits := strings.Cut(v.Place, " "); edits {
+		// Slack forgets what it was asked to find in the text, unless an edit says it again.
+		message.Channel, message.TS, message.Parse, message.Mrkdwn = channel, ts, "none", nil
+	}
+	if progress := v.Progress(); progress != "" {
+		text := plainText(progress, slackHeader)
+		message.Blocks = append(message.Blocks, slackBlock{Type: "section", Text: &text})
 	}
 	shown := v.Shown[:min(len(v.Shown), slackAlerts)]
 	links, long := slackLinks(v, shown)
@@ -89,7 +111,11 @@ func (r *Renderer) slack(v *render.View) slackMessage {
 		if len(v.All) > 1 {
 			prose = render.Headline(a) + "\n" + prose
 		}
-		if summary := plainText(prose, min(slackSection, share*2/5)); summary.Text != "" {
+		summary := plainText(prose, min(slackSection, share*2/5))
+		if v.Over() && summary.Text != "" {
+			summary = slackText{Type: "mrkdwn", Text: "~" + render.Fit(prose, min(slackSection, share*2/5)-2, slackStruck) + "~", Verbatim: true}
+		}
+		if summary.Text != "" {
 			message.Blocks = append(message.Blocks, slackBlock{Type: "section", Text: &summary})
 		}
 		code := render.FitCode(a, min(slackSection, share*2/5)-10, slackCode)

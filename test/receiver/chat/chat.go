@@ -50,7 +50,7 @@ var _ receiver.Behaviour = (*Service)(nil)
 func New(format string) *Service { return &Service{Format: format, api: apis[format]} }
 
 // Formats returns the formats of the services.
-func Formats() []string { return []string{"discord", "telegram", "ntfy"} }
+func Formats() []string { return []string{"discord", "telegram", "ntfy", "slack"} }
 
 // Path returns the path of the address to configure.
 func (s *Service) Path() string { return s.api.path }
@@ -166,7 +166,7 @@ func text(value any) string {
 	return s
 }
 
-var apis = map[string]api{"discord": discord, "telegram": telegram, "ntfy": ntfy}
+var apis = map[string]api{"discord": discord, "telegram": telegram, "ntfy": ntfy, "slack": slack}
 
 // https://discord.com/developers/docs/resources/webhook
 var discord = api{
@@ -226,6 +226,30 @@ var telegram = api{
 		return reply(400, map[string]any{"ok": false, "error_code": 400, "description": "Bad Request: " + fault})
 	},
 	id: func(n int, _ map[string]any) string { return fmt.Sprint(n) },
+}
+
+// https://docs.slack.dev/reference/methods/chat.update: it wants the id of the channel, where chat.postMessage takes a name too.
+var slack = api{
+	path: "/api",
+	call: func(r receiver.Request, body map[string]any) (bool, string, string) {
+		if r.Method != http.MethodPost || r.Header.Get("Authorization") != "Bearer xoxb-T0KEN" || text(body["text"]) == "" {
+			return false, "", "not_authed"
+		}
+		switch at, _ := path(r); {
+		case at == "/api/chat.postMessage" && body["channel"] == "#alerts":
+			return false, "", unknown(body, "channel", "text", "mrkdwn", "blocks", "unfurl_links", "unfurl_media", "parse")
+		case at == "/api/chat.update" && body["channel"] == "C0123ABC":
+			return true, text(body["ts"]), unknown(body, "channel", "ts", "text", "blocks", "parse", "link_names", "metadata")
+		}
+		return false, "", "channel_not_found"
+	},
+	sent: func(id string, body map[string]any) receiver.Reply {
+		message := map[string]any{"type": "message", "text": body["text"], "blocks": body["blocks"], "ts": id}
+		return reply(200, map[string]any{"ok": true, "message": message, "channel": "C0123ABC", "ts": id})
+	},
+	gone: func() receiver.Reply { return reply(200, map[string]any{"ok": false, "error": "message_not_found"}) },
+	bad:  func(fault string) receiver.Reply { return reply(200, map[string]any{"ok": false, "error": fault}) },
+	id:   func(n int, _ map[string]any) string { return fmt.Sprintf("1700000000.%06d", n) },
 }
 
 // https://docs.ntfy.sh/publish/#updating-deleting-notifications
