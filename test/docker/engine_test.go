@@ -86,7 +86,8 @@ func ownEngine(t *testing.T, flags ...string) *engine {
 	return e
 }
 
-// up starts an engine of the test's own, and waits until it answers.
+// up starts an engine of the test's own, and waits until it answers. An engine without a bridge removes docker0, so it gets a network of its own, in which
+// there is none of the machine's engine.
 func (e *engine) up() {
 	e.t.Helper()
 	in := func(name string) string { return filepath.Join(e.dir, name) }
@@ -98,6 +99,7 @@ func (e *engine) up() {
 	e.run = exec.Command("dockerd", append([]string{"--config-file", in("daemon.json"), "--data-root", in("data"), "--exec-root", in("exec"),
 		"--pidfile", in("pid"), "-H", e.host, "--bridge=none", "--iptables=false", "--ip6tables=false", "--storage-driver=vfs"}, e.flags...)...)
 	e.run.Stdout, e.run.Stderr = log, log
+	e.run.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
 	if err := e.run.Start(); err != nil {
 		e.t.Fatal(err)
 	}
