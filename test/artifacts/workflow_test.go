@@ -24,7 +24,12 @@ type job struct {
 	Needs       []string
 	Permissions map[string]string
 	Strategy    struct{ Matrix map[string]any }
-	Steps       []struct{ Name, Uses, Run string }
+	Steps       []step
+}
+
+type step struct {
+	Name, Uses, Run string
+	With            map[string]any
 }
 
 // scripts returns the text of all its steps.
@@ -160,7 +165,7 @@ func TestReleaseSignsWithoutRunningOurCode(t *testing.T) {
 				t.Errorf("%s may sign, and runs %q", id, word)
 			}
 		}
-		if slices.ContainsFunc(j.Steps, func(s struct{ Name, Uses, Run string }) bool { return strings.HasPrefix(s.Uses, "actions/checkout@") }) {
+		if slices.ContainsFunc(j.Steps, func(s step) bool { return strings.HasPrefix(s.Uses, "actions/checkout@") }) {
 			t.Errorf("%s may sign, and checks the repository out", id)
 		}
 	}
@@ -180,6 +185,25 @@ func TestReleaseSignsWithoutRunningOurCode(t *testing.T) {
 	}
 	if len(pushed) != 3 || !maps.Equal(pushed, joined) {
 		t.Errorf("images are pushed as %v, and joined as %v", pushed, joined)
+	}
+}
+
+// TestCIHasTheBaseToCompareWith: a clone of one commit has no other whose benchmarks the gate could compare with, and it would let everything pass.
+func TestCIHasTheBaseToCompareWith(t *testing.T) {
+	root, parsed, _ := workflows(t)
+	if !regexp.MustCompile(`(?m)^ci:.*(?:\n\t.*)*bench-gate`).MatchString(read(t, filepath.Join(root, "Makefile"))) {
+		t.Fatal("make ci does not run the gate")
+	}
+	for id, j := range parsed["ci.yml"].Jobs {
+		if !strings.Contains(j.scripts(), ".ci/run") {
+			continue
+		}
+		for _, s := range j.Steps {
+			if strings.HasPrefix(s.Uses, "actions/checkout@") && s.With["fetch-depth"] == 0 {
+				return
+			}
+		}
+		t.Errorf("%s checks one commit out", id)
 	}
 }
 
