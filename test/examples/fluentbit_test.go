@@ -36,6 +36,7 @@ type shipped struct {
 
 	arguments []string // of Fluent Bit, before the configuration
 	pid       int      // of Fluent Bit, once it is ready
+	allow     string   // what may be reached besides the receiver: ", ADDRESS"
 }
 
 func ship(t *testing.T, name string, files map[string]string) *shipped {
@@ -80,7 +81,7 @@ func (s *shipped) write(t *testing.T) {
 	}
 	s.files[s.name] = outputName.ReplaceAllStringFunc(text, func(line string) string {
 		m := outputName.FindStringSubmatch(line)
-		return line + "\n" + m[1] + strings.Repeat(" ", len(m[2])) + "egress.allow" + m[3] + fmt.Sprintf("127.0.0.1/32:%d", s.server.Port())
+		return line + "\n" + m[1] + strings.Repeat(" ", len(m[2])) + "egress.allow" + m[3] + fmt.Sprintf("127.0.0.1/32:%d", s.server.Port()) + s.allow
 	})
 	for name, text := range s.files {
 		write(t, filepath.Join(s.dir, name), text)

@@ -50,6 +50,7 @@ type deployment struct {
 	files     map[string]string // the configuration and rules.toml
 	arguments []string          // of Fluent Bit
 	pod       pod
+	allow     string // see shipped
 }
 
 type pod struct {
@@ -66,8 +67,37 @@ type volume struct {
 		Name string `yaml:"secretName"`
 		Mode int    `yaml:"defaultMode"`
 	}
+	Projected struct {
+		Mode    int `yaml:"defaultMode"`
+		Sources []source
+	}
 	HostPath struct{ Path string } `yaml:"hostPath"`
 	EmptyDir *struct{}             `yaml:"emptyDir"`
+}
+
+// source is a part of a projected volume.
+type source struct {
+	ConfigMap *sourceObject `yaml:"configMap"`
+	Secret    *sourceObject
+}
+
+type sourceObject struct {
+	Name     string
+	Optional bool
+	Items    []struct{ Key, Path string }
+}
+
+// flatten has the first part of a projected volume, the one that must be there, as if it were the whole.
+func (v volume) flatten() volume {
+	for _, s := range v.Projected.Sources[:min(1, len(v.Projected.Sources))] {
+		switch {
+		case s.ConfigMap != nil && !s.ConfigMap.Optional:
+			v.ConfigMap.Name = s.ConfigMap.Name
+		case s.Secret != nil && !s.Secret.Optional:
+			v.Secret.Name, v.Secret.Mode = s.Secret.Name, v.Projected.Mode
+		}
+	}
+	return v
 }
 
 type container struct {
@@ -294,10 +324,15 @@ func podLog(t *testing.T, s *shipped, pod string) string {
 func inCluster(t *testing.T, d deployment) *shipped {
 	t.Helper()
 	s := ship(t, d.name, d.files)
+	s.allow = d.allow
 	logs := filepath.Join(s.dir, "containers")
 	api := kubernetesAPI(t, namespace)
 	s.files["secrets/slack_url"] = s.server.URL("/services/T0/B0/x") + "\n"
-	s.replace(t, "/etc/fluentbit-trigger/rules.toml", filepath.Join(s.dir, "rules.toml"))
+	if folder := "/etc/fluentbit-trigger # all *.toml in it"; strings.Contains(s.files[d.name], folder) {
+		s.replace(t, folder, s.dir)
+	} else {
+		s.replace(t, "/etc/fluentbit-trigger/rules.toml", filepath.Join(s.dir, "rules.toml"))
+	}
 	s.replace(t, state, s.dir)
 	s.replace(t, "/etc/fluentbit-trigger-secrets", filepath.Join(s.dir, "secrets"))
 	s.replace(t, "0.0.0.0:2021", fmt.Sprintf("127.0.0.1:%d", s.port))
@@ -372,7 +407,7 @@ func TestKubernetesPods(t *testing.T) {
 			main, first := d.pod.Containers[0], d.pod.InitContainers[0]
 			volumes := map[string]volume{}
 			for _, v := range d.pod.Volumes {
-				volumes[v.Name] = v
+				volumes[v.Name] = v.flatten()
 			}
 			at := func(path string, c *container) volume {
 				name := c.mountOf(path).Name

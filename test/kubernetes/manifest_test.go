@@ -91,6 +91,40 @@ func TestManifest(t *testing.T) {
 	}
 }
 
+// TestFleetManifest reads every document of the fleet with its type. Its pod mounts what it has, and the claim.
+func TestFleetManifest(t *testing.T) {
+	var set *appsv1.StatefulSet
+	kinds := types()
+	kinds["StatefulSet"] = &appsv1.StatefulSet{}
+	all := documents(t, read(t, filepath.Join(examples, "fleet.yaml")))
+	for _, d := range all {
+		if kinds[d.kind] == nil {
+			t.Fatalf("the kind %q is unknown here", d.kind)
+		}
+		strict(t, d.text, kinds[d.kind])
+		if s, ok := kinds[d.kind].(*appsv1.StatefulSet); ok {
+			set = s
+		}
+	}
+	if len(all) != 6 || set == nil || len(set.Spec.VolumeClaimTemplates) != 1 || len(set.Spec.Template.Spec.Containers) != 1 {
+		t.Fatalf("%d documents, the set is %+v", len(all), set)
+	}
+	volumes := map[string]bool{set.Spec.VolumeClaimTemplates[0].Name: true}
+	for _, v := range set.Spec.Template.Spec.Volumes {
+		volumes[v.Name] = true
+	}
+	for _, m := range set.Spec.Template.Spec.Containers[0].VolumeMounts {
+		if !volumes[m.Name] {
+			t.Errorf("%s is no volume", m.Name)
+		}
+	}
+	for key, value := range set.Spec.Selector.MatchLabels {
+		if set.Spec.Template.Labels[key] != value {
+			t.Errorf("the set selects %s=%s, and its pods have %v", key, value, set.Spec.Template.Labels)
+		}
+	}
+}
+
 func TestNetworkPolicy(t *testing.T) {
 	policy, _ := decoded(t, read(t, filepath.Join(examples, "networkpolicy.yaml")))["NetworkPolicy"].(*networkingv1.NetworkPolicy)
 	if policy == nil || len(policy.Spec.PolicyTypes) != 2 || len(policy.Spec.Ingress) != 1 || len(policy.Spec.Ingress[0].From) != 1 {
