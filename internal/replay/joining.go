@@ -39,7 +39,6 @@ type waiting struct {
 	trace join.Trace
 	rec   engine.Record // the first line's, without its text
 	text  []byte
-	place Place
 	at    int // its place in the block, from 0
 }
 

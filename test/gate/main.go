@@ -72,7 +72,7 @@ func run(ctx context.Context, out io.Writer, base string, bound float64, count i
 	if _, err := git(ctx, "worktree", "add", "--detach", tree, commit); err != nil {
 		return &noBaseError{err.Error()}
 	}
-	defer git(context.WithoutCancel(ctx), "worktree", "remove", "--force", tree) //nolint:errcheck // the folder goes in any case
+	defer git(context.WithoutCancel(ctx), "worktree", "remove", "--force", tree)
 	fmt.Fprintf(out, "bench-gate: %s\n", commit)
 	var bad []string
 	for _, g := range gated {

@@ -12,7 +12,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"log"
 	"maps"
 	"os"
@@ -82,16 +81,12 @@ func read(path string) (artifact, error) {
 	if err != nil {
 		return artifact{}, err
 	}
-	file, err := os.Open(path)
+	content, err := os.ReadFile(path)
 	if err != nil {
 		return artifact{}, err
 	}
-	defer file.Close()
-	sum := sha256.New()
-	if _, err := io.Copy(sum, file); err != nil {
-		return artifact{}, err
-	}
-	a := artifact{name: filepath.Base(path), sha256: hex.EncodeToString(sum.Sum(nil)), goVer: strings.TrimPrefix(info.GoVersion, "go")}
+	sum := sha256.Sum256(content)
+	a := artifact{name: filepath.Base(path), sha256: hex.EncodeToString(sum[:]), goVer: strings.TrimPrefix(info.GoVersion, "go")}
 	for _, module := range info.Deps {
 		for module.Replace != nil {
 			module = module.Replace

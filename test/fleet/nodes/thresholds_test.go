@@ -135,7 +135,7 @@ func TestAThresholdIsOfAllNodes(t *testing.T) {
 		await.That(t, patience, "a node alerts", func() bool { return len(g.thresholdAlerts()) == 1 })
 		a := g.thresholdAlerts()[0]
 		if a.Count != 0 || a.Suppressed.By["threshold"] != a.Suppressed.Total || a.Suppressed.Total != 2 || a.Fleet.Reached < 5 || a.Fleet.Engine != trigger.EngineOK ||
-			a.Source.Workload != "shop/api" || !strings.Contains(a.Summary, "on all nodes in 1m: ") || a.Key != string(trigger.KeyOf("fleet", string(fleet.KeyOf("cooldown", "boom\x1fshop/api")))) {
+			a.Source.Workload != "shop/api" || !strings.Contains(a.Summary, "on all nodes in 1m: ") || a.Key != trigger.KeyOf("fleet", string(fleet.KeyOf("cooldown", "boom\x1fshop/api"))) {
 			t.Errorf("%+v, %+v", a, a.Fleet)
 		}
 		g.exact()

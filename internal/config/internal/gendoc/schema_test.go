@@ -87,7 +87,7 @@ func instance(t *testing.T, text string) (document any, ok bool) {
 			}
 			return v.Format(time.RFC3339Nano)
 		case int64:
-			return json.Number(json.Number(itoa(v)))
+			return json.Number(itoa(v))
 		}
 		return v
 	}
