@@ -125,6 +125,7 @@ func (w *Worker) preview(draft *state.Draft, h *Hit, now int64) (*Preview, *Aler
 	var s *Preview
 	if r.Settings.Absent > 0 {
 		s = draft.DescribeAbsence(rules.AbsenceKey(r, h.Record.Source.Workload))
+		s.OfFleet = draft.AwaitedByAll(r)
 	} else {
 		s = draft.Describe(c, now)
 		s.Key = parts

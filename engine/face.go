@@ -39,6 +39,8 @@ type (
 	Fleet = model.Fleet
 	// FleetHit is a model.FleetHit.
 	FleetHit = model.FleetHit
+	// FleetLine is a model.FleetLine.
+	FleetLine = model.FleetLine
 	// FleetSight is a model.FleetSight.
 	FleetSight = model.FleetSight
 	// RuleCounts is a model.RuleCounts.

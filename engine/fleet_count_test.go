@@ -11,7 +11,15 @@ type nodes struct {
 	hits []FleetHit
 	full bool
 	seen []FleetSight
+	// Absences.
+	heard, awaited []FleetLine
+	down           bool
+	since          int64
 }
+
+func (n *nodes) Heard(l FleetLine)        { n.heard = append(n.heard, l) }
+func (n *nodes) Await(list []FleetLine)   { n.awaited = list }
+func (n *nodes) DownSince() (int64, bool) { return n.since, n.down }
 
 func (n *nodes) Saw(s FleetSight) { n.seen = append(n.seen, s) }
 

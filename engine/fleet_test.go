@@ -106,7 +106,6 @@ func TestScopeIsStrict(t *testing.T) {
 		"resolve":       func(r *RuleSettings) { r.Resolve = time.Minute },
 		"resolve_on":    func(r *RuleSettings) { r.ResolveOn = "fine" },
 		"cooldown_max":  func(r *RuleSettings) { r.CooldownMax = time.Hour },
-		"absent":        func(r *RuleSettings) { r.Absent = time.Hour },
 		"after":         func(r *RuleSettings) { r.After, r.Within = "other", time.Minute },
 		"without":       func(r *RuleSettings) { r.Without, r.Within = "other", time.Minute },
 		"first_seen":    func(r *RuleSettings) { r.FirstSeen = FirstSeenImage },
@@ -127,7 +126,8 @@ func TestScopeIsStrict(t *testing.T) {
 		"exclude_workloads", "context", "summary", "fields", "labels", "runbook", "dry_run", "deploy", "scope",
 		"rate", "ratio", // which ScopeFaults refuses, see below
 		"count", "within", "distinct", // which the fleet counts
-		"absent_from", "by", "of", "at_least", // which need one of those that are refused
+		"absent", "absent_from", // which the fleet waits for
+		"by", "of", "at_least", // which need one of those that are refused
 	}
 	for f := range reflect.TypeFor[RuleSettings]().Fields() {
 		key := f.Tag.Get("toml")

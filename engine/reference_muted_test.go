@@ -263,7 +263,7 @@ func (m *reference) leave(a *refAlert, h *refHit, now int64) {
 		return
 	}
 	m.out = append(m.out, *a)
-	if h.rule.Fleet() && !refLeads(a.Time) {
+	if h.rule.Fleet() && h.rule.Absent == 0 && !refLeads(a.Time) {
 		m.counts[h.rule.Name].Suppressed[ReasonFleet]++
 		return
 	}

@@ -43,6 +43,25 @@ func (e *Engine) Cross(key string, sum, now int64) { e.keyed.Cross(key, sum, now
 // Reach says that the hits of all nodes reached the threshold of a key while its window is open in the fleet: a roll-up reports those of this node.
 func (e *Engine) Reach(key string) { e.keyed.Reach(key) }
 
+// Heard says when any node of the fleet heard the line last that a wait is for (FleetLine.Key).
+func (e *Engine) Heard(key string, at int64) { e.keyed.Heard(key, at) }
+
+// FleetAbsence returns the alert about a line that no node of the fleet heard since a time, or, unless heard, since the fleet waits for it. later says that a
+// silence or an inhibition is in force. ok is false if this node has no such rule. Sent is called once it is on disk.
+func (e *Engine) FleetAbsence(rule, workload string, since int64, heard bool, now int64) (a Alert, later, ok bool) {
+	a, later, ok = e.keyed.FleetAbsence(rule, workload, since, heard, now)
+	return e.masked([]Alert{a}, 0)[0], later, ok
+}
+
+// FleetRecovery returns the alert about a line that a node heard at a time, after its absence of so long was reported.
+func (e *Engine) FleetRecovery(rule, workload string, at, gone int64) (a Alert, ok bool) {
+	a, ok = e.keyed.FleetRecovery(rule, workload, at, gone)
+	return e.masked([]Alert{a}, 0)[0], ok
+}
+
+// FleetSent says that an alert of FleetAbsence or FleetRecovery is on disk.
+func (e *Engine) FleetSent(a *Alert, now int64) { e.keyed.FleetSent(a, now) }
+
 // Skip takes note that the clock moved by so many ns, back when negative, that did not pass, and shows now since: it was set, or the machine slept.
 // That time does not count as waiting. Times that a clock that was set back would put into the future are set to now; all others stay.
 func (e *Engine) Skip(ns, now int64) {

@@ -7,6 +7,19 @@ type Fleet interface {
 	Count(FleetHit) bool
 	// Saw notes that a template was seen, by a hit without an alert.
 	Saw(FleetSight)
+	// Heard notes that a line was heard that must not be absent, or that it is waited for.
+	Heard(FleetLine)
+	// Await says which lines there are from now on, in place of all that were noted.
+	Await([]FleetLine)
+	// DownSince returns since when the fleet does not answer, ns, and whether that is so.
+	DownSince() (since int64, down bool)
+}
+
+// FleetLine is a line that an absence rule of the fleet waits for.
+type FleetLine struct {
+	Key, RuleID, Workload string // Key is that of Alert.Key
+	Within                int64  // ns
+	At                    int64  // when it was heard last, ns; 0: never, the wait began
 }
 
 // FleetSight is a template of a rule of the fleet with first_seen.

@@ -65,7 +65,7 @@ func ScopeFaults(r *RuleSettings) []setting.Fault {
 		key string
 		set bool
 	}{
-		{"resolve", r.Resolve != 0}, {"resolve_on", r.ResolveOn != ""}, {"cooldown_max", r.CooldownMax != 0}, {"absent", r.Absent != 0}, {"after", r.After != ""}, {"without", r.Without != ""},
+		{"resolve", r.Resolve != 0}, {"resolve_on", r.ResolveOn != ""}, {"cooldown_max", r.CooldownMax != 0}, {"after", r.After != ""}, {"without", r.Without != ""},
 		{"rate", r.Rate.IsSet()}, {"ratio", r.Ratio.IsSet()},
 		{"escalate", len(r.Escalate) > 0}, {"context.after", r.Context.After > 0},
 	} {

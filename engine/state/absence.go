@@ -23,6 +23,7 @@ type absenceTimer struct {
 	absent     bool     // it was waited for in vain
 	sent       bool     // and an alert reported that
 	triggers   []string // that sent it; nil: unknown
+	over       int64    // when another node heard the line after that; 0: none did
 	until      int64    // no absence is reported before
 	suppressed [model.NumReasons]int64
 	since      int64         // when the first of the suppressed hits happened
@@ -44,6 +45,9 @@ func (t *absenceTimer) clone() *absenceTimer {
 
 // deadline returns when the absence is reported; 0: not, as things are.
 func (t *absenceTimer) deadline(r *rules.Rule) int64 {
+	if t.over != 0 && r != nil {
+		return t.over
+	}
 	if r == nil || t.absent || r.Settings.Absent <= 0 {
 		return 0
 	}
@@ -59,7 +63,7 @@ func (t *absenceTimer) skip(ns, now int64) {
 			t.until += ns
 		}
 	}
-	t.began, t.arrived, t.lastHit, t.since = min(t.began, now), min(t.arrived, now), min(t.lastHit, now), min(t.since, now)
+	t.began, t.arrived, t.lastHit, t.since, t.over = min(t.began, now), min(t.arrived, now), min(t.lastHit, now), min(t.since, now), min(t.over, now)
 }
 
 // decideExpected returns the outcome of a hit of a rule that waits for lines: it is either expected or ends the absence. The end of an absence that was
@@ -87,7 +91,7 @@ func decideExpected(r *rules.Rule, t *absenceTimer, h *HitContext, now int64) (d
 // commit puts the decision about a hit into effect: the wait begins again.
 func (t *absenceTimer) commit(h *HitContext, now int64) {
 	t.source = h.Source
-	t.from, t.arrived, t.lastHit, t.absent, t.sent, t.until, t.triggers = now, now, max(t.lastHit, h.At), false, false, 0, nil
+	t.from, t.arrived, t.lastHit, t.absent, t.sent, t.over, t.until, t.triggers = now, now, max(t.lastHit, h.At), false, false, 0, 0, nil
 	if h.Decision.Alert {
 		t.suppressed, t.since = [model.NumReasons]int64{}, 0
 		return
@@ -105,6 +109,9 @@ func (t *absenceTimer) workload() string { return t.key[len(ruleID(t.key))+1:] }
 // decideAbsence returns the outcome of a wait's deadline, and the alert. It has no side effects. An absence needs no token: there is one at most for each
 // wait.
 func decideAbsence(r *rules.Rule, t *absenceTimer, at int64, m *muting) (a model.Alert, out dueOutcome) {
+	if t.over != 0 && r != nil { // as the end that a hit makes, whatever suppresses alerts
+		return t.recovered(r, t.over, max(t.over-t.began, 1)), sendable
+	}
 	if due := t.deadline(r); due == 0 || due > at {
 		return a, notDue
 	}
@@ -120,6 +127,11 @@ func decideAbsence(r *rules.Rule, t *absenceTimer, at int64, m *muting) (a model
 
 // commitDue puts the outcome of the deadline into effect.
 func (t *absenceTimer) commitDue(out dueOutcome, at int64) {
+	if t.over != 0 {
+		t.absent, t.sent, t.over, t.triggers = false, false, 0, nil
+		t.suppressed, t.since = [model.NumReasons]int64{}, 0
+		return
+	}
 	switch out {
 	case delayed:
 		t.until = at + int64(maxProlonged)
@@ -155,6 +167,72 @@ func (t *absenceTimer) absence(r *rules.Rule, at int64) model.Alert {
 		what += ", the last at " + time.Unix(0, t.lastHit).UTC().Format("2006-01-02 15:04:05 UTC")
 	}
 	a.Summary = model.OneLine(what, model.MaxSummary) // and no message: there is no line
+	return a
+}
+
+// line returns what the fleet is told of a wait.
+func (t *absenceTimer) line(r *rules.Rule) model.FleetLine {
+	return model.FleetLine{Key: t.key, RuleID: r.ID, Workload: t.workload(), Within: int64(r.Settings.Absent), At: t.arrived}
+}
+
+// awaitFleet leaves a wait whose deadline has come to the fleet, and reports whether it did. The wait ends if the fleet answers, after a while in which it could
+// still fail; or if it does not answer and this node never heard the line. A node that heard it reports the absence by itself once the fleet has been away for long
+// enough.
+func (t *absenceTimer) awaitFleet(f model.Fleet, r *rules.Rule, at int64) bool {
+	due, patience := t.from+int64(r.Settings.Absent), int64(min(AbsenceGrace, r.Settings.Absent))
+	since, down := f.DownSince()
+	switch {
+	case due > at, t.until > at: // not yet
+		return false
+	case !down && at < due+patience:
+		t.until = min(at+int64(maxProlonged), due+patience)
+	case !down, t.arrived == 0:
+		t.absent = true
+	case at < since+patience:
+		t.until = since + patience
+	default:
+		return false
+	}
+	return true
+}
+
+// echo is by how much later than this node heard a line the fleet may say that: the answer took so long.
+const echo = int64(time.Second)
+
+// heard notes when any node of the fleet heard the line last. An absence that this node reported alone is over if that was after it.
+func (t *absenceTimer) heard(r *rules.Rule, at int64) (changed bool) {
+	switch {
+	case t.arrived == 0, at <= t.from+echo:
+		return false
+	case !t.sent:
+		t.absent, t.until = false, 0
+	case t.over != 0, at <= t.from+int64(r.Settings.Absent):
+		return false
+	default:
+		t.over = at
+	}
+	t.from = at
+	return true
+}
+
+// recovered is the alert about the end of an absence that was heard elsewhere.
+func (t *absenceTimer) recovered(r *rules.Rule, at, gone int64) model.Alert {
+	a := model.Alert{
+		Kind: model.KindResolved, RuleID: r.ID, Rule: r.Settings.Name, Severity: r.AbsenceSeverity(), Time: at, First: at, Last: at,
+		Source: &model.Source{Kind: r.Kind(), Workload: t.workload()}, Suppressed: t.suppressed, Since: t.since, Labels: r.AbsenceLabels(t.workload()),
+		Runbook: r.Settings.Runbook, Due: at, Key: t.key, Triggers: t.triggers,
+	}
+	if t.since != 0 {
+		a.First = min(a.First, t.since)
+	}
+	a.Incident = &model.Incident{
+		Began: at - gone, Lasted: gone, Hits: model.Sum(&t.suppressed), Alerts: 1, Severities: []model.Severity{a.Severity},
+	}
+	where := ""
+	if a.Source.Workload != "" {
+		where = " in " + a.Source.Workload
+	}
+	a.Summary = model.OneLine(fmt.Sprintf("%s is back%s after %s", a.Rule, where, model.Roughly(gone)), model.MaxSummary)
 	return a
 }
 

@@ -29,11 +29,84 @@ func (h *HitContext) countedByAll(now int64) bool {
 	return h.shared && set.Count > 0 && now-h.At < int64(set.Within)
 }
 
+// Heard says when any node of the fleet heard the line last that a key waits for.
+func (k *Keyed) Heard(key string, at int64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	t, ok := k.absences.Peek(key)
+	if !ok {
+		return
+	}
+	r := k.rule(key, t.workload())
+	if r == nil || !t.heard(r, min(at, k.latest)) {
+		return
+	}
+	k.due.Set(&t.timer, k.fromNow(t.deadline(r), false))
+	k.absences.Touch(key)
+}
+
+// FleetAbsence returns the alert about a line that no node heard since a time, or since the fleet waits for it; later says that a silence or an inhibition is in
+// force. ok is false if there is no such rule. It changes nothing.
+func (k *Keyed) FleetAbsence(rule, workload string, since int64, heard bool, now int64) (a model.Alert, later, ok bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	r, t := k.fleetWait(rule, workload)
+	if r == nil {
+		return a, false, false
+	}
+	if t.began, t.from = since, since; heard {
+		t.arrived, t.lastHit = since, since
+	}
+	a = t.absence(r, now)
+	return a, k.muting().mutes(subjectOf(r, &a), now), true
+}
+
+// FleetRecovery returns the alert about a line that a node heard at a time, after its absence of so long was reported. ok is false if there is no such rule.
+func (k *Keyed) FleetRecovery(rule, workload string, at, gone int64) (a model.Alert, ok bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	r, t := k.fleetWait(rule, workload)
+	if r == nil {
+		return a, false
+	}
+	return t.recovered(r, at, max(gone, 1)), true
+}
+
+// fleetWait returns an absence rule of the fleet as it applies to a workload, and a wait that is nobody's; nil if there is none.
+func (k *Keyed) fleetWait(rule, workload string) (*rules.Rule, *absenceTimer) {
+	if k.rules == nil {
+		return nil, nil
+	}
+	r := k.rules.Find(rule, workload)
+	if r == nil || !r.Settings.Fleet() || r.Settings.Absent <= 0 {
+		return nil, nil
+	}
+	return r, &absenceTimer{key: rules.AbsenceKey(r, workload)}
+}
+
+// FleetSent counts an alert that the fleet made of a rule, and notes it for inhibitions.
+func (k *Keyed) FleetSent(a *model.Alert, now int64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	r := k.rule(a.RuleID, a.Source.Workload)
+	if r == nil {
+		return
+	}
+	over := a.Kind == model.KindResolved
+	if over {
+		r.Counters.Resolve()
+	} else {
+		r.Counters.Absence()
+	}
+	k.muting().observe(subjectOf(r, a), now, over)
+}
+
 // SetFleet sets the fleet that counts hits of rules with scope = "fleet"; nil: this node alone does.
 func (k *Keyed) SetFleet(f model.Fleet) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.fleet = f
+	k.announce()
 }
 
 // shares reports whether a rule's hits are counted by the fleet.

@@ -209,6 +209,10 @@ func (d *Draft) keyDue(s *keyState, at, now int64) {
 
 func (d *Draft) absenceDue(t *absenceTimer, at int64) {
 	r := ruleOf(d.rules, t.key, t.workload())
+	if r != nil && t.over == 0 && shares(d.fleet, r) { // the fleet decides
+		d.due.Set(&t.timer, 0)
+		return
+	}
 	a, out := decideAbsence(r, t, at, d.muting())
 	t.commitDue(out, at)
 	d.due.Set(&t.timer, t.deadline(r))
@@ -326,6 +330,9 @@ func (d *Draft) RollsUpAt(h *HitContext) (at time.Time, ok bool) {
 // CountedByAll reports whether the fleet counts a hit that was evaluated.
 func (d *Draft) CountedByAll(h *HitContext) bool { return h.forAll }
 
+// AwaitedByAll reports whether the fleet waits for the lines of an absence rule.
+func (d *Draft) AwaitedByAll(r *rules.Rule) bool { return r.Settings.Absent > 0 && shares(d.fleet, r) }
+
 // Open reports whether an incident of a hit's key is open.
 func (d *Draft) Open(h *HitContext) bool {
 	s := d.keys[string(h.Key)]
@@ -350,7 +357,7 @@ type Preview struct {
 	Key             []string  `json:"cooldown_key,omitempty"`    // the parts of the key, behind the rule
 	Counted         int       `json:"counted,omitempty"`         // hits, or different values, that count for the threshold, this one included
 	Needed          int       `json:"needed,omitempty"`          // for the threshold; 0: there is none
-	OfFleet         bool      `json:"of_fleet,omitempty"`        // all nodes of the fleet count together: Counted is of this node alone
+	OfFleet         bool      `json:"of_fleet,omitempty"`        // all nodes of the fleet count or wait together: Counted and LastHit are of this node alone
 	RollupAt        time.Time `json:"rollup_at,omitzero"`        // when a roll-up would report the suppressed hits, this one included, if no further hit came
 	ResolvesAt      time.Time `json:"resolves_at,omitzero"`      // when the incident of the key would end if no further hit came
 	ResolvesOn      string    `json:"resolves_on,omitempty"`     // an incident of the key would be open: what a line must match to end it

@@ -95,6 +95,21 @@ func (k *Keyed) Adopt(n *rules.Snapshot) {
 		t.restored = false
 	}
 	k.pendingAbsences = n.PendingAbsences()
+	k.announce()
+}
+
+// announce says to the fleet which lines this node waits for.
+func (k *Keyed) announce() {
+	if k.fleet == nil {
+		return
+	}
+	var list []model.FleetLine
+	for _, t := range k.absences.All() {
+		if r := k.rule(t.key, t.workload()); r != nil && shares(k.fleet, r) {
+			list = append(list, t.line(r))
+		}
+	}
+	k.fleet.Await(list)
 }
 
 // fromNow returns a deadline that is not before the latest time that was processed, unless it was restored.
@@ -190,12 +205,20 @@ func (k *Keyed) startAbsence(r *rules.Rule, workload string, s *model.Source, no
 	t.timer.Owner = t
 	k.absences.Add(key, t)
 	k.due.Set(&t.timer, t.deadline(r))
+	if shares(k.fleet, r) {
+		k.fleet.Heard(t.line(r))
+	}
 	return t
 }
 
 // absenceDue reports an absence whose time has come.
 func (k *Keyed) absenceDue(t *absenceTimer, at int64, dst []model.Alert) []model.Alert {
 	r := k.rule(t.key, t.workload())
+	if t.over == 0 && r != nil && shares(k.fleet, r) && t.awaitFleet(k.fleet, r, at) {
+		k.due.Set(&t.timer, t.deadline(r))
+		k.absences.Touch(t.key)
+		return dst
+	}
 	a, out := decideAbsence(r, t, at, k.muting())
 	t.commitDue(out, at)
 	k.due.Set(&t.timer, t.deadline(r))
@@ -204,8 +227,13 @@ func (k *Keyed) absenceDue(t *absenceTimer, at int64, dst []model.Alert) []model
 		k.absences.Touch(t.key)
 	}
 	if out == sendable {
-		r.Counters.Absence()
-		k.muting().observe(subjectOf(r, &a), at, false)
+		over := a.Kind == model.KindResolved
+		if over {
+			r.Counters.Resolve()
+		} else {
+			r.Counters.Absence()
+		}
+		k.muting().observe(subjectOf(r, &a), at, over)
 		dst = append(dst, a)
 	}
 	return dst

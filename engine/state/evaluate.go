@@ -98,6 +98,9 @@ func (k *Keyed) evaluateExpected(h *HitContext, now int64) {
 	// The decision comes before the commit, which resets the times that it reports.
 	h.Decision = decideExpected(h.Rule, t, h, now)
 	t.commit(h, now)
+	if shares(k.fleet, h.Rule) {
+		k.fleet.Heard(t.line(h.Rule))
+	}
 	k.due.Set(&t.timer, t.deadline(h.Rule))
 	k.absences.Touch(t.key)
 	k.step(h, true)

@@ -109,6 +109,7 @@ type (
 		Absent     bool             `json:"absent,omitempty"`
 		Sent       bool             `json:"sent,omitempty"`
 		Triggers   []string         `json:"triggers"` // null: unknown
+		Over       int64            `json:"over,omitempty"`
 		Suppressed map[string]int64 `json:"suppressed,omitempty"`
 		Since      int64            `json:"since,omitempty"`
 		Source     *savedSource     `json:"source,omitempty"`
@@ -259,7 +260,7 @@ func streamOf(name string) model.Stream {
 
 func saveAbsence(t *absenceTimer) *savedAbsence {
 	s := &savedAbsence{
-		Began: t.began, From: t.from, Arrived: t.arrived, LastHit: t.lastHit, Absent: t.absent, Sent: t.sent, Triggers: t.triggers,
+		Began: t.began, From: t.from, Arrived: t.arrived, LastHit: t.lastHit, Absent: t.absent, Sent: t.sent, Triggers: t.triggers, Over: t.over,
 		Suppressed: saveSuppressed(&t.suppressed), Since: t.since,
 	}
 	if t.source != nil {
@@ -273,7 +274,7 @@ func saveAbsence(t *absenceTimer) *savedAbsence {
 // absenceGrace, or nobody knows how long, the wait begins again.
 func (s *savedAbsence) timer(key string, now, stopped int64) *absenceTimer {
 	t := &absenceTimer{
-		key: key, began: s.Began, from: s.From, arrived: s.Arrived, lastHit: s.LastHit, absent: s.Absent, sent: s.Sent, triggers: s.Triggers,
+		key: key, began: s.Began, from: s.From, arrived: s.Arrived, lastHit: s.LastHit, absent: s.Absent, sent: s.Sent, triggers: s.Triggers, over: s.Over,
 		suppressed: suppressedOf(s.Suppressed), since: s.Since, restored: true,
 	}
 	t.timer.Owner = t

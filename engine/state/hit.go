@@ -44,8 +44,10 @@ type HitContext struct {
 }
 
 // Asks reports whether the alert of the hit is a candidate: it leaves only if no other node of the fleet alerts. The hits of an overflow key are of different
-// templates, so an alert about one says nothing of another.
-func (h *HitContext) Asks() bool { return h.Rule.Settings.Fleet() && !h.Overflow }
+// templates, so an alert about one says nothing of another. The end of an absence that this node reported alone is its own.
+func (h *HitContext) Asks() bool {
+	return h.Rule.Settings.Fleet() && !h.Overflow && h.Rule.Settings.Absent == 0
+}
 
 // overflowKey makes the key that hits share whose templates are too many.
 type overflowKey interface{ OverflowKey() []byte }

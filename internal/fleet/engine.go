@@ -21,7 +21,7 @@ type Engine interface {
 	Due(ctx context.Context, shards []int, triggers string, limit int) ([]Work, error)
 	// Take takes work that is due for the length of a lease. Work that is not due, taken by another node, or gone, is Nothing.
 	Take(ctx context.Context, list []Take) []Taken
-	// Settle says that work ended: the alert of a lead was delivered or became a dead letter, or a roll-up or an absence is in the store of the node that took it.
+	// Settle says that work ended: the alert of a lead was delivered or became a dead letter, or a roll-up, an absence or its end is in the store of the node that took it.
 	Settle(ctx context.Context, list []Settlement) []Settled
 	// Renew prolongs the time after which another node may take a lead's alert over.
 	Renew(ctx context.Context, list []Renewal) []Renewed
@@ -176,10 +176,13 @@ const (
 	HandOver             // an alert that its node did not deliver
 	Rollup               // unreported hits of a window that ended
 	Absence              // nothing was heard
+	Recovery             // the line was heard whose absence was reported
 )
 
 // String returns the word that logs and metrics show.
-func (k Kind) String() string { return [...]string{"nothing", "hand_over", "rollup", "absence"}[k] }
+func (k Kind) String() string {
+	return [...]string{"nothing", "hand_over", "rollup", "absence", "recovery"}[k]
+}
 
 // Work names something that is due.
 type Work struct {
@@ -209,14 +212,16 @@ type Taken struct {
 	Counts Counts   // of Rollup
 	Nodes  int      // how many nodes gave
 	Hosts  []string // the names of some of them, at most MaxHosts
-	// First and Last are ages of the first and the last hit. Of Absence, Last is that of the last line heard, or of the beginning of the watch.
+	// First and Last are ages of the first and the last hit. Of Absence, Last is that of the last line heard, or of the beginning of the watch; of Recovery, that of
+	// the line that ended it.
 	First, Last time.Duration
+	Gone        time.Duration // of Recovery: for how long nothing was heard
 	Sample      []byte
 	Title       Title
 	Err         error
 }
 
-// Settlement ends the work of a lead (ID set), a roll-up or an absence (DueAt set).
+// Settlement ends the work of a lead (ID set), a roll-up, an absence or its end (DueAt set).
 type Settlement struct {
 	Work
 	Run      string
@@ -275,7 +280,8 @@ type Marked struct {
 	Err     error
 }
 
-// Hearing says how long ago the line was heard that must not be absent for Within. With Watch it was not heard: the watch begins now, unless there is one.
+// Hearing says how long ago the line was heard that must not be absent for Within. With Watch it was not heard: the watch begins now, unless there is one. The
+// absence has the Sample of the line heard last, and none of a watch.
 type Hearing struct {
 	Key      Key
 	Age      time.Duration
@@ -286,11 +292,10 @@ type Hearing struct {
 	Sample   []byte
 }
 
-// Heard is the answer to a Hearing. Recovered says that the absence was reported and is over: exactly one Hearing is answered so, and a repeated one is not.
+// Heard is the answer to a Hearing.
 type Heard struct {
-	Recovered bool
-	Gone      time.Duration // of Recovered: how long nothing was heard
-	Err       error
+	Age time.Duration // of the line that any node heard last, or of the beginning of the watch
+	Err error
 }
 
 // NoAlert is the Sight.ID of a line that makes no alert.

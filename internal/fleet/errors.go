@@ -16,6 +16,9 @@ var (
 	ErrUnreachable = errors.New("the engine cannot be reached")
 )
 
+// ErrLater is the error of Node.Accept for work that this node must not do now, such as an absence under a silence. It is taken again when its lease ends.
+var ErrLater = errors.New("the work is done later")
+
 // Why returns the word for an error of an Engine that metrics and the state of an alert show.
 func Why(err error) string {
 	var timeout net.Error

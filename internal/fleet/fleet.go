@@ -26,8 +26,8 @@ type Options struct {
 	Reached func(name string)
 	// Unanswered is called, maybe repeatedly, while the engine does not answer reports about a key: the node's own count decides.
 	Unanswered func(name string)
-	// Recovered is called when this node heard a line whose absence the fleet had reported.
-	Recovered func(key Key, gone time.Duration)
+	// Heard is called with the age of the line that any node heard last, after this node reported one. name is that of Line.
+	Heard func(name string, age time.Duration)
 	// Lost is called on the keeper when the engine lost its data, after the next heartbeats of all nodes: Account.Lost has the hits.
 	Lost func(ctx context.Context, a Account)
 	// Observe is called with the time of each round trip; nil: nobody is interested.
@@ -92,7 +92,7 @@ func New(o Options) *Fleet {
 	f := &Fleet{opt: o, asks: make(chan struct{}, 1), moves: make(chan struct{}, 1), beats: make(chan struct{}, 1)}
 	f.triggers.Store(&o.Triggers)
 	f.reporter.init()
-	f.health.now, f.health.log = o.Now, o.Log
+	f.health.now, f.health.log, f.health.since = o.Now, o.Log, o.Now()
 	return f
 }
 
@@ -192,6 +192,7 @@ type health struct {
 
 	mu     sync.Mutex // guards the fields below
 	why    string     // "": it answers
+	since  time.Time  // when it stopped answering, or when nobody had asked yet
 	failed time.Time  // the last failure
 	known  bool       // it answered, or failed, at least once
 	full   time.Time  // when it last had no room for a window
@@ -221,6 +222,9 @@ func (h *health) note(err error) {
 	case why != "":
 		if h.why == "" {
 			h.log.Warn("fleet: the engine does not answer, so alerts are sent without it", "reason", why, "error", safetext.Visible(err.Error()))
+			if h.known {
+				h.since = now
+			}
 		}
 		h.why, h.failed, h.known = why, now, true
 	case h.why != "" && now.Sub(h.failed) < settles:
@@ -239,8 +243,16 @@ func (h *health) state() (why string, known bool) {
 	return h.why, h.known
 }
 
-// Up reports whether the engine answers. Until it was asked, it does not. While it does not, nodes count thresholds and absences by themselves.
+// Up reports whether the engine answers. Until it was asked, it does not.
 func (f *Fleet) Up() bool {
 	why, known := f.health.state()
 	return known && why == ""
+}
+
+// DownSince returns since when the engine does not answer, and whether that is so.
+func (f *Fleet) DownSince() (since time.Time, down bool) {
+	h := &f.health
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.since, !h.known || h.why != ""
 }

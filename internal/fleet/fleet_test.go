@@ -704,39 +704,82 @@ func TestDifferentValuesAreOfTheFleet(t *testing.T) {
 	})
 }
 
+// TestAbsencesAreOfTheFleet: a line that moves from node to node is not absent. Its absence is reported once, and so is its end, also when the node that took one
+// of them dies.
 func TestAbsencesAreOfTheFleet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		defer w.stop()
-		var recovered []string
-		note := func(name string) func(o *fleet.Options) {
+		var mu sync.Mutex
+		ages := map[string]time.Duration{}
+		note := func(node string) func(o *fleet.Options) {
 			return func(o *fleet.Options) {
-				o.Recovered = func(_ fleet.Key, gone time.Duration) { recovered = append(recovered, fmt.Sprint(name, gone)) }
+				o.Heard = func(name string, age time.Duration) {
+					mu.Lock()
+					defer mu.Unlock()
+					ages[node+" "+name] = age.Truncate(time.Minute)
+				}
 			}
 		}
 		a, b := w.start("a", note("a")), w.start("b", note("b"))
+		line := func(watch bool) fleet.Line {
+			return fleet.Line{Name: "backup", At: time.Now(), Hearing: fleet.Hearing{Key: fleet.KeyOf("absence", "backup"), Within: time.Hour, Watch: watch}}
+		}
+		sent := func(after time.Duration, want ...string) {
+			t.Helper()
+			time.Sleep(after)
+			synctest.Wait()
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			var got []string
+			ids := map[string]bool{}
+			for _, s := range w.sent {
+				got = append(got, s.Node+" "+s.How)
+				ids[s.ID] = true
+			}
+			if strings.Join(got, ", ") != strings.Join(want, ", ") || len(ids) != len(want) {
+				t.Errorf("sent %v with %d ids, want %v", got, len(ids), want)
+			}
+		}
+		a.Heard(line(true))
+		b.Heard(line(true))
+		for i := range 10 {
+			[]*member{a, b}[i%2].Heard(line(false))
+			sent(50 * time.Minute)
+		}
+		mu.Lock()
+		if ages["a backup"] != 49*time.Minute && ages["a backup"] != 50*time.Minute {
+			t.Errorf("the node that did not hear it last knows %v", ages)
+		}
+		mu.Unlock()
+		sent(12*time.Minute, "a absence")
+		sent(5*time.Hour, "a absence")
+		a.Heard(line(false))
+		b.Heard(line(false))
+		sent(time.Minute, "a absence", "a recovery")
 
-		absence := fleet.Hearing{Key: fleet.KeyOf("absence", "backup"), Within: time.Hour}
-		watch := absence
-		watch.Watch = true
-		a.Heard(watch, time.Now())
-		b.Heard(watch, time.Now())
-		time.Sleep(50 * time.Minute)
-		b.Heard(absence, time.Now())
-		time.Sleep(59 * time.Minute)
-		if got := w.list(); len(got) > 0 {
-			t.Errorf("sent: %v", got)
-		}
-		time.Sleep(3 * time.Minute)
-		if got := strings.Join(w.list(), "; "); got != "a absence * 0/0" {
-			t.Errorf("sent: %s", got)
-		}
-		a.Heard(absence, time.Now())
-		b.Heard(absence, time.Now())
-		time.Sleep(5 * time.Minute)
-		synctest.Wait()
-		if len(recovered) != 1 || !strings.HasSuffix(recovered[0], "1h2m0s") {
-			t.Errorf("recovered: %v", recovered)
+		// The keeper dies with the next absence in hand, then the one that took it from there with the end of it.
+		a.SetFail(func(transaction string) error {
+			if transaction == "accept" {
+				return errors.New("no room")
+			}
+			return nil
+		})
+		sent(61*time.Minute, "a absence", "a recovery")
+		a.kill()
+		sent(2*time.Minute, "a absence", "a recovery", "b absence")
+		b.SetFail(func(transaction string) error {
+			if transaction == "accept" {
+				return fleet.ErrLater
+			}
+			return nil
+		})
+		b.Heard(line(false))
+		sent(time.Minute, "a absence", "a recovery", "b absence")
+		b.SetFail(nil)
+		sent(time.Minute, "a absence", "a recovery", "b absence", "b recovery")
+		if strings.Contains(w.log.String(), "done later") {
+			t.Errorf("work for later is logged:\n%s", w.log.String())
 		}
 	})
 }

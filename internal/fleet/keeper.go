@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -213,7 +214,9 @@ func (k *keeping) take(ctx context.Context, work []Work, triggers string) {
 		if t.Kind != HandOver {
 			id = WorkID(k.opt.Settings.Namespace, t)
 		}
-		if err := k.opt.Node.Accept(ctx, id, t); err != nil {
+		if err := k.opt.Node.Accept(ctx, id, t); errors.Is(err, ErrLater) {
+			continue
+		} else if err != nil {
 			k.storeFailed(ctx, "work that was taken cannot be stored", err)
 			continue
 		}

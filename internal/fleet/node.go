@@ -43,7 +43,8 @@ type Node interface {
 
 	// Accept stores an alert that this node took, due at once, and a row to settle it; an alert whose id is known changes nothing. For HandOver the id is
 	// t.ID and the row is one of a lead, whose HandOver is that of the settings; for others it is WorkID, and the row
-	// is settled as soon as it is read. Work whose rule this node does not have is accepted without an alert, and its hits are counted as forgotten.
+	// is settled as soon as it is read. Work whose rule this node does not have is accepted without an alert, and its hits are counted as forgotten. ErrLater leaves
+	// it to whoever takes it when the lease ends.
 	Accept(ctx context.Context, id string, t *Taken) error
 
 	// Totals returns the hits of Given and Settled since the store was made.

@@ -38,7 +38,8 @@ const (
 // reporter holds the reports that wait: hits towards thresholds, templates that were seen, and lines that were heard. It is in memory alone: a node that is killed loses the hits of the
 // last reportEvery, which the engine of rules counts as suppressed all the same.
 type reporter struct {
-	run string // of this process: sequence numbers begin with it
+	run    string // of this process: sequence numbers begin with it
+	silent bool   // the engine did not answer about a line; of the loop
 
 	mu      sync.Mutex // guards the fields below
 	counts  map[Key]*counting
@@ -92,8 +93,17 @@ func (c *counting) add(h *Hit) {
 	c.hits = slices.Insert(c.hits, i, timed{h.At, 1, h.Value})
 }
 
+// Line is a line that must not be absent, and when this node heard it, or with Watch that it is waited for. Triggers and Age of the Hearing are not used. Name is
+// the node's own name of it, which no call to the engine contains.
+type Line struct {
+	Hearing
+	Name string
+	At   time.Time
+}
+
 type hearing struct {
 	Hearing
+	name  string
 	at    time.Time // zero: not heard, the watch began
 	next  time.Time // when it may be reported again
 	dirty bool
@@ -166,26 +176,40 @@ func (f *Fleet) reportSights(ctx context.Context) {
 	}
 }
 
-// Heard reports that the line was heard that must not be absent, or with h.Watch that it is waited for. Key, Within, Title and Sample are taken from h. It
-// never blocks.
-func (f *Fleet) Heard(h Hearing, at time.Time) bool {
+// Heard reports a line that was heard, or is waited for. It never blocks. It reports false when there is no room.
+func (f *Fleet) Heard(l Line) bool {
+	f.reporter.mu.Lock()
+	defer f.reporter.mu.Unlock()
+	return f.reporter.hear(&l)
+}
+
+// Await says which lines there are from now on, in place of all that were reported.
+func (f *Fleet) Await(list []Line) {
 	r := &f.reporter
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	e := r.hearing[h.Key]
+	r.hearing = map[Key]*hearing{}
+	for i := range list {
+		r.hear(&list[i])
+	}
+}
+
+// hear notes a line. The caller holds r.mu.
+func (r *reporter) hear(l *Line) bool {
+	e := r.hearing[l.Key]
 	if e == nil {
 		if len(r.hearing) >= maxReporting {
 			r.full++
 			return false
 		}
 		e = &hearing{}
-		r.hearing[h.Key] = e
+		r.hearing[l.Key] = e
 	}
-	watch := h.Watch && e.at.IsZero()
-	e.Hearing, e.dirty = h, true
+	watch := l.Watch && e.at.IsZero()
+	e.Hearing, e.name, e.dirty = l.Hearing, l.Name, true
 	e.Watch = watch
-	if !h.Watch && at.After(e.at) {
-		e.at = at
+	if !l.Watch && l.At.After(e.at) {
+		e.at = l.At
 	}
 	return true
 }
@@ -281,26 +305,39 @@ func (r *reporter) acknowledge(key Key, seq int64) {
 
 func (f *Fleet) reportHeard(ctx context.Context) {
 	now := f.opt.Now()
-	for part := range slices.Chunk(f.reporter.heard(now, *f.triggers.Load(), f.opt.Settings.ShareLines), batch) {
+	for part := range slices.Chunk(f.reporter.heard(now, *f.triggers.Load()), batch) {
+		list := make([]Hearing, len(part))
+		for i := range part {
+			list[i] = part[i].Hearing
+		}
 		var answers []Heard
-		f.call(ctx, f.opt.Settings.Wait, func(ctx context.Context) { answers = f.opt.Engine.Hear(ctx, part) })
+		f.call(ctx, f.opt.Settings.Wait, func(ctx context.Context) { answers = f.opt.Engine.Hear(ctx, list) })
 		for i, a := range answers {
-			if a.Err != nil {
+			switch {
+			case a.Err != nil:
 				if ctx.Err() == nil {
 					f.health.note(a.Err)
+					f.silent(true)
 				}
 				f.reporter.unheard(part[i].Key)
-				continue
-			}
-			if a.Recovered && f.opt.Recovered != nil {
-				f.opt.Recovered(part[i].Key, a.Gone)
+			case f.opt.Heard != nil:
+				f.silent(false)
+				f.opt.Heard(part[i].Name, a.Age)
 			}
 		}
 	}
 }
 
+// silent logs, once in an outage, which nodes report absences.
+func (f *Fleet) silent(now bool) {
+	if before := f.reporter.silent; now && !before {
+		f.opt.Log.Warn("fleet: until the engine answers, an absence is reported only by nodes that heard the line themselves")
+	}
+	f.reporter.silent = now
+}
+
 // heard returns the lines to report: those that changed, and the others now and then, so that an engine that lost its data learns of them.
-func (r *reporter) heard(now time.Time, triggers string, lines bool) (list []Hearing) {
+func (r *reporter) heard(now time.Time, triggers string) (list []Line) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, key := range slices.Sorted(maps.Keys(r.hearing)) {
@@ -314,14 +351,14 @@ func (r *reporter) heard(now time.Time, triggers string, lines bool) (list []Hea
 		}
 		h := e.Hearing
 		h.Triggers, h.Title = triggers, h.Title.cut()
-		if !lines || len(h.Sample) > MaxSample {
+		if len(h.Sample) > MaxSample {
 			h.Sample = nil
 		}
-		if !e.Watch {
+		if h.Age = 0; !e.Watch {
 			h.Age = min(max(0, now.Sub(e.at)), maxAge)
 		}
 		e.dirty, e.next = false, now.Add(min(max(e.Within/20, hearLeast), hearMost))
-		list = append(list, h)
+		list = append(list, Line{Hearing: h, Name: e.name})
 	}
 	return list
 }

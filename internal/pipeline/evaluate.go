@@ -185,7 +185,9 @@ func (b *batch) route() {
 		}
 		a := NewAlert(made, b.id(made))
 		item := delivery.Item{Alert: a, Triggers: b.triggersOf(made, &a)}
-		if made.Candidate != 0 {
+		if made.Candidate == 0 {
+			b.p.fleet.NameAlone(made, &item.Alert)
+		} else {
 			if c, waits := b.p.fleet.Ask(made, &item); waits {
 				b.asked = append(b.asked, c)
 			}

@@ -71,7 +71,28 @@ func (p *Pipeline) fleetOptions(o *Options) fleetnode.Options {
 		Instance: o.ID, Host: hostName(), Version: o.Version, Rules: p.engine.Snapshot, Decide: p.engine.Decide, Known: p.engine.Known, Close: p.engine.CloseWindows,
 		Route: func(a *trigger.Alert) []string { return p.triggers.Load().of(a, p.now()) }, Lost: p.reportLost, Connect: o.Connect, Now: o.Now, Log: p.log,
 		Panics: &p.counters.panics, Counts: p.engine.SetFleet, Crossed: p.crossed, Reached: p.engine.Reach,
+		Heard: func(key string, at time.Time) { p.engine.Heard(key, at.UnixNano()) }, Absence: p.fleetAbsence, Recovery: p.fleetRecovery,
 	}
+}
+
+// fleetAbsence makes the alert of an absence that the fleet found.
+func (p *Pipeline) fleetAbsence(rule, workload string, since time.Time, heard bool) (a *trigger.Alert, sent func(), later bool) {
+	made, later, ok := p.engine.FleetAbsence(rule, workload, since.UnixNano(), heard, p.now().UnixNano())
+	if !ok {
+		return nil, nil, false
+	}
+	alert := NewAlert(&made, "")
+	return &alert, func() { p.engine.FleetSent(&made, p.now().UnixNano()) }, later
+}
+
+// fleetRecovery makes the alert of the end of an absence that the fleet found.
+func (p *Pipeline) fleetRecovery(rule, workload string, at time.Time, gone time.Duration) (a *trigger.Alert, sent func()) {
+	made, ok := p.engine.FleetRecovery(rule, workload, at.UnixNano(), int64(gone))
+	if !ok {
+		return nil, nil
+	}
+	alert := NewAlert(&made, "")
+	return &alert, func() { p.engine.FleetSent(&made, p.now().UnixNano()) }
 }
 
 // crossed has the engine of rules alert for a threshold of the fleet, at once.

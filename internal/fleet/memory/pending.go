@@ -109,7 +109,10 @@ type absence struct {
 	title         fleet.Title
 	sample        []byte
 	frozen        frozen // due, until and run
+	ends          bool   // what is frozen is the end of an absence
+	gone          int64  // then: for how long nothing was heard
 	reported      int64  // the due time of the absence that was reported and is not over; 0: none
+	recovered     int64  // when the line was heard after that; 0: not yet
 	settled       struct {
 		due int64
 		run string
@@ -130,6 +133,8 @@ func (a *absence) schedule(triggers string) {
 	switch {
 	case a.frozen.due > 0:
 		a.due[triggers] = a.frozen.until
+	case a.recovered > 0:
+		a.due[triggers] = a.recovered
 	case a.reported > 0:
 		delete(a.due, triggers)
 	default:
@@ -139,9 +144,16 @@ func (a *absence) schedule(triggers string) {
 
 func (a *absence) keep(now int64) { a.end = now + 3*a.within + 3_600_000 }
 
+// recover notes that the line was heard after its absence was reported, which is work of its own.
+func (a *absence) recover() {
+	if a.reported > 0 && a.recovered == 0 && a.heard > a.reported {
+		a.recovered = a.heard
+	}
+}
+
 // Hear implements fleet.Engine.
 func (e *Engine) Hear(ctx context.Context, list []fleet.Hearing) []fleet.Heard {
-	return each(ctx, e, list, (*fleet.Hearing).Check, func(now int64, q *fleet.Hearing) (h fleet.Heard) {
+	return each(ctx, e, list, (*fleet.Hearing).Check, func(now int64, q *fleet.Hearing) fleet.Heard {
 		a, heard := e.heardOf(q.Key, now), now-ms(q.Age)
 		if a == nil {
 			a = &absence{heard: heard, due: map[string]int64{}}
@@ -153,16 +165,13 @@ func (e *Engine) Hear(ctx context.Context, list []fleet.Hearing) []fleet.Heard {
 		a.heard = min(a.heard, now) // the clock stepped back
 		if !q.Watch {
 			a.heard = max(a.heard, heard)
-			if a.reported > 0 && a.heard > a.reported {
-				h.Recovered, h.Gone = true, dur(a.heard-(a.reported-a.within))
-				a.reported = 0
-			}
 			a.sample = slices.Clone(q.Sample)
 		}
 		a.within, a.title = ms(q.Within), q.Title
+		a.recover()
 		a.keep(now)
 		a.schedule(q.Triggers)
-		return h
+		return fleet.Heard{Age: dur(now - a.heard)}
 	}, func(err error) fleet.Heard { return fleet.Heard{Err: err} })
 }
 
@@ -181,14 +190,21 @@ func (e *Engine) takeAbsence(now int64, q *fleet.Take) fleet.Taken {
 		if f.until <= now {
 			f.until, f.run = now+ms(q.Lease), q.Run
 		}
+	case a.recovered > 0:
+		f.due, f.until, f.run = max(a.recovered, a.settled.due+1), now+ms(q.Lease), q.Run
+		f.last, a.ends, a.gone = a.recovered, true, a.recovered-(a.reported-a.within)
 	case a.reported == 0 && now >= a.heard+a.within:
 		f.due, f.until, f.run = max(a.heard+a.within, a.settled.due+1), now+ms(q.Lease), q.Run
-		f.last, f.sample = a.heard, a.sample
+		f.last, f.sample, a.ends = a.heard, a.sample, false
 		a.keep(now)
 	default:
 		return fleet.Taken{}
 	}
-	return fleet.Taken{Kind: fleet.Absence, DueAt: f.due, Last: dur(now - f.last), Sample: f.sample, Title: a.title}
+	t := fleet.Taken{Kind: fleet.Absence, DueAt: f.due, Last: dur(now - f.last), Sample: f.sample, Title: a.title}
+	if a.ends {
+		t.Kind, t.Gone, t.Sample = fleet.Recovery, dur(a.gone), nil
+	}
+	return t
 }
 
 func (e *Engine) settleAbsence(now int64, q *fleet.Settlement) fleet.Settled {
@@ -198,8 +214,14 @@ func (e *Engine) settleAbsence(now int64, q *fleet.Settlement) fleet.Settled {
 	}
 	defer a.schedule(q.Triggers)
 	if a.frozen.due == q.DueAt {
-		a.frozen, a.reported = frozen{}, q.DueAt
+		a.frozen = frozen{}
 		a.settled.due, a.settled.run = q.DueAt, q.Run
+		if a.ends {
+			a.reported, a.recovered = 0, 0
+		} else {
+			a.reported = q.DueAt
+			a.recover()
+		}
 	}
 	return fleet.Settled{Mine: a.settled.due == q.DueAt && a.settled.run == q.Run}
 }

@@ -41,7 +41,7 @@ func (e *Engine) Hear(ctx context.Context, list []fleet.Hearing) []fleet.Heard {
 	return each(ctx, e, list, (*fleet.Hearing).Check, func(q *fleet.Hearing) *call {
 		return e.absenceCall(e.scripts.hear, q.Key, q.Triggers, flag(q.Watch), ms(q.Age), ms(q.Within), q.Sample, q.Title.Rule, q.Title.Text)
 	}, func(_ *fleet.Hearing, a *answer) fleet.Heard {
-		return fleet.Heard{Recovered: a.number(0, 1) == 1, Gone: dur(a.millis())}
+		return fleet.Heard{Age: dur(a.millis())}
 	}, func(err error) fleet.Heard { return fleet.Heard{Err: err} })
 }
 

@@ -89,13 +89,15 @@ func (e *Engine) Take(ctx context.Context, list []fleet.Take) []fleet.Taken {
 		return e.windowCall(e.scripts.take, q.Key, q.Triggers, q.Run, q.Node, ms(q.Lease))
 	}, func(q *fleet.Take, a *answer) fleet.Taken {
 		t := fleet.Taken{Work: q.Work}
-		switch kind := a.number(0, 3); {
+		switch kind := a.number(0, 4); {
 		case kind == 1 && !q.Absence:
 			t.Kind, t.ID, t.Payload = fleet.HandOver, a.id(), a.bytes(fleet.MaxPayload)
 		case kind == 2 && !q.Absence:
 			t.Kind, t.DueAt, t.Counts, t.Nodes = fleet.Rollup, a.number(1, maxMillis), a.counts(), int(a.number(0, 1<<31))
 			t.Hosts = hosts(string(a.bytes(fleet.MaxHosts * (fleet.MaxName + 1))))
 			t.First, t.Last, t.Sample = dur(a.millis()), dur(a.millis()), a.bytes(fleet.MaxSample)
+		case kind == 4 && q.Absence:
+			t.Kind, t.DueAt, t.Last, t.Gone = fleet.Recovery, a.number(1, maxMillis), dur(a.millis()), dur(a.millis())
 		case kind == 3 && q.Absence:
 			t.Kind, t.DueAt, t.Last, t.Sample = fleet.Absence, a.number(1, maxMillis), dur(a.millis()), a.bytes(fleet.MaxSample)
 		case kind == 0:

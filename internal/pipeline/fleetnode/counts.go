@@ -7,6 +7,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/fleet"
+	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
 var _ engine.Fleet = (*Node)(nil)
@@ -43,6 +44,68 @@ func seenKey(template string) fleet.Key { return fleet.KeyOf("seen", template) }
 func remembered(ns int64) time.Duration {
 	d := time.Duration(ns)
 	return max(time.Second, (d + d/32).Truncate(time.Millisecond))
+}
+
+// Heard implements engine.Fleet.
+func (n *Node) Heard(line engine.FleetLine) {
+	if l := n.current.Load(); l != nil {
+		l.fleet.Heard(lineOf(&line))
+	}
+}
+
+// Await implements engine.Fleet.
+func (n *Node) Await(lines []engine.FleetLine) {
+	l := n.current.Load()
+	if l == nil {
+		return
+	}
+	list := make([]fleet.Line, len(lines))
+	for i := range lines {
+		list[i] = lineOf(&lines[i])
+	}
+	l.fleet.Await(list)
+}
+
+// DownSince implements engine.Fleet.
+func (n *Node) DownSince() (since int64, down bool) {
+	l := n.current.Load()
+	if l == nil {
+		return 0, true
+	}
+	at, down := l.fleet.DownSince()
+	return at.UnixNano(), down
+}
+
+// wasHeard is the sample of a line that was heard: its absence then says when that was. The line itself says nothing more.
+var wasHeard = []byte("heard")
+
+func lineOf(l *engine.FleetLine) fleet.Line {
+	line := fleet.Line{Name: l.Key, Hearing: fleet.Hearing{
+		Key: absenceKey(l.Key), Within: time.Duration(l.Within).Truncate(time.Millisecond), Watch: l.At == 0, Title: fleet.Title{Rule: l.RuleID, Text: l.Workload},
+	}}
+	if l.At != 0 {
+		line.At, line.Sample = time.Unix(0, l.At), wasHeard
+	}
+	return line
+}
+
+func absenceKey(key string) fleet.Key { return fleet.KeyOf("absence", key) }
+
+// NameAlone marks an alert about an absence of the fleet that this node makes by itself, as the fleet's are: with the key that they have on every node.
+func (n *Node) NameAlone(made *engine.Alert, a *trigger.Alert) {
+	l := n.current.Load()
+	if l == nil || made.Kind != engine.KindAbsence && made.Kind != engine.KindResolved {
+		return
+	}
+	rule := n.opt.Rules().Find(made.RuleID, made.Source.Workload)
+	if rule == nil || !rule.Settings.Fleet() || rule.Settings.Absent == 0 || rule.Settings.DryRun {
+		return
+	}
+	a.Key = alertKey(absenceKey(made.Key))
+	a.Fleet = &trigger.Fleet{Namespace: l.settings.Namespace, Nodes: 1, Engine: trigger.EngineAlone}
+	if n.opt.Host != "" {
+		a.Fleet.Hosts = []string{n.opt.Host}
+	}
 }
 
 // valueOf returns the digest by which the nodes know a value: that of the engine of rules with all that it is of, so that equal values of other keys, rules and

@@ -43,18 +43,23 @@ type Connect func(*fleet.Settings, egress.Settings) (fleet.Engine, error)
 type Options struct {
 	Instance, Host, Version string
 	Rules                   func() *engine.Snapshot
-	Decide                  func(ticket uint64, leaves bool)      // see engine.Decide
-	Known                   func(ticket uint64) bool              // see engine.Known
-	Close                   func(chosen func(key string) bool)    // see engine.CloseWindows
-	Counts                  func(engine.Fleet)                    // see engine.SetFleet
-	Crossed                 func(key string, sum int64)           // see engine.Cross
-	Reached                 func(key string)                      // see engine.Reach
-	Route                   func(*trigger.Alert) []string         // the names of the triggers that send an alert
-	Lost                    func(ctx context.Context, lost int64) // the engine lost its data, and so many hits with it
-	Connect                 Connect
-	Now                     func() time.Time
-	Log                     *slog.Logger
-	Panics                  *atomic.Int64
+	Decide                  func(ticket uint64, leaves bool)   // see engine.Decide
+	Known                   func(ticket uint64) bool           // see engine.Known
+	Close                   func(chosen func(key string) bool) // see engine.CloseWindows
+	Counts                  func(engine.Fleet)                 // see engine.SetFleet
+	Crossed                 func(key string, sum int64)        // see engine.Cross
+	Reached                 func(key string)                   // see engine.Reach
+	Heard                   func(key string, at time.Time)     // see engine.Heard
+	// Absence and Recovery make the alerts of an absence that the fleet found, and of its end; nil: this node has no such rule. later: a silence or an inhibition
+	// is in force. sent is called once the alert is on disk.
+	Absence  func(rule, workload string, since time.Time, heard bool) (a *trigger.Alert, sent func(), later bool)
+	Recovery func(rule, workload string, at time.Time, gone time.Duration) (a *trigger.Alert, sent func())
+	Route    func(*trigger.Alert) []string         // the names of the triggers that send an alert
+	Lost     func(ctx context.Context, lost int64) // the engine lost its data, and so many hits with it
+	Connect  Connect
+	Now      func() time.Time
+	Log      *slog.Logger
+	Panics   *atomic.Int64
 }
 
 // Node is an instance's part of its fleet. It is safe for concurrent use.
@@ -178,7 +183,8 @@ func (n *Node) make(ctx context.Context, l *loops) bool {
 		Lost:    func(ctx context.Context, a fleet.Account) { n.opt.Lost(ctx, a.Lost()) },
 		Observe: func(took time.Duration) { n.trips.Observe(took.Seconds()) },
 		Crossed: n.opt.Crossed, Reached: n.opt.Reached, Unanswered: func(key string) { n.opt.Crossed(key, 0) },
-		Now: n.opt.Now, Log: n.opt.Log, Panics: n.opt.Panics,
+		Heard: func(key string, age time.Duration) { n.opt.Heard(key, n.opt.Now().Add(-age)) },
+		Now:   n.opt.Now, Log: n.opt.Log, Panics: n.opt.Panics,
 	})
 	return true
 }

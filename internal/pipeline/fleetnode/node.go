@@ -143,12 +143,15 @@ func (l *loops) Yield(ctx context.Context, ids []string) error {
 func (l *loops) Accept(ctx context.Context, id string, t *fleet.Taken) error {
 	row := store.FleetRow{Instance: l.opt.Instance, Key: string(t.Key), Taken: true}
 	a := about{Rule: t.Title.Rule, Workload: t.Title.Text, Triggers: t.Triggers, DueAt: t.DueAt, Absence: t.Absence}
-	var alert *trigger.Alert
+	alert, sent, later := l.alertOf(id, t)
+	if later {
+		return fleet.ErrLater
+	}
 	switch t.Kind {
 	case fleet.HandOver:
-		alert, a.DueAt = handedOver(t), 0
+		a.DueAt = 0
 	case fleet.Rollup:
-		alert, row.Hits = l.rollup(id, t), t.Counts.Sum()
+		row.Hits = t.Counts.Sum()
 	}
 	var err error
 	if row.About, err = json.Marshal(&a); err != nil {
@@ -157,7 +160,30 @@ func (l *loops) Accept(ctx context.Context, id string, t *fleet.Taken) error {
 	if alert == nil {
 		return l.host.store.FleetForgetTaken(ctx, l.opt.Now(), id, row)
 	}
-	return l.host.delivery.AcceptNow(ctx, delivery.Item{Alert: *alert, Triggers: l.opt.Route(alert), Fleet: &row})
+	err = l.host.delivery.AcceptNow(ctx, delivery.Item{Alert: *alert, Triggers: l.opt.Route(alert), Fleet: &row})
+	if err == nil && sent != nil {
+		sent()
+	}
+	return err
+}
+
+// alertOf returns the alert of work that was taken; nil if this node makes none.
+func (l *loops) alertOf(id string, t *fleet.Taken) (alert *trigger.Alert, sent func(), later bool) {
+	switch t.Kind {
+	case fleet.HandOver:
+		return handedOver(t), nil, false
+	case fleet.Rollup:
+		return l.rollup(id, t), nil, false
+	case fleet.Absence:
+		alert, sent, later = l.opt.Absence(t.Title.Rule, t.Title.Text, l.opt.Now().Add(-t.Last), len(t.Sample) > 0)
+	case fleet.Recovery:
+		alert, sent = l.opt.Recovery(t.Title.Rule, t.Title.Text, l.opt.Now().Add(-t.Last), t.Gone)
+	}
+	if alert != nil {
+		alert.ID, alert.Key = id, alertKey(t.Key)
+		alert.Fleet = &trigger.Fleet{Namespace: l.settings.Namespace, Nodes: max(1, l.fleet.Stats().Nodes), Engine: trigger.EngineOK}
+	}
+	return alert, sent, later
 }
 
 // Totals implements fleet.Node.
