@@ -72,7 +72,7 @@ func explanations(ctx context.Context, p *pipeline.Pipeline, rec *engine.Record)
 	for i := range all {
 		item := explanationOf(p, &all[i], rec, redactor)
 		if rule := p.Rules().Find(all[i].RuleID, rec.Source.Workload); all[i].Hit && rule != nil && rule.Settings.Fleet() {
-			explainFleet(ctx, p, &all[i], &item)
+			explainFleet(ctx, p, &all[i], &rule.Settings, &item)
 		}
 		out = append(out, item)
 	}
@@ -83,7 +83,7 @@ func explanations(ctx context.Context, p *pipeline.Pipeline, rec *engine.Record)
 const fleetWithin = 3 * time.Second
 
 // explainFleet adds what the fleet would do with the alert of a hit.
-func explainFleet(ctx context.Context, p *pipeline.Pipeline, x *engine.Explanation, item *adminapi.Explanation) {
+func explainFleet(ctx context.Context, p *pipeline.Pipeline, x *engine.Explanation, rule *engine.RuleSettings, item *adminapi.Explanation) {
 	step := func(format string, args ...any) {
 		item.Steps = append(item.Steps, "fleet: "+fmt.Sprintf(format, args...))
 	}
@@ -96,6 +96,13 @@ func explainFleet(ctx context.Context, p *pipeline.Pipeline, x *engine.Explanati
 	case x.Preview.Overflow:
 		step("not asked, because the container's templates are too many")
 		return
+	case rule.Absent > 0:
+		step("waits for the line on all nodes, and hears of this one")
+		return
+	case x.Preview.OfFleet && x.Preview.Reason == engine.ReasonThreshold.String():
+		step("counts the hit with those of all nodes, and says when they reach the threshold")
+	case x.Preview.Alerts && rule.FirstSeen != 0:
+		step("withdraws the alert if another node has seen the template")
 	}
 	o, err := p.Fleet().Outlook(ctx, x.Alert.Key)
 	item.Fleet = &adminapi.FleetPreview{Held: o.Held}

@@ -81,7 +81,10 @@ func TestExplainCountsTheStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	fleet := filepath.Join(t.TempDir(), "fleet.toml")
-	if err := os.WriteFile(fleet, []byte("[fleet]\naddress = [\"valkey:6379\"]\nnamespace = \"test\"\ninsecure = true\n"), 0o600); err != nil {
+	if err := os.WriteFile(fleet, []byte("[fleet]\naddress = [\"valkey:6379\"]\nnamespace = \"test\"\ninsecure = true\n"+
+		"[[rule]]\nname = \"many\"\nkeywords = [\"login failed\"]\nscope = \"fleet\"\ncount = 5\nwithin = \"1m\"\n"+
+		"[[rule]]\nname = \"new\"\nkeywords = [\"strange\"]\nscope = \"fleet\"\nfirst_seen = \"24h\"\n"+
+		"[[rule]]\nname = \"backup\"\nkeywords = [\"backup done\"]\nscope = \"fleet\"\nabsent = \"26h\"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	silence := engine.Silence{ID: "s1", Matchers: engine.Matchers{Rule: "oom"}, Until: time.Now().Add(time.Hour).UnixNano()}
@@ -108,6 +111,10 @@ func TestExplainCountsTheStore(t *testing.T) {
 		{[]string{"--store", two, "--instance", "opps", "panic: b"}, `no state of instance "opps"`, command.Usage},
 		{[]string{"connection refused"}, "fleet: there is no [fleet], so each node alerts by itself", command.Fine},
 		{[]string{"--rules", fleet, "connection refused"}, "fleet: asked before the alert leaves", command.Fine},
+		{[]string{"--rules", fleet, "login failed"}, "threshold: 1 of 5 on this node; the fleet counts those of all nodes", command.Fine},
+		{[]string{"--rules", fleet, "login failed"}, "fleet: counts the hit with those of all nodes", command.Fine},
+		{[]string{"--rules", fleet, "strange"}, "fleet: asked before the alert leaves: it is withdrawn if another node has alerted, or has seen the template", command.Fine},
+		{[]string{"--rules", fleet, "backup done"}, "fleet: waits for the line on all nodes", command.Fine},
 		{[]string{"--rules", fleet, "--store", one, "connection refused"}, "fleet: not asked about a hit that this node suppresses", command.Fine},
 		{[]string{"--store", one, "fine"}, "miss panic: ", command.Findings},
 	} {

@@ -206,6 +206,9 @@ func (cmd *explainCommand) prepare(c *command.Env, s *config.Settings) (*explain
 		return nil, err
 	}
 	x.engine.Apply(snapshot)
+	if x.fleet {
+		x.engine.SetFleet(silentFleet{})
+	}
 	if cmd.Store == "" {
 		err = x.engine.SetSilences(silence.Configured(s))
 	} else {
@@ -267,7 +270,7 @@ func (x *explainer) explain(line string) *explained {
 			}
 		}
 		if rule := x.engine.Snapshot().Find(e.RuleID, rec.Source.Workload); e.Hit && rule != nil && rule.Settings.Fleet() {
-			r.Fleet = x.fleetWords(e.Preview)
+			r.Fleet = x.fleetWords(e.Preview, &rule.Settings)
 		}
 		out.Rules = append(out.Rules, r)
 	}
@@ -275,17 +278,34 @@ func (x *explainer) explain(line string) *explained {
 }
 
 // fleetWords says what the fleet has to do with a hit. Nobody is asked: that is done by the API of a running instance.
-func (x *explainer) fleetWords(p *engine.Preview) string {
+func (x *explainer) fleetWords(p *engine.Preview, rule *engine.RuleSettings) string {
 	switch {
 	case !x.fleet:
 		return "there is no [fleet], so each node alerts by itself"
-	case p != nil && p.Overflow:
+	case p == nil || rule.DryRun:
+		return "not asked about a dry run"
+	case p.Overflow:
 		return "not asked, because the container's templates are too many"
-	case p != nil && p.Alerts:
+	case rule.Absent > 0:
+		return "waits for the line on all nodes, and hears of this one"
+	case p.OfFleet && p.Reason == engine.ReasonThreshold.String():
+		return "counts the hit with those of all nodes, and says when they reach the threshold"
+	case p.Alerts && rule.FirstSeen != 0:
+		return "asked before the alert leaves: it is withdrawn if another node has alerted, or has seen the template"
+	case p.Alerts:
 		return "asked before the alert leaves: it is withdrawn if another node has alerted"
 	}
 	return "not asked about a hit that this node suppresses; its roll-up counts the hit"
 }
+
+// silentFleet stands for the fleet, so that the engine decides as that of a node: nothing is counted or reported.
+type silentFleet struct{}
+
+func (silentFleet) Count(engine.FleetHit) bool { return true }
+func (silentFleet) Saw(engine.FleetSight)      {}
+func (silentFleet) Heard(engine.FleetLine)     {}
+func (silentFleet) Await([]engine.FleetLine)   {}
+func (silentFleet) DownSince() (int64, bool)   { return 0, false }
 
 // writeExplained writes the explanation of a line, the hits first.
 func writeExplained(c *command.Env, e *explained) {
