@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -107,5 +108,27 @@ func write(t *testing.T, path, text string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestDistProgramsRun starts the programs for Linux, that of another architecture under the emulator.
+func TestDistProgramsRun(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the programs are for Linux")
+	}
+	for arch, emulated := range map[string]string{"amd64": "qemu-x86_64-static", "arm64": emulator} {
+		t.Run(arch, func(t *testing.T) {
+			words := []string{filepath.Join(dist(t), "docker-fluentbit-linux-"+arch), "version"}
+			if arch != runtime.GOARCH {
+				if _, err := exec.LookPath(emulated); err != nil {
+					t.Skipf("%s is not on PATH", emulated)
+				}
+				words = append([]string{emulated}, words...)
+			}
+			out, err := exec.Command(words[0], words[1:]...).CombinedOutput()
+			if err != nil || !strings.HasPrefix(string(out), "docker-fluentbit ") {
+				t.Errorf("%v: %v\n%s", words, err, out)
+			}
+		})
 	}
 }

@@ -73,6 +73,7 @@ func TestPackagesOnOtherSystems(t *testing.T) {
 			script := fmt.Sprintf(`
 mount -t overlay overlay -o lowerdir=%[1]s,upperdir=%[2]s/upper,workdir=%[2]s/work %[2]s/merged
 mount -t proc proc %[2]s/merged/proc
+mount --rbind /dev %[2]s/merged/dev
 chroot %[2]s/merged /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LC_ALL=C /bin/sh -ex /packages/install.sh
 `, root, dir)
 			out, err := exec.Command("unshare", "--mount", "/bin/sh", "-ec", script).CombinedOutput()
