@@ -46,7 +46,7 @@ func TestInitAsks(t *testing.T) {
 	shown := s.text()
 	for _, want := range []string{
 		`e\u001b[2Jvil\nrow  shop:1       1      go (1 hit)`, "db", "postgres:17  1      postgresql", `did you mean "postgresql"?`,
-		"check: fine: 25 rules", "tried on the logs: 2 lines since ", "would have made 1 alert", `trigger "gotify": delivered`, "docker-fluentbit run -c rules.toml -H " + daemon.Host(),
+		"$ docker-fluentbit check rules.toml", "fine: 25 rules", "tried on the logs: 2 lines since ", "would have made 1 alert", `trigger "gotify": delivered`, "docker-fluentbit run -c rules.toml -H " + daemon.Host(),
 	} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("the screen does not show %q:\n%s", want, shown)

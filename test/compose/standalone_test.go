@@ -201,7 +201,7 @@ func TestTheDocumentedDockerRun(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, want := range []string{"wrote /etc/fluentbit-trigger/rules.toml", "check: fine: ", `trigger "webhook": delivered`, "INSTANCE docker", "file "} {
+	for _, want := range []string{"wrote /etc/fluentbit-trigger/rules.toml", "fine: ", `trigger "webhook": delivered`, "INSTANCE docker", "file "} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the commands do not print %q:\n%s", want, out)
 		}

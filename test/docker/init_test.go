@@ -26,7 +26,7 @@ func TestInitOnAnEngine(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
-	for _, want := range []string{panics + " ", "go (", "check: fine: ", "tried on the logs: ", `trigger "webhook": delivered`, "docker-fluentbit run -c " + out} {
+	for _, want := range []string{panics + " ", "go (", "fine: ", "tried on the logs: ", `trigger "webhook": delivered`, "docker-fluentbit run -c " + out} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("init does not say %q:\n%s", want, text)
 		}

@@ -55,21 +55,25 @@ func line(in io.Reader) (string, error) {
 }
 
 // read calls a function that reads an answer, until the context ends. The read may go on after that: the program ends then.
-func read(ctx context.Context, from func() (string, error)) (answer string, err error) {
-	done := make(chan struct{})
+func read(ctx context.Context, from func() (string, error)) (string, error) {
+	type result struct {
+		answer string
+		err    error
+	}
+	done := make(chan result, 1)
 	go func() {
-		defer close(done)
-		panicked := guard.Do(func() error {
-			answer, err = from()
+		var r result
+		if err := guard.Do(func() error {
+			r.answer, r.err = from()
 			return nil
-		})
-		if panicked != nil {
-			err = panicked
+		}); err != nil {
+			r.err = err
 		}
+		done <- r
 	}()
 	select {
-	case <-done:
-		return answer, err
+	case r := <-done:
+		return r.answer, r.err
 	case <-ctx.Done():
 		return "", errInterrupted
 	}

@@ -139,6 +139,15 @@ func defaultOut(c *command.Env) string {
 	return name
 }
 
+// runs returns what run reads to get the file: the folder that the environment names if the file is in it, since other files there count as well, else the file.
+func (cmd *initCommand) runs(c *command.Env) string {
+	at := c.Getenv(command.ConfigVariable)
+	if at != "" && (filepath.Clean(at) == filepath.Clean(cmd.Out) || filepath.Clean(at) == filepath.Dir(cmd.Out)) {
+		return at
+	}
+	return cmd.Out
+}
+
 // free fails if a file is there that must not be replaced.
 func (cmd *initCommand) free(path string) error {
 	if _, err := os.Lstat(path); err == nil && !cmd.Force {
@@ -311,8 +320,9 @@ func (cmd *initCommand) create(path string, mode os.FileMode, text []byte) error
 
 // finish checks the file, tries it on the lines, sends a test and prints the next command.
 func (cmd *initCommand) finish(ctx context.Context, c *command.Env) error {
-	c.Printf("\ncheck: ")
-	if err := check.Files(c, cmd.Out); err != nil {
+	// As the commands that they are, so that people can repeat them.
+	c.Printf("\n$ docker-fluentbit check %s\n", shellWord(cmd.runs(c)))
+	if err := check.Files(c, cmd.runs(c)); err != nil {
 		return err
 	}
 	if cmd.survey != nil && cmd.survey.Lines > 0 {
@@ -331,6 +341,7 @@ func (cmd *initCommand) finish(ctx context.Context, c *command.Env) error {
 			return err
 		}
 		if send {
+			c.Printf("$ docker-fluentbit triggers test -c %s %s\n", shellWord(cmd.Out), shellWord(name))
 			failed = triggers.SendTest(c, name, cmd.Out)
 		}
 	}
@@ -339,7 +350,7 @@ func (cmd *initCommand) finish(ctx context.Context, c *command.Env) error {
 		c.Printf("  docker-fluentbit triggers test -c %s %s\n", shellWord(cmd.Out), shellWord(name))
 	}
 	run := "  docker-fluentbit run"
-	if c.Getenv(command.ConfigVariable) == "" || !strings.HasPrefix(cmd.Out, c.Getenv(command.ConfigVariable)) {
+	if cmd.runs(c) != c.Getenv(command.ConfigVariable) {
 		run += " -c " + shellWord(cmd.Out)
 	}
 	if cmd.Host != "" && c.Getenv("DOCKER_HOST") != cmd.Host {

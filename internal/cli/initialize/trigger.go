@@ -31,19 +31,29 @@ func (cmd *initCommand) askTrigger(ctx context.Context, c *command.Env) error {
 	if err := cmd.askFormat(ctx, c); err != nil {
 		return err
 	}
-	if set["name"] == nil {
-		set["name"] = cmd.Name
-		if cmd.Name == "" {
-			set["name"] = set["format"]
-			if set["format"] == trigger.DefaultFormat {
-				set["name"] = "webhook"
-			}
-		}
+	named := set["name"] != nil
+	if cmd.Name != "" {
+		set["name"], named = cmd.Name, true
+	}
+	if !named {
+		set["name"] = defaultName(set)
 	}
 	if entry := cmd.trigger.AllowOwn(); entry != "" {
 		c.Printf("%s is an address that triggers must not call by default: the file allows it.\n", entry)
 	}
-	return cmd.askMissing(ctx, c)
+	err := cmd.askMissing(ctx, c)
+	if !named {
+		set["name"] = defaultName(set) // the format may be another one now
+	}
+	return err
+}
+
+// defaultName names a trigger after its format.
+func defaultName(set map[string]any) string {
+	if format, _ := set["format"].(string); format != trigger.DefaultFormat {
+		return format
+	}
+	return "webhook"
 }
 
 // addressKeys are the settings that have the address.
@@ -79,8 +89,7 @@ func (cmd *initCommand) askAddress(ctx context.Context, c *command.Env) error {
 			own = append(own, format)
 		}
 	}
-	c.Printf("Where should alerts go? Paste the URL of a webhook (Slack, Discord, Teams, ntfy, Gotify or any other), smtp://HOST for e-mail,\nor one of the words %s.\n",
-		strings.Join(own, ", "))
+	c.Printf("Where should alerts go? Paste the URL of a webhook (Slack, Discord, Teams,\nntfy, Gotify or any other), smtp://HOST for e-mail, or one of the words\n%s.\n", strings.Join(own, ", "))
 	for {
 		answer, err := cmd.asker.ask(ctx, "Address", "")
 		if err != nil {
@@ -116,7 +125,7 @@ func (cmd *initCommand) askFormat(ctx context.Context, c *command.Env) error {
 		switch {
 		case found != "":
 			cmd.Format = found
-			c.Printf("The address is one of %s.\n", found)
+			c.Printf("Format: %s, by the host of the address.\n", found)
 		default:
 			answer, err := cmd.asker.ask(ctx, "Format, one of "+strings.Join(receiver.Formats(), ", "), trigger.DefaultFormat)
 			if err != nil {
@@ -157,7 +166,8 @@ func (cmd *initCommand) mend(ctx context.Context, c *command.Env, p *config.Prob
 	if key == "" || strings.ContainsAny(key, ".[") || key == "format" && cmd.Format == "" {
 		return cmd.refuse([]config.Problem{*p})
 	}
-	c.Printf("%s\n", about(p))
+	// Here a secret is typed, so the other ways to set it are left out.
+	c.Printf("%s\n", strings.NewReplacer(": "+setting.SecretHint(key), "", " ("+setting.SecretHint(key)+")", "").Replace(about(p)))
 	ask := func() (string, error) { return cmd.asker.ask(ctx, key, "") }
 	if slices.Contains(starter.SecretKeys(), key) && key != "url" {
 		ask = func() (string, error) { return cmd.asker.hidden(ctx, key) }
