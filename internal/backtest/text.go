@@ -55,19 +55,18 @@ func (t *textReport) head() {
 	if len(r.Inputs) == 0 {
 		t.printf("0 lines: the input is empty")
 	} else {
-		t.printf("%s lines of %s", quantity.Grouped(r.Lines), quantity.Plural(len(r.Inputs), "log"))
+		t.printf("%s of %s", quantity.Plural(r.Lines, "line"), quantity.Plural(len(r.Inputs), "log"))
 	}
 	if r.Lines > 0 {
 		t.printf(", from %s to %s (%s)", stamped(r.First), stamped(r.Last), span(r.Last.Sub(r.First)))
 	}
 	t.printf("\n")
 	for _, p := range []struct {
-		n    int64
-		text string
-	}{{r.Bad, "%s lines could not be read\n"}, {r.BadFiles, "%s files could not be read to their end\n"},
-		{r.Own, "%s lines of this program's own were not evaluated\n"}} {
+		n          int64
+		noun, text string
+	}{{r.Bad, "line", "could not be read"}, {r.BadFiles, "file", "could not be read to the end"}, {r.Own, "line", "of this program's own, not evaluated"}} {
 		if p.n > 0 {
-			t.printf(p.text, quantity.Grouped(p.n))
+			t.printf("%s %s\n", quantity.Plural(p.n, p.noun), p.text)
 		}
 	}
 	if u := r.Untimed; u != nil {
