@@ -57,20 +57,27 @@ func (p *checks) scope(r *RuleSettings) {
 	}
 }
 
-// ScopeFaults returns the faults that a rule would have with scope = "fleet": what the settings that it names count or wait for is not shared by the nodes.
+// ScopeFaults returns the faults that a rule would have with scope = "fleet": of settings that go by what one node knows.
 func ScopeFaults(r *RuleSettings) []setting.Fault {
 	var p checks
-	const hint = `scope = "fleet" shares alerts and their counts; write another rule with scope = "node" for this`
+	const (
+		ends    = "an incident goes on on other nodes when this one is quiet"
+		order   = "each hit would have to ask what other nodes saw before, and lines do not wait for the network"
+		usual   = "each node learns from its own hits what is usual"
+		lasting = "each node knows for how long its own hits have come"
+		rule    = `; write another rule with scope = "node"`
+	)
 	for _, one := range []struct {
 		key string
 		set bool
+		why string
 	}{
-		{"resolve", r.Resolve != 0}, {"resolve_on", r.ResolveOn != ""}, {"cooldown_max", r.CooldownMax != 0}, {"after", r.After != ""}, {"without", r.Without != ""},
-		{"rate", r.Rate.IsSet()}, {"ratio", r.Ratio.IsSet()},
-		{"escalate", len(r.Escalate) > 0}, {"context.after", r.Context.After > 0},
+		{"resolve", r.Resolve != 0, ends}, {"resolve_on", r.ResolveOn != "", ends}, {"cooldown_max", r.CooldownMax != 0, lasting},
+		{"after", r.After != "", order}, {"without", r.Without != "", order}, {"rate", r.Rate.IsSet(), usual}, {"ratio", r.Ratio.IsSet(), usual},
+		{"escalate", len(r.Escalate) > 0, lasting}, {"context.after", r.Context.After > 0, "an alert waits for lines, or for the answer of the fleet"},
 	} {
 		if one.set {
-			p.Conflict(one.key, "", "scope", `must not be set with scope = "fleet"`, hint)
+			p.Conflict(one.key, "", "scope", `must not be set with scope = "fleet"`, one.why+rule)
 		}
 	}
 	if r.FirstSeen == FirstSeenImage {

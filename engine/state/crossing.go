@@ -114,10 +114,10 @@ func shares(f model.Fleet, r *rules.Rule) bool {
 	return f != nil && r.Settings.Fleet() && !r.Settings.DryRun
 }
 
-// countByAll hands a hit below the threshold to the fleet.
+// countByAll hands a hit to the fleet, one that the cooldown suppresses included: it counts for the alert that follows the window.
 func (k *Keyed) countByAll(s *keyState, h *HitContext, now int64) {
-	set := &h.Rule.Settings
-	if h.Decision.Alert || h.Decision.Reason != model.ReasonThreshold || !h.forAll || set.Distinct != "" && !h.Valued {
+	set, d := &h.Rule.Settings, &h.Decision
+	if !h.forAll || d.Alert || d.Reason != model.ReasonThreshold && d.Reason != model.ReasonCooldown || set.Distinct != "" && !h.Valued {
 		return
 	}
 	one := model.FleetHit{Key: s.key, At: h.At, Count: set.Count, Within: int64(set.Within), Cooldown: int64(set.Cooldown), Distinct: set.Distinct}

@@ -30,6 +30,7 @@ type Hit struct {
 // Bounds of the reports that wait.
 const (
 	reportEvery  = 250 * time.Millisecond // at most so often a key is reported
+	reportSlowly = 2 * time.Second        // and so often at least, while its window is open
 	maxReporting = 10_000                 // keys
 	hearLeast    = time.Second
 	hearMost     = time.Minute
@@ -55,6 +56,7 @@ type counting struct {
 	sent   []timed // of the report whose answer is awaited
 	hits   []timed // the oldest first, at most MaxAged
 	latest time.Time
+	next   time.Time // it is not reported before
 }
 
 type timed struct {
@@ -255,7 +257,7 @@ func (f *Fleet) reportCounts(ctx context.Context) {
 			case a.Reached && f.opt.Reached != nil:
 				f.opt.Reached(report.name)
 			}
-			f.reporter.acknowledge(report.Key, report.Seq)
+			f.reporter.acknowledge(report, a.Reached, now)
 		}
 	}
 }
@@ -280,6 +282,9 @@ func (r *reporter) marks(now time.Time, node string) (list []report) {
 				}
 				continue
 			}
+			if now.Before(c.next) && c.next.Sub(now) <= reportSlowly {
+				continue
+			}
 			c.seq++
 			c.sent, c.hits = c.hits, nil
 		}
@@ -295,11 +300,16 @@ func (r *reporter) marks(now time.Time, node string) (list []report) {
 	return list
 }
 
-func (r *reporter) acknowledge(key Key, seq int64) {
+// acknowledge ends a report. While the window of the key is open, nothing can alert, so the next one takes its time.
+func (r *reporter) acknowledge(one *report, open bool, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if c := r.counts[key]; c != nil && c.seq == seq {
-		c.sent = nil
+	c := r.counts[one.Key]
+	if c == nil || c.seq != one.Seq {
+		return
+	}
+	if c.sent = nil; open {
+		c.next = now.Add(min(one.Within/20, reportSlowly))
 	}
 }
 
