@@ -37,7 +37,8 @@ type Registry struct {
 	at        map[string]*listener // by instance ID
 	closing   sync.WaitGroup       // listeners that wait for their last requests
 
-	panics *atomic.Int64
+	panics    *atomic.Int64
+	backtests chan struct{} // one element while a backtest runs
 
 	inMemory  sync.Once // guards these
 	unkept    string    // the token of instances without a store in a file
@@ -89,7 +90,7 @@ func NewRegistry(o Options) *Registry {
 	if o.Panics == nil {
 		o.Panics = &atomic.Int64{}
 	}
-	return &Registry{opt: o, panics: o.Panics, listeners: map[string]*listener{}, at: map[string]*listener{}}
+	return &Registry{opt: o, panics: o.Panics, backtests: make(chan struct{}, 1), listeners: map[string]*listener{}, at: map[string]*listener{}}
 }
 
 // closeWithin bounds the wait for requests in progress when a listener is closed.
@@ -217,6 +218,7 @@ func (r *Registry) settling(i *Instance, l *listener, policy *listen.Policy, ser
 		if l != nil {
 			r.join(i, l)
 		}
+		i.Pipeline.KeepRecentLines(l != nil)
 	}
 }
 
@@ -237,6 +239,7 @@ func (r *Registry) Detach(i *Instance) {
 	defer r.mu.Unlock()
 	i.gone = true
 	r.leave(i)
+	i.Pipeline.KeepRecentLines(false)
 }
 
 // Where returns the listener settings in use for an instance; false if it has no listener.

@@ -116,6 +116,8 @@ type batch struct {
 	completed []delivery.Item   // stored alerts whose lines have all come
 	tally     workload.Tally
 	hits      int64 // since it was last set to 0
+	room      int   // for copies of lines among the recent ones; negative: none is kept
+	skipped   int64 // lines for which there was none
 }
 
 func (p *Pipeline) newBatch() *batch {
@@ -127,12 +129,14 @@ func (b *batch) run(decode func()) {
 	b.now = b.p.arrival.Read()
 	b.worker = b.p.engine.Worker()
 	b.worker.OnWait = b.begin
+	b.room = b.p.recent.Room(b.now)
 	begun := time.Now()
 	// This runs after the panic is recovered below, so the alerts made before it are stored.
 	defer func() {
 		b.source = recordSource{}
 		b.worker.Release()
 		b.tally.Flush(&b.p.workloads, b.now)
+		b.countSkipped()
 		b.p.counters.nanos.Add(int64(time.Since(begun)))
 		b.keep()
 	}()
@@ -151,6 +155,23 @@ func (b *batch) line(rec *engine.Record, raw []byte) {
 	b.process(rec)
 }
 
+// remember copies a line to the recent ones, as far as there is room for lines of this second.
+func (b *batch) remember(rec *engine.Record) {
+	switch {
+	case b.room > 0 && !rec.Source.IsEvent():
+		b.room = b.p.recent.Add(rec, b.now)
+	case b.room == 0:
+		b.skipped++
+	}
+}
+
+func (b *batch) countSkipped() {
+	if b.skipped > 0 {
+		b.p.recent.Skip(b.skipped)
+		b.skipped = 0
+	}
+}
+
 // process evaluates one record, from b.source.
 func (b *batch) process(rec *engine.Record) {
 	defer guard.Recover(b.p.log, &b.p.counters.panics, "evaluating a line")
@@ -165,6 +186,9 @@ func (b *batch) process(rec *engine.Record) {
 	b.tally.Count(&b.p.workloads, rec.Source, b.now, hits)
 	if b.p.taps.Active() {
 		b.offer(rec, hits)
+	}
+	if b.room >= 0 {
+		b.remember(rec)
 	}
 	b.route()
 }

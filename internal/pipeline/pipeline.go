@@ -23,6 +23,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/arrival"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/fleetnode"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/labels"
+	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/recent"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/silence"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/taps"
 	"github.com/tinyforge/fluentbit-trigger/internal/pipeline/workload"
@@ -91,6 +92,7 @@ type Pipeline struct {
 	counters  counters
 	workloads workload.Table
 	taps      taps.Set
+	recent    recent.Lines
 
 	subscribers   taps.Subscribers
 	warnings      warnings
@@ -347,6 +349,13 @@ func (p *Pipeline) Rules() *engine.Snapshot { return p.engine.Snapshot() }
 
 // Records returns the settings of the decoder.
 func (p *Pipeline) Records() *chunk.Settings { return p.decoder.Load().Settings() }
+
+// KeepRecentLines turns copies of the last lines on or off, which the admin listener shows rules on. Off, there are none.
+func (p *Pipeline) KeepRecentLines(on bool) { p.recent.Set(on) }
+
+// RecentLines returns copies of the last lines, as records without fields, and how many lines of that time were not kept. They are as in the log: whoever
+// shows them masks them.
+func (p *Pipeline) RecentLines() (records []engine.Record, skipped int64) { return p.recent.Records() }
 
 // Explain returns each rule's decision on a record, as of now, without side effects.
 func (p *Pipeline) Explain(rec *engine.Record) []engine.Explanation {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/engine/template"
 	"github.com/tinyforge/fluentbit-trigger/internal/config"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
 )
@@ -83,6 +84,20 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		out.Found = append(out.Found, s)
 	}
 	return out, nil
+}
+
+// Line writes a rule for the lines of one line's template, with a name, a severity and a pattern that was tried on the line. Pattern is empty where nothing can
+// be said that such lines have in common. Secrets in it are masked, those that the line itself has as masks too. severity is that of the record, if it is known.
+func Line(text []byte, severity engine.Severity) Suggestion {
+	one := string(text[:min(len(text), maxLooked)])
+	f := &found{template: string(template.Append(nil, []byte(one))), samples: []sample{{text: one, severity: severity}}}
+	redactor, _ := engine.NewRedactor(engine.DefaultRedact()) // the defaults are valid
+	f.template = maskText.ReplaceAllString(redactor.Text(f.template, nil), "<str>")
+	s := Suggestion{Template: strings.ToValidUTF8(f.template, "\uFFFD"), Count: 1, Name: nameOf(f.template), Severity: severityOf(f).String()}
+	if s.Pattern, _ = choose([]*found{f}, 0); s.Pattern != "" && !s.write(f) {
+		s.Pattern = ""
+	}
+	return s
 }
 
 // choose returns the first candidate that matches all samples of the template and none of the others; else the one that matches the fewest

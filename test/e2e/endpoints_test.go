@@ -42,6 +42,7 @@ func endpoints(target string) []endpoint {
 		{route: "GET /api/v1/workloads"}, {route: "GET /api/v1/containers", either: true}, {route: "GET /api/v1/workloads/{workload}/effective-rules", path: "/api/v1/workloads/shop%2Fapi/effective-rules"},
 		{route: "POST /api/v1/explain", body: `{"line":"boom","workload":"shop/api"}`},
 		{route: "POST /api/v1/rules/test", body: `{"name":"boom","lines":["boom 1","all is well"]}`},
+		{route: "POST /api/v1/rules/draft", body: `{"line":"boom 1"}`}, {route: "POST /api/v1/rules/backtest", body: `{"name":"boom"}`},
 		{route: "POST /api/v1/triggers/{name}/test", path: "/api/v1/triggers/hook/test"},
 		{route: "GET /api/v1/workloads/{workload}/deploy", path: "/api/v1/workloads/shop%2Fapi/deploy"},
 		{route: "POST /api/v1/workloads/{workload}/deploy", path: "/api/v1/workloads/shop%2Fapi/deploy"},

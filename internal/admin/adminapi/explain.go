@@ -81,3 +81,53 @@ type RuleTestResult struct {
 	Line string `json:"line"`
 	Explanation
 }
+
+// RuleDraftRequest is a line to write a rule for.
+type RuleDraftRequest struct {
+	Line     string `json:"line"`
+	Severity string `json:"severity,omitempty"` // of the record; otherwise it is guessed from the line
+}
+
+// RuleDraftResponse is a rule for lines like the one given.
+type RuleDraftResponse struct {
+	Template string         `json:"template"`
+	Rule     map[string]any `json:"rule"` // settings, to test, to change and to create
+	Note     string         `json:"note,omitempty"`
+}
+
+// RuleBacktestRequest is a rule, by its settings or by its name.
+type RuleBacktestRequest struct {
+	Name     string         `json:"name,omitempty"`
+	Workload string         `json:"workload,omitempty"` // of the named rule, with the overrides of the workload
+	Rule     map[string]any `json:"rule,omitempty"`
+}
+
+// RuleBacktestResponse tells what a rule would have done with the last lines of this node.
+type RuleBacktestResponse struct {
+	Lines      int64            `json:"lines"`   // that were tried
+	Skipped    int64            `json:"skipped"` // lines of the same time that were not kept
+	From       time.Time        `json:"from,omitzero"`
+	Until      time.Time        `json:"until,omitzero"`
+	Hits       int64            `json:"hits"`
+	Alerts     int64            `json:"alerts"` // what would have been sent, roll-ups and other alerts that a timer makes included
+	Suppressed map[string]int64 `json:"suppressed"`
+	Timeline   BacktestTimeline `json:"timeline"`
+	Samples    []BacktestSample `json:"samples"` // the first hits
+	Note       string           `json:"note,omitempty"`
+}
+
+// BacktestTimeline has the numbers of parts of equal length.
+type BacktestTimeline struct {
+	Start   time.Time `json:"start,omitzero"`
+	Seconds int64     `json:"seconds"` // of a part
+	Hits    []int64   `json:"hits"`
+	Alerts  []int64   `json:"alerts"`
+}
+
+// BacktestSample is a line that the rule matched, masked.
+type BacktestSample struct {
+	Time     time.Time `json:"time"`
+	Workload string    `json:"workload"`
+	Text     string    `json:"text"`
+	Alert    bool      `json:"alert"` // false: it was suppressed
+}
