@@ -57,6 +57,8 @@ const readAll = `(async () => {
   const [letter] = model.deadLettersOf(answer('get', '/api/v1/dead-letters')).list;
   model.silencesOf(answer('get', '/api/v1/silences'));
   model.auditOf(answer('get', '/api/v1/audit'));
+  model.backtestOf(answer('post', '/api/v1/rules/backtest'));
+  sent('post', '/api/v1/rules/backtest', model.backtestBody({ name: 'x' }));
   sent('post', '/api/v1/explain', model.explainBody({ line: 'x', workload: 'x', stream: 'stdout' }));
   sent('post', '/api/v1/silences', model.silenceBody({ rule: 'x', workload: 'x', container: 'x', message: 'x', severity: ['error'], comment: 'x', minutes: 1 }));
   sent('post', '/api/v1/silences', model.silenceBody({ severity: [], minutes: 0, where: 'host = x, label.team = y', every: 'sun 02:00-04:00; weekdays', zone: 'Europe/Berlin' }));

@@ -4,6 +4,7 @@ import { errorLines, get } from './api.js';
 import { detail, row } from './alert.js';
 import { openSilence } from './dialogs.js';
 import { empty, h, replace, toast, visible } from './dom.js';
+import { ruleOf } from './editor.js';
 import { clock, count, plural, rate, reasons, severities, short } from './format.js';
 import { roving } from './keys.js';
 import { alertsOf, problemsOf, silenceBody, statsOf } from './model.js';
@@ -288,6 +289,7 @@ function item(context, alert) {
 export const actions = (context, alert, key) => [
   h('button', { type: 'button', 'data-key': `${key}-silence`, 'aria-keyshortcuts': 's', onclick: () => silence(context, alert) }, 'Silence…'),
   alert.message && h('button', { type: 'button', 'data-key': `${key}-try`, 'aria-keyshortcuts': 't', onclick: () => tryLine(context, alert) }, 'Try this line'),
+  alert.message && h('button', { type: 'button', 'data-key': `${key}-rule`, onclick: () => ruleOf(context, { line: alert.message, workload: alert.workload }) }, 'Make a rule…'),
 ];
 
 /** Updates the deliveries of an opened alert. */

@@ -8,6 +8,7 @@ import { alertOf, instancesOf } from './model.js';
 import * as alerts from './alerts.js';
 import * as audit from './audit.js';
 import * as containers from './containers.js';
+import * as editor from './editor.js';
 import * as one from './one.js';
 import * as rules from './rules.js';
 import * as silences from './silences.js';
@@ -73,6 +74,7 @@ async function refresh() {
 function place() {
   const [, name, id] = /^#\/([a-z]+)(?:\/([\w.-]+))?$/.exec(location.hash) ?? [];
   if (name === 'alerts' && id) return { name, id, view: one };
+  if (['rules', 'triggers'].includes(name) && id === 'edit') return { name, id, view: editor };
   return Object.hasOwn(views, name) ? { name, view: views[name] } : { name: 'alerts', view: alerts };
 }
 
@@ -81,7 +83,7 @@ function show(event) {
   if (location.hash === '#main') return; // the skip link
   const { name, id, view } = place();
   context.view?.leave?.(context);
-  context.name = id ? 'alert' : name;
+  context.name = view === one ? 'alert' : view === editor ? 'edit' : name;
   context.view = view;
   context.id = id;
   document.title = `${view.title} · fluentbit-trigger`;

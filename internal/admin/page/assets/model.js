@@ -64,13 +64,35 @@ export const followedOf = (answer) => ({ more: Boolean(answer.next), list: answe
   engine: c.engine_state ?? '', followed: c.followed, state: c.state ?? '', reason: c.reason ?? '', lines: c.lines ?? 0, hits: c.hits ?? 0,
   joined: c.joined_lines ?? 0, records: c.joined_records ?? 0, seen: time(c.last_line) })) });
 
+/** An object that was made through the API, with its settings alone. */
+export const objectOf = (answer) => ({ settings: answer.settings ?? {}, etag: answer.etag });
+
+/** The merge patch from settings to others: what is gone becomes null. */
+export function changeOf(before, after) {
+  const change = {};
+  for (const name of new Set([...Object.keys(before), ...Object.keys(after)])) {
+    if (name === 'name') continue;
+    if (!(name in after)) change[name] = null;
+    else if (JSON.stringify(before[name]) !== JSON.stringify(after[name])) change[name] = nested(before[name]) && nested(after[name]) ? changeOf(before[name], after[name]) : after[name];
+  }
+  return change;
+}
+const nested = (v) => typeof v === 'object' && v !== null && !Array.isArray(v);
+
+export const backtestBody = (rule) => ({ rule: { ...rule, name: rule.name || 'draft' } });
+export function backtestOf(answer) {
+  const t = answer.timeline ?? {}, suppressed = answer.suppressed ?? {};
+  return { lines: answer.lines ?? 0, skipped: answer.skipped ?? 0, from: time(answer.from), until: time(answer.until), hits: answer.hits ?? 0, alerts: answer.alerts ?? 0, suppressed, decided: (answer.hits ?? 0) - sum(suppressed), note: answer.note,
+    hitsAt: t.hits ?? [], samples: (answer.samples ?? []).map((one) => ({ at: time(one.time), workload: one.workload ?? '', text: one.text ?? '', alert: one.alert })) };
+}
+
 const ruleKey = (name, workload) => `${workload ?? ''}\n${name}`;
 
 export function rulesOf(answer, stats) {
   const counts = new Map(stats.rules.map((r) => [ruleKey(r.name, r.workload), r]));
   return (answer.rules ?? stats.rules).map((r) => {
     const c = counts.get(ruleKey(r.name, r.workload)) ?? {};
-    return { name: r.name, workload: r.workload, severity: r.severity ?? '', dryRun: r.dry_run, source: r.file ?? (r.origin === 'runtime' ? 'API' : ''), pattern: patternOf(r),
+    return { name: r.name, workload: r.workload, severity: r.severity ?? '', dryRun: r.dry_run, source: r.file ?? (r.origin === 'runtime' ? 'API' : ''), etag: r.etag, problems: r.problems ?? [], pattern: patternOf(r),
       hits: c.hits ?? 0, sent: c.sent ?? 0, pending: c.pending ?? 0, suppressed: c.suppressed ?? {}, suppressedTotal: sum(c.suppressed), nanos: c.nanos ?? 0 };
   });
 }
@@ -90,7 +112,7 @@ export function triggersOf(triggers, stats) {
   return [...new Set([...configured.keys(), ...known.keys()])].sort().map((name) => {
     const t = known.get(name) ?? {}, c = configured.get(name);
     const [state, level] = t.hold ? [t.hold.replaceAll('_', ' '), 'bad'] : t.failures > 0 ? [`fails (${t.failures})`, 'warn'] : t.hours?.from ? ['outside its hours', ''] : c || t.configured ? ['works', 'good'] : ['not configured', ''];
-    return { name, configured: Boolean(c) || Boolean(t.configured), format: c?.format, source: c?.file ?? (c?.origin === 'runtime' ? 'API' : ''), state, level, reason: t.reason, next: t.failures || t.hold ? t.next_attempt : undefined,
+    return { name, configured: Boolean(c) || Boolean(t.configured), format: c?.format, etag: c?.etag, problems: c?.problems ?? [], source: c?.file ?? (c?.origin === 'runtime' ? 'API' : ''), state, level, reason: t.reason, next: t.failures || t.hold ? t.next_attempt : undefined,
       hours: t.hours && { from: t.hours.from, until: t.hours.until }, outside: t.outside_hours ?? 0,
       pending: t.pending ?? 0, sent: t.sent ?? 0, dead: t.dead ?? 0, dropped: t.dropped ?? 0, oldest: t.oldest };
   });
@@ -125,21 +147,26 @@ const entriesOf = (text) => text.split(';').map((entry) => entry.trim()).filter(
 
 /** The minutes of a silence that the next image of a workload ends. */
 export const nextImage = -1;
+/** The minutes of a changed silence that ends when it did. */
+export const keepEnd = -2;
 
 /** minutes is 0 for a silence with hours that lasts until somebody expires it. */
-export function silenceBody({ rule, workload, container, message, severity, comment, minutes, where = '', every = '', zone = '' }) {
-  const body = minutes === nextImage ? { next_image: true } : minutes > 0 ? { until: new Date(Date.now() + minutes * 60000).toISOString() } : {};
+export function silenceBody({ rule, workload, container, message, severity, comment, minutes, where = '', every = '', zone = '', start = {} }) {
+  const body = minutes === keepEnd ? { until: start.until, ...(start.nextImage && { next_image: true }) } : minutes === nextImage ? { next_image: true } : minutes > 0 ? { until: new Date(Date.now() + minutes * 60000).toISOString() } : {};
   const conditions = conditionsOf(where), hours = entriesOf(every);
   if (Object.keys(conditions).length > 0) body.where = conditions;
   if (hours.length > 0) Object.assign(body, { every: hours, zone });
   for (const [name, value] of Object.entries({ rule, workload, container, message, comment })) if (value) body[name] = value;
   if (severity.length > 0) body.severity = severity;
+  for (const name of ['id', 'from', 'key', 'scope']) if (start[name]) body[name] = start[name];
   return body;
 }
 
 export const silencesOf = (answer) => (answer.silences ?? []).map((s) => {
   const matchers = ['rule', 'workload', 'container', 'severity', 'message', 'key'].filter((name) => s[name]?.length > 0).map((name) => [name, Array.isArray(s[name]) ? s[name].join(', ') : s[name]]);
-  return { id: s.id, from: s.from, until: s.until, comment: s.comment ?? '', author: s.author, suppressedTotal: s.suppressed ?? 0, state: s.state,
+  return { id: s.id, start: { rule: s.rule, workload: s.workload, container: s.container, message: s.message, severity: s.severity ?? [], comment: s.comment, key: s.key, nextImage: s.next_image,
+      where: Object.entries(s.where ?? {}).map(([name, value]) => `${name} = ${value}`).join(', '), every: (s.every ?? []).join('; '), zone: s.zone, id: s.id, from: s.from, until: s.until, scope: s.scope },
+    from: s.from, until: s.until, comment: s.comment ?? '', author: s.author, suppressedTotal: s.suppressed ?? 0, state: s.state,
     hours: s.every?.length > 0 ? `${s.every.join(', ')} ${s.zone || 'UTC'}` : '', period: s.period && { from: s.period.from, until: s.period.until },
     configured: s.configured, nextImage: s.next_image, matchers: [...matchers, ...Object.entries(s.where ?? {})] };
 });

@@ -1,13 +1,14 @@
 // The rules with their hits, suppressed hits and cost.
 
 import { get, getIfAny } from './api.js';
+import { edit, remove } from './editor.js';
 import { empty, h, replace, table } from './dom.js';
 import { count, nanos, percent, plural, reasons, short, words } from './format.js';
 import { rulesOf, statsOf } from './model.js';
 import { sortable, sorted } from './sort.js';
 
 export const title = 'Rules';
-export const keyHelp = [];
+export const keyHelp = [['n', 'new rule']];
 
 const sorting = { key: 'hits', down: true };
 const reasonOrder = ['cooldown', 'rate_limit', 'threshold', 'silence', 'inhibited', 'known', 'expected', 'dry_run', 'sequence'];
@@ -21,12 +22,13 @@ const columns = [
   { key: 'why', name: 'Reasons' },
   { key: 'cost', name: 'CPU time', num: true, value: (r) => r.nanos },
   { key: 'source', name: 'Source', value: (r) => r.source },
+  { key: 'actions', name: 'Actions' },
 ];
 
 export function show(context) {
   const ui = (context.ui = { broken: h('div'), rules: h('div'), text: '' });
   const search = h('input', { type: 'search', 'data-filter': true, placeholder: 'Filter rules', 'aria-label': 'Filter rules', oninput: () => { ui.text = search.value.trim().toLowerCase(); draw(context); } });
-  context.main.append(ui.broken, h('section', { 'aria-labelledby': 'rules-title' }, h('div', { class: 'tools' }, h('h2', { id: 'rules-title' }, 'Rules in force'), search), ui.rules));
+  context.main.append(ui.broken, h('section', { 'aria-labelledby': 'rules-title' }, h('div', { class: 'tools' }, h('h2', { id: 'rules-title' }, 'Rules in force'), search, h('button', { type: 'button', class: 'primary', 'data-key': 'new-rule', 'aria-keyshortcuts': 'n', onclick: () => edit(context, { kind: 'rule' }) }, 'New rule…')), ui.rules));
   if (context.data.rules) draw(context);
 }
 
@@ -46,7 +48,7 @@ function draw(context) {
     h('p', null, 'Broken parts are left out, or keep their previous or default values. The rest is in force.'),
     h('ul', { class: 'plain' }, stats.broken.map((b) => h('li', null, h('code', null, b))))));
   if (rules.length === 0) {
-    replace(ui.rules, empty('No rules', 'Add rules to the configuration, or with ', h('code', null, 'docker-fluentbit rules add'), '.'));
+    replace(ui.rules, empty('No rules', 'Add one here, in the configuration, or with ', h('code', null, 'docker-fluentbit rules add'), '.'));
     return;
   }
   const found = rules.filter((r) => !ui.text || r.name.toLowerCase().includes(ui.text) || r.pattern.toLowerCase().includes(ui.text) || (r.workload ?? '').toLowerCase().includes(ui.text));
@@ -59,7 +61,20 @@ function draw(context) {
     h('td', { class: 'num' }, short(r.suppressedTotal), r.pending > 0 && h('span', { class: 'minor block' }, `${count(r.pending)} pending`)),
     h('td', null, bar(r)),
     h('td', { class: 'num' }, nanos(r.nanos), all > 0 && h('span', { class: 'minor block' }, percent(r.nanos, all))),
-    h('td', { class: 'minor' }, r.source)))));
+    h('td', { class: 'minor' }, r.source, r.problems.map((text) => h('span', { class: 'bad block' }, text))),
+    h('td', { class: 'actions' }, r.etag && own(context, { kind: 'rule', name: r.name, workload: r.workload }, r.etag))))));
+}
+
+/** The buttons of an object that was made through the API. */
+export const own = (context, what, etag) => [
+  h('button', { type: 'button', 'data-key': `edit-${what.name}@${what.workload ?? ''}`, 'aria-label': `Edit ${what.name}`, onclick: () => edit(context, what) }, 'Edit…'),
+  h('button', { type: 'button', 'data-key': `delete-${what.name}@${what.workload ?? ''}`, 'aria-label': `Delete ${what.name}`, onclick: () => remove(context, what, etag) }, 'Delete…'),
+];
+
+export function key(context, event) {
+  if (event.key !== 'n') return false;
+  edit(context, { kind: 'rule' });
+  return true;
 }
 
 /** Shows the reasons of suppressed hits as a bar, and as text below it. */

@@ -38,7 +38,7 @@ function draw(context) {
         s.hours && h('span', { class: 'minor block' }, s.hours), s.hours && s.period && h('span', { class: 'minor block' }, periodWords(s.period))),
       h('td', { class: 'num' }, count(s.suppressedTotal)),
       h('td', null, s.comment, s.author && h('span', { class: 'minor block' }, s.author)),
-      h('td', null, s.configured ? h('span', { class: 'minor' }, 'from the configuration') : s.state !== 'expired' && h('button', { type: 'button', 'data-key': `expire-${s.id}`, 'aria-label': `Expire the silence of ${s.matchers.map(([, v]) => v).join(', ')}`, onclick: () => expire(context, s) }, 'Expire…'))))));
+      h('td', { class: 'actions' }, s.configured ? h('span', { class: 'minor' }, 'from the configuration') : s.state !== 'expired' && [h('button', { type: 'button', 'data-key': `change-${s.id}`, 'aria-label': `Edit the silence of ${s.matchers.map(([, v]) => v).join(', ')}`, onclick: () => change(context, s) }, 'Edit…'), h('button', { type: 'button', 'data-key': `expire-${s.id}`, 'aria-label': `Expire the silence of ${s.matchers.map(([, v]) => v).join(', ')}`, onclick: () => expire(context, s) }, 'Expire…')])))));
 }
 
 /** Until when a silence with hours suppresses hits, or when it does next. */
@@ -50,6 +50,13 @@ function periodWords({ from, until: end }) {
 async function add(context) {
   if (await openSilence({}, (request) => context.call('POST', '/api/v1/silences', { body: silenceBody(request) }))) {
     toast('Silenced');
+    await context.refresh();
+  }
+}
+
+async function change(context, { start }) {
+  if (await openSilence(start, (request) => context.call('POST', '/api/v1/silences', { body: silenceBody(request) }))) {
+    toast('Silence changed');
     await context.refresh();
   }
 }

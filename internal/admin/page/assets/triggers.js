@@ -2,18 +2,20 @@
 
 import { get, getIfAny } from './api.js';
 import { confirm } from './dialogs.js';
+import { edit } from './editor.js';
+import { own } from './rules.js';
 import { empty, h, replace, table, toast } from './dom.js';
 import { ago, clock, count, nanos, plural, until, words } from './format.js';
 import { deadLettersOf, dropCall, droppedOf, redeliverCall, redeliveredOf, statsOf, testOf, triggersOf } from './model.js';
 
 export const title = 'Triggers';
-export const keyHelp = [];
+export const keyHelp = [['n', 'new trigger']];
 
 export function show(context) {
   const ui = (context.ui = { triggers: h('div'), letters: h('div'), tools: h('div', { class: 'buttons left' }) });
   context.data.tests ??= {};
   context.main.append(
-    h('section', { 'aria-labelledby': 'triggers-title' }, h('h2', { id: 'triggers-title' }, 'Where alerts go'), ui.triggers),
+    h('section', { 'aria-labelledby': 'triggers-title' }, h('div', { class: 'tools' }, h('h2', { id: 'triggers-title' }, 'Where alerts go'), h('div', { class: 'buttons' }, h('button', { type: 'button', class: 'primary', 'data-key': 'new-trigger', 'aria-keyshortcuts': 'n', onclick: () => edit(context, { kind: 'trigger' }) }, 'New trigger…'))), ui.triggers),
     h('section', { 'aria-labelledby': 'letters-title' }, h('div', { class: 'tools' }, h('h2', { id: 'letters-title' }, 'Dead letters'), ui.tools), ui.letters));
   if (context.data.triggers) draw(context);
 }
@@ -49,15 +51,15 @@ function draw(context) {
   const { ui } = context;
   replace(ui.triggers, triggers.length === 0
     ? empty('No triggers', 'Alerts are stored and shown here, but not sent.')
-    : table('Triggers', [{ name: 'Trigger', wide: true }, { name: 'State' }, { name: 'Pending', num: true }, { name: 'Oldest', num: true }, { name: 'Sent', num: true }, { name: 'Dead', num: true }, { name: 'Dropped', num: true }, { name: 'Test' }],
+    : table('Triggers', [{ name: 'Trigger', wide: true }, { name: 'State' }, { name: 'Pending', num: true }, { name: 'Oldest', num: true }, { name: 'Sent', num: true }, { name: 'Dead', num: true }, { name: 'Dropped', num: true }, { name: 'Actions', wide: true }],
       triggers.map((t) => h('tr', null,
-        h('th', { scope: 'row' }, h('span', { class: 'rule' }, t.name), t.format && h('span', { class: 'label' }, t.format), t.source && h('span', { class: 'minor block' }, t.source)),
+        h('th', { scope: 'row' }, h('span', { class: 'rule' }, t.name), t.format && h('span', { class: 'label' }, t.format), t.source && h('span', { class: 'minor block' }, t.source), t.problems.map((text) => h('span', { class: 'bad block' }, text))),
         h('td', { class: 'wide' }, h('span', { class: `state ${t.level}` }, t.state), t.reason && h('span', { class: 'minor block' }, t.reason), t.next && h('span', { class: 'minor block' }, `next attempt ${until(t.next)}`),
           t.hours && h('span', { class: 'minor block' }, t.hours.from ? `sends again at ${clock(t.hours.from)}` : t.hours.until ? `sends until ${clock(t.hours.until)}` : 'sends at all times'),
           t.outside > 0 && h('span', { class: 'minor block' }, `${plural(t.outside, 'alert')} outside its hours`)),
         h('td', { class: 'num' }, count(t.pending)), h('td', { class: 'num' }, t.oldest ? ago(t.oldest) : '–'), h('td', { class: 'num' }, count(t.sent)),
         h('td', { class: t.dead > 0 ? 'num bad' : 'num' }, count(t.dead)), h('td', { class: t.dropped > 0 ? 'num bad' : 'num' }, count(t.dropped)),
-        h('td', null, t.configured && h('button', { type: 'button', 'data-key': `test-${t.name}`, disabled: context.data.tests[t.name]?.running, 'aria-label': `Send a test to ${t.name}`, onclick: () => test(context, t.name) }, context.data.tests[t.name]?.running ? 'Sending…' : 'Send a test'),
+        h('td', { class: 'actions' }, t.configured && h('button', { type: 'button', 'data-key': `test-${t.name}`, disabled: context.data.tests[t.name]?.running, 'aria-label': `Send a test to ${t.name}`, onclick: () => test(context, t.name) }, context.data.tests[t.name]?.running ? 'Sending…' : 'Send a test'), t.etag && own(context, { kind: 'trigger', name: t.name }, t.etag),
           context.data.tests[t.name]?.text && h('span', { class: `block ${context.data.tests[t.name].good ? 'good' : 'bad'}` }, context.data.tests[t.name].text))))));
   replace(ui.tools, letters.length > 1 && [
     h('button', { type: 'button', 'data-key': 'resend-all', onclick: () => resend(context) }, 'Resend all'),
@@ -104,4 +106,10 @@ async function drop(context, letter) {
     toast(`${plural(dropped, 'dead letter')} dropped`);
   } catch (error) { toast(error.message, true); }
   await context.refresh();
+}
+
+export function key(context, event) {
+  if (event.key !== 'n') return false;
+  edit(context, { kind: 'trigger' });
+  return true;
 }

@@ -2,7 +2,8 @@
 
 import { get } from './api.js';
 import { form } from './dialogs.js';
-import { empty, field, h, replace, table } from './dom.js';
+import { ruleOf } from './editor.js';
+import { empty, field, h, replace, table, toast } from './dom.js';
 import { plural } from './format.js';
 import { explanationOf, explainBody, workloadsOf } from './model.js';
 
@@ -24,6 +25,7 @@ export function show(context) {
     h('div', { class: 'pair' }, field('Workload', ui.workload, 'its rules and overrides apply'), field('Stream', ui.stream)), ui.workloads,
   ], { submit: 'Try', save: () => explain(context) });
   ui.form.classList.add('panel');
+  ui.form.querySelector('.buttons').prepend(h('button', { type: 'button', 'data-key': 'make-rule', onclick: () => (st.line ? ruleOf(context, st) : toast('Enter a line first.', true)) }, 'Make a rule of this line…'));
   context.main.append(h('p', { class: 'lead' }, 'Shows how the rules in force decide on a line. Nothing is sent or counted.'), ui.form, ui.result);
   if (st.line && given) ui.form.requestSubmit();
 }
