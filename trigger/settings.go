@@ -50,14 +50,14 @@ type Settings struct {
 	Name string `toml:"name"`
 
 	// The address to send to, http or https. It can contain tokens and is never shown. It must be set, here or as url_file or url_env, except for
-	// pagerduty, telegram and opsgenie, which have default addresses, and slack with a channel. gotify, alertmanager and opsgenie need the address of the server only, ntfy that
+	// pagerduty, telegram and opsgenie, which have default addresses, and slack with a channel. gotify, mattermost, alertmanager and opsgenie need the address of the server only, ntfy that
 	// of the topic, email that of a mail server: smtp://HOST (port 587 if none is set, encrypted by STARTTLS), or smtps://HOST (port 465, encrypted
 	// from the start). {id} in its path is replaced by the id of the alert or group.
 	URL setting.SecretSource `toml:"url"`
 	// The HTTP method: POST, PUT or PATCH.
 	Method string `toml:"method"`
-	// The receiver, which determines the payload: generic, cloudevents, slack, discord, teams, pagerduty, ntfy, gotify, telegram, alertmanager,
-	// opsgenie or email.
+	// The receiver, which determines the payload: generic, cloudevents, slack, discord, mattermost, teams, pagerduty, ntfy, gotify,
+	// telegram, alertmanager, opsgenie or email.
 	Format string `toml:"format"`
 
 	// Severities to send: debug, info, warning, error, critical.
@@ -90,7 +90,7 @@ type Settings struct {
 	// The password of HTTP basic authentication, or at the mail server.
 	Password setting.SecretSource `toml:"password"`
 	// The receiver's token: the bot token of telegram, the application key of gotify, the API key of opsgenie, for any
-	// other format a bearer token, such as that of a bot in slack.
+	// other format a bearer token, such as that of a bot in slack or mattermost.
 	Token setting.SecretSource `toml:"token"`
 
 	// The integration key of pagerduty (Events API v2). A body can have it as {{ .RoutingKey }}.
@@ -99,7 +99,8 @@ type Settings struct {
 	ChatID string `toml:"chat_id"`
 	// The topic of a telegram forum; 0 for none.
 	ThreadID int `toml:"thread_id"`
-	// The channel of slack, by its id or name, for a bot with a token. No url is needed then, and messages can be edited (update).
+	// The channel of mattermost, by its id; or that of slack, by its id or name, for a bot with a token: no url is needed then, and messages can be
+	// edited (update).
 	Channel string `toml:"channel"`
 	// The topic of ntfy. Unset: the last part of the url's path.
 	Topic string `toml:"topic"`
@@ -154,7 +155,7 @@ type Settings struct {
 	// How many alerts of a group a message shows; the rest is counted.
 	MaxAlerts int `toml:"max_alerts"`
 	// Whether roll-ups and the end of an incident edit the message of their key instead of sending another one: in slack with a
-	// channel, discord, ntfy and telegram.
+	// channel, discord, mattermost, ntfy and telegram.
 	Update bool `toml:"update"`
 	// How long delivery of an alert is tried before it becomes a dead letter.
 	MaxAge time.Duration `toml:"max_age"`

@@ -32,6 +32,8 @@ func TestNoPlantedSecretIsAnywhere(t *testing.T) {
 				more.WriteString("token = \"123:abc\"\nchat_id = \"1\"\n")
 			case "ntfy":
 				more.WriteString("topic = \"alerts\"\n")
+			case "mattermost":
+				more.WriteString("token = \"t\"\nchannel = \"" + strings.Repeat("a", 26) + "\"\n")
 			case "gotify", "opsgenie":
 				more.WriteString("token = \"t\"\n")
 			case "email":

@@ -30,6 +30,9 @@ func editingSettings(format, address string) trigger.Settings {
 	if format == "slack" {
 		s.Channel, s.Token = "#alerts", setting.SecretText("xoxb-T0KEN")
 	}
+	if format == "mattermost" {
+		s.Channel, s.Token = chat.Channel, setting.SecretText("T0KEN")
+	}
 	return s
 }
 
@@ -109,10 +112,10 @@ func TestEditsReachTheServices(t *testing.T) {
 // TestAnswersThatNameNoMessage: an answer is hostile. What it names is used only if it looks like the name of a message, whatever its length and shape.
 func TestAnswersThatNameNoMessage(t *testing.T) {
 	t.Parallel()
-	for _, format := range []string{"discord", "telegram", "slack"} {
+	for _, format := range []string{"discord", "telegram", "slack", "mattermost"} {
 		for _, body := range []string{
 			"", "ok", "null", "[]", `{"ok":true,"channel":"C1/x","ts":"1.2"}`, `{"ok":true,"channel":"C1","ts":"1.2&x=1"}`, `{"ok":true,"channel":"","ts":""}`,
-			`{"ok":true,"channel":"C1 C2","ts":"1.2"}`, `{"id":{}}`, `{"id":"../../1"}`, `{"id":"1?a=b"}`, `{"id":"%31"}`, `{"id":"` + strings.Repeat("1", 21) + `"}`, `{"id":"1\n"}`,
+			`{"ok":true,"channel":"C1 C2","ts":"1.2"}`, `{"id":{}}`, `{"id":"../../1"}`, `{"id":"1?a=b"}`, `{"id":"%31"}`, `{"id":"` + strings.Repeat("1", 21) + `"}`, `{"id":"1\n"}`, `{"id":"../../../api/v4/users/me"}`,
 			`{"id":"１"}`, `{"result":{"message_id":0}}`, `{"result":{"message_id":-1}}`, `{"result":{"message_id":1e99}}`, `{"result":{"message_id":"1"}}`, `{"result":null}`,
 			strings.Repeat("[", 20_000), strings.Repeat(" ", maxNaming) + `{"id":"1","result":{"message_id":1}}`,
 		} {
@@ -172,13 +175,16 @@ func TestRefusedEdits(t *testing.T) {
 		{"slack", `{"ok":false,"error":"internal_error"}`, 200, trigger.RetryLater, false},
 		{"slack", `{"ok":false,"error":"ratelimited"}`, 429, trigger.RetryLater, false},
 		{"slack", `{"ok":true}`, 200, trigger.Delivered, false},
+		{"mattermost", `{"id":"api.context.permissions.app_error","status_code":403}`, 403, trigger.RetryLater, true},
+		{"mattermost", `{"id":"api.post.update_post.permissions_time_limit.app_error","status_code":400}`, 400, trigger.RetryLater, true},
+		{"mattermost", `{"id":"api.context.session_expired.app_error","status_code":401}`, 401, trigger.Hold, false},
 		{"ntfy", `{"code":40301,"http":403,"error":"forbidden"}`, 403, trigger.Hold, false},
 	} {
 		server := serve(t, answer(c.status, c.body))
 		client := mustNew(t, editingSettings(c.format, server.URL+"/x"), loopback())
 		hit, rollup, _ := incident()
 		post := trigger.NewPost([]trigger.Alert{hit})
-		post.Place = map[string]string{"discord": "12", "telegram": "12", "ntfy": strings.Repeat("0", 32), "slack": "C1 1.2"}[c.format]
+		post.Place = map[string]string{"discord": "12", "telegram": "12", "ntfy": strings.Repeat("0", 32), "slack": "C1 1.2", "mattermost": strings.Repeat("a", 26)}[c.format]
 		post.Add(&rollup)
 		if got := client.Edit(t.Context(), "id", &post); got.Outcome != c.want || got.Gone != c.gone || got.Attempts != 1 {
 			t.Errorf("%s %d %s: %+v, want %s, gone %v", c.format, c.status, c.body, got, c.want, c.gone)

@@ -269,6 +269,9 @@ func TestNothingLeaksSecrets(t *testing.T) {
 				s.Headers = map[string]setting.Secret{"X-Key": setting.NewSecret(secrets[2])}
 				s.Token, s.RoutingKey, s.ChatID, s.Topic = setting.SecretText(secrets[3]), setting.SecretText(secrets[4]), "1", "alerts"
 				s.SigningSecret, s.HubSecret = setting.SecretText(triggertest.Key1), setting.SecretText(secrets[6])
+				if format == "mattermost" {
+					s.Channel = strings.Repeat("a", 26)
+				}
 				if format == "telegram" || format == "gotify" {
 					s.Username, s.Password = "me", setting.SecretText(secrets[7])
 				}

@@ -26,6 +26,8 @@ func TestEndpoints(t *testing.T) {
 		{"gotify", "http://gotify/message?x=y", "http://gotify/message?x=y", ""},
 		{"alertmanager", "http://am:9093", "http://am:9093/api/v2/alerts", ""},
 		{"alertmanager", "http://am:9093/am/api/v2/alerts", "http://am:9093/am/api/v2/alerts", ""},
+		{"mattermost", "https://chat.example.com/sub/", "https://chat.example.com/sub/api/v4/posts", ""},
+		{"mattermost", "https://chat.example.com/api/v4/posts", "https://chat.example.com/api/v4/posts", ""},
 		{"opsgenie", "", "https://api.opsgenie.com/v2/alerts", ""},
 		{"opsgenie", "https://api.eu.opsgenie.com", "https://api.eu.opsgenie.com/v2/alerts", ""},
 		{"opsgenie", "https://api.opsgenie.com/v2/alerts/", "https://api.opsgenie.com/v2/alerts/", ""},
@@ -35,6 +37,9 @@ func TestEndpoints(t *testing.T) {
 	} {
 		s := testSettings(c.url)
 		s.Format, s.Token, s.RoutingKey, s.ChatID = c.format, setting.SecretText("1:t"), setting.SecretText("k"), "1"
+		if c.format == "mattermost" {
+			s.Channel = "channel0123456789abcdefghi"
+		}
 		client, err := New(s, Deps{})
 		if err != nil {
 			t.Errorf("%s %s: %v", c.format, c.url, err)
@@ -73,6 +78,9 @@ func TestRequest(t *testing.T) {
 		s := testSettings(server.URL + "/hook")
 		s.Format, s.Token, s.RoutingKey, s.ChatID = format, setting.SecretText("1:t"), setting.SecretText("k"), "1"
 		s.Headers = map[string]setting.Secret{"x-custom": setting.NewSecret("v")}
+		if format == "mattermost" {
+			s.Channel = "channel0123456789abcdefghi"
+		}
 		deps := loopback()
 		deps.Now = func() time.Time { return triggertest.SampleTime }
 		client, alerts := mustNew(t, s, deps), []trigger.Alert{triggertest.Sample()}

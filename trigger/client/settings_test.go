@@ -60,6 +60,9 @@ func TestValidate(t *testing.T) {
 		{"", func(s *trigger.Settings) { s.Format, s.Token.Env, s.GroupBy = "opsgenie", "T", []string{"key", "rule"} }},
 		{"routing_key", func(s *trigger.Settings) { s.Format = "pagerduty" }},
 		{"chat_id", func(s *trigger.Settings) { s.Format, s.Token.Env = "telegram", "T" }},
+		{"channel", func(s *trigger.Settings) { s.Format, s.Token.Env = "mattermost", "T" }},
+		{"channel", func(s *trigger.Settings) { s.Format, s.Token.Env, s.Channel = "mattermost", "T", "town-square" }},
+		{"token", func(s *trigger.Settings) { s.Format, s.Channel = "mattermost", strings.Repeat("a", 26) }},
 		{"chat_id", func(s *trigger.Settings) { s.ChatID = "x y" }},
 		{"topic", func(s *trigger.Settings) { s.Topic = "a/b" }},
 		{"generator_url", func(s *trigger.Settings) { s.GeneratorURL = "javascript:x" }},
@@ -105,7 +108,7 @@ func TestFaultInWords(t *testing.T) {
 	s := testSettings("https://example.com/")
 	s.Format = "slak"
 	got := Validate(&s, egress.DefaultSettings())
-	if want := `format "slak": must be one of generic, cloudevents, slack, discord, teams, pagerduty, ntfy, gotify, telegram, alertmanager, opsgenie, email (did you mean "slack"?)`; len(got) != 1 || got[0].Error() != want {
+	if want := `format "slak": must be one of generic, cloudevents, slack, discord, mattermost, teams, pagerduty, ntfy, gotify, telegram, alertmanager, opsgenie, email (did you mean "slack"?)`; len(got) != 1 || got[0].Error() != want {
 		t.Errorf("got %v, want %s", got, want)
 	}
 }
@@ -123,6 +126,8 @@ func TestFewestSettings(t *testing.T) {
 			s.URL, s.Token, s.ChatID = setting.SecretSource{}, setting.SecretText("1:t"), "-100"
 		case "gotify", "opsgenie":
 			s.Token = setting.SecretText("t")
+		case "mattermost":
+			s.Token, s.Channel = setting.SecretText("t"), strings.Repeat("a", 26)
 		case "email":
 			s.URL, s.From, s.To = setting.SecretText("smtp://mail.example.com"), "a@example.com", []string{"b@example.com"}
 		}

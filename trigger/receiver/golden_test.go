@@ -108,7 +108,7 @@ func goldenEdits(t *testing.T, format string) (files []txtar.File) {
 }
 
 // places has a place of each receiver that can edit.
-var places = map[string]string{"discord": "1234567890123456789", "telegram": "42", "ntfy": "0123456789abcdef0123456789abcdef", "slack": "C0123ABC 1700000000.000001"}
+var places = map[string]string{"discord": "1234567890123456789", "telegram": "42", "ntfy": "0123456789abcdef0123456789abcdef", "slack": "C0123ABC 1700000000.000001", "mattermost": "abcdefghij0123456789abcdef"}
 
 func editingRenderer(format string) *Renderer {
 	r := testRenderer(format)
@@ -190,9 +190,10 @@ var checks = map[string]struct {
 	"slack": {checkSlack, markdownLinks}, "teams": {checkTeams, markdownLinks},
 	"discord": {checkDiscord, names},                                         // #tags and /commands are text there
 	"ntfy":    {checkNtfyPost, names}, "gotify": {checkGotifyMessage, names}, // plain text: no Markdown
-	"telegram": {checkTelegramMessage, clickable},
-	"opsgenie": {checkOpsgenieRequest, htmlAndNames},
-	"email":    {checkMail, names},
+	"telegram":   {checkTelegramMessage, clickable},
+	"opsgenie":   {checkOpsgenieRequest, htmlAndNames},
+	"email":      {checkMail, names},
+	"mattermost": {checkMattermost, mattermostFound},
 }
 
 var (

@@ -65,7 +65,7 @@ type Receiver struct {
 
 // receivers is the table of receivers, in the order of help texts and errors.
 var receivers = [...]*Receiver{
-	&generic, &cloudEvents, &slack, &discord, &teams, &pagerDuty, &ntfy, &gotify, &telegram, &alertmanager, &opsgenie, &email,
+	&generic, &cloudEvents, &slack, &discord, &mattermost, &teams, &pagerDuty, &ntfy, &gotify, &telegram, &alertmanager, &opsgenie, &email,
 }
 
 // Endpoint is where the requests of a trigger go.

@@ -50,7 +50,7 @@ var _ receiver.Behaviour = (*Service)(nil)
 func New(format string) *Service { return &Service{Format: format, api: apis[format]} }
 
 // Formats returns the formats of the services.
-func Formats() []string { return []string{"discord", "telegram", "ntfy", "slack"} }
+func Formats() []string { return []string{"discord", "telegram", "ntfy", "slack", "mattermost"} }
 
 // Path returns the path of the address to configure.
 func (s *Service) Path() string { return s.api.path }
@@ -166,7 +166,7 @@ func text(value any) string {
 	return s
 }
 
-var apis = map[string]api{"discord": discord, "telegram": telegram, "ntfy": ntfy, "slack": slack}
+var apis = map[string]api{"discord": discord, "telegram": telegram, "ntfy": ntfy, "slack": slack, "mattermost": mattermost}
 
 // https://discord.com/developers/docs/resources/webhook
 var discord = api{
@@ -251,6 +251,38 @@ var slack = api{
 	bad:  func(fault string) receiver.Reply { return reply(200, map[string]any{"ok": false, "error": fault}) },
 	id:   func(n int, _ map[string]any) string { return fmt.Sprintf("1700000000.%06d", n) },
 }
+
+// https://docs.mattermost.com/api/reference/patch-post: of a post that somebody deleted, it answers that the permission is missing.
+var mattermost = api{
+	path: "",
+	call: func(r receiver.Request, body map[string]any) (bool, string, string) {
+		if r.Header.Get("Authorization") != "Bearer T0KEN" || text(body["message"]) == "" {
+			return false, "", "authorization or message"
+		}
+		at, _ := path(r)
+		if at == "/api/v4/posts" && r.Method == http.MethodPost && body["channel_id"] == Channel {
+			return false, "", unknown(body, "channel_id", "message", "props", "root_id", "metadata")
+		}
+		rest, found := strings.CutPrefix(at, "/api/v4/posts/")
+		if id, patch := strings.CutSuffix(rest, "/patch"); found && patch && r.Method == http.MethodPut {
+			return true, id, unknown(body, "message", "props", "is_pinned")
+		}
+		return false, "", r.Method + " " + r.Path
+	},
+	sent: func(id string, body map[string]any) receiver.Reply {
+		return reply(201, map[string]any{"message": body["message"], "props": body["props"], "id": id, "channel_id": Channel})
+	},
+	gone: func() receiver.Reply {
+		return reply(403, map[string]any{"id": "api.context.permissions.app_error", "message": "You do not have the appropriate permissions.", "status_code": 403})
+	},
+	bad: func(fault string) receiver.Reply {
+		return reply(400, map[string]any{"id": "api.context.invalid_body_param.app_error", "message": fault, "status_code": 400})
+	},
+	id: func(n int, _ map[string]any) string { return fmt.Sprintf("post%022d", n) },
+}
+
+// Channel is the channel of Mattermost.
+const Channel = "channel0123456789abcdefghi"
 
 // https://docs.ntfy.sh/publish/#updating-deleting-notifications
 var ntfy = api{
