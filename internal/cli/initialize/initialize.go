@@ -78,7 +78,7 @@ func New(env *command.Env) *cobra.Command {
 	f.Texts(&cmd.Set, "set", "s", "KEY=VALUE", "Another setting of the trigger, as in a file; a text needs no quotes.")
 	f.List(&cmd.Packs, "packs", "", "NAME", "Rule packs: auto chooses by images and logs, all, none, or "+strings.Join(starter.PackNames(), ", ")+". Default: auto.").
 		Complete(cobra.FixedCompletions(append([]string{packsAuto, packsAll, packsNone}, starter.PackNames()...), cobra.ShellCompDirectiveNoFileComp))
-	f.Text(&cmd.Out, "out", "", "FILE", "File to write. Default: rules.toml in the folder that FLUENTBIT_TRIGGER_CONFIG names, else here.").File()
+	f.Text(&cmd.Out, "out", "", "FILE", "File to write, in a folder that is created if need be. Default: rules.toml in the folder that FLUENTBIT_TRIGGER_CONFIG names, else here.").File()
 	f.Text(&cmd.Host, "host", "H", "URL", "Docker engine: unix://, tcp:// or ssh://, as for the Docker CLI. Default: the engine of the current Docker context.").Env("DOCKER_HOST")
 	f.Number(&cmd.Lines, "lines", "", "N", "How many of the last lines of each log to look at; 0: read no logs.")
 	f.Number(&cmd.Frequent, "frequent", "", "N", "How many of the most frequent lines to describe in comments, with a rule for each.")
@@ -295,6 +295,9 @@ func (cmd *initCommand) write(c *command.Env) error {
 	document := starter.Document{Trigger: cmd.trigger, Packs: cmd.Packs, Survey: cmd.survey, Made: c.Now(), Check: "docker-fluentbit check " + shellWord(cmd.Out)}
 	var text bytes.Buffer
 	if err := document.Write(&text); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
 	for _, s := range secrets {
