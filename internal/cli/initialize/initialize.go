@@ -360,6 +360,9 @@ func (cmd *initCommand) finish(ctx context.Context, c *command.Env) error {
 		run += " -H " + shellWord(cmd.Host)
 	}
 	c.Printf("%s\n", run)
+	if path, err := filepath.Abs(cmd.runs(c)); err == nil && cmd.survey == nil {
+		c.Printf("or in Fluent Bit, as a parameter of the output trigger:\n  config_file %s\n", safetext.Visible(path))
+	}
 	return failed
 }
 
