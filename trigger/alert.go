@@ -20,13 +20,14 @@ const (
 	KindContainer = "container" // a container event
 	KindMissing   = "missing"   // the other rule of a sequence did not follow
 	KindDeploy    = "deploy"    // a new image was compared with the last one
+	KindDigest    = "digest"    // what happened since the last digest of a trigger
 	KindSystem    = "system"    // a problem of this program: a gap, dead letters, a full queue
 	KindTest      = "test"      // a test delivery
 )
 
 // Kinds returns the kinds of alerts.
 func Kinds() []string {
-	return []string{KindLog, KindThreshold, KindAbsence, KindResolved, KindRollup, KindContainer, KindMissing, KindDeploy, KindSystem, KindTest}
+	return []string{KindLog, KindThreshold, KindAbsence, KindResolved, KindRollup, KindContainer, KindMissing, KindDeploy, KindDigest, KindSystem, KindTest}
 }
 
 // Severities returns the severities, lowest first.
@@ -63,8 +64,21 @@ type Alert struct {
 	Incident   *Incident         `json:"incident,omitempty"` // of kind resolved: what ended
 	Labels     map[string]string `json:"labels,omitempty"`
 	Runbook    string            `json:"runbook,omitempty"`
-	Fleet      *Fleet            `json:"fleet,omitempty"` // of a rule with scope = "fleet"
-	Links      Links             `json:"links,omitzero"`  // of the message; the store and the API have none
+	Fleet      *Fleet            `json:"fleet,omitempty"`  // of a rule with scope = "fleet"
+	Digest     *Digest           `json:"digest,omitempty"` // of kind digest
+	Links      Links             `json:"links,omitzero"`   // of the message; the store and the API have none
+}
+
+// Digest is the sums of a period. The message has the rest in words.
+type Digest struct {
+	From        time.Time        `json:"from"`
+	Until       time.Time        `json:"until"`
+	Hits        int64            `json:"hits"`
+	Alerts      int64            `json:"alerts"`
+	Suppressed  int64            `json:"suppressed"`
+	By          map[string]int64 `json:"by,omitempty"` // reason → number; sums to Suppressed
+	Sent        int64            `json:"sent"`         // alerts that receivers accepted
+	DeadLetters int64            `json:"dead_letters"` // of the period
 }
 
 // Links are the addresses of an alert that its message links to. They are made when it is sent, for the silence is a secret: see internal/links.

@@ -76,7 +76,10 @@ type Settings struct {
 	// Times of the week at which alerts are sent: ["weekdays 08:00-18:00", "sat 09:00-12:00"]. This trigger does not send alerts
 	// that arrive at other times, but counts them. Alerts of kind resolved are sent at all times.
 	During []string `toml:"during"`
-	// The time zone of during, such as "Europe/Berlin". Unset: UTC.
+	// When this trigger sends a digest of what happened since the last one: days and a time, as in "daily 08:00", "weekdays 07:30" or "mon 08:00". Filters
+	// do not apply to it. Unset: never.
+	Digest string `toml:"digest"`
+	// The time zone of during and digest, such as "Europe/Berlin". Unset: UTC.
 	Zone string `toml:"zone"`
 
 	// Headers to add to each request. Their values are never shown.

@@ -124,6 +124,22 @@ func testTrigger(c *call) (any, error) {
 	return out, nil
 }
 
+// showDigest shows what a trigger would send now; for one that sends no digests, what happened since the start.
+func showDigest(c *call) (any, error) {
+	name := c.r.PathValue("name")
+	a, ok, err := c.p.Digest(c.r.Context(), name)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, problem(http.StatusNotFound, "no trigger %s is in force", quoted(name))
+	}
+	return adminapi.DigestResponse{
+		From: a.Digest.From, Until: a.Digest.Until, Hits: a.Digest.Hits, Alerts: a.Digest.Alerts, Suppressed: a.Digest.Suppressed, By: a.Digest.By, Sent: a.Digest.Sent,
+		DeadLetters: a.Digest.DeadLetters, Summary: a.Summary, Message: a.Message,
+	}, nil
+}
+
 func silenceOf(s *engine.Silence, now time.Time) adminapi.Silence {
 	m := adminapi.SilenceMatchers{Rule: s.Rule, Workload: s.Workload, Container: s.Container, Message: s.Message, Where: s.Where, Key: s.Key}
 	for _, severity := range s.Severity {

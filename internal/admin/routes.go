@@ -157,6 +157,8 @@ func routes() []route {
 		{op{Method: "POST", Path: "/api/v1/rules/backtest", Summary: "Replay the last lines of this node through a rule, given or named. Counts and sends nothing. One at a time.",
 			Body: adminapi.RuleBacktestRequest{}, Answer: adminapi.RuleBacktestResponse{}, Problems: []int{422, 503}}, backtestRule},
 		{op{Method: "POST", Path: "/api/v1/triggers/{name}/test", Summary: "Send a test alert through a trigger and return the result.", Answer: adminapi.TriggerTestResponse{}}, testTrigger},
+		{op{Method: "GET", Path: "/api/v1/triggers/{name}/digest", Summary: "Show the digest that a trigger would send now. Counts and sends nothing.", Answer: adminapi.DigestResponse{},
+			Problems: []int{404}}, showDigest},
 		{op{Method: "GET", Path: "/api/v1/tap", Summary: "Stream records with their decisions as server-sent events named record. Events named missed count the records left out.",
 			Params: tapParams, Kind: eventStream, Answer: none}, tap},
 	}

@@ -135,7 +135,7 @@ func route(name string, triggers map[string]Trigger, alert *trigger.Alert) store
 		return store.Route{Trigger: name, MaxAge: unknownMaxAge, Order: orderOf(alert, false)}
 	}
 	r := store.Route{Trigger: name, MaxAge: t.MaxAge, Order: orderOf(alert, destinationOf(t.Sender) != "")}
-	if len(t.GroupBy) > 0 {
+	if len(t.GroupBy) > 0 && alert.Kind != trigger.KindDigest { // a digest is a message of its own
 		key := sha256.Sum256([]byte(trigger.GroupKey(t.GroupBy, alert)))
 		r.Group, r.Wait, r.Interval = key[:16], t.GroupWait, t.GroupInterval
 	}

@@ -75,6 +75,7 @@ type Pipeline struct {
 	labels    *labels.Rules // rules from containers' labels
 	silences  *silence.Set
 	links     messageLinks
+	digests   digests
 	ordinals  alertOrdinals
 	triggers  atomic.Pointer[triggers]
 	outside   outsideHours
@@ -309,6 +310,7 @@ func (p *Pipeline) stop(ctx context.Context) error {
 		p.expire(b, true)
 		p.releaseWaiting(b)
 		p.reportDue(true)
+		p.tickDigests(true)
 	case <-ctx.Done():
 		errs = append(errs, fmt.Errorf("evaluation did not end: %w", ctx.Err()))
 	}

@@ -19,6 +19,7 @@ func (p *Pipeline) tickLoop() {
 		case <-tick.C:
 			p.tick(b)
 			p.reportDue(false)
+			p.tickDigests(false)
 			p.logWarnings()
 		case <-p.due:
 			p.tick(b)

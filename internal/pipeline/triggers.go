@@ -31,7 +31,8 @@ type triggerClient struct {
 	settings *trigger.Settings
 	filter   *trigger.Filter
 	client   *client.Client
-	outside  *atomic.Int64 // alerts that during alone excluded
+	outside  *atomic.Int64  // alerts that during alone excluded
+	digest   *hours.Moments // nil: it sends none
 }
 
 // outsideHours counts the alerts that arrived outside the hours of triggers, by the name of the trigger. The counts are kept over reloads.
@@ -85,7 +86,14 @@ func newTriggers(s *config.Settings, now func() time.Time, outside *outsideHours
 			errs = append(errs, &triggerError{i, err})
 			continue
 		}
-		t.all = append(t.all, triggerClient{set, filter, sender, outside.counter(set.Name)})
+		one := triggerClient{settings: set, filter: filter, client: sender, outside: outside.counter(set.Name)}
+		if set.Digest != "" {
+			if one.digest, err = hours.ParseMoments(set.Digest, set.Zone); err != nil { // which the client's settings were checked for
+				errs = append(errs, &triggerError{i, err})
+				continue
+			}
+		}
+		t.all = append(t.all, one)
 	}
 	return t, errors.Join(errs...)
 }

@@ -44,6 +44,7 @@ func endpoints(target string) []endpoint {
 		{route: "POST /api/v1/rules/test", body: `{"name":"boom","lines":["boom 1","all is well"]}`},
 		{route: "POST /api/v1/rules/draft", body: `{"line":"boom 1"}`}, {route: "POST /api/v1/rules/backtest", body: `{"name":"boom"}`},
 		{route: "POST /api/v1/triggers/{name}/test", path: "/api/v1/triggers/hook/test"},
+		{route: "GET /api/v1/triggers/{name}/digest", path: "/api/v1/triggers/hook/digest"},
 		{route: "GET /api/v1/workloads/{workload}/deploy", path: "/api/v1/workloads/shop%2Fapi/deploy"},
 		{route: "POST /api/v1/workloads/{workload}/deploy", path: "/api/v1/workloads/shop%2Fapi/deploy"},
 		{route: "PUT /api/v1/workloads/{workload}/disabled/{rule}", path: "/api/v1/workloads/shop%2F*/disabled/boom"},

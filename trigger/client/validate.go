@@ -124,7 +124,12 @@ func validateFilter(s *trigger.Settings, fs *setting.Faults) {
 		fs.Add("message", s.Message, message, hint)
 	}
 	where.CheckAlert(fs, "where", s.Where, where.Words{"kind": trigger.Kinds(), "severity": trigger.Severities()})
-	hours.Check(fs, "", "during", s.During, s.Zone)
+	zone := s.Zone
+	if s.Digest != "" {
+		hours.CheckMoments(fs, "digest", s.Digest, s.Zone)
+		zone = "" // it is checked, and needs no during
+	}
+	hours.Check(fs, "", "during", s.During, zone)
 }
 
 // validateHeaders reports headers that would break a request, and headers that the client sets itself.

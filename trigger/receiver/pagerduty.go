@@ -94,9 +94,11 @@ type pagerDutyChangePayload struct {
 	Details   pagerDutyDetails `json:"custom_details"`
 }
 
-// isChange reports whether a message is about deploys alone that made nothing worse: what happened is no problem, and nothing would ever end it.
+// isChange reports whether a message is about digests, or deploys that made nothing worse, alone: what happened is no problem, and nothing would ever end it.
 func isChange(v *render.View) bool {
-	return !slices.ContainsFunc(v.All, func(a trigger.Alert) bool { return a.Kind != trigger.KindDeploy || a.Resolves })
+	return !slices.ContainsFunc(v.All, func(a trigger.Alert) bool {
+		return a.Kind != trigger.KindDigest && (a.Kind != trigger.KindDeploy || a.Resolves)
+	})
 }
 
 // pagerDutyAddress returns where a message goes: changes have an address beside that of events.

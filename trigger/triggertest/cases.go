@@ -53,6 +53,19 @@ func Alerts() map[string][]trigger.Alert {
 		huge(&a)
 		flood = append(flood, a)
 	}
+	digest := trigger.Alert{
+		Version: trigger.AlertVersion, ID: "al_0123456789abcdef", Kind: trigger.KindDigest, Key: "0f1e2d3c4b5a69788796a5b4c3d2e1f0", Severity: "info", Rule: "digest",
+		Summary: "1,234 hits, 12 alerts, 1,222 suppressed since Sat 2026-11-21 08:00 CET",
+		Message: "Sat 2026-11-21 08:00 CET to Sun 2026-11-22 08:00 CET\n1,234 hits, 12 alerts, 1,222 suppressed (cooldown 1,200, rate limit 22), 14 sent\n\nrules\n" +
+			"- go-panic: 1,034 hits, 6 alerts, 1,028 suppressed (cooldown 1,006, rate limit 22)\n- http-5xx: 200 hits, 6 alerts, 194 suppressed (cooldown 194)\n\n" +
+			"workloads\n- shop/api: 1,230 hits, 8 alerts, 1,222 suppressed (cooldown 1,200, rate limit 22)\n- shop/cart: 4 hits, 4 alerts, 0 suppressed\n\n" +
+			"new\n- workload shop/cart\n- go-panic in shop/api: panic: order <num>: nil map\n\n2 dead letters: ops 2\n\n" +
+			"could be quieter\n- http-5xx: 6 alerts; cooldown = \"1h\" would have made 2",
+		Time: SampleTime, FirstSeen: SampleTime.Add(-24 * time.Hour), LastSeen: SampleTime, Source: trigger.Source{Kind: trigger.KindSystem, Host: "node-1"},
+		Digest: &trigger.Digest{
+			From: SampleTime.Add(-24 * time.Hour), Until: SampleTime, Hits: 1234, Alerts: 12, Suppressed: 1222, By: map[string]int64{"cooldown": 1200, "rate_limit": 22}, Sent: 14, DeadLetters: 2,
+		},
+	}
 	var linked []trigger.Alert
 	for i, key := range []string{"0f1e2d3c4b5a69788796a5b4c3d2e1f0", "1f1e2d3c4b5a69788796a5b4c3d2e1f0"} {
 		a := Sample()
@@ -122,6 +135,7 @@ func Alerts() map[string][]trigger.Alert {
 				{Function: "charge", File: "/app/billing.py", Line: 19}, {Function: "pay", File: "/app/web.py", Line: 24},
 			}}
 		}),
+		"digest":      {digest},
 		"threshold":   with(func(a *trigger.Alert) { a.Kind = trigger.KindThreshold }),
 		"test":        {trigger.TestAlert(SampleTime)},
 		"empty":       {{}},

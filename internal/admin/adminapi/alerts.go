@@ -163,3 +163,17 @@ type TapDecision struct {
 type TapMissed struct {
 	Missed int64 `json:"missed"` // records left out since the last event
 }
+
+// DigestResponse is the digest that a trigger would send now.
+type DigestResponse struct {
+	From        time.Time        `json:"from"`
+	Until       time.Time        `json:"until"`
+	Hits        int64            `json:"hits"`
+	Alerts      int64            `json:"alerts"`
+	Suppressed  int64            `json:"suppressed"`
+	By          map[string]int64 `json:"by"` // reason → number; sums to suppressed
+	Sent        int64            `json:"sent"`
+	DeadLetters int64            `json:"dead_letters"`
+	Summary     string           `json:"summary"` // one line
+	Message     string           `json:"message"`
+}

@@ -18,7 +18,7 @@ func New(env *command.Env) *cobra.Command {
 	return command.Group(&cobra.Command{
 		Use: "triggers", Short: "Manage and test the triggers of a running instance.",
 		Long: "Manage and test the triggers of a running instance.\n\nTriggers from files can be shown here, but changed only in their files. Triggers that you add here are kept in the instance's store.",
-	}, newList(env), newShow(env), newAdd(env), newEdit(env), newDelete(env), newTest(env))
+	}, newList(env), newShow(env), newAdd(env), newEdit(env), newDelete(env), newTest(env), newDigest(env))
 }
 
 type listCommand struct {
