@@ -33,6 +33,8 @@ type plan struct {
 	args  []string      // of the server
 	// fault runs beside the storm.
 	fault func(*drill)
+	// threshold is the number of hits of all nodes within ten seconds that make the alert; 0: each hit makes one.
+	threshold int
 	// leadDies kills the node that leads first, before its webhook.
 	leadDies bool
 }
@@ -152,6 +154,9 @@ func (d *drill) newNode(i int) *node {
 	n.Node.Now = n.now
 	rule := engine.DefaultRule()
 	rule.Name, rule.Pattern, rule.Cooldown, rule.CooldownBy = "db-down", "connection refused", cooldown, []string{"workload", "template"}
+	if d.threshold > 0 {
+		rule.Scope, rule.Count, rule.Within = engine.ScopeFleet, d.threshold, 10*time.Second
+	}
 	limits := engine.DefaultLimits()
 	limits.PerContainer.Burst, limits.PerContainer.Rate.Count = 10_000, 10_000
 	compiled, err := n.rules.Compile(engine.Settings{Limits: limits, Rules: []engine.RuleSettings{rule}})
@@ -165,6 +170,7 @@ func (d *drill) newNode(i int) *node {
 	n.client = newEngine(d.t, s)
 	n.Fleet = fleet.New(fleet.Options{
 		Engine: n.client, Node: n.Node, Settings: s, Run: fmt.Sprintf("run-%04d", i), Name: name, Version: "v1", Triggers: "t1", Now: n.now,
+		Crossed: n.cross, Reached: n.rules.Reach, Unanswered: func(key string) { n.cross(key, 0) },
 		Observe: func(took time.Duration) {
 			d.mu.Lock()
 			defer d.mu.Unlock()
@@ -172,8 +178,29 @@ func (d *drill) newNode(i int) *node {
 		},
 	})
 	n.Done = n.Wake
+	if d.threshold > 0 {
+		n.rules.SetFleet(counting{n})
+	}
 	return n
 }
+
+// counting counts the hits of a node with those of all, as fleetnode does.
+type counting struct{ *node }
+
+func (c counting) Count(h engine.FleetHit) bool {
+	return c.Fleet.Count(fleet.Hit{
+		Key: fleet.KeyOf("cooldown", h.Key), Name: h.Key, At: time.Unix(0, h.At),
+		Threshold: fleet.Threshold{Count: int64(h.Count), Within: time.Duration(h.Within), Cooldown: time.Duration(h.Cooldown)},
+	})
+}
+
+func (c counting) Saw(engine.FleetSight)    {}
+func (c counting) Heard(engine.FleetLine)   {}
+func (c counting) Await([]engine.FleetLine) {}
+func (c counting) DownSince() (int64, bool) { return 0, false }
+
+// cross has the engine of rules alert with its next line or tick.
+func (n *node) cross(key string, sum int64) { n.rules.Cross(key, sum, n.now().UnixNano()) }
 
 // receive is the receiver: one webhook for all nodes.
 func (d *drill) receive(n *node, s fleettest.Sent) bool {
@@ -260,7 +287,7 @@ func (n *node) accept(a *engine.Alert, wait time.Duration) {
 	id := sha256.Sum256(fmt.Append(nil, n.Name, n.alerts))
 	n.Offer(n.Candidate(fleet.Candidate{
 		Claim: fleet.Claim{
-			Key: fleet.KeyOf("cooldown", a.RuleID+a.Source.Workload+a.Message), ID: shortid.Alert(id[:]), Rollup: a.Kind == engine.KindRollup,
+			Key: fleet.KeyOf("cooldown", a.Key), ID: shortid.Alert(id[:]), Rollup: a.Kind == engine.KindRollup,
 			Terms: fleet.Terms{Cooldown: cooldown}, Title: fleet.Title{Rule: a.Rule, Text: a.Source.Workload}, HandOver: 10 * time.Second,
 			Payload: strconv.AppendInt(nil, total, 10),
 		},
@@ -276,11 +303,16 @@ func (d *drill) settled(most time.Duration) {
 		for _, n := range d.nodes {
 			if !n.killed.Load() {
 				a := n.Account()
-				left += a.Pending + a.Outbox + int64(a.Unsettled) + n.fed.Load() - n.made.Load()
+				left += a.Pending + a.Outbox + int64(a.Unsettled)
+				if d.threshold == 0 { // hits below it stay where they are
+					left += n.fed.Load() - n.made.Load()
+				}
 			}
 		}
 		e, err := d.engineAccount()
-		if quiet++; err != nil || left > 0 || e.Unreported > 0 {
+		// Nothing is on its way until the nodes' own roll-ups of a threshold are due.
+		early := d.threshold > 0 && time.Since(d.begun) < d.storm+2*cooldown+3*grace
+		if quiet++; err != nil || left > 0 || e.Unreported > 0 || early {
 			quiet = 0
 		}
 	}
@@ -365,6 +397,19 @@ func TestASmallFleet(t *testing.T) {
 	}
 }
 
+// TestASmallFleetCounts: a threshold that no node reaches by itself in ten seconds is one alert, and roll-ups while its cooldown lasts.
+func TestASmallFleetCounts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the windows of a fleet take half a minute")
+	}
+	const nodes = 40
+	a, _ := run(t, plan{nodes: nodes, rate: 50, storm: 10 * time.Second, wait: 10 * time.Second, threshold: 2000})
+	a.exact(t)
+	if a.leads != 1 || a.lost != 0 || a.rollups < 1 || a.alone > nodes/4 || a.reported < a.hits/2 {
+		t.Errorf("account: %+v", a)
+	}
+}
+
 // drills skips the long drills unless they are asked for.
 func drills(t *testing.T) {
 	t.Helper()
@@ -378,6 +423,15 @@ const thousand = 1000
 func TestDrillNoFault(t *testing.T) {
 	drills(t)
 	a, _ := run(t, plan{nodes: thousand, rate: 50, storm: time.Minute})
+	a.exact(t)
+	if a.lost != 0 {
+		t.Errorf("account: %+v", a)
+	}
+}
+
+func TestDrillThreshold(t *testing.T) {
+	drills(t)
+	a, _ := run(t, plan{nodes: thousand, rate: 50, storm: time.Minute, threshold: 10_000})
 	a.exact(t)
 	if a.lost != 0 {
 		t.Errorf("account: %+v", a)

@@ -3,6 +3,8 @@ package nodes
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -197,4 +199,50 @@ func TestHitsWhileTheWindowIsOpenAreRolledUp(t *testing.T) {
 			t.Errorf("%+v", list)
 		}
 	})
+}
+
+// TestThresholdsStayExact: nodes are stopped and started, and the engine fails and comes back, while hits come. Each hit is reported once, or unreported on its node.
+func TestThresholdsStayExact(t *testing.T) {
+	t.Parallel()
+	e := memory.New(time.Now, 1000)
+	g := newGroup(t, over(e))
+	g.rules = strings.NewReplacer("5s", "1s", "count = 5", "count = 20").Replace(fiveOfAll)
+	for _, name := range []string{"a", "b", "c"} {
+		g.add(name)
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	last := time.Time{}
+	for step := range 60 {
+		await.That(t, patience, "a quarter of a second passes", func() bool { return time.Since(last) > 250*time.Millisecond })
+		last = time.Now()
+		n := g.nodes[random.IntN(3)]
+		switch random.IntN(8) {
+		case 0:
+			e.Fail(fleet.ErrUnreachable)
+		case 1, 2:
+			e.Fail(nil)
+		case 3:
+			n.stop()
+			n.start()
+		}
+		for i := range random.IntN(8) {
+			n.now(fmt.Sprintf("boom %d", 10*step+i))
+		}
+	}
+	e.Fail(nil)
+	await.That(t, patience, "nothing is on its way", func() bool {
+		var outside int64
+		for _, n := range g.nodes {
+			s := n.Stats(t.Context())
+			for _, tr := range s.Delivery.Triggers {
+				outside += tr.Counts.Pending
+			}
+			outside += n.counts().Pending + s.Fleet.Totals.Outbox + s.Fleet.Totals.Given - s.Fleet.Totals.Reported
+		}
+		return outside == 0
+	})
+	if list := g.thresholdAlerts(); len(list) < 3 {
+		t.Errorf("%d alerts: too little happened", len(list))
+	}
+	g.exact()
 }
