@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/links"
+	"github.com/tinyforge/fluentbit-trigger/test/receiver"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
@@ -223,4 +224,29 @@ func TestWithoutPublicURL(t *testing.T) {
 	}
 	b.want(403, "POST", "/silence", body("ftl1_x"))
 	b.want(409, "POST", "/api/v1/links/rotate", nil)
+}
+
+// TestLinksThatLeadNowhere are warned of: there is an address for them, and no listener.
+func TestLinksThatLeadNowhere(t *testing.T) {
+	b := linked(t)
+	b.write(b.rulesFile(), strings.Replace(b.read(b.rulesFile()), "listen = \"127.0.0.1:0\"\n", "", 1))
+	if report := b.p.Reload(); !report.Applied || len(report.Problems) > 0 {
+		t.Fatalf("%+v", report)
+	}
+	if !strings.Contains(b.log.String(), "the links in messages lead nowhere") {
+		t.Errorf("the log does not say so:\n%s", b.log)
+	}
+}
+
+// TestNoAnswerOfAReceiverShowsALink: one that repeats the link in its refusal.
+func TestNoAnswerOfAReceiverShowsALink(t *testing.T) {
+	b := linked(t)
+	link := b.linkOf(b.alert("boom 1"))
+	b.server.SetBehaviour(receiver.Always(receiver.Reply{Status: 400, Body: "invalid button " + public + "/silence#" + link}))
+	b.flush("boom 2")
+	b.eventually("the dead letter", func() bool { return len(listOf(b.get("/api/v1/dead-letters"), "dead_letters")) == 1 })
+	letter := b.want(200, "GET", "/api/v1/dead-letters", nil).text
+	if !strings.Contains(letter, "/silence#••••") || strings.Contains(letter+b.log.String(), "ftl1_") {
+		t.Errorf("%s", letter)
+	}
 }

@@ -142,6 +142,9 @@ func (r *Registry) prepare(i *Instance, set listen.Settings) (settle func(applie
 		return nil, refusedAddress(set, setting.Taken, fmt.Sprintf("another output has the ID %q", i.Pipeline.ID()))
 	}
 	if set.Listen == "" || set.Listen == listen.Off {
+		if set.PublicURL != "" {
+			i.Pipeline.Log().Warn("the links in messages lead nowhere: set [admin] listen, or remove public_url")
+		}
 		return r.settling(i, nil, nil, nil), nil
 	}
 	there := r.listeners[set.Listen]

@@ -135,5 +135,5 @@ func (p *Pipeline) RotateLinks() error {
 
 // isAlertKey reports whether alerts of a state key can carry a key: those of this node, or those of its fleet.
 func isAlertKey(alert string, state []byte) bool {
-	return trigger.KeyOf(string(state)) == alert || fleetnode.AlertKey(string(state)) == alert
+	return trigger.KeyOf(string(state)) == alert || fleetnode.IsAlertKey(alert, string(state))
 }

@@ -171,8 +171,10 @@ func handedOver(t *fleet.Taken) *trigger.Alert {
 
 func isSeverity(word string) bool { return slices.Contains(trigger.Severities(), word) }
 
-// AlertKey returns the key that the alerts of a state key carry in a fleet.
-func AlertKey(state string) string { return alertKey(fleet.KeyOf("cooldown", state)) }
+// IsAlertKey reports whether alerts of a state key carry a key in a fleet: those of its hits, or those of its absence.
+func IsAlertKey(alert, state string) bool {
+	return alertKey(fleet.KeyOf("cooldown", state)) == alert || alertKey(absenceKey(state)) == alert
+}
 
 // alertKey is the key of the alerts of an incident, the same on every node.
 func alertKey(k fleet.Key) string { return trigger.KeyOf("fleet", string(k)) }

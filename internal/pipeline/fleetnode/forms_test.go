@@ -98,3 +98,16 @@ func TestARollupHasASeverity(t *testing.T) {
 		}
 	}
 }
+
+// TestIsAlertKey compares with the keys that alerts of a fleet have.
+func TestIsAlertKey(t *testing.T) {
+	const state = "boom\x1fshop/web"
+	for alert, want := range map[string]bool{
+		alertKey(fleet.KeyOf("cooldown", state)): true, alertKey(absenceKey(state)): true, alertKey(fleet.KeyOf("cooldown", "other")): false,
+		trigger.KeyOf(state): false, "": false,
+	} {
+		if IsAlertKey(alert, state) != want {
+			t.Errorf("%s: %t", alert, !want)
+		}
+	}
+}
