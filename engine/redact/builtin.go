@@ -48,6 +48,7 @@ var builtinForms = []struct {
 	{"webhook-url", `\bhooks\.slack\.com\\?/(?:services|workflows|triggers)\\?/([A-Za-z0-9+/\\_-]{20,})`, nil},
 	{"webhook-url", `\bdiscord(?:app)?\.com\\?/api\\?/webhooks\\?/[0-9]+\\?/([A-Za-z0-9_-]{20,})`, nil},
 	{"webhook-url", `\bwebhook\.office\.com\\?/webhookb2\\?/([A-Za-z0-9@/\\_-]{20,})`, nil},
+	{"silence-link", `\bftl1_([A-Za-z0-9_-]{40,})`, nil}, // of this program's messages: see internal/links
 	{"telegram-token", `(?:\b|bot)([0-9]{8,10}:A[A-Za-z0-9_-]{34})\b`, nil},
 	{"stripe-key", `\b(?:(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{10,}|whsec_[A-Za-z0-9+/]{20,}=*)`, nil},
 	{"api-key", `\bsk-(?:ant-|proj-|svcacct-|admin-|or-v1-)[A-Za-z0-9_-]{20,}`, nil},

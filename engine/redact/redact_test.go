@@ -45,6 +45,7 @@ var secrets = []struct{ name, before, secret, after string }{
 	{"webhook-url", "POST https://hooks.slack.com/services/", "T00000000/B00000000/" + letters[:24], ": 404"},
 	{"webhook-url", `{"u":"https:\/\/hooks.slack.com\/services\/`, `T00000000\/B00000000\/` + letters[:24], `"}`},
 	{"webhook-url", "https://discord.com/api/webhooks/123456789012345678/", letters[:60], " failed"},
+	{"silence-link", "posted https://alerts.example.org/silence#ftl1_", letters[:100], " to the channel"},
 	{"telegram-token", "https://api.telegram.org/bot", "1234567890:A" + letters[:34], "/sendMessage"},
 	{"stripe-key", "stripe: ", fake("sk_live_", letters[:24]), ""},
 	{"api-key", "Incorrect API key provided: ", fake("sk-proj-", letters[:40]), "."},
