@@ -50,13 +50,18 @@ func (e *Engine) Heard(key string, at int64) { e.keyed.Heard(key, at) }
 // silence or an inhibition is in force. ok is false if this node has no such rule. Sent is called once it is on disk.
 func (e *Engine) FleetAbsence(rule, workload string, since int64, heard bool, now int64) (a Alert, later, ok bool) {
 	a, later, ok = e.keyed.FleetAbsence(rule, workload, since, heard, now)
-	return e.masked([]Alert{a}, 0)[0], later, ok
+	if !ok {
+		return a, false, false
+	}
+	return e.masked([]Alert{a}, 0)[0], later, true
 }
 
 // FleetRecovery returns the alert about a line that a node heard at a time, after its absence of so long was reported.
 func (e *Engine) FleetRecovery(rule, workload string, at, gone int64) (a Alert, ok bool) {
-	a, ok = e.keyed.FleetRecovery(rule, workload, at, gone)
-	return e.masked([]Alert{a}, 0)[0], ok
+	if a, ok = e.keyed.FleetRecovery(rule, workload, at, gone); !ok {
+		return a, false
+	}
+	return e.masked([]Alert{a}, 0)[0], true
 }
 
 // FleetSent says that an alert of FleetAbsence or FleetRecovery is on disk.

@@ -107,6 +107,7 @@ const (
 	CodeOneNode       = "one-node"
 	CodeNoFleet       = "no-fleet"
 	CodeFleetWait     = "fleet-wait"
+	CodeFleetAbsent   = "fleet-absent"
 	CodeSecret        = "secret-in-clear"
 	CodeSharedFile    = "shared-secret-file"
 	CodeHeartbeat     = "heartbeat-to-trigger"
@@ -164,6 +165,7 @@ func Codes() [][2]string {
 		{CodeOneNode, "a rule counts or waits per workload, but Fluent Bit reads the logs of one node of a cluster; or a part of a fleet rule's key is of one node"},
 		{CodeNoFleet, "a rule has scope = fleet, but there is no [fleet]"},
 		{CodeFleetWait, "a trigger's group_wait is shorter than the wait of the fleet"},
+		{CodeFleetAbsent, "a rule of the fleet waits for a line for less than a minute"},
 		{CodeSecret, "a secret is written in a file that everyone can read"},
 		{CodeSharedFile, "everyone on the machine can read a file that contains a secret"},
 		{CodeHeartbeat, "the heartbeat goes to the address of a trigger"},

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/fluentbitconf"
@@ -142,6 +143,10 @@ func (l *linter) fleet() {
 		}
 		if !s.Fleet.On() && r.sets("scope") {
 			l.warn(r.part, CodeNoFleet, "scope", "", "there is no [fleet], so each node alerts by itself", "set fleet.address and fleet.namespace")
+		}
+		if a := r.settings.Absent; s.Fleet.On() && a > 0 && a < time.Minute && r.sets("absent") {
+			l.warn(r.part, CodeFleetAbsent, "absent", setting.FormatDuration(a), "is short for a fleet: while the engine is away for as long, each node that heard the line reports its absence",
+				`absent = "1m" or more`)
 		}
 		for _, part := range []string{"container", "host"} {
 			if slices.Contains(r.settings.CooldownBy, part) && r.sets("cooldown_by") {
