@@ -147,3 +147,41 @@ func TestADigestThatIsADayLate(t *testing.T) {
 	}
 	b.stop(p)
 }
+
+// TestACrashBehindADigest: the digest is stored, and a kill comes before its period ends on disk. The next start makes it again, and the store drops it.
+func TestACrashBehindADigest(t *testing.T) {
+	b := newBench(t)
+	c := newClock()
+	c.at = time.Date(2026, 11, 30, 7, 0, 0, 0, time.UTC)
+	o := b.options(b.document("digest = \"daily 08:00\"\n" + rule("boom", "^boom")))
+	o.Now = c.now
+	p, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Start()
+	p.tickDigests(false)
+	before, err := p.store.LoadStates(t.Context(), digestKey(p.id))
+	if err != nil || len(before) != 2 {
+		t.Fatalf("%d states, %v", len(before), err)
+	}
+	c.pass(time.Hour)
+	p.tickDigests(false)
+	first := b.digests(1)[0]
+	if err := p.store.SaveState(t.Context(), c.now(), before); err != nil {
+		t.Fatal(err)
+	}
+	b.stop(p)
+	c.pass(time.Minute)
+	p = b.start(o)
+	p.tickDigests(false)
+	if n := p.Stats(t.Context()).Delivery.Duplicates; n != 1 {
+		t.Errorf("%d duplicates", n)
+	}
+	if got := b.digests(1)[0]; got.ID != first.ID {
+		t.Errorf("%s, then %s", first.ID, got.ID)
+	}
+	c.pass(24 * time.Hour)
+	p.tickDigests(false)
+	b.digests(2)
+}
