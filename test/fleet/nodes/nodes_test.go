@@ -39,7 +39,7 @@ const patience = 60 * time.Second
 
 // group is some nodes of one fleet, with one receiver.
 type group struct {
-	t       *testing.T
+	t       testing.TB
 	dir     string
 	team    *receiver.Server
 	table   string // [fleet]
@@ -65,7 +65,7 @@ hand_over = "10s"
 `
 
 // newGroup returns a group without nodes.
-func newGroup(t *testing.T, connect fleetnode.Connect) *group {
+func newGroup(t testing.TB, connect fleetnode.Connect) *group {
 	g := &group{t: t, dir: t.TempDir(), team: receiver.New(t), connect: connect, allow: "127.0.0.1:1"}
 	g.table = "[fleet]\naddress = [\"127.0.0.1:1\"]\nnamespace = \"test\"" + quick
 	g.rules = "[[rule]]\nname = \"boom\"\npattern = 'boom'\nscope = \"fleet\"\ncooldown = \"5s\"\nseverity = \"error\"\n"
