@@ -26,6 +26,7 @@ type Options struct {
 
 // Engine implements fleet.Engine. It connects when it is first asked.
 type Engine struct {
+	layout    string // of the keys. Nodes of two layouts share an engine without sharing a key.
 	namespace string
 	maxKeys   int // of one shard
 	scripts   *scripts
@@ -56,7 +57,7 @@ func New(o Options) (*Engine, error) {
 		return nil, err
 	}
 	return &Engine{
-		namespace: o.Settings.Namespace, maxKeys: (o.Settings.MaxKeys + fleet.Shards - 1) / fleet.Shards, scripts: s,
+		layout: "ft1", namespace: o.Settings.Namespace, maxKeys: (o.Settings.MaxKeys + fleet.Shards - 1) / fleet.Shards, scripts: s,
 		router: newRouter(&o.Settings, d, o.Now, o.Random), now: o.Now, random: o.Random,
 	}, nil
 }
@@ -149,7 +150,7 @@ func (e *Engine) at(ctx context.Context, address string, calls []*call, asking b
 }
 
 // prefix returns the beginning of the keys of a shard.
-func (e *Engine) prefix(shard int) string { return "ft1:{" + tag(e.namespace, shard) + "}:" }
+func (e *Engine) prefix(shard int) string { return e.layout + ":{" + tag(e.namespace, shard) + "}:" }
 
 // windowCall returns a call about a window.
 func (e *Engine) windowCall(s *script, key fleet.Key, triggers string, args ...any) *call {

@@ -17,11 +17,14 @@ import (
 // BenchmarkFlushWhileTheEngineHangs compares flushes of a node whose engine hangs with those of a node without a fleet, one after the other in the same run:
 // of hits that the cooldown suppresses, and of hits of which each makes an alert, so that both nodes write it to their stores.
 func BenchmarkFlushWhileTheEngineHangs(b *testing.B) {
-	for name, key := range map[string]func(int) string{
-		"suppressed": func(int) string { return "api" },
-		"alerts":     func(i int) string { return fmt.Sprint("api-", i) },
+	for _, c := range []struct {
+		name     string
+		workload func(int) string
+	}{
+		{"suppressed", func(int) string { return "api" }},
+		{"alerts", func(i int) string { return fmt.Sprint("api-", i) }},
 	} {
-		b.Run(name, func(b *testing.B) {
+		b.Run(c.name, func(b *testing.B) {
 			g := newGroup(b, nil)
 			table := g.table
 			g.rules += "[limits]\nper_container = { rate = \"0/s\", burst = 1 }\n"
@@ -33,7 +36,7 @@ func BenchmarkFlushWhileTheEngineHangs(b *testing.B) {
 			without := g.add("without")
 			g.table = table
 			flush := func(n *node, i int) time.Duration {
-				chunk := chunktest.DockerOf(fmt.Sprintf("%064d", i), "shop-api-1", "shop", key(i), chunktest.Lines("boom")...)
+				chunk := chunktest.DockerOf(fmt.Sprintf("%064d", i), "shop-api-1", "shop", c.workload(i), chunktest.Lines("boom")...)
 				begun := time.Now()
 				if v := n.Flush(chunk, "docker.api"); v != pipeline.Accepted {
 					b.Fatalf("a chunk was %s", v)
