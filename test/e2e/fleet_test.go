@@ -43,12 +43,6 @@ grace     = "2s"
 [[trigger]]
 name = "ops"
 url  = "%[5]s"
-[[rule]]
-name     = "db-down"
-keywords = ["connection refused"]
-scope    = "fleet"
-cooldown = "10s"
-severity = "critical"
 `
 
 // member is one node of the fleet: a program of its own, with a store of its own.
@@ -198,9 +192,10 @@ func catImage(t *testing.T, label string) {
 	t.Cleanup(func() { _ = exec.Command("docker", "rmi", "-f", label+":1").Run() })
 }
 
-// TestAFleetOfThree runs two Fluent Bits with the plugin and one docker-fluentbit run as nodes of one fleet, over a real server: one incident that all see is
-// one alert and a roll-up, and a silence that is made on one of them holds on all.
-func TestAFleetOfThree(t *testing.T) {
+// threeNodes starts two Fluent Bits with the plugin and one docker-fluentbit run, the last, as nodes of one fleet over a real server, with rules. It returns
+// them once they know each other, with their receiver and the program.
+func threeNodes(t *testing.T, rules string) (nodes []*member, hook *receiver.Server, program string) {
+	t.Helper()
 	binary := fluentBitBinary(t)
 	if _, err := exec.LookPath("go"); err != nil {
 		t.Skip("go is not on PATH: docker-fluentbit cannot be built")
@@ -209,10 +204,10 @@ func TestAFleetOfThree(t *testing.T) {
 	catImage(t, label)
 	engine, hook := redis.Start(t, nil), receiver.New(t)
 	config := func(dir, name string) string {
-		return fmt.Sprintf(fleetConfig, dir, label, engine.Addr, name, hook.URL("/"))
+		return fmt.Sprintf(fleetConfig, dir, label, engine.Addr, name, hook.URL("/")) + rules
 	}
 	standalone, program := follower(t, label, "node-c", config)
-	nodes := []*member{inFleet(t, binary, "node-a", config), inFleet(t, binary, "node-b", config), standalone}
+	nodes = []*member{inFleet(t, binary, "node-a", config), inFleet(t, binary, "node-b", config), standalone}
 	await.That(t, slowly, "the nodes know each other", func() bool {
 		for _, n := range nodes {
 			var report adminapi.FleetResponse
@@ -222,7 +217,19 @@ func TestAFleetOfThree(t *testing.T) {
 		}
 		return true
 	}, standalone.log)
+	return nodes, hook, program
+}
 
+// TestAFleetOfThree: one incident that all nodes see is one alert and a roll-up, and a silence that is made on one of them holds on all.
+func TestAFleetOfThree(t *testing.T) {
+	nodes, hook, program := threeNodes(t, `
+[[rule]]
+name     = "db-down"
+keywords = ["connection refused"]
+scope    = "fleet"
+cooldown = "10s"
+severity = "critical"
+`)
 	// Each node reads its first line before the others come, so that its own cooldown suppresses the rest.
 	const each = 5
 	for i := range each {
@@ -259,7 +266,7 @@ func TestAFleetOfThree(t *testing.T) {
 	await.That(t, slowly, "the alerts report every hit", func() bool {
 		all, _, _ := reported()
 		return hits() == each*int64(len(nodes)) && all == each*int64(len(nodes))
-	}, nodes[0].log, standalone.log)
+	}, nodes[0].log, nodes[2].log)
 	_, kinds, hosts := reported()
 	if kinds[trigger.KindLog] != 1 || kinds[trigger.KindRollup] == 0 || len(hosts) != len(nodes) {
 		t.Errorf("%v, roll-ups of %v", kinds, hosts)
@@ -291,5 +298,46 @@ func TestAFleetOfThree(t *testing.T) {
 	out, err = exec.Command(program, "fleet", "status", "--url", nodes[2].url).CombinedOutput()
 	if err != nil || strings.Count(string(out), "\nnode-") != len(nodes) || !strings.Contains(string(out), "keeper") {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestAnAbsenceIsOfTheFleet: a line that one node after the other hears, each less often than the rule asks for, is not absent. Once nobody hears it, one alert
+// reports its absence, and one its end, wherever it is heard.
+func TestAnAbsenceIsOfTheFleet(t *testing.T) {
+	nodes, hook, _ := threeNodes(t, `
+[[rule]]
+name     = "backup"
+keywords = ["backup done"]
+scope    = "fleet"
+absent   = "15s"
+severity = "error"
+`)
+	for _, n := range nodes {
+		n.feed("the first line of the workload, from which on all nodes wait")
+	}
+	const every, rounds = 6 * time.Second, 8
+	turn := time.NewTicker(every)
+	defer turn.Stop()
+	for i := range rounds {
+		nodes[i%len(nodes)].feed("backup done")
+		<-turn.C
+	}
+	if all := hook.Alerts(); len(all) > 0 {
+		t.Fatalf("an alert though one of the nodes heard the line: %+v", all[0])
+	}
+	kind := func(word string) (n int) {
+		for _, a := range hook.Alerts() {
+			if a.Kind == word {
+				n++
+			}
+		}
+		return n
+	}
+	await.That(t, slowly, "the absence is reported", func() bool { return kind(trigger.KindAbsence) > 0 }, nodes[0].log, nodes[2].log)
+	nodes[2].feed("backup done")
+	await.That(t, slowly, "its end is reported", func() bool { return kind(trigger.KindResolved) > 0 }, nodes[0].log, nodes[2].log)
+	all := hook.Alerts()
+	if len(all) != 2 || all[0].Key != all[1].Key || all[0].Fleet == nil || all[0].Fleet.Engine != trigger.EngineOK || all[0].Source.Workload != "shop/api" {
+		t.Errorf("%+v", all)
 	}
 }
