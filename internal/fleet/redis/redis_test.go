@@ -114,6 +114,44 @@ func TestACircuitOpensAndCloses(t *testing.T) {
 	}
 }
 
+// TestAConnectionOfABurstIsClosed once one connection has been enough for a while: a server keeps buffers for each.
+func TestAConnectionOfABurstIsClosed(t *testing.T) {
+	server := redis.Start(t, nil)
+	var clock atomic.Int64
+	e := engine(t, fleet.Single, []string{server.Addr}, func(o *Options) {
+		o.Now = func() time.Time { return time.Unix(1_800_000_000+clock.Load(), 0) }
+	})
+	s, err := e.router.server(server.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Hang()
+	var both sync.WaitGroup
+	for i := range 2 {
+		both.Go(func() { claim(t.Context(), e, "a", i) })
+	}
+	redis.Until(t, "two calls are on their way", func() bool { return len(s.slots) == maxConns })
+	server.Resume()
+	both.Wait()
+	idle := func() int {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return len(s.idle)
+	}
+	for _, c := range []struct {
+		at   int64
+		want int
+	}{{0, 2}, {20, 2}, {29, 2}, {31, 1}, {50, 1}} {
+		clock.Store(c.at)
+		if got := claim(t.Context(), e, "a", 1); got.Err != nil {
+			t.Fatal(got.Err)
+		}
+		if n := idle(); n != c.want {
+			t.Errorf("%d connections after %d s, want %d", n, c.at, c.want)
+		}
+	}
+}
+
 func TestACallEndsWithItsContext(t *testing.T) {
 	server := redis.Start(t, nil)
 	e := engine(t, fleet.Single, []string{server.Addr}, nil)

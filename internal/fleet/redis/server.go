@@ -185,6 +185,10 @@ func (s *server) keep(c *conn) {
 		return
 	}
 	c.used = s.now()
+	for len(s.idle) > 0 && c.used.Sub(s.idle[0].used) > maxIdle { // a burst opened it, and the one on top is enough
+		_ = s.idle[0].Close()
+		s.idle = s.idle[1:]
+	}
 	s.idle = append(s.idle, c)
 }
 

@@ -336,9 +336,46 @@ func TestARuleOfAFleetWithoutAFleet(t *testing.T) {
 	if a := g.team.Alerts()[0]; a.Fleet != nil {
 		t.Errorf("%+v", a.Fleet)
 	}
-	buf := make([]byte, 1<<20)
-	if stacks := string(buf[:runtime.Stack(buf, true)]); strings.Contains(stacks, "internal/fleet.") {
+	if stacks := fleetGoroutines(); stacks != "" {
 		t.Errorf("a goroutine of the fleet runs:\n%s", stacks)
+	}
+}
+
+// fleetGoroutines returns the stacks of all goroutines, if one of them is of the fleet.
+func fleetGoroutines() string {
+	buf := make([]byte, 1<<20)
+	if stacks := string(buf[:runtime.Stack(buf, true)]); strings.Contains(stacks, "/internal/fleet") {
+		return stacks
+	}
+	return ""
+}
+
+// TestAStoppedNodeLeavesNothing: neither a goroutine nor a connection, whether the engine answers or hangs.
+func TestAStoppedNodeLeavesNothing(t *testing.T) {
+	for name, hangs := range map[string]bool{"answers": false, "hangs": true} {
+		t.Run(name, func(t *testing.T) {
+			server := redis.Start(t, nil)
+			g := newGroup(t, nil)
+			g.table = strings.Replace(g.table, "127.0.0.1:1", server.Addr, 1)
+			g.allow = server.Addr
+			n := g.add("a")
+			n.flush(lines(3)...)
+			await.That(t, patience, "its alert leaves", func() bool { return g.team.Len() == 1 })
+			clients := func() int { return strings.Count(string(server.Do("CLIENT", "LIST").([]byte)), "\n") - 1 }
+			if clients() == 0 {
+				t.Error("the node has no connection")
+			}
+			if hangs {
+				server.Hang()
+				n.flush("boom while it hangs")
+			}
+			n.stop()
+			if stacks := fleetGoroutines(); stacks != "" {
+				t.Errorf("a goroutine of the fleet runs:\n%s", stacks)
+			}
+			server.Resume()
+			redis.Until(t, "no connection is open", func() bool { return clients() == 0 })
+		})
 	}
 }
 
