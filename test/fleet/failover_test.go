@@ -63,7 +63,7 @@ func TestASentinelFailover(t *testing.T) {
 		t.Skip("a failover takes 15 seconds")
 	}
 	master := redis.Start(t, nil)
-	redis.Start(t, []string{"--replicaof", "127.0.0.1 " + fmt.Sprint(master.Port)})
+	redis.Start(t, []string{"--replicaof", "127.0.0.1", fmt.Sprint(master.Port)})
 	sentinels := redis.Sentinels(t, master, "alerts", 1, "")
 	s := at(fleet.Sentinel, sentinels...)
 	s.Master = "alerts"
