@@ -168,6 +168,10 @@ func TestACrashBehindADigest(t *testing.T) {
 	c.pass(time.Hour)
 	p.tickDigests(false)
 	first := b.digests(1)[0]
+	b.stop(p)
+	if p, err = New(o); err != nil {
+		t.Fatal(err)
+	}
 	if err := p.store.SaveState(t.Context(), c.now(), before); err != nil {
 		t.Fatal(err)
 	}
