@@ -101,7 +101,7 @@ race: ## Run all tests with the race detector.
 	$(GO) -C test/browser test -race -timeout 10m ./...
 
 pictures: ## Draw the pictures of docs/pictures anew. Needs Chromium.
-	$(GO) -C test/browser test -count=1 -run Messages -pictures .
+	$(GO) -C test/browser test -count=1 -run 'Messages|Pictures' -pictures .
 
 check: ## Format, vet, lint, modules, generated files.
 	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "gofmt would change:"; echo "$$out"; exit 1; }

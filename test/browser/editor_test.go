@@ -60,7 +60,7 @@ func TestARuleIsMadeOfALine(t *testing.T) {
 			if b.is(`document.querySelector('main img, main script, main style') || document.title.includes('owned')`) {
 				t.Error("a line became markup")
 			}
-			if b.is(`document.documentElement.scrollWidth > window.innerWidth`) {
+			if b.is(`document.documentElement.scrollWidth > document.documentElement.clientWidth`) {
 				t.Error("the editor is wider than the window")
 			}
 			b.shot("draft")

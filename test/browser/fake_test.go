@@ -415,12 +415,12 @@ func (a *api) fill() {
 	a.set("GET /api/v1/rules", object{"rules": []object{
 		{"name": "go-panic", "severity": "critical", "pattern": "^panic: (?P<reason>.+)", "file": "rules.toml"},
 		{"name": "http-5xx", "severity": "error", "pattern": `" (?P<status>5\d\d) `, "file": "rules.toml"},
-		{"name": "failed-charge", "severity": "error", "where": object{"level": "error", "amount": ">=100"}, "origin": "runtime"},
+		{"name": "failed-charge", "severity": "error", "where": object{"level": "error", "amount": ">=100"}, "origin": "runtime", "etag": `"m1"`},
 		{"name": "slow-query", "workload": "shop/postgres", "severity": "warning", "pattern": `duration: (?P<ms>\d{4,})`, "file": "rules.toml"},
-		{"name": "cert-renewed", "severity": "info", "keywords": []string{"certificate renewed"}, "dry_run": true, "origin": "runtime"},
+		{"name": "cert-renewed", "severity": "info", "keywords": []string{"certificate renewed"}, "dry_run": true, "origin": "runtime", "etag": `"m2"`},
 	}})
 	a.set("GET /api/v1/triggers", object{"triggers": []object{
-		{"name": "ops", "format": "slack", "url": "••••", "file": "triggers.toml"}, {"name": "pager", "format": "pagerduty", "origin": "runtime"}, {"name": "old-slack", "format": "slack", "file": "triggers.toml"},
+		{"name": "ops", "format": "slack", "url": "••••", "file": "triggers.toml"}, {"name": "pager", "format": "pagerduty", "origin": "runtime", "etag": `"m3"`}, {"name": "old-slack", "format": "slack", "file": "triggers.toml"},
 	}})
 	a.set("GET /api/v1/dead-letters", object{"dead_letters": []object{
 		{"alert_id": "al_1", "trigger": "pager", "rule": "go-panic", "summary": "shop/api panicked", "reason": "answered 400 Bad Request", "answer": "no_routing_key <b>given</b>", "attempts": 1, "died": now.Add(-time.Hour), "expires": now.Add(6 * 24 * time.Hour)},

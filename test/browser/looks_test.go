@@ -47,7 +47,7 @@ func TestLooks(t *testing.T) {
 				if trouble := b.text(`document.querySelector('#trouble:not([hidden])')?.textContent ?? ''`); trouble != "" {
 					t.Errorf("%s shows the error %q", section, trouble)
 				}
-				if b.is(`document.documentElement.scrollWidth > window.innerWidth`) {
+				if b.is(`document.documentElement.scrollWidth > document.documentElement.clientWidth`) {
 					t.Errorf("%s is wider than the window", section)
 				}
 				if nameless := b.text(`[...document.querySelectorAll('button, input, select, textarea, a')].filter(e => !(e.innerText.trim() || e.getAttribute('aria-label') || e.labels?.length)).map(e => e.outerHTML).join('\n')`); nameless != "" {

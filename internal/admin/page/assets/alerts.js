@@ -2,6 +2,7 @@
 
 import { errorLines, get } from './api.js';
 import { detail, row } from './alert.js';
+import { checklist } from './checklist.js';
 import { openSilence } from './dialogs.js';
 import { empty, h, replace, toast, visible } from './dom.js';
 import { ruleOf } from './editor.js';
@@ -33,6 +34,7 @@ const state = (context) => (context.data.alerts ??= { alerts: [], known: new Set
 export function show(context) {
   const st = state(context);
   const ui = (context.ui = {
+    checklist: h('div'),
     tiles: h('dl', { class: 'tiles', 'aria-label': 'Totals' }),
     problems: h('ol', { class: 'problems', 'aria-label': 'Problems, the latest first' }),
     problemsMore: h('div', { class: 'more' }),
@@ -59,7 +61,7 @@ export function show(context) {
   ui.lists = h('div', { class: 'lists' },
     h('section', { class: 'of-problems', 'aria-labelledby': 'problems-title' }, h('div', { class: 'tools' }, h('h2', { id: 'problems-title' }, 'Problems'), ui.problemsNote), ui.problems, ui.problemsMore),
     h('section', { class: 'of-alerts', 'aria-labelledby': 'alerts-title' }, h('div', { class: 'tools' }, h('h2', { id: 'alerts-title' }, 'All alerts'), ui.note, ui.pause), ui.only, ui.pending, ui.list, ui.more));
-  context.main.append(ui.tiles, ui.timeline.element, h('div', { class: 'tools filters' }, ui.tabs, search, least), ui.lists);
+  context.main.append(ui.checklist, ui.tiles, ui.timeline.element, h('div', { class: 'tools filters' }, ui.tabs, search, least), ui.lists);
   draw(context);
 }
 
@@ -351,6 +353,7 @@ function drawTiles(context, previous) {
   const seconds = previous ? (Date.now() - previous.at) / 1000 : 0;
   const perSecond = (name) => (seconds > 0.5 && stats[name] >= previous.stats[name] ? rate((stats[name] - previous.stats[name]) / seconds) : '');
   const tile = (name, value, more, level) => h('div', { class: `tile ${level ?? ''}` }, h('dt', null, name), h('dd', null, value, h('span', { class: 'tile-more' }, more)));
+  replace(context.ui.checklist, checklist(context, stats.checklist));
   replace(context.ui.tiles,
     tile('Lines', short(stats.lines), perSecond('lines')),
     tile('Hits', short(stats.hits), perSecond('hits')),

@@ -11,7 +11,7 @@ export const plainTitle = true;
 export const keyHelp = [['Ctrl Enter', 'save']];
 
 // The formats of triggers. A test compares them with the receivers.
-export const formats = ['alertmanager', 'cloudevents', 'discord', 'email', 'generic', 'gotify', 'ntfy', 'opsgenie', 'pagerduty', 'slack', 'teams', 'telegram'];
+export const formats = ['alertmanager', 'cloudevents', 'discord', 'email', 'generic', 'gotify', 'mattermost', 'ntfy', 'opsgenie', 'pagerduty', 'slack', 'teams', 'telegram'];
 
 // Kinds of fields: how a setting becomes the value of a control, and back. Empty means that the setting is not set.
 const lines = { show: (v) => (v ?? []).join('\n'), read: (text) => text.split('\n').map((line) => line.trim()).filter(Boolean) };

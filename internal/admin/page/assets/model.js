@@ -44,6 +44,7 @@ export function statsOf(answer) {
     instance: s.instance ?? '', lines: s.lines ?? 0, hits: s.hits ?? 0, sent: s.sent ?? 0, pending: s.pending ?? 0, suppressed: s.suppressed ?? {}, suppressedTotal: sum(s.suppressed),
     drops: losses(s.drops), lost: sum(losses(s.drops)), evicted: s.evicted ?? 0, redacted: sum(s.redacted), heartbeat: s.heartbeat, inFleet: Boolean(s.fleet), tails: s.tails ?? {}, store: s.store ?? {}, broken: s.problems ?? [],
     waiting: (s.triggers ?? []).reduce((n, t) => n + (t.pending ?? 0), 0), dead: (s.triggers ?? []).reduce((n, t) => n + (t.dead ?? 0), 0), holds: (s.triggers ?? []).filter((t) => t.hold).length,
+    checklist: (s.checklist ?? []).map((i) => ({ name: i.name, done: i.done, detail: i.detail ?? '', hint: i.hint, triggers: i.triggers ?? [] })),
     rules: s.rules ?? [], triggers: s.triggers ?? [], warnings: (s.warnings ?? []).map((w) => w.message),
   };
 }
