@@ -670,6 +670,35 @@ func TestThresholdsAreOfTheFleet(t *testing.T) {
 	})
 }
 
+// TestReportsThatWaitAreBounded, and those that there was no room for are counted.
+func TestReportsThatWaitAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.stop()
+		a := w.start("a", nil)
+		w.engine.Fail(fleet.ErrUnreachable)
+		for v := range uint64(300) {
+			a.count(1, func(h *fleet.Hit) { h.Values, h.Value = true, 1+v })
+		}
+		if got := a.Stats().Dropped; got != 300-fleet.MaxAged {
+			t.Errorf("%d values dropped", got)
+		}
+		for n := range 10_010 {
+			a.Saw(fleet.KeyOf("seen", fmt.Sprint(n)), time.Hour)
+			a.Heard(fleet.Line{Hearing: fleet.Hearing{Key: fleet.KeyOf("absence", fmt.Sprint(n)), Within: time.Hour, Watch: true}})
+			if n > 0 && n < 10_000 {
+				a.count(1, func(h *fleet.Hit) { h.Key = fleet.KeyOf("cooldown", fmt.Sprint(n)) })
+			}
+		}
+		if full := a.Count(fleet.Hit{Key: fleet.KeyOf("cooldown", "more")}); full {
+			t.Error("there is room for more")
+		}
+		if got := a.Stats().Dropped; got != 300-fleet.MaxAged+10+10+1 {
+			t.Errorf("%d dropped", got)
+		}
+	})
+}
+
 // TestDifferentValuesAreOfTheFleet: a value counts once, on whichever node it comes, until it is too old.
 func TestDifferentValuesAreOfTheFleet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -66,15 +66,16 @@ type timed struct {
 }
 
 // add counts a hit. Hits of nearly one time are one entry, fine enough for 64 of them within the time that counts; so are those of one value.
-func (c *counting) add(h *Hit) {
+// It reports whether there was no room for another value.
+func (c *counting) add(h *Hit) (dropped bool) {
 	if h.Values {
 		if i := slices.IndexFunc(c.hits, func(one timed) bool { return one.value == h.Value }); i >= 0 {
 			if !h.At.After(c.hits[i].at) {
-				return
+				return false
 			}
 			c.hits = slices.Delete(c.hits, i, i+1)
-		} else if len(c.hits) == MaxAged { // as many as these the engine will have soon; the oldest value says least
-			c.hits = c.hits[1:]
+		} else if len(c.hits) == MaxAged { // the oldest value says least
+			c.hits, dropped = c.hits[1:], true
 		}
 	}
 	// Searched from the end, because most hits come in the order of their times.
@@ -86,13 +87,14 @@ func (c *counting) add(h *Hit) {
 		switch near := h.Within / 64; {
 		case i > 0 && (h.At.Sub(c.hits[i-1].at) < near || len(c.hits) == MaxAged):
 			c.hits[i-1].hits++
-			return
+			return false
 		case i < len(c.hits) && (c.hits[i].at.Sub(h.At) < near || len(c.hits) == MaxAged):
 			c.hits[i].hits++
-			return
+			return false
 		}
 	}
 	c.hits = slices.Insert(c.hits, i, timed{h.At, 1, h.Value})
+	return dropped
 }
 
 // Line is a line that must not be absent, and when this node heard it, or with Watch that it is waited for. Triggers and Age of the Hearing are not used. Name is
@@ -136,7 +138,9 @@ func (f *Fleet) Count(h Hit) bool {
 		c.hits = nil
 	}
 	c.Threshold, c.name, c.latest = h.Threshold, h.Name, h.At
-	c.add(&h)
+	if c.add(&h) {
+		r.full++
+	}
 	return true
 }
 

@@ -24,8 +24,9 @@ type Stats struct {
 	Absences   int64
 	Epochs     int64 // how often the engine lost its data
 	Beats      int64
-	Waiting    int // candidates that wait for an answer
-	Circuits   int // servers that are not asked at the moment
+	Waiting    int   // candidates that wait for an answer
+	Dropped    int64 // reports of hits, templates and lines that there was no room for
+	Circuits   int   // servers that are not asked at the moment
 	// Of all nodes, as the keeper last asked, 15 to 20 seconds ago at most; 0 on other nodes.
 	Unreported int64 // hits that no alert has reported yet
 	Windows    int64
@@ -84,5 +85,8 @@ func (f *Fleet) Stats() Stats {
 	f.offered.Lock()
 	s.Waiting = f.offered.held
 	f.offered.Unlock()
+	f.reporter.mu.Lock()
+	s.Dropped = f.reporter.full
+	f.reporter.mu.Unlock()
 	return s
 }

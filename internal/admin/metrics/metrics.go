@@ -103,6 +103,7 @@ func List() []Metric {
 		{"fleet_keeper", "Whether this node makes the fleet's roll-ups.", nil},
 		{"fleet_nodes", "Nodes of the fleet that are alive.", nil},
 		{"fleet_epoch_changes_total", "How often the fleet's engine lost its data.", nil},
+		{"fleet_dropped_reports_total", "Reports of hits, templates and lines to the fleet's engine that there was no room for on this node.", nil},
 		{"fleet_circuit_open", "Servers of the fleet's engine that are not asked at the moment, because they failed repeatedly.", nil},
 		{"fleet_roundtrip_seconds", "Round trips to the fleet's engine. A round trip ends after a fifth of wait, or one second, at the latest.", nil},
 		{"fleet_unreported_hits", "Hits given to the fleet's engine that no alert has reported yet, of all nodes. The keeper has it, at most 20 seconds late; on other nodes it is 0.", nil},
@@ -266,6 +267,7 @@ func (m *collector) instance(ch chan<- prometheus.Metric, i *Instance) {
 		s.gauge("fleet_keeper", boolValue(f.Keeper))
 		s.gauge("fleet_nodes", float64(f.Nodes))
 		s.counter("fleet_epoch_changes_total", f.Epochs)
+		s.counter("fleet_dropped_reports_total", f.Dropped)
 		s.gauge("fleet_circuit_open", float64(f.Circuits))
 		s.gauge("fleet_unreported_hits", float64(f.Unreported))
 		s.gauge("fleet_windows", float64(f.Windows))
