@@ -123,7 +123,6 @@ func keyed(n int, key, kind string, triggers ...string) Item {
 	one := alert(n, triggers...)
 	at := time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC).Add(time.Duration(n) * time.Second)
 	one.Alert.Key, one.Alert.Kind, one.Alert.Count, one.Alert.Time, one.Alert.FirstSeen, one.Alert.LastSeen = trigger.KeyOf(key), kind, 1, at, at, at
-	one.Alert.Resolves = kind != trigger.KindResolved
 	return one
 }
 
