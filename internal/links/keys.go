@@ -23,6 +23,8 @@ func Path(store string) string { return store + ".links" }
 type Keys struct {
 	path     string // "": the key is in memory alone
 	instance string
+	write    func(path, text string) error
+	remove   func(path string) error
 
 	mu   sync.Mutex
 	key  []byte
@@ -32,7 +34,7 @@ type Keys struct {
 // Open returns the key in a file, which it makes where there is none or where others can read it. Instances that share the file have different keys all the same.
 // With path "" the key ends with the process. If the file cannot be made, Open returns the error beside a key in memory.
 func Open(path, instance string) (*Keys, error) {
-	k := &Keys{path: path, instance: instance}
+	k := &Keys{path: path, instance: instance, write: namedfile.WriteOwn, remove: os.Remove}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k, k.look()
@@ -92,7 +94,8 @@ func (k *Keys) look() error {
 	return err // and the key stays: a disk that fails must not end all links
 }
 
-// replace makes a new key, in force also where it cannot be written.
+// replace makes a new key, in force also where it cannot be written. The former one goes in any case: a file that cannot be replaced is removed, and one that
+// cannot be removed either is not read again by this process.
 func (k *Keys) replace() error {
 	secret := make([]byte, sha256.Size)
 	_, _ = rand.Read(secret) // never fails: it ends the process instead
@@ -101,9 +104,13 @@ func (k *Keys) replace() error {
 	if k.path == "" {
 		return nil
 	}
-	err := namedfile.WriteOwn(k.path, hex.EncodeToString(secret)+"\n")
+	err := k.write(k.path, hex.EncodeToString(secret)+"\n")
 	if err == nil {
 		k.info, err = os.Lstat(k.path)
+	} else if gone := k.remove(k.path); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
+		k.info, _ = os.Lstat(k.path) // of the former key, whose file look takes for read until it changes
+		return fmt.Errorf("cannot keep the key of links beside the store: links made now end with the process, and after a restart those of the former key work again: %w",
+			errors.Join(err, gone))
 	}
 	if err != nil {
 		return fmt.Errorf("cannot keep the key of links beside the store, so they end with the process: %w", err)

@@ -3,6 +3,7 @@ package links
 import (
 	"encoding/base64"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -133,6 +134,30 @@ func TestWithoutAPlace(t *testing.T) {
 	text := token(t, k, sample)
 	if _, err := k.Read(text, now); err != nil {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestRotateOnADiskThatRefuses: what was leaked ends, also where the new key cannot be written or the file of the former one cannot even be removed.
+func TestRotateOnADiskThatRefuses(t *testing.T) {
+	refused := func(string) error { return fs.ErrPermission }
+	for name, remove := range map[string]func(string) error{"the file can be removed": os.Remove, "nothing can": refused} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "ops.db.links")
+			k := open(t, path, "ops")
+			leaked := token(t, k, sample)
+			k.write, k.remove = func(string, string) error { return fs.ErrPermission }, remove
+			if err := k.Rotate(); !errors.Is(err, fs.ErrPermission) {
+				t.Fatalf("%v", err)
+			}
+			for range 2 {
+				if _, err := k.Read(leaked, now); !errors.Is(err, ErrInvalid) {
+					t.Errorf("a link of the former key: %v", err)
+				}
+			}
+			if _, err := k.Read(token(t, k, sample), now); err != nil {
+				t.Errorf("a link of the new key: %v", err)
+			}
+		})
 	}
 }
 
