@@ -44,13 +44,13 @@ func destinationOf(s *trigger.Settings, to receiver.Endpoint) string {
 }
 
 // edited changes the result of an edit by what its answer says. A message that refuses to be edited for any reason of its own is sent anew: what is wrong
-// with the alert shows then.
-func (x *exchange) edited(answer []byte) {
+// with the alert shows then. It reports whether the message is already like that, in which case expect does not apply to the refusal that says so.
+func (x *exchange) edited(answer []byte) (same bool) {
 	r := &x.result
 	switch x.via.edits.Judge(r.Status, answer) {
 	case receiver.RefusalSame:
 		r.Outcome, r.Failure = trigger.Delivered, ""
-		return
+		return true
 	case receiver.RefusalGone:
 		r.Gone = true
 	case receiver.RefusalOther:
@@ -60,4 +60,5 @@ func (x *exchange) edited(answer []byte) {
 		r.Outcome = trigger.RetryLater
 		r.Reason += ": the message cannot be edited"
 	}
+	return false
 }

@@ -192,6 +192,22 @@ func TestRefusedEdits(t *testing.T) {
 	}
 }
 
+// TestExpectAndAnEditThatChangesNothing: an edit whose answer was lost is repeated. Telegram refuses the repetition with an answer that expect does not describe,
+// and the alert is delivered all the same.
+func TestExpectAndAnEditThatChangesNothing(t *testing.T) {
+	t.Parallel()
+	server := serve(t, answer(400, `{"ok":false,"error_code":400,"description":"Bad Request: message is not modified: specified new message content"}`))
+	s := editingSettings("telegram", server.URL)
+	s.Expect = `"ok":true`
+	hit, rollup, _ := incident()
+	post := trigger.NewPost([]trigger.Alert{hit})
+	post.Place = "12"
+	post.Add(&rollup)
+	if got := mustNew(t, s, loopback()).Edit(t.Context(), "id", &post); got.Outcome != trigger.Delivered {
+		t.Errorf("%+v", got)
+	}
+}
+
 // TestSlackNamesItsErrors: Slack's Web API answers 200 and names the error. One of the token or the channel holds the trigger, one of the message does not.
 func TestSlackNamesItsErrors(t *testing.T) {
 	t.Parallel()

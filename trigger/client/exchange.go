@@ -50,11 +50,9 @@ func (x *exchange) check(ctx context.Context, answer *http.Response, err error) 
 	if judge := x.via.receiver.Judge; judge != nil && x.result.Outcome == trigger.Delivered {
 		judge(whole, &x.result)
 	}
-	if x.place != "" {
-		x.edited(text)
-	}
+	same := x.place != "" && x.edited(text)
 	if x.result.Outcome == trigger.Delivered {
-		if x.via.expect == nil || x.via.expect.Match(text) {
+		if same || x.via.expect == nil || x.via.expect.Match(text) {
 			x.named(whole)
 			return false
 		}
