@@ -261,10 +261,20 @@ func everything(ctx context.Context, e *Engine) error {
 	add(e.Mark(ctx, []fleet.Mark{{
 		Key: key, Run: "a", Seq: 2, Count: 2, Within: time.Minute, Cooldown: time.Hour, Hits: []fleet.Aged{{Hits: 1}, {Hits: 2}},
 	}})[0].Err)
-	add(e.Hear(ctx, []fleet.Hearing{{Key: key, Within: time.Millisecond, Triggers: "t1"}})[0].Err)
-	time.Sleep(5 * time.Millisecond)
-	gone := take(absence)
-	add(gone.Err, e.Settle(ctx, []fleet.Settlement{{Work: absence, Run: "a", Triggers: "t1", DueAt: max(1, gone.DueAt)}})[0].Err)
+	add(e.Mark(ctx, []fleet.Mark{{
+		Key: key, Run: "a", Seq: 1, Count: 1, Within: time.Minute, Cooldown: time.Hour, Values: true, Hits: []fleet.Aged{{Hits: 1, Value: 1}, {Hits: 1, Value: 2}},
+	}})[0].Err)
+	hear := func() { add(e.Hear(ctx, []fleet.Hearing{{Key: key, Within: time.Millisecond, Triggers: "t1"}})[0].Err) }
+	hear()
+	for _, kind := range []fleet.Kind{fleet.Absence, fleet.Recovery} {
+		time.Sleep(5 * time.Millisecond)
+		taken := take(absence)
+		add(taken.Err, e.Settle(ctx, []fleet.Settlement{{Work: absence, Run: "a", Triggers: "t1", DueAt: max(1, taken.DueAt)}})[0].Err)
+		if taken.Err == nil && taken.Kind != kind {
+			add(fmt.Errorf("no %s: %+v", kind, taken))
+		}
+		hear()
+	}
 	add(e.See(ctx, []fleet.Sight{{Key: key, Run: "a", ID: "al_1", For: time.Minute}})[0].Err)
 	_, err = e.Beat(ctx, fleet.Beat{Run: "a", Node: "n", Version: "v", Triggers: "t1"})
 	add(err, e.PutSilence(ctx, fleet.Silence{ID: "si_1", Left: time.Minute, Body: []byte("{}")}, false))
@@ -279,6 +289,19 @@ func everything(ctx context.Context, e *Engine) error {
 	_, err = e.Account(ctx)
 	add(err)
 	return errors.Join(errs...)
+}
+
+// TestACallIsOfOneSlot: every script has all its keys on one server of a cluster.
+func TestACallIsOfOneSlot(t *testing.T) {
+	var addresses []string
+	for _, s := range redis.Cluster(t, 3) {
+		addresses = append(addresses, s.Addr)
+	}
+	e := engine(t, fleet.Cluster, addresses, nil)
+	defer e.Close()
+	if err := everything(t.Context(), e); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestTheDocumentedAccessListIsEnough(t *testing.T) {
