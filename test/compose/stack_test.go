@@ -2,7 +2,6 @@ package compose
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,8 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/tinyforge/fluentbit-trigger/test/pluginhost"
 )
 
 // layer is a line of the classic builder that names what it made.
@@ -29,6 +26,13 @@ func TestImages(t *testing.T) {
 	standIns(t)
 	name := label()
 	image := func(target string) string { return name + ":" + target }
+	buildImages(t, "docker-fluentbit/Dockerfile", image)
+	tryImages(t, compose, name, image)
+}
+
+// buildImages builds every target of a Dockerfile, and removes what it made when the test is over.
+func buildImages(t *testing.T, dockerfile string, image func(string) string) {
+	t.Helper()
 	var made [][]byte // by the builder, one below the other
 	t.Cleanup(func() {
 		for _, id := range slices.Backward(made) {
@@ -39,8 +43,8 @@ func TestImages(t *testing.T) {
 		}
 	})
 	for _, target := range []string{"standalone", "receiver", "plugin", "fluent-bit"} {
-		build := exec.Command("docker", "build", "--force-rm", "--network", "none", "-f", "docker-fluentbit/Dockerfile", "--target", target,
-			"--build-arg", "VERSION=v9.8.7", "-t", image(target), ".")
+		build := exec.Command("docker", "build", "--force-rm", "--network", "none", "-f", dockerfile, "--target", target,
+			"--build-arg", "VERSION="+version, "-t", image(target), ".")
 		build.Dir = root
 		// The classic builder is in every engine; what it builds, BuildKit builds too.
 		build.Env = append(os.Environ(), "DOCKER_BUILDKIT=0")
@@ -53,6 +57,12 @@ func TestImages(t *testing.T) {
 		}
 		t.Cleanup(func() { _ = exec.Command("docker", "rmi", "-f", image(target)).Run() })
 	}
+}
+
+// version is that of the images.
+const version = "v9.8.7"
+
+func tryImages(t *testing.T, compose, name string, image func(string) string) {
 	t.Run("standalone", func(t *testing.T) { tryStandalone(t, image("standalone")) })
 	t.Run("plugin", func(t *testing.T) { tryPlugin(t, image("plugin")) })
 	t.Run("stack", func(t *testing.T) { tryStack(t, compose, name, image) })
@@ -62,35 +72,9 @@ func TestImages(t *testing.T) {
 	})
 }
 
-// TestStack runs the stack with images that hold what the Dockerfile would copy into them, built here.
-func TestStack(t *testing.T) {
-	needEngine(t)
-	compose := need(t, "docker-compose", "the stack was not started")
-	busybox := need(t, "busybox", "install busybox-static for a stand-in of its image")
-	fluentBit := need(t, "fluent-bit", "no stand-in for its image can be made")
-	name, dir := label(), t.TempDir()
-	plugin, err := pluginhost.BuildPlugin(dir, "")
-	if errors.Is(err, pluginhost.ErrNoCompiler) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	busyboxTree(t, busybox).image(t, busyboxImage)
-	host := fluentBitTree(t, fluentBit)
-	host["/usr/local/lib/fluent-bit/out_trigger.so"] = plugin
-	host["/usr/local/bin/docker-fluentbit"] = static(t, "docker-fluentbit", "./docker-fluentbit")
-	for _, file := range []string{"fluent-bit.conf", "plugins.conf"} {
-		host["/fluent-bit/etc/"+file] = filepath.Join(root, "docker-fluentbit", file)
-	}
-	host.image(t, name+":fluent-bit", "ENV PATH=/usr/local/bin:/usr/bin", `ENTRYPOINT ["/fluent-bit/bin/fluent-bit"]`, `CMD ["-c", "/fluent-bit/etc/fluent-bit.conf"]`)
-	printerImage(t, name+":receiver")
-	tryStack(t, compose, name, func(target string) string { return name + ":" + target })
-}
-
 // tryStandalone looks at what the image says of itself, and runs it: on the engine's socket, without rights, until it is healthy.
 func tryStandalone(t *testing.T, image string) {
-	if got := command(t, "docker", "run", "--rm", "--network", "none", image, "version"); got != "docker-fluentbit v9.8.7" {
+	if got := command(t, "docker", "run", "--rm", "--network", "none", image, "version"); got != "docker-fluentbit "+version {
 		t.Errorf("version: %q", got)
 	}
 	var inspected []struct {
@@ -142,7 +126,7 @@ func tryPlugin(t *testing.T, image string) {
 	if info, err := os.Stat(filepath.Join(dir, "out_trigger.so")); err != nil || info.Size() < 1<<20 {
 		t.Errorf("the shared object: %v, %v", info, err)
 	}
-	if got := command(t, filepath.Join(dir, "docker-fluentbit"), "version"); got != "docker-fluentbit v9.8.7" {
+	if got := command(t, filepath.Join(dir, "docker-fluentbit"), "version"); got != "docker-fluentbit "+version {
 		t.Errorf("the program: %q", got)
 	}
 }

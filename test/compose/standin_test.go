@@ -189,11 +189,11 @@ func standIns(t *testing.T) {
 
 const busyboxImage = "busybox:1.37"
 
-func busyboxTree(t *testing.T, busybox string) tree {
+func busyboxTree(t *testing.T, busybox string, more ...string) tree {
 	t.Helper()
 	box := tree{"/bin/busybox": busybox}
 	links := t.TempDir()
-	for _, applet := range []string{"sh", "cp", "cat", "ls", "sleep", "echo", "id", "stat"} {
+	for _, applet := range append([]string{"sh", "cp", "cat", "ls", "sleep", "echo", "id", "stat"}, more...) {
 		if err := os.Symlink("busybox", filepath.Join(links, applet)); err != nil {
 			t.Fatal(err)
 		}
