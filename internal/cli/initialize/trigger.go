@@ -104,7 +104,7 @@ func (cmd *initCommand) askAddress(ctx context.Context, c *command.Env) error {
 		problems := slices.DeleteFunc(cmd.trigger.Problems(), func(p config.Problem) bool { return p.Field != "url" })
 		delete(set, "name")
 		delete(set, "format")
-		if format, _ := starter.FormatOf(answer); len(problems) == 0 || format == "email" {
+		if format, _ := starter.FormatOf(answer); len(problems) == 0 || receiver.For(&trigger.Settings{Format: format}).Mail {
 			return nil
 		}
 		c.Warnf("%s", about(&problems[0]))
