@@ -133,7 +133,7 @@ func emoji(tag string) string {
 
 var (
 	slackLink    = regexp.MustCompile(`<(https?://[^|>]+)\|([^>]*)>`)
-	discordLink  = regexp.MustCompile(`\[([^\]]+)\]\((https?://[^)]+)\)`)
+	discordLink  = regexp.MustCompile(`\[([^\]]+)\]\((?:&lt;)?(https?://[^)]+?)(?:&gt;)?\)`)
 	discordSlash = regexp.MustCompile(`\\([!-/:-@\[-` + "`" + `{-~])`)
 	telegramTag  = regexp.MustCompile(`&lt;(/?(?:b|i|s|code|pre)|a href=&#34;([^&]|&amp;)*&#34;|/a)&gt;`)
 )

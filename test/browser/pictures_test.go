@@ -37,7 +37,7 @@ func (a *api) calm() {
 	}
 	a.set("POST /api/v1/rules/draft", object{"template": "", "rule": object{"name": "charge-failed", "severity": "error", "cooldown": "15m", "pattern": `"msg":"charge failed","order":\d+`}})
 	a.set("POST /api/v1/rules/backtest", object{"lines": 12904, "skipped": 0, "from": now.Add(-48 * time.Minute), "until": now, "hits": 214, "alerts": 9,
-		"suppressed": object{"cooldown": 208}, "timeline": object{"start": now.Add(-48 * time.Minute), "seconds": 60, "hits": hits, "alerts": []int{}}, "samples": samples})
+		"suppressed": object{"cooldown": 205}, "timeline": object{"start": now.Add(-48 * time.Minute), "seconds": 60, "hits": hits, "alerts": []int{}}, "samples": samples})
 }
 
 // TestPicturesOfThePage shows the page as documents do. With -pictures it writes docs/pictures/page-NAME.png.

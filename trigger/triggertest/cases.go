@@ -126,6 +126,7 @@ func Alerts() map[string][]trigger.Alert {
 		}),
 		"trace": with(func(a *trigger.Alert) {
 			a.Rule, a.Summary, a.Captures = "exception", "CardDeclined: limit exceeded", nil
+			a.Links = Links("https://alerts.example.com", "XYZ")
 			a.Message = "Traceback (most recent call last):\n" +
 				"  File \"/app/web.py\", line 24, in pay\n    charge(order)\n" +
 				"  File \"/app/billing.py\", line 19, in charge\n    raise CardDeclined(reason)\n" +
