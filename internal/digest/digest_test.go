@@ -111,6 +111,18 @@ There were more alerts than a digest looks at: what is new and what could be qui
 	}
 }
 
+// TestARuleThatComesBack within a minute has counted from the beginning. Its hits since then are all there.
+func TestARuleThatComesBack(t *testing.T) {
+	t.Parallel()
+	l := NewLedger("", monday)
+	before := Totals{Rules: map[string]Counts{"boom": counts(100, 90, 10, 0)}}
+	l.Add(&Totals{}, &before)
+	l.Add(&before, &Totals{Rules: map[string]Counts{"boom": counts(50, 5, 45, 0)}})
+	if got := *l.Rules["boom"]; got != counts(150, 95, 55, 0) {
+		t.Errorf("%+v", got)
+	}
+}
+
 // TestQuieter tries longer cooldowns on the alerts, for each key by itself.
 func TestQuieter(t *testing.T) {
 	t.Parallel()

@@ -34,7 +34,7 @@ func (c *Counts) held() (n int64) {
 	return n
 }
 
-// Totals are the counters of an instance at one moment. They never fall, but for those of a rule or a workload that goes.
+// Totals are the counters of an instance at one moment. They never fall, but for those of a rule or a workload that goes, which begin again if it comes back.
 type Totals struct {
 	Sum       Counts
 	Sent      int64
@@ -105,7 +105,7 @@ func (l *Ledger) Add(before, after *Totals) bool {
 	l.Rules = addRows(l.Rules, before.Rules, after.Rules)
 	l.Workloads = addRows(l.Workloads, before.Workloads, after.Workloads)
 	for _, name := range slices.Sorted(maps.Keys(after.Rules)) {
-		if after.Rules[name].Hits > before.Rules[name].Hits && l.see("rule", name) {
+		if n := after.Rules[name].Hits; n > 0 && n != before.Rules[name].Hits && l.see("rule", name) {
 			l.NewRules.add(name)
 		}
 	}
@@ -138,6 +138,9 @@ func addRows(rows map[string]*Counts, before, after map[string]Counts) map[strin
 		was := before[name]
 		if now == was {
 			continue
+		}
+		if now.Hits < was.Hits { // it went and came back
+			was = Counts{}
 		}
 		if rows[name] == nil {
 			rows[name] = &Counts{}
