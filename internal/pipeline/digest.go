@@ -25,6 +25,8 @@ const (
 	digestEvery = time.Minute
 	// digestLate bounds how late a digest is sent that a stop delayed.
 	digestLate = 24 * time.Hour
+	// digestAhead is how far the clock must have been ahead for digests to start again from the time that it shows now. A smaller step would repeat a digest.
+	digestAhead = time.Hour
 	// digestAlerts bounds the stored alerts that one digest looks at.
 	digestAlerts = 5000
 	// digestDead bounds the dead letters that one digest counts.
@@ -97,7 +99,7 @@ func (p *Pipeline) tickDigests(stops bool) {
 	due := stops || senders != len(d.ledgers) || now.Sub(d.added) >= digestEvery || now.Before(d.added)
 	for i := range inForce.all {
 		one := &inForce.all[i]
-		if l := d.ledgers[one.settings.Name]; one.digest != nil && (l == nil || l.Setting != settingOf(one.settings) || one.digest.Last(now).After(l.Done)) {
+		if l := d.ledgers[one.settings.Name]; one.digest != nil && (l == nil || l.Setting != settingOf(one.settings) || one.digest.Last(now).After(l.Done) || l.isAhead(now)) {
 			due = true
 		}
 	}
@@ -140,9 +142,18 @@ func (d *digests) renew(inForce *triggers, now time.Time) {
 			d.ledgers[one.settings.Name] = &ledgerState{Ledger: fresh, dirty: true}
 		case l.Setting != set:
 			l.Setting, l.Done, l.dirty = set, now, true
+		case l.isAhead(now):
+			l.Done, l.dirty = one.digest.Last(now), true
+			if l.From.After(now) {
+				l.From = now
+			}
 		}
 	}
 }
+
+// isAhead reports whether the last digest was for a time that is far from having come: the clock was wrong then, and was set back. Without a correction there
+// would be no digest until that time.
+func (l *ledgerState) isAhead(now time.Time) bool { return l.Done.Sub(now) > digestAhead }
 
 // settingOf returns the settings that a ledger's times go by.
 func settingOf(s *trigger.Settings) string { return s.Digest + " " + s.Zone }
@@ -197,7 +208,9 @@ func (p *Pipeline) digestAlert(ctx context.Context, one *triggerClient, l *diges
 		at = now
 	}
 	summary := l.Summary(&period)
-	sum := sha256.Sum256([]byte("digest\x00" + p.id + "\x00" + one.settings.Name + "\x00" + strconv.FormatInt(at.Unix(), 10)))
+	// With the beginning of the period, because a clock that was set back shows the same moment again, at the end of another period.
+	of := strconv.FormatInt(l.From.UnixNano(), 10) + "\x00" + strconv.FormatInt(at.Unix(), 10)
+	sum := sha256.Sum256([]byte("digest\x00" + p.id + "\x00" + one.settings.Name + "\x00" + of))
 	a = trigger.Alert{
 		Version: trigger.AlertVersion, ID: shortid.Alert(sum[:]), Key: trigger.KeyOf("digest", p.id, one.settings.Name, at.UTC().Format(time.RFC3339)),
 		Kind: trigger.KindDigest, Severity: engine.SeverityInfo.String(), Rule: "digest", Summary: summary, Message: l.Report(&period),

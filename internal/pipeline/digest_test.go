@@ -189,3 +189,43 @@ func TestACrashBehindADigest(t *testing.T) {
 	p.tickDigests(false)
 	b.digests(2)
 }
+
+// TestADigestAfterTheClockWasAhead: a clock that was days ahead sends the digest of a day to come. Once it is right, the digests of the days until then come as ever, and
+// that day's, too, with every hit in one of them. A small step back repeats none.
+func TestADigestAfterTheClockWasAhead(t *testing.T) {
+	b := newBench(t)
+	c := newClock()
+	day := time.Date(2026, 11, 30, 8, 0, 0, 0, time.UTC)
+	c.at = day.Add(time.Hour)
+	to := func(at time.Time) { c.pass(at.Sub(c.now())) }
+	o := b.options(b.document("digest = \"daily 08:00\"\n" + rule("boom", "^boom")))
+	o.Now = c.now
+	p := b.start(o)
+	p.tickDigests(false)
+	hit := func() {
+		t.Helper()
+		if v := p.Flush(lines("boom"), "docker.web"); v != Accepted {
+			t.Fatalf("the chunk was %s", v)
+		}
+	}
+	hit()
+	to(day.AddDate(0, 0, 3).Add(time.Second))
+	p.tickDigests(false)
+	b.digests(1)
+	to(day.AddDate(0, 0, 3).Add(-time.Second))
+	p.tickDigests(false)
+	to(day.AddDate(0, 0, 3).Add(time.Second))
+	p.tickDigests(false)
+	b.digests(1)
+	to(day.Add(2 * time.Hour))
+	p.tickDigests(false)
+	for days := 1; days <= 3; days++ {
+		hit()
+		to(day.AddDate(0, 0, days))
+		p.tickDigests(false)
+		got := b.digests(1 + days)[days].Digest
+		if got.Hits != 1 || !got.Until.Equal(c.now()) || !got.From.Before(got.Until) {
+			t.Errorf("day %d: %+v", days, got)
+		}
+	}
+}
