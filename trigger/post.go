@@ -8,11 +8,12 @@ import (
 
 // Post is the message of a key at a receiver that can edit it: the first alert, and what the key did since.
 type Post struct {
-	Place string    `json:"-"`     // the receiver's name of the message; "" where it has none, or no longer
-	First Alert     `json:"first"` // with the suppressed hits of the later alerts, and the highest severity
-	Hits  int64     `json:"hits"`  // that the message stands for
-	Since time.Time `json:"since"`
-	Last  time.Time `json:"last"` // when the last of the hits happened
+	Place  string    `json:"-"`      // the receiver's name of the message; "" where it has none, or no longer
+	First  Alert     `json:"first"`  // with the suppressed hits of the later alerts, and the highest severity
+	Newest string    `json:"newest"` // the id of the newest alert, which a silence from the message is for
+	Hits   int64     `json:"hits"`   // that the message stands for
+	Since  time.Time `json:"since"`
+	Last   time.Time `json:"last"` // when the last of the hits happened
 	// Over says that the incident ended, and Lasted for how many seconds it went on; 0 where no alert says so.
 	Over   bool  `json:"over"`
 	Lasted int64 `json:"lasted"`
@@ -22,7 +23,7 @@ type Post struct {
 func NewPost(alerts []Alert) Post {
 	alerts = alerts[max(0, slices.IndexFunc(alerts, func(a Alert) bool { return a.Kind != KindResolved })):]
 	first := alerts[0]
-	p := Post{First: first, Since: first.FirstSeen}
+	p := Post{First: first, Newest: first.ID, Since: first.FirstSeen}
 	if p.Since.IsZero() {
 		p.Since = first.Time
 	}
@@ -59,6 +60,7 @@ func severityOf(a *Alert) int { return slices.Index(Severities(), a.Severity) }
 // Add adds a later alert of the key.
 func (p *Post) Add(a *Alert) {
 	p.add(a)
+	p.Newest = a.ID
 	p.First.Resolves = p.First.Resolves || a.Resolves
 	if severityOf(a) > severityOf(&p.First) {
 		p.First.Severity = a.Severity

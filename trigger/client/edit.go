@@ -21,10 +21,21 @@ func (c *Client) Edit(ctx context.Context, id string, post *trigger.Post) trigge
 		copied.Place = "" // the store may hold anything
 	}
 	return c.timed(func() trigger.Result {
-		copied.First = c.linked([]trigger.Alert{copied.First})[0]
+		copied.First.Links = c.linksOf(&copied)
 		payload, err := c.renderer.RenderPost(id, &copied)
 		return c.deliver(ctx, &outgoing{id: id, alerts: []trigger.Alert{copied.Alert()}, payload: payload, place: copied.Place}, err)
 	})
+}
+
+// linksOf returns the links of a post: it opens the first alert, and silences by the newest one. So each roll-up brings a link that was not used before.
+func (c *Client) linksOf(p *trigger.Post) trigger.Links {
+	if c.links == nil {
+		return trigger.Links{}
+	}
+	links, newest := c.links(&p.First), p.First
+	newest.ID = p.Newest
+	links.Silence = c.links(&newest).Silence
+	return links
 }
 
 // Destination returns a digest of where messages are that can be edited, or "" for a trigger that edits none. Credentials that a service keeps apart from

@@ -208,6 +208,33 @@ func TestExpectAndAnEditThatChangesNothing(t *testing.T) {
 	}
 }
 
+// TestAnEditBringsALinkOfItsOwn: a link silences once, so that of an earlier roll-up may be used up. The message still opens its first alert.
+func TestAnEditBringsALinkOfItsOwn(t *testing.T) {
+	t.Parallel()
+	service, server := chat.New("discord"), receiver.New(t)
+	server.SetBehaviour(service)
+	deps := loopback()
+	deps.Links = func(a *trigger.Alert) trigger.Links {
+		return trigger.Links{Open: "https://a.example/" + a.ID, Silence: "https://a.example/silence#" + a.ID}
+	}
+	c := mustNew(t, editingSettings("discord", server.URL(service.Path())), deps)
+	hit, rollup, end := incident()
+	hit.ID, rollup.ID, end.ID = "al_hit", "al_rollup", "al_end"
+	post := trigger.NewPost([]trigger.Alert{hit})
+	post.Place = c.Send(t.Context(), hit.ID, []trigger.Alert{hit}).Place
+	post.Add(&rollup)
+	c.Edit(t.Context(), rollup.ID, &post)
+	post.Add(&end)
+	c.Edit(t.Context(), end.ID, &post)
+	versions := service.Messages()[0].Versions
+	for i, want := range []string{"silence#al_hit", "silence#al_rollup", ""} {
+		text := versions[i]
+		if !strings.Contains(text, "https://a.example/al_hit") || !strings.Contains(text, want) || strings.Count(text, "silence#") != min(1, len(want)) {
+			t.Errorf("version %d: %s", i, text)
+		}
+	}
+}
+
 // TestSlackNamesItsErrors: Slack's Web API answers 200 and names the error. One of the token or the channel holds the trigger, one of the message does not.
 func TestSlackNamesItsErrors(t *testing.T) {
 	t.Parallel()
