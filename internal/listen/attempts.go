@@ -49,10 +49,14 @@ func (a *Attempts) Count(address string) {
 	t.n++
 }
 
-// Limited reports whether an address has no attempt left.
+// Limited reports whether an address has no attempt left. A clock that was set back ends the wait.
 func (a *Attempts) Limited(address string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	t := a.of[address]
-	return t != nil && t.n >= a.most && a.now().Sub(t.since) < attemptsIn
+	if t == nil || t.n < a.most {
+		return false
+	}
+	waited := a.now().Sub(t.since)
+	return waited >= 0 && waited < attemptsIn
 }
