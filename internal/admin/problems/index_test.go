@@ -166,3 +166,17 @@ func TestDamagedAndKeylessAlerts(t *testing.T) {
 		t.Errorf("the problem is %+v", v.Problems[0])
 	}
 }
+
+// BenchmarkView is the cost of a view of a full index, without new alerts: the page asks for one every 30 s, and after alerts.
+func BenchmarkView(b *testing.B) {
+	l, x := &log{}, &Index{}
+	for i := range Kept {
+		l.add(fmt.Sprint("k", i%200), time.Duration(Kept-i)*time.Second, nil)
+	}
+	w := Window{From: now.Add(-24 * time.Hour), Until: now, Bins: 96}
+	for b.Loop() {
+		if _, err := x.View(b.Context(), l, w, now); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
