@@ -133,7 +133,9 @@ func TestTriggersAndSilencesAreEdited(t *testing.T) {
 	b.click(`[data-key="test-night"]`)
 	b.poll("two tests arrive", func() bool { return len(r.receiver.Requests()) >= 2 })
 
-	b.press("5", "n")
+	b.press("5")
+	b.until(`document.querySelector('main').className === 'view-silences'`) // the key n is the view's
+	b.press("n")
 	b.shows("dialog[open]", "Silence")
 	b.run(chromedp.SendKeys("dialog input", "go-panic", chromedp.ByQuery))
 	b.press(kb.Enter)
