@@ -25,7 +25,7 @@ var pictures = flag.Bool("pictures", false, "write the pictures of docs/pictures
 // it, how many hits it stands for and the runbook. With -pictures it writes docs/pictures/message-SERVICE.png.
 func TestMessages(t *testing.T) {
 	const summary, count, frames = "limit exceeded", "+312 since 14:02 (cooldown 300, rate limit 12)", "charge (billing"
-	for _, service := range []string{"slack", "discord", "teams", "telegram", "ntfy", "gotify", "email", "pagerduty", "opsgenie", "alertmanager"} {
+	for _, service := range []string{"slack", "discord", "mattermost", "teams", "telegram", "ntfy", "gotify", "email", "pagerduty", "opsgenie", "alertmanager"} {
 		t.Run(service, func(t *testing.T) {
 			golden := readGolden(t, service)
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -78,25 +78,28 @@ func readGolden(t *testing.T, service string) map[string][]byte {
 	return golden
 }
 
-// draw writes an alert, a roll-up and an end as the service shows them. A mail is shown by itself.
+// draw writes an alert, a roll-up and an end as the service shows them, and last the end of an incident whose message was edited. A mail is shown by itself.
 func draw(w http.ResponseWriter, service string, golden map[string][]byte) error {
 	if service == "email" {
 		_, err := w.Write(golden["trace.html"])
 		return err
 	}
 	t, err := template.New("").Funcs(template.FuncMap{
-		"slack": slackText, "markdown": markdown, "telegram": telegramText, "text": text, "number": number, "emoji": emoji, "detail": detail, "colour": colour,
+		"slack": slackText, "markdown": markdown, "telegram": telegramText, "text": text, "number": number, "emoji": emoji, "detail": detail, "colour": colour, "hex": hex,
 	}).ParseFiles(filepath.Join("messages", "frame.html"), filepath.Join("messages", service+".html"))
 	if err != nil {
 		return err
 	}
 	var messages []any
-	for _, name := range []string{"trace", "rollup", "resolved"} {
+	for _, name := range []string{"trace", "rollup", "resolved", "edit-over"} {
 		var message any
+		if name == "edit-over" && golden["edit-over.json"] == nil {
+			continue // its messages cannot be edited
+		}
 		if err := json.Unmarshal(golden[name+".json"], &message); err != nil {
 			return fmt.Errorf("%s of %s: %w", name, service, err)
 		}
-		messages = append(messages, message)
+		messages = append(messages, map[string]any{"Payload": message, "Edited": name == "edit-over"})
 	}
 	return t.ExecuteTemplate(w, "frame", map[string]any{"Service": service, "Messages": messages})
 }
@@ -122,6 +125,14 @@ func detail(value any) string {
 
 func colour(value any) template.CSS { return template.CSS(fmt.Sprintf("#%06x", int(number(value)))) }
 
+// hex lets a colour through, and nothing else.
+func hex(value any) template.CSS {
+	if s := text(value); regexp.MustCompile(`^#[0-9a-f]{6}$`).MatchString(s) {
+		return template.CSS(s)
+	}
+	return ""
+}
+
 // emoji shows the tags that ntfy knows as pictures.
 func emoji(tag string) string {
 	known := map[string]string{"rotating_light": "🚨", "warning": "⚠️", "information_source": "ℹ️", "white_check_mark": "✅"}
@@ -134,6 +145,8 @@ func emoji(tag string) string {
 var (
 	slackLink    = regexp.MustCompile(`<(https?://[^|>]+)\|([^>]*)>`)
 	discordLink  = regexp.MustCompile(`\[([^\]]+)\]\((?:&lt;)?(https?://[^)]+?)(?:&gt;)?\)`)
+	bold         = regexp.MustCompile(`\*\*([^*]+)\*\*`)
+	struck       = regexp.MustCompile(`~~([^~]+)~~`)
 	discordSlash = regexp.MustCompile(`\\([!-/:-@\[-` + "`" + `{-~])`)
 	telegramTag  = regexp.MustCompile(`&lt;(/?(?:b|i|s|code|pre)|a href=&#34;([^&]|&amp;)*&#34;|/a)&gt;`)
 )
@@ -160,6 +173,7 @@ func markdown(value any) template.HTML {
 		}
 		s := discordSlash.ReplaceAllString(html.EscapeString(part), "$1")
 		s = discordLink.ReplaceAllString(s, `<a href="$2">$1</a>`)
+		s = struck.ReplaceAllString(bold.ReplaceAllString(s, "<b>$1</b>"), "<s>$1</s>")
 		out.WriteString(strings.ReplaceAll(strings.TrimSpace(s), "\n", "<br>"))
 	}
 	return template.HTML(out.String())
