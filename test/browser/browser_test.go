@@ -153,12 +153,18 @@ func (b *tab) try(actions ...chromedp.Action) error {
 // networkChanged is why a browser ends what it is loading when a network interface of the machine comes or goes, as with each container.
 const networkChanged = "net::ERR_NETWORK_CHANGED"
 
-// visit opens a section of the page, and again as often as its loading is ended by a change of the machine's network.
+// visit opens a section of the page.
 func (b *tab) visit(url, section string) {
 	b.t.Helper()
-	load := chromedp.Navigate(url + "/#/" + section)
+	b.open(url+"/#/"+section, "main h1")
+}
+
+// open opens an address and waits for an element, and does so again as often as the loading is ended by a change of the machine's network.
+func (b *tab) open(url, selector string) {
+	b.t.Helper()
+	load := chromedp.Navigate(url)
 	for range 4 {
-		err := b.try(load, chromedp.WaitVisible("main h1", chromedp.ByQuery))
+		err := b.try(load, chromedp.WaitVisible(selector, chromedp.ByQuery))
 		if err == nil {
 			return
 		}

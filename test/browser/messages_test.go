@@ -37,7 +37,7 @@ func TestMessages(t *testing.T) {
 			}))
 			defer server.Close()
 			b := openTab(t, 640, 400, false)
-			b.run(chromedp.Navigate(server.URL))
+			b.open(server.URL, "body")
 			text := strings.ReplaceAll(b.text(`document.body.innerText`), "\u200b", "")
 			for _, part := range []string{summary, count, "POST /pay order=4711", "raise CardDeclined(reason)", "POST /pay 500 in 31 ms"} {
 				if !strings.Contains(text, part) {

@@ -51,7 +51,7 @@ func (r *real) link() string {
 func (b *tab) logIn(r *real) {
 	b.t.Helper()
 	b.allow("401") // of the look whether it is logged in
-	b.run(chromedp.Navigate(r.link()), chromedp.WaitVisible("#submit", chromedp.ByQuery))
+	b.open(r.link(), "#submit")
 	b.until(`document.activeElement?.id === 'submit'`)
 	b.press(kb.Enter)
 	b.until(`location.pathname === '/' && document.querySelector('main h1') !== null`)
@@ -241,7 +241,7 @@ func TestALinkLogsOneBrowserIn(t *testing.T) {
 		_ = resp.Body.Close()
 	}
 	preview := openTab(t, 1280, 900, false) // one that runs scripts, and presses nothing
-	preview.run(chromedp.Navigate(link), chromedp.WaitVisible("#submit", chromedp.ByQuery))
+	preview.open(link, "#submit")
 	preview.shows("main", "It works once.")
 	if preview.is(`location.href.includes('#') || document.cookie !== ''`) {
 		t.Error("the code stays in the address, or scripts can read the cookie")
@@ -257,7 +257,7 @@ func TestALinkLogsOneBrowserIn(t *testing.T) {
 	}
 	b.run(chromedp.Reload())
 	b.shows(".alert", "panic: one")
-	b.run(chromedp.Navigate(r.url + "/login"))
+	b.open(r.url+"/login", "main")
 	b.shows("#live", "live") // it is logged in, and led on
 
 	preview.allow("401")
@@ -270,7 +270,7 @@ func TestALinkLogsOneBrowserIn(t *testing.T) {
 	if b.is(`Object.keys(localStorage).length > 0`) || b.cookies() != 0 {
 		t.Error("the logout leaves something behind")
 	}
-	b.run(chromedp.Navigate(r.url))
+	b.open(r.url, "main")
 	b.shows("main", "docker-fluentbit page")
 	b.shot("login")
 }
@@ -286,7 +286,7 @@ func TestATokenLogsIn(t *testing.T) {
 	}
 	b := openTab(t, 390, 844, false)
 	b.allow("401")
-	b.run(chromedp.Navigate(r.url), chromedp.WaitVisible("#token", chromedp.ByQuery))
+	b.open(r.url, "#token")
 	b.until(`document.activeElement?.id === 'token'`)
 	b.press("n", "o", kb.Enter)
 	b.shows("#wrong", "invalid code or token")
