@@ -97,60 +97,62 @@ func TestARuleIsMadeOfALine(t *testing.T) {
 
 // TestTriggersAndSilencesAreEdited makes a trigger, changes it without its secret address leaving, and changes a silence.
 func TestTriggersAndSilencesAreEdited(t *testing.T) {
-	if found() == "" {
-		t.Skip("no chromium on PATH: the page is not driven")
-	}
-	r := startReal(t, false)
-	b := openTab(t, 1280, 900, false)
-	b.logIn(r)
-	b.shows("#live", "live")
-	b.press("4")
-	b.until(`document.querySelector('[data-key=new-trigger]') !== null`)
-	b.press("n")
-	b.shows("main", "New trigger")
-	b.write("name", "night")
-	b.write("url", r.receiver.URL("/s3cret-night"))
-	b.write("severity", "critical, error")
-	b.run(chromedp.SetValue("[data-field=format]", "generic", chromedp.ByQuery))
-	b.click("[type=submit]")
-	b.shows("#toast", "The trigger night is in force")
-	b.click(`[data-key="test-night"]`)
-	b.shows("main table", "delivered: answered 200 OK")
-	b.click(`[data-key="edit-night@"]`)
-	b.shows("main", "Edit the trigger night")
-	b.until(`document.querySelector('[data-field=url]').value === '••••'`)
-	b.shot("trigger")
-	b.write("rule", "go-*")
-	b.click("[type=submit]")
-	b.poll("the trigger is changed", func() bool {
-		all := r.p.Settings().Triggers
-		return fmt.Sprint(all[len(all)-1].Rule) == "[go-*]"
-	})
-	b.shows("main table", "night")
-	if text := b.text(`document.documentElement.outerHTML`); strings.Contains(text, "s3cret-night") {
-		t.Error("the page shows the address")
-	}
-	b.click(`[data-key="test-night"]`)
-	b.poll("two tests arrive", func() bool { return len(r.receiver.Requests()) >= 2 })
+	onEveryScreen(t, func(t *testing.T, l look) {
+		if found() == "" {
+			t.Skip("no chromium on PATH: the page is not driven")
+		}
+		r := startReal(t, false)
+		b := openTab(t, l.width, l.height, l.dark)
+		b.logIn(r)
+		b.shows("#live", "live")
+		b.press("4")
+		b.until(`document.querySelector('[data-key=new-trigger]') !== null`)
+		b.press("n")
+		b.shows("main", "New trigger")
+		b.write("name", "night")
+		b.write("url", r.receiver.URL("/s3cret-night"))
+		b.write("severity", "critical, error")
+		b.run(chromedp.SetValue("[data-field=format]", "generic", chromedp.ByQuery))
+		b.click("[type=submit]")
+		b.shows("#toast", "The trigger night is in force")
+		b.click(`[data-key="test-night"]`)
+		b.shows("main table", "delivered: answered 200 OK")
+		b.click(`[data-key="edit-night@"]`)
+		b.shows("main", "Edit the trigger night")
+		b.until(`document.querySelector('[data-field=url]').value === '••••'`)
+		b.shot("trigger")
+		b.write("rule", "go-*")
+		b.click("[type=submit]")
+		b.poll("the trigger is changed", func() bool {
+			all := r.p.Settings().Triggers
+			return fmt.Sprint(all[len(all)-1].Rule) == "[go-*]"
+		})
+		b.shows("main table", "night")
+		if text := b.text(`document.documentElement.outerHTML`); strings.Contains(text, "s3cret-night") {
+			t.Error("the page shows the address")
+		}
+		b.click(`[data-key="test-night"]`)
+		b.poll("two tests arrive", func() bool { return len(r.receiver.Requests()) >= 2 })
 
-	b.press("5")
-	b.until(`document.querySelector('main').className === 'view-silences'`) // the key n is the view's
-	b.press("n")
-	b.shows("dialog[open]", "Silence")
-	b.run(chromedp.SendKeys("dialog input", "go-panic", chromedp.ByQuery))
-	b.press(kb.Enter)
-	b.shows("main table", "rule = go-panic")
-	before := r.p.Silences().All()[0]
-	b.click("[data-key^=change-]")
-	b.shows("dialog[open]", "Change the silence")
-	b.tabTo("dialog select")
-	b.press(kb.Tab, "l", "o", "a", "d", kb.Enter)
-	b.shows("#toast", "Silence changed")
-	b.shows("main table", "load")
-	all := r.p.Silences().All()
-	if len(all) != 1 || all[0].ID != before.ID || all[0].Comment != "load" || all[0].Until != before.Until {
-		t.Errorf("the silence %+v became %+v", before, all)
-	}
+		b.press("5")
+		b.until(`document.querySelector('main').className === 'view-silences'`) // the key n is the view's
+		b.press("n")
+		b.shows("dialog[open]", "Silence")
+		b.run(chromedp.SendKeys("dialog input", "go-panic", chromedp.ByQuery))
+		b.press(kb.Enter)
+		b.shows("main table", "rule = go-panic")
+		before := r.p.Silences().All()[0]
+		b.click("[data-key^=change-]")
+		b.shows("dialog[open]", "Change the silence")
+		b.tabTo("dialog select")
+		b.press(kb.Tab, "l", "o", "a", "d", kb.Enter)
+		b.shows("#toast", "Silence changed")
+		b.shows("main table", "load")
+		all := r.p.Silences().All()
+		if len(all) != 1 || all[0].ID != before.ID || all[0].Comment != "load" || all[0].Until != before.Until {
+			t.Errorf("the silence %+v became %+v", before, all)
+		}
+	})
 }
 
 // TestChangesAreMergePatches makes patches of settings, and compares the formats that the editor offers with the receivers.

@@ -11,12 +11,35 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
+// look is a window: a desktop, a tablet or a phone, in the light or in the dark.
+type look struct {
+	name          string
+	width, height int
+	dark          bool
+}
+
+var desktop = look{"desktop", 1280, 900, false}
+
+// onEveryScreen does a task in a wide window, on a tablet and on a phone.
+func onEveryScreen(t *testing.T, task func(t *testing.T, l look)) {
+	t.Helper()
+	for _, l := range []look{{"wide", 1440, 900, false}, {"tablet", 1024, 768, true}, {"phone", 390, 844, false}} {
+		t.Run(l.name, func(t *testing.T) { task(t, l) })
+	}
+}
+
 // open starts an API that has much to show and a tab that shows a section of it.
 func open(t *testing.T, section string) (*api, *tab) {
 	t.Helper()
+	return openOn(t, desktop, section)
+}
+
+// openOn does so in a window of a certain look.
+func openOn(t *testing.T, l look, section string) (*api, *tab) {
+	t.Helper()
 	a := startAPI(t)
 	a.fill()
-	b := openTab(t, 1280, 900, false)
+	b := openTab(t, l.width, l.height, l.dark)
 	b.visit(a.server.URL, section)
 	b.shows("#live", "live")
 	b.until(`document.querySelector('main table, main .alert, main form') !== null`)
@@ -117,116 +140,124 @@ func TestFilterAndTimeline(t *testing.T) {
 
 // TestSilenceFromAlert silences what an alert is about: rule and workload are filled in, the length is chosen.
 func TestSilenceFromAlert(t *testing.T) {
-	a, b := open(t, "alerts")
-	b.press("j", "j", "s")
-	b.shows("dialog[open]", "Silence")
-	b.shot("silence")
-	if got := b.text(`[...document.querySelectorAll('dialog [type=checkbox]')].map(box => box.value).join()`); got != "debug,info,warning,error,critical" {
-		t.Errorf("the severities to choose are %s", got)
-	}
-	b.tabTo("dialog select")
-	b.press("4") // "4 hours"
-	b.press(kb.Tab, "n", "o", "i", "s", "y", kb.Enter)
-	b.shows("#toast", "Silenced: http-5xx in shop/web")
-	got := a.called("POST /api/v1/silences")
-	if len(got) != 1 {
-		t.Fatalf("%d silences were made", len(got))
-	}
-	until, err := time.Parse(time.RFC3339, got[0]["until"].(string))
-	if got[0]["rule"] != "http-5xx" || got[0]["workload"] != "shop/web" || got[0]["comment"] != "noisy" || err != nil {
-		t.Errorf("the silence is not of the alert: %v", got[0])
-	}
-	if left := time.Until(until); left < 3*time.Hour+50*time.Minute || left > 4*time.Hour+time.Minute {
-		t.Errorf("the silence ends in %s, want 4 hours", left)
-	}
-	if !b.is(`document.activeElement?.matches('.alert-row')`) {
-		t.Error("focus did not return to the alert")
-	}
-	// What the server refuses is reported in the dialog, which stays.
-	b.allow("422")
-	a.set("POST /api/v1/silences", failure{422, "Unprocessable Entity", `silence: message "(": missing closing )`, []object{{"field": "message", "detail": `"(": missing closing )`}}})
-	b.press("s")
-	b.shows("dialog[open]", "Silence")
-	b.press(kb.Enter)
-	b.shows("dialog .wrong", "missing closing )")
-	if n := b.text(`String(document.querySelectorAll('dialog .wrong p').length)`); n != "1" {
-		t.Errorf("one fault is reported %s times", n)
-	}
-	b.press(kb.Escape)
-	b.until(`document.querySelector('dialog') === null`)
+	onEveryScreen(t, func(t *testing.T, l look) {
+		a, b := openOn(t, l, "alerts")
+		b.press("j", "j", "s")
+		b.shows("dialog[open]", "Silence")
+		b.shot("silence")
+		if got := b.text(`[...document.querySelectorAll('dialog [type=checkbox]')].map(box => box.value).join()`); got != "debug,info,warning,error,critical" {
+			t.Errorf("the severities to choose are %s", got)
+		}
+		b.tabTo("dialog select")
+		b.press("4") // "4 hours"
+		b.press(kb.Tab, "n", "o", "i", "s", "y", kb.Enter)
+		b.shows("#toast", "Silenced: http-5xx in shop/web")
+		got := a.called("POST /api/v1/silences")
+		if len(got) != 1 {
+			t.Fatalf("%d silences were made", len(got))
+		}
+		until, err := time.Parse(time.RFC3339, got[0]["until"].(string))
+		if got[0]["rule"] != "http-5xx" || got[0]["workload"] != "shop/web" || got[0]["comment"] != "noisy" || err != nil {
+			t.Errorf("the silence is not of the alert: %v", got[0])
+		}
+		if left := time.Until(until); left < 3*time.Hour+50*time.Minute || left > 4*time.Hour+time.Minute {
+			t.Errorf("the silence ends in %s, want 4 hours", left)
+		}
+		if !b.is(`document.activeElement?.matches('.alert-row, .problem-row')`) {
+			t.Errorf("focus is on %s, and not on the alert", b.text(`document.activeElement?.outerHTML.slice(0, 200) ?? "nothing"`))
+		}
+		// What the server refuses is reported in the dialog, which stays.
+		b.allow("422")
+		a.set("POST /api/v1/silences", failure{422, "Unprocessable Entity", `silence: message "(": missing closing )`, []object{{"field": "message", "detail": `"(": missing closing )`}}})
+		b.press("s")
+		b.shows("dialog[open]", "Silence")
+		b.press(kb.Enter)
+		b.shows("dialog .wrong", "missing closing )")
+		if n := b.text(`String(document.querySelectorAll('dialog .wrong p').length)`); n != "1" {
+			t.Errorf("one fault is reported %s times", n)
+		}
+		b.press(kb.Escape)
+		b.until(`document.querySelector('dialog') === null`)
+	})
 }
 
 // TestSilenceWithHours makes a silence with a condition and hours that lasts until it is expired, and finds the next time of one that has hours.
 func TestSilenceWithHours(t *testing.T) {
-	a, b := open(t, "silences")
-	b.shows("main", "sun 02:00-04:00 Europe/Berlin")
-	b.shows("main", "host = /^edge/")
-	b.press("n")
-	b.shows("dialog[open]", "Silence")
-	b.tabTo("dialog select")
-	b.press("u") // "until I expire it"
-	b.tabTo("dialog summary")
-	b.press(kb.Enter, kb.Tab)
-	b.press(strings.Split("host = edge-1, kind = !=rollup", "")...)
-	b.press(kb.Tab)
-	b.press(strings.Split("sat; sun 02:00-04:00", "")...)
-	b.shot("silence-hours")
-	b.press(kb.Enter)
-	b.shows("#toast", "Silenced")
-	got := a.called("POST /api/v1/silences")
-	if len(got) != 1 {
-		t.Fatalf("%d silences were made", len(got))
-	}
-	if where := got[0]["where"].(object); where["host"] != "edge-1" || where["kind"] != "!=rollup" || got[0]["until"] != nil || got[0]["zone"] == "" {
-		t.Errorf("the silence is %v", got[0])
-	}
-	if every := fmt.Sprint(got[0]["every"]); every != "[sat sun 02:00-04:00]" {
-		t.Errorf("its hours are %s", every)
-	}
+	onEveryScreen(t, func(t *testing.T, l look) {
+		a, b := openOn(t, l, "silences")
+		b.shows("main", "sun 02:00-04:00 Europe/Berlin")
+		b.shows("main", "host = /^edge/")
+		b.press("n")
+		b.shows("dialog[open]", "Silence")
+		b.tabTo("dialog select")
+		b.press("u") // "until I expire it"
+		b.tabTo("dialog summary")
+		b.press(kb.Enter, kb.Tab)
+		b.press(strings.Split("host = edge-1, kind = !=rollup", "")...)
+		b.press(kb.Tab)
+		b.press(strings.Split("sat; sun 02:00-04:00", "")...)
+		b.shot("silence-hours")
+		b.press(kb.Enter)
+		b.shows("#toast", "Silenced")
+		got := a.called("POST /api/v1/silences")
+		if len(got) != 1 {
+			t.Fatalf("%d silences were made", len(got))
+		}
+		if where := got[0]["where"].(object); where["host"] != "edge-1" || where["kind"] != "!=rollup" || got[0]["until"] != nil || got[0]["zone"] == "" {
+			t.Errorf("the silence is %v", got[0])
+		}
+		if every := fmt.Sprint(got[0]["every"]); every != "[sat sun 02:00-04:00]" {
+			t.Errorf("its hours are %s", every)
+		}
+	})
 }
 
 // TestExpireSilence ends a silence after asking.
 func TestExpireSilence(t *testing.T) {
-	a, b := open(t, "silences")
-	b.tabTo("[data-key=expire-si_1]")
-	b.press(kb.Enter)
-	b.shows("dialog[open]", "Expire this silence now?")
-	b.tabTo("dialog [type=submit]")
-	b.press(kb.Enter)
-	b.shows("#toast", "Silence expired")
-	if n := len(a.called("DELETE /api/v1/silences/si_1")); n != 1 {
-		t.Errorf("the silence was ended %d times", n)
-	}
-	if b.is(`document.querySelector('[data-key=expire-si_2]')`) {
-		t.Error("a silence that ended can be ended")
-	}
+	onEveryScreen(t, func(t *testing.T, l look) {
+		a, b := openOn(t, l, "silences")
+		b.tabTo("[data-key=expire-si_1]")
+		b.press(kb.Enter)
+		b.shows("dialog[open]", "Expire this silence now?")
+		b.tabTo("dialog [type=submit]")
+		b.press(kb.Enter)
+		b.shows("#toast", "Silence expired")
+		if n := len(a.called("DELETE /api/v1/silences/si_1")); n != 1 {
+			t.Errorf("the silence was ended %d times", n)
+		}
+		if b.is(`document.querySelector('[data-key=expire-si_2]')`) {
+			t.Error("a silence that ended can be ended")
+		}
+	})
 }
 
 // TestDeadLetters sends one again, drops one after asking, and does not drop when the question is left.
 func TestDeadLetters(t *testing.T) {
-	a, b := open(t, "triggers")
-	b.until(`[...document.querySelectorAll('td')].some((cell) => cell.textContent.includes('response: no_routing_key <b>given</b>'))`)
-	b.tabTo("[data-key=resend-al_1-pager]")
-	b.press(kb.Enter)
-	b.shows("#toast", "1 dead letter queued again")
-	if got := a.called("POST /api/v1/dead-letters/redeliver"); len(got) != 1 || got[0]["alert_id"] != "al_1" || got[0]["trigger"] != "pager" {
-		t.Errorf("sent again: %v", got)
-	}
-	b.tabTo("[data-key=drop-al_2-pager]")
-	b.press(kb.Enter)
-	b.shows("dialog[open]", "http-5xx will not be sent by pager")
-	b.press(kb.Escape)
-	b.until(`document.querySelector('dialog') === null`)
-	if n := len(a.called("POST /api/v1/dead-letters/drop")); n != 0 {
-		t.Fatalf("%d letters were dropped without a yes", n)
-	}
-	b.press(kb.Enter)
-	b.tabTo("dialog [type=submit]")
-	b.press(kb.Enter)
-	b.shows("#toast", "1 dead letter dropped")
-	if got := a.called("POST /api/v1/dead-letters/drop"); len(got) != 1 || got[0]["alert_id"] != "al_2" {
-		t.Errorf("dropped: %v", got)
-	}
+	onEveryScreen(t, func(t *testing.T, l look) {
+		a, b := openOn(t, l, "triggers")
+		b.until(`[...document.querySelectorAll('td')].some((cell) => cell.textContent.includes('response: no_routing_key <b>given</b>'))`)
+		b.tabTo("[data-key=resend-al_1-pager]")
+		b.press(kb.Enter)
+		b.shows("#toast", "1 dead letter queued again")
+		if got := a.called("POST /api/v1/dead-letters/redeliver"); len(got) != 1 || got[0]["alert_id"] != "al_1" || got[0]["trigger"] != "pager" {
+			t.Errorf("sent again: %v", got)
+		}
+		b.tabTo("[data-key=drop-al_2-pager]")
+		b.press(kb.Enter)
+		b.shows("dialog[open]", "http-5xx will not be sent by pager")
+		b.press(kb.Escape)
+		b.until(`document.querySelector('dialog') === null`)
+		if n := len(a.called("POST /api/v1/dead-letters/drop")); n != 0 {
+			t.Fatalf("%d letters were dropped without a yes", n)
+		}
+		b.press(kb.Enter)
+		b.tabTo("dialog [type=submit]")
+		b.press(kb.Enter)
+		b.shows("#toast", "1 dead letter dropped")
+		if got := a.called("POST /api/v1/dead-letters/drop"); len(got) != 1 || got[0]["alert_id"] != "al_2" {
+			t.Errorf("dropped: %v", got)
+		}
+	})
 }
 
 // TestOlderDeadLetters asks for a second page, which stays when the view is read again.
@@ -283,31 +314,35 @@ func TestTheFleetIsShown(t *testing.T) {
 
 // TestTestDelivery sends a test through a target that works and through one that does not.
 func TestTestDelivery(t *testing.T) {
-	_, b := open(t, "triggers")
-	b.tabTo("[data-key=test-ops]")
-	b.press(kb.Enter)
-	b.shows("table", "delivered: answered 200 OK (1 attempt, 41.0 ms)")
-	b.tabTo("[data-key=test-pager]")
-	b.press(kb.Enter)
-	b.shows("table .bad", "retry later: answered 503 Service Unavailable (2 attempts, 640 ms)")
-	b.shot("tested")
+	onEveryScreen(t, func(t *testing.T, l look) {
+		_, b := openOn(t, l, "triggers")
+		b.tabTo("[data-key=test-ops]")
+		b.press(kb.Enter)
+		b.shows("table", "delivered: answered 200 OK (1 attempt, 41.0 ms)")
+		b.tabTo("[data-key=test-pager]")
+		b.press(kb.Enter)
+		b.shows("table .bad", "retry later: answered 503 Service Unavailable (2 attempts, 640 ms)")
+		b.shot("tested")
+	})
 }
 
 // TestTryALine writes a line, and reads the verdict.
 func TestTryALine(t *testing.T) {
-	a, b := open(t, "try")
-	b.press("/")
-	b.run(chromedp.KeyEvent("panic: oh no"))
-	b.chord(kb.Enter, chromedp.KeyModifiers(input.ModifierCtrl))
-	b.shows("main", "Matched by 1 of 2 rules")
-	b.shows("table", "pattern: no match")
-	b.tabTo("summary")
-	b.press(kb.Enter)
-	b.shows(".steps", "would be suppressed until 14:05:12")
-	b.shot("tried")
-	if got := a.called("POST /api/v1/explain"); len(got) != 1 || got[0]["line"] != "panic: oh no" {
-		t.Errorf("tried: %v", got)
-	}
+	onEveryScreen(t, func(t *testing.T, l look) {
+		a, b := openOn(t, l, "try")
+		b.press("/")
+		b.run(chromedp.KeyEvent("panic: oh no"))
+		b.chord(kb.Enter, chromedp.KeyModifiers(input.ModifierCtrl))
+		b.shows("main", "Matched by 1 of 2 rules")
+		b.shows("table", "pattern: no match")
+		b.tabTo("summary")
+		b.press(kb.Enter)
+		b.shows(".steps", "would be suppressed until 14:05:12")
+		b.shot("tried")
+		if got := a.called("POST /api/v1/explain"); len(got) != 1 || got[0]["line"] != "panic: oh no" {
+			t.Errorf("tried: %v", got)
+		}
+	})
 }
 
 // TestSortRules sorts by a header, which announces the order to screen readers.
