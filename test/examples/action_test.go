@@ -245,9 +245,12 @@ func TestTheActionDownloads(t *testing.T) {
 		"/download/v6.6.6/" + name: "#!/bin/sh\ntouch owned\n", "/download/v6.6.6/SHA256SUMS": sums,
 		"/download/v7.7.7/" + name: string(program), "/download/v7.7.7/SHA256SUMS": strings.Split(sums, "\n")[0] + "\n",
 	}
-	var asked []string
+	var mu sync.Mutex
+	var all []string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
-		asked = append(asked, q.URL.Path)
+		mu.Lock()
+		all = append(all, q.URL.Path)
+		mu.Unlock()
 		text, known := files[q.URL.Path]
 		if !known {
 			w.WriteHeader(http.StatusNotFound)
@@ -262,8 +265,12 @@ func TestTheActionDownloads(t *testing.T) {
 		{"v1.2.3", "main", "/download/v1.2.3/", true}, {"", "v1.2.3", "/download/v1.2.3/", true}, {"", "main", "/latest/download/", true}, {"", "", "/latest/download/", true},
 		{"v6.6.6", "", "/download/v6.6.6/", false}, {"v7.7.7", "", "/download/v7.7.7/", false}, {"v9.9.9", "", "/download/v9.9.9/", false},
 	} {
-		asked, r.ref = nil, c.ref
+		r.ref = c.ref
 		code, out, _ := r.run(map[string]string{"version": c.version, "releases": server.URL})
+		mu.Lock()
+		asked := all
+		all = nil
+		mu.Unlock()
 		if len(asked) == 0 || slices.ContainsFunc(asked, func(path string) bool { return !strings.HasPrefix(path, c.from) }) || (code == 0) != c.fine || c.fine != strings.Contains(out, "fine: ") {
 			t.Errorf("%+v: code %d, asked for %v\n%s", c, code, asked, out)
 		}
