@@ -145,6 +145,7 @@ func emoji(tag string) string {
 var (
 	slackLink    = regexp.MustCompile(`<(https?://[^|>]+)\|([^>]*)>`)
 	discordLink  = regexp.MustCompile(`\[([^\]]+)\]\((?:&lt;)?(https?://[^)]+?)(?:&gt;)?\)`)
+	slackStruck  = regexp.MustCompile(`~([^~\n]+)~`)
 	bold         = regexp.MustCompile(`\*\*([^*]+)\*\*`)
 	struck       = regexp.MustCompile(`~~([^~]+)~~`)
 	discordSlash = regexp.MustCompile(`\\([!-/:-@\[-` + "`" + `{-~])`)
@@ -160,7 +161,8 @@ func slackText(value map[string]any) template.HTML {
 	if code, ok := strings.CutPrefix(s, "```\n"); ok {
 		return template.HTML("<pre>" + strings.TrimSuffix(code, "\n```") + "</pre>")
 	}
-	return template.HTML(slackLink.ReplaceAllString(s, `<a href="$1">$2</a>`))
+	s = slackStruck.ReplaceAllString(slackLink.ReplaceAllString(s, `<a href="$1">$2</a>`), "<s>$1</s>")
+	return template.HTML(strings.ReplaceAll(s, "\n", "<br>"))
 }
 
 // markdown reads Discord's escapes, links and code blocks.
