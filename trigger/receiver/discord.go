@@ -21,7 +21,7 @@ var discord = Receiver{
 	endpoint:  discordEndpoint,
 	document:  func(r *Renderer, v *render.View) any { return r.discord(v) },
 	escape:    escapeMarkdown,
-	Edits:     &Edits{Method: http.MethodPatch, place: discordPlace, named: discordNamed, address: discordMessageAt, judge: discordJudge},
+	Edits:     &Edits{Method: http.MethodPatch, place: discordPlace, named: idOfAnswer, address: discordMessageAt, judge: discordJudge},
 }
 
 // discordEndpoint asks for the message in the answer, where it is edited later.
@@ -35,14 +35,6 @@ func discordEndpoint(s *trigger.Settings, address *url.URL, _ setting.Secret) (E
 }
 
 var discordPlace = regexp.MustCompile(`^[0-9]{1,20}$`)
-
-func discordNamed(_ string, answer []byte) string {
-	var message struct {
-		ID string `json:"id"`
-	}
-	_ = json.Unmarshal(answer, &message) // an answer that does not parse names no message
-	return message.ID
-}
 
 // discordMessageAt returns the address of a message (https://discord.com/developers/docs/resources/webhook#edit-webhook-message). The thread stays in it.
 func discordMessageAt(endpoint *url.URL, place string) *url.URL {

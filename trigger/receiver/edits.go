@@ -1,6 +1,7 @@
 package receiver
 
 import (
+	"encoding/json"
 	"net/url"
 	"regexp"
 	"slices"
@@ -45,6 +46,15 @@ func (e *Edits) Named(id string, answer []byte) string {
 
 // Valid reports whether a text can be a place.
 func (e *Edits) Valid(place string) bool { return e.place.MatchString(place) }
+
+// idOfAnswer returns the id of a message from an answer that is the message.
+func idOfAnswer(_ string, answer []byte) string {
+	var message struct {
+		ID string `json:"id"`
+	}
+	_ = json.Unmarshal(answer, &message) // an answer that does not parse names no message
+	return message.ID
+}
 
 // AddressOf returns where the request goes that edits the message at a place. It has the host of the endpoint.
 func (e *Edits) AddressOf(endpoint *url.URL, place string) *url.URL {

@@ -21,7 +21,7 @@ var mattermost = Receiver{
 	endpoint: withPath("api/v4/posts"),
 	document: func(r *Renderer, v *render.View) any { return r.mattermost(v) },
 	escape:   mattermostText,
-	Edits:    &Edits{Method: http.MethodPut, place: mattermostID, named: mattermostNamed, address: mattermostPatchAt, judge: mattermostJudge},
+	Edits:    &Edits{Method: http.MethodPut, place: mattermostID, named: idOfAnswer, address: mattermostPatchAt, judge: mattermostJudge},
 }
 
 // mattermostID matches the ids of posts and channels.
@@ -37,14 +37,6 @@ func needMattermost(s *trigger.Settings, fs *setting.Faults) {
 	case s.Channel != "" && !mattermostID.MatchString(s.Channel):
 		fs.Add("channel", s.Channel, "must be the id of a channel: 26 letters and digits", "the channel's menu shows it under View Info")
 	}
-}
-
-func mattermostNamed(_ string, answer []byte) string {
-	var post struct {
-		ID string `json:"id"`
-	}
-	_ = json.Unmarshal(answer, &post) // an answer that does not parse names no message
-	return post.ID
 }
 
 // mattermostPatchAt returns the address that edits a post (https://docs.mattermost.com/api/reference/patch-post).
