@@ -20,18 +20,27 @@ import (
 // maxTestLines bounds the lines of one test.
 const maxTestLines = 1000
 
+// bodyWithRule returns the request's body without its rule, and the rule's settings: nil if there are none.
+func (c *call) bodyWithRule() (object, rule map[string]any, err error) {
+	object, err = c.body()
+	if err != nil {
+		return nil, nil, err
+	}
+	rule, _ = object["rule"].(map[string]any)
+	if object["rule"] != nil && rule == nil {
+		return nil, nil, problem(http.StatusBadRequest, "rule: must be an object")
+	}
+	delete(object, "rule")
+	return object, rule, nil
+}
+
 // testRule tries a rule on lines in a separate engine: nothing is counted, and no line affects another.
 func testRule(c *call) (any, error) {
 	var q adminapi.RuleTestRequest
-	object, err := c.body()
+	object, rule, err := c.bodyWithRule()
 	if err != nil {
 		return nil, err
 	}
-	rule, _ := object["rule"].(map[string]any)
-	if object["rule"] != nil && rule == nil {
-		return nil, problem(http.StatusBadRequest, "rule: must be an object")
-	}
-	delete(object, "rule")
 	if err := into(object, &q); err != nil {
 		return nil, err
 	}
@@ -146,15 +155,10 @@ const (
 
 // backtestRule replays the last lines through a rule in a separate engine, one rule at a time in this process, and with pauses: the node goes on.
 func backtestRule(c *call) (any, error) {
-	object, err := c.body()
+	object, rule, err := c.bodyWithRule()
 	if err != nil {
 		return nil, err
 	}
-	rule, _ := object["rule"].(map[string]any)
-	if object["rule"] != nil && rule == nil {
-		return nil, problem(http.StatusBadRequest, "rule: must be an object")
-	}
-	delete(object, "rule")
 	var q adminapi.RuleTestRequest
 	if err := into(object, &struct {
 		Name     *string `json:"name"`
