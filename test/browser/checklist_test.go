@@ -6,35 +6,29 @@ import (
 
 // TestTheChecklist starts with a trigger that nothing was sent to: the steps that are done say so, and a test finishes the list.
 func TestTheChecklist(t *testing.T) {
-	for _, look := range []struct {
-		name          string
-		width, height int
-		dark          bool
-	}{{"wide", 1440, 900, true}, {"phone", 390, 844, false}} {
-		t.Run(look.name, func(t *testing.T) {
-			if found() == "" {
-				t.Skip("no chromium on PATH: the page is not driven")
-			}
-			r := startReal(t, false)
-			b := openTab(t, look.width, look.height, look.dark)
-			b.logIn(r)
-			b.shows(".checklist h2", "2 of 4 done")
-			b.shows(".checklist", "no record came from Fluent Bit yet")
-			b.shot("begin")
-			r.flush("all is well")
-			b.press("r")
-			b.shows(".checklist h2", "3 of 4 done")
-			if b.is(`document.documentElement.scrollWidth > document.documentElement.clientWidth`) {
-				t.Error("the checklist is wider than the window")
-			}
-			b.click(`[data-key="step-test-ops"]`)
-			b.shows("#toast", "Test to ops: delivered")
-			b.until(`document.querySelector('.checklist') === null`)
-			if n := r.receiver.Len(); n != 1 {
-				t.Errorf("%d tests arrived", n)
-			}
-		})
-	}
+	onEveryScreen(t, func(t *testing.T, l look) {
+		if found() == "" {
+			t.Skip("no chromium on PATH: the page is not driven")
+		}
+		r := startReal(t, false)
+		b := openTab(t, l.width, l.height, l.dark)
+		b.logIn(r)
+		b.shows(".checklist h2", "2 of 4 done")
+		b.shows(".checklist", "no record came from Fluent Bit yet")
+		b.shot("begin")
+		r.flush("all is well")
+		b.press("r")
+		b.shows(".checklist h2", "3 of 4 done")
+		if b.is(`document.documentElement.scrollWidth > document.documentElement.clientWidth`) {
+			t.Error("the checklist is wider than the window")
+		}
+		b.click(`[data-key="step-test-ops"]`)
+		b.shows("#toast", "Test to ops: delivered")
+		b.until(`document.querySelector('.checklist') === null`)
+		if n := r.receiver.Len(); n != 1 {
+			t.Errorf("%d tests arrived", n)
+		}
+	})
 }
 
 // TestTheChecklistLeadsToItsSteps has nothing done: each step leads to where it is done, and its texts stay texts.

@@ -29,70 +29,64 @@ func (b *tab) click(selector string) {
 
 // TestARuleIsMadeOfALine makes a rule of an alert's line with the backtest beside it, changes it and deletes it, in the real program.
 func TestARuleIsMadeOfALine(t *testing.T) {
-	for _, look := range []struct {
-		name          string
-		width, height int
-		dark          bool
-	}{{"wide", 1440, 900, false}, {"tablet", 1024, 768, true}, {"phone", 390, 844, false}} {
-		t.Run(look.name, func(t *testing.T) {
-			if found() == "" {
-				t.Skip("no chromium on PATH: the page is not driven")
-			}
-			r := startReal(t, false)
-			b := openTab(t, look.width, look.height, look.dark)
-			b.logIn(r)
-			b.shows("#live", "live")
-			var lines []string
-			for i := range 30 {
-				lines = append(lines, fmt.Sprintf("payment %d declined by bank %s", i, hostile), "all is well")
-			}
-			r.flush(append(lines, "panic: payment 4711 declined by bank")...)
-			b.until(`document.querySelectorAll('.problem').length >= 1`)
-			b.click(".problem:last-child .problem-row")
-			b.click("[data-key$=-rule]")
-			b.shows("main", "A rule for lines like this one")
-			b.shows(".editor .tiles", "Lines tried")
-			b.write("pattern", `declined by (?P<who>\w+)`)
-			b.write("name", "declined")
-			b.shows(".samples", "<img src=x")
-			b.until(`document.querySelector('.editor .tiles').innerText.replace(/\s+/g, ' ').includes('Hits 31')`)
-			b.shows(".samples", "suppressed")
-			if b.is(`document.querySelector('main img, main script, main style') || document.title.includes('owned')`) {
-				t.Error("a line became markup")
-			}
-			if b.is(`document.documentElement.scrollWidth > document.documentElement.clientWidth`) {
-				t.Error("the editor is wider than the window")
-			}
-			b.shot("draft")
-			b.write("pattern", "declined (")
-			b.allow("422")
-			b.shows(".editor .wrong", "missing closing )")
-			b.write("pattern", `declined by (?P<who>\w+)`)
-			b.run(chromedp.Focus("[data-field=name]", chromedp.ByQuery))
-			b.chord(kb.Enter, chromedp.KeyModifiers(input.ModifierCtrl))
-			b.shows("#toast", "The rule declined is in force")
-			b.shows("main table", "declined by")
+	onEveryScreen(t, func(t *testing.T, l look) {
+		if found() == "" {
+			t.Skip("no chromium on PATH: the page is not driven")
+		}
+		r := startReal(t, false)
+		b := openTab(t, l.width, l.height, l.dark)
+		b.logIn(r)
+		b.shows("#live", "live")
+		var lines []string
+		for i := range 30 {
+			lines = append(lines, fmt.Sprintf("payment %d declined by bank %s", i, hostile), "all is well")
+		}
+		r.flush(append(lines, "panic: payment 4711 declined by bank")...)
+		b.until(`document.querySelectorAll('.problem').length >= 1`)
+		b.click(".problem:last-child .problem-row")
+		b.click("[data-key$=-rule]")
+		b.shows("main", "A rule for lines like this one")
+		b.shows(".editor .tiles", "Lines tried")
+		b.write("pattern", `declined by (?P<who>\w+)`)
+		b.write("name", "declined")
+		b.shows(".samples", "<img src=x")
+		b.until(`document.querySelector('.editor .tiles').innerText.replace(/\s+/g, ' ').includes('Hits 31')`)
+		b.shows(".samples", "suppressed")
+		if b.is(`document.querySelector('main img, main script, main style') || document.title.includes('owned')`) {
+			t.Error("a line became markup")
+		}
+		if b.is(`document.documentElement.scrollWidth > document.documentElement.clientWidth`) {
+			t.Error("the editor is wider than the window")
+		}
+		b.shot("draft")
+		b.write("pattern", "declined (")
+		b.allow("422")
+		b.shows(".editor .wrong", "missing closing )")
+		b.write("pattern", `declined by (?P<who>\w+)`)
+		b.run(chromedp.Focus("[data-field=name]", chromedp.ByQuery))
+		b.chord(kb.Enter, chromedp.KeyModifiers(input.ModifierCtrl))
+		b.shows("#toast", "The rule declined is in force")
+		b.shows("main table", "declined by")
 
-			r.flush("payment 1 declined by bank")
-			b.click(`[data-key="edit-declined@"]`)
-			b.shows("main", "Edit the rule declined")
-			b.write("cooldown", "2h")
-			b.write("none", "by nobody")
-			b.click(".editor [type=submit]")
-			b.shows("#toast", "The rule declined is in force")
-			b.poll("the rule is changed", func() bool {
-				all := r.p.Settings().Rules
-				rule := all[len(all)-1]
-				return rule.Name == "declined" && rule.Cooldown == 2*time.Hour && fmt.Sprint(rule.None) == "[by nobody]"
-			})
-			b.until(`location.hash === '#/rules'`)
-			b.click(`[data-key="delete-declined@"]`)
-			b.shows("dialog[open]", "Delete the rule declined?")
-			b.click("dialog [type=submit]")
-			b.shows("#toast", "The rule declined is deleted")
-			b.until(`!document.querySelector('main').innerText.includes('declined by')`)
+		r.flush("payment 1 declined by bank")
+		b.click(`[data-key="edit-declined@"]`)
+		b.shows("main", "Edit the rule declined")
+		b.write("cooldown", "2h")
+		b.write("none", "by nobody")
+		b.click(".editor [type=submit]")
+		b.shows("#toast", "The rule declined is in force")
+		b.poll("the rule is changed", func() bool {
+			all := r.p.Settings().Rules
+			rule := all[len(all)-1]
+			return rule.Name == "declined" && rule.Cooldown == 2*time.Hour && fmt.Sprint(rule.None) == "[by nobody]"
 		})
-	}
+		b.until(`location.hash === '#/rules'`)
+		b.click(`[data-key="delete-declined@"]`)
+		b.shows("dialog[open]", "Delete the rule declined?")
+		b.click("dialog [type=submit]")
+		b.shows("#toast", "The rule declined is deleted")
+		b.until(`!document.querySelector('main').innerText.includes('declined by')`)
+	})
 }
 
 // TestTriggersAndSilencesAreEdited makes a trigger, changes it without its secret address leaving, and changes a silence.
