@@ -59,12 +59,6 @@ func (p *hitParts) Part(part where.Part, name string) (value string, ok bool) {
 	return value, ok
 }
 
-// SilenceOf returns the silence that suppresses a hit at a time, in ns; ok is false when none does.
-func (e *Engine) SilenceOf(h *Hit, now int64) (by Silence, ok bool) {
-	s := h.subject()
-	return e.mutes.Silence(&s, now)
-}
-
 // SetAlertKeys sets the function that reports whether alerts of a state key can carry a key, for silences of one incident. It is called before the first
 // silence.
 func (e *Engine) SetAlertKeys(is func(alert string, state []byte) bool) { e.mutes.IsKey = is }
