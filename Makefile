@@ -100,7 +100,7 @@ race: ## Run all tests with the race detector.
 	$(GO) test -race -timeout 30m ./...
 	$(GO) -C test/browser test -race -timeout 10m ./...
 
-pictures: ## Draw the pictures of docs/pictures anew. Needs Chromium.
+pictures: ## Draw the pictures of docs/pictures again. Needs Chromium.
 	$(GO) -C test/browser test -count=1 -run 'Messages|Pictures' -pictures .
 
 check: ## Format, vet, lint, modules, generated files.

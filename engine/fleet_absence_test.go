@@ -30,7 +30,7 @@ func (r *run) quiet(d time.Duration) {
 	}
 }
 
-// TestAnAbsenceIsTheFleets: the node says what it waits for and hears, and reports no absence itself.
+// TestAnAbsenceIsTheFleets: the node names its waits and the lines that it hears, and reports no absence itself.
 func TestAnAbsenceIsTheFleets(t *testing.T) {
 	r, n := backups(t)
 	r.line("something else")

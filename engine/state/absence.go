@@ -170,7 +170,7 @@ func (t *absenceTimer) absence(r *rules.Rule, at int64) model.Alert {
 	return a
 }
 
-// line returns what the fleet is told of a wait.
+// line describes a wait to the fleet.
 func (t *absenceTimer) line(r *rules.Rule) model.FleetLine {
 	return model.FleetLine{Key: t.key, RuleID: r.ID, Workload: t.workload(), Within: int64(r.Settings.Absent), At: t.arrived}
 }

@@ -138,7 +138,7 @@ func (h *HitContext) Sight() *model.FleetSight {
 	return &model.FleetSight{Template: hex.EncodeToString(h.Template[:]), For: int64(set.FirstSeen)}
 }
 
-// seenByAll tells the fleet of a template without an alert: one that a silence suppressed, or, as often as it is saved, one that is known.
+// seenByAll reports a template without an alert to the fleet: one that a silence suppressed, or, as often as it is saved, one that is known.
 func (k *Keyed) seenByAll(h *HitContext) {
 	if !h.shared || h.Decision.Alert || !h.inOrder || h.known && !h.saves {
 		return

@@ -124,7 +124,7 @@ func testTrigger(c *call) (any, error) {
 	return out, nil
 }
 
-// showDigest shows what a trigger would send now; for one that sends no digests, what happened since the start.
+// showDigest shows the digest that a trigger would send now; for one that sends none, the counts since the start.
 func showDigest(c *call) (any, error) {
 	name := c.r.PathValue("name")
 	a, ok, err := c.p.Digest(c.r.Context(), name)

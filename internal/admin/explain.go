@@ -82,7 +82,7 @@ func explanations(ctx context.Context, p *pipeline.Pipeline, rec *engine.Record)
 // fleetWithin bounds the questions of one explanation to the fleet's engine, all together.
 const fleetWithin = 3 * time.Second
 
-// explainFleet adds what the fleet would do with the alert of a hit.
+// explainFleet adds the fleet's answer to the alert of a hit.
 func explainFleet(ctx context.Context, p *pipeline.Pipeline, x *engine.Explanation, rule *engine.RuleSettings, item *adminapi.Explanation) {
 	step := func(format string, args ...any) {
 		item.Steps = append(item.Steps, "fleet: "+fmt.Sprintf(format, args...))

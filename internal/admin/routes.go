@@ -86,7 +86,7 @@ type op = openapi.Operation
 // The statuses of a change that is refused.
 var changeProblems = []int{http.StatusConflict, http.StatusUnprocessableEntity, http.StatusInsufficientStorage}
 
-// linkPath is where the form of a link asks what the link is for.
+// linkPath is where the form of a link asks for the silence that the link makes.
 const linkPath = page.SilencePath + "/look"
 
 // routes returns the routes of the API. Handlers and the OpenAPI document both follow from it.

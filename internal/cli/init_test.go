@@ -102,7 +102,7 @@ func TestInitIsLeftInTheMiddle(t *testing.T) {
 	}
 }
 
-// echoes reports whether a terminal shows what is typed.
+// echoes reports whether a terminal shows the keys that are typed.
 func echoes(t *testing.T, x *terminal) bool {
 	t.Helper()
 	state, err := unix.IoctlGetTermios(int(x.master.Fd()), unix.TCGETS)

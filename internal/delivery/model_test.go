@@ -191,7 +191,7 @@ func (m *model) acceptSome() {
 // crash is crashTo with triggers at random.
 func (m *model) crash() { m.crashTo(m.some(true)) }
 
-// crashTo goes on with a copy of the file as it is at this moment, attempts under way included: what a kill leaves behind.
+// crashTo goes on with a copy of the file as it is at this moment, attempts under way included, as after a kill.
 func (m *model) crashTo(triggers []Trigger) {
 	m.learn()
 	m.copies++

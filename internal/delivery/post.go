@@ -32,7 +32,7 @@ const (
 	maxPostFirst   = 16 << 10 // bytes of JSON
 )
 
-// plan is how a message leaves for a receiver that can edit, and what is then stored about it.
+// plan is how a message leaves for a receiver that can edit, and the row that is then stored about it.
 type plan struct {
 	destination string
 	newest      int64         // number of the newest alert of the message
@@ -89,7 +89,7 @@ func (p *plan) send(ctx context.Context, s Sender, id string, alerts []trigger.A
 	return safely(func() trigger.Result { return s.Send(ctx, id, alerts) })
 }
 
-// stored returns what is stored about the post of the key after an attempt; nil: nothing changes.
+// stored returns the row about the post of the key after an attempt; nil: nothing changes.
 func (p *plan) stored(r *trigger.Result, outcome store.Outcome) *store.Post {
 	switch {
 	case outcome == store.Delivered && p.tracked:

@@ -11,7 +11,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine"
 )
 
-// Counts are hits by what became of them: hits = alerts + suppressed + those that are not decided yet.
+// Counts are hits by their outcome: hits = alerts + suppressed + those that are not decided yet.
 type Counts struct {
 	Hits       int64                    `json:"hits"`
 	Alerts     int64                    `json:"alerts,omitempty"`
@@ -49,7 +49,7 @@ const (
 	maxSeen = 10_000 // names and templates; beyond it, nothing is new, because there is no room to tell
 )
 
-// Ledger has what happened since the last digest of a trigger. Its JSON form survives restarts.
+// Ledger has the counts since the last digest of a trigger. Its JSON form survives restarts.
 type Ledger struct {
 	Setting string    `json:"setting"` // digest and zone
 	From    time.Time `json:"from"`    // of the period
@@ -97,7 +97,7 @@ func cloneRows(rows map[string]*Counts) map[string]*Counts {
 	return out
 }
 
-// Add adds what was counted from one moment to another. It reports whether anything was.
+// Add adds the counts between two moments. It reports whether there were any.
 func (l *Ledger) Add(before, after *Totals) bool {
 	was := l.Sum.Hits + l.Sum.held() + l.Sum.Alerts + l.Sent + int64(l.NewWorkloads.Total)
 	l.Sum.add(&after.Sum, &before.Sum)
@@ -117,7 +117,7 @@ func (l *Ledger) Add(before, after *Totals) bool {
 	return was != l.Sum.Hits+l.Sum.held()+l.Sum.Alerts+l.Sent+int64(l.NewWorkloads.Total)
 }
 
-// Know notes what was hit and seen before the ledger began, so that it does not count as new.
+// Know notes the rules, workloads and templates from before the ledger began, so that they do not count as new.
 func (l *Ledger) Know(t *Totals) {
 	for name, c := range t.Rules {
 		if c.Hits > 0 {

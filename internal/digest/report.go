@@ -108,7 +108,7 @@ func short(text string) string {
 	return safetext.Shorten(strings.Join(strings.Fields(safetext.Visible(text)), " "), maxText)
 }
 
-// news lists what was not seen in an earlier period.
+// news lists the rules, workloads and templates that no earlier period had.
 func (l *Ledger) news(b *strings.Builder, p *Period) {
 	var kinds News
 	for i := range p.Alerts {

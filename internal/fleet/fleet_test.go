@@ -589,7 +589,7 @@ func (m *member) count(n int, change func(*fleet.Hit)) {
 	}
 }
 
-// said notes what a node is told about thresholds.
+// said notes the reports about thresholds that a node gets.
 type said struct {
 	mu  sync.Mutex
 	all []string
@@ -621,13 +621,13 @@ func TestThresholdsAreOfTheFleet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		defer w.stop()
-		var told said
-		a, b := w.start("a", told.note("a")), w.start("b", told.note("b"))
+		var reports said
+		a, b := w.start("a", reports.note("a")), w.start("b", reports.note("b"))
 		expect := func(after time.Duration, want string) {
 			t.Helper()
 			time.Sleep(after)
 			synctest.Wait()
-			if got := told.take(); got != want {
+			if got := reports.take(); got != want {
 				t.Errorf("%s, want %s", got, want)
 			}
 		}
@@ -660,11 +660,11 @@ func TestThresholdsAreOfTheFleet(t *testing.T) {
 		expect(4*time.Second, "")
 		expect(2*time.Second, "b alone x")
 		w.engine.Fail(fleet.ErrCircuit)
-		told.take()
+		reports.take()
 		b.count(1, func(h *fleet.Hit) { h.Key, h.Name = fleet.KeyOf("cooldown", "y"), "y" })
 		time.Sleep(300 * time.Millisecond)
 		synctest.Wait()
-		if got := told.take(); !strings.Contains(got, "b alone y") {
+		if got := reports.take(); !strings.Contains(got, "b alone y") {
 			t.Errorf("with an open circuit: %q", got)
 		}
 	})
@@ -704,8 +704,8 @@ func TestDifferentValuesAreOfTheFleet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		defer w.stop()
-		var told said
-		a, b := w.start("a", told.note("a")), w.start("b", told.note("b"))
+		var reports said
+		a, b := w.start("a", reports.note("a")), w.start("b", reports.note("b"))
 		value := func(v uint64) func(*fleet.Hit) {
 			return func(h *fleet.Hit) { h.Values, h.Value = true, v }
 		}
@@ -715,7 +715,7 @@ func TestDifferentValuesAreOfTheFleet(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		synctest.Wait()
-		if got := told.take(); got != "" {
+		if got := reports.take(); got != "" {
 			t.Errorf("four values: %s", got)
 		}
 		time.Sleep(56 * time.Second) // the first is too old
@@ -727,7 +727,7 @@ func TestDifferentValuesAreOfTheFleet(t *testing.T) {
 		b.count(1, value(7))
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if got := told.take(); got != "b crossed x 5" {
+		if got := reports.take(); got != "b crossed x 5" {
 			t.Errorf("crossed: %s", got)
 		}
 	})

@@ -42,7 +42,7 @@ type digests struct {
 	added   time.Time     // when it was read
 }
 
-// ledgerState is a ledger with what of it is saved.
+// ledgerState is a ledger, and the part of it that is saved.
 type ledgerState struct {
 	*digest.Ledger
 	dirty bool
@@ -77,7 +77,7 @@ func (p *Pipeline) totals() digest.Totals {
 	return t
 }
 
-// tickDigests adds what was counted, and sends the digests that are due. It saves what changed, once a minute and when the pipeline stops.
+// tickDigests adds the counts since the last tick, and sends the digests that are due. It saves changes once a minute and when the pipeline stops.
 func (p *Pipeline) tickDigests(stops bool) {
 	defer guard.Recover(p.log, &p.counters.panics, "making digests")
 	d := &p.digests
@@ -116,7 +116,7 @@ func (p *Pipeline) tickDigests(stops bool) {
 	p.saveDigests(inForce)
 }
 
-// addToLedgers adds what was counted since it was last called. The caller holds the lock.
+// addToLedgers adds the counts since its last call. The caller holds the lock.
 func (p *Pipeline) addToLedgers(now time.Time) {
 	d := &p.digests
 	totals := p.totals()

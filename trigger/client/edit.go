@@ -54,8 +54,8 @@ func destinationOf(s *trigger.Settings, to receiver.Endpoint) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// edited changes the result of an edit by what its answer says. A message that refuses to be edited for any reason of its own is sent anew: what is wrong
-// with the alert shows then. It reports whether the message is already like that, in which case expect does not apply to the refusal that says so.
+// edited changes the result of an edit by what its answer says. A message that refuses to be edited for any reason of its own is sent as a new one: a fault
+// of the alert shows then. It reports whether the message is already like that, in which case expect does not apply to the refusal that says so.
 func (x *exchange) edited(answer []byte) (same bool) {
 	r := &x.result
 	switch x.via.edits.Judge(r.Status, answer) {

@@ -47,7 +47,7 @@ func incident() (hit, rollup, end trigger.Alert) {
 	return hit, rollup, end
 }
 
-// TestEditsReachTheServices: at each service that can edit, one message shows the hit, then the roll-up, then the end; and a deleted message is sent anew.
+// TestEditsReachTheServices: at each service that can edit, one message shows the hit, then the roll-up, then the end; and a deleted message is sent again.
 func TestEditsReachTheServices(t *testing.T) {
 	t.Parallel()
 	for _, format := range chat.Formats() {
@@ -100,7 +100,7 @@ func TestEditsReachTheServices(t *testing.T) {
 			}
 			post.Place = ""
 			if got := c.Edit(t.Context(), "al_5", &post); got.Outcome != trigger.Delivered || got.Place == "" || got.Place == sent.Place {
-				t.Errorf("sent anew: %+v", got)
+				t.Errorf("sent again: %+v", got)
 			}
 			if refused := service.Refused(); len(refused) > 0 {
 				t.Errorf("the service refused %v", refused)
@@ -145,7 +145,7 @@ func TestAPlaceOfTheStoreIsChecked(t *testing.T) {
 	}
 }
 
-// TestRefusedEdits: an edit that is refused for good is sent anew once; one that is refused for now, or with every other request, is as a send.
+// TestRefusedEdits: an edit that is refused for good is sent again once; one that is refused for now, or with every other request, is as a send.
 func TestRefusedEdits(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -49,7 +49,7 @@ type Explanation struct {
 	Triggers []TriggerDecision `json:"triggers,omitempty"`
 }
 
-// FleetPreview is what the fleet would do with an alert of a hit.
+// FleetPreview is the fleet's answer to an alert of a hit, if it were asked now.
 type FleetPreview struct {
 	Held   bool         `json:"held"`             // it would be withdrawn, and its hits given to the engine
 	Window *FleetWindow `json:"window,omitempty"` // of the incident, if there is one
@@ -102,7 +102,7 @@ type RuleBacktestRequest struct {
 	Rule     map[string]any `json:"rule,omitempty"`
 }
 
-// RuleBacktestResponse tells what a rule would have done with the last lines of this node.
+// RuleBacktestResponse has the hits and alerts that a rule would have had on the last lines of this node.
 type RuleBacktestResponse struct {
 	Lines      int64            `json:"lines"`   // that were tried
 	Skipped    int64            `json:"skipped"` // lines of the same time that were not kept

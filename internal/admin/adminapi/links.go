@@ -7,7 +7,7 @@ type LinkRequest struct {
 	Link string `json:"link"` // the part behind "#"
 }
 
-// LinkResponse is what a link silences, and whether it still does.
+// LinkResponse describes the silence of a link, and whether the link still works.
 type LinkResponse struct {
 	State   string    `json:"state"` // open, used or expired
 	Rule    string    `json:"rule"`

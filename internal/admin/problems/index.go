@@ -33,7 +33,7 @@ func KeyOf(a *trigger.Alert) string {
 	return trigger.KeyOf(a.Kind, a.Rule, a.Source.Workload)
 }
 
-// entry is what the index keeps of an alert.
+// entry is an alert in the index.
 type entry struct {
 	seq         int64
 	at          int64 // when the store accepted it, ns: what is selected by time goes by arrival
@@ -45,7 +45,7 @@ type entry struct {
 	ends, opens bool  // of kind resolved; one of that kind will follow
 }
 
-// group is what alerts with one key have in common.
+// group has the alerts with one key.
 type group struct {
 	key, rule, workload string
 }

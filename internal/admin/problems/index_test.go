@@ -12,7 +12,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
-// log is an alert log in memory that counts what was read of it.
+// log is an alert log in memory that counts the rows that were read.
 type log struct {
 	alerts []store.Alert
 	read   int

@@ -277,7 +277,7 @@ func (x *explainer) explain(line string) *explained {
 	return out
 }
 
-// fleetWords says what the fleet has to do with a hit. Nobody is asked: that is done by the API of a running instance.
+// fleetWords describes the fleet's part in a hit. Nobody is asked: that is done by the API of a running instance.
 func (x *explainer) fleetWords(p *engine.Preview, rule *engine.RuleSettings) string {
 	switch {
 	case !x.fleet:

@@ -171,7 +171,7 @@ func (cmd *initCommand) checkPacks(names []string) error {
 	return nil
 }
 
-// look looks at what the engine's containers run and log. An engine that does not answer is no error.
+// look reads the images and the logs of the engine's containers. An engine that does not answer is no error.
 func (cmd *initCommand) look(ctx context.Context, c *command.Env) error {
 	api, err := c.EngineAt(cmd.Host)
 	if err == nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/trigger/receiver"
 )
 
-// askTrigger asks for the trigger: its address, its format, and what its receiver needs besides.
+// askTrigger asks for the trigger: its address, its format, and the other settings that its receiver needs.
 func (cmd *initCommand) askTrigger(ctx context.Context, c *command.Env) error {
 	set := map[string]any{}
 	cmd.trigger.Set = set

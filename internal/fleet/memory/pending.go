@@ -28,7 +28,7 @@ type marked struct {
 	sum              int64
 }
 
-// markKey tells the counts of hits and of values of one key apart.
+// markKey separates the counts of hits and of values of one key.
 type markKey struct {
 	fleet.Key
 	values bool

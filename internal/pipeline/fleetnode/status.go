@@ -86,14 +86,14 @@ func (n *Node) Windows(ctx context.Context, limit int) (list []fleet.Window, err
 	return list, err
 }
 
-// Outlook is what the fleet would do with an alert now.
+// Outlook is the fleet's answer to an alert, if it were asked now.
 type Outlook struct {
 	Open   bool // there is a window of the key
 	Window fleet.Window
 	Held   bool // another alert of the key left, so this one would not
 }
 
-// Outlook asks the engine what it would do with an alert that has a cooldown key. It counts nothing.
+// Outlook asks the engine how it would answer an alert that has a cooldown key. It counts nothing.
 func (n *Node) Outlook(ctx context.Context, cooldownKey string) (o Outlook, err error) {
 	err = n.ask(ctx, func(ctx context.Context, l *loops) (err error) {
 		o.Window, o.Open, err = l.engine.Window(ctx, fleet.KeyOf("cooldown", cooldownKey))
