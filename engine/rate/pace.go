@@ -75,17 +75,19 @@ func (p *Pace) Advance(number int64) {
 func (p *Pace) index(number int64) int { return int((number%Slices + Slices) % Slices) }
 
 // Note counts a hit, and reports whether it is recent. One of a slice before the recent ones counts in the past, and one before the first slice nowhere.
-func (p *Pace) Note(at int64) (recent bool) {
-	number := p.number(at)
+func (p *Pace) Note(at int64) (recent bool) { return p.Count(p.number(at), 1) }
+
+// Count counts hits of the slice of a number, as Note counts one.
+func (p *Pace) Count(number, hits int64) (recent bool) {
 	p.Advance(number)
 	switch age := p.Head - number; {
 	case number < p.First:
 		return false
 	case age >= Slices:
-		p.Past += math.Pow(p.keep(), float64(age-Slices))
+		p.Past += float64(hits) * math.Pow(p.keep(), float64(age-Slices))
 		return false
 	}
-	p.Recent[p.index(number)]++
+	p.Recent[p.index(number)] += hits
 	return true
 }
 

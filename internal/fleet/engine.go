@@ -27,6 +27,10 @@ type Engine interface {
 	Renew(ctx context.Context, list []Renewal) []Renewed
 	// Mark counts hits towards a threshold of all nodes together.
 	Mark(ctx context.Context, list []Mark) []Marked
+	// Tally counts hits of a key by slices of time.
+	Tally(ctx context.Context, list []Tally) []Tallied
+	// Cross asks which node makes the alert about a rate or a ratio.
+	Cross(ctx context.Context, list []Crossing) []Crossed
 	// Hear says when the line that an absence rule waits for was last heard.
 	Hear(ctx context.Context, list []Hearing) []Heard
 	// See asks whether a template was seen before.

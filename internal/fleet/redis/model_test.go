@@ -82,7 +82,7 @@ func TestTheScriptsDoWhatTheModelDoes(t *testing.T) {
 			t.Fatal(err)
 		}
 		m := memory.New(func() time.Time { return time.UnixMilli(now) }, 64*3)
-		g := generator{Rand: r, seq: map[string]int64{}}
+		g := generator{Rand: r, seq: map[string]int64{}, sums: map[fleet.Key]fleet.Tallied{}}
 		for range 12 { // some of one shard, so that the bound of windows is met
 			g.keys = append(g.keys, fleet.KeyOf("k", fmt.Sprint(r.IntN(8))))
 		}
@@ -173,6 +173,7 @@ type generator struct {
 	keys  []fleet.Key
 	seq   map[string]int64
 	taken []fleet.Taken
+	sums  map[fleet.Key]fleet.Tallied // as last answered, for the folds that nodes make of them
 }
 
 // learn keeps the work that later calls settle.
@@ -197,6 +198,9 @@ func (g *generator) call() (string, caller) {
 	terms := fleet.Terms{Cooldown: time.Duration(5+10*g.IntN(3)) * time.Second, Grace: time.Duration(1+g.IntN(3)) * time.Second, Triggers: td}
 	title := fleet.Title{Rule: "db-down", Text: "shop/" + run}
 	work := fleet.Work{Key: key}
+	if g.IntN(6) == 0 {
+		return g.rates(key, run, terms.Cooldown)
+	}
 	switch g.IntN(16) {
 	case 0, 1, 2:
 		q := fleet.Claim{

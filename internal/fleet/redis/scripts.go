@@ -33,6 +33,7 @@ func compile(prelude string, parts ...string) (*script, error) {
 type scripts struct {
 	claim, give, take, settle, renew, view, closeWindow        *script
 	due, list, account, mark, see                              *script
+	tally, cross                                               *script
 	hear, takeAbsence, settleAbsence                           *script
 	beat, nodes, keeper, pull, putSilence, dropSilence, closed *script
 }
@@ -49,7 +50,7 @@ func newScriptsWith(prelude string) (*scripts, error) {
 	var s scripts
 	for to, parts := range map[**script][]string{
 		&s.claim: {"window", "claim"}, &s.give: {"window", "give"}, &s.take: {"window", "take"}, &s.settle: {"window", "settle"}, &s.renew: {"window", "renew"},
-		&s.view: {"window", "view"}, &s.closeWindow: {"window", "close"}, &s.due: {"due"}, &s.list: {"list"}, &s.account: {"account"}, &s.mark: {"mark"},
+		&s.view: {"window", "view"}, &s.closeWindow: {"window", "close"}, &s.due: {"due"}, &s.list: {"list"}, &s.account: {"account"}, &s.mark: {"mark"}, &s.tally: {"tally"}, &s.cross: {"cross"},
 		&s.see: {"see"}, &s.hear: {"absence", "hear"}, &s.takeAbsence: {"absence", "takeabsence"}, &s.settleAbsence: {"absence", "settleabsence"},
 		&s.beat: {"beat"}, &s.nodes: {"nodes"}, &s.keeper: {"keeper"}, &s.pull: {"shared", "pull"}, &s.putSilence: {"shared", "putsilence"},
 		&s.dropSilence: {"shared", "dropsilence"}, &s.closed: {"shared", "closed"},
