@@ -21,7 +21,7 @@ type Engine interface {
 	Due(ctx context.Context, shards []int, triggers string, limit int) ([]Work, error)
 	// Take takes work that is due for the length of a lease. Work that is not due, taken by another node, or gone, is Nothing.
 	Take(ctx context.Context, list []Take) []Taken
-	// Settle says that work ended: the alert of a lead was delivered or became a dead letter, or a roll-up, an absence or its end is in the store of the node that took it.
+	// Settle says that work ended: the alert of a lead was delivered or became a dead letter, or a roll-up, an absence, its end or a wait is in the store of the node that took it.
 	Settle(ctx context.Context, list []Settlement) []Settled
 	// Renew prolongs the time after which another node may take a lead's alert over.
 	Renew(ctx context.Context, list []Renewal) []Renewed
@@ -35,6 +35,12 @@ type Engine interface {
 	Hear(ctx context.Context, list []Hearing) []Heard
 	// See asks whether a template was seen before.
 	See(ctx context.Context, list []Sight) []Seen
+	// Step says when the other rule of a sequence was hit.
+	Step(ctx context.Context, list []Step) []Stepped
+	// Follow asks whether hits followed one of the other rule. It changes nothing.
+	Follow(ctx context.Context, list []Follow) []Followed
+	// Wait says that a hit waits for one of the other rule.
+	Wait(ctx context.Context, list []Wait) []Waited
 
 	// Beat is the heartbeat of a node. It takes or prolongs the keeper's lease if that is free.
 	Beat(ctx context.Context, b Beat) (Pulse, error)
@@ -181,17 +187,19 @@ const (
 	Rollup               // unreported hits of a window that ended
 	Absence              // nothing was heard
 	Recovery             // the line was heard whose absence was reported
+	Missing              // a hit that none of the other rule followed
 )
 
 // String returns the word that logs and metrics show.
 func (k Kind) String() string {
-	return [...]string{"nothing", "hand_over", "rollup", "absence", "recovery"}[k]
+	return [...]string{"nothing", "hand_over", "rollup", "absence", "recovery", "missing"}[k]
 }
 
 // Work names something that is due.
 type Work struct {
 	Key     Key
 	Absence bool // of an absence rule; else of a window
+	Waits   bool // of a hit that waits for another rule; else of a window
 }
 
 // Take takes work of a set of triggers for the length of Lease (whole milliseconds).
@@ -217,7 +225,7 @@ type Taken struct {
 	Nodes  int      // how many nodes gave
 	Hosts  []string // the names of some of them, at most MaxHosts
 	// First and Last are ages of the first and the last hit. Of Absence, Last is that of the last line heard, or of the beginning of the watch; of Recovery, that of
-	// the line that ended it.
+	// the line that ended it; of Missing, that of the hit that waited.
 	First, Last time.Duration
 	Gone        time.Duration // of Recovery: for how long nothing was heard
 	Sample      []byte

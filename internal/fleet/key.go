@@ -45,7 +45,7 @@ func (k Key) Shard() int {
 	return int(n % Shards)
 }
 
-// WorkID returns the alert id of a roll-up or an absence of the fleet. Whoever takes the work makes the same id.
+// WorkID returns the alert id of a roll-up, an absence or a wait of the fleet. Whoever takes the work makes the same id.
 func WorkID(namespace string, t *Taken) string {
 	sum := sha256.Sum256([]byte("fleet\x00" + namespace + "\x00" + t.Kind.String() + "\x00" + string(t.Key) + "\x00" + strconv.FormatInt(t.DueAt, 10)))
 	return shortid.Alert(sum[:])

@@ -26,6 +26,7 @@ type Engine struct {
 	tallies  map[fleet.Key]*tally
 	crossed  map[fleet.Key]crossing
 	absence  map[fleet.Key]*absence
+	steps    map[fleet.Key]*sequence
 	seen     map[fleet.Key]sight
 	full     [fleet.Shards]int64
 	given    int64
@@ -54,6 +55,7 @@ func (e *Engine) reset() {
 	e.epoch++
 	e.windows, e.marks, e.absence = map[fleet.Key]*window{}, map[markKey]*marks{}, map[fleet.Key]*absence{}
 	e.tallies, e.crossed = map[fleet.Key]*tally{}, map[fleet.Key]crossing{}
+	e.steps = map[fleet.Key]*sequence{}
 	e.seen, e.runs, e.names, e.namedAt = map[fleet.Key]sight{}, map[string]run{}, map[string]string{}, map[string]int64{}
 	e.tds, e.keepers, e.sil, e.closed = map[string]int64{}, map[string]keeper{}, map[string]silence{}, map[fleet.Key]int64{}
 	e.given, e.reported, e.version, e.full = 0, 0, 0, [fleet.Shards]int64{}

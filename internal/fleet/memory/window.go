@@ -225,6 +225,11 @@ func (e *Engine) Due(ctx context.Context, shards []int, triggers string, limit i
 				all = append(all, due{fleet.Work{Key: key, Absence: true}, at})
 			}
 		}
+		for key, s := range e.steps {
+			if at := s.due[triggers]; at > 0 && at <= now && key.Shard() == shard {
+				all = append(all, due{fleet.Work{Key: key, Waits: true}, at})
+			}
+		}
 		slices.SortFunc(all, func(x, y due) int { return cmp.Or(cmp.Compare(x.at, y.at), cmp.Compare(x.Key, y.Key)) })
 		for _, d := range all[:min(len(all), limit)] {
 			out = append(out, d.Work)
@@ -237,9 +242,12 @@ func (e *Engine) Due(ctx context.Context, shards []int, triggers string, limit i
 func (e *Engine) Take(ctx context.Context, list []fleet.Take) []fleet.Taken {
 	return each(ctx, e, list, (*fleet.Take).Check, func(now int64, q *fleet.Take) fleet.Taken {
 		var t fleet.Taken
-		if q.Absence {
+		switch {
+		case q.Absence:
 			t = e.takeAbsence(now, q)
-		} else {
+		case q.Waits:
+			t = e.takeWait(now, q)
+		default:
 			t = e.take(now, q)
 		}
 		t.Work = q.Work
@@ -293,8 +301,11 @@ func (e *Engine) take(now int64, q *fleet.Take) fleet.Taken {
 // Settle implements fleet.Engine.
 func (e *Engine) Settle(ctx context.Context, list []fleet.Settlement) []fleet.Settled {
 	return each(ctx, e, list, (*fleet.Settlement).Check, func(now int64, q *fleet.Settlement) fleet.Settled {
-		if q.Absence {
+		switch {
+		case q.Absence:
 			return e.settleAbsence(now, q)
+		case q.Waits:
+			return e.settleWait(now, q)
 		}
 		w := e.window(q.Key, now)
 		if w == nil {

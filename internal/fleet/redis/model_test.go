@@ -201,6 +201,9 @@ func (g *generator) call() (string, caller) {
 	if g.IntN(6) == 0 {
 		return g.rates(key, run, terms.Cooldown)
 	}
+	if g.IntN(6) == 0 {
+		return g.sequence(key, run, td, title)
+	}
 	switch g.IntN(16) {
 	case 0, 1, 2:
 		q := fleet.Claim{
@@ -230,12 +233,17 @@ func (g *generator) call() (string, caller) {
 			}
 			list, err := e.Due(tb.Context(), all, td, 100)
 			slices.SortFunc(list, func(x, y fleet.Work) int {
-				return cmp.Or(cmp.Compare(x.Key, y.Key), cmp.Compare(fmt.Sprint(x.Absence), fmt.Sprint(y.Absence)))
+				return cmp.Or(cmp.Compare(x.Key, y.Key), cmp.Compare(fmt.Sprint(x), fmt.Sprint(y)))
 			})
 			return fmt.Sprint(list, err)
 		}
 	case 6, 7:
-		work.Absence = g.IntN(4) == 0
+		switch g.IntN(6) {
+		case 0:
+			work.Absence = true
+		case 1, 2:
+			work.Waits = true
+		}
 		q := fleet.Take{Work: work, Run: run, Node: node, Triggers: td, Lease: 10 * time.Second}
 		return "take", func(tb testing.TB, e fleet.Engine) any { return e.Take(tb.Context(), []fleet.Take{q}) }
 	case 8, 9:
@@ -270,6 +278,37 @@ func (g *generator) call() (string, caller) {
 		return "hear", func(tb testing.TB, e fleet.Engine) any { return e.Hear(tb.Context(), []fleet.Hearing{q}) }
 	}
 	return g.other(key, run, td)
+}
+
+// sequence returns a call about a sequence.
+func (g *generator) sequence(key fleet.Key, run, td string, title fleet.Title) (string, caller) {
+	within, age := time.Duration(10+g.IntN(20))*time.Second, func() time.Duration { return time.Duration(g.IntN(20_000)) * time.Millisecond }
+	// Of few keys, so that they meet, and one of them is hit often.
+	key = g.keys[g.IntN(2)]
+	next := func(kind string) int64 {
+		name := kind + run + string(key)
+		if g.seq[name] == 0 || g.IntN(4) > 0 {
+			g.seq[name]++
+		}
+		return max(1, g.seq[name]-g.Int64N(8)/7)
+	}
+	switch g.IntN(3) {
+	case 0:
+		q := fleet.Step{Key: key, Run: run, Seq: next("s"), Within: within, Triggers: td}
+		for range 1 + g.IntN(3)*g.IntN(12) {
+			q.Ages = append(q.Ages, age())
+		}
+		return "step", func(tb testing.TB, e fleet.Engine) any { return e.Step(tb.Context(), []fleet.Step{q}) }
+	case 1:
+		q := fleet.Follow{Key: key, Within: within}
+		for range 1 + g.IntN(4) {
+			last := age()
+			q.Spans = append(q.Spans, fleet.Span{First: last + time.Duration(g.IntN(5000))*time.Millisecond, Last: last})
+		}
+		return "follow", func(tb testing.TB, e fleet.Engine) any { return e.Follow(tb.Context(), []fleet.Follow{q}) }
+	}
+	q := fleet.Wait{Key: key, Run: run, Seq: next("w"), Age: age() / 4, Within: within, Triggers: td, Title: title, Sample: []byte("w" + run)}
+	return "wait", func(tb testing.TB, e fleet.Engine) any { return e.Wait(tb.Context(), []fleet.Wait{q}) }
 }
 
 func (g *generator) other(key fleet.Key, run, td string) (string, caller) {

@@ -231,6 +231,22 @@ func acl(t *testing.T) []string {
 	return nil
 }
 
+// everySequence runs the methods of sequences. The hit that waits is old, so that its alert is due.
+func everySequence(ctx context.Context, e *Engine, key fleet.Key) []error {
+	waits := fleet.Work{Key: key, Waits: true}
+	errs := []error{
+		e.Wait(ctx, []fleet.Wait{{Key: key, Run: "a", Seq: 1, Age: time.Minute, Within: time.Second, Triggers: "t1"}})[0].Err,
+		e.Step(ctx, []fleet.Step{{Key: key, Run: "a", Seq: 1, Within: time.Second, Ages: []time.Duration{2, 1}, Triggers: "t1"}})[0].Err,
+		e.Follow(ctx, []fleet.Follow{{Key: key, Within: time.Second, Spans: []fleet.Span{{}}}})[0].Err,
+	}
+	taken := e.Take(ctx, []fleet.Take{{Work: waits, Run: "a", Node: "n", Triggers: "t1", Lease: time.Second}})[0]
+	errs = append(errs, taken.Err, e.Settle(ctx, []fleet.Settlement{{Work: waits, Run: "a", Triggers: "t1", DueAt: max(1, taken.DueAt)}})[0].Err)
+	if taken.Err == nil && taken.Kind != fleet.Missing {
+		errs = append(errs, fmt.Errorf("no wait is due: %+v", taken))
+	}
+	return errs
+}
+
 // everything runs each method of an engine once, and returns the errors.
 func everything(ctx context.Context, e *Engine) error {
 	key := fleet.KeyOf("k", "everything")
@@ -275,6 +291,7 @@ func everything(ctx context.Context, e *Engine) error {
 		}
 		hear()
 	}
+	add(everySequence(ctx, e, key)...)
 	add(e.See(ctx, []fleet.Sight{{Key: key, Run: "a", ID: "al_1", For: time.Minute}})[0].Err)
 	_, err = e.Beat(ctx, fleet.Beat{Run: "a", Node: "n", Version: "v", Triggers: "t1"})
 	add(err, e.PutSilence(ctx, fleet.Silence{ID: "si_1", Left: time.Minute, Body: []byte("{}")}, false))

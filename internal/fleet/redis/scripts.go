@@ -35,6 +35,7 @@ type scripts struct {
 	due, list, account, mark, see                              *script
 	tally, cross                                               *script
 	hear, takeAbsence, settleAbsence                           *script
+	step, follow, wait, takeWait, settleWait                   *script
 	beat, nodes, keeper, pull, putSilence, dropSilence, closed *script
 }
 
@@ -52,7 +53,8 @@ func newScriptsWith(prelude string) (*scripts, error) {
 		&s.claim: {"window", "claim"}, &s.give: {"window", "give"}, &s.take: {"window", "take"}, &s.settle: {"window", "settle"}, &s.renew: {"window", "renew"},
 		&s.view: {"window", "view"}, &s.closeWindow: {"window", "close"}, &s.due: {"due"}, &s.list: {"list"}, &s.account: {"account"}, &s.mark: {"mark"}, &s.tally: {"tally"}, &s.cross: {"cross"},
 		&s.see: {"see"}, &s.hear: {"absence", "hear"}, &s.takeAbsence: {"absence", "takeabsence"}, &s.settleAbsence: {"absence", "settleabsence"},
-		&s.beat: {"beat"}, &s.nodes: {"nodes"}, &s.keeper: {"keeper"}, &s.pull: {"shared", "pull"}, &s.putSilence: {"shared", "putsilence"},
+		&s.step: {"sequence", "step"}, &s.follow: {"follow"}, &s.wait: {"sequence", "wait"}, &s.takeWait: {"sequence", "takewait"},
+		&s.settleWait: {"sequence", "settlewait"}, &s.beat: {"beat"}, &s.nodes: {"nodes"}, &s.keeper: {"keeper"}, &s.pull: {"shared", "pull"}, &s.putSilence: {"shared", "putsilence"},
 		&s.dropSilence: {"shared", "dropsilence"}, &s.closed: {"shared", "closed"},
 	} {
 		compiled, err := compile(prelude, parts...)

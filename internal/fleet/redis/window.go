@@ -61,10 +61,9 @@ func (e *Engine) Due(ctx context.Context, shards []int, triggers string, limit i
 		a := read(c.value, c.err)
 		for a.err == nil && len(a.parts) > 0 {
 			text := string(a.bytes(fleet.MaxID))
-			rest, absence := strings.CutPrefix(text, "a")
 			w := fleet.Work{Key: fleet.Key(text)}
-			if absence && len(text) == 33 { // a hash has 32 digits, and may begin with an "a" as well
-				w = fleet.Work{Key: fleet.Key(rest), Absence: true}
+			if len(text) == 33 { // a hash has 32 digits, and may begin with an "a" as well
+				w = fleet.Work{Key: fleet.Key(text[1:]), Absence: text[0] == 'a', Waits: text[0] == 'q'}
 			}
 			if a.err == nil && (!w.Key.Valid() || w.Key.Shard() != c.shard) {
 				a.fail("a key is not one of the shard")
@@ -83,16 +82,19 @@ func (e *Engine) Due(ctx context.Context, shards []int, triggers string, limit i
 // Take implements fleet.Engine.
 func (e *Engine) Take(ctx context.Context, list []fleet.Take) []fleet.Taken {
 	return each(ctx, e, list, (*fleet.Take).Check, func(q *fleet.Take) *call {
-		if q.Absence {
+		switch {
+		case q.Absence:
 			return e.absenceCall(e.scripts.takeAbsence, q.Key, q.Triggers, q.Run, ms(q.Lease))
+		case q.Waits:
+			return e.sequenceCall(e.scripts.takeWait, q.Key, q.Triggers, q.Run, ms(q.Lease))
 		}
 		return e.windowCall(e.scripts.take, q.Key, q.Triggers, q.Run, q.Node, ms(q.Lease))
 	}, func(q *fleet.Take, a *answer) fleet.Taken {
 		t := fleet.Taken{Work: q.Work}
-		switch kind := a.number(0, 4); {
-		case kind == 1 && !q.Absence:
+		switch kind := a.number(0, 5); {
+		case kind == 1 && !q.Absence && !q.Waits:
 			t.Kind, t.ID, t.Payload = fleet.HandOver, a.id(), a.bytes(fleet.MaxPayload)
-		case kind == 2 && !q.Absence:
+		case kind == 2 && !q.Absence && !q.Waits:
 			t.Kind, t.DueAt, t.Counts, t.Nodes = fleet.Rollup, a.number(1, maxMillis), a.counts(), int(a.number(0, 1<<31))
 			t.Hosts = hosts(string(a.bytes(fleet.MaxHosts * (fleet.MaxName + 1))))
 			t.First, t.Last, t.Sample = dur(a.millis()), dur(a.millis()), a.bytes(fleet.MaxSample)
@@ -100,6 +102,8 @@ func (e *Engine) Take(ctx context.Context, list []fleet.Take) []fleet.Taken {
 			t.Kind, t.DueAt, t.Last, t.Gone = fleet.Recovery, a.number(1, maxMillis), dur(a.millis()), dur(a.millis())
 		case kind == 3 && q.Absence:
 			t.Kind, t.DueAt, t.Last, t.Sample = fleet.Absence, a.number(1, maxMillis), dur(a.millis()), a.bytes(fleet.MaxSample)
+		case kind == 5 && q.Waits:
+			t.Kind, t.DueAt, t.Last, t.Sample = fleet.Missing, a.number(1, maxMillis), dur(a.millis()), a.bytes(fleet.MaxSample)
 		case kind == 0:
 			return t
 		default:
@@ -123,8 +127,11 @@ func hosts(text string) (list []string) {
 // Settle implements fleet.Engine.
 func (e *Engine) Settle(ctx context.Context, list []fleet.Settlement) []fleet.Settled {
 	return each(ctx, e, list, (*fleet.Settlement).Check, func(q *fleet.Settlement) *call {
-		if q.Absence {
+		switch {
+		case q.Absence:
 			return e.absenceCall(e.scripts.settleAbsence, q.Key, q.Triggers, q.Run, q.DueAt)
+		case q.Waits:
+			return e.sequenceCall(e.scripts.settleWait, q.Key, q.Triggers, q.Run, q.DueAt)
 		}
 		return e.windowCall(e.scripts.settle, q.Key, q.Triggers, q.Run, q.ID, q.DueAt)
 	}, func(_ *fleet.Settlement, a *answer) fleet.Settled { return fleet.Settled{Mine: a.number(0, 1) == 1} },
