@@ -34,8 +34,13 @@ func length(d time.Duration) bool { return d >= 0 && d <= maxAge }
 func (t Title) fits() bool { return name(t.Rule) && name(t.Text) }
 
 func (t *Terms) check() error {
-	if !length(t.Cooldown) || !length(t.Grace) || !id(t.Triggers) {
+	if !length(t.Cooldown) || !length(t.Grace) || !length(t.CooldownMax) || !id(t.Triggers) || len(t.Steps) > MaxSteps {
 		return refused("cooldown, grace or triggers")
+	}
+	for i, at := range t.Steps {
+		if at <= 0 || !length(at) || i > 0 && at <= t.Steps[i-1] {
+			return refused("a step")
+		}
 	}
 	return nil
 }
@@ -105,7 +110,7 @@ const MaxAged = 256
 // Check returns an error if the call exceeds a bound.
 func (m *Mark) Check() error {
 	if !m.Key.Valid() || !id(m.Run) || !name(m.Node) || m.Seq < 1 || m.Seq > 1<<52 || m.Count < 1 || m.Count > MaxCount || m.Within <= 0 || !length(m.Within) ||
-		!length(m.Cooldown) || len(m.Hits) > MaxAged {
+		!length(m.Cooldown) || !length(m.CooldownMax) || len(m.Hits) > MaxAged {
 		return refused("a mark")
 	}
 	for _, h := range m.Hits {

@@ -76,6 +76,7 @@ const (
 	MaxReason  = 32       // bytes of a reason: a-z and _
 	MaxHosts   = 10       // of Taken.Hosts
 	MaxDue     = 256      // items of Due
+	MaxSteps   = 10       // of Terms.Steps
 	MaxCount   = 10_000   // of Mark.Count
 	MaxHits    = 1 << 40  // of one count
 	MaxSilence = 8 << 10  // bytes of Silence.Body
@@ -114,7 +115,13 @@ func (c Counts) Sum() (n int64) {
 // Terms are a rule's numbers on the node that asks. Each call goes by its own.
 type Terms struct {
 	Cooldown time.Duration // from the alert until the next may leave; whole milliseconds
-	Grace    time.Duration // from the end of the cooldown until the roll-up; whole milliseconds
+	// CooldownMax is the length up to which a window doubles that follows one with hits, in whole milliseconds; not above Cooldown: none doubles. A window that is
+	// longer than Cooldown ends when no node claimed, or was hit, for that time.
+	CooldownMax time.Duration
+	// Steps are the moments of an escalation, from the beginning of the episode on: at most MaxSteps, each in whole milliseconds and later than the one before it.
+	// At each a roll-up is due. An episode begins with a lead, and ends when no node claimed, or was hit, for Cooldown and Grace.
+	Steps []time.Duration
+	Grace time.Duration // from the end of the cooldown until the roll-up; whole milliseconds
 	// Triggers is a digest of the names, filters and fleet settings of all triggers. Nodes that differ in it do not take over each other's alerts.
 	Triggers string
 }
@@ -228,6 +235,7 @@ type Taken struct {
 	// the line that ended it; of Missing, that of the hit that waited.
 	First, Last time.Duration
 	Gone        time.Duration // of Recovery: for how long nothing was heard
+	Step        int           // of Rollup: how many of Terms.Steps the episode has passed
 	Sample      []byte
 	Title       Title
 	Err         error
@@ -277,9 +285,10 @@ type Mark struct {
 	Seq       int64
 	Count     int64 // 1 to MaxCount
 	Within    time.Duration
-	Cooldown  time.Duration // while the window of the key is open, nothing crosses and the newest Count hits are kept
-	Values    bool          // different values are counted
-	Hits      []Aged        // at most MaxAged, the oldest first
+	// While the window of the key is open, nothing crosses and the newest Count hits are kept: see Terms.
+	Cooldown, CooldownMax time.Duration
+	Values                bool   // different values are counted
+	Hits                  []Aged // at most MaxAged, the oldest first
 }
 
 // Marked is the answer to a Mark. A report that is repeated is answered as the first time.
@@ -372,7 +381,7 @@ type Window struct {
 	Key              Key
 	Title            Title
 	Opened           time.Duration // age; 0: it was closed
-	Cooldown         time.Duration
+	Cooldown         time.Duration // its length
 	Left             time.Duration // until the cooldown ends; 0: it did
 	LeadID, LeadNode string
 	Waiting          bool // the lead's alert is not delivered yet

@@ -46,10 +46,11 @@ type Tallied struct {
 
 // Crossing asks for the alert of a key whose rate or share is too large. Run and Seq identify the question: one that is repeated is answered as the first time.
 type Crossing struct {
-	Key      Key // of the incident
-	Run      string
-	Seq      int64
-	Cooldown time.Duration
+	Key Key // of the incident
+	Run string
+	Seq int64
+	// Cooldown and CooldownMax say whether the window of the key is open: see Terms.
+	Cooldown, CooldownMax time.Duration
 }
 
 // Crossed is the answer to a Crossing. Mine says that the node makes the alert: the window of the key is closed, and no other node was answered so within
@@ -86,7 +87,7 @@ func (t *Tally) Check() error {
 
 // Check returns an error if the call exceeds a bound.
 func (c *Crossing) Check() error {
-	if !c.Key.Valid() || !id(c.Run) || c.Seq < 1 || c.Seq > 1<<52 || !length(c.Cooldown) {
+	if !c.Key.Valid() || !id(c.Run) || c.Seq < 1 || c.Seq > 1<<52 || !length(c.Cooldown) || !length(c.CooldownMax) {
 		return refused("a crossing")
 	}
 	return nil

@@ -58,7 +58,7 @@ func (e *Engine) mark(now int64, q *fleet.Mark) fleet.Marked {
 		sum += h.hits
 	}
 	w := e.window(q.Key, now)
-	open := w != nil && w.opened != 0 && now-w.opened < ms(q.Cooldown)
+	open := w.open(now, q.Cooldown, q.CooldownMax)
 	answer := marked{seq: q.Seq, sum: sum}
 	// A crossing whose alert opened no window within the lease is lost with its node, or suppressed there: another node may make the alert.
 	if x := min(m.crossed, now); x > 0 && !open && sum > 0 && (w == nil || w.opened < x) && now-x >= lease && now-x < lease+within {

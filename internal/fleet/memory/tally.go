@@ -135,7 +135,7 @@ func (e *Engine) Cross(ctx context.Context, list []fleet.Crossing) []fleet.Cross
 			return fleet.Crossed{Mine: true}
 		}
 		w := e.window(q.Key, now)
-		open := w != nil && w.opened != 0 && now-w.opened < ms(q.Cooldown)
+		open := w.open(now, q.Cooldown, q.CooldownMax)
 		if open || lives && (w == nil || w.opened < min(c.at, now)) {
 			return fleet.Crossed{}
 		}

@@ -5,19 +5,23 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/fleet"
 )
 
 // window is the state of one key. Times are milliseconds of its clock.
 type window struct {
-	opened   int64 // 0: closed
-	gen      int64 // rises with each roll-up
-	cooldown int64
-	grace    int64
-	triggers string
-	title    fleet.Title
-	end      int64 // when it is forgotten
+	opened    int64 // 0: closed
+	gen       int64 // rises with each roll-up
+	terms     ruleTerms
+	doublings int
+	touched   int64 // when a node last claimed, or was hit
+	began     int64 // when the episode of the escalation did; 0: there is none
+	step      int   // the steps that it has passed
+	triggers  string
+	title     fleet.Title
+	end       int64 // when it is forgotten
 
 	lead struct {
 		id, run, node string
@@ -52,6 +56,94 @@ type frozen struct {
 	first, last int64
 	sample      []byte
 	hosts       []string
+	step        int
+}
+
+// ruleTerms are fleet.Terms in milliseconds.
+type ruleTerms struct {
+	cooldown, grace, max int64
+	steps                []int64
+}
+
+func termsOf(t *fleet.Terms) ruleTerms {
+	out := ruleTerms{cooldown: ms(t.Cooldown), grace: ms(t.Grace), max: ms(t.CooldownMax)}
+	for _, at := range t.Steps {
+		out.steps = append(out.steps, ms(at))
+	}
+	return out
+}
+
+// ends returns when the window ends by the terms of a rule, and its length: a window that is longer than the cooldown ends when it was not touched for that time.
+func (w *window) ends(t *ruleTerms) (at, length int64) {
+	length = t.cooldown
+	for range w.doublings {
+		if length < t.max {
+			length = min(2*length, t.max)
+		}
+	}
+	return min(w.opened+length, max(w.opened, w.touched)+t.cooldown), length
+}
+
+// open reports whether the window of a key is open, nil for none.
+func (w *window) open(now int64, cooldown, most time.Duration) bool {
+	if w == nil || w.opened == 0 {
+		return false
+	}
+	till, _ := w.ends(&ruleTerms{cooldown: ms(cooldown), max: ms(most)})
+	return now < till
+}
+
+// goesOn reports whether hits kept coming until a time, so that the episode goes on. Nodes report hits a cooldown late, and give them within a grace.
+func (w *window) goesOn(at int64, t *ruleTerms) bool { return at < w.touched+t.cooldown+t.grace }
+
+// nextStep returns when the next step of the escalation is due; 0: never.
+func (w *window) nextStep() int64 {
+	t := &w.terms
+	if w.began == 0 || w.step >= len(t.steps) || !w.goesOn(w.began+t.steps[w.step], t) {
+		return 0
+	}
+	return w.began + t.steps[w.step]
+}
+
+// rollupDue returns when a roll-up was due; 0: none is.
+func (w *window) rollupDue(now int64) int64 {
+	if w.opened == 0 {
+		return now
+	}
+	due, _ := w.ends(&w.terms)
+	if now < due+w.terms.grace {
+		due = 0
+	}
+	if at := w.nextStep(); at > 0 && at <= now && (due == 0 || at < due) {
+		due = at
+	}
+	return due
+}
+
+// escalate returns how many steps the episode has passed. One that ended begins anew with the roll-up.
+func (w *window) escalate(now, due int64) int {
+	if len(w.terms.steps) == 0 {
+		return 0
+	}
+	if w.began == 0 || !w.goesOn(due, &w.terms) {
+		w.began = now
+	}
+	for w.step = 0; w.step < len(w.terms.steps) && w.began+w.terms.steps[w.step] <= now; {
+		w.step++
+	}
+	return w.step
+}
+
+// follow opens the next window, which is twice as long if nodes were hit in this one until its end.
+func (w *window) follow(now, due int64) {
+	t := &w.terms
+	switch _, length := w.ends(t); {
+	case w.last <= w.opened || due >= max(w.opened, w.touched)+t.cooldown || t.max <= t.cooldown:
+		w.doublings = 0
+	case length < t.max:
+		w.doublings++
+	}
+	w.opened = now
 }
 
 // window returns the window of a key that is not forgotten yet, or nil.
@@ -71,7 +163,7 @@ func (e *Engine) window(key fleet.Key, now int64) *window {
 func (e *Engine) steady(key fleet.Key, now int64) *window {
 	w := e.window(key, now)
 	if w != nil {
-		w.opened = min(w.opened, now)
+		w.opened, w.touched, w.began = min(w.opened, now), min(w.touched, now), min(w.began, now)
 	}
 	return w
 }
@@ -97,7 +189,9 @@ func (e *Engine) room(key fleet.Key, now int64) *window {
 }
 
 // keep prolongs the memory of a window.
-func (w *window) keep(now int64) { w.end = now + fleet.Memory.Milliseconds() + w.cooldown }
+func (w *window) keep(now int64) {
+	w.end = now + fleet.Memory.Milliseconds() + max(w.terms.cooldown, w.terms.max)
+}
 
 // schedule notes when work of a set of triggers is due, if any is.
 func (w *window) schedule(triggers string, now int64) {
@@ -112,7 +206,12 @@ func (w *window) schedule(triggers string, now int64) {
 	case w.counts.Sum() > 0 && w.opened == 0:
 		next = now
 	case w.counts.Sum() > 0:
-		next = max(now, w.opened+w.cooldown+w.grace)
+		next, _ = w.ends(&w.terms)
+		next += w.terms.grace
+		if step := w.nextStep(); step > 0 && step < next {
+			next = step
+		}
+		next = max(now, next)
 	}
 	if next > 0 && (at == 0 || next < at) {
 		at = next
@@ -130,25 +229,37 @@ func (e *Engine) Claim(ctx context.Context, list []fleet.Claim) []fleet.Claimed 
 }
 
 func (e *Engine) claim(now int64, q *fleet.Claim) fleet.Claimed {
-	cooldown, grace := ms(q.Terms.Cooldown), ms(q.Terms.Grace)
+	terms, on := termsOf(&q.Terms), false
 	if w := e.steady(q.Key, now); w != nil {
-		answer := fleet.Claimed{Verdict: fleet.Held, LeadID: w.lead.id, LeadNode: w.lead.node, Left: dur(w.opened + cooldown - now)}
+		on = w.goesOn(now, &terms)
+		till, _ := w.ends(&terms)
+		answer := fleet.Claimed{Verdict: fleet.Held, LeadID: w.lead.id, LeadNode: w.lead.node, Left: dur(till - now)}
 		if w.lead.id == q.ID && w.lead.run == q.Run {
 			answer.Verdict = fleet.Lead
 			return answer
 		}
-		if w.opened > 0 {
-			age, waits := now-w.opened, w.counts.Sum() > 0 || w.frozen.due > 0 || q.Rollup
-			if age < cooldown || waits && age < ms(fleet.Overdue(q.Terms.Cooldown, q.Terms.Grace)) {
-				return answer
+		waits := w.counts.Sum() > 0 || w.frozen.due > 0 || q.Rollup
+		if w.opened > 0 && (now < till || waits && now < till+ms(fleet.Overdue(0, q.Terms.Grace))) {
+			if terms.max > 0 || len(terms.steps) > 0 {
+				if w.touched = now; !on {
+					w.began, w.step = 0, 0
+				}
+				w.schedule(q.Terms.Triggers, now)
 			}
+			return answer
 		}
 	}
 	w := e.room(q.Key, now)
 	if w == nil {
 		return fleet.Claimed{Err: fleet.ErrFull}
 	}
-	w.opened, w.cooldown, w.grace, w.triggers, w.title = now, cooldown, grace, q.Terms.Triggers, q.Title
+	w.opened, w.touched, w.doublings, w.terms, w.triggers, w.title = now, now, 0, terms, q.Terms.Triggers, q.Title
+	switch {
+	case len(terms.steps) == 0:
+		w.began, w.step = 0, 0
+	case w.began == 0 || !on:
+		w.began, w.step = now, 0
+	}
 	w.lead.id, w.lead.run, w.lead.node, w.lead.handed = q.ID, q.Run, q.Node, ""
 	w.lead.payload, w.lead.deadline = nil, 0
 	if len(q.Payload) > 0 && q.HandOver > 0 {
@@ -174,7 +285,10 @@ func (e *Engine) give(now int64, q *fleet.Gift) fleet.Given {
 		return fleet.Given{Err: fleet.ErrFull}
 	}
 	if fresh { // the engine lost its data
-		w.opened, w.cooldown, w.grace, w.triggers, w.title = now, ms(q.Terms.Cooldown), ms(q.Terms.Grace), q.Terms.Triggers, q.Title
+		w.opened, w.touched, w.terms, w.triggers, w.title = now, now, termsOf(&q.Terms), q.Terms.Triggers, q.Title
+		if len(w.terms.steps) > 0 {
+			w.began = now
+		}
 	}
 	before, known := w.gifts[q.Run]
 	w.gifts[q.Run] = gift{w.gen, q.Seq}
@@ -192,6 +306,7 @@ func (e *Engine) give(now int64, q *fleet.Gift) fleet.Given {
 		w.first = first
 	}
 	w.last = max(w.last, last)
+	w.touched = max(w.touched, w.last)
 	for reason, n := range q.Counts {
 		w.counts[reason] += n
 	}
@@ -267,7 +382,7 @@ func (e *Engine) take(now int64, q *fleet.Take) fleet.Taken {
 		}
 		return fleet.Taken{Kind: fleet.HandOver, ID: l.id, Payload: l.payload, Title: w.title}
 	}
-	f := &w.frozen
+	f, due := &w.frozen, w.rollupDue(now)
 	switch {
 	case f.due > 0:
 		if f.until > now && f.run != q.Run {
@@ -276,25 +391,21 @@ func (e *Engine) take(now int64, q *fleet.Take) fleet.Taken {
 		if f.until <= now {
 			f.until, f.run = now+ms(q.Lease), q.Run
 		}
-	case w.counts.Sum() > 0 && (w.opened == 0 || now >= w.opened+w.cooldown+w.grace):
-		due := now
+	case w.counts.Sum() > 0 && due > 0:
+		id := max(due, w.settled.due+1) // so that no two roll-ups have one
+		*f = frozen{id, now + ms(q.Lease), q.Run, w.counts, w.nodes, w.first, w.last, w.sample, w.hosts, w.escalate(now, due)}
 		if w.opened > 0 {
-			due = w.opened + w.cooldown
+			w.follow(now, due)
 		}
-		due = max(due, w.settled.due+1) // so that no two roll-ups have one id
-		*f = frozen{due, now + ms(q.Lease), q.Run, w.counts, w.nodes, w.first, w.last, w.sample, w.hosts}
 		w.counts, w.nodes, w.first, w.last, w.sample, w.hosts = fleet.Counts{}, 0, 0, 0, nil, nil
 		w.gen++
-		if w.opened > 0 {
-			w.opened = now
-		}
 		w.keep(now)
 	default:
 		return fleet.Taken{}
 	}
 	return fleet.Taken{
 		Kind: fleet.Rollup, DueAt: f.due, Counts: maps.Clone(f.counts), Nodes: f.nodes, Hosts: slices.Clone(f.hosts), First: dur(now - f.first),
-		Last: dur(now - f.last), Sample: f.sample, Title: w.title,
+		Last: dur(now - f.last), Sample: f.sample, Title: w.title, Step: f.step,
 	}
 }
 
@@ -382,12 +493,14 @@ func (e *Engine) Window(ctx context.Context, key fleet.Key) (fleet.Window, bool,
 
 func view(key fleet.Key, w *window, now int64) fleet.Window {
 	v := fleet.Window{
-		Key: key, Title: w.title, Cooldown: dur(w.cooldown), LeadID: w.lead.id, LeadNode: w.lead.node, Waiting: w.lead.deadline > 0, Unreported: w.counts.Sum(),
+		Key: key, Title: w.title, LeadID: w.lead.id, LeadNode: w.lead.node, Waiting: w.lead.deadline > 0, Unreported: w.counts.Sum(),
 		Nodes: w.nodes, Frozen: w.frozen.counts.Sum(),
 	}
-	if w.opened > 0 {
-		opened := min(w.opened, now)
-		v.Opened, v.Left = dur(now-opened), dur(opened+w.cooldown-now)
+	seen := *w
+	seen.opened, seen.touched = min(w.opened, now), min(w.touched, now)
+	till, length := seen.ends(&w.terms)
+	if v.Cooldown = dur(length); w.opened > 0 {
+		v.Opened, v.Left = dur(now-seen.opened), dur(till-now)
 	}
 	return v
 }
@@ -403,8 +516,9 @@ func (e *Engine) CloseWindow(ctx context.Context, key fleet.Key) (bool, error) {
 	if w == nil || w.opened == 0 {
 		return false, nil
 	}
-	open := w.opened+w.cooldown > now
-	w.opened = 0
+	till, _ := w.ends(&w.terms)
+	open := till > now
+	w.opened, w.doublings = 0, 0
 	w.schedule(w.triggers, now)
 	e.closed[key] = now
 	e.version++

@@ -17,7 +17,7 @@ import (
 func (g *generator) rates(key fleet.Key, run string, cooldown time.Duration) (string, caller) {
 	if g.IntN(3) == 0 {
 		g.seq["c"+run]++
-		q := fleet.Crossing{Key: key, Run: run, Seq: max(1, g.seq["c"+run]-g.Int64N(2)), Cooldown: cooldown}
+		q := fleet.Crossing{Key: key, Run: run, Seq: max(1, g.seq["c"+run]-g.Int64N(2)), Cooldown: cooldown, CooldownMax: time.Duration(g.IntN(80)) * time.Second}
 		return "cross", func(tb testing.TB, e fleet.Engine) any { return e.Cross(tb.Context(), []fleet.Crossing{q}) }
 	}
 	name := "t" + run + string(key)

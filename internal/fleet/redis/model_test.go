@@ -12,6 +12,7 @@ import (
 	redigo "github.com/gomodule/redigo/redis"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/fleet"
+	"github.com/tinyforge/fluentbit-trigger/internal/fleet/fleettest"
 	"github.com/tinyforge/fluentbit-trigger/internal/fleet/memory"
 	"github.com/tinyforge/fluentbit-trigger/test/redis"
 	"github.com/tinyforge/fluentbit-trigger/trigger/egress"
@@ -196,6 +197,12 @@ func (g *generator) call() (string, caller) {
 	key, run := g.keys[g.IntN(len(g.keys))], g.pick("a", "b", "c", "d")
 	node, td := "node-"+run, g.pick("t1", "t1", "t1", "t2")
 	terms := fleet.Terms{Cooldown: time.Duration(5+10*g.IntN(3)) * time.Second, Grace: time.Duration(1+g.IntN(3)) * time.Second, Triggers: td}
+	if g.IntN(2) == 0 {
+		terms.CooldownMax = time.Duration(g.IntN(80)) * time.Second
+	}
+	for range g.IntN(3) {
+		terms.Steps = append(terms.Steps, time.Duration(15*(1+len(terms.Steps))+g.IntN(15))*time.Second)
+	}
 	title := fleet.Title{Rule: "db-down", Text: "shop/" + run}
 	work := fleet.Work{Key: key}
 	if g.IntN(6) == 0 {
@@ -260,7 +267,7 @@ func (g *generator) call() (string, caller) {
 		g.seq["m"+run+string(key)]++
 		q := fleet.Mark{
 			Key: key, Run: run, Node: node, Seq: g.seq["m"+run+string(key)], Count: 2 + g.Int64N(20), Within: 60 * time.Second, Cooldown: terms.Cooldown,
-			Values: g.IntN(2) == 0,
+			CooldownMax: terms.CooldownMax, Values: g.IntN(2) == 0,
 		}
 		for range g.IntN(6) {
 			one := fleet.Aged{Age: time.Duration(g.IntN(90_000)) * time.Millisecond, Hits: 1, Value: uint64(g.IntN(30)) << 40}
@@ -349,4 +356,26 @@ func (g *generator) other(key fleet.Key, run, td string) (string, caller) {
 		a.Epoch = ""
 		return fmt.Sprintf("%+v %v", a, err)
 	}
+}
+
+// TestWindows: windows double and incidents escalate by the scripts as by the model.
+func TestWindows(t *testing.T) {
+	server := redis.Start(t, nil)
+	c, err := server.Dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	fleettest.Windows(t, func(t *testing.T) (fleet.Engine, func(time.Duration)) {
+		server.Do("FLUSHALL")
+		e := engine(t, fleet.Single, []string{server.Addr}, nil)
+		if e.scripts, err = newScriptsWith(stoppedClock); err != nil {
+			t.Fatal(err)
+		}
+		return e, func(since time.Duration) {
+			if _, err := c.Do("SET", "{clock}", 1_800_000_000_000+since.Milliseconds()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
 }

@@ -11,7 +11,7 @@ import (
 func (e *Engine) Mark(ctx context.Context, list []fleet.Mark) []fleet.Marked {
 	return each(ctx, e, list, (*fleet.Mark).Check, func(q *fleet.Mark) *call {
 		p := e.prefix(q.Key.Shard())
-		args := []any{q.Run, q.Seq, q.Count, ms(q.Within), ms(q.Cooldown), ms(fleet.CrossingLease), flag(q.Values)}
+		args := []any{q.Run, q.Seq, q.Count, ms(q.Within), ms(q.Cooldown), ms(fleet.CrossingLease), flag(q.Values), termsText(q.CooldownMax, nil)}
 		hits, reports := "m:", "mr:"
 		if q.Values {
 			hits, reports = "v:", "vr:"

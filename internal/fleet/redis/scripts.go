@@ -50,8 +50,10 @@ func newScripts() (*scripts, error) {
 func newScriptsWith(prelude string) (*scripts, error) {
 	var s scripts
 	for to, parts := range map[**script][]string{
-		&s.claim: {"window", "claim"}, &s.give: {"window", "give"}, &s.take: {"window", "take"}, &s.settle: {"window", "settle"}, &s.renew: {"window", "renew"},
-		&s.view: {"window", "view"}, &s.closeWindow: {"window", "close"}, &s.due: {"due"}, &s.list: {"list"}, &s.account: {"account"}, &s.mark: {"mark"}, &s.tally: {"tally"}, &s.cross: {"cross"},
+		&s.claim: {"length", "window", "claim"}, &s.give: {"length", "window", "give"}, &s.take: {"length", "window", "take"},
+		&s.settle: {"length", "window", "settle"}, &s.renew: {"length", "window", "renew"}, &s.view: {"length", "window", "view"},
+		&s.closeWindow: {"length", "window", "close"}, &s.due: {"due"}, &s.list: {"list"}, &s.account: {"account"}, &s.mark: {"length", "mark"},
+		&s.tally: {"tally"}, &s.cross: {"length", "cross"},
 		&s.see: {"see"}, &s.hear: {"absence", "hear"}, &s.takeAbsence: {"absence", "takeabsence"}, &s.settleAbsence: {"absence", "settleabsence"},
 		&s.step: {"sequence", "step"}, &s.follow: {"follow"}, &s.wait: {"sequence", "wait"}, &s.takeWait: {"sequence", "takewait"},
 		&s.settleWait: {"sequence", "settlewait"}, &s.beat: {"beat"}, &s.nodes: {"nodes"}, &s.keeper: {"keeper"}, &s.pull: {"shared", "pull"}, &s.putSilence: {"shared", "putsilence"},

@@ -68,7 +68,7 @@ func (e *Engine) Cross(ctx context.Context, list []fleet.Crossing) []fleet.Cross
 		p := e.prefix(q.Key.Shard())
 		return &call{
 			script: e.scripts.cross, shard: q.Key.Shard(), keys: []string{p + "c:" + string(q.Key), p + "w:" + string(q.Key)},
-			args: []any{q.Run + " " + strconv.FormatInt(q.Seq, 10), ms(q.Cooldown), ms(fleet.CrossingLease)},
+			args: []any{q.Run + " " + strconv.FormatInt(q.Seq, 10), ms(q.Cooldown), ms(fleet.CrossingLease), termsText(q.CooldownMax, nil)},
 		}
 	}, func(_ *fleet.Crossing, a *answer) fleet.Crossed { return fleet.Crossed{Mine: a.number(0, 1) == 1} },
 		func(err error) fleet.Crossed { return fleet.Crossed{Err: err} })

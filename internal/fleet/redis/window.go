@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/fleet"
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
@@ -14,7 +15,7 @@ import (
 func (e *Engine) Claim(ctx context.Context, list []fleet.Claim) []fleet.Claimed {
 	return each(ctx, e, list, (*fleet.Claim).Check, func(q *fleet.Claim) *call {
 		return e.windowCall(e.scripts.claim, q.Key, q.Terms.Triggers, q.Run, q.Node, q.ID, flag(q.Rollup), ms(q.Terms.Cooldown), ms(q.Terms.Grace), ms(q.HandOver),
-			q.Payload, q.Title.Rule, q.Title.Text, e.maxKeys)
+			q.Payload, q.Title.Rule, q.Title.Text, e.maxKeys, termsText(q.Terms.CooldownMax, q.Terms.Steps))
 	}, func(_ *fleet.Claim, a *answer) fleet.Claimed {
 		verdict := a.number(0, 2)
 		c := fleet.Claimed{LeadID: a.id(), LeadNode: a.name(), Left: dur(a.millis())}
@@ -30,10 +31,23 @@ func (e *Engine) Claim(ctx context.Context, list []fleet.Claim) []fleet.Claimed 
 	}, func(err error) fleet.Claimed { return fleet.Claimed{Err: err} })
 }
 
+// termsText writes the terms of a rule as scripts read them: see length.lua.
+func termsText(cooldownMax time.Duration, steps []time.Duration) string {
+	if cooldownMax == 0 && len(steps) == 0 {
+		return ""
+	}
+	words := []string{ms(cooldownMax)}
+	for _, at := range steps {
+		words = append(words, ms(at))
+	}
+	return strings.Join(words, " ")
+}
+
 // Give implements fleet.Engine.
 func (e *Engine) Give(ctx context.Context, list []fleet.Gift) []fleet.Given {
 	return each(ctx, e, list, (*fleet.Gift).Check, func(q *fleet.Gift) *call {
-		args := []any{q.Run, q.Node, q.Seq, ms(q.First), ms(q.Last), ms(q.Terms.Cooldown), ms(q.Terms.Grace), q.Sample, q.Title.Rule, q.Title.Text, e.maxKeys}
+		args := []any{q.Run, q.Node, q.Seq, ms(q.First), ms(q.Last), ms(q.Terms.Cooldown), ms(q.Terms.Grace), q.Sample, q.Title.Rule, q.Title.Text, e.maxKeys,
+			termsText(q.Terms.CooldownMax, q.Terms.Steps)}
 		for _, reason := range slices.Sorted(maps.Keys(q.Counts)) {
 			args = append(args, reason, q.Counts[reason])
 		}
@@ -109,7 +123,9 @@ func (e *Engine) Take(ctx context.Context, list []fleet.Take) []fleet.Taken {
 		default:
 			a.fail("work is of another kind")
 		}
-		t.Title = fleet.Title{Rule: a.name(), Text: a.name()}
+		if t.Title = (fleet.Title{Rule: a.name(), Text: a.name()}); t.Kind == fleet.Rollup {
+			t.Step = int(a.number(0, fleet.MaxSteps))
+		}
 		return t
 	}, func(err error) fleet.Taken { return fleet.Taken{Err: err} })
 }

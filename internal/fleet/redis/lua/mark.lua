@@ -1,5 +1,5 @@
 -- KEYS: 1 the hits, or different values, by time, 2 the state and the reports by run, 3 the window.
--- ARGV: 1 run, 2 sequence number, 3 count, 4 within, 5 cooldown, 6 lease of a crossing, 7 '1' for values, then ages and hits or values.
+-- ARGV: 1 run, 2 sequence number, 3 count, 4 within, 5 cooldown, 6 lease of a crossing, 7 '1' for values, 8 terms, then ages and hits or values.
 -- Returns: 1 crossed or 0; the sum; 1 if the threshold is reached while the window is open.
 local t, run, seq, count, within, lease, values = now(), ARGV[1], num(ARGV[2]), num(ARGV[3]), num(ARGV[4]), num(ARGV[6]), ARGV[7] == '1'
 local h = redis.call('HMGET', KEYS[2], 'sum', 'r:' .. run, 'x', 'xs')
@@ -12,7 +12,7 @@ if h[2] then
   end
 end
 local function hits(member) return num(string.match(member, ':(%d+)$')) end
-for i = 8, #ARGV, 2 do
+for i = 9, #ARGV, 2 do
   local at = t - num(ARGV[i])
   if values then
     redis.call('ZADD', KEYS[1], 'GT', str(at), ARGV[i + 1])
@@ -26,8 +26,9 @@ for _, m in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', str(t - within))
   redis.call('ZREM', KEYS[1], m)
 end
 if values then sum = redis.call('ZCOUNT', KEYS[1], '-inf', '+inf') end
-local o = redis.call('HGET', KEYS[3], 'o')
-local open = o and num(o) > 0 and t - num(o) < num(ARGV[5])
+local w = redis.call('HMGET', KEYS[3], 'o', 'q', 'n')
+local o = w[1]
+local open = o and num(o) > 0 and t < ends(num(o), num(w[2]), num(ARGV[5]), termsOf(ARGV[8]), num(w[3]))
 local said, crossed, reached = sum, 0, 0
 -- A crossing whose alert opened no window within the lease is lost with its node, or suppressed there: another node may make the alert.
 local x = math.min(num(h[3]), t)

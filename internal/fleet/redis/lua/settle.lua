@@ -9,7 +9,7 @@ if w[1] and ARGV[4] ~= '' then
   end
 elseif w[1] then
   if w[4] == ARGV[5] then
-    redis.call('HDEL', KEYS[1], 'fz', 'tu', 'tr', 'zn', 'zc', 'zk', 'zf', 'zl', 'zs', 'zh')
+    redis.call('HDEL', KEYS[1], 'fz', 'tu', 'tr', 'zn', 'zc', 'zk', 'zf', 'zl', 'zs', 'zh', 'ze')
     redis.call('HSET', KEYS[1], 'sd', ARGV[5], 'sr', run)
     redis.call('HINCRBY', KEYS[4], 'reported', w[5])
     if redis.call('HINCRBY', KEYS[4], 'u:' .. kh, '-' .. w[5]) <= 0 then redis.call('HDEL', KEYS[4], 'u:' .. kh) end

@@ -1,12 +1,45 @@
 -- ARGV: 3 run, 4 node, 5 lease
--- Returns: 0 nothing; 1 hand-over: alert, payload, rule, text; 2 roll-up: due, counts, nodes, hosts, ages of first and last, sample, rule, text.
+-- Returns: 0 nothing; 1 hand-over: alert, payload, rule, text; 2 roll-up: due, counts, nodes, hosts, ages of first and last, sample, rule, text, steps passed.
 local t, run, lease = now(), ARGV[3], num(ARGV[5])
-local o = opened(t)
+local o, q, began = opened(t)
 if not o then
   schedule(t)
   return { 0 }
 end
-local w = redis.call('HMGET', KEYS[1], 'hd', 'td', 'hx', 'id', 'p', 'r', 'x', 'fz', 'tu', 'tr', 'h', 'cd', 'gr', 'sd', 'g')
+
+-- dueOf returns when a roll-up was due, nil if none is: at the end of the window, or at the next step of an escalation, whichever comes first.
+local function dueOf(cooldown, grace, terms, doubled, step)
+  if o == 0 then return t end
+  local due, length = ends(o, q, cooldown, terms, doubled)
+  if t < due + grace then due = nil end
+  local at = nextStep(terms, began, step, q, cooldown, grace)
+  if at and at <= t and (not due or at < due) then due = at end
+  return due, length
+end
+
+-- escalate returns how many steps the episode has passed. One that ended begins anew with the roll-up.
+local function escalate(due, cooldown, grace, terms)
+  if #terms < 2 then return 0 end
+  if began == 0 or not goesOn(due, q, cooldown, grace) then began = t end
+  local passed = 0
+  while terms[passed + 2] and began + terms[passed + 2] <= t do passed = passed + 1 end
+  redis.call('HSET', KEYS[1], 'eb', str(began), 'es', str(passed))
+  return passed
+end
+
+-- follow opens the next window, which is twice as long if nodes were hit in this one until its end.
+local function follow(due, cooldown, terms, doubled, length, latest)
+  redis.call('HSET', KEYS[1], 'o', str(t))
+  if latest <= o or due >= math.max(o, q) + cooldown or (terms[1] or 0) <= cooldown then
+    redis.call('HDEL', KEYS[1], 'n')
+  elseif length < terms[1] then
+    redis.call('HSET', KEYS[1], 'n', str(doubled + 1))
+  end
+end
+
+local w = redis.call('HMGET', KEYS[1], 'hd', 'td', 'hx', 'id', 'p', 'r', 'x', 'fz', 'tu', 'tr', 'h', 'cd', 'gr', 'sd', 'g', 'n', 'tm', 'es')
+local cooldown, grace, terms, doubled = num(w[12]), num(w[13]), termsOf(w[17]), num(w[16])
+local due, length = dueOf(cooldown, grace, terms, doubled, num(w[18]))
 if w[1] and w[2] == td and (num(w[1]) <= t or w[3] == run) then
   if num(w[1]) <= t then redis.call('HSET', KEYS[1], 'hd', str(t + lease), 'rn', run, 'nd', ARGV[4], 'hx', run) end
   schedule(t)
@@ -18,20 +51,18 @@ if w[8] then
     return { 0 }
   end
   if num(w[9]) <= t then redis.call('HSET', KEYS[1], 'tu', str(t + lease), 'tr', run) end
-elseif num(w[11]) > 0 and (o == 0 or t >= o + num(w[12]) + num(w[13])) then
-  local due = t
-  if o > 0 then due = o + num(w[12]) end
-  due = math.max(due, num(w[14]) + 1)
+elseif num(w[11]) > 0 and due then
+  local passed, id = escalate(due, cooldown, grace, terms), math.max(due, num(w[14]) + 1)
   local x = redis.call('HMGET', KEYS[1], 'h', 'c', 'k', 'f', 'l', 's', 'hs')
   redis.call('HDEL', KEYS[1], 'h', 'c', 'k', 'f', 'l', 's', 'hs')
-  redis.call('HSET', KEYS[1], 'fz', str(due), 'tu', str(t + lease), 'tr', run, 'zn', x[1], 'zc', x[2], 'zk', x[3], 'zf', x[4], 'zl', x[5], 'zs', x[6] or '',
-    'zh', x[7] or '', 'g', str(num(w[15]) + 1))
-  if o > 0 then redis.call('HSET', KEYS[1], 'o', str(t)) end
-  keep(t, num(w[12]))
+  redis.call('HSET', KEYS[1], 'fz', str(id), 'tu', str(t + lease), 'tr', run, 'zn', x[1], 'zc', x[2], 'zk', x[3], 'zf', x[4], 'zl', x[5], 'zs', x[6] or '',
+    'zh', x[7] or '', 'ze', str(passed), 'g', str(num(w[15]) + 1))
+  if o > 0 then follow(due, cooldown, terms, doubled, length, num(x[5])) end
+  keep(t, math.max(cooldown, terms[1] or 0))
 else
   schedule(t)
   return { 0 }
 end
 schedule(t)
-local z = redis.call('HMGET', KEYS[1], 'fz', 'zc', 'zk', 'zh', 'zf', 'zl', 'zs')
-return { 2, num(z[1]), z[2], num(z[3]), z[4], math.max(0, t - num(z[5])), math.max(0, t - num(z[6])), z[7], w[6], w[7] }
+local z = redis.call('HMGET', KEYS[1], 'fz', 'zc', 'zk', 'zh', 'zf', 'zl', 'zs', 'ze')
+return { 2, num(z[1]), z[2], num(z[3]), z[4], math.max(0, t - num(z[5])), math.max(0, t - num(z[6])), z[7], w[6], w[7], num(z[8]) }

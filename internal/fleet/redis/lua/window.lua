@@ -24,21 +24,33 @@ local function room(t, most)
   return false
 end
 
--- opened returns when the window was opened: nil for no window, 0 for one that was closed. A time in the future, since the clock stepped back, becomes now.
+-- opened returns when the window was opened, nil for no window, 0 for one that was closed; when it was touched; and when the episode of its escalation began.
+-- A time in the future, since the clock stepped back, becomes now.
 local function opened(t)
-  local o = redis.call('HGET', KEYS[1], 'o')
-  if not o then return nil end
-  o = num(o)
-  if o > t then
-    o = t
-    redis.call('HSET', KEYS[1], 'o', str(t))
+  local names = { 'o', 'q', 'eb' }
+  local w = redis.call('HMGET', KEYS[1], unpack(names))
+  if not w[1] then return nil, 0, 0 end
+  for i = 1, 3 do
+    if num(w[i]) > t then
+      redis.call('HSET', KEYS[1], names[i], str(t))
+      w[i] = t
+    end
   end
-  return o
+  return num(w[1]), num(w[2]), num(w[3])
+end
+
+-- goesOn reports whether hits kept coming until a time, so that the episode goes on. Nodes report hits a cooldown late, and give them within a grace.
+local function goesOn(at, touched, cooldown, grace) return at < touched + cooldown + grace end
+
+-- nextStep returns when the next step of an escalation is due, nil for never.
+local function nextStep(terms, began, step, touched, cooldown, grace)
+  local after = terms[step + 2]
+  if began > 0 and after and goesOn(began + after, touched, cooldown, grace) then return began + after end
 end
 
 -- schedule notes when something of the set of triggers is due, if anything is.
 local function schedule(t)
-  local w = redis.call('HMGET', KEYS[1], 'o', 'cd', 'gr', 'hd', 'td', 'h', 'fz', 'tu')
+  local w = redis.call('HMGET', KEYS[1], 'o', 'cd', 'gr', 'hd', 'td', 'h', 'fz', 'tu', 'q', 'n', 'tm', 'eb', 'es')
   local at, following
   if w[1] then
     if w[4] and w[5] == td then at = num(w[4]) end
@@ -46,7 +58,13 @@ local function schedule(t)
       following = num(w[8])
     elseif num(w[6]) > 0 then
       following = t
-      if num(w[1]) > 0 then following = math.max(t, num(w[1]) + num(w[2]) + num(w[3])) end
+      if num(w[1]) > 0 then
+        local terms, q, cooldown, grace = termsOf(w[11]), num(w[9]), num(w[2]), num(w[3])
+        local step = nextStep(terms, num(w[12]), num(w[13]), q, cooldown, grace)
+        following = ends(num(w[1]), q, cooldown, terms, num(w[10])) + grace
+        if step and step < following then following = step end
+        following = math.max(t, following)
+      end
     end
     if following and (not at or following < at) then at = following end
   end
