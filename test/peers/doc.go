@@ -5,6 +5,10 @@
 // the process, and is printed as the median over the rounds. And it promises that like is compared with like: before anything is timed, the
 // rules that each matcher finds are compared with those of a plain loop over regexp, and a difference ends the program.
 //
+// Folders (-rule-folder, -line-folder) hold rules and logs of others: a regular expression a line in files *.txt, and lines of logs in any files. Rules are
+// mixed by a fixed seed, so that the first hundred are of all files; the lines of the files are mixed in short runs; and where more lines are asked for than
+// there are, they come again with other long numbers, so that branch prediction does not learn them.
+//
 // Hyperscan needs the build tag hyperscan and libhyperscan-dev; RE2 as C++ a second binary of this program, built with the tag re2_cgo;
-// the comparison of whole processes needs fluent-bit on PATH. What is missing is left out, with a line that says so.
+// the comparison of whole processes needs fluent-bit on PATH; the loop over Python's re needs python3. What is missing is left out, with a line that says so.
 package main

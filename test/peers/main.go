@@ -13,8 +13,9 @@ import (
 
 type options struct {
 	cpu, rounds, lines, runs, fileLines int
+	check                               int
 	rules                               string
-	only, plot, re2, plugin             string
+	only, plot, title, re2, plugin      string
 	ruleFolder, lineFolder              string
 	corpus                              *corpus
 	serve                               bool
@@ -25,11 +26,13 @@ func main() {
 	flag.IntVar(&o.cpu, "cpu", -1, "the processor to run on; -1: the last one")
 	flag.IntVar(&o.rounds, "rounds", 7, "rounds of the matchers and decoders")
 	flag.IntVar(&o.lines, "lines", 8000, "lines that the matchers go over")
+	flag.IntVar(&o.check, "check", 800_000, "tries of a regexp that the plain loop has, which all must agree with, for each set of rules")
 	flag.StringVar(&o.rules, "rules", "1,10,100,100L,1000,1000L,2000", "numbers of rules; L leaves out those without fixed text")
 	flag.IntVar(&o.runs, "runs", 5, "runs of each whole process")
 	flag.IntVar(&o.fileLines, "file-lines", 400_000, "lines that a whole process reads")
 	flag.StringVar(&o.only, "only", "match,decode,process", "what to measure")
 	flag.StringVar(&o.plot, "plot", "", "file for the plot (SVG)")
+	flag.StringVar(&o.title, "title", "Processor time for one line, by number of rules", "title of the plot")
 	flag.StringVar(&o.re2, "re2-cgo", "", "this program, built with the tag re2_cgo")
 	flag.StringVar(&o.plugin, "plugin", "../../bin/out_trigger.so", "the plugin")
 	flag.StringVar(&o.ruleFolder, "rule-folder", "", "a folder of files *.txt with a regular expression a line, instead of rules that are made up")
@@ -55,7 +58,7 @@ func run(o options) error {
 		return err
 	}
 	o.corpus = corpus
-	results := &results{}
+	results := &results{title: o.title}
 	for _, part := range strings.Split(o.only, ",") {
 		switch part {
 		case "match":

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/tinyforge/fluentbit-trigger/engine/match"
 )
 
 // pair is a line and a rule that matches it.
@@ -14,6 +16,7 @@ type pair struct{ line, rule int }
 
 // results is what the plot shows.
 type results struct {
+	title  string
 	points map[string]map[int]float64 // name → number of rules → ns a line
 	host   float64                    // ns a line of Fluent Bit with the output null
 }
@@ -85,11 +88,11 @@ func measureMatchers(o options, out *results) error {
 	return nil
 }
 
-// loopTries bounds how often a plain loop runs a regexp, for comparing results and for one measurement.
-const (
-	checkTries = 800_000
-	loopTries  = 60_000
-)
+// loopTries bounds how often a plain loop runs a regexp in one measurement.
+const loopTries = 60_000
+
+// slowPass is the processor time of a pass over all lines from which on a contender is measured over every tenth line alone.
+const slowPass = time.Second
 
 // compare checks and measures all contenders on one set.
 func compare(o options, set ruleSet, all []contender) (map[string]*subject, []string, error) {
@@ -97,8 +100,8 @@ func compare(o options, set ruleSet, all []contender) (map[string]*subject, []st
 	if err != nil {
 		return nil, nil, err
 	}
-	var notes []string
-	if err := checkLoop(set, lines); err != nil {
+	notes, err := checkLoops(o, set, lines)
+	if err != nil {
 		return nil, nil, err
 	}
 	subjects := map[string]*subject{}
@@ -119,27 +122,33 @@ func compare(o options, set ruleSet, all []contender) (map[string]*subject, []st
 			return nil, nil, fmt.Errorf("%s: %w", c.name, err)
 		}
 		built := time.Since(start)
-		if r, ok := m.(interface{ close() }); ok {
-			defer r.close()
-		}
 		if !c.sampled {
+			begin := time.Now()
 			found := pairs(m)
+			slow := time.Since(begin) > slowPass
 			if truth == nil {
 				truth = found
 			}
-			refused, err := agree(m, found, truth, set, own)
-			if err != nil {
+			if err := agree(m, found, truth, set, own); err != nil {
 				return nil, nil, fmt.Errorf("%s: %w", c.name, err)
 			}
-			if refused > 0 {
-				notes = append(notes, fmt.Sprintf("%s refused %d of the %s rules and did without them.", c.name, refused, set.name))
+			if slow {
+				closeMatcher(m)
+				own = spread(lines, len(lines)/10)
+				if m, err = c.make(set.exprs, own); err != nil {
+					return nil, nil, fmt.Errorf("%s: %w", c.name, err)
+				}
 			}
+		}
+		defer closeMatcher(m)
+		if n := refusals(m); n > 0 {
+			notes = append(notes, fmt.Sprintf("%s refused %d of the %s rules and did without them.", c.name, n, set.name))
 		}
 		if built > time.Second {
 			notes = append(notes, fmt.Sprintf("%s took %.1f s to build for %s rules.", c.name, built.Seconds(), set.name))
 		}
 		s := &subject{name: c.name, per: float64(len(own))}
-		if r, ok := m.(*remote); ok {
+		if r, ok := m.(interface{ timed() time.Duration }); ok {
 			s.work = r.timed
 		} else {
 			n := 0
@@ -152,29 +161,64 @@ func compare(o options, set ruleSet, all []contender) (map[string]*subject, []st
 	return subjects, notes, nil
 }
 
-// checkLoop holds the first contender against a plain loop over regexp, on as many lines as that can go over in a few seconds: those that
-// hit first.
-func checkLoop(set ruleSet, lines [][]byte) error {
-	n := checkTries / set.n
-	var some [][]byte
-	for i := hitEvery - 1; i < len(lines) && len(some) < n/2; i += hitEvery {
-		some = append(some, lines[i])
+// closeMatcher ends the process of a matcher that has one.
+func closeMatcher(m matcher) {
+	if r, ok := m.(interface{ close() }); ok {
+		r.close()
 	}
-	some = append(some, spread(lines, n-len(some))...)
+}
+
+// checkLoops holds the first contenders and the loops of others against a plain loop over regexp, on as many lines as that may go over (-check): those
+// that hit first. It returns what it compared.
+func checkLoops(o options, set ruleSet, lines [][]byte) ([]string, error) {
+	some, err := checkLines(o.check/set.n, set, lines)
+	if err != nil {
+		return nil, err
+	}
 	reference, err := newLoop(set.exprs, some)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, c := range contenders(options{})[:2] {
+	truth := pairs(reference)
+	for i, c := range contenders(o) {
+		if i >= 2 && (!c.sampled || c.name == nameLoop) {
+			continue
+		}
 		m, err := c.make(set.exprs, some)
-		if err != nil {
-			return err
+		if errors.Is(err, errAbsent) {
+			continue
 		}
-		if _, err := agree(m, pairs(m), pairs(reference), set, some); err != nil {
-			return fmt.Errorf("%s and %s: %w", c.name, nameLoop, err)
+		if err != nil {
+			return nil, err
+		}
+		err = agree(m, pairs(m), truth, set, some)
+		closeMatcher(m)
+		if err != nil {
+			return nil, fmt.Errorf("%s and %s: %w", c.name, nameLoop, err)
 		}
 	}
-	return nil
+	return []string{fmt.Sprintf("%s rules: %d lines, %d of them compared with a loop over regexp, which found %d pairs of line and rule there.",
+		set.name, len(lines), len(some), len(truth))}, nil
+}
+
+// checkLines returns up to n lines: half of them with a hit, if there are as many, and others.
+func checkLines(n int, set ruleSet, lines [][]byte) ([][]byte, error) {
+	if n >= len(lines) {
+		return lines, nil
+	}
+	m, err := newOurs(match.Options{})(set.exprs, lines)
+	if err != nil {
+		return nil, err
+	}
+	var some [][]byte
+	last := -1
+	m.pass(func(line, _ int) {
+		if line != last && len(some) < n/2 {
+			some = append(some, lines[line])
+		}
+		last = line
+	})
+	return append(some, spread(lines, n-len(some))...), nil
 }
 
 // spread returns n of the lines, evenly.
@@ -201,8 +245,16 @@ type choosy interface {
 	refusals() int
 }
 
-// agree compares what a matcher found with the truth, and returns how many rules it refuses; those are left out.
-func agree(m matcher, found, truth map[pair]bool, set ruleSet, lines [][]byte) (refused int, err error) {
+// refusals is how many rules a matcher refused.
+func refusals(m matcher) int {
+	if r, ok := m.(choosy); ok {
+		return r.refusals()
+	}
+	return 0
+}
+
+// agree compares what a matcher found with the truth. Rules that the matcher refuses are left out.
+func agree(m matcher, found, truth map[pair]bool, set ruleSet, lines [][]byte) error {
 	r, isChoosy := m.(choosy)
 	want := maps.Clone(truth)
 	for p := range truth {
@@ -212,15 +264,12 @@ func agree(m matcher, found, truth map[pair]bool, set ruleSet, lines [][]byte) (
 	}
 	for p := range found {
 		if !want[p] {
-			return 0, fmt.Errorf("%q matches %q, and should not", set.exprs[p.rule], lines[p.line])
+			return fmt.Errorf("%q matches %q, and should not", set.exprs[p.rule], lines[p.line])
 		}
 		delete(want, p)
 	}
 	for p := range want {
-		return 0, fmt.Errorf("%q does not match %q, and should", set.exprs[p.rule], lines[p.line])
+		return fmt.Errorf("%q does not match %q, and should", set.exprs[p.rule], lines[p.line])
 	}
-	if isChoosy {
-		return r.refusals(), nil
-	}
-	return 0, nil
+	return nil
 }

@@ -33,6 +33,7 @@ const (
 	nameOurs  = "four stages, AVX2"
 	namePlain = "four stages, plain Go"
 	nameLoop  = "loop over regexp"
+	namePy    = "loop over Python's re"
 	nameScan  = "Hyperscan, each line"
 	nameChunk = "Hyperscan, whole chunk"
 	nameRE2   = "go-re2 Set"
@@ -50,6 +51,7 @@ func contenders(o options) []contender {
 		{name: nameRE2, make: newRE2},
 		{name: nameRE2C, make: func(exprs []string, lines [][]byte) (matcher, error) { return newRemote(o.re2, exprs, lines) }},
 		{name: nameLoop, make: newLoop, sampled: true},
+		{name: namePy, make: newPython, sampled: true},
 	}
 }
 

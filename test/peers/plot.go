@@ -21,7 +21,7 @@ const (
 // curves are the lines of the plot in the order of the table, with colours that can be told apart on light and on dark ground.
 var curves = []struct{ name, colour string }{
 	{nameOurs, "#2f9e44"}, {namePlain, "#74b816"}, {nameScan, "#e8590c"}, {nameChunk, "#f08c00"}, {nameAC, "#9c36b5"}, {nameRE2, "#1c7ed6"},
-	{nameRE2C, "#4dabf7"}, {nameLoop, "#e03131"},
+	{nameRE2C, "#4dabf7"}, {nameLoop, "#e03131"}, {namePy, "#c2255c"},
 }
 
 // svg draws what a line costs against the number of rules, both axes logarithmic. The colours of text and grid follow the reader's scheme.
@@ -51,7 +51,7 @@ func (r *results) svg() string {
 	text := func(x, y float64, anchor, s string) {
 		fmt.Fprintf(&b, `<text x="%.1f" y="%.1f" text-anchor="%s">%s</text>`+"\n", x, y, anchor, html.EscapeString(s))
 	}
-	text(plotLeft, plotTop-18, "start", "Processor time for one line, by number of rules")
+	text(plotLeft, plotTop-18, "start", r.title)
 	for e := low; e <= high; e++ {
 		ns := math.Pow(10, e)
 		fmt.Fprintf(&b, `<line class="grid" x1="%d" x2="%d" y1="%.1f" y2="%.1f"/>`+"\n", plotLeft, plotLeft+plotWidth, y(ns), y(ns))

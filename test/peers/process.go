@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -20,10 +22,10 @@ import (
 )
 
 // hostRules are the numbers of rules that the plugin is measured with.
-var hostRules = []int{0, 1, 100, 1000}
+var hostRules = []int{0, 10, 100, 1000}
 
-// grepLines is how many lines filter_grep reads: it takes minutes for as many as the others.
-const grepLines = 20_000
+// grepTries bounds how often filter_grep tries an expression in one run: it takes minutes for as many lines as the others.
+const grepTries = 2_000_000
 
 // process is a way to run Fluent Bit over a file.
 type process struct {
@@ -68,69 +70,136 @@ type bench struct {
 	binary, dir, receiver string
 }
 
+// twin is a way to run Fluent Bit over all its lines, and over one: starting up.
+type twin struct{ whole, start *process }
+
 func (b *bench) run(out *results) error {
 	all := b.corpus.rules(hostRules[len(hostRules)-1])
 	lines, err := b.corpus.newLines(b.fileLines, all, b.corpus.rules(100))
 	if err != nil {
 		return err
 	}
-	few := lines[:min(len(lines), grepLines)]
-	for name, some := range map[string][][]byte{"all.log": lines, "few.log": few, "one.log": lines[:1]} {
+	for name, some := range map[string][][]byte{"all.log": lines, "one.log": lines[:1]} {
 		if err := os.WriteFile(b.path(name), joined(some), 0o600); err != nil {
 			return err
 		}
 	}
-	null := &process{name: "null", config: b.config("all.log", "", "null", nil), lines: len(lines)}
-	idle := &process{name: "null, one line", config: b.config("one.log", "", "null", nil)}
-	nullFew := &process{name: "null, few lines", config: b.config("few.log", "", "null", nil), lines: len(few)}
-	grep := &process{name: "filter_grep, 100 rules", config: b.config("few.log", b.grepFilter(100), "null", nil), lines: len(few)}
-	if err := b.checkGrep(few); err != nil && !b.corpus.own {
-		return fmt.Errorf("filter_grep: %w", err)
-	} else if err != nil {
-		fmt.Println("\nfilter_grep, whose expressions are Ruby's:", err)
+	null := twin{
+		&process{name: "null", config: b.config("all.log", "", "null", nil), lines: len(lines)},
+		&process{config: b.config("one.log", "", "null", nil), lines: 1},
 	}
-	processes := []*process{null, idle}
-	var ours, starts []*process
+	ours := []twin{null}
+	var greps []twin
 	for _, n := range hostRules {
 		if n > len(all) {
 			break
 		}
-		hits, err := hitsOf(b.corpus.rules(n), lines)
+		t, err := b.plugged(n, lines)
 		if err != nil {
 			return err
 		}
-		rules := b.rules(n)
-		ours = append(ours, &process{name: fmt.Sprintf("plugin, rules: %d", n), config: b.config("all.log", "", "trigger", rules), plugin: true, hits: hits, lines: len(lines)})
-		one, err := hitsOf(b.corpus.rules(n), lines[:1])
-		if err != nil {
+		ours = append(ours, t)
+		if n == 0 {
+			continue
+		}
+		if t, err = b.grep(n, lines[:min(len(lines), grepTries/n)]); err != nil {
 			return err
 		}
-		starts = append(starts, &process{name: fmt.Sprintf("plugin, rules: %d, one line", n), config: b.config("one.log", "", "trigger", rules), plugin: true, hits: one, lines: 1})
+		greps = append(greps, t)
 	}
-	processes = append(append(processes, ours...), starts...)
-	if err := b.inTurns(b.runs, processes); err != nil {
+	if err := b.inTurns(b.runs, append(wholes(ours), starts(ours)...)); err != nil {
 		return err
 	}
-	if err := b.inTurns(min(b.runs, 3), []*process{nullFew, grep}); err != nil {
+	if err := b.inTurns(min(b.runs, 3), append(wholes(greps), starts(greps)...)); err != nil {
 		return err
 	}
-	perLine := median(null.cpu) / float64(len(lines))
-	out.host = perLine
-	fmt.Printf("\nFluent Bit's tail of %s lines, user and system time; starting up is measured over one line:\n\n", figure(float64(len(lines))))
-	fmt.Println("| | CPU s | × null | ns a line | of the start, ms | ns a line over null, start left out | RSS MB | over null |\n|---|---|---|---|---|---|---|---|")
-	row := func(p, start *process) {
-		cpu, base := median(p.cpu), median(null.cpu)
-		begin, baseBegin := median(start.cpu), median(idle.cpu)
-		fmt.Printf("| %s | %.3f | %.2f | %s | %.0f | %s | %.1f | %.1f |\n", p.name, cpu/1e9, cpu/base, figure(cpu/float64(p.lines)), begin/1e6,
-			figure(((cpu-begin)-(base-baseBegin))/float64(p.lines)), median(p.rss), median(p.rss)-median(null.rss))
-	}
-	row(null, idle)
-	for i := range ours {
-		row(ours[i], starts[i])
-	}
-	over := (median(grep.cpu) - median(nullFew.cpu)) / float64(len(few))
-	fmt.Printf("| %s | | %.0f | %s | | %s | %.1f | |\n", grep.name, (over+perLine)/perLine, figure(over+perLine), figure(over), median(grep.rss))
+	out.host = median(null.whole.cpu) / float64(len(lines))
+	b.report(lines, null, append(ours, greps...))
 	return nil
+}
+
+// plugged is Fluent Bit with the plugin and n rules.
+func (b *bench) plugged(n int, lines [][]byte) (twin, error) {
+	hits, err := hitsOf(b.corpus.rules(n), lines)
+	if err != nil {
+		return twin{}, err
+	}
+	one, err := hitsOf(b.corpus.rules(n), lines[:1])
+	if err != nil {
+		return twin{}, err
+	}
+	rules := b.rules(n)
+	return twin{
+		&process{name: fmt.Sprintf("plugin, rules: %d", n), config: b.config("all.log", "", "trigger", rules), plugin: true, hits: hits, lines: len(lines)},
+		&process{config: b.config("one.log", "", "trigger", rules), plugin: true, hits: one, lines: 1},
+	}, nil
+}
+
+// grep is Fluent Bit with its filter grep and n rules.
+func (b *bench) grep(n int, lines [][]byte) (twin, error) {
+	filter, err := b.grepFilter(n)
+	if err != nil {
+		return twin{}, err
+	}
+	file := fmt.Sprintf("grep-%d.log", n)
+	if err := os.WriteFile(b.path(file), joined(lines), 0o600); err != nil {
+		return twin{}, err
+	}
+	if err := b.checkGrep(n, file, filter, lines); err != nil && !b.corpus.own {
+		return twin{}, fmt.Errorf("filter_grep: %w", err)
+	} else if err != nil {
+		fmt.Printf("\nfilter_grep, whose %d expressions are Ruby's: %v\n", n, err)
+	}
+	return twin{
+		&process{name: fmt.Sprintf("filter_grep, rules: %d", n), config: b.config(file, filter, "null", nil), lines: len(lines)},
+		&process{config: b.config("one.log", filter, "null", nil), lines: 1},
+	}, nil
+}
+
+func wholes(twins []twin) (out []*process) {
+	for _, t := range twins {
+		out = append(out, t.whole)
+	}
+	return out
+}
+
+func starts(twins []twin) (out []*process) {
+	for _, t := range twins {
+		out = append(out, t.start)
+	}
+	return out
+}
+
+// report prints a row for each way. Those that read fewer lines are scaled.
+func (b *bench) report(lines [][]byte, null twin, all []twin) {
+	size := 0
+	distinct := map[string]bool{}
+	for _, l := range lines {
+		size += len(l)
+		distinct[string(l)] = true
+	}
+	n := float64(len(lines))
+	fmt.Printf("\nFluent Bit's tail of %s lines, %s of which differ, of %.0f bytes on average; user and system time, medians of %d in turns; starting up is "+
+		"measured over one line:\n\n", figure(n), figure(float64(len(distinct))), float64(size)/n, b.runs)
+	fmt.Println("| | CPU s | × null | × null, start left out | ns a line over null, start left out | start over null, ms | RSS over null, MB | hits in 1,000 lines |")
+	fmt.Println("|---|---|---|---|---|---|---|---|")
+	begin0, rss0 := median(null.start.cpu), median(null.whole.rss)
+	line0 := (median(null.whole.cpu) - begin0) / n
+	for _, t := range all {
+		begin := median(t.start.cpu)
+		line := (median(t.whole.cpu) - begin) / float64(t.whole.lines)
+		cpu := begin + line*n
+		name, rss, hits := t.whole.name, fmt.Sprintf("%.1f", median(t.whole.rss)-rss0), "–"
+		if t.whole.lines < len(lines) {
+			name, rss = fmt.Sprintf("%s (%s lines, scaled)", name, figure(float64(t.whole.lines))), "–"
+		}
+		if t.whole.plugin {
+			hits = fmt.Sprintf("%.1f", 1000*float64(t.whole.hits)/n)
+		}
+		fmt.Printf("| %s | %.3f | %.2f | %.2f | %s | %.0f | %s | %s |\n", name, cpu/1e9, cpu/median(null.whole.cpu), line/line0, figure(line-line0),
+			(begin-begin0)/1e6, rss, hits)
+	}
+	fmt.Printf("\nnull: start %.0f ms, RSS %.1f MB, %s ns a line without the start.\n", begin0/1e6, rss0, figure(line0))
 }
 
 func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }
@@ -168,27 +237,62 @@ func (b *bench) rules(n int) []string {
 	return []string{"Config_File " + path}
 }
 
-// grepFilter keeps the lines that one of the rules matches. Onigmo writes named groups without the P.
-func (b *bench) grepFilter(n int) string {
-	var text strings.Builder
-	text.WriteString("[FILTER]\n    Name grep\n    Match *\n    Logical_Op or\n")
-	for _, e := range b.corpus.rules(n) {
-		fmt.Fprintf(&text, "    Regex log (?:%s)\n", strings.ReplaceAll(e, "(?P<", "(?<"))
+// onigmoRefuses finds the expression that filter_grep does not take in what Fluent Bit prints before it ends.
+var onigmoRefuses = regexp.MustCompile(`could not compile regex pattern '(.*)'`)
+
+// grepFilter keeps the lines that one of the rules matches, except those that Fluent Bit refuses.
+func (b *bench) grepFilter(n int) (string, error) {
+	refused := map[string]bool{}
+	for {
+		var text strings.Builder
+		text.WriteString("[FILTER]\n    Name grep\n    Match *\n    Logical_Op or\n")
+		for _, e := range b.corpus.rules(n) {
+			if e = onigmo(e); !refused[e] {
+				fmt.Fprintf(&text, "    Regex log %s\n", e)
+			}
+		}
+		_, _, err := b.start(&process{config: b.config("one.log", text.String(), "null", nil)})
+		if err == nil {
+			if len(refused) > 0 {
+				fmt.Printf("\nfilter_grep refused %d of the %d rules and did without them.\n", len(refused), n)
+			}
+			return text.String(), nil
+		}
+		found := onigmoRefuses.FindStringSubmatch(err.Error())
+		if found == nil || refused[found[1]] {
+			return "", err
+		}
+		refused[found[1]] = true
 	}
-	return text.String()
+}
+
+var inlineFlags = regexp.MustCompile(`\(\?([ims]*)(-[ims]+)?([:)])`)
+
+// onigmo writes an expression as Onigmo, Ruby's, has it: named groups without the P, the flag m for a point that matches line ends, and none for ^ and $
+// at line ends, of which a line has none. The group around it keeps blanks at its ends.
+func onigmo(expr string) string {
+	expr = inlineFlags.ReplaceAllStringFunc(strings.ReplaceAll(expr, "(?P<", "(?<"), func(flags string) string {
+		flags = strings.ReplaceAll(strings.ReplaceAll(flags, "m", ""), "s", "m")
+		if flags == "(?)" {
+			return ""
+		}
+		return flags
+	})
+	return "(?:" + expr + ")"
 }
 
 // checkGrep holds the lines that filter_grep keeps against those that the rules match.
-func (b *bench) checkGrep(lines [][]byte) error {
-	config := b.config("few.log", b.grepFilter(100), "file", []string{"Path " + b.dir, "File kept", "Format plain"})
+func (b *bench) checkGrep(n int, file, filter string, lines [][]byte) error {
+	kept := fmt.Sprintf("kept-%d", n)
+	config := b.config(file, filter, "file", []string{"Path " + b.dir, "File " + kept, "Format plain"})
 	if _, _, err := b.start(&process{config: config}); err != nil {
 		return err
 	}
-	text, err := os.ReadFile(b.path("kept"))
-	if err != nil {
+	text, err := os.ReadFile(b.path(kept))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // there is none when nothing was kept
 		return err
 	}
-	set, err := match.Compile(b.corpus.rules(100), match.Options{})
+	set, err := match.Compile(b.corpus.rules(n), match.Options{})
 	if err != nil {
 		return err
 	}
@@ -198,8 +302,8 @@ func (b *bench) checkGrep(lines [][]byte) error {
 			want++
 		}
 	}
-	if kept := bytes.Count(text, []byte{'\n'}); kept != want {
-		return fmt.Errorf("kept %d lines, and %d match", kept, want)
+	if got := bytes.Count(text, []byte{'\n'}); got != want {
+		return fmt.Errorf("kept %d lines, and %d match", got, want)
 	}
 	return nil
 }
