@@ -105,11 +105,9 @@ func TestScopeIsStrict(t *testing.T) {
 	refused := map[string]func(*RuleSettings){
 		"resolve":       func(r *RuleSettings) { r.Resolve = time.Minute },
 		"resolve_on":    func(r *RuleSettings) { r.ResolveOn = "fine" },
-		"cooldown_max":  func(r *RuleSettings) { r.CooldownMax = time.Hour },
 		"after":         func(r *RuleSettings) { r.After, r.Within = "other", time.Minute },
 		"without":       func(r *RuleSettings) { r.Without, r.Within = "other", time.Minute },
 		"first_seen":    func(r *RuleSettings) { r.FirstSeen = FirstSeenImage },
-		"escalate":      func(r *RuleSettings) { r.Escalate = []Escalation{{After: time.Minute, Severity: SeverityCritical}} },
 		"context.after": func(r *RuleSettings) { r.Context.After = 1 },
 		"scope":         func(r *RuleSettings) { r.Scope = "cluster" },
 	}
@@ -124,6 +122,7 @@ func TestScopeIsStrict(t *testing.T) {
 	means := []string{
 		"name", "pattern", "keywords", "any", "all", "none", "event", "stream", "severity", "cooldown", "cooldown_by", "rollup", "where", "workloads",
 		"exclude_workloads", "context", "summary", "fields", "labels", "runbook", "dry_run", "deploy", "scope",
+		"cooldown_max", "escalate", // whose windows and episodes are those of the engine
 		"rate", "ratio", // which ScopeFaults refuses, see below
 		"count", "within", "distinct", // which the fleet counts
 		"absent", "absent_from", // which the fleet waits for

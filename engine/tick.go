@@ -29,6 +29,9 @@ func (e *Engine) ReleaseWaiting(dst []Alert) []Alert { return e.finished(e.lines
 // then the hit counts as pending. A ticket that is not open, such as one of an earlier run, changes nothing.
 func (e *Engine) Decide(ticket uint64, leaves bool) { e.keyed.Candidates.Decide(ticket, leaves) }
 
+// Alone says that a candidate leaves without an answer of the fleet: this node goes by windows of its own until it is answered again.
+func (e *Engine) Alone(ticket uint64) { e.keyed.Alone(ticket) }
+
 // Known says that another node of the fleet has seen the template of a candidate (Alert.Sight): its hit counts as known, and its hits are unreported again. It
 // reports false for a ticket that is not open, whose hits no alert will report.
 func (e *Engine) Known(ticket uint64) bool { return e.keyed.Known(ticket) }

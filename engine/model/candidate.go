@@ -12,7 +12,9 @@ type Candidates struct {
 
 type candidate struct {
 	counters *RuleCounters
-	rollup   bool // it has no hit of its own
+	rollup   bool   // it has no hit of its own
+	key      string // and when the alert was made, which opened the window of the key
+	opened   int64
 	hits     *CandidateHits
 }
 
@@ -33,11 +35,19 @@ func (c *Candidates) Ask(a *Alert, counters *RuleCounters, now int64) {
 	}
 	c.last++
 	a.Candidate = c.last
-	one := candidate{counters: counters, rollup: a.Count == 0}
+	one := candidate{counters: counters, rollup: a.Count == 0, key: a.Key, opened: now}
 	if a.Sight != nil {
 		one.hits = &CandidateHits{RuleID: a.RuleID, Key: a.Key, Opened: now, Suppressed: a.Suppressed, First: a.First, Last: a.Last}
 	}
 	c.open[c.last] = one
+}
+
+// Find returns the cooldown key of a candidate, and when its alert was made; ok is false if it is not open.
+func (c *Candidates) Find(ticket uint64) (key string, made int64, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	one, ok := c.open[ticket]
+	return one.key, one.opened, ok
 }
 
 // Known ends a candidate whose template another node has seen, and returns its hits, its own as known among them; nil: it is not open.

@@ -34,6 +34,7 @@ type FleetHit struct {
 	At               int64  // when it happened, ns
 	Count            int
 	Within, Cooldown int64  // ns
+	CooldownMax      int64  // ns; see rules.RuleSettings
 	Distinct         string // the source of the values that are counted; "": hits are
 	Value            uint64 // a digest of the value
 }

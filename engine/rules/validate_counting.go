@@ -61,20 +61,19 @@ func (p *checks) scope(r *RuleSettings) {
 func ScopeFaults(r *RuleSettings) []setting.Fault {
 	var p checks
 	const (
-		ends    = "an incident goes on on other nodes when this one is quiet"
-		order   = "each hit would have to ask what other nodes saw before, and lines do not wait for the network"
-		usual   = "each node learns from its own hits what is usual"
-		lasting = "each node knows for how long its own hits have come"
-		rule    = `; write another rule with scope = "node"`
+		ends  = "an incident goes on on other nodes when this one is quiet"
+		order = "each hit would have to ask what other nodes saw before, and lines do not wait for the network"
+		usual = "each node learns from its own hits what is usual"
+		rule  = `; write another rule with scope = "node"`
 	)
 	for _, one := range []struct {
 		key string
 		set bool
 		why string
 	}{
-		{"resolve", r.Resolve != 0, ends}, {"resolve_on", r.ResolveOn != "", ends}, {"cooldown_max", r.CooldownMax != 0, lasting},
+		{"resolve", r.Resolve != 0, ends}, {"resolve_on", r.ResolveOn != "", ends},
 		{"after", r.After != "", order}, {"without", r.Without != "", order}, {"rate", r.Rate.IsSet(), usual}, {"ratio", r.Ratio.IsSet(), usual},
-		{"escalate", len(r.Escalate) > 0, lasting}, {"context.after", r.Context.After > 0, "an alert waits for lines, or for the answer of the fleet"},
+		{"context.after", r.Context.After > 0, "an alert waits for lines, or for the answer of the fleet"},
 	} {
 		if one.set {
 			p.Conflict(one.key, "", "scope", `must not be set with scope = "fleet"`, one.why+rule)

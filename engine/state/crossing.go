@@ -120,7 +120,8 @@ func (k *Keyed) countByAll(s *keyState, h *HitContext, now int64) {
 	if !h.forAll || d.Alert || d.Reason != model.ReasonThreshold && d.Reason != model.ReasonCooldown || set.Distinct != "" && !h.Valued {
 		return
 	}
-	one := model.FleetHit{Key: s.key, At: h.At, Count: set.Count, Within: int64(set.Within), Cooldown: int64(set.Cooldown), Distinct: set.Distinct}
+	one := model.FleetHit{Key: s.key, At: h.At, Count: set.Count, Within: int64(set.Within), Cooldown: int64(set.Cooldown),
+		CooldownMax: int64(set.CooldownMax), Distinct: set.Distinct}
 	if set.Distinct != "" {
 		one.Value = uint64(h.Value)
 	}
@@ -171,6 +172,26 @@ func (k *Keyed) Known(ticket uint64) bool {
 	}
 	k.keys.Touch(s.hash)
 	return true
+}
+
+// Alone counts a candidate that leaves without an answer of the fleet as an alert. The window that it opened is this node's own from then on.
+func (k *Keyed) Alone(ticket uint64) {
+	key, made, ok := k.Candidates.Find(ticket)
+	k.Candidates.Decide(ticket, true)
+	if !ok {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	s := k.peek(key)
+	if s == nil || !s.window.shared || s.window.opened != made {
+		return
+	}
+	s.window.shared = false
+	if s.reportsLater() {
+		k.due.Set(&s.timer, k.fromNow(s.deadline(k.rule(s.key, s.workload())), false))
+	}
+	k.keys.Touch(s.hash)
 }
 
 // cross makes the alert of a threshold due, or a roll-up while the window is open. A sum of 0 asks for the node's own count.

@@ -62,12 +62,12 @@ func decide(r *rules.Rule, s *keyState, h *HitContext, b *tokens, now int64) (ne
 		v.reason = model.ReasonRateLimit
 	case set.DryRun: // it opens the window and restarts the count as an alert would, but takes no token from others
 		v.reason = model.ReasonDryRun
-		next.window.open(r, now)
+		next.window.open(r, now, h.shared)
 		next.restart = true
 	default:
 		v.alert = true
 		v.severity = next.episode.escalate(r, next.episode.lastHit)
-		next.window.open(r, now)
+		next.window.open(r, now, h.shared)
 		next.restart, next.reported, next.token = true, true, true
 	}
 	return next, v

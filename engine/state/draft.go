@@ -195,7 +195,7 @@ func (d *Draft) keyDue(s *keyState, at, now int64) {
 		return
 	}
 	b := d.tokens(model.AppendBucket(nil, shown.source))
-	next, a, out := decideRollup(r, s, at, d.muting(), &b)
+	next, a, out := decideRollup(r, s, at, r != nil && shares(d.fleet, r), d.muting(), &b)
 	s.apply(&next)
 	if next.token {
 		b.consume()

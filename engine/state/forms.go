@@ -20,6 +20,7 @@ type (
 		Held       int64            `json:"held,omitempty"`
 		Overdue    int64            `json:"overdue,omitempty"`
 		Doublings  int              `json:"doublings,omitempty"`
+		Shared     bool             `json:"shared,omitempty"`
 		Suppressed map[string]int64 `json:"suppressed,omitempty"`
 		First      int64            `json:"first,omitempty"`
 		Last       int64            `json:"last,omitempty"`
@@ -175,7 +176,8 @@ func (s *savedSource) Source() *model.Source {
 func saveKey(s *keyState) *savedKey {
 	u := &s.unreported
 	saved := &savedKey{
-		Opened: s.window.opened, Held: s.window.held, Overdue: s.window.overdue, Doublings: s.window.doublings, Suppressed: saveSuppressed(&u.suppressed), First: u.first, Last: u.last,
+		Opened: s.window.opened, Held: s.window.held, Overdue: s.window.overdue, Doublings: s.window.doublings, Shared: s.window.shared,
+		Suppressed: saveSuppressed(&u.suppressed), First: u.first, Last: u.last,
 		Marks: s.count.marks, Distinct: s.count.distinct, LastHit: s.lastHit,
 	}
 	if e := s.episode; e != (episode{}) {
@@ -211,7 +213,7 @@ func saveKey(s *keyState) *savedKey {
 // state returns the state of a key.
 func (saved *savedKey) state(key string) *keyState {
 	s := &keyState{
-		key: key, window: window{saved.Opened, saved.Held, saved.Overdue, saved.Doublings}, lastHit: saved.LastHit, restored: true,
+		key: key, window: window{saved.Opened, saved.Held, saved.Overdue, saved.Doublings, saved.Shared}, lastHit: saved.LastHit, restored: true,
 		unreported: unreported{suppressed: suppressedOf(saved.Suppressed), first: saved.First, last: saved.Last},
 		count:      saved.Marks.count(saved.Distinct),
 	}

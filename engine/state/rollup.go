@@ -15,8 +15,8 @@ func (k *Keyed) Rendered(shown *Sample, key []byte, text *SampleText) {
 	k.keys.Touch(k.hash(key))
 }
 
-// decideRollup returns the outcome of a key's deadline, its next state, and the roll-up. It has no side effects.
-func decideRollup(r *rules.Rule, s *keyState, at int64, m *muting, b *tokens) (next transition, a model.Alert, out dueOutcome) {
+// decideRollup returns the outcome of a key's deadline, its next state, and the roll-up. It has no side effects. Shared says that the fleet has the window.
+func decideRollup(r *rules.Rule, s *keyState, at int64, shared bool, m *muting, b *tokens) (next transition, a model.Alert, out dueOutcome) {
 	next = transition{window: s.window, episode: s.episode}
 	if due := s.rollupDue(r); due == 0 || due > at {
 		return next, a, notDue
@@ -41,7 +41,7 @@ func decideRollup(r *rules.Rule, s *keyState, at int64, m *muting, b *tokens) (n
 		return next, a, delayed
 	}
 	a.Severity = max(a.Severity, next.episode.escalate(r, next.episode.clock(at)))
-	next.window.open(r, at)
+	next.window.open(r, at, shared)
 	next.reported, next.token, next.restart = true, true, crossed
 	return next, a, sendable
 }
@@ -94,7 +94,7 @@ func (k *Keyed) keyDue(s *keyState, at, now int64, dst []model.Alert) []model.Al
 		return dst
 	}
 	b := k.tokens(model.AppendBucket(nil, shown.source))
-	next, a, out := decideRollup(r, s, at, k.muting(), &b)
+	next, a, out := decideRollup(r, s, at, r != nil && shares(k.fleet, r), k.muting(), &b)
 	marks := len(s.count.marks)
 	s.apply(&next)
 	k.marks += len(s.count.marks) - marks

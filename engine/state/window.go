@@ -27,6 +27,7 @@ type window struct {
 	held      int64 // when the latest hit arrived that the cooldown suppressed since then, as long as they kept coming; 0: none
 	overdue   int64 // until when the window stays open because its roll-up could not leave; 0: it closes as usual
 	doublings int   // how often the windows doubled: one for each before it in a row whose hits kept coming
+	shared    bool  // the fleet has the window that may be longer: this node's is as long as the cooldown, so that the fleet hears of its hits
 }
 
 func (w *window) state(r *rules.Rule, now int64) windowState {
@@ -44,6 +45,9 @@ func (w *window) state(r *rules.Rule, now int64) windowState {
 // end returns when the window that the last alert opened closes. One that is longer than the cooldown closes before its end when no hit came for the time of a
 // cooldown: what comes after that is new.
 func (w *window) end(r *rules.Rule) int64 {
+	if w.shared {
+		return w.opened + r.Window()
+	}
 	return min(w.opened+r.WindowLength(w.doublings), max(w.opened, w.held)+r.Window())
 }
 
@@ -58,10 +62,10 @@ func (w *window) hold(r *rules.Rule, now int64) {
 	}
 }
 
-// open opens the window of an alert. It is twice as long as the one before, if hits kept coming in that.
-func (w *window) open(r *rules.Rule, now int64) {
-	next := window{opened: now}
-	if w.held != 0 && w.goesOn(r, now) && r.Doubles(r.Window()) {
+// open opens the window of an alert. It is twice as long as the one before, if hits kept coming in that. Windows that the fleet has say nothing of this node's own.
+func (w *window) open(r *rules.Rule, now int64, shared bool) {
+	next := window{opened: now, shared: shared}
+	if w.held != 0 && !w.shared && w.goesOn(r, now) && r.Doubles(r.Window()) {
 		next.doublings = w.doublings
 		if r.Doubles(r.WindowLength(w.doublings)) {
 			next.doublings++

@@ -16,6 +16,8 @@ type Threshold struct {
 	Within   time.Duration
 	Cooldown time.Duration
 	Values   bool // different values are counted
+
+	CooldownMax time.Duration // see Terms
 }
 
 // Hit is a hit that counts towards a threshold. Name is the node's own name of the key, which no call to the engine contains.
@@ -292,7 +294,8 @@ func (r *reporter) marks(now time.Time, node string) (list []report) {
 			c.seq++
 			c.sent, c.hits = c.hits, nil
 		}
-		m := Mark{Key: key, Run: r.run, Node: node, Seq: c.seq, Count: c.Threshold.Count, Within: c.Within, Cooldown: c.Cooldown, Values: c.Values}
+		m := Mark{Key: key, Run: r.run, Node: node, Seq: c.seq, Count: c.Threshold.Count, Within: c.Within, Cooldown: c.Cooldown,
+			CooldownMax: c.CooldownMax, Values: c.Values}
 		for _, h := range c.sent {
 			if m.Values != (h.value != 0) { // of before a reload
 				continue

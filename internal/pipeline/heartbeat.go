@@ -68,7 +68,7 @@ func (p *Pipeline) fleetOptions(o *Options) fleetnode.Options {
 		o.Connect = connect
 	}
 	return fleetnode.Options{
-		Instance: o.ID, Host: hostName(), Version: o.Version, Rules: p.engine.Snapshot, Decide: p.engine.Decide, Known: p.engine.Known, Close: p.engine.CloseWindows,
+		Instance: o.ID, Host: hostName(), Version: o.Version, Rules: p.engine.Snapshot, Decide: p.engine.Decide, Alone: p.engine.Alone, Known: p.engine.Known, Close: p.engine.CloseWindows,
 		Route: func(a *trigger.Alert) []string { return p.triggers.Load().of(a, p.now()) }, Lost: p.reportLost, Connect: o.Connect, Now: o.Now, Log: p.log,
 		Panics: &p.counters.panics, Counts: p.engine.SetFleet, Crossed: p.crossed, Reached: p.engine.Reach,
 		Heard: func(key string, at time.Time) { p.engine.Heard(key, at.UnixNano()) }, Absence: p.fleetAbsence, Recovery: p.fleetRecovery,

@@ -21,7 +21,8 @@ func (n *Node) Count(h engine.FleetHit) bool {
 	one := fleet.Hit{
 		Key: fleet.KeyOf("cooldown", h.Key), Name: h.Key, At: time.Unix(0, h.At), Threshold: fleet.Threshold{
 			Count: int64(h.Count), Within: max(time.Millisecond, time.Duration(h.Within).Truncate(time.Millisecond)),
-			Cooldown: time.Duration(h.Cooldown).Truncate(time.Millisecond), Values: h.Distinct != "",
+			Cooldown: time.Duration(h.Cooldown).Truncate(time.Millisecond), CooldownMax: time.Duration(h.CooldownMax).Truncate(time.Millisecond),
+			Values: h.Distinct != "",
 		},
 	}
 	if one.Values {

@@ -44,6 +44,7 @@ type Options struct {
 	Instance, Host, Version string
 	Rules                   func() *engine.Snapshot
 	Decide                  func(ticket uint64, leaves bool)   // see engine.Decide
+	Alone                   func(ticket uint64)                // see engine.Alone
 	Known                   func(ticket uint64) bool           // see engine.Known
 	Close                   func(chosen func(key string) bool) // see engine.CloseWindows
 	Counts                  func(engine.Fleet)                 // see engine.SetFleet
@@ -242,7 +243,7 @@ func (n *Node) leaveAll() {
 	n.tickets.byID = map[string]uint64{}
 	n.tickets.Unlock()
 	for _, ticket := range all {
-		n.opt.Decide(ticket, true)
+		n.opt.Alone(ticket)
 	}
 }
 
@@ -252,7 +253,7 @@ func (n *Node) Ask(made *engine.Alert, item *delivery.Item) (c fleet.Candidate, 
 	l := n.current.Load()
 	rule := n.opt.Rules().Find(made.RuleID, made.Source.Workload)
 	if l == nil || len(item.Triggers) == 0 || rule == nil {
-		n.opt.Decide(made.Candidate, true)
+		n.opt.Alone(made.Candidate)
 		return c, false
 	}
 	key := fleet.KeyOf("cooldown", made.Key)
@@ -269,7 +270,7 @@ func (n *Node) Ask(made *engine.Alert, item *delivery.Item) (c fleet.Candidate, 
 	counts, hits := countsOf(made)
 	a := about{
 		Rollup: made.Kind == engine.KindRollup, Rule: made.RuleID, Workload: made.Source.Workload, Cooldown: rule.Settings.Cooldown.Truncate(time.Millisecond),
-		Triggers: l.digest(),
+		CooldownMax: rule.Settings.CooldownMax.Truncate(time.Millisecond), Steps: stepsOf(&rule.Settings), Triggers: l.digest(),
 	}
 	if made.Sight != nil {
 		a.Template, a.For = made.Sight.Template, remembered(made.Sight.For)
@@ -285,7 +286,7 @@ func (n *Node) Ask(made *engine.Alert, item *delivery.Item) (c fleet.Candidate, 
 	row.Gift, errs[1] = json.Marshal(&g)
 	payload, errs[2] = json.Marshal(&item.Alert)
 	if errs != [3]error{} { // texts and numbers alone cannot fail
-		n.opt.Decide(made.Candidate, true)
+		n.opt.Alone(made.Candidate)
 		return c, false
 	}
 	item.NotBefore, item.Fleet = n.opt.Now().Add(l.settings.Wait), row

@@ -20,11 +20,14 @@ type about struct {
 	Rule     string        `json:"rule,omitempty"` // its id
 	Workload string        `json:"workload,omitempty"`
 	Cooldown time.Duration `json:"cooldown,omitempty"`
-	Triggers string        `json:"triggers,omitempty"` // the digest by which it is known
-	Template string        `json:"template,omitempty"` // the digest of one that no other node must have seen
-	For      time.Duration `json:"for,omitempty"`      // how long it is remembered
-	DueAt    int64         `json:"due_at,omitempty"`   // of a roll-up or an absence that was taken
-	Absence  bool          `json:"absence,omitempty"`
+	// CooldownMax and Steps are of fleet.Terms.
+	CooldownMax time.Duration   `json:"cooldown_max,omitempty"`
+	Steps       []time.Duration `json:"steps,omitempty"`
+	Triggers    string          `json:"triggers,omitempty"` // the digest by which it is known
+	Template    string          `json:"template,omitempty"` // the digest of one that no other node must have seen
+	For         time.Duration   `json:"for,omitempty"`      // how long it is remembered
+	DueAt       int64           `json:"due_at,omitempty"`   // of a roll-up or an absence that was taken
+	Absence     bool            `json:"absence,omitempty"`
 }
 
 // gift is what the outbox keeps of a candidate that was held.
@@ -96,7 +99,7 @@ func (l *loops) candidate(row *store.FleetAlert) (fleet.Candidate, bool) {
 	}
 	c := fleet.Candidate{
 		Claim: fleet.Claim{
-			Key: fleet.Key(row.Key), ID: row.ID, Rollup: a.Rollup, Terms: fleet.Terms{Cooldown: a.Cooldown, Grace: l.settings.Grace},
+			Key: fleet.Key(row.Key), ID: row.ID, Rollup: a.Rollup, Terms: l.terms(&a),
 			Title: fleet.Title{Rule: a.Rule, Text: a.Workload}, Payload: led(row.Payload),
 		},
 		Until: row.Until,
@@ -105,6 +108,33 @@ func (l *loops) candidate(row *store.FleetAlert) (fleet.Candidate, bool) {
 		c.Sight = &fleet.Sight{Key: seenKey(a.Template), For: a.For}
 	}
 	return c, true
+}
+
+// terms returns those of a row of the store.
+func (l *loops) terms(a *about) fleet.Terms {
+	return fleet.Terms{Cooldown: a.Cooldown, CooldownMax: a.CooldownMax, Steps: a.Steps, Grace: l.settings.Grace}
+}
+
+// stepsOf returns the moments of the steps of an escalation, in whole milliseconds that rise.
+func stepsOf(s *engine.RuleSettings) (all []time.Duration) {
+	last := time.Duration(0)
+	for i := range s.Escalate {
+		last = max(s.Escalate[i].After.Truncate(time.Millisecond), last+time.Millisecond)
+		all = append(all, last)
+	}
+	return all
+}
+
+// raised returns the severity of an alert whose episode has passed so many steps of its rule's escalation, if that is graver than its own.
+func raised(severity string, s *engine.RuleSettings, step int) string {
+	if step = min(step, len(s.Escalate)); step == 0 {
+		return severity
+	}
+	words := trigger.Severities()
+	if word := s.Escalate[step-1].Severity.String(); slices.Index(words, word) > slices.Index(words, severity) {
+		return word
+	}
+	return severity
 }
 
 // rollup returns the alert about the hits of all nodes that no alert reported; nil if this node does not have the rule.
@@ -141,6 +171,7 @@ func (l *loops) rollup(id string, t *fleet.Taken) *trigger.Alert {
 			a.Severity = engine.SeverityWarning.String()
 		}
 	}
+	a.Severity = raised(a.Severity, &rule.Settings, t.Step)
 	if a.Labels == nil && len(rule.LabelTemplates) == 0 {
 		a.Labels = rule.Settings.Labels
 	}

@@ -2,6 +2,7 @@ package fleetnode
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 	"time"
 
@@ -48,12 +49,15 @@ func fleetOf(t *testing.T) (*Node, *loops) {
 	t.Helper()
 	rule := engine.DefaultRule()
 	rule.Name, rule.Pattern, rule.Scope, rule.CooldownBy = "boom", "boom", engine.ScopeFleet, engine.FleetKey()
+	rule.CooldownMax = 4 * time.Hour
+	rule.Escalate = []engine.Escalation{{After: 10 * time.Minute, Severity: engine.SeverityError}, {After: time.Hour, Severity: engine.SeverityCritical}}
 	snapshot, err := engine.New().Compile(engine.Settings{Rules: []engine.RuleSettings{rule}, Limits: engine.DefaultLimits()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	n := New(Options{
 		Rules: func() *engine.Snapshot { return snapshot }, Now: func() time.Time { return time.Unix(1_700_000_000, 0) }, Decide: func(uint64, bool) {},
+		Alone: func(uint64) {},
 	})
 	l := &loops{host: n, opt: &n.opt, settings: fleet.Settings{Wait: time.Second}}
 	l.triggers.Store(new(string))
@@ -73,6 +77,9 @@ func TestAnotherNodeTakesWhatOneAskedAbout(t *testing.T) {
 	asked, ok := n.Ask(made, &item)
 	if !ok {
 		t.Fatal("the alert is no candidate")
+	}
+	if want := []time.Duration{10 * time.Minute, time.Hour}; asked.Terms.CooldownMax != 4*time.Hour || !slices.Equal(asked.Terms.Steps, want) {
+		t.Errorf("its terms are %+v", asked.Terms)
 	}
 	got := handedOver(&fleet.Taken{Work: fleet.Work{Key: asked.Key}, ID: asked.ID, Payload: asked.Payload})
 	if got == nil || got.Summary != "boom" || got.Key != item.Alert.Key || got.Fleet == nil || got.Fleet.Engine != trigger.EngineOK {
@@ -95,6 +102,29 @@ func TestARollupHasASeverity(t *testing.T) {
 		})
 		if got == nil || got.Severity != want {
 			t.Errorf("%q becomes %+v, want %s", severity, got, want)
+		}
+	}
+}
+
+// TestAStepRaisesTheSeverity: to that of the step, unless the line's is graver.
+func TestAStepRaisesTheSeverity(t *testing.T) {
+	t.Parallel()
+	_, l := fleetOf(t)
+	for _, one := range []struct {
+		severity string
+		step     int
+		want     string
+	}{{"warning", 0, "warning"}, {"warning", 1, "error"}, {"", 1, "error"}, {"critical", 1, "critical"}, {"warning", 2, "critical"}, {"warning", 9, "critical"}} {
+		text, err := json.Marshal(&sample{Severity: one.severity, Summary: "boom"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := l.rollup("al_1", &fleet.Taken{
+			Work: fleet.Work{Key: fleet.KeyOf("cooldown", "boom")}, Counts: fleet.Counts{"cooldown": 3}, Nodes: 2, Sample: text, Step: one.step,
+			Title: fleet.Title{Rule: "boom", Text: "shop/web"},
+		})
+		if got == nil || got.Severity != one.want {
+			t.Errorf("%q at step %d becomes %+v, want %s", one.severity, one.step, got, one.want)
 		}
 	}
 }

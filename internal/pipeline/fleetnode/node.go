@@ -44,10 +44,14 @@ func (l *loops) Decide(ctx context.Context, list []fleet.Decision) (late []strin
 	}
 	for i, outcome := range became {
 		id := list[i].ID
-		switch {
-		case outcome == store.FleetAlone && list[i].Outcome != fleet.Alone:
+		if outcome == store.FleetAlone && list[i].Outcome != fleet.Alone {
 			late = append(late, id)
-			fallthrough
+		}
+		switch {
+		case outcome == store.FleetAlone:
+			if ticket, ok := l.host.take(id); ok {
+				l.opt.Alone(ticket)
+			}
 		case outcome != store.FleetKnown: // one that is no row was not stored in time, and left as it was
 			l.host.decided(id, outcome != store.FleetHeld)
 		default:
@@ -75,7 +79,7 @@ func (l *loops) Outbox(ctx context.Context, limit int) ([]fleet.Unreported, erro
 		}
 		list = append(list, fleet.Unreported{
 			Gift: fleet.Gift{
-				Key: fleet.Key(row.Key), Seq: row.Seq, Counts: g.Counts, Terms: fleet.Terms{Cooldown: g.About.Cooldown, Grace: l.settings.Grace},
+				Key: fleet.Key(row.Key), Seq: row.Seq, Counts: g.Counts, Terms: l.terms(&g.About),
 				Title: fleet.Title{Rule: g.About.Rule, Text: g.About.Workload}, Sample: g.Sample,
 			},
 			FirstAt: g.First, LastAt: g.Last, HeldAt: row.At,
