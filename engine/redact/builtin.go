@@ -6,6 +6,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
+
+	"github.com/tinyforge/fluentbit-trigger/engine/match"
 )
 
 // The names of masks that other files refer to.
@@ -95,19 +98,27 @@ const (
 	assignment  = `\\?["']?(?:\s*(?::=|=>|=|:)\s*` + quoted + `|(?:\s*(?::=|=>|=)\s*|:)` + bare + `)`
 )
 
-// builtin returns the forms that are always looked for.
-func builtin() []form {
+// builtin has the forms that are always looked for. All redactors share them, and what they compile.
+var builtin = sync.OnceValue(func() []form {
 	forms := make([]form, len(builtinForms))
 	for i, b := range builtinForms {
-		re := regexp.MustCompile(b.expr)
-		forms[i] = form{name: b.name, re: re, group: min(1, re.NumSubexp()), sound: b.sound}
+		forms[i] = form{name: b.name, expr: b.expr, re: lazy(b.expr), group: 1, sound: b.sound}
 	}
 	return forms
-}
+})
+
+// builtinSet is the set of the built-in forms alone, which most redactors have.
+var builtinSet = sync.OnceValue(func() *match.Set { return setOf(builtin()) })
 
 // email returns the form of e-mail addresses.
 func email() form {
-	return form{name: "email", re: regexp.MustCompile(`[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,24}\b`)}
+	const expr = `[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,24}\b`
+	return form{name: "email", expr: expr, re: lazy(expr)}
+}
+
+// lazy compiles a sound expression when it is first called.
+func lazy(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
 }
 
 // pemBlock ends a private key behind the last line of the last key in the match, so that one of several is not missed. A key without such a line was

@@ -9,8 +9,9 @@ import (
 type form struct {
 	name  string
 	mask  string
-	re    *regexp.Regexp
-	group int // the group of re that is masked; 0: all of the match
+	expr  string
+	re    func() *regexp.Regexp // expr, compiled when a text first may hold a secret of this form
+	group int                   // the group of re that is masked, if there are that many; 0: all of the match
 	// sound says whether a match is a secret, and how far it reaches. nil: it is, as far as it matched.
 	sound   func(text []byte, begin, end int) (to int, ok bool)
 	counter *atomic.Int64
@@ -30,10 +31,12 @@ const cutForm = -1
 
 // find appends the secrets of one form.
 func (f *form) find(text []byte, id int, dst []Span) []Span {
-	for _, at := range f.re.FindAllSubmatchIndex(text, -1) {
-		begin, end := at[2*f.group], at[2*f.group+1]
-		if f.group > 0 && begin < 0 { // one of several groups took part
-			for g := f.group + 1; 2*g+1 < len(at) && begin < 0; g++ {
+	re := f.re()
+	group := min(f.group, re.NumSubexp())
+	for _, at := range re.FindAllSubmatchIndex(text, -1) {
+		begin, end := at[2*group], at[2*group+1]
+		if group > 0 && begin < 0 { // one of several groups took part
+			for g := group + 1; 2*g+1 < len(at) && begin < 0; g++ {
 				begin, end = at[2*g], at[2*g+1]
 			}
 		}

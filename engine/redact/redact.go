@@ -22,8 +22,8 @@ import (
 type Redactor struct {
 	forms    []form
 	builtin  bool
-	set      *match.Set
-	matchers sync.Pool // of *matcher
+	set      func() *match.Set // compiled when a first text is searched, for it takes longer than the rest of a start
+	matchers sync.Pool         // of *matcher
 }
 
 // matcher is a match.Matcher with its result.
@@ -51,18 +51,29 @@ func New(s Settings, counterOf func(name string) *atomic.Int64) (*Redactor, erro
 	if len(forms) == 0 {
 		return nil, nil
 	}
-	exprs := make([]string, len(forms))
 	for i := range forms {
 		f := &forms[i]
-		exprs[i], f.mask, f.counter = f.re.String(), maskOf(f.name), counterOf(f.name)
+		f.mask, f.counter = maskOf(f.name), counterOf(f.name)
+	}
+	r := &Redactor{forms: forms, builtin: s.Builtin, set: builtinSet}
+	if s.Email || len(s.Patterns) > 0 || !s.Builtin {
+		r.set = sync.OnceValue(func() *match.Set { return setOf(forms) })
+	}
+	r.matchers.New = func() any { return &matcher{Matcher: r.set().NewMatcher()} }
+	return r, nil
+}
+
+// setOf compiles the set of forms, whose expressions are sound.
+func setOf(forms []form) *match.Set {
+	exprs := make([]string, len(forms))
+	for i := range forms {
+		exprs[i] = forms[i].expr
 	}
 	set, err := match.Compile(exprs, match.Options{})
 	if err != nil {
-		return nil, err
+		panic(err) // every form has been compiled, or is built in and tested
 	}
-	r := &Redactor{forms: forms, builtin: s.Builtin, set: set}
-	r.matchers.New = func() any { return &matcher{Matcher: set.NewMatcher()} }
-	return r, nil
+	return set
 }
 
 // Find appends the parts of a text that are masked to dst, in their order; they do not overlap. cut says that the text was cut at its end.

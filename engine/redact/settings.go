@@ -68,7 +68,7 @@ func faultOf(text string) *setting.Fault {
 		switch {
 		case err != nil:
 			fs.Add("patterns", text, err.Error(), "")
-		case f.re.MatchString(""):
+		case f.re().MatchString(""):
 			fs.Add("patterns", text, "matches the empty text", "")
 		}
 	}
@@ -87,7 +87,7 @@ func custom(text string) (form, error) {
 		}
 		return form{}, err
 	}
-	f := form{name: customName, re: re}
+	f := form{name: customName, expr: text, re: func() *regexp.Regexp { return re }}
 	for i, name := range re.SubexpNames() {
 		switch {
 		case name == "":

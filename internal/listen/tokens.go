@@ -29,8 +29,8 @@ const (
 const unnamed = "token"
 
 var (
-	namePattern  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}$`)
-	tokenPattern = regexp.MustCompile(`^[A-Za-z0-9._~+/=-]+$`)
+	namePattern  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}$`) })
+	tokenPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9._~+/=-]+$`) })
 )
 
 // token is a name with the hash of its token.
@@ -138,11 +138,11 @@ func parseTokens(text []byte) ([]token, error) {
 			name, secret = before, strings.TrimSpace(after)
 		}
 		switch {
-		case !namePattern.MatchString(name):
+		case !namePattern().MatchString(name):
 			return nil, fmt.Errorf("line %d: the name before the colon must be 1 to 64 letters, digits and any of _ . @ -", n)
 		case len(secret) < minToken:
 			return nil, fmt.Errorf("line %d: the token has %d characters: must have at least %d", n, len(secret), minToken)
-		case !tokenPattern.MatchString(secret):
+		case !tokenPattern().MatchString(secret):
 			return nil, fmt.Errorf("line %d: a token may only contain letters, digits and any of . _ ~ + / = -", n)
 		case len(all) == maxTokens:
 			return nil, fmt.Errorf("line %d: more than %d tokens", n, maxTokens)

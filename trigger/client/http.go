@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -92,14 +93,14 @@ func (o *overHTTP) retrying(client *http.Client, retries int) *retryablehttp.Cli
 }
 
 // plainID matches the ids of alerts and groups, which need no escapes in a path.
-var plainID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
+var plainID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`) })
 
 // withID returns an address with {id} in its path replaced, for services that recognize a repeated request by an id in its address.
 func withID(address *url.URL, id string) string {
 	if !strings.Contains(address.Path, "{id}") {
 		return address.String()
 	}
-	if !plainID.MatchString(id) {
+	if !plainID().MatchString(id) {
 		sum := sha256.Sum256([]byte(id))
 		id = hex.EncodeToString(sum[:16])
 	}

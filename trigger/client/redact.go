@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/links"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
@@ -164,18 +165,20 @@ func looksSecret(text string) bool {
 		return false
 	}
 	words := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune("-_. ", r) })
-	return len(words) == 0 || slices.ContainsFunc(words, func(word string) bool { return !plainWord.MatchString(word) })
+	return len(words) == 0 || slices.ContainsFunc(words, func(word string) bool { return !plainWord().MatchString(word) })
 }
 
 // plainWord matches a short word in lower case, in upper case or with a capital, and a number or version of at most three digits.
-var plainWord = regexp.MustCompile(`^(\p{Lu}?\p{Ll}{0,10}|\p{Lu}{1,8}|v?[0-9]{1,3})$`)
+var plainWord = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(\p{Lu}?\p{Ll}{0,10}|\p{Lu}{1,8}|v?[0-9]{1,3})$`) })
 
 // namesSecret reports whether the name of a header or query parameter suggests that its value is a secret.
 func namesSecret(name string) bool {
-	return secretName.MatchString(name)
+	return secretName().MatchString(name)
 }
 
-var secretName = regexp.MustCompile(`(?i)auth|token|key|secret|pass|cookie|session|signature|sig$|credential|code$`)
+var secretName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)auth|token|key|secret|pass|cookie|session|signature|sig$|credential|code$`)
+})
 
 // lowerEscapes writes percent escapes with lower case digits.
 func lowerEscapes(text string) string {

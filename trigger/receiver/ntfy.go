@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
@@ -42,10 +43,10 @@ const (
 	ntfyClick   = 2000 // bytes of JSON, so that the message has room beside it
 )
 
-var topicPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+var topicPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`) })
 
 func checkNtfy(s *trigger.Settings, fs *setting.Faults) {
-	if s.Topic != "" && !topicPattern.MatchString(s.Topic) {
+	if s.Topic != "" && !topicPattern().MatchString(s.Topic) {
 		fs.Add("topic", s.Topic, "must be 1 to 64 letters, digits, - or _", "")
 	}
 }
@@ -58,7 +59,7 @@ func ntfyEndpoint(s *trigger.Settings, address *url.URL, _ setting.Secret) (Endp
 	path := strings.TrimRight(address.Path, "/")
 	slash := strings.LastIndex(path, "/")
 	topic := path[slash+1:]
-	if !topicPattern.MatchString(topic) {
+	if !topicPattern().MatchString(topic) {
 		return Endpoint{}, setting.Fault{Field: "topic", Code: setting.Missing, Message: "must be set", Hint: "or be the last part of the url's path"}
 	}
 	address.Path, address.RawPath = path[:slash+1], ""

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
@@ -72,10 +73,10 @@ func needTelegram(s *trigger.Settings, fs *setting.Faults) {
 	}
 }
 
-var chatIDPattern = regexp.MustCompile(`^(-?[0-9]{1,19}|@[A-Za-z0-9_]{1,64})$`)
+var chatIDPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(-?[0-9]{1,19}|@[A-Za-z0-9_]{1,64})$`) })
 
 func checkTelegram(s *trigger.Settings, fs *setting.Faults) {
-	if s.ChatID != "" && !chatIDPattern.MatchString(s.ChatID) {
+	if s.ChatID != "" && !chatIDPattern().MatchString(s.ChatID) {
 		fs.Add("chat_id", s.ChatID, "must be a number or @channel", "")
 	}
 	setting.AtLeast(fs, "thread_id", s.ThreadID, 0)
