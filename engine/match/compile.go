@@ -42,7 +42,7 @@ func Recompile(exprs []string, opt Options, before *Set) (*Set, error) {
 	}
 	s := &Set{options: opt, exprs: make([]expression, len(exprs)), all: make([]uint64, (len(exprs)+63)/64),
 		kernels: haveKernels() && !opt.NoASM}
-	c := &compiler{set: s, model: newModel(), windowIndex: map[string]int{}, literalIndex: map[string]int{}}
+	c := &compiler{set: s, planner: newPlanner(newModel()), windowIndex: map[string]int{}, literalIndex: map[string]int{}}
 	if before != nil && before.options == opt {
 		c.before, c.known = before, make(map[string]int, len(before.exprs))
 		for i := range before.exprs {
@@ -63,7 +63,7 @@ func Recompile(exprs []string, opt Options, before *Set) (*Set, error) {
 // compiler has the data that is needed only while a Set is made.
 type compiler struct {
 	set          *Set
-	model        *model
+	planner      *planner
 	analyses     []analysis
 	literals     []literal
 	literalIndex map[string]int
@@ -93,12 +93,12 @@ func (c *compiler) parse(i int, text string) error {
 		return nil
 	}
 	e.exact = e.nfa.exact
-	c.analyses = append(c.analyses, analyze(e.nfa, root, c.model, c.set.options))
+	c.analyses = append(c.analyses, c.planner.analyze(e.nfa, root, c.set.options))
 	return nil
 }
 
-func analyze(n *nfa, root *node, m *model, opt Options) (d analysis) {
-	p := newPlanner(n, m)
+func (p *planner) analyze(n *nfa, root *node, opt Options) (d analysis) {
+	p.plan(n)
 	if !opt.NoLiterals {
 		d.long = p.literals(root, longStride+3)
 		if !d.long.ok() {
@@ -161,7 +161,7 @@ func (c *compiler) assign() {
 		}
 	}
 	if len(c.literals) > 0 {
-		s.grams = buildGrams(c.literals, stride, c.model)
+		s.grams = buildGrams(c.literals, stride, c.planner.model)
 	}
 	if len(c.windows) > 0 {
 		s.windows = buildWindows(c.windows)
@@ -252,7 +252,7 @@ func (c *compiler) addWindows(id int32) {
 // newPlaces numbers the places of an expression.
 func (c *compiler) newPlaces(id int32) func(entry int32) target {
 	e := &c.set.exprs[id]
-	free := e.nfa.unconditional()
+	free := e.nfa.unconditional(nil)
 	slots := map[int32]int32{}
 	return func(entry int32) target {
 		if slots[entry] == 0 {

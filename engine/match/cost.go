@@ -120,7 +120,8 @@ func Rarity(expr string) float64 {
 	if n == nil {
 		return 1
 	}
-	p := newPlanner(n, newModel())
+	p := newPlanner(newModel())
+	p.plan(n)
 	b := better(p.literals(root, 4), p.windows(root))
 	if !b.ok() {
 		return 1

@@ -58,7 +58,8 @@ func TestPlaces(t *testing.T) {
 	for _, expr := range traps.exprs {
 		n, root := mustBuild(t, expr)
 		re := regexp.MustCompile(expr)
-		p := newPlanner(n, newModel())
+		p := newPlanner(newModel())
+		p.plan(n)
 		for _, pl := range []plan{p.literals(root, 4), p.windows(root)} {
 			if !pl.ok() {
 				continue

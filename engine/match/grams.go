@@ -68,7 +68,7 @@ func buildGrams(literals []literal, stride int, m *model) *gramIndex {
 		k := foldGram(text)
 		r, ok := rates[k]
 		if !ok {
-			r = m.foldedRate(text[:4])
+			r = m.foldedRate([]byte(text[:4]))
 			rates[k] = r
 		}
 		return r

@@ -1,6 +1,7 @@
 package match
 
 import (
+	"bytes"
 	_ "embed"
 	"math/bits"
 	"sync"
@@ -36,14 +37,23 @@ func (p positions) andNext(q positions, k int) bool {
 	return left|p[last] != 0
 }
 
-// textIndex holds the positions in a text of each byte value.
+// textIndex holds the positions in a text of each byte value, and those of each pair of bytes without regard to ASCII case.
 type textIndex struct {
 	size int
 	at   [256]positions
+
+	folded []byte // the text, ASCII letters in lower case
+	number [256]int
+	kinds  int      // values in folded; number[b] is from 0, or kinds for a byte that is not there
+	counts []int    // by number
+	first  []uint16 // by pair of numbers: where its positions begin in pairs
+	pairs  []uint16
 }
 
+// newTextIndex indexes a text of less than 64 KiB.
 func newTextIndex(text []byte) *textIndex {
 	t := &textIndex{size: len(text)}
+	t.indexPairs(text)
 	words := (len(text) + 63) / 64
 	for i, b := range text {
 		if t.at[b] == nil {
@@ -54,17 +64,84 @@ func newTextIndex(text []byte) *textIndex {
 	return t
 }
 
+func (t *textIndex) indexPairs(text []byte) {
+	var seen byteSet
+	t.folded = make([]byte, len(text))
+	for i, b := range text {
+		t.folded[i] = lower(b)
+		seen.add(t.folded[i])
+	}
+	t.kinds = seen.len()
+	for b := range t.number {
+		t.number[b] = t.kinds
+	}
+	kind := 0
+	seen.each(func(b byte) { t.number[b], kind = kind, kind+1 })
+	t.counts = make([]int, t.kinds+1)
+	for _, b := range t.folded {
+		t.counts[t.number[b]]++
+	}
+	// Sorted by counting: first has the ends of the pairs, and then their beginnings.
+	t.first = make([]uint16, t.kinds*t.kinds+1)
+	t.pairs = make([]uint16, max(0, len(text)-1))
+	for i := range t.pairs {
+		t.first[t.pair(t.folded[i], t.folded[i+1])]++
+	}
+	sum := uint16(0)
+	for i := range t.first {
+		sum += t.first[i]
+		t.first[i] = sum
+	}
+	for i := len(t.pairs) - 1; i >= 0; i-- {
+		p := &t.first[t.pair(t.folded[i], t.folded[i+1])]
+		*p--
+		t.pairs[*p] = uint16(i)
+	}
+}
+
+// pair is the index of a pair of bytes of the folded text.
+func (t *textIndex) pair(a, b byte) int { return t.number[a]*t.kinds + t.number[b] }
+
+// pairAt gives the positions of a pair of bytes, ASCII letters in lower case.
+func (t *textIndex) pairAt(a, b byte) []uint16 {
+	if t.number[a] == t.kinds || t.number[b] == t.kinds {
+		return nil
+	}
+	p := t.pair(a, b)
+	return t.pairs[t.first[p]:t.first[p+1]]
+}
+
+// count is how often a text occurs, ASCII letters of both in lower case.
+func (t *textIndex) count(text []byte) (n int) {
+	if len(text) == 1 {
+		return t.counts[t.number[text[0]]]
+	}
+	rarest, at := t.pairAt(text[0], text[1]), 0
+	for i := 1; i+1 < len(text) && len(rarest) > 0; i++ {
+		if p := t.pairAt(text[i], text[i+1]); len(p) < len(rarest) {
+			rarest, at = p, i
+		}
+	}
+	for _, p := range rarest {
+		begin := int(p) - at
+		if begin >= 0 && begin+len(text) <= len(t.folded) && bytes.Equal(t.folded[begin:begin+len(text)], text) {
+			n++
+		}
+	}
+	return n
+}
+
 // model estimates how often sequences of byte classes occur in log text. One for each compilation: it remembers classes.
 type model struct {
 	text    *textIndex
 	classes map[byteSet]*classStat
-	folded  [256]*classStat
-	pairs   map[uint64]float64 // by the numbers of two classes
+	pairs   map[uint64]float64            // by the numbers of two classes
+	rates   map[[windowLen]uint32]float64 // by the numbers of a window's classes
 	work    positions
 }
 
 type classStat struct {
-	number uint64
+	number uint64 // from 1
 	at     positions
 	count  int
 }
@@ -75,6 +152,7 @@ func newModel() *model {
 		text:    t,
 		classes: map[byteSet]*classStat{},
 		pairs:   map[uint64]float64{},
+		rates:   map[[windowLen]uint32]float64{},
 		work:    make(positions, (t.size+63)/64),
 	}
 }
@@ -82,7 +160,7 @@ func newModel() *model {
 func (m *model) class(s byteSet) *classStat {
 	c, ok := m.classes[s]
 	if !ok {
-		c = &classStat{number: uint64(len(m.classes)), at: make(positions, len(m.work))}
+		c = &classStat{number: uint64(len(m.classes) + 1), at: make(positions, len(m.work))}
 		s.each(func(b byte) {
 			for i, w := range m.text.at[b] {
 				c.at[i] |= w
@@ -110,11 +188,19 @@ func (m *model) follows(a, b *classStat) float64 {
 // rate estimates the share of positions at which the classes come in sequence: their share in the sample, and below its
 // resolution the product of the shares of pairs.
 func (m *model) rate(seq []byteSet) float64 {
-	classes := make([]*classStat, len(seq))
+	var room [windowLen]*classStat
+	var key [windowLen]uint32
+	classes := room[:len(seq)]
 	for i, s := range seq {
 		classes[i] = m.class(s)
+		key[i] = uint32(classes[i].number)
 	}
-	return m.rateOf(classes)
+	rate, ok := m.rates[key]
+	if !ok {
+		rate = m.rateOf(classes)
+		m.rates[key] = rate
+	}
+	return rate
 }
 
 func (m *model) rateOf(seq []*classStat) float64 {
@@ -146,7 +232,10 @@ const (
 )
 
 // literalRate is the rate of a literal of an expression.
-func (m *model) literalRate(lit string) float64 {
+func (m *model) literalRate(lit []byte) float64 { return max(m.foldedRate(lit), leastRate(lit)) }
+
+// leastRate is the rate that a literal is taken to have at least, for its words.
+func leastRate(lit []byte) float64 {
 	least, run := wordRate/furtherWord, 0
 	for i := range len(lit) {
 		if lit[i] < 'a' || 'z' < lit[i] {
@@ -156,21 +245,23 @@ func (m *model) literalRate(lit string) float64 {
 		}
 	}
 	if least > wordRate {
-		least = 0 // no word at all
+		return 0 // no word at all
 	}
-	return max(m.foldedRate(lit), least)
+	return least
 }
 
-// foldedRate is rate for a text of which case does not matter.
-func (m *model) foldedRate(text string) float64 {
-	var room [maxLiteral]*classStat
-	seq := room[:0]
-	for i := range len(text) {
-		b := text[i]
-		if m.folded[b] == nil {
-			m.folded[b] = m.class(foldSet(b))
-		}
-		seq = append(seq, m.folded[b])
+// foldedRate is rate for a text of which case does not matter, ASCII letters in lower case. It is not empty.
+func (m *model) foldedRate(text []byte) float64 {
+	t := m.text
+	size := float64(t.size)
+	if n := t.count(text); n > 0 {
+		return float64(n) / size
 	}
-	return m.rateOf(seq)
+	before := float64(t.counts[t.number[text[0]]])
+	chain := (before + 0.05) / size
+	for i, b := range text[1:] {
+		chain *= (float64(len(t.pairAt(text[i], b))) + 0.05) / (before + 1)
+		before = float64(t.counts[t.number[b]])
+	}
+	return min(chain, 0.5/size)
 }

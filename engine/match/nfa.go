@@ -1,6 +1,9 @@
 package match
 
-import "regexp/syntax"
+import (
+	"regexp/syntax"
+	"slices"
+)
 
 // stateOp is the operation of a state of an nfa.
 type stateOp uint8
@@ -106,9 +109,10 @@ func intern(sets *[]byteSet, index map[byteSet]uint32, s byteSet) uint32 {
 }
 
 // unconditional marks the states that a run reaches from the start without consuming or asserting anything: whatever
-// matches from one of them matches as a whole.
-func (n *nfa) unconditional() []bool {
-	seen := make([]bool, len(n.states))
+// matches from one of them matches as a whole. It uses the memory of seen, which may be nil.
+func (n *nfa) unconditional(seen []bool) []bool {
+	seen = slices.Grow(seen[:0], len(n.states))[:len(n.states)]
+	clear(seen)
 	stack := append([]int32(nil), n.starts...)
 	for len(stack) > 0 {
 		i := stack[len(stack)-1]

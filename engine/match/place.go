@@ -2,6 +2,7 @@ package match
 
 import (
 	"cmp"
+	"math"
 	"slices"
 )
 
@@ -46,15 +47,17 @@ func better(a, b plan) plan {
 	return a
 }
 
-// planner finds the best plan of one expression.
+// planner finds the best plan of one expression after another.
 type planner struct {
-	nfa   *nfa
-	model *model
-	mark  []bool
-	first []bool // states where the expression begins
+	nfa    *nfa
+	model  *model
+	mark   []bool
+	first  []bool    // states where the expression begins
+	folded []byteSet // the sets of nfa, with lower-case ASCII letters in the place of upper-case ones
 
 	// Reused memory: a place is tried for every node.
 	visited, stack, from []int32
+	window               [windowLen]byteSet
 	steps                []step
 	fronts               []int32      // the states of all fronts of one place
 	variants             [2][]variant // the present ones, and those one byte longer
@@ -66,60 +69,85 @@ type step struct {
 	out int32
 }
 
-func newPlanner(n *nfa, m *model) *planner {
-	return &planner{nfa: n, model: m, mark: make([]bool, len(n.states)), first: n.unconditional()}
+func newPlanner(m *model) *planner { return &planner{model: m} }
+
+// plan makes n the expression to find plans of.
+func (p *planner) plan(n *nfa) {
+	p.nfa = n
+	if len(p.mark) < len(n.states) {
+		p.mark = make([]bool, len(n.states))
+	}
+	p.first = n.unconditional(p.first)
+	p.folded = append(p.folded[:0], n.sets...)
+	for i := range p.folded {
+		p.folded[i].fold()
+	}
 }
 
 // literals is the best plan made of literals of minLen bytes and more.
 func (p *planner) literals(root *node, minLen int) plan {
-	return p.best(root, 16, func(entry int32) plan { return p.literalsAt(entry, minLen) })
+	return p.best(root, 16, noLimit, func(entry int32, limit float64) plan { return p.literalsAt(entry, minLen, limit) })
 }
 
 // windows is the best plan made of windows.
 func (p *planner) windows(root *node) plan {
-	return p.best(root, 1, p.windowAt)
+	return p.best(root, 1, noLimit, p.windowAt)
 }
 
-// best tries the places of the tree; of the runes of a text every step-th.
-func (p *planner) best(n *node, step int, at func(entry int32) plan) plan {
-	b := at(n.entry)
+// noLimit is more than any plan costs.
+var noLimit = math.Inf(1)
+
+// best tries the places of the tree; of the runes of a text every step-th. It gives the first of the cheapest plans if that costs less than limit, as
+// at does for one place: most places are worse than one before, which shows early.
+func (p *planner) best(n *node, step int, limit float64, at func(entry int32, limit float64) plan) (b plan) {
+	take := func(x plan) {
+		if x.ok() {
+			b, limit = x, x.cost
+		}
+	}
+	take(at(n.entry, limit))
 	switch n.kind {
 	case sequence:
 		for _, s := range n.subs {
-			b = better(b, p.best(s, step, at))
+			take(p.best(s, step, limit, at))
 		}
 	case text:
 		for i := step; i < len(n.subs); i += step {
-			b = better(b, at(n.subs[i].entry))
+			take(at(n.subs[i].entry, limit))
 		}
 	case choice:
-		var all plan
-		for _, s := range n.subs {
-			x := p.best(s, step, at)
-			if !x.ok() || len(all.required)+len(x.required) > maxNeeds {
-				return b
-			}
-			all.required = append(all.required, x.required...)
-			all.rate += x.rate
-			all.cost += x.cost
+		if x := p.all(n.subs, step, limit, at); x.cost < limit {
+			take(x)
 		}
-		b = better(b, all)
 	case loop:
-		b = better(b, p.best(n.subs[0], step, at))
+		take(p.best(n.subs[0], step, limit, at))
 		if n.last != 0 {
-			b = better(b, at(n.last))
+			take(at(n.last, limit))
 		}
 	}
 	return b
 }
 
-// weigh sets the cost of a plan for one place.
-func (p *planner) weigh(entry int32, x plan) plan {
-	x.cost = x.rate
-	if !p.first[entry] {
-		x.cost *= innerCost
+// all joins the best plans of all alternatives. It gives none if one of them has none that costs less than limit.
+func (p *planner) all(alternatives []*node, step int, limit float64, at func(entry int32, limit float64) plan) (all plan) {
+	for _, s := range alternatives {
+		x := p.best(s, step, limit, at)
+		if !x.ok() || len(all.required)+len(x.required) > maxNeeds {
+			return plan{}
+		}
+		all.required = append(all.required, x.required...)
+		all.rate += x.rate
+		all.cost += x.cost
 	}
-	return x
+	return all
+}
+
+// cost weighs the rate of a plan for one place.
+func (p *planner) cost(entry int32, rate float64) float64 {
+	if !p.first[entry] {
+		return rate * innerCost
+	}
+	return rate
 }
 
 // front is a set of states that consume a byte; done: a match may be complete here.
@@ -131,6 +159,13 @@ type front struct {
 // reach gives the front that a run finds from the states. Conditions are taken to hold, states that fold to ASCII are left out
 // (lines with those runes are candidates anyway).
 func (p *planner) reach(from []int32) (f front) {
+	if len(from) == 1 {
+		if s := &p.nfa.states[from[0]]; s.op == opBytes && !s.foldsToASCII {
+			p.fronts = append(p.fronts, from[0])
+			f.states = p.fronts[len(p.fronts)-1 : len(p.fronts) : len(p.fronts)]
+			return f
+		}
+	}
 	visited, stack, begin := p.visited[:0], append(p.stack[:0], from...), len(p.fronts)
 	for len(stack) > 0 {
 		i := stack[len(stack)-1]
@@ -161,10 +196,10 @@ func (p *planner) reach(from []int32) (f front) {
 	return f
 }
 
-// windowAt is the sequence of classes a match shows from entry on.
-func (p *planner) windowAt(entry int32) plan {
+// windowAt is the sequence of classes a match shows from entry on, if it costs less than limit.
+func (p *planner) windowAt(entry int32, limit float64) plan {
 	p.fronts = p.fronts[:0]
-	w := make([]byteSet, 0, windowLen)
+	w := p.window[:0]
 	f := p.reach([]int32{entry})
 	for len(w) < windowLen && !f.done && len(f.states) > 0 {
 		var class byteSet
@@ -180,7 +215,12 @@ func (p *planner) windowAt(entry int32) plan {
 	if len(w) == 0 {
 		return plan{}
 	}
-	return p.weigh(entry, plan{required: []requiredLiteral{{window: w, entry: entry}}, rate: max(p.model.rate(w), minRate)})
+	rate := max(p.model.rate(w), minRate)
+	cost := p.cost(entry, rate)
+	if cost >= limit {
+		return plan{}
+	}
+	return plan{required: []requiredLiteral{{window: slices.Clone(w), entry: entry}}, rate: rate, cost: cost}
 }
 
 // variant is one of the texts that a match may begin with from a place on. All variants of a place are of one length.
@@ -189,8 +229,8 @@ type variant struct {
 	front
 }
 
-// literalsAt is the best set of literals, each of minLen bytes and more, one of which a match shows from entry on.
-func (p *planner) literalsAt(entry int32, minLen int) (b plan) {
+// literalsAt is the best set of literals, each of minLen bytes and more, one of which a match shows from entry on, if it costs less than limit.
+func (p *planner) literalsAt(entry int32, minLen int, limit float64) (b plan) {
 	p.fronts = p.fronts[:0]
 	cur := append(p.variants[0][:0], variant{front: p.reach([]int32{entry})})
 	p.variants[0] = cur
@@ -201,19 +241,39 @@ func (p *planner) literalsAt(entry int32, minLen int) (b plan) {
 		}
 		// Judge only when it is the last word, or before it branches.
 		if n >= minLen && len(next) != len(cur) {
-			x := plan{required: make([]requiredLiteral, 0, len(cur))}
-			for i := range cur {
-				text := string(cur[i].text[:n])
-				x.required = append(x.required, requiredLiteral{literal: text, entry: entry})
-				x.rate += max(p.model.literalRate(text), minRate)
+			if x := p.judge(cur, n, entry, limit); x.ok() {
+				b, limit = x, x.cost
 			}
-			b = better(b, p.weigh(entry, x))
 		}
 		if next == nil {
 			return b
 		}
 		cur = next
 	}
+}
+
+// judge gives the plan of variants of n bytes if it costs less than limit.
+func (p *planner) judge(variants []variant, n int, entry int32, limit float64) plan {
+	// No plan is cheaper than its words make it, which are quickly counted.
+	least, rate := 0.0, 0.0
+	for i := range variants {
+		least += max(leastRate(variants[i].text[:n]), minRate)
+	}
+	if p.cost(entry, least) >= limit {
+		return plan{}
+	}
+	for i := range variants {
+		rate += max(p.model.literalRate(variants[i].text[:n]), minRate)
+	}
+	cost := p.cost(entry, rate)
+	if cost >= limit {
+		return plan{}
+	}
+	required := make([]requiredLiteral, len(variants))
+	for i := range variants {
+		required[i] = requiredLiteral{literal: string(variants[i].text[:n]), entry: entry}
+	}
+	return plan{required: required, rate: rate, cost: cost}
 }
 
 // extend gives the variants one byte longer than n, in the order of their texts; nil when one of them ends here or there would be too many. They are
@@ -224,10 +284,20 @@ func (p *planner) extend(cur []variant, n int) []variant {
 	}
 	out := p.variants[(n+1)%2][:0]
 	for v := range cur {
+		if states := cur[v].states; len(states) == 1 { // nearly always
+			s := &p.nfa.states[states[0]]
+			p.from = append(p.from[:0], s.out)
+			x := variant{text: cur[v].text, front: p.reach(p.from)}
+			p.folded[s.arg].each(func(b byte) {
+				x.text[n] = b
+				out = append(out, x)
+			})
+			continue
+		}
 		p.steps = p.steps[:0]
 		for _, i := range cur[v].states {
 			s := &p.nfa.states[i]
-			p.nfa.sets[s.arg].each(func(b byte) { p.steps = append(p.steps, step{lower(b), s.out}) })
+			p.folded[s.arg].each(func(b byte) { p.steps = append(p.steps, step{b, s.out}) })
 		}
 		slices.SortFunc(p.steps, func(a, b step) int { return cmp.Or(cmp.Compare(a.b, b.b), cmp.Compare(a.out, b.out)) })
 		for i := 0; i < len(p.steps); {
@@ -254,9 +324,8 @@ func (p *planner) extends(cur []variant) bool {
 		}
 		var next byteSet
 		for _, i := range cur[v].states {
-			next.union(&p.nfa.sets[p.nfa.states[i].arg])
+			next.union(&p.folded[p.nfa.states[i].arg])
 		}
-		next.fold()
 		if count += next.len(); count > maxVariants {
 			return false
 		}
