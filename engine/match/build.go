@@ -2,6 +2,7 @@ package match
 
 import (
 	"regexp/syntax"
+	"slices"
 	"unicode"
 	"unicode/utf8"
 )
@@ -39,29 +40,79 @@ const (
 	loop                     // every match passes the only sub at least once
 )
 
-// build makes the automaton of re and the tree of its places; nil when it would be too large.
-func build(re *syntax.Regexp) (*nfa, *node) {
+// expression makes the automaton of re and the tree of its places, which is valid until the next call; nil when it would be too large.
+func (b *builder) expression(re *syntax.Regexp) (*nfa, *node) {
 	for _, l := range repeatLimits {
-		b := &builder{nfa: &nfa{exact: true}, index: map[byteSet]uint32{}, copies: l.copies, limit: l.states}
+		b.begin(l.copies, l.states)
 		b.add(state{op: opFail}) // state 0
 		root := b.build(re, b.add(state{op: opMatch}))
 		if !b.full {
-			b.nfa.starts = []int32{root.entry}
-			b.nfa.anchored = anchoredAtStart(re)
-			b.nfa.classify()
-			return b.nfa, root
+			n := &nfa{
+				states: slices.Clone(b.nfa.states), sets: slices.Clone(b.nfa.sets), starts: []int32{root.entry},
+				anchored: anchoredAtStart(re), exact: b.nfa.exact, foldsToASCII: b.nfa.foldsToASCII,
+			}
+			n.classify()
+			return n, root
 		}
 	}
 	return nil, nil
 }
 
-// builder makes states from the end of the expression to its beginning, so that the rest is known at every point.
+// builder makes states from the end of the expression to its beginning, so that the rest is known at every point. It builds one expression after
+// another in the same memory.
 type builder struct {
-	nfa    *nfa
+	nfa    nfa // being built
 	index  map[byteSet]uint32
 	copies int // of a repetition
 	limit  int
 	full   bool
+
+	nodes arena[node]
+	subs  arena[*node]
+	last  bytesOfClass // of the last class: repetitions ask for the same again and again
+}
+
+func newBuilder() *builder { return &builder{index: map[byteSet]uint32{}} }
+
+func (b *builder) begin(copies, limit int) {
+	b.nfa = nfa{states: b.nfa.states[:0], sets: b.nfa.sets[:0], exact: true}
+	clear(b.index)
+	b.copies, b.limit, b.full = copies, limit, false
+	b.nodes.reset()
+	b.subs.reset()
+	b.last = bytesOfClass{}
+}
+
+// arena gives values that are all given up at once.
+type arena[T any] struct{ free, all []T }
+
+const arenaSize = 512
+
+// take gives n values, all zero.
+func (a *arena[T]) take(n int) []T {
+	if n > len(a.free) {
+		a.all = make([]T, max(n, arenaSize))
+		a.free = a.all
+	}
+	out := a.free[:n:n]
+	a.free = a.free[n:]
+	return out
+}
+
+// reset makes the memory of the last values free again.
+func (a *arena[T]) reset() {
+	clear(a.all[:len(a.all)-len(a.free)])
+	a.free = a.all
+}
+
+func (b *builder) node(n node) *node {
+	p := &b.nodes.take(1)[0]
+	*p = n
+	return p
+}
+
+func (b *builder) sequence(kind nodeKind, entry int32, n int) *node {
+	return b.node(node{kind: kind, entry: entry, subs: b.subs.take(n)})
 }
 
 func (b *builder) add(s state) int32 {
@@ -81,29 +132,29 @@ func (b *builder) bytes(s byteSet, next int32) int32 {
 
 func (b *builder) build(re *syntax.Regexp, next int32) *node {
 	if b.full {
-		return &node{}
+		return b.node(node{})
 	}
 	switch re.Op {
 	case syntax.OpEmptyMatch:
-		return &node{entry: next}
+		return b.node(node{entry: next})
 	case syntax.OpLiteral:
 		if len(re.Rune) == 1 {
-			return &node{entry: b.rune(re.Rune[0], re.Flags&syntax.FoldCase != 0, next)}
+			return b.node(node{entry: b.rune(re.Rune[0], re.Flags&syntax.FoldCase != 0, next)})
 		}
-		n := &node{kind: text, entry: next, subs: make([]*node, len(re.Rune))}
+		n := b.sequence(text, next, len(re.Rune))
 		for i := len(re.Rune) - 1; i >= 0; i-- {
 			n.entry = b.rune(re.Rune[i], re.Flags&syntax.FoldCase != 0, n.entry)
-			n.subs[i] = &node{entry: n.entry}
+			n.subs[i] = b.node(node{entry: n.entry})
 		}
 		return n
 	case syntax.OpCharClass:
-		return &node{entry: b.class(re.Rune, next)}
+		return b.node(node{entry: b.class(re.Rune, next)})
 	case syntax.OpAnyChar:
-		return &node{entry: b.class([]rune{0, unicode.MaxRune}, next)}
+		return b.node(node{entry: b.class(anyChar, next)})
 	case syntax.OpAnyCharNotNL:
-		return &node{entry: b.class([]rune{0, '\n' - 1, '\n' + 1, unicode.MaxRune}, next)}
+		return b.node(node{entry: b.class(anyCharNotNL, next)})
 	case syntax.OpBeginLine, syntax.OpEndLine, syntax.OpBeginText, syntax.OpEndText, syntax.OpWordBoundary, syntax.OpNoWordBoundary:
-		return &node{entry: b.add(state{op: opAssert, out: next, arg: uint32(emptyOp(re.Op))})}
+		return b.node(node{entry: b.add(state{op: opAssert, out: next, arg: uint32(emptyOp(re.Op))})})
 	case syntax.OpCapture:
 		return b.build(re.Sub[0], next)
 	case syntax.OpStar:
@@ -111,18 +162,18 @@ func (b *builder) build(re *syntax.Regexp, next int32) *node {
 	case syntax.OpPlus:
 		return b.plus(re.Sub[0], next)
 	case syntax.OpQuest:
-		return &node{entry: b.split(b.build(re.Sub[0], next).entry, next)}
+		return b.node(node{entry: b.split(b.build(re.Sub[0], next).entry, next)})
 	case syntax.OpRepeat:
 		return b.repeat(re.Sub[0], re.Min, re.Max, next)
 	case syntax.OpConcat:
-		n := &node{kind: sequence, entry: next, subs: make([]*node, len(re.Sub))}
+		n := b.sequence(sequence, next, len(re.Sub))
 		for i := len(re.Sub) - 1; i >= 0; i-- {
 			n.subs[i] = b.build(re.Sub[i], n.entry)
 			n.entry = n.subs[i].entry
 		}
 		return n
 	case syntax.OpAlternate:
-		n := &node{kind: choice, subs: make([]*node, len(re.Sub))}
+		n := b.sequence(choice, 0, len(re.Sub))
 		for i := len(re.Sub) - 1; i >= 0; i-- {
 			n.subs[i] = b.build(re.Sub[i], next)
 			if i == len(re.Sub)-1 {
@@ -133,21 +184,22 @@ func (b *builder) build(re *syntax.Regexp, next int32) *node {
 		}
 		return n
 	}
-	return &node{entry: 0} // OpNoMatch
+	return b.node(node{}) // OpNoMatch
 }
 
 func (b *builder) star(sub *syntax.Regexp, next int32) *node {
 	s := b.split(0, next)
 	body := b.build(sub, s)
 	b.nfa.states[s].out = body.entry
-	return &node{entry: s}
+	return b.node(node{entry: s})
 }
 
 func (b *builder) plus(sub *syntax.Regexp, next int32) *node {
 	s := b.split(0, next)
 	body := b.build(sub, s)
 	b.nfa.states[s].out = body.entry
-	n := &node{kind: loop, entry: body.entry, subs: []*node{body}}
+	n := b.sequence(loop, body.entry, 1)
+	n.subs[0] = body
 	switch sub.Op {
 	case syntax.OpCharClass, syntax.OpAnyChar, syntax.OpAnyCharNotNL:
 		n.last = b.build(sub, next).entry
@@ -165,9 +217,11 @@ func (b *builder) repeat(sub *syntax.Regexp, lo, hi int, next int32) *node {
 		hi = -1
 		b.nfa.exact = false
 	}
-	n := &node{kind: sequence, entry: next}
+	n := b.sequence(sequence, next, max(lo, hi))
+	at := len(n.subs) // from the end
 	put := func(s *node) {
-		n.subs = append(n.subs, s)
+		at--
+		n.subs[at] = s
 		n.entry = s.entry
 	}
 	switch {
@@ -181,7 +235,7 @@ func (b *builder) repeat(sub *syntax.Regexp, lo, hi int, next int32) *node {
 			if b.full {
 				return n
 			}
-			put(&node{entry: b.split(b.build(sub, n.entry).entry, next)})
+			put(b.node(node{entry: b.split(b.build(sub, n.entry).entry, next)}))
 		}
 	}
 	for range lo {
@@ -190,14 +244,18 @@ func (b *builder) repeat(sub *syntax.Regexp, lo, hi int, next int32) *node {
 		}
 		put(b.build(sub, n.entry))
 	}
-	for i, j := 0, len(n.subs)-1; i < j; i, j = i+1, j-1 {
-		n.subs[i], n.subs[j] = n.subs[j], n.subs[i]
-	}
 	return n
 }
 
 // rune matches r, or with fold every rune that simple case folding makes equal to it.
 func (b *builder) rune(r rune, fold bool, next int32) int32 {
+	if r < utf8.RuneSelf && (!fold || lower(byte(r)) != 'k' && lower(byte(r)) != 's') {
+		var s byteSet
+		if s.add(byte(r)); fold {
+			s = foldSet(byte(r))
+		}
+		return b.bytes(s, next)
+	}
 	ranges := []rune{r, r}
 	if fold {
 		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
@@ -209,19 +267,9 @@ func (b *builder) rune(r rune, fold bool, next int32) int32 {
 
 // class matches one rune of the ranges (pairs of first and last).
 func (b *builder) class(ranges []rune, next int32) int32 {
-	var ascii byteSet
-	var high []rune
-	any := false
-	for i := 0; i < len(ranges); i += 2 {
-		lo, hi := ranges[i], ranges[i+1]
-		if lo < utf8.RuneSelf {
-			ascii.addRange(byte(lo), byte(min(hi, utf8.RuneSelf-1)))
-		}
-		for r := max(lo, utf8.RuneSelf); r <= hi && !any; r++ {
-			high = append(high, r)
-			// An invalid byte counts as U+FFFD, so that rune cannot be spelled out.
-			any = len(high) > maxUTF8 || r == utf8.RuneError || !utf8.ValidRune(r)
-		}
+	c := &b.last
+	if len(ranges) == 0 || c.of != &ranges[0] {
+		*c = newBytesOfClass(ranges)
 	}
 	entry := int32(0)
 	either := func(s int32) {
@@ -231,23 +279,55 @@ func (b *builder) class(ranges []rune, next int32) int32 {
 			entry = b.split(entry, s)
 		}
 	}
-	if ascii != (byteSet{}) {
-		either(b.bytes(ascii, next))
+	if c.ascii != (byteSet{}) {
+		either(b.bytes(c.ascii, next))
 	}
-	if any {
+	if c.any {
 		either(b.anyHigh(next))
-	} else {
-		for _, r := range high {
-			s := b.utf8(r, next)
-			if isExotic(r) && (ascii.has('k') || ascii.has('s')) {
-				b.nfa.states[s].foldsToASCII = true
-				b.nfa.foldsToASCII = true
-			}
-			either(s)
+		return entry
+	}
+	for _, r := range c.high {
+		s := b.utf8(r, next)
+		if isExotic(r) && (c.ascii.has('k') || c.ascii.has('s')) {
+			b.nfa.states[s].foldsToASCII = true
+			b.nfa.foldsToASCII = true
 		}
+		either(s)
 	}
 	return entry
 }
+
+// bytesOfClass is a class of runes in bytes: those in ASCII, and those outside, which are spelled out unless they are too many (any).
+type bytesOfClass struct {
+	of    *rune // the first of its ranges
+	ascii byteSet
+	high  []rune
+	any   bool
+}
+
+func newBytesOfClass(ranges []rune) (c bytesOfClass) {
+	for i := 0; i < len(ranges); i += 2 {
+		lo, hi := ranges[i], ranges[i+1]
+		if lo < utf8.RuneSelf {
+			c.ascii.addRange(byte(lo), byte(min(hi, utf8.RuneSelf-1)))
+		}
+		for r := max(lo, utf8.RuneSelf); r <= hi && !c.any; r++ {
+			c.high = append(c.high, r)
+			// An invalid byte counts as U+FFFD, so that rune cannot be spelled out.
+			c.any = len(c.high) > maxUTF8 || r == utf8.RuneError || !utf8.ValidRune(r)
+		}
+	}
+	if len(ranges) > 0 {
+		c.of = &ranges[0]
+	}
+	return c
+}
+
+// The ranges of ".", with the flag s and without.
+var (
+	anyChar      = []rune{0, unicode.MaxRune}
+	anyCharNotNL = []rune{0, '\n' - 1, '\n' + 1, unicode.MaxRune}
+)
 
 // anyHigh matches one or more bytes outside ASCII: at least the bytes of any rune, and any invalid byte.
 func (b *builder) anyHigh(next int32) int32 {

@@ -9,8 +9,11 @@ func (s *byteSet) add(b byte)      { s[b>>6] |= 1 << (b & 63) }
 func (s *byteSet) has(b byte) bool { return s[b>>6]>>(b&63)&1 != 0 }
 
 func (s *byteSet) addRange(lo, hi byte) {
-	for b := int(lo); b <= int(hi); b++ {
-		s.add(byte(b))
+	for i := range s {
+		from, to := max(int(lo), i<<6), min(int(hi), i<<6|63)
+		if from <= to {
+			s[i] |= ^uint64(0) >> (63 - (to - from)) << (from & 63)
+		}
 	}
 }
 
@@ -78,3 +81,6 @@ func lower(b byte) byte {
 func isWordByte(b byte) bool {
 	return b == '_' || '0' <= b && b <= '9' || 'a' <= lower(b) && lower(b) <= 'z'
 }
+
+// wordBytes has the bytes of isWordByte.
+var wordBytes = byteSet{0x03ff000000000000, 0x07fffffe87fffffe}

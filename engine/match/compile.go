@@ -42,7 +42,7 @@ func Recompile(exprs []string, opt Options, before *Set) (*Set, error) {
 	}
 	s := &Set{options: opt, exprs: make([]expression, len(exprs)), all: make([]uint64, (len(exprs)+63)/64),
 		kernels: haveKernels() && !opt.NoASM}
-	c := &compiler{set: s, planner: newPlanner(newModel()), windowIndex: map[string]int{}, literalIndex: map[string]int{}}
+	c := &compiler{set: s, builder: newBuilder(), planner: newPlanner(newModel()), windowIndex: map[string]int{}, literalIndex: map[string]int{}}
 	if before != nil && before.options == opt {
 		c.before, c.known = before, make(map[string]int, len(before.exprs))
 		for i := range before.exprs {
@@ -63,6 +63,7 @@ func Recompile(exprs []string, opt Options, before *Set) (*Set, error) {
 // compiler has the data that is needed only while a Set is made.
 type compiler struct {
 	set          *Set
+	builder      *builder
 	planner      *planner
 	analyses     []analysis
 	literals     []literal
@@ -87,7 +88,7 @@ func (c *compiler) parse(i int, text string) error {
 	e := &c.set.exprs[i]
 	e.text, e.re = text, sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) }) // an expression that can be parsed compiles
 	var root *node
-	e.nfa, root = build(tree)
+	e.nfa, root = c.builder.expression(tree)
 	if e.nfa == nil {
 		c.analyses = append(c.analyses, analysis{})
 		return nil

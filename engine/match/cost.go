@@ -116,7 +116,7 @@ func Rarity(expr string) float64 {
 	if err != nil {
 		return 1
 	}
-	n, root := build(tree)
+	n, root := newBuilder().expression(tree)
 	if n == nil {
 		return 1
 	}

@@ -13,7 +13,7 @@ func mustBuild(t *testing.T, expr string) (*nfa, *node) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return build(tree)
+	return newBuilder().expression(tree)
 }
 
 // TestAutomaton: a no is certain; on ASCII text and without loosened repetitions a yes is, too.

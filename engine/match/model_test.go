@@ -2,6 +2,7 @@ package match
 
 import (
 	"math/rand"
+	"strings"
 	"testing"
 )
 
@@ -87,6 +88,56 @@ func TestFold(t *testing.T) {
 		want.add(lower(byte(b)))
 		if s.fold(); s != want {
 			t.Errorf("%#x folds to %x, want %x", b, s, want)
+		}
+	}
+}
+
+func TestWordBytes(t *testing.T) {
+	for b := range 256 {
+		if wordBytes.has(byte(b)) != isWordByte(byte(b)) {
+			t.Errorf("%#x", b)
+		}
+	}
+}
+
+func TestAddRange(t *testing.T) {
+	for lo := range 256 {
+		for hi := range 256 {
+			var got, want byteSet
+			for b := lo; b <= hi; b++ {
+				want.add(byte(b))
+			}
+			if got.addRange(byte(lo), byte(hi)); got != want {
+				t.Fatalf("%#x to %#x: %x, want %x", lo, hi, got, want)
+			}
+		}
+	}
+}
+
+// TestCountOfText holds the index of pairs against a search, for texts that occur, that nearly do, and at both ends of the sample.
+func TestCountOfText(t *testing.T) {
+	rng := rand.New(rand.NewSource(3))
+	for _, text := range []string{string(sampleText), "aAbBaAbab", "x", "aa", ""} {
+		index := newTextIndex([]byte(text))
+		folded := strings.ToLower(text) // all ASCII
+		for range 500 {
+			n := rng.Intn(9) + 1
+			want := []byte(textOf(rng, "abcd 0:x", n))
+			if from := len(folded) - n; from >= 0 && rng.Intn(3) > 0 {
+				copy(want, folded[[...]int{rng.Intn(from + 1), 0, from}[rng.Intn(3)]:])
+				if rng.Intn(3) == 0 {
+					want[rng.Intn(n)] = 'e'
+				}
+			}
+			count := 0
+			for i := range folded {
+				if strings.HasPrefix(folded[i:], string(want)) {
+					count++
+				}
+			}
+			if got := index.count(want); got != count {
+				t.Fatalf("%q occurs %d times, counted %d", want, count, got)
+			}
 		}
 	}
 }

@@ -41,28 +41,22 @@ type nfa struct {
 
 // classify computes the classes of bytes that no state and no assertion distinguishes.
 func (n *nfa) classify() {
-	distinct := make([]byteSet, 0, len(n.sets)+2)
-	distinct = append(distinct, n.sets...)
-	var word, newline byteSet
-	for b := range 256 {
-		if isWordByte(byte(b)) {
-			word.add(byte(b))
-		}
-	}
-	newline.add('\n')
-	distinct = append(distinct, word, newline)
-
+	var room [64]byteSet
+	classes := append(room[:0], byteSet{^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0)})
 	// Partition refinement: each set splits the classes it cuts.
-	classes := make([]byteSet, 1, 16)
-	classes[0].addRange(0, 255)
-	for i := range distinct {
+	cut := func(s *byteSet) {
 		for c := range classes {
-			if inside, outside := classes[c].split(&distinct[i]); inside != (byteSet{}) && outside != (byteSet{}) {
+			if inside, outside := classes[c].split(s); inside != (byteSet{}) && outside != (byteSet{}) {
 				classes[c] = outside
 				classes = append(classes, inside)
 			}
 		}
 	}
+	for i := range n.sets {
+		cut(&n.sets[i])
+	}
+	cut(&wordBytes)
+	cut(&byteSet{1 << '\n'})
 	n.reps = make([]byte, len(classes))
 	for c := range classes {
 		n.reps[c] = classes[c].first()
