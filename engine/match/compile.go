@@ -32,70 +32,89 @@ func Compile(exprs []string, opt Options) (*Set, error) { return Recompile(exprs
 // Recompile is Compile, and reuses the analyses of another Set for the expressions that both have. It makes the
 // same Set as Compile. before may be nil.
 func Recompile(exprs []string, opt Options, before *Set) (*Set, error) {
-	switch opt.Stride {
-	case 0, 1, 2, 4:
-	default:
-		return nil, fmt.Errorf("stride %d: must be one of 0, 1, 2, 4", opt.Stride)
-	}
+	return NewAnalyzer(opt, before).Compile(exprs)
+}
+
+// Analyzer analyses expressions one by one, and then makes a Set of them: who has to check them first need not parse them twice. It is for one goroutine.
+type Analyzer struct {
+	options Options
+	builder *builder
+	planner *planner
+	known   map[string]analyzed
+}
+
+// analyzed is an expression without the parts that depend on the others of a Set.
+type analyzed struct {
+	expression
+	analysis
+}
+
+// NewAnalyzer returns an analyzer that knows the analyses of another Set of the same options. before may be nil.
+func NewAnalyzer(opt Options, before *Set) *Analyzer {
 	if opt.CacheBytes == 0 {
 		opt.CacheBytes = defaultCacheBytes
 	}
-	s := &Set{options: opt, exprs: make([]expression, len(exprs)), all: make([]uint64, (len(exprs)+63)/64),
-		kernels: haveKernels() && !opt.NoASM}
-	c := &compiler{set: s, builder: newBuilder(), planner: newPlanner(newModel()), windowIndex: map[string]int{}, literalIndex: map[string]int{}}
+	a := &Analyzer{options: opt, builder: newBuilder(), planner: newPlanner(newModel()), known: map[string]analyzed{}}
 	if before != nil && before.options == opt {
-		c.before, c.known = before, make(map[string]int, len(before.exprs))
 		for i := range before.exprs {
-			c.known[before.exprs[i].text] = i
+			was := &before.exprs[i]
+			a.known[was.text] = analyzed{expression{text: was.text, re: was.re, nfa: was.nfa, exact: was.exact}, before.analyses[i]}
 		}
 	}
-	for i, text := range exprs {
-		if err := c.parse(i, text); err != nil {
-			return nil, fmt.Errorf("expression %d: %w", i, err)
-		}
-		s.all[i>>6] |= 1 << (i & 63)
-	}
-	c.assign()
-	s.analyses = c.analyses
-	return s, nil
+	return a
 }
 
-// compiler has the data that is needed only while a Set is made.
-type compiler struct {
-	set          *Set
-	builder      *builder
-	planner      *planner
-	analyses     []analysis
-	literals     []literal
-	literalIndex map[string]int
-	windows      []window
-	windowIndex  map[string]int
-	before       *Set           // whose expressions are taken over; may be nil
-	known        map[string]int // their numbers
-}
-
-func (c *compiler) parse(i int, text string) error {
-	if known, ok := c.known[text]; ok {
-		was := &c.before.exprs[known]
-		c.set.exprs[i] = expression{text: text, re: was.re, nfa: was.nfa, exact: was.exact}
-		c.analyses = append(c.analyses, c.before.analyses[known])
+// Analyze analyses an expression, for a Set that is made of it later. The error is that of regexp.Compile.
+func (a *Analyzer) Analyze(text string) error {
+	if _, ok := a.known[text]; ok {
 		return nil
 	}
 	tree, err := syntax.Parse(text, syntax.Perl)
 	if err != nil {
 		return err
 	}
-	e := &c.set.exprs[i]
-	e.text, e.re = text, sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) }) // an expression that can be parsed compiles
+	e := analyzed{expression: expression{text: text}}
+	e.re = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) }) // an expression that can be parsed compiles
 	var root *node
-	e.nfa, root = c.builder.expression(tree)
-	if e.nfa == nil {
-		c.analyses = append(c.analyses, analysis{})
-		return nil
+	if e.nfa, root = a.builder.expression(tree); e.nfa != nil {
+		e.exact = e.nfa.exact
+		e.analysis = a.planner.analyze(e.nfa, root, a.options)
 	}
-	e.exact = e.nfa.exact
-	c.analyses = append(c.analyses, c.planner.analyze(e.nfa, root, c.set.options))
+	a.known[text] = e
 	return nil
+}
+
+// Compile makes the Set of expressions, as the function Compile does.
+func (a *Analyzer) Compile(exprs []string) (*Set, error) {
+	switch a.options.Stride {
+	case 0, 1, 2, 4:
+	default:
+		return nil, fmt.Errorf("stride %d: must be one of 0, 1, 2, 4", a.options.Stride)
+	}
+	s := &Set{options: a.options, exprs: make([]expression, len(exprs)), all: make([]uint64, (len(exprs)+63)/64), analyses: make([]analysis, len(exprs)),
+		kernels: haveKernels() && !a.options.NoASM}
+	for i, text := range exprs {
+		if err := a.Analyze(text); err != nil {
+			return nil, fmt.Errorf("expression %d: %w", i, err)
+		}
+		e := a.known[text]
+		s.exprs[i], s.analyses[i] = e.expression, e.analysis
+		s.all[i>>6] |= 1 << (i & 63)
+	}
+	c := &compiler{set: s, model: a.planner.model, analyses: s.analyses, windowIndex: map[string]int{}, literalIndex: map[string]int{}}
+	c.assign()
+	return s, nil
+}
+
+// compiler has the data that is needed only while a Set is made of analysed expressions.
+type compiler struct {
+	set          *Set
+	model        *model
+	analyses     []analysis
+	literals     []literal
+	literalIndex map[string]int
+	windows      []window
+	windowIndex  map[string]int
 }
 
 func (p *planner) analyze(n *nfa, root *node, opt Options) (d analysis) {
@@ -162,7 +181,7 @@ func (c *compiler) assign() {
 		}
 	}
 	if len(c.literals) > 0 {
-		s.grams = buildGrams(c.literals, stride, c.planner.model)
+		s.grams = buildGrams(c.literals, stride, c.model)
 	}
 	if len(c.windows) > 0 {
 		s.windows = buildWindows(c.windows)

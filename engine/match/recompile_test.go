@@ -37,7 +37,13 @@ func TestRecompileMakesTheSameSet(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 1 + round%3 { // also from a set that took over itself
-			if before, err = Recompile(exprs, opt, before); err != nil {
+			analyzer := NewAnalyzer(opt, before)
+			for _, text := range some() { // also some that the set does without
+				if err := analyzer.Analyze(text); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if before, err = analyzer.Compile(exprs); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -55,5 +61,8 @@ func TestRecompileMakesTheSameSet(t *testing.T) {
 	}
 	if _, err := Recompile([]string{"a("}, Options{}, nil); err == nil {
 		t.Error("an expression that is none is compiled")
+	}
+	if err := NewAnalyzer(Options{}, nil).Analyze("a("); err == nil {
+		t.Error("an expression that is none is analysed")
 	}
 }

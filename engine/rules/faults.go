@@ -21,7 +21,10 @@ const (
 )
 
 // checks collects the faults of one rule, silence or inhibition.
-type checks struct{ setting.Faults }
+type checks struct {
+	setting.Faults
+	parse func(expr string) error // of patterns; nil: syntax.Parse
+}
 
 // add reports a value that cannot be used for a reason of its own.
 func (c *checks) add(field, value, format string, args ...any) {
@@ -47,7 +50,14 @@ func (p *checks) regexp(field, text string) {
 		p.add(field, "", "an empty regular expression matches every line")
 		return
 	}
-	if _, err := syntax.Parse(text, syntax.Perl); err != nil { // as regexp.Compile does, which cannot fail after it
+	parse := p.parse
+	if parse == nil || field != "pattern" {
+		parse = func(expr string) error { // as regexp.Compile does, which cannot fail after it
+			_, err := syntax.Parse(expr, syntax.Perl)
+			return err
+		}
+	}
+	if err := parse(text); err != nil {
 		message, hint := setting.ExplainRegexp(err)
 		p.Add(field, text, message, hint)
 	}

@@ -65,7 +65,12 @@ func Compile(s Settings, counters func(id string) *model.RuleCounters, before *S
 	}
 	n.workloads.Store(&sync.Map{})
 	n.Settings.Limits, n.Settings.Deploy, n.Settings.Redact = s.Limits, s.Deploy, s.Redact
-	n.keepValid(s)
+	var compiled *match.Set
+	if before != nil {
+		compiled = before.Set
+	}
+	analyzer := match.NewAnalyzer(match.Options{}, compiled)
+	n.keepValid(s, analyzer.Analyze)
 	n.addInhibits(s.Inhibits)
 	for i := range n.Settings.Rules {
 		if err := n.addRule(n.Settings.Rules[i].Name, n.Settings.Rules[i]); err != nil {
@@ -82,11 +87,7 @@ func Compile(s Settings, counters func(id string) *model.RuleCounters, before *S
 	}
 	n.link()
 	n.addOverridden()
-	var compiled *match.Set
-	if before != nil {
-		compiled = before.Set
-	}
-	set, err := match.Recompile(n.compiler.exprs, match.Options{}, compiled)
+	set, err := analyzer.Compile(n.compiler.exprs)
 	if err != nil {
 		return nil, fmt.Errorf("compile rules: %w", err)
 	}
@@ -105,10 +106,10 @@ func Compile(s Settings, counters func(id string) *model.RuleCounters, before *S
 	return n, nil
 }
 
-// keepValid copies the settings without the rules, overrides and blocks that do not validate, and notes why each was left out.
-func (n *Snapshot) keepValid(s Settings) {
+// keepValid copies the settings without the rules, overrides and blocks that do not validate, and notes why each was left out. parse parses patterns.
+func (n *Snapshot) keepValid(s Settings, parse func(expr string) error) {
 	sound := func(id string, r *RuleSettings) bool {
-		errs := r.Validate()
+		errs := r.validate(parse)
 		if len(errs) > 0 {
 			n.broken = append(n.broken, RuleError{ID: id, Errors: errs})
 		}

@@ -35,8 +35,11 @@ func StreamNames() []string { return slices.Clone(streamWords) }
 func CooldownByNames() []string { return slices.Clone(cooldownByWords) }
 
 // Validate returns everything that is wrong with the rule, in the order of its settings, and nil when it can be compiled.
-func (r *RuleSettings) Validate() []setting.Fault {
-	var p checks
+func (r *RuleSettings) Validate() []setting.Fault { return r.validate(nil) }
+
+// validate is Validate with a function that parses the pattern, as syntax.Parse does; nil is that.
+func (r *RuleSettings) validate(parse func(expr string) error) []setting.Fault {
+	p := checks{parse: parse}
 	p.name(r.Name)
 	p.text(r)
 	p.identity(r)
