@@ -141,6 +141,7 @@ type model struct {
 }
 
 type classStat struct {
+	set    byteSet
 	number uint64 // from 1
 	at     positions
 	count  int
@@ -160,7 +161,7 @@ func newModel() *model {
 func (m *model) class(s byteSet) *classStat {
 	c, ok := m.classes[s]
 	if !ok {
-		c = &classStat{number: uint64(len(m.classes) + 1), at: make(positions, len(m.work))}
+		c = &classStat{set: s, number: uint64(len(m.classes) + 1), at: make(positions, len(m.work))}
 		s.each(func(b byte) {
 			for i, w := range m.text.at[b] {
 				c.at[i] |= w
@@ -187,26 +188,20 @@ func (m *model) follows(a, b *classStat) float64 {
 
 // rate estimates the share of positions at which the classes come in sequence: their share in the sample, and below its
 // resolution the product of the shares of pairs.
-func (m *model) rate(seq []byteSet) float64 {
-	var room [windowLen]*classStat
+func (m *model) rate(seq []*classStat) float64 {
 	var key [windowLen]uint32
-	classes := room[:len(seq)]
-	for i, s := range seq {
-		classes[i] = m.class(s)
-		key[i] = uint32(classes[i].number)
+	for i, c := range seq {
+		key[i] = uint32(c.number)
 	}
 	rate, ok := m.rates[key]
 	if !ok {
-		rate = m.rateOf(classes)
+		rate = m.rateOf(seq)
 		m.rates[key] = rate
 	}
 	return rate
 }
 
 func (m *model) rateOf(seq []*classStat) float64 {
-	if len(seq) == 0 {
-		return 1
-	}
 	size := float64(m.text.size)
 	copy(m.work, seq[0].at)
 	occurs := seq[0].count > 0

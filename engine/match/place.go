@@ -54,10 +54,12 @@ type planner struct {
 	mark   []bool
 	first  []bool    // states where the expression begins
 	folded []byteSet // the sets of nfa, with lower-case ASCII letters in the place of upper-case ones
+	// classes are those of the sets, nil until they are asked for.
+	classes []*classStat
 
 	// Reused memory: a place is tried for every node.
 	visited, stack, from []int32
-	window               [windowLen]byteSet
+	window               [windowLen]*classStat
 	steps                []step
 	fronts               []int32      // the states of all fronts of one place
 	variants             [2][]variant // the present ones, and those one byte longer
@@ -78,6 +80,8 @@ func (p *planner) plan(n *nfa) {
 		p.mark = make([]bool, len(n.states))
 	}
 	p.first = n.unconditional(p.first)
+	p.classes = slices.Grow(p.classes[:0], len(n.sets))[:len(n.sets)]
+	clear(p.classes)
 	p.folded = append(p.folded[:0], n.sets...)
 	for i := range p.folded {
 		p.folded[i].fold()
@@ -200,16 +204,14 @@ func (p *planner) reach(from []int32) (f front) {
 func (p *planner) windowAt(entry int32, limit float64) plan {
 	p.fronts = p.fronts[:0]
 	w := p.window[:0]
-	f := p.reach([]int32{entry})
+	p.from = append(p.from[:0], entry)
+	f := p.reach(p.from)
 	for len(w) < windowLen && !f.done && len(f.states) > 0 {
-		var class byteSet
+		w = append(w, p.classOf(f.states))
 		p.from = p.from[:0]
 		for _, i := range f.states {
-			s := &p.nfa.states[i]
-			class.union(&p.nfa.sets[s.arg])
-			p.from = append(p.from, s.out)
+			p.from = append(p.from, p.nfa.states[i].out)
 		}
-		w = append(w, class)
 		f = p.reach(p.from)
 	}
 	if len(w) == 0 {
@@ -220,7 +222,27 @@ func (p *planner) windowAt(entry int32, limit float64) plan {
 	if cost >= limit {
 		return plan{}
 	}
-	return plan{required: []requiredLiteral{{window: slices.Clone(w), entry: entry}}, rate: rate, cost: cost}
+	window := make([]byteSet, len(w))
+	for i, c := range w {
+		window[i] = c.set
+	}
+	return plan{required: []requiredLiteral{{window: window, entry: entry}}, rate: rate, cost: cost}
+}
+
+// classOf is the class of the bytes that the states consume.
+func (p *planner) classOf(states []int32) *classStat {
+	first := p.nfa.states[states[0]].arg
+	if len(states) == 1 { // nearly always
+		if p.classes[first] == nil {
+			p.classes[first] = p.model.class(p.nfa.sets[first])
+		}
+		return p.classes[first]
+	}
+	class := p.nfa.sets[first]
+	for _, i := range states[1:] {
+		class.union(&p.nfa.sets[p.nfa.states[i].arg])
+	}
+	return p.model.class(class)
 }
 
 // variant is one of the texts that a match may begin with from a place on. All variants of a place are of one length.
