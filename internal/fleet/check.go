@@ -47,7 +47,8 @@ func (t *Terms) check() error {
 
 // Check returns an error if the claim exceeds a bound.
 func (c *Claim) Check() error {
-	if !c.Key.Valid() || !id(c.Run) || !id(c.ID) || !name(c.Node) || !c.Title.fits() || !length(c.HandOver) || len(c.Payload) > MaxPayload {
+	if !c.Key.Valid() || !id(c.Run) || !id(c.ID) || !name(c.Node) || !c.Title.fits() || !length(c.HandOver) || len(c.Payload) > MaxPayload ||
+		!c.Incident.fits() {
 		return refused("a claim")
 	}
 	return c.Terms.check()
@@ -90,7 +91,8 @@ func (t *Take) Check() error {
 
 // Check returns an error if the call exceeds a bound.
 func (s *Settlement) Check() error {
-	if !s.Key.Valid() || !id(s.Run) || !id(s.Triggers) || (s.ID == "") == (s.DueAt == 0) || (s.ID != "" && !id(s.ID)) || s.DueAt < 0 {
+	if !s.Key.Valid() || !id(s.Run) || !id(s.Triggers) || (s.ID == "") == (s.DueAt == 0) || (s.ID != "" && !id(s.ID)) || s.DueAt < 0 ||
+		!s.Incident.fits() {
 		return refused("a settlement")
 	}
 	return nil

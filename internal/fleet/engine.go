@@ -21,7 +21,7 @@ type Engine interface {
 	Due(ctx context.Context, shards []int, triggers string, limit int) ([]Work, error)
 	// Take takes work that is due for the length of a lease. Work that is not due, taken by another node, or gone, is Nothing.
 	Take(ctx context.Context, list []Take) []Taken
-	// Settle says that work ended: the alert of a lead was delivered or became a dead letter, or a roll-up, an absence, its end or a wait is in the store of the node that took it.
+	// Settle says that work ended: the alert of a lead was delivered or became a dead letter, or a roll-up, an absence, its end, a wait or the end of an incident is in the store of the node that took it.
 	Settle(ctx context.Context, list []Settlement) []Settled
 	// Renew prolongs the time after which another node may take a lead's alert over.
 	Renew(ctx context.Context, list []Renewal) []Renewed
@@ -41,6 +41,12 @@ type Engine interface {
 	Follow(ctx context.Context, list []Follow) []Followed
 	// Wait says that a hit waits for one of the other rule.
 	Wait(ctx context.Context, list []Wait) []Waited
+	// Note says that keys of rules with ends were hit, and which incidents of them the node knows.
+	Note(ctx context.Context, list []Note) []Noted
+	// End says that a line ends incidents.
+	End(ctx context.Context, list []Ending) []Ended
+	// Listed lists open incidents by the index that they were reported with, and maybe some that ended, at most MaxListed.
+	Listed(ctx context.Context, index Key) ([]Listed, error)
 
 	// Beat is the heartbeat of a node. It takes or prolongs the keeper's lease if that is free.
 	Beat(ctx context.Context, b Beat) (Pulse, error)
@@ -143,6 +149,11 @@ type Claim struct {
 	// Empty: nobody takes it over.
 	HandOver time.Duration
 	Payload  []byte
+	// Incident is that of an alert whose rule asks for an end; nil: it does not.
+	Incident *Incident
+	// Rest says that the candidate has the hits that an incident leaves unreported on its node, which was quiet for as long as its end takes. It is held while the
+	// incident is open, for its end reports them.
+	Rest bool
 }
 
 // Verdict is the answer to a claim.
@@ -153,12 +164,13 @@ const (
 	Undecided Verdict = iota // there is no answer: see Err
 	Lead                     // the alert leaves
 	Held                     // another one of the key left: this one must not, and its counts are given
+	Over                     // of a Rest: the incident ended without these hits, so that they are unreported again on their node
 )
 
 // String returns the word that metrics show.
-func (v Verdict) String() string { return [...]string{"undecided", "lead", "held"}[v] }
+func (v Verdict) String() string { return [...]string{"undecided", "lead", "held", "over"}[v] }
 
-// Claimed is the answer to a Claim. Err is ErrFull when the namespace has no room for another window.
+// Claimed is the answer to a Claim. Err is ErrFull when the namespace has no room for another window, and ErrEnding while the end of the incident before is sent.
 type Claimed struct {
 	Verdict          Verdict
 	LeadID, LeadNode string        // whose alert left; "" when it was a roll-up after the engine lost its data
@@ -195,11 +207,12 @@ const (
 	Absence              // nothing was heard
 	Recovery             // the line was heard whose absence was reported
 	Missing              // a hit that none of the other rule followed
+	End                  // an incident is over
 )
 
 // String returns the word that logs and metrics show.
 func (k Kind) String() string {
-	return [...]string{"nothing", "hand_over", "rollup", "absence", "recovery", "missing"}[k]
+	return [...]string{"nothing", "hand_over", "rollup", "absence", "recovery", "missing", "end"}[k]
 }
 
 // Work names something that is due.
@@ -228,7 +241,7 @@ type Taken struct {
 	// DueAt identifies a roll-up or an absence of the key: the moment at which it was due, in milliseconds of the engine's clock. Whoever takes the same work
 	// again gets the same DueAt and the same numbers.
 	DueAt  int64
-	Counts Counts   // of Rollup
+	Counts Counts   // of Rollup, and of End: hits that no alert reported
 	Nodes  int      // how many nodes gave
 	Hosts  []string // the names of some of them, at most MaxHosts
 	// First and Last are ages of the first and the last hit. Of Absence, Last is that of the last line heard, or of the beginning of the watch; of Recovery, that of
@@ -238,16 +251,19 @@ type Taken struct {
 	Step        int           // of Rollup: how many of Terms.Steps the episode has passed
 	Sample      []byte
 	Title       Title
+	Incident    *Past // of End
 	Err         error
 }
 
-// Settlement ends the work of a lead (ID set), a roll-up, an absence or its end (DueAt set).
+// Settlement ends the work of a lead (ID set), a roll-up, an absence or an end (DueAt set).
 type Settlement struct {
 	Work
 	Run      string
 	Triggers string // of the work, as taken
 	ID       string
 	DueAt    int64
+	// Incident is that of a roll-up whose rule asks for an end; nil: it does not. Of its numbers none is used: the roll-up is one alert, and has its own hits.
+	Incident *Incident
 }
 
 // Settled is the answer to a Settlement. Mine says that it ended by this run: the hits of a roll-up count as reported by exactly the run that is answered so.
@@ -370,10 +386,11 @@ type Shared struct {
 	Closed   []Closed
 }
 
-// Closed is a window that somebody closed. At identifies the act, in milliseconds of the engine's clock.
+// Closed is a window that somebody closed, or with Ended an incident that a line ends. At identifies the act, in milliseconds of the engine's clock.
 type Closed struct {
-	Key Key
-	At  int64
+	Key   Key
+	At    int64
+	Ended bool
 }
 
 // Window is a window as people see it.
@@ -387,7 +404,8 @@ type Window struct {
 	Waiting          bool // the lead's alert is not delivered yet
 	Unreported       int64
 	Nodes            int   // that gave them
-	Frozen           int64 // hits of a roll-up that is being delivered; not among Unreported
+	Frozen           int64 // hits of a roll-up or an end that is being delivered; not among Unreported
+	Incident         *OpenIncident
 }
 
 // Account is the sum over a namespace. Given = Reported + Unreported while the engine lost nothing.

@@ -14,6 +14,7 @@ var (
 	ErrRefused     = errors.New("the engine refused the command")
 	ErrAnswer      = errors.New("the engine's answer cannot be read")
 	ErrUnreachable = errors.New("the engine cannot be reached")
+	ErrEnding      = errors.New("the end of the incident before is being sent")
 )
 
 // ErrLater is the error of Node.Accept for work that this node must not do now, such as an absence under a silence. It is taken again when its lease ends.
@@ -23,7 +24,7 @@ var ErrLater = errors.New("the work is done later")
 func Why(err error) string {
 	var timeout net.Error
 	switch {
-	case err == nil:
+	case err == nil, errors.Is(err, ErrEnding): // then it answers
 		return ""
 	case errors.Is(err, ErrCircuit):
 		return "circuit"
@@ -53,6 +54,9 @@ const (
 
 // again reports whether asking again within a few seconds can help.
 func again(err error) bool {
+	if errors.Is(err, ErrEnding) {
+		return true
+	}
 	switch Why(err) {
 	case "timeout", "unreachable":
 		return true

@@ -172,6 +172,8 @@ func (f *Fleet) askClaims(ctx context.Context, most time.Duration, list []Candid
 				d.Outcome = Leads
 			case Held:
 				d.Outcome, d.LeadID, d.LeadNode = Holds, a.LeadID, a.LeadNode
+			case Over:
+				d.Outcome = Knows
 			default:
 				if a.Err == nil {
 					a.Err = ErrAnswer

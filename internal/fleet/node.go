@@ -73,7 +73,7 @@ const (
 	Leads Outcome = iota + 1 // it leaves for the fleet
 	Alone                    // it leaves without an answer
 	Holds                    // it does not leave; its counts are given
-	Knows                    // it does not leave: its template was seen before
+	Knows                    // it does not leave, and its hits are unreported again: its template was seen before, or it is the Rest of an incident that ended
 )
 
 // String returns the word that the store and metrics use.

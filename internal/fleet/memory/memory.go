@@ -38,7 +38,8 @@ type Engine struct {
 	keepers  map[string]keeper
 	sil      map[string]silence
 	version  int64
-	closed   map[fleet.Key]int64
+	closed   map[fleet.Key]fleet.Closed
+	indexes  map[fleet.Key]map[string]int64 // incidents by the end of their memory
 	down     error
 }
 
@@ -57,7 +58,8 @@ func (e *Engine) reset() {
 	e.tallies, e.crossed = map[fleet.Key]*tally{}, map[fleet.Key]crossing{}
 	e.steps = map[fleet.Key]*sequence{}
 	e.seen, e.runs, e.names, e.namedAt = map[fleet.Key]sight{}, map[string]run{}, map[string]string{}, map[string]int64{}
-	e.tds, e.keepers, e.sil, e.closed = map[string]int64{}, map[string]keeper{}, map[string]silence{}, map[fleet.Key]int64{}
+	e.tds, e.keepers, e.sil, e.closed = map[string]int64{}, map[string]keeper{}, map[string]silence{}, map[fleet.Key]fleet.Closed{}
+	e.indexes = map[fleet.Key]map[string]int64{}
 	e.given, e.reported, e.version, e.full = 0, 0, 0, [fleet.Shards]int64{}
 }
 
@@ -204,8 +206,8 @@ func (e *Engine) Shared(ctx context.Context) (fleet.Shared, error) {
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(e.closed)) {
-		if at := e.closed[key]; now-at < ms(fleet.CloseMemory) {
-			s.Closed = append(s.Closed, fleet.Closed{Key: key, At: at})
+		if c := e.closed[key]; now-c.At < ms(fleet.CloseMemory) {
+			s.Closed = append(s.Closed, c)
 		}
 	}
 	return s, nil

@@ -37,12 +37,14 @@ type window struct {
 	hosts       []string
 	gifts       map[string]gift // by run
 
-	frozen  frozen
-	settled struct {
+	incident incident
+	frozen   frozen
+	settled  struct {
 		due int64
 		run string
 	}
-	due map[string]int64 // by set of triggers
+	due  map[string]int64 // by set of triggers
+	said map[string]said  // by run: of incidents
 }
 
 type gift struct{ gen, seq int64 }
@@ -57,6 +59,8 @@ type frozen struct {
 	sample      []byte
 	hosts       []string
 	step        int
+	past        *fleet.Past // of an end: then, and line is when the line happened
+	line        int64
 }
 
 // ruleTerms are fleet.Terms in milliseconds.
@@ -183,14 +187,14 @@ func (e *Engine) room(key fleet.Key, now int64) *window {
 		e.full[key.Shard()]++
 		return nil
 	}
-	w := &window{gifts: map[string]gift{}, due: map[string]int64{}, counts: fleet.Counts{}}
+	w := &window{gifts: map[string]gift{}, due: map[string]int64{}, counts: fleet.Counts{}, said: map[string]said{}}
 	e.windows[key] = w
 	return w
 }
 
 // keep prolongs the memory of a window.
 func (w *window) keep(now int64) {
-	w.end = now + fleet.Memory.Milliseconds() + max(w.terms.cooldown, w.terms.max)
+	w.end = now + fleet.Memory.Milliseconds() + max(w.terms.cooldown, w.terms.max, w.incident.resolve)
 }
 
 // schedule notes when work of a set of triggers is due, if any is.
@@ -203,15 +207,18 @@ func (w *window) schedule(triggers string, now int64) {
 	switch {
 	case w.frozen.due > 0:
 		next = w.frozen.until
-	case w.counts.Sum() > 0 && w.opened == 0:
+	case w.counts.Sum() > 0 && w.opened == 0 && !w.incident.ended():
 		next = now
-	case w.counts.Sum() > 0:
+	case w.counts.Sum() > 0 && w.opened > 0:
 		next, _ = w.ends(&w.terms)
 		next += w.terms.grace
 		if step := w.nextStep(); step > 0 && step < next {
 			next = step
 		}
 		next = max(now, next)
+	}
+	if _, ends := w.over(); ends > 0 && w.frozen.due == 0 && w.triggers == triggers && (next == 0 || ends < next) {
+		next = ends
 	}
 	if next > 0 && (at == 0 || next < at) {
 		at = next
@@ -230,6 +237,7 @@ func (e *Engine) Claim(ctx context.Context, list []fleet.Claim) []fleet.Claimed 
 
 func (e *Engine) claim(now int64, q *fleet.Claim) fleet.Claimed {
 	terms, on := termsOf(&q.Terms), false
+	e.enter(now, q.Key, q.Incident, &q.Terms)
 	if w := e.steady(q.Key, now); w != nil {
 		on = w.goesOn(now, &terms)
 		till, _ := w.ends(&terms)
@@ -237,6 +245,22 @@ func (e *Engine) claim(now int64, q *fleet.Claim) fleet.Claimed {
 		if w.lead.id == q.ID && w.lead.run == q.Run {
 			answer.Verdict = fleet.Lead
 			return answer
+		}
+		i := &w.incident
+		if q.Rest && i.gen > 0 {
+			if answer.Verdict = fleet.Over; i.opened > 0 && w.frozen.past == nil {
+				answer.Verdict = fleet.Held
+			}
+			return answer
+		}
+		switch {
+		case w.frozen.past != nil && w.frozen.until > now:
+			return fleet.Claimed{Err: fleet.ErrEnding}
+		case w.frozen.past != nil:
+			w.resume()
+		case i.opened > 0 && q.Incident != nil:
+			i.touch(now, q.Incident)
+			w.schedule(q.Terms.Triggers, now)
 		}
 		waits := w.counts.Sum() > 0 || w.frozen.due > 0 || q.Rollup
 		if w.opened > 0 && (now < till || waits && now < till+ms(fleet.Overdue(0, q.Terms.Grace))) {
@@ -264,6 +288,9 @@ func (e *Engine) claim(now int64, q *fleet.Claim) fleet.Claimed {
 	w.lead.payload, w.lead.deadline = nil, 0
 	if len(q.Payload) > 0 && q.HandOver > 0 {
 		w.lead.payload, w.lead.deadline = slices.Clone(q.Payload), now+ms(q.HandOver)
+	}
+	if q.Incident != nil {
+		w.report(now, q.Run, q.Incident)
 	}
 	w.keep(now)
 	w.schedule(q.Terms.Triggers, now)
@@ -383,6 +410,7 @@ func (e *Engine) take(now int64, q *fleet.Take) fleet.Taken {
 		return fleet.Taken{Kind: fleet.HandOver, ID: l.id, Payload: l.payload, Title: w.title}
 	}
 	f, due := &w.frozen, w.rollupDue(now)
+	moment, ends := w.over()
 	switch {
 	case f.due > 0:
 		if f.until > now && f.run != q.Run {
@@ -391,22 +419,43 @@ func (e *Engine) take(now int64, q *fleet.Take) fleet.Taken {
 		if f.until <= now {
 			f.until, f.run = now+ms(q.Lease), q.Run
 		}
-	case w.counts.Sum() > 0 && due > 0:
-		id := max(due, w.settled.due+1) // so that no two roll-ups have one
-		*f = frozen{id, now + ms(q.Lease), q.Run, w.counts, w.nodes, w.first, w.last, w.sample, w.hosts, w.escalate(now, due)}
+	case ends > 0 && ends <= now && w.triggers == q.Triggers:
+		w.freeze(moment, now, q)
+		w.freezeEnd()
+		w.keep(now)
+	case w.counts.Sum() > 0 && due > 0 && (w.opened > 0 || !w.incident.ended()):
+		step := w.escalate(now, due)
 		if w.opened > 0 {
 			w.follow(now, due)
 		}
-		w.counts, w.nodes, w.first, w.last, w.sample, w.hosts = fleet.Counts{}, 0, 0, 0, nil, nil
-		w.gen++
+		w.freeze(due, now, q)
+		w.frozen.step = step
 		w.keep(now)
 	default:
 		return fleet.Taken{}
 	}
-	return fleet.Taken{
+	t := fleet.Taken{
 		Kind: fleet.Rollup, DueAt: f.due, Counts: maps.Clone(f.counts), Nodes: f.nodes, Hosts: slices.Clone(f.hosts), First: dur(now - f.first),
 		Last: dur(now - f.last), Sample: f.sample, Title: w.title, Step: f.step,
 	}
+	if f.past != nil {
+		past := *f.past
+		if past.Line = -1; f.line > 0 {
+			past.Line = dur(now - f.line)
+		}
+		t.Kind, t.Incident, t.First = fleet.End, &past, dur(now-w.firstOfEnd())
+	}
+	return t
+}
+
+// freeze keeps what no alert reported for whoever delivers it.
+func (w *window) freeze(due, now int64, q *fleet.Take) {
+	due = max(due, w.settled.due+1) // so that no two have one id
+	w.frozen = frozen{
+		due: due, until: now + ms(q.Lease), run: q.Run, counts: w.counts, nodes: w.nodes, first: w.first, last: w.last, sample: w.sample, hosts: w.hosts,
+	}
+	w.counts, w.nodes, w.first, w.last, w.sample, w.hosts = fleet.Counts{}, 0, 0, 0, nil, nil
+	w.gen++
 }
 
 // Settle implements fleet.Engine.
@@ -432,6 +481,7 @@ func (e *Engine) Settle(ctx context.Context, list []fleet.Settlement) []fleet.Se
 		}
 		if w.frozen.due == q.DueAt {
 			e.reported += w.frozen.counts.Sum()
+			w.settleIncident(now, q)
 			w.frozen = frozen{}
 			w.settled.due, w.settled.run = q.DueAt, q.Run
 		}
@@ -470,7 +520,7 @@ func (e *Engine) Windows(ctx context.Context, limit int) ([]fleet.Window, error)
 		if w == nil || len(out) >= limit {
 			continue
 		}
-		if v := view(key, w, now); v.Left > 0 || v.Unreported > 0 || v.Frozen > 0 {
+		if v := view(key, w, now); v.Left > 0 || v.Unreported > 0 || v.Frozen > 0 || v.Incident != nil {
 			out = append(out, v)
 		}
 	}
@@ -502,6 +552,7 @@ func view(key fleet.Key, w *window, now int64) fleet.Window {
 	if v.Cooldown = dur(length); w.opened > 0 {
 		v.Opened, v.Left = dur(now-seen.opened), dur(till-now)
 	}
+	v.Incident = w.viewIncident(now)
 	return v
 }
 
@@ -520,7 +571,13 @@ func (e *Engine) CloseWindow(ctx context.Context, key fleet.Key) (bool, error) {
 	open := till > now
 	w.opened, w.doublings = 0, 0
 	w.schedule(w.triggers, now)
-	e.closed[key] = now
-	e.version++
+	e.listClosed(fleet.Closed{Key: key, At: now})
 	return open, nil
+}
+
+// listClosed lists a window that was closed, and forgets those that were long ago.
+func (e *Engine) listClosed(c fleet.Closed) {
+	maps.DeleteFunc(e.closed, func(_ fleet.Key, before fleet.Closed) bool { return c.At-before.At >= ms(fleet.CloseMemory) })
+	e.closed[c.Key] = c
+	e.version++
 }

@@ -292,6 +292,26 @@ func everything(ctx context.Context, e *Engine) error {
 		hear()
 	}
 	add(everySequence(ctx, e, key)...)
+	line := fleet.Incident{
+		Resolve: time.Millisecond, Alerts: 1, Made: 1, Severities: []string{"warning"}, Triggers: []string{"ops"}, Index: fleet.KeyOf("open", "rule"), Parts: []string{"p"},
+	}
+	other := fleet.KeyOf("k", "incident")
+	add(e.Claim(ctx, []fleet.Claim{{Key: other, Run: "a", Node: "n", ID: "al_2", Terms: quick, Incident: &line}})[0].Err)
+	add(e.Note(ctx, []fleet.Note{{Key: other, Run: "a", Terms: quick, Incident: line}})[0].Err)
+	listed, err := e.Listed(ctx, line.Index)
+	if add(err); err == nil && (len(listed) != 1 || listed[0].Key != other) {
+		add(fmt.Errorf("listed: %+v", listed))
+	}
+	ending := []fleet.Ending{{Key: other, Index: line.Index, Parts: line.Parts}}
+	add(e.End(ctx, ending)[0].Err)
+	over := take(fleet.Work{Key: other})
+	if add(over.Err); over.Kind != fleet.End {
+		add(fmt.Errorf("there is no end: %+v", over))
+	}
+	add(e.Settle(ctx, []fleet.Settlement{{Work: over.Work, Run: "a", Triggers: "t1", DueAt: max(1, over.DueAt)}})[0].Err, e.End(ctx, ending)[0].Err)
+	if listed, err := e.Listed(ctx, line.Index); err != nil || len(listed) != 0 {
+		add(fmt.Errorf("listed after the end: %+v, %w", listed, err))
+	}
 	add(e.See(ctx, []fleet.Sight{{Key: key, Run: "a", ID: "al_1", For: time.Minute}})[0].Err)
 	_, err = e.Beat(ctx, fleet.Beat{Run: "a", Node: "n", Version: "v", Triggers: "t1"})
 	add(err, e.PutSilence(ctx, fleet.Silence{ID: "si_1", Left: time.Minute, Body: []byte("{}")}, false))

@@ -36,6 +36,7 @@ type scripts struct {
 	tally, cross                                               *script
 	hear, takeAbsence, settleAbsence                           *script
 	step, follow, wait, takeWait, settleWait                   *script
+	note, end, index, indexed                                  *script
 	beat, nodes, keeper, pull, putSilence, dropSilence, closed *script
 }
 
@@ -50,8 +51,9 @@ func newScripts() (*scripts, error) {
 func newScriptsWith(prelude string) (*scripts, error) {
 	var s scripts
 	for to, parts := range map[**script][]string{
-		&s.claim: {"length", "window", "claim"}, &s.give: {"length", "window", "give"}, &s.take: {"length", "window", "take"},
-		&s.settle: {"length", "window", "settle"}, &s.renew: {"length", "window", "renew"}, &s.view: {"length", "window", "view"},
+		&s.claim: {"length", "window", "incident", "claim"}, &s.give: {"length", "window", "give"}, &s.take: {"length", "window", "take"},
+		&s.settle: {"length", "window", "incident", "settle"}, &s.renew: {"length", "window", "renew"}, &s.view: {"length", "window", "view"},
+		&s.note: {"length", "window", "incident", "note"}, &s.end: {"length", "window", "end"}, &s.index: {"index"}, &s.indexed: {"indexed"},
 		&s.closeWindow: {"length", "window", "close"}, &s.due: {"due"}, &s.list: {"list"}, &s.account: {"account"}, &s.mark: {"length", "mark"},
 		&s.tally: {"tally"}, &s.cross: {"length", "cross"},
 		&s.see: {"see"}, &s.hear: {"absence", "hear"}, &s.takeAbsence: {"absence", "takeabsence"}, &s.settleAbsence: {"absence", "settleabsence"},

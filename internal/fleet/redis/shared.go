@@ -138,7 +138,7 @@ func (e *Engine) Shared(ctx context.Context) (fleet.Shared, error) {
 		s.Silences = append(s.Silences, x)
 	}
 	for closed.err == nil && len(closed.parts) > 0 {
-		s.Closed = append(s.Closed, fleet.Closed{Key: closed.key(), At: closed.millis()})
+		s.Closed = append(s.Closed, fleet.Closed{Key: closed.key(), At: closed.millis(), Ended: closed.number(0, 1) == 1})
 	}
 	for _, err := range []error{a.err, silences.err, closed.err} {
 		if err != nil {

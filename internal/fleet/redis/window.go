@@ -13,17 +13,28 @@ import (
 
 // Claim implements fleet.Engine.
 func (e *Engine) Claim(ctx context.Context, list []fleet.Claim) []fleet.Claimed {
+	e.list(ctx, list)
 	return each(ctx, e, list, (*fleet.Claim).Check, func(q *fleet.Claim) *call {
-		return e.windowCall(e.scripts.claim, q.Key, q.Terms.Triggers, q.Run, q.Node, q.ID, flag(q.Rollup), ms(q.Terms.Cooldown), ms(q.Terms.Grace), ms(q.HandOver),
-			q.Payload, q.Title.Rule, q.Title.Text, e.maxKeys, termsText(q.Terms.CooldownMax, q.Terms.Steps))
+		args := []any{
+			q.Run, q.Node, q.ID, flag(q.Rollup), ms(q.Terms.Cooldown), ms(q.Terms.Grace), ms(q.HandOver), q.Payload, q.Title.Rule, q.Title.Text, e.maxKeys,
+			termsText(q.Terms.CooldownMax, q.Terms.Steps), flag(q.Rest),
+		}
+		if q.Incident != nil {
+			args = append(args, incidentArgs(q.Incident)...)
+		}
+		return e.windowCall(e.scripts.claim, q.Key, q.Terms.Triggers, args...)
 	}, func(_ *fleet.Claim, a *answer) fleet.Claimed {
-		verdict := a.number(0, 2)
+		verdict := a.number(0, 4)
 		c := fleet.Claimed{LeadID: a.id(), LeadNode: a.name(), Left: dur(a.millis())}
 		switch verdict {
 		case 1:
 			c.Verdict = fleet.Lead
 		case 2:
 			return fleet.Claimed{Err: fleet.ErrFull}
+		case 3:
+			return fleet.Claimed{Err: fleet.ErrEnding}
+		case 4:
+			c.Verdict = fleet.Over
 		default:
 			c.Verdict = fleet.Held
 		}
@@ -104,14 +115,15 @@ func (e *Engine) Take(ctx context.Context, list []fleet.Take) []fleet.Taken {
 		}
 		return e.windowCall(e.scripts.take, q.Key, q.Triggers, q.Run, q.Node, ms(q.Lease))
 	}, func(q *fleet.Take, a *answer) fleet.Taken {
-		t := fleet.Taken{Work: q.Work}
+		t, ended := fleet.Taken{Work: q.Work}, false
 		switch kind := a.number(0, 5); {
 		case kind == 1 && !q.Absence && !q.Waits:
 			t.Kind, t.ID, t.Payload = fleet.HandOver, a.id(), a.bytes(fleet.MaxPayload)
-		case kind == 2 && !q.Absence && !q.Waits:
+		case (kind == 2 || kind == 5) && !q.Absence && !q.Waits:
 			t.Kind, t.DueAt, t.Counts, t.Nodes = fleet.Rollup, a.number(1, maxMillis), a.counts(), int(a.number(0, 1<<31))
 			t.Hosts = hosts(string(a.bytes(fleet.MaxHosts * (fleet.MaxName + 1))))
 			t.First, t.Last, t.Sample = dur(a.millis()), dur(a.millis()), a.bytes(fleet.MaxSample)
+			ended = kind == 5
 		case kind == 4 && q.Absence:
 			t.Kind, t.DueAt, t.Last, t.Gone = fleet.Recovery, a.number(1, maxMillis), dur(a.millis()), dur(a.millis())
 		case kind == 3 && q.Absence:
@@ -123,7 +135,11 @@ func (e *Engine) Take(ctx context.Context, list []fleet.Take) []fleet.Taken {
 		default:
 			a.fail("work is of another kind")
 		}
-		if t.Title = (fleet.Title{Rule: a.name(), Text: a.name()}); t.Kind == fleet.Rollup {
+		t.Title = fleet.Title{Rule: a.name(), Text: a.name()}
+		switch {
+		case ended:
+			t.Kind, t.Incident = fleet.End, pastOf(a)
+		case t.Kind == fleet.Rollup:
 			t.Step = int(a.number(0, fleet.MaxSteps))
 		}
 		return t
@@ -149,7 +165,11 @@ func (e *Engine) Settle(ctx context.Context, list []fleet.Settlement) []fleet.Se
 		case q.Waits:
 			return e.sequenceCall(e.scripts.settleWait, q.Key, q.Triggers, q.Run, q.DueAt)
 		}
-		return e.windowCall(e.scripts.settle, q.Key, q.Triggers, q.Run, q.ID, q.DueAt)
+		args := []any{q.Run, q.ID, q.DueAt}
+		if i := q.Incident; i != nil {
+			args = append(args, ms(i.Resolve), lines(i.Severities), lines(i.Triggers), i.About)
+		}
+		return e.windowCall(e.scripts.settle, q.Key, q.Triggers, args...)
 	}, func(_ *fleet.Settlement, a *answer) fleet.Settled { return fleet.Settled{Mine: a.number(0, 1) == 1} },
 		func(err error) fleet.Settled { return fleet.Settled{Err: err} })
 }
@@ -194,7 +214,7 @@ func (e *Engine) Windows(ctx context.Context, limit int) ([]fleet.Window, error)
 			if err != nil {
 				failed = err
 			}
-			if ok && len(out) < limit && (w.Left > 0 || w.Unreported > 0 || w.Frozen > 0) {
+			if ok && len(out) < limit && (w.Left > 0 || w.Unreported > 0 || w.Frozen > 0 || w.Incident != nil) {
 				out = append(out, w)
 			}
 		}
@@ -218,6 +238,11 @@ func window(key fleet.Key, a *answer) (w fleet.Window, triggers string, ok bool,
 	w.Waiting, w.Unreported = a.number(0, 1) == 1, a.number(0, maxHits)
 	w.Nodes, w.Frozen = int(a.number(0, 1<<31)), a.number(0, maxHits)
 	w.Title, triggers = fleet.Title{Rule: a.name(), Text: a.name()}, a.id()
+	if a.err == nil && len(a.parts) > 0 {
+		w.Incident = &fleet.OpenIncident{
+			Opened: dur(a.millis()), Last: dur(a.millis()), Left: dur(a.millis()), Ending: a.number(0, 1) == 1, Alerts: a.number(0, maxHits), Hits: a.number(0, maxHits),
+		}
+	}
 	return w, triggers, a.err == nil, a.err
 }
 
@@ -245,6 +270,6 @@ func (e *Engine) CloseWindow(ctx context.Context, key fleet.Key) (bool, error) {
 	if a.err != nil || open < 0 {
 		return false, a.err
 	}
-	noted := e.one(ctx, e.sharedCall(e.scripts.closed, string(key), ms(fleet.CloseMemory)))
+	noted := e.one(ctx, e.sharedCall(e.scripts.closed, string(key), ms(fleet.CloseMemory), ""))
 	return open == 1, noted.err
 }

@@ -2,9 +2,9 @@
 -- 5 the windows of the shard by the end of their memory. ARGV: 1 the key's hash, 2 the set of triggers.
 local kh, td = ARGV[1], ARGV[2]
 
--- keep prolongs the memory of the window.
+-- keep prolongs the memory of the window, and of its incident.
 local function keep(t, cooldown)
-  local ttl = MEMORY + cooldown
+  local ttl = MEMORY + math.max(cooldown, num(redis.call('HGET', KEYS[1], 'ir')))
   redis.call('PEXPIRE', KEYS[1], str(ttl))
   redis.call('PEXPIRE', KEYS[2], str(ttl))
   redis.call('ZADD', KEYS[5], str(t + ttl), kh)
@@ -48,6 +48,22 @@ local function nextStep(terms, began, step, touched, cooldown, grace)
   if began > 0 and after and goesOn(began + after, touched, cooldown, grace) then return began + after end
 end
 
+-- over returns when the open incident is over, and when its end is due: no hit came for long enough, or a line ended it. nil: that is not known, or its first alert
+-- is still to be delivered.
+local function over()
+  local w = redis.call('HMGET', KEYS[1], 'io', 'ia', 'ir', 'ib', 'gr', 'hd')
+  if not w[1] or w[6] then return nil end
+  if w[4] then return num(w[4]), num(w[4]) + num(w[5]) end
+  if num(w[3]) == 0 then return nil end
+  return num(w[2]) + num(w[3]), num(w[2]) + num(w[3]) + num(w[5])
+end
+
+-- ended reports whether the incident of the window is over and none was opened since. Hits that are given then were before its end: they wait for the next alert.
+local function ended()
+  local w = redis.call('HMGET', KEYS[1], 'io', 'ig')
+  return w[2] and not w[1]
+end
+
 -- schedule notes when something of the set of triggers is due, if anything is.
 local function schedule(t)
   local w = redis.call('HMGET', KEYS[1], 'o', 'cd', 'gr', 'hd', 'td', 'h', 'fz', 'tu', 'q', 'n', 'tm', 'eb', 'es')
@@ -56,15 +72,18 @@ local function schedule(t)
     if w[4] and w[5] == td then at = num(w[4]) end
     if w[7] then
       following = num(w[8])
-    elseif num(w[6]) > 0 then
-      following = t
-      if num(w[1]) > 0 then
+    else
+      if num(w[6]) > 0 and num(w[1]) > 0 then
         local terms, q, cooldown, grace = termsOf(w[11]), num(w[9]), num(w[2]), num(w[3])
         local step = nextStep(terms, num(w[12]), num(w[13]), q, cooldown, grace)
         following = ends(num(w[1]), q, cooldown, terms, num(w[10])) + grace
         if step and step < following then following = step end
         following = math.max(t, following)
+      elseif num(w[6]) > 0 and not ended() then
+        following = t
       end
+      local _, over_at = over()
+      if over_at and w[5] == td and (not following or over_at < following) then following = over_at end
     end
     if following and (not at or following < at) then at = following end
   end
