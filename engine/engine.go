@@ -202,7 +202,7 @@ type Stats struct {
 // Stats copies the counters. While records are being processed, a hit may be counted and its fate not yet.
 func (e *Engine) Stats() Stats {
 	s := Stats{Lines: e.lineCount.Load(), Rules: map[string]RuleCounts{}, Nanos: map[string]int64{}, Redacted: map[string]int64{}}
-	s.Keys, s.Evicted, s.Overflow = e.keyed.Stats()
+	s.Keys, s.Evicted, s.Overflow = e.keyed.Stats() // first, since it completes the counts of the rules
 	s.Events = e.eventCount.Load()
 	s.Deploys = e.deploys.Stats()
 	s.InhibitsForgotten = e.mutes.Inhibitor.Forgotten()

@@ -82,7 +82,7 @@ func (w *Worker) endingOf(h *Hit, now int64) *state.Ending {
 // contextOf gathers everything that decides about a hit beside the state of its key.
 func (w *Worker) contextOf(h *Hit, now int64) *state.HitContext {
 	r := h.rule
-	w.context = state.HitContext{Rule: r, Source: h.Record.Source, Stream: h.Record.Stream, At: EventTime(h.Record.Time, now)}
+	w.context = state.HitContext{Rule: r, Lane: w.lane, Source: h.Record.Source, Stream: h.Record.Stream, At: EventTime(h.Record.Time, now)}
 	c := &w.context
 	if r.Grouped { // other keys do not overflow
 		w.overflow = hitOverflow{w, h}

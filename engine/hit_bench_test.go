@@ -2,7 +2,9 @@ package engine
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -107,4 +109,38 @@ func benchEngine(b *testing.B, s Settings) *Engine {
 	}
 	e.Apply(n)
 	return e
+}
+
+// BenchmarkParallelHits is hits that a cooldown suppresses, 500 of a chunk, by several workers at once, each of which has containers of its own: nothing but the
+// keyed state makes them wait for each other.
+func BenchmarkParallelHits(b *testing.B) {
+	for _, workers := range []int{1, 2} {
+		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) {
+			if workers > runtime.NumCPU() {
+				b.Skip("there are fewer processors")
+			}
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(workers))
+			e := benchEngine(b, Settings{Limits: Limits{MaxKeys: 1000}, Rules: []RuleSettings{{
+				Name: "r", Pattern: `failed for`, Cooldown: 1000 * time.Hour, CooldownBy: []string{"container"}, Rollup: true,
+			}}})
+			var next atomic.Int64
+			start := cpuTime()
+			b.RunParallel(func(p *testing.PB) {
+				first := next.Add(1) * 20
+				sources := make([]*Source, 20)
+				for i := range sources {
+					sources[i] = web(fmt.Sprint(first + int64(i)))
+				}
+				w := e.Worker()
+				defer w.Release()
+				rec := Record{Time: t0, Text: []byte("login failed for user=u1 from 10.0.0.1")}
+				var dst []Alert
+				for i := 0; p.Next(); i++ {
+					rec.Source = sources[i/4%len(sources)]
+					dst = w.Process(&rec, t0+int64(i/500), dst[:0])
+				}
+			})
+			b.ReportMetric(float64((cpuTime()-start).Nanoseconds())/float64(b.N), "cpu-ns/op")
+		})
+	}
 }

@@ -15,6 +15,7 @@ const sourceCache = 1024
 // Worker processes records against the rules that were in force when it was handed out. It belongs to one goroutine.
 type Worker struct {
 	engine    *Engine
+	lane      *state.Lane // of the keyed state
 	snapshot  *Snapshot
 	idle      chan *Worker // where it goes when it is released
 	matcher   *match.Matcher
@@ -61,7 +62,7 @@ func (e *Engine) Worker() *Worker {
 	case w := <-n.idle:
 		return w
 	default:
-		return &Worker{engine: e, snapshot: n.Snapshot, idle: n.idle, matcher: n.Set.NewMatcher(), sources: map[*Source]*sourceState{}}
+		return &Worker{engine: e, lane: e.keyed.Lane(), snapshot: n.Snapshot, idle: n.idle, matcher: n.Set.NewMatcher(), sources: map[*Source]*sourceState{}}
 	}
 }
 

@@ -172,6 +172,8 @@ func (c *ruleCompiler) compile(id string, s RuleSettings) (*Rule, error) {
 		r.Distinct = &part
 	}
 	r.Compares = s.Rate.IsSet() || s.Ratio.IsSet()
+	r.Plain = !r.Compares && s.Related() == "" && s.Count == 0 && s.Distinct == "" && s.FirstSeen == 0 && s.Absent == 0 && s.CooldownMax == 0 &&
+		len(s.Escalate) == 0 && !s.Resolves() && !s.Fleet() && !s.DryRun
 	r.Templated = r.Grouped || s.FirstSeen != 0 || s.Deploy
 	return r, nil
 }

@@ -36,6 +36,7 @@ type Rule struct {
 	Sequence       []KeyPart // what the hits of its sequence or ratio have in common
 	Followers      []*Rule   // rules whose sequence or ratio asks for hits of this one
 	Compares       bool      // it has rate or ratio
+	Plain          bool      // it has nothing but a cooldown and its roll-up: no other hit, time or node decides about its hits
 	Captured       bool      // a key part, or distinct, needs the captures
 	Grouped        bool      // a key part is the template
 	Templated      bool      // a key part is the template, the rule asks for new ones, or it counts them for deploys

@@ -1,16 +1,69 @@
 package state
 
 import (
+	"sync/atomic"
+
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 )
 
 // Evaluate runs everything due by now, then decides about a hit and commits the decision, which is in h.
 func (k *Keyed) Evaluate(h *HitContext, now int64, dst []model.Alert) []model.Alert {
+	if k.suppress(h, now) {
+		return dst
+	}
 	for done := false; !done; {
 		dst, done = k.tryEvaluate(h, now, dst)
 	}
 	return dst
+}
+
+// suppress decides about a hit that the cooldown of its key suppresses, where that changes nothing but the state of the key, with one lane locked. It decides
+// and commits as evaluateKey does. It reports false, and has changed nothing, if the hit needs more, something is due, or another worker is at the key.
+func (k *Keyed) suppress(h *HitContext, now int64) bool {
+	if h.Lane == nil || !h.Rule.Plain || h.Muted || len(h.Steps) > 0 {
+		return false
+	}
+	hash := k.hash(h.Key)
+	h.Lane.Lock()
+	defer h.Lane.Unlock()
+	if now > k.latest || len(k.pendingAbsences) > 0 || h.Lane.Full() {
+		return false
+	}
+	if t := k.due.First(); t != nil && t.Due() <= now {
+		return false
+	}
+	s, ok := k.keys.Peek(hash) // nothing changes the table while a lane is locked
+	if !ok || s.key != string(h.Key) || !atomic.CompareAndSwapUint32(&s.busy, 0, 1) {
+		return false
+	}
+	defer atomic.StoreUint32(&s.busy, 0)
+	if !s.onlyCools(h.Rule, now) || s.timer.Due() != s.deadline(rollupRule(k.rules, s, h)) {
+		return false
+	}
+	h.order(nil, now)
+	s.clampFuture(now)
+	b := tokens{} // an open window is before the bucket
+	next, v := decide(h.Rule, s, h, &b, now)
+	s.commit(h, &next, &v, &b, now)
+	h.Lane.Note(suppressed{s, h.Rule.Counters})
+	return true
+}
+
+// onlyCools reports whether a hit at a time is suppressed by the window and changes nothing but the counts of unreported hits: neither a deadline, nor the
+// sample of a roll-up, nor another machine of the key.
+func (s *keyState) onlyCools(r *rules.Rule, now int64) bool {
+	w, u := &s.window, &s.unreported
+	if w.opened > now || w.overdue > now || w.doublings != 0 || w.state(r, now) != windowOpen {
+		return false
+	}
+	if len(s.count.marks) > 0 || s.episode != (episode{}) || s.incident != nil || s.open != nil || s.pace != nil || s.crossing != (crossing{}) {
+		return false
+	}
+	if u.sample == nil {
+		return !r.RollsUp(model.ReasonCooldown)
+	}
+	return u.state() == rollupPending && u.sample.arrived <= now
 }
 
 // tryEvaluate is evaluate with the lock held once; done is false when more is due than is done at once.

@@ -14,6 +14,7 @@ import (
 // HitContext is all that decides about a hit beside the state of its key. It is gathered before anything is locked.
 type HitContext struct {
 	Rule          *rules.Rule
+	Lane          *Lane // of the worker; nil: none
 	Source        *model.Source
 	Stream        model.Stream
 	OverflowKey   overflowKey // makes the key if there are too many templates

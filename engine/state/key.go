@@ -31,6 +31,7 @@ type keyState struct {
 	open       *openIncidents // that the key is in, at place; nil: its incident is not open
 	place      int
 	timer      deadline.Timer
+	busy       uint32 // 1 while a worker that has locked one lane is at it
 }
 
 func newKeyState(key string) *keyState {

@@ -13,12 +13,12 @@ package state
 
 import (
 	"hash/maphash"
-	"sync"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 	"github.com/tinyforge/fluentbit-trigger/engine/mute"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 	"github.com/tinyforge/fluentbit-trigger/engine/state/deadline"
+	"github.com/tinyforge/fluentbit-trigger/engine/state/lanes"
 	"github.com/tinyforge/fluentbit-trigger/engine/table"
 )
 
@@ -26,13 +26,14 @@ import (
 // templates that were seen. Each kind is bounded; when full, the entry unused for longest is forgotten and counted, so that the next hit alerts rather
 // than hides. Only hits and new sources come here: a line that no rule matches takes no lock. Safe for concurrent use.
 //
-// The lock is held for bounded work alone: slow work (rendering, encoding) is done without it, and due work in batches.
+// The lock is held for bounded work alone: slow work (rendering, encoding) is done without it, and due work in batches. Hits that a cooldown suppresses
+// lock a lane of it, see suppress.
 type Keyed struct {
 	Candidates      model.Candidates                    // that nobody has decided about
 	mutes           *mute.Board                         // in force; nil: none
 	fleet           model.Fleet                         // that counts hits of its rules; nil: none
 	countersBy      func(id string) *model.RuleCounters // of a rule, or those of retired rules
-	mu              sync.Mutex
+	mu              *lanes.Lock[suppressed]
 	seed            maphash.Seed
 	keys            *table.Table[uint64, *keyState] // by the hash of the key
 	buckets         *table.Table[uint64, *bucket]   // by the hash of the container
@@ -52,6 +53,26 @@ type Keyed struct {
 	overflow   int64    // hits sent because a rule's templates were too many
 	limits     rules.Limits
 }
+
+// Lane is the part of the lock that belongs to a worker.
+type Lane = lanes.Lane[suppressed]
+
+// suppressed is a hit that was suppressed with one lane locked. That its key was used, and the counts of its rule, are noted before anybody looks at them:
+// workers would wait for each other's cache lines otherwise.
+type suppressed struct {
+	key  *keyState
+	rule *model.RuleCounters
+}
+
+func (k *Keyed) onSuppressed(one suppressed) {
+	k.keys.Get(one.key.hash)
+	k.keys.Touch(one.key.hash)
+	one.rule.Hit()
+	one.rule.Suppress(model.ReasonCooldown)
+}
+
+// Lane returns a lane for a worker.
+func (k *Keyed) Lane() *Lane { return k.mu.Lane() }
 
 // setLimits puts other limits in force. State beyond a smaller bound is forgotten, oldest first.
 func (k *Keyed) setLimits(limits rules.Limits) {

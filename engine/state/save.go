@@ -10,12 +10,14 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 	"github.com/tinyforge/fluentbit-trigger/engine/mute"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
+	"github.com/tinyforge/fluentbit-trigger/engine/state/lanes"
 	"github.com/tinyforge/fluentbit-trigger/engine/table"
 )
 
 func NewKeyed(limits rules.Limits, m *mute.Board, counters func(id string) *model.RuleCounters) *Keyed {
 	k := &Keyed{mutes: m, countersBy: counters, seed: maphash.MakeSeed(), groups: map[string]*templateGroup{}, open: map[string]*openIncidents{}, limits: limits}
 	k.newTables(limits.MaxKeys)
+	k.mu = lanes.New(k.onSuppressed)
 	return k
 }
 
@@ -70,11 +72,11 @@ func (k *Keyed) newTables(size int) {
 // them whose change is saved lazily.
 func (k *Keyed) TakeChanges(all bool) []model.StateEntry {
 	out := k.takeUnrestored() // first, for an entry of the same name may have been made since
-	out = k.keys.Take(&k.mu, all, out)
-	out = k.buckets.Take(&k.mu, all, out)
-	out = k.absences.Take(&k.mu, all, out)
-	out = k.templates.Take(&k.mu, all, out)
-	out = k.sequences.Take(&k.mu, all, out)
+	out = k.keys.Take(k.mu, all, out)
+	out = k.buckets.Take(k.mu, all, out)
+	out = k.absences.Take(k.mu, all, out)
+	out = k.templates.Take(k.mu, all, out)
+	out = k.sequences.Take(k.mu, all, out)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	// A restart asks the clock for how long nobody waited, and from when on something may be due.
