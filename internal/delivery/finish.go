@@ -8,8 +8,13 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
 
-// finishBatch bounds the results that are recorded in one transaction.
-const finishBatch = 64
+const (
+	// finishBatch bounds the results that are recorded in one transaction.
+	finishBatch = 128
+	// finishWait is how long a result may wait for others that share its transaction, while attempts are under way. The end of the process repeats alerts
+	// whose results are not recorded, so it is no longer than a sync of a slow disk.
+	finishWait = 10 * time.Millisecond
+)
 
 // finished is a result on its way to the store.
 type finished struct{ store.Result }
@@ -47,21 +52,48 @@ func (d *Dispatcher) returnLeases(ctx context.Context) {
 // finisher records results in batches until the channel is closed.
 func (d *Dispatcher) finisher() {
 	for first := range d.results {
-		batch := []store.Result{first.Result}
-		for len(batch) < finishBatch {
-			select {
-			case next, ok := <-d.results:
-				if ok {
-					batch = append(batch, next.Result)
-					continue
-				}
-			default:
-			}
-			break
-		}
-		d.record(batch)
+		d.record(d.gather(first.Result))
 	}
 	close(d.finishes)
+}
+
+// gather returns a result with those that come until finishWait has passed, as long as others are to come and nobody waits for one of them.
+func (d *Dispatcher) gather(first store.Result) []store.Result {
+	batch := []store.Result{first}
+	urgent := wakes(&first)
+	timer := time.NewTimer(finishWait)
+	defer timer.Stop()
+	for len(batch) < finishBatch {
+		select {
+		case next, ok := <-d.results:
+			if !ok {
+				return batch
+			}
+			batch, urgent = append(batch, next.Result), urgent || wakes(&next.Result)
+			continue
+		default:
+		}
+		if urgent || d.inFlight.Load() <= int64(len(batch)) {
+			return batch
+		}
+		select {
+		case next, ok := <-d.results:
+			if !ok {
+				return batch
+			}
+			batch, urgent = append(batch, next.Result), wakes(&next.Result)
+		case <-timer.C:
+			return batch
+		case <-d.quit:
+			urgent = true
+		}
+	}
+	return batch
+}
+
+// wakes reports whether a worker waits for a result: it sends the message again, or others that wait for it.
+func wakes(r *store.Result) bool {
+	return r.Message.Ordered || r.Outcome == store.Returned || r.Outcome == store.Retry || r.Outcome == store.Split
 }
 
 // record retries until the store accepts the results. After Stop it retries only once: messages without a recorded result are sent again, under
@@ -98,7 +130,7 @@ func (d *Dispatcher) finishUp(batch []store.Result) {
 		d.opt.Ended()
 	}
 	for _, r := range batch {
-		if r.Message.Ordered || r.Outcome == store.Returned || r.Outcome == store.Retry || r.Outcome == store.Split {
+		if wakes(&r) {
 			d.notify(r.Message.Trigger)
 		}
 	}

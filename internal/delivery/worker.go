@@ -12,8 +12,11 @@ import (
 const (
 	// storeRetry is how long a worker waits after the store failed.
 	storeRetry = time.Second
-	// prefetch bounds the messages that are leased in advance, so a fast receiver does not cost one transaction per message.
-	prefetch = 16
+	// prefetch is how many messages are leased in advance, so that a fast receiver does not cost one transaction per message; of one that took them
+	// within shortly, twice as many as before, up to maxPrefetch.
+	prefetch    = 16
+	maxPrefetch = 128
+	shortly     = 250 * time.Millisecond
 	// forever stands for a wait that only notify ends. It is finite, so a lost notification delays alerts by minutes but loses none.
 	forever = 5 * time.Minute
 )
@@ -33,6 +36,8 @@ type worker struct {
 	rate     window
 	inFlight int
 	queue    []store.Message // leased, but not being sent yet
+	ahead    int             // messages that were leased in advance at last
+	fetched  time.Time       // when that was
 }
 
 func newWorker(d *Dispatcher, t Trigger, state store.TriggerState) *worker {
@@ -161,14 +166,19 @@ func (w *worker) pop() (store.Message, bool) {
 
 // fetch leases messages. If it leased none, more is false and wait is when to try again.
 func (w *worker) fetch(ctx context.Context, slots int) (more bool, wait time.Duration) {
+	now := w.d.opt.Now()
 	w.mu.Lock()
 	limit := slots
 	// A failing or limited trigger leases nothing in advance: other processes that use the store could send it meanwhile.
 	if w.state.Failures == 0 && w.state.Hold == store.HoldNone && w.rate.rate.Count == 0 {
-		limit += prefetch
+		if since := now.Sub(w.fetched); since >= 0 && since < shortly {
+			w.ahead = min(2*w.ahead, maxPrefetch)
+		} else {
+			w.ahead = prefetch
+		}
+		limit += w.ahead
 	}
 	w.mu.Unlock()
-	now := w.d.opt.Now()
 	messages, next, err := w.d.opt.Store.Lease(ctx, w.d.owner, now, w.name, limit)
 	if err != nil {
 		return false, storeRetry
@@ -185,7 +195,7 @@ func (w *worker) fetch(ctx context.Context, slots int) (more bool, wait time.Dur
 	w.d.renewed.Store(now.UnixNano())
 	w.d.inFlight.Add(int64(len(messages)))
 	w.mu.Lock()
-	w.queue = messages
+	w.queue, w.fetched = messages, now
 	w.mu.Unlock()
 	return true, 0
 }

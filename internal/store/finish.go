@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/safetext"
@@ -56,6 +57,9 @@ type Result struct {
 // owner. dropped counts the dead letters that MaxDead dropped, by trigger.
 func (s *Store) Finish(ctx context.Context, owner Owner, now time.Time, results []Result) (dropped map[string]int64, err error) {
 	err = s.write(ctx, "finish", now, func(t *tx) error {
+		if err := t.deliver(results); err != nil {
+			return err
+		}
 		for i := range results {
 			if err := t.finish(owner, &results[i]); err != nil {
 				return err
@@ -75,6 +79,45 @@ func (s *Store) Finish(ctx context.Context, owner Owner, now time.Time, results 
 	return dropped, err
 }
 
+// deliver records the deliveries that were delivered, all in one statement.
+func (t *tx) deliver(results []Result) error {
+	var rows []int64
+	for i := range results {
+		if results[i].Outcome == Delivered {
+			for _, a := range results[i].Message.Alerts {
+				rows = append(rows, a.row)
+			}
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	// A delivery that is not pending any more was counted by whoever changed it.
+	done, err := t.numbers(`UPDATE deliveries SET state = 'delivered', at = ?1, owner = 0, attempts = attempts + 1, reason = '', answer = ''
+		WHERE seq IN (SELECT value FROM json_each(?2)) AND state = 'pending' RETURNING seq`, t.now, listOf(rows))
+	if err != nil {
+		return err
+	}
+	for _, row := range done {
+		d := t.delta(row & maxTriggers)
+		d.Pending, d.Delivered = d.Pending-1, d.Delivered+1
+	}
+	return t.forgetOf(done)
+}
+
+// listOf returns numbers as a list for json_each.
+func listOf(numbers []int64) string {
+	list := []byte{'['}
+	for i, n := range numbers {
+		if i > 0 {
+			list = append(list, ',')
+		}
+		list = strconv.AppendInt(list, n, 10)
+	}
+	return string(append(list, ']'))
+}
+
+// finish records one result. Of a Delivered one deliver has done the deliveries.
 func (t *tx) finish(owner Owner, r *Result) error {
 	trigger, err := t.triggerID(r.Message.Trigger)
 	if err != nil {
@@ -90,11 +133,19 @@ func (t *tx) finish(owner Owner, r *Result) error {
 			return err
 		}
 	}
+	if r.Outcome == Delivered {
+		if r.Message.group == nil {
+			return nil
+		}
+		_, err := t.exec("UPDATE groups SET sent = ?1, keep = max(keep, ?1 + ?2) WHERE trigger = ?3 AND key = ?4",
+			t.now, int64(time.Hour), trigger, r.Message.group)
+		return err
+	}
 	halves, err := t.halves(r)
 	if err != nil {
 		return err
 	}
-	var done, dead []int64
+	var dead []int64
 	for i, a := range r.Message.Alerts {
 		n, err := t.finishRow(owner, r, a.row, halves[min(i/((len(r.Message.Alerts)+1)/2), 1)])
 		if err != nil {
@@ -104,27 +155,12 @@ func (t *tx) finish(owner Owner, r *Result) error {
 		if n == 0 {
 			continue
 		}
-		d := t.delta(trigger)
-		switch r.Outcome {
-		case Delivered:
-			d.Pending, d.Delivered = d.Pending-n, d.Delivered+n
-			done = append(done, a.row)
-		case Dead:
+		if d := t.delta(trigger); r.Outcome == Dead {
 			d.Pending, d.Dead = d.Pending-n, d.Dead+n
 			dead = append(dead, a.row)
-		case Retry, Split, Returned:
 		}
 	}
-	if err := t.endPosts(trigger, dead); err != nil {
-		return err
-	}
-	if r.Outcome == Delivered && r.Message.group != nil {
-		if _, err := t.exec("UPDATE groups SET sent = ?1, keep = max(keep, ?1 + ?2) WHERE trigger = ?3 AND key = ?4",
-			t.now, int64(time.Hour), trigger, r.Message.group); err != nil {
-			return err
-		}
-	}
-	return t.forgetOf(done)
+	return t.endPosts(trigger, dead)
 }
 
 // halves returns the ids of the two messages that Split makes: of the first half, which is the larger one of an odd number, and of the second.
@@ -149,9 +185,6 @@ func (t *tx) halves(r *Result) (ids [2]string, err error) {
 func (t *tx) finishRow(owner Owner, r *Result, row int64, half string) (int64, error) {
 	reason, answer := safetext.Cut(r.Reason, maxReason), safetext.Cut(r.Answer, maxAnswer)
 	switch r.Outcome {
-	case Delivered:
-		return t.exec(`UPDATE deliveries SET state = 'delivered', at = ?, owner = 0, attempts = attempts + 1, reason = '', answer = '' WHERE seq = ? AND state = 'pending'`,
-			t.now, row)
 	case Retry:
 		return t.exec(`UPDATE deliveries SET due = ?, at = ?, owner = 0, attempts = attempts + 1, reason = ?, answer = ?
 			WHERE seq = ? AND state = 'pending' AND owner = ?`, r.Due.UnixNano(), t.now, reason, answer, row, int64(owner))

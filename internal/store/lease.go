@@ -69,8 +69,11 @@ const (
 	nextFree = "SELECT due FROM deliveries d INDEXED BY pending_due WHERE state = 'pending' AND trigger = ?1 AND " + free + " AND " + inOrder +
 		" ORDER BY due LIMIT 1"
 
-	dueRows = "SELECT seq, grp, message FROM deliveries d INDEXED BY pending_due WHERE state = 'pending' AND trigger = ?1 AND due <= ?2 AND " + free +
-		" AND " + inOrder + " ORDER BY due, seq LIMIT ?3"
+	// The payload of an alert in a group is read once the group is known.
+	dueRows = "SELECT r.seq, r.grp, r.message, r.attempts, r.ord, a.id, CASE WHEN r.grp IS NULL THEN a.payload END, a.at FROM (" +
+		"SELECT seq, grp, message, attempts, ord, due FROM deliveries d INDEXED BY pending_due" +
+		" WHERE state = 'pending' AND trigger = ?1 AND due <= ?2 AND " + free + " AND " + inOrder + " ORDER BY due, seq LIMIT ?3" +
+		") r LEFT JOIN alerts a ON a.seq = r.seq >> 16 ORDER BY r.due, r.seq"
 
 	groupRows = "SELECT d.seq, length(a.payload) FROM deliveries d INDEXED BY pending_group JOIN alerts a ON a.seq = d.seq >> 16" +
 		" WHERE d.state = 'pending' AND d.trigger = ?1 AND d.grp = ?3 AND d.message = ?4 AND d.due <= ?2 AND " + free + " AND (d.message <> '' OR " + inOrder +
@@ -141,53 +144,68 @@ func (c *core) nextDue(trigger string, owner Owner, now int64) (due int64, known
 	return until.Int64, until.Valid, err
 }
 
-// lease marks messages as leased and returns them without the payloads of their alerts.
+// lease marks messages as leased and returns them, those of groups without the payloads of their alerts.
 func (t *tx) lease(owner Owner, trigger int64, limit int) ([]Message, error) {
-	type row struct {
-		seq     int64
-		group   []byte
-		message string
-	}
-	var rows []row
+	var due []Message
 	err := t.each(dueRows, []any{trigger, t.now, limit}, func(r *sql.Rows) error {
-		var one row
-		if err := r.Scan(&one.seq, &one.group, &one.message); err != nil {
+		var m Message
+		var a Stored
+		var id sql.NullString
+		var at sql.NullInt64
+		if err := r.Scan(&a.row, &m.group, &m.ID, &m.Attempts, &m.order, &id, &a.Payload, &at); err != nil {
 			return err
 		}
-		rows = append(rows, one)
+		a.ID, a.Accepted = id.String, timeOf(at.Int64)
+		m.Alerts, m.Ordered = []Stored{a}, m.order != nil
+		due = append(due, m)
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	var messages []Message
-	for _, r := range rows {
-		m := Message{group: r.group, Alerts: []Stored{{row: r.seq}}}
-		if r.group != nil {
-			// An earlier message may already contain this row: it takes all rows of its group that are due.
-			if taken(messages, r.seq) {
-				continue
+	var single []int64
+	for _, m := range due {
+		if m.group == nil {
+			if m.ID == "" { // that of its only alert
+				m.ID = m.Alerts[0].ID
 			}
-			if m.Alerts, err = t.groupRows(trigger, r.group, r.message); err != nil {
-				return nil, err
-			}
-			if len(m.Alerts) == 0 {
-				continue
-			}
+			single = append(single, m.Alerts[0].row)
+			messages = append(messages, m)
+			continue
 		}
-		if m.ID = r.message; m.ID == "" {
-			if m.ID, err = t.messageID(m.Alerts); err != nil {
-				return nil, err
-			}
+		// An earlier message may already contain this row: it takes all rows of its group that are due.
+		if taken(messages, m.Alerts[0].row) {
+			continue
 		}
-		for _, a := range m.Alerts {
-			if err := t.take(owner, a.row, m.ID); err != nil {
-				return nil, err
-			}
+		if err := t.leaseGroup(owner, trigger, &m); err != nil {
+			return nil, err
 		}
-		messages = append(messages, m)
+		if len(m.Alerts) > 0 {
+			messages = append(messages, m)
+		}
 	}
-	return messages, nil
+	// Only the message of a group needs a stored id: that of a single alert follows from the alert.
+	_, err = t.exec("UPDATE deliveries SET owner = ?1, message = '' WHERE seq IN (SELECT value FROM json_each(?2))", int64(owner), listOf(single))
+	return messages, err
+}
+
+// leaseGroup completes a message that begins with an alert of a group, and marks it as leased.
+func (t *tx) leaseGroup(owner Owner, trigger int64, m *Message) (err error) {
+	if m.Alerts, err = t.groupRows(trigger, m.group, m.ID); err != nil || len(m.Alerts) == 0 {
+		return err
+	}
+	if m.ID == "" {
+		if m.ID, err = t.messageID(m.Alerts); err != nil {
+			return err
+		}
+	}
+	for _, a := range m.Alerts {
+		if _, err := t.exec("UPDATE deliveries SET owner = ?, message = ? WHERE seq = ?", int64(owner), m.ID, a.row); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func taken(messages []Message, row int64) bool {
@@ -199,12 +217,6 @@ func taken(messages []Message, row int64) bool {
 		}
 	}
 	return false
-}
-
-func (t *tx) take(owner Owner, row int64, message string) error {
-	// Only the message of a group needs a stored id: that of a single alert follows from the alert.
-	_, err := t.exec("UPDATE deliveries SET owner = ?1, message = CASE WHEN grp IS NULL THEN '' ELSE ?2 END WHERE seq = ?3", int64(owner), message, row)
-	return err
 }
 
 // groupRows returns the deliveries of one message: those of an existing message, or as many of the group as fit into a new one.
@@ -244,8 +256,21 @@ func (t *tx) messageID(alerts []Stored) (string, error) {
 	return "gr_" + hex.EncodeToString(sum[:16]), nil
 }
 
-// load fills in the alerts of a message.
-func (t *tx) load(m *Message) error {
+// load completes a leased message: with the post of its order, and that of a group with its alerts.
+func (t *tx) load(m *Message) (err error) {
+	if m.group != nil {
+		if err := t.loadGroup(m); err != nil {
+			return err
+		}
+	}
+	if m.order != nil {
+		m.Post, err = t.postOf(m.Alerts[0].row&maxTriggers, m.order)
+	}
+	return err
+}
+
+// loadGroup fills in the alerts of a message of a group.
+func (t *tx) loadGroup(m *Message) error {
 	for i := range m.Alerts {
 		a := &m.Alerts[i]
 		var at int64
@@ -269,12 +294,7 @@ func (t *tx) load(m *Message) error {
 			m.order = nil
 		}
 	}
-	if m.order == nil {
-		return nil
-	}
-	var err error
-	m.Post, err = t.postOf(m.Alerts[0].row&maxTriggers, m.order)
-	return err
+	return nil
 }
 
 // renew extends the leases of an owner.
