@@ -31,15 +31,15 @@ const benchLines = 6000
 const benchRules = 100
 
 // benchChunk makes a chunk of lines of 20 containers, of which the rules match the share hits.
-func benchChunk(hits float64) []byte {
+func benchChunk(n int, hits float64) []byte {
 	var b []byte
-	const run = 50 // lines of one container in a row
-	for i, lines := 0, matchtest.Lines(benchLines, hits, matchtest.Rules(benchRules)); len(lines) > 0; i++ {
+	const run = 50 // lines of one container in a row, at most
+	for i, lines := 0, matchtest.Lines(n, hits, matchtest.Rules(benchRules)); len(lines) > 0; i++ {
 		var texts []string
-		for _, l := range lines[:run] {
+		for _, l := range lines[:min(run, len(lines))] {
 			texts = append(texts, string(l))
 		}
-		lines = lines[run:]
+		lines = lines[min(run, len(lines)):]
 		n := i % 20
 		b = append(b, chunktest.DockerOf(fmt.Sprintf("%064x", n), fmt.Sprintf("shop-%d-1", n), "shop", fmt.Sprint(n), chunktest.Lines(texts...)...)...)
 	}
@@ -49,7 +49,7 @@ func benchChunk(hits float64) []byte {
 var benchChunks = sync.OnceValue(func() map[float64][]byte {
 	chunks := map[float64][]byte{}
 	for _, hits := range []float64{0, 0.01, 0.1} {
-		chunks[hits] = benchChunk(hits)
+		chunks[hits] = benchChunk(benchLines, hits)
 	}
 	return chunks
 })

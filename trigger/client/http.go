@@ -61,8 +61,7 @@ func newOverHTTP(s *trigger.Settings, c *credentials, to receiver.Endpoint, dial
 		o.expect = regexp.MustCompile(s.Expect) // Validate has compiled it
 	}
 	o.http = o.retrying(&http.Client{
-		Transport: newTransport(s, c, dials, secured),
-		Timeout:   s.Timeout,
+		Transport: &timedTransport{newTransport(s, c, dials, secured), s.Timeout},
 		// A redirect would send payload and credentials to an address that nobody configured.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}, s.Retries)

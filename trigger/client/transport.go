@@ -1,9 +1,11 @@
 package client
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -31,7 +33,6 @@ func newTransport(s *trigger.Settings, c *credentials, g *egress.Guard, secured 
 		DialContext:            g.DialContext,
 		TLSClientConfig:        secured,
 		TLSHandshakeTimeout:    handshakeLimit,
-		ResponseHeaderTimeout:  min(headerTimeout, s.Timeout),
 		MaxResponseHeaderBytes: maxAnswerHeader,
 		DisableCompression:     true,
 		ForceAttemptHTTP2:      true,
@@ -43,10 +44,43 @@ func newTransport(s *trigger.Settings, c *credentials, g *egress.Guard, secured 
 		WriteBufferSize:     4 << 10,
 		ReadBufferSize:      4 << 10,
 	}
+	if s.Timeout > headerTimeout { // otherwise the timeout of the request ends the wait
+		t.ResponseHeaderTimeout = headerTimeout
+	}
 	if c.proxy != nil {
 		t.Proxy = http.ProxyURL(c.proxy)
 	}
 	return t
+}
+
+// timedTransport ends a request, its answer included, after a timeout. It does so with a timer alone, where http.Client.Timeout copies the request.
+type timedTransport struct {
+	*http.Transport
+	timeout time.Duration
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *timedTransport) RoundTrip(request *http.Request) (*http.Response, error) {
+	ctx, cancel := context.WithTimeout(request.Context(), t.timeout)
+	answer, err := t.Transport.RoundTrip(request.WithContext(ctx))
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	answer.Body = &timedBody{answer.Body, cancel}
+	return answer, nil
+}
+
+// timedBody is an answer whose timer stops when it is closed.
+type timedBody struct {
+	io.ReadCloser
+	cancel context.CancelFunc
+}
+
+// Close implements io.Closer.
+func (b *timedBody) Close() error {
+	defer b.cancel()
+	return b.ReadCloser.Close()
 }
 
 // tlsConfig returns the TLS configuration. It reads the files that the settings name.
