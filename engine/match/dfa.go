@@ -45,7 +45,7 @@ const (
 	// stateOverhead is the memory of a state besides its row and its key.
 	stateOverhead = 80
 	// dfaOverhead is the memory of an empty automaton.
-	dfaOverhead = 300
+	dfaOverhead = 500
 	// An automaton that was full maxFlushes times and read fewer than readPerState bytes for each state it built is given
 	// up: the regexp is no slower.
 	maxFlushes   = 8
@@ -67,6 +67,9 @@ type dfa struct {
 	// to notice an automaton that is no use
 	read, flushes int
 	gaveUp        bool
+
+	lanes laneStats
+	trace [tracedBytes][lanes - 1]uint32 // after each of their first bytes, the states of the lanes behind the first
 }
 
 // newDFA makes an automaton of n with room for first states at entries places besides the start.
@@ -123,7 +126,14 @@ func (d *dfa) anywhere(b *budget, text []byte) verdict {
 	if !d.ready(b, len(text)) {
 		return unknown
 	}
-	v, _ := d.run(b, text, 0, d.begin(b, text, 0, 0, d.nfa.starts, d.mode()))
+	s := d.begin(b, text, 0, 0, d.nfa.starts, d.mode())
+	if s > refused && d.mayUseLanes(len(text)) {
+		if s = d.search(b, text, s, nil); s > refused {
+			s = d.transition(b, s, uint32(len(d.nfa.reps)))
+		}
+		return verdictOf(s)
+	}
+	v, _ := d.run(b, text, 0, s)
 	return v
 }
 
@@ -145,13 +155,17 @@ func (d *dfa) run(b *budget, text []byte, pos int, s uint32) (v verdict, steps i
 		s = d.transition(b, s, uint32(d.nfa.class[text[i]]))
 		i++
 	}
+	return verdictOf(s), i - pos
+}
+
+func verdictOf(s uint32) verdict {
 	switch s {
 	case dead:
-		return no, i - pos
+		return no
 	case accept:
-		return yes, i - pos
+		return yes
 	}
-	return unknown, i - pos
+	return unknown
 }
 
 // transition is where class c leads from state s.
@@ -168,8 +182,13 @@ func (d *dfa) all(b *budget, text []byte, yield func(id int32)) bool {
 	if !d.ready(b, len(text)) {
 		return false
 	}
-	s := d.begin(b, text, 0, 0, d.nfa.starts, d.mode())
-	for i := 0; ; i++ {
+	s, i := d.begin(b, text, 0, 0, d.nfa.starts, d.mode()), 0
+	if s > refused && d.mayUseLanes(len(text)) {
+		found := func(s uint32) { d.report(s, yield) }
+		s = d.search(b, text, d.note(s, found), found)
+		i = len(text)
+	}
+	for ; ; i++ {
 		if s <= refused {
 			return s == dead
 		}
