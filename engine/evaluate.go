@@ -123,7 +123,7 @@ func (w *Worker) sequence(c *state.HitContext, h *Hit) {
 		if w.field, ok = w.appendSequence(w.field[:0], f, h); ok {
 			step := state.Step{ID: state.NewSequence(f.Settings.Related(), w.field), Key: string(w.field), Ends: f.Settings.Without != ""}
 			if f.Settings.Of != "" {
-				step.Within = int64(f.Settings.Within)
+				step.Within, step.OfFleet = int64(f.Settings.Within), f.Settings.Fleet() && !f.Settings.DryRun
 			}
 			w.steps = append(w.steps, step)
 		}

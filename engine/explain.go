@@ -153,7 +153,9 @@ func (w *Worker) preview(draft *state.Draft, h *Hit, now int64) (*Preview, *Aler
 	if r.Settings.Count > 0 && !s.Overflow {
 		s.Needed, s.Counted, s.OfFleet = r.Settings.Count, min(d.Counted, r.Settings.Count), draft.CountedByAll(c)
 	}
-	s.Rate, s.Ratio = draft.Compared(c)
+	if s.Rate, s.Ratio = draft.Compared(c); s.Rate != nil || s.Ratio != nil {
+		s.OfFleet = draft.CountedByAll(c)
+	}
 	if s.Alerts = d.Alert; !d.Alert {
 		s.Reason = d.Reason.String()
 	}

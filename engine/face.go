@@ -39,6 +39,10 @@ type (
 	Fleet = model.Fleet
 	// FleetHit is a model.FleetHit.
 	FleetHit = model.FleetHit
+	// FleetRated is a model.FleetRated.
+	FleetRated = model.FleetRated
+	// FleetCompared is a model.FleetCompared.
+	FleetCompared = model.FleetCompared
 	// FleetLine is a model.FleetLine.
 	FleetLine = model.FleetLine
 	// FleetSight is a model.FleetSight.
@@ -150,7 +154,7 @@ const (
 	RecoveredField  = model.RecoveredField
 )
 
-// FleetKey returns the cooldown_by of a rule of a fleet that sets none.
+// FleetKey returns the cooldown_by, and the by, of a rule of a fleet that sets none.
 func FleetKey() []string { return rules.FleetKey() }
 
 // SeverityNames lists the words that configuration accepts for a severity, least grave first.

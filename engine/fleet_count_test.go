@@ -8,9 +8,10 @@ import (
 
 // nodes is a fleet that notes what an engine hands to it.
 type nodes struct {
-	hits []FleetHit
-	full bool
-	seen []FleetSight
+	hits  []FleetHit
+	rated []FleetRated
+	full  bool
+	seen  []FleetSight
 	// Absences.
 	heard, awaited []FleetLine
 	down           bool
@@ -22,6 +23,11 @@ func (n *nodes) Await(list []FleetLine)   { n.awaited = list }
 func (n *nodes) DownSince() (int64, bool) { return n.since, n.down }
 
 func (n *nodes) Saw(s FleetSight) { n.seen = append(n.seen, s) }
+
+func (n *nodes) Rate(h FleetRated) bool {
+	n.rated = append(n.rated, h)
+	return !n.full
+}
 
 func (n *nodes) Count(h FleetHit) bool {
 	n.hits = append(n.hits, h)

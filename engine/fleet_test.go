@@ -123,10 +123,9 @@ func TestScopeIsStrict(t *testing.T) {
 		"name", "pattern", "keywords", "any", "all", "none", "event", "stream", "severity", "cooldown", "cooldown_by", "rollup", "where", "workloads",
 		"exclude_workloads", "context", "summary", "fields", "labels", "runbook", "dry_run", "deploy", "scope",
 		"cooldown_max", "escalate", // whose windows and episodes are those of the engine
-		"rate", "ratio", // which ScopeFaults refuses, see below
-		"count", "within", "distinct", // which the fleet counts
+		"count", "within", "distinct", "rate", "ratio", "of", "at_least", // which the fleet counts
 		"absent", "absent_from", // which the fleet waits for
-		"by", "of", "at_least", // which need one of those that are refused
+		"by", // which needs one of those
 	}
 	for f := range reflect.TypeFor[RuleSettings]().Fields() {
 		key := f.Tag.Get("toml")
@@ -135,12 +134,7 @@ func TestScopeIsStrict(t *testing.T) {
 		}
 	}
 	for field, change := range map[string]func(*RuleSettings){
-		"rate": func(r *RuleSettings) { r.Rate.Above = 3 },
-		"ratio": func(r *RuleSettings) {
-			if err := r.Ratio.UnmarshalText([]byte(">5%")); err != nil {
-				t.Fatal(err)
-			}
-		},
+		"rate.below": func(r *RuleSettings) { r.Rate.Below = 3 },
 	} {
 		s := fleetRule(change).Rules[0]
 		if faults := rules.ScopeFaults(&s); len(faults) != 1 || faults[0].Field != field {

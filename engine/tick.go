@@ -43,6 +43,9 @@ func (e *Engine) SetFleet(f Fleet) { e.keyed.SetFleet(f) }
 // count decides. The next Tick makes the alert.
 func (e *Engine) Cross(key string, sum, now int64) { e.keyed.Cross(key, sum, now) }
 
+// Exceed says that the rate or the ratio of a key (FleetRated.Alerts) is too large on all nodes together. The next Tick makes the alert.
+func (e *Engine) Exceed(key string, by FleetCompared, now int64) { e.keyed.Exceed(key, by, now) }
+
 // Reach says that the hits of all nodes reached the threshold of a key while its window is open in the fleet: a roll-up reports those of this node.
 func (e *Engine) Reach(key string) { e.keyed.Reach(key) }
 

@@ -5,6 +5,8 @@ package model
 type Fleet interface {
 	// Count counts a hit towards a threshold of all nodes. It reports false if it cannot: then this node's own count decides.
 	Count(FleetHit) bool
+	// Rate counts a hit for a rate or a ratio of all nodes. It reports false if it cannot: then this node's own comparison decides.
+	Rate(FleetRated) bool
 	// Saw notes that a template was seen, by a hit without an alert.
 	Saw(FleetSight)
 	// Heard notes that a line was heard that must not be absent, or that it is waited for.
@@ -26,6 +28,30 @@ type FleetLine struct {
 type FleetSight struct {
 	Template string // its digest, with the rule and the workload
 	For      int64  // how long it is remembered, ns
+}
+
+// FleetRated is a hit that counts for a rule of the fleet with rate or ratio.
+type FleetRated struct {
+	Key          string // the hits that are counted together
+	At           int64  // when it happened, ns
+	Within, Than int64  // ns; without Than, it is of a ratio
+	Other        bool   // of the other rule of a ratio
+	// Alerts is the cooldown key whose alert the hit may make, see Alert.Key; "": none. The rest is of that alert.
+	Alerts string
+	// Cooldown and CooldownMax, in ns, are those of the rule.
+	Cooldown, CooldownMax int64
+
+	Above      int64 // factor, in units of package rate
+	Millionths int64 // of a ratio
+	Reached    bool  // and that share is enough
+	AtLeast    int
+}
+
+// FleetCompared is what a rate or a ratio of the fleet compared.
+type FleetCompared struct {
+	Hits   int64
+	Usual  int64 // of a rate, in units of package rate
+	Others int64 // of a ratio
 }
 
 // FleetHit is a hit of a rule of the fleet with count.

@@ -11,6 +11,15 @@ type Rate struct {
 	Hits   int64   // of the key within Within
 	Usual  float64 // hits in as much time, to a thousandth
 	Within int64   // ns
+	Fleet  bool    // the hits are those of all nodes
+}
+
+// allNodes follows a number of hits.
+func allNodes(fleet bool) string {
+	if fleet {
+		return " on all nodes"
+	}
+	return ""
 }
 
 // String returns the comparison in words, as in "94 in 5m, usually 11: 8.5×".
@@ -19,6 +28,7 @@ func (r *Rate) String() string {
 	if r.Hits > 0 {
 		hits = strconv.FormatInt(r.Hits, 10)
 	}
+	hits += allNodes(r.Fleet)
 	if r.Usual == 0 {
 		return fmt.Sprintf("%s in %s, usually none", hits, Roughly(r.Within))
 	}
@@ -35,6 +45,7 @@ type Ratio struct {
 	Of     string // the other rule
 	OfHits int64  // its hits
 	Within int64  // ns
+	Fleet  bool   // the hits are those of all nodes
 }
 
 // Percent returns the share, to a hundredth.
@@ -44,7 +55,7 @@ func (r *Ratio) Percent() float64 {
 
 // String returns the comparison in words, as in "15 in 5m, 7.5% of requests".
 func (r *Ratio) String() string {
-	return fmt.Sprintf("%d in %s, %s%% of %s", r.Hits, Roughly(r.Within), short(r.Percent()), r.Of)
+	return fmt.Sprintf("%d%s in %s, %s%% of %s", r.Hits, allNodes(r.Fleet), Roughly(r.Within), short(r.Percent()), r.Of)
 }
 
 // short writes a number with two digits that count, or as a whole number if it has more before the point.

@@ -125,8 +125,8 @@ type RuleSettings struct {
 	Fields []string `toml:"fields"`
 	// Labels that the alert carries. A value may be a template, as in { client = '{{ .Field "remote_ip" }}' }; one that yields nothing is left out.
 	Labels map[string]string `toml:"labels"`
-	// Whose alerts a cooldown suppresses, whose hits count counts, and whose lines absent and first_seen know: those of this node (node), or those of all nodes of
-	// the fleet together (fleet). With fleet, cooldown_by is ["workload"] if it is not set.
+	// Whose alerts a cooldown suppresses, whose hits count, rate and ratio count, and whose lines absent and first_seen know: those of this node (node), or those
+	// of all nodes of the fleet together (fleet). With fleet, cooldown_by and by are ["workload"] if they are not set.
 	Scope string `toml:"scope"`
 	// A link to instructions: an address with http:// or https://.
 	Runbook string `toml:"runbook"`
@@ -150,7 +150,7 @@ const (
 	ScopeFleet = "fleet"
 )
 
-// FleetKey returns the cooldown_by of a rule of the fleet that sets none.
+// FleetKey returns the cooldown_by, and the by, of a rule of the fleet that sets none.
 func FleetKey() []string { return []string{"workload"} }
 
 // Fleet reports whether the alerts of the rule are those of all nodes of the fleet together.

@@ -72,7 +72,7 @@ func ScopeFaults(r *RuleSettings) []setting.Fault {
 		why string
 	}{
 		{"resolve", r.Resolve != 0, ends}, {"resolve_on", r.ResolveOn != "", ends},
-		{"after", r.After != "", order}, {"without", r.Without != "", order}, {"rate", r.Rate.IsSet(), usual}, {"ratio", r.Ratio.IsSet(), usual},
+		{"after", r.After != "", order}, {"without", r.Without != "", order}, {"rate.below", r.Rate.Below != 0, usual},
 		{"context.after", r.Context.After > 0, "an alert waits for lines, or for the answer of the fleet"},
 	} {
 		if one.set {

@@ -5,17 +5,25 @@ import (
 	"fmt"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/rate"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 )
 
-// crossing is the threshold of a rule of the fleet. Its hits are suppressed, and counted by the fleet, which says when those of all nodes reached the threshold.
-// The alert then is one that time makes: it has no hit of its own, and reports those that this node suppressed.
+// crossing is the threshold of a rule of the fleet, or its rate or ratio. Its hits are suppressed, and counted by the fleet, which says when those of all nodes
+// reached the threshold. The alert then is one that time makes: it has no hit of its own, and reports those that this node suppressed.
 type crossing struct {
-	own   int   // the hits, or values, by which this node alone reached the threshold since its last alert; 0: it did not
-	at    int64 // when the alert became due; 0: none is
-	sum   int64 // the hits, or values, that reached it: of all nodes, or with alone of this one
+	own   reached // by which this node alone reached the threshold since its last alert, or exceeded the rate or the ratio with its last hit
+	at    int64   // when the alert became due; 0: none is
+	sum   reached // of all nodes, or with alone of this one
 	alone bool
 	rolls bool // the threshold is reached in an open window: a roll-up reports the hits
+}
+
+// reached is the numbers that reached a threshold, or exceeded a rate or a ratio. The zero value says that none did.
+type reached struct {
+	Hits   int64 `json:"hits"`            // or different values
+	Usual  int64 `json:"usual,omitempty"` // of a rate, in units of package rate
+	Others int64 `json:"others,omitempty"`
 }
 
 // due reports whether the alert is due.
@@ -23,10 +31,22 @@ func (c *crossing) due() bool { return c.at != 0 }
 
 func (c *crossing) clampFuture(now int64) { c.at = min(c.at, now) }
 
-// countedByAll reports whether the fleet counts a hit. A record that came later than the time that counts is too late for it: then the node's own count decides.
+// countedByAll reports whether the fleet counts a hit. A record that came later than the time that counts is too late for a threshold: then the node's own count
+// decides. One that lacks a value of a ratio is compared by nobody.
 func (h *HitContext) countedByAll(now int64) bool {
 	set := &h.Rule.Settings
+	if h.Rule.Compares {
+		return h.shared && (h.Sequenced || !set.Ratio.IsSet())
+	}
 	return h.shared && set.Count > 0 && now-h.At < int64(set.Within)
+}
+
+// comparedTo returns the numbers of this node that a hit was decided by.
+func (h *HitContext) comparedTo(counted int) reached {
+	if h.Rule.Compares {
+		return reached{h.Decision.Hits, h.Decision.Usual, h.Decision.Others}
+	}
+	return reached{Hits: int64(counted)}
 }
 
 // Heard says when any node of the fleet heard the line last that a key waits for.
@@ -117,7 +137,7 @@ func shares(f model.Fleet, r *rules.Rule) bool {
 // countByAll hands a hit to the fleet, one that the cooldown suppresses included: it counts for the alert that follows the window.
 func (k *Keyed) countByAll(s *keyState, h *HitContext, now int64) {
 	set, d := &h.Rule.Settings, &h.Decision
-	if !h.forAll || d.Alert || d.Reason != model.ReasonThreshold && d.Reason != model.ReasonCooldown || set.Distinct != "" && !h.Valued {
+	if !h.forAll || h.Rule.Compares || d.Alert || d.Reason != model.ReasonThreshold && d.Reason != model.ReasonCooldown || set.Distinct != "" && !h.Valued {
 		return
 	}
 	one := model.FleetHit{Key: s.key, At: h.At, Count: set.Count, Within: int64(set.Within), Cooldown: int64(set.Cooldown),
@@ -126,7 +146,36 @@ func (k *Keyed) countByAll(s *keyState, h *HitContext, now int64) {
 		one.Value = uint64(h.Value)
 	}
 	if !k.fleet.Count(one) {
-		s.cross(h.Rule, 0, now)
+		s.cross(h.Rule, reached{}, now)
+	}
+}
+
+// rateByAll hands a hit of a rate or a ratio to the fleet. All hits are counted, since they are a measurement; those that could not alert here ask for no alert.
+func (k *Keyed) rateByAll(s *keyState, h *HitContext, now int64) {
+	set := &h.Rule.Settings
+	if !h.forAll || !h.Rule.Compares {
+		return
+	}
+	one := model.FleetRated{Key: s.key, At: h.At, Within: int64(set.Within), Than: int64(set.Rate.Than)}
+	if set.Ratio.IsSet() {
+		one.Key, one.Than = h.Sequence.stateKey(), 0
+	}
+	if !h.Muted && now-h.At < int64(set.Within) {
+		one.Alerts, one.Cooldown, one.CooldownMax = s.key, int64(set.Cooldown), int64(set.CooldownMax)
+		one.Above, one.AtLeast = int64(set.Rate.Above), set.Rate.AtLeast
+		if set.Ratio.IsSet() {
+			one.Millionths, one.Reached, one.AtLeast = set.Ratio.Millionths, set.Ratio.Reached, set.AtLeast
+		}
+	}
+	if !k.fleet.Rate(one) && one.Alerts != "" {
+		s.cross(h.Rule, reached{}, now)
+	}
+}
+
+// otherByAll hands a hit of the other rule of a ratio to the fleet.
+func (k *Keyed) otherByAll(one *Step, at int64) {
+	if one.OfFleet && k.fleet != nil {
+		k.fleet.Rate(model.FleetRated{Key: one.ID.stateKey(), At: at, Within: one.Within, Other: true})
 	}
 }
 
@@ -194,15 +243,15 @@ func (k *Keyed) Alone(ticket uint64) {
 	k.keys.Touch(s.hash)
 }
 
-// cross makes the alert of a threshold due, or a roll-up while the window is open. A sum of 0 asks for the node's own count.
-func (s *keyState) cross(r *rules.Rule, sum, now int64) {
+// cross makes the alert of a threshold due, or a roll-up while the window is open. The zero sum asks for the node's own count.
+func (s *keyState) cross(r *rules.Rule, sum reached, now int64) {
 	c := &s.crossing
-	alone := sum == 0
+	alone := sum == reached{}
 	if alone {
-		sum = int64(c.own)
+		sum = c.own
 	}
 	switch {
-	case sum == 0:
+	case sum == reached{}:
 	case s.window.state(r, now) != windowClosed:
 		c.rolls = c.rolls || !alone
 	case !c.due():
@@ -213,7 +262,16 @@ func (s *keyState) cross(r *rules.Rule, sum, now int64) {
 // Cross says that the hits of all nodes reached the threshold of a key by now. A sum of 0 says that the fleet does not answer: the node's own count decides. The
 // alert is due at once.
 func (k *Keyed) Cross(key string, sum, now int64) {
-	k.crossed(key, func(s *keyState, r *rules.Rule) { s.cross(r, sum, max(now, k.latest)) })
+	k.crossed(key, func(s *keyState, r *rules.Rule) { s.cross(r, reached{Hits: sum}, max(now, k.latest)) })
+}
+
+// Exceed says that the rate or the ratio of a key is too large by now, on all nodes together. The alert is due at once.
+func (k *Keyed) Exceed(key string, by model.FleetCompared, now int64) {
+	k.crossed(key, func(s *keyState, r *rules.Rule) {
+		if r.Compares {
+			s.cross(r, reached{by.Hits, by.Usual, by.Others}, max(now, k.latest))
+		}
+	})
 }
 
 // Reach says that the hits of all nodes reached the threshold of a key while its window is open in the fleet: a roll-up reports those of this node.
@@ -229,7 +287,7 @@ func (k *Keyed) crossed(key string, change func(*keyState, *rules.Rule)) {
 		return
 	}
 	r := k.rule(key, s.workload())
-	if r == nil || !r.Settings.Fleet() || r.Settings.Count == 0 {
+	if r == nil || !r.Settings.Fleet() || !r.Settings.Counts() {
 		return
 	}
 	before := s.crossing
@@ -242,18 +300,31 @@ func (k *Keyed) crossed(key string, change func(*keyState, *rules.Rule)) {
 
 // threshold is the alert about hits that reached a threshold of the fleet.
 func (s *keyState) threshold(r *rules.Rule, at int64) model.Alert {
-	c, shown := &s.crossing, s.unreported.sample
+	c, shown, set := &s.crossing, s.unreported.sample, &r.Settings
 	a := s.shown(r, at)
 	a.Kind, a.Due = model.KindThreshold, c.at
-	counted := fmt.Sprint(c.sum)
-	if r.Settings.Distinct != "" {
+	if !c.alone {
+		a.Reached = c.sum.Hits
+	}
+	if r.Compares {
+		a.Summary = shown.text.Summary
+		if set.Ratio.IsSet() {
+			a.Ratio = &model.Ratio{Hits: c.sum.Hits, Of: set.Of, OfHits: c.sum.Others, Within: int64(set.Within), Fleet: !c.alone}
+		} else {
+			a.Rate = &model.Rate{Hits: c.sum.Hits, Usual: float64(c.sum.Usual) / rate.Unit, Within: int64(set.Within), Fleet: !c.alone}
+		}
+		a.WithComparison()
+		a.WithLateness(shown.arrived - shown.at)
+		return a
+	}
+	counted := fmt.Sprint(c.sum.Hits)
+	if set.Distinct != "" {
 		counted += " values"
 	}
 	if !c.alone {
-		a.Reached = c.sum
 		counted += " on all nodes"
 	}
-	a.Summary = model.OneLine(fmt.Sprintf("%s in %s: %s", counted, model.Roughly(int64(r.Settings.Within)), shown.text.Summary), model.MaxSummary)
+	a.Summary = model.OneLine(fmt.Sprintf("%s in %s: %s", counted, model.Roughly(int64(set.Within)), shown.text.Summary), model.MaxSummary)
 	a.WithLateness(shown.arrived - shown.at)
 	return a
 }

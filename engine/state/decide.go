@@ -2,6 +2,7 @@ package state
 
 import (
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
+	"github.com/tinyforge/fluentbit-trigger/engine/rate"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
 )
 
@@ -98,7 +99,9 @@ func (s *keyState) commit(h *HitContext, next *transition, v *verdict, b *tokens
 	}
 	s.apply(next)
 	if next.alone {
-		s.crossing.own = v.counted
+		s.crossing.own = h.comparedTo(v.counted)
+	} else if h.forAll && h.Rule.Compares {
+		s.crossing.own = reached{}
 	}
 	if next.token {
 		b.consume()
@@ -112,10 +115,21 @@ func (s *keyState) commit(h *HitContext, next *transition, v *verdict, b *tokens
 		return
 	}
 	s.unreported.add(v.reason, h.At)
+	if s.outlives(h, now) {
+		s.unreported.sample = nil
+	}
 	if s.unreported.sample == nil && (h.waits || h.Rule.RollsUp(v.reason) || h.forAll && v.reason == model.ReasonThreshold) { // none of the key's hits is shown yet
 		s.unreported.sample = &Sample{at: h.At, arrived: now, from: now, source: h.Source, stream: h.Stream}
 		d.Sample = s.unreported.sample
 	}
+}
+
+// outlives reports whether another line is to be shown in place of that of the key, which the rate of all nodes may make an alert of. Usual lines come all the
+// time, and it must show one of those that were too many.
+func (s *keyState) outlives(h *HitContext, now int64) bool {
+	u, c := &s.unreported, &s.crossing
+	return u.sample != nil && h.forAll && h.Rule.Compares && now-u.sample.arrived >= rate.SliceOf(int64(h.Rule.Settings.Within)) &&
+		u.state() != rollupPending && !c.due() && !c.rolls
 }
 
 // apply advances the machines of a key.

@@ -34,11 +34,11 @@ type (
 		LastHit    int64            `json:"last_hit"`
 	}
 	savedCrossing struct {
-		Own   int   `json:"own,omitempty"`
-		At    int64 `json:"at,omitempty"`
-		Sum   int64 `json:"sum,omitempty"`
-		Alone bool  `json:"alone,omitempty"`
-		Rolls bool  `json:"rolls,omitempty"`
+		Own   reached `json:"own,omitzero"`
+		At    int64   `json:"at,omitempty"`
+		Sum   reached `json:"sum,omitzero"`
+		Alone bool    `json:"alone,omitempty"`
+		Rolls bool    `json:"rolls,omitempty"`
 	}
 	savedPace struct {
 		rate.Pace

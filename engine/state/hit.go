@@ -128,6 +128,8 @@ type Step struct {
 	Key    string // of the sequence, and so of the state of a rule with without
 	Ends   bool   // it ends the wait of such a rule
 	Within int64  // of a ratio that counts it, whatever becomes of it; 0: it is of a sequence
+
+	OfFleet bool // all nodes of the fleet count for the ratio together
 }
 
 // ValueID identifies a value that is counted once. It is a part of a cryptographic digest, for whoever writes the lines could choose values that

@@ -196,6 +196,7 @@ func (k *Keyed) step(h *HitContext, happened bool) {
 		one := &h.Steps[i]
 		if one.Within != 0 {
 			k.shareOf(one.ID).shared().Note(one.Within, h.At, true)
+			k.otherByAll(one, h.At)
 			continue
 		}
 		if !happened {

@@ -99,6 +99,8 @@ func explainFleet(ctx context.Context, p *pipeline.Pipeline, x *engine.Explanati
 	case rule.Absent > 0:
 		step("waits for the line on all nodes, and hears of this one")
 		return
+	case x.Preview.OfFleet && x.Preview.Reason == engine.ReasonThreshold.String() && rule.Count == 0:
+		step("compares the hits of all nodes, and says when they are too many")
 	case x.Preview.OfFleet && x.Preview.Reason == engine.ReasonThreshold.String():
 		step("counts the hit with those of all nodes, and says when they reach the threshold")
 	case x.Preview.Alerts && rule.FirstSeen != 0:

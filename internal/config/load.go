@@ -185,6 +185,9 @@ func (l *loader) rule(p part) *rulePart {
 	if r.settings.Fleet() && p.node.table["cooldown_by"] == nil {
 		r.settings.CooldownBy = engine.FleetKey()
 	}
+	if r.settings.Fleet() && p.node.table["by"] == nil {
+		r.settings.By = engine.FleetKey()
+	}
 	return r
 }
 

@@ -22,6 +22,9 @@ type Options struct {
 	// Crossed is called when the hits that this node reported reached a threshold of the fleet: this node makes the alert. name is that of Hit. It may be called
 	// twice about one crossing.
 	Crossed func(name string, sum int64)
+	// Exceeded is called when a rate or a ratio of the fleet is too large, after a hit that this node reported: this node makes the alert. name is that of Asking. It
+	// may be called twice about one crossing.
+	Exceeded func(name string, c Compared)
 	// Reached is called when they reached it while the window of the key is open: a roll-up reports the hits.
 	Reached func(name string)
 	// Unanswered is called, maybe repeatedly, while the engine does not answer reports about a key: the node's own count decides.

@@ -38,7 +38,7 @@ const (
 	hearMost     = time.Minute
 )
 
-// reporter holds the reports that wait: hits towards thresholds, templates that were seen, and lines that were heard. It is in memory alone: a node that is killed loses the hits of the
+// reporter holds the reports that wait: hits towards thresholds, rates and ratios, templates that were seen, and lines that were heard. It is in memory alone: a node that is killed loses the hits of the
 // last reportEvery, which the engine of rules counts as suppressed all the same.
 type reporter struct {
 	run    string // of this process: sequence numbers begin with it
@@ -46,6 +46,7 @@ type reporter struct {
 
 	mu      sync.Mutex // guards the fields below
 	counts  map[Key]*counting
+	tallies map[Key]*tallying
 	sights  map[Key]time.Duration // templates that were seen without an alert, and how long they are remembered
 	hearing map[Key]*hearing
 	full    int64 // reports that there was no room for
@@ -119,7 +120,7 @@ func (r *reporter) init() {
 	var random [8]byte
 	_, _ = rand.Read(random[:]) // it never fails
 	r.run = hex.EncodeToString(random[:])
-	r.counts, r.sights, r.hearing = map[Key]*counting{}, map[Key]time.Duration{}, map[Key]*hearing{}
+	r.counts, r.tallies, r.sights, r.hearing = map[Key]*counting{}, map[Key]*tallying{}, map[Key]time.Duration{}, map[Key]*hearing{}
 }
 
 // Count reports a hit towards a threshold of the fleet. It never blocks. It reports false when there is no room: the node counts by itself.
@@ -233,6 +234,7 @@ func (f *Fleet) report(ctx context.Context) {
 			return
 		}
 		f.reportCounts(ctx)
+		f.reportTallies(ctx)
 		f.reportSights(ctx)
 		f.reportHeard(ctx)
 	}

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/fleet"
 	"github.com/tinyforge/fluentbit-trigger/internal/fleet/redis"
 	"github.com/tinyforge/fluentbit-trigger/internal/heartbeat"
@@ -70,7 +71,7 @@ func (p *Pipeline) fleetOptions(o *Options) fleetnode.Options {
 	return fleetnode.Options{
 		Instance: o.ID, Host: hostName(), Version: o.Version, Rules: p.engine.Snapshot, Decide: p.engine.Decide, Alone: p.engine.Alone, Known: p.engine.Known, Close: p.engine.CloseWindows,
 		Route: func(a *trigger.Alert) []string { return p.triggers.Load().of(a, p.now()) }, Lost: p.reportLost, Connect: o.Connect, Now: o.Now, Log: p.log,
-		Panics: &p.counters.panics, Counts: p.engine.SetFleet, Crossed: p.crossed, Reached: p.engine.Reach,
+		Panics: &p.counters.panics, Counts: p.engine.SetFleet, Crossed: p.crossed, Exceeded: p.exceeded, Reached: p.engine.Reach,
 		Heard: func(key string, at time.Time) { p.engine.Heard(key, at.UnixNano()) }, Absence: p.fleetAbsence, Recovery: p.fleetRecovery,
 	}
 }
@@ -98,6 +99,17 @@ func (p *Pipeline) fleetRecovery(rule, workload string, at time.Time, gone time.
 // crossed has the engine of rules alert for a threshold of the fleet, at once.
 func (p *Pipeline) crossed(key string, sum int64) {
 	p.engine.Cross(key, sum, p.now().UnixNano())
+	p.wakeDue()
+}
+
+// exceeded has the engine of rules alert for a rate or a ratio of the fleet, at once.
+func (p *Pipeline) exceeded(key string, by engine.FleetCompared) {
+	p.engine.Exceed(key, by, p.now().UnixNano())
+	p.wakeDue()
+}
+
+// wakeDue has the alerts made that are due.
+func (p *Pipeline) wakeDue() {
 	select {
 	case p.due <- struct{}{}:
 	default:

@@ -194,10 +194,11 @@ func (c counting) Count(h engine.FleetHit) bool {
 	})
 }
 
-func (c counting) Saw(engine.FleetSight)    {}
-func (c counting) Heard(engine.FleetLine)   {}
-func (c counting) Await([]engine.FleetLine) {}
-func (c counting) DownSince() (int64, bool) { return 0, false }
+func (c counting) Rate(engine.FleetRated) bool { return false }
+func (c counting) Saw(engine.FleetSight)       {}
+func (c counting) Heard(engine.FleetLine)      {}
+func (c counting) Await([]engine.FleetLine)    {}
+func (c counting) DownSince() (int64, bool)    { return 0, false }
 
 // cross has the engine of rules alert with its next line or tick.
 func (n *node) cross(key string, sum int64) { n.rules.Cross(key, sum, n.now().UnixNano()) }

@@ -23,6 +23,7 @@ type fleetOfOne struct {
 }
 
 func (f *fleetOfOne) Count(h engine.FleetHit) bool { f.marks = append(f.marks, h); return true }
+func (f *fleetOfOne) Rate(engine.FleetRated) bool  { return false }
 func (f *fleetOfOne) Saw(engine.FleetSight)        {}
 func (f *fleetOfOne) Heard(engine.FleetLine)       {}
 func (f *fleetOfOne) Await([]engine.FleetLine)     {}

@@ -288,8 +288,10 @@ func (x *explainer) fleetWords(p *engine.Preview, rule *engine.RuleSettings) str
 		return "not asked, because the container's templates are too many"
 	case rule.Absent > 0:
 		return "waits for the line on all nodes, and hears of this one"
-	case p.OfFleet && p.Reason == engine.ReasonThreshold.String():
+	case p.OfFleet && p.Reason == engine.ReasonThreshold.String() && rule.Count > 0:
 		return "counts the hit with those of all nodes, and says when they reach the threshold"
+	case p.OfFleet && p.Reason == engine.ReasonThreshold.String():
+		return "compares the hits of all nodes, and says when they are too many"
 	case p.Alerts && rule.FirstSeen != 0:
 		return "asked before the alert leaves: it is withdrawn if another node has alerted, or has seen the template"
 	case p.Alerts:
@@ -301,11 +303,12 @@ func (x *explainer) fleetWords(p *engine.Preview, rule *engine.RuleSettings) str
 // silentFleet stands for the fleet, so that the engine decides as that of a node: nothing is counted or reported.
 type silentFleet struct{}
 
-func (silentFleet) Count(engine.FleetHit) bool { return true }
-func (silentFleet) Saw(engine.FleetSight)      {}
-func (silentFleet) Heard(engine.FleetLine)     {}
-func (silentFleet) Await([]engine.FleetLine)   {}
-func (silentFleet) DownSince() (int64, bool)   { return 0, false }
+func (silentFleet) Count(engine.FleetHit) bool  { return true }
+func (silentFleet) Rate(engine.FleetRated) bool { return true }
+func (silentFleet) Saw(engine.FleetSight)       {}
+func (silentFleet) Heard(engine.FleetLine)      {}
+func (silentFleet) Await([]engine.FleetLine)    {}
+func (silentFleet) DownSince() (int64, bool)    { return 0, false }
 
 // writeExplained writes the explanation of a line, the hits first.
 func writeExplained(c *command.Env, e *explained) {

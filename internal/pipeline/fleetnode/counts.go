@@ -3,9 +3,11 @@ package fleetnode
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/engine/rate"
 	"github.com/tinyforge/fluentbit-trigger/internal/fleet"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
@@ -29,6 +31,30 @@ func (n *Node) Count(h engine.FleetHit) bool {
 		one.Value = valueOf(l.settings.Namespace, &h)
 	}
 	return l.fleet.Count(one)
+}
+
+// Rate implements engine.Fleet.
+func (n *Node) Rate(h engine.FleetRated) bool {
+	l := n.current.Load()
+	if l == nil {
+		return false
+	}
+	one := fleet.Rated{
+		Key:   fleet.KeyOf("rate", fmt.Sprintf("%d %d %s", h.Within, h.Than, h.Key)), // nodes of two configurations count apart
+		Slice: sliceOf(h.Within), Than: time.Duration(h.Than).Truncate(time.Millisecond), At: time.Unix(0, h.At), Other: h.Other,
+	}
+	if h.Alerts != "" {
+		one.Asks = &fleet.Asking{
+			Key: fleet.KeyOf("cooldown", h.Alerts), Name: h.Alerts, Cooldown: time.Duration(h.Cooldown).Truncate(time.Millisecond),
+			CooldownMax: time.Duration(h.CooldownMax).Truncate(time.Millisecond), Above: engine.Factor(h.Above), Ratio: engine.Ratio{Millionths: h.Millionths, Reached: h.Reached}, AtLeast: int64(h.AtLeast),
+		}
+	}
+	return l.fleet.Rate(one)
+}
+
+// sliceOf returns the length of a slice of a time within, both in ns, in the unit of the wire.
+func sliceOf(within int64) time.Duration {
+	return max(time.Millisecond, time.Duration(rate.SliceOf(within)).Truncate(time.Millisecond))
 }
 
 // Saw implements engine.Fleet.

@@ -49,8 +49,9 @@ type Options struct {
 	Close                   func(chosen func(key string) bool) // see engine.CloseWindows
 	Counts                  func(engine.Fleet)                 // see engine.SetFleet
 	Crossed                 func(key string, sum int64)        // see engine.Cross
-	Reached                 func(key string)                   // see engine.Reach
-	Heard                   func(key string, at time.Time)     // see engine.Heard
+	Exceeded                func(key string, by engine.FleetCompared)
+	Reached                 func(key string)               // see engine.Reach
+	Heard                   func(key string, at time.Time) // see engine.Heard
 	// Absence and Recovery make the alerts of an absence that the fleet found, and of its end; nil: this node has no such rule. later: a silence or an inhibition
 	// is in force. sent is called once the alert is on disk.
 	Absence  func(rule, workload string, since time.Time, heard bool) (a *trigger.Alert, sent func(), later bool)
@@ -183,7 +184,7 @@ func (n *Node) make(ctx context.Context, l *loops) bool {
 		Engine: l.engine, Node: l, Settings: l.settings, Run: totals.Run, Name: l.name(), Version: n.opt.Version, Triggers: l.digest(),
 		Lost:    func(ctx context.Context, a fleet.Account) { n.opt.Lost(ctx, a.Lost()) },
 		Observe: func(took time.Duration) { n.trips.Observe(took.Seconds()) },
-		Crossed: n.opt.Crossed, Reached: n.opt.Reached, Unanswered: func(key string) { n.opt.Crossed(key, 0) },
+		Crossed: n.opt.Crossed, Exceeded: func(key string, c fleet.Compared) { n.opt.Exceeded(key, engine.FleetCompared(c)) }, Reached: n.opt.Reached, Unanswered: func(key string) { n.opt.Crossed(key, 0) },
 		Heard: func(key string, age time.Duration) { n.opt.Heard(key, n.opt.Now().Add(-age)) },
 		Now:   n.opt.Now, Log: n.opt.Log, Panics: n.opt.Panics,
 	})
