@@ -124,7 +124,7 @@ func (p *Pace) Usual() int64 {
 	if keep > 0 {
 		weight = (1 - math.Pow(keep, float64(known))) / (1 - keep)
 	}
-	return int64(math.Round(Slices * Unit * p.Past / weight))
+	return int64(min(math.Round(Slices*Unit*p.Past/weight), 1<<62))
 }
 
 // Exceeds reports whether more hits are recent than a factor, in units, of what is usual.

@@ -63,7 +63,7 @@ func ScopeFaults(r *RuleSettings) []setting.Fault {
 	const (
 		ends  = "an incident goes on on other nodes when this one is quiet"
 		order = "each hit would have to ask what other nodes saw before, and lines do not wait for the network"
-		usual = "each node learns from its own hits what is usual"
+		usual = "a node does not know whether others have the hits that it lacks"
 		rule  = `; write another rule with scope = "node"`
 	)
 	for _, one := range []struct {

@@ -149,6 +149,9 @@ func (l *linter) fleet() {
 				`absent = "1m" or more`)
 		}
 		for _, part := range []string{"container", "host"} {
+			if r.settings.Of != "" && slices.Contains(r.settings.By, part) && r.sets("by") {
+				l.warn(r.part, CodeOneNode, "by", part, "is of one node, so each node compares its own hits", `by = ["workload"]`)
+			}
 			if slices.Contains(r.settings.CooldownBy, part) && r.sets("cooldown_by") {
 				l.warn(r.part, CodeOneNode, "cooldown_by", part, "is of one node, so each node alerts by itself", `cooldown_by = ["workload"]`)
 			}

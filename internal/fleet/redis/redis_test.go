@@ -24,6 +24,7 @@ import (
 
 	redigo "github.com/gomodule/redigo/redis"
 
+	"github.com/tinyforge/fluentbit-trigger/engine/rate"
 	"github.com/tinyforge/fluentbit-trigger/internal/fleet"
 	"github.com/tinyforge/fluentbit-trigger/internal/setting"
 	"github.com/tinyforge/fluentbit-trigger/test/redis"
@@ -280,6 +281,13 @@ func everything(ctx context.Context, e *Engine) error {
 	add(e.Mark(ctx, []fleet.Mark{{
 		Key: key, Run: "a", Seq: 1, Count: 1, Within: time.Minute, Cooldown: time.Hour, Values: true, Hits: []fleet.Aged{{Hits: 1, Value: 1}, {Hits: 1, Value: 2}},
 	}})[0].Err)
+	tallied := e.Tally(ctx, []fleet.Tally{{Key: key, Run: "a", Seq: 1, Slice: time.Second, Than: time.Minute, Hits: []fleet.TallyHits{{Age: 30 * time.Second, Hits: 1}}}})[0]
+	add(tallied.Err)
+	if tallied.Err == nil {
+		f := &fleet.Fold{Of: tallied.Past.Head, Past: rate.Past{First: tallied.Past.First, Head: tallied.Now, Weight: 1}, Folded: tallied.Slices}
+		add(e.Tally(ctx, []fleet.Tally{{Key: key, Run: "a", Seq: 2, Slice: time.Second, Than: time.Minute, Fold: f}})[0].Err)
+	}
+	add(e.Cross(ctx, []fleet.Crossing{{Key: fleet.KeyOf("cooldown", "rate"), Run: "a", Seq: 1, Cooldown: time.Minute}})[0].Err)
 	hear := func() { add(e.Hear(ctx, []fleet.Hearing{{Key: key, Within: time.Millisecond, Triggers: "t1"}})[0].Err) }
 	hear()
 	for _, kind := range []fleet.Kind{fleet.Absence, fleet.Recovery} {
@@ -529,6 +537,7 @@ func FuzzAnswers(f *testing.F) {
 		"*10\r\n:2\r\n:5\r\n$10\r\ncooldown=3\r\n:1\r\n$1\r\nn\r\n:1\r\n:1\r\n$0\r\n\r\n$1\r\nr\r\n$1\r\nx\r\n",
 		"*6\r\n:3\r\n:5\r\n:1\r\n$0\r\n\r\n$1\r\nr\r\n$1\r\nx\r\n",
 		"*7\r\n$1\r\ne\r\n:1\r\n$1\r\nn\r\n:1\r\n:0\r\n:1\r\n*1\r\n$2\r\nt1\r\n", "*4\r\n$1\r\ne\r\n:1\r\n*3\r\n$1\r\ns\r\n:1\r\n$2\r\n{}\r\n*2\r\n$1\r\nk\r\n:1\r\n",
+		"*5\r\n:100\r\n:5\r\n:90\r\n$3\r\n1.5\r\n*3\r\n:99\r\n:1\r\n:0\r\n", "*5\r\n:100\r\n:5\r\n:90\r\n$4\r\n9e18\r\n*0\r\n",
 		"*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:1\r\n",
 		"*4\r\n$1\r\ne\r\n:1\r\n*2\r\n$1\r\nr\r\n$13\r\n1\n2\n3\nt\nn\nv\r\n*2\r\n$1\r\nt\r\n$1\r\n1\r\n",
 	} {
@@ -573,6 +582,13 @@ func check(t *testing.T, e *Engine, v any) {
 	_, _, _ = a.id(), a.name(), a.key()
 	_, _, _ = described("r", string(read(v, nil).bytes(100)))
 	_ = e
+	q := fleet.Tally{Slice: 5 * time.Second, Than: time.Hour}
+	if t := read(v, nil).tallied(); t.Err == nil {
+		p := rate.Sum(q.Slice.Milliseconds(), q.Than.Milliseconds(), t.Past, t.Slices, t.Now)
+		if _, folded := p.Fold(t.Slices); p.Usual() < 0 || p.Hits() < 0 || len(folded) > fleet.MaxSlices {
+			panic(fmt.Sprintf("%d hits, usually %d, %d slices", p.Hits(), p.Usual(), len(folded)))
+		}
+	}
 }
 
 // recorded is a connection with a given input.
