@@ -31,6 +31,8 @@ type Options struct {
 	Unanswered func(name string)
 	// Heard is called with the age of the line that any node heard last, after this node reported one. name is that of Line.
 	Heard func(name string, age time.Duration)
+	// Ended is called when an incident is over of which alerts left this node, as it was reported: the order of the latest is made. name is that of Known.
+	Ended func(name string, made int64)
 	// Lost is called on the keeper when the engine lost its data, after the next heartbeats of all nodes: Account.Lost has the hits.
 	Lost func(ctx context.Context, a Account)
 	// Observe is called with the time of each round trip; nil: nobody is interested.

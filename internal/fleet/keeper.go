@@ -228,6 +228,8 @@ func (k *keeping) take(ctx context.Context, work []Work, triggers string) {
 			k.count.rollups.Add(1)
 		case Absence:
 			k.count.absences.Add(1)
+		case End:
+			k.count.ends.Add(1)
 		}
 	}
 	if stored {

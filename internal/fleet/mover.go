@@ -201,7 +201,7 @@ func (m *moving) settle(ctx context.Context, rows []Leaving) bool {
 	}
 	list := make([]Settlement, len(rows))
 	for i, r := range rows {
-		list[i] = Settlement{Work: r.Work, Run: m.opt.Run, Triggers: r.Triggers, ID: r.ID, DueAt: r.DueAt}
+		list[i] = Settlement{Work: r.Work, Run: m.opt.Run, Triggers: r.Triggers, ID: r.ID, DueAt: r.DueAt, Incident: r.Incident}
 		if r.DueAt > 0 {
 			list[i].ID = "" // a roll-up is known by its due time
 		}

@@ -102,6 +102,7 @@ type Leaving struct {
 	DueAt    int64         // of a roll-up or an absence; 0: a candidate, or a hand-over
 	Alone    bool          // it left without an answer: the engine may hold it for a lead all the same
 	Ended    bool          // all its deliveries were delivered, became dead letters, or were none
+	Incident *Incident     // of a roll-up whose rule asks for an end: see Settlement
 	HandOver time.Duration // of a candidate or a hand-over; 0: nobody takes it over
 }
 

@@ -49,7 +49,10 @@ type reporter struct {
 	tallies map[Key]*tallying
 	sights  map[Key]time.Duration // templates that were seen without an alert, and how long they are remembered
 	hearing map[Key]*hearing
-	full    int64 // reports that there was no room for
+	known   map[Key]*known // keys of rules that ask for ends
+	endings []EndingLine
+	endAt   time.Time // lines are not reported before, since the engine did not answer
+	full    int64     // reports that there was no room for
 }
 
 type counting struct {
@@ -121,6 +124,7 @@ func (r *reporter) init() {
 	_, _ = rand.Read(random[:]) // it never fails
 	r.run = hex.EncodeToString(random[:])
 	r.counts, r.tallies, r.sights, r.hearing = map[Key]*counting{}, map[Key]*tallying{}, map[Key]time.Duration{}, map[Key]*hearing{}
+	r.known = map[Key]*known{}
 }
 
 // Count reports a hit towards a threshold of the fleet. It never blocks. It reports false when there is no room: the node counts by itself.
@@ -237,6 +241,7 @@ func (f *Fleet) report(ctx context.Context) {
 		f.reportTallies(ctx)
 		f.reportSights(ctx)
 		f.reportHeard(ctx)
+		f.reportIncidents(ctx)
 	}
 }
 

@@ -22,6 +22,7 @@ type Stats struct {
 	Handovers  int64
 	Rollups    int64
 	Absences   int64
+	Ends       int64 // of incidents
 	Epochs     int64 // how often the engine lost its data
 	Beats      int64
 	Waiting    int   // candidates that wait for an answer
@@ -34,7 +35,7 @@ type Stats struct {
 
 // counters are counted by the loops.
 type counters struct {
-	given, forgotten, handovers, rollups, absences, epochs, beats atomic.Int64
+	given, forgotten, handovers, rollups, absences, ends, epochs, beats atomic.Int64
 
 	mu            sync.Mutex
 	claims, alone map[string]int64
@@ -61,7 +62,7 @@ func (f *Fleet) Stats() Stats {
 	c := &f.count
 	s := Stats{
 		Given: c.given.Load(), Forgotten: c.forgotten.Load(), Handovers: c.handovers.Load(), Rollups: c.rollups.Load(),
-		Absences: c.absences.Load(), Epochs: c.epochs.Load(), Beats: c.beats.Load(), Claims: map[string]int64{}, Alone: map[string]int64{},
+		Absences: c.absences.Load(), Ends: c.ends.Load(), Epochs: c.epochs.Load(), Beats: c.beats.Load(), Claims: map[string]int64{}, Alone: map[string]int64{},
 	}
 	for _, r := range Results() {
 		s.Claims[r] = 0

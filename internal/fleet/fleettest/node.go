@@ -32,6 +32,8 @@ type Node struct {
 	Now func() time.Time
 	// Done is called when an alert was delivered.
 	Done func()
+	// Rollup is the incident of roll-ups; nil: their rule does not ask for an end.
+	Rollup *fleet.Incident
 
 	mu        sync.Mutex // guards the fields below
 	dead      bool
@@ -45,6 +47,7 @@ type Node struct {
 	epoch     string
 	silences  []fleet.Silence
 	closed    []fleet.Closed
+	ends      []fleet.Taken
 	alerts    int64            // hits of alerts that left as leads or alone
 	outcomes  map[string]int64 // candidates by outcome
 }
@@ -63,6 +66,7 @@ type row struct {
 	settle       fleet.Work
 	dueAt        int64
 	handOver     time.Duration
+	incident     *fleet.Incident
 	timer        *time.Timer
 }
 
@@ -313,7 +317,7 @@ func (n *Node) Leaving(ctx context.Context, limit int) (list []fleet.Leaving, er
 
 func (r *row) leaving() fleet.Leaving {
 	return fleet.Leaving{
-		Work: r.settle, ID: r.ID, Triggers: r.Terms.Triggers, DueAt: r.dueAt, Alone: r.outcome == fleet.Alone, Ended: r.ended, HandOver: r.handOver,
+		Work: r.settle, ID: r.ID, Triggers: r.Terms.Triggers, DueAt: r.dueAt, Alone: r.outcome == fleet.Alone, Ended: r.ended, HandOver: r.handOver, Incident: r.incident,
 	}
 }
 
@@ -388,9 +392,22 @@ func (n *Node) Accept(ctx context.Context, id string, t *fleet.Taken) error {
 			r.counts = fleet.Counts{"fleet": hits}
 		}
 	}
+	if t.Kind == fleet.Rollup {
+		r.incident = n.Rollup
+	}
+	if t.Kind == fleet.End {
+		n.ends = append(n.ends, *t)
+	}
 	n.rows[id] = r
 	n.due(r, 0)
 	return nil
+}
+
+// Ends returns the ends of incidents that the node took.
+func (n *Node) Ends() []fleet.Taken {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.ends)
 }
 
 // Totals implements fleet.Node.

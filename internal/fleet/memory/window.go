@@ -204,9 +204,11 @@ func (w *window) schedule(triggers string, now int64) {
 		at = w.lead.deadline
 	}
 	next := int64(0)
+	moment, ends := w.over()
 	switch {
 	case w.frozen.due > 0:
 		next = w.frozen.until
+	case moment > 0 && moment <= now: // the end reports what is left
 	case w.counts.Sum() > 0 && w.opened == 0 && !w.incident.ended():
 		next = now
 	case w.counts.Sum() > 0 && w.opened > 0:
@@ -217,7 +219,7 @@ func (w *window) schedule(triggers string, now int64) {
 		}
 		next = max(now, next)
 	}
-	if _, ends := w.over(); ends > 0 && w.frozen.due == 0 && w.triggers == triggers && (next == 0 || ends < next) {
+	if ends > 0 && w.frozen.due == 0 && w.triggers == triggers && (next == 0 || ends < next) {
 		next = ends
 	}
 	if next > 0 && (at == 0 || next < at) {
@@ -423,7 +425,7 @@ func (e *Engine) take(now int64, q *fleet.Take) fleet.Taken {
 		w.freeze(moment, now, q)
 		w.freezeEnd()
 		w.keep(now)
-	case w.counts.Sum() > 0 && due > 0 && (w.opened > 0 || !w.incident.ended()):
+	case w.counts.Sum() > 0 && due > 0 && (w.opened > 0 || !w.incident.ended()) && (moment == 0 || moment > now):
 		step := w.escalate(now, due)
 		if w.opened > 0 {
 			w.follow(now, due)

@@ -67,7 +67,7 @@ elseif over_at and over_at <= t and w[2] == td then
   redis.call('HDEL', KEYS[1], 'eb', 'es', 'n')
   redis.call('HSET', KEYS[1], 'o', '0', 'zk', '1', 'zl', str(math.max(num(redis.call('HGET', KEYS[1], 'zl')), num(redis.call('HGET', KEYS[1], 'ih')))))
   keep(t, math.max(cooldown, terms[1] or 0))
-elseif num(w[11]) > 0 and due and (o > 0 or not ended()) then
+elseif num(w[11]) > 0 and due and (o > 0 or not ended()) and not (moment and moment <= t) then
   local passed = escalate(due, cooldown, grace, terms)
   local latest = freeze(math.max(due, num(w[14]) + 1))
   redis.call('HSET', KEYS[1], 'ze', str(passed))

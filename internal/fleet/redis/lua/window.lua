@@ -73,7 +73,10 @@ local function schedule(t)
     if w[7] then
       following = num(w[8])
     else
-      if num(w[6]) > 0 and num(w[1]) > 0 then
+      local moment, over_at = over()
+      if moment and moment <= t then -- the end reports what is left
+        following = nil
+      elseif num(w[6]) > 0 and num(w[1]) > 0 then
         local terms, q, cooldown, grace = termsOf(w[11]), num(w[9]), num(w[2]), num(w[3])
         local step = nextStep(terms, num(w[12]), num(w[13]), q, cooldown, grace)
         following = ends(num(w[1]), q, cooldown, terms, num(w[10])) + grace
@@ -82,7 +85,6 @@ local function schedule(t)
       elseif num(w[6]) > 0 and not ended() then
         following = t
       end
-      local _, over_at = over()
       if over_at and w[5] == td and (not following or over_at < following) then following = over_at end
     end
     if following and (not at or following < at) then at = following end
