@@ -108,6 +108,12 @@ func (c *RuleCounters) Spend(nanos int64) { c.add(&c.Nanos, nanos) }
 
 func (c *RuleCounters) Suppress(why Reason) { c.add(&c.suppressed[why], 1) }
 
+// SuppressHits counts hits, and that they were suppressed.
+func (c *RuleCounters) SuppressHits(why Reason, hits int64) {
+	c.add(&c.hits, hits)
+	c.add(&c.suppressed[why], hits)
+}
+
 // add adds to one of the counters. Counts for a rule that was retired meanwhile, such as an alert that waited for lines, go to the retired counters.
 func (c *RuleCounters) add(to *atomic.Int64, n int64) {
 	to.Add(n)

@@ -46,7 +46,11 @@ func (k *Keyed) suppress(h *HitContext, now int64) bool {
 	b := tokens{} // an open window is before the bucket
 	next, v := decide(h.Rule, s, h, &b, now)
 	s.commit(h, &next, &v, &b, now)
-	h.Lane.Note(suppressed{s, h.Rule.Counters})
+	if last := h.Lane.Last(); last != nil && last.key == s && last.rule == h.Rule.Counters {
+		last.hits++
+	} else {
+		h.Lane.Note(suppressed{s, h.Rule.Counters, 1})
+	}
 	return true
 }
 

@@ -57,18 +57,18 @@ type Keyed struct {
 // Lane is the part of the lock that belongs to a worker.
 type Lane = lanes.Lane[suppressed]
 
-// suppressed is a hit that was suppressed with one lane locked. That its key was used, and the counts of its rule, are noted before anybody looks at them:
-// workers would wait for each other's cache lines otherwise.
+// suppressed is hits of one key in a row that were suppressed with one lane locked. That the key was used, and the counts of the rule, are noted later, but
+// before anybody looks at them: workers would wait for each other's cache lines otherwise.
 type suppressed struct {
 	key  *keyState
 	rule *model.RuleCounters
+	hits int64
 }
 
 func (k *Keyed) onSuppressed(one suppressed) {
 	k.keys.Get(one.key.hash)
 	k.keys.Touch(one.key.hash)
-	one.rule.Hit()
-	one.rule.Suppress(model.ReasonCooldown)
+	one.rule.SuppressHits(model.ReasonCooldown, one.hits)
 }
 
 // Lane returns a lane for a worker.

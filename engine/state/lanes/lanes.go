@@ -91,5 +91,13 @@ func (l *Lane[T]) Unlock() { l.mu.Unlock() }
 // Full reports whether no more uses can be noted before somebody locks all of the state.
 func (l *Lane[T]) Full() bool { return len(l.uses) == maxUses }
 
+// Last returns the last use that is noted, to change it, or nil. The caller holds the lane.
+func (l *Lane[T]) Last() *T {
+	if len(l.uses) == 0 {
+		return nil
+	}
+	return &l.uses[len(l.uses)-1]
+}
+
 // Note notes a use. The caller holds the lane, which is not full.
 func (l *Lane[T]) Note(use T) { l.uses = append(l.uses, use) }

@@ -20,6 +20,9 @@ func TestLock(t *testing.T) {
 			for i := range rounds {
 				lane.Lock()
 				full := lane.Full()
+				if last := lane.Last(); last != nil && last[0] == worker && last[1] >= i {
+					t.Errorf("worker %d noted %d before %d", worker, last[1], i)
+				}
 				if !full {
 					lane.Note([2]int{worker, i})
 				}
