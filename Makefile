@@ -123,7 +123,7 @@ vuln: ## Look for known vulnerabilities, where their database can be reached.
 	@$(GO) run $(GOVULNCHECK) ./... || { [ $$? -eq 1 ] && echo "govulncheck: the database cannot be reached, nothing was checked"; }
 
 bench: ## Run the benchmarks. BENCHTIME and COUNT set how long; compare two runs with benchstat.
-	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -count $(COUNT) -timeout 60m ./engine/... ./internal/...
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -count $(COUNT) -timeout 60m ./engine/... ./internal/... ./trigger/...
 
 bench-gate: ## Compare benchmarks with the base commit: allocations exactly, times within a generous bound. BASE names another commit.
 	$(GO) run ./test/gate $(if $(BASE),-base $(BASE))

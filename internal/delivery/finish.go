@@ -11,9 +11,9 @@ import (
 const (
 	// finishBatch bounds the results that are recorded in one transaction.
 	finishBatch = 128
-	// finishWait is how long a result may wait for others that share its transaction, while attempts are under way. The end of the process repeats alerts
-	// whose results are not recorded, so it is no longer than a sync of a slow disk.
-	finishWait = 10 * time.Millisecond
+	// finishWait is how long a result may wait for others that share its transaction, while attempts are under way. A kill of the process repeats the alerts
+	// whose results are not recorded, so it is no longer than the sync of a disk takes anyway.
+	finishWait = 2 * time.Millisecond
 )
 
 // finished is a result on its way to the store.
