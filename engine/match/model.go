@@ -48,6 +48,8 @@ type textIndex struct {
 	counts []int    // by number
 	first  []uint16 // by pair of numbers: where its positions begin in pairs
 	pairs  []uint16
+
+	share nibbleShare
 }
 
 // newTextIndex indexes a text of less than 64 KiB.
@@ -56,11 +58,15 @@ func newTextIndex(text []byte) *textIndex {
 	t.indexPairs(text)
 	words := (len(text) + 63) / 64
 	for i, b := range text {
+		if b == '\n' { // ends a line, and is no part of it
+			continue
+		}
 		if t.at[b] == nil {
 			t.at[b] = make(positions, words)
 		}
 		t.at[b][i>>6] |= 1 << (i & 63)
 	}
+	t.share = newNibbleShare(t)
 	return t
 }
 
@@ -145,6 +151,7 @@ type classStat struct {
 	number uint64 // from 1
 	at     positions
 	count  int
+	passes float64 // the share of bytes that its nibbles let through
 }
 
 func newModel() *model {
@@ -168,6 +175,7 @@ func (m *model) class(s byteSet) *classStat {
 			}
 		})
 		c.count = c.at.count()
+		c.passes = m.text.share.of(nibblesOf(&s))
 		m.classes[s] = c
 	}
 	return c

@@ -218,7 +218,11 @@ func (p *planner) windowAt(entry int32, limit float64) plan {
 		return plan{}
 	}
 	rate := max(p.model.rate(w), minRate)
-	cost := p.cost(entry, rate)
+	passes := 1.0
+	for _, c := range w {
+		passes *= c.passes
+	}
+	cost := p.cost(entry, rate) + passes*nsPass/nsCandidate
 	if cost >= limit {
 		return plan{}
 	}

@@ -12,8 +12,8 @@ import (
 // Promise: each position of a window is reported.
 
 const (
-	// groupSize: with more windows a group's eight nibble buckets let too much through.
-	groupSize = 24
+	// groupSize is how many windows a group may have: a bit of a word each.
+	groupSize = 64
 	// endOfLine is the column of the tables for positions behind the last byte.
 	endOfLine = 256
 )
@@ -41,10 +41,13 @@ func buildWindows(windows []window) *windowIndex {
 	x := &windowIndex{}
 	// Alike windows share a group, so that their buckets stay narrow.
 	sort.SliceStable(windows, func(i, j int) bool { return less(windows[i].classes, windows[j].classes) })
-	count := (len(windows) + groupSize - 1) / groupSize
-	for i := range count {
-		from, to := i*len(windows)/count, (i+1)*len(windows)/count
-		x.groups = append(x.groups, newWindowGroup(windows[from:to]))
+	for clusters := newClusters(windows, &sample().share); len(clusters) > 0; {
+		n, from := 1, clusters[0].from
+		for n < min(len(clusters), bucketsOfGroup) && clusters[n].to-from <= groupSize {
+			n++
+		}
+		x.groups = append(x.groups, newWindowGroup(windows[from:clusters[n-1].to], clusters[:n]))
+		clusters = clusters[n:]
 	}
 	for i := range windows {
 		w := &windows[i]
@@ -74,11 +77,9 @@ func less(a, b []byteSet) bool {
 	return len(a) < len(b)
 }
 
-func newWindowGroup(windows []window) windowGroup {
-	g := windowGroup{windows: windows}
-	all := make([][]byteSet, len(windows))
+func newWindowGroup(windows []window, clusters []cluster) windowGroup {
+	g := windowGroup{windows: windows, nibbles: newNibbleTables(clusters)}
 	for i, w := range windows {
-		all[i] = w.classes
 		for k := range windowLen {
 			for b := range endOfLine + 1 {
 				if k >= len(w.classes) || b < endOfLine && w.classes[k].has(byte(b)) {
@@ -87,7 +88,6 @@ func newWindowGroup(windows []window) windowGroup {
 			}
 		}
 	}
-	g.nibbles = bucketize(all)
 	return g
 }
 

@@ -39,7 +39,17 @@ func randomLine(rng *rand.Rand, n int) []byte {
 func TestWindowsAreFound(t *testing.T) {
 	rng := rand.New(rand.NewSource(1))
 	for range 60 {
-		x := buildWindows(randomWindows(rng, 1+rng.Intn(2*groupSize)))
+		n, grouped := 1+rng.Intn(3*groupSize), 0
+		x := buildWindows(randomWindows(rng, n))
+		for i := range x.groups {
+			grouped += len(x.groups[i].windows)
+			if len(x.groups[i].windows) > groupSize {
+				t.Fatalf("a group of %d windows", len(x.groups[i].windows))
+			}
+		}
+		if grouped != n {
+			t.Fatalf("%d windows are in groups, of %d", grouped, n)
+		}
 		line := randomLine(rng, rng.Intn(100))
 		var coarse []int
 		for i := x.next(line, 0); i >= 0; i = x.next(line, i+1) {
