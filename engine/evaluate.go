@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"github.com/tinyforge/fluentbit-trigger/engine/deploy"
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 	"github.com/tinyforge/fluentbit-trigger/engine/redact"
 	"github.com/tinyforge/fluentbit-trigger/engine/rules"
@@ -97,7 +98,8 @@ func (w *Worker) contextOf(h *Hit, now int64) *state.HitContext {
 	if r.Settings.FirstSeen != 0 {
 		c.Template = state.NewTemplate(r.ID, h.Record.Source.Workload, w.template)
 		if r.Settings.FirstSeen == rules.FirstSeenImage && h.Record.Source.Container.Image != "" {
-			c.ImageSince = w.engine.deploys.Of(h.Record.Source).Since
+			image := w.engine.deploys.Of(h.Record.Source)
+			c.ImageSince, c.Image = image.Since, imageOf(r, h.Record.Source.Workload, image)
 		}
 	}
 	if r.Distinct != nil {
@@ -138,4 +140,16 @@ func (w *Worker) render(shown *state.Sample, h *Hit, key []byte) {
 	var masked redact.Tally
 	text, masked = h.sampleText()
 	h.redactor.Count(masked)
+}
+
+// imageOf returns the identity of an image among those of a workload, for the fleet: what runs under it, else its name.
+func imageOf(r *rules.Rule, workload string, im deploy.Image) string {
+	if !r.Settings.Fleet() {
+		return ""
+	}
+	id := im.ID
+	if id == "" {
+		id = im.Name
+	}
+	return workload + string(rune(model.KeySeparator)) + id
 }

@@ -107,7 +107,6 @@ func TestScopeIsStrict(t *testing.T) {
 		"resolve_on":    func(r *RuleSettings) { r.ResolveOn = "fine" },
 		"after":         func(r *RuleSettings) { r.After, r.Within = "other", time.Minute },
 		"without":       func(r *RuleSettings) { r.Without, r.Within = "other", time.Minute },
-		"first_seen":    func(r *RuleSettings) { r.FirstSeen = FirstSeenImage },
 		"context.after": func(r *RuleSettings) { r.Context.After = 1 },
 		"scope":         func(r *RuleSettings) { r.Scope = "cluster" },
 	}
@@ -122,6 +121,7 @@ func TestScopeIsStrict(t *testing.T) {
 	means := []string{
 		"name", "pattern", "keywords", "any", "all", "none", "event", "stream", "severity", "cooldown", "cooldown_by", "rollup", "where", "workloads",
 		"exclude_workloads", "context", "summary", "fields", "labels", "runbook", "dry_run", "deploy", "scope",
+		"first_seen",               // whose templates and images the engine knows
 		"cooldown_max", "escalate", // whose windows and episodes are those of the engine
 		"count", "within", "distinct", "rate", "ratio", "of", "at_least", // which the fleet counts
 		"absent", "absent_from", // which the fleet waits for

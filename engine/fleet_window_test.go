@@ -73,3 +73,48 @@ func TestAStepIsACandidate(t *testing.T) {
 		t.Errorf("%v", severities)
 	}
 }
+
+// TestAnImageOfTheFleet: the fleet is asked whether a template was seen anywhere before its image appeared. One that was is known on this node, too, from then on.
+func TestAnImageOfTheFleet(t *testing.T) {
+	r := newRun(t, fleetRule(func(s *RuleSettings) { s.FirstSeen, s.CooldownBy = FirstSeenImage, []string{"workload", "template"} }))
+	n := &nodes{}
+	r.e.SetFleet(n)
+	source := func(image string) *Source {
+		s := web("c-" + image)
+		s.Container.Image = image
+		return s
+	}
+	about := func(image, text string) []Alert {
+		defer r.pass(time.Second)
+		return r.record(Record{Text: []byte(text), Source: source(image)})
+	}
+	about("web:1", "boom with glass")
+	r.pass(time.Hour)
+	about("web:2", "starts")
+	appeared := r.now - int64(time.Second)
+	if got := about("web:2", "boom with glass"); len(got) != 0 || len(n.seen) != 1 || n.seen[0].Image == "" || n.seen[0].First != t0 || n.seen[0].Appeared != appeared {
+		t.Errorf("one that this node knows: %+v, %+v", got, n.seen)
+	}
+	got := about("web:2", "boom with wood")
+	if len(got) != 1 || got[0].Sight == nil || got[0].Sight.Appeared != appeared || got[0].Sight.First != got[0].Time || got[0].Sight.Image != n.seen[0].Image {
+		t.Fatalf("one that is new here: %+v", got)
+	}
+	if !r.e.Known(got[0].Candidate) {
+		t.Fatal("it is not asked about")
+	}
+	if again := about("web:2", "boom with wood"); len(again) != 0 {
+		t.Errorf("known elsewhere, it alerts again: %+v", again)
+	}
+	got = about("web:2", "boom with stone and iron")
+	if len(got) != 1 {
+		t.Fatalf("another one: %+v", got)
+	}
+	r.e.Decide(got[0].Candidate, true)
+	r.pass(2 * time.Minute)
+	if again := about("web:2", "boom with stone and iron"); len(again) != 1 || again[0].Sight == nil {
+		t.Errorf("each hit of a new one may alert: %+v", again)
+	}
+	if c := r.counts()["boom"]; c.Suppressed[ReasonKnown] != 3 {
+		t.Errorf("%+v", c)
+	}
+}

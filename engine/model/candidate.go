@@ -22,6 +22,7 @@ type candidate struct {
 type CandidateHits struct {
 	RuleID, Key string
 	Opened      int64 // when it was made
+	Sight       FleetSight
 	Suppressed  [NumReasons]int64
 	First, Last int64
 }
@@ -37,7 +38,7 @@ func (c *Candidates) Ask(a *Alert, counters *RuleCounters, now int64) {
 	a.Candidate = c.last
 	one := candidate{counters: counters, rollup: a.Count == 0, key: a.Key, opened: now}
 	if a.Sight != nil {
-		one.hits = &CandidateHits{RuleID: a.RuleID, Key: a.Key, Opened: now, Suppressed: a.Suppressed, First: a.First, Last: a.Last}
+		one.hits = &CandidateHits{RuleID: a.RuleID, Key: a.Key, Opened: now, Sight: *a.Sight, Suppressed: a.Suppressed, First: a.First, Last: a.Last}
 	}
 	c.open[c.last] = one
 }

@@ -28,6 +28,10 @@ type FleetLine struct {
 type FleetSight struct {
 	Template string // its digest, with the rule and the workload
 	For      int64  // how long it is remembered, ns
+	// With first_seen = "image": the image's identity with the workload, when the template was seen first here, and when the image appeared here, 0 for
+	// unknown; ns. Image "": the hit has none, or the rule goes by time.
+	Image           string
+	First, Appeared int64
 }
 
 // FleetRated is a hit that counts for a rule of the fleet with rate or ratio.

@@ -79,9 +79,6 @@ func ScopeFaults(r *RuleSettings) []setting.Fault {
 			p.Conflict(one.key, "", "scope", `must not be set with scope = "fleet"`, one.why+rule)
 		}
 	}
-	if r.FirstSeen == FirstSeenImage {
-		p.Conflict("first_seen", r.FirstSeen.String(), "scope", `must be a length of time with scope = "fleet"`, "each node knows only the images that it has run")
-	}
 	return p.Faults
 }
 

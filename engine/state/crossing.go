@@ -3,6 +3,7 @@ package state
 import (
 	"encoding/hex"
 	"fmt"
+	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine/model"
 	"github.com/tinyforge/fluentbit-trigger/engine/rate"
@@ -179,13 +180,20 @@ func (k *Keyed) otherByAll(one *Step, at int64) {
 	}
 }
 
+// fleetImageMemory is how long a fleet remembers templates and images that no node sees, where first_seen = "image".
+const fleetImageMemory = int64(30 * 24 * time.Hour)
+
 // Sight returns what the fleet is asked about an alert of the hit; nil: nothing.
 func (h *HitContext) Sight() *model.FleetSight {
 	set := &h.Rule.Settings
-	if !h.shared || set.FirstSeen <= 0 {
+	if !h.shared || set.FirstSeen == 0 {
 		return nil
 	}
-	return &model.FleetSight{Template: hex.EncodeToString(h.Template[:]), For: int64(set.FirstSeen)}
+	sight := &model.FleetSight{Template: hex.EncodeToString(h.Template[:]), For: int64(set.FirstSeen)}
+	if set.FirstSeen == rules.FirstSeenImage {
+		sight.For, sight.Image, sight.First, sight.Appeared = fleetImageMemory, h.Image, h.first, h.ImageSince
+	}
+	return sight
 }
 
 // seenByAll reports a template without an alert to the fleet: one that a silence suppressed, or, as often as it is saved, one that is known.
@@ -207,6 +215,7 @@ func (k *Keyed) Known(ticket uint64) bool {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.recognize(&hits.Sight)
 	s := k.peek(hits.Key)
 	if s == nil {
 		k.countForgotten(hits.RuleID, model.Sum(&hits.Suppressed))

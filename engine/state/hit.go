@@ -23,6 +23,7 @@ type HitContext struct {
 	Container     []byte      // the key of the token bucket
 	Template      TemplateID
 	ImageSince    int64   // when the image of the hit appeared; 0: unknown
+	Image         string  // first_seen = "image", rules of the fleet: its identity
 	Value         ValueID // that a threshold of different values counts
 	Valued        bool    // there is one
 	Muted         bool    // a silence or an inhibition is in force: why
@@ -33,14 +34,15 @@ type HitContext struct {
 	Steps         []Step        // of the sequences and ratios of other rules that the hit is
 	WaitsForLines bool          // its alert waits for lines: it is counted as pending
 
-	known    bool // the template was seen before
-	saves    bool // when it was last seen is to be saved
-	inOrder  bool // after: the other rule was hit before; true for a rule without
-	waits    bool // without: the other rule is waited for
-	shared   bool // the rule's hits are counted by all nodes of the fleet
-	forAll   bool // and so is this one
-	usual    bool // rate and ratio: not more hits came than usual, or no larger share
-	Overflow bool // no key is kept for it: there is no cooldown, and no threshold
+	known    bool  // the template was seen before
+	first    int64 // when it was seen first, where first_seen is asked
+	saves    bool  // when it was last seen is to be saved
+	inOrder  bool  // after: the other rule was hit before; true for a rule without
+	waits    bool  // without: the other rule is waited for
+	shared   bool  // the rule's hits are counted by all nodes of the fleet
+	forAll   bool  // and so is this one
+	usual    bool  // rate and ratio: not more hits came than usual, or no larger share
+	Overflow bool  // no key is kept for it: there is no cooldown, and no threshold
 	Decision Decision
 }
 

@@ -105,6 +105,7 @@ func (k *Keyed) seenBefore(h *HitContext, now int64) (known bool) {
 	}
 	t, ok := k.templates.Get(h.Template)
 	if !ok {
+		h.first = h.At
 		k.templates.Add(h.Template, newTemplateSeen(h))
 		return false
 	}
@@ -114,7 +115,19 @@ func (k *Keyed) seenBefore(h *HitContext, now int64) (known bool) {
 	if h.saves = t.observe(h); h.saves {
 		k.templates.Touch(h.Template)
 	}
+	h.first = t.first
 	return known
+}
+
+// recognize notes that other nodes saw a template before the image of a hit appeared.
+func (k *Keyed) recognize(sight *model.FleetSight) {
+	id, ok := parseTemplateID(templatePrefix + sight.Template)
+	t, known := k.templates.Get(id)
+	if !ok || !known || sight.Appeared == 0 {
+		return
+	}
+	t.first = min(t.first, sight.Appeared-1)
+	k.templates.Touch(id)
 }
 
 // templateSeen is the first and the latest time at which a template was seen, by the records' clock, and the latest one that was saved.

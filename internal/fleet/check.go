@@ -136,6 +136,9 @@ func (s *Sight) Check() error {
 	if !s.Key.Valid() || !id(s.Run) || !id(s.ID) || s.For <= 0 || !length(s.For) {
 		return refused("a sight")
 	}
+	if i := s.Image; i != nil && (!i.Key.Valid() || !length(i.Template) || !length(i.Age)) {
+		return refused("an image")
+	}
 	return nil
 }
 

@@ -344,11 +344,21 @@ type Sight struct {
 	Key     Key
 	Run, ID string
 	For     time.Duration // how long it is remembered after it was last seen
+	// Image, if set, asks whether the template was seen before an image appeared, on any node.
+	Image *ImageSight
+}
+
+// ImageSight is the image of a Sight. It is remembered as the template is.
+type ImageSight struct {
+	Key      Key
+	Template time.Duration // since the run saw the template first
+	Age      time.Duration // since the image appeared on the run's node
+	Appeared bool          // the node saw that; else Age says nothing. Where no node did, a template is new that no other alert or run saw
 }
 
 // Seen is the answer to a Sight.
 type Seen struct {
-	New bool // no other alert or run saw it before
+	New bool // no other alert or run saw it before, or none did before the image appeared
 	Err error
 }
 

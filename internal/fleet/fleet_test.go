@@ -536,15 +536,15 @@ func TestATemplateThatANodeSawIsKnown(t *testing.T) {
 		w := newWorld(t)
 		defer w.stop()
 		a, b := w.start("a", nil), w.start("b", nil)
-		sight := func(c *fleet.Candidate) { c.Sight = &fleet.Sight{Key: fleet.KeyOf("seen", "x"), For: time.Hour} }
+		sight := func(c *fleet.Candidate) { c.Sight = &fleet.Template{Key: fleet.KeyOf("seen", "x"), For: time.Hour} }
 		w.engine.Fail(fleet.ErrUnreachable)
-		a.Saw(fleet.KeyOf("seen", "x"), time.Hour)
+		a.Saw(fleet.Template{Key: fleet.KeyOf("seen", "x"), For: time.Hour})
 		time.Sleep(2 * time.Second)
 		w.engine.Fail(nil)
 		time.Sleep(2 * time.Second)
 		b.hit("al_1", 1, sight)
 		time.Sleep(50 * time.Minute)
-		a.Saw(fleet.KeyOf("seen", "x"), time.Hour)
+		a.Saw(fleet.Template{Key: fleet.KeyOf("seen", "x"), For: time.Hour})
 		time.Sleep(50 * time.Minute)
 		b.hit("al_2", 1, sight)
 		time.Sleep(time.Second)
@@ -562,7 +562,7 @@ func TestKnownTemplatesAreWithdrawn(t *testing.T) {
 		w := newWorld(t)
 		defer w.stop()
 		a, b := w.start("a", nil), w.start("b", nil)
-		sight := func(c *fleet.Candidate) { c.Sight = &fleet.Sight{Key: fleet.KeyOf("seen", "x"), For: time.Hour} }
+		sight := func(c *fleet.Candidate) { c.Sight = &fleet.Template{Key: fleet.KeyOf("seen", "x"), For: time.Hour} }
 		a.hit("al_1", 1, sight)
 		synctest.Wait()
 		b.hit("al_2", 1, sight)
@@ -684,7 +684,7 @@ func TestReportsThatWaitAreBounded(t *testing.T) {
 			t.Errorf("%d values dropped", got)
 		}
 		for n := range 10_010 {
-			a.Saw(fleet.KeyOf("seen", fmt.Sprint(n)), time.Hour)
+			a.Saw(fleet.Template{Key: fleet.KeyOf("seen", fmt.Sprint(n)), For: time.Hour})
 			a.Heard(fleet.Line{Hearing: fleet.Hearing{Key: fleet.KeyOf("absence", fmt.Sprint(n)), Within: time.Hour, Watch: true}})
 			if n > 0 && n < 10_000 {
 				a.count(1, func(h *fleet.Hit) { h.Key = fleet.KeyOf("cooldown", fmt.Sprint(n)) })

@@ -128,9 +128,10 @@ func (f *Fleet) ask(ctx context.Context, list []Candidate) (again []Candidate) {
 func (f *Fleet) askSights(ctx context.Context, most time.Duration, list []Candidate, decisions []Decision) {
 	var at []int
 	var sights []Sight
+	now := f.opt.Now()
 	for i := range list {
 		if list[i].Sight != nil && decisions[i].Outcome == 0 {
-			s := *list[i].Sight
+			s := list[i].Sight.sight(now)
 			s.Run, s.ID = f.opt.Run, list[i].ID
 			at, sights = append(at, i), append(sights, s)
 		}

@@ -61,7 +61,7 @@ type Node interface {
 // Candidate is an alert that waits for a decision.
 type Candidate struct {
 	Claim           // Run and Node are filled in by the gate
-	Sight *Sight    // for rules of first_seen: asked first. nil: the claim alone is asked
+	Sight *Template // for rules of first_seen: asked first. nil: the claim alone is asked
 	Until time.Time // when its deliveries are due without a decision
 }
 

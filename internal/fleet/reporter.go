@@ -47,7 +47,7 @@ type reporter struct {
 	mu      sync.Mutex // guards the fields below
 	counts  map[Key]*counting
 	tallies map[Key]*tallying
-	sights  map[Key]time.Duration // templates that were seen without an alert, and how long they are remembered
+	sights  map[Key]Template // that were seen without an alert
 	hearing map[Key]*hearing
 	known   map[Key]*known // keys of rules that ask for ends
 	endings []EndingLine
@@ -123,7 +123,7 @@ func (r *reporter) init() {
 	var random [8]byte
 	_, _ = rand.Read(random[:]) // it never fails
 	r.run = hex.EncodeToString(random[:])
-	r.counts, r.tallies, r.sights, r.hearing = map[Key]*counting{}, map[Key]*tallying{}, map[Key]time.Duration{}, map[Key]*hearing{}
+	r.counts, r.tallies, r.sights, r.hearing = map[Key]*counting{}, map[Key]*tallying{}, map[Key]Template{}, map[Key]*hearing{}
 	r.known = map[Key]*known{}
 }
 
@@ -151,16 +151,37 @@ func (f *Fleet) Count(h Hit) bool {
 	return true
 }
 
-// Saw reports that a template was seen, in a line without an alert: it is known to all nodes for so long. It never blocks.
-func (f *Fleet) Saw(key Key, remembered time.Duration) {
+// Template is a template that a node saw.
+type Template struct {
+	Key   Key
+	For   time.Duration // see Sight
+	Image Key           // "": the rule does not go by images
+	// First is when the node saw the template first, and Appeared when the image did, zero for unknown.
+	First, Appeared time.Time
+}
+
+// sight returns what the engine is asked about a template by now.
+func (t *Template) sight(now time.Time) Sight {
+	s := Sight{Key: t.Key, For: t.For}
+	if t.Image != "" {
+		s.Image = &ImageSight{Key: t.Image, Template: min(max(0, now.Sub(t.First)), maxAge), Appeared: !t.Appeared.IsZero()}
+		if s.Image.Appeared {
+			s.Image.Age = min(max(0, now.Sub(t.Appeared)), maxAge)
+		}
+	}
+	return s
+}
+
+// Saw reports that a template was seen, in a line without an alert: all nodes know it from then on. It never blocks.
+func (f *Fleet) Saw(t Template) {
 	r := &f.reporter
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, known := r.sights[key]; !known && len(r.sights) >= maxReporting {
+	if _, known := r.sights[t.Key]; !known && len(r.sights) >= maxReporting {
 		r.full++
 		return
 	}
-	r.sights[key] = remembered
+	r.sights[t.Key] = t
 }
 
 // reportSights reports templates that were seen. One whose report failed is reported again.
@@ -168,12 +189,15 @@ func (f *Fleet) reportSights(ctx context.Context) {
 	r := &f.reporter
 	r.mu.Lock()
 	all := r.sights
-	r.sights = map[Key]time.Duration{}
+	r.sights = map[Key]Template{}
 	r.mu.Unlock()
+	now := f.opt.Now()
 	for part := range slices.Chunk(slices.Sorted(maps.Keys(all)), batch) {
 		list := make([]Sight, len(part))
 		for i, key := range part {
-			list[i] = Sight{Key: key, Run: f.opt.Run, ID: NoAlert, For: all[key]}
+			t := all[key]
+			list[i] = t.sight(now)
+			list[i].Run, list[i].ID = f.opt.Run, NoAlert
 		}
 		var answers []Seen
 		f.call(ctx, f.opt.Settings.Wait, func(ctx context.Context) { answers = f.opt.Engine.See(ctx, list) })
@@ -184,7 +208,7 @@ func (f *Fleet) reportSights(ctx context.Context) {
 			if ctx.Err() == nil {
 				f.health.note(a.Err)
 			}
-			f.Saw(list[i].Key, list[i].For)
+			f.Saw(all[list[i].Key])
 		}
 	}
 }

@@ -19,28 +19,30 @@ type Engine struct {
 	now     func() time.Time
 	maxKeys int64 // of one shard
 
-	mu       sync.Mutex // guards the fields below
-	epoch    int
-	windows  map[fleet.Key]*window
-	marks    map[markKey]*marks
-	tallies  map[fleet.Key]*tally
-	crossed  map[fleet.Key]crossing
-	absence  map[fleet.Key]*absence
-	steps    map[fleet.Key]*sequence
-	seen     map[fleet.Key]sight
-	full     [fleet.Shards]int64
-	given    int64
-	reported int64
-	runs     map[string]run
-	names    map[string]string
-	namedAt  map[string]int64
-	tds      map[string]int64
-	keepers  map[string]keeper
-	sil      map[string]silence
-	version  int64
-	closed   map[fleet.Key]fleet.Closed
-	indexes  map[fleet.Key]map[string]int64 // incidents by the end of their memory
-	down     error
+	mu        sync.Mutex // guards the fields below
+	epoch     int
+	windows   map[fleet.Key]*window
+	marks     map[markKey]*marks
+	tallies   map[fleet.Key]*tally
+	crossed   map[fleet.Key]crossing
+	absence   map[fleet.Key]*absence
+	steps     map[fleet.Key]*sequence
+	seen      map[fleet.Key]sight
+	templates map[fleet.Key]moment // of rules that go by images
+	images    map[imageName]moment
+	full      [fleet.Shards]int64
+	given     int64
+	reported  int64
+	runs      map[string]run
+	names     map[string]string
+	namedAt   map[string]int64
+	tds       map[string]int64
+	keepers   map[string]keeper
+	sil       map[string]silence
+	version   int64
+	closed    map[fleet.Key]fleet.Closed
+	indexes   map[fleet.Key]map[string]int64 // incidents by the end of their memory
+	down      error
 }
 
 var _ fleet.Engine = (*Engine)(nil)
@@ -57,6 +59,7 @@ func (e *Engine) reset() {
 	e.windows, e.marks, e.absence = map[fleet.Key]*window{}, map[markKey]*marks{}, map[fleet.Key]*absence{}
 	e.tallies, e.crossed = map[fleet.Key]*tally{}, map[fleet.Key]crossing{}
 	e.steps = map[fleet.Key]*sequence{}
+	e.templates, e.images = map[fleet.Key]moment{}, map[imageName]moment{}
 	e.seen, e.runs, e.names, e.namedAt = map[fleet.Key]sight{}, map[string]run{}, map[string]string{}, map[string]int64{}
 	e.tds, e.keepers, e.sil, e.closed = map[string]int64{}, map[string]keeper{}, map[string]silence{}, map[fleet.Key]fleet.Closed{}
 	e.indexes = map[fleet.Key]map[string]int64{}
@@ -128,6 +131,9 @@ type sight struct {
 // See implements fleet.Engine.
 func (e *Engine) See(ctx context.Context, list []fleet.Sight) []fleet.Seen {
 	return each(ctx, e, list, (*fleet.Sight).Check, func(now int64, q *fleet.Sight) fleet.Seen {
+		if q.Image != nil {
+			return fleet.Seen{New: e.seeImage(now, q)}
+		}
 		s, by := e.seen[q.Key], q.Run+":"+q.ID
 		if s.end <= now || s.by == q.Run+":"+fleet.NoAlert {
 			s.by = by
@@ -136,6 +142,44 @@ func (e *Engine) See(ctx context.Context, list []fleet.Sight) []fleet.Seen {
 		e.seen[q.Key] = s
 		return fleet.Seen{New: s.by == by}
 	}, func(err error) fleet.Seen { return fleet.Seen{Err: err} })
+}
+
+// imageName is an image among those of a shard.
+type imageName struct {
+	shard int
+	fleet.Key
+}
+
+// moment is when something was first seen, and by whom.
+type moment struct {
+	at, end int64
+	by      string
+}
+
+// seeImage reports whether a template was not seen before an image appeared.
+func (e *Engine) seeImage(now int64, q *fleet.Sight) bool {
+	t, end, mine := e.templates[q.Key], now+ms(q.For), q.Run+":"+q.ID
+	known := t.end > now
+	seen := now - ms(q.Image.Template)
+	if known {
+		seen = min(seen, t.at)
+	}
+	if !known || t.by == q.Run+":"+fleet.NoAlert {
+		t.by = mine
+	}
+	e.templates[q.Key] = moment{seen, end, t.by}
+	name := imageName{q.Key.Shard(), q.Image.Key}
+	i := e.images[name]
+	switch appeared := now - ms(q.Image.Age); {
+	case i.end <= now && !q.Image.Appeared:
+		return t.by == mine
+	case i.end <= now:
+		i.at = min(now, appeared)
+	case q.Image.Appeared:
+		i.at = min(i.at, appeared)
+	}
+	e.images[name] = moment{at: i.at, end: end}
+	return seen >= i.at
 }
 
 type run struct {

@@ -14,3 +14,10 @@ func TestWindows(t *testing.T) {
 		return New(c.now, 100), func(since time.Duration) { c.Time = time.UnixMilli(1_800_000_000_000).Add(since) }
 	})
 }
+
+func TestImages(t *testing.T) {
+	fleettest.Images(t, func(*testing.T) (fleet.Engine, func(time.Duration)) {
+		c := &clock{time.UnixMilli(1_800_000_000_000)}
+		return New(c.now, 100), func(since time.Duration) { c.Time = time.UnixMilli(1_800_000_000_000).Add(since) }
+	})
+}

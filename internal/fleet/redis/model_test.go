@@ -416,6 +416,12 @@ func (g *generator) other(key fleet.Key, run, td string) (string, caller) {
 	switch g.IntN(10) {
 	case 0, 8, 9:
 		q := fleet.Sight{Key: key, Run: run, ID: g.pick("al_1", "al_2", fleet.NoAlert), For: time.Hour}
+		if g.IntN(2) == 0 {
+			q.Image = &fleet.ImageSight{
+				Key: fleet.KeyOf("image", g.pick("1", "2")), Template: time.Duration(g.IntN(60)) * time.Second, Age: time.Duration(g.IntN(60)) * time.Second,
+				Appeared: g.IntN(4) > 0,
+			}
+		}
 		return "see", func(tb testing.TB, e fleet.Engine) any { return e.See(tb.Context(), []fleet.Sight{q}) }
 	case 1:
 		q := fleet.Beat{Run: run, Node: g.pick("x", "node-"+run), Version: "v1", Triggers: td, Given: g.Int64N(1000), Reported: g.Int64N(1000)}
@@ -452,14 +458,22 @@ func (g *generator) other(key fleet.Key, run, td string) (string, caller) {
 }
 
 // TestWindows: windows double and incidents escalate by the scripts as by the model.
-func TestWindows(t *testing.T) {
+func TestWindows(t *testing.T) { fleettest.Windows(t, withClock(t)) }
+
+// TestImages: a template is new or not by the scripts as by the model.
+func TestImages(t *testing.T) { fleettest.Images(t, withClock(t)) }
+
+// withClock returns what starts an empty engine of a server, whose clock the test sets.
+func withClock(t *testing.T) func(t *testing.T) (fleet.Engine, func(time.Duration)) {
+	t.Helper()
 	server := redis.Start(t, nil)
 	c, err := server.Dial()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = c.Close() }()
-	fleettest.Windows(t, func(t *testing.T) (fleet.Engine, func(time.Duration)) {
+	t.Cleanup(func() { _ = c.Close() })
+	return func(t *testing.T) (fleet.Engine, func(time.Duration)) {
+		t.Helper()
 		server.Do("FLUSHALL")
 		e := engine(t, fleet.Single, []string{server.Addr}, nil)
 		if e.scripts, err = newScriptsWith(stoppedClock); err != nil {
@@ -470,5 +484,5 @@ func TestWindows(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-	})
+	}
 }

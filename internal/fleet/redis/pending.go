@@ -48,7 +48,18 @@ func (e *Engine) Hear(ctx context.Context, list []fleet.Hearing) []fleet.Heard {
 // See implements fleet.Engine.
 func (e *Engine) See(ctx context.Context, list []fleet.Sight) []fleet.Seen {
 	return each(ctx, e, list, (*fleet.Sight).Check, func(q *fleet.Sight) *call {
-		keys := []string{e.prefix(q.Key.Shard()) + "t:" + string(q.Key)}
+		p := e.prefix(q.Key.Shard())
+		if i := q.Image; i != nil {
+			age := ""
+			if i.Appeared {
+				age = ms(i.Age)
+			}
+			return &call{
+				script: e.scripts.seeImage, shard: q.Key.Shard(), keys: []string{p + "ti:" + string(q.Key), p + "i:" + string(i.Key)},
+				args: []any{q.Run + ":" + q.ID, ms(q.For), q.Run + ":" + fleet.NoAlert, ms(i.Template), age},
+			}
+		}
+		keys := []string{p + "t:" + string(q.Key)}
 		return &call{script: e.scripts.see, shard: q.Key.Shard(), keys: keys, args: []any{q.Run + ":" + q.ID, ms(q.For), q.Run + ":" + fleet.NoAlert}}
 	}, func(_ *fleet.Sight, a *answer) fleet.Seen { return fleet.Seen{New: a.number(0, 1) == 1} },
 		func(err error) fleet.Seen { return fleet.Seen{Err: err} })

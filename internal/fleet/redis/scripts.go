@@ -32,7 +32,7 @@ func compile(prelude string, parts ...string) (*script, error) {
 // scripts are all there are.
 type scripts struct {
 	claim, give, take, settle, renew, view, closeWindow        *script
-	due, list, account, mark, see                              *script
+	due, list, account, mark, see, seeImage                    *script
 	tally, cross                                               *script
 	hear, takeAbsence, settleAbsence                           *script
 	step, follow, wait, takeWait, settleWait                   *script
@@ -56,7 +56,7 @@ func newScriptsWith(prelude string) (*scripts, error) {
 		&s.note: {"length", "window", "incident", "note"}, &s.end: {"length", "window", "end"}, &s.index: {"index"}, &s.indexed: {"indexed"},
 		&s.closeWindow: {"length", "window", "close"}, &s.due: {"due"}, &s.list: {"list"}, &s.account: {"account"}, &s.mark: {"length", "mark"},
 		&s.tally: {"tally"}, &s.cross: {"length", "cross"},
-		&s.see: {"see"}, &s.hear: {"absence", "hear"}, &s.takeAbsence: {"absence", "takeabsence"}, &s.settleAbsence: {"absence", "settleabsence"},
+		&s.see: {"see"}, &s.seeImage: {"seeimage"}, &s.hear: {"absence", "hear"}, &s.takeAbsence: {"absence", "takeabsence"}, &s.settleAbsence: {"absence", "settleabsence"},
 		&s.step: {"sequence", "step"}, &s.follow: {"follow"}, &s.wait: {"sequence", "wait"}, &s.takeWait: {"sequence", "takewait"},
 		&s.settleWait: {"sequence", "settlewait"}, &s.beat: {"beat"}, &s.nodes: {"nodes"}, &s.keeper: {"keeper"}, &s.pull: {"shared", "pull"}, &s.putSilence: {"shared", "putsilence"},
 		&s.dropSilence: {"shared", "dropsilence"}, &s.closed: {"shared", "closed"},

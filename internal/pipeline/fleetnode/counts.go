@@ -60,8 +60,21 @@ func sliceOf(within int64) time.Duration {
 // Saw implements engine.Fleet.
 func (n *Node) Saw(s engine.FleetSight) {
 	if l := n.current.Load(); l != nil {
-		l.fleet.Saw(seenKey(s.Template), remembered(s.For))
+		l.fleet.Saw(templateOf(&s))
 	}
+}
+
+// templateOf returns a template as the fleet knows it.
+func templateOf(s *engine.FleetSight) fleet.Template {
+	t := fleet.Template{Key: seenKey(s.Template), For: remembered(s.For)}
+	if s.Image == "" {
+		return t
+	}
+	t.Image, t.First = fleet.KeyOf("image", s.Image), time.Unix(0, s.First)
+	if s.Appeared != 0 {
+		t.Appeared = time.Unix(0, s.Appeared)
+	}
+	return t
 }
 
 func seenKey(template string) fleet.Key { return fleet.KeyOf("seen", template) }

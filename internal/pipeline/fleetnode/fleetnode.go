@@ -274,7 +274,8 @@ func (n *Node) Ask(made *engine.Alert, item *delivery.Item) (c fleet.Candidate, 
 		CooldownMax: rule.Settings.CooldownMax.Truncate(time.Millisecond), Steps: stepsOf(&rule.Settings), Triggers: l.digest(),
 	}
 	if made.Sight != nil {
-		a.Template, a.For = made.Sight.Template, remembered(made.Sight.For)
+		t := templateOf(made.Sight)
+		a.Template = &t
 	}
 	g := gift{Counts: counts, First: item.Alert.FirstSeen, Last: item.Alert.LastSeen, Sample: sampleOf(&item.Alert), About: a}
 	if !l.settings.ShareLines {

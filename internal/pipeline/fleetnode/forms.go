@@ -24,10 +24,10 @@ type about struct {
 	CooldownMax time.Duration   `json:"cooldown_max,omitempty"`
 	Steps       []time.Duration `json:"steps,omitempty"`
 	Triggers    string          `json:"triggers,omitempty"` // the digest by which it is known
-	Template    string          `json:"template,omitempty"` // the digest of one that no other node must have seen
-	For         time.Duration   `json:"for,omitempty"`      // how long it is remembered
-	DueAt       int64           `json:"due_at,omitempty"`   // of a roll-up or an absence that was taken
-	Absence     bool            `json:"absence,omitempty"`
+	// Template is one that no other node must have seen.
+	Template *fleet.Template `json:"template,omitempty"`
+	DueAt    int64           `json:"due_at,omitempty"` // of a roll-up or an absence that was taken
+	Absence  bool            `json:"absence,omitempty"`
 }
 
 // gift is what the outbox keeps of a candidate that was held.
@@ -104,9 +104,7 @@ func (l *loops) candidate(row *store.FleetAlert) (fleet.Candidate, bool) {
 		},
 		Until: row.Until,
 	}
-	if a.Template != "" {
-		c.Sight = &fleet.Sight{Key: seenKey(a.Template), For: a.For}
-	}
+	c.Sight = a.Template
 	return c, true
 }
 
