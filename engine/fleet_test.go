@@ -103,12 +103,11 @@ func TestRulesOfANodeAskNobody(t *testing.T) {
 
 func TestScopeIsStrict(t *testing.T) {
 	refused := map[string]func(*RuleSettings){
-		"resolve":       func(r *RuleSettings) { r.Resolve = time.Minute },
-		"resolve_on":    func(r *RuleSettings) { r.ResolveOn = "fine" },
-		"after":         func(r *RuleSettings) { r.After, r.Within = "other", time.Minute },
-		"without":       func(r *RuleSettings) { r.Without, r.Within = "other", time.Minute },
-		"context.after": func(r *RuleSettings) { r.Context.After = 1 },
-		"scope":         func(r *RuleSettings) { r.Scope = "cluster" },
+		"resolve":    func(r *RuleSettings) { r.Resolve = time.Minute },
+		"resolve_on": func(r *RuleSettings) { r.ResolveOn = "fine" },
+		"after":      func(r *RuleSettings) { r.After, r.Within = "other", time.Minute },
+		"without":    func(r *RuleSettings) { r.Without, r.Within = "other", time.Minute },
+		"scope":      func(r *RuleSettings) { r.Scope = "cluster" },
 	}
 	for field, change := range refused {
 		s := fleetRule(change).Rules[0]
@@ -141,7 +140,7 @@ func TestScopeIsStrict(t *testing.T) {
 			t.Errorf("%s: %+v", field, faults)
 		}
 	}
-	s := fleetRule(func(r *RuleSettings) { r.Context.Before = 3 }).Rules[0]
+	s := fleetRule(func(r *RuleSettings) { r.Context.Before, r.Context.After = 3, 3 }).Rules[0]
 	if faults := s.Validate(); len(faults) != 0 {
 		t.Errorf("%+v", faults)
 	}

@@ -256,6 +256,7 @@ func (m *reference) leave(a *refAlert, h *refHit, now int64) {
 		m.out = append(m.out, *a)
 		return
 	}
+	a.held = h.rule.Fleet() && h.rule.Absent == 0 && !refLeads(a.Time)
 	if h.rule.Context.After > 0 {
 		a.lines, a.until = h.rule.Context.After, h.arrived+int64(5*time.Second)
 		m.open = append(m.open, a)
@@ -263,11 +264,17 @@ func (m *reference) leave(a *refAlert, h *refHit, now int64) {
 		return
 	}
 	m.out = append(m.out, *a)
-	if h.rule.Fleet() && h.rule.Absent == 0 && !refLeads(a.Time) {
-		m.counts[h.rule.Name].Suppressed[ReasonFleet]++
+	m.decided(a)
+}
+
+// decided counts an alert that leaves, unless the fleet holds it.
+func (m *reference) decided(a *refAlert) {
+	c := m.counts[a.Rule]
+	if a.held {
+		c.Suppressed[ReasonFleet]++
 		return
 	}
-	m.counts[h.rule.Name].Alerts++
+	c.Alerts++
 }
 
 // refLeads is the answer of a fleet about an alert: half of them leave.
@@ -310,7 +317,6 @@ func (m *reference) follow(rec *Record, now int64) {
 func (m *reference) close(a *refAlert) {
 	m.open = slices.DeleteFunc(m.open, func(other *refAlert) bool { return other == a })
 	m.out = append(m.out, *a)
-	c := m.counts[a.Rule]
-	c.Pending--
-	c.Alerts++
+	m.counts[a.Rule].Pending--
+	m.decided(a)
 }

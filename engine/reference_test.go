@@ -75,6 +75,7 @@ type refAlert struct {
 	stream Stream
 	lines  int   // still to come after it
 	until  int64 // waits no longer
+	held   bool  // another node of the fleet alerts
 }
 
 // refKey is a cooldown key: its hits, and the moments of arrival at which a window of it began.

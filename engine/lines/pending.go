@@ -60,8 +60,15 @@ func (c *Buffers) release(w *pendingAlert, dst []model.Alert) []model.Alert {
 	c.mu.Lock()
 	c.pending.Remove(w.element)
 	c.mu.Unlock()
-	w.counters.Unpend()
+	unpend(w.counters, &w.alert)
 	return append(dst, w.alert)
+}
+
+// unpend counts an alert that does not wait any more, unless it is a candidate of a fleet, which is pending until it is decided.
+func unpend(counters *model.RuleCounters, a *model.Alert) {
+	if a.Candidate == 0 {
+		counters.Unpend()
+	}
 }
 
 // Hold takes an alert, counted as pending, that waits for lines after a position, or reports that it cannot wait. began is called before anybody can
@@ -81,7 +88,7 @@ func (c *Buffers) Hold(after int, counters *model.RuleCounters, a *model.Alert, 
 			c.sentWithoutAfter.Add(1)
 		}
 		a.After = w.alert.After
-		counters.Unpend()
+		unpend(counters, a)
 		return false, dst
 	}
 	if began != nil {

@@ -73,7 +73,6 @@ func ScopeFaults(r *RuleSettings) []setting.Fault {
 	}{
 		{"resolve", r.Resolve != 0, ends}, {"resolve_on", r.ResolveOn != "", ends},
 		{"after", r.After != "", order}, {"without", r.Without != "", order}, {"rate.below", r.Rate.Below != 0, usual},
-		{"context.after", r.Context.After > 0, "an alert waits for lines, or for the answer of the fleet"},
 	} {
 		if one.set {
 			p.Conflict(one.key, "", "scope", `must not be set with scope = "fleet"`, one.why+rule)

@@ -8,7 +8,7 @@ import (
 	"github.com/tinyforge/fluentbit-trigger/internal/store/dberr"
 )
 
-// Complete replaces alerts that were accepted with a NotBefore by their final form, under the same ids, and sends them now. After an error they
+// Complete replaces alerts that were accepted with a NotBefore by their final form, under the same ids, and sends them now, but for those of a fleet. After an error they
 // are sent at their NotBefore as they were accepted; none is lost. ctx bounds the wait for the store.
 func (d *Dispatcher) Complete(ctx context.Context, items []Item) error {
 	if len(items) == 0 {

@@ -250,11 +250,11 @@ func (b *batch) keep() {
 	if len(b.items) > 0 {
 		b.p.subscribers.Notify()
 	}
-	b.p.fleet.Offer(b.asked)
-	clear(b.asked)
-	b.asked = b.asked[:0]
 	b.markAccepted()
 	b.sendCompleted()
+	b.p.fleet.Offer(b.asked) // those that have their lines are on disk with them
+	clear(b.asked)
+	b.asked = b.asked[:0]
 	clear(b.items)
 	b.items = b.items[:0]
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
+	"github.com/tinyforge/fluentbit-trigger/internal/fleet"
 	"github.com/tinyforge/fluentbit-trigger/trigger"
 )
 
@@ -23,23 +24,39 @@ type pendingAlerts struct {
 // pendingAlert is one of them. The mutex of pendingAlerts guards it.
 type pendingAlert struct {
 	item     delivery.Item
-	accepted bool // it is stored: Complete must update it
+	asks     *fleet.Candidate // the fleet is asked about it once its lines have come; nil: it is not asked
+	accepted bool             // it is stored: Complete must update it
+	complete bool             // its lines have come
+	whole    bool             // it was stored with them
 }
 
 func newPendingAlerts() *pendingAlerts { return &pendingAlerts{byTicket: map[uint64]*pendingAlert{}} }
 
 // complete adds the lines around its hit to a waiting alert. ready means that it is stored already, and item must update it; otherwise its own batch
-// stores it complete. ok is false for an alert that was not waiting.
-func (w *pendingAlerts) complete(a *engine.Alert) (item delivery.Item, ready, ok bool) {
+// stores it complete. one is nil for an alert that was not waiting.
+func (w *pendingAlerts) complete(a *engine.Alert) (one *pendingAlert, ready bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	one := w.byTicket[a.Ticket]
-	if one == nil {
-		return item, false, false
+	if one = w.byTicket[a.Ticket]; one == nil {
+		return nil, false
 	}
 	delete(w.byTicket, a.Ticket)
-	one.item.Alert.Context, one.item.NotBefore = contextOf(a), time.Time{}
-	return one.item, one.accepted, true
+	one.item.Alert.Context, one.complete = contextOf(a), true
+	if one.asks == nil {
+		one.item.NotBefore = time.Time{}
+	}
+	return one, one.accepted
+}
+
+// update queues the update of a stored alert whose lines have come, and the question about it. The caller holds the mutex of pendingAlerts, or has the alert
+// for itself.
+func (b *batch) update(one *pendingAlert) {
+	if !one.whole {
+		b.completed = append(b.completed, one.item)
+	}
+	if one.asks != nil {
+		b.asked = append(b.asked, b.p.fleet.Again(one.asks, &one.item.Alert))
+	}
 }
 
 // begin adds an alert that begins to wait. It is an engine.Worker.OnWait.
@@ -48,6 +65,11 @@ func (b *batch) begin(a *engine.Alert) {
 	one := &pendingAlert{item: delivery.Item{
 		Alert: e, Triggers: b.triggersOf(a, &e), NotBefore: time.Unix(0, b.now).Add(pendingTime),
 	}}
+	if a.Candidate != 0 {
+		if c, waits := b.p.fleet.Ask(a, &one.item); waits { // after the lines, so it waits for both
+			one.asks, one.item.NotBefore = &c, one.item.NotBefore.Add(pendingTime)
+		}
+	}
 	b.p.pending.mu.Lock()
 	defer b.p.pending.mu.Unlock()
 	b.p.pending.byTicket[a.Ticket] = one
@@ -56,11 +78,11 @@ func (b *batch) begin(a *engine.Alert) {
 
 // release completes an alert that waited. ok is false for one that did not.
 func (b *batch) release(a *engine.Alert) (ok bool) {
-	item, ready, ok := b.p.pending.complete(a)
+	one, ready := b.p.pending.complete(a)
 	if ready {
-		b.completed = append(b.completed, item)
+		b.update(one)
 	}
-	return ok
+	return one != nil
 }
 
 // addBegun adds the alerts that began to wait to those to store, with the lines that have come so far.
@@ -68,6 +90,7 @@ func (b *batch) addBegun() {
 	b.p.pending.mu.Lock()
 	defer b.p.pending.mu.Unlock()
 	for _, one := range b.begun {
+		one.whole = one.complete
 		b.items = append(b.items, one.item)
 	}
 }
@@ -76,12 +99,10 @@ func (b *batch) addBegun() {
 func (b *batch) markAccepted() {
 	b.p.pending.mu.Lock()
 	defer b.p.pending.mu.Unlock()
-	kept := b.items[len(b.items)-len(b.begun):]
-	for i, one := range b.begun {
+	for _, one := range b.begun {
 		one.accepted = true
-		// It was completed after its copy went to the store, so only an update adds the lines.
-		if one.item.NotBefore.IsZero() && !kept[i].NotBefore.IsZero() {
-			b.completed = append(b.completed, one.item)
+		if one.complete && (!one.whole || one.asks != nil) { // after its copy went to the store, only an update adds the lines
+			b.update(one)
 		}
 	}
 	clear(b.begun)

@@ -175,7 +175,7 @@ func (t *tx) flushTime(trigger int64, r Route) (int64, error) {
 
 // Complete sets the final payloads of alerts that were accepted with a NotBefore, and makes their deliveries due as if they were accepted now;
 // all of them, or none if it returns an error. It skips alerts that were forgotten and deliveries that were leased or sent, so a late call
-// neither loses nor duplicates an alert.
+// neither loses nor duplicates an alert. Candidates of a fleet get their payloads alone.
 func (s *Store) Complete(ctx context.Context, now time.Time, items []Item) error {
 	err := s.write(ctx, "complete", now, func(t *tx) error {
 		for _, item := range items {
@@ -204,6 +204,9 @@ func (t *tx) complete(item Item) error {
 	}
 	if _, err := t.exec("UPDATE alerts SET payload = ? WHERE seq = ?", item.Payload, seq); err != nil {
 		return err
+	}
+	if item.Fleet != nil { // it waits for its decision from now on
+		return nil
 	}
 	for _, r := range item.Routes {
 		if err := t.release(seq, r); err != nil {

@@ -299,6 +299,18 @@ func (n *Node) Ask(made *engine.Alert, item *delivery.Item) (c fleet.Candidate, 
 	return c, ok
 }
 
+// Again returns a candidate with the alert as it is by now, to be asked about from now on.
+func (n *Node) Again(c *fleet.Candidate, a *trigger.Alert) fleet.Candidate {
+	out := *c
+	if payload, err := json.Marshal(a); err == nil {
+		out.Payload = led(payload)
+	}
+	if l := n.current.Load(); l != nil {
+		out.Until = n.opt.Now().Add(l.settings.Wait)
+	}
+	return out
+}
+
 // Offer asks the fleet about candidates that are on disk. It never blocks.
 func (n *Node) Offer(list []fleet.Candidate) {
 	if len(list) == 0 {
