@@ -387,6 +387,15 @@ func (d *Decoder) Expire(now int64, fn Func) {
 	d.flush(d.joiner.expire(now-maxHeldTime, now+maxHeldTime, false), fn)
 }
 
+// NextExpiry returns the first moment at which Expire emits something that waits now; ok is false when nothing waits.
+func (d *Decoder) NextExpiry() (at int64, ok bool) {
+	at, ok = d.traces.expiry()
+	if line, waits := d.joiner.expiry(); waits && (!ok || line < at) {
+		return line, true
+	}
+	return at, ok
+}
+
 // Drain emits all unfinished lines, marked as truncated, and all records that wait.
 func (d *Decoder) Drain(fn Func) {
 	d.complete(d.traces.expire(0, 0, true), fn)

@@ -161,6 +161,16 @@ func (j *joiner) insert(r *reading, l *line, p part) {
 	}
 }
 
+// expiry returns when the first unfinished line has waited long enough.
+func (j *joiner) expiry() (at int64, ok bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for l := range j.lines.All {
+		return l.since + maxHeldTime, true
+	}
+	return 0, false
+}
+
 // expire gives up the lines whose first part came before the given moment, all of them when all is set. A first part from after latest came
 // before the clock was set back, and is given up too.
 func (j *joiner) expire(before, latest int64, all bool) (done []*line) {

@@ -234,6 +234,37 @@ func TestExpire(t *testing.T) {
 	checkAccounts(t, d.Stats())
 }
 
+// TestNextExpiry: what waits leaves at the moment that NextExpiry names, and not before, whichever of the two kinds it is.
+func TestNextExpiry(t *testing.T) {
+	t.Parallel()
+	d := joiningDecoder(t)
+	var c collector
+	if at, waits := d.NextExpiry(); waits {
+		t.Errorf("nothing waits, and it names %d", at)
+	}
+	d.Decode(ct.Docker(ct.Line{Text: "part", More: true}), "t", 100e9, c.take)
+	d.Decode(ct.DockerOf(otherID, "other", "", "", ct.Line{Text: "panic: first"}), "t", 101e9, c.take)
+	d.Decode(ct.DockerOf(ct.ContainerID, "third", "", "", ct.Line{Text: "panic: second", Stream: "stderr"}), "t", 104e9, c.take)
+	for i, want := range []struct {
+		at   int64
+		text string
+	}{{103e9, "panic: first"}, {106e9, "panic: second"}, {110e9, "part [truncated]"}} {
+		at, waits := d.NextExpiry()
+		if !waits || at != want.at {
+			t.Fatalf("%d: %d, %t; want %d", i, at, waits, want.at)
+		}
+		if d.Expire(at-1, c.take); len(c.lines) != i {
+			t.Errorf("%d: left too early: %q", i, c.texts())
+		}
+		if d.Expire(at, c.take); len(c.lines) != i+1 || c.texts()[i] != want.text {
+			t.Errorf("%d: got %q, want %q", i, c.texts(), want.text)
+		}
+	}
+	if at, waits := d.NextExpiry(); waits {
+		t.Errorf("everything left, and it names %d", at)
+	}
+}
+
 // TestOverlongLine sends a line of 3 MiB, then a short one.
 func TestOverlongLine(t *testing.T) {
 	d := newDecoder(t)

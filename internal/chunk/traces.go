@@ -110,6 +110,16 @@ func (ts *traces) expire(before, latest int64, all bool) (done []*trace) {
 	return done
 }
 
+// expiry returns when the first record that waits has waited long enough.
+func (ts *traces) expiry() (at int64, ok bool) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	for t := range ts.list.All {
+		return t.since + maxTraceWait, true
+	}
+	return 0, false
+}
+
 // remove takes out a record that is complete.
 func (ts *traces) remove(t *trace) {
 	ts.list.Remove(t)

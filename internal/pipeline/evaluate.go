@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/tinyforge/fluentbit-trigger/engine"
+	"github.com/tinyforge/fluentbit-trigger/internal/chunk"
 	"github.com/tinyforge/fluentbit-trigger/internal/delivery"
 	"github.com/tinyforge/fluentbit-trigger/internal/docker"
 	"github.com/tinyforge/fluentbit-trigger/internal/fault"
@@ -266,19 +267,32 @@ func (b *batch) keepHeld() {
 	}
 }
 
-// expireEvery is the interval between checks of partial lines.
-const expireEvery = time.Second
+// The interval between checks of what waits for its rest. It is shorter where something has waited long enough before.
+const (
+	expireEvery = time.Second
+	expireLeast = 10 * time.Millisecond
+)
+
+// untilExpiry returns when to check next what waits for its rest: no alert waits longer for a line that never comes than it has to.
+func untilExpiry(d *chunk.Decoder, now int64) time.Duration {
+	at, waits := d.NextExpiry()
+	if !waits {
+		return expireEvery
+	}
+	return max(expireLeast, min(time.Duration(at-now), expireEvery))
+}
 
 // expireLoop evaluates partial lines that waited too long, until the pipeline stops. It also logs ignored labels.
 func (p *Pipeline) expireLoop() {
 	b := p.newBatch()
-	tick := time.NewTicker(expireEvery)
-	defer tick.Stop()
+	timer := time.NewTimer(expireEvery)
+	defer timer.Stop()
 	for {
 		select {
-		case <-tick.C:
+		case <-timer.C:
 			p.expire(b, false)
 			p.logIgnoredLabels()
+			timer.Reset(untilExpiry(p.decoder.Load(), b.now))
 		case <-p.stopping:
 			return
 		}

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tinyforge/fluentbit-trigger/engine"
 	"github.com/tinyforge/fluentbit-trigger/internal/chunk/chunktest"
 	"github.com/tinyforge/fluentbit-trigger/internal/store"
 )
@@ -83,6 +84,31 @@ func TestAKillKeepsWhatWaits(t *testing.T) {
 					t.Errorf("%s, killed after chunk %d, again %t: %d rows are left, %v", name, kill, again, len(left), err)
 				}
 			}
+		}
+	}
+}
+
+// TestUntilExpiry: the pipeline looks for what waited long enough when the first of it did, at least once a second, and never in a busy loop.
+func TestUntilExpiry(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	clock := newClock()
+	o := b.options(b.document(rule("boom", "^boom") + joined))
+	o.Now = clock.now
+	p, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, begun := p.decoder.Load(), clock.now().UnixNano()
+	if got := untilExpiry(d, begun); got != expireEvery {
+		t.Errorf("nothing waits: %s", got)
+	}
+	d.Decode(written(0, "boom: an error"), "docker.web", begun, func(*engine.Record, []byte) {})
+	for after, want := range map[time.Duration]time.Duration{
+		0: expireEvery, 1500 * time.Millisecond: 500 * time.Millisecond, 1999 * time.Millisecond: expireLeast, time.Minute: expireLeast, -time.Hour: expireEvery,
+	} {
+		if got := untilExpiry(d, begun+int64(after)); got != want {
+			t.Errorf("%s after the line: %s, want %s", after, got, want)
 		}
 	}
 }
