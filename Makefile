@@ -129,12 +129,12 @@ bench-gate: ## Compare benchmarks with the base commit: allocations exactly, tim
 	$(GO) run ./test/gate $(if $(BASE),-base $(BASE))
 
 # Hyperscan and RE2 as C++ are compared where Debian's libhyperscan-dev and libre2-dev are. RULES and LINES name folders of regular expressions, one a line in
-# files *.txt, and of logs, instead of those that are made up. PEERS hands flags on, such as -only match.
-bench-peers: bin/out_trigger.so ## Print ratios to other matchers, and to Fluent Bit where it is on PATH, in one run.
+# files *.txt, and of logs, instead of those that are made up. PEERS hands flags on, such as -only match, or -only latency, which nothing else measures.
+bench-peers: bin/out_trigger.so bin/docker-fluentbit ## Print ratios to other matchers, and to Fluent Bit where it is on PATH, in one run.
 	@rm -f bin/peers-re2
 	@! pkg-config --exists re2 2>/dev/null || $(GO) -C test/peers build -tags re2_cgo -o ../../bin/peers-re2 .
 	$(GO) -C test/peers build $(shell pkg-config --exists libhs 2>/dev/null && echo -tags hyperscan) -o ../../bin/peers .
-	@bin/peers -plugin bin/out_trigger.so $(if $(RULES)$(LINES),-rule-folder "$(RULES)" -line-folder "$(LINES)") $(if $(PLOT),-plot "$(PLOT)") $$(! test -x bin/peers-re2 || echo -re2-cgo bin/peers-re2) $(PEERS)
+	@bin/peers -plugin bin/out_trigger.so -program bin/docker-fluentbit $(if $(RULES)$(LINES),-rule-folder "$(RULES)" -line-folder "$(LINES)") $(if $(PLOT),-plot "$(PLOT)") $$(! test -x bin/peers-re2 || echo -re2-cgo bin/peers-re2) $(PEERS)
 
 # Go 1.26 fails a target, now and then, that found nothing until its time was over, with "context deadline exceeded" alone
 # (golang/go#75804). Such an end, and no other, counts as the end of the time: whatever is found prints more than that.

@@ -9,6 +9,11 @@
 // mixed by a fixed seed, so that the first hundred are of all files; the lines of the files are mixed in short runs; and where more lines are asked for than
 // there are, they come again with other long numbers, so that branch prediction does not learn them.
 //
-// Hyperscan needs the build tag hyperscan and libhyperscan-dev; RE2 as C++ a second binary of this program, built with the tag re2_cgo;
-// the comparison of whole processes needs fluent-bit on PATH; the loop over Python's re needs python3. What is missing is left out, with a line that says so.
+// Latency is measured apart (-only latency), on all processors: lines are written one by one to a file, to Fluent Bit's input forward and to containers, each
+// of them alerts, and the time counts from the write to the arrival of the webhook. Every line must arrive, once. Fluent Bit's own output http sends the same
+// chunks beside the plugin, which shows how much of the time is Fluent Bit's.
+//
+// Hyperscan needs the build tag hyperscan and libhyperscan-dev; RE2 as C++ a second binary of this program, built with the tag re2_cgo; whole processes and
+// latency need fluent-bit on PATH; the latency of docker-fluentbit run a Docker engine and busybox; the loop over Python's re needs python3. What is missing
+// is left out, with a line that says so.
 package main

@@ -19,6 +19,9 @@ type options struct {
 	ruleFolder, lineFolder              string
 	corpus                              *corpus
 	serve                               bool
+	cli                                 string   // of the latency
+	ways                                []string // likewise
+	seconds                             int      // of each way
 }
 
 func main() {
@@ -30,15 +33,19 @@ func main() {
 	flag.StringVar(&o.rules, "rules", "1,10,100,100L,1000,1000L,2000", "numbers of rules; L leaves out those without fixed text")
 	flag.IntVar(&o.runs, "runs", 5, "runs of each whole process")
 	flag.IntVar(&o.fileLines, "file-lines", 400_000, "lines that a whole process reads")
-	flag.StringVar(&o.only, "only", "match,decode,process", "what to measure")
+	flag.StringVar(&o.only, "only", "match,decode,process", "what to measure; latency alone, since that is of all processors")
 	flag.StringVar(&o.plot, "plot", "", "file for the plot (SVG)")
 	flag.StringVar(&o.title, "title", "Processor time for one line, by number of rules", "title of the plot")
 	flag.StringVar(&o.re2, "re2-cgo", "", "this program, built with the tag re2_cgo")
 	flag.StringVar(&o.plugin, "plugin", "../../bin/out_trigger.so", "the plugin")
 	flag.StringVar(&o.ruleFolder, "rule-folder", "", "a folder of files *.txt with a regular expression a line, instead of rules that are made up")
 	flag.StringVar(&o.lineFolder, "line-folder", "", "a folder of logs, instead of lines that are made up")
+	flag.StringVar(&o.cli, "program", "../../bin/docker-fluentbit", "the command line")
+	ways := flag.String("ways", "tail,forward,run", "the ways whose latency is measured")
+	flag.IntVar(&o.seconds, "seconds", 25, "how long lines are written for each of them")
 	flag.BoolVar(&o.serve, "serve", false, "be the RE2 matcher of another run, over standard input and output")
 	flag.Parse()
+	o.ways = strings.Split(*ways, ",")
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "peers:", err)
 		os.Exit(1)
@@ -48,6 +55,10 @@ func main() {
 func run(o options) error {
 	if o.serve {
 		return serveRE2(os.Stdin, os.Stdout)
+	}
+	if o.only == "latency" {
+		fmt.Println(machine())
+		return measureLatency(o)
 	}
 	if err := pin(o.cpu); err != nil {
 		return err
@@ -68,7 +79,7 @@ func run(o options) error {
 		case "process":
 			err = measureProcesses(o, results)
 		default:
-			err = fmt.Errorf("-only %q: must be one of match, decode, process", part)
+			err = fmt.Errorf("-only %q: must be one of match, decode, process, or latency alone", part)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", part, err)

@@ -84,7 +84,11 @@ func machine() string {
 		}
 	}
 	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease") // "" where there is none
-	return fmt.Sprintf("%s, processor %s, Linux %s, %s, %s", model, os.Getenv(pinned), strings.TrimSpace(string(kernel)), runtime.Version(),
+	processors := fmt.Sprintf("%d processors", runtime.NumCPU())
+	if one := os.Getenv(pinned); one != "" {
+		processors = "processor " + one
+	}
+	return fmt.Sprintf("%s, %s, Linux %s, %s, %s", model, processors, strings.TrimSpace(string(kernel)), runtime.Version(),
 		time.Now().UTC().Format(time.DateOnly))
 }
 
