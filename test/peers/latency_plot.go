@@ -66,7 +66,7 @@ func latencySVG(runs []*latencyRun) string {
 	}
 	for _, r := range runs {
 		if r.bare {
-			curve("of it the plugin", "#868e96", ` stroke-dasharray="4 4"`, r.times(false, delivering))
+			curve("the plugin's part of "+r.name, "#868e96", ` stroke-dasharray="4 4"`, r.times(false, delivering))
 			break
 		}
 	}
