@@ -124,8 +124,11 @@ func (w *Worker) sequence(c *state.HitContext, h *Hit) {
 		var ok bool
 		if w.field, ok = w.appendSequence(w.field[:0], f, h); ok {
 			step := state.Step{ID: state.NewSequence(f.Settings.Related(), w.field), Key: string(w.field), Ends: f.Settings.Without != ""}
-			if f.Settings.Of != "" {
-				step.Within, step.OfFleet = int64(f.Settings.Within), f.Settings.Fleet() && !f.Settings.DryRun
+			switch set := &f.Settings; {
+			case set.Of != "":
+				step.Within, step.OfFleet = int64(set.Within), set.Fleet() && !set.DryRun
+			case set.Fleet() && !set.DryRun:
+				step.All = int64(set.Within)
 			}
 			w.steps = append(w.steps, step)
 		}

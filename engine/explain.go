@@ -156,6 +156,7 @@ func (w *Worker) preview(draft *state.Draft, h *Hit, now int64) (*Preview, *Aler
 	if s.Rate, s.Ratio = draft.Compared(c); s.Rate != nil || s.Ratio != nil {
 		s.OfFleet = draft.CountedByAll(c)
 	}
+	s.OfFleet = s.OfFleet || draft.FollowedByAll(c, now)
 	if s.Alerts = d.Alert; !d.Alert {
 		s.Reason = d.Reason.String()
 	}

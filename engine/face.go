@@ -45,6 +45,12 @@ type (
 	FleetCompared = model.FleetCompared
 	// FleetLine is a model.FleetLine.
 	FleetLine = model.FleetLine
+	// FleetStep is a model.FleetStep.
+	FleetStep = model.FleetStep
+	// FleetFollow is a model.FleetFollow.
+	FleetFollow = model.FleetFollow
+	// FleetWait is a model.FleetWait.
+	FleetWait = model.FleetWait
 	// FleetSight is a model.FleetSight.
 	FleetSight = model.FleetSight
 	// RuleCounts is a model.RuleCounts.

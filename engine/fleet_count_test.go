@@ -16,6 +16,10 @@ type nodes struct {
 	heard, awaited []FleetLine
 	down           bool
 	since          int64
+	// Sequences.
+	steps   []FleetStep
+	follows []FleetFollow
+	waits   []FleetWait
 }
 
 func (n *nodes) Heard(l FleetLine)        { n.heard = append(n.heard, l) }
@@ -26,6 +30,14 @@ func (n *nodes) Saw(s FleetSight) { n.seen = append(n.seen, s) }
 
 func (n *nodes) Rate(h FleetRated) bool {
 	n.rated = append(n.rated, h)
+	return !n.full
+}
+
+func (n *nodes) Step(s FleetStep) { n.steps = append(n.steps, s) }
+func (n *nodes) Wait(w FleetWait) { n.waits = append(n.waits, w) }
+
+func (n *nodes) Follow(f FleetFollow) bool {
+	n.follows = append(n.follows, f)
 	return !n.full
 }
 

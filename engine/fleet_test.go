@@ -105,8 +105,6 @@ func TestScopeIsStrict(t *testing.T) {
 	refused := map[string]func(*RuleSettings){
 		"resolve":    func(r *RuleSettings) { r.Resolve = time.Minute },
 		"resolve_on": func(r *RuleSettings) { r.ResolveOn = "fine" },
-		"after":      func(r *RuleSettings) { r.After, r.Within = "other", time.Minute },
-		"without":    func(r *RuleSettings) { r.Without, r.Within = "other", time.Minute },
 		"scope":      func(r *RuleSettings) { r.Scope = "cluster" },
 	}
 	for field, change := range refused {
@@ -124,7 +122,7 @@ func TestScopeIsStrict(t *testing.T) {
 		"cooldown_max", "escalate", // whose windows and episodes are those of the engine
 		"count", "within", "distinct", "rate", "ratio", "of", "at_least", // which the fleet counts
 		"absent", "absent_from", // which the fleet waits for
-		"by", // which needs one of those
+		"after", "without", "by", // which the fleet is asked about
 	}
 	for f := range reflect.TypeFor[RuleSettings]().Fields() {
 		key := f.Tag.Get("toml")
@@ -140,7 +138,15 @@ func TestScopeIsStrict(t *testing.T) {
 			t.Errorf("%s: %+v", field, faults)
 		}
 	}
-	s := fleetRule(func(r *RuleSettings) { r.Context.Before, r.Context.After = 3, 3 }).Rules[0]
+	s := fleetRule(func(r *RuleSettings) { r.After, r.Within, r.FirstSeen = "other", time.Minute, FirstSeen(time.Hour) }).Rules[0]
+	if faults := s.Validate(); len(faults) != 1 || faults[0].Field != "first_seen" {
+		t.Errorf("after and first_seen: %+v", faults)
+	}
+	s = fleetRule(func(r *RuleSettings) { r.After, r.Within = "other", time.Minute }).Rules[0]
+	if faults := s.Validate(); len(faults) != 0 {
+		t.Errorf("after: %+v", faults)
+	}
+	s = fleetRule(func(r *RuleSettings) { r.Context.Before, r.Context.After = 3, 3 }).Rules[0]
 	if faults := s.Validate(); len(faults) != 0 {
 		t.Errorf("%+v", faults)
 	}

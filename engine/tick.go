@@ -37,7 +37,24 @@ func (e *Engine) Alone(ticket uint64) { e.keyed.Alone(ticket) }
 func (e *Engine) Known(ticket uint64) bool { return e.keyed.Known(ticket) }
 
 // SetFleet sets the fleet that counts hits of rules with scope = "fleet" together; nil: each node counts for itself.
-func (e *Engine) SetFleet(f Fleet) { e.keyed.SetFleet(f) }
+func (e *Engine) SetFleet(f Fleet) {
+	if f != nil {
+		f = maskedFleet{f, e}
+	}
+	e.keyed.SetFleet(f)
+}
+
+// maskedFleet masks alerts before they leave the node. They were rendered with their hit, maybe under other settings.
+type maskedFleet struct {
+	Fleet
+	engine *Engine
+}
+
+// Wait masks the alert that would be sent.
+func (f maskedFleet) Wait(w FleetWait) {
+	w.Shown = f.engine.masked([]Alert{w.Shown}, 0)[0]
+	f.Fleet.Wait(w)
+}
 
 // Cross says that the hits of all nodes reached the threshold of a key (FleetHit.Key). A sum of 0 says that the fleet does not answer: then this node's own
 // count decides. The next Tick makes the alert.
@@ -48,6 +65,20 @@ func (e *Engine) Exceed(key string, by FleetCompared, now int64) { e.keyed.Excee
 
 // Reach says that the hits of all nodes reached the threshold of a key while its window is open in the fleet: a roll-up reports those of this node.
 func (e *Engine) Reach(key string) { e.keyed.Reach(key) }
+
+// Follow says that a hit of a key followed the other rule of its sequence on another node. key and shown are of FleetFollow. The next Tick makes the alert.
+func (e *Engine) Follow(key string, shown any, now int64) { e.keyed.Follow(key, shown, now) }
+
+// WaitOver says that the wait of a hit (FleetWait.Sequence) is over: the other rule was hit on another node, or the fleet reports that it was not.
+func (e *Engine) WaitOver(key string) { e.keyed.WaitOver(key) }
+
+// FleetMissing returns the alert about a hit that the other rule followed on no node, as FleetAbsence does. shown has of it what is known: severity, texts and source.
+func (e *Engine) FleetMissing(rule string, shown *Alert, at, now int64) (a Alert, later, ok bool) {
+	if a, later, ok = e.keyed.FleetMissing(rule, *shown, at, now); !ok {
+		return a, false, false
+	}
+	return e.masked([]Alert{a}, 0)[0], later, true
+}
 
 // Heard says when any node of the fleet heard the line last that a wait is for (FleetLine.Key).
 func (e *Engine) Heard(key string, at int64) { e.keyed.Heard(key, at) }

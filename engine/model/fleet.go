@@ -9,6 +9,13 @@ type Fleet interface {
 	Rate(FleetRated) bool
 	// Saw notes that a template was seen, by a hit without an alert.
 	Saw(FleetSight)
+	// Step notes a hit of the other rule of a sequence of the fleet.
+	Step(FleetStep)
+	// Follow asks whether a hit came after one of the other rule on any node. It reports whether the alert, should it be made, shows this hit, and not an earlier one
+	// with the same values that is still asked about.
+	Follow(FleetFollow) bool
+	// Wait notes a hit that waits for the other rule on any node. One that is noted already may be noted again.
+	Wait(FleetWait)
 	// Heard notes that a line was heard that must not be absent, or that it is waited for.
 	Heard(FleetLine)
 	// Await says which lines there are from now on, in place of all that were noted.
@@ -22,6 +29,29 @@ type FleetLine struct {
 	Key, RuleID, Workload string // Key is that of Alert.Key
 	Within                int64  // ns
 	At                    int64  // when it was heard last, ns; 0: never, the wait began
+}
+
+// FleetStep is a hit of the other rule of a sequence.
+type FleetStep struct {
+	Sequence   string // the rule that names the other one, and the values of by
+	At, Within int64  // ns
+}
+
+// FleetFollow is a hit of a rule of the fleet with after that follows none of the other rule on its node.
+type FleetFollow struct {
+	Sequence, Key string // Key is the cooldown key; see Alert.Key
+	At, Within    int64  // ns
+	Shown         any    // handed back to the engine with the answer
+}
+
+// FleetWait is a hit of a rule of the fleet with without.
+type FleetWait struct {
+	Sequence string // as the key; see Alert.Key
+	At, From int64  // when it happened, and since when it waits, ns
+	Within   int64  // ns
+	RuleID   string
+	Workload string
+	Shown    Alert // that would be sent
 }
 
 // FleetSight is a template of a rule of the fleet with first_seen.

@@ -125,8 +125,8 @@ type RuleSettings struct {
 	Fields []string `toml:"fields"`
 	// Labels that the alert carries. A value may be a template, as in { client = '{{ .Field "remote_ip" }}' }; one that yields nothing is left out.
 	Labels map[string]string `toml:"labels"`
-	// Whose alerts a cooldown suppresses, whose hits count, rate and ratio count, and whose lines absent and first_seen know: those of this node (node), or those
-	// of all nodes of the fleet together (fleet). With fleet, cooldown_by and by are ["workload"] if they are not set.
+	// Whose alerts a cooldown suppresses, whose hits count, rate and ratio count, whose lines absent and first_seen know, and whose hits after and without look at:
+	// those of this node (node), or those of all nodes of the fleet together (fleet). With fleet, cooldown_by and by are ["workload"] if they are not set.
 	Scope string `toml:"scope"`
 	// A link to instructions: an address with http:// or https://.
 	Runbook string `toml:"runbook"`

@@ -62,7 +62,6 @@ func ScopeFaults(r *RuleSettings) []setting.Fault {
 	var p checks
 	const (
 		ends  = "an incident goes on on other nodes when this one is quiet"
-		order = "each hit would have to ask what other nodes saw before, and lines do not wait for the network"
 		usual = "a node does not know whether others have the hits that it lacks"
 		rule  = `; write another rule with scope = "node"`
 	)
@@ -72,11 +71,15 @@ func ScopeFaults(r *RuleSettings) []setting.Fault {
 		why string
 	}{
 		{"resolve", r.Resolve != 0, ends}, {"resolve_on", r.ResolveOn != "", ends},
-		{"after", r.After != "", order}, {"without", r.Without != "", order}, {"rate.below", r.Rate.Below != 0, usual},
+		{"rate.below", r.Rate.Below != 0, usual},
 	} {
 		if one.set {
 			p.Conflict(one.key, "", "scope", `must not be set with scope = "fleet"`, one.why+rule)
 		}
+	}
+	if r.After != "" && r.FirstSeen != 0 {
+		p.Conflict("first_seen", r.FirstSeen.String(), "after", `must not be set together with after and scope = "fleet"`,
+			"the alert of a hit that followed one on another node is made later, and nobody knows by then whether its template was new"+rule)
 	}
 	return p.Faults
 }

@@ -194,6 +194,10 @@ func (d *Draft) keyDue(s *keyState, at, now int64) {
 		d.due.Set(&s.timer, 0)
 		return
 	}
+	if s.waitsForAll(d.fleet, r) { // the fleet decides
+		d.due.Set(&s.timer, 0)
+		return
+	}
 	b := d.tokens(model.AppendBucket(nil, shown.source))
 	next, a, out := decideRollup(r, s, at, r != nil && shares(d.fleet, r), d.muting(), &b)
 	s.apply(&next)
@@ -330,6 +334,12 @@ func (d *Draft) RollsUpAt(h *HitContext) (at time.Time, ok bool) {
 // CountedByAll reports whether the fleet counts a hit that was evaluated.
 func (d *Draft) CountedByAll(h *HitContext) bool { return h.forAll }
 
+// FollowedByAll reports whether the fleet goes on with a hit that was evaluated: it is asked which hits it follows, or waits for one that follows it.
+func (d *Draft) FollowedByAll(h *HitContext, now int64) bool {
+	set := &h.Rule.Settings
+	return h.asksAll(now) || set.Without != "" && h.shared && h.waits && h.Decision.Late < int64(set.Within)
+}
+
 // AwaitedByAll reports whether the fleet waits for the lines of an absence rule.
 func (d *Draft) AwaitedByAll(r *rules.Rule) bool { return r.Settings.Absent > 0 && shares(d.fleet, r) }
 
@@ -357,7 +367,7 @@ type Preview struct {
 	Key             []string  `json:"cooldown_key,omitempty"`    // the parts of the key, behind the rule
 	Counted         int       `json:"counted,omitempty"`         // hits, or different values, that count for the threshold, this one included
 	Needed          int       `json:"needed,omitempty"`          // for the threshold; 0: there is none
-	OfFleet         bool      `json:"of_fleet,omitempty"`        // all nodes of the fleet count or wait together: Counted and LastHit are of this node alone
+	OfFleet         bool      `json:"of_fleet,omitempty"`        // all nodes of the fleet count, follow or wait together: Counted, OtherHit and LastHit are of this node alone
 	RollupAt        time.Time `json:"rollup_at,omitzero"`        // when a roll-up would report the suppressed hits, this one included, if no further hit came
 	ResolvesAt      time.Time `json:"resolves_at,omitzero"`      // when the incident of the key would end if no further hit came
 	ResolvesOn      string    `json:"resolves_on,omitempty"`     // an incident of the key would be open: what a line must match to end it

@@ -110,6 +110,9 @@ func (k *Keyed) announce() {
 		}
 	}
 	k.fleet.Await(list)
+	for _, s := range k.keys.All() {
+		k.waitForAll(s)
+	}
 }
 
 // fromNow returns a deadline that is not before the latest time that was processed, unless it was restored.

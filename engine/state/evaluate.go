@@ -127,6 +127,7 @@ func (k *Keyed) evaluateKey(h *HitContext, now int64) {
 	s.commit(h, &next, &v, &b, now)
 	k.countByAll(s, h, now)
 	k.rateByAll(s, h, now)
+	k.followForAll(s, h, now)
 	k.seenByAll(h)
 	k.track(s)
 	// The deadline follows from the new state, and addMarks may forget other keys, but not this one: it was used last.

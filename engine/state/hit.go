@@ -130,6 +130,7 @@ type Step struct {
 	Key    string // of the sequence, and so of the state of a rule with without
 	Ends   bool   // it ends the wait of such a rule
 	Within int64  // of a ratio that counts it, whatever becomes of it; 0: it is of a sequence
+	All    int64  // within of a sequence of all nodes of the fleet; 0: it is of this node
 
 	OfFleet bool // all nodes of the fleet count for the ratio together
 }

@@ -202,6 +202,7 @@ func (k *Keyed) step(h *HitContext, happened bool) {
 		if !happened {
 			continue
 		}
+		k.stepForAll(h, one)
 		// Noted even if it ends a wait: a hit that comes later may have happened before it.
 		if s, ok := k.sequences.Get(one.ID); ok {
 			s.add(h.At)

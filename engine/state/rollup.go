@@ -13,6 +13,9 @@ func (k *Keyed) Rendered(shown *Sample, key []byte, text *SampleText) {
 	defer k.mu.Unlock()
 	shown.text = text
 	k.keys.Touch(k.hash(key))
+	if k.fleet != nil {
+		k.waitForAll(k.peek(string(key)))
+	}
 }
 
 // decideRollup returns the outcome of a key's deadline, its next state, and the roll-up. It has no side effects. Shared says that the fleet has the window.
@@ -25,6 +28,8 @@ func decideRollup(r *rules.Rule, s *keyState, at int64, shared bool, m *muting, 
 	switch {
 	case r.Settings.Without != "":
 		a = s.unanswered(r, at)
+	case crossed && r.Settings.After != "":
+		a = s.followed(r, at)
 	case crossed:
 		a = s.threshold(r, at)
 	default:
@@ -91,6 +96,11 @@ func (k *Keyed) keyDue(s *keyState, at, now int64, dst []model.Alert) []model.Al
 			due = now + 1
 		}
 		k.due.Set(&s.timer, due)
+		return dst
+	}
+	if s.waitsForAll(k.fleet, r) && s.leaveToAll(k.fleet, r, at) {
+		k.due.Set(&s.timer, s.deadline(r))
+		k.keys.Touch(s.hash)
 		return dst
 	}
 	b := k.tokens(model.AppendBucket(nil, shown.source))

@@ -103,6 +103,11 @@ func explainFleet(ctx context.Context, p *pipeline.Pipeline, x *engine.Explanati
 		step("compares the hits of all nodes, and says when they are too many")
 	case x.Preview.OfFleet && x.Preview.Reason == engine.ReasonThreshold.String():
 		step("counts the hit with those of all nodes, and says when they reach the threshold")
+	case x.Preview.OfFleet && rule.After != "":
+		step("is asked whether %s was hit on another node before, and alerts if so", rule.After)
+	case x.Preview.OfFleet && rule.Without != "":
+		step("waits for %s on all nodes, and reports if none is hit", rule.Without)
+		return
 	case x.Preview.Alerts && rule.FirstSeen != 0:
 		step("withdraws the alert if another node has seen the template")
 	}

@@ -33,6 +33,10 @@ type Options struct {
 	Heard func(name string, age time.Duration)
 	// Ended is called when an incident is over of which alerts left this node, as it was reported: the order of the latest is made. name is that of Known.
 	Ended func(name string, made int64)
+	// Followed is called when a hit that this node asked about followed the other rule on another node. name and shown are of Asked.
+	Followed func(name string, shown any)
+	// WaitOver is called when a wait is over: the other rule was hit in time on some node, or the fleet reports that it was not. name is that of Waiting.
+	WaitOver func(name string)
 	// Lost is called on the keeper when the engine lost its data, after the next heartbeats of all nodes: Account.Lost has the hits.
 	Lost func(ctx context.Context, a Account)
 	// Observe is called with the time of each round trip; nil: nobody is interested.
@@ -61,6 +65,7 @@ type Fleet struct {
 	asks, moves chan struct{} // wake the loops
 	beats       chan struct{} // makes the keeper's loop send the totals at once
 	reporter    reporter
+	following   following
 	pulse       atomic.Pointer[Pulse]
 	account     atomic.Pointer[Account] // as the keeper last saw it; nil: this node is not the keeper, or it is not known
 	silences    sync.Mutex              // held while silences and closed windows are pulled
@@ -97,6 +102,7 @@ func New(o Options) *Fleet {
 	f := &Fleet{opt: o, asks: make(chan struct{}, 1), moves: make(chan struct{}, 1), beats: make(chan struct{}, 1)}
 	f.triggers.Store(&o.Triggers)
 	f.reporter.init()
+	f.following.init()
 	f.health.now, f.health.log, f.health.since = o.Now, o.Log, o.Now()
 	return f
 }

@@ -226,7 +226,7 @@ func (k *keeping) take(ctx context.Context, work []Work, triggers string) {
 			k.count.handovers.Add(1)
 		case Rollup:
 			k.count.rollups.Add(1)
-		case Absence:
+		case Absence, Missing:
 			k.count.absences.Add(1)
 		case End:
 			k.count.ends.Add(1)

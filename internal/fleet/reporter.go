@@ -266,6 +266,7 @@ func (f *Fleet) report(ctx context.Context) {
 		f.reportSights(ctx)
 		f.reportHeard(ctx)
 		f.reportIncidents(ctx)
+		f.reportSequences(ctx)
 	}
 }
 

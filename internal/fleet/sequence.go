@@ -7,6 +7,8 @@ const (
 	// Unordered is for how long lines of several nodes may be read in another order than they were written in: so long a hit that follows none is asked about again,
 	// and an alert about a hit that none followed waits.
 	Unordered = 5 * time.Second
+	// Apart is how far apart hits of two nodes must be for their order to be known: reports take so long. Closer ones are in the order that the rule asks for.
+	Apart = 100 * time.Millisecond
 	// MaxTimes is how many times of hits of the other rule are kept, and reported at once.
 	MaxTimes = 40
 	// MaxSpans bounds Follow.Spans.
@@ -29,7 +31,7 @@ type Stepped struct{ Err error }
 // Span is the hits between two moments that are less than Within apart: the ages of the first and the last.
 type Span struct{ First, Last time.Duration }
 
-// Follow asks whether hits came less than Within after one of the other rule, or together with it.
+// Follow asks whether hits came less than Within after one of the other rule, or less than Apart before it.
 type Follow struct {
 	Key    Key
 	Within time.Duration
@@ -42,13 +44,14 @@ type Followed struct {
 	Err   error
 }
 
-// Wait says that a hit waits for one of the other rule. Seq rises with each wait of the run for the key, from 1; a wait is reported again with its own. One wait
+// Wait says that a hit, which happened so long ago, waits for one of the other rule, and for how long it has waited. Seq rises with each wait of the run for the key, from 1; a wait is reported again with its own. One wait
 // runs for each key: the keeper reports it with the sample of the node that began it.
 type Wait struct {
 	Key      Key
 	Run      string
 	Seq      int64
 	Age      time.Duration
+	Waited   time.Duration // at most Age: it arrived later
 	Within   time.Duration
 	Triggers string
 	Title    Title
@@ -101,7 +104,7 @@ func (f *Follow) Check() error {
 
 // Check returns an error if the wait exceeds a bound.
 func (w *Wait) Check() error {
-	if !w.Key.Valid() || !id(w.Run) || w.Seq < 1 || w.Seq > 1<<52 || !length(w.Age) || w.Within <= 0 || !length(w.Within) || !id(w.Triggers) || !w.Title.fits() ||
+	if !w.Key.Valid() || !id(w.Run) || w.Seq < 1 || w.Seq > 1<<52 || !length(w.Age) || !length(w.Waited) || w.Waited > w.Age || w.Within <= 0 || !length(w.Within) || !id(w.Triggers) || !w.Title.fits() ||
 		len(w.Sample) > MaxSample {
 		return refused("a wait")
 	}

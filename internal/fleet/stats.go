@@ -87,7 +87,9 @@ func (f *Fleet) Stats() Stats {
 	s.Waiting = f.offered.held
 	f.offered.Unlock()
 	f.reporter.mu.Lock()
-	s.Dropped = f.reporter.full
+	f.following.Lock()
+	defer f.following.Unlock()
+	s.Dropped = f.reporter.full + f.following.full
 	f.reporter.mu.Unlock()
 	return s
 }

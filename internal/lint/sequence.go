@@ -53,7 +53,29 @@ func (l *linter) sequences() {
 			l.warn(r.part, CodeSequence, field, other, "that rule and this one are for other workloads, and by asks for hits of one workload", "")
 		default:
 			l.sequenceValues(r, others[other])
+			l.ofFleet(r, field, others[other])
 		}
+	}
+}
+
+// ofFleet looks for sequences of the fleet whose hits never meet on two nodes, or that ask for hits about which the fleet decides later than a hit is noted.
+func (l *linter) ofFleet(r *rule, field string, others []*rule) {
+	if !r.settings.Fleet() || !l.result.Settings.Fleet.On() || r.settings.Other() == "" {
+		return
+	}
+	for _, part := range []string{"container", "host"} {
+		if slices.Contains(r.settings.By, part) {
+			l.warn(r.part, CodeOneNode, "by", part, "is of one node, so hits of two nodes never have it in common", `by = ["workload"]`)
+		}
+	}
+	for _, other := range others {
+		s := &other.settings
+		if !s.Fleet() || s.Count == 0 && s.FirstSeen == 0 && s.After == "" && !s.Rate.IsSet() && !s.Ratio.IsSet() {
+			continue
+		}
+		l.warn(r.part, CodeSequence, field, s.Name, "that rule is of the fleet too, so a hit of it is part of the sequence only if it would alert by the hits of its own node",
+			`give that rule scope = "node", or leave its condition out`)
+		return
 	}
 }
 

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync/atomic"
@@ -73,6 +74,8 @@ func (p *Pipeline) fleetOptions(o *Options) fleetnode.Options {
 		Route: func(a *trigger.Alert) []string { return p.triggers.Load().of(a, p.now()) }, Lost: p.reportLost, Connect: o.Connect, Now: o.Now, Log: p.log,
 		Panics: &p.counters.panics, Counts: p.engine.SetFleet, Crossed: p.crossed, Exceeded: p.exceeded, Reached: p.engine.Reach,
 		Heard: func(key string, at time.Time) { p.engine.Heard(key, at.UnixNano()) }, Absence: p.fleetAbsence, Recovery: p.fleetRecovery,
+		Followed: p.followed, WaitOver: p.engine.WaitOver, Missing: p.fleetMissing,
+		Shown: func(a *engine.Alert) *trigger.Alert { alert := NewAlert(a, ""); return &alert },
 	}
 }
 
@@ -94,6 +97,29 @@ func (p *Pipeline) fleetRecovery(rule, workload string, at time.Time, gone time.
 	}
 	alert := NewAlert(&made, "")
 	return &alert, func() { p.engine.FleetSent(&made, p.now().UnixNano()) }
+}
+
+// fleetMissing completes the alert about a hit that the other rule of its sequence followed on no node.
+func (p *Pipeline) fleetMissing(rule string, shown *trigger.Alert, at time.Time) (a *trigger.Alert, sent func(), later bool) {
+	from := &shown.Source
+	severity := engine.ParseLevel([]byte(shown.Severity)) // unknown: the rule has one
+	made, later, ok := p.engine.FleetMissing(rule, &engine.Alert{
+		Severity: severity, Summary: shown.Summary, Message: shown.Message, Labels: shown.Labels, Source: &engine.Source{
+			Kind: cmp.Or(from.Kind, trigger.KindLog), Workload: from.Workload, Host: from.Host, Tag: from.Tag,
+			Container: engine.Container{ID: from.Container.ID, Name: from.Container.Name, Image: from.Container.Image},
+		},
+	}, at.UnixNano(), p.now().UnixNano())
+	if !ok {
+		return nil, nil, false
+	}
+	alert := NewAlert(&made, "")
+	return &alert, func() { p.engine.FleetSent(&made, p.now().UnixNano()) }, later
+}
+
+// followed has the engine of rules alert for a hit that followed another rule on another node, at once.
+func (p *Pipeline) followed(key string, shown any) {
+	p.engine.Follow(key, shown, p.now().UnixNano())
+	p.wakeDue()
 }
 
 // crossed has the engine of rules alert for a threshold of the fleet, at once.

@@ -198,7 +198,11 @@ func (c counting) Rate(engine.FleetRated) bool { return false }
 func (c counting) Saw(engine.FleetSight)       {}
 func (c counting) Heard(engine.FleetLine)      {}
 func (c counting) Await([]engine.FleetLine)    {}
-func (c counting) DownSince() (int64, bool)    { return 0, false }
+func (c counting) Step(engine.FleetStep)       {}
+func (c counting) Wait(engine.FleetWait)       {}
+
+func (c counting) Follow(engine.FleetFollow) bool { return false }
+func (c counting) DownSince() (int64, bool)       { return 0, false }
 
 // cross has the engine of rules alert with its next line or tick.
 func (n *node) cross(key string, sum int64) { n.rules.Cross(key, sum, n.now().UnixNano()) }

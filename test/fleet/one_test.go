@@ -34,7 +34,11 @@ func (f *fleetOfOne) Rate(h engine.FleetRated) bool {
 func (f *fleetOfOne) Saw(engine.FleetSight)    {}
 func (f *fleetOfOne) Heard(engine.FleetLine)   {}
 func (f *fleetOfOne) Await([]engine.FleetLine) {}
-func (f *fleetOfOne) DownSince() (int64, bool) { return 0, false }
+func (f *fleetOfOne) Step(engine.FleetStep)    {}
+func (f *fleetOfOne) Wait(engine.FleetWait)    {}
+
+func (f *fleetOfOne) Follow(engine.FleetFollow) bool { return false }
+func (f *fleetOfOne) DownSince() (int64, bool)       { return 0, false }
 
 // report reports the hits, and returns the alerts of crossings.
 func (f *fleetOfOne) report() (alerts []engine.Alert) {

@@ -292,6 +292,10 @@ func (x *explainer) fleetWords(p *engine.Preview, rule *engine.RuleSettings) str
 		return "counts the hit with those of all nodes, and says when they reach the threshold"
 	case p.OfFleet && p.Reason == engine.ReasonThreshold.String():
 		return "compares the hits of all nodes, and says when they are too many"
+	case p.OfFleet && rule.After != "":
+		return "is asked whether " + safetext.Visible(rule.After) + " was hit on another node before, and alerts if so"
+	case p.OfFleet && rule.Without != "":
+		return "waits for " + safetext.Visible(rule.Without) + " on all nodes, and reports if none is hit"
 	case p.Alerts && rule.FirstSeen != 0:
 		return "asked before the alert leaves: it is withdrawn if another node has alerted, or has seen the template"
 	case p.Alerts:
@@ -308,7 +312,11 @@ func (silentFleet) Rate(engine.FleetRated) bool { return true }
 func (silentFleet) Saw(engine.FleetSight)       {}
 func (silentFleet) Heard(engine.FleetLine)      {}
 func (silentFleet) Await([]engine.FleetLine)    {}
-func (silentFleet) DownSince() (int64, bool)    { return 0, false }
+func (silentFleet) Step(engine.FleetStep)       {}
+func (silentFleet) Wait(engine.FleetWait)       {}
+
+func (silentFleet) Follow(engine.FleetFollow) bool { return false }
+func (silentFleet) DownSince() (int64, bool)       { return 0, false }
 
 // writeExplained writes the explanation of a line, the hits first.
 func writeExplained(c *command.Env, e *explained) {

@@ -3,6 +3,7 @@ package memory
 import (
 	"context"
 	"slices"
+	"strconv"
 
 	"github.com/tinyforge/fluentbit-trigger/internal/fleet"
 )
@@ -13,7 +14,8 @@ type sequence struct {
 	steps   map[string]int64 // the last report of each run
 	waits   map[string]wait  // the last wait of each run
 	began   int64            // when the hit came that waits; 0: none does
-	within  int64
+	ends    int64            // when the wait ends
+	by      string           // whose it is
 	title   fleet.Title
 	sample  []byte
 	dealt   int64  // waits that began until then were reported
@@ -64,7 +66,7 @@ func (s *sequence) schedule(triggers string) {
 	case s.frozen.due > 0:
 		s.due[triggers] = s.frozen.until
 	case s.began > 0:
-		s.due[triggers] = s.began + s.within + ms(fleet.Unordered)
+		s.due[triggers] = s.ends + ms(fleet.Unordered)
 	default:
 		delete(s.due, triggers)
 	}
@@ -89,7 +91,7 @@ func (e *Engine) Step(ctx context.Context, list []fleet.Step) []fleet.Stepped {
 		for _, age := range q.Ages {
 			at := now - ms(age)
 			times = append(times, at)
-			if s.began > 0 && at >= s.began && at < s.began+s.within {
+			if s.began > 0 && at > s.began-ms(fleet.Apart) && at < s.ends {
 				s.began = 0
 			}
 		}
@@ -110,7 +112,7 @@ func (e *Engine) Follow(ctx context.Context, list []fleet.Follow) []fleet.Follow
 		for _, span := range q.Spans {
 			f.Spans = append(f.Spans, slices.ContainsFunc(times, func(at int64) bool {
 				at = min(at, now)
-				before := func(age int64) bool { return at <= now-age && at > now-age-ms(q.Within) }
+				before := func(age int64) bool { return at < now-age+ms(fleet.Apart) && at > now-age-ms(q.Within) }
 				return before(ms(span.First)) || before(ms(span.Last))
 			}))
 		}
@@ -128,13 +130,19 @@ func (e *Engine) Wait(ctx context.Context, list []fleet.Wait) []fleet.Waited {
 		case last.seq > q.Seq:
 			return fleet.Waited{Over: true}
 		case last.seq == q.Seq:
-			at = min(last.at, now)
+			at = min(last.at, at) // the report that was quicker is right
 		}
 		over := s.dealt > 0 && at <= s.dealt ||
-			slices.ContainsFunc(s.recent(now, within), func(other int64) bool { return other >= at && other < at+within })
+			slices.ContainsFunc(s.recent(now, within), func(other int64) bool { return other > at-ms(fleet.Apart) && other < at+within })
 		s.waits[q.Run] = wait{q.Seq, at}
-		if !over && s.began == 0 {
-			s.began, s.within, s.sample, s.title = at, within, slices.Clone(q.Sample), q.Title
+		switch by := q.Run + ":" + strconv.FormatInt(q.Seq, 10); {
+		case s.began > 0 && s.by == by && over:
+			s.began = 0
+		case s.began > 0 && s.by == by:
+			s.began = min(s.began, at)
+		case s.began == 0 && !over:
+			s.by = by
+			s.began, s.ends, s.sample, s.title = at, now-ms(q.Waited)+within, slices.Clone(q.Sample), q.Title
 		}
 		s.keep(now, within)
 		return fleet.Waited{Over: over}
@@ -157,10 +165,10 @@ func (e *Engine) takeWait(now int64, q *fleet.Take) fleet.Taken {
 		if f.until <= now {
 			f.until, f.run = now+ms(q.Lease), q.Run
 		}
-	case s.began > 0 && now >= s.began+s.within+ms(fleet.Unordered):
-		*f = frozen{due: max(s.began+s.within, s.settled.due+1), until: now + ms(q.Lease), run: q.Run, last: s.began, sample: s.sample}
-		s.dealt, s.named, s.began = max(s.dealt, s.began+s.within), s.title, 0
-		s.keep(now, s.within)
+	case s.began > 0 && now >= s.ends+ms(fleet.Unordered):
+		*f = frozen{due: max(s.ends, s.settled.due+1), until: now + ms(q.Lease), run: q.Run, last: s.began, sample: s.sample}
+		s.keep(now, s.ends-s.began)
+		s.dealt, s.named, s.began = max(s.dealt, s.ends), s.title, 0
 	default:
 		return fleet.Taken{}
 	}

@@ -21,7 +21,7 @@ func follows(e *Engine, first, last time.Duration) bool {
 
 func waits(e *Engine, run string, seq int64, age time.Duration) (over bool) {
 	return e.Wait(context.Background(), []fleet.Wait{{
-		Key: key, Run: run, Seq: seq, Age: age, Within: minute, Triggers: "t1", Title: fleet.Title{Rule: "begun"}, Sample: []byte(run),
+		Key: key, Run: run, Seq: seq, Age: age, Waited: age, Within: minute, Triggers: "t1", Title: fleet.Title{Rule: "begun"}, Sample: []byte(run),
 	}})[0].Over
 }
 
@@ -46,7 +46,8 @@ func TestAHitFollowsTheOtherRule(t *testing.T) {
 		want        bool
 	}{
 		{10 * time.Second, 10 * time.Second, true}, {0, 0, true}, {11 * time.Second, 11 * time.Second, false}, {11 * time.Second, 9 * time.Second, true},
-		{60 * time.Second, 11 * time.Second, false},
+		{60 * time.Second, 11 * time.Second, false}, {10*time.Second + fleet.Apart, 10*time.Second + fleet.Apart, false},
+		{10*time.Second + fleet.Apart - time.Millisecond, 10*time.Second + fleet.Apart - time.Millisecond, true},
 	} {
 		if got := follows(e, one.first, one.last); got != one.want {
 			t.Errorf("hits from %s to %s ago: %v", one.first, one.last, got)
@@ -174,6 +175,13 @@ func TestAHitOfTheOtherRuleEndsTheWait(t *testing.T) {
 			c.pass(time.Second) // the age of the repeated report is too small by the time that it took
 			return waits(e, "a", 1, 500*time.Millisecond)
 		},
+		"and the wait was reported slowly": func(e *Engine, c *clock) bool {
+			step(e, "b", 1, 0)
+			c.pass(time.Second)
+			waits(e, "a", 1, 0)
+			c.pass(time.Second)
+			return waits(e, "a", 1, 2*time.Second)
+		},
 	} {
 		c := &clock{time.UnixMilli(1_800_000_000_000)}
 		e := New(c.now, 10)
@@ -188,7 +196,7 @@ func TestAHitOfTheOtherRuleEndsTheWait(t *testing.T) {
 	for name, play := range map[string]func(e *Engine, c *clock){
 		"before it": func(e *Engine, _ *clock) {
 			step(e, "b", 1, time.Second)
-			waits(e, "a", 1, time.Second-time.Millisecond)
+			waits(e, "a", 1, time.Second-fleet.Apart)
 		},
 		"too late": func(e *Engine, c *clock) {
 			waits(e, "a", 1, 0)

@@ -364,7 +364,8 @@ func (g *generator) sequence(key fleet.Key, run, td string, title fleet.Title) (
 		}
 		return "follow", func(tb testing.TB, e fleet.Engine) any { return e.Follow(tb.Context(), []fleet.Follow{q}) }
 	}
-	q := fleet.Wait{Key: key, Run: run, Seq: next("w"), Age: age() / 4, Within: within, Triggers: td, Title: title, Sample: []byte("w" + run)}
+	waited := age() / 5
+	q := fleet.Wait{Key: key, Run: run, Seq: next("w"), Age: waited + age()/9, Waited: waited, Within: within, Triggers: td, Title: title, Sample: []byte("w" + run)}
 	return "wait", func(tb testing.TB, e fleet.Engine) any { return e.Wait(tb.Context(), []fleet.Wait{q}) }
 }
 

@@ -232,11 +232,34 @@ func acl(t *testing.T) []string {
 	return nil
 }
 
+// TestASequenceIsSmall measures what docs/fleet.md says of the engine's memory.
+func TestASequenceIsSmall(t *testing.T) {
+	server := redis.Start(t, nil)
+	e := engine(t, fleet.Single, []string{server.Addr}, nil)
+	size := func(key fleet.Key) int64 {
+		n, ok := server.Do("MEMORY", "USAGE", e.prefix(key.Shard())+"q:"+string(key)).(int64)
+		if !ok {
+			t.Fatal("no size")
+		}
+		return n
+	}
+	once, often, waits := fleet.KeyOf("k", "once"), fleet.KeyOf("k", "often"), fleet.KeyOf("k", "waits")
+	e.Step(t.Context(), []fleet.Step{{Key: once, Run: "0123456789abcdef", Seq: 1, Within: time.Minute, Ages: []time.Duration{0}, Triggers: "t1"}})
+	for node := range 1000 {
+		e.Step(t.Context(), []fleet.Step{{Key: often, Run: fmt.Sprintf("%016d", node), Seq: 1, Within: time.Minute, Ages: []time.Duration{2, 1}, Triggers: "t1"}})
+	}
+	e.Wait(t.Context(), []fleet.Wait{{Key: waits, Run: "0123456789abcdef", Seq: 1, Within: time.Minute, Triggers: "t1", Sample: make([]byte, fleet.MaxSample)}})
+	t.Log("bytes:", size(once), size(often), size(waits))
+	if size(once) > 512 || size(often) > 128<<10 || size(waits) > 3<<10 {
+		t.Error("a sequence is large")
+	}
+}
+
 // everySequence runs the methods of sequences. The hit that waits is old, so that its alert is due.
 func everySequence(ctx context.Context, e *Engine, key fleet.Key) []error {
 	waits := fleet.Work{Key: key, Waits: true}
 	errs := []error{
-		e.Wait(ctx, []fleet.Wait{{Key: key, Run: "a", Seq: 1, Age: time.Minute, Within: time.Second, Triggers: "t1"}})[0].Err,
+		e.Wait(ctx, []fleet.Wait{{Key: key, Run: "a", Seq: 1, Age: time.Minute, Waited: time.Minute, Within: time.Second, Triggers: "t1"}})[0].Err,
 		e.Step(ctx, []fleet.Step{{Key: key, Run: "a", Seq: 1, Within: time.Second, Ages: []time.Duration{2, 1}, Triggers: "t1"}})[0].Err,
 		e.Follow(ctx, []fleet.Follow{{Key: key, Within: time.Second, Spans: []fleet.Span{{}}}})[0].Err,
 	}

@@ -45,7 +45,7 @@ func (e *Engine) Follow(ctx context.Context, list []fleet.Follow) []fleet.Follow
 // Wait implements fleet.Engine.
 func (e *Engine) Wait(ctx context.Context, list []fleet.Wait) []fleet.Waited {
 	return each(ctx, e, list, (*fleet.Wait).Check, func(q *fleet.Wait) *call {
-		return e.sequenceCall(e.scripts.wait, q.Key, q.Triggers, q.Run, q.Seq, ms(q.Age), ms(q.Within), q.Sample, q.Title.Rule, q.Title.Text)
+		return e.sequenceCall(e.scripts.wait, q.Key, q.Triggers, q.Run, q.Seq, ms(q.Age), ms(q.Waited), ms(q.Within), q.Sample, q.Title.Rule, q.Title.Text)
 	}, func(_ *fleet.Wait, a *answer) fleet.Waited {
 		return fleet.Waited{Over: a.number(0, 1) == 1}
 	}, func(err error) fleet.Waited { return fleet.Waited{Err: err} })

@@ -131,17 +131,19 @@ func lineOf(l *engine.FleetLine) fleet.Line {
 
 func absenceKey(key string) fleet.Key { return fleet.KeyOf("absence", key) }
 
-// NameAlone marks an alert about an absence of the fleet that this node makes by itself, as the fleet's are: with the key that they have on every node.
+// NameAlone marks an alert about an absence or a wait of the fleet that this node makes by itself, as the fleet's are: with the key that they have on every node.
 func (n *Node) NameAlone(made *engine.Alert, a *trigger.Alert) {
 	l := n.current.Load()
-	if l == nil || made.Kind != engine.KindAbsence && made.Kind != engine.KindResolved {
+	if l == nil || made.Kind != engine.KindAbsence && made.Kind != engine.KindResolved && made.Kind != engine.KindMissing {
 		return
 	}
 	rule := n.opt.Rules().Find(made.RuleID, made.Source.Workload)
-	if rule == nil || !rule.Settings.Fleet() || rule.Settings.Absent == 0 || rule.Settings.DryRun {
+	if rule == nil || !rule.Settings.Fleet() || rule.Settings.DryRun || rule.Settings.Absent == 0 && made.Kind != engine.KindMissing {
 		return
 	}
-	a.Key = alertKey(absenceKey(made.Key))
+	if a.Key = alertKey(absenceKey(made.Key)); made.Kind == engine.KindMissing {
+		a.Key = alertKey(sequenceKey(made.Key))
+	}
 	a.Fleet = &trigger.Fleet{Namespace: l.settings.Namespace, Nodes: 1, Engine: trigger.EngineAlone}
 	if n.opt.Host != "" {
 		a.Fleet.Hosts = []string{n.opt.Host}

@@ -52,16 +52,22 @@ type Options struct {
 	Exceeded                func(key string, by engine.FleetCompared)
 	Reached                 func(key string)               // see engine.Reach
 	Heard                   func(key string, at time.Time) // see engine.Heard
+	Followed                func(key string, shown any)    // see engine.Follow
+	WaitOver                func(key string)               // see engine.WaitOver
 	// Absence and Recovery make the alerts of an absence that the fleet found, and of its end; nil: this node has no such rule. later: a silence or an inhibition
 	// is in force. sent is called once the alert is on disk.
 	Absence  func(rule, workload string, since time.Time, heard bool) (a *trigger.Alert, sent func(), later bool)
 	Recovery func(rule, workload string, at time.Time, gone time.Duration) (a *trigger.Alert, sent func())
-	Route    func(*trigger.Alert) []string         // the names of the triggers that send an alert
-	Lost     func(ctx context.Context, lost int64) // the engine lost its data, and so many hits with it
-	Connect  Connect
-	Now      func() time.Time
-	Log      *slog.Logger
-	Panics   *atomic.Int64
+	// Shown returns the form of an alert that others see.
+	Shown func(*engine.Alert) *trigger.Alert
+	// Missing completes the alert about a hit that none followed, which has its severity, texts and source; as for Absence.
+	Missing func(rule string, shown *trigger.Alert, at time.Time) (a *trigger.Alert, sent func(), later bool)
+	Route   func(*trigger.Alert) []string         // the names of the triggers that send an alert
+	Lost    func(ctx context.Context, lost int64) // the engine lost its data, and so many hits with it
+	Connect Connect
+	Now     func() time.Time
+	Log     *slog.Logger
+	Panics  *atomic.Int64
 }
 
 // Node is an instance's part of its fleet. It is safe for concurrent use.
@@ -185,8 +191,9 @@ func (n *Node) make(ctx context.Context, l *loops) bool {
 		Lost:    func(ctx context.Context, a fleet.Account) { n.opt.Lost(ctx, a.Lost()) },
 		Observe: func(took time.Duration) { n.trips.Observe(took.Seconds()) },
 		Crossed: n.opt.Crossed, Exceeded: func(key string, c fleet.Compared) { n.opt.Exceeded(key, engine.FleetCompared(c)) }, Reached: n.opt.Reached, Unanswered: func(key string) { n.opt.Crossed(key, 0) },
-		Heard: func(key string, age time.Duration) { n.opt.Heard(key, n.opt.Now().Add(-age)) },
-		Now:   n.opt.Now, Log: n.opt.Log, Panics: n.opt.Panics,
+		Heard:    func(key string, age time.Duration) { n.opt.Heard(key, n.opt.Now().Add(-age)) },
+		Followed: n.opt.Followed, WaitOver: n.opt.WaitOver,
+		Now: n.opt.Now, Log: n.opt.Log, Panics: n.opt.Panics,
 	})
 	return true
 }

@@ -26,8 +26,9 @@ type about struct {
 	Triggers    string          `json:"triggers,omitempty"` // the digest by which it is known
 	// Template is one that no other node must have seen.
 	Template *fleet.Template `json:"template,omitempty"`
-	DueAt    int64           `json:"due_at,omitempty"` // of a roll-up or an absence that was taken
+	DueAt    int64           `json:"due_at,omitempty"` // of a roll-up, an absence or a wait that was taken
 	Absence  bool            `json:"absence,omitempty"`
+	Waits    bool            `json:"waits,omitempty"`
 }
 
 // gift is what the outbox keeps of a candidate that was held.
@@ -200,9 +201,9 @@ func handedOver(t *fleet.Taken) *trigger.Alert {
 
 func isSeverity(word string) bool { return slices.Contains(trigger.Severities(), word) }
 
-// IsAlertKey reports whether alerts of a state key carry a key in a fleet: those of its hits, or those of its absence.
+// IsAlertKey reports whether alerts of a state key carry a key in a fleet: those of its hits, of its absence, or of its wait.
 func IsAlertKey(alert, state string) bool {
-	return alertKey(fleet.KeyOf("cooldown", state)) == alert || alertKey(absenceKey(state)) == alert
+	return alertKey(fleet.KeyOf("cooldown", state)) == alert || alertKey(absenceKey(state)) == alert || alertKey(sequenceKey(state)) == alert
 }
 
 // alertKey is the key of the alerts of an incident, the same on every node.

@@ -120,7 +120,7 @@ func (l *loops) leaving(rows []store.FleetAlert) []fleet.Leaving {
 		var a about
 		_ = json.Unmarshal(row.About, &a) // a row without a digest is settled by that in force
 		list[i] = fleet.Leaving{
-			Work: fleet.Work{Key: fleet.Key(row.Key), Absence: a.Absence}, ID: row.ID, Triggers: a.Triggers, DueAt: a.DueAt, Alone: row.Alone, Ended: row.Ended,
+			Work: fleet.Work{Key: fleet.Key(row.Key), Absence: a.Absence, Waits: a.Waits}, ID: row.ID, Triggers: a.Triggers, DueAt: a.DueAt, Alone: row.Alone, Ended: row.Ended,
 		}
 		if a.DueAt == 0 {
 			list[i].HandOver = l.settings.HandOver
@@ -146,7 +146,7 @@ func (l *loops) Yield(ctx context.Context, ids []string) error {
 // Accept implements fleet.Node.
 func (l *loops) Accept(ctx context.Context, id string, t *fleet.Taken) error {
 	row := store.FleetRow{Instance: l.opt.Instance, Key: string(t.Key), Taken: true}
-	a := about{Rule: t.Title.Rule, Workload: t.Title.Text, Triggers: t.Triggers, DueAt: t.DueAt, Absence: t.Absence}
+	a := about{Rule: t.Title.Rule, Workload: t.Title.Text, Triggers: t.Triggers, DueAt: t.DueAt, Absence: t.Absence, Waits: t.Waits}
 	alert, sent, later := l.alertOf(id, t)
 	if later {
 		return fleet.ErrLater
@@ -180,6 +180,8 @@ func (l *loops) alertOf(id string, t *fleet.Taken) (alert *trigger.Alert, sent f
 		return l.rollup(id, t), nil, false
 	case fleet.Absence:
 		alert, sent, later = l.opt.Absence(t.Title.Rule, t.Title.Text, l.opt.Now().Add(-t.Last), len(t.Sample) > 0)
+	case fleet.Missing:
+		alert, sent, later = l.missing(t)
 	case fleet.Recovery:
 		alert, sent = l.opt.Recovery(t.Title.Rule, t.Title.Text, l.opt.Now().Add(-t.Last), t.Gone)
 	}

@@ -1,6 +1,6 @@
 -- Before every script that changes a sequence. KEYS: 1 the sequence, 2 the work that is due for a set of triggers. ARGV: 1 the key's hash.
 local member = 'q' .. ARGV[1]
-local UNORDERED, MOST = 5000, 40 -- fleet.Unordered, fleet.MaxTimes
+local UNORDERED, APART, MOST = 5000, 100, 40 -- fleet.Unordered, fleet.Apart, fleet.MaxTimes
 
 -- times returns when the other rule was hit, within twice the time that counts.
 local function times(t, within)
@@ -32,12 +32,12 @@ local function past(field, t)
   return math.min(num(at), t)
 end
 
-local function forget() redis.call('HDEL', KEYS[1], 'b', 'ab', 's', 'r', 'x') end
+local function forget() redis.call('HDEL', KEYS[1], 'b', 'bd', 'by', 's', 'r', 'x') end
 
 local function schedule()
-  local q = redis.call('HMGET', KEYS[1], 'b', 'ab', 'fz', 'tu')
+  local q = redis.call('HMGET', KEYS[1], 'b', 'bd', 'fz', 'tu')
   local at
-  if q[3] then at = num(q[4]) elseif q[1] then at = num(q[1]) + num(q[2]) + UNORDERED end
+  if q[3] then at = num(q[4]) elseif q[1] then at = num(q[2]) + UNORDERED end
   if not at then
     redis.call('ZREM', KEYS[2], member)
     return

@@ -5,11 +5,11 @@ if seq <= num(redis.call('HGET', KEYS[1], 's:' .. run)) then
   return { 0 }
 end
 local list, b = times(t, within), past('b', t)
-local waits = num(redis.call('HGET', KEYS[1], 'ab'))
+local due = num(redis.call('HGET', KEYS[1], 'bd'))
 for i = 5, #ARGV do
   local at = t - num(ARGV[i])
   list[#list + 1] = at
-  if b and at >= b and at < b + waits then
+  if b and at > b - APART and at < due then
     forget()
     b = nil
   end
