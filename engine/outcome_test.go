@@ -74,7 +74,9 @@ func TestOutcomesAgreeWithTheCounters(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		e.ReleaseWaiting(nil)
+		for _, a := range e.ReleaseWaiting(nil) {
+			e.Decide(a.Candidate, true)
+		}
 		for id, want := range e.Stats().Rules {
 			var got RuleCounts
 			for _, one := range tallies {
