@@ -56,7 +56,7 @@ local MEMORY, LONGEST = 86400000, 34646400000
 // TestTheScriptsDoWhatTheModelDoes runs random calls on both, some of them twice, as after an answer that was lost. The clock passes, stands, and steps back.
 func TestTheScriptsDoWhatTheModelDoes(t *testing.T) {
 	server := redis.Start(t, nil)
-	trials, steps := 60, 300
+	trials, steps := 100, 300
 	if testing.Short() {
 		trials = 10
 	}
@@ -248,7 +248,7 @@ func (g *generator) call() (string, caller) {
 	if g.IntN(6) == 0 {
 		return g.rates(key, run, terms.Cooldown)
 	}
-	if g.IntN(6) == 0 {
+	if g.IntN(12) == 0 {
 		return g.sequence(key, run, td, title)
 	}
 	if g.IntN(4) == 0 {
