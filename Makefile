@@ -134,7 +134,8 @@ bench-peers: bin/out_trigger.so bin/docker-fluentbit ## Print ratios to other ma
 	@rm -f bin/peers-re2
 	@! pkg-config --exists re2 2>/dev/null || $(GO) -C test/peers build -tags re2_cgo -o ../../bin/peers-re2 .
 	$(GO) -C test/peers build $(shell pkg-config --exists libhs 2>/dev/null && echo -tags hyperscan) -o ../../bin/peers .
-	@bin/peers -plugin bin/out_trigger.so -program bin/docker-fluentbit $(if $(RULES)$(LINES),-rule-folder "$(RULES)" -line-folder "$(LINES)") $(if $(PLOT),-plot "$(PLOT)") $$(! test -x bin/peers-re2 || echo -re2-cgo bin/peers-re2) $(PEERS)
+	$(GO) -C test/peers build -buildmode=c-shared -o ../../bin/floor.so ./floor && rm -f bin/floor.h
+	@bin/peers -plugin bin/out_trigger.so -floor bin/floor.so -program bin/docker-fluentbit $(if $(RULES)$(LINES),-rule-folder "$(RULES)" -line-folder "$(LINES)") $(if $(PLOT),-plot "$(PLOT)") $$(! test -x bin/peers-re2 || echo -re2-cgo bin/peers-re2) $(PEERS)
 
 # Go 1.26 fails a target, now and then, that found nothing until its time was over, with "context deadline exceeded" alone
 # (golang/go#75804). Such an end, and no other, counts as the end of the time: whatever is found prints more than that.

@@ -15,7 +15,8 @@ type options struct {
 	cpu, rounds, lines, runs, fileLines int
 	check                               int
 	rules                               string
-	only, plot, title, re2, plugin      string
+	only, plot, title, re2              string
+	plugin, floor                       string
 	ruleFolder, lineFolder              string
 	corpus                              *corpus
 	serve                               bool
@@ -38,6 +39,7 @@ func main() {
 	flag.StringVar(&o.title, "title", "Processor time for one line, by number of rules", "title of the plot")
 	flag.StringVar(&o.re2, "re2-cgo", "", "this program, built with the tag re2_cgo")
 	flag.StringVar(&o.plugin, "plugin", "../../bin/out_trigger.so", "the plugin")
+	flag.StringVar(&o.floor, "floor", "", "the plugin of the folder floor")
 	flag.StringVar(&o.ruleFolder, "rule-folder", "", "a folder of files *.txt with a regular expression a line, instead of rules that are made up")
 	flag.StringVar(&o.lineFolder, "line-folder", "", "a folder of logs, instead of lines that are made up")
 	flag.StringVar(&o.cli, "program", "../../bin/docker-fluentbit", "the command line")

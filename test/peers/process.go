@@ -31,9 +31,10 @@ const grepTries = 400_000
 type process struct {
 	name   string
 	config string
-	plugin bool
-	hits   int // that the plugin must count
-	lines  int // that the file holds
+	load   string // the shared object
+	plugin bool   // it is ours, and says what it counted
+	hits   int    // that it must count
+	lines  int    // that the file holds
 	cpu    []float64
 	rss    []float64
 }
@@ -47,6 +48,11 @@ func measureProcesses(o options, out *results) error {
 	}
 	if o.plugin, err = filepath.Abs(o.plugin); err != nil {
 		return err
+	}
+	if o.floor != "" {
+		if o.floor, err = filepath.Abs(o.floor); err != nil {
+			return err
+		}
 	}
 	if _, err := os.Stat(o.plugin); err != nil {
 		return fmt.Errorf("the plugin: %w", err)
@@ -88,7 +94,7 @@ func (b *bench) run(out *results) error {
 		&process{name: "null", config: b.config("all.log", "", "null", nil), lines: len(lines)},
 		&process{config: b.config("one.log", "", "null", nil), lines: 1},
 	}
-	ours := []twin{null}
+	ours := append([]twin{null}, b.floors(len(lines))...)
 	var greps []twin
 	for _, n := range hostRules {
 		if n > len(all) {
@@ -118,6 +124,20 @@ func (b *bench) run(out *results) error {
 	return nil
 }
 
+// floors is Fluent Bit with plugins that do nothing: see the folder floor. Without it they are left out.
+func (b *bench) floors(lines int) (out []twin) {
+	if b.floor == "" {
+		return nil
+	}
+	for _, f := range []struct{ name, read string }{{"a plugin that does nothing", "off"}, {"a plugin that reads every byte once", "on"}} {
+		out = append(out, twin{
+			&process{name: f.name, config: b.config("all.log", "", "floor", []string{"Read " + f.read}), load: b.floor, lines: lines},
+			&process{config: b.config("one.log", "", "floor", []string{"Read " + f.read}), load: b.floor, lines: 1},
+		})
+	}
+	return out
+}
+
 // plugged is Fluent Bit with the plugin and n rules.
 func (b *bench) plugged(n int, lines [][]byte) (twin, error) {
 	hits, err := hitsOf(b.corpus.rules(n), lines)
@@ -130,8 +150,8 @@ func (b *bench) plugged(n int, lines [][]byte) (twin, error) {
 	}
 	rules := b.rules(n)
 	return twin{
-		&process{name: fmt.Sprintf("plugin, rules: %d", n), config: b.config("all.log", "", "trigger", rules), plugin: true, hits: hits, lines: len(lines)},
-		&process{config: b.config("one.log", "", "trigger", rules), plugin: true, hits: one, lines: 1},
+		&process{name: fmt.Sprintf("plugin, rules: %d", n), config: b.config("all.log", "", "trigger", rules), load: b.plugin, plugin: true, hits: hits, lines: len(lines)},
+		&process{config: b.config("one.log", "", "trigger", rules), load: b.plugin, plugin: true, hits: one, lines: 1},
 	}, nil
 }
 
@@ -340,8 +360,8 @@ func (b *bench) start(p *process) (cpu time.Duration, rss float64, err error) {
 		}
 	}
 	args := []string{"-c", p.config}
-	if p.plugin {
-		args = append(args, "-e", b.plugin)
+	if p.load != "" {
+		args = append(args, "-e", p.load)
 	}
 	cmd := exec.Command(b.binary, args...)
 	var log bytes.Buffer
