@@ -198,7 +198,6 @@ func (c *compiler) moveCommonWindows() {
 		switch e := &s.exprs[i]; e.filter {
 		case Union:
 			sum += nsDFAByte * lineBytes
-			states += len(e.nfa.states)
 		case Window:
 			if ns := e.plan.nanoseconds(); ns > nsUnionMember {
 				sum += ns
