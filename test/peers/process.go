@@ -36,7 +36,8 @@ type process struct {
 	hits   int    // that it must count
 	lines  int    // that the file holds
 	cpu    []float64
-	rss    []float64
+	rss    []float64 // the most, in MB
+	anon   []float64 // the same without pages of files, which the kernel can drop
 }
 
 // measureProcesses runs Fluent Bit over a file of lines: with the output null, with the filter grep, with the plugin.
@@ -201,23 +202,24 @@ func (b *bench) report(lines [][]byte, null twin, all []twin) {
 	n := float64(len(lines))
 	fmt.Printf("\nFluent Bit's tail of %s lines, %s of which differ, of %.0f bytes on average; user and system time, medians of %d in turns; starting up is "+
 		"measured over one line:\n\n", figure(n), figure(float64(len(distinct))), float64(size)/n, b.runs)
-	fmt.Println("| | CPU s | × null | × null, start left out | ns a line over null, start left out | start over null, ms | RSS over null, MB | hits in 1,000 lines |")
-	fmt.Println("|---|---|---|---|---|---|---|---|")
-	begin0, rss0 := median(null.start.cpu), median(null.whole.rss)
+	fmt.Println("| | CPU s | × null | × null, start left out | ns a line over null, start left out | start over null, ms | RSS over null, MB | of it anonymous | hits in 1,000 lines |")
+	fmt.Println("|---|---|---|---|---|---|---|---|---|")
+	begin0, rss0, anon0 := median(null.start.cpu), median(null.whole.rss), median(null.whole.anon)
 	line0 := (median(null.whole.cpu) - begin0) / n
 	for _, t := range all {
 		begin := median(t.start.cpu)
 		line := (median(t.whole.cpu) - begin) / float64(t.whole.lines)
 		cpu := begin + line*n
-		name, rss, hits := t.whole.name, fmt.Sprintf("%.1f", median(t.whole.rss)-rss0), "–"
+		name, hits := t.whole.name, "–"
+		rss, anon := fmt.Sprintf("%.1f", median(t.whole.rss)-rss0), fmt.Sprintf("%.1f", median(t.whole.anon)-anon0)
 		if t.whole.lines < len(lines) {
-			name, rss = fmt.Sprintf("%s (%s lines, scaled)", name, figure(float64(t.whole.lines))), "–"
+			name, rss, anon = fmt.Sprintf("%s (%s lines, scaled)", name, figure(float64(t.whole.lines))), "–", "–"
 		}
 		if t.whole.plugin {
 			hits = fmt.Sprintf("%.1f", 1000*float64(t.whole.hits)/n)
 		}
-		fmt.Printf("| %s | %.3f | %.2f | %.2f | %s | %.0f | %s | %s |\n", name, cpu/1e9, cpu/median(null.whole.cpu), line/line0, figure(line-line0),
-			(begin-begin0)/1e6, rss, hits)
+		fmt.Printf("| %s | %.3f | %.2f | %.2f | %s | %.0f | %s | %s | %s |\n", name, cpu/1e9, cpu/median(null.whole.cpu), line/line0, figure(line-line0),
+			(begin-begin0)/1e6, rss, anon, hits)
 	}
 	fmt.Printf("\nnull: start %.0f ms, RSS %.1f MB, %s ns a line without the start.\n", begin0/1e6, rss0, figure(line0))
 }
@@ -340,23 +342,24 @@ func hitsOf(exprs []string, lines [][]byte) (int, error) {
 func (b *bench) inTurns(runs int, processes []*process) error {
 	for range runs {
 		for _, p := range processes {
-			cpu, rss, err := b.start(p)
+			cpu, memory, err := b.start(p)
 			if err != nil {
 				return fmt.Errorf("%s: %w", p.name, err)
 			}
 			p.cpu = append(p.cpu, float64(cpu))
-			p.rss = append(p.rss, rss/(1<<20))
+			p.rss = append(p.rss, memory.resident/1024)
+			p.anon = append(p.anon, memory.anonymous/1024)
 		}
 	}
 	return nil
 }
 
 // start runs Fluent Bit to the end of its file and returns what it used: user and system time, and the most memory in bytes that was resident.
-func (b *bench) start(p *process) (cpu time.Duration, rss float64, err error) {
+func (b *bench) start(p *process) (cpu time.Duration, memory peaks, err error) {
 	stores, _ := filepath.Glob(b.path("store.db*")) // the pattern is sound
 	for _, f := range stores {
 		if err := os.Remove(f); err != nil {
-			return 0, 0, err
+			return 0, peaks{}, err
 		}
 	}
 	args := []string{"-c", p.config}
@@ -367,47 +370,55 @@ func (b *bench) start(p *process) (cpu time.Duration, rss float64, err error) {
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &log, &log
 	if err := cmd.Start(); err != nil {
-		return 0, 0, err
+		return 0, peaks{}, err
 	}
 	peak := watchPeak(cmd.Process.Pid)
 	err = cmd.Wait()
-	rss = peak()
+	memory = peak()
 	if err == nil && p.plugin {
 		err = checkTotals(log.Bytes(), p)
 	}
 	if err != nil {
-		return 0, 0, fmt.Errorf("%w\n%s", err, log.Bytes())
+		return 0, peaks{}, fmt.Errorf("%w\n%s", err, log.Bytes())
 	}
-	return cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), rss, nil
+	return cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), memory, nil
 }
 
-// watchPeak reads the largest resident size of a process again and again; the figure of wait4 is of no use, since it counts what the process
-// was a copy of before it became Fluent Bit. The function that it returns ends that and returns the last one in bytes.
-func watchPeak(pid int) func() float64 {
-	done, result := make(chan struct{}), make(chan float64)
+// peaks are the most memory of a process, in KiB: VmHWM and RssAnon of proc(5).
+type peaks struct{ resident, anonymous float64 }
+
+// watchPeak reads the memory of a process again and again; the figure of wait4 is of no use, since it counts what the process was a copy of before it
+// became Fluent Bit. The function that it returns ends that and returns the most.
+func watchPeak(pid int) func() peaks {
+	done, result := make(chan struct{}), make(chan peaks)
 	go func() {
 		tick := time.NewTicker(20 * time.Millisecond)
 		defer tick.Stop()
-		var last float64
+		var most peaks
 		for {
 			select {
 			case <-tick.C:
 				status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)) // gone when the process has ended
-				if _, after, ok := strings.Cut(string(status), "VmHWM:"); ok {
-					if kb, err := strconv.ParseFloat(strings.Fields(after)[0], 64); err == nil {
-						last = kb * 1024
-					}
-				}
+				most.resident = max(most.resident, kibibytes(status, "VmHWM:"))
+				most.anonymous = max(most.anonymous, kibibytes(status, "RssAnon:"))
 			case <-done:
-				result <- last
+				result <- most
 				return
 			}
 		}
 	}()
-	return func() float64 {
+	return func() peaks {
 		close(done)
 		return <-result
 	}
+}
+
+// kibibytes returns a number of a process's status, 0 if there is none.
+func kibibytes(status []byte, name string) float64 {
+	_, after, _ := strings.Cut(string(status), name)
+	number, _, _ := strings.Cut(strings.TrimSpace(after), " ")
+	n, _ := strconv.ParseFloat(number, 64) // 0 for what is no number
+	return n
 }
 
 // checkTotals holds what the plugin says at its end against what it must have seen.
