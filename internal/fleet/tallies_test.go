@@ -55,7 +55,6 @@ type rates struct {
 	world  *world
 	engine *forgetful
 	asks   fleet.Asking
-	other  bool
 
 	mu         sync.Mutex
 	said       []fleet.Compared

@@ -57,7 +57,7 @@ func TestSoakTenThousandAlertsASecond(t *testing.T) {
 
 	n := int64(run.alerts)
 	sum := s.Engine.Total()
-	if int64(s.Engine.Lines) != n || int64(sum.Hits) != n || int64(sum.Alerts) != n || s.Refused != 0 || s.Panics != 0 {
+	if s.Engine.Lines != n || sum.Hits != n || sum.Alerts != n || s.Refused != 0 || s.Panics != 0 {
 		t.Errorf("%d lines, %d hits, %d alerts, %d chunks refused, %d panics; want %d lines that alert", s.Engine.Lines, sum.Hits, sum.Alerts, s.Refused, s.Panics, n)
 	}
 	// One more alert, of kind system, reports the first ones that a bound dropped.
