@@ -176,9 +176,11 @@ func TestAFleetSaysWhatAPaceOfAllHitsSays(t *testing.T) {
 				}
 				time.Sleep(time.Duration(1+random.IntN(3))*slice - (slice - 5*time.Second))
 			}
+			r.mu.Lock()
 			if r.unanswered > 0 {
 				t.Errorf("nodes go by their own numbers %d times", r.unanswered)
 			}
+			r.mu.Unlock()
 		})
 	}
 	if crossings < 10 {
@@ -202,9 +204,11 @@ func TestAnOutageLeavesNoHoleInThePast(t *testing.T) {
 		steady(2 * time.Hour)
 		r.world.engine.Fail(errors.New("down"))
 		steady(3 * time.Hour)
+		r.mu.Lock()
 		if r.unanswered == 0 {
 			t.Error("no node goes by its own numbers in an outage")
 		}
+		r.mu.Unlock()
 		r.world.engine.Fail(nil)
 		steady(10 * time.Minute)
 		if said := r.take(); len(said) != 0 {

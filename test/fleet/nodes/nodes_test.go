@@ -131,11 +131,13 @@ func (n *node) flushLines(lines []chunktest.Line) {
 // counts returns the counts of all rules of the run, and wants their sum to be right.
 func (n *node) counts() engine.RuleCounts {
 	n.group.t.Helper()
-	s := n.Stats(context.Background()).Engine
-	sum := s.Total()
-	if sum.Accounted() != sum.Hits {
-		n.group.t.Errorf("node %s: %+v", n.name, sum)
-	}
+	var sum engine.RuleCounts
+	// A hit counts before it is decided about.
+	await.That(n.group.t, patience, "all hits of node "+n.name+" are accounted for", func() bool {
+		s := n.Stats(context.Background()).Engine
+		sum = s.Total()
+		return sum.Accounted() == sum.Hits
+	})
 	return sum
 }
 
